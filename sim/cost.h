@@ -1,0 +1,86 @@
+/* The cost-model interface: what a step takes, as affine pieces with integer coefficients.
+ *
+ * calib/ implements it (the roofline, and profiles), the model executor asks it. It is asked for
+ * the shape of a step and answers for a run of identical decode steps: repeat i (0, 1, …) takes
+ * the sum of base_ps plus i x growth_ps, for i < steps. Because the coefficients are integers,
+ * asking for n repeats at once or n times for one (with the contexts grown) gives the same time.
+ * A model must therefore keep growth_ps a function of what does not change (the batch), and base_ps
+ * affine in decode_context_tokens with that same slope while inside one piece.
+ */
+#pragma once
+
+#include <glib.h>
+
+typedef enum {
+  COST_LINEAR,      /* projections and feed-forward */
+  COST_ATTENTION,
+  COST_ELEMENTWISE, /* norms, rotary embedding, activations, residuals, KV write, embedding */
+  COST_HEAD,        /* output head and sampling */
+  COST_COMM,        /* all-reduce of tensor parallelism */
+  COST_HOST,        /* scheduling, input preparation, launches that the device waits for */
+  COST_SWAP_OUT,    /* copies to the host that lengthen the step */
+  COST_SWAP_IN,
+  COST_COMPONENTS
+} CostComponent;
+
+const char *cost_component_name(CostComponent component);
+
+typedef struct {
+  guint32 tokens;        /* new tokens of this chunk */
+  guint32 cached_tokens; /* before them */
+} CostChunk;
+
+typedef struct {
+  const CostChunk *prefills;
+  guint32 n_prefills;
+  guint32 decodes;               /* sequences that compute one token */
+  guint64 decode_context_tokens; /* sum over them of the KV tokens read: cached + 1 */
+  const guint32 *decode_contexts; /* each one's, `decodes` of them */
+  guint32 sampled;               /* sequences that yield a token */
+  guint32 sequences;             /* in the step: prefills + decodes */
+  guint32 copy_out_blocks;
+  guint32 copy_in_blocks;
+} CostShape;
+
+typedef struct {
+  gint64 base_ps[COST_COMPONENTS];
+  gint64 growth_ps;   /* of COST_ATTENTION, for each repeat after the first */
+  guint32 steps;      /* the piece holds for this many repeats, at least 1 */
+  guint32 measured;   /* bit (1 << component): from measurements in range; clear: modelled */
+  double spread;      /* relative, (p90 - p10) / median of the measured part; 0 where unknown */
+} CostPiece;
+
+static inline gint64
+cost_piece_total_ps(const CostPiece *piece)
+{
+  gint64 total_ps = 0;
+  for (guint c = 0; c < COST_COMPONENTS; c++)
+    total_ps += piece->base_ps[c];
+  return total_ps;
+}
+
+typedef enum { COPY_OUT, COPY_IN } CopyDirection;
+
+typedef struct CostModel CostModel;
+
+typedef struct {
+  const char *name;
+  /* The cost of `repeat` identical steps of this shape, or of the first of them (piece->steps). */
+  void (*step)(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece);
+  /* The time that copying `blocks` KV blocks takes, alone on the link. */
+  gint64 (*copy_ps)(CostModel *self, CopyDirection direction, guint32 blocks);
+  void (*free)(CostModel *self);
+} CostModelClass;
+
+/* A cost model embeds this as its first member. */
+struct CostModel {
+  const CostModelClass *class;
+};
+
+void cost_model_step(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece);
+gint64 cost_model_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks);
+/* The time of computing `tokens` tokens after `cached_tokens` in a step of their own, host time left
+ * out: what recomputing them costs. */
+gint64 cost_model_recompute_ps(CostModel *self, guint32 tokens, guint32 cached_tokens);
+void cost_model_free(CostModel *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CostModel, cost_model_free)

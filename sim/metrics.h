@@ -1,0 +1,64 @@
+/* Metrics: an observer that turns a run into its summary and its time series.
+ *
+ * TTFT: arrival to first output token. TPOT: (last token - first token) / (output tokens - 1), of
+ * requests with two tokens or more. ITL: time between two tokens of one request. E2E: arrival to
+ * finish. Queue: arrival to the first step that worked on it. Quantiles interpolate linearly between order
+ * statistics, as NumPy's default; ITL's come from a histogram whose buckets are 1/1024 wide
+ * (relative), its mean and maximum are exact.
+ */
+#pragma once
+
+#include "observer.h"
+
+typedef struct {
+  double mean, p50, p90, p95, p99, max; /* 0 where there was nothing to measure */
+} Quantiles;
+
+typedef struct {
+  guint64 requests, finished, ignored, aborted; /* aborted: left behind by a run that did not end well */
+  RunEnd end;
+  char *end_reason;
+  gint64 makespan_ps; /* first arrival to the end of the last step */
+  double requests_per_s, output_tokens_per_s;
+  Quantiles ttft_s, tpot_s, itl_s, e2e_s, queue_s;
+  guint64 preemptions, preempted_requests, recomputed_tokens;
+  guint64 swapped_out_blocks, swapped_in_blocks, swap_fallbacks;
+  gint64 overhead_recompute_ps, overhead_swap_out_ps, overhead_swap_in_ps;
+  guint32 peak_gpu_blocks, peak_host_blocks;
+  guint64 steps, output_tokens, prompt_tokens, prefix_hit_tokens;
+  gint64 component_ps[COST_COMPONENTS]; /* where the device's time went */
+  gint64 busy_ps;                       /* sum of the steps' durations */
+  gint64 measured_ps;                   /* of busy_ps, the part that came from measurements */
+  double mean_batch;                    /* sequences a step */
+} Summary;
+
+void summary_clear(Summary *summary);
+
+/* One bucket of the time series. Buckets are equally long; when they would be more than
+ * SERIES_BUCKETS, pairs are merged and the length doubles. */
+typedef struct {
+  guint64 output_tokens;   /* yielded in the bucket */
+  guint64 computed_tokens; /* prefilled and decoded */
+  guint32 preemptions;
+  guint32 resumes;         /* recompute victims prefilled again, swapped ones brought back */
+  guint32 finished;
+  guint32 gpu_blocks;      /* in use, at its last step */
+  guint32 gpu_blocks_peak;
+  guint32 host_blocks;
+  guint32 running, waiting, swapped; /* at its last step */
+  gboolean sampled;        /* FALSE: no step ended in it, the levels are those before */
+} SeriesBucket;
+
+#define SERIES_BUCKETS 2048
+
+typedef struct Metrics Metrics;
+
+/* num_gpu_blocks and num_cpu_blocks: sizes of the pools, to turn free into used. */
+Metrics *metrics_new(const Workload *workload, guint32 num_gpu_blocks, guint32 num_cpu_blocks);
+void metrics_free(Metrics *metrics);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Metrics, metrics_free)
+Observer *metrics_observer(Metrics *metrics);
+
+/* After the run. */
+void metrics_summary(Metrics *metrics, Summary *summary);
+const SeriesBucket *metrics_series(const Metrics *metrics, guint32 *n, gint64 *bucket_ps);

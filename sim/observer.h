@@ -1,0 +1,79 @@
+/* Observers: who is told what a run does. The decision log, metrics, the results store, the
+ * progress bar and traces of a run are observers; the loop knows none of them by name.
+ */
+#pragma once
+
+#include "cost.h"
+#include "step.h"
+#include "workload.h"
+
+typedef enum {
+  STATUS_UNFINISHED, /* the run ended before it did */
+  STATUS_FINISHED,
+  STATUS_IGNORED,    /* dropped by the engine: it can never fit */
+} RequestStatus;
+
+const char *request_status_name(RequestStatus status);
+
+typedef struct {
+  guint32 request;
+  RequestStatus status;
+  gint64 arrival_ps;
+  gint64 first_scheduled_ps; /* start of the first step that worked on it; -1: never */
+  gint64 first_token_ps;     /* -1: none */
+  gint64 last_token_ps;      /* -1: none */
+  gint64 finish_ps;          /* when it finished or was ignored; -1: neither */
+  guint32 prompt_tokens;
+  guint32 generated_tokens;  /* less than asked for where max_model_len cut it */
+  guint32 preemptions;
+  guint32 recomputed_tokens;
+  guint32 swapped_out_blocks;
+  guint32 swapped_in_blocks;
+  gint64 preempted_ps;       /* from each preemption to the step that brought it back, summed */
+} RequestResult;
+
+/* One decided and executed step, or `repeats` identical ones. */
+typedef struct {
+  const Step *step;
+  guint64 step_index;    /* of the first repeat */
+  guint32 repeats;       /* that were executed, at least 1, at most step->repeat */
+  gint64 start_ps;       /* of the first repeat */
+  gint64 first_ps;       /* duration of the first repeat */
+  gint64 growth_ps;      /* each later repeat takes this much longer than the one before */
+  gint64 elapsed_ps;     /* of all repeats */
+  const CostPiece *cost; /* components of the first repeat; NULL where the executor has none */
+  gint64 recompute_overhead_ps; /* of first_ps, for tokens computed before */
+  guint32 tokens;        /* output tokens that each repeat yields */
+  const guint32 *finished; /* requests that the last repeat completed, in scheduled order */
+  guint32 n_finished;
+  guint32 gpu_free_end_blocks; /* after they left */
+} StepReport;
+
+typedef enum { RUN_DONE, RUN_ABORT, RUN_STUCK, RUN_LIVELOCK } RunEnd;
+
+const char *run_end_name(RunEnd end);
+
+typedef struct {
+  RunEnd end;
+  const char *reason;     /* a sentence for people, and what to do; "" where done */
+  guint64 last_step;      /* index of the last step that was decided */
+  guint64 lines;          /* steps with a decision */
+  gint64 end_ps;
+  guint64 preemptions;
+  guint64 finished;
+  guint64 ignored;
+  guint64 tokens;
+  guint64 unfinished;
+  guint32 peak_gpu_blocks;
+  guint32 peak_host_blocks;
+} RunOutcome;
+
+typedef struct Observer Observer;
+
+/* Hooks may be NULL. */
+struct Observer {
+  void (*step)(Observer *self, const StepReport *report);
+  /* Each request once: when it finished, was ignored, or at the end of the run. */
+  void (*request)(Observer *self, const RequestResult *result);
+  void (*end)(Observer *self, const RunOutcome *outcome);
+};

@@ -1,0 +1,54 @@
+/* A workload: the requests of a trace, sorted by arrival, with the prefix hashes of their prompts.
+ *
+ * Trace readers and generators fill one, the loop replays it and never changes it. A request is
+ * known by its index everywhere in the simulator; its identity in the trace (a number or a text)
+ * is only for people and files.
+ */
+#pragma once
+
+#include <glib.h>
+
+typedef struct {
+  gint64 arrival_ps;         /* since the trace's zero, not negative */
+  guint64 hash_first;        /* index into Workload.hashes */
+  guint32 hash_count;        /* prefix hashes of this prompt; 0 where the trace has none */
+  guint32 hash_block_tokens; /* prompt tokens that one hash stands for; 0 where hash_count is 0 */
+  guint32 prompt_tokens;     /* at least 1 */
+  guint32 output_tokens;     /* at least 1 */
+  gint32 priority;           /* as in the trace, 0 where it has none; kept for conversion */
+} Request;
+
+typedef struct {
+  GArray *requests; /* of Request */
+  GArray *hashes;   /* of guint64; hashes of one request are contiguous, in prompt order */
+  GArray *ids;      /* of gint64, one a request; NULL where the ids are 0, 1, 2 … in input order */
+  GPtrArray *names; /* of char *, one a request, for ids that are not integers; or NULL */
+  gboolean has_priority;
+  gboolean was_unsorted; /* arrivals went backward and workload_seal() sorted them */
+} Workload;
+
+Workload *workload_new(void);
+void workload_free(Workload *workload);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Workload, workload_free)
+
+/* Appends a request. `id` is its identity in the trace (copied), NULL for its index in input order.
+ * `hashes` holds request->hash_count values (hash_first is set here). */
+void workload_add(Workload *workload, const Request *request, const char *id,
+                  const guint64 *hashes);
+
+/* Sorts by (arrival, numeric id, input order) and sets was_unsorted if the arrivals were not in order. Call once, after the last
+ * workload_add(). Returns FALSE and names the id if two requests share one. */
+gboolean workload_seal(Workload *workload, GError **error);
+
+guint32 workload_count(const Workload *workload);
+const Request *workload_request(const Workload *workload, guint32 index);
+
+/* Keeps the first `limit` requests (0: all), and multiplies every arrival by `time_scale` (> 0: 2 halves the load).
+ * FALSE if a time no longer fits. */
+gboolean workload_trim(Workload *workload, guint32 limit, double time_scale, GError **error);
+
+/* The request's identity as the trace has it, in `buffer` where it is a number. */
+const char *workload_id(const Workload *workload, guint32 index, char buffer[24]);
+
+/* As workload_id(), as a JSON value: a bare number, or a quoted and escaped text. Caller frees. */
+char *workload_id_json(const Workload *workload, guint32 index);
