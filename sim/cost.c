@@ -1,0 +1,44 @@
+#include "cost.h"
+
+const char *
+cost_component_name(CostComponent component)
+{
+  static const char *const names[] = {
+      "linear", "attention", "elementwise", "head", "comm", "host", "swap_out", "swap_in",
+  };
+  return names[component];
+}
+
+void
+cost_model_step(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece)
+{
+  *piece = (CostPiece){.steps = repeat};
+  self->class->step(self, shape, repeat, piece);
+  g_assert(piece->steps >= 1 && piece->steps <= repeat);
+}
+
+gint64
+cost_model_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks)
+{
+  return blocks == 0 ? 0 : self->class->copy_ps(self, direction, blocks);
+}
+
+gint64
+cost_model_recompute_ps(CostModel *self, guint32 tokens, guint32 cached_tokens)
+{
+  const CostChunk chunk = {.tokens = tokens, .cached_tokens = cached_tokens};
+  const CostShape shape = {.prefills = &chunk, .n_prefills = 1, .sampled = 1, .sequences = 1};
+  CostPiece piece;
+
+  if (tokens == 0)
+    return 0;
+  cost_model_step(self, &shape, 1, &piece);
+  return cost_piece_total_ps(&piece) - piece.base_ps[COST_HOST];
+}
+
+void
+cost_model_free(CostModel *self)
+{
+  if (self != NULL)
+    self->class->free(self);
+}

@@ -1,0 +1,244 @@
+#include "workload.h"
+
+#include "units.h"
+
+Workload *
+workload_new(void)
+{
+  Workload *workload = g_new0(Workload, 1);
+  workload->requests = g_array_new(FALSE, FALSE, sizeof(Request));
+  workload->hashes = g_array_new(FALSE, FALSE, sizeof(guint64));
+  return workload;
+}
+
+void
+workload_free(Workload *workload)
+{
+  if (workload == NULL)
+    return;
+  g_array_unref(workload->requests);
+  g_array_unref(workload->hashes);
+  g_clear_pointer(&workload->ids, g_array_unref);
+  g_clear_pointer(&workload->names, g_ptr_array_unref);
+  g_free(workload);
+}
+
+guint32
+workload_count(const Workload *workload)
+{
+  return workload->requests->len;
+}
+
+const Request *
+workload_request(const Workload *workload, guint32 index)
+{
+  return &g_array_index(workload->requests, Request, index);
+}
+
+/* TRUE for the canonical text of a gint64, so that printing the number gives the text back. */
+static gboolean
+id_is_integer(const char *id, gint64 *value)
+{
+  char text[24];
+  char *end = NULL;
+
+  *value = g_ascii_strtoll(id, &end, 10);
+  if (end == id || *end != '\0')
+    return FALSE;
+  g_snprintf(text, sizeof text, "%" G_GINT64_FORMAT, *value);
+  return g_str_equal(text, id);
+}
+
+/* Ids are kept in the cheapest of three forms: none (they are the indices), numbers, texts. */
+static void
+add_id(Workload *workload, const char *id)
+{
+  guint32 index = workload->requests->len; /* of the request being added */
+  gint64 number = index;
+
+  if (workload->names == NULL && workload->ids == NULL) {
+    if (id == NULL || (id_is_integer(id, &number) && number == index))
+      return;
+    workload->ids = g_array_sized_new(FALSE, FALSE, sizeof(gint64), index + 1);
+    for (gint64 i = 0; i < index; i++)
+      g_array_append_val(workload->ids, i);
+    number = index;
+  }
+  if (workload->names == NULL) {
+    if (id == NULL || id_is_integer(id, &number)) {
+      g_array_append_val(workload->ids, number);
+      return;
+    }
+    workload->names = g_ptr_array_new_with_free_func(g_free);
+    for (guint32 i = 0; i < index; i++)
+      g_ptr_array_add(workload->names, g_strdup_printf("%" G_GINT64_FORMAT,
+                                                       g_array_index(workload->ids, gint64, i)));
+    g_clear_pointer(&workload->ids, g_array_unref);
+  }
+  g_ptr_array_add(workload->names, id != NULL ? g_strdup(id) : g_strdup_printf("%u", index));
+}
+
+void
+workload_add(Workload *workload, const Request *request, const char *id, const guint64 *hashes)
+{
+  Request copy = *request;
+
+  add_id(workload, id);
+  copy.hash_first = workload->hashes->len;
+  if (copy.hash_count > 0)
+    g_array_append_vals(workload->hashes, hashes, copy.hash_count);
+  if (copy.priority != 0)
+    workload->has_priority = TRUE;
+  g_array_append_val(workload->requests, copy);
+}
+
+static gint64
+numeric_id(const Workload *workload, guint32 index)
+{
+  return workload->ids != NULL ? g_array_index(workload->ids, gint64, index) : index;
+}
+
+static int
+compare_arrival(gconstpointer a, gconstpointer b, gpointer user_data)
+{
+  const Workload *workload = user_data;
+  guint32 i = *(const guint32 *)a, j = *(const guint32 *)b;
+  gint64 x = workload_request(workload, i)->arrival_ps, y = workload_request(workload, j)->arrival_ps;
+
+  if (x == y && workload->ids != NULL) {
+    x = numeric_id(workload, i);
+    y = numeric_id(workload, j);
+  }
+  if (x == y)
+    return i < j ? -1 : i > j;
+  return x < y ? -1 : 1;
+}
+
+/* Puts requests and ids into the order of `order`. */
+static void
+permute(Workload *workload, const guint32 *order)
+{
+  guint32 n = workload_count(workload);
+  GArray *requests = g_array_sized_new(FALSE, FALSE, sizeof(Request), n);
+  GArray *ids = NULL;
+  GPtrArray *names = NULL;
+
+  for (guint32 i = 0; i < n; i++)
+    g_array_append_val(requests, *workload_request(workload, order[i]));
+  if (workload->names != NULL) {
+    names = g_ptr_array_new_with_free_func(g_free);
+    for (guint32 i = 0; i < n; i++)
+      g_ptr_array_add(names, g_steal_pointer(&g_ptr_array_index(workload->names, order[i])));
+    g_ptr_array_unref(workload->names);
+    workload->names = names;
+  } else {
+    ids = g_array_sized_new(FALSE, FALSE, sizeof(gint64), n);
+    for (guint32 i = 0; i < n; i++) {
+      gint64 id = numeric_id(workload, order[i]);
+      g_array_append_val(ids, id);
+    }
+    g_clear_pointer(&workload->ids, g_array_unref);
+    workload->ids = ids;
+  }
+  g_array_unref(workload->requests);
+  workload->requests = requests;
+}
+
+static gboolean
+check_unique(const Workload *workload, GError **error)
+{
+  g_autoptr(GHashTable) seen = NULL;
+
+  if (workload->ids == NULL && workload->names == NULL)
+    return TRUE;
+  seen = workload->names != NULL ? g_hash_table_new(g_str_hash, g_str_equal)
+                                 : g_hash_table_new(g_int64_hash, g_int64_equal);
+  for (guint32 i = 0; i < workload_count(workload); i++) {
+    gpointer key = workload->names != NULL ? g_ptr_array_index(workload->names, i)
+                                           : (gpointer)&g_array_index(workload->ids, gint64, i);
+    if (!g_hash_table_add(seen, key)) {
+      char buffer[24];
+      g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                  "two requests have the id %s; ids must be unique",
+                  workload_id(workload, i, buffer));
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+gboolean
+workload_seal(Workload *workload, GError **error)
+{
+  guint32 n = workload_count(workload);
+  gboolean ordered = TRUE;
+
+  if (!check_unique(workload, error))
+    return FALSE;
+  for (guint32 i = 1; i < n; i++) {
+    guint32 a = i - 1;
+    if (workload_request(workload, i)->arrival_ps < workload_request(workload, a)->arrival_ps)
+      workload->was_unsorted = TRUE;
+    if (compare_arrival(&a, &i, workload) > 0)
+      ordered = FALSE;
+  }
+  if (!ordered) {
+    g_autofree guint32 *order = g_new(guint32, n);
+    for (guint32 i = 0; i < n; i++)
+      order[i] = i;
+    g_qsort_with_data(order, (gint)n, sizeof(guint32), compare_arrival, workload);
+    permute(workload, order);
+  }
+  return TRUE;
+}
+
+gboolean
+workload_trim(Workload *workload, guint32 limit, double time_scale, GError **error)
+{
+  if (limit > 0 && limit < workload_count(workload))
+    g_array_set_size(workload->requests, limit);
+  if (time_scale == 1.0)
+    return TRUE;
+  for (guint32 i = 0; i < workload_count(workload); i++) {
+    Request *request = &g_array_index(workload->requests, Request, i);
+    double scaled_ps = (double)request->arrival_ps * time_scale;
+    if (!(scaled_ps >= 0 && scaled_ps < (double)TIME_MAX_PS)) {
+      char buffer[24];
+      g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                  "request %s would arrive after %.3g s with this time scale; %.3g s is the latest",
+                  workload_id(workload, i, buffer), scaled_ps / PS_PER_S, ps_to_s(TIME_MAX_PS));
+      return FALSE;
+    }
+    request->arrival_ps = (gint64)(scaled_ps + 0.5);
+  }
+  return TRUE;
+}
+
+const char *
+workload_id(const Workload *workload, guint32 index, char buffer[24])
+{
+  if (workload->names != NULL)
+    return g_ptr_array_index(workload->names, index);
+  g_snprintf(buffer, 24, "%" G_GINT64_FORMAT, numeric_id(workload, index));
+  return buffer;
+}
+
+char *
+workload_id_json(const Workload *workload, guint32 index)
+{
+  GString *json;
+
+  if (workload->names == NULL)
+    return g_strdup_printf("%" G_GINT64_FORMAT, numeric_id(workload, index));
+  json = g_string_new("\"");
+  for (const guchar *c = g_ptr_array_index(workload->names, index); *c != '\0'; c++) {
+    if (*c == '"' || *c == '\\')
+      g_string_append_printf(json, "\\%c", *c);
+    else if (*c < 0x20)
+      g_string_append_printf(json, "\\u%04x", *c);
+    else
+      g_string_append_c(json, (char)*c);
+  }
+  g_string_append_c(json, '"');
+  return g_string_free(json, FALSE);
+}
