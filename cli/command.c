@@ -1,0 +1,13 @@
+/* The command table. A verb is one file; this is the one place that lists it. */
+#include "cli.h"
+
+const Command commands[] = {
+    {"run", "replay a trace and say what it took", command_run},
+    {"compare", "the same under several overflow policies, side by side", command_compare},
+    {"crossover", "recomputing against swapping n tokens, and the n where they cross",
+     command_crossover},
+    {"trace", "generate, convert and show traces", command_trace},
+    {"model", "list models, show a model's sizes", command_model},
+    {"list", "schedulers, policies, executors, devices, models, trace formats", command_list},
+    {NULL, NULL, NULL},
+};
