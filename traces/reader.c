@@ -43,6 +43,7 @@ reader_quote(const char *text, const char *end) {
     gunichar c = g_utf8_get_char_validated(text, end - text);
     if (c == (gunichar)-1 || c == (gunichar)-2 || !g_unichar_isprint(c)) {
       g_string_append_printf(quoted, "\\x%02x", (guchar)*text);
+      characters += 3;
       text++;
     } else {
       g_string_append_unichar(quoted, c);
