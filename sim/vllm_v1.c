@@ -64,6 +64,17 @@ allocate_by_preempting(Scheduler *self, Step *step, guint32 index, guint32 token
   return TRUE;
 }
 
+/* v1 knows no stages: whatever has all but its newest token computed decodes, so the last chunk of
+ * a resumed request does, if it is one token. */
+static EntryKind
+running_kind(const Sequence *sequence)
+{
+  if (sequence->generated_tokens > 0 &&
+      sequence->computed_tokens + 1 == sequence_length(sequence))
+    return ENTRY_DECODE;
+  return scheduler_entry_kind(sequence);
+}
+
 /* Returns the budget that is left. */
 static guint32
 schedule_running(Scheduler *self, Step *step, guint32 budget)
@@ -79,7 +90,7 @@ schedule_running(Scheduler *self, Step *step, guint32 budget)
       continue;
     if (!allocate_by_preempting(self, step, i, tokens))
       break;
-    scheduler_add_entry(self, step, sequence, tokens, scheduler_entry_kind(sequence));
+    scheduler_add_entry(self, step, sequence, tokens, running_kind(sequence));
     budget -= tokens;
   }
   return budget;
