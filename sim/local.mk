@@ -4,6 +4,8 @@ libspillway_sim_a_SOURCES = \
   %D%/metrics.c %D%/metrics.h \
   %D%/model.c %D%/model.h \
   %D%/observer.c %D%/observer.h \
+  %D%/quantiles.c %D%/quantiles.h \
+  %D%/series.c %D%/series.h \
   %D%/step.c %D%/step.h \
   %D%/units.h \
   %D%/workload.c %D%/workload.h
