@@ -1,6 +1,7 @@
 #include "requests_csv.h"
 
 #include "format.h"
+#include "requests.h"
 #include "sink.h"
 
 struct RequestsCsv {
@@ -27,15 +28,7 @@ requests_csv_open(const char *path, const Workload *workload, GError **error) {
   csv->observer = (Observer){.request = on_request};
   csv->sink = sink;
   csv->workload = workload;
-  csv->results = g_new(RequestResult, workload_count(workload));
-  for (guint32 i = 0; i < workload_count(workload); i++) {
-    const Request *request = workload_request(workload, i);
-    csv->results[i] = (RequestResult){.request = i,
-                                      .arrival_ps = request->arrival_ps,
-                                      .first_token_ps = -1,
-                                      .finish_ps = -1,
-                                      .prompt_tokens = request->prompt_tokens};
-  }
+  csv->results = request_results_new(workload);
   return csv;
 }
 
@@ -55,7 +48,6 @@ append_time(GString *text, gint64 time_ps) {
 
 static void
 append_row(GString *text, const Workload *workload, const RequestResult *result) {
-  static const char *const statuses[] = {"aborted", "finished", "ignored"};
   char id[24];
 
   format_csv_cell(text, workload_id(workload, result->request, id));
@@ -63,7 +55,8 @@ append_row(GString *text, const Workload *workload, const RequestResult *result)
   g_string_append_printf(text, ",%u,%u", result->prompt_tokens, result->generated_tokens);
   append_time(text, result->first_token_ps);
   append_time(text, result->status == STATUS_FINISHED ? result->finish_ps : -1);
-  g_string_append_printf(text, ",%u,%s\n", result->preemptions, statuses[result->status]);
+  g_string_append_printf(text, ",%u,%s\n", result->preemptions,
+                         request_outcome_name(result->status));
 }
 
 gboolean
