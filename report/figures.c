@@ -7,13 +7,13 @@
 #include "sim/units.h"
 
 #define AT(member) offsetof(RunRecord, member)
-#define QUANTILES(key, member, mean, p50, p99, worst)                                              \
-  {key ".mean", FIGURE_DOUBLE, AT(member.mean), mean, BETTER_LOW},                                 \
-      {key ".p50", FIGURE_DOUBLE, AT(member.p50), p50, BETTER_LOW},                                \
+#define QUANTILES(key, member, mean_label, p50_label, p99_label, max_label)                        \
+  {key ".mean", FIGURE_DOUBLE, AT(member.mean), mean_label, BETTER_LOW},                           \
+      {key ".p50", FIGURE_DOUBLE, AT(member.p50), p50_label, BETTER_LOW},                          \
       {key ".p90", FIGURE_DOUBLE, AT(member.p90), NULL, BETTER_LOW},                               \
       {key ".p95", FIGURE_DOUBLE, AT(member.p95), NULL, BETTER_LOW},                               \
-      {key ".p99", FIGURE_DOUBLE, AT(member.p99), p99, BETTER_LOW}, {                              \
-    key ".max", FIGURE_DOUBLE, AT(member.max), worst, BETTER_LOW                                   \
+      {key ".p99", FIGURE_DOUBLE, AT(member.p99), p99_label, BETTER_LOW}, {                        \
+    key ".max", FIGURE_DOUBLE, AT(member.max), max_label, BETTER_LOW                               \
   }
 #define COMPONENT(name, component)                                                                 \
   { "time_s." name, FIGURE_PS, AT(summary.component_ps[component]), NULL, BETTER_NEITHER }
