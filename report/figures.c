@@ -100,6 +100,13 @@ figure_is_count(const Figure *figure) {
   return figure->type == FIGURE_U64 || figure->type == FIGURE_U32;
 }
 
+gboolean
+figure_is_duration(const Figure *figure) {
+  return figure->type == FIGURE_PS ||
+         (figure->type == FIGURE_DOUBLE &&
+          (strstr(figure->key, "_s.") != NULL || g_str_equal(figure->key, "wall_s")));
+}
+
 const char *
 figure_text(const Figure *figure, const RunRecord *record) {
   if (figure->type == FIGURE_END)

@@ -46,6 +46,8 @@ const Figure *figure_find(const char *key);
 
 gboolean figure_is_text(const Figure *figure);
 gboolean figure_is_count(const Figure *figure);
+/* TRUE for times (seconds), not for rates. */
+gboolean figure_is_duration(const Figure *figure);
 const char *figure_text(const Figure *figure, const RunRecord *record);
 guint64 figure_count(const Figure *figure, const RunRecord *record);
 /* Of any figure that is not a text. */
