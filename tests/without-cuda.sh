@@ -1,0 +1,2 @@
+# Stands in for the tests of GPU kernels in a build without CUDA.
+echo "1..0 # SKIP the GPU kernels: this build has no CUDA (configure --with-cuda)"
