@@ -14,3 +14,6 @@ TESTS += %D%/test-kv-copy-gpu
 else
 TESTS += %D%/without-cuda.sh
 endif
+
+TESTS += %D%/completion.sh %D%/man.sh
+EXTRA_DIST += %D%/completion.sh %D%/man.sh
