@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Bash completion for spillway. Nothing is listed here: verbs and names come from `spillway list`,
 # options from `spillway VERB --help`, so that what is completed is what the program has.
 
@@ -17,15 +18,17 @@ _spillway_options()
 # Completes $current from the words on standard input.
 _spillway_from()
 {
-  local IFS=$'\n'
-  COMPREPLY+=($(compgen -W "$(cat)" -- "$current"))
+  local IFS=$'\n' found
+  mapfile -t found < <(compgen -W "$(cat)" -- "$current")
+  COMPREPLY+=("${found[@]}")
 }
 
 _spillway_files()
 {
-  local IFS=$'\n'
+  local found
   compopt -o filenames 2>/dev/null
-  COMPREPLY+=($(compgen -f -- "$current"))
+  mapfile -t found < <(compgen -f -- "$current")
+  COMPREPLY+=("${found[@]}")
 }
 
 # The value of an option, or the argument of a verb.
@@ -82,7 +85,7 @@ _spillway()
   # Bash takes --option=value for three words.
   if [[ $current == = ]]; then
     current=
-  elif [[ $previous == = && COMP_CWORD -gt 2 ]]; then
+  elif [[ $previous == = ]] && ((COMP_CWORD > 2)); then
     previous=${COMP_WORDS[COMP_CWORD - 2]}
   fi
 

@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # Bash completion offers what the program has: verbs, a verb's options, the names behind an option.
 . "$SPILLWAY_SRCDIR/completions/spillway.bash"
 number=0

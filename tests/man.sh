@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # Every verb has its man page, and every page an exit status and a way on to the others.
 pages=$SPILLWAY_SRCDIR/doc/man
 number=0
