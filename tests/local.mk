@@ -1,4 +1,4 @@
-EXTRA_DIST += %D%/without-python %D%/without-cuda.sh
+EXTRA_DIST += %D%/without-python %D%/without-cuda.sh %D%/bare-debian
 
 check_PROGRAMS += %D%/test-kv-copy
 TESTS += %D%/test-kv-copy
