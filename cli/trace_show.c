@@ -96,7 +96,7 @@ print_table(const char *path, const TraceFormat *format, const TraceStats *stats
   printf("  tokens      %" G_GUINT64_FORMAT " prompt + %" G_GUINT64_FORMAT " output",
          stats->prompt_tokens, stats->output_tokens);
   if (stats->duration_s > 0)
-    printf(" (%.4g + %.4g a second)", (double)stats->prompt_tokens / stats->duration_s,
+    printf(" (%.1f + %.1f a second)", (double)stats->prompt_tokens / stats->duration_s,
            (double)stats->output_tokens / stats->duration_s);
   printf("\n\n  %-8s %9s %9s %9s %9s %9s %9s\n", "tokens", "mean", "p50", "p90", "p95", "p99",
          "max");
