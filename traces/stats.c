@@ -79,7 +79,8 @@ compute_arrivals(const Workload *workload, TraceStats *stats) {
       minute = at_ps / (60 * PS_PER_S);
       in_minute = 0;
     }
-    stats->peak_minute_requests = MAX(stats->peak_minute_requests, ++in_minute);
+    in_minute++;
+    stats->peak_minute_requests = MAX(stats->peak_minute_requests, in_minute);
     stats->arrivals[MIN((guint)(share * STATS_TIME_BUCKETS), STATS_TIME_BUCKETS - 1)]++;
     if (i > 0) {
       double gap = ps_to_s(at_ps - (workload_request(workload, i - 1)->arrival_ps - first_ps));
