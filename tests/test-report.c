@@ -618,10 +618,17 @@ test_read_only(Fixture *f, gconstpointer data) {
   (void)data;
   results_free(results_open(path, 50, &error));
   g_assert_cmpint(g_chmod(path, 0444), ==, 0);
-  if (g_access(path, W_OK) == 0)
+  if (g_access(path, W_OK) == 0) {
     g_test_skip("this user may write read-only files");
-  else
-    assert_refused(path, RESULTS_ERROR_FAILED, "read-only");
+    return;
+  }
+  assert_refused(path, RESULTS_ERROR_FAILED, "read-only");
+  g_assert_cmpint(g_chmod(path, 0644), ==, 0);
+  g_assert_cmpint(g_chmod(f->folder, 0555), ==, 0); /* no room for the journal */
+  assert_refused(path, RESULTS_ERROR_FAILED, "may you write to it");
+  g_assert_cmpint(g_chmod(f->folder, 0755), ==, 0);
+  results_free(results_open(path, 50, &error));
+  g_assert_no_error(error);
 }
 
 /* A limit on the file's size stands in for a full disk: what was committed before survives. */
