@@ -1,1 +1,19 @@
-# tests
+EXTRA_DIST += %D%/without-python %D%/without-cuda.sh %D%/bare-debian
+
+check_PROGRAMS += %D%/test-kv-copy
+TESTS += %D%/test-kv-copy
+%C%_test_kv_copy_SOURCES = %D%/test-kv-copy.c %D%/kv_copy_cases.c %D%/kv_copy_cases.h
+%C%_test_kv_copy_LDADD = libspillway-kernels.a $(LDADD)
+
+if HAVE_CUDA
+check_PROGRAMS += %D%/test-kv-copy-gpu
+TESTS += %D%/test-kv-copy-gpu
+%C%_test_kv_copy_gpu_SOURCES = %D%/test-kv-copy-gpu.c %D%/kv_copy_cases.c %D%/kv_copy_cases.h
+%C%_test_kv_copy_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+%C%_test_kv_copy_gpu_LDADD = libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
+else
+TESTS += %D%/without-cuda.sh
+endif
+
+TESTS += %D%/completion.sh %D%/man.sh
+EXTRA_DIST += %D%/completion.sh %D%/man.sh
