@@ -625,7 +625,7 @@ test_read_only(Fixture *f, gconstpointer data) {
   assert_refused(path, RESULTS_ERROR_FAILED, "read-only");
   g_assert_cmpint(g_chmod(path, 0644), ==, 0);
   g_assert_cmpint(g_chmod(f->folder, 0555), ==, 0); /* no room for the journal */
-  assert_refused(path, RESULTS_ERROR_FAILED, "may you write to it");
+  assert_refused(path, RESULTS_ERROR_FAILED, "read-only");
   g_assert_cmpint(g_chmod(f->folder, 0755), ==, 0);
   results_free(results_open(path, 50, &error));
   g_assert_no_error(error);
