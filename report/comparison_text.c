@@ -170,6 +170,24 @@ append_words(GString *text, const RunRecord *records, guint n_records) {
   append_latency(text, records, n_records, "e2e_s.mean", "The mean time from arrival to finish");
 }
 
+/* Which share was measured, if that is the same for all. */
+static void
+append_origins(GString *text, const RunRecord *records, guint n_records) {
+  g_autoptr(GString) first = g_string_new(NULL);
+
+  text_append_origin(first, &records[0]);
+  for (guint i = 1; i < n_records; i++) {
+    g_autoptr(GString) other = g_string_new(NULL);
+    text_append_origin(other, &records[i]);
+    if (!g_string_equal(first, other)) {
+      g_string_append(
+          text, "The rest of the time, where the measured share is below 100 %, is modelled.\n");
+      return;
+    }
+  }
+  g_string_append(text, first->str);
+}
+
 char *
 comparison_text(const RunRecord *records, guint n_records) {
   GString *text = g_string_new(NULL);
@@ -178,7 +196,7 @@ comparison_text(const RunRecord *records, guint n_records) {
     text_append_setting(text, &records[0], FALSE);
     append_figures(text, records, n_records);
     append_words(text, records, n_records);
-    text_append_origin(text, &records[0]);
+    append_origins(text, records, n_records);
   }
   return g_string_free(text, FALSE);
 }

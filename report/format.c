@@ -56,8 +56,10 @@ format_number(double value) {
                : g_strdup(g_ascii_formatd(buffer, sizeof buffer, "%.4g", value));
   while (decimals < 3 && magnitude * pow(10, decimals) < 999.95)
     decimals++;
-  if (magnitude < 0.9995)
-    return g_strdup(g_ascii_formatd(buffer, sizeof buffer, "%.4g", value));
+  if (magnitude < 0.01 && magnitude > 0)
+    return g_strdup(g_ascii_formatd(buffer, sizeof buffer, "%.2g", value));
+  if (magnitude == 0)
+    decimals = 0;
   g_snprintf(format, sizeof format, "%%.%df", decimals);
   return g_strdup(g_ascii_formatd(buffer, sizeof buffer, format, value));
 }

@@ -12,7 +12,8 @@ const char *format_seconds_ps(gint64 time_ps, char buffer[FORMAT_SECONDS_MAX]);
 /* "1,234,567". */
 char *format_count(guint64 count);
 
-/* Four significant digits at most, thousands separated: "0.1234", "12.34", "12,345". */
+/* Four digits and at most three decimals, thousands separated: "0.123", "12.34", "12,345"; of what
+ * is smaller than that two digits. */
 char *format_number(double value);
 
 /* The unit that suits a duration, so that a row of a table can share one. */

@@ -4,6 +4,12 @@
 
 G_DEFINE_QUARK(spillway - results - error - quark, results_error)
 
+static void
+set_read_only(const Results *results, GError **error) {
+  g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
+              "cannot write %s: it, or the folder that it is in, is read-only", results->path);
+}
+
 gboolean
 results_fail(Results *results, GError **error) {
   const char *path = results->path;
@@ -25,8 +31,13 @@ results_fail(Results *results, GError **error) {
                 "cannot write %s: the disk is full; what it held before is unharmed", path);
     break;
   case SQLITE_READONLY:
+    set_read_only(results, error);
+    break;
+  case SQLITE_CANTOPEN:
     g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
-                "cannot write %s: it, or the folder that it is in, is read-only", path);
+                "cannot write %s, or the journal beside it; is there such a folder, and may you"
+                " write to it?",
+                path);
     break;
   default:
     g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED, "cannot write %s: %s", path,
@@ -92,8 +103,13 @@ results_open(const char *path, guint lock_wait_ms, GError **error) {
     results_fail(results, error);
     return NULL;
   }
+  if (sqlite3_db_readonly(results->db, "main") == 1) { /* then BEGIN IMMEDIATE would succeed */
+    set_read_only(results, error);
+    return NULL;
+  }
   sqlite3_busy_timeout(results->db, (int)lock_wait_ms);
-  /* IMMEDIATE takes the write lock, so a file that cannot be written is told now. */
+  /* IMMEDIATE takes the write lock, and results_check_schema() writes: what would fail later is
+   * told now. */
   if (!results_exec(results, "BEGIN IMMEDIATE", error) ||
       !finish_transaction(results, results_check_schema(results, error), error))
     return NULL;

@@ -149,8 +149,10 @@ results_check_schema(Results *results, GError **error) {
   }
   if (!results_query_int(results, "SELECT value FROM meta WHERE key = 'format'", &format, error))
     return FALSE;
-  if (format == RESULTS_FORMAT)
-    return TRUE;
+  if (format == RESULTS_FORMAT) /* needs the journal, and leaves nothing */
+    return results_exec(
+        results, "INSERT INTO meta VALUES ('probe', 0); DELETE FROM meta WHERE key = 'probe'",
+        error);
   g_set_error(error, RESULTS_ERROR,
               format > RESULTS_FORMAT ? RESULTS_ERROR_NEWER : RESULTS_ERROR_FOREIGN,
               "%s has the results format %" G_GINT64_FORMAT

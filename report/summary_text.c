@@ -1,13 +1,15 @@
 #include "text.h"
 
+#include <string.h>
+
 #include "flatten.h"
 #include "format.h"
 #include "sim/units.h"
 #include "table.h"
 
-/* ", LABEL VALUE" of the configuration, if it has that key. */
+/* The configuration's value of `key`, after `before`, which begins a line without its comma. */
 static void
-append_config(GString *text, const RunRecord *record, const char *key, const char *label) {
+append_config(GString *text, const RunRecord *record, const char *key, const char *before) {
   json_t *value = json_object_get(record->config, key);
   g_autofree char *leaf = NULL;
 
@@ -16,9 +18,10 @@ append_config(GString *text, const RunRecord *record, const char *key, const cha
   leaf = json_leaf_text(value);
   if (*leaf == '\0')
     return;
-  if (text->len > 0 && text->str[text->len - 1] != '\n')
-    g_string_append(text, ", ");
-  g_string_append_printf(text, "%s%s", label, leaf);
+  if (text->len == 0 || text->str[text->len - 1] == '\n')
+    before += strspn(before, ", ");
+  g_string_append(text, before);
+  g_string_append(text, leaf);
 }
 
 static void
@@ -32,11 +35,11 @@ text_append_setting(GString *text, const RunRecord *record, gboolean with_overfl
   const Summary *sum = &record->summary;
 
   append_config(text, record, "model", "");
-  append_config(text, record, "device", "on ");
-  append_config(text, record, "scheduler", "scheduler ");
+  append_config(text, record, "device", " on ");
+  append_config(text, record, "scheduler", ", scheduler ");
   if (with_overflow)
-    append_config(text, record, "overflow", "overflow ");
-  append_config(text, record, "victim", "victim ");
+    append_config(text, record, "overflow", ", overflow ");
+  append_config(text, record, "victim", ", victim ");
   if (text->len > 0)
     g_string_append_c(text, '\n');
   append_config(text, record, "trace", "");
@@ -44,12 +47,12 @@ text_append_setting(GString *text, const RunRecord *record, gboolean with_overfl
   append_count(text, sum->requests, "request", "requests");
   g_string_append(text, ", ");
   append_count(text, sum->prompt_tokens, "prompt token", "prompt tokens");
-  append_config(text, record, "seed", "seed ");
+  append_config(text, record, "seed", ", seed ");
   g_string_append_c(text, '\n');
   append_count(text, record->num_gpu_blocks, "GPU block", "GPU blocks");
   g_string_append(text, " and ");
   append_count(text, record->num_cpu_blocks, "host block", "host blocks");
-  append_config(text, record, "block_size", "tokens a block: ");
+  append_config(text, record, "block_size", ", tokens a block: ");
   g_string_append(text, "\n\n");
 }
 
@@ -116,9 +119,11 @@ append_latency(GString *text, const Summary *sum) {
     const Quantiles *q = rows[i].q;
     const double values_s[] = {q->mean, q->p50, q->p90, q->p95, q->p99, q->max};
     const DurationUnit *unit = format_duration_unit(q->max);
+    /* No queueing at all is a time; otherwise none means that nothing was measured. */
+    gboolean measured = q->max > 0 || (q == &sum->queue_s && sum->ttft_s.max > 0);
     table_add(table, rows[i].label);
     for (guint j = 0; j < G_N_ELEMENTS(values_s); j++)
-      table_take(table, q->max > 0 ? format_duration_in(values_s[j], unit) : g_strdup("-"));
+      table_take(table, measured ? format_duration_in(values_s[j], unit) : g_strdup("-"));
   }
   table_append(table, "", text);
   g_string_append_c(text, '\n');
@@ -140,11 +145,13 @@ add_overhead(Table *table, const char *label, guint64 count, const char *what, g
 
 static void
 add_peak(Table *table, const char *label, guint32 peak_blocks, guint32 num_blocks) {
+  g_autofree char *number = format_count(num_blocks);
+
   if (num_blocks == 0)
     return;
   table_add(table, label);
   table_take(table, format_count(peak_blocks));
-  table_take(table, g_strdup_printf("of %u at the peak", num_blocks));
+  table_take(table, g_strdup_printf("of %s at the peak", number));
   table_add(table, "");
   table_take(table, format_percent((double)peak_blocks / num_blocks));
   table_add(table, "");
@@ -154,6 +161,7 @@ static void
 append_overflow(GString *text, const RunRecord *record) {
   const Summary *sum = &record->summary;
   g_autoptr(Table) table = table_new("lrlrrl");
+  g_autofree char *preempted = format_count(sum->preempted_requests);
 
   g_string_append(text, "Overflow\n");
   if (sum->preemptions == 0)
@@ -163,7 +171,7 @@ append_overflow(GString *text, const RunRecord *record) {
   if (sum->preemptions > 0) {
     table_add(table, "preemptions");
     table_take(table, format_count(sum->preemptions));
-    table_take(table, g_strdup_printf("of %" G_GUINT64_FORMAT " request%s", sum->preempted_requests,
+    table_take(table, g_strdup_printf("over %s request%s", preempted,
                                       sum->preempted_requests == 1 ? "" : "s"));
     table_add(table, "");
     table_take(table, format_percent((double)sum->preempted_requests / (double)sum->requests));
