@@ -206,7 +206,7 @@ goes_on(State *s)
 {
   guint64 idle_steps = s->step_index - s->idle_since;
 
-  if (s->loop->interrupted != NULL && *s->loop->interrupted)
+  if (s->loop->interrupted != NULL && s->loop->interrupted())
     return end_with(s, RUN_ABORT, "interrupted");
   if (s->now_ps > TIME_MAX_PS)
     return end_with(s, RUN_ABORT, "the run passed the latest time that the clock can hold, 53 days");

@@ -1,0 +1,58 @@
+/* The roofline: a cost model from a device's peaks and the shares of them that kernels reach.
+ *
+ * Every kernel takes max(FLOPs / (peak x share), bytes / (bandwidth x share)) + a fixed time.
+ *   linear       one product a matrix: qkv, o, gate+up (or fc1), down (or fc2); experts: the bytes
+ *                of those that a batch is expected to touch, E (1 - (1 - k/E)^tokens)
+ *   attention    prefill by pairs of tokens, n c + n (n + 1) / 2 + n x ramp / 2; decode affine in
+ *                the context, with an integer slope
+ *   head         the output head of sampled tokens, then sampling over their logits
+ *   comm         two all-reduces a layer, 2 (g - 1) / g of the activations over the bus bandwidth
+ *   host         a step's and each sequence's, by scheduler
+ *   swap         a copy's launch and its bytes; paths below
+ * Left out: overlap of kernels, copies slowing kernels, and full copy queues. Nothing is measured:
+ * the mask is always 0. Measured medians of its error: tests/test-roofline-tables.c.
+ */
+#pragma once
+
+#include "device.h"
+#include "sim/cost.h"
+#include "sim/model.h"
+#include "what_if.h"
+
+#define ROOFLINE_ERROR (roofline_error_quark())
+GQuark roofline_error_quark(void);
+typedef enum { ROOFLINE_ERROR_CONFIG } RooflineError;
+
+/* How the KV of a block travels. */
+typedef enum {
+  COPY_PATH_PER_LAYER, /* a copy a block, layer and K or V (vLLM v0) */
+  COPY_PATH_PER_BLOCK, /* a copy a block: its layers lie together */
+  COPY_PATH_BATCHED,   /* the pieces of per-layer in one submission (gather kernel, batched copy) */
+} CopyPath;
+
+typedef enum { HOST_MEMORY_PINNED, HOST_MEMORY_PAGEABLE } HostMemory;
+
+typedef struct {
+  const Device *device; /* these two are needed during roofline_new() only */
+  const Model *model;
+  guint32 block_size; /* tokens */
+  guint32 tensor_parallel_size;
+  HostScheduler scheduler;
+  CopyPath copy_path;
+  HostMemory host_memory;
+  WhatIf what_if;
+} RooflineConfig;
+
+/* The caller frees it with cost_model_free(). For use by one thread: it remembers what it was
+ * asked. */
+CostModel *roofline_new(const RooflineConfig *config, GError **error);
+
+/* An (m x k) by (k x n) product with weights of weight_bits: what `linear` is made of. */
+gint64 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64 n,
+                        guint64 k, guint32 weight_bits);
+
+/* "per-layer", "per-block", "batched"; "pinned", "pageable". FALSE if it is none of them. */
+gboolean copy_path_from_name(const char *name, CopyPath *path);
+const char *copy_path_name(CopyPath path);
+gboolean host_memory_from_name(const char *name, HostMemory *memory);
+const char *host_memory_name(HostMemory memory);
