@@ -18,5 +18,3 @@ spillway_SOURCES = \
   %D%/settings.c %D%/settings.h \
   %D%/trace.c \
   %D%/workload_source.c
-spillway_LDADD = libspillway-report.a libspillway-traces.a libspillway-calib.a \
-  libspillway-models.a libspillway-sim.a $(LDADD)

@@ -1,5 +1,15 @@
-EXTRA_DIST += %D%/without-python %D%/without-cuda.sh %D%/bare-debian
+# A test is a program %D%/test-NAME from one file of that name, or a script; each prints TAP.
+module_tests = \
+  %D%/test-metrics \
+  %D%/test-model
+script_tests = \
+  %D%/completion.sh \
+  %D%/man.sh
+check_PROGRAMS += $(module_tests)
+TESTS += $(module_tests) $(script_tests)
+EXTRA_DIST += $(script_tests) %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
+# Kernels
 check_PROGRAMS += %D%/test-kv-copy
 TESTS += %D%/test-kv-copy
 %C%_test_kv_copy_SOURCES = %D%/test-kv-copy.c %D%/kv_copy_cases.c %D%/kv_copy_cases.h
@@ -14,6 +24,3 @@ TESTS += %D%/test-kv-copy-gpu
 else
 TESTS += %D%/without-cuda.sh
 endif
-
-TESTS += %D%/completion.sh %D%/man.sh
-EXTRA_DIST += %D%/completion.sh %D%/man.sh
