@@ -16,5 +16,7 @@ spillway_SOURCES = \
   %D%/scenario.c %D%/scenario.h \
   %D%/scenario_config.c %D%/scenario_config.h \
   %D%/settings.c %D%/settings.h \
-  %D%/trace.c \
+  %D%/trace.c %D%/trace.h \
+  %D%/trace_gen.c \
+  %D%/trace_show.c \
   %D%/workload_source.c

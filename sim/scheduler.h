@@ -116,8 +116,8 @@ OverflowAction scheduler_preempt(Scheduler *self, Step *step, Sequence *victim,
 /* The host copy of `sequence` came back in this step: notes it; `copied` blocks crossed the link. */
 void scheduler_note_swap_in(Scheduler *self, Step *step, Sequence *sequence, guint32 copied);
 
-/* The engine drops the sequence, which is in no queue now. */
-void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence);
+/* The engine drops the sequence, which is in no queue now. reason: static text. */
+void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const char *reason);
 
 /* A step that is nothing but decodes of everything that runs may be repeated until the first
  * completion, or until fewer than `reserve_blocks` blocks would be free. Call when nothing else

@@ -147,7 +147,8 @@ schedule_swapped(Plan *p)
     guint32 tokens = remaining_tokens(sequence);
     if (self->pool.total_blocks < need) {
       sequence_queue_pop_head(&self->swapped);
-      scheduler_ignore(self, p->ignored_swapped, sequence);
+      scheduler_ignore(self, p->ignored_swapped, sequence,
+                       "it is swapped out and needs more blocks than there are to return");
       continue;
     }
     if ((guint64)need + self->watermark_blocks > self->pool.free_blocks ||
@@ -178,7 +179,10 @@ schedule_waiting(Plan *p)
       tokens = (guint32)MIN(tokens, MAX(p->tokens, 0));
     if (tokens > longest || need > self->pool.total_blocks) {
       sequence_queue_pop_head(&self->waiting);
-      scheduler_ignore(self, p->step->ignored, sequence);
+      scheduler_ignore(self, p->step->ignored, sequence,
+                       tokens > longest
+                           ? "it is longer than max_model_len or max_num_batched_tokens"
+                           : "it needs more blocks than the pool has above its watermark");
       continue;
     }
     if (need > self->pool.free_blocks || tokens == 0 || tokens > p->tokens ||
