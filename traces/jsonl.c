@@ -1,6 +1,6 @@
 /* Members of a JSON line, with messages that point at them. jansson reads a real number into a
- * double; its shortest text that reads back as the same double is the number that the file has, as
- * long as that has at most 15 digits, so times stay exact.
+ * double; its shortest text that reads back as the same double is what the file has, up to 15
+ * digits always and nearly always with 16, so times stay exact.
  */
 #include "jsonl.h"
 
@@ -92,9 +92,13 @@ jsonl_tokens(const TraceReader *reader, const char *end, const json_t *object, c
 /* The shortest text that reads back as this double. */
 static const char *
 print_double(double value, char buffer[NUMBER_BUFFER_BYTES]) {
-  g_ascii_formatd(buffer, NUMBER_BUFFER_BYTES, "%.15g", value);
-  if (g_ascii_strtod(buffer, NULL) != value)
-    g_ascii_dtostr(buffer, NUMBER_BUFFER_BYTES, value);
+  static const char *const formats[] = {"%.15g", "%.16g", "%.17g"};
+
+  for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+    g_ascii_formatd(buffer, NUMBER_BUFFER_BYTES, formats[i], value);
+    if (g_ascii_strtod(buffer, NULL) == value)
+      break;
+  }
   return buffer;
 }
 
