@@ -129,18 +129,30 @@ append_latency(GString *text, const Summary *sum) {
   g_string_append_c(text, '\n');
 }
 
+/* 0 where no cost model was asked. */
+static gint64
+components_ps(const Summary *sum) {
+  gint64 total_ps = 0;
+
+  for (guint c = 0; c < COST_COMPONENTS; c++)
+    total_ps += sum->component_ps[c];
+  return total_ps;
+}
+
 /* "LABEL  COUNT WHAT  TIME  SHARE" */
 static void
 add_overhead(Table *table, const char *label, guint64 count, const char *what, gint64 time_ps,
-             gint64 busy_ps) {
+             const Summary *sum) {
+  gboolean priced = components_ps(sum) > 0;
+
   if (count == 0 && time_ps == 0)
     return;
   table_add(table, label);
   table_take(table, format_count(count));
   table_add(table, what);
-  table_take(table, format_duration(ps_to_s(time_ps)));
-  table_take(table, busy_ps > 0 ? format_percent((double)time_ps / (double)busy_ps) : g_strdup(""));
-  table_add(table, "of the busy time");
+  table_take(table, priced ? format_duration(ps_to_s(time_ps)) : g_strdup(""));
+  table_take(table, priced ? format_percent((double)time_ps / (double)sum->busy_ps) : g_strdup(""));
+  table_add(table, priced ? "of the busy time" : "");
 }
 
 static void
@@ -178,11 +190,11 @@ append_overflow(GString *text, const RunRecord *record) {
     table_add(table, "of all requests");
   }
   add_overhead(table, "recomputed", sum->recomputed_tokens, "tokens", sum->overhead_recompute_ps,
-               sum->busy_ps);
+               sum);
   add_overhead(table, "swapped out", sum->swapped_out_blocks, "blocks", sum->overhead_swap_out_ps,
-               sum->busy_ps);
+               sum);
   add_overhead(table, "swapped in", sum->swapped_in_blocks, "blocks", sum->overhead_swap_in_ps,
-               sum->busy_ps);
+               sum);
   table_append(table, "  ", text);
   if (sum->swap_fallbacks > 0) {
     g_string_append(text, "  ");
@@ -213,15 +225,6 @@ append_components(GString *text, const Summary *sum) {
   g_string_append_printf(text, "Where the time went (busy %s, %s of the makespan)\n", busy, share);
   table_append(table, "  ", text);
   g_string_append_c(text, '\n');
-}
-
-static gint64
-components_ps(const Summary *sum) {
-  gint64 total_ps = 0;
-
-  for (guint c = 0; c < COST_COMPONENTS; c++)
-    total_ps += sum->component_ps[c];
-  return total_ps;
 }
 
 void
