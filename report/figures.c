@@ -53,6 +53,7 @@ static const Figure table[] = {
     {"peak_gpu_blocks", FIGURE_U32, AT(summary.peak_gpu_blocks), "GPU blocks, peak",
      BETTER_NEITHER},
     {"steps", FIGURE_U64, AT(summary.steps), "steps", BETTER_NEITHER},
+    {"slowdown", FIGURE_DOUBLE, AT(slowdown), "times unlimited memory", BETTER_LOW},
     {"measured_share", FIGURE_MEASURED_SHARE, 0, "measured share of time", BETTER_NEITHER},
     {"wall_s", FIGURE_DOUBLE, AT(wall_s), NULL, BETTER_NEITHER},
     {"end", FIGURE_END, 0, NULL, BETTER_NEITHER},
@@ -169,7 +170,7 @@ figure_best(const Figure *figure, const RunRecord *records, guint n_records) {
 
   for (guint i = 0; figure->better != BETTER_NEITHER && i < n_records; i++) {
     double value = figure_real(figure, &records[i]);
-    if (records[i].summary.end != RUN_DONE)
+    if (records[i].summary.end != RUN_DONE || isnan(value))
       continue;
     differ = differ || (index >= 0 && !ties(value, best));
     if (index < 0 || (!ties(value, best) && (value < best) == (figure->better == BETTER_LOW))) {

@@ -57,7 +57,8 @@ text_append_setting(GString *text, const RunRecord *record, gboolean with_overfl
 }
 
 static void
-append_outcome(GString *text, const Summary *sum) {
+append_outcome(GString *text, const RunRecord *record) {
+  const Summary *sum = &record->summary;
   g_autofree char *requests = format_count(sum->requests);
   g_autofree char *finished = format_count(sum->finished);
   g_autofree char *makespan = format_duration(ps_to_s(sum->makespan_ps));
@@ -69,7 +70,9 @@ append_outcome(GString *text, const Summary *sum) {
                            makespan);
   if (sum->ignored > 0) {
     append_count(text, sum->ignored, "request was", "requests were");
-    g_string_append(text, " ignored: the engine can never fit them.\n");
+    g_string_append_printf(text, " ignored: %s.\n",
+                           sum->ignored_reason != NULL ? sum->ignored_reason
+                                                       : "the engine can never fit them");
   }
   if (sum->end != RUN_DONE) {
     g_string_append_printf(text, "The run ended early (%s), ", run_end_name(sum->end));
@@ -77,6 +80,9 @@ append_outcome(GString *text, const Summary *sum) {
     g_string_append_printf(text, " left behind: %s\n",
                            sum->end_reason != NULL ? sum->end_reason : "");
   }
+  if (record->slowdown > 1)
+    g_string_append_printf(text, "With unlimited memory it would have taken 1/%.4g of that.\n",
+                           record->slowdown);
   g_string_append_c(text, '\n');
 }
 
@@ -254,7 +260,7 @@ summary_text(const RunRecord *record) {
   GString *text = g_string_new(NULL);
 
   text_append_setting(text, record, TRUE);
-  append_outcome(text, &record->summary);
+  append_outcome(text, record);
   append_throughput(text, &record->summary);
   append_latency(text, &record->summary);
   append_overflow(text, record);

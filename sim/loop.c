@@ -230,6 +230,9 @@ tell_end(State *s)
   s->outcome->unfinished =
       scheduler_unfinished(scheduler) + workload_count(s->loop->workload) - s->next_arrival;
   s->outcome->end_ps = s->now_ps;
+  s->outcome->memory_bound =
+      scheduler->memory_bound ||
+      (scheduler->pool.cache != NULL && prefix_cache_evicted(scheduler->pool.cache));
   while ((sequence = scheduler_take_unfinished(scheduler)) != NULL) {
     tell_request(s, &sequence->result);
     sequence_free(sequence);

@@ -67,6 +67,7 @@ typedef struct {
   guint64 unfinished;
   guint32 peak_gpu_blocks;
   guint32 peak_host_blocks;
+  gboolean memory_bound;  /* a block was refused or evicted: with more memory it could differ */
 } RunOutcome;
 
 typedef struct Observer Observer;

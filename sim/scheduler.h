@@ -70,6 +70,7 @@ struct Scheduler {
   GPtrArray *left;      /* sequences that ended since scheduler_take_left() */
   GArray *just_finished; /* of guint32: requests that the last completed step finished */
   gint64 now_ps;
+  gboolean memory_bound; /* the pool ever refused a block; set by engines at each such test */
   SequenceQueue scratch[7]; /* an engine's own lists while it decides a step, else empty */
   GArray *scratch_requests; /* of guint32, the same */
 };

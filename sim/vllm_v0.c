@@ -49,10 +49,11 @@ blocks_of_length(const Scheduler *self, const Sequence *sequence)
 /* Running sequences: one free block for each, needed or not. Block manager 2 asks none for a partial prefill
  * whose last block is full. */
 static gboolean
-can_append(const Scheduler *self, const Sequence *sequence)
+can_append(Scheduler *self, const Sequence *sequence)
 {
   if (self->pool.free_blocks > 0)
     return TRUE;
+  self->memory_bound = TRUE;
   return self->config.block_manager == 2 && sequence->stage == STAGE_PREFILL &&
          sequence_length(sequence) % self->config.block_size == 0;
 }
@@ -177,6 +178,7 @@ schedule_waiting(Plan *p)
     guint64 need = (guint64)blocks_of_length(self, sequence) + self->watermark_blocks;
     if (config->chunked_prefill)
       tokens = (guint32)MIN(tokens, MAX(p->tokens, 0));
+    self->memory_bound |= need > self->pool.total_blocks;
     if (tokens > longest || need > self->pool.total_blocks) {
       sequence_queue_pop_head(&self->waiting);
       scheduler_ignore(self, p->step->ignored, sequence,
@@ -185,6 +187,7 @@ schedule_waiting(Plan *p)
                            : "it needs more blocks than the pool has above its watermark");
       continue;
     }
+    self->memory_bound |= need > self->pool.free_blocks;
     if (need > self->pool.free_blocks || tokens == 0 || tokens > p->tokens ||
         p->seqs + 1 > config->max_num_seqs)
       break;
