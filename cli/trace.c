@@ -59,18 +59,32 @@ command_trace(int argc, char **argv) {
   return cli_error(CLI_USAGE, "trace", "found '%s', expected gen, convert or show", argv[1]);
 }
 
-char *
-cli_trace_path(const char *name) {
-  static const char *const suffixes[] = {".csv", ".jsonl"};
+static const char *const suffixes[] = {".csv", ".jsonl"};
 
-  if (g_str_equal(name, "-") || g_file_test(name, G_FILE_TEST_EXISTS))
+static void
+fail_no_trace(const char *name, GError **error) {
+  g_autoptr(GString) shipped = g_string_new("");
+
+  for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+    g_auto(GStrv) names = cli_data_names("traces", suffixes[i]);
+    for (char **known = names; *known != NULL; known++)
+      g_string_append_printf(shipped, "%s%s", shipped->len > 0 ? ", " : "", *known);
+  }
+  g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
+              "%s: no such file, and no trace of that name ships (%s)", name, shipped->str);
+}
+
+char *
+cli_trace_path(const char *name, GError **error) {
+  if (strchr(name, '/') != NULL || g_str_equal(name, "-") || g_file_test(name, G_FILE_TEST_EXISTS))
     return g_strdup(name);
   for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
     char *path = cli_data_file("traces", name, suffixes[i]);
     if (path != NULL)
       return path;
   }
-  return g_strdup(name);
+  fail_no_trace(name, error);
+  return NULL;
 }
 
 const TraceFormat *
@@ -120,7 +134,7 @@ trim(Workload *workload, const ConvertOptions *options, GError **error) {
       !cli_parse_uint(options->limit, "--limit", 1, G_MAXUINT32, &limit, error))
     return FALSE;
   if (options->time_scale != NULL &&
-      (!cli_parse_double(options->time_scale, "--time-scale", 0, 1e9, &time_scale, error)))
+      !cli_parse_double(options->time_scale, "--time-scale", 1e-9, 1e9, &time_scale, error))
     return FALSE;
   return workload_trim(workload, (guint32)limit, time_scale, error);
 }
@@ -130,7 +144,7 @@ convert(const char *name, const ConvertOptions *options) {
   g_autoptr(GError) error = NULL;
   g_autoptr(TraceNotes) notes = trace_notes_new();
   g_autoptr(Workload) workload = NULL;
-  g_autofree char *path = cli_trace_path(name);
+  g_autofree char *path = cli_trace_path(name, &error);
   const TraceFormat *to = NULL;
   static const char verb[] = "trace convert";
 
@@ -140,7 +154,8 @@ convert(const char *name, const ConvertOptions *options) {
   to = cli_trace_format(verb, options->to != NULL ? options->to : "spillway", TRUE);
   if (to == NULL)
     return CLI_USAGE;
-  workload = trace_read(path, options->trace_format, notes, &error);
+  if (path != NULL)
+    workload = trace_read(path, options->trace_format, notes, &error);
   if (workload == NULL || !trim(workload, options, &error))
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (!trace_write(options->out, to, workload, NULL, notes, &error))

@@ -39,7 +39,7 @@ jsonl_parse(const TraceReader *reader, const char *line, const char *end, GError
 
   if (object == NULL) {
     g_autofree char *text = reader_quote(line, end);
-    g_autofree char *why = reader_quote(json_error.text, json_error.text + strlen(json_error.text));
+    g_autofree char *why = g_strescape(json_error.text, "\"\\");
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                 "%s:%" G_GUINT64_FORMAT ":%d: found %s, expected a JSON object on one line (%s)",
                 reader->name, reader->line_number, MAX(json_error.position, 1), text, why);
