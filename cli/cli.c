@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -95,12 +96,29 @@ nearest_option(const char *option, const GOptionEntry *entries, const GOptionEnt
   return cli_nearest(option, (const char *const *)names->pdata);
 }
 
+/* GOption's own --help leaves all groups but the first to --help-all; ours shows them. */
+static void
+print_help_if_asked(GOptionContext *context, const char *verb, int argc, char **argv)
+{
+  for (int i = 1; i < argc && !g_str_equal(argv[i], "--"); i++)
+    if (g_str_equal(argv[i], "--help") || g_str_equal(argv[i], "-h")) {
+      g_autofree char *name = g_strconcat("spillway ", verb, NULL);
+      g_autofree char *help = NULL;
+      g_set_prgname(name);
+      help = g_option_context_get_help(context, FALSE, NULL);
+      fputs(help, stdout);
+      exit(CLI_DONE);
+    }
+}
+
 gboolean
 cli_parse(GOptionContext *context, const char *verb, const GOptionEntry *entries,
           const GOptionEntry *more, int *argc, char ***argv)
 {
   g_autoptr(GError) error = NULL;
 
+  g_option_context_set_help_enabled(context, FALSE);
+  print_help_if_asked(context, verb, *argc, *argv);
   if (!g_option_context_parse(context, argc, argv, &error)) {
     if (g_error_matches(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION)) {
       const char *dashes = strstr(error->message, "--");

@@ -1,9 +1,26 @@
 noinst_LIBRARIES += libspillway-sim.a
 libspillway_sim_a_SOURCES = \
   %D%/cost.c %D%/cost.h \
+  %D%/executor.c %D%/executor.h \
+  %D%/executor_model.c \
+  %D%/executor_unit.c \
+  %D%/loop.c %D%/loop.h \
   %D%/metrics.c %D%/metrics.h \
   %D%/model.c %D%/model.h \
   %D%/observer.c %D%/observer.h \
+  %D%/overflow.c %D%/overflow.h \
+  %D%/overflow_recompute.c \
+  %D%/overflow_swap.c \
+  %D%/pool.c %D%/pool.h \
+  %D%/prefix_cache.c %D%/prefix_cache.h \
+  %D%/quantiles.c %D%/quantiles.h \
+  %D%/scheduler.c %D%/scheduler.h \
+  %D%/sequence.c %D%/sequence.h \
+  %D%/series.c %D%/series.h \
   %D%/step.c %D%/step.h \
   %D%/units.h \
+  %D%/victim.c %D%/victim.h \
+  %D%/victim_newest.c \
+  %D%/vllm_v0.c \
+  %D%/vllm_v1.c \
   %D%/workload.c %D%/workload.h

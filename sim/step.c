@@ -41,6 +41,7 @@ step_clear(Step *step)
   g_array_set_size(step->swapped_in, 0);
   g_array_set_size(step->ignored, 0);
   g_array_set_size(step->hits, 0);
+  step->n_decodes = 0;
   step->copy_out_blocks = step->copy_in_blocks = 0;
   step->repeat = 1;
   step->idle_changes = FALSE;
@@ -52,4 +53,12 @@ step_is_empty(const Step *step)
 {
   return step->entries->len == 0 && step->victims->len == 0 && step->swapped_in->len == 0 &&
          step->ignored->len == 0;
+}
+
+gboolean
+step_is_only_decodes(const Step *step)
+{
+  return step->n_decodes > 0 && step->n_decodes == step->entries->len &&
+         step->victims->len == 0 && step->swapped_in->len == 0 && step->ignored->len == 0 &&
+         step->abort == NULL;
 }

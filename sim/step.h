@@ -55,6 +55,7 @@ typedef struct {
   GArray *swapped_in; /* of StepSwapIn, in order */
   GArray *ignored;    /* of guint32: requests that the scheduler dropped */
   GArray *hits;       /* of StepHit, in order of admission */
+  guint32 n_decodes;  /* entries that are ENTRY_DECODE */
   guint32 copy_out_blocks;
   guint32 copy_in_blocks;
 
@@ -83,3 +84,5 @@ void step_clear(Step *step);
 
 /* TRUE if the decision holds nothing at all: no work, no victim, nobody ignored. */
 gboolean step_is_empty(const Step *step);
+/* TRUE if it is decodes and nothing else at all: what may be repeated. */
+gboolean step_is_only_decodes(const Step *step);

@@ -1,0 +1,71 @@
+/* Settings: every option of a run, once. The command line, study files and the help text are all
+ * made from the one table in settings.c.
+ *
+ * A setting keeps the text that set it, so that "not given" and "given as the default" differ: what
+ * is not given is resolved later, from the engine, the model and the device (scenario.c).
+ */
+#pragma once
+
+#include <glib.h>
+
+typedef struct {
+  /* What is replayed, on what. NULL where not given. */
+  char *model;
+  char *device;
+  char *trace;
+  char *trace_format;
+  guint64 limit;
+  double time_scale;
+  guint64 seed;
+  /* The engine. */
+  char *scheduler;
+  char *overflow; /* compare: a comma-separated list */
+  char *victim;
+  guint64 block_size;
+  guint64 num_gpu_blocks;
+  char *kv_memory;
+  double gpu_memory_utilization;
+  char *swap_space;
+  guint64 num_cpu_blocks;
+  guint64 max_num_seqs;
+  guint64 max_num_batched_tokens;
+  guint64 max_model_len;
+  gboolean chunked_prefill;
+  guint64 block_manager;
+  double watermark;
+  gboolean prefix_caching;
+  guint64 long_prefill_token_threshold;
+  guint64 tensor_parallel_size;
+  /* How it is costed and executed. */
+  char *executor;
+  char *copy_path;
+  char *host_memory;
+  char *what_if;
+  gboolean no_stride;
+  /* What comes out. */
+  char *format;
+  char *output;
+  char *decisions;
+  char *requests;
+
+  GHashTable *given; /* long names of the options that were set */
+} Settings;
+
+Settings *settings_new(void); /* the defaults */
+void settings_free(Settings *settings);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Settings, settings_free)
+Settings *settings_copy(const Settings *settings);
+
+/* TRUE if the option of that long name was given. */
+gboolean settings_given(const Settings *settings, const char *name);
+
+/* Sets the option of that long name (without dashes). Switches take NULL, "true" or "false". */
+gboolean settings_set(Settings *settings, const char *name, const char *value, GError **error);
+
+/* The long names of all options, NULL-terminated; the caller frees the array, not the names. */
+const char **settings_names(void);
+
+/* Parses a verb's command line into `settings`, whole: no arguments may be left over. `summary` and `examples`
+ * frame the help. FALSE after a message was printed. */
+gboolean settings_parse(Settings *settings, const char *verb, const char *summary,
+                        const char *examples, int *argc, char ***argv);

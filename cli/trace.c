@@ -1,0 +1,191 @@
+/* The verb `trace`: chooses the sub-verb, and converts traces. */
+#include "trace.h"
+
+#include "cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const Command sub_verbs[] = {
+    {"gen", "make a trace from distributions and a seed", command_trace_gen},
+    {"convert", "write a trace in another form, cut or stretched", command_trace_convert},
+    {"show", "say what a trace is like: rates, lengths, histograms", command_trace_show},
+    {NULL, NULL, NULL},
+};
+
+static const char *
+pick_sub_verb(const char *word) {
+  const char *names[G_N_ELEMENTS(sub_verbs)];
+
+  for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+    names[i] = sub_verbs[i].name;
+  return cli_nearest(word, names);
+}
+
+static void
+print_help(void) {
+  printf(
+      "Usage:\n  spillway trace gen|convert|show [OPTION…]\n\n"
+      "Makes, converts and shows traces of requests: when each arrives, and how many tokens its\n"
+      "prompt and its output have.\n\nKinds:\n");
+  for (const Command *sub = sub_verbs; sub->name != NULL; sub++)
+    printf("  %-9s %s\n", sub->name, sub->summary);
+  printf(
+      "\nExamples:\n"
+      "  spillway trace show chat-hour\n"
+      "  spillway trace convert AzureLLMInferenceTrace_conv.csv -o conv.csv --limit 1000\n"
+      "  spillway trace gen --requests 500 --rate 2 --prompt fixed:1500 --output uniform:64,512\n"
+      "\n'spillway trace KIND --help' says more.\n");
+}
+
+int
+command_trace(int argc, char **argv) {
+  const char *near;
+
+  if (argc >= 2 && (g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h"))) {
+    print_help();
+    return CLI_DONE;
+  }
+  if (argc < 2)
+    return cli_error(CLI_USAGE, "trace",
+                     "expected gen, convert or show; 'spillway trace --help' says more");
+  for (const Command *sub = sub_verbs; sub->name != NULL; sub++)
+    if (g_str_equal(argv[1], sub->name))
+      return sub->run(argc - 1, argv + 1);
+  near = pick_sub_verb(argv[1]);
+  if (near != NULL)
+    return cli_error(CLI_USAGE, "trace",
+                     "found '%s', expected gen, convert or show; did you mean %s?", argv[1], near);
+  return cli_error(CLI_USAGE, "trace", "found '%s', expected gen, convert or show", argv[1]);
+}
+
+char *
+cli_trace_path(const char *name) {
+  static const char *const suffixes[] = {".csv", ".jsonl"};
+
+  if (g_str_equal(name, "-") || g_file_test(name, G_FILE_TEST_EXISTS))
+    return g_strdup(name);
+  for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+    char *path = cli_data_file("traces", name, suffixes[i]);
+    if (path != NULL)
+      return path;
+  }
+  return g_strdup(name);
+}
+
+const TraceFormat *
+cli_trace_format(const char *verb, const char *name, gboolean to_write) {
+  g_autoptr(GPtrArray) names = g_ptr_array_new();
+  g_autofree char *list = NULL;
+  const TraceFormat *found = trace_format_find(name);
+  const char *near;
+
+  if (found != NULL && (!to_write || found->write != NULL))
+    return found;
+  for (const TraceFormat *const *format = trace_formats; *format != NULL; format++)
+    if (!to_write || (*format)->write != NULL)
+      g_ptr_array_add(names, (gpointer)(*format)->name);
+  g_ptr_array_add(names, NULL);
+  list = g_strjoinv(", ", (char **)names->pdata);
+  near = cli_nearest(name, (const char *const *)names->pdata);
+  if (found != NULL)
+    cli_error(CLI_USAGE, verb, "the form %s can only be read; expected one of %s", name, list);
+  else if (near != NULL)
+    cli_error(CLI_USAGE, verb, "no trace format is called '%s'; did you mean %s? Known are %s",
+              name, near, list);
+  else
+    cli_error(CLI_USAGE, verb, "no trace format is called '%s'; known are %s", name, list);
+  return NULL;
+}
+
+typedef struct {
+  char *out, *to, *trace_format, *limit, *time_scale;
+} ConvertOptions;
+
+static void
+convert_options_clear(ConvertOptions *options) {
+  g_free(options->out);
+  g_free(options->to);
+  g_free(options->trace_format);
+  g_free(options->limit);
+  g_free(options->time_scale);
+}
+
+static gboolean
+trim(Workload *workload, const ConvertOptions *options, GError **error) {
+  guint64 limit = 0;
+  double time_scale = 1;
+
+  if (options->limit != NULL &&
+      !cli_parse_uint(options->limit, "--limit", 1, G_MAXUINT32, &limit, error))
+    return FALSE;
+  if (options->time_scale != NULL &&
+      (!cli_parse_double(options->time_scale, "--time-scale", 0, 1e9, &time_scale, error)))
+    return FALSE;
+  return workload_trim(workload, (guint32)limit, time_scale, error);
+}
+
+static int
+convert(const char *name, const ConvertOptions *options) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TraceNotes) notes = trace_notes_new();
+  g_autoptr(Workload) workload = NULL;
+  g_autofree char *path = cli_trace_path(name);
+  const TraceFormat *to = NULL;
+  static const char verb[] = "trace convert";
+
+  if (options->trace_format != NULL && !g_str_equal(options->trace_format, "auto") &&
+      cli_trace_format(verb, options->trace_format, FALSE) == NULL)
+    return CLI_USAGE;
+  to = cli_trace_format(verb, options->to != NULL ? options->to : "spillway", TRUE);
+  if (to == NULL)
+    return CLI_USAGE;
+  workload = trace_read(path, options->trace_format, notes, &error);
+  if (workload == NULL || !trim(workload, options, &error))
+    return cli_error(CLI_USAGE, verb, "%s", error->message);
+  if (!trace_write(options->out, to, workload, NULL, notes, &error))
+    return cli_error(CLI_FAILED, verb, "%s", error->message);
+  for (guint i = 0; i < notes->texts->len; i++)
+    cli_note(verb, "%s", (const char *)g_ptr_array_index(notes->texts, i));
+  return CLI_DONE;
+}
+
+int
+command_trace_convert(int argc, char **argv) {
+  ConvertOptions options = {0};
+  const GOptionEntry entries[] = {
+      {"out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out,
+       "where to write: a file (compressed if it ends in .gz), or - for standard output", "FILE"},
+      {"to", 0, 0, G_OPTION_ARG_STRING, &options.to,
+       "the form to write: spillway (default), azure, vidur, mooncake, benchmark, steps", "FORM"},
+      {"trace-format", 0, 0, G_OPTION_ARG_STRING, &options.trace_format,
+       "the form to read: auto (default), or a name from 'spillway list trace-formats'", "FORM"},
+      {"limit", 0, 0, G_OPTION_ARG_STRING, &options.limit, "keep the first N requests", "N"},
+      {"time-scale", 0, 0, G_OPTION_ARG_STRING, &options.time_scale,
+       "multiply arrival times by X: 2 halves the load", "X"},
+      {NULL},
+  };
+  g_autoptr(GOptionContext) context = g_option_context_new("TRACE");
+  int status = CLI_USAGE;
+
+  g_option_context_set_summary(
+      context, "Reads a trace (a file, - for standard input, or a shipped trace's name; plain or\n"
+               "gzip) and writes it in another form.");
+  g_option_context_set_description(
+      context, "Prefix hashes are kept by the form mooncake only, ids not by azure and vidur; a\n"
+               "note says what was left out.\n\nExamples:\n"
+               "  spillway trace convert AzureLLMInferenceTrace_code.csv -o code.csv\n"
+               "  spillway trace convert mooncake.jsonl.gz -o - --limit 100 --time-scale 2\n"
+               "  spillway trace convert chat-turns --to mooncake -o turns.jsonl.gz\n");
+  g_option_context_add_main_entries(context, entries, NULL);
+  if (cli_parse(context, "trace convert", entries, NULL, &argc, &argv)) {
+    if (argc != 2)
+      cli_error(CLI_USAGE, "trace convert", "expected one trace to read; there are %d", argc - 1);
+    else if (options.out == NULL)
+      cli_error(CLI_USAGE, "trace convert", "where to? give -o FILE, or -o - for standard output");
+    else
+      status = convert(argv[1], &options);
+  }
+  convert_options_clear(&options);
+  return status;
+}

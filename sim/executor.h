@@ -1,0 +1,61 @@
+/* The executor interface: who owns time. It takes a step and answers how long it took.
+ *
+ * The scheduler, the policies and the loop are the same code with each of them: with costs from a model
+ * (model), with one second a step (unit), and, in live/, with a device that really computes.
+ */
+#pragma once
+
+#include "cost.h"
+#include "step.h"
+
+typedef struct {
+  guint32 repeats;  /* executed, 1 … step->repeat */
+  gint64 first_ps;  /* duration of the first */
+  gint64 growth_ps; /* each later one takes this much longer than the one before */
+  gint64 elapsed_ps;
+  CostPiece cost;   /* the components; all 0 where the executor knows none */
+  gint64 recompute_overhead_ps; /* of first_ps, for tokens that had been computed before */
+} StepTiming;
+
+typedef struct Executor Executor;
+
+typedef struct {
+  const char *name;
+  const char *help;
+  gint64 idle_tick_ps;     /* an idle engine steps this often; 0: idle time is skipped, and counts no step */
+  gboolean bare_scheduler; /* no server before the scheduler: nothing is refused on arrival */
+  gboolean needs_cost;
+  /* Executes at least one and at most step->repeat repeats; stops with the one in which
+   * `until_ps` from now passes. An executor that can fail sets an error. */
+  gboolean (*run)(Executor *self, const Step *step, gint64 until_ps, StepTiming *timing,
+                  GError **error);
+  Executor *(*create)(CostModel *cost); /* cost: borrowed, NULL unless needs_cost */
+  void (*free)(Executor *self);
+} ExecutorClass;
+
+struct Executor {
+  const ExecutorClass *class;
+};
+
+extern const ExecutorClass executor_model;
+extern const ExecutorClass executor_unit;
+
+/* NULL-terminated. */
+extern const ExecutorClass *const executor_classes[];
+
+const ExecutorClass *executor_class_find(const char *name);
+
+gboolean executor_run(Executor *self, const Step *step, gint64 until_ps, StepTiming *timing,
+                      GError **error);
+void executor_free(Executor *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Executor, executor_free)
+
+/* For executors: n repeats, the first of first_ps, each growth_ps longer than the one before. */
+static inline gint64
+repeats_elapsed_ps(gint64 first_ps, gint64 growth_ps, guint32 n)
+{
+  return n * first_ps + growth_ps * ((gint64)n * (n - 1) / 2);
+}
+
+/* The fewest repeats, 1 … n, that last until_ps or more; n if none do. */
+guint32 repeats_until(gint64 first_ps, gint64 growth_ps, guint32 n, gint64 until_ps);

@@ -1,0 +1,121 @@
+/* The model executor: virtual time, durations from a cost model. The default.
+ *
+ * It turns a step into the shape that a cost model understands, and asks once for all repeats. What
+ * a step spends on tokens that had been computed before is the difference to the same step with
+ * those tokens still in the cache.
+ */
+#include "executor.h"
+
+typedef struct {
+  Executor base;
+  CostModel *cost;
+  GArray *chunks;   /* of CostChunk */
+  GArray *contexts; /* of guint32 */
+} ModelExecutor;
+
+/* A step's shape. With `without_recompute`, tokens that had been computed before count as cached. */
+static CostShape
+shape_of(ModelExecutor *self, const Step *step, gboolean without_recompute)
+{
+  CostShape shape = {
+      .copy_out_blocks = step->copy_out_blocks,
+      .copy_in_blocks = step->copy_in_blocks,
+  };
+
+  g_array_set_size(self->chunks, 0);
+  g_array_set_size(self->contexts, 0);
+  for (guint i = 0; i < step->entries->len; i++) {
+    const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
+    guint32 known = without_recompute ? entry->recomputed_tokens : 0;
+    const CostChunk chunk = {
+        .tokens = entry->tokens - known,
+        .cached_tokens = entry->cached_tokens + known,
+    };
+    if (chunk.tokens == 0)
+      continue;
+    if (entry->kind == ENTRY_DECODE || entry->kind == ENTRY_DECODE_SWAPPED_IN) {
+      guint32 context = entry->cached_tokens + 1;
+      g_array_append_val(self->contexts, context);
+      shape.decode_context_tokens += context;
+    } else {
+      g_array_append_val(self->chunks, chunk);
+    }
+    shape.sampled += entry->samples;
+  }
+  shape.prefills = (const CostChunk *)(gpointer)self->chunks->data;
+  shape.n_prefills = self->chunks->len;
+  shape.decode_contexts = (const guint32 *)(gpointer)self->contexts->data;
+  shape.decodes = self->contexts->len;
+  shape.sequences = shape.n_prefills + shape.decodes;
+  return shape;
+}
+
+static gboolean
+recomputes(const Step *step)
+{
+  for (guint i = 0; i < step->entries->len; i++)
+    if (g_array_index(step->entries, StepEntry, i).recomputed_tokens > 0)
+      return TRUE;
+  return FALSE;
+}
+
+static gint64
+cost_without_recompute_ps(ModelExecutor *self, const Step *step)
+{
+  CostShape shape = shape_of(self, step, TRUE);
+  CostPiece piece;
+
+  cost_model_step(self->cost, &shape, 1, &piece);
+  return cost_piece_total_ps(&piece);
+}
+
+static gboolean
+run(Executor *base, const Step *step, gint64 until_ps, StepTiming *timing,
+    GError **error G_GNUC_UNUSED)
+{
+  ModelExecutor *self = (ModelExecutor *)base;
+  CostShape shape = shape_of(self, step, FALSE);
+
+  cost_model_step(self->cost, &shape, step->repeat, &timing->cost);
+  timing->first_ps = cost_piece_total_ps(&timing->cost);
+  timing->growth_ps = timing->cost.growth_ps;
+  timing->repeats =
+      repeats_until(timing->first_ps, timing->growth_ps, timing->cost.steps, until_ps);
+  timing->elapsed_ps =
+      repeats_elapsed_ps(timing->first_ps, timing->growth_ps, timing->repeats);
+  if (step->n_decodes < step->entries->len && recomputes(step))
+    timing->recompute_overhead_ps =
+        MAX(0, timing->first_ps - cost_without_recompute_ps(self, step));
+  return TRUE;
+}
+
+static void
+model_executor_free(Executor *base)
+{
+  ModelExecutor *self = (ModelExecutor *)base;
+
+  g_array_unref(self->chunks);
+  g_array_unref(self->contexts);
+  g_free(self);
+}
+
+static Executor *
+create(CostModel *cost)
+{
+  ModelExecutor *self = g_new0(ModelExecutor, 1);
+
+  self->base.class = &executor_model;
+  self->cost = cost;
+  self->chunks = g_array_new(FALSE, FALSE, sizeof(CostChunk));
+  self->contexts = g_array_new(FALSE, FALSE, sizeof(guint32));
+  return &self->base;
+}
+
+const ExecutorClass executor_model = {
+    .name = "model",
+    .help = "virtual time, durations from the cost model of the device (default)",
+    .needs_cost = TRUE,
+    .run = run,
+    .create = create,
+    .free = model_executor_free,
+};

@@ -1,0 +1,280 @@
+/* The loop: arrivals, a decision, its execution, its completion; again.
+ *
+ * Everything that moves time or state is called from here, in one order, whatever the executor. An
+ * empty decision jumps to the next arrival; with none left the engine is stuck. Steps that yield no
+ * token while requests preempt each other are counted, so that a livelock ends the run.
+ */
+#include "loop.h"
+
+#include "units.h"
+
+/* Steps without a token after which an engine that preempts goes round in circles, and one that
+ * does not (it may be prefilling something very long in very small chunks). */
+#define LIVELOCK_STEPS 3000
+#define PATIENCE_STEPS 10000000
+
+typedef struct {
+  const Loop *loop;
+  Step *step;
+  RunOutcome *outcome;
+  gint64 now_ps;
+  guint64 step_index;         /* of the step being decided */
+  guint32 next_arrival;       /* index of the first request that has not arrived */
+  guint64 idle_since;         /* step index of the last token or arrival */
+  gboolean preempted_since;   /* a preemption since then */
+} State;
+
+static void
+tell_request(const State *s, const RequestResult *result)
+{
+  for (guint i = 0; i < s->loop->n_observers; i++)
+    if (s->loop->observers[i]->request != NULL)
+      s->loop->observers[i]->request(s->loop->observers[i], result);
+}
+
+static gint64
+next_arrival_ps(const State *s)
+{
+  if (s->next_arrival == workload_count(s->loop->workload))
+    return G_MAXINT64;
+  return workload_request(s->loop->workload, s->next_arrival)->arrival_ps;
+}
+
+static void
+refuse(State *s, const Request *request)
+{
+  const RequestResult result = {
+      .request = s->next_arrival,
+      .status = STATUS_IGNORED,
+      .arrival_ps = request->arrival_ps,
+      .first_scheduled_ps = -1,
+      .first_token_ps = -1,
+      .last_token_ps = -1,
+      .finish_ps = request->arrival_ps,
+      .prompt_tokens = request->prompt_tokens,
+  };
+
+  s->outcome->ignored++;
+  tell_request(s, &result);
+}
+
+static void
+take_arrivals(State *s)
+{
+  while (next_arrival_ps(s) <= s->now_ps) {
+    const Request *request = workload_request(s->loop->workload, s->next_arrival);
+    if (!s->loop->executor->class->bare_scheduler &&
+        scheduler_refuses(s->loop->scheduler, request) != NULL)
+      refuse(s, request);
+    else
+      scheduler_arrive(s->loop->scheduler, request, s->next_arrival);
+    s->next_arrival++;
+    s->idle_since = s->step_index;
+  }
+}
+
+/* Nothing to do now. FALSE if nothing will ever come. */
+static gboolean
+idle(State *s)
+{
+  gint64 tick_ps = s->loop->executor->class->idle_tick_ps;
+  gint64 until_ps = next_arrival_ps(s);
+
+  if (until_ps == G_MAXINT64)
+    return FALSE;
+  if (tick_ps == 0) {
+    s->now_ps = until_ps;
+  } else {
+    gint64 ticks =
+        s->step->idle_changes ? 1 : (until_ps - s->now_ps + tick_ps - 1) / tick_ps;
+    s->now_ps += ticks * tick_ps;
+    s->step_index += (guint64)ticks;
+  }
+  return TRUE;
+}
+
+static void
+note_peaks(State *s, guint32 repeats)
+{
+  const Pool *pool = &s->loop->scheduler->pool;
+  const Step *step = s->step;
+  guint32 used = pool->total_blocks - step->gpu_free_blocks;
+
+  for (guint32 i = 1; i < repeats; i++)
+    used += step->growth[(i - 1) % step->block_size];
+  s->outcome->peak_gpu_blocks = MAX(s->outcome->peak_gpu_blocks, used);
+  s->outcome->peak_host_blocks =
+      MAX(s->outcome->peak_host_blocks, pool->host_total_blocks - step->host_free_blocks);
+}
+
+static void
+tell_step(State *s, const StepTiming *timing, guint32 tokens)
+{
+  const Scheduler *scheduler = s->loop->scheduler;
+  const StepReport report = {
+      .step = s->step,
+      .step_index = s->step_index,
+      .repeats = timing->repeats,
+      .start_ps = s->now_ps,
+      .first_ps = timing->first_ps,
+      .growth_ps = timing->growth_ps,
+      .elapsed_ps = timing->elapsed_ps,
+      .cost = s->loop->executor->class->needs_cost ? &timing->cost : NULL,
+      .recompute_overhead_ps = timing->recompute_overhead_ps,
+      .tokens = tokens,
+      .finished = (const guint32 *)(gpointer)scheduler->just_finished->data,
+      .n_finished = scheduler->just_finished->len,
+      .gpu_free_end_blocks = scheduler->pool.free_blocks,
+  };
+
+  for (guint i = 0; i < s->loop->n_observers; i++)
+    if (s->loop->observers[i]->step != NULL)
+      s->loop->observers[i]->step(s->loop->observers[i], &report);
+}
+
+static void
+tell_left(State *s)
+{
+  Sequence *sequence;
+
+  while ((sequence = scheduler_take_left(s->loop->scheduler)) != NULL) {
+    if (sequence->result.status == STATUS_FINISHED)
+      s->outcome->finished++;
+    else
+      s->outcome->ignored++;
+    tell_request(s, &sequence->result);
+    sequence_free(sequence);
+  }
+}
+
+/* Executes the decided step and completes it. */
+static gboolean
+execute(State *s, GError **error)
+{
+  Scheduler *scheduler = s->loop->scheduler;
+  gint64 arrival_ps = next_arrival_ps(s);
+  gint64 until_ps = arrival_ps == G_MAXINT64 ? G_MAXINT64 : arrival_ps - s->now_ps;
+  StepTiming timing;
+  guint32 tokens;
+
+  if (!executor_run(s->loop->executor, s->step, until_ps, &timing, error))
+    return FALSE;
+  note_peaks(s, timing.repeats);
+  tokens = scheduler_complete(scheduler, s->step, timing.repeats, s->now_ps + timing.first_ps,
+                              s->now_ps + timing.elapsed_ps);
+  tell_step(s, &timing, tokens);
+  tell_left(s);
+  s->outcome->preemptions += s->step->victims->len;
+  s->outcome->tokens += (guint64)tokens * timing.repeats;
+  s->outcome->lines += timing.repeats;
+  s->outcome->last_step = s->step_index + timing.repeats - 1;
+  s->step_index += timing.repeats;
+  s->now_ps += timing.elapsed_ps;
+  s->preempted_since |= s->step->victims->len > 0;
+  if (tokens > 0) {
+    s->idle_since = s->step_index;
+    s->preempted_since = FALSE;
+  }
+  return TRUE;
+}
+
+/* The engine died while it decided: the step is told, and not executed. */
+static void
+die(State *s)
+{
+  const StepTiming none = {.repeats = 1};
+
+  g_array_set_size(s->loop->scheduler->just_finished, 0);
+  tell_step(s, &none, 0);
+  tell_left(s);
+  s->outcome->preemptions += s->step->victims->len;
+  s->outcome->lines++;
+  s->outcome->last_step = s->step_index;
+}
+
+static gboolean
+end_with(State *s, RunEnd end, const char *reason)
+{
+  s->outcome->end = end;
+  s->outcome->reason = reason;
+  return FALSE;
+}
+
+/* TRUE while the run goes on; otherwise the outcome says how it ended. */
+static gboolean
+goes_on(State *s)
+{
+  guint64 idle_steps = s->step_index - s->idle_since;
+
+  if (s->loop->interrupted != NULL && s->loop->interrupted())
+    return end_with(s, RUN_ABORT, "interrupted");
+  if (s->now_ps > TIME_MAX_PS)
+    return end_with(s, RUN_ABORT, "the run passed the latest time that the clock can hold, 53 days");
+  if ((next_arrival_ps(s) == G_MAXINT64 && s->preempted_since && idle_steps >= LIVELOCK_STEPS) ||
+      idle_steps >= PATIENCE_STEPS)
+    return end_with(s, RUN_LIVELOCK,
+                    "requests preempt each other for ever and none gets a token; give the pool more "
+                    "blocks, or lower max_num_seqs or max_model_len");
+  return TRUE;
+}
+
+static void
+tell_end(State *s)
+{
+  Scheduler *scheduler = s->loop->scheduler;
+  Sequence *sequence;
+
+  s->outcome->unfinished =
+      scheduler_unfinished(scheduler) + workload_count(s->loop->workload) - s->next_arrival;
+  s->outcome->end_ps = s->now_ps;
+  while ((sequence = scheduler_take_unfinished(scheduler)) != NULL) {
+    tell_request(s, &sequence->result);
+    sequence_free(sequence);
+  }
+  for (; s->next_arrival < workload_count(s->loop->workload); s->next_arrival++) {
+    const Request *request = workload_request(s->loop->workload, s->next_arrival);
+    const RequestResult result = {.request = s->next_arrival,
+                                  .arrival_ps = request->arrival_ps,
+                                  .first_scheduled_ps = -1,
+                                  .first_token_ps = -1,
+                                  .last_token_ps = -1,
+                                  .finish_ps = -1,
+                                  .prompt_tokens = request->prompt_tokens};
+    tell_request(s, &result);
+  }
+  for (guint i = 0; i < s->loop->n_observers; i++)
+    if (s->loop->observers[i]->end != NULL)
+      s->loop->observers[i]->end(s->loop->observers[i], s->outcome);
+}
+
+gboolean
+loop_run(const Loop *loop, RunOutcome *outcome, GError **error)
+{
+  Scheduler *scheduler = loop->scheduler;
+  g_autoptr(Step) step = step_new(scheduler->config.block_size);
+  State s = {.loop = loop, .step = step, .outcome = outcome};
+  gboolean ok = TRUE;
+
+  *outcome = (RunOutcome){.end = RUN_DONE, .reason = ""};
+  while (ok && goes_on(&s)) {
+    take_arrivals(&s);
+    if (scheduler_unfinished(scheduler) == 0 && next_arrival_ps(&s) == G_MAXINT64)
+      break;
+    scheduler_schedule(scheduler, s.now_ps, loop->stride, step);
+    if (step->abort != NULL) {
+      die(&s);
+      end_with(&s, RUN_ABORT, step->abort);
+      break;
+    }
+    if (!step_is_empty(step)) {
+      ok = execute(&s, error);
+    } else if (!idle(&s)) {
+      end_with(&s, RUN_STUCK,
+               "nothing can be scheduled and nothing will ever change; the requests that are left "
+               "do not fit as the engine's rules stand");
+      break;
+    }
+  }
+  tell_end(&s);
+  return ok;
+}

@@ -1,0 +1,21 @@
+/* The loop: replays a workload through a scheduler and an executor, and tells observers. */
+#pragma once
+
+#include "executor.h"
+#include "observer.h"
+#include "scheduler.h"
+#include "workload.h"
+
+typedef struct {
+  const Workload *workload;  /* sealed */
+  Scheduler *scheduler;      /* fresh */
+  Executor *executor;
+  Observer *const *observers;
+  guint n_observers;
+  gboolean stride;           /* let steps be repeated; the results are the same without */
+  gboolean (*interrupted)(void); /* asked before each step: TRUE ends the run, as an abort; may be NULL */
+} Loop;
+
+/* Runs to the end: all requests done, or an engine that died, is stuck, or goes round in circles
+ * (outcome->end and ->reason say which). FALSE only if the executor failed. */
+gboolean loop_run(const Loop *loop, RunOutcome *outcome, GError **error);

@@ -1,0 +1,243 @@
+#include "prefix_cache.h"
+
+#define NO_BLOCK G_MAXUINT32
+
+typedef struct {
+  guint64 key;       /* 0: the content is not registered */
+  guint32 previous;  /* in the free queue */
+  guint32 next;
+  guint32 same_next; /* the next block registered with this key */
+  guint32 references;
+} Block;
+
+struct PrefixCache {
+  const Workload *workload;
+  guint32 block_size;
+  Block *blocks;       /* blocks[0] is the null block, here the free queue's anchor */
+  guint32 free_blocks;
+  GHashTable *by_key;  /* key → first block registered with it */
+};
+
+/* The finalizer of splitmix64. */
+static guint64
+mix(guint64 x)
+{
+  x = (x ^ (x >> 30)) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
+  x = (x ^ (x >> 27)) * G_GUINT64_CONSTANT(0x94d049bb133111eb);
+  return x ^ (x >> 31);
+}
+
+static guint64
+chain(guint64 key, guint64 value)
+{
+  return mix(mix(key) + value + G_GUINT64_CONSTANT(0x9e3779b97f4a7c15));
+}
+
+PrefixCache *
+prefix_cache_new(const Workload *workload, guint32 num_blocks, guint32 block_size)
+{
+  PrefixCache *cache = g_new0(PrefixCache, 1);
+
+  cache->workload = workload;
+  cache->block_size = block_size;
+  cache->blocks = g_new0(Block, num_blocks);
+  cache->by_key = g_hash_table_new(g_direct_hash, g_direct_equal);
+  cache->free_blocks = num_blocks - 1;
+  for (guint32 i = 0; i < num_blocks; i++) {
+    cache->blocks[i].previous = i == 0 ? num_blocks - 1 : i - 1;
+    cache->blocks[i].next = i == num_blocks - 1 ? 0 : i + 1;
+    cache->blocks[i].same_next = NO_BLOCK;
+  }
+  return cache;
+}
+
+void
+prefix_cache_free(PrefixCache *cache)
+{
+  if (cache == NULL)
+    return;
+  g_hash_table_unref(cache->by_key);
+  g_free(cache->blocks);
+  g_free(cache);
+}
+
+guint32
+prefix_cache_free_blocks(const PrefixCache *cache)
+{
+  return cache->free_blocks;
+}
+
+static void
+queue_remove(PrefixCache *cache, guint32 id)
+{
+  Block *block = &cache->blocks[id];
+
+  cache->blocks[block->previous].next = block->next;
+  cache->blocks[block->next].previous = block->previous;
+  cache->free_blocks--;
+}
+
+static void
+queue_append(PrefixCache *cache, guint32 id)
+{
+  Block *anchor = &cache->blocks[0], *block = &cache->blocks[id];
+
+  block->previous = anchor->previous;
+  block->next = 0;
+  cache->blocks[anchor->previous].next = id;
+  anchor->previous = id;
+  cache->free_blocks++;
+}
+
+static gboolean
+find(PrefixCache *cache, guint64 key, guint32 *id)
+{
+  gpointer value;
+
+  if (!g_hash_table_lookup_extended(cache->by_key, GSIZE_TO_POINTER(key), NULL, &value))
+    return FALSE;
+  *id = GPOINTER_TO_UINT(value);
+  return TRUE;
+}
+
+static void
+set_content(PrefixCache *cache, guint32 id, guint64 key)
+{
+  guint32 last;
+
+  cache->blocks[id].key = key;
+  cache->blocks[id].same_next = NO_BLOCK;
+  if (!find(cache, key, &last)) {
+    g_hash_table_insert(cache->by_key, GSIZE_TO_POINTER(key), GUINT_TO_POINTER(id));
+    return;
+  }
+  while (cache->blocks[last].same_next != NO_BLOCK)
+    last = cache->blocks[last].same_next;
+  cache->blocks[last].same_next = id;
+}
+
+static void
+erase_content(PrefixCache *cache, guint32 id)
+{
+  Block *block = &cache->blocks[id];
+  guint32 other = NO_BLOCK;
+
+  if (block->key == 0)
+    return;
+  find(cache, block->key, &other);
+  if (other != id) {
+    while (cache->blocks[other].same_next != id)
+      other = cache->blocks[other].same_next;
+    cache->blocks[other].same_next = block->same_next;
+  } else if (block->same_next != NO_BLOCK) {
+    g_hash_table_insert(cache->by_key, GSIZE_TO_POINTER(block->key),
+                        GUINT_TO_POINTER(block->same_next));
+  } else {
+    g_hash_table_remove(cache->by_key, GSIZE_TO_POINTER(block->key));
+  }
+  block->key = 0;
+  block->same_next = NO_BLOCK;
+}
+
+/* Keys of the blocks that the prompt's prefix hashes cover whole: each chains all hashes up to its
+ * last token, so equal keys mean equal content from the prompt's start, whatever the block size. */
+static void
+make_prefix_keys(PrefixCache *cache, Sequence *sequence)
+{
+  const Request *request = workload_request(cache->workload, sequence->request);
+  const guint64 *hashes = (const guint64 *)(gpointer)cache->workload->hashes->data;
+  guint64 covered = MIN((guint64)request->hash_count * request->hash_block_tokens,
+                        request->prompt_tokens);
+  guint64 key = 0;
+  guint32 hash = 0;
+
+  sequence->n_prefix_keys = (guint32)(covered / cache->block_size);
+  sequence->prefix_keys = g_new(guint64, sequence->n_prefix_keys);
+  for (guint32 i = 0; i < sequence->n_prefix_keys; i++) {
+    guint64 end = (guint64)(i + 1) * cache->block_size;
+    for (; (guint64)hash * request->hash_block_tokens < end; hash++)
+      key = chain(key, hashes[request->hash_first + hash]);
+    sequence->prefix_keys[i] = MAX(chain(key, end), 1);
+  }
+}
+
+static guint64
+content_key(PrefixCache *cache, Sequence *sequence, guint32 index)
+{
+  const Request *request = workload_request(cache->workload, sequence->request);
+
+  if (request->hash_count > 0 && sequence->prefix_keys == NULL)
+    make_prefix_keys(cache, sequence);
+  if (index < sequence->n_prefix_keys)
+    return sequence->prefix_keys[index];
+  return MAX(mix(((guint64)sequence->request << 32 | index) ^
+                 G_GUINT64_CONSTANT(0xd1b54a32d192ed03)),
+             1);
+}
+
+guint32
+prefix_cache_hits(PrefixCache *cache, Sequence *sequence, guint32 *n_idle)
+{
+  guint32 limit = (sequence_length(sequence) - 1) / cache->block_size;
+  guint32 hits = 0, id;
+
+  *n_idle = 0;
+  for (; hits < limit && find(cache, content_key(cache, sequence, hits), &id); hits++)
+    *n_idle += cache->blocks[id].references == 0;
+  return hits;
+}
+
+static void
+give_block(PrefixCache *cache, Sequence *sequence, guint32 id)
+{
+  if (sequence->blocks == sequence->block_ids_room) {
+    sequence->block_ids_room = MAX(16, 2 * sequence->block_ids_room);
+    sequence->block_ids = g_renew(guint32, sequence->block_ids, sequence->block_ids_room);
+  }
+  if (cache->blocks[id].references++ == 0)
+    queue_remove(cache, id);
+  sequence->block_ids[sequence->blocks++] = id;
+}
+
+void
+prefix_cache_share(PrefixCache *cache, Sequence *sequence, guint32 n)
+{
+  g_assert(sequence->blocks == 0);
+  for (guint32 i = 0; i < n; i++) {
+    guint32 id = NO_BLOCK;
+    find(cache, content_key(cache, sequence, i), &id);
+    give_block(cache, sequence, id);
+  }
+  sequence->registered_blocks = n;
+}
+
+void
+prefix_cache_take(PrefixCache *cache, Sequence *sequence, guint32 n)
+{
+  g_assert(n <= cache->free_blocks);
+  for (; n > 0; n--) {
+    guint32 id = cache->blocks[0].next;
+    erase_content(cache, id);
+    give_block(cache, sequence, id);
+  }
+}
+
+void
+prefix_cache_register(PrefixCache *cache, Sequence *sequence, guint32 tokens)
+{
+  guint32 full = MIN(tokens / cache->block_size, sequence->blocks);
+
+  for (guint32 i = sequence->registered_blocks; i < full; i++)
+    set_content(cache, sequence->block_ids[i], content_key(cache, sequence, i));
+  sequence->registered_blocks = MAX(sequence->registered_blocks, full);
+}
+
+void
+prefix_cache_release(PrefixCache *cache, Sequence *sequence)
+{
+  for (guint32 i = sequence->blocks; i-- > 0;)
+    if (--cache->blocks[sequence->block_ids[i]].references == 0)
+      queue_append(cache, sequence->block_ids[i]);
+  sequence->blocks = 0;
+  sequence->registered_blocks = 0;
+}

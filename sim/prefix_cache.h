@@ -1,0 +1,35 @@
+/* The prefix cache of vLLM v1: which block holds which content, and the order in which free blocks
+ * are reused.
+ *
+ * Picture: blocks 1 … N-1 (0 is the engine's null block), each with a reference count and, once it
+ * is full, a content key. Blocks without references wait in the free queue with their content still
+ * there; taking one from the head erases it, a hit takes it from the middle. A freed sequence's
+ * blocks join the tail in reverse order, so a prefix's end is lost before its start. Several blocks
+ * may hold the same content; the one that was registered first is used.
+ * Keys are 64-bit mixes of the prompt's prefix hashes (shared between requests), or of the request
+ * and block index (its own); a collision among 10^7 blocks has odds of 1 in 10^5.
+ */
+#pragma once
+
+#include "sequence.h"
+#include "workload.h"
+
+typedef struct PrefixCache PrefixCache;
+
+PrefixCache *prefix_cache_new(const Workload *workload, guint32 num_blocks, guint32 block_size);
+void prefix_cache_free(PrefixCache *cache);
+
+guint32 prefix_cache_free_blocks(const PrefixCache *cache);
+
+/* Leading blocks of the sequence whose content is there; at least one token is left to compute.
+ * *n_idle is how many of them are in the free queue. */
+guint32 prefix_cache_hits(PrefixCache *cache, Sequence *sequence, guint32 *n_idle);
+
+/* Gives a sequence that holds no block the first `n` blocks of its content; they must be hits. */
+void prefix_cache_share(PrefixCache *cache, Sequence *sequence, guint32 n);
+/* Takes `n` blocks from the head of the free queue, which must hold as many. */
+void prefix_cache_take(PrefixCache *cache, Sequence *sequence, guint32 n);
+/* Registers the content of the sequence's full blocks: those below `tokens`. */
+void prefix_cache_register(PrefixCache *cache, Sequence *sequence, guint32 tokens);
+/* Gives all its blocks back. */
+void prefix_cache_release(PrefixCache *cache, Sequence *sequence);

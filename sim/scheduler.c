@@ -1,0 +1,411 @@
+/* What engines share: queues, arrivals, preemption, completion, and how often a step of plain
+ * decodes can be repeated.
+ *
+ * Called by the loop: arrive*, schedule, complete, arrive*, … An engine's file holds only its rules
+ * of admission and order. Invariant: a live sequence is in exactly one of waiting, running, swapped.
+ */
+#include "scheduler.h"
+
+#include <string.h>
+
+/* More repeats than this in one step would only risk an overflow of the closed-form sums. */
+#define REPEAT_MAX 65536
+
+const SchedulerClass *const scheduler_classes[] = {
+    &scheduler_vllm_v1,
+    &scheduler_vllm_06,
+    &scheduler_vllm_05,
+    NULL,
+};
+
+const SchedulerClass *
+scheduler_class_find(const char *name)
+{
+  for (guint i = 0; scheduler_classes[i] != NULL; i++)
+    if (g_str_equal(scheduler_classes[i]->name, name))
+      return scheduler_classes[i];
+  return NULL;
+}
+
+Scheduler *
+scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const Workload *workload)
+{
+  Scheduler *self = g_new0(Scheduler, 1);
+
+  g_assert(config->block_size > 0 && config->num_gpu_blocks > class->hidden_blocks);
+  self->class = class;
+  self->config = *config;
+  self->watermark_blocks = (guint32)(config->watermark * config->num_gpu_blocks);
+  pool_init(&self->pool, workload, config->block_size, config->num_gpu_blocks,
+            config->num_gpu_blocks - class->hidden_blocks, config->num_cpu_blocks,
+            config->prefix_caching);
+  sequence_queue_init(&self->waiting);
+  sequence_queue_init(&self->running);
+  sequence_queue_init(&self->swapped);
+  for (guint i = 0; i < G_N_ELEMENTS(self->scratch); i++)
+    sequence_queue_init(&self->scratch[i]);
+  self->scheduled = g_ptr_array_new();
+  self->left = g_ptr_array_new();
+  self->just_finished = g_array_new(FALSE, FALSE, sizeof(guint32));
+  self->scratch_requests = g_array_new(FALSE, FALSE, sizeof(guint32));
+  return self;
+}
+
+void
+sequence_free(Sequence *sequence)
+{
+  g_free(sequence->block_ids);
+  g_free(sequence->prefix_keys);
+  g_free(sequence);
+}
+
+void
+scheduler_free(Scheduler *self)
+{
+  Sequence *sequence;
+
+  if (self == NULL)
+    return;
+  while ((sequence = scheduler_take_left(self)) != NULL)
+    sequence_free(sequence);
+  while ((sequence = scheduler_take_unfinished(self)) != NULL)
+    sequence_free(sequence);
+  sequence_queue_clear(&self->waiting);
+  sequence_queue_clear(&self->running);
+  sequence_queue_clear(&self->swapped);
+  for (guint i = 0; i < G_N_ELEMENTS(self->scratch); i++)
+    sequence_queue_clear(&self->scratch[i]);
+  g_ptr_array_unref(self->scheduled);
+  g_ptr_array_unref(self->left);
+  g_array_unref(self->just_finished);
+  g_array_unref(self->scratch_requests);
+  pool_clear(&self->pool);
+  g_free(self);
+}
+
+const char *
+scheduler_refuses(const Scheduler *self, const Request *request)
+{
+  const SchedulerConfig *config = &self->config;
+
+  if (self->class->features & SCHEDULER_DROPS_TOO_LONG)
+    return NULL;
+  if (request->prompt_tokens >= config->max_model_len)
+    return "the prompt leaves no room for a token within max_model_len";
+  if (pool_blocks_for(&self->pool, (guint64)request->prompt_tokens + 1) > self->pool.total_blocks)
+    return "the prompt is longer than the KV pool";
+  if (!config->chunked_prefill && request->prompt_tokens > config->max_num_batched_tokens)
+    return "the prompt is longer than max_num_batched_tokens, and chunked prefill is off";
+  return NULL;
+}
+
+void
+scheduler_arrive(Scheduler *self, const Request *request, guint32 index)
+{
+  Sequence *sequence = g_new0(Sequence, 1);
+
+  sequence->request = index;
+  sequence->output_limit = request->output_tokens;
+  sequence->preempted_at_ps = -1;
+  sequence->result = (RequestResult){
+      .request = index,
+      .arrival_ps = request->arrival_ps,
+      .first_scheduled_ps = -1,
+      .first_token_ps = -1,
+      .last_token_ps = -1,
+      .finish_ps = -1,
+      .prompt_tokens = request->prompt_tokens,
+  };
+  sequence_queue_push_tail(&self->waiting, sequence);
+}
+
+void
+scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
+{
+  step_clear(step);
+  g_ptr_array_set_size(self->scheduled, 0);
+  self->now_ps = now_ps;
+  self->class->schedule(self, step);
+  if (!stride)
+    step->repeat = 1;
+  step->gpu_free_blocks = self->pool.free_blocks;
+  step->host_free_blocks = self->pool.host_free_blocks;
+  step->waiting = self->waiting.length;
+  step->running = self->running.length;
+  step->swapped = self->swapped.length;
+}
+
+EntryKind
+scheduler_entry_kind(const Sequence *sequence)
+{
+  if (sequence->stage == STAGE_DECODE)
+    return ENTRY_DECODE;
+  if (sequence->was_preempted)
+    return ENTRY_RESUMED;
+  return sequence->was_scheduled ? ENTRY_CONTINUED : ENTRY_NEW;
+}
+
+void
+scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint32 tokens, EntryKind kind)
+{
+  guint32 computed = sequence->computed_tokens;
+  guint32 lost = sequence->highest_computed > computed ? sequence->highest_computed - computed : 0;
+  const StepEntry entry = {
+      .request = sequence->request,
+      .tokens = tokens,
+      .cached_tokens = computed,
+      .recomputed_tokens = MIN(lost, tokens),
+      .kind = (guint8)kind,
+      .samples = computed + tokens == sequence_length(sequence),
+  };
+
+  g_array_append_val(step->entries, entry);
+  step->n_decodes += kind == ENTRY_DECODE;
+  g_ptr_array_add(self->scheduled, sequence);
+  sequence->was_scheduled = TRUE;
+  sequence->was_preempted = FALSE;
+  if (sequence->result.first_scheduled_ps < 0)
+    sequence->result.first_scheduled_ps = self->now_ps;
+  if (sequence->preempted_at_ps >= 0) {
+    sequence->result.preempted_ps += self->now_ps - sequence->preempted_at_ps;
+    sequence->preempted_at_ps = -1;
+  }
+}
+
+static void
+drop_kv(Scheduler *self, Sequence *sequence)
+{
+  pool_release(&self->pool, sequence);
+  sequence->computed_tokens = 0;
+  sequence->stage = STAGE_PREFILL;
+  sequence->was_preempted = TRUE;
+}
+
+OverflowAction
+scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence *beneficiary,
+                  gboolean can_fall_back)
+{
+  const OverflowPolicy *policy = self->config.overflow;
+  const OverflowQuery query = {
+      .victim = victim,
+      .host_free_blocks = self->pool.host_free_blocks,
+      .cost = self->config.cost,
+  };
+  StepVictim record = {
+      .request = victim->request,
+      .beneficiary = beneficiary->request,
+      .blocks = victim->blocks,
+      .action = policy->decide(policy, &query),
+  };
+
+  if (record.action == OVERFLOW_SWAP && victim->blocks > self->pool.host_free_blocks) {
+    if (can_fall_back) {
+      record.action = OVERFLOW_RECOMPUTE;
+      record.fell_back = TRUE;
+    } else {
+      step->abort = "Aborted due to the lack of CPU swap space";
+    }
+  }
+  if (step->abort == NULL && record.action == OVERFLOW_SWAP) {
+    step->copy_out_blocks += victim->blocks;
+    victim->result.swapped_out_blocks += victim->blocks;
+    pool_swap_out(&self->pool, victim);
+  } else if (step->abort == NULL) {
+    record.tokens_lost = victim->computed_tokens;
+    drop_kv(self, victim);
+  }
+  victim->result.preemptions++;
+  victim->preempted_at_ps = self->now_ps;
+  g_array_append_val(step->victims, record);
+  return record.action;
+}
+
+void
+scheduler_note_swap_in(Scheduler *self, Step *step, Sequence *sequence, guint32 copied)
+{
+  const StepSwapIn record = {.request = sequence->request, .blocks = copied};
+
+  pool_release_host(&self->pool, sequence);
+  step->copy_in_blocks += copied;
+  sequence->result.swapped_in_blocks += copied;
+  g_array_append_val(step->swapped_in, record);
+}
+
+static void
+leave(Scheduler *self, Sequence *sequence, RequestStatus status, gint64 end_ps)
+{
+  sequence->ended = TRUE;
+  sequence->result.status = status;
+  sequence->result.finish_ps = end_ps;
+  sequence->result.generated_tokens = sequence->generated_tokens;
+  g_ptr_array_add(self->left, sequence);
+}
+
+void
+scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence)
+{
+  g_array_append_val(ignored, sequence->request);
+  self->pool.host_leaked_blocks += sequence->host_blocks;
+  leave(self, sequence, STATUS_IGNORED, self->now_ps);
+}
+
+/* Steps until the first of the step's sequences is done, if all decode. */
+static guint32
+steps_to_completion(const Scheduler *self)
+{
+  guint32 longest = self->config.max_model_len + (self->class->stops_at_max_model_len ? 0 : 1);
+  guint32 steps = REPEAT_MAX;
+
+  for (guint i = 0; i < self->scheduled->len; i++) {
+    const Sequence *sequence = g_ptr_array_index(self->scheduled, i);
+    steps = MIN(steps, sequence->output_limit - sequence->generated_tokens);
+    steps = MIN(steps, longest - sequence_length(sequence));
+  }
+  return steps;
+}
+
+/* Counts in step->growth how many sequences take a block at repeat 1, 2, … block_size: those
+ * whose blocks have room for 0, 1, … tokens after this step. */
+static void
+count_growth(const Scheduler *self, Step *step)
+{
+  memset(step->growth, 0, step->block_size * sizeof *step->growth);
+  for (guint i = 0; i < self->scheduled->len; i++) {
+    const Sequence *sequence = g_ptr_array_index(self->scheduled, i);
+    step->growth[sequence->blocks * step->block_size - (sequence->computed_tokens + 1)]++;
+  }
+}
+
+void
+scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
+{
+  guint32 limit = steps_to_completion(self);
+  guint32 batch = self->scheduled->len;
+  guint32 spare, repeat;
+
+  if (limit <= 1 || self->pool.free_blocks < reserve_blocks)
+    return;
+  count_growth(self, step);
+  spare = self->pool.free_blocks - reserve_blocks;
+  /* Every block_size steps each sequence takes one block. */
+  repeat = 1 + spare / batch * step->block_size;
+  spare %= batch;
+  for (guint32 i = 0; repeat < limit && step->growth[i] <= spare; i++, repeat++)
+    spare -= step->growth[i];
+  step->repeat = MIN(limit, repeat);
+}
+
+/* The blocks that the repeats after the first took. Their order matters only to the prefix cache:
+ * step by step, within a step in the order of the entries. */
+static void
+grow_repeated(Scheduler *self, const Step *step, guint32 repeats)
+{
+  Pool *pool = &self->pool;
+
+  for (guint i = 0; pool->cache == NULL && i < self->scheduled->len; i++) {
+    Sequence *sequence = g_ptr_array_index(self->scheduled, i);
+    pool_grow(pool, sequence, pool_blocks_for(pool, sequence->computed_tokens));
+  }
+  for (guint32 repeat = 1; pool->cache != NULL && repeat < repeats; repeat++) {
+    for (guint i = 0; i < self->scheduled->len; i++) {
+      Sequence *sequence = g_ptr_array_index(self->scheduled, i);
+      guint32 tokens = sequence->computed_tokens - (repeats - 1) + repeat;
+      if (tokens % step->block_size <= 1 || step->block_size == 1) {
+        pool_grow(pool, sequence, pool_blocks_for(pool, tokens));
+        pool_register(pool, sequence, tokens);
+      }
+    }
+  }
+}
+
+/* Advances one sequence by its entry. TRUE if it yielded a token. */
+static gboolean
+advance(Scheduler *self, Sequence *sequence, const StepEntry *entry, guint32 repeats,
+        gint64 end_ps)
+{
+  guint32 length = sequence_length(sequence);
+
+  if (entry->kind == ENTRY_DECODE && repeats > 1) {
+    sequence->generated_tokens += repeats - 1;
+    sequence->computed_tokens += repeats - 1;
+    length += repeats - 1;
+  }
+  sequence->computed_tokens += entry->tokens;
+  sequence->highest_computed = MAX(sequence->highest_computed, sequence->computed_tokens);
+  sequence->result.recomputed_tokens += entry->recomputed_tokens;
+  if (sequence->computed_tokens < length)
+    return FALSE;
+  sequence->stage = STAGE_DECODE;
+  sequence->generated_tokens++;
+  length++;
+  sequence->result.last_token_ps = end_ps;
+  if (sequence->generated_tokens >= sequence->output_limit ||
+      length > self->config.max_model_len - (self->class->stops_at_max_model_len ? 1 : 0)) {
+    leave(self, sequence, STATUS_FINISHED, end_ps);
+    g_array_append_val(self->just_finished, sequence->request);
+  }
+  return TRUE;
+}
+
+guint32
+scheduler_complete(Scheduler *self, const Step *step, guint32 repeats, gint64 first_end_ps,
+                   gint64 end_ps)
+{
+  guint32 tokens = 0;
+
+  g_array_set_size(self->just_finished, 0);
+  for (guint i = 0; i < self->scheduled->len; i++) {
+    const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
+    Sequence *sequence = g_ptr_array_index(self->scheduled, i);
+    gboolean first = sequence->result.first_token_ps < 0;
+    if (advance(self, sequence, entry, repeats, end_ps)) {
+      tokens++;
+      if (first)
+        sequence->result.first_token_ps = first_end_ps;
+    }
+  }
+  if (repeats > 1)
+    grow_repeated(self, step, repeats);
+  if (self->just_finished->len > 0) {
+    for (guint i = 0; i < self->scheduled->len; i++) {
+      Sequence *sequence = g_ptr_array_index(self->scheduled, i);
+      if (sequence->ended)
+        pool_release(&self->pool, sequence);
+    }
+    sequence_queue_drop_ended(&self->running);
+  }
+  return tokens;
+}
+
+Sequence *
+scheduler_take_left(Scheduler *self)
+{
+  if (self->left->len == 0)
+    return NULL;
+  return g_ptr_array_steal_index(self->left, 0);
+}
+
+static SequenceQueue *
+first_nonempty(Scheduler *self)
+{
+  if (self->running.length > 0)
+    return &self->running;
+  return self->swapped.length > 0 ? &self->swapped : &self->waiting;
+}
+
+Sequence *
+scheduler_take_unfinished(Scheduler *self)
+{
+  SequenceQueue *queue = first_nonempty(self);
+  Sequence *sequence = queue->length > 0 ? sequence_queue_pop_head(queue) : NULL;
+
+  if (sequence != NULL)
+    sequence->result.generated_tokens = sequence->generated_tokens;
+  return sequence;
+}
+
+guint32
+scheduler_unfinished(const Scheduler *self)
+{
+  return self->waiting.length + self->running.length + self->swapped.length;
+}

@@ -1,0 +1,17 @@
+/* Newest: the last of the running queue, as vLLM does. In vLLM 0.6 a resumed request sits at the
+ * tail, so it is the next victim; in 0.5 and v1 the queue is in order of arrival, or nearly.
+ */
+#include "victim.h"
+
+static guint32
+pick(const VictimPolicy *self G_GNUC_UNUSED, const SequenceQueue *queue,
+     guint32 first G_GNUC_UNUSED)
+{
+  return queue->length - 1;
+}
+
+const VictimPolicy victim_newest = {
+    .name = "newest",
+    .help = "the last in the running queue (what vLLM does)",
+    .pick = pick,
+};

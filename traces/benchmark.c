@@ -1,0 +1,66 @@
+/* The form "benchmark": JSON lines of a serving benchmark's records, one a request, of which the
+ * arrival (seconds since 1970) and the lengths are the trace and the rest are measurements, ignored
+ * here. The earliest arrival becomes 0.
+ */
+#include "jsonl.h"
+
+#include "number.h"
+
+static gboolean
+sniff(const TraceFormat *self, const char *line, const char *end) {
+  static const char *const keys[] = {"input_toks", "output_toks", "arrival_time", NULL};
+
+  (void)self;
+  return jsonl_sniff(line, end, keys);
+}
+
+static gboolean
+read_members(TraceReader *reader, const char *end, const json_t *object, GError **error) {
+  Request request = {0};
+  const char *id;
+
+  return jsonl_id(reader, end, object, "request_id", &id, error) &&
+         jsonl_arrival(reader, end, object, "arrival_time", 0, &request, error) &&
+         jsonl_tokens(reader, end, object, "input_toks", &request.prompt_tokens, error) &&
+         jsonl_tokens(reader, end, object, "output_toks", &request.output_tokens, error) &&
+         reader_add(reader, &request, id, error);
+}
+
+static gboolean
+read_row(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
+         GError **error) {
+  json_t *object = jsonl_parse(reader, line, end, error);
+  gboolean ok = object != NULL && read_members(reader, end, object, error);
+
+  (void)self;
+  json_decref(object);
+  return ok;
+}
+
+static gboolean
+write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error) {
+  char buffer[NUMBER_BUFFER_BYTES];
+
+  (void)self;
+  (void)error;
+  for (guint32 i = 0; i < workload_count(workload); i++) {
+    const Request *request = workload_request(workload, i);
+    g_autofree char *id = workload_id_json(workload, i);
+    g_string_append_printf(
+        out,
+        "{\"request_id\": %s, \"input_toks\": %u, \"output_toks\": %u, \"arrival_time\": %s}\n", id,
+        request->prompt_tokens, request->output_tokens,
+        number_print(request->arrival_ps, DECIMALS_MAX, 0, buffer));
+  }
+  return TRUE;
+}
+
+const TraceFormat trace_format_benchmark = {
+    .name = "benchmark",
+    .help = "JSON lines of a serving benchmark's records",
+    .shape = "JSON lines with input_toks, output_toks, arrival_time[, request_id]",
+    .flags = TRACE_TIME_ABSOLUTE | TRACE_KEEPS_IDS,
+    .sniff = sniff,
+    .row = read_row,
+    .write = write_all,
+};

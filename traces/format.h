@@ -1,0 +1,54 @@
+/* A trace format: its name, how to know it, how to read a line of it and how to write one.
+ *
+ * A format is one file with one static const entry, one line in trace.c's table and one in
+ * local.mk. A format is either CSV (csv set, csv.h's hooks) or JSON lines (header NULL).
+ */
+#pragma once
+
+#include "sim/workload.h"
+
+#include <glib.h>
+
+typedef struct TraceFormat TraceFormat;
+typedef struct TraceReader TraceReader;
+typedef struct CsvSchema CsvSchema;
+
+typedef enum {
+  TRACE_TIME_ABSOLUTE = 1 << 0, /* times count from some epoch: the earliest becomes 0 */
+  TRACE_SKIPS_EMPTY =
+      1 << 1, /* requests with no tokens are failures of production: skipped, counted */
+  TRACE_KEEPS_IDS = 1 << 2,      /* a written file has the requests' ids */
+  TRACE_KEEPS_HASHES = 1 << 3,   /* … and their prefix hashes */
+  TRACE_KEEPS_PRIORITY = 1 << 4, /* … and their priorities */
+  TRACE_HAS_COMMENTS = 1 << 5,   /* a written file begins with a comment, format number included */
+} TraceFlags;
+
+struct TraceFormat {
+  const char *name;
+  const char *help;  /* one line, for people */
+  const char *shape; /* the header, or the keys of a line, for messages */
+  guint flags;       /* TraceFlags */
+  const CsvSchema *csv;
+
+  /* TRUE if the first line of content is of this format. */
+  gboolean (*sniff)(const TraceFormat *self, const char *line, const char *end);
+  /* Reads the header line; NULL: there is none. */
+  gboolean (*header)(const TraceFormat *self, TraceReader *reader, const char *line,
+                     const char *end, GError **error);
+  /* Reads one line and adds its request to the reader. */
+  gboolean (*row)(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
+                  GError **error);
+
+  /* Appends the whole trace, but for comments. NULL: read only. A request that the format cannot
+   * hold is an error. */
+  gboolean (*write)(const TraceFormat *self, GString *out, const Workload *workload,
+                    GError **error);
+};
+
+extern const TraceFormat trace_format_spillway;
+extern const TraceFormat trace_format_azure;
+extern const TraceFormat trace_format_burstgpt;
+extern const TraceFormat trace_format_vidur;
+extern const TraceFormat trace_format_mooncake;
+extern const TraceFormat trace_format_benchmark;
+extern const TraceFormat trace_format_steps;

@@ -1,0 +1,55 @@
+/* Generated traces: how requests arrive, how long they are, what their prompts share.
+ *
+ * The same settings give the same trace on every machine. Each purpose draws from its own stream,
+ * so that a change of one setting leaves the others' draws alone.
+ */
+#pragma once
+
+#include "sim/workload.h"
+#include "traces/lengths.h"
+
+typedef enum {
+  ARRIVALS_POISSON, /* gaps exponential */
+  ARRIVALS_GAMMA,   /* gaps gamma with the shape `burstiness` */
+  ARRIVALS_UNIFORM, /* equal gaps */
+  ARRIVALS_BURST,   /* all at 0 */
+  ARRIVALS_KINDS,
+} ArrivalsKind;
+
+extern const char *const arrivals_names[ARRIVALS_KINDS + 1]; /* NULL-terminated */
+
+/* With requests and duration both given, the gaps are scaled so that they sum to the duration; the
+ * first request arrives at 0. With turns, a conversation's turns follow one another: a turn's
+ * prompt is all that was said before plus a drawn new part, and may come after the duration's end.
+ */
+typedef struct {
+  guint32 requests;  /* 0: as many as come within the duration */
+  double duration_s; /* 0: as long as the requests take */
+  ArrivalsKind arrivals;
+  double rate; /* requests a second; 0: requests / duration */
+  double
+      burstiness; /* gamma's shape, as vLLM's option of this name: 1 is Poisson, less is burstier */
+  Lengths prompt, output;
+  guint32 turns;                /* requests a conversation has; 1: no conversations */
+  double think_s;               /* mean of the exponential time from a turn to the next */
+  guint32 shared_prefix_tokens; /* put before every prompt */
+  guint32 prefix_groups;        /* different shared prefixes, each conversation has one at random */
+  guint32 hash_block_tokens;    /* prompt tokens that a prefix hash stands for */
+  guint64 seed;
+} TraceGen;
+
+void trace_gen_init(TraceGen *gen); /* the defaults; prompt and output are not set */
+void trace_gen_clear(TraceGen *gen);
+
+/* FALSE with an error if the settings do not go together. */
+gboolean trace_gen_check(const TraceGen *gen, GError **error);
+
+/* TRUE if the trace has prefix hashes. */
+gboolean trace_gen_has_hashes(const TraceGen *gen);
+
+/* The trace, sealed. The settings must have passed trace_gen_check(). Fails if times or lengths get
+ * too large. */
+Workload *trace_gen_run(const TraceGen *gen, GError **error);
+
+/* The command that makes this trace, without the output's place. Caller frees. */
+char *trace_gen_command(const TraceGen *gen);

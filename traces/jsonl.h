@@ -1,0 +1,27 @@
+/* The JSON-lines family: one object a line, and its members checked and turned into a request's. */
+#pragma once
+
+#include "traces/reader.h"
+
+#include <jansson.h>
+
+/* TRUE if the line begins as an object does and has all `keys` (NULL-terminated). */
+gboolean jsonl_sniff(const char *line, const char *end, const char *const *keys);
+
+/* The line's object, or NULL with an error. Caller calls json_decref(). */
+json_t *jsonl_parse(const TraceReader *reader, const char *line, const char *end, GError **error);
+
+/* "found VALUE in KEY, expected …" at the member's column. Returns FALSE. */
+gboolean jsonl_fail(const TraceReader *reader, const char *end, const json_t *object,
+                    const char *key, GError **error, const char *expected);
+
+gboolean jsonl_tokens(const TraceReader *reader, const char *end, const json_t *object,
+                      const char *key, guint32 *tokens, GError **error);
+
+/* A time in units of 10^-unit_decimals seconds: 0 for s, 3 for ms. */
+gboolean jsonl_arrival(TraceReader *reader, const char *end, const json_t *object, const char *key,
+                       guint unit_decimals, Request *request, GError **error);
+
+/* The id, a text or an integer; *id is reader->id's text, or NULL where the member is absent. */
+gboolean jsonl_id(TraceReader *reader, const char *end, const json_t *object, const char *key,
+                  const char **id, GError **error);

@@ -1,0 +1,227 @@
+/* The rules that hold for every format: positions and wording of messages, absolute times, skipped
+ * requests, ids that must be unique. The formats call it for each line, trace.c around them.
+ *
+ * Times of production traces count from 1970 and do not fit a count of picoseconds, so they are
+ * kept relative to the first request's second until the earliest is known.
+ */
+#include "reader.h"
+
+#include "sim/units.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+enum { QUOTE_MAX_CHARACTERS = 60 };
+
+void
+reader_init(TraceReader *reader, const char *name, const TraceFormat *format) {
+  memset(reader, 0, sizeof *reader);
+  reader->name = name;
+  reader->format = format;
+  reader->workload = workload_new();
+  reader->earliest_ps = G_MAXINT64;
+  reader->latest_ps = reader->previous_ps = G_MININT64;
+  reader->id_lines = g_array_new(FALSE, FALSE, sizeof(guint64));
+  reader->id = g_string_new(NULL);
+  reader->hashes = g_array_new(FALSE, FALSE, sizeof(guint64));
+}
+
+void
+reader_clear(TraceReader *reader) {
+  g_clear_pointer(&reader->workload, workload_free);
+  g_array_unref(reader->id_lines);
+  g_array_unref(reader->hashes);
+  g_string_free(reader->id, TRUE);
+}
+
+char *
+reader_quote(const char *text, const char *end) {
+  GString *quoted = g_string_new("'");
+  guint characters = 0;
+
+  for (; text < end && characters < QUOTE_MAX_CHARACTERS; characters++) {
+    gunichar c = g_utf8_get_char_validated(text, end - text);
+    if (c == (gunichar)-1 || c == (gunichar)-2 || !g_unichar_isprint(c)) {
+      g_string_append_printf(quoted, "\\x%02x", (guchar)*text);
+      characters += 3;
+      text++;
+    } else {
+      g_string_append_unichar(quoted, c);
+      text = g_utf8_next_char(text);
+    }
+  }
+  g_string_append(quoted, text < end ? "…'" : "'");
+  return g_string_free(quoted, FALSE);
+}
+
+gboolean
+reader_fail(const TraceReader *reader, const char *at, const char *end, const char *field,
+            GError **error, const char *expected, ...) {
+  g_autofree char *found = at < end ? reader_quote(at, end) : g_strdup("nothing");
+  g_autofree char *text = NULL;
+  va_list args;
+
+  va_start(args, expected);
+  text = g_strdup_vprintf(expected, args);
+  va_end(args);
+  g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+              "%s:%" G_GUINT64_FORMAT ":%td: found %s%s%s, expected %s", reader->name,
+              reader->line_number, at - reader->line + 1, found, field != NULL ? " in " : "",
+              field != NULL ? field : "", text);
+  return FALSE;
+}
+
+guint32
+reader_tokens_min(const TraceReader *reader) {
+  return reader->format->flags & TRACE_SKIPS_EMPTY ? 0 : 1;
+}
+
+gboolean
+reader_fail_tokens(const TraceReader *reader, const char *at, const char *end, const char *field,
+                   GError **error) {
+  return reader_fail(reader, at, end, field, error, "a whole number from %u to %d",
+                     reader_tokens_min(reader), TRACE_TOKENS_MAX);
+}
+
+gboolean
+reader_set_arrival(TraceReader *reader, Request *request, gint64 seconds, gint64 ps, const char *at,
+                   const char *end, const char *field, GError **error) {
+  const gint64 seconds_max = TIME_MAX_PS / PS_PER_S;
+
+  if (reader->format->flags & TRACE_TIME_ABSOLUTE) {
+    if (!reader->has_base)
+      reader->base_s = seconds;
+    reader->has_base = TRUE;
+    if (ABS(seconds - reader->base_s) >= seconds_max)
+      return reader_fail(reader, at, end, field, error,
+                         "a time within %" G_GINT64_FORMAT " s (53 days) of the first request's",
+                         seconds_max);
+    seconds -= reader->base_s;
+  } else if (seconds >= seconds_max) {
+    return reader_fail(reader, at, end, field, error,
+                       "a time before %" G_GINT64_FORMAT " s (53 days)", seconds_max);
+  }
+  request->arrival_ps = seconds * PS_PER_S + ps;
+  return TRUE;
+}
+
+gboolean
+reader_add(TraceReader *reader, const Request *request, const char *id, GError **error) {
+  Workload *workload = reader->workload;
+
+  if (G_UNLIKELY(request->prompt_tokens == 0 || request->output_tokens == 0)) {
+    if (request->prompt_tokens == 0)
+      reader->skipped_no_prompt++;
+    else
+      reader->skipped_no_output++;
+    return TRUE;
+  }
+  if (workload->requests->len == (guint)G_MAXINT32 ||
+      workload->hashes->len > G_MAXUINT32 - request->hash_count)
+    return reader_fail(reader, reader->line, reader->line, NULL, error,
+                       "no more than 2147483647 requests and 4294967295 prefix hashes");
+  if (request->arrival_ps < reader->previous_ps && reader->backward_line == 0)
+    reader->backward_line = reader->line_number;
+  reader->previous_ps = request->arrival_ps;
+  reader->earliest_ps = MIN(reader->earliest_ps, request->arrival_ps);
+  reader->latest_ps = MAX(reader->latest_ps, request->arrival_ps);
+  if (id != NULL)
+    g_array_append_val(reader->id_lines, reader->line_number);
+  workload_add(workload, request, id, (const guint64 *)(gpointer)reader->hashes->data);
+  return TRUE;
+}
+
+/* workload_seal() finds ids that occur twice but knows no lines; this names both. */
+static gboolean
+check_ids(const TraceReader *reader, GError **error) {
+  const Workload *workload = reader->workload;
+  g_autoptr(GHashTable) seen = NULL;
+
+  if ((workload->ids == NULL && workload->names == NULL) ||
+      reader->id_lines->len != workload_count(workload))
+    return TRUE;
+  seen = workload->names != NULL ? g_hash_table_new(g_str_hash, g_str_equal)
+                                 : g_hash_table_new(g_int64_hash, g_int64_equal);
+  for (guint32 i = 0; i < workload_count(workload); i++) {
+    gpointer key = workload->names != NULL ? g_ptr_array_index(workload->names, i)
+                                           : (gpointer)&g_array_index(workload->ids, gint64, i);
+    gpointer first = g_hash_table_lookup(seen, key);
+    if (first != NULL) {
+      char buffer[24];
+      const char *id = workload_id(workload, i, buffer);
+      g_autofree char *quoted = reader_quote(id, id + strlen(id));
+      g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                  "%s:%" G_GUINT64_FORMAT ": found the id %s again (it is on line "
+                  "%" G_GUINT64_FORMAT "), expected ids that are unique",
+                  reader->name, g_array_index(reader->id_lines, guint64, i), quoted,
+                  g_array_index(reader->id_lines, guint64, GPOINTER_TO_SIZE(first) - 1));
+      return FALSE;
+    }
+    g_hash_table_insert(seen, key, GSIZE_TO_POINTER((gsize)i + 1));
+  }
+  return TRUE;
+}
+
+static gboolean
+rebase(TraceReader *reader, GError **error) {
+  GArray *requests = reader->workload->requests;
+
+  if (reader->latest_ps - reader->earliest_ps > TIME_MAX_PS) {
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                "%s: found requests %.1f days apart, expected at most %.1f", reader->name,
+                ps_to_s(reader->latest_ps - reader->earliest_ps) / 86400,
+                ps_to_s(TIME_MAX_PS) / 86400);
+    return FALSE;
+  }
+  for (guint i = 0; i < requests->len; i++)
+    g_array_index(requests, Request, i).arrival_ps -= reader->earliest_ps;
+  return TRUE;
+}
+
+static void
+add_note(TraceNotes *notes, char *text) {
+  g_ptr_array_add(notes->texts, text);
+}
+
+static void
+fill_notes(const TraceReader *reader, TraceNotes *notes) {
+  const char *name = reader->name;
+
+  notes->format = reader->format;
+  if (reader->skipped_no_output > 0)
+    add_note(notes,
+             g_strdup_printf("%s: %" G_GUINT64_FORMAT " requests with no output tokens skipped",
+                             name, reader->skipped_no_output));
+  if (reader->skipped_no_prompt > 0)
+    add_note(notes,
+             g_strdup_printf("%s: %" G_GUINT64_FORMAT " requests with no prompt tokens skipped",
+                             name, reader->skipped_no_prompt));
+  if (reader->backward_line > 0)
+    add_note(notes,
+             g_strdup_printf("%s: arrivals went backward at line %" G_GUINT64_FORMAT "; sorted",
+                             name, reader->backward_line));
+}
+
+gboolean
+reader_finish(TraceReader *reader, TraceNotes *notes, GError **error) {
+  if (workload_count(reader->workload) == 0) {
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                reader->skipped_no_output + reader->skipped_no_prompt > 0
+                    ? "%s: found only requests without tokens, expected one with a prompt and an "
+                      "output"
+                    : "%s: found no requests, expected at least one",
+                reader->name);
+    return FALSE;
+  }
+  if (!check_ids(reader, error))
+    return FALSE;
+  if ((reader->format->flags & TRACE_TIME_ABSOLUTE) && !rebase(reader, error))
+    return FALSE;
+  if (!workload_seal(reader->workload, error)) {
+    g_prefix_error(error, "%s: ", reader->name);
+    return FALSE;
+  }
+  if (notes != NULL)
+    fill_notes(reader, notes);
+  return TRUE;
+}

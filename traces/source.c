@@ -1,0 +1,214 @@
+/* Reads a trace in large blocks into one buffer and finds the line ends in it.
+ *
+ *   buffer: [ handed out | begin … filled | free … capacity ] + 1 byte for the last line's end
+ *
+ * When no line end is left, the rest moves to the front and the next block is read behind it, so a
+ * line is always contiguous; the buffer grows only for lines longer than it. gzip goes through
+ * inflate() rather than gzread(), which cannot tell a truncated pipe from a finished one.
+ */
+#include "config.h"
+
+#include "source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+enum { BLOCK_BYTES = 1 << 20, LINE_MAX_BYTES = 64 << 20 };
+
+struct Source {
+  char *name;
+  int fd;
+  char *buffer;
+  gsize begin, filled, capacity;
+  gboolean at_end;             /* the input has no more bytes */
+  gboolean is_started;         /* a line was handed out */
+  gboolean is_gzip, in_member; /* in_member: between a gzip member's start and its checksum */
+  z_stream inflater;
+  unsigned char *packed; /* BLOCK_BYTES, for gzip */
+};
+
+static gboolean
+fail(const Source *source, GError **error, const char *message) {
+  g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: %s", source->name, message);
+  return FALSE;
+}
+
+/* Bytes read, 0 at the end, -1 with an error. */
+static gssize
+read_block(Source *source, void *to, gsize bytes, GError **error) {
+  gssize got;
+
+  do
+    got = read(source->fd, to, bytes);
+  while (got < 0 && errno == EINTR);
+  if (got < 0)
+    g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno), "%s: cannot be read: %s",
+                source->name, g_strerror(errno));
+  return got;
+}
+
+/* What was read so far is the start of a gzip file: moves it to the packed side. */
+static gboolean
+start_gzip(Source *source, GError **error) {
+  source->packed = g_malloc(BLOCK_BYTES);
+  memcpy(source->packed, source->buffer, source->filled);
+  source->inflater.next_in = source->packed;
+  source->inflater.avail_in = (uInt)source->filled;
+  source->filled = 0;
+  source->is_gzip = source->in_member = TRUE;
+  if (inflateInit2(&source->inflater, 15 + 16) != Z_OK)
+    return fail(source, error, "gzip cannot be started");
+  return TRUE;
+}
+
+static gboolean
+fill_gzip(Source *source, GError **error) {
+  z_stream *z = &source->inflater;
+  gsize free_bytes = source->capacity - source->filled;
+
+  z->next_out = (Bytef *)source->buffer + source->filled;
+  z->avail_out = (uInt)free_bytes;
+  while (z->avail_out == free_bytes) {
+    if (z->avail_in == 0) {
+      gssize got = read_block(source, source->packed, BLOCK_BYTES, error);
+      if (got < 0)
+        return FALSE;
+      if (got == 0) {
+        if (source->in_member)
+          return fail(source, error, "the gzip data ends early; the file is truncated");
+        source->at_end = TRUE;
+        break;
+      }
+      z->next_in = source->packed;
+      z->avail_in = (uInt)got;
+    }
+    if (!source->in_member) { /* another member may follow, and so may padding */
+      if (*z->next_in != 0x1f) {
+        source->at_end = TRUE;
+        break;
+      }
+      inflateReset(z);
+      source->in_member = TRUE;
+    }
+    int status = inflate(z, Z_NO_FLUSH);
+    if (status == Z_STREAM_END)
+      source->in_member = FALSE;
+    else if (status != Z_OK && status != Z_BUF_ERROR)
+      return fail(source, error, "the gzip data is damaged");
+  }
+  source->filled += free_bytes - z->avail_out;
+  return TRUE;
+}
+
+/* Makes room behind the unread rest and reads more of the input there. */
+static gboolean
+fill(Source *source, GError **error) {
+  gssize got;
+
+  if (source->begin > 0) {
+    memmove(source->buffer, source->buffer + source->begin, source->filled - source->begin);
+    source->filled -= source->begin;
+    source->begin = 0;
+  }
+  if (source->filled == source->capacity) {
+    if (source->capacity >= LINE_MAX_BYTES)
+      return fail(source, error, "a line is longer than 64 MiB; this is not a trace");
+    source->capacity *= 2;
+    source->buffer = g_realloc(source->buffer, source->capacity + 1);
+  }
+  if (source->is_gzip)
+    return fill_gzip(source, error);
+  got =
+      read_block(source, source->buffer + source->filled, source->capacity - source->filled, error);
+  if (got < 0)
+    return FALSE;
+  source->filled += (gsize)got;
+  source->at_end = got == 0;
+  return TRUE;
+}
+
+Source *
+source_open(const char *path, GError **error) {
+  g_autoptr(Source) source = g_new0(Source, 1);
+  struct stat status;
+
+  source->name =
+      g_str_equal(path, "-") ? g_strdup("standard input") : g_filename_display_name(path);
+  source->fd = g_str_equal(path, "-") ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+  if (source->fd < 0 || fstat(source->fd, &status) != 0) {
+    g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno),
+                "%s: cannot be opened: %s", source->name, g_strerror(errno));
+    return NULL;
+  }
+  if (S_ISDIR(status.st_mode)) {
+    fail(source, error, "is a directory, expected a trace file");
+    return NULL;
+  }
+  source->capacity = BLOCK_BYTES;
+  source->buffer = g_malloc(source->capacity + 1);
+  while (!source->at_end && source->filled < 3) /* enough to know gzip and a byte order mark */
+    if (!fill(source, error))
+      return NULL;
+  if (source->filled >= 2 && memcmp(source->buffer, "\x1f\x8b", 2) == 0) {
+    source->at_end = FALSE;
+    if (!start_gzip(source, error))
+      return NULL;
+    while (!source->at_end && source->filled < 3)
+      if (!fill(source, error))
+        return NULL;
+  }
+  return g_steal_pointer(&source);
+}
+
+void
+source_close(Source *source) {
+  if (source == NULL)
+    return;
+  if (source->is_gzip)
+    inflateEnd(&source->inflater);
+  if (source->fd > STDIN_FILENO)
+    close(source->fd);
+  g_free(source->packed);
+  g_free(source->buffer);
+  g_free(source->name);
+  g_free(source);
+}
+
+const char *
+source_name(const Source *source) {
+  return source->name;
+}
+
+SourceStatus
+source_line(Source *source, const char **line, const char **end, GError **error) {
+  gsize scanned = 0; /* bytes after begin that hold no line end */
+  char *found = NULL;
+
+  if (!source->is_started && source->filled >= 3 && memcmp(source->buffer, "\xef\xbb\xbf", 3) == 0)
+    source->begin = 3;
+  source->is_started = TRUE;
+  while (found == NULL) {
+    gsize rest = source->filled - source->begin;
+    if (rest > scanned)
+      found = memchr(source->buffer + source->begin + scanned, '\n', rest - scanned);
+    if (found != NULL)
+      break;
+    scanned = rest;
+    if (source->at_end) {
+      if (rest == 0)
+        return SOURCE_END;
+      found = source->buffer + source->filled;
+      *found = '\n';
+    } else if (!fill(source, error)) {
+      return SOURCE_ERROR;
+    }
+  }
+  *line = source->buffer + source->begin;
+  source->begin = MIN((gsize)(found - source->buffer) + 1, source->filled);
+  *end = found > *line && found[-1] == '\r' ? found - 1 : found;
+  return SOURCE_LINE;
+}

@@ -1,0 +1,23 @@
+/* The lines of a trace file: plain or gzip (known by its first bytes), a path, or "-" for standard
+ * input. Lines are handed out in place: no copy and no allocation a line.
+ */
+#pragma once
+
+#include <glib.h>
+
+typedef struct Source Source;
+
+typedef enum { SOURCE_LINE, SOURCE_END, SOURCE_ERROR } SourceStatus;
+
+/* NULL and an error that names the file if it cannot be opened or is a directory. */
+Source *source_open(const char *path, GError **error);
+void source_close(Source *source);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Source, source_close)
+
+/* The file's name as messages have it; owned by the source. */
+const char *source_name(const Source *source);
+
+/* The next line, from *line to before *end, without its line end (LF or CRLF) and, on the first,
+ * without a byte order mark. **end may be read and is a line end. Both stay valid until the next
+ * call. */
+SourceStatus source_line(Source *source, const char **line, const char **end, GError **error);

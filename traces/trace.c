@@ -1,0 +1,268 @@
+/* The table of formats, and reading and writing through it. A file's format is the first that knows
+ * its first line of content; no format looks at the file's name.
+ */
+#include "config.h"
+
+#include "trace.h"
+
+#include "csv.h"
+
+#include "reader.h"
+#include "source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+enum { SPILLWAY_FORMAT_NUMBER = 1 };
+
+#define FORMAT_MARK "# spillway-trace "
+
+const TraceFormat *const trace_formats[] = {
+    &trace_format_spillway, &trace_format_azure,     &trace_format_burstgpt, &trace_format_vidur,
+    &trace_format_mooncake, &trace_format_benchmark, &trace_format_steps,    NULL,
+};
+
+TraceNotes *
+trace_notes_new(void) {
+  TraceNotes *notes = g_new0(TraceNotes, 1);
+  notes->texts = g_ptr_array_new_with_free_func(g_free);
+  return notes;
+}
+
+void
+trace_notes_free(TraceNotes *notes) {
+  if (notes == NULL)
+    return;
+  g_ptr_array_unref(notes->texts);
+  g_free(notes);
+}
+
+const TraceFormat *
+trace_format_find(const char *name) {
+  for (const TraceFormat *const *format = trace_formats; *format != NULL; format++)
+    if (g_str_equal((*format)->name, name))
+      return *format;
+  return NULL;
+}
+
+/* A comment that carries a format number must carry one that we know. */
+static gboolean
+check_comment(const TraceReader *reader, const char *line, const char *end, GError **error) {
+  const char *number = line + strlen(FORMAT_MARK);
+
+  if (number > end || memcmp(line, FORMAT_MARK, strlen(FORMAT_MARK)) != 0)
+    return TRUE;
+  if (end - number != 1 || *number != '0' + SPILLWAY_FORMAT_NUMBER)
+    return reader_fail(reader, number, end, "the trace's format number", error,
+                       "%d; a later version of spillway wrote this", SPILLWAY_FORMAT_NUMBER);
+  return TRUE;
+}
+
+/* No format knows this line: says what they look like, or what the nearest lacks. */
+static gboolean
+fail_unknown(const TraceReader *reader, const char *line, const char *end, GError **error) {
+  g_autoptr(GString) shapes = g_string_new("");
+  const TraceFormat *nearest = NULL;
+  guint most = 0;
+
+  for (const TraceFormat *const *format = trace_formats; *format != NULL; format++) {
+    g_autofree char *lacking = NULL;
+    guint count = (*format)->csv != NULL ? csv_match(*format, line, end, &lacking) : 0;
+    if (count > most) {
+      most = count;
+      nearest = *format;
+    }
+    g_string_append_printf(shapes, "%s%s (%s)", shapes->len > 0 ? "; " : "", (*format)->shape,
+                           (*format)->name);
+  }
+  if (nearest != NULL)
+    return nearest->header(nearest, (TraceReader *)reader, line, end, error);
+  return reader_fail(reader, line, end, "the first line", error, "the start of a trace: %s",
+                     shapes->str);
+}
+
+static const TraceFormat *
+sniff(const char *line, const char *end) {
+  for (const TraceFormat *const *format = trace_formats; *format != NULL; format++)
+    if ((*format)->sniff(*format, line, end))
+      return *format;
+  return NULL;
+}
+
+/* The first line of content: chooses the format, takes the header. *is_row: the line is a row
+ * already. */
+static gboolean
+begin(TraceReader *reader, const char *line, const char *end, gboolean *is_row, GError **error) {
+  if (reader->format == NULL)
+    reader->format = sniff(line, end);
+  if (reader->format == NULL)
+    return fail_unknown(reader, line, end, error);
+  *is_row = reader->format->header == NULL;
+  return *is_row || reader->format->header(reader->format, reader, line, end, error);
+}
+
+static gboolean
+is_blank(const char *line, const char *end) {
+  while (line < end && (*line == ' ' || *line == '\t'))
+    line++;
+  return line == end;
+}
+
+static gboolean
+read_lines(TraceReader *reader, Source *source, GError **error) {
+  gboolean has_begun = FALSE, is_row = TRUE, has_comments = TRUE;
+  const char *line, *end;
+  SourceStatus status;
+
+  while ((status = source_line(source, &line, &end, error)) == SOURCE_LINE) {
+    reader->line = line;
+    reader->line_number++;
+    if ((*line == ' ' || *line == '\t' || line == end) && is_blank(line, end))
+      continue;
+    if (*line == '#' && has_comments) {
+      if (!check_comment(reader, line, end, error))
+        return FALSE;
+      continue;
+    }
+    is_row = TRUE;
+    if (!has_begun) {
+      if (!begin(reader, line, end, &is_row, error))
+        return FALSE;
+      has_begun = TRUE; /* and an id may begin with '#' */
+      has_comments = reader->format->csv != NULL && reader->roles[0] != CSV_ID;
+    }
+    if (is_row && !reader->format->row(reader->format, reader, line, end, error))
+      return FALSE;
+  }
+  if (status == SOURCE_END && !has_begun) {
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: the file is empty, expected a trace",
+                reader->name);
+    return FALSE;
+  }
+  return status == SOURCE_END;
+}
+
+Workload *
+trace_read(const char *path, const char *format, TraceNotes *notes, GError **error) {
+  g_autoptr(Source) source = NULL;
+  const TraceFormat *chosen = NULL;
+  TraceReader reader;
+  Workload *workload = NULL;
+
+  if (format != NULL && !g_str_equal(format, "auto")) {
+    chosen = trace_format_find(format);
+    if (chosen == NULL) {
+      g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "no trace format is called '%s'",
+                  format);
+      return NULL;
+    }
+  }
+  source = source_open(path, error);
+  if (source == NULL)
+    return NULL;
+  reader_init(&reader, source_name(source), chosen);
+  if (read_lines(&reader, source, error) && reader_finish(&reader, notes, error))
+    workload = g_steal_pointer(&reader.workload);
+  reader_clear(&reader);
+  return workload;
+}
+
+GString *
+trace_print(const TraceFormat *format, const Workload *workload, const char *comment,
+            GError **error) {
+  GString *text = g_string_new(NULL);
+
+  if (format->flags & TRACE_HAS_COMMENTS) {
+    g_string_append_printf(text, FORMAT_MARK "%d\n", SPILLWAY_FORMAT_NUMBER);
+    if (comment != NULL)
+      g_string_append_printf(text, "# %s\n", comment);
+  }
+  if (format->write == NULL)
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "the form %s can only be read",
+                format->name);
+  else if (format->write(format, text, workload, error))
+    return text;
+  g_string_free(text, TRUE);
+  return NULL;
+}
+
+static void
+note_losses(const TraceFormat *format, const Workload *workload, TraceNotes *notes) {
+  const struct {
+    guint flag;
+    gboolean has;
+    const char *what;
+  } losses[] = {
+      {TRACE_KEEPS_HASHES, workload->hashes->len > 0, "prefix hashes"},
+      {TRACE_KEEPS_IDS, workload->ids != NULL || workload->names != NULL, "ids"},
+      {TRACE_KEEPS_PRIORITY, workload->has_priority, "priorities"},
+  };
+  gboolean starts_late = workload_request(workload, 0)->arrival_ps > 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS(losses); i++)
+    if (losses[i].has && !(format->flags & losses[i].flag))
+      g_ptr_array_add(notes->texts, g_strdup_printf("the form %s does not hold the trace's %s",
+                                                    format->name, losses[i].what));
+  if (starts_late && (format->flags & TRACE_TIME_ABSOLUTE))
+    g_ptr_array_add(notes->texts,
+                    g_strdup_printf("the first request arrives after 0 s; read again, the form %s "
+                                    "starts with it",
+                                    format->name));
+}
+
+static gboolean
+write_packed(const char *path, const GString *text, GError **error) {
+  gzFile file = gzopen(path, "wb6e");
+  gsize done = 0;
+
+  while (file != NULL && done < text->len) {
+    unsigned chunk = (unsigned)MIN(text->len - done, (gsize)1 << 30);
+    if (gzwrite(file, text->str + done, chunk) != (int)chunk)
+      break;
+    done += chunk;
+  }
+  if (file == NULL || (gzclose(file) != Z_OK) | (done < text->len)) {
+    g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno),
+                "%s: cannot be written: %s", path, g_strerror(errno));
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+write_plain(const char *path, const GString *text, GError **error) {
+  gboolean is_stdout = g_str_equal(path, "-");
+  FILE *file = is_stdout ? stdout : fopen(path, "we");
+  gboolean ok = file != NULL && fwrite(text->str, 1, text->len, file) == text->len;
+
+  if (file != NULL && (is_stdout ? fflush(file) : fclose(file)) != 0)
+    ok = FALSE;
+  if (!ok)
+    g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno),
+                "%s: cannot be written: %s", is_stdout ? "standard output" : path,
+                g_strerror(errno));
+  return ok;
+}
+
+gboolean
+trace_write(const char *path, const TraceFormat *format, const Workload *workload,
+            const char *comment, TraceNotes *notes, GError **error) {
+  GString *text = trace_print(format, workload, comment, error);
+  gboolean ok;
+
+  if (text == NULL)
+    return FALSE;
+  if (g_str_has_suffix(path, ".gz"))
+    ok = write_packed(path, text, error);
+  else
+    ok = write_plain(path, text, error);
+  if (!ok && g_file_test(path, G_FILE_TEST_IS_REGULAR))
+    unlink(path);
+  if (ok && notes != NULL)
+    note_losses(format, workload, notes);
+  g_string_free(text, TRUE);
+  return ok;
+}
