@@ -36,6 +36,7 @@ static const Field fields[] = {
     {"compute", "fp8_flops", FIELD(fp8_flops), RATE, TRUE},
     {"compute", "gemm_compute_efficiency", FIELD(gemm_compute_efficiency), SHARE, FALSE},
     {"compute", "gemm_fp8_compute_efficiency", FIELD(gemm_fp8_compute_efficiency), SHARE, TRUE},
+    {"compute", "gemm_fp8_fixed_us", FIELD(gemm_fp8_fixed_ps), MICROSECONDS, TRUE},
     {"compute", "gemm_memory_efficiency", FIELD(gemm_memory_efficiency), SHARE, FALSE},
     {"compute", "gemm_fixed_us", FIELD(gemm_fixed_ps), MICROSECONDS, FALSE},
     {"attention", "prefill_efficiency", FIELD(prefill_efficiency), SHARE, FALSE},
@@ -100,6 +101,15 @@ refuse(const char *path, const char *group, const char *key, const char *found,
   return FALSE;
 }
 
+static gboolean
+refuse_key(const char *path, const char *group, const char *key, GError **error) {
+  g_set_error(
+      error, DEVICE_ERROR, DEVICE_ERROR_VALUE,
+      "%s: [%s] %s: unknown key; expected those of the shipped devices, each with KEY%s if wanted",
+      path, group, key, SOURCE_SUFFIX);
+  return FALSE;
+}
+
 /* A decimal number and nothing else. */
 static gboolean
 parse_number(const char *text, double *number) {
@@ -148,8 +158,7 @@ check_keys(GKeyFile *file, const char *path, GError **error) {
     g_auto(GStrv) keys = g_key_file_get_keys(file, *group, NULL, NULL);
     for (char **key = keys; key != NULL && *key != NULL; key++)
       if (!key_is_known(*group, *key))
-        return refuse(path, *group, *key, "an unknown key", "the keys of the shipped devices",
-                      error);
+        return refuse_key(path, *group, *key, error);
   }
   return TRUE;
 }

@@ -42,6 +42,7 @@ typedef struct {
   double fp8_flops;                   /* 0: has none, 8-bit weights are computed in 16 bits */
   double gemm_compute_efficiency;     /* share of fp16_flops */
   double gemm_fp8_compute_efficiency; /* share of fp8_flops */
+  double gemm_fp8_fixed_ps;           /* as gemm_fixed_ps, with the activations' quantization */
   double gemm_memory_efficiency;      /* share of hbm_bytes_per_s */
   double gemm_fixed_ps;               /* of a kernel whatever its size: launch, ramp, tail */
 

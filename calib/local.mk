@@ -1,5 +1,7 @@
 noinst_LIBRARIES += libspillway-calib.a
 libspillway_calib_a_SOURCES = \
+  %D%/copy_path.c %D%/copy_path.h \
+  %D%/crossover.c %D%/crossover.h \
   %D%/device.c %D%/device.h \
   %D%/pool_size.c %D%/pool_size.h \
   %D%/roofline.c %D%/roofline.h \

@@ -27,43 +27,37 @@ pool_activation_bytes(const Model *model, guint32 max_num_batched_tokens, guint3
   return max_num_batched_tokens * token_bytes + max_num_seqs * logit_bytes;
 }
 
+static double
+gib(guint64 bytes) {
+  return (double)bytes / (double)(1 << 30);
+}
+
 gboolean
 pool_size_find(const PoolSizeRequest *request, PoolSize *pool, GError **error) {
   const Model *model = request->model;
+  const Device *device = request->device;
   guint32 tp = request->tensor_parallel_size;
-  g_autofree char *memory =
-      g_format_size_full((guint64)request->device->memory_bytes, G_FORMAT_SIZE_IEC_UNITS);
 
   *pool = (PoolSize){
-      .usable_bytes = (guint64)(request->device->memory_bytes * request->utilization),
+      .usable_bytes = (guint64)(device->memory_bytes * request->utilization),
       .weight_bytes = model_weight_bytes(model) / tp,
       .activation_bytes =
           pool_activation_bytes(model, request->max_num_batched_tokens, request->max_num_seqs, tp),
       .block_bytes = pool_block_bytes(model, request->block_size, tp),
   };
   guint64 fixed_bytes = pool->weight_bytes + pool->activation_bytes;
-  g_autofree char *weights = g_format_size_full(pool->weight_bytes, G_FORMAT_SIZE_IEC_UNITS);
-  g_autofree char *activations =
-      g_format_size_full(pool->activation_bytes, G_FORMAT_SIZE_IEC_UNITS);
-  if (fixed_bytes > pool->usable_bytes) {
-    g_set_error(
-        error, POOL_SIZE_ERROR, POOL_SIZE_ERROR_WEIGHTS,
-        "%s does not fit on %s: weights %s and activations %s a device, of %.0f%% of %s; use "
-        "more devices (--tensor-parallel-size, now %u), fewer --max-num-batched-tokens, a "
-        "quantized model or a larger device",
-        model->name, request->device->name, weights, activations, 100 * request->utilization,
-        memory, tp);
-    return FALSE;
-  }
-  pool->num_gpu_blocks = pool_blocks(pool->usable_bytes - fixed_bytes, pool->block_bytes);
-  if (pool->num_gpu_blocks == 0) {
-    g_set_error(
-        error, POOL_SIZE_ERROR, POOL_SIZE_ERROR_BLOCK,
-        "%s on %s: beside weights (%s) and activations (%s) not one KV block of %u tokens fits "
-        "in %.0f%% of %s; raise --gpu-memory-utilization or lower --block-size",
-        model->name, request->device->name, weights, activations, request->block_size,
-        100 * request->utilization, memory);
-    return FALSE;
-  }
-  return TRUE;
+  if (fixed_bytes <= pool->usable_bytes)
+    pool->num_gpu_blocks = pool_blocks(pool->usable_bytes - fixed_bytes, pool->block_bytes);
+  if (pool->num_gpu_blocks > 0)
+    return TRUE;
+  g_set_error(
+      error, POOL_SIZE_ERROR, POOL_SIZE_ERROR_MEMORY,
+      "%s does not fit on %s: weights %.1f GiB, activations %.1f GiB and a KV block of %u tokens "
+      "%.3f GiB on each of %u device%s, %.0f%% of %.1f GiB usable; use more devices "
+      "(--tensor-parallel-size), fewer --max-num-batched-tokens, more "
+      "--gpu-memory-utilization, or a smaller model",
+      model->name, device->name, gib(pool->weight_bytes), gib(pool->activation_bytes),
+      request->block_size, gib(pool->block_bytes), tp, tp == 1 ? "" : "s",
+      100 * request->utilization, gib((guint64)device->memory_bytes));
+  return FALSE;
 }

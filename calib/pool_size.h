@@ -13,10 +13,8 @@
 
 #define POOL_SIZE_ERROR (pool_size_error_quark())
 GQuark pool_size_error_quark(void);
-typedef enum {
-  POOL_SIZE_ERROR_WEIGHTS, /* weights and activations alone exceed the memory */
-  POOL_SIZE_ERROR_BLOCK,   /* no block fits beside them */
-} PoolSizeError;
+/* Weights and activations leave no room for a single block. */
+typedef enum { POOL_SIZE_ERROR_MEMORY } PoolSizeError;
 
 typedef struct {
   const Device *device;

@@ -91,7 +91,7 @@ gemm_ps(const Device *device, const WhatIf *what_if, double m, Matrix matrix, gu
   double bytes = reads * n * k * weight_bits / 8 + ACTIVATION_BYTES * m * (n + k);
 
   return MAX(compute_ps, memory_ps(device, what_if, bytes, device->gemm_memory_efficiency)) +
-         device->gemm_fixed_ps * what_if->launch_time;
+         (fp8 ? device->gemm_fp8_fixed_ps : device->gemm_fixed_ps) * what_if->launch_time;
 }
 
 gint64
@@ -184,7 +184,7 @@ roofline_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece
   for (guint32 i = 0; i < shape->n_prefills; i++)
     tokens += shape->prefills[i].tokens;
   piece->steps = repeat;
-  piece->growth_ps = self->decode_token_ps * shape->decodes;
+  piece->growth_ps = product_ps(self->decode_token_ps, shape->decodes);
   piece->base_ps[COST_HEAD] = head_ps(self, shape->sampled);
   piece->base_ps[COST_HOST] = self->host_step_ps +
                               product_ps(self->host_sequence_ps, shape->sequences) +
@@ -381,34 +381,4 @@ roofline_new(const RooflineConfig *config, GError **error) {
   set_host(self, config->scheduler);
   set_copies(self, config);
   return &self->base;
-}
-
-static const char *const copy_paths[] = {"per-layer", "per-block", "batched"};
-static const char *const host_memories[] = {"pinned", "pageable"};
-
-gboolean
-copy_path_from_name(const char *name, CopyPath *path) {
-  for (guint i = 0; i < G_N_ELEMENTS(copy_paths); i++)
-    if (g_str_equal(name, copy_paths[i])) {
-      *path = (CopyPath)i;
-      return TRUE;
-    }
-  return FALSE;
-}
-
-const char *
-copy_path_name(CopyPath path) {
-  return copy_paths[path];
-}
-
-gboolean
-host_memory_from_name(const char *name, HostMemory *memory) {
-  *memory = g_str_equal(name, host_memories[HOST_MEMORY_PAGEABLE]) ? HOST_MEMORY_PAGEABLE
-                                                                   : HOST_MEMORY_PINNED;
-  return g_str_equal(name, host_memories[*memory]);
-}
-
-const char *
-host_memory_name(HostMemory memory) {
-  return host_memories[memory];
 }

@@ -3,7 +3,8 @@ spillway_SOURCES = \
   %D%/cli.c %D%/cli.h \
   %D%/command.c \
   %D%/compare.c \
-  %D%/crossover.c \
+  %D%/crossover.c %D%/crossover.h \
+  %D%/crossover_text.c \
   %D%/data.c \
   %D%/execute.c %D%/execute.h \
   %D%/format_option.c %D%/format_option.h \
