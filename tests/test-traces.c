@@ -7,7 +7,6 @@
 #include "traces/stats.h"
 #include "traces/trace.h"
 
-#include <errno.h>
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
@@ -147,7 +146,7 @@ test_good(Fixture *fixture, gconstpointer data) {
   }
 }
 
-/* The same content with a byte order mark, CRLF, gzip, gzip in two members, from standard input. */
+/* The same content with a byte order mark and CRLF, as gzip, from standard input. */
 static void
 test_wrappings(Fixture *fixture, gconstpointer data) {
   g_autoptr(GError) error = NULL;
@@ -182,6 +181,29 @@ test_wrappings(Fixture *fixture, gconstpointer data) {
   dup2(keep, STDIN_FILENO);
   close(keep);
   g_remove(zipped);
+}
+
+/* gzip files may be concatenated, and padded with zeros. */
+static void
+test_gzip_members(Fixture *fixture, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(Workload) one = read_bytes(fixture, burstgpt_text, -1, NULL, &error);
+  g_autofree char *zipped = g_strconcat(fixture->path, ".gz", NULL);
+  g_autofree char *bytes = NULL;
+  g_autoptr(GString) twice = g_string_new(NULL);
+  gsize length;
+
+  (void)data;
+  g_assert_true(trace_write(zipped, &trace_format_mooncake, one, NULL, NULL, &error));
+  g_assert_true(g_file_get_contents(zipped, &bytes, &length, NULL));
+  g_remove(zipped);
+  g_string_append_len(twice, bytes, (gssize)length);
+  g_string_append_len(twice, bytes, (gssize)length);
+  g_string_append_len(twice, "\0\0\0\0", 4);
+  g_autoptr(Workload) both = read_bytes(fixture, twice->str, (gssize)twice->len, NULL, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(workload_count(both), ==, 2 * workload_count(one));
+  g_assert_true(both->was_unsorted);
 }
 
 #define HEADER "arrival_s,prompt_tokens,output_tokens\n"
@@ -608,6 +630,7 @@ main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add("/traces/good", Fixture, NULL, set_up, test_good, tear_down);
   g_test_add("/traces/wrappings", Fixture, NULL, set_up, test_wrappings, tear_down);
+  g_test_add("/traces/gzip-members", Fixture, NULL, set_up, test_gzip_members, tear_down);
   g_test_add("/traces/bad", Fixture, NULL, set_up, test_bad, tear_down);
   g_test_add("/traces/not-files", Fixture, NULL, set_up, test_not_files, tear_down);
   g_test_add("/traces/damaged", Fixture, NULL, set_up, test_damaged, tear_down);
