@@ -1,1 +1,22 @@
-# calib
+noinst_LIBRARIES += libspillway-calib.a
+libspillway_calib_a_SOURCES = \
+  %D%/copy_path.c %D%/copy_path.h \
+  %D%/crossover.c %D%/crossover.h \
+  %D%/device.c %D%/device.h \
+  %D%/pool_size.c %D%/pool_size.h \
+  %D%/roofline.c %D%/roofline.h \
+  %D%/what_if.c %D%/what_if.h
+
+devicesdir = $(pkgdatadir)/devices
+dist_devices_DATA = \
+  %D%/devices/a100-40gb.ini \
+  %D%/devices/a100-80gb.ini \
+  %D%/devices/b200.ini \
+  %D%/devices/gh200.ini \
+  %D%/devices/h100-pcie.ini \
+  %D%/devices/h100-sxm.ini \
+  %D%/devices/h200.ini \
+  %D%/devices/l40s.ini \
+  %D%/devices/mi300x.ini \
+  %D%/devices/rtx-4090.ini \
+  %D%/devices/rtx-pro-6000.ini

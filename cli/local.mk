@@ -1,1 +1,23 @@
-# cli
+bin_PROGRAMS += spillway
+spillway_SOURCES = \
+  %D%/cli.c %D%/cli.h \
+  %D%/command.c \
+  %D%/compare.c \
+  %D%/crossover.c %D%/crossover.h \
+  %D%/crossover_text.c \
+  %D%/data.c \
+  %D%/execute.c %D%/execute.h \
+  %D%/format_option.c %D%/format_option.h \
+  %D%/list.c \
+  %D%/main.c \
+  %D%/model.c \
+  %D%/progress.c %D%/progress.h \
+  %D%/resolve.c %D%/resolve.h \
+  %D%/run.c \
+  %D%/scenario.c %D%/scenario.h \
+  %D%/scenario_config.c %D%/scenario_config.h \
+  %D%/settings.c %D%/settings.h \
+  %D%/trace.c %D%/trace.h \
+  %D%/trace_gen.c \
+  %D%/trace_show.c \
+  %D%/workload_source.c

@@ -1,1 +1,27 @@
-# models
+noinst_LIBRARIES += libspillway-models.a
+libspillway_models_a_SOURCES = \
+  %D%/model_config.c %D%/model_config.h
+
+modelsdir = $(pkgdatadir)/models
+dist_models_DATA = \
+  %D%/llama-2-13b.json \
+  %D%/llama-2-70b.json \
+  %D%/llama-2-7b.json \
+  %D%/llama-3-70b.json \
+  %D%/llama-3-8b.json \
+  %D%/llama-3.1-70b.json \
+  %D%/llama-3.1-8b.json \
+  %D%/llama-3.2-1b.json \
+  %D%/llama-3.2-3b.json \
+  %D%/mistral-7b.json \
+  %D%/mixtral-8x7b.json \
+  %D%/opt-13b.json \
+  %D%/qwen2.5-0.5b.json \
+  %D%/qwen2.5-14b.json \
+  %D%/qwen2.5-32b.json \
+  %D%/qwen2.5-72b.json \
+  %D%/qwen2.5-7b.json \
+  %D%/qwen3-30b-a3b.json \
+  %D%/qwen3-32b.json \
+  %D%/qwen3-8b.json \
+  %D%/yarn-llama-2-7b-64k.json

@@ -1,1 +1,17 @@
-# report
+noinst_LIBRARIES += libspillway-report.a
+libspillway_report_a_SOURCES = \
+  %D%/comparison_text.c \
+  %D%/decision_log.c %D%/decision_log.h \
+  %D%/figures.c %D%/figures.h \
+  %D%/flatten.c %D%/flatten.h \
+  %D%/format.c %D%/format.h \
+  %D%/requests.c %D%/requests.h \
+  %D%/requests_csv.c %D%/requests_csv.h \
+  %D%/results.c %D%/results.h %D%/results_private.h \
+  %D%/results_schema.c \
+  %D%/results_write.c \
+  %D%/sink.c %D%/sink.h \
+  %D%/summary.c %D%/summary.h \
+  %D%/summary_text.c \
+  %D%/table.c %D%/table.h \
+  %D%/text.h

@@ -13,8 +13,10 @@ libspillway_sim_a_SOURCES = \
   %D%/overflow_swap.c \
   %D%/pool.c %D%/pool.h \
   %D%/prefix_cache.c %D%/prefix_cache.h \
+  %D%/quantiles.c %D%/quantiles.h \
   %D%/scheduler.c %D%/scheduler.h \
   %D%/sequence.c %D%/sequence.h \
+  %D%/series.c %D%/series.h \
   %D%/step.c %D%/step.h \
   %D%/units.h \
   %D%/victim.c %D%/victim.h \

@@ -13,7 +13,7 @@ typedef struct {
   Observer *const *observers;
   guint n_observers;
   gboolean stride;           /* let steps be repeated; the results are the same without */
-  const gboolean *interrupted; /* polled; the run ends as an abort when it turns TRUE; may be NULL */
+  gboolean (*interrupted)(void); /* asked before each step: TRUE ends the run, as an abort; may be NULL */
 } Loop;
 
 /* Runs to the end: all requests done, or an engine that died, is stuck, or goes round in circles

@@ -16,6 +16,7 @@ typedef struct {
 
 typedef struct {
   guint64 requests, finished, ignored, aborted; /* aborted: left behind by a run that did not end well */
+  const char *ignored_reason; /* of the first that was ignored (static text); NULL: none was */
   RunEnd end;
   char *end_reason;
   gint64 makespan_ps; /* first arrival to the end of the last step */
@@ -34,18 +35,19 @@ typedef struct {
 
 void summary_clear(Summary *summary);
 
-/* One bucket of the time series. Buckets are equally long; when they would be more than
- * SERIES_BUCKETS, pairs are merged and the length doubles. */
+/* One bucket of the time series. Buckets are equally long, the first begins at the first arrival;
+ * when they would be more than SERIES_BUCKETS, pairs are merged and the length doubles. What a step did
+ * is counted where it ends. */
 typedef struct {
   guint64 output_tokens;   /* yielded in the bucket */
   guint64 computed_tokens; /* prefilled and decoded */
   guint32 preemptions;
   guint32 resumes;         /* recompute victims prefilled again, swapped ones brought back */
   guint32 finished;
-  guint32 gpu_blocks;      /* in use, at its last step */
+  guint32 gpu_blocks;      /* in use after its last step */
   guint32 gpu_blocks_peak;
   guint32 host_blocks;
-  guint32 running, waiting, swapped; /* at its last step */
+  guint32 running, waiting, swapped; /* after its last step */
   gboolean sampled;        /* FALSE: no step ended in it, the levels are those before */
 } SeriesBucket;
 
@@ -59,6 +61,6 @@ void metrics_free(Metrics *metrics);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Metrics, metrics_free)
 Observer *metrics_observer(Metrics *metrics);
 
-/* After the run. */
+/* After the run. The summary is the caller's, to be given to summary_clear(). */
 void metrics_summary(Metrics *metrics, Summary *summary);
 const SeriesBucket *metrics_series(const Metrics *metrics, guint32 *n, gint64 *bucket_ps);

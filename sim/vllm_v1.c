@@ -32,8 +32,10 @@ static gboolean
 allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
 {
   if (!pool_grow(&self->pool, sequence,
-                 blocks_after(self, sequence->computed_tokens, tokens)))
+                 blocks_after(self, sequence->computed_tokens, tokens))) {
+    self->memory_bound = TRUE;
     return FALSE;
+  }
   pool_register(&self->pool, sequence,
                 MIN(sequence->computed_tokens + tokens, sequence_length(sequence)));
   return TRUE;
@@ -140,8 +142,10 @@ admit(Scheduler *self, Step *step, Sequence *sequence, guint32 hits, guint32 idl
   guint32 need = blocks_after(self, hit_tokens, tokens);
   EntryKind kind = scheduler_entry_kind(sequence);
 
-  if (need - hits + idle_hits > self->pool.free_blocks)
+  if (need - hits + idle_hits > self->pool.free_blocks) {
+    self->memory_bound = TRUE;
     return FALSE;
+  }
   if (hits > 0) {
     const StepHit hit = {.request = sequence->request, .tokens = hit_tokens};
     pool_share(&self->pool, sequence, hits);

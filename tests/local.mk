@@ -1,1 +1,29 @@
-# tests
+# A test is a program %D%/test-NAME from one file of that name, or a script; each prints TAP.
+module_tests = \
+  %D%/test-invariants \
+  %D%/test-metrics \
+  %D%/test-model \
+  %D%/test-report \
+  %D%/test-traces
+script_tests = \
+  %D%/completion.sh \
+  %D%/man.sh
+check_PROGRAMS += $(module_tests)
+TESTS += $(module_tests) $(script_tests)
+EXTRA_DIST += $(script_tests) %D%/bare-debian %D%/without-cuda.sh %D%/without-python
+
+# Kernels
+check_PROGRAMS += %D%/test-kv-copy
+TESTS += %D%/test-kv-copy
+%C%_test_kv_copy_SOURCES = %D%/test-kv-copy.c %D%/kv_copy_cases.c %D%/kv_copy_cases.h
+%C%_test_kv_copy_LDADD = libspillway-kernels.a $(LDADD)
+
+if HAVE_CUDA
+check_PROGRAMS += %D%/test-kv-copy-gpu
+TESTS += %D%/test-kv-copy-gpu
+%C%_test_kv_copy_gpu_SOURCES = %D%/test-kv-copy-gpu.c %D%/kv_copy_cases.c %D%/kv_copy_cases.h
+%C%_test_kv_copy_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+%C%_test_kv_copy_gpu_LDADD = libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
+else
+TESTS += %D%/without-cuda.sh
+endif

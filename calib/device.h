@@ -1,0 +1,84 @@
+/* A device: nominal peaks, the shares of them that kernels reach, copies, and the host's work.
+ *
+ * Read from a key file (calib/devices/NAME.ini) in the groups [device], [compute], [attention],
+ * [elementwise], [copy], [interconnect] and [host.SCHEDULER]. Each number has beside it, as
+ * `KEY.source`, where it is from; device_sources() lists them. Units are in the keys and kept here,
+ * except that times are read in microseconds and kept in picoseconds. `format=1` is the only one
+ * known.
+ *
+ * Errors (DEVICE_ERROR) name the file, the group and key, what was found and what was expected.
+ */
+#pragma once
+
+#include <glib.h>
+
+#define DEVICE_FORMAT 1
+#define DEVICE_ERROR (device_error_quark())
+GQuark device_error_quark(void);
+
+typedef enum {
+  DEVICE_ERROR_OPEN,   /* the file cannot be read or is no key file */
+  DEVICE_ERROR_FORMAT, /* written in another format */
+  DEVICE_ERROR_VALUE,  /* a key is missing, unknown or out of range */
+} DeviceError;
+
+typedef enum { HOST_VLLM_V1, HOST_VLLM_0_6, HOST_VLLM_0_5, HOST_SCHEDULERS } HostScheduler;
+
+/* What a step costs the host beyond what overlaps with the device. */
+typedef struct {
+  double step_ps;
+  double sequence_ps; /* more for each sequence in the step */
+  double eager_ps;    /* more for a step of more tokens than the captured graphs hold */
+} HostCost;
+
+typedef struct {
+  char *name;  /* "h100-sxm" */
+  char *title; /* "NVIDIA H100 SXM 80 GB" */
+
+  double memory_bytes; /* as the driver reports it */
+  double hbm_bytes_per_s;
+
+  double fp16_flops;                  /* dense, fp16 or bf16, fp32 accumulation */
+  double fp8_flops;                   /* 0: has none, 8-bit weights are computed in 16 bits */
+  double gemm_compute_efficiency;     /* share of fp16_flops */
+  double gemm_fp8_compute_efficiency; /* share of fp8_flops */
+  double gemm_fp8_fixed_ps;           /* as gemm_fixed_ps, with the activations' quantization */
+  double gemm_memory_efficiency;      /* share of hbm_bytes_per_s */
+  double gemm_fixed_ps;               /* of a kernel whatever its size: launch, ramp, tail */
+
+  double prefill_efficiency; /* share of fp16_flops, long sequences */
+  double
+      prefill_ramp_tokens; /* a chunk of n tokens takes as if each attended to half as many more */
+  double prefill_fixed_ps;
+  double decode_efficiency; /* share of hbm_bytes_per_s */
+  double decode_fixed_ps;
+
+  double elementwise_efficiency; /* share of hbm_bytes_per_s */
+  double elementwise_fixed_ps;
+
+  double copy_launch_ps; /* of each single copy */
+  double pinned_h2d_bytes_per_s, pinned_d2h_bytes_per_s;
+  double pageable_h2d_bytes_per_s, pageable_d2h_bytes_per_s;
+  double batched_piece_ps; /* of each piece of a copy submitted as one list */
+  double batched_share;    /* of the pinned or pageable bandwidth */
+
+  double allreduce_bytes_per_s; /* bus bandwidth; 0: no figure, one device only */
+  double allreduce_latency_ps;
+
+  HostCost host[HOST_SCHEDULERS];
+
+  GKeyFile *file; /* what it was read from, for the sources */
+} Device;
+
+/* The caller frees the device. `name` is what it will be called. */
+Device *device_read(const char *path, const char *name, GError **error);
+void device_free(Device *device);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Device, device_free)
+
+/* One line "GROUP KEY=VALUE: SOURCE" for each number; the caller frees with g_strfreev(). A number
+ * without a source says "no source given". */
+char **device_sources(const Device *device);
+
+/* "vllm-v1", "vllm-0.6", "vllm-0.5"; FALSE if it is none of them. */
+gboolean host_scheduler_from_name(const char *name, HostScheduler *scheduler);
+const char *host_scheduler_name(HostScheduler scheduler);

@@ -1,0 +1,163 @@
+/* spillway compare: one scenario under several overflow policies, side by side. */
+#include "cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "execute.h"
+#include "format_option.h"
+#include "report/summary.h"
+#include "report/text.h"
+#include "settings.h"
+
+#define SUMMARY                                                                                    \
+  "Replays a trace under several overflow policies (--overflow a,b,c; all of them if not given)\n" \
+  "and puts them side by side, the best of each row marked."
+
+#define EXAMPLES                                                                                   \
+  "Examples:\n"                                                                                    \
+  "  spillway compare --model llama-2-7b --device a100-40gb --trace demo --kv-memory 12%\n"        \
+  "  spillway compare --model llama-2-7b --device a100-40gb --trace study-burst \\\n"              \
+  "      --scheduler vllm-0.6 --kv-memory 20% --swap-space 32 --overflow recompute,swap \\\n"      \
+  "      -o results.db\n"                                                                          \
+  "\n"                                                                                             \
+  "Exit status: 0 done; 1 the engine did not end well under a policy (the table is printed);\n"    \
+  "2 the command line or a file is wrong."
+
+typedef struct {
+  Settings *settings;
+  Workload *workload;
+  Results *results;
+  GPtrArray *scenarios; /* of Scenario */
+  GArray *records;      /* of RunRecord */
+} Comparison;
+
+static char **
+policies(const Settings *settings)
+{
+  GPtrArray *names = g_ptr_array_new();
+
+  if (settings->overflow != NULL) {
+    g_ptr_array_unref(names);
+    return g_strsplit(settings->overflow, ",", -1);
+  }
+  for (guint i = 0; overflow_policies[i] != NULL; i++)
+    g_ptr_array_add(names, g_strdup(overflow_policies[i]->name));
+  g_ptr_array_add(names, NULL);
+  return (char **)g_ptr_array_free(names, FALSE);
+}
+
+/* Resolves every policy before any is run, so that a wrong name costs no time. */
+static gboolean
+resolve_all(Comparison *c, GError **error)
+{
+  g_auto(GStrv) names = policies(c->settings);
+
+  for (guint i = 0; names[i] != NULL; i++) {
+    g_autoptr(Settings) one = settings_copy(c->settings);
+    Scenario *scenario;
+    if (g_strv_contains((const char *const *)names + i + 1, names[i])) {
+      g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--overflow: %s is there twice",
+                  names[i]);
+      return FALSE;
+    }
+    if (!settings_set(one, "overflow", names[i], error) ||
+        (scenario = scenario_new(one, "compare", i > 0, error)) == NULL)
+      return FALSE;
+    g_ptr_array_add(c->scenarios, scenario);
+  }
+  return TRUE;
+}
+
+/* "log.jsonl" → "log.swap.jsonl": a file a policy. */
+static char *
+path_for(const char *path, const char *policy)
+{
+  const char *name, *dot;
+
+  if (path == NULL)
+    return NULL;
+  name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+  dot = strchr(name, '.');
+  if (dot == NULL || dot == name)
+    return g_strdup_printf("%s.%s", path, policy);
+  return g_strdup_printf("%.*s.%s%s", (int)(dot - path), path, policy, dot);
+}
+
+static int
+run_all(Comparison *c)
+{
+  gint64 unlimited_ps = -1;
+  int status = CLI_DONE;
+
+  for (guint i = 0; i < c->scenarios->len; i++) {
+    const Scenario *scenario = g_ptr_array_index(c->scenarios, i);
+    const char *policy = scenario->config.overflow->name;
+    g_autofree char *decisions = path_for(c->settings->decisions, policy);
+    g_autofree char *requests = path_for(c->settings->requests, policy);
+    const Execution execution = {
+        .workload = c->workload,
+        .verb = "compare",
+        .name = policy,
+        .stride = !c->settings->no_stride,
+        .decisions = decisions,
+        .requests = requests,
+        .results = c->results,
+        .unlimited_ps = &unlimited_ps,
+    };
+    RunRecord record;
+    int run_status = execute_scenario(scenario, &execution, &record);
+    status = MAX(status, run_status);
+    g_array_append_val(c->records, record);
+  }
+  return status;
+}
+
+static void
+print_records(const Comparison *c, OutputFormat format)
+{
+  const RunRecord *records = (const RunRecord *)(gpointer)c->records->data;
+  guint n = c->records->len;
+  g_autofree char *text = format == OUTPUT_JSON  ? comparison_json(records, n)
+                          : format == OUTPUT_CSV ? summary_csv(records, n, TRUE)
+                                                 : comparison_text(records, n);
+  fputs(text, stdout);
+}
+
+static int
+compare(Comparison *c)
+{
+  g_autoptr(GError) error = NULL;
+  OutputFormat format;
+  int status = CLI_DONE, run_status;
+
+  if (!output_format_parse(c->settings->format, &format, &error) || !resolve_all(c, &error) ||
+      (c->workload = scenario_read_workload(c->settings, "compare", &error)) == NULL)
+    return cli_error(CLI_USAGE, "compare", "%s", error->message);
+  if (!execute_open_results(c->settings->output, "compare", &c->results))
+    status = CLI_USAGE;
+  run_status = run_all(c);
+  print_records(c, format);
+  return MAX(status, run_status);
+}
+
+int
+command_compare(int argc, char **argv)
+{
+  Comparison c = {
+      .settings = settings_new(),
+      .scenarios = g_ptr_array_new_with_free_func((GDestroyNotify)scenario_free),
+      .records = g_array_new(FALSE, FALSE, sizeof(RunRecord)),
+  };
+  int status = CLI_USAGE;
+
+  g_array_set_clear_func(c.records, (GDestroyNotify)run_record_clear);
+  if (settings_parse(c.settings, "compare", SUMMARY, EXAMPLES, &argc, &argv))
+    status = compare(&c);
+  g_array_unref(c.records);
+  g_ptr_array_unref(c.scenarios);
+  results_free(c.results);
+  workload_free(c.workload);
+  settings_free(c.settings);
+  return status;
+}

@@ -1,0 +1,242 @@
+/* One run with all that watches it.
+ *
+ * Files are opened before the run, so that a bad path is told at once, but the run goes on without
+ * them: its summary is worth having, and the exit status tells. What is asked for is committed
+ * before anything is printed, so that a reader who closes the pipe loses nothing.
+ */
+#include "execute.h"
+
+#include <math.h>
+#include <signal.h>
+
+#include "cli.h"
+#include "progress.h"
+#include "report/decision_log.h"
+#include "report/requests_csv.h"
+#include "sim/loop.h"
+
+typedef struct {
+  const Scenario *scenario;
+  const Execution *execution;
+  Metrics *metrics;
+  DecisionLog *decisions;
+  RequestsCsv *requests;
+  ResultsRun *results;
+  Progress *progress;
+  GPtrArray *observers; /* of Observer * */
+  int status;
+} Run;
+
+/* Set by Ctrl-C. The one piece of state that a signal handler can reach. */
+static volatile sig_atomic_t interrupt_seen;
+
+static void
+on_interrupt(int signal_number G_GNUC_UNUSED)
+{
+  interrupt_seen = 1;
+}
+
+static gboolean
+was_interrupted(void)
+{
+  return interrupt_seen != 0;
+}
+
+static void
+say(Run *run, int status, const GError *error)
+{
+  run->status = MAX(run->status, cli_error(status, run->execution->verb, "%s", error->message));
+}
+
+static void
+open_files(Run *run)
+{
+  const Execution *e = run->execution;
+  g_autoptr(GError) error = NULL;
+
+  if (e->decisions != NULL) {
+    run->decisions =
+        decision_log_open(e->decisions, e->workload, run->scenario->settings, &error);
+    if (run->decisions == NULL)
+      say(run, CLI_USAGE, error);
+    else
+      g_ptr_array_add(run->observers, decision_log_observer(run->decisions));
+    g_clear_error(&error);
+  }
+  if (e->requests != NULL) {
+    run->requests = requests_csv_open(e->requests, e->workload, &error);
+    if (run->requests == NULL)
+      say(run, CLI_USAGE, error);
+    else
+      g_ptr_array_add(run->observers, requests_csv_observer(run->requests));
+  }
+  if (e->results != NULL) {
+    run->results = results_run_new(e->workload, run->scenario->cost);
+    g_ptr_array_add(run->observers, results_run_observer(run->results));
+  }
+}
+
+/* Closes and commits what was opened. */
+static void
+close_files(Run *run, const RunRecord *record)
+{
+  ResultsSeries series;
+  g_autoptr(GError) error = NULL;
+
+  if (run->decisions != NULL && !decision_log_close(run->decisions, &error)) {
+    say(run, CLI_USAGE, error);
+    g_clear_error(&error);
+  }
+  if (run->requests != NULL && !requests_csv_close(run->requests, &error)) {
+    say(run, CLI_USAGE, error);
+    g_clear_error(&error);
+  }
+  if (run->results != NULL) {
+    series.buckets = metrics_series(run->metrics, &series.n, &series.bucket_ps);
+    if (results_commit(run->execution->results, run->results, record, &series, &error) == 0)
+      say(run, CLI_USAGE, error);
+  }
+}
+
+/* More blocks than can ever be asked for at once: all that may run, at their longest, and then some for
+ * the watermark. */
+static guint32
+unlimited_blocks(const Scenario *s, const Workload *workload)
+{
+  const SchedulerConfig *c = &s->config;
+  guint64 running = MIN(c->max_num_seqs, workload_count(workload));
+  guint64 blocks = running * (c->max_model_len / c->block_size + 2);
+
+  if (c->watermark < 1)
+    blocks = (guint64)((double)blocks / (1 - c->watermark)) + 2;
+  return (guint32)CLAMP(blocks, c->num_gpu_blocks, G_MAXINT32);
+}
+
+/* The makespan of the same scenario if the pool never said no; -1 if even that does not end well. */
+static gint64
+unlimited_makespan_ps(const Scenario *s, const Workload *workload)
+{
+  SchedulerConfig config = s->config;
+  g_autoptr(Scheduler) scheduler = NULL;
+  g_autoptr(Executor) executor = s->executor->create(s->cost);
+  Loop loop = {
+      .workload = workload,
+      .executor = executor,
+      .stride = TRUE,
+      .interrupted = was_interrupted,
+  };
+  RunOutcome outcome;
+
+  config.num_gpu_blocks = unlimited_blocks(s, workload);
+  scheduler = scheduler_new(s->scheduler, &config, workload);
+  loop.scheduler = scheduler;
+  if (!loop_run(&loop, &outcome, NULL) || outcome.end != RUN_DONE || outcome.lines == 0)
+    return -1;
+  return outcome.end_ps - workload_request(workload, 0)->arrival_ps;
+}
+
+/* A run whose pool never said no is its own measure. */
+static double
+slowdown(Run *run, const RunOutcome *outcome, const Summary *summary)
+{
+  gint64 *unlimited_ps = run->execution->unlimited_ps;
+
+  if (outcome->end != RUN_DONE || summary->makespan_ps == 0)
+    return NAN;
+  if (!outcome->memory_bound)
+    return 1;
+  if (*unlimited_ps < 0)
+    *unlimited_ps = unlimited_makespan_ps(run->scenario, run->execution->workload);
+  return *unlimited_ps > 0 ? (double)summary->makespan_ps / (double)*unlimited_ps : NAN;
+}
+
+static void
+simulate(Run *run, RunRecord *record)
+{
+  const Scenario *s = run->scenario;
+  g_autoptr(Scheduler) scheduler =
+      scheduler_new(s->scheduler, &s->config, run->execution->workload);
+  g_autoptr(Executor) executor = s->executor->create(s->cost);
+  g_autoptr(GError) error = NULL;
+  gint64 start_us = g_get_monotonic_time();
+  RunOutcome outcome;
+  const Loop loop = {
+      .workload = run->execution->workload,
+      .scheduler = scheduler,
+      .executor = executor,
+      .observers = (Observer *const *)run->observers->pdata,
+      .n_observers = run->observers->len,
+      .stride = run->execution->stride,
+      .interrupted = was_interrupted,
+  };
+
+  if (!loop_run(&loop, &outcome, &error))
+    say(run, CLI_FAILED, error);
+  metrics_summary(run->metrics, &record->summary);
+  record->wall_s = (double)(g_get_monotonic_time() - start_us) / G_USEC_PER_SEC;
+  record->slowdown = slowdown(run, &outcome, &record->summary);
+  if (outcome.end != RUN_DONE)
+    run->status = MAX(run->status,
+                      cli_error(CLI_FAILED, run->execution->verb,
+                                "%s under %s ended at step %" G_GUINT64_FORMAT " (%s): %s; %"
+                                G_GUINT64_FORMAT " of %u requests were left",
+                                s->scheduler->name, s->config.overflow->name, outcome.last_step,
+                                run_end_name(outcome.end), outcome.reason, outcome.unfinished,
+                                workload_count(run->execution->workload)));
+}
+
+int
+execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord *record)
+{
+  Run run = {
+      .scenario = scenario,
+      .execution = execution,
+      .observers = g_ptr_array_new(),
+      .metrics = metrics_new(execution->workload,
+                             scenario->config.num_gpu_blocks - scenario->scheduler->hidden_blocks,
+                             scenario->config.num_cpu_blocks),
+      .progress = progress_new(execution->workload, execution->name),
+  };
+  void (*previous)(int) = signal(SIGINT, on_interrupt);
+
+  *record = (RunRecord){
+      .name = execution->name,
+      .num_gpu_blocks = scenario->config.num_gpu_blocks,
+      .num_cpu_blocks = scenario->config.num_cpu_blocks,
+      .config = json_incref(scenario->settings),
+  };
+  g_ptr_array_add(run.observers, metrics_observer(run.metrics));
+  g_ptr_array_add(run.observers, progress_observer(run.progress));
+  open_files(&run);
+  simulate(&run, record);
+  close_files(&run, record);
+  signal(SIGINT, previous);
+  progress_free(run.progress);
+  results_run_free(run.results);
+  requests_csv_free(run.requests);
+  decision_log_free(run.decisions);
+  metrics_free(run.metrics);
+  g_ptr_array_unref(run.observers);
+  return run.status;
+}
+
+void
+run_record_clear(RunRecord *record)
+{
+  summary_clear(&record->summary);
+  g_clear_pointer(&record->config, json_decref);
+}
+
+gboolean
+execute_open_results(const char *path, const char *verb, Results **results)
+{
+  g_autoptr(GError) error = NULL;
+
+  *results = NULL;
+  if (path == NULL)
+    return TRUE;
+  *results = results_open(path, RESULTS_LOCK_WAIT_MS, &error);
+  if (*results == NULL)
+    cli_error(CLI_USAGE, verb, "%s", error->message);
+  return *results != NULL;
+}

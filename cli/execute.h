@@ -1,0 +1,27 @@
+/* Executes a scenario: loop, metrics and the files that were asked for, as one. */
+#pragma once
+
+#include "report/results.h"
+#include "scenario.h"
+
+typedef struct {
+  const Workload *workload;
+  const char *verb;
+  const char *name;      /* of the run among others: its overflow policy */
+  gboolean stride;
+  const char *decisions; /* paths; NULL: not wanted */
+  const char *requests;
+  Results *results;      /* where the run is added; NULL: nowhere */
+  gint64 *unlimited_ps;  /* the makespan with unlimited memory, shared by runs; -1: not known yet */
+} Execution;
+
+/* Runs it. The record is the caller's, to be cleared with run_record_clear(); record->name is
+ * borrowed. Returns the exit status that the run deserves: CLI_FAILED if the engine did not end well
+ * (a message was printed), CLI_USAGE if a file could not be written (likewise). The record
+ * holds the summary in any case; outputs that failed are left out. */
+int execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord *record);
+
+void run_record_clear(RunRecord *record);
+
+/* Opens the results file that was asked for. FALSE if it cannot be used: a message was printed. */
+gboolean execute_open_results(const char *path, const char *verb, Results **results);

@@ -1,0 +1,166 @@
+/* spillway list: the tables of names that options take. */
+#include "cli.h"
+
+#include <stdio.h>
+
+#include "resolve.h"
+#include "scenario.h"
+#include "traces/trace.h"
+
+typedef struct {
+  const char *name;
+  const char *help;
+  void (*each)(gboolean names_only);
+} Kind;
+
+static void
+print_entry(const char *name, const char *help, gboolean names_only)
+{
+  if (names_only)
+    printf("%s\n", name);
+  else
+    printf("  %-24s %s\n", name, help);
+}
+
+static void
+list_verbs(gboolean names_only)
+{
+  for (guint i = 0; commands[i].name != NULL; i++)
+    print_entry(commands[i].name, commands[i].summary, names_only);
+}
+
+static void
+list_schedulers(gboolean names_only)
+{
+  for (guint i = 0; scheduler_classes[i] != NULL; i++)
+    print_entry(scheduler_classes[i]->name, scheduler_classes[i]->help, names_only);
+}
+
+static void
+list_overflow(gboolean names_only)
+{
+  for (guint i = 0; overflow_policies[i] != NULL; i++)
+    print_entry(overflow_policies[i]->name, overflow_policies[i]->help, names_only);
+}
+
+static void
+list_victims(gboolean names_only)
+{
+  for (guint i = 0; victim_policies[i] != NULL; i++)
+    print_entry(victim_policies[i]->name, victim_policies[i]->help, names_only);
+}
+
+static void
+list_executors(gboolean names_only)
+{
+  for (guint i = 0; executor_classes[i] != NULL; i++)
+    print_entry(executor_classes[i]->name, executor_classes[i]->help, names_only);
+}
+
+static void
+list_trace_formats(gboolean names_only)
+{
+  for (guint i = 0; trace_formats[i] != NULL; i++)
+    print_entry(trace_formats[i]->name, trace_formats[i]->help, names_only);
+}
+
+static void
+list_devices(gboolean names_only)
+{
+  g_auto(GStrv) names = cli_data_names("devices", ".ini");
+
+  for (guint i = 0; names[i] != NULL; i++) {
+    g_autoptr(Device) device = resolve_device(names[i], NULL);
+    print_entry(names[i], device != NULL ? device->title : "(unreadable)", names_only);
+  }
+}
+
+static void
+list_models(gboolean names_only)
+{
+  g_auto(GStrv) names = cli_data_names("models", ".json");
+
+  for (guint i = 0; names[i] != NULL; i++) {
+    g_autoptr(Model) model = resolve_model(names[i], NULL);
+    g_autofree char *help =
+        model == NULL ? g_strdup("(unreadable)")
+                      : g_strdup_printf("%.2f B parameters, %.0f KiB of KV a token",
+                                        (double)model_parameters(model) / 1e9,
+                                        (double)model_kv_bytes_per_token(model) / 1024);
+    print_entry(names[i], help, names_only);
+  }
+}
+
+static void
+list_traces(gboolean names_only)
+{
+  static const char *const suffixes[] = {".csv", ".jsonl"};
+
+  for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+    g_auto(GStrv) names = cli_data_names("traces", suffixes[i]);
+    for (guint j = 0; names[j] != NULL; j++)
+      print_entry(names[j], "shipped; 'spillway trace show' tells what is in it", names_only);
+  }
+}
+
+static const Kind kinds[] = {
+    {"verbs", "what spillway does", list_verbs},
+    {"schedulers", "--scheduler: what an engine does each step", list_schedulers},
+    {"overflow", "--overflow: what happens to a victim's KV", list_overflow},
+    {"victims", "--victim: who is preempted", list_victims},
+    {"executors", "--executor: who owns time", list_executors},
+    {"devices", "--device: shipped devices", list_devices},
+    {"models", "--model: built-in models", list_models},
+    {"traces", "--trace: shipped traces", list_traces},
+    {"trace-formats", "--trace-format: forms of traces that are read", list_trace_formats},
+};
+
+static int
+list_kind(const char *name, gboolean names_only)
+{
+  const char *names[G_N_ELEMENTS(kinds) + 1] = {NULL};
+  const char *near;
+
+  for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+    names[i] = kinds[i].name;
+    if (g_str_equal(kinds[i].name, name)) {
+      kinds[i].each(names_only);
+      return CLI_DONE;
+    }
+  }
+  near = cli_nearest(name, names);
+  if (near != NULL)
+    return cli_error(CLI_USAGE, "list", "there is no list of '%s'; did you mean %s?", name, near);
+  return cli_error(CLI_USAGE, "list", "there is no list of '%s'; 'spillway list' shows all", name);
+}
+
+int
+command_list(int argc, char **argv)
+{
+  gboolean names_only = FALSE;
+  const GOptionEntry entries[] = {
+      {"names", 0, 0, G_OPTION_ARG_NONE, &names_only, "only the names, one a line", NULL},
+      {NULL, 0, 0, 0, NULL, NULL, NULL},
+  };
+  g_autoptr(GOptionContext) context = g_option_context_new("[KIND]");
+
+  g_option_context_set_summary(context, "Lists what options can be given. KIND is one of verbs, "
+                                        "schedulers, overflow, victims,\nexecutors, devices, "
+                                        "models, traces, trace-formats; all of them if not given.");
+  g_option_context_set_description(context, "Examples:\n  spillway list\n  spillway list devices\n"
+                                            "  spillway list models --names");
+  g_option_context_add_main_entries(context, entries, NULL);
+  if (!cli_parse(context, "list", entries, NULL, &argc, &argv))
+    return CLI_USAGE;
+  if (argc > 2)
+    return cli_error(CLI_USAGE, "list", "found '%s' after '%s', expected one kind", argv[2],
+                     argv[1]);
+  if (argc == 2)
+    return list_kind(argv[1], names_only);
+  for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+    if (!names_only)
+      printf("%s%s (%s)\n", i > 0 ? "\n" : "", kinds[i].name, kinds[i].help);
+    kinds[i].each(names_only);
+  }
+  return CLI_DONE;
+}

@@ -1,0 +1,66 @@
+/* The program: finds the verb and runs it. */
+#include "config.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "cli.h"
+
+static void
+print_help(FILE *out)
+{
+  fputs("Usage:\n  spillway VERB [OPTION…]\n\n"
+        "Replays traces of requests through the schedulers of LLM serving engines and says what\n"
+        "happens, and what it costs, when the KV cache overflows.\n\nVerbs:\n",
+        out);
+  for (guint i = 0; commands[i].name != NULL; i++)
+    fprintf(out, "  %-12s %s\n", commands[i].name, commands[i].summary);
+  fputs("\nOptions:\n  --help       this text; 'spillway VERB --help' for a verb's\n"
+        "  --version    the program's version\n"
+        "\nExamples:\n"
+        "  spillway compare --model llama-2-7b --device a100-40gb --trace demo --kv-memory 12%\n"
+        "  spillway crossover --model llama-2-7b --device a100-40gb\n"
+        "  spillway list devices\n",
+        out);
+}
+
+static int
+unknown_verb(const char *verb)
+{
+  g_autoptr(GPtrArray) names = g_ptr_array_new();
+  const char *near;
+
+  for (guint i = 0; commands[i].name != NULL; i++)
+    g_ptr_array_add(names, (gpointer)commands[i].name);
+  g_ptr_array_add(names, NULL);
+  near = cli_nearest(verb, (const char *const *)names->pdata);
+  if (near != NULL)
+    return cli_error(CLI_USAGE, NULL, "there is no verb '%s'; did you mean %s?", verb, near);
+  return cli_error(CLI_USAGE, NULL, "there is no verb '%s'; 'spillway --help' lists them", verb);
+}
+
+int
+main(int argc, char **argv)
+{
+  setlocale(LC_CTYPE, "");
+  /* A full disk or a file too large is told by the write that fails. */
+  signal(SIGXFSZ, SIG_IGN);
+  if (argc < 2) {
+    print_help(stderr);
+    return CLI_USAGE;
+  }
+  if (g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h") ||
+      g_str_equal(argv[1], "help")) {
+    print_help(stdout);
+    return CLI_DONE;
+  }
+  if (g_str_equal(argv[1], "--version")) {
+    printf("spillway %s\n", PACKAGE_VERSION);
+    return CLI_DONE;
+  }
+  for (guint i = 0; commands[i].name != NULL; i++)
+    if (g_str_equal(commands[i].name, argv[1]))
+      return commands[i].run(argc - 1, argv + 1);
+  return unknown_verb(argv[1]);
+}

@@ -1,0 +1,222 @@
+/* The verb `model`: the built-in models, and the sizes of one. */
+#include "cli.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "calib/pool_size.h"
+#include "format_option.h"
+#include "report/format.h"
+#include "report/table.h"
+#include "resolve.h"
+
+#define UTILIZATION 0.9
+#define MAX_BATCHED_TOKENS 2048
+#define MAX_SEQUENCES 256
+
+static void
+add_row(Table *table, const char *label, char *value) {
+  table_add(table, label);
+  table_take(table, value);
+}
+
+static char *
+billions(guint64 parameters) {
+  return g_strdup_printf("%.3f B", (double)parameters / 1e9);
+}
+
+static json_t *
+model_json(const Model *model, guint32 block_size) {
+  return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:I, s:I, s:I, "
+                   "s:I, s:I, s:f, s:f}",
+                   "name", model->name, "layers", (int)model->layers, "hidden", (int)model->hidden,
+                   "heads", (int)model->heads, "kv_heads", (int)model->kv_heads, "head_dim",
+                   (int)model->head_dim, "ffn", (int)model->ffn, "vocab", (int)model->vocab,
+                   "max_position", (int)model->max_position, "experts", (int)model->experts,
+                   "active_experts", (int)model->active_experts, "dtype", model->dtype,
+                   "parameters", (json_int_t)model_parameters(model), "active_parameters",
+                   (json_int_t)model_active_parameters(model), "weight_bytes",
+                   (json_int_t)model_weight_bytes(model), "kv_bytes_per_token",
+                   (json_int_t)model_kv_bytes_per_token(model), "kv_bytes_per_block",
+                   (json_int_t)pool_block_bytes(model, block_size, 1), "linear_flops_per_token",
+                   model_linear_flops_per_token(model), "head_flops", model_head_flops(model));
+}
+
+static int
+print_json(json_t *value) {
+  char *text = json_dumps(value, JSON_INDENT(2));
+
+  puts(text);
+  free(text);
+  json_decref(value);
+  return CLI_DONE;
+}
+
+/* KV tokens that one device holds beside the weights, 0 where these do not fit. */
+static guint64
+fitting_tokens(const Model *model, const Device *device, guint32 block_size) {
+  const PoolSizeRequest request = {
+      device, model, UTILIZATION, block_size, 1, MAX_BATCHED_TOKENS, MAX_SEQUENCES};
+  PoolSize pool;
+
+  return pool_size_find(&request, &pool, NULL) ? (guint64)pool.num_gpu_blocks * block_size : 0;
+}
+
+static int
+list_models(OutputFormat format, guint32 block_size) {
+  g_auto(GStrv) names = cli_data_names("models", ".json");
+  g_autoptr(Table) table = table_new("lrrrr");
+  g_autoptr(GString) text = g_string_new(NULL);
+  json_t *array = json_array();
+
+  table_add(table, "model");
+  table_add(table, "parameters");
+  table_add(table, "weights GiB");
+  table_add(table, "KV KiB a token");
+  table_add(table, "max tokens");
+  for (guint i = 0; names[i] != NULL; i++) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Model) model = resolve_model(names[i], &error);
+    if (model == NULL) {
+      json_decref(array);
+      return cli_error(CLI_FAILED, "model", "%s", error->message);
+    }
+    json_array_append_new(array, model_json(model, block_size));
+    add_row(table, names[i], billions(model_parameters(model)));
+    table_take(table, g_strdup_printf("%.1f", (double)model_weight_bytes(model) / (1 << 30)));
+    table_take(table, g_strdup_printf("%.0f", (double)model_kv_bytes_per_token(model) / 1024));
+    table_take(table, format_count(model->max_position));
+  }
+  if (format == OUTPUT_JSON)
+    return print_json(json_pack("{s:o}", "models", array));
+  json_decref(array);
+  table_append(table, "", text);
+  fputs(text->str, stdout);
+  return CLI_DONE;
+}
+
+static void
+append_sizes(const Model *model, guint32 block_size, GString *text) {
+  g_autoptr(Table) table = table_new("ll");
+  double block_bytes = (double)pool_block_bytes(model, block_size, 1);
+
+  add_row(table, "shape",
+          g_strdup_printf("%u layers, hidden %u, %u heads of %u, %u KV heads, feed-forward %u, "
+                          "vocabulary %u",
+                          model->layers, model->hidden, model->heads, model->head_dim,
+                          model->kv_heads, model->ffn, model->vocab));
+  if (model->experts > 0)
+    add_row(table, "experts",
+            g_strdup_printf("%u, %u a token", model->experts, model->active_experts));
+  add_row(table, "parameters", format_count(model_parameters(model)));
+  if (model->experts > 0)
+    add_row(table, "of them active", format_count(model_active_parameters(model)));
+  add_row(table, "weights",
+          g_strdup_printf("%.2f GiB (%s)", (double)model_weight_bytes(model) / (1 << 30),
+                          model->dtype));
+  add_row(table, "KV a token",
+          g_strdup_printf("%.0f KiB", (double)model_kv_bytes_per_token(model) / 1024));
+  add_row(table, "KV a block",
+          g_strdup_printf("%.0f KiB (%u tokens); %.0f KiB a layer, K or V", block_bytes / 1024,
+                          block_size, block_bytes / 1024 / model->layers / 2));
+  add_row(table, "query heads a KV head", g_strdup_printf("%u", model->heads / model->kv_heads));
+  add_row(table, "linear FLOPs a token",
+          g_strdup_printf("%.2f G, and %.2f G for the output head",
+                          model_linear_flops_per_token(model) / 1e9,
+                          model_head_flops(model) / 1e9));
+  add_row(table, "longest context", format_count(model->max_position));
+  table_append(table, "  ", text);
+}
+
+/* One device after another: what it holds of KV, in the table or the array. */
+static gboolean
+add_fits(const Model *model, guint32 block_size, Table *table, json_t *fits, GError **error) {
+  g_auto(GStrv) names = cli_data_names("devices", ".ini");
+
+  for (guint i = 0; names[i] != NULL; i++) {
+    g_autoptr(Device) device = resolve_device(names[i], error);
+    guint64 tokens;
+
+    if (device == NULL)
+      return FALSE;
+    tokens = fitting_tokens(model, device, block_size);
+    json_object_set_new(fits, names[i], json_integer((json_int_t)tokens));
+    add_row(table, names[i], tokens > 0 ? format_count(tokens) : g_strdup("does not fit"));
+    table_take(table, tokens == 0 ? g_strdup("")
+                                  : g_strdup_printf("%.1f x the longest context",
+                                                    (double)tokens / model->max_position));
+  }
+  return TRUE;
+}
+
+static int
+show_model(const char *name, OutputFormat format, guint32 block_size) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(Model) model = resolve_model(name, &error);
+  g_autoptr(Table) table = table_new("lrl");
+  g_autoptr(GString) text = g_string_new(NULL);
+  json_t *fits;
+
+  if (model == NULL)
+    return cli_error(CLI_USAGE, "model", "%s", error->message);
+  fits = json_object();
+  if (!add_fits(model, block_size, table, fits, &error)) {
+    json_decref(fits);
+    return cli_error(CLI_FAILED, "model", "%s", error->message);
+  }
+  if (format == OUTPUT_JSON) {
+    json_t *object = model_json(model, block_size);
+    json_object_set_new(object, "kv_tokens_by_device", fits);
+    return print_json(object);
+  }
+  json_decref(fits);
+  g_string_append_printf(text, "%s\n", model->name);
+  append_sizes(model, block_size, text);
+  g_string_append_printf(text,
+                         "\nKV tokens beside the weights, one device, %.0f%% of its memory:\n",
+                         100 * UTILIZATION);
+  table_append(table, "  ", text);
+  fputs(text->str, stdout);
+  return CLI_DONE;
+}
+
+static const char examples[] =
+    "Examples:\n"
+    "  spillway model list\n"
+    "  spillway model show llama-3.1-8b\n"
+    "  spillway model show path/to/config.json --block-size 32 --format json";
+
+int
+command_model(int argc, char **argv) {
+  guint64 block_size;
+  g_autofree char *format_text = NULL, *block_text = NULL;
+  const GOptionEntry entries[] = {
+      {"block-size", 0, 0, G_OPTION_ARG_STRING, &block_text, "tokens a block (16)", "N"},
+      {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "table or json", "FORMAT"},
+      {NULL, 0, 0, 0, NULL, NULL, NULL},
+  };
+  g_autoptr(GOptionContext) context = g_option_context_new("list | show MODEL");
+  g_autoptr(GError) error = NULL;
+  OutputFormat format;
+
+  g_option_context_set_summary(context,
+                               "Lists the built-in models, or shows one's sizes: parameters, "
+                               "KV bytes, FLOPs, and what fits where.\nMODEL is a name or a "
+                               "published config.json.");
+  g_option_context_set_description(context, examples);
+  g_option_context_add_main_entries(context, entries, NULL);
+  if (!cli_parse(context, "model", entries, NULL, &argc, &argv))
+    return CLI_USAGE;
+  if (!output_format_parse(format_text, &format, &error) ||
+      !cli_parse_uint(block_text != NULL ? block_text : "16", "--block-size", 1, 65536, &block_size,
+                      &error))
+    return cli_error(CLI_USAGE, "model", "%s", error->message);
+  if (format == OUTPUT_CSV)
+    return cli_error(CLI_USAGE, "model", "--format: found 'csv', expected table or json");
+  if (argc == 2 && g_str_equal(argv[1], "list"))
+    return list_models(format, (guint32)block_size);
+  if (argc == 3 && g_str_equal(argv[1], "show"))
+    return show_model(argv[2], format, (guint32)block_size);
+  return cli_error(CLI_USAGE, "model",
+                   "expected 'list' or 'show MODEL'; 'spillway model --help' says more");
+}

@@ -1,0 +1,418 @@
+/* Settings resolved: names to table entries, memory to blocks, what was not given to the engine's
+ * defaults.
+ *
+ * The order matters: names, then which options the engine has, then the length limit that sizes the
+ * activations, then the pool, then what the pool leaves of the length limit.
+ */
+#include "config.h"
+
+#include "scenario.h"
+
+#include <string.h>
+
+#include "calib/pool_size.h"
+#include "calib/roofline.h"
+#include "cli.h"
+#include "resolve.h"
+#include "scenario_config.h"
+
+#define GIB (1024.0 * 1024 * 1024)
+
+typedef struct {
+  const Settings *settings;
+  const char *verb;
+  gboolean quiet;
+  Scenario *scenario;
+  guint64 pool_bytes_per_block; /* 0 without a model */
+} Resolver;
+
+static gboolean
+refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static gboolean
+refuse(GError **error, const char *format, ...)
+{
+  va_list args;
+
+  va_start(args, format);
+  if (error != NULL)
+    *error = g_error_new_valist(G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, format, args);
+  va_end(args);
+  return FALSE;
+}
+
+static void
+note(const Resolver *r, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void
+note(const Resolver *r, const char *format, ...)
+{
+  g_autofree char *text = NULL;
+  va_list args;
+
+  va_start(args, format);
+  text = g_strdup_vprintf(format, args);
+  va_end(args);
+  if (!r->quiet)
+    cli_note(r->verb, "%s", text);
+}
+
+static gboolean
+given(const Resolver *r, const char *name)
+{
+  return settings_given(r->settings, name);
+}
+
+/* An entry of a NULL-terminated table of pointers to structs that begin with their name. */
+static gconstpointer
+find_entry(const char *option, const char *name, const gconstpointer *table, GError **error)
+{
+  g_autoptr(GPtrArray) names = g_ptr_array_new();
+  g_autofree char *known = NULL;
+  const char *near;
+
+  for (guint i = 0; table[i] != NULL; i++) {
+    const char *entry_name = *(const char *const *)table[i];
+    if (g_str_equal(entry_name, name))
+      return table[i];
+    g_ptr_array_add(names, (gpointer)entry_name);
+  }
+  g_ptr_array_add(names, NULL);
+  known = g_strjoinv(", ", (char **)names->pdata);
+  near = cli_nearest(name, (const char *const *)names->pdata);
+  if (near != NULL)
+    refuse(error, "--%s: found '%s', did you mean '%s'? Known: %s", option, name, near, known);
+  else
+    refuse(error, "--%s: found '%s', expected one of: %s", option, name, known);
+  return NULL;
+}
+
+static const char *
+or_default(const char *text, const char *fallback)
+{
+  return text != NULL ? text : fallback;
+}
+
+static gboolean
+resolve_names(Resolver *r, GError **error)
+{
+  const Settings *settings = r->settings;
+  Scenario *s = r->scenario;
+
+  s->scheduler = find_entry("scheduler", or_default(settings->scheduler, "vllm-v1"),
+                            (const gconstpointer *)scheduler_classes, error);
+  if (s->scheduler == NULL)
+    return FALSE;
+  s->executor = find_entry("executor", or_default(settings->executor, "model"),
+                           (const gconstpointer *)executor_classes, error);
+  if (s->executor == NULL)
+    return FALSE;
+  s->config.overflow = find_entry("overflow", or_default(settings->overflow, "recompute"),
+                                  (const gconstpointer *)overflow_policies, error);
+  if (s->config.overflow == NULL)
+    return FALSE;
+  s->config.victim = find_entry("victim", or_default(settings->victim, "newest"),
+                                (const gconstpointer *)victim_policies, error);
+  return s->config.victim != NULL;
+}
+
+/* Options that this scheduler or executor has no use for, and options that contradict. */
+static gboolean
+check_combinations(const Resolver *r, GError **error)
+{
+  static const struct {
+    const char *option;
+    guint32 feature;
+  } needs[] = {
+      {"block-manager", SCHEDULER_HAS_BLOCK_MANAGER},
+      {"watermark", SCHEDULER_HAS_BLOCK_MANAGER},
+      {"enable-prefix-caching", SCHEDULER_HAS_PREFIX_CACHING},
+      {"long-prefill-token-threshold", SCHEDULER_HAS_LONG_PREFILL},
+  };
+  static const char *const contradictions[][2] = {
+      {"num-gpu-blocks", "kv-memory"},
+      {"num-gpu-blocks", "gpu-memory-utilization"},
+      {"kv-memory", "gpu-memory-utilization"},
+      {"swap-space", "num-cpu-blocks"},
+      {"enable-chunked-prefill", "no-enable-chunked-prefill"},
+      {"enable-prefix-caching", "no-enable-prefix-caching"},
+  };
+  static const char *const costed[] = {"what-if", "copy-path", "host-memory"};
+  const Scenario *s = r->scenario;
+
+  for (guint i = 0; i < G_N_ELEMENTS(needs); i++)
+    if (given(r, needs[i].option) && !(s->scheduler->features & needs[i].feature))
+      return refuse(error, "--%s: the scheduler %s has no such thing", needs[i].option,
+                    s->scheduler->name);
+  for (guint i = 0; i < G_N_ELEMENTS(contradictions); i++)
+    if (given(r, contradictions[i][0]) && given(r, contradictions[i][1]))
+      return refuse(error, "--%s and --%s contradict each other: give one of them",
+                    contradictions[i][0], contradictions[i][1]);
+  for (guint i = 0; i < G_N_ELEMENTS(costed); i++)
+    if (given(r, costed[i]) && !s->executor->needs_cost)
+      return refuse(error, "--%s: the executor %s costs nothing that it could change", costed[i],
+                    s->executor->name);
+  return TRUE;
+}
+
+static gboolean
+resolve_hardware(Resolver *r, GError **error)
+{
+  const Settings *settings = r->settings;
+  Scenario *s = r->scenario;
+
+  if (s->executor->needs_cost && settings->model == NULL)
+    return refuse(error, "--model is missing: a name from 'spillway list models', or a config.json");
+  if (s->executor->needs_cost && settings->device == NULL)
+    return refuse(error, "--device is missing: a name from 'spillway list devices'");
+  if (settings->model != NULL && (s->model = resolve_model(settings->model, error)) == NULL)
+    return FALSE;
+  if (settings->device != NULL && (s->device = resolve_device(settings->device, error)) == NULL)
+    return FALSE;
+  if (s->model != NULL)
+    r->pool_bytes_per_block =
+        pool_block_bytes(s->model, (guint32)settings->block_size,
+                         (guint32)settings->tensor_parallel_size);
+  return TRUE;
+}
+
+/* What does not depend on the pool's size. */
+static void
+resolve_limits(Resolver *r)
+{
+  const Settings *settings = r->settings;
+  Scenario *s = r->scenario;
+  SchedulerConfig *c = &s->config;
+  gboolean has_manager = (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0;
+  gboolean chunks = (s->scheduler->features & SCHEDULER_CHUNKS_BY_DEFAULT) != 0;
+
+  c->block_size = (guint32)settings->block_size;
+  c->max_num_seqs = (guint32)settings->max_num_seqs;
+  c->block_manager = has_manager ? (guint32)settings->block_manager : 0;
+  c->watermark = has_manager ? settings->watermark : 0;
+  c->prefix_caching = settings->prefix_caching;
+  c->long_prefill_token_threshold = (guint32)settings->long_prefill_token_threshold;
+  c->chunked_prefill = given(r, "enable-chunked-prefill") || given(r, "no-enable-chunked-prefill")
+                           ? settings->chunked_prefill
+                           : chunks;
+  c->max_model_len = (guint32)settings->max_model_len;
+  if (c->max_model_len == 0)
+    c->max_model_len = s->model != NULL ? s->model->max_position : G_MAXINT32;
+  if (settings->max_num_batched_tokens > 0)
+    c->max_num_batched_tokens = (guint32)settings->max_num_batched_tokens;
+  else if (!has_manager)
+    c->max_num_batched_tokens = c->chunked_prefill ? 8192 : MAX(8192, c->max_model_len);
+  else
+    c->max_num_batched_tokens = c->chunked_prefill ? 512 : MAX(2048, c->max_model_len);
+}
+
+static gboolean
+need_for_pool(const Resolver *r, const char *option, GError **error)
+{
+  if (r->scenario->model == NULL)
+    return refuse(error, "%s needs --model, or give --num-gpu-blocks", option);
+  if (r->scenario->device == NULL)
+    return refuse(error, "%s needs --device, or give --num-gpu-blocks", option);
+  return TRUE;
+}
+
+/* --kv-memory, a share of the card's nominal memory or an amount, on each device. */
+static gboolean
+kv_memory_blocks(const Resolver *r, guint32 *blocks, GError **error)
+{
+  const char *text = r->settings->kv_memory;
+  double fraction;
+  guint64 bytes;
+
+  if (!need_for_pool(r, "--kv-memory", error))
+    return FALSE;
+  if (cli_parse_percent(text, &fraction)) {
+    if (fraction <= 0 || fraction > 1)
+      return refuse(error, "--kv-memory: found '%s', expected more than 0%% and at most 100%%",
+                    text);
+    bytes = (guint64)(fraction * r->scenario->device->nominal_memory_bytes);
+  } else if (!cli_parse_bytes(text, "--kv-memory", 1, &bytes, error)) {
+    return FALSE;
+  }
+  if (bytes > r->scenario->device->nominal_memory_bytes)
+    return refuse(error, "--kv-memory: %s is more than the %.0f GB of %s", text,
+                  r->scenario->device->nominal_memory_bytes / 1e9, r->scenario->device->name);
+  *blocks = pool_blocks(bytes, r->pool_bytes_per_block);
+  if (*blocks == 0)
+    return refuse(error, "--kv-memory: %s holds no block, which takes %" G_GUINT64_FORMAT " bytes",
+                  text, r->pool_bytes_per_block);
+  return TRUE;
+}
+
+static gboolean
+utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
+{
+  const PoolSizeRequest request = {
+      .device = r->scenario->device,
+      .model = r->scenario->model,
+      .utilization = r->settings->gpu_memory_utilization,
+      .block_size = r->scenario->config.block_size,
+      .tensor_parallel_size = (guint32)r->settings->tensor_parallel_size,
+      .max_num_batched_tokens = r->scenario->config.max_num_batched_tokens,
+      .max_num_seqs = r->scenario->config.max_num_seqs,
+  };
+  PoolSize pool;
+
+  if (!need_for_pool(r, "--gpu-memory-utilization", error) ||
+      !pool_size_find(&request, &pool, error))
+    return FALSE;
+  *blocks = pool.num_gpu_blocks;
+  return TRUE;
+}
+
+static gboolean
+resolve_gpu_pool(Resolver *r, GError **error)
+{
+  SchedulerConfig *c = &r->scenario->config;
+  guint32 hidden = r->scenario->scheduler->hidden_blocks;
+
+  if (given(r, "num-gpu-blocks"))
+    c->num_gpu_blocks = (guint32)r->settings->num_gpu_blocks;
+  else if (given(r, "kv-memory")
+               ? !kv_memory_blocks(r, &c->num_gpu_blocks, error)
+               : !utilization_blocks(r, &c->num_gpu_blocks, error))
+    return FALSE;
+  if (c->num_gpu_blocks <= hidden)
+    return refuse(error, "the KV pool has %u block%s, of which %s keeps %u for itself: give it more",
+                  c->num_gpu_blocks, c->num_gpu_blocks == 1 ? "" : "s",
+                  r->scenario->scheduler->name, hidden);
+  return TRUE;
+}
+
+static gboolean
+resolve_host_pool(Resolver *r, GError **error)
+{
+  Scenario *s = r->scenario;
+  gboolean swaps = s->config.overflow->needs_host;
+  gboolean engine_has_host = (s->scheduler->features & SCHEDULER_HAS_SWAP) != 0;
+  guint64 bytes = (guint64)(4 * GIB);
+
+  if (given(r, "num-cpu-blocks")) {
+    s->config.num_cpu_blocks = (guint32)r->settings->num_cpu_blocks;
+  } else if (given(r, "swap-space") && s->model == NULL) {
+    return refuse(error, "--swap-space needs --model; or give --num-cpu-blocks");
+  } else if (s->model != NULL && (swaps || engine_has_host)) {
+    if (given(r, "swap-space") && !cli_parse_bytes(r->settings->swap_space, "--swap-space",
+                                                   (guint64)GIB, &bytes, error))
+      return FALSE;
+    s->config.num_cpu_blocks = pool_blocks(bytes, r->pool_bytes_per_block);
+  } else if (swaps) {
+    return refuse(error, "--overflow %s needs --num-cpu-blocks, or --model to size the host's pool",
+                  s->config.overflow->name);
+  }
+  if (swaps && !engine_has_host)
+    note(r, "%s does not swap; swapping under it is a what-if", s->scheduler->name);
+  return TRUE;
+}
+
+/* A server would not start with a length limit beyond what it can hold or prefill; the simulation
+ * lowers it, so that no single request can block it for ever. Recordings are of the scheduler
+ * alone, which has no such check. */
+static gboolean
+fit_length_limit(Resolver *r, GError **error)
+{
+  const Scenario *s = r->scenario;
+  SchedulerConfig *c = &r->scenario->config;
+  guint64 pool_tokens =
+      (guint64)(c->num_gpu_blocks - s->scheduler->hidden_blocks) * c->block_size;
+
+  if (s->executor->bare_scheduler)
+    return TRUE;
+  if (c->max_model_len > pool_tokens) {
+    if (given(r, "max-model-len"))
+      note(r, "a server would not start: the pool holds %" G_GUINT64_FORMAT
+           " tokens, max_model_len is %u; lowered to what it holds", pool_tokens, c->max_model_len);
+    c->max_model_len = (guint32)pool_tokens;
+  }
+  if (!c->chunked_prefill && c->max_model_len > c->max_num_batched_tokens) {
+    note(r, "without chunked prefill a prompt must fit max_num_batched_tokens: max_model_len lowered "
+         "to %u", c->max_num_batched_tokens);
+    c->max_model_len = c->max_num_batched_tokens;
+  }
+  if (c->max_num_batched_tokens < c->max_num_seqs && given(r, "max-num-batched-tokens"))
+    note(r, "a server would not start: max_num_batched_tokens %u is less than max_num_seqs %u",
+         c->max_num_batched_tokens, c->max_num_seqs);
+  if (c->max_model_len < 2)
+    return refuse(error, "the KV pool holds %" G_GUINT64_FORMAT " token: give it more blocks",
+                  pool_tokens);
+  return TRUE;
+}
+
+static void
+note_automatic_chunking(const Resolver *r)
+{
+  const Scenario *s = r->scenario;
+  gboolean version_0 = (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0;
+
+  if (version_0 && s->model != NULL && !given(r, "enable-chunked-prefill") &&
+      !given(r, "no-enable-chunked-prefill") && !given(r, "max-model-len") &&
+      s->model->max_position > 32768)
+    note(r, "vLLM 0.5.3 to 0.6.3 chunk prefills by themselves when max_model_len exceeds 32768; "
+         "--enable-chunked-prefill simulates that");
+}
+
+static gboolean
+resolve_cost(Resolver *r, GError **error)
+{
+  const Settings *settings = r->settings;
+  Scenario *s = r->scenario;
+  gboolean engine_has_swap = (s->scheduler->features & SCHEDULER_HAS_SWAP) != 0;
+  RooflineConfig config = {
+      .device = s->device,
+      .model = s->model,
+      .block_size = s->config.block_size,
+      .tensor_parallel_size = (guint32)settings->tensor_parallel_size,
+  };
+  const char *path = or_default(settings->copy_path, engine_has_swap ? "per-layer" : "batched");
+  const char *memory = or_default(settings->host_memory, "pinned");
+
+  if (!s->executor->needs_cost)
+    return TRUE;
+  if (!copy_path_from_name(path, &config.copy_path))
+    return refuse(error, "--copy-path: found '%s', expected per-layer, per-block or batched", path);
+  if (!host_memory_from_name(memory, &config.host_memory))
+    return refuse(error, "--host-memory: found '%s', expected pinned or pageable", memory);
+  if (!host_scheduler_from_name(s->scheduler->name, &config.scheduler))
+    return refuse(error, "no host costs are known for the scheduler %s", s->scheduler->name);
+  if (!what_if_parse(settings->what_if, &config.what_if, error))
+    return FALSE;
+  s->cost = roofline_new(&config, error);
+  s->config.cost = s->cost;
+  s->settings = scenario_config(s, settings, &config);
+  return s->cost != NULL;
+}
+
+Scenario *
+scenario_new(const Settings *settings, const char *verb, gboolean quiet, GError **error)
+{
+  g_autoptr(Scenario) scenario = g_new0(Scenario, 1);
+  Resolver r = {.settings = settings, .verb = verb, .quiet = quiet, .scenario = scenario};
+
+  if (!resolve_names(&r, error) || !check_combinations(&r, error) || !resolve_hardware(&r, error))
+    return NULL;
+  resolve_limits(&r);
+  if (!resolve_gpu_pool(&r, error) || !resolve_host_pool(&r, error) ||
+      !fit_length_limit(&r, error) || !resolve_cost(&r, error))
+    return NULL;
+  note_automatic_chunking(&r);
+  if (scenario->settings == NULL)
+    scenario->settings = scenario_config(scenario, settings, NULL);
+  return g_steal_pointer(&scenario);
+}
+
+void
+scenario_free(Scenario *scenario)
+{
+  if (scenario == NULL)
+    return;
+  cost_model_free(scenario->cost);
+  model_free(scenario->model);
+  device_free(scenario->device);
+  json_decref(scenario->settings);
+  g_free(scenario);
+}

@@ -1,0 +1,32 @@
+/* A scenario: settings with every name looked up, every default filled in and every size resolved.
+ *
+ * What is refused here is refused with exit 2. Choices that a real server would not allow but that
+ * can be simulated are told as notes.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "calib/device.h"
+#include "settings.h"
+#include "sim/executor.h"
+#include "sim/model.h"
+#include "sim/scheduler.h"
+
+typedef struct {
+  const SchedulerClass *scheduler;
+  const ExecutorClass *executor;
+  SchedulerConfig config;
+  Model *model;     /* NULL: none was given, which the unit executor allows */
+  Device *device;   /* likewise */
+  CostModel *cost;  /* NULL where the executor needs none */
+  json_t *settings; /* every resolved setting, for the results */
+} Scenario;
+
+/* Reads the trace that the settings name; its notes go to standard error. */
+Workload *scenario_read_workload(const Settings *settings, const char *verb, GError **error);
+
+/* quiet: leave the notes out (they were told for another policy of the same comparison). */
+Scenario *scenario_new(const Settings *settings, const char *verb, gboolean quiet, GError **error);
+void scenario_free(Scenario *scenario);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scenario, scenario_free)

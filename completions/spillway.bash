@@ -1,0 +1,106 @@
+# shellcheck shell=bash
+# Bash completion for spillway. Nothing is listed here: verbs and names come from `spillway list`,
+# options from `spillway VERB --help`, so that what is completed is what the program has.
+
+# The words of `spillway list KIND`.
+_spillway_names()
+{
+  "$program" list "$1" --names 2>/dev/null </dev/null
+}
+
+# The long options of a verb, as its --help shows them: --name, or --name= where one takes a value.
+_spillway_options()
+{
+  "$program" "$1" --help 2>/dev/null </dev/null |
+    sed -n 's/^  *\(-[[:alnum:]], *\)\{0,1\}\(--[[:alnum:]-]*=\{0,1\}\).*/\2/p'
+}
+
+# Completes $current from the words on standard input.
+_spillway_from()
+{
+  local IFS=$'\n' found
+  mapfile -t found < <(compgen -W "$(cat)" -- "$current")
+  COMPREPLY+=("${found[@]}")
+}
+
+_spillway_files()
+{
+  local found
+  compopt -o filenames 2>/dev/null
+  mapfile -t found < <(compgen -f -- "$current")
+  COMPREPLY+=("${found[@]}")
+}
+
+# The value of an option, or the argument of a verb.
+_spillway_value()
+{
+  case $1 in
+    --overflow) # of compare: a list, whose last word is completed
+      local before=
+      [[ $current == *,* ]] && before=${current%,*},
+      _spillway_from < <(_spillway_names overflow | sed "s|^|$before|")
+      ;;
+    --scheduler) _spillway_from < <(_spillway_names schedulers) ;;
+    --victim) _spillway_from < <(_spillway_names victims) ;;
+    --executor) _spillway_from < <(_spillway_names executors) ;;
+    --trace-format) _spillway_from < <(_spillway_names trace-formats) ;;
+    --device) _spillway_from < <(_spillway_names devices); _spillway_files ;;
+    --model) _spillway_from < <(_spillway_names models); _spillway_files ;;
+    --trace) _spillway_from < <(_spillway_names traces); _spillway_files ;;
+    --format) _spillway_from < <(printf '%s\n' table json csv) ;;
+    *) _spillway_files ;;
+  esac
+}
+
+# What a verb takes beside its options.
+_spillway_argument()
+{
+  case $1 in
+    list)
+      _spillway_from < <(printf '%s\n' verbs schedulers overflow victims executors trace-formats \
+        devices models traces)
+      ;;
+    model)
+      case $2 in
+        model) _spillway_from < <(printf '%s\n' list show) ;;
+        *) _spillway_value --model ;;
+      esac
+      ;;
+    trace)
+      case $2 in
+        trace) _spillway_from < <(printf '%s\n' gen convert show) ;;
+        *) _spillway_value --trace ;;
+      esac
+      ;;
+    *) _spillway_files ;;
+  esac
+}
+
+_spillway()
+{
+  local program=$1 verb=${COMP_WORDS[1]} current=${COMP_WORDS[COMP_CWORD]}
+  local previous=${COMP_WORDS[COMP_CWORD - 1]} options
+  COMPREPLY=()
+
+  # Bash takes --option=value for three words.
+  if [[ $current == = ]]; then
+    current=
+  elif [[ $previous == = ]] && ((COMP_CWORD > 2)); then
+    previous=${COMP_WORDS[COMP_CWORD - 2]}
+  fi
+
+  if ((COMP_CWORD == 1)); then
+    _spillway_from < <(_spillway_names verbs; printf '%s\n' --help --version)
+    return
+  fi
+  options=$(_spillway_options "$verb")
+  if [[ $'\n'$options$'\n' == *$'\n'"$previous="$'\n'* ]]; then
+    _spillway_value "$previous"
+  elif [[ $current == -* ]]; then
+    _spillway_from <<<"$options"
+    [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace 2>/dev/null
+  else
+    _spillway_argument "$verb" "$previous"
+  fi
+}
+complete -F _spillway spillway

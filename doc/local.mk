@@ -1,0 +1,28 @@
+# A man page a verb, made from the built program's --help and an include file that adds what --help
+# has no room for. The NAME line's summary is the command table's, as `spillway --help` prints it.
+man_includes = \
+  %D%/man/spillway.h2m \
+  %D%/man/spillway-run.h2m \
+  %D%/man/spillway-compare.h2m \
+  %D%/man/spillway-crossover.h2m \
+  %D%/man/spillway-trace.h2m \
+  %D%/man/spillway-model.h2m \
+  %D%/man/spillway-list.h2m
+EXTRA_DIST += $(man_includes) %D%/man/help %D%/results.md
+
+if HAVE_HELP2MAN
+man_pages = $(man_includes:.h2m=.1)
+nodist_man1_MANS = $(man_pages)
+CLEANFILES += $(man_pages)
+$(man_pages): spillway$(EXEEXT) $(srcdir)/%D%/man/help
+
+SUFFIXES += .h2m .1
+.h2m.1:
+	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
+	verb=`echo $(*F) | sed 's/^spillway-*//'` && \
+	summary=`$(SHELL) $(srcdir)/doc/man/help ./spillway summary $$verb` && \
+	$(HELP2MAN) --no-info --section=1 --name="$$summary" --include=$< --locale=C.UTF-8 \
+	  --source='Spillway $(VERSION)' --manual='Spillway manual' \
+	  --version-string="$(*F) (Spillway) $(VERSION)" --output=$@ \
+	  "$(SHELL) $(srcdir)/doc/man/help ./spillway text $$verb"
+endif

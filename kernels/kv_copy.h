@@ -1,0 +1,61 @@
+/* Copies KV blocks between the paged pool and a contiguous buffer, by a list of blocks: gathered
+ * for a swap out, scattered for a swap in.
+ *
+ * The pool's layout is a parameter. A block is `num_pieces` pieces of `piece_bytes` bytes, and
+ *
+ *     piece p of block b is at   pool + b * block_stride_bytes + p * piece_stride_bytes
+ *     in the buffer it is at     buffer + (i * num_pieces + p) * piece_bytes,  b = block_list[i]
+ *
+ * All layers of a block together: one piece. Each layer its own pool: a piece a layer,
+ * block_stride_bytes = piece_bytes and piece_stride_bytes = the bytes of one layer's pool.
+ *
+ * Contract: everything is copied in 16-byte vectors, so pool, buffer, strides and piece_bytes are
+ * multiples of 16. Pool and buffer do not overlap; the list's blocks are inside the pool (nobody
+ * checks) and, to scatter, no block is listed twice. Nothing is owned, nothing allocated.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { KV_COPY_VECTOR_BYTES = 16 };
+
+typedef struct {
+  size_t block_stride_bytes;
+  size_t piece_stride_bytes;
+  size_t piece_bytes;
+  uint32_t num_pieces;
+} KvLayout;
+
+struct CUstream_st; /* what a cudaStream_t points to */
+
+/* Multiples of 16, no empty block, fewer than 2^32 vectors in a piece. */
+bool kv_layout_is_valid(const KvLayout *layout);
+
+/* On the CPU, for tests and for the CPU executor. `layout` must be valid. */
+void kv_gather_reference(const KvLayout *layout, const void *pool, const int32_t *block_list,
+                         size_t num_blocks, void *buffer);
+void kv_scatter_reference(const KvLayout *layout, void *pool, const int32_t *block_list,
+                          size_t num_blocks, const void *buffer);
+
+/* On the GPU, in `stream` and without waiting. The pointers are ones that the GPU can reach, the
+ * block list among them; the buffer may be pinned host memory. At most `max_thread_blocks` thread
+ * blocks run, so that a copy leaves room for what runs beside it; 0 is as many as fit.
+ *
+ * Return a cudaError_t, 0 for success: cudaErrorInvalidValue for an invalid layout,
+ * cudaErrorMisalignedAddress for a pool or buffer that is no multiple of 16, or what the launch
+ * gave. What goes wrong later is told by the stream. No blocks: success, and no launch. */
+int kv_gather(const KvLayout *layout, const void *pool, const int32_t *block_list,
+              size_t num_blocks, void *buffer, unsigned max_thread_blocks,
+              struct CUstream_st *stream);
+int kv_scatter(const KvLayout *layout, void *pool, const int32_t *block_list, size_t num_blocks,
+               const void *buffer, unsigned max_thread_blocks, struct CUstream_st *stream);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,44 @@
+/* KV copies on the CPU: what the kernels are held against, and what the CPU executor runs. */
+#include "kernels/kv_copy.h"
+
+#include <string.h>
+
+bool
+kv_layout_is_valid(const KvLayout *layout)
+{
+  return layout->num_pieces > 0 && layout->piece_bytes > 0 &&
+         layout->piece_bytes / KV_COPY_VECTOR_BYTES <= UINT32_MAX &&
+         layout->piece_bytes % KV_COPY_VECTOR_BYTES == 0 &&
+         layout->piece_stride_bytes % KV_COPY_VECTOR_BYTES == 0 &&
+         layout->block_stride_bytes % KV_COPY_VECTOR_BYTES == 0;
+}
+
+static size_t
+piece_offset_bytes(const KvLayout *layout, int32_t block, uint32_t piece)
+{
+  return (size_t)block * layout->block_stride_bytes + piece * layout->piece_stride_bytes;
+}
+
+void
+kv_gather_reference(const KvLayout *layout, const void *pool, const int32_t *block_list,
+                    size_t num_blocks, void *buffer)
+{
+  char *to = buffer;
+
+  for (size_t i = 0; i < num_blocks; i++)
+    for (uint32_t piece = 0; piece < layout->num_pieces; piece++, to += layout->piece_bytes)
+      memcpy(to, (const char *)pool + piece_offset_bytes(layout, block_list[i], piece),
+             layout->piece_bytes);
+}
+
+void
+kv_scatter_reference(const KvLayout *layout, void *pool, const int32_t *block_list,
+                     size_t num_blocks, const void *buffer)
+{
+  const char *from = buffer;
+
+  for (size_t i = 0; i < num_blocks; i++)
+    for (uint32_t piece = 0; piece < layout->num_pieces; piece++, from += layout->piece_bytes)
+      memcpy((char *)pool + piece_offset_bytes(layout, block_list[i], piece), from,
+             layout->piece_bytes);
+}

@@ -1,0 +1,226 @@
+#include "text.h"
+
+#include <math.h>
+
+#include "format.h"
+#include "sim/units.h"
+#include "table.h"
+
+static double
+largest(const Figure *figure, const RunRecord *records, guint n_records) {
+  double value = 0;
+
+  for (guint i = 0; i < n_records; i++)
+    value = fmax(value, figure_real(figure, &records[i]));
+  return value;
+}
+
+static char *
+format_cell(const Figure *figure, const RunRecord *record, const DurationUnit *unit) {
+  if (figure_is_count(figure))
+    return format_count(figure_count(figure, record));
+  if (figure->type == FIGURE_MEASURED_SHARE)
+    return format_percent(figure_real(figure, record));
+  if (isnan(figure_real(figure, record)))
+    return g_strdup("-");
+  if (figure_is_duration(figure))
+    return format_duration_in(figure_real(figure, record), unit);
+  return format_number(figure_real(figure, record));
+}
+
+/* How much more or less than in the first run: "+1.2 %"; nothing where that says nothing. */
+static char *
+format_change(double first, double value) {
+  double change = value / first - 1;
+
+  if (!isfinite(change) || value == first || value == 0)
+    return g_strdup("");
+  if (fabs(change) >= 10)
+    return g_strdup_printf("x %.3g", value / first);
+  return g_strdup_printf("%+.*f %%", fabs(change) < 0.1 ? 2 : 1, change * 100);
+}
+
+/* A row, unless it has no label, or is of no one's interest: all zero. */
+static void
+add_row(Table *table, const Figure *figure, const RunRecord *records, guint n_records) {
+  double most = largest(figure, records, n_records);
+  const DurationUnit *unit = format_duration_unit(most);
+  int best = figure_best(figure, records, n_records);
+
+  if (figure->label == NULL || (most == 0 && !g_str_equal(figure->key, "preemptions")))
+    return;
+  table_add(table, figure->label);
+  for (guint i = 0; i < n_records; i++) {
+    table_take(table, format_cell(figure, &records[i], unit));
+    table_add(table, figure_is_best(figure, records, i, best) ? "*" : " ");
+    if (i > 0)
+      table_take(table, format_change(figure_real(figure, &records[0]),
+                                      figure_real(figure, &records[i])));
+  }
+}
+
+static void
+append_figures(GString *text, const RunRecord *records, guint n_records) {
+  g_autoptr(GString) columns = g_string_new("l");
+  g_autoptr(Table) table = NULL;
+  guint n;
+  const Figure *all = figures(&n);
+
+  for (guint i = 0; i < n_records; i++)
+    g_string_append(columns, i == 0 ? "rm" : "rmr");
+  table = table_new(columns->str);
+  table_add(table, "");
+  for (guint i = 0; i < n_records; i++) {
+    table_add(table, records[i].name);
+    table_add(table, " ");
+    if (i > 0)
+      table_add(table, "change");
+  }
+  for (guint i = 0; i < n; i++)
+    add_row(table, &all[i], records, n_records);
+  table_append(table, "", text);
+  g_string_append_printf(text, "\n* best of its row; change: from %s\n\n", records[0].name);
+}
+
+static void
+append_unfinished(GString *text, const RunRecord *records, guint n_records) {
+  for (guint i = 0; i < n_records; i++) {
+    const Summary *sum = &records[i].summary;
+    if (sum->end == RUN_DONE)
+      continue;
+    g_string_append_printf(text,
+                           "%s did not finish (%s), %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+                           " requests were left behind: %s\n",
+                           records[i].name, run_end_name(sum->end), sum->aborted, sum->requests,
+                           sum->end_reason != NULL ? sum->end_reason : "");
+  }
+}
+
+/* The run that ended well with the largest (worst) figure; -1: none. */
+static int
+worst_of(const Figure *figure, const RunRecord *records, guint n_records) {
+  int worst = -1;
+
+  for (guint i = 0; i < n_records; i++)
+    if (records[i].summary.end == RUN_DONE &&
+        (worst < 0 || figure_real(figure, &records[i]) > figure_real(figure, &records[worst])))
+      worst = (int)i;
+  return worst;
+}
+
+/* The names of the runs that share the best value: "a", "a and b", "a, b and c". */
+static char *
+best_names(const Figure *figure, const RunRecord *records, guint n_records, int best,
+           guint *sharing) {
+  GString *names = g_string_new(NULL);
+  guint n = 0, at = 0;
+
+  for (guint i = 0; i < n_records; i++)
+    n += figure_is_best(figure, records, i, best) != FALSE;
+  for (guint i = 0; i < n_records; i++) {
+    if (!figure_is_best(figure, records, i, best))
+      continue;
+    g_string_append(names, at == 0 ? "" : at + 1 == n ? " and " : ", ");
+    g_string_append(names, records[i].name);
+    at++;
+  }
+  *sharing = n;
+  return g_string_free(names, FALSE);
+}
+
+/* "A finished 12.3 % sooner than B: 41.2 s against 47.0 s." */
+static void
+append_makespan(GString *text, const RunRecord *records, guint n_records) {
+  const Figure *figure = figure_find("makespan_s");
+  int best = figure_best(figure, records, n_records), worst = worst_of(figure, records, n_records);
+  g_autofree char *names = NULL, *gain = NULL, *best_time = NULL, *worst_time = NULL;
+  double best_s, worst_s;
+  guint sharing;
+
+  if (best < 0)
+    return;
+  best_s = figure_real(figure, &records[best]);
+  worst_s = figure_real(figure, &records[worst]);
+  names = best_names(figure, records, n_records, best, &sharing);
+  gain = format_percent(1 - best_s / worst_s);
+  best_time = format_duration_in(best_s, format_duration_unit(worst_s));
+  worst_time = format_duration_in(worst_s, format_duration_unit(worst_s));
+  g_string_append_printf(text, "%s finished %s sooner than %s: %s against %s.\n", names, gain,
+                         records[worst].name, best_time, worst_time);
+}
+
+/* "The first token's p99 was lowest under A: 1.2 s, against 3.4 s under B." */
+static void
+append_latency(GString *text, const RunRecord *records, guint n_records, const char *key,
+               const char *what) {
+  const Figure *figure = figure_find(key);
+  int best = figure_best(figure, records, n_records), worst = worst_of(figure, records, n_records);
+  g_autofree char *names = NULL, *best_time = NULL, *worst_time = NULL;
+  const DurationUnit *unit;
+  guint sharing;
+
+  if (best < 0)
+    return;
+  unit = format_duration_unit(figure_real(figure, &records[worst]));
+  names = best_names(figure, records, n_records, best, &sharing);
+  best_time = format_duration_in(figure_real(figure, &records[best]), unit);
+  worst_time = format_duration_in(figure_real(figure, &records[worst]), unit);
+  g_string_append_printf(text, "%s was lowest under %s: %s, against %s under %s.\n", what, names,
+                         best_time, worst_time, records[worst].name);
+}
+
+static void
+append_words(GString *text, const RunRecord *records, guint n_records) {
+  guint done = 0;
+  guint64 preemptions = 0;
+
+  for (guint i = 0; i < n_records; i++) {
+    done += records[i].summary.end == RUN_DONE;
+    preemptions += records[i].summary.preemptions;
+  }
+  append_unfinished(text, records, n_records);
+  if (n_records > 1 && preemptions == 0)
+    g_string_append(text,
+                    "The KV cache never ran out of room, so these policies had nothing to do.\n");
+  else if (done > 1 && figure_best(figure_find("makespan_s"), records, n_records) < 0)
+    g_string_append(text, "All finished at the same time.\n");
+  else if (done == 1 && n_records > 1)
+    g_string_append(text, "Only one run ended well, so there is nothing to compare it with.\n");
+  append_makespan(text, records, n_records);
+  append_latency(text, records, n_records, "ttft_s.p99", "The first token's p99");
+  append_latency(text, records, n_records, "e2e_s.mean", "The mean time from arrival to finish");
+}
+
+/* Which share was measured, if that is the same for all. */
+static void
+append_origins(GString *text, const RunRecord *records, guint n_records) {
+  g_autoptr(GString) first = g_string_new(NULL);
+
+  text_append_origin(first, &records[0]);
+  for (guint i = 1; i < n_records; i++) {
+    g_autoptr(GString) other = g_string_new(NULL);
+    text_append_origin(other, &records[i]);
+    if (!g_string_equal(first, other)) {
+      g_string_append(
+          text, "The rest of the time, where the measured share is below 100 %, is modelled.\n");
+      return;
+    }
+  }
+  g_string_append(text, first->str);
+}
+
+char *
+comparison_text(const RunRecord *records, guint n_records) {
+  GString *text = g_string_new(NULL);
+
+  if (n_records > 0) {
+    RunRecord common = records[0];
+    for (guint i = 1; i < n_records; i++)
+      common.num_cpu_blocks = MAX(common.num_cpu_blocks, records[i].num_cpu_blocks);
+    text_append_setting(text, &common, FALSE);
+    append_figures(text, records, n_records);
+    append_words(text, records, n_records);
+    append_origins(text, records, n_records);
+  }
+  return g_string_free(text, FALSE);
+}

@@ -1,0 +1,61 @@
+/* The figures of a run: one table from which JSON, CSV, the results database and the comparison
+ * take names, order and values, so that they cannot disagree.
+ *
+ * A key is the JSON name, '.' between an object and its member ("ttft_s.p50"). It is a CSV column
+ * as it is, and a column of the database with '_' for '.'. Keys end in their unit; no unit: a
+ * count.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "sim/metrics.h"
+
+/* A finished run, as all of report/ takes it. The caller's, whole. */
+typedef struct {
+  const char *name; /* what tells it from others: the overflow policy, a study's cell */
+  Summary summary;
+  guint32 num_gpu_blocks, num_cpu_blocks;
+  double wall_s;  /* what simulating it took */
+  double slowdown; /* its makespan over that with unlimited memory; NAN where one did not end well */
+  json_t *config; /* an object with every resolved setting, or NULL */
+} RunRecord;
+
+typedef enum {
+  FIGURE_U64,
+  FIGURE_U32,
+  FIGURE_DOUBLE,         /* NAN: there is none */
+  FIGURE_PS,             /* kept in picoseconds, told in seconds */
+  FIGURE_END,            /* text */
+  FIGURE_END_REASON,     /* text */
+  FIGURE_MEASURED_SHARE, /* of the device's time, 0 to 1 */
+} FigureType;
+
+typedef enum { BETTER_NEITHER, BETTER_LOW, BETTER_HIGH } FigureBetter;
+
+typedef struct {
+  const char *key;
+  FigureType type;
+  gsize offset;      /* in RunRecord; 0 where the type says it all */
+  const char *label; /* its row in a comparison; NULL: none */
+  FigureBetter better;
+} Figure;
+
+/* All figures in the order of the JSON, `*n` of them. */
+const Figure *figures(guint *n);
+const Figure *figure_find(const char *key);
+
+gboolean figure_is_text(const Figure *figure);
+gboolean figure_is_count(const Figure *figure);
+/* TRUE for times (seconds), not for rates. */
+gboolean figure_is_duration(const Figure *figure);
+const char *figure_text(const Figure *figure, const RunRecord *record);
+guint64 figure_count(const Figure *figure, const RunRecord *record);
+/* Of any figure that is not a text. */
+double figure_real(const Figure *figure, const RunRecord *record);
+
+/* Index of the run whose figure is best; -1 where no figure is better than another, where all
+ * tie, or fewer than two runs ended well. A run that did not end well is never best. */
+int figure_best(const Figure *figure, const RunRecord *records, guint n_records);
+/* TRUE if the run is as good as the best (the index of figure_best()). */
+gboolean figure_is_best(const Figure *figure, const RunRecord *records, guint index, int best);

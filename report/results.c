@@ -1,0 +1,202 @@
+#include "results_private.h"
+
+#include "requests.h"
+
+G_DEFINE_QUARK(spillway - results - error - quark, results_error)
+
+static void
+set_read_only(const Results *results, GError **error) {
+  g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
+              "cannot write %s: it, or the folder that it is in, is read-only", results->path);
+}
+
+gboolean
+results_fail(Results *results, GError **error) {
+  const char *path = results->path;
+
+  switch (sqlite3_errcode(results->db) & 0xff) {
+  case SQLITE_BUSY:
+  case SQLITE_LOCKED:
+    g_set_error(
+        error, RESULTS_ERROR, RESULTS_ERROR_LOCKED,
+        "%s is locked: another program is writing to it; wait for its end, or name another file",
+        path);
+    break;
+  case SQLITE_NOTADB:
+    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FOREIGN,
+                "%s is not a results database; name another file", path);
+    break;
+  case SQLITE_FULL:
+    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
+                "cannot write %s: the disk is full; what it held before is unharmed", path);
+    break;
+  case SQLITE_READONLY:
+    set_read_only(results, error);
+    break;
+  case SQLITE_CANTOPEN:
+    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
+                "cannot write %s, or the journal beside it; is there such a folder, and may you"
+                " write to it?",
+                path);
+    break;
+  default:
+    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED, "cannot write %s: %s", path,
+                sqlite3_errmsg(results->db));
+  }
+  return FALSE;
+}
+
+gboolean
+results_exec(Results *results, const char *sql, GError **error) {
+  if (sqlite3_exec(results->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+    return results_fail(results, error);
+  return TRUE;
+}
+
+sqlite3_stmt *
+results_prepare(Results *results, const char *sql, GError **error) {
+  sqlite3_stmt *statement = NULL;
+
+  if (sqlite3_prepare_v2(results->db, sql, -1, &statement, NULL) != SQLITE_OK)
+    results_fail(results, error);
+  return statement;
+}
+
+gboolean
+results_query_int(Results *results, const char *sql, gint64 *value, GError **error) {
+  sqlite3_stmt *statement = results_prepare(results, sql, error);
+  int result;
+
+  if (statement == NULL)
+    return FALSE;
+  result = sqlite3_step(statement);
+  *value = result == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : -1;
+  if (result != SQLITE_ROW && result != SQLITE_DONE)
+    results_fail(results, error);
+  sqlite3_finalize(statement);
+  return result == SQLITE_ROW || result == SQLITE_DONE;
+}
+
+/* Whatever may be done within a transaction, undone as a whole if it fails. */
+static gboolean
+finish_transaction(Results *results, gboolean worked, GError **error) {
+  if (worked && results_exec(results, "COMMIT", error))
+    return TRUE;
+  sqlite3_exec(results->db, "ROLLBACK", NULL, NULL,
+               NULL); /* a full disk may have done it already */
+  return FALSE;
+}
+
+Results *
+results_open(const char *path, guint lock_wait_ms, GError **error) {
+  g_autoptr(Results) results = g_new0(Results, 1);
+
+  results->path = g_strdup(path);
+  if (*path == '\0' || g_file_test(path, G_FILE_TEST_IS_DIR)) {
+    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
+                "cannot write results to '%s': %s; name a file", path,
+                *path == '\0' ? "the name is empty" : "it is a folder");
+    return NULL;
+  }
+  if (sqlite3_open_v2(path, &results->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
+      SQLITE_OK) {
+    results_fail(results, error);
+    return NULL;
+  }
+  if (sqlite3_db_readonly(results->db, "main") == 1) { /* then BEGIN IMMEDIATE would succeed */
+    set_read_only(results, error);
+    return NULL;
+  }
+  sqlite3_busy_timeout(results->db, (int)lock_wait_ms);
+  /* IMMEDIATE takes the write lock, and results_check_schema() writes: what would fail later is
+   * told now. */
+  if (!results_exec(results, "BEGIN IMMEDIATE", error) ||
+      !finish_transaction(results, results_check_schema(results, error), error))
+    return NULL;
+  return g_steal_pointer(&results);
+}
+
+void
+results_free(Results *results) {
+  if (results == NULL)
+    return;
+  sqlite3_close(results->db);
+  g_free(results->path);
+  g_free(results);
+}
+
+gboolean
+results_set_columns(Results *results, const char *const *config_keys, GError **error) {
+  return results_exec(results, "BEGIN IMMEDIATE", error) &&
+         finish_transaction(results, results_create_summary_view(results, config_keys, error),
+                            error);
+}
+
+gint64
+results_commit(Results *results, const ResultsRun *run, const RunRecord *record,
+               const ResultsSeries *series, GError **error) {
+  gint64 run_id = 0;
+
+  if (!results_exec(results, "BEGIN IMMEDIATE", error) ||
+      !finish_transaction(results, results_insert(results, run, record, series, &run_id, error),
+                          error))
+    return 0;
+  return run_id;
+}
+
+/* What the preemption costs: computing the lost tokens again, or copying the blocks out and in. */
+static gint64
+preemption_cost_ps(CostModel *cost, const StepVictim *victim) {
+  if (cost == NULL)
+    return -1;
+  if (victim->action == OVERFLOW_RECOMPUTE)
+    return cost_model_recompute_ps(cost, victim->tokens_lost, 0);
+  return cost_model_copy_ps(cost, COPY_OUT, victim->blocks) +
+         cost_model_copy_ps(cost, COPY_IN, victim->blocks);
+}
+
+static void
+on_step(Observer *self, const StepReport *report) {
+  ResultsRun *run = (ResultsRun *)self;
+
+  if (report->step->abort != NULL)
+    return;
+  for (guint i = 0; i < report->step->victims->len; i++) {
+    Preemption preemption = {.step = report->step_index, .time_ps = report->start_ps};
+    preemption.victim = g_array_index(report->step->victims, StepVictim, i);
+    preemption.cost_ps = preemption_cost_ps(run->cost, &preemption.victim);
+    g_array_append_val(run->preemptions, preemption);
+  }
+}
+
+static void
+on_request(Observer *self, const RequestResult *result) {
+  ResultsRun *run = (ResultsRun *)self;
+  run->requests[result->request] = *result;
+}
+
+ResultsRun *
+results_run_new(const Workload *workload, CostModel *cost) {
+  ResultsRun *run = g_new0(ResultsRun, 1);
+
+  run->observer = (Observer){.step = on_step, .request = on_request};
+  run->workload = workload;
+  run->cost = cost;
+  run->requests = request_results_new(workload);
+  run->preemptions = g_array_new(FALSE, FALSE, sizeof(Preemption));
+  return run;
+}
+
+Observer *
+results_run_observer(ResultsRun *run) {
+  return &run->observer;
+}
+
+void
+results_run_free(ResultsRun *run) {
+  if (run == NULL)
+    return;
+  g_free(run->requests);
+  g_array_unref(run->preemptions);
+  g_free(run);
+}

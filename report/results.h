@@ -1,0 +1,53 @@
+/* The results database (-o results.db): runs, appended one transaction each. doc/results.md has the
+ * tables.
+ *
+ * Open it before the run, so that a file that cannot take results is told early; collect during
+ * the run; commit after it. A commit that fails leaves what the file held before.
+ */
+#pragma once
+
+#include "figures.h"
+#include "sim/observer.h"
+
+#define RESULTS_FORMAT 1
+#define RESULTS_LOCK_WAIT_MS 10000
+
+typedef enum {
+  RESULTS_ERROR_FOREIGN, /* not a results database, left as it was */
+  RESULTS_ERROR_NEWER,   /* written by a newer program */
+  RESULTS_ERROR_LOCKED,  /* another program is writing to it */
+  RESULTS_ERROR_FAILED,  /* cannot be opened, read or written */
+} ResultsError;
+
+#define RESULTS_ERROR (results_error_quark())
+GQuark results_error_quark(void);
+
+typedef struct Results Results;
+
+/* Opens or makes the file. lock_wait_ms: how long to wait for another program, here and in commits.
+ */
+Results *results_open(const char *path, guint lock_wait_ms, GError **error);
+void results_free(Results *results);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Results, results_free)
+
+/* Makes these keys of the configuration columns of the view run_summary, in this order and ahead
+ * of its usual ones: a study's grid. NULL-terminated. */
+gboolean results_set_columns(Results *results, const char *const *config_keys, GError **error);
+
+typedef struct ResultsRun ResultsRun;
+
+/* Collects a run. cost: prices each preemption; NULL leaves its cost empty. Both outlive it. */
+ResultsRun *results_run_new(const Workload *workload, CostModel *cost);
+Observer *results_run_observer(ResultsRun *run);
+void results_run_free(ResultsRun *run);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ResultsRun, results_run_free)
+
+typedef struct {
+  const SeriesBucket *buckets; /* as metrics_series() gives them */
+  guint32 n;
+  gint64 bucket_ps;
+} ResultsSeries;
+
+/* Appends the run. Its id in the file (positive), or 0 with an error. */
+gint64 results_commit(Results *results, const ResultsRun *run, const RunRecord *record,
+                      const ResultsSeries *series, GError **error);

@@ -1,0 +1,271 @@
+#include "text.h"
+
+#include <string.h>
+
+#include "flatten.h"
+#include "format.h"
+#include "sim/units.h"
+#include "table.h"
+
+/* The configuration's value of `key`, after `before`, which begins a line without its comma. */
+static void
+append_config(GString *text, const RunRecord *record, const char *key, const char *before) {
+  json_t *value = json_object_get(record->config, key);
+  g_autofree char *leaf = NULL;
+
+  if (value == NULL || json_is_null(value) || json_is_object(value))
+    return;
+  leaf = json_leaf_text(value);
+  if (*leaf == '\0')
+    return;
+  if (text->len == 0 || text->str[text->len - 1] == '\n')
+    before += strspn(before, ", ");
+  g_string_append(text, before);
+  g_string_append(text, leaf);
+}
+
+static void
+append_count(GString *text, guint64 count, const char *one, const char *many) {
+  g_autofree char *number = format_count(count);
+  g_string_append_printf(text, "%s %s", number, count == 1 ? one : many);
+}
+
+void
+text_append_setting(GString *text, const RunRecord *record, gboolean with_overflow) {
+  const Summary *sum = &record->summary;
+
+  append_config(text, record, "model", "");
+  append_config(text, record, "device", " on ");
+  append_config(text, record, "scheduler", ", scheduler ");
+  if (with_overflow)
+    append_config(text, record, "overflow", ", overflow ");
+  append_config(text, record, "victim", ", victim ");
+  if (text->len > 0)
+    g_string_append_c(text, '\n');
+  append_config(text, record, "trace", "");
+  g_string_append(text, text->len > 0 && text->str[text->len - 1] != '\n' ? ": " : "");
+  append_count(text, sum->requests, "request", "requests");
+  g_string_append(text, ", ");
+  append_count(text, sum->prompt_tokens, "prompt token", "prompt tokens");
+  append_config(text, record, "seed", ", seed ");
+  g_string_append_c(text, '\n');
+  append_count(text, record->num_gpu_blocks, "GPU block", "GPU blocks");
+  g_string_append(text, " and ");
+  append_count(text, record->num_cpu_blocks, "host block", "host blocks");
+  append_config(text, record, "block_size", ", tokens a block: ");
+  g_string_append(text, "\n\n");
+}
+
+static void
+append_outcome(GString *text, const RunRecord *record) {
+  const Summary *sum = &record->summary;
+  g_autofree char *requests = format_count(sum->requests);
+  g_autofree char *finished = format_count(sum->finished);
+  g_autofree char *makespan = format_duration(ps_to_s(sum->makespan_ps));
+
+  if (sum->finished == sum->requests)
+    g_string_append_printf(text, "All %s requests finished in %s.\n", requests, makespan);
+  else
+    g_string_append_printf(text, "%s of %s requests finished in %s.\n", finished, requests,
+                           makespan);
+  if (sum->ignored > 0) {
+    append_count(text, sum->ignored, "request was", "requests were");
+    g_string_append_printf(text, " ignored: %s.\n",
+                           sum->ignored_reason != NULL ? sum->ignored_reason
+                                                       : "the engine can never fit them");
+  }
+  if (sum->end != RUN_DONE) {
+    g_string_append_printf(text, "The run ended early (%s), ", run_end_name(sum->end));
+    append_count(text, sum->aborted, "request was", "requests were");
+    g_string_append_printf(text, " left behind: %s\n",
+                           sum->end_reason != NULL ? sum->end_reason : "");
+  }
+  if (record->slowdown > 1)
+    g_string_append_printf(text, "With unlimited memory it would have taken 1/%.4g of that.\n",
+                           record->slowdown);
+  g_string_append_c(text, '\n');
+}
+
+static void
+append_throughput(GString *text, const Summary *sum) {
+  g_autoptr(Table) table = table_new("lrl");
+
+  table_add(table, "Throughput");
+  table_take(table, format_number(sum->output_tokens_per_s));
+  table_add(table, "output tokens / s");
+  table_add(table, "");
+  table_take(table, format_number(sum->requests_per_s));
+  table_add(table, "requests / s");
+  table_add(table, "Steps");
+  table_take(table, format_count(sum->steps));
+  table_add(table, "");
+  table_add(table, "");
+  table_take(table, format_number(sum->mean_batch));
+  table_add(table, "sequences a step, mean");
+  table_append(table, "", text);
+  g_string_append_c(text, '\n');
+}
+
+static void
+append_latency(GString *text, const Summary *sum) {
+  static const char *const heads[] = {"Latency", "mean", "p50", "p90", "p95", "p99", "max"};
+  const struct {
+    const char *label;
+    const Quantiles *q;
+  } rows[] = {
+      {"  queued", &sum->queue_s},        {"  first token", &sum->ttft_s},
+      {"  time per token", &sum->tpot_s}, {"  between tokens", &sum->itl_s},
+      {"  end to end", &sum->e2e_s},
+  };
+  g_autoptr(Table) table = table_new("lrrrrrr");
+
+  for (guint i = 0; i < G_N_ELEMENTS(heads); i++)
+    table_add(table, heads[i]);
+  for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+    const Quantiles *q = rows[i].q;
+    const double values_s[] = {q->mean, q->p50, q->p90, q->p95, q->p99, q->max};
+    const DurationUnit *unit = format_duration_unit(q->max);
+    /* No queueing at all is a time; otherwise none means that nothing was measured. */
+    gboolean measured = q->max > 0 || (q == &sum->queue_s && sum->ttft_s.max > 0);
+    table_add(table, rows[i].label);
+    for (guint j = 0; j < G_N_ELEMENTS(values_s); j++)
+      table_take(table, measured ? format_duration_in(values_s[j], unit) : g_strdup("-"));
+  }
+  table_append(table, "", text);
+  g_string_append_c(text, '\n');
+}
+
+/* 0 where no cost model was asked. */
+static gint64
+components_ps(const Summary *sum) {
+  gint64 total_ps = 0;
+
+  for (guint c = 0; c < COST_COMPONENTS; c++)
+    total_ps += sum->component_ps[c];
+  return total_ps;
+}
+
+/* "LABEL  COUNT WHAT  TIME  SHARE" */
+static void
+add_overhead(Table *table, const char *label, guint64 count, const char *what, gint64 time_ps,
+             const Summary *sum) {
+  gboolean priced = components_ps(sum) > 0;
+
+  if (count == 0 && time_ps == 0)
+    return;
+  table_add(table, label);
+  table_take(table, format_count(count));
+  table_add(table, what);
+  table_take(table, priced ? format_duration(ps_to_s(time_ps)) : g_strdup(""));
+  table_take(table, priced ? format_percent((double)time_ps / (double)sum->busy_ps) : g_strdup(""));
+  table_add(table, priced ? "of the busy time" : "");
+}
+
+static void
+add_peak(Table *table, const char *label, guint32 peak_blocks, guint32 num_blocks) {
+  g_autofree char *number = format_count(num_blocks);
+
+  if (num_blocks == 0)
+    return;
+  table_add(table, label);
+  table_take(table, format_count(peak_blocks));
+  table_take(table, g_strdup_printf("of %s at the peak", number));
+  table_add(table, "");
+  table_take(table, format_percent((double)peak_blocks / num_blocks));
+  table_add(table, "");
+}
+
+static void
+append_overflow(GString *text, const RunRecord *record) {
+  const Summary *sum = &record->summary;
+  g_autoptr(Table) table = table_new("lrlrrl");
+  g_autofree char *preempted = format_count(sum->preempted_requests);
+
+  g_string_append(text, "Overflow\n");
+  if (sum->preemptions == 0)
+    g_string_append(text, "  no preemption: the KV cache never ran out of room\n");
+  add_peak(table, "GPU blocks", sum->peak_gpu_blocks, record->num_gpu_blocks);
+  add_peak(table, "host blocks", sum->peak_host_blocks, record->num_cpu_blocks);
+  if (sum->preemptions > 0) {
+    table_add(table, "preemptions");
+    table_take(table, format_count(sum->preemptions));
+    table_take(table, g_strdup_printf("over %s request%s", preempted,
+                                      sum->preempted_requests == 1 ? "" : "s"));
+    table_add(table, "");
+    table_take(table, format_percent((double)sum->preempted_requests / (double)sum->requests));
+    table_add(table, "of all requests");
+  }
+  add_overhead(table, "recomputed", sum->recomputed_tokens, "tokens", sum->overhead_recompute_ps,
+               sum);
+  add_overhead(table, "swapped out", sum->swapped_out_blocks, "blocks", sum->overhead_swap_out_ps,
+               sum);
+  add_overhead(table, "swapped in", sum->swapped_in_blocks, "blocks", sum->overhead_swap_in_ps,
+               sum);
+  table_append(table, "  ", text);
+  if (sum->swap_fallbacks > 0) {
+    g_string_append(text, "  ");
+    append_count(text, sum->swap_fallbacks, "victim was", "victims were");
+    g_string_append(text, " recomputed because the host had no room\n");
+  }
+  g_string_append_c(text, '\n');
+}
+
+static void
+append_components(GString *text, const Summary *sum) {
+  static const char *const labels[COST_COMPONENTS] = {
+      "projections and MLP", "attention", "elementwise", "output head",
+      "communication",       "host",      "copies out",  "copies in",
+  };
+  g_autoptr(Table) table = table_new("lrr");
+  g_autofree char *busy = format_duration(ps_to_s(sum->busy_ps));
+  g_autofree char *share =
+      format_percent(sum->makespan_ps > 0 ? (double)sum->busy_ps / (double)sum->makespan_ps : 0);
+
+  for (guint c = 0; c < COST_COMPONENTS; c++) {
+    if (sum->component_ps[c] == 0)
+      continue;
+    table_add(table, labels[c]);
+    table_take(table, format_duration(ps_to_s(sum->component_ps[c])));
+    table_take(table, format_percent((double)sum->component_ps[c] / (double)sum->busy_ps));
+  }
+  g_string_append_printf(text, "Where the time went (busy %s, %s of the makespan)\n", busy, share);
+  table_append(table, "  ", text);
+  g_string_append_c(text, '\n');
+}
+
+void
+text_append_origin(GString *text, const RunRecord *record) {
+  const Summary *sum = &record->summary;
+  g_autofree char *measured = NULL, *modelled = NULL;
+
+  if (sum->busy_ps == 0)
+    return;
+  if (components_ps(sum) == 0) {
+    g_string_append(text, "Durations come from the executor; no cost model was asked.\n");
+    return;
+  }
+  measured = format_percent((double)sum->measured_ps / (double)sum->busy_ps);
+  modelled = format_percent((double)(sum->busy_ps - sum->measured_ps) / (double)sum->busy_ps);
+  if (sum->measured_ps == 0)
+    g_string_append(text, "All of the time is modelled: no part of it comes from measurements.\n");
+  else if (sum->measured_ps == sum->busy_ps)
+    g_string_append(text, "All of the time comes from measurements, within their range.\n");
+  else
+    g_string_append_printf(text, "%s of the time comes from measurements, %s is modelled.\n",
+                           measured, modelled);
+}
+
+char *
+summary_text(const RunRecord *record) {
+  GString *text = g_string_new(NULL);
+
+  text_append_setting(text, record, TRUE);
+  append_outcome(text, record);
+  append_throughput(text, &record->summary);
+  append_latency(text, &record->summary);
+  append_overflow(text, record);
+  if (components_ps(&record->summary) > 0)
+    append_components(text, &record->summary);
+  text_append_origin(text, record);
+  return g_string_free(text, FALSE);
+}

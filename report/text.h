@@ -1,0 +1,15 @@
+/* A run and a comparison for people. The texts are the caller's and end in a line break. */
+#pragma once
+
+#include "figures.h"
+
+char *summary_text(const RunRecord *record);
+
+/* Figures down, runs across, the best of a row marked, and the difference in words. */
+char *comparison_text(const RunRecord *records, guint n_records);
+
+/* What was asked: model, device, scheduler, trace, memory. with_overflow: also what tells the
+ * runs of a comparison apart. */
+void text_append_setting(GString *text, const RunRecord *record, gboolean with_overflow);
+/* Which share of the time was measured, which modelled. */
+void text_append_origin(GString *text, const RunRecord *record);

@@ -1,0 +1,141 @@
+#include "quantiles.h"
+
+#include "units.h"
+
+#define SUB_BITS 10
+#define SUB_BUCKETS (1u << SUB_BITS)
+#define N_BUCKETS ((63 - SUB_BITS + 1) * SUB_BUCKETS)
+
+__extension__ typedef unsigned __int128 WideSum; /* a sum over requests can pass 2^63 ps */
+
+static const double levels[] = {0.50, 0.90, 0.95, 0.99};
+
+struct DurationHistogram {
+  guint64 *count;
+  WideSum *above_lower_ps; /* sum of (duration - lower end of the bucket) */
+  guint lowest, highest;   /* buckets in use */
+  guint64 total;
+  WideSum sum_ps;
+  gint64 max_ps;
+};
+
+/* As NumPy: from whichever end is nearer, so that both ends are met exactly. */
+static double
+interpolate(double a, double b, double t) {
+  return t >= 0.5 ? b - (b - a) * (1 - t) : a + (b - a) * t;
+}
+
+typedef double (*OrderStatistic)(gconstpointer data, guint64 rank); /* in picoseconds */
+
+static void
+fill_levels(Quantiles *quantiles, guint64 n, OrderStatistic value, gconstpointer data) {
+  double *out[] = {&quantiles->p50, &quantiles->p90, &quantiles->p95, &quantiles->p99};
+
+  for (guint i = 0; i < G_N_ELEMENTS(levels); i++) {
+    double position = (double)(n - 1) * levels[i];
+    guint64 rank = MIN((guint64)position, n - 1);
+    double below = value(data, rank), above = value(data, MIN(rank + 1, n - 1));
+    *out[i] = interpolate(below, above, position - (double)rank) / (double)PS_PER_S;
+  }
+}
+
+static int
+compare_ps(gconstpointer a, gconstpointer b) {
+  gint64 x = *(const gint64 *)a, y = *(const gint64 *)b;
+  return x < y ? -1 : x > y;
+}
+
+static double
+list_value(gconstpointer data, guint64 rank) {
+  const GArray *values_ps = data;
+  return (double)g_array_index(values_ps, gint64, rank);
+}
+
+void
+quantiles_of(GArray *values_ps, Quantiles *quantiles) {
+  WideSum sum_ps = 0;
+
+  *quantiles = (Quantiles){0};
+  if (values_ps->len == 0)
+    return;
+  g_array_sort(values_ps, compare_ps);
+  for (guint i = 0; i < values_ps->len; i++)
+    sum_ps += (guint64)g_array_index(values_ps, gint64, i);
+  quantiles->mean = (double)sum_ps / (double)values_ps->len / (double)PS_PER_S;
+  quantiles->max = ps_to_s(g_array_index(values_ps, gint64, values_ps->len - 1));
+  fill_levels(quantiles, values_ps->len, list_value, values_ps);
+}
+
+DurationHistogram *
+duration_histogram_new(void) {
+  DurationHistogram *histogram = g_new0(DurationHistogram, 1);
+  histogram->count = g_new0(guint64, N_BUCKETS);
+  histogram->above_lower_ps = g_new0(WideSum, N_BUCKETS);
+  histogram->lowest = N_BUCKETS;
+  return histogram;
+}
+
+void
+duration_histogram_free(DurationHistogram *histogram) {
+  if (histogram == NULL)
+    return;
+  g_free(histogram->count);
+  g_free(histogram->above_lower_ps);
+  g_free(histogram);
+}
+
+/* The first two octaves' worth of buckets are one picosecond wide; each later octave doubles that.
+ */
+static guint
+bucket_of(guint64 duration_ps) {
+  guint bits = duration_ps == 0 ? 0 : 64 - (guint)__builtin_clzll(duration_ps);
+  guint shift = bits > SUB_BITS + 1 ? bits - SUB_BITS - 1 : 0;
+  return shift * SUB_BUCKETS + (guint)(duration_ps >> shift);
+}
+
+static guint64
+bucket_lower_ps(guint bucket) {
+  guint shift = bucket < 2 * SUB_BUCKETS ? 0 : bucket / SUB_BUCKETS - 1;
+  return (guint64)(bucket - shift * SUB_BUCKETS) << shift;
+}
+
+void
+duration_histogram_add(DurationHistogram *histogram, gint64 duration_ps, guint64 weight) {
+  guint bucket = bucket_of((guint64)duration_ps);
+
+  if (weight == 0)
+    return;
+  histogram->count[bucket] += weight;
+  histogram->above_lower_ps[bucket] +=
+      (WideSum)((guint64)duration_ps - bucket_lower_ps(bucket)) * weight;
+  histogram->lowest = MIN(histogram->lowest, bucket);
+  histogram->highest = MAX(histogram->highest, bucket);
+  histogram->total += weight;
+  histogram->sum_ps += (WideSum)duration_ps * weight;
+  histogram->max_ps = MAX(histogram->max_ps, duration_ps);
+}
+
+static double
+histogram_value(gconstpointer data, guint64 rank) {
+  const DurationHistogram *histogram = data;
+  guint64 seen = 0;
+  guint bucket = histogram->lowest;
+
+  for (; bucket < histogram->highest; bucket++) {
+    seen += histogram->count[bucket];
+    if (seen > rank)
+      break;
+  }
+  return (double)bucket_lower_ps(bucket) +
+         (double)histogram->above_lower_ps[bucket] / (double)histogram->count[bucket];
+}
+
+void
+duration_histogram_quantiles(const DurationHistogram *histogram, Quantiles *quantiles) {
+  *quantiles = (Quantiles){0};
+  if (histogram->total == 0)
+    return;
+  quantiles->mean = (double)histogram->sum_ps / (double)histogram->total / (double)PS_PER_S;
+  quantiles->max = ps_to_s(histogram->max_ps);
+  fill_levels(quantiles, histogram->total, histogram_value, histogram);
+}

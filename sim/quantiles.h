@@ -1,0 +1,21 @@
+/* Quantiles of durations: exact ones of a list, and those of a histogram that counts billions.
+ *
+ * The histogram is log-linear: 1024 buckets an octave, so one is at most 1/1024 of its value wide.
+ * Each keeps its count and its sum; an order statistic is the mean of its bucket, which is exact
+ * where all of them are equal. All sums are integers: the order of adding changes nothing.
+ */
+#pragma once
+
+#include "metrics.h"
+
+/* values_ps: of gint64, not negative; sorted in place. Interpolates as NumPy's default. */
+void quantiles_of(GArray *values_ps, Quantiles *quantiles);
+
+typedef struct DurationHistogram DurationHistogram;
+
+DurationHistogram *duration_histogram_new(void);
+void duration_histogram_free(DurationHistogram *histogram);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DurationHistogram, duration_histogram_free)
+/* Counts `duration_ps` (not negative) `weight` times. */
+void duration_histogram_add(DurationHistogram *histogram, gint64 duration_ps, guint64 weight);
+void duration_histogram_quantiles(const DurationHistogram *histogram, Quantiles *quantiles);

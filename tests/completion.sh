@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Bash completion offers what the program has: verbs, a verb's options, the names behind an option.
+. "$SPILLWAY_SRCDIR/completions/spillway.bash"
+number=0
+
+# usage: offers NAME EXPECTED WORD...   the last word is the one being completed
+offers()
+{
+  local name=$1 expected=$2 found verdict=ok
+  shift 2
+  COMP_WORDS=("$SPILLWAY" "$@")
+  COMP_CWORD=$#
+  _spillway "$SPILLWAY" 2>/dev/null
+  found=" ${COMPREPLY[*]} "
+  [[ $found == *" $expected "* ]] || verdict="not ok"
+  echo "$verdict $((++number)) - $name"
+  [[ $verdict == ok ]] || echo "# expected $expected, found:$found"
+}
+
+complete -p spillway >/dev/null && echo "ok $((++number)) - registered"
+for verb in $("$SPILLWAY" list verbs --names); do
+  offers "verb $verb" "$verb" "${verb:0:3}"
+  offers "options of $verb" "--help" "$verb" --hel
+done
+offers "an option with a value" "--model=" run --mod
+offers "an option without a value" "--no-stride" run --no-str
+offers "a model's name" "llama-2-7b" run --model ll
+offers "a device's name, after =" "a100-40gb" run --device = a100-4
+offers "right after =" "recompute" run --overflow =
+offers "an overflow policy" "swap" run --overflow sw
+offers "a further overflow policy" "recompute,swap" compare --overflow recompute,sw
+offers "a file" "$SPILLWAY_SRCDIR/LICENSE" run --trace "$SPILLWAY_SRCDIR/LICEN"
+offers "a kind of list" "victims" list vic
+echo "1..$number"
