@@ -56,9 +56,8 @@ static void
 append_costs(const CrossoverStudy *study, GString *text) {
   guint sizes = study->block_sizes->len, rows = study->tokens->len;
   g_autofree char *mark_columns = g_strnfill(2 * sizes, 'r');
-  CrossoverCost largest = cost_at(study, 0, rows - 1);
-  const DurationUnit *unit =
-      format_duration_unit(ps_to_s(MAX(largest.recompute_ps, largest.swap_out_ps * 2)));
+  CrossoverCost smallest = cost_at(study, 0, 0);
+  const DurationUnit *unit = format_duration_unit(ps_to_s(smallest.recompute_ps));
   g_autofree char *columns = NULL;
 
   for (guint i = 0; i < sizes; i++)
