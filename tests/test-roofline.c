@@ -106,7 +106,7 @@ test_bad_devices(void) {
       {"format=1", "format=", "found ''"},
       {"format=1\n", "", "[device] format: found nothing"},
       {"[device]", "", "group"},
-      {"memory_bytes=", "memory=", "[device] memory: unknown key"},
+      {"\nmemory_bytes=", "\nmemory=", "[device] memory: unknown key"},
       {"hbm_bytes_per_s=3350e9", "hbm_bytes_per_s=nan", "hbm_bytes_per_s: found 'nan'"},
       {"hbm_bytes_per_s=3350e9", "hbm_bytes_per_s=1e999", "found '1e999'"},
       {"hbm_bytes_per_s=3350e9", "hbm_bytes_per_s=-3e12", "found '-3e12'"},
