@@ -62,7 +62,7 @@ shipped_file(const char *name) {
   return g_test_build_filename(G_TEST_DIST, "..", "traces", "shipped", name, NULL);
 }
 
-/* The last "spillway trace gen …" in a text, up to the line's end and without an -o. */
+/* The first "spillway trace gen --…" in a text, up to the line's end and without an -o. */
 static char *
 find_command(const char *text) {
   const char *start = strstr(text, "spillway trace gen --"), *out;

@@ -7,7 +7,6 @@
 #include "traces/stats.h"
 #include "traces/trace.h"
 
-#include <errno.h>
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
@@ -18,7 +17,8 @@ typedef struct {
 } Fixture;
 
 static void
-set_up(Fixture *fixture, gconstpointer data) {
+set_up(Fixture *fixture, gconstpointer data)
+{
   g_autoptr(GError) error = NULL;
 
   (void)data;
@@ -28,7 +28,8 @@ set_up(Fixture *fixture, gconstpointer data) {
 }
 
 static void
-tear_down(Fixture *fixture, gconstpointer data) {
+tear_down(Fixture *fixture, gconstpointer data)
+{
   (void)data;
   g_remove(fixture->path);
   g_rmdir(fixture->folder);
@@ -38,7 +39,8 @@ tear_down(Fixture *fixture, gconstpointer data) {
 
 static Workload *
 read_bytes(const Fixture *fixture, const char *bytes, gssize length, TraceNotes *notes,
-           GError **error) {
+           GError **error)
+{
   g_assert_true(g_file_set_contents(fixture->path, bytes, length, NULL));
   return trace_read(fixture->path, NULL, notes, error);
 }
@@ -122,7 +124,8 @@ static const struct {
 };
 
 static void
-test_good(Fixture *fixture, gconstpointer data) {
+test_good(Fixture *fixture, gconstpointer data)
+{
   (void)data;
   for (guint i = 0; i < G_N_ELEMENTS(good); i++) {
     g_autoptr(GError) error = NULL;
@@ -147,9 +150,10 @@ test_good(Fixture *fixture, gconstpointer data) {
   }
 }
 
-/* The same content with a byte order mark, CRLF, gzip, gzip in two members, from standard input. */
+/* The same content with a byte order mark and CRLF, as gzip, from standard input. */
 static void
-test_wrappings(Fixture *fixture, gconstpointer data) {
+test_wrappings(Fixture *fixture, gconstpointer data)
+{
   g_autoptr(GError) error = NULL;
   g_autoptr(GString) text = g_string_new("\xef\xbb\xbf");
   g_autofree char *zipped = g_strconcat(fixture->path, ".gz", NULL);
@@ -182,6 +186,30 @@ test_wrappings(Fixture *fixture, gconstpointer data) {
   dup2(keep, STDIN_FILENO);
   close(keep);
   g_remove(zipped);
+}
+
+/* gzip files may be concatenated, and padded with zeros. */
+static void
+test_gzip_members(Fixture *fixture, gconstpointer data)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(Workload) one = read_bytes(fixture, burstgpt_text, -1, NULL, &error);
+  g_autofree char *zipped = g_strconcat(fixture->path, ".gz", NULL);
+  g_autofree char *bytes = NULL;
+  g_autoptr(GString) twice = g_string_new(NULL);
+  gsize length;
+
+  (void)data;
+  g_assert_true(trace_write(zipped, &trace_format_mooncake, one, NULL, NULL, &error));
+  g_assert_true(g_file_get_contents(zipped, &bytes, &length, NULL));
+  g_remove(zipped);
+  g_string_append_len(twice, bytes, (gssize)length);
+  g_string_append_len(twice, bytes, (gssize)length);
+  g_string_append_len(twice, "\0\0\0\0", 4);
+  g_autoptr(Workload) both = read_bytes(fixture, twice->str, (gssize)twice->len, NULL, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(workload_count(both), ==, 2 * workload_count(one));
+  g_assert_true(both->was_unsorted);
 }
 
 #define HEADER "arrival_s,prompt_tokens,output_tokens\n"
@@ -230,6 +258,8 @@ static const struct {
     {ID_HEADER "5,1,1,1\n6,1,1,1\n5,1,1,1\n", ":4: found the id '5' again (it is on line 2)"},
     {ID_HEADER "a,1,1,1\na,1,1,1\n", ":3: found the id 'a' again (it is on line 2)"},
     {"arrival_s,prompt_tokens,output_tokens,priority\n0,1,1,high\n", "found 'high' in priority"},
+    {"arrived_at,num_prefill_tokens,num_decode_tokens,x\n1,1,1,\xe9t\xe9\n",
+     ":2:7: found '\\xe9t\\xe9', expected UTF-8 text"},
     {AZURE "2023-11-16 18:17,5,6\n", "found '2023-11-16 18:17' in TIMESTAMP, expected a time such"},
     {AZURE "2023-02-29 18:17:00,5,6\n", "found '2023-02-29 18:17:00' in TIMESTAMP"},
     {AZURE "2023-02-28 18:17:00+25:00,5,6\n", "in TIMESTAMP"},
@@ -255,7 +285,8 @@ static const struct {
 };
 
 static void
-test_bad(Fixture *fixture, gconstpointer data) {
+test_bad(Fixture *fixture, gconstpointer data)
+{
   (void)data;
   for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
     g_autoptr(GError) error = NULL;
@@ -268,7 +299,8 @@ test_bad(Fixture *fixture, gconstpointer data) {
 }
 
 static void
-test_not_files(Fixture *fixture, gconstpointer data) {
+test_not_files(Fixture *fixture, gconstpointer data)
+{
   g_autoptr(GError) missing = NULL, folder = NULL, format = NULL, header = NULL;
 
   (void)data;
@@ -287,7 +319,8 @@ test_not_files(Fixture *fixture, gconstpointer data) {
 /* Whatever the bytes: a sealed workload with requests in bounds, or one message that names the
  * file. */
 static void
-check_any(const Fixture *fixture, const char *bytes, gsize length) {
+check_any(const Fixture *fixture, const char *bytes, gsize length)
+{
   g_autoptr(GError) error = NULL;
   g_autoptr(Workload) workload = read_bytes(fixture, bytes, (gssize)length, NULL, &error);
 
@@ -307,7 +340,8 @@ check_any(const Fixture *fixture, const char *bytes, gsize length) {
 }
 
 static void
-test_damaged(Fixture *fixture, gconstpointer data) {
+test_damaged(Fixture *fixture, gconstpointer data)
+{
   RandomStream random;
 
   (void)data;
@@ -328,7 +362,8 @@ test_damaged(Fixture *fixture, gconstpointer data) {
 }
 
 static void
-test_round_trips(Fixture *fixture, gconstpointer data) {
+test_round_trips(Fixture *fixture, gconstpointer data)
+{
   (void)data;
   for (guint i = 0; i < G_N_ELEMENTS(good); i++) {
     g_autoptr(GError) error = NULL;
@@ -368,7 +403,8 @@ test_round_trips(Fixture *fixture, gconstpointer data) {
 }
 
 static void
-test_numbers(void) {
+test_numbers(void)
+{
   static const struct {
     const char *text;
     gint64 whole, fraction;
@@ -397,7 +433,8 @@ test_numbers(void) {
 /* The first values of xoshiro256** from the state 1, 2, 3, 4, as its authors' program prints them.
  */
 static void
-test_random(void) {
+test_random(void)
+{
   static const guint64 expected[] = {11520, 0, 1509978240, 1215971899390074240};
   RandomStream stream = {{1, 2, 3, 4}}, twin;
   double sum = 0, squares = 0;
@@ -426,7 +463,8 @@ test_random(void) {
 }
 
 static void
-test_lengths(void) {
+test_lengths(void)
+{
   static const char *const wrong[] = {"1500",
                                       "fixed:0",
                                       "fixed:1.5",
@@ -464,7 +502,8 @@ test_lengths(void) {
 }
 
 static TraceGen
-new_gen(const char *prompt, const char *output) {
+new_gen(const char *prompt, const char *output)
+{
   TraceGen gen;
 
   trace_gen_init(&gen);
@@ -474,7 +513,8 @@ new_gen(const char *prompt, const char *output) {
 }
 
 static void
-test_arrivals(void) {
+test_arrivals(void)
+{
   for (ArrivalsKind kind = 0; kind < ARRIVALS_KINDS; kind++) {
     g_autoptr(GError) error = NULL;
     TraceGen gen = new_gen("fixed:10", "uniform:1,9");
@@ -502,7 +542,8 @@ test_arrivals(void) {
 }
 
 static void
-test_duration(void) {
+test_duration(void)
+{
   TraceGen gen = new_gen("fixed:10", "fixed:1");
   g_autoptr(GError) error = NULL;
 
@@ -527,7 +568,8 @@ test_duration(void) {
 
 /* A turn's prompt begins with all full blocks of the one before; groups share their prefix only. */
 static void
-test_turns(void) {
+test_turns(void)
+{
   g_autoptr(GError) error = NULL;
   TraceGen gen = new_gen("uniform:5,100", "uniform:5,100");
   TraceStats stats;
@@ -556,7 +598,8 @@ test_turns(void) {
 }
 
 static void
-test_same_seed(void) {
+test_same_seed(void)
+{
   GString *text[3];
 
   for (guint i = 0; i < 3; i++) {
@@ -575,7 +618,8 @@ test_same_seed(void) {
 }
 
 static void
-test_published(void) {
+test_published(void)
+{
   static const struct {
     const char *path, *form;
     guint32 requests;
@@ -604,10 +648,12 @@ test_published(void) {
 }
 
 int
-main(int argc, char **argv) {
+main(int argc, char **argv)
+{
   g_test_init(&argc, &argv, NULL);
   g_test_add("/traces/good", Fixture, NULL, set_up, test_good, tear_down);
   g_test_add("/traces/wrappings", Fixture, NULL, set_up, test_wrappings, tear_down);
+  g_test_add("/traces/gzip-members", Fixture, NULL, set_up, test_gzip_members, tear_down);
   g_test_add("/traces/bad", Fixture, NULL, set_up, test_bad, tear_down);
   g_test_add("/traces/not-files", Fixture, NULL, set_up, test_not_files, tear_down);
   g_test_add("/traces/damaged", Fixture, NULL, set_up, test_damaged, tear_down);

@@ -7,6 +7,7 @@
 #include "number.h"
 #include "sim/units.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Where the line has "key", or its start. */
