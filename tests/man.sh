@@ -26,9 +26,9 @@ for page in "$pages"/*.h2m; do
   verb=${verb#-}
   check "$name belongs to a verb" test -z "$verb" -o -n "$(grep -x -- "$verb" <<<"$verbs")"
   check "$name tells its exit status" grep -qx '\[EXIT STATUS\]' "$page"
-  for option in $(sed 's/\\-/-/g' "$page" | grep -oE -e '--[a-z][a-z-]*' | sort -u); do
+  while read -r option; do
     check "$name: there is an option $option" grep -q -e "$option" <<<"$help"
-  done
+  done < <(sed 's/\\-/-/g' "$page" | grep -oE -e '--[a-z][a-z-]*' | sort -u)
   check "$name says what to see also" grep -qx '\[SEE ALSO\]' "$page"
 done
 echo "1..$number"
