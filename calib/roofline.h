@@ -12,7 +12,8 @@
  * Left out: overlap of kernels, copies slowing kernels, and full copy queues. Nothing is measured:
  * the mask is always 0. Median error against published tables (tests/test-roofline-tables.c), in
  * percent on A100, H100, RTX PRO 6000: products 10, 7 (fp8 13), 9; a layer's products by Vidur 4 to
- * 6, 20; prefill attention 6, 10, 6; decode attention of 16 MB and more 8, 15, 6.
+ * 6, 20; prefill attention 6, 10, 6; decode attention of 16 MB and more 8, 15, 6. All but Vidur
+ * are in sample: the shares were fitted to those tables.
  */
 #pragma once
 
