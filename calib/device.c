@@ -30,6 +30,7 @@ typedef struct {
 #define MICROSECONDS (double)PS_PER_US, 0, 1e6
 
 static const Field fields[] = {
+    {"device", "nominal_memory_bytes", FIELD(nominal_memory_bytes), 1, 1e6, 1e15, FALSE},
     {"device", "memory_bytes", FIELD(memory_bytes), 1, 1e6, 1e15, FALSE},
     {"device", "hbm_bytes_per_s", FIELD(hbm_bytes_per_s), RATE, FALSE},
     {"compute", "fp16_flops", FIELD(fp16_flops), RATE, FALSE},

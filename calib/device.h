@@ -35,6 +35,7 @@ typedef struct {
   char *name;  /* "h100-sxm" */
   char *title; /* "NVIDIA H100 SXM 80 GB" */
 
+  double nominal_memory_bytes; /* as it is sold: what a share of "the card's memory" is of */
   double memory_bytes; /* as the driver reports it */
   double hbm_bytes_per_s;
 

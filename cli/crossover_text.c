@@ -56,9 +56,8 @@ static void
 append_costs(const CrossoverStudy *study, GString *text) {
   guint sizes = study->block_sizes->len, rows = study->tokens->len;
   g_autofree char *mark_columns = g_strnfill(2 * sizes, 'r');
-  CrossoverCost largest = cost_at(study, 0, rows - 1);
-  const DurationUnit *unit =
-      format_duration_unit(ps_to_s(MAX(largest.recompute_ps, largest.swap_out_ps * 2)));
+  CrossoverCost smallest = cost_at(study, 0, 0);
+  const DurationUnit *unit = format_duration_unit(ps_to_s(smallest.recompute_ps));
   g_autofree char *columns = NULL;
 
   for (guint i = 0; i < sizes; i++)
@@ -180,13 +179,12 @@ points_json(const CrossoverStudy *study, guint size) {
 static char *
 json_text(const CrossoverStudy *study) {
   json_t *sizes = json_array();
-  json_t *root = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:i}", "model", study->model->name,
+  json_t *root = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s?, s:s, s:i}", "model", study->model->name,
                            "device", study->device->name, "tensor_parallel_size",
                            (int)study->config.tensor_parallel_size, "copy_path",
                            copy_path_name(study->config.copy_path), "host_memory",
-                           host_memory_name(study->config.host_memory), "what_if",
-                           study->what_if != NULL ? study->what_if : "", "costs", "modelled",
-                           "max_tokens", (int)last_tokens(study));
+                           host_memory_name(study->config.host_memory), "what_if", study->what_if,
+                           "costs", "modelled", "max_tokens", (int)last_tokens(study));
   char *dump, *text;
 
   for (guint i = 0; i < study->block_sizes->len; i++)

@@ -35,11 +35,13 @@ name_from_path(const char *path) {
   g_autofree char *folder = g_path_get_dirname(absolute);
   char *dot = strrchr(base, '.');
 
-  if (g_str_equal(base, CONFIG_FILE))
-    return g_path_get_basename(folder);
+  if (g_str_equal(base, CONFIG_FILE)) {
+    g_autofree char *name = g_path_get_basename(folder);
+    return g_utf8_make_valid(name, -1);
+  }
   if (dot != NULL && dot != base)
     *dot = '\0';
-  return g_steal_pointer(&base);
+  return g_utf8_make_valid(base, -1);
 }
 
 Model *

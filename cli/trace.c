@@ -33,11 +33,11 @@ print_help(void)
   for (const Command *sub = sub_verbs; sub->name != NULL; sub++)
     printf("  %-9s %s\n", sub->name, sub->summary);
   printf(
+      "\nHelp:\n  -h, --help   this text; 'spillway trace KIND --help' says more\n"
       "\nExamples:\n"
       "  spillway trace show chat-hour\n"
       "  spillway trace convert AzureLLMInferenceTrace_conv.csv -o conv.csv --limit 1000\n"
-      "  spillway trace gen --requests 500 --rate 2 --prompt fixed:1500 --output uniform:64,512\n"
-      "\n'spillway trace KIND --help' says more.\n");
+      "  spillway trace gen --requests 500 --rate 2 --prompt fixed:1500 --output uniform:64,512\n");
 }
 
 int

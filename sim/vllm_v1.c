@@ -184,8 +184,9 @@ schedule_waiting(Scheduler *self, Step *step, guint32 budget)
       continue;
     }
     if (!admit(self, step, sequence, hits, idle, tokens)) {
-      /* A hit that is lost shortens what a limited chunk needs. */
-      stable = hits == 0 || cached + tokens == sequence_length(sequence);
+      /* A hit that is lost leaves more to compute: a chunk that is then limited needs less. */
+      stable = hits == 0 ||
+               wanted_tokens(self, sequence, 0, budget, TRUE) == sequence_length(sequence);
       break;
     }
     budget -= tokens;

@@ -4,6 +4,9 @@ module_tests = \
   %D%/test-metrics \
   %D%/test-model \
   %D%/test-report \
+  %D%/test-roofline \
+  %D%/test-roofline-tables \
+  %D%/test-trace-verb \
   %D%/test-traces
 script_tests = \
   %D%/completion.sh \

@@ -1,6 +1,6 @@
 /* The roofline against published measurements: prints the median error of each table and fails
- * where it leaves the range that the shipped devices reach today. Skips where ../shared/data is
- * absent (SPILLWAY_SHARED_DATA names another place). */
+ * where it leaves the range that the shipped devices reach today. Skips where the public data is
+ * absent (SPILLWAY_SHARED, else ../shared). */
 #include "calib/roofline.h"
 
 #include "sim/units.h"

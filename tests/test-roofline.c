@@ -1,4 +1,5 @@
 /* Device files, what-if scales, pool sizes and the roofline: its exactness and its directions. */
+#include "calib/crossover.h"
 #include "calib/pool_size.h"
 #include "calib/roofline.h"
 #include "models/model_config.h"
@@ -105,7 +106,7 @@ test_bad_devices(void) {
       {"format=1", "format=", "found ''"},
       {"format=1\n", "", "[device] format: found nothing"},
       {"[device]", "", "group"},
-      {"memory_bytes=", "memory=", "[device] memory: unknown key"},
+      {"\nmemory_bytes=", "\nmemory=", "[device] memory: unknown key"},
       {"hbm_bytes_per_s=3350e9", "hbm_bytes_per_s=nan", "hbm_bytes_per_s: found 'nan'"},
       {"hbm_bytes_per_s=3350e9", "hbm_bytes_per_s=1e999", "found '1e999'"},
       {"hbm_bytes_per_s=3350e9", "hbm_bytes_per_s=-3e12", "found '-3e12'"},
@@ -304,6 +305,36 @@ test_monotone(void) {
   }
 }
 
+/* Every crossing that is reported is one, and between them nothing turns: against all blocks. */
+static void
+test_crossover(void) {
+  static const guint32 block_sizes[] = {1, 8, 16, 32, 256};
+  guint crossings = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS(model_names) * G_N_ELEMENTS(block_sizes); i++) {
+    guint32 block_size = block_sizes[i % G_N_ELEMENTS(block_sizes)];
+    g_autoptr(Device) device = shipped_device(i % 2 == 0 ? "h100-sxm" : "a100-40gb");
+    g_autoptr(Model) model = shipped_model(model_names[i / G_N_ELEMENTS(block_sizes)]);
+    RooflineConfig config = plain_config(device, model);
+    config.block_size = block_size;
+    g_autoptr(CostModel) costs = new_roofline(&config);
+    g_autoptr(GArray) points = crossover_points(costs, block_size, 20000);
+    guint at = 0;
+
+    for (guint32 tokens = block_size; tokens <= 20000; tokens += block_size) {
+      CrossoverCost cost = crossover_cost(costs, block_size, tokens);
+      if (at + 1 < points->len && g_array_index(points, CrossoverPoint, at + 1).tokens == tokens)
+        at++;
+      g_assert_cmpint(crossover_swap_is_cheaper(&cost), ==,
+                      g_array_index(points, CrossoverPoint, at).swap_cheaper);
+    }
+    g_assert_cmpuint(at + 1, ==, points->len);
+    crossings += at;
+  }
+  g_assert_cmpuint(crossings, >, 5);
+  g_test_message("%u crossings", crossings);
+}
+
 static void
 test_extremes_saturate(void) {
   g_autoptr(Device) device = shipped_device("rtx-4090");
@@ -414,6 +445,7 @@ main(int argc, char **argv) {
   g_test_add_func("/roofline/what-if-directions", test_what_if_directions);
   g_test_add_func("/roofline/copies", test_copies);
   g_test_add_func("/roofline/monotone", test_monotone);
+  g_test_add_func("/roofline/crossover", test_crossover);
   g_test_add_func("/roofline/extremes-saturate", test_extremes_saturate);
   g_test_add_func("/roofline/bad-configs", test_bad_configs);
   g_test_add_func("/roofline/pool-size", test_pool_size);
