@@ -10,13 +10,9 @@
 
 static char *
 data_path(const char *file) {
-  const char *root = g_getenv("SPILLWAY_SRCDIR");
-  const char *data = g_getenv("SPILLWAY_SHARED_DATA");
+  const char *shared = g_getenv("SPILLWAY_SHARED");
 
-  if (data != NULL)
-    return g_build_filename(data, "profiles", file, NULL);
-  return g_build_filename(root != NULL ? root : ".", "..", "shared", "data", "profiles", file,
-                          NULL);
+  return g_build_filename(shared != NULL ? shared : "../shared", "data", "profiles", file, NULL);
 }
 
 static Device *
