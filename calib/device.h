@@ -35,7 +35,8 @@ typedef struct {
   char *name;  /* "h100-sxm" */
   char *title; /* "NVIDIA H100 SXM 80 GB" */
 
-  double memory_bytes; /* as the driver reports it */
+  double nominal_memory_bytes; /* as it is sold: what a share of "the card's memory" is of */
+  double memory_bytes;         /* as the driver reports it */
   double hbm_bytes_per_s;
 
   double fp16_flops;                  /* dense, fp16 or bf16, fp32 accumulation */

@@ -96,10 +96,27 @@ nearest_option(const char *option, const GOptionEntry *entries, const GOptionEnt
   return cli_nearest(option, (const char *const *)names->pdata);
 }
 
+/* --help is acted on before the options are parsed. */
+static gboolean
+never_called(const char *name G_GNUC_UNUSED, const char *value G_GNUC_UNUSED,
+             gpointer data G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
 /* GOption's own --help leaves all groups but the first to --help-all; ours shows them. */
 static void
 print_help_if_asked(GOptionContext *context, const char *verb, int argc, char **argv)
 {
+  static const GOptionEntry help_entry[] = {
+      {"help", 'h', G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, (gpointer)never_called, "this text",
+       NULL},
+      {NULL, 0, 0, 0, NULL, NULL, NULL},
+  };
+  GOptionGroup *group = g_option_group_new("help", "Help:", "Help", NULL, NULL);
+
+  g_option_group_add_entries(group, help_entry);
+  g_option_context_add_group(context, group);
   for (int i = 1; i < argc && !g_str_equal(argv[i], "--"); i++)
     if (g_str_equal(argv[i], "--help") || g_str_equal(argv[i], "-h")) {
       g_autofree char *name = g_strconcat("spillway ", verb, NULL);

@@ -87,6 +87,7 @@ path_for(const char *path, const char *policy)
 static int
 run_all(Comparison *c)
 {
+  gint64 unlimited_ps = -1;
   int status = CLI_DONE;
 
   for (guint i = 0; i < c->scenarios->len; i++) {
@@ -102,6 +103,7 @@ run_all(Comparison *c)
         .decisions = decisions,
         .requests = requests,
         .results = c->results,
+        .unlimited_ps = &unlimited_ps,
     };
     RunRecord record;
     int run_status = execute_scenario(scenario, &execution, &record);

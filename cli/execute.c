@@ -6,6 +6,7 @@
  */
 #include "execute.h"
 
+#include <math.h>
 #include <signal.h>
 
 #include "cli.h"
@@ -97,6 +98,58 @@ close_files(Run *run, const RunRecord *record)
   }
 }
 
+/* More blocks than can ever be asked for at once: all that may run, at their longest, and then some for
+ * the watermark. */
+static guint32
+unlimited_blocks(const Scenario *s, const Workload *workload)
+{
+  const SchedulerConfig *c = &s->config;
+  guint64 running = MIN(c->max_num_seqs, workload_count(workload));
+  guint64 blocks = running * (c->max_model_len / c->block_size + 2);
+
+  if (c->watermark < 1)
+    blocks = (guint64)((double)blocks / (1 - c->watermark)) + 2;
+  return (guint32)CLAMP(blocks, c->num_gpu_blocks, G_MAXINT32);
+}
+
+/* The makespan of the same scenario if the pool never said no; -1 if even that does not end well. */
+static gint64
+unlimited_makespan_ps(const Scenario *s, const Workload *workload)
+{
+  SchedulerConfig config = s->config;
+  g_autoptr(Scheduler) scheduler = NULL;
+  g_autoptr(Executor) executor = s->executor->create(s->cost);
+  Loop loop = {
+      .workload = workload,
+      .executor = executor,
+      .stride = TRUE,
+      .interrupted = was_interrupted,
+  };
+  RunOutcome outcome;
+
+  config.num_gpu_blocks = unlimited_blocks(s, workload);
+  scheduler = scheduler_new(s->scheduler, &config, workload);
+  loop.scheduler = scheduler;
+  if (!loop_run(&loop, &outcome, NULL) || outcome.end != RUN_DONE || outcome.lines == 0)
+    return -1;
+  return outcome.end_ps - workload_request(workload, 0)->arrival_ps;
+}
+
+/* A run whose pool never said no is its own measure. */
+static double
+slowdown(Run *run, const RunOutcome *outcome, const Summary *summary)
+{
+  gint64 *unlimited_ps = run->execution->unlimited_ps;
+
+  if (outcome->end != RUN_DONE || summary->makespan_ps == 0)
+    return NAN;
+  if (!outcome->memory_bound)
+    return 1;
+  if (*unlimited_ps < 0)
+    *unlimited_ps = unlimited_makespan_ps(run->scenario, run->execution->workload);
+  return *unlimited_ps > 0 ? (double)summary->makespan_ps / (double)*unlimited_ps : NAN;
+}
+
 static void
 simulate(Run *run, RunRecord *record)
 {
@@ -121,6 +174,7 @@ simulate(Run *run, RunRecord *record)
     say(run, CLI_FAILED, error);
   metrics_summary(run->metrics, &record->summary);
   record->wall_s = (double)(g_get_monotonic_time() - start_us) / G_USEC_PER_SEC;
+  record->slowdown = slowdown(run, &outcome, &record->summary);
   if (outcome.end != RUN_DONE)
     run->status = MAX(run->status,
                       cli_error(CLI_FAILED, run->execution->verb,

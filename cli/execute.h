@@ -12,6 +12,7 @@ typedef struct {
   const char *decisions; /* paths; NULL: not wanted */
   const char *requests;
   Results *results;      /* where the run is added; NULL: nowhere */
+  gint64 *unlimited_ps;  /* the makespan with unlimited memory, shared by runs; -1: not known yet */
 } Execution;
 
 /* Runs it. The record is the caller's, to be cleared with run_record_clear(); record->name is

@@ -1,5 +1,9 @@
+# All but main() is a library, so that tests reach the verbs.
 bin_PROGRAMS += spillway
-spillway_SOURCES = \
+spillway_SOURCES = %D%/main.c
+
+noinst_LIBRARIES += libspillway-cli.a
+libspillway_cli_a_SOURCES = \
   %D%/cli.c %D%/cli.h \
   %D%/command.c \
   %D%/compare.c \
@@ -9,7 +13,6 @@ spillway_SOURCES = \
   %D%/execute.c %D%/execute.h \
   %D%/format_option.c %D%/format_option.h \
   %D%/list.c \
-  %D%/main.c \
   %D%/model.c \
   %D%/progress.c %D%/progress.h \
   %D%/resolve.c %D%/resolve.h \
@@ -17,5 +20,7 @@ spillway_SOURCES = \
   %D%/scenario.c %D%/scenario.h \
   %D%/scenario_config.c %D%/scenario_config.h \
   %D%/settings.c %D%/settings.h \
-  %D%/trace.c \
+  %D%/trace.c %D%/trace.h \
+  %D%/trace_gen.c \
+  %D%/trace_show.c \
   %D%/workload_source.c

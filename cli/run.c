@@ -40,6 +40,7 @@ command_run(int argc, char **argv)
   g_autoptr(GError) error = NULL;
   OutputFormat format;
   RunRecord record;
+  gint64 unlimited_ps = -1;
   int status = CLI_DONE, run_status;
 
   if (!settings_parse(settings, "run", SUMMARY, EXAMPLES, &argc, &argv))
@@ -59,6 +60,7 @@ command_run(int argc, char **argv)
       .decisions = settings->decisions,
       .requests = settings->requests,
       .results = results,
+      .unlimited_ps = &unlimited_ps,
   };
   run_status = execute_scenario(scenario, &execution, &record);
   print_record(&record, format);

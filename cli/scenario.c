@@ -234,9 +234,9 @@ kv_memory_blocks(const Resolver *r, guint32 *blocks, GError **error)
   } else if (!cli_parse_bytes(text, "--kv-memory", 1, &bytes, error)) {
     return FALSE;
   }
-  if (bytes > r->scenario->device->nominal_memory_bytes)
-    return refuse(error, "--kv-memory: %s is more than the %.0f GB of %s", text,
-                  r->scenario->device->nominal_memory_bytes / 1e9, r->scenario->device->name);
+  if (bytes > r->scenario->device->memory_bytes)
+    return refuse(error, "--kv-memory: %s is more than the %.1f GiB of %s", text,
+                  r->scenario->device->memory_bytes / GIB, r->scenario->device->name);
   *blocks = pool_blocks(bytes, r->pool_bytes_per_block);
   if (*blocks == 0)
     return refuse(error, "--kv-memory: %s holds no block, which takes %" G_GUINT64_FORMAT " bytes",

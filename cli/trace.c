@@ -14,7 +14,8 @@ static const Command sub_verbs[] = {
 };
 
 static const char *
-pick_sub_verb(const char *word) {
+pick_sub_verb(const char *word)
+{
   const char *names[G_N_ELEMENTS(sub_verbs)];
 
   for (guint i = 0; i < G_N_ELEMENTS(names); i++)
@@ -23,7 +24,8 @@ pick_sub_verb(const char *word) {
 }
 
 static void
-print_help(void) {
+print_help(void)
+{
   printf(
       "Usage:\n  spillway trace gen|convert|show [OPTION…]\n\n"
       "Makes, converts and shows traces of requests: when each arrives, and how many tokens its\n"
@@ -31,15 +33,16 @@ print_help(void) {
   for (const Command *sub = sub_verbs; sub->name != NULL; sub++)
     printf("  %-9s %s\n", sub->name, sub->summary);
   printf(
+      "\nHelp:\n  -h, --help   this text; 'spillway trace KIND --help' says more\n"
       "\nExamples:\n"
       "  spillway trace show chat-hour\n"
       "  spillway trace convert AzureLLMInferenceTrace_conv.csv -o conv.csv --limit 1000\n"
-      "  spillway trace gen --requests 500 --rate 2 --prompt fixed:1500 --output uniform:64,512\n"
-      "\n'spillway trace KIND --help' says more.\n");
+      "  spillway trace gen --requests 500 --rate 2 --prompt fixed:1500 --output uniform:64,512\n");
 }
 
 int
-command_trace(int argc, char **argv) {
+command_trace(int argc, char **argv)
+{
   const char *near;
 
   if (argc >= 2 && (g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h"))) {
@@ -59,22 +62,46 @@ command_trace(int argc, char **argv) {
   return cli_error(CLI_USAGE, "trace", "found '%s', expected gen, convert or show", argv[1]);
 }
 
-char *
-cli_trace_path(const char *name) {
-  static const char *const suffixes[] = {".csv", ".jsonl"};
+static const char *const suffixes[] = {".csv", ".jsonl"};
 
-  if (g_str_equal(name, "-") || g_file_test(name, G_FILE_TEST_EXISTS))
+static void
+fail_no_trace(const char *name, GError **error)
+{
+  g_autoptr(GPtrArray) shipped = g_ptr_array_new_with_free_func(g_free);
+  g_autofree char *list = NULL;
+  const char *near;
+
+  for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
+    g_auto(GStrv) names = cli_data_names("traces", suffixes[i]);
+    for (char **known = names; *known != NULL; known++)
+      g_ptr_array_add(shipped, g_strdup(*known));
+  }
+  g_ptr_array_add(shipped, NULL);
+  list = g_strjoinv(", ", (char **)shipped->pdata);
+  near = cli_nearest(name, (const char *const *)shipped->pdata);
+  g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
+              "%s: there is no such file, and no shipped trace of that name%s%s%s (%s)", name,
+              near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+              near != NULL ? "?" : "", list);
+}
+
+char *
+cli_trace_path(const char *name, GError **error)
+{
+  if (strchr(name, '/') != NULL || g_str_equal(name, "-") || g_file_test(name, G_FILE_TEST_EXISTS))
     return g_strdup(name);
   for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
     char *path = cli_data_file("traces", name, suffixes[i]);
     if (path != NULL)
       return path;
   }
-  return g_strdup(name);
+  fail_no_trace(name, error);
+  return NULL;
 }
 
 const TraceFormat *
-cli_trace_format(const char *verb, const char *name, gboolean to_write) {
+cli_trace_format(const char *verb, const char *name, gboolean to_write)
+{
   g_autoptr(GPtrArray) names = g_ptr_array_new();
   g_autofree char *list = NULL;
   const TraceFormat *found = trace_format_find(name);
@@ -103,7 +130,8 @@ typedef struct {
 } ConvertOptions;
 
 static void
-convert_options_clear(ConvertOptions *options) {
+convert_options_clear(ConvertOptions *options)
+{
   g_free(options->out);
   g_free(options->to);
   g_free(options->trace_format);
@@ -112,7 +140,8 @@ convert_options_clear(ConvertOptions *options) {
 }
 
 static gboolean
-trim(Workload *workload, const ConvertOptions *options, GError **error) {
+trim(Workload *workload, const ConvertOptions *options, GError **error)
+{
   guint64 limit = 0;
   double time_scale = 1;
 
@@ -120,17 +149,18 @@ trim(Workload *workload, const ConvertOptions *options, GError **error) {
       !cli_parse_uint(options->limit, "--limit", 1, G_MAXUINT32, &limit, error))
     return FALSE;
   if (options->time_scale != NULL &&
-      (!cli_parse_double(options->time_scale, "--time-scale", 0, 1e9, &time_scale, error)))
+      !cli_parse_double(options->time_scale, "--time-scale", 1e-9, 1e9, &time_scale, error))
     return FALSE;
   return workload_trim(workload, (guint32)limit, time_scale, error);
 }
 
 static int
-convert(const char *name, const ConvertOptions *options) {
+convert(const char *name, const ConvertOptions *options)
+{
   g_autoptr(GError) error = NULL;
   g_autoptr(TraceNotes) notes = trace_notes_new();
   g_autoptr(Workload) workload = NULL;
-  g_autofree char *path = cli_trace_path(name);
+  g_autofree char *path = cli_trace_path(name, &error);
   const TraceFormat *to = NULL;
   static const char verb[] = "trace convert";
 
@@ -140,7 +170,8 @@ convert(const char *name, const ConvertOptions *options) {
   to = cli_trace_format(verb, options->to != NULL ? options->to : "spillway", TRUE);
   if (to == NULL)
     return CLI_USAGE;
-  workload = trace_read(path, options->trace_format, notes, &error);
+  if (path != NULL)
+    workload = trace_read(path, options->trace_format, notes, &error);
   if (workload == NULL || !trim(workload, options, &error))
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (!trace_write(options->out, to, workload, NULL, notes, &error))
@@ -151,7 +182,8 @@ convert(const char *name, const ConvertOptions *options) {
 }
 
 int
-command_trace_convert(int argc, char **argv) {
+command_trace_convert(int argc, char **argv)
+{
   ConvertOptions options = {0};
   const GOptionEntry entries[] = {
       {"out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out,

@@ -10,9 +10,9 @@ int command_trace_convert(int argc, char **argv);
 int command_trace_show(int argc, char **argv);
 
 /* The path of a trace that was named on the command line: the file of that name, "-", or else the
- * shipped trace's. Where there is neither, the name itself, for the reader's message. Caller frees.
+ * shipped trace's. NULL and an error that lists the shipped ones if there is neither. Caller frees.
  */
-char *cli_trace_path(const char *name);
+char *cli_trace_path(const char *name, GError **error);
 
 /* The format of that name; NULL after a message that names the nearest. to_write: it must be one
  * that can be written. */

@@ -138,10 +138,12 @@ static int
 show(const char *name, const char *format, json_t *traces) {
   g_autoptr(GError) error = NULL;
   g_autoptr(TraceNotes) notes = trace_notes_new();
-  g_autofree char *path = cli_trace_path(name);
-  g_autoptr(Workload) workload = trace_read(path, format, notes, &error);
+  g_autofree char *path = cli_trace_path(name, &error);
+  g_autoptr(Workload) workload = NULL;
   TraceStats stats;
 
+  if (path != NULL)
+    workload = trace_read(path, format, notes, &error);
   if (workload == NULL)
     return cli_error(CLI_USAGE, "trace show", "%s", error->message);
   for (guint i = 0; i < notes->texts->len; i++)

@@ -1,5 +1,7 @@
 #include "text.h"
 
+#include <math.h>
+
 #include "format.h"
 #include "sim/units.h"
 #include "table.h"
@@ -9,7 +11,7 @@ largest(const Figure *figure, const RunRecord *records, guint n_records) {
   double value = 0;
 
   for (guint i = 0; i < n_records; i++)
-    value = MAX(value, figure_real(figure, &records[i]));
+    value = fmax(value, figure_real(figure, &records[i]));
   return value;
 }
 
@@ -19,9 +21,23 @@ format_cell(const Figure *figure, const RunRecord *record, const DurationUnit *u
     return format_count(figure_count(figure, record));
   if (figure->type == FIGURE_MEASURED_SHARE)
     return format_percent(figure_real(figure, record));
+  if (isnan(figure_real(figure, record)))
+    return g_strdup("-");
   if (figure_is_duration(figure))
     return format_duration_in(figure_real(figure, record), unit);
   return format_number(figure_real(figure, record));
+}
+
+/* How much more or less than in the first run: "+1.2 %"; nothing where that says nothing. */
+static char *
+format_change(double first, double value) {
+  double change = value / first - 1;
+
+  if (!isfinite(change) || value == first || value == 0)
+    return g_strdup("");
+  if (fabs(change) >= 10)
+    return g_strdup_printf("x %.3g", value / first);
+  return g_strdup_printf("%+.*f %%", fabs(change) < 0.1 ? 2 : 1, change * 100);
 }
 
 /* A row, unless it has no label, or is of no one's interest: all zero. */
@@ -37,6 +53,9 @@ add_row(Table *table, const Figure *figure, const RunRecord *records, guint n_re
   for (guint i = 0; i < n_records; i++) {
     table_take(table, format_cell(figure, &records[i], unit));
     table_add(table, figure_is_best(figure, records, i, best) ? "*" : " ");
+    if (i > 0)
+      table_take(table, format_change(figure_real(figure, &records[0]),
+                                      figure_real(figure, &records[i])));
   }
 }
 
@@ -48,17 +67,19 @@ append_figures(GString *text, const RunRecord *records, guint n_records) {
   const Figure *all = figures(&n);
 
   for (guint i = 0; i < n_records; i++)
-    g_string_append(columns, "rm");
+    g_string_append(columns, i == 0 ? "rm" : "rmr");
   table = table_new(columns->str);
   table_add(table, "");
   for (guint i = 0; i < n_records; i++) {
     table_add(table, records[i].name);
     table_add(table, " ");
+    if (i > 0)
+      table_add(table, "change");
   }
   for (guint i = 0; i < n; i++)
     add_row(table, &all[i], records, n_records);
   table_append(table, "", text);
-  g_string_append(text, "\n* best of its row\n\n");
+  g_string_append_printf(text, "\n* best of its row; change: from %s\n\n", records[0].name);
 }
 
 static void
@@ -193,7 +214,10 @@ comparison_text(const RunRecord *records, guint n_records) {
   GString *text = g_string_new(NULL);
 
   if (n_records > 0) {
-    text_append_setting(text, &records[0], FALSE);
+    RunRecord common = records[0];
+    for (guint i = 1; i < n_records; i++)
+      common.num_cpu_blocks = MAX(common.num_cpu_blocks, records[i].num_cpu_blocks);
+    text_append_setting(text, &common, FALSE);
     append_figures(text, records, n_records);
     append_words(text, records, n_records);
     append_origins(text, records, n_records);

@@ -57,6 +57,7 @@ static const Figure table[] = {
     {"wall_s", FIGURE_DOUBLE, AT(wall_s), NULL, BETTER_NEITHER},
     {"end", FIGURE_END, 0, NULL, BETTER_NEITHER},
     {"end_reason", FIGURE_END_REASON, 0, NULL, BETTER_NEITHER},
+    {"slowdown", FIGURE_DOUBLE, AT(slowdown), "times unlimited memory", BETTER_LOW},
     {"prompt_tokens", FIGURE_U64, AT(summary.prompt_tokens), NULL, BETTER_NEITHER},
     {"output_tokens", FIGURE_U64, AT(summary.output_tokens), NULL, BETTER_NEITHER},
     {"prefix_hit_tokens", FIGURE_U64, AT(summary.prefix_hit_tokens), NULL, BETTER_NEITHER},
@@ -169,7 +170,7 @@ figure_best(const Figure *figure, const RunRecord *records, guint n_records) {
 
   for (guint i = 0; figure->better != BETTER_NEITHER && i < n_records; i++) {
     double value = figure_real(figure, &records[i]);
-    if (records[i].summary.end != RUN_DONE)
+    if (records[i].summary.end != RUN_DONE || isnan(value))
       continue;
     differ = differ || (index >= 0 && !ties(value, best));
     if (index < 0 || (!ties(value, best) && (value < best) == (figure->better == BETTER_LOW))) {

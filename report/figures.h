@@ -17,13 +17,14 @@ typedef struct {
   Summary summary;
   guint32 num_gpu_blocks, num_cpu_blocks;
   double wall_s;  /* what simulating it took */
+  double slowdown; /* its makespan over that with unlimited memory; NAN where one did not end well */
   json_t *config; /* an object with every resolved setting, or NULL */
 } RunRecord;
 
 typedef enum {
   FIGURE_U64,
   FIGURE_U32,
-  FIGURE_DOUBLE,
+  FIGURE_DOUBLE,         /* NAN: there is none */
   FIGURE_PS,             /* kept in picoseconds, told in seconds */
   FIGURE_END,            /* text */
   FIGURE_END_REASON,     /* text */

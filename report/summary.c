@@ -1,5 +1,6 @@
 #include "summary.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "flatten.h"
@@ -9,11 +10,14 @@
 
 static json_t *
 figure_to_json(const Figure *figure, const RunRecord *record) {
+  double real;
+
   if (figure_is_text(figure))
     return json_string(figure_text(figure, record));
   if (figure_is_count(figure))
     return json_integer((json_int_t)figure_count(figure, record));
-  return json_real(figure_real(figure, record));
+  real = figure_real(figure, record);
+  return isnan(real) ? json_null() : json_real(real);
 }
 
 /* Sets root[a][b] for the key "a.b", root[a] for "a". */

@@ -57,7 +57,8 @@ text_append_setting(GString *text, const RunRecord *record, gboolean with_overfl
 }
 
 static void
-append_outcome(GString *text, const Summary *sum) {
+append_outcome(GString *text, const RunRecord *record) {
+  const Summary *sum = &record->summary;
   g_autofree char *requests = format_count(sum->requests);
   g_autofree char *finished = format_count(sum->finished);
   g_autofree char *makespan = format_duration(ps_to_s(sum->makespan_ps));
@@ -69,7 +70,9 @@ append_outcome(GString *text, const Summary *sum) {
                            makespan);
   if (sum->ignored > 0) {
     append_count(text, sum->ignored, "request was", "requests were");
-    g_string_append(text, " ignored: the engine can never fit them.\n");
+    g_string_append_printf(text, " ignored: %s.\n",
+                           sum->ignored_reason != NULL ? sum->ignored_reason
+                                                       : "the engine can never fit them");
   }
   if (sum->end != RUN_DONE) {
     g_string_append_printf(text, "The run ended early (%s), ", run_end_name(sum->end));
@@ -77,6 +80,9 @@ append_outcome(GString *text, const Summary *sum) {
     g_string_append_printf(text, " left behind: %s\n",
                            sum->end_reason != NULL ? sum->end_reason : "");
   }
+  if (record->slowdown > 1)
+    g_string_append_printf(text, "With unlimited memory it would have taken 1/%.4g of that.\n",
+                           record->slowdown);
   g_string_append_c(text, '\n');
 }
 
@@ -129,18 +135,30 @@ append_latency(GString *text, const Summary *sum) {
   g_string_append_c(text, '\n');
 }
 
+/* 0 where no cost model was asked. */
+static gint64
+components_ps(const Summary *sum) {
+  gint64 total_ps = 0;
+
+  for (guint c = 0; c < COST_COMPONENTS; c++)
+    total_ps += sum->component_ps[c];
+  return total_ps;
+}
+
 /* "LABEL  COUNT WHAT  TIME  SHARE" */
 static void
 add_overhead(Table *table, const char *label, guint64 count, const char *what, gint64 time_ps,
-             gint64 busy_ps) {
+             const Summary *sum) {
+  gboolean priced = components_ps(sum) > 0;
+
   if (count == 0 && time_ps == 0)
     return;
   table_add(table, label);
   table_take(table, format_count(count));
   table_add(table, what);
-  table_take(table, format_duration(ps_to_s(time_ps)));
-  table_take(table, busy_ps > 0 ? format_percent((double)time_ps / (double)busy_ps) : g_strdup(""));
-  table_add(table, "of the busy time");
+  table_take(table, priced ? format_duration(ps_to_s(time_ps)) : g_strdup(""));
+  table_take(table, priced ? format_percent((double)time_ps / (double)sum->busy_ps) : g_strdup(""));
+  table_add(table, priced ? "of the busy time" : "");
 }
 
 static void
@@ -178,11 +196,11 @@ append_overflow(GString *text, const RunRecord *record) {
     table_add(table, "of all requests");
   }
   add_overhead(table, "recomputed", sum->recomputed_tokens, "tokens", sum->overhead_recompute_ps,
-               sum->busy_ps);
+               sum);
   add_overhead(table, "swapped out", sum->swapped_out_blocks, "blocks", sum->overhead_swap_out_ps,
-               sum->busy_ps);
+               sum);
   add_overhead(table, "swapped in", sum->swapped_in_blocks, "blocks", sum->overhead_swap_in_ps,
-               sum->busy_ps);
+               sum);
   table_append(table, "  ", text);
   if (sum->swap_fallbacks > 0) {
     g_string_append(text, "  ");
@@ -215,15 +233,6 @@ append_components(GString *text, const Summary *sum) {
   g_string_append_c(text, '\n');
 }
 
-static gint64
-components_ps(const Summary *sum) {
-  gint64 total_ps = 0;
-
-  for (guint c = 0; c < COST_COMPONENTS; c++)
-    total_ps += sum->component_ps[c];
-  return total_ps;
-}
-
 void
 text_append_origin(GString *text, const RunRecord *record) {
   const Summary *sum = &record->summary;
@@ -251,7 +260,7 @@ summary_text(const RunRecord *record) {
   GString *text = g_string_new(NULL);
 
   text_append_setting(text, record, TRUE);
-  append_outcome(text, &record->summary);
+  append_outcome(text, record);
   append_throughput(text, &record->summary);
   append_latency(text, &record->summary);
   append_overflow(text, record);

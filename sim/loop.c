@@ -41,11 +41,12 @@ next_arrival_ps(const State *s)
 }
 
 static void
-refuse(State *s, const Request *request)
+refuse(State *s, const Request *request, const char *reason)
 {
   const RequestResult result = {
       .request = s->next_arrival,
       .status = STATUS_IGNORED,
+      .reason = reason,
       .arrival_ps = request->arrival_ps,
       .first_scheduled_ps = -1,
       .first_token_ps = -1,
@@ -63,9 +64,11 @@ take_arrivals(State *s)
 {
   while (next_arrival_ps(s) <= s->now_ps) {
     const Request *request = workload_request(s->loop->workload, s->next_arrival);
-    if (!s->loop->executor->class->bare_scheduler &&
-        scheduler_refuses(s->loop->scheduler, request) != NULL)
-      refuse(s, request);
+    const char *reason = s->loop->executor->class->bare_scheduler
+                             ? NULL
+                             : scheduler_refuses(s->loop->scheduler, request);
+    if (reason != NULL)
+      refuse(s, request, reason);
     else
       scheduler_arrive(s->loop->scheduler, request, s->next_arrival);
     s->next_arrival++;
@@ -227,6 +230,9 @@ tell_end(State *s)
   s->outcome->unfinished =
       scheduler_unfinished(scheduler) + workload_count(s->loop->workload) - s->next_arrival;
   s->outcome->end_ps = s->now_ps;
+  s->outcome->memory_bound =
+      scheduler->memory_bound ||
+      (scheduler->pool.cache != NULL && prefix_cache_evicted(scheduler->pool.cache));
   while ((sequence = scheduler_take_unfinished(scheduler)) != NULL) {
     tell_request(s, &sequence->result);
     sequence_free(sequence);

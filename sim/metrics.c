@@ -134,6 +134,8 @@ on_request(Observer *self, const RequestResult *result) {
 
   sum->finished += result->status == STATUS_FINISHED;
   sum->ignored += result->status == STATUS_IGNORED;
+  if (sum->ignored_reason == NULL)
+    sum->ignored_reason = result->reason;
   sum->prompt_tokens += result->prompt_tokens;
   sum->preemptions += result->preemptions;
   sum->preempted_requests += result->preemptions > 0;

@@ -16,6 +16,7 @@ typedef struct {
 
 typedef struct {
   guint64 requests, finished, ignored, aborted; /* aborted: left behind by a run that did not end well */
+  const char *ignored_reason; /* of the first that was ignored (static text); NULL: none was */
   RunEnd end;
   char *end_reason;
   gint64 makespan_ps; /* first arrival to the end of the last step */

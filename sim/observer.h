@@ -18,6 +18,7 @@ const char *request_status_name(RequestStatus status);
 typedef struct {
   guint32 request;
   RequestStatus status;
+  const char *reason;        /* why it was ignored (static text), else NULL */
   gint64 arrival_ps;
   gint64 first_scheduled_ps; /* start of the first step that worked on it; -1: never */
   gint64 first_token_ps;     /* -1: none */
@@ -66,6 +67,7 @@ typedef struct {
   guint64 unfinished;
   guint32 peak_gpu_blocks;
   guint32 peak_host_blocks;
+  gboolean memory_bound;  /* a block was refused or evicted: with more memory it could differ */
 } RunOutcome;
 
 typedef struct Observer Observer;

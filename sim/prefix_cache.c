@@ -15,6 +15,7 @@ struct PrefixCache {
   guint32 block_size;
   Block *blocks;       /* blocks[0] is the null block, here the free queue's anchor */
   guint32 free_blocks;
+  gboolean evicted;
   GHashTable *by_key;  /* key → first block registered with it */
 };
 
@@ -65,6 +66,12 @@ guint32
 prefix_cache_free_blocks(const PrefixCache *cache)
 {
   return cache->free_blocks;
+}
+
+gboolean
+prefix_cache_evicted(const PrefixCache *cache)
+{
+  return cache->evicted;
 }
 
 static void
@@ -124,6 +131,7 @@ erase_content(PrefixCache *cache, guint32 id)
 
   if (block->key == 0)
     return;
+  cache->evicted = TRUE;
   find(cache, block->key, &other);
   if (other != id) {
     while (cache->blocks[other].same_next != id)

@@ -242,10 +242,11 @@ leave(Scheduler *self, Sequence *sequence, RequestStatus status, gint64 end_ps)
 }
 
 void
-scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence)
+scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const char *reason)
 {
   g_array_append_val(ignored, sequence->request);
   self->pool.host_leaked_blocks += sequence->host_blocks;
+  sequence->result.reason = reason;
   leave(self, sequence, STATUS_IGNORED, self->now_ps);
 }
 

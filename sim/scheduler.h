@@ -70,6 +70,7 @@ struct Scheduler {
   GPtrArray *left;      /* sequences that ended since scheduler_take_left() */
   GArray *just_finished; /* of guint32: requests that the last completed step finished */
   gint64 now_ps;
+  gboolean memory_bound; /* the pool ever refused a block; set by engines at each such test */
   SequenceQueue scratch[7]; /* an engine's own lists while it decides a step, else empty */
   GArray *scratch_requests; /* of guint32, the same */
 };
@@ -116,8 +117,8 @@ OverflowAction scheduler_preempt(Scheduler *self, Step *step, Sequence *victim,
 /* The host copy of `sequence` came back in this step: notes it; `copied` blocks crossed the link. */
 void scheduler_note_swap_in(Scheduler *self, Step *step, Sequence *sequence, guint32 copied);
 
-/* The engine drops the sequence, which is in no queue now. */
-void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence);
+/* The engine drops the sequence, which is in no queue now. reason: static text. */
+void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const char *reason);
 
 /* A step that is nothing but decodes of everything that runs may be repeated until the first
  * completion, or until fewer than `reserve_blocks` blocks would be free. Call when nothing else

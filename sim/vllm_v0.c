@@ -49,10 +49,11 @@ blocks_of_length(const Scheduler *self, const Sequence *sequence)
 /* Running sequences: one free block for each, needed or not. Block manager 2 asks none for a partial prefill
  * whose last block is full. */
 static gboolean
-can_append(const Scheduler *self, const Sequence *sequence)
+can_append(Scheduler *self, const Sequence *sequence)
 {
   if (self->pool.free_blocks > 0)
     return TRUE;
+  self->memory_bound = TRUE;
   return self->config.block_manager == 2 && sequence->stage == STAGE_PREFILL &&
          sequence_length(sequence) % self->config.block_size == 0;
 }
@@ -147,7 +148,8 @@ schedule_swapped(Plan *p)
     guint32 tokens = remaining_tokens(sequence);
     if (self->pool.total_blocks < need) {
       sequence_queue_pop_head(&self->swapped);
-      scheduler_ignore(self, p->ignored_swapped, sequence);
+      scheduler_ignore(self, p->ignored_swapped, sequence,
+                       "it is swapped out and needs more blocks than there are to return");
       continue;
     }
     if ((guint64)need + self->watermark_blocks > self->pool.free_blocks ||
@@ -176,11 +178,16 @@ schedule_waiting(Plan *p)
     guint64 need = (guint64)blocks_of_length(self, sequence) + self->watermark_blocks;
     if (config->chunked_prefill)
       tokens = (guint32)MIN(tokens, MAX(p->tokens, 0));
+    self->memory_bound |= need > self->pool.total_blocks;
     if (tokens > longest || need > self->pool.total_blocks) {
       sequence_queue_pop_head(&self->waiting);
-      scheduler_ignore(self, p->step->ignored, sequence);
+      scheduler_ignore(self, p->step->ignored, sequence,
+                       tokens > longest
+                           ? "it is longer than max_model_len or max_num_batched_tokens"
+                           : "it needs more blocks than the pool has above its watermark");
       continue;
     }
+    self->memory_bound |= need > self->pool.free_blocks;
     if (need > self->pool.free_blocks || tokens == 0 || tokens > p->tokens ||
         p->seqs + 1 > config->max_num_seqs)
       break;

@@ -32,8 +32,10 @@ static gboolean
 allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
 {
   if (!pool_grow(&self->pool, sequence,
-                 blocks_after(self, sequence->computed_tokens, tokens)))
+                 blocks_after(self, sequence->computed_tokens, tokens))) {
+    self->memory_bound = TRUE;
     return FALSE;
+  }
   pool_register(&self->pool, sequence,
                 MIN(sequence->computed_tokens + tokens, sequence_length(sequence)));
   return TRUE;
@@ -140,8 +142,10 @@ admit(Scheduler *self, Step *step, Sequence *sequence, guint32 hits, guint32 idl
   guint32 need = blocks_after(self, hit_tokens, tokens);
   EntryKind kind = scheduler_entry_kind(sequence);
 
-  if (need - hits + idle_hits > self->pool.free_blocks)
+  if (need - hits + idle_hits > self->pool.free_blocks) {
+    self->memory_bound = TRUE;
     return FALSE;
+  }
   if (hits > 0) {
     const StepHit hit = {.request = sequence->request, .tokens = hit_tokens};
     pool_share(&self->pool, sequence, hits);
@@ -180,8 +184,9 @@ schedule_waiting(Scheduler *self, Step *step, guint32 budget)
       continue;
     }
     if (!admit(self, step, sequence, hits, idle, tokens)) {
-      /* A hit that is lost shortens what a limited chunk needs. */
-      stable = hits == 0 || cached + tokens == sequence_length(sequence);
+      /* A hit that is lost leaves more to compute: a chunk that is then limited needs less. */
+      stable = hits == 0 ||
+               wanted_tokens(self, sequence, 0, budget, TRUE) == sequence_length(sequence);
       break;
     }
     budget -= tokens;

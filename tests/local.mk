@@ -1,7 +1,13 @@
 # A test is a program %D%/test-NAME from one file of that name, or a script; each prints TAP.
 module_tests = \
+  %D%/test-invariants \
   %D%/test-metrics \
-  %D%/test-model
+  %D%/test-model \
+  %D%/test-report \
+  %D%/test-roofline \
+  %D%/test-roofline-tables \
+  %D%/test-trace-verb \
+  %D%/test-traces
 script_tests = \
   %D%/completion.sh \
   %D%/man.sh

@@ -17,7 +17,8 @@ typedef struct {
 } Field;
 
 static Field
-find_field(const char *text, const char *line_end) {
+find_field(const char *text, const char *line_end)
+{
   Field field = {.text = text};
   const char *c = text;
 
@@ -48,14 +49,16 @@ find_field(const char *text, const char *line_end) {
 }
 
 static gboolean
-field_is(const Field *field, const char *name) {
+field_is(const Field *field, const char *name)
+{
   gsize bytes = strlen(name);
 
   return (gsize)(field->end - field->text) == bytes && memcmp(field->text, name, bytes) == 0;
 }
 
 static CsvRole
-find_role(const CsvSchema *schema, const Field *field) {
+find_role(const CsvSchema *schema, const Field *field)
+{
   for (guint role = CSV_ARRIVAL; role < CSV_ROLES; role++)
     if (schema->columns[role].name != NULL && field_is(field, schema->columns[role].name))
       return role;
@@ -63,7 +66,8 @@ find_role(const CsvSchema *schema, const Field *field) {
 }
 
 guint
-csv_match(const TraceFormat *self, const char *line, const char *end, char **lacking) {
+csv_match(const TraceFormat *self, const char *line, const char *end, char **lacking)
+{
   gboolean seen[CSV_ROLES] = {FALSE};
   g_autoptr(GString) missing = g_string_new(NULL);
   guint count = 0;
@@ -84,7 +88,8 @@ csv_match(const TraceFormat *self, const char *line, const char *end, char **lac
 }
 
 gboolean
-csv_sniff(const TraceFormat *self, const char *line, const char *end) {
+csv_sniff(const TraceFormat *self, const char *line, const char *end)
+{
   g_autofree char *lacking = NULL;
 
   csv_match(self, line, end, &lacking);
@@ -93,7 +98,8 @@ csv_sniff(const TraceFormat *self, const char *line, const char *end) {
 
 gboolean
 csv_header(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
-           GError **error) {
+           GError **error)
+{
   g_autofree char *lacking = NULL;
 
   csv_match(self, line, end, &lacking);
@@ -119,14 +125,15 @@ csv_header(const TraceFormat *self, TraceReader *reader, const char *line, const
 }
 
 gboolean
-csv_time_seconds(const char *text, const char *end, gint64 *seconds, gint64 *ps,
-                 const char **stop) {
+csv_time_seconds(const char *text, const char *end, gint64 *seconds, gint64 *ps, const char **stop)
+{
   return number_decimal(text, end, DECIMALS_MAX, seconds, ps, stop);
 }
 
 static gboolean
 read_tokens(const TraceReader *reader, const Field *field, const char *name, guint32 *tokens,
-            GError **error) {
+            GError **error)
+{
   const char *stop;
   gint64 value, fraction;
 
@@ -140,7 +147,8 @@ read_tokens(const TraceReader *reader, const Field *field, const char *name, gui
 }
 
 static gboolean
-read_id(TraceReader *reader, const Field *field, const char *name, GError **error) {
+read_id(TraceReader *reader, const Field *field, const char *name, GError **error)
+{
   gsize bytes = (gsize)(field->end - field->text);
 
   if (bytes == 0 || bytes > TRACE_ID_MAX_BYTES || !g_utf8_validate_len(field->text, bytes, NULL))
@@ -156,7 +164,8 @@ read_id(TraceReader *reader, const Field *field, const char *name, GError **erro
 
 static gboolean
 read_priority(const TraceReader *reader, const Field *field, const char *name, gint32 *priority,
-              GError **error) {
+              GError **error)
+{
   gboolean is_negative = field->text < field->end && *field->text == '-';
   const char *stop;
   gint64 value;
@@ -171,7 +180,8 @@ read_priority(const TraceReader *reader, const Field *field, const char *name, g
 
 static gboolean
 read_arrival(TraceReader *reader, const CsvSchema *schema, const Field *field, const char *name,
-             Request *request, GError **error) {
+             Request *request, GError **error)
+{
   const char *stop;
   gint64 seconds, ps;
 
@@ -182,7 +192,8 @@ read_arrival(TraceReader *reader, const CsvSchema *schema, const Field *field, c
 
 static gboolean
 read_field(TraceReader *reader, const CsvSchema *schema, CsvRole role, const Field *field,
-           Request *request, GError **error) {
+           Request *request, GError **error)
+{
   const char *name = schema->columns[role].name;
 
   if (field->is_broken)
@@ -202,12 +213,15 @@ read_field(TraceReader *reader, const CsvSchema *schema, CsvRole role, const Fie
   case CSV_ROLES:
     break;
   }
+  if (!g_utf8_validate_len(field->text, (gsize)(field->end - field->text), NULL))
+    return reader_fail(reader, field->text, field->end, NULL, error, "UTF-8 text");
   return TRUE;
 }
 
 /* The usual field: digits up to the comma. NULL: look closer. */
 static inline const char *
-quick_tokens(const char *text, const char *end, gint64 min, guint32 *tokens) {
+quick_tokens(const char *text, const char *end, gint64 min, guint32 *tokens)
+{
   const char *stop;
   gint64 value;
 
@@ -220,7 +234,8 @@ quick_tokens(const char *text, const char *end, gint64 min, guint32 *tokens) {
 
 static inline const char *
 quick_arrival(TraceReader *reader, const CsvSchema *schema, const char *text, const char *end,
-              Request *request) {
+              Request *request)
+{
   const char *stop;
   gint64 seconds, ps;
 
@@ -232,7 +247,8 @@ quick_arrival(TraceReader *reader, const CsvSchema *schema, const char *text, co
 
 static gboolean
 fail_columns(const TraceReader *reader, const CsvSchema *schema, const char *line, const char *end,
-             guint found, GError **error) {
+             guint found, GError **error)
+{
   const char *missing = NULL;
 
   if (found < reader->column_count)
@@ -245,7 +261,8 @@ fail_columns(const TraceReader *reader, const CsvSchema *schema, const char *lin
 
 gboolean
 csv_row(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
-        GError **error) {
+        GError **error)
+{
   const CsvSchema *schema = self->csv;
   Request request = {0};
   guint32 tokens_min = reader_tokens_min(reader);
@@ -285,7 +302,8 @@ csv_row(const TraceFormat *self, TraceReader *reader, const char *line, const ch
 }
 
 gboolean
-csv_write_id(GString *out, const Workload *workload, guint32 index, GError **error) {
+csv_write_id(GString *out, const Workload *workload, guint32 index, GError **error)
+{
   char buffer[24];
   const char *id = workload_id(workload, index, buffer);
 

@@ -1,12 +1,13 @@
 /* Members of a JSON line, with messages that point at them. jansson reads a real number into a
- * double; its shortest text that reads back as the same double is the number that the file has, as
- * long as that has at most 15 digits, so times stay exact.
+ * double; its shortest text that reads back as the same double is what the file has, up to 15
+ * digits always and nearly always with 16, so times stay exact.
  */
 #include "jsonl.h"
 
 #include "number.h"
 #include "sim/units.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Where the line has "key", or its start. */
@@ -39,7 +40,7 @@ jsonl_parse(const TraceReader *reader, const char *line, const char *end, GError
 
   if (object == NULL) {
     g_autofree char *text = reader_quote(line, end);
-    g_autofree char *why = reader_quote(json_error.text, json_error.text + strlen(json_error.text));
+    g_autofree char *why = g_strescape(json_error.text, "\"\\");
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                 "%s:%" G_GUINT64_FORMAT ":%d: found %s, expected a JSON object on one line (%s)",
                 reader->name, reader->line_number, MAX(json_error.position, 1), text, why);
@@ -92,9 +93,13 @@ jsonl_tokens(const TraceReader *reader, const char *end, const json_t *object, c
 /* The shortest text that reads back as this double. */
 static const char *
 print_double(double value, char buffer[NUMBER_BUFFER_BYTES]) {
-  g_ascii_formatd(buffer, NUMBER_BUFFER_BYTES, "%.15g", value);
-  if (g_ascii_strtod(buffer, NULL) != value)
-    g_ascii_dtostr(buffer, NUMBER_BUFFER_BYTES, value);
+  static const char *const formats[] = {"%.15g", "%.16g", "%.17g"};
+
+  for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+    g_ascii_formatd(buffer, NUMBER_BUFFER_BYTES, formats[i], value);
+    if (g_ascii_strtod(buffer, NULL) == value)
+      break;
+  }
   return buffer;
 }
 

@@ -94,7 +94,8 @@ reader_set_arrival(TraceReader *reader, Request *request, gint64 seconds, gint64
     reader->has_base = TRUE;
     if (ABS(seconds - reader->base_s) >= seconds_max)
       return reader_fail(reader, at, end, field, error,
-                         "a time within %" G_GINT64_FORMAT " s (53 days) of the first request's",
+                         "a time within %" G_GINT64_FORMAT
+                         " s (53 days) of the first request's; cut the trace there",
                          seconds_max);
     seconds -= reader->base_s;
   } else if (seconds >= seconds_max) {

@@ -36,7 +36,7 @@ void reader_clear(TraceReader *reader);
 gboolean reader_fail(const TraceReader *reader, const char *at, const char *end, const char *field,
                      GError **error, const char *expected, ...) G_GNUC_PRINTF(6, 7);
 
-/* Text from elsewhere for messages: non-printing bytes escaped, cut at 60 characters. */
+/* Text from elsewhere for messages: non-printing bytes escaped, cut at 60 characters, in quotes. */
 char *reader_quote(const char *text, const char *end);
 
 /* A token count that is not whole or out of bounds: the message for it. */

@@ -6,6 +6,7 @@
 #include "sim/units.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int

@@ -63,7 +63,7 @@ check_comment(const TraceReader *reader, const char *line, const char *end, GErr
 
 /* No format knows this line: says what they look like, or what the nearest lacks. */
 static gboolean
-fail_unknown(const TraceReader *reader, const char *line, const char *end, GError **error) {
+fail_unknown(TraceReader *reader, const char *line, const char *end, GError **error) {
   g_autoptr(GString) shapes = g_string_new("");
   const TraceFormat *nearest = NULL;
   guint most = 0;
@@ -79,7 +79,7 @@ fail_unknown(const TraceReader *reader, const char *line, const char *end, GErro
                            (*format)->name);
   }
   if (nearest != NULL)
-    return nearest->header(nearest, (TraceReader *)reader, line, end, error);
+    return nearest->header(nearest, reader, line, end, error);
   return reader_fail(reader, line, end, "the first line", error, "the start of a trace: %s",
                      shapes->str);
 }
