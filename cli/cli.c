@@ -119,11 +119,13 @@ print_help_if_asked(GOptionContext *context, const char *verb, int argc, char **
   g_option_context_add_group(context, group);
   for (int i = 1; i < argc && !g_str_equal(argv[i], "--"); i++)
     if (g_str_equal(argv[i], "--help") || g_str_equal(argv[i], "-h")) {
-      g_autofree char *name = g_strconcat("spillway ", verb, NULL);
-      g_autofree char *help = NULL;
+      char *name = g_strconcat("spillway ", verb, NULL);
+      char *help;
       g_set_prgname(name);
+      g_free(name);
       help = g_option_context_get_help(context, FALSE, NULL);
       fputs(help, stdout);
+      g_free(help);
       exit(CLI_DONE);
     }
 }
