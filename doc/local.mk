@@ -8,7 +8,7 @@ man_includes = \
   %D%/man/spillway-trace.h2m \
   %D%/man/spillway-model.h2m \
   %D%/man/spillway-list.h2m
-EXTRA_DIST += $(man_includes) %D%/man/help %D%/results.md
+EXTRA_DIST += $(man_includes) %D%/man/help %D%/design.md %D%/results.md
 
 if HAVE_HELP2MAN
 man_pages = $(man_includes:.h2m=.1)
