@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void
@@ -104,8 +103,9 @@ never_called(const char *name G_GNUC_UNUSED, const char *value G_GNUC_UNUSED,
   return TRUE;
 }
 
-/* GOption's own --help leaves all groups but the first to --help-all; ours shows them. */
-static void
+/* GOption's own --help leaves all groups but the first to --help-all; ours shows them. TRUE if it
+ * was asked for. */
+static gboolean
 print_help_if_asked(GOptionContext *context, const char *verb, int argc, char **argv)
 {
   static const GOptionEntry help_entry[] = {
@@ -124,18 +124,18 @@ print_help_if_asked(GOptionContext *context, const char *verb, int argc, char **
       g_set_prgname(name);
       help = g_option_context_get_help(context, FALSE, NULL);
       fputs(help, stdout);
-      exit(CLI_DONE);
+      return TRUE;
     }
+  return FALSE;
 }
 
-gboolean
-cli_parse(GOptionContext *context, const char *verb, const GOptionEntry *entries,
-          const GOptionEntry *more, int *argc, char ***argv)
+/* FALSE after a message. */
+static gboolean
+parse(GOptionContext *context, const char *verb, const GOptionEntry *entries,
+      const GOptionEntry *more, int *argc, char ***argv)
 {
   g_autoptr(GError) error = NULL;
 
-  g_option_context_set_help_enabled(context, FALSE);
-  print_help_if_asked(context, verb, *argc, *argv);
   if (!g_option_context_parse(context, argc, argv, &error)) {
     if (g_error_matches(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION)) {
       const char *dashes = strstr(error->message, "--");
@@ -158,6 +158,21 @@ cli_parse(GOptionContext *context, const char *verb, const GOptionEntry *entries
     return FALSE;
   }
   return TRUE;
+}
+
+gboolean
+cli_parse(GOptionContext *context, const char *verb, const GOptionEntry *entries,
+          const GOptionEntry *more, int *argc, char ***argv, int *status)
+{
+  g_option_context_set_help_enabled(context, FALSE);
+  if (print_help_if_asked(context, verb, *argc, *argv)) {
+    *status = CLI_DONE;
+    return FALSE;
+  }
+  if (parse(context, verb, entries, more, argc, argv))
+    return TRUE;
+  *status = CLI_USAGE;
+  return FALSE;
 }
 
 static void

@@ -31,11 +31,11 @@ int cli_error(int status, const char *verb, const char *format, ...) G_GNUC_PRIN
 void cli_note(const char *verb, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* g_option_context_parse() with messages of ours: an unknown option is named with the nearest one
- * of the context's own (`entries` terminated by a NULL long_name, and `more`, or NULL), leftover arguments that begin
- * with a dash are refused. FALSE after a message was printed. Prints to standard output and exits 0
- * on --help, as GOption does. */
+ * of the context's own (`entries` terminated by a NULL long_name, and `more`, or NULL), leftover
+ * arguments that begin with a dash are refused. FALSE where the verb is to return *status: after a
+ * message, or after --help was printed to standard output. TRUE leaves *status as it is. */
 gboolean cli_parse(GOptionContext *context, const char *verb, const GOptionEntry *entries,
-                   const GOptionEntry *more, int *argc, char ***argv);
+                   const GOptionEntry *more, int *argc, char ***argv, int *status);
 
 /* The candidate (NULL-terminated) nearest to `word` by edit distance, or NULL if none is near. */
 const char *cli_nearest(const char *word, const char *const *candidates);

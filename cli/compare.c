@@ -152,7 +152,7 @@ command_compare(int argc, char **argv)
   int status = CLI_USAGE;
 
   g_array_set_clear_func(c.records, (GDestroyNotify)run_record_clear);
-  if (settings_parse(c.settings, "compare", SUMMARY, EXAMPLES, &argc, &argv))
+  if (settings_parse(c.settings, "compare", SUMMARY, EXAMPLES, &argc, &argv, &status))
     status = compare(&c);
   g_array_unref(c.records);
   g_ptr_array_unref(c.scenarios);

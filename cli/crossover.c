@@ -231,14 +231,15 @@ command_crossover(int argc, char **argv) {
   g_autofree char *text = NULL;
   g_autoptr(GError) error = NULL;
   OutputFormat format;
+  int status;
 
   g_option_context_set_summary(
       context, "What recomputing n tokens of KV costs on a device, what swapping them out and "
                "in again costs,\nand the n where the two cross.");
   g_option_context_set_description(context, more);
   g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, "crossover", entries, NULL, &argc, &argv))
-    return CLI_USAGE;
+  if (!cli_parse(context, "crossover", entries, NULL, &argc, &argv, &status))
+    return status;
   if (argc > 1)
     return cli_error(CLI_USAGE, "crossover", "found '%s', expected only options", argv[1]);
   if (!output_format_parse(o.format, &format, &error) || !study_resolve(&o, &study, &error))

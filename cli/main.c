@@ -1,6 +1,7 @@
 /* The program: finds the verb and runs it. */
 #include "config.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -40,6 +41,16 @@ unknown_verb(const char *verb)
   return cli_error(CLI_USAGE, NULL, "there is no verb '%s'; 'spillway --help' lists them", verb);
 }
 
+/* The status of a program that has said all that it has to say. One that failed has said why. */
+static int
+finish(const char *verb, int status)
+{
+  if ((fflush(stdout) == 0 && ferror(stdout) == 0) || status != CLI_DONE)
+    return status;
+  return cli_error(CLI_FAILED, verb, "standard output cannot be written: %s",
+                   g_strerror(errno));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -53,14 +64,14 @@ main(int argc, char **argv)
   if (g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h") ||
       g_str_equal(argv[1], "help")) {
     print_help(stdout);
-    return CLI_DONE;
+    return finish(NULL, CLI_DONE);
   }
   if (g_str_equal(argv[1], "--version")) {
     printf("spillway %s\n", PACKAGE_VERSION);
-    return CLI_DONE;
+    return finish(NULL, CLI_DONE);
   }
   for (guint i = 0; commands[i].name != NULL; i++)
     if (g_str_equal(commands[i].name, argv[1]))
-      return commands[i].run(argc - 1, argv + 1);
+      return finish(argv[1], commands[i].run(argc - 1, argv + 1));
   return unknown_verb(argv[1]);
 }

@@ -198,6 +198,7 @@ command_model(int argc, char **argv) {
   g_autoptr(GOptionContext) context = g_option_context_new("list | show MODEL");
   g_autoptr(GError) error = NULL;
   OutputFormat format;
+  int status;
 
   g_option_context_set_summary(context,
                                "Lists the built-in models, or shows one's sizes: parameters, "
@@ -205,8 +206,8 @@ command_model(int argc, char **argv) {
                                "published config.json.");
   g_option_context_set_description(context, examples);
   g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, "model", entries, NULL, &argc, &argv))
-    return CLI_USAGE;
+  if (!cli_parse(context, "model", entries, NULL, &argc, &argv, &status))
+    return status;
   if (!output_format_parse(format_text, &format, &error) ||
       !cli_parse_uint(block_text != NULL ? block_text : "16", "--block-size", 1, 65536, &block_size,
                       &error))

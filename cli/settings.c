@@ -315,7 +315,7 @@ add_groups(GOptionContext *context, Settings *settings, GArray *all)
 
 gboolean
 settings_parse(Settings *settings, const char *verb, const char *summary, const char *examples,
-               int *argc, char ***argv)
+               int *argc, char ***argv, int *status)
 {
   g_autoptr(GOptionContext) context = g_option_context_new(NULL);
   g_autoptr(GArray) all = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
@@ -323,10 +323,11 @@ settings_parse(Settings *settings, const char *verb, const char *summary, const 
   g_option_context_set_summary(context, summary);
   g_option_context_set_description(context, examples);
   add_groups(context, settings, all);
-  if (!cli_parse(context, verb, (const GOptionEntry *)(gpointer)all->data, NULL, argc, argv))
+  if (!cli_parse(context, verb, (const GOptionEntry *)(gpointer)all->data, NULL, argc, argv,
+                 status))
     return FALSE;
   if (*argc > 1) {
-    cli_error(CLI_USAGE, verb, "unexpected argument '%s'", (*argv)[1]);
+    *status = cli_error(CLI_USAGE, verb, "unexpected argument '%s'", (*argv)[1]);
     return FALSE;
   }
   return TRUE;

@@ -210,7 +210,7 @@ command_trace_convert(int argc, char **argv)
                "  spillway trace convert mooncake.jsonl.gz -o - --limit 100 --time-scale 2\n"
                "  spillway trace convert chat-turns --to mooncake -o turns.jsonl.gz\n");
   g_option_context_add_main_entries(context, entries, NULL);
-  if (cli_parse(context, "trace convert", entries, NULL, &argc, &argv)) {
+  if (cli_parse(context, "trace convert", entries, NULL, &argc, &argv, &status)) {
     if (argc != 2)
       cli_error(CLI_USAGE, "trace convert", "expected one trace to read; there are %d", argc - 1);
     else if (options.out == NULL)

@@ -266,7 +266,7 @@ command_trace_gen(int argc, char **argv) {
       "  spillway trace gen --requests 200 --rate 1 --turns 5 --shared-prefix 400 \\\n"
       "    --prompt uniform:20,200 --output uniform:50,300 -o turns.jsonl\n");
   g_option_context_add_main_entries(context, entries, NULL);
-  if (cli_parse(context, "trace gen", entries, NULL, &argc, &argv)) {
+  if (cli_parse(context, "trace gen", entries, NULL, &argc, &argv, &status)) {
     if (argc > 1)
       cli_error(CLI_USAGE, "trace gen", "unexpected argument '%s'", argv[1]);
     else

@@ -174,8 +174,6 @@ show_all(int count, char **names, const char *trace_format, gboolean as_json) {
     json_decref(whole);
   }
   json_decref(traces);
-  if (status == CLI_DONE && (fflush(stdout) != 0 || ferror(stdout)))
-    return cli_error(CLI_FAILED, "trace show", "standard output cannot be written");
   return status;
 }
 
@@ -192,6 +190,7 @@ command_trace_show(int argc, char **argv) {
   static const char *const formats[] = {"table", "json", NULL};
   static const char verb[] = "trace show";
   g_autoptr(GOptionContext) context = g_option_context_new("TRACE…");
+  int status;
 
   g_option_context_set_summary(
       context, "Says what traces are like: rates, burstiness, lengths, how much prompts repeat.\n"
@@ -201,8 +200,8 @@ command_trace_show(int argc, char **argv) {
                                    "  spillway trace show chat-hour\n"
                                    "  spillway trace show --format json a.csv b.jsonl.gz\n");
   g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, verb, entries, NULL, &argc, &argv))
-    return CLI_USAGE;
+  if (!cli_parse(context, verb, entries, NULL, &argc, &argv, &status))
+    return status;
   if (argc < 2)
     return cli_error(CLI_USAGE, verb, "which trace? 'spillway trace show --help' says more");
   if (format != NULL && !g_strv_contains(formats, format))
