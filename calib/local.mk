@@ -3,7 +3,9 @@ libspillway_calib_a_SOURCES = \
   %D%/copy_path.c %D%/copy_path.h \
   %D%/crossover.c %D%/crossover.h \
   %D%/device.c %D%/device.h \
+  %D%/operation.c %D%/operation.h \
   %D%/pool_size.c %D%/pool_size.h \
+  %D%/profile.c %D%/profile.h \
   %D%/roofline.c %D%/roofline.h \
   %D%/what_if.c %D%/what_if.h
 

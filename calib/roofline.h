@@ -9,10 +9,11 @@
  *   comm         two all-reduces a layer, 2 (g - 1) / g of the activations over the bus bandwidth
  *   host         a step's and each sequence's, by scheduler
  *   swap         a copy's launch and its bytes; paths below
- * Left out: overlap of kernels, copies slowing kernels, and full copy queues. Nothing is measured: the
- * mask is always 0. Median error against published tables (tests/test-roofline-tables.c), A100 and H100:
- * products 10 and 7 % (fp8 13 %), a layer's products by Vidur 4 to 6 and 20 %, prefill attention 6 and
- * 10 %, decode attention of 16 MB and more 8 and 15 %.
+ * Left out: overlap of kernels, copies slowing kernels, and full copy queues. Nothing is measured:
+ * the mask is always 0. Median error against published tables (tests/test-roofline-tables.c), in
+ * percent on A100, H100, RTX PRO 6000: products 10, 7 (fp8 13), 9; a layer's products by Vidur 4 to
+ * 6, 20; prefill attention 6, 10, 6; decode attention of 16 MB and more 8, 15, 6. All but Vidur
+ * are in sample: the shares were fitted to those tables.
  */
 #pragma once
 

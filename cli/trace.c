@@ -139,19 +139,23 @@ convert_options_clear(ConvertOptions *options)
   g_free(options->time_scale);
 }
 
-static gboolean
-trim(Workload *workload, const ConvertOptions *options, GError **error)
+static Workload *
+read_part(const char *name, const ConvertOptions *options, TraceNotes *notes, GError **error)
 {
+  g_autofree char *path = NULL;
   guint64 limit = 0;
   double time_scale = 1;
 
   if (options->limit != NULL &&
       !cli_parse_uint(options->limit, "--limit", 1, G_MAXUINT32, &limit, error))
-    return FALSE;
+    return NULL;
   if (options->time_scale != NULL &&
       !cli_parse_double(options->time_scale, "--time-scale", 1e-9, 1e9, &time_scale, error))
-    return FALSE;
-  return workload_trim(workload, (guint32)limit, time_scale, error);
+    return NULL;
+  path = cli_trace_path(name, error);
+  if (path == NULL)
+    return NULL;
+  return trace_read_part(path, options->trace_format, (guint32)limit, time_scale, notes, error);
 }
 
 static int
@@ -160,7 +164,6 @@ convert(const char *name, const ConvertOptions *options)
   g_autoptr(GError) error = NULL;
   g_autoptr(TraceNotes) notes = trace_notes_new();
   g_autoptr(Workload) workload = NULL;
-  g_autofree char *path = cli_trace_path(name, &error);
   const TraceFormat *to = NULL;
   static const char verb[] = "trace convert";
 
@@ -170,9 +173,8 @@ convert(const char *name, const ConvertOptions *options)
   to = cli_trace_format(verb, options->to != NULL ? options->to : "spillway", TRUE);
   if (to == NULL)
     return CLI_USAGE;
-  if (path != NULL)
-    workload = trace_read(path, options->trace_format, notes, &error);
-  if (workload == NULL || !trim(workload, options, &error))
+  workload = read_part(name, options, notes, &error);
+  if (workload == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (!trace_write(options->out, to, workload, NULL, notes, &error))
     return cli_error(CLI_FAILED, verb, "%s", error->message);

@@ -18,7 +18,8 @@ read_named(const Settings *settings, const char *verb, GError **error)
 
   if (path == NULL)
     return NULL;
-  workload = trace_read(path, settings->trace_format, notes, error);
+  workload = trace_read_part(path, settings->trace_format, (guint32)settings->limit,
+                             settings->time_scale, notes, error);
   for (guint i = 0; workload != NULL && i < notes->texts->len; i++)
     cli_note(verb, "%s", (const char *)g_ptr_array_index(notes->texts, i));
   return g_steal_pointer(&workload);
@@ -34,12 +35,11 @@ scenario_read_workload(const Settings *settings, const char *verb, GError **erro
                 "--trace is missing: a file, or a name from 'spillway list traces'");
     return NULL;
   }
-  if (g_str_has_prefix(settings->trace, GENERATED))
-    workload = cli_trace_generate(settings->trace + strlen(GENERATED), &settings->seed, error);
-  else
-    workload = read_named(settings, verb, error);
+  if (!g_str_has_prefix(settings->trace, GENERATED))
+    return read_named(settings, verb, error);
+  workload = cli_trace_generate(settings->trace + strlen(GENERATED), &settings->seed, error);
   if (workload == NULL)
-    g_prefix_error(error, "--trace: ");
+    g_prefix_error(error, "--trace gen: ");
   if (workload == NULL ||
       !workload_trim(workload, (guint32)settings->limit, settings->time_scale, error))
     return NULL;

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Bash completion for spillway. Nothing is listed here: verbs and names come from `spillway list`,
-# options from `spillway VERB --help`, so that what is completed is what the program has.
+# Bash completion for spillway. Verbs and names come from `spillway list`, options from `spillway VERB
+# --help`: what is completed is what the program has.
 
 # The words of `spillway list KIND`.
 _spillway_names()
@@ -11,8 +11,9 @@ _spillway_names()
 # The long options of a verb, as its --help shows them: --name, or --name= where one takes a value.
 _spillway_options()
 {
-  "$program" "$1" --help 2>/dev/null </dev/null |
-    sed -n 's/^  *\(-[[:alnum:]], *\)\{0,1\}\(--[[:alnum:]-]*=\{0,1\}\).*/\2/p'
+  echo --help
+  "$program" "$@" --help 2>/dev/null </dev/null |
+    sed -n '/^Examples:/q; s/^  *\(-[[:alnum:]], *\)\{0,1\}\(--[[:alnum:]-]*=\{0,1\}\).*/\2/p'
 }
 
 # Completes $current from the words on standard input.
@@ -93,7 +94,12 @@ _spillway()
     _spillway_from < <(_spillway_names verbs; printf '%s\n' --help --version)
     return
   fi
-  options=$(_spillway_options "$verb")
+  # The kinds of `trace` have options of their own.
+  if [[ $verb == trace ]] && ((COMP_CWORD > 2)); then
+    options=$(_spillway_options trace "${COMP_WORDS[2]}")
+  else
+    options=$(_spillway_options "$verb")
+  fi
   if [[ $'\n'$options$'\n' == *$'\n'"$previous="$'\n'* ]]; then
     _spillway_value "$previous"
   elif [[ $current == -* ]]; then

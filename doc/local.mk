@@ -20,9 +20,12 @@ SUFFIXES += .h2m .1
 .h2m.1:
 	$(AM_V_GEN)$(MKDIR_P) $(@D) && \
 	verb=`echo $(*F) | sed 's/^spillway-*//'` && \
-	summary=`$(SHELL) $(srcdir)/doc/man/help ./spillway summary $$verb` && \
-	$(HELP2MAN) --no-info --section=1 --name="$$summary" --include=$< --locale=C.UTF-8 \
+	help="$(SHELL) $(srcdir)/doc/man/help ./spillway" && \
+	summary=`$$help summary $$verb` && \
+	$$help examples $$verb >$@.examples && \
+	$(HELP2MAN) --no-info --section=1 --locale=C.UTF-8 --name="$$summary" \
+	  --include=$< --include=$@.examples \
 	  --source='Spillway $(VERSION)' --manual='Spillway manual' \
-	  --version-string="$(*F) (Spillway) $(VERSION)" --output=$@ \
-	  "$(SHELL) $(srcdir)/doc/man/help ./spillway text $$verb"
+	  --version-string="$(*F) (Spillway) $(VERSION)" --output=$@ "$$help text $$verb" && \
+	rm $@.examples
 endif

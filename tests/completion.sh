@@ -30,5 +30,6 @@ offers "right after =" "recompute" run --overflow =
 offers "an overflow policy" "swap" run --overflow sw
 offers "a further overflow policy" "recompute,swap" compare --overflow recompute,sw
 offers "a file" "$SPILLWAY_SRCDIR/LICENSE" run --trace "$SPILLWAY_SRCDIR/LICEN"
+offers "an option of trace gen" "--think-time=" trace gen --thi
 offers "a kind of list" "victims" list vic
 echo "1..$number"

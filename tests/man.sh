@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Every verb has its man page, and every page an exit status and a way on to the others.
+# Every verb has its man page, every page an exit status and a way on to the others, and a page names
+# no option that the program does not have.
 pages=$SPILLWAY_SRCDIR/doc/man
 number=0
 
@@ -18,12 +19,16 @@ for verb in $verbs; do
   check "spillway-$verb has a page" test -f "$pages/spillway-$verb.h2m"
   check "spillway(1) names spillway-$verb(1)" grep -q "spillway-$verb (1)" "$pages/spillway.h2m"
 done
+help=$("$SPILLWAY" --help; for verb in $verbs; do "$SPILLWAY" "$verb" --help; done)
 for page in "$pages"/*.h2m; do
   name=$(basename "$page" .h2m)
   verb=${name#spillway}
   verb=${verb#-}
   check "$name belongs to a verb" test -z "$verb" -o -n "$(grep -x -- "$verb" <<<"$verbs")"
   check "$name tells its exit status" grep -qx '\[EXIT STATUS\]' "$page"
+  while read -r option; do
+    check "$name: there is an option $option" grep -q -e "$option" <<<"$help"
+  done < <(sed 's/\\-/-/g' "$page" | grep -oE -e '--[a-z][a-z-]*' | sort -u)
   check "$name says what to see also" grep -qx '\[SEE ALSO\]' "$page"
 done
 echo "1..$number"

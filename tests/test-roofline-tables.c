@@ -10,13 +10,9 @@
 
 static char *
 data_path(const char *file) {
-  const char *root = g_getenv("SPILLWAY_SRCDIR");
-  const char *data = g_getenv("SPILLWAY_SHARED_DATA");
+  const char *shared = g_getenv("SPILLWAY_SHARED");
 
-  if (data != NULL)
-    return g_build_filename(data, "profiles", file, NULL);
-  return g_build_filename(root != NULL ? root : ".", "..", "shared", "data", "profiles", file,
-                          NULL);
+  return g_build_filename(shared != NULL ? shared : "../shared", "data", "profiles", file, NULL);
 }
 
 static Device *
@@ -45,7 +41,7 @@ table_open(Table *table, const char *file) {
   if (!g_file_get_contents(path, &text, NULL, NULL))
     return FALSE;
   table->lines = g_strsplit(g_strchomp(text), "\n", -1);
-  table->header = g_strsplit(table->lines[0], ",", -1);
+  table->header = g_strsplit(g_strchomp(table->lines[0]), ",", -1);
   table->next = 1;
   return TRUE;
 }
@@ -277,6 +273,69 @@ test_layer(gconstpointer data) {
   table_close(&table);
 }
 
+#define SERVED "llmservingsim/rtxpro6000-llama-3.1-8b/perf/"
+
+/* Products of Llama-3.1-8B, one a row. */
+static void
+test_served_products(void) {
+  static const struct {
+    const char *layer;
+    guint64 n, k;
+  } products[] = {{"qkv_proj", 6144, 4096},
+                  {"o_proj", 4096, 4096},
+                  {"gate_up_proj", 28672, 4096},
+                  {"down_proj", 4096, 14336}};
+  g_autoptr(GArray) ratios = g_array_new(FALSE, FALSE, sizeof(double));
+  g_autoptr(Device) device = shipped_device("rtx-pro-6000");
+  Table table;
+
+  if (!table_open(&table, SERVED "dense.csv")) {
+    g_test_skip("no shared data");
+    return;
+  }
+  while (table_next(&table))
+    for (guint i = 0; i < G_N_ELEMENTS(products); i++)
+      if (g_str_equal(table_text(&table, "layer"), products[i].layer))
+        add_ratio(ratios,
+                  roofline_gemm_ps(device, &WHAT_IF_NONE, table_count(&table, "tokens"),
+                                   products[i].n, products[i].k, 16),
+                  table_ms(&table, "time_us") / 1000);
+  judge(SERVED "dense.csv", ratios, 0.11);
+  table_close(&table);
+}
+
+/* Attention of Llama-3.1-8B: decodes of 16 MB of KV and more, or one chunk of 128 tokens and more.
+ */
+static void
+test_served_attention(gconstpointer data) {
+  gboolean prefill = data != NULL;
+  g_autoptr(GArray) ratios = g_array_new(FALSE, FALSE, sizeof(double));
+  g_autoptr(Device) device = shipped_device("rtx-pro-6000");
+  Table table;
+
+  if (!table_open(&table, SERVED "attention.csv")) {
+    g_test_skip("no shared data");
+    return;
+  }
+  while (table_next(&table)) {
+    guint32 n = table_count(&table, "n_decode"), kv = table_count(&table, "kv_decode");
+    const CostChunk chunk = {.tokens = table_count(&table, "prefill_chunk"),
+                             .cached_tokens = table_count(&table, "kv_prefill")};
+    const CostShape shape = {.prefills = &chunk,
+                             .n_prefills = prefill,
+                             .decodes = n,
+                             .decode_context_tokens = (guint64)n * kv,
+                             .sequences = n + prefill};
+
+    if (prefill ? chunk.tokens >= 128 && n == 0
+                : chunk.tokens == 0 && 4ull * n * kv * 1024 >= 16000000)
+      add_ratio(ratios, attention_ps(device, 32, 8, 128, &shape),
+                table_ms(&table, "time_us") / 1000);
+  }
+  judge(prefill ? SERVED "attention.csv, prefill" : SERVED "attention.csv, decode", ratios, 0.08);
+  table_close(&table);
+}
+
 #define AIC "aiconfigurator/"
 
 static const GemmCase gemms[] = {
@@ -316,5 +375,8 @@ main(int argc, char **argv) {
     g_autofree char *path = g_strdup_printf("/roofline-tables/layer/%u-%s", i, layers[i].device);
     g_test_add_data_func(path, &layers[i], test_layer);
   }
+  g_test_add_func("/roofline-tables/gemm/rtx-pro-6000", test_served_products);
+  g_test_add_data_func("/roofline-tables/decode/rtx-pro-6000", NULL, test_served_attention);
+  g_test_add_data_func("/roofline-tables/prefill/rtx-pro-6000", "prefill", test_served_attention);
   return g_test_run();
 }

@@ -212,6 +212,26 @@ test_gzip_members(Fixture *fixture, gconstpointer data)
   g_assert_true(both->was_unsorted);
 }
 
+/* Longer than a run can be, but not the part of it. */
+static void
+test_part(Fixture *fixture, gconstpointer data)
+{
+  const char *text = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
+                     "5,m,1,1,2,x\n1000005,m,1,1,2,x\n5000005,m,1,1,2,x\n";
+  g_autoptr(GError) error = NULL;
+
+  (void)data;
+  g_assert_null(read_bytes(fixture, text, -1, NULL, &error));
+  g_assert_nonnull(strstr(error->message, "found a request after 57.9 days"));
+  g_clear_error(&error);
+  g_autoptr(Workload) two = trace_read_part(fixture->path, "burstgpt", 2, 1, NULL, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(workload_count(two), ==, 2);
+  g_autoptr(Workload) half = trace_read_part(fixture->path, NULL, 0, 0.5, NULL, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(workload_request(half, 2)->arrival_ps, ==, 2500000 * PS_PER_S);
+}
+
 #define HEADER "arrival_s,prompt_tokens,output_tokens\n"
 #define ID_HEADER "id,arrival_s,prompt_tokens,output_tokens\n"
 #define AZURE "TIMESTAMP,ContextTokens,GeneratedTokens\n"
@@ -250,7 +270,8 @@ static const struct {
     {HEADER "1e99,1,1\n", "found '1e99' in arrival_s"},
     {HEADER ".,1,1\n", "found '.' in arrival_s"},
     {HEADER "0x1p3,1,1\n", "found '0x1p3' in arrival_s"},
-    {HEADER "4611687,1,1\n", "expected a time before 4611686 s (53 days)"},
+    {HEADER "4611687,1,1\n", ": found a request after 53.4 days, expected none after 53.4; take"},
+    {HEADER "9223372,1,1\n", "expected a time before 9223371 s (106 days)"},
     {HEADER "1,\"2,1\n", ":2:3: found '\"2' in prompt_tokens, expected quotes that pair"},
     {HEADER "1,\xff\xfe,1\n", "found '\\xff\\xfe' in prompt_tokens"},
     {ID_HEADER "\xff,1,1,1\n", "found '\\xff' in id, expected UTF-8 text"},
@@ -263,7 +284,9 @@ static const struct {
     {AZURE "2023-11-16 18:17,5,6\n", "found '2023-11-16 18:17' in TIMESTAMP, expected a time such"},
     {AZURE "2023-02-29 18:17:00,5,6\n", "found '2023-02-29 18:17:00' in TIMESTAMP"},
     {AZURE "2023-02-28 18:17:00+25:00,5,6\n", "in TIMESTAMP"},
-    {AZURE "2023-02-28 18:17:00,5,6\n2024-02-28 18:17:00,5,6\n", "expected a time within 4611686"},
+    {AZURE "2023-02-28 18:17:00,5,6\n2024-02-28 18:17:00,5,6\n", "expected a time within 9223371"},
+    {AZURE "2023-04-28 18:17:00,5,6\n2023-02-28 18:17:00,5,6\n2023-07-28 18:17:00,5,6\n",
+     ": found requests 150.0 days apart, expected at most 106 days"},
     {"id,arrival_step,prompt_tokens,output_tokens\n0,1.5,1,1\n", "found '1.5' in arrival_step"},
     {LINE(""), ":1:1: found '{"},
     {LINE(", \"output_length\": 1") "{\"timestamp\": 2, \"inp",
@@ -654,6 +677,7 @@ main(int argc, char **argv)
   g_test_add("/traces/good", Fixture, NULL, set_up, test_good, tear_down);
   g_test_add("/traces/wrappings", Fixture, NULL, set_up, test_wrappings, tear_down);
   g_test_add("/traces/gzip-members", Fixture, NULL, set_up, test_gzip_members, tear_down);
+  g_test_add("/traces/part", Fixture, NULL, set_up, test_part, tear_down);
   g_test_add("/traces/bad", Fixture, NULL, set_up, test_bad, tear_down);
   g_test_add("/traces/not-files", Fixture, NULL, set_up, test_not_files, tear_down);
   g_test_add("/traces/damaged", Fixture, NULL, set_up, test_damaged, tear_down);

@@ -24,7 +24,8 @@ static const CsvSchema schema = {
 };
 
 static gboolean
-write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error) {
+write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error)
+{
   char date[NUMBER_BUFFER_BYTES], decimals[NUMBER_BUFFER_BYTES];
 
   (void)self;

@@ -7,7 +7,8 @@
 #include "number.h"
 
 static gboolean
-sniff(const TraceFormat *self, const char *line, const char *end) {
+sniff(const TraceFormat *self, const char *line, const char *end)
+{
   static const char *const keys[] = {"input_toks", "output_toks", "arrival_time", NULL};
 
   (void)self;
@@ -15,7 +16,8 @@ sniff(const TraceFormat *self, const char *line, const char *end) {
 }
 
 static gboolean
-read_members(TraceReader *reader, const char *end, const json_t *object, GError **error) {
+read_members(TraceReader *reader, const char *end, const json_t *object, GError **error)
+{
   Request request = {0};
   const char *id;
 
@@ -28,7 +30,8 @@ read_members(TraceReader *reader, const char *end, const json_t *object, GError 
 
 static gboolean
 read_row(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
-         GError **error) {
+         GError **error)
+{
   json_t *object = jsonl_parse(reader, line, end, error);
   gboolean ok = object != NULL && read_members(reader, end, object, error);
 
@@ -38,7 +41,8 @@ read_row(const TraceFormat *self, TraceReader *reader, const char *line, const c
 }
 
 static gboolean
-write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error) {
+write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error)
+{
   char buffer[NUMBER_BUFFER_BYTES];
 
   (void)self;

@@ -34,7 +34,8 @@ typedef struct {
 } Run;
 
 void
-trace_gen_init(TraceGen *gen) {
+trace_gen_init(TraceGen *gen)
+{
   *gen = (TraceGen){
       .burstiness = 1,
       .turns = 1,
@@ -46,19 +47,22 @@ trace_gen_init(TraceGen *gen) {
 }
 
 void
-trace_gen_clear(TraceGen *gen) {
+trace_gen_clear(TraceGen *gen)
+{
   lengths_clear(&gen->prompt);
   lengths_clear(&gen->output);
 }
 
 static gboolean
-fail(GError **error, const char *message) {
+fail(GError **error, const char *message)
+{
   g_set_error_literal(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, message);
   return FALSE;
 }
 
 gboolean
-trace_gen_check(const TraceGen *gen, GError **error) {
+trace_gen_check(const TraceGen *gen, GError **error)
+{
   if (gen->requests == 0 && gen->duration_s == 0)
     return fail(error, "how many? give --requests, --duration, or both");
   if (gen->requests > GEN_REQUESTS_MAX)
@@ -85,12 +89,14 @@ trace_gen_check(const TraceGen *gen, GError **error) {
 }
 
 gboolean
-trace_gen_has_hashes(const TraceGen *gen) {
+trace_gen_has_hashes(const TraceGen *gen)
+{
   return gen->turns > 1 || gen->shared_prefix_tokens > 0;
 }
 
 static double
-draw_gap(const TraceGen *gen, RandomStream *stream) {
+draw_gap(const TraceGen *gen, RandomStream *stream)
+{
   if (gen->arrivals == ARRIVALS_POISSON)
     return random_exponential(stream);
   if (gen->arrivals == ARRIVALS_GAMMA)
@@ -101,7 +107,8 @@ draw_gap(const TraceGen *gen, RandomStream *stream) {
 /* Starts of conversations in seconds, the first at 0. A conversation stands for `turns` requests.
  */
 static GArray *
-draw_starts(const TraceGen *gen) {
+draw_starts(const TraceGen *gen)
+{
   GArray *starts = g_array_new(FALSE, FALSE, sizeof(double));
   guint32 wanted = gen->requests / gen->turns + (gen->requests % gen->turns != 0);
   double rate = gen->rate / gen->turns, at = 0;
@@ -127,7 +134,8 @@ draw_starts(const TraceGen *gen) {
  * one of its own for a last block that is not full. The shared prefix's full blocks have fixed
  * hashes. */
 static void
-hash_prompt(Run *run, guint64 group, guint32 prompt_tokens) {
+hash_prompt(Run *run, guint64 group, guint32 prompt_tokens)
+{
   const TraceGen *gen = run->gen;
   guint32 full = prompt_tokens / gen->hash_block_tokens;
   guint32 shared = gen->shared_prefix_tokens / gen->hash_block_tokens;
@@ -146,7 +154,8 @@ hash_prompt(Run *run, guint64 group, guint32 prompt_tokens) {
 }
 
 static gboolean
-add_conversation(Run *run, double start_s, GError **error) {
+add_conversation(Run *run, double start_s, GError **error)
+{
   const TraceGen *gen = run->gen;
   guint64 group = random_below(&run->groups, gen->prefix_groups);
   guint64 said_tokens = gen->shared_prefix_tokens;
@@ -182,7 +191,8 @@ add_conversation(Run *run, double start_s, GError **error) {
 
 /* Conversations overlap: puts the requests in order of arrival and numbers them so. */
 static Workload *
-renumbered(Workload *workload) {
+renumbered(Workload *workload)
+{
   Workload *ordered = workload_new();
 
   for (guint32 i = 0; i < workload_count(workload); i++) {
@@ -195,7 +205,8 @@ renumbered(Workload *workload) {
 }
 
 Workload *
-trace_gen_run(const TraceGen *gen, GError **error) {
+trace_gen_run(const TraceGen *gen, GError **error)
+{
   g_autoptr(GArray) starts = draw_starts(gen);
   g_autoptr(Workload) workload = workload_new();
   Run run = {.gen = gen, .workload = workload};
@@ -225,7 +236,8 @@ trace_gen_run(const TraceGen *gen, GError **error) {
 
 /* A number as short as it can be typed. */
 static void
-append_number(GString *command, const char *option, double value) {
+append_number(GString *command, const char *option, double value)
+{
   char buffer[G_ASCII_DTOSTR_BUF_SIZE];
 
   g_ascii_formatd(buffer, sizeof buffer, "%.15g", value);
@@ -235,7 +247,8 @@ append_number(GString *command, const char *option, double value) {
 }
 
 static void
-append_text(GString *command, const char *option, const char *text) {
+append_text(GString *command, const char *option, const char *text)
+{
   gboolean is_plain = text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                         "0123456789:=,./_-")] == '\0';
   g_autofree char *quoted = is_plain ? g_strdup(text) : g_shell_quote(text);
@@ -244,7 +257,8 @@ append_text(GString *command, const char *option, const char *text) {
 }
 
 char *
-trace_gen_command(const TraceGen *gen) {
+trace_gen_command(const TraceGen *gen)
+{
   GString *command = g_string_new("spillway trace gen");
 
   if (gen->requests > 0)

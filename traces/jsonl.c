@@ -12,7 +12,8 @@
 
 /* Where the line has "key", or its start. */
 static const char *
-find_key(const char *line, const char *end, const char *key) {
+find_key(const char *line, const char *end, const char *key)
+{
   gsize bytes = strlen(key);
 
   for (const char *c = line; c + bytes + 2 <= end; c++)
@@ -22,7 +23,8 @@ find_key(const char *line, const char *end, const char *key) {
 }
 
 gboolean
-jsonl_sniff(const char *line, const char *end, const char *const *keys) {
+jsonl_sniff(const char *line, const char *end, const char *const *keys)
+{
   while (line < end && (*line == ' ' || *line == '\t'))
     line++;
   if (line == end || *line != '{')
@@ -34,7 +36,8 @@ jsonl_sniff(const char *line, const char *end, const char *const *keys) {
 }
 
 json_t *
-jsonl_parse(const TraceReader *reader, const char *line, const char *end, GError **error) {
+jsonl_parse(const TraceReader *reader, const char *line, const char *end, GError **error)
+{
   json_error_t json_error;
   json_t *object = json_loadb(line, (size_t)(end - line), JSON_REJECT_DUPLICATES, &json_error);
 
@@ -56,7 +59,8 @@ jsonl_parse(const TraceReader *reader, const char *line, const char *end, GError
 
 gboolean
 jsonl_fail(const TraceReader *reader, const char *end, const json_t *object, const char *key,
-           GError **error, const char *expected) {
+           GError **error, const char *expected)
+{
   const json_t *value = json_object_get(object, key);
   const char *at = find_key(reader->line, end, key);
   g_autofree char *found = NULL;
@@ -78,7 +82,8 @@ jsonl_fail(const TraceReader *reader, const char *end, const json_t *object, con
 
 gboolean
 jsonl_tokens(const TraceReader *reader, const char *end, const json_t *object, const char *key,
-             guint32 *tokens, GError **error) {
+             guint32 *tokens, GError **error)
+{
   const json_t *value = json_object_get(object, key);
   json_int_t number = json_integer_value(value);
 
@@ -92,7 +97,8 @@ jsonl_tokens(const TraceReader *reader, const char *end, const json_t *object, c
 
 /* The shortest text that reads back as this double. */
 static const char *
-print_double(double value, char buffer[NUMBER_BUFFER_BYTES]) {
+print_double(double value, char buffer[NUMBER_BUFFER_BYTES])
+{
   static const char *const formats[] = {"%.15g", "%.16g", "%.17g"};
 
   for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
@@ -105,7 +111,8 @@ print_double(double value, char buffer[NUMBER_BUFFER_BYTES]) {
 
 gboolean
 jsonl_arrival(TraceReader *reader, const char *end, const json_t *object, const char *key,
-              guint unit_decimals, Request *request, GError **error) {
+              guint unit_decimals, Request *request, GError **error)
+{
   const json_t *value = json_object_get(object, key);
   char buffer[NUMBER_BUFFER_BYTES];
   const char *at = find_key(reader->line, end, key), *stop;
@@ -129,7 +136,8 @@ jsonl_arrival(TraceReader *reader, const char *end, const json_t *object, const 
 
 gboolean
 jsonl_id(TraceReader *reader, const char *end, const json_t *object, const char *key,
-         const char **id, GError **error) {
+         const char **id, GError **error)
+{
   const json_t *value = json_object_get(object, key);
   const char *text = json_string_value(value);
 

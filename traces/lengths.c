@@ -21,7 +21,8 @@ enum { LENGTH_MAX_TOKENS = 1000000000 };
 static const double sigma_max = 4;
 
 static gboolean
-fail(GError **error, const char *text, const char *expected) {
+fail(GError **error, const char *text, const char *expected)
+{
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "found '%s', expected %s", text,
               expected);
   return FALSE;
@@ -29,7 +30,8 @@ fail(GError **error, const char *text, const char *expected) {
 
 /* A whole number of tokens at *text, which is moved behind it and behind a comma after it. */
 static gboolean
-take_tokens(const char **text, guint32 *tokens) {
+take_tokens(const char **text, guint32 *tokens)
+{
   gint64 value;
 
   if (!number_whole(*text, *text + strlen(*text), &value, text) || value < 1 ||
@@ -41,7 +43,8 @@ take_tokens(const char **text, guint32 *tokens) {
 }
 
 static gboolean
-take_decimal(const char **text, double *value) {
+take_decimal(const char **text, double *value)
+{
   gint64 whole, millionths;
 
   if (!number_decimal(*text, *text + strlen(*text), 6, &whole, &millionths, text) ||
@@ -54,7 +57,8 @@ take_decimal(const char **text, double *value) {
 
 /* Mean of min(e^(log_median + sigma z), max) over a standard normal z: Simpson's rule on ±10. */
 static double
-clipped_mean(double log_median, double sigma, double max) {
+clipped_mean(double log_median, double sigma, double max)
+{
   enum { STEPS = 2000 };
   const double width = 20.0 / STEPS, log_max = portable_log(max);
   double sum = 0, weights = 0;
@@ -70,7 +74,8 @@ clipped_mean(double log_median, double sigma, double max) {
 }
 
 static gboolean
-solve_sigma(Lengths *lengths, double mean, double median, GError **error) {
+solve_sigma(Lengths *lengths, double mean, double median, GError **error)
+{
   double low = 0, high = sigma_max;
 
   lengths->log_median = portable_log(median);
@@ -93,7 +98,8 @@ solve_sigma(Lengths *lengths, double mean, double median, GError **error) {
 }
 
 static gboolean
-parse_lognormal(Lengths *lengths, const char *text, GError **error) {
+parse_lognormal(Lengths *lengths, const char *text, GError **error)
+{
   double mean = 0, median = 0;
 
   lengths->high = LENGTH_MAX_TOKENS;
@@ -114,7 +120,8 @@ parse_lognormal(Lengths *lengths, const char *text, GError **error) {
 }
 
 static gboolean
-read_values(Lengths *lengths, const char *path, LengthsSide side, GError **error) {
+read_values(Lengths *lengths, const char *path, LengthsSide side, GError **error)
+{
   g_autoptr(Workload) workload = trace_read(path, NULL, NULL, error);
 
   if (workload == NULL)
@@ -129,7 +136,8 @@ read_values(Lengths *lengths, const char *path, LengthsSide side, GError **error
 }
 
 static gboolean
-parse_kind(Lengths *lengths, const char *kind, const char *rest, LengthsSide side, GError **error) {
+parse_kind(Lengths *lengths, const char *kind, const char *rest, LengthsSide side, GError **error)
+{
   if (g_str_equal(kind, "fixed:")) {
     lengths->kind = LENGTHS_FIXED;
     return (take_tokens(&rest, &lengths->low) && *rest == '\0') ||
@@ -150,7 +158,8 @@ parse_kind(Lengths *lengths, const char *kind, const char *rest, LengthsSide sid
 }
 
 gboolean
-lengths_parse(Lengths *lengths, const char *text, LengthsSide side, GError **error) {
+lengths_parse(Lengths *lengths, const char *text, LengthsSide side, GError **error)
+{
   static const char *const kinds[] = {"fixed:", "uniform:", "lognormal:", "empirical:"};
 
   memset(lengths, 0, sizeof *lengths);
@@ -164,13 +173,15 @@ lengths_parse(Lengths *lengths, const char *text, LengthsSide side, GError **err
 }
 
 void
-lengths_clear(Lengths *lengths) {
+lengths_clear(Lengths *lengths)
+{
   g_clear_pointer(&lengths->text, g_free);
   g_clear_pointer(&lengths->values, g_array_unref);
 }
 
 guint32
-lengths_draw(const Lengths *lengths, RandomStream *stream) {
+lengths_draw(const Lengths *lengths, RandomStream *stream)
+{
   double log_x;
 
   switch (lengths->kind) {

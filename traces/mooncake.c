@@ -10,7 +10,8 @@
 enum { HASH_BLOCK_TOKENS = 512 };
 
 static gboolean
-sniff(const TraceFormat *self, const char *line, const char *end) {
+sniff(const TraceFormat *self, const char *line, const char *end)
+{
   static const char *const keys[] = {"timestamp", "input_length", "output_length", NULL};
 
   (void)self;
@@ -19,7 +20,8 @@ sniff(const TraceFormat *self, const char *line, const char *end) {
 
 static gboolean
 read_hashes(TraceReader *reader, const char *end, const json_t *object, Request *request,
-            GError **error) {
+            GError **error)
+{
   const json_t *hashes = json_object_get(object, "hash_ids");
   guint32 block_tokens = HASH_BLOCK_TOKENS;
   guint64 blocks_max;
@@ -58,7 +60,8 @@ read_hashes(TraceReader *reader, const char *end, const json_t *object, Request 
 }
 
 static gboolean
-read_members(TraceReader *reader, const char *end, const json_t *object, GError **error) {
+read_members(TraceReader *reader, const char *end, const json_t *object, GError **error)
+{
   Request request = {0};
   const char *id;
 
@@ -72,7 +75,8 @@ read_members(TraceReader *reader, const char *end, const json_t *object, GError 
 
 static gboolean
 read_row(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
-         GError **error) {
+         GError **error)
+{
   json_t *object = jsonl_parse(reader, line, end, error);
   gboolean ok = object != NULL && read_members(reader, end, object, error);
 
@@ -82,7 +86,8 @@ read_row(const TraceFormat *self, TraceReader *reader, const char *line, const c
 }
 
 static gboolean
-write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error) {
+write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error)
+{
   char buffer[NUMBER_BUFFER_BYTES];
 
   (void)self;

@@ -13,12 +13,14 @@ static const gint64 powers_of_ten[] = {
     10000000, 100000000, 1000000000, 10000000000, 100000000000, 1000000000000};
 
 static inline gboolean
-is_digit(char c) {
+is_digit(char c)
+{
   return (guchar)(c - '0') < 10;
 }
 
 gboolean
-number_whole(const char *text, const char *end, gint64 *value, const char **stop) {
+number_whole(const char *text, const char *end, gint64 *value, const char **stop)
+{
   const char *c = text;
   guint64 sum = 0;
 
@@ -39,7 +41,8 @@ number_whole(const char *text, const char *end, gint64 *value, const char **stop
 /* "1.25e-3" again without the exponent: the point moves, then the plain form is read. */
 static gboolean
 shifted_decimal(const char *text, const char *mantissa_end, gint64 exponent, guint decimals,
-                gint64 *whole, gint64 *fraction) {
+                gint64 *whole, gint64 *fraction)
+{
   char digits[EXPONENT_MAX + 1], plain[3 * EXPONENT_MAX + 4];
   gint64 count = 0, point = -1;
   char *out = plain;
@@ -67,7 +70,8 @@ shifted_decimal(const char *text, const char *mantissa_end, gint64 exponent, gui
 
 static gboolean
 decimal_with_exponent(const char *text, const char *mark, const char *end, guint decimals,
-                      gint64 *whole, gint64 *fraction, const char **stop) {
+                      gint64 *whole, gint64 *fraction, const char **stop)
+{
   const char *c = mark + 1;
   gboolean is_negative = *c == '-';
   gint64 exponent;
@@ -80,7 +84,8 @@ decimal_with_exponent(const char *text, const char *mark, const char *end, guint
 
 gboolean
 number_decimal(const char *text, const char *end, guint decimals, gint64 *whole, gint64 *fraction,
-               const char **stop) {
+               const char **stop)
+{
   const char *c = text, *point;
   gint64 sum = 0;
   guint left = decimals;
@@ -114,7 +119,8 @@ number_decimal(const char *text, const char *end, guint decimals, gint64 *whole,
 }
 
 static gint64
-days_from_date(gint64 year, gint64 month, gint64 day) {
+days_from_date(gint64 year, gint64 month, gint64 day)
+{
   gint64 shifted = month <= 2 ? year - 1 : year; /* years begin in March */
   gint64 era = shifted / 400, year_of_era = shifted % 400;
   gint64 day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
@@ -125,7 +131,8 @@ days_from_date(gint64 year, gint64 month, gint64 day) {
 
 /* Reads "dd" (or "dddd") followed by `after`, unless that is 0. */
 static gboolean
-take_digits(const char **text, guint count, char after, gint64 *value) {
+take_digits(const char **text, guint count, char after, gint64 *value)
+{
   *value = 0;
   for (; count > 0; count--, ++*text) {
     if (!is_digit(**text))
@@ -138,14 +145,16 @@ take_digits(const char **text, guint count, char after, gint64 *value) {
 }
 
 static gboolean
-date_exists(gint64 year, gint64 month, gint64 day) {
+date_exists(gint64 year, gint64 month, gint64 day)
+{
   return year >= 1 && month >= 1 && month <= 12 && day >= 1 &&
          day <= g_date_get_days_in_month((GDateMonth)month, (GDateYear)year);
 }
 
 /* The zone's offset from UTC in seconds; nothing there is UTC. */
 static gboolean
-take_zone(const char **text, gint64 *offset_s) {
+take_zone(const char **text, gint64 *offset_s)
+{
   gint64 hours, minutes = 0;
   char sign = **text;
 
@@ -166,8 +175,8 @@ take_zone(const char **text, gint64 *offset_s) {
 }
 
 gboolean
-number_timestamp(const char *text, const char *end, gint64 *seconds, gint64 *ps,
-                 const char **stop) {
+number_timestamp(const char *text, const char *end, gint64 *seconds, gint64 *ps, const char **stop)
+{
   gint64 year, month, day, hour, minute, offset_s, ignored;
 
   /* Every byte is checked before the next is read, and *end is none that a timestamp has. */
@@ -190,7 +199,8 @@ number_timestamp(const char *text, const char *end, gint64 *seconds, gint64 *ps,
 }
 
 const char *
-number_print(gint64 value, guint decimals, guint decimals_min, char buffer[NUMBER_BUFFER_BYTES]) {
+number_print(gint64 value, guint decimals, guint decimals_min, char buffer[NUMBER_BUFFER_BYTES])
+{
   gint64 unit = powers_of_ten[decimals];
   gsize length =
       (gsize)g_snprintf(buffer, NUMBER_BUFFER_BYTES, "%" G_GINT64_FORMAT ".%0*" G_GINT64_FORMAT,
@@ -204,7 +214,8 @@ number_print(gint64 value, guint decimals, guint decimals_min, char buffer[NUMBE
 }
 
 const char *
-number_print_date(gint64 seconds, char buffer[NUMBER_BUFFER_BYTES]) {
+number_print_date(gint64 seconds, char buffer[NUMBER_BUFFER_BYTES])
+{
   g_autoptr(GDateTime) date = g_date_time_new_from_unix_utc(seconds);
   g_autofree char *text = g_date_time_format(date, "%Y-%m-%d %H:%M:%S");
 

@@ -14,7 +14,8 @@
 #endif
 
 static guint64
-splitmix64(guint64 *state) {
+splitmix64(guint64 *state)
+{
   guint64 z = *state += G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
 
   z = (z ^ (z >> 30)) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
@@ -23,7 +24,8 @@ splitmix64(guint64 *state) {
 }
 
 void
-random_init(RandomStream *stream, guint64 seed, guint64 purpose) {
+random_init(RandomStream *stream, guint64 seed, guint64 purpose)
+{
   guint64 state = seed, mixed = splitmix64(&state) ^ purpose;
 
   for (guint i = 0; i < G_N_ELEMENTS(stream->state); i++)
@@ -31,12 +33,14 @@ random_init(RandomStream *stream, guint64 seed, guint64 purpose) {
 }
 
 static guint64
-rotate_left(guint64 x, int bits) {
+rotate_left(guint64 x, int bits)
+{
   return x << bits | x >> (64 - bits);
 }
 
 guint64
-random_bits(RandomStream *stream) {
+random_bits(RandomStream *stream)
+{
   guint64 *s = stream->state;
   guint64 result = rotate_left(s[1] * 5, 7) * 9, t = s[1] << 17;
 
@@ -50,12 +54,14 @@ random_bits(RandomStream *stream) {
 }
 
 double
-random_unit(RandomStream *stream) {
+random_unit(RandomStream *stream)
+{
   return ((double)(random_bits(stream) >> 12) + 0.5) / 4503599627370496.0; /* 2^52 */
 }
 
 guint64
-random_below(RandomStream *stream, guint64 n) {
+random_below(RandomStream *stream, guint64 n)
+{
   guint64 limit = G_MAXUINT64 - G_MAXUINT64 % n, bits;
 
   do
@@ -66,7 +72,8 @@ random_below(RandomStream *stream, guint64 n) {
 
 /* x = m * 2^e with m near 1, and log m = 2 artanh((m - 1) / (m + 1)). */
 double
-portable_log(double x) {
+portable_log(double x)
+{
   guint64 bits;
   double m, s, sum = 0;
   int e;
@@ -87,7 +94,8 @@ portable_log(double x) {
 
 /* e^x = 2^k e^r with |r| <= log(2) / 2. */
 double
-portable_exp(double x) {
+portable_exp(double x)
+{
   double k, r, sum = 1, power;
   guint64 bits;
 
@@ -107,7 +115,8 @@ portable_exp(double x) {
 /* Marsaglia's polar method; the second value of a pair is dropped, so a stream has no hidden state.
  */
 double
-random_normal(RandomStream *stream) {
+random_normal(RandomStream *stream)
+{
   double u, v, q;
 
   do {
@@ -119,14 +128,16 @@ random_normal(RandomStream *stream) {
 }
 
 double
-random_exponential(RandomStream *stream) {
+random_exponential(RandomStream *stream)
+{
   return -portable_log(random_unit(stream));
 }
 
 /* Marsaglia and Tsang's method (2000); a shape below 1 comes from shape + 1 by a power of a
  * uniform. */
 double
-random_gamma(RandomStream *stream, double shape) {
+random_gamma(RandomStream *stream, double shape)
+{
   double larger = shape < 1 ? shape + 1 : shape, d = larger - 1.0 / 3, c = 1 / sqrt(9 * d);
   double boost = shape < 1 ? portable_exp(portable_log(random_unit(stream)) / shape) : 1;
 

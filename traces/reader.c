@@ -2,7 +2,8 @@
  * requests, ids that must be unique. The formats call it for each line, trace.c around them.
  *
  * Times of production traces count from 1970 and do not fit a count of picoseconds, so they are
- * kept relative to the first request's second until the earliest is known.
+ * kept relative to the first request's second until the earliest is known. All that fits is read;
+ * what a run can hold is checked after the caller's part of it was taken.
  */
 #include "reader.h"
 
@@ -14,7 +15,8 @@
 enum { QUOTE_MAX_CHARACTERS = 60 };
 
 void
-reader_init(TraceReader *reader, const char *name, const TraceFormat *format) {
+reader_init(TraceReader *reader, const char *name, const TraceFormat *format)
+{
   memset(reader, 0, sizeof *reader);
   reader->name = name;
   reader->format = format;
@@ -27,7 +29,8 @@ reader_init(TraceReader *reader, const char *name, const TraceFormat *format) {
 }
 
 void
-reader_clear(TraceReader *reader) {
+reader_clear(TraceReader *reader)
+{
   g_clear_pointer(&reader->workload, workload_free);
   g_array_unref(reader->id_lines);
   g_array_unref(reader->hashes);
@@ -35,7 +38,8 @@ reader_clear(TraceReader *reader) {
 }
 
 char *
-reader_quote(const char *text, const char *end) {
+reader_quote(const char *text, const char *end)
+{
   GString *quoted = g_string_new("'");
   guint characters = 0;
 
@@ -56,7 +60,8 @@ reader_quote(const char *text, const char *end) {
 
 gboolean
 reader_fail(const TraceReader *reader, const char *at, const char *end, const char *field,
-            GError **error, const char *expected, ...) {
+            GError **error, const char *expected, ...)
+{
   g_autofree char *found = at < end ? reader_quote(at, end) : g_strdup("nothing");
   g_autofree char *text = NULL;
   va_list args;
@@ -72,21 +77,24 @@ reader_fail(const TraceReader *reader, const char *at, const char *end, const ch
 }
 
 guint32
-reader_tokens_min(const TraceReader *reader) {
+reader_tokens_min(const TraceReader *reader)
+{
   return reader->format->flags & TRACE_SKIPS_EMPTY ? 0 : 1;
 }
 
 gboolean
 reader_fail_tokens(const TraceReader *reader, const char *at, const char *end, const char *field,
-                   GError **error) {
+                   GError **error)
+{
   return reader_fail(reader, at, end, field, error, "a whole number from %u to %d",
                      reader_tokens_min(reader), TRACE_TOKENS_MAX);
 }
 
 gboolean
 reader_set_arrival(TraceReader *reader, Request *request, gint64 seconds, gint64 ps, const char *at,
-                   const char *end, const char *field, GError **error) {
-  const gint64 seconds_max = TIME_MAX_PS / PS_PER_S;
+                   const char *end, const char *field, GError **error)
+{
+  const gint64 seconds_max = G_MAXINT64 / PS_PER_S - 1;
 
   if (reader->format->flags & TRACE_TIME_ABSOLUTE) {
     if (!reader->has_base)
@@ -94,20 +102,20 @@ reader_set_arrival(TraceReader *reader, Request *request, gint64 seconds, gint64
     reader->has_base = TRUE;
     if (ABS(seconds - reader->base_s) >= seconds_max)
       return reader_fail(reader, at, end, field, error,
-                         "a time within %" G_GINT64_FORMAT
-                         " s (53 days) of the first request's; cut the trace there",
+                         "a time within %" G_GINT64_FORMAT " s (106 days) of the first request's",
                          seconds_max);
     seconds -= reader->base_s;
   } else if (seconds >= seconds_max) {
     return reader_fail(reader, at, end, field, error,
-                       "a time before %" G_GINT64_FORMAT " s (53 days)", seconds_max);
+                       "a time before %" G_GINT64_FORMAT " s (106 days)", seconds_max);
   }
   request->arrival_ps = seconds * PS_PER_S + ps;
   return TRUE;
 }
 
 gboolean
-reader_add(TraceReader *reader, const Request *request, const char *id, GError **error) {
+reader_add(TraceReader *reader, const Request *request, const char *id, GError **error)
+{
   Workload *workload = reader->workload;
 
   if (G_UNLIKELY(request->prompt_tokens == 0 || request->output_tokens == 0)) {
@@ -134,7 +142,8 @@ reader_add(TraceReader *reader, const Request *request, const char *id, GError *
 
 /* workload_seal() finds ids that occur twice but knows no lines; this names both. */
 static gboolean
-check_ids(const TraceReader *reader, GError **error) {
+check_ids(const TraceReader *reader, GError **error)
+{
   const Workload *workload = reader->workload;
   g_autoptr(GHashTable) seen = NULL;
 
@@ -163,29 +172,35 @@ check_ids(const TraceReader *reader, GError **error) {
   return TRUE;
 }
 
+/* The earliest arrival becomes 0. */
 static gboolean
-rebase(TraceReader *reader, GError **error) {
+rebase(TraceReader *reader, GError **error)
+{
   GArray *requests = reader->workload->requests;
+  guint64 span_ps = (guint64)reader->latest_ps - (guint64)reader->earliest_ps;
 
-  if (reader->latest_ps - reader->earliest_ps > TIME_MAX_PS) {
+  if (span_ps > G_MAXINT64) {
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                "%s: found requests %.1f days apart, expected at most %.1f", reader->name,
-                ps_to_s(reader->latest_ps - reader->earliest_ps) / 86400,
-                ps_to_s(TIME_MAX_PS) / 86400);
+                "%s: found requests %.1f days apart, expected at most 106 days", reader->name,
+                (double)span_ps / (double)PS_PER_S / 86400);
     return FALSE;
   }
-  for (guint i = 0; i < requests->len; i++)
-    g_array_index(requests, Request, i).arrival_ps -= reader->earliest_ps;
+  for (guint i = 0; i < requests->len; i++) {
+    Request *request = &g_array_index(requests, Request, i);
+    request->arrival_ps = (gint64)((guint64)request->arrival_ps - (guint64)reader->earliest_ps);
+  }
   return TRUE;
 }
 
 static void
-add_note(TraceNotes *notes, char *text) {
+add_note(TraceNotes *notes, char *text)
+{
   g_ptr_array_add(notes->texts, text);
 }
 
 static void
-fill_notes(const TraceReader *reader, TraceNotes *notes) {
+fill_notes(const TraceReader *reader, TraceNotes *notes)
+{
   const char *name = reader->name;
 
   notes->format = reader->format;
@@ -204,7 +219,8 @@ fill_notes(const TraceReader *reader, TraceNotes *notes) {
 }
 
 gboolean
-reader_finish(TraceReader *reader, TraceNotes *notes, GError **error) {
+reader_finish(TraceReader *reader, TraceNotes *notes, GError **error)
+{
   if (workload_count(reader->workload) == 0) {
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                 reader->skipped_no_output + reader->skipped_no_prompt > 0

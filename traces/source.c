@@ -32,14 +32,16 @@ struct Source {
 };
 
 static gboolean
-fail(const Source *source, GError **error, const char *message) {
+fail(const Source *source, GError **error, const char *message)
+{
   g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: %s", source->name, message);
   return FALSE;
 }
 
 /* Bytes read, 0 at the end, -1 with an error. */
 static gssize
-read_block(Source *source, void *to, gsize bytes, GError **error) {
+read_block(Source *source, void *to, gsize bytes, GError **error)
+{
   gssize got;
 
   do
@@ -53,7 +55,8 @@ read_block(Source *source, void *to, gsize bytes, GError **error) {
 
 /* What was read so far is the start of a gzip file: moves it to the packed side. */
 static gboolean
-start_gzip(Source *source, GError **error) {
+start_gzip(Source *source, GError **error)
+{
   source->packed = g_malloc(BLOCK_BYTES);
   memcpy(source->packed, source->buffer, source->filled);
   source->inflater.next_in = source->packed;
@@ -66,7 +69,8 @@ start_gzip(Source *source, GError **error) {
 }
 
 static gboolean
-fill_gzip(Source *source, GError **error) {
+fill_gzip(Source *source, GError **error)
+{
   z_stream *z = &source->inflater;
   gsize free_bytes = source->capacity - source->filled;
 
@@ -106,7 +110,8 @@ fill_gzip(Source *source, GError **error) {
 
 /* Makes room behind the unread rest and reads more of the input there. */
 static gboolean
-fill(Source *source, GError **error) {
+fill(Source *source, GError **error)
+{
   gssize got;
 
   if (source->begin > 0) {
@@ -132,7 +137,8 @@ fill(Source *source, GError **error) {
 }
 
 Source *
-source_open(const char *path, GError **error) {
+source_open(const char *path, GError **error)
+{
   g_autoptr(Source) source = g_new0(Source, 1);
   struct stat status;
 
@@ -165,7 +171,8 @@ source_open(const char *path, GError **error) {
 }
 
 void
-source_close(Source *source) {
+source_close(Source *source)
+{
   if (source == NULL)
     return;
   if (source->is_gzip)
@@ -179,12 +186,14 @@ source_close(Source *source) {
 }
 
 const char *
-source_name(const Source *source) {
+source_name(const Source *source)
+{
   return source->name;
 }
 
 SourceStatus
-source_line(Source *source, const char **line, const char **end, GError **error) {
+source_line(Source *source, const char **line, const char **end, GError **error)
+{
   gsize scanned = 0; /* bytes after begin that hold no line end */
   char *found = NULL;
 

@@ -21,7 +21,8 @@ static const CsvSchema schema = {
 };
 
 static gboolean
-has_ids(const Workload *workload) {
+has_ids(const Workload *workload)
+{
   for (guint32 i = 0; workload->ids != NULL && i < workload_count(workload); i++)
     if (g_array_index(workload->ids, gint64, i) != i)
       return TRUE;
@@ -29,7 +30,8 @@ has_ids(const Workload *workload) {
 }
 
 static gboolean
-write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error) {
+write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error)
+{
   gboolean with_ids = has_ids(workload);
   char buffer[NUMBER_BUFFER_BYTES];
 

@@ -10,14 +10,16 @@
 #include <string.h>
 
 static int
-compare_tokens(gconstpointer a, gconstpointer b) {
+compare_tokens(gconstpointer a, gconstpointer b)
+{
   guint32 x = *(const guint32 *)a, y = *(const guint32 *)b;
 
   return x < y ? -1 : x > y;
 }
 
 static double
-quantile(const guint32 *sorted, guint32 count, double fraction) {
+quantile(const guint32 *sorted, guint32 count, double fraction)
+{
   double position = fraction * (count - 1);
   guint32 below = (guint32)position, above = MIN(below + 1, count - 1);
 
@@ -26,7 +28,8 @@ quantile(const guint32 *sorted, guint32 count, double fraction) {
 
 /* Buckets at powers of two from the one that holds the shortest to that of the longest. */
 static GArray *
-bucket_lengths(const guint32 *sorted, guint32 count) {
+bucket_lengths(const guint32 *sorted, guint32 count)
+{
   GArray *buckets = g_array_new(FALSE, FALSE, sizeof(LengthBucket));
   guint32 low = 1, i = 0;
 
@@ -43,7 +46,8 @@ bucket_lengths(const guint32 *sorted, guint32 count) {
 
 /* `tokens` is sorted here. */
 static GArray *
-compute_lengths(guint32 *tokens, guint32 count, LengthStats *stats) {
+compute_lengths(guint32 *tokens, guint32 count, LengthStats *stats)
+{
   double sum = 0;
 
   qsort(tokens, count, sizeof *tokens, compare_tokens);
@@ -62,7 +66,8 @@ compute_lengths(guint32 *tokens, guint32 count, LengthStats *stats) {
 }
 
 static void
-compute_arrivals(const Workload *workload, TraceStats *stats) {
+compute_arrivals(const Workload *workload, TraceStats *stats)
+{
   guint32 count = stats->requests, in_minute = 0;
   gint64 first_ps = workload_request(workload, 0)->arrival_ps, minute = 0;
   gint64 span_ps = workload_request(workload, count - 1)->arrival_ps - first_ps;
@@ -94,7 +99,8 @@ compute_arrivals(const Workload *workload, TraceStats *stats) {
 
 /* What a prefix cache that never forgets would have: a prompt's blocks up to the first new one. */
 static void
-compute_repeats(const Workload *workload, TraceStats *stats) {
+compute_repeats(const Workload *workload, TraceStats *stats)
+{
   g_autoptr(GHashTable) seen = g_hash_table_new(g_int64_hash, g_int64_equal);
 
   for (guint32 i = 0; i < stats->requests; i++) {
@@ -116,7 +122,8 @@ compute_repeats(const Workload *workload, TraceStats *stats) {
 }
 
 void
-trace_stats_compute(const Workload *workload, TraceStats *stats) {
+trace_stats_compute(const Workload *workload, TraceStats *stats)
+{
   guint32 count = workload_count(workload);
   g_autofree guint32 *prompts = g_new(guint32, count);
   g_autofree guint32 *outputs = g_new(guint32, count);
@@ -137,7 +144,8 @@ trace_stats_compute(const Workload *workload, TraceStats *stats) {
 }
 
 void
-trace_stats_clear(TraceStats *stats) {
+trace_stats_clear(TraceStats *stats)
+{
   g_clear_pointer(&stats->prompt_buckets, g_array_unref);
   g_clear_pointer(&stats->output_buckets, g_array_unref);
 }

@@ -7,7 +7,8 @@
 #include "sim/units.h"
 
 static gboolean
-time_steps(const char *text, const char *end, gint64 *seconds, gint64 *ps, const char **stop) {
+time_steps(const char *text, const char *end, gint64 *seconds, gint64 *ps, const char **stop)
+{
   *ps = 0;
   return number_whole(text, end, seconds, stop);
 }
@@ -25,7 +26,8 @@ static const CsvSchema schema = {
 };
 
 static gboolean
-write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error) {
+write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error)
+{
   g_string_append_printf(out, "%s\n", self->shape);
   for (guint32 i = 0; i < workload_count(workload); i++) {
     const Request *request = workload_request(workload, i);

@@ -8,6 +8,7 @@
 #include "csv.h"
 
 #include "reader.h"
+#include "sim/units.h"
 #include "source.h"
 
 #include <errno.h>
@@ -26,14 +27,16 @@ const TraceFormat *const trace_formats[] = {
 };
 
 TraceNotes *
-trace_notes_new(void) {
+trace_notes_new(void)
+{
   TraceNotes *notes = g_new0(TraceNotes, 1);
   notes->texts = g_ptr_array_new_with_free_func(g_free);
   return notes;
 }
 
 void
-trace_notes_free(TraceNotes *notes) {
+trace_notes_free(TraceNotes *notes)
+{
   if (notes == NULL)
     return;
   g_ptr_array_unref(notes->texts);
@@ -41,7 +44,8 @@ trace_notes_free(TraceNotes *notes) {
 }
 
 const TraceFormat *
-trace_format_find(const char *name) {
+trace_format_find(const char *name)
+{
   for (const TraceFormat *const *format = trace_formats; *format != NULL; format++)
     if (g_str_equal((*format)->name, name))
       return *format;
@@ -50,7 +54,8 @@ trace_format_find(const char *name) {
 
 /* A comment that carries a format number must carry one that we know. */
 static gboolean
-check_comment(const TraceReader *reader, const char *line, const char *end, GError **error) {
+check_comment(const TraceReader *reader, const char *line, const char *end, GError **error)
+{
   const char *number = line + strlen(FORMAT_MARK);
 
   if (number > end || memcmp(line, FORMAT_MARK, strlen(FORMAT_MARK)) != 0)
@@ -63,7 +68,8 @@ check_comment(const TraceReader *reader, const char *line, const char *end, GErr
 
 /* No format knows this line: says what they look like, or what the nearest lacks. */
 static gboolean
-fail_unknown(TraceReader *reader, const char *line, const char *end, GError **error) {
+fail_unknown(TraceReader *reader, const char *line, const char *end, GError **error)
+{
   g_autoptr(GString) shapes = g_string_new("");
   const TraceFormat *nearest = NULL;
   guint most = 0;
@@ -85,7 +91,8 @@ fail_unknown(TraceReader *reader, const char *line, const char *end, GError **er
 }
 
 static const TraceFormat *
-sniff(const char *line, const char *end) {
+sniff(const char *line, const char *end)
+{
   for (const TraceFormat *const *format = trace_formats; *format != NULL; format++)
     if ((*format)->sniff(*format, line, end))
       return *format;
@@ -95,7 +102,8 @@ sniff(const char *line, const char *end) {
 /* The first line of content: chooses the format, takes the header. *is_row: the line is a row
  * already. */
 static gboolean
-begin(TraceReader *reader, const char *line, const char *end, gboolean *is_row, GError **error) {
+begin(TraceReader *reader, const char *line, const char *end, gboolean *is_row, GError **error)
+{
   if (reader->format == NULL)
     reader->format = sniff(line, end);
   if (reader->format == NULL)
@@ -105,14 +113,16 @@ begin(TraceReader *reader, const char *line, const char *end, gboolean *is_row, 
 }
 
 static gboolean
-is_blank(const char *line, const char *end) {
+is_blank(const char *line, const char *end)
+{
   while (line < end && (*line == ' ' || *line == '\t'))
     line++;
   return line == end;
 }
 
 static gboolean
-read_lines(TraceReader *reader, Source *source, GError **error) {
+read_lines(TraceReader *reader, Source *source, GError **error)
+{
   gboolean has_begun = FALSE, is_row = TRUE, has_comments = TRUE;
   const char *line, *end;
   SourceStatus status;
@@ -145,8 +155,9 @@ read_lines(TraceReader *reader, Source *source, GError **error) {
   return status == SOURCE_END;
 }
 
-Workload *
-trace_read(const char *path, const char *format, TraceNotes *notes, GError **error) {
+static Workload *
+read_whole(const char *path, const char *format, TraceNotes *notes, GError **error)
+{
   g_autoptr(Source) source = NULL;
   const TraceFormat *chosen = NULL;
   TraceReader reader;
@@ -170,9 +181,36 @@ trace_read(const char *path, const char *format, TraceNotes *notes, GError **err
   return workload;
 }
 
+Workload *
+trace_read(const char *path, const char *format, TraceNotes *notes, GError **error)
+{
+  return trace_read_part(path, format, 0, 1, notes, error);
+}
+
+Workload *
+trace_read_part(const char *path, const char *format, guint32 limit, double time_scale,
+                TraceNotes *notes, GError **error)
+{
+  g_autoptr(Workload) workload = read_whole(path, format, notes, error);
+  gint64 last_ps;
+
+  if (workload == NULL || !workload_trim(workload, limit, time_scale, error))
+    return NULL;
+  last_ps = workload_request(workload, workload_count(workload) - 1)->arrival_ps;
+  if (last_ps > TIME_MAX_PS) {
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                "%s: found a request after %.1f days, expected none after %.1f; take fewer "
+                "requests (--limit) or scale the times (--time-scale)",
+                path, ps_to_s(last_ps) / 86400, ps_to_s(TIME_MAX_PS) / 86400);
+    return NULL;
+  }
+  return g_steal_pointer(&workload);
+}
+
 GString *
 trace_print(const TraceFormat *format, const Workload *workload, const char *comment,
-            GError **error) {
+            GError **error)
+{
   GString *text = g_string_new(NULL);
 
   if (format->flags & TRACE_HAS_COMMENTS) {
@@ -190,7 +228,8 @@ trace_print(const TraceFormat *format, const Workload *workload, const char *com
 }
 
 static void
-note_losses(const TraceFormat *format, const Workload *workload, TraceNotes *notes) {
+note_losses(const TraceFormat *format, const Workload *workload, TraceNotes *notes)
+{
   const struct {
     guint flag;
     gboolean has;
@@ -214,7 +253,8 @@ note_losses(const TraceFormat *format, const Workload *workload, TraceNotes *not
 }
 
 static gboolean
-write_packed(const char *path, const GString *text, GError **error) {
+write_packed(const char *path, const GString *text, GError **error)
+{
   gzFile file = gzopen(path, "wb6e");
   gsize done = 0;
 
@@ -233,7 +273,8 @@ write_packed(const char *path, const GString *text, GError **error) {
 }
 
 static gboolean
-write_plain(const char *path, const GString *text, GError **error) {
+write_plain(const char *path, const GString *text, GError **error)
+{
   gboolean is_stdout = g_str_equal(path, "-");
   FILE *file = is_stdout ? stdout : fopen(path, "we");
   gboolean ok = file != NULL && fwrite(text->str, 1, text->len, file) == text->len;
@@ -249,7 +290,8 @@ write_plain(const char *path, const GString *text, GError **error) {
 
 gboolean
 trace_write(const char *path, const TraceFormat *format, const Workload *workload,
-            const char *comment, TraceNotes *notes, GError **error) {
+            const char *comment, TraceNotes *notes, GError **error)
+{
   GString *text = trace_print(format, workload, comment, error);
   gboolean ok;
 

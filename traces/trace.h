@@ -31,6 +31,12 @@ const TraceFormat *trace_format_find(const char *name);
  * one request. `notes` may be NULL. Caller frees. */
 Workload *trace_read(const char *path, const char *format, TraceNotes *notes, GError **error);
 
+/* As trace_read(), then workload_trim(): the first `limit` requests (0: all), times multiplied by
+ * `time_scale`. So a trace longer than a run can be (53 days) can be read, as long as the part
+ * asked for is not. */
+Workload *trace_read_part(const char *path, const char *format, guint32 limit, double time_scale,
+                          TraceNotes *notes, GError **error);
+
 /* Writes a trace; path "-" is standard output, one that ends in ".gz" is compressed. `comment` is a
  * line for formats that have comments (others leave it out), or NULL. What the format cannot hold
  * goes into notes (may be NULL). An unfinished file is removed. */

@@ -18,7 +18,8 @@ static const CsvSchema schema = {
 };
 
 static gboolean
-write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error) {
+write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error)
+{
   char buffer[NUMBER_BUFFER_BYTES];
 
   (void)error;

@@ -1,0 +1,41 @@
+#include "operation.h"
+
+const Operation operations[OPERATIONS] = {
+    [OP_GEMM] = {"gemm", "matrix product, (m x k) by (k x n)", {"m", "n", "k"}, FALSE},
+    [OP_ELEMENTWISE] = {"elementwise", "norms, rotary embedding, activation, …",
+                        {"tokens", "width"}, TRUE},
+    [OP_ATTENTION] = {"attention", "attention of one layer over a batch of prefills and decodes",
+                      {"prefills", "new_tokens", "cached_tokens", "decodes", "context", "heads",
+                       "kv_heads", "head_dim"},
+                      FALSE},
+    [OP_ATTENTION_SKEW] = {"attention_skew", "attention over unequal contexts against equal ones",
+                           {"new_tokens", "cached_tokens", "decodes", "big_decodes", "context",
+                            "big_context", "heads", "kv_heads", "head_dim"},
+                           TRUE},
+    [OP_SAMPLING] = {"sampling", "choosing tokens from logits", {"sequences", "vocab"}, FALSE},
+    [OP_ALL_REDUCE] = {"all_reduce", "sum over the devices of a tensor-parallel group",
+                       {"bytes", "ranks"}, TRUE},
+    [OP_COPY] = {"copy", "KV blocks between device and host", {"piece_bytes", "pieces"}, TRUE},
+    [OP_HOST] = {"host", "a step's time beyond its kernels", {"sequences", "tokens"}, TRUE},
+};
+
+guint
+operation_n_shape(OperationKind kind)
+{
+  guint n = 0;
+
+  while (n < OPERATION_SHAPE_MAX && operations[kind].shape[n] != NULL)
+    n++;
+  return n;
+}
+
+gboolean
+operation_find(const char *name, OperationKind *kind)
+{
+  for (guint i = 0; i < OPERATIONS; i++)
+    if (g_str_equal(operations[i].name, name)) {
+      *kind = (OperationKind)i;
+      return TRUE;
+    }
+  return FALSE;
+}

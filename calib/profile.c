@@ -1,0 +1,147 @@
+/* Profiles in memory: interned texts, one flat array of samples, sorted once. */
+#include "profile.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+Profile *
+profile_new(const char *name, const char *device)
+{
+  Profile *profile = g_new0(Profile, 1);
+
+  profile->name = g_strdup(name);
+  profile->device = g_strdup(device);
+  profile->note = g_strdup("");
+  profile->origins = g_array_new(FALSE, FALSE, sizeof(ProfileOrigin));
+  profile->samples = g_array_new(FALSE, FALSE, sizeof(ProfileSample));
+  profile->texts = g_string_chunk_new(4096);
+  return profile;
+}
+
+void
+profile_free(Profile *profile)
+{
+  if (profile == NULL)
+    return;
+  g_free(profile->name);
+  g_free(profile->device);
+  g_free(profile->note);
+  g_array_unref(profile->origins);
+  g_array_unref(profile->samples);
+  g_string_chunk_free(profile->texts);
+  g_free(profile);
+}
+
+static const char *
+keep(Profile *profile, const char *text)
+{
+  return g_string_chunk_insert_const(profile->texts, text != NULL ? text : "");
+}
+
+guint16
+profile_add_origin(Profile *profile, const ProfileOrigin *origin)
+{
+  const ProfileOrigin copy = {
+      .source = keep(profile, origin->source),
+      .measured_device = keep(profile, origin->measured_device),
+      .measured_model = keep(profile, origin->measured_model),
+      .engine = keep(profile, origin->engine),
+      .driver = keep(profile, origin->driver),
+      .cuda = keep(profile, origin->cuda),
+      .clocks = keep(profile, origin->clocks),
+      .date = keep(profile, origin->date),
+      .program_version = keep(profile, origin->program_version),
+  };
+
+  g_assert(profile->origins->len < G_MAXUINT16);
+  g_array_append_val(profile->origins, copy);
+  return (guint16)(profile->origins->len - 1);
+}
+
+void
+profile_add(Profile *profile, const ProfileSample *sample)
+{
+  ProfileSample copy = *sample;
+
+  g_assert(sample->operation < OPERATIONS && sample->origin < profile->origins->len);
+  copy.variant = keep(profile, sample->variant);
+  copy.dtype = keep(profile, sample->dtype);
+  copy.kernel = keep(profile, sample->kernel);
+  for (guint i = operation_n_shape(sample->operation); i < OPERATION_SHAPE_MAX; i++)
+    copy.shape[i] = 0;
+  if (copy.p10_ns == 0)
+    copy.p10_ns = copy.median_ns;
+  if (copy.p90_ns == 0)
+    copy.p90_ns = copy.median_ns;
+  g_array_append_val(profile->samples, copy);
+}
+
+void
+profile_add_note(Profile *profile, const char *format, ...)
+{
+  g_autofree char *before = profile->note;
+  g_autofree char *sentence = NULL;
+  va_list args;
+
+  va_start(args, format);
+  sentence = g_strdup_vprintf(format, args);
+  va_end(args);
+  profile->note = *before != '\0' ? g_strconcat(before, " ", sentence, NULL) : g_strdup(sentence);
+}
+
+static int
+compare_keys(const ProfileSample *a, const ProfileSample *b)
+{
+  int order = (int)a->operation - (int)b->operation;
+
+  if (order == 0)
+    order = strcmp(a->variant, b->variant);
+  if (order == 0)
+    order = strcmp(a->dtype, b->dtype);
+  for (guint i = 0; order == 0 && i < OPERATION_SHAPE_MAX; i++)
+    order = (a->shape[i] > b->shape[i]) - (a->shape[i] < b->shape[i]);
+  return order;
+}
+
+/* Equal keys stay in the order in which they were added: the index breaks the tie. */
+static int
+compare_indices(gconstpointer a, gconstpointer b, gpointer user_data)
+{
+  const ProfileSample *samples = user_data;
+  guint32 i = *(const guint32 *)a, j = *(const guint32 *)b;
+  int order = compare_keys(&samples[i], &samples[j]);
+
+  return order != 0 ? order : (i > j) - (i < j);
+}
+
+void
+profile_seal(Profile *profile)
+{
+  guint n = profile->samples->len;
+  ProfileSample *samples = (ProfileSample *)(gpointer)profile->samples->data;
+  GArray *sorted = g_array_sized_new(FALSE, FALSE, sizeof(ProfileSample), n);
+  g_autofree guint32 *order = g_new(guint32, n);
+
+  for (guint32 i = 0; i < n; i++)
+    order[i] = i;
+  g_qsort_with_data(order, (gint)n, sizeof *order, compare_indices, samples);
+  for (guint i = 0; i < n; i++)
+    if (i + 1 == n || compare_keys(&samples[order[i]], &samples[order[i + 1]]) != 0)
+      g_array_append_val(sorted, samples[order[i]]);
+  g_array_unref(profile->samples);
+  profile->samples = sorted;
+}
+
+const ProfileSample *
+profile_samples(const Profile *profile, OperationKind kind, guint *n)
+{
+  const ProfileSample *samples = (const ProfileSample *)(gpointer)profile->samples->data;
+  guint first = 0, end;
+
+  while (first < profile->samples->len && samples[first].operation < kind)
+    first++;
+  for (end = first; end < profile->samples->len && samples[end].operation == kind;)
+    end++;
+  *n = end - first;
+  return samples + first;
+}

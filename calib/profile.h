@@ -1,0 +1,54 @@
+/* A profile: measurements of one device, in memory. profile_store.h keeps it in a file.
+ *
+ * Importers and calibration fill it with profile_add(); fits and cost models read its samples, sorted
+ * by (operation, variant, dtype, shape). Texts are interned in the profile.
+ */
+#pragma once
+
+#include "operation.h"
+
+/* Where samples come from. Texts are "" and numbers 0 where unknown. */
+typedef struct {
+  const char *source;          /* "vidur", "llmservingsim", "calibrate" … and the file's name */
+  const char *measured_device; /* as the source names it */
+  const char *measured_model;  /* likewise; "" if shapes say all */
+  const char *engine;          /* "vLLM 0.19.0" */
+  const char *driver, *cuda, *clocks, *date, *program_version;
+} ProfileOrigin;
+
+typedef struct {
+  guint8 operation;   /* an OperationKind */
+  guint8 derived;     /* 1: computed from other samples (the note says how), not measured as it stands */
+  guint16 origin;     /* index into Profile.origins */
+  guint32 count;      /* timings behind it; 0: the source does not say */
+  const char *variant; /* "" where the operation has none */
+  const char *dtype;   /* "bfloat16", "float16", "fp8" …; "bfloat16+fp8kv": weights or q, and KV */
+  const char *kernel;  /* kernel or algorithm, "" where unknown */
+  gint64 shape[OPERATION_SHAPE_MAX];
+  double median_ns, p10_ns, p90_ns; /* p10 and p90 are the median where the source has one figure */
+} ProfileSample;
+
+typedef struct {
+  char *name;        /* what --device calls it */
+  char *device;      /* the shipped device whose nominal figures and roofline stand behind it */
+  char *note;        /* for people: what was imported, what was derived and how */
+  GArray *origins;   /* of ProfileOrigin */
+  GArray *samples;   /* of ProfileSample; sorted after profile_seal() */
+  GStringChunk *texts;
+} Profile;
+
+Profile *profile_new(const char *name, const char *device);
+void profile_free(Profile *profile);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Profile, profile_free)
+
+/* Copies the texts. Returns the origin's index. */
+guint16 profile_add_origin(Profile *profile, const ProfileOrigin *origin);
+/* Copies the texts. Of p10 and p90, 0 stands for the median. */
+void profile_add(Profile *profile, const ProfileSample *sample);
+/* Adds a sentence to the note. */
+void profile_add_note(Profile *profile, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* Sorts; of samples with one key keeps the last added. */
+void profile_seal(Profile *profile);
+
+/* The samples of one operation, contiguous after profile_seal(). */
+const ProfileSample *profile_samples(const Profile *profile, OperationKind kind, guint *n);
