@@ -151,7 +151,7 @@ command_list(int argc, char **argv)
   g_option_context_set_description(context, "Examples:\n  spillway list\n  spillway list devices\n"
                                             "  spillway list models --names");
   g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, "list", entries, NULL, &argc, &argv, &status))
+  if (!cli_parse(context, "list", entries, &argc, &argv, &status))
     return status;
   if (argc > 2)
     return cli_error(CLI_USAGE, "list", "found '%s' after '%s', expected one kind", argv[2],

@@ -27,6 +27,18 @@ print_help(FILE *out)
 }
 
 static int
+unknown_option(const char *option)
+{
+  static const char *const options[] = {"--help", "--version", NULL};
+  const char *near = cli_nearest(option, options);
+
+  if (near != NULL)
+    return cli_error(CLI_USAGE, NULL, "unknown option %s; did you mean %s?", option, near);
+  return cli_error(CLI_USAGE, NULL, "unknown option %s; a verb comes first: 'spillway --help'",
+                   option);
+}
+
+static int
 unknown_verb(const char *verb)
 {
   g_autoptr(GPtrArray) names = g_ptr_array_new();
@@ -70,6 +82,8 @@ main(int argc, char **argv)
     printf("spillway %s\n", PACKAGE_VERSION);
     return finish(NULL, CLI_DONE);
   }
+  if (argv[1][0] == '-')
+    return unknown_option(argv[1]);
   for (guint i = 0; commands[i].name != NULL; i++)
     if (g_str_equal(commands[i].name, argv[1]))
       return finish(argv[1], commands[i].run(argc - 1, argv + 1));
