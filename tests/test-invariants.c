@@ -56,6 +56,7 @@ typedef struct {
   const SchedulerClass *class;
   const ExecutorClass *executor;
   SchedulerConfig config;
+  gboolean async;
   RandomCost cost;
   Workload *workload;
 } Case;
@@ -155,6 +156,7 @@ make_case(Case *c, guint32 seed)
       .longest_piece = coin(rand) ? 65536 : pick(rand, 1, 9),
   };
   add_requests(c, rand);
+  c->async = v1 && coin(rand);
 }
 
 static void
@@ -323,6 +325,7 @@ run_case(const Case *c, gboolean stride, Witness *w)
       .observers = observers,
       .n_observers = G_N_ELEMENTS(observers),
       .stride = stride,
+      .async = c->async,
   };
   g_autoptr(GError) error = NULL;
 
