@@ -14,6 +14,7 @@ libspillway_cli_a_SOURCES = \
   %D%/format_option.c %D%/format_option.h \
   %D%/list.c \
   %D%/model.c \
+  %D%/options.c \
   %D%/progress.c %D%/progress.h \
   %D%/resolve.c %D%/resolve.h \
   %D%/run.c \

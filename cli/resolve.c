@@ -17,16 +17,16 @@ looks_like_path(const char *text, const char *suffix)
 }
 
 static void
-set_unknown(GError **error, const char *option, const char *text, const char *kind,
-            const char *suffix, const char *file)
+set_unknown(GError **error, const char *text, const char *kind, const char *suffix,
+            const char *file)
 {
   g_auto(GStrv) names = cli_data_names(kind, suffix);
   const char *near = cli_nearest(text, (const char *const *)names);
   g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : g_strdup("");
 
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-              "%s: found '%s', expected a name from 'spillway list %s' or the path of %s%s", option,
-              text, kind, file, hint);
+              "found '%s', expected a name from 'spillway list %s' or the path of %s%s", text, kind,
+              file, hint);
 }
 
 /* "…/Llama-2-7b/config.json" is called Llama-2-7b, "…/mine.ini" is called mine. */
@@ -57,7 +57,7 @@ resolve_model(const char *text, GError **error)
   if (shipped != NULL)
     return model_config_read(shipped, text, error);
   if (!looks_like_path(text, ".json")) {
-    set_unknown(error, "--model", text, "models", ".json", "a config.json");
+    set_unknown(error, text, "models", ".json", "a config.json");
     return NULL;
   }
   path = g_file_test(text, G_FILE_TEST_IS_DIR) ? g_build_filename(text, CONFIG_FILE, NULL)
@@ -75,7 +75,7 @@ resolve_device(const char *text, GError **error)
   if (shipped != NULL)
     return device_read(shipped, text, error);
   if (!looks_like_path(text, ".ini")) {
-    set_unknown(error, "--device", text, "devices", ".ini", "a device file");
+    set_unknown(error, text, "devices", ".ini", "a device file");
     return NULL;
   }
   name = name_from_path(text);

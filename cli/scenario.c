@@ -80,10 +80,9 @@ find_entry(const char *option, const char *name, const gconstpointer *table, GEr
   g_ptr_array_add(names, NULL);
   known = g_strjoinv(", ", (char **)names->pdata);
   near = cli_nearest(name, (const char *const *)names->pdata);
-  if (near != NULL)
-    refuse(error, "--%s: found '%s', did you mean '%s'? Known: %s", option, name, near, known);
-  else
-    refuse(error, "--%s: found '%s', expected one of: %s", option, name, known);
+  refuse(error, "--%s: found '%s', expected %s%s%s%s%s", option, name,
+         names->len > 2 ? "one of " : "", known, near != NULL ? "; did you mean " : "",
+         near != NULL ? near : "", near != NULL ? "?" : "");
   return NULL;
 }
 
@@ -165,10 +164,14 @@ resolve_hardware(Resolver *r, GError **error)
     return refuse(error, "--model is missing: a name from 'spillway list models', or a config.json");
   if (s->executor->needs_cost && settings->device == NULL)
     return refuse(error, "--device is missing: a name from 'spillway list devices'");
-  if (settings->model != NULL && (s->model = resolve_model(settings->model, error)) == NULL)
+  if (settings->model != NULL && (s->model = resolve_model(settings->model, error)) == NULL) {
+    g_prefix_error(error, "--model: ");
     return FALSE;
-  if (settings->device != NULL && (s->device = resolve_device(settings->device, error)) == NULL)
+  }
+  if (settings->device != NULL && (s->device = resolve_device(settings->device, error)) == NULL) {
+    g_prefix_error(error, "--device: ");
     return FALSE;
+  }
   if (s->model != NULL)
     r->pool_bytes_per_block =
         pool_block_bytes(s->model, (guint32)settings->block_size,
@@ -206,13 +209,16 @@ resolve_limits(Resolver *r)
     c->max_num_batched_tokens = c->chunked_prefill ? 512 : MAX(2048, c->max_model_len);
 }
 
+/* What sizes the pool by memory: needs a model and a device. */
 static gboolean
 need_for_pool(const Resolver *r, const char *option, GError **error)
 {
+  if (!given(r, option) && (r->scenario->model == NULL || r->scenario->device == NULL))
+    return refuse(error, "the KV pool has no size: give --num-gpu-blocks, or --model and --device");
   if (r->scenario->model == NULL)
-    return refuse(error, "%s needs --model, or give --num-gpu-blocks", option);
+    return refuse(error, "--%s needs --model, or give --num-gpu-blocks", option);
   if (r->scenario->device == NULL)
-    return refuse(error, "%s needs --device, or give --num-gpu-blocks", option);
+    return refuse(error, "--%s needs --device, or give --num-gpu-blocks", option);
   return TRUE;
 }
 
@@ -224,7 +230,7 @@ kv_memory_blocks(const Resolver *r, guint32 *blocks, GError **error)
   double fraction;
   guint64 bytes;
 
-  if (!need_for_pool(r, "--kv-memory", error))
+  if (!need_for_pool(r, "kv-memory", error))
     return FALSE;
   if (cli_parse_percent(text, &fraction)) {
     if (fraction <= 0 || fraction > 1)
@@ -258,7 +264,7 @@ utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
   };
   PoolSize pool;
 
-  if (!need_for_pool(r, "--gpu-memory-utilization", error) ||
+  if (!need_for_pool(r, "gpu-memory-utilization", error) ||
       !pool_size_find(&request, &pool, error))
     return FALSE;
   *blocks = pool.num_gpu_blocks;
@@ -292,14 +298,14 @@ resolve_host_pool(Resolver *r, GError **error)
   gboolean engine_has_host = (s->scheduler->features & SCHEDULER_HAS_SWAP) != 0;
   guint64 bytes = (guint64)(4 * GIB);
 
+  if (given(r, "swap-space") && !cli_parse_bytes(r->settings->swap_space, "--swap-space",
+                                                 (guint64)GIB, &bytes, error))
+    return FALSE;
   if (given(r, "num-cpu-blocks")) {
     s->config.num_cpu_blocks = (guint32)r->settings->num_cpu_blocks;
   } else if (given(r, "swap-space") && s->model == NULL) {
     return refuse(error, "--swap-space needs --model; or give --num-cpu-blocks");
   } else if (s->model != NULL && (swaps || engine_has_host)) {
-    if (given(r, "swap-space") && !cli_parse_bytes(r->settings->swap_space, "--swap-space",
-                                                   (guint64)GIB, &bytes, error))
-      return FALSE;
     s->config.num_cpu_blocks = pool_blocks(bytes, r->pool_bytes_per_block);
   } else if (swaps) {
     return refuse(error, "--overflow %s needs --num-cpu-blocks, or --model to size the host's pool",

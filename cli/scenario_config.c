@@ -2,10 +2,13 @@
 
 #include "scenario_config.h"
 
+/* A file's name may be no UTF-8, which JSON must be. */
 static json_t *
 text_or_null(const char *text)
 {
-  return text != NULL ? json_string(text) : json_null();
+  g_autofree char *valid = text != NULL ? g_utf8_make_valid(text, -1) : NULL;
+
+  return valid != NULL ? json_string(valid) : json_null();
 }
 
 static void
