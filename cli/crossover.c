@@ -19,7 +19,8 @@ typedef struct {
 } Options;
 
 static void
-options_clear(Options *o) {
+options_clear(Options *o)
+{
   char **texts[] = {&o->model,       &o->device,  &o->tokens,   &o->block_sizes, &o->copy_path,
                     &o->host_memory, &o->what_if, &o->parallel, &o->format};
 
@@ -29,7 +30,8 @@ options_clear(Options *o) {
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
 static void
-study_clear(CrossoverStudy *study) {
+study_clear(CrossoverStudy *study)
+{
   g_clear_pointer(&study->model, model_free);
   g_clear_pointer(&study->device, device_free);
   g_clear_pointer(&study->tokens, g_array_unref);
@@ -40,7 +42,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CrossoverStudy, study_clear)
 
 /* "4096" or "4k". */
 static gboolean
-parse_count(const char *text, const char *what, guint64 max, guint32 *count, GError **error) {
+parse_count(const char *text, const char *what, guint64 max, guint32 *count, GError **error)
+{
   g_autofree char *digits = g_strdup(text);
   gsize length = strlen(digits);
   gboolean thousands = length > 1 && g_ascii_tolower(digits[length - 1]) == 'k';
@@ -56,7 +59,8 @@ parse_count(const char *text, const char *what, guint64 max, guint32 *count, GEr
 
 /* Appends "A..B" (doubling from A, B included) or one number. */
 static gboolean
-parse_range(const char *text, const char *what, guint64 max, GArray *counts, GError **error) {
+parse_range(const char *text, const char *what, guint64 max, GArray *counts, GError **error)
+{
   g_auto(GStrv) ends = g_strsplit(text, "..", 2);
   guint32 from, to;
 
@@ -79,7 +83,8 @@ parse_range(const char *text, const char *what, guint64 max, GArray *counts, GEr
 }
 
 static GArray *
-parse_counts(const char *text, const char *what, guint64 max, GError **error) {
+parse_counts(const char *text, const char *what, guint64 max, GError **error)
+{
   g_auto(GStrv) items = g_strsplit(text, ",", -1);
   g_autoptr(GArray) counts = g_array_new(FALSE, FALSE, sizeof(guint32));
 
@@ -95,7 +100,8 @@ parse_counts(const char *text, const char *what, guint64 max, GError **error) {
 }
 
 static int
-compare_counts(gconstpointer a, gconstpointer b) {
+compare_counts(gconstpointer a, gconstpointer b)
+{
   guint32 x = *(const guint32 *)a, y = *(const guint32 *)b;
 
   return (x > y) - (x < y);
@@ -104,7 +110,8 @@ compare_counts(gconstpointer a, gconstpointer b) {
 /* The default range ends at the model's longest context; one that was given is kept, with a note.
  */
 static gboolean
-set_tokens(const Options *options, CrossoverStudy *study, GError **error) {
+set_tokens(const Options *options, CrossoverStudy *study, GError **error)
+{
   guint32 limit = study->model->max_position, last;
 
   study->tokens = parse_counts(options->tokens != NULL ? options->tokens : DEFAULT_TOKENS,
@@ -123,7 +130,8 @@ set_tokens(const Options *options, CrossoverStudy *study, GError **error) {
 }
 
 static gboolean
-refuse(GError **error, const char *option, const char *found, const char *expected) {
+refuse(GError **error, const char *option, const char *found, const char *expected)
+{
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: found %s%s%s, expected %s",
               option, found != NULL ? "'" : "", found != NULL ? found : "nothing",
               found != NULL ? "'" : "", expected);
@@ -131,7 +139,8 @@ refuse(GError **error, const char *option, const char *found, const char *expect
 }
 
 static gboolean
-set_config(const Options *options, CrossoverStudy *study, GError **error) {
+set_config(const Options *options, CrossoverStudy *study, GError **error)
+{
   RooflineConfig *config = &study->config;
   guint64 parallel;
 
@@ -151,12 +160,14 @@ set_config(const Options *options, CrossoverStudy *study, GError **error) {
 }
 
 static void
-free_cost_model(gpointer costs) {
+free_cost_model(gpointer costs)
+{
   cost_model_free(costs);
 }
 
 static gboolean
-set_costs(const Options *options, CrossoverStudy *study, GError **error) {
+set_costs(const Options *options, CrossoverStudy *study, GError **error)
+{
   const char *text = options->block_sizes != NULL ? options->block_sizes : DEFAULT_BLOCK_SIZES;
 
   study->block_sizes = parse_counts(text, "--block-size", MAX_BLOCK_SIZE, error);
@@ -174,7 +185,8 @@ set_costs(const Options *options, CrossoverStudy *study, GError **error) {
 }
 
 static gboolean
-study_resolve(const Options *options, CrossoverStudy *study, GError **error) {
+study_resolve(const Options *options, CrossoverStudy *study, GError **error)
+{
   if (options->model == NULL)
     return refuse(error, "--model", NULL, "a name from 'spillway list models', or a config.json");
   if (options->device == NULL)
@@ -186,7 +198,8 @@ study_resolve(const Options *options, CrossoverStudy *study, GError **error) {
 }
 
 static char *
-description(void) {
+description(void)
+{
   g_autofree char *scales = what_if_help();
 
   return g_strdup_printf("Copy paths: per-layer (a copy a block, layer and K or V, as vLLM 0.x), "
@@ -206,7 +219,8 @@ description(void) {
 }
 
 int
-command_crossover(int argc, char **argv) {
+command_crossover(int argc, char **argv)
+{
   g_auto(Options) o = {0};
   g_auto(CrossoverStudy) study = {0};
   const GOptionEntry entries[] = {

@@ -10,14 +10,16 @@
 #define CONFIG_FILE "config.json"
 
 static gboolean
-looks_like_path(const char *text, const char *suffix) {
+looks_like_path(const char *text, const char *suffix)
+{
   return strchr(text, '/') != NULL || g_str_has_suffix(text, suffix) ||
          g_file_test(text, G_FILE_TEST_EXISTS);
 }
 
 static void
 set_unknown(GError **error, const char *option, const char *text, const char *kind,
-            const char *suffix, const char *file) {
+            const char *suffix, const char *file)
+{
   g_auto(GStrv) names = cli_data_names(kind, suffix);
   const char *near = cli_nearest(text, (const char *const *)names);
   g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : g_strdup("");
@@ -29,7 +31,8 @@ set_unknown(GError **error, const char *option, const char *text, const char *ki
 
 /* "…/Llama-2-7b/config.json" is called Llama-2-7b, "…/mine.ini" is called mine. */
 static char *
-name_from_path(const char *path) {
+name_from_path(const char *path)
+{
   g_autofree char *base = g_path_get_basename(path);
   g_autofree char *absolute = g_canonicalize_filename(path, NULL);
   g_autofree char *folder = g_path_get_dirname(absolute);
@@ -45,7 +48,8 @@ name_from_path(const char *path) {
 }
 
 Model *
-resolve_model(const char *text, GError **error) {
+resolve_model(const char *text, GError **error)
+{
   g_autofree char *shipped = cli_data_file("models", text, ".json");
   g_autofree char *path = NULL;
   g_autofree char *name = NULL;
@@ -63,7 +67,8 @@ resolve_model(const char *text, GError **error) {
 }
 
 Device *
-resolve_device(const char *text, GError **error) {
+resolve_device(const char *text, GError **error)
+{
   g_autofree char *shipped = cli_data_file("devices", text, ".ini");
   g_autofree char *name = NULL;
 
