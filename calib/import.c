@@ -9,6 +9,7 @@ G_DEFINE_QUARK(spillway - import - error - quark, import_error)
 
 const ProfileImporter *const profile_importers[] = {
     &profile_importer_llmservingsim,
+    &profile_importer_aiconfigurator,
     NULL,
 };
 

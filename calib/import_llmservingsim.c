@@ -17,8 +17,9 @@
 
 typedef struct {
   Profile *profile;
-  const Model *model;
-  const char *dtype;
+  Model *model;
+  char *dtype;
+  char *gpu, *model_name, *engine, *cuda, *date, *program; /* for the origin */
   GHashTable *left_out; /* layers that are no known operation, set of names */
   gint64 ranks;         /* tensor-parallel degree of the folder at hand */
   guint32 count;        /* timings behind a row */
@@ -226,30 +227,39 @@ need_meta(const char *const *lines, const char *path, const char *key, GError **
   return value;
 }
 
+/* All of the origin but its source, which each table sets. */
 static void
-add_origin(Reader *reader, const char *const *lines, const char *gpu, const char *model)
+read_origin(Reader *reader, const char *const *lines)
 {
   g_autofree char *vllm = meta_value(lines, "vllm_version");
-  g_autofree char *cuda = meta_value(lines, "cuda_version");
-  g_autofree char *date = meta_value(lines, "profiled_at");
   g_autofree char *version = meta_value(lines, "profiler_version");
   g_autofree char *repeats = meta_value(lines, "measurement_iterations");
-  g_autofree char *engine = vllm != NULL ? g_strconcat("vLLM ", vllm, NULL) : NULL;
-  g_autofree char *program =
-      version != NULL ? g_strconcat("LLMServingSim profiler ", version, NULL) : NULL;
+
+  reader->cuda = meta_value(lines, "cuda_version");
+  reader->date = meta_value(lines, "profiled_at");
+  if (vllm != NULL)
+    reader->engine = g_strconcat("vLLM ", vllm, NULL);
+  if (version != NULL)
+    reader->program = g_strconcat("LLMServingSim profiler ", version, NULL);
+  if (repeats != NULL)
+    reader->count = (guint32)g_ascii_strtoull(repeats, NULL, 10);
+}
+
+static void
+add_origin(Reader *reader, const char *path)
+{
+  g_autofree char *source = import_source("llmservingsim", path);
   const ProfileOrigin origin = {
-      .source = "llmservingsim",
-      .measured_device = gpu,
-      .measured_model = model,
-      .engine = engine,
-      .cuda = cuda,
-      .date = date,
-      .program_version = program,
+      .source = source,
+      .measured_device = reader->gpu,
+      .measured_model = reader->model_name,
+      .engine = reader->engine,
+      .cuda = reader->cuda,
+      .date = reader->date,
+      .program_version = reader->program,
   };
 
   reader->origin = profile_add_origin(reader->profile, &origin);
-  if (repeats != NULL)
-    reader->count = (guint32)g_ascii_strtoull(repeats, NULL, 10);
 }
 
 static gboolean
@@ -275,8 +285,10 @@ read_folder(Reader *reader, const char *folder, const char *only, guint *n_table
         !g_file_test(path, G_FILE_TEST_EXISTS))
       continue;
     g_autoptr(CsvTable) table = csv_table_open(path, error);
-    if (table == NULL || !check_ranks(reader, folder, error) ||
-        !tables[i].read(reader, table, error))
+    if (table == NULL || !check_ranks(reader, folder, error))
+      return FALSE;
+    add_origin(reader, path);
+    if (!tables[i].read(reader, table, error))
       return FALSE;
     ++*n_tables;
   }
@@ -436,15 +448,55 @@ find_model(const ImportContext *context, const char *name, const char *meta, GEr
   return model;
 }
 
+static void
+reader_clear(Reader *reader)
+{
+  g_free(reader->gpu);
+  g_free(reader->model_name);
+  g_free(reader->engine);
+  g_free(reader->cuda);
+  g_free(reader->date);
+  g_free(reader->program);
+  g_free(reader->dtype);
+  model_free(reader->model);
+  g_hash_table_unref(reader->left_out);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reader, reader_clear)
+
+static gboolean
+read_meta(Reader *reader, const char *path, const ImportContext *context, GError **error)
+{
+  g_autofree char *content = NULL, *variant = NULL;
+  g_auto(GStrv) text = NULL;
+  const char *const *lines;
+
+  if (!g_file_get_contents(path, &content, NULL, error))
+    return FALSE;
+  text = g_strsplit(content, "\n", -1);
+  lines = (const char *const *)text;
+  reader->gpu = meta_value(lines, "gpu");
+  if (reader->gpu == NULL)
+    reader->gpu = need_meta(lines, path, "hardware", error);
+  if (reader->gpu != NULL)
+    reader->model_name = need_meta(lines, path, "model", error);
+  if (reader->model_name != NULL)
+    variant = need_meta(lines, path, "variant", error);
+  if (variant == NULL)
+    return FALSE;
+  reader->dtype = g_strdup(import_dtype(variant));
+  read_origin(reader, lines);
+  reader->model = find_model(context, reader->model_name, path, error);
+  return reader->model != NULL;
+}
+
 static gboolean
 import_read(Profile *profile, const char *path, const ImportContext *context, GError **error)
 {
   g_auto(Place) place = {0};
-  g_autofree char *content = NULL, *meta = NULL, *name = NULL, *gpu = NULL, *variant = NULL;
-  g_autoptr(Model) model = NULL;
-  g_autoptr(GHashTable) left_out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  Reader reader = {.profile = profile, .left_out = left_out};
+  g_autofree char *meta = NULL;
+  g_auto(Reader) reader = {.profile = profile};
 
+  reader.left_out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   if (!find_place(path, &place)) {
     g_set_error(error, IMPORT_ERROR, IMPORT_ERROR_FILE,
                 "%s: expected a folder with meta.yaml, one that holds such a folder as perf, or "
@@ -453,26 +505,9 @@ import_read(Profile *profile, const char *path, const ImportContext *context, GE
     return FALSE;
   }
   meta = g_build_filename(place.folder, "meta.yaml", NULL);
-  if (!g_file_get_contents(meta, &content, NULL, error))
+  if (!read_meta(&reader, meta, context, error) || !read_place(&reader, &place, error))
     return FALSE;
-  g_auto(GStrv) text = g_strsplit(content, "\n", -1);
-  const char *const *lines = (const char *const *)text;
-  name = need_meta(lines, meta, "model", error);
-  if (name == NULL)
-    return FALSE;
-  gpu = meta_value(lines, "gpu");
-  if (gpu == NULL)
-    gpu = need_meta(lines, meta, "hardware", error);
-  variant = gpu != NULL ? need_meta(lines, meta, "variant", error) : NULL;
-  model = variant != NULL ? find_model(context, name, meta, error) : NULL;
-  if (model == NULL)
-    return FALSE;
-  reader.model = model;
-  reader.dtype = import_dtype(variant);
-  add_origin(&reader, lines, gpu, name);
-  if (!read_place(&reader, &place, error))
-    return FALSE;
-  import_know_device(profile, gpu);
+  import_know_device(profile, reader.gpu);
   add_notes(&reader);
   return TRUE;
 }
