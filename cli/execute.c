@@ -124,6 +124,7 @@ unlimited_makespan_ps(const Scenario *s, const Workload *workload)
       .workload = workload,
       .executor = executor,
       .stride = TRUE,
+      .async = s->async,
       .interrupted = was_interrupted,
   };
   RunOutcome outcome;
@@ -168,6 +169,7 @@ simulate(Run *run, RunRecord *record)
       .observers = (Observer *const *)run->observers->pdata,
       .n_observers = run->observers->len,
       .stride = run->execution->stride,
+      .async = s->async,
       .interrupted = was_interrupted,
   };
 
