@@ -4,7 +4,8 @@
 #include "crossover.h"
 
 CrossoverCost
-crossover_cost(CostModel *costs, guint32 block_size, guint32 tokens) {
+crossover_cost(CostModel *costs, guint32 block_size, guint32 tokens)
+{
   guint32 blocks = tokens / block_size + (tokens % block_size != 0);
 
   return (CrossoverCost){
@@ -15,12 +16,14 @@ crossover_cost(CostModel *costs, guint32 block_size, guint32 tokens) {
 }
 
 gboolean
-crossover_swap_is_cheaper(const CrossoverCost *cost) {
+crossover_swap_is_cheaper(const CrossoverCost *cost)
+{
   return cost->swap_out_ps + cost->swap_in_ps < cost->recompute_ps;
 }
 
 static gboolean
-swap_wins(CostModel *costs, guint32 block_size, guint32 blocks) {
+swap_wins(CostModel *costs, guint32 block_size, guint32 blocks)
+{
   CrossoverCost cost = crossover_cost(costs, block_size, blocks * block_size);
 
   return crossover_swap_is_cheaper(&cost);
@@ -28,7 +31,8 @@ swap_wins(CostModel *costs, guint32 block_size, guint32 blocks) {
 
 /* The first block count in (low, high] that decides as `high` does. */
 static guint32
-bisect(CostModel *costs, guint32 block_size, guint32 low, guint32 high) {
+bisect(CostModel *costs, guint32 block_size, guint32 low, guint32 high)
+{
   gboolean above = swap_wins(costs, block_size, high);
 
   while (high - low > 1) {
@@ -42,7 +46,8 @@ bisect(CostModel *costs, guint32 block_size, guint32 low, guint32 high) {
 }
 
 GArray *
-crossover_points(CostModel *costs, guint32 block_size, guint32 max_tokens) {
+crossover_points(CostModel *costs, guint32 block_size, guint32 max_tokens)
+{
   GArray *points = g_array_new(FALSE, FALSE, sizeof(CrossoverPoint));
   guint32 blocks = 1, max_blocks = MAX(1, max_tokens / block_size);
   CrossoverPoint point = {block_size, swap_wins(costs, block_size, 1)};

@@ -58,7 +58,8 @@ static const Field fields[] = {
     {"interconnect", "allreduce_latency_us", FIELD(allreduce_latency_ps), MICROSECONDS, TRUE},
 #define HOST(group, scheduler)                                                                     \
   {group, "step_us", FIELD(host[scheduler].step_ps), MICROSECONDS, FALSE},                         \
-      {group, "sequence_us", FIELD(host[scheduler].sequence_ps), MICROSECONDS, FALSE}, {           \
+      {group, "sequence_us", FIELD(host[scheduler].sequence_ps), MICROSECONDS, FALSE},             \
+  {                                                                                                \
     group, "eager_us", FIELD(host[scheduler].eager_ps), MICROSECONDS, FALSE                        \
   }
     HOST("host.vllm-v1", HOST_VLLM_V1),
@@ -69,7 +70,8 @@ static const Field fields[] = {
 static const char *const scheduler_names[HOST_SCHEDULERS] = {"vllm-v1", "vllm-0.6", "vllm-0.5"};
 
 gboolean
-host_scheduler_from_name(const char *name, HostScheduler *scheduler) {
+host_scheduler_from_name(const char *name, HostScheduler *scheduler)
+{
   for (guint i = 0; i < HOST_SCHEDULERS; i++)
     if (g_str_equal(name, scheduler_names[i])) {
       *scheduler = (HostScheduler)i;
@@ -79,12 +81,14 @@ host_scheduler_from_name(const char *name, HostScheduler *scheduler) {
 }
 
 const char *
-host_scheduler_name(HostScheduler scheduler) {
+host_scheduler_name(HostScheduler scheduler)
+{
   return scheduler_names[scheduler];
 }
 
 void
-device_free(Device *device) {
+device_free(Device *device)
+{
   if (device == NULL)
     return;
   g_free(device->name);
@@ -95,7 +99,8 @@ device_free(Device *device) {
 
 static gboolean
 refuse(const char *path, const char *group, const char *key, const char *found,
-       const char *expected, GError **error) {
+       const char *expected, GError **error)
+{
   g_set_error(error, DEVICE_ERROR, DEVICE_ERROR_VALUE, "%s: [%s] %s: found %s%.60s%s, expected %s",
               path, group, key, found != NULL ? "'" : "", found != NULL ? found : "nothing",
               found != NULL ? "'" : "", expected);
@@ -103,7 +108,8 @@ refuse(const char *path, const char *group, const char *key, const char *found,
 }
 
 static gboolean
-refuse_key(const char *path, const char *group, const char *key, GError **error) {
+refuse_key(const char *path, const char *group, const char *key, GError **error)
+{
   g_set_error(
       error, DEVICE_ERROR, DEVICE_ERROR_VALUE,
       "%s: [%s] %s: unknown key; expected those of the shipped devices, each with KEY%s if wanted",
@@ -113,7 +119,8 @@ refuse_key(const char *path, const char *group, const char *key, GError **error)
 
 /* A decimal number and nothing else. */
 static gboolean
-parse_number(const char *text, double *number) {
+parse_number(const char *text, double *number)
+{
   char *end = NULL;
 
   errno = 0;
@@ -123,7 +130,8 @@ parse_number(const char *text, double *number) {
 }
 
 static gboolean
-read_field(GKeyFile *file, const char *path, const Field *field, Device *device, GError **error) {
+read_field(GKeyFile *file, const char *path, const Field *field, Device *device, GError **error)
+{
   g_autofree char *text = g_key_file_get_string(file, field->group, field->key, NULL);
   double number = 0;
 
@@ -138,7 +146,8 @@ read_field(GKeyFile *file, const char *path, const Field *field, Device *device,
 }
 
 static gboolean
-key_is_known(const char *group, const char *key) {
+key_is_known(const char *group, const char *key)
+{
   g_autofree char *plain = g_strdup(key);
 
   if (g_str_has_suffix(plain, SOURCE_SUFFIX))
@@ -152,7 +161,8 @@ key_is_known(const char *group, const char *key) {
 }
 
 static gboolean
-check_keys(GKeyFile *file, const char *path, GError **error) {
+check_keys(GKeyFile *file, const char *path, GError **error)
+{
   g_auto(GStrv) groups = g_key_file_get_groups(file, NULL);
 
   for (char **group = groups; *group != NULL; group++) {
@@ -165,7 +175,8 @@ check_keys(GKeyFile *file, const char *path, GError **error) {
 }
 
 static gboolean
-check_format(GKeyFile *file, const char *path, GError **error) {
+check_format(GKeyFile *file, const char *path, GError **error)
+{
   g_autofree char *format = g_key_file_get_string(file, "device", "format", NULL);
   double number;
 
@@ -182,7 +193,8 @@ check_format(GKeyFile *file, const char *path, GError **error) {
 }
 
 static gboolean
-read_fields(GKeyFile *file, const char *path, Device *device, GError **error) {
+read_fields(GKeyFile *file, const char *path, Device *device, GError **error)
+{
   for (guint i = 0; i < G_N_ELEMENTS(fields); i++)
     if (!read_field(file, path, &fields[i], device, error))
       return FALSE;
@@ -192,15 +204,47 @@ read_fields(GKeyFile *file, const char *path, Device *device, GError **error) {
   return TRUE;
 }
 
+static gboolean
+is_key_value(const char *line) {
+  const char *equals = strchr(line, '=');
+
+  return equals != NULL && equals != line;
+}
+
+/* GLib's messages on key files have no line number: finds the first line that none can have. */
+static void
+set_unreadable(const char *path, const GError *cause, GError **error) {
+  g_autofree char *text = NULL;
+  g_auto(GStrv) lines = NULL;
+  gboolean in_group = FALSE;
+
+  if (cause->domain == G_KEY_FILE_ERROR && g_file_get_contents(path, &text, NULL, NULL))
+    lines = g_strsplit(text, "\n", -1);
+  for (guint i = 0; lines != NULL && lines[i] != NULL; i++) {
+    const char *line = g_strstrip(lines[i]);
+    if (*line == '[' && g_str_has_suffix(line, "]")) {
+      in_group = TRUE;
+    } else if (*line != '#' && *line != '\0' && !(in_group && is_key_value(line))) {
+      g_set_error(error, DEVICE_ERROR, DEVICE_ERROR_OPEN,
+                  "%s:%u: found '%.60s', expected %s of a device file", path, i + 1, line,
+                  in_group ? "KEY=VALUE" : "the [device]");
+      return;
+    }
+  }
+  g_set_error(error, DEVICE_ERROR, DEVICE_ERROR_OPEN, "%s: %s; expected a device file", path,
+              cause->message);
+}
+
 Device *
-device_read(const char *path, const char *name, GError **error) {
+device_read(const char *path, const char *name, GError **error)
+{
   g_autoptr(Device) device = g_new0(Device, 1);
   g_autoptr(GError) cause = NULL;
 
   device->name = g_strdup(name);
   device->file = g_key_file_new();
   if (!g_key_file_load_from_file(device->file, path, G_KEY_FILE_NONE, &cause)) {
-    g_set_error(error, DEVICE_ERROR, DEVICE_ERROR_OPEN, "%s: %s", path, cause->message);
+    set_unreadable(path, cause, error);
     return NULL;
   }
   if (!check_format(device->file, path, error) || !check_keys(device->file, path, error) ||
@@ -213,7 +257,8 @@ device_read(const char *path, const char *name, GError **error) {
 }
 
 char **
-device_sources(const Device *device) {
+device_sources(const Device *device)
+{
   GPtrArray *lines = g_ptr_array_new();
 
   for (guint i = 0; i < G_N_ELEMENTS(fields); i++) {

@@ -36,7 +36,7 @@ typedef struct {
   char *title; /* "NVIDIA H100 SXM 80 GB" */
 
   double nominal_memory_bytes; /* as it is sold: what a share of "the card's memory" is of */
-  double memory_bytes; /* as the driver reports it */
+  double memory_bytes;         /* as the driver reports it */
   double hbm_bytes_per_s;
 
   double fp16_flops;                  /* dense, fp16 or bf16, fp32 accumulation */

@@ -2,9 +2,20 @@ noinst_LIBRARIES += libspillway-calib.a
 libspillway_calib_a_SOURCES = \
   %D%/copy_path.c %D%/copy_path.h \
   %D%/crossover.c %D%/crossover.h \
+  %D%/csv_table.c %D%/csv_table.h \
+  %D%/curve.c %D%/curve.h \
+  %D%/gemm_fit.c %D%/gemm_fit.h \
+  %D%/attention_fit.c %D%/attention_fit.h \
+  %D%/operation_fit.c %D%/operation_fit.h \
+  %D%/profile_cost.c %D%/profile_cost.h \
   %D%/device.c %D%/device.h \
   %D%/import.c %D%/import.h \
+  %D%/import_aiconfigurator.c \
+  %D%/import_common.c %D%/import_common.h \
   %D%/import_csv.c %D%/import_csv.h \
+  %D%/import_files.c \
+  %D%/import_llmservingsim.c \
+  %D%/import_merge.c \
   %D%/operation.c %D%/operation.h \
   %D%/pool_size.c %D%/pool_size.h \
   %D%/profile.c %D%/profile.h \

@@ -5,20 +5,23 @@
 G_DEFINE_QUARK(spillway - pool - size - error, pool_size_error)
 
 guint64
-pool_block_bytes(const Model *model, guint32 block_size, guint32 tensor_parallel_size) {
+pool_block_bytes(const Model *model, guint32 block_size, guint32 tensor_parallel_size)
+{
   guint32 kv_heads = MAX(1, model->kv_heads / tensor_parallel_size);
 
   return model_kv_bytes_per_token(model) / model->kv_heads * kv_heads * block_size;
 }
 
 guint32
-pool_blocks(guint64 bytes, guint64 block_bytes) {
+pool_blocks(guint64 bytes, guint64 block_bytes)
+{
   return (guint32)MIN(bytes / block_bytes, G_MAXUINT32);
 }
 
 guint64
 pool_activation_bytes(const Model *model, guint32 max_num_batched_tokens, guint32 max_num_seqs,
-                      guint32 tensor_parallel_size) {
+                      guint32 tensor_parallel_size)
+{
   guint64 parts = model->experts > 0 ? model->active_experts : 1;
   guint64 ffn_width = (model->gated_ffn ? 3 : 2) * parts * model->ffn / tensor_parallel_size;
   guint64 token_bytes = 2 * (2 * (guint64)model->hidden + ffn_width); /* residual, input, FFN */
@@ -28,12 +31,14 @@ pool_activation_bytes(const Model *model, guint32 max_num_batched_tokens, guint3
 }
 
 static double
-gib(guint64 bytes) {
+gib(guint64 bytes)
+{
   return (double)bytes / (double)(1 << 30);
 }
 
 gboolean
-pool_size_find(const PoolSizeRequest *request, PoolSize *pool, GError **error) {
+pool_size_find(const PoolSizeRequest *request, PoolSize *pool, GError **error)
+{
   const Model *model = request->model;
   const Device *device = request->device;
   guint32 tp = request->tensor_parallel_size;
@@ -52,12 +57,12 @@ pool_size_find(const PoolSizeRequest *request, PoolSize *pool, GError **error) {
     return TRUE;
   g_set_error(
       error, POOL_SIZE_ERROR, POOL_SIZE_ERROR_MEMORY,
-      "%s does not fit on %s: weights %.1f GiB, activations %.1f GiB and a KV block of %u tokens "
-      "%.3f GiB on each of %u device%s, %.0f%% of %.1f GiB usable; use more devices "
+      "%s does not fit on %u x %s: each needs %.1f GiB for weights, %.1f GiB for activations and "
+      "%.3f GiB for one KV block of %u tokens, and may use %.0f%% of %.1f GiB; use more devices "
       "(--tensor-parallel-size), fewer --max-num-batched-tokens, more "
       "--gpu-memory-utilization, or a smaller model",
-      model->name, device->name, gib(pool->weight_bytes), gib(pool->activation_bytes),
-      request->block_size, gib(pool->block_bytes), tp, tp == 1 ? "" : "s",
+      model->name, tp, device->name, gib(pool->weight_bytes), gib(pool->activation_bytes),
+      gib(pool->block_bytes), request->block_size,
       100 * request->utilization, gib((guint64)device->memory_bytes));
   return FALSE;
 }

@@ -60,12 +60,14 @@ typedef struct {
 #define COST_MAX_PS (TIME_MAX_PS / 16)
 
 static gint64
-round_ps(double ps) {
+round_ps(double ps)
+{
   return ps < (double)COST_MAX_PS ? (gint64)llround(ps) : COST_MAX_PS;
 }
 
 static gint64
-product_ps(gint64 ps, guint64 n) {
+product_ps(gint64 ps, guint64 n)
+{
   guint64 product;
 
   if (!g_uint64_checked_mul(&product, (guint64)ps, n) || product > (guint64)COST_MAX_PS)
@@ -74,7 +76,8 @@ product_ps(gint64 ps, guint64 n) {
 }
 
 static double
-memory_ps(const Device *device, const WhatIf *what_if, double bytes, double efficiency) {
+memory_ps(const Device *device, const WhatIf *what_if, double bytes, double efficiency)
+{
   return bytes / (device->hbm_bytes_per_s * efficiency) * (double)PS_PER_S * what_if->hbm_time;
 }
 
@@ -82,7 +85,8 @@ memory_ps(const Device *device, const WhatIf *what_if, double bytes, double effi
  */
 static double
 gemm_ps(const Device *device, const WhatIf *what_if, double m, Matrix matrix, guint32 weight_bits,
-        double reads) {
+        double reads)
+{
   gboolean fp8 = weight_bits == 8 && device->fp8_flops > 0;
   double peak = fp8 ? device->fp8_flops * device->gemm_fp8_compute_efficiency
                     : device->fp16_flops * device->gemm_compute_efficiency;
@@ -96,19 +100,22 @@ gemm_ps(const Device *device, const WhatIf *what_if, double m, Matrix matrix, gu
 
 gint64
 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64 n, guint64 k,
-                 guint32 weight_bits) {
+                 guint32 weight_bits)
+{
   return round_ps(gemm_ps(device, what_if, (double)m, (Matrix){n, k}, weight_bits, 1));
 }
 
 static double
-touched_experts(const Roofline *self, double tokens) {
+touched_experts(const Roofline *self, double tokens)
+{
   double share = (double)self->active_experts / self->experts;
 
   return self->experts * (1 - pow(1 - share, tokens));
 }
 
 static gint64
-find_linear_ps(const Roofline *self, guint64 tokens) {
+find_linear_ps(const Roofline *self, guint64 tokens)
+{
   double layer_ps = 0, m = (double)tokens;
 
   if (tokens == 0)
@@ -122,7 +129,8 @@ find_linear_ps(const Roofline *self, guint64 tokens) {
 }
 
 static gint64
-find_head_ps(const Roofline *self, guint32 sampled) {
+find_head_ps(const Roofline *self, guint32 sampled)
+{
   if (sampled == 0)
     return 0;
   return round_ps(gemm_ps(&self->device, &self->what_if, sampled, self->head, 16, 1) +
@@ -130,7 +138,8 @@ find_head_ps(const Roofline *self, guint32 sampled) {
 }
 
 static gint64
-linear_ps(Roofline *self, guint64 tokens) {
+linear_ps(Roofline *self, guint64 tokens)
+{
   if (tokens > MEMO_TOKENS)
     return find_linear_ps(self, tokens);
   if (self->linear_ps[tokens] < 0)
@@ -139,7 +148,8 @@ linear_ps(Roofline *self, guint64 tokens) {
 }
 
 static gint64
-head_ps(Roofline *self, guint32 sampled) {
+head_ps(Roofline *self, guint32 sampled)
+{
   if (sampled > MEMO_SAMPLED)
     return find_head_ps(self, sampled);
   if (self->head_ps[sampled] < 0)
@@ -148,7 +158,8 @@ head_ps(Roofline *self, guint32 sampled) {
 }
 
 static gint64
-prefill_ps(const Roofline *self, CostChunk chunk) {
+prefill_ps(const Roofline *self, CostChunk chunk)
+{
   double n = chunk.tokens, c = chunk.cached_tokens;
   double pairs = n * c + n * (n + 1) / 2 + n * self->prefill_ramp_tokens / 2;
 
@@ -157,7 +168,8 @@ prefill_ps(const Roofline *self, CostChunk chunk) {
 
 /* One kernel a layer serves prefills and decodes: the fixed time counts once. */
 static gint64
-attention_ps(const Roofline *self, const CostShape *shape) {
+attention_ps(const Roofline *self, const CostShape *shape)
+{
   gint64 total_ps = product_ps(self->decode_token_ps, shape->decode_context_tokens);
 
   for (guint32 i = 0; i < shape->n_prefills; i++)
@@ -168,7 +180,8 @@ attention_ps(const Roofline *self, const CostShape *shape) {
 }
 
 static gint64
-roofline_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks) {
+roofline_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
+{
   const Roofline *self = (const Roofline *)base;
 
   return blocks == 0
@@ -177,7 +190,8 @@ roofline_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks) {
 }
 
 static void
-roofline_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece) {
+roofline_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece)
+{
   Roofline *self = (Roofline *)base;
   guint64 tokens = shape->decodes;
 
@@ -201,7 +215,8 @@ roofline_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece
 }
 
 static void
-roofline_free(CostModel *base) {
+roofline_free(CostModel *base)
+{
   g_free(base);
 }
 
@@ -214,7 +229,8 @@ static const CostModelClass roofline_class = {
 
 /* Column-parallel, then row-parallel: each device has 1/tp of the inner width. */
 static void
-set_matrices(Roofline *self, const Model *model, guint32 tp) {
+set_matrices(Roofline *self, const Model *model, guint32 tp)
+{
   guint64 hidden = model->hidden;
   guint64 q_width = (guint64)model->heads / tp * model->head_dim;
   guint64 kv_width = (guint64)MAX(1, model->kv_heads / tp) * model->head_dim;
@@ -239,7 +255,8 @@ set_matrices(Roofline *self, const Model *model, guint32 tp) {
 }
 
 static void
-set_attention(Roofline *self, const Model *model, guint32 tp) {
+set_attention(Roofline *self, const Model *model, guint32 tp)
+{
   const Device *device = &self->device;
   const WhatIf *what_if = &self->what_if;
   double peak = device->fp16_flops * device->prefill_efficiency;
@@ -259,7 +276,8 @@ set_attention(Roofline *self, const Model *model, guint32 tp) {
  * write, the activation; with experts their routing and the weighted sum; the embedding and the
  * last norm once. */
 static void
-set_elementwise(Roofline *self, const Model *model, guint32 tp) {
+set_elementwise(Roofline *self, const Model *model, guint32 tp)
+{
   const Device *device = &self->device;
   guint32 parts = MAX(1, model->active_experts);
   double q_width = (double)(model->heads / tp) * model->head_dim;
@@ -290,7 +308,8 @@ set_elementwise(Roofline *self, const Model *model, guint32 tp) {
 }
 
 static void
-set_comm(Roofline *self, const Model *model, guint32 tp) {
+set_comm(Roofline *self, const Model *model, guint32 tp)
+{
   double reduces = 2.0 * model->layers, factor = self->what_if.comm_time;
   double bytes = 2.0 * (tp - 1) / tp * ACTIVATION_BYTES * model->hidden;
 
@@ -302,7 +321,8 @@ set_comm(Roofline *self, const Model *model, guint32 tp) {
 }
 
 static void
-set_host(Roofline *self, HostScheduler scheduler) {
+set_host(Roofline *self, HostScheduler scheduler)
+{
   const HostCost *host = &self->device.host[scheduler];
 
   self->host_step_ps = round_ps(host->step_ps * self->what_if.host_time);
@@ -311,7 +331,8 @@ set_host(Roofline *self, HostScheduler scheduler) {
 }
 
 static void
-set_copies(Roofline *self, const RooflineConfig *config) {
+set_copies(Roofline *self, const RooflineConfig *config)
+{
   const Device *device = &self->device;
   const WhatIf *what_if = &self->what_if;
   gboolean pinned = config->host_memory == HOST_MEMORY_PINNED;
@@ -337,7 +358,8 @@ set_copies(Roofline *self, const RooflineConfig *config) {
 }
 
 static gboolean
-check_config(const RooflineConfig *config, GError **error) {
+check_config(const RooflineConfig *config, GError **error)
+{
   const Model *model = config->model;
   guint32 tp = config->tensor_parallel_size;
   const char *problem = NULL;
@@ -361,7 +383,8 @@ check_config(const RooflineConfig *config, GError **error) {
 }
 
 CostModel *
-roofline_new(const RooflineConfig *config, GError **error) {
+roofline_new(const RooflineConfig *config, GError **error)
+{
   Roofline *self;
 
   if (!check_config(config, error))

@@ -27,7 +27,8 @@ static const struct {
 };
 
 char *
-what_if_help(void) {
+what_if_help(void)
+{
   GString *help = g_string_new(NULL);
 
   for (guint i = 0; i < G_N_ELEMENTS(scales); i++)
@@ -36,7 +37,8 @@ what_if_help(void) {
 }
 
 static gboolean
-refuse_name(const char *name, GError **error) {
+refuse_name(const char *name, GError **error)
+{
   g_autoptr(GString) known = g_string_new(NULL);
 
   for (guint i = 0; i < G_N_ELEMENTS(scales); i++)
@@ -48,7 +50,8 @@ refuse_name(const char *name, GError **error) {
 
 /* "0" → 0; "1.5x" → 1.5. */
 static gboolean
-parse_scale(const char *text, double *scale) {
+parse_scale(const char *text, double *scale)
+{
   char *end = NULL;
 
   if (g_str_equal(text, "0")) {
@@ -62,7 +65,8 @@ parse_scale(const char *text, double *scale) {
 }
 
 static gboolean
-apply(const char *item, guint *seen, WhatIf *what_if, GError **error) {
+apply(const char *item, guint *seen, WhatIf *what_if, GError **error)
+{
   g_auto(GStrv) parts = g_strsplit(item, "=", 2);
   double scale;
   guint i = 0;
@@ -89,7 +93,8 @@ apply(const char *item, guint *seen, WhatIf *what_if, GError **error) {
 }
 
 gboolean
-what_if_parse(const char *text, WhatIf *what_if, GError **error) {
+what_if_parse(const char *text, WhatIf *what_if, GError **error)
+{
   g_auto(GStrv) items = NULL;
   guint seen = 0;
 

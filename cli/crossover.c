@@ -19,7 +19,8 @@ typedef struct {
 } Options;
 
 static void
-options_clear(Options *o) {
+options_clear(Options *o)
+{
   char **texts[] = {&o->model,       &o->device,  &o->tokens,   &o->block_sizes, &o->copy_path,
                     &o->host_memory, &o->what_if, &o->parallel, &o->format};
 
@@ -29,7 +30,8 @@ options_clear(Options *o) {
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
 static void
-study_clear(CrossoverStudy *study) {
+study_clear(CrossoverStudy *study)
+{
   g_clear_pointer(&study->model, model_free);
   g_clear_pointer(&study->device, device_free);
   g_clear_pointer(&study->tokens, g_array_unref);
@@ -40,7 +42,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CrossoverStudy, study_clear)
 
 /* "4096" or "4k". */
 static gboolean
-parse_count(const char *text, const char *what, guint64 max, guint32 *count, GError **error) {
+parse_count(const char *text, const char *what, guint64 max, guint32 *count, GError **error)
+{
   g_autofree char *digits = g_strdup(text);
   gsize length = strlen(digits);
   gboolean thousands = length > 1 && g_ascii_tolower(digits[length - 1]) == 'k';
@@ -56,7 +59,8 @@ parse_count(const char *text, const char *what, guint64 max, guint32 *count, GEr
 
 /* Appends "A..B" (doubling from A, B included) or one number. */
 static gboolean
-parse_range(const char *text, const char *what, guint64 max, GArray *counts, GError **error) {
+parse_range(const char *text, const char *what, guint64 max, GArray *counts, GError **error)
+{
   g_auto(GStrv) ends = g_strsplit(text, "..", 2);
   guint32 from, to;
 
@@ -79,10 +83,13 @@ parse_range(const char *text, const char *what, guint64 max, GArray *counts, GEr
 }
 
 static GArray *
-parse_counts(const char *text, const char *what, guint64 max, GError **error) {
+parse_counts(const char *text, const char *what, guint64 max, GError **error)
+{
   g_auto(GStrv) items = g_strsplit(text, ",", -1);
   g_autoptr(GArray) counts = g_array_new(FALSE, FALSE, sizeof(guint32));
 
+  if (*text == '\0' && !parse_range(text, what, max, counts, error))
+    return NULL;
   for (char **item = items; *item != NULL; item++)
     if (!parse_range(*item, what, max, counts, error))
       return NULL;
@@ -95,7 +102,8 @@ parse_counts(const char *text, const char *what, guint64 max, GError **error) {
 }
 
 static int
-compare_counts(gconstpointer a, gconstpointer b) {
+compare_counts(gconstpointer a, gconstpointer b)
+{
   guint32 x = *(const guint32 *)a, y = *(const guint32 *)b;
 
   return (x > y) - (x < y);
@@ -104,7 +112,8 @@ compare_counts(gconstpointer a, gconstpointer b) {
 /* The default range ends at the model's longest context; one that was given is kept, with a note.
  */
 static gboolean
-set_tokens(const Options *options, CrossoverStudy *study, GError **error) {
+set_tokens(const Options *options, CrossoverStudy *study, GError **error)
+{
   guint32 limit = study->model->max_position, last;
 
   study->tokens = parse_counts(options->tokens != NULL ? options->tokens : DEFAULT_TOKENS,
@@ -123,7 +132,8 @@ set_tokens(const Options *options, CrossoverStudy *study, GError **error) {
 }
 
 static gboolean
-refuse(GError **error, const char *option, const char *found, const char *expected) {
+refuse(GError **error, const char *option, const char *found, const char *expected)
+{
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: found %s%s%s, expected %s",
               option, found != NULL ? "'" : "", found != NULL ? found : "nothing",
               found != NULL ? "'" : "", expected);
@@ -131,7 +141,8 @@ refuse(GError **error, const char *option, const char *found, const char *expect
 }
 
 static gboolean
-set_config(const Options *options, CrossoverStudy *study, GError **error) {
+set_config(const Options *options, CrossoverStudy *study, GError **error)
+{
   RooflineConfig *config = &study->config;
   guint64 parallel;
 
@@ -143,7 +154,7 @@ set_config(const Options *options, CrossoverStudy *study, GError **error) {
       !host_memory_from_name(options->host_memory, &config->host_memory))
     return refuse(error, "--host-memory", options->host_memory, "pinned or pageable");
   if (!cli_parse_uint(options->parallel != NULL ? options->parallel : "1", "--tensor-parallel-size",
-                      1, 1024, &parallel, error))
+                      1, 64, &parallel, error))
     return FALSE;
   config->tensor_parallel_size = (guint32)parallel;
   study->what_if = options->what_if;
@@ -151,12 +162,14 @@ set_config(const Options *options, CrossoverStudy *study, GError **error) {
 }
 
 static void
-free_cost_model(gpointer costs) {
+free_cost_model(gpointer costs)
+{
   cost_model_free(costs);
 }
 
 static gboolean
-set_costs(const Options *options, CrossoverStudy *study, GError **error) {
+set_costs(const Options *options, CrossoverStudy *study, GError **error)
+{
   const char *text = options->block_sizes != NULL ? options->block_sizes : DEFAULT_BLOCK_SIZES;
 
   study->block_sizes = parse_counts(text, "--block-size", MAX_BLOCK_SIZE, error);
@@ -174,19 +187,29 @@ set_costs(const Options *options, CrossoverStudy *study, GError **error) {
 }
 
 static gboolean
-study_resolve(const Options *options, CrossoverStudy *study, GError **error) {
+study_resolve(const Options *options, CrossoverStudy *study, GError **error)
+{
   if (options->model == NULL)
     return refuse(error, "--model", NULL, "a name from 'spillway list models', or a config.json");
   if (options->device == NULL)
     return refuse(error, "--device", NULL, "a name from 'spillway list devices'");
   study->model = resolve_model(options->model, error);
-  study->device = study->model != NULL ? resolve_device(options->device, error) : NULL;
-  return study->device != NULL && set_tokens(options, study, error) &&
+  if (study->model == NULL) {
+    g_prefix_error(error, "--model: ");
+    return FALSE;
+  }
+  study->device = resolve_device(options->device, error);
+  if (study->device == NULL) {
+    g_prefix_error(error, "--device: ");
+    return FALSE;
+  }
+  return set_tokens(options, study, error) &&
          set_config(options, study, error) && set_costs(options, study, error);
 }
 
 static char *
-description(void) {
+description(void)
+{
   g_autofree char *scales = what_if_help();
 
   return g_strdup_printf("Copy paths: per-layer (a copy a block, layer and K or V, as vLLM 0.x), "
@@ -206,7 +229,8 @@ description(void) {
 }
 
 int
-command_crossover(int argc, char **argv) {
+command_crossover(int argc, char **argv)
+{
   g_auto(Options) o = {0};
   g_auto(CrossoverStudy) study = {0};
   const GOptionEntry entries[] = {
@@ -231,14 +255,15 @@ command_crossover(int argc, char **argv) {
   g_autofree char *text = NULL;
   g_autoptr(GError) error = NULL;
   OutputFormat format;
+  int status;
 
   g_option_context_set_summary(
       context, "What recomputing n tokens of KV costs on a device, what swapping them out and "
                "in again costs,\nand the n where the two cross.");
   g_option_context_set_description(context, more);
   g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, "crossover", entries, NULL, &argc, &argv))
-    return CLI_USAGE;
+  if (!cli_parse(context, "crossover", entries, &argc, &argv, &status))
+    return status;
   if (argc > 1)
     return cli_error(CLI_USAGE, "crossover", "found '%s', expected only options", argv[1]);
   if (!output_format_parse(o.format, &format, &error) || !study_resolve(&o, &study, &error))

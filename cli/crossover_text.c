@@ -8,30 +8,35 @@
 #include "sim/units.h"
 
 static guint32
-nth(const GArray *counts, guint i) {
+nth(const GArray *counts, guint i)
+{
   return g_array_index(counts, guint32, i);
 }
 
 static guint32
-last_tokens(const CrossoverStudy *study) {
+last_tokens(const CrossoverStudy *study)
+{
   return nth(study->tokens, study->tokens->len - 1);
 }
 
 static CrossoverCost
-cost_at(const CrossoverStudy *study, guint size, guint row) {
+cost_at(const CrossoverStudy *study, guint size, guint row)
+{
   return crossover_cost(study->costs->pdata[size], nth(study->block_sizes, size),
                         nth(study->tokens, row));
 }
 
 static GArray *
-points_of(const CrossoverStudy *study, guint size) {
+points_of(const CrossoverStudy *study, guint size)
+{
   return crossover_points(study->costs->pdata[size], nth(study->block_sizes, size),
                           last_tokens(study));
 }
 
 /* "swapping is cheaper up to 2,015 tokens, recomputing up to 9,000, swapping beyond". */
 static void
-append_points(const CrossoverStudy *study, const GArray *points, GString *text) {
+append_points(const CrossoverStudy *study, const GArray *points, GString *text)
+{
   g_autofree char *limit = format_count(last_tokens(study));
 
   for (guint i = 0; i < points->len; i++) {
@@ -53,7 +58,8 @@ append_points(const CrossoverStudy *study, const GArray *points, GString *text) 
 }
 
 static void
-append_costs(const CrossoverStudy *study, GString *text) {
+append_costs(const CrossoverStudy *study, GString *text)
+{
   guint sizes = study->block_sizes->len, rows = study->tokens->len;
   g_autofree char *mark_columns = g_strnfill(2 * sizes, 'r');
   CrossoverCost smallest = cost_at(study, 0, 0);
@@ -93,7 +99,8 @@ append_costs(const CrossoverStudy *study, GString *text) {
 }
 
 static void
-append_crossings(const CrossoverStudy *study, GString *text) {
+append_crossings(const CrossoverStudy *study, GString *text)
+{
   g_string_append(text, "\n* cheaper: a swap than recomputing, recomputing than every swap.\n"
                         "Crossings:\n");
   for (guint i = 0; i < study->block_sizes->len; i++) {
@@ -107,7 +114,8 @@ append_crossings(const CrossoverStudy *study, GString *text) {
 
 /* One sentence, from the counts of the table. */
 static void
-append_conclusion(const CrossoverStudy *study, GString *text) {
+append_conclusion(const CrossoverStudy *study, GString *text)
+{
   guint cells = study->tokens->len * study->block_sizes->len, swaps = 0;
 
   for (guint i = 0; i < study->block_sizes->len; i++)
@@ -134,7 +142,8 @@ append_conclusion(const CrossoverStudy *study, GString *text) {
 }
 
 static char *
-table_text(const CrossoverStudy *study) {
+table_text(const CrossoverStudy *study)
+{
   GString *text = g_string_new(NULL);
 
   g_string_append_printf(
@@ -149,7 +158,8 @@ table_text(const CrossoverStudy *study) {
 }
 
 static json_t *
-costs_json(const CrossoverStudy *study, guint size) {
+costs_json(const CrossoverStudy *study, guint size)
+{
   json_t *array = json_array();
 
   for (guint row = 0; row < study->tokens->len; row++) {
@@ -164,7 +174,8 @@ costs_json(const CrossoverStudy *study, guint size) {
 }
 
 static json_t *
-points_json(const CrossoverStudy *study, guint size) {
+points_json(const CrossoverStudy *study, guint size)
+{
   g_autoptr(GArray) points = points_of(study, size);
   json_t *array = json_array();
 
@@ -177,7 +188,8 @@ points_json(const CrossoverStudy *study, guint size) {
 }
 
 static char *
-json_text(const CrossoverStudy *study) {
+json_text(const CrossoverStudy *study)
+{
   json_t *sizes = json_array();
   json_t *root = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s?, s:s, s:i}", "model", study->model->name,
                            "device", study->device->name, "tensor_parallel_size",
@@ -200,7 +212,8 @@ json_text(const CrossoverStudy *study) {
 }
 
 static char *
-csv_text(const CrossoverStudy *study) {
+csv_text(const CrossoverStudy *study)
+{
   GString *text = g_string_new("block_size,tokens,recompute_s,swap_out_s,swap_in_s,cheaper\n");
   char recompute[FORMAT_SECONDS_MAX], out[FORMAT_SECONDS_MAX], in[FORMAT_SECONDS_MAX];
 
@@ -217,7 +230,8 @@ csv_text(const CrossoverStudy *study) {
 }
 
 char *
-crossover_text(const CrossoverStudy *study, OutputFormat format) {
+crossover_text(const CrossoverStudy *study, OutputFormat format)
+{
   switch (format) {
   case OUTPUT_JSON:
     return json_text(study);

@@ -160,6 +160,7 @@ command_list(int argc, char **argv)
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
   g_autoptr(GOptionContext) context = g_option_context_new("[KIND]");
+  int status;
 
   g_option_context_set_summary(context, "Lists what options can be given. KIND is one of verbs, "
                                         "schedulers, overflow, victims,\nexecutors, devices, profiles, "
@@ -167,8 +168,8 @@ command_list(int argc, char **argv)
   g_option_context_set_description(context, "Examples:\n  spillway list\n  spillway list devices\n"
                                             "  spillway list models --names");
   g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, "list", entries, NULL, &argc, &argv))
-    return CLI_USAGE;
+  if (!cli_parse(context, "list", entries, &argc, &argv, &status))
+    return status;
   if (argc > 2)
     return cli_error(CLI_USAGE, "list", "found '%s' after '%s', expected one kind", argv[2],
                      argv[1]);

@@ -14,6 +14,7 @@ libspillway_cli_a_SOURCES = \
   %D%/format_option.c %D%/format_option.h \
   %D%/list.c \
   %D%/model.c \
+  %D%/options.c \
   %D%/profile.c %D%/profile.h \
   %D%/profile_check.c \
   %D%/profile_import.c \

@@ -15,18 +15,21 @@
 #define MAX_SEQUENCES 256
 
 static void
-add_row(Table *table, const char *label, char *value) {
+add_row(Table *table, const char *label, char *value)
+{
   table_add(table, label);
   table_take(table, value);
 }
 
 static char *
-billions(guint64 parameters) {
+billions(guint64 parameters)
+{
   return g_strdup_printf("%.3f B", (double)parameters / 1e9);
 }
 
 static json_t *
-model_json(const Model *model, guint32 block_size) {
+model_json(const Model *model, guint32 block_size)
+{
   return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:I, s:I, s:I, "
                    "s:I, s:I, s:f, s:f}",
                    "name", model->name, "layers", (int)model->layers, "hidden", (int)model->hidden,
@@ -43,7 +46,8 @@ model_json(const Model *model, guint32 block_size) {
 }
 
 static int
-print_json(json_t *value) {
+print_json(json_t *value)
+{
   char *text = json_dumps(value, JSON_INDENT(2));
 
   puts(text);
@@ -54,7 +58,8 @@ print_json(json_t *value) {
 
 /* KV tokens that one device holds beside the weights, 0 where these do not fit. */
 static guint64
-fitting_tokens(const Model *model, const Device *device, guint32 block_size) {
+fitting_tokens(const Model *model, const Device *device, guint32 block_size)
+{
   const PoolSizeRequest request = {
       device, model, UTILIZATION, block_size, 1, MAX_BATCHED_TOKENS, MAX_SEQUENCES};
   PoolSize pool;
@@ -63,7 +68,8 @@ fitting_tokens(const Model *model, const Device *device, guint32 block_size) {
 }
 
 static int
-list_models(OutputFormat format, guint32 block_size) {
+list_models(OutputFormat format, guint32 block_size)
+{
   g_auto(GStrv) names = cli_data_names("models", ".json");
   g_autoptr(Table) table = table_new("lrrrr");
   g_autoptr(GString) text = g_string_new(NULL);
@@ -96,7 +102,8 @@ list_models(OutputFormat format, guint32 block_size) {
 }
 
 static void
-append_sizes(const Model *model, guint32 block_size, GString *text) {
+append_sizes(const Model *model, guint32 block_size, GString *text)
+{
   g_autoptr(Table) table = table_new("ll");
   double block_bytes = (double)pool_block_bytes(model, block_size, 1);
 
@@ -130,7 +137,8 @@ append_sizes(const Model *model, guint32 block_size, GString *text) {
 
 /* One device after another: what it holds of KV, in the table or the array. */
 static gboolean
-add_fits(const Model *model, guint32 block_size, Table *table, json_t *fits, GError **error) {
+add_fits(const Model *model, guint32 block_size, Table *table, json_t *fits, GError **error)
+{
   g_auto(GStrv) names = cli_data_names("devices", ".ini");
 
   for (guint i = 0; names[i] != NULL; i++) {
@@ -150,7 +158,8 @@ add_fits(const Model *model, guint32 block_size, Table *table, json_t *fits, GEr
 }
 
 static int
-show_model(const char *name, OutputFormat format, guint32 block_size) {
+show_model(const char *name, OutputFormat format, guint32 block_size)
+{
   g_autoptr(GError) error = NULL;
   g_autoptr(Model) model = resolve_model(name, &error);
   g_autoptr(Table) table = table_new("lrl");
@@ -186,8 +195,29 @@ static const char examples[] =
     "  spillway model show llama-3.1-8b\n"
     "  spillway model show path/to/config.json --block-size 32 --format json";
 
+/* A message on words that are neither "list" nor "show MODEL". */
+static int
+refuse_words(int argc, char **argv) {
+  static const char *const kinds[] = {"list", "show", NULL};
+  const char *near;
+
+  if (argc < 2)
+    return cli_error(CLI_USAGE, "model", "found nothing, expected list or show MODEL");
+  if (g_strv_contains(kinds, argv[1]) && argc == 2)
+    return cli_error(CLI_USAGE, "model",
+                     "show: found nothing, expected a name from 'spillway model list' or the path "
+                     "of a config.json");
+  if (g_strv_contains(kinds, argv[1]))
+    return cli_error(CLI_USAGE, "model", "unexpected argument '%s'", argv[argc - 1]);
+  near = cli_nearest(argv[1], kinds);
+  return cli_error(CLI_USAGE, "model", "found '%s', expected list or show MODEL%s%s%s", argv[1],
+                   near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+                   near != NULL ? "?" : "");
+}
+
 int
-command_model(int argc, char **argv) {
+command_model(int argc, char **argv)
+{
   guint64 block_size;
   g_autofree char *format_text = NULL, *block_text = NULL;
   const GOptionEntry entries[] = {
@@ -198,6 +228,7 @@ command_model(int argc, char **argv) {
   g_autoptr(GOptionContext) context = g_option_context_new("list | show MODEL");
   g_autoptr(GError) error = NULL;
   OutputFormat format;
+  int status;
 
   g_option_context_set_summary(context,
                                "Lists the built-in models, or shows one's sizes: parameters, "
@@ -205,8 +236,8 @@ command_model(int argc, char **argv) {
                                "published config.json.");
   g_option_context_set_description(context, examples);
   g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, "model", entries, NULL, &argc, &argv))
-    return CLI_USAGE;
+  if (!cli_parse(context, "model", entries, &argc, &argv, &status))
+    return status;
   if (!output_format_parse(format_text, &format, &error) ||
       !cli_parse_uint(block_text != NULL ? block_text : "16", "--block-size", 1, 65536, &block_size,
                       &error))
@@ -217,6 +248,5 @@ command_model(int argc, char **argv) {
     return list_models(format, (guint32)block_size);
   if (argc == 3 && g_str_equal(argv[1], "show"))
     return show_model(argv[2], format, (guint32)block_size);
-  return cli_error(CLI_USAGE, "model",
-                   "expected 'list' or 'show MODEL'; 'spillway model --help' says more");
+  return refuse_words(argc, argv);
 }

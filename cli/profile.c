@@ -241,6 +241,7 @@ command_profile_list(int argc, char **argv)
       {NULL},
   };
   static const char verb[] = "profile list";
+  int status = CLI_DONE;
   g_autoptr(GOptionContext) context = g_option_context_new(NULL);
   g_autoptr(GError) error = NULL;
   OutputFormat format;
@@ -249,8 +250,8 @@ command_profile_list(int argc, char **argv)
                                         "shipped devices, whose costs\na roofline models.");
   g_option_context_set_description(context, "Examples:\n  spillway profile list\n");
   g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, verb, entries, NULL, &argc, &argv))
-    return CLI_USAGE;
+  if (!cli_parse(context, verb, entries, &argc, &argv, &status))
+    return status;
   if (argc > 1)
     return cli_error(CLI_USAGE, verb, "unexpected argument '%s'", argv[1]);
   if (!profile_format_parse(format_text, &format, &error))
@@ -270,6 +271,7 @@ command_profile_export(int argc, char **argv)
       {NULL},
   };
   static const char verb[] = "profile export";
+  int status = CLI_DONE;
   g_autoptr(GOptionContext) context = g_option_context_new("NAME|FILE");
   g_autoptr(GError) error = NULL;
   g_autoptr(Profile) profile = NULL;
@@ -281,8 +283,8 @@ command_profile_export(int argc, char **argv)
                                             "  spillway profile export a100.db -o a100.csv\n"
                                             "  spillway profile export a100.db -o -\n");
   g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, verb, entries, NULL, &argc, &argv))
-    return CLI_USAGE;
+  if (!cli_parse(context, verb, entries, &argc, &argv, &status))
+    return status;
   if (argc != 2)
     return cli_error(CLI_USAGE, verb, "expected one profile; there are %d", argc - 1);
   if (out == NULL)

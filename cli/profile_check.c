@@ -74,6 +74,7 @@ command_profile_check(int argc, char **argv)
       {NULL},
   };
   static const char verb[] = "profile check";
+  int status = CLI_DONE;
   g_autoptr(GOptionContext) context = g_option_context_new("NAME|FILE");
   g_autoptr(GError) error = NULL;
   g_autoptr(Profile) profile = NULL;
@@ -87,8 +88,8 @@ command_profile_check(int argc, char **argv)
                                             "  spillway profile check a100.db\n"
                                             "  spillway profile check a100.db --save\n");
   g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, verb, entries, NULL, &argc, &argv))
-    return CLI_USAGE;
+  if (!cli_parse(context, verb, entries, &argc, &argv, &status))
+    return status;
   if (argc != 2)
     return cli_error(CLI_USAGE, verb, "expected one profile; there are %d", argc - 1);
   if (!profile_format_parse(format_text, &format, &error) ||

@@ -219,7 +219,7 @@ command_profile_import(int argc, char **argv)
                "takes that they lack.");
   g_option_context_set_description(context, description);
   g_option_context_add_main_entries(context, entries, NULL);
-  if (cli_parse(context, verb, entries, NULL, &argc, &argv)) {
+  if (cli_parse(context, verb, entries, &argc, &argv, &status)) {
     if (argc < 2)
       cli_error(CLI_USAGE, verb, "what to import? 'spillway profile import --help' says more");
     else if (options.out == NULL)

@@ -274,6 +274,7 @@ command_profile_plot(int argc, char **argv)
       {NULL},
   };
   static const char verb[] = "profile plot";
+  int status = CLI_DONE;
   g_autoptr(GOptionContext) context = g_option_context_new("NAME|FILE");
 
   g_option_context_set_summary(
@@ -284,8 +285,8 @@ command_profile_plot(int argc, char **argv)
                "  spillway profile plot a100.db\n"
                "  spillway profile plot a100.db --operation attention -o attention.svg\n");
   g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, verb, entries, NULL, &argc, &argv))
-    return CLI_USAGE;
+  if (!cli_parse(context, verb, entries, &argc, &argv, &status))
+    return status;
   if (argc != 2)
     return cli_error(CLI_USAGE, verb, "expected one profile; there are %d", argc - 1);
   return plot(argv[1], operation, out);

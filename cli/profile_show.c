@@ -144,6 +144,7 @@ command_profile_show(int argc, char **argv)
       {NULL},
   };
   static const char verb[] = "profile show";
+  int status = CLI_DONE;
   g_autoptr(GOptionContext) context = g_option_context_new("NAME|FILE");
   g_autoptr(GError) error = NULL;
   g_autoptr(Profile) profile = NULL;
@@ -157,8 +158,8 @@ command_profile_show(int argc, char **argv)
                                             "  spillway profile show a100.db\n"
                                             "  spillway profile show a100.csv --format json\n");
   g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, verb, entries, NULL, &argc, &argv))
-    return CLI_USAGE;
+  if (!cli_parse(context, verb, entries, &argc, &argv, &status))
+    return status;
   if (argc != 2)
     return cli_error(CLI_USAGE, verb, "expected one profile; there are %d", argc - 1);
   if (!profile_format_parse(format_text, &format, &error) ||

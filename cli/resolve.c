@@ -11,26 +11,29 @@
 #define CONFIG_FILE "config.json"
 
 static gboolean
-looks_like_path(const char *text, const char *suffix) {
+looks_like_path(const char *text, const char *suffix)
+{
   return strchr(text, '/') != NULL || g_str_has_suffix(text, suffix) ||
          g_file_test(text, G_FILE_TEST_EXISTS);
 }
 
 static void
-set_unknown(GError **error, const char *option, const char *text, const char *kind,
-            const char *suffix, const char *file) {
+set_unknown(GError **error, const char *text, const char *kind, const char *suffix,
+            const char *file)
+{
   g_auto(GStrv) names = cli_data_names(kind, suffix);
   const char *near = cli_nearest(text, (const char *const *)names);
   g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : g_strdup("");
 
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-              "%s: found '%s', expected a name from 'spillway list %s' or the path of %s%s", option,
-              text, kind, file, hint);
+              "found '%s', expected a name from 'spillway list %s' or the path of %s%s", text, kind,
+              file, hint);
 }
 
 /* "…/Llama-2-7b/config.json" is called Llama-2-7b, "…/mine.ini" is called mine. */
 static char *
-name_from_path(const char *path) {
+name_from_path(const char *path)
+{
   g_autofree char *base = g_path_get_basename(path);
   g_autofree char *absolute = g_canonicalize_filename(path, NULL);
   g_autofree char *folder = g_path_get_dirname(absolute);
@@ -46,7 +49,8 @@ name_from_path(const char *path) {
 }
 
 Model *
-resolve_model(const char *text, GError **error) {
+resolve_model(const char *text, GError **error)
+{
   g_autofree char *shipped = cli_data_file("models", text, ".json");
   g_autofree char *path = NULL;
   g_autofree char *name = NULL;
@@ -54,7 +58,7 @@ resolve_model(const char *text, GError **error) {
   if (shipped != NULL)
     return model_config_read(shipped, text, error);
   if (!looks_like_path(text, ".json")) {
-    set_unknown(error, "--model", text, "models", ".json", "a config.json");
+    set_unknown(error, text, "models", ".json", "a config.json");
     return NULL;
   }
   path = g_file_test(text, G_FILE_TEST_IS_DIR) ? g_build_filename(text, CONFIG_FILE, NULL)
@@ -64,14 +68,15 @@ resolve_model(const char *text, GError **error) {
 }
 
 Device *
-resolve_device(const char *text, GError **error) {
+resolve_device(const char *text, GError **error)
+{
   g_autofree char *shipped = cli_data_file("devices", text, ".ini");
   g_autofree char *name = NULL;
 
   if (shipped != NULL)
     return device_read(shipped, text, error);
   if (!looks_like_path(text, ".ini")) {
-    set_unknown(error, "--device", text, "devices", ".ini", "a device file");
+    set_unknown(error, text, "devices", ".ini", "a device file");
     return NULL;
   }
   name = name_from_path(text);

@@ -5,6 +5,7 @@
  */
 #include "model_config.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -34,7 +35,8 @@ typedef struct {
 
 /* "FILE: KEY: found VALUE, expected EXPECTED"; returns FALSE. */
 static gboolean
-refuse(const Reader *reader, const char *key, const char *expected) {
+refuse(const Reader *reader, const char *key, const char *expected)
+{
   const json_t *value = json_object_get(reader->root, key);
   char *dump = value != NULL ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
 
@@ -48,14 +50,16 @@ refuse(const Reader *reader, const char *key, const char *expected) {
 }
 
 static gboolean
-has(const Reader *reader, const char *key) {
+has(const Reader *reader, const char *key)
+{
   const json_t *value = json_object_get(reader->root, key);
 
   return value != NULL && !json_is_null(value);
 }
 
 static gboolean
-get_count(const Reader *reader, const char *key, guint32 max, guint32 *value) {
+get_count(const Reader *reader, const char *key, guint32 max, guint32 *value)
+{
   const json_t *found = json_object_get(reader->root, key);
 
   if (!json_is_integer(found) || json_integer_value(found) < 1 ||
@@ -69,13 +73,15 @@ get_count(const Reader *reader, const char *key, guint32 max, guint32 *value) {
 
 /* As get_count(), but an absent (or null) key gives `absent`. */
 static gboolean
-get_count_or(const Reader *reader, const char *key, guint32 max, guint32 absent, guint32 *value) {
+get_count_or(const Reader *reader, const char *key, guint32 max, guint32 absent, guint32 *value)
+{
   *value = absent;
   return !has(reader, key) || get_count(reader, key, max, value);
 }
 
 static gboolean
-get_flag_or(const Reader *reader, const char *key, gboolean absent, gboolean *value) {
+get_flag_or(const Reader *reader, const char *key, gboolean absent, gboolean *value)
+{
   const json_t *found = json_object_get(reader->root, key);
 
   *value = has(reader, key) ? json_is_true(found) : absent;
@@ -84,7 +90,8 @@ get_flag_or(const Reader *reader, const char *key, gboolean absent, gboolean *va
 
 /* The sizes cover this key's usual value only. */
 static gboolean
-require_flag(const Reader *reader, const char *key, gboolean usual) {
+require_flag(const Reader *reader, const char *key, gboolean usual)
+{
   gboolean value;
 
   if (!get_flag_or(reader, key, usual, &value))
@@ -96,7 +103,8 @@ require_flag(const Reader *reader, const char *key, gboolean usual) {
 
 /* float16 … of torch_dtype or dtype, with the width that an engine keeps it at. */
 static gboolean
-read_dtype(const Reader *reader, Model *model) {
+read_dtype(const Reader *reader, Model *model)
+{
   static const struct {
     const char *name, *kept_as;
     guint32 bits;
@@ -121,7 +129,8 @@ read_dtype(const Reader *reader, Model *model) {
 }
 
 static gboolean
-read_quantization(const Reader *reader, Model *model) {
+read_quantization(const Reader *reader, Model *model)
+{
   const json_t *found = json_object_get(reader->root, "quantization_config");
   const char *method = json_string_value(json_object_get(found, "quant_method"));
   const json_t *bits = json_object_get(found, "bits");
@@ -145,7 +154,8 @@ read_quantization(const Reader *reader, Model *model) {
 
 /* The context that YaRN stretches the model to: original length x factor, if that is longer. */
 static gboolean
-read_rope_scaling(const Reader *reader, Model *model) {
+read_rope_scaling(const Reader *reader, Model *model)
+{
   const json_t *scaling = json_object_get(reader->root, "rope_scaling");
   const char *type = json_string_value(json_object_get(scaling, "rope_type"));
   const json_t *original = json_object_get(scaling, "original_max_position_embeddings");
@@ -169,7 +179,8 @@ read_rope_scaling(const Reader *reader, Model *model) {
 }
 
 static gboolean
-read_sliding_window(const Reader *reader, Model *model) {
+read_sliding_window(const Reader *reader, Model *model)
+{
   gboolean used;
   guint32 window;
 
@@ -183,7 +194,8 @@ read_sliding_window(const Reader *reader, Model *model) {
 
 /* Heads: grouped (fewer KV heads) and of a width of their own, where the file says so. */
 static gboolean
-read_heads(const Reader *reader, Model *model) {
+read_heads(const Reader *reader, Model *model)
+{
   if (!get_count(reader, "num_attention_heads", MAX_HEADS, &model->heads) ||
       !get_count_or(reader, "num_key_value_heads", MAX_HEADS, model->heads, &model->kv_heads))
     return FALSE;
@@ -199,7 +211,8 @@ read_heads(const Reader *reader, Model *model) {
 
 /* What every family has in the same keys. */
 static gboolean
-read_frame(const Reader *reader, Model *model) {
+read_frame(const Reader *reader, Model *model)
+{
   return get_count(reader, "num_hidden_layers", MAX_LAYERS, &model->layers) &&
          get_count(reader, "hidden_size", MAX_HIDDEN, &model->hidden) &&
          get_count(reader, "vocab_size", MAX_VOCAB, &model->vocab) &&
@@ -210,7 +223,8 @@ read_frame(const Reader *reader, Model *model) {
 }
 
 static gboolean
-read_llama(const Reader *reader, Model *model) {
+read_llama(const Reader *reader, Model *model)
+{
   model->gated_ffn = TRUE;
   return read_frame(reader, model) && require_flag(reader, "attention_bias", FALSE) &&
          require_flag(reader, "mlp_bias", FALSE) &&
@@ -218,19 +232,22 @@ read_llama(const Reader *reader, Model *model) {
 }
 
 static gboolean
-read_qwen2(const Reader *reader, Model *model) {
+read_qwen2(const Reader *reader, Model *model)
+{
   model->qkv_bias = TRUE;
   return read_llama(reader, model);
 }
 
 static gboolean
-read_qwen3(const Reader *reader, Model *model) {
+read_qwen3(const Reader *reader, Model *model)
+{
   model->qk_norm = TRUE;
   return read_llama(reader, model);
 }
 
 static gboolean
-read_experts(const Reader *reader, Model *model, const char *key) {
+read_experts(const Reader *reader, Model *model, const char *key)
+{
   if (!get_count(reader, key, MAX_EXPERTS, &model->experts) ||
       !get_count(reader, "num_experts_per_tok", MAX_EXPERTS, &model->active_experts))
     return FALSE;
@@ -239,12 +256,14 @@ read_experts(const Reader *reader, Model *model, const char *key) {
 }
 
 static gboolean
-read_mixtral(const Reader *reader, Model *model) {
+read_mixtral(const Reader *reader, Model *model)
+{
   return read_llama(reader, model) && read_experts(reader, model, "num_local_experts");
 }
 
 static gboolean
-read_qwen3_moe(const Reader *reader, Model *model) {
+read_qwen3_moe(const Reader *reader, Model *model)
+{
   guint32 sparse_step;
 
   if (!read_qwen3(reader, model) || !read_experts(reader, model, "num_experts") ||
@@ -259,7 +278,8 @@ read_qwen3_moe(const Reader *reader, Model *model) {
 }
 
 static gboolean
-read_opt(const Reader *reader, Model *model) {
+read_opt(const Reader *reader, Model *model)
+{
   guint32 embedding_width;
 
   model->all_bias = TRUE;
@@ -287,7 +307,8 @@ static const struct {
 };
 
 static gboolean
-refuse_kind(const Reader *reader, const char *type) {
+refuse_kind(const Reader *reader, const char *type)
+{
   g_autoptr(GString) known = g_string_new(NULL);
 
   if (type == NULL)
@@ -301,7 +322,8 @@ refuse_kind(const Reader *reader, const char *type) {
 }
 
 static gboolean
-read_model(const Reader *reader, Model *model) {
+read_model(const Reader *reader, Model *model)
+{
   const char *type = json_string_value(json_object_get(reader->root, "model_type"));
 
   for (guint i = 0; type != NULL && i < G_N_ELEMENTS(kinds); i++)
@@ -312,15 +334,17 @@ read_model(const Reader *reader, Model *model) {
 }
 
 static json_t *
-load_object(const char *path, GError **error) {
+load_object(const char *path, GError **error)
+{
   g_autofree char *text = NULL;
   g_autoptr(json_t) root = NULL;
   json_error_t at;
   gsize n_bytes;
-  g_autoptr(GError) cause = NULL;
 
-  if (!g_file_get_contents(path, &text, &n_bytes, &cause)) {
-    g_set_error_literal(error, MODEL_CONFIG_ERROR, MODEL_CONFIG_ERROR_OPEN, cause->message);
+  if (!g_file_get_contents(path, &text, &n_bytes, NULL)) {
+    int saved = errno;
+    g_set_error(error, MODEL_CONFIG_ERROR, MODEL_CONFIG_ERROR_OPEN,
+                "%s: cannot be read: %s; expected a model's config.json", path, g_strerror(saved));
     return NULL;
   }
   if (n_bytes > MAX_FILE_BYTES) {
@@ -344,7 +368,8 @@ load_object(const char *path, GError **error) {
 }
 
 Model *
-model_config_read(const char *path, const char *name, GError **error) {
+model_config_read(const char *path, const char *name, GError **error)
+{
   g_autoptr(json_t) root = load_object(path, error);
   g_autoptr(Model) model = g_new0(Model, 1);
   const Reader reader = {path, root, error};

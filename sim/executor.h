@@ -17,6 +17,13 @@ typedef struct {
   gint64 recompute_overhead_ps; /* of first_ps, for tokens that had been computed before */
 } StepTiming;
 
+/* A decision may change once until_ps have passed (from the step's start). It is made after the repeat before, or,
+ * with asynchronous scheduling (lookahead 1), while that one is still to run. */
+typedef struct {
+  gint64 until_ps;
+  guint32 lookahead;
+} RepeatLimit;
+
 typedef struct Executor Executor;
 
 typedef struct {
@@ -25,9 +32,9 @@ typedef struct {
   gint64 idle_tick_ps;     /* an idle engine steps this often; 0: idle time is skipped, and counts no step */
   gboolean bare_scheduler; /* no server before the scheduler: nothing is refused on arrival */
   gboolean needs_cost;
-  /* Executes at least one and at most step->repeat repeats; stops with the one in which
-   * `until_ps` from now passes. An executor that can fail sets an error. */
-  gboolean (*run)(Executor *self, const Step *step, gint64 until_ps, StepTiming *timing,
+  /* Executes at least one and at most step->repeat repeats: `limit` says when a further one is not
+   * wanted. An executor that can fail sets an error. */
+  gboolean (*run)(Executor *self, const Step *step, const RepeatLimit *limit, StepTiming *timing,
                   GError **error);
   Executor *(*create)(CostModel *cost); /* cost: borrowed, NULL unless needs_cost */
   void (*free)(Executor *self);
@@ -45,8 +52,8 @@ extern const ExecutorClass *const executor_classes[];
 
 const ExecutorClass *executor_class_find(const char *name);
 
-gboolean executor_run(Executor *self, const Step *step, gint64 until_ps, StepTiming *timing,
-                      GError **error);
+gboolean executor_run(Executor *self, const Step *step, const RepeatLimit *limit,
+                      StepTiming *timing, GError **error);
 void executor_free(Executor *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Executor, executor_free)
 
@@ -57,5 +64,5 @@ repeats_elapsed_ps(gint64 first_ps, gint64 growth_ps, guint32 n)
   return n * first_ps + growth_ps * ((gint64)n * (n - 1) / 2);
 }
 
-/* The fewest repeats, 1 … n, that last until_ps or more; n if none do. */
-guint32 repeats_until(gint64 first_ps, gint64 growth_ps, guint32 n, gint64 until_ps);
+/* The fewest repeats, 1 … n, of which all but the last `lookahead` last until_ps or more; n if none do. */
+guint32 repeats_until(gint64 first_ps, gint64 growth_ps, guint32 n, const RepeatLimit *limit);

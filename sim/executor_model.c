@@ -70,7 +70,7 @@ cost_without_recompute_ps(ModelExecutor *self, const Step *step)
 }
 
 static gboolean
-run(Executor *base, const Step *step, gint64 until_ps, StepTiming *timing,
+run(Executor *base, const Step *step, const RepeatLimit *limit, StepTiming *timing,
     GError **error G_GNUC_UNUSED)
 {
   ModelExecutor *self = (ModelExecutor *)base;
@@ -80,7 +80,7 @@ run(Executor *base, const Step *step, gint64 until_ps, StepTiming *timing,
   timing->first_ps = cost_piece_total_ps(&timing->cost);
   timing->growth_ps = timing->cost.growth_ps;
   timing->repeats =
-      repeats_until(timing->first_ps, timing->growth_ps, timing->cost.steps, until_ps);
+      repeats_until(timing->first_ps, timing->growth_ps, timing->cost.steps, limit);
   timing->elapsed_ps =
       repeats_elapsed_ps(timing->first_ps, timing->growth_ps, timing->repeats);
   if (step->n_decodes < step->entries->len && recomputes(step))

@@ -6,11 +6,11 @@
 #include "units.h"
 
 static gboolean
-run(Executor *self G_GNUC_UNUSED, const Step *step, gint64 until_ps, StepTiming *timing,
-    GError **error G_GNUC_UNUSED)
+run(Executor *self G_GNUC_UNUSED, const Step *step, const RepeatLimit *limit,
+    StepTiming *timing, GError **error G_GNUC_UNUSED)
 {
   timing->first_ps = PS_PER_S;
-  timing->repeats = repeats_until(PS_PER_S, 0, step->repeat, until_ps);
+  timing->repeats = repeats_until(PS_PER_S, 0, step->repeat, limit);
   timing->elapsed_ps = repeats_elapsed_ps(PS_PER_S, 0, timing->repeats);
   return TRUE;
 }

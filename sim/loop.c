@@ -1,5 +1,7 @@
 /* The loop: arrivals, a decision, its execution, its completion; again.
  *
+ * With asynchronous scheduling the decision falls while the step before it is in flight: it sees
+ * what had arrived when that one started, and starts when that one lands.
  * Everything that moves time or state is called from here, in one order, whatever the executor. An
  * empty decision jumps to the next arrival; with none left the engine is stuck. Steps that yield no
  * token while requests preempt each other are counted, so that a livelock ends the run.
@@ -15,7 +17,13 @@
 
 typedef struct {
   const Loop *loop;
-  Step *step;
+  Step *step;                 /* being decided */
+  Step *flying;               /* executed, not yet settled; meaningful while in_flight */
+  StepTiming timing;          /* of the flying one, from here */
+  gint64 start_ps;
+  guint64 start_index;
+  guint32 tokens;
+  gboolean in_flight;
   RunOutcome *outcome;
   gint64 now_ps;
   guint64 step_index;         /* of the step being decided */
@@ -97,13 +105,13 @@ idle(State *s)
 }
 
 static void
-note_peaks(State *s, guint32 repeats)
+note_peaks(State *s)
 {
   const Pool *pool = &s->loop->scheduler->pool;
-  const Step *step = s->step;
+  const Step *step = s->flying;
   guint32 used = pool->total_blocks - step->gpu_free_blocks;
 
-  for (guint32 i = 1; i < repeats; i++)
+  for (guint32 i = 1; i < s->timing.repeats; i++)
     used += step->growth[(i - 1) % step->block_size];
   s->outcome->peak_gpu_blocks = MAX(s->outcome->peak_gpu_blocks, used);
   s->outcome->peak_host_blocks =
@@ -111,20 +119,20 @@ note_peaks(State *s, guint32 repeats)
 }
 
 static void
-tell_step(State *s, const StepTiming *timing, guint32 tokens)
+tell_step(State *s)
 {
   const Scheduler *scheduler = s->loop->scheduler;
   const StepReport report = {
-      .step = s->step,
-      .step_index = s->step_index,
-      .repeats = timing->repeats,
-      .start_ps = s->now_ps,
-      .first_ps = timing->first_ps,
-      .growth_ps = timing->growth_ps,
-      .elapsed_ps = timing->elapsed_ps,
-      .cost = s->loop->executor->class->needs_cost ? &timing->cost : NULL,
-      .recompute_overhead_ps = timing->recompute_overhead_ps,
-      .tokens = tokens,
+      .step = s->flying,
+      .step_index = s->start_index,
+      .repeats = s->timing.repeats,
+      .start_ps = s->start_ps,
+      .first_ps = s->timing.first_ps,
+      .growth_ps = s->timing.growth_ps,
+      .elapsed_ps = s->timing.elapsed_ps,
+      .cost = s->loop->executor->class->needs_cost ? &s->timing.cost : NULL,
+      .recompute_overhead_ps = s->timing.recompute_overhead_ps,
+      .tokens = s->tokens,
       .finished = (const guint32 *)(gpointer)scheduler->just_finished->data,
       .n_finished = scheduler->just_finished->len,
       .gpu_free_end_blocks = scheduler->pool.free_blocks,
@@ -150,34 +158,71 @@ tell_left(State *s)
   }
 }
 
-/* Executes the decided step and completes it. */
-static gboolean
-execute(State *s, GError **error)
+/* The step in flight is done. */
+static void
+land(State *s)
 {
-  Scheduler *scheduler = s->loop->scheduler;
-  gint64 arrival_ps = next_arrival_ps(s);
-  gint64 until_ps = arrival_ps == G_MAXINT64 ? G_MAXINT64 : arrival_ps - s->now_ps;
-  StepTiming timing;
-  guint32 tokens;
-
-  if (!executor_run(s->loop->executor, s->step, until_ps, &timing, error))
-    return FALSE;
-  note_peaks(s, timing.repeats);
-  tokens = scheduler_complete(scheduler, s->step, timing.repeats, s->now_ps + timing.first_ps,
-                              s->now_ps + timing.elapsed_ps);
-  tell_step(s, &timing, tokens);
+  s->now_ps = s->start_ps + s->timing.elapsed_ps;
+  s->in_flight = FALSE;
+  scheduler_settle(s->loop->scheduler, s->flying, s->start_ps + s->timing.first_ps, s->now_ps);
+  tell_step(s);
   tell_left(s);
-  s->outcome->preemptions += s->step->victims->len;
-  s->outcome->tokens += (guint64)tokens * timing.repeats;
-  s->outcome->lines += timing.repeats;
-  s->outcome->last_step = s->step_index + timing.repeats - 1;
-  s->step_index += timing.repeats;
-  s->now_ps += timing.elapsed_ps;
-  s->preempted_since |= s->step->victims->len > 0;
-  if (tokens > 0) {
+}
+
+/* The decided step starts now; the other buffer is for the next decision. */
+static gboolean
+take_off(State *s, GError **error)
+{
+  gint64 arrival_ps = next_arrival_ps(s);
+  const RepeatLimit limit = {
+      .until_ps = arrival_ps == G_MAXINT64 ? G_MAXINT64 : arrival_ps - s->now_ps,
+      .lookahead = s->loop->async ? 1 : 0,
+  };
+  Step *step = s->step;
+
+  s->step = s->flying;
+  s->flying = step;
+  s->start_ps = s->now_ps;
+  s->start_index = s->step_index;
+  if (!executor_run(s->loop->executor, step, &limit, &s->timing, error))
+    return FALSE;
+  s->in_flight = TRUE;
+  note_peaks(s);
+  s->tokens = scheduler_advance(s->loop->scheduler, step, s->timing.repeats);
+  return TRUE;
+}
+
+static void
+count_step(State *s)
+{
+  guint32 repeats = s->timing.repeats;
+
+  s->outcome->preemptions += s->flying->victims->len;
+  s->outcome->tokens += (guint64)s->tokens * repeats;
+  s->outcome->lines += repeats;
+  s->outcome->last_step = s->step_index + repeats - 1;
+  s->step_index += repeats;
+  s->preempted_since |= s->flying->victims->len > 0;
+  if (s->tokens > 0) {
     s->idle_since = s->step_index;
     s->preempted_since = FALSE;
   }
+}
+
+/* Executes the decided step, after the one in flight. Leaves the time at the next decision. */
+static gboolean
+execute(State *s, GError **error)
+{
+  if (s->in_flight)
+    land(s);
+  if (!take_off(s, error))
+    return FALSE;
+  count_step(s);
+  if (s->loop->async)
+    s->now_ps = s->start_ps + repeats_elapsed_ps(s->timing.first_ps, s->timing.growth_ps,
+                                                 s->timing.repeats - 1);
+  else
+    land(s);
   return TRUE;
 }
 
@@ -185,12 +230,18 @@ execute(State *s, GError **error)
 static void
 die(State *s)
 {
-  const StepTiming none = {.repeats = 1};
+  Step *step = s->step;
 
+  s->step = s->flying;
+  s->flying = step;
+  s->timing = (StepTiming){.repeats = 1};
+  s->tokens = 0;
+  s->start_ps = s->now_ps;
+  s->start_index = s->step_index;
   g_array_set_size(s->loop->scheduler->just_finished, 0);
-  tell_step(s, &none, 0);
+  tell_step(s);
   tell_left(s);
-  s->outcome->preemptions += s->step->victims->len;
+  s->outcome->preemptions += step->victims->len;
   s->outcome->lines++;
   s->outcome->last_step = s->step_index;
 }
@@ -253,34 +304,50 @@ tell_end(State *s)
       s->loop->observers[i]->end(s->loop->observers[i], s->outcome);
 }
 
+/* Acts on the decision. FALSE if the run is over. */
+static gboolean
+act(State *s, gboolean *ok, GError **error)
+{
+  if (s->step->abort != NULL) {
+    const char *reason = s->step->abort;
+    if (s->in_flight)
+      land(s);
+    die(s);
+    return end_with(s, RUN_ABORT, reason);
+  }
+  if (!step_is_empty(s->step)) {
+    *ok = execute(s, error);
+    return *ok;
+  }
+  if (s->in_flight)
+    land(s);
+  else if (!idle(s))
+    return end_with(s, RUN_STUCK,
+                    "nothing can be scheduled and nothing will ever change; the requests that are "
+                    "left do not fit as the engine's rules stand");
+  return TRUE;
+}
+
 gboolean
 loop_run(const Loop *loop, RunOutcome *outcome, GError **error)
 {
   Scheduler *scheduler = loop->scheduler;
-  g_autoptr(Step) step = step_new(scheduler->config.block_size);
-  State s = {.loop = loop, .step = step, .outcome = outcome};
+  g_autoptr(Step) one = step_new(scheduler->config.block_size);
+  g_autoptr(Step) other = step_new(scheduler->config.block_size);
+  State s = {.loop = loop, .step = one, .flying = other, .outcome = outcome};
   gboolean ok = TRUE;
 
   *outcome = (RunOutcome){.end = RUN_DONE, .reason = ""};
-  while (ok && goes_on(&s)) {
+  while (goes_on(&s)) {
     take_arrivals(&s);
     if (scheduler_unfinished(scheduler) == 0 && next_arrival_ps(&s) == G_MAXINT64)
       break;
-    scheduler_schedule(scheduler, s.now_ps, loop->stride, step);
-    if (step->abort != NULL) {
-      die(&s);
-      end_with(&s, RUN_ABORT, step->abort);
+    scheduler_schedule(scheduler, s.now_ps, loop->stride, s.step);
+    if (!act(&s, &ok, error))
       break;
-    }
-    if (!step_is_empty(step)) {
-      ok = execute(&s, error);
-    } else if (!idle(&s)) {
-      end_with(&s, RUN_STUCK,
-               "nothing can be scheduled and nothing will ever change; the requests that are left "
-               "do not fit as the engine's rules stand");
-      break;
-    }
   }
+  if (s.in_flight)
+    land(&s);
   tell_end(&s);
   return ok;
 }

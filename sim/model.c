@@ -8,7 +8,8 @@
 #include "model.h"
 
 void
-model_free(Model *model) {
+model_free(Model *model)
+{
   if (model == NULL)
     return;
   g_free(model->name);
@@ -17,7 +18,8 @@ model_free(Model *model) {
 }
 
 Model *
-model_copy(const Model *model) {
+model_copy(const Model *model)
+{
   Model *copy = g_new(Model, 1);
 
   *copy = *model;
@@ -28,13 +30,15 @@ model_copy(const Model *model) {
 
 /* Columns of the fused query, key and value projection. */
 static guint64
-qkv_width(const Model *model) {
+qkv_width(const Model *model)
+{
   return ((guint64)model->heads + 2 * (guint64)model->kv_heads) * model->head_dim;
 }
 
 /* Matrices of one layer that every token passes: attention, and the router or the dense part. */
 static guint64
-shared_matrices(const Model *model) {
+shared_matrices(const Model *model)
+{
   guint64 attention = model->hidden * (qkv_width(model) + (guint64)model->heads * model->head_dim);
 
   return model->experts > 0 ? attention + (guint64)model->hidden * model->experts : attention;
@@ -42,18 +46,21 @@ shared_matrices(const Model *model) {
 
 /* The matrices of one feed-forward part: a layer has one, or one per expert. */
 static guint64
-ffn_matrices(const Model *model) {
+ffn_matrices(const Model *model)
+{
   return (model->gated_ffn ? 3 : 2) * (guint64)model->hidden * model->ffn;
 }
 
 /* The matrices of one layer when `experts` of its experts count (a dense layer has one part). */
 static guint64
-layer_matrices(const Model *model, guint32 experts) {
+layer_matrices(const Model *model, guint32 experts)
+{
   return shared_matrices(model) + (model->experts > 0 ? experts : 1) * ffn_matrices(model);
 }
 
 static guint64
-layer_vectors(const Model *model) {
+layer_vectors(const Model *model)
+{
   guint64 vectors = 2 * (guint64)model->hidden;
 
   if (model->all_bias)
@@ -69,7 +76,8 @@ layer_vectors(const Model *model) {
 
 /* What lies outside the layers: tables, output head, final norm. */
 static guint64
-outer_parameters(const Model *model) {
+outer_parameters(const Model *model)
+{
   guint64 table = (guint64)model->vocab * model->hidden;
 
   return (model->tied_embeddings ? 1 : 2) * table +
@@ -78,23 +86,27 @@ outer_parameters(const Model *model) {
 }
 
 static guint64
-parameters(const Model *model, guint32 experts) {
+parameters(const Model *model, guint32 experts)
+{
   return model->layers * (layer_matrices(model, experts) + layer_vectors(model)) +
          outer_parameters(model);
 }
 
 guint64
-model_parameters(const Model *model) {
+model_parameters(const Model *model)
+{
   return parameters(model, model->experts);
 }
 
 guint64
-model_active_parameters(const Model *model) {
+model_active_parameters(const Model *model)
+{
   return parameters(model, model->active_experts);
 }
 
 guint64
-model_weight_bytes(const Model *model) {
+model_weight_bytes(const Model *model)
+{
   guint64 matrices = model->layers * layer_matrices(model, model->experts);
 
   return matrices / 8 * model->weight_bits + matrices % 8 * model->weight_bits / 8 +
@@ -102,22 +114,26 @@ model_weight_bytes(const Model *model) {
 }
 
 guint64
-model_kv_bytes_per_token(const Model *model) {
+model_kv_bytes_per_token(const Model *model)
+{
   return 2 * (guint64)model->layers * model->kv_heads * model->head_dim * model->kv_bits / 8;
 }
 
 double
-model_linear_flops_per_token(const Model *model) {
+model_linear_flops_per_token(const Model *model)
+{
   return 2.0 * model->layers * (double)layer_matrices(model, model->active_experts);
 }
 
 double
-model_head_flops(const Model *model) {
+model_head_flops(const Model *model)
+{
   return 2.0 * model->vocab * model->hidden;
 }
 
 double
-model_attention_flops(const Model *model, double new_tokens, double cached_tokens) {
+model_attention_flops(const Model *model, double new_tokens, double cached_tokens)
+{
   return 4.0 * model->layers * model->heads * model->head_dim *
          (new_tokens * cached_tokens + new_tokens * (new_tokens + 1) / 2);
 }

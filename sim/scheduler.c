@@ -1,7 +1,7 @@
 /* What engines share: queues, arrivals, preemption, completion, and how often a step of plain
  * decodes can be repeated.
  *
- * Called by the loop: arrive*, schedule, complete, arrive*, … An engine's file holds only its rules
+ * Called by the loop: arrive*, schedule, advance, settle, arrive*, … An engine's file holds only its rules
  * of admission and order. Invariant: a live sequence is in exactly one of waiting, running, swapped.
  */
 #include "scheduler.h"
@@ -44,7 +44,6 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   sequence_queue_init(&self->swapped);
   for (guint i = 0; i < G_N_ELEMENTS(self->scratch); i++)
     sequence_queue_init(&self->scratch[i]);
-  self->scheduled = g_ptr_array_new();
   self->left = g_ptr_array_new();
   self->just_finished = g_array_new(FALSE, FALSE, sizeof(guint32));
   self->scratch_requests = g_array_new(FALSE, FALSE, sizeof(guint32));
@@ -75,7 +74,6 @@ scheduler_free(Scheduler *self)
   sequence_queue_clear(&self->swapped);
   for (guint i = 0; i < G_N_ELEMENTS(self->scratch); i++)
     sequence_queue_clear(&self->scratch[i]);
-  g_ptr_array_unref(self->scheduled);
   g_ptr_array_unref(self->left);
   g_array_unref(self->just_finished);
   g_array_unref(self->scratch_requests);
@@ -123,7 +121,6 @@ void
 scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
 {
   step_clear(step);
-  g_ptr_array_set_size(self->scheduled, 0);
   self->now_ps = now_ps;
   self->class->schedule(self, step);
   if (!stride)
@@ -161,7 +158,7 @@ scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint32 tok
 
   g_array_append_val(step->entries, entry);
   step->n_decodes += kind == ENTRY_DECODE;
-  g_ptr_array_add(self->scheduled, sequence);
+  g_ptr_array_add(step->sequences, sequence);
   sequence->was_scheduled = TRUE;
   sequence->was_preempted = FALSE;
   if (sequence->result.first_scheduled_ps < 0)
@@ -250,15 +247,22 @@ scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const cha
   leave(self, sequence, STATUS_IGNORED, self->now_ps);
 }
 
+/* A sequence that is this long ends. */
+static guint32
+longest_length(const Scheduler *self)
+{
+  return self->config.max_model_len + (self->class->stops_at_max_model_len ? 0 : 1);
+}
+
 /* Steps until the first of the step's sequences is done, if all decode. */
 static guint32
-steps_to_completion(const Scheduler *self)
+steps_to_completion(const Scheduler *self, const Step *step)
 {
-  guint32 longest = self->config.max_model_len + (self->class->stops_at_max_model_len ? 0 : 1);
+  guint32 longest = longest_length(self);
   guint32 steps = REPEAT_MAX;
 
-  for (guint i = 0; i < self->scheduled->len; i++) {
-    const Sequence *sequence = g_ptr_array_index(self->scheduled, i);
+  for (guint i = 0; i < step->sequences->len; i++) {
+    const Sequence *sequence = g_ptr_array_index(step->sequences, i);
     steps = MIN(steps, sequence->output_limit - sequence->generated_tokens);
     steps = MIN(steps, longest - sequence_length(sequence));
   }
@@ -268,11 +272,11 @@ steps_to_completion(const Scheduler *self)
 /* Counts in step->growth how many sequences take a block at repeat 1, 2, … block_size: those
  * whose blocks have room for 0, 1, … tokens after this step. */
 static void
-count_growth(const Scheduler *self, Step *step)
+count_growth(Step *step)
 {
   memset(step->growth, 0, step->block_size * sizeof *step->growth);
-  for (guint i = 0; i < self->scheduled->len; i++) {
-    const Sequence *sequence = g_ptr_array_index(self->scheduled, i);
+  for (guint i = 0; i < step->sequences->len; i++) {
+    const Sequence *sequence = g_ptr_array_index(step->sequences, i);
     step->growth[sequence->blocks * step->block_size - (sequence->computed_tokens + 1)]++;
   }
 }
@@ -280,13 +284,13 @@ count_growth(const Scheduler *self, Step *step)
 void
 scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
 {
-  guint32 limit = steps_to_completion(self);
-  guint32 batch = self->scheduled->len;
+  guint32 limit = steps_to_completion(self, step);
+  guint32 batch = step->sequences->len;
   guint32 spare, repeat;
 
   if (limit <= 1 || self->pool.free_blocks < reserve_blocks)
     return;
-  count_growth(self, step);
+  count_growth(step);
   spare = self->pool.free_blocks - reserve_blocks;
   /* Every block_size steps each sequence takes one block. */
   repeat = 1 + spare / batch * step->block_size;
@@ -303,13 +307,13 @@ grow_repeated(Scheduler *self, const Step *step, guint32 repeats)
 {
   Pool *pool = &self->pool;
 
-  for (guint i = 0; pool->cache == NULL && i < self->scheduled->len; i++) {
-    Sequence *sequence = g_ptr_array_index(self->scheduled, i);
+  for (guint i = 0; pool->cache == NULL && i < step->sequences->len; i++) {
+    Sequence *sequence = g_ptr_array_index(step->sequences, i);
     pool_grow(pool, sequence, pool_blocks_for(pool, sequence->computed_tokens));
   }
   for (guint32 repeat = 1; pool->cache != NULL && repeat < repeats; repeat++) {
-    for (guint i = 0; i < self->scheduled->len; i++) {
-      Sequence *sequence = g_ptr_array_index(self->scheduled, i);
+    for (guint i = 0; i < step->sequences->len; i++) {
+      Sequence *sequence = g_ptr_array_index(step->sequences, i);
       guint32 tokens = sequence->computed_tokens - (repeats - 1) + repeat;
       if (tokens % step->block_size <= 1 || step->block_size == 1) {
         pool_grow(pool, sequence, pool_blocks_for(pool, tokens));
@@ -319,63 +323,64 @@ grow_repeated(Scheduler *self, const Step *step, guint32 repeats)
   }
 }
 
-/* Advances one sequence by its entry. TRUE if it yielded a token. */
+/* Advances one sequence by its entry. TRUE if it yields a token. */
 static gboolean
-advance(Scheduler *self, Sequence *sequence, const StepEntry *entry, guint32 repeats,
-        gint64 end_ps)
+advance(Scheduler *self, Sequence *sequence, const StepEntry *entry, guint32 repeats)
 {
-  guint32 length = sequence_length(sequence);
+  guint32 more = entry->kind == ENTRY_DECODE ? repeats - 1 : 0;
 
-  if (entry->kind == ENTRY_DECODE && repeats > 1) {
-    sequence->generated_tokens += repeats - 1;
-    sequence->computed_tokens += repeats - 1;
-    length += repeats - 1;
-  }
-  sequence->computed_tokens += entry->tokens;
+  sequence->generated_tokens += more;
+  sequence->computed_tokens += entry->tokens + more;
   sequence->highest_computed = MAX(sequence->highest_computed, sequence->computed_tokens);
   sequence->result.recomputed_tokens += entry->recomputed_tokens;
-  if (sequence->computed_tokens < length)
+  if (!entry->samples)
     return FALSE;
   sequence->stage = STAGE_DECODE;
   sequence->generated_tokens++;
-  length++;
-  sequence->result.last_token_ps = end_ps;
-  if (sequence->generated_tokens >= sequence->output_limit ||
-      length > self->config.max_model_len - (self->class->stops_at_max_model_len ? 1 : 0)) {
-    leave(self, sequence, STATUS_FINISHED, end_ps);
-    g_array_append_val(self->just_finished, sequence->request);
-  }
+  sequence->ending = sequence->generated_tokens >= sequence->output_limit ||
+                     sequence_length(sequence) >= longest_length(self);
   return TRUE;
 }
 
 guint32
-scheduler_complete(Scheduler *self, const Step *step, guint32 repeats, gint64 first_end_ps,
-                   gint64 end_ps)
+scheduler_advance(Scheduler *self, const Step *step, guint32 repeats)
 {
   guint32 tokens = 0;
 
-  g_array_set_size(self->just_finished, 0);
-  for (guint i = 0; i < self->scheduled->len; i++) {
-    const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
-    Sequence *sequence = g_ptr_array_index(self->scheduled, i);
-    gboolean first = sequence->result.first_token_ps < 0;
-    if (advance(self, sequence, entry, repeats, end_ps)) {
-      tokens++;
-      if (first)
-        sequence->result.first_token_ps = first_end_ps;
-    }
-  }
+  for (guint i = 0; i < step->sequences->len; i++)
+    tokens += advance(self, g_ptr_array_index(step->sequences, i),
+                      &g_array_index(step->entries, StepEntry, i), repeats);
   if (repeats > 1)
     grow_repeated(self, step, repeats);
-  if (self->just_finished->len > 0) {
-    for (guint i = 0; i < self->scheduled->len; i++) {
-      Sequence *sequence = g_ptr_array_index(self->scheduled, i);
-      if (sequence->ended)
-        pool_release(&self->pool, sequence);
-    }
-    sequence_queue_drop_ended(&self->running);
-  }
   return tokens;
+}
+
+void
+scheduler_settle(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_ps)
+{
+  g_array_set_size(self->just_finished, 0);
+  for (guint i = 0; i < step->sequences->len; i++) {
+    Sequence *sequence = g_ptr_array_index(step->sequences, i);
+    if (!g_array_index(step->entries, StepEntry, i).samples)
+      continue;
+    if (sequence->result.first_token_ps < 0)
+      sequence->result.first_token_ps = first_end_ps;
+    sequence->result.last_token_ps = end_ps;
+    if (sequence->ending) {
+      leave(self, sequence, STATUS_FINISHED, end_ps);
+      g_array_append_val(self->just_finished, sequence->request);
+      pool_release(&self->pool, sequence);
+      pool_release_host(&self->pool, sequence);
+    }
+  }
+  if (self->just_finished->len == 0)
+    return;
+  sequence_queue_drop_ended(&self->running);
+  if (self->class->features & SCHEDULER_HAS_ASYNC) {
+    /* Preempted while the last token was on its way. */
+    sequence_queue_drop_ended(&self->waiting);
+    sequence_queue_drop_ended(&self->swapped);
+  }
 }
 
 Sequence *

@@ -38,6 +38,7 @@ typedef enum {
   SCHEDULER_HAS_SWAP = 1 << 3,          /* without it swap is a what-if */
   SCHEDULER_CHUNKS_BY_DEFAULT = 1 << 4,
   SCHEDULER_DROPS_TOO_LONG = 1 << 5,    /* its scheduler ignores what can never fit; else the front end */
+  SCHEDULER_HAS_ASYNC = 1 << 6,         /* --async-scheduling: decides a step while the one before runs */
 } SchedulerFeatures;
 
 typedef struct {
@@ -66,9 +67,8 @@ struct Scheduler {
   SequenceQueue waiting;
   SequenceQueue running;
   SequenceQueue swapped;
-  GPtrArray *scheduled; /* of Sequence *, one for each of the step's entries */
   GPtrArray *left;      /* sequences that ended since scheduler_take_left() */
-  GArray *just_finished; /* of guint32: requests that the last completed step finished */
+  GArray *just_finished; /* of guint32: requests that the last settled step finished */
   gint64 now_ps;
   gboolean memory_bound; /* the pool ever refused a block; set by engines at each such test */
   SequenceQueue scratch[7]; /* an engine's own lists while it decides a step, else empty */
@@ -88,10 +88,13 @@ void scheduler_arrive(Scheduler *self, const Request *request, guint32 index);
 /* Decides the next step. If `stride` is TRUE the step may stand for several (step->repeat). */
 void scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step);
 
-/* The first `repeats` of the step were executed; the first of them ended at first_end_ps, the last
- * at end_ps. Returns the tokens that each repeat yielded. */
-guint32 scheduler_complete(Scheduler *self, const Step *step, guint32 repeats, gint64 first_end_ps,
-                           gint64 end_ps);
+/* The first `repeats` of the step are executed, or on their way: its tokens count as computed, so that
+ * the next step can be decided. Returns the tokens that each repeat yields. */
+guint32 scheduler_advance(Scheduler *self, const Step *step, guint32 repeats);
+
+/* They are done: the first of them at first_end_ps, the last at end_ps. Whatever had its last token
+ * leaves. Every advanced step is settled, in order; with asynchronous scheduling after the next was decided. */
+void scheduler_settle(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_ps);
 
 /* Sequences that ended; the caller frees each with sequence_free(). NULL when there is none. */
 Sequence *scheduler_take_left(Scheduler *self);

@@ -21,6 +21,7 @@ typedef struct {
   Stage stage;
   gboolean was_preempted;    /* by recompute, and not prefilled again since */
   gboolean was_scheduled;
+  gboolean ending;           /* its last token is being computed: it has its place, but no work */
   gboolean ended;
   gint64 preempted_at_ps;    /* -1 while not preempted */
   guint32 step_tokens;       /* an engine's note while it decides a step */

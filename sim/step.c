@@ -11,6 +11,7 @@ step_new(guint32 block_size)
 {
   Step *step = g_new0(Step, 1);
   step->entries = g_array_new(FALSE, FALSE, sizeof(StepEntry));
+  step->sequences = g_ptr_array_new();
   step->victims = g_array_new(FALSE, FALSE, sizeof(StepVictim));
   step->swapped_in = g_array_new(FALSE, FALSE, sizeof(StepSwapIn));
   step->ignored = g_array_new(FALSE, FALSE, sizeof(guint32));
@@ -25,6 +26,7 @@ void
 step_free(Step *step)
 {
   g_array_unref(step->entries);
+  g_ptr_array_unref(step->sequences);
   g_array_unref(step->victims);
   g_array_unref(step->swapped_in);
   g_array_unref(step->ignored);
@@ -37,6 +39,7 @@ void
 step_clear(Step *step)
 {
   g_array_set_size(step->entries, 0);
+  g_ptr_array_set_size(step->sequences, 0);
   g_array_set_size(step->victims, 0);
   g_array_set_size(step->swapped_in, 0);
   g_array_set_size(step->ignored, 0);

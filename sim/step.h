@@ -51,6 +51,7 @@ typedef struct {
 
 typedef struct {
   GArray *entries;    /* of StepEntry, in the scheduler's own output order */
+  GPtrArray *sequences; /* the scheduler's own record of each entry; for nobody else */
   GArray *victims;    /* of StepVictim, in the order of preemption */
   GArray *swapped_in; /* of StepSwapIn, in order */
   GArray *ignored;    /* of guint32: requests that the scheduler dropped */

@@ -88,7 +88,7 @@ schedule_running(Scheduler *self, Step *step, guint32 budget)
     guint32 computed = sequence->computed_tokens;
     guint32 tokens = wanted_tokens(self, sequence, computed, budget, TRUE);
     tokens = MIN(tokens, longest > computed ? longest - computed : 0);
-    if (tokens == 0)
+    if (tokens == 0 || sequence->ending)
       continue;
     if (!allocate_by_preempting(self, step, i, tokens))
       break;
@@ -219,7 +219,7 @@ const SchedulerClass scheduler_vllm_v1 = {
     .name = "vllm-v1",
     .help = "vLLM v1 (0.8 and later): running first, preempts the newest, recomputes",
     .features = SCHEDULER_HAS_PREFIX_CACHING | SCHEDULER_HAS_LONG_PREFILL |
-                SCHEDULER_CHUNKS_BY_DEFAULT,
+                SCHEDULER_CHUNKS_BY_DEFAULT | SCHEDULER_HAS_ASYNC,
     .hidden_blocks = 1,
     .stops_at_max_model_len = TRUE,
     .schedule = schedule,

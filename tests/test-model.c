@@ -25,7 +25,8 @@ static const Published published[] = {
 };
 
 static Model *
-shipped(const char *name) {
+shipped(const char *name)
+{
   const char *root = g_getenv("SPILLWAY_SRCDIR");
   g_autofree char *file = g_strconcat(name, ".json", NULL);
   g_autofree char *path = g_build_filename(root != NULL ? root : ".", "models", file, NULL);
@@ -37,7 +38,8 @@ shipped(const char *name) {
 }
 
 static void
-test_published_sizes(void) {
+test_published_sizes(void)
+{
   for (guint i = 0; i < G_N_ELEMENTS(published); i++) {
     g_autoptr(Model) model = shipped(published[i].name);
 
@@ -49,7 +51,8 @@ test_published_sizes(void) {
 }
 
 static void
-test_arithmetic(void) {
+test_arithmetic(void)
+{
   g_autoptr(Model) dense = shipped("llama-2-7b");
   g_autoptr(Model) sparse = shipped("mixtral-8x7b");
   g_autoptr(Model) copy = model_copy(sparse);
@@ -68,7 +71,8 @@ test_arithmetic(void) {
 
 /* Reads `text` as a config.json. */
 static Model *
-read_text(const char *text, GError **error) {
+read_text(const char *text, GError **error)
+{
   g_autofree char *path = NULL;
   int fd = g_file_open_tmp("spillway-model-XXXXXX.json", &path, NULL);
   Model *model;
@@ -87,7 +91,8 @@ read_text(const char *text, GError **error) {
 #define LLAMA "{\"model_type\":\"llama\"," FRAME
 
 static void
-test_optional_keys(void) {
+test_optional_keys(void)
+{
   static const struct {
     const char *text;
     guint32 max_position, weight_bits;
@@ -125,7 +130,8 @@ test_optional_keys(void) {
 }
 
 static void
-test_bad_files(void) {
+test_bad_files(void)
+{
   static const struct {
     const char *text, *expected;
   } cases[] = {
@@ -179,7 +185,8 @@ test_bad_files(void) {
 }
 
 static void
-test_no_file(void) {
+test_no_file(void)
+{
   g_autoptr(GError) error = NULL;
 
   g_assert_null(model_config_read("no/such/config.json", "x", &error));
@@ -191,7 +198,8 @@ test_no_file(void) {
 }
 
 int
-main(int argc, char **argv) {
+main(int argc, char **argv)
+{
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/model/published-sizes", test_published_sizes);
   g_test_add_func("/model/arithmetic", test_arithmetic);

@@ -9,14 +9,16 @@
 #include <string.h>
 
 static char *
-data_path(const char *file) {
+data_path(const char *file)
+{
   const char *shared = g_getenv("SPILLWAY_SHARED");
 
   return g_build_filename(shared != NULL ? shared : "../shared", "data", "profiles", file, NULL);
 }
 
 static Device *
-shipped_device(const char *name) {
+shipped_device(const char *name)
+{
   const char *root = g_getenv("SPILLWAY_SRCDIR");
   g_autofree char *file = g_strconcat(name, ".ini", NULL);
   g_autofree char *path = g_build_filename(root != NULL ? root : ".", "calib/devices", file, NULL);
@@ -33,7 +35,8 @@ typedef struct {
 } Table;
 
 static gboolean
-table_open(Table *table, const char *file) {
+table_open(Table *table, const char *file)
+{
   g_autofree char *path = data_path(file);
   g_autofree char *text = NULL;
 
@@ -47,7 +50,8 @@ table_open(Table *table, const char *file) {
 }
 
 static gboolean
-table_next(Table *table) {
+table_next(Table *table)
+{
   g_clear_pointer(&table->row, g_strfreev);
   if (table->lines[table->next] == NULL)
     return FALSE;
@@ -56,7 +60,8 @@ table_next(Table *table) {
 }
 
 static const char *
-table_text(const Table *table, const char *column) {
+table_text(const Table *table, const char *column)
+{
   for (guint i = 0; table->header[i] != NULL && table->row[i] != NULL; i++)
     if (g_str_equal(table->header[i], column))
       return table->row[i];
@@ -64,37 +69,43 @@ table_text(const Table *table, const char *column) {
 }
 
 static guint32
-table_count(const Table *table, const char *column) {
+table_count(const Table *table, const char *column)
+{
   return (guint32)g_ascii_strtoull(table_text(table, column), NULL, 10);
 }
 
 static double
-table_ms(const Table *table, const char *column) {
+table_ms(const Table *table, const char *column)
+{
   return g_ascii_strtod(table_text(table, column), NULL);
 }
 
 static void
-table_close(Table *table) {
+table_close(Table *table)
+{
   g_strfreev(table->row);
   g_strfreev(table->lines);
   g_strfreev(table->header);
 }
 
 static int
-compare_doubles(gconstpointer a, gconstpointer b) {
+compare_doubles(gconstpointer a, gconstpointer b)
+{
   double x = *(const double *)a, y = *(const double *)b;
 
   return (x > y) - (x < y);
 }
 
 static double
-quantile(GArray *values, double q) {
+quantile(GArray *values, double q)
+{
   return g_array_index(values, double, (guint)(q * (values->len - 1)));
 }
 
 /* Prints the distribution of modelled/measured - 1 and holds its median against a bound. */
 static void
-judge(const char *what, GArray *ratios, double bound) {
+judge(const char *what, GArray *ratios, double bound)
+{
   g_autoptr(GArray) errors = g_array_sized_new(FALSE, FALSE, sizeof(double), ratios->len);
 
   for (guint i = 0; i < ratios->len; i++) {
@@ -110,7 +121,8 @@ judge(const char *what, GArray *ratios, double bound) {
 }
 
 static void
-add_ratio(GArray *ratios, gint64 modelled_ps, double measured_ms) {
+add_ratio(GArray *ratios, gint64 modelled_ps, double measured_ms)
+{
   double ratio = (double)modelled_ps / (measured_ms * 1000 * (double)PS_PER_US);
 
   if (measured_ms > 0)
@@ -123,7 +135,8 @@ typedef struct {
 } GemmCase;
 
 static void
-test_gemm(gconstpointer data) {
+test_gemm(gconstpointer data)
+{
   const GemmCase *c = data;
   g_autoptr(GArray) ratios = g_array_new(FALSE, FALSE, sizeof(double));
   g_autoptr(Device) device = shipped_device(c->device);
@@ -148,7 +161,8 @@ test_gemm(gconstpointer data) {
 /* One layer of attention alone. */
 static gint64
 attention_ps(const Device *device, guint32 heads, guint32 kv_heads, guint32 head_dim,
-             const CostShape *shape) {
+             const CostShape *shape)
+{
   Model model = {.name = (char *)"attention",
                  .layers = 1,
                  .hidden = heads * head_dim,
@@ -183,13 +197,15 @@ typedef struct {
  * up to 8 heads with 16 MB of KV and up (below, the fixed time is all there is). */
 static gboolean
 is_typical(gboolean prefill, guint32 batch, guint32 tokens, guint32 heads, guint32 kv_heads,
-           guint32 head_dim) {
+           guint32 head_dim)
+{
   return prefill ? tokens >= 128 && batch * heads >= 32
                  : heads <= 8 * kv_heads && 4ull * batch * tokens * kv_heads * head_dim >= 16000000;
 }
 
 static void
-test_attention(gconstpointer data) {
+test_attention(gconstpointer data)
+{
   const AttentionCase *c = data;
   g_autoptr(GArray) ratios = g_array_new(FALSE, FALSE, sizeof(double));
   g_autoptr(Device) device = shipped_device(c->device);
@@ -234,7 +250,8 @@ typedef struct {
 
 /* The products of a whole layer, by tokens and tensor-parallel size. */
 static void
-test_layer(gconstpointer data) {
+test_layer(gconstpointer data)
+{
   static const char *const products[] = {
       "time_stats.attn_pre_proj.median",
       "time_stats.attn_post_proj.median",
@@ -277,7 +294,8 @@ test_layer(gconstpointer data) {
 
 /* Products of Llama-3.1-8B, one a row. */
 static void
-test_served_products(void) {
+test_served_products(void)
+{
   static const struct {
     const char *layer;
     guint64 n, k;
@@ -307,7 +325,8 @@ test_served_products(void) {
 /* Attention of Llama-3.1-8B: decodes of 16 MB of KV and more, or one chunk of 128 tokens and more.
  */
 static void
-test_served_attention(gconstpointer data) {
+test_served_attention(gconstpointer data)
+{
   gboolean prefill = data != NULL;
   g_autoptr(GArray) ratios = g_array_new(FALSE, FALSE, sizeof(double));
   g_autoptr(Device) device = shipped_device("rtx-pro-6000");
@@ -358,7 +377,8 @@ static const LayerCase layers[] = {
 };
 
 int
-main(int argc, char **argv) {
+main(int argc, char **argv)
+{
   g_test_init(&argc, &argv, NULL);
   for (guint i = 0; i < G_N_ELEMENTS(gemms); i++) {
     g_autofree char *path =

@@ -17,7 +17,8 @@ static const char *const model_names[] = {
 };
 
 static char *
-source_path(const char *folder, const char *name, const char *suffix) {
+source_path(const char *folder, const char *name, const char *suffix)
+{
   const char *root = g_getenv("SPILLWAY_SRCDIR");
   g_autofree char *file = g_strconcat(name, suffix, NULL);
 
@@ -25,7 +26,8 @@ source_path(const char *folder, const char *name, const char *suffix) {
 }
 
 static Device *
-shipped_device(const char *name) {
+shipped_device(const char *name)
+{
   g_autofree char *path = source_path("calib/devices", name, ".ini");
   g_autoptr(GError) error = NULL;
   Device *device = device_read(path, name, &error);
@@ -35,7 +37,8 @@ shipped_device(const char *name) {
 }
 
 static Model *
-shipped_model(const char *name) {
+shipped_model(const char *name)
+{
   g_autofree char *path = source_path("models", name, ".json");
   g_autoptr(GError) error = NULL;
   Model *model = model_config_read(path, name, &error);
@@ -45,7 +48,8 @@ shipped_model(const char *name) {
 }
 
 static RooflineConfig
-plain_config(const Device *device, const Model *model) {
+plain_config(const Device *device, const Model *model)
+{
   return (RooflineConfig){.device = device,
                           .model = model,
                           .block_size = 16,
@@ -54,7 +58,8 @@ plain_config(const Device *device, const Model *model) {
 }
 
 static CostModel *
-new_roofline(const RooflineConfig *config) {
+new_roofline(const RooflineConfig *config)
+{
   g_autoptr(GError) error = NULL;
   CostModel *costs = roofline_new(config, &error);
 
@@ -63,7 +68,8 @@ new_roofline(const RooflineConfig *config) {
 }
 
 static void
-test_devices(void) {
+test_devices(void)
+{
   for (guint i = 0; i < G_N_ELEMENTS(device_names); i++) {
     g_autoptr(Device) device = shipped_device(device_names[i]);
     g_auto(GStrv) sources = device_sources(device);
@@ -79,7 +85,8 @@ test_devices(void) {
 
 /* The text of a shipped device with `from` replaced by `to`. */
 static Device *
-read_changed(const char *from, const char *to, GError **error) {
+read_changed(const char *from, const char *to, GError **error)
+{
   g_autofree char *original = source_path("calib/devices", "h100-sxm", ".ini");
   g_autofree char *path = NULL;
   g_autofree char *text = NULL;
@@ -98,7 +105,8 @@ read_changed(const char *from, const char *to, GError **error) {
 }
 
 static void
-test_bad_devices(void) {
+test_bad_devices(void)
+{
   static const struct {
     const char *from, *to, *expected;
   } cases[] = {
@@ -134,7 +142,8 @@ test_bad_devices(void) {
 }
 
 static void
-test_what_if(void) {
+test_what_if(void)
+{
   static const char *const bad[] = {
       "h2d",     "h2d=",    "h2d=2",        "h2d=-2x", "h2d=0x",  "h2d=nanx", "h2d=infx",
       "h2b=2x",  "=2x",     "h2d=2x,",      ",",       "h2d=2xx", "h2d=1e9x", "h2d=2x,h2d=3x",
@@ -167,7 +176,8 @@ test_what_if(void) {
 
 /* n repeats in closed form and n steps one by one are the same integer, component by component. */
 static void
-test_repeats_are_exact(void) {
+test_repeats_are_exact(void)
+{
   for (guint round = 0; round < 200; round++) {
     g_autoptr(Device) device =
         shipped_device(device_names[g_test_rand_int_range(0, G_N_ELEMENTS(device_names))]);
@@ -204,7 +214,8 @@ test_repeats_are_exact(void) {
 
 /* A step with a prefill and decodes, copies included, on whatever device and model. */
 static CostShape
-mixed_shape(const CostChunk *chunk) {
+mixed_shape(const CostChunk *chunk)
+{
   return (CostShape){.prefills = chunk,
                      .n_prefills = 1,
                      .decodes = 20,
@@ -215,7 +226,8 @@ mixed_shape(const CostChunk *chunk) {
 }
 
 static void
-test_what_if_directions(void) {
+test_what_if_directions(void)
+{
   static const struct {
     const char *text;
     CostComponent component;
@@ -255,7 +267,8 @@ test_what_if_directions(void) {
 }
 
 static void
-test_copies(void) {
+test_copies(void)
+{
   g_autoptr(Device) device = shipped_device("h100-sxm");
   g_autoptr(Model) model = shipped_model("llama-2-7b");
   RooflineConfig config = plain_config(device, model);
@@ -288,7 +301,8 @@ test_copies(void) {
 
 /* More tokens, more context, more blocks never cost less; nothing is negative. */
 static void
-test_monotone(void) {
+test_monotone(void)
+{
   for (guint i = 0; i < G_N_ELEMENTS(model_names); i++) {
     g_autoptr(Device) device = shipped_device("a100-40gb");
     g_autoptr(Model) model = shipped_model(model_names[i]);
@@ -307,7 +321,8 @@ test_monotone(void) {
 
 /* Every crossing that is reported is one, and between them nothing turns: against all blocks. */
 static void
-test_crossover(void) {
+test_crossover(void)
+{
   static const guint32 block_sizes[] = {1, 8, 16, 32, 256};
   guint crossings = 0;
 
@@ -336,7 +351,8 @@ test_crossover(void) {
 }
 
 static void
-test_extremes_saturate(void) {
+test_extremes_saturate(void)
+{
   g_autoptr(Device) device = shipped_device("rtx-4090");
   g_autoptr(Model) model = shipped_model("opt-13b");
   RooflineConfig config = plain_config(device, model);
@@ -357,7 +373,8 @@ test_extremes_saturate(void) {
 }
 
 static void
-test_bad_configs(void) {
+test_bad_configs(void)
+{
   g_autoptr(Device) device = shipped_device("h100-sxm");
   g_autoptr(Model) model = shipped_model("qwen2.5-7b");
   static const guint32 sizes[] = {0, 3, 5, 16};
@@ -382,7 +399,8 @@ test_bad_configs(void) {
 }
 
 static void
-test_pool_size(void) {
+test_pool_size(void)
+{
   g_autoptr(Device) device = shipped_device("a100-40gb");
   g_autoptr(Model) small = shipped_model("llama-2-7b");
   g_autoptr(Model) large = shipped_model("llama-3-70b");
@@ -411,7 +429,8 @@ test_pool_size(void) {
 
 /* Prints, judges nothing. */
 static void
-test_lookup_time(void) {
+test_lookup_time(void)
+{
   enum { LOOKUPS = 2000000 };
   g_autoptr(Device) device = shipped_device("h100-sxm");
   g_autoptr(Model) model = shipped_model("llama-3.1-8b");
@@ -436,7 +455,8 @@ test_lookup_time(void) {
 }
 
 int
-main(int argc, char **argv) {
+main(int argc, char **argv)
+{
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/roofline/devices", test_devices);
   g_test_add_func("/roofline/bad-devices", test_bad_devices);
