@@ -122,7 +122,7 @@ static const struct {
      NULL},
     {{"KV write", EVERY_STEP, IMPORT("vidur")}, OP_ELEMENTWISE, ELEMENTWISE_KV_WRITE, NULL},
     {{"sampling", EVERY_STEP, IMPORT("llmservingsim")}, OP_SAMPLING, NULL, NULL},
-    {{"host time", EVERY_STEP, IMPORT("a server's step times (llmservingsim)")},
+    {{"host time", EVERY_STEP, IMPORT("vidur")},
      OP_HOST,
      NULL,
      NULL},
