@@ -16,6 +16,9 @@ extern const ProfileImporter profile_importer_frontier;
  * is of another device. `gpu_name` is what the source calls it. */
 void import_know_device(Profile *profile, const char *gpu_name);
 
+/* Adds a sentence to the note, unless it is there. */
+void import_add_note(Profile *profile, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
 /* "bf16", "half", "torch.float16" … as profiles write them; others as they are. */
 const char *import_dtype(const char *name);
 

@@ -57,7 +57,7 @@ import_merge_repeats(Profile *profile, guint first)
       j++;
     ProfileSample sample = merge(samples, order + i, j - i);
     g_array_append_val(out, sample);
-    merged += j - i - 1;
+    merged += sample.derived ? 0 : j - i - 1;
   }
   g_array_set_size(profile->samples, first);
   g_array_append_vals(profile->samples, out->data, out->len);
