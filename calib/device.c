@@ -204,6 +204,37 @@ read_fields(GKeyFile *file, const char *path, Device *device, GError **error)
   return TRUE;
 }
 
+static gboolean
+is_key_value(const char *line) {
+  const char *equals = strchr(line, '=');
+
+  return equals != NULL && equals != line;
+}
+
+/* GLib's messages on key files have no line number: finds the first line that none can have. */
+static void
+set_unreadable(const char *path, const GError *cause, GError **error) {
+  g_autofree char *text = NULL;
+  g_auto(GStrv) lines = NULL;
+  gboolean in_group = FALSE;
+
+  if (cause->domain == G_KEY_FILE_ERROR && g_file_get_contents(path, &text, NULL, NULL))
+    lines = g_strsplit(text, "\n", -1);
+  for (guint i = 0; lines != NULL && lines[i] != NULL; i++) {
+    const char *line = g_strstrip(lines[i]);
+    if (*line == '[' && g_str_has_suffix(line, "]")) {
+      in_group = TRUE;
+    } else if (*line != '#' && *line != '\0' && !(in_group && is_key_value(line))) {
+      g_set_error(error, DEVICE_ERROR, DEVICE_ERROR_OPEN,
+                  "%s:%u: found '%.60s', expected %s of a device file", path, i + 1, line,
+                  in_group ? "KEY=VALUE" : "the [device]");
+      return;
+    }
+  }
+  g_set_error(error, DEVICE_ERROR, DEVICE_ERROR_OPEN, "%s: %s; expected a device file", path,
+              cause->message);
+}
+
 Device *
 device_read(const char *path, const char *name, GError **error)
 {
@@ -213,7 +244,7 @@ device_read(const char *path, const char *name, GError **error)
   device->name = g_strdup(name);
   device->file = g_key_file_new();
   if (!g_key_file_load_from_file(device->file, path, G_KEY_FILE_NONE, &cause)) {
-    g_set_error(error, DEVICE_ERROR, DEVICE_ERROR_OPEN, "%s: %s", path, cause->message);
+    set_unreadable(path, cause, error);
     return NULL;
   }
   if (!check_format(device->file, path, error) || !check_keys(device->file, path, error) ||

@@ -2,12 +2,14 @@
  * making one sample of rows that measure the same.
  */
 #include "import_common.h"
+#include "import_csv.h"
 
 #include <string.h>
 
 G_DEFINE_QUARK(spillway - import - error - quark, import_error)
 
 const ProfileImporter *const profile_importers[] = {
+    &profile_importer_csv,
     &profile_importer_llmservingsim,
     &profile_importer_aiconfigurator,
     &profile_importer_vidur,

@@ -57,12 +57,12 @@ pool_size_find(const PoolSizeRequest *request, PoolSize *pool, GError **error)
     return TRUE;
   g_set_error(
       error, POOL_SIZE_ERROR, POOL_SIZE_ERROR_MEMORY,
-      "%s does not fit on %s: weights %.1f GiB, activations %.1f GiB and a KV block of %u tokens "
-      "%.3f GiB on each of %u device%s, %.0f%% of %.1f GiB usable; use more devices "
+      "%s does not fit on %u x %s: each needs %.1f GiB for weights, %.1f GiB for activations and "
+      "%.3f GiB for one KV block of %u tokens, and may use %.0f%% of %.1f GiB; use more devices "
       "(--tensor-parallel-size), fewer --max-num-batched-tokens, more "
       "--gpu-memory-utilization, or a smaller model",
-      model->name, device->name, gib(pool->weight_bytes), gib(pool->activation_bytes),
-      request->block_size, gib(pool->block_bytes), tp, tp == 1 ? "" : "s",
+      model->name, tp, device->name, gib(pool->weight_bytes), gib(pool->activation_bytes),
+      gib(pool->block_bytes), request->block_size,
       100 * request->utilization, gib((guint64)device->memory_bytes));
   return FALSE;
 }

@@ -4,13 +4,31 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+/* One line of text whatever was typed or read: what is not printable is shown as its bytes. */
+static char *
+one_line(const char *text)
+{
+  GString *line = g_string_new(NULL);
+
+  while (*text != '\0') {
+    gunichar c = g_utf8_get_char_validated(text, -1);
+    if (c == (gunichar)-1 || c == (gunichar)-2 || g_unichar_iscntrl(c)) {
+      g_string_append_printf(line, "\\x%02x", (guchar)*text++);
+    } else {
+      g_string_append_unichar(line, c);
+      text = g_utf8_next_char(text);
+    }
+  }
+  return g_string_free(line, FALSE);
+}
 
 static void
 print_message(const char *verb, const char *prefix, const char *format, va_list args)
 {
-  g_autofree char *message = g_strdup_vprintf(format, args);
+  g_autofree char *text = g_strdup_vprintf(format, args);
+  g_autofree char *message = one_line(text);
 
   if (verb != NULL)
     fprintf(stderr, "spillway %s: %s%s\n", verb, prefix, message);
@@ -65,108 +83,34 @@ edit_distance(const char *a, const char *b)
   return above[n];
 }
 
+/* A word that was left unfinished is as near as one with a typo; of those, the shortest rest. */
 const char *
 cli_nearest(const char *word, const char *const *candidates)
 {
   const char *nearest = NULL;
-  guint best = MAX(2, (guint)strlen(word) / 3) + 1;
+  guint best = MAX(2, (guint)strlen(word) / 3) + 1, best_edits = G_MAXUINT;
 
   for (; *candidates != NULL; candidates++) {
-    guint distance = edit_distance(word, *candidates);
-    if (g_str_has_prefix(*candidates, word) && *word != '\0')
-      distance = MIN(distance, 1);
-    if (distance < best) {
+    guint edits = edit_distance(word, *candidates);
+    guint distance = *word != '\0' && g_str_has_prefix(*candidates, word) ? MIN(edits, 1) : edits;
+    if (distance < best || (distance == best && edits < best_edits && nearest != NULL)) {
       best = distance;
+      best_edits = edits;
       nearest = *candidates;
     }
   }
   return nearest;
 }
 
-static const char *
-nearest_option(const char *option, const GOptionEntry *entries, const GOptionEntry *more)
-{
-  g_autoptr(GPtrArray) names = g_ptr_array_new();
-
-  for (; entries->long_name != NULL; entries++)
-    g_ptr_array_add(names, (gpointer)entries->long_name);
-  for (; more != NULL && more->long_name != NULL; more++)
-    g_ptr_array_add(names, (gpointer)more->long_name);
-  g_ptr_array_add(names, NULL);
-  return cli_nearest(option, (const char *const *)names->pdata);
-}
-
-/* --help is acted on before the options are parsed. */
-static gboolean
-never_called(const char *name G_GNUC_UNUSED, const char *value G_GNUC_UNUSED,
-             gpointer data G_GNUC_UNUSED, GError **error G_GNUC_UNUSED)
-{
-  return TRUE;
-}
-
-/* GOption's own --help leaves all groups but the first to --help-all; ours shows them. */
-static void
-print_help_if_asked(GOptionContext *context, const char *verb, int argc, char **argv)
-{
-  static const GOptionEntry help_entry[] = {
-      {"help", 'h', G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, (gpointer)never_called, "this text",
-       NULL},
-      {NULL, 0, 0, 0, NULL, NULL, NULL},
-  };
-  GOptionGroup *group = g_option_group_new("help", "Help:", "Help", NULL, NULL);
-
-  g_option_group_add_entries(group, help_entry);
-  g_option_context_add_group(context, group);
-  for (int i = 1; i < argc && !g_str_equal(argv[i], "--"); i++)
-    if (g_str_equal(argv[i], "--help") || g_str_equal(argv[i], "-h")) {
-      char *name = g_strconcat("spillway ", verb, NULL);
-      char *help;
-      g_set_prgname(name);
-      g_free(name);
-      help = g_option_context_get_help(context, FALSE, NULL);
-      fputs(help, stdout);
-      g_free(help);
-      exit(CLI_DONE);
-    }
-}
-
-gboolean
-cli_parse(GOptionContext *context, const char *verb, const GOptionEntry *entries,
-          const GOptionEntry *more, int *argc, char ***argv)
-{
-  g_autoptr(GError) error = NULL;
-
-  g_option_context_set_help_enabled(context, FALSE);
-  print_help_if_asked(context, verb, *argc, *argv);
-  if (!g_option_context_parse(context, argc, argv, &error)) {
-    if (g_error_matches(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION)) {
-      const char *dashes = strstr(error->message, "--");
-      if (dashes != NULL) {
-        g_autofree char *option = g_strndup(dashes + 2, strcspn(dashes + 2, "= "));
-        const char *near = nearest_option(option, entries, more);
-        if (near != NULL)
-          cli_error(CLI_USAGE, verb, "unknown option --%s; did you mean --%s?", option, near);
-        else
-          cli_error(CLI_USAGE, verb, "unknown option --%s; 'spillway %s --help' lists them", option,
-                    verb);
-        return FALSE;
-      }
-    }
-    cli_error(CLI_USAGE, verb, "%s", error->message);
-    return FALSE;
-  }
-  if (*argc > 1 && (*argv)[1][0] == '-' && (*argv)[1][1] != '\0') {
-    cli_error(CLI_USAGE, verb, "unexpected argument '%s'", (*argv)[1]);
-    return FALSE;
-  }
-  return TRUE;
-}
-
 static void
 set_number_error(GError **error, const char *what, const char *text, const char *expected)
 {
-  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: found '%s', expected %s", what,
-              text, expected);
+  if (*text == '\0')
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: found nothing, expected %s",
+                what, expected);
+  else
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: found '%s', expected %s",
+                what, text, expected);
 }
 
 gboolean

@@ -21,6 +21,7 @@ int command_run(int argc, char **argv);
 int command_compare(int argc, char **argv);
 int command_crossover(int argc, char **argv);
 int command_trace(int argc, char **argv);
+int command_profile(int argc, char **argv);
 int command_model(int argc, char **argv);
 int command_list(int argc, char **argv);
 
@@ -31,11 +32,16 @@ int cli_error(int status, const char *verb, const char *format, ...) G_GNUC_PRIN
 void cli_note(const char *verb, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* g_option_context_parse() with messages of ours: an unknown option is named with the nearest one
- * of the context's own (`entries` terminated by a NULL long_name, and `more`, or NULL), leftover arguments that begin
- * with a dash are refused. FALSE after a message was printed. Prints to standard output and exits 0
- * on --help, as GOption does. */
-gboolean cli_parse(GOptionContext *context, const char *verb, const GOptionEntry *entries,
-                   const GOptionEntry *more, int *argc, char ***argv);
+ * of the context's own (`entries`, terminated by a NULL long_name), leftover arguments that begin
+ * with a dash are refused. FALSE where the verb is to return *status: after a message, or after
+ * --help was printed to standard output. TRUE leaves *status as it is. */
+gboolean cli_parse(GOptionContext *context, const char *verb, const GOptionEntry *entries, int *argc,
+                   char ***argv, int *status);
+
+/* The same for options that stand within another: no --help, an error rather than a message, and
+ * NULL-terminated words of which the first is skipped. Those that are no options are left. */
+gboolean cli_parse_words(GOptionContext *context, const GOptionEntry *entries, char ***words,
+                         GError **error);
 
 /* The candidate (NULL-terminated) nearest to `word` by edit distance, or NULL if none is near. */
 const char *cli_nearest(const char *word, const char *const *candidates);
@@ -52,7 +58,7 @@ gboolean cli_parse_bytes(const char *text, const char *what, guint64 bare_unit, 
 /* "12%" → 0.12. FALSE without an error if the text does not end in '%'. */
 gboolean cli_parse_percent(const char *text, double *fraction);
 
-/* A file of the shipped data: kind is "devices", "models" or "traces". NULL if there is none of
+/* A file of the shipped data: kind is "devices", "models", "profiles" or "traces". NULL if there is none of
  * that name; the installed place or the build's source tree, whichever this program belongs to. */
 char *cli_data_file(const char *kind, const char *name, const char *suffix);
 /* The names of all shipped files of a kind with that suffix (removed), sorted. NULL-terminated, caller

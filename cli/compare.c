@@ -56,13 +56,15 @@ resolve_all(Comparison *c, GError **error)
   for (guint i = 0; names[i] != NULL; i++) {
     g_autoptr(Settings) one = settings_copy(c->settings);
     Scenario *scenario;
+    if (!settings_set(one, "overflow", names[i], error))
+      return FALSE;
     if (g_strv_contains((const char *const *)names + i + 1, names[i])) {
-      g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--overflow: %s is there twice",
-                  names[i]);
+      g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                  "--overflow: found %s twice, expected each policy once", names[i]);
       return FALSE;
     }
-    if (!settings_set(one, "overflow", names[i], error) ||
-        (scenario = scenario_new(one, "compare", i > 0, error)) == NULL)
+    scenario = scenario_new(one, "compare", i > 0, error);
+    if (scenario == NULL)
       return FALSE;
     g_ptr_array_add(c->scenarios, scenario);
   }
@@ -152,7 +154,7 @@ command_compare(int argc, char **argv)
   int status = CLI_USAGE;
 
   g_array_set_clear_func(c.records, (GDestroyNotify)run_record_clear);
-  if (settings_parse(c.settings, "compare", SUMMARY, EXAMPLES, &argc, &argv))
+  if (settings_parse(c.settings, "compare", SUMMARY, EXAMPLES, &argc, &argv, &status))
     status = compare(&c);
   g_array_unref(c.records);
   g_ptr_array_unref(c.scenarios);

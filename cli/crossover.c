@@ -88,6 +88,8 @@ parse_counts(const char *text, const char *what, guint64 max, GError **error)
   g_auto(GStrv) items = g_strsplit(text, ",", -1);
   g_autoptr(GArray) counts = g_array_new(FALSE, FALSE, sizeof(guint32));
 
+  if (*text == '\0' && !parse_range(text, what, max, counts, error))
+    return NULL;
   for (char **item = items; *item != NULL; item++)
     if (!parse_range(*item, what, max, counts, error))
       return NULL;
@@ -152,7 +154,7 @@ set_config(const Options *options, CrossoverStudy *study, GError **error)
       !host_memory_from_name(options->host_memory, &config->host_memory))
     return refuse(error, "--host-memory", options->host_memory, "pinned or pageable");
   if (!cli_parse_uint(options->parallel != NULL ? options->parallel : "1", "--tensor-parallel-size",
-                      1, 1024, &parallel, error))
+                      1, 64, &parallel, error))
     return FALSE;
   config->tensor_parallel_size = (guint32)parallel;
   study->what_if = options->what_if;
@@ -192,8 +194,16 @@ study_resolve(const Options *options, CrossoverStudy *study, GError **error)
   if (options->device == NULL)
     return refuse(error, "--device", NULL, "a name from 'spillway list devices'");
   study->model = resolve_model(options->model, error);
-  study->device = study->model != NULL ? resolve_device(options->device, error) : NULL;
-  return study->device != NULL && set_tokens(options, study, error) &&
+  if (study->model == NULL) {
+    g_prefix_error(error, "--model: ");
+    return FALSE;
+  }
+  study->device = resolve_device(options->device, error);
+  if (study->device == NULL) {
+    g_prefix_error(error, "--device: ");
+    return FALSE;
+  }
+  return set_tokens(options, study, error) &&
          set_config(options, study, error) && set_costs(options, study, error);
 }
 
@@ -245,14 +255,15 @@ command_crossover(int argc, char **argv)
   g_autofree char *text = NULL;
   g_autoptr(GError) error = NULL;
   OutputFormat format;
+  int status;
 
   g_option_context_set_summary(
       context, "What recomputing n tokens of KV costs on a device, what swapping them out and "
                "in again costs,\nand the n where the two cross.");
   g_option_context_set_description(context, more);
   g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, "crossover", entries, NULL, &argc, &argv))
-    return CLI_USAGE;
+  if (!cli_parse(context, "crossover", entries, &argc, &argv, &status))
+    return status;
   if (argc > 1)
     return cli_error(CLI_USAGE, "crossover", "found '%s', expected only options", argv[1]);
   if (!output_format_parse(o.format, &format, &error) || !study_resolve(&o, &study, &error))

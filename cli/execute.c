@@ -45,7 +45,8 @@ was_interrupted(void)
 static void
 say(Run *run, int status, const GError *error)
 {
-  run->status = MAX(run->status, cli_error(status, run->execution->verb, "%s", error->message));
+  cli_error(status, run->execution->verb, "%s", error->message);
+  run->status = MAX(run->status, status);
 }
 
 static void
@@ -123,6 +124,7 @@ unlimited_makespan_ps(const Scenario *s, const Workload *workload)
       .workload = workload,
       .executor = executor,
       .stride = TRUE,
+      .async = s->async,
       .interrupted = was_interrupted,
   };
   RunOutcome outcome;
@@ -167,6 +169,7 @@ simulate(Run *run, RunRecord *record)
       .observers = (Observer *const *)run->observers->pdata,
       .n_observers = run->observers->len,
       .stride = run->execution->stride,
+      .async = s->async,
       .interrupted = was_interrupted,
   };
 
@@ -175,14 +178,15 @@ simulate(Run *run, RunRecord *record)
   metrics_summary(run->metrics, &record->summary);
   record->wall_s = (double)(g_get_monotonic_time() - start_us) / G_USEC_PER_SEC;
   record->slowdown = slowdown(run, &outcome, &record->summary);
-  if (outcome.end != RUN_DONE)
-    run->status = MAX(run->status,
-                      cli_error(CLI_FAILED, run->execution->verb,
-                                "%s under %s ended at step %" G_GUINT64_FORMAT " (%s): %s; %"
-                                G_GUINT64_FORMAT " of %u requests were left",
-                                s->scheduler->name, s->config.overflow->name, outcome.last_step,
-                                run_end_name(outcome.end), outcome.reason, outcome.unfinished,
-                                workload_count(run->execution->workload)));
+  if (outcome.end != RUN_DONE) {
+    cli_error(CLI_FAILED, run->execution->verb,
+              "%s under %s ended at step %" G_GUINT64_FORMAT " (%s): %s; %" G_GUINT64_FORMAT
+              " of %u requests were left",
+              s->scheduler->name, s->config.overflow->name, outcome.last_step,
+              run_end_name(outcome.end), outcome.reason, outcome.unfinished,
+              workload_count(run->execution->workload));
+    run->status = MAX(run->status, CLI_FAILED);
+  }
 }
 
 int

@@ -1,6 +1,7 @@
 /* The program: finds the verb and runs it. */
 #include "config.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +27,18 @@ print_help(FILE *out)
 }
 
 static int
+unknown_option(const char *option)
+{
+  static const char *const options[] = {"--help", "--version", NULL};
+  const char *near = cli_nearest(option, options);
+
+  if (near != NULL)
+    return cli_error(CLI_USAGE, NULL, "unknown option %s; did you mean %s?", option, near);
+  return cli_error(CLI_USAGE, NULL, "unknown option %s; a verb comes first: 'spillway --help'",
+                   option);
+}
+
+static int
 unknown_verb(const char *verb)
 {
   g_autoptr(GPtrArray) names = g_ptr_array_new();
@@ -38,6 +51,16 @@ unknown_verb(const char *verb)
   if (near != NULL)
     return cli_error(CLI_USAGE, NULL, "there is no verb '%s'; did you mean %s?", verb, near);
   return cli_error(CLI_USAGE, NULL, "there is no verb '%s'; 'spillway --help' lists them", verb);
+}
+
+/* The status of a program that has said all that it has to say. One that failed has said why. */
+static int
+finish(const char *verb, int status)
+{
+  if ((fflush(stdout) == 0 && ferror(stdout) == 0) || status != CLI_DONE)
+    return status;
+  return cli_error(CLI_FAILED, verb, "standard output cannot be written: %s",
+                   g_strerror(errno));
 }
 
 int
@@ -53,14 +76,16 @@ main(int argc, char **argv)
   if (g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h") ||
       g_str_equal(argv[1], "help")) {
     print_help(stdout);
-    return CLI_DONE;
+    return finish(NULL, CLI_DONE);
   }
   if (g_str_equal(argv[1], "--version")) {
     printf("spillway %s\n", PACKAGE_VERSION);
-    return CLI_DONE;
+    return finish(NULL, CLI_DONE);
   }
+  if (argv[1][0] == '-')
+    return unknown_option(argv[1]);
   for (guint i = 0; commands[i].name != NULL; i++)
     if (g_str_equal(commands[i].name, argv[1]))
-      return commands[i].run(argc - 1, argv + 1);
+      return finish(argv[1], commands[i].run(argc - 1, argv + 1));
   return unknown_verb(argv[1]);
 }

@@ -195,6 +195,26 @@ static const char examples[] =
     "  spillway model show llama-3.1-8b\n"
     "  spillway model show path/to/config.json --block-size 32 --format json";
 
+/* A message on words that are neither "list" nor "show MODEL". */
+static int
+refuse_words(int argc, char **argv) {
+  static const char *const kinds[] = {"list", "show", NULL};
+  const char *near;
+
+  if (argc < 2)
+    return cli_error(CLI_USAGE, "model", "found nothing, expected list or show MODEL");
+  if (g_strv_contains(kinds, argv[1]) && argc == 2)
+    return cli_error(CLI_USAGE, "model",
+                     "show: found nothing, expected a name from 'spillway model list' or the path "
+                     "of a config.json");
+  if (g_strv_contains(kinds, argv[1]))
+    return cli_error(CLI_USAGE, "model", "unexpected argument '%s'", argv[argc - 1]);
+  near = cli_nearest(argv[1], kinds);
+  return cli_error(CLI_USAGE, "model", "found '%s', expected list or show MODEL%s%s%s", argv[1],
+                   near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+                   near != NULL ? "?" : "");
+}
+
 int
 command_model(int argc, char **argv)
 {
@@ -208,6 +228,7 @@ command_model(int argc, char **argv)
   g_autoptr(GOptionContext) context = g_option_context_new("list | show MODEL");
   g_autoptr(GError) error = NULL;
   OutputFormat format;
+  int status;
 
   g_option_context_set_summary(context,
                                "Lists the built-in models, or shows one's sizes: parameters, "
@@ -215,8 +236,8 @@ command_model(int argc, char **argv)
                                "published config.json.");
   g_option_context_set_description(context, examples);
   g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, "model", entries, NULL, &argc, &argv))
-    return CLI_USAGE;
+  if (!cli_parse(context, "model", entries, &argc, &argv, &status))
+    return status;
   if (!output_format_parse(format_text, &format, &error) ||
       !cli_parse_uint(block_text != NULL ? block_text : "16", "--block-size", 1, 65536, &block_size,
                       &error))
@@ -227,6 +248,5 @@ command_model(int argc, char **argv)
     return list_models(format, (guint32)block_size);
   if (argc == 3 && g_str_equal(argv[1], "show"))
     return show_model(argv[2], format, (guint32)block_size);
-  return cli_error(CLI_USAGE, "model",
-                   "expected 'list' or 'show MODEL'; 'spillway model --help' says more");
+  return refuse_words(argc, argv);
 }

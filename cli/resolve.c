@@ -2,6 +2,7 @@
  * device does not hide it; a path is what has a slash, or the file's suffix. */
 #include "resolve.h"
 
+#include "calib/profile_file.h"
 #include "cli.h"
 #include "models/model_config.h"
 
@@ -17,16 +18,16 @@ looks_like_path(const char *text, const char *suffix)
 }
 
 static void
-set_unknown(GError **error, const char *option, const char *text, const char *kind,
-            const char *suffix, const char *file)
+set_unknown(GError **error, const char *text, const char *kind, const char *suffix,
+            const char *file)
 {
   g_auto(GStrv) names = cli_data_names(kind, suffix);
   const char *near = cli_nearest(text, (const char *const *)names);
   g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : g_strdup("");
 
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-              "%s: found '%s', expected a name from 'spillway list %s' or the path of %s%s", option,
-              text, kind, file, hint);
+              "found '%s', expected a name from 'spillway list %s' or the path of %s%s", text, kind,
+              file, hint);
 }
 
 /* "…/Llama-2-7b/config.json" is called Llama-2-7b, "…/mine.ini" is called mine. */
@@ -57,7 +58,7 @@ resolve_model(const char *text, GError **error)
   if (shipped != NULL)
     return model_config_read(shipped, text, error);
   if (!looks_like_path(text, ".json")) {
-    set_unknown(error, "--model", text, "models", ".json", "a config.json");
+    set_unknown(error, text, "models", ".json", "a config.json");
     return NULL;
   }
   path = g_file_test(text, G_FILE_TEST_IS_DIR) ? g_build_filename(text, CONFIG_FILE, NULL)
@@ -75,9 +76,55 @@ resolve_device(const char *text, GError **error)
   if (shipped != NULL)
     return device_read(shipped, text, error);
   if (!looks_like_path(text, ".ini")) {
-    set_unknown(error, "--device", text, "devices", ".ini", "a device file");
+    set_unknown(error, text, "devices", ".ini", "a device file");
     return NULL;
   }
   name = name_from_path(text);
   return device_read(text, name, error);
+}
+
+static const char *const profile_suffixes[] = {".csv", ".csv.gz"};
+
+char *
+resolve_profile_file(const char *name)
+{
+  char *path = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS(profile_suffixes) && path == NULL; i++)
+    path = cli_data_file("profiles", name, profile_suffixes[i]);
+  return path;
+}
+
+static int
+compare_names(gconstpointer a, gconstpointer b)
+{
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+char **
+resolve_profile_names(void)
+{
+  GPtrArray *all = g_ptr_array_new();
+
+  for (guint i = 0; i < G_N_ELEMENTS(profile_suffixes); i++) {
+    g_autofree char **names = cli_data_names("profiles", profile_suffixes[i]);
+    for (guint j = 0; names[j] != NULL; j++)
+      g_ptr_array_add(all, names[j]);
+  }
+  g_ptr_array_sort(all, compare_names);
+  g_ptr_array_add(all, NULL);
+  return (char **)g_ptr_array_free(all, FALSE);
+}
+
+Profile *
+resolve_profile(const char *text, GError **error)
+{
+  g_autofree char *shipped = resolve_profile_file(text);
+
+  if (shipped != NULL)
+    return profile_read(shipped, error);
+  if (g_str_has_suffix(text, ".db") || g_str_has_suffix(text, ".csv") ||
+      g_str_has_suffix(text, ".csv.gz") || profile_file_sniff(text))
+    return profile_read(text, error);
+  return NULL;
 }

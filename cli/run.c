@@ -43,8 +43,8 @@ command_run(int argc, char **argv)
   gint64 unlimited_ps = -1;
   int status = CLI_DONE, run_status;
 
-  if (!settings_parse(settings, "run", SUMMARY, EXAMPLES, &argc, &argv))
-    return CLI_USAGE;
+  if (!settings_parse(settings, "run", SUMMARY, EXAMPLES, &argc, &argv, &status))
+    return status;
   if (!output_format_parse(settings->format, &format, &error) ||
       (scenario = scenario_new(settings, "run", FALSE, &error)) == NULL ||
       (workload = scenario_read_workload(settings, "run", &error)) == NULL)

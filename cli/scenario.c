@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "calib/pool_size.h"
+#include "calib/profile_cost.h"
 #include "calib/roofline.h"
 #include "cli.h"
 #include "resolve.h"
@@ -80,10 +81,9 @@ find_entry(const char *option, const char *name, const gconstpointer *table, GEr
   g_ptr_array_add(names, NULL);
   known = g_strjoinv(", ", (char **)names->pdata);
   near = cli_nearest(name, (const char *const *)names->pdata);
-  if (near != NULL)
-    refuse(error, "--%s: found '%s', did you mean '%s'? Known: %s", option, name, near, known);
-  else
-    refuse(error, "--%s: found '%s', expected one of: %s", option, name, known);
+  refuse(error, "--%s: found '%s', expected %s%s%s%s%s", option, name,
+         names->len > 2 ? "one of " : "", known, near != NULL ? "; did you mean " : "",
+         near != NULL ? near : "", near != NULL ? "?" : "");
   return NULL;
 }
 
@@ -128,6 +128,7 @@ check_combinations(const Resolver *r, GError **error)
       {"watermark", SCHEDULER_HAS_BLOCK_MANAGER},
       {"enable-prefix-caching", SCHEDULER_HAS_PREFIX_CACHING},
       {"long-prefill-token-threshold", SCHEDULER_HAS_LONG_PREFILL},
+      {"async-scheduling", SCHEDULER_HAS_ASYNC},
   };
   static const char *const contradictions[][2] = {
       {"num-gpu-blocks", "kv-memory"},
@@ -136,6 +137,7 @@ check_combinations(const Resolver *r, GError **error)
       {"swap-space", "num-cpu-blocks"},
       {"enable-chunked-prefill", "no-enable-chunked-prefill"},
       {"enable-prefix-caching", "no-enable-prefix-caching"},
+      {"async-scheduling", "no-async-scheduling"},
   };
   static const char *const costed[] = {"what-if", "copy-path", "host-memory"};
   const Scenario *s = r->scenario;
@@ -155,6 +157,24 @@ check_combinations(const Resolver *r, GError **error)
   return TRUE;
 }
 
+/* --device: a profile, and the device that it was measured on; or a device alone. */
+static gboolean
+resolve_costs(Scenario *s, const char *text, GError **error)
+{
+  g_autoptr(GError) failure = NULL;
+
+  s->profile = resolve_profile(text, &failure);
+  if (failure != NULL) {
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+  }
+  if (s->profile != NULL && *s->profile->device == '\0')
+    return refuse(error, "the profile %s does not say on which device it was measured; import it "
+                  "again with --device", text);
+  s->device = resolve_device(s->profile != NULL ? s->profile->device : text, error);
+  return s->device != NULL;
+}
+
 static gboolean
 resolve_hardware(Resolver *r, GError **error)
 {
@@ -165,10 +185,14 @@ resolve_hardware(Resolver *r, GError **error)
     return refuse(error, "--model is missing: a name from 'spillway list models', or a config.json");
   if (s->executor->needs_cost && settings->device == NULL)
     return refuse(error, "--device is missing: a name from 'spillway list devices'");
-  if (settings->model != NULL && (s->model = resolve_model(settings->model, error)) == NULL)
+  if (settings->model != NULL && (s->model = resolve_model(settings->model, error)) == NULL) {
+    g_prefix_error(error, "--model: ");
     return FALSE;
-  if (settings->device != NULL && (s->device = resolve_device(settings->device, error)) == NULL)
+  }
+  if (settings->device != NULL && !resolve_costs(s, settings->device, error)) {
+    g_prefix_error(error, "--device: ");
     return FALSE;
+  }
   if (s->model != NULL)
     r->pool_bytes_per_block =
         pool_block_bytes(s->model, (guint32)settings->block_size,
@@ -195,6 +219,7 @@ resolve_limits(Resolver *r)
   c->chunked_prefill = given(r, "enable-chunked-prefill") || given(r, "no-enable-chunked-prefill")
                            ? settings->chunked_prefill
                            : chunks;
+  s->async = settings->async_scheduling;
   c->max_model_len = (guint32)settings->max_model_len;
   if (c->max_model_len == 0)
     c->max_model_len = s->model != NULL ? s->model->max_position : G_MAXINT32;
@@ -206,13 +231,16 @@ resolve_limits(Resolver *r)
     c->max_num_batched_tokens = c->chunked_prefill ? 512 : MAX(2048, c->max_model_len);
 }
 
+/* What sizes the pool by memory: needs a model and a device. */
 static gboolean
 need_for_pool(const Resolver *r, const char *option, GError **error)
 {
+  if (!given(r, option) && (r->scenario->model == NULL || r->scenario->device == NULL))
+    return refuse(error, "the KV pool has no size: give --num-gpu-blocks, or --model and --device");
   if (r->scenario->model == NULL)
-    return refuse(error, "%s needs --model, or give --num-gpu-blocks", option);
+    return refuse(error, "--%s needs --model, or give --num-gpu-blocks", option);
   if (r->scenario->device == NULL)
-    return refuse(error, "%s needs --device, or give --num-gpu-blocks", option);
+    return refuse(error, "--%s needs --device, or give --num-gpu-blocks", option);
   return TRUE;
 }
 
@@ -224,7 +252,7 @@ kv_memory_blocks(const Resolver *r, guint32 *blocks, GError **error)
   double fraction;
   guint64 bytes;
 
-  if (!need_for_pool(r, "--kv-memory", error))
+  if (!need_for_pool(r, "kv-memory", error))
     return FALSE;
   if (cli_parse_percent(text, &fraction)) {
     if (fraction <= 0 || fraction > 1)
@@ -258,7 +286,7 @@ utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
   };
   PoolSize pool;
 
-  if (!need_for_pool(r, "--gpu-memory-utilization", error) ||
+  if (!need_for_pool(r, "gpu-memory-utilization", error) ||
       !pool_size_find(&request, &pool, error))
     return FALSE;
   *blocks = pool.num_gpu_blocks;
@@ -292,14 +320,14 @@ resolve_host_pool(Resolver *r, GError **error)
   gboolean engine_has_host = (s->scheduler->features & SCHEDULER_HAS_SWAP) != 0;
   guint64 bytes = (guint64)(4 * GIB);
 
+  if (given(r, "swap-space") && !cli_parse_bytes(r->settings->swap_space, "--swap-space",
+                                                 (guint64)GIB, &bytes, error))
+    return FALSE;
   if (given(r, "num-cpu-blocks")) {
     s->config.num_cpu_blocks = (guint32)r->settings->num_cpu_blocks;
   } else if (given(r, "swap-space") && s->model == NULL) {
     return refuse(error, "--swap-space needs --model; or give --num-cpu-blocks");
   } else if (s->model != NULL && (swaps || engine_has_host)) {
-    if (given(r, "swap-space") && !cli_parse_bytes(r->settings->swap_space, "--swap-space",
-                                                   (guint64)GIB, &bytes, error))
-      return FALSE;
     s->config.num_cpu_blocks = pool_blocks(bytes, r->pool_bytes_per_block);
   } else if (swaps) {
     return refuse(error, "--overflow %s needs --num-cpu-blocks, or --model to size the host's pool",
@@ -381,7 +409,8 @@ resolve_cost(Resolver *r, GError **error)
     return refuse(error, "no host costs are known for the scheduler %s", s->scheduler->name);
   if (!what_if_parse(settings->what_if, &config.what_if, error))
     return FALSE;
-  s->cost = roofline_new(&config, error);
+  s->cost = s->profile != NULL ? profile_cost_new(s->profile, &config, error)
+                               : roofline_new(&config, error);
   s->config.cost = s->cost;
   s->settings = scenario_config(s, settings, &config);
   return s->cost != NULL;
@@ -413,6 +442,7 @@ scenario_free(Scenario *scenario)
   cost_model_free(scenario->cost);
   model_free(scenario->model);
   device_free(scenario->device);
+  profile_free(scenario->profile);
   json_decref(scenario->settings);
   g_free(scenario);
 }

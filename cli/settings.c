@@ -39,10 +39,10 @@ typedef struct {
 #define TINY 1e-9
 
 static const Option options[] = {
-    {"model", GROUP_WHAT, KIND_TEXT, AT(model), 0, 0, "NAME|FILE",
+    {"model", GROUP_WHAT, KIND_FILE, AT(model), 0, 0, "NAME|FILE",
      "a built-in model, or a published config.json", 0},
-    {"device", GROUP_WHAT, KIND_TEXT, AT(device), 0, 0, "NAME|FILE",
-     "a shipped device, or a device file", 0},
+    {"device", GROUP_WHAT, KIND_FILE, AT(device), 0, 0, "NAME|FILE",
+     "a shipped device or profile, or the file of one", 0},
     {"trace", GROUP_WHAT, KIND_FILE, AT(trace), 0, 0, "FILE",
      "the requests: a file, - for standard input, a shipped trace's name, or 'gen:OPTIONS' of trace gen", 0},
     {"trace-format", GROUP_WHAT, KIND_TEXT, AT(trace_format), 0, 0, "FORMAT",
@@ -91,6 +91,10 @@ static const Option options[] = {
      "do not (default)", 0},
     {"long-prefill-token-threshold", GROUP_ENGINE, KIND_COUNT, AT(long_prefill_token_threshold), 0,
      COUNT_MAX, "N", "vllm-v1: most tokens of one prompt in a step (default 0: no limit)", 0},
+    {"async-scheduling", GROUP_ENGINE, KIND_SWITCH, AT(async_scheduling), 0, 0, NULL,
+     "vllm-v1: decide a step while the one before it runs (vLLM 0.14 and later do)", 0},
+    {"no-async-scheduling", GROUP_ENGINE, KIND_SWITCH_OFF, AT(async_scheduling), 0, 0, NULL,
+     "do not (default)", 0},
     {"tensor-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(tensor_parallel_size), 1, 64, "N",
      "devices that share each layer (default 1)", 0},
 
@@ -221,7 +225,7 @@ set_switch(Settings *settings, const Option *option, const char *value, GError *
 
   if (!on && g_ascii_strcasecmp(value, "false") != 0) {
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                "%s: found '%s', expected true or false", option->name, value);
+                "--%s: found '%s', expected true or false", option->name, value);
     return FALSE;
   }
   *(gboolean *)field(settings, option) = option->kind == KIND_SWITCH ? on : !on;
@@ -234,7 +238,7 @@ set_text(Settings *settings, const Option *option, const char *value, GError **e
   char **text = field(settings, option);
 
   if (*value == '\0') {
-    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: found nothing, expected %s",
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--%s: found nothing, expected %s",
                 option->name, option->argument);
     return FALSE;
   }
@@ -315,7 +319,7 @@ add_groups(GOptionContext *context, Settings *settings, GArray *all)
 
 gboolean
 settings_parse(Settings *settings, const char *verb, const char *summary, const char *examples,
-               int *argc, char ***argv)
+               int *argc, char ***argv, int *status)
 {
   g_autoptr(GOptionContext) context = g_option_context_new(NULL);
   g_autoptr(GArray) all = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
@@ -323,10 +327,10 @@ settings_parse(Settings *settings, const char *verb, const char *summary, const 
   g_option_context_set_summary(context, summary);
   g_option_context_set_description(context, examples);
   add_groups(context, settings, all);
-  if (!cli_parse(context, verb, (const GOptionEntry *)(gpointer)all->data, NULL, argc, argv))
+  if (!cli_parse(context, verb, (const GOptionEntry *)(gpointer)all->data, argc, argv, status))
     return FALSE;
   if (*argc > 1) {
-    cli_error(CLI_USAGE, verb, "unexpected argument '%s'", (*argv)[1]);
+    *status = cli_error(CLI_USAGE, verb, "unexpected argument '%s'", (*argv)[1]);
     return FALSE;
   }
   return TRUE;

@@ -99,8 +99,9 @@ cli_trace_path(const char *name, GError **error)
   return NULL;
 }
 
-const TraceFormat *
-cli_trace_format(const char *verb, const char *name, gboolean to_write)
+/* The format of that name, for reading or writing; NULL and an error that names the nearest. */
+static const TraceFormat *
+find_format(const char *option, const char *name, gboolean to_write, GError **error)
 {
   g_autoptr(GPtrArray) names = g_ptr_array_new();
   g_autofree char *list = NULL;
@@ -109,20 +110,33 @@ cli_trace_format(const char *verb, const char *name, gboolean to_write)
 
   if (found != NULL && (!to_write || found->write != NULL))
     return found;
+  if (!to_write)
+    g_ptr_array_add(names, (gpointer)"auto");
   for (const TraceFormat *const *format = trace_formats; *format != NULL; format++)
     if (!to_write || (*format)->write != NULL)
       g_ptr_array_add(names, (gpointer)(*format)->name);
   g_ptr_array_add(names, NULL);
   list = g_strjoinv(", ", (char **)names->pdata);
-  near = cli_nearest(name, (const char *const *)names->pdata);
-  if (found != NULL)
-    cli_error(CLI_USAGE, verb, "the form %s can only be read; expected one of %s", name, list);
-  else if (near != NULL)
-    cli_error(CLI_USAGE, verb, "no trace format is called '%s'; did you mean %s? Known are %s",
-              name, near, list);
-  else
-    cli_error(CLI_USAGE, verb, "no trace format is called '%s'; known are %s", name, list);
+  near = found == NULL ? cli_nearest(name, (const char *const *)names->pdata) : NULL;
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "%s: found '%s'%s, expected one of %s%s%s%s", option, name,
+              found != NULL ? ", which can only be read" : "", list,
+              near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+              near != NULL ? "?" : "");
   return NULL;
+}
+
+gboolean
+cli_trace_format_check(const char *name, GError **error)
+{
+  return name == NULL || g_str_equal(name, "auto") ||
+         find_format("--trace-format", name, FALSE, error) != NULL;
+}
+
+const TraceFormat *
+cli_trace_format_to_write(const char *name, GError **error)
+{
+  return find_format("--to", name, TRUE, error);
 }
 
 typedef struct {
@@ -167,14 +181,10 @@ convert(const char *name, const ConvertOptions *options)
   const TraceFormat *to = NULL;
   static const char verb[] = "trace convert";
 
-  if (options->trace_format != NULL && !g_str_equal(options->trace_format, "auto") &&
-      cli_trace_format(verb, options->trace_format, FALSE) == NULL)
-    return CLI_USAGE;
-  to = cli_trace_format(verb, options->to != NULL ? options->to : "spillway", TRUE);
-  if (to == NULL)
-    return CLI_USAGE;
-  workload = read_part(name, options, notes, &error);
-  if (workload == NULL)
+  if (!cli_trace_format_check(options->trace_format, &error) ||
+      (to = cli_trace_format_to_write(options->to != NULL ? options->to : "spillway", &error)) ==
+          NULL ||
+      (workload = read_part(name, options, notes, &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (!trace_write(options->out, to, workload, NULL, notes, &error))
     return cli_error(CLI_FAILED, verb, "%s", error->message);
@@ -212,7 +222,7 @@ command_trace_convert(int argc, char **argv)
                "  spillway trace convert mooncake.jsonl.gz -o - --limit 100 --time-scale 2\n"
                "  spillway trace convert chat-turns --to mooncake -o turns.jsonl.gz\n");
   g_option_context_add_main_entries(context, entries, NULL);
-  if (cli_parse(context, "trace convert", entries, NULL, &argc, &argv)) {
+  if (cli_parse(context, "trace convert", entries, &argc, &argv, &status)) {
     if (argc != 2)
       cli_error(CLI_USAGE, "trace convert", "expected one trace to read; there are %d", argc - 1);
     else if (options.out == NULL)

@@ -14,9 +14,11 @@ int command_trace_show(int argc, char **argv);
  */
 char *cli_trace_path(const char *name, GError **error);
 
-/* The format of that name; NULL after a message that names the nearest. to_write: it must be one
- * that can be written. */
-const TraceFormat *cli_trace_format(const char *verb, const char *name, gboolean to_write);
+/* Whether --trace-format may be that: a format's name, auto, or NULL where it was not given. */
+gboolean cli_trace_format_check(const char *name, GError **error);
+
+/* The format that --to names, one that can be written. */
+const TraceFormat *cli_trace_format_to_write(const char *name, GError **error);
 
 /* A trace from `options` as `spillway trace gen` takes them; `seed` (or NULL) replaces the default
  * one where the options have none. */

@@ -171,16 +171,15 @@ cli_trace_generate(const char *text, const guint64 *seed, GError **error) {
     gen.seed = *seed;
   fill_entries(&options, entries);
   g_option_context_add_main_entries(context, entries, NULL);
-  g_option_context_set_help_enabled(context, FALSE);
   if (g_shell_parse_argv(line, NULL, &argv, error) &&
-      g_option_context_parse_strv(context, &argv, error) && take_all(&options, &gen, error)) {
+      cli_parse_words(context, entries, &argv, error)) {
     if (argv[1] != NULL || options.out != NULL || options.to != NULL)
       g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                   "found '%s', expected only options of a trace's content",
                   argv[1] != NULL       ? argv[1]
                   : options.out != NULL ? "-o"
                                         : "--to");
-    else
+    else if (take_all(&options, &gen, error))
       workload = trace_gen_run(&gen, error);
   }
   gen_options_clear(&options);
@@ -188,23 +187,22 @@ cli_trace_generate(const char *text, const guint64 *seed, GError **error) {
   return workload;
 }
 
-/* NULL after a message. */
 static const TraceFormat *
-choose_format(const GenOptions *options, const TraceGen *gen) {
+choose_format(const GenOptions *options, const TraceGen *gen, GError **error) {
   const char *out = options->out != NULL ? options->out : "-";
   const TraceFormat *format;
 
   if (options->to != NULL)
-    format = cli_trace_format("trace gen", options->to, TRUE);
+    format = cli_trace_format_to_write(options->to, error);
   else if (g_str_has_suffix(out, ".jsonl") || g_str_has_suffix(out, ".jsonl.gz"))
     format = &trace_format_mooncake;
   else
     format = &trace_format_spillway;
   if (format != NULL && trace_gen_has_hashes(gen) && !(format->flags & TRACE_KEEPS_HASHES)) {
-    cli_error(CLI_USAGE, "trace gen",
-              "--turns and --shared-prefix: the form %s does not hold prefix hashes; write "
-              "-o FILE.jsonl or --to mooncake",
-              format->name);
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--turns and --shared-prefix: the form %s does not hold prefix hashes; write "
+                "-o FILE.jsonl or --to mooncake",
+                format->name);
     return NULL;
   }
   return format;
@@ -219,11 +217,8 @@ generate(const GenOptions *options, TraceGen *gen) {
 
   if (!take_all(options, gen, &error))
     return cli_error(CLI_USAGE, "trace gen", "%s", error->message);
-  format = choose_format(options, gen);
-  if (format == NULL)
-    return CLI_USAGE;
-  workload = trace_gen_run(gen, &error);
-  if (workload == NULL)
+  format = choose_format(options, gen, &error);
+  if (format == NULL || (workload = trace_gen_run(gen, &error)) == NULL)
     return cli_error(CLI_USAGE, "trace gen", "%s", error->message);
   command = trace_gen_command(gen);
   if (!trace_write(options->out != NULL ? options->out : "-", format, workload, command, NULL,
@@ -266,7 +261,7 @@ command_trace_gen(int argc, char **argv) {
       "  spillway trace gen --requests 200 --rate 1 --turns 5 --shared-prefix 400 \\\n"
       "    --prompt uniform:20,200 --output uniform:50,300 -o turns.jsonl\n");
   g_option_context_add_main_entries(context, entries, NULL);
-  if (cli_parse(context, "trace gen", entries, NULL, &argc, &argv)) {
+  if (cli_parse(context, "trace gen", entries, &argc, &argv, &status)) {
     if (argc > 1)
       cli_error(CLI_USAGE, "trace gen", "unexpected argument '%s'", argv[1]);
     else

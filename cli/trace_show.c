@@ -174,8 +174,6 @@ show_all(int count, char **names, const char *trace_format, gboolean as_json) {
     json_decref(whole);
   }
   json_decref(traces);
-  if (status == CLI_DONE && (fflush(stdout) != 0 || ferror(stdout)))
-    return cli_error(CLI_FAILED, "trace show", "standard output cannot be written");
   return status;
 }
 
@@ -192,6 +190,8 @@ command_trace_show(int argc, char **argv) {
   static const char *const formats[] = {"table", "json", NULL};
   static const char verb[] = "trace show";
   g_autoptr(GOptionContext) context = g_option_context_new("TRACE…");
+  g_autoptr(GError) error = NULL;
+  int status;
 
   g_option_context_set_summary(
       context, "Says what traces are like: rates, burstiness, lengths, how much prompts repeat.\n"
@@ -201,14 +201,13 @@ command_trace_show(int argc, char **argv) {
                                    "  spillway trace show chat-hour\n"
                                    "  spillway trace show --format json a.csv b.jsonl.gz\n");
   g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, verb, entries, NULL, &argc, &argv))
-    return CLI_USAGE;
+  if (!cli_parse(context, verb, entries, &argc, &argv, &status))
+    return status;
   if (argc < 2)
     return cli_error(CLI_USAGE, verb, "which trace? 'spillway trace show --help' says more");
   if (format != NULL && !g_strv_contains(formats, format))
     return cli_error(CLI_USAGE, verb, "--format: found '%s', expected table or json", format);
-  if (trace_format != NULL && !g_str_equal(trace_format, "auto") &&
-      cli_trace_format(verb, trace_format, FALSE) == NULL)
-    return CLI_USAGE;
+  if (!cli_trace_format_check(trace_format, &error))
+    return cli_error(CLI_USAGE, verb, "%s", error->message);
   return show_all(argc - 1, argv + 1, trace_format, g_strcmp0(format, "json") == 0);
 }

@@ -35,6 +35,8 @@ scenario_read_workload(const Settings *settings, const char *verb, GError **erro
                 "--trace is missing: a file, or a name from 'spillway list traces'");
     return NULL;
   }
+  if (!cli_trace_format_check(settings->trace_format, error))
+    return NULL;
   if (!g_str_has_prefix(settings->trace, GENERATED))
     return read_named(settings, verb, error);
   workload = cli_trace_generate(settings->trace + strlen(GENERATED), &settings->seed, error);

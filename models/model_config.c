@@ -5,6 +5,7 @@
  */
 #include "model_config.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -339,10 +340,11 @@ load_object(const char *path, GError **error)
   g_autoptr(json_t) root = NULL;
   json_error_t at;
   gsize n_bytes;
-  g_autoptr(GError) cause = NULL;
 
-  if (!g_file_get_contents(path, &text, &n_bytes, &cause)) {
-    g_set_error_literal(error, MODEL_CONFIG_ERROR, MODEL_CONFIG_ERROR_OPEN, cause->message);
+  if (!g_file_get_contents(path, &text, &n_bytes, NULL)) {
+    int saved = errno;
+    g_set_error(error, MODEL_CONFIG_ERROR, MODEL_CONFIG_ERROR_OPEN,
+                "%s: cannot be read: %s; expected a model's config.json", path, g_strerror(saved));
     return NULL;
   }
   if (n_bytes > MAX_FILE_BYTES) {

@@ -13,6 +13,7 @@ set_read_only(const Results *results, GError **error) {
 gboolean
 results_fail(Results *results, GError **error) {
   const char *path = results->path;
+  int cause = sqlite3_system_errno(results->db);
 
   switch (sqlite3_errcode(results->db) & 0xff) {
   case SQLITE_BUSY:
@@ -38,6 +39,11 @@ results_fail(Results *results, GError **error) {
                 "cannot write %s, or the journal beside it; is there such a folder, and may you"
                 " write to it?",
                 path);
+    break;
+  case SQLITE_IOERR: /* the system says why, such as "File too large" */
+    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
+                "cannot write %s: %s; what it held before is unharmed", path,
+                cause != 0 ? g_strerror(cause) : sqlite3_errmsg(results->db));
     break;
   default:
     g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED, "cannot write %s: %s", path,
