@@ -92,9 +92,8 @@ import_know_device(Profile *profile, const char *gpu_name)
     set_if_empty(&profile->device, g_strdup(device));
   set_if_empty(&profile->name, slug(device != NULL ? device : gpu_name));
   if (g_strcmp0(device, profile->device) != 0)
-    add_note_once(
-        profile, g_strdup_printf("Measured on \"%s\", taken for %s.", gpu_name,
-                                 *profile->device != '\0' ? profile->device : "no shipped device"));
+    import_add_note(profile, "Measured on \"%s\", taken for %s.", gpu_name,
+                    *profile->device != '\0' ? profile->device : "no shipped device");
 }
 
 char *
