@@ -25,6 +25,9 @@ const char *import_dtype(const char *name);
 /* ProfileOrigin.source: the importer and the file's name. The caller frees it. */
 char *import_source(const char *importer, const char *path);
 
+/* A text of the first row, "" if there is no such row or column. The caller frees it. */
+char *import_first_text(const char *path, const char *column_name);
+
 /* The header's first bytes hold each of these column names (NULL after the last). */
 gboolean import_header_has(const char *path, const char *const *names);
 

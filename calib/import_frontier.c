@@ -118,7 +118,7 @@ time_stats_read_attention(Profile *profile, const char *importer, const char *pa
 
   if (table == NULL)
     return FALSE;
-  reader.origin = time_stats_add_origin(profile, importer, path, gpu, "");
+  reader.origin = time_stats_add_origin(profile, importer, path, gpu, NULL);
   need_columns(&reader);
   while (csv_table_next(table))
     add_row(&reader);

@@ -105,15 +105,14 @@ find_model_name(const char *path, const char *gpu)
 
 guint16
 time_stats_add_origin(Profile *profile, const char *importer, const char *path, const char *gpu,
-                      const char *engine)
+                      const char *model)
 {
   g_autofree char *source = import_source(importer, path);
-  g_autofree char *model = find_model_name(path, gpu);
+  g_autofree char *from_path = find_model_name(path, gpu);
   const ProfileOrigin origin = {
       .source = source,
       .measured_device = gpu,
-      .measured_model = model,
-      .engine = engine,
+      .measured_model = model != NULL ? model : from_path,
   };
 
   return profile_add_origin(profile, &origin);

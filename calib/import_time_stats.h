@@ -23,9 +23,9 @@ int time_stats_need_ranks(CsvTable *table);
 
 /* The device in a path's names, "" if there is none; the caller frees it. */
 char *time_stats_gpu(const char *path);
-/* An origin with the model's name from the path. Returns its index. */
+/* An origin; with the model's name from the path if `model` is NULL. Returns its index. */
 guint16 time_stats_add_origin(Profile *profile, const char *importer, const char *path,
-                              const char *gpu, const char *engine);
+                              const char *gpu, const char *model);
 
 /* An attention table, of either source. */
 gboolean time_stats_is_attention(const char *path);

@@ -196,6 +196,7 @@ static gboolean
 read_file(Profile *profile, const char *path, const char *gpu, GError **error)
 {
   g_autoptr(CsvTable) table = NULL;
+  g_autofree char *model = is_host(path) ? import_first_text(path, "model_name") : NULL;
   guint16 origin;
 
   if (time_stats_is_attention(path))
@@ -203,8 +204,8 @@ read_file(Profile *profile, const char *path, const char *gpu, GError **error)
   table = csv_table_open(path, error);
   if (table == NULL)
     return FALSE;
-  origin = time_stats_add_origin(profile, "vidur", path, gpu, is_host(path) ? "vLLM" : "");
-  return (is_host(path) ? read_host : read_layers)(profile, table, origin, error);
+  origin = time_stats_add_origin(profile, "vidur", path, gpu, model);
+  return (model != NULL ? read_host : read_layers)(profile, table, origin, error);
 }
 
 static const ImportFiles files = {.takes = takes, .gpu = time_stats_gpu, .read = read_file};
