@@ -4,6 +4,7 @@ module_tests = \
   %D%/test-invariants \
   %D%/test-metrics \
   %D%/test-model \
+  %D%/test-profile \
   %D%/test-report \
   %D%/test-roofline \
   %D%/test-roofline-tables \
@@ -11,7 +12,8 @@ module_tests = \
   %D%/test-traces
 script_tests = \
   %D%/completion.sh \
-  %D%/man.sh
+  %D%/man.sh \
+  %D%/profile.py
 check_PROGRAMS += $(module_tests)
 TESTS += $(module_tests) $(script_tests)
 EXTRA_DIST += $(script_tests) %D%/bare-debian %D%/without-cuda.sh %D%/without-python
