@@ -18,7 +18,7 @@
 
 #define GIB (1024.0 * 1024 * 1024)
 /* Prefix caching has a record of each block, 24 bytes; no card holds as many blocks. */
-#define MAX_CACHED_BLOCKS (1u << 26)
+#define MAX_CACHED_BLOCKS (1u << 24)
 
 typedef struct {
   const Settings *settings;
