@@ -2,10 +2,29 @@ noinst_LIBRARIES += libspillway-calib.a
 libspillway_calib_a_SOURCES = \
   %D%/copy_path.c %D%/copy_path.h \
   %D%/crossover.c %D%/crossover.h \
+  %D%/csv_table.c %D%/csv_table.h \
+  %D%/curve.c %D%/curve.h \
+  %D%/gemm_fit.c %D%/gemm_fit.h \
+  %D%/attention_fit.c %D%/attention_fit.h \
+  %D%/operation_fit.c %D%/operation_fit.h \
+  %D%/profile_cost.c %D%/profile_cost.h \
   %D%/device.c %D%/device.h \
+  %D%/import.c %D%/import.h \
+  %D%/import_aiconfigurator.c \
+  %D%/import_common.c %D%/import_common.h \
+  %D%/import_csv.c %D%/import_csv.h \
+  %D%/import_files.c \
+  %D%/import_llmservingsim.c \
+  %D%/import_merge.c \
   %D%/operation.c %D%/operation.h \
   %D%/pool_size.c %D%/pool_size.h \
   %D%/profile.c %D%/profile.h \
+  %D%/profile_check.c %D%/profile_check.h \
+  %D%/profile_file.c %D%/profile_file.h \
+  %D%/profile_store.c %D%/profile_store.h \
+  %D%/profile_summary.c %D%/profile_summary.h \
+  %D%/profile_text.c %D%/profile_text.h \
+  %D%/profile_text_read.c \
   %D%/roofline.c %D%/roofline.h \
   %D%/what_if.c %D%/what_if.h
 
@@ -22,3 +41,7 @@ dist_devices_DATA = \
   %D%/devices/mi300x.ini \
   %D%/devices/rtx-4090.ini \
   %D%/devices/rtx-pro-6000.ini
+
+# Shipped profiles, in their text form, each NAME.csv or NAME.csv.gz: found by name.
+profilesdir = $(pkgdatadir)/profiles
+dist_profiles_DATA =

@@ -89,8 +89,8 @@ profile_add_note(Profile *profile, const char *format, ...)
   profile->note = *before != '\0' ? g_strconcat(before, " ", sentence, NULL) : g_strdup(sentence);
 }
 
-static int
-compare_keys(const ProfileSample *a, const ProfileSample *b)
+int
+profile_compare_keys(const ProfileSample *a, const ProfileSample *b)
 {
   int order = (int)a->operation - (int)b->operation;
 
@@ -109,7 +109,7 @@ compare_indices(gconstpointer a, gconstpointer b, gpointer user_data)
 {
   const ProfileSample *samples = user_data;
   guint32 i = *(const guint32 *)a, j = *(const guint32 *)b;
-  int order = compare_keys(&samples[i], &samples[j]);
+  int order = profile_compare_keys(&samples[i], &samples[j]);
 
   return order != 0 ? order : (i > j) - (i < j);
 }
@@ -126,7 +126,7 @@ profile_seal(Profile *profile)
     order[i] = i;
   g_qsort_with_data(order, (gint)n, sizeof *order, compare_indices, samples);
   for (guint i = 0; i < n; i++)
-    if (i + 1 == n || compare_keys(&samples[order[i]], &samples[order[i + 1]]) != 0)
+    if (i + 1 == n || profile_compare_keys(&samples[order[i]], &samples[order[i + 1]]) != 0)
       g_array_append_val(sorted, samples[order[i]]);
   g_array_unref(profile->samples);
   profile->samples = sorted;

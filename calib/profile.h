@@ -47,6 +47,8 @@ guint16 profile_add_origin(Profile *profile, const ProfileOrigin *origin);
 void profile_add(Profile *profile, const ProfileSample *sample);
 /* Adds a sentence to the note. */
 void profile_add_note(Profile *profile, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* The order of samples: operation, variant, dtype, shape. 0: one key. */
+int profile_compare_keys(const ProfileSample *a, const ProfileSample *b);
 /* Sorts; of samples with one key keeps the last added. */
 void profile_seal(Profile *profile);
 

@@ -21,6 +21,7 @@ int command_run(int argc, char **argv);
 int command_compare(int argc, char **argv);
 int command_crossover(int argc, char **argv);
 int command_trace(int argc, char **argv);
+int command_profile(int argc, char **argv);
 int command_model(int argc, char **argv);
 int command_list(int argc, char **argv);
 
@@ -57,7 +58,7 @@ gboolean cli_parse_bytes(const char *text, const char *what, guint64 bare_unit, 
 /* "12%" → 0.12. FALSE without an error if the text does not end in '%'. */
 gboolean cli_parse_percent(const char *text, double *fraction);
 
-/* A file of the shipped data: kind is "devices", "models" or "traces". NULL if there is none of
+/* A file of the shipped data: kind is "devices", "models", "profiles" or "traces". NULL if there is none of
  * that name; the installed place or the build's source tree, whichever this program belongs to. */
 char *cli_data_file(const char *kind, const char *name, const char *suffix);
 /* The names of all shipped files of a kind with that suffix (removed), sorted. NULL-terminated, caller

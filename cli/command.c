@@ -7,7 +7,8 @@ const Command commands[] = {
     {"crossover", "recomputing against swapping n tokens, and the n where they cross",
      command_crossover},
     {"trace", "generate, convert and show traces", command_trace},
+    {"profile", "list, show, import, export, check and plot measured costs", command_profile},
     {"model", "list models, show a model's sizes", command_model},
-    {"list", "schedulers, policies, executors, devices, models, trace formats", command_list},
+    {"list", "schedulers, policies, executors, devices, profiles, models, trace formats", command_list},
     {NULL, NULL, NULL},
 };

@@ -1,4 +1,4 @@
-/* Where the shipped data is: devices, models and traces.
+/* Where the shipped data is: devices, models, profiles and traces.
  *
  * A program in the build tree uses the source tree's files, an installed one those beside it
  * (PREFIX/share/spillway, found from the program's own place, so that the tree can be moved), and
@@ -16,6 +16,7 @@ static const struct {
 } kinds[] = {
     {"devices", "calib/devices"},
     {"models", "models"},
+    {"profiles", "calib/profiles"},
     {"traces", "traces/shipped"},
 };
 

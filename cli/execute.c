@@ -129,6 +129,7 @@ unlimited_makespan_ps(const Scenario *s, const Workload *workload)
       .workload = workload,
       .executor = executor,
       .stride = TRUE,
+      .async = s->async,
       .interrupted = was_interrupted,
   };
   RunOutcome outcome;
@@ -173,6 +174,7 @@ simulate(Run *run, RunRecord *record)
       .observers = (Observer *const *)run->observers->pdata,
       .n_observers = run->observers->len,
       .stride = run->execution->stride,
+      .async = s->async,
       .interrupted = was_interrupted,
   };
 

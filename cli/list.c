@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "calib/profile_text.h"
 #include "resolve.h"
 #include "scenario.h"
 #include "traces/trace.h"
@@ -76,6 +77,21 @@ list_devices(gboolean names_only)
 }
 
 static void
+list_profiles(gboolean names_only)
+{
+  g_auto(GStrv) names = resolve_profile_names();
+
+  for (guint i = 0; names[i] != NULL; i++) {
+    g_autofree char *path = names_only ? NULL : resolve_profile_file(names[i]);
+    g_autoptr(Profile) profile = path != NULL ? profile_text_read_head(path, NULL) : NULL;
+    g_autofree char *help = profile != NULL
+                                ? g_strdup_printf("measurements of %s", profile->device)
+                                : g_strdup("(unreadable)");
+    print_entry(names[i], help, names_only);
+  }
+}
+
+static void
 list_models(gboolean names_only)
 {
   g_auto(GStrv) names = cli_data_names("models", ".json");
@@ -110,6 +126,7 @@ static const Kind kinds[] = {
     {"victims", "--victim: who is preempted", list_victims},
     {"executors", "--executor: who owns time", list_executors},
     {"devices", "--device: shipped devices", list_devices},
+    {"profiles", "--device: shipped profiles, measured costs of a device", list_profiles},
     {"models", "--model: built-in models", list_models},
     {"traces", "--trace: shipped traces", list_traces},
     {"trace-formats", "--trace-format: forms of traces that are read", list_trace_formats},
@@ -146,7 +163,7 @@ command_list(int argc, char **argv)
   int status;
 
   g_option_context_set_summary(context, "Lists what options can be given. KIND is one of verbs, "
-                                        "schedulers, overflow, victims,\nexecutors, devices, "
+                                        "schedulers, overflow, victims,\nexecutors, devices, profiles, "
                                         "models, traces, trace-formats; all of them if not given.");
   g_option_context_set_description(context, "Examples:\n  spillway list\n  spillway list devices\n"
                                             "  spillway list models --names");

@@ -15,6 +15,11 @@ libspillway_cli_a_SOURCES = \
   %D%/list.c \
   %D%/model.c \
   %D%/options.c \
+  %D%/profile.c %D%/profile.h \
+  %D%/profile_check.c \
+  %D%/profile_import.c \
+  %D%/profile_plot.c \
+  %D%/profile_show.c \
   %D%/progress.c %D%/progress.h \
   %D%/resolve.c %D%/resolve.h \
   %D%/run.c \

@@ -2,6 +2,7 @@
  * device does not hide it; a path is what has a slash, or the file's suffix. */
 #include "resolve.h"
 
+#include "calib/profile_file.h"
 #include "cli.h"
 #include "models/model_config.h"
 
@@ -80,4 +81,50 @@ resolve_device(const char *text, GError **error)
   }
   name = name_from_path(text);
   return device_read(text, name, error);
+}
+
+static const char *const profile_suffixes[] = {".csv", ".csv.gz"};
+
+char *
+resolve_profile_file(const char *name)
+{
+  char *path = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS(profile_suffixes) && path == NULL; i++)
+    path = cli_data_file("profiles", name, profile_suffixes[i]);
+  return path;
+}
+
+static int
+compare_names(gconstpointer a, gconstpointer b)
+{
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+char **
+resolve_profile_names(void)
+{
+  GPtrArray *all = g_ptr_array_new();
+
+  for (guint i = 0; i < G_N_ELEMENTS(profile_suffixes); i++) {
+    g_autofree char **names = cli_data_names("profiles", profile_suffixes[i]);
+    for (guint j = 0; names[j] != NULL; j++)
+      g_ptr_array_add(all, names[j]);
+  }
+  g_ptr_array_sort(all, compare_names);
+  g_ptr_array_add(all, NULL);
+  return (char **)g_ptr_array_free(all, FALSE);
+}
+
+Profile *
+resolve_profile(const char *text, GError **error)
+{
+  g_autofree char *shipped = resolve_profile_file(text);
+
+  if (shipped != NULL)
+    return profile_read(shipped, error);
+  if (g_str_has_suffix(text, ".db") || g_str_has_suffix(text, ".csv") ||
+      g_str_has_suffix(text, ".csv.gz") || profile_file_sniff(text))
+    return profile_read(text, error);
+  return NULL;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "calib/device.h"
+#include "calib/profile.h"
 #include "sim/model.h"
 
 /* A built-in name, or the path of a config.json, or of the folder that holds one. An unknown name's
@@ -10,3 +11,13 @@ Model *resolve_model(const char *text, GError **error);
 
 /* A shipped device's name, or the path of a device file (.ini). The caller frees the device. */
 Device *resolve_device(const char *text, GError **error);
+
+/* A shipped profile's name, or the path of one: FILE.db, FILE.csv, FILE.csv.gz, or any file that begins
+ * as a profile does. NULL without an error if `text` names no profile (a device's name, an .ini, a
+ * name that nothing has): then it is for resolve_device(). The caller frees the profile. */
+Profile *resolve_profile(const char *text, GError **error);
+
+/* The path of a shipped profile's text, or NULL. The caller frees it. */
+char *resolve_profile_file(const char *name);
+/* The names of the shipped profiles, sorted; for g_strfreev(). */
+char **resolve_profile_names(void);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "calib/pool_size.h"
+#include "calib/profile_cost.h"
 #include "calib/roofline.h"
 #include "cli.h"
 #include "resolve.h"
@@ -129,6 +130,7 @@ check_combinations(const Resolver *r, GError **error)
       {"watermark", SCHEDULER_HAS_BLOCK_MANAGER},
       {"enable-prefix-caching", SCHEDULER_HAS_PREFIX_CACHING},
       {"long-prefill-token-threshold", SCHEDULER_HAS_LONG_PREFILL},
+      {"async-scheduling", SCHEDULER_HAS_ASYNC},
   };
   static const char *const contradictions[][2] = {
       {"num-gpu-blocks", "kv-memory"},
@@ -137,6 +139,7 @@ check_combinations(const Resolver *r, GError **error)
       {"swap-space", "num-cpu-blocks"},
       {"enable-chunked-prefill", "no-enable-chunked-prefill"},
       {"enable-prefix-caching", "no-enable-prefix-caching"},
+      {"async-scheduling", "no-async-scheduling"},
   };
   static const char *const costed[] = {"what-if", "copy-path", "host-memory"};
   const Scenario *s = r->scenario;
@@ -156,6 +159,24 @@ check_combinations(const Resolver *r, GError **error)
   return TRUE;
 }
 
+/* --device: a profile, and the device that it was measured on; or a device alone. */
+static gboolean
+resolve_costs(Scenario *s, const char *text, GError **error)
+{
+  g_autoptr(GError) failure = NULL;
+
+  s->profile = resolve_profile(text, &failure);
+  if (failure != NULL) {
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+  }
+  if (s->profile != NULL && *s->profile->device == '\0')
+    return refuse(error, "the profile %s does not say on which device it was measured; import it "
+                  "again with --device", text);
+  s->device = resolve_device(s->profile != NULL ? s->profile->device : text, error);
+  return s->device != NULL;
+}
+
 static gboolean
 resolve_hardware(Resolver *r, GError **error)
 {
@@ -170,7 +191,7 @@ resolve_hardware(Resolver *r, GError **error)
     g_prefix_error(error, "--model: ");
     return FALSE;
   }
-  if (settings->device != NULL && (s->device = resolve_device(settings->device, error)) == NULL) {
+  if (settings->device != NULL && !resolve_costs(s, settings->device, error)) {
     g_prefix_error(error, "--device: ");
     return FALSE;
   }
@@ -200,6 +221,7 @@ resolve_limits(Resolver *r)
   c->chunked_prefill = given(r, "enable-chunked-prefill") || given(r, "no-enable-chunked-prefill")
                            ? settings->chunked_prefill
                            : chunks;
+  s->async = settings->async_scheduling;
   c->max_model_len = (guint32)settings->max_model_len;
   if (c->max_model_len == 0)
     c->max_model_len = s->model != NULL ? s->model->max_position : G_MAXINT32;
@@ -392,7 +414,8 @@ resolve_cost(Resolver *r, GError **error)
     return refuse(error, "no host costs are known for the scheduler %s", s->scheduler->name);
   if (!what_if_parse(settings->what_if, &config.what_if, error))
     return FALSE;
-  s->cost = roofline_new(&config, error);
+  s->cost = s->profile != NULL ? profile_cost_new(s->profile, &config, error)
+                               : roofline_new(&config, error);
   s->config.cost = s->cost;
   s->settings = scenario_config(s, settings, &config);
   return s->cost != NULL;
@@ -424,6 +447,7 @@ scenario_free(Scenario *scenario)
   cost_model_free(scenario->cost);
   model_free(scenario->model);
   device_free(scenario->device);
+  profile_free(scenario->profile);
   json_decref(scenario->settings);
   g_free(scenario);
 }

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "calib/device.h"
+#include "calib/profile.h"
 #include "settings.h"
 #include "sim/executor.h"
 #include "sim/model.h"
@@ -17,8 +18,10 @@ typedef struct {
   const SchedulerClass *scheduler;
   const ExecutorClass *executor;
   SchedulerConfig config;
+  gboolean async;
   Model *model;     /* NULL: none was given, which the unit executor allows */
   Device *device;   /* likewise */
+  Profile *profile; /* NULL: the device alone was named, its roofline is the cost */
   CostModel *cost;  /* NULL where the executor needs none */
   json_t *settings; /* every resolved setting, for the results */
 } Scenario;

@@ -35,6 +35,7 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "max_model_len", json_integer(c->max_model_len));
   json_object_set_new(object, "enable_chunked_prefill", json_boolean(c->chunked_prefill));
   json_object_set_new(object, "enable_prefix_caching", json_boolean(c->prefix_caching));
+  json_object_set_new(object, "async_scheduling", json_boolean(s->async));
   json_object_set_new(object, "long_prefill_token_threshold",
                       json_integer(c->long_prefill_token_threshold));
   json_object_set_new(object, "block_manager",
@@ -59,6 +60,19 @@ profile_identity(const Device *device)
   return profile;
 }
 
+static json_t *
+measured_identity(const Scenario *s)
+{
+  json_t *profile = json_object();
+
+  json_object_set_new(profile, "name", json_string(s->profile->name));
+  json_object_set_new(profile, "kind", json_string("measured"));
+  json_object_set_new(profile, "samples", json_integer(s->profile->samples->len));
+  json_object_set_new(profile, "note", json_string(s->profile->note));
+  json_object_set_new(profile, "roofline", profile_identity(s->device));
+  return profile;
+}
+
 json_t *
 scenario_config(const Scenario *s, const Settings *settings, const RooflineConfig *costs)
 {
@@ -78,7 +92,8 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
     json_object_set_new(object, "copy_path", json_string(copy_path_name(costs->copy_path)));
     json_object_set_new(object, "host_memory", json_string(host_memory_name(costs->host_memory)));
     json_object_set_new(object, "what_if", text_or_null(settings->what_if));
-    json_object_set_new(object, "profile", profile_identity(s->device));
+    json_object_set_new(object, "profile",
+                        s->profile != NULL ? measured_identity(s) : profile_identity(s->device));
   }
   return object;
 }

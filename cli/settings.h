@@ -35,6 +35,7 @@ typedef struct {
   double watermark;
   gboolean prefix_caching;
   guint64 long_prefill_token_threshold;
+  gboolean async_scheduling;
   guint64 tensor_parallel_size;
   /* How it is costed and executed. */
   char *executor;

@@ -45,7 +45,7 @@ _spillway_value()
     --victim) _spillway_from < <(_spillway_names victims) ;;
     --executor) _spillway_from < <(_spillway_names executors) ;;
     --trace-format) _spillway_from < <(_spillway_names trace-formats) ;;
-    --device) _spillway_from < <(_spillway_names devices); _spillway_files ;;
+    --device) _spillway_from < <(_spillway_names devices; _spillway_names profiles); _spillway_files ;;
     --model) _spillway_from < <(_spillway_names models); _spillway_files ;;
     --trace) _spillway_from < <(_spillway_names traces); _spillway_files ;;
     --format) _spillway_from < <(printf '%s\n' table json csv) ;;
@@ -59,12 +59,18 @@ _spillway_argument()
   case $1 in
     list)
       _spillway_from < <(printf '%s\n' verbs schedulers overflow victims executors trace-formats \
-        devices models traces)
+        devices profiles models traces)
       ;;
     model)
       case $2 in
         model) _spillway_from < <(printf '%s\n' list show) ;;
         *) _spillway_value --model ;;
+      esac
+      ;;
+    profile)
+      case $2 in
+        profile) _spillway_from < <(printf '%s\n' list show import export check plot) ;;
+        *) _spillway_from < <(_spillway_names profiles); _spillway_files ;;
       esac
       ;;
     trace)
@@ -94,9 +100,9 @@ _spillway()
     _spillway_from < <(_spillway_names verbs; printf '%s\n' --help --version)
     return
   fi
-  # The kinds of `trace` have options of their own.
-  if [[ $verb == trace ]] && ((COMP_CWORD > 2)); then
-    options=$(_spillway_options trace "${COMP_WORDS[2]}")
+  # The kinds of `trace` and `profile` have options of their own.
+  if [[ $verb == @(trace|profile) ]] && ((COMP_CWORD > 2)); then
+    options=$(_spillway_options "$verb" "${COMP_WORDS[2]}")
   else
     options=$(_spillway_options "$verb")
   fi

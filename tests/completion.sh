@@ -31,5 +31,7 @@ offers "an overflow policy" "swap" run --overflow sw
 offers "a further overflow policy" "recompute,swap" compare --overflow recompute,sw
 offers "a file" "$SPILLWAY_SRCDIR/LICENSE" run --trace "$SPILLWAY_SRCDIR/LICEN"
 offers "an option of trace gen" "--think-time=" trace gen --thi
+offers "a kind of profile" "import" profile imp
+offers "an option of profile import" "--name=" profile import --na
 offers "a kind of list" "victims" list vic
 echo "1..$number"

@@ -66,7 +66,8 @@ typedef struct {
   Observer observer; /* first */
   const Case *test;
   Scheduler *scheduler;
-  guint64 digest;
+  guint64 digest;          /* of the steps */
+  guint64 requests_digest;
   gint64 end_ps;
   guint64 steps;
   guint64 tokens;
@@ -286,6 +287,8 @@ on_request(Observer *observer, const RequestResult *result)
   Witness *w = (Witness *)observer;
   const Request *request = workload_request(w->test->workload, result->request);
 
+  guint64 steps_digest = w->digest;
+
   g_assert_cmpuint(w->told[result->request]++, ==, 0);
   g_assert_cmpint(result->arrival_ps, ==, request->arrival_ps);
   g_assert_cmpuint(result->generated_tokens, <=, request->output_tokens);
@@ -303,11 +306,15 @@ on_request(Observer *observer, const RequestResult *result)
     g_assert_cmpuint(result->recomputed_tokens + result->swapped_out_blocks, ==, 0);
   w->generated += result->generated_tokens;
   w->victims_of_results += result->preemptions;
+  /* Requests are told in any order between steps: each has a digest of its own, and they are summed. */
+  w->digest = result->request;
   digest_add(w, (guint64)result->first_token_ps);
   digest_add(w, (guint64)result->finish_ps);
   digest_add(w, (guint64)result->preempted_ps);
   digest_add(w, result->recomputed_tokens);
   digest_add(w, result->status);
+  w->requests_digest += w->digest;
+  w->digest = steps_digest;
 }
 
 static void
@@ -373,7 +380,8 @@ test_random_scenarios(void)
     make_case(&c, seed);
     run_case(&c, TRUE, &strided);
     run_case(&c, FALSE, &single);
-    if (strided.digest != single.digest || strided.end_ps != single.end_ps ||
+    if (strided.digest != single.digest ||
+        strided.requests_digest != single.requests_digest || strided.end_ps != single.end_ps ||
         strided.steps != single.steps)
       g_error("scenario %u: in single steps it decides or times differently", seed);
     strided.summary.end_reason = (g_free(strided.summary.end_reason), NULL);

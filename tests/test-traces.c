@@ -162,8 +162,11 @@ test_wrappings(Fixture *fixture, gconstpointer data)
   int keep = dup(STDIN_FILENO);
 
   (void)data;
-  for (const char *c = spillway_text; *c != '\0'; c++)
-    g_string_append(text, *c == '\n' ? "\r\n" : (const char[]){*c, '\0'});
+  for (const char *c = spillway_text; *c != '\0'; c++) {
+    if (*c == '\n')
+      g_string_append_c(text, '\r');
+    g_string_append_c(text, *c);
+  }
   g_autoptr(Workload) first = read_bytes(fixture, text->str, -1, NULL, &error);
   g_assert_no_error(error);
   g_assert_cmpuint(workload_count(first), ==, 3);

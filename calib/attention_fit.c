@@ -1,0 +1,337 @@
+#include "attention_fit.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "curve.h"
+#include "sim/units.h"
+
+enum { LEVEL_NEW, LEVEL_DECODES, LEVEL_CACHED, LEVEL_CONTEXT, LEVELS };
+
+/* A table over one coordinate, of tables over the next; at the last level, of times. */
+typedef struct Table Table;
+
+struct Table {
+  guint n;
+  double *x;
+  Table **tables; /* or */
+  double *ps;
+};
+
+typedef struct {
+  double x[LEVELS];
+  double ps;
+} Row;
+
+/* One skew sample's share, by what it depends on. */
+typedef struct {
+  double new_tokens, decodes, long_share, alpha;
+} Skew;
+
+struct AttentionFit {
+  Table *all;
+  gboolean has_mixed;
+  double least_ps;     /* the shortest time: what a kernel takes whatever its size */
+  GArray *skews;       /* of Skew, averaged, sorted by (new_tokens, decodes, long_share) */
+};
+
+static int
+compare_rows(gconstpointer a, gconstpointer b)
+{
+  const Row *p = a, *q = b;
+
+  for (guint level = 0; level < LEVELS; level++)
+    if (p->x[level] != q->x[level])
+      return p->x[level] < q->x[level] ? -1 : 1;
+  return 0;
+}
+
+/* Nests sorted rows from `level` on. */
+static Table *
+table_new(const Row *rows, guint n, guint level)
+{
+  Table *table = g_new0(Table, 1);
+  guint first = 0;
+
+  table->x = g_new(double, n);
+  if (level == LEVELS - 1)
+    table->ps = g_new(double, n);
+  else
+    table->tables = g_new(Table *, n);
+  for (guint i = 1; i <= n; i++) {
+    if (i < n && rows[i].x[level] == rows[first].x[level])
+      continue;
+    table->x[table->n] = rows[first].x[level];
+    if (table->ps != NULL)
+      table->ps[table->n] = rows[first].ps;
+    else
+      table->tables[table->n] = table_new(rows + first, i - first, level + 1);
+    table->n++;
+    first = i;
+  }
+  return table;
+}
+
+static void
+table_free(Table *table)
+{
+  for (guint i = 0; table->tables != NULL && i < table->n; i++)
+    table_free(table->tables[i]);
+  g_free(table->tables);
+  g_free(table->ps);
+  g_free(table->x);
+  g_free(table);
+}
+
+static gboolean
+is_for(const ProfileSample *sample, guint first, guint32 heads, guint32 kv_heads, guint32 head_dim)
+{
+  return sample->shape[first] == heads && sample->shape[first + 1] == kv_heads &&
+         sample->shape[first + 2] == head_dim && dtype_bits(sample->dtype) == 16 &&
+         strstr(sample->dtype, "fp8") == NULL;
+}
+
+static Row
+row_of(const ProfileSample *sample)
+{
+  return (Row){
+      .x = {(double)sample->shape[1], (double)sample->shape[3], (double)sample->shape[2],
+            (double)sample->shape[4]},
+      .ps = sample->median_ns * PS_PER_NS,
+  };
+}
+
+/* Skew shares: what (skew - mean) is of (max - mean), for a batch whose contexts are of two lengths. */
+static void
+add_skew(GArray *skews, const ProfileSample *mean, const ProfileSample *max,
+         const ProfileSample *skew)
+{
+  double range = max->median_ns - mean->median_ns;
+  Skew one = {
+      .new_tokens = (double)mean->shape[0],
+      .decodes = (double)mean->shape[2],
+      .long_share = (double)mean->shape[3] / (double)mean->shape[2],
+      .alpha = (skew->median_ns - mean->median_ns) / range,
+  };
+
+  /* Where the range is lost in the noise of a timing, the share says nothing. */
+  if (range > 0.1 * mean->median_ns)
+    g_array_append_val(skews, one);
+}
+
+static int
+compare_skews(gconstpointer a, gconstpointer b)
+{
+  const Skew *p = a, *q = b;
+
+  if (p->new_tokens != q->new_tokens)
+    return p->new_tokens < q->new_tokens ? -1 : 1;
+  if (p->decodes != q->decodes)
+    return p->decodes < q->decodes ? -1 : 1;
+  if (p->long_share != q->long_share)
+    return p->long_share < q->long_share ? -1 : 1;
+  return (p->alpha > q->alpha) - (p->alpha < q->alpha);
+}
+
+/* Of equal keys the median remains. */
+static void
+condense_skews(GArray *skews)
+{
+  guint kept = 0, first = 0;
+
+  g_array_sort(skews, compare_skews);
+  for (guint i = 1; i <= skews->len; i++) {
+    const Skew *start = &g_array_index(skews, Skew, first);
+    const Skew *here = &g_array_index(skews, Skew, MIN(i, skews->len - 1));
+    if (i < skews->len && here->new_tokens == start->new_tokens &&
+        here->decodes == start->decodes && here->long_share == start->long_share)
+      continue;
+    g_array_index(skews, Skew, kept++) = g_array_index(skews, Skew, first + (i - first) / 2);
+    first = i;
+  }
+  g_array_set_size(skews, kept);
+}
+
+static gboolean
+same_batch(const ProfileSample *a, const ProfileSample *b)
+{
+  return memcmp(a->shape, b->shape, sizeof a->shape) == 0 && strcmp(a->dtype, b->dtype) == 0;
+}
+
+/* The three variants are three runs in the sorted samples, each in the same order of shapes. */
+static void
+read_skews(AttentionFit *fit, const Profile *profile, guint32 heads, guint32 kv_heads,
+           guint32 head_dim)
+{
+  guint n, third;
+  const ProfileSample *samples = profile_samples(profile, OP_ATTENTION_SKEW, &n);
+
+  third = n / 3;
+  for (guint i = 0; n % 3 == 0 && i < third; i++) {
+    const ProfileSample *max = &samples[i], *mean = &samples[third + i];
+    const ProfileSample *skew = &samples[2 * third + i];
+    if (is_for(mean, 6, heads, kv_heads, head_dim) && same_batch(max, mean) &&
+        same_batch(mean, skew))
+      add_skew(fit->skews, mean, max, skew);
+  }
+  condense_skews(fit->skews);
+}
+
+AttentionFit *
+attention_fit_new(const Profile *profile, guint32 heads, guint32 kv_heads, guint32 head_dim,
+                  SampleFilter skip, gpointer user_data)
+{
+  g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(Row));
+  AttentionFit *fit;
+  guint n;
+  const ProfileSample *samples = profile_samples(profile, OP_ATTENTION, &n);
+  gboolean mixed = FALSE;
+
+  for (guint i = 0; i < n; i++) {
+    const Row row = row_of(&samples[i]);
+    if (samples[i].shape[0] > 1 || !is_for(&samples[i], 5, heads, kv_heads, head_dim) ||
+        (skip != NULL && skip(&samples[i], user_data)))
+      continue;
+    mixed |= row.x[LEVEL_NEW] > 0 && row.x[LEVEL_DECODES] > 0;
+    g_array_append_val(rows, row);
+  }
+  if (rows->len == 0)
+    return NULL;
+  g_array_sort(rows, compare_rows);
+  fit = g_new0(AttentionFit, 1);
+  fit->has_mixed = mixed;
+  fit->all = table_new((const Row *)(gpointer)rows->data, rows->len, 0);
+  fit->least_ps = G_MAXDOUBLE;
+  for (guint i = 0; i < rows->len; i++)
+    fit->least_ps = MIN(fit->least_ps, g_array_index(rows, Row, i).ps);
+  fit->skews = g_array_new(FALSE, FALSE, sizeof(Skew));
+  read_skews(fit, profile, heads, kv_heads, head_dim);
+  return fit;
+}
+
+void
+attention_fit_free(AttentionFit *fit)
+{
+  if (fit == NULL)
+    return;
+  table_free(fit->all);
+  g_array_unref(fit->skews);
+  g_free(fit);
+}
+
+/* What time is linear in, at each level: pairs of tokens for a chunk's length. */
+static double
+coordinate(guint level, double x, const double *at)
+{
+  if (level != LEVEL_NEW)
+    return x;
+  return x * MAX(at[LEVEL_CACHED], 0) + x * (x + 1) / 2 + x;
+}
+
+static double
+table_at(const Table *table, guint level, const double *at, gboolean *inside)
+{
+  guint i = curve_segment(table->x, table->n, at[level]);
+  guint j = MIN(i + 1, table->n - 1);
+  double low, high, x, x1, x2;
+
+  low = table->ps != NULL ? table->ps[i] : table_at(table->tables[i], level + 1, at, inside);
+  if (i == j || at[level] == table->x[i]) {
+    *inside &= at[level] == table->x[i];
+    return low;
+  }
+  high = table->ps != NULL ? table->ps[j] : table_at(table->tables[j], level + 1, at, inside);
+  x = coordinate(level, at[level], at);
+  x1 = coordinate(level, table->x[i], at);
+  x2 = coordinate(level, table->x[j], at);
+  *inside &= x >= x1 && x <= x2;
+  return MAX(low + (high - low) * (x - x1) / (x2 - x1), MIN(low, high) * 0.25);
+}
+
+/* The part of the table with or without a prefill, so that no time is read between the two. */
+static double
+part_at(const AttentionFit *fit, gboolean prefill, const double *at, gboolean *inside)
+{
+  const Table *all = fit->all;
+  guint skip = all->x[0] == 0 && prefill ? 1 : 0;
+  Table part = {.n = prefill ? all->n - skip : 1, .x = all->x + skip, .tables = all->tables + skip};
+
+  if (part.n == 0 || part.n > all->n || (!prefill && all->x[0] != 0)) {
+    *inside = FALSE;
+    return fit->least_ps;
+  }
+  return table_at(&part, LEVEL_NEW, at, inside);
+}
+
+double
+attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gboolean *measured)
+{
+  double at[LEVELS] = {point->new_tokens, point->decodes, point->cached_tokens, point->context};
+  gboolean prefill = point->new_tokens > 0;
+
+  *measured = TRUE;
+  if (prefill && point->decodes > 0 && !fit->has_mixed) {
+    const AttentionPoint alone = {.new_tokens = point->new_tokens,
+                                  .cached_tokens = point->cached_tokens};
+    const AttentionPoint decode = {.decodes = point->decodes, .context = point->context};
+    gboolean first, second;
+    double sum = attention_fit_ps(fit, &alone, &first) + attention_fit_ps(fit, &decode, &second);
+    *measured = FALSE;
+    return MAX(sum - fit->least_ps, fit->least_ps);
+  }
+  return part_at(fit, prefill, at, measured);
+}
+
+static void
+add_contexts(const Table *table, GArray *contexts)
+{
+  for (guint i = 0; i < table->n; i++) {
+    gboolean there = FALSE;
+    for (guint j = 0; j < contexts->len; j++)
+      there |= g_array_index(contexts, double, j) == table->x[i];
+    if (!there)
+      g_array_append_val(contexts, table->x[i]);
+  }
+}
+
+static int
+compare_doubles(gconstpointer a, gconstpointer b)
+{
+  const double *x = a, *y = b;
+
+  return (*x > *y) - (*x < *y);
+}
+
+double *
+attention_fit_contexts(const AttentionFit *fit, double decodes, guint *n)
+{
+  GArray *contexts = g_array_new(FALSE, FALSE, sizeof(double));
+  const Table *by_decodes = fit->all->x[0] == 0 ? fit->all->tables[0] : NULL;
+
+  if (by_decodes != NULL) {
+    guint i = curve_segment(by_decodes->x, by_decodes->n, decodes);
+    for (guint j = i; j <= MIN(i + 1, by_decodes->n - 1); j++)
+      add_contexts(by_decodes->tables[j]->tables[0], contexts);
+  }
+  g_array_sort(contexts, compare_doubles);
+  *n = contexts->len;
+  return (double *)(gpointer)g_array_free(contexts, FALSE);
+}
+
+/* The nearest skew share, in the logarithm of the batch and in the share of long ones. */
+double
+attention_fit_skew(const AttentionFit *fit, double new_tokens, double decodes, double long_share)
+{
+  double sum = 0, weights = 0;
+
+  for (guint i = 0; i < fit->skews->len; i++) {
+    const Skew *skew = &g_array_index(fit->skews, Skew, i);
+    double far_new = log2((skew->new_tokens + 32) / (new_tokens + 32));
+    double far_n = log2(skew->decodes / decodes), far_share = (skew->long_share - long_share) * 4;
+    double distance = far_new * far_new + 4 * far_n * far_n + far_share * far_share;
+    double weight = 1 / (0.02 + distance) / (0.02 + distance);
+    sum += weight * skew->alpha;
+    weights += weight;
+  }
+  return weights > 0 ? CLAMP(sum / weights, 0, 1) : 0;
+}

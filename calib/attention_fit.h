@@ -1,0 +1,38 @@
+/* Attention from a profile: one layer of one step, for one number of heads.
+ *
+ * The measured grid is ragged (each chunk length has its own grid of contexts), so it is kept as
+ * nested tables, new_tokens > decodes > cached_tokens > context, and read chunk by chunk, each
+ * table on its own grid. Between chunk lengths time is linear in the pairs of tokens that attend to
+ * each other, not in the length. Several chunks in one step count as the one chunk that has as many
+ * tokens and pairs. Without measured mixed batches prefill and decode are added.
+ */
+#pragma once
+
+#include "gemm_fit.h"
+
+typedef struct AttentionFit AttentionFit;
+
+typedef struct {
+  double new_tokens;    /* of all chunks */
+  double cached_tokens; /* of the equivalent chunk; may be negative: many short chunks */
+  double decodes;
+  double context;       /* mean of the decodes' */
+} AttentionPoint;
+
+/* NULL if the profile has no attention for these heads. */
+AttentionFit *attention_fit_new(const Profile *profile, guint32 heads, guint32 kv_heads,
+                                guint32 head_dim, SampleFilter skip, gpointer user_data);
+void attention_fit_free(AttentionFit *fit);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(AttentionFit, attention_fit_free)
+
+/* Time of one layer. *measured: inside the grid. */
+double attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gboolean *measured);
+
+/* The contexts at which a decode batch of this size has points: nodes of its affine pieces. The caller frees. */
+double *attention_fit_contexts(const AttentionFit *fit, double decodes, guint *n);
+
+/* How many tokens of mean context a batch of unequal contexts is worth beyond its mean, as a share of
+ * (largest - mean): from the skew samples, by batch size, by the share of long ones,
+ * (mean - least) / (largest - least), and by new_tokens. 0 where the profile has none. */
+double attention_fit_skew(const AttentionFit *fit, double new_tokens, double decodes,
+                          double long_share);

@@ -1,0 +1,41 @@
+/* What importers share. */
+#pragma once
+
+#include "csv_table.h"
+#include "import.h"
+
+#define NS_PER_US 1e3
+#define NS_PER_MS 1e6
+
+extern const ProfileImporter profile_importer_llmservingsim;
+extern const ProfileImporter profile_importer_aiconfigurator;
+extern const ProfileImporter profile_importer_vidur;
+extern const ProfileImporter profile_importer_frontier;
+
+/* Sets the profile's device and name where they are "". Adds a sentence to the note if the profile
+ * is of another device. `gpu_name` is what the source calls it. */
+void import_know_device(Profile *profile, const char *gpu_name);
+
+/* "bf16", "half", "torch.float16" … as profiles write them; others as they are. */
+const char *import_dtype(const char *name);
+
+/* ProfileOrigin.source: the importer and the file's name. The caller frees it. */
+char *import_source(const char *importer, const char *path);
+
+/* The header's first bytes hold each of these column names (NULL after the last). */
+gboolean import_header_has(const char *path, const char *const *names);
+
+/* A source that is a file or a folder of files. */
+typedef struct {
+  gboolean (*takes)(const char *path);
+  /* What the file calls the GPU, "" if it does not say; the caller frees it. */
+  char *(*gpu)(const char *path);
+  gboolean (*read)(Profile *profile, const char *path, const char *gpu, GError **error);
+} ImportFiles;
+
+gboolean import_files_sniff(const ImportFiles *kind, const char *path);
+gboolean import_files_read(Profile *profile, const ImportFiles *kind, const char *path,
+                           GError **error);
+
+/* Of samples of one key from `first` on, one is left. */
+void import_merge_repeats(Profile *profile, guint first);

@@ -1,0 +1,293 @@
+/* `spillway profile plot`: held-out samples, measured against predicted, drawn by gnuplot.
+ *
+ * gnuplot reads a script and data from a folder of its own, so that no name of the user's is part
+ * of a command. Without -o it draws with characters, for a terminal.
+ */
+#include "config.h"
+
+#include "profile.h"
+
+#include "cli.h"
+
+#include <glib/gstdio.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+  const char *suffix;
+  const char *terminal;
+} terminals[] = {
+    {".svg", "svg size 900,700 background rgb 'white'"},
+    {".png", "png size 900,700"},
+    {".pdf", "pdf size 9in,7in"},
+};
+
+static const char *
+find_terminal(const char *out)
+{
+  if (out == NULL)
+    return "dumb size 100,36";
+  for (guint i = 0; i < G_N_ELEMENTS(terminals); i++)
+    if (g_str_has_suffix(out, terminals[i].suffix))
+      return terminals[i].terminal;
+  return NULL;
+}
+
+static const ProfileSample *
+sample_of(const Profile *profile, const ProfileCheckPoint *point)
+{
+  return &g_array_index(profile->samples, ProfileSample, point->sample);
+}
+
+static double
+error_of(const Profile *profile, const ProfileCheckPoint *point)
+{
+  double measured = sample_of(profile, point)->median_ns;
+
+  return measured > 0 ? fabs(point->predicted_ns / measured - 1) : 0;
+}
+
+static void
+keep_operation(const Profile *profile, GArray *points, OperationKind kind)
+{
+  guint kept = 0;
+
+  for (guint i = 0; i < points->len; i++) {
+    ProfileCheckPoint *all = (ProfileCheckPoint *)(gpointer)points->data;
+    if (sample_of(profile, &all[i])->operation == kind)
+      all[kept++] = all[i];
+  }
+  g_array_set_size(points, kept);
+}
+
+static guint
+find_worst(const Profile *profile, const GArray *points)
+{
+  guint worst = 0;
+
+  for (guint i = 1; i < points->len; i++)
+    if (error_of(profile, &g_array_index(points, ProfileCheckPoint, i)) >
+        error_of(profile, &g_array_index(points, ProfileCheckPoint, worst)))
+      worst = i;
+  return worst;
+}
+
+static void
+append_point(GString *data, const Profile *profile, const ProfileCheckPoint *point)
+{
+  char measured[G_ASCII_DTOSTR_BUF_SIZE], predicted[G_ASCII_DTOSTR_BUF_SIZE];
+
+  g_ascii_formatd(measured, sizeof measured, "%.9g", sample_of(profile, point)->median_ns / 1e3);
+  g_ascii_formatd(predicted, sizeof predicted, "%.9g", point->predicted_ns / 1e3);
+  g_string_append_printf(data, "%s %s\n", measured, predicted);
+}
+
+/* An operation a block of the data; the last block is the worst. */
+static char *
+make_data(const Profile *profile, const GArray *points, guint worst, GArray *kinds)
+{
+  GString *data = g_string_new(NULL);
+
+  for (guint kind = 0; kind < OPERATIONS; kind++) {
+    gboolean any = FALSE;
+    for (guint i = 0; i < points->len; i++) {
+      const ProfileCheckPoint *point = &g_array_index(points, ProfileCheckPoint, i);
+      if (sample_of(profile, point)->operation != kind || point->predicted_ns <= 0)
+        continue;
+      append_point(data, profile, point);
+      any = TRUE;
+    }
+    if (any) {
+      g_string_append(data, "\n\n");
+      g_array_append_val(kinds, kind);
+    }
+  }
+  append_point(data, profile, &g_array_index(points, ProfileCheckPoint, worst));
+  return g_string_free(data, FALSE);
+}
+
+/* Text for a double-quoted string of gnuplot: of a profile's name only what is harmless. */
+static void
+append_plain(GString *script, const char *text)
+{
+  for (; *text != '\0'; text = g_utf8_next_char(text))
+    if (g_ascii_isalnum(*text) || strchr(" .,:+-=/()%", *text) != NULL)
+      g_string_append_c(script, *text);
+    else if (*text == '_')
+      g_string_append_c(script, '-');
+}
+
+static char *
+make_script(const Profile *profile, const ProfileCheckPoint *worst, const GArray *kinds,
+            const char *terminal, gboolean to_file)
+{
+  const ProfileSample *sample = sample_of(profile, worst);
+  g_autofree char *shape =
+      profile_shape_text((OperationKind)sample->operation, sample->shape, sample->shape);
+  g_autofree char *name = g_utf8_make_valid(profile->name, -1);
+  GString *script = g_string_new(NULL);
+
+  g_string_append_printf(script, "set terminal %s\n", terminal);
+  if (to_file)
+    g_string_append(script, "set output 'plot'\n");
+  g_string_append(script, "set title \"");
+  append_plain(script, name);
+  g_string_append(script, ": samples held out; worst ");
+  append_plain(script, operations[sample->operation].name);
+  g_string_append_c(script, ' ');
+  append_plain(script, shape);
+  g_string_append_printf(script, ", off by %.0f %%", 100 * error_of(profile, worst));
+  g_string_append(script, "\" noenhanced\nset logscale xy\nset key left top noenhanced\nset grid\n"
+                          "set xlabel 'measured (us)'\nset ylabel 'predicted (us)'\n"
+                          "plot x title 'equal' with lines");
+  for (guint i = 0; i < kinds->len; i++)
+    g_string_append_printf(script, ", 'data' index %u title '%s' with points", i,
+                           operations[g_array_index(kinds, guint, i)].name);
+  g_string_append_printf(script, ", 'data' index %u title 'worst' with points pointsize 3\n",
+                         kinds->len);
+  return g_string_free(script, FALSE);
+}
+
+static gboolean
+start_gnuplot(const char *folder, char **output, GError **error)
+{
+  char *argv[] = {g_find_program_in_path("gnuplot"), (char *)"script", NULL};
+  g_autofree char *program = argv[0];
+  g_autofree char *messages = NULL;
+  int status;
+
+  if (program == NULL) {
+    g_set_error(error, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT,
+                "gnuplot, which draws the plot, was not found; install it (Debian: gnuplot-nox), "
+                "or read the figures from 'spillway profile check'");
+    return FALSE;
+  }
+  if (!g_spawn_sync(folder, argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, output, &messages, &status,
+                    error))
+    return FALSE;
+  if (status == 0)
+    return TRUE;
+  g_set_error(error, G_SPAWN_ERROR, G_SPAWN_ERROR_FAILED, "gnuplot failed: %s",
+              g_strstrip(messages));
+  return FALSE;
+}
+
+/* The drawing goes to `out`, or to standard output. */
+static gboolean
+draw_in(const char *folder, const char *script, const char *data, const char *out, GError **error)
+{
+  g_autofree char *script_path = g_build_filename(folder, "script", NULL);
+  g_autofree char *data_path = g_build_filename(folder, "data", NULL);
+  g_autofree char *plot_path = g_build_filename(folder, "plot", NULL);
+  g_autofree char *output = NULL, *plot = NULL;
+  gsize n_bytes = 0;
+  gboolean worked = g_file_set_contents(script_path, script, -1, error) &&
+                    g_file_set_contents(data_path, data, -1, error) &&
+                    start_gnuplot(folder, &output, error);
+
+  if (worked && out == NULL)
+    fputs(output, stdout);
+  else if (worked)
+    worked = g_file_get_contents(plot_path, &plot, &n_bytes, error) &&
+             g_file_set_contents(out, plot, (gssize)n_bytes, error);
+  g_unlink(script_path);
+  g_unlink(data_path);
+  g_unlink(plot_path);
+  return worked;
+}
+
+static gboolean
+draw(const Profile *profile, const GArray *points, const char *out, GError **error)
+{
+  guint worst = find_worst(profile, points);
+  g_autoptr(GArray) kinds = g_array_new(FALSE, FALSE, sizeof(guint));
+  g_autofree char *data = make_data(profile, points, worst, kinds);
+  g_autofree char *script = make_script(profile, &g_array_index(points, ProfileCheckPoint, worst),
+                                        kinds, find_terminal(out), out != NULL);
+  g_autofree char *folder = g_dir_make_tmp("spillway-plot-XXXXXX", error);
+  gboolean worked = folder != NULL && draw_in(folder, script, data, out, error);
+
+  if (folder != NULL)
+    g_rmdir(folder);
+  return worked;
+}
+
+static gboolean
+find_operation(const char *name, OperationKind *kind, GError **error)
+{
+  const char *names[OPERATIONS + 1] = {NULL};
+  const char *near;
+
+  if (operation_find(name, kind))
+    return TRUE;
+  for (guint i = 0; i < OPERATIONS; i++)
+    names[i] = operations[i].name;
+  near = cli_nearest(name, names);
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "--operation: found '%s', expected gemm, elementwise, attention, attention_skew, "
+              "sampling, all_reduce, copy or host%s%s%s",
+              name, near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+              near != NULL ? "?" : "");
+  return FALSE;
+}
+
+static int
+plot(const char *name, const char *operation, const char *out)
+{
+  static const char verb[] = "profile plot";
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GArray) results = g_array_new(FALSE, FALSE, sizeof(ProfileCheckResult));
+  g_autoptr(GArray) points = g_array_new(FALSE, FALSE, sizeof(ProfileCheckPoint));
+  g_autoptr(Profile) profile = NULL;
+  OperationKind kind = OPERATIONS;
+
+  if (find_terminal(out) == NULL)
+    return cli_error(CLI_USAGE, verb,
+                     "-o: found '%s', expected a name that ends in .svg, .png or "
+                     ".pdf",
+                     out);
+  if ((operation != NULL && !find_operation(operation, &kind, &error)) ||
+      (profile = profile_named(name, &error)) == NULL)
+    return cli_error(CLI_USAGE, verb, "%s", error->message);
+  if (!profile_check(profile, results, points, &error))
+    return cli_error(CLI_FAILED, verb, "%s", error->message);
+  if (operation != NULL)
+    keep_operation(profile, points, kind);
+  if (points->len == 0)
+    return cli_error(CLI_FAILED, verb, "%s has too few samples%s%s to hold any out", profile->name,
+                     operation != NULL ? " of " : "", operation != NULL ? operation : "");
+  if (!draw(profile, points, out, &error))
+    return cli_error(CLI_FAILED, verb, "%s", error->message);
+  return CLI_DONE;
+}
+
+int
+command_profile_plot(int argc, char **argv)
+{
+  g_autofree char *operation = NULL, *out = NULL;
+  const GOptionEntry entries[] = {
+      {"operation", 0, 0, G_OPTION_ARG_STRING, &operation, "only this one: gemm, attention …",
+       "OP"},
+      {"out", 'o', 0, G_OPTION_ARG_FILENAME, &out,
+       "where to draw: FILE.svg, .png or .pdf; the terminal if not given", "FILE"},
+      {NULL},
+  };
+  static const char verb[] = "profile plot";
+  int status = CLI_DONE;
+  g_autoptr(GOptionContext) context = g_option_context_new("NAME|FILE");
+
+  g_option_context_set_summary(
+      context, "Draws samples that were held out, measured against predicted, with the worst\n"
+               "marked. Needs gnuplot.");
+  g_option_context_set_description(
+      context, "Examples:\n"
+               "  spillway profile plot a100.db\n"
+               "  spillway profile plot a100.db --operation attention -o attention.svg\n");
+  g_option_context_add_main_entries(context, entries, NULL);
+  if (!cli_parse(context, verb, entries, &argc, &argv, &status))
+    return status;
+  if (argc != 2)
+    return cli_error(CLI_USAGE, verb, "expected one profile; there are %d", argc - 1);
+  return plot(argv[1], operation, out);
+}
