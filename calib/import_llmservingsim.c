@@ -8,7 +8,8 @@
  *
  * The tables stand beside meta.yaml, or in folders tp1, tp2 … there, one a tensor-parallel degree.
  * Shapes come from the model that meta.yaml names; its hf_overrides are those of the last degree
- * profiled, a shard of one layer, and are not read.
+ * profiled, a shard of one layer, and are not read. A degree is profiled as such a shard on one
+ * device: its head and sampler have that share of the vocabulary.
  */
 #include "import_common.h"
 
@@ -89,7 +90,7 @@ add_layer(Reader *reader, const char *name, gint64 rows, double time_us)
   Layer layer;
 
   if (g_str_equal(name, "sampler"))
-    add(reader, OP_SAMPLING, "", (gint64[]){rows, reader->model->vocab}, time_us);
+    add(reader, OP_SAMPLING, "", (gint64[]){rows, reader->model->vocab / reader->ranks}, time_us);
   else if (!find_layer(reader, name, &layer))
     g_hash_table_add(reader->left_out, g_strdup(name));
   else if (layer.variant == NULL)
