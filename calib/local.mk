@@ -26,7 +26,8 @@ libspillway_calib_a_SOURCES = \
   %D%/profile_store_read.c \
   %D%/profile_summary.c %D%/profile_summary.h \
   %D%/profile_text.c %D%/profile_text.h \
-  %D%/profile_text_read.c \
+  %D%/profile_text_read.c %D%/profile_text_reader.h \
+  %D%/profile_text_row.c \
   %D%/roofline.c %D%/roofline.h \
   %D%/what_if.c %D%/what_if.h
 
