@@ -18,6 +18,8 @@
 #include "scenario_config.h"
 
 #define GIB (1024.0 * 1024 * 1024)
+/* Prefix caching has a record of each block, 24 bytes; no card holds as many blocks. */
+#define MAX_CACHED_BLOCKS (1u << 24)
 
 typedef struct {
   const Settings *settings;
@@ -309,6 +311,9 @@ resolve_gpu_pool(Resolver *r, GError **error)
     return refuse(error, "the KV pool has %u block%s, of which %s keeps %u for itself: give it more",
                   c->num_gpu_blocks, c->num_gpu_blocks == 1 ? "" : "s",
                   r->scenario->scheduler->name, hidden);
+  if (c->prefix_caching && c->num_gpu_blocks > MAX_CACHED_BLOCKS)
+    return refuse(error, "the KV pool has %u blocks, prefix caching keeps track of at most %u: give "
+                  "it fewer, or larger ones", c->num_gpu_blocks, MAX_CACHED_BLOCKS);
   return TRUE;
 }
 
@@ -395,6 +400,8 @@ resolve_cost(Resolver *r, GError **error)
       .model = s->model,
       .block_size = s->config.block_size,
       .tensor_parallel_size = (guint32)settings->tensor_parallel_size,
+      /* vLLM captures graphs up to twice the batch, and no more than 512 tokens. */
+      .captured_tokens = MIN(512, 2 * MIN(s->config.max_num_seqs, 256)),
   };
   const char *path = or_default(settings->copy_path, engine_has_swap ? "per-layer" : "batched");
   const char *memory = or_default(settings->host_memory, "pinned");
