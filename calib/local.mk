@@ -24,11 +24,14 @@ libspillway_calib_a_SOURCES = \
   %D%/pool_size.c %D%/pool_size.h \
   %D%/profile.c %D%/profile.h \
   %D%/profile_check.c %D%/profile_check.h \
+  %D%/profile_db.c %D%/profile_db.h \
   %D%/profile_file.c %D%/profile_file.h \
   %D%/profile_store.c %D%/profile_store.h \
+  %D%/profile_store_read.c \
   %D%/profile_summary.c %D%/profile_summary.h \
   %D%/profile_text.c %D%/profile_text.h \
-  %D%/profile_text_read.c \
+  %D%/profile_text_read.c %D%/profile_text_reader.h \
+  %D%/profile_text_row.c \
   %D%/roofline.c %D%/roofline.h \
   %D%/what_if.c %D%/what_if.h
 
