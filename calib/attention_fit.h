@@ -32,7 +32,7 @@ double attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gb
 double *attention_fit_contexts(const AttentionFit *fit, double decodes, guint *n);
 
 /* How many tokens of mean context a batch of unequal contexts is worth beyond its mean, as a share of
- * (largest - mean): from the skew samples, by batch size, by the share of long ones,
+ * (longest of those that end last - mean): from the skew samples, by batch size, by the share of long ones,
  * (mean - least) / (largest - least), and by new_tokens. 0 where the profile has none. */
 double attention_fit_skew(const AttentionFit *fit, double new_tokens, double decodes,
                           double long_share);

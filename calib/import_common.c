@@ -67,20 +67,33 @@ set_if_empty(char **text, char *value)
 }
 
 void
+import_add_note(Profile *profile, const char *format, ...)
+{
+  g_autofree char *sentence = NULL;
+  va_list args;
+
+  va_start(args, format);
+  sentence = g_strdup_vprintf(format, args);
+  va_end(args);
+  if (strstr(profile->note, sentence) == NULL)
+    profile_add_note(profile, "%s", sentence);
+}
+
+void
 import_know_device(Profile *profile, const char *gpu_name)
 {
   const char *device = import_guess_device(gpu_name);
 
   if (*gpu_name == '\0') {
-    profile_add_note(profile, "The tables do not say which device was measured.");
+    import_add_note(profile, "The tables do not say which device was measured.");
     return;
   }
   if (device != NULL)
     set_if_empty(&profile->device, g_strdup(device));
   set_if_empty(&profile->name, slug(device != NULL ? device : gpu_name));
   if (g_strcmp0(device, profile->device) != 0)
-    profile_add_note(profile, "Measured on \"%s\", taken for %s.", gpu_name,
-                     *profile->device != '\0' ? profile->device : "a device that is not shipped");
+    import_add_note(profile, "Measured on \"%s\", taken for %s.", gpu_name,
+                    *profile->device != '\0' ? profile->device : "no shipped device");
 }
 
 char *

@@ -419,17 +419,17 @@ add_notes(Reader *reader)
   g_autoptr(GList) names =
       g_list_sort(g_hash_table_get_keys(reader->left_out), (GCompareFunc)strcmp);
 
-  profile_add_note(reader->profile,
-                   "LLMServingSim: kernel time of an eager model of one layer, without the host's; "
-                   "shapes are those of %s; a norm adds the residual, and there are two a layer; "
-                   "cached_tokens of attention are those before the chunk.",
-                   reader->model->name);
-  profile_add_note(reader->profile,
-                   "attention_skew is timed on three times the scale of attention: only ratios of "
-                   "its variants count. Its published fit (skew_fit.csv) is not read.");
+  import_add_note(reader->profile,
+                  "LLMServingSim: kernel time of an eager model of one layer, without the host's; "
+                  "shapes are those of %s; a norm adds the residual, and there are two a layer; "
+                  "cached_tokens of attention are those before the chunk.",
+                  reader->model->name);
+  import_add_note(reader->profile,
+                  "attention_skew is timed on three times the scale of attention: only ratios of "
+                  "its variants count. Its published fit (skew_fit.csv) is not read.");
   for (GList *name = names; name != NULL; name = name->next)
-    profile_add_note(reader->profile, "The layer %s is no known operation and was left out.",
-                     (const char *)name->data);
+    import_add_note(reader->profile, "The layer %s is no known operation and was left out.",
+                    (const char *)name->data);
 }
 
 static Model *

@@ -14,8 +14,11 @@ libspillway_calib_a_SOURCES = \
   %D%/import_common.c %D%/import_common.h \
   %D%/import_csv.c %D%/import_csv.h \
   %D%/import_files.c \
+  %D%/import_frontier.c \
   %D%/import_llmservingsim.c \
   %D%/import_merge.c \
+  %D%/import_time_stats.c %D%/import_time_stats.h \
+  %D%/import_vidur.c \
   %D%/operation.c %D%/operation.h \
   %D%/pool_size.c %D%/pool_size.h \
   %D%/profile.c %D%/profile.h \

@@ -48,6 +48,7 @@ typedef struct {
   OperationCurve *sampling, *all_reduce;
   HostFit *host;
   CopyFit *copies[2]; /* by CopyDirection */
+  double longest_deviations; /* of the contexts that run at a kernel's end */
   guint64 copy_piece_bytes, copy_pieces_per_block;
   Memo linear[MEMO_TOKENS + 1], small[MEMO_TOKENS + 1];
   Memo head[MEMO_SEQUENCES + 1];
@@ -210,28 +211,65 @@ octave(double x, double per_octave, guint buckets)
   return (guint)CLAMP(lround(log2(x) * per_octave), 0, (glong)buckets - 1);
 }
 
-/* The tokens of total context that unequal contexts are worth beyond their sum. They depend on
- * differences only, so they stay while all contexts grow together. */
+/* How unequal a batch's contexts are. All of it stays while they grow together. */
+typedef struct {
+  double mean;    /* above the least */
+  double largest; /* above the least */
+  double deviation;
+} Spread;
+
+static Spread
+spread_of(const CostShape *shape)
+{
+  guint32 least = G_MAXUINT32, largest = 0;
+  guint64 sum = 0, squares = 0;
+  Spread spread;
+
+  for (guint32 d = 0; d < shape->decodes; d++) {
+    least = MIN(least, shape->decode_contexts[d]);
+    largest = MAX(largest, shape->decode_contexts[d]);
+  }
+  for (guint32 d = 0; d < shape->decodes; d++) {
+    guint64 above = shape->decode_contexts[d] - least;
+    sum += above;
+    squares += above * above;
+  }
+  spread.mean = (double)sum / shape->decodes;
+  spread.largest = largest - least;
+  spread.deviation =
+      sqrt(MAX(0, (double)squares / shape->decodes - spread.mean * spread.mean));
+  return spread;
+}
+
+/* How far the longest of n draws lies above the mean, in deviations: the expectation of the largest
+ * of n normal variables (its asymptotic form, within 4 % from n = 8). */
+static double
+longest_of(double n)
+{
+  double a = sqrt(2 * log(MAX(n, 2)));
+
+  return a - (log(log(MAX(n, 2))) + log(4 * G_PI)) / (2 * a) + 0.5772 / a;
+}
+
+/* The tokens of total context that unequal contexts are worth beyond their sum. A kernel lasts as
+ * long as what ends last. Skew is measured with the long ones last in the batch; in an engine's
+ * batch they are anywhere, and what ends last is the longest of the sequences that run at the end:
+ * as many as the multiprocessors hold at a time. */
 static gint64
 skew_tokens(ProfileCost *self, const CostShape *shape, double new_tokens)
 {
-  guint32 least = G_MAXUINT32, largest = 0;
-  gint64 above;
-  double share;
+  Spread spread;
+  double above, share;
   float *alpha;
   guint i, j, k;
 
   if (shape->decode_contexts == NULL || shape->decodes < 2)
     return 0;
-  for (guint32 d = 0; d < shape->decodes; d++) {
-    least = MIN(least, shape->decode_contexts[d]);
-    largest = MAX(largest, shape->decode_contexts[d]);
-  }
-  if (least == largest)
+  spread = spread_of(shape);
+  if (spread.largest == 0)
     return 0;
-  above = (gint64)largest * shape->decodes - (gint64)shape->decode_context_tokens;
-  share = (double)((gint64)shape->decode_context_tokens - (gint64)least * shape->decodes) /
-          ((double)(largest - least) * shape->decodes);
+  above = MIN(spread.largest - spread.mean, spread.deviation * self->longest_deviations);
+  share = spread.mean / spread.largest;
   i = octave(new_tokens + 1, 1, SKEW_NEW);
   j = octave(shape->decodes, 4, SKEW_BATCH);
   k = (guint)CLAMP(lround(share * (SKEW_SHARES - 1)), 0, SKEW_SHARES - 1);
@@ -239,7 +277,7 @@ skew_tokens(ProfileCost *self, const CostShape *shape, double new_tokens)
   if (isnan(*alpha))
     *alpha = (float)attention_fit_skew(self->attention, i == 0 ? 0 : exp2(i), exp2(j / 4.0),
                                        (double)k / (SKEW_SHARES - 1));
-  return llround((double)above * *alpha);
+  return llround(above * shape->decodes * *alpha);
 }
 
 /* A batch of decodes: the affine piece that its total context lies in. */
@@ -484,6 +522,8 @@ profile_cost_new(const Profile *profile, const RooflineConfig *config, GError **
   self->what_if = config->what_if;
   self->roofline = roofline;
   self->plain = roofline_new(&plain, NULL);
+  self->longest_deviations =
+      longest_of(config->device->multiprocessors / (double)device_kv_heads(self->model, self->tp));
   forget_all(self);
   fit_all(self, profile, config);
   if (self->gemm == NULL && self->attention == NULL) {

@@ -8,6 +8,7 @@
 #include "profile.h"
 
 #include "cli.h"
+#include "resolve.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
@@ -240,6 +241,7 @@ plot(const char *name, const char *operation, const char *out)
   g_autoptr(GArray) results = g_array_new(FALSE, FALSE, sizeof(ProfileCheckResult));
   g_autoptr(GArray) points = g_array_new(FALSE, FALSE, sizeof(ProfileCheckPoint));
   g_autoptr(Profile) profile = NULL;
+  g_autoptr(Device) device = NULL;
   OperationKind kind = OPERATIONS;
 
   if (find_terminal(out) == NULL)
@@ -250,7 +252,8 @@ plot(const char *name, const char *operation, const char *out)
   if ((operation != NULL && !find_operation(operation, &kind, &error)) ||
       (profile = profile_named(name, &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
-  if (!profile_check(profile, results, points, &error))
+  if ((device = resolve_device(profile->device, &error)) == NULL ||
+      !profile_check(profile, device, results, points, &error))
     return cli_error(CLI_FAILED, verb, "%s", error->message);
   if (operation != NULL)
     keep_operation(profile, points, kind);

@@ -400,6 +400,8 @@ resolve_cost(Resolver *r, GError **error)
       .model = s->model,
       .block_size = s->config.block_size,
       .tensor_parallel_size = (guint32)settings->tensor_parallel_size,
+      /* vLLM captures graphs up to twice the batch, and no more than 512 tokens. */
+      .captured_tokens = MIN(512, 2 * MIN(s->config.max_num_seqs, 256)),
   };
   const char *path = or_default(settings->copy_path, engine_has_swap ? "per-layer" : "batched");
   const char *memory = or_default(settings->host_memory, "pinned");

@@ -4,6 +4,7 @@ module_tests = \
   %D%/test-invariants \
   %D%/test-metrics \
   %D%/test-model \
+  %D%/test-profile \
   %D%/test-report \
   %D%/test-roofline \
   %D%/test-roofline-tables \
@@ -15,7 +16,8 @@ script_tests = \
   %D%/completion.sh \
   %D%/fuzz.py \
   %D%/man.sh \
-  %D%/outputs.py
+  %D%/outputs.py \
+  %D%/profile.py
 check_PROGRAMS += $(module_tests)
 TESTS += $(module_tests) $(script_tests)
 EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
