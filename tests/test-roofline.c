@@ -113,7 +113,7 @@ test_bad_devices(void)
       {"format=1", "format=2", "found '2', this program reads 1"},
       {"format=1", "format=", "found ''"},
       {"format=1\n", "", "[device] format: found nothing"},
-      {"[device]", "", "group"},
+      {"[device]", "", "expected the [device]"},
       {"\nmemory_bytes=", "\nmemory=", "[device] memory: unknown key"},
       {"hbm_bytes_per_s=3350e9", "hbm_bytes_per_s=nan", "hbm_bytes_per_s: found 'nan'"},
       {"hbm_bytes_per_s=3350e9", "hbm_bytes_per_s=1e999", "found '1e999'"},
