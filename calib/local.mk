@@ -44,6 +44,15 @@ dist_devices_DATA = \
   %D%/devices/h100-pcie.ini \
   %D%/devices/h100-sxm.ini \
   %D%/devices/h200.ini \
+  %D%/devices/a10.ini \
+  %D%/devices/h100-nvl.ini \
+  %D%/devices/h20.ini \
+  %D%/devices/l4.ini \
+  %D%/devices/rtx-3090.ini \
+  %D%/devices/rtx-5090.ini \
+  %D%/devices/rtx-6000-ada.ini \
+  %D%/devices/rtx-a5000.ini \
+  %D%/devices/rtx-a6000.ini \
   %D%/devices/l40s.ini \
   %D%/devices/mi300x.ini \
   %D%/devices/rtx-4090.ini \
