@@ -134,7 +134,7 @@ make_script(const Profile *profile, const ProfileCheckPoint *worst, const GArray
     g_string_append(script, "set output 'plot'\n");
   g_string_append(script, "set title \"");
   append_plain(script, name);
-  g_string_append(script, ": samples held out; worst ");
+  g_string_append(script, ": samples held out\\nworst: ");
   append_plain(script, operations[sample->operation].name);
   g_string_append_c(script, ' ');
   append_plain(script, shape);
@@ -145,7 +145,9 @@ make_script(const Profile *profile, const ProfileCheckPoint *worst, const GArray
   for (guint i = 0; i < kinds->len; i++)
     g_string_append_printf(script, ", 'data' index %u title '%s' with points", i,
                            operations[g_array_index(kinds, guint, i)].name);
-  g_string_append_printf(script, ", 'data' index %u title 'worst' with points pointsize 3\n",
+  g_string_append_printf(script,
+                         ", 'data' index %u title 'worst' with points pointtype 6 pointsize 2 "
+                         "linewidth 2 linecolor rgb 'red'\n",
                          kinds->len);
   return g_string_free(script, FALSE);
 }
