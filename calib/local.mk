@@ -15,7 +15,8 @@ libspillway_calib_a_SOURCES = \
   %D%/import_csv.c %D%/import_csv.h \
   %D%/import_files.c \
   %D%/import_frontier.c \
-  %D%/import_llmservingsim.c \
+  %D%/import_llmservingsim.c %D%/import_llmservingsim.h \
+  %D%/import_llmservingsim_tables.c \
   %D%/import_merge.c \
   %D%/import_time_stats.c %D%/import_time_stats.h \
   %D%/import_vidur.c \

@@ -155,10 +155,10 @@ attention_scale(const ProfileCost *self, const CostShape *shape)
 }
 
 static double
-decode_scale(const ProfileCost *self, guint32 decodes)
+decode_scale(const ProfileCost *self, guint32 decodes, double context)
 {
   const CostShape shape = {.decodes = decodes,
-                           .decode_context_tokens = (guint64)decodes * 1024,
+                           .decode_context_tokens = (guint64)(decodes * context),
                            .sequences = decodes};
   return attention_scale(self, &shape);
 }
@@ -168,7 +168,6 @@ fill_row(const ProfileCost *self, guint32 decodes, DecodeRow *row)
 {
   guint n;
   g_autofree double *contexts = attention_fit_contexts(self->attention, decodes, &n);
-  double scale = decode_scale(self, decodes) * self->model->layers;
 
   row->n = n;
   row->context = g_new0(gint64, n);
@@ -177,6 +176,7 @@ fill_row(const ProfileCost *self, guint32 decodes, DecodeRow *row)
   row->measured = TRUE;
   for (guint i = 0; i < n; i++) {
     const AttentionPoint point = {.decodes = decodes, .context = contexts[i]};
+    double scale = decode_scale(self, decodes, contexts[i]) * self->model->layers;
     gboolean inside;
     row->context[i] = (gint64)contexts[i] * decodes;
     row->ps[i] = round_ps(scale * attention_fit_ps(self->attention, &point, &inside));

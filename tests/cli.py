@@ -11,13 +11,14 @@ from spillway_test import (HARDWARE, HEADER, SHARED, SPILLWAY, Skip, all_tests, 
                            succeed, without, write)
 
 VERBS = [["run"], ["compare"], ["crossover"], ["trace", "gen"], ["trace", "convert"],
-         ["trace", "show"], ["model"], ["list"]]
+         ["trace", "show"], ["profile", "list"], ["profile", "show"], ["profile", "import"],
+         ["profile", "export"], ["profile", "check"], ["profile", "plot"], ["model"], ["list"]]
 
 # What an operator pastes from a vLLM deployment, and what scripts rely on.
 RUN_OPTIONS = """model device trace trace-format limit time-scale seed scheduler overflow victim block-size
 num-gpu-blocks kv-memory gpu-memory-utilization swap-space num-cpu-blocks max-num-seqs max-num-batched-tokens
 max-model-len enable-chunked-prefill no-enable-chunked-prefill block-manager watermark enable-prefix-caching
-long-prefill-token-threshold tensor-parallel-size executor what-if no-stride format output decisions
+long-prefill-token-threshold async-scheduling tensor-parallel-size executor what-if no-stride format output decisions
 requests help""".split()
 
 
@@ -39,6 +40,7 @@ def test_help_of_the_program():
     text = succeed("--help").text
     verbs = succeed("list", "verbs", "--names").text.split()
     check_equal(re.findall(r"^  ([a-z]+)  ", text.partition("Options:")[0], re.M), verbs)
+    check_equal({verb[0] for verb in VERBS}, set(verbs), "VERBS of this test")
     for verb in verbs:
         check("Usage:\n  spillway %s" % verb in succeed(verb, "--help").text, verb)
 
@@ -112,7 +114,7 @@ def test_lists():
            "models", "traces"} <= set(kinds), kinds)
     for kind in kinds:
         names = succeed("list", kind, "--names").text.split()
-        check(names, kind)
+        check(names or kind == "profiles", kind)
         check_equal([line.split()[0] for line in succeed("list", kind).text.splitlines()], names)
     for model in succeed("list", "models", "--names").text.split():
         check_equal(succeed("model", "show", model, "--format", "json").json["name"], model)

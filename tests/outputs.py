@@ -6,7 +6,7 @@ import itertools
 import sqlite3
 
 from spillway_test import (HARDWARE, all_tests, check, check_close, check_equal, execute, main,
-                           read, read_json_lines, run_json, succeed, without)
+                           options_of_help, read, read_json_lines, run_json, succeed, without)
 
 DEMO = [*HARDWARE, "--trace", "demo", "--kv-memory", "12%"]
 QUANTILES = ["mean", "p50", "p90", "p95", "p99", "max"]
@@ -18,13 +18,13 @@ OBJECTS = dict.fromkeys(["ttft_s", "tpot_s", "itl_s", "e2e_s", "queue_s"], QUANT
 OBJECTS["overhead_s"] = ["recompute", "swap_out", "swap_in"]
 
 # Settings that decide a result; where output goes and how steps are taken do not.
-NOT_CONFIG = {"--help", "--output", "--decisions", "--requests", "--format", "--no-stride",
-              "--no-enable-chunked-prefill", "--no-enable-prefix-caching"}
+NOT_CONFIG = {"--help", "--output", "--decisions", "--requests", "--format"}
 
 ENGINES = [["--scheduler", "vllm-v1"],
            ["--scheduler", "vllm-v1", "--no-enable-chunked-prefill"],
            ["--scheduler", "vllm-v1", "--enable-prefix-caching"],
            ["--scheduler", "vllm-v1", "--long-prefill-token-threshold", "100"],
+           ["--scheduler", "vllm-v1", "--async-scheduling"],
            *(["--scheduler", scheduler, "--block-manager", manager, chunked]
              for scheduler, manager, chunked in itertools.product(
                  ["vllm-0.6", "vllm-0.5"], ["1", "2"],
@@ -63,10 +63,8 @@ def test_json_of_run():
 def test_config():
     """config holds every setting, the profile's identity and the program's version."""
     config = run_json(*DEMO, "--seed", 5)["config"]
-    for line in succeed("run", "--help").text.splitlines():
-        option = line.strip().partition("=")[0].partition(" ")[0]
-        option = "--output" if option == "-o," else option
-        if option.startswith("--") and line.startswith("  -") and option not in NOT_CONFIG:
+    for option in options_of_help(succeed("run", "--help").text):
+        if not option.startswith("--no-") and option not in NOT_CONFIG:
             check(option[2:].replace("-", "_") in config, "config lacks " + option)
     check_equal(config["seed"], 5)
     check_equal(config["program_version"], succeed("--version").text.split()[1])
