@@ -28,6 +28,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AttentionFit, attention_fit_free)
 /* Time of one layer. *measured: inside the grid. */
 double attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gboolean *measured);
 
+/* Whether it has points with prefills, with decodes, or each, as asked. A table may hold one alone. */
+gboolean attention_fit_has(const AttentionFit *fit, gboolean prefills, gboolean decodes);
+
 /* The contexts at which a decode batch of this size has points: nodes of its affine pieces. The caller frees. */
 double *attention_fit_contexts(const AttentionFit *fit, double decodes, guint *n);
 

@@ -436,8 +436,9 @@ profile_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece 
     set_elementwise(self, shape, tokens, piece);
   set_host_and_comm(self, shape, tokens, piece);
   set_copies(self, shape, piece);
-  if (self->attention == NULL || tokens == 0)
-    return;
+  if (self->attention == NULL || tokens == 0 ||
+      !attention_fit_has(self->attention, shape->n_prefills > 0, shape->decodes > 0))
+    return; /* modelled */
   if (shape->n_prefills > 0)
     mixed_attention(self, shape, piece);
   else
