@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "gemm_fit.h"
 #include "sim/units.h"
 
 struct OperationCurve {
@@ -20,7 +21,8 @@ operation_curve_new(const Profile *profile, OperationKind kind, const char *vari
 
   for (guint i = 0; i < n; i++) {
     if ((guint64)samples[i].shape[at_field] != at ||
-        (*variant != '\0' && strcmp(samples[i].variant, variant) != 0))
+        (*variant != '\0' && strcmp(samples[i].variant, variant) != 0) ||
+        (dtype_bits(samples[i].dtype) != 16 && *samples[i].dtype != '\0'))
       continue;
     x[kept] = (double)samples[i].shape[over];
     y[kept++] = samples[i].median_ns * PS_PER_NS;

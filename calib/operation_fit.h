@@ -7,7 +7,7 @@
 
 /* Samples of one operation over shape field `over`, where field `at_field` equals `at`. */
 typedef struct OperationCurve OperationCurve;
-/* variant: "" takes all. NULL if there are none. */
+/* variant: "" takes all. Only of 16-bit dtypes, which activations have. NULL if there are none. */
 OperationCurve *operation_curve_new(const Profile *profile, OperationKind kind, const char *variant,
                                     guint over, guint at_field, guint64 at);
 double operation_curve_ps(const OperationCurve *curve, double x, gboolean *inside);

@@ -45,7 +45,8 @@ typedef struct {
   GemmFit *gemm;       /* NULL: none for this width of weights */
   AttentionFit *attention;
   ElementwiseFit *elementwise;
-  OperationCurve *sampling, *all_reduce;
+  OperationCurve *sampling;
+  OperationCurve *all_reduce[2]; /* a custom kernel for small messages, NCCL beyond its range */
   HostFit *host;
   CopyFit *copies[2]; /* by CopyDirection */
   double longest_deviations; /* of the contexts that run at a kernel's end */
@@ -155,10 +156,10 @@ attention_scale(const ProfileCost *self, const CostShape *shape)
 }
 
 static double
-decode_scale(const ProfileCost *self, guint32 decodes)
+decode_scale(const ProfileCost *self, guint32 decodes, double context)
 {
   const CostShape shape = {.decodes = decodes,
-                           .decode_context_tokens = (guint64)decodes * 1024,
+                           .decode_context_tokens = (guint64)(decodes * context),
                            .sequences = decodes};
   return attention_scale(self, &shape);
 }
@@ -168,7 +169,6 @@ fill_row(const ProfileCost *self, guint32 decodes, DecodeRow *row)
 {
   guint n;
   g_autofree double *contexts = attention_fit_contexts(self->attention, decodes, &n);
-  double scale = decode_scale(self, decodes) * self->model->layers;
 
   row->n = n;
   row->context = g_new0(gint64, n);
@@ -177,6 +177,7 @@ fill_row(const ProfileCost *self, guint32 decodes, DecodeRow *row)
   row->measured = TRUE;
   for (guint i = 0; i < n; i++) {
     const AttentionPoint point = {.decodes = decodes, .context = contexts[i]};
+    double scale = decode_scale(self, decodes, contexts[i]) * self->model->layers;
     gboolean inside;
     row->context[i] = (gint64)contexts[i] * decodes;
     row->ps[i] = round_ps(scale * attention_fit_ps(self->attention, &point, &inside));
@@ -374,6 +375,18 @@ set_copies(ProfileCost *self, const CostShape *shape, CostPiece *piece)
           (Memo){profile_copy_ps(&self->base, (CopyDirection)d, blocks[d]), TRUE});
 }
 
+static double
+all_reduce_ps(const ProfileCost *self, double bytes, gboolean *inside)
+{
+  double ps = 0;
+
+  *inside = FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS(self->all_reduce) && !*inside; i++)
+    if (self->all_reduce[i] != NULL)
+      ps = operation_curve_ps(self->all_reduce[i], bytes, inside);
+  return ps;
+}
+
 static void
 set_host_and_comm(ProfileCost *self, const CostShape *shape, guint64 tokens, CostPiece *piece)
 {
@@ -384,9 +397,8 @@ set_host_and_comm(ProfileCost *self, const CostShape *shape, guint64 tokens, Cos
     ps = host_fit_ps(self->host, shape->sequences, (double)tokens, &inside);
     set(piece, COST_HOST, (Memo){round_ps(ps * self->what_if.host_time), inside});
   }
-  if (self->all_reduce != NULL && tokens > 0) {
-    ps = operation_curve_ps(self->all_reduce,
-                            (double)tokens * self->model->hidden * ACTIVATION_BYTES, &inside);
+  if ((self->all_reduce[0] != NULL || self->all_reduce[1] != NULL) && tokens > 0) {
+    ps = all_reduce_ps(self, (double)tokens * self->model->hidden * ACTIVATION_BYTES, &inside);
     set(piece, COST_COMM,
         (Memo){round_ps(2.0 * self->model->layers * ps * self->what_if.comm_time), inside});
   }
@@ -449,7 +461,8 @@ profile_free_cost(CostModel *base)
   attention_fit_free(self->attention);
   elementwise_fit_free(self->elementwise);
   operation_curve_free(self->sampling);
-  operation_curve_free(self->all_reduce);
+  operation_curve_free(self->all_reduce[0]);
+  operation_curve_free(self->all_reduce[1]);
   host_fit_free(self->host);
   copy_fit_free(self->copies[COPY_OUT]);
   copy_fit_free(self->copies[COPY_IN]);
@@ -495,8 +508,10 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
   self->elementwise = elementwise_fit_new(profile, model, tp);
   self->sampling = operation_curve_new(profile, OP_SAMPLING, "", 0, 1,
                                        (model->vocab + tp - 1) / tp);
-  if (tp > 1)
-    self->all_reduce = operation_curve_new(profile, OP_ALL_REDUCE, "", 0, 1, tp);
+  if (tp > 1) {
+    self->all_reduce[0] = operation_curve_new(profile, OP_ALL_REDUCE, "custom", 0, 1, tp);
+    self->all_reduce[1] = operation_curve_new(profile, OP_ALL_REDUCE, "nccl", 0, 1, tp);
+  }
   self->host = host_fit_new(profile, host_scheduler_name(config->scheduler));
   self->copies[COPY_OUT] = copy_fit_new(profile, out);
   self->copies[COPY_IN] = copy_fit_new(profile, in);

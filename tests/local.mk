@@ -5,6 +5,7 @@ module_tests = \
   %D%/test-metrics \
   %D%/test-model \
   %D%/test-profile \
+  %D%/test-profile-cost \
   %D%/test-report \
   %D%/test-roofline \
   %D%/test-roofline-tables \

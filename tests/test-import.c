@@ -202,6 +202,8 @@ test_llmservingsim_ranks(Fixture *fixture, gconstpointer unused)
                                     "layer,tokens,time_us\nqkv_proj,7,2.5\nmystery,7,1\n");
   g_autofree char *two = write_file(fixture, "x/perf/tp2/dense.csv",
                                     "layer,tokens,time_us\r\nqkv_proj,7.0,\"1.5\"\r\n");
+  g_autofree char *heads = write_file(fixture, "x/perf/tp2/per_sequence.csv",
+                                      "layer,sequences,time_us\nlm_head,3,700\nsampler,3,20\n");
   g_autofree char *attention = write_file(
       fixture, "x/perf/tp2/attention.csv",
       "prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n16,32,4,64,1e1\n0,0,4,64,8\n");
@@ -210,7 +212,9 @@ test_llmservingsim_ranks(Fixture *fixture, gconstpointer unused)
 
   (void)unused;
   import(fixture->profile, path, "auto");
-  expect_count(profile, OP_GEMM, 2);
+  expect_count(profile, OP_GEMM, 3);
+  expect_ns(profile, OP_GEMM, "", "bfloat16", SHAPE(3, 64128, 4096), 7e5);
+  expect_ns(profile, OP_SAMPLING, "", "bfloat16", SHAPE(3, 64128), 2e4);
   expect_ns(profile, OP_GEMM, "", "bfloat16", SHAPE(7, 6144, 4096), 2500);
   expect_ns(profile, OP_GEMM, "", "bfloat16", SHAPE(7, 3072, 4096), 1500);
   expect_ns(profile, OP_ATTENTION, "", "bfloat16", SHAPE(1, 16, 32, 4, 64, 16, 4, 128), 10000);
