@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-from spillway_test import (HARDWARE, HEADER, SHARED, SPILLWAY, Skip, all_tests, check, check_close,
+from spillway_test import (HARDWARE, HEADER, SHARED, SPILLWAY, Skip, all_tests, check,
                            check_equal, execute, main, options_of_help, read, run_json, source,
                            succeed, without, write)
 
@@ -237,6 +237,14 @@ def test_too_long():
         check_equal((summary["ignored"], summary["finished"]), (1, 1))
         text = succeed("run", *words, "--scheduler", scheduler).text
         check(re.search(r"1 request was ignored: .*max_model_len", text), text)
+
+
+def test_pool_beside_weights():
+    """A KV pool that the weights leave no room for is simulated, with a note."""
+    for size in (["--kv-memory", "30GiB"], ["--num-gpu-blocks", "4000"]):
+        err = succeed("run", *HARDWARE, "--trace", "demo", *size).err
+        check(re.search("note: a server would not start: weights of 12.6 GiB and .* a100-40gb", err), err)
+    check_equal(succeed("run", *HARDWARE, "--trace", "demo", "--kv-memory", "20GiB").err, "")
 
 
 def test_standard_output_full():
