@@ -302,6 +302,14 @@ compare_doubles(gconstpointer a, gconstpointer b)
   return (*x > *y) - (*x < *y);
 }
 
+gboolean
+attention_fit_has(const AttentionFit *fit, gboolean prefills, gboolean decodes)
+{
+  const Table *all = fit->all;
+
+  return all->n > 0 && (!prefills || all->x[all->n - 1] > 0) && (!decodes || all->x[0] == 0);
+}
+
 double *
 attention_fit_contexts(const AttentionFit *fit, double decodes, guint *n)
 {

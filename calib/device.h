@@ -39,6 +39,7 @@ typedef struct {
   double memory_bytes;         /* as the driver reports it */
   double hbm_bytes_per_s;
 
+  double multiprocessors;
   double fp16_flops;                  /* dense, fp16 or bf16, fp32 accumulation */
   double fp8_flops;                   /* 0: has none, 8-bit weights are computed in 16 bits */
   double gemm_compute_efficiency;     /* share of fp16_flops */

@@ -9,10 +9,8 @@
 G_DEFINE_QUARK(spillway - import - error - quark, import_error)
 
 const ProfileImporter *const profile_importers[] = {
-    &profile_importer_csv,
-    &profile_importer_llmservingsim,
-    &profile_importer_aiconfigurator,
-    NULL,
+    &profile_importer_csv,   &profile_importer_llmservingsim, &profile_importer_aiconfigurator,
+    &profile_importer_vidur, &profile_importer_frontier,      NULL,
 };
 
 const ProfileImporter *
@@ -95,6 +93,11 @@ profile_import(Profile *profile, const char *path, const char *format, const Imp
 
   if (importer != NULL)
     is_read = importer->read(profile, path, context != NULL ? context : &none, error);
+  if (is_read && profile->samples->len == before.samples) {
+    g_set_error(error, IMPORT_ERROR, IMPORT_ERROR_FILE,
+                "%s: no row is of an operation that is known", path);
+    is_read = FALSE;
+  }
   if (is_read) {
     import_merge_repeats(profile, before.samples);
     profile_seal(profile);

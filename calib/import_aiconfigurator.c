@@ -270,30 +270,18 @@ takes(const char *path)
   return import_header_has(path, columns);
 }
 
-/* A text of the first row; "" if there is no such row. The caller frees it. */
-static char *
-first_text(const char *path, const char *column_name)
-{
-  g_autoptr(CsvTable) table = csv_table_open(path, NULL);
-  int column = table != NULL ? csv_table_column(table, column_name) : -1;
-
-  if (column < 0 || !csv_table_next(table))
-    return g_strdup("");
-  return g_strdup(csv_table_text(table, column));
-}
-
 static char *
 file_gpu(const char *path)
 {
-  return first_text(path, "device");
+  return import_first_text(path, "device");
 }
 
 static void
 add_origin(Reader *reader, const char *path, const char *gpu)
 {
   g_autofree char *source = import_source("aiconfigurator", path);
-  g_autofree char *framework = first_text(path, "framework");
-  g_autofree char *version = first_text(path, "version");
+  g_autofree char *framework = import_first_text(path, "framework");
+  g_autofree char *version = import_first_text(path, "version");
   g_autofree char *engine = g_strdup_printf(
       "%s %s", g_ascii_strcasecmp(framework, "vllm") == 0 ? "vLLM" : framework, version);
   const ProfileOrigin origin = {
@@ -324,6 +312,7 @@ read_file(Profile *profile, const char *path, const char *gpu, GError **error)
   add_origin(&reader, path, gpu);
   if (!kinds[kind].read(&reader, error))
     return FALSE;
+  import_merge_repeats(profile, reader.first);
   derive_cached(&reader);
   if (reader.left_out > 0)
     profile_add_note(profile,

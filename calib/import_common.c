@@ -25,11 +25,15 @@ import_guess_device(const char *gpu_name)
   } known[] = {
       {"laptop", "", NULL},        {"rtxpro6000", "", "rtx-pro-6000"},
       {"gh200", "", "gh200"},      {"h100", "pcie", "h100-pcie"},
-      {"h100", "nvl", NULL},       {"h100", "", "h100-sxm"},
+      {"h100", "nvl", "h100-nvl"},       {"h100", "", "h100-sxm"},
       {"h800", "", "h100-sxm"},    {"h200", "", "h200"},
       {"b200", "", "b200"},        {"a100", "40gb", "a100-40gb"},
       {"a100", "", "a100-80gb"},   {"a800", "", "a100-80gb"},
-      {"l40s", "", "l40s"},        {"rtx4090d", "", NULL},
+      {"l40s", "", "l40s"},         {"l40", "", NULL},
+      {"a6000", "", "rtx-a6000"}, {"a5000", "", "rtx-a5000"},
+      {"6000ada", "", "rtx-6000-ada"}, {"rtx3090", "", "rtx-3090"},
+      {"rtx5090d", "", NULL}, {"rtx5090", "", "rtx-5090"},
+      {"h20", "", "h20"}, {"nvidial4", "", "l4"}, {"nvidiaa10g", "", NULL}, {"nvidiaa10", "", "a10"},        {"rtx4090d", "", NULL},
       {"rtx4090", "", "rtx-4090"}, {"mi300x", "", "mi300x"},
   };
   g_autofree char *name = squeeze(gpu_name);
@@ -67,20 +71,33 @@ set_if_empty(char **text, char *value)
 }
 
 void
+import_add_note(Profile *profile, const char *format, ...)
+{
+  g_autofree char *sentence = NULL;
+  va_list args;
+
+  va_start(args, format);
+  sentence = g_strdup_vprintf(format, args);
+  va_end(args);
+  if (strstr(profile->note, sentence) == NULL)
+    profile_add_note(profile, "%s", sentence);
+}
+
+void
 import_know_device(Profile *profile, const char *gpu_name)
 {
   const char *device = import_guess_device(gpu_name);
 
   if (*gpu_name == '\0') {
-    profile_add_note(profile, "The tables do not say which device was measured.");
+    import_add_note(profile, "The tables do not say which device was measured.");
     return;
   }
   if (device != NULL)
     set_if_empty(&profile->device, g_strdup(device));
   set_if_empty(&profile->name, slug(device != NULL ? device : gpu_name));
   if (g_strcmp0(device, profile->device) != 0)
-    profile_add_note(profile, "Measured on \"%s\", taken for %s.", gpu_name,
-                     *profile->device != '\0' ? profile->device : "a device that is not shipped");
+    import_add_note(profile, "Measured on \"%s\", taken for %s.", gpu_name,
+                    *profile->device != '\0' ? profile->device : "no shipped device");
 }
 
 char *

@@ -16,11 +16,17 @@ extern const ProfileImporter profile_importer_frontier;
  * is of another device. `gpu_name` is what the source calls it. */
 void import_know_device(Profile *profile, const char *gpu_name);
 
+/* Adds a sentence to the note, unless it is there. */
+void import_add_note(Profile *profile, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
 /* "bf16", "half", "torch.float16" … as profiles write them; others as they are. */
 const char *import_dtype(const char *name);
 
 /* ProfileOrigin.source: the importer and the file's name. The caller frees it. */
 char *import_source(const char *importer, const char *path);
+
+/* A text of the first row, "" if there is no such row or column. The caller frees it. */
+char *import_first_text(const char *path, const char *column_name);
 
 /* The header's first bytes hold each of these column names (NULL after the last). */
 gboolean import_header_has(const char *path, const char *const *names);

@@ -55,6 +55,17 @@ import_header_has(const char *path, const char *const *names)
   return TRUE;
 }
 
+char *
+import_first_text(const char *path, const char *column_name)
+{
+  g_autoptr(CsvTable) table = csv_table_open(path, NULL);
+  int column = table != NULL ? csv_table_column(table, column_name) : -1;
+
+  if (column < 0 || !csv_table_next(table))
+    return g_strdup("");
+  return g_strdup(csv_table_text(table, column));
+}
+
 gboolean
 import_files_sniff(const ImportFiles *kind, const char *path)
 {

@@ -62,5 +62,6 @@ import_merge_repeats(Profile *profile, guint first)
   g_array_set_size(profile->samples, first);
   g_array_append_vals(profile->samples, out->data, out->len);
   if (merged > 0)
-    profile_add_note(profile, "%u rows repeat a shape and went into one sample with it.", merged);
+    profile_add_note(profile, "%u timings repeat a shape and went into one sample with it.",
+                     merged);
 }

@@ -7,6 +7,7 @@ libspillway_calib_a_SOURCES = \
   %D%/gemm_fit.c %D%/gemm_fit.h \
   %D%/attention_fit.c %D%/attention_fit.h \
   %D%/operation_fit.c %D%/operation_fit.h \
+  %D%/profile_attention.c %D%/profile_attention.h \
   %D%/profile_cost.c %D%/profile_cost.h \
   %D%/device.c %D%/device.h \
   %D%/import.c %D%/import.h \
@@ -14,17 +15,24 @@ libspillway_calib_a_SOURCES = \
   %D%/import_common.c %D%/import_common.h \
   %D%/import_csv.c %D%/import_csv.h \
   %D%/import_files.c \
-  %D%/import_llmservingsim.c \
+  %D%/import_frontier.c \
+  %D%/import_llmservingsim.c %D%/import_llmservingsim.h \
+  %D%/import_llmservingsim_tables.c \
   %D%/import_merge.c \
+  %D%/import_time_stats.c %D%/import_time_stats.h \
+  %D%/import_vidur.c \
   %D%/operation.c %D%/operation.h \
   %D%/pool_size.c %D%/pool_size.h \
   %D%/profile.c %D%/profile.h \
   %D%/profile_check.c %D%/profile_check.h \
+  %D%/profile_db.c %D%/profile_db.h \
   %D%/profile_file.c %D%/profile_file.h \
   %D%/profile_store.c %D%/profile_store.h \
+  %D%/profile_store_read.c \
   %D%/profile_summary.c %D%/profile_summary.h \
   %D%/profile_text.c %D%/profile_text.h \
-  %D%/profile_text_read.c \
+  %D%/profile_text_read.c %D%/profile_text_reader.h \
+  %D%/profile_text_row.c \
   %D%/roofline.c %D%/roofline.h \
   %D%/what_if.c %D%/what_if.h
 
@@ -37,6 +45,15 @@ dist_devices_DATA = \
   %D%/devices/h100-pcie.ini \
   %D%/devices/h100-sxm.ini \
   %D%/devices/h200.ini \
+  %D%/devices/a10.ini \
+  %D%/devices/h100-nvl.ini \
+  %D%/devices/h20.ini \
+  %D%/devices/l4.ini \
+  %D%/devices/rtx-3090.ini \
+  %D%/devices/rtx-5090.ini \
+  %D%/devices/rtx-6000-ada.ini \
+  %D%/devices/rtx-a5000.ini \
+  %D%/devices/rtx-a6000.ini \
   %D%/devices/l40s.ini \
   %D%/devices/mi300x.ini \
   %D%/devices/rtx-4090.ini \

@@ -1,6 +1,7 @@
 /* How well a profile predicts what it was not told: its error on samples held out of its fits. */
 #pragma once
 
+#include "device.h"
 #include "profile.h"
 
 /* Of one operation, variant and dtype. Errors are relative: |predicted / measured - 1|. */
@@ -21,4 +22,6 @@ typedef struct {
 
 /* Appends to `results` (of ProfileCheckResult), in the order of the samples, and to `points` (of
  * ProfileCheckPoint), which may be NULL. Of a sealed profile. */
-gboolean profile_check(const Profile *profile, GArray *results, GArray *points, GError **error);
+/* device: that which the profile names; its roofline stands beyond the points. */
+gboolean profile_check(const Profile *profile, const Device *device, GArray *results,
+                       GArray *points, GError **error);

@@ -90,8 +90,7 @@ is_decode(const ProfileSample *sample)
 }
 
 #define EVERY_STEP "every step"
-#define IMPORT "spillway profile import of tables of "
-#define CALIBRATE ", or spillway calibrate"
+#define IMPORT(tables) "spillway profile import (" tables "), spillway calibrate"
 
 static const struct {
   ProfileNeed need;
@@ -99,43 +98,31 @@ static const struct {
   const char *variant;                            /* NULL: any */
   gboolean (*takes)(const ProfileSample *sample); /* NULL: any */
 } needs[] = {
-    {{"matrix products", EVERY_STEP,
-      IMPORT "vidur, frontier, aiconfigurator, llmservingsim" CALIBRATE},
+    {{"matrix products", EVERY_STEP, IMPORT("vidur, aiconfigurator, llmservingsim")},
      OP_GEMM,
      NULL,
      NULL},
-    {{"attention of prefills", EVERY_STEP,
-      IMPORT "vidur, frontier, aiconfigurator, llmservingsim" CALIBRATE},
+    {{"attention of prefills", EVERY_STEP, IMPORT("frontier, aiconfigurator, llmservingsim")},
      OP_ATTENTION,
      NULL,
      is_prefill},
-    {{"attention of decodes", EVERY_STEP,
-      IMPORT "vidur, frontier, aiconfigurator, llmservingsim" CALIBRATE},
+    {{"attention of decodes", EVERY_STEP, IMPORT("frontier, aiconfigurator, llmservingsim")},
      OP_ATTENTION,
      NULL,
      is_decode},
-    {{"norms", EVERY_STEP, IMPORT "vidur, llmservingsim" CALIBRATE},
-     OP_ELEMENTWISE,
-     ELEMENTWISE_NORM,
-     NULL},
-    {{"rotary embedding", EVERY_STEP, IMPORT "vidur, llmservingsim" CALIBRATE},
+    {{"norms", EVERY_STEP, IMPORT("vidur, llmservingsim")}, OP_ELEMENTWISE, ELEMENTWISE_NORM, NULL},
+    {{"rotary embedding", EVERY_STEP, IMPORT("vidur, llmservingsim")},
      OP_ELEMENTWISE,
      ELEMENTWISE_ROPE,
      NULL},
-    {{"activation", EVERY_STEP, IMPORT "vidur, llmservingsim" CALIBRATE},
+    {{"activation", EVERY_STEP, IMPORT("vidur, llmservingsim")},
      OP_ELEMENTWISE,
      ELEMENTWISE_ACTIVATION,
      NULL},
-    {{"KV write", EVERY_STEP, IMPORT "vidur" CALIBRATE},
-     OP_ELEMENTWISE,
-     ELEMENTWISE_KV_WRITE,
-     NULL},
-    {{"sampling", EVERY_STEP, IMPORT "llmservingsim" CALIBRATE}, OP_SAMPLING, NULL, NULL},
-    {{"host time", EVERY_STEP, IMPORT "a server's step times (llmservingsim)" CALIBRATE},
-     OP_HOST,
-     NULL,
-     NULL},
-    {{"all-reduce", "--tensor-parallel-size above 1", IMPORT "aiconfigurator" CALIBRATE},
+    {{"KV write", EVERY_STEP, IMPORT("frontier")}, OP_ELEMENTWISE, ELEMENTWISE_KV_WRITE, NULL},
+    {{"sampling", EVERY_STEP, IMPORT("llmservingsim")}, OP_SAMPLING, NULL, NULL},
+    {{"host time", EVERY_STEP, IMPORT("vidur")}, OP_HOST, NULL, NULL},
+    {{"all-reduce", "--tensor-parallel-size above 1", IMPORT("aiconfigurator")},
      OP_ALL_REDUCE,
      NULL,
      NULL},

@@ -19,7 +19,7 @@
 enum {
   MEMO_TOKENS = 16384,
   MEMO_SAMPLED = 4096,
-  CAPTURED_TOKENS = 256, /* of the largest step that runs as one captured graph */
+  CAPTURED_TOKENS_MAX = 512,
   SAMPLING_KERNELS = 10,
   ACTIVATION_BYTES = 2, /* an element between kernels */
   LOGIT_BYTES = 4,
@@ -50,6 +50,7 @@ typedef struct {
   gint64 elementwise_token_ps, elementwise_fixed_ps;
   gint64 comm_token_ps, comm_fixed_ps;
   gint64 host_step_ps, host_sequence_ps, host_eager_ps;
+  guint64 captured_tokens;
   gint64 copy_fixed_ps[2], copy_block_ps[2]; /* by CopyDirection */
 
   gint64 linear_ps[MEMO_TOKENS + 1]; /* -1: not asked yet */
@@ -202,7 +203,7 @@ roofline_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece
   piece->base_ps[COST_HEAD] = head_ps(self, shape->sampled);
   piece->base_ps[COST_HOST] = self->host_step_ps +
                               product_ps(self->host_sequence_ps, shape->sequences) +
-                              (tokens > CAPTURED_TOKENS ? self->host_eager_ps : 0);
+                              (tokens > self->captured_tokens ? self->host_eager_ps : 0);
   piece->base_ps[COST_SWAP_OUT] = roofline_copy_ps(base, COPY_OUT, shape->copy_out_blocks);
   piece->base_ps[COST_SWAP_IN] = roofline_copy_ps(base, COPY_IN, shape->copy_in_blocks);
   if (tokens == 0)
@@ -402,6 +403,7 @@ roofline_new(const RooflineConfig *config, GError **error)
   set_elementwise(self, config->model, config->tensor_parallel_size);
   set_comm(self, config->model, config->tensor_parallel_size);
   set_host(self, config->scheduler);
+  self->captured_tokens = config->captured_tokens > 0 ? config->captured_tokens : CAPTURED_TOKENS_MAX;
   set_copies(self, config);
   return &self->base;
 }

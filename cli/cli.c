@@ -83,7 +83,7 @@ edit_distance(const char *a, const char *b)
   return above[n];
 }
 
-/* A word that was left unfinished is as near as one with a typo; of those, the shortest rest. */
+/* A word that was left unfinished is nearer than one with a typo; of those, the shortest rest. */
 const char *
 cli_nearest(const char *word, const char *const *candidates)
 {
@@ -92,7 +92,7 @@ cli_nearest(const char *word, const char *const *candidates)
 
   for (; *candidates != NULL; candidates++) {
     guint edits = edit_distance(word, *candidates);
-    guint distance = *word != '\0' && g_str_has_prefix(*candidates, word) ? MIN(edits, 1) : edits;
+    guint distance = *word != '\0' && g_str_has_prefix(*candidates, word) ? 0 : edits;
     if (distance < best || (distance == best && edits < best_edits && nearest != NULL)) {
       best = distance;
       best_edits = edits;

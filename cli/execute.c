@@ -104,15 +104,20 @@ close_files(Run *run, const RunRecord *record)
   }
 }
 
-/* More blocks than can ever be asked for at once: all that may run, at their longest, and then some for
- * the watermark. */
+/* More blocks than can ever be asked for at once: all that may run, at their longest, or all requests
+ * there are, and then some for the watermark. */
 static guint32
 unlimited_blocks(const Scenario *s, const Workload *workload)
 {
   const SchedulerConfig *c = &s->config;
   guint64 running = MIN(c->max_num_seqs, workload_count(workload));
-  guint64 blocks = running * (c->max_model_len / c->block_size + 2);
+  guint64 blocks = running * (c->max_model_len / c->block_size + 2), all = 0;
 
+  for (guint32 i = 0; i < workload_count(workload); i++) {
+    const Request *request = workload_request(workload, i);
+    all += ((guint64)request->prompt_tokens + request->output_tokens) / c->block_size + 2;
+  }
+  blocks = MIN(blocks, all);
   if (c->watermark < 1)
     blocks = (guint64)((double)blocks / (1 - c->watermark)) + 2;
   return (guint32)CLAMP(blocks, c->num_gpu_blocks, G_MAXINT32);

@@ -86,6 +86,8 @@ profile_named(const char *text, GError **error)
     g_propagate_error(error, g_steal_pointer(&read_error));
     return NULL;
   }
+  if (device == NULL && g_file_test(text, G_FILE_TEST_EXISTS) && !g_str_has_suffix(text, ".ini"))
+    return profile_read(text, error);
   names = resolve_profile_names();
   near = cli_nearest(text, (const char *const *)names);
   if (device != NULL || g_str_has_suffix(text, ".ini"))
@@ -124,7 +126,7 @@ profile_json_text(const char *text)
 int
 profile_print_json(const char *verb, json_t *value)
 {
-  int status = json_dumpf(value, stdout, JSON_INDENT(2));
+  int status = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 
   json_decref(value);
   if (status != 0 || putchar('\n') == EOF || fflush(stdout) != 0)
@@ -288,10 +290,11 @@ command_profile_export(int argc, char **argv)
   if (out == NULL)
     return cli_error(CLI_USAGE, verb, "where to? give -o FILE.csv, or -o - for standard output");
   if (g_str_has_suffix(out, ".db"))
-    return cli_error(CLI_USAGE, verb,
-                     "-o %s: export writes text (FILE.csv); 'spillway profile import %s -o %s' "
-                     "writes a database",
-                     out, argv[1], out);
+    return cli_error(
+        CLI_USAGE, verb,
+        "-o %s: export writes text (FILE.csv); 'spillway profile import FILE.csv -o %s' then "
+        "makes a database of it",
+        out, out);
   profile = profile_named(argv[1], &error);
   if (profile == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);

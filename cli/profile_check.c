@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "report/format.h"
 #include "report/table.h"
+#include "resolve.h"
 
 #include <stdio.h>
 
@@ -78,6 +79,7 @@ command_profile_check(int argc, char **argv)
   g_autoptr(GOptionContext) context = g_option_context_new("NAME|FILE");
   g_autoptr(GError) error = NULL;
   g_autoptr(Profile) profile = NULL;
+  g_autoptr(Device) device = NULL;
   g_autoptr(GArray) results = g_array_new(FALSE, FALSE, sizeof(ProfileCheckResult));
   OutputFormat format;
 
@@ -98,7 +100,8 @@ command_profile_check(int argc, char **argv)
   if (save && !profile_store_sniff(argv[1]))
     return cli_error(CLI_USAGE, verb, "--save: %s is no database (FILE.db) to keep them in",
                      argv[1]);
-  if (!profile_check(profile, results, NULL, &error) ||
+  device = resolve_device(profile->device, &error);
+  if (device == NULL || !profile_check(profile, device, results, NULL, &error) ||
       (save && !profile_store_save_checks(argv[1], FIT_KIND, results, &error)))
     return cli_error(CLI_FAILED, verb, "%s", error->message);
   if (format == OUTPUT_JSON)

@@ -12,15 +12,19 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "meta-llama/Llama-2-7b-hf" is the built-in llama-2-7b; a path is a path. */
+/* "meta-llama/Llama-2-7b-hf" is the built-in llama-2-7b; a path is a path. What --model says goes
+ * before. */
 static Model *
-find_model(const char *name, gpointer data G_GNUC_UNUSED, GError **error)
+find_model(const char *name, gpointer data, GError **error)
 {
+  const char *chosen = data;
   static const char *const endings[] = {"-hf", "-instruct", "-chat", "-v0.1", "-fp8"};
   const char *slash = strrchr(name, '/');
   g_autofree char *base = g_ascii_strdown(slash != NULL ? slash + 1 : name, -1);
   g_autofree char *shipped = NULL;
 
+  if (chosen != NULL)
+    return resolve_model(chosen, error);
   for (guint i = 0; i < 2 * G_N_ELEMENTS(endings); i++) {
     const char *ending = endings[i % G_N_ELEMENTS(endings)];
     if (g_str_has_suffix(base, ending))
@@ -117,7 +121,7 @@ print_import(const Profile *profile, const char *out)
 }
 
 typedef struct {
-  char *out, *format, *name, *device;
+  char *out, *format, *name, *device, *model;
 } ImportOptions;
 
 static void
@@ -127,6 +131,7 @@ import_options_clear(ImportOptions *options)
   g_free(options->format);
   g_free(options->name);
   g_free(options->device);
+  g_free(options->model);
 }
 
 static Profile *
@@ -134,7 +139,7 @@ import(char **paths, const ImportOptions *options, GError **error)
 {
   g_autoptr(Profile) profile = profile_new(options->name != NULL ? options->name : "",
                                            options->device != NULL ? options->device : "");
-  const ImportContext context = {.find_model = find_model};
+  const ImportContext context = {.find_model = find_model, .data = options->model};
 
   for (; *paths != NULL; paths++)
     if (!profile_import(profile, *paths, options->format, &context, error))
@@ -206,6 +211,10 @@ command_profile_import(int argc, char **argv)
        "what to call it (as its text says, or as FILE)", "NAME"},
       {"device", 0, 0, G_OPTION_ARG_STRING, &options.device,
        "the device that was measured: a name from 'spillway list devices'", "DEVICE"},
+      {"model", 0, 0, G_OPTION_ARG_STRING, &options.model,
+       "the model that was measured, where tables do not have its shape: a name from "
+       "'spillway list models' or a config.json",
+       "MODEL"},
       {NULL},
   };
   static const char verb[] = "profile import";

@@ -8,6 +8,7 @@
 #include "profile.h"
 
 #include "cli.h"
+#include "resolve.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
@@ -118,13 +119,23 @@ append_plain(GString *script, const char *text)
       g_string_append_c(script, '-');
 }
 
+/* Fields of 0 are left out: a title has room for one line. */
+static void
+append_shape(GString *script, const ProfileSample *sample)
+{
+  for (guint i = 0; i < operation_n_shape(sample->operation); i++)
+    if (sample->shape[i] != 0) {
+      g_string_append_c(script, ' ');
+      append_plain(script, operations[sample->operation].shape[i]);
+      g_string_append_printf(script, " %" G_GINT64_FORMAT, sample->shape[i]);
+    }
+}
+
 static char *
 make_script(const Profile *profile, const ProfileCheckPoint *worst, const GArray *kinds,
             const char *terminal, gboolean to_file)
 {
   const ProfileSample *sample = sample_of(profile, worst);
-  g_autofree char *shape =
-      profile_shape_text((OperationKind)sample->operation, sample->shape, sample->shape);
   g_autofree char *name = g_utf8_make_valid(profile->name, -1);
   GString *script = g_string_new(NULL);
 
@@ -133,18 +144,19 @@ make_script(const Profile *profile, const ProfileCheckPoint *worst, const GArray
     g_string_append(script, "set output 'plot'\n");
   g_string_append(script, "set title \"");
   append_plain(script, name);
-  g_string_append(script, ": samples held out; worst ");
+  g_string_append_printf(script, ": samples held out, the worst off by %.0f %%\\n",
+                         100 * error_of(profile, worst));
   append_plain(script, operations[sample->operation].name);
-  g_string_append_c(script, ' ');
-  append_plain(script, shape);
-  g_string_append_printf(script, ", off by %.0f %%", 100 * error_of(profile, worst));
+  append_shape(script, sample);
   g_string_append(script, "\" noenhanced\nset logscale xy\nset key left top noenhanced\nset grid\n"
                           "set xlabel 'measured (us)'\nset ylabel 'predicted (us)'\n"
                           "plot x title 'equal' with lines");
   for (guint i = 0; i < kinds->len; i++)
     g_string_append_printf(script, ", 'data' index %u title '%s' with points", i,
                            operations[g_array_index(kinds, guint, i)].name);
-  g_string_append_printf(script, ", 'data' index %u title 'worst' with points pointsize 3\n",
+  g_string_append_printf(script,
+                         ", 'data' index %u title 'worst' with points pointtype 6 pointsize 2 "
+                         "linewidth 2 linecolor rgb 'red'\n",
                          kinds->len);
   return g_string_free(script, FALSE);
 }
@@ -240,6 +252,7 @@ plot(const char *name, const char *operation, const char *out)
   g_autoptr(GArray) results = g_array_new(FALSE, FALSE, sizeof(ProfileCheckResult));
   g_autoptr(GArray) points = g_array_new(FALSE, FALSE, sizeof(ProfileCheckPoint));
   g_autoptr(Profile) profile = NULL;
+  g_autoptr(Device) device = NULL;
   OperationKind kind = OPERATIONS;
 
   if (find_terminal(out) == NULL)
@@ -250,7 +263,8 @@ plot(const char *name, const char *operation, const char *out)
   if ((operation != NULL && !find_operation(operation, &kind, &error)) ||
       (profile = profile_named(name, &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
-  if (!profile_check(profile, results, points, &error))
+  if ((device = resolve_device(profile->device, &error)) == NULL ||
+      !profile_check(profile, device, results, points, &error))
     return cli_error(CLI_FAILED, verb, "%s", error->message);
   if (operation != NULL)
     keep_operation(profile, points, kind);

@@ -18,6 +18,8 @@
 #include "scenario_config.h"
 
 #define GIB (1024.0 * 1024 * 1024)
+/* Prefix caching has a record of each block, 24 bytes; no card holds as many blocks. */
+#define MAX_CACHED_BLOCKS (1u << 24)
 
 typedef struct {
   const Settings *settings;
@@ -293,6 +295,22 @@ utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
   return TRUE;
 }
 
+/* A pool whose size was given may be more than the weights leave of the memory. */
+static void
+note_weights_and_pool(const Resolver *r)
+{
+  const Scenario *s = r->scenario;
+  double weights, pool;
+
+  if (s->model == NULL || s->device == NULL || s->executor->bare_scheduler)
+    return;
+  weights = (double)(model_weight_bytes(s->model) / r->settings->tensor_parallel_size);
+  pool = (double)s->config.num_gpu_blocks * (double)r->pool_bytes_per_block;
+  if (weights + pool > s->device->memory_bytes)
+    note(r, "a server would not start: weights of %.1f GiB and a KV pool of %.1f GiB are more than the "
+         "%.1f GiB of %s", weights / GIB, pool / GIB, s->device->memory_bytes / GIB, s->device->name);
+}
+
 static gboolean
 resolve_gpu_pool(Resolver *r, GError **error)
 {
@@ -309,6 +327,10 @@ resolve_gpu_pool(Resolver *r, GError **error)
     return refuse(error, "the KV pool has %u block%s, of which %s keeps %u for itself: give it more",
                   c->num_gpu_blocks, c->num_gpu_blocks == 1 ? "" : "s",
                   r->scenario->scheduler->name, hidden);
+  note_weights_and_pool(r);
+  if (c->prefix_caching && c->num_gpu_blocks > MAX_CACHED_BLOCKS)
+    return refuse(error, "the KV pool has %u blocks, prefix caching keeps track of at most %u: give "
+                  "it fewer, or larger ones", c->num_gpu_blocks, MAX_CACHED_BLOCKS);
   return TRUE;
 }
 
@@ -395,6 +417,8 @@ resolve_cost(Resolver *r, GError **error)
       .model = s->model,
       .block_size = s->config.block_size,
       .tensor_parallel_size = (guint32)settings->tensor_parallel_size,
+      /* vLLM captures graphs up to twice the batch, and no more than 512 tokens. */
+      .captured_tokens = MIN(512, 2 * MIN(s->config.max_num_seqs, 256)),
   };
   const char *path = or_default(settings->copy_path, engine_has_swap ? "per-layer" : "batched");
   const char *memory = or_default(settings->host_memory, "pinned");

@@ -29,6 +29,7 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
                       settings_given(settings, "num-gpu-blocks") || settings->kv_memory != NULL
                           ? json_null()
                           : json_real(settings->gpu_memory_utilization));
+  json_object_set_new(object, "swap_space", text_or_null(settings->swap_space));
   json_object_set_new(object, "max_num_seqs", json_integer(c->max_num_seqs));
   json_object_set_new(object, "max_num_batched_tokens", json_integer(c->max_num_batched_tokens));
   json_object_set_new(object, "max_model_len", json_integer(c->max_model_len));
@@ -81,6 +82,8 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
   json_object_set_new(object, "model", text_or_null(s->model != NULL ? s->model->name : NULL));
   json_object_set_new(object, "device", text_or_null(s->device != NULL ? s->device->name : NULL));
   json_object_set_new(object, "trace", text_or_null(settings->trace));
+  json_object_set_new(object, "trace_format",
+                      json_string(settings->trace_format != NULL ? settings->trace_format : "auto"));
   json_object_set_new(object, "limit", json_integer((json_int_t)settings->limit));
   json_object_set_new(object, "time_scale", json_real(settings->time_scale));
   json_object_set_new(object, "seed", json_integer((json_int_t)settings->seed));

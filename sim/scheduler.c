@@ -89,7 +89,7 @@ scheduler_refuses(const Scheduler *self, const Request *request)
   if (self->class->features & SCHEDULER_DROPS_TOO_LONG)
     return NULL;
   if (request->prompt_tokens >= config->max_model_len)
-    return "the prompt leaves no room for a token within max_model_len";
+    return "a prompt leaves no room for a token within max_model_len";
   if (pool_blocks_for(&self->pool, (guint64)request->prompt_tokens + 1) > self->pool.total_blocks)
     return "the prompt is longer than the KV pool";
   if (!config->chunked_prefill && request->prompt_tokens > config->max_num_batched_tokens)

@@ -149,7 +149,7 @@ schedule_swapped(Plan *p)
     if (self->pool.total_blocks < need) {
       sequence_queue_pop_head(&self->swapped);
       scheduler_ignore(self, p->ignored_swapped, sequence,
-                       "it is swapped out and needs more blocks than there are to return");
+                       "swapped out, and more blocks are needed to return than there are");
       continue;
     }
     if ((guint64)need + self->watermark_blocks > self->pool.free_blocks ||
@@ -183,8 +183,8 @@ schedule_waiting(Plan *p)
       sequence_queue_pop_head(&self->waiting);
       scheduler_ignore(self, p->step->ignored, sequence,
                        tokens > longest
-                           ? "it is longer than max_model_len or max_num_batched_tokens"
-                           : "it needs more blocks than the pool has above its watermark");
+                           ? "longer than max_model_len or max_num_batched_tokens"
+                           : "more blocks are needed than the pool has above its watermark");
       continue;
     }
     self->memory_bound |= need > self->pool.free_blocks;

@@ -4,17 +4,24 @@ module_tests = \
   %D%/test-invariants \
   %D%/test-metrics \
   %D%/test-model \
+  %D%/test-profile \
+  %D%/test-profile-cost \
   %D%/test-report \
   %D%/test-roofline \
   %D%/test-roofline-tables \
   %D%/test-trace-verb \
   %D%/test-traces
 script_tests = \
+  %D%/bad-input.py \
+  %D%/cli.py \
   %D%/completion.sh \
-  %D%/man.sh
+  %D%/fuzz.py \
+  %D%/man.sh \
+  %D%/outputs.py \
+  %D%/profile.py
 check_PROGRAMS += $(module_tests)
 TESTS += $(module_tests) $(script_tests)
-EXTRA_DIST += $(script_tests) %D%/bare-debian %D%/without-cuda.sh %D%/without-python
+EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
 # Kernels
 check_PROGRAMS += %D%/test-kv-copy

@@ -113,7 +113,7 @@ test_bad_devices(void)
       {"format=1", "format=2", "found '2', this program reads 1"},
       {"format=1", "format=", "found ''"},
       {"format=1\n", "", "[device] format: found nothing"},
-      {"[device]", "", "group"},
+      {"[device]", "", "expected the [device]"},
       {"\nmemory_bytes=", "\nmemory=", "[device] memory: unknown key"},
       {"hbm_bytes_per_s=3350e9", "hbm_bytes_per_s=nan", "hbm_bytes_per_s: found 'nan'"},
       {"hbm_bytes_per_s=3350e9", "hbm_bytes_per_s=1e999", "found '1e999'"},
@@ -124,7 +124,7 @@ test_bad_devices(void)
       {"prefill_efficiency=0.62", "prefill_efficiency=62", "a number from 0.01 to 1"},
       {"gemm_fp8_compute_efficiency=0.35\n", "", "since fp8_flops is given"},
       {"[host.vllm-0.5]", "[host.vllm-0.4]", "host.vllm-0.4"},
-      {"eager_us=0", "eager_us=0x10", "found '0x10'"},
+      {"eager_us=4500", "eager_us=0x10", "found '0x10'"},
   };
 
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {

@@ -1,0 +1,339 @@
+#!/usr/bin/env python3
+"""Bad input: one message that names what was found and what was expected, status 2, and nothing else.
+
+Cases are rows: the words of the command line, then what the message must hold. Files that the words name are
+made by make_files().
+"""
+import os
+import shutil
+import sqlite3
+import subprocess
+
+from spillway_test import (HARDWARE, HEADER, SPILLWAY, TIMEOUT_S, all_tests, check, check_equal,
+                           execute, main, read, source, succeed, write)
+
+RUN = ["run", *HARDWARE, "--trace", "demo"]
+UNIT = ["run", "--executor", "unit", "--trace", "demo"]
+OLD = RUN + ["--scheduler", "vllm-0.6"]
+CROSSOVER = ["crossover", *HARDWARE]
+GEN = ["trace", "gen", "--requests", "5", "--rate", "1"]
+
+
+def check_refused(words, expected, **options):
+    result = execute(*words, **options)
+    check(result.status == 2 and result.out == b"", str(result))
+    check(len(result.messages) == 1, "not one line\n%s" % result)
+    check(result.err.startswith("spillway"), str(result))
+    for text in expected:
+        check(text in result.messages[0], "no '%s'\n%s" % (text, result))
+
+
+def check_table(table):
+    for words, *expected in table:
+        check_refused(words, expected)
+
+
+def trace(content, packed=False):
+    """The words of a run on a trace of that content."""
+    return ["run", *HARDWARE, "--trace", write("t.csv", content, packed)]
+
+
+def test_broken_traces():
+    """Traces that are missing, empty, cut, packed badly, binary or folders."""
+    packed = write("whole.gz", HEADER + "0,10,10\n" * 500, packed=True)
+    os.mkdir("folder")
+    check_refused(["run", *HARDWARE, "--trace", "missing.csv"], ["missing.csv", "no such file"])
+    check_refused(["run", *HARDWARE, "--trace", "./gone/t.csv"], ["./gone/t.csv", "No such file"])
+    check_refused(["run", *HARDWARE, "--trace", "folder"], ["folder", "directory", "expected a trace"])
+    check_refused(["run", *HARDWARE, "--trace", "-"], ["standard input", "empty", "expected a trace"])
+    for content, *expected in [
+            (b"", "t.csv", "empty", "expected a trace"), (b"\n\n", "empty", "expected a trace"),
+            (HEADER, "found no requests", "expected at least one"),
+            (HEADER + "0,10", "t.csv:2:1", "'0,10'", "3 fields", "none for output_tokens"),
+            (read(packed)[:30], "t.csv", "truncated"), (b"\x1f\x8b\x08", "t.csv", "truncated"),
+            (read(packed)[:20] + b"xxxx" + read(packed)[24:], "t.csv", "damaged"),
+            (bytes(range(256)) * 4, "t.csv:1:1", "the first line", "arrival_s,prompt_tokens"),
+            (HEADER.encode() + b"0,\xff\xfe,10\n", "t.csv:2:3", r"\xff\xfe", "prompt_tokens"),
+            ("a,b,c\n1,2,3\n", "t.csv:1:1", "'a,b,c'", "arrival_s,prompt_tokens,output_tokens"),
+            ("arrival_s,prompt_tokens\n0,1\n", "t.csv:1:1", "it lacks output_tokens"),
+            ("# spillway-trace 2\n" + HEADER + "0,1,1\n", "t.csv:1", "'2'", "later version"),
+            ('{"timestamp": 0, "input_length": 4', "t.csv:1:1", "JSON lines with timestamp"),
+            ('{"timestamp": 0, "output_length": 4}\n', "t.csv:1", "input_length"),
+            (HEADER.replace("\n", ",id\n") + "0,1,1,a\n1,1,1,a\n", "t.csv:3", "'a'", "line 2", "unique")]:
+        check_refused(trace(content), expected)
+
+
+def test_broken_fields():
+    """Fields that are no number, too large, negative; too many or too few of them."""
+    for text in ("-1", "nan", "inf", "0x10", "99999999999999999999", "abc", "", "1 2", "1e999"):
+        found = "'%s'" % text if text else "found nothing"
+        check_refused(trace(HEADER + "0,1,1\n%s,10,10\n" % text), ["t.csv:3:1", found, "arrival_s", "seconds"])
+        for column, name in ((1, "prompt_tokens"), (2, "output_tokens")):
+            fields = ["0", "7", "7"]
+            fields[column] = text
+            check_refused(trace(HEADER + ",".join(fields)),
+                          ["t.csv:2:%d" % (2 * column + 1), found, name, "a whole number from 1 to"])
+    for text in ("0", "1.5", "4294967296", "-0.5"):
+        check_refused(trace(HEADER + "0,%s,1\n" % text), ["t.csv:2:3", "'%s'" % text, "whole number"])
+    check_refused(trace(HEADER + "0,1,1,1\n"), ["t.csv:2:1", "'0,1,1,1'", "3 fields", "there are 4"])
+    check_refused(trace(HEADER + "0,1\n"), ["t.csv:2:1", "'0,1'", "3 fields", "only 2"])
+    check_refused(trace(HEADER + '0,"1,1\n'), ["t.csv:2:3", "quotes that pair"])
+
+
+def test_trace_forms():
+    """A trace that is not of the form that was given."""
+    write("t.csv", HEADER + "0,1,1\n")
+    check_table([
+        (["run", *HARDWARE, "--trace", "t.csv", "--trace-format", "mooncake"], "t.csv:1", "JSON object"),
+        (["run", *HARDWARE, "--trace", "t.csv", "--trace-format", "azure"], "t.csv:1", "TIMESTAMP"),
+        (["trace", "show", "t.csv", "--trace-format", "cvs"], "--trace-format", "'cvs'", "spillway, azure"),
+        (["trace", "show"], "which trace?"), (["trace", "show", "demo", "--format", "xml"], "'xml'", "json"),
+        (["trace", "convert", "demo"], "-o FILE"), (["trace", "convert", "-o", "x"], "one trace"),
+        (["trace", "convert", "demo", "-o", "x", "--to", "burstgpt"], "'burstgpt'", "only be read", "azure"),
+        (["trace", "convert", "demo", "-o", "x", "--limit", "0"], "--limit", "'0'", "from 1 to"),
+        (["trace"], "gen, convert or show"), (["trace", "x"], "'x'", "gen, convert or show")])
+
+
+def test_generated_traces():
+    """trace gen, and gen: in a run, with options that make no trace."""
+    lengths = ["--prompt", "fixed:5", "--output", "fixed:5"]
+    check_table([
+        (["trace", "gen"], "--requests"), (["trace", "gen", "--requests", "5"], "--rate"), (GEN, "--prompt"),
+        (GEN + lengths + ["x"], "'x'"), (GEN + lengths + ["--seed", "-1"], "--seed", "'-1'", "whole number"),
+        (["trace", "gen", "--requests", "0", "--rate", "1"] + lengths, "--requests", "'0'", "from 1"),
+        (GEN + ["--prompt", "fixed:0"], "--prompt", "'fixed:0'", "fixed:N"),
+        (GEN + ["--prompt", "norm:5"], "--prompt", "'norm:5'", "lognormal:mean=M"),
+        (GEN + ["--prompt", "uniform:9,3"], "--prompt", "uniform:9,3"),
+        (GEN + ["--prompt", "empirical:gone", "--output", "fixed:5"], "--prompt", "gone", "No such file"),
+        (GEN + lengths + ["--turns", "3"], "--turns", "mooncake"),
+        (["run", *HARDWARE, "--trace", "gen:"], "--trace gen", "--requests"),
+        (["run", *HARDWARE, "--trace", "gen:x"], "--trace gen", "'x'", "expected only options"),
+        (["run", *HARDWARE, "--trace", "gen:--requests 5 -o x"], "--trace gen", "'-o'"),
+        (["run", *HARDWARE, "--trace", "gen:'"], "--trace gen")])
+
+
+def test_missing_options():
+    """What must be given, and was not."""
+    check_table([
+        (["run"], "--model", "spillway list models"),
+        (["run", "--model", "llama-2-7b"], "--device", "spillway list devices"),
+        (["run", *HARDWARE], "--trace", "spillway list traces"), (RUN + ["--model"], "--model", "NAME|FILE"),
+        (RUN + ["-o"], "-o", "FILE.db"), (["crossover"], "--model", "spillway list models"),
+        (UNIT, "--num-gpu-blocks"), (UNIT + ["--kv-memory", "4GiB"], "--kv-memory", "needs --model"),
+        (UNIT + ["--num-gpu-blocks", "99", "--overflow", "swap"], "--num-cpu-blocks"),
+        (UNIT + ["--num-gpu-blocks", "99", "--swap-space", "4"], "--swap-space", "needs --model"),
+        (["model"], "list or show"), (["model", "show"], "spillway model list"),
+        (["model", "show", "nonsense"], "'nonsense'", "config.json")])
+
+
+def test_unexpected_words():
+    """Words, options and values that do not belong."""
+    check_table([
+        (["nonsense"], "'nonsense'", "--help"), (["-q"], "-q", "--help"), ([""], "''"),
+        (RUN + ["x"], "'x'"), (RUN + ["--", "--x"], "unexpected argument"), (RUN + ["-q"], "-q", "--help"),
+        (RUN + ["--no-stride=1"], "--no-stride", "'1'", "no value"),
+        (RUN + ["--enable-chunked-prefill=false"], "--enable-chunked-prefill", "'false'", "no value"),
+        (RUN + ["--format", "xml"], "--format", "'xml'", "table, json or csv"),
+        (CROSSOVER + ["x"], "'x'"), (CROSSOVER + ["--format", "xml"], "--format", "'xml'", "table, json or csv"),
+        (["list", "nonsense"], "'nonsense'"), (["list", "devices", "x"], "'x'"), (["model", "list", "x"], "'x'"),
+        (["model", "list", "--format", "csv"], "--format", "'csv'", "table or json")])
+
+
+def test_contradictions():
+    """Options that contradict each other, or that an engine or executor has no use for."""
+    unit = UNIT + ["--num-gpu-blocks", "99"]
+    check_table([
+        (RUN + ["--num-gpu-blocks", "100", "--kv-memory", "12%"], "--num-gpu-blocks", "--kv-memory", "one of them"),
+        (RUN + ["--num-gpu-blocks", "100", "--gpu-memory-utilization", "0.5"], "one of them"),
+        (RUN + ["--kv-memory", "5%", "--gpu-memory-utilization", "0.5"], "one of them"),
+        (RUN + ["--swap-space", "4", "--num-cpu-blocks", "9"], "--swap-space", "--num-cpu-blocks", "one of them"),
+        (RUN + ["--enable-chunked-prefill", "--no-enable-chunked-prefill"], "one of them"),
+        (RUN + ["--enable-prefix-caching", "--no-enable-prefix-caching"], "one of them"),
+        (RUN + ["--block-manager", "2"], "--block-manager", "vllm-v1"),
+        (RUN + ["--watermark", "0.1"], "--watermark", "vllm-v1"),
+        (OLD + ["--enable-prefix-caching"], "--enable-prefix-caching", "vllm-0.6"),
+        (OLD + ["--long-prefill-token-threshold", "5"], "--long-prefill-token-threshold", "vllm-0.6"),
+        (unit + ["--what-if", "host=0"], "--what-if", "unit"), (unit + ["--copy-path", "batched"], "--copy-path"),
+        (unit + ["--host-memory", "pinned"], "--host-memory", "unit"),
+        (["compare"] + RUN[1:] + ["--overflow", "swap,swap"], "--overflow", "swap twice")])
+
+
+def test_numbers():
+    """Numbers that are out of range, of another kind, or missing."""
+    for option, bad in {
+            "--block-size": "0 -1 1.5 65537 x", "--limit": "0 -1 1.5 4294967296", "--max-num-seqs": "0 -5 1e3",
+            "--num-gpu-blocks": "0 -1 4294967296 0x10 99999999999999999999", "--max-model-len": "1 2147483648",
+            "--num-cpu-blocks": "-1 4294967296", "--max-num-batched-tokens": "0 4294967296",
+            "--time-scale": "0 -1 inf nan 0x1p3 1e10 x", "--gpu-memory-utilization": "0 -1 1.1 nan x",
+            "--tensor-parallel-size": "0 65", "--seed": "-1 x 99999999999999999999"}.items():
+        for text in bad.split() + [""]:
+            found = "'%s'" % text if text else "found nothing"
+            check_refused(RUN + ["%s=%s" % (option, text)], [option, found, "number from"])
+    for text in ("0", "3", "x"):
+        check_refused(OLD + ["--block-manager", text], ["--block-manager", "'%s'" % text, "from 1 to 2"])
+    for text in ("-0.1", "1.1", "nan"):
+        check_refused(OLD + ["--watermark", text], ["--watermark", "'%s'" % text, "from 0 to 1"])
+    check_table([
+        (RUN + ["--tensor-parallel-size", "3"], "llama-2-7b", "tensor-parallel"),
+        (RUN + ["--num-gpu-blocks", "1"], "1 block", "vllm-v1"),
+        (RUN + ["--num-gpu-blocks", "2", "--block-size", "1"], "1 token"),
+        (CROSSOVER + ["--tokens", "x"], "--tokens", "'x'", "whole number"),
+        (CROSSOVER + ["--tokens", ""], "--tokens", "found nothing"),
+        (CROSSOVER + ["--tokens", "9..3"], "--tokens", "'9..3'", "ascends"),
+        (CROSSOVER + ["--block-size", "0"], "--block-size", "'0'", "from 1 to"),
+        (CROSSOVER + ["--tensor-parallel-size", "0"], "--tensor-parallel-size", "'0'"),
+        (["model", "show", "llama-2-7b", "--block-size", "0"], "--block-size", "'0'")])
+
+
+def test_empty_values():
+    """An option with nothing for a value."""
+    for option in ("model", "device", "trace", "trace-format", "scheduler", "overflow", "victim", "kv-memory",
+                   "swap-space", "executor", "copy-path", "host-memory", "what-if", "output", "decisions",
+                   "requests"):
+        check_refused(RUN + ["--%s=" % option], ["--" + option, "found nothing", "expected"])
+    check_refused(["compare"] + RUN[1:] + ["--overflow", "swap,"], ["--overflow", "found nothing"])
+
+
+def test_memory():
+    """Amounts of memory that are none, and models that do not fit."""
+    for text in ("0%", "101%", "-5%", "nan%"):
+        check_refused(RUN + ["--kv-memory", text], ["--kv-memory", "'%s'" % text, "expected"])
+    check_table([
+        (RUN + ["--kv-memory", "abc"], "--kv-memory", "'abc'", "4GiB"),
+        (RUN + ["--kv-memory", "4XB"], "--kv-memory", "'4XB'", "4GiB"),
+        (RUN + ["--kv-memory", "500GiB"], "--kv-memory", "500GiB", "a100-40gb"),
+        (RUN + ["--kv-memory", "1KiB"], "--kv-memory", "1KiB", "no block"),
+        (RUN + ["--swap-space", "-1"], "--swap-space", "'-1'", "4GiB"),
+        (RUN + ["--swap-space", "x"], "--swap-space", "'x'", "4GiB"),
+        (["run", "--model", "llama-3-70b", "--device", "rtx-4090", "--trace", "demo"],
+         "llama-3-70b does not fit", "rtx-4090", "131.4 GiB", "--tensor-parallel-size"),
+        (RUN + ["--gpu-memory-utilization", "0.1"], "llama-2-7b does not fit", "10%")])
+
+
+def test_what_if():
+    """--what-if, --copy-path and --host-memory with names and scales that do not exist."""
+    check_table([
+        (RUN + ["--what-if", "pcie=2x"], "--what-if", "'pcie=2x'", "h2d, d2h"),
+        (RUN + ["--what-if", "h2d"], "'h2d'", "h2d=Nx"), (RUN + ["--what-if", "h2d=2"], "'h2d=2'", "h2d=Nx"),
+        (RUN + ["--what-if", "h2d=-2x"], "'h2d=-2x'"), (RUN + ["--what-if", "h2d=infx"], "'h2d=infx'"),
+        (RUN + ["--what-if", "h2d=2x,h2d=2x"], "h2d twice"), (RUN + ["--what-if", "host=0,"], "expected one of"),
+        (RUN + ["--copy-path", "x"], "--copy-path", "'x'", "per-layer"),
+        (RUN + ["--host-memory", "x"], "--host-memory", "'x'", "pinned or pageable")])
+
+
+def test_models():
+    """A config.json that is cut, foreign, without its keys, or none."""
+    whole = read(source("models", "llama-2-7b.json")).decode()
+    os.mkdir("folder")
+    for content, *expected in [
+            (whole[:200], "m.json:", "expected a model's config.json"), ("", "m.json:"), ("[1]", "m.json:1"),
+            (bytes(range(256)), "m.json:1:1"), ("{}", "m.json: model_type: found nothing", "llama"),
+            ('{"model_type": "bert"}', '"bert"', "known are llama"),
+            ('{"model_type": "llama"}', "num_hidden_layers: found nothing", "whole number"),
+            (whole.replace('"hidden_size": 4096', '"hidden_size": -4096'), "hidden_size: found -4096"),
+            (whole.replace('"hidden_size": 4096', '"hidden_size": 1e99'), "hidden_size: found 9.99"),
+            (whole.replace('"hidden_size": 4096', '"hidden_size": "4096"'), 'hidden_size: found "4096"')]:
+        write("m.json", content)
+        check_refused(["run", "--model", "m.json", "--device", "h200", "--trace", "demo"],
+                      ["--model: m.json", *expected])
+        check_refused(["model", "show", "./m.json"], expected)
+    for path in ("./gone.json", "folder"):
+        check_refused(["crossover", "--model", path, "--device", "h200"],
+                      ["--model: " + path, "No such file", "config.json"])
+
+
+def test_devices():
+    """A device file that is broken, cut, newer, or none."""
+    whole = read(source("calib", "devices", "a100-40gb.ini")).decode()
+    memory = next(line for line in whole.splitlines() if line.startswith("memory_bytes="))
+    os.mkdir("folder")
+    for content, *expected in [
+            (whole[:300], "found nothing", "expected a number"), ("", "format: found nothing"),
+            ("hello\n", "d.ini:1: found 'hello'", "[device]"), (bytes(range(256)), "d.ini:"),
+            (whole + "hello\n", "d.ini:%d: found 'hello'" % (whole.count("\n") + 1), "KEY=VALUE"),
+            (whole.replace("format=1", "format=2"), "format: found '2'", "reads 1"),
+            (whole.replace(memory, "memory_bytes=-5"), "memory_bytes: found '-5'", "number from"),
+            (whole.replace(memory, "memory_bytes=nan"), "memory_bytes: found 'nan'", "number from"),
+            (whole.replace(memory, "memory_byte=5"), "memory_byte", "unknown key")]:
+        write("d.ini", content)
+        check_refused(["run", "--model", "llama-2-7b", "--device", "d.ini", "--trace", "demo"],
+                      ["--device: d.ini", *expected])
+    for path, reason in (("./gone.ini", "No such file"), ("folder", "folder")):
+        check_refused(["crossover", "--model", "llama-2-7b", "--device", path], ["--device: " + path, reason])
+
+
+def check_summary_in_spite(words, *expected, **options):
+    """Files that cannot be written: told, status 2, and the summary is printed all the same."""
+    result = execute(*words, **options)
+    check(result.status == 2 and len(result.messages) == 1, str(result))
+    check_equal(result.out, succeed(*RUN).out, words)
+    for text in expected:
+        check(text in result.err, "no '%s'\n%s" % (text, result))
+
+
+def test_results_files():
+    """A results file that is foreign, newer, a folder or full: the summary all the same, status 2."""
+    succeed(*RUN, "-o", "newer.db")
+    for path, statement in (("newer.db", "UPDATE meta SET value = 99 WHERE key = 'format'"),
+                            ("foreign.db", "CREATE TABLE theirs (x)")):
+        with sqlite3.connect(path) as database:
+            database.execute(statement)
+        database.close()
+    write("text.db", "these are no results\n" * 100)
+    os.mkdir("folder")
+    before = {path: read(path) for path in ("newer.db", "foreign.db", "text.db")}
+    for path, *expected in [("text.db", "not a results database"), ("foreign.db", "another program"),
+                            ("newer.db", "format 99", "newer program"), ("folder", "folder", "name a file"),
+                            ("gone/r.db", "gone/r.db", "folder"), ("/dev/full", "/dev/full", "full")]:
+        check_summary_in_spite(RUN + ["-o", path], *expected)
+    check_equal({path: read(path) for path in before}, before)
+    succeed(*RUN, "-o", "kept.db")
+    size = os.path.getsize("kept.db")
+    check_summary_in_spite(RUN + ["-o", "kept.db"], "kept.db", file_blocks=size // 512 + 8)
+    check_equal(sqlite3.connect("kept.db").execute("SELECT count(*) FROM run").fetchone()[0], 1)
+
+
+def test_logs():
+    """--decisions and --requests that cannot be written: the summary all the same, status 2."""
+    os.mkdir("folder")
+    for option in ("--decisions", "--requests"):
+        check_summary_in_spite(RUN + [option, "/dev/full"], "/dev/full", "No space left")
+        check_summary_in_spite(RUN + [option, "gone/x"], "gone/x", "No such file")
+        check_summary_in_spite(RUN + [option, "folder"], "folder", "directory")
+        check_summary_in_spite(RUN + [option, "cut"], "cut", "File too large", file_blocks=8)
+    check_summary_in_spite(RUN + ["--decisions", "cut.gz"], "cut.gz", "File too large", file_blocks=8)
+
+
+def test_messages_are_one_line():
+    """Whatever a name or file holds, a message is one line without control characters."""
+    write("d.ini", b"\x1b[31mred\x07\n")
+    for words in (["run\n"], RUN + ["--format", "a\nb\x1b[31m"], RUN + ["--trace", b"a\nb\xff"],
+                  ["run", "--model", "llama-2-7b", "--device", "d.ini", "--trace", "demo"]):
+        result = execute(*words)
+        check(result.status == 2 and result.err.count("\n") == 1, str(result))
+        check(all(c.isprintable() for c in result.err.rstrip("\n")), repr(result.err))
+
+
+def test_locked_results():
+    """A results file that another program writes to: waited for. After 10 s (TEST_SLOW=1) given up."""
+    paths = ("soon.db", "never.db")
+    locks = []
+    for path in paths:
+        succeed(*RUN, "-o", path)
+        locks.append(sqlite3.connect(path, isolation_level=None))
+        locks[-1].execute("BEGIN EXCLUSIVE")
+    soon, never = (subprocess.Popen([SPILLWAY, *RUN, "-o", path], stdout=subprocess.PIPE,
+                                    stderr=subprocess.PIPE) for path in paths)
+    locks[0].execute("COMMIT")
+    check_equal((soon.communicate(timeout=TIMEOUT_S)[1], soon.returncode), (b"", 0))
+    if "TEST_SLOW" not in os.environ:
+        never.kill()
+        never.communicate()
+        return
+    out, err = never.communicate(timeout=TIMEOUT_S)
+    check_equal(never.returncode, 2)
+    check(b"never.db is locked" in err and err.count(b"\n") == 1, err)
+    check_equal(out, succeed(*RUN).out)
+
+
+main(all_tests(globals()))

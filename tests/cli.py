@@ -1,0 +1,270 @@
+#!/usr/bin/env python3
+"""The command line as a user types it: help, names, traces in and out, and real engines' recordings."""
+import gzip
+import os
+import re
+import subprocess
+import sys
+
+from spillway_test import (HARDWARE, HEADER, SHARED, SPILLWAY, Skip, all_tests, check,
+                           check_equal, execute, main, options_of_help, read, run_json, source,
+                           succeed, without, write)
+
+VERBS = [["run"], ["compare"], ["crossover"], ["trace", "gen"], ["trace", "convert"],
+         ["trace", "show"], ["profile", "list"], ["profile", "show"], ["profile", "import"],
+         ["profile", "export"], ["profile", "check"], ["profile", "plot"], ["model"], ["list"]]
+
+# What an operator pastes from a vLLM deployment, and what scripts rely on.
+RUN_OPTIONS = """model device trace trace-format limit time-scale seed scheduler overflow victim block-size
+num-gpu-blocks kv-memory gpu-memory-utilization swap-space num-cpu-blocks max-num-seqs max-num-batched-tokens
+max-model-len enable-chunked-prefill no-enable-chunked-prefill block-manager watermark enable-prefix-caching
+long-prefill-token-threshold async-scheduling tensor-parallel-size executor what-if no-stride format output decisions
+requests help""".split()
+
+
+def test_no_arguments():
+    """Without arguments: the help on standard error, status 2."""
+    result = execute()
+    check_equal(result.status, 2)
+    check_equal(result.out, b"")
+    check_equal(result.err, succeed("--help").text)
+
+
+def test_version():
+    """--version is one line."""
+    check(re.fullmatch(r"spillway \d+\.\d+\.\d+\n", succeed("--version").text))
+
+
+def test_help_of_the_program():
+    """--help names every verb, and so does list verbs."""
+    text = succeed("--help").text
+    verbs = succeed("list", "verbs", "--names").text.split()
+    check_equal(re.findall(r"^  ([a-z]+)  ", text.partition("Options:")[0], re.M), verbs)
+    check_equal({verb[0] for verb in VERBS}, set(verbs), "VERBS of this test")
+    for verb in verbs:
+        check("Usage:\n  spillway %s" % verb in succeed(verb, "--help").text, verb)
+
+
+def test_help_of_verbs():
+    """A verb's --help and -h are the same, with usage, examples and every line's option accepted."""
+    for verb in VERBS:
+        result = succeed(*verb, "--help")
+        check_equal(result.err, "", verb)
+        check_equal(succeed(*verb, "-h").out, result.out, verb)
+        check_equal(succeed(*verb, "--format", "nonsense", "--help").out, result.out, verb)
+        check("Usage:\n  spillway %s" % " ".join(verb) in result.text, result.text)
+        check("Examples:\n  spillway %s" % verb[0] in result.text, result.text)
+        for option, has_value in options_of_help(result.text).items():
+            if option == "--help":
+                continue
+            words = [option + "=nonsense", "--stop-here"] if has_value else [option, "--stop-here"]
+            message = execute(*verb, *words).err
+            check("unknown option --stop-here" in message or "nonsense" in message, message)
+            check("unknown option %s" % option not in message, message)
+
+
+def test_options_of_run():
+    """run and compare have the options that other programs rely on."""
+    for verb in ("run", "compare"):
+        missing = set("--" + name for name in RUN_OPTIONS) - set(
+            options_of_help(succeed(verb, "--help").text))
+        check(not missing, "%s lacks %s" % (verb, missing))
+    check("-o, --output=" in succeed("run", "--help").text)
+
+
+def test_man_pages():
+    """Man pages list the options that --help lists."""
+    pages = os.path.join(os.environ.get("SPILLWAY_BUILDDIR", ""), "doc", "man")
+    if not os.path.exists(os.path.join(pages, "spillway-run.1")):
+        raise Skip("no man pages were built (help2man)")
+    for verb in VERBS:
+        text = read(os.path.join(pages, "spillway-%s.1" % verb[0])).decode()
+        listed = set(re.findall(r"^(?:\\fB-\w\\fR, )?\\fB(--[a-z-]+)", text.replace("\\-", "-"), re.M))
+        missing = set(options_of_help(succeed(*verb, "--help").text)) - listed
+        check(not missing, "spillway-%s(1) lacks %s" % (verb[0], missing))
+
+
+def test_unknown_names():
+    """An unknown name is told with the nearest one, status 2."""
+    demo = ["run", *HARDWARE, "--trace", "demo"]
+    for words, near in [
+            (["rnu"], "run"), (["compair"], "compare"), (["--verison"], "--version"),
+            (["trace", "gne"], "gen"), (["model", "shwo"], "show"), (["list", "device"], "devices"),
+            (["run", "--modle", "x"], "--model"), (["crossover", "--tokns=5"], "--tokens"),
+            (["trace", "gen", "--request=5"], "--requests"), (["list", "--nmes"], "--names"),
+            (demo + ["--scheduler", "vllm-v2"], "vllm-v1"), (demo + ["--overflow", "swop"], "swap"),
+            (demo + ["--victim", "newst"], "newest"), (demo + ["--executor", "units"], "unit"),
+            (demo + ["--trace-format", "mooncak"], "mooncake"),
+            (demo + ["--model", "llama-2-7"], "llama-2-7b"), (demo + ["--device", "h100"], "h100-sxm"),
+            (demo + ["--trace", "dmeo"], "demo"), (demo + ["--trace", "gen:--rat=5"], "--rate"),
+            (["compare"] + demo[1:] + ["--overflow", "swap,recompte"], "recompute"),
+            (["crossover", "--model", "qwen3-8", "--device", "l40s"], "qwen3-8b"),
+            (["trace", "convert", "demo", "-o", "-", "--to", "azur"], "azure"),
+            (["trace", "gen", "--arrivals", "gama", "--requests", "5", "--rate", "1"], "gamma"),
+            (["model", "show", "mixtral"], "mixtral-8x7b")]:
+        result = execute(*words)
+        check(result.status == 2 and "did you mean %s?" % near in result.err, "%s\n%s" % (near, result))
+        check(result.out == b"" and len(result.messages) == 1, str(result))
+
+
+def test_lists():
+    """list shows each kind; --names only names, which options take."""
+    kinds = re.findall(r"^([a-z-]+) \(", succeed("list").text, re.M)
+    check({"schedulers", "overflow", "victims", "executors", "trace-formats", "devices",
+           "models", "traces"} <= set(kinds), kinds)
+    for kind in kinds:
+        names = succeed("list", kind, "--names").text.split()
+        check(names or kind == "profiles", kind)
+        check_equal([line.split()[0] for line in succeed("list", kind).text.splitlines()], names)
+    for model in succeed("list", "models", "--names").text.split():
+        check_equal(succeed("model", "show", model, "--format", "json").json["name"], model)
+    for device in succeed("list", "devices", "--names").text.split():
+        run_json("--model", "qwen2.5-0.5b", "--device", device, "--trace", "demo", "--limit", 3)
+
+
+def test_crossover():
+    """crossover in three formats tells the same costs."""
+    words = ["crossover", *HARDWARE, "--tokens", "256..1k", "--block-size", "16,32"]
+    whole = succeed(*words, "--format", "json").json
+    check_equal(whole["model"], "llama-2-7b")
+    rows = succeed(*words, "--format", "csv").text.splitlines()
+    check(len({row.count(",") for row in rows}) == 1 and len(rows) == 1 + 3 * 2, rows)
+    check("llama-2-7b" in succeed(*words).text)
+
+
+def test_shipped_traces():
+    """Shipped traces are what the commands in their comments make, byte for byte."""
+    folder = source("traces", "shipped")
+    commands = {"chat-turns.jsonl": re.search(r"^    spillway (trace gen .*) -o chat-turns.jsonl$",
+                                              read(os.path.join(folder, "README.md")).decode(),
+                                              re.M).group(1) + " --to mooncake"}
+    for name in sorted(os.listdir(folder)):
+        path = os.path.join(folder, name)
+        if name.endswith(".csv"):
+            commands[name] = read(path).decode().splitlines()[1].removeprefix("# spillway ")
+    check_equal(sorted(name.partition(".")[0] for name in commands),
+                sorted(succeed("list", "traces", "--names").text.split()))
+    for name, command in commands.items():
+        check(succeed(*command.split()).out == read(os.path.join(folder, name)), name)
+
+
+GEN = ["trace", "gen", "--requests", "60", "--rate", "2", "--arrivals", "gamma", "--cv", "2",
+       "--prompt", "lognormal:mean=300,median=200", "--output", "uniform:1,90"]
+
+
+def test_gen():
+    """trace gen: the seed decides, and nothing else does."""
+    first = succeed(*GEN).out
+    check_equal(succeed(*GEN).out, first)
+    check_equal(succeed(*GEN, "--seed", 1).out, first)
+    check(succeed(*GEN, "--seed", 2).out != first)
+    succeed(*GEN, "-o", "t.csv")
+    succeed(*GEN, "-o", "t.csv.gz")
+    check_equal(read("t.csv"), first)
+    check_equal(gzip.decompress(read("t.csv.gz")), first)
+
+
+def rows_of(path):
+    return [line for line in read(path).splitlines() if not line.startswith(b"#")]
+
+
+def test_convert():
+    """convert: every form that is written is read again, with the same requests."""
+    succeed(*GEN, "-o", "t.csv")
+    write("whole.csv", HEADER + "0,5,6\n3,7,8\n10,9,1\n")
+    for form in ("spillway", "azure", "vidur", "mooncake", "benchmark", "steps"):
+        path = "whole.csv" if form == "steps" else "t.csv"
+        succeed("trace", "convert", path, "-o", form, "--to", form)
+        shown = [succeed("trace", "show", "--format", "json", path).json["traces"][0]
+                 for path in (path, form)]
+        check_equal(shown[1]["format"], form)
+        for key in ("requests", "total_prompt_tokens", "total_output_tokens", "prompt_tokens",
+                    "output_tokens"):
+            check_equal(shown[1][key], shown[0][key], form + " " + key)
+        rounding_s = 1e-3 if form == "mooncake" else 1e-6
+        check(abs(shown[1]["duration_s"] - shown[0]["duration_s"]) <= rounding_s, form)
+        succeed("trace", "convert", form, "-o", "back.csv")
+        if rounding_s < 1e-3:
+            check_equal(rows_of("back.csv"), rows_of(path), form)
+
+
+def test_trace_sources():
+    """A trace from a file, gzip, standard input or generated in place gives the same run."""
+    succeed(*GEN, "-o", "t.csv")
+    write("t.gz", read("t.csv"), packed=True)
+    expected = without(run_json(*HARDWARE, "--trace", "t.csv"), "config")
+    for trace, stdin in [("t.gz", b""), ("-", read("t.csv")), ("-", read("t.gz")),
+                         ("gen:" + " ".join(GEN[2:]), b"")]:
+        found = without(run_json(*HARDWARE, "--trace", trace, stdin=stdin), "config")
+        check_equal(found, expected, trace)
+
+
+def test_seed():
+    """--seed decides a generated trace, and is kept with the results."""
+    trace = "gen:" + " ".join(GEN[2:])
+    one, two = (run_json(*HARDWARE, "--trace", trace, "--seed", seed) for seed in (1, 2))
+    check(one["prompt_tokens"] != two["prompt_tokens"])
+    check_equal((one["config"]["seed"], two["config"]["seed"]), (1, 2))
+    succeed(*GEN, "--seed", 2, "-o", "two.csv")
+    check_equal(without(run_json(*HARDWARE, "--trace", "two.csv"), "config"), without(two, "config"))
+
+
+def test_limit_and_time_scale():
+    """--limit and --time-scale do what convert does."""
+    for options in (["--limit", "7"], ["--time-scale", "0.25"], ["--limit", "9", "--time-scale", "3"]):
+        succeed("trace", "convert", "demo", "-o", "cut.csv", *options)
+        cut = run_json(*HARDWARE, "--trace", "cut.csv")
+        check_equal(without(run_json(*HARDWARE, "--trace", "demo", *options), "config"),
+                    without(cut, "config"), options)
+        check_equal(cut["requests"], int(options[1]) if options[0] == "--limit" else 400)
+
+
+def test_backward_times():
+    """Arrivals that go backward are sorted, with a note, and the run goes on."""
+    write("back.csv", HEADER + "5,10,10\n1,20,3\n")
+    result = succeed("run", *HARDWARE, "--trace", "back.csv", "--requests", "r.csv")
+    check(re.search(r"note: back.csv: .*line 3; sorted", result.err), result.err)
+    check_equal([row.split(b",")[:4] for row in rows_of("r.csv")[1:]],
+                [[b"1", b"1", b"20", b"3"], [b"0", b"5", b"10", b"10"]])
+
+
+def test_too_long():
+    """A prompt that the pool can never hold is ignored, and the table says why."""
+    write("long.csv", HEADER + "0,100000000,10\n1,5,5\n")
+    words = [*HARDWARE, "--trace", "long.csv"]
+    for scheduler in ("vllm-v1", "vllm-0.6", "vllm-0.5"):
+        summary = run_json(*words, "--scheduler", scheduler)
+        check_equal((summary["ignored"], summary["finished"]), (1, 1))
+        text = succeed("run", *words, "--scheduler", scheduler).text
+        check(re.search(r"1 request was ignored: .*max_model_len", text), text)
+
+
+def test_pool_beside_weights():
+    """A KV pool that the weights leave no room for is simulated, with a note."""
+    for size in (["--kv-memory", "30GiB"], ["--num-gpu-blocks", "4000"]):
+        err = succeed("run", *HARDWARE, "--trace", "demo", *size).err
+        check(re.search("note: a server would not start: weights of 12.6 GiB and .* a100-40gb", err), err)
+    check_equal(succeed("run", *HARDWARE, "--trace", "demo", "--kv-memory", "20GiB").err, "")
+
+
+def test_standard_output_full():
+    """Output that cannot be written is told, status 1."""
+    for words in (["list"], ["run", "--help"], ["run", *HARDWARE, "--trace", "demo"],
+                  ["trace", "show", "demo"], GEN, ["trace", "convert", "demo", "-o", "-"]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([SPILLWAY, *words], stdout=full, stderr=subprocess.PIPE)
+        check_equal(done.returncode, 1, words)
+        check(b"No space left" in done.stderr and done.stderr.count(b"\n") == 1, done.stderr)
+
+
+def test_recordings():
+    """A dozen schedules recorded from real engines are reproduced."""
+    golden = os.path.join(SHARED or "", "golden", "check")
+    if SHARED is None or not os.path.exists(golden):
+        raise Skip("no recordings: SPILLWAY_SHARED is not set")
+    done = subprocess.run([sys.executable, golden, "--spillway", SPILLWAY, "--only", "/fuzz00",
+                           "--jobs", "2"], capture_output=True, text=True)
+    check(re.search(r"^\d\d passed, 0 failed", done.stdout, re.M), done.stdout + done.stderr)
+
+
+main(all_tests(globals()))

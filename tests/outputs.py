@@ -1,0 +1,314 @@
+#!/usr/bin/env python3
+"""What runs print and write: JSON, CSV, logs and databases, held against each other and themselves."""
+import csv
+import gzip
+import itertools
+import sqlite3
+
+from spillway_test import (HARDWARE, all_tests, check, check_close, check_equal, execute, main,
+                           options_of_help, read, read_json_lines, run_json, succeed, without)
+
+DEMO = [*HARDWARE, "--trace", "demo", "--kv-memory", "12%"]
+QUANTILES = ["mean", "p50", "p90", "p95", "p99", "max"]
+COUNTS = ["requests", "finished", "ignored", "aborted", "preemptions", "recomputed_tokens",
+          "swapped_out_blocks", "swapped_in_blocks", "num_gpu_blocks", "num_cpu_blocks",
+          "peak_gpu_blocks", "steps"]
+REALS = ["makespan_s", "requests_per_s", "output_tokens_per_s", "measured_share", "wall_s"]
+OBJECTS = dict.fromkeys(["ttft_s", "tpot_s", "itl_s", "e2e_s", "queue_s"], QUANTILES)
+OBJECTS["overhead_s"] = ["recompute", "swap_out", "swap_in"]
+
+# Settings that decide a result; where output goes and how steps are taken do not.
+NOT_CONFIG = {"--help", "--output", "--decisions", "--requests", "--format"}
+
+ENGINES = [["--scheduler", "vllm-v1"],
+           ["--scheduler", "vllm-v1", "--no-enable-chunked-prefill"],
+           ["--scheduler", "vllm-v1", "--enable-prefix-caching"],
+           ["--scheduler", "vllm-v1", "--long-prefill-token-threshold", "100"],
+           ["--scheduler", "vllm-v1", "--async-scheduling"],
+           *(["--scheduler", scheduler, "--block-manager", manager, chunked]
+             for scheduler, manager, chunked in itertools.product(
+                 ["vllm-0.6", "vllm-0.5"], ["1", "2"],
+                 ["--enable-chunked-prefill", "--no-enable-chunked-prefill"]))]
+OVERFLOW = [["--overflow", "recompute"], ["--overflow", "swap"]]
+TRACES = [["--trace", "study-burst", "--limit", "9", "--num-gpu-blocks", "600"],
+          ["--trace", "demo", "--limit", "150", "--num-gpu-blocks", "500"],
+          ["--trace", "chat-turns", "--limit", "150", "--time-scale", "0.1", "--num-gpu-blocks", "300"],
+          ["--trace", "chat-hour", "--limit", "200", "--num-gpu-blocks", "700", "--block-size", "8"],
+          ["--trace", "code-hour", "--limit", "80", "--num-gpu-blocks", "900", "--max-num-seqs", "20"]]
+
+
+def check_types(summary):
+    for key in COUNTS:
+        check(type(summary[key]) is int, key)
+    for key in REALS:
+        check(type(summary[key]) is float, key)
+    for key, members in OBJECTS.items():
+        check_equal(sorted(summary[key]), sorted(members), key)
+        for member in members:
+            check(type(summary[key][member]) is float, key + "." + member)
+
+
+def test_json_of_run():
+    """run --format json: the keys that other programs rely on, of the right types."""
+    summary = run_json(*DEMO)
+    check_types(summary)
+    check_equal(summary["requests"],
+                summary["finished"] + summary["ignored"] + summary["aborted"])
+    check(0 <= summary["measured_share"] <= 1)
+    for key in ("ttft_s", "tpot_s", "itl_s", "e2e_s", "queue_s"):
+        ordered = [summary[key][name] for name in QUANTILES[1:]]
+        check_equal(ordered, sorted(ordered), key)
+
+
+def test_config():
+    """config holds every setting, the profile's identity and the program's version."""
+    config = run_json(*DEMO, "--seed", 5)["config"]
+    for option in options_of_help(succeed("run", "--help").text):
+        if not option.startswith("--no-") and option not in NOT_CONFIG:
+            check(option[2:].replace("-", "_") in config, "config lacks " + option)
+    check_equal(config["seed"], 5)
+    check_equal(config["program_version"], succeed("--version").text.split()[1])
+    check_equal(sorted(config["profile"]), ["format", "kind", "name", "sha256"])
+    check_equal(config["profile"]["name"], "a100-40gb")
+
+
+def test_json_of_compare():
+    """compare --format json: a run a policy, each what run says, and the best of each figure."""
+    whole = succeed("compare", *DEMO, "--format", "json").json
+    check_equal([run["policy"] for run in whole["runs"]], ["recompute", "swap"])
+    for run in whole["runs"]:
+        check_types(run)
+        alone = run_json(*DEMO, "--overflow", run["policy"])
+        check_equal(without(run, "policy"), without(alone), run["policy"])
+    makespans = {run["makespan_s"]: run["policy"] for run in whole["runs"]}
+    check_equal(whole["best"]["makespan_s"], makespans[min(makespans)])
+
+
+def flatten(value, prefix=""):
+    if not isinstance(value, dict):
+        return {prefix: value}
+    return {key: leaf for name, member in value.items()
+            for key, leaf in flatten(member, prefix + "." + name if prefix else name).items()}
+
+
+def test_csv():
+    """--format csv: the JSON's figures, a row a run."""
+    expected = flatten(run_json(*DEMO))
+    rows = list(csv.DictReader(succeed("run", *DEMO, "--format", "csv").text.splitlines()))
+    check_equal(len(rows), 1)
+    check_equal(sorted(rows[0]), sorted(expected))
+    for key, value in expected.items():
+        if isinstance(value, float) and key != "wall_s":
+            check_close(float(rows[0][key]), value, key)
+        elif isinstance(value, (int, str)) and not isinstance(value, (bool, float)):
+            check_equal(rows[0][key], str(value), key)
+    rows = list(csv.DictReader(succeed("compare", *DEMO, "--format", "csv").text.splitlines()))
+    check_equal([row["policy"] for row in rows], ["recompute", "swap"])
+
+
+def test_table():
+    """The table: what ran, what came of it, and the best of each row marked."""
+    text = succeed("run", *DEMO).text
+    for words in ("llama-2-7b on a100-40gb", "400 requests", "preemptions", "first token",
+                  "recompute", "modelled"):
+        check(words in text, "no '%s' in\n%s" % (words, text))
+    text = succeed("compare", *DEMO).text
+    check("recompute" in text and "swap" in text and "*" in text, text)
+    check(max(map(len, text.splitlines())) <= 120, text)
+
+
+def test_same_twice():
+    """The same command gives the same bytes, wall_s aside."""
+    for words in (["run", *DEMO, "--overflow", "swap"], ["compare", *DEMO]):
+        first, second = (without_wall(succeed(*words, "--format", "json").text) for _ in "12")
+        check_equal(second, first)
+        if words[0] == "run":
+            check_equal(succeed(*words).out, succeed(*words).out)
+
+
+def without_wall(text):
+    return [line for line in text.splitlines() if '"wall_s"' not in line]
+
+
+def run_with_files(name, words):
+    result = execute("run", *words, "--format", "json", "--requests", name + ".csv",
+                     "--decisions", name + ".jsonl")
+    check(result.status in (0, 1) and len(result.messages) == result.status, str(result))
+    return result
+
+
+def check_stride(words):
+    """Step by step, and many steps at once: the same output of every kind; and it adds up."""
+    strides, steps = run_with_files("a", words), run_with_files("b", [*words, "--no-stride"])
+    check_equal(without_wall(steps.text), without_wall(strides.text), words)
+    check(steps.err == strides.err and steps.status == strides.status, words)
+    for kind in (".csv", ".jsonl"):
+        check(read("a" + kind) == read("b" + kind), "%s differs: %s" % (kind, words))
+    summary = strides.json
+    check_equal(summary["requests"],
+                summary["finished"] + summary["ignored"] + summary["aborted"], words)
+    check_requests("a.csv", summary, words)
+    check_decisions("a.jsonl", summary, words)
+
+
+def mean(values):
+    values = list(values)
+    return sum(values) / len(values)
+
+
+def check_requests(path, summary, words):
+    """The file of requests against the summary."""
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    check_equal(list(rows[0]), "id,arrival_s,prompt_tokens,output_tokens,first_token_s,finish_s,"
+                               "preemptions,status".split(","))
+    finished = [row for row in rows if row["status"] == "finished"]
+    check_equal(len(rows), summary["requests"], words)
+    for status in ("finished", "ignored", "aborted"):
+        check_equal(sum(row["status"] == status for row in rows), summary[status], words)
+    check_equal(sum(int(row["preemptions"]) for row in rows), summary["preemptions"], words)
+    check_equal(sum(int(row["output_tokens"]) for row in rows), summary["output_tokens"], words)
+    check(all(float(row["arrival_s"]) <= float(row["first_token_s"]) <= float(row["finish_s"])
+              for row in finished), words)
+    if summary["end"] != "done" or not finished:
+        return
+    first = float(rows[0]["arrival_s"])
+    check_close(max(float(row["finish_s"]) for row in finished) - first, summary["makespan_s"], words)
+    check_close(mean(float(row["first_token_s"]) - float(row["arrival_s"])
+                     for row in rows if row["first_token_s"]), summary["ttft_s"]["mean"], words)
+    check_close(mean(float(row["finish_s"]) - float(row["arrival_s"]) for row in finished),
+                summary["e2e_s"]["mean"], words)
+    rest = [row for row in finished if int(row["output_tokens"]) > 1]
+    check_close(mean((float(row["finish_s"]) - float(row["first_token_s"])) /
+                     (int(row["output_tokens"]) - 1) for row in rest), summary["tpot_s"]["mean"], words)
+
+
+def check_decisions(path, summary, words):
+    """The log of decisions against the summary."""
+    header, *steps, footer = read_json_lines(path)
+    check(header["kind"] == "header" and header["format"] == 1, header)
+    check_equal({key: header[key] for key in summary["config"]}, summary["config"], words)
+    for key in ("finished", "ignored", "preemptions"):
+        check_equal(footer[key], summary[key], "%s %s" % (words, key))
+    check_equal((footer["end"], footer["unfinished"], footer["lines"]),
+                (summary["end"], summary["aborted"], len(steps)), words)
+    check_equal(sum(step.get("tokens", 0) for step in steps), summary["output_tokens"], words)
+    check_equal(sum(len(step.get("preempted", [])) for step in steps), summary["preemptions"], words)
+    times = [step["t"] for step in steps] + [footer["end_s"]]
+    check(times == sorted(times), "times go backward: %s" % words)
+    numbers = [step["step"] for step in steps]
+    check(numbers == sorted(set(numbers)), "steps repeat: %s" % words)
+    ended = [name for step in steps for name in step.get("finished", [])]
+    check(len(set(ended)) == len(ended) == summary["finished"], words)
+    check(all(0 <= step["gpu_free"] <= summary["num_gpu_blocks"] and
+              0 <= step["cpu_free"] <= summary["num_cpu_blocks"]
+              for step in steps if "abort" not in step), words)
+
+
+def test_strides():
+    """--no-stride changes nothing, and every output agrees with the others, for many engines."""
+    traces = itertools.cycle(TRACES)
+    for engine, overflow in itertools.product(ENGINES, OVERFLOW):
+        for trace in itertools.islice(traces, 2):
+            check_stride([*HARDWARE, *engine, *overflow, *trace])
+
+
+def test_strides_of_the_unit_executor():
+    """The same with one second a step, where no model or device is needed."""
+    traces = itertools.cycle(TRACES[:4])
+    for engine, overflow in itertools.product(ENGINES, OVERFLOW):
+        check_stride(["--executor", "unit", *engine, *overflow, *next(traces),
+                      "--num-cpu-blocks", "200", "--max-model-len", "4096"])
+
+
+def test_packed_decisions():
+    """A log of decisions that ends in .gz is the same, compressed; compare writes one a policy."""
+    succeed("run", *DEMO, "--decisions", "a.jsonl")
+    succeed("run", *DEMO, "--decisions", "a.jsonl.gz")
+    check(gzip.decompress(read("a.jsonl.gz")) == read("a.jsonl"))
+    succeed("compare", *DEMO, "--decisions", "c.jsonl", "--requests", "c.csv")
+    check(read("c.recompute.jsonl") == read("a.jsonl"))
+    check(read("c.swap.jsonl") != read("a.jsonl") and read("c.swap.csv") != read("c.recompute.csv"))
+
+
+def rows_of(database, query):
+    database.row_factory = sqlite3.Row
+    return [dict(row) for row in database.execute(query)]
+
+
+def check_row(database, row, summary):
+    expected = flatten(without(summary, "config", "policy"))
+    for key, value in expected.items():
+        found = row[key.replace(".", "_")]
+        if isinstance(value, float):
+            check_close(found, value, key)
+        else:
+            check_equal(found, value, key)
+    stored = {key: value for key, value in database.execute(
+        "SELECT key, value FROM config WHERE run_id = %d" % row["run_id"])}
+    for key, value in flatten(summary["config"]).items():
+        check(stored[key] == value, "%s: %r is not %r" % (key, stored[key], value))
+
+
+def test_database():
+    """-o: tables and views are there, runs are added, and each holds what was printed."""
+    first = run_json(*DEMO, "-o", "r.db")
+    both = succeed("compare", *DEMO, "-o", "r.db", "--format", "json").json["runs"]
+    database = sqlite3.connect("r.db")
+    objects = dict(database.execute("SELECT name, type FROM sqlite_master"))
+    for name in ("meta", "run", "config", "request", "preemption", "series"):
+        check_equal(objects.get(name), "table", name)
+    for name in ("run_summary", "component", "preemption_by_request"):
+        check_equal(objects.get(name), "view", name)
+        database.execute("SELECT * FROM " + name).fetchall()
+    rows = rows_of(database, "SELECT * FROM run_summary ORDER BY run_id")
+    check_equal(len(rows), 3)
+    for row, summary in zip(rows, [first, *both]):
+        check_row(database, row, summary)
+        for table, count in (("request", summary["requests"]), ("preemption", summary["preemptions"])):
+            query = "SELECT count(*) FROM %s WHERE run_id = %d" % (table, row["run_id"])
+            check_equal(database.execute(query).fetchone()[0], count, table)
+    database.close()
+
+
+def test_database_of_a_bad_end():
+    """A run that ended badly is told, status 1, and kept in the database all the same."""
+    words = ["run", *HARDWARE, "--trace", "study-burst", "--scheduler", "vllm-0.6", "--overflow",
+             "swap", "--num-gpu-blocks", "400", "--num-cpu-blocks", "50"]
+    result = execute(*words, "--format", "json", "-o", "r.db")
+    check(result.status == 1 and len(result.messages) == 1, str(result))
+    check("abort" in result.messages[0], result.err)
+    summary = result.json
+    check(summary["aborted"] > 0 and summary["end_reason"] != "", summary)
+    row = rows_of(sqlite3.connect("r.db"), "SELECT * FROM run_summary")[0]
+    check_equal((row["end"], row["aborted"]), ("abort", summary["aborted"]))
+    check("ended early (abort)" in execute(*words).text)
+
+
+# All arrive at once, so that durations decide nothing: what a scale does not reach stays as it is.
+BURST = [*HARDWARE, "--trace", "study-burst", "--scheduler", "vllm-0.6", "--overflow", "swap",
+         "--num-gpu-blocks", "1200", "--swap-space", "32"]
+COMPUTE = {"linear", "attention", "elementwise", "head"}
+SCALES = {"host=0": {"host"}, "host=2x": {"host"}, "h2d=2x": {"swap_in"}, "d2h=0.5x": {"swap_out"},
+          "copy-launch=0": {"swap_in", "swap_out"}, "comm=0": set(), "hbm=2x": COMPUTE,
+          "flops=2x": COMPUTE, "launch=0": COMPUTE, "h2d=0,d2h=0": {"swap_in", "swap_out"}}
+
+
+def test_what_if():
+    """--what-if changes what it names, and only that."""
+    plain = run_json(*BURST)
+    check(plain["time_s"]["swap_in"] > 0)
+    for scale, reaches in SCALES.items():
+        summary = run_json(*BURST, "--what-if", scale)
+        changed = {part for part, time_s in summary["time_s"].items()
+                   if time_s != plain["time_s"][part]}
+        check(changed <= reaches and bool(changed) == bool(reaches), "%s: %s" % (scale, changed))
+        check_equal(summary["steps"], plain["steps"], scale)
+        check_equal(summary["config"]["what_if"], scale)
+    check_equal(run_json(*BURST, "--what-if", "host=0")["time_s"]["host"], 0.0)
+    both = ["--tensor-parallel-size", "2"]
+    check(run_json(*BURST, *both)["time_s"]["comm"] > 0)
+    check_equal(run_json(*BURST, *both, "--what-if", "comm=0")["time_s"]["comm"], 0.0)
+
+
+main(all_tests(globals()))

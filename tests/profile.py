@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+"""spillway profile, as a user types it: import, export, show, check, plot, and what it refuses."""
+import json
+import os
+import shutil
+import sqlite3
+from contextlib import contextmanager
+
+from spillway_test import Skip, all_tests, check, check_equal, execute, main, read, source, succeed, write
+
+HAND = """# spillway-profile 1
+# name: by-hand
+# device: h100-sxm
+# note: Written by hand.
+# origin 0 source: a stopwatch
+# origin 0 engine: vLLM 0.19.0
+operation,dtype,shape,median_ns,p10_ns,p90_ns
+gemm,bfloat16,m=16;n=4096;k=4096,13345.6,,
+gemm,bfloat16,m=1;n=4096;k=4096,12345.6,12000,13000.25
+attention,bfloat16,prefills=1;new_tokens=128;cached_tokens=0;decodes=0;context=0;heads=32;kv_heads=8;head_dim=128,2e4,,
+"""
+
+
+def profile(*words):
+    return succeed("profile", *words)
+
+
+def show(name):
+    return profile("show", name, "--format", "json").json
+
+
+def refuse(status, expected, *words):
+    """Nothing on standard output, one line that has `expected` on standard error."""
+    result = execute("profile", *words)
+    check(result.status == status and expected in result.err and not result.out
+          and result.err.count("\n") == 1, "expected %s\n%s" % (expected, result))
+
+
+def make(text=HAND):
+    write("hand.csv", text)
+    return profile("import", "hand.csv", "-o", "hand.db")
+
+
+def run_sql(path, sql):
+    database = sqlite3.connect(path)
+    rows = database.execute(sql).fetchall()
+    database.commit()
+    database.close()
+    return rows
+
+
+@contextmanager
+def environment(**variables):
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def test_import():
+    """import says what was read and what is missing"""
+    text = make().text
+    for expected in ("3 samples of h100-sxm", "a stopwatch", "m 1–16", "Written by hand.",
+                     "attention of decodes", "spillway calibrate"):
+        check(expected in text, "expected %s in\n%s" % (expected, text))
+    check("matrix products" not in text, text)
+    check_equal(sorted(os.listdir()), ["hand.csv", "hand.db"], "files left behind")
+
+
+def test_round_trip():
+    """import of an export gives the same bytes"""
+    make()
+    profile("export", "hand.db", "-o", "a.csv")
+    profile("import", "a.csv", "-o", "b.db")
+    profile("export", "b.db", "-o", "b.csv.gz")
+    for path in ("b.db", "b.csv.gz", "a.csv"):
+        check_equal(profile("export", path, "-o", "-").out, read("a.csv"), path)
+    check_equal(show("b.db"), show("a.csv"), "both forms")
+    check_equal(show("b.db")["digest"], show("hand.csv")["digest"], "the digest is of the values")
+
+
+def test_show():
+    """show says what a profile holds"""
+    make()
+    text = profile("show", "hand.db").text
+    check("by-hand" in text and "engine vLLM 0.19.0" in text, text)
+    found = show("hand.db")
+    check_equal((found["samples"], found["device"]), (3, "h100-sxm"))
+    check_equal(found["operations"][0]["shape_max"], {"m": 16, "n": 4096, "k": 4096})
+    check("sampling" in [need["what"] for need in found["missing"]], found)
+    check_equal(run_sql("hand.db", "SELECT m, n, k, median_ns FROM gemm ORDER BY m")[0],
+                (1, 4096, 4096, 12345.6), "a view an operation")
+
+
+def test_names():
+    """import --name and --device"""
+    make()
+    profile("import", "hand.csv", "-o", "named.db", "--name", "mine", "--device", "h200")
+    found = show("named.db")
+    check_equal((found["name"], found["device"]), ("mine", "h200"))
+
+
+def test_shipped():
+    """shipped profiles are found by name"""
+    make()
+    os.makedirs("data/profiles")
+    shutil.copytree(source("calib", "devices"), "data/devices")
+    profile("export", "hand.db", "-o", "data/profiles/packed.csv.gz")
+    profile("export", "hand.db", "-o", "data/profiles/plain.csv")
+    with environment(SPILLWAY_DATADIR="data"):
+        text = profile("list").text
+        for expected in ("packed", "plain", "Written by hand.", "h100-sxm"):
+            check(expected in text, text)
+        found = profile("list", "--format", "json").json
+        check_equal([entry["name"] for entry in found["profiles"]], ["packed", "plain"])
+        for name in "packed", "plain":
+            check_equal(show(name)["samples"], 3, name)
+        check_equal(succeed("list", "profiles", "--names").text, "packed\nplain\n")
+        refuse(2, "did you mean plain?", "show", "plane")
+
+
+def test_usage():
+    """a wrong command line says what is expected"""
+    make()
+    refuse(2, "expected list, show, import")
+    refuse(2, "did you mean import?", "imprt")
+    refuse(2, "'h100-sxm' is a device", "show", "h100-sxm")
+    refuse(2, "spillway list profiles", "show", "nothing-like-it")
+    refuse(2, "expected table or json", "show", "hand.db", "--format", "csv")
+    refuse(2, "-o FILE.db", "import", "hand.csv")
+    refuse(2, "what to import", "import", "-o", "x.db")
+    refuse(2, "export", "import", "hand.csv", "-o", "x.csv")
+    refuse(2, "did you mean csv?", "import", "hand.csv", "-o", "x.db", "--format", "cvs")
+    refuse(2, "did you mean h100-sxm?", "import", "hand.csv", "-o", "x.db", "--device", "h100-smx")
+    refuse(2, "-o FILE.csv", "export", "hand.db")
+    refuse(2, "FILE.csv", "export", "hand.db", "-o", "x.db")
+    refuse(2, "--save", "check", "hand.csv", "--save")
+    refuse(2, "did you mean gemm?", "plot", "hand.db", "--operation", "gem")
+    refuse(2, ".svg", "plot", "hand.db", "-o", "x.gif")
+    check(not os.path.exists("x.db"), "a database was written")
+
+
+def test_inputs():
+    """tables and texts that are wrong are named by file, line and column"""
+    refuse(2, "nowhere", "import", "nowhere", "-o", "x.db")
+    write("words.txt", "some words\n")
+    refuse(2, "words.txt", "import", "words.txt", "-o", "x.db")
+    write("typo.csv", HAND.replace("m=1;", "mm=1;"))
+    refuse(2, "typo.csv:9:15: gemm has no shape field 'mm'", "import", "typo.csv", "-o", "x.db")
+    write("head.csv", HAND.replace("# device: h100-sxm\n", ""))
+    refuse(2, "--device", "import", "head.csv", "-o", "x.db")
+    refuse(2, "--device", "show", "head.csv")
+    check(not os.path.exists("x.db"), "a database was written")
+
+
+def test_outputs():
+    """what cannot be written is said, other files are left alone"""
+    make()
+    write("words.txt", "some words\n")
+    refuse(1, "left as it is", "import", "hand.csv", "-o", "words.txt")
+    refuse(1, "left as it is", "export", "hand.db", "-o", "words.txt")
+    check_equal(read("words.txt"), b"some words\n")
+    refuse(1, "/nowhere/x.csv", "export", "hand.db", "-o", "/nowhere/x.csv")
+    refuse(1, "/dev/full", "export", "hand.db", "-o", "/dev/full")
+
+
+def test_databases():
+    """a database that is damaged, foreign, newer or empty is refused"""
+    make()
+    refuse(2, "nowhere.db", "show", "nowhere.db")
+    refuse(2, "folder", "show", ".")
+    write("cut.db", read("hand.db")[:9000])
+    refuse(2, "damaged", "show", "cut.db")
+    write("empty.db", "")
+    refuse(2, "profile import", "show", "empty.db")
+    run_sql("foreign.db", "CREATE TABLE t (x)")
+    refuse(2, "not a profile", "show", "foreign.db")
+    run_sql("hand.db", "UPDATE meta SET value = 9 WHERE key = 'format'")
+    refuse(2, "format 9", "show", "hand.db")
+
+
+def make_many():
+    rows = ["gemm,bfloat16,m=%d;n=%d;k=4096,%r\n" % (m, n, 4000 + m * n / 1000)
+            for n in (1024, 4096, 8192) for m in range(1, 200)]
+    make(HAND.split("operation,")[0] + "operation,dtype,shape,median_ns\n" + "".join(rows))
+
+
+def test_check():
+    """check prints the error on samples held out, and keeps it"""
+    make_many()
+    result = profile("check", "hand.db", "--format", "json").json["operations"][0]
+    check(result["operation"] == "gemm" and result["n"] > 0 and
+          0 <= result["median"] <= result["p95"] <= result["worst"], json.dumps(result))
+    check("held out" in profile("check", "hand.db", "--save").text)
+    check_equal(run_sql("hand.db", "SELECT operation, n FROM fit"), [("gemm", result["n"])])
+    profile("show", "hand.db")
+
+
+def test_without_gnuplot():
+    """plot without gnuplot says so"""
+    make_many()
+    with environment(PATH="/nowhere"):
+        refuse(1, "gnuplot", "plot", "hand.db")
+
+
+def test_plot():
+    """plot draws in the terminal and to a file"""
+    if shutil.which("gnuplot") is None:
+        raise Skip("gnuplot was not found")
+    make_many()
+    check("measured" in profile("plot", "hand.db").text)
+    profile("plot", "hand.db", "--operation", "gemm", "-o", "p.svg")
+    check(b"<svg" in read("p.svg"))
+    refuse(1, "copy", "plot", "hand.db", "--operation", "copy")
+
+
+if __name__ == "__main__":
+    main(all_tests(globals()))
