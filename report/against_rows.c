@@ -12,7 +12,7 @@ static char *
 quote(const char *text, gsize bytes) {
   g_autofree char *cut = g_strndup(text, MIN(bytes, 60));
   g_autofree char *valid = g_utf8_make_valid(cut, -1);
-  g_autofree char *escaped = g_strescape(valid, NULL);
+  g_autofree char *escaped = g_strescape(valid, "\"");
 
   return g_strdup_printf("'%s%s'", escaped, bytes > 60 ? "…" : "");
 }
