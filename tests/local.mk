@@ -13,6 +13,7 @@ module_tests = \
   %D%/test-trace-verb \
   %D%/test-traces
 script_tests = \
+  %D%/accuracy.py \
   %D%/bad-input.py \
   %D%/cli.py \
   %D%/completion.sh \
