@@ -27,6 +27,7 @@
 typedef struct {
   Settings *settings;
   Workload *workload;
+  Measured *against; /* NULL: nothing */
   Results *results;
   GPtrArray *scenarios; /* of Scenario */
   GArray *records;      /* of RunRecord */
@@ -104,6 +105,7 @@ run_all(Comparison *c)
         .stride = !c->settings->no_stride,
         .decisions = decisions,
         .requests = requests,
+        .against = c->against,
         .results = c->results,
         .unlimited_ps = &unlimited_ps,
     };
@@ -134,7 +136,10 @@ compare(Comparison *c)
   int status = CLI_DONE, run_status;
 
   if (!output_format_parse(c->settings->format, &format, &error) || !resolve_all(c, &error) ||
-      (c->workload = scenario_read_workload(c->settings, "compare", &error)) == NULL)
+      (c->workload = scenario_read_workload(c->settings, "compare", &error)) == NULL ||
+      ((c->against = execute_read_against(c->settings->against, c->workload, "compare", &error)) ==
+           NULL &&
+       error != NULL))
     return cli_error(CLI_USAGE, "compare", "%s", error->message);
   if (!execute_open_results(c->settings->output, "compare", &c->results))
     status = CLI_USAGE;
@@ -159,6 +164,7 @@ command_compare(int argc, char **argv)
   g_array_unref(c.records);
   g_ptr_array_unref(c.scenarios);
   results_free(c.results);
+  measured_free(c.against);
   workload_free(c.workload);
   settings_free(c.settings);
   return status;

@@ -22,6 +22,7 @@ typedef struct {
   DecisionLog *decisions;
   RequestsCsv *requests;
   ResultsRun *results;
+  Against *against;
   Progress *progress;
   GPtrArray *observers; /* of Observer * */
   int status;
@@ -70,6 +71,10 @@ open_files(Run *run)
       say(run, CLI_USAGE, error);
     else
       g_ptr_array_add(run->observers, requests_csv_observer(run->requests));
+  }
+  if (e->against != NULL) {
+    run->against = against_new(e->against);
+    g_ptr_array_add(run->observers, against_observer(run->against));
   }
   if (e->results != NULL) {
     run->results = results_run_new(e->workload, run->scenario->cost);
@@ -218,9 +223,12 @@ execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord
   g_ptr_array_add(run.observers, progress_observer(run.progress));
   open_files(&run);
   simulate(&run, record);
+  if (run.against != NULL)
+    record->against = against_figures(run.against);
   close_files(&run, record);
   signal(SIGINT, previous);
   progress_free(run.progress);
+  against_free(run.against);
   results_run_free(run.results);
   requests_csv_free(run.requests);
   decision_log_free(run.decisions);
@@ -234,6 +242,25 @@ run_record_clear(RunRecord *record)
 {
   summary_clear(&record->summary);
   g_clear_pointer(&record->config, json_decref);
+  g_clear_pointer(&record->against, against_figures_free);
+}
+
+Measured *
+execute_read_against(const char *path, const Workload *workload, const char *verb, GError **error)
+{
+  g_autoptr(GPtrArray) notes = g_ptr_array_new_with_free_func(g_free);
+  g_autoptr(Measured) measured = NULL;
+
+  if (path == NULL)
+    return NULL;
+  measured = measured_read(path, error);
+  if (measured == NULL || !measured_pair(measured, workload, notes, error)) {
+    g_prefix_error(error, "--against: ");
+    return NULL;
+  }
+  for (guint i = 0; i < notes->len; i++)
+    cli_note(verb, "%s", (const char *)g_ptr_array_index(notes, i));
+  return g_steal_pointer(&measured);
 }
 
 gboolean

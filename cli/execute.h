@@ -11,6 +11,7 @@ typedef struct {
   gboolean stride;
   const char *decisions; /* paths; NULL: not wanted */
   const char *requests;
+  const Measured *against; /* paired with the workload; NULL: nothing to hold the run against */
   Results *results;      /* where the run is added; NULL: nowhere */
   gint64 *unlimited_ps;  /* the makespan with unlimited memory, shared by runs; -1: not known yet */
 } Execution;
@@ -20,6 +21,11 @@ typedef struct {
  * (a message was printed), CLI_USAGE if a file could not be written (likewise). The record
  * holds the summary in any case; outputs that failed are left out. */
 int execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord *record);
+
+/* Reads the file of --against and pairs it with the workload; its notes go to standard error. NULL
+ * without an error where path is NULL. */
+Measured *execute_read_against(const char *path, const Workload *workload, const char *verb,
+                               GError **error);
 
 void run_record_clear(RunRecord *record);
 

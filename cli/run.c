@@ -36,6 +36,7 @@ command_run(int argc, char **argv)
   g_autoptr(Settings) settings = settings_new();
   g_autoptr(Workload) workload = NULL;
   g_autoptr(Scenario) scenario = NULL;
+  g_autoptr(Measured) against = NULL;
   g_autoptr(Results) results = NULL;
   g_autoptr(GError) error = NULL;
   OutputFormat format;
@@ -47,7 +48,9 @@ command_run(int argc, char **argv)
     return status;
   if (!output_format_parse(settings->format, &format, &error) ||
       (scenario = scenario_new(settings, "run", FALSE, &error)) == NULL ||
-      (workload = scenario_read_workload(settings, "run", &error)) == NULL)
+      (workload = scenario_read_workload(settings, "run", &error)) == NULL ||
+      ((against = execute_read_against(settings->against, workload, "run", &error)) == NULL &&
+       error != NULL))
     return cli_error(CLI_USAGE, "run", "%s", error->message);
   if (!execute_open_results(settings->output, "run", &results))
     status = CLI_USAGE;
@@ -59,6 +62,7 @@ command_run(int argc, char **argv)
       .stride = !settings->no_stride,
       .decisions = settings->decisions,
       .requests = settings->requests,
+      .against = against,
       .results = results,
       .unlimited_ps = &unlimited_ps,
   };

@@ -117,6 +117,8 @@ static const Option options[] = {
      "log every step's decision (.gz: compressed)", 0},
     {"requests", GROUP_OUTPUT, KIND_FILE, AT(requests), 0, 0, "FILE.csv",
      "write a row a request", 0},
+    {"against", GROUP_OUTPUT, KIND_FILE, AT(against), 0, 0, "FILE",
+     "hold TTFT, TPOT and latency against a measured run: a benchmark's JSON lines, or --requests' CSV", 0},
 };
 
 static gpointer

@@ -48,6 +48,7 @@ typedef struct {
   char *output;
   char *decisions;
   char *requests;
+  char *against;
 
   GHashTable *given; /* long names of the options that were set */
 } Settings;

@@ -222,5 +222,8 @@ comparison_text(const RunRecord *records, guint n_records) {
     append_words(text, records, n_records);
     append_origins(text, records, n_records);
   }
+  for (guint i = 0; i < n_records; i++)
+    if (records[i].against != NULL)
+      against_append_text(text, records[i].against, records[i].name);
   return g_string_free(text, FALSE);
 }

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "against.h"
 #include "sim/metrics.h"
 
 /* A finished run, as all of report/ takes it. The caller's, whole. */
@@ -19,6 +20,7 @@ typedef struct {
   double wall_s;  /* what simulating it took */
   double slowdown; /* its makespan over that with unlimited memory; NAN where one did not end well */
   json_t *config; /* an object with every resolved setting, or NULL */
+  AgainstFigures *against; /* the run held against a measured one, or NULL */
 } RunRecord;
 
 typedef enum {

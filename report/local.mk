@@ -1,5 +1,10 @@
 noinst_LIBRARIES += libspillway-report.a
 libspillway_report_a_SOURCES = \
+  %D%/against.c %D%/against.h \
+  %D%/against_pair.c \
+  %D%/against_read.c \
+  %D%/against_rows.c %D%/against_rows.h \
+  %D%/against_text.c \
   %D%/comparison_text.c \
   %D%/decision_log.c %D%/decision_log.h \
   %D%/figures.c %D%/figures.h \

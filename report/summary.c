@@ -46,6 +46,8 @@ summary_to_json(const RunRecord *record) {
 
   for (guint i = 0; i < n; i++)
     set_nested(root, all[i].key, figure_to_json(&all[i], record));
+  if (record->against != NULL)
+    json_object_set_new(root, "against", against_to_json(record->against));
   if (record->config != NULL)
     json_object_set(root, "config", record->config);
   return root;

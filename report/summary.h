@@ -6,7 +6,7 @@
 
 #include "figures.h"
 
-/* A new reference: the figures, then config. */
+/* A new reference: the figures, then against and config where there are any. */
 json_t *summary_to_json(const RunRecord *record);
 /* --format json of `run`. */
 char *summary_json(const RunRecord *record);

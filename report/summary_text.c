@@ -267,5 +267,7 @@ summary_text(const RunRecord *record) {
   if (components_ps(&record->summary) > 0)
     append_components(text, &record->summary);
   text_append_origin(text, record);
+  if (record->against != NULL)
+    against_append_text(text, record->against, NULL);
   return g_string_free(text, FALSE);
 }

@@ -1,5 +1,6 @@
 # A test is a program %D%/test-NAME from one file of that name, or a script; each prints TAP.
 module_tests = \
+  %D%/test-against \
   %D%/test-import \
   %D%/test-invariants \
   %D%/test-metrics \
@@ -12,6 +13,7 @@ module_tests = \
   %D%/test-trace-verb \
   %D%/test-traces
 script_tests = \
+  %D%/accuracy.py \
   %D%/bad-input.py \
   %D%/cli.py \
   %D%/completion.sh \
