@@ -95,7 +95,7 @@ def test_unknown_names():
             (demo + ["--scheduler", "vllm-v2"], "vllm-v1"), (demo + ["--overflow", "swop"], "swap"),
             (demo + ["--victim", "newst"], "newest"), (demo + ["--executor", "units"], "unit"),
             (demo + ["--trace-format", "mooncak"], "mooncake"),
-            (demo + ["--model", "llama-2-7"], "llama-2-7b"), (demo + ["--device", "h100"], "h100-sxm"),
+            (demo + ["--model", "llama-2-7"], "llama-2-7b"), (demo + ["--device", "rtx-409"], "rtx-4090"),
             (demo + ["--trace", "dmeo"], "demo"), (demo + ["--trace", "gen:--rat=5"], "--rate"),
             (["compare"] + demo[1:] + ["--overflow", "swap,recompte"], "recompute"),
             (["crossover", "--model", "qwen3-8", "--device", "l40s"], "qwen3-8b"),
