@@ -7,6 +7,7 @@ libspillway_calib_a_SOURCES = \
   %D%/gemm_fit.c %D%/gemm_fit.h \
   %D%/attention_fit.c %D%/attention_fit.h \
   %D%/operation_fit.c %D%/operation_fit.h \
+  %D%/profile_attention.c %D%/profile_attention.h \
   %D%/profile_cost.c %D%/profile_cost.h \
   %D%/device.c %D%/device.h \
   %D%/import.c %D%/import.h \

@@ -123,138 +123,65 @@ elementwise_fit_free(ElementwiseFit *fit)
   g_free(fit);
 }
 
-/* Curves over one coordinate for each measured value of another. */
-typedef struct {
-  GArray *at;     /* of double, ascending */
+/* Curves over field 0 for each measured value of field 1. */
+struct OperationSheet {
+  GArray *y; /* of double, ascending */
   GPtrArray *curves;
-} Sheet;
+};
 
-static Sheet *
-sheet_new(const Profile *profile, OperationKind kind, const char *variant, guint over, guint by)
+OperationSheet *
+operation_sheet_new(const Profile *profile, OperationKind kind, const char *variant)
 {
   guint n;
   const ProfileSample *samples = profile_samples(profile, kind, &n);
-  Sheet *sheet = g_new0(Sheet, 1);
+  OperationSheet *sheet = NULL;
 
-  sheet->at = g_array_new(FALSE, FALSE, sizeof(double));
-  sheet->curves = g_ptr_array_new_with_free_func((GDestroyNotify)operation_curve_free);
   for (double last = -1;;) {
     double next = G_MAXDOUBLE;
     for (guint i = 0; i < n; i++)
-      if (strcmp(samples[i].variant, variant) == 0 && (double)samples[i].shape[by] > last)
-        next = MIN(next, (double)samples[i].shape[by]);
+      if (strcmp(samples[i].variant, variant) == 0 && (double)samples[i].shape[1] > last)
+        next = MIN(next, (double)samples[i].shape[1]);
     if (next == G_MAXDOUBLE)
-      break;
-    g_array_append_val(sheet->at, next);
-    g_ptr_array_add(sheet->curves, operation_curve_new(profile, kind, variant, over, by,
-                                                       (guint64)next));
+      return sheet;
+    if (sheet == NULL) {
+      sheet = g_new0(OperationSheet, 1);
+      sheet->y = g_array_new(FALSE, FALSE, sizeof(double));
+      sheet->curves = g_ptr_array_new_with_free_func((GDestroyNotify)operation_curve_free);
+    }
+    g_array_append_val(sheet->y, next);
+    g_ptr_array_add(sheet->curves,
+                    operation_curve_new(profile, kind, variant, 0, 1, (guint64)next));
     last = next;
   }
-  return sheet;
 }
 
-static void
-sheet_free(Sheet *sheet)
+void
+operation_sheet_free(OperationSheet *sheet)
 {
   if (sheet == NULL)
     return;
-  g_array_unref(sheet->at);
+  g_array_unref(sheet->y);
   g_ptr_array_unref(sheet->curves);
   g_free(sheet);
 }
 
-static Sheet *
-sheet_or_null(Sheet *sheet)
+double
+operation_sheet_ps(const OperationSheet *sheet, double x, double y, gboolean *inside)
 {
-  if (sheet->at->len > 0)
-    return sheet;
-  sheet_free(sheet);
-  return NULL;
-}
-
-static double
-sheet_ps(const Sheet *sheet, double x, double at, gboolean *measured)
-{
-  const double *nodes = (const double *)(gpointer)sheet->at->data;
-  guint n = sheet->at->len, i = curve_segment(nodes, n, at), j = MIN(i + 1, n - 1);
+  const double *nodes = (const double *)(gpointer)sheet->y->data;
+  guint n = sheet->y->len, i = curve_segment(nodes, n, y), j = MIN(i + 1, n - 1);
   gboolean first, second;
   double low = operation_curve_ps(g_ptr_array_index(sheet->curves, i), x, &first);
   double high = operation_curve_ps(g_ptr_array_index(sheet->curves, j), x, &second);
 
-  *measured = first && second && at >= nodes[0] && at <= nodes[n - 1];
-  if (i == j || at <= nodes[0])
+  *inside = first && second && y >= nodes[0] && y <= nodes[n - 1];
+  if (i == j || y <= nodes[0])
     return low;
-  return MAX(low + (high - low) * (at - nodes[i]) / (nodes[j] - nodes[i]), 0);
-}
-
-struct HostFit {
-  Sheet *sheet;
-};
-
-HostFit *
-host_fit_new(const Profile *profile, const char *scheduler)
-{
-  Sheet *sheet = sheet_or_null(sheet_new(profile, OP_HOST, scheduler, 0, 1));
-  HostFit *fit;
-
-  if (sheet == NULL)
-    return NULL;
-  fit = g_new0(HostFit, 1);
-  fit->sheet = sheet;
-  return fit;
-}
-
-double
-host_fit_ps(const HostFit *fit, double sequences, double tokens, gboolean *measured)
-{
-  return sheet_ps(fit->sheet, sequences, tokens, measured);
-}
-
-void
-host_fit_free(HostFit *fit)
-{
-  if (fit == NULL)
-    return;
-  sheet_free(fit->sheet);
-  g_free(fit);
-}
-
-struct CopyFit {
-  Sheet *sheet;
-};
-
-CopyFit *
-copy_fit_new(const Profile *profile, const char *variant)
-{
-  Sheet *sheet = sheet_or_null(sheet_new(profile, OP_COPY, variant, 0, 1));
-  CopyFit *fit;
-
-  if (sheet == NULL)
-    return NULL;
-  fit = g_new0(CopyFit, 1);
-  fit->sheet = sheet;
-  return fit;
-}
-
-double
-copy_fit_ps(const CopyFit *fit, double piece_bytes, double pieces)
-{
-  gboolean measured;
-
-  return sheet_ps(fit->sheet, piece_bytes, pieces, &measured);
-}
-
-void
-copy_fit_free(CopyFit *fit)
-{
-  if (fit == NULL)
-    return;
-  sheet_free(fit->sheet);
-  g_free(fit);
+  return MAX(low + (high - low) * (y - nodes[i]) / (nodes[j] - nodes[i]), 0);
 }
 
 char *
-copy_fit_variant(CopyDirection direction, CopyPath path, HostMemory memory)
+copy_variant(CopyDirection direction, CopyPath path, HostMemory memory)
 {
   return g_strjoin("/", direction == COPY_IN ? "h2d" : "d2h", host_memory_name(memory),
                    path == COPY_PATH_BATCHED ? "batched" : "single", NULL);

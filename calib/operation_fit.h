@@ -21,16 +21,13 @@ double elementwise_fit_ps(const ElementwiseFit *fit, guint32 layers, double toke
                           gboolean *measured);
 void elementwise_fit_free(ElementwiseFit *fit);
 
-/* Host time a step, by sequences and tokens. NULL if the profile has none for the scheduler. */
-typedef struct HostFit HostFit;
-HostFit *host_fit_new(const Profile *profile, const char *scheduler);
-double host_fit_ps(const HostFit *fit, double sequences, double tokens, gboolean *measured);
-void host_fit_free(HostFit *fit);
-
-/* Copies: by bytes a piece and pieces. NULL if the profile has none of that variant. */
-typedef struct CopyFit CopyFit;
-CopyFit *copy_fit_new(const Profile *profile, const char *variant);
-double copy_fit_ps(const CopyFit *fit, double piece_bytes, double pieces);
-void copy_fit_free(CopyFit *fit);
+/* Samples of one operation and variant over two shape fields, 0 and 1: host time by sequences and
+ * tokens, copies by bytes a piece and pieces. NULL if there are none. */
+typedef struct OperationSheet OperationSheet;
+OperationSheet *operation_sheet_new(const Profile *profile, OperationKind kind,
+                                    const char *variant);
+/* Linear in both; x is field 0, y field 1. */
+double operation_sheet_ps(const OperationSheet *sheet, double x, double y, gboolean *inside);
+void operation_sheet_free(OperationSheet *sheet);
 /* "h2d/pinned/single": how OP_COPY names it. The caller frees. */
-char *copy_fit_variant(CopyDirection direction, CopyPath path, HostMemory memory);
+char *copy_variant(CopyDirection direction, CopyPath path, HostMemory memory);

@@ -1,0 +1,295 @@
+/* Attention of a step from a profile's fit: decodes alone as affine pieces of their total context,
+ * prefills with or without decodes as one kernel over one equivalent chunk.
+ *
+ * Called by the cost model of a profile for every step. Rows of decode batches and shares of skew are
+ * made when first asked for and kept, so a step costs a look into a table.
+ */
+#include "profile_attention.h"
+
+#include <math.h>
+
+#include "attention_fit.h"
+#include "sim/units.h"
+
+enum {
+  ROWS = 4096,     /* decode batches that are remembered */
+  SKEW_NEW = 16,   /* buckets: octaves of new tokens */
+  SKEW_BATCH = 48, /* quarter octaves of decodes */
+  SKEW_SHARES = 32,
+};
+
+/* Attention of all layers for a decode batch of one size, over its total context. */
+typedef struct {
+  guint n;
+  gint64 *context; /* totals: nodes of the affine pieces */
+  gint64 *ps;
+  gint64 *slope_ps; /* per token of the total, from node i to the next */
+  gboolean measured;
+} DecodeRow;
+
+struct ProfileAttention {
+  AttentionFit *fit;
+  CostModel *roofline, *plain; /* borrowed: with and without the what-if scales */
+  guint32 layers;
+  double longest_deviations; /* of the contexts that run at a kernel's end */
+  DecodeRow rows[ROWS + 1];
+  float skew[SKEW_NEW][SKEW_BATCH][SKEW_SHARES]; /* NAN: not asked yet */
+};
+
+static gint64
+round_ps(double ps)
+{
+  return (gint64)llround(MIN(MAX(ps, 0), (double)TIME_MAX_PS / 64));
+}
+
+/* What the what-if scales make of the roofline's attention. */
+static double
+attention_scale(const ProfileAttention *self, const CostShape *shape)
+{
+  CostPiece scaled, plain;
+
+  cost_model_step(self->roofline, shape, 1, &scaled);
+  cost_model_step(self->plain, shape, 1, &plain);
+  return plain.base_ps[COST_ATTENTION] > 0 ? (double)scaled.base_ps[COST_ATTENTION] /
+                                                 (double)plain.base_ps[COST_ATTENTION]
+                                           : 1;
+}
+
+static double
+decode_scale(const ProfileAttention *self, guint32 decodes, double context)
+{
+  const CostShape shape = {.decodes = decodes,
+                           .decode_context_tokens = (guint64)(decodes * context),
+                           .sequences = decodes};
+  return attention_scale(self, &shape);
+}
+
+static void
+fill_row(const ProfileAttention *self, guint32 decodes, DecodeRow *row)
+{
+  guint n;
+  g_autofree double *contexts = attention_fit_contexts(self->fit, decodes, &n);
+
+  row->n = n;
+  row->context = g_new0(gint64, n);
+  row->ps = g_new0(gint64, n);
+  row->slope_ps = g_new0(gint64, n);
+  row->measured = TRUE;
+  for (guint i = 0; i < n; i++) {
+    const AttentionPoint point = {.decodes = decodes, .context = contexts[i]};
+    double scale = decode_scale(self, decodes, contexts[i]) * self->layers;
+    gboolean inside;
+    row->context[i] = (gint64)contexts[i] * decodes;
+    row->ps[i] = round_ps(scale * attention_fit_ps(self->fit, &point, &inside));
+    row->measured &= inside;
+  }
+  for (guint i = 0; i + 1 < n; i++) {
+    row->slope_ps[i] =
+        MAX(0, (row->ps[i + 1] - row->ps[i]) / (row->context[i + 1] - row->context[i]));
+    if (i + 2 == n)
+      row->slope_ps[i + 1] = row->slope_ps[i];
+  }
+}
+
+static guint
+row_node(const DecodeRow *row, gint64 total)
+{
+  guint low = 0, high = row->n - 1;
+
+  while (low < high) {
+    guint middle = (low + high + 1) / 2;
+    if (row->context[middle] <= total)
+      low = middle;
+    else
+      high = middle - 1;
+  }
+  return low;
+}
+
+static guint
+octave(double x, double per_octave, guint buckets)
+{
+  return (guint)CLAMP(lround(log2(x) * per_octave), 0, (glong)buckets - 1);
+}
+
+/* How unequal a batch's contexts are. All of it stays while they grow together. */
+typedef struct {
+  double mean;    /* above the least */
+  double largest; /* above the least */
+  double deviation;
+} Spread;
+
+static Spread
+spread_of(const CostShape *shape)
+{
+  guint32 least = G_MAXUINT32, largest = 0;
+  guint64 sum = 0, squares = 0;
+  Spread spread;
+
+  for (guint32 d = 0; d < shape->decodes; d++) {
+    least = MIN(least, shape->decode_contexts[d]);
+    largest = MAX(largest, shape->decode_contexts[d]);
+  }
+  for (guint32 d = 0; d < shape->decodes; d++) {
+    guint64 above = shape->decode_contexts[d] - least;
+    sum += above;
+    squares += above * above;
+  }
+  spread.mean = (double)sum / shape->decodes;
+  spread.largest = largest - least;
+  spread.deviation =
+      sqrt(MAX(0, (double)squares / shape->decodes - spread.mean * spread.mean));
+  return spread;
+}
+
+/* How far the longest of n draws lies above the mean, in deviations: the expectation of the largest
+ * of n normal variables (its asymptotic form, within 4 % from n = 8). */
+static double
+longest_of(double n)
+{
+  double a = sqrt(2 * log(MAX(n, 2)));
+
+  return a - (log(log(MAX(n, 2))) + log(4 * G_PI)) / (2 * a) + 0.5772 / a;
+}
+
+/* The tokens of total context that unequal contexts are worth beyond their sum. A kernel lasts as
+ * long as what ends last. Skew is measured with the long ones last in the batch; in an engine's
+ * batch they are anywhere, and what ends last is the longest of the sequences that run at the end:
+ * as many as the multiprocessors hold at a time. */
+static gint64
+skew_tokens(ProfileAttention *self, const CostShape *shape, double new_tokens)
+{
+  Spread spread;
+  double above, share;
+  float *alpha;
+  guint i, j, k;
+
+  if (shape->decode_contexts == NULL || shape->decodes < 2)
+    return 0;
+  spread = spread_of(shape);
+  if (spread.largest == 0)
+    return 0;
+  above = MIN(spread.largest - spread.mean, spread.deviation * self->longest_deviations);
+  share = spread.mean / spread.largest;
+  i = octave(new_tokens + 1, 1, SKEW_NEW);
+  j = octave(shape->decodes, 4, SKEW_BATCH);
+  k = (guint)CLAMP(lround(share * (SKEW_SHARES - 1)), 0, SKEW_SHARES - 1);
+  alpha = &self->skew[i][j][k];
+  if (isnan(*alpha))
+    *alpha = (float)attention_fit_skew(self->fit, i == 0 ? 0 : exp2(i), exp2(j / 4.0),
+                                       (double)k / (SKEW_SHARES - 1));
+  return llround(above * shape->decodes * *alpha);
+}
+
+/* A batch of decodes: the affine piece that its total context lies in. */
+static void
+decodes_only(ProfileAttention *self, const CostShape *shape, guint32 repeat, CostPiece *piece)
+{
+  DecodeRow large = {0};
+  gboolean remembered = shape->decodes <= ROWS;
+  DecodeRow *row = remembered ? &self->rows[shape->decodes] : &large;
+  gint64 total = (gint64)shape->decode_context_tokens + skew_tokens(self, shape, 0);
+  guint i;
+
+  if (row->context == NULL)
+    fill_row(self, shape->decodes, row);
+  i = row_node(row, total);
+  piece->base_ps[COST_ATTENTION] =
+      MAX(0, row->ps[i] + row->slope_ps[i] * (total - row->context[i]));
+  if (total < row->context[0])
+    piece->base_ps[COST_ATTENTION] = row->ps[0];
+  piece->growth_ps = total < row->context[0] ? 0 : row->slope_ps[i] * shape->decodes;
+  piece->steps = repeat;
+  if (total < row->context[i] || i + 1 < row->n) {
+    gint64 end = total < row->context[0] ? row->context[0] : row->context[i + 1];
+    gint64 steps = (end - total + shape->decodes - 1) / shape->decodes;
+    piece->steps = (guint32)CLAMP(steps, 1, repeat);
+  }
+  if (row->measured && total >= row->context[0] && total <= row->context[row->n - 1])
+    piece->measured |= 1u << COST_ATTENTION;
+  if (!remembered) {
+    g_free(large.context);
+    g_free(large.ps);
+    g_free(large.slope_ps);
+  }
+}
+
+/* Prefills, alone or with decodes: all chunks as the one with as many tokens and pairs. */
+static void
+mixed(ProfileAttention *self, const CostShape *shape, CostPiece *piece)
+{
+  double tokens = 0, pairs = 0;
+  AttentionPoint point;
+  gboolean measured;
+
+  for (guint32 i = 0; i < shape->n_prefills; i++) {
+    double n = shape->prefills[i].tokens, c = shape->prefills[i].cached_tokens;
+    tokens += n;
+    pairs += n * c + n * (n + 1) / 2;
+  }
+  point = (AttentionPoint){
+      .new_tokens = tokens,
+      .cached_tokens = (pairs - tokens * (tokens + 1) / 2) / tokens,
+      .decodes = shape->decodes,
+  };
+  if (shape->decodes > 0)
+    point.context = (double)((gint64)shape->decode_context_tokens +
+                             skew_tokens(self, shape, tokens)) /
+                    shape->decodes;
+  piece->base_ps[COST_ATTENTION] =
+      round_ps(attention_fit_ps(self->fit, &point, &measured) * self->layers *
+               attention_scale(self, shape));
+  if (measured)
+    piece->measured |= 1u << COST_ATTENTION;
+}
+
+void
+profile_attention_step(ProfileAttention *self, const CostShape *shape, guint32 repeat,
+                       CostPiece *piece)
+{
+  if (!attention_fit_has(self->fit, shape->n_prefills > 0, shape->decodes > 0))
+    return;
+  if (shape->n_prefills > 0)
+    mixed(self, shape, piece);
+  else
+    decodes_only(self, shape, repeat, piece);
+}
+
+ProfileAttention *
+profile_attention_new(const Profile *profile, const RooflineConfig *config, CostModel *roofline,
+                      CostModel *plain)
+{
+  const Model *model = config->model;
+  guint32 tp = config->tensor_parallel_size, kv_heads = MAX(1, model->kv_heads / tp);
+  AttentionFit *fit =
+      attention_fit_new(profile, model->heads / tp, kv_heads, model->head_dim, NULL, NULL);
+  ProfileAttention *self;
+
+  if (fit == NULL)
+    return NULL;
+  self = g_new0(ProfileAttention, 1);
+  self->fit = fit;
+  self->roofline = roofline;
+  self->plain = plain;
+  self->layers = model->layers;
+  self->longest_deviations = longest_of(config->device->multiprocessors / kv_heads);
+  for (guint i = 0; i < SKEW_NEW; i++)
+    for (guint j = 0; j < SKEW_BATCH; j++)
+      for (guint k = 0; k < SKEW_SHARES; k++)
+        self->skew[i][j][k] = NAN;
+  return self;
+}
+
+void
+profile_attention_free(ProfileAttention *self)
+{
+  if (self == NULL)
+    return;
+  for (guint i = 0; i <= ROWS; i++) {
+    g_free(self->rows[i].context);
+    g_free(self->rows[i].ps);
+    g_free(self->rows[i].slope_ps);
+  }
+  attention_fit_free(self->fit);
+  g_free(self);
+}
