@@ -282,6 +282,8 @@ scheduler_advance(Scheduler *self, const Step *step, guint32 repeats)
 void
 scheduler_settle(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_ps)
 {
+  gboolean preempted = FALSE;
+
   g_array_set_size(self->just_finished, 0);
   for (guint i = 0; i < step->sequences->len; i++) {
     Sequence *sequence = g_ptr_array_index(step->sequences, i);
@@ -291,6 +293,7 @@ scheduler_settle(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 
       sequence->result.first_token_ps = first_end_ps;
     sequence->result.last_token_ps = end_ps;
     if (sequence->ending) {
+      preempted |= sequence->preempted_at_ps >= 0;
       leave(self, sequence, STATUS_FINISHED, end_ps);
       g_array_append_val(self->just_finished, sequence->request);
       pool_release(&self->pool, sequence);
@@ -300,8 +303,8 @@ scheduler_settle(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 
   if (self->just_finished->len == 0)
     return;
   sequence_queue_drop_ended(&self->running);
-  if (self->class->features & SCHEDULER_HAS_ASYNC) {
-    /* Preempted while the last token was on its way. */
+  if (preempted) {
+    /* While the last token was on its way: it waits to come back for nothing. */
     sequence_queue_drop_ended(&self->waiting);
     sequence_queue_drop_ended(&self->swapped);
   }

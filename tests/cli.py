@@ -19,7 +19,7 @@ RUN_OPTIONS = """model device trace trace-format limit time-scale seed scheduler
 num-gpu-blocks kv-memory gpu-memory-utilization swap-space num-cpu-blocks max-num-seqs max-num-batched-tokens
 max-model-len enable-chunked-prefill no-enable-chunked-prefill block-manager watermark enable-prefix-caching
 long-prefill-token-threshold async-scheduling tensor-parallel-size executor what-if no-stride format output decisions
-requests against help""".split()
+requests help""".split()
 
 
 def test_no_arguments():
@@ -95,7 +95,7 @@ def test_unknown_names():
             (demo + ["--scheduler", "vllm-v2"], "vllm-v1"), (demo + ["--overflow", "swop"], "swap"),
             (demo + ["--victim", "newst"], "newest"), (demo + ["--executor", "units"], "unit"),
             (demo + ["--trace-format", "mooncak"], "mooncake"),
-            (demo + ["--model", "llama-2-7"], "llama-2-7b"), (demo + ["--device", "h100-sxn"], "h100-sxm"),
+            (demo + ["--model", "llama-2-7"], "llama-2-7b"), (demo + ["--device", "rtx-409"], "rtx-4090"),
             (demo + ["--trace", "dmeo"], "demo"), (demo + ["--trace", "gen:--rat=5"], "--rate"),
             (["compare"] + demo[1:] + ["--overflow", "swap,recompte"], "recompute"),
             (["crossover", "--model", "qwen3-8", "--device", "l40s"], "qwen3-8b"),
