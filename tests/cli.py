@@ -19,7 +19,7 @@ RUN_OPTIONS = """model device trace trace-format limit time-scale seed scheduler
 num-gpu-blocks kv-memory gpu-memory-utilization swap-space num-cpu-blocks max-num-seqs max-num-batched-tokens
 max-model-len enable-chunked-prefill no-enable-chunked-prefill block-manager watermark enable-prefix-caching
 long-prefill-token-threshold async-scheduling tensor-parallel-size executor what-if no-stride format output decisions
-requests help""".split()
+requests against help""".split()
 
 
 def test_no_arguments():
