@@ -14,6 +14,7 @@ libspillway_sim_a_SOURCES = \
   %D%/pool.c %D%/pool.h \
   %D%/prefix_cache.c %D%/prefix_cache.h \
   %D%/quantiles.c %D%/quantiles.h \
+  %D%/repeat.c \
   %D%/scheduler.c %D%/scheduler.h \
   %D%/sequence.c %D%/sequence.h \
   %D%/series.c %D%/series.h \

@@ -1,15 +1,9 @@
-/* What engines share: queues, arrivals, preemption, completion, and how often a step of plain
- * decodes can be repeated.
+/* What engines share: queues, arrivals, preemption, completion.
  *
  * Called by the loop: arrive*, schedule, advance, settle, arrive*, … An engine's file holds only its rules
  * of admission and order. Invariant: a live sequence is in exactly one of waiting, running, swapped.
  */
 #include "scheduler.h"
-
-#include <string.h>
-
-/* More repeats than this in one step would only risk an overflow of the closed-form sums. */
-#define REPEAT_MAX 65536
 
 const SchedulerClass *const scheduler_classes[] = {
     &scheduler_vllm_v1,
@@ -247,80 +241,10 @@ scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const cha
   leave(self, sequence, STATUS_IGNORED, self->now_ps);
 }
 
-/* A sequence that is this long ends. */
-static guint32
-longest_length(const Scheduler *self)
+guint32
+scheduler_longest_length(const Scheduler *self)
 {
   return self->config.max_model_len + (self->class->stops_at_max_model_len ? 0 : 1);
-}
-
-/* Steps until the first of the step's sequences is done, if all decode. */
-static guint32
-steps_to_completion(const Scheduler *self, const Step *step)
-{
-  guint32 longest = longest_length(self);
-  guint32 steps = REPEAT_MAX;
-
-  for (guint i = 0; i < step->sequences->len; i++) {
-    const Sequence *sequence = g_ptr_array_index(step->sequences, i);
-    steps = MIN(steps, sequence->output_limit - sequence->generated_tokens);
-    steps = MIN(steps, longest - sequence_length(sequence));
-  }
-  return steps;
-}
-
-/* Counts in step->growth how many sequences take a block at repeat 1, 2, … block_size: those
- * whose blocks have room for 0, 1, … tokens after this step. */
-static void
-count_growth(Step *step)
-{
-  memset(step->growth, 0, step->block_size * sizeof *step->growth);
-  for (guint i = 0; i < step->sequences->len; i++) {
-    const Sequence *sequence = g_ptr_array_index(step->sequences, i);
-    step->growth[sequence->blocks * step->block_size - (sequence->computed_tokens + 1)]++;
-  }
-}
-
-void
-scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
-{
-  guint32 limit = steps_to_completion(self, step);
-  guint32 batch = step->sequences->len;
-  guint32 spare, repeat;
-
-  if (limit <= 1 || self->pool.free_blocks < reserve_blocks)
-    return;
-  count_growth(step);
-  spare = self->pool.free_blocks - reserve_blocks;
-  /* Every block_size steps each sequence takes one block. */
-  repeat = 1 + spare / batch * step->block_size;
-  spare %= batch;
-  for (guint32 i = 0; repeat < limit && step->growth[i] <= spare; i++, repeat++)
-    spare -= step->growth[i];
-  step->repeat = MIN(limit, repeat);
-}
-
-/* The blocks that the repeats after the first took. Their order matters only to the prefix cache:
- * step by step, within a step in the order of the entries. */
-static void
-grow_repeated(Scheduler *self, const Step *step, guint32 repeats)
-{
-  Pool *pool = &self->pool;
-
-  for (guint i = 0; pool->cache == NULL && i < step->sequences->len; i++) {
-    Sequence *sequence = g_ptr_array_index(step->sequences, i);
-    pool_grow(pool, sequence, pool_blocks_for(pool, sequence->computed_tokens));
-  }
-  for (guint32 repeat = 1; pool->cache != NULL && repeat < repeats; repeat++) {
-    for (guint i = 0; i < step->sequences->len; i++) {
-      Sequence *sequence = g_ptr_array_index(step->sequences, i);
-      guint32 tokens = sequence->computed_tokens - (repeats - 1) + repeat;
-      if (tokens % step->block_size <= 1 || step->block_size == 1) {
-        pool_grow(pool, sequence, pool_blocks_for(pool, tokens));
-        pool_register(pool, sequence, tokens);
-      }
-    }
-  }
 }
 
 /* Advances one sequence by its entry. TRUE if it yields a token. */
@@ -338,7 +262,7 @@ advance(Scheduler *self, Sequence *sequence, const StepEntry *entry, guint32 rep
   sequence->stage = STAGE_DECODE;
   sequence->generated_tokens++;
   sequence->ending = sequence->generated_tokens >= sequence->output_limit ||
-                     sequence_length(sequence) >= longest_length(self);
+                     sequence_length(sequence) >= scheduler_longest_length(self);
   return TRUE;
 }
 
@@ -351,7 +275,7 @@ scheduler_advance(Scheduler *self, const Step *step, guint32 repeats)
     tokens += advance(self, g_ptr_array_index(step->sequences, i),
                       &g_array_index(step->entries, StepEntry, i), repeats);
   if (repeats > 1)
-    grow_repeated(self, step, repeats);
+    scheduler_grow_repeated(self, step, repeats);
   return tokens;
 }
 

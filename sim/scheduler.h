@@ -127,3 +127,10 @@ void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, cons
  * completion, or until fewer than `reserve_blocks` blocks would be free. Call when nothing else
  * can change: every queue's head stays blocked while the pool only shrinks. */
 void scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks);
+
+/* A sequence ends once it is this long, tokens. */
+guint32 scheduler_longest_length(const Scheduler *self);
+
+/* Takes the blocks that the repeats after the first needed; for scheduler_advance(). Their order matters
+ * only to the prefix cache: step by step, within a step in the order of the entries. */
+void scheduler_grow_repeated(Scheduler *self, const Step *step, guint32 repeats);
