@@ -314,6 +314,19 @@ def test_messages_are_one_line():
         check(all(c.isprintable() for c in result.err.rstrip("\n")), repr(result.err))
 
 
+def test_against():
+    """--against a file that is missing, of no use, or of another trace."""
+    write("a.csv", "id,arrival_s,prompt_tokens,output_tokens,first_token_s,finish_s\n0,0,1,1,1,1\n")
+    write("b.jsonl", '{"input_toks": 1}\n')
+    check_table([
+        (RUN + ["--against", "none.jsonl"], "--against: cannot read none.jsonl"),
+        (RUN + ["--against", "."], "--against: cannot read ."),
+        (RUN + ["--against", "b.jsonl"], "b.jsonl:1: found no output_toks"),
+        (RUN + ["--against", "a.csv"], "a.csv:2: found 1 prompt tokens", "is it a run of this trace?"),
+        (["compare", *RUN[1:], "--against", "a.csv"], "a.csv:2:"),
+    ])
+
+
 def test_locked_results():
     """A results file that another program writes to: waited for. After 10 s (TEST_SLOW=1) given up."""
     paths = ("soon.db", "never.db")

@@ -285,6 +285,29 @@ def test_database_of_a_bad_end():
     check("ended early (abort)" in execute(*words).text)
 
 
+def test_against():
+    """--against an earlier run: nothing differs; against a faster one, by what is faster."""
+    plain = run_json(*DEMO, "--requests", "plain.csv.gz")
+    against = run_json(*DEMO, "--against", "plain.csv.gz")["against"]
+    check_equal((against["file"], against["requests"], against["left_out"]), ("plain.csv.gz", 400, 0))
+    for key in ("ttft_s", "tpot_s", "e2e_s"):
+        check_equal(set(against[key]), {"mean", "p50", "p90", "p95", "p99"})
+        check_equal(set(against["per_request"][key].values()), {0.0})
+        for statistic, figure in against[key].items():
+            check_close(figure["measured"], plain[key][statistic], key)
+            check_equal((figure["error"], figure["simulated"]), (0.0, figure["measured"]), key)
+    slower = run_json(*DEMO, "--what-if", "hbm=0.5x", "--against", "plain.csv.gz")
+    error = slower["against"]["e2e_s"]["mean"]["error"]
+    check(error > 0.1, error)
+    check_close(error, slower["e2e_s"]["mean"] / plain["e2e_s"]["mean"] - 1, "error")
+    text = succeed("compare", *DEMO, "--limit", "100", "--against", "plain.csv.gz")
+    for policy in ("recompute", "swap"):
+        check("\n%s against plain.csv.gz, 100 requests\n" % policy in text.text, text.text)
+    check_equal(text.err.count("note: plain.csv.gz: 300 of its 400 requests"), 1)
+    runs = succeed("compare", *DEMO, "--against", "plain.csv.gz", "--format", "csv").text.split("\n")
+    check("against.per_request.tpot_s.p90_abs_error" in runs[0].split(","))
+
+
 # All arrive at once, so that durations decide nothing: what a scale does not reach stays as it is.
 BURST = [*HARDWARE, "--trace", "study-burst", "--scheduler", "vllm-0.6", "--overflow", "swap",
          "--num-gpu-blocks", "1200", "--swap-space", "32"]
