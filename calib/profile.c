@@ -145,3 +145,30 @@ profile_samples(const Profile *profile, OperationKind kind, guint *n)
   *n = end - first;
   return samples + first;
 }
+
+/* Of more samples than this every so many-th is looked at. */
+#define SPREAD_SAMPLES 1001
+
+static int
+compare_doubles(gconstpointer a, gconstpointer b)
+{
+  const double *x = a, *y = b;
+
+  return (*x > *y) - (*x < *y);
+}
+
+double
+profile_spread(const Profile *profile, OperationKind kind)
+{
+  guint n, kept = 0;
+  const ProfileSample *samples = profile_samples(profile, kind, &n);
+  double spreads[SPREAD_SAMPLES];
+
+  for (guint i = 0; i < n; i += n / SPREAD_SAMPLES + 1)
+    if (samples[i].median_ns > 0)
+      spreads[kept++] = (samples[i].p90_ns - samples[i].p10_ns) / samples[i].median_ns;
+  if (kept == 0)
+    return 0;
+  qsort(spreads, kept, sizeof *spreads, compare_doubles);
+  return spreads[kept / 2];
+}

@@ -52,5 +52,8 @@ int profile_compare_keys(const ProfileSample *a, const ProfileSample *b);
 /* Sorts; of samples with one key keeps the last added. */
 void profile_seal(Profile *profile);
 
+/* The median of (p90 - p10) / median over an operation's samples; 0 where they have but one figure. */
+double profile_spread(const Profile *profile, OperationKind kind);
+
 /* The samples of one operation, contiguous after profile_seal(). */
 const ProfileSample *profile_samples(const Profile *profile, OperationKind kind, guint *n);

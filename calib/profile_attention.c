@@ -205,8 +205,11 @@ decodes_only(ProfileAttention *self, const CostShape *shape, guint32 repeat, Cos
     gint64 steps = (end - total + shape->decodes - 1) / shape->decodes;
     piece->steps = (guint32)CLAMP(steps, 1, repeat);
   }
-  if (row->measured && total >= row->context[0] && total <= row->context[row->n - 1])
-    piece->measured |= 1u << COST_ATTENTION;
+  piece->measured_ps[COST_ATTENTION] = 0;
+  piece->growth_measured =
+      row->measured && total >= row->context[0] && total < row->context[row->n - 1];
+  if (piece->growth_measured)
+    piece->measured_ps[COST_ATTENTION] = piece->base_ps[COST_ATTENTION];
   if (!remembered) {
     g_free(large.context);
     g_free(large.ps);
@@ -239,8 +242,7 @@ mixed(ProfileAttention *self, const CostShape *shape, CostPiece *piece)
   piece->base_ps[COST_ATTENTION] =
       round_ps(attention_fit_ps(self->fit, &point, &measured) * self->layers *
                attention_scale(self, shape));
-  if (measured)
-    piece->measured |= 1u << COST_ATTENTION;
+  piece->measured_ps[COST_ATTENTION] = measured ? piece->base_ps[COST_ATTENTION] : 0;
 }
 
 void

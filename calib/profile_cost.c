@@ -20,8 +20,13 @@ G_DEFINE_QUARK(spillway - profile - cost - error, profile_cost_error)
 /* A remembered cost; ps < 0: not asked yet. */
 typedef struct {
   gint64 ps;
-  gboolean measured;
+  gint64 measured_ps; /* of it */
 } Memo;
+
+/* The same while it is summed up. */
+typedef struct {
+  double ps, measured_ps;
+} Sum;
 
 typedef struct {
   CostModel base;
@@ -40,6 +45,7 @@ typedef struct {
   guint64 copy_piece_bytes, copy_pieces_per_block;
   Memo linear[MEMO_TOKENS + 1], small[MEMO_TOKENS + 1];
   Memo head[MEMO_SEQUENCES + 1];
+  double spread[OPERATIONS]; /* of the timings, (p90 - p10) / median */
 } ProfileCost;
 
 static gint64
@@ -60,14 +66,32 @@ device_kv_heads(const Model *model, guint32 tp)
   return MAX(1, model->kv_heads / tp);
 }
 
-static double
-layer_product_ps(const ProfileCost *self, guint64 m, guint64 n, guint64 k, gboolean *measured)
+static void
+sum_add(Sum *sum, double ps, gboolean measured)
 {
-  gboolean inside;
-  double ps = gemm_fit_ps(self->gemm, &self->what_if, m, n, k, &inside);
+  sum->ps += ps;
+  sum->measured_ps += measured ? ps : 0;
+}
 
-  *measured &= inside;
-  return ps;
+static Memo
+sum_times(Sum sum, double factor)
+{
+  return (Memo){round_ps(sum.ps * factor), round_ps(sum.measured_ps * factor)};
+}
+
+static Memo
+memo_of(double ps, gboolean measured)
+{
+  return (Memo){round_ps(ps), measured ? round_ps(ps) : 0};
+}
+
+static void
+add_product(const ProfileCost *self, Sum *sum, guint64 m, guint64 n, guint64 k)
+{
+  gboolean measured;
+  double ps = gemm_fit_ps(self->gemm, &self->what_if, m, n, k, &measured);
+
+  sum_add(sum, ps, measured);
 }
 
 static Memo
@@ -77,14 +101,13 @@ find_linear(const ProfileCost *self, guint64 tokens)
   guint64 q = device_heads(model, self->tp) * model->head_dim;
   guint64 kv = device_kv_heads(model, self->tp) * model->head_dim;
   guint64 ffn = model->ffn / self->tp;
-  gboolean measured = TRUE;
-  double ps = layer_product_ps(self, tokens, q + 2 * kv, model->hidden, &measured) +
-              layer_product_ps(self, tokens, model->hidden, q, &measured) +
-              layer_product_ps(self, tokens, (model->gated_ffn ? 2 : 1) * ffn, model->hidden,
-                               &measured) +
-              layer_product_ps(self, tokens, model->hidden, ffn, &measured);
+  Sum layer = {0, 0};
 
-  return (Memo){round_ps(ps * model->layers), measured};
+  add_product(self, &layer, tokens, q + 2 * kv, model->hidden);
+  add_product(self, &layer, tokens, model->hidden, q);
+  add_product(self, &layer, tokens, (model->gated_ffn ? 2 : 1) * ffn, model->hidden);
+  add_product(self, &layer, tokens, model->hidden, ffn);
+  return sum_times(layer, model->layers);
 }
 
 static Memo
@@ -94,7 +117,7 @@ find_small(const ProfileCost *self, guint64 tokens)
   gboolean measured;
   double ps = elementwise_fit_ps(self->elementwise, model->layers, (double)tokens, &measured);
 
-  return (Memo){round_ps(ps), measured};
+  return memo_of(ps, measured);
 }
 
 static Memo
@@ -102,16 +125,15 @@ find_head(const ProfileCost *self, guint64 sampled)
 {
   const Model *model = self->model;
   guint64 vocab = (model->vocab + self->tp - 1) / self->tp;
-  gboolean measured = TRUE, inside;
-  double ps = layer_product_ps(self, sampled, vocab, model->hidden, &measured);
+  Sum head = {0, 0};
+  gboolean measured;
 
+  add_product(self, &head, sampled, vocab, model->hidden);
   if (self->sampling != NULL) {
-    ps += operation_curve_ps(self->sampling, (double)sampled, &inside);
-    measured &= inside;
-  } else {
-    measured = FALSE;
+    double ps = operation_curve_ps(self->sampling, (double)sampled, &measured);
+    sum_add(&head, ps, measured);
   }
-  return (Memo){round_ps(ps), measured};
+  return sum_times(head, 1);
 }
 
 static Memo
@@ -119,7 +141,7 @@ remember(ProfileCost *self, Memo *memo, guint64 room, guint64 at,
          Memo (*find)(const ProfileCost *self, guint64 at))
 {
   if (at == 0)
-    return (Memo){0, TRUE};
+    return (Memo){0, 0};
   if (at > room)
     return find(self, at);
   if (memo[at].ps < 0)
@@ -131,8 +153,7 @@ static void
 set(CostPiece *piece, CostComponent component, Memo memo)
 {
   piece->base_ps[component] = memo.ps;
-  if (memo.measured)
-    piece->measured |= 1u << component;
+  piece->measured_ps[component] = memo.measured_ps;
 }
 
 static gint64
@@ -159,7 +180,7 @@ set_copies(ProfileCost *self, const CostShape *shape, CostPiece *piece)
   for (int d = 0; d < 2; d++)
     if (blocks[d] > 0 && self->copies[d] != NULL)
       set(piece, components[d],
-          (Memo){profile_copy_ps(&self->base, (CopyDirection)d, blocks[d]), TRUE});
+          memo_of((double)profile_copy_ps(&self->base, (CopyDirection)d, blocks[d]), TRUE));
 }
 
 static double
@@ -182,12 +203,12 @@ set_host_and_comm(ProfileCost *self, const CostShape *shape, guint64 tokens, Cos
 
   if (self->host != NULL) {
     ps = operation_sheet_ps(self->host, shape->sequences, (double)tokens, &inside);
-    set(piece, COST_HOST, (Memo){round_ps(ps * self->what_if.host_time), inside});
+    set(piece, COST_HOST, memo_of(ps * self->what_if.host_time, inside));
   }
   if ((self->all_reduce[0] != NULL || self->all_reduce[1] != NULL) && tokens > 0) {
     ps = all_reduce_ps(self, (double)tokens * self->model->hidden * ACTIVATION_BYTES, &inside);
     set(piece, COST_COMM,
-        (Memo){round_ps(2.0 * self->model->layers * ps * self->what_if.comm_time), inside});
+        memo_of(2.0 * self->model->layers * ps * self->what_if.comm_time, inside));
   }
 }
 
@@ -200,8 +221,9 @@ set_elementwise(ProfileCost *self, const CostShape *shape, guint64 tokens, CostP
   if (self->what_if.hbm_time != 1 || self->what_if.launch_time != 1) {
     cost_model_step(self->plain, shape, 1, &plain);
     if (plain.base_ps[COST_ELEMENTWISE] > 0)
-      memo.ps = round_ps((double)memo.ps * (double)piece->base_ps[COST_ELEMENTWISE] /
-                         (double)plain.base_ps[COST_ELEMENTWISE]);
+      memo = sum_times((Sum){(double)memo.ps, (double)memo.measured_ps},
+                       (double)piece->base_ps[COST_ELEMENTWISE] /
+                           (double)plain.base_ps[COST_ELEMENTWISE]);
   }
   set(piece, COST_ELEMENTWISE, memo);
 }
@@ -225,6 +247,19 @@ profile_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece 
   set_copies(self, shape, piece);
   if (self->attention != NULL && tokens > 0)
     profile_attention_step(self->attention, shape, repeat, piece);
+}
+
+static double
+profile_cost_spread(const CostModel *base, CostComponent component)
+{
+  static const OperationKind behind[COST_COMPONENTS] = {
+      [COST_LINEAR] = OP_GEMM,       [COST_ATTENTION] = OP_ATTENTION,
+      [COST_ELEMENTWISE] = OP_ELEMENTWISE, [COST_HEAD] = OP_GEMM,
+      [COST_COMM] = OP_ALL_REDUCE,   [COST_HOST] = OP_HOST,
+      [COST_SWAP_OUT] = OP_COPY,     [COST_SWAP_IN] = OP_COPY,
+  };
+
+  return ((const ProfileCost *)base)->spread[behind[component]];
 }
 
 static void
@@ -251,6 +286,7 @@ static const CostModelClass profile_cost_class = {
     .name = "profile",
     .step = profile_step,
     .copy_ps = profile_copy_ps,
+    .spread = profile_cost_spread,
     .free = profile_free_cost,
 };
 
@@ -311,6 +347,8 @@ profile_cost_new(const Profile *profile, const RooflineConfig *config, GError **
   self->plain = roofline_new(&plain, NULL);
   forget_all(self);
   fit_all(self, profile, config);
+  for (guint i = 0; i < OPERATIONS; i++)
+    self->spread[i] = profile_spread(profile, (OperationKind)i);
   if (self->gemm == NULL && self->attention == NULL) {
     g_set_error(error, PROFILE_COST_ERROR, PROFILE_COST_ERROR_LACKS,
                 "the profile %s has no measurements that %s on %u device%s could use: neither "

@@ -162,6 +162,17 @@ slowdown(Run *run, const RunOutcome *outcome, const Summary *summary)
   return *unlimited_ps > 0 ? (double)summary->makespan_ps / (double)*unlimited_ps : NAN;
 }
 
+/* The spread of the timings behind what was measured, by the time that each component took. */
+static double
+measured_spread(CostModel *cost, const Summary *summary)
+{
+  double spread = 0;
+
+  for (guint c = 0; cost != NULL && c < COST_COMPONENTS; c++)
+    spread += (double)summary->measured_component_ps[c] * cost_model_spread(cost, (CostComponent)c);
+  return summary->measured_ps > 0 ? spread / (double)summary->measured_ps : 0;
+}
+
 static void
 simulate(Run *run, RunRecord *record)
 {
@@ -187,6 +198,7 @@ simulate(Run *run, RunRecord *record)
     say(run, CLI_FAILED, error);
   metrics_summary(run->metrics, &record->summary);
   record->wall_s = (double)(g_get_monotonic_time() - start_us) / G_USEC_PER_SEC;
+  record->measured_spread = measured_spread(s->cost, &record->summary);
   record->slowdown = slowdown(run, &outcome, &record->summary);
   if (outcome.end != RUN_DONE) {
     cli_error(CLI_FAILED, run->execution->verb,

@@ -58,6 +58,7 @@ static const Figure table[] = {
     {"end", FIGURE_END, 0, NULL, BETTER_NEITHER},
     {"end_reason", FIGURE_END_REASON, 0, NULL, BETTER_NEITHER},
     {"slowdown", FIGURE_DOUBLE, AT(slowdown), "times unlimited memory", BETTER_LOW},
+    {"measured_spread", FIGURE_DOUBLE, AT(measured_spread), NULL, BETTER_NEITHER},
     {"prompt_tokens", FIGURE_U64, AT(summary.prompt_tokens), NULL, BETTER_NEITHER},
     {"output_tokens", FIGURE_U64, AT(summary.output_tokens), NULL, BETTER_NEITHER},
     {"prefix_hit_tokens", FIGURE_U64, AT(summary.prefix_hit_tokens), NULL, BETTER_NEITHER},

@@ -42,3 +42,9 @@ cost_model_free(CostModel *self)
   if (self != NULL)
     self->class->free(self);
 }
+
+double
+cost_model_spread(const CostModel *self, CostComponent component)
+{
+  return self->class->spread != NULL ? self->class->spread(self, component) : 0;
+}

@@ -46,8 +46,9 @@ typedef struct {
   gint64 base_ps[COST_COMPONENTS];
   gint64 growth_ps;   /* of COST_ATTENTION, for each repeat after the first */
   guint32 steps;      /* the piece holds for this many repeats, at least 1 */
-  guint32 measured;   /* bit (1 << component): from measurements in range; clear: modelled */
-  double spread;      /* relative, (p90 - p10) / median of the measured part; 0 where unknown */
+  /* Of base_ps, what comes from measurements and lies inside their range; the rest is modelled. */
+  gint64 measured_ps[COST_COMPONENTS];
+  gboolean growth_measured;
 } CostPiece;
 
 static inline gint64
@@ -69,6 +70,8 @@ typedef struct {
   void (*step)(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece);
   /* The time that copying `blocks` KV blocks takes, alone on the link. */
   gint64 (*copy_ps)(CostModel *self, CopyDirection direction, guint32 blocks);
+  /* The spread of the timings behind a component, (p90 - p10) / median; 0 where unknown. May be NULL. */
+  double (*spread)(const CostModel *self, CostComponent component);
   void (*free)(CostModel *self);
 } CostModelClass;
 
@@ -82,5 +85,6 @@ gint64 cost_model_copy_ps(CostModel *self, CopyDirection direction, guint32 bloc
 /* The time of computing `tokens` tokens after `cached_tokens` in a step of their own, host time left
  * out: what recomputing them costs. */
 gint64 cost_model_recompute_ps(CostModel *self, guint32 tokens, guint32 cached_tokens);
+double cost_model_spread(const CostModel *self, CostComponent component);
 void cost_model_free(CostModel *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CostModel, cost_model_free)

@@ -40,12 +40,13 @@ count_time(Metrics *metrics, const StepReport *report) {
   if (report->cost == NULL)
     return;
   for (guint c = 0; c < COST_COMPONENTS; c++) {
-    gint64 spent_ps = n * report->cost->base_ps[c];
-    if (c == COST_ATTENTION)
-      spent_ps += report->growth_ps * (n * (n - 1) / 2);
-    sum->component_ps[c] += spent_ps;
-    if (report->cost->measured & (1u << c))
-      sum->measured_ps += spent_ps;
+    gint64 growth_ps = c == COST_ATTENTION ? report->growth_ps * (n * (n - 1) / 2) : 0;
+    gint64 measured_ps = n * report->cost->measured_ps[c];
+    if (report->cost->growth_measured)
+      measured_ps += growth_ps;
+    sum->component_ps[c] += n * report->cost->base_ps[c] + growth_ps;
+    sum->measured_component_ps[c] += measured_ps;
+    sum->measured_ps += measured_ps;
   }
 }
 

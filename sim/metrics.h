@@ -28,6 +28,7 @@ typedef struct {
   guint32 peak_gpu_blocks, peak_host_blocks;
   guint64 steps, output_tokens, prompt_tokens, prefix_hit_tokens;
   gint64 component_ps[COST_COMPONENTS]; /* where the device's time went */
+  gint64 measured_component_ps[COST_COMPONENTS];
   gint64 busy_ps;                       /* sum of the steps' durations */
   gint64 measured_ps;                   /* of busy_ps, the part that came from measurements */
   double mean_batch;                    /* sequences a step */

@@ -88,9 +88,11 @@ random_report(Source *source, Step *step, StepReport *report) {
   step->waiting = (guint32)g_rand_int_range(rand, 0, 9);
   source->cost =
       (CostPiece){.growth_ps = g_rand_boolean(rand) ? g_rand_int_range(rand, 0, 999999) : 0,
-                  .measured = (guint32)g_rand_int_range(rand, 0, 256)};
-  for (guint c = 0; c < COST_COMPONENTS; c++)
+                  .growth_measured = g_rand_boolean(rand)};
+  for (guint c = 0; c < COST_COMPONENTS; c++) {
     source->cost.base_ps[c] = g_rand_int(rand) / (stride && c >= COST_SWAP_OUT ? 4294967295u : 7u);
+    source->cost.measured_ps[c] = source->cost.base_ps[c] / g_rand_int_range(rand, 1, 4);
+  }
   *report = (StepReport){.step = step,
                          .step_index = source->step_index,
                          .repeats = (guint32)n,
@@ -129,6 +131,8 @@ report_singly(Observer *observer, const StepReport *whole, Step *step) {
       step->gpu_free_blocks -= step->growth[(i - 1) % BLOCK_SIZE];
     observer->step(observer, &one);
     cost.base_ps[COST_ATTENTION] += whole->growth_ps;
+    if (cost.growth_measured)
+      cost.measured_ps[COST_ATTENTION] += whole->growth_ps;
     start_ps += one.elapsed_ps;
   }
   step->gpu_free_blocks = gpu_free_blocks;

@@ -197,9 +197,10 @@ test_measured(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   assert_near(piece.base_ps[COST_ATTENTION], 32 * true_attention_ns(0, 0, 4, 700), 1e-3);
   assert_near(piece.base_ps[COST_HEAD], true_gemm_ns(4, 128256, 4096) + 2004, 1e-6);
   assert_near(piece.base_ps[COST_ELEMENTWISE], 32 * 4 * 1004.0, 1e-6);
-  g_assert_true(piece.measured & (1u << COST_LINEAR));
-  g_assert_true(piece.measured & (1u << COST_ATTENTION));
-  g_assert_false(piece.measured & (1u << COST_HOST));
+  g_assert_cmpint(piece.measured_ps[COST_LINEAR], ==, piece.base_ps[COST_LINEAR]);
+  g_assert_cmpint(piece.measured_ps[COST_ATTENTION], ==, piece.base_ps[COST_ATTENTION]);
+  g_assert_true(piece.growth_measured);
+  g_assert_cmpint(piece.measured_ps[COST_HOST], ==, 0);
 
   shape = (CostShape){.prefills = &chunk, .n_prefills = 1, .sampled = 1, .sequences = 1};
   cost_model_step(cost, &shape, 1, &piece);
@@ -249,6 +250,10 @@ test_repeats(Fixture *f, gconstpointer data G_GNUC_UNUSED)
         cost_model_step(cost, &one, 1, &alone);
         g_assert_cmpint(cost_piece_total_ps(&alone), ==,
                         cost_piece_total_ps(&piece) + i * piece.growth_ps);
+        g_assert_cmpint(alone.growth_measured, ==, piece.growth_measured);
+        g_assert_cmpint(alone.measured_ps[COST_ATTENTION], ==,
+                        piece.measured_ps[COST_ATTENTION] +
+                            (piece.growth_measured ? i * piece.growth_ps : 0));
         together += cost_piece_total_ps(&piece) + i * piece.growth_ps;
         single += cost_piece_total_ps(&alone);
         for (guint32 j = 0; j < n; j++)
@@ -293,12 +298,12 @@ test_beyond(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   CostPiece piece;
 
   cost_model_step(cost, &shape, 1, &piece);
-  g_assert_false(piece.measured & (1u << COST_ATTENTION));
+  g_assert_cmpint(piece.measured_ps[COST_ATTENTION], ==, 0);
   assert_near(piece.base_ps[COST_ATTENTION], 32 * true_attention_ns(0, 0, 1, 60000), 0.01);
   shape = (CostShape){.prefills = &chunk, .n_prefills = 1, .sampled = 1, .sequences = 1};
   cost_model_step(cost, &shape, 1, &piece);
-  g_assert_false(piece.measured & (1u << COST_ATTENTION));
-  g_assert_false(piece.measured & (1u << COST_LINEAR));
+  g_assert_cmpint(piece.measured_ps[COST_ATTENTION], ==, 0);
+  g_assert_cmpint(piece.measured_ps[COST_LINEAR], ==, 0);
   assert_near(piece.base_ps[COST_ATTENTION], 32 * true_attention_ns(9000, 0, 0, 0), 0.1);
 }
 

@@ -200,7 +200,8 @@ test_repeats_are_exact(void)
 
     cost_model_step(costs, &shape, repeat, &whole);
     g_assert_cmpuint(whole.steps, ==, repeat);
-    g_assert_cmpuint(whole.measured, ==, 0);
+    for (guint c = 0; c < COST_COMPONENTS; c++)
+      g_assert_cmpint(whole.measured_ps[c], ==, 0);
     together_ps = repeat * cost_piece_total_ps(&whole) +
                   whole.growth_ps * ((gint64)repeat * (repeat - 1) / 2);
     for (guint32 i = 0; i < repeat; i++) {
