@@ -133,12 +133,18 @@ append_conclusion(const CrossoverStudy *study, GString *text)
         "\nSwapping is the cheaper at %u of these %u points; block size and length "
         "decide.\n",
         swaps, cells);
-  g_string_append_printf(
-      text,
-      "Modelled, not measured: published peaks of %s and the shares that kernels and "
-      "copies reach;\nrecomputing is one prefill in a step of its own, without host "
-      "time; copies are alone on the link.\n",
-      study->device->title);
+  if (study->profile != NULL)
+    g_string_append_printf(text,
+                           "Measured where the profile %s has it, else modelled from %s's published "
+                           "peaks;\n",
+                           study->profile->name, study->device->title);
+  else
+    g_string_append_printf(text,
+                           "Modelled, not measured: published peaks of %s and the shares that "
+                           "kernels and copies reach;\n",
+                           study->device->title);
+  g_string_append(text, "recomputing is one prefill in a step of its own, without host time; copies "
+                        "are alone on the link.\n");
 }
 
 static char *

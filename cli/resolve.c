@@ -3,6 +3,7 @@
 #include "resolve.h"
 
 #include "calib/profile_file.h"
+#include "calib/profile_cost.h"
 #include "cli.h"
 #include "models/model_config.h"
 
@@ -127,4 +128,32 @@ resolve_profile(const char *text, GError **error)
       g_str_has_suffix(text, ".csv.gz") || profile_file_sniff(text))
     return profile_read(text, error);
   return NULL;
+}
+
+gboolean
+resolve_costs(const char *text, Device **device, Profile **profile, GError **error)
+{
+  g_autoptr(GError) failure = NULL;
+
+  *device = NULL;
+  *profile = resolve_profile(text, &failure);
+  if (failure != NULL) {
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+  }
+  if (*profile != NULL && *(*profile)->device == '\0') {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "the profile %s does not say on which device it was measured; import it again with "
+                "--device",
+                text);
+    return FALSE;
+  }
+  *device = resolve_device(*profile != NULL ? (*profile)->device : text, error);
+  return *device != NULL;
+}
+
+CostModel *
+resolve_cost_model(const Profile *profile, const RooflineConfig *config, GError **error)
+{
+  return profile != NULL ? profile_cost_new(profile, config, error) : roofline_new(config, error);
 }

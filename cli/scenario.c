@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "calib/pool_size.h"
-#include "calib/profile_cost.h"
 #include "calib/roofline.h"
 #include "cli.h"
 #include "resolve.h"
@@ -159,24 +158,6 @@ check_combinations(const Resolver *r, GError **error)
   return TRUE;
 }
 
-/* --device: a profile, and the device that it was measured on; or a device alone. */
-static gboolean
-resolve_costs(Scenario *s, const char *text, GError **error)
-{
-  g_autoptr(GError) failure = NULL;
-
-  s->profile = resolve_profile(text, &failure);
-  if (failure != NULL) {
-    g_propagate_error(error, g_steal_pointer(&failure));
-    return FALSE;
-  }
-  if (s->profile != NULL && *s->profile->device == '\0')
-    return refuse(error, "the profile %s does not say on which device it was measured; import it "
-                  "again with --device", text);
-  s->device = resolve_device(s->profile != NULL ? s->profile->device : text, error);
-  return s->device != NULL;
-}
-
 static gboolean
 resolve_hardware(Resolver *r, GError **error)
 {
@@ -191,7 +172,7 @@ resolve_hardware(Resolver *r, GError **error)
     g_prefix_error(error, "--model: ");
     return FALSE;
   }
-  if (settings->device != NULL && !resolve_costs(s, settings->device, error)) {
+  if (settings->device != NULL && !resolve_costs(settings->device, &s->device, &s->profile, error)) {
     g_prefix_error(error, "--device: ");
     return FALSE;
   }
@@ -433,8 +414,7 @@ resolve_cost(Resolver *r, GError **error)
     return refuse(error, "no host costs are known for the scheduler %s", s->scheduler->name);
   if (!what_if_parse(settings->what_if, &config.what_if, error))
     return FALSE;
-  s->cost = s->profile != NULL ? profile_cost_new(s->profile, &config, error)
-                               : roofline_new(&config, error);
+  s->cost = resolve_cost_model(s->profile, &config, error);
   s->config.cost = s->cost;
   s->settings = scenario_config(s, settings, &config);
   return s->cost != NULL;
