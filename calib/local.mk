@@ -27,6 +27,7 @@ libspillway_calib_a_SOURCES = \
   %D%/profile_check.c %D%/profile_check.h \
   %D%/profile_db.c %D%/profile_db.h \
   %D%/profile_file.c %D%/profile_file.h \
+  %D%/profile_host.c %D%/profile_host.h \
   %D%/profile_store.c %D%/profile_store.h \
   %D%/profile_store_read.c \
   %D%/profile_summary.c %D%/profile_summary.h \

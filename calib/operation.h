@@ -17,6 +17,7 @@
  *   all_reduce      bytes, ranks
  *   copy            piece_bytes, pieces           variant: h2d|d2h|both / pinned|pageable / single|batched|kernel
  *   host            sequences, tokens             variant: the scheduler; time a step beyond its kernels
+ *                                                 (scheduler + "/eager": of a step that is no captured graph)
  *
  * All times are of one device of a tensor-parallel group, for one layer where layers repeat; heads, n, k and
  * width are what that device holds.

@@ -126,6 +126,7 @@ elementwise_fit_free(ElementwiseFit *fit)
 /* Curves over field 0 for each measured value of field 1. */
 struct OperationSheet {
   GArray *y; /* of double, ascending */
+  gboolean derived;
   GPtrArray *curves;
 };
 
@@ -135,12 +136,15 @@ operation_sheet_new(const Profile *profile, OperationKind kind, const char *vari
   guint n;
   const ProfileSample *samples = profile_samples(profile, kind, &n);
   OperationSheet *sheet = NULL;
+  gboolean derived = FALSE;
 
   for (double last = -1;;) {
     double next = G_MAXDOUBLE;
     for (guint i = 0; i < n; i++)
-      if (strcmp(samples[i].variant, variant) == 0 && (double)samples[i].shape[1] > last)
+      if (strcmp(samples[i].variant, variant) == 0 && (double)samples[i].shape[1] > last) {
+        derived |= samples[i].derived;
         next = MIN(next, (double)samples[i].shape[1]);
+      }
     if (next == G_MAXDOUBLE)
       return sheet;
     if (sheet == NULL) {
@@ -148,6 +152,7 @@ operation_sheet_new(const Profile *profile, OperationKind kind, const char *vari
       sheet->y = g_array_new(FALSE, FALSE, sizeof(double));
       sheet->curves = g_ptr_array_new_with_free_func((GDestroyNotify)operation_curve_free);
     }
+    sheet->derived = derived;
     g_array_append_val(sheet->y, next);
     g_ptr_array_add(sheet->curves,
                     operation_curve_new(profile, kind, variant, 0, 1, (guint64)next));
@@ -174,7 +179,7 @@ operation_sheet_ps(const OperationSheet *sheet, double x, double y, gboolean *in
   double low = operation_curve_ps(g_ptr_array_index(sheet->curves, i), x, &first);
   double high = operation_curve_ps(g_ptr_array_index(sheet->curves, j), x, &second);
 
-  *inside = first && second && y >= nodes[0] && y <= nodes[n - 1];
+  *inside = !sheet->derived && first && second && y >= nodes[0] && y <= nodes[n - 1];
   if (i == j || y <= nodes[0])
     return low;
   return MAX(low + (high - low) * (y - nodes[i]) / (nodes[j] - nodes[i]), 0);

@@ -26,7 +26,7 @@ void elementwise_fit_free(ElementwiseFit *fit);
 typedef struct OperationSheet OperationSheet;
 OperationSheet *operation_sheet_new(const Profile *profile, OperationKind kind,
                                     const char *variant);
-/* Linear in both; x is field 0, y field 1. */
+/* Linear in both; x is field 0, y field 1. Derived samples are never inside. */
 double operation_sheet_ps(const OperationSheet *sheet, double x, double y, gboolean *inside);
 void operation_sheet_free(OperationSheet *sheet);
 /* "h2d/pinned/single": how OP_COPY names it. The caller frees. */

@@ -7,6 +7,7 @@
 #include "operation_fit.h"
 #include "pool_size.h"
 #include "profile_attention.h"
+#include "profile_host.h"
 #include "sim/units.h"
 
 enum {
@@ -40,7 +41,8 @@ typedef struct {
   ElementwiseFit *elementwise;
   OperationCurve *sampling;
   OperationCurve *all_reduce[2]; /* a custom kernel for small messages, NCCL beyond its range */
-  OperationSheet *host;
+  OperationSheet *host[2]; /* a captured graph's, a longer step's */
+  guint64 captured_tokens;
   OperationSheet *copies[2]; /* by CopyDirection */
   guint64 copy_piece_bytes, copy_pieces_per_block;
   Memo linear[MEMO_TOKENS + 1], small[MEMO_TOKENS + 1];
@@ -198,11 +200,13 @@ all_reduce_ps(const ProfileCost *self, double bytes, gboolean *inside)
 static void
 set_host_and_comm(ProfileCost *self, const CostShape *shape, guint64 tokens, CostPiece *piece)
 {
+  gboolean eager = tokens > self->captured_tokens && self->host[1] != NULL;
+  const OperationSheet *host = self->host[eager ? 1 : 0];
   gboolean inside;
   double ps;
 
-  if (self->host != NULL) {
-    ps = operation_sheet_ps(self->host, shape->sequences, (double)tokens, &inside);
+  if (host != NULL) {
+    ps = operation_sheet_ps(host, shape->sequences, (double)tokens, &inside);
     set(piece, COST_HOST, memo_of(ps * self->what_if.host_time, inside));
   }
   if ((self->all_reduce[0] != NULL || self->all_reduce[1] != NULL) && tokens > 0) {
@@ -275,7 +279,8 @@ profile_free_cost(CostModel *base)
   operation_curve_free(self->sampling);
   operation_curve_free(self->all_reduce[0]);
   operation_curve_free(self->all_reduce[1]);
-  operation_sheet_free(self->host);
+  operation_sheet_free(self->host[0]);
+  operation_sheet_free(self->host[1]);
   operation_sheet_free(self->copies[COPY_OUT]);
   operation_sheet_free(self->copies[COPY_IN]);
   model_free(self->model);
@@ -305,6 +310,8 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
   const Model *model = config->model;
   guint32 tp = config->tensor_parallel_size;
   g_autofree char *out = copy_variant(COPY_OUT, config->copy_path, config->host_memory);
+  g_autofree char *eager =
+      g_strconcat(host_scheduler_name(config->scheduler), HOST_EAGER_SUFFIX, NULL);
   g_autofree char *in = copy_variant(COPY_IN, config->copy_path, config->host_memory);
 
   /* Experts are products of ragged batches, which the curves of plain ones do not tell. */
@@ -319,7 +326,10 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
     self->all_reduce[0] = operation_curve_new(profile, OP_ALL_REDUCE, "custom", 0, 1, tp);
     self->all_reduce[1] = operation_curve_new(profile, OP_ALL_REDUCE, "nccl", 0, 1, tp);
   }
-  self->host = operation_sheet_new(profile, OP_HOST, host_scheduler_name(config->scheduler));
+  self->host[0] = operation_sheet_new(profile, OP_HOST, host_scheduler_name(config->scheduler));
+  self->host[1] = operation_sheet_new(profile, OP_HOST, eager);
+  self->captured_tokens =
+      config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;
   self->copies[COPY_OUT] = operation_sheet_new(profile, OP_COPY, out);
   self->copies[COPY_IN] = operation_sheet_new(profile, OP_COPY, in);
   self->copy_pieces_per_block =

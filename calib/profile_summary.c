@@ -89,6 +89,13 @@ is_decode(const ProfileSample *sample)
   return sample->shape[ATTENTION_DECODES] > 0 && sample->shape[ATTENTION_PREFILLS] == 0;
 }
 
+/* Of a scheduler of ours, not taken from a device's file. */
+static gboolean
+is_measured_host(const ProfileSample *sample)
+{
+  return !sample->derived && g_str_has_prefix(sample->variant, "vllm-");
+}
+
 #define EVERY_STEP "every step"
 #define IMPORT(tables) "spillway profile import (" tables "), spillway calibrate"
 
@@ -119,9 +126,11 @@ static const struct {
      OP_ELEMENTWISE,
      ELEMENTWISE_ACTIVATION,
      NULL},
-    {{"KV write", EVERY_STEP, IMPORT("frontier")}, OP_ELEMENTWISE, ELEMENTWISE_KV_WRITE, NULL},
     {{"sampling", EVERY_STEP, IMPORT("llmservingsim")}, OP_SAMPLING, NULL, NULL},
-    {{"host time", EVERY_STEP, IMPORT("vidur")}, OP_HOST, NULL, NULL},
+    {{"host time", EVERY_STEP, IMPORT("a text of yours: doc/profiles.md")},
+     OP_HOST,
+     NULL,
+     is_measured_host},
     {{"all-reduce", "--tensor-parallel-size above 1", IMPORT("aiconfigurator")},
      OP_ALL_REDUCE,
      NULL,

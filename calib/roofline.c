@@ -19,7 +19,6 @@
 enum {
   MEMO_TOKENS = 16384,
   MEMO_SAMPLED = 4096,
-  CAPTURED_TOKENS_MAX = 512,
   SAMPLING_KERNELS = 10,
   ACTIVATION_BYTES = 2, /* an element between kernels */
   LOGIT_BYTES = 4,
@@ -403,7 +402,7 @@ roofline_new(const RooflineConfig *config, GError **error)
   set_elementwise(self, config->model, config->tensor_parallel_size);
   set_comm(self, config->model, config->tensor_parallel_size);
   set_host(self, config->scheduler);
-  self->captured_tokens = config->captured_tokens > 0 ? config->captured_tokens : CAPTURED_TOKENS_MAX;
+  self->captured_tokens = config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;
   set_copies(self, config);
   return &self->base;
 }

@@ -23,6 +23,9 @@
 #include "sim/model.h"
 #include "what_if.h"
 
+/* Tokens of the largest step that vLLM captures as a graph, at most. */
+#define ROOFLINE_CAPTURED_TOKENS 512
+
 #define ROOFLINE_ERROR (roofline_error_quark())
 GQuark roofline_error_quark(void);
 typedef enum { ROOFLINE_ERROR_CONFIG } RooflineError;

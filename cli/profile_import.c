@@ -2,6 +2,7 @@
 #include "profile.h"
 
 #include "calib/import.h"
+#include "calib/profile_host.h"
 #include "calib/profile_store.h"
 #include "calib/profile_summary.h"
 #include "cli.h"
@@ -134,16 +135,31 @@ import_options_clear(ImportOptions *options)
   g_free(options->model);
 }
 
+static gboolean
+add_host(Profile *profile, GError **error)
+{
+  g_autoptr(Device) device = resolve_device(profile->device, error);
+
+  if (device == NULL)
+    return FALSE;
+  profile_add_host(profile, device);
+  profile_seal(profile);
+  return TRUE;
+}
+
 static Profile *
 import(char **paths, const ImportOptions *options, GError **error)
 {
   g_autoptr(Profile) profile = profile_new(options->name != NULL ? options->name : "",
                                            options->device != NULL ? options->device : "");
   const ImportContext context = {.find_model = find_model, .data = options->model};
+  gboolean has_tables = FALSE;
 
-  for (; *paths != NULL; paths++)
+  for (; *paths != NULL; paths++) {
+    has_tables |= !profile_file_sniff(*paths);
     if (!profile_import(profile, *paths, options->format, &context, error))
       return NULL;
+  }
   profile_seal(profile);
   if (*profile->name == '\0') {
     g_autofree char *name = name_from_path(options->out);
@@ -155,6 +171,8 @@ import(char **paths, const ImportOptions *options, GError **error)
                 "'spillway list devices'");
     return NULL;
   }
+  if (has_tables && !profile_has_host(profile) && !add_host(profile, error))
+    return NULL;
   return g_steal_pointer(&profile);
 }
 
