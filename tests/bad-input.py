@@ -304,6 +304,17 @@ def test_logs():
     check_summary_in_spite(RUN + ["--decisions", "cut.gz"], "cut.gz", "File too large", file_blocks=8)
 
 
+def test_outputs_over_inputs():
+    """A log or a table of requests does not replace the trace that it is of."""
+    content = HEADER + "0,10,10\n"
+    write("t.csv", content)
+    for option in ("--requests", "--decisions"):
+        result = execute("run", *HARDWARE, "--trace", "t.csv", option, "./t.csv")
+        check(result.status == 2 and "./t.csv is read by this run" in result.err, str(result))
+        check("finished" in result.text, str(result))
+        check_equal(read("t.csv").decode(), content)
+
+
 def test_messages_are_one_line():
     """Whatever a name or file holds, a message is one line without control characters."""
     write("d.ini", b"\x1b[31mred\x07\n")
