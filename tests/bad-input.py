@@ -121,6 +121,8 @@ def test_missing_options():
         (RUN + ["-o"], "-o", "FILE.db"), (["crossover"], "--model", "spillway list models"),
         (UNIT, "--num-gpu-blocks"), (UNIT + ["--kv-memory", "4GiB"], "--kv-memory", "needs --model"),
         (UNIT + ["--num-gpu-blocks", "99", "--overflow", "swap"], "--num-cpu-blocks"),
+        (UNIT + ["--num-gpu-blocks", "99", "--kv-cache-dtype", "fp8"], "--kv-cache-dtype", "needs --model"),
+        (RUN + ["--kv-cache-dtype", "fp9"], "--kv-cache-dtype", "'fp9'", "fp8"),
         (UNIT + ["--num-gpu-blocks", "99", "--swap-space", "4"], "--swap-space", "needs --model"),
         (["model"], "list or show"), (["model", "show"], "spillway model list"),
         (["model", "show", "nonsense"], "'nonsense'", "config.json")])
