@@ -1,6 +1,7 @@
 /* The verb `crossover`: recomputing n tokens against swapping them, and the n where they cross. */
 #include "crossover.h"
 
+#include "calib/profile_cost.h"
 #include "cli.h"
 #include "resolve.h"
 
@@ -34,6 +35,7 @@ study_clear(CrossoverStudy *study)
 {
   g_clear_pointer(&study->model, model_free);
   g_clear_pointer(&study->device, device_free);
+  g_clear_pointer(&study->profile, profile_free);
   g_clear_pointer(&study->tokens, g_array_unref);
   g_clear_pointer(&study->block_sizes, g_array_unref);
   g_clear_pointer(&study->costs, g_ptr_array_unref);
@@ -178,7 +180,8 @@ set_costs(const Options *options, CrossoverStudy *study, GError **error)
     CostModel *costs;
 
     study->config.block_size = g_array_index(study->block_sizes, guint32, i);
-    costs = roofline_new(&study->config, error);
+    costs = study->profile != NULL ? profile_cost_new(study->profile, &study->config, error)
+                                   : roofline_new(&study->config, error);
     if (costs == NULL)
       return FALSE;
     g_ptr_array_add(study->costs, costs);
@@ -198,8 +201,7 @@ study_resolve(const Options *options, CrossoverStudy *study, GError **error)
     g_prefix_error(error, "--model: ");
     return FALSE;
   }
-  study->device = resolve_device(options->device, error);
-  if (study->device == NULL) {
+  if (!resolve_profile_and_device(options->device, &study->profile, &study->device, error)) {
     g_prefix_error(error, "--device: ");
     return FALSE;
   }
@@ -235,7 +237,8 @@ command_crossover(int argc, char **argv)
   g_auto(CrossoverStudy) study = {0};
   const GOptionEntry entries[] = {
       {"model", 0, 0, G_OPTION_ARG_STRING, &o.model, "a built-in model or a config.json", "NAME"},
-      {"device", 0, 0, G_OPTION_ARG_STRING, &o.device, "a shipped device or a device file", "NAME"},
+      {"device", 0, 0, G_OPTION_ARG_STRING, &o.device, "a shipped device or profile, or the file of one",
+       "NAME"},
       {"tokens", 0, 0, G_OPTION_ARG_STRING, &o.tokens,
        "A..B (doubling) or a list (" DEFAULT_TOKENS ")", "RANGE"},
       {"block-size", 0, 0, G_OPTION_ARG_STRING, &o.block_sizes,

@@ -3,12 +3,14 @@
 #pragma once
 
 #include "calib/crossover.h"
+#include "calib/profile.h"
 #include "calib/roofline.h"
 #include "format_option.h"
 
 typedef struct {
   Model *model;
   Device *device;
+  Profile *profile;      /* what was measured, or NULL: the roofline alone */
   RooflineConfig config; /* its block size is one of the list at a time */
   char *what_if;         /* as it was typed, or NULL */
   GArray *tokens;        /* of guint32, ascending */

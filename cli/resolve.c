@@ -128,3 +128,23 @@ resolve_profile(const char *text, GError **error)
     return profile_read(text, error);
   return NULL;
 }
+
+gboolean
+resolve_profile_and_device(const char *text, Profile **profile, Device **device, GError **error)
+{
+  g_autoptr(GError) failure = NULL;
+
+  *profile = resolve_profile(text, &failure);
+  if (failure != NULL) {
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+  }
+  if (*profile != NULL && *(*profile)->device == '\0') {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "the profile %s does not say on which device it was measured; import it again with "
+                "--device", text);
+    return FALSE;
+  }
+  *device = resolve_device(*profile != NULL ? (*profile)->device : text, error);
+  return *device != NULL;
+}

@@ -17,6 +17,11 @@ Device *resolve_device(const char *text, GError **error);
  * name that nothing has): then it is for resolve_device(). The caller frees the profile. */
 Profile *resolve_profile(const char *text, GError **error);
 
+/* What --device names: a profile and the device that it was measured on, or a device alone (*profile is
+ * then NULL). The caller frees both, also after an error. */
+gboolean resolve_profile_and_device(const char *text, Profile **profile, Device **device,
+                                    GError **error);
+
 /* The path of a shipped profile's text, or NULL. The caller frees it. */
 char *resolve_profile_file(const char *name);
 /* The names of the shipped profiles, sorted; for g_strfreev(). */

@@ -159,24 +159,6 @@ check_combinations(const Resolver *r, GError **error)
   return TRUE;
 }
 
-/* --device: a profile, and the device that it was measured on; or a device alone. */
-static gboolean
-resolve_costs(Scenario *s, const char *text, GError **error)
-{
-  g_autoptr(GError) failure = NULL;
-
-  s->profile = resolve_profile(text, &failure);
-  if (failure != NULL) {
-    g_propagate_error(error, g_steal_pointer(&failure));
-    return FALSE;
-  }
-  if (s->profile != NULL && *s->profile->device == '\0')
-    return refuse(error, "the profile %s does not say on which device it was measured; import it "
-                  "again with --device", text);
-  s->device = resolve_device(s->profile != NULL ? s->profile->device : text, error);
-  return s->device != NULL;
-}
-
 static gboolean
 resolve_hardware(Resolver *r, GError **error)
 {
@@ -197,7 +179,8 @@ resolve_hardware(Resolver *r, GError **error)
       !model_set_kv_cache_dtype(s->model, settings->kv_cache_dtype))
     return refuse(error, "--kv-cache-dtype: found '%s', expected auto, fp8, fp8_e4m3, fp8_e5m2, "
                   "bfloat16 or float16", settings->kv_cache_dtype);
-  if (settings->device != NULL && !resolve_costs(s, settings->device, error)) {
+  if (settings->device != NULL &&
+      !resolve_profile_and_device(settings->device, &s->profile, &s->device, error)) {
     g_prefix_error(error, "--device: ");
     return FALSE;
   }
