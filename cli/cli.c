@@ -83,10 +83,12 @@ edit_distance(const char *a, const char *b)
   return above[n];
 }
 
-/* A word that was left unfinished is nearer than one with a typo; of those, the shortest rest. */
+/* A word that was left unfinished is nearer than one with a typo; of those, the shortest rest. Case
+ * and the underscores that vLLM takes for dashes are no difference. */
 const char *
-cli_nearest(const char *word, const char *const *candidates)
+cli_nearest(const char *typed, const char *const *candidates)
 {
+  g_autofree char *word = g_strdelimit(g_ascii_strdown(typed, -1), "_", '-');
   const char *nearest = NULL;
   guint best = MAX(2, (guint)strlen(word) / 3) + 1, best_edits = G_MAXUINT;
 

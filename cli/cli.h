@@ -43,8 +43,8 @@ gboolean cli_parse(GOptionContext *context, const char *verb, const GOptionEntry
 gboolean cli_parse_words(GOptionContext *context, const GOptionEntry *entries, char ***words,
                          GError **error);
 
-/* The candidate (NULL-terminated) nearest to `word` by edit distance, or NULL if none is near. */
-const char *cli_nearest(const char *word, const char *const *candidates);
+/* The candidate (NULL-terminated) nearest to what was typed by edit distance, or NULL if none is near. */
+const char *cli_nearest(const char *typed, const char *const *candidates);
 
 /* Numbers as people type them. Each sets an error that says what was found and what is expected;
  * `what` names the option or field. Whole text must match; no NaN, no infinity, no sign but '-'. */

@@ -100,6 +100,7 @@ run_all(Comparison *c)
     g_autofree char *requests = path_for(c->settings->requests, policy);
     const Execution execution = {
         .workload = c->workload,
+        .settings = c->settings,
         .verb = "compare",
         .name = policy,
         .stride = !c->settings->no_stride,

@@ -197,12 +197,14 @@ static char *
 json_text(const CrossoverStudy *study)
 {
   json_t *sizes = json_array();
-  json_t *root = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s?, s:s, s:i}", "model", study->model->name,
+  json_t *root = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s?, s:s, s:s?, s:i}", "model", study->model->name,
                            "device", study->device->name, "tensor_parallel_size",
                            (int)study->config.tensor_parallel_size, "copy_path",
                            copy_path_name(study->config.copy_path), "host_memory",
                            host_memory_name(study->config.host_memory), "what_if", study->what_if,
-                           "costs", "modelled", "max_tokens", (int)last_tokens(study));
+                           "costs", study->profile != NULL ? "profile" : "modelled", "profile",
+                           study->profile != NULL ? study->profile->name : NULL,
+                           "max_tokens", (int)last_tokens(study));
   char *dump, *text;
 
   for (guint i = 0; i < study->block_sizes->len; i++)

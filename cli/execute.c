@@ -6,8 +6,10 @@
  */
 #include "execute.h"
 
+#include <glib/gstdio.h>
 #include <math.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include "cli.h"
 #include "progress.h"
@@ -50,6 +52,32 @@ say(Run *run, int status, const GError *error)
   run->status = MAX(run->status, status);
 }
 
+static gboolean
+is_same_file(const char *a, const char *b)
+{
+  GStatBuf x, y;
+
+  return a != NULL && b != NULL && g_stat(a, &x) == 0 && g_stat(b, &y) == 0 &&
+         S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* FALSE if writing to that path would replace what the run reads. */
+static gboolean
+spares_inputs(const Run *run, const char *path, GError **error)
+{
+  const Settings *settings = run->execution->settings;
+  const char *const inputs[] = {settings->trace, settings->model, settings->device,
+                                settings->against};
+
+  for (guint i = 0; i < G_N_ELEMENTS(inputs); i++)
+    if (is_same_file(path, inputs[i])) {
+      g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_EXIST,
+                  "%s is read by this run and was not replaced; name another file", path);
+      return FALSE;
+    }
+  return TRUE;
+}
+
 static void
 open_files(Run *run)
 {
@@ -57,8 +85,9 @@ open_files(Run *run)
   g_autoptr(GError) error = NULL;
 
   if (e->decisions != NULL) {
-    run->decisions =
-        decision_log_open(e->decisions, e->workload, run->scenario->settings, &error);
+    if (spares_inputs(run, e->decisions, &error))
+      run->decisions =
+          decision_log_open(e->decisions, e->workload, run->scenario->settings, &error);
     if (run->decisions == NULL)
       say(run, CLI_USAGE, error);
     else
@@ -66,7 +95,8 @@ open_files(Run *run)
     g_clear_error(&error);
   }
   if (e->requests != NULL) {
-    run->requests = requests_csv_open(e->requests, e->workload, &error);
+    if (spares_inputs(run, e->requests, &error))
+      run->requests = requests_csv_open(e->requests, e->workload, &error);
     if (run->requests == NULL)
       say(run, CLI_USAGE, error);
     else

@@ -6,6 +6,7 @@
 
 typedef struct {
   const Workload *workload;
+  const Settings *settings; /* whose inputs no output may replace */
   const char *verb;
   const char *name;      /* of the run among others: its overflow policy */
   gboolean stride;

@@ -57,6 +57,7 @@ command_run(int argc, char **argv)
 
   const Execution execution = {
       .workload = workload,
+      .settings = settings,
       .verb = "run",
       .name = scenario->config.overflow->name,
       .stride = !settings->no_stride,

@@ -172,6 +172,12 @@ resolve_hardware(Resolver *r, GError **error)
     g_prefix_error(error, "--model: ");
     return FALSE;
   }
+  if (settings->kv_cache_dtype != NULL && s->model == NULL)
+    return refuse(error, "--kv-cache-dtype needs --model");
+  if (settings->kv_cache_dtype != NULL &&
+      !model_set_kv_cache_dtype(s->model, settings->kv_cache_dtype))
+    return refuse(error, "--kv-cache-dtype: found '%s', expected auto, fp8, fp8_e4m3, fp8_e5m2, "
+                  "bfloat16 or float16", settings->kv_cache_dtype);
   if (settings->device != NULL && !resolve_costs(settings->device, &s->device, &s->profile, error)) {
     g_prefix_error(error, "--device: ");
     return FALSE;

@@ -2,6 +2,8 @@
 
 #include "scenario_config.h"
 
+#include "calib/profile_file.h"
+
 /* A file's name may be no UTF-8, which JSON must be. */
 static json_t *
 text_or_null(const char *text)
@@ -25,6 +27,9 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "num_gpu_blocks", json_integer(c->num_gpu_blocks));
   json_object_set_new(object, "num_cpu_blocks", json_integer(c->num_cpu_blocks));
   json_object_set_new(object, "kv_memory", text_or_null(settings->kv_memory));
+  json_object_set_new(object, "kv_cache_dtype",
+                      json_string(settings->kv_cache_dtype != NULL ? settings->kv_cache_dtype
+                                                                   : "auto"));
   json_object_set_new(object, "gpu_memory_utilization",
                       settings_given(settings, "num-gpu-blocks") || settings->kv_memory != NULL
                           ? json_null()
@@ -63,10 +68,12 @@ profile_identity(const Device *device)
 static json_t *
 measured_identity(const Scenario *s)
 {
+  g_autofree char *digest = profile_digest(s->profile);
   json_t *profile = json_object();
 
   json_object_set_new(profile, "name", json_string(s->profile->name));
   json_object_set_new(profile, "kind", json_string("measured"));
+  json_object_set_new(profile, "sha256", json_string(digest));
   json_object_set_new(profile, "samples", json_integer(s->profile->samples->len));
   json_object_set_new(profile, "note", json_string(s->profile->note));
   json_object_set_new(profile, "roofline", profile_identity(s->device));

@@ -64,6 +64,8 @@ static const Option options[] = {
      "size of the KV pool, in blocks", 0},
     {"kv-memory", GROUP_ENGINE, KIND_TEXT, AT(kv_memory), 0, 0, "12%|4GiB",
      "size of the KV pool, of the device's memory or in bytes", 0},
+    {"kv-cache-dtype", GROUP_ENGINE, KIND_TEXT, AT(kv_cache_dtype), 0, 0, "TYPE",
+     "how KV is kept: auto (default: as the model says, 16 bits or fp8), fp8, bfloat16, float16", 0},
     {"gpu-memory-utilization", GROUP_ENGINE, KIND_REAL, AT(gpu_memory_utilization), TINY, 1, "X",
      "size the pool by what weights and activations leave of X of the memory (default 0.9)", 0},
     {"swap-space", GROUP_ENGINE, KIND_TEXT, AT(swap_space), 0, 0, "GiB",

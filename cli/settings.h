@@ -24,6 +24,7 @@ typedef struct {
   guint64 block_size;
   guint64 num_gpu_blocks;
   char *kv_memory;
+  char *kv_cache_dtype;
   double gpu_memory_utilization;
   char *swap_space;
   guint64 num_cpu_blocks;

@@ -128,6 +128,29 @@ read_dtype(const Reader *reader, Model *model)
   return refuse(reader, key, "\"float16\", \"bfloat16\", \"float32\" or \"float8_e4m3fn\"");
 }
 
+/* llm-compressor's form: the first group's weights stand for all, and the KV cache has a key. */
+static gboolean
+read_compressed_tensors(const Reader *reader, const json_t *found, Model *model)
+{
+  const json_t *group = json_object_iter_value(
+      json_object_iter((json_t *)json_object_get(found, "config_groups")));
+  const json_t *weights = json_object_get(group, "weights");
+  const json_t *kv_bits = json_object_get(json_object_get(found, "kv_cache_scheme"), "num_bits");
+  json_int_t bits = json_integer_value(json_object_get(weights, "num_bits"));
+  gboolean is_float =
+      g_strcmp0(json_string_value(json_object_get(weights, "type")), "float") == 0;
+
+  if (bits != 8 && !(bits == 4 && !is_float))
+    return refuse(reader, "quantization_config", "\"weights\" of 8 bits, or of 4 that are no floats");
+  if (kv_bits != NULL && json_integer_value(kv_bits) != 8)
+    return refuse(reader, "quantization_config", "a \"kv_cache_scheme\" of 8 \"num_bits\"");
+  model->weight_bits = (guint32)bits;
+  model->kv_bits = kv_bits != NULL ? 8 : model->kv_bits;
+  g_free(model->dtype);
+  model->dtype = is_float ? g_strdup("fp8") : g_strdup_printf("int%u", model->weight_bits);
+  return TRUE;
+}
+
 static gboolean
 read_quantization(const Reader *reader, Model *model)
 {
@@ -137,6 +160,8 @@ read_quantization(const Reader *reader, Model *model)
 
   if (!has(reader, "quantization_config"))
     return TRUE;
+  if (g_strcmp0(method, "compressed-tensors") == 0)
+    return read_compressed_tensors(reader, found, model);
   if (g_strcmp0(method, "fp8") == 0) {
     model->weight_bits = 8;
   } else if (g_strcmp0(method, "gptq") == 0 || g_strcmp0(method, "awq") == 0) {
@@ -144,7 +169,7 @@ read_quantization(const Reader *reader, Model *model)
       return refuse(reader, "quantization_config", "4 or 8 \"bits\"");
     model->weight_bits = (guint32)json_integer_value(bits);
   } else {
-    return refuse(reader, "quantization_config", "\"quant_method\" fp8, gptq or awq");
+    return refuse(reader, "quantization_config", "\"quant_method\" fp8, compressed-tensors, gptq or awq");
   }
   g_free(model->dtype);
   model->dtype =

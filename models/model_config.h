@@ -3,7 +3,8 @@
  * Known by `model_type`: llama, mistral, mixtral, qwen2, qwen3, qwen3_moe, phi3, gemma, opt. Others
  * are refused, because a shape that is nearly right gives costs that are wrong without a sign.
  * Weights are at the width of `torch_dtype` (float32 counts as 16 bits: engines convert it) or of
- * `quantization_config`; scales of quantized weights are left out. KV has 16 bits an element.
+ * `quantization_config`; scales of quantized weights are left out. KV has 16 bits an element, or
+ * those of a `kv_cache_scheme`.
  * max_position is max_position_embeddings; YaRN extends it to factor x original, and a sliding
  * window shorter than it cuts it, since within the window the sizes are exact.
  *

@@ -37,6 +37,8 @@ format_change(double first, double value) {
     return g_strdup("");
   if (fabs(change) >= 10)
     return g_strdup_printf("x %.3g", value / first);
+  if (fabs(change) < 0.00005)
+    return g_strdup("<0.01 %");
   return g_strdup_printf("%+.*f %%", fabs(change) < 0.1 ? 2 : 1, change * 100);
 }
 
@@ -80,6 +82,25 @@ append_figures(GString *text, const RunRecord *records, guint n_records) {
     add_row(table, &all[i], records, n_records);
   table_append(table, "", text);
   g_string_append_printf(text, "\n* best of its row; change: from %s\n\n", records[0].name);
+}
+
+/* What the rows do not tell: requests that could not be served, and swaps that were none. */
+static void
+append_exceptions(GString *text, const RunRecord *records, guint n_records) {
+  gboolean alike = TRUE;
+
+  for (guint i = 1; i < n_records; i++)
+    alike = alike && records[i].summary.ignored == records[0].summary.ignored;
+  for (guint i = 0; i < n_records; i++) {
+    if (records[i].summary.ignored > 0 && (i == 0 || !alike)) {
+      g_string_append_printf(text, "%s%s", alike ? "" : records[i].name, alike ? "" : ": ");
+      text_append_ignored(text, &records[i]);
+    }
+    if (records[i].summary.swap_fallbacks > 0) {
+      g_string_append_printf(text, "%s: ", records[i].name);
+      text_append_fallbacks(text, &records[i]);
+    }
+  }
 }
 
 static void
@@ -128,7 +149,8 @@ best_names(const Figure *figure, const RunRecord *records, guint n_records, int 
   return g_string_free(names, FALSE);
 }
 
-/* "A finished 12.3 % sooner than B: 41.2 s against 47.0 s." */
+/* "A finished 12.3 % sooner than B: 41.2 s against 47.0 s." A difference that no decision should
+ * rest on is said to be none. */
 static void
 append_makespan(GString *text, const RunRecord *records, guint n_records) {
   const Figure *figure = figure_find("makespan_s");
@@ -145,8 +167,11 @@ append_makespan(GString *text, const RunRecord *records, guint n_records) {
   gain = format_percent(1 - best_s / worst_s);
   best_time = format_duration_in(best_s, format_duration_unit(worst_s));
   worst_time = format_duration_in(worst_s, format_duration_unit(worst_s));
-  g_string_append_printf(text, "%s finished %s sooner than %s: %s against %s.\n", names, gain,
-                         records[worst].name, best_time, worst_time);
+  if (1 - best_s / worst_s < 0.001)
+    g_string_append_printf(text, "The makespans are within 0.1 %% of each other: %s.\n", worst_time);
+  else
+    g_string_append_printf(text, "%s finished %s sooner than %s: %s against %s.\n", names, gain,
+                           records[worst].name, best_time, worst_time);
 }
 
 /* "The first token's p99 was lowest under A: 1.2 s, against 3.4 s under B." */
@@ -179,6 +204,7 @@ append_words(GString *text, const RunRecord *records, guint n_records) {
     preemptions += records[i].summary.preemptions;
   }
   append_unfinished(text, records, n_records);
+  append_exceptions(text, records, n_records);
   if (n_records > 1 && preemptions == 0)
     g_string_append(text,
                     "The KV cache never ran out of room, so these policies had nothing to do.\n");

@@ -56,6 +56,24 @@ text_append_setting(GString *text, const RunRecord *record, gboolean with_overfl
   g_string_append(text, "\n\n");
 }
 
+void
+text_append_ignored(GString *text, const RunRecord *record) {
+  const Summary *sum = &record->summary;
+
+  append_count(text, sum->ignored, "request was", "requests were");
+  g_string_append_printf(text, " ignored: %s.\n",
+                         sum->ignored_reason != NULL ? sum->ignored_reason
+                                                     : "the engine can never fit them");
+}
+
+void
+text_append_fallbacks(GString *text, const RunRecord *record) {
+  g_autofree char *blocks = format_count(record->num_cpu_blocks);
+
+  append_count(text, record->summary.swap_fallbacks, "victim was", "victims were");
+  g_string_append_printf(text, " recomputed because the host's %s blocks had no room.\n", blocks);
+}
+
 static void
 append_outcome(GString *text, const RunRecord *record) {
   const Summary *sum = &record->summary;
@@ -63,17 +81,15 @@ append_outcome(GString *text, const RunRecord *record) {
   g_autofree char *finished = format_count(sum->finished);
   g_autofree char *makespan = format_duration(ps_to_s(sum->makespan_ps));
 
-  if (sum->finished == sum->requests)
+  if (sum->finished == 1 && sum->requests == 1)
+    g_string_append_printf(text, "The request finished in %s.\n", makespan);
+  else if (sum->finished == sum->requests)
     g_string_append_printf(text, "All %s requests finished in %s.\n", requests, makespan);
   else
     g_string_append_printf(text, "%s of %s requests finished in %s.\n", finished, requests,
                            makespan);
-  if (sum->ignored > 0) {
-    append_count(text, sum->ignored, "request was", "requests were");
-    g_string_append_printf(text, " ignored: %s.\n",
-                           sum->ignored_reason != NULL ? sum->ignored_reason
-                                                       : "the engine can never fit them");
-  }
+  if (sum->ignored > 0)
+    text_append_ignored(text, record);
   if (sum->end != RUN_DONE) {
     g_string_append_printf(text, "The run ended early (%s), ", run_end_name(sum->end));
     append_count(text, sum->aborted, "request was", "requests were");
@@ -81,7 +97,7 @@ append_outcome(GString *text, const RunRecord *record) {
                            sum->end_reason != NULL ? sum->end_reason : "");
   }
   if (record->slowdown > 1)
-    g_string_append_printf(text, "With unlimited memory it would have taken 1/%.4g of that.\n",
+    g_string_append_printf(text, "That is %.4g times what it takes with unlimited memory.\n",
                            record->slowdown);
   g_string_append_c(text, '\n');
 }
@@ -204,8 +220,7 @@ append_overflow(GString *text, const RunRecord *record) {
   table_append(table, "  ", text);
   if (sum->swap_fallbacks > 0) {
     g_string_append(text, "  ");
-    append_count(text, sum->swap_fallbacks, "victim was", "victims were");
-    g_string_append(text, " recomputed because the host had no room\n");
+    text_append_fallbacks(text, record);
   }
   g_string_append_c(text, '\n');
 }
@@ -236,6 +251,10 @@ append_components(GString *text, const Summary *sum) {
 void
 text_append_origin(GString *text, const RunRecord *record) {
   const Summary *sum = &record->summary;
+  const char *kind =
+      json_string_value(json_object_get(json_object_get(record->config, "profile"), "kind"));
+  /* A profile scales the roofline by its nearest measurements where it has no nearer ones. */
+  gboolean scaled = g_strcmp0(kind, "measured") == 0;
   g_autofree char *measured = NULL, *modelled = NULL;
 
   if (sum->busy_ps == 0)
@@ -246,7 +265,10 @@ text_append_origin(GString *text, const RunRecord *record) {
   }
   measured = format_percent((double)sum->measured_ps / (double)sum->busy_ps);
   modelled = format_percent((double)(sum->busy_ps - sum->measured_ps) / (double)sum->busy_ps);
-  if (sum->measured_ps == 0)
+  if (sum->measured_ps == 0 && scaled)
+    g_string_append(text, "None of the time was measured at these shapes: it is modelled, scaled by the "
+                          "profile's nearest measurements where it has such.\n");
+  else if (sum->measured_ps == 0)
     g_string_append(text, "All of the time is modelled: no part of it comes from measurements.\n");
   else if (sum->measured_ps == sum->busy_ps)
     g_string_append(text, "All of the time comes from measurements, within their range.\n");

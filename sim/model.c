@@ -113,6 +113,23 @@ model_weight_bytes(const Model *model)
          2 * (model_parameters(model) - matrices);
 }
 
+gboolean
+model_set_kv_cache_dtype(Model *model, const char *name)
+{
+  static const struct {
+    const char *name;
+    guint32 bits; /* 0: as they are */
+  } dtypes[] = {{"auto", 0}, {"float16", 16}, {"bfloat16", 16},
+                {"fp8", 8},  {"fp8_e4m3", 8}, {"fp8_e5m2", 8}};
+
+  for (guint i = 0; i < G_N_ELEMENTS(dtypes); i++)
+    if (g_str_equal(dtypes[i].name, name)) {
+      model->kv_bits = dtypes[i].bits > 0 ? dtypes[i].bits : model->kv_bits;
+      return TRUE;
+    }
+  return FALSE;
+}
+
 guint64
 model_kv_bytes_per_token(const Model *model)
 {

@@ -36,6 +36,10 @@ void model_free(Model *model);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Model, model_free)
 Model *model_copy(const Model *model);
 
+/* Keeps KV elements as vLLM's --kv-cache-dtype says: auto (as the model does), float16, bfloat16, fp8,
+ * fp8_e4m3 or fp8_e5m2. FALSE if the name is none of these. */
+gboolean model_set_kv_cache_dtype(Model *model, const char *name);
+
 guint64 model_parameters(const Model *model);        /* all of them */
 guint64 model_active_parameters(const Model *model); /* that one token visits (MoE: its experts) */
 guint64 model_weight_bytes(const Model *model);      /* norms, biases, embeddings kept at 16 bits */

@@ -121,6 +121,8 @@ def test_missing_options():
         (RUN + ["-o"], "-o", "FILE.db"), (["crossover"], "--model", "spillway list models"),
         (UNIT, "--num-gpu-blocks"), (UNIT + ["--kv-memory", "4GiB"], "--kv-memory", "needs --model"),
         (UNIT + ["--num-gpu-blocks", "99", "--overflow", "swap"], "--num-cpu-blocks"),
+        (UNIT + ["--num-gpu-blocks", "99", "--kv-cache-dtype", "fp8"], "--kv-cache-dtype", "needs --model"),
+        (RUN + ["--kv-cache-dtype", "fp9"], "--kv-cache-dtype", "'fp9'", "fp8"),
         (UNIT + ["--num-gpu-blocks", "99", "--swap-space", "4"], "--swap-space", "needs --model"),
         (["model"], "list or show"), (["model", "show"], "spillway model list"),
         (["model", "show", "nonsense"], "'nonsense'", "config.json")])
@@ -302,6 +304,17 @@ def test_logs():
         check_summary_in_spite(RUN + [option, "folder"], "folder", "directory")
         check_summary_in_spite(RUN + [option, "cut"], "cut", "File too large", file_blocks=8)
     check_summary_in_spite(RUN + ["--decisions", "cut.gz"], "cut.gz", "File too large", file_blocks=8)
+
+
+def test_outputs_over_inputs():
+    """A log or a table of requests does not replace the trace that it is of."""
+    content = HEADER + "0,10,10\n"
+    write("t.csv", content)
+    for option in ("--requests", "--decisions"):
+        result = execute("run", *HARDWARE, "--trace", "t.csv", option, "./t.csv")
+        check(result.status == 2 and "./t.csv is read by this run" in result.err, str(result))
+        check("finished" in result.text, str(result))
+        check_equal(read("t.csv").decode(), content)
 
 
 def test_messages_are_one_line():

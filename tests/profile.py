@@ -70,6 +70,19 @@ def test_import():
     check_equal(sorted(os.listdir()), ["hand.csv", "hand.db"], "files left behind")
 
 
+def test_crossover():
+    """crossover takes its costs from a profile"""
+    make()
+    words = ["crossover", "--model", "llama-3.1-8b", "--tokens", "128", "--block-size", "16", "--format", "json"]
+    plain = succeed(*words, "--device", "h100-sxm").json
+    measured = succeed(*words, "--device", "hand.db").json
+    check_equal((plain["costs"], plain["profile"]), ("modelled", None))
+    check_equal((measured["costs"], measured["profile"], measured["device"]), ("profile", "by-hand", "h100-sxm"))
+    cost = [run["block_sizes"][0]["points"][0]["recompute_s"] for run in (plain, measured)]
+    check(cost[0] != cost[1], cost)
+    check("the profile by-hand" in succeed(*words[:-2], "--device", "hand.db").text)
+
+
 def test_round_trip():
     """import of an export gives the same bytes"""
     make()

@@ -107,6 +107,13 @@ test_optional_keys(void)
       {LLAMA ",\"torch_dtype\":\"float32\",\"quantization_config\":{\"quant_method\":\"fp8\"}}",
        512, 8, "fp8", 0},
       {LLAMA ",\"quantization_config\":{\"quant_method\":\"awq\",\"bits\":4}}", 512, 4, "int4", 0},
+      {LLAMA ",\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"config_groups\":"
+             "{\"group_0\":{\"weights\":{\"num_bits\":8,\"type\":\"float\"}}},"
+             "\"kv_cache_scheme\":null}}",
+       512, 8, "fp8", 0},
+      {LLAMA ",\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"config_groups\":"
+             "{\"group_0\":{\"weights\":{\"num_bits\":4,\"type\":\"int\"}}}}}",
+       512, 4, "int4", 0},
       {LLAMA ",\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4.0,"
              "\"original_max_position_embeddings\":512}}",
        2048, 16, "float16", 0},
@@ -127,6 +134,26 @@ test_optional_keys(void)
       g_assert_cmpuint(model_parameters(model), ==, cases[i].parameters);
     g_assert_cmpuint(model_weight_bytes(model), <=, 2 * model_parameters(model));
   }
+}
+
+static void
+test_kv_dtype(void)
+{
+  static const char *const scheme =
+      LLAMA ",\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"config_groups\":"
+            "{\"group_0\":{\"weights\":{\"num_bits\":8,\"type\":\"float\"}}},"
+            "\"kv_cache_scheme\":{\"num_bits\":8,\"type\":\"float\"}}}";
+  g_autoptr(Model) plain = read_text(LLAMA "}", NULL), narrow = read_text(scheme, NULL);
+
+  g_assert_cmpuint(model_kv_bytes_per_token(plain), ==, 2 * 2 * 64 * 2);
+  g_assert_cmpuint(model_kv_bytes_per_token(narrow), ==, 2 * 2 * 64);
+  g_assert_true(model_set_kv_cache_dtype(plain, "fp8_e5m2"));
+  g_assert_cmpuint(model_kv_bytes_per_token(plain), ==, 2 * 2 * 64);
+  g_assert_true(model_set_kv_cache_dtype(narrow, "auto"));
+  g_assert_cmpuint(model_kv_bytes_per_token(narrow), ==, 2 * 2 * 64);
+  g_assert_true(model_set_kv_cache_dtype(narrow, "bfloat16"));
+  g_assert_cmpuint(model_kv_bytes_per_token(narrow), ==, 2 * 2 * 64 * 2);
+  g_assert_false(model_set_kv_cache_dtype(narrow, "fp9"));
 }
 
 static void
@@ -156,7 +183,7 @@ test_bad_files(void)
       {LLAMA ",\"mlp_bias\":1}", "true or false"},
       {LLAMA ",\"torch_dtype\":\"int3\"}", "torch_dtype: found \"int3\""},
       {LLAMA ",\"quantization_config\":{\"quant_method\":\"awq\"}}", "4 or 8"},
-      {LLAMA ",\"quantization_config\":[]}", "fp8, gptq or awq"},
+      {LLAMA ",\"quantization_config\":[]}", "fp8, compressed-tensors, gptq or awq"},
       {LLAMA ",\"rope_scaling\":{\"type\":\"yarn\",\"factor\":-4}}", "rope_scaling"},
       {LLAMA ",\"rope_scaling\":{\"type\":\"yarn\"}}", "rope_scaling"},
       {LLAMA ",\"rope_scaling\":3}", "an object or null"},
@@ -204,6 +231,7 @@ main(int argc, char **argv)
   g_test_add_func("/model/published-sizes", test_published_sizes);
   g_test_add_func("/model/arithmetic", test_arithmetic);
   g_test_add_func("/model/optional-keys", test_optional_keys);
+  g_test_add_func("/model/kv-dtype", test_kv_dtype);
   g_test_add_func("/model/bad-files", test_bad_files);
   g_test_add_func("/model/no-file", test_no_file);
   return g_test_run();

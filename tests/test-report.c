@@ -398,7 +398,7 @@ test_comparison(Fixture *f, gconstpointer data) {
   records[2].summary.end = RUN_ABORT;
   records[2].summary.end_reason = (char *)"the host has no room";
   g_autofree char *json_text = comparison_json(records, 3), *csv = summary_csv(records, 3, TRUE);
-  g_autofree char *text = comparison_text(records, 3), *same = NULL;
+  g_autofree char *text = comparison_text(records, 3), *same = NULL, *near = NULL;
   json_auto_t *json = json_loads(json_text, 0, NULL);
   json_t *best = json_object_get(json, "best");
 
@@ -413,6 +413,14 @@ test_comparison(Fixture *f, gconstpointer data) {
   records[0].name = "recompute";
   same = comparison_text(records, 2);
   g_assert_nonnull(strstr(same, "All finished at the same time.\n"));
+  records[0].summary.makespan_ps = records[1].summary.makespan_ps * 10005 / 10000;
+  records[0].summary.ignored = 3;
+  records[1].summary.ignored = 0;
+  records[1].summary.swap_fallbacks = 1;
+  near = comparison_text(records, 2);
+  g_assert_nonnull(strstr(near, "The makespans are within 0.1 % of each other: "));
+  g_assert_nonnull(strstr(near, "\nrecompute: 3 requests were ignored: "));
+  g_assert_nonnull(strstr(near, "\nswap: 1 victim was recomputed because the host's "));
   g_assert_null(strstr(strstr(same, "requests finished"), "*\n"));
 }
 
