@@ -6,15 +6,6 @@ const ExecutorClass *const executor_classes[] = {
     NULL,
 };
 
-const ExecutorClass *
-executor_class_find(const char *name)
-{
-  for (guint i = 0; executor_classes[i] != NULL; i++)
-    if (g_str_equal(executor_classes[i]->name, name))
-      return executor_classes[i];
-  return NULL;
-}
-
 gboolean
 executor_run(Executor *self, const Step *step, const RepeatLimit *limit, StepTiming *timing,
              GError **error)

@@ -50,8 +50,6 @@ extern const ExecutorClass executor_unit;
 /* NULL-terminated. */
 extern const ExecutorClass *const executor_classes[];
 
-const ExecutorClass *executor_class_find(const char *name);
-
 gboolean executor_run(Executor *self, const Step *step, const RepeatLimit *limit,
                       StepTiming *timing, GError **error);
 void executor_free(Executor *self);

@@ -28,6 +28,3 @@ extern const OverflowPolicy overflow_swap;
 
 /* NULL-terminated. */
 extern const OverflowPolicy *const overflow_policies[];
-
-/* NULL if there is none of that name. */
-const OverflowPolicy *overflow_policy_find(const char *name);

@@ -12,15 +12,6 @@ const SchedulerClass *const scheduler_classes[] = {
     NULL,
 };
 
-const SchedulerClass *
-scheduler_class_find(const char *name)
-{
-  for (guint i = 0; scheduler_classes[i] != NULL; i++)
-    if (g_str_equal(scheduler_classes[i]->name, name))
-      return scheduler_classes[i];
-  return NULL;
-}
-
 Scheduler *
 scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const Workload *workload)
 {

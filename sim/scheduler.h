@@ -57,8 +57,6 @@ extern const SchedulerClass scheduler_vllm_05;
 /* NULL-terminated. */
 extern const SchedulerClass *const scheduler_classes[];
 
-const SchedulerClass *scheduler_class_find(const char *name);
-
 struct Scheduler {
   const SchedulerClass *class;
   SchedulerConfig config;

@@ -21,7 +21,5 @@ extern const VictimPolicy victim_newest;
 /* NULL-terminated. */
 extern const VictimPolicy *const victim_policies[];
 
-const VictimPolicy *victim_policy_find(const char *name);
-
 /* pick(), checked. */
 guint32 victim_policy_pick(const VictimPolicy *self, const SequenceQueue *queue, guint32 first);
