@@ -42,6 +42,12 @@ format_change(double first, double value) {
   return g_strdup_printf("%+.*f %%", fabs(change) < 0.1 ? 2 : 1, change * 100);
 }
 
+/* A run that ended early is no shorter for it. */
+static gboolean
+may_compare(const RunRecord *a, const RunRecord *b) {
+  return a->summary.end == RUN_DONE && b->summary.end == RUN_DONE;
+}
+
 /* A row, unless it has no label, or is of no one's interest: all zero. */
 static void
 add_row(Table *table, const Figure *figure, const RunRecord *records, guint n_records) {
@@ -56,8 +62,10 @@ add_row(Table *table, const Figure *figure, const RunRecord *records, guint n_re
     table_take(table, format_cell(figure, &records[i], unit));
     table_add(table, figure_is_best(figure, records, i, best) ? "*" : " ");
     if (i > 0)
-      table_take(table, format_change(figure_real(figure, &records[0]),
-                                      figure_real(figure, &records[i])));
+      table_take(table, may_compare(&records[0], &records[i])
+                            ? format_change(figure_real(figure, &records[0]),
+                                            figure_real(figure, &records[i]))
+                            : g_strdup(""));
   }
 }
 
@@ -207,7 +215,7 @@ append_words(GString *text, const RunRecord *records, guint n_records) {
   append_exceptions(text, records, n_records);
   if (n_records > 1 && preemptions == 0)
     g_string_append(text,
-                    "The KV cache never ran out of room, so these policies had nothing to do.\n");
+                    "No request was preempted, so these policies had nothing to do.\n");
   else if (done > 1 && figure_best(figure_find("makespan_s"), records, n_records) < 0)
     g_string_append(text, "All finished at the same time.\n");
   else if (done == 1 && n_records > 1)

@@ -198,8 +198,12 @@ append_overflow(GString *text, const RunRecord *record) {
   g_autofree char *preempted = format_count(sum->preempted_requests);
 
   g_string_append(text, "Overflow\n");
-  if (sum->preemptions == 0)
+  if (sum->preemptions == 0 && record->slowdown > 1)
+    g_string_append(text, "  no preemption: requests waited until the KV cache had room\n");
+  else if (sum->preemptions == 0 && sum->end == RUN_DONE)
     g_string_append(text, "  no preemption: the KV cache never ran out of room\n");
+  else if (sum->preemptions == 0)
+    g_string_append(text, "  no preemption\n");
   add_peak(table, "GPU blocks", sum->peak_gpu_blocks, record->num_gpu_blocks);
   add_peak(table, "host blocks", sum->peak_host_blocks, record->num_cpu_blocks);
   if (sum->preemptions > 0) {

@@ -431,12 +431,18 @@ test_texts(Fixture *f, gconstpointer data) {
   RunRecord empty = {.name = "", .summary = {.end = RUN_STUCK, .requests = 2, .aborted = 2}};
   g_autofree char *one = summary_text(&records[0]), *nothing = summary_text(&empty);
   g_autofree char *both = comparison_text(records, 2), *none = comparison_text(records, 0);
+  g_autofree char *waiting = NULL;
 
   (void)data;
   g_assert_nonnull(strstr(one, "All 1,000 requests finished in 219.8 s.\n"));
   g_assert_nonnull(
       strstr(one, "75.0 % of the time comes from measurements, 25.0 % is modelled.\n"));
   g_assert_nonnull(strstr(nothing, "0 of 2 requests finished"));
+  g_assert_null(strstr(nothing, "never ran out of room"));
+  records[0].summary.preemptions = 0;
+  records[0].slowdown = 2;
+  waiting = summary_text(&records[0]);
+  g_assert_nonnull(strstr(waiting, "no preemption: requests waited until the KV cache had room\n"));
   g_assert_cmpstr(none, ==, "");
   if (g_test_verbose())
     g_print("%s----\n%s----\n%s", one, nothing, both);
