@@ -48,6 +48,9 @@ _spillway_value()
     --device) _spillway_from < <(_spillway_names devices; _spillway_names profiles); _spillway_files ;;
     --model) _spillway_from < <(_spillway_names models); _spillway_files ;;
     --trace) _spillway_from < <(_spillway_names traces); _spillway_files ;;
+    --kv-cache-dtype) _spillway_from < <(printf '%s\n' auto fp8 fp8_e4m3 fp8_e5m2 bfloat16 float16) ;;
+    --copy-path) _spillway_from < <(printf '%s\n' per-layer per-block batched) ;;
+    --host-memory) _spillway_from < <(printf '%s\n' pinned pageable) ;;
     --format) _spillway_from < <(printf '%s\n' table json csv) ;;
     *) _spillway_files ;;
   esac
