@@ -342,6 +342,40 @@ test_lacking(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   g_assert_error(error, PROFILE_COST_ERROR, PROFILE_COST_ERROR_LACKS);
 }
 
+/* Prints what a look-up takes; judges nothing. */
+static void
+test_lookup_time(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+  enum { ROUNDS = 200000 };
+  g_autoptr(CostModel) cost = make_cost(f, WHAT_IF_NONE);
+  guint32 contexts[64];
+  const CostChunk chunk = {.tokens = 700, .cached_tokens = 300};
+  CostShape shape;
+  CostPiece piece;
+  double decode_s, mixed_s;
+
+  for (guint i = 0; i < 64; i++)
+    contexts[i] = 300 + 17 * i;
+  shape = decode_shape(contexts, 64);
+  cost_model_step(cost, &shape, 1, &piece);
+  g_test_timer_start();
+  for (guint i = 0; i < ROUNDS; i++) {
+    shape.decode_context_tokens++;
+    cost_model_step(cost, &shape, 100, &piece);
+  }
+  decode_s = g_test_timer_elapsed();
+  shape.prefills = &chunk;
+  shape.n_prefills = 1;
+  g_test_timer_start();
+  for (guint i = 0; i < ROUNDS; i++) {
+    shape.decode_context_tokens++;
+    cost_model_step(cost, &shape, 1, &piece);
+  }
+  mixed_s = g_test_timer_elapsed();
+  g_test_message("a look-up of 64 decodes takes %.0f ns, with a prefill %.0f ns",
+                 decode_s / ROUNDS * 1e9, mixed_s / ROUNDS * 1e9);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -356,5 +390,6 @@ main(int argc, char **argv)
   ADD("beyond", test_beyond, NULL);
   ADD("what-if", test_what_if, NULL);
   ADD("lacking", test_lacking, NULL);
+  ADD("lookup-time", test_lookup_time, "skew");
   return g_test_run();
 }
