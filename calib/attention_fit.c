@@ -84,11 +84,13 @@ table_free(Table *table)
 }
 
 static gboolean
-is_for(const ProfileSample *sample, guint first, guint32 heads, guint32 kv_heads, guint32 head_dim)
+is_for(const ProfileSample *sample, guint first, const AttentionHeads *heads)
 {
-  return sample->shape[first] == heads && sample->shape[first + 1] == kv_heads &&
-         sample->shape[first + 2] == head_dim && dtype_bits(sample->dtype) == 16 &&
-         strstr(sample->dtype, "fp8") == NULL;
+  gboolean fp8 = strstr(sample->dtype, "fp8") != NULL;
+
+  return sample->shape[first] == heads->heads && sample->shape[first + 1] == heads->kv_heads &&
+         sample->shape[first + 2] == heads->head_dim && dtype_bits(sample->dtype) == 16 &&
+         fp8 == (heads->kv_bits == 8);
 }
 
 static Row
@@ -160,8 +162,7 @@ same_batch(const ProfileSample *a, const ProfileSample *b)
 
 /* The three variants are three runs in the sorted samples, each in the same order of shapes. */
 static void
-read_skews(AttentionFit *fit, const Profile *profile, guint32 heads, guint32 kv_heads,
-           guint32 head_dim)
+read_skews(AttentionFit *fit, const Profile *profile, const AttentionHeads *heads)
 {
   guint n, third;
   const ProfileSample *samples = profile_samples(profile, OP_ATTENTION_SKEW, &n);
@@ -170,7 +171,7 @@ read_skews(AttentionFit *fit, const Profile *profile, guint32 heads, guint32 kv_
   for (guint i = 0; n % 3 == 0 && i < third; i++) {
     const ProfileSample *max = &samples[i], *mean = &samples[third + i];
     const ProfileSample *skew = &samples[2 * third + i];
-    if (is_for(mean, 6, heads, kv_heads, head_dim) && same_batch(max, mean) &&
+    if (is_for(mean, 6, heads) && same_batch(max, mean) &&
         same_batch(mean, skew))
       add_skew(fit->skews, mean, max, skew);
   }
@@ -178,8 +179,8 @@ read_skews(AttentionFit *fit, const Profile *profile, guint32 heads, guint32 kv_
 }
 
 AttentionFit *
-attention_fit_new(const Profile *profile, guint32 heads, guint32 kv_heads, guint32 head_dim,
-                  SampleFilter skip, gpointer user_data)
+attention_fit_new(const Profile *profile, const AttentionHeads *heads, SampleFilter skip,
+                  gpointer user_data)
 {
   g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(Row));
   AttentionFit *fit;
@@ -189,7 +190,7 @@ attention_fit_new(const Profile *profile, guint32 heads, guint32 kv_heads, guint
 
   for (guint i = 0; i < n; i++) {
     const Row row = row_of(&samples[i]);
-    if (samples[i].shape[0] > 1 || !is_for(&samples[i], 5, heads, kv_heads, head_dim) ||
+    if (samples[i].shape[0] > 1 || !is_for(&samples[i], 5, heads) ||
         (skip != NULL && skip(&samples[i], user_data)))
       continue;
     mixed |= row.x[LEVEL_NEW] > 0 && row.x[LEVEL_DECODES] > 0;
@@ -205,7 +206,7 @@ attention_fit_new(const Profile *profile, guint32 heads, guint32 kv_heads, guint
   for (guint i = 0; i < rows->len; i++)
     fit->least_ps = MIN(fit->least_ps, g_array_index(rows, Row, i).ps);
   fit->skews = g_array_new(FALSE, FALSE, sizeof(Skew));
-  read_skews(fit, profile, heads, kv_heads, head_dim);
+  read_skews(fit, profile, heads);
   return fit;
 }
 

@@ -19,9 +19,14 @@ typedef struct {
   double context;       /* mean of the decodes' */
 } AttentionPoint;
 
+/* What one device holds of a layer. kv_bits: 16, or 8 for a cache in fp8. */
+typedef struct {
+  guint32 heads, kv_heads, head_dim, kv_bits;
+} AttentionHeads;
+
 /* NULL if the profile has no attention for these heads. */
-AttentionFit *attention_fit_new(const Profile *profile, guint32 heads, guint32 kv_heads,
-                                guint32 head_dim, SampleFilter skip, gpointer user_data);
+AttentionFit *attention_fit_new(const Profile *profile, const AttentionHeads *heads,
+                                SampleFilter skip, gpointer user_data);
 void attention_fit_free(AttentionFit *fit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AttentionFit, attention_fit_free)
 

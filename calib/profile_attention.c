@@ -208,8 +208,11 @@ decodes_only(ProfileAttention *self, const CostShape *shape, guint32 repeat, Cos
   piece->measured_ps[COST_ATTENTION] = 0;
   piece->growth_measured =
       row->measured && total >= row->context[0] && total < row->context[row->n - 1];
+  piece->growth_scaled = !piece->growth_measured;
   if (piece->growth_measured)
     piece->measured_ps[COST_ATTENTION] = piece->base_ps[COST_ATTENTION];
+  piece->scaled_ps[COST_ATTENTION] =
+      piece->base_ps[COST_ATTENTION] - piece->measured_ps[COST_ATTENTION];
   if (!remembered) {
     g_free(large.context);
     g_free(large.ps);
@@ -243,6 +246,8 @@ mixed(ProfileAttention *self, const CostShape *shape, CostPiece *piece)
       round_ps(attention_fit_ps(self->fit, &point, &measured) * self->layers *
                attention_scale(self, shape));
   piece->measured_ps[COST_ATTENTION] = measured ? piece->base_ps[COST_ATTENTION] : 0;
+  piece->scaled_ps[COST_ATTENTION] =
+      piece->base_ps[COST_ATTENTION] - piece->measured_ps[COST_ATTENTION];
 }
 
 void
@@ -263,8 +268,11 @@ profile_attention_new(const Profile *profile, const RooflineConfig *config, Cost
 {
   const Model *model = config->model;
   guint32 tp = config->tensor_parallel_size, kv_heads = MAX(1, model->kv_heads / tp);
-  AttentionFit *fit =
-      attention_fit_new(profile, model->heads / tp, kv_heads, model->head_dim, NULL, NULL);
+  const AttentionHeads heads = {.heads = model->heads / tp,
+                                .kv_heads = kv_heads,
+                                .head_dim = model->head_dim,
+                                .kv_bits = model->kv_bits};
+  AttentionFit *fit = attention_fit_new(profile, &heads, NULL, NULL);
   ProfileAttention *self;
 
   if (fit == NULL)

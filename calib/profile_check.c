@@ -140,15 +140,23 @@ check_gemm(Check *check, Group *group, const ProfileSample *samples, guint n, co
   }
 }
 
+static AttentionHeads
+heads_of(const ProfileSample *sample, guint first)
+{
+  return (AttentionHeads){.heads = (guint32)sample->shape[first],
+                          .kv_heads = (guint32)sample->shape[first + 1],
+                          .head_dim = (guint32)sample->shape[first + 2],
+                          .kv_bits = strstr(sample->dtype, "fp8") != NULL ? 8 : 16};
+}
+
 static void
 check_attention(Check *check, Group *group, const ProfileSample *samples, guint n)
 {
-  const gint64 *heads = group->like->shape + 5;
+  const AttentionHeads heads = heads_of(group->like, 5);
 
   for (group->fold = 0; group->fold < FOLDS; group->fold++) {
     g_autoptr(AttentionFit) fit =
-        attention_fit_new(check->profile, (guint32)heads[0], (guint32)heads[1], (guint32)heads[2],
-                          not_in_rest, group);
+        attention_fit_new(check->profile, &heads, not_in_rest, group);
     for (guint i = 0; fit != NULL && i < n; i++) {
       const AttentionPoint point = {
           .new_tokens = (double)samples[i].shape[1],
@@ -203,11 +211,10 @@ check_curve(Check *check, Group *group, const ProfileSample *samples, guint n)
 static void
 check_skew(Check *check, const ProfileSample *all, const ProfileSample *samples, guint n)
 {
-  const gint64 *heads = samples->shape + 6;
+  const AttentionHeads heads = heads_of(samples, 6);
   guint third = n / 3;
   g_autoptr(AttentionFit) fit =
-      attention_fit_new(check->profile, (guint32)heads[0], (guint32)heads[1], (guint32)heads[2],
-                        NULL, NULL);
+      attention_fit_new(check->profile, &heads, NULL, NULL);
 
   if (fit == NULL || n % 3 != 0)
     return;

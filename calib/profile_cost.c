@@ -156,6 +156,7 @@ set(CostPiece *piece, CostComponent component, Memo memo)
 {
   piece->base_ps[component] = memo.ps;
   piece->measured_ps[component] = memo.measured_ps;
+  piece->scaled_ps[component] = memo.ps - memo.measured_ps;
 }
 
 static gint64
@@ -208,6 +209,8 @@ set_host_and_comm(ProfileCost *self, const CostShape *shape, guint64 tokens, Cos
   if (host != NULL) {
     ps = operation_sheet_ps(host, shape->sequences, (double)tokens, &inside);
     set(piece, COST_HOST, memo_of(ps * self->what_if.host_time, inside));
+    if (!inside) /* a device file's figure, or beyond the range: modelled */
+      piece->scaled_ps[COST_HOST] = 0;
   }
   if ((self->all_reduce[0] != NULL || self->all_reduce[1] != NULL) && tokens > 0) {
     ps = all_reduce_ps(self, (double)tokens * self->model->hidden * ACTIVATION_BYTES, &inside);
@@ -317,8 +320,7 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
   /* Experts are products of ragged batches, which the curves of plain ones do not tell. */
   if (model->experts == 0)
     self->gemm = gemm_fit_new(profile, config->device, model->weight_bits, NULL, NULL);
-  if (model->kv_bits == 16)
-    self->attention = profile_attention_new(profile, config, self->roofline, self->plain);
+  self->attention = profile_attention_new(profile, config, self->roofline, self->plain);
   self->elementwise = elementwise_fit_new(profile, model, tp);
   self->sampling = operation_curve_new(profile, OP_SAMPLING, "", 0, 1,
                                        (model->vocab + tp - 1) / tp);

@@ -90,7 +90,7 @@ path_for(const char *path, const char *policy)
 static int
 run_all(Comparison *c)
 {
-  gint64 unlimited_ps = -1;
+  Unlimited unlimited = {0};
   int status = CLI_DONE;
 
   for (guint i = 0; i < c->scenarios->len; i++) {
@@ -108,7 +108,7 @@ run_all(Comparison *c)
         .requests = requests,
         .against = c->against,
         .results = c->results,
-        .unlimited_ps = &unlimited_ps,
+        .unlimited = &unlimited,
     };
     RunRecord record;
     int run_status = execute_scenario(scenario, &execution, &record);

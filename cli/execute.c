@@ -153,9 +153,8 @@ unlimited_blocks(const Scenario *s, const Workload *workload)
   return (guint32)CLAMP(blocks, c->num_gpu_blocks, G_MAXINT32);
 }
 
-/* The makespan of the same scenario if the pool never said no; -1 if even that does not end well. */
-static gint64
-unlimited_makespan_ps(const Scenario *s, const Workload *workload)
+static Unlimited
+simulate_unlimited(const Scenario *s, const Workload *workload)
 {
   SchedulerConfig config = s->config;
   g_autoptr(Scheduler) scheduler = NULL;
@@ -173,23 +172,30 @@ unlimited_makespan_ps(const Scenario *s, const Workload *workload)
   scheduler = scheduler_new(s->scheduler, &config, workload);
   loop.scheduler = scheduler;
   if (!loop_run(&loop, &outcome, NULL) || outcome.end != RUN_DONE || outcome.lines == 0)
-    return -1;
-  return outcome.end_ps - workload_request(workload, 0)->arrival_ps;
+    return (Unlimited){.known = TRUE, .makespan_ps = -1};
+  return (Unlimited){
+      .known = TRUE,
+      .makespan_ps = outcome.end_ps - workload_request(workload, 0)->arrival_ps,
+      .finished = outcome.finished,
+  };
 }
 
 /* A run whose pool never said no is its own measure. */
 static double
 slowdown(Run *run, const RunOutcome *outcome, const Summary *summary)
 {
-  gint64 *unlimited_ps = run->execution->unlimited_ps;
+  Unlimited *unlimited = run->execution->unlimited;
 
   if (outcome->end != RUN_DONE || summary->makespan_ps == 0)
     return NAN;
   if (!outcome->memory_bound)
     return 1;
-  if (*unlimited_ps < 0)
-    *unlimited_ps = unlimited_makespan_ps(run->scenario, run->execution->workload);
-  return *unlimited_ps > 0 ? (double)summary->makespan_ps / (double)*unlimited_ps : NAN;
+  if (!unlimited->known)
+    *unlimited = simulate_unlimited(run->scenario, run->execution->workload);
+  /* A makespan of other requests says nothing. */
+  if (unlimited->makespan_ps <= 0 || unlimited->finished != outcome->finished)
+    return NAN;
+  return (double)summary->makespan_ps / (double)unlimited->makespan_ps;
 }
 
 /* The spread of the timings behind what was measured, by the time that each component took. */

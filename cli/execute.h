@@ -4,6 +4,13 @@
 #include "report/results.h"
 #include "scenario.h"
 
+/* The same scenario if the pool never said no; simulated when it is first asked for. */
+typedef struct {
+  gboolean known;
+  gint64 makespan_ps; /* -1: even that does not end well */
+  guint64 finished;
+} Unlimited;
+
 typedef struct {
   const Workload *workload;
   const Settings *settings; /* whose inputs no output may replace */
@@ -14,7 +21,7 @@ typedef struct {
   const char *requests;
   const Measured *against; /* paired with the workload; NULL: nothing to hold the run against */
   Results *results;      /* where the run is added; NULL: nowhere */
-  gint64 *unlimited_ps;  /* the makespan with unlimited memory, shared by runs; -1: not known yet */
+  Unlimited *unlimited;  /* shared by runs that differ in their policy only */
 } Execution;
 
 /* Runs it. The record is the caller's, to be cleared with run_record_clear(); record->name is

@@ -148,7 +148,7 @@ make_script(const Profile *profile, const ProfileCheckPoint *worst, const GArray
                          100 * error_of(profile, worst));
   append_plain(script, operations[sample->operation].name);
   append_shape(script, sample);
-  g_string_append(script, "\" noenhanced\nset logscale xy\nset key left top noenhanced\nset grid\n"
+  g_string_append(script, "\" noenhanced font ',9'\nset logscale xy\nset key left top noenhanced\nset grid\n"
                           "set xlabel 'measured (us)'\nset ylabel 'predicted (us)'\n"
                           "plot x title 'equal' with lines");
   for (guint i = 0; i < kinds->len; i++)

@@ -41,7 +41,7 @@ command_run(int argc, char **argv)
   g_autoptr(GError) error = NULL;
   OutputFormat format;
   RunRecord record;
-  gint64 unlimited_ps = -1;
+  Unlimited unlimited = {0};
   int status = CLI_DONE, run_status;
 
   if (!settings_parse(settings, "run", SUMMARY, EXAMPLES, &argc, &argv, &status))
@@ -65,7 +65,7 @@ command_run(int argc, char **argv)
       .requests = settings->requests,
       .against = against,
       .results = results,
-      .unlimited_ps = &unlimited_ps,
+      .unlimited = &unlimited,
   };
   run_status = execute_scenario(scenario, &execution, &record);
   print_record(&record, format);

@@ -19,7 +19,7 @@ static char *
 format_cell(const Figure *figure, const RunRecord *record, const DurationUnit *unit) {
   if (figure_is_count(figure))
     return format_count(figure_count(figure, record));
-  if (figure->type == FIGURE_MEASURED_SHARE)
+  if (figure->type == FIGURE_MEASURED_SHARE || figure->type == FIGURE_SCALED_SHARE)
     return format_percent(figure_real(figure, record));
   if (isnan(figure_real(figure, record)))
     return g_strdup("-");

@@ -58,6 +58,7 @@ static const Figure table[] = {
     {"end", FIGURE_END, 0, NULL, BETTER_NEITHER},
     {"end_reason", FIGURE_END_REASON, 0, NULL, BETTER_NEITHER},
     {"slowdown", FIGURE_DOUBLE, AT(slowdown), "times unlimited memory", BETTER_LOW},
+    {"scaled_share", FIGURE_SCALED_SHARE, 0, "scaled share of time", BETTER_NEITHER},
     {"measured_spread", FIGURE_DOUBLE, AT(measured_spread), NULL, BETTER_NEITHER},
     {"prompt_tokens", FIGURE_U64, AT(summary.prompt_tokens), NULL, BETTER_NEITHER},
     {"output_tokens", FIGURE_U64, AT(summary.output_tokens), NULL, BETTER_NEITHER},
@@ -150,6 +151,8 @@ figure_real(const Figure *figure, const RunRecord *record) {
     return ps_to_s(time_ps);
   case FIGURE_MEASURED_SHARE:
     return summary->busy_ps > 0 ? (double)summary->measured_ps / (double)summary->busy_ps : 0;
+  case FIGURE_SCALED_SHARE:
+    return summary->busy_ps > 0 ? (double)summary->scaled_ps / (double)summary->busy_ps : 0;
   case FIGURE_END:
   case FIGURE_END_REASON:
     break;

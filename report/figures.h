@@ -32,6 +32,7 @@ typedef enum {
   FIGURE_END,            /* text */
   FIGURE_END_REASON,     /* text */
   FIGURE_MEASURED_SHARE, /* of the device's time, 0 to 1 */
+  FIGURE_SCALED_SHARE,
 } FigureType;
 
 typedef enum { BETTER_NEITHER, BETTER_LOW, BETTER_HIGH } FigureBetter;

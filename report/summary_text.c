@@ -255,11 +255,8 @@ append_components(GString *text, const Summary *sum) {
 void
 text_append_origin(GString *text, const RunRecord *record) {
   const Summary *sum = &record->summary;
-  const char *kind =
-      json_string_value(json_object_get(json_object_get(record->config, "profile"), "kind"));
-  /* A profile scales the roofline by its nearest measurements where it has no nearer ones. */
-  gboolean scaled = g_strcmp0(kind, "measured") == 0;
-  g_autofree char *measured = NULL, *modelled = NULL;
+  gint64 modelled_ps = sum->busy_ps - sum->measured_ps - sum->scaled_ps;
+  g_autofree char *measured = NULL, *scaled = NULL, *modelled = NULL;
 
   if (sum->busy_ps == 0)
     return;
@@ -268,17 +265,20 @@ text_append_origin(GString *text, const RunRecord *record) {
     return;
   }
   measured = format_percent((double)sum->measured_ps / (double)sum->busy_ps);
-  modelled = format_percent((double)(sum->busy_ps - sum->measured_ps) / (double)sum->busy_ps);
-  if (sum->measured_ps == 0 && scaled)
-    g_string_append(text, "None of the time was measured at these shapes: it is modelled, scaled by the "
-                          "profile's nearest measurements where it has such.\n");
-  else if (sum->measured_ps == 0)
+  scaled = format_percent((double)sum->scaled_ps / (double)sum->busy_ps);
+  modelled = format_percent((double)modelled_ps / (double)sum->busy_ps);
+  if (modelled_ps == sum->busy_ps)
     g_string_append(text, "All of the time is modelled: no part of it comes from measurements.\n");
   else if (sum->measured_ps == sum->busy_ps)
     g_string_append(text, "All of the time comes from measurements, within their range.\n");
-  else
+  else if (sum->scaled_ps == 0)
     g_string_append_printf(text, "%s of the time comes from measurements, %s is modelled.\n",
                            measured, modelled);
+  else
+    g_string_append_printf(text,
+                           "%s of the time comes from measurements, %s is scaled from measurements "
+                           "near by, %s is modelled.\n",
+                           measured, scaled, modelled);
 }
 
 char *

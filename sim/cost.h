@@ -46,9 +46,11 @@ typedef struct {
   gint64 base_ps[COST_COMPONENTS];
   gint64 growth_ps;   /* of COST_ATTENTION, for each repeat after the first */
   guint32 steps;      /* the piece holds for this many repeats, at least 1 */
-  /* Of base_ps, what comes from measurements and lies inside their range; the rest is modelled. */
+  /* Of base_ps, what comes from measurements and lies inside their range, and what is scaled from
+   * measurements near by; the rest is modelled. */
   gint64 measured_ps[COST_COMPONENTS];
-  gboolean growth_measured;
+  gint64 scaled_ps[COST_COMPONENTS];
+  gboolean growth_measured, growth_scaled;
 } CostPiece;
 
 static inline gint64

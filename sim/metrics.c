@@ -42,11 +42,15 @@ count_time(Metrics *metrics, const StepReport *report) {
   for (guint c = 0; c < COST_COMPONENTS; c++) {
     gint64 growth_ps = c == COST_ATTENTION ? report->growth_ps * (n * (n - 1) / 2) : 0;
     gint64 measured_ps = n * report->cost->measured_ps[c];
+    gint64 scaled_ps = n * report->cost->scaled_ps[c];
     if (report->cost->growth_measured)
       measured_ps += growth_ps;
+    if (report->cost->growth_scaled)
+      scaled_ps += growth_ps;
     sum->component_ps[c] += n * report->cost->base_ps[c] + growth_ps;
     sum->measured_component_ps[c] += measured_ps;
     sum->measured_ps += measured_ps;
+    sum->scaled_ps += scaled_ps;
   }
 }
 

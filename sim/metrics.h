@@ -31,6 +31,7 @@ typedef struct {
   gint64 measured_component_ps[COST_COMPONENTS];
   gint64 busy_ps;                       /* sum of the steps' durations */
   gint64 measured_ps;                   /* of busy_ps, the part that came from measurements */
+  gint64 scaled_ps;                     /* and the part that was scaled from measurements near by */
   double mean_batch;                    /* sequences a step */
 } Summary;
 
