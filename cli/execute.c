@@ -159,43 +159,58 @@ simulate_unlimited(const Scenario *s, const Workload *workload)
   SchedulerConfig config = s->config;
   g_autoptr(Scheduler) scheduler = NULL;
   g_autoptr(Executor) executor = s->executor->create(s->cost);
+  g_autoptr(Metrics) metrics = NULL;
+  Observer *observers[1];
   Loop loop = {
       .workload = workload,
       .executor = executor,
+      .observers = observers,
+      .n_observers = G_N_ELEMENTS(observers),
       .stride = TRUE,
       .async = s->async,
       .interrupted = was_interrupted,
   };
+  Unlimited unlimited = {.known = TRUE, .makespan_ps = -1};
   RunOutcome outcome;
+  Summary summary;
 
   config.num_gpu_blocks = unlimited_blocks(s, workload);
+  metrics = metrics_new(workload, config.num_gpu_blocks - s->scheduler->hidden_blocks,
+                        config.num_cpu_blocks);
+  observers[0] = metrics_observer(metrics);
   scheduler = scheduler_new(s->scheduler, &config, workload);
   loop.scheduler = scheduler;
   if (!loop_run(&loop, &outcome, NULL) || outcome.end != RUN_DONE || outcome.lines == 0)
-    return (Unlimited){.known = TRUE, .makespan_ps = -1};
-  return (Unlimited){
-      .known = TRUE,
-      .makespan_ps = outcome.end_ps - workload_request(workload, 0)->arrival_ps,
-      .finished = outcome.finished,
-  };
+    return unlimited;
+  metrics_summary(metrics, &summary);
+  unlimited.makespan_ps = summary.makespan_ps;
+  unlimited.finished = summary.finished;
+  unlimited.e2e_s = summary.e2e_s.mean;
+  summary_clear(&summary);
+  return unlimited;
 }
 
-/* A run whose pool never said no is its own measure. */
-static double
-slowdown(Run *run, const RunOutcome *outcome, const Summary *summary)
+/* What too little memory cost. A run whose pool never said no is its own measure; one that did not
+ * end well, or finished other requests, has none. */
+static void
+measure_slowdown(Run *run, const RunOutcome *outcome, RunRecord *record)
 {
   Unlimited *unlimited = run->execution->unlimited;
+  const Summary *summary = &record->summary;
 
-  if (outcome->end != RUN_DONE || summary->makespan_ps == 0)
-    return NAN;
-  if (!outcome->memory_bound)
-    return 1;
+  record->slowdown = record->latency_slowdown = NAN;
+  if (outcome->end != RUN_DONE || summary->makespan_ps == 0 || summary->finished == 0)
+    return;
+  if (!outcome->memory_bound) {
+    record->slowdown = record->latency_slowdown = 1;
+    return;
+  }
   if (!unlimited->known)
     *unlimited = simulate_unlimited(run->scenario, run->execution->workload);
-  /* A makespan of other requests says nothing. */
-  if (unlimited->makespan_ps <= 0 || unlimited->finished != outcome->finished)
-    return NAN;
-  return (double)summary->makespan_ps / (double)unlimited->makespan_ps;
+  if (unlimited->makespan_ps <= 0 || unlimited->finished != summary->finished)
+    return;
+  record->slowdown = (double)summary->makespan_ps / (double)unlimited->makespan_ps;
+  record->latency_slowdown = summary->e2e_s.mean / unlimited->e2e_s;
 }
 
 /* The spread of the timings behind what was measured, by the time that each component took. */
@@ -235,7 +250,7 @@ simulate(Run *run, RunRecord *record)
   metrics_summary(run->metrics, &record->summary);
   record->wall_s = (double)(g_get_monotonic_time() - start_us) / G_USEC_PER_SEC;
   record->measured_spread = measured_spread(s->cost, &record->summary);
-  record->slowdown = slowdown(run, &outcome, &record->summary);
+  measure_slowdown(run, &outcome, record);
   if (outcome.end != RUN_DONE) {
     cli_error(CLI_FAILED, run->execution->verb,
               "%s under %s ended at step %" G_GUINT64_FORMAT " (%s): %s; %" G_GUINT64_FORMAT

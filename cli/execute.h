@@ -9,6 +9,7 @@ typedef struct {
   gboolean known;
   gint64 makespan_ps; /* -1: even that does not end well */
   guint64 finished;
+  double e2e_s; /* mean from arrival to finish */
 } Unlimited;
 
 typedef struct {

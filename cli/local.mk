@@ -12,6 +12,7 @@ libspillway_cli_a_SOURCES = \
   %D%/data.c \
   %D%/execute.c %D%/execute.h \
   %D%/format_option.c %D%/format_option.h \
+  %D%/gpu.c %D%/gpu.h \
   %D%/list.c \
   %D%/model.c \
   %D%/options.c \
@@ -29,4 +30,5 @@ libspillway_cli_a_SOURCES = \
   %D%/trace.c %D%/trace.h \
   %D%/trace_gen.c \
   %D%/trace_show.c \
+  %D%/vllm_flags.c %D%/vllm_flags.h \
   %D%/workload_source.c

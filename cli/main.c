@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "cli.h"
+#include "gpu.h"
 
 static void
 print_help(FILE *out)
@@ -87,5 +88,7 @@ main(int argc, char **argv)
   for (guint i = 0; commands[i].name != NULL; i++)
     if (g_str_equal(commands[i].name, argv[1]))
       return finish(argv[1], commands[i].run(argc - 1, argv + 1));
+  if (gpu_verb(argv[1]))
+    return gpu_run(argv + 1);
   return unknown_verb(argv[1]);
 }

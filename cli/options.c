@@ -1,6 +1,7 @@
 /* Option parsing for every verb: GOption does the work, its messages are made ours, and what it lets
  * pass silently is refused. */
 #include "cli.h"
+#include "vllm_flags.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,11 +53,15 @@ check_switches(char *const *words, const GOptionEntry *entries, GError **error)
 static void
 set_unknown(GError **error, char *word, const GOptionEntry *entries)
 {
-  const char *near;
+  const char *near, *advice;
 
   word[strcspn(word, "=")] = '\0';
   near = g_str_has_prefix(word, "--") ? nearest_option(word + 2, entries) : NULL;
-  if (near != NULL)
+  advice = g_str_has_prefix(word, "--") ? vllm_flag_advice(word + 2) : NULL;
+  if (advice != NULL)
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "no option %s: %s", word,
+                advice);
+  else if (near != NULL)
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
                 "unknown option %s; did you mean --%s?", word, near);
   else
@@ -107,12 +112,24 @@ cli_parse_words(GOptionContext *context, const GOptionEntry *entries, char ***wo
   return FALSE;
 }
 
+/* vLLM takes --max_num_seqs for --max-num-seqs. */
+static void
+dash_underscores(char **words)
+{
+  for (char **word = words + 1; *word != NULL && !g_str_equal(*word, "--"); word++)
+    if (g_str_has_prefix(*word, "--"))
+      for (char *c = *word; *c != '\0' && *c != '='; c++)
+        if (*c == '_')
+          *c = '-';
+}
+
 static gboolean
 parse(GOptionContext *context, const GOptionEntry *entries, int *argc, char ***argv,
       GError **error)
 {
   GError *cause = NULL;
 
+  dash_underscores(*argv);
   if (!check_switches(*argv, entries, error))
     return FALSE;
   if (!g_option_context_parse(context, argc, argv, &cause)) {

@@ -225,6 +225,41 @@ append_words(GString *text, const RunRecord *records, guint n_records) {
   append_latency(text, records, n_records, "e2e_s.mean", "The mean time from arrival to finish");
 }
 
+/* What to do next: whether the policy is what costs, or the lack of memory itself. */
+static void
+append_advice(GString *text, const RunRecord *records, guint n_records)
+{
+  int best = figure_best(figure_find("e2e_s.mean"), records, n_records);
+  const RunRecord *record = &records[MAX(best, 0)];
+  const Summary *sum = &record->summary;
+  double overhead = (double)(sum->overhead_recompute_ps + sum->overhead_swap_out_ps +
+                             sum->overhead_swap_in_ps) /
+                    (double)MAX(sum->makespan_ps, 1);
+  /* Of the latency with this memory; below 0 it would grow. */
+  double gain = 1 - 1 / record->latency_slowdown, sooner = 1 - 1 / record->slowdown;
+  g_autofree char *latency = format_percent(fabs(gain));
+  g_autofree char *makespan = format_percent(fabs(sooner));
+  g_autofree char *spent = format_percent(overhead);
+
+  if (sum->preemptions == 0 || !isfinite(record->slowdown))
+    return;
+  if (gain < -0.001)
+    g_string_append_printf(text,
+                           "Memory is not what limits this load: unlimited, the mean latency under "
+                           "%s would be %s longer, as more sequences share a step.\n",
+                           record->name, latency);
+  else if (gain < 0.001 && sooner < 0.001)
+    g_string_append(text, "Memory hardly limits this load.\n");
+  else
+    g_string_append_printf(text,
+                           "Unlimited memory would take %s off the mean latency under %s and %s off "
+                           "its makespan, of which the policy's overhead is %s: %s.\n",
+                           latency, record->name, makespan, spent,
+                           overhead > sooner / 2 && gain < 0.05
+                               ? "the policy is what to work on"
+                               : "more memory gains more than another policy can");
+}
+
 /* Which share was measured, if that is the same for all. */
 static void
 append_origins(GString *text, const RunRecord *records, guint n_records) {
@@ -254,6 +289,7 @@ comparison_text(const RunRecord *records, guint n_records) {
     text_append_setting(text, &common, FALSE);
     append_figures(text, records, n_records);
     append_words(text, records, n_records);
+    append_advice(text, records, n_records);
     append_origins(text, records, n_records);
   }
   for (guint i = 0; i < n_records; i++)

@@ -107,6 +107,23 @@ def test_unknown_names():
         check(result.out == b"" and len(result.messages) == 1, str(result))
 
 
+def test_pasted_flags():
+    """Flags of vLLM: underscores are dashes, and one that is not here is told what to do instead."""
+    demo = ["run", *HARDWARE, "--trace", "demo", "--format", "json"]
+    check_equal(succeed(*demo, "--max_num_seqs=64").json["config"]["max_num_seqs"], 64)
+    for flag, expected in [("--preemption-mode", "--overflow"), ("--host", "leave it out"),
+                           ("--enforce_eager", "--what-if"), ("--dtype=auto", "config.json")]:
+        result = execute(*demo, flag)
+        check(result.status == 2 and expected in result.err and len(result.messages) == 1, str(result))
+
+
+def test_gpu_verbs():
+    """A verb that needs a GPU starts spillway-gpu, or says that it is missing."""
+    for verb in ("calibrate", "live", "validate"):
+        result = execute(verb)
+        check(result.status == 1 and "spillway-gpu" in result.err and result.out == b"", str(result))
+
+
 def test_lists():
     """list shows each kind; --names only names, which options take."""
     kinds = re.findall(r"^([a-z-]+) \(", succeed("list").text, re.M)
