@@ -31,8 +31,8 @@ typedef struct {
 struct AttentionFit {
   Table *all;
   gboolean has_mixed;
-  double least_ps;     /* the shortest time: what a kernel takes whatever its size */
-  GArray *skews;       /* of Skew, averaged, sorted by (new_tokens, decodes, long_share) */
+  double least_ps; /* the shortest time: what a kernel takes whatever its size */
+  GArray *skews;   /* of Skew, averaged, sorted by (new_tokens, decodes, long_share) */
 };
 
 static int
@@ -103,7 +103,8 @@ row_of(const ProfileSample *sample)
   };
 }
 
-/* Skew shares: what (skew - mean) is of (max - mean), for a batch whose contexts are of two lengths. */
+/* Skew shares: what (skew - mean) is of (max - mean), for a batch whose contexts are of two
+ * lengths. */
 static void
 add_skew(GArray *skews, const ProfileSample *mean, const ProfileSample *max,
          const ProfileSample *skew)
@@ -171,8 +172,7 @@ read_skews(AttentionFit *fit, const Profile *profile, const AttentionHeads *head
   for (guint i = 0; n % 3 == 0 && i < third; i++) {
     const ProfileSample *max = &samples[i], *mean = &samples[third + i];
     const ProfileSample *skew = &samples[2 * third + i];
-    if (is_for(mean, 6, heads) && same_batch(max, mean) &&
-        same_batch(mean, skew))
+    if (is_for(mean, 6, heads) && same_batch(max, mean) && same_batch(mean, skew))
       add_skew(fit->skews, mean, max, skew);
   }
   condense_skews(fit->skews);

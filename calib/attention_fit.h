@@ -16,7 +16,7 @@ typedef struct {
   double new_tokens;    /* of all chunks */
   double cached_tokens; /* of the equivalent chunk; may be negative: many short chunks */
   double decodes;
-  double context;       /* mean of the decodes' */
+  double context; /* mean of the decodes' */
 } AttentionPoint;
 
 /* What one device holds of a layer. kv_bits: 16, or 8 for a cache in fp8. */
@@ -33,14 +33,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AttentionFit, attention_fit_free)
 /* Time of one layer. *measured: inside the grid. */
 double attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gboolean *measured);
 
-/* Whether it has points with prefills, with decodes, or each, as asked. A table may hold one alone. */
+/* Whether it has points with prefills, with decodes, or each, as asked. A table may hold one alone.
+ */
 gboolean attention_fit_has(const AttentionFit *fit, gboolean prefills, gboolean decodes);
 
-/* The contexts at which a decode batch of this size has points: nodes of its affine pieces. The caller frees. */
+/* The contexts at which a decode batch of this size has points: nodes of its affine pieces. The
+ * caller frees. */
 double *attention_fit_contexts(const AttentionFit *fit, double decodes, guint *n);
 
-/* How many tokens of mean context a batch of unequal contexts is worth beyond its mean, as a share of
- * (longest of those that end last - mean): from the skew samples, by batch size, by the share of long ones,
- * (mean - least) / (largest - least), and by new_tokens. 0 where the profile has none. */
+/* How many tokens of mean context a batch of unequal contexts is worth beyond its mean, as a share
+ * of (longest of those that end last - mean): from the skew samples, by batch size, by the share of
+ * long ones, (mean - least) / (largest - least), and by new_tokens. 0 where the profile has none.
+ */
 double attention_fit_skew(const AttentionFit *fit, double new_tokens, double decodes,
                           double long_share);

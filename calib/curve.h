@@ -14,13 +14,14 @@ Curve *curve_new(const double *x, const double *y, guint n);
 void curve_free(Curve *curve);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Curve, curve_free)
 
-/* The value at x. Below the first point that one's; above the last, along the last segment, which may
- * not fall. *inside: x lies in the measured range. */
+/* The value at x. Below the first point that one's; above the last, along the last segment, which
+ * may not fall. *inside: x lies in the measured range. */
 double curve_at(const Curve *curve, double x, gboolean *inside);
 
 /* Index of the segment that holds x: 0 … n - 2; 0 if there is but one point. */
 guint curve_segment(const double *x, guint n, double at);
 
-/* The same where the function has steps after every multiple of `tile` (a matrix product's time over its
- * rows): within one tile it is level with the point measured in it, never drawn across a boundary. */
+/* The same where the function has steps after every multiple of `tile` (a matrix product's time
+ * over its rows): within one tile it is level with the point measured in it, never drawn across a
+ * boundary. */
 double curve_at_tiles(const Curve *curve, double x, double tile, gboolean *inside);

@@ -206,7 +206,8 @@ read_fields(GKeyFile *file, const char *path, Device *device, GError **error)
 }
 
 static gboolean
-is_key_value(const char *line) {
+is_key_value(const char *line)
+{
   const char *equals = strchr(line, '=');
 
   return equals != NULL && equals != line;
@@ -214,7 +215,8 @@ is_key_value(const char *line) {
 
 /* GLib's messages on key files have no line number: finds the first line that none can have. */
 static void
-set_unreadable(const char *path, const GError *cause, GError **error) {
+set_unreadable(const char *path, const GError *cause, GError **error)
+{
   g_autofree char *text = NULL;
   g_auto(GStrv) lines = NULL;
   gboolean in_group = FALSE;

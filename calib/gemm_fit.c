@@ -25,8 +25,8 @@ dtype_bits(const char *dtype)
   static const struct {
     const char *prefix;
     guint32 bits;
-  } known[] = {{"bfloat16", 16}, {"float16", 16}, {"half", 16}, {"bf16", 16}, {"fp16", 16},
-               {"fp8", 8},       {"int8", 8},     {"float8", 8}};
+  } known[] = {{"bfloat16", 16}, {"float16", 16}, {"half", 16}, {"bf16", 16},
+               {"fp16", 16},     {"fp8", 8},      {"int8", 8},  {"float8", 8}};
 
   for (guint i = 0; i < G_N_ELEMENTS(known); i++)
     if (g_str_has_prefix(dtype, known[i].prefix))
@@ -188,11 +188,12 @@ neighbours_ratio(const GemmFit *fit, guint64 m, guint64 n, guint64 k)
 
   for (guint i = 0; i < fit->products->len; i++) {
     const Product *product = &g_array_index(fit->products, Product, i);
-    double far_n = log2((double)product->n / (double)n), far_k = log2((double)product->k / (double)k);
+    double far_n = log2((double)product->n / (double)n),
+           far_k = log2((double)product->k / (double)k);
     double weight = 1 / pow(0.01 + far_n * far_n + far_k * far_k, 2);
     gboolean inside;
-    double ratio = product_ps(fit, product, m, &inside) /
-                   roofline_ps(fit, &none, m, product->n, product->k);
+    double ratio =
+        product_ps(fit, product, m, &inside) / roofline_ps(fit, &none, m, product->n, product->k);
     sum += weight * ratio;
     weights += weight;
   }

@@ -1,8 +1,8 @@
 /* Matrix products from a profile: a curve over m for each measured (n, k, dtype).
  *
- * A product's time has steps where m passes a multiple of the kernel's tile; which tile is read from
- * the points, by holding each out in turn. A pair (n, k) that was not measured takes the roofline
- * times the ratio that the nearest measured pairs have to theirs at that m.
+ * A product's time has steps where m passes a multiple of the kernel's tile; which tile is read
+ * from the points, by holding each out in turn. A pair (n, k) that was not measured takes the
+ * roofline times the ratio that the nearest measured pairs have to theirs at that m.
  */
 #pragma once
 
@@ -13,8 +13,8 @@
 typedef struct GemmFit GemmFit;
 
 /* weight_bits: which dtypes count (16: float16 and bfloat16; 8: fp8, int8). Returns NULL if the
- * profile has none. The device's roofline stands in between and beyond the points. `skip` (or NULL) leaves
- * out samples for which it returns TRUE. */
+ * profile has none. The device's roofline stands in between and beyond the points. `skip` (or NULL)
+ * leaves out samples for which it returns TRUE. */
 typedef gboolean (*SampleFilter)(const ProfileSample *sample, gpointer user_data);
 GemmFit *gemm_fit_new(const Profile *profile, const Device *device, guint32 weight_bits,
                       SampleFilter skip, gpointer user_data);

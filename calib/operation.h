@@ -7,20 +7,19 @@
  *
  *   gemm            m, n, k                       (m x k) by (k x n); m is tokens or sequences
  *   elementwise     tokens, width                 variant: the ELEMENTWISE_* below
- *   attention       prefills, new_tokens, cached_tokens, decodes, context, heads, kv_heads, head_dim
- *                   one layer of one step: `prefills` chunks of new_tokens after cached_tokens each,
- *                   together with `decodes` sequences that read `context` tokens each; either may be 0
- *   attention_skew  new_tokens, cached_tokens, decodes, big_decodes, context, big_context, heads,
- *                   kv_heads, head_dim; variant mean, max or skew: the same batch with every
- *                   context at the mean, at the largest, or as it is. Only ratios count.
- *   sampling        sequences, vocab
- *   all_reduce      bytes, ranks
- *   copy            piece_bytes, pieces           variant: h2d|d2h|both / pinned|pageable / single|batched|kernel
- *   host            sequences, tokens             variant: the scheduler; time a step beyond its kernels
- *                                                 (scheduler + "/eager": of a step that is no captured graph)
+ *   attention       prefills, new_tokens, cached_tokens, decodes, context, heads, kv_heads,
+ * head_dim one layer of one step: `prefills` chunks of new_tokens after cached_tokens each,
+ *                   together with `decodes` sequences that read `context` tokens each; either may
+ * be 0 attention_skew  new_tokens, cached_tokens, decodes, big_decodes, context, big_context,
+ * heads, kv_heads, head_dim; variant mean, max or skew: the same batch with every context at the
+ * mean, at the largest, or as it is. Only ratios count. sampling        sequences, vocab all_reduce
+ * bytes, ranks copy            piece_bytes, pieces           variant: h2d|d2h|both /
+ * pinned|pageable / single|batched|kernel host            sequences, tokens             variant:
+ * the scheduler; time a step beyond its kernels (scheduler + "/eager": of a step that is no
+ * captured graph)
  *
- * All times are of one device of a tensor-parallel group, for one layer where layers repeat; heads, n, k and
- * width are what that device holds.
+ * All times are of one device of a tensor-parallel group, for one layer where layers repeat; heads,
+ * n, k and width are what that device holds.
  */
 #pragma once
 
@@ -54,8 +53,8 @@ guint operation_n_shape(OperationKind kind);
 gboolean operation_find(const char *name, OperationKind *kind);
 
 /* Variants of OP_ELEMENTWISE, and what `width` is. */
-#define ELEMENTWISE_EMBEDDING "embedding"   /* hidden */
-#define ELEMENTWISE_NORM "norm"             /* hidden; before attention and before the feed-forward */
+#define ELEMENTWISE_EMBEDDING "embedding" /* hidden */
+#define ELEMENTWISE_NORM "norm"           /* hidden; before attention and before the feed-forward */
 #define ELEMENTWISE_FINAL_NORM "final_norm" /* hidden */
 #define ELEMENTWISE_ROPE "rope"             /* (heads + kv_heads) x head_dim */
 #define ELEMENTWISE_ACTIVATION "activation" /* ffn */

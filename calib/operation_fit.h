@@ -13,8 +13,8 @@ OperationCurve *operation_curve_new(const Profile *profile, OperationKind kind, 
 double operation_curve_ps(const OperationCurve *curve, double x, gboolean *inside);
 void operation_curve_free(OperationCurve *curve);
 
-/* A step's elementwise work for one model on one of `tp` devices. NULL unless norm, rotary embedding
- * and activation are there at the model's widths. */
+/* A step's elementwise work for one model on one of `tp` devices. NULL unless norm, rotary
+ * embedding and activation are there at the model's widths. */
 typedef struct ElementwiseFit ElementwiseFit;
 ElementwiseFit *elementwise_fit_new(const Profile *profile, const Model *model, guint32 tp);
 double elementwise_fit_ps(const ElementwiseFit *fit, guint32 layers, double tokens,

@@ -62,7 +62,7 @@ pool_size_find(const PoolSizeRequest *request, PoolSize *pool, GError **error)
       "(--tensor-parallel-size), fewer --max-num-batched-tokens, more "
       "--gpu-memory-utilization, or a smaller model",
       model->name, tp, device->name, gib(pool->weight_bytes), gib(pool->activation_bytes),
-      gib(pool->block_bytes), request->block_size,
-      100 * request->utilization, gib((guint64)device->memory_bytes));
+      gib(pool->block_bytes), request->block_size, 100 * request->utilization,
+      gib((guint64)device->memory_bytes));
   return FALSE;
 }

@@ -1,7 +1,7 @@
 /* A profile: measurements of one device, in memory. profile_store.h keeps it in a file.
  *
- * Importers and calibration fill it with profile_add(); fits and cost models read its samples, sorted
- * by (operation, variant, dtype, shape). Texts are interned in the profile.
+ * Importers and calibration fill it with profile_add(); fits and cost models read its samples,
+ * sorted by (operation, variant, dtype, shape). Texts are interned in the profile.
  */
 #pragma once
 
@@ -17,23 +17,24 @@ typedef struct {
 } ProfileOrigin;
 
 typedef struct {
-  guint8 operation;   /* an OperationKind */
-  guint8 derived;     /* 1: computed from other samples (the note says how), not measured as it stands */
-  guint16 origin;     /* index into Profile.origins */
-  guint32 count;      /* timings behind it; 0: the source does not say */
+  guint8 operation; /* an OperationKind */
+  guint8
+      derived; /* 1: computed from other samples (the note says how), not measured as it stands */
+  guint16 origin;      /* index into Profile.origins */
+  guint32 count;       /* timings behind it; 0: the source does not say */
   const char *variant; /* "" where the operation has none */
-  const char *dtype;   /* "bfloat16", "float16", "fp8" …; "bfloat16+fp8kv": weights or q, and KV */
-  const char *kernel;  /* kernel or algorithm, "" where unknown */
+  const char *dtype;  /* "bfloat16", "float16", "fp8" …; "bfloat16+fp8kv": weights or q, and KV */
+  const char *kernel; /* kernel or algorithm, "" where unknown */
   gint64 shape[OPERATION_SHAPE_MAX];
   double median_ns, p10_ns, p90_ns; /* p10 and p90 are the median where the source has one figure */
 } ProfileSample;
 
 typedef struct {
-  char *name;        /* what --device calls it */
-  char *device;      /* the shipped device whose nominal figures and roofline stand behind it */
-  char *note;        /* for people: what was imported, what was derived and how */
-  GArray *origins;   /* of ProfileOrigin */
-  GArray *samples;   /* of ProfileSample; sorted after profile_seal() */
+  char *name;      /* what --device calls it */
+  char *device;    /* the shipped device whose nominal figures and roofline stand behind it */
+  char *note;      /* for people: what was imported, what was derived and how */
+  GArray *origins; /* of ProfileOrigin */
+  GArray *samples; /* of ProfileSample; sorted after profile_seal() */
   GStringChunk *texts;
 } Profile;
 
@@ -52,7 +53,8 @@ int profile_compare_keys(const ProfileSample *a, const ProfileSample *b);
 /* Sorts; of samples with one key keeps the last added. */
 void profile_seal(Profile *profile);
 
-/* The median of (p90 - p10) / median over an operation's samples; 0 where they have but one figure. */
+/* The median of (p90 - p10) / median over an operation's samples; 0 where they have but one figure.
+ */
 double profile_spread(const Profile *profile, OperationKind kind);
 
 /* The samples of one operation, contiguous after profile_seal(). */

@@ -1,8 +1,8 @@
 /* Attention of a step from a profile's fit: decodes alone as affine pieces of their total context,
  * prefills with or without decodes as one kernel over one equivalent chunk.
  *
- * Called by the cost model of a profile for every step. Rows of decode batches and shares of skew are
- * made when first asked for and kept, so a step costs a look into a table.
+ * Called by the cost model of a profile for every step. Rows of decode batches and shares of skew
+ * are made when first asked for and kept, so a step costs a look into a table.
  */
 #include "profile_attention.h"
 
@@ -50,9 +50,9 @@ attention_scale(const ProfileAttention *self, const CostShape *shape)
 
   cost_model_step(self->roofline, shape, 1, &scaled);
   cost_model_step(self->plain, shape, 1, &plain);
-  return plain.base_ps[COST_ATTENTION] > 0 ? (double)scaled.base_ps[COST_ATTENTION] /
-                                                 (double)plain.base_ps[COST_ATTENTION]
-                                           : 1;
+  return plain.base_ps[COST_ATTENTION] > 0
+             ? (double)scaled.base_ps[COST_ATTENTION] / (double)plain.base_ps[COST_ATTENTION]
+             : 1;
 }
 
 static double
@@ -137,8 +137,7 @@ spread_of(const CostShape *shape)
   }
   spread.mean = (double)sum / shape->decodes;
   spread.largest = largest - least;
-  spread.deviation =
-      sqrt(MAX(0, (double)squares / shape->decodes - spread.mean * spread.mean));
+  spread.deviation = sqrt(MAX(0, (double)squares / shape->decodes - spread.mean * spread.mean));
   return spread;
 }
 
@@ -239,12 +238,11 @@ mixed(ProfileAttention *self, const CostShape *shape, CostPiece *piece)
       .decodes = shape->decodes,
   };
   if (shape->decodes > 0)
-    point.context = (double)((gint64)shape->decode_context_tokens +
-                             skew_tokens(self, shape, tokens)) /
-                    shape->decodes;
-  piece->base_ps[COST_ATTENTION] =
-      round_ps(attention_fit_ps(self->fit, &point, &measured) * self->layers *
-               attention_scale(self, shape));
+    point.context =
+        (double)((gint64)shape->decode_context_tokens + skew_tokens(self, shape, tokens)) /
+        shape->decodes;
+  piece->base_ps[COST_ATTENTION] = round_ps(attention_fit_ps(self->fit, &point, &measured) *
+                                            self->layers * attention_scale(self, shape));
   piece->measured_ps[COST_ATTENTION] = measured ? piece->base_ps[COST_ATTENTION] : 0;
   piece->scaled_ps[COST_ATTENTION] =
       piece->base_ps[COST_ATTENTION] - piece->measured_ps[COST_ATTENTION];

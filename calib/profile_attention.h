@@ -12,7 +12,7 @@ ProfileAttention *profile_attention_new(const Profile *profile, const RooflineCo
                                         CostModel *roofline, CostModel *plain);
 void profile_attention_free(ProfileAttention *self);
 
-/* Sets base_ps[COST_ATTENTION], growth_ps and steps, and what of them is measured; leaves the piece as it is where the
- * profile has no attention of that kind. The shape has work. */
+/* Sets base_ps[COST_ATTENTION], growth_ps and steps, and what of them is measured; leaves the piece
+ * as it is where the profile has no attention of that kind. The shape has work. */
 void profile_attention_step(ProfileAttention *self, const CostShape *shape, guint32 repeat,
                             CostPiece *piece);

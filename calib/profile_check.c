@@ -21,7 +21,7 @@ enum { FOLDS = 10 };
 /* The samples of one group, which one fit is made of. */
 typedef struct {
   const Profile *profile;
-  const ProfileSample *all; /* of the profile */
+  const ProfileSample *all;  /* of the profile */
   const ProfileSample *like; /* one of the group */
   guint fold;
 } Group;
@@ -125,8 +125,8 @@ check_gemm(Check *check, Group *group, const ProfileSample *samples, guint n, co
   const WhatIf none = WHAT_IF_NONE;
 
   for (group->fold = 0; group->fold < FOLDS; group->fold++) {
-    g_autoptr(GemmFit) fit = gemm_fit_new(check->profile, device, dtype_bits(group->like->dtype),
-                                          not_in_rest, group);
+    g_autoptr(GemmFit) fit =
+        gemm_fit_new(check->profile, device, dtype_bits(group->like->dtype), not_in_rest, group);
     for (guint i = 0; fit != NULL && i < n; i++) {
       gboolean measured;
       double ps;
@@ -155,8 +155,7 @@ check_attention(Check *check, Group *group, const ProfileSample *samples, guint 
   const AttentionHeads heads = heads_of(group->like, 5);
 
   for (group->fold = 0; group->fold < FOLDS; group->fold++) {
-    g_autoptr(AttentionFit) fit =
-        attention_fit_new(check->profile, &heads, not_in_rest, group);
+    g_autoptr(AttentionFit) fit = attention_fit_new(check->profile, &heads, not_in_rest, group);
     for (guint i = 0; fit != NULL && i < n; i++) {
       const AttentionPoint point = {
           .new_tokens = (double)samples[i].shape[1],
@@ -166,8 +165,8 @@ check_attention(Check *check, Group *group, const ProfileSample *samples, guint 
       };
       gboolean measured;
       double ps;
-      if (samples[i].shape[0] > 1 || samples[i].derived ||
-          !same_group(&samples[i], group->like) || fold_of(group, &samples[i]) != group->fold)
+      if (samples[i].shape[0] > 1 || samples[i].derived || !same_group(&samples[i], group->like) ||
+          fold_of(group, &samples[i]) != group->fold)
         continue;
       ps = attention_fit_ps(fit, &point, &measured);
       if (measured)
@@ -213,8 +212,7 @@ check_skew(Check *check, const ProfileSample *all, const ProfileSample *samples,
 {
   const AttentionHeads heads = heads_of(samples, 6);
   guint third = n / 3;
-  g_autoptr(AttentionFit) fit =
-      attention_fit_new(check->profile, &heads, NULL, NULL);
+  g_autoptr(AttentionFit) fit = attention_fit_new(check->profile, &heads, NULL, NULL);
 
   if (fit == NULL || n % 3 != 0)
     return;

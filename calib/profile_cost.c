@@ -41,7 +41,7 @@ typedef struct {
   ElementwiseFit *elementwise;
   OperationCurve *sampling;
   OperationCurve *all_reduce[2]; /* a custom kernel for small messages, NCCL beyond its range */
-  OperationSheet *host[2]; /* a captured graph's, a longer step's */
+  OperationSheet *host[2];       /* a captured graph's, a longer step's */
   guint64 captured_tokens;
   OperationSheet *copies[2]; /* by CopyDirection */
   guint64 copy_piece_bytes, copy_pieces_per_block;
@@ -168,16 +168,16 @@ profile_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
 
   if (self->copies[direction] == NULL)
     return cost_model_copy_ps(self->roofline, direction, blocks);
-  return round_ps(factor * operation_sheet_ps(self->copies[direction],
-                                              (double)self->copy_piece_bytes,
-                                              (double)self->copy_pieces_per_block * blocks,
-                                              &inside));
+  return round_ps(factor *
+                  operation_sheet_ps(self->copies[direction], (double)self->copy_piece_bytes,
+                                     (double)self->copy_pieces_per_block * blocks, &inside));
 }
 
 static void
 set_copies(ProfileCost *self, const CostShape *shape, CostPiece *piece)
 {
-  const guint32 blocks[2] = {[COPY_OUT] = shape->copy_out_blocks, [COPY_IN] = shape->copy_in_blocks};
+  const guint32 blocks[2] = {
+      [COPY_OUT] = shape->copy_out_blocks, [COPY_IN] = shape->copy_in_blocks};
   const CostComponent components[2] = {[COPY_OUT] = COST_SWAP_OUT, [COPY_IN] = COST_SWAP_IN};
 
   for (int d = 0; d < 2; d++)
@@ -260,10 +260,14 @@ static double
 profile_cost_spread(const CostModel *base, CostComponent component)
 {
   static const OperationKind behind[COST_COMPONENTS] = {
-      [COST_LINEAR] = OP_GEMM,       [COST_ATTENTION] = OP_ATTENTION,
-      [COST_ELEMENTWISE] = OP_ELEMENTWISE, [COST_HEAD] = OP_GEMM,
-      [COST_COMM] = OP_ALL_REDUCE,   [COST_HOST] = OP_HOST,
-      [COST_SWAP_OUT] = OP_COPY,     [COST_SWAP_IN] = OP_COPY,
+      [COST_LINEAR] = OP_GEMM,
+      [COST_ATTENTION] = OP_ATTENTION,
+      [COST_ELEMENTWISE] = OP_ELEMENTWISE,
+      [COST_HEAD] = OP_GEMM,
+      [COST_COMM] = OP_ALL_REDUCE,
+      [COST_HOST] = OP_HOST,
+      [COST_SWAP_OUT] = OP_COPY,
+      [COST_SWAP_IN] = OP_COPY,
   };
 
   return ((const ProfileCost *)base)->spread[behind[component]];
@@ -322,8 +326,8 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
     self->gemm = gemm_fit_new(profile, config->device, model->weight_bits, NULL, NULL);
   self->attention = profile_attention_new(profile, config, self->roofline, self->plain);
   self->elementwise = elementwise_fit_new(profile, model, tp);
-  self->sampling = operation_curve_new(profile, OP_SAMPLING, "", 0, 1,
-                                       (model->vocab + tp - 1) / tp);
+  self->sampling =
+      operation_curve_new(profile, OP_SAMPLING, "", 0, 1, (model->vocab + tp - 1) / tp);
   if (tp > 1) {
     self->all_reduce[0] = operation_curve_new(profile, OP_ALL_REDUCE, "custom", 0, 1, tp);
     self->all_reduce[1] = operation_curve_new(profile, OP_ALL_REDUCE, "nccl", 0, 1, tp);

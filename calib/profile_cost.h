@@ -9,8 +9,8 @@
  *   comm, host, copies   from the profile where it has them
  *
  * What is missing comes from the device's roofline and is not counted as measured. Between points a
- * decode step's attention is affine in the total context, with integer slopes, so the law of sim/cost.h
- * holds: a piece ends where the next pair of points begins.
+ * decode step's attention is affine in the total context, with integer slopes, so the law of
+ * sim/cost.h holds: a piece ends where the next pair of points begins.
  */
 #pragma once
 
@@ -23,5 +23,6 @@ typedef enum {
   PROFILE_COST_ERROR_LACKS, /* it has neither products nor attention for this model */
 } ProfileCostError;
 
-/* config->device is the device that the profile names. The profile is needed during the call only. */
+/* config->device is the device that the profile names. The profile is needed during the call only.
+ */
 CostModel *profile_cost_new(const Profile *profile, const RooflineConfig *config, GError **error);

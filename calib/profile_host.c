@@ -65,8 +65,9 @@ profile_add_host(Profile *profile, const Device *device)
       add_line(profile, add_origin(profile, device, name, "eager_us"), eager,
                host->step_ps + host->eager_ps, host->sequence_ps);
   }
-  profile_add_note(profile,
-                   "Host time is not in the tables: it is from the file of the device %s, for every "
-                   "scheduler; replace it with your server's (doc/profiles.md).",
-                   device->name);
+  profile_add_note(
+      profile,
+      "Host time is not in the tables: it is from the file of the device %s, for every "
+      "scheduler; replace it with your server's (doc/profiles.md).",
+      device->name);
 }

@@ -402,7 +402,8 @@ roofline_new(const RooflineConfig *config, GError **error)
   set_elementwise(self, config->model, config->tensor_parallel_size);
   set_comm(self, config->model, config->tensor_parallel_size);
   set_host(self, config->scheduler);
-  self->captured_tokens = config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;
+  self->captured_tokens =
+      config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;
   set_copies(self, config);
   return &self->base;
 }

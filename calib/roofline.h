@@ -36,7 +36,8 @@ typedef struct {
   guint32 block_size; /* tokens */
   guint32 tensor_parallel_size;
   HostScheduler scheduler;
-  guint32 captured_tokens; /* of the largest step that runs as one captured graph; 0: 512, vLLM's most */
+  guint32 captured_tokens; /* of the largest step that runs as one captured graph; 0: 512, vLLM's
+                              most */
   CopyPath copy_path;
   HostMemory host_memory;
   WhatIf what_if;

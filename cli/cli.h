@@ -11,7 +11,7 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
 
 typedef struct {
   const char *name;
-  const char *summary;   /* one line, for `spillway --help` */
+  const char *summary;               /* one line, for `spillway --help` */
   int (*run)(int argc, char **argv); /* argv[0] is the verb's name */
 } Command;
 
@@ -35,15 +35,16 @@ void cli_note(const char *verb, const char *format, ...) G_GNUC_PRINTF(2, 3);
  * of the context's own (`entries`, terminated by a NULL long_name), leftover arguments that begin
  * with a dash are refused. FALSE where the verb is to return *status: after a message, or after
  * --help was printed to standard output. TRUE leaves *status as it is. */
-gboolean cli_parse(GOptionContext *context, const char *verb, const GOptionEntry *entries, int *argc,
-                   char ***argv, int *status);
+gboolean cli_parse(GOptionContext *context, const char *verb, const GOptionEntry *entries,
+                   int *argc, char ***argv, int *status);
 
 /* The same for options that stand within another: no --help, an error rather than a message, and
  * NULL-terminated words of which the first is skipped. Those that are no options are left. */
 gboolean cli_parse_words(GOptionContext *context, const GOptionEntry *entries, char ***words,
                          GError **error);
 
-/* The candidate (NULL-terminated) nearest to what was typed by edit distance, or NULL if none is near. */
+/* The candidate (NULL-terminated) nearest to what was typed by edit distance, or NULL if none is
+ * near. */
 const char *cli_nearest(const char *typed, const char *const *candidates);
 
 /* Numbers as people type them. Each sets an error that says what was found and what is expected;
@@ -58,9 +59,10 @@ gboolean cli_parse_bytes(const char *text, const char *what, guint64 bare_unit, 
 /* "12%" → 0.12. FALSE without an error if the text does not end in '%'. */
 gboolean cli_parse_percent(const char *text, double *fraction);
 
-/* A file of the shipped data: kind is "devices", "models", "profiles" or "traces". NULL if there is none of
- * that name; the installed place or the build's source tree, whichever this program belongs to. */
+/* A file of the shipped data: kind is "devices", "models", "profiles" or "traces". NULL if there is
+ * none of that name; the installed place or the build's source tree, whichever this program belongs
+ * to. */
 char *cli_data_file(const char *kind, const char *name, const char *suffix);
-/* The names of all shipped files of a kind with that suffix (removed), sorted. NULL-terminated, caller
- * frees with g_strfreev(). */
+/* The names of all shipped files of a kind with that suffix (removed), sorted. NULL-terminated,
+ * caller frees with g_strfreev(). */
 char **cli_data_names(const char *kind, const char *suffix);

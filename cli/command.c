@@ -9,6 +9,7 @@ const Command commands[] = {
     {"trace", "generate, convert and show traces", command_trace},
     {"profile", "list, show, import, export, check and plot measured costs", command_profile},
     {"model", "list models, show a model's sizes", command_model},
-    {"list", "schedulers, policies, executors, devices, profiles, models, trace formats", command_list},
+    {"list", "schedulers, policies, executors, devices, profiles, models, trace formats",
+     command_list},
     {NULL, NULL, NULL},
 };

@@ -203,8 +203,8 @@ study_resolve(const Options *options, CrossoverStudy *study, GError **error)
     g_prefix_error(error, "--device: ");
     return FALSE;
   }
-  return set_tokens(options, study, error) &&
-         set_config(options, study, error) && set_costs(options, study, error);
+  return set_tokens(options, study, error) && set_config(options, study, error) &&
+         set_costs(options, study, error);
 }
 
 static char *
@@ -235,7 +235,8 @@ command_crossover(int argc, char **argv)
   g_auto(CrossoverStudy) study = {0};
   const GOptionEntry entries[] = {
       {"model", 0, 0, G_OPTION_ARG_STRING, &o.model, "a built-in model or a config.json", "NAME"},
-      {"device", 0, 0, G_OPTION_ARG_STRING, &o.device, "a shipped device or profile, or the file of one", "NAME"},
+      {"device", 0, 0, G_OPTION_ARG_STRING, &o.device,
+       "a shipped device or profile, or the file of one", "NAME"},
       {"tokens", 0, 0, G_OPTION_ARG_STRING, &o.tokens,
        "A..B (doubling) or a list (" DEFAULT_TOKENS ")", "RANGE"},
       {"block-size", 0, 0, G_OPTION_ARG_STRING, &o.block_sizes,

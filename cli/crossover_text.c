@@ -134,17 +134,19 @@ append_conclusion(const CrossoverStudy *study, GString *text)
         "decide.\n",
         swaps, cells);
   if (study->profile != NULL)
-    g_string_append_printf(text,
-                           "Measured where the profile %s has it, else modelled from %s's published "
-                           "peaks;\n",
-                           study->profile->name, study->device->title);
+    g_string_append_printf(
+        text,
+        "Measured where the profile %s has it, else modelled from %s's published "
+        "peaks;\n",
+        study->profile->name, study->device->title);
   else
     g_string_append_printf(text,
                            "Modelled, not measured: published peaks of %s and the shares that "
                            "kernels and copies reach;\n",
                            study->device->title);
-  g_string_append(text, "recomputing is one prefill in a step of its own, without host time; copies "
-                        "are alone on the link.\n");
+  g_string_append(text,
+                  "recomputing is one prefill in a step of its own, without host time; copies "
+                  "are alone on the link.\n");
 }
 
 static char *
@@ -197,14 +199,13 @@ static char *
 json_text(const CrossoverStudy *study)
 {
   json_t *sizes = json_array();
-  json_t *root = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s?, s:s, s:s?, s:i}", "model", study->model->name,
-                           "device", study->device->name, "tensor_parallel_size",
-                           (int)study->config.tensor_parallel_size, "copy_path",
-                           copy_path_name(study->config.copy_path), "host_memory",
-                           host_memory_name(study->config.host_memory), "what_if", study->what_if,
-                           "costs", study->profile != NULL ? "profile" : "modelled", "profile",
-                           study->profile != NULL ? study->profile->name : NULL,
-                           "max_tokens", (int)last_tokens(study));
+  json_t *root = json_pack(
+      "{s:s, s:s, s:i, s:s, s:s, s:s?, s:s, s:s?, s:i}", "model", study->model->name, "device",
+      study->device->name, "tensor_parallel_size", (int)study->config.tensor_parallel_size,
+      "copy_path", copy_path_name(study->config.copy_path), "host_memory",
+      host_memory_name(study->config.host_memory), "what_if", study->what_if, "costs",
+      study->profile != NULL ? "profile" : "modelled", "profile",
+      study->profile != NULL ? study->profile->name : NULL, "max_tokens", (int)last_tokens(study));
   char *dump, *text;
 
   for (guint i = 0; i < study->block_sizes->len; i++)

@@ -57,8 +57,8 @@ is_same_file(const char *a, const char *b)
 {
   GStatBuf x, y;
 
-  return a != NULL && b != NULL && g_stat(a, &x) == 0 && g_stat(b, &y) == 0 &&
-         S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+  return a != NULL && b != NULL && g_stat(a, &x) == 0 && g_stat(b, &y) == 0 && S_ISREG(x.st_mode) &&
+         x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 /* FALSE if writing to that path would replace what the run reads. */
@@ -134,8 +134,8 @@ close_files(Run *run, const RunRecord *record)
   }
 }
 
-/* More blocks than can ever be asked for at once: all that may run, at their longest, or all requests
- * there are, and then some for the watermark. */
+/* More blocks than can ever be asked for at once: all that may run, at their longest, or all
+ * requests there are, and then some for the watermark. */
 static guint32
 unlimited_blocks(const Scenario *s, const Workload *workload)
 {

@@ -16,18 +16,18 @@ typedef struct {
   const Workload *workload;
   const Settings *settings; /* whose inputs no output may replace */
   const char *verb;
-  const char *name;      /* of the run among others: its overflow policy */
+  const char *name; /* of the run among others: its overflow policy */
   gboolean stride;
   const char *decisions; /* paths; NULL: not wanted */
   const char *requests;
   const Measured *against; /* paired with the workload; NULL: nothing to hold the run against */
-  Results *results;      /* where the run is added; NULL: nowhere */
-  Unlimited *unlimited;  /* shared by runs that differ in their policy only */
+  Results *results;        /* where the run is added; NULL: nowhere */
+  Unlimited *unlimited;    /* shared by runs that differ in their policy only */
 } Execution;
 
 /* Runs it. The record is the caller's, to be cleared with run_record_clear(); record->name is
- * borrowed. Returns the exit status that the run deserves: CLI_FAILED if the engine did not end well
- * (a message was printed), CLI_USAGE if a file could not be written (likewise). The record
+ * borrowed. Returns the exit status that the run deserves: CLI_FAILED if the engine did not end
+ * well (a message was printed), CLI_USAGE if a file could not be written (likewise). The record
  * holds the summary in any case; outputs that failed are left out. */
 int execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord *record);
 

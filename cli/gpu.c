@@ -15,7 +15,8 @@ gpu_verb(const char *verb)
   return g_strv_contains(verbs, verb);
 }
 
-/* The one beside this program, or else one on the PATH. NULL if there is neither. The caller frees. */
+/* The one beside this program, or else one on the PATH. NULL if there is neither. The caller frees.
+ */
 static char *
 find_program(void)
 {
@@ -36,7 +37,8 @@ gpu_run(char **argv)
 
   if (program == NULL)
     return cli_error(CLI_FAILED, argv[0],
-                     "this needs a GPU and the program " PROGRAM ", which is neither beside this one nor "
+                     "this needs a GPU and the program " PROGRAM
+                     ", which is neither beside this one nor "
                      "on the PATH; until it is there, 'spillway profile import' makes profiles of "
                      "published tables");
   g_ptr_array_add(words, program);

@@ -5,6 +5,6 @@
 
 /* TRUE for calibrate, live and validate. */
 gboolean gpu_verb(const char *verb);
-/* Runs spillway-gpu with these arguments (argv[0] is the verb) in this program's place. Returns only if
- * it could not: the exit status, after a message that says what is missing. */
+/* Runs spillway-gpu with these arguments (argv[0] is the verb) in this program's place. Returns
+ * only if it could not: the exit status, after a message that says what is missing. */
 int gpu_run(char **argv);

@@ -86,9 +86,8 @@ list_profiles(gboolean names_only)
   for (guint i = 0; names[i] != NULL; i++) {
     g_autofree char *path = names_only ? NULL : resolve_profile_file(names[i]);
     g_autoptr(Profile) profile = path != NULL ? profile_text_read_head(path, NULL) : NULL;
-    g_autofree char *help = profile != NULL
-                                ? g_strdup_printf("measurements of %s", profile->device)
-                                : g_strdup("(unreadable)");
+    g_autofree char *help = profile != NULL ? g_strdup_printf("measurements of %s", profile->device)
+                                            : g_strdup("(unreadable)");
     print_entry(names[i], help, names_only);
   }
 }
@@ -100,11 +99,11 @@ list_models(gboolean names_only)
 
   for (guint i = 0; names[i] != NULL; i++) {
     g_autoptr(Model) model = resolve_model(names[i], NULL);
-    g_autofree char *help =
-        model == NULL ? g_strdup("(unreadable)")
-                      : g_strdup_printf("%.2f B parameters, %.0f KiB of KV a token",
-                                        (double)model_parameters(model) / 1e9,
-                                        (double)model_kv_bytes_per_token(model) / 1024);
+    g_autofree char *help = model == NULL
+                                ? g_strdup("(unreadable)")
+                                : g_strdup_printf("%.2f B parameters, %.0f KiB of KV a token",
+                                                  (double)model_parameters(model) / 1e9,
+                                                  (double)model_kv_bytes_per_token(model) / 1024);
     print_entry(names[i], help, names_only);
   }
 }
@@ -124,8 +123,8 @@ describe_trace(const char *name)
     prompt += workload_request(workload, i)->prompt_tokens;
     output += workload_request(workload, i)->output_tokens;
   }
-  return g_strdup_printf("%u requests over %.0f s, on average %.0f prompt and %.0f output tokens", n,
-                         ps_to_s(workload_request(workload, n - 1)->arrival_ps), prompt / n,
+  return g_strdup_printf("%u requests over %.0f s, on average %.0f prompt and %.0f output tokens",
+                         n, ps_to_s(workload_request(workload, n - 1)->arrival_ps), prompt / n,
                          output / n);
 }
 
@@ -186,9 +185,10 @@ command_list(int argc, char **argv)
   g_autoptr(GOptionContext) context = g_option_context_new("[KIND]");
   int status;
 
-  g_option_context_set_summary(context, "Lists what options can be given. KIND is one of verbs, "
-                                        "schedulers, overflow, victims,\nexecutors, devices, profiles, "
-                                        "models, traces, trace-formats; all of them if not given.");
+  g_option_context_set_summary(context,
+                               "Lists what options can be given. KIND is one of verbs, "
+                               "schedulers, overflow, victims,\nexecutors, devices, profiles, "
+                               "models, traces, trace-formats; all of them if not given.");
   g_option_context_set_description(context, "Examples:\n  spillway list\n  spillway list devices\n"
                                             "  spillway list models --names");
   g_option_context_add_main_entries(context, entries, NULL);

@@ -60,8 +60,7 @@ finish(const char *verb, int status)
 {
   if ((fflush(stdout) == 0 && ferror(stdout) == 0) || status != CLI_DONE)
     return status;
-  return cli_error(CLI_FAILED, verb, "standard output cannot be written: %s",
-                   g_strerror(errno));
+  return cli_error(CLI_FAILED, verb, "standard output cannot be written: %s", g_strerror(errno));
 }
 
 int

@@ -197,7 +197,8 @@ static const char examples[] =
 
 /* A message on words that are neither "list" nor "show MODEL". */
 static int
-refuse_words(int argc, char **argv) {
+refuse_words(int argc, char **argv)
+{
   static const char *const kinds[] = {"list", "show", NULL};
   const char *near;
 

@@ -1,5 +1,5 @@
-/* Option parsing for every verb: GOption does the work, its messages are made ours, and what it lets
- * pass silently is refused. */
+/* Option parsing for every verb: GOption does the work, its messages are made ours, and what it
+ * lets pass silently is refused. */
 #include "cli.h"
 #include "vllm_flags.h"
 
@@ -23,7 +23,7 @@ nearest_option(const char *option, const GOptionEntry *entries)
 
   for (; entries->long_name != NULL; entries++)
     g_ptr_array_add(names, (gpointer)entries->long_name);
-  g_ptr_array_add(names, (gpointer)"help");
+  g_ptr_array_add(names, (gpointer) "help");
   g_ptr_array_add(names, NULL);
   return cli_nearest(option, (const char *const *)names->pdata);
 }
@@ -124,8 +124,7 @@ dash_underscores(char **words)
 }
 
 static gboolean
-parse(GOptionContext *context, const GOptionEntry *entries, int *argc, char ***argv,
-      GError **error)
+parse(GOptionContext *context, const GOptionEntry *entries, int *argc, char ***argv, GError **error)
 {
   GError *cause = NULL;
 
@@ -158,8 +157,8 @@ static gboolean
 print_help_if_asked(GOptionContext *context, const char *verb, int argc, char **argv)
 {
   static const GOptionEntry help_entry[] = {
-      {"help", 'h', G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, (gpointer)never_called, "this text",
-       NULL},
+      {"help", 'h', G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, (gpointer)never_called,
+       "this text", NULL},
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
   GOptionGroup *group = g_option_group_new("help", "Help:", "Help", NULL, NULL);

@@ -148,9 +148,10 @@ make_script(const Profile *profile, const ProfileCheckPoint *worst, const GArray
                          100 * error_of(profile, worst));
   append_plain(script, operations[sample->operation].name);
   append_shape(script, sample);
-  g_string_append(script, "\" noenhanced font ',9'\nset logscale xy\nset key left top noenhanced\nset grid\n"
-                          "set xlabel 'measured (us)'\nset ylabel 'predicted (us)'\n"
-                          "plot x title 'equal' with lines");
+  g_string_append(
+      script, "\" noenhanced font ',9'\nset logscale xy\nset key left top noenhanced\nset grid\n"
+              "set xlabel 'measured (us)'\nset ylabel 'predicted (us)'\n"
+              "plot x title 'equal' with lines");
   for (guint i = 0; i < kinds->len; i++)
     g_string_append_printf(script, ", 'data' index %u title '%s' with points", i,
                            operations[g_array_index(kinds, guint, i)].name);

@@ -13,17 +13,16 @@ Model *resolve_model(const char *text, GError **error);
 /* A shipped device's name, or the path of a device file (.ini). The caller frees the device. */
 Device *resolve_device(const char *text, GError **error);
 
-/* A shipped profile's name, or the path of one: FILE.db, FILE.csv, FILE.csv.gz, or any file that begins
- * as a profile does. NULL without an error if `text` names no profile (a device's name, an .ini, a
- * name that nothing has): then it is for resolve_device(). The caller frees the profile. */
+/* A shipped profile's name, or the path of one: FILE.db, FILE.csv, FILE.csv.gz, or any file that
+ * begins as a profile does. NULL without an error if `text` names no profile (a device's name, an
+ * .ini, a name that nothing has): then it is for resolve_device(). The caller frees the profile. */
 Profile *resolve_profile(const char *text, GError **error);
 
-/* --device: a profile and the device that it was measured on, or a device alone (*profile NULL). The
- * caller frees both. */
+/* --device: a profile and the device that it was measured on, or a device alone (*profile NULL).
+ * The caller frees both. */
 gboolean resolve_costs(const char *text, Device **device, Profile **profile, GError **error);
 /* What a profile's measurements cost, or without one the device's roofline. The caller frees it. */
-CostModel *resolve_cost_model(const Profile *profile, const RooflineConfig *config,
-                              GError **error);
+CostModel *resolve_cost_model(const Profile *profile, const RooflineConfig *config, GError **error);
 
 /* The path of a shipped profile's text, or NULL. The caller frees it. */
 char *resolve_profile_file(const char *name);

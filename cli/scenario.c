@@ -28,8 +28,7 @@ typedef struct {
   guint64 pool_bytes_per_block; /* 0 without a model */
 } Resolver;
 
-static gboolean
-refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static gboolean refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 static gboolean
 refuse(GError **error, const char *format, ...)
@@ -43,8 +42,7 @@ refuse(GError **error, const char *format, ...)
   return FALSE;
 }
 
-static void
-note(const Resolver *r, const char *format, ...) G_GNUC_PRINTF(2, 3);
+static void note(const Resolver *r, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 static void
 note(const Resolver *r, const char *format, ...)
@@ -165,7 +163,8 @@ resolve_hardware(Resolver *r, GError **error)
   Scenario *s = r->scenario;
 
   if (s->executor->needs_cost && settings->model == NULL)
-    return refuse(error, "--model is missing: a name from 'spillway list models', or a config.json");
+    return refuse(error,
+                  "--model is missing: a name from 'spillway list models', or a config.json");
   if (s->executor->needs_cost && settings->device == NULL)
     return refuse(error, "--device is missing: a name from 'spillway list devices'");
   if (settings->model != NULL && (s->model = resolve_model(settings->model, error)) == NULL) {
@@ -176,16 +175,18 @@ resolve_hardware(Resolver *r, GError **error)
     return refuse(error, "--kv-cache-dtype needs --model");
   if (settings->kv_cache_dtype != NULL &&
       !model_set_kv_cache_dtype(s->model, settings->kv_cache_dtype))
-    return refuse(error, "--kv-cache-dtype: found '%s', expected auto, fp8, fp8_e4m3, fp8_e5m2, "
-                  "bfloat16 or float16", settings->kv_cache_dtype);
-  if (settings->device != NULL && !resolve_costs(settings->device, &s->device, &s->profile, error)) {
+    return refuse(error,
+                  "--kv-cache-dtype: found '%s', expected auto, fp8, fp8_e4m3, fp8_e5m2, "
+                  "bfloat16 or float16",
+                  settings->kv_cache_dtype);
+  if (settings->device != NULL &&
+      !resolve_costs(settings->device, &s->device, &s->profile, error)) {
     g_prefix_error(error, "--device: ");
     return FALSE;
   }
   if (s->model != NULL)
-    r->pool_bytes_per_block =
-        pool_block_bytes(s->model, (guint32)settings->block_size,
-                         (guint32)settings->tensor_parallel_size);
+    r->pool_bytes_per_block = pool_block_bytes(s->model, (guint32)settings->block_size,
+                                               (guint32)settings->tensor_parallel_size);
   return TRUE;
 }
 
@@ -275,8 +276,7 @@ utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
   };
   PoolSize pool;
 
-  if (!need_for_pool(r, "gpu-memory-utilization", error) ||
-      !pool_size_find(&request, &pool, error))
+  if (!need_for_pool(r, "gpu-memory-utilization", error) || !pool_size_find(&request, &pool, error))
     return FALSE;
   *blocks = pool.num_gpu_blocks;
   return TRUE;
@@ -294,8 +294,11 @@ note_weights_and_pool(const Resolver *r)
   weights = (double)(model_weight_bytes(s->model) / r->settings->tensor_parallel_size);
   pool = (double)s->config.num_gpu_blocks * (double)r->pool_bytes_per_block;
   if (weights + pool > s->device->memory_bytes)
-    note(r, "a server would not start: weights of %.1f GiB and a KV pool of %.1f GiB are more than the "
-         "%.1f GiB of %s", weights / GIB, pool / GIB, s->device->memory_bytes / GIB, s->device->name);
+    note(
+        r,
+        "a server would not start: weights of %.1f GiB and a KV pool of %.1f GiB are more than the "
+        "%.1f GiB of %s",
+        weights / GIB, pool / GIB, s->device->memory_bytes / GIB, s->device->name);
 }
 
 static gboolean
@@ -306,18 +309,19 @@ resolve_gpu_pool(Resolver *r, GError **error)
 
   if (given(r, "num-gpu-blocks"))
     c->num_gpu_blocks = (guint32)r->settings->num_gpu_blocks;
-  else if (given(r, "kv-memory")
-               ? !kv_memory_blocks(r, &c->num_gpu_blocks, error)
-               : !utilization_blocks(r, &c->num_gpu_blocks, error))
+  else if (given(r, "kv-memory") ? !kv_memory_blocks(r, &c->num_gpu_blocks, error)
+                                 : !utilization_blocks(r, &c->num_gpu_blocks, error))
     return FALSE;
   if (c->num_gpu_blocks <= hidden)
-    return refuse(error, "the KV pool has %u block%s, of which %s keeps %u for itself: give it more",
-                  c->num_gpu_blocks, c->num_gpu_blocks == 1 ? "" : "s",
-                  r->scenario->scheduler->name, hidden);
+    return refuse(
+        error, "the KV pool has %u block%s, of which %s keeps %u for itself: give it more",
+        c->num_gpu_blocks, c->num_gpu_blocks == 1 ? "" : "s", r->scenario->scheduler->name, hidden);
   note_weights_and_pool(r);
   if (c->prefix_caching && c->num_gpu_blocks > MAX_CACHED_BLOCKS)
-    return refuse(error, "the KV pool has %u blocks, prefix caching keeps track of at most %u: give "
-                  "it fewer, or larger ones", c->num_gpu_blocks, MAX_CACHED_BLOCKS);
+    return refuse(error,
+                  "the KV pool has %u blocks, prefix caching keeps track of at most %u: give "
+                  "it fewer, or larger ones",
+                  c->num_gpu_blocks, MAX_CACHED_BLOCKS);
   return TRUE;
 }
 
@@ -329,8 +333,8 @@ resolve_host_pool(Resolver *r, GError **error)
   gboolean engine_has_host = (s->scheduler->features & SCHEDULER_HAS_SWAP) != 0;
   guint64 bytes = (guint64)(4 * GIB);
 
-  if (given(r, "swap-space") && !cli_parse_bytes(r->settings->swap_space, "--swap-space",
-                                                 (guint64)GIB, &bytes, error))
+  if (given(r, "swap-space") &&
+      !cli_parse_bytes(r->settings->swap_space, "--swap-space", (guint64)GIB, &bytes, error))
     return FALSE;
   if (given(r, "num-cpu-blocks")) {
     s->config.num_cpu_blocks = (guint32)r->settings->num_cpu_blocks;
@@ -355,20 +359,23 @@ fit_length_limit(Resolver *r, GError **error)
 {
   const Scenario *s = r->scenario;
   SchedulerConfig *c = &r->scenario->config;
-  guint64 pool_tokens =
-      (guint64)(c->num_gpu_blocks - s->scheduler->hidden_blocks) * c->block_size;
+  guint64 pool_tokens = (guint64)(c->num_gpu_blocks - s->scheduler->hidden_blocks) * c->block_size;
 
   if (s->executor->bare_scheduler)
     return TRUE;
   if (c->max_model_len > pool_tokens) {
     if (given(r, "max-model-len"))
-      note(r, "a server would not start: the pool holds %" G_GUINT64_FORMAT
-           " tokens, max_model_len is %u; lowered to what it holds", pool_tokens, c->max_model_len);
+      note(r,
+           "a server would not start: the pool holds %" G_GUINT64_FORMAT
+           " tokens, max_model_len is %u; lowered to what it holds",
+           pool_tokens, c->max_model_len);
     c->max_model_len = (guint32)pool_tokens;
   }
   if (!c->chunked_prefill && c->max_model_len > c->max_num_batched_tokens) {
-    note(r, "without chunked prefill a prompt must fit max_num_batched_tokens: max_model_len lowered "
-         "to %u", c->max_num_batched_tokens);
+    note(r,
+         "without chunked prefill a prompt must fit max_num_batched_tokens: max_model_len lowered "
+         "to %u",
+         c->max_num_batched_tokens);
     c->max_model_len = c->max_num_batched_tokens;
   }
   if (c->max_num_batched_tokens < c->max_num_seqs && given(r, "max-num-batched-tokens"))
@@ -390,7 +397,7 @@ note_automatic_chunking(const Resolver *r)
       !given(r, "no-enable-chunked-prefill") && !given(r, "max-model-len") &&
       s->model->max_position > 32768)
     note(r, "vLLM 0.5.3 to 0.6.3 chunk prefills by themselves when max_model_len exceeds 32768; "
-         "--enable-chunked-prefill simulates that");
+            "--enable-chunked-prefill simulates that");
 }
 
 static gboolean

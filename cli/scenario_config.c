@@ -27,9 +27,9 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "num_gpu_blocks", json_integer(c->num_gpu_blocks));
   json_object_set_new(object, "num_cpu_blocks", json_integer(c->num_cpu_blocks));
   json_object_set_new(object, "kv_memory", text_or_null(settings->kv_memory));
-  json_object_set_new(object, "kv_cache_dtype",
-                      json_string(settings->kv_cache_dtype != NULL ? settings->kv_cache_dtype
-                                                                   : "auto"));
+  json_object_set_new(
+      object, "kv_cache_dtype",
+      json_string(settings->kv_cache_dtype != NULL ? settings->kv_cache_dtype : "auto"));
   json_object_set_new(object, "gpu_memory_utilization",
                       settings_given(settings, "num-gpu-blocks") || settings->kv_memory != NULL
                           ? json_null()
@@ -50,7 +50,8 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
                       json_integer((json_int_t)settings->tensor_parallel_size));
 }
 
-/* Which figures the costs come from. A digest of the device's file tells one edition of it from another. */
+/* Which figures the costs come from. A digest of the device's file tells one edition of it from
+ * another. */
 static json_t *
 profile_identity(const Device *device)
 {
@@ -89,8 +90,9 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
   json_object_set_new(object, "model", text_or_null(s->model != NULL ? s->model->name : NULL));
   json_object_set_new(object, "device", text_or_null(s->device != NULL ? s->device->name : NULL));
   json_object_set_new(object, "trace", text_or_null(settings->trace));
-  json_object_set_new(object, "trace_format",
-                      json_string(settings->trace_format != NULL ? settings->trace_format : "auto"));
+  json_object_set_new(
+      object, "trace_format",
+      json_string(settings->trace_format != NULL ? settings->trace_format : "auto"));
   json_object_set_new(object, "limit", json_integer((json_int_t)settings->limit));
   json_object_set_new(object, "time_scale", json_real(settings->time_scale));
   json_object_set_new(object, "seed", json_integer((json_int_t)settings->seed));

@@ -44,7 +44,9 @@ static const Option options[] = {
     {"device", GROUP_WHAT, KIND_FILE, AT(device), 0, 0, "NAME|FILE",
      "a shipped device or profile, or the file of one", 0},
     {"trace", GROUP_WHAT, KIND_FILE, AT(trace), 0, 0, "FILE",
-     "the requests: a file, - for standard input, a shipped trace's name, or 'gen:OPTIONS' of trace gen", 0},
+     "the requests: a file, - for standard input, a shipped trace's name, or 'gen:OPTIONS' of "
+     "trace gen",
+     0},
     {"trace-format", GROUP_WHAT, KIND_TEXT, AT(trace_format), 0, 0, "FORMAT",
      "auto (by content), or a name from 'spillway list trace-formats'", 0},
     {"limit", GROUP_WHAT, KIND_COUNT, AT(limit), 1, COUNT_MAX, "N", "only the first N requests", 0},
@@ -65,7 +67,8 @@ static const Option options[] = {
     {"kv-memory", GROUP_ENGINE, KIND_TEXT, AT(kv_memory), 0, 0, "12%|4GiB",
      "size of the KV pool, of the device's memory or in bytes", 0},
     {"kv-cache-dtype", GROUP_ENGINE, KIND_TEXT, AT(kv_cache_dtype), 0, 0, "TYPE",
-     "how KV is kept: auto (default: as the model says, 16 bits or fp8), fp8, bfloat16, float16", 0},
+     "how KV is kept: auto (default: as the model says, 16 bits or fp8), fp8, bfloat16, float16",
+     0},
     {"gpu-memory-utilization", GROUP_ENGINE, KIND_REAL, AT(gpu_memory_utilization), TINY, 1, "X",
      "size the pool by what weights and activations leave of X of the memory (default 0.9)", 0},
     {"swap-space", GROUP_ENGINE, KIND_TEXT, AT(swap_space), 0, 0, "GiB",
@@ -75,8 +78,8 @@ static const Option options[] = {
     {"max-num-seqs", GROUP_ENGINE, KIND_COUNT, AT(max_num_seqs), 1, COUNT_MAX, "N",
      "most sequences that run at once (default 256)", 0},
     {"max-num-batched-tokens", GROUP_ENGINE, KIND_COUNT, AT(max_num_batched_tokens), 1, COUNT_MAX,
-     "N",
-     "token budget of a step (default 8192; vllm-0.x max(max_model_len, 2048), chunked 512)", 0},
+     "N", "token budget of a step (default 8192; vllm-0.x max(max_model_len, 2048), chunked 512)",
+     0},
     {"max-model-len", GROUP_ENGINE, KIND_COUNT, AT(max_model_len), 2, 2147483647.0, "N",
      "longest sequence, prompt and output (default: the model's, or what the pool holds)", 0},
     {"enable-chunked-prefill", GROUP_ENGINE, KIND_SWITCH, AT(chunked_prefill), 0, 0, NULL,
@@ -117,10 +120,12 @@ static const Option options[] = {
      "add the run to a results database", 'o'},
     {"decisions", GROUP_OUTPUT, KIND_FILE, AT(decisions), 0, 0, "FILE.jsonl",
      "log every step's decision (.gz: compressed)", 0},
-    {"requests", GROUP_OUTPUT, KIND_FILE, AT(requests), 0, 0, "FILE.csv",
-     "write a row a request", 0},
+    {"requests", GROUP_OUTPUT, KIND_FILE, AT(requests), 0, 0, "FILE.csv", "write a row a request",
+     0},
     {"against", GROUP_OUTPUT, KIND_FILE, AT(against), 0, 0, "FILE",
-     "hold TTFT, TPOT and latency against a measured run: a benchmark's JSON lines, or --requests' CSV", 0},
+     "hold TTFT, TPOT and latency against a measured run: a benchmark's JSON lines, or --requests' "
+     "CSV",
+     0},
 };
 
 static gpointer
@@ -287,9 +292,9 @@ parse_option(const char *name, const char *value, gpointer data, GError **error)
 static GOptionEntry
 option_entry(const Option *option)
 {
-  GOptionFlags flags = is_switch(option)              ? G_OPTION_FLAG_NO_ARG
-                       : option->kind == KIND_FILE    ? G_OPTION_FLAG_FILENAME
-                                                      : G_OPTION_FLAG_NONE;
+  GOptionFlags flags = is_switch(option)           ? G_OPTION_FLAG_NO_ARG
+                       : option->kind == KIND_FILE ? G_OPTION_FLAG_FILENAME
+                                                   : G_OPTION_FLAG_NONE;
 
   return (GOptionEntry){
       .long_name = option->name,

@@ -111,18 +111,17 @@ find_format(const char *option, const char *name, gboolean to_write, GError **er
   if (found != NULL && (!to_write || found->write != NULL))
     return found;
   if (!to_write)
-    g_ptr_array_add(names, (gpointer)"auto");
+    g_ptr_array_add(names, (gpointer) "auto");
   for (const TraceFormat *const *format = trace_formats; *format != NULL; format++)
     if (!to_write || (*format)->write != NULL)
       g_ptr_array_add(names, (gpointer)(*format)->name);
   g_ptr_array_add(names, NULL);
   list = g_strjoinv(", ", (char **)names->pdata);
   near = found == NULL ? cli_nearest(name, (const char *const *)names->pdata) : NULL;
-  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-              "%s: found '%s'%s, expected one of %s%s%s%s", option, name,
-              found != NULL ? ", which can only be read" : "", list,
-              near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-              near != NULL ? "?" : "");
+  g_set_error(
+      error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: found '%s'%s, expected one of %s%s%s%s",
+      option, name, found != NULL ? ", which can only be read" : "", list,
+      near != NULL ? "; did you mean " : "", near != NULL ? near : "", near != NULL ? "?" : "");
   return NULL;
 }
 

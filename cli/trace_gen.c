@@ -15,7 +15,8 @@ typedef struct {
 enum { GEN_ENTRIES = 16 };
 
 static void
-fill_entries(GenOptions *o, GOptionEntry entries[GEN_ENTRIES + 1]) {
+fill_entries(GenOptions *o, GOptionEntry entries[GEN_ENTRIES + 1])
+{
   const struct {
     const char *name;
     char **text;
@@ -51,7 +52,8 @@ fill_entries(GenOptions *o, GOptionEntry entries[GEN_ENTRIES + 1]) {
 }
 
 static void
-gen_options_clear(GenOptions *o) {
+gen_options_clear(GenOptions *o)
+{
   char **const texts[] = {&o->requests,
                           &o->duration,
                           &o->arrivals,
@@ -76,7 +78,8 @@ gen_options_clear(GenOptions *o) {
 /* Absent options leave the default. */
 static gboolean
 take_uint(const char *text, const char *what, guint64 min, guint64 max, guint32 *value,
-          GError **error) {
+          GError **error)
+{
   guint64 parsed;
 
   if (text == NULL)
@@ -89,12 +92,14 @@ take_uint(const char *text, const char *what, guint64 min, guint64 max, guint32 
 
 static gboolean
 take_double(const char *text, const char *what, double min, double max, double *value,
-            GError **error) {
+            GError **error)
+{
   return text == NULL || cli_parse_double(text, what, min, max, value, error);
 }
 
 static gboolean
-take_arrivals(const GenOptions *options, TraceGen *gen, GError **error) {
+take_arrivals(const GenOptions *options, TraceGen *gen, GError **error)
+{
   double cv = 0;
   const char *near;
 
@@ -126,8 +131,8 @@ take_arrivals(const GenOptions *options, TraceGen *gen, GError **error) {
 }
 
 static gboolean
-take_lengths(const char *text, const char *what, LengthsSide side, Lengths *lengths,
-             GError **error) {
+take_lengths(const char *text, const char *what, LengthsSide side, Lengths *lengths, GError **error)
+{
   if (text == NULL || lengths_parse(lengths, text, side, error))
     return TRUE;
   g_prefix_error(error, "%s: ", what);
@@ -136,7 +141,8 @@ take_lengths(const char *text, const char *what, LengthsSide side, Lengths *leng
 
 /* A duration or rate that is given must not be 0, which to the generator means absent. */
 static gboolean
-take_all(const GenOptions *options, TraceGen *gen, GError **error) {
+take_all(const GenOptions *options, TraceGen *gen, GError **error)
+{
   return take_uint(options->requests, "--requests", 1, 100000000, &gen->requests, error) &&
          take_double(options->duration, "--duration", 1e-6, 4.6e6, &gen->duration_s, error) &&
          take_double(options->rate, "--rate", 1e-6, 1e9, &gen->rate, error) &&
@@ -157,7 +163,8 @@ take_all(const GenOptions *options, TraceGen *gen, GError **error) {
 }
 
 Workload *
-cli_trace_generate(const char *text, const guint64 *seed, GError **error) {
+cli_trace_generate(const char *text, const guint64 *seed, GError **error)
+{
   GenOptions options = {0};
   GOptionEntry entries[GEN_ENTRIES + 1];
   g_autofree char *line = g_strconcat("gen ", text, NULL);
@@ -188,7 +195,8 @@ cli_trace_generate(const char *text, const guint64 *seed, GError **error) {
 }
 
 static const TraceFormat *
-choose_format(const GenOptions *options, const TraceGen *gen, GError **error) {
+choose_format(const GenOptions *options, const TraceGen *gen, GError **error)
+{
   const char *out = options->out != NULL ? options->out : "-";
   const TraceFormat *format;
 
@@ -209,7 +217,8 @@ choose_format(const GenOptions *options, const TraceGen *gen, GError **error) {
 }
 
 static int
-generate(const GenOptions *options, TraceGen *gen) {
+generate(const GenOptions *options, TraceGen *gen)
+{
   g_autoptr(GError) error = NULL;
   g_autoptr(Workload) workload = NULL;
   g_autofree char *command = NULL;
@@ -228,7 +237,8 @@ generate(const GenOptions *options, TraceGen *gen) {
 }
 
 int
-command_trace_gen(int argc, char **argv) {
+command_trace_gen(int argc, char **argv)
+{
   GenOptions options = {0};
   GOptionEntry entries[GEN_ENTRIES + 1];
   g_autoptr(GOptionContext) context = g_option_context_new(NULL);

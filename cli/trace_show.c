@@ -14,13 +14,15 @@ static const char *const eighths_across[] = {"", "▏", "▎", "▍", "▌", "�
 static const char *const eighths_up[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
 
 static void
-print_lengths(const char *name, const LengthStats *lengths) {
+print_lengths(const char *name, const LengthStats *lengths)
+{
   printf("  %-8s %9.1f %9.0f %9.0f %9.0f %9.0f %9u\n", name, lengths->mean, lengths->p50,
          lengths->p90, lengths->p95, lengths->p99, lengths->max);
 }
 
 static void
-print_buckets(const char *title, const GArray *buckets, guint32 requests) {
+print_buckets(const char *title, const GArray *buckets, guint32 requests)
+{
   guint32 most = 1;
 
   for (guint i = 0; i < buckets->len; i++)
@@ -43,7 +45,8 @@ print_buckets(const char *title, const GArray *buckets, guint32 requests) {
 }
 
 static void
-print_arrivals(const TraceStats *stats) {
+print_arrivals(const TraceStats *stats)
+{
   double part_s = stats->duration_s / STATS_TIME_BUCKETS;
   guint32 most = 1;
 
@@ -72,7 +75,8 @@ print_arrivals(const TraceStats *stats) {
 }
 
 static void
-print_rates(const TraceStats *stats) {
+print_rates(const TraceStats *stats)
+{
   if (stats->duration_s == 0) {
     printf("  arrivals    all at %.6g s\n", stats->first_s);
     return;
@@ -85,7 +89,8 @@ print_rates(const TraceStats *stats) {
 }
 
 static void
-print_table(const char *path, const TraceFormat *format, const TraceStats *stats) {
+print_table(const char *path, const TraceFormat *format, const TraceStats *stats)
+{
   printf("%s: %u requests, form %s\n\n", path, stats->requests, format->name);
   print_rates(stats);
   if (stats->hashed_requests > 0)
@@ -108,14 +113,16 @@ print_table(const char *path, const TraceFormat *format, const TraceStats *stats
 }
 
 static json_t *
-lengths_json(const LengthStats *lengths) {
+lengths_json(const LengthStats *lengths)
+{
   return json_pack("{s:f, s:f, s:f, s:f, s:f, s:I, s:I}", "mean", lengths->mean, "p50",
                    lengths->p50, "p90", lengths->p90, "p95", lengths->p95, "p99", lengths->p99,
                    "min", (json_int_t)lengths->min, "max", (json_int_t)lengths->max);
 }
 
 static json_t *
-trace_json(const char *path, const TraceFormat *format, const TraceStats *stats) {
+trace_json(const char *path, const TraceFormat *format, const TraceStats *stats)
+{
   json_t *json = json_pack(
       "{s:s, s:s, s:I, s:f, s:f, s:f, s:I, s:f, s:I, s:I, s:o, s:o}", "trace", path, "format",
       format->name, "requests", (json_int_t)stats->requests, "first_arrival_s", stats->first_s,
@@ -135,7 +142,8 @@ trace_json(const char *path, const TraceFormat *format, const TraceStats *stats)
 
 /* Shows one trace, or adds it to `traces` if that is not NULL. */
 static int
-show(const char *name, const char *format, json_t *traces) {
+show(const char *name, const char *format, json_t *traces)
+{
   g_autoptr(GError) error = NULL;
   g_autoptr(TraceNotes) notes = trace_notes_new();
   g_autofree char *path = cli_trace_path(name, &error);
@@ -158,7 +166,8 @@ show(const char *name, const char *format, json_t *traces) {
 }
 
 static int
-show_all(int count, char **names, const char *trace_format, gboolean as_json) {
+show_all(int count, char **names, const char *trace_format, gboolean as_json)
+{
   json_t *traces = as_json ? json_array() : NULL;
   int status = CLI_DONE;
 
@@ -178,7 +187,8 @@ show_all(int count, char **names, const char *trace_format, gboolean as_json) {
 }
 
 int
-command_trace_show(int argc, char **argv) {
+command_trace_show(int argc, char **argv)
+{
   g_autofree char *format = NULL;
   g_autofree char *trace_format = NULL;
   const GOptionEntry entries[] = {

@@ -132,16 +132,16 @@ read_dtype(const Reader *reader, Model *model)
 static gboolean
 read_compressed_tensors(const Reader *reader, const json_t *found, Model *model)
 {
-  const json_t *group = json_object_iter_value(
-      json_object_iter((json_t *)json_object_get(found, "config_groups")));
+  const json_t *group =
+      json_object_iter_value(json_object_iter((json_t *)json_object_get(found, "config_groups")));
   const json_t *weights = json_object_get(group, "weights");
   const json_t *kv_bits = json_object_get(json_object_get(found, "kv_cache_scheme"), "num_bits");
   json_int_t bits = json_integer_value(json_object_get(weights, "num_bits"));
-  gboolean is_float =
-      g_strcmp0(json_string_value(json_object_get(weights, "type")), "float") == 0;
+  gboolean is_float = g_strcmp0(json_string_value(json_object_get(weights, "type")), "float") == 0;
 
   if (bits != 8 && !(bits == 4 && !is_float))
-    return refuse(reader, "quantization_config", "\"weights\" of 8 bits, or of 4 that are no floats");
+    return refuse(reader, "quantization_config",
+                  "\"weights\" of 8 bits, or of 4 that are no floats");
   if (kv_bits != NULL && json_integer_value(kv_bits) != 8)
     return refuse(reader, "quantization_config", "a \"kv_cache_scheme\" of 8 \"num_bits\"");
   model->weight_bits = (guint32)bits;
@@ -169,7 +169,8 @@ read_quantization(const Reader *reader, Model *model)
       return refuse(reader, "quantization_config", "4 or 8 \"bits\"");
     model->weight_bits = (guint32)json_integer_value(bits);
   } else {
-    return refuse(reader, "quantization_config", "\"quant_method\" fp8, compressed-tensors, gptq or awq");
+    return refuse(reader, "quantization_config",
+                  "\"quant_method\" fp8, compressed-tensors, gptq or awq");
   }
   g_free(model->dtype);
   model->dtype =

@@ -25,13 +25,15 @@ const AgainstStatistic against_statistics[AGAINST_STATISTICS] = {
 };
 
 double
-against_statistic(const Quantiles *quantiles, guint statistic) {
+against_statistic(const Quantiles *quantiles, guint statistic)
+{
   return *(const double *)(gconstpointer)((const char *)quantiles +
                                           against_statistics[statistic].offset);
 }
 
 double
-against_error(const LatencyAgainst *latency, guint statistic) {
+against_error(const LatencyAgainst *latency, guint statistic)
+{
   double measured_s = against_statistic(&latency->measured_s, statistic);
   double simulated_s = against_statistic(&latency->simulated_s, statistic);
 
@@ -39,7 +41,8 @@ against_error(const LatencyAgainst *latency, guint statistic) {
 }
 
 static void
-add_pair(Lists *lists, gint64 measured_ps, gint64 simulated_ps) {
+add_pair(Lists *lists, gint64 measured_ps, gint64 simulated_ps)
+{
   gint64 error_ps = ABS(simulated_ps - measured_ps);
 
   g_array_append_val(lists->measured_ps, measured_ps);
@@ -49,13 +52,15 @@ add_pair(Lists *lists, gint64 measured_ps, gint64 simulated_ps) {
 
 /* As sim/metrics.c rounds it. */
 static gint64
-tpot_ps(gint64 decode_ps, guint32 output_tokens) {
+tpot_ps(gint64 decode_ps, guint32 output_tokens)
+{
   gint64 gaps = (gint64)output_tokens - 1;
   return (decode_ps + gaps / 2) / gaps;
 }
 
 static void
-on_request(Observer *self, const RequestResult *result) {
+on_request(Observer *self, const RequestResult *result)
+{
   Against *against = (Against *)self;
   gint64 pair = g_array_index(against->measured->pairs, gint64, result->request);
   gint64 ttft_ps = result->first_token_ps - result->arrival_ps;
@@ -79,7 +84,8 @@ on_request(Observer *self, const RequestResult *result) {
 }
 
 Against *
-against_new(const Measured *measured) {
+against_new(const Measured *measured)
+{
   Against *against = g_new0(Against, 1);
 
   g_assert(measured->pairs != NULL);
@@ -95,7 +101,8 @@ against_new(const Measured *measured) {
 }
 
 void
-against_free(Against *against) {
+against_free(Against *against)
+{
   if (against == NULL)
     return;
   for (guint i = 0; i < LATENCIES; i++) {
@@ -107,12 +114,14 @@ against_free(Against *against) {
 }
 
 Observer *
-against_observer(Against *against) {
+against_observer(Against *against)
+{
   return &against->observer;
 }
 
 AgainstFigures *
-against_figures(const Against *against) {
+against_figures(const Against *against)
+{
   AgainstFigures *figures = g_new0(AgainstFigures, 1);
 
   figures->file = g_strdup(against->measured->file);
@@ -127,7 +136,8 @@ against_figures(const Against *against) {
 }
 
 void
-against_figures_free(AgainstFigures *figures) {
+against_figures_free(AgainstFigures *figures)
+{
   if (figures == NULL)
     return;
   g_free(figures->file);

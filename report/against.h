@@ -1,9 +1,10 @@
-/* A run held against what a server did: the requests of a file (--against), paired with those of the
- * trace; an observer that collects the run's latencies beside the measured ones; and what they
+/* A run held against what a server did: the requests of a file (--against), paired with those of
+ * the trace; an observer that collects the run's latencies beside the measured ones; and what they
  * come to.
  *
  * TTFT, TPOT and latency (end to end) are those of sim/metrics.h. A pair counts where the request
- * finished in both with equally many output tokens; statistics of both sides are over the same pairs.
+ * finished in both with equally many output tokens; statistics of both sides are over the same
+ * pairs.
  */
 #pragma once
 
@@ -15,12 +16,12 @@
 /* A request of the file. */
 typedef struct {
   char *id;
-  guint64 line;              /* where it stands */
-  gint64 arrival_ps;         /* since the file's earliest */
-  gint64 ttft_ps, e2e_ps;    /* -1, both: it did not finish */
+  guint64 line;           /* where it stands */
+  gint64 arrival_ps;      /* since the file's earliest */
+  gint64 ttft_ps, e2e_ps; /* -1, both: it did not finish */
   guint32 prompt_tokens;
-  guint32 output_tokens;     /* that it got */
-  gboolean may_be_cut;       /* the file is of a run, whose max_model_len may have cut the output */
+  guint32 output_tokens; /* that it got */
+  gboolean may_be_cut;   /* the file is of a run, whose max_model_len may have cut the output */
 } MeasuredRequest;
 
 /* The file, and once paired, which of its requests is which of the workload's. */
@@ -33,8 +34,8 @@ typedef struct {
 /* Reads one of two forms, told apart by the first byte; path ends in .gz or not:
  *  - JSON lines of a serving benchmark: input_toks, output_toks, arrival_time, first_token_ts,
  *    last_token_ts in seconds, and where there are any request_id, queued_ts. The last three are on
- *    the engine's clock, on which a request arrives at arrival_time + min(queued_ts - arrival_time).
- *    Where no request has queued_ts, there is one clock.
+ *    the engine's clock, on which a request arrives at arrival_time + min(queued_ts -
+ * arrival_time). Where no request has queued_ts, there is one clock.
  *  - CSV of `run --requests`: id, arrival_s, prompt_tokens, output_tokens, first_token_s, finish_s.
  * Messages begin with FILE:LINE. */
 Measured *measured_read(const char *path, GError **error);
@@ -86,9 +87,9 @@ Observer *against_observer(Against *against);
 /* After the run; the caller's, for against_figures_free(). */
 AgainstFigures *against_figures(const Against *against);
 
-/* A new reference: {"file", "requests", "left_out", "ttft_s": {"mean": {"measured", "simulated", "error"}
- * …} …, "per_request": {"ttft_s": {"median_abs_error", "p90_abs_error"} …}}. error is a fraction of
- * the measured, the others are seconds. */
+/* A new reference: {"file", "requests", "left_out", "ttft_s": {"mean": {"measured", "simulated",
+ * "error"} …} …, "per_request": {"ttft_s": {"median_abs_error", "p90_abs_error"} …}}. error is a
+ * fraction of the measured, the others are seconds. */
 json_t *against_to_json(const AgainstFigures *figures);
 /* The table, the errors a request, and a sentence. name: of the run among others, or NULL. */
 void against_append_text(GString *text, const AgainstFigures *figures, const char *name);

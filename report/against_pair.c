@@ -1,5 +1,5 @@
-/* Which request of the file is which of the trace. Called once, before the first run, so that a file of
- * another trace costs no simulation. */
+/* Which request of the file is which of the trace. Called once, before the first run, so that a
+ * file of another trace costs no simulation. */
 #include "against.h"
 
 #include <math.h>
@@ -11,12 +11,14 @@
 #define ARRIVAL_SLACK_PS (PS_PER_S / 100)
 
 static const MeasuredRequest *
-measured_request(const Measured *measured, gint64 index) {
+measured_request(const Measured *measured, gint64 index)
+{
   return &g_array_index(measured->requests, MeasuredRequest, index);
 }
 
 static guint32
-pair_by_id(Measured *measured, const Workload *workload) {
+pair_by_id(Measured *measured, const Workload *workload)
+{
   g_autoptr(GHashTable) indices = g_hash_table_new(g_str_hash, g_str_equal);
   guint32 paired = 0;
 
@@ -35,7 +37,8 @@ pair_by_id(Measured *measured, const Workload *workload) {
 }
 
 static gboolean
-has_numbers_only(const Measured *measured) {
+has_numbers_only(const Measured *measured)
+{
   for (guint i = 0; i < measured->requests->len; i++) {
     const char *id = measured_request(measured, i)->id;
     if (!g_ascii_string_to_unsigned(id, 10, 0, G_MAXUINT64, NULL, NULL))
@@ -45,7 +48,8 @@ has_numbers_only(const Measured *measured) {
 }
 
 static int
-compare_arrival(gconstpointer a, gconstpointer b, gpointer user_data) {
+compare_arrival(gconstpointer a, gconstpointer b, gpointer user_data)
+{
   gint64 i = *(const gint64 *)a, j = *(const gint64 *)b;
   gint64 x = measured_request(user_data, i)->arrival_ps;
   gint64 y = measured_request(user_data, j)->arrival_ps;
@@ -57,7 +61,8 @@ compare_arrival(gconstpointer a, gconstpointer b, gpointer user_data) {
 
 /* The workload is in order of arrival. */
 static guint32
-pair_by_order(Measured *measured, const Workload *workload) {
+pair_by_order(Measured *measured, const Workload *workload)
+{
   guint32 paired = MIN(workload_count(workload), measured->requests->len);
   gint64 *pairs = (gint64 *)(gpointer)measured->pairs->data;
   g_autofree gint64 *order = g_new(gint64, measured->requests->len);
@@ -72,18 +77,21 @@ pair_by_order(Measured *measured, const Workload *workload) {
 
 static gboolean
 fail_lengths(const Measured *measured, const MeasuredRequest *m, const char *what, guint32 found,
-             guint32 expected, const char *id, GError **error) {
+             guint32 expected, const char *id, GError **error)
+{
   g_autofree char *shown = g_strescape(id, NULL);
 
   g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-              "%s:%" G_GUINT64_FORMAT ": found %u %s tokens, expected the %u of the trace's request "
+              "%s:%" G_GUINT64_FORMAT
+              ": found %u %s tokens, expected the %u of the trace's request "
               "%s; is it a run of this trace?",
               measured->file, m->line, found, what, expected, shown);
   return FALSE;
 }
 
 static gboolean
-check_lengths(const Measured *measured, const Workload *workload, GError **error) {
+check_lengths(const Measured *measured, const Workload *workload, GError **error)
+{
   for (guint32 i = 0; i < workload_count(workload); i++) {
     gint64 index = g_array_index(measured->pairs, gint64, i);
     const Request *request = workload_request(workload, i);
@@ -104,8 +112,8 @@ check_lengths(const Measured *measured, const Workload *workload, GError **error
   return TRUE;
 }
 
-static void G_GNUC_PRINTF(2, 3)
-note(GPtrArray *notes, const char *format, ...) {
+static void G_GNUC_PRINTF(2, 3) note(GPtrArray *notes, const char *format, ...)
+{
   va_list args;
 
   va_start(args, format);
@@ -115,7 +123,8 @@ note(GPtrArray *notes, const char *format, ...) {
 
 /* Another load has other latencies: a forgotten --time-scale, say. */
 static void
-note_arrivals(const Measured *measured, const Workload *workload, GPtrArray *notes) {
+note_arrivals(const Measured *measured, const Workload *workload, GPtrArray *notes)
+{
   gint64 first_measured_ps = G_MAXINT64, first_ps = G_MAXINT64, most_ps = 0;
 
   for (guint32 i = 0; i < workload_count(workload); i++) {
@@ -128,9 +137,9 @@ note_arrivals(const Measured *measured, const Workload *workload, GPtrArray *not
   for (guint32 i = 0; i < workload_count(workload); i++) {
     gint64 index = g_array_index(measured->pairs, gint64, i);
     if (index >= 0)
-      most_ps = MAX(most_ps, ABS(workload_request(workload, i)->arrival_ps - first_ps -
-                                 measured_request(measured, index)->arrival_ps +
-                                 first_measured_ps));
+      most_ps =
+          MAX(most_ps, ABS(workload_request(workload, i)->arrival_ps - first_ps -
+                           measured_request(measured, index)->arrival_ps + first_measured_ps));
   }
   if (most_ps > ARRIVAL_SLACK_PS) {
     g_autofree char *most = format_duration(ps_to_s(most_ps));
@@ -140,11 +149,13 @@ note_arrivals(const Measured *measured, const Workload *workload, GPtrArray *not
 }
 
 static void
-note_counts(const Measured *measured, guint32 paired, guint32 in_run, GPtrArray *notes) {
+note_counts(const Measured *measured, guint32 paired, guint32 in_run, GPtrArray *notes)
+{
   guint in_file = measured->requests->len;
 
   if (paired < in_file)
-    note(notes, "%s: %u of its %u requests, and what they loaded the server with, are not in this run",
+    note(notes,
+         "%s: %u of its %u requests, and what they loaded the server with, are not in this run",
          measured->file, in_file - paired, in_file);
   if (paired < in_run)
     note(notes, "%s: has nothing of %u of the run's %u requests", measured->file, in_run - paired,
@@ -152,7 +163,8 @@ note_counts(const Measured *measured, guint32 paired, guint32 in_run, GPtrArray 
 }
 
 gboolean
-measured_pair(Measured *measured, const Workload *workload, GPtrArray *notes, GError **error) {
+measured_pair(Measured *measured, const Workload *workload, GPtrArray *notes, GError **error)
+{
   guint32 n = workload_count(workload), paired;
   gboolean by_order = FALSE;
 

@@ -16,7 +16,8 @@
 #define READ_BYTES (64 * 1024)
 
 gboolean
-measured_fail(const MeasuredReader *reader, GError **error, const char *format, ...) {
+measured_fail(const MeasuredReader *reader, GError **error, const char *format, ...)
+{
   g_autofree char *message = NULL;
   va_list args;
 
@@ -30,7 +31,8 @@ measured_fail(const MeasuredReader *reader, GError **error, const char *format, 
 
 /* Plain or compressed. */
 static GString *
-read_all(const char *path, GError **error) {
+read_all(const char *path, GError **error)
+{
   g_autoptr(GString) text = g_string_new(NULL);
   gzFile file = gzopen(path, "rbe");
   int saved = errno, n = 0, status;
@@ -58,13 +60,15 @@ read_all(const char *path, GError **error) {
 }
 
 static gint64
-ps_since(double time_s, double base_s) {
+ps_since(double time_s, double base_s)
+{
   return (gint64)llround((time_s - base_s) * (double)PS_PER_S);
 }
 
 /* The earliest of each clock, and whether the engine's is one of its own. */
 static MeasuredClocks
-find_bases(const MeasuredReader *reader) {
+find_bases(const MeasuredReader *reader)
+{
   MeasuredClocks base = {NAN, NAN, NAN, NAN};
 
   for (guint i = 0; i < reader->clocks->len; i++) {
@@ -77,7 +81,8 @@ find_bases(const MeasuredReader *reader) {
 
 /* How far the engine's clock is ahead of that of the arrivals, from each clock's base. */
 static gint64
-find_offset(const MeasuredReader *reader, const MeasuredClocks *base) {
+find_offset(const MeasuredReader *reader, const MeasuredClocks *base)
+{
   gint64 offset_ps = G_MAXINT64;
 
   for (guint i = 0; i < reader->clocks->len; i++) {
@@ -90,12 +95,14 @@ find_offset(const MeasuredReader *reader, const MeasuredClocks *base) {
 }
 
 static gboolean
-in_span(double time_s, double base_s) {
+in_span(double time_s, double base_s)
+{
   return isnan(time_s) || fabs(time_s - base_s) < MEASURED_SPAN_MAX_S;
 }
 
 static gboolean
-finish(MeasuredReader *reader, GError **error) {
+finish(MeasuredReader *reader, GError **error)
+{
   MeasuredClocks base = find_bases(reader);
   gboolean has_engine_clock = isfinite(base.queued_s);
   double engine_s = has_engine_clock ? base.queued_s : base.arrival_s;
@@ -106,8 +113,9 @@ finish(MeasuredReader *reader, GError **error) {
     reader->line = g_array_index(reader->measured->requests, MeasuredRequest, i).line;
     if (!in_span(c->arrival_s, base.arrival_s) || !in_span(c->queued_s, engine_s) ||
         !in_span(c->first_s, engine_s) || !in_span(c->last_s, engine_s))
-      return measured_fail(reader, error, "found times more than %g s apart, expected all on one clock%s",
-                  MEASURED_SPAN_MAX_S, has_engine_clock ? "" : ", or queued_ts, which tells the engine's");
+      return measured_fail(
+          reader, error, "found times more than %g s apart, expected all on one clock%s",
+          MEASURED_SPAN_MAX_S, has_engine_clock ? "" : ", or queued_ts, which tells the engine's");
   }
   offset_ps = find_offset(reader, &base);
   for (guint i = 0; i < reader->clocks->len; i++) {
@@ -122,13 +130,14 @@ finish(MeasuredReader *reader, GError **error) {
     reader->line = request->line;
     if (request->ttft_ps < 0)
       return measured_fail(reader, error, "found a first token %g s before the request's arrival",
-                  -ps_to_s(request->ttft_ps));
+                           -ps_to_s(request->ttft_ps));
   }
   return TRUE;
 }
 
 static gboolean
-read_text(MeasuredReader *reader, GError **error) {
+read_text(MeasuredReader *reader, GError **error)
+{
   gboolean is_json;
 
   if (strlen(reader->at) != (gsize)(reader->end - reader->at))
@@ -144,12 +153,14 @@ read_text(MeasuredReader *reader, GError **error) {
 }
 
 static void
-request_clear(gpointer data) {
+request_clear(gpointer data)
+{
   g_free(((MeasuredRequest *)data)->id);
 }
 
 Measured *
-measured_read(const char *path, GError **error) {
+measured_read(const char *path, GError **error)
+{
   g_autoptr(Measured) measured = g_new0(Measured, 1);
   g_autoptr(GString) text = NULL;
   MeasuredReader reader = {.measured = measured, .line = 1};
@@ -172,7 +183,8 @@ measured_read(const char *path, GError **error) {
 }
 
 void
-measured_free(Measured *measured) {
+measured_free(Measured *measured)
+{
   if (measured == NULL)
     return;
   g_free(measured->file);

@@ -1,5 +1,5 @@
-/* The two forms of a measured file: JSON lines of a benchmark, and our own CSV of requests. They give
- * times as they stand; against_read.c makes latencies of them. */
+/* The two forms of a measured file: JSON lines of a benchmark, and our own CSV of requests. They
+ * give times as they stand; against_read.c makes latencies of them. */
 #include "against_rows.h"
 
 #include <math.h>
@@ -9,7 +9,8 @@
 
 /* For messages: cut, and nothing that a terminal would act on. */
 static char *
-quote(const char *text, gsize bytes) {
+quote(const char *text, gsize bytes)
+{
   g_autofree char *cut = g_strndup(text, MIN(bytes, 60));
   g_autofree char *valid = g_utf8_make_valid(cut, -1);
   g_autofree char *escaped = g_strescape(valid, "\"");
@@ -19,7 +20,9 @@ quote(const char *text, gsize bytes) {
 
 /* Takes request->id. */
 static gboolean
-add_request(MeasuredReader *reader, MeasuredRequest *request, const MeasuredClocks *clocks, GError **error) {
+add_request(MeasuredReader *reader, MeasuredRequest *request, const MeasuredClocks *clocks,
+            GError **error)
+{
   gpointer line;
 
   request->line = reader->line;
@@ -28,8 +31,8 @@ add_request(MeasuredReader *reader, MeasuredRequest *request, const MeasuredCloc
   if (g_hash_table_lookup_extended(reader->ids, request->id, NULL, &line)) {
     g_autofree char *id = quote(request->id, strlen(request->id));
     g_free(request->id);
-    return measured_fail(reader, error, "found the id %s, expected each once; line %u has it too", id,
-                GPOINTER_TO_UINT(line));
+    return measured_fail(reader, error, "found the id %s, expected each once; line %u has it too",
+                         id, GPOINTER_TO_UINT(line));
   }
   if (isfinite(clocks->first_s) && isfinite(clocks->last_s) && clocks->last_s < clocks->first_s) {
     g_free(request->id);
@@ -45,13 +48,14 @@ add_request(MeasuredReader *reader, MeasuredRequest *request, const MeasuredCloc
 
 static gboolean
 json_tokens(const MeasuredReader *reader, json_t *object, const char *key, guint32 *tokens,
-            GError **error) {
+            GError **error)
+{
   json_t *value = json_object_get(object, key);
   json_int_t number = json_integer_value(value);
 
   if (!json_is_integer(value) || number < 0 || number > TOKENS_MAX)
     return measured_fail(reader, error, "found %s %s, expected a whole number from 0 to %d",
-                value == NULL ? "no" : "a bad", key, TOKENS_MAX);
+                         value == NULL ? "no" : "a bad", key, TOKENS_MAX);
   *tokens = (guint32)number;
   return TRUE;
 }
@@ -59,17 +63,20 @@ json_tokens(const MeasuredReader *reader, json_t *object, const char *key, guint
 /* NAN where it may lack and does. */
 static gboolean
 json_time(const MeasuredReader *reader, json_t *object, const char *key, gboolean may_lack,
-          double *time_s, GError **error) {
+          double *time_s, GError **error)
+{
   json_t *value = json_object_get(object, key);
 
   *time_s = json_is_number(value) ? json_number_value(value) : NAN;
   if (json_is_number(value) || (may_lack && (value == NULL || json_is_null(value))))
     return TRUE;
-  return measured_fail(reader, error, "found %s %s, expected seconds", value == NULL ? "no" : "a bad", key);
+  return measured_fail(reader, error, "found %s %s, expected seconds",
+                       value == NULL ? "no" : "a bad", key);
 }
 
 static gboolean
-json_id(const MeasuredReader *reader, json_t *object, char **id, GError **error) {
+json_id(const MeasuredReader *reader, json_t *object, char **id, GError **error)
+{
   json_t *value = json_object_get(object, "request_id");
 
   if (json_is_integer(value))
@@ -82,7 +89,8 @@ json_id(const MeasuredReader *reader, json_t *object, char **id, GError **error)
 }
 
 static gboolean
-read_object(MeasuredReader *reader, json_t *object, GError **error) {
+read_object(MeasuredReader *reader, json_t *object, GError **error)
+{
   MeasuredRequest request = {0};
   MeasuredClocks clocks;
 
@@ -98,20 +106,23 @@ read_object(MeasuredReader *reader, json_t *object, GError **error) {
 }
 
 static gboolean
-read_json_line(MeasuredReader *reader, const char *text, gsize bytes, GError **error) {
+read_json_line(MeasuredReader *reader, const char *text, gsize bytes, GError **error)
+{
   json_error_t why;
   json_auto_t *object = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &why);
 
   if (!json_is_object(object)) {
     g_autofree char *found = quote(text, bytes);
     g_autofree char *reason = g_strescape(object == NULL ? why.text : "another value", "\"\\");
-    return measured_fail(reader, error, "found %s, expected a JSON object on one line (%s)", found, reason);
+    return measured_fail(reader, error, "found %s, expected a JSON object on one line (%s)", found,
+                         reason);
   }
   return read_object(reader, object, error);
 }
 
 gboolean
-measured_read_json(MeasuredReader *reader, GError **error) {
+measured_read_json(MeasuredReader *reader, GError **error)
+{
   for (reader->line = 1; reader->at < reader->end; reader->line++) {
     const char *text = reader->at;
     const char *stop = memchr(text, '\n', (gsize)(reader->end - text));
@@ -128,16 +139,24 @@ measured_read_json(MeasuredReader *reader, GError **error) {
 
 /* CSV. */
 
-enum { COLUMN_ID, COLUMN_ARRIVAL, COLUMN_PROMPT, COLUMN_OUTPUT, COLUMN_FIRST, COLUMN_FINISH,
-       COLUMNS };
+enum {
+  COLUMN_ID,
+  COLUMN_ARRIVAL,
+  COLUMN_PROMPT,
+  COLUMN_OUTPUT,
+  COLUMN_FIRST,
+  COLUMN_FINISH,
+  COLUMNS
+};
 
-static const char *const columns[COLUMNS] = {"id",            "arrival_s",     "prompt_tokens",
-                                             "output_tokens", "first_token_s", "finish_s"};
+static const char *const columns[COLUMNS] = {
+    "id", "arrival_s", "prompt_tokens", "output_tokens", "first_token_s", "finish_s"};
 
 /* One cell, which ends before a comma, a line break or the end. Quoted ones may hold line breaks,
  * which `*breaks` counts. */
 static char *
-take_cell(MeasuredReader *reader, guint *breaks) {
+take_cell(MeasuredReader *reader, guint *breaks)
+{
   GString *cell = g_string_new(NULL);
   gboolean is_quoted = reader->at < reader->end && *reader->at == '"';
 
@@ -163,7 +182,8 @@ take_cell(MeasuredReader *reader, guint *breaks) {
 }
 
 static GPtrArray *
-take_row(MeasuredReader *reader, guint *breaks) {
+take_row(MeasuredReader *reader, guint *breaks)
+{
   GPtrArray *cells = g_ptr_array_new_with_free_func(g_free);
 
   for (*breaks = 0;; reader->at++) {
@@ -177,7 +197,8 @@ take_row(MeasuredReader *reader, guint *breaks) {
 
 static gboolean
 cell_tokens(const MeasuredReader *reader, const char *name, const char *cell, guint32 *tokens,
-            GError **error) {
+            GError **error)
+{
   g_autofree char *found = NULL;
   guint64 number;
 
@@ -186,13 +207,14 @@ cell_tokens(const MeasuredReader *reader, const char *name, const char *cell, gu
     return TRUE;
   }
   found = quote(cell, strlen(cell));
-  return measured_fail(reader, error, "found %s in %s, expected a whole number from 0 to %d", found, name,
-              TOKENS_MAX);
+  return measured_fail(reader, error, "found %s in %s, expected a whole number from 0 to %d", found,
+                       name, TOKENS_MAX);
 }
 
 static gboolean
 cell_time(const MeasuredReader *reader, const char *name, const char *cell, gboolean may_lack,
-          double *time_s, GError **error) {
+          double *time_s, GError **error)
+{
   g_autofree char *found = NULL;
   char *stop;
 
@@ -206,11 +228,12 @@ cell_time(const MeasuredReader *reader, const char *name, const char *cell, gboo
   }
   found = quote(cell, strlen(cell));
   return measured_fail(reader, error, "found %s in %s, expected seconds from 0 to %g", found, name,
-              MEASURED_SPAN_MAX_S);
+                       MEASURED_SPAN_MAX_S);
 }
 
 static gboolean
-read_row(MeasuredReader *reader, const GPtrArray *row, const guint *place, GError **error) {
+read_row(MeasuredReader *reader, const GPtrArray *row, const guint *place, GError **error)
+{
   MeasuredRequest request = {.may_be_cut = TRUE};
   MeasuredClocks clocks = {.queued_s = NAN};
   const char *cells[COLUMNS];
@@ -230,21 +253,24 @@ read_row(MeasuredReader *reader, const GPtrArray *row, const guint *place, GErro
 }
 
 static gboolean
-read_header(MeasuredReader *reader, const GPtrArray *row, guint *place, GError **error) {
+read_header(MeasuredReader *reader, const GPtrArray *row, guint *place, GError **error)
+{
   for (guint i = 0; i < COLUMNS; i++)
     if (!g_ptr_array_find_with_equal_func((GPtrArray *)row, columns[i], g_str_equal, &place[i])) {
       const char *first = g_ptr_array_index(row, 0);
       g_autofree char *found = quote(first, strlen(first));
-      return measured_fail(reader, error,
-                  "found %s …, expected JSON lines of a benchmark, or the header of --requests; "
-                  "there is no column %s",
-                  found, columns[i]);
+      return measured_fail(
+          reader, error,
+          "found %s …, expected JSON lines of a benchmark, or the header of --requests; "
+          "there is no column %s",
+          found, columns[i]);
     }
   return TRUE;
 }
 
 gboolean
-measured_read_csv(MeasuredReader *reader, GError **error) {
+measured_read_csv(MeasuredReader *reader, GError **error)
+{
   guint place[COLUMNS], n_columns = 0, breaks;
 
   for (reader->line = 1; reader->at < reader->end; reader->line += breaks + 1) {
@@ -257,7 +283,7 @@ measured_read_csv(MeasuredReader *reader, GError **error) {
         return FALSE;
     } else if (row->len != n_columns) {
       return measured_fail(reader, error, "found %u fields, expected %u as in the header", row->len,
-                  n_columns);
+                           n_columns);
     } else if (!read_row(reader, row, place, error)) {
       return FALSE;
     }

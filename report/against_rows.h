@@ -14,7 +14,7 @@ typedef struct {
   GHashTable *ids; /* id → line, to find doubles */
   GArray *clocks;  /* of MeasuredClocks, one a request */
   const char *at, *end;
-  guint64 line;    /* of the row at hand */
+  guint64 line; /* of the row at hand */
 } MeasuredReader;
 
 /* Sets "FILE:LINE: …" and returns FALSE. */

@@ -15,25 +15,28 @@ static const struct {
 };
 
 static json_t *
-real_or_null(double value) {
+real_or_null(double value)
+{
   return isfinite(value) ? json_real(value) : json_null();
 }
 
 static json_t *
-latency_to_json(const LatencyAgainst *latency) {
+latency_to_json(const LatencyAgainst *latency)
+{
   json_t *object = json_object();
 
   for (guint i = 0; i < AGAINST_STATISTICS; i++)
-    json_object_set_new(
-        object, against_statistics[i].key,
-        json_pack("{s:f, s:f, s:o}", "measured", against_statistic(&latency->measured_s, i),
-                  "simulated", against_statistic(&latency->simulated_s, i), "error",
-                  real_or_null(against_error(latency, i))));
+    json_object_set_new(object, against_statistics[i].key,
+                        json_pack("{s:f, s:f, s:o}", "measured",
+                                  against_statistic(&latency->measured_s, i), "simulated",
+                                  against_statistic(&latency->simulated_s, i), "error",
+                                  real_or_null(against_error(latency, i))));
   return object;
 }
 
 json_t *
-against_to_json(const AgainstFigures *figures) {
+against_to_json(const AgainstFigures *figures)
+{
   json_t *object = json_object(), *per_request = json_object();
   g_autofree char *file = g_utf8_make_valid(figures->file, -1);
 
@@ -53,7 +56,8 @@ against_to_json(const AgainstFigures *figures) {
 
 /* "+4.34 %"; nothing where nothing was measured. */
 static char *
-format_error(double error) {
+format_error(double error)
+{
   char buffer[G_ASCII_DTOSTR_BUF_SIZE];
 
   if (!isfinite(error))
@@ -66,7 +70,8 @@ format_error(double error) {
 
 /* Signed, in the unit that suits it; what is below a nanosecond is rounding. */
 static char *
-format_difference(double difference_s) {
+format_difference(double difference_s)
+{
   g_autofree char *magnitude = NULL;
 
   if (fabs(difference_s) < 1e-9)
@@ -76,7 +81,8 @@ format_difference(double difference_s) {
 }
 
 static void
-add_latency(Table *table, const char *label, const LatencyAgainst *latency) {
+add_latency(Table *table, const char *label, const LatencyAgainst *latency)
+{
   const DurationUnit *unit = format_duration_unit(latency->measured_s.p99);
 
   for (guint i = 0; i < AGAINST_STATISTICS; i++) {
@@ -93,12 +99,14 @@ add_latency(Table *table, const char *label, const LatencyAgainst *latency) {
 
 /* A latency of which nothing was measured: TPOT where no output has two tokens. */
 static gboolean
-is_empty(const LatencyAgainst *latency) {
+is_empty(const LatencyAgainst *latency)
+{
   return latency->measured_s.max == 0 && latency->simulated_s.max == 0;
 }
 
 static void
-append_errors(GString *text, const AgainstFigures *figures) {
+append_errors(GString *text, const AgainstFigures *figures)
+{
   g_autoptr(Table) table = table_new("lrr");
 
   table_add(table, "|difference| of a request");
@@ -118,7 +126,8 @@ append_errors(GString *text, const AgainstFigures *figures) {
 
 /* "4.3 % above the measured", "0.4 % below", "as measured". */
 static char *
-in_words(double error, gboolean is_first) {
+in_words(double error, gboolean is_first)
+{
   char buffer[G_ASCII_DTOSTR_BUF_SIZE];
 
   if (fabs(error) < 0.0005)
@@ -131,7 +140,8 @@ in_words(double error, gboolean is_first) {
 /* "Mean TTFT is 4.3 % above the measured, mean TPOT 0.4 % below, mean latency as measured; the
  * largest difference is -7.5 %, in the p95 of TTFT." */
 static void
-append_words(GString *text, const AgainstFigures *figures) {
+append_words(GString *text, const AgainstFigures *figures)
+{
   const AgainstStatistic *worst_statistic = NULL;
   const char *worst_latency = NULL;
   double worst = 0;
@@ -162,7 +172,8 @@ append_words(GString *text, const AgainstFigures *figures) {
 }
 
 static void
-append_head(GString *text, const AgainstFigures *figures, const char *name) {
+append_head(GString *text, const AgainstFigures *figures, const char *name)
+{
   g_autofree char *requests = format_count(figures->requests);
   g_autofree char *left_out = format_count(figures->left_out);
 
@@ -175,7 +186,8 @@ append_head(GString *text, const AgainstFigures *figures, const char *name) {
 }
 
 void
-against_append_text(GString *text, const AgainstFigures *figures, const char *name) {
+against_append_text(GString *text, const AgainstFigures *figures, const char *name)
+{
   static const char *const heads[] = {"", "", "measured", "simulated", "difference", ""};
   g_autoptr(Table) table = table_new("llrrrr");
 

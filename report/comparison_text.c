@@ -7,7 +7,8 @@
 #include "table.h"
 
 static double
-largest(const Figure *figure, const RunRecord *records, guint n_records) {
+largest(const Figure *figure, const RunRecord *records, guint n_records)
+{
   double value = 0;
 
   for (guint i = 0; i < n_records; i++)
@@ -16,7 +17,8 @@ largest(const Figure *figure, const RunRecord *records, guint n_records) {
 }
 
 static char *
-format_cell(const Figure *figure, const RunRecord *record, const DurationUnit *unit) {
+format_cell(const Figure *figure, const RunRecord *record, const DurationUnit *unit)
+{
   if (figure_is_count(figure))
     return format_count(figure_count(figure, record));
   if (figure->type == FIGURE_MEASURED_SHARE || figure->type == FIGURE_SCALED_SHARE)
@@ -30,7 +32,8 @@ format_cell(const Figure *figure, const RunRecord *record, const DurationUnit *u
 
 /* How much more or less than in the first run: "+1.2 %"; nothing where that says nothing. */
 static char *
-format_change(double first, double value) {
+format_change(double first, double value)
+{
   double change = value / first - 1;
 
   if (!isfinite(change) || value == first || value == 0)
@@ -44,13 +47,15 @@ format_change(double first, double value) {
 
 /* A run that ended early is no shorter for it. */
 static gboolean
-may_compare(const RunRecord *a, const RunRecord *b) {
+may_compare(const RunRecord *a, const RunRecord *b)
+{
   return a->summary.end == RUN_DONE && b->summary.end == RUN_DONE;
 }
 
 /* A row, unless it has no label, or is of no one's interest: all zero. */
 static void
-add_row(Table *table, const Figure *figure, const RunRecord *records, guint n_records) {
+add_row(Table *table, const Figure *figure, const RunRecord *records, guint n_records)
+{
   double most = largest(figure, records, n_records);
   const DurationUnit *unit = format_duration_unit(most);
   int best = figure_best(figure, records, n_records);
@@ -70,7 +75,8 @@ add_row(Table *table, const Figure *figure, const RunRecord *records, guint n_re
 }
 
 static void
-append_figures(GString *text, const RunRecord *records, guint n_records) {
+append_figures(GString *text, const RunRecord *records, guint n_records)
+{
   g_autoptr(GString) columns = g_string_new("l");
   g_autoptr(Table) table = NULL;
   guint n;
@@ -94,7 +100,8 @@ append_figures(GString *text, const RunRecord *records, guint n_records) {
 
 /* What the rows do not tell: requests that could not be served, and swaps that were none. */
 static void
-append_exceptions(GString *text, const RunRecord *records, guint n_records) {
+append_exceptions(GString *text, const RunRecord *records, guint n_records)
+{
   gboolean alike = TRUE;
 
   for (guint i = 1; i < n_records; i++)
@@ -112,7 +119,8 @@ append_exceptions(GString *text, const RunRecord *records, guint n_records) {
 }
 
 static void
-append_unfinished(GString *text, const RunRecord *records, guint n_records) {
+append_unfinished(GString *text, const RunRecord *records, guint n_records)
+{
   for (guint i = 0; i < n_records; i++) {
     const Summary *sum = &records[i].summary;
     if (sum->end == RUN_DONE)
@@ -127,7 +135,8 @@ append_unfinished(GString *text, const RunRecord *records, guint n_records) {
 
 /* The run that ended well with the largest (worst) figure; -1: none. */
 static int
-worst_of(const Figure *figure, const RunRecord *records, guint n_records) {
+worst_of(const Figure *figure, const RunRecord *records, guint n_records)
+{
   int worst = -1;
 
   for (guint i = 0; i < n_records; i++)
@@ -140,7 +149,8 @@ worst_of(const Figure *figure, const RunRecord *records, guint n_records) {
 /* The names of the runs that share the best value: "a", "a and b", "a, b and c". */
 static char *
 best_names(const Figure *figure, const RunRecord *records, guint n_records, int best,
-           guint *sharing) {
+           guint *sharing)
+{
   GString *names = g_string_new(NULL);
   guint n = 0, at = 0;
 
@@ -160,7 +170,8 @@ best_names(const Figure *figure, const RunRecord *records, guint n_records, int 
 /* "A finished 12.3 % sooner than B: 41.2 s against 47.0 s." A difference that no decision should
  * rest on is said to be none. */
 static void
-append_makespan(GString *text, const RunRecord *records, guint n_records) {
+append_makespan(GString *text, const RunRecord *records, guint n_records)
+{
   const Figure *figure = figure_find("makespan_s");
   int best = figure_best(figure, records, n_records), worst = worst_of(figure, records, n_records);
   g_autofree char *names = NULL, *gain = NULL, *best_time = NULL, *worst_time = NULL;
@@ -176,7 +187,8 @@ append_makespan(GString *text, const RunRecord *records, guint n_records) {
   best_time = format_duration_in(best_s, format_duration_unit(worst_s));
   worst_time = format_duration_in(worst_s, format_duration_unit(worst_s));
   if (1 - best_s / worst_s < 0.001)
-    g_string_append_printf(text, "The makespans are within 0.1 %% of each other: %s.\n", worst_time);
+    g_string_append_printf(text, "The makespans are within 0.1 %% of each other: %s.\n",
+                           worst_time);
   else
     g_string_append_printf(text, "%s finished %s sooner than %s: %s against %s.\n", names, gain,
                            records[worst].name, best_time, worst_time);
@@ -185,7 +197,8 @@ append_makespan(GString *text, const RunRecord *records, guint n_records) {
 /* "The first token's p99 was lowest under A: 1.2 s, against 3.4 s under B." */
 static void
 append_latency(GString *text, const RunRecord *records, guint n_records, const char *key,
-               const char *what) {
+               const char *what)
+{
   const Figure *figure = figure_find(key);
   int best = figure_best(figure, records, n_records), worst = worst_of(figure, records, n_records);
   g_autofree char *names = NULL, *best_time = NULL, *worst_time = NULL;
@@ -203,7 +216,8 @@ append_latency(GString *text, const RunRecord *records, guint n_records, const c
 }
 
 static void
-append_words(GString *text, const RunRecord *records, guint n_records) {
+append_words(GString *text, const RunRecord *records, guint n_records)
+{
   guint done = 0;
   guint64 preemptions = 0;
 
@@ -214,8 +228,7 @@ append_words(GString *text, const RunRecord *records, guint n_records) {
   append_unfinished(text, records, n_records);
   append_exceptions(text, records, n_records);
   if (n_records > 1 && preemptions == 0)
-    g_string_append(text,
-                    "No request was preempted, so these policies had nothing to do.\n");
+    g_string_append(text, "No request was preempted, so these policies had nothing to do.\n");
   else if (done > 1 && figure_best(figure_find("makespan_s"), records, n_records) < 0)
     g_string_append(text, "All finished at the same time.\n");
   else if (done == 1 && n_records > 1)
@@ -232,9 +245,9 @@ append_advice(GString *text, const RunRecord *records, guint n_records)
   int best = figure_best(figure_find("e2e_s.mean"), records, n_records);
   const RunRecord *record = &records[MAX(best, 0)];
   const Summary *sum = &record->summary;
-  double overhead = (double)(sum->overhead_recompute_ps + sum->overhead_swap_out_ps +
-                             sum->overhead_swap_in_ps) /
-                    (double)MAX(sum->makespan_ps, 1);
+  double overhead =
+      (double)(sum->overhead_recompute_ps + sum->overhead_swap_out_ps + sum->overhead_swap_in_ps) /
+      (double)MAX(sum->makespan_ps, 1);
   /* Of the latency with this memory; below 0 it would grow. */
   double gain = 1 - 1 / record->latency_slowdown, sooner = 1 - 1 / record->slowdown;
   g_autofree char *latency = format_percent(fabs(gain));
@@ -244,25 +257,27 @@ append_advice(GString *text, const RunRecord *records, guint n_records)
   if (sum->preemptions == 0 || !isfinite(record->slowdown))
     return;
   if (gain < -0.001)
-    g_string_append_printf(text,
-                           "Memory is not what limits this load: unlimited, the mean latency under "
-                           "%s would be %s longer, as more sequences share a step.\n",
-                           record->name, latency);
+    g_string_append_printf(
+        text,
+        "Memory is not what limits this load: with more of it the mean latency under "
+        "%s would\nbe %s longer, as more sequences share a step.\n",
+        record->name, latency);
   else if (gain < 0.001 && sooner < 0.001)
     g_string_append(text, "Memory hardly limits this load.\n");
   else
-    g_string_append_printf(text,
-                           "Unlimited memory would take %s off the mean latency under %s and %s off "
-                           "its makespan, of which the policy's overhead is %s: %s.\n",
-                           latency, record->name, makespan, spent,
-                           overhead > sooner / 2 && gain < 0.05
-                               ? "the policy is what to work on"
-                               : "more memory gains more than another policy can");
+    g_string_append_printf(
+        text,
+        "Unlimited memory would take %s off the mean latency under %s, and %s off its "
+        "makespan.\nThe policy's overhead is %s of the makespan: %s.\n",
+        latency, record->name, makespan, spent,
+        overhead > sooner / 2 && gain < 0.05 ? "the policy is what to work on"
+                                             : "more memory gains more than another policy can");
 }
 
 /* Which share was measured, if that is the same for all. */
 static void
-append_origins(GString *text, const RunRecord *records, guint n_records) {
+append_origins(GString *text, const RunRecord *records, guint n_records)
+{
   g_autoptr(GString) first = g_string_new(NULL);
 
   text_append_origin(first, &records[0]);
@@ -279,7 +294,8 @@ append_origins(GString *text, const RunRecord *records, guint n_records) {
 }
 
 char *
-comparison_text(const RunRecord *records, guint n_records) {
+comparison_text(const RunRecord *records, guint n_records)
+{
   GString *text = g_string_new(NULL);
 
   if (n_records > 0) {

@@ -19,7 +19,8 @@ struct DecisionLog {
 };
 
 static void
-append_uint(GString *text, guint64 value) {
+append_uint(GString *text, guint64 value)
+{
   char digits[20];
   guint n = sizeof digits;
 
@@ -31,7 +32,8 @@ append_uint(GString *text, guint64 value) {
 }
 
 static void
-append_key(GString *text, const char *key, guint64 value) {
+append_key(GString *text, const char *key, guint64 value)
+{
   g_string_append_c(text, ',');
   g_string_append_c(text, '"');
   g_string_append(text, key);
@@ -40,7 +42,8 @@ append_key(GString *text, const char *key, guint64 value) {
 }
 
 static void
-append_id(DecisionLog *log, GString *text, guint32 request) {
+append_id(DecisionLog *log, GString *text, guint32 request)
+{
   const Workload *workload = log->workload;
 
   if (log->names != NULL) {
@@ -56,7 +59,8 @@ append_id(DecisionLog *log, GString *text, guint32 request) {
 }
 
 static void
-append_entries(DecisionLog *log, GString *text, const Step *step) {
+append_entries(DecisionLog *log, GString *text, const Step *step)
+{
   g_string_append(text, ",\"scheduled\":[");
   for (guint i = 0; i < step->entries->len; i++) {
     const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
@@ -72,7 +76,8 @@ append_entries(DecisionLog *log, GString *text, const Step *step) {
 }
 
 static void
-append_victims(DecisionLog *log, GString *text, const Step *step) {
+append_victims(DecisionLog *log, GString *text, const Step *step)
+{
   g_string_append(text, ",\"preempted\":[");
   for (guint i = 0; i < step->victims->len; i++) {
     const StepVictim *victim = &g_array_index(step->victims, StepVictim, i);
@@ -84,7 +89,8 @@ append_victims(DecisionLog *log, GString *text, const Step *step) {
 }
 
 static void
-append_swapped_in(DecisionLog *log, GString *text, const Step *step) {
+append_swapped_in(DecisionLog *log, GString *text, const Step *step)
+{
   g_string_append(text, ",\"swapped_in\":[");
   for (guint i = 0; i < step->swapped_in->len; i++) {
     if (i > 0)
@@ -95,7 +101,8 @@ append_swapped_in(DecisionLog *log, GString *text, const Step *step) {
 }
 
 static void
-append_ids(DecisionLog *log, GString *text, const char *key, const guint32 *requests, guint n) {
+append_ids(DecisionLog *log, GString *text, const char *key, const guint32 *requests, guint n)
+{
   g_string_append_printf(text, ",\"%s\":[", key);
   for (guint i = 0; i < n; i++) {
     if (i > 0)
@@ -106,7 +113,8 @@ append_ids(DecisionLog *log, GString *text, const char *key, const guint32 *requ
 }
 
 static void
-append_hits(DecisionLog *log, GString *text, const Step *step) {
+append_hits(DecisionLog *log, GString *text, const Step *step)
+{
   gboolean any = FALSE;
 
   for (guint i = 0; i < step->hits->len; i++) {
@@ -125,7 +133,8 @@ append_hits(DecisionLog *log, GString *text, const Step *step) {
 }
 
 static void
-format_shared(DecisionLog *log, const Step *step) {
+format_shared(DecisionLog *log, const Step *step)
+{
   GString *text = log->shared;
 
   g_string_truncate(text, 0);
@@ -141,7 +150,8 @@ format_shared(DecisionLog *log, const Step *step) {
 }
 
 static void
-begin_line(GString *text, guint64 step_index, gint64 start_ps) {
+begin_line(GString *text, guint64 step_index, gint64 start_ps)
+{
   char seconds[FORMAT_SECONDS_MAX];
 
   g_string_append(text, "{\"step\":");
@@ -151,7 +161,8 @@ begin_line(GString *text, guint64 step_index, gint64 start_ps) {
 }
 
 static void
-write_abort(DecisionLog *log, const StepReport *report) {
+write_abort(DecisionLog *log, const StepReport *report)
+{
   GString *text = sink_text(log->sink);
   json_auto_t *message = json_string(report->step->abort);
   g_autofree char *quoted = json_dumps(message, JSON_ENCODE_ANY);
@@ -165,7 +176,8 @@ write_abort(DecisionLog *log, const StepReport *report) {
 }
 
 static void
-write_steps(DecisionLog *log, const StepReport *report) {
+write_steps(DecisionLog *log, const StepReport *report)
+{
   const Step *step = report->step;
   GString *text = sink_text(log->sink);
   gint64 start_ps = report->start_ps, duration_ps = report->first_ps;
@@ -195,7 +207,8 @@ write_steps(DecisionLog *log, const StepReport *report) {
 }
 
 static void
-on_step(Observer *self, const StepReport *report) {
+on_step(Observer *self, const StepReport *report)
+{
   DecisionLog *log = (DecisionLog *)self;
 
   if (report->step->abort != NULL)
@@ -205,7 +218,8 @@ on_step(Observer *self, const StepReport *report) {
 }
 
 static void
-on_end(Observer *self, const RunOutcome *outcome) {
+on_end(Observer *self, const RunOutcome *outcome)
+{
   DecisionLog *log = (DecisionLog *)self;
   GString *text = sink_text(log->sink);
   char seconds[FORMAT_SECONDS_MAX];
@@ -223,7 +237,8 @@ on_end(Observer *self, const RunOutcome *outcome) {
 }
 
 static gboolean
-write_header(DecisionLog *log, json_t *config, GError **error) {
+write_header(DecisionLog *log, json_t *config, GError **error)
+{
   json_auto_t *header = json_pack("{s:s, s:i}", "kind", "header", "format", DECISION_LOG_FORMAT);
   g_autofree char *line = NULL;
 
@@ -239,7 +254,8 @@ write_header(DecisionLog *log, json_t *config, GError **error) {
 }
 
 DecisionLog *
-decision_log_open(const char *path, const Workload *workload, json_t *config, GError **error) {
+decision_log_open(const char *path, const Workload *workload, json_t *config, GError **error)
+{
   g_autoptr(Sink) sink = sink_open(path, error);
   g_autoptr(DecisionLog) log = NULL;
 
@@ -258,17 +274,20 @@ decision_log_open(const char *path, const Workload *workload, json_t *config, GE
 }
 
 Observer *
-decision_log_observer(DecisionLog *log) {
+decision_log_observer(DecisionLog *log)
+{
   return &log->observer;
 }
 
 gboolean
-decision_log_close(DecisionLog *log, GError **error) {
+decision_log_close(DecisionLog *log, GError **error)
+{
   return sink_close(log->sink, error);
 }
 
 void
-decision_log_free(DecisionLog *log) {
+decision_log_free(DecisionLog *log)
+{
   if (log == NULL)
     return;
   for (guint32 i = 0; log->names != NULL && i < workload_count(log->workload); i++)

@@ -12,11 +12,14 @@
       {key ".p50", FIGURE_DOUBLE, AT(member.p50), p50_label, BETTER_LOW},                          \
       {key ".p90", FIGURE_DOUBLE, AT(member.p90), NULL, BETTER_LOW},                               \
       {key ".p95", FIGURE_DOUBLE, AT(member.p95), NULL, BETTER_LOW},                               \
-      {key ".p99", FIGURE_DOUBLE, AT(member.p99), p99_label, BETTER_LOW}, {                        \
+      {key ".p99", FIGURE_DOUBLE, AT(member.p99), p99_label, BETTER_LOW},                          \
+  {                                                                                                \
     key ".max", FIGURE_DOUBLE, AT(member.max), max_label, BETTER_LOW                               \
   }
 #define COMPONENT(name, component)                                                                 \
-  { "time_s." name, FIGURE_PS, AT(summary.component_ps[component]), NULL, BETTER_NEITHER }
+  {                                                                                                \
+    "time_s." name, FIGURE_PS, AT(summary.component_ps[component]), NULL, BETTER_NEITHER           \
+  }
 
 static const Figure table[] = {
     {"requests", FIGURE_U64, AT(summary.requests), NULL, BETTER_NEITHER},
@@ -81,13 +84,15 @@ static const Figure table[] = {
 };
 
 const Figure *
-figures(guint *n) {
+figures(guint *n)
+{
   *n = G_N_ELEMENTS(table);
   return table;
 }
 
 const Figure *
-figure_find(const char *key) {
+figure_find(const char *key)
+{
   for (guint i = 0; i < G_N_ELEMENTS(table); i++)
     if (g_str_equal(table[i].key, key))
       return &table[i];
@@ -95,31 +100,36 @@ figure_find(const char *key) {
 }
 
 gboolean
-figure_is_text(const Figure *figure) {
+figure_is_text(const Figure *figure)
+{
   return figure->type == FIGURE_END || figure->type == FIGURE_END_REASON;
 }
 
 gboolean
-figure_is_count(const Figure *figure) {
+figure_is_count(const Figure *figure)
+{
   return figure->type == FIGURE_U64 || figure->type == FIGURE_U32;
 }
 
 gboolean
-figure_is_duration(const Figure *figure) {
+figure_is_duration(const Figure *figure)
+{
   return figure->type == FIGURE_PS ||
          (figure->type == FIGURE_DOUBLE &&
           (strstr(figure->key, "_s.") != NULL || g_str_equal(figure->key, "wall_s")));
 }
 
 const char *
-figure_text(const Figure *figure, const RunRecord *record) {
+figure_text(const Figure *figure, const RunRecord *record)
+{
   if (figure->type == FIGURE_END)
     return run_end_name(record->summary.end);
   return record->summary.end_reason != NULL ? record->summary.end_reason : "";
 }
 
 guint64
-figure_count(const Figure *figure, const RunRecord *record) {
+figure_count(const Figure *figure, const RunRecord *record)
+{
   const char *at = (const char *)record + figure->offset;
 
   if (figure->type == FIGURE_U32) {
@@ -134,7 +144,8 @@ figure_count(const Figure *figure, const RunRecord *record) {
 }
 
 double
-figure_real(const Figure *figure, const RunRecord *record) {
+figure_real(const Figure *figure, const RunRecord *record)
+{
   const char *at = (const char *)record + figure->offset;
   const Summary *summary = &record->summary;
   double real = 0;
@@ -163,12 +174,14 @@ figure_real(const Figure *figure, const RunRecord *record) {
 
 /* Differences that the last printed digit would not show are none. */
 static gboolean
-ties(double a, double b) {
+ties(double a, double b)
+{
   return fabs(a - b) <= 1e-9 * MAX(fabs(a), fabs(b));
 }
 
 int
-figure_best(const Figure *figure, const RunRecord *records, guint n_records) {
+figure_best(const Figure *figure, const RunRecord *records, guint n_records)
+{
   gboolean differ = FALSE;
   double best = 0;
   int index = -1;
@@ -187,7 +200,8 @@ figure_best(const Figure *figure, const RunRecord *records, guint n_records) {
 }
 
 gboolean
-figure_is_best(const Figure *figure, const RunRecord *records, guint index, int best) {
+figure_is_best(const Figure *figure, const RunRecord *records, guint index, int best)
+{
   return best >= 0 && records[index].summary.end == RUN_DONE &&
          ties(figure_real(figure, &records[index]), figure_real(figure, &records[best]));
 }

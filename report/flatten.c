@@ -3,7 +3,8 @@
 #include "format.h"
 
 void
-json_flatten(json_t *value, const char *prefix, FlattenVisit visit, gpointer user_data) {
+json_flatten(json_t *value, const char *prefix, FlattenVisit visit, gpointer user_data)
+{
   const char *name;
   json_t *member;
 
@@ -11,14 +12,16 @@ json_flatten(json_t *value, const char *prefix, FlattenVisit visit, gpointer use
     visit(prefix, value, user_data);
     return;
   }
-  json_object_foreach(value, name, member) {
+  json_object_foreach(value, name, member)
+  {
     g_autofree char *key = prefix != NULL ? g_strdup_printf("%s.%s", prefix, name) : g_strdup(name);
     json_flatten(member, key, visit, user_data);
   }
 }
 
 char *
-json_leaf_text(json_t *leaf) {
+json_leaf_text(json_t *leaf)
+{
   char buffer[FORMAT_SECONDS_MAX];
 
   switch (json_typeof(leaf)) {

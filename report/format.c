@@ -6,7 +6,8 @@
 #include "sim/units.h"
 
 const char *
-format_seconds_ps(gint64 time_ps, char buffer[FORMAT_SECONDS_MAX]) {
+format_seconds_ps(gint64 time_ps, char buffer[FORMAT_SECONDS_MAX])
+{
   gboolean negative = time_ps < 0;
   guint64 magnitude_ps = negative ? 0 - (guint64)time_ps : (guint64)time_ps;
   guint64 fraction_ps = magnitude_ps % (guint64)PS_PER_S;
@@ -31,7 +32,8 @@ format_seconds_ps(gint64 time_ps, char buffer[FORMAT_SECONDS_MAX]) {
 }
 
 char *
-format_count(guint64 count) {
+format_count(guint64 count)
+{
   g_autofree char *digits = g_strdup_printf("%" G_GUINT64_FORMAT, count);
   GString *text = g_string_new(NULL);
   gsize n = strlen(digits);
@@ -45,7 +47,8 @@ format_count(guint64 count) {
 }
 
 char *
-format_number(double value) {
+format_number(double value)
+{
   double magnitude = fabs(value);
   char format[8], buffer[G_ASCII_DTOSTR_BUF_SIZE];
   int decimals = 0;
@@ -65,7 +68,8 @@ format_number(double value) {
 }
 
 const DurationUnit *
-format_duration_unit(double seconds) {
+format_duration_unit(double seconds)
+{
   static const DurationUnit units[] = {{"s", 1}, {"ms", 1e3}, {"µs", 1e6}, {"ns", 1e9}};
   guint i = 0;
 
@@ -77,18 +81,21 @@ format_duration_unit(double seconds) {
 }
 
 char *
-format_duration_in(double seconds, const DurationUnit *unit) {
+format_duration_in(double seconds, const DurationUnit *unit)
+{
   g_autofree char *number = format_number(seconds * unit->per_s);
   return g_strdup_printf("%s %s", number, unit->name);
 }
 
 char *
-format_duration(double seconds) {
+format_duration(double seconds)
+{
   return format_duration_in(seconds, format_duration_unit(seconds));
 }
 
 char *
-format_percent(double fraction) {
+format_percent(double fraction)
+{
   char buffer[G_ASCII_DTOSTR_BUF_SIZE];
   double percent = fraction * 100;
 
@@ -103,7 +110,8 @@ format_percent(double fraction) {
 }
 
 void
-format_csv_cell(GString *row, const char *text) {
+format_csv_cell(GString *row, const char *text)
+{
   if (strpbrk(text, ",\"\r\n") == NULL) {
     g_string_append(row, text);
     return;
@@ -118,6 +126,7 @@ format_csv_cell(GString *row, const char *text) {
 }
 
 const char *
-format_real(double value, char buffer[FORMAT_SECONDS_MAX]) {
+format_real(double value, char buffer[FORMAT_SECONDS_MAX])
+{
   return g_ascii_formatd(buffer, FORMAT_SECONDS_MAX, "%.12g", value);
 }

@@ -1,7 +1,8 @@
 #include "requests.h"
 
 RequestResult *
-request_results_new(const Workload *workload) {
+request_results_new(const Workload *workload)
+{
   guint32 n = workload_count(workload);
   RequestResult *results = g_new(RequestResult, n);
 
@@ -20,6 +21,7 @@ request_results_new(const Workload *workload) {
 }
 
 const char *
-request_outcome_name(RequestStatus status) {
+request_outcome_name(RequestStatus status)
+{
   return status == STATUS_UNFINISHED ? "aborted" : request_status_name(status);
 }

@@ -12,13 +12,15 @@ struct RequestsCsv {
 };
 
 static void
-on_request(Observer *self, const RequestResult *result) {
+on_request(Observer *self, const RequestResult *result)
+{
   RequestsCsv *csv = (RequestsCsv *)self;
   csv->results[result->request] = *result;
 }
 
 RequestsCsv *
-requests_csv_open(const char *path, const Workload *workload, GError **error) {
+requests_csv_open(const char *path, const Workload *workload, GError **error)
+{
   Sink *sink = sink_open(path, error);
   RequestsCsv *csv;
 
@@ -33,12 +35,14 @@ requests_csv_open(const char *path, const Workload *workload, GError **error) {
 }
 
 Observer *
-requests_csv_observer(RequestsCsv *csv) {
+requests_csv_observer(RequestsCsv *csv)
+{
   return &csv->observer;
 }
 
 static void
-append_time(GString *text, gint64 time_ps) {
+append_time(GString *text, gint64 time_ps)
+{
   char seconds[FORMAT_SECONDS_MAX];
 
   g_string_append_c(text, ',');
@@ -47,7 +51,8 @@ append_time(GString *text, gint64 time_ps) {
 }
 
 static void
-append_row(GString *text, const Workload *workload, const RequestResult *result) {
+append_row(GString *text, const Workload *workload, const RequestResult *result)
+{
   char id[24];
 
   format_csv_cell(text, workload_id(workload, result->request, id));
@@ -60,7 +65,8 @@ append_row(GString *text, const Workload *workload, const RequestResult *result)
 }
 
 gboolean
-requests_csv_close(RequestsCsv *csv, GError **error) {
+requests_csv_close(RequestsCsv *csv, GError **error)
+{
   GString *text = sink_text(csv->sink);
 
   g_string_append(text, "id,arrival_s,prompt_tokens,output_tokens,first_token_s,finish_s,"
@@ -73,7 +79,8 @@ requests_csv_close(RequestsCsv *csv, GError **error) {
 }
 
 void
-requests_csv_free(RequestsCsv *csv) {
+requests_csv_free(RequestsCsv *csv)
+{
   if (csv == NULL)
     return;
   sink_free(csv->sink);

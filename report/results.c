@@ -5,13 +5,15 @@
 G_DEFINE_QUARK(spillway - results - error - quark, results_error)
 
 static void
-set_read_only(const Results *results, GError **error) {
+set_read_only(const Results *results, GError **error)
+{
   g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
               "cannot write %s: it, or the folder that it is in, is read-only", results->path);
 }
 
 gboolean
-results_fail(Results *results, GError **error) {
+results_fail(Results *results, GError **error)
+{
   const char *path = results->path;
   int cause = sqlite3_system_errno(results->db);
 
@@ -53,14 +55,16 @@ results_fail(Results *results, GError **error) {
 }
 
 gboolean
-results_exec(Results *results, const char *sql, GError **error) {
+results_exec(Results *results, const char *sql, GError **error)
+{
   if (sqlite3_exec(results->db, sql, NULL, NULL, NULL) != SQLITE_OK)
     return results_fail(results, error);
   return TRUE;
 }
 
 sqlite3_stmt *
-results_prepare(Results *results, const char *sql, GError **error) {
+results_prepare(Results *results, const char *sql, GError **error)
+{
   sqlite3_stmt *statement = NULL;
 
   if (sqlite3_prepare_v2(results->db, sql, -1, &statement, NULL) != SQLITE_OK)
@@ -69,7 +73,8 @@ results_prepare(Results *results, const char *sql, GError **error) {
 }
 
 gboolean
-results_query_int(Results *results, const char *sql, gint64 *value, GError **error) {
+results_query_int(Results *results, const char *sql, gint64 *value, GError **error)
+{
   sqlite3_stmt *statement = results_prepare(results, sql, error);
   int result;
 
@@ -85,7 +90,8 @@ results_query_int(Results *results, const char *sql, gint64 *value, GError **err
 
 /* Whatever may be done within a transaction, undone as a whole if it fails. */
 static gboolean
-finish_transaction(Results *results, gboolean worked, GError **error) {
+finish_transaction(Results *results, gboolean worked, GError **error)
+{
   if (worked && results_exec(results, "COMMIT", error))
     return TRUE;
   sqlite3_exec(results->db, "ROLLBACK", NULL, NULL,
@@ -94,7 +100,8 @@ finish_transaction(Results *results, gboolean worked, GError **error) {
 }
 
 Results *
-results_open(const char *path, guint lock_wait_ms, GError **error) {
+results_open(const char *path, guint lock_wait_ms, GError **error)
+{
   g_autoptr(Results) results = g_new0(Results, 1);
 
   results->path = g_strdup(path);
@@ -123,7 +130,8 @@ results_open(const char *path, guint lock_wait_ms, GError **error) {
 }
 
 void
-results_free(Results *results) {
+results_free(Results *results)
+{
   if (results == NULL)
     return;
   sqlite3_close(results->db);
@@ -132,7 +140,8 @@ results_free(Results *results) {
 }
 
 gboolean
-results_set_columns(Results *results, const char *const *config_keys, GError **error) {
+results_set_columns(Results *results, const char *const *config_keys, GError **error)
+{
   return results_exec(results, "BEGIN IMMEDIATE", error) &&
          finish_transaction(results, results_create_summary_view(results, config_keys, error),
                             error);
@@ -140,7 +149,8 @@ results_set_columns(Results *results, const char *const *config_keys, GError **e
 
 gint64
 results_commit(Results *results, const ResultsRun *run, const RunRecord *record,
-               const ResultsSeries *series, GError **error) {
+               const ResultsSeries *series, GError **error)
+{
   gint64 run_id = 0;
 
   if (!results_exec(results, "BEGIN IMMEDIATE", error) ||
@@ -152,7 +162,8 @@ results_commit(Results *results, const ResultsRun *run, const RunRecord *record,
 
 /* What the preemption costs: computing the lost tokens again, or copying the blocks out and in. */
 static gint64
-preemption_cost_ps(CostModel *cost, const StepVictim *victim) {
+preemption_cost_ps(CostModel *cost, const StepVictim *victim)
+{
   if (cost == NULL)
     return -1;
   if (victim->action == OVERFLOW_RECOMPUTE)
@@ -162,7 +173,8 @@ preemption_cost_ps(CostModel *cost, const StepVictim *victim) {
 }
 
 static void
-on_step(Observer *self, const StepReport *report) {
+on_step(Observer *self, const StepReport *report)
+{
   ResultsRun *run = (ResultsRun *)self;
 
   if (report->step->abort != NULL)
@@ -176,13 +188,15 @@ on_step(Observer *self, const StepReport *report) {
 }
 
 static void
-on_request(Observer *self, const RequestResult *result) {
+on_request(Observer *self, const RequestResult *result)
+{
   ResultsRun *run = (ResultsRun *)self;
   run->requests[result->request] = *result;
 }
 
 ResultsRun *
-results_run_new(const Workload *workload, CostModel *cost) {
+results_run_new(const Workload *workload, CostModel *cost)
+{
   ResultsRun *run = g_new0(ResultsRun, 1);
 
   run->observer = (Observer){.step = on_step, .request = on_request};
@@ -194,12 +208,14 @@ results_run_new(const Workload *workload, CostModel *cost) {
 }
 
 Observer *
-results_run_observer(ResultsRun *run) {
+results_run_observer(ResultsRun *run)
+{
   return &run->observer;
 }
 
 void
-results_run_free(ResultsRun *run) {
+results_run_free(ResultsRun *run)
+{
   if (run == NULL)
     return;
   g_free(run->requests);

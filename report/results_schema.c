@@ -47,20 +47,23 @@ static const char fixed_tables[] =
     " GROUP BY request.run_id, request.request;";
 
 char *
-results_column(const char *key) {
+results_column(const char *key)
+{
   return g_strdelimit(g_strdup(key), ".", '_');
 }
 
 /* A run that ended badly has no slowdown. */
 static const char *
-column_type(const Figure *figure) {
+column_type(const Figure *figure)
+{
   return figure_is_text(figure)    ? "TEXT NOT NULL"
          : figure_is_count(figure) ? "INTEGER NOT NULL"
                                    : "REAL";
 }
 
 static gboolean
-create_run_table(Results *results, GError **error) {
+create_run_table(Results *results, GError **error)
+{
   g_autoptr(GString) sql = g_string_new(
       "CREATE TABLE run (id INTEGER PRIMARY KEY, name TEXT NOT NULL, created_utc TEXT NOT NULL,"
       " program_version TEXT NOT NULL");
@@ -77,7 +80,8 @@ create_run_table(Results *results, GError **error) {
 
 /* A component's time a row, for plots. */
 static gboolean
-create_component_view(Results *results, GError **error) {
+create_component_view(Results *results, GError **error)
+{
   g_autoptr(GString) sql = g_string_new("CREATE VIEW component AS");
 
   for (guint c = 0; c < COST_COMPONENTS; c++)
@@ -90,7 +94,8 @@ create_component_view(Results *results, GError **error) {
 }
 
 static void
-append_config_column(GString *sql, const char *key) {
+append_config_column(GString *sql, const char *key)
+{
   g_autofree char *column = results_column(key);
   char *text = sqlite3_mprintf(
       ", (SELECT value FROM config WHERE run_id = run.id AND key = %Q) AS \"%w\"", key, column);
@@ -99,7 +104,8 @@ append_config_column(GString *sql, const char *key) {
 }
 
 gboolean
-results_create_summary_view(Results *results, const char *const *config_keys, GError **error) {
+results_create_summary_view(Results *results, const char *const *config_keys, GError **error)
+{
   g_autoptr(GString) sql = g_string_new("DROP VIEW IF EXISTS run_summary; CREATE VIEW run_summary "
                                         "AS SELECT run.id AS run_id, run.name");
   guint n;
@@ -123,7 +129,8 @@ results_create_summary_view(Results *results, const char *const *config_keys, GE
 }
 
 static gboolean
-create_schema(Results *results, GError **error) {
+create_schema(Results *results, GError **error)
+{
   static const char *const no_keys[] = {NULL};
   g_autofree char *meta =
       g_strdup_printf("PRAGMA application_id = %d;"
@@ -136,7 +143,8 @@ create_schema(Results *results, GError **error) {
 }
 
 gboolean
-results_check_schema(Results *results, GError **error) {
+results_check_schema(Results *results, GError **error)
+{
   gint64 application_id, objects, format;
 
   if (!results_query_int(results, "PRAGMA application_id", &application_id, error) ||

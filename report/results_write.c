@@ -14,24 +14,28 @@ typedef struct {
 } Insert;
 
 static gboolean
-insert_prepare(Insert *insert, Results *results, const char *sql, GError **error) {
+insert_prepare(Insert *insert, Results *results, const char *sql, GError **error)
+{
   *insert = (Insert){.results = results, .statement = results_prepare(results, sql, error)};
   return insert->statement != NULL;
 }
 
 static void
-bind_int(Insert *insert, gint64 value) {
+bind_int(Insert *insert, gint64 value)
+{
   sqlite3_bind_int64(insert->statement, ++insert->column, value);
 }
 
 static void
-bind_real(Insert *insert, double value) {
+bind_real(Insert *insert, double value)
+{
   sqlite3_bind_double(insert->statement, ++insert->column, value);
 }
 
 /* NULL where there is no such time. */
 static void
-bind_time(Insert *insert, gint64 time_ps) {
+bind_time(Insert *insert, gint64 time_ps)
+{
   if (time_ps < 0)
     sqlite3_bind_null(insert->statement, ++insert->column);
   else
@@ -39,12 +43,14 @@ bind_time(Insert *insert, gint64 time_ps) {
 }
 
 static void
-bind_text(Insert *insert, const char *text) {
+bind_text(Insert *insert, const char *text)
+{
   sqlite3_bind_text(insert->statement, ++insert->column, text, -1, SQLITE_TRANSIENT);
 }
 
 static gboolean
-insert_row(Insert *insert, GError **error) {
+insert_row(Insert *insert, GError **error)
+{
   int result = sqlite3_step(insert->statement);
 
   if (result != SQLITE_DONE)
@@ -55,13 +61,15 @@ insert_row(Insert *insert, GError **error) {
 }
 
 static gboolean
-insert_finish(Insert *insert, gboolean worked) {
+insert_finish(Insert *insert, gboolean worked)
+{
   sqlite3_finalize(insert->statement);
   return worked;
 }
 
 static char *
-run_sql(void) {
+run_sql(void)
+{
   GString *columns = g_string_new("INSERT INTO run (name, created_utc, program_version");
   guint n;
   const Figure *all = figures(&n);
@@ -78,7 +86,8 @@ run_sql(void) {
 }
 
 static gboolean
-insert_run(Results *results, const RunRecord *record, gint64 *run_id, GError **error) {
+insert_run(Results *results, const RunRecord *record, gint64 *run_id, GError **error)
+{
   g_autofree char *sql = run_sql();
   g_autoptr(GDateTime) now = g_date_time_new_now_utc();
   g_autofree char *created = g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ");
@@ -113,7 +122,8 @@ typedef struct {
 } ConfigRows;
 
 static void
-insert_setting(const char *key, json_t *leaf, gpointer user_data) {
+insert_setting(const char *key, json_t *leaf, gpointer user_data)
+{
   ConfigRows *rows = user_data;
   g_autofree char *text = NULL;
 
@@ -135,7 +145,8 @@ insert_setting(const char *key, json_t *leaf, gpointer user_data) {
 }
 
 static gboolean
-insert_config(Results *results, const RunRecord *record, gint64 run_id, GError **error) {
+insert_config(Results *results, const RunRecord *record, gint64 run_id, GError **error)
+{
   ConfigRows rows = {.run_id = run_id, .worked = TRUE, .error = error};
 
   if (record->config == NULL)
@@ -147,7 +158,8 @@ insert_config(Results *results, const RunRecord *record, gint64 run_id, GError *
 }
 
 static gboolean
-insert_requests(Results *results, const ResultsRun *run, gint64 run_id, GError **error) {
+insert_requests(Results *results, const ResultsRun *run, gint64 run_id, GError **error)
+{
   Insert insert;
   gboolean worked = TRUE;
   char id[24];
@@ -179,7 +191,8 @@ insert_requests(Results *results, const ResultsRun *run, gint64 run_id, GError *
 }
 
 static gboolean
-insert_preemptions(Results *results, const ResultsRun *run, gint64 run_id, GError **error) {
+insert_preemptions(Results *results, const ResultsRun *run, gint64 run_id, GError **error)
+{
   Insert insert;
   gboolean worked = TRUE;
 
@@ -206,7 +219,8 @@ insert_preemptions(Results *results, const ResultsRun *run, gint64 run_id, GErro
 
 static gboolean
 insert_series(Results *results, const ResultsRun *run, const ResultsSeries *series, gint64 run_id,
-              GError **error) {
+              GError **error)
+{
   gint64 origin_ps =
       workload_count(run->workload) > 0 ? workload_request(run->workload, 0)->arrival_ps : 0;
   gboolean worked = TRUE;
@@ -240,7 +254,8 @@ insert_series(Results *results, const ResultsRun *run, const ResultsSeries *seri
 
 gboolean
 results_insert(Results *results, const ResultsRun *run, const RunRecord *record,
-               const ResultsSeries *series, gint64 *run_id, GError **error) {
+               const ResultsSeries *series, gint64 *run_id, GError **error)
+{
   return insert_run(results, record, run_id, error) &&
          insert_config(results, record, *run_id, error) &&
          insert_requests(results, run, *run_id, error) &&

@@ -19,7 +19,8 @@ struct Sink {
 };
 
 Sink *
-sink_open(const char *path, GError **error) {
+sink_open(const char *path, GError **error)
+{
   int fd = g_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   Sink *sink;
 
@@ -39,12 +40,14 @@ sink_open(const char *path, GError **error) {
 }
 
 GString *
-sink_text(Sink *sink) {
+sink_text(Sink *sink)
+{
   return sink->text;
 }
 
 static void
-write_plain(Sink *sink) {
+write_plain(Sink *sink)
+{
   gsize done = 0;
 
   while (done < sink->text->len && sink->failure == 0) {
@@ -57,7 +60,8 @@ write_plain(Sink *sink) {
 }
 
 static void
-flush(Sink *sink) {
+flush(Sink *sink)
+{
   if (sink->failure == 0 && sink->text->len > 0) {
     errno = 0;
     if (sink->gz == NULL)
@@ -69,13 +73,15 @@ flush(Sink *sink) {
 }
 
 void
-sink_flush_if_full(Sink *sink) {
+sink_flush_if_full(Sink *sink)
+{
   if (sink->text->len >= BUFFER_BYTES)
     flush(sink);
 }
 
 static void
-close_file(Sink *sink) {
+close_file(Sink *sink)
+{
   int result;
 
   if (sink->fd < 0)
@@ -88,7 +94,8 @@ close_file(Sink *sink) {
 }
 
 gboolean
-sink_close(Sink *sink, GError **error) {
+sink_close(Sink *sink, GError **error)
+{
   flush(sink);
   close_file(sink);
   if (sink->failure == 0)
@@ -100,7 +107,8 @@ sink_close(Sink *sink, GError **error) {
 }
 
 void
-sink_free(Sink *sink) {
+sink_free(Sink *sink)
+{
   if (sink == NULL)
     return;
   close_file(sink);

@@ -9,7 +9,8 @@
 #define DUMP_FLAGS (JSON_INDENT(2) | JSON_REAL_PRECISION(12))
 
 static json_t *
-figure_to_json(const Figure *figure, const RunRecord *record) {
+figure_to_json(const Figure *figure, const RunRecord *record)
+{
   double real;
 
   if (figure_is_text(figure))
@@ -22,7 +23,8 @@ figure_to_json(const Figure *figure, const RunRecord *record) {
 
 /* Sets root[a][b] for the key "a.b", root[a] for "a". */
 static void
-set_nested(json_t *root, const char *key, json_t *value) {
+set_nested(json_t *root, const char *key, json_t *value)
+{
   const char *dot = strchr(key, '.');
 
   if (dot != NULL) {
@@ -39,7 +41,8 @@ set_nested(json_t *root, const char *key, json_t *value) {
 }
 
 json_t *
-summary_to_json(const RunRecord *record) {
+summary_to_json(const RunRecord *record)
+{
   json_t *root = json_object();
   guint n;
   const Figure *all = figures(&n);
@@ -54,19 +57,22 @@ summary_to_json(const RunRecord *record) {
 }
 
 static char *
-dump_line(json_t *json) {
+dump_line(json_t *json)
+{
   g_autofree char *text = json_dumps(json, DUMP_FLAGS);
   return g_strconcat(text, "\n", NULL);
 }
 
 char *
-summary_json(const RunRecord *record) {
+summary_json(const RunRecord *record)
+{
   json_auto_t *json = summary_to_json(record);
   return dump_line(json);
 }
 
 static json_t *
-best_to_json(const RunRecord *records, guint n_records) {
+best_to_json(const RunRecord *records, guint n_records)
+{
   json_t *best = json_object();
   guint n;
   const Figure *all = figures(&n);
@@ -83,7 +89,8 @@ best_to_json(const RunRecord *records, guint n_records) {
 }
 
 char *
-comparison_json(const RunRecord *records, guint n_records) {
+comparison_json(const RunRecord *records, guint n_records)
+{
   json_auto_t *root = json_object();
   json_t *runs = json_array();
 
@@ -104,7 +111,8 @@ typedef struct {
 } CsvRow;
 
 static void
-collect_cell(const char *key, json_t *leaf, gpointer user_data) {
+collect_cell(const char *key, json_t *leaf, gpointer user_data)
+{
   CsvRow *csv = user_data;
 
   if (!g_ptr_array_find_with_equal_func(csv->columns, key, g_str_equal, NULL))
@@ -113,7 +121,8 @@ collect_cell(const char *key, json_t *leaf, gpointer user_data) {
 }
 
 static GHashTable *
-collect_row(GPtrArray *columns, const RunRecord *record, gboolean with_names) {
+collect_row(GPtrArray *columns, const RunRecord *record, gboolean with_names)
+{
   CsvRow csv = {columns, g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free)};
   json_auto_t *summary = summary_to_json(record);
 
@@ -126,7 +135,8 @@ collect_row(GPtrArray *columns, const RunRecord *record, gboolean with_names) {
 }
 
 char *
-summary_csv(const RunRecord *records, guint n_records, gboolean with_names) {
+summary_csv(const RunRecord *records, guint n_records, gboolean with_names)
+{
   g_autoptr(GPtrArray) columns = g_ptr_array_new_with_free_func(g_free);
   g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func((GDestroyNotify)g_hash_table_unref);
   GString *text = g_string_new(NULL);

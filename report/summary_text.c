@@ -9,7 +9,8 @@
 
 /* The configuration's value of `key`, after `before`, which begins a line without its comma. */
 static void
-append_config(GString *text, const RunRecord *record, const char *key, const char *before) {
+append_config(GString *text, const RunRecord *record, const char *key, const char *before)
+{
   json_t *value = json_object_get(record->config, key);
   g_autofree char *leaf = NULL;
 
@@ -25,13 +26,15 @@ append_config(GString *text, const RunRecord *record, const char *key, const cha
 }
 
 static void
-append_count(GString *text, guint64 count, const char *one, const char *many) {
+append_count(GString *text, guint64 count, const char *one, const char *many)
+{
   g_autofree char *number = format_count(count);
   g_string_append_printf(text, "%s %s", number, count == 1 ? one : many);
 }
 
 void
-text_append_setting(GString *text, const RunRecord *record, gboolean with_overflow) {
+text_append_setting(GString *text, const RunRecord *record, gboolean with_overflow)
+{
   const Summary *sum = &record->summary;
 
   append_config(text, record, "model", "");
@@ -57,7 +60,8 @@ text_append_setting(GString *text, const RunRecord *record, gboolean with_overfl
 }
 
 void
-text_append_ignored(GString *text, const RunRecord *record) {
+text_append_ignored(GString *text, const RunRecord *record)
+{
   const Summary *sum = &record->summary;
 
   append_count(text, sum->ignored, "request was", "requests were");
@@ -67,7 +71,8 @@ text_append_ignored(GString *text, const RunRecord *record) {
 }
 
 void
-text_append_fallbacks(GString *text, const RunRecord *record) {
+text_append_fallbacks(GString *text, const RunRecord *record)
+{
   g_autofree char *blocks = format_count(record->num_cpu_blocks);
 
   append_count(text, record->summary.swap_fallbacks, "victim was", "victims were");
@@ -75,7 +80,8 @@ text_append_fallbacks(GString *text, const RunRecord *record) {
 }
 
 static void
-append_outcome(GString *text, const RunRecord *record) {
+append_outcome(GString *text, const RunRecord *record)
+{
   const Summary *sum = &record->summary;
   g_autofree char *requests = format_count(sum->requests);
   g_autofree char *finished = format_count(sum->finished);
@@ -103,7 +109,8 @@ append_outcome(GString *text, const RunRecord *record) {
 }
 
 static void
-append_throughput(GString *text, const Summary *sum) {
+append_throughput(GString *text, const Summary *sum)
+{
   g_autoptr(Table) table = table_new("lrl");
 
   table_add(table, "Throughput");
@@ -123,7 +130,8 @@ append_throughput(GString *text, const Summary *sum) {
 }
 
 static void
-append_latency(GString *text, const Summary *sum) {
+append_latency(GString *text, const Summary *sum)
+{
   static const char *const heads[] = {"Latency", "mean", "p50", "p90", "p95", "p99", "max"};
   const struct {
     const char *label;
@@ -153,7 +161,8 @@ append_latency(GString *text, const Summary *sum) {
 
 /* 0 where no cost model was asked. */
 static gint64
-components_ps(const Summary *sum) {
+components_ps(const Summary *sum)
+{
   gint64 total_ps = 0;
 
   for (guint c = 0; c < COST_COMPONENTS; c++)
@@ -164,7 +173,8 @@ components_ps(const Summary *sum) {
 /* "LABEL  COUNT WHAT  TIME  SHARE" */
 static void
 add_overhead(Table *table, const char *label, guint64 count, const char *what, gint64 time_ps,
-             const Summary *sum) {
+             const Summary *sum)
+{
   gboolean priced = components_ps(sum) > 0;
 
   if (count == 0 && time_ps == 0)
@@ -178,7 +188,8 @@ add_overhead(Table *table, const char *label, guint64 count, const char *what, g
 }
 
 static void
-add_peak(Table *table, const char *label, guint32 peak_blocks, guint32 num_blocks) {
+add_peak(Table *table, const char *label, guint32 peak_blocks, guint32 num_blocks)
+{
   g_autofree char *number = format_count(num_blocks);
 
   if (num_blocks == 0)
@@ -192,7 +203,8 @@ add_peak(Table *table, const char *label, guint32 peak_blocks, guint32 num_block
 }
 
 static void
-append_overflow(GString *text, const RunRecord *record) {
+append_overflow(GString *text, const RunRecord *record)
+{
   const Summary *sum = &record->summary;
   g_autoptr(Table) table = table_new("lrlrrl");
   g_autofree char *preempted = format_count(sum->preempted_requests);
@@ -230,7 +242,8 @@ append_overflow(GString *text, const RunRecord *record) {
 }
 
 static void
-append_components(GString *text, const Summary *sum) {
+append_components(GString *text, const Summary *sum)
+{
   static const char *const labels[COST_COMPONENTS] = {
       "projections and MLP", "attention", "elementwise", "output head",
       "communication",       "host",      "copies out",  "copies in",
@@ -253,7 +266,8 @@ append_components(GString *text, const Summary *sum) {
 }
 
 void
-text_append_origin(GString *text, const RunRecord *record) {
+text_append_origin(GString *text, const RunRecord *record)
+{
   const Summary *sum = &record->summary;
   gint64 modelled_ps = sum->busy_ps - sum->measured_ps - sum->scaled_ps;
   g_autofree char *measured = NULL, *scaled = NULL, *modelled = NULL;
@@ -282,7 +296,8 @@ text_append_origin(GString *text, const RunRecord *record) {
 }
 
 char *
-summary_text(const RunRecord *record) {
+summary_text(const RunRecord *record)
+{
   GString *text = g_string_new(NULL);
 
   text_append_setting(text, record, TRUE);

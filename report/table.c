@@ -9,7 +9,8 @@ struct Table {
 };
 
 Table *
-table_new(const char *columns) {
+table_new(const char *columns)
+{
   Table *table = g_new0(Table, 1);
   table->columns = g_strdup(columns);
   table->n_columns = (guint)strlen(columns);
@@ -18,7 +19,8 @@ table_new(const char *columns) {
 }
 
 void
-table_free(Table *table) {
+table_free(Table *table)
+{
   if (table == NULL)
     return;
   g_free(table->columns);
@@ -27,18 +29,21 @@ table_free(Table *table) {
 }
 
 void
-table_add(Table *table, const char *cell) {
+table_add(Table *table, const char *cell)
+{
   g_ptr_array_add(table->cells, g_strdup(cell));
 }
 
 void
-table_take(Table *table, char *cell) {
+table_take(Table *table, char *cell)
+{
   g_ptr_array_add(table->cells, cell);
 }
 
 /* Terminal columns that the text takes; bytes that are not UTF-8 count one each. */
 static guint
-width_of(const char *text) {
+width_of(const char *text)
+{
   guint width = 0;
 
   if (!g_utf8_validate(text, -1, NULL))
@@ -52,7 +57,8 @@ width_of(const char *text) {
 }
 
 static guint *
-column_widths(const Table *table) {
+column_widths(const Table *table)
+{
   guint *widths = g_new0(guint, table->n_columns);
 
   for (guint i = 0; i < table->cells->len; i++) {
@@ -63,20 +69,23 @@ column_widths(const Table *table) {
 }
 
 static void
-append_spaces(GString *text, guint n) {
+append_spaces(GString *text, guint n)
+{
   while (n-- > 0)
     g_string_append_c(text, ' ');
 }
 
 static void
-end_line(GString *text) {
+end_line(GString *text)
+{
   while (text->len > 0 && text->str[text->len - 1] == ' ')
     g_string_truncate(text, text->len - 1);
   g_string_append_c(text, '\n');
 }
 
 void
-table_append(const Table *table, const char *indent, GString *text) {
+table_append(const Table *table, const char *indent, GString *text)
+{
   g_autofree guint *widths = column_widths(table);
 
   for (guint i = 0; i < table->cells->len; i++) {

@@ -12,7 +12,7 @@
 #include <glib.h>
 
 typedef enum {
-  COST_LINEAR,      /* projections and feed-forward */
+  COST_LINEAR, /* projections and feed-forward */
   COST_ATTENTION,
   COST_ELEMENTWISE, /* norms, rotary embedding, activations, residuals, KV write, embedding */
   COST_HEAD,        /* output head and sampling */
@@ -33,19 +33,19 @@ typedef struct {
 typedef struct {
   const CostChunk *prefills;
   guint32 n_prefills;
-  guint32 decodes;               /* sequences that compute one token */
-  guint64 decode_context_tokens; /* sum over them of the KV tokens read: cached + 1 */
+  guint32 decodes;                /* sequences that compute one token */
+  guint64 decode_context_tokens;  /* sum over them of the KV tokens read: cached + 1 */
   const guint32 *decode_contexts; /* each one's, `decodes` of them */
-  guint32 sampled;               /* sequences that yield a token */
-  guint32 sequences;             /* in the step: prefills + decodes */
+  guint32 sampled;                /* sequences that yield a token */
+  guint32 sequences;              /* in the step: prefills + decodes */
   guint32 copy_out_blocks;
   guint32 copy_in_blocks;
 } CostShape;
 
 typedef struct {
   gint64 base_ps[COST_COMPONENTS];
-  gint64 growth_ps;   /* of COST_ATTENTION, for each repeat after the first */
-  guint32 steps;      /* the piece holds for this many repeats, at least 1 */
+  gint64 growth_ps; /* of COST_ATTENTION, for each repeat after the first */
+  guint32 steps;    /* the piece holds for this many repeats, at least 1 */
   /* Of base_ps, what comes from measurements and lies inside their range, and what is scaled from
    * measurements near by; the rest is modelled. */
   gint64 measured_ps[COST_COMPONENTS];
@@ -72,7 +72,8 @@ typedef struct {
   void (*step)(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece);
   /* The time that copying `blocks` KV blocks takes, alone on the link. */
   gint64 (*copy_ps)(CostModel *self, CopyDirection direction, guint32 blocks);
-  /* The spread of the timings behind a component, (p90 - p10) / median; 0 where unknown. May be NULL. */
+  /* The spread of the timings behind a component, (p90 - p10) / median; 0 where unknown. May be
+   * NULL. */
   double (*spread)(const CostModel *self, CostComponent component);
   void (*free)(CostModel *self);
 } CostModelClass;
@@ -84,8 +85,8 @@ struct CostModel {
 
 void cost_model_step(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece);
 gint64 cost_model_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks);
-/* The time of computing `tokens` tokens after `cached_tokens` in a step of their own, host time left
- * out: what recomputing them costs. */
+/* The time of computing `tokens` tokens after `cached_tokens` in a step of their own, host time
+ * left out: what recomputing them costs. */
 gint64 cost_model_recompute_ps(CostModel *self, guint32 tokens, guint32 cached_tokens);
 double cost_model_spread(const CostModel *self, CostComponent component);
 void cost_model_free(CostModel *self);

@@ -1,7 +1,7 @@
 /* The executor interface: who owns time. It takes a step and answers how long it took.
  *
- * The scheduler, the policies and the loop are the same code with each of them: with costs from a model
- * (model), with one second a step (unit), and, in live/, with a device that really computes.
+ * The scheduler, the policies and the loop are the same code with each of them: with costs from a
+ * model (model), with one second a step (unit), and, in live/, with a device that really computes.
  */
 #pragma once
 
@@ -13,12 +13,12 @@ typedef struct {
   gint64 first_ps;  /* duration of the first */
   gint64 growth_ps; /* each later one takes this much longer than the one before */
   gint64 elapsed_ps;
-  CostPiece cost;   /* the components; all 0 where the executor knows none */
+  CostPiece cost;               /* the components; all 0 where the executor knows none */
   gint64 recompute_overhead_ps; /* of first_ps, for tokens that had been computed before */
 } StepTiming;
 
-/* A decision may change once until_ps have passed (from the step's start). It is made after the repeat before, or,
- * with asynchronous scheduling (lookahead 1), while that one is still to run. */
+/* A decision may change once until_ps have passed (from the step's start). It is made after the
+ * repeat before, or, with asynchronous scheduling (lookahead 1), while that one is still to run. */
 typedef struct {
   gint64 until_ps;
   guint32 lookahead;
@@ -29,7 +29,8 @@ typedef struct Executor Executor;
 typedef struct {
   const char *name;
   const char *help;
-  gint64 idle_tick_ps;     /* an idle engine steps this often; 0: idle time is skipped, and counts no step */
+  gint64 idle_tick_ps; /* an idle engine steps this often; 0: idle time is skipped, and counts no
+                          step */
   gboolean bare_scheduler; /* no server before the scheduler: nothing is refused on arrival */
   gboolean needs_cost;
   /* Executes at least one and at most step->repeat repeats: `limit` says when a further one is not
@@ -62,5 +63,6 @@ repeats_elapsed_ps(gint64 first_ps, gint64 growth_ps, guint32 n)
   return n * first_ps + growth_ps * ((gint64)n * (n - 1) / 2);
 }
 
-/* The fewest repeats, 1 … n, of which all but the last `lookahead` last until_ps or more; n if none do. */
+/* The fewest repeats, 1 … n, of which all but the last `lookahead` last until_ps or more; n if none
+ * do. */
 guint32 repeats_until(gint64 first_ps, gint64 growth_ps, guint32 n, const RepeatLimit *limit);

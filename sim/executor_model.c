@@ -13,7 +13,8 @@ typedef struct {
   GArray *contexts; /* of guint32 */
 } ModelExecutor;
 
-/* A step's shape. With `without_recompute`, tokens that had been computed before count as cached. */
+/* A step's shape. With `without_recompute`, tokens that had been computed before count as cached.
+ */
 static CostShape
 shape_of(ModelExecutor *self, const Step *step, gboolean without_recompute)
 {
@@ -79,10 +80,8 @@ run(Executor *base, const Step *step, const RepeatLimit *limit, StepTiming *timi
   cost_model_step(self->cost, &shape, step->repeat, &timing->cost);
   timing->first_ps = cost_piece_total_ps(&timing->cost);
   timing->growth_ps = timing->cost.growth_ps;
-  timing->repeats =
-      repeats_until(timing->first_ps, timing->growth_ps, timing->cost.steps, limit);
-  timing->elapsed_ps =
-      repeats_elapsed_ps(timing->first_ps, timing->growth_ps, timing->repeats);
+  timing->repeats = repeats_until(timing->first_ps, timing->growth_ps, timing->cost.steps, limit);
+  timing->elapsed_ps = repeats_elapsed_ps(timing->first_ps, timing->growth_ps, timing->repeats);
   if (step->n_decodes < step->entries->len && recomputes(step))
     timing->recompute_overhead_ps =
         MAX(0, timing->first_ps - cost_without_recompute_ps(self, step));

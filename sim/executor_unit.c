@@ -6,8 +6,8 @@
 #include "units.h"
 
 static gboolean
-run(Executor *self G_GNUC_UNUSED, const Step *step, const RepeatLimit *limit,
-    StepTiming *timing, GError **error G_GNUC_UNUSED)
+run(Executor *self G_GNUC_UNUSED, const Step *step, const RepeatLimit *limit, StepTiming *timing,
+    GError **error G_GNUC_UNUSED)
 {
   timing->first_ps = PS_PER_S;
   timing->repeats = repeats_until(PS_PER_S, 0, step->repeat, limit);

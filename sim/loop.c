@@ -17,19 +17,19 @@
 
 typedef struct {
   const Loop *loop;
-  Step *step;                 /* being decided */
-  Step *flying;               /* executed, not yet settled; meaningful while in_flight */
-  StepTiming timing;          /* of the flying one, from here */
+  Step *step;        /* being decided */
+  Step *flying;      /* executed, not yet settled; meaningful while in_flight */
+  StepTiming timing; /* of the flying one, from here */
   gint64 start_ps;
   guint64 start_index;
   guint32 tokens;
   gboolean in_flight;
   RunOutcome *outcome;
   gint64 now_ps;
-  guint64 step_index;         /* of the step being decided */
-  guint32 next_arrival;       /* index of the first request that has not arrived */
-  guint64 idle_since;         /* step index of the last token or arrival */
-  gboolean preempted_since;   /* a preemption since then */
+  guint64 step_index;       /* of the step being decided */
+  guint32 next_arrival;     /* index of the first request that has not arrived */
+  guint64 idle_since;       /* step index of the last token or arrival */
+  gboolean preempted_since; /* a preemption since then */
 } State;
 
 static void
@@ -96,8 +96,7 @@ idle(State *s)
   if (tick_ps == 0) {
     s->now_ps = until_ps;
   } else {
-    gint64 ticks =
-        s->step->idle_changes ? 1 : (until_ps - s->now_ps + tick_ps - 1) / tick_ps;
+    gint64 ticks = s->step->idle_changes ? 1 : (until_ps - s->now_ps + tick_ps - 1) / tick_ps;
     s->now_ps += ticks * tick_ps;
     s->step_index += (guint64)ticks;
   }
@@ -219,8 +218,8 @@ execute(State *s, GError **error)
     return FALSE;
   count_step(s);
   if (s->loop->async)
-    s->now_ps = s->start_ps + repeats_elapsed_ps(s->timing.first_ps, s->timing.growth_ps,
-                                                 s->timing.repeats - 1);
+    s->now_ps = s->start_ps +
+                repeats_elapsed_ps(s->timing.first_ps, s->timing.growth_ps, s->timing.repeats - 1);
   else
     land(s);
   return TRUE;
@@ -263,12 +262,14 @@ goes_on(State *s)
   if (s->loop->interrupted != NULL && s->loop->interrupted())
     return end_with(s, RUN_ABORT, "interrupted");
   if (s->now_ps > TIME_MAX_PS)
-    return end_with(s, RUN_ABORT, "the run passed the latest time that the clock can hold, 53 days");
+    return end_with(s, RUN_ABORT,
+                    "the run passed the latest time that the clock can hold, 53 days");
   if ((next_arrival_ps(s) == G_MAXINT64 && s->preempted_since && idle_steps >= LIVELOCK_STEPS) ||
       idle_steps >= PATIENCE_STEPS)
-    return end_with(s, RUN_LIVELOCK,
-                    "requests preempt each other for ever and none gets a token; give the pool more "
-                    "blocks, or lower max_num_seqs or max_model_len");
+    return end_with(
+        s, RUN_LIVELOCK,
+        "requests preempt each other for ever and none gets a token; give the pool more "
+        "blocks, or lower max_num_seqs or max_model_len");
   return TRUE;
 }
 

@@ -7,14 +7,15 @@
 #include "workload.h"
 
 typedef struct {
-  const Workload *workload;  /* sealed */
-  Scheduler *scheduler;      /* fresh */
+  const Workload *workload; /* sealed */
+  Scheduler *scheduler;     /* fresh */
   Executor *executor;
   Observer *const *observers;
   guint n_observers;
-  gboolean async;            /* decide a step while the one before it runs */
-  gboolean stride;           /* let steps be repeated; the results are the same without */
-  gboolean (*interrupted)(void); /* asked before each step: TRUE ends the run, as an abort; may be NULL */
+  gboolean async;  /* decide a step while the one before it runs */
+  gboolean stride; /* let steps be repeated; the results are the same without */
+  gboolean (*interrupted)(
+      void); /* asked before each step: TRUE ends the run, as an abort; may be NULL */
 } Loop;
 
 /* Runs to the end: all requests done, or an engine that died, is stuck, or goes round in circles

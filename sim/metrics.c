@@ -24,13 +24,15 @@ struct Metrics {
 };
 
 void
-summary_clear(Summary *summary) {
+summary_clear(Summary *summary)
+{
   g_free(summary->end_reason);
   *summary = (Summary){0};
 }
 
 static void
-count_time(Metrics *metrics, const StepReport *report) {
+count_time(Metrics *metrics, const StepReport *report)
+{
   Summary *sum = &metrics->summary;
   gint64 n = report->repeats;
 
@@ -56,7 +58,8 @@ count_time(Metrics *metrics, const StepReport *report) {
 
 /* Gaps between tokens. Returns the tokens that one repeat computes. */
 static guint32
-count_tokens(Metrics *metrics, const StepReport *report) {
+count_tokens(Metrics *metrics, const StepReport *report)
+{
   const StepEntry *entries = (const StepEntry *)(gpointer)report->step->entries->data;
   gint64 first_end_ps = report->start_ps + report->first_ps;
   gint64 end_ps = report->start_ps + report->elapsed_ps;
@@ -86,7 +89,8 @@ count_tokens(Metrics *metrics, const StepReport *report) {
 
 /* Blocks that the repeats after the first take. */
 static guint64
-grown_blocks(const Step *step, guint32 repeats) {
+grown_blocks(const Step *step, guint32 repeats)
+{
   guint32 cycles = (repeats - 1) / step->block_size, rest = (repeats - 1) % step->block_size;
   guint64 blocks = 0;
 
@@ -98,7 +102,8 @@ grown_blocks(const Step *step, guint32 repeats) {
 }
 
 static void
-count_blocks(Metrics *metrics, const StepReport *report) {
+count_blocks(Metrics *metrics, const StepReport *report)
+{
   const Step *step = report->step;
   guint64 gpu_blocks = (guint64)metrics->num_gpu_blocks - step->gpu_free_blocks +
                        grown_blocks(step, report->repeats);
@@ -110,7 +115,8 @@ count_blocks(Metrics *metrics, const StepReport *report) {
 }
 
 static void
-on_step(Observer *self, const StepReport *report) {
+on_step(Observer *self, const StepReport *report)
+{
   Metrics *metrics = (Metrics *)self;
   const Step *step = report->step;
   Summary *sum = &metrics->summary;
@@ -130,7 +136,8 @@ on_step(Observer *self, const StepReport *report) {
 }
 
 static void
-on_request(Observer *self, const RequestResult *result) {
+on_request(Observer *self, const RequestResult *result)
+{
   Metrics *metrics = (Metrics *)self;
   Summary *sum = &metrics->summary;
   gint64 ttft_ps = result->first_token_ps - result->arrival_ps;
@@ -161,7 +168,8 @@ on_request(Observer *self, const RequestResult *result) {
 }
 
 static void
-on_end(Observer *self, const RunOutcome *outcome) {
+on_end(Observer *self, const RunOutcome *outcome)
+{
   Metrics *metrics = (Metrics *)self;
 
   metrics->summary.end = outcome->end;
@@ -171,7 +179,8 @@ on_end(Observer *self, const RunOutcome *outcome) {
 }
 
 Metrics *
-metrics_new(const Workload *workload, guint32 num_gpu_blocks, guint32 num_cpu_blocks) {
+metrics_new(const Workload *workload, guint32 num_gpu_blocks, guint32 num_cpu_blocks)
+{
   Metrics *metrics = g_new0(Metrics, 1);
   guint32 n = workload_count(workload);
   GArray **lists[] = {&metrics->ttft_ps, &metrics->tpot_ps, &metrics->e2e_ps, &metrics->queue_ps};
@@ -192,7 +201,8 @@ metrics_new(const Workload *workload, guint32 num_gpu_blocks, guint32 num_cpu_bl
 }
 
 void
-metrics_free(Metrics *metrics) {
+metrics_free(Metrics *metrics)
+{
   if (metrics == NULL)
     return;
   g_free(metrics->last_token_ps);
@@ -207,12 +217,14 @@ metrics_free(Metrics *metrics) {
 }
 
 Observer *
-metrics_observer(Metrics *metrics) {
+metrics_observer(Metrics *metrics)
+{
   return &metrics->observer;
 }
 
 void
-metrics_summary(Metrics *metrics, Summary *summary) {
+metrics_summary(Metrics *metrics, Summary *summary)
+{
   guint32 n = workload_count(metrics->workload);
   double makespan_s;
 
@@ -239,6 +251,7 @@ metrics_summary(Metrics *metrics, Summary *summary) {
 }
 
 const SeriesBucket *
-metrics_series(const Metrics *metrics, guint32 *n, gint64 *bucket_ps) {
+metrics_series(const Metrics *metrics, guint32 *n, gint64 *bucket_ps)
+{
   return series_buckets(metrics->series, n, bucket_ps);
 }

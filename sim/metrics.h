@@ -2,9 +2,9 @@
  *
  * TTFT: arrival to first output token. TPOT: (last token - first token) / (output tokens - 1), of
  * requests with two tokens or more. ITL: time between two tokens of one request. E2E: arrival to
- * finish. Queue: arrival to the first step that worked on it. Quantiles interpolate linearly between order
- * statistics, as NumPy's default; ITL's come from a histogram whose buckets are 1/1024 wide
- * (relative), its mean and maximum are exact.
+ * finish. Queue: arrival to the first step that worked on it. Quantiles interpolate linearly
+ * between order statistics, as NumPy's default; ITL's come from a histogram whose buckets are
+ * 1/1024 wide (relative), its mean and maximum are exact.
  */
 #pragma once
 
@@ -15,7 +15,8 @@ typedef struct {
 } Quantiles;
 
 typedef struct {
-  guint64 requests, finished, ignored, aborted; /* aborted: left behind by a run that did not end well */
+  guint64 requests, finished, ignored,
+      aborted;                /* aborted: left behind by a run that did not end well */
   const char *ignored_reason; /* of the first that was ignored (static text); NULL: none was */
   RunEnd end;
   char *end_reason;
@@ -29,28 +30,28 @@ typedef struct {
   guint64 steps, output_tokens, prompt_tokens, prefix_hit_tokens;
   gint64 component_ps[COST_COMPONENTS]; /* where the device's time went */
   gint64 measured_component_ps[COST_COMPONENTS];
-  gint64 busy_ps;                       /* sum of the steps' durations */
-  gint64 measured_ps;                   /* of busy_ps, the part that came from measurements */
-  gint64 scaled_ps;                     /* and the part that was scaled from measurements near by */
-  double mean_batch;                    /* sequences a step */
+  gint64 busy_ps;     /* sum of the steps' durations */
+  gint64 measured_ps; /* of busy_ps, the part that came from measurements */
+  gint64 scaled_ps;   /* and the part that was scaled from measurements near by */
+  double mean_batch;  /* sequences a step */
 } Summary;
 
 void summary_clear(Summary *summary);
 
 /* One bucket of the time series. Buckets are equally long, the first begins at the first arrival;
- * when they would be more than SERIES_BUCKETS, pairs are merged and the length doubles. What a step did
- * is counted where it ends. */
+ * when they would be more than SERIES_BUCKETS, pairs are merged and the length doubles. What a step
+ * did is counted where it ends. */
 typedef struct {
   guint64 output_tokens;   /* yielded in the bucket */
   guint64 computed_tokens; /* prefilled and decoded */
   guint32 preemptions;
-  guint32 resumes;         /* recompute victims prefilled again, swapped ones brought back */
+  guint32 resumes; /* recompute victims prefilled again, swapped ones brought back */
   guint32 finished;
-  guint32 gpu_blocks;      /* in use after its last step */
+  guint32 gpu_blocks; /* in use after its last step */
   guint32 gpu_blocks_peak;
   guint32 host_blocks;
   guint32 running, waiting, swapped; /* after its last step */
-  gboolean sampled;        /* FALSE: no step ended in it, the levels are those before */
+  gboolean sampled;                  /* FALSE: no step ended in it, the levels are those before */
 } SeriesBucket;
 
 #define SERIES_BUCKETS 2048

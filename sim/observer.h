@@ -10,7 +10,7 @@
 typedef enum {
   STATUS_UNFINISHED, /* the run ended before it did */
   STATUS_FINISHED,
-  STATUS_IGNORED,    /* dropped by the engine: it can never fit */
+  STATUS_IGNORED, /* dropped by the engine: it can never fit */
 } RequestStatus;
 
 const char *request_status_name(RequestStatus status);
@@ -18,19 +18,19 @@ const char *request_status_name(RequestStatus status);
 typedef struct {
   guint32 request;
   RequestStatus status;
-  const char *reason;        /* why it was ignored (static text), else NULL */
+  const char *reason; /* why it was ignored (static text), else NULL */
   gint64 arrival_ps;
   gint64 first_scheduled_ps; /* start of the first step that worked on it; -1: never */
   gint64 first_token_ps;     /* -1: none */
   gint64 last_token_ps;      /* -1: none */
   gint64 finish_ps;          /* when it finished or was ignored; -1: neither */
   guint32 prompt_tokens;
-  guint32 generated_tokens;  /* less than asked for where max_model_len cut it */
+  guint32 generated_tokens; /* less than asked for where max_model_len cut it */
   guint32 preemptions;
   guint32 recomputed_tokens;
   guint32 swapped_out_blocks;
   guint32 swapped_in_blocks;
-  gint64 preempted_ps;       /* from each preemption to the step that brought it back, summed */
+  gint64 preempted_ps; /* from each preemption to the step that brought it back, summed */
 } RequestResult;
 
 /* One decided and executed step, or `repeats` identical ones. */
@@ -44,8 +44,8 @@ typedef struct {
   gint64 elapsed_ps;     /* of all repeats */
   const CostPiece *cost; /* components of the first repeat; NULL where the executor has none */
   gint64 recompute_overhead_ps; /* of first_ps, for tokens computed before */
-  guint32 tokens;        /* output tokens that each repeat yields */
-  const guint32 *finished; /* requests that the last repeat completed, in scheduled order */
+  guint32 tokens;               /* output tokens that each repeat yields */
+  const guint32 *finished;      /* requests that the last repeat completed, in scheduled order */
   guint32 n_finished;
   guint32 gpu_free_end_blocks; /* after they left */
 } StepReport;
@@ -56,9 +56,9 @@ const char *run_end_name(RunEnd end);
 
 typedef struct {
   RunEnd end;
-  const char *reason;     /* a sentence for people, and what to do; "" where done */
-  guint64 last_step;      /* index of the last step that was decided */
-  guint64 lines;          /* steps with a decision */
+  const char *reason; /* a sentence for people, and what to do; "" where done */
+  guint64 last_step;  /* index of the last step that was decided */
+  guint64 lines;      /* steps with a decision */
   gint64 end_ps;
   guint64 preemptions;
   guint64 finished;
@@ -67,7 +67,7 @@ typedef struct {
   guint64 unfinished;
   guint32 peak_gpu_blocks;
   guint32 peak_host_blocks;
-  gboolean memory_bound;  /* a block was refused or evicted: with more memory it could differ */
+  gboolean memory_bound; /* a block was refused or evicted: with more memory it could differ */
 } RunOutcome;
 
 typedef struct Observer Observer;

@@ -9,8 +9,8 @@
 #include "prefix_cache.h"
 
 typedef struct {
-  guint32 block_size;         /* tokens */
-  guint32 total_blocks;       /* usable ones */
+  guint32 block_size;   /* tokens */
+  guint32 total_blocks; /* usable ones */
   guint32 free_blocks;
   guint32 host_total_blocks;
   guint32 host_free_blocks;

@@ -3,8 +3,8 @@
 #define NO_BLOCK G_MAXUINT32
 
 typedef struct {
-  guint64 key;       /* 0: the content is not registered */
-  guint32 previous;  /* in the free queue */
+  guint64 key;      /* 0: the content is not registered */
+  guint32 previous; /* in the free queue */
   guint32 next;
   guint32 same_next; /* the next block registered with this key */
   guint32 references;
@@ -13,10 +13,10 @@ typedef struct {
 struct PrefixCache {
   const Workload *workload;
   guint32 block_size;
-  Block *blocks;       /* blocks[0] is the null block, here the free queue's anchor */
+  Block *blocks; /* blocks[0] is the null block, here the free queue's anchor */
   guint32 free_blocks;
   gboolean evicted;
-  GHashTable *by_key;  /* key → first block registered with it */
+  GHashTable *by_key; /* key → first block registered with it */
 };
 
 /* The finalizer of splitmix64. */
@@ -154,8 +154,8 @@ make_prefix_keys(PrefixCache *cache, Sequence *sequence)
 {
   const Request *request = workload_request(cache->workload, sequence->request);
   const guint64 *hashes = (const guint64 *)(gpointer)cache->workload->hashes->data;
-  guint64 covered = MIN((guint64)request->hash_count * request->hash_block_tokens,
-                        request->prompt_tokens);
+  guint64 covered =
+      MIN((guint64)request->hash_count * request->hash_block_tokens, request->prompt_tokens);
   guint64 key = 0;
   guint32 hash = 0;
 
@@ -178,9 +178,8 @@ content_key(PrefixCache *cache, Sequence *sequence, guint32 index)
     make_prefix_keys(cache, sequence);
   if (index < sequence->n_prefix_keys)
     return sequence->prefix_keys[index];
-  return MAX(mix(((guint64)sequence->request << 32 | index) ^
-                 G_GUINT64_CONSTANT(0xd1b54a32d192ed03)),
-             1);
+  return MAX(
+      mix(((guint64)sequence->request << 32 | index) ^ G_GUINT64_CONSTANT(0xd1b54a32d192ed03)), 1);
 }
 
 guint32

@@ -21,14 +21,16 @@ struct DurationHistogram {
 
 /* As NumPy: from whichever end is nearer, so that both ends are met exactly. */
 static double
-interpolate(double a, double b, double t) {
+interpolate(double a, double b, double t)
+{
   return t >= 0.5 ? b - (b - a) * (1 - t) : a + (b - a) * t;
 }
 
 typedef double (*OrderStatistic)(gconstpointer data, guint64 rank); /* in picoseconds */
 
 static void
-fill_levels(Quantiles *quantiles, guint64 n, OrderStatistic value, gconstpointer data) {
+fill_levels(Quantiles *quantiles, guint64 n, OrderStatistic value, gconstpointer data)
+{
   double *out[] = {&quantiles->p50, &quantiles->p90, &quantiles->p95, &quantiles->p99};
 
   for (guint i = 0; i < G_N_ELEMENTS(levels); i++) {
@@ -40,19 +42,22 @@ fill_levels(Quantiles *quantiles, guint64 n, OrderStatistic value, gconstpointer
 }
 
 static int
-compare_ps(gconstpointer a, gconstpointer b) {
+compare_ps(gconstpointer a, gconstpointer b)
+{
   gint64 x = *(const gint64 *)a, y = *(const gint64 *)b;
   return x < y ? -1 : x > y;
 }
 
 static double
-list_value(gconstpointer data, guint64 rank) {
+list_value(gconstpointer data, guint64 rank)
+{
   const GArray *values_ps = data;
   return (double)g_array_index(values_ps, gint64, rank);
 }
 
 void
-quantiles_of(GArray *values_ps, Quantiles *quantiles) {
+quantiles_of(GArray *values_ps, Quantiles *quantiles)
+{
   WideSum sum_ps = 0;
 
   *quantiles = (Quantiles){0};
@@ -67,7 +72,8 @@ quantiles_of(GArray *values_ps, Quantiles *quantiles) {
 }
 
 DurationHistogram *
-duration_histogram_new(void) {
+duration_histogram_new(void)
+{
   DurationHistogram *histogram = g_new0(DurationHistogram, 1);
   histogram->count = g_new0(guint64, N_BUCKETS);
   histogram->above_lower_ps = g_new0(WideSum, N_BUCKETS);
@@ -76,7 +82,8 @@ duration_histogram_new(void) {
 }
 
 void
-duration_histogram_free(DurationHistogram *histogram) {
+duration_histogram_free(DurationHistogram *histogram)
+{
   if (histogram == NULL)
     return;
   g_free(histogram->count);
@@ -87,20 +94,23 @@ duration_histogram_free(DurationHistogram *histogram) {
 /* The first two octaves' worth of buckets are one picosecond wide; each later octave doubles that.
  */
 static guint
-bucket_of(guint64 duration_ps) {
+bucket_of(guint64 duration_ps)
+{
   guint bits = duration_ps == 0 ? 0 : 64 - (guint)__builtin_clzll(duration_ps);
   guint shift = bits > SUB_BITS + 1 ? bits - SUB_BITS - 1 : 0;
   return shift * SUB_BUCKETS + (guint)(duration_ps >> shift);
 }
 
 static guint64
-bucket_lower_ps(guint bucket) {
+bucket_lower_ps(guint bucket)
+{
   guint shift = bucket < 2 * SUB_BUCKETS ? 0 : bucket / SUB_BUCKETS - 1;
   return (guint64)(bucket - shift * SUB_BUCKETS) << shift;
 }
 
 void
-duration_histogram_add(DurationHistogram *histogram, gint64 duration_ps, guint64 weight) {
+duration_histogram_add(DurationHistogram *histogram, gint64 duration_ps, guint64 weight)
+{
   guint bucket = bucket_of((guint64)duration_ps);
 
   if (weight == 0)
@@ -116,7 +126,8 @@ duration_histogram_add(DurationHistogram *histogram, gint64 duration_ps, guint64
 }
 
 static double
-histogram_value(gconstpointer data, guint64 rank) {
+histogram_value(gconstpointer data, guint64 rank)
+{
   const DurationHistogram *histogram = data;
   guint64 seen = 0;
   guint bucket = histogram->lowest;
@@ -131,7 +142,8 @@ histogram_value(gconstpointer data, guint64 rank) {
 }
 
 void
-duration_histogram_quantiles(const DurationHistogram *histogram, Quantiles *quantiles) {
+duration_histogram_quantiles(const DurationHistogram *histogram, Quantiles *quantiles)
+{
   *quantiles = (Quantiles){0};
   if (histogram->total == 0)
     return;

@@ -1,8 +1,9 @@
 /* How often a step of plain decodes can be repeated, and what the repeats take from the pool.
  *
  * Between scheduling events contexts grow by one and nothing else changes. Which repeat needs how
- * many blocks follows from the room that each sequence has left in its last block, so the repeats are
- * bounded without stepping through them; the executor then runs as many as fit before the next arrival.
+ * many blocks follows from the room that each sequence has left in its last block, so the repeats
+ * are bounded without stepping through them; the executor then runs as many as fit before the next
+ * arrival.
  */
 #include "scheduler.h"
 

@@ -1,7 +1,8 @@
 /* What engines share: queues, arrivals, preemption, completion.
  *
- * Called by the loop: arrive*, schedule, advance, settle, arrive*, … An engine's file holds only its rules
- * of admission and order. Invariant: a live sequence is in exactly one of waiting, running, swapped.
+ * Called by the loop: arrive*, schedule, advance, settle, arrive*, … An engine's file holds only
+ * its rules of admission and order. Invariant: a live sequence is in exactly one of waiting,
+ * running, swapped.
  */
 #include "scheduler.h"
 

@@ -12,22 +12,22 @@ typedef enum { STAGE_PREFILL, STAGE_DECODE } Stage;
 typedef struct {
   RequestResult result;
   guint32 request;
-  guint32 output_limit;      /* tokens that it asks for */
+  guint32 output_limit; /* tokens that it asks for */
   guint32 generated_tokens;
-  guint32 computed_tokens;   /* whose KV is in the pool, or on the host if swapped */
-  guint32 highest_computed;  /* the most that computed_tokens ever was: below it is recomputing */
-  guint32 blocks;            /* in the GPU pool */
+  guint32 computed_tokens;  /* whose KV is in the pool, or on the host if swapped */
+  guint32 highest_computed; /* the most that computed_tokens ever was: below it is recomputing */
+  guint32 blocks;           /* in the GPU pool */
   guint32 host_blocks;
   Stage stage;
-  gboolean was_preempted;    /* by recompute, and not prefilled again since */
+  gboolean was_preempted; /* by recompute, and not prefilled again since */
   gboolean was_scheduled;
-  gboolean ending;           /* its last token is being computed: it has its place, but no work */
+  gboolean ending; /* its last token is being computed: it has its place, but no work */
   gboolean ended;
-  gint64 preempted_at_ps;    /* -1 while not preempted */
-  guint32 step_tokens;       /* an engine's note while it decides a step */
+  gint64 preempted_at_ps; /* -1 while not preempted */
+  guint32 step_tokens;    /* an engine's note while it decides a step */
 
   /* With prefix caching only. */
-  guint32 *block_ids;        /* `blocks` of them, room for block_ids_room */
+  guint32 *block_ids; /* `blocks` of them, room for block_ids_room */
   guint32 block_ids_room;
   guint32 registered_blocks; /* full blocks whose content the cache knows */
   guint64 *prefix_keys;      /* content keys of the prompt's hashed blocks */

@@ -15,7 +15,8 @@ struct Series {
 };
 
 Series *
-series_new(gint64 origin_ps, guint32 num_gpu_blocks, guint32 num_cpu_blocks) {
+series_new(gint64 origin_ps, guint32 num_gpu_blocks, guint32 num_cpu_blocks)
+{
   Series *series = g_new0(Series, 1);
   series->origin_ps = origin_ps;
   series->num_gpu_blocks = num_gpu_blocks;
@@ -26,7 +27,8 @@ series_new(gint64 origin_ps, guint32 num_gpu_blocks, guint32 num_cpu_blocks) {
 }
 
 void
-series_free(Series *series) {
+series_free(Series *series)
+{
   if (series == NULL)
     return;
   g_free(series->buckets);
@@ -34,7 +36,8 @@ series_free(Series *series) {
 }
 
 static void
-copy_levels(SeriesBucket *to, const SeriesBucket *from) {
+copy_levels(SeriesBucket *to, const SeriesBucket *from)
+{
   to->gpu_blocks = from->gpu_blocks;
   to->host_blocks = from->host_blocks;
   to->running = from->running;
@@ -43,7 +46,8 @@ copy_levels(SeriesBucket *to, const SeriesBucket *from) {
 }
 
 static SeriesBucket
-merged(const SeriesBucket *a, const SeriesBucket *b) {
+merged(const SeriesBucket *a, const SeriesBucket *b)
+{
   SeriesBucket sum = *a;
 
   sum.output_tokens += b->output_tokens;
@@ -59,7 +63,8 @@ merged(const SeriesBucket *a, const SeriesBucket *b) {
 }
 
 static void
-halve(Series *series) {
+halve(Series *series)
+{
   for (guint32 i = 0; i < SERIES_BUCKETS / 2; i++)
     series->buckets[i] = merged(&series->buckets[2 * i], &series->buckets[2 * i + 1]);
   for (guint32 i = SERIES_BUCKETS / 2; i < SERIES_BUCKETS; i++)
@@ -69,7 +74,8 @@ halve(Series *series) {
 }
 
 static SeriesBucket *
-bucket_at(Series *series, gint64 time_ps) {
+bucket_at(Series *series, gint64 time_ps)
+{
   gint64 since_ps = MAX(time_ps - series->origin_ps, 0);
 
   if (since_ps < series->current_start_ps ||
@@ -84,7 +90,8 @@ bucket_at(Series *series, gint64 time_ps) {
 }
 
 static void
-count_events(SeriesBucket *bucket, const Step *step) {
+count_events(SeriesBucket *bucket, const Step *step)
+{
   bucket->preemptions += step->victims->len;
   bucket->resumes += step->swapped_in->len;
   for (guint i = 0; i < step->entries->len; i++)
@@ -93,7 +100,8 @@ count_events(SeriesBucket *bucket, const Step *step) {
 
 /* What is held once the requests that the step completed have left. */
 static void
-count_finished(SeriesBucket *bucket, const Series *series, const StepReport *report) {
+count_finished(SeriesBucket *bucket, const Series *series, const StepReport *report)
+{
   if (report->n_finished == 0)
     return;
   bucket->finished += report->n_finished;
@@ -102,7 +110,8 @@ count_finished(SeriesBucket *bucket, const Series *series, const StepReport *rep
 }
 
 void
-series_add(Series *series, const StepReport *report, guint32 computed_tokens) {
+series_add(Series *series, const StepReport *report, guint32 computed_tokens)
+{
   const Step *step = report->step;
   gint64 end_ps = report->start_ps, duration_ps = report->first_ps;
   guint32 gpu_blocks = series->num_gpu_blocks - step->gpu_free_blocks;
@@ -130,7 +139,8 @@ series_add(Series *series, const StepReport *report, guint32 computed_tokens) {
 }
 
 void
-series_finish(Series *series) {
+series_finish(Series *series)
+{
   for (guint32 i = 1; i < series->used; i++) {
     SeriesBucket *bucket = &series->buckets[i];
     if (bucket->sampled)
@@ -141,7 +151,8 @@ series_finish(Series *series) {
 }
 
 const SeriesBucket *
-series_buckets(const Series *series, guint32 *n, gint64 *bucket_ps) {
+series_buckets(const Series *series, guint32 *n, gint64 *bucket_ps)
+{
   *n = series->used;
   *bucket_ps = series->bucket_ps;
   return series->buckets;

@@ -61,7 +61,6 @@ step_is_empty(const Step *step)
 gboolean
 step_is_only_decodes(const Step *step)
 {
-  return step->n_decodes > 0 && step->n_decodes == step->entries->len &&
-         step->victims->len == 0 && step->swapped_in->len == 0 && step->ignored->len == 0 &&
-         step->abort == NULL;
+  return step->n_decodes > 0 && step->n_decodes == step->entries->len && step->victims->len == 0 &&
+         step->swapped_in->len == 0 && step->ignored->len == 0 && step->abort == NULL;
 }

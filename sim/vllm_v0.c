@@ -12,16 +12,16 @@
 typedef struct {
   Scheduler *self;
   Step *step;
-  gint64 tokens;                /* of the budget, left */
-  guint32 seqs;                 /* counted against max_num_seqs */
-  gboolean by_arrival;          /* 0.5: queues are sorted before a pass */
-  SequenceQueue *fresh;         /* prefills out of waiting */
-  SequenceQueue *prefills;      /* continued ones */
+  gint64 tokens;           /* of the budget, left */
+  guint32 seqs;            /* counted against max_num_seqs */
+  gboolean by_arrival;     /* 0.5: queues are sorted before a pass */
+  SequenceQueue *fresh;    /* prefills out of waiting */
+  SequenceQueue *prefills; /* continued ones */
   SequenceQueue *decodes;
   SequenceQueue *back_prefills; /* swapped in in this step */
   SequenceQueue *back_decodes;
-  SequenceQueue *dropped;       /* victims, to go to the head of waiting */
-  SequenceQueue *moved;         /* victims, to go to the tail of swapped */
+  SequenceQueue *dropped; /* victims, to go to the head of waiting */
+  SequenceQueue *moved;   /* victims, to go to the tail of swapped */
   GArray *ignored_swapped;
 } Plan;
 
@@ -35,9 +35,8 @@ plan(SequenceQueue *queue, Sequence *sequence, guint32 tokens)
 static guint32
 remaining_tokens(const Sequence *sequence)
 {
-  return sequence->stage == STAGE_DECODE
-             ? 1
-             : sequence_length(sequence) - sequence->computed_tokens;
+  return sequence->stage == STAGE_DECODE ? 1
+                                         : sequence_length(sequence) - sequence->computed_tokens;
 }
 
 static guint32
@@ -46,8 +45,8 @@ blocks_of_length(const Scheduler *self, const Sequence *sequence)
   return pool_blocks_for(&self->pool, sequence_length(sequence));
 }
 
-/* Running sequences: one free block for each, needed or not. Block manager 2 asks none for a partial prefill
- * whose last block is full. */
+/* Running sequences: one free block for each, needed or not. Block manager 2 asks none for a
+ * partial prefill whose last block is full. */
 static gboolean
 can_append(Scheduler *self, const Sequence *sequence)
 {
@@ -152,8 +151,8 @@ schedule_swapped(Plan *p)
                        "swapped out, and more blocks are needed to return than there are");
       continue;
     }
-    if ((guint64)need + self->watermark_blocks > self->pool.free_blocks ||
-        tokens > p->tokens || p->seqs + 1 > self->config.max_num_seqs)
+    if ((guint64)need + self->watermark_blocks > self->pool.free_blocks || tokens > p->tokens ||
+        p->seqs + 1 > self->config.max_num_seqs)
       break;
     if (!swap_in(p, sequence))
       break;

@@ -24,15 +24,13 @@ wanted_tokens(const Scheduler *self, const Sequence *sequence, guint32 cached, g
 static guint32
 blocks_after(const Scheduler *self, guint32 cached, guint32 tokens)
 {
-  return pool_blocks_for(&self->pool,
-                         MIN((guint64)cached + tokens, self->config.max_model_len));
+  return pool_blocks_for(&self->pool, MIN((guint64)cached + tokens, self->config.max_model_len));
 }
 
 static gboolean
 allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
 {
-  if (!pool_grow(&self->pool, sequence,
-                 blocks_after(self, sequence->computed_tokens, tokens))) {
+  if (!pool_grow(&self->pool, sequence, blocks_after(self, sequence->computed_tokens, tokens))) {
     self->memory_bound = TRUE;
     return FALSE;
   }
@@ -71,8 +69,7 @@ allocate_by_preempting(Scheduler *self, Step *step, guint32 index, guint32 token
 static EntryKind
 running_kind(const Sequence *sequence)
 {
-  if (sequence->generated_tokens > 0 &&
-      sequence->computed_tokens + 1 == sequence_length(sequence))
+  if (sequence->generated_tokens > 0 && sequence->computed_tokens + 1 == sequence_length(sequence))
     return ENTRY_DECODE;
   return scheduler_entry_kind(sequence);
 }
@@ -109,9 +106,8 @@ schedule_swapped(Scheduler *self, Step *step, guint32 budget)
     guint32 computed = sequence->computed_tokens;
     guint32 tokens = wanted_tokens(self, sequence, computed, budget, TRUE);
     guint32 idle = 0;
-    guint32 hits = self->pool.cache != NULL
-                       ? prefix_cache_hits(self->pool.cache, sequence, &idle)
-                       : 0;
+    guint32 hits =
+        self->pool.cache != NULL ? prefix_cache_hits(self->pool.cache, sequence, &idle) : 0;
     guint32 need = MAX(blocks_after(self, computed, tokens), sequence->host_blocks);
     gboolean decodes = sequence->stage == STAGE_DECODE;
 
@@ -122,8 +118,7 @@ schedule_swapped(Scheduler *self, Step *step, guint32 budget)
     if (hits > 0)
       pool_share(&self->pool, sequence, hits);
     pool_grow(&self->pool, sequence, need);
-    pool_register(&self->pool, sequence,
-                  MIN(computed + tokens, sequence_length(sequence)));
+    pool_register(&self->pool, sequence, MIN(computed + tokens, sequence_length(sequence)));
     scheduler_note_swap_in(self, step, sequence, sequence->host_blocks - hits);
     sequence_queue_push_tail(&self->running, sequence);
     scheduler_add_entry(self, step, sequence, tokens,
@@ -172,12 +167,10 @@ schedule_waiting(Scheduler *self, Step *step, guint32 budget)
          self->running.length < self->config.max_num_seqs) {
     Sequence *sequence = sequence_queue_at(&self->waiting, 0);
     guint32 idle = 0;
-    guint32 hits = self->pool.cache != NULL
-                       ? prefix_cache_hits(self->pool.cache, sequence, &idle)
-                       : 0;
+    guint32 hits =
+        self->pool.cache != NULL ? prefix_cache_hits(self->pool.cache, sequence, &idle) : 0;
     guint32 cached = hits * self->config.block_size;
-    guint32 tokens =
-        wanted_tokens(self, sequence, cached, budget, self->config.chunked_prefill);
+    guint32 tokens = wanted_tokens(self, sequence, cached, budget, self->config.chunked_prefill);
 
     if (tokens > budget) {
       sequence_queue_push_tail(skipped, sequence_queue_pop_head(&self->waiting));
@@ -185,8 +178,8 @@ schedule_waiting(Scheduler *self, Step *step, guint32 budget)
     }
     if (!admit(self, step, sequence, hits, idle, tokens)) {
       /* A hit that is lost leaves more to compute: a chunk that is then limited needs less. */
-      stable = hits == 0 ||
-               wanted_tokens(self, sequence, 0, budget, TRUE) == sequence_length(sequence);
+      stable =
+          hits == 0 || wanted_tokens(self, sequence, 0, budget, TRUE) == sequence_length(sequence);
       break;
     }
     budget -= tokens;

@@ -103,7 +103,8 @@ compare_arrival(gconstpointer a, gconstpointer b, gpointer user_data)
 {
   const Workload *workload = user_data;
   guint32 i = *(const guint32 *)a, j = *(const guint32 *)b;
-  gint64 x = workload_request(workload, i)->arrival_ps, y = workload_request(workload, j)->arrival_ps;
+  gint64 x = workload_request(workload, i)->arrival_ps,
+         y = workload_request(workload, j)->arrival_ps;
 
   if (x == y && workload->ids != NULL) {
     x = numeric_id(workload, i);

@@ -21,7 +21,7 @@ typedef struct {
 typedef struct {
   GArray *requests; /* of Request */
   GArray *hashes;   /* of guint64; hashes of one request are contiguous, in prompt order */
-  GArray *ids;      /* of gint64, one a request; NULL where the ids are 0, 1, 2 … in input order */
+  GArray *ids; /* of gint64, one a request; NULL where the ids are 0, 1, 2 … in input order */
   GPtrArray *names; /* of char *, one a request, for ids that are not integers; or NULL */
   gboolean has_priority;
   gboolean was_unsorted; /* arrivals went backward and workload_seal() sorted them */
@@ -36,15 +36,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Workload, workload_free)
 void workload_add(Workload *workload, const Request *request, const char *id,
                   const guint64 *hashes);
 
-/* Sorts by (arrival, numeric id, input order) and sets was_unsorted if the arrivals were not in order. Call once, after the last
- * workload_add(). Returns FALSE and names the id if two requests share one. */
+/* Sorts by (arrival, numeric id, input order) and sets was_unsorted if the arrivals were not in
+ * order. Call once, after the last workload_add(). Returns FALSE and names the id if two requests
+ * share one. */
 gboolean workload_seal(Workload *workload, GError **error);
 
 guint32 workload_count(const Workload *workload);
 const Request *workload_request(const Workload *workload, guint32 index);
 
-/* Keeps the first `limit` requests (0: all), and multiplies every arrival by `time_scale` (> 0: 2 halves the load).
- * FALSE if a time no longer fits. */
+/* Keeps the first `limit` requests (0: all), and multiplies every arrival by `time_scale` (> 0: 2
+ * halves the load). FALSE if a time no longer fits. */
 gboolean workload_trim(Workload *workload, guint32 limit, double time_scale, GError **error);
 
 /* The request's identity as the trace has it, in `buffer` where it is a number. */

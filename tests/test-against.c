@@ -19,7 +19,8 @@ typedef struct {
 } Fixture;
 
 static void
-add(Workload *workload, const char *id, gint64 arrival_ps, guint32 prompt, guint32 output) {
+add(Workload *workload, const char *id, gint64 arrival_ps, guint32 prompt, guint32 output)
+{
   const Request request = {
       .arrival_ps = arrival_ps, .prompt_tokens = prompt, .output_tokens = output};
   workload_add(workload, &request, id, NULL);
@@ -27,7 +28,8 @@ add(Workload *workload, const char *id, gint64 arrival_ps, guint32 prompt, guint
 
 /* Three requests; `data`: FALSE as ids are the indices. */
 static void
-setup(Fixture *f, gconstpointer data) {
+setup(Fixture *f, gconstpointer data)
+{
   gboolean named = GPOINTER_TO_INT(data);
   g_autofree char *folder = g_dir_make_tmp("spillway-against-XXXXXX", NULL);
 
@@ -42,7 +44,8 @@ setup(Fixture *f, gconstpointer data) {
 }
 
 static void
-teardown(Fixture *f, gconstpointer data) {
+teardown(Fixture *f, gconstpointer data)
+{
   g_autofree char *folder = g_path_get_dirname(f->path);
 
   (void)data;
@@ -54,7 +57,8 @@ teardown(Fixture *f, gconstpointer data) {
 }
 
 static Measured *
-read_text(Fixture *f, const char *text, GError **error) {
+read_text(Fixture *f, const char *text, GError **error)
+{
   g_autoptr(Measured) measured = NULL;
 
   g_assert_true(g_file_set_contents(f->path, text, -1, NULL));
@@ -66,7 +70,8 @@ read_text(Fixture *f, const char *text, GError **error) {
 }
 
 static RequestResult
-result_of(const Workload *workload, guint32 index, double first_s, double last_s) {
+result_of(const Workload *workload, guint32 index, double first_s, double last_s)
+{
   const Request *request = workload_request(workload, index);
   return (RequestResult){.request = index,
                          .status = STATUS_FINISHED,
@@ -80,7 +85,8 @@ result_of(const Workload *workload, guint32 index, double first_s, double last_s
 
 /* The run: TTFT 0.5, 0.5, 0.25 s; TPOT 0.5, 0.25 s; latency 1.5, 1.5, 0.25 s. */
 static void
-tell_run(const Workload *workload, Observer *observer) {
+tell_run(const Workload *workload, Observer *observer)
+{
   const RequestResult results[] = {result_of(workload, 2, 2.25, 2.25),
                                    result_of(workload, 0, 0.5, 1.5),
                                    result_of(workload, 1, 1.5, 2.5)};
@@ -90,15 +96,16 @@ tell_run(const Workload *workload, Observer *observer) {
 }
 
 static AgainstFigures *
-run_against(Fixture *f, const Measured *measured) {
+run_against(Fixture *f, const Measured *measured)
+{
   g_autoptr(Against) against = against_new(measured);
 
   tell_run(f->workload, against_observer(against));
   return against_figures(against);
 }
 
-/* The engine's clock is 1000 s ahead of 5000 s, less 0.125 s of "a", queued that long after arrival;
- * measured: TTFT 0.25, 1, 0.25 s, TPOT 0.5, 0.25, latency 1.25, 2, 0.25 s. */
+/* The engine's clock is 1000 s ahead of 5000 s, less 0.125 s of "a", queued that long after
+ * arrival; measured: TTFT 0.25, 1, 0.25 s, TPOT 0.5, 0.25, latency 1.25, 2, 0.25 s. */
 #define BENCHMARK                                                                                  \
   "{\"request_id\": \"a\", \"input_toks\": 10, \"output_toks\": 3, \"arrival_time\": 5000,"        \
   " \"queued_ts\": 1000.125, \"scheduled_ts\": 1000.2, \"first_token_ts\": 1000.25,"               \
@@ -110,7 +117,8 @@ run_against(Fixture *f, const Measured *measured) {
   " \"arrival_time\": 5001.0, \"first_token_ts\": 1002.0, \"last_token_ts\": 1003.0}"
 
 static void
-check_pair(const LatencyAgainst *latency, guint statistic, double measured_s, double simulated_s) {
+check_pair(const LatencyAgainst *latency, guint statistic, double measured_s, double simulated_s)
+{
   g_assert_cmpfloat_with_epsilon(against_statistic(&latency->measured_s, statistic), measured_s,
                                  1e-12);
   g_assert_cmpfloat_with_epsilon(against_statistic(&latency->simulated_s, statistic), simulated_s,
@@ -118,7 +126,8 @@ check_pair(const LatencyAgainst *latency, guint statistic, double measured_s, do
 }
 
 static void
-test_benchmark(Fixture *f, gconstpointer data) {
+test_benchmark(Fixture *f, gconstpointer data)
+{
   g_autoptr(GError) error = NULL;
   g_autoptr(Measured) measured = read_text(f, BENCHMARK, &error);
   AgainstFigures *figures;
@@ -143,7 +152,8 @@ test_benchmark(Fixture *f, gconstpointer data) {
 
 /* What --requests writes of a run, held against the same run. */
 static void
-test_own_csv(Fixture *f, gconstpointer data) {
+test_own_csv(Fixture *f, gconstpointer data)
+{
   g_autofree char *compressed = g_strconcat(f->path, ".gz", NULL);
   const char *const paths[] = {f->path, compressed};
 
@@ -172,14 +182,17 @@ test_own_csv(Fixture *f, gconstpointer data) {
   g_remove(compressed);
 }
 
-#define HEADER "id,arrival_s,prompt_tokens,output_tokens,first_token_s,finish_s,preemptions,status\n"
+#define HEADER                                                                                     \
+  "id,arrival_s,prompt_tokens,output_tokens,first_token_s,finish_s,preemptions,status\n"
 
 /* Requests that did not finish, and those that one side lacks. */
 static void
-test_partial(Fixture *f, gconstpointer data) {
+test_partial(Fixture *f, gconstpointer data)
+{
   g_autoptr(GError) error = NULL;
   g_autoptr(Measured) measured = read_text(
-      f, HEADER "a,0,10,3,.5,1.5,0,finished\nd,2,30,0,,,0,aborted\ne,3,1,1,4,4,0,finished\n", &error);
+      f, HEADER "a,0,10,3,.5,1.5,0,finished\nd,2,30,0,,,0,aborted\ne,3,1,1,4,4,0,finished\n",
+      &error);
   g_autoptr(GString) text = g_string_new(NULL);
   AgainstFigures *figures;
 
@@ -194,14 +207,16 @@ test_partial(Fixture *f, gconstpointer data) {
   against_append_text(text, figures, "swap");
   g_assert_nonnull(strstr(text->str, "swap against "));
   g_assert_nonnull(strstr(text->str, "1 request; 1 left out"));
-  g_assert_nonnull(strstr(text->str, "Mean TTFT is as measured, mean TPOT as measured, mean latency "
-                                     "as measured.\n"));
+  g_assert_nonnull(strstr(text->str,
+                          "Mean TTFT is as measured, mean TPOT as measured, mean latency "
+                          "as measured.\n"));
   against_figures_free(figures);
 }
 
 /* Nothing finished in both: said, without a table of zeros. */
 static void
-test_nothing_left(Fixture *f, gconstpointer data) {
+test_nothing_left(Fixture *f, gconstpointer data)
+{
   g_autoptr(Measured) measured = read_text(f, HEADER "d,2,30,0,,,0,aborted\n", NULL);
   g_autoptr(GString) text = g_string_new(NULL);
   json_auto_t *json = NULL;
@@ -221,7 +236,8 @@ test_nothing_left(Fixture *f, gconstpointer data) {
 
 /* The run's ids are indices, the file's are names: by order of arrival, not of the file. */
 static void
-test_by_order(Fixture *f, gconstpointer data) {
+test_by_order(Fixture *f, gconstpointer data)
+{
   g_autoptr(GError) error = NULL;
   g_autoptr(Measured) measured = read_text(f, BENCHMARK, &error);
   AgainstFigures *figures;
@@ -238,9 +254,10 @@ test_by_order(Fixture *f, gconstpointer data) {
 
 /* Another load is told. */
 static void
-test_arrivals(Fixture *f, gconstpointer data) {
-  g_autoptr(Measured) measured =
-      read_text(f, HEADER "a,7,10,3,8,9,0,\n\"b, \"\"c\"\"\",7.5,20,5,8,9,0,\nd,8,30,1,9,9,0,", NULL);
+test_arrivals(Fixture *f, gconstpointer data)
+{
+  g_autoptr(Measured) measured = read_text(
+      f, HEADER "a,7,10,3,8,9,0,\n\"b, \"\"c\"\"\",7.5,20,5,8,9,0,\nd,8,30,1,9,9,0,", NULL);
 
   (void)data;
   g_assert_nonnull(measured);
@@ -252,7 +269,8 @@ test_arrivals(Fixture *f, gconstpointer data) {
 #define LENGTHS "\"request_id\": \"a\", \"input_toks\": 10, \"output_toks\": 3"
 
 static void
-test_refused(Fixture *f, gconstpointer data) {
+test_refused(Fixture *f, gconstpointer data)
+{
   static const struct {
     const char *text, *message; /* after "FILE:" */
   } cases[] = {
@@ -302,7 +320,8 @@ test_refused(Fixture *f, gconstpointer data) {
 }
 
 static void
-test_unreadable(Fixture *f, gconstpointer data) {
+test_unreadable(Fixture *f, gconstpointer data)
+{
   static const char zeros[] = "{\0}";
   g_autofree char *folder = g_path_get_dirname(f->path);
   g_autoptr(GError) missing = NULL, is_folder = NULL, binary = NULL, cut = NULL;
@@ -329,7 +348,8 @@ test_unreadable(Fixture *f, gconstpointer data) {
 
 /* Where the figures go: JSON, columns of CSV, and after the summary. */
 static void
-test_outputs(Fixture *f, gconstpointer data) {
+test_outputs(Fixture *f, gconstpointer data)
+{
   g_autoptr(Measured) measured = read_text(f, BENCHMARK, NULL);
   RunRecord record = {.name = "swap", .summary = {.end = RUN_DONE, .requests = 3}};
   g_autofree char *csv = NULL, *text = NULL, *comparison = NULL;
@@ -362,7 +382,8 @@ test_outputs(Fixture *f, gconstpointer data) {
 }
 
 int
-main(int argc, char **argv) {
+main(int argc, char **argv)
+{
   const gconstpointer names = GINT_TO_POINTER(TRUE), indices = GINT_TO_POINTER(FALSE);
 
   g_test_init(&argc, &argv, NULL);

@@ -66,7 +66,7 @@ typedef struct {
   Observer observer; /* first */
   const Case *test;
   Scheduler *scheduler;
-  guint64 digest;          /* of the steps */
+  guint64 digest; /* of the steps */
   guint64 requests_digest;
   gint64 end_ps;
   guint64 steps;
@@ -306,7 +306,8 @@ on_request(Observer *observer, const RequestResult *result)
     g_assert_cmpuint(result->recomputed_tokens + result->swapped_out_blocks, ==, 0);
   w->generated += result->generated_tokens;
   w->victims_of_results += result->preemptions;
-  /* Requests are told in any order between steps: each has a digest of its own, and they are summed. */
+  /* Requests are told in any order between steps: each has a digest of its own, and they are
+   * summed. */
   w->digest = result->request;
   digest_add(w, (guint64)result->first_token_ps);
   digest_add(w, (guint64)result->finish_ps);
@@ -380,9 +381,8 @@ test_random_scenarios(void)
     make_case(&c, seed);
     run_case(&c, TRUE, &strided);
     run_case(&c, FALSE, &single);
-    if (strided.digest != single.digest ||
-        strided.requests_digest != single.requests_digest || strided.end_ps != single.end_ps ||
-        strided.steps != single.steps)
+    if (strided.digest != single.digest || strided.requests_digest != single.requests_digest ||
+        strided.end_ps != single.end_ps || strided.steps != single.steps)
       g_error("scenario %u: in single steps it decides or times differently", seed);
     strided.summary.end_reason = (g_free(strided.summary.end_reason), NULL);
     single.summary.end_reason = (g_free(single.summary.end_reason), NULL);

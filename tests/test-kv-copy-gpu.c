@@ -65,8 +65,8 @@ test_gather(void)
     DeviceMemory device;
 
     upload(c, &device);
-    check(kv_gather(&c->layout, device.pool, device.block_list, c->num_blocks, device.buffer,
-                    i % 3, NULL));
+    check(kv_gather(&c->layout, device.pool, device.block_list, c->num_blocks, device.buffer, i % 3,
+                    NULL));
     download(c, &device);
     g_assert_cmpmem(c->buffer, c->buffer_bytes, expected, c->buffer_bytes);
     g_assert_cmpmem(c->pool, c->pool_bytes, pool, c->pool_bytes);

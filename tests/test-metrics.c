@@ -12,7 +12,8 @@
 #define HOST_BLOCKS 700
 
 static Workload *
-make_workload(guint32 n, GRand *rand) {
+make_workload(guint32 n, GRand *rand)
+{
   Workload *workload = workload_new();
   gint64 arrival_ps = 3 * PS_PER_S;
 
@@ -36,7 +37,8 @@ typedef struct {
 } Source;
 
 static void
-random_entries(Source *source, Step *step, gboolean decodes_only) {
+random_entries(Source *source, Step *step, gboolean decodes_only)
+{
   guint32 n = (guint32)g_rand_int_range(source->rand, 1, 9);
 
   for (guint32 i = 0; i < n; i++) {
@@ -52,7 +54,8 @@ random_entries(Source *source, Step *step, gboolean decodes_only) {
 }
 
 static void
-random_events(Source *source, Step *step) {
+random_events(Source *source, Step *step)
+{
   StepVictim victim = {.request = 1,
                        .beneficiary = 0,
                        .blocks = 4,
@@ -70,7 +73,8 @@ random_events(Source *source, Step *step) {
 }
 
 static void
-random_report(Source *source, Step *step, StepReport *report) {
+random_report(Source *source, Step *step, StepReport *report)
+{
   GRand *rand = source->rand;
   gboolean stride = g_rand_boolean(rand);
   gint64 n = stride ? g_rand_int_range(rand, 1, 200) : 1;
@@ -113,7 +117,8 @@ random_report(Source *source, Step *step, StepReport *report) {
 
 /* The same report, a repeat at a time. */
 static void
-report_singly(Observer *observer, const StepReport *whole, Step *step) {
+report_singly(Observer *observer, const StepReport *whole, Step *step)
+{
   CostPiece cost = *whole->cost;
   guint32 gpu_free_blocks = step->gpu_free_blocks;
   gint64 start_ps = whole->start_ps;
@@ -139,7 +144,8 @@ report_singly(Observer *observer, const StepReport *whole, Step *step) {
 }
 
 static void
-report_requests(Observer *observer, const Workload *workload, gint64 now_ps) {
+report_requests(Observer *observer, const Workload *workload, gint64 now_ps)
+{
   const RunOutcome outcome = {.end = RUN_STUCK, .reason = "nothing would change", .end_ps = now_ps};
 
   for (guint32 i = 0; i < workload_count(workload); i++) {
@@ -161,7 +167,8 @@ report_requests(Observer *observer, const Workload *workload, gint64 now_ps) {
 }
 
 static void
-assert_same(Metrics *a, Metrics *b) {
+assert_same(Metrics *a, Metrics *b)
+{
   Summary x, y;
   guint32 nx, ny;
   gint64 x_ps, y_ps;
@@ -183,7 +190,8 @@ assert_same(Metrics *a, Metrics *b) {
 }
 
 static void
-test_repeats(void) {
+test_repeats(void)
+{
   for (guint32 seed = 1; seed <= 60; seed++) {
     g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
     g_autoptr(Workload) workload = make_workload(40, rand);
@@ -206,7 +214,8 @@ test_repeats(void) {
 
 /* The sums of a run against a count that does nothing clever. */
 static void
-test_sums(void) {
+test_sums(void)
+{
   g_autoptr(GRand) rand = g_rand_new_with_seed(99);
   g_autoptr(Workload) workload = make_workload(40, rand);
   g_autoptr(Metrics) metrics = metrics_new(workload, GPU_BLOCKS, HOST_BLOCKS);
@@ -257,7 +266,8 @@ test_sums(void) {
 }
 
 static void
-test_quantiles(void) {
+test_quantiles(void)
+{
   /* numpy.percentile([1, 2, 4, 8, 16], [50, 90, 95, 99]) = 4, 12.8, 14.4, 15.68 */
   const gint64 seconds[] = {16, 1, 8, 2, 4};
   g_autoptr(GArray) values_ps = g_array_new(FALSE, FALSE, sizeof(gint64));
@@ -280,7 +290,8 @@ test_quantiles(void) {
 
 /* The histogram against the exact list, over eighteen orders of magnitude. */
 static void
-test_histogram(void) {
+test_histogram(void)
+{
   g_autoptr(GRand) rand = g_rand_new_with_seed(7);
   g_autoptr(DurationHistogram) histogram = duration_histogram_new();
   g_autoptr(GArray) values_ps = g_array_new(FALSE, FALSE, sizeof(gint64));
@@ -304,7 +315,8 @@ test_histogram(void) {
 
 /* Every edge of the buckets: a value alone in the histogram comes back as itself. */
 static void
-test_histogram_edges(void) {
+test_histogram_edges(void)
+{
   for (guint bits = 0; bits < 63; bits++)
     for (gint64 off = -1; off <= 1; off++) {
       g_autoptr(DurationHistogram) histogram = duration_histogram_new();
@@ -321,7 +333,8 @@ test_histogram_edges(void) {
 
 /* A step that only drops a request, an abort, and no step at all. */
 static void
-test_odd_steps(void) {
+test_odd_steps(void)
+{
   g_autoptr(GRand) rand = g_rand_new_with_seed(1);
   g_autoptr(Workload) workload = make_workload(3, rand);
   g_autoptr(Metrics) metrics = metrics_new(workload, 10, 0);
@@ -358,7 +371,8 @@ test_odd_steps(void) {
 }
 
 int
-main(int argc, char **argv) {
+main(int argc, char **argv)
+{
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/metrics/repeats", test_repeats);
   g_test_add_func("/metrics/sums", test_sums);

@@ -1,6 +1,6 @@
 /* The cost model of a profile, on a profile made here whose true costs are known: what is measured
- * is given back, what lies between is near the truth, repeats equal single steps to the bit, and what is
- * missing is marked as modelled.
+ * is given back, what lies between is near the truth, repeats equal single steps to the bit, and
+ * what is missing is marked as modelled.
  */
 #include "calib/profile_cost.h"
 #include "models/model_config.h"
@@ -33,8 +33,11 @@ true_attention_ns(double fresh, double cached, double decodes, double context)
 static void
 add(Fixture *f, OperationKind kind, const char *variant, const gint64 *shape, double ns)
 {
-  ProfileSample sample = {.operation = (guint8)kind, .variant = variant, .dtype = "bfloat16",
-                          .kernel = "", .median_ns = ns};
+  ProfileSample sample = {.operation = (guint8)kind,
+                          .variant = variant,
+                          .dtype = "bfloat16",
+                          .kernel = "",
+                          .median_ns = ns};
 
   memcpy(sample.shape, shape, operation_n_shape(kind) * sizeof *shape);
   profile_add(f->profile, &sample);
@@ -121,8 +124,8 @@ set_up(Fixture *f, gconstpointer with_skew)
   const char *source = g_getenv("SPILLWAY_SRCDIR");
   g_autofree char *model =
       g_build_filename(source != NULL ? source : ".", "models", "llama-3.1-8b.json", NULL);
-  g_autofree char *device = g_build_filename(source != NULL ? source : ".", "calib", "devices",
-                                             "h100-sxm.ini", NULL);
+  g_autofree char *device =
+      g_build_filename(source != NULL ? source : ".", "calib", "devices", "h100-sxm.ini", NULL);
   g_autoptr(GError) error = NULL;
   const ProfileOrigin origin = {.source = "made here"};
 
@@ -221,8 +224,8 @@ test_between(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   shape.prefills = chunks;
   shape.n_prefills = G_N_ELEMENTS(chunks);
   cost_model_step(cost, &shape, 1, &piece);
-  assert_near(piece.base_ps[COST_ATTENTION],
-              32 * (5000 + pairs * 0.02 + 1200 + 7 * 900 * 0.5), 0.03);
+  assert_near(piece.base_ps[COST_ATTENTION], 32 * (5000 + pairs * 0.02 + 1200 + 7 * 900 * 0.5),
+              0.03);
 }
 
 static void
@@ -265,7 +268,8 @@ test_repeats(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpuint(pieces, >, 300);
 }
 
-/* Unequal contexts cost more than equal ones of the same sum, and no more than all at the longest. */
+/* Unequal contexts cost more than equal ones of the same sum, and no more than all at the longest.
+ */
 static void
 test_skew(Fixture *f, gconstpointer data G_GNUC_UNUSED)
 {

@@ -26,12 +26,14 @@ typedef struct {
 } Fixture;
 
 static char *
-in_folder(Fixture *f, const char *name) {
+in_folder(Fixture *f, const char *name)
+{
   return g_build_filename(f->folder, name, NULL);
 }
 
 static void
-setup(Fixture *f, gconstpointer data) {
+setup(Fixture *f, gconstpointer data)
+{
   const Request request = {.arrival_ps = PS_PER_S / 8, .prompt_tokens = 40, .output_tokens = 9};
 
   (void)data;
@@ -48,7 +50,8 @@ setup(Fixture *f, gconstpointer data) {
 }
 
 static void
-teardown(Fixture *f, gconstpointer data) {
+teardown(Fixture *f, gconstpointer data)
+{
   g_autoptr(GDir) dir = g_dir_open(f->folder, 0, NULL);
   const char *name;
 
@@ -65,7 +68,8 @@ teardown(Fixture *f, gconstpointer data) {
 
 /* A run in small: a step with events, a stride of three, an abort; and what became of requests. */
 static void
-drive(Observer *observer, RunEnd end) {
+drive(Observer *observer, RunEnd end)
+{
   g_autoptr(Step) step = step_new(2);
   const StepEntry entries[] = {{0, 40, 0, 0, ENTRY_NEW, 1}, {1, 1, 41, 0, ENTRY_DECODE, 1}};
   const StepVictim victim = {.request = 2, .beneficiary = 1, .blocks = 3, .action = OVERFLOW_SWAP};
@@ -174,7 +178,8 @@ static const char expected_log[] =
 
 /* Ids that are texts need quotes; "7" and "9" became texts when the second id was none. */
 static char *
-expected_with_text_ids(void) {
+expected_with_text_ids(void)
+{
   g_autoptr(GString) text = g_string_new(expected_log);
   g_string_replace(text, "[[7,", "[[\"7\",", 0);
   g_string_replace(text, "[[9,", "[[\"9\",", 0);
@@ -183,7 +188,8 @@ expected_with_text_ids(void) {
 }
 
 static char *
-read_gz(const char *path) {
+read_gz(const char *path)
+{
   gzFile file = gzopen(path, "rb");
   GString *text = g_string_new(NULL);
   char buffer[512];
@@ -196,7 +202,8 @@ read_gz(const char *path) {
 }
 
 static void
-test_decision_log(Fixture *f, gconstpointer data) {
+test_decision_log(Fixture *f, gconstpointer data)
+{
   g_autofree char *path = in_folder(f, data);
   g_autofree char *expected = expected_with_text_ids();
   g_autofree char *text = NULL;
@@ -213,7 +220,8 @@ test_decision_log(Fixture *f, gconstpointer data) {
 }
 
 static void
-test_bad_logs(Fixture *f, gconstpointer data) {
+test_bad_logs(Fixture *f, gconstpointer data)
+{
   static const char *const bad[] = {"/dev/full", "/nowhere/x.jsonl", "/"};
   (void)data;
   for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
@@ -238,7 +246,8 @@ test_bad_logs(Fixture *f, gconstpointer data) {
 }
 
 static void
-test_requests_csv(Fixture *f, gconstpointer data) {
+test_requests_csv(Fixture *f, gconstpointer data)
+{
   g_autofree char *path = in_folder(f, "r.csv"), *text = NULL;
   g_autoptr(GError) error = NULL;
   g_autoptr(RequestsCsv) csv = requests_csv_open(path, f->workload, &error);
@@ -256,7 +265,8 @@ test_requests_csv(Fixture *f, gconstpointer data) {
 }
 
 static void
-test_format(void) {
+test_format(void)
+{
   static const struct {
     gint64 time_ps;
     const char *text;
@@ -295,7 +305,8 @@ test_format(void) {
 }
 
 static void
-test_table(void) {
+test_table(void)
+{
   g_autoptr(Table) table = table_new("lrm");
   g_autoptr(GString) text = g_string_new(NULL);
   static const char *const cells[] = {"µs", "1", "*", "日本", "22", "", "long", "3", "*"};
@@ -307,7 +318,8 @@ test_table(void) {
 }
 
 static RunRecord
-make_record(Fixture *f, const char *name, double scale) {
+make_record(Fixture *f, const char *name, double scale)
+{
   RunRecord record = {.name = name,
                       .num_gpu_blocks = 5400,
                       .num_cpu_blocks = 2048,
@@ -343,7 +355,8 @@ make_record(Fixture *f, const char *name, double scale) {
 }
 
 static void
-test_summary_json(Fixture *f, gconstpointer data) {
+test_summary_json(Fixture *f, gconstpointer data)
+{
   static const char *const order[] = {"requests",
                                       "finished",
                                       "ignored",
@@ -391,7 +404,8 @@ test_summary_json(Fixture *f, gconstpointer data) {
 }
 
 static void
-test_comparison(Fixture *f, gconstpointer data) {
+test_comparison(Fixture *f, gconstpointer data)
+{
   RunRecord records[] = {make_record(f, "recompute", 1.2), make_record(f, "swap", 1),
                          make_record(f, "third", 0.5)};
   (void)data;
@@ -426,7 +440,8 @@ test_comparison(Fixture *f, gconstpointer data) {
 
 /* Runs of all shapes print; `-v` shows them to whoever wants to look. */
 static void
-test_texts(Fixture *f, gconstpointer data) {
+test_texts(Fixture *f, gconstpointer data)
+{
   RunRecord records[] = {make_record(f, "recompute", 1.2), make_record(f, "swap", 1)};
   RunRecord empty = {.name = "", .summary = {.end = RUN_STUCK, .requests = 2, .aborted = 2}};
   g_autofree char *one = summary_text(&records[0]), *nothing = summary_text(&empty);
@@ -449,7 +464,8 @@ test_texts(Fixture *f, gconstpointer data) {
 }
 
 static gint64
-commit(Fixture *f, Results *results, const char *name, GError **error) {
+commit(Fixture *f, Results *results, const char *name, GError **error)
+{
   g_autoptr(ResultsRun) run = results_run_new(f->workload, NULL);
   const RunRecord record = make_record(f, name, 1);
   const SeriesBucket buckets[] = {{.output_tokens = 3, .sampled = TRUE}, {.output_tokens = 4}};
@@ -460,7 +476,8 @@ commit(Fixture *f, Results *results, const char *name, GError **error) {
 }
 
 static gint64
-query(const char *path, const char *sql) {
+query(const char *path, const char *sql)
+{
   sqlite3 *db;
   sqlite3_stmt *statement;
   gint64 value;
@@ -476,7 +493,8 @@ query(const char *path, const char *sql) {
 }
 
 static void
-test_results(Fixture *f, gconstpointer data) {
+test_results(Fixture *f, gconstpointer data)
+{
   static const char *const grid[] = {"profile.name", "overflow", "num_gpu_blocks", "x\"y'z", NULL};
   g_autofree char *path = in_folder(f, "results.db");
   g_autoptr(GError) error = NULL;
@@ -507,7 +525,8 @@ test_results(Fixture *f, gconstpointer data) {
 }
 
 static void
-assert_columns_documented(sqlite3 *db, const char *table, const char *text) {
+assert_columns_documented(sqlite3 *db, const char *table, const char *text)
+{
   g_autofree char *sql = g_strdup_printf("PRAGMA table_info(%s)", table);
   sqlite3_stmt *statement;
 
@@ -522,7 +541,8 @@ assert_columns_documented(sqlite3 *db, const char *table, const char *text) {
 
 /* doc/results.md names every column (run's come from the figures), and its queries run. */
 static void
-test_doc(Fixture *f, gconstpointer data) {
+test_doc(Fixture *f, gconstpointer data)
+{
   static const char *const tables[] = {
       "config", "request", "preemption", "series", "preemption_by_request", "component"};
   g_autofree char *doc = g_test_build_filename(G_TEST_DIST, "..", "doc", "results.md", NULL);
@@ -555,7 +575,8 @@ test_doc(Fixture *f, gconstpointer data) {
 }
 
 static void
-assert_refused(const char *path, ResultsError code, const char *words) {
+assert_refused(const char *path, ResultsError code, const char *words)
+{
   g_autoptr(GError) error = NULL;
   g_autoptr(Results) results = results_open(path, 50, &error);
 
@@ -566,7 +587,8 @@ assert_refused(const char *path, ResultsError code, const char *words) {
 }
 
 static void
-make_database(const char *path, const char *sql) {
+make_database(const char *path, const char *sql)
+{
   sqlite3 *db;
   g_assert_cmpint(sqlite3_open(path, &db), ==, SQLITE_OK);
   g_assert_cmpint(sqlite3_exec(db, sql, NULL, NULL, NULL), ==, SQLITE_OK);
@@ -574,7 +596,8 @@ make_database(const char *path, const char *sql) {
 }
 
 static void
-test_bad_databases(Fixture *f, gconstpointer data) {
+test_bad_databases(Fixture *f, gconstpointer data)
+{
   g_autofree char *foreign = in_folder(f, "foreign.db"), *text = in_folder(f, "text.db");
   g_autofree char *short_text = in_folder(f, "short.db"), *empty = in_folder(f, "empty.db");
   g_autofree char *newer = in_folder(f, "newer.db"), *broken = in_folder(f, "broken.db");
@@ -606,7 +629,8 @@ test_bad_databases(Fixture *f, gconstpointer data) {
 }
 
 static void
-test_locked(Fixture *f, gconstpointer data) {
+test_locked(Fixture *f, gconstpointer data)
+{
   g_autofree char *path = in_folder(f, "locked.db");
   g_autoptr(GError) error = NULL;
   g_autoptr(Results) results = results_open(path, 50, &error);
@@ -625,7 +649,8 @@ test_locked(Fixture *f, gconstpointer data) {
 }
 
 static void
-test_read_only(Fixture *f, gconstpointer data) {
+test_read_only(Fixture *f, gconstpointer data)
+{
   g_autofree char *path = in_folder(f, "read-only.db");
   g_autoptr(GError) error = NULL;
 
@@ -647,7 +672,8 @@ test_read_only(Fixture *f, gconstpointer data) {
 
 /* A limit on the file's size stands in for a full disk: what was committed before survives. */
 static void
-test_full_disk(Fixture *f, gconstpointer data) {
+test_full_disk(Fixture *f, gconstpointer data)
+{
   g_autofree char *path = in_folder(f, "full.db");
   g_autoptr(GError) error = NULL;
   g_autoptr(Results) results = results_open(path, 50, &error);
@@ -680,7 +706,8 @@ test_full_disk(Fixture *f, gconstpointer data) {
 #define ADD(path, data, function) g_test_add(path, Fixture, data, setup, function, teardown)
 
 int
-main(int argc, char **argv) {
+main(int argc, char **argv)
+{
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/report/format", test_format);
   g_test_add_func("/report/table", test_table);

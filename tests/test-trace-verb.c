@@ -11,7 +11,8 @@
 #include <string.h>
 
 static int
-run(const char *line) {
+run(const char *line)
+{
   g_auto(GStrv) argv = NULL;
   g_autofree char **arguments = NULL; /* GOption removes what it took */
   int argc;
@@ -23,7 +24,8 @@ run(const char *line) {
 }
 
 static void
-test_statuses(void) {
+test_statuses(void)
+{
   static const struct {
     const char *line;
     int status;
@@ -58,13 +60,15 @@ test_statuses(void) {
 }
 
 static char *
-shipped_file(const char *name) {
+shipped_file(const char *name)
+{
   return g_test_build_filename(G_TEST_DIST, "..", "traces", "shipped", name, NULL);
 }
 
 /* The first "spillway trace gen --…" in a text, up to the line's end and without an -o. */
 static char *
-find_command(const char *text) {
+find_command(const char *text)
+{
   const char *start = strstr(text, "spillway trace gen --"), *out;
   char *line;
 
@@ -79,7 +83,8 @@ find_command(const char *text) {
 
 /* Every shipped trace again from its command, byte for byte. */
 static void
-test_shipped(void) {
+test_shipped(void)
+{
   static const char *const names[] = {"study-burst.csv", "chat-hour.csv", "code-hour.csv",
                                       "demo.csv", "chat-turns.jsonl"};
   g_autofree char *folder = g_dir_make_tmp("spillway-shipped-XXXXXX", NULL);
@@ -104,7 +109,8 @@ test_shipped(void) {
 }
 
 static void
-test_convert(void) {
+test_convert(void)
+{
   g_autofree char *folder = g_dir_make_tmp("spillway-convert-XXXXXX", NULL);
   g_autofree char *from = shipped_file("demo.csv");
   g_autofree char *to = g_build_filename(folder, "t.jsonl.gz", NULL);
@@ -125,7 +131,8 @@ test_convert(void) {
 }
 
 static void
-test_generate(void) {
+test_generate(void)
+{
   const char *options = "--requests 9 --rate 2 --prompt uniform:1,99 --output fixed:3";
   const guint64 seed = 5;
   g_autoptr(GError) error = NULL;
@@ -145,7 +152,8 @@ test_generate(void) {
 }
 
 int
-main(int argc, char **argv) {
+main(int argc, char **argv)
+{
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/trace-verb/statuses", test_statuses);
   g_test_add_func("/trace-verb/shipped", test_shipped);
