@@ -25,6 +25,7 @@ libspillway_cli_a_SOURCES = \
   %D%/resolve.c %D%/resolve.h \
   %D%/run.c \
   %D%/scenario.c %D%/scenario.h \
+  %D%/scenario_pool.c %D%/scenario_resolver.h \
   %D%/scenario_config.c %D%/scenario_config.h \
   %D%/settings.c %D%/settings.h \
   %D%/trace.c %D%/trace.h \

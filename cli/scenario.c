@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "scenario.h"
+#include "scenario_resolver.h"
 
 #include <string.h>
 
@@ -16,22 +16,8 @@
 #include "resolve.h"
 #include "scenario_config.h"
 
-#define GIB (1024.0 * 1024 * 1024)
-/* Prefix caching has a record of each block, 24 bytes; no card holds as many blocks. */
-#define MAX_CACHED_BLOCKS (1u << 24)
-
-typedef struct {
-  const Settings *settings;
-  const char *verb;
-  gboolean quiet;
-  Scenario *scenario;
-  guint64 pool_bytes_per_block; /* 0 without a model */
-} Resolver;
-
-static gboolean refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static gboolean
-refuse(GError **error, const char *format, ...)
+gboolean
+resolver_refuse(GError **error, const char *format, ...)
 {
   va_list args;
 
@@ -42,10 +28,8 @@ refuse(GError **error, const char *format, ...)
   return FALSE;
 }
 
-static void note(const Resolver *r, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static void
-note(const Resolver *r, const char *format, ...)
+void
+resolver_note(const Resolver *r, const char *format, ...)
 {
   g_autofree char *text = NULL;
   va_list args;
@@ -57,8 +41,8 @@ note(const Resolver *r, const char *format, ...)
     cli_note(r->verb, "%s", text);
 }
 
-static gboolean
-given(const Resolver *r, const char *name)
+gboolean
+resolver_given(const Resolver *r, const char *name)
 {
   return settings_given(r->settings, name);
 }
@@ -80,9 +64,9 @@ find_entry(const char *option, const char *name, const gconstpointer *table, GEr
   g_ptr_array_add(names, NULL);
   known = g_strjoinv(", ", (char **)names->pdata);
   near = cli_nearest(name, (const char *const *)names->pdata);
-  refuse(error, "--%s: found '%s', expected %s%s%s%s%s", option, name,
-         names->len > 2 ? "one of " : "", known, near != NULL ? "; did you mean " : "",
-         near != NULL ? near : "", near != NULL ? "?" : "");
+  resolver_refuse(error, "--%s: found '%s', expected %s%s%s%s%s", option, name,
+                  names->len > 2 ? "one of " : "", known, near != NULL ? "; did you mean " : "",
+                  near != NULL ? near : "", near != NULL ? "?" : "");
   return NULL;
 }
 
@@ -142,17 +126,17 @@ check_combinations(const Resolver *r, GError **error)
   const Scenario *s = r->scenario;
 
   for (guint i = 0; i < G_N_ELEMENTS(needs); i++)
-    if (given(r, needs[i].option) && !(s->scheduler->features & needs[i].feature))
-      return refuse(error, "--%s: the scheduler %s has no such thing", needs[i].option,
-                    s->scheduler->name);
+    if (resolver_given(r, needs[i].option) && !(s->scheduler->features & needs[i].feature))
+      return resolver_refuse(error, "--%s: the scheduler %s has no such thing", needs[i].option,
+                             s->scheduler->name);
   for (guint i = 0; i < G_N_ELEMENTS(contradictions); i++)
-    if (given(r, contradictions[i][0]) && given(r, contradictions[i][1]))
-      return refuse(error, "--%s and --%s contradict each other: give one of them",
-                    contradictions[i][0], contradictions[i][1]);
+    if (resolver_given(r, contradictions[i][0]) && resolver_given(r, contradictions[i][1]))
+      return resolver_refuse(error, "--%s and --%s contradict each other: give one of them",
+                             contradictions[i][0], contradictions[i][1]);
   for (guint i = 0; i < G_N_ELEMENTS(costed); i++)
-    if (given(r, costed[i]) && !s->executor->needs_cost)
-      return refuse(error, "--%s: the executor %s costs nothing that it could change", costed[i],
-                    s->executor->name);
+    if (resolver_given(r, costed[i]) && !s->executor->needs_cost)
+      return resolver_refuse(error, "--%s: the executor %s costs nothing that it could change",
+                             costed[i], s->executor->name);
   return TRUE;
 }
 
@@ -163,22 +147,22 @@ resolve_hardware(Resolver *r, GError **error)
   Scenario *s = r->scenario;
 
   if (s->executor->needs_cost && settings->model == NULL)
-    return refuse(error,
-                  "--model is missing: a name from 'spillway list models', or a config.json");
+    return resolver_refuse(
+        error, "--model is missing: a name from 'spillway list models', or a config.json");
   if (s->executor->needs_cost && settings->device == NULL)
-    return refuse(error, "--device is missing: a name from 'spillway list devices'");
+    return resolver_refuse(error, "--device is missing: a name from 'spillway list devices'");
   if (settings->model != NULL && (s->model = resolve_model(settings->model, error)) == NULL) {
     g_prefix_error(error, "--model: ");
     return FALSE;
   }
   if (settings->kv_cache_dtype != NULL && s->model == NULL)
-    return refuse(error, "--kv-cache-dtype needs --model");
+    return resolver_refuse(error, "--kv-cache-dtype needs --model");
   if (settings->kv_cache_dtype != NULL &&
       !model_set_kv_cache_dtype(s->model, settings->kv_cache_dtype))
-    return refuse(error,
-                  "--kv-cache-dtype: found '%s', expected auto, fp8, fp8_e4m3, fp8_e5m2, "
-                  "bfloat16 or float16",
-                  settings->kv_cache_dtype);
+    return resolver_refuse(error,
+                           "--kv-cache-dtype: found '%s', expected auto, fp8, fp8_e4m3, fp8_e5m2, "
+                           "bfloat16 or float16",
+                           settings->kv_cache_dtype);
   if (settings->device != NULL &&
       !resolve_costs(settings->device, &s->device, &s->profile, error)) {
     g_prefix_error(error, "--device: ");
@@ -206,9 +190,10 @@ resolve_limits(Resolver *r)
   c->watermark = has_manager ? settings->watermark : 0;
   c->prefix_caching = settings->prefix_caching;
   c->long_prefill_token_threshold = (guint32)settings->long_prefill_token_threshold;
-  c->chunked_prefill = given(r, "enable-chunked-prefill") || given(r, "no-enable-chunked-prefill")
-                           ? settings->chunked_prefill
-                           : chunks;
+  c->chunked_prefill =
+      resolver_given(r, "enable-chunked-prefill") || resolver_given(r, "no-enable-chunked-prefill")
+          ? settings->chunked_prefill
+          : chunks;
   s->async = settings->async_scheduling;
   c->max_model_len = (guint32)settings->max_model_len;
   if (c->max_model_len == 0)
@@ -222,135 +207,6 @@ resolve_limits(Resolver *r)
 }
 
 /* What sizes the pool by memory: needs a model and a device. */
-static gboolean
-need_for_pool(const Resolver *r, const char *option, GError **error)
-{
-  if (!given(r, option) && (r->scenario->model == NULL || r->scenario->device == NULL))
-    return refuse(error, "the KV pool has no size: give --num-gpu-blocks, or --model and --device");
-  if (r->scenario->model == NULL)
-    return refuse(error, "--%s needs --model, or give --num-gpu-blocks", option);
-  if (r->scenario->device == NULL)
-    return refuse(error, "--%s needs --device, or give --num-gpu-blocks", option);
-  return TRUE;
-}
-
-/* --kv-memory, a share of the card's nominal memory or an amount, on each device. */
-static gboolean
-kv_memory_blocks(const Resolver *r, guint32 *blocks, GError **error)
-{
-  const char *text = r->settings->kv_memory;
-  double fraction;
-  guint64 bytes;
-
-  if (!need_for_pool(r, "kv-memory", error))
-    return FALSE;
-  if (cli_parse_percent(text, &fraction)) {
-    if (fraction <= 0 || fraction > 1)
-      return refuse(error, "--kv-memory: found '%s', expected more than 0%% and at most 100%%",
-                    text);
-    bytes = (guint64)(fraction * r->scenario->device->nominal_memory_bytes);
-  } else if (!cli_parse_bytes(text, "--kv-memory", 1, &bytes, error)) {
-    return FALSE;
-  }
-  if (bytes > r->scenario->device->memory_bytes)
-    return refuse(error, "--kv-memory: %s is more than the %.1f GiB of %s", text,
-                  r->scenario->device->memory_bytes / GIB, r->scenario->device->name);
-  *blocks = pool_blocks(bytes, r->pool_bytes_per_block);
-  if (*blocks == 0)
-    return refuse(error, "--kv-memory: %s holds no block, which takes %" G_GUINT64_FORMAT " bytes",
-                  text, r->pool_bytes_per_block);
-  return TRUE;
-}
-
-static gboolean
-utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
-{
-  const PoolSizeRequest request = {
-      .device = r->scenario->device,
-      .model = r->scenario->model,
-      .utilization = r->settings->gpu_memory_utilization,
-      .block_size = r->scenario->config.block_size,
-      .tensor_parallel_size = (guint32)r->settings->tensor_parallel_size,
-      .max_num_batched_tokens = r->scenario->config.max_num_batched_tokens,
-      .max_num_seqs = r->scenario->config.max_num_seqs,
-  };
-  PoolSize pool;
-
-  if (!need_for_pool(r, "gpu-memory-utilization", error) || !pool_size_find(&request, &pool, error))
-    return FALSE;
-  *blocks = pool.num_gpu_blocks;
-  return TRUE;
-}
-
-/* A pool whose size was given may be more than the weights leave of the memory. */
-static void
-note_weights_and_pool(const Resolver *r)
-{
-  const Scenario *s = r->scenario;
-  double weights, pool;
-
-  if (s->model == NULL || s->device == NULL || s->executor->bare_scheduler)
-    return;
-  weights = (double)(model_weight_bytes(s->model) / r->settings->tensor_parallel_size);
-  pool = (double)s->config.num_gpu_blocks * (double)r->pool_bytes_per_block;
-  if (weights + pool > s->device->memory_bytes)
-    note(
-        r,
-        "a server would not start: weights of %.1f GiB and a KV pool of %.1f GiB are more than the "
-        "%.1f GiB of %s",
-        weights / GIB, pool / GIB, s->device->memory_bytes / GIB, s->device->name);
-}
-
-static gboolean
-resolve_gpu_pool(Resolver *r, GError **error)
-{
-  SchedulerConfig *c = &r->scenario->config;
-  guint32 hidden = r->scenario->scheduler->hidden_blocks;
-
-  if (given(r, "num-gpu-blocks"))
-    c->num_gpu_blocks = (guint32)r->settings->num_gpu_blocks;
-  else if (given(r, "kv-memory") ? !kv_memory_blocks(r, &c->num_gpu_blocks, error)
-                                 : !utilization_blocks(r, &c->num_gpu_blocks, error))
-    return FALSE;
-  if (c->num_gpu_blocks <= hidden)
-    return refuse(
-        error, "the KV pool has %u block%s, of which %s keeps %u for itself: give it more",
-        c->num_gpu_blocks, c->num_gpu_blocks == 1 ? "" : "s", r->scenario->scheduler->name, hidden);
-  note_weights_and_pool(r);
-  if (c->prefix_caching && c->num_gpu_blocks > MAX_CACHED_BLOCKS)
-    return refuse(error,
-                  "the KV pool has %u blocks, prefix caching keeps track of at most %u: give "
-                  "it fewer, or larger ones",
-                  c->num_gpu_blocks, MAX_CACHED_BLOCKS);
-  return TRUE;
-}
-
-static gboolean
-resolve_host_pool(Resolver *r, GError **error)
-{
-  Scenario *s = r->scenario;
-  gboolean swaps = s->config.overflow->needs_host;
-  gboolean engine_has_host = (s->scheduler->features & SCHEDULER_HAS_SWAP) != 0;
-  guint64 bytes = (guint64)(4 * GIB);
-
-  if (given(r, "swap-space") &&
-      !cli_parse_bytes(r->settings->swap_space, "--swap-space", (guint64)GIB, &bytes, error))
-    return FALSE;
-  if (given(r, "num-cpu-blocks")) {
-    s->config.num_cpu_blocks = (guint32)r->settings->num_cpu_blocks;
-  } else if (given(r, "swap-space") && s->model == NULL) {
-    return refuse(error, "--swap-space needs --model; or give --num-cpu-blocks");
-  } else if (s->model != NULL && (swaps || engine_has_host)) {
-    s->config.num_cpu_blocks = pool_blocks(bytes, r->pool_bytes_per_block);
-  } else if (swaps) {
-    return refuse(error, "--overflow %s needs --num-cpu-blocks, or --model to size the host's pool",
-                  s->config.overflow->name);
-  }
-  if (swaps && !engine_has_host)
-    note(r, "%s does not swap; swapping under it is a what-if", s->scheduler->name);
-  return TRUE;
-}
-
 /* A server would not start with a length limit beyond what it can hold or prefill; the simulation
  * lowers it, so that no single request can block it for ever. Recordings are of the scheduler
  * alone, which has no such check. */
@@ -364,26 +220,28 @@ fit_length_limit(Resolver *r, GError **error)
   if (s->executor->bare_scheduler)
     return TRUE;
   if (c->max_model_len > pool_tokens) {
-    if (given(r, "max-model-len"))
-      note(r,
-           "a server would not start: the pool holds %" G_GUINT64_FORMAT
-           " tokens, max_model_len is %u; lowered to what it holds",
-           pool_tokens, c->max_model_len);
+    if (resolver_given(r, "max-model-len"))
+      resolver_note(r,
+                    "a server would not start: the pool holds %" G_GUINT64_FORMAT
+                    " tokens, max_model_len is %u; lowered to what it holds",
+                    pool_tokens, c->max_model_len);
     c->max_model_len = (guint32)pool_tokens;
   }
   if (!c->chunked_prefill && c->max_model_len > c->max_num_batched_tokens) {
-    note(r,
-         "without chunked prefill a prompt must fit max_num_batched_tokens: max_model_len lowered "
-         "to %u",
-         c->max_num_batched_tokens);
+    resolver_note(
+        r,
+        "without chunked prefill a prompt must fit max_num_batched_tokens: max_model_len lowered "
+        "to %u",
+        c->max_num_batched_tokens);
     c->max_model_len = c->max_num_batched_tokens;
   }
-  if (c->max_num_batched_tokens < c->max_num_seqs && given(r, "max-num-batched-tokens"))
-    note(r, "a server would not start: max_num_batched_tokens %u is less than max_num_seqs %u",
-         c->max_num_batched_tokens, c->max_num_seqs);
+  if (c->max_num_batched_tokens < c->max_num_seqs && resolver_given(r, "max-num-batched-tokens"))
+    resolver_note(
+        r, "a server would not start: max_num_batched_tokens %u is less than max_num_seqs %u",
+        c->max_num_batched_tokens, c->max_num_seqs);
   if (c->max_model_len < 2)
-    return refuse(error, "the KV pool holds %" G_GUINT64_FORMAT " token: give it more blocks",
-                  pool_tokens);
+    return resolver_refuse(
+        error, "the KV pool holds %" G_GUINT64_FORMAT " token: give it more blocks", pool_tokens);
   return TRUE;
 }
 
@@ -393,11 +251,12 @@ note_automatic_chunking(const Resolver *r)
   const Scenario *s = r->scenario;
   gboolean version_0 = (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0;
 
-  if (version_0 && s->model != NULL && !given(r, "enable-chunked-prefill") &&
-      !given(r, "no-enable-chunked-prefill") && !given(r, "max-model-len") &&
+  if (version_0 && s->model != NULL && !resolver_given(r, "enable-chunked-prefill") &&
+      !resolver_given(r, "no-enable-chunked-prefill") && !resolver_given(r, "max-model-len") &&
       s->model->max_position > 32768)
-    note(r, "vLLM 0.5.3 to 0.6.3 chunk prefills by themselves when max_model_len exceeds 32768; "
-            "--enable-chunked-prefill simulates that");
+    resolver_note(
+        r, "vLLM 0.5.3 to 0.6.3 chunk prefills by themselves when max_model_len exceeds 32768; "
+           "--enable-chunked-prefill simulates that");
 }
 
 static gboolean
@@ -420,11 +279,13 @@ resolve_cost(Resolver *r, GError **error)
   if (!s->executor->needs_cost)
     return TRUE;
   if (!copy_path_from_name(path, &config.copy_path))
-    return refuse(error, "--copy-path: found '%s', expected per-layer, per-block or batched", path);
+    return resolver_refuse(
+        error, "--copy-path: found '%s', expected per-layer, per-block or batched", path);
   if (!host_memory_from_name(memory, &config.host_memory))
-    return refuse(error, "--host-memory: found '%s', expected pinned or pageable", memory);
+    return resolver_refuse(error, "--host-memory: found '%s', expected pinned or pageable", memory);
   if (!host_scheduler_from_name(s->scheduler->name, &config.scheduler))
-    return refuse(error, "no host costs are known for the scheduler %s", s->scheduler->name);
+    return resolver_refuse(error, "no host costs are known for the scheduler %s",
+                           s->scheduler->name);
   if (!what_if_parse(settings->what_if, &config.what_if, error))
     return FALSE;
   s->cost = resolve_cost_model(s->profile, &config, error);
@@ -442,7 +303,7 @@ scenario_new(const Settings *settings, const char *verb, gboolean quiet, GError 
   if (!resolve_names(&r, error) || !check_combinations(&r, error) || !resolve_hardware(&r, error))
     return NULL;
   resolve_limits(&r);
-  if (!resolve_gpu_pool(&r, error) || !resolve_host_pool(&r, error) ||
+  if (!resolver_gpu_pool(&r, error) || !resolver_host_pool(&r, error) ||
       !fit_length_limit(&r, error) || !resolve_cost(&r, error))
     return NULL;
   note_automatic_chunking(&r);
