@@ -18,6 +18,7 @@ libspillway_cli_a_SOURCES = \
   %D%/options.c \
   %D%/profile.c %D%/profile.h \
   %D%/profile_check.c \
+  %D%/profile_device.c \
   %D%/profile_import.c \
   %D%/profile_plot.c \
   %D%/profile_show.c \

@@ -71,11 +71,19 @@ command_profile(int argc, char **argv)
   return cli_error(CLI_USAGE, "profile", "found '%s', expected " SUB_VERBS, argv[1]);
 }
 
+gboolean
+profile_is_device(const char *text)
+{
+  g_autofree char *shipped = cli_data_file("devices", text, ".ini");
+  g_autofree char *profile = shipped != NULL ? resolve_profile_file(text) : NULL;
+
+  return profile == NULL && (shipped != NULL || g_str_has_suffix(text, ".ini"));
+}
+
 Profile *
 profile_named(const char *text, GError **error)
 {
   g_autoptr(GError) read_error = NULL;
-  g_autofree char *device = cli_data_file("devices", text, ".ini");
   g_auto(GStrv) names = NULL;
   Profile *profile = resolve_profile(text, &read_error);
   const char *near;
@@ -86,11 +94,11 @@ profile_named(const char *text, GError **error)
     g_propagate_error(error, g_steal_pointer(&read_error));
     return NULL;
   }
-  if (device == NULL && g_file_test(text, G_FILE_TEST_EXISTS) && !g_str_has_suffix(text, ".ini"))
+  if (!profile_is_device(text) && g_file_test(text, G_FILE_TEST_EXISTS))
     return profile_read(text, error);
   names = resolve_profile_names();
   near = cli_nearest(text, (const char *const *)names);
-  if (device != NULL || g_str_has_suffix(text, ".ini"))
+  if (profile_is_device(text))
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                 "'%s' is a device without measurements, not a profile; 'spillway profile import "
                 "PATH… -o FILE.db' makes one",

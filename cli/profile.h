@@ -30,3 +30,8 @@ json_t *profile_shape_json(OperationKind kind, const gint64 *shape);
 
 /* What was measured for a step of a model and what was not, for people. */
 void profile_append_missing(const Profile *profile, GString *text);
+
+/* TRUE if the text names a device that has no profile of that name, or a device file. */
+gboolean profile_is_device(const char *text);
+/* `profile show` of a device. Returns the exit status. */
+int profile_show_device(const char *verb, const char *text, OutputFormat format);

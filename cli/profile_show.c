@@ -151,19 +151,25 @@ command_profile_show(int argc, char **argv)
   OutputFormat format;
 
   g_option_context_set_summary(
-      context, "Says what a profile holds: who measured it, and of each operation and dtype how\n"
-               "many samples, their range of shapes, their spread; and what a model's step takes\n"
-               "that it lacks.");
+      context,
+      "Says what a profile holds: who measured it, and of each operation and dtype how\n"
+      "many samples, their range of shapes, their spread; and what a model's step takes\n"
+      "that it lacks. Of a device, the figures that stand in where none were measured, and\n"
+      "where each is from.");
   g_option_context_set_description(context, "Examples:\n"
                                             "  spillway profile show a100.db\n"
+                                            "  spillway profile show h100-sxm\n"
                                             "  spillway profile show a100.csv --format json\n");
   g_option_context_add_main_entries(context, entries, NULL);
   if (!cli_parse(context, verb, entries, &argc, &argv, &status))
     return status;
   if (argc != 2)
     return cli_error(CLI_USAGE, verb, "expected one profile; there are %d", argc - 1);
-  if (!profile_format_parse(format_text, &format, &error) ||
-      (profile = profile_named(argv[1], &error)) == NULL)
+  if (!profile_format_parse(format_text, &format, &error))
+    return cli_error(CLI_USAGE, verb, "%s", error->message);
+  if (profile_is_device(argv[1]))
+    return profile_show_device(verb, argv[1], format);
+  if ((profile = profile_named(argv[1], &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (format == OUTPUT_JSON)
     return profile_print_json(verb, profile_json(profile));

@@ -140,7 +140,11 @@ def test_usage():
     make()
     refuse(2, "expected list, show, import")
     refuse(2, "did you mean import?", "imprt")
-    refuse(2, "'h100-sxm' is a device", "show", "h100-sxm")
+    refuse(2, "'h100-sxm' is a device", "check", "h100-sxm")
+    text = profile("show", "h100-sxm").text
+    for expected in ("hbm_bytes_per_s", "NVIDIA data sheet", "without measurements"):
+        check(expected in text, text)
+    check(profile("show", "h100-sxm", "--format", "json").json["figures"][0]["key"] == "nominal_memory_bytes")
     refuse(2, "spillway list profiles", "show", "nothing-like-it")
     refuse(2, "expected table or json", "show", "hand.db", "--format", "csv")
     refuse(2, "-o FILE.db", "import", "hand.csv")
