@@ -35,3 +35,10 @@ void profile_append_missing(const Profile *profile, GString *text);
 gboolean profile_is_device(const char *text);
 /* `profile show` of a device. Returns the exit status. */
 int profile_show_device(const char *verb, const char *text, OutputFormat format);
+
+/* Draws points of a check, measured against predicted, the worst marked: into a file that ends in
+ * .svg, .png or .pdf, or into the terminal (out NULL). Takes gnuplot. */
+gboolean profile_draw(const Profile *profile, const GArray *points, const char *out,
+                      GError **error);
+/* TRUE if `out` is NULL or such a file's name. */
+gboolean profile_can_draw(const char *out);

@@ -68,10 +68,13 @@ int
 command_profile_check(int argc, char **argv)
 {
   g_autofree char *format_text = NULL;
+  g_autofree char *plot = NULL;
   gboolean save = FALSE;
   const GOptionEntry entries[] = {
       {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "table (default) or json", "FORMAT"},
       {"save", 0, 0, G_OPTION_ARG_NONE, &save, "keep the errors in the profile (FILE.db)", NULL},
+      {"plot", 0, 0, G_OPTION_ARG_FILENAME, &plot,
+       "draw them too, the worst marked (.svg, .png or .pdf; takes gnuplot)", "FILE"},
       {NULL},
   };
   static const char verb[] = "profile check";
@@ -80,6 +83,7 @@ command_profile_check(int argc, char **argv)
   g_autoptr(GError) error = NULL;
   g_autoptr(Profile) profile = NULL;
   g_autoptr(Device) device = NULL;
+  g_autoptr(GArray) points = g_array_new(FALSE, FALSE, sizeof(ProfileCheckPoint));
   g_autoptr(GArray) results = g_array_new(FALSE, FALSE, sizeof(ProfileCheckResult));
   OutputFormat format;
 
@@ -88,7 +92,8 @@ command_profile_check(int argc, char **argv)
                "is: by operation and dtype the median, the 95th percentile, and the worst.");
   g_option_context_set_description(context, "Examples:\n"
                                             "  spillway profile check a100.db\n"
-                                            "  spillway profile check a100.db --save\n");
+                                            "  spillway profile check a100.db --save\n"
+                                            "  spillway profile check a100.db --plot errors.svg\n");
   g_option_context_add_main_entries(context, entries, NULL);
   if (!cli_parse(context, verb, entries, &argc, &argv, &status))
     return status;
@@ -100,8 +105,12 @@ command_profile_check(int argc, char **argv)
   if (save && !profile_store_sniff(argv[1]))
     return cli_error(CLI_USAGE, verb, "--save: %s is no database (FILE.db) to keep them in",
                      argv[1]);
+  if (plot != NULL && !profile_can_draw(plot))
+    return cli_error(CLI_USAGE, verb,
+                     "--plot: found '%s', expected a name that ends in .svg, .png or .pdf", plot);
   device = resolve_device(profile->device, &error);
-  if (device == NULL || !profile_check(profile, device, results, NULL, &error) ||
+  if (device == NULL || !profile_check(profile, device, results, points, &error) ||
+      (plot != NULL && !profile_draw(profile, points, plot, &error)) ||
       (save && !profile_store_save_checks(argv[1], FIT_KIND, results, &error)))
     return cli_error(CLI_FAILED, verb, "%s", error->message);
   if (format == OUTPUT_JSON)

@@ -210,8 +210,8 @@ draw_in(const char *folder, const char *script, const char *data, const char *ou
   return worked;
 }
 
-static gboolean
-draw(const Profile *profile, const GArray *points, const char *out, GError **error)
+gboolean
+profile_draw(const Profile *profile, const GArray *points, const char *out, GError **error)
 {
   guint worst = find_worst(profile, points);
   g_autoptr(GArray) kinds = g_array_new(FALSE, FALSE, sizeof(guint));
@@ -245,6 +245,12 @@ find_operation(const char *name, OperationKind *kind, GError **error)
   return FALSE;
 }
 
+gboolean
+profile_can_draw(const char *out)
+{
+  return find_terminal(out) != NULL;
+}
+
 static int
 plot(const char *name, const char *operation, const char *out)
 {
@@ -256,7 +262,7 @@ plot(const char *name, const char *operation, const char *out)
   g_autoptr(Device) device = NULL;
   OperationKind kind = OPERATIONS;
 
-  if (find_terminal(out) == NULL)
+  if (!profile_can_draw(out))
     return cli_error(CLI_USAGE, verb,
                      "-o: found '%s', expected a name that ends in .svg, .png or "
                      ".pdf",
@@ -272,7 +278,7 @@ plot(const char *name, const char *operation, const char *out)
   if (points->len == 0)
     return cli_error(CLI_FAILED, verb, "%s has too few samples%s%s to hold any out", profile->name,
                      operation != NULL ? " of " : "", operation != NULL ? operation : "");
-  if (!draw(profile, points, out, &error))
+  if (!profile_draw(profile, points, out, &error))
     return cli_error(CLI_FAILED, verb, "%s", error->message);
   return CLI_DONE;
 }
