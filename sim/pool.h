@@ -29,6 +29,14 @@ pool_blocks_for(const Pool *pool, guint64 tokens)
   return (guint32)((tokens + pool->block_size - 1) / pool->block_size);
 }
 
+/* TRUE if the sequence's blocks hold so many tokens already: what most steps find, without a
+ * division. */
+static inline gboolean
+pool_holds(const Pool *pool, const Sequence *sequence, guint64 tokens)
+{
+  return tokens <= (guint64)sequence->blocks * pool->block_size;
+}
+
 /* Grows what the sequence holds to `blocks`; fewer is no change. FALSE, and nothing done, if the
  * free ones do not suffice. */
 gboolean pool_grow(Pool *pool, Sequence *sequence, guint32 blocks);

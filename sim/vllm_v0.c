@@ -107,7 +107,8 @@ schedule_running(Plan *p)
     sequence_queue_pop_head(&self->running);
     if (!make_room(p, sequence))
       continue;
-    pool_grow(&self->pool, sequence, blocks_of_length(self, sequence));
+    if (!pool_holds(&self->pool, sequence, sequence_length(sequence)))
+      pool_grow(&self->pool, sequence, blocks_of_length(self, sequence));
     plan(sequence->stage == STAGE_DECODE ? p->decodes : p->prefills, sequence, tokens);
     p->tokens -= tokens;
     if (self->config.chunked_prefill)

@@ -30,7 +30,8 @@ blocks_after(const Scheduler *self, guint32 cached, guint32 tokens)
 static gboolean
 allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
 {
-  if (!pool_grow(&self->pool, sequence, blocks_after(self, sequence->computed_tokens, tokens))) {
+  if (!pool_holds(&self->pool, sequence, (guint64)sequence->computed_tokens + tokens) &&
+      !pool_grow(&self->pool, sequence, blocks_after(self, sequence->computed_tokens, tokens))) {
     self->memory_bound = TRUE;
     return FALSE;
   }
