@@ -29,6 +29,7 @@ libspillway_cli_a_SOURCES = \
   %D%/scenario_pool.c %D%/scenario_resolver.h \
   %D%/scenario_config.c %D%/scenario_config.h \
   %D%/settings.c %D%/settings.h \
+  %D%/sub_verb.c %D%/sub_verb.h \
   %D%/trace.c %D%/trace.h \
   %D%/trace_gen.c \
   %D%/trace_show.c \

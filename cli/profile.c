@@ -5,6 +5,7 @@
 #include "calib/profile_summary.h"
 #include "calib/profile_text.h"
 #include "cli.h"
+#include "sub_verb.h"
 #include "report/table.h"
 #include "resolve.h"
 
@@ -23,52 +24,24 @@ static const Command sub_verbs[] = {
 
 #define SUB_VERBS "list, show, import, export, check or plot"
 
-static const char *
-nearest_sub_verb(const char *word)
-{
-  const char *names[G_N_ELEMENTS(sub_verbs)];
-
-  for (guint i = 0; i < G_N_ELEMENTS(names); i++)
-    names[i] = sub_verbs[i].name;
-  return cli_nearest(word, names);
-}
-
-static void
-print_help(void)
-{
-  printf("Usage:\n  spillway profile list|show|import|export|check|plot [OPTION…]\n\n"
-         "A profile holds measurements of one device: what each operation took at each shape.\n"
-         "Runs take their costs from it (--device NAME or FILE.db).\n\nKinds:\n");
-  for (const Command *sub = sub_verbs; sub->name != NULL; sub++)
-    printf("  %-9s %s\n", sub->name, sub->summary);
-  printf("\nHelp:\n  -h, --help   this text; 'spillway profile KIND --help' says more\n"
-         "\nExamples:\n"
-         "  spillway profile list\n"
-         "  spillway profile import linear_op.csv attention.csv -o a100.db --device a100-80gb\n"
-         "  spillway profile show a100.db\n"
-         "  spillway profile check a100.db\n");
-}
-
 int
 command_profile(int argc, char **argv)
 {
-  const char *near;
+  static const VerbFamily family = {
+      .verb = "profile",
+      .kinds = sub_verbs,
+      .expected = SUB_VERBS,
+      .summary =
+          "A profile holds measurements of one device: what each operation took at each shape.\n"
+          "Runs take their costs from it (--device NAME or FILE.db).",
+      .examples =
+          "  spillway profile list\n"
+          "  spillway profile import linear_op.csv attention.csv -o a100.db --device a100-80gb\n"
+          "  spillway profile show a100.db\n"
+          "  spillway profile check a100.db\n",
+  };
 
-  if (argc >= 2 && (g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h"))) {
-    print_help();
-    return CLI_DONE;
-  }
-  if (argc < 2)
-    return cli_error(CLI_USAGE, "profile",
-                     "expected " SUB_VERBS "; 'spillway profile --help' says more");
-  for (const Command *sub = sub_verbs; sub->name != NULL; sub++)
-    if (g_str_equal(argv[1], sub->name))
-      return sub->run(argc - 1, argv + 1);
-  near = nearest_sub_verb(argv[1]);
-  if (near != NULL)
-    return cli_error(CLI_USAGE, "profile", "found '%s', expected " SUB_VERBS "; did you mean %s?",
-                     argv[1], near);
-  return cli_error(CLI_USAGE, "profile", "found '%s', expected " SUB_VERBS, argv[1]);
+  return verb_family_run(&family, argc, argv);
 }
 
 gboolean

@@ -2,6 +2,7 @@
 #include "trace.h"
 
 #include "cli.h"
+#include "sub_verb.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,53 +14,24 @@ static const Command sub_verbs[] = {
     {NULL, NULL, NULL},
 };
 
-static const char *
-pick_sub_verb(const char *word)
-{
-  const char *names[G_N_ELEMENTS(sub_verbs)];
-
-  for (guint i = 0; i < G_N_ELEMENTS(names); i++)
-    names[i] = sub_verbs[i].name;
-  return cli_nearest(word, names);
-}
-
-static void
-print_help(void)
-{
-  printf(
-      "Usage:\n  spillway trace gen|convert|show [OPTION…]\n\n"
-      "Makes, converts and shows traces of requests: when each arrives, and how many tokens its\n"
-      "prompt and its output have.\n\nKinds:\n");
-  for (const Command *sub = sub_verbs; sub->name != NULL; sub++)
-    printf("  %-9s %s\n", sub->name, sub->summary);
-  printf(
-      "\nHelp:\n  -h, --help   this text; 'spillway trace KIND --help' says more\n"
-      "\nExamples:\n"
-      "  spillway trace show chat-hour\n"
-      "  spillway trace convert AzureLLMInferenceTrace_conv.csv -o conv.csv --limit 1000\n"
-      "  spillway trace gen --requests 500 --rate 2 --prompt fixed:1500 --output uniform:64,512\n");
-}
-
 int
 command_trace(int argc, char **argv)
 {
-  const char *near;
+  static const VerbFamily family = {
+      .verb = "trace",
+      .kinds = sub_verbs,
+      .expected = "gen, convert or show",
+      .summary = "Makes, converts and shows traces of requests: when each arrives, and how many "
+                 "tokens its\n"
+                 "prompt and its output have.",
+      .examples =
+          "  spillway trace show chat-hour\n"
+          "  spillway trace convert AzureLLMInferenceTrace_conv.csv -o conv.csv --limit 1000\n"
+          "  spillway trace gen --requests 500 --rate 2 --prompt fixed:1500 --output "
+          "uniform:64,512\n",
+  };
 
-  if (argc >= 2 && (g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h"))) {
-    print_help();
-    return CLI_DONE;
-  }
-  if (argc < 2)
-    return cli_error(CLI_USAGE, "trace",
-                     "expected gen, convert or show; 'spillway trace --help' says more");
-  for (const Command *sub = sub_verbs; sub->name != NULL; sub++)
-    if (g_str_equal(argv[1], sub->name))
-      return sub->run(argc - 1, argv + 1);
-  near = pick_sub_verb(argv[1]);
-  if (near != NULL)
-    return cli_error(CLI_USAGE, "trace",
-                     "found '%s', expected gen, convert or show; did you mean %s?", argv[1], near);
-  return cli_error(CLI_USAGE, "trace", "found '%s', expected gen, convert or show", argv[1]);
+  return verb_family_run(&family, argc, argv);
 }
 
 static const char *const suffixes[] = {".csv", ".jsonl"};

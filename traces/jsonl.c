@@ -153,3 +153,14 @@ jsonl_id(TraceReader *reader, const char *end, const json_t *object, const char 
   *id = reader->id->str;
   return TRUE;
 }
+
+gboolean
+jsonl_row(TraceReader *reader, const char *line, const char *end, JsonlMembers members,
+          GError **error)
+{
+  json_t *object = jsonl_parse(reader, line, end, error);
+  gboolean ok = object != NULL && members(reader, end, object, error);
+
+  json_decref(object);
+  return ok;
+}

@@ -25,3 +25,9 @@ gboolean jsonl_arrival(TraceReader *reader, const char *end, const json_t *objec
 /* The id, a text or an integer; *id is reader->id's text, or NULL where the member is absent. */
 gboolean jsonl_id(TraceReader *reader, const char *end, const json_t *object, const char *key,
                   const char **id, GError **error);
+
+/* Parses a line and hands its object to `members`, which adds the request. */
+typedef gboolean (*JsonlMembers)(TraceReader *reader, const char *end, json_t *object,
+                                 GError **error);
+gboolean jsonl_row(TraceReader *reader, const char *line, const char *end, JsonlMembers members,
+                   GError **error);

@@ -77,12 +77,8 @@ static gboolean
 read_row(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
          GError **error)
 {
-  json_t *object = jsonl_parse(reader, line, end, error);
-  gboolean ok = object != NULL && read_members(reader, end, object, error);
-
   (void)self;
-  json_decref(object);
-  return ok;
+  return jsonl_row(reader, line, end, read_members, error);
 }
 
 static gboolean
