@@ -27,7 +27,7 @@ gboolean jsonl_id(TraceReader *reader, const char *end, const json_t *object, co
                   const char **id, GError **error);
 
 /* Parses a line and hands its object to `members`, which adds the request. */
-typedef gboolean (*JsonlMembers)(TraceReader *reader, const char *end, json_t *object,
+typedef gboolean (*JsonlMembers)(TraceReader *reader, const char *end, const json_t *object,
                                  GError **error);
 gboolean jsonl_row(TraceReader *reader, const char *line, const char *end, JsonlMembers members,
                    GError **error);
