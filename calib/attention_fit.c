@@ -295,14 +295,6 @@ add_contexts(const Table *table, GArray *contexts)
   }
 }
 
-static int
-compare_doubles(gconstpointer a, gconstpointer b)
-{
-  const double *x = a, *y = b;
-
-  return (*x > *y) - (*x < *y);
-}
-
 gboolean
 attention_fit_has(const AttentionFit *fit, gboolean prefills, gboolean decodes)
 {
@@ -322,7 +314,7 @@ attention_fit_contexts(const AttentionFit *fit, double decodes, guint *n)
     for (guint j = i; j <= MIN(i + 1, by_decodes->n - 1); j++)
       add_contexts(by_decodes->tables[j]->tables[0], contexts);
   }
-  g_array_sort(contexts, compare_doubles);
+  g_array_sort(contexts, curve_compare_doubles);
   *n = contexts->len;
   return (double *)(gpointer)g_array_free(contexts, FALSE);
 }

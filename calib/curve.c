@@ -108,3 +108,11 @@ curve_at_tiles(const Curve *curve, double x, double tile, gboolean *inside)
   }
   return y1 + (y2 - y1) * (x - x1) / (x2 - x1);
 }
+
+int
+curve_compare_doubles(gconstpointer a, gconstpointer b)
+{
+  const double *x = a, *y = b;
+
+  return (*x > *y) - (*x < *y);
+}

@@ -25,3 +25,6 @@ guint curve_segment(const double *x, guint n, double at);
  * over its rows): within one tile it is level with the point measured in it, never drawn across a
  * boundary. */
 double curve_at_tiles(const Curve *curve, double x, double tile, gboolean *inside);
+
+/* Orders doubles, for qsort() and g_array_sort(). */
+int curve_compare_doubles(gconstpointer a, gconstpointer b);

@@ -1,6 +1,8 @@
 /* Profiles in memory: interned texts, one flat array of samples, sorted once. */
 #include "profile.h"
 
+#include "curve.h"
+
 #include <stdarg.h>
 #include <string.h>
 
@@ -149,14 +151,6 @@ profile_samples(const Profile *profile, OperationKind kind, guint *n)
 /* Of more samples than this every so many-th is looked at. */
 #define SPREAD_SAMPLES 1001
 
-static int
-compare_doubles(gconstpointer a, gconstpointer b)
-{
-  const double *x = a, *y = b;
-
-  return (*x > *y) - (*x < *y);
-}
-
 double
 profile_spread(const Profile *profile, OperationKind kind)
 {
@@ -169,6 +163,6 @@ profile_spread(const Profile *profile, OperationKind kind)
       spreads[kept++] = (samples[i].p90_ns - samples[i].p10_ns) / samples[i].median_ns;
   if (kept == 0)
     return 0;
-  qsort(spreads, kept, sizeof *spreads, compare_doubles);
+  qsort(spreads, kept, sizeof *spreads, curve_compare_doubles);
   return spreads[kept / 2];
 }

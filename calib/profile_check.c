@@ -76,14 +76,6 @@ begin(Check *check, const ProfileSample *like)
   g_array_set_size(check->errors, 0);
 }
 
-static int
-compare_doubles(gconstpointer a, gconstpointer b)
-{
-  const double *x = a, *y = b;
-
-  return (*x > *y) - (*x < *y);
-}
-
 static void
 finish(Check *check)
 {
@@ -91,7 +83,7 @@ finish(Check *check)
 
   if (n == 0)
     return;
-  g_array_sort(check->errors, compare_doubles);
+  g_array_sort(check->errors, curve_compare_doubles);
   check->now.n = n;
   check->now.median = g_array_index(check->errors, double, n / 2);
   check->now.p95 = g_array_index(check->errors, double, (guint)((n - 1) * 0.95));

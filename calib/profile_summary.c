@@ -1,5 +1,7 @@
 #include "profile_summary.h"
 
+#include "curve.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,14 +16,6 @@ same_group(const ProfileSample *a, const ProfileSample *b)
 {
   return a->operation == b->operation && g_str_equal(a->variant, b->variant) &&
          g_str_equal(a->dtype, b->dtype);
-}
-
-static int
-compare_doubles(gconstpointer a, gconstpointer b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-
-  return (x > y) - (x < y);
 }
 
 static ProfileGroup
@@ -52,7 +46,7 @@ summarize(const Profile *profile, guint first, guint n)
     group.low_ns = MIN(group.low_ns, sample->median_ns);
     group.high_ns = MAX(group.high_ns, sample->median_ns);
   }
-  qsort(spreads, group.n_spread, sizeof *spreads, compare_doubles);
+  qsort(spreads, group.n_spread, sizeof *spreads, curve_compare_doubles);
   group.spread = group.n_spread > 0 ? spreads[group.n_spread / 2] : 0;
   return group;
 }

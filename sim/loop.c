@@ -51,18 +51,11 @@ next_arrival_ps(const State *s)
 static void
 refuse(State *s, const Request *request, const char *reason)
 {
-  const RequestResult result = {
-      .request = s->next_arrival,
-      .status = STATUS_IGNORED,
-      .reason = reason,
-      .arrival_ps = request->arrival_ps,
-      .first_scheduled_ps = -1,
-      .first_token_ps = -1,
-      .last_token_ps = -1,
-      .finish_ps = request->arrival_ps,
-      .prompt_tokens = request->prompt_tokens,
-  };
+  RequestResult result = request_result_untouched(s->next_arrival, request);
 
+  result.status = STATUS_IGNORED;
+  result.reason = reason;
+  result.finish_ps = request->arrival_ps;
   s->outcome->ignored++;
   tell_request(s, &result);
 }
@@ -290,14 +283,8 @@ tell_end(State *s)
     sequence_free(sequence);
   }
   for (; s->next_arrival < workload_count(s->loop->workload); s->next_arrival++) {
-    const Request *request = workload_request(s->loop->workload, s->next_arrival);
-    const RequestResult result = {.request = s->next_arrival,
-                                  .arrival_ps = request->arrival_ps,
-                                  .first_scheduled_ps = -1,
-                                  .first_token_ps = -1,
-                                  .last_token_ps = -1,
-                                  .finish_ps = -1,
-                                  .prompt_tokens = request->prompt_tokens};
+    const RequestResult result = request_result_untouched(
+        s->next_arrival, workload_request(s->loop->workload, s->next_arrival));
     tell_request(s, &result);
   }
   for (guint i = 0; i < s->loop->n_observers; i++)

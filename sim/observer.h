@@ -33,6 +33,9 @@ typedef struct {
   gint64 preempted_ps; /* from each preemption to the step that brought it back, summed */
 } RequestResult;
 
+/* The result of a request that the engine never got to: unfinished, no time but its arrival. */
+RequestResult request_result_untouched(guint32 index, const Request *request);
+
 /* One decided and executed step, or `repeats` identical ones. */
 typedef struct {
   const Step *step;

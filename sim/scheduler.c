@@ -91,15 +91,7 @@ scheduler_arrive(Scheduler *self, const Request *request, guint32 index)
   sequence->request = index;
   sequence->output_limit = request->output_tokens;
   sequence->preempted_at_ps = -1;
-  sequence->result = (RequestResult){
-      .request = index,
-      .arrival_ps = request->arrival_ps,
-      .first_scheduled_ps = -1,
-      .first_token_ps = -1,
-      .last_token_ps = -1,
-      .finish_ps = -1,
-      .prompt_tokens = request->prompt_tokens,
-  };
+  sequence->result = request_result_untouched(index, request);
   sequence_queue_push_tail(&self->waiting, sequence);
 }
 
