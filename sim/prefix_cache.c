@@ -183,9 +183,9 @@ content_key(PrefixCache *cache, Sequence *sequence, guint32 index)
 }
 
 guint32
-prefix_cache_hits(PrefixCache *cache, Sequence *sequence, guint32 *n_idle)
+prefix_cache_hits(PrefixCache *cache, Sequence *sequence, guint32 most, guint32 *n_idle)
 {
-  guint32 limit = (sequence_length(sequence) - 1) / cache->block_size;
+  guint32 limit = MIN((sequence_length(sequence) - 1) / cache->block_size, most);
   guint32 hits = 0, id;
 
   *n_idle = 0;

@@ -24,9 +24,9 @@ guint32 prefix_cache_free_blocks(const PrefixCache *cache);
 /* TRUE if content was ever lost because its block was taken. */
 gboolean prefix_cache_evicted(const PrefixCache *cache);
 
-/* Leading blocks of the sequence whose content is there; at least one token is left to compute.
- * *n_idle is how many of them are in the free queue. */
-guint32 prefix_cache_hits(PrefixCache *cache, Sequence *sequence, guint32 *n_idle);
+/* Leading blocks of the sequence whose content is there, at most `most`; at least one token is left
+ * to compute. *n_idle is how many of them are in the free queue. */
+guint32 prefix_cache_hits(PrefixCache *cache, Sequence *sequence, guint32 most, guint32 *n_idle);
 
 /* Gives a sequence that holds no block the first `n` blocks of its content; they must be hits. */
 void prefix_cache_share(PrefixCache *cache, Sequence *sequence, guint32 n);

@@ -40,6 +40,14 @@ allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
   return TRUE;
 }
 
+/* Of the sequence's first `most` blocks, those that the prefix cache still has. */
+static guint32
+cached_blocks(const Scheduler *self, Sequence *sequence, guint32 most, guint32 *n_idle)
+{
+  *n_idle = 0;
+  return self->pool.cache != NULL ? prefix_cache_hits(self->pool.cache, sequence, most, n_idle) : 0;
+}
+
 static void
 preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence *beneficiary)
 {
@@ -106,13 +114,11 @@ schedule_swapped(Scheduler *self, Step *step, guint32 budget)
     Sequence *sequence = sequence_queue_at(&self->swapped, 0);
     guint32 computed = sequence->computed_tokens;
     guint32 tokens = wanted_tokens(self, sequence, computed, budget, TRUE);
-    guint32 idle = 0;
-    guint32 hits =
-        self->pool.cache != NULL ? prefix_cache_hits(self->pool.cache, sequence, &idle) : 0;
+    guint32 idle;
+    guint32 hits = cached_blocks(self, sequence, sequence->host_blocks, &idle);
     guint32 need = MAX(blocks_after(self, computed, tokens), sequence->host_blocks);
     gboolean decodes = sequence->stage == STAGE_DECODE;
 
-    hits = MIN(hits, sequence->host_blocks);
     if (need - hits + idle > self->pool.free_blocks)
       break;
     sequence_queue_pop_head(&self->swapped);
@@ -167,9 +173,8 @@ schedule_waiting(Scheduler *self, Step *step, guint32 budget)
   while (self->waiting.length > 0 && budget > 0 &&
          self->running.length < self->config.max_num_seqs) {
     Sequence *sequence = sequence_queue_at(&self->waiting, 0);
-    guint32 idle = 0;
-    guint32 hits =
-        self->pool.cache != NULL ? prefix_cache_hits(self->pool.cache, sequence, &idle) : 0;
+    guint32 idle;
+    guint32 hits = cached_blocks(self, sequence, G_MAXUINT32, &idle);
     guint32 cached = hits * self->config.block_size;
     guint32 tokens = wanted_tokens(self, sequence, cached, budget, self->config.chunked_prefill);
 

@@ -402,10 +402,37 @@ test_random_scenarios(void)
   g_assert_cmpuint(preempted, >, n / 5);
 }
 
+/* A swapped sequence takes no more of its cached blocks than it has on the host, and must not be
+ * asked for room for the others. */
+static void
+test_limited_hits(void)
+{
+  g_autoptr(Workload) workload = workload_new();
+  const Request request = {.prompt_tokens = 60, .output_tokens = 1};
+  Sequence sequence = {.result.prompt_tokens = 60};
+  PrefixCache *cache;
+  guint32 idle;
+
+  workload_add(workload, &request, NULL, NULL);
+  g_assert_true(workload_seal(workload, NULL));
+  cache = prefix_cache_new(workload, 20, 10);
+  prefix_cache_take(cache, &sequence, 5);
+  prefix_cache_register(cache, &sequence, 50);
+  prefix_cache_release(cache, &sequence);
+  g_assert_cmpuint(prefix_cache_hits(cache, &sequence, G_MAXUINT32, &idle), ==, 5);
+  g_assert_cmpuint(idle, ==, 5);
+  g_assert_cmpuint(prefix_cache_hits(cache, &sequence, 2, &idle), ==, 2);
+  g_assert_cmpuint(idle, ==, 2);
+  prefix_cache_free(cache);
+  g_free(sequence.block_ids);
+  g_free(sequence.prefix_keys);
+}
+
 int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/invariants/random-scenarios", test_random_scenarios);
+  g_test_add_func("/invariants/limited-hits", test_limited_hits);
   return g_test_run();
 }
