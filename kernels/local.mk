@@ -2,8 +2,13 @@
 # library for a reference alone takes no kernel from it, and needs no CUDA.
 noinst_LIBRARIES += libspillway-kernels.a
 libspillway_kernels_a_SOURCES = \
-  %D%/attention.h %D%/dtype.h %D%/gemm.h %D%/kv_copy.h %D%/kv_copy_reference.c \
-  %D%/paged_kv.h %D%/sampling.h %D%/transformer.h
+  %D%/attention.h \
+  %D%/dtype.h \
+  %D%/gemm.h %D%/gemm_reference.c \
+  %D%/kv_copy.h %D%/kv_copy_reference.c \
+  %D%/paged_kv.h %D%/paged_kv_reference.c \
+  %D%/sampling.h %D%/sampling_reference.c \
+  %D%/transformer.h %D%/transformer_reference.c
 EXTRA_DIST += %D%/kv_copy.cu
 
 if HAVE_CUDA

@@ -26,10 +26,13 @@ TESTS += $(module_tests) $(script_tests)
 EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
 # Kernels
-check_PROGRAMS += %D%/test-kv-copy
-TESTS += %D%/test-kv-copy
+kernel_tests = %D%/test-kv-copy %D%/test-sampling %D%/test-transformer
+check_PROGRAMS += $(kernel_tests)
+TESTS += $(kernel_tests)
 %C%_test_kv_copy_SOURCES = %D%/test-kv-copy.c %D%/kv_copy_cases.c %D%/kv_copy_cases.h
 %C%_test_kv_copy_LDADD = libspillway-kernels.a $(LDADD)
+%C%_test_sampling_LDADD = libspillway-kernels.a $(LDADD)
+%C%_test_transformer_LDADD = libspillway-kernels.a $(LDADD)
 
 if HAVE_CUDA
 check_PROGRAMS += %D%/test-kv-copy-gpu
