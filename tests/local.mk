@@ -26,8 +26,11 @@ TESTS += $(module_tests) $(script_tests)
 EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
 # Kernels
-check_PROGRAMS += %D%/test-kv-copy
-TESTS += %D%/test-kv-copy
+check_PROGRAMS += %D%/test-attention %D%/test-kv-copy
+TESTS += %D%/test-attention %D%/test-kv-copy
+attention_cases = %D%/attention_cases.c %D%/attention_cases.h %D%/half_floats.c %D%/half_floats.h
+%C%_test_attention_SOURCES = %D%/test-attention.c $(attention_cases)
+%C%_test_attention_LDADD = libspillway-kernels.a $(LDADD)
 %C%_test_kv_copy_SOURCES = %D%/test-kv-copy.c %D%/kv_copy_cases.c %D%/kv_copy_cases.h
 %C%_test_kv_copy_LDADD = libspillway-kernels.a $(LDADD)
 
