@@ -2,7 +2,7 @@
 # library for a reference alone takes no kernel from it, and needs no CUDA.
 noinst_LIBRARIES += libspillway-kernels.a
 libspillway_kernels_a_SOURCES = \
-  %D%/attention.h \
+  %D%/attention.h %D%/attention_reference.c \
   %D%/dtype.h \
   %D%/gemm.h %D%/gemm_reference.c \
   %D%/kv_copy.h %D%/kv_copy_reference.c \

@@ -26,9 +26,12 @@ TESTS += $(module_tests) $(script_tests)
 EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
 # Kernels
-kernel_tests = %D%/test-kv-copy %D%/test-sampling %D%/test-transformer
+kernel_tests = %D%/test-attention %D%/test-kv-copy %D%/test-sampling %D%/test-transformer
 check_PROGRAMS += $(kernel_tests)
 TESTS += $(kernel_tests)
+attention_cases = %D%/attention_cases.c %D%/attention_cases.h %D%/half_floats.c %D%/half_floats.h
+%C%_test_attention_SOURCES = %D%/test-attention.c $(attention_cases)
+%C%_test_attention_LDADD = libspillway-kernels.a $(LDADD)
 %C%_test_kv_copy_SOURCES = %D%/test-kv-copy.c %D%/kv_copy_cases.c %D%/kv_copy_cases.h
 %C%_test_kv_copy_LDADD = libspillway-kernels.a $(LDADD)
 %C%_test_sampling_LDADD = libspillway-kernels.a $(LDADD)
