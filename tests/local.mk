@@ -3,6 +3,7 @@ module_tests = \
   %D%/test-against \
   %D%/test-import \
   %D%/test-invariants \
+  %D%/test-live \
   %D%/test-metrics \
   %D%/test-model \
   %D%/test-profile \
@@ -46,3 +47,11 @@ TESTS += %D%/test-kv-copy-gpu
 else
 TESTS += %D%/without-cuda.sh
 endif
+
+# Tiny models that the live executor runs.
+EXTRA_DIST += \
+  %D%/models/tiny-llama.json \
+  %D%/models/tiny-llama3.json \
+  %D%/models/tiny-qwen2.json \
+  %D%/models/tiny-qwen3.json \
+  %D%/models/tiny-yarn.json
