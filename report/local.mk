@@ -16,6 +16,7 @@ libspillway_report_a_SOURCES = \
   %D%/results_schema.c \
   %D%/results_write.c \
   %D%/sink.c %D%/sink.h \
+  %D%/step_record.c %D%/step_record.h \
   %D%/summary.c %D%/summary.h \
   %D%/summary_text.c \
   %D%/table.c %D%/table.h \

@@ -185,6 +185,8 @@ on_step(Observer *self, const StepReport *report)
     preemption.cost_ps = preemption_cost_ps(run->cost, &preemption.victim);
     g_array_append_val(run->preemptions, preemption);
   }
+  if (run->steps != NULL)
+    results_note_step(run, report);
 }
 
 static void
@@ -207,6 +209,13 @@ results_run_new(const Workload *workload, CostModel *cost)
   return run;
 }
 
+void
+results_run_record_steps(ResultsRun *run)
+{
+  if (run->steps == NULL)
+    run->steps = g_array_new(FALSE, FALSE, sizeof(RecordedStep));
+}
+
 Observer *
 results_run_observer(ResultsRun *run)
 {
@@ -220,5 +229,6 @@ results_run_free(ResultsRun *run)
     return;
   g_free(run->requests);
   g_array_unref(run->preemptions);
+  g_clear_pointer(&run->steps, g_array_unref);
   g_free(run);
 }

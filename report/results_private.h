@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include "results.h"
+#include "sim/executor_replay.h"
 
 struct Results {
   char *path;
@@ -23,6 +24,7 @@ struct ResultsRun {
   CostModel *cost;
   RequestResult *requests; /* one a request */
   GArray *preemptions;     /* of Preemption */
+  GArray *steps;           /* of RecordedStep; NULL: not recorded */
 };
 
 /* Sets an error that says what `path` is or lacks, from the connection's last result. FALSE. */
@@ -39,6 +41,11 @@ gboolean results_create_summary_view(Results *results, const char *const *config
                                      GError **error);
 /* A figure's column: its key with '_' for '.'. Caller frees. */
 char *results_column(const char *key);
+
+/* Recorded steps (step_record.c): one that was told, and the rows of a run that has any. */
+void results_note_step(ResultsRun *run, const StepReport *report);
+gboolean results_insert_steps(Results *results, const ResultsRun *run, gint64 run_id,
+                              GError **error);
 
 gboolean results_insert(Results *results, const ResultsRun *run, const RunRecord *record,
                         const ResultsSeries *series, gint64 *run_id, GError **error);
