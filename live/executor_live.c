@@ -135,6 +135,7 @@ const ExecutorClass executor_cpu = {
     .name = "cpu",
     .help = "computes a small model on the CPU, with a real paged KV cache and real copies",
     .tells_cost = TRUE,
+    .needs_decodes = TRUE,
     .run = run,
     .free = live_executor_free,
 };
@@ -143,6 +144,7 @@ const ExecutorClass executor_gpu = {
     .name = "gpu",
     .help = "computes the model on the GPU (spillway live)",
     .tells_cost = TRUE,
+    .needs_decodes = TRUE,
     .run = run,
     .free = live_executor_free,
 };

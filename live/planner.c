@@ -5,7 +5,8 @@
 G_DEFINE_QUARK(spillway - planner - error, planner_error)
 
 typedef struct {
-  GArray *tokens; /* of gint32: the prompt, then what was generated */
+  const Sequence *sequence; /* the scheduler's, while it is there; with prefix caching: the ids */
+  GArray *tokens;           /* of gint32: the prompt, then what was generated */
   guint32 prompt_tokens;
   guint32 computed; /* tokens whose KV is in the blocks */
   GArray *blocks;   /* of gint32, on the device */
@@ -184,22 +185,30 @@ plan_returns(Planner *planner, const Step *step, GError **error)
   return TRUE;
 }
 
-/* The request holds as many blocks as the scheduler says; with prefix caching, the same ones. */
+/* The request holds as many blocks as the scheduler says; with prefix caching, the same ones. A
+ * decode that the scheduler tells nothing of takes the blocks that its tokens need. */
 static gboolean
-hold_blocks(Planner *planner, LiveRequest *request, const Sequence *sequence, GError **error)
+hold_blocks(Planner *planner, LiveRequest *request, const StepEntry *entry,
+            const Sequence *sequence, GError **error)
 {
+  guint32 block_size = planner->config.block_size;
+  guint32 blocks = sequence != NULL
+                       ? sequence->blocks
+                       : (entry->cached_tokens + entry->tokens + block_size - 1) / block_size;
+
+  if (sequence != NULL)
+    request->sequence = sequence;
   if (planner->config.prefix_caching) {
     g_array_set_size(request->blocks, 0);
-    for (guint32 i = 0; i < sequence->blocks; i++) {
-      gint32 id = (gint32)sequence->block_ids[i];
+    for (guint32 i = 0; i < request->sequence->blocks; i++) {
+      gint32 id = (gint32)request->sequence->block_ids[i];
       g_array_append_val(request->blocks, id);
     }
     return TRUE;
   }
-  while (request->blocks->len < sequence->blocks)
+  while (request->blocks->len < blocks)
     if (!take(planner->free_blocks, request->blocks))
-      return disagree(error, sequence->request, "free blocks", 0,
-                      sequence->blocks - request->blocks->len);
+      return disagree(error, entry->request, "free blocks", 0, blocks - request->blocks->len);
   return TRUE;
 }
 
@@ -294,7 +303,7 @@ planner_plan(Planner *planner, const Step *step, StepPlan *plan, GError **error)
     const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
     const Sequence *sequence = g_ptr_array_index(step->sequences, i);
     LiveRequest *request = get_request(planner, entry->request);
-    if (!hold_blocks(planner, request, sequence, error) ||
+    if (!hold_blocks(planner, request, entry, sequence, error) ||
         !check_entry(planner, entry, request, error))
       return FALSE;
     if (request->returns)
@@ -325,6 +334,7 @@ planner_forget(Planner *planner, guint32 index)
     return;
   release_blocks(planner, request);
   give_back(planner->free_host, request->host);
+  request->sequence = NULL;
   request->left = TRUE;
 }
 

@@ -7,7 +7,7 @@
 #include "results_private.h"
 
 #define COLUMNS                                                                                    \
-  "step, repeats, first_ps, growth_ps, recompute_overhead_ps, prefills, decodes, tokens,"          \
+  "step, repeats, first_ps, growth_ps, recompute_overhead_ps, sequences, decodes, tokens,"         \
   " preemptions, copy_out_blocks, copy_in_blocks"
 
 static char *
@@ -17,7 +17,7 @@ create_sql(void)
       "CREATE TABLE IF NOT EXISTS step (run_id INTEGER NOT NULL REFERENCES run(id)"
       " ON DELETE CASCADE, sequence INTEGER NOT NULL, step INTEGER NOT NULL,"
       " repeats INTEGER NOT NULL, first_ps INTEGER NOT NULL, growth_ps INTEGER NOT NULL,"
-      " recompute_overhead_ps INTEGER NOT NULL, prefills INTEGER NOT NULL,"
+      " recompute_overhead_ps INTEGER NOT NULL, sequences INTEGER NOT NULL,"
       " decodes INTEGER NOT NULL, tokens INTEGER NOT NULL, preemptions INTEGER NOT NULL,"
       " copy_out_blocks INTEGER NOT NULL, copy_in_blocks INTEGER NOT NULL");
 
@@ -52,7 +52,7 @@ insert_step(Results *results, sqlite3_stmt *statement, const RecordedStep *step,
                            step->first_ps,
                            step->growth_ps,
                            step->recompute_overhead_ps,
-                           step->prefills,
+                           step->sequences,
                            step->decodes,
                            (gint64)step->tokens,
                            step->preemptions,
@@ -210,7 +210,7 @@ take_row(sqlite3_stmt *statement, RecordedStep *step)
       .first_ps = values[2],
       .growth_ps = values[3],
       .recompute_overhead_ps = values[4],
-      .prefills = (guint32)values[5],
+      .sequences = (guint32)values[5],
       .decodes = (guint32)values[6],
       .tokens = (guint64)values[7],
       .preemptions = (guint32)values[8],

@@ -13,26 +13,20 @@ typedef struct {
 RecordedStep
 recorded_step_shape(const Step *step)
 {
-  RecordedStep shape = {
+  return (RecordedStep){
+      .sequences = step->n_sequences,
+      .decodes = step->n_decodes,
+      .tokens = step->n_tokens,
       .preemptions = step->victims->len,
       .copy_out_blocks = step->copy_out_blocks,
       .copy_in_blocks = step->copy_in_blocks,
   };
-
-  for (guint i = 0; i < step->entries->len; i++) {
-    const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
-    gboolean decodes = entry->kind == ENTRY_DECODE || entry->kind == ENTRY_DECODE_SWAPPED_IN;
-    shape.decodes += decodes;
-    shape.prefills += !decodes;
-    shape.tokens += entry->tokens;
-  }
-  return shape;
 }
 
 static gboolean
 has_shape(const RecordedStep *a, const RecordedStep *b)
 {
-  return a->prefills == b->prefills && a->decodes == b->decodes && a->tokens == b->tokens &&
+  return a->sequences == b->sequences && a->decodes == b->decodes && a->tokens == b->tokens &&
          a->preemptions == b->preemptions && a->copy_out_blocks == b->copy_out_blocks &&
          a->copy_in_blocks == b->copy_in_blocks;
 }
@@ -40,9 +34,9 @@ has_shape(const RecordedStep *a, const RecordedStep *b)
 static char *
 describe(const RecordedStep *shape)
 {
-  return g_strdup_printf("%u prefills and %u decodes of %" G_GUINT64_FORMAT
+  return g_strdup_printf("%u sequences (%u decodes) of %" G_GUINT64_FORMAT
                          " tokens, %u preemptions, %u blocks out and %u in",
-                         shape->prefills, shape->decodes, shape->tokens, shape->preemptions,
+                         shape->sequences, shape->decodes, shape->tokens, shape->preemptions,
                          shape->copy_out_blocks, shape->copy_in_blocks);
 }
 

@@ -16,8 +16,8 @@ typedef struct {
   gint64 component_ps[COST_COMPONENTS]; /* of the first repeat */
   gint64 recompute_overhead_ps;
   /* The step's shape, to know it again. */
-  guint32 prefills, decodes; /* sequences */
-  guint64 tokens;            /* computed for them */
+  guint32 sequences, decodes; /* that it works on; of them plain decodes */
+  guint64 tokens;             /* computed for them */
   guint32 preemptions;
   guint32 copy_out_blocks, copy_in_blocks;
 } RecordedStep;
