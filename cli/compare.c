@@ -68,6 +68,13 @@ resolve_all(Comparison *c, GError **error)
     if (scenario == NULL)
       return FALSE;
     g_ptr_array_add(c->scenarios, scenario);
+    if (scenario->executor->create == NULL) {
+      g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                  "--executor: found %s, which is for one run at a time ('spillway run', "
+                  "'spillway live'); compare takes model and unit",
+                  scenario->executor->name);
+      return FALSE;
+    }
   }
   return TRUE;
 }

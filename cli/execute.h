@@ -1,6 +1,7 @@
 /* Executes a scenario: loop, metrics and the files that were asked for, as one. */
 #pragma once
 
+#include "live_setup.h"
 #include "report/results.h"
 #include "scenario.h"
 
@@ -22,7 +23,10 @@ typedef struct {
   const char *requests;
   const Measured *against; /* paired with the workload; NULL: nothing to hold the run against */
   Results *results;        /* where the run is added; NULL: nowhere */
-  Unlimited *unlimited;    /* shared by runs that differ in their policy only */
+  const LiveSetup *live;   /* where the scenario's executor computes */
+  const char *outputs;   /* path of what each request got, where it is computed; NULL: not wanted */
+  gboolean record_steps; /* in results */
+  Unlimited *unlimited;  /* shared by runs that differ in their policy only */
 } Execution;
 
 /* Runs it. The record is the caller's, to be cleared with run_record_clear(); record->name is

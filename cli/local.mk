@@ -11,9 +11,13 @@ libspillway_cli_a_SOURCES = \
   %D%/crossover_text.c \
   %D%/data.c \
   %D%/execute.c %D%/execute.h \
+  %D%/executors.c %D%/executors.h \
   %D%/format_option.c %D%/format_option.h \
   %D%/gpu.c %D%/gpu.h \
   %D%/list.c \
+  %D%/live.c %D%/live.h \
+  %D%/live_progress.c %D%/live_progress.h \
+  %D%/live_setup.c %D%/live_setup.h \
   %D%/model.c \
   %D%/options.c \
   %D%/profile.c %D%/profile.h \

@@ -7,8 +7,11 @@
 
 #include <jansson.h>
 
+#include "calib/copy_path.h"
 #include "calib/device.h"
 #include "calib/profile.h"
+#include "models/decoder_config.h"
+#include "report/step_record.h"
 #include "settings.h"
 #include "sim/executor.h"
 #include "sim/model.h"
@@ -23,7 +26,11 @@ typedef struct {
   Device *device;   /* likewise */
   Profile *profile; /* NULL: the device alone was named, its roofline is the cost */
   CostModel *cost;  /* NULL where the executor needs none */
-  json_t *settings; /* every resolved setting, for the results */
+  CopyPath copy_path;
+  HostMemory host_memory;
+  DecoderConfig *decoder; /* NULL where nothing is computed */
+  Recording *recording;   /* NULL where nothing is replayed */
+  json_t *settings;       /* every resolved setting, for the results */
 } Scenario;
 
 /* Reads the trace that the settings name; its notes go to standard error. */

@@ -44,12 +44,22 @@ typedef struct {
   char *host_memory;
   char *what_if;
   gboolean no_stride;
+  char *replay;
+  /* What computes: the executors cpu and gpu. */
+  char *load_format;
+  char *token_ids;
+  double temperature;
+  guint64 top_k;
+  double top_p;
+  gboolean overlap_copies;
   /* What comes out. */
   char *format;
   char *output;
   char *decisions;
   char *requests;
   char *against;
+  char *output_token_ids;
+  gboolean record_steps;
 
   GHashTable *given; /* long names of the options that were set */
 } Settings;
