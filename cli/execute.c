@@ -349,6 +349,8 @@ execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord
     g_ptr_array_add(run.observers, live_progress_observer(run.live_progress));
   else
     g_ptr_array_add(run.observers, progress_observer(run.progress));
+  if (execution->observer != NULL)
+    g_ptr_array_add(run.observers, execution->observer);
   open_files(&run);
   simulate(&run, record);
   if (run.against != NULL)

@@ -26,6 +26,7 @@ typedef struct {
   const LiveSetup *live;   /* where the scenario's executor computes */
   const char *outputs;   /* path of what each request got, where it is computed; NULL: not wanted */
   gboolean record_steps; /* in results */
+  Observer *observer;    /* one more that is told of the run; NULL: none */
   Unlimited *unlimited;  /* shared by runs that differ in their policy only */
 } Execution;
 

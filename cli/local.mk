@@ -13,6 +13,7 @@ libspillway_cli_a_SOURCES = \
   %D%/execute.c %D%/execute.h \
   %D%/executors.c %D%/executors.h \
   %D%/format_option.c %D%/format_option.h \
+  %D%/gnuplot.c %D%/gnuplot.h \
   %D%/gpu.c %D%/gpu.h \
   %D%/list.c \
   %D%/live.c %D%/live.h \
@@ -37,5 +38,8 @@ libspillway_cli_a_SOURCES = \
   %D%/trace.c %D%/trace.h \
   %D%/trace_gen.c \
   %D%/trace_show.c \
+  %D%/validate.c \
+  %D%/validation.c %D%/validation.h \
+  %D%/validation_text.c \
   %D%/vllm_flags.c %D%/vllm_flags.h \
   %D%/workload_source.c

@@ -33,6 +33,7 @@ typedef struct {
   const char *argument;
   const char *help;
   char letter;
+  const char *only; /* the one verb that has it; NULL: all */
 } Option;
 
 #define AT(field) offsetof(Settings, field)
@@ -149,6 +150,8 @@ static const Option options[] = {
      "what each request got, where it is computed", 0},
     {"record-steps", GROUP_OUTPUT, KIND_SWITCH, AT(record_steps), 0, 0, NULL,
      "keep every step in -o, for --replay (default where it is computed)", 0},
+    {"plot", GROUP_OUTPUT, KIND_FILE, AT(plot), 0, 0, "FILE",
+     "draw each step's time, computed against predicted: .svg, .png or .pdf", 0, "validate"},
 };
 
 static gpointer
@@ -333,14 +336,15 @@ option_entry(const Option *option)
 
 /* Adds the table's options to the context, a group a heading, and lists them all in `all`. */
 static void
-add_groups(GOptionContext *context, Settings *settings, GArray *all)
+add_groups(GOptionContext *context, const char *verb, Settings *settings, GArray *all)
 {
   for (Group g = 0; g < GROUPS; g++) {
     GOptionGroup *group =
         g_option_group_new(groups[g].name, groups[g].title, groups[g].title, settings, NULL);
     g_autoptr(GArray) entries = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
     for (guint i = 0; i < G_N_ELEMENTS(options); i++)
-      if (options[i].group == g) {
+      if (options[i].group == g &&
+          (options[i].only == NULL || g_str_equal(options[i].only, verb))) {
         GOptionEntry entry = option_entry(&options[i]);
         g_array_append_val(entries, entry);
         g_array_append_val(all, entry);
@@ -359,7 +363,7 @@ settings_parse(Settings *settings, const char *verb, const char *summary, const 
 
   g_option_context_set_summary(context, summary);
   g_option_context_set_description(context, examples);
-  add_groups(context, settings, all);
+  add_groups(context, verb, settings, all);
   if (!cli_parse(context, verb, (const GOptionEntry *)(gpointer)all->data, argc, argv, status))
     return FALSE;
   if (*argc > 1) {

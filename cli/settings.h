@@ -60,6 +60,7 @@ typedef struct {
   char *against;
   char *output_token_ids;
   gboolean record_steps;
+  char *plot;
 
   GHashTable *given; /* long names of the options that were set */
 } Settings;
