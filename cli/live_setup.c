@@ -45,11 +45,11 @@ open_tokens(LiveSetup *setup, GError **error)
                                    token_source_check_prefixes(setup->tokens, error));
 }
 
-/* Rows of a step: the token budget bounds them, but for a whole prompt without chunking. */
+/* Rows of a step: the token budget bounds them, but for plain decodes under vLLM 0.x. */
 static guint32
 most_rows(const SchedulerConfig *config)
 {
-  return MAX(config->max_num_batched_tokens, config->max_model_len) + config->max_num_seqs;
+  return MAX(config->max_num_batched_tokens, config->max_num_seqs);
 }
 
 /* Host blocks that can ever be in use: those of all requests at their longest, if that is less. */
@@ -70,6 +70,17 @@ most_host_blocks(const LiveSetup *setup)
   return (guint32)MIN(blocks, config->num_cpu_blocks);
 }
 
+static CopyMethod
+copy_method(const LiveSetup *setup)
+{
+  if (g_strcmp0(setup->settings->copy_method, "kernel") == 0)
+    return COPY_METHOD_KERNEL;
+  if (setup->settings->copy_method != NULL)
+    return g_str_equal(setup->settings->copy_method, "batch") ? COPY_METHOD_BATCH
+                                                              : COPY_METHOD_PIECES;
+  return setup->scenario->copy_path == COPY_PATH_BATCHED ? COPY_METHOD_BATCH : COPY_METHOD_PIECES;
+}
+
 static gboolean
 open_device(LiveSetup *setup, const LiveDeviceClass *class, GError **error)
 {
@@ -86,7 +97,7 @@ open_device(LiveSetup *setup, const LiveDeviceClass *class, GError **error)
       .max_sequences = s->config.max_num_seqs,
       .max_model_len = s->config.max_model_len + 1,
       .kv_form = s->copy_path == COPY_PATH_PER_BLOCK ? KV_BY_BLOCK : KV_BY_LAYER,
-      .batched_copies = s->copy_path == COPY_PATH_BATCHED,
+      .copy_method = copy_method(setup),
       .pageable_host = s->host_memory == HOST_MEMORY_PAGEABLE,
       .overlap_copies = settings->overlap_copies,
       .sampling =

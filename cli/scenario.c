@@ -151,9 +151,10 @@ check_combinations(const Resolver *r, GError **error)
     return resolver_refuse(error, "--tensor-parallel-size: the executor %s computes on one device",
                            s->executor->name);
   if (s->executor == &executor_cpu &&
-      (resolver_given(r, "overlap-copies") || resolver_given(r, "host-memory")))
-    return resolver_refuse(error,
-                           "--overlap-copies and --host-memory mean nothing to the executor cpu");
+      (resolver_given(r, "overlap-copies") || resolver_given(r, "copy-method") ||
+       resolver_given(r, "host-memory")))
+    return resolver_refuse(error, "--copy-method, --overlap-copies and --host-memory mean nothing "
+                                  "to the executor cpu");
   if (resolver_given(r, "record-steps") && r->settings->output == NULL)
     return resolver_refuse(error, "--record-steps needs -o FILE.db, where the steps are kept");
   return TRUE;
@@ -185,12 +186,19 @@ resolve_decoder(Resolver *r, GError **error)
   const Settings *settings = r->settings;
   Scenario *s = r->scenario;
   const char *const formats[] = {"auto", "dummy", "safetensors", NULL};
+  const char *const methods[] = {"pieces", "batch", "kernel", NULL};
 
   if (!executor_computes(s->executor))
     return TRUE;
   if (settings->load_format != NULL && !g_strv_contains(formats, settings->load_format))
     return resolver_refuse(error, "--load-format: found '%s', expected auto, dummy or safetensors",
                            settings->load_format);
+  if (settings->copy_method != NULL && !g_strv_contains(methods, settings->copy_method))
+    return resolver_refuse(error, "--copy-method: found '%s', expected pieces, batch or kernel",
+                           settings->copy_method);
+  if (g_strcmp0(settings->copy_method, "kernel") == 0 &&
+      g_strcmp0(settings->host_memory, "pageable") == 0)
+    return resolver_refuse(error, "--copy-method kernel needs --host-memory pinned");
   if (settings->model == NULL)
     return resolver_refuse(
         error, "--model is missing: a name from 'spillway list models', or a config.json");

@@ -96,6 +96,7 @@ live_settings(const Scenario *s, const Settings *settings)
   json_object_set_new(object, "top_p", json_real(settings->top_p));
   json_object_set_new(object, "overlap_copies", json_boolean(settings->overlap_copies));
   json_object_set_new(object, "copy_path", json_string(copy_path_name(s->copy_path)));
+  json_object_set_new(object, "copy_method", text_or_null(settings->copy_method));
   json_object_set_new(object, "host_memory", json_string(host_memory_name(s->host_memory)));
   return object;
 }

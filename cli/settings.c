@@ -131,6 +131,8 @@ static const Option options[] = {
      "sample among the N likeliest (default 0: all)", 0},
     {"top-p", GROUP_LIVE, KIND_REAL, AT(top_p), TINY, 1, "X",
      "and among those that make up X (default 1)", 0},
+    {"copy-method", GROUP_LIVE, KIND_TEXT, AT(copy_method), 0, 0, "METHOD",
+     "gpu: pieces (a copy each; default but for --copy-path batched), batch, kernel", 0},
     {"overlap-copies", GROUP_LIVE, KIND_SWITCH, AT(overlap_copies), 0, 0, NULL,
      "gpu: copy swapped blocks beside the computation where order allows, not before it", 0},
 

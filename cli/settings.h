@@ -51,6 +51,7 @@ typedef struct {
   double temperature;
   guint64 top_k;
   double top_p;
+  char *copy_method;
   gboolean overlap_copies;
   /* What comes out. */
   char *format;

@@ -81,7 +81,7 @@ static Workload *
 make_fit_workload(const Validate *v)
 {
   guint32 n = workload_count(v->workload), longest = v->scenario->config.max_model_len;
-  guint64 key = random_key(v->settings->seed, 0x666974);
+  guint64 key = random_key(v->settings->seed, RANDOM_FIT);
   g_autoptr(Workload) workload = workload_new();
 
   for (guint32 i = 0; i < FIT_REQUESTS && n > 0; i++) {
@@ -139,8 +139,9 @@ static gboolean
 read_costs(Validate *v, GError **error)
 {
   g_autoptr(Settings) settings = settings_copy(v->settings);
-  const char *const computed[] = {"load-format", "token-ids",      "temperature",     "top-k",
-                                  "top-p",       "overlap-copies", "output-token-ids"};
+  const char *const computed[] = {"load-format", "token-ids",       "temperature",
+                                  "top-k",       "top-p",           "overlap-copies",
+                                  "copy-method", "output-token-ids"};
 
   settings_set(settings, "executor", "model", NULL);
   if (settings->what_if == NULL)

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "decoder_cpu.h"
 
 #include <math.h>
@@ -6,6 +8,7 @@
 #include "kernels/attention.h"
 #include "kernels/gemm.h"
 #include "kernels/transformer.h"
+#include "clock.h"
 #include "rope_table.h"
 
 struct DecoderCpu {
@@ -26,7 +29,7 @@ typedef struct {
   gsize rows, qkv_width, q_width;
   float *residual, *hidden, *qkv, *attended, *gate_up, *activated;
   DeviceTimes *times;
-  gint64 since_us;
+  gint64 since_ns;
 } Pass;
 
 DecoderCpu *
@@ -67,10 +70,10 @@ decoder_cpu_free(DecoderCpu *decoder)
 static void
 took(Pass *p, CostComponent component)
 {
-  gint64 now_us = g_get_monotonic_time();
+  gint64 now_ns = live_now_ns();
 
-  p->times->component_ns[component] += (now_us - p->since_us) * 1000;
-  p->since_us = now_us;
+  p->times->component_ns[component] += now_ns - p->since_ns;
+  p->since_ns = now_ns;
 }
 
 static float *
@@ -205,7 +208,7 @@ decoder_cpu_run(DecoderCpu *decoder, const StepPlan *plan, const KvGeometry *geo
       .gate_up = floats(decoder->gate_up, rows * 2 * m->ffn),
       .activated = floats(decoder->activated, rows * m->ffn),
       .times = times,
-      .since_us = g_get_monotonic_time(),
+      .since_ns = live_now_ns(),
   };
 
   embedding_reference(decoder->weights + decoder->layout->embedding,

@@ -20,6 +20,13 @@ typedef enum {
   LIVE_ERROR_SHAPE,  /* this model cannot be run on this device */
 } LiveError;
 
+/* How a GPU copies the pieces of blocks. */
+typedef enum {
+  COPY_METHOD_PIECES, /* a copy a piece */
+  COPY_METHOD_BATCH,  /* all in one submission */
+  COPY_METHOD_KERNEL, /* a kernel that gathers and scatters through pinned memory */
+} CopyMethod;
+
 /* All borrowed for the device's life. */
 typedef struct {
   const DecoderConfig *decoder;
@@ -32,7 +39,7 @@ typedef struct {
   guint32 max_sequences; /* of a plan */
   guint32 max_model_len; /* positions that occur */
   KvForm kv_form;
-  gboolean batched_copies; /* all pieces of a step in one submission; else one by one */
+  CopyMethod copy_method; /* of a GPU: the others copy alike */
   gboolean pageable_host;
   gboolean overlap_copies; /* beside the step before, where order allows */
   SamplingParams sampling;

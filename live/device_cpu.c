@@ -6,10 +6,13 @@
  * when it is back: a piece that a copy forgot, or a block that was overwritten on the host, is
  * told.
  */
+#include "config.h"
+
 #include "decoder_cpu.h"
 
 #include <string.h>
 
+#include "clock.h"
 #include "random.h"
 
 typedef struct {
@@ -21,7 +24,8 @@ typedef struct {
   guint64 *host_sums; /* one a host block */
   float *weights;
   DecoderCpu *decoder;
-  GArray *logits;
+  GArray *logits;     /* of float */
+  GArray *block_list; /* of gint32 */
   SamplingParams sampling;
   guint32 vocab;
 } CpuDevice;
@@ -54,6 +58,7 @@ cpu_close(LiveDevice *base)
   g_free(self->weights);
   decoder_cpu_free(self->decoder);
   g_array_unref(self->logits);
+  g_array_unref(self->block_list);
   g_free(self);
 }
 
@@ -91,6 +96,7 @@ cpu_open(const DeviceSetup *setup, GError **error)
   self->sampling = setup->sampling;
   self->vocab = setup->decoder->model->vocab;
   self->logits = g_array_new(FALSE, FALSE, sizeof(float));
+  self->block_list = g_array_new(FALSE, FALSE, sizeof(gint32));
   self->host_sums = g_new0(guint64, MAX(setup->num_host_blocks, 1));
   if (!set_geometry(self, setup, error) ||
       (self->pool = allocate_pool(kv_geometry_pool_bytes(&self->geometry), "device", error)) ==
@@ -128,24 +134,46 @@ checksum(const CpuDevice *self, gint32 block)
   return sum;
 }
 
-static void
-copy_out(CpuDevice *self, const StepPlan *plan)
+/* The device blocks of a row of copies. */
+static const gint32 *
+device_blocks(CpuDevice *self, const GArray *copies, guint first, guint n)
 {
-  for (guint i = 0; i < plan->copies_out->len; i++) {
-    const BlockCopy *copy = &g_array_index(plan->copies_out, BlockCopy, i);
+  g_array_set_size(self->block_list, 0);
+  for (guint i = 0; i < n; i++)
+    g_array_append_val(self->block_list, g_array_index(copies, BlockCopy, first + i).device_block);
+  return (const gint32 *)(gconstpointer)self->block_list->data;
+}
+
+static char *
+host_place(const CpuDevice *self, const BlockCopy *copy)
+{
+  return self->host + (gsize)copy->host_block * self->block_bytes;
+}
+
+static void
+copy_out(CpuDevice *self, const GArray *copies)
+{
+  for (guint i = 0, n = 0; i < copies->len; i += n) {
+    n = step_plan_copy_row(copies, i);
+    kv_gather_reference(&self->kv_layout, self->pool, device_blocks(self, copies, i, n), n,
+                        host_place(self, &g_array_index(copies, BlockCopy, i)));
+  }
+  for (guint i = 0; i < copies->len; i++) {
+    const BlockCopy *copy = &g_array_index(copies, BlockCopy, i);
     self->host_sums[copy->host_block] = checksum(self, copy->device_block);
-    kv_gather_reference(&self->kv_layout, self->pool, &copy->device_block, 1,
-                        self->host + (gsize)copy->host_block * self->block_bytes);
   }
 }
 
 static gboolean
-copy_in(CpuDevice *self, const StepPlan *plan, GError **error)
+copy_in(CpuDevice *self, const GArray *copies, GError **error)
 {
-  for (guint i = 0; i < plan->copies_in->len; i++) {
-    const BlockCopy *copy = &g_array_index(plan->copies_in, BlockCopy, i);
-    kv_scatter_reference(&self->kv_layout, self->pool, &copy->device_block, 1,
-                         self->host + (gsize)copy->host_block * self->block_bytes);
+  for (guint i = 0, n = 0; i < copies->len; i += n) {
+    n = step_plan_copy_row(copies, i);
+    kv_scatter_reference(&self->kv_layout, self->pool, device_blocks(self, copies, i, n), n,
+                         host_place(self, &g_array_index(copies, BlockCopy, i)));
+  }
+  for (guint i = 0; i < copies->len; i++) {
+    const BlockCopy *copy = &g_array_index(copies, BlockCopy, i);
     if (checksum(self, copy->device_block) != self->host_sums[copy->host_block]) {
       g_set_error(error, LIVE_ERROR, LIVE_ERROR_COPY,
                   "request %u of the trace: the KV that came back from host block %d to device "
@@ -157,37 +185,39 @@ copy_in(CpuDevice *self, const StepPlan *plan, GError **error)
   return TRUE;
 }
 
-/* The time since *since_us, which is set to now. */
+/* The time since *since_ns, which is set to now. */
 static gint64
-elapsed_ns(gint64 *since_us)
+elapsed_ns(gint64 *since_ns)
 {
-  gint64 before_us = *since_us;
+  gint64 before_ns = *since_ns;
 
-  *since_us = g_get_monotonic_time();
-  return (*since_us - before_us) * 1000;
+  *since_ns = live_now_ns();
+  return *since_ns - before_ns;
 }
 
 static gboolean
 cpu_run(LiveDevice *base, const StepPlan *plan, gint32 *sampled, DeviceTimes *times, GError **error)
 {
   CpuDevice *self = (CpuDevice *)base;
-  gint64 start_us = g_get_monotonic_time(), since_us = start_us;
+  gint64 start_ns = live_now_ns(), since_ns = start_ns;
 
   *times = (DeviceTimes){0};
-  copy_out(self, plan);
-  times->component_ns[COST_SWAP_OUT] = elapsed_ns(&since_us);
-  if (!copy_in(self, plan, error))
+  copy_out(self, plan->copies_out);
+  if (plan->copies_out->len > 0)
+    times->component_ns[COST_SWAP_OUT] = elapsed_ns(&since_ns);
+  if (!copy_in(self, plan->copies_in, error))
     return FALSE;
-  times->component_ns[COST_SWAP_IN] = elapsed_ns(&since_us);
+  if (plan->copies_in->len > 0)
+    times->component_ns[COST_SWAP_IN] = elapsed_ns(&since_ns);
   if (step_plan_rows(plan) > 0) {
     decoder_cpu_run(self->decoder, plan, &self->geometry, self->pool, self->logits, times);
-    elapsed_ns(&since_us);
+    elapsed_ns(&since_ns);
     sample_reference((const float *)(gconstpointer)self->logits->data, plan->sample_rows->len,
                      self->vocab, self->vocab, &self->sampling,
                      (const float *)(gconstpointer)plan->uniforms->data, sampled);
-    times->component_ns[COST_HEAD] += elapsed_ns(&since_us);
+    times->component_ns[COST_HEAD] += elapsed_ns(&since_ns);
   }
-  times->total_ns = elapsed_ns(&start_us);
+  times->total_ns = elapsed_ns(&start_ns);
   return TRUE;
 }
 

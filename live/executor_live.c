@@ -1,5 +1,8 @@
+#include "config.h"
+
 #include "executor_live.h"
 
+#include "clock.h"
 #include "sim/units.h"
 
 struct LiveExecutor {
@@ -67,7 +70,7 @@ run(Executor *base, const Step *step, const RepeatLimit *limit G_GNUC_UNUSED, St
     GError **error)
 {
   LiveExecutor *self = (LiveExecutor *)base;
-  gint64 start_us = g_get_monotonic_time(), total_ns;
+  gint64 start_ns = live_now_ns(), total_ns;
   DeviceTimes times = {0};
 
   if (!planner_plan(self->planner, step, self->plan, error))
@@ -77,7 +80,7 @@ run(Executor *base, const Step *step, const RepeatLimit *limit G_GNUC_UNUSED, St
                                        (gint32 *)(gpointer)self->sampled->data, &times, error))
     return FALSE;
   planner_commit(self->planner, self->plan, (const gint32 *)(gconstpointer)self->sampled->data);
-  total_ns = MAX((g_get_monotonic_time() - start_us) * 1000, times.total_ns);
+  total_ns = MAX(live_now_ns() - start_ns, times.total_ns);
   tell_times(self, step, &times, total_ns, timing);
   return TRUE;
 }

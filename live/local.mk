@@ -1,6 +1,7 @@
 # Executors that compute: what is shared and the CPU's is always built.
 noinst_LIBRARIES += libspillway-live.a
 libspillway_live_a_SOURCES = \
+  %D%/clock.h \
   %D%/decoder_cpu.c %D%/decoder_cpu.h \
   %D%/device.h \
   %D%/device_cpu.c \

@@ -21,7 +21,7 @@ struct Planner {
   guint64 seed;
   LiveRequest **requests; /* one a request of the workload, NULL before its first step */
   GArray *free_blocks;    /* of gint32: the last is the next; unused with prefix caching */
-  GArray *free_host;
+  guint8 *host_used;      /* one a host block */
 };
 
 static GArray *
@@ -46,7 +46,7 @@ planner_new(const PlannerConfig *config)
   planner->requests = g_new0(LiveRequest *, workload_count(config->workload));
   planner->free_blocks =
       ids_down_from(config->num_device_blocks - config->hidden_blocks, config->hidden_blocks);
-  planner->free_host = ids_down_from(config->num_host_blocks, 0);
+  planner->host_used = g_new0(guint8, MAX(config->num_host_blocks, 1));
   return planner;
 }
 
@@ -66,7 +66,7 @@ planner_free(Planner *planner)
   }
   g_free(planner->requests);
   g_array_unref(planner->free_blocks);
-  g_array_unref(planner->free_host);
+  g_free(planner->host_used);
   g_free(planner);
 }
 
@@ -129,6 +129,50 @@ release_blocks(Planner *planner, LiveRequest *request)
     give_back(planner->free_blocks, request->blocks);
 }
 
+/* The first host block of `n` free ones in a row, or of the longest row there is; *found: how many.
+ */
+static guint32
+find_host_row(const Planner *planner, guint32 n, guint32 *found)
+{
+  guint32 best = 0, first = 0;
+
+  *found = 0;
+  for (guint32 i = 0; i < planner->config.num_host_blocks && *found < n; i++) {
+    if (planner->host_used[i]) {
+      first = i + 1;
+    } else if (i + 1 - first > *found) {
+      *found = i + 1 - first;
+      best = first;
+    }
+  }
+  return best;
+}
+
+/* Host blocks for a victim, in a row where there is one: such are copied at once. */
+static gboolean
+take_host(Planner *planner, GArray *ids, guint32 n)
+{
+  while (ids->len < n) {
+    guint32 found, first = find_host_row(planner, n - ids->len, &found);
+    if (found == 0)
+      return FALSE;
+    for (guint32 i = 0; i < found; i++) {
+      gint32 id = (gint32)(first + i);
+      planner->host_used[id] = TRUE;
+      g_array_append_val(ids, id);
+    }
+  }
+  return TRUE;
+}
+
+static void
+give_back_host(Planner *planner, GArray *ids)
+{
+  for (guint i = 0; i < ids->len; i++)
+    planner->host_used[g_array_index(ids, gint32, i)] = FALSE;
+  g_array_set_size(ids, 0);
+}
+
 static gboolean
 swap_out(Planner *planner, const StepVictim *victim, LiveRequest *request, StepPlan *plan,
          GError **error)
@@ -136,14 +180,15 @@ swap_out(Planner *planner, const StepVictim *victim, LiveRequest *request, StepP
   if (request->blocks->len != victim->blocks)
     return disagree(error, victim->request, "blocks of a victim", request->blocks->len,
                     victim->blocks);
+  if (!take_host(planner, request->host, victim->blocks))
+    return disagree(error, victim->request, "free blocks of the host", request->host->len,
+                    victim->blocks);
   for (guint32 i = 0; i < victim->blocks; i++) {
-    BlockCopy copy = {
+    const BlockCopy copy = {
         .request = victim->request,
         .device_block = g_array_index(request->blocks, gint32, i),
+        .host_block = g_array_index(request->host, gint32, i),
     };
-    if (!take(planner->free_host, request->host))
-      return disagree(error, victim->request, "free blocks of the host", 0, victim->blocks - i);
-    copy.host_block = g_array_index(request->host, gint32, i);
     g_array_append_val(plan->copies_out, copy);
   }
   release_blocks(planner, request);
@@ -223,7 +268,7 @@ plan_copies_in(Planner *planner, guint32 index, LiveRequest *request, StepPlan *
     };
     g_array_append_val(plan->copies_in, copy);
   }
-  give_back(planner->free_host, request->host);
+  give_back_host(planner, request->host);
   request->returns = FALSE;
 }
 
@@ -333,7 +378,7 @@ planner_forget(Planner *planner, guint32 index)
   if (request == NULL)
     return;
   release_blocks(planner, request);
-  give_back(planner->free_host, request->host);
+  give_back_host(planner, request->host);
   request->sequence = NULL;
   request->left = TRUE;
 }

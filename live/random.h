@@ -9,6 +9,7 @@ typedef enum {
   RANDOM_WEIGHTS = 1,
   RANDOM_PROMPTS,
   RANDOM_SAMPLING,
+  RANDOM_FIT,
 } RandomPurpose;
 
 static inline guint64

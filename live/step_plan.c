@@ -61,3 +61,15 @@ step_plan_clear(StepPlan *plan)
   g_array_set_size(plan->copies_out, 0);
   g_array_set_size(plan->copies_in, 0);
 }
+
+guint
+step_plan_copy_row(const GArray *copies, guint first)
+{
+  gint32 host_block = g_array_index(copies, BlockCopy, first).host_block;
+  guint n = 1;
+
+  while (first + n < copies->len &&
+         g_array_index(copies, BlockCopy, first + n).host_block == host_block + (gint32)n)
+    n++;
+  return n;
+}

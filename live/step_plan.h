@@ -39,6 +39,9 @@ void step_plan_free(StepPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StepPlan, step_plan_free)
 void step_plan_clear(StepPlan *plan);
 
+/* Copies from `first` on whose host blocks follow each other: what travels as one. */
+guint step_plan_copy_row(const GArray *copies, guint first);
+
 static inline guint32
 step_plan_rows(const StepPlan *plan)
 {
