@@ -16,7 +16,9 @@ EXTRA_DIST += $(cuda_kernels)
 # Every kernel depends on every header here: they are few, and a kernel that is not built anew after
 # a header's change is worse than one that is built once too often.
 cuda_kernels = \
+  %D%/gemm.cu \
   %D%/kv_copy.cu \
+  %D%/kv_copy_methods.cu \
   %D%/norm.cu \
   %D%/paged_kv.cu \
   %D%/sampling.cu \

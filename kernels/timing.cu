@@ -16,7 +16,17 @@
 #include "kernels/cuda_status.h"
 #include "kernels/device.h"
 
+/* What a measurement keeps from one sample to the next. */
+struct Sampling {
+  const TimingRequest *request;
+  cudaGraphExec_t graph; /* NULL: calls are made one by one */
+  uint32_t calls;
+  uint32_t beside_calls;
+  bool is_held;
+};
+
 struct Timer {
+  Sampling sampling;
   cudaStream_t stream, side;
   cudaEvent_t spun, begin, end, side_begun, side_done;
   volatile uint32_t *flags; /* pinned: the last ticket released, and the last that went unheld */
@@ -36,15 +46,6 @@ constexpr uint64_t SPIN_LIMIT_NS = 20000000;
 constexpr uint32_t BESIDE_CALLS_MAX = 1 << 14;
 
 enum { RELEASED, UNHELD, NUM_FLAGS };
-
-/* What a measurement keeps from one sample to the next. */
-struct Sampling {
-  const TimingRequest *request;
-  cudaGraphExec_t graph; /* NULL: calls are made one by one */
-  uint32_t calls;
-  uint32_t beside_calls;
-  bool is_held;
-};
 
 Sampling
 new_sampling(const TimingRequest *request)
@@ -292,22 +293,6 @@ measure_submit(Timer *timer, Sampling *sampling, double *submit_ns)
 }
 
 cudaError_t
-measure(Timer *timer, Sampling *sampling, double *samples_ns, double *submits_ns, Timing *timing)
-{
-  const TimingRule *rule = sampling->request->rule;
-  double call_ns;
-
-  RETURN_IF_FAILED(warm_up(timer, sampling, &call_ns));
-  choose_train(timer, sampling, call_ns);
-  sampling->is_held = !sampling->request->is_synchronous; /* the first calls loaded the kernels */
-  RETURN_IF_FAILED(sample_by_rule(timer, sampling, rule != NULL ? rule : &timing_rule_default,
-                                  samples_ns, submits_ns, timing));
-  if (sampling->graph != NULL)
-    RETURN_IF_FAILED(measure_submit(timer, sampling, &timing->submit_ns));
-  return cudaSuccess;
-}
-
-cudaError_t
 prepare(Timer *timer)
 {
   cudaEvent_t *const events[] = {&timer->spun, &timer->begin, &timer->end, &timer->side_begun,
@@ -364,17 +349,46 @@ timer_stream(Timer *timer)
 }
 
 int
+timer_begin(Timer *timer, const TimingRequest *request)
+{
+  double call_ns;
+
+  timer->sampling = new_sampling(request);
+  RETURN_IF_FAILED(warm_up(timer, &timer->sampling, &call_ns));
+  choose_train(timer, &timer->sampling, call_ns);
+  timer->sampling.is_held = !request->is_synchronous; /* the first calls loaded the kernels */
+  return cudaSuccess;
+}
+
+int
+timer_sample(Timer *timer, double *sample_ns, double *submit_ns)
+{
+  return sample(timer, &timer->sampling, sample_ns, submit_ns);
+}
+
+void
+timer_end(Timer *timer)
+{
+  if (timer->sampling.graph != NULL)
+    cudaGraphExecDestroy(timer->sampling.graph);
+  timer->sampling.graph = NULL;
+}
+
+int
 timer_measure(Timer *timer, const TimingRequest *request, Timing *timing)
 {
   const TimingRule *rule = request->rule != NULL ? request->rule : &timing_rule_default;
   double *samples_ns = (double *)malloc(2 * (rule->max_samples + 1) * sizeof *samples_ns);
-  Sampling sampling = new_sampling(request);
-  cudaError_t status = cudaErrorMemoryAllocation;
+  cudaError_t status = samples_ns != NULL ? cudaSuccess : cudaErrorMemoryAllocation;
 
-  if (samples_ns != NULL)
-    status = measure(timer, &sampling, samples_ns, samples_ns + rule->max_samples + 1, timing);
-  if (sampling.graph != NULL)
-    cudaGraphExecDestroy(sampling.graph);
+  if (status == cudaSuccess)
+    status = (cudaError_t)timer_begin(timer, request);
+  if (status == cudaSuccess)
+    status = sample_by_rule(timer, &timer->sampling, rule, samples_ns,
+                            samples_ns + rule->max_samples + 1, timing);
+  if (status == cudaSuccess && timer->sampling.graph != NULL)
+    status = measure_submit(timer, &timer->sampling, &timing->submit_ns);
+  timer_end(timer);
   free(samples_ns);
   return status;
 }

@@ -68,6 +68,13 @@ void timer_free(Timer *timer);
 struct CUstream_st *timer_stream(Timer *timer);
 int timer_measure(Timer *timer, const TimingRequest *request, Timing *timing);
 
+/* The same by steps, for those who decide themselves how often: warm up; a sample at a time, of one
+ * call; the end, which is due after a failure too. The request is read until then. submit_ns of
+ * short calls is that of a graph's launch, divided. */
+int timer_begin(Timer *timer, const TimingRequest *request);
+int timer_sample(Timer *timer, double *sample_ns, double *submit_ns);
+void timer_end(Timer *timer);
+
 /* Reads or copies num_bytes, a multiple of 16, as fast as the device's memory goes: the ceilings
  * that kernels are held against. `sink`: 16 bytes of the device that are written, or not. */
 int stream_read(const void *memory, size_t num_bytes, void *sink, struct CUstream_st *stream);

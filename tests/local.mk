@@ -26,7 +26,12 @@ TESTS += $(module_tests) $(script_tests)
 EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
 # Kernels
-kernel_tests = %D%/test-attention %D%/test-kv-copy %D%/test-sampling %D%/test-transformer
+kernel_tests = \
+  %D%/test-attention \
+  %D%/test-kv-copy \
+  %D%/test-sampling \
+  %D%/test-timing \
+  %D%/test-transformer
 check_PROGRAMS += $(kernel_tests)
 TESTS += $(kernel_tests)
 attention_cases = %D%/attention_cases.c %D%/attention_cases.h %D%/half_floats.c %D%/half_floats.h
@@ -36,6 +41,7 @@ kv_copy_cases = %D%/kv_copy_cases.c %D%/kv_copy_cases.h
 %C%_test_kv_copy_SOURCES = %D%/test-kv-copy.c $(kv_copy_cases)
 %C%_test_kv_copy_LDADD = libspillway-kernels.a $(LDADD)
 %C%_test_sampling_LDADD = libspillway-kernels.a $(LDADD)
+%C%_test_timing_LDADD = libspillway-kernels.a $(LDADD)
 %C%_test_transformer_LDADD = libspillway-kernels.a $(LDADD)
 
 # The tests of the kernels on a GPU, and the same tests in the emulator: a program %D%/test-NAME-gpu
