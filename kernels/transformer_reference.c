@@ -13,19 +13,35 @@ embedding_reference(const float *table, const int32_t *ids, size_t num_rows, siz
     memcpy(out + row * width, table + (size_t)ids[row] * width, width * sizeof *out);
 }
 
+static void
+norm_row(const float *in, const float *weight, size_t width, float epsilon, float *out)
+{
+  double squares = 0;
+
+  for (size_t i = 0; i < width; i++)
+    squares += (double)in[i] * (double)in[i];
+  double scale = 1 / sqrt(squares / (double)width + (double)epsilon);
+  for (size_t i = 0; i < width; i++)
+    out[i] = (float)((double)in[i] * scale * (double)weight[i]);
+}
+
 void
 rms_norm_reference(const float *in, const float *weight, size_t num_rows, size_t width,
                    float epsilon, float *out)
 {
-  for (size_t row = 0; row < num_rows; row++, in += width, out += width) {
-    double squares = 0;
+  for (size_t row = 0; row < num_rows; row++)
+    norm_row(in + row * width, weight, width, epsilon, out + row * width);
+}
 
-    for (size_t i = 0; i < width; i++)
-      squares += (double)in[i] * (double)in[i];
-    double scale = 1 / sqrt(squares / (double)width + (double)epsilon);
-    for (size_t i = 0; i < width; i++)
-      out[i] = (float)((double)in[i] * scale * (double)weight[i]);
-  }
+void
+head_rms_norm_reference(float *rows, const float *weight, size_t num_rows, size_t row_stride,
+                        uint32_t num_heads, uint32_t head_dim, float epsilon)
+{
+  for (size_t row = 0; row < num_rows; row++)
+    for (uint32_t head = 0; head < num_heads; head++) {
+      float *place = rows + row * row_stride + (size_t)head * head_dim;
+      norm_row(place, weight, head_dim, epsilon, place);
+    }
 }
 
 void

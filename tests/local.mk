@@ -27,21 +27,30 @@ TESTS += $(module_tests) $(script_tests)
 EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
 # Kernels
-kernel_tests = %D%/test-attention %D%/test-kv-copy %D%/test-sampling %D%/test-transformer
+kernel_tests = \
+  %D%/test-attention \
+  %D%/test-kv-copy \
+  %D%/test-sampling \
+  %D%/test-timing \
+  %D%/test-transformer
 check_PROGRAMS += $(kernel_tests)
 TESTS += $(kernel_tests)
 attention_cases = %D%/attention_cases.c %D%/attention_cases.h %D%/half_floats.c %D%/half_floats.h
+kv_copy_cases = %D%/kv_copy_cases.c %D%/kv_copy_cases.h
 %C%_test_attention_SOURCES = %D%/test-attention.c $(attention_cases)
 %C%_test_attention_LDADD = libspillway-kernels.a $(LDADD)
-%C%_test_kv_copy_SOURCES = %D%/test-kv-copy.c %D%/kv_copy_cases.c %D%/kv_copy_cases.h
+%C%_test_kv_copy_SOURCES = %D%/test-kv-copy.c $(kv_copy_cases)
 %C%_test_kv_copy_LDADD = libspillway-kernels.a $(LDADD)
 %C%_test_sampling_LDADD = libspillway-kernels.a $(LDADD)
+%C%_test_timing_LDADD = libspillway-kernels.a $(LDADD)
 %C%_test_transformer_LDADD = libspillway-kernels.a $(LDADD)
 
+# The tests of the kernels on a GPU, and the same tests in the emulator: a program %D%/test-NAME-gpu
+# and one %D%/test-NAME-emulated, both from %D%/test-NAME-gpu.c.
 if HAVE_CUDA
 check_PROGRAMS += %D%/test-kv-copy-gpu
 TESTS += %D%/test-kv-copy-gpu
-%C%_test_kv_copy_gpu_SOURCES = %D%/test-kv-copy-gpu.c %D%/kv_copy_cases.c %D%/kv_copy_cases.h
+%C%_test_kv_copy_gpu_SOURCES = %D%/test-kv-copy-gpu.c $(kv_copy_cases)
 %C%_test_kv_copy_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
 %C%_test_kv_copy_gpu_LDADD = libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
 else
@@ -55,3 +64,28 @@ EXTRA_DIST += \
   %D%/models/tiny-qwen2.json \
   %D%/models/tiny-qwen3.json \
   %D%/models/tiny-yarn.json
+
+# Quoted includes look into the folder of the first option before all others, Automake's own among them.
+emulator_cppflags = -iquote $(top_srcdir)/%D%/emulator -I$(top_srcdir)/%D%/emulator $(AM_CPPFLAGS)
+emulator_ldadd = %D%/libemulated-kernels.a libspillway-kernels.a $(LDADD) -lstdc++
+if HAVE_CXX
+check_LIBRARIES += %D%/libemulated-kernels.a
+check_PROGRAMS += %D%/test-emulator %D%/test-kv-copy-emulated
+TESTS += %D%/test-emulator %D%/test-kv-copy-emulated
+%C%_libemulated_kernels_a_CPPFLAGS = $(emulator_cppflags)
+%C%_libemulated_kernels_a_SOURCES = \
+  %D%/emulator/cuda.cc %D%/emulator/cuda_runtime.h %D%/emulator/cuda_runtime_api.h \
+  %D%/emulator/emulator.cc %D%/emulator/emulator.h %D%/emulator/fibers.cc %D%/emulator/fibers.h \
+  %D%/emulator/kernels/device.h %D%/emulator/kv_copy.cc %D%/emulator/norm.cc \
+  %D%/emulator/paged_kv.cc %D%/emulator/sampling.cc %D%/emulator/stream.cc \
+  %D%/emulator/transformer.cc %D%/emulator/vector_types.h %D%/emulator/warp.cc %D%/half_floats.c %D%/half_floats.h
+%C%_test_emulator_SOURCES = %D%/test-emulator.cc
+%C%_test_emulator_CPPFLAGS = $(emulator_cppflags)
+%C%_test_emulator_LDADD = $(emulator_ldadd)
+%C%_test_kv_copy_emulated_SOURCES = %D%/test-kv-copy-gpu.c $(kv_copy_cases)
+%C%_test_kv_copy_emulated_CPPFLAGS = $(emulator_cppflags)
+%C%_test_kv_copy_emulated_LDADD = $(emulator_ldadd)
+else
+TESTS += %D%/without-cxx.sh
+endif
+EXTRA_DIST += %D%/without-cxx.sh
