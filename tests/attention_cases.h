@@ -29,7 +29,7 @@ typedef struct {
 /* `spread` is how far scores lie from zero: 1 is usual, 30 leaves a row but a few keys. */
 AttentionCase *attention_case_new(GRand *rand, Dtype dtype, const AttentionSpec *spec,
                                   double spread);
-/* Small and nasty: up to 5 sequences of up to `max_context` tokens, groups of 1 to 8, any of the
+/* Small and nasty: up to 4 sequences of up to `max_context` tokens, groups of 1 to 8, any of the
  * block sizes; `decodes_percent` of them decodes. */
 AttentionCase *attention_case_random(GRand *rand, Dtype dtype, guint32 head_dim, gint32 max_context,
                                      gint32 decodes_percent);

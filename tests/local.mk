@@ -36,6 +36,7 @@ kernel_tests = \
 check_PROGRAMS += $(kernel_tests)
 TESTS += $(kernel_tests)
 attention_cases = %D%/attention_cases.c %D%/attention_cases.h %D%/half_floats.c %D%/half_floats.h
+attention_device = %D%/attention_device.c %D%/attention_device.h $(attention_cases)
 kv_copy_cases = %D%/kv_copy_cases.c %D%/kv_copy_cases.h
 %C%_test_attention_SOURCES = %D%/test-attention.c $(attention_cases)
 %C%_test_attention_LDADD = libspillway-kernels.a $(LDADD)
@@ -48,8 +49,11 @@ kv_copy_cases = %D%/kv_copy_cases.c %D%/kv_copy_cases.h
 # The tests of the kernels on a GPU, and the same tests in the emulator: a program %D%/test-NAME-gpu
 # and one %D%/test-NAME-emulated, both from %D%/test-NAME-gpu.c.
 if HAVE_CUDA
-check_PROGRAMS += %D%/test-kv-copy-gpu
-TESTS += %D%/test-kv-copy-gpu
+check_PROGRAMS += %D%/test-attention-gpu %D%/test-kv-copy-gpu
+TESTS += %D%/test-attention-gpu %D%/test-kv-copy-gpu
+%C%_test_attention_gpu_SOURCES = %D%/test-attention-gpu.c $(attention_device)
+%C%_test_attention_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+%C%_test_attention_gpu_LDADD = libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
 %C%_test_kv_copy_gpu_SOURCES = %D%/test-kv-copy-gpu.c $(kv_copy_cases)
 %C%_test_kv_copy_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
 %C%_test_kv_copy_gpu_LDADD = libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
@@ -70,10 +74,15 @@ emulator_cppflags = -iquote $(top_srcdir)/%D%/emulator -I$(top_srcdir)/%D%/emula
 emulator_ldadd = %D%/libemulated-kernels.a libspillway-kernels.a $(LDADD) -lstdc++
 if HAVE_CXX
 check_LIBRARIES += %D%/libemulated-kernels.a
-check_PROGRAMS += %D%/test-emulator %D%/test-kv-copy-emulated
-TESTS += %D%/test-emulator %D%/test-kv-copy-emulated
+check_PROGRAMS += %D%/test-attention-emulated %D%/test-emulator %D%/test-kv-copy-emulated
+TESTS += %D%/test-attention-emulated %D%/test-emulator %D%/test-kv-copy-emulated
+%C%_test_attention_emulated_SOURCES = %D%/test-attention-gpu.c $(attention_device)
+%C%_test_attention_emulated_CPPFLAGS = $(emulator_cppflags)
+%C%_test_attention_emulated_LDADD = $(emulator_ldadd)
 %C%_libemulated_kernels_a_CPPFLAGS = $(emulator_cppflags)
 %C%_libemulated_kernels_a_SOURCES = \
+  %D%/emulator/attention.cc %D%/emulator/attention_decode.cc \
+  %D%/emulator/attention_prefill.cc %D%/emulator/attention_prefill_sm90.cc \
   %D%/emulator/cuda.cc %D%/emulator/cuda_runtime.h %D%/emulator/cuda_runtime_api.h \
   %D%/emulator/emulator.cc %D%/emulator/emulator.h %D%/emulator/fibers.cc %D%/emulator/fibers.h \
   %D%/emulator/kernels/device.h %D%/emulator/kv_copy.cc %D%/emulator/norm.cc \

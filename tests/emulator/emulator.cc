@@ -180,7 +180,7 @@ meet(Meeting *meeting, unsigned first_thread, unsigned num_lanes, unsigned mask,
     meeting->perform = perform;
     meeting->mask = mask;
     meeting->expected = expected;
-    memset(meeting->lanes, 0, sizeof meeting->lanes);
+    memset(meeting->lanes, 0, num_lanes * sizeof meeting->lanes[0]);
   } else if (meeting->perform != perform || meeting->mask != mask) {
     fail("other lanes are in another operation (masks %08x and %08x)", mask, meeting->mask);
   }

@@ -76,10 +76,11 @@ put_pair(Dtype dtype, float *to, size_t step, uint32_t pair)
   to[step] = half_to_float(dtype, (uint16_t)(pair >> 16));
 }
 
+/* Added up in the order of k, whatever the order of the matrix unit is. */
 void
 multiply_add(void *const *lanes, Dtype dtype)
 {
-  float a[16][16], b[16][8];
+  float a[16][16], b[16][8], sums[16][8];
 
   for (unsigned lane = 0; lane < WARP_LANES; lane++) {
     const MultiplyAdd *part = (const MultiplyAdd *)lanes[lane];
@@ -90,14 +91,18 @@ multiply_add(void *const *lanes, Dtype dtype)
     put_pair(dtype, &a[row + 8][pair + 8], 1, part->a[3]);
     put_pair(dtype, &b[pair][row], 8, part->b[0]);
     put_pair(dtype, &b[pair + 8][row], 8, part->b[1]);
+    memcpy(&sums[row][pair], &part->sums[0], 2 * sizeof(float));
+    memcpy(&sums[row + 8][pair], &part->sums[2], 2 * sizeof(float));
   }
+  for (unsigned row = 0; row < 16; row++)
+    for (unsigned k = 0; k < 16; k++)
+      for (unsigned column = 0; column < 8; column++)
+        sums[row][column] += a[row][k] * b[k][column];
   for (unsigned lane = 0; lane < WARP_LANES; lane++) {
-    float *sums = ((const MultiplyAdd *)lanes[lane])->sums;
-    for (unsigned i = 0; i < 4; i++) {
-      const unsigned row = lane / 4 + i / 2 * 8, column = 2 * (lane % 4) + i % 2;
-      for (unsigned k = 0; k < 16; k++)
-        sums[i] += a[row][k] * b[k][column];
-    }
+    const MultiplyAdd *part = (const MultiplyAdd *)lanes[lane];
+    const unsigned row = lane / 4, pair = 2 * (lane % 4);
+    memcpy(&part->sums[0], &sums[row][pair], 2 * sizeof(float));
+    memcpy(&part->sums[2], &sums[row + 8][pair], 2 * sizeof(float));
   }
 }
 
