@@ -8,6 +8,7 @@
 #include "kernels/gemm.h"
 #include "kernels/transformer.h"
 #include "rope_table.h"
+#include "weights_gpu.h"
 
 enum { GRAPH_BUCKETS = GPU_GRAPH_ROWS / 8 + 3 };
 
@@ -32,8 +33,10 @@ struct DecoderGpu {
   gsize rows_head_bytes;
   void *residual, *hidden, *qkv, *attended, *gate_up, *activated, *sampled_rows, *logits;
   gint32 *sampled;
+  guint32 num_samples;                    /* of the last run */
   cudaGraphExec_t *graphs[GRAPH_BUCKETS]; /* layers + 1 each; NULL: not captured yet */
   gboolean warm[GRAPH_BUCKETS];           /* ran once without, so that products have their plans */
+  gboolean no_graphs;                     /* this CUDA has none */
 };
 
 /* One pass. The first thing that fails is kept. */
@@ -156,28 +159,40 @@ bucket_of(guint32 padded_rows)
   return padded_rows <= 4 ? (padded_rows + 1) / 2 : 2 + padded_rows / 8;
 }
 
-/* All segments of a number of rows, captured. What they read is at places that stay. */
-static int
+/* One segment, captured. What it reads is at places that stay. */
+static void
+capture_segment(Pass *p, guint32 segment, cudaGraphExec_t *exec)
+{
+  cudaGraph_t graph = NULL;
+
+  run_segment(p, segment);
+  keep(p, (int)cudaStreamEndCapture(p->stream, &graph));
+  if (p->status == 0)
+    keep(p, (int)cudaGraphInstantiate(exec, graph, 0));
+  if (graph != NULL)
+    cudaGraphDestroy(graph);
+}
+
+/* All segments of a number of rows. FALSE where CUDA captures nothing: they run one by one then. */
+static gboolean
 capture(Pass *p, guint bucket)
 {
   DecoderGpu *d = p->d;
   guint32 n = d->model->layers + 1;
-  cudaGraphExec_t *graphs = g_new0(cudaGraphExec_t, n);
 
-  d->graphs[bucket] = graphs;
+  d->graphs[bucket] = g_new0(cudaGraphExec_t, n);
   for (guint32 i = 0; i < n && p->status == 0; i++) {
-    cudaGraph_t graph = NULL;
-    keep(p, (int)cudaStreamBeginCapture(p->stream, cudaStreamCaptureModeThreadLocal));
-    if (p->status != 0)
-      break;
-    run_segment(p, i);
-    keep(p, (int)cudaStreamEndCapture(p->stream, &graph));
+    cudaError_t status = cudaStreamBeginCapture(p->stream, cudaStreamCaptureModeThreadLocal);
+    if (status == cudaErrorNotSupported && i == 0) {
+      d->no_graphs = TRUE;
+      g_clear_pointer(&d->graphs[bucket], g_free);
+      return FALSE;
+    }
+    keep(p, (int)status);
     if (p->status == 0)
-      keep(p, (int)cudaGraphInstantiate(&graphs[i], graph, 0));
-    if (graph != NULL)
-      cudaGraphDestroy(graph);
+      capture_segment(p, i, &d->graphs[bucket][i]);
   }
-  return p->status;
+  return TRUE;
 }
 
 static gboolean
@@ -210,6 +225,7 @@ run_head(Pass *p, const StepPlan *plan, const StepUpload *upload)
   DecoderGpu *d = p->d;
   gsize n = plan->sample_rows->len, vocab = d->model->vocab;
 
+  d->num_samples = (guint32)n;
   if (n == 0)
     return;
   /* The rows that are sampled, side by side: the norm's output is the table that they are from. */
@@ -299,15 +315,15 @@ decoder_gpu_run(DecoderGpu *d, const StepPlan *plan, const StepUpload *upload, v
       .pool = pool,
       .stream = stream,
   };
-  guint bucket = bucket_of(upload->rows);
-  gboolean graphs = is_only_decodes(plan) && d->warm[MIN(bucket, GRAPH_BUCKETS - 1)];
+  guint bucket = is_only_decodes(plan) ? bucket_of(upload->rows) : 0;
+  gboolean graphs = is_only_decodes(plan) && d->warm[bucket] && !d->no_graphs;
 
   keep(&p, (int)cudaMemcpyAsync(d->inputs, upload->bytes->data, upload->bytes->len,
                                 cudaMemcpyHostToDevice, stream));
   if (is_only_decodes(plan))
     fix_places(&p, upload);
   if (graphs && d->graphs[bucket] == NULL)
-    capture(&p, bucket);
+    graphs = capture(&p, bucket);
   for (guint32 i = 0; i <= d->model->layers && p.status == 0; i++) {
     if (i < d->model->layers && gate != NULL && !gate(gate_data, i, stream))
       keep(&p, cudaErrorUnknown);
@@ -323,6 +339,20 @@ decoder_gpu_run(DecoderGpu *d, const StepPlan *plan, const StepUpload *upload, v
   keep(&p, (int)cudaEventRecord(head_start, stream));
   run_head(&p, plan, upload);
   return p.status == 0 || gpu_fail(error, p.status, "a step");
+}
+
+gboolean
+decoder_gpu_logits(const DecoderGpu *d, GArray *logits)
+{
+  gsize n = (gsize)d->num_samples * d->model->vocab;
+  g_autofree guint16 *bits = g_new(guint16, MAX(n, 1));
+
+  if (cudaMemcpy(bits, d->logits, n * sizeof(guint16), cudaMemcpyDeviceToHost) != cudaSuccess)
+    return FALSE;
+  g_array_set_size(logits, (guint)n);
+  for (gsize i = 0; i < n; i++)
+    g_array_index(logits, float, i) = weight_to_float(d->dtype, bits[i]);
+  return TRUE;
 }
 
 const gint32 *

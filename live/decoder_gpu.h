@@ -34,5 +34,7 @@ typedef gboolean (*LayerGate)(gpointer data, guint32 layer, cudaStream_t stream)
 gboolean decoder_gpu_run(DecoderGpu *decoder, const StepPlan *plan, const StepUpload *upload,
                          void *pool, LayerGate gate, gpointer gate_data, cudaEvent_t head_start,
                          cudaStream_t stream, GError **error);
+/* The logits of the last run, which is over; `logits` is of float and resized. */
+gboolean decoder_gpu_logits(const DecoderGpu *decoder, GArray *logits);
 /* On the GPU, one a sample of the last run. */
 const gint32 *decoder_gpu_sampled(const DecoderGpu *decoder);

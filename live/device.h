@@ -61,6 +61,9 @@ typedef struct {
    * within the setup's. */
   gboolean (*run)(LiveDevice *self, const StepPlan *plan, gint32 *sampled, DeviceTimes *times,
                   GError **error);
+  /* What the last run's tokens were sampled from, [samples][vocab], for tests: `logits` is of float
+   * and resized. FALSE if the device failed. */
+  gboolean (*logits)(LiveDevice *self, GArray *logits);
   void (*close)(LiveDevice *self);
 } LiveDeviceClass;
 

@@ -357,9 +357,16 @@ gpu_run_plan(LiveDevice *base, const StepPlan *plan, gint32 *sampled, DeviceTime
   return TRUE;
 }
 
+static gboolean
+gpu_logits(LiveDevice *base, GArray *logits)
+{
+  return decoder_gpu_logits(((GpuDevice *)base)->decoder, logits);
+}
+
 const LiveDeviceClass live_device_gpu = {
     .name = "gpu",
     .open = gpu_open,
     .run = gpu_run_plan,
+    .logits = gpu_logits,
     .close = gpu_close,
 };

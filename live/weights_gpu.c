@@ -36,9 +36,26 @@ fp16_from_float(float value)
 }
 
 guint16
-half_from_float(Dtype dtype, float value)
+weight_from_float(Dtype dtype, float value)
 {
   return dtype == DTYPE_FP16 ? fp16_from_float(value) : bf16_from_float(value);
+}
+
+float
+weight_to_float(Dtype dtype, guint16 bits)
+{
+  guint32 sign = (guint32)(bits & 0x8000) << 16, exponent = bits >> 10 & 0x1f,
+          fraction = bits & 0x3ff;
+  guint32 wide = (guint32)bits << 16; /* bf16 is the upper half of a float */
+  float value;
+
+  if (dtype == DTYPE_FP16) {
+    if (exponent == 0)
+      return (sign != 0 ? -1.0f : 1.0f) * (float)fraction * 0x1p-24f;
+    wide = sign | (exponent == 0x1f ? 0x7f800000 : (exponent + 112) << 23) | fraction << 13;
+  }
+  memcpy(&value, &wide, sizeof value);
+  return value;
 }
 
 static gboolean
@@ -53,7 +70,7 @@ load_tensor(const WeightTensor *tensor, WeightSource *source, Dtype dtype, GArra
   if (!weight_source_read(source, tensor, (float *)(gpointer)floats->data, error))
     return FALSE;
   for (guint i = 0; i < n; i++)
-    g_array_index(halves, guint16, i) = half_from_float(dtype, g_array_index(floats, float, i));
+    g_array_index(halves, guint16, i) = weight_from_float(dtype, g_array_index(floats, float, i));
   status = cudaMemcpy(arena + tensor->offset * sizeof(guint16), halves->data, n * sizeof(guint16),
                       cudaMemcpyHostToDevice);
   return status == cudaSuccess || gpu_fail(error, (int)status, "copying weights");

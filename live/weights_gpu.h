@@ -8,4 +8,5 @@ void *weights_gpu_load(const WeightLayout *layout, WeightSource *source, Dtype d
                        GError **error);
 
 /* To nearest, ties to even; out of fp16's range: infinity. */
-guint16 half_from_float(Dtype dtype, float value);
+guint16 weight_from_float(Dtype dtype, float value);
+float weight_to_float(Dtype dtype, guint16 bits);

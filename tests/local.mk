@@ -26,6 +26,9 @@ check_PROGRAMS += $(module_tests)
 TESTS += $(module_tests) $(script_tests)
 EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
+live_cases = %D%/live_cases.c %D%/live_cases.h
+%C%_test_live_SOURCES = %D%/test-live.c $(live_cases)
+
 # Kernels
 kernel_tests = \
   %D%/test-attention \
@@ -49,6 +52,11 @@ kv_copy_cases = %D%/kv_copy_cases.c %D%/kv_copy_cases.h
 # The tests of the kernels on a GPU, and the same tests in the emulator: a program %D%/test-NAME-gpu
 # and one %D%/test-NAME-emulated, both from %D%/test-NAME-gpu.c.
 if HAVE_CUDA
+check_PROGRAMS += %D%/test-live-gpu
+TESTS += %D%/test-live-gpu
+%C%_test_live_gpu_SOURCES = %D%/test-live-gpu.c $(live_cases)
+%C%_test_live_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+%C%_test_live_gpu_LDADD = libspillway-live-gpu.a libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
 check_PROGRAMS += %D%/test-attention-gpu %D%/test-kv-copy-gpu
 TESTS += %D%/test-attention-gpu %D%/test-kv-copy-gpu
 %C%_test_attention_gpu_SOURCES = %D%/test-attention-gpu.c $(attention_device)
@@ -63,6 +71,9 @@ endif
 
 # Tiny models that the live executor runs.
 EXTRA_DIST += \
+  %D%/models/tiny-gpu-qwen2.json \
+  %D%/models/tiny-gpu-qwen3.json \
+  %D%/models/tiny-gpu.json \
   %D%/models/tiny-llama.json \
   %D%/models/tiny-llama3.json \
   %D%/models/tiny-qwen2.json \
@@ -85,9 +96,18 @@ TESTS += %D%/test-attention-emulated %D%/test-emulator %D%/test-kv-copy-emulated
   %D%/emulator/attention_prefill.cc %D%/emulator/attention_prefill_sm90.cc \
   %D%/emulator/cuda.cc %D%/emulator/cuda_runtime.h %D%/emulator/cuda_runtime_api.h \
   %D%/emulator/emulator.cc %D%/emulator/emulator.h %D%/emulator/fibers.cc %D%/emulator/fibers.h \
-  %D%/emulator/kernels/device.h %D%/emulator/kv_copy.cc %D%/emulator/norm.cc \
+  %D%/emulator/kernels/device.h %D%/emulator/kv_copy.cc \
+  %D%/emulator/kv_copy_methods.cc %D%/emulator/norm.cc \
   %D%/emulator/paged_kv.cc %D%/emulator/sampling.cc %D%/emulator/stream.cc \
   %D%/emulator/transformer.cc %D%/emulator/vector_types.h %D%/emulator/warp.cc %D%/half_floats.c %D%/half_floats.h
+# The GPU's device of live/ runs in it too.
+check_PROGRAMS += %D%/test-live-emulated
+TESTS += %D%/test-live-emulated
+%C%_test_live_emulated_SOURCES = \
+  %D%/test-live-gpu.c $(live_cases) $(live_gpu_sources) \
+  %D%/emulator/cuda_live.h %D%/emulator/live.cc
+%C%_test_live_emulated_CPPFLAGS = $(emulator_cppflags)
+%C%_test_live_emulated_LDADD = $(emulator_ldadd)
 %C%_test_emulator_SOURCES = %D%/test-emulator.cc
 %C%_test_emulator_CPPFLAGS = $(emulator_cppflags)
 %C%_test_emulator_LDADD = $(emulator_ldadd)

@@ -128,6 +128,31 @@ cudaMemcpyAsync(void *to, const void *from, size_t num_bytes, cudaMemcpyKind, cu
 }
 
 cudaError_t
+cudaMemcpyBatchAsync(void *const *to, const void *const *from, const size_t *num_bytes,
+                     size_t count, cudaMemcpyAttributes *attributes, size_t *first_copies,
+                     size_t num_attributes, cudaStream_t stream)
+{
+  if (count == 0 || num_attributes != 1 || first_copies[0] != 0 || stream == nullptr ||
+      stream == cudaStreamLegacy || attributes->srcAccessOrder == cudaMemcpySrcAccessOrderInvalid)
+    return cudaErrorInvalidValue;
+  for (size_t i = count; i-- > 0;)
+    memcpy(to[i], from[i], num_bytes[i]);
+  return cudaSuccess;
+}
+
+cudaError_t
+cudaMallocHost(void **place, size_t num_bytes)
+{
+  return cudaMalloc(place, num_bytes);
+}
+
+cudaError_t
+cudaFreeHost(void *place)
+{
+  return cudaFree(place);
+}
+
+cudaError_t
 cudaMemset(void *place, int value, size_t num_bytes)
 {
   memset(place, value, num_bytes);
@@ -138,6 +163,19 @@ cudaError_t
 cudaMemsetAsync(void *place, int value, size_t num_bytes, cudaStream_t)
 {
   memset(place, value, num_bytes);
+  return cudaSuccess;
+}
+
+cudaError_t
+cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned)
+{
+  *stream = (cudaStream_t)(uintptr_t)2;
+  return cudaSuccess;
+}
+
+cudaError_t
+cudaStreamDestroy(cudaStream_t)
+{
   return cudaSuccess;
 }
 

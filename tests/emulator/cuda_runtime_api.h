@@ -31,6 +31,20 @@ typedef enum {
 typedef enum { cudaFuncAttributeMaxDynamicSharedMemorySize } cudaFuncAttribute;
 
 typedef struct CUstream_st *cudaStream_t;
+#define cudaStreamLegacy ((cudaStream_t)1)
+enum { cudaStreamNonBlocking = 1 };
+
+#define CUDART_VERSION 13000
+
+typedef enum {
+  cudaMemcpySrcAccessOrderInvalid,
+  cudaMemcpySrcAccessOrderStream,
+  cudaMemcpySrcAccessOrderDuringApiCall,
+  cudaMemcpySrcAccessOrderAny
+} cudaMemcpySrcAccessOrder;
+typedef struct cudaMemcpyAttributes {
+  cudaMemcpySrcAccessOrder srcAccessOrder;
+} cudaMemcpyAttributes;
 
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaGetDevice(int *device);
@@ -43,10 +57,20 @@ cudaError_t cudaFree(void *place);
 cudaError_t cudaMemcpy(void *to, const void *from, size_t num_bytes, cudaMemcpyKind kind);
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t num_bytes, cudaMemcpyKind kind,
                             cudaStream_t stream);
+/* In any order; wants what CUDA wants: a stream, attributes that begin with the first copy. */
+cudaError_t cudaMemcpyBatchAsync(void *const *to, const void *const *from, const size_t *num_bytes,
+                                 size_t count, cudaMemcpyAttributes *attributes,
+                                 size_t *first_copies, size_t num_attributes, cudaStream_t stream);
+cudaError_t cudaMallocHost(void **place, size_t num_bytes);
+cudaError_t cudaFreeHost(void *place);
 cudaError_t cudaMemset(void *place, int value, size_t num_bytes);
 cudaError_t cudaMemsetAsync(void *place, int value, size_t num_bytes, cudaStream_t stream);
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaDeviceSynchronize(void);
+
+#include "cuda_live.h"
 
 #ifdef __cplusplus
 }
