@@ -19,6 +19,7 @@ script_tests = \
   %D%/cli.py \
   %D%/completion.sh \
   %D%/fuzz.py \
+  %D%/live.py \
   %D%/man.sh \
   %D%/outputs.py \
   %D%/profile.py
