@@ -87,6 +87,7 @@ typedef struct {
   /* The scheduler's own, for nobody else. */
   GPtrArray *sequences; /* of each entry; NULL where the decode clock runs it */
   GPtrArray *ending;    /* members of the clock whose last token this step computes */
+  guint entries_room;   /* for array.h */
   gboolean ticks;       /* the clock ticks with it */
 } Step;
 
