@@ -92,6 +92,26 @@ workload_add(Workload *workload, const Request *request, const char *id, const g
   g_array_append_val(workload->requests, copy);
 }
 
+Request *
+workload_extend(Workload *workload, guint32 count)
+{
+  guint32 first = workload->requests->len;
+
+  g_array_set_size(workload->requests, first + count);
+  return &g_array_index(workload->requests, Request, first);
+}
+
+gboolean
+workload_ids_ascend(const Workload *workload)
+{
+  const GArray *ids = workload->ids;
+
+  for (guint i = 1; ids != NULL && i < ids->len; i++)
+    if (g_array_index(ids, gint64, i - 1) >= g_array_index(ids, gint64, i))
+      return FALSE;
+  return workload->names == NULL;
+}
+
 static gint64
 numeric_id(const Workload *workload, guint32 index)
 {
@@ -150,7 +170,7 @@ check_unique(const Workload *workload, GError **error)
 {
   g_autoptr(GHashTable) seen = NULL;
 
-  if (workload->ids == NULL && workload->names == NULL)
+  if (workload_ids_ascend(workload))
     return TRUE;
   seen = workload->names != NULL ? g_hash_table_new(g_str_hash, g_str_equal)
                                  : g_hash_table_new(g_int64_hash, g_int64_equal);
@@ -172,15 +192,17 @@ gboolean
 workload_seal(Workload *workload, GError **error)
 {
   guint32 n = workload_count(workload);
+  const Request *request = (const Request *)(gpointer)workload->requests->data;
   gboolean ordered = TRUE;
 
   if (!check_unique(workload, error))
     return FALSE;
   for (guint32 i = 1; i < n; i++) {
     guint32 a = i - 1;
-    if (workload_request(workload, i)->arrival_ps < workload_request(workload, a)->arrival_ps)
+    gint64 gap_ps = request[i].arrival_ps - request[a].arrival_ps;
+    if (gap_ps < 0)
       workload->was_unsorted = TRUE;
-    if (compare_arrival(&a, &i, workload) > 0)
+    if (gap_ps < 0 || (gap_ps == 0 && compare_arrival(&a, &i, workload) > 0))
       ordered = FALSE;
   }
   if (!ordered) {

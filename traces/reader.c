@@ -147,8 +147,7 @@ check_ids(const TraceReader *reader, GError **error)
   const Workload *workload = reader->workload;
   g_autoptr(GHashTable) seen = NULL;
 
-  if ((workload->ids == NULL && workload->names == NULL) ||
-      reader->id_lines->len != workload_count(workload))
+  if (workload_ids_ascend(workload) || reader->id_lines->len != workload_count(workload))
     return TRUE;
   seen = workload->names != NULL ? g_hash_table_new(g_str_hash, g_str_equal)
                                  : g_hash_table_new(g_int64_hash, g_int64_equal);
@@ -198,8 +197,8 @@ add_note(TraceNotes *notes, char *text)
   g_ptr_array_add(notes->texts, text);
 }
 
-static void
-fill_notes(const TraceReader *reader, TraceNotes *notes)
+void
+reader_fill_notes(const TraceReader *reader, TraceNotes *notes)
 {
   const char *name = reader->name;
 
@@ -219,7 +218,7 @@ fill_notes(const TraceReader *reader, TraceNotes *notes)
 }
 
 gboolean
-reader_finish(TraceReader *reader, TraceNotes *notes, GError **error)
+reader_finish(TraceReader *reader, GError **error)
 {
   if (workload_count(reader->workload) == 0) {
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
@@ -238,7 +237,5 @@ reader_finish(TraceReader *reader, TraceNotes *notes, GError **error)
     g_prefix_error(error, "%s: ", reader->name);
     return FALSE;
   }
-  if (notes != NULL)
-    fill_notes(reader, notes);
   return TRUE;
 }

@@ -52,5 +52,8 @@ gboolean reader_set_arrival(TraceReader *reader, Request *request, gint64 second
 /* Adds the request, or skips and counts it. id NULL: its index. */
 gboolean reader_add(TraceReader *reader, const Request *request, const char *id, GError **error);
 
-/* Checks ids, moves absolute times to 0, sorts. Fills notes (may be NULL). */
-gboolean reader_finish(TraceReader *reader, TraceNotes *notes, GError **error);
+/* Checks ids, moves absolute times to 0, sorts. */
+gboolean reader_finish(TraceReader *reader, GError **error);
+
+/* What is good to know about what was read. */
+void reader_fill_notes(const TraceReader *reader, TraceNotes *notes);
