@@ -69,22 +69,32 @@ take_words(Unpacker *u, guint64 n, GError **error)
 }
 
 static gboolean
-check_format(const Unpacker *u, GError **error)
+check_mark(const Unpacker *u, GError **error)
+{
+  g_autofree char *found = NULL;
+  char start[BINARY_MARK_BYTES];
+  gsize got;
+
+  if (source_begins_with(u->source, BINARY_MARK, BINARY_MARK_BYTES))
+    return TRUE;
+  if (!source_bytes(u->source, start, sizeof start, &got, error))
+    return FALSE;
+  found = reader_quote(start, start + got);
+  return fail(u, error, "found %s at its start, expected a binary trace", found);
+}
+
+static gboolean
+check_format_number(const Unpacker *u, GError **error)
 {
   guint64 number = u->header[BINARY_WORD_FORMAT] & G_MAXUINT32;
 
-  if (memcmp(u->window, BINARY_MARK, BINARY_MARK_BYTES) != 0) {
-    const char *start = (const char *)u->window;
-    g_autofree char *found = reader_quote(start, start + BINARY_MARK_BYTES);
-    return fail(u, error, "found %s at its start, expected a binary trace", found);
-  }
-  if (number != BINARY_FORMAT_NUMBER)
-    return fail(u, error,
-                "found format number %" G_GUINT64_FORMAT " of binary traces, expected %d; a later "
-                "version of spillway wrote this: convert the trace with that version, or from its "
-                "source",
-                number, BINARY_FORMAT_NUMBER);
-  return TRUE;
+  if (number == BINARY_FORMAT_NUMBER)
+    return TRUE;
+  return fail(u, error,
+              "found format number %" G_GUINT64_FORMAT " of binary traces, expected %d; a later "
+              "version of spillway wrote this: convert the trace with that version, or from its "
+              "source",
+              number, BINARY_FORMAT_NUMBER);
 }
 
 /* The counts are in bounds and the file has the length that they give. */
@@ -123,12 +133,12 @@ static gboolean
 take_header(Unpacker *u, GError **error)
 {
   u->header[BINARY_WORD_FILE_BYTES] = BINARY_WORDS * 8; /* as far as is known */
-  if (!take_words(u, BINARY_WORDS, error))
+  if (!check_mark(u, error) || !take_words(u, BINARY_WORDS, error))
     return FALSE;
   for (guint i = 0; i < BINARY_WORDS; i++)
     u->header[i] = GUINT64_FROM_LE(u->window[i]);
   u->parts = u->header[BINARY_WORD_FORMAT] >> 32;
-  return check_format(u, error) && check_header(u, error);
+  return check_format_number(u, error) && check_header(u, error);
 }
 
 /* Skips a part that a run does not need; the checksum still sees it. */

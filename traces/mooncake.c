@@ -1,7 +1,7 @@
 /* The form "mooncake": JSON lines of the Mooncake traces, times in ms, with the prefix hashes of
  * each prompt. A hash stands for 512 prompt tokens, or for hash_block_tokens of them where a line
  * has that member; equal hashes mean equal prompts up to and including that block, and the last
- * block may be partial. The one form that keeps hashes.
+ * block may be partial. The one text form that keeps hashes.
  */
 #include "jsonl.h"
 
