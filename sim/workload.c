@@ -2,6 +2,8 @@
 
 #include "units.h"
 
+enum { ID_QUICK_DIGITS = 18 };
+
 Workload *
 workload_new(void)
 {
@@ -39,14 +41,19 @@ workload_request(const Workload *workload, guint32 index)
 static gboolean
 id_is_integer(const char *id, gint64 *value)
 {
-  char text[24];
-  char *end = NULL;
+  const char *digits = id + (*id == '-'), *c = digits;
+  gint64 sum = 0;
 
-  *value = g_ascii_strtoll(id, &end, 10);
-  if (end == id || *end != '\0')
-    return FALSE;
-  g_snprintf(text, sizeof text, "%" G_GINT64_FORMAT, *value);
-  return g_str_equal(text, id);
+  while (g_ascii_isdigit(*c) && c - digits < ID_QUICK_DIGITS)
+    sum = sum * 10 + (*c++ - '0');
+  *value = digits > id ? -sum : sum;
+  if (g_ascii_isdigit(*c)) { /* as many as may overflow */
+    char text[24];
+    *value = g_ascii_strtoll(id, NULL, 10);
+    g_snprintf(text, sizeof text, "%" G_GINT64_FORMAT, *value);
+    return g_str_equal(text, id);
+  }
+  return c > digits && *c == '\0' && (*digits != '0' || (c - digits == 1 && digits == id));
 }
 
 /* Ids are kept in the cheapest of three forms: none (they are the indices), numbers, texts. */

@@ -85,9 +85,10 @@ assert_equal(const Workload *a, const Workload *b)
 static void
 test_round_trips(Fixture *fixture, gconstpointer data)
 {
-  static const char *const numbers[] = {"-5", "9000000000", "3"};
+  static const char *const numbers[] = {"-5", "9223372036854775807", "3"};
   static const char *const names[] = {"b", "a \"quoted\" one", "c\xc3\xa9"};
-  const char *const *const ids[] = {NULL, numbers, names};
+  static const char *const texts[] = {"-0", "9223372036854775808", "007"};
+  const char *const *const ids[] = {NULL, numbers, names, texts};
 
   (void)data;
   for (guint i = 0; i < 2 * G_N_ELEMENTS(ids); i++) {

@@ -220,6 +220,8 @@ reader_fill_notes(const TraceReader *reader, TraceNotes *notes)
 gboolean
 reader_finish(TraceReader *reader, GError **error)
 {
+  g_autoptr(GError) id_error = NULL;
+
   if (workload_count(reader->workload) == 0) {
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                 reader->skipped_no_output + reader->skipped_no_prompt > 0
@@ -229,12 +231,11 @@ reader_finish(TraceReader *reader, GError **error)
                 reader->name);
     return FALSE;
   }
-  if (!check_ids(reader, error))
-    return FALSE;
   if ((reader->format->flags & TRACE_TIME_ABSOLUTE) && !rebase(reader, error))
     return FALSE;
-  if (!workload_seal(reader->workload, error)) {
-    g_prefix_error(error, "%s: ", reader->name);
+  if (!workload_seal(reader->workload, &id_error)) {
+    if (check_ids(reader, error))
+      g_propagate_prefixed_error(error, g_steal_pointer(&id_error), "%s: ", reader->name);
     return FALSE;
   }
   return TRUE;
