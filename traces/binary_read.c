@@ -4,15 +4,12 @@
  * its reader at the next access, and pipes and gzip cannot be mapped. Nothing is taken on trust: a
  * file's length is held against its header first, and what comes by a pipe allocates as it comes.
  */
-#include "config.h"
-
 #include "binary.h"
 #include "reader.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
-enum { WINDOW_WORDS = 1 << 14, ADVISE_BYTES = 2 << 20, COMMENT_MAX_BYTES = 1 << 20 };
+enum { WINDOW_WORDS = 1 << 14, COMMENT_MAX_BYTES = 1 << 20 };
 
 typedef struct {
   TraceReader *reader;
@@ -156,30 +153,6 @@ take_comment(Unpacker *u, GError **error)
   return TRUE;
 }
 
-/* Room for all requests at once where the file is known to hold them, in large pages, which take a
- * third of the time to hand out. */
-static void
-reserve_requests(Unpacker *u)
-{
-  Workload *workload = u->reader->workload;
-  guint32 n = (guint32)u->header[BINARY_WORD_REQUESTS];
-  gsize bytes = n * sizeof(Request);
-
-  if (source_length_bytes(u->source) < 0)
-    return;
-  workload_extend(workload, n);
-#ifdef MADV_HUGEPAGE
-  if (bytes >= 2 * ADVISE_BYTES) {
-    gsize begin = (GPOINTER_TO_SIZE(workload->requests->data) + ADVISE_BYTES - 1) &
-                  ~(gsize)(ADVISE_BYTES - 1);
-    gsize end = (GPOINTER_TO_SIZE(workload->requests->data) + bytes) & ~(gsize)(ADVISE_BYTES - 1);
-    if (begin < end)
-      madvise(GSIZE_TO_POINTER(begin), end - begin, MADV_HUGEPAGE); /* may be refused */
-  }
-#endif
-  g_array_set_size(workload->requests, 0);
-}
-
 /* One of these requests is wrong: says which and why. */
 static gboolean
 fail_rows(const Unpacker *u, const Request *requests, guint64 n, guint64 first, gint64 before_ps,
@@ -227,7 +200,8 @@ take_requests(Unpacker *u, GError **error)
   guint64 left = u->header[BINARY_WORD_REQUESTS];
   gint64 before_ps = 0;
 
-  reserve_requests(u);
+  if (source_length_bytes(u->source) >= 0) /* the file is known to hold them */
+    reader_reserve(u->reader, left);
   while (left > 0) {
     guint32 first = workload_count(workload), n = (guint32)MIN(left, WINDOW_WORDS / 2);
     Request *requests;

@@ -5,14 +5,17 @@
  * kept relative to the first request's second until the earliest is known. All that fits is read;
  * what a run can hold is checked after the caller's part of it was taken.
  */
+#include "config.h"
+
 #include "reader.h"
 
 #include "sim/units.h"
 
 #include <stdarg.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { QUOTE_MAX_CHARACTERS = 60 };
+enum { QUOTE_MAX_CHARACTERS = 60, LARGE_PAGE_BYTES = 2 << 20 };
 
 void
 reader_init(TraceReader *reader, const char *name, const TraceFormat *format)
@@ -35,6 +38,25 @@ reader_clear(TraceReader *reader)
   g_array_unref(reader->id_lines);
   g_array_unref(reader->hashes);
   g_string_free(reader->id, TRUE);
+}
+
+/* Handing out small pages one by one takes a third of the time that a trace is read in. */
+void
+reader_reserve(TraceReader *reader, guint64 requests)
+{
+  guint32 n = (guint32)MIN(requests, G_MAXINT32 / sizeof(Request));
+  GArray *array = reader->workload->requests;
+
+  if (n == 0)
+    return;
+  workload_extend(reader->workload, n);
+  g_array_set_size(array, 0);
+#ifdef MADV_HUGEPAGE
+  gsize start = GPOINTER_TO_SIZE(array->data), mask = LARGE_PAGE_BYTES - 1;
+  gsize begin = (start + mask) & ~mask, end = (start + n * sizeof(Request)) & ~mask;
+  if (begin < end)
+    (void)madvise(GSIZE_TO_POINTER(begin), end - begin, MADV_HUGEPAGE); /* it may be refused */
+#endif
 }
 
 char *

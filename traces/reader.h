@@ -31,6 +31,9 @@ struct TraceReader {
 void reader_init(TraceReader *reader, const char *name, const TraceFormat *format);
 void reader_clear(TraceReader *reader);
 
+/* Makes room for so many requests, in large pages where the system has them. Only a hint. */
+void reader_reserve(TraceReader *reader, guint64 requests);
+
 /* Sets "FILE:LINE:COLUMN: found 'TEXT' in FIELD, expected …" and returns FALSE. The text from `at`
  * to `end` is escaped and cut; `field` may be NULL. */
 gboolean reader_fail(const TraceReader *reader, const char *at, const char *end, const char *field,

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-enum { SPILLWAY_FORMAT_NUMBER = 1 };
+enum { SPILLWAY_FORMAT_NUMBER = 1, LINE_BYTES = 24 }; /* of a usual line */
 
 #define FORMAT_MARK "# spillway-trace "
 
@@ -170,6 +170,8 @@ read_content(TraceReader *reader, Source *source, GError **error)
     reader->format = sniff_bytes(source);
   if (reader->format != NULL && reader->format->read != NULL)
     return reader->format->read(reader->format, reader, source, error);
+  if (source_length_bytes(source) > 0)
+    reader_reserve(reader, (guint64)source_length_bytes(source) / LINE_BYTES);
   return read_lines(reader, source, error) && reader_finish(reader, error);
 }
 
