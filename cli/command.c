@@ -6,6 +6,8 @@ const Command commands[] = {
     {"compare", "the same under several overflow policies, side by side", command_compare},
     {"crossover", "recomputing against swapping n tokens, and the n where they cross",
      command_crossover},
+    {"report", "results as one HTML page with charts, or as pictures for papers", command_report},
+    {"plot", "a chart of results in the terminal, or as a picture", command_plot},
     {"trace", "generate, convert and show traces", command_trace},
     {"profile", "list, show, import, export, check and plot measured costs", command_profile},
     {"model", "list models, show a model's sizes", command_model},

@@ -16,6 +16,8 @@ libspillway_cli_a_SOURCES = \
   %D%/list.c \
   %D%/model.c \
   %D%/options.c \
+  %D%/perfetto_window.c %D%/perfetto_window.h \
+  %D%/plot.c \
   %D%/profile.c %D%/profile.h \
   %D%/profile_check.c \
   %D%/profile_device.c \
@@ -23,6 +25,8 @@ libspillway_cli_a_SOURCES = \
   %D%/profile_plot.c \
   %D%/profile_show.c \
   %D%/progress.c %D%/progress.h \
+  %D%/report.c \
+  %D%/results_options.c %D%/results_options.h \
   %D%/resolve.c %D%/resolve.h \
   %D%/run.c \
   %D%/scenario.c %D%/scenario.h \

@@ -4,8 +4,6 @@
 
 #include "results_private.h"
 
-#define APPLICATION_ID 0x5370696c /* "Spil" */
-
 /* Settings that every run_summary shows. */
 static const char *const summary_keys[] = {
     "model",  "device",   "trace",      "scheduler", "overflow",
@@ -135,7 +133,7 @@ create_schema(Results *results, GError **error)
   g_autofree char *meta =
       g_strdup_printf("PRAGMA application_id = %d;"
                       "INSERT INTO meta VALUES ('format', %d), ('program_version', '%s')",
-                      APPLICATION_ID, RESULTS_FORMAT, PACKAGE_VERSION);
+                      RESULTS_APPLICATION_ID, RESULTS_FORMAT, PACKAGE_VERSION);
 
   return create_run_table(results, error) && results_exec(results, fixed_tables, error) &&
          results_exec(results, meta, error) && create_component_view(results, error) &&
@@ -152,7 +150,7 @@ results_check_schema(Results *results, GError **error)
     return FALSE;
   if (objects == 0 && application_id == 0)
     return create_schema(results, error);
-  if (application_id != APPLICATION_ID) {
+  if (application_id != RESULTS_APPLICATION_ID) {
     g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FOREIGN,
                 "%s is a database of another program, not of results; name another file",
                 results->path);
