@@ -261,7 +261,6 @@ comparison_words(const RunRecord *records, guint n_records)
 
   append_words(text, records, n_records);
   append_advice(text, records, n_records);
-  append_origins(text, records, n_records);
   return g_string_free(text, FALSE);
 }
 
@@ -279,6 +278,7 @@ comparison_text(const RunRecord *records, guint n_records)
     append_figures(text, records, n_records);
     words = comparison_words(records, n_records);
     g_string_append(text, words);
+    append_origins(text, records, n_records);
   }
   for (guint i = 0; i < n_records; i++)
     if (records[i].against != NULL)

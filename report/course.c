@@ -44,7 +44,7 @@ add_throughput(Course *course, const GArray *buckets)
 /* Marks where anything happened, at most MARKS of them: the events of neighbours are one mark, at
  * the first of them. */
 static GArray *
-make_marks(const GArray *buckets, double per_block, gboolean resumes)
+make_marks(const GArray *buckets, gboolean resumes)
 {
   GArray *marks = g_array_new(FALSE, FALSE, sizeof(CourseMark));
   guint group = (buckets->len + MARKS - 1) / MARKS;
@@ -54,10 +54,8 @@ make_marks(const GArray *buckets, double per_block, gboolean resumes)
     for (guint i = from; i < MIN(from + group, buckets->len); i++) {
       const StoredBucket *b = &g_array_index(buckets, StoredBucket, i);
       double count = resumes ? b->resumes : b->preemptions;
-      if (count > 0 && mark.count == 0) {
+      if (count > 0 && mark.count == 0)
         mark.time_s = b->time_s + b->length_s / 2;
-        mark.level = b->gpu_blocks_peak * per_block;
-      }
       mark.count += count;
     }
     if (mark.count > 0)
@@ -90,8 +88,8 @@ course_read(Stored *stored, const StoredRun *run, GError **error)
     add_point(course, COURSE_OUT, time_s, b->swapped);
     add_point(course, COURSE_RUNNING, time_s, b->running);
   }
-  course->preemptions = make_marks(buckets, per_block, FALSE);
-  course->resumes = make_marks(buckets, per_block, TRUE);
+  course->preemptions = make_marks(buckets, FALSE);
+  course->resumes = make_marks(buckets, TRUE);
   return course;
 }
 

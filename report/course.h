@@ -17,7 +17,6 @@ const char *course_curve_name(CourseCurve curve);
 
 typedef struct {
   double time_s;
-  double level; /* of the KV use there */
   double count;
 } CourseMark;
 

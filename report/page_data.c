@@ -8,6 +8,7 @@
 #include "figure_cell.h"
 #include "overhead.h"
 #include "sim/units.h"
+#include "stored_label.h"
 #include "text.h"
 
 json_t *
@@ -161,6 +162,22 @@ names_of_components(void)
   return names;
 }
 
+/* The settings in which the runs differ. */
+static json_t *
+differences(const Stored *stored)
+{
+  g_autoptr(GPtrArray) keys = stored_axes(stored);
+  json_t *names = json_array();
+
+  for (guint i = 0; i < keys->len; i++) {
+    g_autofree char *name = g_strdelimit(g_strdup(g_ptr_array_index(keys, i)), "_", '-');
+    json_array_append_new(names, json_string(name));
+  }
+  if (stored_seeds(stored) > 1)
+    json_array_append_new(names, json_string("seed"));
+  return names;
+}
+
 json_t *
 page_data(Stored *stored, GError **error)
 {
@@ -171,6 +188,7 @@ page_data(Stored *stored, GError **error)
   json_t *runs = json_array();
 
   json_object_set_new(data, "words", lines_of(words));
+  json_object_set_new(data, "differ", differences(stored));
   json_object_set_new(data, "overheads", names_of_overheads());
   json_object_set_new(data, "components", names_of_components());
   json_object_set_new(data, "figures", figure_rows(records, n));

@@ -37,7 +37,7 @@ marks(const GArray *all)
 
   for (guint i = 0; i < all->len; i++) {
     const CourseMark *mark = &g_array_index(all, CourseMark, i);
-    json_array_append_new(array, json_pack("[f, f, f]", mark->time_s, mark->level, mark->count));
+    json_array_append_new(array, json_pack("[f, f]", mark->time_s, mark->count));
   }
   return array;
 }

@@ -39,11 +39,11 @@ add_points(Plot *plot, const double *x, const double *y, guint n)
 }
 
 static void
-add_marks(Plot *plot, const GArray *marks)
+add_marks(Plot *plot, const GArray *marks, double level)
 {
   for (guint i = 0; i < marks->len; i++) {
     plot_append_real(plot->data, g_array_index(marks, CourseMark, i).time_s);
-    plot_append_real(plot->data, g_array_index(marks, CourseMark, i).level);
+    plot_append_real(plot->data, level);
     g_string_append_c(plot->data, '\n');
   }
   plot_end_block(plot);
@@ -81,9 +81,9 @@ add_mark_curves(Plot *plot, guint run, const Course *course)
 
   if (course->preemptions->len == 0 || plot->request->format == GNUPLOT_TEXT)
     return;
-  add_marks(plot, course->preemptions);
+  add_marks(plot, course->preemptions, 110);
   plot_append_curve(plot, plot->blocks - 1, down, preempted);
-  add_marks(plot, course->resumes);
+  add_marks(plot, course->resumes, 104);
   plot_append_curve(plot, plot->blocks - 1, up, resumed);
 }
 
@@ -94,7 +94,7 @@ plot_course(Plot *plot, CourseCurve curve, const char *title, GError **error)
 
   g_string_append_printf(plot->commands,
                          "set xlabel 'time (s)'\nset ylabel '%s'\nset yrange [0:%s]\n", title,
-                         curve == COURSE_KV ? "105" : "*");
+                         curve == COURSE_KV ? "114" : "*");
   for (guint i = 0; i < n_runs(plot); i++) {
     g_autoptr(Course) course = course_read(plot->stored, run_at(plot, i), error);
     if (course == NULL)
@@ -204,10 +204,26 @@ append_name(Plot *plot, const char *text)
   gnuplot_append_quoted(plot->data, name);
 }
 
+/* A terminal fills no bars: there each part is a point of its own letter. */
+static void
+scatter(Plot *plot, const char *(*title)(guint part), guint n_parts)
+{
+  g_string_append(plot->commands, "set ylabel 'seconds'\nset yrange [0:*]\nset offsets 0.5, 0.5\n");
+  for (guint part = 0; part < n_parts; part++) {
+    g_autofree char *style = g_strdup_printf("using 0:%u%s with points pt %u", part + 2,
+                                             part == 0 ? ":xtic(1)" : "", part + 1);
+    plot_append_curve(plot, 0, style, title(part));
+  }
+}
+
 /* Bars of several parts on one another: block 0 has a row a bar, a column a part. */
 static void
 stack(Plot *plot, const char *(*title)(guint part), guint n_parts)
 {
+  if (plot->request->format == GNUPLOT_TEXT) {
+    scatter(plot, title, n_parts);
+    return;
+  }
   g_string_append(plot->commands,
                   "set style data histograms\nset style histogram rowstacked\n"
                   "set boxwidth 0.6\nset style fill solid 0.9 border rgb 'white'\n"

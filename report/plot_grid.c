@@ -88,15 +88,24 @@ position(const GridAxis *axis, guint at)
   return number;
 }
 
-/* Values as tics; every one where they are names, and for a heat map. */
+/* A tic's label, which gnuplot takes for a format. */
+static void
+append_tic(Plot *plot, const char *label)
+{
+  g_autoptr(GString) format = g_string_new(*label != '\0' ? label : "not set");
+
+  g_string_replace(format, "%", "%%", 0);
+  gnuplot_append_quoted(plot->commands, format->str);
+}
+
+/* Values as tics: at their numbers, or one beside the other. */
 static void
 set_tics(Plot *plot, const GridAxis *axis, char letter, gboolean numbered)
 {
   g_string_append_printf(plot->commands, "set %ctics (", letter);
   for (guint i = 0; i < axis->values->len; i++) {
-    const char *value = g_ptr_array_index(axis->values, i);
     g_string_append(plot->commands, i > 0 ? ", " : "");
-    gnuplot_append_quoted(plot->commands, *value != '\0' ? value : "not set");
+    append_tic(plot, g_ptr_array_index(axis->values, i));
     plot_append_real(plot->commands, numbered ? position(axis, i) : i);
   }
   g_string_append(plot->commands, ")\n");
@@ -184,7 +193,7 @@ plot_heat(Plot *plot, GError **error)
   g_string_append(plot->commands, "set ytics (");
   for (guint i = 0; i < names->len; i++) {
     g_string_append(plot->commands, i > 0 ? ", " : "");
-    gnuplot_append_quoted(plot->commands, g_ptr_array_index(names, i));
+    append_tic(plot, g_ptr_array_index(names, i));
     g_string_append_printf(plot->commands, " %u", i);
   }
   g_string_append_printf(

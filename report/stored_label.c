@@ -83,6 +83,14 @@ stored_axes(const Stored *stored)
   return keys;
 }
 
+guint
+stored_seeds(const Stored *stored)
+{
+  g_autoptr(GPtrArray) none = g_ptr_array_new();
+
+  return count_distinct(stored, none, "seed");
+}
+
 /* "swap, kv-memory 20%": policies are known by their names alone. */
 static char *
 describe(const StoredRun *run, const GPtrArray *keys, gboolean with_seed)
@@ -126,8 +134,7 @@ void
 stored_label(Stored *stored)
 {
   g_autoptr(GPtrArray) keys = stored_axes(stored);
-  g_autoptr(GPtrArray) none = g_ptr_array_new();
-  gboolean seeds = count_distinct(stored, none, "seed") > 1;
+  gboolean seeds = stored_seeds(stored) > 1;
   g_autofree gboolean *unique = g_new(gboolean, stored->runs->len);
 
   for (guint i = 0; i < stored->runs->len; i++) {

@@ -107,15 +107,16 @@ function drawChart(id, label, config, update) {
 
 function redraw(chart, update) {
   const { ink, faint, line, panel } = inks();
-  Object.values(chart.options.scales || {}).forEach(scale => {
+  const options = chart.config.options; // chart.options is a view of it, made anew by every update
+  Object.values(options.scales).forEach(scale => {
     scale.grid = Object.assign(scale.grid || {}, { color: line });
     scale.ticks = Object.assign(scale.ticks || {}, { color: faint });
     scale.title = Object.assign(scale.title || {}, { color: faint });
   });
-  Object.assign(chart.options.plugins.tooltip, {
+  Object.assign(options.plugins.tooltip, {
     backgroundColor: panel, titleColor: ink, bodyColor: ink, borderColor: faint, borderWidth: 1,
   });
-  chart.options.plugins.legend.labels.color = ink;
+  options.plugins.legend.labels.color = ink;
   update(chart);
   chart.update('none');
 }

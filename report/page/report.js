@@ -14,8 +14,13 @@ function showHead() {
     : one ? first.asked[0].replace(/, overflow [^,]*/, '') : report.runs.length + ' runs';
   byId('title').textContent = title;
   document.title = 'Spillway: ' + title;
-  paragraphs('asked', alike(report.runs.map(run => run.asked.slice(1))) ? first.asked.slice(1)
-    : report.runs.slice(0, 8).map(run => run.label + ': ' + run.asked.slice(1).join('; ')));
+  const lines = [];
+  for (let i = 1; i < first.asked.length; i++) {
+    if (alike(report.runs.map(run => run.asked[i]))) lines.push(first.asked[i]);
+    else if (report.runs.length <= 4) lines.push(...report.runs.map(run => run.label + ': ' + run.asked[i]));
+  }
+  if (report.differ.length) lines.push(report.runs.length + ' runs, which differ in ' + report.differ.join(', ') + '.');
+  paragraphs('asked', lines);
   byId('origin').textContent = alike(report.runs.map(run => run.origin)) ? first.origin.join(' ')
     : report.runs.slice(0, 8).map(run => run.label + ': ' + run.origin.join(' ')).join(' ');
   byId('made').textContent = 'Made by Spillway ' + report.version + '. Charts by Chart.js '
@@ -46,6 +51,11 @@ function showFigures() {
       report.runs.map((run, i) => [run.label, ...report.figures.map(row => row.cells[i].text)]));
     report.figures.forEach((row, r) => row.cells.forEach((cell, i) =>
       best(cell, made.tBodies[0].rows[i].cells[r + 1])));
+  }
+  if (report.runs.length > 12) {
+    const details = element('details');
+    details.append(element('summary', 'All ' + report.runs.length + ' runs'), made);
+    made = details;
   }
   byId('figures').append(made);
   byId('figures-note').textContent = report.runs.length === 1 ? ''

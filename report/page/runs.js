@@ -9,7 +9,7 @@ function curve(run, pairs, more) {
   return Object.assign({
     run, label: report.runs[run].label, data: toPoints(pairs), parsing: false, hidden: !shown[run],
     borderColor: colour(run), backgroundColor: colour(run), borderDash: dash(run), borderWidth: 1.8,
-    pointRadius: 0, pointHitRadius: 0, tension: 0,
+    pointRadius: 0, pointHitRadius: 0, tension: 0, order: -run, // dashes over what is not dashed
   }, more);
 }
 
@@ -17,8 +17,8 @@ function lineOptions(xTitle, yTitle, valueText, xText) {
   return {
     interaction: { mode: 'nearestOfEach', intersect: false },
     scales: {
-      x: { type: 'linear', title: { display: true, text: xTitle }, ticks: { maxRotation: 0, autoSkipPadding: 12 } },
-      y: { beginAtZero: true, title: { display: Boolean(yTitle), text: yTitle } },
+      x: { type: 'linear', title: { display: true, text: xTitle }, ticks: { maxRotation: 0, autoSkipPadding: 12, includeBounds: false } },
+      y: { beginAtZero: true, afterFit: scale => { scale.width = 56; }, title: { display: Boolean(yTitle), text: yTitle } },
     },
     plugins: {
       legend: { display: false, labels: {} },
@@ -53,11 +53,12 @@ function courseTable(id, key) {
   tableBelow(id, ['time', ...detailed.map(run => report.runs[run].label)], rows);
 }
 
-function marks(run, name, style) {
+// Above the curves, where they hide nothing.
+function marks(run, name, y) {
   return {
-    run, label: report.runs[run].label + ', ' + name, type: 'scatter', hidden: !shown[run], parsing: false,
-    data: report.runs[run][name === 'preempted' ? 'preempted' : 'resumed'].map(([x, y, n]) => ({ x, y, n })),
-    pointStyle: 'triangle', rotation: style === 'down' ? 180 : 0, pointRadius: 5, pointHoverRadius: 7,
+    run, label: report.runs[run].label + (name === 'preempted' ? ', preempted' : ', brought back'), type: 'scatter', hidden: !shown[run], parsing: false,
+    data: report.runs[run][name].map(([x, n]) => ({ x, y, n })), order: -100,
+    pointStyle: 'triangle', rotation: name === 'preempted' ? 180 : 0, pointRadius: 4.5, pointHoverRadius: 7,
     borderColor: inks().panel, borderWidth: 1, backgroundColor: colour(run), marksEvents: true,
   };
 }
@@ -80,11 +81,11 @@ function drawCourse() {
     lineOptions('time (s)', '% of blocks', percent, atTime),
     chart => {
       chart.data.datasets = [
-        ...detailed.flatMap(run => [marks(run, 'preempted', 'down'), marks(run, 'resumed', 'up')]),
+        ...detailed.flatMap(run => [marks(run, 'preempted', 110), marks(run, 'resumed', 104)]),
         ...detailed.map(run => curve(run, report.runs[run].course.kv)),
       ];
-      chart.options.scales.y.max = 105;
-      chart.options.scales.y.ticks.callback = value => value > 100 ? '' : value;
+      chart.config.options.scales.y.max = 114;
+      chart.config.options.scales.y.ticks.callback = value => value > 100 ? '' : value;
     });
   add('chart-queue', 'Requests that wait, and that are swapped out, over time, a curve a run',
     lineOptions('time (s)', 'requests', number, atTime),
@@ -108,8 +109,8 @@ function drawCourse() {
 function zoomTo(from, to) {
   const whole = !(to > from);
   course.charts.forEach(chart => {
-    chart.options.scales.x.min = whole ? course.begin : from;
-    chart.options.scales.x.max = whole ? course.end : to;
+    chart.config.options.scales.x.min = whole ? course.begin : from;
+    chart.config.options.scales.x.max = whole ? course.end : to;
     chart.update('none');
   });
   byId('zoom-from').value = whole ? '' : Number(from.toPrecision(6));

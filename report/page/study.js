@@ -117,12 +117,12 @@ function studyOptions() {
 function fillLines(chart) {
   const x = grid.axes[study.x], metric = grid.metrics[study.metric];
   chart.data.datasets = studyLines().flatMap(bandSets);
-  chart.options.scales.x.title.text = x.title;
-  chart.options.scales.y.title = Object.assign(chart.options.scales.y.title,
+  chart.config.options.scales.x.title.text = x.title;
+  chart.config.options.scales.y.title = Object.assign(chart.config.options.scales.y.title,
     { display: true, text: metric.label + (metric.unit ? ' (s)' : '') });
-  chart.options.scales.x.ticks.callback = value =>
+  chart.config.options.scales.x.ticks.callback = value =>
     x.numeric ? number(value) : (x.values[value] !== undefined ? x.values[value] : '');
-  chart.options.scales.x.ticks.stepSize = x.numeric ? undefined : 1;
+  chart.config.options.scales.x.ticks.stepSize = x.numeric ? undefined : 1;
 }
 
 function showHeat() {
