@@ -52,7 +52,7 @@ struct Perfetto {
 static guint64
 track_id(guint32 request)
 {
-  return (guint64)request + 10;
+  return (guint64)request + 100;
 }
 
 static void
@@ -143,12 +143,17 @@ note_entries(Perfetto *p, const StepReport *report)
   }
 }
 
+/* Values from before the window, at its beginning. All at once, so that their place in the file
+ * does not depend on how many steps are told at a time. */
 static void
-flush_counter(Perfetto *p, Counter *counter)
+flush_counters(Perfetto *p, gint64 time_ps)
 {
-  if (counter->pending)
-    perfetto_counter(&p->events, counter->name, p->events.from_ps, counter->text);
-  counter->pending = FALSE;
+  for (guint i = 0; i < COUNTERS && time_ps > p->events.from_ps; i++) {
+    Counter *counter = &p->counters[i];
+    if (counter->pending)
+      perfetto_counter(&p->events, counter->name, p->events.from_ps, counter->text);
+    counter->pending = FALSE;
+  }
 }
 
 /* A value that does not change is not written again; before the window only the last is kept. */
@@ -157,8 +162,7 @@ count(Perfetto *p, guint index, gint64 time_ps, const char *text)
 {
   Counter *counter = &p->counters[index];
 
-  if (time_ps > p->events.from_ps)
-    flush_counter(p, counter);
+  flush_counters(p, time_ps);
   if (g_str_equal(counter->text, text))
     return;
   g_strlcpy(counter->text, text, sizeof counter->text);
@@ -320,8 +324,6 @@ on_end(Observer *self, const RunOutcome *outcome)
     if (p->tracks[i].state != STATE_NONE)
       enter(p, i, STATE_NONE, MAX(outcome->end_ps, p->tracks[i].since_ps));
   count_batch(p, outcome->end_ps, 0, 0);
-  for (guint i = 0; i < COUNTERS && outcome->end_ps > p->events.from_ps; i++)
-    flush_counter(p, &p->counters[i]);
 }
 
 static void

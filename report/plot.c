@@ -78,7 +78,7 @@ static const char colours[] = "set linetype 1 lc rgb '#0072b2' lw 2\n"
                               "set linetype 8 lc rgb '#8a3b00' lw 2\n"
                               "set grid lc rgb '#d5dbe1' lw 0.5\n"
                               "set tics out nomirror\nset border 3\n"
-                              "set key outside bottom center horizontal noenhanced\n";
+                              "set key outside top center horizontal noenhanced\n";
 
 gboolean
 plot_chart(Stored *stored, const PlotRequest *request, gboolean *empty, GError **error)

@@ -218,16 +218,17 @@ scatter(Plot *plot, const char *(*title)(guint part), guint n_parts)
 
 /* Bars of several parts on one another: block 0 has a row a bar, a column a part. */
 static void
-stack(Plot *plot, const char *(*title)(guint part), guint n_parts)
+stack(Plot *plot, guint n_bars, const char *(*title)(guint part), guint n_parts)
 {
   if (plot->request->format == GNUPLOT_TEXT) {
     scatter(plot, title, n_parts);
     return;
   }
-  g_string_append(plot->commands,
-                  "set style data histograms\nset style histogram rowstacked\n"
-                  "set boxwidth 0.6\nset style fill solid 0.9 border rgb 'white'\n"
-                  "set ylabel 'seconds'\nset yrange [0:*]\nset xtics rotate by -25 noenhanced\n");
+  g_string_append_printf(plot->commands,
+                         "set style data histograms\nset style histogram rowstacked\n"
+                         "set boxwidth 0.6\nset style fill solid 0.9 border rgb 'white'\n"
+                         "set ylabel 'seconds'\nset yrange [0:*]\nset xtics noenhanced%s\n",
+                         n_bars > 4 ? " rotate by -60 font ',9'" : "");
   for (guint part = 0; part < n_parts; part++) {
     g_autofree char *style =
         g_strdup_printf("using %u%s linetype %u", part + 2, part == 0 ? ":xtic(1)" : "", part + 1);
@@ -257,7 +258,7 @@ plot_overhead(Plot *plot, GError **error)
     g_string_append_c(plot->data, '\n');
   }
   plot_end_block(plot);
-  stack(plot, title_of_overhead, OVERHEADS);
+  stack(plot, n_runs(plot), title_of_overhead, OVERHEADS);
   return sum_s > 0;
 }
 
@@ -285,6 +286,6 @@ plot_victims(Plot *plot, GError **error)
     }
   }
   plot_end_block(plot);
-  stack(plot, victim_part_title, VICTIM_PARTS);
+  stack(plot, n, victim_part_title, VICTIM_PARTS);
   return n > 0;
 }

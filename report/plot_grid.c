@@ -114,8 +114,10 @@ set_tics(Plot *plot, const GridAxis *axis, char letter, gboolean numbered)
 static void
 set_labels(Plot *plot, const GridAxis *axis, const Figure *figure)
 {
+  g_autofree char *name = g_strdelimit(g_strdup(axis->key), "_", '-');
+
   g_string_append(plot->commands, "set xlabel ");
-  gnuplot_append_quoted(plot->commands, axis->key);
+  gnuplot_append_quoted(plot->commands, name);
   g_string_append(plot->commands, " noenhanced\n");
   g_string_append_printf(plot->commands, "set title \"%s%s\" noenhanced\n", figure->label,
                          figure_is_duration(figure) ? " (s)" : "");
@@ -174,13 +176,29 @@ plot_study(Plot *plot, GError **error)
   return plot->blocks > 0;
 }
 
-/* A column of the map, numbered from 0, and the values within it. */
+/* The map, and its values in an ink that can be read on either side of the middle. */
+static void
+append_heat(Plot *plot, double middle)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+
+  g_ascii_formatd(text, sizeof text, "%.9g", middle);
+  g_string_append_printf(plot->commands,
+                         "plot 'data' index 0 using 1:2:3 with image notitle,"
+                         " '' index 0 using 1:2:($3 > %s ? '' : sprintf('%%.4g', $3)) with labels "
+                         "tc rgb 'white' notitle,"
+                         " '' index 0 using 1:2:($3 > %s ? sprintf('%%.4g', $3) : '') with labels "
+                         "tc rgb 'black' notitle\n",
+                         text, text);
+}
+
 gboolean
 plot_heat(Plot *plot, GError **error)
 {
   g_autoptr(Grid) grid = grid_new(plot->stored);
   g_autoptr(GPtrArray) names = NULL;
   guint n, figure = figure_index(plot->request->figure), across;
+  double low = INFINITY, high = -INFINITY;
   gboolean any = FALSE;
 
   (void)error;
@@ -198,7 +216,7 @@ plot_heat(Plot *plot, GError **error)
   }
   g_string_append_printf(
       plot->commands,
-      ")\nunset grid\nset xrange [-0.5:%u.5]\nset yrange [-0.5:%u.5]\n"
+      ")\nunset grid\nset xrange [-0.5:%u.5]\nset yrange [%u.5:-0.5]\n"
       "set palette defined (0 '#00204c', 1 '#3c4d6e', 2 '#7c7b78', 3 '#bbac69', 4 '#ffea46')\n",
       axis_at(grid, across)->values->len - 1, names->len - 1);
   for (guint i = 0; i < names->len; i++)
@@ -206,15 +224,14 @@ plot_heat(Plot *plot, GError **error)
       const GridCell *cell = cell_of(grid, g_ptr_array_index(names, i), across, at);
       if (cell == NULL || isnan(cell->values[figure].mean))
         continue;
+      low = fmin(low, cell->values[figure].mean);
+      high = fmax(high, cell->values[figure].mean);
       g_string_append_printf(plot->data, "%u %u", at, i);
       plot_append_real(plot->data, cell->values[figure].mean);
       g_string_append_c(plot->data, '\n');
       any = TRUE;
     }
   plot_end_block(plot);
-  g_string_append(plot->commands,
-                  "plot 'data' index 0 using 1:2:3 with image notitle, 'data' index 0 using "
-                  "1:2:(sprintf('%.4g', $3)) with labels textcolor rgb 'white' offset 0,0.4 "
-                  "notitle\n");
+  append_heat(plot, low + 0.55 * (high - low));
   return any;
 }

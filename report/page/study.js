@@ -81,11 +81,11 @@ function withAlpha(hex, alpha) {
 function bandSets({ name, line, points }) {
   const style = {
     borderColor: colour(line), backgroundColor: colour(line), borderDash: dash(line), borderWidth: 2, pointRadius: 4,
-    parsing: false, label: name || grid.metrics[study.metric].label, tension: 0,
+    order: -line, parsing: false, label: name || grid.metrics[study.metric].label, tension: 0,
     pointStyle: ['circle', 'rect', 'triangle', 'rectRot', 'star', 'cross'][line % 6],
   };
   const bound = sign => points.map(point => ({ x: point.x, y: point.y + sign * (point.half || 0) }));
-  const hidden = { silent: true, pointRadius: 0, borderWidth: 0, parsing: false, backgroundColor: withAlpha(colour(line), 0.2) };
+  const hidden = { silent: true, order: 100, pointRadius: 0, borderWidth: 0, parsing: false, backgroundColor: withAlpha(colour(line), 0.2) };
   const sets = [Object.assign({ data: points }, style)];
   if (points.some(point => point.half > 0))
     sets.push(Object.assign({ data: bound(-1), fill: false }, hidden),
@@ -101,7 +101,7 @@ function studyOptions() {
   const options = lineOptions('', '', (y, item) => plusMinus(item.raw), () => '');
   options.plugins.legend = {
     display: true, position: 'bottom',
-    labels: { usePointStyle: true, filter: (item, data) => !data.datasets[item.datasetIndex].silent },
+    labels: { usePointStyle: true, boxWidth: 8, filter: (item, data) => !data.datasets[item.datasetIndex].silent },
     onClick: (event, item, legend) => { // the band goes with its line
       const sets = legend.chart.data.datasets, visible = !legend.chart.isDatasetVisible(item.datasetIndex);
       for (let i = item.datasetIndex; i === item.datasetIndex || (sets[i] && sets[i].silent); i++)
