@@ -5,11 +5,13 @@ man_includes = \
   %D%/man/spillway-run.h2m \
   %D%/man/spillway-compare.h2m \
   %D%/man/spillway-crossover.h2m \
+  %D%/man/spillway-report.h2m \
+  %D%/man/spillway-plot.h2m \
   %D%/man/spillway-trace.h2m \
   %D%/man/spillway-profile.h2m \
   %D%/man/spillway-model.h2m \
   %D%/man/spillway-list.h2m
-EXTRA_DIST += $(man_includes) %D%/man/help %D%/accuracy.md %D%/design.md %D%/imports.md %D%/profiles.md %D%/results.md
+EXTRA_DIST += $(man_includes) %D%/man/help %D%/accuracy.md %D%/design.md %D%/imports.md %D%/profiles.md %D%/report.md %D%/report.png %D%/results.md
 
 if HAVE_HELP2MAN
 man_pages = $(man_includes:.h2m=.1)

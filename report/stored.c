@@ -9,6 +9,8 @@
 #include "results_private.h"
 #include "stored_label.h"
 
+#define NO_RESULTS "is no results database; 'spillway compare -o FILE.db' writes one"
+
 typedef struct {
   char *path;
   sqlite3 *db;
@@ -44,19 +46,24 @@ refuse(GError **error, const char *path, const char *text)
   return FALSE;
 }
 
+static gboolean
+fail(const File *file, GError **error)
+{
+  if ((sqlite3_errcode(file->db) & 0xff) == SQLITE_NOTADB)
+    return refuse(error, file->path, NO_RESULTS);
+  g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED, "cannot read %s: %s", file->path,
+              sqlite3_errmsg(file->db));
+  return FALSE;
+}
+
 static sqlite3_stmt *
 prepare(const File *file, const char *sql, GError **error)
 {
   sqlite3_stmt *statement = NULL;
 
-  if (sqlite3_prepare_v2(file->db, sql, -1, &statement, NULL) == SQLITE_OK)
-    return statement;
-  if ((sqlite3_errcode(file->db) & 0xff) == SQLITE_NOTADB)
-    refuse(error, file->path, "is no results database; 'spillway compare -o FILE.db' writes one");
-  else
-    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED, "cannot read %s: %s", file->path,
-                sqlite3_errmsg(file->db));
-  return NULL;
+  if (sqlite3_prepare_v2(file->db, sql, -1, &statement, NULL) != SQLITE_OK)
+    fail(file, error);
+  return statement;
 }
 
 /* TRUE at the next row. FALSE at the end, and with an error where it is none; the statement is
@@ -69,8 +76,7 @@ next_row(const File *file, sqlite3_stmt *statement, GError **error)
   if (result == SQLITE_ROW)
     return TRUE;
   if (result != SQLITE_DONE)
-    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED, "cannot read %s: %s", file->path,
-                sqlite3_errmsg(file->db));
+    fail(file, error);
   sqlite3_finalize(statement);
   return FALSE;
 }
@@ -113,8 +119,7 @@ check_format(const File *file, GError **error)
   if (!query_int(file, "PRAGMA application_id", &application_id, error))
     return FALSE;
   if (application_id != RESULTS_APPLICATION_ID)
-    return refuse(error, file->path,
-                  "is no results database; 'spillway compare -o FILE.db' writes one");
+    return refuse(error, file->path, NO_RESULTS);
   if (!query_int(file, "SELECT value FROM meta WHERE key = 'format'", &format, error))
     return error != NULL && *error != NULL ? FALSE
                                            : refuse(error, file->path, "does not say its format");
@@ -295,8 +300,14 @@ Stored *
 stored_open(const char *const *paths, const char *ids, GError **error)
 {
   g_auto(GStrv) wanted = ids != NULL ? g_strsplit(ids, ",", -1) : NULL;
-  g_autoptr(Stored) stored = g_new0(Stored, 1);
+  g_autoptr(Stored) stored = NULL;
 
+  if (ids != NULL && *ids == '\0') {
+    g_set_error_literal(error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
+                        "--runs: found nothing, expected ids or names of runs");
+    return NULL;
+  }
+  stored = g_new0(Stored, 1);
   stored->files = g_ptr_array_new_with_free_func(file_free);
   stored->runs = g_ptr_array_new_with_free_func(run_free);
   stored->columns = g_ptr_array_new_with_free_func(g_free);

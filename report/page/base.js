@@ -98,6 +98,7 @@ function drawChart(id, label, config, update) {
   canvas.setAttribute('aria-label', label);
   config.options = Object.assign({
     animation: false, responsive: true, maintainAspectRatio: false, normalized: true,
+    layout: { autoPadding: false },
   }, config.options);
   const chart = new Chart(canvas, config);
   drawn.push({ chart, update });
