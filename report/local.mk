@@ -32,6 +32,8 @@ libspillway_report_a_SOURCES = \
   %D%/results_write.c \
   %D%/sink.c %D%/sink.h \
   %D%/stored.c %D%/stored.h \
+  %D%/stored_file.c %D%/stored_file.h \
+  %D%/stored_read.c \
   %D%/stored_label.c %D%/stored_label.h \
   %D%/summary.c %D%/summary.h \
   %D%/summary_text.c \
