@@ -101,7 +101,7 @@ function studyOptions() {
   const options = lineOptions('', '', (y, item) => plusMinus(item.raw), () => '');
   options.plugins.legend = {
     display: true, position: 'bottom',
-    labels: { usePointStyle: true, boxWidth: 8, filter: (item, data) => !data.datasets[item.datasetIndex].silent },
+    labels: { usePointStyle: true, boxWidth: 8, sort: (a, b) => a.datasetIndex - b.datasetIndex, filter: (item, data) => !data.datasets[item.datasetIndex].silent },
     onClick: (event, item, legend) => { // the band goes with its line
       const sets = legend.chart.data.datasets, visible = !legend.chart.isDatasetVisible(item.datasetIndex);
       for (let i = item.datasetIndex; i === item.datasetIndex || (sets[i] && sets[i].silent); i++)
