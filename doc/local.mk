@@ -5,6 +5,8 @@ man_includes = \
   %D%/man/spillway-run.h2m \
   %D%/man/spillway-compare.h2m \
   %D%/man/spillway-crossover.h2m \
+  %D%/man/spillway-sweep.h2m \
+  %D%/man/spillway-merge.h2m \
   %D%/man/spillway-trace.h2m \
   %D%/man/spillway-profile.h2m \
   %D%/man/spillway-model.h2m \
