@@ -239,7 +239,7 @@ static void
 profile_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece)
 {
   ProfileCost *self = (ProfileCost *)base;
-  guint64 tokens = shape->decodes;
+  guint64 tokens = shape->contexts.count;
 
   for (guint32 i = 0; i < shape->n_prefills; i++)
     tokens += shape->prefills[i].tokens;

@@ -10,6 +10,7 @@ module_tests = \
   %D%/test-report \
   %D%/test-roofline \
   %D%/test-roofline-tables \
+  %D%/test-trace-binary \
   %D%/test-trace-verb \
   %D%/test-traces
 script_tests = \

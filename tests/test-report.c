@@ -114,6 +114,7 @@ drive(Observer *observer, RunEnd end)
                        .tokens = 2};
 
   g_array_append_vals(step->entries, entries, 2);
+  step->n_sequences = 2;
   g_array_append_val(step->victims, victim);
   g_array_append_val(step->victims, second);
   g_array_append_val(step->swapped_in, back);
@@ -126,6 +127,7 @@ drive(Observer *observer, RunEnd end)
     observer->step(observer, &report);
   step_clear(step);
   g_array_append_vals(step->entries, &entries[1], 1);
+  step->n_sequences = 1;
   step->growth[0] = 1;
   step->growth[1] = 2;
   step->repeat = 9;
