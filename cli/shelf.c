@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "shelf.h"
 
 #include "calib/profile_file.h"

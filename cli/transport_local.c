@@ -6,6 +6,8 @@
  * A process a worker, not a thread: a crash loses one cell. A worker ends with the manager, however
  * that ends.
  */
+#include "config.h"
+
 #include "transport.h"
 
 #include <errno.h>

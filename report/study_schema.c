@@ -155,7 +155,8 @@ create_run_summary(Results *results, const GPtrArray *options, GError **error)
 static void
 append_average(GString *sql, const char *column)
 {
-  g_string_append_printf(sql, ", avg(\"%s\") AS \"%s\"", column, column);
+  g_string_append_printf(sql, ", avg(\"%s\") AS \"%s\", count(\"%s\") AS \"n_%s\"", column, column,
+                         column, column);
 }
 
 /* The mean, and half the width of its interval. */
@@ -164,8 +165,8 @@ append_interval(GString *sql, const char *c)
 {
   g_string_append_printf(sql,
                          ", a.\"%s\", sqrt(sum((r.\"%s\" - a.\"%s\") * (r.\"%s\" - a.\"%s\"))"
-                         " / (count(r.\"%s\") - 1) / count(r.\"%s\")) * (SELECT t95 FROM student_t"
-                         " WHERE df = min(count(r.\"%s\") - 1, %d)) AS \"%s_ci95\"",
+                         " / (a.\"n_%s\" - 1) / a.\"n_%s\") * (SELECT t95 FROM student_t"
+                         " WHERE df = min(a.\"n_%s\" - 1, %d)) AS \"%s_ci95\"",
                          c, c, c, c, c, c, c, c, STUDENT_ROWS, c);
 }
 
