@@ -9,7 +9,7 @@ man_includes = \
   %D%/man/spillway-profile.h2m \
   %D%/man/spillway-model.h2m \
   %D%/man/spillway-list.h2m
-EXTRA_DIST += $(man_includes) %D%/man/help %D%/accuracy.md %D%/design.md %D%/imports.md %D%/profiles.md %D%/results.md
+EXTRA_DIST += $(man_includes) %D%/man/help %D%/accuracy.md %D%/design.md %D%/imports.md %D%/performance.md %D%/performance-growth.svg %D%/profiles.md %D%/results.md %D%/traces.md
 
 if HAVE_HELP2MAN
 man_pages = $(man_includes:.h2m=.1)
