@@ -6,6 +6,8 @@ const Command commands[] = {
     {"compare", "the same under several overflow policies, side by side", command_compare},
     {"crossover", "recomputing against swapping n tokens, and the n where they cross",
      command_crossover},
+    {"sweep", "a grid of runs, in parallel, into one database; resumable", command_sweep},
+    {"merge", "join results databases, such as those of a sweep's shards", command_merge},
     {"trace", "generate, convert and show traces", command_trace},
     {"profile", "list, show, import, export, check and plot measured costs", command_profile},
     {"model", "list models, show a model's sizes", command_model},

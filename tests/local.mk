@@ -21,7 +21,8 @@ script_tests = \
   %D%/fuzz.py \
   %D%/man.sh \
   %D%/outputs.py \
-  %D%/profile.py
+  %D%/profile.py \
+  %D%/sweep.py
 check_PROGRAMS += $(module_tests)
 TESTS += $(module_tests) $(script_tests)
 EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
