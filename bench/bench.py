@@ -121,7 +121,7 @@ def bench_growth():
 
 
 def bench_output_length():
-    """Time a request against the output's length; the load in tokens a second stays the same."""
+    """Time a request against the output's length; the load in output tokens a second stays the same."""
     size = min(SIZE, 100000)
     for mean in OUTPUT_MEANS:
         options = ["--rate", "%g" % (1000 / mean), "--prompt", "uniform:50,450", "--output",
@@ -209,8 +209,8 @@ def write_csv(path):
 def write_markdown(path, heading):
     """The table of doc/performance.md."""
     with open(path, "w") as file:
-        file.write(heading + "\n\n| figure | of | best | median | spread | command |\n| --- | --- | --- | --- | --- | "
-                   "--- |\n")
+        file.write(heading + "\n\n| figure | of | best | median | spread | on a processor | command |\n"
+                   "| --- | --- | --- | --- | --- | --- | --- |\n")
         for row in rows:
             file.write("| %s | %s | %s | %s %s | ±%.0f %% of %d | %.0f %% | `%s` |\n"
                        % (row["figure"], row["scenario"], number(row["best"]), number(row["median"]), row["unit"],

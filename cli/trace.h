@@ -5,6 +5,9 @@
 
 #include <glib.h>
 
+/* What begins a trace's name that is no name but the options of a generator. */
+#define TRACE_GENERATED "gen:"
+
 int command_trace_gen(int argc, char **argv);
 int command_trace_convert(int argc, char **argv);
 int command_trace_show(int argc, char **argv);

@@ -28,6 +28,8 @@ libspillway_report_a_SOURCES = \
   %D%/requests.c %D%/requests.h \
   %D%/requests_csv.c %D%/requests_csv.h \
   %D%/results.c %D%/results.h %D%/results_private.h \
+  %D%/results_merge.c \
+  %D%/results_pack.c %D%/results_pack.h \
   %D%/results_schema.c \
   %D%/results_write.c \
   %D%/sink.c %D%/sink.h \
@@ -35,6 +37,9 @@ libspillway_report_a_SOURCES = \
   %D%/stored_file.c %D%/stored_file.h \
   %D%/stored_read.c \
   %D%/stored_label.c %D%/stored_label.h \
+  %D%/study_schema.c %D%/study_private.h \
+  %D%/study_store.c %D%/study_store.h \
+  %D%/study_text.c %D%/study_text.h \
   %D%/summary.c %D%/summary.h \
   %D%/summary_text.c \
   %D%/table.c %D%/table.h \

@@ -31,10 +31,6 @@ Results *results_open(const char *path, guint lock_wait_ms, GError **error);
 void results_free(Results *results);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Results, results_free)
 
-/* Makes these keys of the configuration columns of the view run_summary, in this order and ahead
- * of its usual ones: a study's grid. NULL-terminated. */
-gboolean results_set_columns(Results *results, const char *const *config_keys, GError **error);
-
 typedef struct ResultsRun ResultsRun;
 
 /* Collects a run. cost: prices each preemption; NULL leaves its cost empty. Both outlive it. */

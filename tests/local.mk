@@ -24,7 +24,8 @@ script_tests = \
   %D%/outputs.py \
   %D%/perfetto.py \
   %D%/profile.py \
-  %D%/report.py
+  %D%/report.py \
+  %D%/sweep.py
 check_PROGRAMS += $(module_tests)
 TESTS += $(module_tests) $(script_tests)
 EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
