@@ -20,6 +20,8 @@ extern const Command commands[];
 int command_run(int argc, char **argv);
 int command_compare(int argc, char **argv);
 int command_crossover(int argc, char **argv);
+int command_report(int argc, char **argv);
+int command_plot(int argc, char **argv);
 int command_sweep(int argc, char **argv);
 int command_merge(int argc, char **argv);
 int command_trace(int argc, char **argv);

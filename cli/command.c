@@ -6,6 +6,8 @@ const Command commands[] = {
     {"compare", "the same under several overflow policies, side by side", command_compare},
     {"crossover", "recomputing against swapping n tokens, and the n where they cross",
      command_crossover},
+    {"report", "results as one HTML page with charts, or as pictures for papers", command_report},
+    {"plot", "a chart of results in the terminal, or as a picture", command_plot},
     {"sweep", "a grid of runs, in parallel, into one database; resumable", command_sweep},
     {"merge", "join results databases, such as those of a sweep's shards", command_merge},
     {"trace", "generate, convert and show traces", command_trace},

@@ -14,6 +14,7 @@
 #include "cli.h"
 #include "progress.h"
 #include "report/decision_log.h"
+#include "report/perfetto.h"
 #include "report/requests_csv.h"
 #include "sim/loop.h"
 
@@ -23,6 +24,7 @@ typedef struct {
   Metrics *metrics;
   DecisionLog *decisions;
   RequestsCsv *requests;
+  Perfetto *perfetto;
   ResultsRun *results;
   Against *against;
   Progress *progress;
@@ -82,6 +84,25 @@ spares_inputs(const Run *run, const char *path, GError **error)
 }
 
 static void
+open_perfetto(Run *run)
+{
+  const Execution *e = run->execution;
+  const Scenario *s = run->scenario;
+  g_autoptr(GError) error = NULL;
+
+  if (e->perfetto == NULL)
+    return;
+  if (spares_inputs(run, e->perfetto, &error))
+    run->perfetto = perfetto_open(
+        e->perfetto, e->workload, s->config.num_gpu_blocks - s->scheduler->hidden_blocks,
+        s->config.num_cpu_blocks, e->perfetto_window.from_ps, e->perfetto_window.to_ps, &error);
+  if (run->perfetto == NULL)
+    say(run, CLI_USAGE, error);
+  else
+    g_ptr_array_add(run->observers, perfetto_observer(run->perfetto));
+}
+
+static void
 open_files(Run *run)
 {
   const Execution *e = run->execution;
@@ -105,6 +126,7 @@ open_files(Run *run)
     else
       g_ptr_array_add(run->observers, requests_csv_observer(run->requests));
   }
+  open_perfetto(run);
   if (e->against != NULL) {
     run->against = against_new(e->against);
     g_ptr_array_add(run->observers, against_observer(run->against));
@@ -127,6 +149,10 @@ close_files(Run *run, const RunRecord *record)
     g_clear_error(&error);
   }
   if (run->requests != NULL && !requests_csv_close(run->requests, &error)) {
+    say(run, CLI_USAGE, error);
+    g_clear_error(&error);
+  }
+  if (run->perfetto != NULL && !perfetto_close(run->perfetto, &error)) {
     say(run, CLI_USAGE, error);
     g_clear_error(&error);
   }
@@ -300,6 +326,7 @@ execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord
   progress_free(run.progress);
   against_free(run.against);
   results_run_free(run.results);
+  perfetto_free(run.perfetto);
   requests_csv_free(run.requests);
   decision_log_free(run.decisions);
   metrics_free(run.metrics);

@@ -1,6 +1,7 @@
 /* Executes a scenario: loop, metrics and the files that were asked for, as one. */
 #pragma once
 
+#include "perfetto_window.h"
 #include "report/results_pack.h"
 #include "scenario.h"
 
@@ -20,6 +21,8 @@ typedef struct {
   gboolean stride;
   const char *decisions; /* paths; NULL: not wanted */
   const char *requests;
+  const char *perfetto;
+  PerfettoWindow perfetto_window;
   const Measured *against; /* paired with the workload; NULL: nothing to hold the run against */
   Results *results;        /* where the run is added; NULL: nowhere */
   GByteArray *packed;      /* where the run is packed for another process; NULL: nowhere */

@@ -18,6 +18,8 @@ libspillway_cli_a_SOURCES = \
   %D%/merge.c \
   %D%/model.c \
   %D%/options.c \
+  %D%/perfetto_window.c %D%/perfetto_window.h \
+  %D%/plot.c \
   %D%/profile.c %D%/profile.h \
   %D%/profile_check.c \
   %D%/profile_device.c \
@@ -25,6 +27,8 @@ libspillway_cli_a_SOURCES = \
   %D%/profile_plot.c \
   %D%/profile_show.c \
   %D%/progress.c %D%/progress.h \
+  %D%/report.c \
+  %D%/results_options.c %D%/results_options.h \
   %D%/resolve.c %D%/resolve.h \
   %D%/run.c \
   %D%/scenario.c %D%/scenario.h \

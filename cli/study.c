@@ -21,6 +21,8 @@ static const struct {
     {"output", "the results go to the sweep's -o"},
     {"format", "it is of what is printed: give it to 'spillway sweep'"},
     {"decisions", "a sweep writes no logs; run that cell by itself with 'spillway run'"},
+    {"perfetto", "a sweep writes no traces; run that cell by itself with 'spillway run'"},
+    {"perfetto-window", "a sweep writes no traces; run that cell by itself with 'spillway run'"},
     {"requests", "--detail all keeps every request in the database"},
     {"against", "a sweep is held against nothing; run that cell by itself with 'spillway run'"},
     {"seed", "the seeds of a study are in [study]: seeds = 1,2,3"},

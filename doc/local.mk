@@ -5,6 +5,8 @@ man_includes = \
   %D%/man/spillway-run.h2m \
   %D%/man/spillway-compare.h2m \
   %D%/man/spillway-crossover.h2m \
+  %D%/man/spillway-report.h2m \
+  %D%/man/spillway-plot.h2m \
   %D%/man/spillway-sweep.h2m \
   %D%/man/spillway-merge.h2m \
   %D%/man/spillway-trace.h2m \
@@ -13,6 +15,7 @@ man_includes = \
   %D%/man/spillway-list.h2m
 EXTRA_DIST += $(man_includes) %D%/man/help \
   %D%/accuracy.md %D%/design.md %D%/imports.md %D%/profiles.md %D%/results.md \
+  %D%/report.md %D%/report.png \
   %D%/performance.md %D%/performance-growth.svg %D%/traces.md \
   %D%/sweeps.md %D%/examples/memory.ini %D%/examples/sweep.pbs %D%/examples/sweep.slurm
 

@@ -10,15 +10,16 @@ from spillway_test import (HARDWARE, HEADER, SHARED, SPILLWAY, Skip, all_tests, 
                            check_equal, execute, main, options_of_help, read, run_json, source,
                            succeed, without, write)
 
-VERBS = [["run"], ["compare"], ["crossover"], ["sweep"], ["merge"], ["trace", "gen"], ["trace", "convert"],
-         ["trace", "show"], ["profile", "list"], ["profile", "show"], ["profile", "import"],
+VERBS = [["run"], ["compare"], ["crossover"], ["sweep"], ["merge"], ["report"], ["plot"],
+         ["trace", "gen"], ["trace", "convert"], ["trace", "show"], ["profile", "list"],
+         ["profile", "show"], ["profile", "import"],
          ["profile", "export"], ["profile", "check"], ["profile", "plot"], ["model"], ["list"]]
 
 # What an operator pastes from a vLLM deployment, and what scripts rely on.
 RUN_OPTIONS = """model device trace trace-format limit time-scale seed scheduler overflow victim block-size
 num-gpu-blocks kv-memory kv-cache-dtype gpu-memory-utilization swap-space num-cpu-blocks max-num-seqs max-num-batched-tokens
 max-model-len enable-chunked-prefill no-enable-chunked-prefill block-manager watermark enable-prefix-caching
-long-prefill-token-threshold async-scheduling tensor-parallel-size executor what-if no-stride format output decisions
+long-prefill-token-threshold async-scheduling tensor-parallel-size executor what-if no-stride format output decisions perfetto perfetto-window
 requests against help""".split()
 
 
