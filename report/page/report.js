@@ -75,17 +75,24 @@ showFigures();
 showSettings();
 setUpToggles(detailed);
 setUpStudy();
-drawCourse();
-setUpZoom();
-drawLatency('ttft', 'Share of requests by time to first token, a curve a run');
-drawLatency('tpot', 'Share of requests by time per output token, a curve a run');
-drawLatency('e2e', 'Share of requests by time from arrival to finish, a curve a run');
+// A sweep keeps figures alone, unless it was asked for more.
+byId('course').hidden = !detailed.some(run => report.runs[run].course.kv.length);
+if (!byId('course').hidden) {
+  drawCourse();
+  setUpZoom();
+}
+byId('latency').hidden = !detailed.some(run => report.runs[run].latency.e2e.length);
+if (!byId('latency').hidden) {
+  drawLatency('ttft', 'Share of requests by time to first token, a curve a run');
+  drawLatency('tpot', 'Share of requests by time per output token, a curve a run');
+  drawLatency('e2e', 'Share of requests by time from arrival to finish, a curve a run');
+}
 drawBars('chart-overhead', 'Overhead by kind, a bar a run', report.overheads, 'overhead');
 drawBars('chart-components', 'The device\'s time by component, a bar a run', report.components, 'components');
 drawVictims();
 if (detailed.length < report.runs.length) {
   const note = 'Of ' + report.runs.length + ' runs the first ' + detailed.length
     + ' are shown below one by one; spillway report --runs picks others.';
-  byId('course').querySelector('h2').after(element('p', note, 'note'));
+  byId(byId('course').hidden ? 'costs' : 'course').querySelector('h2').after(element('p', note, 'note'));
 }
 setUpTheme();
