@@ -29,6 +29,7 @@ typedef struct {
   Workload *workload;
   Measured *against; /* NULL: nothing */
   Results *results;
+  PerfettoWindow window;
   GPtrArray *scenarios; /* of Scenario */
   GArray *records;      /* of RunRecord */
 } Comparison;
@@ -68,13 +69,8 @@ resolve_all(Comparison *c, GError **error)
     if (scenario == NULL)
       return FALSE;
     g_ptr_array_add(c->scenarios, scenario);
-    if (scenario->executor->create == NULL) {
-      g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                  "--executor: found %s, which is for one run at a time ('spillway run', "
-                  "'spillway live'); compare takes model and unit",
-                  scenario->executor->name);
+    if (!scenario_runs_among_others(scenario, error))
       return FALSE;
-    }
   }
   return TRUE;
 }
@@ -105,6 +101,7 @@ run_all(Comparison *c)
     const char *policy = scenario->config.overflow->name;
     g_autofree char *decisions = path_for(c->settings->decisions, policy);
     g_autofree char *requests = path_for(c->settings->requests, policy);
+    g_autofree char *perfetto = path_for(c->settings->perfetto, policy);
     const Execution execution = {
         .workload = c->workload,
         .settings = c->settings,
@@ -113,6 +110,8 @@ run_all(Comparison *c)
         .stride = !c->settings->no_stride,
         .decisions = decisions,
         .requests = requests,
+        .perfetto = perfetto,
+        .perfetto_window = c->window,
         .against = c->against,
         .results = c->results,
         .unlimited = &unlimited,
@@ -143,7 +142,8 @@ compare(Comparison *c)
   OutputFormat format;
   int status = CLI_DONE, run_status;
 
-  if (!output_format_parse(c->settings->format, &format, &error) || !resolve_all(c, &error) ||
+  if (!output_format_parse(c->settings->format, &format, &error) ||
+      !perfetto_window_parse(c->settings, &c->window, &error) || !resolve_all(c, &error) ||
       (c->workload = scenario_read_workload(c->settings, "compare", &error)) == NULL ||
       ((c->against = execute_read_against(c->settings->against, c->workload, "compare", &error)) ==
            NULL &&

@@ -2,7 +2,8 @@
 #pragma once
 
 #include "live_setup.h"
-#include "report/results.h"
+#include "perfetto_window.h"
+#include "report/results_pack.h"
 #include "scenario.h"
 
 /* The same scenario if the pool never said no; simulated when it is first asked for. */
@@ -21,13 +22,19 @@ typedef struct {
   gboolean stride;
   const char *decisions; /* paths; NULL: not wanted */
   const char *requests;
+  const char *perfetto;
+  PerfettoWindow perfetto_window;
   const Measured *against; /* paired with the workload; NULL: nothing to hold the run against */
   Results *results;        /* where the run is added; NULL: nowhere */
   const LiveSetup *live;   /* where the scenario's executor computes */
   const char *outputs;   /* path of what each request got, where it is computed; NULL: not wanted */
   gboolean record_steps; /* in results */
   Observer *observer;    /* one more that is told of the run; NULL: none */
-  Unlimited *unlimited;  /* shared by runs that differ in their policy only */
+  GByteArray *packed;    /* where the run is packed for another process; NULL: nowhere */
+  ResultsDetail detail;  /* of what is packed */
+  /* Not NULL: no progress bar, no messages, Ctrl-C is left alone; what failed is put here. */
+  char **failure;
+  Unlimited *unlimited; /* shared by runs that differ in their policy only */
 } Execution;
 
 /* Runs it. The record is the caller's, to be cleared with run_record_clear(); record->name is

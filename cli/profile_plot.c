@@ -1,18 +1,21 @@
-/* `spillway profile plot`: held-out samples, measured against predicted, drawn by gnuplot.
- *
- * Without -o it draws with characters, for a terminal.
- */
+/* `spillway profile plot`: held-out samples, measured against predicted, drawn by gnuplot: with
+ * characters for a terminal, without -o. */
 #include "config.h"
 
 #include "profile.h"
 
 #include "cli.h"
-#include "gnuplot.h"
+#include "report/gnuplot.h"
 #include "resolve.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+#define PICTURE_WIDTH 900
+#define PICTURE_HEIGHT 700
+#define TEXT_COLUMNS 100
+#define TEXT_ROWS 36
 
 static const ProfileSample *
 sample_of(const Profile *profile, const ProfileCheckPoint *point)
@@ -87,17 +90,6 @@ make_data(const Profile *profile, const GArray *points, guint worst, GArray *kin
   return g_string_free(data, FALSE);
 }
 
-/* Text for a double-quoted string of gnuplot: of a profile's name only what is harmless. */
-static void
-append_plain(GString *script, const char *text)
-{
-  for (; *text != '\0'; text = g_utf8_next_char(text))
-    if (g_ascii_isalnum(*text) || strchr(" .,:+-=/()%", *text) != NULL)
-      g_string_append_c(script, *text);
-    else if (*text == '_')
-      g_string_append_c(script, '-');
-}
-
 /* Fields of 0 are left out: a title has room for one line. */
 static void
 append_shape(GString *script, const ProfileSample *sample)
@@ -105,27 +97,21 @@ append_shape(GString *script, const ProfileSample *sample)
   for (guint i = 0; i < operation_n_shape(sample->operation); i++)
     if (sample->shape[i] != 0) {
       g_string_append_c(script, ' ');
-      append_plain(script, operations[sample->operation].shape[i]);
+      gnuplot_append_plain(script, operations[sample->operation].shape[i]);
       g_string_append_printf(script, " %" G_GINT64_FORMAT, sample->shape[i]);
     }
 }
 
 static char *
-make_script(const Profile *profile, const ProfileCheckPoint *worst, const GArray *kinds,
-            const char *terminal, gboolean to_file)
+make_script(const Profile *profile, const ProfileCheckPoint *worst, const GArray *kinds)
 {
   const ProfileSample *sample = sample_of(profile, worst);
-  g_autofree char *name = g_utf8_make_valid(profile->name, -1);
-  GString *script = g_string_new(NULL);
+  GString *script = g_string_new("set title \"");
 
-  g_string_append_printf(script, "set terminal %s\n", terminal);
-  if (to_file)
-    g_string_append(script, "set output 'plot'\n");
-  g_string_append(script, "set title \"");
-  append_plain(script, name);
+  gnuplot_append_plain(script, profile->name);
   g_string_append_printf(script, ": samples held out, the worst off by %.0f %%\\n",
                          100 * error_of(profile, worst));
-  append_plain(script, operations[sample->operation].name);
+  gnuplot_append_plain(script, operations[sample->operation].name);
   append_shape(script, sample);
   g_string_append(
       script, "\" noenhanced font ',9'\nset logscale xy\nset key left top noenhanced\nset grid\n"
@@ -147,10 +133,17 @@ profile_draw(const Profile *profile, const GArray *points, const char *out, GErr
   guint worst = find_worst(profile, points);
   g_autoptr(GArray) kinds = g_array_new(FALSE, FALSE, sizeof(guint));
   g_autofree char *data = make_data(profile, points, worst, kinds);
-  g_autofree char *script = make_script(profile, &g_array_index(points, ProfileCheckPoint, worst),
-                                        kinds, gnuplot_terminal(out), out != NULL);
+  g_autofree char *script =
+      make_script(profile, &g_array_index(points, ProfileCheckPoint, worst), kinds);
+  GnuplotDrawing drawing = {
+      .commands = script,
+      .data = data,
+      .width = out != NULL ? PICTURE_WIDTH : TEXT_COLUMNS,
+      .height = out != NULL ? PICTURE_HEIGHT : TEXT_ROWS,
+      .out = out,
+  };
 
-  return gnuplot_draw(script, data, out, error);
+  return gnuplot_format_of(out, &drawing.format) && gnuplot_draw(&drawing, error);
 }
 
 static gboolean
@@ -175,7 +168,9 @@ find_operation(const char *name, OperationKind *kind, GError **error)
 gboolean
 profile_can_draw(const char *out)
 {
-  return gnuplot_terminal(out) != NULL;
+  GnuplotFormat format;
+
+  return gnuplot_format_of(out, &format);
 }
 
 static int

@@ -49,6 +49,17 @@ name_from_path(const char *path)
   return g_utf8_make_valid(base, -1);
 }
 
+char *
+resolve_model_file(const char *text)
+{
+  char *shipped = cli_data_file("models", text, ".json");
+
+  if (shipped != NULL)
+    return shipped;
+  return g_file_test(text, G_FILE_TEST_IS_DIR) ? g_build_filename(text, CONFIG_FILE, NULL)
+                                               : g_strdup(text);
+}
+
 /* The config.json that `text` names, and what to call it. The caller frees both. */
 static char *
 find_model(const char *text, char **name, GError **error)

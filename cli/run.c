@@ -123,11 +123,13 @@ run_settings(const Settings *settings, const char *verb, const LiveDeviceClass *
   g_autoptr(Results) results = NULL;
   g_autoptr(GError) error = NULL;
   OutputFormat format;
+  PerfettoWindow window;
   RunRecord record;
   Unlimited unlimited = {0};
   int status = CLI_DONE, run_status;
 
-  if (!output_format_parse(settings->format, &format, &error))
+  if (!output_format_parse(settings->format, &format, &error) ||
+      !perfetto_window_parse(settings, &window, &error))
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (!read_inputs(&inputs, settings, verb, gpu, &status))
     return status;
@@ -142,6 +144,8 @@ run_settings(const Settings *settings, const char *verb, const LiveDeviceClass *
       .stride = !settings->no_stride,
       .decisions = settings->decisions,
       .requests = settings->requests,
+      .perfetto = settings->perfetto,
+      .perfetto_window = window,
       .against = inputs.against,
       .results = results,
       .live = inputs.live,

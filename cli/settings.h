@@ -58,6 +58,8 @@ typedef struct {
   char *output;
   char *decisions;
   char *requests;
+  char *perfetto;
+  char *perfetto_window;
   char *against;
   char *output_token_ids;
   gboolean record_steps;

@@ -9,10 +9,10 @@
 #include "execute.h"
 #include "executors.h"
 #include "format_option.h"
-#include "gnuplot.h"
 #include "gpu.h"
 #include "live.h"
 #include "live/random.h"
+#include "report/gnuplot.h"
 #include "validation.h"
 
 #include <stdio.h>
@@ -226,8 +226,9 @@ validate_settings(Validate *v)
   g_autoptr(LiveSetup) live = NULL;
   g_autoptr(GError) error = NULL;
   OutputFormat format;
+  GnuplotFormat picture;
 
-  if (settings->plot != NULL && gnuplot_terminal(settings->plot) == NULL)
+  if (settings->plot != NULL && !gnuplot_format_of(settings->plot, &picture))
     return cli_error(CLI_USAGE, "validate",
                      "--plot: found '%s', expected a name that ends in .svg, .png or .pdf",
                      settings->plot);

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "gnuplot.h"
 #include "report/format.h"
+#include "report/gnuplot.h"
 #include "sim/units.h"
 
 const char *
@@ -151,16 +151,14 @@ validation_replay_is_same(const Validation *v)
 }
 
 static char *
-plot_script(const Validation *v, const char *out)
+plot_commands(const Validation *v)
 {
   GString *script = g_string_new(NULL);
   guint index = 0;
 
-  g_string_append_printf(script, "set terminal %s\n", gnuplot_terminal(out));
-  g_string_append(script,
-                  "set output 'plot'\nset title 'time of each step' noenhanced\nset logscale xy\n"
-                  "set key left top noenhanced\nset grid\nset xlabel 'computed (us)'\n"
-                  "set ylabel 'predicted (us)'\nplot x title 'equal' with lines");
+  g_string_append(script, "set title 'time of each step' noenhanced\nset logscale xy\n"
+                          "set key left top noenhanced\nset grid\nset xlabel 'computed (us)'\n"
+                          "set ylabel 'predicted (us)'\nplot x title 'equal' with lines");
   for (guint k = 0; k < STEPS_KINDS; k++)
     if (v->steps->measured_ps[k]->len > 0)
       g_string_append_printf(script, ", 'data' index %u title '%s' with points", index++,
@@ -191,8 +189,15 @@ plot_data(const Validation *v)
 gboolean
 validation_draw(const Validation *validation, const char *out, GError **error)
 {
-  g_autofree char *script = plot_script(validation, out);
+  g_autofree char *commands = plot_commands(validation);
   g_autofree char *data = plot_data(validation);
+  GnuplotDrawing drawing = {
+      .commands = commands,
+      .data = data,
+      .width = 900,
+      .height = 700,
+      .out = out,
+  };
 
-  return gnuplot_draw(script, data, out, error);
+  return gnuplot_format_of(out, &drawing.format) && gnuplot_draw(&drawing, error);
 }

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libspillway-sim.a
 libspillway_sim_a_SOURCES = \
   %D%/cost.c %D%/cost.h \
+  %D%/array.h \
   %D%/contexts.h \
   %D%/decode_clock.c %D%/decode_clock.h \
   %D%/executor.c %D%/executor.h \

@@ -5,6 +5,7 @@
  */
 #include "metrics.h"
 
+#include "array.h"
 #include "quantiles.h"
 #include "series.h"
 #include "units.h"
@@ -14,7 +15,8 @@ struct Metrics {
   const Workload *workload;
   guint32 num_gpu_blocks, num_cpu_blocks;
   DurationHistogram *itl;
-  GArray *ttft_ps, *tpot_ps, *e2e_ps, *queue_ps; /* of gint64 */
+  GArray *ttft_ps, *tpot_ps, *e2e_ps, *queue_ps; /* of gint64, with room for every request */
+  guint room;
   Series *series;
   gint64 end_ps;     /* of the last step */
   guint64 sequences; /* of all steps */
@@ -120,16 +122,16 @@ on_request(Observer *self, const RequestResult *result)
   sum->swapped_out_blocks += result->swapped_out_blocks;
   sum->swapped_in_blocks += result->swapped_in_blocks;
   if (result->first_scheduled_ps >= 0)
-    g_array_append_val(metrics->queue_ps, queue_ps);
+    ARRAY_PUSH(metrics->queue_ps, &metrics->room, gint64, queue_ps);
   if (result->first_token_ps >= 0)
-    g_array_append_val(metrics->ttft_ps, ttft_ps);
+    ARRAY_PUSH(metrics->ttft_ps, &metrics->room, gint64, ttft_ps);
   if (result->generated_tokens >= 2) {
     gint64 gaps = (gint64)result->generated_tokens - 1;
     gint64 tpot_ps = (result->last_token_ps - result->first_token_ps + gaps / 2) / gaps;
-    g_array_append_val(metrics->tpot_ps, tpot_ps);
+    ARRAY_PUSH(metrics->tpot_ps, &metrics->room, gint64, tpot_ps);
   }
   if (result->status == STATUS_FINISHED)
-    g_array_append_val(metrics->e2e_ps, e2e_ps);
+    ARRAY_PUSH(metrics->e2e_ps, &metrics->room, gint64, e2e_ps);
 }
 
 static void
@@ -154,6 +156,7 @@ metrics_new(const Workload *workload, guint32 num_gpu_blocks, guint32 num_cpu_bl
   metrics->workload = workload;
   metrics->num_gpu_blocks = num_gpu_blocks;
   metrics->num_cpu_blocks = num_cpu_blocks;
+  metrics->room = n;
   metrics->itl = duration_histogram_new();
   for (guint i = 0; i < G_N_ELEMENTS(lists); i++)
     *lists[i] = g_array_sized_new(FALSE, FALSE, sizeof(gint64), n);

@@ -8,8 +8,8 @@
 
 #include "metrics.h"
 
-/* values_ps: of gint64, not negative; sorted in place. Interpolates as NumPy's default. */
-void quantiles_of(GArray *values_ps, Quantiles *quantiles);
+/* values_ps: of gint64, not negative, in any order. Interpolates as NumPy's default. */
+void quantiles_of(const GArray *values_ps, Quantiles *quantiles);
 
 typedef struct DurationHistogram DurationHistogram;
 

@@ -6,6 +6,8 @@
  */
 #include "scheduler.h"
 
+#include "array.h"
+
 const SchedulerClass *const scheduler_classes[] = {
     &scheduler_vllm_v1,
     &scheduler_vllm_06,
@@ -172,16 +174,16 @@ scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint32 tok
 {
   guint32 computed = sequence->computed_tokens;
   guint32 lost = sequence->highest_computed > computed ? sequence->highest_computed - computed : 0;
-  const StepEntry entry = {
-      .request = sequence->request,
-      .tokens = tokens,
-      .cached_tokens = computed,
-      .recomputed_tokens = MIN(lost, tokens),
-      .kind = (guint8)kind,
-      .samples = computed + tokens == sequence_length(sequence),
-  };
 
-  g_array_append_val(step->entries, entry);
+  ARRAY_PUSH(step->entries, &step->entries_room, StepEntry,
+             (StepEntry){
+                 .request = sequence->request,
+                 .tokens = tokens,
+                 .cached_tokens = computed,
+                 .recomputed_tokens = MIN(lost, tokens),
+                 .kind = (guint8)kind,
+                 .samples = computed + tokens == sequence_length(sequence),
+             });
   g_ptr_array_add(step->sequences, sequence);
   step->n_sequences++;
   step->n_decodes += kind == ENTRY_DECODE;
@@ -324,8 +326,7 @@ scheduler_advance(Scheduler *self, Step *step, guint32 repeats)
 static void
 add_gap(Scheduler *self, gint64 gap_ps, guint32 count)
 {
-  const TokenGap gap = {gap_ps, count};
-  g_array_append_val(self->gaps, gap);
+  ARRAY_PUSH(self->gaps, &self->gaps_room, TokenGap, (TokenGap){gap_ps, count});
 }
 
 /* When the step's tokens came. */
@@ -361,7 +362,7 @@ finish(Scheduler *self, Sequence *sequence, gint64 end_ps)
   if (sequence == NULL || !sequence->ending || sequence->ended)
     return;
   leave(self, sequence, STATUS_FINISHED, end_ps);
-  g_array_append_val(self->just_finished, sequence->request);
+  ARRAY_PUSH(self->just_finished, &self->finished_room, guint32, sequence->request);
   pool_release(&self->pool, sequence);
   pool_release_host(&self->pool, sequence);
 }

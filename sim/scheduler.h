@@ -76,6 +76,7 @@ struct Scheduler {
   SequenceQueue left;    /* sequences that ended since scheduler_take_left() */
   GArray *just_finished; /* of guint32: requests that the last settled step finished */
   GArray *gaps;          /* of TokenGap: of the last settled step */
+  guint finished_room, gaps_room; /* for array.h */
   gint64 now_ps;
   gboolean memory_bound;    /* the pool ever refused a block; set by engines at each such test */
   SequenceQueue scratch[7]; /* an engine's own lists while it decides a step, else empty */

@@ -339,7 +339,7 @@ def test_bad_models():
     refuse(["--temperature", "computes nothing"], "run", "--executor", "unit", "--trace", TRACE, "--num-gpu-blocks",
            "9", "--temperature", "1")
     refuse(["--executor: found 'unit', expected gpu or cpu"], "live", "--executor", "unit", "--trace", "demo")
-    refuse(["compare takes model and unit"], "compare", *tiny[1:])
+    refuse(["expected model or unit"], "compare", *tiny[1:])
 
 
 def test_bad_checkpoints():

@@ -11,6 +11,8 @@ module_tests = \
   %D%/test-report \
   %D%/test-roofline \
   %D%/test-roofline-tables \
+  %D%/test-stored \
+  %D%/test-trace-binary \
   %D%/test-trace-verb \
   %D%/test-traces
 script_tests = \
@@ -22,10 +24,13 @@ script_tests = \
   %D%/live.py \
   %D%/man.sh \
   %D%/outputs.py \
-  %D%/profile.py
+  %D%/perfetto.py \
+  %D%/profile.py \
+  %D%/report.py \
+  %D%/sweep.py
 check_PROGRAMS += $(module_tests)
 TESTS += $(module_tests) $(script_tests)
-EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
+EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
 live_cases = %D%/live_cases.c %D%/live_cases.h
 %C%_test_live_SOURCES = %D%/test-live.c $(live_cases)
