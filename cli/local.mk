@@ -2,6 +2,10 @@
 bin_PROGRAMS += spillway
 spillway_SOURCES = %D%/main.c
 
+# Of spillway-gpu, which links the device that they name.
+live_gpu_verbs = %D%/live_gpu.c %D%/live_gpu.h
+EXTRA_DIST += $(live_gpu_verbs)
+
 noinst_LIBRARIES += libspillway-cli.a
 libspillway_cli_a_SOURCES = \
   %D%/cli.c %D%/cli.h \
