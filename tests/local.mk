@@ -25,6 +25,11 @@ check_PROGRAMS += $(module_tests)
 TESTS += $(module_tests) $(script_tests)
 EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
+# Calibration
+check_PROGRAMS += %D%/test-calibration
+TESTS += %D%/test-calibration
+%C%_test_calibration_SOURCES = %D%/test-calibration.c %D%/synthetic_device.c %D%/synthetic_device.h
+
 # Kernels
 check_PROGRAMS += %D%/test-kv-copy
 TESTS += %D%/test-kv-copy
