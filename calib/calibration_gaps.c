@@ -8,6 +8,8 @@
 
 /* Nothing is known of the gap. */
 #define UNKNOWN_ERROR 1.0
+/* No less is believed of a gap that was not looked into: its ends do not show a step inside it. */
+#define UNSEEN_ERROR 0.02
 /* A gap spans no fewer. */
 #define LEAST_OCTAVES 0.05
 /* Gaps of less than this part of where they are stay as they are. */
@@ -106,7 +108,7 @@ add_gaps(CalibrationFamily *family, const GArray *nodes, gboolean is_between_row
         .row = low->row,
         .low = low->at,
         .high = high->at,
-        .error = error >= 0 ? error / 2 : UNKNOWN_ERROR,
+        .error = error >= 0 ? MAX(error / 2, UNSEEN_ERROR) : UNKNOWN_ERROR,
     };
     if (low->row == high->row)
       g_array_append_val(family->gaps, gap);
