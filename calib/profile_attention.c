@@ -58,8 +58,8 @@ attention_scale(const ProfileAttention *self, const CostShape *shape)
 static double
 decode_scale(const ProfileAttention *self, guint32 decodes, double context)
 {
-  const CostShape shape = {.decodes = decodes,
-                           .decode_context_tokens = (guint64)(decodes * context),
+  const CostShape shape = {.contexts.count = decodes,
+                           .contexts.sum = (guint64)(decodes * context),
                            .sequences = decodes};
   return attention_scale(self, &shape);
 }
@@ -120,24 +120,14 @@ typedef struct {
 } Spread;
 
 static Spread
-spread_of(const CostShape *shape)
+spread_of(const DecodeContexts *contexts)
 {
-  guint32 least = G_MAXUINT32, largest = 0;
-  guint64 sum = 0, squares = 0;
-  Spread spread;
+  guint64 n = contexts->count, least = contexts->least;
+  guint64 above = contexts->sum - n * least;
+  guint64 squares = contexts->squares - 2 * least * contexts->sum + n * least * least;
+  Spread spread = {.mean = (double)above / (double)n, .largest = contexts->largest - least};
 
-  for (guint32 d = 0; d < shape->decodes; d++) {
-    least = MIN(least, shape->decode_contexts[d]);
-    largest = MAX(largest, shape->decode_contexts[d]);
-  }
-  for (guint32 d = 0; d < shape->decodes; d++) {
-    guint64 above = shape->decode_contexts[d] - least;
-    sum += above;
-    squares += above * above;
-  }
-  spread.mean = (double)sum / shape->decodes;
-  spread.largest = largest - least;
-  spread.deviation = sqrt(MAX(0, (double)squares / shape->decodes - spread.mean * spread.mean));
+  spread.deviation = sqrt(MAX(0, (double)squares / (double)n - spread.mean * spread.mean));
   return spread;
 }
 
@@ -163,21 +153,19 @@ skew_tokens(ProfileAttention *self, const CostShape *shape, double new_tokens)
   float *alpha;
   guint i, j, k;
 
-  if (shape->decode_contexts == NULL || shape->decodes < 2)
+  if (shape->contexts.count < 2 || shape->contexts.largest <= shape->contexts.least)
     return 0;
-  spread = spread_of(shape);
-  if (spread.largest == 0)
-    return 0;
+  spread = spread_of(&shape->contexts);
   above = MIN(spread.largest - spread.mean, spread.deviation * self->longest_deviations);
   share = spread.mean / spread.largest;
   i = octave(new_tokens + 1, 1, SKEW_NEW);
-  j = octave(shape->decodes, 4, SKEW_BATCH);
+  j = octave(shape->contexts.count, 4, SKEW_BATCH);
   k = (guint)CLAMP(lround(share * (SKEW_SHARES - 1)), 0, SKEW_SHARES - 1);
   alpha = &self->skew[i][j][k];
   if (isnan(*alpha))
     *alpha = (float)attention_fit_skew(self->fit, i == 0 ? 0 : exp2(i), exp2(j / 4.0),
                                        (double)k / (SKEW_SHARES - 1));
-  return llround(above * shape->decodes * *alpha);
+  return llround(above * shape->contexts.count * *alpha);
 }
 
 /* A batch of decodes: the affine piece that its total context lies in. */
@@ -185,23 +173,23 @@ static void
 decodes_only(ProfileAttention *self, const CostShape *shape, guint32 repeat, CostPiece *piece)
 {
   DecodeRow large = {0};
-  gboolean remembered = shape->decodes <= ROWS;
-  DecodeRow *row = remembered ? &self->rows[shape->decodes] : &large;
-  gint64 total = (gint64)shape->decode_context_tokens + skew_tokens(self, shape, 0);
+  gboolean remembered = shape->contexts.count <= ROWS;
+  DecodeRow *row = remembered ? &self->rows[shape->contexts.count] : &large;
+  gint64 total = (gint64)shape->contexts.sum + skew_tokens(self, shape, 0);
   guint i;
 
   if (row->context == NULL)
-    fill_row(self, shape->decodes, row);
+    fill_row(self, shape->contexts.count, row);
   i = row_node(row, total);
   piece->base_ps[COST_ATTENTION] =
       MAX(0, row->ps[i] + row->slope_ps[i] * (total - row->context[i]));
   if (total < row->context[0])
     piece->base_ps[COST_ATTENTION] = row->ps[0];
-  piece->growth_ps = total < row->context[0] ? 0 : row->slope_ps[i] * shape->decodes;
+  piece->growth_ps = total < row->context[0] ? 0 : row->slope_ps[i] * shape->contexts.count;
   piece->steps = repeat;
   if (total < row->context[i] || i + 1 < row->n) {
     gint64 end = total < row->context[0] ? row->context[0] : row->context[i + 1];
-    gint64 steps = (end - total + shape->decodes - 1) / shape->decodes;
+    gint64 steps = (end - total + shape->contexts.count - 1) / shape->contexts.count;
     piece->steps = (guint32)CLAMP(steps, 1, repeat);
   }
   piece->measured_ps[COST_ATTENTION] = 0;
@@ -235,12 +223,11 @@ mixed(ProfileAttention *self, const CostShape *shape, CostPiece *piece)
   point = (AttentionPoint){
       .new_tokens = tokens,
       .cached_tokens = (pairs - tokens * (tokens + 1) / 2) / tokens,
-      .decodes = shape->decodes,
+      .decodes = shape->contexts.count,
   };
-  if (shape->decodes > 0)
-    point.context =
-        (double)((gint64)shape->decode_context_tokens + skew_tokens(self, shape, tokens)) /
-        shape->decodes;
+  if (shape->contexts.count > 0)
+    point.context = (double)((gint64)shape->contexts.sum + skew_tokens(self, shape, tokens)) /
+                    shape->contexts.count;
   piece->base_ps[COST_ATTENTION] = round_ps(attention_fit_ps(self->fit, &point, &measured) *
                                             self->layers * attention_scale(self, shape));
   piece->measured_ps[COST_ATTENTION] = measured ? piece->base_ps[COST_ATTENTION] : 0;
@@ -252,7 +239,7 @@ void
 profile_attention_step(ProfileAttention *self, const CostShape *shape, guint32 repeat,
                        CostPiece *piece)
 {
-  if (!attention_fit_has(self->fit, shape->n_prefills > 0, shape->decodes > 0))
+  if (!attention_fit_has(self->fit, shape->n_prefills > 0, shape->contexts.count > 0))
     return;
   if (shape->n_prefills > 0)
     mixed(self, shape, piece);

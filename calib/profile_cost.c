@@ -240,7 +240,7 @@ set_elementwise(ProfileCost *self, const CostShape *shape, guint64 tokens, CostP
 static guint64
 shape_tokens(const CostShape *shape)
 {
-  guint64 tokens = shape->decodes;
+  guint64 tokens = shape->contexts.count;
 
   for (guint32 i = 0; i < shape->n_prefills; i++)
     tokens += shape->prefills[i].tokens;

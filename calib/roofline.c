@@ -170,13 +170,13 @@ prefill_ps(const Roofline *self, CostChunk chunk)
 static gint64
 attention_ps(const Roofline *self, const CostShape *shape)
 {
-  gint64 total_ps = product_ps(self->decode_token_ps, shape->decode_context_tokens);
+  gint64 total_ps = product_ps(self->decode_token_ps, shape->contexts.sum);
 
   for (guint32 i = 0; i < shape->n_prefills; i++)
     total_ps = MIN(total_ps + prefill_ps(self, shape->prefills[i]), COST_MAX_PS);
   if (shape->n_prefills > 0)
     return total_ps + self->prefill_fixed_ps;
-  return shape->decodes > 0 ? total_ps + self->decode_fixed_ps : total_ps;
+  return shape->contexts.count > 0 ? total_ps + self->decode_fixed_ps : total_ps;
 }
 
 static gint64
@@ -193,12 +193,12 @@ static void
 roofline_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece)
 {
   Roofline *self = (Roofline *)base;
-  guint64 tokens = shape->decodes;
+  guint64 tokens = shape->contexts.count;
 
   for (guint32 i = 0; i < shape->n_prefills; i++)
     tokens += shape->prefills[i].tokens;
   piece->steps = repeat;
-  piece->growth_ps = product_ps(self->decode_token_ps, shape->decodes);
+  piece->growth_ps = product_ps(self->decode_token_ps, shape->contexts.count);
   piece->base_ps[COST_HEAD] = head_ps(self, shape->sampled);
   piece->base_ps[COST_HOST] = self->host_step_ps +
                               product_ps(self->host_sequence_ps, shape->sequences) +

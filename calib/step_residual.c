@@ -30,8 +30,7 @@ sum_of(const ProfileSample *sample, StepSum sum, gpointer data)
   const CostShape shape = {
       .prefills = &chunk,
       .n_prefills = chunks,
-      .decodes = decodes,
-      .decode_context_tokens = (guint64)decodes * (guint64)sample->shape[STEP_CONTEXT],
+      .contexts = decode_contexts_equal(decodes, (guint32)sample->shape[STEP_CONTEXT]),
       .sampled = decodes + chunks,
       .sequences = decodes + chunks,
   };

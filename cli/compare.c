@@ -29,6 +29,7 @@ typedef struct {
   Workload *workload;
   Measured *against; /* NULL: nothing */
   Results *results;
+  PerfettoWindow window;
   GPtrArray *scenarios; /* of Scenario */
   GArray *records;      /* of RunRecord */
 } Comparison;
@@ -98,6 +99,7 @@ run_all(Comparison *c)
     const char *policy = scenario->config.overflow->name;
     g_autofree char *decisions = path_for(c->settings->decisions, policy);
     g_autofree char *requests = path_for(c->settings->requests, policy);
+    g_autofree char *perfetto = path_for(c->settings->perfetto, policy);
     const Execution execution = {
         .workload = c->workload,
         .settings = c->settings,
@@ -106,6 +108,8 @@ run_all(Comparison *c)
         .stride = !c->settings->no_stride,
         .decisions = decisions,
         .requests = requests,
+        .perfetto = perfetto,
+        .perfetto_window = c->window,
         .against = c->against,
         .results = c->results,
         .unlimited = &unlimited,
@@ -136,7 +140,8 @@ compare(Comparison *c)
   OutputFormat format;
   int status = CLI_DONE, run_status;
 
-  if (!output_format_parse(c->settings->format, &format, &error) || !resolve_all(c, &error) ||
+  if (!output_format_parse(c->settings->format, &format, &error) ||
+      !perfetto_window_parse(c->settings, &c->window, &error) || !resolve_all(c, &error) ||
       (c->workload = scenario_read_workload(c->settings, "compare", &error)) == NULL ||
       ((c->against = execute_read_against(c->settings->against, c->workload, "compare", &error)) ==
            NULL &&

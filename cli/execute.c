@@ -14,6 +14,7 @@
 #include "cli.h"
 #include "progress.h"
 #include "report/decision_log.h"
+#include "report/perfetto.h"
 #include "report/requests_csv.h"
 #include "sim/loop.h"
 
@@ -23,6 +24,7 @@ typedef struct {
   Metrics *metrics;
   DecisionLog *decisions;
   RequestsCsv *requests;
+  Perfetto *perfetto;
   ResultsRun *results;
   Against *against;
   Progress *progress;
@@ -48,8 +50,11 @@ was_interrupted(void)
 static void
 say(Run *run, int status, const GError *error)
 {
-  cli_error(status, run->execution->verb, "%s", error->message);
   run->status = MAX(run->status, status);
+  if (run->execution->failure == NULL)
+    cli_error(status, run->execution->verb, "%s", error->message);
+  else if (*run->execution->failure == NULL)
+    *run->execution->failure = g_strdup(error->message);
 }
 
 static gboolean
@@ -79,6 +84,25 @@ spares_inputs(const Run *run, const char *path, GError **error)
 }
 
 static void
+open_perfetto(Run *run)
+{
+  const Execution *e = run->execution;
+  const Scenario *s = run->scenario;
+  g_autoptr(GError) error = NULL;
+
+  if (e->perfetto == NULL)
+    return;
+  if (spares_inputs(run, e->perfetto, &error))
+    run->perfetto = perfetto_open(
+        e->perfetto, e->workload, s->config.num_gpu_blocks - s->scheduler->hidden_blocks,
+        s->config.num_cpu_blocks, e->perfetto_window.from_ps, e->perfetto_window.to_ps, &error);
+  if (run->perfetto == NULL)
+    say(run, CLI_USAGE, error);
+  else
+    g_ptr_array_add(run->observers, perfetto_observer(run->perfetto));
+}
+
+static void
 open_files(Run *run)
 {
   const Execution *e = run->execution;
@@ -102,11 +126,12 @@ open_files(Run *run)
     else
       g_ptr_array_add(run->observers, requests_csv_observer(run->requests));
   }
+  open_perfetto(run);
   if (e->against != NULL) {
     run->against = against_new(e->against);
     g_ptr_array_add(run->observers, against_observer(run->against));
   }
-  if (e->results != NULL) {
+  if (e->results != NULL || (e->packed != NULL && e->detail == RESULTS_DETAIL_ALL)) {
     run->results = results_run_new(e->workload, run->scenario->cost);
     g_ptr_array_add(run->observers, results_run_observer(run->results));
   }
@@ -127,11 +152,17 @@ close_files(Run *run, const RunRecord *record)
     say(run, CLI_USAGE, error);
     g_clear_error(&error);
   }
-  if (run->results != NULL) {
-    series.buckets = metrics_series(run->metrics, &series.n, &series.bucket_ps);
-    if (results_commit(run->execution->results, run->results, record, &series, &error) == 0)
-      say(run, CLI_USAGE, error);
+  if (run->perfetto != NULL && !perfetto_close(run->perfetto, &error)) {
+    say(run, CLI_USAGE, error);
+    g_clear_error(&error);
   }
+  series.buckets = metrics_series(run->metrics, &series.n, &series.bucket_ps);
+  if (run->execution->results != NULL &&
+      results_commit(run->execution->results, run->results, record, &series, &error) == 0)
+    say(run, CLI_USAGE, error);
+  if (run->execution->packed != NULL)
+    results_pack(run->execution->packed, run->execution->workload, run->results, record,
+                 run->execution->detail == RESULTS_DETAIL_FIGURES ? NULL : &series);
 }
 
 /* More blocks than can ever be asked for at once: all that may run, at their longest, or all
@@ -251,15 +282,15 @@ simulate(Run *run, RunRecord *record)
   record->wall_s = (double)(g_get_monotonic_time() - start_us) / G_USEC_PER_SEC;
   record->measured_spread = measured_spread(s->cost, &record->summary);
   measure_slowdown(run, &outcome, record);
-  if (outcome.end != RUN_DONE) {
+  if (outcome.end != RUN_DONE)
+    run->status = MAX(run->status, CLI_FAILED);
+  if (outcome.end != RUN_DONE && run->execution->failure == NULL)
     cli_error(CLI_FAILED, run->execution->verb,
               "%s under %s ended at step %" G_GUINT64_FORMAT " (%s): %s; %" G_GUINT64_FORMAT
               " of %u requests were left",
               s->scheduler->name, s->config.overflow->name, outcome.last_step,
               run_end_name(outcome.end), outcome.reason, outcome.unfinished,
               workload_count(run->execution->workload));
-    run->status = MAX(run->status, CLI_FAILED);
-  }
 }
 
 int
@@ -274,7 +305,7 @@ execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord
                              scenario->config.num_cpu_blocks),
       .progress = progress_new(execution->workload, execution->name),
   };
-  void (*previous)(int) = signal(SIGINT, on_interrupt);
+  void (*previous)(int) = execution->failure == NULL ? signal(SIGINT, on_interrupt) : SIG_ERR;
 
   *record = (RunRecord){
       .name = execution->name,
@@ -283,16 +314,19 @@ execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord
       .config = json_incref(scenario->settings),
   };
   g_ptr_array_add(run.observers, metrics_observer(run.metrics));
-  g_ptr_array_add(run.observers, progress_observer(run.progress));
+  if (execution->failure == NULL)
+    g_ptr_array_add(run.observers, progress_observer(run.progress));
   open_files(&run);
   simulate(&run, record);
   if (run.against != NULL)
     record->against = against_figures(run.against);
   close_files(&run, record);
-  signal(SIGINT, previous);
+  if (previous != SIG_ERR)
+    signal(SIGINT, previous);
   progress_free(run.progress);
   against_free(run.against);
   results_run_free(run.results);
+  perfetto_free(run.perfetto);
   requests_csv_free(run.requests);
   decision_log_free(run.decisions);
   metrics_free(run.metrics);

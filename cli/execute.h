@@ -1,7 +1,8 @@
 /* Executes a scenario: loop, metrics and the files that were asked for, as one. */
 #pragma once
 
-#include "report/results.h"
+#include "perfetto_window.h"
+#include "report/results_pack.h"
 #include "scenario.h"
 
 /* The same scenario if the pool never said no; simulated when it is first asked for. */
@@ -20,9 +21,15 @@ typedef struct {
   gboolean stride;
   const char *decisions; /* paths; NULL: not wanted */
   const char *requests;
+  const char *perfetto;
+  PerfettoWindow perfetto_window;
   const Measured *against; /* paired with the workload; NULL: nothing to hold the run against */
   Results *results;        /* where the run is added; NULL: nowhere */
-  Unlimited *unlimited;    /* shared by runs that differ in their policy only */
+  GByteArray *packed;      /* where the run is packed for another process; NULL: nowhere */
+  ResultsDetail detail;    /* of what is packed */
+  /* Not NULL: no progress bar, no messages, Ctrl-C is left alone; what failed is put here. */
+  char **failure;
+  Unlimited *unlimited; /* shared by runs that differ in their policy only */
 } Execution;
 
 /* Runs it. The record is the caller's, to be cleared with run_record_clear(); record->name is

@@ -5,6 +5,7 @@ spillway_SOURCES = %D%/main.c
 noinst_LIBRARIES += libspillway-cli.a
 libspillway_cli_a_SOURCES = \
   %D%/cli.c %D%/cli.h \
+  %D%/cluster.h \
   %D%/command.c \
   %D%/compare.c \
   %D%/crossover.c %D%/crossover.h \
@@ -14,8 +15,11 @@ libspillway_cli_a_SOURCES = \
   %D%/format_option.c %D%/format_option.h \
   %D%/gpu.c %D%/gpu.h \
   %D%/list.c \
+  %D%/merge.c \
   %D%/model.c \
   %D%/options.c \
+  %D%/perfetto_window.c %D%/perfetto_window.h \
+  %D%/plot.c \
   %D%/profile.c %D%/profile.h \
   %D%/profile_check.c \
   %D%/profile_device.c \
@@ -23,15 +27,31 @@ libspillway_cli_a_SOURCES = \
   %D%/profile_plot.c \
   %D%/profile_show.c \
   %D%/progress.c %D%/progress.h \
+  %D%/report.c \
+  %D%/results_options.c %D%/results_options.h \
   %D%/resolve.c %D%/resolve.h \
   %D%/run.c \
   %D%/scenario.c %D%/scenario.h \
   %D%/scenario_pool.c %D%/scenario_resolver.h \
   %D%/scenario_config.c %D%/scenario_config.h \
   %D%/settings.c %D%/settings.h \
+  %D%/shelf.c %D%/shelf.h \
+  %D%/study.c %D%/study.h \
+  %D%/study_plan.c %D%/study_plan.h \
   %D%/sub_verb.c %D%/sub_verb.h \
+  %D%/sweep.c \
+  %D%/sweep_progress.c %D%/sweep_progress.h \
+  %D%/sweep_run.c %D%/sweep_run.h \
+  %D%/sweep_worker.c %D%/sweep_worker.h \
   %D%/trace.c %D%/trace.h \
   %D%/trace_gen.c \
   %D%/trace_show.c \
+  %D%/transport.h \
+  %D%/transport_local.c \
   %D%/vllm_flags.c %D%/vllm_flags.h \
   %D%/workload_source.c
+if HAVE_MPI
+libspillway_cli_a_SOURCES += %D%/cluster_mpi.c
+else
+libspillway_cli_a_SOURCES += %D%/cluster_none.c
+endif

@@ -1,39 +1,21 @@
-/* `spillway profile plot`: held-out samples, measured against predicted, drawn by gnuplot.
- *
- * gnuplot reads a script and data from a folder of its own, so that no name of the user's is part
- * of a command. Without -o it draws with characters, for a terminal.
- */
+/* `spillway profile plot`: held-out samples, measured against predicted, drawn by gnuplot: with
+ * characters for a terminal, without -o. */
 #include "config.h"
 
 #include "profile.h"
 
 #include "cli.h"
+#include "report/gnuplot.h"
 #include "resolve.h"
 
-#include <glib/gstdio.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-static const struct {
-  const char *suffix;
-  const char *terminal;
-} terminals[] = {
-    {".svg", "svg size 900,700 background rgb 'white'"},
-    {".png", "png size 900,700"},
-    {".pdf", "pdf size 9in,7in"},
-};
-
-static const char *
-find_terminal(const char *out)
-{
-  if (out == NULL)
-    return "dumb size 100,36";
-  for (guint i = 0; i < G_N_ELEMENTS(terminals); i++)
-    if (g_str_has_suffix(out, terminals[i].suffix))
-      return terminals[i].terminal;
-  return NULL;
-}
+#define PICTURE_WIDTH 900
+#define PICTURE_HEIGHT 700
+#define TEXT_COLUMNS 100
+#define TEXT_ROWS 36
 
 static const ProfileSample *
 sample_of(const Profile *profile, const ProfileCheckPoint *point)
@@ -108,17 +90,6 @@ make_data(const Profile *profile, const GArray *points, guint worst, GArray *kin
   return g_string_free(data, FALSE);
 }
 
-/* Text for a double-quoted string of gnuplot: of a profile's name only what is harmless. */
-static void
-append_plain(GString *script, const char *text)
-{
-  for (; *text != '\0'; text = g_utf8_next_char(text))
-    if (g_ascii_isalnum(*text) || strchr(" .,:+-=/()%", *text) != NULL)
-      g_string_append_c(script, *text);
-    else if (*text == '_')
-      g_string_append_c(script, '-');
-}
-
 /* Fields of 0 are left out: a title has room for one line. */
 static void
 append_shape(GString *script, const ProfileSample *sample)
@@ -126,27 +97,21 @@ append_shape(GString *script, const ProfileSample *sample)
   for (guint i = 0; i < operation_n_shape(sample->operation); i++)
     if (sample->shape[i] != 0) {
       g_string_append_c(script, ' ');
-      append_plain(script, operations[sample->operation].shape[i]);
+      gnuplot_append_plain(script, operations[sample->operation].shape[i]);
       g_string_append_printf(script, " %" G_GINT64_FORMAT, sample->shape[i]);
     }
 }
 
 static char *
-make_script(const Profile *profile, const ProfileCheckPoint *worst, const GArray *kinds,
-            const char *terminal, gboolean to_file)
+make_script(const Profile *profile, const ProfileCheckPoint *worst, const GArray *kinds)
 {
   const ProfileSample *sample = sample_of(profile, worst);
-  g_autofree char *name = g_utf8_make_valid(profile->name, -1);
-  GString *script = g_string_new(NULL);
+  GString *script = g_string_new("set title \"");
 
-  g_string_append_printf(script, "set terminal %s\n", terminal);
-  if (to_file)
-    g_string_append(script, "set output 'plot'\n");
-  g_string_append(script, "set title \"");
-  append_plain(script, name);
+  gnuplot_append_plain(script, profile->name);
   g_string_append_printf(script, ": samples held out, the worst off by %.0f %%\\n",
                          100 * error_of(profile, worst));
-  append_plain(script, operations[sample->operation].name);
+  gnuplot_append_plain(script, operations[sample->operation].name);
   append_shape(script, sample);
   g_string_append(
       script, "\" noenhanced font ',9'\nset logscale xy\nset key left top noenhanced\nset grid\n"
@@ -162,68 +127,23 @@ make_script(const Profile *profile, const ProfileCheckPoint *worst, const GArray
   return g_string_free(script, FALSE);
 }
 
-static gboolean
-start_gnuplot(const char *folder, char **output, GError **error)
-{
-  char *argv[] = {g_find_program_in_path("gnuplot"), (char *)"script", NULL};
-  g_autofree char *program = argv[0];
-  g_autofree char *messages = NULL;
-  int status;
-
-  if (program == NULL) {
-    g_set_error(error, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT,
-                "gnuplot, which draws the plot, was not found; install it (Debian: gnuplot-nox), "
-                "or read the figures from 'spillway profile check'");
-    return FALSE;
-  }
-  if (!g_spawn_sync(folder, argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, output, &messages, &status,
-                    error))
-    return FALSE;
-  if (status == 0)
-    return TRUE;
-  g_set_error(error, G_SPAWN_ERROR, G_SPAWN_ERROR_FAILED, "gnuplot failed: %s",
-              g_strstrip(messages));
-  return FALSE;
-}
-
-/* The drawing goes to `out`, or to standard output. */
-static gboolean
-draw_in(const char *folder, const char *script, const char *data, const char *out, GError **error)
-{
-  g_autofree char *script_path = g_build_filename(folder, "script", NULL);
-  g_autofree char *data_path = g_build_filename(folder, "data", NULL);
-  g_autofree char *plot_path = g_build_filename(folder, "plot", NULL);
-  g_autofree char *output = NULL, *plot = NULL;
-  gsize n_bytes = 0;
-  gboolean worked = g_file_set_contents(script_path, script, -1, error) &&
-                    g_file_set_contents(data_path, data, -1, error) &&
-                    start_gnuplot(folder, &output, error);
-
-  if (worked && out == NULL)
-    fputs(output, stdout);
-  else if (worked)
-    worked = g_file_get_contents(plot_path, &plot, &n_bytes, error) &&
-             g_file_set_contents(out, plot, (gssize)n_bytes, error);
-  g_unlink(script_path);
-  g_unlink(data_path);
-  g_unlink(plot_path);
-  return worked;
-}
-
 gboolean
 profile_draw(const Profile *profile, const GArray *points, const char *out, GError **error)
 {
   guint worst = find_worst(profile, points);
   g_autoptr(GArray) kinds = g_array_new(FALSE, FALSE, sizeof(guint));
   g_autofree char *data = make_data(profile, points, worst, kinds);
-  g_autofree char *script = make_script(profile, &g_array_index(points, ProfileCheckPoint, worst),
-                                        kinds, find_terminal(out), out != NULL);
-  g_autofree char *folder = g_dir_make_tmp("spillway-plot-XXXXXX", error);
-  gboolean worked = folder != NULL && draw_in(folder, script, data, out, error);
+  g_autofree char *script =
+      make_script(profile, &g_array_index(points, ProfileCheckPoint, worst), kinds);
+  GnuplotDrawing drawing = {
+      .commands = script,
+      .data = data,
+      .width = out != NULL ? PICTURE_WIDTH : TEXT_COLUMNS,
+      .height = out != NULL ? PICTURE_HEIGHT : TEXT_ROWS,
+      .out = out,
+  };
 
-  if (folder != NULL)
-    g_rmdir(folder);
-  return worked;
+  return gnuplot_format_of(out, &drawing.format) && gnuplot_draw(&drawing, error);
 }
 
 static gboolean
@@ -248,7 +168,9 @@ find_operation(const char *name, OperationKind *kind, GError **error)
 gboolean
 profile_can_draw(const char *out)
 {
-  return find_terminal(out) != NULL;
+  GnuplotFormat format;
+
+  return gnuplot_format_of(out, &format);
 }
 
 static int

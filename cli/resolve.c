@@ -49,11 +49,22 @@ name_from_path(const char *path)
   return g_utf8_make_valid(base, -1);
 }
 
+char *
+resolve_model_file(const char *text)
+{
+  char *shipped = cli_data_file("models", text, ".json");
+
+  if (shipped != NULL)
+    return shipped;
+  return g_file_test(text, G_FILE_TEST_IS_DIR) ? g_build_filename(text, CONFIG_FILE, NULL)
+                                               : g_strdup(text);
+}
+
 Model *
 resolve_model(const char *text, GError **error)
 {
   g_autofree char *shipped = cli_data_file("models", text, ".json");
-  g_autofree char *path = NULL;
+  g_autofree char *path = resolve_model_file(text);
   g_autofree char *name = NULL;
 
   if (shipped != NULL)
@@ -62,8 +73,6 @@ resolve_model(const char *text, GError **error)
     set_unknown(error, text, "models", ".json", "a config.json");
     return NULL;
   }
-  path = g_file_test(text, G_FILE_TEST_IS_DIR) ? g_build_filename(text, CONFIG_FILE, NULL)
-                                               : g_strdup(text);
   name = name_from_path(path);
   return model_config_read(path, name, error);
 }

@@ -10,6 +10,10 @@
  * error tells the nearest. The caller frees the model. */
 Model *resolve_model(const char *text, GError **error);
 
+/* The path of the config.json that resolve_model() reads, whether or not it is there. The caller
+ * frees it. */
+char *resolve_model_file(const char *text);
+
 /* A shipped device's name, or the path of a device file (.ini). The caller frees the device. */
 Device *resolve_device(const char *text, GError **error);
 

@@ -40,6 +40,7 @@ command_run(int argc, char **argv)
   g_autoptr(Results) results = NULL;
   g_autoptr(GError) error = NULL;
   OutputFormat format;
+  PerfettoWindow window;
   RunRecord record;
   Unlimited unlimited = {0};
   int status = CLI_DONE, run_status;
@@ -47,6 +48,7 @@ command_run(int argc, char **argv)
   if (!settings_parse(settings, "run", SUMMARY, EXAMPLES, &argc, &argv, &status))
     return status;
   if (!output_format_parse(settings->format, &format, &error) ||
+      !perfetto_window_parse(settings, &window, &error) ||
       (scenario = scenario_new(settings, "run", FALSE, &error)) == NULL ||
       (workload = scenario_read_workload(settings, "run", &error)) == NULL ||
       ((against = execute_read_against(settings->against, workload, "run", &error)) == NULL &&
@@ -63,6 +65,8 @@ command_run(int argc, char **argv)
       .stride = !settings->no_stride,
       .decisions = settings->decisions,
       .requests = settings->requests,
+      .perfetto = settings->perfetto,
+      .perfetto_window = window,
       .against = against,
       .results = results,
       .unlimited = &unlimited,

@@ -141,6 +141,17 @@ check_combinations(const Resolver *r, GError **error)
 }
 
 static gboolean
+read_costs(Resolver *r, GError **error)
+{
+  Scenario *s = r->scenario;
+
+  if (r->shelf == NULL)
+    return resolve_costs(r->settings->device, &s->device, &s->profile, error);
+  return shelf_costs(r->shelf, r->settings->device, &s->device, &s->profile, &s->profile_digest,
+                     error);
+}
+
+static gboolean
 resolve_hardware(Resolver *r, GError **error)
 {
   const Settings *settings = r->settings;
@@ -163,8 +174,7 @@ resolve_hardware(Resolver *r, GError **error)
                            "--kv-cache-dtype: found '%s', expected auto, fp8, fp8_e4m3, fp8_e5m2, "
                            "bfloat16 or float16",
                            settings->kv_cache_dtype);
-  if (settings->device != NULL &&
-      !resolve_costs(settings->device, &s->device, &s->profile, error)) {
+  if (settings->device != NULL && !read_costs(r, error)) {
     g_prefix_error(error, "--device: ");
     return FALSE;
   }
@@ -288,28 +298,51 @@ resolve_cost(Resolver *r, GError **error)
                            s->scheduler->name);
   if (!what_if_parse(settings->what_if, &config.what_if, error))
     return FALSE;
+  s->settings = scenario_config(s, settings, &config);
+  if (r->without_cost)
+    return TRUE;
   s->cost = resolve_cost_model(s->profile, &config, error);
   s->config.cost = s->cost;
-  s->settings = scenario_config(s, settings, &config);
   return s->cost != NULL;
+}
+
+/* Takes over r->scenario, which it returns or frees. */
+static Scenario *
+resolve(Resolver *r, GError **error)
+{
+  g_autoptr(Scenario) scenario = r->scenario;
+
+  if (!resolve_names(r, error) || !check_combinations(r, error) || !resolve_hardware(r, error))
+    return NULL;
+  resolve_limits(r);
+  if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) ||
+      !fit_length_limit(r, error) || !resolve_cost(r, error))
+    return NULL;
+  note_automatic_chunking(r);
+  if (scenario->settings == NULL)
+    scenario->settings = scenario_config(scenario, r->settings, NULL);
+  return g_steal_pointer(&scenario);
 }
 
 Scenario *
 scenario_new(const Settings *settings, const char *verb, gboolean quiet, GError **error)
 {
-  g_autoptr(Scenario) scenario = g_new0(Scenario, 1);
-  Resolver r = {.settings = settings, .verb = verb, .quiet = quiet, .scenario = scenario};
+  Resolver r = {
+      .settings = settings, .verb = verb, .quiet = quiet, .scenario = g_new0(Scenario, 1)};
 
-  if (!resolve_names(&r, error) || !check_combinations(&r, error) || !resolve_hardware(&r, error))
-    return NULL;
-  resolve_limits(&r);
-  if (!resolver_gpu_pool(&r, error) || !resolver_host_pool(&r, error) ||
-      !fit_length_limit(&r, error) || !resolve_cost(&r, error))
-    return NULL;
-  note_automatic_chunking(&r);
-  if (scenario->settings == NULL)
-    scenario->settings = scenario_config(scenario, settings, NULL);
-  return g_steal_pointer(&scenario);
+  return resolve(&r, error);
+}
+
+Scenario *
+scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean with_cost, GError **error)
+{
+  Resolver r = {.settings = settings,
+                .quiet = TRUE,
+                .shelf = shelf,
+                .without_cost = !with_cost,
+                .scenario = g_new0(Scenario, 1)};
+
+  return resolve(&r, error);
 }
 
 void
@@ -320,7 +353,8 @@ scenario_free(Scenario *scenario)
   cost_model_free(scenario->cost);
   model_free(scenario->model);
   device_free(scenario->device);
-  profile_free(scenario->profile);
+  if (scenario->profile_digest == NULL)
+    profile_free(scenario->profile);
   json_decref(scenario->settings);
   g_free(scenario);
 }

@@ -10,6 +10,7 @@
 #include "calib/device.h"
 #include "calib/profile.h"
 #include "settings.h"
+#include "shelf.h"
 #include "sim/executor.h"
 #include "sim/model.h"
 #include "sim/scheduler.h"
@@ -19,17 +20,22 @@ typedef struct {
   const ExecutorClass *executor;
   SchedulerConfig config;
   gboolean async;
-  Model *model;     /* NULL: none was given, which the unit executor allows */
-  Device *device;   /* likewise */
-  Profile *profile; /* NULL: the device alone was named, its roofline is the cost */
-  CostModel *cost;  /* NULL where the executor needs none */
-  json_t *settings; /* every resolved setting, for the results */
+  Model *model;               /* NULL: none was given, which the unit executor allows */
+  Device *device;             /* likewise */
+  Profile *profile;           /* NULL: the device alone was named, its roofline is the cost */
+  const char *profile_digest; /* of a profile that is a shelf's; NULL: it is the scenario's own */
+  CostModel *cost;            /* NULL where the executor needs none, or none was asked for */
+  json_t *settings;           /* every resolved setting, for the results */
 } Scenario;
 
-/* Reads the trace that the settings name; its notes go to standard error. */
+/* Reads the trace that the settings name; its notes go to standard error, unless verb is NULL. */
 Workload *scenario_read_workload(const Settings *settings, const char *verb, GError **error);
 
 /* quiet: leave the notes out (they were told for another policy of the same comparison). */
 Scenario *scenario_new(const Settings *settings, const char *verb, gboolean quiet, GError **error);
+/* The same without notes, one of many: what is read from files is on the shelf, which outlives it.
+ * with_cost: FALSE for its settings alone. */
+Scenario *scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean with_cost,
+                              GError **error);
 void scenario_free(Scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scenario, scenario_free)

@@ -7,6 +7,8 @@ typedef struct {
   const Settings *settings;
   const char *verb;
   gboolean quiet;
+  Shelf *shelf; /* NULL: what is read is the scenario's own */
+  gboolean without_cost;
   Scenario *scenario;
   guint64 pool_bytes_per_block; /* 0 without a model */
 } Resolver;

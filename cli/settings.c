@@ -122,6 +122,10 @@ static const Option options[] = {
      "log every step's decision (.gz: compressed)", 0},
     {"requests", GROUP_OUTPUT, KIND_FILE, AT(requests), 0, 0, "FILE.csv", "write a row a request",
      0},
+    {"perfetto", GROUP_OUTPUT, KIND_FILE, AT(perfetto), 0, 0, "FILE.json",
+     "write the run as a trace that ui.perfetto.dev opens (.gz: compressed)", 0},
+    {"perfetto-window", GROUP_OUTPUT, KIND_TEXT, AT(perfetto_window), 0, 0, "A:B",
+     "only from A to B, in seconds of the trace; either may be left out", 0},
     {"against", GROUP_OUTPUT, KIND_FILE, AT(against), 0, 0, "FILE",
      "hold TTFT, TPOT and latency against a measured run: a benchmark's JSON lines, or --requests' "
      "CSV",

@@ -49,6 +49,8 @@ typedef struct {
   char *output;
   char *decisions;
   char *requests;
+  char *perfetto;
+  char *perfetto_window;
   char *against;
 
   GHashTable *given; /* long names of the options that were set */

@@ -105,9 +105,17 @@ cli_trace_format_check(const char *name, GError **error)
 }
 
 const TraceFormat *
-cli_trace_format_to_write(const char *name, GError **error)
+cli_trace_format_to_write(const char *name, const char *out, GError **error)
 {
-  return find_format("--to", name, TRUE, error);
+  g_autofree char *plain = g_strdup(out);
+
+  if (name != NULL)
+    return find_format("--to", name, TRUE, error);
+  if (g_str_has_suffix(plain, ".gz"))
+    plain[strlen(plain) - strlen(".gz")] = '\0';
+  if (g_str_has_suffix(plain, ".jsonl"))
+    return &trace_format_mooncake;
+  return g_str_has_suffix(plain, ".bin") ? &trace_format_binary : &trace_format_spillway;
 }
 
 typedef struct {
@@ -153,8 +161,7 @@ convert(const char *name, const ConvertOptions *options)
   static const char verb[] = "trace convert";
 
   if (!cli_trace_format_check(options->trace_format, &error) ||
-      (to = cli_trace_format_to_write(options->to != NULL ? options->to : "spillway", &error)) ==
-          NULL ||
+      (to = cli_trace_format_to_write(options->to, options->out, &error)) == NULL ||
       (workload = read_part(name, options, notes, &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (!trace_write(options->out, to, workload, NULL, notes, &error))
@@ -172,7 +179,9 @@ command_trace_convert(int argc, char **argv)
       {"out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out,
        "where to write: a file (compressed if it ends in .gz), or - for standard output", "FILE"},
       {"to", 0, 0, G_OPTION_ARG_STRING, &options.to,
-       "the form to write: spillway (default), azure, vidur, mooncake, benchmark, steps", "FORM"},
+       "the form to write: spillway (default), azure, vidur, mooncake (where -o ends in .jsonl), "
+       "benchmark, steps, binary (.bin)",
+       "FORM"},
       {"trace-format", 0, 0, G_OPTION_ARG_STRING, &options.trace_format,
        "the form to read: auto (default), or a name from 'spillway list trace-formats'", "FORM"},
       {"limit", 0, 0, G_OPTION_ARG_STRING, &options.limit, "keep the first N requests", "N"},
@@ -187,11 +196,14 @@ command_trace_convert(int argc, char **argv)
       context, "Reads a trace (a file, - for standard input, or a shipped trace's name; plain or\n"
                "gzip) and writes it in another form.");
   g_option_context_set_description(
-      context, "Prefix hashes are kept by the form mooncake only, ids not by azure and vidur; a\n"
-               "note says what was left out.\n\nExamples:\n"
-               "  spillway trace convert AzureLLMInferenceTrace_code.csv -o code.csv\n"
-               "  spillway trace convert mooncake.jsonl.gz -o - --limit 100 --time-scale 2\n"
-               "  spillway trace convert chat-turns --to mooncake -o turns.jsonl.gz\n");
+      context,
+      "The form binary holds all that a trace has and is the quickest to read. Prefix hashes "
+      "are\nkept by it and by mooncake only, ids not by azure and vidur; a note says what was "
+      "left out.\n\nExamples:\n"
+      "  spillway trace convert AzureLLMInferenceTrace_code.csv -o code.csv\n"
+      "  spillway trace convert mooncake.jsonl.gz -o - --limit 100 --time-scale 2\n"
+      "  spillway trace convert chat-turns -o turns.jsonl.gz\n"
+      "  spillway trace convert AzureLLMInferenceTrace_conv.csv -o conv.bin\n");
   g_option_context_add_main_entries(context, entries, NULL);
   if (cli_parse(context, "trace convert", entries, &argc, &argv, &status)) {
     if (argc != 2)

@@ -5,6 +5,9 @@
 
 #include <glib.h>
 
+/* What begins a trace's name that is no name but the options of a generator. */
+#define TRACE_GENERATED "gen:"
+
 int command_trace_gen(int argc, char **argv);
 int command_trace_convert(int argc, char **argv);
 int command_trace_show(int argc, char **argv);
@@ -17,8 +20,9 @@ char *cli_trace_path(const char *name, GError **error);
 /* Whether --trace-format may be that: a format's name, auto, or NULL where it was not given. */
 gboolean cli_trace_format_check(const char *name, GError **error);
 
-/* The format that --to names, one that can be written. */
-const TraceFormat *cli_trace_format_to_write(const char *name, GError **error);
+/* The format that --to names, one that can be written; where it was not given (NULL), the one that
+ * the output's name ends in. */
+const TraceFormat *cli_trace_format_to_write(const char *name, const char *out, GError **error);
 
 /* A trace from `options` as `spillway trace gen` takes them; `seed` (or NULL) replaces the default
  * one where the options have none. */

@@ -38,7 +38,9 @@ fill_entries(GenOptions *o, GOptionEntry entries[GEN_ENTRIES + 1])
       {"hash-block-tokens", &o->hash_block_tokens, "tokens a prefix hash stands for (default 16)",
        "N"},
       {"seed", &o->seed, "seed of all random numbers (default 1)", "N"},
-      {"to", &o->to, "the form to write: spillway, or mooncake where -o ends in .jsonl", "FORM"},
+      {"to", &o->to,
+       "the form to write: spillway, mooncake where -o ends in .jsonl, binary where in .bin",
+       "FORM"},
       {"out", &o->out, "where to write (compressed if it ends in .gz; default standard output)",
        "FILE"},
   };
@@ -197,19 +199,13 @@ cli_trace_generate(const char *text, const guint64 *seed, GError **error)
 static const TraceFormat *
 choose_format(const GenOptions *options, const TraceGen *gen, GError **error)
 {
-  const char *out = options->out != NULL ? options->out : "-";
-  const TraceFormat *format;
+  const TraceFormat *format =
+      cli_trace_format_to_write(options->to, options->out != NULL ? options->out : "-", error);
 
-  if (options->to != NULL)
-    format = cli_trace_format_to_write(options->to, error);
-  else if (g_str_has_suffix(out, ".jsonl") || g_str_has_suffix(out, ".jsonl.gz"))
-    format = &trace_format_mooncake;
-  else
-    format = &trace_format_spillway;
   if (format != NULL && trace_gen_has_hashes(gen) && !(format->flags & TRACE_KEEPS_HASHES)) {
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                 "--turns and --shared-prefix: the form %s does not hold prefix hashes; write "
-                "-o FILE.jsonl or --to mooncake",
+                "-o FILE.jsonl or FILE.bin, or give --to mooncake or binary",
                 format->name);
     return NULL;
   }
@@ -262,7 +258,8 @@ command_trace_gen(int argc, char **argv)
       "scaled to fill the duration. With --turns, a prompt is all that was said before in its\n"
       "conversation plus a new part of LENGTHS, and turns may come after the duration. Traces "
       "with\n"
-      "--turns or --shared-prefix have prefix hashes and need the form mooncake.\n\nExamples:\n"
+      "--turns or --shared-prefix have prefix hashes and need the form mooncake or "
+      "binary.\n\nExamples:\n"
       "  spillway trace gen --requests 32 --arrivals burst --prompt fixed:1500 --output "
       "fixed:1024\n"
       "  spillway trace gen --duration 600 --rate 4 --arrivals gamma --cv 2 \\\n"

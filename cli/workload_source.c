@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#define GENERATED "gen:"
-
 static Workload *
 read_named(const Settings *settings, const char *verb, GError **error)
 {
@@ -20,7 +18,7 @@ read_named(const Settings *settings, const char *verb, GError **error)
     return NULL;
   workload = trace_read_part(path, settings->trace_format, (guint32)settings->limit,
                              settings->time_scale, notes, error);
-  for (guint i = 0; workload != NULL && i < notes->texts->len; i++)
+  for (guint i = 0; verb != NULL && workload != NULL && i < notes->texts->len; i++)
     cli_note(verb, "%s", (const char *)g_ptr_array_index(notes->texts, i));
   return g_steal_pointer(&workload);
 }
@@ -37,9 +35,9 @@ scenario_read_workload(const Settings *settings, const char *verb, GError **erro
   }
   if (!cli_trace_format_check(settings->trace_format, error))
     return NULL;
-  if (!g_str_has_prefix(settings->trace, GENERATED))
+  if (!g_str_has_prefix(settings->trace, TRACE_GENERATED))
     return read_named(settings, verb, error);
-  workload = cli_trace_generate(settings->trace + strlen(GENERATED), &settings->seed, error);
+  workload = cli_trace_generate(settings->trace + strlen(TRACE_GENERATED), &settings->seed, error);
   if (workload == NULL)
     g_prefix_error(error, "--trace gen: ");
   if (workload == NULL ||

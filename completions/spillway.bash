@@ -51,7 +51,8 @@ _spillway_value()
     --kv-cache-dtype) _spillway_from < <(printf '%s\n' auto fp8 fp8_e4m3 fp8_e5m2 bfloat16 float16) ;;
     --copy-path) _spillway_from < <(printf '%s\n' per-layer per-block batched) ;;
     --host-memory) _spillway_from < <(printf '%s\n' pinned pageable) ;;
-    --format) _spillway_from < <(printf '%s\n' table json csv) ;;
+    --chart) _spillway_from < <("$program" plot --help | sed -n '/^Charts:$/,/^$/s/^  \([a-z0-9]*\) .*/\1/p') ;;
+    --format) _spillway_from < <(if [[ $verb == report ]]; then printf '%s\n' html png svg pdf; else printf '%s\n' table json csv; fi) ;;
     *) _spillway_files ;;
   esac
 }

@@ -5,11 +5,19 @@ man_includes = \
   %D%/man/spillway-run.h2m \
   %D%/man/spillway-compare.h2m \
   %D%/man/spillway-crossover.h2m \
+  %D%/man/spillway-report.h2m \
+  %D%/man/spillway-plot.h2m \
+  %D%/man/spillway-sweep.h2m \
+  %D%/man/spillway-merge.h2m \
   %D%/man/spillway-trace.h2m \
   %D%/man/spillway-profile.h2m \
   %D%/man/spillway-model.h2m \
   %D%/man/spillway-list.h2m
-EXTRA_DIST += $(man_includes) %D%/man/help %D%/accuracy.md %D%/design.md %D%/imports.md %D%/profiles.md %D%/results.md
+EXTRA_DIST += $(man_includes) %D%/man/help \
+  %D%/accuracy.md %D%/design.md %D%/imports.md %D%/profiles.md %D%/results.md \
+  %D%/report.md %D%/report.png \
+  %D%/performance.md %D%/performance-growth.svg %D%/traces.md \
+  %D%/sweeps.md %D%/examples/memory.ini %D%/examples/sweep.pbs %D%/examples/sweep.slurm
 
 if HAVE_HELP2MAN
 man_pages = $(man_includes:.h2m=.1)

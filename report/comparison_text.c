@@ -2,48 +2,9 @@
 
 #include <math.h>
 
-#include "format.h"
+#include "figure_cell.h"
 #include "sim/units.h"
 #include "table.h"
-
-static double
-largest(const Figure *figure, const RunRecord *records, guint n_records)
-{
-  double value = 0;
-
-  for (guint i = 0; i < n_records; i++)
-    value = fmax(value, figure_real(figure, &records[i]));
-  return value;
-}
-
-static char *
-format_cell(const Figure *figure, const RunRecord *record, const DurationUnit *unit)
-{
-  if (figure_is_count(figure))
-    return format_count(figure_count(figure, record));
-  if (figure->type == FIGURE_MEASURED_SHARE || figure->type == FIGURE_SCALED_SHARE)
-    return format_percent(figure_real(figure, record));
-  if (isnan(figure_real(figure, record)))
-    return g_strdup("-");
-  if (figure_is_duration(figure))
-    return format_duration_in(figure_real(figure, record), unit);
-  return format_number(figure_real(figure, record));
-}
-
-/* How much more or less than in the first run: "+1.2 %"; nothing where that says nothing. */
-static char *
-format_change(double first, double value)
-{
-  double change = value / first - 1;
-
-  if (!isfinite(change) || value == first || value == 0)
-    return g_strdup("");
-  if (fabs(change) >= 10)
-    return g_strdup_printf("x %.3g", value / first);
-  if (fabs(change) < 0.00005)
-    return g_strdup("<0.01 %");
-  return g_strdup_printf("%+.*f %%", fabs(change) < 0.1 ? 2 : 1, change * 100);
-}
 
 /* A run that ended early is no shorter for it. */
 static gboolean
@@ -56,7 +17,7 @@ may_compare(const RunRecord *a, const RunRecord *b)
 static void
 add_row(Table *table, const Figure *figure, const RunRecord *records, guint n_records)
 {
-  double most = largest(figure, records, n_records);
+  double most = figure_largest(figure, records, n_records);
   const DurationUnit *unit = format_duration_unit(most);
   int best = figure_best(figure, records, n_records);
 
@@ -64,11 +25,11 @@ add_row(Table *table, const Figure *figure, const RunRecord *records, guint n_re
     return;
   table_add(table, figure->label);
   for (guint i = 0; i < n_records; i++) {
-    table_take(table, format_cell(figure, &records[i], unit));
+    table_take(table, figure_cell(figure, &records[i], unit));
     table_add(table, figure_is_best(figure, records, i, best) ? "*" : " ");
     if (i > 0)
       table_take(table, may_compare(&records[0], &records[i])
-                            ? format_change(figure_real(figure, &records[0]),
+                            ? figure_change(figure_real(figure, &records[0]),
                                             figure_real(figure, &records[i]))
                             : g_strdup(""));
   }
@@ -294,9 +255,20 @@ append_origins(GString *text, const RunRecord *records, guint n_records)
 }
 
 char *
+comparison_words(const RunRecord *records, guint n_records)
+{
+  GString *text = g_string_new(NULL);
+
+  append_words(text, records, n_records);
+  append_advice(text, records, n_records);
+  return g_string_free(text, FALSE);
+}
+
+char *
 comparison_text(const RunRecord *records, guint n_records)
 {
   GString *text = g_string_new(NULL);
+  g_autofree char *words = NULL;
 
   if (n_records > 0) {
     RunRecord common = records[0];
@@ -304,8 +276,8 @@ comparison_text(const RunRecord *records, guint n_records)
       common.num_cpu_blocks = MAX(common.num_cpu_blocks, records[i].num_cpu_blocks);
     text_append_setting(text, &common, FALSE);
     append_figures(text, records, n_records);
-    append_words(text, records, n_records);
-    append_advice(text, records, n_records);
+    words = comparison_words(records, n_records);
+    g_string_append(text, words);
     append_origins(text, records, n_records);
   }
   for (guint i = 0; i < n_records; i++)

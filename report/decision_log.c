@@ -262,7 +262,7 @@ decision_log_open(const char *path, const Workload *workload, json_t *config, GE
   if (sink == NULL)
     return NULL;
   log = g_new0(DecisionLog, 1);
-  log->observer = (Observer){.step = on_step, .end = on_end};
+  log->observer = (Observer){.step = on_step, .end = on_end, .needs_decodes = TRUE};
   log->sink = g_steal_pointer(&sink);
   log->workload = workload;
   log->shared = g_string_new(NULL);

@@ -119,6 +119,12 @@ figure_is_duration(const Figure *figure)
           (strstr(figure->key, "_s.") != NULL || g_str_equal(figure->key, "wall_s")));
 }
 
+gboolean
+figure_is_share(const Figure *figure)
+{
+  return figure->type == FIGURE_MEASURED_SHARE || figure->type == FIGURE_SCALED_SHARE;
+}
+
 const char *
 figure_text(const Figure *figure, const RunRecord *record)
 {
@@ -170,6 +176,54 @@ figure_real(const Figure *figure, const RunRecord *record)
     break;
   }
   return 0;
+}
+
+/* NAN, where there is none, is kept only by what can say so. */
+void
+figure_set_real(const Figure *figure, RunRecord *record, double value)
+{
+  char *at = (char *)record + figure->offset;
+  Summary *summary = &record->summary;
+  guint64 count = value >= 0 ? (guint64)llround(value) : 0;
+  guint32 small = (guint32)count;
+  gint64 time_ps = isnan(value) ? 0 : llround(value * (double)PS_PER_S);
+
+  switch (figure->type) {
+  case FIGURE_U64:
+    memcpy(at, &count, sizeof count);
+    break;
+  case FIGURE_U32:
+    memcpy(at, &small, sizeof small);
+    break;
+  case FIGURE_DOUBLE:
+    memcpy(at, &value, sizeof value);
+    break;
+  case FIGURE_PS:
+    memcpy(at, &time_ps, sizeof time_ps);
+    break;
+  case FIGURE_MEASURED_SHARE:
+    summary->measured_ps = llround(value * (double)summary->busy_ps);
+    break;
+  case FIGURE_SCALED_SHARE:
+    summary->scaled_ps = llround(value * (double)summary->busy_ps);
+    break;
+  case FIGURE_END:
+  case FIGURE_END_REASON:
+    break;
+  }
+}
+
+void
+figure_set_text(const Figure *figure, RunRecord *record, const char *text)
+{
+  if (figure->type == FIGURE_END_REASON) {
+    g_free(record->summary.end_reason);
+    record->summary.end_reason = g_strdup(text);
+    return;
+  }
+  for (RunEnd end = RUN_DONE; end <= RUN_LIVELOCK; end++)
+    if (g_str_equal(run_end_name(end), text))
+      record->summary.end = end;
 }
 
 /* Differences that the last printed digit would not show are none. */

@@ -55,10 +55,15 @@ gboolean figure_is_text(const Figure *figure);
 gboolean figure_is_count(const Figure *figure);
 /* TRUE for times (seconds), not for rates. */
 gboolean figure_is_duration(const Figure *figure);
+/* TRUE for fractions of the busy time. */
+gboolean figure_is_share(const Figure *figure);
 const char *figure_text(const Figure *figure, const RunRecord *record);
 guint64 figure_count(const Figure *figure, const RunRecord *record);
 /* Of any figure that is not a text. */
 double figure_real(const Figure *figure, const RunRecord *record);
+/* The other way, for records read back. Shares need busy_ps, so set them after "busy_s". */
+void figure_set_real(const Figure *figure, RunRecord *record, double value);
+void figure_set_text(const Figure *figure, RunRecord *record, const char *text);
 
 /* Index of the run whose figure is best; -1 where no figure is better than another, where all
  * tie, or fewer than two runs ended well. A run that did not end well is never best. */

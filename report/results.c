@@ -2,6 +2,8 @@
 
 #include "requests.h"
 
+#include <math.h>
+
 G_DEFINE_QUARK(spillway - results - error - quark, results_error)
 
 static void
@@ -88,15 +90,36 @@ results_query_int(Results *results, const char *sql, gint64 *value, GError **err
   return result == SQLITE_ROW || result == SQLITE_DONE;
 }
 
-/* Whatever may be done within a transaction, undone as a whole if it fails. */
-static gboolean
-finish_transaction(Results *results, gboolean worked, GError **error)
+gboolean
+results_begin(Results *results, GError **error)
+{
+  return results_exec(results, "BEGIN IMMEDIATE", error);
+}
+
+gboolean
+results_finish(Results *results, gboolean worked, GError **error)
 {
   if (worked && results_exec(results, "COMMIT", error))
     return TRUE;
   sqlite3_exec(results->db, "ROLLBACK", NULL, NULL,
                NULL); /* a full disk may have done it already */
   return FALSE;
+}
+
+/* point_summary takes a root, which not every build of SQLite has. */
+static void
+sql_sqrt(sqlite3_context *context, int n G_GNUC_UNUSED, sqlite3_value **values)
+{
+  if (sqlite3_value_type(values[0]) != SQLITE_NULL && sqlite3_value_double(values[0]) >= 0)
+    sqlite3_result_double(context, sqrt(sqlite3_value_double(values[0])));
+}
+
+static void
+add_functions(sqlite3 *db)
+{
+  if (!sqlite3_compileoption_used("ENABLE_MATH_FUNCTIONS"))
+    sqlite3_create_function(db, "sqrt", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, sql_sqrt, NULL,
+                            NULL);
 }
 
 Results *
@@ -120,11 +143,12 @@ results_open(const char *path, guint lock_wait_ms, GError **error)
     set_read_only(results, error);
     return NULL;
   }
+  add_functions(results->db);
   sqlite3_busy_timeout(results->db, (int)lock_wait_ms);
   /* IMMEDIATE takes the write lock, and results_check_schema() writes: what would fail later is
    * told now. */
-  if (!results_exec(results, "BEGIN IMMEDIATE", error) ||
-      !finish_transaction(results, results_check_schema(results, error), error))
+  if (!results_begin(results, error) ||
+      !results_finish(results, results_check_schema(results, error), error))
     return NULL;
   return g_steal_pointer(&results);
 }
@@ -139,23 +163,14 @@ results_free(Results *results)
   g_free(results);
 }
 
-gboolean
-results_set_columns(Results *results, const char *const *config_keys, GError **error)
-{
-  return results_exec(results, "BEGIN IMMEDIATE", error) &&
-         finish_transaction(results, results_create_summary_view(results, config_keys, error),
-                            error);
-}
-
 gint64
 results_commit(Results *results, const ResultsRun *run, const RunRecord *record,
                const ResultsSeries *series, GError **error)
 {
   gint64 run_id = 0;
 
-  if (!results_exec(results, "BEGIN IMMEDIATE", error) ||
-      !finish_transaction(results, results_insert(results, run, record, series, &run_id, error),
-                          error))
+  if (!results_begin(results, error) ||
+      !results_finish(results, results_insert(results, run, record, series, &run_id, error), error))
     return 0;
   return run_id;
 }

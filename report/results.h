@@ -10,6 +10,7 @@
 #include "sim/observer.h"
 
 #define RESULTS_FORMAT 1
+#define RESULTS_APPLICATION_ID 0x5370696c /* "Spil" */
 #define RESULTS_LOCK_WAIT_MS 10000
 
 typedef enum {
@@ -29,10 +30,6 @@ typedef struct Results Results;
 Results *results_open(const char *path, guint lock_wait_ms, GError **error);
 void results_free(Results *results);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Results, results_free)
-
-/* Makes these keys of the configuration columns of the view run_summary, in this order and ahead
- * of its usual ones: a study's grid. NULL-terminated. */
-gboolean results_set_columns(Results *results, const char *const *config_keys, GError **error);
 
 typedef struct ResultsRun ResultsRun;
 

@@ -5,6 +5,8 @@
 
 #include "results.h"
 
+#define RESULTS_APPLICATION_ID 0x5370696c /* "Spil" */
+
 struct Results {
   char *path;
   sqlite3 *db;
@@ -21,9 +23,25 @@ struct ResultsRun {
   Observer observer; /* first */
   const Workload *workload;
   CostModel *cost;
-  RequestResult *requests; /* one a request */
+  RequestResult *requests; /* one a request; NULL: they are not kept */
   GArray *preemptions;     /* of Preemption */
 };
+
+/* What results_pack() packed. To be cleared whether or not it could be unpacked. */
+typedef struct {
+  RunRecord record; /* without a name */
+  ResultsRun run;
+  ResultsSeries series;
+  Workload *workload; /* ids and arrivals only */
+  SeriesBucket *buckets;
+} PackedRun;
+
+gboolean results_unpack(const guint8 *bytes, gsize n_bytes, PackedRun *packed);
+void packed_run_clear(PackedRun *packed);
+
+/* A transaction takes the write lock at once; it is undone as a whole unless `worked`. */
+gboolean results_begin(Results *results, GError **error);
+gboolean results_finish(Results *results, gboolean worked, GError **error);
 
 /* Sets an error that says what `path` is or lacks, from the connection's last result. FALSE. */
 gboolean results_fail(Results *results, GError **error);
@@ -35,8 +53,9 @@ sqlite3_stmt *results_prepare(Results *results, const char *sql, GError **error)
 /* The file within an open transaction: creates the schema in an empty one, refuses what is not
  * ours. */
 gboolean results_check_schema(Results *results, GError **error);
-gboolean results_create_summary_view(Results *results, const char *const *config_keys,
-                                     GError **error);
+/* The settings that every run_summary shows. NULL-terminated. */
+extern const char *const results_summary_keys[];
+
 /* A figure's column: its key with '_' for '.'. Caller frees. */
 char *results_column(const char *key);
 

@@ -4,10 +4,8 @@
 
 #include "results_private.h"
 
-#define APPLICATION_ID 0x5370696c /* "Spil" */
-
 /* Settings that every run_summary shows. */
-static const char *const summary_keys[] = {
+const char *const results_summary_keys[] = {
     "model",  "device",   "trace",      "scheduler", "overflow",
     "victim", "executor", "block_size", "seed",      NULL,
 };
@@ -96,30 +94,21 @@ create_component_view(Results *results, GError **error)
 static void
 append_config_column(GString *sql, const char *key)
 {
-  g_autofree char *column = results_column(key);
-  char *text = sqlite3_mprintf(
-      ", (SELECT value FROM config WHERE run_id = run.id AND key = %Q) AS \"%w\"", key, column);
-  g_string_append(sql, text);
-  sqlite3_free(text);
+  g_string_append_printf(
+      sql, ", (SELECT value FROM config WHERE run_id = run.id AND key = '%s') AS \"%s\"", key, key);
 }
 
-gboolean
-results_create_summary_view(Results *results, const char *const *config_keys, GError **error)
+/* Of a file without studies; study_schema.c has that of one with them. */
+static gboolean
+create_summary_view(Results *results, GError **error)
 {
-  g_autoptr(GString) sql = g_string_new("DROP VIEW IF EXISTS run_summary; CREATE VIEW run_summary "
-                                        "AS SELECT run.id AS run_id, run.name");
+  g_autoptr(GString) sql =
+      g_string_new("CREATE VIEW run_summary AS SELECT run.id AS run_id, run.name");
   guint n;
   const Figure *all = figures(&n);
 
-  for (guint i = 0; config_keys[i] != NULL; i++) {
-    g_autofree char *column = results_column(config_keys[i]);
-    if (figure_find(config_keys[i]) == NULL && !g_str_equal(column, "name") &&
-        !g_str_equal(column, "run_id"))
-      append_config_column(sql, config_keys[i]);
-  }
-  for (guint i = 0; summary_keys[i] != NULL; i++)
-    if (!g_strv_contains(config_keys, summary_keys[i]))
-      append_config_column(sql, summary_keys[i]);
+  for (guint i = 0; results_summary_keys[i] != NULL; i++)
+    append_config_column(sql, results_summary_keys[i]);
   for (guint i = 0; i < n; i++) {
     g_autofree char *column = results_column(all[i].key);
     g_string_append_printf(sql, ", run.\"%s\"", column);
@@ -131,15 +120,14 @@ results_create_summary_view(Results *results, const char *const *config_keys, GE
 static gboolean
 create_schema(Results *results, GError **error)
 {
-  static const char *const no_keys[] = {NULL};
   g_autofree char *meta =
       g_strdup_printf("PRAGMA application_id = %d;"
                       "INSERT INTO meta VALUES ('format', %d), ('program_version', '%s')",
-                      APPLICATION_ID, RESULTS_FORMAT, PACKAGE_VERSION);
+                      RESULTS_APPLICATION_ID, RESULTS_FORMAT, PACKAGE_VERSION);
 
   return create_run_table(results, error) && results_exec(results, fixed_tables, error) &&
          results_exec(results, meta, error) && create_component_view(results, error) &&
-         results_create_summary_view(results, no_keys, error);
+         create_summary_view(results, error);
 }
 
 gboolean
@@ -152,7 +140,7 @@ results_check_schema(Results *results, GError **error)
     return FALSE;
   if (objects == 0 && application_id == 0)
     return create_schema(results, error);
-  if (application_id != APPLICATION_ID) {
+  if (application_id != RESULTS_APPLICATION_ID) {
     g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FOREIGN,
                 "%s is a database of another program, not of results; name another file",
                 results->path);

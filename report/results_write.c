@@ -258,7 +258,7 @@ results_insert(Results *results, const ResultsRun *run, const RunRecord *record,
 {
   return insert_run(results, record, run_id, error) &&
          insert_config(results, record, *run_id, error) &&
-         insert_requests(results, run, *run_id, error) &&
+         (run->requests == NULL || insert_requests(results, run, *run_id, error)) &&
          insert_preemptions(results, run, *run_id, error) &&
          insert_series(results, run, series, *run_id, error);
 }

@@ -21,9 +21,8 @@ figure_to_json(const Figure *figure, const RunRecord *record)
   return isnan(real) ? json_null() : json_real(real);
 }
 
-/* Sets root[a][b] for the key "a.b", root[a] for "a". */
-static void
-set_nested(json_t *root, const char *key, json_t *value)
+void
+summary_set_nested(json_t *root, const char *key, json_t *value)
 {
   const char *dot = strchr(key, '.');
 
@@ -48,7 +47,7 @@ summary_to_json(const RunRecord *record)
   const Figure *all = figures(&n);
 
   for (guint i = 0; i < n; i++)
-    set_nested(root, all[i].key, figure_to_json(&all[i], record));
+    summary_set_nested(root, all[i].key, figure_to_json(&all[i], record));
   if (record->against != NULL)
     json_object_set_new(root, "against", against_to_json(record->against));
   if (record->config != NULL)

@@ -8,6 +8,8 @@
 
 /* A new reference: the figures, then against and config where there are any. */
 json_t *summary_to_json(const RunRecord *record);
+/* Sets root[a][b] for a figure's key "a.b", root[a] for "a". Steals the value. */
+void summary_set_nested(json_t *root, const char *key, json_t *value);
 /* --format json of `run`. */
 char *summary_json(const RunRecord *record);
 

@@ -8,6 +8,9 @@ char *summary_text(const RunRecord *record);
 /* Figures down, runs across, the best of a row marked, and the difference in words. */
 char *comparison_text(const RunRecord *records, guint n_records);
 
+/* Of that, what is told in sentences. */
+char *comparison_words(const RunRecord *records, guint n_records);
+
 /* What was asked: model, device, scheduler, trace, memory. with_overflow: also what tells the
  * runs of a comparison apart. */
 void text_append_setting(GString *text, const RunRecord *record, gboolean with_overflow);

@@ -5,11 +5,11 @@
  * the sum of base_ps plus i x growth_ps, for i < steps. Because the coefficients are integers,
  * asking for n repeats at once or n times for one (with the contexts grown) gives the same time.
  * A model must therefore keep growth_ps a function of what does not change (the batch), and base_ps
- * affine in decode_context_tokens with that same slope while inside one piece.
+ * affine in contexts.sum with that same slope while inside one piece.
  */
 #pragma once
 
-#include <glib.h>
+#include "contexts.h"
 
 typedef enum {
   COST_LINEAR, /* projections and feed-forward */
@@ -33,11 +33,9 @@ typedef struct {
 typedef struct {
   const CostChunk *prefills;
   guint32 n_prefills;
-  guint32 decodes;                /* sequences that compute one token */
-  guint64 decode_context_tokens;  /* sum over them of the KV tokens read: cached + 1 */
-  const guint32 *decode_contexts; /* each one's, `decodes` of them */
-  guint32 sampled;                /* sequences that yield a token */
-  guint32 sequences;              /* in the step: prefills + decodes */
+  DecodeContexts contexts; /* of the sequences that compute one token */
+  guint32 sampled;         /* sequences that yield a token */
+  guint32 sequences;       /* in the step: prefills + decodes */
   guint32 copy_out_blocks;
   guint32 copy_in_blocks;
 } CostShape;

@@ -9,9 +9,28 @@
 typedef struct {
   Executor base;
   CostModel *cost;
-  GArray *chunks;   /* of CostChunk */
-  GArray *contexts; /* of guint32 */
+  GArray *chunks; /* of CostChunk */
 } ModelExecutor;
+
+/* Adds what is no plain decode, whose contexts the step has summed up. */
+static void
+add_entry(ModelExecutor *self, const StepEntry *entry, gboolean without_recompute, CostShape *shape)
+{
+  guint32 known = without_recompute ? entry->recomputed_tokens : 0;
+  gboolean decodes = entry->kind == ENTRY_DECODE || entry->kind == ENTRY_DECODE_SWAPPED_IN;
+  const CostChunk chunk = {
+      .tokens = entry->tokens - known,
+      .cached_tokens = entry->cached_tokens + known,
+  };
+
+  if (chunk.tokens == 0 || (decodes && entry->recomputed_tokens == 0))
+    return;
+  if (decodes)
+    decode_contexts_add(&shape->contexts, entry->cached_tokens + 1);
+  else
+    g_array_append_val(self->chunks, chunk);
+  shape->sampled += entry->samples;
+}
 
 /* A step's shape. With `without_recompute`, tokens that had been computed before count as cached.
  */
@@ -19,35 +38,19 @@ static CostShape
 shape_of(ModelExecutor *self, const Step *step, gboolean without_recompute)
 {
   CostShape shape = {
+      .contexts = step->contexts,
+      .sampled = step->contexts.count,
       .copy_out_blocks = step->copy_out_blocks,
       .copy_in_blocks = step->copy_in_blocks,
   };
 
   g_array_set_size(self->chunks, 0);
-  g_array_set_size(self->contexts, 0);
-  for (guint i = 0; i < step->entries->len; i++) {
-    const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
-    guint32 known = without_recompute ? entry->recomputed_tokens : 0;
-    const CostChunk chunk = {
-        .tokens = entry->tokens - known,
-        .cached_tokens = entry->cached_tokens + known,
-    };
-    if (chunk.tokens == 0)
-      continue;
-    if (entry->kind == ENTRY_DECODE || entry->kind == ENTRY_DECODE_SWAPPED_IN) {
-      guint32 context = entry->cached_tokens + 1;
-      g_array_append_val(self->contexts, context);
-      shape.decode_context_tokens += context;
-    } else {
-      g_array_append_val(self->chunks, chunk);
-    }
-    shape.sampled += entry->samples;
-  }
+  if (step->contexts.count < step->n_sequences)
+    for (guint i = 0; i < step->entries->len; i++)
+      add_entry(self, &g_array_index(step->entries, StepEntry, i), without_recompute, &shape);
   shape.prefills = (const CostChunk *)(gpointer)self->chunks->data;
   shape.n_prefills = self->chunks->len;
-  shape.decode_contexts = (const guint32 *)(gpointer)self->contexts->data;
-  shape.decodes = self->contexts->len;
-  shape.sequences = shape.n_prefills + shape.decodes;
+  shape.sequences = shape.n_prefills + shape.contexts.count;
   return shape;
 }
 
@@ -82,7 +85,7 @@ run(Executor *base, const Step *step, const RepeatLimit *limit, StepTiming *timi
   timing->growth_ps = timing->cost.growth_ps;
   timing->repeats = repeats_until(timing->first_ps, timing->growth_ps, timing->cost.steps, limit);
   timing->elapsed_ps = repeats_elapsed_ps(timing->first_ps, timing->growth_ps, timing->repeats);
-  if (step->n_decodes < step->entries->len && recomputes(step))
+  if (step->contexts.count < step->n_sequences && recomputes(step))
     timing->recompute_overhead_ps =
         MAX(0, timing->first_ps - cost_without_recompute_ps(self, step));
   return TRUE;
@@ -94,7 +97,6 @@ model_executor_free(Executor *base)
   ModelExecutor *self = (ModelExecutor *)base;
 
   g_array_unref(self->chunks);
-  g_array_unref(self->contexts);
   g_free(self);
 }
 
@@ -106,7 +108,6 @@ create(CostModel *cost)
   self->base.class = &executor_model;
   self->cost = cost;
   self->chunks = g_array_new(FALSE, FALSE, sizeof(CostChunk));
-  self->contexts = g_array_new(FALSE, FALSE, sizeof(guint32));
   return &self->base;
 }
 

@@ -1,6 +1,9 @@
 noinst_LIBRARIES += libspillway-sim.a
 libspillway_sim_a_SOURCES = \
   %D%/cost.c %D%/cost.h \
+  %D%/array.h \
+  %D%/contexts.h \
+  %D%/decode_clock.c %D%/decode_clock.h \
   %D%/executor.c %D%/executor.h \
   %D%/executor_model.c \
   %D%/executor_unit.c \
@@ -14,7 +17,7 @@ libspillway_sim_a_SOURCES = \
   %D%/pool.c %D%/pool.h \
   %D%/prefix_cache.c %D%/prefix_cache.h \
   %D%/quantiles.c %D%/quantiles.h \
-  %D%/repeat.c \
+  %D%/scheduler_clock.c \
   %D%/scheduler.c %D%/scheduler.h \
   %D%/sequence.c %D%/sequence.h \
   %D%/series.c %D%/series.h \
@@ -22,6 +25,7 @@ libspillway_sim_a_SOURCES = \
   %D%/units.h \
   %D%/victim.c %D%/victim.h \
   %D%/victim_newest.c \
+  %D%/waiting.c %D%/waiting.h \
   %D%/vllm_v0.c \
   %D%/vllm_v1.c \
   %D%/workload.c %D%/workload.h

@@ -71,7 +71,7 @@ take_arrivals(State *s)
     if (reason != NULL)
       refuse(s, request, reason);
     else
-      scheduler_arrive(s->loop->scheduler, request, s->next_arrival);
+      scheduler_arrive(s->loop->scheduler, s->next_arrival);
     s->next_arrival++;
     s->idle_since = s->step_index;
   }
@@ -101,10 +101,9 @@ note_peaks(State *s)
 {
   const Pool *pool = &s->loop->scheduler->pool;
   const Step *step = s->flying;
-  guint32 used = pool->total_blocks - step->gpu_free_blocks;
+  guint32 used = pool->total_blocks - step->gpu_free_blocks +
+                 (guint32)step_grown_blocks(step, s->timing.repeats);
 
-  for (guint32 i = 1; i < s->timing.repeats; i++)
-    used += step->growth[(i - 1) % step->block_size];
   s->outcome->peak_gpu_blocks = MAX(s->outcome->peak_gpu_blocks, used);
   s->outcome->peak_host_blocks =
       MAX(s->outcome->peak_host_blocks, pool->host_total_blocks - step->host_free_blocks);
@@ -125,6 +124,8 @@ tell_step(State *s)
       .cost = s->loop->executor->class->needs_cost ? &s->timing.cost : NULL,
       .recompute_overhead_ps = s->timing.recompute_overhead_ps,
       .tokens = s->tokens,
+      .gaps = (const TokenGap *)(gpointer)scheduler->gaps->data,
+      .n_gaps = scheduler->gaps->len,
       .finished = (const guint32 *)(gpointer)scheduler->just_finished->data,
       .n_finished = scheduler->just_finished->len,
       .gpu_free_end_blocks = scheduler->pool.free_blocks,
@@ -146,7 +147,7 @@ tell_left(State *s)
     else
       s->outcome->ignored++;
     tell_request(s, &sequence->result);
-    sequence_free(sequence);
+    scheduler_recycle(s->loop->scheduler, sequence);
   }
 }
 
@@ -230,7 +231,7 @@ die(State *s)
   s->tokens = 0;
   s->start_ps = s->now_ps;
   s->start_index = s->step_index;
-  g_array_set_size(s->loop->scheduler->just_finished, 0);
+  s->loop->scheduler->just_finished->len = s->loop->scheduler->gaps->len = 0;
   tell_step(s);
   tell_left(s);
   s->outcome->preemptions += step->victims->len;
@@ -280,7 +281,7 @@ tell_end(State *s)
       (scheduler->pool.cache != NULL && prefix_cache_evicted(scheduler->pool.cache));
   while ((sequence = scheduler_take_unfinished(scheduler)) != NULL) {
     tell_request(s, &sequence->result);
-    sequence_free(sequence);
+    scheduler_recycle(scheduler, sequence);
   }
   for (; s->next_arrival < workload_count(s->loop->workload); s->next_arrival++) {
     const RequestResult result = request_result_untouched(
@@ -316,6 +317,16 @@ act(State *s, gboolean *ok, GError **error)
   return TRUE;
 }
 
+static gboolean
+lists_decodes(const Loop *loop)
+{
+  gboolean needed = loop->executor->class->needs_decodes;
+
+  for (guint i = 0; i < loop->n_observers; i++)
+    needed |= loop->observers[i]->needs_decodes;
+  return needed;
+}
+
 gboolean
 loop_run(const Loop *loop, RunOutcome *outcome, GError **error)
 {
@@ -326,6 +337,7 @@ loop_run(const Loop *loop, RunOutcome *outcome, GError **error)
   gboolean ok = TRUE;
 
   *outcome = (RunOutcome){.end = RUN_DONE, .reason = ""};
+  scheduler->list_decodes = lists_decodes(loop);
   while (goes_on(&s)) {
     take_arrivals(&s);
     if (scheduler_unfinished(scheduler) == 0 && next_arrival_ps(&s) == G_MAXINT64)

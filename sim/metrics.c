@@ -1,11 +1,11 @@
 /* Sums over steps and requests, all integers until metrics_summary() divides.
  *
  * Invariant: n identical steps reported one by one, or as one report of n repeats, leave the same
- * bits. So repeats are summed in closed form, and nothing here adds up doubles. A report costs
- * O(entries + repeats): after its first repeat every sequence's gap is that repeat's duration.
+ * bits. So repeats are summed in closed form, and nothing here adds up doubles.
  */
 #include "metrics.h"
 
+#include "array.h"
 #include "quantiles.h"
 #include "series.h"
 #include "units.h"
@@ -14,13 +14,13 @@ struct Metrics {
   Observer observer; /* first */
   const Workload *workload;
   guint32 num_gpu_blocks, num_cpu_blocks;
-  gint64 *last_token_ps; /* of each request, -1: none yet */
   DurationHistogram *itl;
-  GArray *ttft_ps, *tpot_ps, *e2e_ps, *queue_ps; /* of gint64 */
+  GArray *ttft_ps, *tpot_ps, *e2e_ps, *queue_ps; /* of gint64, with room for every request */
+  guint room;
   Series *series;
-  gint64 end_ps;   /* of the last step */
-  guint64 entries; /* of all steps */
-  Summary summary; /* its integers */
+  gint64 end_ps;     /* of the last step */
+  guint64 sequences; /* of all steps */
+  Summary summary;   /* its integers */
 };
 
 void
@@ -56,49 +56,15 @@ count_time(Metrics *metrics, const StepReport *report)
   }
 }
 
-/* Gaps between tokens. Returns the tokens that one repeat computes. */
-static guint32
-count_tokens(Metrics *metrics, const StepReport *report)
+/* Gaps between tokens: after the first repeat all that yield one have the repeat's duration. */
+static void
+count_gaps(Metrics *metrics, const StepReport *report)
 {
-  const StepEntry *entries = (const StepEntry *)(gpointer)report->step->entries->data;
-  gint64 first_end_ps = report->start_ps + report->first_ps;
-  gint64 end_ps = report->start_ps + report->elapsed_ps;
-  gint64 duration_ps = report->first_ps;
-  guint32 computed = 0, sampling = 0;
-
-  for (guint i = 0; i < report->step->entries->len; i++) {
-    gint64 *last_ps = &metrics->last_token_ps[entries[i].request];
-    computed += entries[i].tokens;
-    if (!entries[i].samples)
-      continue;
-    sampling++;
-    if (*last_ps >= 0)
-      duration_histogram_add(metrics->itl, first_end_ps - *last_ps, 1);
-    *last_ps = end_ps;
-  }
-  if (report->growth_ps == 0) {
-    duration_histogram_add(metrics->itl, duration_ps, (guint64)sampling * (report->repeats - 1));
-    return computed;
-  }
-  for (guint32 i = 1; i < report->repeats; i++) {
-    duration_ps += report->growth_ps;
-    duration_histogram_add(metrics->itl, duration_ps, sampling);
-  }
-  return computed;
-}
-
-/* Blocks that the repeats after the first take. */
-static guint64
-grown_blocks(const Step *step, guint32 repeats)
-{
-  guint32 cycles = (repeats - 1) / step->block_size, rest = (repeats - 1) % step->block_size;
-  guint64 blocks = 0;
-
-  if (repeats == 1)
-    return 0;
-  for (guint32 i = 0; i < step->block_size; i++)
-    blocks += (guint64)step->growth[i] * (cycles + (i < rest));
-  return blocks;
+  for (guint32 i = 0; i < report->n_gaps; i++)
+    duration_histogram_add(metrics->itl, report->gaps[i].gap_ps, report->gaps[i].count);
+  if (report->repeats > 1)
+    duration_histogram_add_rising(metrics->itl, report->first_ps + report->growth_ps,
+                                  report->growth_ps, report->repeats - 1, report->tokens);
 }
 
 static void
@@ -106,7 +72,7 @@ count_blocks(Metrics *metrics, const StepReport *report)
 {
   const Step *step = report->step;
   guint64 gpu_blocks = (guint64)metrics->num_gpu_blocks - step->gpu_free_blocks +
-                       grown_blocks(step, report->repeats);
+                       step_grown_blocks(step, report->repeats);
   guint32 host_blocks = metrics->num_cpu_blocks - step->host_free_blocks;
   Summary *sum = &metrics->summary;
 
@@ -125,14 +91,15 @@ on_step(Observer *self, const StepReport *report)
     return;
   sum->steps += report->repeats;
   sum->output_tokens += (guint64)report->tokens * report->repeats;
-  metrics->entries += (guint64)step->entries->len * report->repeats;
+  metrics->sequences += (guint64)step->n_sequences * report->repeats;
   for (guint i = 0; i < step->victims->len; i++)
     sum->swap_fallbacks += g_array_index(step->victims, StepVictim, i).fell_back != FALSE;
   for (guint i = 0; i < step->hits->len; i++)
     sum->prefix_hit_tokens += g_array_index(step->hits, StepHit, i).tokens;
   count_time(metrics, report);
   count_blocks(metrics, report);
-  series_add(metrics->series, report, count_tokens(metrics, report));
+  count_gaps(metrics, report);
+  series_add(metrics->series, report);
 }
 
 static void
@@ -155,16 +122,16 @@ on_request(Observer *self, const RequestResult *result)
   sum->swapped_out_blocks += result->swapped_out_blocks;
   sum->swapped_in_blocks += result->swapped_in_blocks;
   if (result->first_scheduled_ps >= 0)
-    g_array_append_val(metrics->queue_ps, queue_ps);
+    ARRAY_PUSH(metrics->queue_ps, &metrics->room, gint64, queue_ps);
   if (result->first_token_ps >= 0)
-    g_array_append_val(metrics->ttft_ps, ttft_ps);
+    ARRAY_PUSH(metrics->ttft_ps, &metrics->room, gint64, ttft_ps);
   if (result->generated_tokens >= 2) {
     gint64 gaps = (gint64)result->generated_tokens - 1;
     gint64 tpot_ps = (result->last_token_ps - result->first_token_ps + gaps / 2) / gaps;
-    g_array_append_val(metrics->tpot_ps, tpot_ps);
+    ARRAY_PUSH(metrics->tpot_ps, &metrics->room, gint64, tpot_ps);
   }
   if (result->status == STATUS_FINISHED)
-    g_array_append_val(metrics->e2e_ps, e2e_ps);
+    ARRAY_PUSH(metrics->e2e_ps, &metrics->room, gint64, e2e_ps);
 }
 
 static void
@@ -189,9 +156,7 @@ metrics_new(const Workload *workload, guint32 num_gpu_blocks, guint32 num_cpu_bl
   metrics->workload = workload;
   metrics->num_gpu_blocks = num_gpu_blocks;
   metrics->num_cpu_blocks = num_cpu_blocks;
-  metrics->last_token_ps = g_new(gint64, n);
-  for (guint32 i = 0; i < n; i++)
-    metrics->last_token_ps[i] = -1;
+  metrics->room = n;
   metrics->itl = duration_histogram_new();
   for (guint i = 0; i < G_N_ELEMENTS(lists); i++)
     *lists[i] = g_array_sized_new(FALSE, FALSE, sizeof(gint64), n);
@@ -205,7 +170,6 @@ metrics_free(Metrics *metrics)
 {
   if (metrics == NULL)
     return;
-  g_free(metrics->last_token_ps);
   duration_histogram_free(metrics->itl);
   g_array_unref(metrics->ttft_ps);
   g_array_unref(metrics->tpot_ps);
@@ -240,7 +204,7 @@ metrics_summary(Metrics *metrics, Summary *summary)
     summary->output_tokens_per_s = (double)summary->output_tokens / makespan_s;
   }
   if (summary->steps > 0)
-    summary->mean_batch = (double)metrics->entries / (double)summary->steps;
+    summary->mean_batch = (double)metrics->sequences / (double)summary->steps;
   summary->overhead_swap_out_ps = summary->component_ps[COST_SWAP_OUT];
   summary->overhead_swap_in_ps = summary->component_ps[COST_SWAP_IN];
   quantiles_of(metrics->ttft_ps, &summary->ttft_s);

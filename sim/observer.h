@@ -36,6 +36,12 @@ typedef struct {
 /* The result of a request that the engine never got to: unfinished, no time but its arrival. */
 RequestResult request_result_untouched(guint32 index, const Request *request);
 
+/* `count` sequences for which so much time passed since their token before. */
+typedef struct {
+  gint64 gap_ps;
+  guint32 count;
+} TokenGap;
+
 /* One decided and executed step, or `repeats` identical ones. */
 typedef struct {
   const Step *step;
@@ -48,7 +54,9 @@ typedef struct {
   const CostPiece *cost; /* components of the first repeat; NULL where the executor has none */
   gint64 recompute_overhead_ps; /* of first_ps, for tokens computed before */
   guint32 tokens;               /* output tokens that each repeat yields */
-  const guint32 *finished;      /* requests that the last repeat completed, in scheduled order */
+  const TokenGap *gaps; /* of the first repeat's tokens; a request's first token ends none */
+  guint32 n_gaps;
+  const guint32 *finished; /* requests that the last repeat completed, in scheduled order */
   guint32 n_finished;
   guint32 gpu_free_end_blocks; /* after they left */
 } StepReport;
@@ -77,6 +85,7 @@ typedef struct Observer Observer;
 
 /* Hooks may be NULL. */
 struct Observer {
+  gboolean needs_decodes; /* it reads step->entries, and plain decodes are to be listed there */
   void (*step)(Observer *self, const StepReport *report);
   /* Each request once: when it finished, was ignored, or at the end of the run. */
   void (*request)(Observer *self, const RequestResult *result);

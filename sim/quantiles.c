@@ -4,6 +4,8 @@
 
 #define SUB_BITS 10
 #define SUB_BUCKETS (1u << SUB_BITS)
+/* Ranges that a list is split into to find an order statistic; the counts stay in the cache. */
+#define SELECT_RANGES (1u << 14)
 #define N_BUCKETS ((63 - SUB_BITS + 1) * SUB_BUCKETS)
 
 __extension__ typedef unsigned __int128 WideSum; /* a sum over requests can pass 2^63 ps */
@@ -41,34 +43,93 @@ fill_levels(Quantiles *quantiles, guint64 n, OrderStatistic value, gconstpointer
   }
 }
 
-static int
-compare_ps(gconstpointer a, gconstpointer b)
+/* Values by their leading digits: how many there are in each of `used` equal ranges from least. */
+typedef struct {
+  const gint64 *values_ps;
+  guint n;
+  gint64 least_ps;
+  guint shift;
+  guint32 *count; /* [SELECT_RANGES] */
+} Digits;
+
+static guint
+range_of(const Digits *digits, gint64 value_ps)
 {
-  gint64 x = *(const gint64 *)a, y = *(const gint64 *)b;
-  return x < y ? -1 : x > y;
+  return (guint)((guint64)(value_ps - digits->least_ps) >> digits->shift);
+}
+
+static void
+count_digits(Digits *digits, const gint64 *values_ps, guint n, gint64 least_ps, gint64 largest_ps)
+{
+  *digits = (Digits){
+      .values_ps = values_ps,
+      .n = n,
+      .least_ps = least_ps,
+      .count = g_new0(guint32, SELECT_RANGES),
+  };
+  while ((guint64)(largest_ps - least_ps) >> digits->shift >= SELECT_RANGES)
+    digits->shift++;
+  for (guint i = 0; i < n; i++)
+    digits->count[range_of(digits, values_ps[i])]++;
+}
+
+/* The value of that rank: among those of its range, which are looked at more closely. */
+static gint64
+select_ps(const Digits *digits, guint64 rank)
+{
+  guint range = 0, n;
+  g_autofree gint64 *inside = NULL;
+  gint64 least_ps, largest_ps, value_ps;
+  Digits finer;
+
+  for (; rank >= digits->count[range]; range++)
+    rank -= digits->count[range];
+  if (digits->shift == 0)
+    return digits->least_ps + (gint64)range;
+  n = digits->count[range];
+  inside = g_new(gint64, n);
+  n = 0;
+  for (guint i = 0; n < digits->count[range]; i++)
+    if (range_of(digits, digits->values_ps[i]) == range)
+      inside[n++] = digits->values_ps[i];
+  least_ps = largest_ps = inside[0];
+  for (guint i = 1; i < n; i++) {
+    least_ps = MIN(least_ps, inside[i]);
+    largest_ps = MAX(largest_ps, inside[i]);
+  }
+  count_digits(&finer, inside, n, least_ps, largest_ps);
+  value_ps = select_ps(&finer, rank);
+  g_free(finer.count);
+  return value_ps;
 }
 
 static double
 list_value(gconstpointer data, guint64 rank)
 {
-  const GArray *values_ps = data;
-  return (double)g_array_index(values_ps, gint64, rank);
+  return (double)select_ps(data, rank);
 }
 
 void
-quantiles_of(GArray *values_ps, Quantiles *quantiles)
+quantiles_of(const GArray *list, Quantiles *quantiles)
 {
+  const gint64 *values_ps = (const gint64 *)(gpointer)list->data;
+  gint64 least_ps = G_MAXINT64, largest_ps = 0;
   WideSum sum_ps = 0;
+  Digits digits;
 
   *quantiles = (Quantiles){0};
-  if (values_ps->len == 0)
+  if (list->len == 0)
     return;
-  g_array_sort(values_ps, compare_ps);
-  for (guint i = 0; i < values_ps->len; i++)
-    sum_ps += (guint64)g_array_index(values_ps, gint64, i);
-  quantiles->mean = (double)sum_ps / (double)values_ps->len / (double)PS_PER_S;
-  quantiles->max = ps_to_s(g_array_index(values_ps, gint64, values_ps->len - 1));
-  fill_levels(quantiles, values_ps->len, list_value, values_ps);
+  for (guint i = 0; i < list->len; i++) {
+    least_ps = MIN(least_ps, values_ps[i]);
+    largest_ps = MAX(largest_ps, values_ps[i]);
+    sum_ps += (guint64)values_ps[i];
+  }
+  quantiles->mean = (double)sum_ps / (double)list->len / (double)PS_PER_S;
+  quantiles->max = ps_to_s(largest_ps);
+  count_digits(&digits, values_ps, list->len, least_ps, largest_ps);
+  fill_levels(quantiles, list->len, list_value, &digits);
+  g_free(digits.count);
 }
 
 DurationHistogram *
@@ -108,21 +169,47 @@ bucket_lower_ps(guint bucket)
   return (guint64)(bucket - shift * SUB_BUCKETS) << shift;
 }
 
+/* n durations of the same bucket that add up to sum_ps, each `weight` times. */
+static void
+add_to_bucket(DurationHistogram *histogram, guint bucket, guint64 n, WideSum sum_ps, guint64 weight)
+{
+  histogram->count[bucket] += n * weight;
+  histogram->above_lower_ps[bucket] += (sum_ps - (WideSum)n * bucket_lower_ps(bucket)) * weight;
+  histogram->lowest = MIN(histogram->lowest, bucket);
+  histogram->highest = MAX(histogram->highest, bucket);
+  histogram->total += n * weight;
+  histogram->sum_ps += sum_ps * weight;
+}
+
 void
 duration_histogram_add(DurationHistogram *histogram, gint64 duration_ps, guint64 weight)
 {
-  guint bucket = bucket_of((guint64)duration_ps);
-
   if (weight == 0)
     return;
-  histogram->count[bucket] += weight;
-  histogram->above_lower_ps[bucket] +=
-      (WideSum)((guint64)duration_ps - bucket_lower_ps(bucket)) * weight;
-  histogram->lowest = MIN(histogram->lowest, bucket);
-  histogram->highest = MAX(histogram->highest, bucket);
-  histogram->total += weight;
-  histogram->sum_ps += (WideSum)duration_ps * weight;
+  add_to_bucket(histogram, bucket_of((guint64)duration_ps), 1, (WideSum)duration_ps, weight);
   histogram->max_ps = MAX(histogram->max_ps, duration_ps);
+}
+
+void
+duration_histogram_add_rising(DurationHistogram *histogram, gint64 first_ps, gint64 growth_ps,
+                              guint32 n, guint64 weight)
+{
+  guint64 at_ps = (guint64)first_ps, growth = (guint64)growth_ps;
+
+  g_assert(growth_ps >= 0);
+  if (weight == 0)
+    return;
+  histogram->max_ps = MAX(histogram->max_ps, first_ps + (gint64)(n - 1) * growth_ps);
+  while (n > 0) {
+    guint bucket = bucket_of(at_ps);
+    guint64 end_ps = bucket_lower_ps(bucket + 1), inside = n;
+    if (growth > 0)
+      inside = MIN(n, (end_ps - at_ps + growth - 1) / growth);
+    add_to_bucket(histogram, bucket, inside,
+                  (WideSum)inside * at_ps + (WideSum)growth * (inside * (inside - 1) / 2), weight);
+    at_ps += inside * growth;
+    n -= (guint32)inside;
+  }
 }
 
 static double

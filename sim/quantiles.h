@@ -8,8 +8,8 @@
 
 #include "metrics.h"
 
-/* values_ps: of gint64, not negative; sorted in place. Interpolates as NumPy's default. */
-void quantiles_of(GArray *values_ps, Quantiles *quantiles);
+/* values_ps: of gint64, not negative, in any order. Interpolates as NumPy's default. */
+void quantiles_of(const GArray *values_ps, Quantiles *quantiles);
 
 typedef struct DurationHistogram DurationHistogram;
 
@@ -18,4 +18,7 @@ void duration_histogram_free(DurationHistogram *histogram);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DurationHistogram, duration_histogram_free)
 /* Counts `duration_ps` (not negative) `weight` times. */
 void duration_histogram_add(DurationHistogram *histogram, gint64 duration_ps, guint64 weight);
+/* Counts first_ps, first_ps + growth_ps, … (n of them, rising) `weight` times each. */
+void duration_histogram_add_rising(DurationHistogram *histogram, gint64 first_ps, gint64 growth_ps,
+                                   guint32 n, guint64 weight);
 void duration_histogram_quantiles(const DurationHistogram *histogram, Quantiles *quantiles);

@@ -6,6 +6,8 @@
  */
 #include "scheduler.h"
 
+#include "array.h"
+
 const SchedulerClass *const scheduler_classes[] = {
     &scheduler_vllm_v1,
     &scheduler_vllm_06,
@@ -21,27 +23,28 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   g_assert(config->block_size > 0 && config->num_gpu_blocks > class->hidden_blocks);
   self->class = class;
   self->config = *config;
+  self->workload = workload;
   self->watermark_blocks = (guint32)(config->watermark * config->num_gpu_blocks);
   pool_init(&self->pool, workload, config->block_size, config->num_gpu_blocks,
             config->num_gpu_blocks - class->hidden_blocks, config->num_cpu_blocks,
             config->prefix_caching);
-  sequence_queue_init(&self->waiting);
-  sequence_queue_init(&self->running);
-  sequence_queue_init(&self->swapped);
-  for (guint i = 0; i < G_N_ELEMENTS(self->scratch); i++)
-    sequence_queue_init(&self->scratch[i]);
-  self->left = g_ptr_array_new();
+  waiting_queue_init(&self->waiting);
+  decode_clock_init(&self->clock, config->block_size);
+  self->left_in_flight = g_ptr_array_new();
+  self->gaps = g_array_new(FALSE, FALSE, sizeof(TokenGap));
   self->just_finished = g_array_new(FALSE, FALSE, sizeof(guint32));
   self->scratch_requests = g_array_new(FALSE, FALSE, sizeof(guint32));
   return self;
 }
 
-void
-sequence_free(Sequence *sequence)
+static void
+free_all(Sequence *spare)
 {
-  g_free(sequence->block_ids);
-  g_free(sequence->prefix_keys);
-  g_free(sequence);
+  while (spare != NULL) {
+    Sequence *next = spare->next;
+    g_free(spare);
+    spare = next;
+  }
 }
 
 void
@@ -52,15 +55,14 @@ scheduler_free(Scheduler *self)
   if (self == NULL)
     return;
   while ((sequence = scheduler_take_left(self)) != NULL)
-    sequence_free(sequence);
+    scheduler_recycle(self, sequence);
   while ((sequence = scheduler_take_unfinished(self)) != NULL)
-    sequence_free(sequence);
-  sequence_queue_clear(&self->waiting);
-  sequence_queue_clear(&self->running);
-  sequence_queue_clear(&self->swapped);
-  for (guint i = 0; i < G_N_ELEMENTS(self->scratch); i++)
-    sequence_queue_clear(&self->scratch[i]);
-  g_ptr_array_unref(self->left);
+    scheduler_recycle(self, sequence);
+  free_all(self->spare);
+  waiting_queue_clear(&self->waiting);
+  decode_clock_clear(&self->clock);
+  g_ptr_array_unref(self->left_in_flight);
+  g_array_unref(self->gaps);
   g_array_unref(self->just_finished);
   g_array_unref(self->scratch_requests);
   pool_clear(&self->pool);
@@ -84,15 +86,59 @@ scheduler_refuses(const Scheduler *self, const Request *request)
 }
 
 void
-scheduler_arrive(Scheduler *self, const Request *request, guint32 index)
+scheduler_arrive(Scheduler *self, guint32 request)
 {
-  Sequence *sequence = g_new0(Sequence, 1);
+  waiting_queue_add(&self->waiting, request);
+}
 
-  sequence->request = index;
-  sequence->output_limit = request->output_tokens;
-  sequence->preempted_at_ps = -1;
-  sequence->result = request_result_untouched(index, request);
-  sequence_queue_push_tail(&self->waiting, sequence);
+static Sequence *
+new_sequence(Scheduler *self, guint32 index)
+{
+  const Request *request = workload_request(self->workload, index);
+  Sequence *sequence = self->spare;
+
+  if (sequence != NULL)
+    self->spare = sequence->next;
+  else
+    sequence = g_new(Sequence, 1);
+  *sequence = (Sequence){
+      .request = index,
+      .output_limit = request->output_tokens,
+      .preempted_at_ps = -1,
+      .result = request_result_untouched(index, request),
+  };
+  return sequence;
+}
+
+void
+scheduler_recycle(Scheduler *self, Sequence *sequence)
+{
+  g_free(sequence->block_ids);
+  g_free(sequence->prefix_keys);
+  sequence->next = self->spare;
+  self->spare = sequence;
+}
+
+Sequence *
+scheduler_waiting_head(Scheduler *self)
+{
+  WaitingQueue *waiting = &self->waiting;
+
+  if (waiting->length == 0)
+    return NULL;
+  if (waiting->known.length == 0)
+    waiting_queue_push_head(waiting, new_sequence(self, waiting_queue_take_untouched(waiting)));
+  return waiting->known.head;
+}
+
+Sequence *
+scheduler_take_waiting(Scheduler *self)
+{
+  Sequence *sequence = scheduler_waiting_head(self);
+
+  if (sequence != NULL)
+    waiting_queue_remove(&self->waiting, sequence);
+  return sequence;
 }
 
 void
@@ -100,9 +146,12 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
 {
   step_clear(step);
   self->now_ps = now_ps;
+  self->stride = stride;
   self->class->schedule(self, step);
   if (!stride)
     step->repeat = 1;
+  if (self->list_decodes && step->clocked > 0)
+    scheduler_list_members(self, step);
   step->gpu_free_blocks = self->pool.free_blocks;
   step->host_free_blocks = self->pool.host_free_blocks;
   step->waiting = self->waiting.length;
@@ -125,18 +174,22 @@ scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint32 tok
 {
   guint32 computed = sequence->computed_tokens;
   guint32 lost = sequence->highest_computed > computed ? sequence->highest_computed - computed : 0;
-  const StepEntry entry = {
-      .request = sequence->request,
-      .tokens = tokens,
-      .cached_tokens = computed,
-      .recomputed_tokens = MIN(lost, tokens),
-      .kind = (guint8)kind,
-      .samples = computed + tokens == sequence_length(sequence),
-  };
 
-  g_array_append_val(step->entries, entry);
-  step->n_decodes += kind == ENTRY_DECODE;
+  ARRAY_PUSH(step->entries, &step->entries_room, StepEntry,
+             (StepEntry){
+                 .request = sequence->request,
+                 .tokens = tokens,
+                 .cached_tokens = computed,
+                 .recomputed_tokens = MIN(lost, tokens),
+                 .kind = (guint8)kind,
+                 .samples = computed + tokens == sequence_length(sequence),
+             });
   g_ptr_array_add(step->sequences, sequence);
+  step->n_sequences++;
+  step->n_decodes += kind == ENTRY_DECODE;
+  step->n_tokens += tokens;
+  if ((kind == ENTRY_DECODE || kind == ENTRY_DECODE_SWAPPED_IN) && lost == 0)
+    decode_contexts_add(&step->contexts, computed + 1);
   sequence->was_scheduled = TRUE;
   sequence->was_preempted = FALSE;
   if (sequence->result.first_scheduled_ps < 0)
@@ -166,13 +219,14 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
       .host_free_blocks = self->pool.host_free_blocks,
       .cost = self->config.cost,
   };
-  StepVictim record = {
-      .request = victim->request,
-      .beneficiary = beneficiary->request,
-      .blocks = victim->blocks,
-      .action = policy->decide(policy, &query),
-  };
+  StepVictim record = {.request = victim->request, .beneficiary = beneficiary->request};
 
+  if (victim->queue != NULL)
+    sequence_queue_remove(victim);
+  if (victim->in_clock)
+    scheduler_leave_clock(self, victim);
+  record.blocks = victim->blocks;
+  record.action = policy->decide(policy, &query);
   if (record.action == OVERFLOW_SWAP && victim->blocks > self->pool.host_free_blocks) {
     if (can_fall_back) {
       record.action = OVERFLOW_RECOMPUTE;
@@ -206,14 +260,20 @@ scheduler_note_swap_in(Scheduler *self, Step *step, Sequence *sequence, guint32 
   g_array_append_val(step->swapped_in, record);
 }
 
+/* It may be in any queue: running, or, if it was preempted while its last token was on its way,
+ * waiting to come back for nothing. */
 static void
 leave(Scheduler *self, Sequence *sequence, RequestStatus status, gint64 end_ps)
 {
+  if (sequence->queue == &self->waiting.known)
+    waiting_queue_remove(&self->waiting, sequence);
+  else if (sequence->queue != NULL)
+    sequence_queue_remove(sequence);
   sequence->ended = TRUE;
   sequence->result.status = status;
   sequence->result.finish_ps = end_ps;
   sequence->result.generated_tokens = sequence->generated_tokens;
-  g_ptr_array_add(self->left, sequence);
+  sequence_queue_push_tail(&self->left, sequence);
 }
 
 void
@@ -233,12 +293,9 @@ scheduler_longest_length(const Scheduler *self)
 
 /* Advances one sequence by its entry. TRUE if it yields a token. */
 static gboolean
-advance(Scheduler *self, Sequence *sequence, const StepEntry *entry, guint32 repeats)
+advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
 {
-  guint32 more = entry->kind == ENTRY_DECODE ? repeats - 1 : 0;
-
-  sequence->generated_tokens += more;
-  sequence->computed_tokens += entry->tokens + more;
+  sequence->computed_tokens += entry->tokens;
   sequence->highest_computed = MAX(sequence->highest_computed, sequence->computed_tokens);
   sequence->result.recomputed_tokens += entry->recomputed_tokens;
   if (!entry->samples)
@@ -251,73 +308,100 @@ advance(Scheduler *self, Sequence *sequence, const StepEntry *entry, guint32 rep
 }
 
 guint32
-scheduler_advance(Scheduler *self, const Step *step, guint32 repeats)
+scheduler_advance(Scheduler *self, Step *step, guint32 repeats)
 {
-  guint32 tokens = 0;
+  guint32 tokens = step->clocked;
 
-  for (guint i = 0; i < step->sequences->len; i++)
-    tokens += advance(self, g_ptr_array_index(step->sequences, i),
-                      &g_array_index(step->entries, StepEntry, i), repeats);
-  if (repeats > 1)
-    scheduler_grow_repeated(self, step, repeats);
+  for (guint i = 0; i < step->sequences->len; i++) {
+    Sequence *sequence = g_ptr_array_index(step->sequences, i);
+    if (sequence != NULL)
+      tokens += sequence->in_clock ||
+                advance(self, sequence, &g_array_index(step->entries, StepEntry, i));
+  }
+  if (step->ticks)
+    scheduler_tick(self, step, repeats);
   return tokens;
+}
+
+static void
+add_gap(Scheduler *self, gint64 gap_ps, guint32 count)
+{
+  ARRAY_PUSH(self->gaps, &self->gaps_room, TokenGap, (TokenGap){gap_ps, count});
+}
+
+/* When the step's tokens came. */
+static void
+note_tokens(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_ps)
+{
+  if (step->clocked > 0)
+    add_gap(self, first_end_ps - self->clock.last_end_ps, step->clocked);
+  for (guint i = 0; i < step->sequences->len; i++) {
+    Sequence *sequence = g_ptr_array_index(step->sequences, i);
+    if (sequence == NULL || !g_array_index(step->entries, StepEntry, i).samples)
+      continue;
+    if (sequence->result.first_token_ps < 0)
+      sequence->result.first_token_ps = first_end_ps;
+    else
+      add_gap(self, first_end_ps - sequence->result.last_token_ps, 1);
+    sequence->result.last_token_ps = end_ps;
+  }
+  if (!step->ticks)
+    return;
+  decode_clock_settle(&self->clock, end_ps);
+  for (guint i = 0; i < step->ending->len; i++)
+    ((Sequence *)g_ptr_array_index(step->ending, i))->result.last_token_ps = end_ps;
+  for (guint i = 0; i < self->left_in_flight->len; i++)
+    ((Sequence *)g_ptr_array_index(self->left_in_flight, i))->result.last_token_ps = end_ps;
+  self->left_in_flight->len = 0;
+  self->tick_in_flight = FALSE;
+}
+
+static void
+finish(Scheduler *self, Sequence *sequence, gint64 end_ps)
+{
+  if (sequence == NULL || !sequence->ending || sequence->ended)
+    return;
+  leave(self, sequence, STATUS_FINISHED, end_ps);
+  ARRAY_PUSH(self->just_finished, &self->finished_room, guint32, sequence->request);
+  pool_release(&self->pool, sequence);
+  pool_release_host(&self->pool, sequence);
 }
 
 void
 scheduler_settle(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_ps)
 {
-  gboolean preempted = FALSE;
+  guint i = 0;
 
-  g_array_set_size(self->just_finished, 0);
-  for (guint i = 0; i < step->sequences->len; i++) {
-    Sequence *sequence = g_ptr_array_index(step->sequences, i);
-    if (!g_array_index(step->entries, StepEntry, i).samples)
-      continue;
-    if (sequence->result.first_token_ps < 0)
-      sequence->result.first_token_ps = first_end_ps;
-    sequence->result.last_token_ps = end_ps;
-    if (sequence->ending) {
-      preempted |= sequence->preempted_at_ps >= 0;
-      leave(self, sequence, STATUS_FINISHED, end_ps);
-      g_array_append_val(self->just_finished, sequence->request);
-      pool_release(&self->pool, sequence);
-      pool_release_host(&self->pool, sequence);
-    }
-  }
-  if (self->just_finished->len == 0)
-    return;
-  sequence_queue_drop_ended(&self->running);
-  if (preempted) {
-    /* While the last token was on its way: it waits to come back for nothing. */
-    sequence_queue_drop_ended(&self->waiting);
-    sequence_queue_drop_ended(&self->swapped);
-  }
+  self->just_finished->len = self->gaps->len = 0;
+  note_tokens(self, step, first_end_ps, end_ps);
+  for (; i < step->clocked_at; i++)
+    finish(self, g_ptr_array_index(step->sequences, i), end_ps);
+  for (guint j = 0; j < step->ending->len; j++)
+    finish(self, g_ptr_array_index(step->ending, j), end_ps);
+  for (; i < step->sequences->len; i++)
+    finish(self, g_ptr_array_index(step->sequences, i), end_ps);
 }
 
 Sequence *
 scheduler_take_left(Scheduler *self)
 {
-  if (self->left->len == 0)
-    return NULL;
-  return g_ptr_array_steal_index(self->left, 0);
-}
-
-static SequenceQueue *
-first_nonempty(Scheduler *self)
-{
-  if (self->running.length > 0)
-    return &self->running;
-  return self->swapped.length > 0 ? &self->swapped : &self->waiting;
+  return self->left.head != NULL ? sequence_queue_pop_head(&self->left) : NULL;
 }
 
 Sequence *
 scheduler_take_unfinished(Scheduler *self)
 {
-  SequenceQueue *queue = first_nonempty(self);
-  Sequence *sequence = queue->length > 0 ? sequence_queue_pop_head(queue) : NULL;
+  Sequence *sequence = self->running.head != NULL ? self->running.head : self->swapped.head;
 
-  if (sequence != NULL)
-    sequence->result.generated_tokens = sequence->generated_tokens;
+  if (sequence == NULL)
+    sequence = scheduler_take_waiting(self);
+  else
+    sequence_queue_remove(sequence);
+  if (sequence == NULL)
+    return NULL;
+  if (sequence->in_clock)
+    scheduler_leave_clock(self, sequence);
+  sequence->result.generated_tokens = sequence->generated_tokens;
   return sequence;
 }
 

@@ -6,10 +6,12 @@
  */
 #pragma once
 
+#include "decode_clock.h"
 #include "overflow.h"
 #include "pool.h"
 #include "step.h"
 #include "victim.h"
+#include "waiting.h"
 
 typedef struct Scheduler Scheduler;
 
@@ -62,17 +64,27 @@ extern const SchedulerClass *const scheduler_classes[];
 struct Scheduler {
   const SchedulerClass *class;
   SchedulerConfig config;
+  const Workload *workload;
   Pool pool;
   guint32 watermark_blocks;
-  SequenceQueue waiting;
+  WaitingQueue waiting;
   SequenceQueue running;
   SequenceQueue swapped;
-  GPtrArray *left;       /* sequences that ended since scheduler_take_left() */
+  DecodeClock clock;     /* of those running that decode in every step */
+  gboolean list_decodes; /* somebody reads all of step->entries; set before the first step */
+  gboolean stride;       /* of the decision being made */
+  SequenceQueue left;    /* sequences that ended since scheduler_take_left() */
   GArray *just_finished; /* of guint32: requests that the last settled step finished */
+  GArray *gaps;          /* of TokenGap: of the last settled step */
+  guint finished_room, gaps_room; /* for array.h */
   gint64 now_ps;
   gboolean memory_bound;    /* the pool ever refused a block; set by engines at each such test */
   SequenceQueue scratch[7]; /* an engine's own lists while it decides a step, else empty */
   GArray *scratch_requests; /* of guint32, the same */
+
+  gboolean tick_in_flight;   /* the clock ticked with a step that is not settled yet */
+  GPtrArray *left_in_flight; /* members that left the clock since; of Sequence */
+  Sequence *spare;           /* to be used again, linked by `next` */
 };
 
 Scheduler *scheduler_new(const SchedulerClass *class, const SchedulerConfig *config,
@@ -83,28 +95,35 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scheduler, scheduler_free)
 /* NULL if the server would take this request, else why its front end refuses it (static text). */
 const char *scheduler_refuses(const Scheduler *self, const Request *request);
 
-void scheduler_arrive(Scheduler *self, const Request *request, guint32 index);
+/* The request of that index joins the waiting ones. */
+void scheduler_arrive(Scheduler *self, guint32 request);
 
-/* Decides the next step. If `stride` is TRUE the step may stand for several (step->repeat). */
+/* Decides the next step. If `stride` is TRUE the step may stand for several (step->repeat), and
+ * decodes join the clock; otherwise each sequence is handled by itself. */
 void scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step);
 
 /* The first `repeats` of the step are executed, or on their way: its tokens count as computed, so
  * that the next step can be decided. Returns the tokens that each repeat yields. */
-guint32 scheduler_advance(Scheduler *self, const Step *step, guint32 repeats);
+guint32 scheduler_advance(Scheduler *self, Step *step, guint32 repeats);
 
 /* They are done: the first of them at first_end_ps, the last at end_ps. Whatever had its last token
  * leaves. Every advanced step is settled, in order; with asynchronous scheduling after the next was
  * decided. */
 void scheduler_settle(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_ps);
 
-/* Sequences that ended; the caller frees each with sequence_free(). NULL when there is none. */
+/* Sequences that ended; the caller gives each back with scheduler_recycle(). NULL when there is
+ * none. */
 Sequence *scheduler_take_left(Scheduler *self);
 /* Sequences that are still in a queue, for the end of a run; as above. */
 Sequence *scheduler_take_unfinished(Scheduler *self);
+void scheduler_recycle(Scheduler *self, Sequence *sequence);
 guint32 scheduler_unfinished(const Scheduler *self);
-void sequence_free(Sequence *sequence);
 
 /* For engines ------------------------------------------------------------------------------- */
+
+/* The head of the waiting ones, NULL if there is none; and takes it out. */
+Sequence *scheduler_waiting_head(Scheduler *self);
+Sequence *scheduler_take_waiting(Scheduler *self);
 
 /* Adds an entry of `tokens` tokens and marks the sequence as scheduled. */
 void scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint32 tokens,
@@ -112,9 +131,9 @@ void scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint3
 /* ENTRY_NEW, ENTRY_RESUMED, ENTRY_CONTINUED or ENTRY_DECODE, from the sequence's state. */
 EntryKind scheduler_entry_kind(const Sequence *sequence);
 
-/* Preempts as the overflow policy says and notes it in the step. The caller has taken the victim
- * out of its queue and puts it into the next. If the host has no room for a swap: recomputes
- * where `can_fall_back`, else the engine dies and step->abort is set. */
+/* Preempts as the overflow policy says and notes it in the step. The victim is taken out of the
+ * queue that it is in; the caller puts it into the next. If the host has no room for a swap:
+ * recomputes where `can_fall_back`, else the engine dies and step->abort is set. */
 OverflowAction scheduler_preempt(Scheduler *self, Step *step, Sequence *victim,
                                  const Sequence *beneficiary, gboolean can_fall_back);
 
@@ -125,14 +144,39 @@ void scheduler_note_swap_in(Scheduler *self, Step *step, Sequence *sequence, gui
 /* The engine drops the sequence, which is in no queue now. reason: static text. */
 void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const char *reason);
 
-/* A step that is nothing but decodes of everything that runs may be repeated until the first
- * completion, or until fewer than `reserve_blocks` blocks would be free. Call when nothing else
- * can change: every queue's head stays blocked while the pool only shrinks. */
-void scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks);
-
 /* A sequence ends once it is this long, tokens. */
 guint32 scheduler_longest_length(const Scheduler *self);
 
-/* Takes the blocks that the repeats after the first needed; for scheduler_advance(). Their order
- * matters only to the prefix cache: step by step, within a step in the order of the entries. */
-void scheduler_grow_repeated(Scheduler *self, const Step *step, guint32 repeats);
+/* For engines: the decode clock (scheduler_clock.c). An engine gives its members, which are the
+ * oldest of what has work, their blocks, then runs them; what else runs it handles one by one. ---
+ */
+
+/* The first running sequence behind all members; NULL if there is none. */
+Sequence *scheduler_first_loose(const Scheduler *self);
+/* A member that needs a block takes it. FALSE if there is none. */
+gboolean scheduler_take_due(Scheduler *self, Sequence *member);
+/* All members that need one do, of which there must be enough; then scheduler_note_supplied(). */
+void scheduler_take_all_due(Scheduler *self);
+/* Every member has the block that it needs. */
+void scheduler_note_supplied(Scheduler *self);
+/* The step runs all members: their place is behind the entries that it has so far. */
+void scheduler_run_members(Scheduler *self, Step *step);
+/* The members become sequences like any other; those that the step runs already are listed in it.
+ */
+void scheduler_dissolve_clock(Scheduler *self, Step *step);
+/* What decodes in this step directly behind the members joins them. For the end of a decision. */
+void scheduler_join_clock(Scheduler *self, Step *step);
+
+/* A step that is nothing but decodes of everything that runs may be repeated until the first
+ * completion, or until fewer than `reserve_blocks` blocks would be free. Call after
+ * scheduler_join_clock(), when nothing else can change: every queue's head stays blocked while the
+ * pool only shrinks. */
+void scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks);
+
+/* For scheduler.c ------------------------------------------------------------------------- */
+
+/* Lists the members that the step runs, in step->entries. */
+void scheduler_list_members(Scheduler *self, Step *step);
+/* The clock ticks with the step, after taking what its repeats need. */
+void scheduler_tick(Scheduler *self, Step *step, guint32 repeats);
+void scheduler_leave_clock(Scheduler *self, Sequence *member);

@@ -1,5 +1,6 @@
 #include "series.h"
 
+#include "executor.h"
 #include "units.h"
 
 #define FIRST_BUCKET_PS (PS_PER_S / 1000)
@@ -109,25 +110,46 @@ count_finished(SeriesBucket *bucket, const Series *series, const StepReport *rep
   bucket->running -= MIN(bucket->running, report->n_finished);
 }
 
+/* Of the repeats from `first` on, how many end before end_ps (since the report's start). */
+static guint32
+repeats_before(const StepReport *report, guint32 first, gint64 end_ps)
+{
+  guint32 low = first, high = report->repeats;
+
+  /* Nearly always all or only the next. */
+  if (repeats_elapsed_ps(report->first_ps, report->growth_ps, high) < end_ps)
+    return high - first;
+  while (low < high) {
+    guint32 middle = low + (high - low) / 2;
+    if (repeats_elapsed_ps(report->first_ps, report->growth_ps, middle + 1) < end_ps)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low - first;
+}
+
+/* Repeats that end in one bucket are counted together. */
 void
-series_add(Series *series, const StepReport *report, guint32 computed_tokens)
+series_add(Series *series, const StepReport *report)
 {
   const Step *step = report->step;
-  gint64 end_ps = report->start_ps, duration_ps = report->first_ps;
-  guint32 gpu_blocks = series->num_gpu_blocks - step->gpu_free_blocks;
+  guint32 host_blocks = series->num_cpu_blocks - step->host_free_blocks;
+  guint32 held = series->num_gpu_blocks - step->gpu_free_blocks;
   SeriesBucket *bucket = NULL;
 
-  for (guint32 i = 0; i < report->repeats; i++) {
-    end_ps += duration_ps;
-    duration_ps += report->growth_ps;
-    if (i > 0)
-      gpu_blocks += step->growth[(i - 1) % step->block_size];
+  for (guint32 i = 0, n; i < report->repeats; i += n) {
+    gint64 end_ps =
+        report->start_ps + repeats_elapsed_ps(report->first_ps, report->growth_ps, i + 1);
     bucket = bucket_at(series, end_ps);
-    bucket->output_tokens += report->tokens;
-    bucket->computed_tokens += computed_tokens;
-    bucket->gpu_blocks = gpu_blocks;
-    bucket->gpu_blocks_peak = MAX(bucket->gpu_blocks_peak, gpu_blocks);
-    bucket->host_blocks = series->num_cpu_blocks - step->host_free_blocks;
+    n = MAX(1, repeats_before(report, i,
+                              series->origin_ps + series->current_start_ps + series->bucket_ps -
+                                  report->start_ps));
+    bucket->output_tokens += (guint64)n * report->tokens;
+    bucket->computed_tokens += (guint64)n * step->n_tokens;
+    bucket->gpu_blocks = held + (guint32)step_grown_blocks(step, i + n);
+    bucket->gpu_blocks_peak = MAX(bucket->gpu_blocks_peak, bucket->gpu_blocks);
+    bucket->host_blocks = host_blocks;
     bucket->running = step->running;
     bucket->waiting = step->waiting;
     bucket->swapped = step->swapped;

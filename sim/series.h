@@ -12,8 +12,7 @@ typedef struct Series Series;
 
 Series *series_new(gint64 origin_ps, guint32 num_gpu_blocks, guint32 num_cpu_blocks);
 void series_free(Series *series);
-/* computed_tokens: of one repeat. */
-void series_add(Series *series, const StepReport *report, guint32 computed_tokens);
+void series_add(Series *series, const StepReport *report);
 /* After the last step: gives buckets in which no step ended the levels before them. */
 void series_finish(Series *series);
 const SeriesBucket *series_buckets(const Series *series, guint32 *n, gint64 *bucket_ps);

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include <glib.h>
+#include "contexts.h"
 
 typedef enum {
   ENTRY_NEW = 'n',       /* first prefill (chunk) ever */
@@ -50,17 +50,23 @@ typedef struct {
 } StepHit;
 
 typedef struct {
-  GArray *entries;      /* of StepEntry, in the scheduler's own output order */
-  GPtrArray *sequences; /* the scheduler's own record of each entry; for nobody else */
-  GArray *victims;      /* of StepVictim, in the order of preemption */
-  GArray *swapped_in;   /* of StepSwapIn, in order */
-  GArray *ignored;      /* of guint32: requests that the scheduler dropped */
-  GArray *hits;         /* of StepHit, in order of admission */
-  guint32 n_decodes;    /* entries that are ENTRY_DECODE */
+  /* In the scheduler's own output order. Of the plain decodes, `clocked` are not listed unless the
+   * scheduler was told to (list_decodes): their place is before entries[clocked_at]. */
+  GArray *entries; /* of StepEntry */
+  guint32 clocked, clocked_at;
+  gboolean listed;         /* they are listed all the same */
+  GArray *victims;         /* of StepVictim, in the order of preemption */
+  GArray *swapped_in;      /* of StepSwapIn, in order */
+  GArray *ignored;         /* of guint32: requests that the scheduler dropped */
+  GArray *hits;            /* of StepHit, in order of admission */
+  guint32 n_sequences;     /* that it works on */
+  guint32 n_decodes;       /* of them ENTRY_DECODE */
+  guint32 n_tokens;        /* that it computes */
+  DecodeContexts contexts; /* of all that decode, swapped in or not, and recompute nothing */
   guint32 copy_out_blocks;
   guint32 copy_in_blocks;
 
-  /* Identical steps that this one may stand for, at least 1; more only if every entry is
+  /* Identical steps that this one may stand for, at least 1; more only if every sequence is
    * ENTRY_DECODE and nothing else happened. growth[i % block_size] blocks are taken by repeat i + 1
    * (i >= 0), so it is defined only where repeat > 1. */
   guint32 repeat;
@@ -77,6 +83,12 @@ typedef struct {
   gboolean
       idle_changes;  /* an empty step that must still be stepped through, since it moved a queue */
   const char *abort; /* static text: the engine died in this decision; NULL otherwise */
+
+  /* The scheduler's own, for nobody else. */
+  GPtrArray *sequences; /* of each entry; NULL where the decode clock runs it */
+  GPtrArray *ending;    /* members of the clock whose last token this step computes */
+  guint entries_room;   /* for array.h */
+  gboolean ticks;       /* the clock ticks with it */
 } Step;
 
 Step *step_new(guint32 block_size);
@@ -88,3 +100,5 @@ void step_clear(Step *step);
 gboolean step_is_empty(const Step *step);
 /* TRUE if it is decodes and nothing else at all: what may be repeated. */
 gboolean step_is_only_decodes(const Step *step);
+/* Blocks that the repeats after the first take, of `repeats` in all. */
+guint64 step_grown_blocks(const Step *step, guint32 repeats);

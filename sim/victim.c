@@ -5,13 +5,13 @@ const VictimPolicy *const victim_policies[] = {
     NULL,
 };
 
-guint32
-victim_policy_pick(const VictimPolicy *self, const SequenceQueue *queue, guint32 first)
+Sequence *
+victim_policy_pick(const VictimPolicy *self, const SequenceQueue *queue, Sequence *first)
 {
-  guint32 index;
+  Sequence *victim;
 
-  g_assert(first < queue->length);
-  index = self->pick(self, queue, first);
-  g_assert(index >= first && index < queue->length);
-  return index;
+  g_assert(first->queue == queue);
+  victim = self->pick(self, queue, first);
+  g_assert(victim->queue == queue);
+  return victim;
 }

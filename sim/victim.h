@@ -12,8 +12,9 @@ typedef struct VictimPolicy VictimPolicy;
 struct VictimPolicy {
   const char *name;
   const char *help;
-  /* An index from `first` to queue->length - 1; there is at least one. */
-  guint32 (*pick)(const VictimPolicy *self, const SequenceQueue *queue, guint32 first);
+  gboolean takes_tail; /* always the queue's last: others keep the decode clock from running */
+  /* One of `first` and those behind it. */
+  Sequence *(*pick)(const VictimPolicy *self, const SequenceQueue *queue, Sequence *first);
 };
 
 extern const VictimPolicy victim_newest;
@@ -21,5 +22,5 @@ extern const VictimPolicy victim_newest;
 /* NULL-terminated. */
 extern const VictimPolicy *const victim_policies[];
 
-/* pick(), checked. */
-guint32 victim_policy_pick(const VictimPolicy *self, const SequenceQueue *queue, guint32 first);
+/* pick(), for a `first` that is in the queue. */
+Sequence *victim_policy_pick(const VictimPolicy *self, const SequenceQueue *queue, Sequence *first);

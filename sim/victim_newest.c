@@ -3,15 +3,16 @@
  */
 #include "victim.h"
 
-static guint32
+static Sequence *
 pick(const VictimPolicy *self G_GNUC_UNUSED, const SequenceQueue *queue,
-     guint32 first G_GNUC_UNUSED)
+     Sequence *first G_GNUC_UNUSED)
 {
-  return queue->length - 1;
+  return queue->tail;
 }
 
 const VictimPolicy victim_newest = {
     .name = "newest",
     .help = "the last in the running queue (what vLLM does)",
+    .takes_tail = TRUE,
     .pick = pick,
 };

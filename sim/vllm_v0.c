@@ -15,6 +15,7 @@ typedef struct {
   gint64 tokens;           /* of the budget, left */
   guint32 seqs;            /* counted against max_num_seqs */
   gboolean by_arrival;     /* 0.5: queues are sorted before a pass */
+  guint32 members;         /* of the decode clock, if they run; they stay in running */
   SequenceQueue *fresh;    /* prefills out of waiting */
   SequenceQueue *prefills; /* continued ones */
   SequenceQueue *decodes;
@@ -66,6 +67,13 @@ preempt(Plan *p, Sequence *victim, const Sequence *beneficiary)
     sequence_queue_push_tail(p->dropped, victim);
 }
 
+/* The next of the running sequences that this pass has not come to; NULL: none. */
+static Sequence *
+next_running(const Plan *p)
+{
+  return scheduler_first_loose(p->self);
+}
+
 /* TRUE once a block can be appended to `sequence`, which is out of the queue; FALSE if it was
  * preempted itself, or the engine died. */
 static gboolean
@@ -74,37 +82,73 @@ make_room(Plan *p, Sequence *sequence)
   Scheduler *self = p->self;
 
   while (!can_append(self, sequence)) {
-    Sequence *victim = sequence;
-    if (self->running.length > 0) {
-      guint32 at = victim_policy_pick(self->config.victim, &self->running, 0);
-      victim = sequence_queue_remove(&self->running, at);
-    }
+    Sequence *first = next_running(p), *victim = sequence;
+    if (first != NULL)
+      victim = victim_policy_pick(self->config.victim, &self->running, first);
     preempt(p, victim, sequence);
     if (victim == sequence)
       return FALSE;
     if (p->step->abort != NULL) {
-      sequence_queue_push_head(&self->running, sequence);
+      sequence_queue_push_tail(&self->running, sequence);
       return FALSE;
     }
   }
   return TRUE;
 }
 
+/* 0.5: sequences that came back are as old as they are. */
+static void
+sort_running(Plan *p)
+{
+  Sequence *first = scheduler_first_loose(p->self);
+  const Sequence *member = first != NULL ? first->previous : NULL;
+
+  for (const Sequence *s = first; s != NULL && member != NULL; s = s->next)
+    if (s->request < member->request) {
+      scheduler_dissolve_clock(p->self, p->step);
+      break;
+    }
+  sequence_queue_sort_by_arrival(&p->self->running);
+}
+
+/* The members of the clock, which are the oldest, find a free block each, and one is left over:
+ * then they run. Else they are looked at one by one. */
+static void
+run_members(Plan *p)
+{
+  Scheduler *self = p->self;
+  guint32 count = self->clock.count;
+
+  if (count == 0)
+    return;
+  if (decode_clock_due(&self->clock, 0)->length >= self->pool.free_blocks ||
+      (self->config.chunked_prefill && p->tokens < count)) {
+    scheduler_dissolve_clock(self, p->step);
+    return;
+  }
+  scheduler_take_all_due(self);
+  p->members = count;
+  p->tokens -= count;
+  if (self->config.chunked_prefill)
+    p->seqs += count;
+}
+
 static void
 schedule_running(Plan *p)
 {
   Scheduler *self = p->self;
+  Sequence *sequence;
 
   if (p->by_arrival)
-    sequence_queue_sort_by_arrival(&self->running);
-  while (self->running.length > 0 && p->step->abort == NULL) {
-    Sequence *sequence = sequence_queue_at(&self->running, 0);
+    sort_running(p);
+  run_members(p);
+  while (p->step->abort == NULL && (sequence = next_running(p)) != NULL) {
     guint32 tokens = remaining_tokens(sequence);
     if (self->config.chunked_prefill)
       tokens = (guint32)MIN(tokens, MAX(p->tokens, 0));
     if (tokens == 0)
       break;
-    sequence_queue_pop_head(&self->running);
+    sequence_queue_remove(sequence);
     if (!make_room(p, sequence))
       continue;
     if (!pool_holds(&self->pool, sequence, sequence_length(sequence)))
@@ -143,7 +187,7 @@ schedule_swapped(Plan *p)
   if (p->by_arrival)
     sequence_queue_sort_by_arrival(&self->swapped);
   while (self->swapped.length > 0) {
-    Sequence *sequence = sequence_queue_at(&self->swapped, 0);
+    Sequence *sequence = self->swapped.head;
     guint32 need = sequence->host_blocks + spare;
     guint32 tokens = remaining_tokens(sequence);
     if (self->pool.total_blocks < need) {
@@ -173,14 +217,14 @@ schedule_waiting(Plan *p)
                         : MIN(config->max_model_len, config->max_num_batched_tokens);
 
   while (self->waiting.length > 0) {
-    Sequence *sequence = sequence_queue_at(&self->waiting, 0);
+    Sequence *sequence = scheduler_waiting_head(self);
     guint32 tokens = sequence_length(sequence);
     guint64 need = (guint64)blocks_of_length(self, sequence) + self->watermark_blocks;
     if (config->chunked_prefill)
       tokens = (guint32)MIN(tokens, MAX(p->tokens, 0));
     self->memory_bound |= need > self->pool.total_blocks;
     if (tokens > longest || need > self->pool.total_blocks) {
-      sequence_queue_pop_head(&self->waiting);
+      scheduler_take_waiting(self);
       scheduler_ignore(self, p->step->ignored, sequence,
                        tokens > longest
                            ? "longer than max_model_len or max_num_batched_tokens"
@@ -191,7 +235,7 @@ schedule_waiting(Plan *p)
     if (need > self->pool.free_blocks || tokens == 0 || tokens > p->tokens ||
         p->seqs + 1 > config->max_num_seqs)
       break;
-    sequence_queue_pop_head(&self->waiting);
+    scheduler_take_waiting(self);
     pool_grow(&self->pool, sequence, blocks_of_length(self, sequence));
     plan(p->fresh, sequence, tokens);
     p->tokens -= tokens;
@@ -237,12 +281,16 @@ emit(Plan *p)
       {p->back_decodes, ENTRY_DECODE_SWAPPED_IN},
   };
 
-  for (guint i = 0; i < G_N_ELEMENTS(order); i++)
-    for (guint32 j = 0; j < order[i].queue->length; j++) {
-      Sequence *sequence = sequence_queue_at(order[i].queue, j);
-      EntryKind kind = order[i].kind != 0 ? order[i].kind : scheduler_entry_kind(sequence);
-      scheduler_add_entry(p->self, p->step, sequence, sequence->step_tokens, kind);
+  for (guint i = 0; i < G_N_ELEMENTS(order); i++) {
+    if (order[i].queue == p->decodes && p->members > 0)
+      scheduler_run_members(p->self, p->step);
+    for (Sequence *s = order[i].queue->head; s != NULL; s = s->next) {
+      EntryKind kind = order[i].kind != 0 ? order[i].kind : scheduler_entry_kind(s);
+      if (order[i].queue == p->decodes && p->members == 0 && s == p->decodes->head)
+        p->step->clocked_at = p->step->entries->len;
+      scheduler_add_entry(p->self, p->step, s, s->step_tokens, kind);
     }
+  }
 }
 
 static void
@@ -252,31 +300,43 @@ move_all(SequenceQueue *from, SequenceQueue *to)
     sequence_queue_push_tail(to, sequence_queue_pop_head(from));
 }
 
-/* What runs after the step. Sequences that the running pass did not reach stay in front. */
+/* 0.6 with chunking puts what it did not reach and what came back before the decodes, the members
+ * of the clock among them, which then have to be moved like any other. */
+static void
+take_members_out(Plan *p)
+{
+  Sequence *last_decode = NULL, *next;
+
+  scheduler_dissolve_clock(p->self, p->step);
+  for (Sequence *s = p->self->running.head; p->members > 0; s = next, p->members--) {
+    next = s->next;
+    sequence_queue_remove(s);
+    sequence_queue_insert_behind(p->decodes, last_decode, s);
+    last_decode = s;
+  }
+}
+
+/* What runs after the step. Where the queue is sorted before it is used, the order is free. */
 static void
 requeue(Plan *p)
 {
   SequenceQueue *running = &p->self->running;
+  gboolean chunked = p->self->config.chunked_prefill;
 
-  if (!p->self->config.chunked_prefill) {
-    move_all(p->decodes, running);
-    move_all(p->back_decodes, running);
-    move_all(p->fresh, running);
-  } else if (p->by_arrival) {
-    move_all(p->fresh, running);
-    move_all(p->decodes, running);
-    move_all(p->prefills, running);
+  if (chunked && !p->by_arrival && p->members > 0 &&
+      (next_running(p) != NULL || p->back_decodes->length + p->back_prefills->length > 0))
+    take_members_out(p);
+  if (chunked && !p->by_arrival) {
     move_all(p->back_decodes, running);
     move_all(p->back_prefills, running);
-  } else {
-    move_all(p->back_decodes, running);
-    move_all(p->back_prefills, running);
-    move_all(p->decodes, running);
-    move_all(p->prefills, running);
-    move_all(p->fresh, running);
   }
+  move_all(p->decodes, running);
+  move_all(p->prefills, running);
+  move_all(p->back_decodes, running);
+  move_all(p->back_prefills, running);
+  move_all(p->fresh, running);
   while (p->dropped->length > 0)
-    sequence_queue_push_head(&p->self->waiting, sequence_queue_pop_head(p->dropped));
+    waiting_queue_push_head(&p->self->waiting, sequence_queue_pop_head(p->dropped));
   move_all(p->moved, &p->self->swapped);
 }
 
@@ -307,7 +367,9 @@ schedule(Scheduler *self, Step *step, gboolean by_arrival)
   g_array_append_vals(step->ignored, self->scratch_requests->data, self->scratch_requests->len);
   emit(&p);
   requeue(&p);
-  if (step_is_only_decodes(step) && step->entries->len == self->running.length)
+  if (step->abort == NULL)
+    scheduler_join_clock(self, step);
+  if (step_is_only_decodes(step))
     scheduler_set_repeat(self, step, 1);
 }
 

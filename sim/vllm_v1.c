@@ -1,6 +1,7 @@
 /* The scheduler of vLLM v1 (August 2025), chunked prefill on or off, with prefix caching or not.
  *
- * Running sequences first, in list order, partial prefills and decodes alike; whoever finds no
+ * Running sequences first, in list order, partial prefills and decodes alike (those of the decode
+ * clock all at once: they are the first); whoever finds no
  * block preempts from the list's tail. Then, if nobody was preempted, the waiting ones. One block
  * is the engine's own. Swap is a what-if that the engine lacks: victims wait on the host, come back
  * before anything new is admitted, and are recomputed where the host has no room.
@@ -54,18 +55,15 @@ preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence *beneficia
   if (scheduler_preempt(self, step, victim, beneficiary, TRUE) == OVERFLOW_SWAP)
     sequence_queue_push_head(&self->swapped, victim);
   else
-    sequence_queue_push_head(&self->waiting, victim);
+    waiting_queue_push_head(&self->waiting, victim);
 }
 
-/* TRUE once the sequence at `index` has its blocks; FALSE if it had to preempt itself. */
+/* TRUE once the sequence has its blocks; FALSE if it had to preempt itself. */
 static gboolean
-allocate_by_preempting(Scheduler *self, Step *step, guint32 index, guint32 tokens)
+allocate_by_preempting(Scheduler *self, Step *step, Sequence *sequence, guint32 tokens)
 {
-  Sequence *sequence = sequence_queue_at(&self->running, index);
-
   while (!allocate(self, sequence, tokens)) {
-    guint32 at = victim_policy_pick(self->config.victim, &self->running, index);
-    Sequence *victim = sequence_queue_remove(&self->running, at);
+    Sequence *victim = victim_policy_pick(self->config.victim, &self->running, sequence);
     preempt(self, step, victim, sequence);
     if (victim == sequence)
       return FALSE;
@@ -83,23 +81,62 @@ running_kind(const Sequence *sequence)
   return scheduler_entry_kind(sequence);
 }
 
+/* The members of the clock get their blocks, the oldest first. FALSE if one preempted itself, and
+ * with it the running pass ends. */
+static gboolean
+supply_members(Scheduler *self, Step *step)
+{
+  const DueList *due = decode_clock_due(&self->clock, 0);
+  Sequence *next;
+
+  if (due->length <= self->pool.free_blocks) {
+    scheduler_take_all_due(self);
+    return TRUE;
+  }
+  self->memory_bound = TRUE;
+  for (Sequence *member = due->head; member != NULL; member = next) {
+    while (!scheduler_take_due(self, member)) {
+      Sequence *victim = victim_policy_pick(self->config.victim, &self->running, member);
+      gboolean itself = victim == member;
+      preempt(self, step, victim, member);
+      if (itself) {
+        scheduler_note_supplied(self);
+        return FALSE;
+      }
+    }
+    next = member->due_next;
+  }
+  scheduler_note_supplied(self);
+  return TRUE;
+}
+
 /* Returns the budget that is left. */
 static guint32
 schedule_running(Scheduler *self, Step *step, guint32 budget)
 {
   guint32 longest = self->config.max_model_len - 1;
+  gboolean goes_on = TRUE;
+  Sequence *next;
 
-  for (guint32 i = 0; i < self->running.length && budget > 0; i++) {
-    Sequence *sequence = sequence_queue_at(&self->running, i);
+  if (self->clock.count > budget)
+    scheduler_dissolve_clock(self, step);
+  if (self->clock.count > 0) {
+    goes_on = supply_members(self, step);
+    scheduler_run_members(self, step);
+    budget -= step->clocked;
+  }
+  for (Sequence *sequence = scheduler_first_loose(self); sequence != NULL && goes_on && budget > 0;
+       sequence = next) {
     guint32 computed = sequence->computed_tokens;
     guint32 tokens = wanted_tokens(self, sequence, computed, budget, TRUE);
     tokens = MIN(tokens, longest > computed ? longest - computed : 0);
-    if (tokens == 0 || sequence->ending)
-      continue;
-    if (!allocate_by_preempting(self, step, i, tokens))
-      break;
-    scheduler_add_entry(self, step, sequence, tokens, running_kind(sequence));
-    budget -= tokens;
+    if (tokens > 0 && !sequence->ending) {
+      if (!allocate_by_preempting(self, step, sequence, tokens))
+        break;
+      scheduler_add_entry(self, step, sequence, tokens, running_kind(sequence));
+      budget -= tokens;
+    }
+    next = sequence->next;
   }
   return budget;
 }
@@ -111,7 +148,7 @@ schedule_swapped(Scheduler *self, Step *step, guint32 budget)
 {
   while (self->swapped.length > 0 && budget > 0 &&
          self->running.length < self->config.max_num_seqs) {
-    Sequence *sequence = sequence_queue_at(&self->swapped, 0);
+    Sequence *sequence = self->swapped.head;
     guint32 computed = sequence->computed_tokens;
     guint32 tokens = wanted_tokens(self, sequence, computed, budget, TRUE);
     guint32 idle;
@@ -155,7 +192,7 @@ admit(Scheduler *self, Step *step, Sequence *sequence, guint32 hits, guint32 idl
   }
   sequence->computed_tokens = hit_tokens;
   allocate(self, sequence, tokens);
-  sequence_queue_pop_head(&self->waiting);
+  scheduler_take_waiting(self);
   sequence_queue_push_tail(&self->running, sequence);
   scheduler_add_entry(self, step, sequence, tokens, kind);
   return TRUE;
@@ -172,14 +209,14 @@ schedule_waiting(Scheduler *self, Step *step, guint32 budget)
 
   while (self->waiting.length > 0 && budget > 0 &&
          self->running.length < self->config.max_num_seqs) {
-    Sequence *sequence = sequence_queue_at(&self->waiting, 0);
+    Sequence *sequence = scheduler_waiting_head(self);
     guint32 idle;
     guint32 hits = cached_blocks(self, sequence, G_MAXUINT32, &idle);
     guint32 cached = hits * self->config.block_size;
     guint32 tokens = wanted_tokens(self, sequence, cached, budget, self->config.chunked_prefill);
 
     if (tokens > budget) {
-      sequence_queue_push_tail(skipped, sequence_queue_pop_head(&self->waiting));
+      sequence_queue_push_tail(skipped, scheduler_take_waiting(self));
       continue;
     }
     if (!admit(self, step, sequence, hits, idle, tokens)) {
@@ -195,7 +232,7 @@ schedule_waiting(Scheduler *self, Step *step, guint32 budget)
   if (skipped->length > 0)
     stable = FALSE;
   while (skipped->length > 0)
-    sequence_queue_push_head(&self->waiting, sequence_queue_pop_head(skipped));
+    waiting_queue_push_head(&self->waiting, sequence_queue_pop_head(skipped));
   return stable;
 }
 
@@ -210,7 +247,8 @@ schedule(Scheduler *self, Step *step)
     if (self->swapped.length == 0)
       stable = schedule_waiting(self, step, budget);
   }
-  if (stable && step_is_only_decodes(step) && step->entries->len == self->running.length)
+  scheduler_join_clock(self, step);
+  if (stable && step_is_only_decodes(step))
     scheduler_set_repeat(self, step, 0);
 }
 

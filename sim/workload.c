@@ -2,6 +2,8 @@
 
 #include "units.h"
 
+enum { ID_QUICK_DIGITS = 18 };
+
 Workload *
 workload_new(void)
 {
@@ -39,14 +41,19 @@ workload_request(const Workload *workload, guint32 index)
 static gboolean
 id_is_integer(const char *id, gint64 *value)
 {
-  char text[24];
-  char *end = NULL;
+  const char *digits = id + (*id == '-'), *c = digits;
+  gint64 sum = 0;
 
-  *value = g_ascii_strtoll(id, &end, 10);
-  if (end == id || *end != '\0')
-    return FALSE;
-  g_snprintf(text, sizeof text, "%" G_GINT64_FORMAT, *value);
-  return g_str_equal(text, id);
+  while (g_ascii_isdigit(*c) && c - digits < ID_QUICK_DIGITS)
+    sum = sum * 10 + (*c++ - '0');
+  *value = digits > id ? -sum : sum;
+  if (g_ascii_isdigit(*c)) { /* as many as may overflow */
+    char text[24];
+    *value = g_ascii_strtoll(id, NULL, 10);
+    g_snprintf(text, sizeof text, "%" G_GINT64_FORMAT, *value);
+    return g_str_equal(text, id);
+  }
+  return c > digits && *c == '\0' && (*digits != '0' || (c - digits == 1 && digits == id));
 }
 
 /* Ids are kept in the cheapest of three forms: none (they are the indices), numbers, texts. */
@@ -90,6 +97,26 @@ workload_add(Workload *workload, const Request *request, const char *id, const g
   if (copy.priority != 0)
     workload->has_priority = TRUE;
   g_array_append_val(workload->requests, copy);
+}
+
+Request *
+workload_extend(Workload *workload, guint32 count)
+{
+  guint32 first = workload->requests->len;
+
+  g_array_set_size(workload->requests, first + count);
+  return &g_array_index(workload->requests, Request, first);
+}
+
+gboolean
+workload_ids_ascend(const Workload *workload)
+{
+  const GArray *ids = workload->ids;
+
+  for (guint i = 1; ids != NULL && i < ids->len; i++)
+    if (g_array_index(ids, gint64, i - 1) >= g_array_index(ids, gint64, i))
+      return FALSE;
+  return workload->names == NULL;
 }
 
 static gint64
@@ -150,7 +177,7 @@ check_unique(const Workload *workload, GError **error)
 {
   g_autoptr(GHashTable) seen = NULL;
 
-  if (workload->ids == NULL && workload->names == NULL)
+  if (workload_ids_ascend(workload))
     return TRUE;
   seen = workload->names != NULL ? g_hash_table_new(g_str_hash, g_str_equal)
                                  : g_hash_table_new(g_int64_hash, g_int64_equal);
@@ -172,15 +199,17 @@ gboolean
 workload_seal(Workload *workload, GError **error)
 {
   guint32 n = workload_count(workload);
+  const Request *request = (const Request *)(gpointer)workload->requests->data;
   gboolean ordered = TRUE;
 
   if (!check_unique(workload, error))
     return FALSE;
   for (guint32 i = 1; i < n; i++) {
     guint32 a = i - 1;
-    if (workload_request(workload, i)->arrival_ps < workload_request(workload, a)->arrival_ps)
+    gint64 gap_ps = request[i].arrival_ps - request[a].arrival_ps;
+    if (gap_ps < 0)
       workload->was_unsorted = TRUE;
-    if (compare_arrival(&a, &i, workload) > 0)
+    if (gap_ps < 0 || (gap_ps == 0 && compare_arrival(&a, &i, workload) > 0))
       ordered = FALSE;
   }
   if (!ordered) {

@@ -10,13 +10,15 @@
 
 typedef struct {
   gint64 arrival_ps;         /* since the trace's zero, not negative */
-  guint64 hash_first;        /* index into Workload.hashes */
+  guint32 hash_first;        /* index into Workload.hashes */
   guint32 hash_count;        /* prefix hashes of this prompt; 0 where the trace has none */
   guint32 hash_block_tokens; /* prompt tokens that one hash stands for; 0 where hash_count is 0 */
   guint32 prompt_tokens;     /* at least 1 */
   guint32 output_tokens;     /* at least 1 */
   gint32 priority;           /* as in the trace, 0 where it has none; kept for conversion */
 } Request;
+
+G_STATIC_ASSERT(sizeof(Request) == 32); /* two a cache line: this is what a long trace costs */
 
 typedef struct {
   GArray *requests; /* of Request */
@@ -36,10 +38,20 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Workload, workload_free)
 void workload_add(Workload *workload, const Request *request, const char *id,
                   const guint64 *hashes);
 
+/* Appends `count` requests for the caller to fill in, all of them, and returns the first; for what
+ * has many at hand. hash_first counts from the hashes that the caller appends. Requests that are in
+ * order and have no ids need no workload_seal(). */
+Request *workload_extend(Workload *workload, guint32 count);
+
 /* Sorts by (arrival, numeric id, input order) and sets was_unsorted if the arrivals were not in
  * order. Call once, after the last workload_add(). Returns FALSE and names the id if two requests
  * share one. */
 gboolean workload_seal(Workload *workload, GError **error);
+
+/* TRUE if there are no ids, or numbers that grow from one request to the next: then they are
+ * unique.
+ */
+gboolean workload_ids_ascend(const Workload *workload);
 
 guint32 workload_count(const Workload *workload);
 const Request *workload_request(const Workload *workload, guint32 index);

@@ -80,6 +80,26 @@ def test_broken_fields():
     check_refused(trace(HEADER + '0,"1,1\n'), ["t.csv:2:3", "quotes that pair"])
 
 
+def test_broken_binary_traces():
+    """Binary traces that are cut, longer than they say, changed, of another format number, or none."""
+    succeed("trace", "convert", "demo", "-o", "whole.bin")
+    whole = read("whole.bin")
+    for content, *expected in [
+            (whole[:7], "t.csv:1:1", "the first line", "trace convert --to binary"),
+            (whole[:8], "after 8 bytes", "truncated"), (whole[:63], "after 63 bytes", "truncated"),
+            (whole[:-1], "found %d bytes" % (len(whole) - 1), "expected %d" % len(whole), "400 requests", "truncated"),
+            (whole + b"\n", "found %d bytes" % (len(whole) + 1), "appended"),
+            (whole[:-20] + b"\1" + whole[-19:], "damaged"),
+            (whole[:8] + b"\2" + whole[9:], "format number 2", "expected 1", "later version"),
+            (whole.replace(b"\r\n", b"\n", 1), "the first line", "trace convert --to binary")]:
+        check_refused(trace(content), ["t.csv", *expected])
+    check_refused(["trace", "show", "-"], ["standard input", "truncated"], stdin=whole[:-8])
+    check_refused(["trace", "show", "-"], ["standard input", "expected the end"], stdin=whole + whole)
+    check_refused(["trace", "show", "whole.bin", "--trace-format", "azure"], ["whole.bin:1:1", "TIMESTAMP"])
+    check_refused(["trace", "show", write("t.csv", HEADER + "0,1,1\n"), "--trace-format", "binary"],
+                  ["t.csv", "'arrival_'", "expected a binary trace"])
+
+
 def test_trace_forms():
     """A trace that is not of the form that was given."""
     write("t.csv", HEADER + "0,1,1\n")

@@ -10,15 +10,16 @@ from spillway_test import (HARDWARE, HEADER, SHARED, SPILLWAY, Skip, all_tests, 
                            check_equal, execute, main, options_of_help, read, run_json, source,
                            succeed, without, write)
 
-VERBS = [["run"], ["compare"], ["crossover"], ["trace", "gen"], ["trace", "convert"],
-         ["trace", "show"], ["profile", "list"], ["profile", "show"], ["profile", "import"],
+VERBS = [["run"], ["compare"], ["crossover"], ["sweep"], ["merge"], ["report"], ["plot"],
+         ["trace", "gen"], ["trace", "convert"], ["trace", "show"], ["profile", "list"],
+         ["profile", "show"], ["profile", "import"],
          ["profile", "export"], ["profile", "check"], ["profile", "plot"], ["model"], ["list"]]
 
 # What an operator pastes from a vLLM deployment, and what scripts rely on.
 RUN_OPTIONS = """model device trace trace-format limit time-scale seed scheduler overflow victim block-size
 num-gpu-blocks kv-memory kv-cache-dtype gpu-memory-utilization swap-space num-cpu-blocks max-num-seqs max-num-batched-tokens
 max-model-len enable-chunked-prefill no-enable-chunked-prefill block-manager watermark enable-prefix-caching
-long-prefill-token-threshold async-scheduling tensor-parallel-size executor what-if no-stride format output decisions
+long-prefill-token-threshold async-scheduling tensor-parallel-size executor what-if no-stride format output decisions perfetto perfetto-window
 requests against help""".split()
 
 
@@ -189,7 +190,7 @@ def test_convert():
     """convert: every form that is written is read again, with the same requests."""
     succeed(*GEN, "-o", "t.csv")
     write("whole.csv", HEADER + "0,5,6\n3,7,8\n10,9,1\n")
-    for form in ("spillway", "azure", "vidur", "mooncake", "benchmark", "steps"):
+    for form in ("spillway", "azure", "vidur", "mooncake", "benchmark", "steps", "binary"):
         path = "whole.csv" if form == "steps" else "t.csv"
         succeed("trace", "convert", path, "-o", form, "--to", form)
         shown = [succeed("trace", "show", "--format", "json", path).json["traces"][0]
@@ -203,6 +204,33 @@ def test_convert():
         succeed("trace", "convert", form, "-o", "back.csv")
         if rounding_s < 1e-3:
             check_equal(rows_of("back.csv"), rows_of(path), form)
+
+
+def test_binary_traces():
+    """A trace and its binary form give the same run, from a file, gzip or standard input."""
+    turns = ["gen", "--requests", "40", "--rate", "1", "--turns", "3", "--shared-prefix", "90", "--prompt",
+             "uniform:1,90", "--output", "uniform:1,90"]
+    succeed(*GEN, "-o", "plain.csv")
+    succeed("trace", *turns, "-o", "turns.jsonl")
+    write("ids.csv", HEADER.replace("\n", ",id,priority\n") + "3,7,8,b,-2\n0,5,6,a,1\n3,7,8,\"a,c\",0\n")
+    write("numbers.csv", HEADER.replace("\n", ",id\n") + "3,7,8,-9\n0,5,6,70\n3,7,8,-10\n")
+    for source_name in ("plain.csv", "turns.jsonl", "ids.csv", "numbers.csv"):
+        succeed("trace", "convert", source_name, "-o", "t.bin")
+        succeed("trace", "convert", "t.bin", "-o", "t.bin.gz")
+        check(gzip.decompress(read("t.bin.gz")) == read("t.bin"), source_name)
+        words = [*HARDWARE, "--enable-prefix-caching", "--kv-memory", "4%", "--requests"]
+        expected = run_json(*words, "text.csv", "--trace", source_name)
+        for path, stdin in [("t.bin", b""), ("t.bin.gz", b""), ("-", read("t.bin"))]:
+            found = run_json(*words, "binary.csv", "--trace", path, stdin=stdin)
+            check_equal(found["config"].pop("trace"), path)
+            check_equal(without(found, "config"), without(expected, "config"), source_name)
+            check_equal({**found["config"], "trace": source_name}, expected["config"])
+            check_equal(read("binary.csv"), read("text.csv"), source_name)
+    succeed("trace", *turns, "-o", "made.bin")
+    succeed("trace", "convert", "made.bin", "-o", "made.jsonl")
+    check_equal(read("made.jsonl"), read("turns.jsonl"))
+    err = succeed("trace", "convert", "made.bin", "-o", "less.csv").err
+    check("does not hold the trace's prefix hashes" in err, err)
 
 
 def test_trace_sources():

@@ -33,5 +33,7 @@ offers "a file" "$SPILLWAY_SRCDIR/LICENSE" run --trace "$SPILLWAY_SRCDIR/LICEN"
 offers "an option of trace gen" "--think-time=" trace gen --thi
 offers "a kind of profile" "import" profile imp
 offers "an option of profile import" "--name=" profile import --na
+offers "a chart" "throughput" plot --chart th
+offers "a report's format" "svg" report --format sv
 offers "a kind of list" "victims" list vic
 echo "1..$number"

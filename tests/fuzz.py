@@ -10,6 +10,7 @@ import itertools
 import os
 import random
 import shutil
+import struct
 import tempfile
 import time
 
@@ -57,11 +58,41 @@ def trace_seeds():
     succeed("trace", "gen", "--requests", "20", "--rate", "5", "--prompt", "uniform:1,900", "--output",
             "uniform:1,200", "-o", "plain.csv")
     write("whole.csv", "arrival_s,prompt_tokens,output_tokens,id,priority\n0,5,6,a,1\n3,7,8,\"b\",-2\n")
-    for form in ("spillway", "azure", "vidur", "benchmark"):
+    for form in ("spillway", "azure", "vidur", "benchmark", "binary"):
         succeed("trace", "convert", "plain.csv", "-o", form, "--to", form)
         seeds.append(read(form))
     succeed("trace", "convert", "whole.csv", "-o", "steps", "--to", "steps")
-    return seeds + [read("steps"), read("whole.csv"), gzip.compress(seeds[1])]
+    return seeds + [read("steps"), read("whole.csv"), gzip.compress(seeds[1]), *binary_seeds()]
+
+
+def binary_seeds():
+    """Binary traces with every part that they can have, one of them packed."""
+    succeed("trace", "convert", "whole.csv", "-o", "names.bin")
+    succeed("trace", "convert", "turns", "--trace-format", "mooncake", "-o", "hashes.bin")
+    return [read("names.bin"), read("hashes.bin"), gzip.compress(read("hashes.bin"))]
+
+
+def sum_up(data):
+    """A binary trace whose length and checksum are right, so that more than these is tried."""
+    words = list(struct.unpack("<%dQ" % (len(data) // 8), data[:len(data) // 8 * 8]))[:-2]
+    if len(words) > 6:
+        words[6] = 8 * len(words) + 16
+    total = rising = 0
+    for word in words:
+        total = (total + word) % 2**64
+        rising = (rising + total) % 2**64
+    return struct.pack("<%dQ" % (len(words) + 2), *words, total, rising)
+
+
+def mutated_binary(chance, traces):
+    data = bytearray(chance.choice(traces))
+    for _ in range(chance.randint(1, 3)):
+        at = 8 + chance.randrange(len(data) - 8)
+        data[at] = chance.choice([0, 1, 2, 16, 127, 128, 255, chance.randrange(256)])
+    write("t", gzip.compress(sum_up(bytes(data))) if chance.random() < 0.2 else sum_up(bytes(data)))
+    if chance.random() < 0.5:
+        return ["trace", "convert", "t", "-o", "again", "--to", chance.choice(["binary", "mooncake"])]
+    return ["run", *HARDWARE, "--trace", "t", *LIMITS, "--kv-memory", "5%", "--enable-prefix-caching"]
 
 
 def mutated_trace(chance, traces):
@@ -117,7 +148,13 @@ def fuzz(case, material, seconds):
 
 def test_traces():
     """Mutated traces."""
-    fuzz(mutated_trace, trace_seeds(), SECONDS * 0.4)
+    fuzz(mutated_trace, trace_seeds(), SECONDS * 0.3)
+
+
+def test_binary_traces():
+    """Mutated binary traces, summed up well."""
+    trace_seeds()
+    fuzz(mutated_binary, binary_seeds()[:2], SECONDS * 0.1)
 
 
 def test_models():

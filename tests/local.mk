@@ -10,6 +10,8 @@ module_tests = \
   %D%/test-report \
   %D%/test-roofline \
   %D%/test-roofline-tables \
+  %D%/test-stored \
+  %D%/test-trace-binary \
   %D%/test-trace-verb \
   %D%/test-traces
 script_tests = \
@@ -20,10 +22,13 @@ script_tests = \
   %D%/fuzz.py \
   %D%/man.sh \
   %D%/outputs.py \
-  %D%/profile.py
+  %D%/perfetto.py \
+  %D%/profile.py \
+  %D%/report.py \
+  %D%/sweep.py
 check_PROGRAMS += $(module_tests)
 TESTS += $(module_tests) $(script_tests)
-EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
+EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
 # Calibration
 check_PROGRAMS += %D%/test-calibration

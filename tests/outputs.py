@@ -18,7 +18,8 @@ OBJECTS = dict.fromkeys(["ttft_s", "tpot_s", "itl_s", "e2e_s", "queue_s"], QUANT
 OBJECTS["overhead_s"] = ["recompute", "swap_out", "swap_in"]
 
 # Settings that decide a result; where output goes and how steps are taken do not.
-NOT_CONFIG = {"--help", "--output", "--decisions", "--requests", "--against", "--format"}
+NOT_CONFIG = {"--help", "--output", "--decisions", "--requests", "--against", "--format",
+              "--perfetto", "--perfetto-window"}
 
 ENGINES = [["--scheduler", "vllm-v1"],
            ["--scheduler", "vllm-v1", "--no-enable-chunked-prefill"],

@@ -266,10 +266,7 @@ test_quick(Fixture *f, gconstpointer data G_GNUC_UNUSED)
                                  .scheduler = HOST_VLLM_V1,
                                  .copy_path = COPY_PATH_BATCHED,
                                  .what_if = WHAT_IF_NONE};
-  const guint32 contexts[] = {900, 900, 900, 900};
-  const CostShape shape = {.decodes = 4,
-                           .decode_context_tokens = 3600,
-                           .decode_contexts = contexts,
+  const CostShape shape = {.contexts = decode_contexts_equal(4, 900),
                            .sampled = 4,
                            .sequences = 4,
                            .copy_in_blocks = 10};
@@ -301,7 +298,7 @@ test_residual(Fixture *f, gconstpointer data G_GNUC_UNUSED)
                            .what_if = WHAT_IF_NONE};
   const CostChunk chunk = {.tokens = 2048};
   const CostShape shapes[] = {
-      {.decodes = 32, .decode_context_tokens = 32 * 1024, .sampled = 32, .sequences = 32},
+      {.contexts = decode_contexts_equal(32, 1024), .sampled = 32, .sequences = 32},
       {.prefills = &chunk, .n_prefills = 1, .sampled = 1, .sequences = 1}};
   const gint64 tail[] = {f->model->layers, f->model->hidden, f->model->ffn, f->model->heads,
                          f->model->kv_heads};

@@ -34,6 +34,8 @@ typedef struct {
   guint64 step_index;
   CostPiece cost;
   guint32 finished[2];
+  gint64 last_token_ps[40]; /* 0: none */
+  TokenGap gaps[9];
 } Source;
 
 static void
@@ -50,6 +52,26 @@ random_entries(Source *source, Step *step, gboolean decodes_only)
       entry.samples = (guint8)g_rand_boolean(source->rand);
     }
     g_array_append_val(step->entries, entry);
+    step->n_sequences++;
+    step->n_decodes += entry.kind == ENTRY_DECODE;
+    step->n_tokens += entry.tokens;
+  }
+}
+
+/* What the report says of the tokens of its first repeat. */
+static void
+random_gaps(Source *source, StepReport *report)
+{
+  report->gaps = source->gaps;
+  for (guint i = 0; i < report->step->entries->len; i++) {
+    const StepEntry *entry = &g_array_index(report->step->entries, StepEntry, i);
+    gint64 *last_ps = &source->last_token_ps[entry->request];
+    if (!entry->samples)
+      continue;
+    if (*last_ps > 0)
+      source->gaps[report->n_gaps++] =
+          (TokenGap){report->start_ps + report->first_ps - *last_ps, 1};
+    *last_ps = report->start_ps + report->elapsed_ps;
   }
 }
 
@@ -109,6 +131,7 @@ random_report(Source *source, Step *step, StepReport *report)
   report->elapsed_ps = n * report->first_ps + report->growth_ps * (n * (n - 1) / 2);
   for (guint i = 0; i < step->entries->len; i++)
     report->tokens += g_array_index(step->entries, StepEntry, i).samples;
+  random_gaps(source, report);
   report->n_finished = (guint32)g_rand_int_range(rand, 0, 3);
   report->gpu_free_end_blocks = step->gpu_free_blocks; /* a value of its own is enough */
   source->step_index += (guint64)n;
@@ -131,6 +154,11 @@ report_singly(Observer *observer, const StepReport *whole, Step *step)
     one.first_ps = one.elapsed_ps = whole->first_ps + i * whole->growth_ps;
     one.growth_ps = 0;
     one.cost = &cost;
+    const TokenGap gap = {one.first_ps, one.tokens};
+    if (i > 0) {
+      one.gaps = &gap;
+      one.n_gaps = 1;
+    }
     one.n_finished = i + 1 == whole->repeats ? whole->n_finished : 0;
     if (i > 0)
       step->gpu_free_blocks -= step->growth[(i - 1) % BLOCK_SIZE];

@@ -171,10 +171,10 @@ make_cost(const Fixture *f, WhatIf what_if)
 static CostShape
 decode_shape(const guint32 *contexts, guint32 n)
 {
-  CostShape shape = {.decodes = n, .decode_contexts = contexts, .sampled = n, .sequences = n};
+  CostShape shape = {.sampled = n, .sequences = n};
 
   for (guint32 i = 0; i < n; i++)
-    shape.decode_context_tokens += contexts[i];
+    decode_contexts_add(&shape.contexts, contexts[i]);
   return shape;
 }
 
@@ -364,7 +364,7 @@ test_lookup_time(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   cost_model_step(cost, &shape, 1, &piece);
   g_test_timer_start();
   for (guint i = 0; i < ROUNDS; i++) {
-    shape.decode_context_tokens++;
+    shape.contexts.sum++;
     cost_model_step(cost, &shape, 100, &piece);
   }
   decode_s = g_test_timer_elapsed();
@@ -372,7 +372,7 @@ test_lookup_time(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   shape.n_prefills = 1;
   g_test_timer_start();
   for (guint i = 0; i < ROUNDS; i++) {
-    shape.decode_context_tokens++;
+    shape.contexts.sum++;
     cost_model_step(cost, &shape, 1, &piece);
   }
   mixed_s = g_test_timer_elapsed();

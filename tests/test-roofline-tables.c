@@ -233,8 +233,8 @@ test_attention(gconstpointer data)
       shape.prefills = chunks;
       shape.n_prefills = batch;
     } else {
-      shape.decodes = batch;
-      shape.decode_context_tokens = (guint64)batch * tokens;
+      shape.contexts.count = batch;
+      shape.contexts.sum = (guint64)batch * tokens;
     }
     add_ratio(ratios, attention_ps(device, heads, kv_heads, head_dim, &shape),
               table_ms(&table, "latency"));
@@ -342,8 +342,8 @@ test_served_attention(gconstpointer data)
                              .cached_tokens = table_count(&table, "kv_prefill")};
     const CostShape shape = {.prefills = &chunk,
                              .n_prefills = prefill,
-                             .decodes = n,
-                             .decode_context_tokens = (guint64)n * kv,
+                             .contexts.count = n,
+                             .contexts.sum = (guint64)n * kv,
                              .sequences = n + prefill};
 
     if (prefill ? chunk.tokens >= 128 && n == 0

@@ -190,10 +190,10 @@ test_repeats_are_exact(void)
     g_autoptr(CostModel) costs = new_roofline(&config);
     guint32 decodes = (guint32)g_test_rand_int_range(1, 2000);
     guint32 repeat = (guint32)g_test_rand_int_range(1, 3000);
-    CostShape shape = {.decodes = decodes,
+    CostShape shape = {.contexts.count = decodes,
                        .sampled = decodes,
                        .sequences = decodes,
-                       .decode_context_tokens =
+                       .contexts.sum =
                            (guint64)g_test_rand_int_range(1, 100000) * decodes};
     CostPiece whole, single;
     gint64 together_ps, one_by_one_ps = 0;
@@ -207,7 +207,7 @@ test_repeats_are_exact(void)
     for (guint32 i = 0; i < repeat; i++) {
       cost_model_step(costs, &shape, 1, &single);
       one_by_one_ps += cost_piece_total_ps(&single);
-      shape.decode_context_tokens += decodes;
+      shape.contexts.sum += decodes;
     }
     g_assert_cmpint(together_ps, ==, one_by_one_ps);
   }
@@ -219,8 +219,8 @@ mixed_shape(const CostChunk *chunk)
 {
   return (CostShape){.prefills = chunk,
                      .n_prefills = 1,
-                     .decodes = 20,
-                     .decode_context_tokens = 20000,
+                     .contexts.count = 20,
+                     .contexts.sum = 20000,
                      .sampled = 21,
                      .sequences = 21,
                      .copy_in_blocks = 7};
@@ -361,8 +361,8 @@ test_extremes_saturate(void)
   const CostChunk chunk = {.tokens = G_MAXUINT32, .cached_tokens = G_MAXUINT32};
   const CostShape shape = {.prefills = &chunk,
                            .n_prefills = 1,
-                           .decodes = G_MAXUINT32 - 1,
-                           .decode_context_tokens = G_MAXUINT64,
+                           .contexts.count = G_MAXUINT32 - 1,
+                           .contexts.sum = G_MAXUINT64,
                            .sampled = G_MAXUINT32,
                            .sequences = G_MAXUINT32,
                            .copy_out_blocks = G_MAXUINT32};
@@ -442,10 +442,10 @@ test_lookup_time(void)
 
   g_test_timer_start();
   for (guint32 i = 0; i < LOOKUPS; i++) {
-    const CostShape shape = {.decodes = 1 + i % 256,
+    const CostShape shape = {.contexts.count = 1 + i % 256,
                              .sampled = 1 + i % 256,
                              .sequences = 1 + i % 256,
-                             .decode_context_tokens = 1000 + i};
+                             .contexts.sum = 1000 + i};
     CostPiece piece;
     cost_model_step(costs, &shape, 16, &piece);
     sum_ps += piece.base_ps[COST_LINEAR] & 1;

@@ -421,7 +421,7 @@ test_round_trips(Fixture *fixture, gconstpointer data)
       }
       second = trace_print(*format, again, "a comment", &error);
       if (zero_ps == 0)
-        g_assert_cmpstr(second->str, ==, text->str);
+        g_assert_cmpmem(second->str, second->len, text->str, text->len);
       g_string_free(text, TRUE);
       g_string_free(second, TRUE);
     }

@@ -24,19 +24,21 @@ static const CsvSchema schema = {
 };
 
 static gboolean
-write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error)
+write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, GError **error)
 {
+  GString *text = out->text;
   char date[NUMBER_BUFFER_BYTES], decimals[NUMBER_BUFFER_BYTES];
 
   (void)self;
-  (void)error;
-  g_string_append(out, "TIMESTAMP,ContextTokens,GeneratedTokens\n");
+  g_string_append(text, "TIMESTAMP,ContextTokens,GeneratedTokens\n");
   for (guint32 i = 0; i < workload_count(workload); i++) {
     const Request *request = workload_request(workload, i);
     number_print_date(written_zero_s + request->arrival_ps / PS_PER_S, date);
     number_print(request->arrival_ps % PS_PER_S, DECIMALS_MAX, 7, decimals);
-    g_string_append_printf(out, "%s%s,%u,%u\n", date, decimals + 1, request->prompt_tokens,
+    g_string_append_printf(text, "%s%s,%u,%u\n", date, decimals + 1, request->prompt_tokens,
                            request->output_tokens);
+    if (!trace_output_spill(out, error))
+      return FALSE;
   }
   return TRUE;
 }

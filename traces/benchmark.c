@@ -37,20 +37,22 @@ read_row(const TraceFormat *self, TraceReader *reader, const char *line, const c
 }
 
 static gboolean
-write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error)
+write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, GError **error)
 {
+  GString *text = out->text;
   char buffer[NUMBER_BUFFER_BYTES];
 
   (void)self;
-  (void)error;
   for (guint32 i = 0; i < workload_count(workload); i++) {
     const Request *request = workload_request(workload, i);
     g_autofree char *id = workload_id_json(workload, i);
     g_string_append_printf(
-        out,
+        text,
         "{\"request_id\": %s, \"input_toks\": %u, \"output_toks\": %u, \"arrival_time\": %s}\n", id,
         request->prompt_tokens, request->output_tokens,
         number_print(request->arrival_ps, DECIMALS_MAX, 0, buffer));
+    if (!trace_output_spill(out, error))
+      return FALSE;
   }
   return TRUE;
 }

@@ -1,11 +1,14 @@
 /* A trace format: its name, how to know it, how to read a line of it and how to write one.
  *
  * A format is one file with one static const entry, one line in trace.c's table and one in
- * local.mk. A format is either CSV (csv set, csv.h's hooks) or JSON lines (header NULL).
+ * local.mk. A format is CSV (csv set, csv.h's hooks), JSON lines (header NULL), or no text at all
+ * (read and mark set instead of sniff, header and row).
  */
 #pragma once
 
 #include "sim/workload.h"
+#include "traces/output.h"
+#include "traces/source.h"
 
 #include <glib.h>
 
@@ -39,9 +42,15 @@ struct TraceFormat {
   gboolean (*row)(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
                   GError **error);
 
-  /* Appends the whole trace, but for comments. NULL: read only. A request that the format cannot
-   * hold is an error. */
-  gboolean (*write)(const TraceFormat *self, GString *out, const Workload *workload,
+  /* What a file that is no text begins with. */
+  const char *mark;
+  gsize mark_bytes;
+  /* Reads such a file and leaves the reader's workload sealed. */
+  gboolean (*read)(const TraceFormat *self, TraceReader *reader, Source *source, GError **error);
+
+  /* Appends the whole trace; the comment of a TRACE_HAS_COMMENTS form is there already. NULL: read
+   * only. A request that the format cannot hold is an error. */
+  gboolean (*write)(const TraceFormat *self, TraceOutput *out, const Workload *workload,
                     GError **error);
 };
 
@@ -52,3 +61,4 @@ extern const TraceFormat trace_format_vidur;
 extern const TraceFormat trace_format_mooncake;
 extern const TraceFormat trace_format_benchmark;
 extern const TraceFormat trace_format_steps;
+extern const TraceFormat trace_format_binary;

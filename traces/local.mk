@@ -2,6 +2,7 @@ noinst_LIBRARIES += libspillway-traces.a
 libspillway_traces_a_SOURCES = \
   %D%/azure.c \
   %D%/benchmark.c \
+  %D%/binary.c %D%/binary.h %D%/binary_read.c \
   %D%/burstgpt.c \
   %D%/csv.c %D%/csv.h \
   %D%/format.h \
@@ -10,6 +11,7 @@ libspillway_traces_a_SOURCES = \
   %D%/lengths.c %D%/lengths.h \
   %D%/mooncake.c \
   %D%/number.c %D%/number.h \
+  %D%/output.c %D%/output.h \
   %D%/random.c %D%/random.h \
   %D%/reader.c %D%/reader.h \
   %D%/source.c %D%/source.h \

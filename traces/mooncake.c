@@ -1,7 +1,7 @@
 /* The form "mooncake": JSON lines of the Mooncake traces, times in ms, with the prefix hashes of
  * each prompt. A hash stands for 512 prompt tokens, or for hash_block_tokens of them where a line
  * has that member; equal hashes mean equal prompts up to and including that block, and the last
- * block may be partial. The one form that keeps hashes.
+ * block may be partial. The one text form that keeps hashes.
  */
 #include "jsonl.h"
 
@@ -82,31 +82,33 @@ read_row(const TraceFormat *self, TraceReader *reader, const char *line, const c
 }
 
 static gboolean
-write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error)
+write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, GError **error)
 {
+  GString *text = out->text;
   char buffer[NUMBER_BUFFER_BYTES];
 
   (void)self;
-  (void)error;
   for (guint32 i = 0; i < workload_count(workload); i++) {
     const Request *request = workload_request(workload, i);
-    g_string_append(out, "{");
+    g_string_append(text, "{");
     if (workload->ids != NULL || workload->names != NULL) {
       g_autofree char *id = workload_id_json(workload, i);
-      g_string_append_printf(out, "\"id\": %s, ", id);
+      g_string_append_printf(text, "\"id\": %s, ", id);
     }
     g_string_append_printf(
-        out, "\"timestamp\": %s, \"input_length\": %u, \"output_length\": %u, \"hash_ids\": [",
+        text, "\"timestamp\": %s, \"input_length\": %u, \"output_length\": %u, \"hash_ids\": [",
         number_print(request->arrival_ps, DECIMALS_MAX - 3, 0, buffer), request->prompt_tokens,
         request->output_tokens);
     for (guint32 h = 0; h < request->hash_count; h++)
       g_string_append_printf(
-          out, "%s%" G_GINT64_FORMAT, h > 0 ? ", " : "",
+          text, "%s%" G_GINT64_FORMAT, h > 0 ? ", " : "",
           (gint64)g_array_index(workload->hashes, guint64, request->hash_first + h));
-    g_string_append_c(out, ']');
+    g_string_append_c(text, ']');
     if (request->hash_count > 0 && request->hash_block_tokens != HASH_BLOCK_TOKENS)
-      g_string_append_printf(out, ", \"hash_block_tokens\": %u", request->hash_block_tokens);
-    g_string_append(out, "}\n");
+      g_string_append_printf(text, ", \"hash_block_tokens\": %u", request->hash_block_tokens);
+    g_string_append(text, "}\n");
+    if (!trace_output_spill(out, error))
+      return FALSE;
   }
   return TRUE;
 }

@@ -18,8 +18,21 @@ is_digit(char c)
   return (guchar)(c - '0') < 10;
 }
 
-gboolean
-number_whole(const char *text, const char *end, gint64 *value, const char **stop)
+/* More digits than fit: leading zeros are no reason to refuse. */
+static gboolean
+whole_of_many_digits(const char *text, const char *end, gint64 *value)
+{
+  while (*text == '0' && text + 1 < end)
+    text++;
+  if (end - text > DIGITS_MAX)
+    return FALSE;
+  for (*value = 0; text < end; text++)
+    *value = *value * 10 + (*text - '0');
+  return TRUE;
+}
+
+static inline gboolean
+read_digits(const char *text, const char *end, gint64 *value, const char **stop)
 {
   const char *c = text;
   guint64 sum = 0;
@@ -28,14 +41,15 @@ number_whole(const char *text, const char *end, gint64 *value, const char **stop
     sum = sum * 10 + (guint64)(*c++ - '0');
   *stop = c;
   *value = (gint64)sum;
-  if (G_UNLIKELY(c - text > DIGITS_MAX)) { /* leading zeros are no reason to refuse */
-    while (*text == '0' && text + 1 < c)
-      text++;
-    if (c - text > DIGITS_MAX)
-      return FALSE;
-    return number_whole(text, end, value, stop);
-  }
+  if (G_UNLIKELY(c - text > DIGITS_MAX))
+    return c <= end && whole_of_many_digits(text, c, value);
   return c > text && c <= end;
+}
+
+gboolean
+number_whole(const char *text, const char *end, gint64 *value, const char **stop)
+{
+  return read_digits(text, end, value, stop);
 }
 
 /* "1.25e-3" again without the exponent: the point moves, then the plain form is read. */
@@ -90,7 +104,7 @@ number_decimal(const char *text, const char *end, guint decimals, gint64 *whole,
   gint64 sum = 0;
   guint left = decimals;
 
-  if (is_digit(*c) && !number_whole(c, end, whole, &c))
+  if (is_digit(*c) && !read_digits(c, end, whole, &c))
     return FALSE;
   if (c == text)
     *whole = 0;

@@ -31,6 +31,9 @@ struct TraceReader {
 void reader_init(TraceReader *reader, const char *name, const TraceFormat *format);
 void reader_clear(TraceReader *reader);
 
+/* Makes room for so many requests, in large pages where the system has them. Only a hint. */
+void reader_reserve(TraceReader *reader, guint64 requests);
+
 /* Sets "FILE:LINE:COLUMN: found 'TEXT' in FIELD, expected …" and returns FALSE. The text from `at`
  * to `end` is escaped and cut; `field` may be NULL. */
 gboolean reader_fail(const TraceReader *reader, const char *at, const char *end, const char *field,
@@ -52,5 +55,8 @@ gboolean reader_set_arrival(TraceReader *reader, Request *request, gint64 second
 /* Adds the request, or skips and counts it. id NULL: its index. */
 gboolean reader_add(TraceReader *reader, const Request *request, const char *id, GError **error);
 
-/* Checks ids, moves absolute times to 0, sorts. Fills notes (may be NULL). */
-gboolean reader_finish(TraceReader *reader, TraceNotes *notes, GError **error);
+/* Checks ids, moves absolute times to 0, sorts. */
+gboolean reader_finish(TraceReader *reader, GError **error);
+
+/* What is good to know about what was read. */
+void reader_fill_notes(const TraceReader *reader, TraceNotes *notes);

@@ -17,13 +17,14 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum { BLOCK_BYTES = 1 << 20, LINE_MAX_BYTES = 64 << 20 };
+enum { BLOCK_BYTES = 1 << 20, LINE_MAX_BYTES = 64 << 20, MARK_MAX_BYTES = 16 };
 
 struct Source {
   char *name;
   int fd;
   char *buffer;
   gsize begin, filled, capacity;
+  gint64 length_bytes;         /* of a plain file; -1: not known */
   gboolean at_end;             /* the input has no more bytes */
   gboolean is_started;         /* a line was handed out */
   gboolean is_gzip, in_member; /* in_member: between a gzip member's start and its checksum */
@@ -154,16 +155,18 @@ source_open(const char *path, GError **error)
     fail(source, error, "is a directory, expected a trace file");
     return NULL;
   }
+  source->length_bytes = S_ISREG(status.st_mode) ? (gint64)status.st_size : -1;
   source->capacity = BLOCK_BYTES;
   source->buffer = g_malloc(source->capacity + 1);
-  while (!source->at_end && source->filled < 3) /* enough to know gzip and a byte order mark */
+  while (!source->at_end && source->filled < MARK_MAX_BYTES) /* to know gzip, a byte order mark… */
     if (!fill(source, error))
       return NULL;
   if (source->filled >= 2 && memcmp(source->buffer, "\x1f\x8b", 2) == 0) {
     source->at_end = FALSE;
+    source->length_bytes = -1;
     if (!start_gzip(source, error))
       return NULL;
-    while (!source->at_end && source->filled < 3)
+    while (!source->at_end && source->filled < MARK_MAX_BYTES)
       if (!fill(source, error))
         return NULL;
   }
@@ -220,4 +223,41 @@ source_line(Source *source, const char **line, const char **end, GError **error)
   source->begin = MIN((gsize)(found - source->buffer) + 1, source->filled);
   *end = found > *line && found[-1] == '\r' ? found - 1 : found;
   return SOURCE_LINE;
+}
+
+gboolean
+source_begins_with(const Source *source, const char *mark, gsize bytes)
+{
+  return source->filled - source->begin >= bytes &&
+         memcmp(source->buffer + source->begin, mark, bytes) == 0;
+}
+
+gint64
+source_length_bytes(const Source *source)
+{
+  return source->length_bytes;
+}
+
+gboolean
+source_bytes(Source *source, void *to, gsize bytes, gsize *got, GError **error)
+{
+  for (*got = 0; *got < bytes;) {
+    gsize here = MIN(source->filled - source->begin, bytes - *got);
+    memcpy((char *)to + *got, source->buffer + source->begin, here);
+    source->begin += here;
+    *got += here;
+    if (*got == bytes || source->at_end)
+      break;
+    if (source->is_gzip) {
+      if (!fill(source, error))
+        return FALSE;
+    } else { /* past the buffer, right to where it is wanted */
+      gssize more = read_block(source, (char *)to + *got, bytes - *got, error);
+      if (more < 0)
+        return FALSE;
+      source->at_end = more == 0;
+      *got += (gsize)more;
+    }
+  }
+  return TRUE;
 }

@@ -1,5 +1,5 @@
-/* The lines of a trace file: plain or gzip (known by its first bytes), a path, or "-" for standard
- * input. Lines are handed out in place: no copy and no allocation a line.
+/* The lines of a trace file, or its bytes: plain or gzip (known by its first bytes), a path, or "-"
+ * for standard input. Lines are handed out in place: no copy and no allocation a line.
  */
 #pragma once
 
@@ -21,3 +21,12 @@ const char *source_name(const Source *source);
  * without a byte order mark. **end may be read and is a line end. Both stay valid until the next
  * call. */
 SourceStatus source_line(Source *source, const char **line, const char **end, GError **error);
+
+/* Whether the content begins with these bytes, at most 16. For use before anything is taken. */
+gboolean source_begins_with(const Source *source, const char *mark, gsize bytes);
+
+/* The next `bytes` bytes. *got: how many there were before the end. FALSE on errors only. */
+gboolean source_bytes(Source *source, void *to, gsize bytes, gsize *got, GError **error);
+
+/* The content's length where it is known without reading it (a plain file), else -1. */
+gint64 source_length_bytes(const Source *source);

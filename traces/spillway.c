@@ -30,27 +30,30 @@ has_ids(const Workload *workload)
 }
 
 static gboolean
-write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error)
+write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, GError **error)
 {
+  GString *text = out->text;
   gboolean with_ids = has_ids(workload);
   char buffer[NUMBER_BUFFER_BYTES];
 
   (void)self;
-  g_string_append_printf(out, "arrival_s,prompt_tokens,output_tokens%s%s\n", with_ids ? ",id" : "",
+  g_string_append_printf(text, "arrival_s,prompt_tokens,output_tokens%s%s\n", with_ids ? ",id" : "",
                          workload->has_priority ? ",priority" : "");
   for (guint32 i = 0; i < workload_count(workload); i++) {
     const Request *request = workload_request(workload, i);
-    g_string_append_printf(out, "%s,%u,%u",
+    g_string_append_printf(text, "%s,%u,%u",
                            number_print(request->arrival_ps, DECIMALS_MAX, 0, buffer),
                            request->prompt_tokens, request->output_tokens);
     if (with_ids) {
-      g_string_append_c(out, ',');
-      if (!csv_write_id(out, workload, i, error))
+      g_string_append_c(text, ',');
+      if (!csv_write_id(text, workload, i, error))
         return FALSE;
     }
     if (workload->has_priority)
-      g_string_append_printf(out, ",%d", request->priority);
-    g_string_append_c(out, '\n');
+      g_string_append_printf(text, ",%d", request->priority);
+    g_string_append_c(text, '\n');
+    if (!trace_output_spill(out, error))
+      return FALSE;
   }
   return TRUE;
 }

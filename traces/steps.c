@@ -26,9 +26,11 @@ static const CsvSchema schema = {
 };
 
 static gboolean
-write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error)
+write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, GError **error)
 {
-  g_string_append_printf(out, "%s\n", self->shape);
+  GString *text = out->text;
+
+  g_string_append_printf(text, "%s\n", self->shape);
   for (guint32 i = 0; i < workload_count(workload); i++) {
     const Request *request = workload_request(workload, i);
     char buffer[NUMBER_BUFFER_BYTES];
@@ -38,10 +40,12 @@ write_all(const TraceFormat *self, GString *out, const Workload *workload, GErro
                   number_print(request->arrival_ps, DECIMALS_MAX, 0, buffer));
       return FALSE;
     }
-    if (!csv_write_id(out, workload, i, error))
+    if (!csv_write_id(text, workload, i, error))
       return FALSE;
-    g_string_append_printf(out, ",%" G_GINT64_FORMAT ",%u,%u\n", request->arrival_ps / PS_PER_S,
+    g_string_append_printf(text, ",%" G_GINT64_FORMAT ",%u,%u\n", request->arrival_ps / PS_PER_S,
                            request->prompt_tokens, request->output_tokens);
+    if (!trace_output_spill(out, error))
+      return FALSE;
   }
   return TRUE;
 }

@@ -11,19 +11,16 @@
 #include "sim/units.h"
 #include "source.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-#include <zlib.h>
 
-enum { SPILLWAY_FORMAT_NUMBER = 1 };
+enum { SPILLWAY_FORMAT_NUMBER = 1, LINE_BYTES = 24 }; /* of a usual line */
 
 #define FORMAT_MARK "# spillway-trace "
 
 const TraceFormat *const trace_formats[] = {
-    &trace_format_spillway, &trace_format_azure,     &trace_format_burstgpt, &trace_format_vidur,
-    &trace_format_mooncake, &trace_format_benchmark, &trace_format_steps,    NULL,
+    &trace_format_spillway, &trace_format_azure,    &trace_format_burstgpt,
+    &trace_format_vidur,    &trace_format_mooncake, &trace_format_benchmark,
+    &trace_format_steps,    &trace_format_binary,   NULL,
 };
 
 TraceNotes *
@@ -94,7 +91,7 @@ static const TraceFormat *
 sniff(const char *line, const char *end)
 {
   for (const TraceFormat *const *format = trace_formats; *format != NULL; format++)
-    if ((*format)->sniff(*format, line, end))
+    if ((*format)->sniff != NULL && (*format)->sniff(*format, line, end))
       return *format;
   return NULL;
 }
@@ -155,6 +152,29 @@ read_lines(TraceReader *reader, Source *source, GError **error)
   return status == SOURCE_END;
 }
 
+/* Forms that are no text are known by their first bytes; all others by a line. */
+static const TraceFormat *
+sniff_bytes(Source *source)
+{
+  for (const TraceFormat *const *format = trace_formats; *format != NULL; format++)
+    if ((*format)->mark_bytes > 0 &&
+        source_begins_with(source, (*format)->mark, (*format)->mark_bytes))
+      return *format;
+  return NULL;
+}
+
+static gboolean
+read_content(TraceReader *reader, Source *source, GError **error)
+{
+  if (reader->format == NULL)
+    reader->format = sniff_bytes(source);
+  if (reader->format != NULL && reader->format->read != NULL)
+    return reader->format->read(reader->format, reader, source, error);
+  if (source_length_bytes(source) > 0)
+    reader_reserve(reader, (guint64)source_length_bytes(source) / LINE_BYTES);
+  return read_lines(reader, source, error) && reader_finish(reader, error);
+}
+
 static Workload *
 read_whole(const char *path, const char *format, TraceNotes *notes, GError **error)
 {
@@ -175,8 +195,11 @@ read_whole(const char *path, const char *format, TraceNotes *notes, GError **err
   if (source == NULL)
     return NULL;
   reader_init(&reader, source_name(source), chosen);
-  if (read_lines(&reader, source, error) && reader_finish(&reader, notes, error))
+  if (read_content(&reader, source, error)) {
     workload = g_steal_pointer(&reader.workload);
+    if (notes != NULL)
+      reader_fill_notes(&reader, notes);
+  }
   reader_clear(&reader);
   return workload;
 }
@@ -207,23 +230,33 @@ trace_read_part(const char *path, const char *format, guint32 limit, double time
   return g_steal_pointer(&workload);
 }
 
+static gboolean
+write_whole(TraceOutput *output, const TraceFormat *format, const Workload *workload,
+            GError **error)
+{
+  if (format->write == NULL) {
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "the form %s can only be read",
+                format->name);
+    return FALSE;
+  }
+  if (format->flags & TRACE_HAS_COMMENTS) {
+    g_string_append_printf(output->text, FORMAT_MARK "%d\n", SPILLWAY_FORMAT_NUMBER);
+    if (output->comment != NULL)
+      g_string_append_printf(output->text, "# %s\n", output->comment);
+  }
+  return format->write(format, output, workload, error);
+}
+
 GString *
 trace_print(const TraceFormat *format, const Workload *workload, const char *comment,
             GError **error)
 {
-  GString *text = g_string_new(NULL);
+  TraceOutput output;
 
-  if (format->flags & TRACE_HAS_COMMENTS) {
-    g_string_append_printf(text, FORMAT_MARK "%d\n", SPILLWAY_FORMAT_NUMBER);
-    if (comment != NULL)
-      g_string_append_printf(text, "# %s\n", comment);
-  }
-  if (format->write == NULL)
-    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "the form %s can only be read",
-                format->name);
-  else if (format->write(format, text, workload, error))
-    return text;
-  g_string_free(text, TRUE);
+  trace_output_init(&output, NULL, comment);
+  if (write_whole(&output, format, workload, error))
+    return output.text;
+  g_string_free(output.text, TRUE);
   return NULL;
 }
 
@@ -252,59 +285,17 @@ note_losses(const TraceFormat *format, const Workload *workload, TraceNotes *not
                                     format->name));
 }
 
-static gboolean
-write_packed(const char *path, const GString *text, GError **error)
-{
-  gzFile file = gzopen(path, "wb6e");
-  gsize done = 0;
-
-  while (file != NULL && done < text->len) {
-    unsigned chunk = (unsigned)MIN(text->len - done, (gsize)1 << 30);
-    if (gzwrite(file, text->str + done, chunk) != (int)chunk)
-      break;
-    done += chunk;
-  }
-  if (file == NULL || (gzclose(file) != Z_OK) | (done < text->len)) {
-    g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno),
-                "%s: cannot be written: %s", path, g_strerror(errno));
-    return FALSE;
-  }
-  return TRUE;
-}
-
-static gboolean
-write_plain(const char *path, const GString *text, GError **error)
-{
-  gboolean is_stdout = g_str_equal(path, "-");
-  FILE *file = is_stdout ? stdout : fopen(path, "we");
-  gboolean ok = file != NULL && fwrite(text->str, 1, text->len, file) == text->len;
-
-  if (file != NULL && (is_stdout ? fflush(file) : fclose(file)) != 0)
-    ok = FALSE;
-  if (!ok)
-    g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(errno),
-                "%s: cannot be written: %s", is_stdout ? "standard output" : path,
-                g_strerror(errno));
-  return ok;
-}
-
 gboolean
 trace_write(const char *path, const TraceFormat *format, const Workload *workload,
             const char *comment, TraceNotes *notes, GError **error)
 {
-  GString *text = trace_print(format, workload, comment, error);
+  TraceOutput output;
   gboolean ok;
 
-  if (text == NULL)
-    return FALSE;
-  if (g_str_has_suffix(path, ".gz"))
-    ok = write_packed(path, text, error);
-  else
-    ok = write_plain(path, text, error);
-  if (!ok && g_file_test(path, G_FILE_TEST_IS_REGULAR))
-    unlink(path);
+  trace_output_init(&output, path, comment);
+  ok = write_whole(&output, format, workload, error);
+  ok = trace_output_finish(&output, ok, error);
   if (ok && notes != NULL)
     note_losses(format, workload, notes);
-  g_string_free(text, TRUE);
   return ok;
 }

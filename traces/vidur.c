@@ -18,17 +18,19 @@ static const CsvSchema schema = {
 };
 
 static gboolean
-write_all(const TraceFormat *self, GString *out, const Workload *workload, GError **error)
+write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, GError **error)
 {
+  GString *text = out->text;
   char buffer[NUMBER_BUFFER_BYTES];
 
-  (void)error;
-  g_string_append_printf(out, "%s\n", self->shape);
+  g_string_append_printf(text, "%s\n", self->shape);
   for (guint32 i = 0; i < workload_count(workload); i++) {
     const Request *request = workload_request(workload, i);
-    g_string_append_printf(out, "%s,%u,%u\n",
+    g_string_append_printf(text, "%s,%u,%u\n",
                            number_print(request->arrival_ps, DECIMALS_MAX, 0, buffer),
                            request->prompt_tokens, request->output_tokens);
+    if (!trace_output_spill(out, error))
+      return FALSE;
   }
   return TRUE;
 }

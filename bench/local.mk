@@ -1,0 +1,24 @@
+# `make bench` prints figures and judges nothing; it is no test. BENCH_SIZE=10000000 takes some ten minutes, the
+# default a minute or two. `make bench-doc` does the same and puts the figures and the plot into doc/performance.md.
+BENCH_SIZE = 100000
+BENCH_REPEATS =
+BENCH_DEVICE =
+bench_scripts = %D%/bench.py %D%/measure.py %D%/to_doc.py
+EXTRA_DIST += $(bench_scripts) %D%/growth.gnuplot
+CLEANFILES += %D%/out/*
+
+bench: spillway$(EXEEXT)
+	$(AM_V_at)if test -z '$(PYTHON)'; then echo 'make bench needs python3, which configure did not find' >&2; exit 1; fi
+	$(AM_V_at)$(MKDIR_P) %D%/out && \
+	  SPILLWAY=$(abs_top_builddir)/spillway BENCH_SIZE='$(BENCH_SIZE)' BENCH_REPEATS='$(BENCH_REPEATS)' \
+	  BENCH_DEVICE='$(BENCH_DEVICE)' BENCH_OUT=%D%/out $(PYTHON) -B $(srcdir)/%D%/bench.py
+	$(AM_V_at)if command -v gnuplot >/dev/null; then \
+	    script=`cd $(srcdir)/%D% && pwd`/growth.gnuplot && cd %D%/out && \
+	    gnuplot -e "out='growth.svg'" $$script && gnuplot -e "out='growth.png'" $$script && echo 'drawn: growth.svg, growth.png'; \
+	  else echo 'not drawn: gnuplot (Debian: gnuplot-nox) is not installed'; fi
+
+bench-doc: bench
+	$(AM_V_at)$(PYTHON) -B $(srcdir)/%D%/to_doc.py %D%/out/figures.md $(srcdir)/doc/performance.md && \
+	  cp %D%/out/growth.svg $(srcdir)/doc/performance-growth.svg
+
+.PHONY: bench bench-doc

@@ -1,0 +1,142 @@
+/* spillway plot: charts of results, with characters or as one picture. */
+#include "cli.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "report/plot.h"
+#include "results_options.h"
+
+#define DEFAULT_COLUMNS 100
+#define MIN_COLUMNS 40
+#define MAX_COLUMNS 160
+#define ROWS 26
+
+#define SUMMARY                                                                                    \
+  "Draws charts of results databases in the terminal, or one of them as a picture. Needs gnuplot."
+
+#define EXAMPLES                                                                                   \
+  "Examples:\n"                                                                                    \
+  "  spillway plot results.db\n"                                                                   \
+  "  spillway plot results.db --chart ttft,overhead --runs recompute,swap\n"                       \
+  "  spillway plot study.db --chart study --figure ttft_s.p99 -o ttft.svg\n"                       \
+  "\n"                                                                                             \
+  "Exit status: 0 done; 1 gnuplot is missing, the picture cannot be written, or these runs have\n" \
+  "nothing for the chart; 2 the command line or a file is wrong."
+
+static guint
+terminal_columns(void)
+{
+  struct winsize size;
+
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    return CLAMP(size.ws_col, MIN_COLUMNS, MAX_COLUMNS);
+  return DEFAULT_COLUMNS;
+}
+
+static char *
+describe_charts(void)
+{
+  GString *text = g_string_new("Charts:\n");
+
+  for (const PlotChart *chart = plot_charts(); chart->name != NULL; chart++)
+    g_string_append_printf(text, "  %-11s %s\n", chart->name, chart->title);
+  g_string_append_printf(text, "\n%s", EXAMPLES);
+  return g_string_free(text, FALSE);
+}
+
+static gboolean
+check_charts(char **charts, const char *out, GError **error)
+{
+  g_autoptr(GPtrArray) names = g_ptr_array_new();
+  guint n = 0;
+
+  for (const PlotChart *chart = plot_charts(); chart->name != NULL; chart++)
+    g_ptr_array_add(names, (gpointer)chart->name);
+  g_ptr_array_add(names, NULL);
+  for (; charts[n] != NULL; n++) {
+    const char *near;
+    if (g_strv_contains((const char *const *)names->pdata, charts[n]))
+      continue;
+    near = cli_nearest(charts[n], (const char *const *)names->pdata);
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--chart: found '%s', expected names that 'spillway plot --help' lists%s%s%s",
+                charts[n], near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+                near != NULL ? "?" : "");
+    return FALSE;
+  }
+  if (n == 1 || (n > 0 && out == NULL))
+    return TRUE;
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "--chart: found %u charts, expected %s", n,
+              out != NULL ? "one, for one picture; 'spillway report --format' draws all" : "some");
+  return FALSE;
+}
+
+/* Those that these runs have nothing for are named. */
+static int
+draw(Stored *stored, char **charts, PlotRequest *request)
+{
+  guint drawn = 0;
+
+  for (guint i = 0; charts[i] != NULL; i++) {
+    g_autoptr(GError) error = NULL;
+    gboolean empty;
+    request->chart = charts[i];
+    if (plot_chart(stored, request, &empty, &error))
+      drawn++;
+    else if (!empty)
+      return cli_error(CLI_FAILED, "plot", "%s", error->message);
+    else
+      cli_note("plot", "%s: these runs have nothing to draw there", charts[i]);
+  }
+  if (drawn == 0)
+    return cli_error(CLI_FAILED, "plot", "there is nothing to draw; --chart names other charts");
+  return CLI_DONE;
+}
+
+int
+command_plot(int argc, char **argv)
+{
+  g_autofree char *runs = NULL, *figure = NULL, *out = NULL, *chart_list = NULL;
+  const GOptionEntry entries[] = {
+      {"chart", 0, 0, G_OPTION_ARG_STRING, &chart_list, "which (default throughput,kv)", "LIST"},
+      {"out", 'o', 0, G_OPTION_ARG_FILENAME, &out,
+       "where to draw: FILE.svg, .png or .pdf; the terminal if not given", "FILE"},
+      RESULTS_OPTION_RUNS(&runs),
+      RESULTS_OPTION_FIGURE(&figure),
+      {NULL, 0, 0, 0, NULL, NULL, NULL},
+  };
+  g_autoptr(GOptionContext) context = g_option_context_new("RESULTS.db…");
+  g_autofree char *more = describe_charts();
+  g_auto(GStrv) charts = NULL;
+  g_autoptr(Stored) stored = NULL;
+  g_autoptr(GError) error = NULL;
+  PlotRequest request = {0};
+  int status;
+
+  g_option_context_set_summary(context, SUMMARY);
+  g_option_context_set_description(context, more);
+  g_option_context_add_main_entries(context, entries, NULL);
+  if (!cli_parse(context, "plot", entries, &argc, &argv, &status))
+    return status;
+  if (!gnuplot_format_of(out, &request.format))
+    return cli_error(CLI_USAGE, "plot",
+                     "-o: found '%s', expected a name that ends in .svg, .png or .pdf", out);
+  charts = g_strsplit(chart_list != NULL ? chart_list
+                      : out != NULL      ? "kv"
+                                         : "throughput,kv",
+                      ",", -1);
+  if (!check_charts(charts, out, &error) || !results_figure_check(&figure, &error) ||
+      (stored = results_options_open(argv, runs, &error)) == NULL)
+    return cli_error(CLI_USAGE, "plot", "%s", error->message);
+  request.figure = figure;
+  request.out = out;
+  if (out == NULL) {
+    request.width = terminal_columns();
+    request.height = ROWS;
+  }
+  return draw(stored, charts, &request);
+}

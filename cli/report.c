@@ -1,0 +1,123 @@
+/* spillway report: results databases as one HTML page, or as pictures. */
+#include "cli.h"
+
+#include <glib/gstdio.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "report/page.h"
+#include "report/plot.h"
+#include "results_options.h"
+
+#define SUMMARY                                                                                    \
+  "Writes what results databases hold as one HTML page that needs nothing else: the comparison,\n" \
+  "the course of each run, latencies, overhead, victims, and a study's grid. With --format png,\n" \
+  "svg or pdf, a picture a chart into a folder."
+
+#define EXAMPLES                                                                                   \
+  "Examples:\n"                                                                                    \
+  "  spillway report results.db -o report.html\n"                                                  \
+  "  spillway report a100.db h100.db --runs swap -o report.html\n"                                 \
+  "  spillway report study.db --format pdf --figure ttft_s.p99 -o figures\n"                       \
+  "\n"                                                                                             \
+  "Exit status: 0 done; 1 what draws the charts is missing, or the output cannot be written;\n"    \
+  "2 the command line or a file is wrong."
+
+static gboolean
+is_same_file(const char *a, const char *b)
+{
+  GStatBuf x, y;
+
+  return g_stat(a, &x) == 0 && g_stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* A picture's name for a page, or the name of what is read, is a mistake. */
+static gboolean
+check_out(const char *out, const char *const *paths, gboolean page, GError **error)
+{
+  GnuplotFormat format;
+
+  for (guint i = 0; paths[i] != NULL; i++)
+    if (is_same_file(out, paths[i])) {
+      g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                  "-o: %s is what is read, and was not replaced; name another file", out);
+      return FALSE;
+    }
+  if (!page || !gnuplot_format_of(out, &format))
+    return TRUE;
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "-o: found '%s', expected an HTML file's name; 'spillway plot --chart NAME -o %s' "
+              "draws one picture, '--format png|svg|pdf' all of them into a folder",
+              out, out);
+  return FALSE;
+}
+
+static int
+write_page(Stored *stored, const char *library, const char *out)
+{
+  g_autoptr(GError) error = NULL;
+
+  if (!page_write(stored, library, out, &error))
+    return cli_error(CLI_FAILED, "report", "%s", error->message);
+  printf("%s: %u run%s; open it in a browser\n", out, stored->runs->len,
+         stored->runs->len == 1 ? "" : "s");
+  return CLI_DONE;
+}
+
+static int
+write_pictures(Stored *stored, GnuplotFormat format, const char *figure, const char *out)
+{
+  g_autoptr(GError) error = NULL;
+  guint drawn;
+
+  if (!plot_folder(stored, format, figure, out, &drawn, &error))
+    return cli_error(CLI_FAILED, "report", "%s", error->message);
+  printf("%s: %u chart%s\n", out, drawn, drawn == 1 ? "" : "s");
+  return CLI_DONE;
+}
+
+int
+command_report(int argc, char **argv)
+{
+  g_autofree char *runs = NULL, *figure = NULL, *out = NULL, *format_name = NULL, *library = NULL;
+  const GOptionEntry entries[] = {
+      {"out", 'o', 0, G_OPTION_ARG_FILENAME, &out,
+       "the page, or the pictures' folder (default report.html, figures)", "FILE"},
+      {"format", 0, 0, G_OPTION_ARG_STRING, &format_name, "html (default), png, svg or pdf",
+       "FORMAT"},
+      RESULTS_OPTION_RUNS(&runs),
+      RESULTS_OPTION_FIGURE(&figure),
+      {"chart-js", 0, 0, G_OPTION_ARG_FILENAME, &library,
+       "the Chart.js to put into the page, where it is not found by itself", "FILE"},
+      {NULL, 0, 0, 0, NULL, NULL, NULL},
+  };
+  g_autoptr(GOptionContext) context = g_option_context_new("RESULTS.db…");
+  g_autoptr(Stored) stored = NULL;
+  g_autoptr(GError) error = NULL;
+  GnuplotFormat format = GNUPLOT_TEXT;
+  gboolean page;
+  int status;
+
+  g_option_context_set_summary(context, SUMMARY);
+  g_option_context_set_description(context, EXAMPLES);
+  g_option_context_add_main_entries(context, entries, NULL);
+  if (!cli_parse(context, "report", entries, &argc, &argv, &status))
+    return status;
+  page = format_name == NULL || g_str_equal(format_name, "html");
+  if (!page && !gnuplot_format(format_name, &format))
+    return cli_error(CLI_USAGE, "report", "--format: found '%s', expected html, png, svg or pdf",
+                     format_name);
+  if (!page && library != NULL)
+    return cli_error(CLI_USAGE, "report", "--chart-js: is of the page; --format %s has none",
+                     format_name);
+  if (page && figure != NULL)
+    return cli_error(CLI_USAGE, "report",
+                     "--figure: is of pictures (--format); the page has every figure to choose");
+  if (out == NULL)
+    out = g_strdup(page ? "report.html" : "figures");
+  if (!results_figure_check(&figure, &error) ||
+      !check_out(out, (const char *const *)argv + 1, page, &error) ||
+      (stored = results_options_open(argv, runs, &error)) == NULL)
+    return cli_error(CLI_USAGE, "report", "%s", error->message);
+  return page ? write_page(stored, library, out) : write_pictures(stored, format, figure, out);
+}

@@ -1,0 +1,41 @@
+#include "results_options.h"
+
+#include "cli.h"
+#include "report/figures.h"
+
+Stored *
+results_options_open(char **argv, const char *runs, GError **error)
+{
+  if (argv[1] == NULL) {
+    g_set_error_literal(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                        "expected a results database; 'spillway compare -o FILE.db' writes one");
+    return NULL;
+  }
+  return stored_open((const char *const *)argv + 1, runs, error);
+}
+
+gboolean
+results_figure_check(char **figure, GError **error)
+{
+  guint n;
+  const Figure *all = figures(&n);
+  g_autofree const char **keys = g_new0(const char *, n + 1);
+  const char *near;
+  guint n_keys = 0;
+
+  if (*figure == NULL)
+    *figure = g_strdup("e2e_s.mean");
+  for (guint i = 0; i < n; i++) {
+    if (figure_is_text(&all[i]))
+      continue;
+    if (g_str_equal(all[i].key, *figure))
+      return TRUE;
+    keys[n_keys++] = all[i].key;
+  }
+  near = cli_nearest(*figure, keys);
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "--figure: found '%s', expected a figure of the summary, such as ttft_s.p99%s%s%s",
+              *figure, near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+              near != NULL ? "?" : "");
+  return FALSE;
+}

@@ -1,0 +1,22 @@
+/* What a worker of a sweep does: runs cells of the plan, one after the other, and packs what came
+ * of each. It writes no file and prints nothing. */
+#pragma once
+
+#include "report/results_pack.h"
+#include "study_plan.h"
+
+typedef struct {
+  const StudyPlan *plan;
+  Shelf *shelf;
+  ResultsDetail detail;
+  GHashTable *unlimited; /* by what decides it; see sweep_worker.c */
+} SweepWorker;
+
+/* The first byte of an answer. */
+typedef enum {
+  ANSWER_RUN = 'R',     /* a packed run follows (results_pack.h) */
+  ANSWER_FAILURE = 'F', /* a message follows, without a NUL */
+} AnswerKind;
+
+void sweep_worker_run(SweepWorker *worker, guint cell, GByteArray *answer);
+void answer_failure(GByteArray *answer, const char *message);

@@ -1,0 +1,18 @@
+/* What too little memory costs a run, split by what the time went to. */
+#pragma once
+
+#include "figures.h"
+
+typedef enum {
+  OVERHEAD_RECOMPUTE,
+  OVERHEAD_SWAP_OUT,
+  OVERHEAD_SWAP_IN,
+  OVERHEAD_STALL, /* the rest of what the makespan is longer than with unlimited memory */
+  OVERHEADS
+} Overhead;
+
+const char *overhead_title(Overhead overhead);
+
+/* NAN where it is not known: a stall without a slowdown. Requests that wait for room leave steps
+ * with fewer sequences; that is the stall, and never below 0. */
+double overhead_s(const RunRecord *record, Overhead overhead);

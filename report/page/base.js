@@ -1,0 +1,205 @@
+'use strict';
+// What the page's parts share: the data, elements, tables, colours, and charts that follow the theme.
+const report = JSON.parse(document.getElementById('data').textContent);
+const shown = report.runs.map(() => true); // by the toggles
+const drawn = [];                          // {chart, update}: all charts of the page
+
+function byId(id) {
+  return document.getElementById(id);
+}
+
+function element(name, text, className) {
+  const made = document.createElement(name);
+  if (text !== undefined) made.textContent = text;
+  if (className) made.className = className;
+  return made;
+}
+
+// A table: the first cell of a row is its heading.
+function table(head, rows, caption) {
+  const made = element('table');
+  if (caption) made.append(element('caption', caption));
+  const top = made.createTHead().insertRow();
+  head.forEach(text => {
+    const cell = element('th', text);
+    cell.scope = 'col';
+    top.append(cell);
+  });
+  const body = made.createTBody();
+  rows.forEach(row => {
+    const line = body.insertRow();
+    row.forEach((text, i) => {
+      const cell = element(i === 0 ? 'th' : 'td', text);
+      if (i === 0) cell.scope = 'row';
+      line.append(cell);
+    });
+  });
+  return made;
+}
+
+// The figures behind a chart, for those who cannot see it.
+function tableBelow(id, head, rows) {
+  const details = element('details');
+  const box = element('div', undefined, 'scroll');
+  box.append(table(head, rows));
+  details.append(element('summary', 'As a table'), box);
+  byId(id).replaceChildren(details);
+}
+
+// Four digits, thousands separated.
+function number(value) {
+  if (value === null || value === undefined || !isFinite(value)) return '–';
+  const size = Math.abs(value);
+  if (size >= 1000) return Math.round(value).toLocaleString('en');
+  return String(Number(value.toPrecision(size >= 100 ? 4 : 3)));
+}
+
+function seconds(value) {
+  if (value === null || value === undefined || !isFinite(value)) return '–';
+  const size = Math.abs(value);
+  if (size > 0 && size < 1e-3) return number(value * 1e6) + ' µs';
+  if (size > 0 && size < 1) return number(value * 1e3) + ' ms';
+  return number(value) + ' s';
+}
+
+// Colours that the colour-blind tell apart (Okabe and Ito's, darkened or lightened to suit the
+// ground), and a dash for each, so that nothing rests on colour alone.
+const palettes = {
+  light: ['#0072b2', '#d55e00', '#009e73', '#b0569a', '#a66f00', '#2a93c9', '#6b6b6b', '#8a3b00'],
+  dark: ['#56b4e9', '#f08a3c', '#2fc79a', '#dd92bd', '#e6b422', '#9fd3f3', '#b3b3b3', '#f5c9a0'],
+};
+const dashes = [[], [7, 3], [2, 3], [9, 3, 2, 3], [4, 2], [12, 4], [1, 2], [6, 2, 2, 2]];
+let printing = false;
+
+function isDark() {
+  if (printing) return false;
+  const chosen = document.documentElement.dataset.theme;
+  return chosen ? chosen === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+}
+
+function colour(index) {
+  const palette = palettes[isDark() ? 'dark' : 'light'];
+  return palette[index % palette.length];
+}
+
+function dash(index) {
+  return dashes[index % dashes.length];
+}
+
+function inks() {
+  return isDark() ? { ink: '#e6eaee', faint: '#9aa6b1', line: '#37414b', panel: '#1d2329' }
+    : { ink: '#1c2228', faint: '#5b6670', line: '#d5dbe1', panel: '#ffffff' };
+}
+
+// `update` gives the datasets (and whatever depends on toggles and theme) anew.
+function drawChart(id, label, config, update) {
+  const canvas = byId(id);
+  canvas.setAttribute('role', 'img');
+  canvas.setAttribute('aria-label', label);
+  config.options = Object.assign({
+    animation: false, responsive: true, maintainAspectRatio: false, normalized: true,
+    layout: { autoPadding: false },
+  }, config.options);
+  const chart = new Chart(canvas, config);
+  drawn.push({ chart, update });
+  redraw(chart, update);
+  return chart;
+}
+
+function redraw(chart, update) {
+  const { ink, faint, line, panel } = inks();
+  const options = chart.config.options; // chart.options is a view of it, made anew by every update
+  Object.values(options.scales).forEach(scale => {
+    scale.grid = Object.assign(scale.grid || {}, { color: line });
+    scale.ticks = Object.assign(scale.ticks || {}, { color: faint });
+    scale.title = Object.assign(scale.title || {}, { color: faint });
+  });
+  Object.assign(options.plugins.tooltip, {
+    backgroundColor: panel, titleColor: ink, bodyColor: ink, borderColor: faint, borderWidth: 1,
+  });
+  options.plugins.legend.labels.color = ink;
+  update(chart);
+  chart.update('none');
+}
+
+function redrawAll() {
+  drawn.forEach(({ chart, update }) => redraw(chart, update));
+  document.querySelectorAll('.swatch').forEach(swatch => {
+    swatch.style.borderTopColor = colour(Number(swatch.dataset.run));
+  });
+}
+
+// Of every curve that is shown, the point nearest to the pointer's x.
+Chart.Interaction.modes.nearestOfEach = function (chart, event, options, useFinal) {
+  const position = Chart.helpers.getRelativePosition(event, chart);
+  const found = [];
+  chart.getSortedVisibleDatasetMetas().forEach(meta => {
+    if (chart.data.datasets[meta.index].silent) return;
+    let best = -1, distance = Infinity;
+    meta.data.forEach((point, i) => {
+      const away = Math.abs(point.getProps(['x'], useFinal).x - position.x);
+      if (away < distance) [best, distance] = [i, away];
+    });
+    if (best >= 0 && distance < chart.width / 8)
+      found.push({ element: meta.data[best], datasetIndex: meta.index, index: best });
+  });
+  return found;
+};
+
+function swatchFor(run) {
+  const swatch = element('span', undefined, 'swatch');
+  swatch.dataset.run = run;
+  swatch.style.borderTopColor = colour(run);
+  swatch.style.borderTopStyle = dash(run).length ? 'dashed' : 'solid';
+  return swatch;
+}
+
+function setUpToggles(detailed) {
+  if (detailed.length < 2) return;
+  byId('toggles').hidden = false;
+  detailed.forEach(run => {
+    const label = element('label');
+    const box = element('input');
+    box.type = 'checkbox';
+    box.checked = true;
+    box.addEventListener('change', () => {
+      shown[run] = box.checked;
+      redrawAll();
+    });
+    label.append(box, swatchFor(run), element('span', report.runs[run].label));
+    byId('toggles').append(label);
+  });
+}
+
+// The theme: as the system's until the button chooses. A file opened from disk may have no storage.
+function setUpTheme() {
+  const themes = ['automatic', 'light', 'dark'];
+  let at = 0;
+  try {
+    at = Math.max(0, themes.indexOf(localStorage.getItem('spillway-theme')));
+  } catch (error) { /* the choice is not kept */ }
+  const apply = () => {
+    if (at === 0) delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = themes[at];
+    byId('theme').textContent = 'Theme: ' + themes[at];
+    redrawAll();
+  };
+  byId('theme').addEventListener('click', () => {
+    at = (at + 1) % themes.length;
+    try {
+      localStorage.setItem('spillway-theme', themes[at]);
+    } catch (error) { /* as above */ }
+    apply();
+  });
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redrawAll);
+  addEventListener('beforeprint', () => {
+    printing = true;
+    document.documentElement.dataset.theme = 'light';
+    redrawAll();
+  });
+  addEventListener('afterprint', () => {
+    printing = false;
+    apply();
+  });
+  apply();
+}

@@ -1,0 +1,98 @@
+// The page as a whole.
+function paragraphs(id, lines) {
+  byId(id).replaceChildren(...lines.map(line => element('p', line)));
+}
+
+function alike(lists) {
+  return lists.every(list => JSON.stringify(list) === JSON.stringify(lists[0]));
+}
+
+function showHead() {
+  const first = report.runs[0];
+  const one = alike(report.runs.map(run => run.asked[0].replace(/, overflow [^,]*/, '')));
+  const title = report.runs.length === 1 ? first.asked[0]
+    : one ? first.asked[0].replace(/, overflow [^,]*/, '') : report.runs.length + ' runs';
+  byId('title').textContent = title;
+  document.title = 'Spillway: ' + title;
+  const lines = [];
+  for (let i = 1; i < first.asked.length; i++) {
+    if (alike(report.runs.map(run => run.asked[i]))) lines.push(first.asked[i]);
+    else if (report.runs.length <= 4) lines.push(...report.runs.map(run => run.label + ': ' + run.asked[i]));
+  }
+  if (report.differ.length) lines.push(report.runs.length + ' runs, which differ in ' + report.differ.join(', ') + '.');
+  paragraphs('asked', lines);
+  byId('origin').textContent = alike(report.runs.map(run => run.origin)) ? first.origin.join(' ')
+    : report.runs.slice(0, 8).map(run => run.label + ': ' + run.origin.join(' ')).join(' ');
+  byId('made').textContent = 'Made by Spillway ' + report.version + '. Charts by Chart.js '
+    + Chart.version + ' (MIT licence, its notice is within this file).';
+}
+
+// Figures down and runs across, or, of many runs, turned round.
+function showFigures() {
+  const few = report.runs.length <= 6;
+  const best = (cell, made) => {
+    if (!cell.best) return;
+    made.className = 'best';
+    made.textContent += ' ★';
+    made.title = 'best of its row';
+  };
+  let made;
+  if (few) {
+    const head = report.runs.flatMap((run, i) => i === 0 ? [run.label] : [run.label, 'change']);
+    made = table(['', ...head], report.figures.map(row =>
+      [row.label, ...row.cells.flatMap((cell, i) => i === 0 ? [cell.text] : [cell.text, cell.change])]));
+    report.figures.forEach((row, r) => row.cells.forEach((cell, i) => {
+      const cells = made.tBodies[0].rows[r].cells;
+      best(cell, cells[i === 0 ? 1 : 2 * i]);
+      if (i > 0) cells[2 * i + 1].className = 'change';
+    }));
+  } else {
+    made = table(['', ...report.figures.map(row => row.label)],
+      report.runs.map((run, i) => [run.label, ...report.figures.map(row => row.cells[i].text)]));
+    report.figures.forEach((row, r) => row.cells.forEach((cell, i) =>
+      best(cell, made.tBodies[0].rows[i].cells[r + 1])));
+  }
+  if (report.runs.length > 12) {
+    const details = element('details');
+    details.append(element('summary', 'All ' + report.runs.length + ' runs'), made);
+    made = details;
+  }
+  byId('figures').append(made);
+  byId('figures-note').textContent = report.runs.length === 1 ? ''
+    : '★ best of its ' + (few ? 'row; change: from ' + report.runs[0].label : 'column');
+}
+
+function showSettings() {
+  const made = table(['setting', ...report.runs.map(run => run.label)],
+    report.settings.map(row => [row.key, ...row.values]));
+  made.querySelectorAll('td').forEach(cell => cell.classList.add('text'));
+  byId('settings').append(made);
+}
+
+showHead();
+paragraphs('words', report.words);
+showFigures();
+showSettings();
+setUpToggles(detailed);
+setUpStudy();
+// A sweep keeps figures alone, unless it was asked for more.
+byId('course').hidden = !detailed.some(run => report.runs[run].course.kv.length);
+if (!byId('course').hidden) {
+  drawCourse();
+  setUpZoom();
+}
+byId('latency').hidden = !detailed.some(run => report.runs[run].latency.e2e.length);
+if (!byId('latency').hidden) {
+  drawLatency('ttft', 'Share of requests by time to first token, a curve a run');
+  drawLatency('tpot', 'Share of requests by time per output token, a curve a run');
+  drawLatency('e2e', 'Share of requests by time from arrival to finish, a curve a run');
+}
+drawBars('chart-overhead', 'Overhead by kind, a bar a run', report.overheads, 'overhead');
+drawBars('chart-components', 'The device\'s time by component, a bar a run', report.components, 'components');
+drawVictims();
+if (detailed.length < report.runs.length) {
+  const note = 'Of ' + report.runs.length + ' runs the first ' + detailed.length
+    + ' are shown below one by one; spillway report --runs picks others.';
+  byId(byId('course').hidden ? 'costs' : 'course').querySelector('h2').after(element('p', note, 'note'));
+}
+setUpTheme();

@@ -1,0 +1,188 @@
+// A study: any figure over its grid, as lines with confidence bands and as a heat map.
+const grid = report.grid;
+const study = { metric: 0, x: 0, lines: -1, fixed: [] };
+
+// A name of cividis' colours, which the colour-blind read as others do; share from 0 to 1.
+function heatColour(share) {
+  const stops = [[0, 32, 76], [60, 77, 110], [124, 123, 120], [187, 172, 105], [255, 234, 70]];
+  const at = Math.min(Math.max(share, 0), 1) * (stops.length - 1), low = Math.min(Math.floor(at), stops.length - 2);
+  const mix = stops[low].map((from, i) => Math.round(from + (stops[low + 1][i] - from) * (at - low)));
+  return { ground: 'rgb(' + mix.join(',') + ')', ink: share > 0.55 ? '#000000' : '#ffffff' };
+}
+
+function metricText(value) {
+  return grid.metrics[study.metric].unit === 's' ? seconds(value) : number(value);
+}
+
+// The cell at these values of the two free axes; the others are as chosen.
+function cellAt(wanted) {
+  return grid.cells.find(cell => cell.at.every((value, axis) =>
+    value === (wanted[axis] !== undefined ? wanted[axis] : study.fixed[axis])));
+}
+
+function chooser(label, names, value, change) {
+  const box = element('label', label + ' '), select = element('select');
+  names.forEach(([name, index]) => {
+    const option = element('option', name);
+    option.value = index;
+    select.append(option);
+  });
+  select.value = value;
+  select.addEventListener('change', () => {
+    change(Number(select.value));
+    setUpControls();
+    showStudy();
+  });
+  box.append(select);
+  return box;
+}
+
+function setUpControls() {
+  const axes = grid.axes.map((axis, i) => [axis.title, i]);
+  const controls = [
+    chooser('Figure', grid.metrics.map((metric, i) => [metric.label, i]), study.metric, i => { study.metric = i; }),
+    chooser('across', axes, study.x, i => {
+      if (i === study.lines) study.lines = study.x;
+      study.x = i;
+    }),
+  ];
+  if (grid.axes.length > 1)
+    controls.push(chooser('a line a', axes.filter(([, i]) => i !== study.x), study.lines, i => { study.lines = i; }));
+  grid.axes.forEach((axis, i) => {
+    if (i !== study.x && i !== study.lines)
+      controls.push(chooser(axis.title, axis.values.map((value, at) => [value, at]), study.fixed[i],
+        at => { study.fixed[i] = at; }));
+  });
+  byId('study-controls').replaceChildren(...controls);
+}
+
+// Of each line: the cells along the x axis.
+function studyLines() {
+  const x = grid.axes[study.x];
+  const names = study.lines < 0 ? [''] : grid.axes[study.lines].values;
+  return names.map((name, line) => ({
+    name, line, points: x.values.map((value, at) => {
+      const wanted = { [study.x]: at };
+      if (study.lines >= 0) wanted[study.lines] = line;
+      const cell = cellAt(wanted);
+      return cell && cell.mean[study.metric] !== null ? {
+        x: x.numeric ? x.numbers[at] : at, y: cell.mean[study.metric],
+        half: cell.half[study.metric], runs: cell.runs, value,
+      } : null;
+    }).filter(Boolean),
+  })).filter(line => line.points.length);
+}
+
+function withAlpha(hex, alpha) {
+  return hex + Math.round(alpha * 255).toString(16).padStart(2, '0');
+}
+
+// A band is two unseen curves, the space between them filled.
+function bandSets({ name, line, points }) {
+  const style = {
+    borderColor: colour(line), backgroundColor: colour(line), borderDash: dash(line), borderWidth: 2, pointRadius: 4,
+    order: -line, parsing: false, label: name || grid.metrics[study.metric].label, tension: 0,
+    pointStyle: ['circle', 'rect', 'triangle', 'rectRot', 'star', 'cross'][line % 6],
+  };
+  const bound = sign => points.map(point => ({ x: point.x, y: point.y + sign * (point.half || 0) }));
+  const hidden = { silent: true, order: 100, pointRadius: 0, borderWidth: 0, parsing: false, backgroundColor: withAlpha(colour(line), 0.2) };
+  const sets = [Object.assign({ data: points }, style)];
+  if (points.some(point => point.half > 0))
+    sets.push(Object.assign({ data: bound(-1), fill: false }, hidden),
+      Object.assign({ data: bound(1), fill: '-1' }, hidden));
+  return sets;
+}
+
+function plusMinus(cell) {
+  return metricText(cell.y) + (cell.half > 0 ? ' ± ' + metricText(cell.half) : '');
+}
+
+function studyOptions() {
+  const options = lineOptions('', '', (y, item) => plusMinus(item.raw), () => '');
+  options.plugins.legend = {
+    display: true, position: 'bottom',
+    labels: { usePointStyle: true, boxWidth: 8, sort: (a, b) => a.datasetIndex - b.datasetIndex, filter: (item, data) => !data.datasets[item.datasetIndex].silent },
+    onClick: (event, item, legend) => { // the band goes with its line
+      const sets = legend.chart.data.datasets, visible = !legend.chart.isDatasetVisible(item.datasetIndex);
+      for (let i = item.datasetIndex; i === item.datasetIndex || (sets[i] && sets[i].silent); i++)
+        legend.chart.setDatasetVisibility(i, visible);
+      legend.chart.update('none');
+    },
+  };
+  options.plugins.tooltip.callbacks.title = items =>
+    items.length ? grid.axes[study.x].title + ' ' + items[0].raw.value : '';
+  return options;
+}
+
+function fillLines(chart) {
+  const x = grid.axes[study.x], metric = grid.metrics[study.metric];
+  chart.data.datasets = studyLines().flatMap(bandSets);
+  chart.config.options.scales.x.title.text = x.title;
+  chart.config.options.scales.y.title = Object.assign(chart.config.options.scales.y.title,
+    { display: true, text: metric.label + (metric.unit ? ' (s)' : '') });
+  chart.config.options.scales.x.ticks.callback = value =>
+    x.numeric ? number(value) : (x.values[value] !== undefined ? x.values[value] : '');
+  chart.config.options.scales.x.ticks.stepSize = x.numeric ? undefined : 1;
+}
+
+function showHeat() {
+  const across = grid.axes[study.x], down = study.lines < 0 ? null : grid.axes[study.lines];
+  byId('heat').hidden = !down;
+  if (!down) return;
+  const metric = grid.metrics[study.metric];
+  const cells = studyLines();
+  const all = cells.flatMap(line => line.points.map(point => point.y));
+  const low = Math.min(...all), high = Math.max(...all);
+  const heat = table([down.title + ' \\ ' + across.title, ...across.values],
+    down.values.map(value => [value]));
+  heat.className = 'heat';
+  [...heat.tBodies[0].rows].forEach((row, line) => across.values.forEach((value, at) => {
+    const cell = cellAt({ [study.x]: at, [study.lines]: line });
+    const mean = cell ? cell.mean[study.metric] : null;
+    const box = row.insertCell();
+    box.textContent = mean === null ? (cell && cell.failed ? 'failed' : '–') : metricText(mean);
+    if (mean === null) return;
+    const share = high > low ? (mean - low) / (high - low) : 0.5, paint = heatColour(share);
+    box.style.background = paint.ground;
+    box.style.color = paint.ink;
+    if (metric.better !== 0 && mean === (metric.better < 0 ? low : high) && high > low) {
+      box.style.fontWeight = '700';
+      box.textContent += ' ★';
+    }
+  }));
+  byId('heat-caption').textContent = metric.label + (metric.better !== 0 ? ', ★ best' : '');
+  byId('heat-table').replaceChildren(heat);
+}
+
+let linesChart = null;
+
+function showStudy() {
+  byId('lines-caption').textContent = grid.metrics[study.metric].label + ' across ' + grid.axes[study.x].title;
+  if (linesChart) redraw(linesChart, fillLines);
+  else linesChart = drawChart('chart-lines', 'A figure of the study across an axis of its grid',
+    { type: 'line', data: { datasets: [] }, options: studyOptions() }, fillLines);
+  const x = grid.axes[study.x], lines = studyLines();
+  tableBelow('lines-table', [x.title, ...lines.map(line => line.name || grid.metrics[study.metric].label)],
+    x.values.map(value => [value, ...lines.map(line => {
+      const point = line.points.find(candidate => candidate.value === value);
+      return point ? plusMinus(point) : '–';
+    })]));
+  showHeat();
+}
+
+function setUpStudy() {
+  if (!grid || !grid.axes.length) return;
+  byId('study').hidden = false;
+  const numeric = grid.axes.findIndex(axis => axis.numeric);
+  study.x = numeric >= 0 ? numeric : 0;
+  study.lines = grid.axes.findIndex((axis, i) => i !== study.x);
+  study.fixed = grid.axes.map(() => 0);
+  study.metric = Math.max(0, grid.metrics.findIndex(metric => metric.key === 'e2e_s.mean'));
+  const replicas = Math.max(...grid.cells.map(cell => cell.runs));
+  const failed = grid.cells.reduce((sum, cell) => sum + cell.failed, 0);
+  byId('study-note').textContent = number(report.runs.length) + ' runs, ' + number(grid.cells.length) + ' cells of the grid'
+    + (replicas > 1 ? ', up to ' + replicas + ' seeds a cell; bands are 95 % confidence intervals of the mean.' : '.')
+    + (failed ? ' ' + failed + (failed === 1 ? ' run' : ' runs') + ' did not end well and count in no figure.' : '');
+  setUpControls();
+  showStudy();
+}

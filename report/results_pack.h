@@ -1,0 +1,17 @@
+/* A finished run as bytes: what a worker of a sweep hands to the one process that writes the
+ * database.
+ *
+ * Sender and receiver are the same program on the same kind of machine: values go as they lie in
+ * memory, behind a header that another build's bytes do not pass.
+ */
+#pragma once
+
+#include "results.h"
+
+/* What a study keeps of a run beside its figures and settings. */
+typedef enum { RESULTS_DETAIL_FIGURES, RESULTS_DETAIL_SERIES, RESULTS_DETAIL_ALL } ResultsDetail;
+
+/* Appends the run. run: its requests and preemptions, or NULL; series: likewise. What the record
+ * was held against is left out. */
+void results_pack(GByteArray *bytes, const Workload *workload, const ResultsRun *run,
+                  const RunRecord *record, const ResultsSeries *series);

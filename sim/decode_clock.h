@@ -1,0 +1,90 @@
+/* The decode clock: the running sequences that compute one token in every step, all together.
+ *
+ * Between scheduling events nothing changes but their contexts, which all grow by one. So a member
+ * is not touched from step to step: the clock ticks, and a member's state follows from the ticks
+ * since it joined. Who ends next is the head of a heap; who takes a block at a tick is in a list,
+ * one for each position in a block; the contexts' sums move with the ticks in closed form.
+ *
+ *     ticks            …  1007  1008  1009  …
+ *     computed tokens  a    30    31    32      a takes a block when its tokens fill the last one:
+ *                      b    16    17    18      at 1009 (block_size 16), and is in due[1009 % 16]
+ *
+ * Invariants: all members tick or none does; every member yielded a token at the last tick; in the
+ * running queue nothing that has work stands before a member. The pool's count is kept by whoever
+ * ticks (scheduler.c), not here.
+ */
+#pragma once
+
+#include "contexts.h"
+#include "sequence.h"
+
+typedef struct {
+  Sequence *head, *tail; /* in running order */
+  guint32 length;
+} DueList;
+
+typedef struct {
+  guint64 end_ticks; /* when its last token is computed */
+  guint64 number;    /* in the order of joining, which is the running order */
+  Sequence *sequence;
+} ClockEnd;
+
+typedef struct {
+  guint32 block_size;
+  guint64 ticks;
+  guint32 count;
+  gboolean supplied;     /* the blocks for the next tick have been taken already */
+  gint64 last_end_ps;    /* when the last settled tick ended, */
+  guint64 settled_ticks; /* and the ticks then */
+  DueList *due;          /* [block_size] */
+  ClockEnd *ends;        /* a heap, `count` of them */
+  guint32 ends_room;
+  guint64 next_number;
+  /* Over the members, of computed_tokens - ticks, which does not change: sums modulo 2^64. */
+  guint64 offsets_sum, offsets_squares;
+  gint64 offset_least, offset_largest; /* exact only where offsets_known */
+  gboolean offsets_known;
+} DecodeClock;
+
+void decode_clock_init(DecodeClock *clock, guint32 block_size);
+void decode_clock_clear(DecodeClock *clock);
+
+/* A decode whose blocks hold the token of the coming tick joins, behind all members; it ends after
+ * `tokens_left` ticks (at least 1). */
+void decode_clock_join(DecodeClock *clock, Sequence *sequence, guint32 tokens_left);
+/* A member leaves, its state brought up to date, but for a token that is not settled. */
+void decode_clock_leave(DecodeClock *clock, Sequence *sequence);
+
+/* `n` steps have been computed; what they needed has been supplied. */
+void decode_clock_tick(DecodeClock *clock, guint32 n);
+/* All ticks so far are over, the last one at end_ps. */
+void decode_clock_settle(DecodeClock *clock, gint64 end_ps);
+/* A member that ended at this tick, which has left; NULL when there is none any more. */
+Sequence *decode_clock_take_ended(DecodeClock *clock);
+/* Ticks until the first ends; there must be a member. */
+guint64 decode_clock_ticks_to_end(const DecodeClock *clock);
+
+static inline guint32
+decode_clock_tokens(const DecodeClock *clock, const Sequence *member)
+{
+  return member->computed_tokens + (guint32)(clock->ticks - member->joined_ticks);
+}
+
+/* GPU blocks that a member holds. */
+static inline guint32
+decode_clock_blocks(const DecodeClock *clock, const Sequence *member)
+{
+  guint32 tokens = decode_clock_tokens(clock, member) + (clock->supplied ? 1 : 0);
+
+  return (tokens + clock->block_size - 1) / clock->block_size;
+}
+
+/* Those that take a block at the tick `later` ticks after the coming one. */
+static inline DueList *
+decode_clock_due(DecodeClock *clock, guint64 later)
+{
+  return &clock->due[(clock->ticks + later) % clock->block_size];
+}
+
+/* What the members read at the coming tick. */
+DecodeContexts decode_clock_contexts(DecodeClock *clock);

@@ -1,0 +1,255 @@
+/* What engines do with the decode clock, and how often a step of plain decodes can be repeated.
+ *
+ * The members stand first among the running sequences that have work; so an engine gives them
+ * their blocks first and then looks at the others one by one, as if it had looked at each in turn.
+ * Between scheduling events contexts grow by one and nothing else changes: which repeat needs how
+ * many blocks is in the clock's due lists, so repeats are bounded without stepping through them;
+ * the executor then runs as many as fit before the next arrival.
+ */
+#include "scheduler.h"
+
+/* More repeats than this in one step would only risk an overflow of the closed-form sums. */
+#define REPEAT_MAX 65536
+
+Sequence *
+scheduler_first_loose(const Scheduler *self)
+{
+  Sequence *loose = NULL;
+
+  for (Sequence *s = self->running.tail; s != NULL && !s->in_clock; s = s->previous)
+    loose = s;
+  return loose;
+}
+
+gboolean
+scheduler_take_due(Scheduler *self, Sequence *member)
+{
+  if (self->pool.free_blocks == 0)
+    return FALSE;
+  if (self->pool.cache != NULL)
+    pool_grow(&self->pool, member, member->blocks + 1);
+  else
+    self->pool.free_blocks--;
+  return TRUE;
+}
+
+/* Takes the blocks of the tick that is `later` ticks after the coming one. */
+static void
+take_due_at(Scheduler *self, guint64 later)
+{
+  const DueList *due = decode_clock_due(&self->clock, later);
+
+  g_assert(due->length <= self->pool.free_blocks);
+  if (self->pool.cache == NULL) {
+    self->pool.free_blocks -= due->length;
+    return;
+  }
+  for (Sequence *member = due->head; member != NULL; member = member->due_next)
+    pool_grow(&self->pool, member, member->blocks + 1);
+}
+
+/* Tells the prefix cache of the blocks that are full after that tick: those that take the next one
+ * at the tick behind it. */
+static void
+register_full_at(Scheduler *self, guint64 later)
+{
+  if (self->pool.cache == NULL)
+    return;
+  for (Sequence *member = decode_clock_due(&self->clock, later + 1)->head; member != NULL;
+       member = member->due_next)
+    pool_register(&self->pool, member,
+                  decode_clock_tokens(&self->clock, member) + (guint32)later + 1);
+}
+
+void
+scheduler_take_all_due(Scheduler *self)
+{
+  take_due_at(self, 0);
+  scheduler_note_supplied(self);
+}
+
+void
+scheduler_note_supplied(Scheduler *self)
+{
+  register_full_at(self, 0);
+  self->clock.supplied = TRUE;
+}
+
+void
+scheduler_run_members(Scheduler *self, Step *step)
+{
+  const DecodeContexts contexts = decode_clock_contexts(&self->clock);
+
+  step->clocked = self->clock.count;
+  step->clocked_at = step->entries->len;
+  step->n_sequences += step->clocked;
+  step->n_decodes += step->clocked;
+  step->n_tokens += step->clocked;
+  decode_contexts_join(&step->contexts, &contexts);
+  step->ticks = step->clocked > 0;
+}
+
+/* Makes room for `n` entries before step->entries[clocked_at]. */
+static void
+open_gap(Step *step, guint32 n)
+{
+  guint at = step->clocked_at, behind = step->entries->len - at;
+  StepEntry *entries;
+  gpointer *sequences;
+
+  g_array_set_size(step->entries, step->entries->len + n);
+  g_ptr_array_set_size(step->sequences, (gint)(step->sequences->len + n));
+  entries = &g_array_index(step->entries, StepEntry, at);
+  sequences = &step->sequences->pdata[at];
+  memmove(entries + n, entries, behind * sizeof *entries);
+  memmove(sequences + n, sequences, behind * sizeof *sequences);
+}
+
+/* Lists the members that the step runs, from the first of the running ones on; those that join in
+ * it are listed already. If they are to leave the clock they do. */
+static void
+list_members(Scheduler *self, Step *step, gboolean leave)
+{
+  Sequence *member = self->running.head;
+
+  open_gap(step, step->clocked);
+  for (guint32 i = step->clocked_at; i < step->clocked_at + step->clocked; member = member->next) {
+    if (!member->in_clock)
+      continue;
+    g_array_index(step->entries, StepEntry, i) = (StepEntry){
+        .request = member->request,
+        .tokens = 1,
+        .cached_tokens = decode_clock_tokens(&self->clock, member),
+        .kind = ENTRY_DECODE,
+        .samples = 1,
+    };
+    step->sequences->pdata[i++] = leave ? member : NULL;
+    if (leave)
+      scheduler_leave_clock(self, member);
+  }
+}
+
+void
+scheduler_list_members(Scheduler *self, Step *step)
+{
+  list_members(self, step, FALSE);
+  step->listed = TRUE;
+}
+
+void
+scheduler_dissolve_clock(Scheduler *self, Step *step)
+{
+  if (step->clocked > 0)
+    list_members(self, step, TRUE);
+  step->clocked = 0;
+  for (Sequence *s = self->running.head; s != NULL && self->clock.count > 0; s = s->next)
+    if (s->in_clock)
+      scheduler_leave_clock(self, s);
+  step->ticks = FALSE;
+}
+
+/* Ticks until it ends; 0 where it is not in the state that all members are in. */
+static guint32
+ticks_left(const Scheduler *self, const Sequence *sequence)
+{
+  guint32 length = sequence_length(sequence), longest = scheduler_longest_length(self);
+
+  if (sequence->stage != STAGE_DECODE || sequence->computed_tokens + 1 != length ||
+      sequence->blocks != sequence->computed_tokens / self->config.block_size + 1 ||
+      length >= longest)
+    return 0;
+  return MIN(sequence->output_limit - sequence->generated_tokens, longest - length);
+}
+
+void
+scheduler_join_clock(Scheduler *self, Step *step)
+{
+  Sequence *loose = NULL, *next;
+
+  if (!self->stride || !self->config.victim->takes_tail || step->clocked_at == step->entries->len ||
+      g_array_index(step->entries, StepEntry, step->clocked_at).kind != ENTRY_DECODE)
+    return;
+  loose = scheduler_first_loose(self);
+  for (guint i = step->clocked_at; i < step->entries->len; i++, loose = next) {
+    const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
+    guint32 left;
+    while (loose != NULL && loose->ending)
+      loose = loose->next;
+    if (entry->kind != ENTRY_DECODE || step->sequences->pdata[i] != loose)
+      return;
+    left = ticks_left(self, loose);
+    if (left == 0)
+      return;
+    next = loose->next;
+    decode_clock_join(&self->clock, loose, left);
+    self->clock.supplied = TRUE;
+    step->ticks = TRUE;
+  }
+}
+
+/* Of a step whose sequences are all members. */
+static void
+count_growth(Scheduler *self, Step *step, guint64 repeats)
+{
+  for (guint32 i = 0; i < MIN(step->block_size, repeats - 1); i++)
+    step->growth[i] = decode_clock_due(&self->clock, i + 1)->length;
+}
+
+void
+scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
+{
+  guint32 batch = self->clock.count, spare;
+  guint64 limit, repeat;
+
+  if (batch == 0 || batch != self->running.length || self->pool.free_blocks < reserve_blocks)
+    return;
+  limit = MIN(decode_clock_ticks_to_end(&self->clock), REPEAT_MAX);
+  if (limit <= 1)
+    return;
+  count_growth(self, step, limit);
+  spare = self->pool.free_blocks - reserve_blocks;
+  /* Every block_size steps each sequence takes one block. */
+  repeat = 1 + (guint64)(spare / batch) * step->block_size;
+  spare %= batch;
+  for (guint32 i = 0; repeat < limit && step->growth[i] <= spare; i++, repeat++)
+    spare -= step->growth[i];
+  step->repeat = (guint32)MIN(limit, repeat);
+}
+
+void
+scheduler_leave_clock(Scheduler *self, Sequence *member)
+{
+  decode_clock_leave(&self->clock, member);
+  if (self->tick_in_flight)
+    g_ptr_array_add(self->left_in_flight, member);
+}
+
+/* What the repeats after the first need. The order matters to the prefix cache alone: step by step,
+ * and within a step in running order. */
+static void
+supply_repeats(Scheduler *self, const Step *step, guint32 repeats)
+{
+  if (self->pool.cache == NULL) {
+    self->pool.free_blocks -= (guint32)step_grown_blocks(step, repeats);
+    return;
+  }
+  for (guint32 i = 1; i < repeats; i++) {
+    take_due_at(self, i);
+    register_full_at(self, i);
+  }
+}
+
+void
+scheduler_tick(Scheduler *self, Step *step, guint32 repeats)
+{
+  Sequence *sequence;
+
+  if (repeats > 1)
+    supply_repeats(self, step, repeats);
+  decode_clock_tick(&self->clock, repeats);
+  while ((sequence = decode_clock_take_ended(&self->clock)) != NULL) {
+    sequence->ending = TRUE;
+    g_ptr_array_add(step->ending, sequence);
+  }
+  self->tick_in_flight = TRUE;
+}

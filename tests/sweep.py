@@ -1,0 +1,198 @@
+"""Sweeps as a user types them: a grid is run once, goes on after a kill, is shared out and joined."""
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+
+from spillway_test import *
+
+STUDY = """[study]
+name = small
+seeds = 1,2
+[run]
+model = llama-2-7b
+device = a100-40gb
+trace = gen:--requests 60 --rate 3 --prompt fixed:800 --output uniform:64,512
+swap-space = 16
+[grid]
+overflow = recompute,swap
+num-gpu-blocks = 300,500,2000
+"""
+CELLS = 12
+# What may differ between two runs of the same study: ids by the order of writing, and wall time.
+FIGURES = ("SELECT s.cell, s.seed, s.finished, s.makespan_s, s.e2e_s_mean, s.preemptions, s.steps,"
+           " s.slowdown, s.overflow, s.num_gpu_blocks FROM run_summary AS s ORDER BY s.cell, s.seed")
+
+
+def write(text, name="small.ini"):
+    with open(name, "w") as file:
+        file.write(text)
+    return name
+
+
+def rows(path, query=FIGURES):
+    with sqlite3.connect(path) as database:
+        return database.execute(query).fetchall()
+
+
+def test_runs_once():
+    """A study is run, and what is there is not run again"""
+    write(STUDY)
+    listed = succeed("sweep", "small.ini", "--dry-run")
+    check_equal(listed.text.count("to run  "), CELLS)
+    check("%d cells: 0 done, %d to run" % (CELLS, CELLS) in listed.text + listed.err, str(listed))
+    first = succeed("sweep", "small.ini", "-o", "a.db")
+    check("%d cells run now, %d of %d done" % (CELLS, CELLS, CELLS) in first.err, first.err)
+    check_equal(len(rows("a.db")), CELLS)
+    second = succeed("sweep", "small.ini", "-o", "a.db")
+    check("0 cells run now" in second.err, second.err)
+    check_equal(first.text, second.text)
+    check(any(row[5] > 0 for row in rows("a.db")), "a grid that overflows somewhere")
+    grown = STUDY.replace("300,500,2000", "300,500,700,2000")
+    third = succeed("sweep", write(grown), "-o", "a.db")
+    check("4 cells run now, 16 of 16 done" in third.err, third.err)
+
+
+def test_same_as_run():
+    """A cell is the run that spillway run makes of its options"""
+    write(STUDY)
+    succeed("sweep", "small.ini", "-o", "a.db", "-j", "1")
+    single = run_json(*HARDWARE, "--trace",
+                      "gen:--requests 60 --rate 3 --prompt fixed:800 --output uniform:64,512",
+                      "--swap-space", "16", "--overflow", "swap", "--num-gpu-blocks", "500",
+                      "--seed", "2")
+    found = rows("a.db", "SELECT makespan_s, e2e_s_mean, preemptions, steps FROM run_summary WHERE"
+                 " overflow = 'swap' AND num_gpu_blocks = 500 AND seed = 2")
+    check_equal(len(found), 1)
+    check_close(found[0][0], single["makespan_s"], "makespan")
+    check_close(found[0][1], single["e2e_s"]["mean"], "latency")
+    check_equal(found[0][2:], (single["preemptions"], single["steps"]))
+
+
+def test_intervals():
+    """point_summary has the mean over the seeds and its confidence interval"""
+    write(STUDY)
+    succeed("sweep", "small.ini", "-o", "a.db")
+    a, b = [row[0] for row in rows("a.db", "SELECT makespan_s FROM run_summary WHERE"
+                                   " overflow = 'swap' AND num_gpu_blocks = 300")]
+    mean, half = rows("a.db", "SELECT makespan_s, makespan_s_ci95 FROM point_summary WHERE"
+                      " overflow = 'swap' AND num_gpu_blocks = 300")[0]
+    check_close(mean, (a + b) / 2, "mean")
+    check_close(half, 12.7062 * abs(a - b) / 2, "interval", 1e-5)  # t(0.975, 1) s / sqrt(2)
+
+
+def test_killed():
+    """Killed with kill -9 again and again, it ends with what an undisturbed sweep has"""
+    write(STUDY.replace("seeds = 1,2", "seeds = 1,2,3,4,5,6").replace("--requests 60", "--requests 4000"))
+    succeed("sweep", "small.ini", "-o", "whole.db")
+    kills = 0
+    for i in range(20):
+        sweep = subprocess.Popen([SPILLWAY, "sweep", "small.ini", "-o", "killed.db"],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.02 + 0.01 * i)
+        kills += sweep.poll() is None
+        sweep.send_signal(signal.SIGKILL)
+        sweep.wait()
+    check(kills > 3, "killed %d times" % kills)
+    last = succeed("sweep", "small.ini", "-o", "killed.db")
+    check_equal(rows("whole.db"), rows("killed.db"))
+    check_equal(rows("killed.db", "SELECT count(*), count(DISTINCT run_id) FROM cell"),
+                [(3 * CELLS, 3 * CELLS)])
+    check_equal(rows("killed.db", "SELECT count(*) FROM run"), [(3 * CELLS,)])
+    check_equal(rows("killed.db", "PRAGMA integrity_check"), [("ok",)])
+    check_equal(last.text, succeed("sweep", "small.ini", "-o", "whole.db").text.replace("whole.db", "killed.db"))
+
+
+def test_shards():
+    """Shares of it, joined, are the whole"""
+    write(STUDY)
+    succeed("sweep", "small.ini", "-o", "whole.db")
+    for i in (1, 2, 3):
+        succeed("sweep", "small.ini", "-o", "part%d.db" % i, "--shard", "%d/3" % i)
+    check_equal(sum(len(rows("part%d.db" % i)) for i in (1, 2, 3)), CELLS)
+    succeed("merge", "part1.db", "part2.db", "part3.db", "part1.db", "-o", "all.db")
+    check_equal(rows("all.db"), rows("whole.db"))
+    check_equal(rows("all.db", "SELECT count(*) FROM run"), [(CELLS,)])
+    check("0 cells run now" in succeed("sweep", "small.ini", "-o", "all.db").err)
+
+
+def test_failing_cell():
+    """A cell that cannot be run, or ends badly, is recorded with its message, and the rest goes on"""
+    write(STUDY.replace("model = llama-2-7b\n", "").replace(
+        "overflow = recompute,swap", "model = llama-2-7b,qwen2.5-7b\ntensor-parallel-size = 1,8"))
+    result = execute("sweep", "small.ini", "-o", "a.db")
+    check_equal(result.status, 1, str(result))
+    states = dict(rows("a.db", "SELECT state, count(*) FROM cell GROUP BY state"))
+    check_equal(states, {"done": 18, "failed": 6})
+    messages = rows("a.db", "SELECT DISTINCT message FROM cell WHERE state = 'failed'")
+    check(all("heads" in message for message, in messages), messages)
+    write(STUDY.replace("swap-space = 16", "swap-space = 0\nscheduler = vllm-0.6"))
+    result = execute("sweep", "small.ini", "-o", "b.db")
+    check_equal(result.status, 1, str(result))
+    check("lack of CPU swap space" in result.err, result.err)
+    check(("abort", "Aborted due to the lack of CPU swap space") in
+          rows("b.db", "SELECT DISTINCT state, message FROM cell"))
+    write(STUDY.replace("300,500,2000", "1,500"))
+    check_equal(execute("sweep", "small.ini", "-o", "c.db").status, 2, "a value that never works")
+
+
+BAD = (
+    ("[study]\nname = x\n[run]\nmodle = llama-2-7b\n", ":4:", "model"),
+    ("[study]\nseeds = 1,x\n[run]\nmodel = llama-2-7b\n", ":2:", "seed"),
+    ("[study]\nname = x\n[rum]\nmodel = llama-2-7b\n", ":3:", "did you mean run"),
+    ("[run]\nformat = json\n", ":2:", "format"),
+    ("[run]\nmodel = a\nmodel = b\n", ":3:", "model"),
+    ("[run]\nmodel llama\n", ":2:", "="),
+    ("[run]\nmodel = llama-2-7b\n[grid]\nmodel = a,b\n", ":4:", "model"),
+)
+
+
+def test_bad_studies():
+    """What is wrong in a study file is told with its line"""
+    for text, place, word in BAD:
+        result = execute("sweep", write(text), "-o", "a.db")
+        check_equal(result.status, 2, "%s\n%s" % (text, result))
+        check("small.ini" + place in result.err and word in result.err, "%s\n%s" % (text, result))
+        check(not os.path.exists("a.db"), text)
+    for words in (["--shard", "4/3"], ["--shard", "x"], ["-j", "0"], ["--detail", "much"]):
+        check_equal(execute("sweep", write(STUDY), "-o", "a.db", *words).status, 2, words)
+    check_equal(execute("sweep", write(STUDY)).status, 2, "no -o")
+    check_equal(execute("merge", "small.ini", "-o", "all.db").status, 2)
+
+
+def test_escaped_comma():
+    """A value of the grid may hold a comma"""
+    write(STUDY.replace("num-gpu-blocks = 300,500,2000",
+                        "num-gpu-blocks = 300\nwhat-if = h2d=2x\\,d2h=2x,h2d=1x"))
+    succeed("sweep", "small.ini", "-o", "a.db")
+    check_equal({row[0] for row in rows("a.db", "SELECT what_if FROM run_summary")},
+                {"h2d=2x,d2h=2x", "h2d=1x"})
+
+
+def test_example():
+    """The example study of the documents runs"""
+    study = os.path.join(SRCDIR, "doc", "examples", "memory.ini")
+    succeed("sweep", study, "-o", "a.db")
+    check_equal(len(rows("a.db")), 24)
+
+
+def test_mpi():
+    """mpirun: rank 0 writes what the others run"""
+    with open(os.path.join(os.environ["SPILLWAY_BUILDDIR"], "config.status")) as file:
+        built = re.search(r'HAVE_MPI_TRUE"\]=""', file.read())
+    if not built:
+        raise Skip("built without --with-mpi")
+    if shutil.which("mpirun") is None:
+        raise Skip("no mpirun")
+    write(STUDY)
+    succeed("sweep", "small.ini", "-o", "whole.db")
+    environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+    done = subprocess.run(["mpirun", "--oversubscribe", "-n", "4", SPILLWAY, "sweep", "small.ini",
+                           "-o", "mpi.db"], capture_output=True, timeout=60, env=environment)
+    check_equal(done.returncode, 0, done.stderr.decode())
+    check_equal(rows("mpi.db"), rows("whole.db"))
+
+
+main(all_tests(globals()))
