@@ -30,6 +30,7 @@ typedef struct {
 
 struct AttentionFit {
   Table *all;
+  Table mixed; /* of all, the chunk lengths that were measured together with decodes; borrows */
   gboolean has_mixed;
   double least_ps; /* the shortest time: what a kernel takes whatever its size */
   GArray *skews;   /* of Skew, averaged, sorted by (new_tokens, decodes, long_share) */
@@ -178,6 +179,20 @@ read_skews(AttentionFit *fit, const Profile *profile, const AttentionHeads *head
   condense_skews(fit->skews);
 }
 
+/* Between chunk lengths of which one was measured alone, the decodes would be lost. */
+static Table
+mixed_part(const Table *all)
+{
+  Table mixed = {.x = g_new(double, all->n), .tables = g_new(Table *, all->n)};
+
+  for (guint i = 0; i < all->n; i++)
+    if (all->x[i] > 0 && all->tables[i]->x[all->tables[i]->n - 1] > 0) {
+      mixed.x[mixed.n] = all->x[i];
+      mixed.tables[mixed.n++] = all->tables[i];
+    }
+  return mixed;
+}
+
 AttentionFit *
 attention_fit_new(const Profile *profile, const AttentionHeads *heads, SampleFilter skip,
                   gpointer user_data)
@@ -202,6 +217,7 @@ attention_fit_new(const Profile *profile, const AttentionHeads *heads, SampleFil
   fit = g_new0(AttentionFit, 1);
   fit->has_mixed = mixed;
   fit->all = table_new((const Row *)(gpointer)rows->data, rows->len, 0);
+  fit->mixed = mixed_part(fit->all);
   fit->least_ps = G_MAXDOUBLE;
   for (guint i = 0; i < rows->len; i++)
     fit->least_ps = MIN(fit->least_ps, g_array_index(rows, Row, i).ps);
@@ -215,6 +231,8 @@ attention_fit_free(AttentionFit *fit)
 {
   if (fit == NULL)
     return;
+  g_free(fit->mixed.x);
+  g_free(fit->mixed.tables);
   table_free(fit->all);
   g_array_unref(fit->skews);
   g_free(fit);
@@ -271,7 +289,9 @@ attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gboolean 
   gboolean prefill = point->new_tokens > 0;
 
   *measured = TRUE;
-  if (prefill && point->decodes > 0 && !fit->has_mixed) {
+  if (prefill && point->decodes > 0 && fit->has_mixed)
+    return table_at(&fit->mixed, LEVEL_NEW, at, measured);
+  if (prefill && point->decodes > 0) {
     const AttentionPoint alone = {.new_tokens = point->new_tokens,
                                   .cached_tokens = point->cached_tokens};
     const AttentionPoint decode = {.decodes = point->decodes, .context = point->context};

@@ -4,7 +4,8 @@
  * nested tables, new_tokens > decodes > cached_tokens > context, and read chunk by chunk, each
  * table on its own grid. Between chunk lengths time is linear in the pairs of tokens that attend to
  * each other, not in the length. Several chunks in one step count as the one chunk that has as many
- * tokens and pairs. Without measured mixed batches prefill and decode are added.
+ * tokens and pairs. Without measured mixed batches prefill and decode are added; with some, steps
+ * of both are read from the chunk lengths that have them.
  */
 #pragma once
 

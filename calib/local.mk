@@ -1,5 +1,14 @@
 noinst_LIBRARIES += libspillway-calib.a
 libspillway_calib_a_SOURCES = \
+  %D%/bench.c %D%/bench.h \
+  %D%/calibration.c %D%/calibration.h %D%/calibration_internal.h \
+  %D%/calibration_family.c %D%/calibration_family.h \
+  %D%/calibration_gaps.c \
+  %D%/calibration_measure.c \
+  %D%/calibration_plan.c %D%/calibration_plan.h %D%/calibration_plan_parts.h \
+  %D%/calibration_plan_attention.c \
+  %D%/calibration_plan_copies.c \
+  %D%/calibration_watch.c %D%/calibration_watch.h \
   %D%/copy_path.c %D%/copy_path.h \
   %D%/crossover.c %D%/crossover.h \
   %D%/csv_table.c %D%/csv_table.h \
@@ -27,6 +36,7 @@ libspillway_calib_a_SOURCES = \
   %D%/profile_check.c %D%/profile_check.h \
   %D%/profile_db.c %D%/profile_db.h \
   %D%/profile_file.c %D%/profile_file.h \
+  %D%/profile_journal.c %D%/profile_journal.h \
   %D%/profile_host.c %D%/profile_host.h \
   %D%/profile_store.c %D%/profile_store.h \
   %D%/profile_store_read.c \
@@ -36,6 +46,7 @@ libspillway_calib_a_SOURCES = \
   %D%/profile_text_row.c \
   %D%/roofline.c %D%/roofline.h \
   %D%/step_fit.c %D%/step_fit.h \
+  %D%/step_residual.c %D%/step_residual.h \
   %D%/what_if.c %D%/what_if.h
 
 devicesdir = $(pkgdatadir)/devices

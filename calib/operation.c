@@ -23,6 +23,20 @@ const Operation operations[OPERATIONS] = {
                        TRUE},
     [OP_COPY] = {"copy", "KV blocks between device and host", {"piece_bytes", "pieces"}, TRUE},
     [OP_HOST] = {"host", "a step's time beyond its kernels", {"sequences", "tokens"}, TRUE},
+    [OP_COPY_SUBMIT] = {"copy_submit",
+                        "the host's time to hand a copy over",
+                        {"piece_bytes", "pieces"},
+                        TRUE},
+    [OP_BESIDE] = {"beside",
+                   "kernels and copies that run at once, and each alone",
+                   {"piece_bytes", "pieces"},
+                   TRUE},
+    [OP_CEILING] = {"ceiling", "the most that the device gives", {"work"}, TRUE},
+    [OP_STEP] = {"step",
+                 "a whole step, as an executor runs it",
+                 {"new_tokens", "cached_tokens", "decodes", "context", "layers", "hidden", "ffn",
+                  "heads", "kv_heads"},
+                 TRUE},
 };
 
 guint
@@ -44,4 +58,14 @@ operation_find(const char *name, OperationKind *kind)
       return TRUE;
     }
   return FALSE;
+}
+
+char *
+operation_names(void)
+{
+  GString *names = g_string_new(operations[0].name);
+
+  for (guint i = 1; i < OPERATIONS; i++)
+    g_string_append_printf(names, "%s%s", i + 1 == OPERATIONS ? " or " : ", ", operations[i].name);
+  return g_string_free(names, FALSE);
 }

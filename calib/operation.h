@@ -5,18 +5,27 @@
  * names operations and their shape fields: the store, the text form, the importers, the fits and
  * the checks go by it.
  *
- *   gemm            m, n, k                       (m x k) by (k x n); m is tokens or sequences
- *   elementwise     tokens, width                 variant: the ELEMENTWISE_* below
+ *   gemm            m, n, k: (m x k) by (k x n); m is tokens or sequences
+ *   elementwise     tokens, width; variant: the ELEMENTWISE_* below
  *   attention       prefills, new_tokens, cached_tokens, decodes, context, heads, kv_heads,
- * head_dim one layer of one step: `prefills` chunks of new_tokens after cached_tokens each,
- *                   together with `decodes` sequences that read `context` tokens each; either may
- * be 0 attention_skew  new_tokens, cached_tokens, decodes, big_decodes, context, big_context,
- * heads, kv_heads, head_dim; variant mean, max or skew: the same batch with every context at the
- * mean, at the largest, or as it is. Only ratios count. sampling        sequences, vocab all_reduce
- * bytes, ranks copy            piece_bytes, pieces           variant: h2d|d2h|both /
- * pinned|pageable / single|batched|kernel host            sequences, tokens             variant:
- * the scheduler; time a step beyond its kernels (scheduler + "/eager": of a step that is no
- * captured graph)
+ *                   head_dim: one layer of one step, `prefills` chunks of new_tokens after
+ *                   cached_tokens each, together with `decodes` sequences that read `context`
+ *                   tokens each; either may be 0
+ *   attention_skew  new_tokens, cached_tokens, decodes, big_decodes, context, big_context, heads,
+ *                   kv_heads, head_dim; variant mean, max or skew: the same batch with every
+ *                   context at the mean, at the largest, or as it is. Only ratios count
+ *   sampling        sequences, vocab
+ *   all_reduce      bytes, ranks
+ *   copy            piece_bytes, pieces; variant: h2d|d2h|both / pinned|pageable /
+ *                   single|batched|kernel
+ *   host            sequences, tokens; variant: the scheduler. A step's time beyond its kernels
+ *                   (scheduler + "/eager": of a step that is no captured graph)
+ *   copy_submit     as copy: what the host takes to hand the copy over
+ *   beside          piece_bytes, pieces; variant: gemm|decode / a copy's / alone|beside, the time
+ *                   of the kernel, or copy-alone|copy-beside, of the copy. Only ratios count
+ *   ceiling         work; variant: CEILING_*. FLOPs, bytes or launches
+ *   step            new_tokens, cached_tokens, decodes, context, layers, hidden, ffn, heads,
+ *                   kv_heads; variant graph or eager: a whole step, as an executor runs it
  *
  * All times are of one device of a tensor-parallel group, for one layer where layers repeat; heads,
  * n, k and width are what that device holds.
@@ -36,6 +45,10 @@ typedef enum {
   OP_ALL_REDUCE,
   OP_COPY,
   OP_HOST,
+  OP_COPY_SUBMIT,
+  OP_BESIDE,
+  OP_CEILING,
+  OP_STEP,
   OPERATIONS
 } OperationKind;
 
@@ -51,6 +64,8 @@ extern const Operation operations[OPERATIONS];
 guint operation_n_shape(OperationKind kind);
 /* FALSE if there is none of that name. */
 gboolean operation_find(const char *name, OperationKind *kind);
+/* "gemm, elementwise, … or step"; the caller frees it. */
+char *operation_names(void);
 
 /* Variants of OP_ELEMENTWISE, and what `width` is. */
 #define ELEMENTWISE_EMBEDDING "embedding" /* hidden */
@@ -60,3 +75,16 @@ gboolean operation_find(const char *name, OperationKind *kind);
 #define ELEMENTWISE_ACTIVATION "activation" /* ffn */
 #define ELEMENTWISE_RESIDUAL "residual"     /* hidden; where it is not fused into the norm */
 #define ELEMENTWISE_KV_WRITE "kv_write"     /* 2 x kv_heads x head_dim */
+
+/* Variants of OP_CEILING. */
+#define CEILING_GEMM "gemm"     /* FLOPs of a large product */
+#define CEILING_COPY "copy"     /* bytes read and bytes written, together */
+#define CEILING_READ "read"     /* bytes read */
+#define CEILING_LAUNCH "launch" /* empty kernels in a row */
+#define CEILING_H2D "h2d"       /* bytes over the link, pinned */
+#define CEILING_D2H "d2h"
+#define CEILING_BOTH "both" /* half of the bytes each way, at once */
+
+/* Variants of OP_STEP: the kernels of a step submitted as one captured graph, or one by one. */
+#define STEP_GRAPH "graph"
+#define STEP_EAGER "eager"

@@ -65,8 +65,8 @@ struct ElementwiseFit {
   OperationCurve *curves[G_N_ELEMENTS(parts)]; /* NULL: not there */
 };
 
-static guint64
-width_of(const char *variant, const Model *model, guint32 tp)
+guint64
+elementwise_width(const char *variant, const Model *model, guint32 tp)
 {
   guint64 kv_heads = MAX(1, model->kv_heads / tp);
 
@@ -87,7 +87,7 @@ elementwise_fit_new(const Profile *profile, const Model *model, guint32 tp)
 
   for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
     fit->curves[i] = operation_curve_new(profile, OP_ELEMENTWISE, parts[i].variant, 0, 1,
-                                         width_of(parts[i].variant, model, tp));
+                                         elementwise_width(parts[i].variant, model, tp));
     complete &= fit->curves[i] != NULL || !parts[i].needed;
   }
   if (complete)
@@ -179,8 +179,12 @@ operation_sheet_ps(const OperationSheet *sheet, double x, double y, gboolean *in
   double low = operation_curve_ps(g_ptr_array_index(sheet->curves, i), x, &first);
   double high = operation_curve_ps(g_ptr_array_index(sheet->curves, j), x, &second);
 
-  *inside = !sheet->derived && first && second && y >= nodes[0] && y <= nodes[n - 1];
-  if (i == j || y <= nodes[0])
+  if (y <= nodes[i] || y == nodes[j]) { /* one curve says it all */
+    *inside = !sheet->derived && (y == nodes[j] ? second : first && y == nodes[i]);
+    return y == nodes[j] ? high : low;
+  }
+  *inside = !sheet->derived && first && second && y <= nodes[n - 1];
+  if (i == j)
     return low;
   return MAX(low + (high - low) * (y - nodes[i]) / (nodes[j] - nodes[i]), 0);
 }

@@ -13,6 +13,9 @@ OperationCurve *operation_curve_new(const Profile *profile, OperationKind kind, 
 double operation_curve_ps(const OperationCurve *curve, double x, gboolean *inside);
 void operation_curve_free(OperationCurve *curve);
 
+/* The width that a variant of OP_ELEMENTWISE has for one model on one of `tp` devices. */
+guint64 elementwise_width(const char *variant, const Model *model, guint32 tp);
+
 /* A step's elementwise work for one model on one of `tp` devices. NULL unless norm, rotary
  * embedding and activation are there at the model's widths. */
 typedef struct ElementwiseFit ElementwiseFit;

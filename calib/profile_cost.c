@@ -9,6 +9,7 @@
 #include "profile_attention.h"
 #include "profile_host.h"
 #include "sim/units.h"
+#include "step_residual.h"
 
 enum {
   MEMO_TOKENS = 16384,
@@ -43,6 +44,7 @@ typedef struct {
   OperationCurve *all_reduce[2]; /* a custom kernel for small messages, NCCL beyond its range */
   OperationSheet *host[2];       /* a captured graph's, a longer step's */
   guint64 captured_tokens;
+  StepResidual *residual[2]; /* a captured graph's, a longer step's */
   OperationSheet *copies[2]; /* by CopyDirection */
   guint64 copy_piece_bytes, copy_pieces_per_block;
   Memo linear[MEMO_TOKENS + 1], small[MEMO_TOKENS + 1];
@@ -235,14 +237,52 @@ set_elementwise(ProfileCost *self, const CostShape *shape, guint64 tokens, CostP
   set(piece, COST_ELEMENTWISE, memo);
 }
 
-static void
-profile_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece)
+static guint64
+shape_tokens(const CostShape *shape)
 {
-  ProfileCost *self = (ProfileCost *)base;
   guint64 tokens = shape->contexts.count;
 
   for (guint32 i = 0; i < shape->n_prefills; i++)
     tokens += shape->prefills[i].tokens;
+  return tokens;
+}
+
+/* Adds to a component, or takes from it what it has; what could not be taken. */
+static gint64
+add_residual(CostPiece *piece, CostComponent component, gint64 ps, gboolean measured)
+{
+  gint64 *part = measured ? &piece->measured_ps[component] : &piece->scaled_ps[component];
+  gint64 now_ps = MAX(ps, -piece->base_ps[component]);
+
+  piece->base_ps[component] += now_ps;
+  *part = CLAMP(*part + now_ps, 0, piece->base_ps[component]);
+  return ps - now_ps;
+}
+
+/* The device waits between the small operations. A step that takes less than its parts, because
+ * what they share stays in the caches, takes that from them, then from the products. It depends on
+ * the batch alone, so that growth_ps stays what it is. */
+static void
+set_residual(const ProfileCost *self, guint64 tokens, CostPiece *piece)
+{
+  gboolean eager = tokens > self->captured_tokens && self->residual[1] != NULL;
+  const StepResidual *residual = self->residual[eager ? 1 : 0];
+  gboolean inside;
+  gint64 ps;
+
+  if (residual == NULL || tokens == 0)
+    return;
+  ps = llround(step_residual_ps(residual, tokens, &inside));
+  ps = add_residual(piece, COST_ELEMENTWISE, ps, inside);
+  add_residual(piece, COST_LINEAR, ps, inside);
+}
+
+static void
+profile_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece)
+{
+  ProfileCost *self = (ProfileCost *)base;
+  guint64 tokens = shape_tokens(shape);
+
   cost_model_step(self->roofline, shape, repeat, piece);
   if (self->gemm != NULL) {
     set(piece, COST_LINEAR, remember(self, self->linear, MEMO_TOKENS, tokens, find_linear));
@@ -254,6 +294,22 @@ profile_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece 
   set_copies(self, shape, piece);
   if (self->attention != NULL && tokens > 0)
     profile_attention_step(self->attention, shape, repeat, piece);
+  set_residual(self, tokens, piece);
+}
+
+/* What a step's kernels take by the tables: of one step, whose residual is being found. */
+static double
+sum_kernels(gpointer data, const CostShape *shape)
+{
+  static const CostComponent kernels[] = {COST_LINEAR, COST_ATTENTION, COST_ELEMENTWISE, COST_HEAD,
+                                          COST_COMM};
+  CostPiece piece = {.steps = 1};
+  double ps = 0;
+
+  profile_step(data, shape, 1, &piece);
+  for (guint i = 0; i < G_N_ELEMENTS(kernels); i++)
+    ps += (double)piece.base_ps[kernels[i]];
+  return ps;
 }
 
 static double
@@ -288,6 +344,8 @@ profile_free_cost(CostModel *base)
   operation_curve_free(self->all_reduce[1]);
   operation_sheet_free(self->host[0]);
   operation_sheet_free(self->host[1]);
+  step_residual_free(self->residual[0]);
+  step_residual_free(self->residual[1]);
   operation_sheet_free(self->copies[COPY_OUT]);
   operation_sheet_free(self->copies[COPY_IN]);
   model_free(self->model);
@@ -344,8 +402,9 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
       pool_block_bytes(model, config->block_size, tp) / self->copy_pieces_per_block;
 }
 
-CostModel *
-profile_cost_new(const Profile *profile, const RooflineConfig *config, GError **error)
+/* Without residuals. */
+static ProfileCost *
+profile_cost_bare(const Profile *profile, const RooflineConfig *config, GError **error)
 {
   RooflineConfig plain = *config;
   CostModel *roofline = roofline_new(config, error);
@@ -363,6 +422,37 @@ profile_cost_new(const Profile *profile, const RooflineConfig *config, GError **
   self->plain = roofline_new(&plain, NULL);
   forget_all(self);
   fit_all(self, profile, config);
+  return self;
+}
+
+/* Of the tables without what-if scales, which those that scale them share: a step's gaps are what
+ * they were. Measured on one device, with weights and KV of the same width. */
+static void
+find_residuals(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
+{
+  static const char *const variants[] = {STEP_GRAPH, STEP_EAGER};
+  RooflineConfig plain = *config;
+  ProfileCost *bare;
+  guint n;
+
+  profile_samples(profile, OP_STEP, &n);
+  if (n == 0 || config->tensor_parallel_size > 1)
+    return;
+  plain.what_if = WHAT_IF_NONE;
+  bare = profile_cost_bare(profile, &plain, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS(variants); i++)
+    self->residual[i] = step_residual_new(profile, config->model, variants[i], sum_kernels, bare);
+  profile_free_cost(&bare->base);
+}
+
+CostModel *
+profile_cost_new(const Profile *profile, const RooflineConfig *config, GError **error)
+{
+  ProfileCost *self = profile_cost_bare(profile, config, error);
+
+  if (self == NULL)
+    return NULL;
+  find_residuals(self, profile, config);
   for (guint i = 0; i < OPERATIONS; i++)
     self->spread[i] = profile_spread(profile, (OperationKind)i);
   if (self->gemm == NULL && self->attention == NULL) {

@@ -7,6 +7,8 @@
  *                residual and the KV write where the profile has them, else they are part of those
  *   head         the output head's product and sampling, by sequences
  *   comm, host, copies   from the profile where it has them
+ *   residual     what whole steps of this model were measured to take beyond the sum of the above:
+ *                counted as elementwise, or taken off it and the products
  *
  * What is missing comes from the device's roofline and is not counted as measured. Between points a
  * decode step's attention is affine in the total context, with integer slopes, so the law of

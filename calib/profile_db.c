@@ -130,3 +130,49 @@ profile_db_open(ProfileDb *db, int flags, GError **error)
     return profile_db_fail_read(db, error);
   return check_format(db, error);
 }
+
+enum { COLUMN_SHAPE = 3, COLUMN_TIMES = COLUMN_SHAPE + OPERATION_SHAPE_MAX };
+
+gboolean
+profile_db_insert_sample(const ProfileDb *db, Statement *statement, const ProfileSample *sample,
+                         GError **error)
+{
+  guint n_shape = operation_n_shape(sample->operation);
+
+  profile_db_bind_text(statement, 1, operations[sample->operation].name);
+  profile_db_bind_text(statement, 2, sample->variant);
+  profile_db_bind_text(statement, 3, sample->dtype);
+  for (guint s = 0; s < OPERATION_SHAPE_MAX; s++) {
+    if (s < n_shape)
+      sqlite3_bind_int64(statement, COLUMN_SHAPE + 1 + (int)s, sample->shape[s]);
+    else
+      sqlite3_bind_null(statement, COLUMN_SHAPE + 1 + (int)s);
+  }
+  sqlite3_bind_double(statement, COLUMN_TIMES + 1, sample->median_ns);
+  sqlite3_bind_double(statement, COLUMN_TIMES + 2, sample->p10_ns);
+  sqlite3_bind_double(statement, COLUMN_TIMES + 3, sample->p90_ns);
+  sqlite3_bind_int64(statement, COLUMN_TIMES + 4, sample->count);
+  profile_db_bind_text(statement, COLUMN_TIMES + 5, sample->kernel);
+  sqlite3_bind_int64(statement, COLUMN_TIMES + 6, sample->derived != 0);
+  sqlite3_bind_int64(statement, COLUMN_TIMES + 7, sample->origin);
+  return profile_db_insert(db, statement, error);
+}
+
+gboolean
+profile_db_write_origins(const ProfileDb *db, const Profile *profile, GError **error)
+{
+  g_autoptr(Statement) statement =
+      profile_db_prepare(db, "INSERT OR REPLACE INTO origin VALUES (?,?,?,?,?,?,?,?,?,?)");
+
+  if (statement == NULL)
+    return profile_db_fail_write(db, error);
+  for (guint i = 0; i < profile->origins->len; i++) {
+    const ProfileOrigin *origin = &g_array_index(profile->origins, ProfileOrigin, i);
+    sqlite3_bind_int64(statement, 1, i);
+    for (guint field = 0; field < PROFILE_ORIGIN_FIELDS; field++)
+      profile_db_bind_text(statement, (int)field + 2, profile_origin_get(origin, field));
+    if (!profile_db_insert(db, statement, error))
+      return FALSE;
+  }
+  return TRUE;
+}

@@ -1,5 +1,6 @@
 /* What reading and writing a profile's database share: a connection that names its file in errors,
- * which are of profile_file.h. Internal to profile_store.c and profile_store_read.c.
+ * which are of profile_file.h. Internal to profile_store.c, profile_store_read.c
+ * and profile_journal.c.
  */
 #pragma once
 
@@ -41,3 +42,16 @@ void profile_db_bind_text(Statement *statement, int column, const char *text);
 gboolean profile_db_insert(const ProfileDb *db, Statement *statement, GError **error);
 /* The first column of the first row, -1 where there is no row. */
 gboolean profile_db_query_int(const ProfileDb *db, const char *sql, gint64 *value, GError **error);
+
+/* A row of a table with the columns of `sample`. */
+#define PROFILE_DB_INSERT_SAMPLE(table)                                                            \
+  "INSERT INTO " table " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+gboolean profile_db_insert_sample(const ProfileDb *db, Statement *statement,
+                                  const ProfileSample *sample, GError **error);
+/* All of the profile's, in place of what is there. */
+gboolean profile_db_write_origins(const ProfileDb *db, const Profile *profile, GError **error);
+/* Adds the rows of a table with the columns of `sample`; `select` is "SELECT * FROM …". */
+gboolean profile_db_read_samples(const ProfileDb *db, const char *select, Profile *profile,
+                                 GError **error);
+/* NULL where there is none. The caller frees it. */
+char *profile_db_query_meta(const ProfileDb *db, const char *key);

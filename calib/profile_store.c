@@ -97,56 +97,16 @@ write_meta(const ProfileDb *db, const Profile *profile, GError **error)
 }
 
 static gboolean
-write_origins(const ProfileDb *db, const Profile *profile, GError **error)
-{
-  g_autoptr(Statement) statement =
-      profile_db_prepare(db, "INSERT INTO origin VALUES (?,?,?,?,?,?,?,?,?,?)");
-
-  if (statement == NULL)
-    return profile_db_fail_write(db, error);
-  for (guint i = 0; i < profile->origins->len; i++) {
-    const ProfileOrigin *origin = &g_array_index(profile->origins, ProfileOrigin, i);
-    sqlite3_bind_int64(statement, 1, i);
-    for (guint field = 0; field < PROFILE_ORIGIN_FIELDS; field++)
-      profile_db_bind_text(statement, (int)field + 2, profile_origin_get(origin, field));
-    if (!profile_db_insert(db, statement, error))
-      return FALSE;
-  }
-  return TRUE;
-}
-
-enum { COLUMN_SHAPE = 3, COLUMN_TIMES = COLUMN_SHAPE + OPERATION_SHAPE_MAX };
-
-static gboolean
 write_samples(const ProfileDb *db, const Profile *profile, GError **error)
 {
-  g_autoptr(Statement) statement =
-      profile_db_prepare(db, "INSERT INTO sample VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+  g_autoptr(Statement) statement = profile_db_prepare(db, PROFILE_DB_INSERT_SAMPLE("sample"));
 
   if (statement == NULL)
     return profile_db_fail_write(db, error);
-  for (guint i = 0; i < profile->samples->len; i++) {
-    const ProfileSample *sample = &g_array_index(profile->samples, ProfileSample, i);
-    guint n_shape = operation_n_shape(sample->operation);
-    profile_db_bind_text(statement, 1, operations[sample->operation].name);
-    profile_db_bind_text(statement, 2, sample->variant);
-    profile_db_bind_text(statement, 3, sample->dtype);
-    for (guint s = 0; s < OPERATION_SHAPE_MAX; s++) {
-      if (s < n_shape)
-        sqlite3_bind_int64(statement, COLUMN_SHAPE + 1 + (int)s, sample->shape[s]);
-      else
-        sqlite3_bind_null(statement, COLUMN_SHAPE + 1 + (int)s);
-    }
-    sqlite3_bind_double(statement, COLUMN_TIMES + 1, sample->median_ns);
-    sqlite3_bind_double(statement, COLUMN_TIMES + 2, sample->p10_ns);
-    sqlite3_bind_double(statement, COLUMN_TIMES + 3, sample->p90_ns);
-    sqlite3_bind_int64(statement, COLUMN_TIMES + 4, sample->count);
-    profile_db_bind_text(statement, COLUMN_TIMES + 5, sample->kernel);
-    sqlite3_bind_int64(statement, COLUMN_TIMES + 6, sample->derived != 0);
-    sqlite3_bind_int64(statement, COLUMN_TIMES + 7, sample->origin);
-    if (!profile_db_insert(db, statement, error))
+  for (guint i = 0; i < profile->samples->len; i++)
+    if (!profile_db_insert_sample(db, statement, &g_array_index(profile->samples, ProfileSample, i),
+                                  error))
       return FALSE;
-  }
   return TRUE;
 }
 
@@ -162,7 +122,7 @@ write_file(const Profile *profile, const char *temporary, const char *path, GErr
   return profile_db_execute(&db, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN",
                             error) &&
          profile_db_execute(&db, schema, error) && write_meta(&db, profile, error) &&
-         write_origins(&db, profile, error) && write_samples(&db, profile, error) &&
+         profile_db_write_origins(&db, profile, error) && write_samples(&db, profile, error) &&
          profile_db_execute(&db, "COMMIT", error);
 }
 
@@ -205,8 +165,13 @@ save_checks(const ProfileDb *db, const char *kind, const GArray *results, GError
 {
   g_autoptr(Statement) statement = NULL;
 
-  if (!profile_db_execute(db, "DELETE FROM fit", error))
+  statement = profile_db_prepare(db, "DELETE FROM fit WHERE kind = ?");
+  if (statement == NULL)
+    return profile_db_fail_write(db, error);
+  profile_db_bind_text(statement, 1, kind);
+  if (!profile_db_insert(db, statement, error))
     return FALSE;
+  sqlite3_finalize(g_steal_pointer(&statement));
   statement = profile_db_prepare(db, "INSERT INTO fit VALUES (?,?,?,?,?,?,?,?,?)");
   if (statement == NULL)
     return profile_db_fail_write(db, error);

@@ -7,8 +7,8 @@
 enum { COLUMN_SHAPE = 3, COLUMN_TIMES = COLUMN_SHAPE + OPERATION_SHAPE_MAX, SAMPLE_COLUMNS = 19 };
 
 /* NULL where there is none, or the file cannot be read, which was found out before. */
-static char *
-query_meta(const ProfileDb *db, const char *key)
+char *
+profile_db_query_meta(const ProfileDb *db, const char *key)
 {
   g_autoptr(Statement) statement = profile_db_prepare(db, "SELECT value FROM meta WHERE key = ?");
 
@@ -86,10 +86,10 @@ read_sample(const ProfileDb *db, Statement *statement, Profile *profile, GError 
   return TRUE;
 }
 
-static gboolean
-read_samples(const ProfileDb *db, Profile *profile, GError **error)
+gboolean
+profile_db_read_samples(const ProfileDb *db, const char *select, Profile *profile, GError **error)
 {
-  g_autoptr(Statement) statement = profile_db_prepare(db, "SELECT * FROM sample ORDER BY rowid");
+  g_autoptr(Statement) statement = profile_db_prepare(db, select);
   int result;
 
   if (statement == NULL)
@@ -106,7 +106,7 @@ read_samples(const ProfileDb *db, Profile *profile, GError **error)
 static gboolean
 check_whole(const ProfileDb *db, const Profile *profile, GError **error)
 {
-  g_autofree char *digest = query_meta(db, "digest");
+  g_autofree char *digest = profile_db_query_meta(db, "digest");
   g_autofree char *found = profile_digest(profile);
   g_autofree char *what = NULL;
   gint64 samples;
@@ -147,14 +147,15 @@ profile_store_read(const char *path, GError **error)
 
   if (!profile_db_open(&db, SQLITE_OPEN_READONLY, error))
     return NULL;
-  name = query_meta(&db, "name");
-  device = query_meta(&db, "device");
+  name = profile_db_query_meta(&db, "name");
+  device = profile_db_query_meta(&db, "device");
   profile = profile_new(name != NULL ? name : "", device != NULL ? device : "");
   g_free(profile->note);
-  profile->note = query_meta(&db, "note");
+  profile->note = profile_db_query_meta(&db, "note");
   if (profile->note == NULL)
     profile->note = g_strdup("");
-  if (!read_origins(&db, profile, error) || !read_samples(&db, profile, error))
+  if (!read_origins(&db, profile, error) ||
+      !profile_db_read_samples(&db, "SELECT * FROM sample ORDER BY rowid", profile, error))
     return NULL;
   profile_seal(profile);
   return check_whole(&db, profile, error) ? g_steal_pointer(&profile) : NULL;

@@ -213,11 +213,12 @@ profile_reader_row(ProfileReader *reader, char *line, GError **error)
   if (n != reader->n_columns)
     return profile_reader_fail(reader, line, error, "found %u columns, expected the header's %u", n,
                                reader->n_columns);
-  if (!operation_find(cell(reader, ROLE_OPERATION), &kind))
+  if (!operation_find(cell(reader, ROLE_OPERATION), &kind)) {
+    g_autofree char *names = operation_names();
     return profile_reader_fail(reader, cell(reader, ROLE_OPERATION), error,
-                               "found '%s', expected an operation: gemm, elementwise, attention, "
-                               "attention_skew, sampling, all_reduce, copy or host",
-                               cell(reader, ROLE_OPERATION));
+                               "found '%s', expected an operation: %s",
+                               cell(reader, ROLE_OPERATION), names);
+  }
   sample.operation = (guint8)kind;
   sample.variant = cell(reader, ROLE_VARIANT);
   sample.dtype = cell(reader, ROLE_DTYPE);

@@ -14,6 +14,19 @@ typedef struct {
   guint64 squares; /* sum of their squares */
 } DecodeContexts;
 
+/* `count` sequences of the same context. */
+static inline DecodeContexts
+decode_contexts_equal(guint32 count, guint32 context)
+{
+  return (DecodeContexts){
+      .count = count,
+      .least = count > 0 ? context : 0,
+      .largest = count > 0 ? context : 0,
+      .sum = (guint64)count * context,
+      .squares = (guint64)count * context * context,
+  };
+}
+
 static inline void
 decode_contexts_add(DecodeContexts *contexts, guint32 context)
 {

@@ -169,46 +169,51 @@ bucket_lower_ps(guint bucket)
   return (guint64)(bucket - shift * SUB_BUCKETS) << shift;
 }
 
-/* n durations of the same bucket that add up to sum_ps, each `weight` times. */
-static void
-add_to_bucket(DurationHistogram *histogram, guint bucket, guint64 n, WideSum sum_ps, guint64 weight)
-{
-  histogram->count[bucket] += n * weight;
-  histogram->above_lower_ps[bucket] += (sum_ps - (WideSum)n * bucket_lower_ps(bucket)) * weight;
-  histogram->lowest = MIN(histogram->lowest, bucket);
-  histogram->highest = MAX(histogram->highest, bucket);
-  histogram->total += n * weight;
-  histogram->sum_ps += sum_ps * weight;
-}
-
 void
 duration_histogram_add(DurationHistogram *histogram, gint64 duration_ps, guint64 weight)
 {
+  guint bucket = bucket_of((guint64)duration_ps);
+
   if (weight == 0)
     return;
-  add_to_bucket(histogram, bucket_of((guint64)duration_ps), 1, (WideSum)duration_ps, weight);
+  histogram->count[bucket] += weight;
+  histogram->above_lower_ps[bucket] +=
+      (WideSum)((guint64)duration_ps - bucket_lower_ps(bucket)) * weight;
+  histogram->lowest = MIN(histogram->lowest, bucket);
+  histogram->highest = MAX(histogram->highest, bucket);
+  histogram->total += weight;
+  histogram->sum_ps += (WideSum)duration_ps * weight;
   histogram->max_ps = MAX(histogram->max_ps, duration_ps);
 }
 
+/* Bucket after bucket: each takes as many as end before it does. What lies above a bucket's lower
+ * end is less than its width, 2^44 ps at most where a run can be, so those sums fit 64 bits. */
 void
 duration_histogram_add_rising(DurationHistogram *histogram, gint64 first_ps, gint64 growth_ps,
                               guint32 n, guint64 weight)
 {
-  guint64 at_ps = (guint64)first_ps, growth = (guint64)growth_ps;
+  guint64 growth = (guint64)growth_ps, at_ps = (guint64)first_ps, left = n;
+  gint64 last_ps = first_ps + (gint64)(n - 1) * growth_ps;
+  guint bucket = bucket_of(at_ps);
 
   g_assert(growth_ps >= 0);
   if (weight == 0)
     return;
-  histogram->max_ps = MAX(histogram->max_ps, first_ps + (gint64)(n - 1) * growth_ps);
-  while (n > 0) {
-    guint bucket = bucket_of(at_ps);
-    guint64 end_ps = bucket_lower_ps(bucket + 1), inside = n;
+  histogram->lowest = MIN(histogram->lowest, bucket);
+  histogram->highest = MAX(histogram->highest, bucket_of((guint64)last_ps));
+  histogram->max_ps = MAX(histogram->max_ps, last_ps);
+  histogram->total += left * weight;
+  histogram->sum_ps += (((WideSum)first_ps + (WideSum)last_ps) * left / 2) * weight;
+  while (left > 0) {
+    guint64 lower_ps = bucket_lower_ps(bucket), inside = left;
     if (growth > 0)
-      inside = MIN(n, (end_ps - at_ps + growth - 1) / growth);
-    add_to_bucket(histogram, bucket, inside,
-                  (WideSum)inside * at_ps + (WideSum)growth * (inside * (inside - 1) / 2), weight);
+      inside = MIN(left, (bucket_lower_ps(bucket + 1) - at_ps + growth - 1) / growth);
+    histogram->count[bucket] += inside * weight;
+    histogram->above_lower_ps[bucket] +=
+        (WideSum)(inside * (at_ps - lower_ps) + growth * (inside * (inside - 1) / 2)) * weight;
     at_ps += inside * growth;
-    n -= (guint32)inside;
+    left -= inside;
+    bucket = left > 0 && at_ps < bucket_lower_ps(bucket + 2) ? bucket + 1 : bucket_of(at_ps);
   }
 }
 

@@ -35,6 +35,11 @@ EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/browser.py %D%/bare-debia
 live_cases = %D%/live_cases.c %D%/live_cases.h
 %C%_test_live_SOURCES = %D%/test-live.c $(live_cases)
 
+# Calibration
+check_PROGRAMS += %D%/test-calibration
+TESTS += %D%/test-calibration
+%C%_test_calibration_SOURCES = %D%/test-calibration.c %D%/synthetic_device.c %D%/synthetic_device.h
+
 # Kernels
 kernel_tests = \
   %D%/test-attention \

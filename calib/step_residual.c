@@ -1,0 +1,82 @@
+#include "step_residual.h"
+
+#include <string.h>
+
+#include "curve.h"
+#include "gemm_fit.h"
+#include "sim/units.h"
+
+enum { STEP_NEW, STEP_CACHED, STEP_DECODES, STEP_CONTEXT, STEP_MODEL };
+
+struct StepResidual {
+  Curve *curve; /* over tokens */
+};
+
+static gboolean
+is_of(const ProfileSample *sample, const Model *model, const char *variant)
+{
+  const gint64 sizes[] = {model->layers, model->hidden, model->ffn, model->heads, model->kv_heads};
+
+  return strcmp(sample->variant, variant) == 0 && dtype_bits(sample->dtype) == model->weight_bits &&
+         memcmp(sample->shape + STEP_MODEL, sizes, sizeof sizes) == 0;
+}
+
+static double
+sum_of(const ProfileSample *sample, StepSum sum, gpointer data)
+{
+  const CostChunk chunk = {.tokens = (guint32)sample->shape[STEP_NEW],
+                           .cached_tokens = (guint32)sample->shape[STEP_CACHED]};
+  guint32 decodes = (guint32)sample->shape[STEP_DECODES], chunks = chunk.tokens > 0;
+  const CostShape shape = {
+      .prefills = &chunk,
+      .n_prefills = chunks,
+      .contexts = decode_contexts_equal(decodes, (guint32)sample->shape[STEP_CONTEXT]),
+      .sampled = decodes + chunks,
+      .sequences = decodes + chunks,
+  };
+
+  return sum(data, &shape);
+}
+
+StepResidual *
+step_residual_new(const Profile *profile, const Model *model, const char *variant, StepSum sum,
+                  gpointer data)
+{
+  guint n, kept = 0;
+  const ProfileSample *samples = profile_samples(profile, OP_STEP, &n);
+  g_autofree double *tokens = g_new(double, n);
+  g_autofree double *ps = g_new(double, n);
+  StepResidual *residual;
+
+  for (guint i = 0; i < n; i++) {
+    if (!is_of(&samples[i], model, variant))
+      continue;
+    tokens[kept] = (double)(samples[i].shape[STEP_NEW] + samples[i].shape[STEP_DECODES]);
+    ps[kept++] = samples[i].median_ns * PS_PER_NS - sum_of(&samples[i], sum, data);
+  }
+  if (kept == 0)
+    return NULL;
+  residual = g_new0(StepResidual, 1);
+  residual->curve = curve_new(tokens, ps, kept);
+  return residual;
+}
+
+void
+step_residual_free(StepResidual *residual)
+{
+  if (residual == NULL)
+    return;
+  curve_free(residual->curve);
+  g_free(residual);
+}
+
+double
+step_residual_ps(const StepResidual *residual, guint64 tokens, gboolean *inside)
+{
+  const Curve *curve = residual->curve;
+  double x = CLAMP((double)tokens, curve->x[0], curve->x[curve->n - 1]);
+  double ps = curve_at(curve, x, inside);
+
+  *inside = x == (double)tokens;
+  return ps;
+}
