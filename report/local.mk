@@ -31,6 +31,7 @@ libspillway_report_a_SOURCES = \
   %D%/results_merge.c \
   %D%/results_pack.c %D%/results_pack.h \
   %D%/results_schema.c \
+  %D%/results_views.c \
   %D%/results_write.c \
   %D%/sink.c %D%/sink.h \
   %D%/stored.c %D%/stored.h \

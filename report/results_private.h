@@ -15,7 +15,9 @@ struct Results {
 typedef struct {
   guint64 step;
   gint64 time_ps;
-  gint64 cost_ps; /* -1: not known */
+  gint64 cost_ps;       /* -1: not known */
+  gint64 other_cost_ps; /* of the action that was not taken; -1: not known */
+  gint64 resumed_ps;    /* -1: never */
   StepVictim victim;
 } Preemption;
 
@@ -23,8 +25,9 @@ struct ResultsRun {
   Observer observer; /* first */
   const Workload *workload;
   CostModel *cost;
-  RequestResult *requests; /* one a request; NULL: they are not kept */
-  GArray *preemptions;     /* of Preemption */
+  RequestResult *requests;  /* one a request; NULL: they are not kept */
+  GArray *preemptions;      /* of Preemption */
+  guint32 *last_preemption; /* of each request, its index + 1; 0: none, or it was brought back */
 };
 
 /* What results_pack() packed. To be cleared whether or not it could be unpacked. */
@@ -56,6 +59,7 @@ gboolean results_check_schema(Results *results, GError **error);
 /* The settings that every run_summary shows. NULL-terminated. */
 extern const char *const results_summary_keys[];
 
+extern const char results_fixed_views[];
 /* A figure's column: its key with '_' for '.'. Caller frees. */
 char *results_column(const char *key);
 

@@ -1,5 +1,5 @@
 /* The schema: fixed tables, and a table `run` and a view `run_summary` whose columns come from the
- * table of figures. A change of either is a new RESULTS_FORMAT. */
+ * table of figures. A change of either, or of results_views.c, is a new RESULTS_FORMAT. */
 #include "config.h"
 
 #include "results_private.h"
@@ -25,24 +25,17 @@ static const char fixed_tables[] =
     " sequence INTEGER NOT NULL, victim INTEGER NOT NULL, beneficiary INTEGER NOT NULL,"
     " step INTEGER NOT NULL, time_s REAL NOT NULL, action TEXT NOT NULL,"
     " fell_back INTEGER NOT NULL, blocks INTEGER NOT NULL, tokens_lost INTEGER NOT NULL,"
-    " cost_s REAL, PRIMARY KEY (run_id, sequence)) WITHOUT ROWID;"
+    " cost_s REAL, other_cost_s REAL, resumed_s REAL,"
+    " PRIMARY KEY (run_id, sequence)) WITHOUT ROWID;"
+    "CREATE INDEX preemption_of_victim ON preemption (run_id, victim);"
+    "CREATE INDEX preemption_for_beneficiary ON preemption (run_id, beneficiary);"
     "CREATE TABLE series (run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,"
     " bucket INTEGER NOT NULL, time_s REAL NOT NULL, length_s REAL NOT NULL,"
     " output_tokens INTEGER NOT NULL, computed_tokens INTEGER NOT NULL,"
     " preemptions INTEGER NOT NULL, resumes INTEGER NOT NULL, finished INTEGER NOT NULL,"
     " gpu_blocks INTEGER NOT NULL, gpu_blocks_peak INTEGER NOT NULL, cpu_blocks INTEGER NOT NULL,"
     " running INTEGER NOT NULL, waiting INTEGER NOT NULL, swapped INTEGER NOT NULL,"
-    " sampled INTEGER NOT NULL, PRIMARY KEY (run_id, bucket)) WITHOUT ROWID;"
-    "CREATE VIEW preemption_by_request AS"
-    " SELECT request.run_id, request.request, request.id, count(*) AS preemptions,"
-    "  sum(preemption.action = 'recompute') AS recomputes, sum(preemption.action = 'swap') AS "
-    "swaps,"
-    "  sum(preemption.fell_back) AS fallbacks, sum(preemption.blocks) AS blocks,"
-    "  sum(preemption.tokens_lost) AS tokens_lost, sum(preemption.cost_s) AS cost_s,"
-    "  min(preemption.time_s) AS first_s, max(preemption.time_s) AS last_s, request.preempted_s"
-    " FROM preemption JOIN request ON request.run_id = preemption.run_id"
-    "  AND request.request = preemption.victim"
-    " GROUP BY request.run_id, request.request;";
+    " sampled INTEGER NOT NULL, PRIMARY KEY (run_id, bucket)) WITHOUT ROWID;";
 
 char *
 results_column(const char *key)
@@ -126,8 +119,8 @@ create_schema(Results *results, GError **error)
                       RESULTS_APPLICATION_ID, RESULTS_FORMAT, PACKAGE_VERSION);
 
   return create_run_table(results, error) && results_exec(results, fixed_tables, error) &&
-         results_exec(results, meta, error) && create_component_view(results, error) &&
-         create_summary_view(results, error);
+         results_exec(results, results_fixed_views, error) && results_exec(results, meta, error) &&
+         create_component_view(results, error) && create_summary_view(results, error);
 }
 
 gboolean
