@@ -316,6 +316,8 @@ execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord
   g_ptr_array_add(run.observers, metrics_observer(run.metrics));
   if (execution->failure == NULL)
     g_ptr_array_add(run.observers, progress_observer(run.progress));
+  if (execution->observer != NULL)
+    g_ptr_array_add(run.observers, execution->observer);
   open_files(&run);
   simulate(&run, record);
   if (run.against != NULL)
