@@ -86,16 +86,18 @@ append_run(GString *text, const PosterRun *run)
 #define RUN_COLUMNS                                                                                \
   ",gpu_blocks,end,makespan_s,lost_s,recompute_s,copy_s,preemptions,fallbacks,finished\n"
 
+/* A line of the figure lies together. */
 static GString *
 figure4(const PosterData *d)
 {
   GString *text = g_string_new("kv_percent,policy,host_memory" RUN_COLUMNS);
 
-  for (guint i = 0; i < POSTER_SHARES; i++) {
-    for (guint p = 0; p < POSTER_POLICIES; p++) {
+  for (guint p = 0; p < POSTER_POLICIES; p++)
+    for (guint i = 0; i < POSTER_SHARES; i++) {
       g_string_append_printf(text, "%u,%s,ample", poster_percents[i], poster_policy_names[p]);
       append_run(text, &d->runs[i][p]);
     }
+  for (guint i = 0; i < POSTER_SHARES; i++) {
     g_string_append_printf(text, "%u,swap,4GiB", poster_percents[i]);
     append_run(text, &d->small_host[i]);
   }

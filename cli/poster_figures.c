@@ -64,9 +64,9 @@ figure2(const PosterData *d)
                              poster_lengths[d->longest - 1]};
   GString *script = multiplot(d, "figure2", 900, 400, "1");
 
-  g_string_append(script,
-                  "set logscale xy 2\nset logscale y 10\nset xtics (1,2,4,8,16,32,64,128,256)\n"
-                  "set xlabel 'tokens a block'\nset key top right\nset format y '%g'\n");
+  g_string_append(script, "set logscale xy 2\nset logscale y 10\nset xtics "
+                          "(1,2,4,8,16,32,64,128,256)\nset xrange [0.9:290]\n"
+                          "set xlabel 'tokens a block'\nset key top right\nset format y '%g'\n");
   for (guint i = 0; i < G_N_ELEMENTS(lengths); i++)
     g_string_append_printf(
         script,
@@ -88,12 +88,13 @@ figure3(const PosterData *d)
   } sizes[] = {{6, 8, 5}, {7, 16, 2}, {8, 32, 3}, {11, 256, 4}};
   GString *script = multiplot(d, "figure3", 900, 400, "1");
 
-  g_string_append(script,
-                  "set logscale x 2\nset logscale y 10\nset format y '%g'\n"
-                  "set xtics ('256' 256,'1k' 1024,'4k' 4096,'16k' 16384,'32k' 32768)\n"
-                  "set xlabel 'tokens evicted and restored'\nset key top left\n"
-                  "set title 'Overhead, pinned memory'\nset ylabel 'ms'\n"
-                  "plot 'figure3.csv' using 1:($2*1000) title 'recompute' with linespoints lt 1");
+  g_string_append(
+      script,
+      "set logscale x 2\nset logscale y 10\nset format y '%g'\n"
+      "set xtics ('256' 256,'1k' 1024,'4k' 4096,'16k' 16384,'32k' 32768)\nset xrange [220:38000]\n"
+      "set xlabel 'tokens evicted and restored'\nset key top left\n"
+      "set title 'Overhead, pinned memory'\nset ylabel 'ms'\n"
+      "plot 'figure3.csv' using 1:($2*1000) title 'recompute' with linespoints lt 1");
   for (guint i = 0; i < G_N_ELEMENTS(sizes); i++)
     g_string_append_printf(
         script, ", '' using 1:($%u*1000) title 'swap, blocks of %u' with linespoints lt %u",
@@ -140,17 +141,17 @@ figure5(const PosterData *d)
 
   g_string_append(
       script,
-      "row(p, y) = strcol(1) eq p ? y : NaN\nset key top right horizontal\nset xrange [0:*]\n"
-      "set logscale y 10\nset format y '%g'\nset ylabel 'tokens a second'\nset xlabel ''\n"
+      "row(p, y) = strcol(1) eq p ? y : NaN\nset key top right width -2\nset xrange [0:*]\n"
+      "set logscale y 10\nset yrange [50:50000]\nset format y '%g'\nset ylabel 'tokens a second'\n"
       "do for [p in 'recompute swap'] {\nset title p\n"
       "plot 'figure5.csv' using 2:(row(p,$4)) title 'prefilled and decoded' with steps lt 1 "
       "linewidth 1, '' using 2:(row(p,$5)) title 'output' with steps lt 5 linewidth 1\n}\n"
-      "unset logscale y\nset ylabel 'KV in use (%)'\nset xlabel 's'\nset yrange [0:120]\nset ytics "
-      "0,20,100\nunset title\n"
+      "unset logscale y\nset ylabel 'KV in use (%)'\nset xlabel 's'\nset yrange [0:112]\n"
+      "set ytics 0,20,100\nset key bottom left Left reverse width 0\nunset title\n"
       "do for [p in 'recompute swap'] {\n"
       "plot 'figure5.csv' using 2:(row(p,$6*100)) title 'KV in use' with steps lt 3 linewidth 1, "
       "'' using ($7>0?$2:NaN):(row(p,104)) title 'evicted' with points lt 2, "
-      "'' using ($8>0?$2:NaN):(row(p,108)) title 'brought back' with points lt 4\n}\n");
+      "'' using ($8>0?$2:NaN):(row(p,109)) title 'brought back' with points lt 4\n}\n");
   return script;
 }
 

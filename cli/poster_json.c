@@ -43,7 +43,8 @@ verdicts_json(const PosterData *d)
 
   for (guint i = 0; i < POSTER_FINDINGS; i++)
     json_object_set_new(object, findings[i].id,
-                        json_string(poster_verdict_name(findings[i].verdict)));
+                        json_pack("{s:s, s:s}", "verdict", poster_verdict_name(findings[i].verdict),
+                                  "numbers", findings[i].numbers));
   poster_findings_free(findings);
   return object;
 }

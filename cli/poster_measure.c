@@ -219,11 +219,12 @@ replay_share(PosterData *data, guint share, const Workload *workload, GError **e
       .percent = poster_percents[share], .block_size = POSTER_BLOCK_SIZE, .swap_gib = AMPLE_GIB};
   gboolean worked = TRUE;
 
-  for (replay.policy = 0; worked && replay.policy < POSTER_POLICIES; replay.policy++) {
+  for (guint p = 0; worked && p < POSTER_POLICIES; p++) {
     PosterTimeline **timeline =
-        replay.percent == POSTER_TIMELINE_PERCENT ? &data->timelines[replay.policy] : NULL;
-    worked = replay_run(data, &replay, workload, &unlimited, timeline,
-                        &data->runs[share][replay.policy], error);
+        replay.percent == POSTER_TIMELINE_PERCENT ? &data->timelines[p] : NULL;
+    replay.policy = (PosterPolicy)p;
+    worked =
+        replay_run(data, &replay, workload, &unlimited, timeline, &data->runs[share][p], error);
   }
   replay.policy = POSTER_SWAP;
   replay.swap_gib = DEFAULT_GIB;
