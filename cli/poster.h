@@ -62,7 +62,8 @@ typedef struct {
   char *profile; /* NULL: the device's roofline is the cost */
   char *digest;  /* of what the costs come from */
   double measured_share;
-  guint32 longest; /* lengths that the model's context holds */
+  guint32 unfit_percent; /* the least share that weights leave no room for; 0: all fit */
+  guint32 longest;       /* lengths that the model's context holds */
   /* Of evicting and restoring: [block size][length], with pinned and with pageable host memory. */
   CrossoverCost pinned[POSTER_BLOCK_SIZES][POSTER_LENGTHS];
   CrossoverCost pageable[POSTER_BLOCK_SIZES][POSTER_LENGTHS];

@@ -185,6 +185,21 @@ append_crossing(const PosterData *d, guint size, GString *text)
     g_string_append_printf(text, "swapping from %u tokens", last->tokens);
 }
 
+static gboolean
+is_tie(double ratio)
+{
+  return fabs(ratio - 1) < SMALL_EFFECT;
+}
+
+static const char *
+tie_text(double near, double far)
+{
+  return is_tie(near) && is_tie(far) ? " Both are ties, within what the costs err by."
+         : is_tie(near)              ? " The first is a tie, within what the costs err by."
+         : is_tie(far)               ? " The second is a tie, within what the costs err by."
+                                     : "";
+}
+
 /* F5: in blocks of 16, swapping is the cheaper at the longest context, and its advantage there is
  * larger than at 1,024 tokens. A tie there cannot be told: published tables err by as much. */
 static void
@@ -194,8 +209,8 @@ judge_f5(const PosterData *d, PosterFinding *f)
   GString *text = g_string_new(NULL);
   double near = advantage(d, SIZE_AT, middle), far = advantage(d, SIZE_AT, last);
 
-  f->verdict = fabs(far - 1) < SMALL_EFFECT ? POSTER_CANNOT_BE_TOLD
-                                            : holds_if(far > 1 && (far > near || isinf(far)));
+  f->verdict =
+      is_tie(far) ? POSTER_CANNOT_BE_TOLD : holds_if(far > 1 && (far > near || isinf(far)));
   if (isinf(far)) {
     g_string_append(text, "Swapping costs nothing here.");
   } else {
@@ -205,8 +220,7 @@ judge_f5(const PosterData *d, PosterFinding *f)
         "Recomputing takes %s times as long as swapping in blocks of 16 at %u "
         "tokens, %s times at %u.%s The cheaper of the two for long sequences, by "
         "block size: ",
-        a, poster_lengths[middle], b, poster_lengths[last],
-        fabs(near - 1) < SMALL_EFFECT ? " The first is a tie, within what the costs err by." : "");
+        a, poster_lengths[middle], b, poster_lengths[last], tie_text(near, far));
     for (guint i = 0; i < POSTER_BLOCK_SIZES; i++) {
       g_string_append(text, i > 0 ? "; " : "");
       append_crossing(d, i, text);

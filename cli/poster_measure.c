@@ -85,6 +85,21 @@ price_size(PosterData *data, guint size, const Profile *profile, RooflineConfig 
   return TRUE;
 }
 
+static double
+share_bytes(guint32 percent)
+{
+  return CARD_BYTES / 100 * percent;
+}
+
+static guint32
+find_unfit(const Model *model, const Device *device)
+{
+  for (guint i = 0; i < POSTER_SHARES; i++)
+    if ((double)model_weight_bytes(model) + share_bytes(poster_percents[i]) > device->memory_bytes)
+      return poster_percents[i];
+  return 0;
+}
+
 /* Evicting and restoring n tokens: figures 2 and 3. */
 static gboolean
 price(PosterData *data, GError **error)
@@ -105,6 +120,7 @@ price(PosterData *data, GError **error)
   config.device = device;
   data->device_title = g_strdup(device->title);
   data->profile = profile != NULL ? g_strdup(profile->name) : NULL;
+  data->unfit_percent = find_unfit(model, device);
   while (data->longest < POSTER_LENGTHS && poster_lengths[data->longest] <= model->max_position)
     data->longest++;
   if (data->longest < 2) {
@@ -135,7 +151,7 @@ static Scenario *
 scenario_of(const PosterSetting *s, const Replay *replay, GError **error)
 {
   g_autoptr(Settings) settings = settings_new();
-  g_autofree char *bytes = g_strdup_printf("%.0f", CARD_BYTES / 100 * replay->percent);
+  g_autofree char *bytes = g_strdup_printf("%.0f", share_bytes(replay->percent));
   g_autofree char *block_size = g_strdup_printf("%u", replay->block_size);
   gboolean accepted =
       set(settings, "model", s->model) && set(settings, "device", s->device) &&

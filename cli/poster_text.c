@@ -51,6 +51,12 @@ append_head(const Poster *poster, GString *text)
       "memory, 64 GiB of it, where nothing else is said.\n\n",
       d->setting.model, d->device_title, d->setting.scheduler);
   append_origin(d, text);
+  if (d->unfit_percent > 0)
+    g_string_append_printf(
+        text,
+        "From %u %% on, weights and KV are more than %s holds: a server would not "
+        "start there.\n\n",
+        d->unfit_percent, d->device_title);
 }
 
 static void
