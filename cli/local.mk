@@ -12,6 +12,7 @@ libspillway_cli_a_SOURCES = \
   %D%/crossover_text.c \
   %D%/data.c \
   %D%/execute.c %D%/execute.h \
+  %D%/explain.c \
   %D%/format_option.c %D%/format_option.h \
   %D%/gpu.c %D%/gpu.h \
   %D%/list.c \

@@ -18,6 +18,7 @@ typedef enum {
   RESULTS_ERROR_NEWER,   /* written by a newer program */
   RESULTS_ERROR_LOCKED,  /* another program is writing to it */
   RESULTS_ERROR_FAILED,  /* cannot be opened, read or written */
+  RESULTS_ERROR_ABSENT,  /* does not hold what was asked for */
 } ResultsError;
 
 #define RESULTS_ERROR (results_error_quark())

@@ -53,6 +53,8 @@ gboolean results_exec(Results *results, const char *sql, GError **error);
 gboolean results_query_int(Results *results, const char *sql, gint64 *value, GError **error);
 sqlite3_stmt *results_prepare(Results *results, const char *sql, GError **error);
 
+/* FALSE if the file is another program's, or of a format that this one does not know. */
+gboolean results_check_format(Results *results, gint64 application_id, GError **error);
 /* The file within an open transaction: creates the schema in an empty one, refuses what is not
  * ours. */
 gboolean results_check_schema(Results *results, GError **error);

@@ -124,15 +124,10 @@ create_schema(Results *results, GError **error)
 }
 
 gboolean
-results_check_schema(Results *results, GError **error)
+results_check_format(Results *results, gint64 application_id, GError **error)
 {
-  gint64 application_id, objects, format;
+  gint64 format;
 
-  if (!results_query_int(results, "PRAGMA application_id", &application_id, error) ||
-      !results_query_int(results, "SELECT count(*) FROM sqlite_master", &objects, error))
-    return FALSE;
-  if (objects == 0 && application_id == 0)
-    return create_schema(results, error);
   if (application_id != RESULTS_APPLICATION_ID) {
     g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FOREIGN,
                 "%s is a database of another program, not of results; name another file",
@@ -141,16 +136,31 @@ results_check_schema(Results *results, GError **error)
   }
   if (!results_query_int(results, "SELECT value FROM meta WHERE key = 'format'", &format, error))
     return FALSE;
-  if (format == RESULTS_FORMAT) /* needs the journal, and leaves nothing */
-    return results_exec(
-        results, "INSERT INTO meta VALUES ('probe', 0); DELETE FROM meta WHERE key = 'probe'",
-        error);
+  if (format == RESULTS_FORMAT)
+    return TRUE;
   g_set_error(error, RESULTS_ERROR,
               format > RESULTS_FORMAT ? RESULTS_ERROR_NEWER : RESULTS_ERROR_FOREIGN,
               "%s has the results format %" G_GINT64_FORMAT
-              ", this program (spillway " PACKAGE_VERSION ") writes format %d; %s",
+              ", this program (spillway " PACKAGE_VERSION ") knows format %d; %s",
               results->path, format, RESULTS_FORMAT,
               format > RESULTS_FORMAT ? "use the newer program, or name another file"
-                                      : "name another file");
+                                      : "run it again, into another file");
   return FALSE;
+}
+
+gboolean
+results_check_schema(Results *results, GError **error)
+{
+  gint64 application_id, objects;
+
+  if (!results_query_int(results, "PRAGMA application_id", &application_id, error) ||
+      !results_query_int(results, "SELECT count(*) FROM sqlite_master", &objects, error))
+    return FALSE;
+  if (objects == 0 && application_id == 0)
+    return create_schema(results, error);
+  /* The probe needs the journal, and leaves nothing. */
+  return results_check_format(results, application_id, error) &&
+         results_exec(results,
+                      "INSERT INTO meta VALUES ('probe', 0); DELETE FROM meta WHERE key = 'probe'",
+                      error);
 }
