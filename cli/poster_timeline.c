@@ -28,12 +28,6 @@ count_prefills(const Step *step, PosterEvent *event)
   }
 }
 
-static guint32
-computed_tokens(const PosterEvent *event, const Step *step)
-{
-  return event->new_tokens + event->resumed_tokens + step->n_decodes + step->swapped_in->len;
-}
-
 static void
 on_step(Observer *self, const StepReport *report)
 {
@@ -51,7 +45,7 @@ on_step(Observer *self, const StepReport *report)
   if (step->abort != NULL)
     return;
   count_prefills(step, &event);
-  series_add(t->series, report, computed_tokens(&event, step));
+  series_add(t->series, report);
   if (event.evicted + event.resumed + event.new_tokens + event.resumed_tokens > 0)
     g_array_append_val(t->events, event);
   t->used_blocks = t->num_gpu_blocks - report->gpu_free_end_blocks;

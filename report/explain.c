@@ -40,12 +40,14 @@ append_head(ResultsQuery *run, GString *text)
   g_autofree char *requests = format_count((guint64)results_query_count(run, "requests"));
   g_autofree char *finished = format_count((guint64)results_query_count(run, "finished"));
 
-  g_string_append_printf(
-      text, "Run %" G_GINT64_FORMAT "%s%s: %s on %s, scheduler %s, overflow %s.\n\n",
-      results_query_count(run, "run_id"), *results_query_text(run, "name") != '\0' ? ", " : "",
-      results_query_text(run, "name"), results_query_text(run, "model"),
-      results_query_text(run, "device"), results_query_text(run, "scheduler"),
-      results_query_text(run, "overflow"));
+  g_string_append_printf(text, "Run %" G_GINT64_FORMAT "%s%s: ", results_query_count(run, "run_id"),
+                         *results_query_text(run, "name") != '\0' ? ", " : "",
+                         results_query_text(run, "name"));
+  if (*results_query_text(run, "model") != '\0')
+    g_string_append_printf(text, "%s on %s, ", results_query_text(run, "model"),
+                           results_query_text(run, "device"));
+  g_string_append_printf(text, "scheduler %s, overflow %s.\n\n",
+                         results_query_text(run, "scheduler"), results_query_text(run, "overflow"));
   g_string_append_printf(text, "%s of %s requests finished, in %s", finished, requests, makespan);
   if (slowdown > 1.0005) {
     g_autofree char *times = format_number(slowdown);
@@ -123,7 +125,6 @@ append_preemptions(Results *results, gint64 run_id, ResultsQuery *run, GString *
                       results_query_real(run, "overhead_s_swap_in");
   g_autofree char *n = format_count(preemptions), *overhead = format_duration(overhead_s);
   g_autofree char *victims = format_count((guint64)results_query_count(run, "preempted_requests"));
-  g_autofree char *share = format_percent(overhead_s / results_query_real(run, "busy_s"));
   g_autoptr(ResultsQuery) choice = NULL;
   GError *cause = NULL;
 
@@ -131,12 +132,14 @@ append_preemptions(Results *results, gint64 run_id, ResultsQuery *run, GString *
     g_string_append(text, "Nobody was evicted.\n");
     return TRUE;
   }
-  g_string_append_printf(text,
-                         "%s eviction%s of %s request%s lengthened its steps by %s, %s of the "
-                         "device's time.\n",
-                         n, preemptions == 1 ? "" : "s", victims,
-                         results_query_count(run, "preempted_requests") == 1 ? "" : "s", overhead,
-                         share);
+  g_string_append_printf(text, "%s eviction%s of %s request%s", n, preemptions == 1 ? "" : "s",
+                         victims, results_query_count(run, "preempted_requests") == 1 ? "" : "s");
+  if (overhead_s > 0) {
+    g_autofree char *share = format_percent(overhead_s / results_query_real(run, "busy_s"));
+    g_string_append_printf(text, " lengthened its steps by %s, %s of the device's time", overhead,
+                           share);
+  }
+  g_string_append(text, ".\n");
   choice = results_query_new(results, "SELECT * FROM preemption_choice WHERE run_id = ?1", run_id,
                              0, error);
   if (choice == NULL)
@@ -154,10 +157,13 @@ append_worst(Results *results, gint64 run_id, guint top, GString *text, GError *
   static const char sql[] =
       "SELECT id, finish_s - arrival_s AS e2e_s, first_scheduled_s - arrival_s AS queue_s,"
       " preempted_s, preemptions, status FROM request WHERE run_id = ?1"
-      " ORDER BY ifnull(first_scheduled_s - arrival_s, 9e99) + preempted_s DESC, request LIMIT ?2";
+      " ORDER BY ifnull(first_scheduled_s - arrival_s, 9e99) + preempted_s DESC, e2e_s DESC, "
+      "request LIMIT"
+      " ?2";
   g_autoptr(ResultsQuery) worst = results_query_new(results, sql, run_id, top, error);
   g_autoptr(Table) table = table_new("lrrrrl");
   GError *cause = NULL;
+  gboolean waited = FALSE;
   guint rows = 0;
 
   if (worst == NULL)
@@ -176,14 +182,18 @@ append_worst(Results *results, gint64 run_id, guint top, GString *text, GError *
     table_take(table, format_number(results_query_real(worst, "preempted_s")));
     table_take(table, format_count((guint64)results_query_count(worst, "preemptions")));
     table_add(table, g_str_equal(status, "finished") ? "" : status);
+    waited = waited || !(queued + results_query_real(worst, "preempted_s") == 0);
     rows++;
   }
   if (cause != NULL) {
     g_propagate_error(error, cause);
     return FALSE;
   }
-  g_string_append_printf(
-      text, "\nThe %u that waited longest, to be started or after an eviction:\n\n", rows);
+  if (waited)
+    g_string_append_printf(
+        text, "\nThe %u that waited longest, to be started or after an eviction:\n\n", rows);
+  else
+    g_string_append_printf(text, "\nNobody waited. The %u slowest:\n\n", rows);
   table_append(table, "  ", text);
   return TRUE;
 }
