@@ -50,16 +50,17 @@ poster_clear(Poster *poster)
   poster_data_free(poster->study);
   g_clear_pointer(&poster->engines, g_ptr_array_unref);
   g_clear_pointer(&poster->changes, g_ptr_array_unref);
+  shelf_free(poster->shelf);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Poster, poster_clear)
 
 static GPtrArray *
-measure_all(const PosterSetting *settings, guint n, GError **error)
+measure_all(const PosterSetting *settings, guint n, Shelf *shelf, GError **error)
 {
   g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(free_data);
 
   for (guint i = 0; i < n; i++) {
-    PosterData *data = poster_measure(&settings[i], error);
+    PosterData *data = poster_measure(&settings[i], shelf, error);
     if (data == NULL) {
       g_prefix_error(error, "%s: ", settings[i].title);
       return NULL;
@@ -72,7 +73,7 @@ measure_all(const PosterSetting *settings, guint n, GError **error)
 /* vLLM 0.5.3 to 0.6.3 chunk prefills by themselves when max_model_len exceeds 32768, which this
  * model's does; the poster tells neither version nor length. */
 static GPtrArray *
-measure_engines(const char *device, GError **error)
+measure_engines(const char *device, Shelf *shelf, GError **error)
 {
   PosterSetting settings[] = {
       {.title = "vllm-0.5", .scheduler = "vllm-0.5"},
@@ -86,13 +87,13 @@ measure_engines(const char *device, GError **error)
     settings[i].model = MODEL;
     settings[i].copy_path = "per-layer";
   }
-  return measure_all(settings, G_N_ELEMENTS(settings), error);
+  return measure_all(settings, G_N_ELEMENTS(settings), shelf, error);
 }
 
 /* One thing changed at a time, then all of them. `device` is NULL for the one that was asked for.
  */
 static GPtrArray *
-measure_changes(const char *device, GError **error)
+measure_changes(const char *device, Shelf *shelf, GError **error)
 {
   PosterSetting settings[] = {
       {.title = "as in the study", .copy_path = "per-layer"},
@@ -120,7 +121,7 @@ measure_changes(const char *device, GError **error)
     settings[i].model = settings[i].model != NULL ? settings[i].model : MODEL;
     settings[i].scheduler = settings[i].scheduler != NULL ? settings[i].scheduler : "vllm-0.6";
   }
-  return measure_all(settings, G_N_ELEMENTS(settings), error);
+  return measure_all(settings, G_N_ELEMENTS(settings), shelf, error);
 }
 
 static gboolean
@@ -132,12 +133,13 @@ poster_make(Poster *poster, const char *device, GError **error)
                                .scheduler = "vllm-0.6",
                                .copy_path = "per-layer"};
 
-  poster->study = poster_measure(&study, error);
+  poster->shelf = shelf_new();
+  poster->study = poster_measure(&study, poster->shelf, error);
   if (poster->study == NULL)
     return FALSE;
   poster->findings = poster_judge(poster->study);
-  poster->engines = measure_engines(device, error);
-  poster->changes = poster->engines != NULL ? measure_changes(device, error) : NULL;
+  poster->engines = measure_engines(device, poster->shelf, error);
+  poster->changes = poster->engines != NULL ? measure_changes(device, poster->shelf, error) : NULL;
   return poster->changes != NULL;
 }
 

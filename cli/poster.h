@@ -1,6 +1,7 @@
 /* The parts of `spillway study poster`: a setting is measured, its findings are judged, and both
  * are written down.
  *
+ *   poster.c           the verb                                 -> Poster
  *   poster_measure.c   prices evictions and replays the burst        PosterSetting -> PosterData
  *   poster_judge.c     findings F1 to F9, from the numbers alone     PosterData -> PosterFinding
  *   poster_data.c      the numbers as CSV                            a file a figure
@@ -15,6 +16,7 @@
 #include "calib/roofline.h"
 #include "execute.h"
 #include "poster_timeline.h"
+#include "shelf.h"
 
 enum {
   POSTER_BLOCK_SIZES = 9, /* 1 to 256 */
@@ -58,6 +60,7 @@ typedef struct {
 
 typedef struct {
   PosterSetting setting;
+  Shelf *shelf; /* borrowed: profiles, each read once */
   char *device_title;
   char *profile; /* NULL: the device's roofline is the cost */
   char *digest;  /* of what the costs come from */
@@ -74,8 +77,9 @@ typedef struct {
   PosterTimeline *timelines[POSTER_POLICIES];              /* likewise */
 } PosterData;
 
-/* NULL with an error where the device or the model cannot be had, or the pool has no room. */
-PosterData *poster_measure(const PosterSetting *setting, GError **error);
+/* The shelf outlives the data. NULL with an error where the device or the model cannot be had, or
+ * the pool has no room. */
+PosterData *poster_measure(const PosterSetting *setting, Shelf *shelf, GError **error);
 void poster_data_free(PosterData *data);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PosterData, poster_data_free)
 
@@ -101,6 +105,7 @@ void poster_findings_free(PosterFinding *findings);
 
 /* The whole study: what was asked for, the engines of its time, and what has changed since. */
 typedef struct {
+  Shelf *shelf;
   PosterData *study;
   PosterFinding *findings;
   GPtrArray *engines; /* of PosterData: other schedulers of the time */

@@ -102,16 +102,17 @@ find_unfit(const Model *model, const Device *device)
 
 /* Evicting and restoring n tokens: figures 2 and 3. */
 static gboolean
-price(PosterData *data, GError **error)
+price(PosterData *data, Shelf *shelf, GError **error)
 {
   const PosterSetting *s = &data->setting;
   g_autoptr(Model) model = resolve_model(s->model, error);
   g_autoptr(Device) device = NULL;
-  g_autoptr(Profile) profile = NULL;
+  Profile *profile = NULL;
+  const char *digest;
   RooflineConfig config = {.tensor_parallel_size = 1};
   gboolean worked = TRUE;
 
-  if (model == NULL || !resolve_costs(s->device, &device, &profile, error) ||
+  if (model == NULL || !shelf_costs(shelf, s->device, &device, &profile, &digest, error) ||
       !what_if_parse(s->what_if, &config.what_if, error))
     return FALSE;
   copy_path_from_name(s->copy_path, &config.copy_path);
@@ -148,7 +149,7 @@ set(Settings *settings, const char *name, const char *value)
 }
 
 static Scenario *
-scenario_of(const PosterSetting *s, const Replay *replay, GError **error)
+scenario_of(const PosterSetting *s, const Replay *replay, Shelf *shelf, GError **error)
 {
   g_autoptr(Settings) settings = settings_new();
   g_autofree char *bytes = g_strdup_printf("%.0f", share_bytes(replay->percent));
@@ -163,7 +164,7 @@ scenario_of(const PosterSetting *s, const Replay *replay, GError **error)
       (!s->chunked || set(settings, "enable-chunked-prefill", NULL));
 
   g_assert(accepted);
-  return scenario_new(settings, "study poster", TRUE, error);
+  return scenario_new_shared(settings, shelf, TRUE, error);
 }
 
 static void
@@ -191,8 +192,9 @@ static gboolean
 replay_run(PosterData *data, const Replay *replay, const Workload *workload, Unlimited *unlimited,
            PosterTimeline **timeline, PosterRun *run, GError **error)
 {
-  g_autoptr(Scenario) scenario = scenario_of(&data->setting, replay, error);
+  g_autoptr(Scenario) scenario = scenario_of(&data->setting, replay, data->shelf, error);
   g_autoptr(Settings) none = settings_new();
+  g_autofree char *failure = NULL;
   Unlimited own = {0};
   Execution execution = {
       .workload = workload,
@@ -201,7 +203,7 @@ replay_run(PosterData *data, const Replay *replay, const Workload *workload, Unl
       .name = poster_policy_names[replay->policy],
       .stride = TRUE,
       .unlimited = unlimited != NULL ? unlimited : &own,
-      .quiet = TRUE,
+      .failure = &failure,
   };
   RunRecord record;
 
@@ -265,13 +267,14 @@ replay_sizes(PosterData *data, const Workload *workload, GError **error)
 }
 
 PosterData *
-poster_measure(const PosterSetting *setting, GError **error)
+poster_measure(const PosterSetting *setting, Shelf *shelf, GError **error)
 {
   g_autoptr(PosterData) data = g_new0(PosterData, 1);
   g_autoptr(Workload) workload = burst_new();
 
   data->setting = *setting;
-  if (!price(data, error))
+  data->shelf = shelf;
+  if (!price(data, shelf, error))
     return NULL;
   for (guint i = 0; i < POSTER_SHARES; i++)
     if (!replay_share(data, i, workload, error))
