@@ -17,6 +17,7 @@ libspillway_cli_a_SOURCES = \
   %D%/data.c \
   %D%/execute.c %D%/execute.h \
   %D%/executors.c %D%/executors.h \
+  %D%/explain.c \
   %D%/format_option.c %D%/format_option.h \
   %D%/gpu.c %D%/gpu.h \
   %D%/list.c \
@@ -28,6 +29,14 @@ libspillway_cli_a_SOURCES = \
   %D%/options.c \
   %D%/perfetto_window.c %D%/perfetto_window.h \
   %D%/plot.c \
+  %D%/poster.c %D%/poster.h \
+  %D%/poster_data.c \
+  %D%/poster_figures.c \
+  %D%/poster_json.c \
+  %D%/poster_judge.c \
+  %D%/poster_measure.c \
+  %D%/poster_text.c \
+  %D%/poster_timeline.c %D%/poster_timeline.h \
   %D%/profile.c %D%/profile.h \
   %D%/profile_check.c \
   %D%/profile_device.c \

@@ -79,6 +79,7 @@ _spillway_argument()
         *) _spillway_from < <(_spillway_names profiles); _spillway_files ;;
       esac
       ;;
+    study) [[ $2 != study ]] || _spillway_from < <(printf '%s\n' poster) ;;
     trace)
       case $2 in
         trace) _spillway_from < <(printf '%s\n' gen convert show) ;;
@@ -106,8 +107,8 @@ _spillway()
     _spillway_from < <(_spillway_names verbs; printf '%s\n' --help --version)
     return
   fi
-  # The kinds of `trace` and `profile` have options of their own.
-  if [[ $verb == @(trace|profile) ]] && ((COMP_CWORD > 2)); then
+  # The kinds of `study`, `trace` and `profile` have options of their own.
+  if [[ $verb == @(study|trace|profile) ]] && ((COMP_CWORD > 2)); then
     options=$(_spillway_options "$verb" "${COMP_WORDS[2]}")
   else
     options=$(_spillway_options "$verb")

@@ -11,6 +11,8 @@ man_includes = \
   %D%/man/spillway-plot.h2m \
   %D%/man/spillway-sweep.h2m \
   %D%/man/spillway-merge.h2m \
+  %D%/man/spillway-explain.h2m \
+  %D%/man/spillway-study.h2m \
   %D%/man/spillway-trace.h2m \
   %D%/man/spillway-profile.h2m \
   %D%/man/spillway-model.h2m \
@@ -19,7 +21,8 @@ EXTRA_DIST += $(man_includes) %D%/man/help \
   %D%/accuracy.md %D%/design.md %D%/imports.md %D%/live.md %D%/profiles.md %D%/results.md \
   %D%/report.md %D%/report.png \
   %D%/performance.md %D%/performance-growth.svg %D%/traces.md \
-  %D%/validation.md %D%/sweeps.md %D%/examples/memory.ini %D%/examples/sweep.pbs %D%/examples/sweep.slurm
+  %D%/validation.md %D%/sweeps.md %D%/examples/memory.ini %D%/examples/sweep.pbs %D%/examples/sweep.slurm \
+  %D%/poster.md %D%/poster/figure2.svg %D%/poster/figure3.svg %D%/poster/figure4.svg %D%/poster/figure5.svg
 
 if HAVE_HELP2MAN
 man_pages = $(man_includes:.h2m=.1)

@@ -10,6 +10,8 @@ libspillway_report_a_SOURCES = \
   %D%/course.c %D%/course.h \
   %D%/decision_log.c %D%/decision_log.h \
   %D%/figure_cell.c %D%/figure_cell.h \
+  %D%/explain.c %D%/explain.h \
+  %D%/explain_request.c \
   %D%/figures.c %D%/figures.h \
   %D%/flatten.c %D%/flatten.h \
   %D%/format.c %D%/format.h \
@@ -30,7 +32,9 @@ libspillway_report_a_SOURCES = \
   %D%/results.c %D%/results.h %D%/results_private.h \
   %D%/results_merge.c \
   %D%/results_pack.c %D%/results_pack.h \
+  %D%/results_query.c %D%/results_query.h \
   %D%/results_schema.c \
+  %D%/results_views.c \
   %D%/results_write.c \
   %D%/sink.c %D%/sink.h \
   %D%/step_record.c %D%/step_record.h \

@@ -175,30 +175,70 @@ results_commit(Results *results, const ResultsRun *run, const RunRecord *record,
   return run_id;
 }
 
-/* What the preemption costs: computing the lost tokens again, or copying the blocks out and in. */
 static gint64
-preemption_cost_ps(CostModel *cost, const StepVictim *victim)
+recompute_ps(CostModel *cost, guint32 tokens)
 {
-  if (cost == NULL)
-    return -1;
-  if (victim->action == OVERFLOW_RECOMPUTE)
-    return cost_model_recompute_ps(cost, victim->tokens_lost, 0);
-  return cost_model_copy_ps(cost, COPY_OUT, victim->blocks) +
-         cost_model_copy_ps(cost, COPY_IN, victim->blocks);
+  return cost != NULL ? cost_model_recompute_ps(cost, tokens, 0) : -1;
 }
 
+static gint64
+swap_ps(CostModel *cost, guint32 blocks)
+{
+  return cost != NULL ? cost_model_copy_ps(cost, COPY_OUT, blocks) +
+                            cost_model_copy_ps(cost, COPY_IN, blocks)
+                      : -1;
+}
+
+/* What the preemption costs, and what the other action would have cost then: computing the lost
+ * tokens again, or copying the blocks out and in. A swapped victim's tokens are not told; its
+ * blocks full are less than a block more. */
+static void
+price(Preemption *preemption, CostModel *cost, guint32 block_size)
+{
+  const StepVictim *victim = &preemption->victim;
+
+  if (victim->action == OVERFLOW_RECOMPUTE) {
+    preemption->cost_ps = recompute_ps(cost, victim->tokens_lost);
+    preemption->other_cost_ps = swap_ps(cost, victim->blocks);
+  } else {
+    preemption->cost_ps = swap_ps(cost, victim->blocks);
+    preemption->other_cost_ps = recompute_ps(cost, victim->blocks * block_size);
+  }
+}
+
+static void
+resume(ResultsRun *run, guint32 request, gint64 now_ps)
+{
+  guint32 last = run->last_preemption[request];
+
+  if (last > 0)
+    g_array_index(run->preemptions, Preemption, last - 1).resumed_ps = now_ps;
+  run->last_preemption[request] = 0;
+}
+
+/* Nobody is brought back and preempted in one step. */
 static void
 on_step(Observer *self, const StepReport *report)
 {
   ResultsRun *run = (ResultsRun *)self;
+  const Step *step = report->step;
 
-  if (report->step->abort != NULL)
+  if (step->abort != NULL)
     return;
-  for (guint i = 0; i < report->step->victims->len; i++) {
-    Preemption preemption = {.step = report->step_index, .time_ps = report->start_ps};
-    preemption.victim = g_array_index(report->step->victims, StepVictim, i);
-    preemption.cost_ps = preemption_cost_ps(run->cost, &preemption.victim);
+  for (guint i = 0; i < step->swapped_in->len; i++)
+    resume(run, g_array_index(step->swapped_in, StepSwapIn, i).request, report->start_ps);
+  for (guint i = 0; i < step->entries->len; i++) {
+    const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
+    if (entry->kind == ENTRY_RESUMED)
+      resume(run, entry->request, report->start_ps);
+  }
+  for (guint i = 0; i < step->victims->len; i++) {
+    Preemption preemption = {
+        .step = report->step_index, .time_ps = report->start_ps, .resumed_ps = -1};
+    preemption.victim = g_array_index(step->victims, StepVictim, i);
+    price(&preemption, run->cost, step->block_size);
     g_array_append_val(run->preemptions, preemption);
+    run->last_preemption[preemption.victim.request] = run->preemptions->len;
   }
   if (run->steps != NULL)
     results_note_step(run, report);
@@ -221,6 +261,7 @@ results_run_new(const Workload *workload, CostModel *cost)
   run->cost = cost;
   run->requests = request_results_new(workload);
   run->preemptions = g_array_new(FALSE, FALSE, sizeof(Preemption));
+  run->last_preemption = g_new0(guint32, workload_count(workload));
   return run;
 }
 
@@ -243,6 +284,7 @@ results_run_free(ResultsRun *run)
   if (run == NULL)
     return;
   g_free(run->requests);
+  g_free(run->last_preemption);
   g_array_unref(run->preemptions);
   g_clear_pointer(&run->steps, g_array_unref);
   g_free(run);

@@ -9,7 +9,7 @@
 #include "figures.h"
 #include "sim/observer.h"
 
-#define RESULTS_FORMAT 1
+#define RESULTS_FORMAT 2
 #define RESULTS_APPLICATION_ID 0x5370696c /* "Spil" */
 #define RESULTS_LOCK_WAIT_MS 10000
 
@@ -18,6 +18,7 @@ typedef enum {
   RESULTS_ERROR_NEWER,   /* written by a newer program */
   RESULTS_ERROR_LOCKED,  /* another program is writing to it */
   RESULTS_ERROR_FAILED,  /* cannot be opened, read or written */
+  RESULTS_ERROR_ABSENT,  /* does not hold what was asked for */
 } ResultsError;
 
 #define RESULTS_ERROR (results_error_quark())

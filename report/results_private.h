@@ -16,7 +16,9 @@ struct Results {
 typedef struct {
   guint64 step;
   gint64 time_ps;
-  gint64 cost_ps; /* -1: not known */
+  gint64 cost_ps;       /* -1: not known */
+  gint64 other_cost_ps; /* of the action that was not taken; -1: not known */
+  gint64 resumed_ps;    /* -1: never */
   StepVictim victim;
 } Preemption;
 
@@ -24,9 +26,10 @@ struct ResultsRun {
   Observer observer; /* first */
   const Workload *workload;
   CostModel *cost;
-  RequestResult *requests; /* one a request; NULL: they are not kept */
-  GArray *preemptions;     /* of Preemption */
-  GArray *steps;           /* of RecordedStep; NULL: not recorded */
+  RequestResult *requests;  /* one a request; NULL: they are not kept */
+  GArray *preemptions;      /* of Preemption */
+  guint32 *last_preemption; /* of each request, its index + 1; 0: none, or it was brought back */
+  GArray *steps;            /* of RecordedStep; NULL: not recorded */
 };
 
 /* What results_pack() packed. To be cleared whether or not it could be unpacked. */
@@ -52,12 +55,15 @@ gboolean results_exec(Results *results, const char *sql, GError **error);
 gboolean results_query_int(Results *results, const char *sql, gint64 *value, GError **error);
 sqlite3_stmt *results_prepare(Results *results, const char *sql, GError **error);
 
+/* FALSE if the file is another program's, or of a format that this one does not know. */
+gboolean results_check_format(Results *results, gint64 application_id, GError **error);
 /* The file within an open transaction: creates the schema in an empty one, refuses what is not
  * ours. */
 gboolean results_check_schema(Results *results, GError **error);
 /* The settings that every run_summary shows. NULL-terminated. */
 extern const char *const results_summary_keys[];
 
+extern const char results_fixed_views[];
 /* A figure's column: its key with '_' for '.'. Caller frees. */
 char *results_column(const char *key);
 

@@ -1,5 +1,5 @@
 /* The schema: fixed tables, and a table `run` and a view `run_summary` whose columns come from the
- * table of figures. A change of either is a new RESULTS_FORMAT. */
+ * table of figures. A change of either, or of results_views.c, is a new RESULTS_FORMAT. */
 #include "config.h"
 
 #include "results_private.h"
@@ -25,24 +25,17 @@ static const char fixed_tables[] =
     " sequence INTEGER NOT NULL, victim INTEGER NOT NULL, beneficiary INTEGER NOT NULL,"
     " step INTEGER NOT NULL, time_s REAL NOT NULL, action TEXT NOT NULL,"
     " fell_back INTEGER NOT NULL, blocks INTEGER NOT NULL, tokens_lost INTEGER NOT NULL,"
-    " cost_s REAL, PRIMARY KEY (run_id, sequence)) WITHOUT ROWID;"
+    " cost_s REAL, other_cost_s REAL, resumed_s REAL,"
+    " PRIMARY KEY (run_id, sequence)) WITHOUT ROWID;"
+    "CREATE INDEX preemption_of_victim ON preemption (run_id, victim);"
+    "CREATE INDEX preemption_for_beneficiary ON preemption (run_id, beneficiary);"
     "CREATE TABLE series (run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,"
     " bucket INTEGER NOT NULL, time_s REAL NOT NULL, length_s REAL NOT NULL,"
     " output_tokens INTEGER NOT NULL, computed_tokens INTEGER NOT NULL,"
     " preemptions INTEGER NOT NULL, resumes INTEGER NOT NULL, finished INTEGER NOT NULL,"
     " gpu_blocks INTEGER NOT NULL, gpu_blocks_peak INTEGER NOT NULL, cpu_blocks INTEGER NOT NULL,"
     " running INTEGER NOT NULL, waiting INTEGER NOT NULL, swapped INTEGER NOT NULL,"
-    " sampled INTEGER NOT NULL, PRIMARY KEY (run_id, bucket)) WITHOUT ROWID;"
-    "CREATE VIEW preemption_by_request AS"
-    " SELECT request.run_id, request.request, request.id, count(*) AS preemptions,"
-    "  sum(preemption.action = 'recompute') AS recomputes, sum(preemption.action = 'swap') AS "
-    "swaps,"
-    "  sum(preemption.fell_back) AS fallbacks, sum(preemption.blocks) AS blocks,"
-    "  sum(preemption.tokens_lost) AS tokens_lost, sum(preemption.cost_s) AS cost_s,"
-    "  min(preemption.time_s) AS first_s, max(preemption.time_s) AS last_s, request.preempted_s"
-    " FROM preemption JOIN request ON request.run_id = preemption.run_id"
-    "  AND request.request = preemption.victim"
-    " GROUP BY request.run_id, request.request;";
+    " sampled INTEGER NOT NULL, PRIMARY KEY (run_id, bucket)) WITHOUT ROWID;";
 
 char *
 results_column(const char *key)
@@ -126,20 +119,15 @@ create_schema(Results *results, GError **error)
                       RESULTS_APPLICATION_ID, RESULTS_FORMAT, PACKAGE_VERSION);
 
   return create_run_table(results, error) && results_exec(results, fixed_tables, error) &&
-         results_exec(results, meta, error) && create_component_view(results, error) &&
-         create_summary_view(results, error);
+         results_exec(results, results_fixed_views, error) && results_exec(results, meta, error) &&
+         create_component_view(results, error) && create_summary_view(results, error);
 }
 
 gboolean
-results_check_schema(Results *results, GError **error)
+results_check_format(Results *results, gint64 application_id, GError **error)
 {
-  gint64 application_id, objects, format;
+  gint64 format;
 
-  if (!results_query_int(results, "PRAGMA application_id", &application_id, error) ||
-      !results_query_int(results, "SELECT count(*) FROM sqlite_master", &objects, error))
-    return FALSE;
-  if (objects == 0 && application_id == 0)
-    return create_schema(results, error);
   if (application_id != RESULTS_APPLICATION_ID) {
     g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FOREIGN,
                 "%s is a database of another program, not of results; name another file",
@@ -148,16 +136,31 @@ results_check_schema(Results *results, GError **error)
   }
   if (!results_query_int(results, "SELECT value FROM meta WHERE key = 'format'", &format, error))
     return FALSE;
-  if (format == RESULTS_FORMAT) /* needs the journal, and leaves nothing */
-    return results_exec(
-        results, "INSERT INTO meta VALUES ('probe', 0); DELETE FROM meta WHERE key = 'probe'",
-        error);
+  if (format == RESULTS_FORMAT)
+    return TRUE;
   g_set_error(error, RESULTS_ERROR,
               format > RESULTS_FORMAT ? RESULTS_ERROR_NEWER : RESULTS_ERROR_FOREIGN,
               "%s has the results format %" G_GINT64_FORMAT
-              ", this program (spillway " PACKAGE_VERSION ") writes format %d; %s",
+              ", this program (spillway " PACKAGE_VERSION ") knows format %d; %s",
               results->path, format, RESULTS_FORMAT,
               format > RESULTS_FORMAT ? "use the newer program, or name another file"
-                                      : "name another file");
+                                      : "run it again, into another file");
   return FALSE;
+}
+
+gboolean
+results_check_schema(Results *results, GError **error)
+{
+  gint64 application_id, objects;
+
+  if (!results_query_int(results, "PRAGMA application_id", &application_id, error) ||
+      !results_query_int(results, "SELECT count(*) FROM sqlite_master", &objects, error))
+    return FALSE;
+  if (objects == 0 && application_id == 0)
+    return create_schema(results, error);
+  /* The probe needs the journal, and leaves nothing. */
+  return results_check_format(results, application_id, error) &&
+         results_exec(results,
+                      "INSERT INTO meta VALUES ('probe', 0); DELETE FROM meta WHERE key = 'probe'",
+                      error);
 }

@@ -196,7 +196,7 @@ insert_preemptions(Results *results, const ResultsRun *run, gint64 run_id, GErro
   Insert insert;
   gboolean worked = TRUE;
 
-  if (!insert_prepare(&insert, results, "INSERT INTO preemption VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+  if (!insert_prepare(&insert, results, "INSERT INTO preemption VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
                       error))
     return FALSE;
   for (guint i = 0; worked && i < run->preemptions->len; i++) {
@@ -212,6 +212,8 @@ insert_preemptions(Results *results, const ResultsRun *run, gint64 run_id, GErro
     bind_int(&insert, preemption->victim.blocks);
     bind_int(&insert, preemption->victim.tokens_lost);
     bind_time(&insert, preemption->cost_ps);
+    bind_time(&insert, preemption->other_cost_ps);
+    bind_time(&insert, preemption->resumed_ps);
     worked = insert_row(&insert, error);
   }
   return insert_finish(&insert, worked);

@@ -35,5 +35,7 @@ offers "a kind of profile" "import" profile imp
 offers "an option of profile import" "--name=" profile import --na
 offers "a chart" "throughput" plot --chart th
 offers "a report's format" "svg" report --format sv
+offers "a study" "poster" study pos
+offers "an option of a study" "--device=" study poster --dev
 offers "a kind of list" "victims" list vic
 echo "1..$number"

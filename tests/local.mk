@@ -20,11 +20,13 @@ script_tests = \
   %D%/bad-input.py \
   %D%/cli.py \
   %D%/completion.sh \
+  %D%/explain.py \
   %D%/fuzz.py \
   %D%/live.py \
   %D%/man.sh \
   %D%/outputs.py \
   %D%/perfetto.py \
+  %D%/poster.py \
   %D%/profile.py \
   %D%/report.py \
   %D%/sweep.py

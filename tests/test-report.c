@@ -515,6 +515,7 @@ test_results(Fixture *f, gconstpointer data)
   g_assert_cmpint(query(path, "SELECT count(*) FROM request WHERE run_id = 2"), ==, 3);
   g_assert_cmpint(query(path, "SELECT count(*) FROM request WHERE finish_s IS NULL"), ==, 6);
   g_assert_cmpint(query(path, "SELECT count(*) FROM preemption WHERE cost_s IS NULL"), ==, 6);
+  g_assert_cmpint(query(path, "SELECT count(*) FROM preemption WHERE resumed_s IS NULL"), ==, 6);
   g_assert_cmpint(query(path, "SELECT blocks FROM preemption_by_request WHERE id = '9'"), ==, 3);
   g_assert_cmpint(query(path, "SELECT sum(output_tokens) FROM series"), ==, 21);
   g_assert_cmpint(query(path, "SELECT round(sum(time_s)) FROM component WHERE run_id = 1"), ==,
@@ -540,8 +541,16 @@ assert_columns_documented(sqlite3 *db, const char *table, const char *text)
 static void
 test_doc(Fixture *f, gconstpointer data)
 {
-  static const char *const tables[] = {
-      "config", "request", "preemption", "series", "preemption_by_request", "component"};
+  static const char *const tables[] = {"config",
+                                       "request",
+                                       "preemption",
+                                       "series",
+                                       "preemption_by_request",
+                                       "preemption_choice",
+                                       "preemption_by_length",
+                                       "policy",
+                                       "full_pool",
+                                       "component"};
   g_autofree char *doc = g_test_build_filename(G_TEST_DIST, "..", "doc", "results.md", NULL);
   g_autofree char *path = in_folder(f, "doc.db"), *text = NULL;
   g_autoptr(GError) error = NULL;
@@ -612,7 +621,7 @@ test_bad_databases(Fixture *f, gconstpointer data)
   g_assert_true(g_file_set_contents(short_text, "id,arrival\n", -1, NULL));
   assert_refused(short_text, RESULTS_ERROR_FOREIGN, "not a results database");
   results_free(results_open(newer, 50, &error));
-  make_database(newer, "UPDATE meta SET value = 2 WHERE key = 'format'");
+  make_database(newer, "UPDATE meta SET value = 99 WHERE key = 'format'");
   assert_refused(newer, RESULTS_ERROR_NEWER, "newer program");
   results_free(results_open(broken, 50, &error));
   make_database(broken, "DROP TABLE meta");

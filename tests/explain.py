@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""explain: what it says is what the database holds."""
+import sqlite3
+
+from spillway_test import HARDWARE, all_tests, check, check_equal, execute, main, succeed
+
+BURST = [*HARDWARE, "--trace", "study-burst", "--scheduler", "vllm-0.6", "--kv-memory", "20%",
+         "--swap-space", "64"]
+
+
+def make():
+    succeed("compare", *BURST, "-o", "r.db")
+    return sqlite3.connect("r.db")
+
+
+def one(database, query):
+    return database.execute(query).fetchone()
+
+
+def test_overview():
+    """The overview: the run, its pool, its evictions and the other action's price, the worst requests."""
+    database = make()
+    for run, name, other in ((1, "recompute", "swapping"), (2, "swap", "recomputing")):
+        text = succeed("explain", "r.db", "--run", run).text
+        preemptions, victims, makespan = one(
+            database, "SELECT preemptions, preempted_requests, makespan_s FROM run WHERE id = %d" % run)
+        check(text.startswith("Run %d, %s: llama-2-7b on a100-40gb" % (run, name)), text)
+        check("%d evictions of %d requests" % (preemptions, victims) in text, text)
+        check("32 of 32 requests finished, in %.1f s" % makespan in text, text)
+        check("; %s would have taken" % other in text and "The pool of 953 blocks was full" in text, text)
+        worst = [row[0] for row in database.execute(
+            "SELECT id FROM request WHERE run_id = %d ORDER BY first_scheduled_s - arrival_s + preempted_s"
+            " DESC, finish_s - arrival_s DESC, request LIMIT 10" % run)]
+        check_equal([line.split()[0] for line in text.splitlines()[-10:]], worst)
+    check_equal(succeed("explain", "r.db").text, text, "the last run is the default")
+    check_equal(len(succeed("explain", "r.db", "--top", 3).text.splitlines()),
+                len(text.splitlines()) - 7)
+
+
+def test_requests():
+    """A request: its time in parts, whom it left for, and what the other action would have cost."""
+    database = make()
+    for run in (1, 2):
+        for request, e2e, away, preemptions in database.execute(
+                "SELECT id, finish_s - arrival_s, preempted_s, preemptions FROM request"
+                " WHERE run_id = %d" % run).fetchall():
+            text = succeed("explain", "r.db", "--run", run, "--request", request).text
+            took = "%.1f s" % e2e if e2e >= 100 else "%.2f s" % e2e
+            check("Request %s, 1,500 tokens in and 1,024 out, took %s" % (request, took) in text, text)
+            check_equal(text.count(", request %s was evicted for " % request), preemptions, text)
+            check_equal(text.count(" It came back "), preemptions, text)
+            check((away > 0) == (preemptions > 0), text)
+
+
+def test_preemptions():
+    """An eviction by its number: victim, beneficiary, blocks, way back, both prices."""
+    database = make()
+    for run, verb in ((1, "Computing its tokens again takes"), (2, "Copying its blocks out and in takes")):
+        for sequence, victim, beneficiary, blocks, lost, cost, other in database.execute(
+                "SELECT sequence, v.id, b.id, blocks, tokens_lost, cost_s, other_cost_s FROM preemption AS p"
+                " JOIN request AS v ON v.run_id = p.run_id AND v.request = victim"
+                " JOIN request AS b ON b.run_id = p.run_id AND b.request = beneficiary"
+                " WHERE p.run_id = %d" % run).fetchall():
+            text = succeed("explain", "r.db", "--run", run, "--preemption", sequence).text
+            check("request %s was evicted for " % victim in text, text)
+            check(victim == beneficiary or "for request %s, which" % beneficiary in text, text)
+            check("%d blocks" % blocks in text and verb in text, text)
+            check(run == 2 or "{:,} tokens".format(lost) in text, text)
+            check(("less." in text) == (other < cost), text)
+
+
+def test_without_costs():
+    """Where no cost is known, that is said; a run that ended badly, and one without evictions, too."""
+    execute("run", "--num-gpu-blocks", 100, "--trace", "demo", "--executor", "unit", "-o", "u.db")
+    check("It ended early (stuck)" in succeed("explain", "u.db").text)
+    check("the run had no cost model" in succeed("explain", "u.db", "--preemption", 0).text)
+    check("did not finish" in succeed("explain", "u.db", "--request", 399).text)
+    succeed("run", *HARDWARE, "--trace", "demo", "--limit", 3, "-o", "calm.db")
+    text = succeed("explain", "calm.db").text
+    check("Nobody was evicted." in text and "Nobody waited." in text and "never full" in text, text)
+
+
+def test_refused():
+    """What is wrong is told in one message, status 2."""
+    make().close()
+    with open("text", "w") as file:
+        file.write("not a database " * 100)
+    sqlite3.connect("foreign.db").execute("CREATE TABLE t (x)").connection.close()
+    old = make()
+    old.execute("UPDATE meta SET value = 1 WHERE key = 'format'")
+    old.commit()
+    old.backup(sqlite3.connect("old.db"))
+    old.execute("UPDATE meta SET value = 2 WHERE key = 'format'")
+    old.commit()
+    for words, expected in [
+            ([], "expected one"), (["none.db"], "no such file"), (["."], "folder"),
+            (["text"], "not a results database"), (["foreign.db"], "another program"),
+            (["old.db"], "format 1"), (["r.db", "--run", 99], "at most"), (["r.db", "--run", "x"], "'x'"),
+            (["r.db", "--request", "nobody"], "'nobody'"), (["r.db", "--preemption", 999], "0 to "),
+            (["r.db", "--preemption", -1], "-1"), (["r.db", "--top", 0], "--top"),
+            (["r.db", "--top", 3, "--request", 1], "expected one")]:
+        result = execute("explain", *words)
+        check(result.status == 2 and expected in result.err and len(result.messages) == 1, str(result))
+        check(result.out == b"", str(result))
+
+
+if __name__ == "__main__":
+    main(all_tests(globals()))
