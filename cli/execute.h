@@ -35,7 +35,6 @@ typedef struct {
   /* Not NULL: no progress bar, no messages, Ctrl-C is left alone; what failed is put here. */
   char **failure;
   Unlimited *unlimited; /* shared by runs that differ in their policy only */
-  Observer *observer;   /* told of the run besides; NULL: none */
 } Execution;
 
 /* Runs it. The record is the caller's, to be cleared with run_record_clear(); record->name is
