@@ -45,6 +45,7 @@ libspillway_calib_a_SOURCES = \
   %D%/profile_text_read.c %D%/profile_text_reader.h \
   %D%/profile_text_row.c \
   %D%/roofline.c %D%/roofline.h \
+  %D%/step_fit.c %D%/step_fit.h \
   %D%/step_residual.c %D%/step_residual.h \
   %D%/what_if.c %D%/what_if.h
 

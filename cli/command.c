@@ -4,6 +4,9 @@
 const Command commands[] = {
     {"run", "replay a trace and say what it took", command_run},
     {"compare", "the same under several overflow policies, side by side", command_compare},
+    {"live", "the same as run, computed: on the GPU, or a small model on the CPU", command_live},
+    {"validate", "what a simulation says, held against the same scenario computed",
+     command_validate},
     {"crossover", "recomputing against swapping n tokens, and the n where they cross",
      command_crossover},
     {"report", "results as one HTML page with charts, or as pictures for papers", command_report},

@@ -69,6 +69,8 @@ resolve_all(Comparison *c, GError **error)
     if (scenario == NULL)
       return FALSE;
     g_ptr_array_add(c->scenarios, scenario);
+    if (!scenario_runs_among_others(scenario, error))
+      return FALSE;
   }
   return TRUE;
 }

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 
 #include "cli.h"
+#include "executors.h"
+#include "live_progress.h"
 #include "progress.h"
 #include "report/decision_log.h"
 #include "report/perfetto.h"
@@ -28,7 +30,9 @@ typedef struct {
   ResultsRun *results;
   Against *against;
   Progress *progress;
-  GPtrArray *observers; /* of Observer * */
+  LiveExecutor *live;          /* the run's executor, where it computes */
+  LiveProgress *live_progress; /* then instead of the bar */
+  GPtrArray *observers;        /* of Observer * */
   int status;
 } Run;
 
@@ -71,8 +75,8 @@ static gboolean
 spares_inputs(const Run *run, const char *path, GError **error)
 {
   const Settings *settings = run->execution->settings;
-  const char *const inputs[] = {settings->trace, settings->model, settings->device,
-                                settings->against};
+  const char *const inputs[] = {settings->trace,   settings->model,  settings->device,
+                                settings->against, settings->replay, settings->token_ids};
 
   for (guint i = 0; i < G_N_ELEMENTS(inputs); i++)
     if (is_same_file(path, inputs[i])) {
@@ -133,6 +137,8 @@ open_files(Run *run)
   }
   if (e->results != NULL || (e->packed != NULL && e->detail == RESULTS_DETAIL_ALL)) {
     run->results = results_run_new(e->workload, run->scenario->cost);
+    if (e->record_steps || e->live != NULL)
+      results_run_record_steps(run->results);
     g_ptr_array_add(run->observers, results_run_observer(run->results));
   }
 }
@@ -236,6 +242,8 @@ measure_slowdown(Run *run, const RunOutcome *outcome, RunRecord *record)
     record->slowdown = record->latency_slowdown = 1;
     return;
   }
+  if (run->scenario->executor->create == NULL)
+    return;
   if (!unlimited->known)
     *unlimited = simulate_unlimited(run->scenario, run->execution->workload);
   if (unlimited->makespan_ps <= 0 || unlimited->finished != summary->finished)
@@ -255,13 +263,61 @@ measured_spread(CostModel *cost, const Summary *summary)
   return summary->measured_ps > 0 ? spread / (double)summary->measured_ps : 0;
 }
 
+static Executor *
+create_executor(Run *run)
+{
+  const Scenario *s = run->scenario;
+  const Recording *recording = s->recording;
+
+  if (recording != NULL)
+    return executor_replay_new((const RecordedStep *)(gconstpointer)recording->steps->data,
+                               recording->steps->len, recording->measured);
+  if (!executor_computes(s->executor))
+    return s->executor->create(s->cost);
+  run->live = live_setup_executor(run->execution->live);
+  g_ptr_array_add(run->observers, live_executor_observer(run->live));
+  return live_executor_base(run->live);
+}
+
+/* What each request got, once the run is over. */
+static void
+write_outputs(Run *run)
+{
+  const Execution *e = run->execution;
+  g_autoptr(GError) error = NULL;
+
+  if (run->live == NULL || e->outputs == NULL)
+    return;
+  if (!spares_inputs(run, e->outputs, &error) ||
+      !live_setup_write_outputs(e->live, run->live, e->outputs, &error))
+    say(run, CLI_USAGE, error);
+}
+
+/* A replay that ended well and left something over has departed too. */
+static void
+check_all_replayed(Run *run, const Executor *executor, RunOutcome *outcome)
+{
+  gsize left;
+
+  if (run->scenario->recording == NULL || outcome->end != RUN_DONE)
+    return;
+  left = executor_replay_left(executor);
+  if (left > 0)
+    run->status =
+        MAX(run->status,
+            cli_error(CLI_FAILED, run->execution->verb,
+                      "the schedule departs from the recording: it was done, and %" G_GSIZE_FORMAT
+                      " of %u recorded lines are left",
+                      left, run->scenario->recording->steps->len));
+}
+
 static void
 simulate(Run *run, RunRecord *record)
 {
   const Scenario *s = run->scenario;
   g_autoptr(Scheduler) scheduler =
       scheduler_new(s->scheduler, &s->config, run->execution->workload);
-  g_autoptr(Executor) executor = s->executor->create(s->cost);
+  g_autoptr(Executor) executor = create_executor(run);
   g_autoptr(GError) error = NULL;
   gint64 start_us = g_get_monotonic_time();
   RunOutcome outcome;
@@ -278,6 +334,8 @@ simulate(Run *run, RunRecord *record)
 
   if (!loop_run(&loop, &outcome, &error))
     say(run, CLI_FAILED, error);
+  check_all_replayed(run, executor, &outcome);
+  write_outputs(run);
   metrics_summary(run->metrics, &record->summary);
   record->wall_s = (double)(g_get_monotonic_time() - start_us) / G_USEC_PER_SEC;
   record->measured_spread = measured_spread(s->cost, &record->summary);
@@ -304,6 +362,10 @@ execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord
                              scenario->config.num_gpu_blocks - scenario->scheduler->hidden_blocks,
                              scenario->config.num_cpu_blocks),
       .progress = progress_new(execution->workload, execution->name),
+      .live_progress =
+          live_progress_new(workload_count(execution->workload),
+                            scenario->config.num_gpu_blocks - scenario->scheduler->hidden_blocks,
+                            scenario->config.num_cpu_blocks),
   };
   void (*previous)(int) = execution->failure == NULL ? signal(SIGINT, on_interrupt) : SIG_ERR;
 
@@ -314,7 +376,9 @@ execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord
       .config = json_incref(scenario->settings),
   };
   g_ptr_array_add(run.observers, metrics_observer(run.metrics));
-  if (execution->failure == NULL)
+  if (execution->live != NULL)
+    g_ptr_array_add(run.observers, live_progress_observer(run.live_progress));
+  else if (execution->failure == NULL)
     g_ptr_array_add(run.observers, progress_observer(run.progress));
   if (execution->observer != NULL)
     g_ptr_array_add(run.observers, execution->observer);
@@ -326,6 +390,7 @@ execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord
   if (previous != SIG_ERR)
     signal(SIGINT, previous);
   progress_free(run.progress);
+  live_progress_free(run.live_progress);
   against_free(run.against);
   results_run_free(run.results);
   perfetto_free(run.perfetto);

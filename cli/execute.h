@@ -1,6 +1,7 @@
 /* Executes a scenario: loop, metrics and the files that were asked for, as one. */
 #pragma once
 
+#include "live_setup.h"
 #include "perfetto_window.h"
 #include "report/results_pack.h"
 #include "scenario.h"
@@ -25,12 +26,15 @@ typedef struct {
   PerfettoWindow perfetto_window;
   const Measured *against; /* paired with the workload; NULL: nothing to hold the run against */
   Results *results;        /* where the run is added; NULL: nowhere */
-  GByteArray *packed;      /* where the run is packed for another process; NULL: nowhere */
-  ResultsDetail detail;    /* of what is packed */
+  const LiveSetup *live;   /* where the scenario's executor computes */
+  const char *outputs;   /* path of what each request got, where it is computed; NULL: not wanted */
+  gboolean record_steps; /* in results */
+  Observer *observer;    /* one more that is told of the run; NULL: none */
+  GByteArray *packed;    /* where the run is packed for another process; NULL: nowhere */
+  ResultsDetail detail;  /* of what is packed */
   /* Not NULL: no progress bar, no messages, Ctrl-C is left alone; what failed is put here. */
   char **failure;
   Unlimited *unlimited; /* shared by runs that differ in their policy only */
-  Observer *observer;   /* told of the run besides; NULL: none */
 } Execution;
 
 /* Runs it. The record is the caller's, to be cleared with run_record_clear(); record->name is

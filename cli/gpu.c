@@ -10,7 +10,7 @@
 gboolean
 gpu_verb(const char *verb)
 {
-  static const char *const verbs[] = {"calibrate", "live", "validate", NULL};
+  static const char *const verbs[] = {"calibrate", NULL};
 
   return g_strv_contains(verbs, verb);
 }
@@ -39,8 +39,10 @@ gpu_run(char **argv)
     return cli_error(CLI_FAILED, argv[0],
                      "this needs a GPU and the program " PROGRAM
                      ", which is neither beside this one nor "
-                     "on the PATH; until it is there, 'spillway profile import' makes profiles of "
-                     "published tables");
+                     "on the PATH; until it is there, %s",
+                     g_str_equal(argv[0], "calibrate")
+                         ? "'spillway profile import' makes profiles of published tables"
+                         : "--executor cpu computes small models without one");
   g_ptr_array_add(words, program);
   for (; *argv != NULL; argv++)
     g_ptr_array_add(words, *argv);

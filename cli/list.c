@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "calib/profile_text.h"
+#include "executors.h"
 #include "resolve.h"
 #include "scenario.h"
 #include "sim/units.h"
@@ -56,8 +57,8 @@ list_victims(gboolean names_only)
 static void
 list_executors(gboolean names_only)
 {
-  for (guint i = 0; executor_classes[i] != NULL; i++)
-    print_entry(executor_classes[i]->name, executor_classes[i]->help, names_only);
+  for (guint i = 0; cli_executors[i] != NULL; i++)
+    print_entry(cli_executors[i]->name, cli_executors[i]->help, names_only);
 }
 
 static void

@@ -2,6 +2,10 @@
 bin_PROGRAMS += spillway
 spillway_SOURCES = %D%/main.c
 
+# Of spillway-gpu, which links the device that they name.
+live_gpu_verbs = %D%/live_gpu.c %D%/live_gpu.h
+EXTRA_DIST += $(live_gpu_verbs)
+
 noinst_LIBRARIES += libspillway-cli.a
 libspillway_cli_a_SOURCES = \
   %D%/cli.c %D%/cli.h \
@@ -12,10 +16,14 @@ libspillway_cli_a_SOURCES = \
   %D%/crossover_text.c \
   %D%/data.c \
   %D%/execute.c %D%/execute.h \
+  %D%/executors.c %D%/executors.h \
   %D%/explain.c \
   %D%/format_option.c %D%/format_option.h \
   %D%/gpu.c %D%/gpu.h \
   %D%/list.c \
+  %D%/live.c %D%/live.h \
+  %D%/live_progress.c %D%/live_progress.h \
+  %D%/live_setup.c %D%/live_setup.h \
   %D%/merge.c \
   %D%/model.c \
   %D%/options.c \
@@ -57,6 +65,9 @@ libspillway_cli_a_SOURCES = \
   %D%/trace_show.c \
   %D%/transport.h \
   %D%/transport_local.c \
+  %D%/validate.c \
+  %D%/validation.c %D%/validation.h \
+  %D%/validation_text.c \
   %D%/vllm_flags.c %D%/vllm_flags.h \
   %D%/workload_source.c
 if HAVE_MPI

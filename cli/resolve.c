@@ -60,21 +60,42 @@ resolve_model_file(const char *text)
                                                : g_strdup(text);
 }
 
-Model *
-resolve_model(const char *text, GError **error)
+/* The config.json that `text` names, and what to call it. The caller frees both. */
+static char *
+find_model(const char *text, char **name, GError **error)
 {
-  g_autofree char *shipped = cli_data_file("models", text, ".json");
-  g_autofree char *path = resolve_model_file(text);
-  g_autofree char *name = NULL;
+  char *path = cli_data_file("models", text, ".json");
 
-  if (shipped != NULL)
-    return model_config_read(shipped, text, error);
+  if (path != NULL) {
+    *name = g_strdup(text);
+    return path;
+  }
   if (!looks_like_path(text, ".json")) {
     set_unknown(error, text, "models", ".json", "a config.json");
     return NULL;
   }
-  name = name_from_path(path);
-  return model_config_read(path, name, error);
+  path = g_file_test(text, G_FILE_TEST_IS_DIR) ? g_build_filename(text, CONFIG_FILE, NULL)
+                                               : g_strdup(text);
+  *name = name_from_path(path);
+  return path;
+}
+
+Model *
+resolve_model(const char *text, GError **error)
+{
+  g_autofree char *name = NULL;
+  g_autofree char *path = find_model(text, &name, error);
+
+  return path != NULL ? model_config_read(path, name, error) : NULL;
+}
+
+DecoderConfig *
+resolve_decoder_config(const char *text, GError **error)
+{
+  g_autofree char *name = NULL;
+  g_autofree char *path = find_model(text, &name, error);
+
+  return path != NULL ? decoder_config_read(path, name, error) : NULL;
 }
 
 Device *

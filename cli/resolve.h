@@ -4,12 +4,15 @@
 #include "calib/device.h"
 #include "calib/profile.h"
 #include "calib/roofline.h"
+#include "models/decoder_config.h"
 #include "sim/model.h"
 
 /* A built-in name, or the path of a config.json, or of the folder that holds one. An unknown name's
  * error tells the nearest. The caller frees the model. */
 Model *resolve_model(const char *text, GError **error);
 
+/* The same with what computing it takes; a model that cannot be computed is refused. */
+DecoderConfig *resolve_decoder_config(const char *text, GError **error);
 /* The path of the config.json that resolve_model() reads, whether or not it is there. The caller
  * frees it. */
 char *resolve_model_file(const char *text);

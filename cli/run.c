@@ -4,7 +4,10 @@
 #include <stdio.h>
 
 #include "execute.h"
+#include "executors.h"
 #include "format_option.h"
+#include "gpu.h"
+#include "live.h"
 #include "report/summary.h"
 #include "report/text.h"
 #include "settings.h"
@@ -30,13 +33,93 @@ print_record(const RunRecord *record, OutputFormat format)
   fputs(text, stdout);
 }
 
-int
-command_run(int argc, char **argv)
+/* What a recording was made with and this run is not, in what decides a schedule. */
+static void
+note_differences(const Scenario *scenario, const char *verb)
 {
-  g_autoptr(Settings) settings = settings_new();
-  g_autoptr(Workload) workload = NULL;
-  g_autoptr(Scenario) scenario = NULL;
-  g_autoptr(Measured) against = NULL;
+  static const char *const keys[] = {"trace",
+                                     "limit",
+                                     "time_scale",
+                                     "seed",
+                                     "scheduler",
+                                     "overflow",
+                                     "victim",
+                                     "block_size",
+                                     "num_gpu_blocks",
+                                     "num_cpu_blocks",
+                                     "max_num_seqs",
+                                     "max_num_batched_tokens",
+                                     "max_model_len",
+                                     "enable_chunked_prefill",
+                                     "enable_prefix_caching",
+                                     "async_scheduling",
+                                     "long_prefill_token_threshold",
+                                     "block_manager",
+                                     "watermark"};
+
+  for (guint i = 0; scenario->recording != NULL && i < G_N_ELEMENTS(keys); i++) {
+    const char *then = g_hash_table_lookup(scenario->recording->config, keys[i]);
+    const json_t *value = json_object_get(scenario->settings, keys[i]);
+    g_autofree char *now = json_is_string(value)    ? g_strdup(json_string_value(value))
+                           : json_is_boolean(value) ? g_strdup(json_is_true(value) ? "1" : "0")
+                           : json_is_null(value)    ? NULL
+                                                    : json_dumps(value, JSON_ENCODE_ANY);
+    if (g_strcmp0(then, now) != 0 &&
+        (then == NULL || now == NULL || g_ascii_strtod(then, NULL) != g_ascii_strtod(now, NULL) ||
+         json_is_string(value)))
+      cli_note(verb, "%s was %s when the run was recorded, and is %s now", keys[i],
+               then != NULL ? then : "not given", now != NULL ? now : "not given");
+  }
+}
+
+/* Everything that is read before the run. */
+typedef struct {
+  Scenario *scenario;
+  Workload *workload;
+  Measured *against;
+  LiveSetup *live;
+} Inputs;
+
+static void
+inputs_clear(Inputs *inputs)
+{
+  live_setup_free(inputs->live);
+  measured_free(inputs->against);
+  workload_free(inputs->workload);
+  scenario_free(inputs->scenario);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Inputs, inputs_clear)
+
+/* FALSE: *status is to be returned, a message was printed. */
+static gboolean
+read_inputs(Inputs *inputs, const Settings *settings, const char *verb, const LiveDeviceClass *gpu,
+            int *status)
+{
+  g_autoptr(GError) error = NULL;
+
+  if ((inputs->scenario = scenario_new(settings, verb, FALSE, &error)) == NULL ||
+      (inputs->workload = scenario_read_workload(settings, verb, &error)) == NULL ||
+      ((inputs->against =
+            execute_read_against(settings->against, inputs->workload, verb, &error)) == NULL &&
+       error != NULL)) {
+    *status = cli_error(CLI_USAGE, verb, "%s", error->message);
+    return FALSE;
+  }
+  note_differences(inputs->scenario, verb);
+  if (!executor_computes(inputs->scenario->executor))
+    return TRUE;
+  inputs->live = live_setup_new(inputs->scenario, settings, inputs->workload, gpu, &error);
+  if (inputs->live != NULL)
+    return TRUE;
+  *status =
+      cli_error(error->domain == LIVE_ERROR ? CLI_FAILED : CLI_USAGE, verb, "%s", error->message);
+  return FALSE;
+}
+
+int
+run_settings(const Settings *settings, const char *verb, const LiveDeviceClass *gpu)
+{
+  g_auto(Inputs) inputs = {0};
   g_autoptr(Results) results = NULL;
   g_autoptr(GError) error = NULL;
   OutputFormat format;
@@ -45,34 +128,51 @@ command_run(int argc, char **argv)
   Unlimited unlimited = {0};
   int status = CLI_DONE, run_status;
 
-  if (!settings_parse(settings, "run", SUMMARY, EXAMPLES, &argc, &argv, &status))
-    return status;
   if (!output_format_parse(settings->format, &format, &error) ||
-      !perfetto_window_parse(settings, &window, &error) ||
-      (scenario = scenario_new(settings, "run", FALSE, &error)) == NULL ||
-      (workload = scenario_read_workload(settings, "run", &error)) == NULL ||
-      ((against = execute_read_against(settings->against, workload, "run", &error)) == NULL &&
-       error != NULL))
-    return cli_error(CLI_USAGE, "run", "%s", error->message);
-  if (!execute_open_results(settings->output, "run", &results))
+      !perfetto_window_parse(settings, &window, &error))
+    return cli_error(CLI_USAGE, verb, "%s", error->message);
+  if (!read_inputs(&inputs, settings, verb, gpu, &status))
+    return status;
+  if (!execute_open_results(settings->output, verb, &results))
     status = CLI_USAGE;
 
   const Execution execution = {
-      .workload = workload,
+      .workload = inputs.workload,
       .settings = settings,
-      .verb = "run",
-      .name = scenario->config.overflow->name,
+      .verb = verb,
+      .name = inputs.scenario->config.overflow->name,
       .stride = !settings->no_stride,
       .decisions = settings->decisions,
       .requests = settings->requests,
       .perfetto = settings->perfetto,
       .perfetto_window = window,
-      .against = against,
+      .against = inputs.against,
       .results = results,
+      .live = inputs.live,
+      .outputs = settings->output_token_ids,
+      .record_steps = settings->record_steps,
       .unlimited = &unlimited,
   };
-  run_status = execute_scenario(scenario, &execution, &record);
+  run_status = execute_scenario(inputs.scenario, &execution, &record);
   print_record(&record, format);
   run_record_clear(&record);
   return MAX(status, run_status);
+}
+
+int
+command_run(int argc, char **argv)
+{
+  g_autoptr(Settings) settings = settings_new();
+  g_auto(GStrv) words = g_strdupv(argv);
+  int status = CLI_DONE;
+
+  if (!settings_parse(settings, "run", SUMMARY, EXAMPLES, &argc, &argv, &status))
+    return status;
+  if (g_strcmp0(settings->executor, "gpu") == 0) {
+    /* That program has no other verb for it. */
+    g_free(words[0]);
+    words[0] = g_strdup("live");
+    return gpu_run(words);
+  }
+  return run_settings(settings, "run", NULL);
 }

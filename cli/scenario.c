@@ -13,6 +13,8 @@
 #include "calib/pool_size.h"
 #include "calib/roofline.h"
 #include "cli.h"
+#include "executors.h"
+#include "live/executor_live.h"
 #include "resolve.h"
 #include "scenario_config.h"
 
@@ -87,7 +89,7 @@ resolve_names(Resolver *r, GError **error)
   if (s->scheduler == NULL)
     return FALSE;
   s->executor = find_entry("executor", or_default(settings->executor, "model"),
-                           (const gconstpointer *)executor_classes, error);
+                           (const gconstpointer *)cli_executors, error);
   if (s->executor == NULL)
     return FALSE;
   s->config.overflow = find_entry("overflow", or_default(settings->overflow, "recompute"),
@@ -123,7 +125,11 @@ check_combinations(const Resolver *r, GError **error)
       {"async-scheduling", "no-async-scheduling"},
   };
   static const char *const costed[] = {"what-if", "copy-path", "host-memory"};
+  static const char *const computed[] = {"load-format",     "token-ids", "temperature",
+                                         "top-k",           "top-p",     "overlap-copies",
+                                         "output-token-ids"};
   const Scenario *s = r->scenario;
+  gboolean computes = executor_computes(s->executor);
 
   for (guint i = 0; i < G_N_ELEMENTS(needs); i++)
     if (resolver_given(r, needs[i].option) && !(s->scheduler->features & needs[i].feature))
@@ -134,9 +140,76 @@ check_combinations(const Resolver *r, GError **error)
       return resolver_refuse(error, "--%s and --%s contradict each other: give one of them",
                              contradictions[i][0], contradictions[i][1]);
   for (guint i = 0; i < G_N_ELEMENTS(costed); i++)
-    if (resolver_given(r, costed[i]) && !s->executor->needs_cost)
+    if (resolver_given(r, costed[i]) && !s->executor->needs_cost && (i == 0 || !computes))
       return resolver_refuse(error, "--%s: the executor %s costs nothing that it could change",
                              costed[i], s->executor->name);
+  for (guint i = 0; i < G_N_ELEMENTS(computed); i++)
+    if (resolver_given(r, computed[i]) && !computes)
+      return resolver_refuse(error, "--%s: the executor %s computes nothing; cpu and gpu do",
+                             computed[i], s->executor->name);
+  if (computes && r->settings->tensor_parallel_size > 1)
+    return resolver_refuse(error, "--tensor-parallel-size: the executor %s computes on one device",
+                           s->executor->name);
+  if (s->executor == &executor_cpu &&
+      (resolver_given(r, "overlap-copies") || resolver_given(r, "copy-method") ||
+       resolver_given(r, "host-memory")))
+    return resolver_refuse(error, "--copy-method, --overlap-copies and --host-memory mean nothing "
+                                  "to the executor cpu");
+  if (resolver_given(r, "record-steps") && r->settings->output == NULL)
+    return resolver_refuse(error, "--record-steps needs -o FILE.db, where the steps are kept");
+  return TRUE;
+}
+
+/* The recording that is replayed. What a decision depends on should be as it was then. */
+static gboolean
+resolve_recording(Resolver *r, GError **error)
+{
+  Scenario *s = r->scenario;
+
+  if ((s->executor == &executor_replay) != (r->settings->replay != NULL))
+    return resolver_refuse(error, s->executor == &executor_replay
+                                      ? "--executor replay needs --replay FILE.db: the run whose "
+                                        "durations it takes"
+                                      : "--replay needs --executor replay");
+  if (r->settings->replay == NULL)
+    return TRUE;
+  s->recording = recording_read(r->settings->replay, error);
+  if (s->recording == NULL)
+    g_prefix_error(error, "--replay: ");
+  return s->recording != NULL;
+}
+
+/* What the executors that compute take of --load-format and of the model. */
+static gboolean
+resolve_decoder(Resolver *r, GError **error)
+{
+  const Settings *settings = r->settings;
+  Scenario *s = r->scenario;
+  const char *const formats[] = {"auto", "dummy", "safetensors", NULL};
+  const char *const methods[] = {"pieces", "batch", "kernel", NULL};
+
+  if (!executor_computes(s->executor))
+    return TRUE;
+  if (settings->load_format != NULL && !g_strv_contains(formats, settings->load_format))
+    return resolver_refuse(error, "--load-format: found '%s', expected auto, dummy or safetensors",
+                           settings->load_format);
+  if (settings->copy_method != NULL && !g_strv_contains(methods, settings->copy_method))
+    return resolver_refuse(error, "--copy-method: found '%s', expected pieces, batch or kernel",
+                           settings->copy_method);
+  if (g_strcmp0(settings->copy_method, "kernel") == 0 &&
+      g_strcmp0(settings->host_memory, "pageable") == 0)
+    return resolver_refuse(error, "--copy-method kernel needs --host-memory pinned");
+  if (settings->model == NULL)
+    return resolver_refuse(
+        error, "--model is missing: a name from 'spillway list models', or a config.json");
+  s->decoder = resolve_decoder_config(settings->model, error);
+  if (s->decoder == NULL) {
+    g_prefix_error(error, "--model: ");
+    return FALSE;
+  }
+  if (s->model->kv_bits != 16)
+    return resolver_refuse(error, "--kv-cache-dtype: the executor %s keeps KV at 16 bits or more",
+                           s->executor->name);
   return TRUE;
 }
 
@@ -286,13 +359,15 @@ resolve_cost(Resolver *r, GError **error)
   const char *path = or_default(settings->copy_path, engine_has_swap ? "per-layer" : "batched");
   const char *memory = or_default(settings->host_memory, "pinned");
 
-  if (!s->executor->needs_cost)
-    return TRUE;
   if (!copy_path_from_name(path, &config.copy_path))
     return resolver_refuse(
         error, "--copy-path: found '%s', expected per-layer, per-block or batched", path);
   if (!host_memory_from_name(memory, &config.host_memory))
     return resolver_refuse(error, "--host-memory: found '%s', expected pinned or pageable", memory);
+  s->copy_path = config.copy_path;
+  s->host_memory = config.host_memory;
+  if (!s->executor->needs_cost)
+    return TRUE;
   if (!host_scheduler_from_name(s->scheduler->name, &config.scheduler))
     return resolver_refuse(error, "no host costs are known for the scheduler %s",
                            s->scheduler->name);
@@ -312,7 +387,8 @@ resolve(Resolver *r, GError **error)
 {
   g_autoptr(Scenario) scenario = r->scenario;
 
-  if (!resolve_names(r, error) || !check_combinations(r, error) || !resolve_hardware(r, error))
+  if (!resolve_names(r, error) || !check_combinations(r, error) || !resolve_hardware(r, error) ||
+      !resolve_decoder(r, error) || !resolve_recording(r, error))
     return NULL;
   resolve_limits(r);
   if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) ||
@@ -333,6 +409,16 @@ scenario_new(const Settings *settings, const char *verb, gboolean quiet, GError 
   return resolve(&r, error);
 }
 
+gboolean
+scenario_runs_among_others(const Scenario *scenario, GError **error)
+{
+  return scenario->executor->create != NULL ||
+         resolver_refuse(error,
+                         "--executor: found %s, which is for one run at a time ('spillway run', "
+                         "'spillway live'); expected model or unit",
+                         scenario->executor->name);
+}
+
 Scenario *
 scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean with_cost, GError **error)
 {
@@ -341,8 +427,11 @@ scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean with_cost, 
                 .shelf = shelf,
                 .without_cost = !with_cost,
                 .scenario = g_new0(Scenario, 1)};
+  g_autoptr(Scenario) scenario = resolve(&r, error);
 
-  return resolve(&r, error);
+  if (scenario == NULL || scenario_runs_among_others(scenario, error))
+    return g_steal_pointer(&scenario);
+  return NULL;
 }
 
 void
@@ -355,6 +444,8 @@ scenario_free(Scenario *scenario)
   device_free(scenario->device);
   if (scenario->profile_digest == NULL)
     profile_free(scenario->profile);
+  decoder_config_free(scenario->decoder);
+  recording_free(scenario->recording);
   json_decref(scenario->settings);
   g_free(scenario);
 }

@@ -7,8 +7,11 @@
 
 #include <jansson.h>
 
+#include "calib/copy_path.h"
 #include "calib/device.h"
 #include "calib/profile.h"
+#include "models/decoder_config.h"
+#include "report/step_record.h"
 #include "settings.h"
 #include "shelf.h"
 #include "sim/executor.h"
@@ -25,7 +28,11 @@ typedef struct {
   Profile *profile;           /* NULL: the device alone was named, its roofline is the cost */
   const char *profile_digest; /* of a profile that is a shelf's; NULL: it is the scenario's own */
   CostModel *cost;            /* NULL where the executor needs none, or none was asked for */
-  json_t *settings;           /* every resolved setting, for the results */
+  CopyPath copy_path;
+  HostMemory host_memory;
+  DecoderConfig *decoder; /* NULL where nothing is computed */
+  Recording *recording;   /* NULL where nothing is replayed */
+  json_t *settings;       /* every resolved setting, for the results */
 } Scenario;
 
 /* Reads the trace that the settings name; its notes go to standard error, unless verb is NULL. */
@@ -37,5 +44,8 @@ Scenario *scenario_new(const Settings *settings, const char *verb, gboolean quie
  * with_cost: FALSE for its settings alone. */
 Scenario *scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean with_cost,
                               GError **error);
+/* FALSE for an executor that computes or replays: several of them at once, or one after the other,
+ * are not what `compare` and studies are for. */
+gboolean scenario_runs_among_others(const Scenario *scenario, GError **error);
 void scenario_free(Scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scenario, scenario_free)

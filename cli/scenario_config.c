@@ -3,6 +3,7 @@
 #include "scenario_config.h"
 
 #include "calib/profile_file.h"
+#include "executors.h"
 
 /* A file's name may be no UTF-8, which JSON must be. */
 static json_t *
@@ -82,6 +83,25 @@ measured_identity(const Scenario *s)
   return profile;
 }
 
+/* How it is computed: nothing that the scheduler knows of. */
+static json_t *
+live_settings(const Scenario *s, const Settings *settings)
+{
+  const char *format = settings->load_format != NULL ? settings->load_format : "auto";
+  json_t *object = json_object();
+
+  json_object_set_new(object, "load_format", json_string(format));
+  json_object_set_new(object, "token_ids", text_or_null(settings->token_ids));
+  json_object_set_new(object, "temperature", json_real(settings->temperature));
+  json_object_set_new(object, "top_k", json_integer((json_int_t)settings->top_k));
+  json_object_set_new(object, "top_p", json_real(settings->top_p));
+  json_object_set_new(object, "overlap_copies", json_boolean(settings->overlap_copies));
+  json_object_set_new(object, "copy_path", json_string(copy_path_name(s->copy_path)));
+  json_object_set_new(object, "copy_method", text_or_null(settings->copy_method));
+  json_object_set_new(object, "host_memory", json_string(host_memory_name(s->host_memory)));
+  return object;
+}
+
 json_t *
 scenario_config(const Scenario *s, const Settings *settings, const RooflineConfig *costs)
 {
@@ -98,6 +118,8 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
   json_object_set_new(object, "time_scale", json_real(settings->time_scale));
   json_object_set_new(object, "seed", json_integer((json_int_t)settings->seed));
   set_engine(object, s, settings);
+  json_object_set_new(object, "live",
+                      executor_computes(s->executor) ? live_settings(s, settings) : json_null());
   if (costs != NULL) {
     json_object_set_new(object, "copy_path", json_string(copy_path_name(costs->copy_path)));
     json_object_set_new(object, "host_memory", json_string(host_memory_name(costs->host_memory)));

@@ -12,7 +12,7 @@
 
 typedef enum { KIND_TEXT, KIND_FILE, KIND_COUNT, KIND_REAL, KIND_SWITCH, KIND_SWITCH_OFF } Kind;
 
-typedef enum { GROUP_WHAT, GROUP_ENGINE, GROUP_COST, GROUP_OUTPUT, GROUPS } Group;
+typedef enum { GROUP_WHAT, GROUP_ENGINE, GROUP_COST, GROUP_LIVE, GROUP_OUTPUT, GROUPS } Group;
 
 static const struct {
   const char *name, *title;
@@ -20,6 +20,7 @@ static const struct {
     {"what", "What is replayed, on what:"},
     {"engine", "The engine:"},
     {"cost", "Costs and execution:"},
+    {"live", "What is computed (--executor cpu, gpu):"},
     {"output", "Output:"},
 };
 
@@ -32,6 +33,7 @@ typedef struct {
   const char *argument;
   const char *help;
   char letter;
+  const char *only; /* the one verb that has it; NULL: all */
 } Option;
 
 #define AT(field) offsetof(Settings, field)
@@ -104,7 +106,7 @@ static const Option options[] = {
      "devices that share each layer (default 1)", 0},
 
     {"executor", GROUP_COST, KIND_TEXT, AT(executor), 0, 0, "NAME",
-     "model (default), or unit: one second a step, nothing costed", 0},
+     "model (default); unit: one second a step; replay; cpu, gpu: the model is really computed", 0},
     {"copy-path", GROUP_COST, KIND_TEXT, AT(copy_path), 0, 0, "PATH",
      "how blocks are swapped: per-layer (default under vllm-0.x), per-block, batched (vllm-v1)", 0},
     {"host-memory", GROUP_COST, KIND_TEXT, AT(host_memory), 0, 0, "KIND",
@@ -113,6 +115,26 @@ static const Option options[] = {
      "scale or switch off costs, e.g. h2d=2x,copy-launch=0,hbm=1.4x,flops=1.5x,host=0", 0},
     {"no-stride", GROUP_COST, KIND_SWITCH, AT(no_stride), 0, 0, NULL,
      "decide every step by itself; slower, the same results", 0},
+
+    {"replay", GROUP_COST, KIND_FILE, AT(replay), 0, 0, "FILE.db[:RUN]",
+     "the run whose recorded durations --executor replay takes (the last, if none is named)", 0},
+
+    {"load-format", GROUP_LIVE, KIND_TEXT, AT(load_format), 0, 0, "FORMAT",
+     "weights: auto (default: safetensors beside the config.json, or else dummy), dummy (from the "
+     "seed), safetensors",
+     0},
+    {"token-ids", GROUP_LIVE, KIND_FILE, AT(token_ids), 0, 0, "FILE.jsonl",
+     "the prompts' token ids, a request a line (default: made up from the seed)", 0},
+    {"temperature", GROUP_LIVE, KIND_REAL, AT(temperature), 0, 1000, "X",
+     "of sampling (default 0: the likeliest token)", 0},
+    {"top-k", GROUP_LIVE, KIND_COUNT, AT(top_k), 0, COUNT_MAX, "N",
+     "sample among the N likeliest (default 0: all)", 0},
+    {"top-p", GROUP_LIVE, KIND_REAL, AT(top_p), TINY, 1, "X",
+     "and among those that make up X (default 1)", 0},
+    {"copy-method", GROUP_LIVE, KIND_TEXT, AT(copy_method), 0, 0, "METHOD",
+     "gpu: pieces (a copy each; default but for --copy-path batched), batch, kernel", 0},
+    {"overlap-copies", GROUP_LIVE, KIND_SWITCH, AT(overlap_copies), 0, 0, NULL,
+     "gpu: copy swapped blocks beside the computation where order allows, not before it", 0},
 
     {"format", GROUP_OUTPUT, KIND_TEXT, AT(format), 0, 0, "FORMAT",
      "on standard output: table (default), json, csv", 0},
@@ -130,6 +152,12 @@ static const Option options[] = {
      "hold TTFT, TPOT and latency against a measured run: a benchmark's JSON lines, or --requests' "
      "CSV",
      0},
+    {"output-token-ids", GROUP_OUTPUT, KIND_FILE, AT(output_token_ids), 0, 0, "FILE.jsonl",
+     "what each request got, where it is computed", 0},
+    {"record-steps", GROUP_OUTPUT, KIND_SWITCH, AT(record_steps), 0, 0, NULL,
+     "keep every step in -o, for --replay (default where it is computed)", 0},
+    {"plot", GROUP_OUTPUT, KIND_FILE, AT(plot), 0, 0, "FILE",
+     "draw each step's time, computed against predicted: .svg, .png or .pdf", 0, "validate"},
 };
 
 static gpointer
@@ -163,6 +191,7 @@ settings_new(void)
   settings->block_manager = 1;
   settings->watermark = 0.01;
   settings->tensor_parallel_size = 1;
+  settings->top_p = 1;
   settings->given = g_hash_table_new(g_str_hash, g_str_equal);
   return settings;
 }
@@ -313,14 +342,15 @@ option_entry(const Option *option)
 
 /* Adds the table's options to the context, a group a heading, and lists them all in `all`. */
 static void
-add_groups(GOptionContext *context, Settings *settings, GArray *all)
+add_groups(GOptionContext *context, const char *verb, Settings *settings, GArray *all)
 {
   for (Group g = 0; g < GROUPS; g++) {
     GOptionGroup *group =
         g_option_group_new(groups[g].name, groups[g].title, groups[g].title, settings, NULL);
     g_autoptr(GArray) entries = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
     for (guint i = 0; i < G_N_ELEMENTS(options); i++)
-      if (options[i].group == g) {
+      if (options[i].group == g &&
+          (options[i].only == NULL || g_str_equal(options[i].only, verb))) {
         GOptionEntry entry = option_entry(&options[i]);
         g_array_append_val(entries, entry);
         g_array_append_val(all, entry);
@@ -339,7 +369,7 @@ settings_parse(Settings *settings, const char *verb, const char *summary, const 
 
   g_option_context_set_summary(context, summary);
   g_option_context_set_description(context, examples);
-  add_groups(context, settings, all);
+  add_groups(context, verb, settings, all);
   if (!cli_parse(context, verb, (const GOptionEntry *)(gpointer)all->data, argc, argv, status))
     return FALSE;
   if (*argc > 1) {

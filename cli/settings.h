@@ -44,6 +44,15 @@ typedef struct {
   char *host_memory;
   char *what_if;
   gboolean no_stride;
+  char *replay;
+  /* What computes: the executors cpu and gpu. */
+  char *load_format;
+  char *token_ids;
+  double temperature;
+  guint64 top_k;
+  double top_p;
+  char *copy_method;
+  gboolean overlap_copies;
   /* What comes out. */
   char *format;
   char *output;
@@ -52,6 +61,9 @@ typedef struct {
   char *perfetto;
   char *perfetto_window;
   char *against;
+  char *output_token_ids;
+  gboolean record_steps;
+  char *plot;
 
   GHashTable *given; /* long names of the options that were set */
 } Settings;

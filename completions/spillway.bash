@@ -50,6 +50,8 @@ _spillway_value()
     --trace) _spillway_from < <(_spillway_names traces); _spillway_files ;;
     --kv-cache-dtype) _spillway_from < <(printf '%s\n' auto fp8 fp8_e4m3 fp8_e5m2 bfloat16 float16) ;;
     --copy-path) _spillway_from < <(printf '%s\n' per-layer per-block batched) ;;
+    --load-format) _spillway_from < <(printf '%s\n' auto dummy safetensors) ;;
+    --copy-method) _spillway_from < <(printf '%s\n' pieces batch kernel) ;;
     --host-memory) _spillway_from < <(printf '%s\n' pinned pageable) ;;
     --chart) _spillway_from < <("$program" plot --help | sed -n '/^Charts:$/,/^$/s/^  \([a-z0-9]*\) .*/\1/p') ;;
     --format) _spillway_from < <(if [[ $verb == report ]]; then printf '%s\n' html png svg pdf; else printf '%s\n' table json csv; fi) ;;

@@ -4,6 +4,8 @@ man_includes = \
   %D%/man/spillway.h2m \
   %D%/man/spillway-run.h2m \
   %D%/man/spillway-compare.h2m \
+  %D%/man/spillway-live.h2m \
+  %D%/man/spillway-validate.h2m \
   %D%/man/spillway-crossover.h2m \
   %D%/man/spillway-report.h2m \
   %D%/man/spillway-plot.h2m \
@@ -16,10 +18,10 @@ man_includes = \
   %D%/man/spillway-model.h2m \
   %D%/man/spillway-list.h2m
 EXTRA_DIST += $(man_includes) %D%/man/help \
-  %D%/accuracy.md %D%/design.md %D%/imports.md %D%/profiles.md %D%/results.md \
+  %D%/accuracy.md %D%/design.md %D%/imports.md %D%/live.md %D%/profiles.md %D%/results.md \
   %D%/report.md %D%/report.png \
   %D%/performance.md %D%/performance-growth.svg %D%/traces.md \
-  %D%/sweeps.md %D%/examples/memory.ini %D%/examples/sweep.pbs %D%/examples/sweep.slurm \
+  %D%/validation.md %D%/sweeps.md %D%/examples/memory.ini %D%/examples/sweep.pbs %D%/examples/sweep.slurm \
   %D%/poster.md %D%/poster/figure2.svg %D%/poster/figure3.svg %D%/poster/figure4.svg %D%/poster/figure5.svg
 
 if HAVE_HELP2MAN

@@ -34,6 +34,38 @@ typedef struct {
 void attention_reference(const AttentionShape *shape, const AttentionBatch *batch,
                          const PagedKv *kv, const float *q, float *out);
 
+/* On the GPU: fp16 and bf16, head dims 64 and 128, blocks of 1 to 256 tokens, a scale above 0;
+ * q, out, k, v and their strides on multiples of 16 bytes. Sequences without new tokens are passed
+ * over. Functions return a cudaError_t, 0 for success: cudaErrorInvalidValue and
+ * cudaErrorMisalignedAddress for arguments that are none of this, or what CUDA gave. What goes
+ * wrong while a kernel runs is told by the stream. */
+typedef struct {
+  uint32_t multiprocessors;
+  bool has_wgmma; /* compute capability 9.0, and this program has code for it */
+} AttentionDevice;
+
+/* The current GPU; cudaErrorNotSupported below compute capability 8.0. */
+int attention_device_query(AttentionDevice *device);
+
+/* How a batch is cut into thread blocks: worked out on the host once a step, used by all its
+ * layers. It depends on the batch's lengths and the number of heads, not on its block tables. */
+typedef struct AttentionPlan AttentionPlan;
+
+/* Of `batch`, in host memory, only the lengths are read. The caller frees the plan. */
+int attention_plan_new(const AttentionDevice *device, const AttentionShape *shape,
+                       const PagedKv *kv, const AttentionBatch *batch, AttentionPlan **plan);
+void attention_plan_free(AttentionPlan *plan);
+/* What has to be copied to the GPU before the first run; the plan's own memory. */
+const void *attention_plan_data(const AttentionPlan *plan, size_t *num_bytes);
+/* Memory on the GPU that runs of this plan write, one at a time; may be 0. */
+size_t attention_plan_workspace_bytes(const AttentionPlan *plan);
+
+/* Runs in `stream`, without waiting. All pointers, those in `batch` and `kv` too, are to memory
+ * that the GPU reaches; `batch` and `shape` are those of the plan. `plan_data`: the copy. */
+int attention_run(Dtype dtype, const AttentionShape *shape, const AttentionBatch *batch,
+                  const PagedKv *kv, const void *q, void *out, const AttentionPlan *plan,
+                  const void *plan_data, void *workspace, struct CUstream_st *stream);
+
 #ifdef __cplusplus
 }
 #endif

@@ -13,7 +13,7 @@
  */
 #include "kernels/kv_copy.h"
 
-#include <cuda_runtime.h>
+#include "kernels/device.h"
 
 namespace
 {
@@ -57,8 +57,8 @@ copy_tile(const uint4 *__restrict__ from, uint4 *__restrict__ to, uint32_t num_v
 }
 
 template <Direction direction>
-__global__ void __launch_bounds__(THREADS)
-copy_blocks(const Copy copy)
+__global__ void
+__launch_bounds__(THREADS) copy_blocks(const Copy copy)
 {
   const size_t first = (size_t)blockIdx.x * WARPS + threadIdx.x / WARP_LANES;
 
@@ -68,8 +68,9 @@ copy_blocks(const Copy copy)
     const uint32_t num_vectors = min(copy.piece_vectors - first_vector, TILE_VECTORS);
     const size_t piece = listed_piece % copy.num_pieces;
     const size_t block = copy.block_list[listed_piece / copy.num_pieces];
-    uint4 *pooled = (uint4 *)(copy.pool + block * copy.block_stride_bytes +
-                              piece * copy.piece_stride_bytes) + first_vector;
+    uint4 *pooled =
+        (uint4 *)(copy.pool + block * copy.block_stride_bytes + piece * copy.piece_stride_bytes) +
+        first_vector;
     uint4 *buffered = (uint4 *)(copy.buffer + listed_piece * copy.piece_bytes) + first_vector;
 
     if (direction == GATHER)
@@ -140,8 +141,7 @@ launch(const KvLayout *layout, char *pool, const int32_t *block_list, size_t num
       choose_thread_blocks<direction>(copy.num_tiles, max_thread_blocks, &thread_blocks);
   if (status != cudaSuccess)
     return status;
-  copy_blocks<direction><<<thread_blocks, THREADS, 0, stream>>>(copy);
-  return cudaGetLastError();
+  return device_launch(copy_blocks<direction>, thread_blocks, THREADS, 0, stream, copy);
 }
 
 } // namespace

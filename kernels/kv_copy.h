@@ -56,6 +56,42 @@ int kv_gather(const KvLayout *layout, const void *pool, const int32_t *block_lis
 int kv_scatter(const KvLayout *layout, void *pool, const int32_t *block_list, size_t num_blocks,
                const void *buffer, unsigned max_thread_blocks, struct CUstream_st *stream);
 
+/* The ways in which blocks travel between device and host. One copy a piece is what engines do that
+ * know nothing better; the others exist because its launches cost more than its bytes. */
+typedef enum {
+  KV_COPY_PIECES, /* cudaMemcpyAsync, piece by piece */
+  KV_COPY_BATCH,  /* cudaMemcpyBatchAsync: all pieces in one call */
+  KV_COPY_KERNEL, /* kv_gather() or kv_scatter() on pinned memory */
+  KV_COPY_STAGED, /* the same to or from device memory, and one copy between that and the host */
+  KV_COPY_NUM_METHODS
+} KvCopyMethod;
+
+/* "pieces", "batch", "kernel", "staged". */
+const char *kv_copy_method_name(KvCopyMethod method);
+
+typedef struct {
+  KvCopyMethod method;
+  bool to_pool; /* scatter: the blocks come back; else they leave */
+  const KvLayout *layout;
+  void *pool;
+  const int32_t *block_list; /* read by the host and, by the kernel, by the GPU: pinned */
+  size_t num_blocks;
+  void *buffer;  /* on the host: pinned or, but for KV_COPY_KERNEL, pageable */
+  void *staging; /* KV_COPY_STAGED: device memory of the buffer's size */
+  unsigned max_thread_blocks;
+  /* Nothing that was enqueued before writes the buffer: a batch to the pool may then read it before
+   * its turn. */
+  bool buffer_is_settled;
+} KvCopy;
+
+/* Enqueues the copy; pageable memory makes it wait. A cudaError_t, as above: cudaErrorInvalidValue
+ * for a batch in the default stream too, cudaErrorNotSupported where CUDA has no batches. */
+int kv_copy(const KvCopy *copy, struct CUstream_st *stream);
+
+/* Where the pieces lie, in the buffer's order: num_blocks * num_pieces of each. */
+void kv_copy_list_pieces(const KvLayout *layout, const void *pool, const int32_t *block_list,
+                         size_t num_blocks, const void *buffer, void **in_pool, void **in_buffer);
+
 #ifdef __cplusplus
 }
 #endif

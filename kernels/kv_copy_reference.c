@@ -42,3 +42,29 @@ kv_scatter_reference(const KvLayout *layout, void *pool, const int32_t *block_li
       memcpy((char *)pool + piece_offset_bytes(layout, block_list[i], piece), from,
              layout->piece_bytes);
 }
+
+void
+kv_copy_list_pieces(const KvLayout *layout, const void *pool, const int32_t *block_list,
+                    size_t num_blocks, const void *buffer, void **in_pool, void **in_buffer)
+{
+  size_t listed = 0;
+
+  for (size_t i = 0; i < num_blocks; i++)
+    for (uint32_t piece = 0; piece < layout->num_pieces; piece++, listed++) {
+      in_pool[listed] = (char *)pool + piece_offset_bytes(layout, block_list[i], piece);
+      in_buffer[listed] = (char *)buffer + listed * layout->piece_bytes;
+    }
+}
+
+const char *
+kv_copy_method_name(KvCopyMethod method)
+{
+  static const char *const names[KV_COPY_NUM_METHODS] = {
+      [KV_COPY_PIECES] = "pieces",
+      [KV_COPY_BATCH] = "batch",
+      [KV_COPY_KERNEL] = "kernel",
+      [KV_COPY_STAGED] = "staged",
+  };
+
+  return names[method];
+}

@@ -24,7 +24,8 @@ typedef struct {
 } PagedKv;
 
 /* The slot of each new token: block * block_size + place in the block. New keys and values are
- * [tokens][kv_heads][head_dim], rows `row_stride` elements apart. No slot is listed twice. */
+ * [tokens][kv_heads][head_dim], rows `row_stride` elements apart. No slot is listed twice;
+ * a negative one is passed over (a batch that is padded to a fixed size has such). */
 void kv_write_reference(const PagedKv *kv, const float *new_k, const float *new_v,
                         size_t row_stride, const int64_t *slots, size_t num_tokens);
 /* The same on the GPU; a cudaError_t, 0 for success. */

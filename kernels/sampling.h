@@ -2,7 +2,8 @@
  *
  * Top k, then top p of what is left: candidates are taken in order of falling probability (ties:
  * the lower id first) while the sum before one is below top_p. `uniforms` are the random numbers,
- * one a row in [0, 1): the same numbers give the same tokens everywhere.
+ * one a row in [0, 1): the same numbers give the same tokens everywhere. For that, probabilities
+ * are whole multiples of 2^-SAMPLING_WEIGHT_BITS of the largest one, and their sums are exact.
  */
 #pragma once
 
@@ -12,15 +13,23 @@
 extern "C" {
 #endif
 
+enum { SAMPLING_WEIGHT_BITS = 40, SAMPLING_VOCAB_MAX = 1 << 22 };
+
 typedef struct {
   float temperature; /* 0: greedy, and nothing else counts */
   uint32_t top_k;    /* 0: all */
   float top_p;       /* 1: all */
 } SamplingParams;
 
-/* logits: [rows][vocab], in rows of `row_stride` elements; ties of the largest: the lowest id. */
+/* logits: [rows][vocab], in rows of `row_stride` elements; ties of the largest: the lowest id. A
+ * logit that is not a number is never chosen. `uniforms` may be NULL where the temperature is 0. */
 void sample_reference(const float *logits, size_t num_rows, size_t vocab, size_t row_stride,
                       const SamplingParams *params, const float *uniforms, int32_t *tokens);
+/* The same on the GPU, logits of fp16 or bf16 on a multiple of 16 bytes, row_stride a multiple of 8
+ * and the vocabulary at most SAMPLING_VOCAB_MAX; a cudaError_t, 0 for success. */
+int sample(Dtype dtype, const void *logits, size_t num_rows, size_t vocab, size_t row_stride,
+           const SamplingParams *params, const float *uniforms, int32_t *tokens,
+           struct CUstream_st *stream);
 
 #ifdef __cplusplus
 }

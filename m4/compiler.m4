@@ -47,3 +47,27 @@ AS_IF([test "$enable_sanitizers" != no],
    CFLAGS=$spillway_cflags])
 AC_SUBST([SANITIZER_CFLAGS])
 ])
+
+# SPILLWAY_CXX: the conditional HAVE_CXX. Only tests are C++: the GPU kernels compiled for the CPU.
+AC_DEFUN([SPILLWAY_CXX],
+[AC_REQUIRE([AC_PROG_CXX])
+AC_LANG_PUSH([C++])
+spillway_cxxflags=$CXXFLAGS
+CXXFLAGS="$CXXFLAGS -std=c++20"
+AC_MSG_CHECKING([whether $CXX compiles C++20])
+AC_COMPILE_IFELSE(
+  [AC_LANG_PROGRAM([[#include <ucontext.h>
+#include <functional>
+struct Pair { int first, second; };]],
+    [[Pair pair = {.first = 1, .second = 2};
+std::function<int()> sum = [=] { return pair.first + pair.second; };
+return sum();]])],
+  [spillway_have_cxx=yes
+   spillway_cxx_summary="tested in an emulator ($CXX)"],
+  [spillway_have_cxx=no
+   spillway_cxx_summary="no: no C++20 compiler (Debian: g++)"])
+AC_MSG_RESULT([$spillway_have_cxx])
+CXXFLAGS=$spillway_cxxflags
+AC_LANG_POP([C++])
+AM_CONDITIONAL([HAVE_CXX], [test $spillway_have_cxx = yes])
+])

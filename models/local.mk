@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libspillway-models.a
 libspillway_models_a_SOURCES = \
+  %D%/decoder_config.c %D%/decoder_config.h \
   %D%/model_config.c %D%/model_config.h
 
 modelsdir = $(pkgdatadir)/models

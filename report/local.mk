@@ -37,6 +37,7 @@ libspillway_report_a_SOURCES = \
   %D%/results_views.c \
   %D%/results_write.c \
   %D%/sink.c %D%/sink.h \
+  %D%/step_record.c %D%/step_record.h \
   %D%/stored.c %D%/stored.h \
   %D%/stored_file.c %D%/stored_file.h \
   %D%/stored_read.c \

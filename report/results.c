@@ -240,6 +240,8 @@ on_step(Observer *self, const StepReport *report)
     g_array_append_val(run->preemptions, preemption);
     run->last_preemption[preemption.victim.request] = run->preemptions->len;
   }
+  if (run->steps != NULL)
+    results_note_step(run, report);
 }
 
 static void
@@ -263,6 +265,13 @@ results_run_new(const Workload *workload, CostModel *cost)
   return run;
 }
 
+void
+results_run_record_steps(ResultsRun *run)
+{
+  if (run->steps == NULL)
+    run->steps = g_array_new(FALSE, FALSE, sizeof(RecordedStep));
+}
+
 Observer *
 results_run_observer(ResultsRun *run)
 {
@@ -277,5 +286,6 @@ results_run_free(ResultsRun *run)
   g_free(run->requests);
   g_free(run->last_preemption);
   g_array_unref(run->preemptions);
+  g_clear_pointer(&run->steps, g_array_unref);
   g_free(run);
 }

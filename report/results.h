@@ -37,6 +37,8 @@ typedef struct ResultsRun ResultsRun;
 /* Collects a run. cost: prices each preemption; NULL leaves its cost empty. Both outlive it. */
 ResultsRun *results_run_new(const Workload *workload, CostModel *cost);
 Observer *results_run_observer(ResultsRun *run);
+/* Before the run: keeps its steps too, so that it can be replayed. */
+void results_run_record_steps(ResultsRun *run);
 void results_run_free(ResultsRun *run);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ResultsRun, results_run_free)
 

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include "results.h"
+#include "sim/executor_replay.h"
 
 #define RESULTS_APPLICATION_ID 0x5370696c /* "Spil" */
 
@@ -28,6 +29,7 @@ struct ResultsRun {
   RequestResult *requests;  /* one a request; NULL: they are not kept */
   GArray *preemptions;      /* of Preemption */
   guint32 *last_preemption; /* of each request, its index + 1; 0: none, or it was brought back */
+  GArray *steps;            /* of RecordedStep; NULL: not recorded */
 };
 
 /* What results_pack() packed. To be cleared whether or not it could be unpacked. */
@@ -64,6 +66,11 @@ extern const char *const results_summary_keys[];
 extern const char results_fixed_views[];
 /* A figure's column: its key with '_' for '.'. Caller frees. */
 char *results_column(const char *key);
+
+/* Recorded steps (step_record.c): one that was told, and the rows of a run that has any. */
+void results_note_step(ResultsRun *run, const StepReport *report);
+gboolean results_insert_steps(Results *results, const ResultsRun *run, gint64 run_id,
+                              GError **error);
 
 gboolean results_insert(Results *results, const ResultsRun *run, const RunRecord *record,
                         const ResultsSeries *series, gint64 *run_id, GError **error);

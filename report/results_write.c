@@ -262,5 +262,6 @@ results_insert(Results *results, const ResultsRun *run, const RunRecord *record,
          insert_config(results, record, *run_id, error) &&
          (run->requests == NULL || insert_requests(results, run, *run_id, error)) &&
          insert_preemptions(results, run, *run_id, error) &&
-         insert_series(results, run, series, *run_id, error);
+         insert_series(results, run, series, *run_id, error) &&
+         results_insert_steps(results, run, *run_id, error);
 }

@@ -33,6 +33,7 @@ typedef struct {
                           step */
   gboolean bare_scheduler; /* no server before the scheduler: nothing is refused on arrival */
   gboolean needs_cost;
+  gboolean tells_cost;    /* needs none, and yet knows a step's components */
   gboolean needs_decodes; /* plain decodes are to be listed in step->entries */
   /* Executes at least one and at most step->repeat repeats: `limit` says when a further one is not
    * wanted. An executor that can fail sets an error. */

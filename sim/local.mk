@@ -6,6 +6,7 @@ libspillway_sim_a_SOURCES = \
   %D%/decode_clock.c %D%/decode_clock.h \
   %D%/executor.c %D%/executor.h \
   %D%/executor_model.c \
+  %D%/executor_replay.c %D%/executor_replay.h \
   %D%/executor_unit.c \
   %D%/loop.c %D%/loop.h \
   %D%/metrics.c %D%/metrics.h \

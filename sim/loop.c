@@ -109,6 +109,12 @@ note_peaks(State *s)
       MAX(s->outcome->peak_host_blocks, pool->host_total_blocks - step->host_free_blocks);
 }
 
+static gboolean
+tells_cost(const Executor *executor)
+{
+  return executor->class->needs_cost || executor->class->tells_cost;
+}
+
 static void
 tell_step(State *s)
 {
@@ -121,7 +127,7 @@ tell_step(State *s)
       .first_ps = s->timing.first_ps,
       .growth_ps = s->timing.growth_ps,
       .elapsed_ps = s->timing.elapsed_ps,
-      .cost = s->loop->executor->class->needs_cost ? &s->timing.cost : NULL,
+      .cost = tells_cost(s->loop->executor) ? &s->timing.cost : NULL,
       .recompute_overhead_ps = s->timing.recompute_overhead_ps,
       .tokens = s->tokens,
       .gaps = (const TokenGap *)(gpointer)scheduler->gaps->data,
@@ -306,7 +312,7 @@ act(State *s, gboolean *ok, GError **error)
   }
   if (!step_is_empty(s->step)) {
     *ok = execute(s, error);
-    return *ok;
+    return *ok || end_with(s, RUN_ABORT, "the executor could not go on");
   }
   if (s->in_flight)
     land(s);

@@ -84,7 +84,8 @@ typedef struct {
       idle_changes;  /* an empty step that must still be stepped through, since it moved a queue */
   const char *abort; /* static text: the engine died in this decision; NULL otherwise */
 
-  /* The scheduler's own, for nobody else. */
+  /* The scheduler's own; an executor that holds real blocks may read a sequence's, until it
+   * leaves. */
   GPtrArray *sequences; /* of each entry; NULL where the decode clock runs it */
   GPtrArray *ending;    /* members of the clock whose last token this step computes */
   guint entries_room;   /* for array.h */

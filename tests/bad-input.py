@@ -211,7 +211,7 @@ def test_empty_values():
     """An option with nothing for a value."""
     for option in ("model", "device", "trace", "trace-format", "scheduler", "overflow", "victim", "kv-memory",
                    "swap-space", "executor", "copy-path", "host-memory", "what-if", "output", "decisions",
-                   "requests"):
+                   "requests", "replay", "load-format", "token-ids", "copy-method", "output-token-ids"):
         check_refused(RUN + ["--%s=" % option], ["--" + option, "found nothing", "expected"])
     check_refused(["compare"] + RUN[1:] + ["--overflow", "swap,"], ["--overflow", "found nothing"])
 

@@ -10,7 +10,8 @@ from spillway_test import (HARDWARE, HEADER, SHARED, SPILLWAY, Skip, all_tests, 
                            check_equal, execute, main, options_of_help, read, run_json, source,
                            succeed, without, write)
 
-VERBS = [["run"], ["compare"], ["crossover"], ["sweep"], ["merge"], ["report"], ["plot"],
+VERBS = [["run"], ["live"], ["validate"], ["compare"], ["crossover"], ["sweep"], ["merge"], ["explain"], ["report"],
+         ["plot"], ["study", "poster"],
          ["trace", "gen"], ["trace", "convert"], ["trace", "show"], ["profile", "list"],
          ["profile", "show"], ["profile", "import"],
          ["profile", "export"], ["profile", "check"], ["profile", "plot"], ["model"], ["list"]]

@@ -3,6 +3,7 @@ module_tests = \
   %D%/test-against \
   %D%/test-import \
   %D%/test-invariants \
+  %D%/test-live \
   %D%/test-metrics \
   %D%/test-model \
   %D%/test-profile \
@@ -21,6 +22,7 @@ script_tests = \
   %D%/completion.sh \
   %D%/explain.py \
   %D%/fuzz.py \
+  %D%/live.py \
   %D%/man.sh \
   %D%/outputs.py \
   %D%/perfetto.py \
@@ -32,23 +34,100 @@ check_PROGRAMS += $(module_tests)
 TESTS += $(module_tests) $(script_tests)
 EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
+live_cases = %D%/live_cases.c %D%/live_cases.h
+%C%_test_live_SOURCES = %D%/test-live.c $(live_cases)
+
 # Calibration
 check_PROGRAMS += %D%/test-calibration
 TESTS += %D%/test-calibration
 %C%_test_calibration_SOURCES = %D%/test-calibration.c %D%/synthetic_device.c %D%/synthetic_device.h
 
 # Kernels
-check_PROGRAMS += %D%/test-kv-copy
-TESTS += %D%/test-kv-copy
-%C%_test_kv_copy_SOURCES = %D%/test-kv-copy.c %D%/kv_copy_cases.c %D%/kv_copy_cases.h
+kernel_tests = \
+  %D%/test-attention \
+  %D%/test-kv-copy \
+  %D%/test-sampling \
+  %D%/test-timing \
+  %D%/test-transformer
+check_PROGRAMS += $(kernel_tests)
+TESTS += $(kernel_tests)
+attention_cases = %D%/attention_cases.c %D%/attention_cases.h %D%/half_floats.c %D%/half_floats.h
+attention_device = %D%/attention_device.c %D%/attention_device.h $(attention_cases)
+kv_copy_cases = %D%/kv_copy_cases.c %D%/kv_copy_cases.h
+%C%_test_attention_SOURCES = %D%/test-attention.c $(attention_cases)
+%C%_test_attention_LDADD = libspillway-kernels.a $(LDADD)
+%C%_test_kv_copy_SOURCES = %D%/test-kv-copy.c $(kv_copy_cases)
 %C%_test_kv_copy_LDADD = libspillway-kernels.a $(LDADD)
+%C%_test_sampling_LDADD = libspillway-kernels.a $(LDADD)
+%C%_test_timing_LDADD = libspillway-kernels.a $(LDADD)
+%C%_test_transformer_LDADD = libspillway-kernels.a $(LDADD)
 
+# The tests of the kernels on a GPU, and the same tests in the emulator: a program %D%/test-NAME-gpu
+# and one %D%/test-NAME-emulated, both from %D%/test-NAME-gpu.c.
 if HAVE_CUDA
-check_PROGRAMS += %D%/test-kv-copy-gpu
-TESTS += %D%/test-kv-copy-gpu
-%C%_test_kv_copy_gpu_SOURCES = %D%/test-kv-copy-gpu.c %D%/kv_copy_cases.c %D%/kv_copy_cases.h
+check_PROGRAMS += %D%/test-live-gpu
+TESTS += %D%/test-live-gpu
+%C%_test_live_gpu_SOURCES = %D%/test-live-gpu.c $(live_cases)
+%C%_test_live_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+%C%_test_live_gpu_LDADD = libspillway-live-gpu.a libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
+check_PROGRAMS += %D%/test-attention-gpu %D%/test-kv-copy-gpu
+TESTS += %D%/test-attention-gpu %D%/test-kv-copy-gpu
+%C%_test_attention_gpu_SOURCES = %D%/test-attention-gpu.c $(attention_device)
+%C%_test_attention_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+%C%_test_attention_gpu_LDADD = libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
+%C%_test_kv_copy_gpu_SOURCES = %D%/test-kv-copy-gpu.c $(kv_copy_cases)
 %C%_test_kv_copy_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
 %C%_test_kv_copy_gpu_LDADD = libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
 else
 TESTS += %D%/without-cuda.sh
 endif
+
+# Tiny models that the live executor runs.
+EXTRA_DIST += \
+  %D%/models/tiny-gpu-qwen2.json \
+  %D%/models/tiny-gpu-qwen3.json \
+  %D%/models/tiny-gpu.json \
+  %D%/models/tiny-llama.json \
+  %D%/models/tiny-llama3.json \
+  %D%/models/tiny-qwen2.json \
+  %D%/models/tiny-qwen3.json \
+  %D%/models/tiny-yarn.json
+
+# Quoted includes look into the folder of the first option before all others, Automake's own among them.
+emulator_cppflags = -iquote $(top_srcdir)/%D%/emulator -I$(top_srcdir)/%D%/emulator $(AM_CPPFLAGS)
+emulator_ldadd = %D%/libemulated-kernels.a libspillway-kernels.a $(LDADD) -lstdc++
+if HAVE_CXX
+check_LIBRARIES += %D%/libemulated-kernels.a
+check_PROGRAMS += %D%/test-attention-emulated %D%/test-emulator %D%/test-kv-copy-emulated
+TESTS += %D%/test-attention-emulated %D%/test-emulator %D%/test-kv-copy-emulated
+%C%_test_attention_emulated_SOURCES = %D%/test-attention-gpu.c $(attention_device)
+%C%_test_attention_emulated_CPPFLAGS = $(emulator_cppflags)
+%C%_test_attention_emulated_LDADD = $(emulator_ldadd)
+%C%_libemulated_kernels_a_CPPFLAGS = $(emulator_cppflags)
+%C%_libemulated_kernels_a_SOURCES = \
+  %D%/emulator/attention.cc %D%/emulator/attention_decode.cc \
+  %D%/emulator/attention_prefill.cc %D%/emulator/attention_prefill_sm90.cc \
+  %D%/emulator/cuda.cc %D%/emulator/cuda_runtime.h %D%/emulator/cuda_runtime_api.h \
+  %D%/emulator/emulator.cc %D%/emulator/emulator.h %D%/emulator/fibers.cc %D%/emulator/fibers.h \
+  %D%/emulator/kernels/device.h %D%/emulator/kv_copy.cc \
+  %D%/emulator/kv_copy_methods.cc %D%/emulator/norm.cc \
+  %D%/emulator/paged_kv.cc %D%/emulator/sampling.cc %D%/emulator/stream.cc \
+  %D%/emulator/transformer.cc %D%/emulator/vector_types.h %D%/emulator/warp.cc %D%/half_floats.c %D%/half_floats.h
+# The GPU's device of live/ runs in it too.
+check_PROGRAMS += %D%/test-live-emulated
+TESTS += %D%/test-live-emulated
+%C%_test_live_emulated_SOURCES = \
+  %D%/test-live-gpu.c $(live_cases) $(live_gpu_sources) \
+  %D%/emulator/cuda_live.h %D%/emulator/live.cc
+%C%_test_live_emulated_CPPFLAGS = $(emulator_cppflags)
+%C%_test_live_emulated_LDADD = $(emulator_ldadd)
+%C%_test_emulator_SOURCES = %D%/test-emulator.cc
+%C%_test_emulator_CPPFLAGS = $(emulator_cppflags)
+%C%_test_emulator_LDADD = $(emulator_ldadd)
+%C%_test_kv_copy_emulated_SOURCES = %D%/test-kv-copy-gpu.c $(kv_copy_cases)
+%C%_test_kv_copy_emulated_CPPFLAGS = $(emulator_cppflags)
+%C%_test_kv_copy_emulated_LDADD = $(emulator_ldadd)
+else
+TESTS += %D%/without-cxx.sh
+endif
+EXTRA_DIST += %D%/without-cxx.sh

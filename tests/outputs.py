@@ -22,8 +22,11 @@ REALS = ["makespan_s", "requests_per_s", "output_tokens_per_s", "measured_share"
 OBJECTS = dict.fromkeys(["ttft_s", "tpot_s", "itl_s", "e2e_s", "queue_s"], QUANTILES)
 OBJECTS["overhead_s"] = ["recompute", "swap_out", "swap_in"]
 
+# Settings of what is computed, in an object of their own.
+OF_LIVE = {"--load-format", "--token-ids", "--temperature", "--top-k", "--top-p", "--copy-method", "--overlap-copies"}
+
 # Settings that decide a result; where output goes and how steps are taken do not.
-NOT_CONFIG = {"--help", "--output", "--decisions", "--requests", "--against", "--format",
+NOT_CONFIG = {"--output-token-ids", "--record-steps", "--replay", "--help", "--output", "--decisions", "--requests", "--against", "--format",
               "--perfetto", "--perfetto-window"}
 
 ENGINES = [["--scheduler", "vllm-v1"],
@@ -70,8 +73,12 @@ def test_config():
     """config holds every setting, the profile's identity and the program's version."""
     config = run_json(*DEMO, "--seed", 5)["config"]
     for option in options_of_help(succeed("run", "--help").text):
-        if not option.startswith("--no-") and option not in NOT_CONFIG:
+        if not option.startswith("--no-") and option not in NOT_CONFIG | OF_LIVE:
             check(option[2:].replace("-", "_") in config, "config lacks " + option)
+    check_equal(config["live"], None)
+    live = succeed("live", "--executor", "cpu", "--model", source("tests", "models", "tiny-llama.json"), "--trace",
+                   "demo", "--limit", "1", "--num-gpu-blocks", "9", "--format", "json").json["config"]["live"]
+    check_equal(OF_LIVE | {"--copy-path", "--host-memory"}, {"--" + key.replace("_", "-") for key in live})
     check_equal(config["seed"], 5)
     check_equal(config["program_version"], succeed("--version").text.split()[1])
     check_equal(sorted(config["profile"]), ["format", "kind", "name", "sha256"])
@@ -193,7 +200,9 @@ def check_decisions(path, summary, words):
     """The log of decisions against the summary."""
     header, *steps, footer = read_json_lines(path)
     check(header["kind"] == "header" and header["format"] == 1, header)
-    check_equal({key: header[key] for key in summary["config"]}, summary["config"], words)
+    decided = {key: value for key, value in summary["config"].items() if key not in ("executor", "live")}
+    check_equal({key: header[key] for key in decided}, decided, words)
+    check("executor" not in header and "live" not in header, words)
     for key in ("finished", "ignored", "preemptions"):
         check_equal(footer[key], summary[key], "%s %s" % (words, key))
     check_equal((footer["end"], footer["unfinished"], footer["lines"]),

@@ -1,0 +1,53 @@
+/* spillway live: as run, but every step is computed. */
+#include "live.h"
+
+#include "cli.h"
+#include "gpu.h"
+
+#define SUMMARY                                                                                    \
+  "Runs a trace through an engine's scheduler and computes every step: on the GPU, or with\n"      \
+  "--executor cpu a small model on the CPU. Takes run's options."
+
+#define EXAMPLES                                                                                   \
+  "Examples:\n"                                                                                    \
+  "  spillway live --model llama-2-7b --device h100-sxm --trace study-burst --kv-memory 12% \\\n"  \
+  "      --scheduler vllm-0.6 --overflow swap --swap-space 32 -o live.db\n"                        \
+  "  spillway live --executor cpu --model tiny/config.json --trace gen:--requests=20 \\\n"         \
+  "      --num-gpu-blocks 200 --overflow swap --output-token-ids tokens.jsonl\n"                   \
+  "\n"                                                                                             \
+  "Exit status: 0 done; 1 the engine died, was stuck or in a livelock, or the device failed "      \
+  "(the\n"                                                                                         \
+  "summary of what came before is printed); 2 the command line or a file is wrong."
+
+gboolean
+live_wants_gpu(const Settings *settings)
+{
+  return settings->executor == NULL || g_str_equal(settings->executor, "gpu");
+}
+
+int
+live_verb(int argc, char **argv, const LiveDeviceClass *gpu)
+{
+  g_autoptr(Settings) settings = settings_new();
+  g_auto(GStrv) words = g_strdupv(argv);
+  int status = CLI_DONE;
+
+  if (!settings_parse(settings, "live", SUMMARY, EXAMPLES, &argc, &argv, &status))
+    return status;
+  if (live_wants_gpu(settings)) {
+    if (gpu == NULL)
+      return gpu_run(words);
+    settings_set(settings, "executor", "gpu", NULL);
+  } else if (!g_str_equal(settings->executor, "cpu")) {
+    return cli_error(CLI_USAGE, "live",
+                     "--executor: found '%s', expected gpu or cpu, which compute; run takes others",
+                     settings->executor);
+  }
+  return run_settings(settings, "live", gpu);
+}
+
+int
+command_live(int argc, char **argv)
+{
+  return live_verb(argc, argv, NULL);
+}

@@ -1,0 +1,16 @@
+/* What `run` and `live` share, and the verbs of programs that have a GPU. */
+#pragma once
+
+#include "live/device.h"
+#include "settings.h"
+
+/* Runs one scenario from settings that are parsed, prints its summary and returns the exit status.
+ * gpu: the GPU's device, NULL in a program that has none. */
+int run_settings(const Settings *settings, const char *verb, const LiveDeviceClass *gpu);
+
+/* `live` and `validate`; with gpu NULL the executor gpu is spillway-gpu's, which is started. */
+int live_verb(int argc, char **argv, const LiveDeviceClass *gpu);
+int validate_verb(int argc, char **argv, const LiveDeviceClass *gpu);
+
+/* TRUE if these settings of `verb` want the GPU: the executor gpu, the default of these verbs. */
+gboolean live_wants_gpu(const Settings *settings);

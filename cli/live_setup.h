@@ -1,0 +1,29 @@
+/* What a run that computes needs beyond a scenario: weights, token ids, a device. */
+#pragma once
+
+#include "live/executor_live.h"
+#include "scenario.h"
+
+typedef struct {
+  const Scenario *scenario;
+  const Settings *settings;
+  const Workload *workload;
+  WeightLayout *layout;
+  WeightSource *weights;
+  TokenSource *tokens;
+  LiveDevice *device;
+} LiveSetup;
+
+/* The scenario's executor computes; all three are borrowed. gpu: the GPU's device, NULL in a
+ * program that has none. */
+LiveSetup *live_setup_new(const Scenario *scenario, const Settings *settings,
+                          const Workload *workload, const LiveDeviceClass *gpu, GError **error);
+void live_setup_free(LiveSetup *setup);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LiveSetup, live_setup_free)
+
+/* A fresh executor on the setup's device. */
+LiveExecutor *live_setup_executor(const LiveSetup *setup);
+
+/* Writes what every request got: {"id": 7, "output_token_ids": [1, 2]}, a line a request. */
+gboolean live_setup_write_outputs(const LiveSetup *setup, const LiveExecutor *executor,
+                                  const char *path, GError **error);

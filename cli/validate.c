@@ -1,0 +1,280 @@
+/* spillway validate: a scenario computed, simulated and replayed, and what the three differ in.
+ *
+ * On the GPU the simulation's costs are the profile's. On the CPU they are fitted to the steps of a
+ * run of other requests, made just before; what is predicted is not what was fitted.
+ */
+#include "config.h"
+
+#include "cli.h"
+#include "execute.h"
+#include "executors.h"
+#include "format_option.h"
+#include "gpu.h"
+#include "live.h"
+#include "live/random.h"
+#include "report/gnuplot.h"
+#include "validation.h"
+
+#include <stdio.h>
+
+#define SUMMARY                                                                                    \
+  "Computes a scenario as live does, simulates it and replays it, and prints how far the\n"        \
+  "simulation is off and which operations explain it. Takes run's options."
+
+#define EXAMPLES                                                                                   \
+  "Examples:\n"                                                                                    \
+  "  spillway validate --model llama-2-7b --device measured.db --trace study-burst \\\n"           \
+  "      --kv-memory 12% --scheduler vllm-0.6 --overflow swap --swap-space 32 --plot steps.svg\n"  \
+  "  spillway validate --executor cpu --model tiny/config.json --num-gpu-blocks 200 \\\n"          \
+  "      --trace 'gen:--requests=20 --rate=100 --prompt=uniform:5,60 --output=uniform:5,40'\n"     \
+  "\n"                                                                                             \
+  "Exit status: 0 done, however far off; 1 the run failed, or its replay decided otherwise;\n"     \
+  "2 the command line or a file is wrong."
+
+enum { FIT_REQUESTS = 64 };
+
+typedef struct {
+  const Settings *settings;
+  const LiveDeviceClass *gpu;
+  Scenario *scenario;       /* computed */
+  Scenario *model_scenario; /* with the costs of --device; NULL: they are fitted */
+  Workload *workload;
+  Results *results;
+  CostModel *fitted;
+  char *cost_text;
+  int status;
+} Validate;
+
+/* Runs one of the three. */
+static void
+execute(Validate *v, const Scenario *scenario, const LiveSetup *live, const char *name,
+        Observer *watch, RunRecord *record)
+{
+  const Settings *settings = v->settings;
+  Unlimited unlimited = {.known = TRUE, .makespan_ps = -1};
+  Execution execution = {
+      .workload = v->workload,
+      .settings = settings,
+      .verb = "validate",
+      .name = name,
+      .stride = !settings->no_stride,
+      .results = v->results,
+      .record_steps = settings->record_steps,
+      .live = live,
+      .observer = watch,
+      .unlimited = &unlimited,
+  };
+  int status;
+
+  if (live != NULL) {
+    execution.decisions = settings->decisions;
+    execution.requests = settings->requests;
+    execution.outputs = settings->output_token_ids;
+  }
+  status = execute_scenario(scenario, &execution, record);
+  v->status = MAX(v->status, status);
+}
+
+/* Other requests than the trace's, of lengths like its: half to one and a half times those of some
+ * of them, all at once. */
+static Workload *
+make_fit_workload(const Validate *v)
+{
+  guint32 n = workload_count(v->workload), longest = v->scenario->config.max_model_len;
+  guint64 key = random_key(v->settings->seed, RANDOM_FIT);
+  g_autoptr(Workload) workload = workload_new();
+
+  for (guint32 i = 0; i < FIT_REQUESTS && n > 0; i++) {
+    const Request *like = workload_request(v->workload, (guint32)(random_key(key, 3 * i) % n));
+    double prompt = like->prompt_tokens * (0.5 + random_unit_float(random_key(key, 3 * i + 1)));
+    double output = like->output_tokens * (0.5 + random_unit_float(random_key(key, 3 * i + 2)));
+    const Request request = {
+        .prompt_tokens = (guint32)CLAMP(prompt, 1, longest - 1),
+        .output_tokens = (guint32)MAX(output, 1),
+    };
+    workload_add(workload, &request, NULL, NULL);
+  }
+  workload_seal(workload, NULL);
+  return g_steal_pointer(&workload);
+}
+
+static gboolean
+fit_costs(Validate *v, GError **error)
+{
+  g_autoptr(Workload) workload = make_fit_workload(v);
+  g_autoptr(Settings) settings = settings_copy(v->settings);
+  g_autoptr(LiveSetup) live = NULL;
+  g_autoptr(StepWatch) watch = step_watch_new(NULL);
+  Unlimited unlimited = {.known = TRUE, .makespan_ps = -1};
+  RunRecord record;
+  int status;
+
+  g_clear_pointer(&settings->token_ids, g_free);
+  live = live_setup_new(v->scenario, settings, workload, v->gpu, error);
+  if (live == NULL)
+    return FALSE;
+  const Execution execution = {
+      .workload = workload,
+      .settings = settings,
+      .verb = "validate",
+      .name = "fit",
+      .live = live,
+      .observer = &watch->observer,
+      .unlimited = &unlimited,
+  };
+  status = execute_scenario(v->scenario, &execution, &record);
+  run_record_clear(&record);
+  v->status = MAX(v->status, status);
+  v->fitted =
+      step_fit_new((const StepSample *)(gconstpointer)watch->samples->data, watch->samples->len);
+  v->cost_text =
+      g_strdup_printf("fitted to the %u steps of %u other requests, computed just before",
+                      watch->samples->len, workload_count(workload));
+  return TRUE;
+}
+
+/* The costs of --device: what it says without the host's share of a server, which these runs have
+ * not, unless --what-if says otherwise. */
+static gboolean
+read_costs(Validate *v, GError **error)
+{
+  g_autoptr(Settings) settings = settings_copy(v->settings);
+  const char *const computed[] = {"load-format", "token-ids",       "temperature",
+                                  "top-k",       "top-p",           "overlap-copies",
+                                  "copy-method", "output-token-ids"};
+
+  settings_set(settings, "executor", "model", NULL);
+  if (settings->what_if == NULL)
+    settings_set(settings, "what-if", "host=0", NULL);
+  for (guint i = 0; i < G_N_ELEMENTS(computed); i++)
+    g_hash_table_remove(settings->given, computed[i]);
+  v->model_scenario = scenario_new(settings, "validate", TRUE, error);
+  if (v->model_scenario == NULL)
+    return FALSE;
+  v->cost_text = g_strdup_printf(
+      "%s %s%s", v->model_scenario->profile != NULL ? "the profile" : "the roofline of",
+      v->model_scenario->profile != NULL ? v->model_scenario->profile->name
+                                         : v->model_scenario->device->name,
+      v->settings->what_if == NULL ? ", without a server's host time" : "");
+  return TRUE;
+}
+
+static gboolean
+prepare(Validate *v, GError **error)
+{
+  const Settings *settings = v->settings;
+
+  v->scenario = scenario_new(settings, "validate", FALSE, error);
+  if (v->scenario == NULL ||
+      (v->workload = scenario_read_workload(settings, "validate", error)) == NULL)
+    return FALSE;
+  if (v->scenario->profile != NULL || v->scenario->executor != &executor_cpu) {
+    if (settings->device == NULL) {
+      g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                  "--device is missing: the profile that is validated ('spillway calibrate' makes "
+                  "one)");
+      return FALSE;
+    }
+    return read_costs(v, error);
+  }
+  return TRUE;
+}
+
+static void
+print_validation(const Validation *validation, OutputFormat format)
+{
+  g_autofree char *text = format == OUTPUT_JSON  ? validation_json(validation)
+                          : format == OUTPUT_CSV ? validation_csv(validation)
+                                                 : validation_text(validation);
+  fputs(text, stdout);
+}
+
+static void
+validate(Validate *v, LiveSetup *live, OutputFormat format)
+{
+  CostModel *cost = v->fitted != NULL ? v->fitted : v->model_scenario->cost;
+  g_autoptr(StepWatch) steps = step_watch_new(cost);
+  g_autoptr(StepWatch) replayed_steps = step_watch_new(NULL);
+  g_autoptr(GError) error = NULL;
+  Recording recording = {.measured = TRUE, .steps = steps->recorded};
+  Scenario simulation = *v->scenario, replay = *v->scenario;
+  RunRecord live_record, simulated_record, replay_record;
+  Validation validation = {&live_record, &simulated_record, &replay_record,
+                           steps,        replayed_steps,    v->cost_text};
+
+  simulation.executor = &executor_model;
+  simulation.cost = simulation.config.cost = cost;
+  replay.executor = &executor_replay;
+  replay.recording = &recording;
+  execute(v, v->scenario, live, "live", &steps->observer, &live_record);
+  execute(v, &simulation, NULL, "simulated", NULL, &simulated_record);
+  execute(v, &replay, NULL, "replayed", &replayed_steps->observer, &replay_record);
+  print_validation(&validation, format);
+  if (!validation_replay_is_same(&validation))
+    v->status = MAX(v->status, CLI_FAILED);
+  if (v->settings->plot != NULL && !validation_draw(&validation, v->settings->plot, &error))
+    v->status = MAX(v->status, cli_error(CLI_FAILED, "validate", "%s", error->message));
+  run_record_clear(&live_record);
+  run_record_clear(&simulated_record);
+  run_record_clear(&replay_record);
+}
+
+static int
+validate_settings(Validate *v)
+{
+  const Settings *settings = v->settings;
+  g_autoptr(LiveSetup) live = NULL;
+  g_autoptr(GError) error = NULL;
+  OutputFormat format;
+  GnuplotFormat picture;
+
+  if (settings->plot != NULL && !gnuplot_format_of(settings->plot, &picture))
+    return cli_error(CLI_USAGE, "validate",
+                     "--plot: found '%s', expected a name that ends in .svg, .png or .pdf",
+                     settings->plot);
+  if (!output_format_parse(settings->format, &format, &error) || !prepare(v, &error))
+    return cli_error(CLI_USAGE, "validate", "%s", error->message);
+  if ((v->model_scenario == NULL && !fit_costs(v, &error)) ||
+      (live = live_setup_new(v->scenario, settings, v->workload, v->gpu, &error)) == NULL)
+    return cli_error(error->domain == LIVE_ERROR ? CLI_FAILED : CLI_USAGE, "validate", "%s",
+                     error->message);
+  if (!execute_open_results(settings->output, "validate", &v->results))
+    v->status = CLI_USAGE;
+  validate(v, live, format);
+  return v->status;
+}
+
+int
+validate_verb(int argc, char **argv, const LiveDeviceClass *gpu)
+{
+  g_autoptr(Settings) settings = settings_new();
+  g_auto(GStrv) words = g_strdupv(argv);
+  Validate v = {.settings = settings, .gpu = gpu};
+  int status = CLI_DONE;
+
+  if (!settings_parse(settings, "validate", SUMMARY, EXAMPLES, &argc, &argv, &status))
+    return status;
+  if (live_wants_gpu(settings)) {
+    if (gpu == NULL)
+      return gpu_run(words);
+    settings_set(settings, "executor", "gpu", NULL);
+  } else if (!g_str_equal(settings->executor, "cpu")) {
+    return cli_error(CLI_USAGE, "validate",
+                     "--executor: found '%s', expected gpu or cpu, which compute",
+                     settings->executor);
+  }
+  status = validate_settings(&v);
+  cost_model_free(v.fitted);
+  scenario_free(v.model_scenario);
+  scenario_free(v.scenario);
+  workload_free(v.workload);
+  results_free(v.results);
+  g_free(v.cost_text);
+  return status;
+}
+
+int
+command_validate(int argc, char **argv)
+{
+  return validate_verb(argc, argv, NULL);
+}

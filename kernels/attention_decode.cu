@@ -1,0 +1,354 @@
+/* Attention of one new token a sequence: a stream over the KV cache.
+ *
+ *     thread block   a piece of context of one KV head, and up to 16 of its query heads
+ *     warp           every fourth tile of 16 tokens, on its own until the end
+ *
+ *     scores (16 heads x 16 tokens)  =  Q (16 x dim, in registers) K^T     m16n8k16, twice a step
+ *     values (16 heads x dim)       +=  P (scores' registers, packed) V
+ *
+ * The query heads of a KV head fill the rows of one matrix product, so KV is read once for all of
+ * them. Each warp keeps its next two tiles of K and V in flight in a ring of its own and waits for
+ * no other warp; where the tile after these lies is looked up a tile earlier still. At the end
+ * the four warps' sums are merged through shared memory, and the pieces' by a second kernel.
+ *
+ * Rejected: tiles shared by the warps (a block barrier a tile); a thread a dimension, without the
+ * matrix unit (its arithmetic is the bound from 4 query heads a KV head on).
+ */
+#include "kernels/attention_kernels.h"
+
+namespace
+{
+
+constexpr unsigned LANES = 32, WARPS = 4, THREADS = WARPS * LANES;
+constexpr unsigned TILE_TOKENS = 16, TILE_HEADS = 16;
+constexpr unsigned STAGES = 3;
+constexpr unsigned VECTOR = 8; /* elements in 16 bytes */
+constexpr unsigned ALL = 0xffffffff;
+
+template <unsigned head_dim> struct Stage {
+  uint16_t k[TILE_TOKENS * head_dim], v[TILE_TOKENS * head_dim];
+};
+
+/* What the warps leave for each other when their rings are done with. */
+template <unsigned head_dim> struct Sums {
+  float values[TILE_HEADS][head_dim];
+  float largest[TILE_HEADS], weights[TILE_HEADS];
+};
+
+template <unsigned head_dim>
+constexpr size_t SHARED_BYTES = WARPS *STAGES * sizeof(Stage<head_dim>);
+
+/* The row's vectors are swapped among each other, so that eight rows of one column lie in
+ * different banks. */
+template <unsigned head_dim>
+__device__ __forceinline__ unsigned
+tile_place(unsigned token, unsigned vector)
+{
+  return token * head_dim + (vector ^ token % 8) * VECTOR;
+}
+
+/* The warp's copies of one tile. Lane l knows where token l % 16 lies. */
+template <unsigned head_dim>
+__device__ __forceinline__ void
+load_tile(Stage<head_dim> &stage, const uint16_t *k, const uint16_t *v, int64_t lane_offset)
+{
+  constexpr unsigned ROW_LANES = head_dim / VECTOR, PASS_TOKENS = LANES / ROW_LANES;
+  const unsigned lane = threadIdx.x % LANES, vector = lane % ROW_LANES;
+
+#pragma unroll
+  for (unsigned pass = 0; pass < TILE_TOKENS / PASS_TOKENS; pass++) {
+    const unsigned token = pass * PASS_TOKENS + lane / ROW_LANES;
+    const int64_t offset = __shfl_sync(ALL, lane_offset, token);
+    const int64_t from = offset < 0 ? 0 : offset + vector * VECTOR;
+    const unsigned place = tile_place<head_dim>(token, vector);
+    device_copy_async(&stage.k[place], k + from, offset >= 0);
+    device_copy_async(&stage.v[place], v + from, offset >= 0);
+  }
+}
+
+/* The query heads as rows, straight from memory; rows that are no head are zero. */
+template <unsigned head_dim>
+__device__ __forceinline__ void
+load_queries(uint32_t (&parts)[head_dim / 16][4], const uint16_t *q, unsigned num_heads)
+{
+  const unsigned row = threadIdx.x % LANES / 4, pair = threadIdx.x % 4 * 2;
+
+#pragma unroll
+  for (unsigned step = 0; step < head_dim / 16; step++)
+#pragma unroll
+    for (unsigned i = 0; i < 4; i++) {
+      const unsigned head = row + i % 2 * 8, dim = step * 16 + pair + i / 2 * 8;
+      parts[step][i] = head < num_heads ? *(const uint32_t *)&q[head * head_dim + dim] : 0;
+    }
+}
+
+template <Dtype dtype, unsigned head_dim>
+__device__ __forceinline__ void
+multiply_keys(float (&scores)[2][4], const uint32_t (&q)[head_dim / 16][4], const uint16_t *k)
+{
+  const unsigned lane = threadIdx.x % LANES;
+
+#pragma unroll
+  for (unsigned step = 0; step < head_dim / 16; step++) {
+    uint32_t keys[4];
+    device_load_matrices(
+        keys, &k[tile_place<head_dim>(lane / 16 * 8 + lane % 8, step * 2 + lane / 8 % 2)]);
+    device_multiply_add<dtype>(scores[0], q[step], keys[0], keys[1]);
+    device_multiply_add<dtype>(scores[1], q[step], keys[2], keys[3]);
+  }
+}
+
+template <Dtype dtype, unsigned head_dim>
+__device__ __forceinline__ void
+multiply_values(float (&values)[head_dim / 8][4], const float (&weights)[2][4], const uint16_t *v)
+{
+  const unsigned lane = threadIdx.x % LANES;
+  const uint32_t packed[4] = {
+      device_pack<dtype>(weights[0][0], weights[0][1]),
+      device_pack<dtype>(weights[0][2], weights[0][3]),
+      device_pack<dtype>(weights[1][0], weights[1][1]),
+      device_pack<dtype>(weights[1][2], weights[1][3]),
+  };
+
+#pragma unroll
+  for (unsigned dims = 0; dims < head_dim / 16; dims++) {
+    uint32_t parts[4];
+    device_load_matrices_transposed(parts,
+                                    &v[tile_place<head_dim>(lane % 16, dims * 2 + lane / 16)]);
+    device_multiply_add<dtype>(values[2 * dims], packed, parts[0], parts[1]);
+    device_multiply_add<dtype>(values[2 * dims + 1], packed, parts[2], parts[3]);
+  }
+}
+
+/* Turns scores into weights, on the scale of the largest score so far; `half` picks the lane's
+ * upper or lower row. Returns by what earlier weights shrink. */
+__device__ __forceinline__ float
+weigh(float (&scores)[2][4], unsigned half, float scale_log2, float &largest, float &sum)
+{
+  float above = largest;
+
+#pragma unroll
+  for (unsigned i = 0; i < 4; i++)
+    above = fmaxf(above, scores[i / 2][half * 2 + i % 2]);
+  above = fmaxf(above, __shfl_xor_sync(ALL, above, 1));
+  above = fmaxf(above, __shfl_xor_sync(ALL, above, 2));
+
+  const float base = above == -INFINITY ? 0 : above * scale_log2;
+  const float shrink = device_exp2(largest * scale_log2 - base);
+  sum *= shrink;
+#pragma unroll
+  for (unsigned i = 0; i < 4; i++) {
+    float &score = scores[i / 2][half * 2 + i % 2];
+    score = device_exp2(score * scale_log2 - base);
+    sum += score;
+  }
+  largest = above;
+  return shrink;
+}
+
+/* What a warp makes of its tiles. */
+template <unsigned head_dim> struct Running {
+  float values[head_dim / 8][4];
+  float largest[2], sums[2]; /* of this lane's two rows; sums of its columns only */
+};
+
+template <Dtype dtype, unsigned head_dim>
+__device__ __forceinline__ void
+add_tile(Running<head_dim> &running, const uint32_t (&q)[head_dim / 16][4],
+         const Stage<head_dim> &stage, int tokens_left, float scale_log2)
+{
+  float scores[2][4] = {};
+
+  multiply_keys<dtype, head_dim>(scores, q, stage.k);
+#pragma unroll
+  for (unsigned i = 0; i < 8; i++)
+    if ((int)(i / 4 * 8 + threadIdx.x % 4 * 2 + i % 2) >= tokens_left)
+      scores[i / 4][i % 4] = -INFINITY;
+  const float upper = weigh(scores, 0, scale_log2, running.largest[0], running.sums[0]);
+  const float lower = weigh(scores, 1, scale_log2, running.largest[1], running.sums[1]);
+  if (__any_sync(ALL, upper != 1 || lower != 1)) {
+#pragma unroll
+    for (unsigned dims = 0; dims < head_dim / 8; dims++) {
+      running.values[dims][0] *= upper;
+      running.values[dims][1] *= upper;
+      running.values[dims][2] *= lower;
+      running.values[dims][3] *= lower;
+    }
+  }
+  multiply_values<dtype, head_dim>(running.values, scores, stage.v);
+}
+
+template <unsigned head_dim>
+__device__ __forceinline__ void
+store_sums(Sums<head_dim> &sums, Running<head_dim> &running, float scale_log2)
+{
+  const unsigned row = threadIdx.x % LANES / 4, pair = threadIdx.x % 4 * 2;
+
+#pragma unroll
+  for (unsigned half = 0; half < 2; half++) {
+    running.sums[half] += __shfl_xor_sync(ALL, running.sums[half], 1);
+    running.sums[half] += __shfl_xor_sync(ALL, running.sums[half], 2);
+    sums.largest[row + half * 8] = running.largest[half] * scale_log2;
+    sums.weights[row + half * 8] = running.sums[half];
+#pragma unroll
+    for (unsigned dims = 0; dims < head_dim / 8; dims++)
+      *(float2 *)&sums.values[row + half * 8][dims * 8 + pair] =
+          make_float2(running.values[dims][half * 2], running.values[dims][half * 2 + 1]);
+  }
+}
+
+/* Two dimensions of one head, over all warps: into the output, or as a partial result. */
+template <Dtype dtype, unsigned head_dim>
+__device__ __forceinline__ void
+merge_warps(const Sums<head_dim> *sums, unsigned row, unsigned dim, uint16_t *out, int64_t partial,
+            const DecodeWork &work)
+{
+  float largest = -INFINITY, weights = 0;
+  float2 values = make_float2(0, 0);
+
+#pragma unroll
+  for (unsigned warp = 0; warp < WARPS; warp++)
+    largest = fmaxf(largest, sums[warp].largest[row]);
+#pragma unroll
+  for (unsigned warp = 0; warp < WARPS; warp++) {
+    const float shrink = device_exp2(sums[warp].largest[row] - largest);
+    const float2 part = *(const float2 *)&sums[warp].values[row][dim];
+    weights += shrink * sums[warp].weights[row];
+    values.x += shrink * part.x;
+    values.y += shrink * part.y;
+  }
+  if (partial < 0) {
+    *(uint32_t *)&out[dim] = device_pack<dtype>(values.x / weights, values.y / weights);
+  } else {
+    *(float2 *)&work.partials[partial * head_dim + dim] = values;
+    if (dim == 0)
+      work.partial_totals[partial] = make_float2(largest, weights);
+  }
+}
+
+template <Dtype dtype, unsigned head_dim>
+__global__ void
+__launch_bounds__(THREADS) decode_pieces(const AttentionArguments a, const DecodeWork work)
+{
+  const unsigned group = a.heads / a.kv_heads, head_tiles = (group - 1) / TILE_HEADS + 1;
+  const unsigned warp = threadIdx.x / LANES, lane = threadIdx.x % LANES;
+  const DecodePiece piece = work.pieces[blockIdx.x / (a.kv_heads * head_tiles)];
+  const unsigned kv_head = blockIdx.x / head_tiles % a.kv_heads;
+  const unsigned first_head = kv_head * group + blockIdx.x % head_tiles * TILE_HEADS;
+  const unsigned num_heads = min(TILE_HEADS, (kv_head + 1) * group - first_head);
+  const size_t row = (size_t)a.query_starts[piece.sequence];
+
+  const uint16_t *k = a.k + kv_head * a.head_stride, *v = a.v + kv_head * a.head_stride;
+  const int32_t *block_table = a.block_tables + (size_t)piece.sequence * a.block_table_stride;
+  const int end = piece.first_token + piece.num_tokens;
+  const int step = WARPS * TILE_TOKENS;
+  const int first = piece.first_token + (int)(warp * TILE_TOKENS);
+  Stage<head_dim> *ring = (Stage<head_dim> *)device_shared_memory() + warp * STAGES;
+
+  uint32_t q[head_dim / 16][4];
+  load_queries<head_dim>(q, a.q + row * a.q_row_stride + (size_t)first_head * head_dim, num_heads);
+  int64_t offset = token_offset(a, block_table, first + (int)(lane % TILE_TOKENS), end);
+  for (unsigned stage = 0; stage < STAGES - 1; stage++) {
+    const int next = first + (int)(stage + 1) * step + (int)(lane % TILE_TOKENS);
+    load_tile(ring[stage], k, v, offset);
+    device_copy_async_commit();
+    offset = token_offset(a, block_table, next, end);
+  }
+
+  Running<head_dim> running = {};
+  running.largest[0] = running.largest[1] = -INFINITY;
+  unsigned stage = 0;
+  for (int token = first; token < end; token += step) {
+    device_copy_async_wait<STAGES - 2>();
+    __syncwarp(); /* all lanes' copies are there, and nobody reads the stage before this one */
+    load_tile(ring[stage == 0 ? STAGES - 1 : stage - 1], k, v, offset);
+    device_copy_async_commit();
+    offset =
+        token_offset(a, block_table, token + (int)STAGES * step + (int)(lane % TILE_TOKENS), end);
+    add_tile<dtype, head_dim>(running, q, ring[stage], end - token, a.scale_log2);
+    stage = stage == STAGES - 1 ? 0 : stage + 1;
+  }
+
+  Sums<head_dim> *sums = (Sums<head_dim> *)device_shared_memory();
+  device_copy_async_wait<0>();
+  __syncthreads(); /* the rings are done with */
+  store_sums(sums[warp], running, a.scale_log2);
+  __syncthreads();
+  for (unsigned i = threadIdx.x; i < num_heads * (head_dim / 2); i += THREADS) {
+    const unsigned head = i / (head_dim / 2), dim = i % (head_dim / 2) * 2;
+    uint16_t *out = a.out + row * a.out_row_stride + (size_t)(first_head + head) * head_dim;
+    const int64_t partial =
+        piece.partial < 0 ? -1 : (int64_t)piece.partial * a.heads + first_head + head;
+    merge_warps<dtype, head_dim>(sums, head, dim, out, partial, work);
+  }
+}
+
+/* A warp merges the pieces of one head of one sequence. */
+template <Dtype dtype, unsigned head_dim>
+__global__ void
+__launch_bounds__(THREADS) merge_pieces(const AttentionArguments a, const DecodeWork work)
+{
+  constexpr unsigned LANE_DIMS = head_dim / LANES;
+  const unsigned index = blockIdx.x * WARPS + threadIdx.x / LANES, lane = threadIdx.x % LANES;
+
+  if (index >= work.num_merges * a.heads)
+    return;
+  const DecodeMerge merge = work.merges[index / a.heads];
+  const unsigned head = index % a.heads;
+  const size_t first = (size_t)merge.first_partial * a.heads + head;
+  float largest = -INFINITY, weights = 0, values[LANE_DIMS] = {};
+
+  for (int i = 0; i < merge.num_partials; i++)
+    largest = fmaxf(largest, work.partial_totals[first + (size_t)i * a.heads].x);
+  for (int i = 0; i < merge.num_partials; i++) {
+    const size_t partial = first + (size_t)i * a.heads;
+    const float2 total = work.partial_totals[partial];
+    const float shrink = device_exp2(total.x - largest);
+    const float *part = &work.partials[partial * head_dim + lane * LANE_DIMS];
+    weights += shrink * total.y;
+#pragma unroll
+    for (unsigned d = 0; d < LANE_DIMS; d++)
+      values[d] += shrink * part[d];
+  }
+  uint16_t *out = a.out + (size_t)a.query_starts[merge.sequence] * a.out_row_stride +
+                  (size_t)head * head_dim + lane * LANE_DIMS;
+#pragma unroll
+  for (unsigned d = 0; d < LANE_DIMS; d += 2)
+    *(uint32_t *)&out[d] = device_pack<dtype>(values[d] / weights, values[d + 1] / weights);
+}
+
+template <Dtype dtype, unsigned head_dim>
+cudaError_t
+launch(const AttentionArguments &a, const DecodeWork &work, cudaStream_t stream)
+{
+  static_assert(sizeof(Sums<head_dim>) * WARPS <= SHARED_BYTES<head_dim>, "sums replace rings");
+  const unsigned thread_blocks =
+      work.num_pieces * attention_decode_thread_blocks(a.heads, a.kv_heads);
+  cudaError_t status = device_launch(decode_pieces<dtype, head_dim>, thread_blocks, THREADS,
+                                     SHARED_BYTES<head_dim>, stream, a, work);
+
+  if (status != cudaSuccess || work.num_merges == 0)
+    return status;
+  return device_launch(merge_pieces<dtype, head_dim>,
+                       (work.num_merges * a.heads + WARPS - 1) / WARPS, THREADS, 0, stream, a,
+                       work);
+}
+
+} // namespace
+
+uint32_t
+attention_decode_thread_blocks(uint32_t heads, uint32_t kv_heads)
+{
+  return kv_heads * ((heads / kv_heads - 1) / TILE_HEADS + 1);
+}
+
+cudaError_t
+attention_decode_launch(Dtype dtype, uint32_t head_dim, const AttentionArguments &arguments,
+                        const DecodeWork &work, cudaStream_t stream)
+{
+  if (dtype == DTYPE_BF16)
+    return head_dim == 64 ? launch<DTYPE_BF16, 64>(arguments, work, stream)
+                          : launch<DTYPE_BF16, 128>(arguments, work, stream);
+  return head_dim == 64 ? launch<DTYPE_FP16, 64>(arguments, work, stream)
+                        : launch<DTYPE_FP16, 128>(arguments, work, stream);
+}

@@ -1,0 +1,81 @@
+/* What the launcher of attention and its kernels share: the arguments as kernels take them, and
+ * the walk through a block table. */
+#pragma once
+
+#include "kernels/attention.h"
+#include "kernels/decode_plan.h"
+#include "kernels/prefill_plan.h"
+
+#include "kernels/device.h"
+
+/* Strides count elements. */
+struct AttentionArguments {
+  const uint16_t *q;
+  uint16_t *out;
+  const uint16_t *k, *v;
+  size_t q_row_stride, out_row_stride;
+  size_t block_stride, head_stride, token_stride;
+  uint32_t block_size;
+  uint32_t heads, kv_heads;
+  const int32_t *query_starts, *context_lens, *block_tables;
+  uint32_t block_table_stride;
+  float scale_log2; /* of exp2 instead of exp */
+};
+
+struct PrefillWork {
+  const PrefillTile *tiles;
+  uint32_t num_tiles;
+  uint32_t kv_heads_at_once;
+};
+
+struct DecodeWork {
+  const DecodePiece *pieces;
+  const DecodeMerge *merges;
+  uint32_t num_pieces, num_merges;
+  float *partials;        /* [partial][head][head_dim]: sums of weighted values */
+  float2 *partial_totals; /* [partial][head]: the largest score, times scale_log2, and the sum of
+                             weights */
+};
+
+cudaError_t attention_prefill_launch(Dtype dtype, uint32_t head_dim,
+                                     const AttentionArguments &arguments, const PrefillWork &work,
+                                     cudaStream_t stream);
+/* The same for compute capability 9.0. */
+cudaError_t attention_prefill_sm90_launch(Dtype dtype, uint32_t head_dim,
+                                          const AttentionArguments &arguments,
+                                          const PrefillWork &work, cudaStream_t stream);
+/* How many thread blocks a piece of a decode takes. */
+uint32_t attention_decode_thread_blocks(uint32_t heads, uint32_t kv_heads);
+cudaError_t attention_decode_launch(Dtype dtype, uint32_t head_dim,
+                                    const AttentionArguments &arguments, const DecodeWork &work,
+                                    cudaStream_t stream);
+
+/* Which tile and which query head a thread block of a prefill has. */
+struct PrefillPlace {
+  PrefillTile tile;
+  uint32_t head;
+};
+
+/* The heads of a few KV heads at a time, all tiles of these: the longest first, heads innermost. */
+__device__ __forceinline__ PrefillPlace
+prefill_place(const AttentionArguments &a, const PrefillWork &work, uint32_t thread_block)
+{
+  const uint32_t group_heads = a.heads / a.kv_heads * work.kv_heads_at_once;
+  const uint32_t first_head = thread_block / (group_heads * work.num_tiles) * group_heads;
+  const uint32_t heads = min(group_heads, a.heads - first_head);
+  const uint32_t within = thread_block - first_head * work.num_tiles;
+
+  return {work.tiles[within / heads], first_head + within % heads};
+}
+
+/* Where a sequence's token lies in the pool, from K's or V's place of this KV head; -1 behind
+ * `end`. */
+__device__ __forceinline__ int64_t
+token_offset(const AttentionArguments &a, const int32_t *block_table, int32_t token, int32_t end)
+{
+  if (token >= end)
+    return -1;
+  const uint32_t block = (uint32_t)token / a.block_size;
+  const uint32_t place = (uint32_t)token - block * a.block_size;
+  return (int64_t)block_table[block] * (int64_t)a.block_stride + place * (int64_t)a.token_stride;
+}

@@ -1,0 +1,316 @@
+/* Attention of prefills on any GPU of compute capability 8.0 and up.
+ *
+ *     thread block   128 query rows of one head; keys and values in tiles of 64, last ones first
+ *     warp           32 of the rows, as two fragments of 16
+ *
+ *     wait for K │ load V │ scores = Q K^T │ wait for V │ load the next K │ weigh │ out += P V
+ *
+ * One buffer each for K and V: the load of one runs beside the product of the other, and two thread
+ * blocks a multiprocessor hide the rest. Query fragments are read again for each product, which
+ * costs less than the registers. P goes from the scores' registers to the next product's. Keys are
+ * walked from the right, so that only the first tiles of the walk are masked. Rows' sums stay with
+ * the lanes until the end.
+ *
+ * The table of blocks is looked up once a row and tile: of the eight lanes that load a row, four
+ * look up one row each and pass it on; V's rows lie as K's do.
+ *
+ * Rejected: 8 warps (slower at 2k tokens); K and V two tiles deep (one thread block a
+ * multiprocessor is left).
+ */
+#include "kernels/attention_kernels.h"
+
+namespace
+{
+
+constexpr unsigned LANES = 32, WARPS = 4, THREADS = WARPS * LANES;
+constexpr unsigned ROWS = PREFILL_TILE_ROWS, KEYS = 64;
+constexpr unsigned WARP_ROWS = ROWS / WARPS, FRAGMENTS = WARP_ROWS / 16;
+constexpr unsigned VECTOR = 8; /* elements in 16 bytes */
+constexpr unsigned ROW_LANES = 8, PASS_ROWS = THREADS / ROW_LANES;
+constexpr unsigned ALL = 0xffffffff;
+
+template <unsigned head_dim> struct Tiles {
+  uint16_t q[ROWS * head_dim], k[KEYS * head_dim], v[KEYS * head_dim];
+};
+
+/* The row's vectors are swapped among each other, so that eight rows of one column lie in
+ * different banks. */
+template <unsigned head_dim>
+__device__ __forceinline__ unsigned
+tile_place(unsigned row, unsigned vector)
+{
+  return row * head_dim + (vector ^ row % 8) * VECTOR;
+}
+
+template <unsigned head_dim>
+__device__ __forceinline__ void
+load_row(uint16_t *tile, unsigned row, const uint16_t *from, bool valid)
+{
+  const unsigned lane = threadIdx.x % ROW_LANES;
+
+#pragma unroll
+  for (unsigned vector = 0; vector < head_dim / VECTOR; vector += ROW_LANES)
+    device_copy_async(&tile[tile_place<head_dim>(row, vector + lane)],
+                      valid ? from + (vector + lane) * VECTOR : from, valid);
+}
+
+template <unsigned head_dim>
+__device__ __forceinline__ void
+load_queries(uint16_t *tile, const uint16_t *q, size_t row_stride, int num_rows)
+{
+#pragma unroll
+  for (unsigned pass = 0; pass < ROWS / PASS_ROWS; pass++) {
+    const unsigned row = pass * PASS_ROWS + threadIdx.x / ROW_LANES;
+    const bool valid = (int)row < num_rows;
+    load_row<head_dim>(tile, row, valid ? q + row * row_stride : q, valid);
+  }
+}
+
+/* Where the row that this lane looks up lies: of its eight lanes' rows, that of the pass which is
+ * the lane's number. */
+__device__ __forceinline__ int64_t
+look_up(const AttentionArguments &a, const int32_t *block_table, int first_key, int num_keys)
+{
+  const unsigned pass = threadIdx.x % ROW_LANES % (KEYS / PASS_ROWS);
+  const unsigned row = pass * PASS_ROWS + threadIdx.x / ROW_LANES;
+
+  return token_offset(a, block_table, first_key + (int)row, num_keys);
+}
+
+/* Keys or values of a tile. */
+template <unsigned head_dim>
+__device__ __forceinline__ void
+load_tile(uint16_t *tile, const uint16_t *pool, int64_t lane_offset)
+{
+#pragma unroll
+  for (unsigned pass = 0; pass < KEYS / PASS_ROWS; pass++) {
+    const int64_t offset =
+        __shfl_sync(ALL, lane_offset, threadIdx.x % LANES / ROW_LANES * ROW_LANES + pass);
+    load_row<head_dim>(tile, pass * PASS_ROWS + threadIdx.x / ROW_LANES,
+                       pool + (offset < 0 ? 0 : offset), offset >= 0);
+  }
+}
+
+using Scores = float[FRAGMENTS][KEYS / 8][4];
+template <unsigned head_dim> using Values = float[FRAGMENTS][head_dim / 8][4];
+using Rows = float[FRAGMENTS][2]; /* of a lane: the upper and the lower of a fragment */
+
+template <Dtype dtype, unsigned head_dim>
+__device__ __forceinline__ void
+multiply_keys(Scores &scores, const uint16_t *q, const uint16_t *k)
+{
+  const unsigned lane = threadIdx.x % LANES, first_row = threadIdx.x / LANES * WARP_ROWS;
+
+#pragma unroll
+  for (unsigned step = 0; step < head_dim / 16; step++) {
+    uint32_t rows[FRAGMENTS][4];
+#pragma unroll
+    for (unsigned f = 0; f < FRAGMENTS; f++)
+      device_load_matrices(
+          rows[f], &q[tile_place<head_dim>(first_row + f * 16 + lane % 16, step * 2 + lane / 16)]);
+#pragma unroll
+    for (unsigned keys = 0; keys < KEYS / 16; keys++) {
+      uint32_t parts[4];
+      device_load_matrices(
+          parts,
+          &k[tile_place<head_dim>(keys * 16 + lane / 16 * 8 + lane % 8, step * 2 + lane / 8 % 2)]);
+#pragma unroll
+      for (unsigned f = 0; f < FRAGMENTS; f++) {
+        device_multiply_add<dtype>(scores[f][2 * keys], rows[f], parts[0], parts[1]);
+        device_multiply_add<dtype>(scores[f][2 * keys + 1], rows[f], parts[2], parts[3]);
+      }
+    }
+  }
+}
+
+template <Dtype dtype, unsigned head_dim>
+__device__ __forceinline__ void
+multiply_values(Values<head_dim> &values, const Scores &weights, const uint16_t *v)
+{
+  const unsigned lane = threadIdx.x % LANES;
+
+#pragma unroll
+  for (unsigned step = 0; step < KEYS / 16; step++) {
+    uint32_t packed[FRAGMENTS][4];
+#pragma unroll
+    for (unsigned f = 0; f < FRAGMENTS; f++)
+#pragma unroll
+      for (unsigned i = 0; i < 4; i++) {
+        const float(&part)[4] = weights[f][2 * step + i / 2];
+        packed[f][i] = device_pack<dtype>(part[i % 2 * 2], part[i % 2 * 2 + 1]);
+      }
+#pragma unroll
+    for (unsigned dims = 0; dims < head_dim / 16; dims++) {
+      uint32_t parts[4];
+      device_load_matrices_transposed(
+          parts, &v[tile_place<head_dim>(step * 16 + lane % 16, dims * 2 + lane / 16)]);
+#pragma unroll
+      for (unsigned f = 0; f < FRAGMENTS; f++) {
+        device_multiply_add<dtype>(values[f][2 * dims], packed[f], parts[0], parts[1]);
+        device_multiply_add<dtype>(values[f][2 * dims + 1], packed[f], parts[2], parts[3]);
+      }
+    }
+  }
+}
+
+/* Row r of the tile sees the keys below `first_limit` + r, and none at or behind `num_keys`. */
+__device__ __forceinline__ void
+mask(Scores &scores, int first_key, int first_limit, int num_keys)
+{
+  const unsigned lane = threadIdx.x % LANES, warp_row = threadIdx.x / LANES * WARP_ROWS;
+
+#pragma unroll
+  for (unsigned f = 0; f < FRAGMENTS; f++)
+#pragma unroll
+    for (unsigned keys = 0; keys < KEYS / 8; keys++)
+#pragma unroll
+      for (unsigned i = 0; i < 4; i++) {
+        const int row = (int)(warp_row + f * 16 + lane / 4 + i / 2 * 8);
+        const int key = first_key + (int)(keys * 8 + lane % 4 * 2 + i % 2);
+        if (key >= min(first_limit + row, num_keys))
+          scores[f][keys][i] = -INFINITY;
+      }
+}
+
+/* Turns scores into weights on the scale of the largest so far, and shrinks what was added up on
+ * an earlier scale. */
+template <unsigned head_dim>
+__device__ __forceinline__ void
+weigh(Scores &scores, Values<head_dim> &values, Rows &largest, Rows &sums, float scale_log2)
+{
+#pragma unroll
+  for (unsigned f = 0; f < FRAGMENTS; f++)
+#pragma unroll
+    for (unsigned half = 0; half < 2; half++) {
+      float above = largest[f][half];
+#pragma unroll
+      for (unsigned keys = 0; keys < KEYS / 8; keys++)
+        above = fmaxf(above, fmaxf(scores[f][keys][half * 2], scores[f][keys][half * 2 + 1]));
+      above = fmaxf(above, __shfl_xor_sync(ALL, above, 1));
+      above = fmaxf(above, __shfl_xor_sync(ALL, above, 2));
+
+      /* A row that has seen no key yet has no scale: all its weights are zero. */
+      const float base = above == -INFINITY ? 0 : above * scale_log2;
+      const float shrink = device_exp2(largest[f][half] * scale_log2 - base);
+      largest[f][half] = above;
+      sums[f][half] *= shrink;
+#pragma unroll
+      for (unsigned keys = 0; keys < KEYS / 8; keys++)
+#pragma unroll
+        for (unsigned i = half * 2; i < half * 2 + 2; i++) {
+          scores[f][keys][i] = device_exp2(scores[f][keys][i] * scale_log2 - base);
+          sums[f][half] += scores[f][keys][i];
+        }
+#pragma unroll
+      for (unsigned dims = 0; dims < head_dim / 8; dims++) {
+        values[f][dims][half * 2] *= shrink;
+        values[f][dims][half * 2 + 1] *= shrink;
+      }
+    }
+}
+
+/* Through the rows of `tile` that only this warp reads, so that whole vectors are written. */
+template <Dtype dtype, unsigned head_dim>
+__device__ __forceinline__ void
+store_values(uint16_t *tile, const Values<head_dim> &values, Rows &sums, uint16_t *out,
+             size_t row_stride, int num_rows)
+{
+  const unsigned lane = threadIdx.x % LANES, warp_row = threadIdx.x / LANES * WARP_ROWS;
+
+#pragma unroll
+  for (unsigned f = 0; f < FRAGMENTS; f++)
+#pragma unroll
+    for (unsigned half = 0; half < 2; half++) {
+      const unsigned row = warp_row + f * 16 + half * 8 + lane / 4;
+      float sum = sums[f][half];
+      sum += __shfl_xor_sync(ALL, sum, 1);
+      sum += __shfl_xor_sync(ALL, sum, 2);
+      const float share = 1 / sum;
+#pragma unroll
+      for (unsigned dims = 0; dims < head_dim / 8; dims++)
+        *(uint32_t *)&tile[tile_place<head_dim>(row, dims) + lane % 4 * 2] = device_pack<dtype>(
+            values[f][dims][half * 2] * share, values[f][dims][half * 2 + 1] * share);
+    }
+  __syncwarp();
+#pragma unroll
+  for (unsigned i = 0; i < WARP_ROWS * head_dim / VECTOR / LANES; i++) {
+    const unsigned index = i * LANES + lane, vector = index % (head_dim / VECTOR);
+    const unsigned row = warp_row + index / (head_dim / VECTOR);
+    if ((int)row < num_rows)
+      *(uint4 *)&out[row * row_stride + vector * VECTOR] =
+          *(const uint4 *)&tile[tile_place<head_dim>(row, vector)];
+  }
+}
+
+template <Dtype dtype, unsigned head_dim>
+__global__ void
+__launch_bounds__(THREADS, 2) prefill(const AttentionArguments a, const PrefillWork work)
+{
+  const PrefillPlace at = prefill_place(a, work, blockIdx.x);
+  const int sequence = at.tile.sequence, first_query = a.query_starts[sequence];
+  const int new_tokens = a.query_starts[sequence + 1] - first_query;
+  const int num_rows = min(new_tokens - at.tile.first_row, (int)ROWS);
+  const int num_keys = at.tile.num_keys, first_limit = num_keys - num_rows + 1;
+  const size_t row = (size_t)(first_query + at.tile.first_row);
+  const size_t head = (size_t)at.head * head_dim;
+  const size_t kv_head = at.head / (a.heads / a.kv_heads) * a.head_stride;
+  const int32_t *block_table = a.block_tables + (size_t)sequence * a.block_table_stride;
+  Tiles<head_dim> &tiles = *(Tiles<head_dim> *)device_shared_memory();
+
+  int first_key = (num_keys - 1) / (int)KEYS * (int)KEYS;
+  int64_t offset = look_up(a, block_table, first_key, num_keys);
+  load_queries<head_dim>(tiles.q, a.q + row * a.q_row_stride + head, a.q_row_stride, num_rows);
+  load_tile<head_dim>(tiles.k, a.k + kv_head, offset);
+  device_copy_async_commit();
+
+  Values<head_dim> values = {};
+  Rows largest, sums = {};
+#pragma unroll
+  for (unsigned f = 0; f < FRAGMENTS; f++)
+    largest[f][0] = largest[f][1] = -INFINITY;
+
+  for (; first_key >= 0; first_key -= (int)KEYS) {
+    Scores scores = {};
+    device_copy_async_wait<0>();
+    __syncthreads(); /* K is there, and nobody reads V any more */
+    load_tile<head_dim>(tiles.v, a.v + kv_head, offset);
+    device_copy_async_commit();
+    if (first_key > 0)
+      offset = look_up(a, block_table, first_key - (int)KEYS, num_keys);
+    multiply_keys<dtype, head_dim>(scores, tiles.q, tiles.k);
+    if (first_key + (int)KEYS > first_limit)
+      mask(scores, first_key, first_limit, num_keys);
+
+    device_copy_async_wait<0>();
+    __syncthreads(); /* V is there, and nobody reads K any more */
+    if (first_key > 0) {
+      load_tile<head_dim>(tiles.k, a.k + kv_head, offset);
+      device_copy_async_commit();
+    }
+    weigh<head_dim>(scores, values, largest, sums, a.scale_log2);
+    multiply_values<dtype, head_dim>(values, scores, tiles.v);
+  }
+  store_values<dtype, head_dim>(tiles.q, values, sums, a.out + row * a.out_row_stride + head,
+                                a.out_row_stride, num_rows);
+}
+
+template <Dtype dtype, unsigned head_dim>
+cudaError_t
+launch(const AttentionArguments &a, const PrefillWork &work, cudaStream_t stream)
+{
+  return device_launch(prefill<dtype, head_dim>, work.num_tiles * a.heads, THREADS,
+                       sizeof(Tiles<head_dim>), stream, a, work);
+}
+
+} // namespace
+
+cudaError_t
+attention_prefill_launch(Dtype dtype, uint32_t head_dim, const AttentionArguments &arguments,
+                         const PrefillWork &work, cudaStream_t stream)
+{
+  if (dtype == DTYPE_BF16)
+    return head_dim == 64 ? launch<DTYPE_BF16, 64>(arguments, work, stream)
+                          : launch<DTYPE_BF16, 128>(arguments, work, stream);
+  return head_dim == 64 ? launch<DTYPE_FP16, 64>(arguments, work, stream)
+                        : launch<DTYPE_FP16, 128>(arguments, work, stream);
+}

@@ -1,0 +1,11 @@
+/* Early return of what a CUDA call gave. */
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#define RETURN_IF_FAILED(call)                                                                     \
+  do {                                                                                             \
+    cudaError_t status_of_call = (cudaError_t)(call);                                              \
+    if (status_of_call != cudaSuccess)                                                             \
+      return status_of_call;                                                                       \
+  } while (0)

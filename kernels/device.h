@@ -1,0 +1,152 @@
+/* What kernels ask of a GPU of compute capability 8.0 and up that CUDA C++ has no name for:
+ * launches that report, copies into shared memory that do not wait, matrix products of a warp, and
+ * the 16-bit types as plain bits. device_sm90.h has what only 9.0 can.
+ *
+ * Kernels use these and CUDA's own names, never PTX and never <<<>>>: tests/emulator has a header
+ * of this name and runs the same source on the CPU, so keep the two alike.
+ */
+#pragma once
+
+#include "kernels/dtype.h"
+
+#include <cuda_runtime.h>
+
+/* Starts `kernel`, with room for its shared memory, and says whether that went well. */
+template <typename... Parameters, typename... Arguments>
+cudaError_t
+device_launch(void (*kernel)(Parameters...), dim3 grid, unsigned threads, size_t shared_bytes,
+              cudaStream_t stream, Arguments... arguments)
+{
+  if (shared_bytes > 48 * 1024) {
+    cudaError_t status = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                              (int)shared_bytes);
+    if (status != cudaSuccess)
+      return status;
+  }
+  kernel<<<grid, threads, shared_bytes, stream>>>(arguments...);
+  return cudaGetLastError();
+}
+
+/* The shared memory of the launch; on a multiple of 1024 bytes. */
+__device__ __forceinline__ unsigned char *
+device_shared_memory(void)
+{
+  extern __shared__ __align__(1024) unsigned char device_shared_bytes[];
+  return device_shared_bytes;
+}
+
+__device__ __forceinline__ uint32_t
+device_shared_address(const void *place)
+{
+  return (uint32_t)__cvta_generic_to_shared(place);
+}
+
+/* 16 bytes from global to shared memory, both on a multiple of 16, past the first-level cache;
+ * where not `valid`, zeros, and `from` is not read. They are there after a wait by this thread. */
+__device__ __forceinline__ void
+device_copy_async(void *to, const void *from, bool valid)
+{
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(device_shared_address(to)),
+               "l"(from), "r"(valid ? 16 : 0)
+               : "memory");
+}
+
+/* Ends a group of copies; waiting leaves the youngest `pending_groups` in flight. */
+__device__ __forceinline__ void
+device_copy_async_commit(void)
+{
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
+
+template <int pending_groups>
+__device__ __forceinline__ void
+device_copy_async_wait(void)
+{
+  asm volatile("cp.async.wait_group %0;" ::"n"(pending_groups) : "memory");
+}
+
+/* Four 8x8 matrices of 16-bit elements from shared memory: lane l gives the row l % 8 of matrix
+ * l / 8 (8 elements, on a multiple of 16 bytes) and gets of each matrix the elements 2 * (l % 4)
+ * and the next of row l / 4; transposed: of column l / 4. */
+__device__ __forceinline__ void
+device_load_matrices(uint32_t (&parts)[4], const void *row)
+{
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(parts[0]), "=r"(parts[1]), "=r"(parts[2]), "=r"(parts[3])
+               : "r"(device_shared_address(row))
+               : "memory");
+}
+
+__device__ __forceinline__ void
+device_load_matrices_transposed(uint32_t (&parts)[4], const void *row)
+{
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(parts[0]), "=r"(parts[1]), "=r"(parts[2]), "=r"(parts[3])
+               : "r"(device_shared_address(row))
+               : "memory");
+}
+
+/* sums (16x8) += a (16x16) b (16x8), of a whole warp. With row = lane / 4, pair = 2 * (lane % 4):
+ * sums: [row][pair, pair + 1], [row + 8][...]; a: [row][pair ...], [row + 8][pair ...],
+ * [row][pair + 8 ...], [row + 8][pair + 8 ...]; b: [pair, pair + 1][row], [pair + 8 ...][row]. */
+template <Dtype dtype>
+__device__ __forceinline__ void
+device_multiply_add(float (&sums)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1)
+{
+  static_assert(dtype == DTYPE_BF16 || dtype == DTYPE_FP16, "a 16-bit type");
+  if constexpr (dtype == DTYPE_BF16)
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
+                 "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+  else
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+                 "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+                 : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+/* Two numbers as 16-bit ones, rounded to nearest even; the first in the low half. */
+template <Dtype dtype>
+__device__ __forceinline__ uint32_t
+device_pack(float low, float high)
+{
+  uint32_t packed;
+
+  static_assert(dtype == DTYPE_BF16 || dtype == DTYPE_FP16, "a 16-bit type");
+  if constexpr (dtype == DTYPE_BF16)
+    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
+  else
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(packed) : "f"(high), "f"(low));
+  return packed;
+}
+
+/* The reverse: the low half and the high half. */
+template <Dtype dtype>
+__device__ __forceinline__ float2
+device_unpack(uint32_t packed)
+{
+  float2 pair;
+
+  static_assert(dtype == DTYPE_BF16 || dtype == DTYPE_FP16, "a 16-bit type");
+  if constexpr (dtype == DTYPE_BF16) {
+    pair.x = __uint_as_float(packed << 16);
+    pair.y = __uint_as_float(packed & 0xffff0000);
+  } else {
+    asm("{.reg .f16 low, high;\n mov.b32 {low, high}, %2;\n"
+        " cvt.f32.f16 %0, low;\n cvt.f32.f16 %1, high;}"
+        : "=f"(pair.x), "=f"(pair.y)
+        : "r"(packed));
+  }
+  return pair;
+}
+
+/* 2^x in one instruction, to 2 in the last place; subnormals are zero. */
+__device__ __forceinline__ float
+device_exp2(float x)
+{
+  float power;
+
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(power) : "f"(x));
+  return power;
+}

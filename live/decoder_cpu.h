@@ -1,0 +1,18 @@
+/* A decoder's forward pass on the CPU, through the reference kernels: floats, double sums, a row at
+ * a time, so that a row's result depends on nothing but its sequence.
+ */
+#pragma once
+
+#include "device.h"
+
+typedef struct DecoderCpu DecoderCpu;
+
+/* All borrowed; `weights` is the layout's arena. */
+DecoderCpu *decoder_cpu_new(const DecoderConfig *config, const WeightLayout *layout,
+                            const float *weights, guint32 max_model_len);
+void decoder_cpu_free(DecoderCpu *decoder);
+
+/* The logits of the plan's samples, [samples][vocab]; `logits` is resized. What the components took
+ * is added to `times`. */
+void decoder_cpu_run(DecoderCpu *decoder, const StepPlan *plan, const KvGeometry *geometry,
+                     void *pool, GArray *logits, DeviceTimes *times);

@@ -1,0 +1,83 @@
+/* The device that a live executor computes on: it has weights, a KV pool of its own and a separate
+ * one on the host, and runs plans. Two implementations: the CPU's references (device_cpu.c) and
+ * CUDA (device_gpu.cu).
+ */
+#pragma once
+
+#include "kernels/sampling.h"
+#include "kv_geometry.h"
+#include "sim/cost.h"
+#include "step_plan.h"
+#include "weights.h"
+
+#define LIVE_ERROR (live_error_quark())
+GQuark live_error_quark(void);
+
+typedef enum {
+  LIVE_ERROR_MEMORY, /* of the device or the host: the message says how much was asked for */
+  LIVE_ERROR_DEVICE, /* lost, or a kernel failed */
+  LIVE_ERROR_COPY,   /* a swapped block came back changed */
+  LIVE_ERROR_SHAPE,  /* this model cannot be run on this device */
+} LiveError;
+
+/* How a GPU copies the pieces of blocks. */
+typedef enum {
+  COPY_METHOD_PIECES, /* a copy a piece */
+  COPY_METHOD_BATCH,  /* all in one submission */
+  COPY_METHOD_KERNEL, /* a kernel that gathers and scatters through pinned memory */
+} CopyMethod;
+
+/* All borrowed for the device's life. */
+typedef struct {
+  const DecoderConfig *decoder;
+  const WeightLayout *layout;
+  WeightSource *weights;
+  guint32 block_size;
+  guint32 num_device_blocks;
+  guint32 num_host_blocks;
+  guint32 max_rows;      /* of a plan */
+  guint32 max_sequences; /* of a plan */
+  guint32 max_model_len; /* positions that occur */
+  KvForm kv_form;
+  CopyMethod copy_method; /* of a GPU: the others copy alike */
+  gboolean pageable_host;
+  gboolean overlap_copies; /* beside the step before, where order allows */
+  SamplingParams sampling;
+} DeviceSetup;
+
+/* What a step took. The components add up to total_ns, or to less where the rest is not told
+ * apart. */
+typedef struct {
+  gint64 total_ns;
+  gint64 component_ns[COST_COMPONENTS];
+} DeviceTimes;
+
+typedef struct LiveDevice LiveDevice;
+
+typedef struct {
+  const char *name;
+  LiveDevice *(*open)(const DeviceSetup *setup, GError **error);
+  /* Runs the plan to its end; a token for each of its samples. The plan's rows and sequences are
+   * within the setup's. */
+  gboolean (*run)(LiveDevice *self, const StepPlan *plan, gint32 *sampled, DeviceTimes *times,
+                  GError **error);
+  /* What the last run's tokens were sampled from, [samples][vocab], for tests: `logits` is of float
+   * and resized. FALSE if the device failed. */
+  gboolean (*logits)(LiveDevice *self, GArray *logits);
+  void (*close)(LiveDevice *self);
+} LiveDeviceClass;
+
+struct LiveDevice {
+  const LiveDeviceClass *class;
+};
+
+extern const LiveDeviceClass live_device_cpu;
+extern const LiveDeviceClass live_device_gpu; /* of spillway-gpu only */
+
+static inline void
+live_device_close(LiveDevice *device)
+{
+  if (device != NULL)
+    device->class->close(device);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LiveDevice, live_device_close)

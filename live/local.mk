@@ -1,0 +1,33 @@
+# Executors that compute: what is shared and the CPU's is always built.
+noinst_LIBRARIES += libspillway-live.a
+libspillway_live_a_SOURCES = \
+  %D%/clock.h \
+  %D%/decoder_cpu.c %D%/decoder_cpu.h \
+  %D%/device.h \
+  %D%/device_cpu.c \
+  %D%/executor_live.c %D%/executor_live.h \
+  %D%/kv_geometry.c %D%/kv_geometry.h \
+  %D%/planner.c %D%/planner.h \
+  %D%/random.h \
+  %D%/rope_table.c %D%/rope_table.h \
+  %D%/safetensors.c %D%/safetensors.h \
+  %D%/step_plan.c %D%/step_plan.h \
+  %D%/step_upload.c %D%/step_upload.h \
+  %D%/token_file.c %D%/token_file.h \
+  %D%/token_source.c %D%/token_source.h \
+  %D%/weights.c %D%/weights.h \
+  %D%/weights_random.c \
+  %D%/weights_safetensors.c
+
+# The GPU as a device: for spillway-gpu, and with an emulator in CUDA's place for a test.
+live_gpu_sources = \
+  %D%/decoder_gpu.c %D%/decoder_gpu.h \
+  %D%/device_gpu.c \
+  %D%/gpu_memory.c %D%/gpu_memory.h \
+  %D%/weights_gpu.c %D%/weights_gpu.h
+EXTRA_DIST += $(live_gpu_sources)
+if HAVE_CUDA
+noinst_LIBRARIES += libspillway-live-gpu.a
+libspillway_live_gpu_a_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+libspillway_live_gpu_a_SOURCES = $(live_gpu_sources)
+endif

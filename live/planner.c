@@ -1,0 +1,393 @@
+#include "planner.h"
+
+#include "random.h"
+
+G_DEFINE_QUARK(spillway - planner - error, planner_error)
+
+typedef struct {
+  const Sequence *sequence; /* the scheduler's, while it is there; with prefix caching: the ids */
+  GArray *tokens;           /* of gint32: the prompt, then what was generated */
+  guint32 prompt_tokens;
+  guint32 computed; /* tokens whose KV is in the blocks */
+  GArray *blocks;   /* of gint32, on the device */
+  GArray *host;     /* of gint32 */
+  guint32 kept;     /* coming back: leading blocks that never left the device */
+  gboolean returns; /* in the step that is planned */
+  gboolean left;
+} LiveRequest;
+
+struct Planner {
+  PlannerConfig config;
+  guint64 seed;
+  LiveRequest **requests; /* one a request of the workload, NULL before its first step */
+  GArray *free_blocks;    /* of gint32: the last is the next; unused with prefix caching */
+  guint8 *host_used;      /* one a host block */
+};
+
+static GArray *
+ids_down_from(guint32 count, guint32 first)
+{
+  GArray *ids = g_array_sized_new(FALSE, FALSE, sizeof(gint32), count);
+
+  for (guint32 i = count; i-- > 0;) {
+    gint32 id = (gint32)(first + i);
+    g_array_append_val(ids, id);
+  }
+  return ids;
+}
+
+Planner *
+planner_new(const PlannerConfig *config)
+{
+  Planner *planner = g_new0(Planner, 1);
+
+  planner->config = *config;
+  planner->seed = random_key(config->seed, RANDOM_SAMPLING);
+  planner->requests = g_new0(LiveRequest *, workload_count(config->workload));
+  planner->free_blocks =
+      ids_down_from(config->num_device_blocks - config->hidden_blocks, config->hidden_blocks);
+  planner->host_used = g_new0(guint8, MAX(config->num_host_blocks, 1));
+  return planner;
+}
+
+void
+planner_free(Planner *planner)
+{
+  if (planner == NULL)
+    return;
+  for (guint32 i = 0; i < workload_count(planner->config.workload); i++) {
+    LiveRequest *request = planner->requests[i];
+    if (request == NULL)
+      continue;
+    g_array_unref(request->tokens);
+    g_array_unref(request->blocks);
+    g_array_unref(request->host);
+    g_free(request);
+  }
+  g_free(planner->requests);
+  g_array_unref(planner->free_blocks);
+  g_free(planner->host_used);
+  g_free(planner);
+}
+
+static gboolean
+disagree(GError **error, guint32 request, const char *what, guint64 found, guint64 expected)
+{
+  g_set_error(error, PLANNER_ERROR, PLANNER_ERROR_DISAGREES,
+              "request %u of the trace: %s: found %" G_GUINT64_FORMAT
+              ", the scheduler counts %" G_GUINT64_FORMAT "; this is a mistake of the program",
+              request, what, found, expected);
+  return FALSE;
+}
+
+static LiveRequest *
+get_request(Planner *planner, guint32 index)
+{
+  LiveRequest *request = planner->requests[index];
+  guint32 prompt_tokens;
+
+  if (request != NULL)
+    return request;
+  request = planner->requests[index] = g_new0(LiveRequest, 1);
+  prompt_tokens = workload_request(planner->config.workload, index)->prompt_tokens;
+  request->prompt_tokens = prompt_tokens;
+  request->tokens = g_array_new(FALSE, FALSE, sizeof(gint32));
+  g_array_set_size(request->tokens, prompt_tokens);
+  token_source_prompt(planner->config.tokens, index, (gint32 *)(gpointer)request->tokens->data);
+  request->blocks = g_array_new(FALSE, FALSE, sizeof(gint32));
+  request->host = g_array_new(FALSE, FALSE, sizeof(gint32));
+  return request;
+}
+
+/* Moves the last free id to the end of `ids`. FALSE if there is none. */
+static gboolean
+take(GArray *free_ids, GArray *ids)
+{
+  gint32 id;
+
+  if (free_ids->len == 0)
+    return FALSE;
+  id = g_array_index(free_ids, gint32, free_ids->len - 1);
+  g_array_set_size(free_ids, free_ids->len - 1);
+  g_array_append_val(ids, id);
+  return TRUE;
+}
+
+static void
+give_back(GArray *free_ids, GArray *ids)
+{
+  g_array_append_vals(free_ids, ids->data, ids->len);
+  g_array_set_size(ids, 0);
+}
+
+static void
+release_blocks(Planner *planner, LiveRequest *request)
+{
+  if (planner->config.prefix_caching)
+    g_array_set_size(request->blocks, 0);
+  else
+    give_back(planner->free_blocks, request->blocks);
+}
+
+/* The first host block of `n` free ones in a row, or of the longest row there is; *found: how many.
+ */
+static guint32
+find_host_row(const Planner *planner, guint32 n, guint32 *found)
+{
+  guint32 best = 0, first = 0;
+
+  *found = 0;
+  for (guint32 i = 0; i < planner->config.num_host_blocks && *found < n; i++) {
+    if (planner->host_used[i]) {
+      first = i + 1;
+    } else if (i + 1 - first > *found) {
+      *found = i + 1 - first;
+      best = first;
+    }
+  }
+  return best;
+}
+
+/* Host blocks for a victim, in a row where there is one: such are copied at once. */
+static gboolean
+take_host(Planner *planner, GArray *ids, guint32 n)
+{
+  while (ids->len < n) {
+    guint32 found, first = find_host_row(planner, n - ids->len, &found);
+    if (found == 0)
+      return FALSE;
+    for (guint32 i = 0; i < found; i++) {
+      gint32 id = (gint32)(first + i);
+      planner->host_used[id] = TRUE;
+      g_array_append_val(ids, id);
+    }
+  }
+  return TRUE;
+}
+
+static void
+give_back_host(Planner *planner, GArray *ids)
+{
+  for (guint i = 0; i < ids->len; i++)
+    planner->host_used[g_array_index(ids, gint32, i)] = FALSE;
+  g_array_set_size(ids, 0);
+}
+
+static gboolean
+swap_out(Planner *planner, const StepVictim *victim, LiveRequest *request, StepPlan *plan,
+         GError **error)
+{
+  if (request->blocks->len != victim->blocks)
+    return disagree(error, victim->request, "blocks of a victim", request->blocks->len,
+                    victim->blocks);
+  if (!take_host(planner, request->host, victim->blocks))
+    return disagree(error, victim->request, "free blocks of the host", request->host->len,
+                    victim->blocks);
+  for (guint32 i = 0; i < victim->blocks; i++) {
+    const BlockCopy copy = {
+        .request = victim->request,
+        .device_block = g_array_index(request->blocks, gint32, i),
+        .host_block = g_array_index(request->host, gint32, i),
+    };
+    g_array_append_val(plan->copies_out, copy);
+  }
+  release_blocks(planner, request);
+  return TRUE;
+}
+
+/* A victim may have left meanwhile: its last token was on its way when it was chosen. */
+static gboolean
+plan_victims(Planner *planner, const Step *step, StepPlan *plan, GError **error)
+{
+  for (guint i = 0; i < step->victims->len; i++) {
+    const StepVictim *victim = &g_array_index(step->victims, StepVictim, i);
+    LiveRequest *request = planner->requests[victim->request];
+    if (request == NULL || request->left)
+      continue;
+    if (victim->action == OVERFLOW_SWAP) {
+      if (!swap_out(planner, victim, request, plan, error))
+        return FALSE;
+    } else {
+      release_blocks(planner, request);
+      request->computed = 0;
+    }
+  }
+  return TRUE;
+}
+
+static gboolean
+plan_returns(Planner *planner, const Step *step, GError **error)
+{
+  for (guint i = 0; i < step->swapped_in->len; i++) {
+    const StepSwapIn *in = &g_array_index(step->swapped_in, StepSwapIn, i);
+    LiveRequest *request = planner->requests[in->request];
+    if (request == NULL || request->host->len < in->blocks)
+      return disagree(error, in->request, "blocks on the host",
+                      request != NULL ? request->host->len : 0, in->blocks);
+    request->returns = TRUE;
+    request->kept = request->host->len - in->blocks;
+  }
+  return TRUE;
+}
+
+/* The request holds as many blocks as the scheduler says; with prefix caching, the same ones. A
+ * decode that the scheduler tells nothing of takes the blocks that its tokens need. */
+static gboolean
+hold_blocks(Planner *planner, LiveRequest *request, const StepEntry *entry,
+            const Sequence *sequence, GError **error)
+{
+  guint32 block_size = planner->config.block_size;
+  guint32 blocks = sequence != NULL
+                       ? sequence->blocks
+                       : (entry->cached_tokens + entry->tokens + block_size - 1) / block_size;
+
+  if (sequence != NULL)
+    request->sequence = sequence;
+  if (planner->config.prefix_caching) {
+    g_array_set_size(request->blocks, 0);
+    for (guint32 i = 0; i < request->sequence->blocks; i++) {
+      gint32 id = (gint32)request->sequence->block_ids[i];
+      g_array_append_val(request->blocks, id);
+    }
+    return TRUE;
+  }
+  while (request->blocks->len < blocks)
+    if (!take(planner->free_blocks, request->blocks))
+      return disagree(error, entry->request, "free blocks", 0, blocks - request->blocks->len);
+  return TRUE;
+}
+
+static void
+plan_copies_in(Planner *planner, guint32 index, LiveRequest *request, StepPlan *plan)
+{
+  for (guint32 i = request->kept; i < request->host->len; i++) {
+    const BlockCopy copy = {
+        .request = index,
+        .device_block = g_array_index(request->blocks, gint32, i),
+        .host_block = g_array_index(request->host, gint32, i),
+    };
+    g_array_append_val(plan->copies_in, copy);
+  }
+  give_back_host(planner, request->host);
+  request->returns = FALSE;
+}
+
+static void
+plan_rows(Planner *planner, const StepEntry *entry, const LiveRequest *request, StepPlan *plan)
+{
+  guint32 block_size = planner->config.block_size;
+  gint32 rows, context = (gint32)(entry->cached_tokens + entry->tokens);
+
+  for (guint32 i = 0; i < entry->tokens; i++) {
+    gint32 position = (gint32)(entry->cached_tokens + i);
+    gint64 block = g_array_index(request->blocks, gint32, (guint32)position / block_size);
+    gint64 slot = block * block_size + (guint32)position % block_size;
+    g_array_append_val(plan->token_ids, g_array_index(request->tokens, gint32, position));
+    g_array_append_val(plan->positions, position);
+    g_array_append_val(plan->slots, slot);
+  }
+  if (entry->samples) {
+    guint32 place = request->tokens->len - request->prompt_tokens;
+    float uniform = random_unit_float(random_key(random_key(planner->seed, entry->request), place));
+    gint32 row = (gint32)plan->token_ids->len - 1;
+    guint32 sequence = plan->requests->len;
+    g_array_append_val(plan->sample_rows, row);
+    g_array_append_val(plan->sample_sequences, sequence);
+    g_array_append_val(plan->uniforms, uniform);
+  }
+  rows = (gint32)plan->token_ids->len;
+  g_array_append_val(plan->requests, entry->request);
+  g_array_append_val(plan->query_starts, rows);
+  g_array_append_val(plan->context_lens, context);
+  plan->block_table_stride = MAX(plan->block_table_stride, request->blocks->len);
+}
+
+/* What is cached must be there: hits of the prefix cache are, what else the request computed. */
+static gboolean
+check_entry(const Planner *planner, const StepEntry *entry, const LiveRequest *request,
+            GError **error)
+{
+  gboolean hits =
+      planner->config.prefix_caching && (entry->kind == ENTRY_NEW || entry->kind == ENTRY_RESUMED);
+  guint32 end = entry->cached_tokens + entry->tokens;
+
+  if (!hits && entry->cached_tokens != request->computed)
+    return disagree(error, entry->request, "tokens in the cache", request->computed,
+                    entry->cached_tokens);
+  if (end > request->tokens->len)
+    return disagree(error, entry->request, "tokens", request->tokens->len, end);
+  if ((guint64)request->blocks->len * planner->config.block_size < end)
+    return disagree(error, entry->request, "places in its blocks",
+                    request->blocks->len * planner->config.block_size, end);
+  if (entry->samples != (end == request->tokens->len))
+    return disagree(error, entry->request, "tokens when one is sampled", request->tokens->len, end);
+  return TRUE;
+}
+
+static void
+plan_block_tables(const Planner *planner, StepPlan *plan)
+{
+  guint32 stride = plan->block_table_stride;
+
+  g_array_set_size(plan->block_tables, step_plan_sequences(plan) * stride);
+  for (guint32 i = 0; i < step_plan_sequences(plan); i++) {
+    const LiveRequest *request = planner->requests[g_array_index(plan->requests, guint32, i)];
+    gint32 *table = &g_array_index(plan->block_tables, gint32, i * stride);
+    for (guint32 j = 0; j < stride; j++)
+      table[j] = j < request->blocks->len ? g_array_index(request->blocks, gint32, j) : 0;
+  }
+}
+
+gboolean
+planner_plan(Planner *planner, const Step *step, StepPlan *plan, GError **error)
+{
+  step_plan_clear(plan);
+  if (!plan_victims(planner, step, plan, error) || !plan_returns(planner, step, error))
+    return FALSE;
+  for (guint i = 0; i < step->entries->len; i++) {
+    const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
+    const Sequence *sequence = g_ptr_array_index(step->sequences, i);
+    LiveRequest *request = get_request(planner, entry->request);
+    if (!hold_blocks(planner, request, entry, sequence, error) ||
+        !check_entry(planner, entry, request, error))
+      return FALSE;
+    if (request->returns)
+      plan_copies_in(planner, entry->request, request, plan);
+    plan_rows(planner, entry, request, plan);
+    request->computed = entry->cached_tokens + entry->tokens;
+  }
+  plan_block_tables(planner, plan);
+  return TRUE;
+}
+
+void
+planner_commit(Planner *planner, const StepPlan *plan, const gint32 *sampled)
+{
+  for (guint i = 0; i < plan->sample_sequences->len; i++) {
+    guint32 sequence = g_array_index(plan->sample_sequences, guint32, i);
+    guint32 index = g_array_index(plan->requests, guint32, sequence);
+    g_array_append_val(planner->requests[index]->tokens, sampled[i]);
+  }
+}
+
+void
+planner_forget(Planner *planner, guint32 index)
+{
+  LiveRequest *request = planner->requests[index];
+
+  if (request == NULL)
+    return;
+  release_blocks(planner, request);
+  give_back_host(planner, request->host);
+  request->sequence = NULL;
+  request->left = TRUE;
+}
+
+const gint32 *
+planner_output(const Planner *planner, guint32 index, guint32 *n)
+{
+  const LiveRequest *request = planner->requests[index];
+
+  *n = request != NULL ? request->tokens->len - request->prompt_tokens : 0;
+  return *n > 0 ? &g_array_index(request->tokens, gint32, request->prompt_tokens) : NULL;
+}

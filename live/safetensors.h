@@ -1,0 +1,33 @@
+/* One safetensors file: 8 bytes with the length of a JSON header (little-endian), the header, the
+ * tensors' bytes. Its tensors are looked up by name and read piece by piece.
+ *
+ * The header maps a name to its type, shape and place; it is checked whole when the file is opened:
+ * every tensor lies within the file, and its bytes are those of its shape and type.
+ */
+#pragma once
+
+#include <glib.h>
+
+typedef struct Safetensors Safetensors;
+
+typedef enum { TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_OTHER } TensorType;
+
+typedef struct {
+  TensorType type;
+  char *type_name;    /* as the file has it */
+  guint dimensions;   /* at most 2 are kept; more: shape holds the first two */
+  guint64 shape[2];   /* 1 where there is no such dimension */
+  guint64 first_byte; /* in the file */
+  guint64 num_bytes;
+} SafetensorsTensor;
+
+Safetensors *safetensors_open(const char *path, GError **error);
+void safetensors_free(Safetensors *file);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Safetensors, safetensors_free)
+
+const char *safetensors_path(const Safetensors *file);
+/* NULL if there is none of that name. */
+const SafetensorsTensor *safetensors_find(const Safetensors *file, const char *name);
+/* All of its values, as floats. `tensor` is one of this file's and is not TENSOR_OTHER. */
+gboolean safetensors_read(Safetensors *file, const SafetensorsTensor *tensor, float *values,
+                          GError **error);

@@ -1,0 +1,55 @@
+/* A step as a device runs it: rows of tokens with their places in the paged KV pool, and blocks to
+ * copy out and in before them. Plain arrays, the same for every device.
+ *
+ * Order: first all copies out, then all copies in, then the rows. A block that is copied out may be
+ * a target of what comes after.
+ */
+#pragma once
+
+#include <glib.h>
+
+typedef struct {
+  guint32 request;
+  gint32 device_block;
+  gint32 host_block;
+} BlockCopy;
+
+typedef struct {
+  /* A row a token; a sequence's rows are contiguous, in the order of their positions. */
+  GArray *token_ids; /* of gint32 */
+  GArray *positions; /* of gint32 */
+  GArray *slots;     /* of gint64: block * block_size + place in the block */
+  /* A sequence each. */
+  GArray *requests;     /* of guint32 */
+  GArray *query_starts; /* of gint32, one more than there are sequences */
+  GArray *context_lens; /* of gint32 */
+  GArray *block_tables; /* of gint32, block_table_stride a sequence */
+  guint32 block_table_stride;
+  /* What is sampled: a row's logits give the next token of a sequence. */
+  GArray *sample_rows;      /* of gint32 */
+  GArray *sample_sequences; /* of guint32: which of the sequences */
+  GArray *uniforms;         /* of float in [0, 1), one a sample */
+
+  GArray *copies_out; /* of BlockCopy */
+  GArray *copies_in;
+} StepPlan;
+
+StepPlan *step_plan_new(void);
+void step_plan_free(StepPlan *plan);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(StepPlan, step_plan_free)
+void step_plan_clear(StepPlan *plan);
+
+/* Copies from `first` on whose host blocks follow each other: what travels as one. */
+guint step_plan_copy_row(const GArray *copies, guint first);
+
+static inline guint32
+step_plan_rows(const StepPlan *plan)
+{
+  return plan->token_ids->len;
+}
+
+static inline guint32
+step_plan_sequences(const StepPlan *plan)
+{
+  return plan->requests->len;
+}

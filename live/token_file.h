@@ -1,0 +1,9 @@
+/* Files of token ids: the prompts that go in (token_source.h has the form) and the outputs that
+ * come out. */
+#pragma once
+
+#include "sim/workload.h"
+
+/* A GArray of gint32 a request, in the workload's order; for g_ptr_array_unref(). */
+GPtrArray *token_file_read(const char *path, const Workload *workload, guint32 vocab,
+                           GError **error);

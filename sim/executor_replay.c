@@ -1,0 +1,125 @@
+#include "executor_replay.h"
+
+G_DEFINE_QUARK(spillway - replay - error, replay_error)
+
+typedef struct {
+  Executor base;
+  const RecordedStep *steps;
+  gsize n, next;
+  guint32 done; /* repeats of the next one that were replayed */
+  gboolean measured;
+} ReplayExecutor;
+
+RecordedStep
+recorded_step_shape(const Step *step)
+{
+  return (RecordedStep){
+      .sequences = step->n_sequences,
+      .decodes = step->n_decodes,
+      .tokens = step->n_tokens,
+      .preemptions = step->victims->len,
+      .copy_out_blocks = step->copy_out_blocks,
+      .copy_in_blocks = step->copy_in_blocks,
+  };
+}
+
+static gboolean
+has_shape(const RecordedStep *a, const RecordedStep *b)
+{
+  return a->sequences == b->sequences && a->decodes == b->decodes && a->tokens == b->tokens &&
+         a->preemptions == b->preemptions && a->copy_out_blocks == b->copy_out_blocks &&
+         a->copy_in_blocks == b->copy_in_blocks;
+}
+
+static char *
+describe(const RecordedStep *shape)
+{
+  return g_strdup_printf("%u sequences (%u decodes) of %" G_GUINT64_FORMAT
+                         " tokens, %u preemptions, %u blocks out and %u in",
+                         shape->sequences, shape->decodes, shape->tokens, shape->preemptions,
+                         shape->copy_out_blocks, shape->copy_in_blocks);
+}
+
+static gboolean
+departs(const ReplayExecutor *self, const RecordedStep *found, GError **error)
+{
+  const RecordedStep *recorded = self->next < self->n ? &self->steps[self->next] : NULL;
+  g_autofree char *is = describe(found);
+  g_autofree char *was = recorded != NULL ? describe(recorded) : g_strdup("nothing more");
+
+  g_set_error(error, REPLAY_ERROR, REPLAY_ERROR_DEPARTED,
+              "the schedule departs from the recording at its line %" G_GSIZE_FORMAT
+              " (step %" G_GUINT64_FORMAT "): decided was %s; recorded is %s",
+              self->next + 1,
+              recorded != NULL ? recorded->step + self->done
+              : self->n > 0    ? self->steps[self->n - 1].step + self->steps[self->n - 1].repeats
+                               : 0,
+              is, was);
+  return FALSE;
+}
+
+/* A recorded line may stand for more repeats than the step does now, or for fewer. */
+static gboolean
+run(Executor *base, const Step *step, const RepeatLimit *limit, StepTiming *timing, GError **error)
+{
+  ReplayExecutor *self = (ReplayExecutor *)base;
+  RecordedStep shape = recorded_step_shape(step);
+  const RecordedStep *recorded;
+
+  if (self->next == self->n || !has_shape(&shape, &self->steps[self->next]))
+    return departs(self, &shape, error);
+  recorded = &self->steps[self->next];
+  for (guint c = 0; c < COST_COMPONENTS; c++) {
+    timing->cost.base_ps[c] = recorded->component_ps[c];
+    timing->cost.measured_ps[c] = self->measured ? recorded->component_ps[c] : 0;
+  }
+  timing->cost.base_ps[COST_ATTENTION] += self->done * recorded->growth_ps;
+  timing->cost.growth_ps = timing->growth_ps = recorded->growth_ps;
+  timing->cost.growth_measured = self->measured;
+  timing->recompute_overhead_ps = recorded->recompute_overhead_ps;
+  timing->first_ps = recorded->first_ps + self->done * recorded->growth_ps;
+  timing->repeats = repeats_until(timing->first_ps, timing->growth_ps,
+                                  MIN(step->repeat, recorded->repeats - self->done), limit);
+  timing->cost.steps = timing->repeats;
+  timing->elapsed_ps = repeats_elapsed_ps(timing->first_ps, timing->growth_ps, timing->repeats);
+  self->done += timing->repeats;
+  if (self->done == recorded->repeats) {
+    self->next++;
+    self->done = 0;
+  }
+  return TRUE;
+}
+
+static void
+replay_free(Executor *self)
+{
+  g_free(self);
+}
+
+Executor *
+executor_replay_new(const RecordedStep *steps, gsize n, gboolean measured)
+{
+  ReplayExecutor *self = g_new0(ReplayExecutor, 1);
+
+  self->base.class = &executor_replay;
+  self->steps = steps;
+  self->n = n;
+  self->measured = measured;
+  return &self->base;
+}
+
+gsize
+executor_replay_left(const Executor *executor)
+{
+  const ReplayExecutor *self = (const ReplayExecutor *)executor;
+
+  return self->n - self->next;
+}
+
+const ExecutorClass executor_replay = {
+    .name = "replay",
+    .help = "durations that an earlier run recorded (--replay)",
+    .tells_cost = TRUE,
+    .run = run,
+    .free = replay_free,
+};

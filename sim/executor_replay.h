@@ -1,0 +1,38 @@
+/* The replay executor: every step takes what a recording says that it took.
+ *
+ * A recording is a run's steps in order, as an earlier run told them (StepReport). The scheduler
+ * must decide the same again: a step of another shape, one more or one too few ends the run with an
+ * error that says where and how it departed.
+ */
+#pragma once
+
+#include "executor.h"
+
+typedef struct {
+  guint64 step; /* index of the first repeat */
+  guint32 repeats;
+  gint64 first_ps;
+  gint64 growth_ps;
+  gint64 component_ps[COST_COMPONENTS]; /* of the first repeat */
+  gint64 recompute_overhead_ps;
+  /* The step's shape, to know it again. */
+  guint32 sequences, decodes; /* that it works on; of them plain decodes */
+  guint64 tokens;             /* computed for them */
+  guint32 preemptions;
+  guint32 copy_out_blocks, copy_in_blocks;
+} RecordedStep;
+
+/* The shape of a step and nothing else. */
+RecordedStep recorded_step_shape(const Step *step);
+
+#define REPLAY_ERROR (replay_error_quark())
+GQuark replay_error_quark(void);
+typedef enum { REPLAY_ERROR_DEPARTED } ReplayError;
+
+/* Made by executor_replay_new(), not by create(). */
+extern const ExecutorClass executor_replay;
+
+/* steps: borrowed. measured: their times were measured, not modelled. */
+Executor *executor_replay_new(const RecordedStep *steps, gsize n, gboolean measured);
+/* Recorded lines that the run did not come to. */
+gsize executor_replay_left(const Executor *executor);

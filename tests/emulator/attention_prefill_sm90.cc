@@ -1,0 +1,1 @@
+#include "kernels/attention_prefill_sm90.cu"

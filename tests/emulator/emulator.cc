@@ -1,0 +1,499 @@
+/* Thread blocks as fibers, their meetings, barriers, shared memory and asynchronous copies. */
+#include "tests/emulator/emulator.h"
+
+#include "tests/emulator/fibers.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <vector>
+
+namespace emulator
+{
+
+namespace
+{
+
+enum {
+  MAX_THREADS = 1024,
+  MAX_WARPS = MAX_THREADS / WARP_LANES,
+  ARENA_BYTES = 256 * 1024,
+  MAX_SHARED_BYTES = 227 * 1024,
+  FIRST_SHARED_ADDRESS = 1024,
+  SHARED_ALIGNMENT = 1024,
+  POISON = 0xff, /* NaN in every type */
+  VECTOR_BYTES = 16,
+  RUN_AHEAD = 64, /* warp operations, in the mean */
+};
+
+struct Copy {
+  void *to;
+  const void *from; /* null: zeros */
+};
+
+/* Lanes that wait for each other in one operation. */
+struct Meeting {
+  Perform *perform;
+  unsigned mask; /* of a warp */
+  unsigned arrived, expected;
+  void *lanes[WARPGROUP_LANES]; /* null: takes no part */
+};
+
+struct Barrier {
+  unsigned arrived, expected;
+  std::vector<unsigned> waiting;
+};
+
+struct Thread {
+  fibers::Fiber *fiber;
+  dim3 place;
+  bool polls; /* for what another thread must do */
+  std::vector<Copy> copies;
+  std::vector<size_t> groups; /* how many copies each has, oldest first */
+  bool unfenced;              /* wrote what products of a warpgroup may not see yet */
+};
+
+struct Machine {
+  fibers::Fiber *home;
+  Thread threads[MAX_THREADS];
+  Meeting warps[MAX_WARPS], warpgroups[MAX_WARPS / 4];
+  Barrier barriers[NAMED_BARRIERS];
+  uint32_t ready[MAX_WARPS]; /* lanes that can run */
+  unsigned num_threads, num_warps, num_left;
+  unsigned running;
+  bool unfenced; /* a thread told others of what it had not fenced */
+  Place place;
+  unsigned char *arena; /* before a guard page */
+  unsigned char *shared;
+  size_t shared_bytes, slack_bytes;
+  uint64_t random;
+  const std::function<void()> *body;
+} machine;
+
+uint64_t
+draw(void)
+{
+  machine.random = machine.random * 6364136223846793005u + 1442695040888963407u;
+  return machine.random >> 33;
+}
+
+void
+set_ready(unsigned thread)
+{
+  machine.ready[thread / WARP_LANES] |= 1u << thread % WARP_LANES;
+}
+
+/* A warp with lanes that can run, from a random one on; MAX_WARPS where there is none. */
+unsigned
+choose_warp(void)
+{
+  const unsigned first = (unsigned)(draw() % machine.num_warps);
+
+  for (unsigned i = 0; i < machine.num_warps; i++) {
+    const unsigned warp = (first + i) % machine.num_warps;
+    if (machine.ready[warp] != 0)
+      return warp;
+  }
+  return MAX_WARPS;
+}
+
+void
+report_deadlock(void)
+{
+  for (unsigned id = 0; id < NAMED_BARRIERS; id++)
+    if (machine.barriers[id].arrived > 0)
+      fprintf(stderr, "emulator: barrier %u has %u of %u threads\n", id,
+              machine.barriers[id].arrived, machine.barriers[id].expected);
+  for (unsigned warp = 0; warp < machine.num_warps; warp++)
+    if (machine.warps[warp].arrived > 0)
+      fprintf(stderr, "emulator: %u of %u lanes of warp %u are in an operation\n",
+              machine.warps[warp].arrived, machine.warps[warp].expected, warp);
+  fail("%u threads wait for each other for ever", machine.num_left);
+}
+
+void
+run_thread(unsigned thread)
+{
+  const unsigned before = machine.running;
+
+  machine.running = thread;
+  machine.place.thread = machine.threads[thread].place;
+  fibers::switch_to(before < MAX_THREADS ? machine.threads[before].fiber : machine.home,
+                    machine.threads[thread].fiber);
+}
+
+/* Lets another thread run; those of this warp first, as they have usually to catch up. */
+void
+yield(void)
+{
+  unsigned warp = machine.running / WARP_LANES;
+
+  if (machine.ready[warp] == 0)
+    warp = choose_warp();
+  if (warp == MAX_WARPS)
+    report_deadlock();
+  const uint32_t ready = machine.ready[warp];
+  const unsigned lane = (machine.random >> 40 & 1) != 0 ? (unsigned)__builtin_ctz(ready)
+                                                        : 31 - (unsigned)__builtin_clz(ready);
+  run_thread(warp * WARP_LANES + lane);
+}
+
+void
+block_here(void)
+{
+  machine.ready[machine.running / WARP_LANES] &= ~(1u << machine.running % WARP_LANES);
+  yield();
+}
+
+void
+finish_thread(void)
+{
+  const unsigned self = machine.running;
+
+  machine.ready[self / WARP_LANES] &= ~(1u << self % WARP_LANES);
+  if (--machine.num_left > 0) {
+    yield();
+  } else {
+    machine.running = MAX_THREADS;
+    fibers::switch_to(machine.threads[self].fiber, machine.home);
+  }
+}
+
+void
+run_threads_body(void *)
+{
+  for (;;) {
+    (*machine.body)();
+    finish_thread();
+  }
+}
+
+/* The last of the lanes to come performs, and all go on. */
+void
+meet(Meeting *meeting, unsigned first_thread, unsigned num_lanes, unsigned mask, unsigned expected,
+     void *mine, Perform *perform)
+{
+  if (meeting->arrived == 0) {
+    meeting->perform = perform;
+    meeting->mask = mask;
+    meeting->expected = expected;
+    memset(meeting->lanes, 0, num_lanes * sizeof meeting->lanes[0]);
+  } else if (meeting->perform != perform || meeting->mask != mask) {
+    fail("other lanes are in another operation (masks %08x and %08x)", mask, meeting->mask);
+  }
+  meeting->lanes[machine.running - first_thread] = mine == nullptr ? meeting : mine;
+  if (++meeting->arrived < meeting->expected) {
+    block_here();
+    return;
+  }
+  perform(meeting->lanes);
+  meeting->arrived = 0;
+  for (unsigned lane = 0; lane < num_lanes; lane++)
+    if (meeting->lanes[lane] != nullptr)
+      set_ready(first_thread + lane);
+  if (draw() % RUN_AHEAD == 0) {
+    const unsigned warp = choose_warp();
+    run_thread(warp * WARP_LANES + (unsigned)__builtin_ctz(machine.ready[warp]));
+  }
+}
+
+/* Threads that poll look again. */
+void
+wake_pollers(void)
+{
+  for (unsigned thread = 0; thread < machine.num_threads; thread++)
+    if (machine.threads[thread].polls)
+      set_ready(thread);
+}
+
+/* What this thread wrote, others may now count on. */
+void
+tell_others(void)
+{
+  machine.unfenced |= machine.threads[machine.running].unfenced;
+}
+
+Barrier *
+arrive(unsigned id, unsigned num_threads)
+{
+  if (id >= NAMED_BARRIERS)
+    fail("there is no barrier %u", id);
+  Barrier *barrier = &machine.barriers[id];
+  const unsigned expected = num_threads == 0 ? machine.num_threads : num_threads;
+
+  if (barrier->arrived > 0 && barrier->expected != expected)
+    fail("barrier %u is for %u threads and for %u", id, barrier->expected, expected);
+  barrier->expected = expected;
+  barrier->arrived++;
+  tell_others();
+  return barrier;
+}
+
+/* Whether that was the last one. */
+bool
+complete(Barrier *barrier)
+{
+  if (barrier->arrived < barrier->expected)
+    return false;
+  for (unsigned thread : barrier->waiting)
+    set_ready(thread);
+  barrier->waiting.clear();
+  barrier->arrived = 0;
+  return true;
+}
+
+void
+make_arena(void)
+{
+  const size_t guard_bytes = 64 * 1024;
+  unsigned char *memory = (unsigned char *)mmap(nullptr, guard_bytes + ARENA_BYTES + guard_bytes,
+                                                PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+  if (memory == MAP_FAILED || mprotect(memory + guard_bytes, ARENA_BYTES, PROT_READ | PROT_WRITE))
+    fail("no memory for the shared memory");
+  machine.arena = memory + guard_bytes;
+}
+
+/* Its end is at the guard page, but for what the alignment of its start takes. */
+void
+place_shared_memory(size_t num_bytes)
+{
+  if (num_bytes > MAX_SHARED_BYTES)
+    fail("%zu bytes of shared memory; a thread block has no more than %d", num_bytes,
+         MAX_SHARED_BYTES);
+  machine.shared_bytes = num_bytes;
+  machine.slack_bytes = (SHARED_ALIGNMENT - num_bytes % SHARED_ALIGNMENT) % SHARED_ALIGNMENT;
+  machine.shared = machine.arena + ARENA_BYTES - num_bytes - machine.slack_bytes;
+}
+
+void
+prepare(const dim3 &block, size_t shared_bytes)
+{
+  machine.num_threads = block.x * block.y * block.z;
+  machine.num_warps = (machine.num_threads + WARP_LANES - 1) / WARP_LANES;
+  if (machine.arena == nullptr) {
+    machine.home = fibers::adopt();
+    make_arena();
+  }
+  place_shared_memory(shared_bytes);
+  for (unsigned i = 0; i < machine.num_threads; i++) {
+    Thread *thread = &machine.threads[i];
+    thread->place = dim3(i % block.x, i / block.x % block.y, i / (block.x * block.y));
+    if (thread->fiber == nullptr)
+      thread->fiber = fibers::create(run_threads_body, nullptr);
+  }
+}
+
+void
+check_after_block(void)
+{
+  for (size_t i = 0; i < machine.slack_bytes; i++)
+    if (machine.shared[machine.shared_bytes + i] != POISON)
+      fail("something wrote byte %zu of %zu of shared memory", machine.shared_bytes + i,
+           machine.shared_bytes);
+  for (unsigned id = 0; id < NAMED_BARRIERS; id++)
+    if (machine.barriers[id].arrived > 0)
+      fail("barrier %u was left with %u of %u threads", id, machine.barriers[id].arrived,
+           machine.barriers[id].expected);
+}
+
+void
+run_block(void)
+{
+  memset(machine.shared, POISON, machine.shared_bytes + machine.slack_bytes);
+  machine.unfenced = false;
+  machine.num_left = machine.num_threads;
+  for (unsigned i = 0; i < machine.num_threads; i++) {
+    Thread *thread = &machine.threads[i];
+    thread->copies.clear();
+    thread->groups.assign(1, 0);
+    thread->unfenced = false;
+    set_ready(i);
+  }
+  machine.running = MAX_THREADS;
+  run_thread((unsigned)(draw() % machine.num_threads));
+  check_after_block();
+}
+
+} // namespace
+
+void
+fail(const char *format, ...)
+{
+  va_list arguments;
+
+  va_start(arguments, format);
+  fputs("emulator: ", stderr);
+  vfprintf(stderr, format, arguments);
+  fprintf(stderr, " (thread %u of block %u,%u,%u)\n", machine.running, machine.place.block.x,
+          machine.place.block.y, machine.place.block.z);
+  va_end(arguments);
+  abort();
+}
+
+const Place &
+place(void)
+{
+  return machine.place;
+}
+
+cudaError_t
+launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &body)
+{
+  const uint64_t num_threads = (uint64_t)block.x * block.y * block.z;
+
+  if (num_threads == 0 || num_threads > MAX_THREADS || grid.x == 0 || grid.y == 0 || grid.z == 0 ||
+      grid.y > 65535 || grid.z > 65535)
+    return cudaErrorInvalidConfiguration;
+  prepare(block, shared_bytes);
+  machine.body = &body;
+  machine.place.block_dim = block;
+  machine.place.grid_dim = grid;
+  for (unsigned z = 0; z < grid.z; z++)
+    for (unsigned y = 0; y < grid.y; y++)
+      for (unsigned x = 0; x < grid.x; x++) {
+        machine.place.block = dim3(x, y, z);
+        run_block();
+      }
+  return cudaSuccess;
+}
+
+void
+meet_warp(unsigned mask, void *mine, Perform *perform)
+{
+  const unsigned warp = machine.running / WARP_LANES;
+
+  if ((mask >> machine.running % WARP_LANES & 1) == 0)
+    fail("a lane that the mask %08x leaves out takes part", mask);
+  meet(&machine.warps[warp], warp * WARP_LANES, WARP_LANES, mask,
+       (unsigned)__builtin_popcount(mask), mine, perform);
+}
+
+void
+meet_warpgroup(void *mine, Perform *perform)
+{
+  const unsigned group = machine.running / WARPGROUP_LANES;
+
+  meet(&machine.warpgroups[group], group * WARPGROUP_LANES, WARPGROUP_LANES, 0, WARPGROUP_LANES,
+       mine, perform);
+}
+
+void
+barrier_sync(unsigned id, unsigned num_threads)
+{
+  Barrier *barrier = arrive(id, num_threads);
+
+  if (complete(barrier))
+    return;
+  barrier->waiting.push_back(machine.running);
+  block_here();
+}
+
+void
+barrier_arrive(unsigned id, unsigned num_threads)
+{
+  complete(arrive(id, num_threads));
+}
+
+void
+wait_until(const std::function<bool()> &is_true)
+{
+  while (!is_true()) {
+    machine.threads[machine.running].polls = true;
+    block_here();
+    machine.threads[machine.running].polls = false;
+  }
+}
+
+void
+told_others(void)
+{
+  tell_others();
+  wake_pollers();
+}
+
+unsigned char *
+shared_memory(void)
+{
+  return machine.shared;
+}
+
+uint32_t
+shared_address(const void *at)
+{
+  return FIRST_SHARED_ADDRESS + (uint32_t)((const unsigned char *)at - machine.shared);
+}
+
+unsigned char *
+shared_place(uint32_t address)
+{
+  return machine.shared + address - FIRST_SHARED_ADDRESS;
+}
+
+void
+check_vector(const void *at, size_t num_bytes, const char *what)
+{
+  if ((uintptr_t)at % num_bytes != 0)
+    fail("%s of %zu bytes at %p, which is no multiple of that", what, num_bytes, at);
+}
+
+void
+copy_async(void *to, const void *from, bool valid)
+{
+  Thread *thread = &machine.threads[machine.running];
+  const unsigned char *begin = (const unsigned char *)to;
+
+  check_vector(to, VECTOR_BYTES, "copy");
+  check_vector(from, VECTOR_BYTES, "copy");
+  if (begin < machine.shared || begin + VECTOR_BYTES > machine.shared + machine.shared_bytes)
+    fail("a copy to byte %td of %zu of shared memory", begin - machine.shared,
+         machine.shared_bytes);
+  memset(to, POISON, VECTOR_BYTES);
+  thread->copies.push_back({to, valid ? from : nullptr});
+  thread->groups.back()++;
+}
+
+void
+copy_async_commit(void)
+{
+  machine.threads[machine.running].groups.push_back(0);
+}
+
+/* The last group is the open one, which no wait completes. */
+void
+copy_async_wait(size_t pending_groups)
+{
+  Thread *thread = &machine.threads[machine.running];
+  size_t done = 0;
+
+  while (thread->groups.size() > pending_groups + 1) {
+    for (size_t end = done + thread->groups.front(); done < end; done++) {
+      const Copy &copy = thread->copies[done];
+      if (copy.from != nullptr)
+        memcpy(copy.to, copy.from, VECTOR_BYTES);
+      else
+        memset(copy.to, 0, VECTOR_BYTES);
+      thread->unfenced = true;
+    }
+    thread->groups.erase(thread->groups.begin());
+  }
+  thread->copies.erase(thread->copies.begin(), thread->copies.begin() + (ptrdiff_t)done);
+}
+
+void
+fence_async(void)
+{
+  machine.threads[machine.running].unfenced = false;
+}
+
+void
+check_fenced(void)
+{
+  if (machine.unfenced || machine.threads[machine.running].unfenced)
+    fail("a product of a warpgroup after copies that no fence made visible to it");
+}
+
+} // namespace emulator

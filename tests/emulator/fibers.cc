@@ -1,0 +1,126 @@
+/* ucontext makes a fiber; after that setjmp switches, which unlike swapcontext asks nothing of the
+ * kernel. Fortified longjmp refuses to leave a stack for another, so it is off here. Fibers are
+ * kept until the program ends. */
+#undef _FORTIFY_SOURCE
+#include "tests/emulator/fibers.h"
+
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+#else
+static void
+__sanitizer_start_switch_fiber(void **, const void *, size_t)
+{
+}
+static void
+__sanitizer_finish_switch_fiber(void *, const void **, size_t *)
+{
+}
+#endif
+
+namespace fibers
+{
+
+enum { STACK_BYTES = 256 * 1024, PAGE_BYTES = 64 * 1024 };
+
+struct Fiber {
+  jmp_buf where;
+  bool started;
+  ucontext_t start;
+  const void *stack = nullptr;
+  size_t stack_bytes = 0;
+  void *fake_stack; /* the address sanitizer's */
+  void (*body)(void *context);
+  void *context;
+};
+
+/* The fiber that is being left, for the one that is entered; and the one to enter first. */
+static Fiber *leaving, *entering;
+
+static void
+enter(Fiber *self)
+{
+  const void *stack = nullptr;
+  size_t stack_bytes = 0;
+
+  __sanitizer_finish_switch_fiber(self->fake_stack, &stack, &stack_bytes);
+  if (leaving->stack == nullptr) { /* adopted: only now is its stack known */
+    leaving->stack = stack;
+    leaving->stack_bytes = stack_bytes;
+  }
+}
+
+static void
+run_body(void)
+{
+  Fiber *self = entering;
+
+  enter(self);
+  self->body(self->context);
+  abort();
+}
+
+Fiber *
+create(void (*body)(void *context), void *context)
+{
+  Fiber *fiber = (Fiber *)calloc(1, sizeof *fiber);
+  void *memory = mmap(nullptr, STACK_BYTES + PAGE_BYTES, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+  if (fiber == nullptr || memory == MAP_FAILED || mprotect(memory, PAGE_BYTES, PROT_NONE) != 0) {
+    perror("emulator: no memory for a thread's stack");
+    abort();
+  }
+  fiber->stack = (char *)memory + PAGE_BYTES;
+  fiber->stack_bytes = STACK_BYTES;
+  fiber->body = body;
+  fiber->context = context;
+  return fiber;
+}
+
+Fiber *
+adopt(void)
+{
+  Fiber *fiber = (Fiber *)calloc(1, sizeof *fiber);
+
+  if (fiber == nullptr)
+    abort();
+  fiber->started = true;
+  return fiber;
+}
+
+static void
+start(Fiber *fiber)
+{
+  fiber->started = true;
+  entering = fiber;
+  getcontext(&fiber->start);
+  fiber->start.uc_stack.ss_sp = (void *)fiber->stack;
+  fiber->start.uc_stack.ss_size = fiber->stack_bytes;
+  makecontext(&fiber->start, run_body, 0);
+  setcontext(&fiber->start);
+  abort();
+}
+
+void
+switch_to(Fiber *from, Fiber *to)
+{
+  if (from == to)
+    return;
+  leaving = from;
+  __sanitizer_start_switch_fiber(&from->fake_stack, to->stack, to->stack_bytes);
+  if (_setjmp(from->where) == 0) {
+    if (to->started)
+      _longjmp(to->where, 1);
+    start(to);
+  }
+  enter(from);
+}
+
+} // namespace fibers

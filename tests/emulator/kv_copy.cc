@@ -1,0 +1,1 @@
+#include "kernels/kv_copy.cu"

@@ -1,0 +1,1 @@
+#include "kernels/paged_kv.cu"

@@ -1,0 +1,196 @@
+#include "live_cases.h"
+
+#include <string.h>
+
+#include "sim/units.h"
+
+static guint32
+pick(GRand *rand, guint32 low, guint32 high)
+{
+  return (guint32)g_rand_int_range(rand, (gint32)low, (gint32)high + 1);
+}
+
+static gboolean
+coin(GRand *rand)
+{
+  return g_rand_boolean(rand);
+}
+
+TestModel
+test_model_open(const char *name)
+{
+  g_autofree char *file = g_strdup_printf("%s.json", name);
+  g_autofree char *path = g_test_build_filename(G_TEST_DIST, "models", file, NULL);
+  g_autoptr(GError) error = NULL;
+  TestModel model = {.decoder = decoder_config_read(path, name, &error)};
+
+  g_assert_no_error(error);
+  model.layout = weight_layout_new(model.decoder->model);
+  model.weights = weights_random_new(LIVE_WEIGHTS_SEED);
+  return model;
+}
+
+void
+test_model_close(TestModel *model)
+{
+  weight_source_free(model->weights);
+  weight_layout_free(model->layout);
+  decoder_config_free(model->decoder);
+}
+
+static void
+add_requests(LiveCase *c, GRand *rand)
+{
+  guint32 n = pick(rand, 4, 16);
+  guint32 longest = pick(rand, 2, 36), output = pick(rand, 12, 40);
+  guint32 hash_tokens = pick(rand, 1, 10);
+  gboolean hashed = coin(rand), burst = pick(rand, 0, 3) > 0;
+  gint64 at_ps = 0;
+
+  for (guint32 i = 0; i < n; i++) {
+    guint64 hashes[64];
+    Request request = {
+        .prompt_tokens = pick(rand, 1, longest),
+        .output_tokens = pick(rand, 1 + output / 2 * coin(rand), output),
+    };
+    guint64 family = pick(rand, 1, 2);
+    at_ps += burst ? 0 : (gint64)pick(rand, 0, 300) * PS_PER_US;
+    request.arrival_ps = at_ps;
+    if (hashed) {
+      request.hash_block_tokens = hash_tokens;
+      request.hash_count = (request.prompt_tokens + hash_tokens - 1) / hash_tokens;
+      for (guint32 j = 0; j < request.hash_count; j++)
+        hashes[j] = j < 4 ? family * 1000 + j : (guint64)i * 1000000 + j;
+    }
+    workload_add(c->workload, &request, NULL, hashes);
+  }
+  g_assert_true(workload_seal(c->workload, NULL));
+}
+
+void
+live_case_make(LiveCase *c, const TestModel *models, guint n_models, guint32 seed)
+{
+  g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
+  gboolean v1;
+
+  memset(c, 0, sizeof *c);
+  c->workload = workload_new();
+  c->model = &models[pick(rand, 0, n_models - 1)];
+  c->class = scheduler_classes[pick(rand, 0, 2)];
+  v1 = c->class == &scheduler_vllm_v1;
+  c->config = (SchedulerConfig){
+      .block_size = pick(rand, 1, coin(rand) ? 4 : 17),
+      .num_cpu_blocks = pick(rand, 0, coin(rand) ? 20 : 200),
+      .max_num_seqs = pick(rand, 3, 12),
+      .max_num_batched_tokens = pick(rand, 12, coin(rand) ? 40 : 200),
+      .max_model_len = 80,
+      .block_manager = pick(rand, 1, 2),
+      .watermark = v1 ? 0 : 0.01 * pick(rand, 0, 10),
+      .chunked_prefill = coin(rand),
+      .prefix_caching = v1 && coin(rand),
+      .long_prefill_token_threshold = v1 && coin(rand) ? pick(rand, 1, 16) : 0,
+      .overflow = coin(rand) ? &overflow_recompute : &overflow_swap,
+      .victim = &victim_newest,
+  };
+  c->config.num_gpu_blocks = 3 + pick(rand, 76, 120) / c->config.block_size;
+  c->async = v1 && coin(rand);
+  c->kv_form = coin(rand) ? KV_BY_LAYER : KV_BY_BLOCK;
+  add_requests(c, rand);
+}
+
+DeviceSetup
+live_case_setup(const LiveCase *c)
+{
+  return (DeviceSetup){
+      .decoder = c->model->decoder,
+      .layout = c->model->layout,
+      .weights = c->model->weights,
+      .block_size = c->config.block_size,
+      .num_device_blocks = c->config.num_gpu_blocks,
+      .num_host_blocks = c->config.num_cpu_blocks,
+      .max_rows = MAX(c->config.max_num_batched_tokens, c->config.max_num_seqs),
+      .max_sequences = c->config.max_num_seqs,
+      .max_model_len = c->config.max_model_len + 1,
+      .kv_form = c->kv_form,
+      .sampling = {.temperature = 1, .top_p = 1},
+  };
+}
+
+static void
+on_step(Observer *observer, const StepReport *report)
+{
+  LiveResult *r = (LiveResult *)observer;
+
+  r->swapped_blocks += report->step->copy_in_blocks;
+  for (guint i = 0; i < report->step->hits->len; i++)
+    r->hit_tokens += g_array_index(report->step->hits, StepHit, i).tokens;
+}
+
+static void
+on_request(Observer *observer, const RequestResult *result)
+{
+  LiveResult *r = (LiveResult *)observer;
+
+  if (result->status == STATUS_FINISHED)
+    r->finished[result->request] = result->generated_tokens;
+  r->recomputed_tokens += result->recomputed_tokens;
+}
+
+void
+live_case_run(const LiveCase *c, LiveDevice *device, const ExecutorClass *class, LiveResult *r)
+{
+  g_autoptr(Scheduler) scheduler = scheduler_new(c->class, &c->config, c->workload);
+  g_autoptr(TokenSource) tokens =
+      token_source_random(c->workload, c->model->decoder->model->vocab, LIVE_TOKENS_SEED);
+  const LiveExecutorConfig config = {
+      .class = class,
+      .device = device,
+      .model = c->model->decoder->model,
+      .planner =
+          {
+              .workload = c->workload,
+              .tokens = tokens,
+              .seed = LIVE_SAMPLING_SEED,
+              .block_size = c->config.block_size,
+              .num_device_blocks = c->config.num_gpu_blocks,
+              .hidden_blocks = c->class->hidden_blocks,
+              .num_host_blocks = c->config.num_cpu_blocks,
+              .prefix_caching = c->config.prefix_caching,
+          },
+  };
+  LiveExecutor *live = live_executor_new(&config);
+  g_autoptr(Executor) executor = live_executor_base(live);
+  Observer *const observers[] = {live_executor_observer(live), &r->observer};
+  const Loop loop = {
+      .workload = c->workload,
+      .scheduler = scheduler,
+      .executor = executor,
+      .observers = observers,
+      .n_observers = G_N_ELEMENTS(observers),
+      .stride = TRUE,
+      .async = c->async,
+  };
+  g_autoptr(GError) error = NULL;
+
+  *r = (LiveResult){
+      .observer = {.step = on_step, .request = on_request},
+      .finished = g_new0(guint32, workload_count(c->workload)),
+      .outputs = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref),
+  };
+  g_assert_true(loop_run(&loop, &r->outcome, &error));
+  g_assert_no_error(error);
+  for (guint32 i = 0; i < workload_count(c->workload); i++) {
+    guint32 n;
+    const gint32 *output = live_executor_output(live, i, &n);
+    GArray *copy = g_array_new(FALSE, FALSE, sizeof(gint32));
+    g_array_append_vals(copy, output, n);
+    g_ptr_array_add(r->outputs, copy);
+  }
+}
+
+void
+live_result_clear(LiveResult *r)
+{
+  g_free(r->finished);
+  g_ptr_array_unref(r->outputs);
+}

@@ -1,0 +1,130 @@
+/* The GPU's device against the CPU's: random scenarios that overflow, each plan run on both, and
+ * the logits of every sampled row compared. The CPU's tokens go on, so that both stay together.
+ *
+ * Built twice: for a GPU, and with the emulator in CUDA's place.
+ */
+#include <cuda_runtime_api.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "tests/live_cases.h"
+
+static const char *const model_names[] = {"tiny-gpu", "tiny-gpu-qwen2", "tiny-gpu-qwen3"};
+
+/* Runs every plan on two devices. */
+typedef struct {
+  LiveDevice base;
+  LiveDevice *cpu, *gpu;
+  guint32 vocab;
+  guint64 rows;
+  double worst, sum; /* relative difference of a row's logits */
+} Pair;
+
+static double
+row_difference(const float *expected, const float *found, guint32 n)
+{
+  double difference = 0, length = 0;
+
+  for (guint32 i = 0; i < n; i++) {
+    difference += ((double)expected[i] - found[i]) * ((double)expected[i] - found[i]);
+    length += (double)expected[i] * expected[i];
+  }
+  return sqrt(difference / length);
+}
+
+static gboolean
+pair_run(LiveDevice *base, const StepPlan *plan, gint32 *sampled, DeviceTimes *times,
+         GError **error)
+{
+  Pair *pair = (Pair *)base;
+  g_autoptr(GArray) expected = g_array_new(FALSE, FALSE, sizeof(float));
+  g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(float));
+  guint n = plan->sample_rows->len;
+
+  if (!pair->gpu->class->run(pair->gpu, plan, sampled, times, error) ||
+      !pair->cpu->class->run(pair->cpu, plan, sampled, times, error))
+    return FALSE;
+  if (n == 0)
+    return TRUE;
+  g_assert_true(pair->cpu->class->logits(pair->cpu, expected));
+  g_assert_true(pair->gpu->class->logits(pair->gpu, found));
+  g_assert_cmpuint(found->len, ==, n * pair->vocab);
+  for (guint i = 0; i < n; i++) {
+    double difference = row_difference(&g_array_index(expected, float, i * pair->vocab),
+                                       &g_array_index(found, float, i * pair->vocab), pair->vocab);
+    g_assert_true(isfinite(difference));
+    pair->worst = MAX(pair->worst, difference);
+    pair->sum += difference;
+    pair->rows++;
+  }
+  return TRUE;
+}
+
+static const LiveDeviceClass pair_class = {.name = "pair", .run = pair_run};
+
+static gboolean
+run_case(const LiveCase *c, guint32 seed, Pair *total)
+{
+  DeviceSetup setup = live_case_setup(c);
+  g_autoptr(LiveDevice) cpu = NULL;
+  g_autoptr(LiveDevice) gpu = NULL;
+  g_autoptr(GError) error = NULL;
+  Pair pair = {.base.class = &pair_class, .vocab = c->model->decoder->model->vocab};
+  LiveResult result;
+  gboolean swapped;
+
+  setup.copy_method = (CopyMethod)(seed % 3);
+  setup.overlap_copies = seed / 3 % 2 == 0;
+  setup.pageable_host = setup.copy_method != COPY_METHOD_KERNEL && seed % 5 == 0;
+  pair.cpu = cpu = live_device_cpu.open(&setup, &error);
+  g_assert_no_error(error);
+  pair.gpu = gpu = live_device_gpu.open(&setup, &error);
+  g_assert_no_error(error);
+  live_case_run(c, &pair.base, &executor_gpu, &result);
+  if (pair.worst > 0.1)
+    g_error("scenario %u: a row's logits are off by %.3f", seed, pair.worst);
+  total->rows += pair.rows;
+  total->sum += pair.sum;
+  total->worst = MAX(total->worst, pair.worst);
+  swapped = result.swapped_blocks > 0;
+  live_result_clear(&result);
+  return swapped;
+}
+
+static void
+test_same_logits(void)
+{
+  const char *wanted = g_getenv("TEST_SCENARIOS");
+  guint32 n = wanted != NULL ? (guint32)atoi(wanted) : 12;
+  TestModel models[G_N_ELEMENTS(model_names)];
+  Pair total = {.rows = 0};
+  guint swapped = 0;
+  int devices = 0;
+
+  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
+    g_test_skip("there is no GPU");
+    return;
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(model_names); i++)
+    models[i] = test_model_open(model_names[i]);
+  for (guint32 seed = 1; seed <= n; seed++) {
+    LiveCase c;
+    live_case_make(&c, models, G_N_ELEMENTS(models), seed);
+    swapped += run_case(&c, seed, &total);
+    workload_free(c.workload);
+  }
+  g_test_message("%u scenarios, %u with swaps, %" G_GUINT64_FORMAT
+                 " rows: logits off by %.4f on average, %.4f at most",
+                 n, swapped, total.rows, total.sum / (double)MAX(total.rows, 1), total.worst);
+  g_assert_cmpfloat(total.sum, <, 0.02 * (double)total.rows);
+  for (guint i = 0; i < G_N_ELEMENTS(model_names); i++)
+    test_model_close(&models[i]);
+}
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/live-gpu/same-logits", test_same_logits);
+  return g_test_run();
+}
