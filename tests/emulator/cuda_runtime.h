@@ -97,6 +97,7 @@ __syncthreads()
 inline void
 __syncwarp(unsigned mask = 0xffffffff)
 {
+  emulator::tell_others();
   emulator::meet_warp(mask, nullptr, emulator::perform_nothing);
 }
 inline void

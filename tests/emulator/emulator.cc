@@ -200,22 +200,6 @@ meet(Meeting *meeting, unsigned first_thread, unsigned num_lanes, unsigned mask,
   }
 }
 
-/* Threads that poll look again. */
-void
-wake_pollers(void)
-{
-  for (unsigned thread = 0; thread < machine.num_threads; thread++)
-    if (machine.threads[thread].polls)
-      set_ready(thread);
-}
-
-/* What this thread wrote, others may now count on. */
-void
-tell_others(void)
-{
-  machine.unfenced |= machine.threads[machine.running].unfenced;
-}
-
 Barrier *
 arrive(unsigned id, unsigned num_threads)
 {
@@ -298,6 +282,7 @@ check_after_block(void)
     if (machine.barriers[id].arrived > 0)
       fail("barrier %u was left with %u of %u threads", id, machine.barriers[id].arrived,
            machine.barriers[id].expected);
+  check_products();
 }
 
 void
@@ -409,10 +394,17 @@ wait_until(const std::function<bool()> &is_true)
 }
 
 void
-told_others(void)
+wake_waiters(void)
 {
-  tell_others();
-  wake_pollers();
+  for (unsigned thread = 0; thread < machine.num_threads; thread++)
+    if (machine.threads[thread].polls)
+      set_ready(thread);
+}
+
+void
+tell_others(void)
+{
+  machine.unfenced |= machine.threads[machine.running].unfenced;
 }
 
 unsigned char *
@@ -431,6 +423,16 @@ unsigned char *
 shared_place(uint32_t address)
 {
   return machine.shared + address - FIRST_SHARED_ADDRESS;
+}
+
+void
+load_shared(uint32_t address, void *to, size_t num_bytes)
+{
+  const int64_t first = (int64_t)address - FIRST_SHARED_ADDRESS;
+
+  if (first < 0 || first + (int64_t)num_bytes > (int64_t)machine.shared_bytes)
+    fail("byte %lld of %zu of shared memory is read", (long long)first, machine.shared_bytes);
+  memcpy(to, machine.shared + first, num_bytes);
 }
 
 void
