@@ -68,14 +68,12 @@ prefill_place(const AttentionArguments &a, const PrefillWork &work, uint32_t thr
   return {work.tiles[within / heads], first_head + within % heads};
 }
 
-/* Where a sequence's token lies in the pool, from K's or V's place of this KV head; -1 behind
- * `end`. */
+/* Where a sequence's token lies in the pool, from K's or V's place of this KV head. */
 __device__ __forceinline__ int64_t
-token_offset(const AttentionArguments &a, const int32_t *block_table, int32_t token, int32_t end)
+token_offset(const AttentionArguments &a, const int32_t *block_table, int32_t token)
 {
-  if (token >= end)
-    return -1;
   const uint32_t block = (uint32_t)token / a.block_size;
   const uint32_t place = (uint32_t)token - block * a.block_size;
+
   return (int64_t)block_table[block] * (int64_t)a.block_stride + place * (int64_t)a.token_stride;
 }

@@ -124,8 +124,7 @@ look_up(Places &places, const AttentionArguments &a, const uint16_t *pool,
   for (unsigned i = 0; i < PASSES / ROW_LANES; i++) {
     const unsigned pass = i * ROW_LANES + threadIdx.x % ROW_LANES;
     const int key = first_key + (int)(pass * PASS_ROWS + pass_row());
-    places[i] =
-        (uint64_t)(pool + token_offset(a, block_table, min(key, num_keys - 1), num_keys));
+    places[i] = (uint64_t)(pool + token_offset(a, block_table, min(key, num_keys - 1)));
   }
 }
 
@@ -289,7 +288,7 @@ store_values(Tile<head_dim> &tile, const Values<head_dim> &values, Rows &rows, u
     float sum = rows.sums[half];
     sum += __shfl_xor_sync(ALL, sum, 1);
     sum += __shfl_xor_sync(ALL, sum, 2);
-    const float share = 1 / sum;
+    const float share = __fdividef(1, sum);
 #pragma unroll
     for (unsigned dims = 0; dims < head_dim / 8; dims++)
       *(uint32_t *)(place(tile, warp_row + lane / 4 + half * 8, dims) + lane % 4 * 2) =

@@ -27,6 +27,7 @@ enum {
   POISON = 0xff, /* NaN in every type */
   VECTOR_BYTES = 16,
   RUN_AHEAD = 64, /* warp operations, in the mean */
+  STRAY = 16,     /* of so many waits, one lets another warp go on */
 };
 
 struct Copy {
@@ -125,13 +126,14 @@ run_thread(unsigned thread)
                     machine.threads[thread].fiber);
 }
 
-/* Lets another thread run; those of this warp first, as they have usually to catch up. */
+/* Lets another thread run; those of this warp first, as they have usually to catch up, but not
+ * always: others may see what the first lanes of a warp did before the last ones did theirs. */
 void
 yield(void)
 {
   unsigned warp = machine.running / WARP_LANES;
 
-  if (machine.ready[warp] == 0)
+  if (machine.ready[warp] == 0 || draw() % STRAY == 0)
     warp = choose_warp();
   if (warp == MAX_WARPS)
     report_deadlock();
@@ -171,6 +173,15 @@ run_threads_body(void *)
   }
 }
 
+/* Lets a thread of any warp run, while this one could go on. */
+void
+stray(void)
+{
+  const unsigned warp = choose_warp();
+
+  run_thread(warp * WARP_LANES + (unsigned)__builtin_ctz(machine.ready[warp]));
+}
+
 /* The last of the lanes to come performs, and all go on. */
 void
 meet(Meeting *meeting, unsigned first_thread, unsigned num_lanes, unsigned mask, unsigned expected,
@@ -194,10 +205,8 @@ meet(Meeting *meeting, unsigned first_thread, unsigned num_lanes, unsigned mask,
   for (unsigned lane = 0; lane < num_lanes; lane++)
     if (meeting->lanes[lane] != nullptr)
       set_ready(first_thread + lane);
-  if (draw() % RUN_AHEAD == 0) {
-    const unsigned warp = choose_warp();
-    run_thread(warp * WARP_LANES + (unsigned)__builtin_ctz(machine.ready[warp]));
-  }
+  if (draw() % RUN_AHEAD == 0)
+    stray();
 }
 
 Barrier *
@@ -399,6 +408,8 @@ wake_waiters(void)
   for (unsigned thread = 0; thread < machine.num_threads; thread++)
     if (machine.threads[thread].polls)
       set_ready(thread);
+  if (draw() % 2 == 0)
+    stray();
 }
 
 void

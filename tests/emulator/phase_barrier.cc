@@ -44,15 +44,14 @@ void
 phase_barrier_arrive(uint64_t *barrier)
 {
   State state = load(barrier);
+  const bool is_last = state.pending == 1;
 
   tell_others();
-  state.pending--;
-  if (state.pending == 0) {
-    state.pending = state.expected;
-    state.parity ^= 1;
-    wake_waiters();
-  }
+  state.pending = is_last ? state.expected : state.pending - 1;
+  state.parity ^= is_last;
   store_vector(barrier, bits<uint64_t>(state));
+  if (is_last)
+    wake_waiters();
 }
 
 void
