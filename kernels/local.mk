@@ -38,4 +38,5 @@ kernel_headers = \
 if HAVE_CUDA
 libspillway_kernels_a_SOURCES += $(cuda_kernels)
 $(cuda_kernels:.cu=.$(OBJEXT)): $(kernel_headers)
+CLEANFILES += $(cuda_kernels:.cu=.$(OBJEXT).ptxas)
 endif

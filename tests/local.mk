@@ -78,9 +78,11 @@ TESTS += %D%/test-attention-gpu %D%/test-kv-copy-gpu
 %C%_test_kv_copy_gpu_SOURCES = %D%/test-kv-copy-gpu.c $(kv_copy_cases)
 %C%_test_kv_copy_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
 %C%_test_kv_copy_gpu_LDADD = libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
+TESTS += %D%/kernel-resources.py
 else
 TESTS += %D%/without-cuda.sh
 endif
+EXTRA_DIST += %D%/kernel-resources.py
 
 # Tiny models that the live executor runs.
 EXTRA_DIST += \

@@ -1,9 +1,9 @@
 /* Products of a warpgroup: wgmma.mma_async of the PTX manual, with 16-bit elements and float sums.
  *
  * A lane that issues one leaves its registers and goes on. The sums in its registers are NaN from
- * then until a wait has made the product complete; a product is performed when its last lane has
- * issued it or when it is waited for, by chance, so that it sees operands that are not there yet
- * and operands that are overwritten too early. Wrong use that the manual calls undefined fails.
+ * then until a wait has made the product complete; products are performed when their last lane has
+ * issued them or when they are waited for, by chance, so that they see operands that are not there
+ * yet and operands that are overwritten too early. Use that the manual calls undefined fails.
  */
 #include "kernels/device_sm90.h"
 
@@ -52,7 +52,8 @@ struct Lane {
 };
 
 struct Warpgroup {
-  bool is_used; /* by this thread block */
+  bool is_used;  /* by this thread block */
+  bool is_eager; /* performs products when all lanes have issued them */
   Lane lanes[WARPGROUP_LANES];
   std::deque<Issue> issues; /* that run, oldest first */
   uint64_t num_complete;    /* issues before these */
@@ -250,6 +251,7 @@ perform_wait(void *const *lanes)
   for (Accumulators &accumulators : group.accumulators)
     if (accumulators.columns > 0 && accumulators.last < end)
       give_sums(&accumulators);
+  group.is_eager = toss();
 }
 
 } // namespace
@@ -280,7 +282,7 @@ product_issue(const Product &product, float *sums, const uint32_t *a)
     issue.a_places[lane] = a;
     memcpy(issue.a[lane], a, sizeof issue.a[lane]);
   }
-  if (++issue.num_lanes == WARPGROUP_LANES && toss())
+  if (++issue.num_lanes == WARPGROUP_LANES && group.is_eager)
     for (size_t i = 0; i <= index; i++)
       perform(&group.issues[i]);
 }
