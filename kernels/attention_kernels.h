@@ -26,6 +26,7 @@ struct PrefillWork {
   const PrefillTile *tiles;
   uint32_t num_tiles;
   uint32_t kv_heads_at_once;
+  uint32_t multiprocessors;
 };
 
 struct DecodeWork {
@@ -50,7 +51,7 @@ cudaError_t attention_decode_launch(Dtype dtype, uint32_t head_dim,
                                     const AttentionArguments &arguments, const DecodeWork &work,
                                     cudaStream_t stream);
 
-/* Which tile and which query head a thread block of a prefill has. */
+/* Which tile and which query head an item of a prefill's work is about. */
 struct PrefillPlace {
   PrefillTile tile;
   uint32_t head;
@@ -58,12 +59,12 @@ struct PrefillPlace {
 
 /* The heads of a few KV heads at a time, all tiles of these: the longest first, heads innermost. */
 __device__ __forceinline__ PrefillPlace
-prefill_place(const AttentionArguments &a, const PrefillWork &work, uint32_t thread_block)
+prefill_place(const AttentionArguments &a, const PrefillWork &work, uint32_t item)
 {
   const uint32_t group_heads = a.heads / a.kv_heads * work.kv_heads_at_once;
-  const uint32_t first_head = thread_block / (group_heads * work.num_tiles) * group_heads;
+  const uint32_t first_head = item / (group_heads * work.num_tiles) * group_heads;
   const uint32_t heads = min(group_heads, a.heads - first_head);
-  const uint32_t within = thread_block - first_head * work.num_tiles;
+  const uint32_t within = item - first_head * work.num_tiles;
 
   return {work.tiles[within / heads], first_head + within % heads};
 }

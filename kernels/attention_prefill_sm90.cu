@@ -1,185 +1,36 @@
 /* Attention of prefills on compute capability 9.0: the portable kernel's work, by products of whole
  * warpgroups that run by themselves.
  *
- *     warpgroup 0       two warps copy Q and the keys' tiles, two the values', two tiles ahead
+ *     warpgroup 0       copies (prefill_copies_sm90.h): two warps Q and keys, two warps values
  *     warpgroups 1, 2   64 query rows each, all tiles of 128 keys, last ones first:
  *
  *       my turn │ next scores = Q K^T │ out += P V │ other's turn │ weigh next scores │ shrink out
  *
  * Both products of a step are issued before its weights are computed, so they run beside them; and
  * the warpgroups take turns in issuing, so that one weighs while the other multiplies. P is
- * repacked in registers. A stage is handed over by two barriers in shared memory, full and empty,
- * for keys and values each: one waits for no more than it needs.
+ * repacked in registers. There are as many thread blocks as multiprocessors, and each takes one
+ * item of work after the other, so that only the first waits for its copies.
  *
- * Copies go token by token, because a block may have any number of tokens and any strides. Where
- * blocks divide a tile, a tensor map {dim, head, token, block} could copy a block at once with one
- * thread; that is left for later. Rejected: one warpgroup that copies keys, then values (a tile's
- * signal then waits until the slower consumer frees the other's stage).
+ * Rejected: a thread block an item (it waits for its copies, and the next cannot begin beside it);
+ * one role that copies keys, then values (a tile's signal then waits until the slower consumer
+ * frees the other's stage).
  */
-#include "kernels/attention_kernels.h"
+#include "kernels/prefill_copies_sm90.h"
 
-#include "kernels/device_sm90.h"
+#include <algorithm>
 
 namespace
 {
 
-constexpr unsigned LANES = 32, GROUP_THREADS = 128, CONSUMERS = 2;
-constexpr unsigned THREADS = (1 + CONSUMERS) * GROUP_THREADS;
-constexpr unsigned ROWS = PREFILL_TILE_ROWS, GROUP_ROWS = 64, KEYS = 128;
-constexpr unsigned STAGES = 2;
-constexpr unsigned VECTOR = 8; /* elements in 16 bytes */
-constexpr unsigned ROW_LANES = 8, COPY_WARPS = 2;
-constexpr unsigned PASS_ROWS = COPY_WARPS * LANES / ROW_LANES, PASSES = KEYS / PASS_ROWS;
-constexpr unsigned ALL = 0xffffffff;
-static_assert(ROWS == CONSUMERS * GROUP_ROWS && ROWS == KEYS, "Q is a tile like any other");
-
 /* What a copying thread and a computing one keep: of the 65536 registers, all but 1024. */
 constexpr unsigned COPY_REGISTERS = 40, COMPUTE_REGISTERS = 232;
 
-/* A row's part in a panel is what the 128-byte swizzle takes: 64 dimensions. */
-constexpr unsigned PANEL_DIMS = 64, ROW_BYTES = PANEL_DIMS * sizeof(uint16_t);
-constexpr unsigned ATOM_ROWS = 8, ATOM_BYTES = ATOM_ROWS * ROW_BYTES;
-constexpr unsigned PANEL_BYTES = ROWS * ROW_BYTES;
 constexpr unsigned DESCRIPTOR_UNIT = 16; /* bytes */
-
-template <unsigned head_dim> struct Tile {
-  uint16_t panels[head_dim / PANEL_DIMS][ROWS][PANEL_DIMS];
-};
-
-enum Operand : unsigned { OPERAND_K, OPERAND_V, NUM_OPERANDS };
-
-template <unsigned head_dim> struct Shared {
-  Tile<head_dim> q, tiles[NUM_OPERANDS][STAGES];
-  uint64_t full[NUM_OPERANDS][STAGES], empty[NUM_OPERANDS][STAGES];
-};
 
 /* The named barriers of the consumers, by their number. */
 constexpr unsigned FIRST_TURN_BARRIER = 1, FIRST_ROWS_BARRIER = FIRST_TURN_BARRIER + CONSUMERS;
 
-/* Where a tile lies that is the n-th of its walk. */
-struct Step {
-  unsigned stage, parity;
-};
-
-__device__ __forceinline__ Step
-step_of(unsigned n)
-{
-  return {n % STAGES, n / STAGES % 2};
-}
-
-template <unsigned head_dim>
-__device__ __forceinline__ uint16_t *
-place(Tile<head_dim> &tile, unsigned row, unsigned vector)
-{
-  const unsigned swapped = (vector ^ row) % (PANEL_DIMS / VECTOR);
-
-  return &tile.panels[vector / (PANEL_DIMS / VECTOR)][row][swapped * VECTOR];
-}
-
-/* The copying warps */
-
-/* A thread's place in a pass: eight lanes a row, so that all its rows have the same swizzle. */
-__device__ __forceinline__ unsigned
-pass_row(void)
-{
-  return threadIdx.x % (COPY_WARPS * LANES) / ROW_LANES;
-}
-
-/* Its 16 bytes of each panel. */
-template <unsigned head_dim>
-__device__ __forceinline__ void
-load_row(Tile<head_dim> &tile, unsigned pass, const uint16_t *from, bool valid)
-{
-  static_assert(PASS_ROWS % ATOM_ROWS == 0, "all passes have the swizzle of the first");
-  uint16_t *to = place(tile, pass_row(), threadIdx.x % ROW_LANES) + pass * PASS_ROWS * PANEL_DIMS;
-
-#pragma unroll
-  for (unsigned panel = 0; panel < head_dim / PANEL_DIMS; panel++)
-    device_copy_async(to + panel * (PANEL_BYTES / sizeof *to), from + panel * PANEL_DIMS, valid);
-}
-
-template <unsigned head_dim>
-__device__ __forceinline__ void
-load_queries(Tile<head_dim> &tile, const uint16_t *q, size_t row_stride, int num_rows)
-{
-  const uint16_t *vectors = q + threadIdx.x % ROW_LANES * VECTOR;
-
-#pragma unroll 4
-  for (unsigned pass = 0; pass < PASSES; pass++) {
-    const unsigned row = pass * PASS_ROWS + pass_row();
-    const bool valid = (int)row < num_rows;
-    load_row(tile, pass, valid ? vectors + row * row_stride : vectors, valid);
-  }
-}
-
-/* Of the rows of its eight lanes, a lane looks up those of the passes that leave its number. Behind
- * the last key it is the last one again: a place that is there. */
-using Places = uint64_t[PASSES / ROW_LANES];
-
-__device__ __forceinline__ void
-look_up(Places &places, const AttentionArguments &a, const uint16_t *pool,
-        const int32_t *block_table, int first_key, int num_keys)
-{
-#pragma unroll
-  for (unsigned i = 0; i < PASSES / ROW_LANES; i++) {
-    const unsigned pass = i * ROW_LANES + threadIdx.x % ROW_LANES;
-    const int key = first_key + (int)(pass * PASS_ROWS + pass_row());
-    places[i] = (uint64_t)(pool + token_offset(a, block_table, min(key, num_keys - 1)));
-  }
-}
-
-template <unsigned head_dim>
-__device__ __forceinline__ void
-load_tile(Tile<head_dim> &tile, const Places &places, int num_rows)
-{
-  const unsigned first_lane = threadIdx.x % LANES / ROW_LANES * ROW_LANES;
-
-#pragma unroll
-  for (unsigned pass = 0; pass < PASSES; pass++) {
-    const uint64_t row =
-        __shfl_sync(ALL, places[pass / ROW_LANES], first_lane + pass % ROW_LANES);
-    load_row(tile, pass, (const uint16_t *)row + threadIdx.x % ROW_LANES * VECTOR,
-             (int)(pass * PASS_ROWS + pass_row()) < num_rows);
-  }
-}
-
-/* One warp's part in the copies of all tiles of one operand, and of Q with the first keys. */
-template <unsigned head_dim>
-__device__ __forceinline__ void
-copy_tiles(Shared<head_dim> &shared, const AttentionArguments &a, const PrefillPlace &at,
-           Operand operand)
-{
-  const int sequence = at.tile.sequence, num_keys = at.tile.num_keys;
-  const int32_t *block_table = a.block_tables + (size_t)sequence * a.block_table_stride;
-  const size_t kv_head = at.head / (a.heads / a.kv_heads) * a.head_stride;
-  const uint16_t *pool = (operand == OPERAND_K ? a.k : a.v) + kv_head;
-  int first_key = (num_keys - 1) / (int)KEYS * (int)KEYS;
-  Places places;
-
-  look_up(places, a, pool, block_table, first_key, num_keys);
-  if (operand == OPERAND_K) {
-    const int first_query = a.query_starts[sequence];
-    const int num_rows = a.query_starts[sequence + 1] - first_query - at.tile.first_row;
-    const size_t row = (size_t)(first_query + at.tile.first_row);
-    load_queries(shared.q, a.q + row * a.q_row_stride + (size_t)at.head * head_dim,
-                 a.q_row_stride, num_rows);
-  }
-  for (unsigned n = 0; first_key >= 0; n++, first_key -= (int)KEYS) {
-    const Step step = step_of(n);
-    device_barrier_wait(&shared.empty[operand][step.stage], step.parity ^ 1);
-    load_tile(shared.tiles[operand][step.stage], places, num_keys - first_key);
-    device_copy_async_commit();
-    if (first_key > 0)
-      look_up(places, a, pool, block_table, first_key - (int)KEYS, num_keys);
-    device_copy_async_wait<0>();
-    device_fence_async();
-    __syncwarp();
-    if (threadIdx.x % LANES == 0)
-      device_barrier_arrive(&shared.full[operand][step.stage]);
-  }
-}
-
-/* The computing warpgroups. A lane has two rows of its warp's sixteen: lane / 4, and eight below. */
+/* A lane has two rows of its warp's sixteen: lane / 4, and eight below. */
 
 using Scores = float[KEYS / 8][4];
 using Weights = uint32_t[KEYS / 16][4];
@@ -327,46 +178,39 @@ give_turn(unsigned consumer, bool is_last)
     device_named_arrive(FIRST_TURN_BARRIER + (consumer ^ 1), CONSUMERS * GROUP_THREADS);
 }
 
-/* All tiles for one warpgroup's rows. */
-template <Dtype dtype, unsigned head_dim>
-__device__ __forceinline__ void
-compute(Shared<head_dim> &shared, const AttentionArguments &a, const PrefillPlace &at,
-        unsigned consumer)
-{
-  const int first_query = a.query_starts[at.tile.sequence];
-  const int new_tokens = a.query_starts[at.tile.sequence + 1] - first_query;
-  const int num_rows = min(new_tokens - at.tile.first_row, (int)ROWS);
-  const unsigned first_row = consumer * GROUP_ROWS;
-  const int limit = at.tile.num_keys - num_rows + 1 + (int)first_row;
-  const uint64_t q = device_matrix_swizzled(shared.q.panels[0][first_row], 16, ATOM_BYTES);
-  const uint64_t k = device_matrix_swizzled(&shared.tiles[OPERAND_K][0], 16, ATOM_BYTES);
-  const uint64_t v = device_matrix_swizzled(&shared.tiles[OPERAND_V][0], PANEL_BYTES, ATOM_BYTES);
-  constexpr unsigned STAGE_UNITS = sizeof(Tile<head_dim>) / DESCRIPTOR_UNIT;
+/* Where a warpgroup's operands lie, as descriptors of their first place. */
+struct Operands {
+  uint64_t q, k, v;
+};
 
-  int first_key = (at.tile.num_keys - 1) / (int)KEYS * (int)KEYS;
-  Rows rows = {{-INFINITY, -INFINITY}, {0, 0}};
-  Values<head_dim> values = {};
+/* One item: all tiles for the warpgroup's rows. The scores of the first tile are on their own, the
+ * values of the last. `n` counts tiles; returns the count behind the item. */
+template <Dtype dtype, unsigned head_dim>
+__device__ __forceinline__ unsigned
+compute_item(Shared<head_dim> &shared, const Item &item, const Operands &at, unsigned consumer,
+             unsigned n, float scale_log2, Values<head_dim> &values, Rows &rows)
+{
+  constexpr unsigned STAGE_UNITS = sizeof(Tile<head_dim>) / DESCRIPTOR_UNIT;
+  const int limit = item.num_keys - item.num_rows + 1 + (int)(consumer * GROUP_ROWS);
+  int first_key = (item.num_keys - 1) / (int)KEYS * (int)KEYS;
   Weights weights;
   Scores scores;
   float shrink[2];
 
-  if (consumer == 1)
-    give_turn(consumer, false);
-  device_barrier_wait(&shared.full[OPERAND_K][0], 0);
+  const Step first = step_of(n);
   take_turn(consumer);
   device_product_fence();
-  multiply_keys<dtype, head_dim>(scores, q, k);
+  multiply_keys<dtype, head_dim>(scores, at.q, at.k + first.stage * STAGE_UNITS);
   device_product_commit();
-  give_turn(consumer, first_key == 0);
+  give_turn(consumer, item.is_last && first_key == 0);
   device_product_wait<0>();
   device_product_hold(scores);
-  release(&shared.empty[OPERAND_K][0]);
+  release(&shared.empty[OPERAND_K][first.stage]);
   if (first_key + (int)KEYS > limit)
     mask(scores, first_key, limit);
-  weigh(scores, rows, shrink, a.scale_log2);
+  weigh(scores, rows, shrink, scale_log2);
   pack<dtype>(weights, scores);
 
-  unsigned n = 0; /* tiles whose values are added */
   for (first_key -= (int)KEYS; first_key >= 0; first_key -= (int)KEYS, n++) {
     const Step now = step_of(n), next = step_of(n + 1);
     device_barrier_wait(&shared.full[OPERAND_K][next.stage], next.parity);
@@ -374,20 +218,20 @@ compute(Shared<head_dim> &shared, const AttentionArguments &a, const PrefillPlac
     device_product_hold(values);
     device_product_hold(weights);
     device_product_fence();
-    multiply_keys<dtype, head_dim>(scores, q, k + next.stage * STAGE_UNITS);
+    multiply_keys<dtype, head_dim>(scores, at.q, at.k + next.stage * STAGE_UNITS);
     device_product_commit();
     device_barrier_wait(&shared.full[OPERAND_V][now.stage], now.parity);
     device_product_fence();
-    multiply_values<dtype, head_dim>(values, weights, v + now.stage * STAGE_UNITS);
+    multiply_values<dtype, head_dim>(values, weights, at.v + now.stage * STAGE_UNITS);
     device_product_commit();
-    give_turn(consumer, first_key == 0);
+    give_turn(consumer, item.is_last && first_key == 0);
 
     device_product_wait<1>();
     device_product_hold(scores);
     release(&shared.empty[OPERAND_K][next.stage]);
     if (first_key + (int)KEYS > limit)
       mask(scores, first_key, limit);
-    weigh(scores, rows, shrink, a.scale_log2);
+    weigh(scores, rows, shrink, scale_log2);
 
     device_product_delay_wait(rows.sums[0] + rows.sums[1]); /* all weights are in them */
     device_product_wait<0>();
@@ -406,15 +250,48 @@ compute(Shared<head_dim> &shared, const AttentionArguments &a, const PrefillPlac
   device_product_hold(values);
   device_product_hold(weights);
   device_product_fence();
-  multiply_values<dtype, head_dim>(values, weights, v + last.stage * STAGE_UNITS);
+  multiply_values<dtype, head_dim>(values, weights, at.v + last.stage * STAGE_UNITS);
   device_product_commit();
   device_product_wait<0>();
   device_product_hold(values);
-  device_named_sync(FIRST_ROWS_BARRIER + consumer, GROUP_THREADS); /* nobody reads Q any more */
-  const size_t row = (size_t)(first_query + at.tile.first_row);
-  store_values<dtype, head_dim>(shared.q, values, rows, first_row,
-                                a.out + row * a.out_row_stride + (size_t)at.head * head_dim,
-                                a.out_row_stride, num_rows);
+  release(&shared.empty[OPERAND_V][last.stage]);
+  return n + 1;
+}
+
+/* All items, for one warpgroup's rows. */
+template <Dtype dtype, unsigned head_dim>
+__device__ __forceinline__ void
+compute(Shared<head_dim> &shared, const AttentionArguments &a, unsigned consumer)
+{
+  constexpr unsigned STAGE_UNITS = sizeof(Tile<head_dim>) / DESCRIPTOR_UNIT;
+  const unsigned first_row = consumer * GROUP_ROWS;
+  const Operands at = {
+      .q = device_matrix_swizzled(shared.q[0].panels[0][first_row], 16, ATOM_BYTES),
+      .k = device_matrix_swizzled(&shared.tiles[OPERAND_K][0], 16, ATOM_BYTES),
+      .v = device_matrix_swizzled(&shared.tiles[OPERAND_V][0], PANEL_BYTES, ATOM_BYTES),
+  };
+  unsigned n = 0; /* tiles computed */
+  bool is_last = false;
+
+  if (consumer == 1)
+    give_turn(consumer, false);
+  for (unsigned round = 0; !is_last; round++) {
+    const Step step = step_of(round), first = step_of(n);
+    Rows rows = {{-INFINITY, -INFINITY}, {0, 0}};
+    Values<head_dim> values = {};
+
+    device_barrier_wait(&shared.full[OPERAND_K][first.stage], first.parity);
+    const Item item = shared.items[step.stage];
+    n = compute_item<dtype, head_dim>(
+        shared, item, {at.q + step.stage * STAGE_UNITS, at.k, at.v}, consumer, n, a.scale_log2,
+        values, rows);
+    device_named_sync(FIRST_ROWS_BARRIER + consumer, GROUP_THREADS); /* nobody reads Q any more */
+    store_values<dtype, head_dim>(shared.q[step.stage], values, rows, first_row,
+                                  a.out + item.out_offset, a.out_row_stride, item.num_rows);
+    __syncwarp();
+    release(&shared.empty_q[step.stage]);
+    is_last = item.is_last;
+  }
 }
 
 template <Dtype dtype, unsigned head_dim>
@@ -422,24 +299,19 @@ __global__ void
 __launch_bounds__(THREADS, 1) prefill(const AttentionArguments a, const PrefillWork work)
 {
   if (DEVICE_SM90) {
-    const PrefillPlace at = prefill_place(a, work, blockIdx.x);
     const unsigned warp = __shfl_sync(ALL, threadIdx.x / LANES, 0); /* known to be the same */
     const unsigned group = warp / (GROUP_THREADS / LANES);
     Shared<head_dim> &shared = *(Shared<head_dim> *)device_shared_memory();
 
     if (threadIdx.x == 0)
-      for (unsigned operand = 0; operand < NUM_OPERANDS; operand++)
-        for (unsigned stage = 0; stage < STAGES; stage++) {
-          device_barrier_init(&shared.full[operand][stage], COPY_WARPS);
-          device_barrier_init(&shared.empty[operand][stage], CONSUMERS * GROUP_THREADS / LANES);
-        }
+      init_barriers(shared);
     __syncthreads();
     if (group == 0) {
       device_registers_lower<COPY_REGISTERS>();
-      copy_tiles(shared, a, at, warp < COPY_WARPS ? OPERAND_K : OPERAND_V);
+      copy_tiles(shared, a, work, warp < COPY_WARPS ? OPERAND_K : OPERAND_V);
     } else {
       device_registers_raise<COMPUTE_REGISTERS>();
-      compute<dtype, head_dim>(shared, a, at, group - 1);
+      compute<dtype, head_dim>(shared, a, group - 1);
     }
   }
 }
@@ -448,8 +320,10 @@ template <Dtype dtype, unsigned head_dim>
 cudaError_t
 launch(const AttentionArguments &a, const PrefillWork &work, cudaStream_t stream)
 {
-  return device_launch(prefill<dtype, head_dim>, work.num_tiles * a.heads, THREADS,
-                       sizeof(Shared<head_dim>), stream, a, work);
+  const unsigned thread_blocks = std::min(work.num_tiles * a.heads, work.multiprocessors);
+
+  return device_launch(prefill<dtype, head_dim>, thread_blocks, THREADS, sizeof(Shared<head_dim>),
+                       stream, a, work);
 }
 
 } // namespace
