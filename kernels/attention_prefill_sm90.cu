@@ -151,8 +151,7 @@ store_values(Tile<head_dim> &tile, const Values<head_dim> &values, Rows &rows, u
     const unsigned index = i * LANES + lane, vector = index % (head_dim / VECTOR);
     const unsigned row = warp_row + index / (head_dim / VECTOR);
     if ((int)row < num_rows)
-      *(uint4 *)&out[row * row_stride + vector * VECTOR] =
-          *(const uint4 *)place(tile, row, vector);
+      *(uint4 *)&out[row * row_stride + vector * VECTOR] = *(const uint4 *)place(tile, row, vector);
   }
 }
 
@@ -282,9 +281,8 @@ compute(Shared<head_dim> &shared, const AttentionArguments &a, unsigned consumer
 
     device_barrier_wait(&shared.full[OPERAND_K][first.stage], first.parity);
     const Item item = shared.items[step.stage];
-    n = compute_item<dtype, head_dim>(
-        shared, item, {at.q + step.stage * STAGE_UNITS, at.k, at.v}, consumer, n, a.scale_log2,
-        values, rows);
+    n = compute_item<dtype, head_dim>(shared, item, {at.q + step.stage * STAGE_UNITS, at.k, at.v},
+                                      consumer, n, a.scale_log2, values, rows);
     device_named_sync(FIRST_ROWS_BARRIER + consumer, GROUP_THREADS); /* nobody reads Q any more */
     store_values<dtype, head_dim>(shared.q[step.stage], values, rows, first_row,
                                   a.out + item.out_offset, a.out_row_stride, item.num_rows);
@@ -313,6 +311,8 @@ __launch_bounds__(THREADS, 1) prefill(const AttentionArguments a, const PrefillW
       device_registers_raise<COMPUTE_REGISTERS>();
       compute<dtype, head_dim>(shared, a, group - 1);
     }
+  } else {
+    __trap(); /* better no result than one that nobody wrote */
   }
 }
 

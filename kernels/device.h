@@ -47,11 +47,11 @@ device_shared_address(const void *place)
 __device__ __forceinline__ void
 device_copy_async(void *to, const void *from, bool valid)
 {
-  asm volatile("{\n.reg .pred ignored;\nsetp.eq.u32 ignored, %2, 0;\n"
-               "cp.async.cg.shared.global [%0], [%1], 16, ignored;\n}" ::"r"(
-                   device_shared_address(to)),
-               "l"(from), "r"((unsigned)valid)
-               : "memory");
+  asm volatile(
+      "{\n.reg .pred ignored;\nsetp.eq.u32 ignored, %2, 0;\n"
+      "cp.async.cg.shared.global [%0], [%1], 16, ignored;\n}" ::"r"(device_shared_address(to)),
+      "l"(from), "r"((unsigned)valid)
+      : "memory");
 }
 
 /* Ends a group of copies; waiting leaves the youngest `pending_groups` in flight. */

@@ -2,8 +2,8 @@
  * warps) that run by themselves and read shared memory, barriers in shared memory that threads
  * arrive at without waiting, barriers of a part of a thread block, and registers handed over.
  *
- * All of it is sm_90a's. Kernels are compiled for other architectures as well, and are to be empty
- * there: `if (DEVICE_SM90)`. tests/emulator has a header of this name, as for device.h.
+ * All of it is sm_90a's. Kernels are compiled for other architectures as well, and are to do
+ * nothing there: `if (DEVICE_SM90)`. tests/emulator has a header of this name, as for device.h.
  *
  * The order of a product: product_fence(), products, product_commit(), product_wait(), and then
  * product_hold() on each operand that is a register. In between nobody touches their registers.
@@ -183,27 +183,27 @@ device_product_delay_wait(float number)
  * (where it is in shared memory) and N in b. */
 #define PRODUCT_SHARED_128(type)                                                                   \
   asm volatile("{\n.reg .pred accumulate;\nsetp.ne.b32 accumulate, %66, 0;\n"                      \
-               "wgmma.mma_async.sync.aligned.m64n128k16.f32." type "." type                        \
-               " {" NAMES_64 "}, %64, %65, accumulate, 1, 1, 0, 0;\n}"                             \
+               "wgmma.mma_async.sync.aligned.m64n128k16.f32." type "." type " {" NAMES_64          \
+               "}, %64, %65, accumulate, 1, 1, 0, 0;\n}"                                           \
                : SUMS_64(sums)                                                                     \
                : "l"(a), "l"(b), "r"((int)accumulate))
 /* a from registers. */
 #define PRODUCT_REGISTERS_64(type)                                                                 \
   asm volatile("{\n.reg .pred accumulate;\nsetp.eq.b32 accumulate, 0, 0;\n"                        \
-               "wgmma.mma_async.sync.aligned.m64n64k16.f32." type "." type                         \
-               " {" NAMES_32 "}, {%32, %33, %34, %35}, %36, accumulate, 1, 1, 1;\n}"               \
+               "wgmma.mma_async.sync.aligned.m64n64k16.f32." type "." type " {" NAMES_32           \
+               "}, {%32, %33, %34, %35}, %36, accumulate, 1, 1, 1;\n}"                             \
                : SUMS_32(sums)                                                                     \
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b))
 #define PRODUCT_REGISTERS_128(type)                                                                \
   asm volatile("{\n.reg .pred accumulate;\nsetp.eq.b32 accumulate, 0, 0;\n"                        \
-               "wgmma.mma_async.sync.aligned.m64n128k16.f32." type "." type                        \
-               " {" NAMES_64 "}, {%64, %65, %66, %67}, %68, accumulate, 1, 1, 1;\n}"               \
+               "wgmma.mma_async.sync.aligned.m64n128k16.f32." type "." type " {" NAMES_64          \
+               "}, {%64, %65, %66, %67}, %68, accumulate, 1, 1, 1;\n}"                             \
                : SUMS_64(sums)                                                                     \
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b))
 
-/* sums (64 x columns) = or += a (64 x 16) b (16 x columns), of a warpgroup; a and b are descriptors,
- * K contiguous in both. Warp w of the four has the rows from 16 w on: in them sums[i] lies as
- * device_multiply_add() has it, i-th eight columns. */
+/* sums (64 x columns) = or += a (64 x 16) b (16 x columns), of a warpgroup; a and b are
+ * descriptors, K contiguous in both. Warp w of the four has the rows from 16 w on: in them sums[i]
+ * lies as device_multiply_add() has it, i-th eight columns. */
 template <Dtype dtype, unsigned columns>
 __device__ __forceinline__ void
 device_product(float (&sums)[columns / 8][4], uint64_t a, uint64_t b, bool accumulate)

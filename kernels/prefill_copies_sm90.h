@@ -1,10 +1,10 @@
 /* The shared memory of prefills on compute capability 9.0, and the warps that fill it.
  *
- * A thread block takes one item of work after the other: a tile of query rows of one head. Q and what
- * an item is about lie in two places by turns, keys and values in two stages each, so the copies of
- * an item begin while the one before is computed. A barrier in shared memory says of each stage
- * that it is full, another that it is empty; that the first keys of an item are there says so of its
- * Q as well.
+ * A thread block takes one item of work after the other: a tile of query rows of one head. Q and
+ * what an item is about lie in two places by turns, keys and values in two stages each, so the
+ * copies of an item begin while the one before is computed. A barrier in shared memory says of each
+ * stage that it is full, another that it is empty; that the first keys of an item are there says so
+ * of its Q as well.
  *
  * Copies go token by token, because a block may have any number of tokens and any strides. Where
  * blocks divide a tile, a tensor map {dim, head, token, block} could copy a block at once with one
@@ -152,8 +152,7 @@ load_tile(Tile<head_dim> &tile, const Places &places, int num_rows)
 
 #pragma unroll
   for (unsigned pass = 0; pass < PASSES; pass++) {
-    const uint64_t row =
-        __shfl_sync(ALL, places[pass / ROW_LANES], first_lane + pass % ROW_LANES);
+    const uint64_t row = __shfl_sync(ALL, places[pass / ROW_LANES], first_lane + pass % ROW_LANES);
     load_row(tile, pass, (const uint16_t *)row + threadIdx.x % ROW_LANES * VECTOR,
              (int)(pass * PASS_ROWS + pass_row()) < num_rows);
   }
@@ -188,8 +187,7 @@ copy_tiles(Shared<head_dim> &shared, const AttentionArguments &a, const PrefillW
   for (unsigned round = 0; item_index(round) < num_items; round++) {
     const PrefillPlace at = prefill_place(a, work, item_index(round));
     const int num_keys = at.tile.num_keys;
-    const int32_t *block_table =
-        a.block_tables + (size_t)at.tile.sequence * a.block_table_stride;
+    const int32_t *block_table = a.block_tables + (size_t)at.tile.sequence * a.block_table_stride;
     const uint16_t *pool =
         (operand == OPERAND_K ? a.k : a.v) + at.head / (a.heads / a.kv_heads) * a.head_stride;
     int first_key = (num_keys - 1) / (int)KEYS * (int)KEYS;

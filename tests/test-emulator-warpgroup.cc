@@ -3,8 +3,8 @@
  *
  * Matrices are laid out here as the tensor memory accelerator would write them, whose swizzles the
  * CUDA driver's manual shows as pictures (CU_TENSOR_MAP_SWIZZLE_*): lines of 16 to 128 bytes, in
- * which the 16-byte units change places with the line's number. The emulator's code does not share a
- * line with this.
+ * which the 16-byte units change places with the line's number. The emulator's code does not share
+ * a line with this.
  */
 #include "kernels/device_sm90.h"
 
@@ -107,8 +107,7 @@ multiply_registers(const uint16_t *a, const uint16_t *b, float *c, Layout layout
     for (unsigned column = threadIdx.x; column < columns; column += blockDim.x)
       *(uint16_t *)(shared_b + place_bytes(layout, DEPTH, k, column)) = b[k * columns + column];
   for (unsigned i = 0; i < DEPTH / STEP * 4; i++) {
-    const uint16_t *from =
-        &a[(row + i % 2 * 8) * DEPTH + i / 4 * STEP + i / 2 % 2 * 8 + pair];
+    const uint16_t *from = &a[(row + i % 2 * 8) * DEPTH + i / 4 * STEP + i / 2 % 2 * 8 + pair];
     parts[i / 4][i % 4] = from[0] | (uint32_t)from[1] << 16;
   }
   for (unsigned i = 0; i < columns / 2; i++)
@@ -141,14 +140,14 @@ compare(Kernel kernel, Dtype dtype, unsigned columns, float first)
 {
   g_autoptr(GRand) rand = g_rand_new_with_seed(columns);
   g_autofree uint16_t *a = g_new(uint16_t, ROWS * DEPTH), *b = g_new(uint16_t, DEPTH * columns);
-  g_autofree float *c = g_new(float, ROWS * columns);
+  g_autofree float *c = g_new(float, ROWS *columns);
 
   for (const Layout &layout : LAYOUTS) {
     fill(rand, dtype, a, ROWS * DEPTH);
     fill(rand, dtype, b, DEPTH * columns);
-    g_assert_cmpint(device_launch(kernel, 1, 128, A_BYTES + DEPTH * columns * 2, nullptr, a, b, c,
-                                  layout),
-                    ==, cudaSuccess);
+    g_assert_cmpint(
+        device_launch(kernel, 1, 128, A_BYTES + DEPTH * columns * 2, nullptr, a, b, c, layout), ==,
+        cudaSuccess);
     for (unsigned row = 0; row < ROWS; row++)
       for (unsigned column = 0; column < columns; column++) {
         float sum = first;
@@ -256,7 +255,7 @@ copy_in(int mistake, unsigned char *shared, const uint4 *from)
   device_copy_async_wait<0>();
   if (mistake == COPIES_FENCED_BY_ONE ? threadIdx.x % 32 == 0 : mistake != COPIES_NOT_FENCED)
     device_fence_async();
-  if (mistake == COPIES_FENCED_BY_ONE) /* the first lane stands for its warp, but has not fenced for it */
+  if (mistake == COPIES_FENCED_BY_ONE) /* which stands for its warp, but cannot fence for it */
     __syncwarp();
 }
 

@@ -104,6 +104,11 @@ inline void
 __threadfence()
 {
 }
+[[noreturn]] inline void
+__trap()
+{
+  emulator::fail("a trap");
+}
 
 /* Shuffles of whole warps (width 32). */
 template <typename T>

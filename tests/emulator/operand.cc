@@ -55,9 +55,9 @@ operand_decode(uint64_t descriptor)
  * for ((within, atoms) of MN, (within, atoms) of K); of K in MN-major single elements, as of MN in
  * K-major. The manual's table of strides ("Major-ness supported by Strides") has the same in words:
  * leading, K-major: from the first column to the second, none in swizzled layouts; MN-major: from
- * the first 8 columns to the next, in swizzled layouts from the first swizzle-byte-size / 16 rows to
- * the next. Stride, K-major: from the first 8 rows to the next; MN-major: from the first row to the
- * next, in swizzled layouts from the first 8 columns to the next. */
+ * the first 8 columns to the next, in swizzled layouts from the first swizzle-byte-size / 16 rows
+ * to the next. Stride, K-major: from the first 8 rows to the next; MN-major: from the first row to
+ * the next, in swizzled layouts from the first 8 columns to the next. */
 uint32_t
 operand_address(const Operand &operand, bool is_mn_major, unsigned mn, unsigned k)
 {

@@ -20,8 +20,9 @@ struct Operand {
 
 Operand operand_decode(uint64_t descriptor);
 
-/* Of 16-bit elements, eight lie together: along M or N, from a multiple of eight `mn` on, where that
- * is the major, and along K otherwise. Returns where they begin, as an address in shared memory. */
+/* Of 16-bit elements, eight lie together: along M or N, from a multiple of eight `mn` on, where
+ * that is the major, and along K otherwise. Returns where they begin, as an address in shared
+ * memory. */
 uint32_t operand_address(const Operand &operand, bool is_mn_major, unsigned mn, unsigned k);
 
 } // namespace emulator

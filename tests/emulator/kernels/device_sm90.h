@@ -1,4 +1,5 @@
-/* kernels/device_sm90.h for the emulator: the same functions, each as the PTX manual describes it. */
+/* kernels/device_sm90.h for the emulator: the same functions, each as the PTX manual describes it.
+ */
 #pragma once
 
 #include "kernels/device.h"
