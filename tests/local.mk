@@ -78,9 +78,11 @@ TESTS += %D%/test-attention-gpu %D%/test-kv-copy-gpu
 %C%_test_kv_copy_gpu_SOURCES = %D%/test-kv-copy-gpu.c $(kv_copy_cases)
 %C%_test_kv_copy_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
 %C%_test_kv_copy_gpu_LDADD = libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
+TESTS += %D%/kernel-resources.py
 else
 TESTS += %D%/without-cuda.sh
 endif
+EXTRA_DIST += %D%/kernel-resources.py
 
 # Tiny models that the live executor runs.
 EXTRA_DIST += \
@@ -98,8 +100,8 @@ emulator_cppflags = -iquote $(top_srcdir)/%D%/emulator -I$(top_srcdir)/%D%/emula
 emulator_ldadd = %D%/libemulated-kernels.a libspillway-kernels.a $(LDADD) -lstdc++
 if HAVE_CXX
 check_LIBRARIES += %D%/libemulated-kernels.a
-check_PROGRAMS += %D%/test-attention-emulated %D%/test-emulator %D%/test-kv-copy-emulated
-TESTS += %D%/test-attention-emulated %D%/test-emulator %D%/test-kv-copy-emulated
+check_PROGRAMS += %D%/test-attention-emulated %D%/test-emulator %D%/test-emulator-warpgroup %D%/test-kv-copy-emulated
+TESTS += %D%/test-attention-emulated %D%/test-emulator %D%/test-emulator-warpgroup %D%/test-kv-copy-emulated
 %C%_test_attention_emulated_SOURCES = %D%/test-attention-gpu.c $(attention_device)
 %C%_test_attention_emulated_CPPFLAGS = $(emulator_cppflags)
 %C%_test_attention_emulated_LDADD = $(emulator_ldadd)
@@ -109,10 +111,11 @@ TESTS += %D%/test-attention-emulated %D%/test-emulator %D%/test-kv-copy-emulated
   %D%/emulator/attention_prefill.cc %D%/emulator/attention_prefill_sm90.cc \
   %D%/emulator/cuda.cc %D%/emulator/cuda_runtime.h %D%/emulator/cuda_runtime_api.h \
   %D%/emulator/emulator.cc %D%/emulator/emulator.h %D%/emulator/fibers.cc %D%/emulator/fibers.h \
-  %D%/emulator/kernels/device.h %D%/emulator/kv_copy.cc \
-  %D%/emulator/kv_copy_methods.cc %D%/emulator/norm.cc \
-  %D%/emulator/paged_kv.cc %D%/emulator/sampling.cc %D%/emulator/stream.cc \
-  %D%/emulator/transformer.cc %D%/emulator/vector_types.h %D%/emulator/warp.cc %D%/half_floats.c %D%/half_floats.h
+  %D%/emulator/kernels/device.h %D%/emulator/kernels/device_sm90.h %D%/emulator/kv_copy.cc \
+  %D%/emulator/kv_copy_methods.cc %D%/emulator/norm.cc %D%/emulator/operand.cc %D%/emulator/operand.h \
+  %D%/emulator/paged_kv.cc %D%/emulator/phase_barrier.cc %D%/emulator/sampling.cc %D%/emulator/stream.cc \
+  %D%/emulator/transformer.cc %D%/emulator/vector_types.h %D%/emulator/warp.cc %D%/emulator/warpgroup.cc \
+  %D%/half_floats.c %D%/half_floats.h
 # The GPU's device of live/ runs in it too.
 check_PROGRAMS += %D%/test-live-emulated
 TESTS += %D%/test-live-emulated
@@ -124,6 +127,9 @@ TESTS += %D%/test-live-emulated
 %C%_test_emulator_SOURCES = %D%/test-emulator.cc
 %C%_test_emulator_CPPFLAGS = $(emulator_cppflags)
 %C%_test_emulator_LDADD = $(emulator_ldadd)
+%C%_test_emulator_warpgroup_SOURCES = %D%/test-emulator-warpgroup.cc
+%C%_test_emulator_warpgroup_CPPFLAGS = $(emulator_cppflags)
+%C%_test_emulator_warpgroup_LDADD = $(emulator_ldadd)
 %C%_test_kv_copy_emulated_SOURCES = %D%/test-kv-copy-gpu.c $(kv_copy_cases)
 %C%_test_kv_copy_emulated_CPPFLAGS = $(emulator_cppflags)
 %C%_test_kv_copy_emulated_LDADD = $(emulator_ldadd)
