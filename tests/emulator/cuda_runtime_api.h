@@ -21,7 +21,8 @@ typedef enum {
 typedef enum {
   cudaMemcpyHostToDevice,
   cudaMemcpyDeviceToHost,
-  cudaMemcpyDeviceToDevice
+  cudaMemcpyDeviceToDevice,
+  cudaMemcpyDefault
 } cudaMemcpyKind;
 typedef enum {
   cudaDevAttrMultiProcessorCount,
