@@ -2,6 +2,7 @@
  */
 #include "live.h"
 #include "program.h"
+#include "selfcheck.h"
 
 static int
 command_live_gpu(int argc, char **argv)
@@ -20,6 +21,8 @@ static const Command gpu_commands[] = {
      command_live_gpu},
     {"validate", "what a simulation says, held against the same scenario on the GPU",
      command_validate_gpu},
+    {"selfcheck", "every kernel against its reference, and its speed beside the card's",
+     command_selfcheck},
     {NULL, NULL, NULL},
 };
 

@@ -59,7 +59,14 @@ check_sources = $(attention_device) \
   %D%/check/check_rows.c \
   %D%/check/check_sampling.c \
   %D%/check/check_stream.c \
-  %D%/check/row_shapes.c %D%/check/row_shapes.h
+  %D%/check/gpu_report.c %D%/check/gpu_report.h \
+  %D%/check/row_shapes.c %D%/check/row_shapes.h \
+  %D%/check/speed.c %D%/check/speed.h \
+  %D%/check/speed_attention.c \
+  %D%/check/speed_ceilings.c \
+  %D%/check/speed_gemm.c \
+  %D%/check/speed_kv_copy.c \
+  %D%/check/speed_rows.c
 EXTRA_DIST += $(check_sources)
 
 if HAVE_CUDA

@@ -106,7 +106,7 @@ TESTS += %D%/test-attention-emulated %D%/test-emulator %D%/test-kv-copy-emulated
   %D%/emulator/emulator.cc %D%/emulator/emulator.h %D%/emulator/fibers.cc %D%/emulator/fibers.h \
   %D%/emulator/gemm.cc %D%/emulator/kernels/device.h %D%/emulator/kv_copy.cc \
   %D%/emulator/kv_copy_methods.cc %D%/emulator/live.cc %D%/emulator/norm.cc \
-  %D%/emulator/paged_kv.cc %D%/emulator/sampling.cc %D%/emulator/stream.cc \
+  %D%/emulator/paged_kv.cc %D%/emulator/sampling.cc %D%/emulator/stream.cc %D%/emulator/timer.cc \
   %D%/emulator/transformer.cc %D%/emulator/vector_types.h %D%/emulator/warp.cc
 # The GPU's device of live/ runs in it too.
 check_PROGRAMS += %D%/test-live-emulated
@@ -118,7 +118,7 @@ TESTS += %D%/test-live-emulated
 # So does the self-check: every kernel's tiny cases, and damaged results that must be found.
 check_PROGRAMS += %D%/test-selfcheck-emulated
 TESTS += %D%/test-selfcheck-emulated
-%C%_test_selfcheck_emulated_SOURCES = %D%/test-selfcheck.c $(check_sources)
+%C%_test_selfcheck_emulated_SOURCES = %D%/test-selfcheck.c $(check_sources) $(selfcheck_sources)
 %C%_test_selfcheck_emulated_CPPFLAGS = $(emulator_cppflags)
 %C%_test_selfcheck_emulated_LDADD = $(emulator_ldadd)
 %C%_test_emulator_SOURCES = %D%/test-emulator.cc

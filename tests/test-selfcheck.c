@@ -1,8 +1,11 @@
 /* The self-check's checks: they pass, and they find what is wrong. Built with the emulator in
  * CUDA's place, where the GPU's memory is this program's and can be damaged. */
-#include "kernels/check/check.h"
+#include <stdlib.h>
 
-enum { SEED = 1 };
+#include "cli/cli.h"
+#include "cli/selfcheck.h"
+
+enum { SEED = 1, SHRINK = 512 };
 
 static CheckContext
 make_context(const CheckTamper *tamper)
@@ -114,6 +117,113 @@ test_repeats(void)
   gemm_free(context.gemm);
 }
 
+static void
+count_row(gpointer data, const SpeedRow *row)
+{
+  guint *count = data;
+
+  if (row->problem != NULL)
+    g_error("%s, %s: %s", row->kernel, row->shape, row->problem);
+  g_assert_cmpfloat(row->timing.median_ns, >, 0);
+  g_assert_true(row->work > 0 || row->unit == SPEED_TIME);
+  g_assert_true(row->ideal_ns > 0 || g_str_equal(row->kernel, "ceiling"));
+  *count += 1;
+}
+
+/* Every timing is asked for rightly: its call succeeds, small. */
+static void
+test_speeds(void)
+{
+  const CheckContext check = make_context(NULL);
+  g_autoptr(GRand) rand = g_rand_new_with_seed(SEED);
+  guint count = 0;
+  SpeedContext context = {.attention = check.attention,
+                          .gemm = check.gemm,
+                          .rand = rand,
+                          .shrink = SHRINK,
+                          .row_done = count_row,
+                          .data = &count};
+
+  g_assert_cmpint(timer_new(&context.timer), ==, 0);
+  for (const KernelSpeed *speed = kernel_speeds; speed->name != NULL; speed++) {
+    const guint before = count;
+    speed->run(&context);
+    g_assert_cmpuint(count, >, before);
+  }
+  timer_free(context.timer);
+  gemm_free(check.gemm);
+}
+
+static void
+test_marks(void)
+{
+  SpeedRow row = {.ideal_ns = 90, .timing.median_ns = 100, .target = {.85, .92, .95}};
+
+  g_assert_cmpstr(speed_mark(&row), ==, "must");
+  row.ideal_ns = 96;
+  g_assert_cmpstr(speed_mark(&row), ==, "aim");
+  row.ideal_ns = 93;
+  g_assert_cmpstr(speed_mark(&row), ==, "good");
+  row.ideal_ns = 10;
+  g_assert_cmpstr(speed_mark(&row), ==, "below must");
+  row.target = (SpeedTarget){.good = 0.8};
+  g_assert_cmpstr(speed_mark(&row), ==, "below good");
+  row.target = (SpeedTarget){0};
+  g_assert_cmpstr(speed_mark(&row), ==, "");
+  row.target.must = 0.05;
+  row.problem = "none";
+  g_assert_cmpstr(speed_mark(&row), ==, "");
+}
+
+/* The verb, in a process of its own. */
+static void
+run_verb(const char *const *words)
+{
+  g_auto(GStrv) argv = g_strdupv((char **)words);
+
+  exit(command_selfcheck((int)g_strv_length(argv), argv));
+}
+
+static void
+test_verb(void)
+{
+  static const char *const words[] = {"selfcheck", "--only", "decode", "--case",
+                                      "3",         "--seed", "5",      NULL};
+
+  if (g_test_subprocess())
+    run_verb(words);
+  g_test_trap_subprocess(NULL, 0, 0);
+  g_test_trap_assert_passed();
+  g_test_trap_assert_stdout("emulator: compute capability 9.0*seed 5*\ndecode*1  *passed*"
+                            "1 kernels, 1 cases: all passed*");
+}
+
+static void
+test_verb_json(void)
+{
+  static const char *const words[] = {
+      "selfcheck", "--only", "stream-copy,bias", "--quick", "--no-timings", "--format",
+      "json",      NULL};
+
+  if (g_test_subprocess())
+    run_verb(words);
+  g_test_trap_subprocess(NULL, 0, 0);
+  g_test_trap_assert_passed();
+  g_test_trap_assert_stdout("{*\"passed\": true*\"kernel\": \"bias\"*\"failures\": []*");
+}
+
+static void
+test_verb_refuses(void)
+{
+  static const char *const words[] = {"selfcheck", "--only", "decode", "--case", "4000", NULL};
+
+  if (g_test_subprocess())
+    run_verb(words);
+  g_test_trap_subprocess(NULL, 0, 0);
+  g_test_trap_assert_failed();
+  g_test_trap_assert_stderr("*--case: found '4000', expected*");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -125,5 +235,10 @@ main(int argc, char **argv)
     g_test_add_data_func(finds, kernel_checks[i], test_finds);
   }
   g_test_add_func("/selfcheck/repeats", test_repeats);
+  g_test_add_func("/selfcheck/speeds", test_speeds);
+  g_test_add_func("/selfcheck/marks", test_marks);
+  g_test_add_func("/selfcheck/verb", test_verb);
+  g_test_add_func("/selfcheck/verb/json", test_verb_json);
+  g_test_add_func("/selfcheck/verb/refuses", test_verb_refuses);
   return g_test_run();
 }

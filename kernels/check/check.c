@@ -1,5 +1,6 @@
 #include "check.h"
 
+#include <cuda_runtime_api.h>
 #include <math.h>
 #include <string.h>
 
@@ -46,6 +47,13 @@ check_dtype_name(Dtype dtype)
   };
 
   return names[dtype];
+}
+
+gboolean
+check_gpu_is_lost(void)
+{
+  cudaGetLastError(); /* one that did not stay */
+  return cudaDeviceSynchronize() != cudaSuccess;
 }
 
 void

@@ -57,6 +57,9 @@ double check_limit_rounding(Dtype dtype);
 /* "bf16", "fp16", "fp8". */
 const char *check_dtype_name(Dtype dtype);
 
+/* Whether an earlier error has made the GPU unusable for this program. */
+gboolean check_gpu_is_lost(void);
+
 /* Runs one case; the caller clears it. */
 void check_case_run(const KernelCheck *check, const CheckContext *context, guint number,
                     guint32 seed, CheckCase *result);
