@@ -3,7 +3,7 @@ bin_PROGRAMS += spillway
 spillway_SOURCES = %D%/main.c
 
 # What needs a GPU.
-selfcheck_sources = %D%/selfcheck.c %D%/selfcheck.h %D%/selfcheck_text.c
+selfcheck_sources = %D%/selfcheck_result.h %D%/selfcheck_run.c %D%/selfcheck_text.c
 spillway_gpu_sources = %D%/main_gpu.c $(selfcheck_sources)
 EXTRA_DIST += $(spillway_gpu_sources)
 if HAVE_CUDA
@@ -59,6 +59,7 @@ libspillway_cli_a_SOURCES = \
   %D%/scenario.c %D%/scenario.h \
   %D%/scenario_pool.c %D%/scenario_resolver.h \
   %D%/scenario_config.c %D%/scenario_config.h \
+  %D%/selfcheck.c %D%/selfcheck.h \
   %D%/settings.c %D%/settings.h \
   %D%/shelf.c %D%/shelf.h \
   %D%/study.c %D%/study.h \

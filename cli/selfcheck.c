@@ -1,12 +1,10 @@
-/* spillway-gpu selfcheck: the one thing to run when a GPU is at hand. */
-#include "config.h"
+/* spillway selfcheck: the one thing to run when a GPU is at hand. Here its options; selfcheck_run.c
+ * is spillway-gpu's. */
+#include "selfcheck.h"
 
 #include "cli.h"
 #include "format_option.h"
-#include "selfcheck.h"
-
-#include <math.h>
-#include <stdio.h>
+#include "gpu.h"
 
 #define SUMMARY                                                                                    \
   "Compares every kernel with its reference on the CPU, over random and edge shapes, then times\n" \
@@ -21,312 +19,113 @@
   "Exit status: 0 all passed, however fast; 1 a check failed, or there is no GPU; 2 the command\n" \
   "line is wrong."
 
+/* As typed. */
 typedef struct {
-  gboolean quick, no_timings;
-  char *only, *number_text, *seed_text, *format_text;
-  /* from these */
-  char **kernels; /* NULL: all */
-  gint64 number;  /* -1: all */
+  char *only, *number, *seed, *format;
+} Words;
+
+static void
+words_clear(Words *words)
+{
+  g_free(words->only);
+  g_free(words->number);
+  g_free(words->seed);
+  g_free(words->format);
+}
+
+static gboolean
+read_format(const Words *words, SelfcheckOptions *options, GError **error)
+{
   OutputFormat format;
-} Options;
 
-typedef struct {
-  Options *options;
-  CheckContext check;
-  Selfcheck result;
-} Run;
-
-static gboolean
-is_chosen(const Options *options, const char *name)
-{
-  return options->kernels == NULL || g_strv_contains((const char *const *)options->kernels, name);
-}
-
-/* All names that --only knows. */
-static GPtrArray *
-list_names(void)
-{
-  GPtrArray *names = g_ptr_array_new();
-
-  for (guint i = 0; kernel_checks[i] != NULL; i++)
-    g_ptr_array_add(names, (gpointer)kernel_checks[i]->name);
-  g_ptr_array_add(names, NULL);
-  return names;
-}
-
-static gboolean
-check_names(const Options *options, GError **error)
-{
-  g_autoptr(GPtrArray) names = list_names();
-  const char *const *known = (const char *const *)names->pdata;
-
-  for (char **name = options->kernels; name != NULL && *name != NULL; name++)
-    if (!g_strv_contains(known, *name)) {
-      g_autofree char *all = g_strjoinv(", ", (char **)names->pdata);
-      g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                  "--only: found '%s', expected some of %s", *name, all);
-      return FALSE;
-    }
-  return TRUE;
-}
-
-static guint
-last_case(const char *name)
-{
-  for (guint i = 0; kernel_checks[i] != NULL; i++)
-    if (g_str_equal(kernel_checks[i]->name, name))
-      return kernel_checks[i]->num_cases[CHECK_FULL] - 1;
-  g_assert_not_reached();
-}
-
-static gboolean
-read_options(Options *options, guint32 *seed, GError **error)
-{
-  guint64 value;
-
-  options->number = -1;
-  *seed = g_random_int() >> 1; /* it is a number in JSON, too */
-  if (options->only != NULL)
-    options->kernels = g_strsplit(options->only, ",", -1);
-  if (!check_names(options, error) ||
-      !output_format_parse(options->format_text, &options->format, error))
+  if (!output_format_parse(words->format, &format, error))
     return FALSE;
-  if (options->format == OUTPUT_CSV) {
-    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                "--format: found 'csv', expected table or json");
-    return FALSE;
-  }
-  if (options->seed_text != NULL) {
-    if (!cli_parse_uint(options->seed_text, "--seed", 0, G_MAXINT32, &value, error))
-      return FALSE;
-    *seed = (guint32)value;
-  }
-  if (options->number_text != NULL) {
-    if (options->only == NULL || g_strv_length(options->kernels) != 1) {
-      g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                  "--case: it is of one kernel; give that with --only");
-      return FALSE;
-    }
-    if (!cli_parse_uint(options->number_text, "--case", 0, last_case(options->kernels[0]), &value,
-                        error))
-      return FALSE;
-    options->number = (gint64)value;
-  }
-  return TRUE;
-}
-
-static void
-keep_worst(SelfcheckKernel *kernel, const CheckCase *result)
-{
-  if (result->limit > 0 && (kernel->limit == 0 || !(result->found.error / result->limit <=
-                                                    kernel->worst_error / kernel->limit))) {
-    kernel->worst_error = result->found.error;
-    kernel->limit = result->limit;
-  }
-}
-
-static void
-run_case(Run *run, const KernelCheck *check, guint number, SelfcheckKernel *kernel)
-{
-  Selfcheck *s = &run->result;
-  CheckCase result;
-
-  check_case_run(check, &run->check, number, s->seed, &result);
-  kernel->num_cases++;
-  keep_worst(kernel, &result);
-  if (result.problem != NULL) {
-    SelfcheckFailure failure = {check->name, number, g_steal_pointer(&result.shape),
-                                g_steal_pointer(&result.problem)};
-    g_array_append_val(s->failures, failure);
-    kernel->num_failed++;
-    if (run->options->format == OUTPUT_TABLE)
-      selfcheck_print_failure(s, &failure);
-    s->is_lost = check_gpu_is_lost();
-  }
-  check_case_clear(&result);
-}
-
-static void
-run_check(Run *run, const KernelCheck *check)
-{
-  const Options *options = run->options;
-  const guint all = check->num_cases[options->quick ? CHECK_QUICK : CHECK_FULL];
-  SelfcheckKernel kernel = {.name = check->name};
-  const gint64 begin = g_get_monotonic_time();
-
-  if (check->lacks != NULL)
-    kernel.lacks = check->lacks(&run->check);
-  if (kernel.lacks == NULL && options->number >= 0)
-    run_case(run, check, (guint)options->number, &kernel);
-  for (guint i = 0; kernel.lacks == NULL && options->number < 0 && i < all; i++)
-    if (!run->result.is_lost)
-      run_case(run, check, i, &kernel);
-  kernel.seconds = (double)(g_get_monotonic_time() - begin) / 1e6;
-  g_array_append_val(run->result.kernels, kernel);
-  if (options->format == OUTPUT_TABLE)
-    selfcheck_print_kernel(&kernel);
-}
-
-static void
-keep_speed(gpointer data, const SpeedRow *row)
-{
-  Run *run = data;
-  Selfcheck *s = &run->result;
-  SpeedRow kept = *row;
-
-  if (run->options->format == OUTPUT_TABLE)
-    selfcheck_print_speed(
-        row, s->speeds->len > 0 ? &g_array_index(s->speeds, SpeedRow, s->speeds->len - 1) : NULL);
-  kept.shape = g_strdup(row->shape);
-  kept.problem = g_strdup(row->problem);
-  g_array_append_val(s->speeds, kept);
-  if (g_str_equal(speed_mark(row), "below must"))
-    s->num_slow++;
-  if (row->problem != NULL && g_strrstr(row->problem, "MemoryAllocation") == NULL)
-    s->num_broken++;
-}
-
-/* Ceilings are of every choice. */
-static gboolean
-run_speeds(Run *run, GError **error)
-{
-  g_autoptr(GRand) rand = g_rand_new_with_seed(run->result.seed);
-  SpeedContext context = {
-      .attention = run->check.attention,
-      .gemm = run->check.gemm,
-      .rand = rand,
-      .quick = run->options->quick,
-      .shrink = 1,
-      .row_done = keep_speed,
-      .data = run,
-  };
-  const int status = timer_new(&context.timer);
-
-  if (status != 0) {
-    g_set_error(error, GPU_REPORT_ERROR, status, "the timer: %s", gemm_status_name(status));
-    return FALSE;
-  }
-  for (const KernelSpeed *speed = kernel_speeds; speed->name != NULL; speed++)
-    if (!run->result.is_lost && (speed == kernel_speeds || is_chosen(run->options, speed->name))) {
-      speed->run(&context);
-      run->result.is_lost = check_gpu_is_lost();
-    }
-  timer_free(context.timer);
-  return TRUE;
-}
-
-static gboolean
-open_gpu(Run *run, GError **error)
-{
-  int status;
-
-  if (!gpu_report(&run->result.gpu, error))
-    return FALSE;
-  status = attention_device_query(&run->check.attention);
-  if (status == 0)
-    status = gemm_new(&run->check.gemm);
-  if (status == 0)
+  options->json = format == OUTPUT_JSON;
+  if (format != OUTPUT_CSV)
     return TRUE;
-  g_set_error(error, GPU_REPORT_ERROR, status, "%s: it cannot be used: %s", run->result.gpu.name,
-              gemm_status_name(status));
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "--format: found 'csv', expected table or json");
   return FALSE;
 }
 
 static gboolean
-run_all(Run *run, GError **error)
+read_words(const Words *words, SelfcheckOptions *options, GError **error)
 {
-  const Options *options = run->options;
-  const gint64 begin = g_get_monotonic_time();
-  Selfcheck *s = &run->result;
+  guint64 number = 0, seed = g_random_int() >> 1; /* it is a number in JSON, too */
 
-  if (!open_gpu(run, error))
+  options->number = -1;
+  if (words->only != NULL)
+    options->kernels = g_strsplit(words->only, ",", -1);
+  if (!read_format(words, options, error))
     return FALSE;
-  if (options->format == OUTPUT_TABLE)
-    selfcheck_print_gpu(s);
-  for (guint i = 0; kernel_checks[i] != NULL && !s->is_lost; i++)
-    if (is_chosen(options, kernel_checks[i]->name))
-      run_check(run, kernel_checks[i]);
-  if (!options->no_timings && options->number < 0 && !s->is_lost && !run_speeds(run, error))
+  if (words->seed != NULL && !cli_parse_uint(words->seed, "--seed", 0, G_MAXINT32, &seed, error))
     return FALSE;
-  s->seconds = (double)(g_get_monotonic_time() - begin) / 1e6;
-  if (options->format == OUTPUT_TABLE)
-    selfcheck_print_end(s);
-  else
-    selfcheck_print_json(s);
+  options->seed = (guint32)seed;
+  if (words->number == NULL)
+    return TRUE;
+  if (options->kernels == NULL || g_strv_length(options->kernels) != 1) {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--case: it is of one kernel; give that with --only");
+    return FALSE;
+  }
+  if (!cli_parse_uint(words->number, "--case", 0, G_MAXINT32, &number, error))
+    return FALSE;
+  options->number = (gint64)number;
   return TRUE;
 }
 
-static void
-clear_failure(gpointer failure)
+/* FALSE where the verb is to return *status. */
+static gboolean
+parse(Words *words, SelfcheckOptions *options, int *argc, char ***argv, int *status)
 {
-  g_free(((SelfcheckFailure *)failure)->shape);
-  g_free(((SelfcheckFailure *)failure)->problem);
-}
-
-static void
-clear_speed(gpointer row)
-{
-  g_free((gpointer)((SpeedRow *)row)->shape);
-  g_free((gpointer)((SpeedRow *)row)->problem);
-}
-
-static int
-selfcheck(Options *options)
-{
+  const GOptionEntry entries[] = {
+      {"quick", 0, 0, G_OPTION_ARG_NONE, &options->quick,
+       "few and small shapes, and a timing a kernel", NULL},
+      {"no-timings", 0, 0, G_OPTION_ARG_NONE, &options->no_timings, "only whether they are right",
+       NULL},
+      {"only", 0, 0, G_OPTION_ARG_STRING, &words->only,
+       "these kernels, by their names in the table", "NAME[,…]"},
+      {"case", 0, 0, G_OPTION_ARG_STRING, &words->number,
+       "this case of the one kernel that --only names", "N"},
+      {"seed", 0, 0, G_OPTION_ARG_STRING, &words->seed,
+       "of the random shapes and numbers; by default another each time", "S"},
+      {"format", 0, 0, G_OPTION_ARG_STRING, &words->format, "table or json", "F"},
+      {NULL},
+  };
+  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
   g_autoptr(GError) error = NULL;
-  Run run = {.options = options};
+
+  g_option_context_set_summary(context, SUMMARY);
+  g_option_context_set_description(context, EXAMPLES);
+  g_option_context_add_main_entries(context, entries, NULL);
+  if (!cli_parse(context, "selfcheck", entries, argc, argv, status))
+    return FALSE;
+  if (*argc > 1)
+    *status = cli_error(CLI_USAGE, "selfcheck", "takes options only, found '%s'", (*argv)[1]);
+  else if (!read_words(words, options, &error))
+    *status = cli_error(CLI_USAGE, "selfcheck", "%s", error->message);
+  else
+    return TRUE;
+  return FALSE;
+}
+
+int
+selfcheck_verb(int argc, char **argv, int (*run)(const SelfcheckOptions *options))
+{
+  g_auto(GStrv) typed = g_strdupv(argv);
+  SelfcheckOptions options = {0};
+  Words words = {0};
   int status = CLI_DONE;
 
-  if (!read_options(options, &run.result.seed, &error))
-    return cli_error(CLI_USAGE, "selfcheck", "%s", error->message);
-  run.result.kernels = g_array_new(FALSE, FALSE, sizeof(SelfcheckKernel));
-  run.result.failures = g_array_new(FALSE, FALSE, sizeof(SelfcheckFailure));
-  run.result.speeds = g_array_new(FALSE, FALSE, sizeof(SpeedRow));
-  g_array_set_clear_func(run.result.failures, clear_failure);
-  g_array_set_clear_func(run.result.speeds, clear_speed);
-  if (!run_all(&run, &error))
-    status = cli_error(CLI_FAILED, "selfcheck", "%s", error->message);
-  else if (!selfcheck_passed(&run.result))
-    status = CLI_FAILED;
-  gemm_free(run.check.gemm);
-  g_array_unref(run.result.kernels);
-  g_array_unref(run.result.failures);
-  g_array_unref(run.result.speeds);
+  if (parse(&words, &options, &argc, &argv, &status))
+    status = run != NULL ? run(&options) : gpu_run(typed);
+  words_clear(&words);
+  g_strfreev(options.kernels);
   return status;
 }
 
 int
 command_selfcheck(int argc, char **argv)
 {
-  Options options = {0};
-  const GOptionEntry entries[] = {
-      {"quick", 0, 0, G_OPTION_ARG_NONE, &options.quick,
-       "few and small shapes, and a timing a kernel", NULL},
-      {"no-timings", 0, 0, G_OPTION_ARG_NONE, &options.no_timings, "only whether they are right",
-       NULL},
-      {"only", 0, 0, G_OPTION_ARG_STRING, &options.only, "these kernels, by the names in the table",
-       "NAME[,…]"},
-      {"case", 0, 0, G_OPTION_ARG_STRING, &options.number_text,
-       "this case of the one kernel that --only names", "N"},
-      {"seed", 0, 0, G_OPTION_ARG_STRING, &options.seed_text,
-       "of the random shapes and numbers; by default another each time", "S"},
-      {"format", 0, 0, G_OPTION_ARG_STRING, &options.format_text, "table or json", "F"},
-      {NULL},
-  };
-  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
-  int status = CLI_DONE;
-
-  g_option_context_set_summary(context, SUMMARY);
-  g_option_context_set_description(context, EXAMPLES);
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (cli_parse(context, "selfcheck", entries, &argc, &argv, &status)) {
-    status = argc > 1 ? cli_error(CLI_USAGE, "selfcheck", "takes options only, found '%s'", argv[1])
-                      : selfcheck(&options);
-  }
-  g_free(options.only);
-  g_free(options.number_text);
-  g_free(options.seed_text);
-  g_free(options.format_text);
-  g_strfreev(options.kernels);
-  return status;
+  return selfcheck_verb(argc, argv, NULL);
 }

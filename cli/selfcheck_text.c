@@ -1,5 +1,5 @@
 /* A self-check's lines, printed as they come, and its JSON. */
-#include "selfcheck.h"
+#include "selfcheck_result.h"
 
 #include <jansson.h>
 #include <math.h>

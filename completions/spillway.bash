@@ -55,6 +55,8 @@ _spillway_value()
     --host-memory) _spillway_from < <(printf '%s\n' pinned pageable) ;;
     --chart) _spillway_from < <("$program" plot --help | sed -n '/^Charts:$/,/^$/s/^  \([a-z0-9]*\) .*/\1/p') ;;
     --format) _spillway_from < <(if [[ $verb == report ]]; then printf '%s\n' html png svg pdf; else printf '%s\n' table json csv; fi) ;;
+    --only) _spillway_from < <(printf '%s\n' kv-copy kv-write decode prefill prefill-wgmma mixed gemm embedding \
+      rms-norm residual-norm head-norm bias rope silu-gate sampling stream-copy) ;;
     *) _spillway_files ;;
   esac
 }

@@ -2,8 +2,7 @@
  * CUDA's place, where the GPU's memory is this program's and can be damaged. */
 #include <stdlib.h>
 
-#include "cli/cli.h"
-#include "cli/selfcheck.h"
+#include "cli/selfcheck_result.h"
 
 enum { SEED = 1, SHRINK = 512 };
 
@@ -176,12 +175,13 @@ test_marks(void)
 }
 
 /* The verb, in a process of its own. */
-static void
+static int
 run_verb(const char *const *words)
 {
-  g_auto(GStrv) argv = g_strdupv((char **)words);
+  const guint count = g_strv_length((char **)words);
+  g_autofree char **argv = g_memdup2(words, (count + 1) * sizeof *words);
 
-  exit(command_selfcheck((int)g_strv_length(argv), argv));
+  return selfcheck_verb((int)count, argv, selfcheck_run);
 }
 
 static void
@@ -191,7 +191,7 @@ test_verb(void)
                                       "3",         "--seed", "5",      NULL};
 
   if (g_test_subprocess())
-    run_verb(words);
+    exit(run_verb(words));
   g_test_trap_subprocess(NULL, 0, 0);
   g_test_trap_assert_passed();
   g_test_trap_assert_stdout("emulator: compute capability 9.0*seed 5*\ndecode*1  *passed*"
@@ -206,7 +206,7 @@ test_verb_json(void)
       "json",      NULL};
 
   if (g_test_subprocess())
-    run_verb(words);
+    exit(run_verb(words));
   g_test_trap_subprocess(NULL, 0, 0);
   g_test_trap_assert_passed();
   g_test_trap_assert_stdout("{*\"passed\": true*\"kernel\": \"bias\"*\"failures\": []*");
@@ -218,7 +218,7 @@ test_verb_refuses(void)
   static const char *const words[] = {"selfcheck", "--only", "decode", "--case", "4000", NULL};
 
   if (g_test_subprocess())
-    run_verb(words);
+    exit(run_verb(words));
   g_test_trap_subprocess(NULL, 0, 0);
   g_test_trap_assert_failed();
   g_test_trap_assert_stderr("*--case: found '4000', expected*");

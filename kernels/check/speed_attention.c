@@ -208,6 +208,8 @@ static void
 measure_alike(SpeedContext *context, const char *kernel, gboolean wgmma, const Shape *shape,
               void (*judge)(const SpeedContext *, const Attention *, SpeedRow *))
 {
+  const guint32 kv_heads = context->shrink > 1 ? 1 : shape->kv_heads;
+  const guint32 heads = shape->heads / (shape->kv_heads / kv_heads);
   const gboolean decodes = shape->new_tokens == 1;
   const guint32 batch = decodes ? speed_shrunk(context, shape->batch) : shape->batch;
   const guint32 shortest = speed_shrunk(context, shape->shortest);
@@ -217,8 +219,8 @@ measure_alike(SpeedContext *context, const char *kernel, gboolean wgmma, const S
   gint32 *context_lens = g_new(gint32, batch);
   Host host = {0};
   Attention a = {
-      .shape = {.heads = shape->heads},
-      .kv = {.kv_heads = shape->kv_heads, .head_dim = shape->head_dim},
+      .shape = {.heads = heads},
+      .kv = {.kv_heads = kv_heads, .head_dim = shape->head_dim},
       .batch = {.num_sequences = batch},
   };
 
@@ -227,20 +229,19 @@ measure_alike(SpeedContext *context, const char *kernel, gboolean wgmma, const S
     context_lens[s] = g_rand_int_range(context->rand, (gint32)shortest, (gint32)longest + 1);
   }
   host_init(&host, context->rand, batch, new_tokens, context_lens);
-  g_autofree char *text = decodes
-                              ? g_strdup_printf("batch %u, context %s%u, heads %u/%u of %u", batch,
-                                                shortest < longest ? "up to " : "", longest,
-                                                shape->heads, shape->kv_heads, shape->head_dim)
-                              : g_strdup_printf("%u tokens of %u, heads %u/%u of %u", new, longest,
-                                                shape->heads, shape->kv_heads, shape->head_dim);
+  g_autofree char *text = decodes ? g_strdup_printf("batch %u, context %s%u, heads %u/%u of %u",
+                                                    batch, shortest < longest ? "up to " : "",
+                                                    longest, heads, kv_heads, shape->head_dim)
+                                  : g_strdup_printf("%u tokens of %u, heads %u/%u of %u", new,
+                                                    longest, heads, kv_heads, shape->head_dim);
   SpeedRow row = {
       .kernel = kernel,
       .shape = text,
       .target = shape->target,
       .attention = {.dtype = DTYPE_BF16,
                     .batch = batch,
-                    .heads = shape->heads,
-                    .kv_heads = shape->kv_heads,
+                    .heads = heads,
+                    .kv_heads = kv_heads,
                     .head_dim = shape->head_dim,
                     .new_tokens = new,
                     .context_tokens = (shortest + longest) / 2,

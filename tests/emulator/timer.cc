@@ -10,6 +10,8 @@ namespace
 const cudaStream_t stream = (cudaStream_t)(uintptr_t)2;
 char something;
 
+enum { TURN = 1 };
+
 } // namespace
 
 int
@@ -35,12 +37,10 @@ timer_measure(Timer *, const TimingRequest *request, Timing *timing)
 {
   int status = 0;
 
-  for (uint32_t turn = 0; turn < 2 && status == 0; turn++) {
-    if (request->beside != nullptr)
-      status = request->beside(request->beside_data, turn, stream);
-    if (status == 0)
-      status = request->call(request->data, turn, stream);
-  }
+  if (request->beside != nullptr)
+    status = request->beside(request->beside_data, TURN, stream);
+  if (status == 0)
+    status = request->call(request->data, TURN, stream);
   *timing = {1e6, 0.9e6, 1.1e6, 1e3, 10, 1, true};
   return status;
 }
