@@ -21,7 +21,7 @@
 
 /* As typed. */
 typedef struct {
-  char *only, *number, *seed, *format;
+  char *only, *number, *seed, *format, *output;
 } Words;
 
 static void
@@ -31,6 +31,7 @@ words_clear(Words *words)
   g_free(words->number);
   g_free(words->seed);
   g_free(words->format);
+  g_free(words->output);
 }
 
 static gboolean
@@ -54,6 +55,7 @@ read_words(const Words *words, SelfcheckOptions *options, GError **error)
   guint64 number = 0, seed = g_random_int() >> 1; /* it is a number in JSON, too */
 
   options->number = -1;
+  options->output = words->output;
   if (words->only != NULL)
     options->kernels = g_strsplit(words->only, ",", -1);
   if (!read_format(words, options, error))
@@ -90,6 +92,7 @@ parse(Words *words, SelfcheckOptions *options, int *argc, char ***argv, int *sta
       {"seed", 0, 0, G_OPTION_ARG_STRING, &words->seed,
        "of the random shapes and numbers; by default another each time", "S"},
       {"format", 0, 0, G_OPTION_ARG_STRING, &words->format, "table or json", "F"},
+      {"output", 'o', 0, G_OPTION_ARG_FILENAME, &words->output, "all of it as JSON, too", "FILE"},
       {NULL},
   };
   g_autoptr(GOptionContext) context = g_option_context_new(NULL);

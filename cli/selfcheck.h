@@ -8,6 +8,7 @@ typedef struct {
   char **kernels; /* names of checks; NULL: all */
   gint64 number;  /* of a case; -1: all */
   guint32 seed;
+  const char *output; /* a file for JSON; NULL: none */
 } SelfcheckOptions;
 
 /* `run` returns the exit status; NULL in a program without a GPU, which starts the one that has it.

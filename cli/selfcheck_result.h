@@ -1,6 +1,8 @@
 /* What a self-check found, as its texts print it. */
 #pragma once
 
+#include <stdio.h>
+
 #include "kernels/check/check.h"
 #include "kernels/check/gpu_report.h"
 #include "kernels/check/speed.h"
@@ -39,8 +41,8 @@ void selfcheck_print_kernel(const SelfcheckKernel *kernel);
 void selfcheck_print_failure(const Selfcheck *s, const SelfcheckFailure *failure);
 void selfcheck_print_speed(const SpeedRow *row, const SpeedRow *before);
 void selfcheck_print_end(const Selfcheck *s);
-/* All of it as one object. */
-void selfcheck_print_json(const Selfcheck *s);
+/* All of it as one object. FALSE where it could not be written. */
+gboolean selfcheck_write_json(const Selfcheck *s, FILE *out);
 
 /* "spillway selfcheck --only decode --case 3 --seed 5": runs that case again. The caller frees. */
 char *selfcheck_again(const Selfcheck *s, const SelfcheckFailure *failure);

@@ -1,6 +1,7 @@
 /* Runs a self-check: correctness first, then speed. */
 #include "selfcheck_result.h"
 
+#include <errno.h>
 #include <math.h>
 
 #include "cli.h"
@@ -185,6 +186,19 @@ open_gpu(Run *run, GError **error)
 }
 
 static gboolean
+write_output(const Selfcheck *s, const char *path, GError **error)
+{
+  FILE *out = fopen(path, "w");
+  gboolean written = out != NULL && selfcheck_write_json(s, out);
+
+  if ((out == NULL || fclose(out) == 0) && written)
+    return TRUE;
+  g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(errno),
+              "%s: it cannot be written: %s", path, g_strerror(errno));
+  return FALSE;
+}
+
+static gboolean
 run_all(Run *run, GError **error)
 {
   const SelfcheckOptions *options = run->options;
@@ -202,10 +216,10 @@ run_all(Run *run, GError **error)
     return FALSE;
   s->seconds = (double)(g_get_monotonic_time() - begin) / 1e6;
   if (options->json)
-    selfcheck_print_json(s);
+    selfcheck_write_json(s, stdout);
   else
     selfcheck_print_end(s);
-  return TRUE;
+  return options->output == NULL || write_output(s, options->output, error);
 }
 
 static void

@@ -3,7 +3,6 @@
 
 #include <jansson.h>
 #include <math.h>
-#include <stdio.h>
 
 #include "report/format.h"
 
@@ -210,8 +209,8 @@ speed_json(const SpeedRow *row)
   return object;
 }
 
-void
-selfcheck_print_json(const Selfcheck *s)
+gboolean
+selfcheck_write_json(const Selfcheck *s, FILE *out)
 {
   const GpuReport *g = &s->gpu;
   json_t *speeds = json_array();
@@ -226,7 +225,7 @@ selfcheck_print_json(const Selfcheck *s)
   for (guint i = 0; i < s->speeds->len; i++)
     json_array_append_new(speeds, speed_json(&g_array_index(s->speeds, SpeedRow, i)));
   json_object_set_new(root, "speeds", speeds);
-  json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
-  printf("\n");
+  const int status = json_dumpf(root, out, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
   json_decref(root);
+  return status == 0 && fputc('\n', out) != EOF && fflush(out) == 0;
 }

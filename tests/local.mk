@@ -22,6 +22,7 @@ script_tests = \
   %D%/completion.sh \
   %D%/explain.py \
   %D%/fuzz.py \
+  %D%/gpu-day.sh \
   %D%/live.py \
   %D%/man.sh \
   %D%/outputs.py \
