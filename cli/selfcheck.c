@@ -11,6 +11,10 @@
   "them beside what the card can do. Takes less than five minutes."
 
 #define EXAMPLES                                                                                   \
+  "Kernels:\n"                                                                                     \
+  "  kv-copy kv-write decode prefill prefill-wgmma mixed gemm embedding rms-norm\n"                \
+  "  residual-norm head-norm bias rope silu-gate sampling stream-copy\n"                           \
+  "\n"                                                                                             \
   "Examples:\n"                                                                                    \
   "  spillway selfcheck\n"                                                                         \
   "  spillway selfcheck --only decode,kv-copy --format json\n"                                     \
@@ -85,8 +89,7 @@ parse(Words *words, SelfcheckOptions *options, int *argc, char ***argv, int *sta
        "few and small shapes, and a timing a kernel", NULL},
       {"no-timings", 0, 0, G_OPTION_ARG_NONE, &options->no_timings, "only whether they are right",
        NULL},
-      {"only", 0, 0, G_OPTION_ARG_STRING, &words->only,
-       "these kernels, by their names in the table", "NAME[,…]"},
+      {"only", 0, 0, G_OPTION_ARG_STRING, &words->only, "only these kernels", "NAME[,…]"},
       {"case", 0, 0, G_OPTION_ARG_STRING, &words->number,
        "this case of the one kernel that --only names", "N"},
       {"seed", 0, 0, G_OPTION_ARG_STRING, &words->seed,

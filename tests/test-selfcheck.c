@@ -212,6 +212,23 @@ test_verb_json(void)
   g_test_trap_assert_stdout("{*\"passed\": true*\"kernel\": \"bias\"*\"failures\": []*");
 }
 
+/* --help lists the kernels, by which they are completed. */
+static void
+test_verb_help(void)
+{
+  static const char *const words[] = {"selfcheck", "--help", NULL};
+
+  if (g_test_subprocess())
+    exit(run_verb(words));
+  g_test_trap_subprocess(NULL, 0, 0);
+  g_test_trap_assert_passed();
+  for (guint i = 0; kernel_checks[i] != NULL; i++) {
+    g_autofree char *pattern =
+        g_strdup_printf("*\nKernels:\n*%s*\nExamples:*", kernel_checks[i]->name);
+    g_test_trap_assert_stdout(pattern);
+  }
+}
+
 static void
 test_verb_refuses(void)
 {
@@ -239,6 +256,7 @@ main(int argc, char **argv)
   g_test_add_func("/selfcheck/marks", test_marks);
   g_test_add_func("/selfcheck/verb", test_verb);
   g_test_add_func("/selfcheck/verb/json", test_verb_json);
+  g_test_add_func("/selfcheck/verb/help", test_verb_help);
   g_test_add_func("/selfcheck/verb/refuses", test_verb_refuses);
   return g_test_run();
 }

@@ -50,7 +50,8 @@ make_case(GRand *rand, guint number)
 }
 
 static void
-copy_case(const CheckContext *context, const KvCopyCase *c, const Way *way, CheckCase *result)
+copy_case(const CheckContext *context, GRand *rand, const KvCopyCase *c, const Way *way,
+          CheckCase *result)
 {
   g_autoptr(CheckMemory) memory = check_memory_new(context->tamper);
   g_autofree guint8 *expected = way->to_pool ? kv_copy_case_scattered(c) : kv_copy_case_gathered(c);
@@ -61,6 +62,8 @@ copy_case(const CheckContext *context, const KvCopyCase *c, const Way *way, Chec
       .to_pool = way->to_pool,
       .layout = &c->layout,
       .num_blocks = c->num_blocks,
+      .max_thread_blocks = 8 * (unsigned)g_rand_int_range(rand, 0, 3),
+      .buffer_is_settled = g_rand_boolean(rand),
       .pool = check_memory_upload(memory, c->pool, c->pool_bytes, CHECK_OUTPUT, "KV pool"),
       .buffer = check_memory_add_host(memory, way->pageable, c->buffer, c->buffer_bytes,
                                       CHECK_OUTPUT, "host buffer"),
@@ -96,7 +99,7 @@ run(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
                       kv_copy_method_name(way.method), way.to_pool ? "from" : "to",
                       way.pageable ? "pageable" : "pinned", c->num_blocks, layout->num_pieces,
                       layout->piece_bytes, layout->block_stride_bytes, layout->piece_stride_bytes);
-  copy_case(context, c, &way, result);
+  copy_case(context, rand, c, &way, result);
 }
 
 const KernelCheck check_kv_copy = {
