@@ -101,13 +101,14 @@ TESTS += %D%/test-attention-emulated %D%/test-emulator %D%/test-kv-copy-emulated
 %C%_test_attention_emulated_LDADD = $(emulator_ldadd)
 %C%_libemulated_kernels_a_CPPFLAGS = $(emulator_cppflags)
 %C%_libemulated_kernels_a_SOURCES = \
+  %D%/emulator/cuda_live.h %D%/emulator/gemm.cc %D%/emulator/live.cc %D%/emulator/timer.cc \
   %D%/emulator/attention.cc %D%/emulator/attention_decode.cc \
   %D%/emulator/attention_prefill.cc %D%/emulator/attention_prefill_sm90.cc \
-  %D%/emulator/cuda.cc %D%/emulator/cuda_live.h %D%/emulator/cuda_runtime.h %D%/emulator/cuda_runtime_api.h \
+  %D%/emulator/cuda.cc %D%/emulator/cuda_runtime.h %D%/emulator/cuda_runtime_api.h \
   %D%/emulator/emulator.cc %D%/emulator/emulator.h %D%/emulator/fibers.cc %D%/emulator/fibers.h \
-  %D%/emulator/gemm.cc %D%/emulator/kernels/device.h %D%/emulator/kv_copy.cc \
-  %D%/emulator/kv_copy_methods.cc %D%/emulator/live.cc %D%/emulator/norm.cc \
-  %D%/emulator/paged_kv.cc %D%/emulator/sampling.cc %D%/emulator/stream.cc %D%/emulator/timer.cc \
+  %D%/emulator/kernels/device.h %D%/emulator/kv_copy.cc \
+  %D%/emulator/kv_copy_methods.cc %D%/emulator/norm.cc \
+  %D%/emulator/paged_kv.cc %D%/emulator/sampling.cc %D%/emulator/stream.cc \
   %D%/emulator/transformer.cc %D%/emulator/vector_types.h %D%/emulator/warp.cc
 # The GPU's device of live/ runs in it too.
 check_PROGRAMS += %D%/test-live-emulated
