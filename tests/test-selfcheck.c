@@ -194,7 +194,7 @@ test_verb(void)
     exit(run_verb(words));
   g_test_trap_subprocess(NULL, 0, 0);
   g_test_trap_assert_passed();
-  g_test_trap_assert_stdout("emulator: compute capability 9.0*seed 5*\ndecode*1  *passed*"
+  g_test_trap_assert_stdout("Emulated H100: compute capability 9.0*seed 5*\ndecode*1  *passed*"
                             "1 kernels, 1 cases: all passed*");
 }
 

@@ -55,7 +55,7 @@ cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int)
 cudaError_t
 cudaGetDeviceProperties(cudaDeviceProp *properties, int)
 {
-  *properties = {"emulator", (size_t)1 << 30, 9, 0, 4};
+  *properties = {"Emulated H100", (size_t)1 << 30, 9, 0, 4};
   return cudaSuccess;
 }
 
