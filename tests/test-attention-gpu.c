@@ -1,7 +1,7 @@
 /* The attention kernels against the formula over dense sequences, on a GPU; skipped where there is
  * none. Shapes are small and nasty, so that the emulator runs them too; each is run by the portable
  * kernels and, where the GPU has it, by those for compute capability 9.0. */
-#include "tests/attention_device.h"
+#include "kernels/check/attention_device.h"
 
 #include <cuda_runtime_api.h>
 #include <math.h>
@@ -24,10 +24,11 @@ find_device(AttentionDevice *device)
 static void
 compare(const AttentionDevice *device, Dtype dtype, const AttentionCase *c)
 {
-  g_autoptr(AttentionMemory) memory = attention_memory_new(device, dtype, c);
+  g_autoptr(AttentionMemory) memory = attention_memory_new(device, dtype, c, NULL);
   g_autofree float *out = attention_memory_run(memory, dtype, c);
   const double error = attention_case_error(c, out);
 
+  g_assert_cmpstr(check_memory_problem(memory->memory), ==, NULL);
   if (!(error < (dtype == DTYPE_BF16 ? 1e-2 : 1.5e-3))) {
     g_autofree char *text = attention_case_describe(c);
     g_test_message("%s, %s, %u multiprocessors: error %g", text,
