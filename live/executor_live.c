@@ -80,7 +80,7 @@ run(Executor *base, const Step *step, const RepeatLimit *limit G_GNUC_UNUSED, St
                                        (gint32 *)(gpointer)self->sampled->data, &times, error))
     return FALSE;
   planner_commit(self->planner, self->plan, (const gint32 *)(gconstpointer)self->sampled->data);
-  total_ns = MAX(live_now_ns() - start_ns, times.total_ns);
+  total_ns = MAX(live_now_ns() - start_ns - times.first_time_ns, times.total_ns);
   tell_times(self, step, &times, total_ns, timing);
   return TRUE;
 }

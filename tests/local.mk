@@ -108,10 +108,12 @@ TESTS += %D%/test-attention-emulated %D%/test-emulator %D%/test-kv-copy-emulated
   %D%/emulator/attention.cc %D%/emulator/attention_decode.cc \
   %D%/emulator/attention_prefill.cc %D%/emulator/attention_prefill_sm90.cc \
   %D%/emulator/cuda.cc %D%/emulator/cuda_runtime.h %D%/emulator/cuda_runtime_api.h \
-  %D%/emulator/emulator.cc %D%/emulator/emulator.h %D%/emulator/fibers.cc %D%/emulator/fibers.h \
+  %D%/emulator/emulator.cc %D%/emulator/emulator.h %D%/emulator/faults.h \
+  %D%/emulator/fibers.cc %D%/emulator/fibers.h \
   %D%/emulator/kernels/device.h %D%/emulator/kv_copy.cc \
   %D%/emulator/kv_copy_methods.cc %D%/emulator/norm.cc \
   %D%/emulator/paged_kv.cc %D%/emulator/sampling.cc %D%/emulator/stream.cc \
+  %D%/emulator/streams.cc %D%/emulator/streams.h \
   %D%/emulator/transformer.cc %D%/emulator/vector_types.h %D%/emulator/warp.cc %D%/half_floats.c %D%/half_floats.h
 # The GPU's device of live/ runs in it too.
 check_PROGRAMS += %D%/test-live-emulated
