@@ -116,13 +116,17 @@ TESTS += %D%/test-attention-emulated %D%/test-emulator %D%/test-kv-copy-emulated
   %D%/emulator/streams.cc %D%/emulator/streams.h \
   %D%/emulator/transformer.cc %D%/emulator/vector_types.h %D%/emulator/warp.cc %D%/half_floats.c %D%/half_floats.h
 # The GPU's device of live/ runs in it too.
-check_PROGRAMS += %D%/test-live-emulated
-TESTS += %D%/test-live-emulated
-%C%_test_live_emulated_SOURCES = \
-  %D%/test-live-gpu.c $(live_cases) $(live_gpu_sources) \
-  %D%/emulator/cuda_live.h %D%/emulator/live.cc
+check_LIBRARIES += %D%/libemulated-live.a
+check_PROGRAMS += %D%/test-live-emulated %D%/test-live-streams
+TESTS += %D%/test-live-emulated %D%/test-live-streams
+%C%_libemulated_live_a_CPPFLAGS = $(emulator_cppflags)
+%C%_libemulated_live_a_SOURCES = $(live_gpu_sources) $(live_cases) %D%/emulator/cuda_live.h %D%/emulator/live.cc
+%C%_test_live_emulated_SOURCES = %D%/test-live-gpu.c
 %C%_test_live_emulated_CPPFLAGS = $(emulator_cppflags)
-%C%_test_live_emulated_LDADD = $(emulator_ldadd)
+%C%_test_live_emulated_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
+%C%_test_live_streams_SOURCES = %D%/test-live-streams.c
+%C%_test_live_streams_CPPFLAGS = $(emulator_cppflags)
+%C%_test_live_streams_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
 %C%_test_emulator_SOURCES = %D%/test-emulator.cc
 %C%_test_emulator_CPPFLAGS = $(emulator_cppflags)
 %C%_test_emulator_LDADD = $(emulator_ldadd)

@@ -15,6 +15,7 @@ static const char *const model_names[] = {"tiny-gpu", "tiny-gpu-qwen2", "tiny-gp
 typedef struct {
   LiveDevice base;
   LiveDevice *cpu, *gpu;
+  SamplingParams sampling;
   guint32 vocab;
   guint64 rows;
   double worst, sum; /* relative difference of a row's logits */
@@ -32,6 +33,19 @@ row_difference(const float *expected, const float *found, guint32 n)
   return sqrt(difference / length);
 }
 
+/* The GPU's tokens are those that the reference draws from the GPU's own logits. */
+static void
+check_sampling(const Pair *pair, const StepPlan *plan, const GArray *logits, const gint32 *sampled)
+{
+  guint n = plan->sample_rows->len;
+  g_autofree gint32 *expected = g_new(gint32, n);
+
+  sample_reference((const float *)(gconstpointer)logits->data, n, pair->vocab, pair->vocab,
+                   &pair->sampling, (const float *)(gconstpointer)plan->uniforms->data, expected);
+  for (guint i = 0; i < n; i++)
+    g_assert_cmpint(sampled[i], ==, expected[i]);
+}
+
 static gboolean
 pair_run(LiveDevice *base, const StepPlan *plan, gint32 *sampled, DeviceTimes *times,
          GError **error)
@@ -40,8 +54,9 @@ pair_run(LiveDevice *base, const StepPlan *plan, gint32 *sampled, DeviceTimes *t
   g_autoptr(GArray) expected = g_array_new(FALSE, FALSE, sizeof(float));
   g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(float));
   guint n = plan->sample_rows->len;
+  g_autofree gint32 *gpu_sampled = g_new(gint32, MAX(n, 1));
 
-  if (!pair->gpu->class->run(pair->gpu, plan, sampled, times, error) ||
+  if (!pair->gpu->class->run(pair->gpu, plan, gpu_sampled, times, error) ||
       !pair->cpu->class->run(pair->cpu, plan, sampled, times, error))
     return FALSE;
   if (n == 0)
@@ -49,6 +64,7 @@ pair_run(LiveDevice *base, const StepPlan *plan, gint32 *sampled, DeviceTimes *t
   g_assert_true(pair->cpu->class->logits(pair->cpu, expected));
   g_assert_true(pair->gpu->class->logits(pair->gpu, found));
   g_assert_cmpuint(found->len, ==, n * pair->vocab);
+  check_sampling(pair, plan, found, gpu_sampled);
   for (guint i = 0; i < n; i++) {
     double difference = row_difference(&g_array_index(expected, float, i * pair->vocab),
                                        &g_array_index(found, float, i * pair->vocab), pair->vocab);
@@ -62,6 +78,28 @@ pair_run(LiveDevice *base, const StepPlan *plan, gint32 *sampled, DeviceTimes *t
 
 static const LiveDeviceClass pair_class = {.name = "pair", .run = pair_run};
 
+/* Contexts so long that attention cuts them among thread blocks. */
+static void
+make_long(LiveCase *c, guint32 seed)
+{
+  g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
+
+  workload_free(c->workload);
+  c->workload = workload_new();
+  for (guint i = 0; i < 5; i++) {
+    const Request request = {
+        .prompt_tokens = (guint32)g_rand_int_range(rand, i < 2 ? 150 : 1, i < 2 ? 300 : 40),
+        .output_tokens = (guint32)g_rand_int_range(rand, 4, 12),
+    };
+    workload_add(c->workload, &request, NULL, NULL);
+  }
+  g_assert_true(workload_seal(c->workload, NULL));
+  c->config.block_size = 16;
+  c->config.max_model_len = 320;
+  c->config.max_num_batched_tokens = 320;
+  c->config.num_gpu_blocks = 3 + 320 / 16 + seed % 8;
+}
+
 static gboolean
 run_case(const LiveCase *c, guint32 seed, Pair *total)
 {
@@ -73,6 +111,12 @@ run_case(const LiveCase *c, guint32 seed, Pair *total)
   LiveResult result;
   gboolean swapped;
 
+  setup.sampling = (SamplingParams){
+      .temperature = seed % 7 == 0 ? 0 : 1,
+      .top_k = seed % 3 == 0 ? 20 : 0,
+      .top_p = seed % 4 == 0 ? 0.9f : 1,
+  };
+  pair.sampling = setup.sampling;
   setup.copy_method = (CopyMethod)(seed % 3);
   setup.overlap_copies = seed / 3 % 2 == 0;
   setup.pageable_host = setup.copy_method != COPY_METHOD_KERNEL && seed % 5 == 0;
@@ -110,6 +154,8 @@ test_same_logits(void)
   for (guint32 seed = 1; seed <= n; seed++) {
     LiveCase c;
     live_case_make(&c, models, G_N_ELEMENTS(models), seed);
+    if (seed % 6 == 0)
+      make_long(&c, seed);
     swapped += run_case(&c, seed, &total);
     workload_free(c.workload);
   }
