@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <time.h>
+
 #include "kernels/sampling.h"
 #include "kv_geometry.h"
 #include "sim/cost.h"
@@ -57,6 +59,7 @@ typedef struct LiveDevice LiveDevice;
 
 typedef struct {
   const char *name;
+  clockid_t clock; /* of its times */
   LiveDevice *(*open)(const DeviceSetup *setup, GError **error);
   /* Runs the plan to its end; a token for each of its samples. A plan larger than the setup says
    * is refused. */

@@ -191,7 +191,7 @@ elapsed_ns(gint64 *since_ns)
 {
   gint64 before_ns = *since_ns;
 
-  *since_ns = live_now_ns();
+  *since_ns = live_worked_ns();
   return *since_ns - before_ns;
 }
 
@@ -199,7 +199,7 @@ static gboolean
 cpu_run(LiveDevice *base, const StepPlan *plan, gint32 *sampled, DeviceTimes *times, GError **error)
 {
   CpuDevice *self = (CpuDevice *)base;
-  gint64 start_ns = live_now_ns(), since_ns = start_ns;
+  gint64 start_ns = live_worked_ns(), since_ns = start_ns;
 
   *times = (DeviceTimes){0};
   copy_out(self, plan->copies_out);
@@ -233,6 +233,7 @@ cpu_logits(LiveDevice *base, GArray *logits)
 
 const LiveDeviceClass live_device_cpu = {
     .name = "cpu",
+    .clock = CLOCK_THREAD_CPUTIME_ID,
     .open = cpu_open,
     .run = cpu_run,
     .logits = cpu_logits,

@@ -232,6 +232,7 @@ gpu_logits(LiveDevice *base, GArray *logits)
 
 const LiveDeviceClass live_device_gpu = {
     .name = "gpu",
+    .clock = CLOCK_MONOTONIC,
     .open = gpu_open,
     .run = gpu_run_plan,
     .logits = gpu_logits,

@@ -3,6 +3,8 @@
  *
  * Built twice: for a GPU, and with the emulator in CUDA's place.
  */
+#include "config.h"
+
 #include <cuda_runtime_api.h>
 #include <math.h>
 #include <stdlib.h>
@@ -76,7 +78,8 @@ pair_run(LiveDevice *base, const StepPlan *plan, gint32 *sampled, DeviceTimes *t
   return TRUE;
 }
 
-static const LiveDeviceClass pair_class = {.name = "pair", .run = pair_run};
+static const LiveDeviceClass pair_class = {
+    .name = "pair", .clock = CLOCK_MONOTONIC, .run = pair_run};
 
 /* Contexts so long that attention cuts them among thread blocks. */
 static void

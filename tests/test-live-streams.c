@@ -4,6 +4,8 @@
  * it, in many orders. The logits of every step must be the same bits: a wait that is missing lets a
  * block be overwritten before it is read, or be read before it is there.
  */
+#include "config.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,7 +107,8 @@ digesting_run(LiveDevice *base, const StepPlan *plan, gint32 *sampled, DeviceTim
   return TRUE;
 }
 
-static const LiveDeviceClass digesting_class = {.name = "digesting", .run = digesting_run};
+static const LiveDeviceClass digesting_class = {
+    .name = "digesting", .clock = CLOCK_MONOTONIC, .run = digesting_run};
 
 static Digesting
 run_digesting(const LiveCase *c, CopyMethod method, gboolean overlap, guint64 *swapped)
@@ -147,31 +150,38 @@ test_orders(void)
   g_assert_cmpuint(swaps, >, n / 3);
 }
 
-/* One sequence of `rows` new tokens in the blocks from 0 on. */
+/* One sequence's tokens from `first` on, `rows` of them, in the blocks from 0 on. */
 static StepPlan *
-make_plan(const LiveCase *c, guint32 rows)
+make_plan_from(const LiveCase *c, guint32 first, guint32 rows)
 {
   StepPlan *plan = step_plan_new();
   const guint32 zero = 0;
-  const gint32 end = (gint32)rows, last = end - 1;
+  const gint32 end = (gint32)(first + rows), count = (gint32)rows, last = count - 1;
   const float uniform = 0.5f;
 
-  plan->block_table_stride = (rows - 1) / c->config.block_size + 1;
-  for (gint32 i = 0; i < end; i++) {
+  plan->block_table_stride = (first + rows - 1) / c->config.block_size + 1;
+  for (gint32 i = (gint32)first; i < end; i++) {
     const gint64 slot = i;
-    g_array_append_val(plan->token_ids, i);
+    const gint32 token = i % 50;
+    g_array_append_val(plan->token_ids, token);
     g_array_append_val(plan->positions, i);
     g_array_append_val(plan->slots, slot);
   }
   for (gint32 i = 0; i < (gint32)plan->block_table_stride; i++)
     g_array_append_val(plan->block_tables, i);
   g_array_append_val(plan->requests, zero);
-  g_array_append_val(plan->query_starts, end);
+  g_array_append_val(plan->query_starts, count);
   g_array_append_val(plan->context_lens, end);
   g_array_append_val(plan->sample_rows, last);
   g_array_append_val(plan->sample_sequences, zero);
   g_array_append_val(plan->uniforms, uniform);
   return plan;
+}
+
+static StepPlan *
+make_plan(const LiveCase *c, guint32 rows)
+{
+  return make_plan_from(c, 0, rows);
 }
 
 static void
@@ -190,6 +200,60 @@ check_run(LiveDevice *device, const StepPlan *plan, int code, const char *part)
   g_assert_error(error, LIVE_ERROR, code);
   if (strstr(error->message, part) == NULL)
     g_error("'%s' does not say '%s'", error->message, part);
+}
+
+static void
+add_copies(GArray *copies, guint32 blocks, gint32 first_host)
+{
+  for (gint32 i = 0; i < (gint32)blocks; i++) {
+    const BlockCopy copy = {.device_block = i, .host_block = first_host + 2 * i};
+    g_array_append_val(copies, copy);
+  }
+}
+
+static guint64
+digest_of(LiveDevice *gpu, const StepPlan *const *plans, guint n)
+{
+  Digesting device = {.base.class = &digesting_class, .gpu = gpu};
+
+  for (guint i = 0; i < n; i++) {
+    if (i == n - 1)
+      device.digest = 0; /* the last alone */
+    check_run(&device.base, plans[i], 0, NULL);
+  }
+  return device.digest;
+}
+
+/* Two sequences take turns in the same blocks, each leaving in the very step in which the other
+ * comes back there: what schedulers do not do, and plans may. */
+static void
+test_exchange(void)
+{
+  g_auto(TestModel) model = test_model_open("tiny-gpu");
+
+  for (guint32 seed = 0; seed < 36; seed++) {
+    LiveCase c = make_case(&model, 2);
+    DeviceSetup setup = make_setup(&c, (CopyMethod)(seed % 3), seed % 4 != 3);
+    g_autoptr(LiveDevice) gpu = NULL;
+    g_autoptr(StepPlan) first = make_plan(&c, 40);
+    g_autoptr(StepPlan) other = make_plan(&c, 37);
+    g_autoptr(StepPlan) next = make_plan_from(&c, 40, 1);
+    g_autoptr(StepPlan) back = make_plan_from(&c, 40, 1);
+    const StepPlan *const alone[] = {first, next};
+    const StepPlan *const turns[] = {first, other, back};
+    guint32 blocks = first->block_table_stride;
+
+    setup.kv_form = seed / 3 % 2 == 0 ? KV_BY_LAYER : KV_BY_BLOCK;
+    emulator_set_seed(seed);
+    gpu = open_gpu(&setup);
+    g_array_index(other->token_ids, gint32, 0) = 51;
+    add_copies(other->copies_out, blocks, 0);
+    add_copies(back->copies_out, blocks, 1);
+    add_copies(back->copies_in, blocks, 0);
+    if (digest_of(gpu, alone, G_N_ELEMENTS(alone)) != digest_of(gpu, turns, G_N_ELEMENTS(turns)))
+      g_error("order %u: what came back is not what had left", seed);
+    workload_free(c.workload);
+  }
 }
 
 /* A step that is larger than the buffers is refused, and the next one runs. */
@@ -348,6 +412,7 @@ main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/live-streams/orders", test_orders);
+  g_test_add_func("/live-streams/exchange", test_exchange);
   g_test_add_func("/live-streams/too-large", test_too_large);
   g_test_add_func("/live-streams/lost", test_lost);
   g_test_add_func("/live-streams/lost-midway", test_lost_midway);
