@@ -156,7 +156,8 @@ fit_costs(Validate *v, const LiveSetup *live)
   return TRUE;
 }
 
-/* The costs of --device, without the host's share of a server: fit_costs() has that of these runs. With
+/* The costs of --device, without the host's share of a server: fit_costs() has that of these runs.
+ * With
  * --what-if they are what that makes of them, host and all. */
 static gboolean
 read_costs(Validate *v, GError **error)
@@ -270,13 +271,12 @@ validate(Validate *v, LiveSetup *live, OutputFormat format)
   execute(v, v->scenario, live, "live", &steps->observer, &record);
   if (ended_early(&record))
     v->status =
-        MAX(v->status,
-            cli_error(CLI_FAILED, "validate",
-                      "the computed run ended early (%" G_GUINT64_FORMAT
-                      " of %u requests were done): there is nothing to compare with%s%s",
-                      record.summary.finished, workload_count(v->workload),
-                      v->results != NULL ? "; what it did is in " : "",
-                      v->results != NULL ? v->settings->output : ""));
+        MAX(v->status, cli_error(CLI_FAILED, "validate",
+                                 "the computed run ended early (%" G_GUINT64_FORMAT
+                                 " of %u requests were done): there is nothing to compare with%s%s",
+                                 record.summary.finished, workload_count(v->workload),
+                                 v->results != NULL ? "; what it did is in " : "",
+                                 v->results != NULL ? v->settings->output : ""));
   else
     compare(v, &validation, format);
   run_record_clear(&record);
@@ -321,6 +321,8 @@ validate_verb(int argc, char **argv, const LiveDeviceClass *gpu)
   if (live_wants_gpu(settings)) {
     if (gpu == NULL)
       return gpu_run(words);
+    if (!live_gpu_is_there(gpu, "validate", &status))
+      return status;
     settings_set(settings, "executor", "gpu", NULL);
   } else if (!g_str_equal(settings->executor, "cpu")) {
     return cli_error(CLI_USAGE, "validate",

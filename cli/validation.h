@@ -45,8 +45,8 @@ typedef struct {
 } TimePart;
 
 guint validation_parts(const Validation *validation, TimePart parts[VALIDATION_PARTS]);
-/* "linear (-2.1 % of the busy time) and swap_in (+0.4 %)": what most of the difference is; the caller
- * frees. */
+/* "linear (-2.1 % of the busy time) and swap_in (+0.4 %)": what most of the difference is; the
+ * caller frees. */
 char *validation_explanation(const Validation *validation);
 
 /* For people; one JSON object; a CSV row a figure. The caller frees. */

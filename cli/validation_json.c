@@ -80,13 +80,13 @@ operations_json(const Validation *v)
   json_t *object = json_object();
 
   for (guint i = 0; i < n; i++)
-    json_object_set_new(
-        object, parts[i].name,
-        json_pack("{s:f, s:f, s:o, s:b}", "computed_s", ps_to_s(parts[i].computed_ps),
-                  "predicted_s", ps_to_s(parts[i].predicted_ps), "error",
-                  real_or_null(validation_error((double)parts[i].computed_ps,
-                                                (double)parts[i].predicted_ps)),
-                  "inferred", parts[i].is_inferred ? 1 : 0));
+    json_object_set_new(object, parts[i].name,
+                        json_pack("{s:f, s:f, s:o, s:b}", "computed_s",
+                                  ps_to_s(parts[i].computed_ps), "predicted_s",
+                                  ps_to_s(parts[i].predicted_ps), "error",
+                                  real_or_null(validation_error((double)parts[i].computed_ps,
+                                                                (double)parts[i].predicted_ps)),
+                                  "inferred", parts[i].is_inferred ? 1 : 0));
   return object;
 }
 
@@ -142,8 +142,8 @@ validation_csv(const Validation *v)
     for (guint t = 0; t < VALIDATION_TARGETS; t++)
       is_target |= g_str_equal(targets[t].key, rows[i].key);
     if (!is_target)
-      append_csv(text, rows[i].key, figure_real(figure, v->live),
-                 figure_real(figure, v->simulated), 0, "");
+      append_csv(text, rows[i].key, figure_real(figure, v->live), figure_real(figure, v->simulated),
+                 0, "");
   }
   return g_string_free(text, FALSE);
 }

@@ -103,8 +103,7 @@ validation_targets(const Validation *v, TargetResult results[VALIDATION_TARGETS]
 
   results[0] = judge("makespan_s", "makespan", ps_to_s(live->makespan_ps),
                      ps_to_s(simulated->makespan_ps), 0.01);
-  results[1] =
-      judge("step_s.p50", "a step, median", all.computed_s.p50, all.predicted_s.p50, 0.02);
+  results[1] = judge("step_s.p50", "a step, median", all.computed_s.p50, all.predicted_s.p50, 0.02);
   results[2] = judge("step_s.p95", "a step, p95", all.computed_s.p95, all.predicted_s.p95, 0.05);
   results[3] =
       judge("ttft_s.p99", "first token, p99", live->ttft_s.p99, simulated->ttft_s.p99, 0.03);

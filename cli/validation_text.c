@@ -40,7 +40,7 @@ append_figures(const Validation *v, GString *text)
     table_take(table, value_text(figure, v->live));
     table_take(table, value_text(figure, v->simulated));
     table_take(table, percent_text(validation_error(figure_real(figure, v->live),
-                                            figure_real(figure, v->simulated))));
+                                                    figure_real(figure, v->simulated))));
   }
   table_append(table, "  ", text);
 }
@@ -94,10 +94,10 @@ append_operations(const Validation *v, GString *text)
     table_take(table, g_strdup_printf("%s%s", part->is_inferred ? "  " : "", part->name));
     table_take(table, g_strdup_printf("%s%s", part->is_inferred ? "~" : "", computed));
     table_take(table, format_duration(ps_to_s(part->predicted_ps)));
-    table_take(table, percent_text(validation_error((double)part->computed_ps,
-                                                    (double)part->predicted_ps)));
-    table_take(table, percent_text((double)(part->predicted_ps - part->computed_ps) /
-                                   (double)all_ps));
+    table_take(table, percent_text(
+                          validation_error((double)part->computed_ps, (double)part->predicted_ps)));
+    table_take(table,
+               percent_text((double)(part->predicted_ps - part->computed_ps) / (double)all_ps));
   }
   table_append(table, "  ", text);
   if (v->layers_are_one)
@@ -155,7 +155,7 @@ validation_text(const Validation *v)
   append_steps(v, text);
   g_string_append(text, "\nWhat the difference is made of, the most first\n");
   append_operations(v, text);
-  g_string_append_printf(text, "\nIt is %s.\n", explanation);
+  g_string_append_printf(text, "\nWhat explains most of it: %s.\n", explanation);
   g_string_append_printf(text, "Replay: %s.\n", replay_text(v));
   return g_string_free(text, FALSE);
 }

@@ -245,16 +245,16 @@ attention_plan_most_bytes(const AttentionDevice *device, const AttentionShape *s
                           const PagedKv *kv, uint32_t num_rows, uint32_t num_sequences,
                           size_t *data_bytes, size_t *workspace_bytes)
 {
-  const DecodeCounts most = decode_plan_most(
-      num_sequences, attention_decode_thread_blocks(shape->heads, kv->kv_heads),
-      device->multiprocessors);
+  const DecodeCounts most =
+      decode_plan_most(num_sequences, attention_decode_thread_blocks(shape->heads, kv->kv_heads),
+                       device->multiprocessors);
   const size_t tiles = num_rows / PREFILL_TILE_ROWS + num_sequences;
 
   *data_bytes = aligned(tiles * sizeof(PrefillTile)) +
                 aligned(most.num_pieces * sizeof(DecodePiece)) +
                 aligned(most.num_merges * sizeof(DecodeMerge));
-  *workspace_bytes = (size_t)most.num_partials * shape->heads *
-                     (kv->head_dim * sizeof(float) + sizeof(float2));
+  *workspace_bytes =
+      (size_t)most.num_partials * shape->heads * (kv->head_dim * sizeof(float) + sizeof(float2));
 }
 
 void

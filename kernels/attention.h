@@ -59,9 +59,9 @@ int attention_plan_new(const AttentionDevice *device, const AttentionShape *shap
                        const PagedKv *kv, const AttentionBatch *batch, AttentionPlan **plan);
 void attention_plan_free(AttentionPlan *plan);
 /* For CUDA graphs, whose launches stay as they are: makes a plan of nothing but decodes, at most
- * `num_sequences` of them, one of num_sequences. All plans of one `device` and shape that are padded
- * to as many and are alike in whether any sequence is cut have the same grids and the same sizes
- * and places of data and workspace; they run with a batch of num_sequences. */
+ * `num_sequences` of them, one of num_sequences. All plans of one `device` and shape that are
+ * padded to as many and are alike in whether any sequence is cut have the same grids and the same
+ * sizes and places of data and workspace; they run with a batch of num_sequences. */
 int attention_plan_pad(AttentionPlan *plan, const AttentionDevice *device, uint32_t num_sequences);
 bool attention_plan_is_cut(const AttentionPlan *plan);
 

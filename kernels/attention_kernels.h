@@ -20,7 +20,7 @@ struct AttentionArguments {
   const int32_t *query_starts, *context_lens, *block_tables;
   uint32_t block_table_stride;
   const uint32_t *block_table_stride_place; /* of decodes, or null */
-  float scale_log2; /* of exp2 instead of exp */
+  float scale_log2;                         /* of exp2 instead of exp */
 };
 
 struct PrefillWork {

@@ -17,9 +17,9 @@ extern "C" {
 enum { DECODE_UNIT_TOKENS = 64 }; /* pieces end at a multiple, or with their sequence */
 
 typedef struct {
-  int32_t sequence; /* of the batch */
+  int32_t sequence;                /* of the batch */
   int32_t first_token, num_tokens; /* no tokens: there is no such piece */
-  int32_t partial; /* where its result waits to be merged; -1: it is the result */
+  int32_t partial;                 /* where its result waits to be merged; -1: it is the result */
 } DecodePiece;
 
 /* A sequence of more than one piece. */

@@ -73,9 +73,9 @@ __launch_bounds__(THREADS) copy_blocks(const Copy copy)
     uint4 *pooled =
         (uint4 *)(copy.pool + block * copy.block_stride_bytes + piece * copy.piece_stride_bytes) +
         first_vector;
-    uint4 *buffered = (uint4 *)(copy.buffer + listed_block * copy.buffer_block_bytes +
-                                piece * copy.piece_bytes) +
-                      first_vector;
+    uint4 *buffered =
+        (uint4 *)(copy.buffer + listed_block * copy.buffer_block_bytes + piece * copy.piece_bytes) +
+        first_vector;
 
     if (direction == GATHER)
       copy_tile(pooled, buffered, num_vectors);

@@ -4,7 +4,8 @@
  * The pool's layout is a parameter. A block is `num_pieces` pieces of `piece_bytes` bytes, and
  *
  *     piece p of block b is at   pool + b * block_stride_bytes + p * piece_stride_bytes
- *     in the buffer it is at     buffer + i * buffer_block_bytes + p * piece_bytes,  b = block_list[i]
+ *     in the buffer it is at     buffer + i * buffer_block_bytes + p * piece_bytes,  b =
+ * block_list[i]
  *
  * The buffer is packed (buffer_block_bytes = num_pieces * piece_bytes), or holds more of each block
  * than these pieces, as where one layer of many blocks is copied.

@@ -9,7 +9,8 @@
 
 /* Graphs keep their launches on the GPU; measured sizes differ by driver, this is the most. */
 enum { GRAPH_NODE_BYTES = 8 * 1024, LAYER_NODES = 13, HEAD_NODES = 3, LONE_NODES = 2 };
-/* The library's workspace, as gemm.h has it, and kernels that are loaded when they are first used. */
+/* The library's workspace, as gemm.h has it, and kernels that are loaded when they are first used.
+ */
 enum { PRODUCTS_MIB = 32, KERNELS_MIB = 256 };
 
 enum { WARM_PREFILL_ROWS = 256 };
@@ -73,8 +74,8 @@ decoder_gpu_new(const DeviceSetup *setup, const KvGeometry *geometry, const Deco
     status = gemm_new(&d->memory.gemm);
   if (status != 0)
     gpu_fail(error, status, "starting the products' library");
-  else if ((d->upload.memory = gpu_allocate_host(room->upload_bytes, FALSE, "a step's inputs",
-                                                 error)) != NULL &&
+  else if ((d->upload.memory =
+                gpu_allocate_host(room->upload_bytes, FALSE, "a step's inputs", error)) != NULL &&
            decoder_memory_allocate(&d->memory, setup, geometry, room, error))
     return d;
   decoder_gpu_free(d);
@@ -164,8 +165,8 @@ plan_attention(DecoderGpu *d, const StepPlan *plan, guint32 padded, GError **err
 
 /* Sizes of products that are new: the library chooses and loads their kernels now. */
 static gboolean
-make_products_ready(DecoderGpu *d, const StepPlan *plan, cudaStream_t stream,
-                    gint64 *first_time_ns, GError **error)
+make_products_ready(DecoderGpu *d, const StepPlan *plan, cudaStream_t stream, gint64 *first_time_ns,
+                    GError **error)
 {
   gint64 start_ns = live_now_ns();
   DecoderPass pass = decoder_pass(&d->memory, &d->upload, plan, d->attention, stream);
@@ -185,8 +186,8 @@ make_products_ready(DecoderGpu *d, const StepPlan *plan, cudaStream_t stream,
 }
 
 gboolean
-decoder_gpu_prepare(DecoderGpu *d, const StepPlan *plan, cudaStream_t stream,
-                    gint64 *first_time_ns, GError **error)
+decoder_gpu_prepare(DecoderGpu *d, const StepPlan *plan, cudaStream_t stream, gint64 *first_time_ns,
+                    GError **error)
 {
   guint32 padded = is_only_decodes(plan) ? decoder_graph_rows(step_plan_rows(plan)) : 0;
   gsize attention_bytes;
@@ -229,7 +230,8 @@ decoder_gpu_run(DecoderGpu *d, const StepPlan *plan, LayerGate gate, gpointer ga
   return pass.status == 0 || decoder_pass_fail(&pass, error);
 }
 
-/* One sequence of so many rows and tokens, written nowhere, in the pool's first block throughout. */
+/* One sequence of so many rows and tokens, written nowhere, in the pool's first block throughout.
+ */
 static void
 make_up_plan(StepPlan *plan, gint32 rows, gint32 context, guint32 blocks)
 {
@@ -285,7 +287,8 @@ decoder_gpu_warm_up(DecoderGpu *d, cudaStream_t stream, GError **error)
 {
   const gint32 prefill_rows =
       (gint32)MIN(MIN(d->room.rows, d->max_model_len - 1), WARM_PREFILL_ROWS);
-  const gint32 contexts[] = {1, (gint32)d->max_model_len - 1}; /* one whole, one cut if ever one is */
+  const gint32 contexts[] = {1,
+                             (gint32)d->max_model_len - 1}; /* one whole, one cut if ever one is */
   g_autoptr(StepPlan) plan = step_plan_new();
 
   make_up_plan(plan, prefill_rows, prefill_rows, d->room.blocks_of_a_sequence);

@@ -103,8 +103,8 @@ place_of(DecoderMemory *memory, const Buffer *buffer)
 static gboolean
 upload_rope(DecoderMemory *memory, const DeviceSetup *setup, GError **error)
 {
-  g_autofree float *table = rope_table_new(&memory->config->rope, memory->model->head_dim,
-                                           setup->max_model_len);
+  g_autofree float *table =
+      rope_table_new(&memory->config->rope, memory->model->head_dim, setup->max_model_len);
   cudaError_t status;
 
   memory->cos_sin = gpu_allocate(rope_bytes(setup), "the rotary embedding", error);
@@ -115,8 +115,8 @@ upload_rope(DecoderMemory *memory, const DeviceSetup *setup, GError **error)
 }
 
 gboolean
-decoder_memory_allocate(DecoderMemory *memory, const DeviceSetup *setup,
-                        const KvGeometry *geometry, const DecoderRoom *room, GError **error)
+decoder_memory_allocate(DecoderMemory *memory, const DeviceSetup *setup, const KvGeometry *geometry,
+                        const DecoderRoom *room, GError **error)
 {
   Buffer buffers[ACTIVATIONS];
 

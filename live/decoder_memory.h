@@ -4,7 +4,7 @@
 #pragma once
 
 #include "decoder_pass.h"
-#include "gpu_budget.h"
+#include "budget.h"
 
 /* The largest plan that there is room for. */
 typedef struct {
@@ -20,7 +20,8 @@ DecoderRoom decoder_room(const DeviceSetup *setup, const KvGeometry *geometry,
                          const AttentionDevice *device);
 void decoder_memory_add_needs(const DeviceSetup *setup, const DecoderRoom *room, Budget *budget);
 
-/* Sets all of `memory` but weights, pool and products. FALSE: decoder_memory_free() all the same. */
+/* Sets all of `memory` but weights, pool and products. FALSE: decoder_memory_free() all the same.
+ */
 gboolean decoder_memory_allocate(DecoderMemory *memory, const DeviceSetup *setup,
                                  const KvGeometry *geometry, const DecoderRoom *room,
                                  GError **error);

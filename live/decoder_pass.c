@@ -101,8 +101,8 @@ product_output(const DecoderPass *p, guint32 layer)
 {
   const DecoderMemory *d = p->memory;
 
-  return product(p, d->attended, layer_weights(p, layer)->output, p->upload->rows,
-                 d->model->hidden, d->q_width, d->hidden);
+  return product(p, d->attended, layer_weights(p, layer)->output, p->upload->rows, d->model->hidden,
+                 d->q_width, d->hidden);
 }
 
 static int
@@ -119,8 +119,8 @@ product_down(const DecoderPass *p, guint32 layer)
 {
   const DecoderMemory *d = p->memory;
 
-  return product(p, d->activated, layer_weights(p, layer)->down, p->upload->rows,
-                 d->model->hidden, d->model->ffn, d->hidden);
+  return product(p, d->activated, layer_weights(p, layer)->down, p->upload->rows, d->model->hidden,
+                 d->model->ffn, d->hidden);
 }
 
 static int
@@ -167,11 +167,11 @@ before_attention(DecoderPass *p, guint32 index)
                     "the rotary embedding", at);
   if (p->gate != NULL && p->status == 0)
     decoder_pass_keep(p, p->gate(p->gate_data, index, p->stream), "waiting for the copies", at);
-  decoder_pass_keep(
-      p,
-      kv_write(d->dtype, &kv, k, v, d->qkv_width,
-               (const int64_t *)(gconstpointer)(d->inputs + p->upload->slots), rows, p->stream),
-      "the KV write", at);
+  decoder_pass_keep(p,
+                    kv_write(d->dtype, &kv, k, v, d->qkv_width,
+                             (const int64_t *)(gconstpointer)(d->inputs + p->upload->slots), rows,
+                             p->stream),
+                    "the KV write", at);
 }
 
 static void
@@ -197,15 +197,14 @@ after_attention(DecoderPass *p, guint32 index)
   const LayerWeights *layer = layer_weights(p, index);
   const gint32 at = (gint32)index;
   const guint32 rows = p->upload->rows;
-  gsize next_norm = index + 1 < m->layers ? layer_weights(p, index + 1)->input_norm
-                                          : d->layout->final_norm;
+  gsize next_norm =
+      index + 1 < m->layers ? layer_weights(p, index + 1)->input_norm : d->layout->final_norm;
   float epsilon = (float)d->config->rms_epsilon;
 
   decoder_pass_keep(p, product_output(p, index), "the output product", at);
   decoder_pass_keep(p,
-                    residual_rms_norm(d->dtype, d->hidden, d->residual,
-                                      weight(p, layer->post_norm), rows, m->hidden, epsilon,
-                                      d->hidden, p->stream),
+                    residual_rms_norm(d->dtype, d->hidden, d->residual, weight(p, layer->post_norm),
+                                      rows, m->hidden, epsilon, d->hidden, p->stream),
                     "the second norm", at);
   decoder_pass_keep(p, product_gate_up(p, index), "the product for gate and up", at);
   decoder_pass_keep(p, silu_gate(d->dtype, d->gate_up, rows, m->ffn, d->activated, p->stream),

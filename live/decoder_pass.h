@@ -51,8 +51,7 @@ typedef struct {
 AttentionShape decoder_attention_shape(const DecoderMemory *memory);
 
 DecoderPass decoder_pass(const DecoderMemory *memory, const StepUpload *upload,
-                         const StepPlan *plan, const AttentionPlan *attention,
-                         cudaStream_t stream);
+                         const StepPlan *plan, const AttentionPlan *attention, cudaStream_t stream);
 
 /* From token ids to the normed rows behind the last layer. */
 void decoder_pass_layers(DecoderPass *pass);

@@ -60,6 +60,9 @@ typedef struct LiveDevice LiveDevice;
 typedef struct {
   const char *name;
   clockid_t clock; /* of its times */
+  /* FALSE where this machine has no such device: asked before anything else. NULL: every machine
+   * has. */
+  gboolean (*probe)(GError **error);
   LiveDevice *(*open)(const DeviceSetup *setup, GError **error);
   /* Runs the plan to its end; a token for each of its samples. A plan larger than the setup says
    * is refused. */

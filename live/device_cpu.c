@@ -12,7 +12,9 @@
 
 #include <string.h>
 
+#include "budget.h"
 #include "clock.h"
+#include "host_memory.h"
 #include "random.h"
 
 typedef struct {
@@ -87,6 +89,18 @@ set_geometry(CpuDevice *self, const DeviceSetup *setup, GError **error)
   return FALSE;
 }
 
+/* Both pools and the weights, as floats. */
+static gboolean
+check_memory(const CpuDevice *self, const DeviceSetup *setup, GError **error)
+{
+  Budget budget = {.count = 0};
+
+  budget_add(&budget, "weights as floats", setup->layout->elements * sizeof(float));
+  budget_add(&budget, "the blocks of the device's pool", kv_geometry_pool_bytes(&self->geometry));
+  return budget_check_host(&budget, setup->num_host_blocks, self->block_bytes,
+                           host_memory_available_bytes(), error);
+}
+
 static LiveDevice *
 cpu_open(const DeviceSetup *setup, GError **error)
 {
@@ -97,8 +111,8 @@ cpu_open(const DeviceSetup *setup, GError **error)
   self->vocab = setup->decoder->model->vocab;
   self->logits = g_array_new(FALSE, FALSE, sizeof(float));
   self->block_list = g_array_new(FALSE, FALSE, sizeof(gint32));
-  self->host_sums = g_new0(guint64, MAX(setup->num_host_blocks, 1));
-  if (!set_geometry(self, setup, error) ||
+  if (!set_geometry(self, setup, error) || !check_memory(self, setup, error) ||
+      (self->host_sums = g_new0(guint64, MAX(setup->num_host_blocks, 1))) == NULL ||
       (self->pool = allocate_pool(kv_geometry_pool_bytes(&self->geometry), "device", error)) ==
           NULL ||
       (self->host = allocate_pool(self->block_bytes * setup->num_host_blocks, "host", error)) ==

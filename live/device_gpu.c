@@ -75,19 +75,25 @@ set_geometry(GpuDevice *self, const DeviceSetup *setup, GError **error)
   return FALSE;
 }
 
-/* The GPU, and how large steps can be on it. */
 static gboolean
-find_gpu(GpuDevice *self, const DeviceSetup *setup, DecoderRoom *room, GError **error)
+gpu_probe(GError **error)
 {
-  AttentionDevice attention;
   int n_devices = 0, status = (int)cudaGetDeviceCount(&n_devices);
 
   if (status == 0 && n_devices == 0)
     status = cudaErrorNoDevice;
-  if (status == 0)
-    status = attention_device_query(&attention);
+  return status == 0 || gpu_fail(error, status, "finding a GPU");
+}
+
+/* How large steps can be on it. */
+static gboolean
+find_room(const GpuDevice *self, const DeviceSetup *setup, DecoderRoom *room, GError **error)
+{
+  AttentionDevice attention;
+  int status = attention_device_query(&attention);
+
   if (status != 0)
-    return gpu_fail(error, status, "finding a GPU");
+    return gpu_fail(error, status, "asking the GPU what it can do");
   *room = decoder_room(setup, &self->geometry, &attention);
   return TRUE;
 }
@@ -145,9 +151,9 @@ gpu_open(const DeviceSetup *setup, GError **error)
   DecoderRoom room;
 
   self->base.class = &live_device_gpu;
-  if (set_geometry(self, setup, error) && find_gpu(self, setup, &room, error) &&
-      check_memory(self, setup, &room, error) && make_stream(self, error) &&
-      allocate(self, setup, &room, error) &&
+  if (gpu_probe(error) && set_geometry(self, setup, error) &&
+      find_room(self, setup, &room, error) && check_memory(self, setup, &room, error) &&
+      make_stream(self, error) && allocate(self, setup, &room, error) &&
       decoder_gpu_warm_up(self->decoder, self->compute, error) &&
       gpu_copies_warm_up(self->copies, error))
     return &self->base;
@@ -233,6 +239,7 @@ gpu_logits(LiveDevice *base, GArray *logits)
 const LiveDeviceClass live_device_gpu = {
     .name = "gpu",
     .clock = CLOCK_MONOTONIC,
+    .probe = gpu_probe,
     .open = gpu_open,
     .run = gpu_run_plan,
     .logits = gpu_logits,

@@ -18,7 +18,7 @@
 
 #include <cuda_runtime_api.h>
 
-#include "gpu_budget.h"
+#include "budget.h"
 
 typedef struct GpuCopies GpuCopies;
 

@@ -1,6 +1,7 @@
 # Executors that compute: what is shared and the CPU's is always built.
 noinst_LIBRARIES += libspillway-live.a
 libspillway_live_a_SOURCES = \
+  %D%/budget.c %D%/budget.h \
   %D%/clock.h \
   %D%/decoder_cpu.c %D%/decoder_cpu.h \
   %D%/device.h \
@@ -28,7 +29,6 @@ live_gpu_sources = \
   %D%/decoder_pass.c %D%/decoder_pass.h \
   %D%/device_gpu.c \
   %D%/float16.c %D%/float16.h \
-  %D%/gpu_budget.c %D%/gpu_budget.h \
   %D%/gpu_copies.c %D%/gpu_copies.h \
   %D%/gpu_memory.c %D%/gpu_memory.h \
   %D%/weights_gpu.c %D%/weights_gpu.h

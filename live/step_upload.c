@@ -39,8 +39,7 @@ step_upload_pack(StepUpload *upload, const StepPlan *plan, guint32 padded,
   upload->token_ids = append_array(upload, plan->token_ids, padded, 0);
   upload->positions = append_array(upload, plan->positions, padded, 0);
   upload->slots = append_array(upload, plan->slots, padded, 0xff); /* -1 */
-  upload->query_starts =
-      append_array(upload, plan->query_starts, padded > 0 ? padded + 1 : 0, 0);
+  upload->query_starts = append_array(upload, plan->query_starts, padded > 0 ? padded + 1 : 0, 0);
   upload->context_lens = append_array(upload, plan->context_lens, padded, 0);
   upload->sample_rows = append_array(upload, plan->sample_rows, padded, 0);
   upload->uniforms = append_array(upload, plan->uniforms, padded, 0);

@@ -106,12 +106,11 @@ void *
 weights_gpu_load(const WeightLayout *layout, WeightSource *source, Dtype dtype, GError **error)
 {
   const guint readers = num_readers();
-  g_autofree float *values = g_try_new(float, (gsize)readers * PIECE_ELEMENTS);
+  g_autofree float *values = g_try_new(float, (gsize)readers *PIECE_ELEMENTS);
   guint16 *halves = gpu_allocate_host((gsize)readers * PIECE_ELEMENTS * sizeof(guint16), FALSE,
                                       "loading weights", error);
-  char *arena = halves == NULL
-                    ? NULL
-                    : gpu_allocate(layout->elements * sizeof(guint16), "weights", error);
+  char *arena =
+      halves == NULL ? NULL : gpu_allocate(layout->elements * sizeof(guint16), "weights", error);
   Piece pieces[READERS_MAX] = {{0}};
 
   for (guint i = 0; i < readers; i++)

@@ -14,7 +14,8 @@ module_tests = \
   %D%/test-stored \
   %D%/test-trace-binary \
   %D%/test-trace-verb \
-  %D%/test-traces
+  %D%/test-traces \
+  %D%/test-weights
 script_tests = \
   %D%/accuracy.py \
   %D%/bad-input.py \

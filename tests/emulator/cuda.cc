@@ -220,8 +220,8 @@ cudaMemcpy(void *to, const void *from, size_t num_bytes, cudaMemcpyKind)
 static cudaError_t
 copy_what_is_there(void *to, const void *from, size_t num_bytes, cudaStream_t stream)
 {
-  const auto held = std::make_shared<std::vector<char>>((const char *)from,
-                                                        (const char *)from + num_bytes);
+  const auto held =
+      std::make_shared<std::vector<char>>((const char *)from, (const char *)from + num_bytes);
 
   return emulator::enqueue(stream, [=] { copy_bytes(to, held->data(), num_bytes); });
 }

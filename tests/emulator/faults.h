@@ -11,7 +11,8 @@ extern "C" {
 void emulator_set_memory(size_t device_bytes, size_t pinned_bytes);
 /* After that many operations more, everything fails with `status`. 0: the device is back. */
 void emulator_lose_device(cudaError_t status, unsigned long operations);
-/* Operations that streams have done so far; graphs that were launched; allocations that are left. */
+/* Operations that streams have done so far; graphs that were launched; allocations that are left.
+ */
 unsigned long emulator_operations(void);
 unsigned long emulator_graph_launches(void);
 unsigned long emulator_allocations(void);

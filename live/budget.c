@@ -1,4 +1,4 @@
-#include "gpu_budget.h"
+#include "budget.h"
 
 #define GIB (1024.0 * 1024 * 1024)
 
@@ -32,12 +32,18 @@ append_bytes(GString *text, guint64 bytes)
 static void
 append_needs(GString *text, const Budget *rest, guint32 num_blocks, guint64 block_bytes)
 {
-  append_bytes(text, num_blocks * block_bytes);
-  g_string_append_printf(text, " for %u KV blocks", num_blocks);
+  const char *between = "";
+
+  if (num_blocks > 0) {
+    append_bytes(text, num_blocks * block_bytes);
+    g_string_append_printf(text, " for %u KV blocks", num_blocks);
+    between = ", ";
+  }
   for (guint i = 0; i < rest->count; i++) {
     if (rest->needs[i].bytes == 0)
       continue;
-    g_string_append(text, ", ");
+    g_string_append(text, between);
+    between = ", ";
     append_bytes(text, rest->needs[i].bytes);
     g_string_append_printf(text, " for %s", rest->needs[i].what);
   }
@@ -52,6 +58,12 @@ blocks_that_fit(const Budget *rest, guint64 block_bytes, guint64 free_bytes)
   return free_bytes > rest_bytes ? (free_bytes - rest_bytes) / block_bytes : 0;
 }
 
+static gboolean
+fits(const Budget *rest, guint32 num_blocks, guint64 block_bytes, guint64 free_bytes)
+{
+  return budget_total_bytes(rest) + num_blocks * block_bytes <= free_bytes;
+}
+
 gboolean
 budget_check_gpu(const Budget *rest, guint32 num_blocks, guint64 block_bytes, guint64 free_bytes,
                  guint64 total_bytes, GError **error)
@@ -59,7 +71,7 @@ budget_check_gpu(const Budget *rest, guint32 num_blocks, guint64 block_bytes, gu
   guint64 fit = blocks_that_fit(rest, block_bytes, free_bytes);
   g_autoptr(GString) text = NULL;
 
-  if (fit >= num_blocks)
+  if (fits(rest, num_blocks, block_bytes, free_bytes))
     return TRUE;
   text = g_string_new("the GPU has ");
   append_bytes(text, free_bytes);
@@ -71,8 +83,9 @@ budget_check_gpu(const Budget *rest, guint32 num_blocks, guint64 block_bytes, gu
   append_needs(text, rest, num_blocks, block_bytes);
   if (fit >= 2)
     g_string_append_printf(
-        text, "; at most %" G_GUINT64_FORMAT " blocks fit: --num-gpu-blocks %" G_GUINT64_FORMAT
-              " or --kv-memory %.2fGiB, or give fewer --max-num-batched-tokens, or --max-num-seqs",
+        text,
+        "; at most %" G_GUINT64_FORMAT " blocks fit: --num-gpu-blocks %" G_GUINT64_FORMAT
+        " or --kv-memory %.2fGiB, or give fewer --max-num-batched-tokens, or --max-num-seqs",
         fit, fit, (double)(fit * block_bytes) / GIB - 0.005);
   else
     g_string_append(text, "; no KV block fits: run a smaller model, or give fewer "
@@ -88,7 +101,7 @@ budget_check_host(const Budget *rest, guint32 num_blocks, guint64 block_bytes,
   guint64 fit = blocks_that_fit(rest, block_bytes, available_bytes);
   g_autoptr(GString) text = NULL;
 
-  if (fit >= num_blocks)
+  if (fits(rest, num_blocks, block_bytes, available_bytes))
     return TRUE;
   text = g_string_new("the host has ");
   append_bytes(text, available_bytes);
@@ -103,7 +116,7 @@ budget_check_host(const Budget *rest, guint32 num_blocks, guint64 block_bytes,
                            " or less --swap-space",
                            fit, fit);
   else
-    g_string_append(text, "; run a smaller model");
+    g_string_append(text, "; run a smaller model, or give fewer blocks");
   g_set_error_literal(error, LIVE_ERROR, LIVE_ERROR_MEMORY, text->str);
   return FALSE;
 }
