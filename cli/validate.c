@@ -181,12 +181,25 @@ read_costs(Validate *v, GError **error)
   return TRUE;
 }
 
+/* What is computed: --what-if is of the simulation, where its costs are --device's. */
+static Scenario *
+make_computed(const Settings *settings, GError **error)
+{
+  g_autoptr(Settings) computed = settings_copy(settings);
+
+  if (settings->device != NULL && live_wants_gpu(settings)) {
+    g_clear_pointer(&computed->what_if, g_free);
+    g_hash_table_remove(computed->given, "what-if");
+  }
+  return scenario_new(computed, "validate", FALSE, error);
+}
+
 static gboolean
 prepare(Validate *v, GError **error)
 {
   const Settings *settings = v->settings;
 
-  v->scenario = scenario_new(settings, "validate", FALSE, error);
+  v->scenario = make_computed(settings, error);
   if (v->scenario == NULL ||
       (v->workload = scenario_read_workload(settings, "validate", error)) == NULL)
     return FALSE;

@@ -35,7 +35,7 @@ typedef struct {
 void validation_targets(const Validation *validation, TargetResult results[VALIDATION_TARGETS]);
 
 /* What the steps' time is made of, the largest differences first; parts of what was timed as one
- * come behind it. */
+ * come right behind it. */
 enum { VALIDATION_PARTS = COST_COMPONENTS + 1 };
 
 typedef struct {

@@ -11,9 +11,12 @@
  * 1 where the steps do not tell two components apart.
  */
 #include <math.h>
+#include <string.h>
 
 #include "sim/units.h"
 #include "validation.h"
+
+#define LAYERS "layers"
 
 enum { LAYER_PARTS = 3, ROUNDS = 10 };
 static const double RIDGE = 1e-4;
@@ -89,34 +92,41 @@ difference_ps(const TimePart *part)
   return ABS(part->predicted_ps - part->computed_ps);
 }
 
-/* Adds a part where its difference has it, among those from `first` on. */
+/* Adds a part where its difference has it. */
 static void
-insert(TimePart parts[VALIDATION_PARTS], guint first, guint *n, const TimePart *part)
+insert(TimePart *parts, guint *n, const TimePart *part)
 {
   guint at = (*n)++;
 
-  for (; at > first && difference_ps(&parts[at - 1]) < difference_ps(part); at--)
+  for (; at > 0 && difference_ps(&parts[at - 1]) < difference_ps(part); at--)
     parts[at] = parts[at - 1];
   parts[at] = *part;
 }
 
+/* What the layers are made of, behind them. */
 static void
 insert_inferred(const Validation *v, TimePart parts[VALIDATION_PARTS], guint *n)
 {
-  guint first = *n;
+  TimePart inferred[LAYER_PARTS];
+  guint count = 0, at = 0;
   double factors[LAYER_PARTS];
 
   infer_factors(v->steps, factors);
   for (guint c = 0; c < LAYER_PARTS; c++) {
+    const gint64 predicted_ps = step_watch_predicted_ps(v->steps, layer_parts[c]);
     const TimePart part = {
         .name = cost_component_name(layer_parts[c]),
-        .computed_ps =
-            llround(factors[c] * (double)step_watch_predicted_ps(v->steps, layer_parts[c])),
-        .predicted_ps = step_watch_predicted_ps(v->steps, layer_parts[c]),
+        .computed_ps = llround(factors[c] * (double)predicted_ps),
+        .predicted_ps = predicted_ps,
         .is_inferred = TRUE,
     };
-    insert(parts, first, n, &part);
+    insert(inferred, &count, &part);
   }
+  while (!g_str_equal(parts[at++].name, LAYERS)) {
+  }
+  memmove(&parts[at + count], &parts[at], (*n - at) * sizeof *parts);
+  memcpy(&parts[at], inferred, sizeof inferred);
+  *n += count;
 }
 
 static gboolean
@@ -131,7 +141,7 @@ is_of_layers(guint component)
 guint
 validation_parts(const Validation *v, TimePart parts[VALIDATION_PARTS])
 {
-  TimePart layers = {.name = "layers"};
+  TimePart layers = {.name = LAYERS};
   guint n = 0;
 
   for (guint c = 0; c < COST_COMPONENTS; c++) {
@@ -144,11 +154,11 @@ validation_parts(const Validation *v, TimePart parts[VALIDATION_PARTS])
       layers.computed_ps += part.computed_ps;
       layers.predicted_ps += part.predicted_ps;
     } else if (part.computed_ps != 0 || part.predicted_ps != 0) {
-      insert(parts, 0, &n, &part);
+      insert(parts, &n, &part);
     }
   }
   if (v->layers_are_one) {
-    insert(parts, 0, &n, &layers);
+    insert(parts, &n, &layers);
     insert_inferred(v, parts, &n);
   }
   return n;
@@ -166,10 +176,10 @@ validation_explanation(const Validation *v)
   for (guint c = 0; c < COST_COMPONENTS; c++)
     busy_ps += step_watch_measured_ps(v->steps, (CostComponent)c);
   for (guint i = 0; i < n; i++)
-    if (!g_str_equal(parts[i].name, "layers"))
+    if (!g_str_equal(parts[i].name, LAYERS))
       largest_ps = MAX(largest_ps, difference_ps(&parts[i]));
   for (guint i = 0; i < n && largest_ps > 0; i++) {
-    if (g_str_equal(parts[i].name, "layers") || difference_ps(&parts[i]) * 5 < largest_ps)
+    if (g_str_equal(parts[i].name, LAYERS) || difference_ps(&parts[i]) * 5 < largest_ps)
       continue;
     g_string_append_printf(text, "%s%s%s (%+.2f %% of the busy time)", told++ > 0 ? ", " : "",
                            parts[i].is_inferred ? "about " : "", parts[i].name,

@@ -8,6 +8,7 @@ import random
 import sqlite3
 import struct
 import subprocess
+import sys
 
 from spillway_test import (SPILLWAY, all_tests, check, check_equal, execute, main, read, read_json_lines, source, succeed,
                            without, write)
@@ -460,6 +461,77 @@ def test_memory():
     check_equal(result.status, 1, str(result))
     for part in ("the host has", "this run needs", "weights as floats", "the device's pool"):
         check(part in result.err, str(result))
+
+
+def emulated_gpu(*words):
+    """spillway-gpu with an emulated GPU, which make check builds where there is a C++ compiler; None: it is not there"""
+    program = os.path.join(os.path.dirname(SPILLWAY), "tests", "emulated-gpu")
+    if not os.path.exists(program):
+        return None
+    return subprocess.run([program, *[str(word) for word in words]], capture_output=True, text=True, check=False)
+
+
+GPU = ["--model", model("tiny-gpu"), "--trace", "gen:--requests=8 --arrivals=burst --prompt=uniform:5,40 --output=uniform:8,20",
+       "--scheduler", "vllm-0.6", "--overflow", "swap", "--block-size", "8", "--max-num-seqs", "8"]
+GPU_TIGHT = [*GPU, "--num-gpu-blocks", "20", "--num-cpu-blocks", "100"]
+
+
+def test_emulated_copies():
+    """on an emulated GPU: whatever the copies, tokens are those without any; the run is replayed byte for byte"""
+    done = emulated_gpu("live", *GPU, "--num-gpu-blocks", "400", "--output-token-ids", "out.jsonl")
+    if done is None:
+        return
+    check_equal(done.returncode, 0, done.stderr)
+    expected = read("out.jsonl")
+    for copies in (["--copy-method", "pieces"], ["--copy-method", "batch"], ["--copy-method", "kernel"],
+                   ["--copy-method", "pieces", "--host-memory", "pageable"],
+                   ["--overlap-copies", "--copy-path", "batched"], ["--overlap-copies", "--copy-method", "kernel"],
+                   ["--overlap-copies", "--copy-path", "per-block"]):
+        done = emulated_gpu("live", *GPU_TIGHT, *copies, "--output-token-ids", "out.jsonl", "-o", "gpu.db", "--decisions",
+                            "a.jsonl", "--format", "json")
+        check_equal(done.returncode, 0, done.stderr)
+        check(json.loads(done.stdout)["swapped_in_blocks"] > 0, done.stdout)
+        check_equal(read("out.jsonl"), expected, " ".join(copies))
+        succeed("run", "--executor", "replay", "--replay", "gpu.db", *GPU_TIGHT, "--decisions", "b.jsonl")
+        check_equal(read("b.jsonl"), read("a.jsonl"), "the decision log")
+        os.remove("gpu.db")
+
+
+def test_emulated_validate():
+    """validate on an emulated GPU: the layers are one figure and their parts inferred, the host's time is fitted"""
+    done = emulated_gpu("validate", *GPU_TIGHT, "--device", "h100-sxm", "--format", "json")
+    if done is None:
+        return
+    check_equal(done.returncode, 0, done.stderr)
+    found = json.loads(done.stdout)
+    check(found["replay_identical"] is True)
+    check("the roofline of h100-sxm; the host's time is fitted" in found["cost"], found["cost"])
+    check_equal(found["operations"]["layers"]["inferred"], False)
+    for key in ("linear", "attention", "elementwise"):
+        check_equal(found["operations"][key]["inferred"], True, key)
+    check(found["operations"]["swap_in"]["computed_s"] > 0, str(found["operations"]))
+    text = emulated_gpu("validate", *GPU_TIGHT, "--device", "h100-sxm", "--what-if", "h2d=2x").stdout
+    check("the roofline of h100-sxm, --what-if h2d=2x" in text and "~: the layers are timed as one" in text, text)
+    done = emulated_gpu("validate", *GPU_TIGHT)
+    check_equal(done.returncode, 2)
+    check("--device is missing" in done.stderr, done.stderr)
+
+
+def test_validation_table():
+    """the script that makes tables of validations takes their JSON, and refuses other"""
+    script = source("bench", "validation_table.py")
+    for policy in ("recompute", "swap"):
+        result = succeed("validate", "--executor", "cpu", "--model", model("tiny-llama"), "--trace", TRACE, *TIGHT,
+                         "--overflow", policy, "--scheduler", "vllm-0.6", "--format", "json")
+        write(policy + ".json", result.text)
+    done = subprocess.run([sys.executable, script, "recompute.json", "swap.json"], capture_output=True, text=True,
+                          check=True)
+    lines = done.stdout.split("\n")
+    check("| makespan (1 %) | step, median (2 %) |" in lines[0], lines[0])
+    check(lines[2].startswith("| 24 blocks | recompute | ") and lines[3].startswith("| 24 blocks | swap | "), done.stdout)
+    write("other.json", "{}")
+    done = subprocess.run([sys.executable, script, "other.json"], capture_output=True, text=True, check=False)
+    check(done.returncode != 0 and "other.json: found format None" in done.stderr, done.stderr)
 
 
 def has_gpu():

@@ -15,6 +15,7 @@ module_tests = \
   %D%/test-trace-binary \
   %D%/test-trace-verb \
   %D%/test-traces \
+  %D%/test-validation \
   %D%/test-weights
 script_tests = \
   %D%/accuracy.py \
@@ -46,6 +47,7 @@ TESTS += %D%/test-calibration
 # Kernels
 kernel_tests = \
   %D%/test-attention \
+  %D%/test-decode-plan \
   %D%/test-kv-copy \
   %D%/test-sampling \
   %D%/test-timing \
@@ -57,6 +59,7 @@ attention_device = %D%/attention_device.c %D%/attention_device.h $(attention_cas
 kv_copy_cases = %D%/kv_copy_cases.c %D%/kv_copy_cases.h
 %C%_test_attention_SOURCES = %D%/test-attention.c $(attention_cases)
 %C%_test_attention_LDADD = libspillway-kernels.a $(LDADD)
+%C%_test_decode_plan_LDADD = libspillway-kernels.a $(LDADD)
 %C%_test_kv_copy_SOURCES = %D%/test-kv-copy.c $(kv_copy_cases)
 %C%_test_kv_copy_LDADD = libspillway-kernels.a $(LDADD)
 %C%_test_sampling_LDADD = libspillway-kernels.a $(LDADD)
@@ -125,6 +128,11 @@ TESTS += %D%/test-live-emulated %D%/test-live-streams
 %C%_test_live_emulated_SOURCES = %D%/test-live-gpu.c
 %C%_test_live_emulated_CPPFLAGS = $(emulator_cppflags)
 %C%_test_live_emulated_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
+# spillway-gpu with an emulated GPU, for live.py.
+check_PROGRAMS += %D%/emulated-gpu
+%C%_emulated_gpu_SOURCES = cli/main_gpu.c
+%C%_emulated_gpu_CPPFLAGS = $(emulator_cppflags)
+%C%_emulated_gpu_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
 %C%_test_live_streams_SOURCES = %D%/test-live-streams.c
 %C%_test_live_streams_CPPFLAGS = $(emulator_cppflags)
 %C%_test_live_streams_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
