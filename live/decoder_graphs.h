@@ -1,4 +1,5 @@
-/* Decode steps as CUDA graphs: two launches a step, one of all layers and one of the head.
+/* Decode steps as CUDA graphs: two launches a step, one of all layers and one of the head, for an
+ * event between them tells their times apart.
  *
  * A step of nothing but decodes is padded to 1, 2, 4 or a multiple of 8 rows, and has a graph of
  * its number of rows, or two: attention is launched otherwise where sequences are cut among thread
