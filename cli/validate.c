@@ -22,7 +22,8 @@
 
 #define SUMMARY                                                                                    \
   "Computes a scenario as live does, simulates it and replays it, and prints how far the\n"        \
-  "simulation is off and which operations explain it. Takes run's options."
+  "simulation is off, whether that is within what is asked of it, and which operations\n"          \
+  "explain it. Takes run's options."
 
 #define EXAMPLES                                                                                   \
   "Examples:\n"                                                                                    \

@@ -144,6 +144,15 @@ allocate(GpuDevice *self, const DeviceSetup *setup, const DecoderRoom *room, GEr
                                           error)) != NULL;
 }
 
+/* Memory was zeroed in the default stream, for which the device's streams do not wait. */
+static gboolean
+settle(GError **error)
+{
+  cudaError_t status = cudaDeviceSynchronize();
+
+  return status == cudaSuccess || gpu_fail(error, (int)status, "zeroing memory");
+}
+
 static LiveDevice *
 gpu_open(const DeviceSetup *setup, GError **error)
 {
@@ -153,7 +162,7 @@ gpu_open(const DeviceSetup *setup, GError **error)
   self->base.class = &live_device_gpu;
   if (gpu_probe(error) && set_geometry(self, setup, error) &&
       find_room(self, setup, &room, error) && check_memory(self, setup, &room, error) &&
-      make_stream(self, error) && allocate(self, setup, &room, error) &&
+      make_stream(self, error) && allocate(self, setup, &room, error) && settle(error) &&
       decoder_gpu_warm_up(self->decoder, self->compute, error) &&
       gpu_copies_warm_up(self->copies, error))
     return &self->base;

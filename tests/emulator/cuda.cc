@@ -205,11 +205,11 @@ copy_bytes(void *to, const void *from, size_t num_bytes)
     memcpy(to, from, num_bytes);
 }
 
-/* In the default stream: after all that is there, which is done already. */
+/* In the default stream: after all that is there. */
 cudaError_t
 cudaMemcpy(void *to, const void *from, size_t num_bytes, cudaMemcpyKind)
 {
-  const cudaError_t status = emulator::check_not_capturing();
+  const cudaError_t status = emulator::wait_for_stream(nullptr);
 
   if (status == cudaSuccess)
     copy_bytes(to, from, num_bytes);
@@ -276,11 +276,7 @@ cudaMemcpyBatchAsync(void *const *to, const void *const *from, const size_t *num
 cudaError_t
 cudaMemset(void *place, int value, size_t num_bytes)
 {
-  const cudaError_t status = emulator::check_not_capturing();
-
-  if (status == cudaSuccess)
-    memset(place, value, num_bytes);
-  return status;
+  return emulator::enqueue_default([=] { memset(place, value, num_bytes); });
 }
 
 cudaError_t

@@ -68,6 +68,19 @@ is_default(cudaStream_t stream)
   return stream == nullptr || stream == cudaStreamLegacy;
 }
 
+/* Of the default stream, what calls leave there that do not wait. */
+cudaStream_t
+default_stream(void)
+{
+  static cudaStream_t stream;
+
+  if (stream == nullptr) {
+    stream = new CUstream_st();
+    machine.streams.push_back(stream);
+  }
+  return stream;
+}
+
 bool
 can_go_on(const CUstream_st *stream)
 {
@@ -187,9 +200,10 @@ cudaError_t
 enqueue(cudaStream_t stream, const std::function<void()> &work)
 {
   if (is_default(stream)) {
-    if (device_status() == cudaSuccess)
+    const cudaError_t status = wait_for_stream(stream);
+    if (status == cudaSuccess)
       work();
-    return device_status();
+    return status;
   }
   if (is_capturing(stream)) {
     stream->captured->works.push_back(work);
@@ -199,11 +213,21 @@ enqueue(cudaStream_t stream, const std::function<void()> &work)
 }
 
 cudaError_t
+enqueue_default(const std::function<void()> &work)
+{
+  const cudaError_t status = check_not_capturing();
+
+  return status != cudaSuccess ? status : add(default_stream(), {work, nullptr, 0, false});
+}
+
+cudaError_t
 wait_for_stream(cudaStream_t stream)
 {
   cudaError_t status = check_not_capturing();
 
-  while (status == cudaSuccess && !is_default(stream) && !stream->queue.empty())
+  if (is_default(stream))
+    stream = default_stream();
+  while (status == cudaSuccess && !stream->queue.empty())
     if (!go_on_somewhere())
       fail("streams wait for each other for ever");
   draw_pace();

@@ -4,7 +4,8 @@
  * A stream's operations are done in turn; those of different streams in any order but for events.
  * Until somebody waits for a stream, its operations may be done at once, late, or between those of
  * others: which, is drawn anew after each wait, and so is the stream that is ahead of the others.
- * The default streams are the exception: what is enqueued there is done at once.
+ * The default stream is the exception: what is enqueued there is done at once, but for
+ * cudaMemset(), which waits for nothing, and nothing but that stream's calls for it.
  *
  * Captured operations go into a graph, which does them in turn when it is launched. Times are those
  * of a clock that goes on by a microsecond an operation.
@@ -20,6 +21,8 @@ namespace emulator
 
 /* Executed later, or captured. Fails once the device is lost. */
 cudaError_t enqueue(cudaStream_t stream, const std::function<void()> &work);
+/* Later, in the default stream. */
+cudaError_t enqueue_default(const std::function<void()> &work);
 /* Until the stream has nothing left, or none has. */
 cudaError_t wait_for_stream(cudaStream_t stream);
 cudaError_t wait_for_all(void);
