@@ -1,5 +1,7 @@
 #include "budget.h"
 
+#include <math.h>
+
 #define GIB (1024.0 * 1024 * 1024)
 
 void
@@ -64,6 +66,20 @@ fits(const Budget *rest, guint32 num_blocks, guint64 block_bytes, guint64 free_b
   return budget_total_bytes(rest) + num_blocks * block_bytes <= free_bytes;
 }
 
+static void
+append_advice(GString *text, guint64 fit, guint64 block_bytes)
+{
+  double gib = floor((double)(fit * block_bytes) / GIB * 100) / 100;
+
+  g_string_append_printf(
+      text, "; at most %" G_GUINT64_FORMAT " blocks fit: --num-gpu-blocks %" G_GUINT64_FORMAT, fit,
+      fit);
+  if (gib > 0)
+    g_string_append_printf(text, " or --kv-memory %.2fGiB", gib);
+  g_string_append(text, "; or give fewer --max-num-batched-tokens or --max-num-seqs, or a smaller "
+                        "model");
+}
+
 gboolean
 budget_check_gpu(const Budget *rest, guint32 num_blocks, guint64 block_bytes, guint64 free_bytes,
                  guint64 total_bytes, GError **error)
@@ -82,11 +98,7 @@ budget_check_gpu(const Budget *rest, guint32 num_blocks, guint64 block_bytes, gu
   g_string_append(text, ": ");
   append_needs(text, rest, num_blocks, block_bytes);
   if (fit >= 2)
-    g_string_append_printf(
-        text,
-        "; at most %" G_GUINT64_FORMAT " blocks fit: --num-gpu-blocks %" G_GUINT64_FORMAT
-        " or --kv-memory %.2fGiB, or give fewer --max-num-batched-tokens, or --max-num-seqs",
-        fit, fit, (double)(fit * block_bytes) / GIB - 0.005);
+    append_advice(text, fit, block_bytes);
   else
     g_string_append(text, "; no KV block fits: run a smaller model, or give fewer "
                           "--max-num-batched-tokens, or --max-num-seqs");

@@ -170,10 +170,102 @@ test_same_logits(void)
     test_model_close(&models[i]);
 }
 
+/* Sequence `index` with its own tokens: all of its prompt, or the one token after it. Its blocks
+ * are those from index * BLOCKS on. */
+enum { BLOCKS = 12, BLOCK_TOKENS = 16, SEQUENCES = 5 };
+
+static void
+add_sequence(StepPlan *plan, guint32 index, gboolean decode)
+{
+  const gint32 prompt = 3 + 37 * (gint32)index, context = prompt + (decode ? 1 : 0);
+  const float uniform = 0.5f;
+  gint32 rows, last;
+
+  for (gint32 position = decode ? prompt : 0; position < context; position++) {
+    const gint32 token = (7 * position + 11 * (gint32)index) % 60;
+    const gint64 slot = (gint64)index * BLOCKS * BLOCK_TOKENS + position;
+    g_array_append_val(plan->token_ids, token);
+    g_array_append_val(plan->positions, position);
+    g_array_append_val(plan->slots, slot);
+  }
+  rows = (gint32)plan->token_ids->len;
+  last = rows - 1;
+  for (gint32 i = 0; i < BLOCKS; i++) {
+    const gint32 block = (gint32)index * BLOCKS + i;
+    g_array_append_val(plan->block_tables, block);
+  }
+  plan->block_table_stride = BLOCKS;
+  g_array_append_val(plan->sample_sequences, plan->requests->len);
+  g_array_append_val(plan->requests, index);
+  g_array_append_val(plan->query_starts, rows);
+  g_array_append_val(plan->context_lens, context);
+  g_array_append_val(plan->sample_rows, last);
+  g_array_append_val(plan->uniforms, uniform);
+}
+
+/* The logits of sequences first … end, of their prompts or of the token after. */
+static GArray *
+logits_of(LiveDevice *gpu, guint32 first, guint32 end, gboolean decode)
+{
+  g_autoptr(StepPlan) plan = step_plan_new();
+  GArray *logits = g_array_new(FALSE, FALSE, sizeof(float));
+  g_autoptr(GError) error = NULL;
+  gint32 sampled[SEQUENCES];
+  DeviceTimes times;
+
+  for (guint32 i = first; i < end; i++)
+    add_sequence(plan, i, decode);
+  g_assert_true(gpu->class->run(gpu, plan, sampled, &times, &error));
+  g_assert_no_error(error);
+  g_assert_true(gpu->class->logits(gpu, logits));
+  return logits;
+}
+
+/* Prompts and the tokens after them, all sequences in one step and each in a step of its own. */
+static void
+test_alone(void)
+{
+  TestModel model;
+  LiveCase c = {.model = &model};
+  g_autoptr(LiveDevice) gpu = NULL;
+  g_autoptr(GError) error = NULL;
+  DeviceSetup setup;
+  double worst = 0;
+  int devices = 0;
+
+  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
+    g_test_skip("there is no GPU");
+    return;
+  }
+  model = test_model_open("tiny-gpu");
+  c.config = (SchedulerConfig){.block_size = BLOCK_TOKENS,
+                               .num_gpu_blocks = SEQUENCES * BLOCKS,
+                               .max_num_seqs = SEQUENCES,
+                               .max_num_batched_tokens = 512,
+                               .max_model_len = BLOCKS * BLOCK_TOKENS};
+  setup = live_case_setup(&c);
+  gpu = live_device_gpu.open(&setup, &error);
+  g_assert_no_error(error);
+  for (guint decode = 0; decode < 2; decode++) {
+    g_autoptr(GArray) together = logits_of(gpu, 0, SEQUENCES, decode == 1);
+    guint vocab = together->len / SEQUENCES;
+    for (guint32 i = 0; i < SEQUENCES; i++) {
+      g_autoptr(GArray) alone = logits_of(gpu, i, i + 1, decode == 1);
+      worst = MAX(worst, row_difference((const float *)(gconstpointer)alone->data,
+                                        &g_array_index(together, float, i *vocab), vocab));
+    }
+  }
+  g_test_message("logits alone and in a batch differ by %.4f at most", worst);
+  g_assert_cmpfloat(worst, <, 0.02);
+  g_clear_pointer(&gpu, live_device_close);
+  test_model_close(&model);
+}
+
 int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/live-gpu/same-logits", test_same_logits);
+  g_test_add_func("/live-gpu/alone", test_alone);
   return g_test_run();
 }
