@@ -205,12 +205,18 @@ copy_bytes(void *to, const void *from, size_t num_bytes)
     memcpy(to, from, num_bytes);
 }
 
-/* In the default stream: after all that is there. */
+/* In the default stream, after all that is there. From memory that is not pinned it is read when
+ * the call returns, and perhaps not yet written. */
 cudaError_t
-cudaMemcpy(void *to, const void *from, size_t num_bytes, cudaMemcpyKind)
+cudaMemcpy(void *to, const void *from, size_t num_bytes, cudaMemcpyKind kind)
 {
   const cudaError_t status = emulator::wait_for_stream(nullptr);
 
+  if (status == cudaSuccess && kind == cudaMemcpyHostToDevice && is_pageable(from)) {
+    const auto held =
+        std::make_shared<std::vector<char>>((const char *)from, (const char *)from + num_bytes);
+    return emulator::enqueue_default([=] { copy_bytes(to, held->data(), num_bytes); });
+  }
   if (status == cudaSuccess)
     copy_bytes(to, from, num_bytes);
   return status;
