@@ -2,8 +2,8 @@
 #pragma once
 
 #include "kernels/dtype.h"
+#include "kernels/check/half_floats.h"
 #include "tests/emulator/streams.h"
-#include "tests/half_floats.h"
 
 #include <cuda_runtime.h>
 
