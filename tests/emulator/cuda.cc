@@ -232,12 +232,18 @@ copy_bytes(void *to, const void *from, size_t num_bytes)
     memcpy(to, from, num_bytes);
 }
 
-/* In the default stream: after all that is there. */
+/* In the default stream, after all that is there. From memory that is not pinned it is read when
+ * the call returns, and perhaps not yet written. */
 cudaError_t
 cudaMemcpy(void *to, const void *from, size_t num_bytes, cudaMemcpyKind)
 {
   const cudaError_t status = emulator::wait_for_stream(nullptr);
 
+  if (status == cudaSuccess && is_pageable(from) && !is_pageable(to)) {
+    const auto held =
+        std::make_shared<std::vector<char>>((const char *)from, (const char *)from + num_bytes);
+    return emulator::enqueue_default([=] { copy_bytes(to, held->data(), num_bytes); });
+  }
   if (status == cudaSuccess)
     copy_bytes(to, from, num_bytes);
   return status;
@@ -254,17 +260,16 @@ copy_what_is_there(void *to, const void *from, size_t num_bytes, cudaStream_t st
 }
 
 cudaError_t
-cudaMemcpyAsync(void *to, const void *from, size_t num_bytes, cudaMemcpyKind kind,
-                cudaStream_t stream)
+cudaMemcpyAsync(void *to, const void *from, size_t num_bytes, cudaMemcpyKind, cudaStream_t stream)
 {
   cudaError_t status;
 
   if (num_bytes == 0)
     return emulator::device_status();
-  if (kind == cudaMemcpyHostToDevice && is_pageable(from))
+  if (is_pageable(from))
     return copy_what_is_there(to, from, num_bytes, stream);
   status = emulator::enqueue(stream, [=] { copy_bytes(to, from, num_bytes); });
-  if (status == cudaSuccess && kind == cudaMemcpyDeviceToHost && is_pageable(to))
+  if (status == cudaSuccess && is_pageable(to))
     status = emulator::wait_for_stream(stream);
   return status;
 }

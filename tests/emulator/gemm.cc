@@ -1,4 +1,4 @@
-/* Products on the reference in place of the library's, each an operation of its stream. There is one
+/* Products on the reference in place of the library's, each an operation of its stream. It has one
  * choice, and no fp8. */
 #include "cuda_runtime_api.h"
 

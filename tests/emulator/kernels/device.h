@@ -2,8 +2,8 @@
 #pragma once
 
 #include "kernels/dtype.h"
-#include "tests/emulator/streams.h"
 #include "kernels/check/half_floats.h"
+#include "tests/emulator/streams.h"
 
 #include <cuda_runtime.h>
 
