@@ -3,8 +3,8 @@
 noinst_LIBRARIES += libspillway-kernels.a
 libspillway_kernels_a_SOURCES = \
   %D%/attention.h %D%/attention_kernels.h %D%/attention_reference.c \
-  %D%/decode_plan.c %D%/decode_plan.h %D%/prefill_plan.c %D%/prefill_plan.h \
-  %D%/cuda_status.h %D%/device.h %D%/vector.h \
+  %D%/decode_plan.c %D%/decode_plan.h %D%/prefill_copies_sm90.h %D%/prefill_plan.c %D%/prefill_plan.h \
+  %D%/cuda_status.h %D%/device.h %D%/device_sm90.h %D%/vector.h \
   %D%/dtype.h \
   %D%/gemm.h %D%/gemm_reference.c \
   %D%/kv_copy.h %D%/kv_copy_reference.c \
@@ -32,7 +32,7 @@ cuda_kernels = \
   %D%/transformer.cu
 kernel_headers = \
   %D%/attention.h %D%/attention_kernels.h %D%/cuda_status.h %D%/decode_plan.h \
-  %D%/prefill_plan.h %D%/device.h %D%/dtype.h %D%/gemm.h %D%/kv_copy.h \
+  %D%/prefill_copies_sm90.h %D%/prefill_plan.h %D%/device.h %D%/device_sm90.h %D%/dtype.h %D%/gemm.h %D%/kv_copy.h \
   %D%/paged_kv.h %D%/sampling.h %D%/timing.h %D%/transformer.h %D%/vector.h
 
 # Random cases of the kernels and what they should give: for the self-check and for tests.
@@ -75,4 +75,5 @@ libspillway_check_a_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
 libspillway_check_a_SOURCES = $(check_sources)
 libspillway_kernels_a_SOURCES += $(cuda_kernels)
 $(cuda_kernels:.cu=.$(OBJEXT)): $(kernel_headers)
+CLEANFILES += $(cuda_kernels:.cu=.$(OBJEXT).ptxas)
 endif

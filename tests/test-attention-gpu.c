@@ -117,6 +117,29 @@ test_edges(void)
   }
 }
 
+/* Few rows that see many tiles of keys, so that stages come round several times. */
+static void
+test_long(void)
+{
+  static const gint32 new_tokens[] = {2, 130, 5}, context_lens[] = {1000, 700, 515};
+  g_autoptr(GRand) rand = g_rand_new_with_seed(7);
+  AttentionDevice device;
+
+  if (!find_device(&device))
+    return;
+  for (guint32 head_dim = 64; head_dim <= 128; head_dim *= 2) {
+    const AttentionSpec spec = {.heads = 3,
+                                .kv_heads = 1,
+                                .head_dim = head_dim,
+                                .block_size = 24,
+                                .num_sequences = 3,
+                                .new_tokens = new_tokens,
+                                .context_lens = context_lens};
+    g_autoptr(AttentionCase) c = attention_case_new(rand, DTYPE_BF16, &spec, 1);
+    compare_on(&device, rand, DTYPE_BF16, c);
+  }
+}
+
 /* Sequences that bring nothing are passed over, and a batch of nothing is no error. */
 static void
 test_nothing_new(void)
@@ -206,6 +229,7 @@ main(int argc, char **argv)
   g_test_add_func("/attention-gpu/prefills", test_prefills);
   g_test_add_func("/attention-gpu/mixed", test_mixed);
   g_test_add_func("/attention-gpu/edges", test_edges);
+  g_test_add_func("/attention-gpu/long", test_long);
   g_test_add_func("/attention-gpu/nothing-new", test_nothing_new);
   g_test_add_func("/attention-gpu/refused", test_refused);
   return g_test_run();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/dtype.h"
+#include "tests/emulator/streams.h"
 #include "kernels/check/half_floats.h"
 
 #include <cuda_runtime.h>
@@ -9,9 +10,13 @@
 template <typename... Parameters, typename... Arguments>
 cudaError_t
 device_launch(void (*kernel)(Parameters...), dim3 grid, unsigned threads, size_t shared_bytes,
-              cudaStream_t, Arguments... arguments)
+              cudaStream_t stream, Arguments... arguments)
 {
-  return emulator::launch(grid, dim3(threads), shared_bytes, [&] { kernel(arguments...); });
+  const cudaError_t status = emulator::check_launch(grid, dim3(threads));
+
+  return status != cudaSuccess ? status : emulator::enqueue(stream, [=] {
+    emulator::launch(grid, dim3(threads), shared_bytes, [&] { kernel(arguments...); });
+  });
 }
 
 inline unsigned char *
