@@ -339,6 +339,12 @@ attention_fit_contexts(const AttentionFit *fit, double decodes, guint *n)
   return (double *)(gpointer)g_array_free(contexts, FALSE);
 }
 
+gboolean
+attention_fit_has_skew(const AttentionFit *fit)
+{
+  return fit->skews->len > 0;
+}
+
 /* The nearest skew share, in the logarithm of the batch and in the share of long ones. */
 double
 attention_fit_skew(const AttentionFit *fit, double new_tokens, double decodes, double long_share)

@@ -52,12 +52,6 @@ typedef struct {
   double spread[OPERATIONS]; /* of the timings, (p90 - p10) / median */
 } ProfileCost;
 
-static gint64
-round_ps(double ps)
-{
-  return (gint64)llround(MIN(MAX(ps, 0), (double)TIME_MAX_PS / 64));
-}
-
 static guint64
 device_heads(const Model *model, guint32 tp)
 {
@@ -80,13 +74,13 @@ sum_add(Sum *sum, double ps, gboolean measured)
 static Memo
 sum_times(Sum sum, double factor)
 {
-  return (Memo){round_ps(sum.ps * factor), round_ps(sum.measured_ps * factor)};
+  return (Memo){profile_round_ps(sum.ps * factor), profile_round_ps(sum.measured_ps * factor)};
 }
 
 static Memo
 memo_of(double ps, gboolean measured)
 {
-  return (Memo){round_ps(ps), measured ? round_ps(ps) : 0};
+  return (Memo){profile_round_ps(ps), measured ? profile_round_ps(ps) : 0};
 }
 
 static void
@@ -170,7 +164,7 @@ profile_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
 
   if (self->copies[direction] == NULL)
     return cost_model_copy_ps(self->roofline, direction, blocks);
-  return round_ps(factor *
+  return profile_round_ps(factor *
                   operation_sheet_ps(self->copies[direction], (double)self->copy_piece_bytes,
                                      (double)self->copy_pieces_per_block * blocks, &inside));
 }
@@ -282,8 +276,11 @@ profile_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece 
 {
   ProfileCost *self = (ProfileCost *)base;
   guint64 tokens = shape_tokens(shape);
+  guint covered = self->gemm != NULL ? 1 << COST_LINEAR | 1 << COST_HEAD : 0;
 
-  cost_model_step(self->roofline, shape, repeat, piece);
+  if (self->attention != NULL && profile_attention_has(self->attention, shape))
+    covered |= 1 << COST_ATTENTION;
+  roofline_step_without(self->roofline, shape, repeat, covered, piece);
   if (self->gemm != NULL) {
     set(piece, COST_LINEAR, remember(self, self->linear, MEMO_TOKENS, tokens, find_linear));
     set(piece, COST_HEAD, remember(self, self->head, MEMO_SEQUENCES, shape->sampled, find_head));
@@ -292,7 +289,7 @@ profile_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece 
     set_elementwise(self, shape, tokens, piece);
   set_host_and_comm(self, shape, tokens, piece);
   set_copies(self, shape, piece);
-  if (self->attention != NULL && tokens > 0)
+  if (covered & 1 << COST_ATTENTION && tokens > 0)
     profile_attention_step(self->attention, shape, repeat, piece);
   set_residual(self, tokens, piece);
 }

@@ -6,6 +6,8 @@
 #define SUB_BUCKETS (1u << SUB_BITS)
 /* Ranges that a list is split into to find an order statistic; the counts stay in the cache. */
 #define SELECT_RANGES (1u << 14)
+/* Fewer values than this are counted sooner bucket by bucket. */
+#define WALK_VALUES 8
 #define N_BUCKETS ((63 - SUB_BITS + 1) * SUB_BUCKETS)
 
 __extension__ typedef unsigned __int128 WideSum; /* a sum over requests can pass 2^63 ps */
@@ -186,15 +188,62 @@ duration_histogram_add(DurationHistogram *histogram, gint64 duration_ps, guint64
   histogram->max_ps = MAX(histogram->max_ps, duration_ps);
 }
 
-/* Bucket after bucket: each takes as many as end before it does. What lies above a bucket's lower
- * end is less than its width, 2^44 ps at most where a run can be, so those sums fit 64 bits. */
+/* A row of equally spaced values that is being counted. */
+typedef struct {
+  guint64 at_ps, growth_ps, left, weight;
+} Ramp;
+
+/* Those of one bucket: as many as lie below its upper end. What lies above a bucket's lower end is
+ * less than its width, 2^44 ps at most where a run can be, so those sums fit 64 bits. */
+static void
+fill_bucket(DurationHistogram *histogram, guint bucket, Ramp *ramp)
+{
+  guint64 above_ps = ramp->at_ps - bucket_lower_ps(bucket), inside = ramp->left;
+  guint64 growth_ps = ramp->growth_ps;
+
+  if (growth_ps > 0)
+    inside =
+        MIN(inside, (bucket_lower_ps(bucket + 1) - ramp->at_ps + growth_ps - 1) / growth_ps);
+  histogram->count[bucket] += inside * ramp->weight;
+  histogram->above_lower_ps[bucket] +=
+      (WideSum)(inside * above_ps + growth_ps * (inside * (inside - 1) / 2)) * ramp->weight;
+  ramp->at_ps += inside * growth_ps;
+  ramp->left -= inside;
+}
+
+/* From a bucket that the row passed into on, through those that it passes through, as far as they
+ * are of one width. A bucket takes `few` or one more, by how far above its lower end the first one
+ * lies: neither a division nor a branch, since this is where long outputs would take their time. */
+static void
+fill_octave(DurationHistogram *histogram, guint bucket, Ramp *ramp)
+{
+  guint64 lower_ps = bucket_lower_ps(bucket), width_ps = bucket_lower_ps(bucket + 1) - lower_ps;
+  guint64 growth_ps = ramp->growth_ps, weight = ramp->weight, left = ramp->left;
+  guint64 few = width_ps / growth_ps, few_ps = growth_ps * (few * (few - 1) / 2);
+  guint64 rest_ps = width_ps - few * growth_ps, one_more_ps = growth_ps * few;
+  guint64 above_ps = ramp->at_ps - lower_ps;
+  guint end = (bucket / SUB_BUCKETS + 1) * SUB_BUCKETS;
+
+  for (; bucket < end && left > few; bucket++) {
+    guint64 more = -(guint64)(above_ps < rest_ps); /* 0, or all bits */
+    guint64 inside = few - more;
+    histogram->count[bucket] += inside * weight;
+    histogram->above_lower_ps[bucket] +=
+        (WideSum)(inside * above_ps + few_ps + (more & one_more_ps)) * weight;
+    above_ps += (more & growth_ps) - rest_ps;
+    left -= inside;
+  }
+  ramp->at_ps = bucket_lower_ps(bucket) + above_ps;
+  ramp->left = left;
+}
+
 void
 duration_histogram_add_rising(DurationHistogram *histogram, gint64 first_ps, gint64 growth_ps,
                               guint32 n, guint64 weight)
 {
-  guint64 growth = (guint64)growth_ps, at_ps = (guint64)first_ps, left = n;
+  Ramp ramp = {(guint64)first_ps, (guint64)growth_ps, n, weight};
   gint64 last_ps = first_ps + (gint64)(n - 1) * growth_ps;
-  guint bucket = bucket_of(at_ps);
+  guint bucket = bucket_of(ramp.at_ps);
 
   g_assert(growth_ps >= 0);
   if (weight == 0)
@@ -202,18 +251,18 @@ duration_histogram_add_rising(DurationHistogram *histogram, gint64 first_ps, gin
   histogram->lowest = MIN(histogram->lowest, bucket);
   histogram->highest = MAX(histogram->highest, bucket_of((guint64)last_ps));
   histogram->max_ps = MAX(histogram->max_ps, last_ps);
-  histogram->total += left * weight;
-  histogram->sum_ps += (((WideSum)first_ps + (WideSum)last_ps) * left / 2) * weight;
-  while (left > 0) {
-    guint64 lower_ps = bucket_lower_ps(bucket), inside = left;
-    if (growth > 0)
-      inside = MIN(left, (bucket_lower_ps(bucket + 1) - at_ps + growth - 1) / growth);
-    histogram->count[bucket] += inside * weight;
-    histogram->above_lower_ps[bucket] +=
-        (WideSum)(inside * (at_ps - lower_ps) + growth * (inside * (inside - 1) / 2)) * weight;
-    at_ps += inside * growth;
-    left -= inside;
-    bucket = left > 0 && at_ps < bucket_lower_ps(bucket + 2) ? bucket + 1 : bucket_of(at_ps);
+  histogram->total += n * weight;
+  histogram->sum_ps += (((WideSum)first_ps + (WideSum)last_ps) * n / 2) * weight;
+  for (fill_bucket(histogram, bucket, &ramp); ramp.left > 0;
+       fill_bucket(histogram, bucket, &ramp)) {
+    bucket = bucket_of(ramp.at_ps);
+    if (bucket_lower_ps(bucket + 1) - bucket_lower_ps(bucket) <= ramp.growth_ps ||
+        ramp.left < WALK_VALUES)
+      continue;
+    fill_octave(histogram, bucket, &ramp);
+    if (ramp.left == 0)
+      break;
+    bucket = bucket_of(ramp.at_ps);
   }
 }
 

@@ -107,7 +107,8 @@ random_report(Source *source, Step *step, StepReport *report)
     random_events(source, step);
   step->repeat = (guint32)n;
   for (guint i = 0; i < BLOCK_SIZE; i++)
-    step->growth[i] = (guint32)g_rand_int_range(rand, 0, 3);
+    step->grown[i] =
+        (i > 0 ? step->grown[i - 1] : 0) + (guint32)g_rand_int_range(rand, 0, 3);
   step->gpu_free_blocks = (guint32)g_rand_int_range(rand, 700, GPU_BLOCKS);
   step->host_free_blocks = (guint32)g_rand_int_range(rand, 0, HOST_BLOCKS);
   step->running = step->entries->len + 3;
@@ -161,7 +162,7 @@ report_singly(Observer *observer, const StepReport *whole, Step *step)
     }
     one.n_finished = i + 1 == whole->repeats ? whole->n_finished : 0;
     if (i > 0)
-      step->gpu_free_blocks -= step->growth[(i - 1) % BLOCK_SIZE];
+      step->gpu_free_blocks -= step_growth_blocks(step, i);
     observer->step(observer, &one);
     cost.base_ps[COST_ATTENTION] += whole->growth_ps;
     if (cost.growth_measured)
