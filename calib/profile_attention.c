@@ -92,14 +92,11 @@ fill_row(const ProfileAttention *self, guint32 decodes, DecodeRow *row)
 static guint
 row_node(const DecodeRow *row, gint64 total)
 {
-  guint low = 0, high = row->n - 1;
+  guint low = 0;
 
-  while (low < high) {
-    guint middle = (low + high + 1) / 2;
-    if (row->context[middle] <= total)
-      low = middle;
-    else
-      high = middle - 1;
+  for (guint left = row->n, half; left > 1; left -= half) {
+    half = left / 2;
+    low += row->context[low + half] <= total ? half : 0;
   }
   return low;
 }

@@ -48,7 +48,7 @@ typedef struct {
   OperationSheet *copies[2]; /* by CopyDirection */
   guint64 copy_piece_bytes, copy_pieces_per_block;
   Memo linear[MEMO_TOKENS + 1], small[MEMO_TOKENS + 1];
-  Memo head[MEMO_SEQUENCES + 1];
+  Memo head[MEMO_SEQUENCES + 1], host_decodes[MEMO_SEQUENCES + 1];
   double spread[OPERATIONS]; /* of the timings, (p90 - p10) / median */
 } ProfileCost;
 
@@ -194,19 +194,35 @@ all_reduce_ps(const ProfileCost *self, double bytes, gboolean *inside)
   return ps;
 }
 
+static Memo
+find_host(const ProfileCost *self, guint64 sequences, guint64 tokens)
+{
+  gboolean eager = tokens > self->captured_tokens && self->host[1] != NULL, inside;
+  double ps = operation_sheet_ps(self->host[eager ? 1 : 0], (double)sequences, (double)tokens,
+                                 &inside);
+
+  return memo_of(ps * self->what_if.host_time, inside);
+}
+
+static Memo
+find_host_of_decodes(const ProfileCost *self, guint64 decodes)
+{
+  return find_host(self, decodes, decodes);
+}
+
 static void
 set_host_and_comm(ProfileCost *self, const CostShape *shape, guint64 tokens, CostPiece *piece)
 {
-  gboolean eager = tokens > self->captured_tokens && self->host[1] != NULL;
-  const OperationSheet *host = self->host[eager ? 1 : 0];
   gboolean inside;
   double ps;
 
-  if (host != NULL) {
-    ps = operation_sheet_ps(host, shape->sequences, (double)tokens, &inside);
-    set(piece, COST_HOST, memo_of(ps * self->what_if.host_time, inside));
-    if (!inside) /* a device file's figure, or beyond the range: modelled */
-      piece->scaled_ps[COST_HOST] = 0;
+  if (self->host[0] != NULL || (self->host[1] != NULL && tokens > self->captured_tokens)) {
+    set(piece, COST_HOST,
+        shape->sequences == tokens && tokens > 0
+            ? remember(self, self->host_decodes, MEMO_SEQUENCES, tokens, find_host_of_decodes)
+            : find_host(self, shape->sequences, tokens));
+    /* Where it is not measured it is a device file's figure, or beyond the range: modelled. */
+    piece->scaled_ps[COST_HOST] = 0;
   }
   if ((self->all_reduce[0] != NULL || self->all_reduce[1] != NULL) && tokens > 0) {
     ps = all_reduce_ps(self, (double)tokens * self->model->hidden * ACTIVATION_BYTES, &inside);
@@ -363,7 +379,7 @@ forget_all(ProfileCost *self)
   for (guint i = 0; i <= MEMO_TOKENS; i++)
     self->linear[i].ps = self->small[i].ps = -1;
   for (guint i = 0; i <= MEMO_SEQUENCES; i++)
-    self->head[i].ps = -1;
+    self->head[i].ps = self->host_decodes[i].ps = -1;
 }
 
 static void

@@ -6,6 +6,7 @@
 #include "metrics.h"
 
 #include "array.h"
+#include "duration_histogram.h"
 #include "quantiles.h"
 #include "series.h"
 #include "units.h"
@@ -34,17 +35,17 @@ summary_clear(Summary *summary)
 static void
 count_measured(Summary *sum, const CostPiece *cost, gint64 n, gint64 growth_ps)
 {
-  gint64 any_ps = cost->growth_measured | cost->growth_scaled;
+  gint64 measured_ps = 0, scaled_ps = 0;
 
-  for (guint c = 0; c < COST_COMPONENTS; c++)
-    any_ps |= cost->measured_ps[c] | cost->scaled_ps[c];
-  if (any_ps == 0)
-    return;
   for (guint c = 0; c < COST_COMPONENTS; c++) {
-    sum->measured_component_ps[c] += n * cost->measured_ps[c];
-    sum->measured_ps += n * cost->measured_ps[c];
-    sum->scaled_ps += n * cost->scaled_ps[c];
+    measured_ps += cost->measured_ps[c];
+    scaled_ps += cost->scaled_ps[c];
   }
+  sum->measured_ps += n * measured_ps;
+  sum->scaled_ps += n * scaled_ps;
+  if (measured_ps > 0)
+    for (guint c = 0; c < COST_COMPONENTS; c++)
+      sum->measured_component_ps[c] += n * cost->measured_ps[c];
   if (cost->growth_measured) {
     sum->measured_component_ps[COST_ATTENTION] += growth_ps;
     sum->measured_ps += growth_ps;

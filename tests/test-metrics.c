@@ -1,6 +1,7 @@
 /* Metrics: that n repeats and n single steps leave the same bits, that sums agree with a naive
  * count, and the quantiles against values worked out by hand. */
 #include "sim/metrics.h"
+#include "sim/duration_histogram.h"
 #include "sim/quantiles.h"
 #include "sim/units.h"
 
