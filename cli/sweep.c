@@ -378,7 +378,9 @@ manage(Sweep *s, const char *path)
   if (!cluster_go(&s->cluster, ready && cells->len > 0) && !ready)
     return cli_error(CLI_USAGE, VERB, "%s", error->message);
   say_cells_in_words(s);
+  results_set_ahead(s->results, TRUE);
   status = cells->len > 0 ? run_cells(s, cells) : CLI_DONE;
+  results_set_ahead(s->results, FALSE);
   return status == CLI_DONE ? finish(s, cells->len) : status;
 }
 

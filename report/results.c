@@ -163,6 +163,17 @@ results_free(Results *results)
   g_free(results);
 }
 
+void
+results_set_ahead(Results *results, gboolean ahead)
+{
+  const char *sql = ahead ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"
+                          : "PRAGMA synchronous = FULL; PRAGMA journal_mode = DELETE";
+
+  /* Where it is refused (a file system without shared memory, another reader) commits wait for the
+   * disk as before, or the log stays beside the file: either is as whole. */
+  (void)sqlite3_exec(results->db, sql, NULL, NULL, NULL);
+}
+
 gint64
 results_commit(Results *results, const ResultsRun *run, const RunRecord *record,
                const ResultsSeries *series, GError **error)
