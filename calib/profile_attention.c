@@ -31,8 +31,8 @@ struct ProfileAttention {
   AttentionFit *fit;
   CostModel *roofline, *plain; /* borrowed: with and without the what-if scales */
   guint32 layers;
-  gboolean has_skew; /* was measured */
-  gboolean is_scaled; /* what-if scales: the two rooflines differ */
+  gboolean has_skew;         /* was measured */
+  gboolean is_scaled;        /* what-if scales: the two rooflines differ */
   double longest_deviations; /* of the contexts that run at a kernel's end */
   DecodeRow rows[ROWS + 1];
   float skew[SKEW_NEW][SKEW_BATCH][SKEW_SHARES]; /* NAN: not asked yet */
@@ -225,7 +225,7 @@ mixed(ProfileAttention *self, const CostShape *shape, CostPiece *piece)
     point.context = (double)((gint64)shape->contexts.sum + skew_tokens(self, shape, tokens)) /
                     shape->contexts.count;
   piece->base_ps[COST_ATTENTION] = profile_round_ps(attention_fit_ps(self->fit, &point, &measured) *
-                                            self->layers * attention_scale(self, shape));
+                                                    self->layers * attention_scale(self, shape));
   piece->measured_ps[COST_ATTENTION] = measured ? piece->base_ps[COST_ATTENTION] : 0;
   piece->scaled_ps[COST_ATTENTION] =
       piece->base_ps[COST_ATTENTION] - piece->measured_ps[COST_ATTENTION];

@@ -164,9 +164,9 @@ profile_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
 
   if (self->copies[direction] == NULL)
     return cost_model_copy_ps(self->roofline, direction, blocks);
-  return profile_round_ps(factor *
-                  operation_sheet_ps(self->copies[direction], (double)self->copy_piece_bytes,
-                                     (double)self->copy_pieces_per_block * blocks, &inside));
+  return profile_round_ps(
+      factor * operation_sheet_ps(self->copies[direction], (double)self->copy_piece_bytes,
+                                  (double)self->copy_pieces_per_block * blocks, &inside));
 }
 
 static void
@@ -198,8 +198,8 @@ static Memo
 find_host(const ProfileCost *self, guint64 sequences, guint64 tokens)
 {
   gboolean eager = tokens > self->captured_tokens && self->host[1] != NULL, inside;
-  double ps = operation_sheet_ps(self->host[eager ? 1 : 0], (double)sequences, (double)tokens,
-                                 &inside);
+  double ps =
+      operation_sheet_ps(self->host[eager ? 1 : 0], (double)sequences, (double)tokens, &inside);
 
   return memo_of(ps * self->what_if.host_time, inside);
 }

@@ -310,7 +310,8 @@ new_worker(const Sweep *s)
   return (SweepWorker){.plan = s->plan,
                        .shelf = s->shelf,
                        .detail = s->detail,
-                       .unlimited = unlimited_table_new(s->plan != NULL ? s->plan->table.cells->len : 0)};
+                       .unlimited =
+                           unlimited_table_new(s->plan != NULL ? s->plan->table.cells->len : 0)};
 }
 
 static int

@@ -42,6 +42,7 @@ libspillway_report_a_SOURCES = \
   %D%/stored_file.c %D%/stored_file.h \
   %D%/stored_read.c \
   %D%/stored_label.c %D%/stored_label.h \
+  %D%/student.c %D%/student.h \
   %D%/study_schema.c %D%/study_private.h \
   %D%/study_store.c %D%/study_store.h \
   %D%/study_text.c %D%/study_text.h \

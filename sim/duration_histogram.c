@@ -88,8 +88,7 @@ fill_bucket(DurationHistogram *histogram, guint bucket, Ramp *ramp)
   guint64 growth_ps = ramp->growth_ps;
 
   if (growth_ps > 0)
-    inside =
-        MIN(inside, (bucket_lower_ps(bucket + 1) - ramp->at_ps + growth_ps - 1) / growth_ps);
+    inside = MIN(inside, (bucket_lower_ps(bucket + 1) - ramp->at_ps + growth_ps - 1) / growth_ps);
   histogram->count[bucket] += inside * ramp->weight;
   histogram->above_lower_ps[bucket] +=
       (WideSum)(inside * above_ps + growth_ps * (inside * (inside - 1) / 2)) * ramp->weight;

@@ -53,8 +53,7 @@ repeats_until(gint64 first_ps, gint64 growth_ps, guint32 n, const RepeatLimit *l
   if (limit->until_ps <= 0)
     return 1;
   repeats = (guint32)CLAMP(guess_repeats(first_ps, growth_ps, limit->until_ps) + back, 1, n);
-  while (repeats < n &&
-         repeats_elapsed_ps(first_ps, growth_ps, repeats - back) < limit->until_ps)
+  while (repeats < n && repeats_elapsed_ps(first_ps, growth_ps, repeats - back) < limit->until_ps)
     repeats++;
   while (repeats > 1 &&
          repeats_elapsed_ps(first_ps, growth_ps, repeats - 1 - back) >= limit->until_ps)

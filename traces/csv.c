@@ -238,9 +238,9 @@ quick_tokens(const char *text, const char *end, guint32 min, guint32 *tokens)
 static inline gboolean
 quick_seconds(const char *text, gint64 *seconds, gint64 *ps, const char **stop)
 {
-  static const gint64 unit_ps[] = {1000000000000, 100000000000, 10000000000, 1000000000, 100000000,
-                                   10000000,      1000000,      100000,      10000,      1000,
-                                   100,           10,           1};
+  static const gint64 unit_ps[] = {
+      1000000000000, 100000000000, 10000000000, 1000000000, 100000000, 10000000, 1000000,
+      100000,        10000,        1000,        100,        10,        1};
   guint count, more = 0;
 
   G_STATIC_ASSERT(PS_PER_S == 1000000000000);

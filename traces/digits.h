@@ -18,8 +18,8 @@ digits_read(const char *text, guint *count)
   guint64 bytes, other;
 
   memcpy(&bytes, text, sizeof bytes);
-  bytes = GUINT64_FROM_LE(bytes) ^ 0x30 * ones;             /* digits are 0 … 9 now */
-  other = ((bytes + 0x76 * ones) | bytes) & 0x80 * ones;     /* the high bit of what is above 9 */
+  bytes = GUINT64_FROM_LE(bytes) ^ 0x30 * ones;          /* digits are 0 … 9 now */
+  other = ((bytes + 0x76 * ones) | bytes) & 0x80 * ones; /* the high bit of what is above 9 */
   *count = other != 0 ? (guint)__builtin_ctzll(other) / 8 : 8;
   if (*count == 0)
     return 0;

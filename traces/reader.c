@@ -160,8 +160,9 @@ reader_add(TraceReader *reader, const Request *request, const char *id, GError *
   if (id != NULL)
     g_array_append_val(reader->id_lines, reader->line_number);
   /* The usual one goes straight to where there is room for it. */
-  if (workload->requests->len < reader->room && id == NULL && workload->ids == NULL && workload->names == NULL && workload->hashes->len == 0 &&
-      request->hash_count == 0 && request->priority == 0)
+  if (workload->requests->len < reader->room && id == NULL && workload->ids == NULL &&
+      workload->names == NULL && workload->hashes->len == 0 && request->hash_count == 0 &&
+      request->priority == 0)
     ((Request *)(gpointer)workload->requests->data)[workload->requests->len++] = *request;
   else
     workload_add(workload, request, id, (const guint64 *)(gpointer)reader->hashes->data);

@@ -20,8 +20,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Source, source_close)
 const char *source_name(const Source *source);
 
 /* The next line, from *line to before *end, without its line end (LF or CRLF) and, on the first,
- * without a byte order mark. **end may be read and is a line end; so may the SOURCE_BEHIND_BYTES - 1
- * bytes behind it, whatever they are. All stay valid until the next call. */
+ * without a byte order mark. **end may be read and is a line end; so may the SOURCE_BEHIND_BYTES -
+ * 1 bytes behind it, whatever they are. All stay valid until the next call. */
 SourceStatus source_line(Source *source, const char **line, const char **end, GError **error);
 
 /* Whether the content begins with these bytes, at most 16. For use before anything is taken. */
