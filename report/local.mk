@@ -28,6 +28,7 @@ libspillway_report_a_SOURCES = \
   %D%/plot_charts.c %D%/plot_charts.h \
   %D%/plot_grid.c \
   %D%/requests.c %D%/requests.h \
+  %D%/request_rows.c %D%/request_rows.h \
   %D%/requests_csv.c %D%/requests_csv.h \
   %D%/results.c %D%/results.h %D%/results_private.h \
   %D%/results_merge.c \
