@@ -2,9 +2,15 @@
 bin_PROGRAMS += spillway
 spillway_SOURCES = %D%/main.c
 
-# Of spillway-gpu, which links the device that they name.
-live_gpu_verbs = %D%/live_gpu.c %D%/live_gpu.h
-EXTRA_DIST += $(live_gpu_verbs)
+# What needs a GPU.
+spillway_gpu_sources = %D%/main_gpu.c
+EXTRA_DIST += $(spillway_gpu_sources)
+if HAVE_CUDA
+bin_PROGRAMS += spillway-gpu
+spillway_gpu_SOURCES = $(spillway_gpu_sources)
+spillway_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+spillway_gpu_LDADD = libspillway-cli.a libspillway-live-gpu.a $(LDADD) $(CUDA_LIBS)
+endif
 
 noinst_LIBRARIES += libspillway-cli.a
 libspillway_cli_a_SOURCES = \
@@ -43,6 +49,7 @@ libspillway_cli_a_SOURCES = \
   %D%/profile_import.c \
   %D%/profile_plot.c \
   %D%/profile_show.c \
+  %D%/program.c %D%/program.h \
   %D%/progress.c %D%/progress.h \
   %D%/report.c \
   %D%/results_options.c %D%/results_options.h \

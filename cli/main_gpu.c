@@ -1,0 +1,39 @@
+/* spillway-gpu: the verbs that use the GPU. It links CUDA, so spillway does not; that one starts it.
+ */
+#include "live.h"
+#include "program.h"
+
+static int
+command_live_gpu(int argc, char **argv)
+{
+  return live_verb(argc, argv, &live_device_gpu);
+}
+
+static int
+command_validate_gpu(int argc, char **argv)
+{
+  return validate_verb(argc, argv, &live_device_gpu);
+}
+
+static const Command gpu_commands[] = {
+    {"live", "run a trace on the GPU: the scheduler drives a model that computes",
+     command_live_gpu},
+    {"validate", "what a simulation says, held against the same scenario on the GPU",
+     command_validate_gpu},
+    {NULL, NULL, NULL},
+};
+
+static const Program spillway_gpu = {
+    .name = "spillway-gpu",
+    .about = "The part of spillway that runs on a GPU; 'spillway VERB' starts it by itself.\n",
+    .examples =
+        "  spillway-gpu live --model llama-2-7b --device h100-sxm --trace study-burst \\\n"
+        "      --kv-memory 12% --scheduler vllm-0.6 --overflow swap --swap-space 32 -o live.db\n",
+    .commands = gpu_commands,
+};
+
+int
+main(int argc, char **argv)
+{
+  return program_main(&spillway_gpu, argc, argv);
+}

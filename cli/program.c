@@ -1,0 +1,87 @@
+/* A program from its table of verbs: finds the verb and runs it. */
+#include "config.h"
+
+#include "program.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+
+static void
+print_help(const Program *program, FILE *out)
+{
+  fprintf(out, "Usage:\n  %s VERB [OPTION…]\n\n%s\nVerbs:\n", program->name, program->about);
+  for (const Command *c = program->commands; c->name != NULL; c++)
+    fprintf(out, "  %-12s %s\n", c->name, c->summary);
+  fprintf(out,
+          "\nOptions:\n  --help       this text; '%s VERB --help' for a verb's\n"
+          "  --version    the program's version\n\nExamples:\n%s",
+          program->name, program->examples);
+}
+
+static int
+unknown_option(const Program *program, const char *option)
+{
+  static const char *const options[] = {"--help", "--version", NULL};
+  const char *near = cli_nearest(option, options);
+
+  if (near != NULL)
+    return cli_error(CLI_USAGE, NULL, "unknown option %s; did you mean %s?", option, near);
+  return cli_error(CLI_USAGE, NULL, "unknown option %s; a verb comes first: '%s --help'",
+                   option, program->name);
+}
+
+static int
+unknown_verb(const Program *program, const char *verb)
+{
+  g_autoptr(GPtrArray) names = g_ptr_array_new();
+  const char *near;
+
+  for (const Command *c = program->commands; c->name != NULL; c++)
+    g_ptr_array_add(names, (gpointer)c->name);
+  g_ptr_array_add(names, NULL);
+  near = cli_nearest(verb, (const char *const *)names->pdata);
+  if (near != NULL)
+    return cli_error(CLI_USAGE, NULL, "there is no verb '%s'; did you mean %s?", verb, near);
+  return cli_error(CLI_USAGE, NULL, "there is no verb '%s'; '%s --help' lists them", verb,
+                   program->name);
+}
+
+/* The status of a program that has said all that it has to say. One that failed has said why. */
+static int
+finish(const char *verb, int status)
+{
+  if ((fflush(stdout) == 0 && ferror(stdout) == 0) || status != CLI_DONE)
+    return status;
+  return cli_error(CLI_FAILED, verb, "standard output cannot be written: %s", g_strerror(errno));
+}
+
+int
+program_main(const Program *program, int argc, char **argv)
+{
+  setlocale(LC_CTYPE, "");
+  /* A full disk or a file too large is told by the write that fails. */
+  signal(SIGXFSZ, SIG_IGN);
+  if (argc < 2) {
+    print_help(program, stderr);
+    return CLI_USAGE;
+  }
+  if (g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h") ||
+      g_str_equal(argv[1], "help")) {
+    print_help(program, stdout);
+    return finish(NULL, CLI_DONE);
+  }
+  if (g_str_equal(argv[1], "--version")) {
+    printf("%s %s\n", program->name, PACKAGE_VERSION);
+    return finish(NULL, CLI_DONE);
+  }
+  if (argv[1][0] == '-')
+    return unknown_option(program, argv[1]);
+  for (const Command *c = program->commands; c->name != NULL; c++)
+    if (g_str_equal(c->name, argv[1]))
+      return finish(argv[1], c->run(argc - 1, argv + 1));
+  if (program->is_other != NULL && program->is_other(argv[1]))
+    return program->run_other(argv + 1);
+  return unknown_verb(program, argv[1]);
+}
