@@ -5,17 +5,17 @@ BENCH_SIZE     requests of the largest trace (100000); the issue of record is 10
 BENCH_REPEATS  runs of each command, at least (5)
 BENCH_DEVICE   a device's name or a profile's path (a100-80gb)
 BENCH_PROFILE  a profile's path: replays and a start with its costs too
+BENCH_PARTS    what to measure, such as growth,memory (all)
 BENCH_OUT      folder of what is written: the traces, bench.csv, figures.md (.)
 """
 import csv
 import datetime
 import glob
-import mmap
 import os
 import platform
 import shutil
+import subprocess
 import sys
-import time
 
 from measure import command, repeat, replay, run_once, times_of
 
@@ -23,6 +23,7 @@ SIZE = int(os.environ.get("BENCH_SIZE") or 100000)
 REPEATS = int(os.environ.get("BENCH_REPEATS") or 5)
 DEVICE = os.environ.get("BENCH_DEVICE") or "a100-80gb"
 PROFILE = os.environ.get("BENCH_PROFILE")
+PARTS = os.environ.get("BENCH_PARTS")
 OUT = os.environ.get("BENCH_OUT") or "."
 
 MODEL = ["--model", "llama-2-7b"]
@@ -42,9 +43,10 @@ rows = []
 
 def show(figure, scenario, size, times, scale, unit, words, before=""):
     """A figure of `times` turned into scale(seconds): best, median, spread. before: what its command begins with."""
+    typed = before + command(words) if words else "bench/copy.py %d %d" % (size, times.count)
     row = {"figure": figure, "scenario": scenario, "size": size, "best": scale(times.best),
            "median": scale(times.median), "busy": scale(times.busy), "unit": unit, "spread": times.spread, "runs": times.count,
-           "cpu_share": times.cpu_share, "command": before + command(words)}
+           "cpu_share": times.cpu_share, "command": typed}
     rows.append(row)
     print("%-18s %-23s best %s, median %s, by processor's time %s %s (±%.0f %%, %d runs, %.0f %% on a processor)\n    %s"
           % (figure, scenario, number(row["best"]), number(row["median"]), number(row["busy"]), unit, 50 * times.spread,
@@ -123,18 +125,13 @@ def bench_parsing():
 
 
 def bench_copy(scenario, n_bytes):
-    """Plain copies of as many bytes into memory that was not used yet: what the binary form is held against."""
-    source, seconds, shares = bytearray(n_bytes), [], []
-    for _ in range(REPEATS):
-        with mmap.mmap(-1, n_bytes) as fresh:
-            if hasattr(mmap, "MADV_HUGEPAGE"):
-                fresh.madvise(mmap.MADV_HUGEPAGE)
-            start, start_cpu = time.perf_counter(), time.process_time()
-            fresh[:] = source
-            seconds.append(time.perf_counter() - start)
-            shares.append((time.process_time() - start_cpu) / seconds[-1])
-    show("memory copy", scenario, n_bytes, times_of(seconds, shares), per_second(n_bytes / 1e6), "MB/s", [],
-         "%d bytes into fresh memory, by bench.py; " % n_bytes)
+    """Plain copies of as many bytes into fresh memory: what the binary form is held against."""
+    words = [sys.executable, "-B", os.path.join(os.path.dirname(os.path.abspath(__file__)), "copy.py"), str(n_bytes),
+             str(REPEATS)]
+    lines = subprocess.run(words, check=True, capture_output=True, text=True).stdout.split("\n")
+    runs = [[float(word) for word in line.split()] for line in lines if line]
+    times = times_of([wall_s for wall_s, _ in runs], [cpu_s / wall_s for wall_s, cpu_s in runs])
+    show("memory copy", scenario, n_bytes, times, per_second(n_bytes / 1e6), "MB/s", None)
 
 
 def bench_growth():
@@ -292,10 +289,12 @@ def main():
     heading = "%s, %s, %s; `make bench BENCH_SIZE=%d%s`" % (version, machine(), datetime.date.today(), SIZE,
                                                            " BENCH_PROFILE=%s" % os.path.basename(PROFILE) if PROFILE else "")
     print(heading + "\n", flush=True)
-    for part in (bench_startup, bench_parsing, bench_growth, bench_output_length, bench_strides, bench_overflow,
+    parts = [bench_startup, bench_parsing, bench_growth, bench_output_length, bench_strides, bench_overflow,
                  bench_blocks, bench_rows,
-                 bench_memory, bench_sweep):
-        part()
+                 bench_memory, bench_sweep]
+    for part in parts:
+        if not PARTS or part.__name__.replace("bench_", "") in PARTS.split(","):
+            part()
     write_csv("bench.csv")
     write_markdown("figures.md", heading)
     print("\nwritten: bench.csv, figures.md in %s" % os.getcwd())
