@@ -71,6 +71,7 @@ libspillway_cli_a_SOURCES = \
   %D%/sweep_progress.c %D%/sweep_progress.h \
   %D%/sweep_run.c %D%/sweep_run.h \
   %D%/sweep_worker.c %D%/sweep_worker.h \
+  %D%/unlimited_table.c %D%/unlimited_table.h \
   %D%/trace.c %D%/trace.h \
   %D%/trace_gen.c \
   %D%/trace_show.c \
