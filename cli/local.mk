@@ -39,10 +39,18 @@ libspillway_cli_a_SOURCES = \
   %D%/poster_data.c \
   %D%/poster_figures.c \
   %D%/poster_json.c \
-  %D%/poster_judge.c \
+  %D%/poster_judge.c %D%/poster_judge.h \
+  %D%/poster_judge_burst.c \
+  %D%/poster_judge_costs.c \
+  %D%/poster_judge_course.c \
+  %D%/poster_live.c %D%/poster_live.h \
   %D%/poster_measure.c \
+  %D%/poster_probe.c %D%/poster_probe.h \
+  %D%/poster_replay.c %D%/poster_replay.h \
+  %D%/poster_store.c %D%/poster_store.h \
   %D%/poster_text.c \
   %D%/poster_timeline.c %D%/poster_timeline.h \
+  %D%/poster_verb.h \
   %D%/profile.c %D%/profile.h \
   %D%/profile_check.c \
   %D%/profile_device.c \

@@ -1,7 +1,9 @@
 /* spillway-gpu: the verbs that use the GPU. It links CUDA, so spillway does not; that one starts it.
  */
 #include "live.h"
+#include "poster_verb.h"
 #include "program.h"
+#include "sub_verb.h"
 
 static int
 command_live_gpu(int argc, char **argv)
@@ -15,11 +17,36 @@ command_validate_gpu(int argc, char **argv)
   return validate_verb(argc, argv, &live_device_gpu);
 }
 
+static int
+command_poster_gpu(int argc, char **argv)
+{
+  return poster_verb(argc, argv, &live_device_gpu);
+}
+
+static int
+command_study_gpu(int argc, char **argv)
+{
+  static const Command kinds[] = {
+      {"poster", "recompute or swap when the KV cache overflows (SC 2024)", command_poster_gpu},
+      {NULL, NULL, NULL},
+  };
+  static const VerbFamily family = {
+      .verb = "study",
+      .kinds = kinds,
+      .expected = "poster",
+      .summary = "Repeats a published study, computed on the GPU beside its simulation.",
+      .examples = "  spillway study poster --live --device h100-sxm -o poster-live\n",
+  };
+
+  return verb_family_run(&family, argc, argv);
+}
+
 static const Command gpu_commands[] = {
     {"live", "run a trace on the GPU: the scheduler drives a model that computes",
      command_live_gpu},
     {"validate", "what a simulation says, held against the same scenario on the GPU",
      command_validate_gpu},
+    {"study", "a published study repeated on the GPU", command_study_gpu},
     {NULL, NULL, NULL},
 };
 

@@ -110,7 +110,7 @@ fit_costs(Validate *v, GError **error)
   int status;
 
   g_clear_pointer(&settings->token_ids, g_free);
-  live = live_setup_new(v->scenario, settings, workload, v->gpu, error);
+  live = live_setup_new(v->scenario, settings, workload, v->gpu, NULL, error);
   if (live == NULL)
     return FALSE;
   const Execution execution = {
@@ -235,7 +235,7 @@ validate_settings(Validate *v)
   if (!output_format_parse(settings->format, &format, &error) || !prepare(v, &error))
     return cli_error(CLI_USAGE, "validate", "%s", error->message);
   if ((v->model_scenario == NULL && !fit_costs(v, &error)) ||
-      (live = live_setup_new(v->scenario, settings, v->workload, v->gpu, &error)) == NULL)
+      (live = live_setup_new(v->scenario, settings, v->workload, v->gpu, NULL, &error)) == NULL)
     return cli_error(error->domain == LIVE_ERROR ? CLI_FAILED : CLI_USAGE, "validate", "%s",
                      error->message);
   if (!execute_open_results(settings->output, "validate", &v->results))

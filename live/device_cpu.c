@@ -23,6 +23,7 @@ typedef struct {
   char *pool, *host;  /* 16-byte aligned */
   guint64 *host_sums; /* one a host block */
   float *weights;
+  gboolean owns_weights;
   DecoderCpu *decoder;
   GArray *logits;     /* of float */
   GArray *block_list; /* of gint32 */
@@ -55,7 +56,8 @@ cpu_close(LiveDevice *base)
   free(self->pool);
   free(self->host);
   g_free(self->host_sums);
-  g_free(self->weights);
+  if (self->owns_weights)
+    g_free(self->weights);
   decoder_cpu_free(self->decoder);
   g_array_unref(self->logits);
   g_array_unref(self->block_list);
@@ -87,6 +89,15 @@ set_geometry(CpuDevice *self, const DeviceSetup *setup, GError **error)
   return FALSE;
 }
 
+static gboolean
+take_weights(CpuDevice *self, const DeviceSetup *setup, GError **error)
+{
+  self->owns_weights = setup->weights_of == NULL;
+  self->weights = self->owns_weights ? weights_load(setup->layout, setup->weights, error)
+                                     : ((const CpuDevice *)setup->weights_of)->weights;
+  return self->weights != NULL;
+}
+
 static LiveDevice *
 cpu_open(const DeviceSetup *setup, GError **error)
 {
@@ -103,7 +114,7 @@ cpu_open(const DeviceSetup *setup, GError **error)
           NULL ||
       (self->host = allocate_pool(self->block_bytes * setup->num_host_blocks, "host", error)) ==
           NULL ||
-      (self->weights = weights_load(setup->layout, setup->weights, error)) == NULL) {
+      !take_weights(self, setup, error)) {
     cpu_close(&self->base);
     return NULL;
   }

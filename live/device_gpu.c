@@ -32,6 +32,7 @@ typedef struct {
   gsize block_bytes;
   char *pool, *host;
   void *weights;
+  gboolean owns_weights;
   gint32 *block_list, *tokens; /* pinned */
   guint32 num_blocks, max_sequences;
   CopyMethod copy_method;
@@ -51,7 +52,8 @@ gpu_close(LiveDevice *base)
   if (self->decoder != NULL)
     decoder_gpu_free(self->decoder);
   cudaFree(self->pool);
-  cudaFree(self->weights);
+  if (self->owns_weights)
+    cudaFree(self->weights);
   gpu_free_host(self->host, self->pageable);
   gpu_free_host(self->block_list, FALSE);
   gpu_free_host(self->tokens, FALSE);
@@ -110,12 +112,23 @@ make_streams(GpuDevice *self, GError **error)
 }
 
 static gboolean
-allocate(GpuDevice *self, const DeviceSetup *setup, GError **error)
+take_weights(GpuDevice *self, const DeviceSetup *setup, GError **error)
 {
   Dtype dtype = decoder_gpu_dtype(setup->decoder->model);
+
+  self->owns_weights = setup->weights_of == NULL;
+  self->weights = self->owns_weights
+                      ? weights_gpu_load(setup->layout, setup->weights, dtype, error)
+                      : ((const GpuDevice *)setup->weights_of)->weights;
+  return self->weights != NULL;
+}
+
+static gboolean
+allocate(GpuDevice *self, const DeviceSetup *setup, GError **error)
+{
   gsize list_bytes = ((gsize)self->num_blocks + setup->num_host_blocks) * sizeof(gint32);
 
-  return (self->weights = weights_gpu_load(setup->layout, setup->weights, dtype, error)) != NULL &&
+  return take_weights(self, setup, error) &&
          (self->decoder = decoder_gpu_new(setup, &self->geometry, self->weights, error)) != NULL &&
          (self->pool = gpu_allocate(kv_geometry_pool_bytes(&self->geometry), "the KV pool",
                                     error)) != NULL &&
