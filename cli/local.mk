@@ -38,6 +38,7 @@ libspillway_cli_a_SOURCES = \
   %D%/poster.c %D%/poster.h \
   %D%/poster_data.c \
   %D%/poster_figures.c \
+  %D%/poster_jobs.c %D%/poster_jobs.h \
   %D%/poster_json.c \
   %D%/poster_judge.c %D%/poster_judge.h \
   %D%/poster_judge_burst.c \
@@ -50,6 +51,7 @@ libspillway_cli_a_SOURCES = \
   %D%/poster_store.c %D%/poster_store.h \
   %D%/poster_text.c \
   %D%/poster_timeline.c %D%/poster_timeline.h \
+  %D%/poster_variants.c \
   %D%/poster_verb.h \
   %D%/profile.c %D%/profile.h \
   %D%/profile_check.c \

@@ -1,4 +1,5 @@
-/* spillway-gpu: the verbs that use the GPU. It links CUDA, so spillway does not; that one starts it.
+/* spillway-gpu: the verbs that use the GPU. It links CUDA, so spillway does not; that one starts
+ * it.
  */
 #include "live.h"
 #include "poster_verb.h"

@@ -102,7 +102,8 @@ command_plot(int argc, char **argv)
 {
   g_autofree char *runs = NULL, *figure = NULL, *out = NULL, *chart_list = NULL;
   const GOptionEntry entries[] = {
-      {"chart", 0, 0, G_OPTION_ARG_STRING, &chart_list, "which (default throughput,kv,study: those there are)", "LIST"},
+      {"chart", 0, 0, G_OPTION_ARG_STRING, &chart_list,
+       "which (default throughput,kv,study: those there are)", "LIST"},
       {"out", 'o', 0, G_OPTION_ARG_FILENAME, &out,
        "where to draw: FILE.svg, .png or .pdf; the terminal if not given", "FILE"},
       RESULTS_OPTION_RUNS(&runs),

@@ -14,7 +14,6 @@
 #define VERB "study poster"
 #define DEVICE "a100-40gb"
 #define MODEL "yarn-llama-2-7b-64k"
-#define GQA_MODEL "llama-3.1-8b"
 
 static int command_study_poster(int argc, char **argv);
 
@@ -59,12 +58,6 @@ command_study(int argc, char **argv)
 }
 
 static void
-free_data(gpointer data)
-{
-  poster_data_free(data);
-}
-
-static void
 poster_clear(Poster *poster)
 {
   poster_findings_free(poster->findings);
@@ -74,81 +67,10 @@ poster_clear(Poster *poster)
   g_clear_pointer(&poster->live_missing, g_ptr_array_unref);
   g_clear_pointer(&poster->engines, g_ptr_array_unref);
   g_clear_pointer(&poster->changes, g_ptr_array_unref);
+  g_clear_pointer(&poster->errors, g_ptr_array_unref);
   shelf_free(poster->shelf);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Poster, poster_clear)
-
-static GPtrArray *
-measure_all(const PosterSetting *settings, guint n, Shelf *shelf, GError **error)
-{
-  g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(free_data);
-
-  for (guint i = 0; i < n; i++) {
-    PosterData *data = poster_measure(&settings[i], shelf, error);
-    if (data == NULL) {
-      g_prefix_error(error, "%s: ", settings[i].title);
-      return NULL;
-    }
-    g_ptr_array_add(all, data);
-  }
-  return g_steal_pointer(&all);
-}
-
-/* vLLM 0.5.3 to 0.6.3 chunk prefills by themselves when max_model_len exceeds 32768, which this
- * model's does; the poster tells neither version nor length. */
-static GPtrArray *
-measure_engines(const PosterSetting *study, Shelf *shelf, GError **error)
-{
-  PosterSetting settings[] = {
-      {.title = "vllm-0.5", .scheduler = "vllm-0.5"},
-      {.title = "vllm-0.5, chunked prefill", .scheduler = "vllm-0.5", .chunked = TRUE},
-      {.title = "vllm-0.6", .scheduler = "vllm-0.6"},
-      {.title = "vllm-0.6, chunked prefill", .scheduler = "vllm-0.6", .chunked = TRUE},
-  };
-
-  for (guint i = 0; i < G_N_ELEMENTS(settings); i++) {
-    settings[i].device = study->device;
-    settings[i].model = study->model;
-    settings[i].burst = study->burst;
-    settings[i].copy_path = study->copy_path;
-  }
-  return measure_all(settings, G_N_ELEMENTS(settings), shelf, error);
-}
-
-/* One thing changed at a time, then all of them. What is not named is as in the study. */
-static GPtrArray *
-measure_changes(const PosterSetting *study, Shelf *shelf, GError **error)
-{
-  PosterSetting settings[] = {
-      {.title = "as in the study", .copy_path = "per-layer"},
-      {.title = "copies submitted as one (batched)", .copy_path = "batched"},
-      {.title = "a block's layers lie together (merged layout)", .copy_path = "per-block"},
-      {.title = "copies hidden behind compute, wholly (a bound)",
-       .copy_path = "per-layer",
-       .what_if = "h2d=0,d2h=0,copy-launch=0"},
-      {.title = "GQA: " GQA_MODEL ", a quarter of the KV a token",
-       .model = GQA_MODEL,
-       .copy_path = "per-layer"},
-      {.title = "H100, PCIe 5", .device = "h100-sxm", .copy_path = "per-layer"},
-      {.title = "H100, PCIe 5, merged layout", .device = "h100-sxm", .copy_path = "per-block"},
-      {.title = "GH200, link to the CPU", .device = "gh200", .copy_path = "per-layer"},
-      {.title = "GH200, merged layout", .device = "gh200", .copy_path = "per-block"},
-      {.title = "today: H100, " GQA_MODEL ", vllm-v1, merged layout",
-       .device = "h100-sxm",
-       .model = GQA_MODEL,
-       .scheduler = "vllm-v1",
-       .copy_path = "per-block"},
-  };
-
-  for (guint i = 0; i < G_N_ELEMENTS(settings); i++) {
-    PosterSetting *s = &settings[i];
-    s->device = s->device != NULL ? s->device : study->device;
-    s->model = s->model != NULL ? s->model : study->model;
-    s->scheduler = s->scheduler != NULL ? s->scheduler : study->scheduler;
-    s->burst = study->burst;
-  }
-  return measure_all(settings, G_N_ELEMENTS(settings), shelf, error);
-}
 
 static gboolean
 poster_make(Poster *poster, const PosterSetting *study, GError **error)
@@ -164,9 +86,10 @@ poster_make(Poster *poster, const PosterSetting *study, GError **error)
 static gboolean
 make_others(Poster *poster, const PosterSetting *study, GError **error)
 {
-  poster->engines = measure_engines(study, poster->shelf, error);
-  poster->changes = poster->engines != NULL ? measure_changes(study, poster->shelf, error) : NULL;
-  return poster->changes != NULL;
+  poster->engines = poster_engines(study, poster->shelf, error);
+  poster->changes = poster->engines != NULL ? poster_changes(study, poster->shelf, error) : NULL;
+  poster->errors = poster->changes != NULL ? poster_errors(study, poster->shelf, error) : NULL;
+  return poster->errors != NULL;
 }
 
 static gboolean
@@ -221,8 +144,7 @@ write_all(const Poster *poster, const char *folder)
     return cli_error(CLI_FAILED, VERB, "%s", error->message);
   printf("\nFigures, data and findings.md with the numbers: %s\n", folder);
   if (poster->live != NULL && poster->live_missing->len > 0)
-    return cli_error(CLI_FAILED, VERB,
-                     "%u %s missing, %s; the same command goes on from here",
+    return cli_error(CLI_FAILED, VERB, "%u %s missing, %s; the same command goes on from here",
                      poster->live_missing->len,
                      poster->live_missing->len == 1 ? "setting is" : "settings are",
                      (const char *)g_ptr_array_index(poster->live_missing, 0));
@@ -339,7 +261,8 @@ poster_verb(int argc, char **argv, const LiveDeviceClass *gpu)
       "Overflow\n"
       "in LLM Inference\" (SC 2024): its figures 2 to 5 (SVG, PNG, CSV, gnuplot), and its nine\n"
       "findings, each judged: holds, does not hold, cannot be told (findings.md, findings.json).\n"
-      "Then what today's copy paths, models and devices change. Figures need gnuplot.\n\n"
+      "Then what other engines, errors of the costs, and today's copy paths, models and devices\n"
+      "change. Figures need gnuplot.\n\n"
       "With --live every setting is computed as well, and kept as soon as it is (live/, and the\n"
       "runs in live.db): Ctrl-C ends after the one under way, and the same command goes on.");
   g_option_context_set_description(

@@ -4,7 +4,8 @@
  *   poster.c           the verb                                 -> Poster
  *   poster_measure.c   prices evictions and replays the burst        PosterSetting -> PosterData
  *   poster_replay.c    a run of the burst
- *   poster_live.c      the same where they are computed; poster_probe.c, poster_store.c are its parts
+ *   poster_live.c      the same where they are computed (poster_jobs.c, _probe.c, _store.c)
+ *   poster_variants.c  the settings beside the study
  *   poster_judge.c     findings F1 to F9, from the numbers alone     PosterData -> PosterFinding
  *   poster_data.c      the numbers as CSV                            a file a figure
  *   poster_figures.c   gnuplot scripts, and gnuplot run on them
@@ -87,7 +88,7 @@ typedef struct {
   gboolean one_host_memory;              /* no pageable beside pinned */
   GArray *crossings[POSTER_BLOCK_SIZES]; /* of CrossoverPoint, pinned; NULL where not priced */
   PosterRun runs[POSTER_SHARES][POSTER_POLICIES];
-  PosterRun small_host[POSTER_SHARES];                     /* swap with 4 GiB; of the study's burst */
+  PosterRun small_host[POSTER_SHARES]; /* swap with 4 GiB; of the study's burst */
   PosterRun by_size[POSTER_REPLAY_SIZES][POSTER_POLICIES]; /* at POSTER_TIMELINE_PERCENT */
   PosterTimeline *timelines[POSTER_POLICIES];              /* likewise; NULL: not run */
 } PosterData;
@@ -138,10 +139,17 @@ typedef struct {
   GPtrArray *live_missing; /* of char *: settings that are not there, and why */
   GPtrArray *engines;      /* of PosterData: other schedulers of the time; NULL beside a live one */
   GPtrArray *changes;      /* likewise: copy paths, models and devices of today */
+  GPtrArray *errors;       /* likewise: costs that are off, so that verdicts show what they bear */
 } Poster;
 
-/* Writes figure2.csv … figure5.csv, engines.csv and changes.csv into the folder; of what was
- * computed, live-figure2.csv …. */
+/* Settings beside the study, measured, of PosterData: other engines of its time; one thing changed
+ * at a time, then all of them; costs that are off. */
+GPtrArray *poster_engines(const PosterSetting *study, Shelf *shelf, GError **error);
+GPtrArray *poster_changes(const PosterSetting *study, Shelf *shelf, GError **error);
+GPtrArray *poster_errors(const PosterSetting *study, Shelf *shelf, GError **error);
+
+/* Writes figure2.csv … figure5.csv, engines.csv, changes.csv and errors.csv into the folder; of
+ * what was computed, live-figure2.csv …. */
 gboolean poster_write_data(const Poster *poster, const char *folder, GError **error);
 /* Writes figure2.gp …, live-figure2.gp …, and draws them as SVG and PNG. */
 gboolean poster_draw(const Poster *poster, const char *folder, GError **error);

@@ -226,5 +226,7 @@ poster_write_data(const Poster *poster, const char *folder, GError **error)
          (poster->engines == NULL ||
           write_file(folder, "engines.csv", settings_table(poster->engines), error)) &&
          (poster->changes == NULL ||
-          write_file(folder, "changes.csv", settings_table(poster->changes), error));
+          write_file(folder, "changes.csv", settings_table(poster->changes), error)) &&
+         (poster->errors == NULL ||
+          write_file(folder, "errors.csv", settings_table(poster->errors), error));
 }

@@ -89,13 +89,13 @@ figure3(const PosterData *d)
   GString *script = multiplot(d, "figure3", 900, 400, "1");
   g_autofree char *longest = g_strdup_printf("%u", poster_lengths[d->longest - 1] / 6 * 7);
 
-  g_string_append(
-      script,
-      "set logscale x 2\nset logscale y 10\nset format y '%g'\n"
-      "set xtics ('256' 256,'1k' 1024,'4k' 4096,'16k' 16384,'32k' 32768)\nset xrange [220:LONGEST]\n"
-      "set xlabel 'tokens evicted and restored'\nset key top left\n"
-      "set title 'Overhead, pinned memory'\nset ylabel 'overhead (ms)'\n"
-      "plot 'figure3.csv' using 1:($2*1000) title 'recompute' with linespoints lt 1");
+  g_string_append(script,
+                  "set logscale x 2\nset logscale y 10\nset format y '%g'\n"
+                  "set xtics ('256' 256,'1k' 1024,'4k' 4096,'16k' 16384,'32k' 32768)\nset xrange "
+                  "[220:LONGEST]\n"
+                  "set xlabel 'tokens evicted and restored'\nset key top left\n"
+                  "set title 'Overhead, pinned memory'\nset ylabel 'overhead (ms)'\n"
+                  "plot 'figure3.csv' using 1:($2*1000) title 'recompute' with linespoints lt 1");
   for (guint i = 0; i < G_N_ELEMENTS(sizes); i++)
     g_string_append_printf(
         script, ", '' using 1:($%u*1000) title 'swap, blocks of %u' with linespoints lt %u",

@@ -14,10 +14,10 @@ setting_json(const PosterData *d)
 {
   const PosterSetting *s = &d->setting;
 
-  return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s, s:b, s:s, s:s?, s:f, s:s?, s:[i, i, i]}", "title", s->title,
-                   "device", s->device, "model", s->model, "profile", d->profile, "sha256",
-                   d->digest, "scheduler", s->scheduler, "enable_chunked_prefill", s->chunked,
-                   "copy_path", s->copy_path, "what_if", s->what_if, "measured_share",
+  return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s, s:b, s:s, s:s?, s:f, s:s?, s:[i, i, i]}",
+                   "title", s->title, "device", s->device, "model", s->model, "profile", d->profile,
+                   "sha256", d->digest, "scheduler", s->scheduler, "enable_chunked_prefill",
+                   s->chunked, "copy_path", s->copy_path, "what_if", s->what_if, "measured_share",
                    d->measured_share, "executor", d->executor, "burst", (int)d->burst.requests,
                    (int)d->burst.prompt_tokens, (int)d->burst.output_tokens);
 }
@@ -109,5 +109,7 @@ poster_json(const Poster *poster)
     json_object_set_new(root, "engines", settings_json(poster->engines));
   if (poster->changes != NULL)
     json_object_set_new(root, "changes", settings_json(poster->changes));
+  if (poster->errors != NULL)
+    json_object_set_new(root, "errors", settings_json(poster->errors));
   return root;
 }

@@ -168,7 +168,8 @@ poster_judge_f6(const PosterData *d, PosterFinding *f)
   }
   g_string_append_printf(text, "; if that is the overhead, the finding %s.",
                          poster_verdict_name(poster_holds_if(device)));
-  f->verdict = !reading.known || !overflows_at(d, 10) ? POSTER_CANNOT_BE_TOLD : poster_holds_if(lost);
+  f->verdict =
+      !reading.known || !overflows_at(d, 10) ? POSTER_CANNOT_BE_TOLD : poster_holds_if(lost);
   f->numbers = g_string_free(text, FALSE);
 }
 

@@ -72,10 +72,11 @@ append_replays(const PosterData *d, GString *text)
 
   if (usual == NULL)
     return;
-  g_string_append_printf(text,
-                         " In the replayed burst at 12 %%, vLLM's blocks of 8 to 32 tokens make the "
-                         "overhead %s s, with %" G_GUINT64_FORMAT " evictions at most",
-                         usual, few);
+  g_string_append_printf(
+      text,
+      " In the replayed burst at 12 %%, vLLM's blocks of 8 to 32 tokens make the "
+      "overhead %s s, with %" G_GUINT64_FORMAT " evictions at most",
+      usual, few);
   if (large != NULL)
     g_string_append_printf(
         text, "; blocks of 64 to 256 make it %s s, with up to %" G_GUINT64_FORMAT, large, many);
@@ -196,8 +197,8 @@ poster_judge_f3(const PosterData *d, PosterFinding *f)
   }
   if (!has_sizes(d->priced_pageable, f))
     return;
-  f->verdict =
-      poster_holds_if(pinned > 1 + POSTER_SMALL_EFFECT && pinned - 1 > (1 + POSTER_SMALL_EFFECT) * (pageable - 1));
+  f->verdict = poster_holds_if(pinned > 1 + POSTER_SMALL_EFFECT &&
+                               pinned - 1 > (1 + POSTER_SMALL_EFFECT) * (pageable - 1));
   f->numbers =
       g_strdup_printf("Blocks of 256 instead of 16 tokens make a swap %s times as fast with "
                       "pinned memory, %s times with pageable; %u tokens then take %s and %s "
@@ -296,7 +297,8 @@ poster_judge_f5(const PosterData *d, PosterFinding *f)
         "tokens, %s times at %u.%s The cheaper of the two for long sequences, by "
         "block size: ",
         a, poster_lengths[middle], b, poster_lengths[last], tie_text(near, far));
-    for (guint i = next_size(d, (guint)-1), first = i; i < POSTER_BLOCK_SIZES; i = next_size(d, i)) {
+    for (guint i = next_size(d, (guint)-1), first = i; i < POSTER_BLOCK_SIZES;
+         i = next_size(d, i)) {
       g_string_append(text, i > first ? "; " : "");
       append_crossing(d, i, text);
     }

@@ -94,8 +94,8 @@ judge_timeline(const PosterData *d, PosterPolicy policy, PosterFinding *f)
   guint explained;
 
   if (d->timelines[policy] == NULL) {
-    g_autofree char *what = g_strdup_printf("%s at %u %%", poster_policy_names[policy],
-                                            (guint)POSTER_TIMELINE_PERCENT);
+    g_autofree char *what =
+        g_strdup_printf("%s at %u %%", poster_policy_names[policy], (guint)POSTER_TIMELINE_PERCENT);
     poster_lacks(f, what);
     return;
   }
@@ -108,7 +108,7 @@ judge_timeline(const PosterData *d, PosterPolicy policy, PosterFinding *f)
   else
     f->verdict =
         poster_holds_if(most(explained, pattern.rises) && most(pattern.falls, pattern.evictions) &&
-                 most(pattern.rises_of_use, pattern.resumes));
+                        most(pattern.rises_of_use, pattern.resumes));
 }
 
 void

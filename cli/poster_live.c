@@ -1,6 +1,5 @@
-/* A list of jobs, in the order of what they are worth: what the findings need comes first, so that
- * a study that is cut short can still judge most of them. Weights are loaded once, into a setup
- * that all others borrow them of. */
+/* Does a list of jobs, one after the other. Weights are loaded once, into a setup that all others
+ * borrow them of. */
 #include "poster_live.h"
 
 #include <errno.h>
@@ -8,6 +7,7 @@
 #include <signal.h>
 
 #include "cli.h"
+#include "poster_jobs.h"
 #include "poster_probe.h"
 #include "poster_store.h"
 #include "report/format.h"
@@ -15,14 +15,6 @@
 #include "sim/units.h"
 
 #define VERB "study poster"
-
-typedef enum { JOB_PRICE, JOB_PAGEABLE, JOB_SHARE, JOB_SIZE, JOB_ALL } JobKind;
-
-typedef struct {
-  JobKind kind;
-  guint at; /* index of a block size or of a share */
-  PosterPolicy policy;
-} Job;
 
 typedef struct {
   PosterData *data;
@@ -47,139 +39,39 @@ on_stop(int signal_number)
   signal(signal_number, SIG_DFL);
 }
 
-static void
-add_job(GArray *jobs, JobKind kind, guint at, PosterPolicy policy)
-{
-  const Job job = {kind, at, policy};
-
-  g_array_append_val(jobs, job);
-}
-
-static void
-add_both(GArray *jobs, JobKind kind, guint at)
-{
-  for (guint p = 0; p < POSTER_POLICIES; p++)
-    add_job(jobs, kind, at, (PosterPolicy)p);
-}
-
-/* Block sizes 1, 16 and 256 decide F1 to F3. */
-static gboolean
-decides(guint size)
-{
-  return poster_block_sizes[size] == 1 || poster_block_sizes[size] == POSTER_BLOCK_SIZE ||
-         poster_block_sizes[size] == 256;
-}
-
-static void
-add_prices(GArray *jobs, const PosterData *data, gboolean that_decide)
-{
-  for (guint i = 0; i < POSTER_BLOCK_SIZES; i++)
-    if (decides(i) == that_decide)
-      add_job(jobs, JOB_PRICE, i, POSTER_SWAP);
-  for (guint i = 0; i < POSTER_BLOCK_SIZES && !data->one_host_memory; i++)
-    if (decides(i) == that_decide)
-      add_job(jobs, JOB_PAGEABLE, i, POSTER_SWAP);
-}
-
-static GArray *
-list_jobs(const PosterData *data)
-{
-  GArray *jobs = g_array_new(FALSE, FALSE, sizeof(Job));
-
-  add_prices(jobs, data, TRUE);
-  for (guint i = 0; i < POSTER_SHARES; i++)
-    if (poster_percents[i] == POSTER_TIMELINE_PERCENT)
-      add_both(jobs, JOB_SHARE, i);
-  add_job(jobs, JOB_ALL, 0, POSTER_RECOMPUTE);
-  for (guint i = 0; i < POSTER_SHARES; i++)
-    if (poster_percents[i] % 10 == 0)
-      add_both(jobs, JOB_SHARE, i);
-  add_prices(jobs, data, FALSE);
-  for (guint i = 0; i < POSTER_SHARES; i++)
-    if (poster_percents[i] % 10 != 0 && poster_percents[i] != POSTER_TIMELINE_PERCENT)
-      add_both(jobs, JOB_SHARE, i);
-  for (guint i = 0; i < POSTER_REPLAY_SIZES; i++)
-    if (poster_replay_sizes[i] != POSTER_BLOCK_SIZE)
-      add_both(jobs, JOB_SIZE, i);
-  return jobs;
-}
-
-static PosterReplay
-replay_of(const Job *job)
-{
-  PosterReplay replay = {.policy = job->policy,
-                         .percent = POSTER_TIMELINE_PERCENT,
-                         .block_size = POSTER_BLOCK_SIZE,
-                         .swap_gib = POSTER_AMPLE_GIB};
-
-  if (job->kind == JOB_SHARE)
-    replay.percent = poster_percents[job->at];
-  else if (job->kind == JOB_SIZE)
-    replay.block_size = poster_replay_sizes[job->at];
-  else
-    replay.percent = 0;
-  return replay;
-}
-
-/* A file's name, and for people. */
-static char *
-job_name(const Job *job)
-{
-  switch (job->kind) {
-  case JOB_PRICE:
-    return g_strdup_printf("cost-%u", poster_block_sizes[job->at]);
-  case JOB_PAGEABLE:
-    return g_strdup_printf("cost-%u-pageable", poster_block_sizes[job->at]);
-  case JOB_SHARE:
-    return g_strdup_printf("%s-%u-percent", poster_policy_names[job->policy],
-                           poster_percents[job->at]);
-  case JOB_SIZE:
-    return g_strdup_printf("%s-blocks-of-%u", poster_policy_names[job->policy],
-                           poster_replay_sizes[job->at]);
-  case JOB_ALL:
-    return g_strdup("memory-for-all");
-  }
-  g_assert_not_reached();
-}
-
-static gboolean
-is_price(const Job *job)
-{
-  return job->kind == JOB_PRICE || job->kind == JOB_PAGEABLE;
-}
-
 /* Where what a job measures goes. */
 static CrossoverCost *
-costs_of(LiveStudy *study, const Job *job)
+costs_of(LiveStudy *study, const PosterJob *job)
 {
-  return job->kind == JOB_PRICE ? study->data->pinned[job->at] : study->data->pageable[job->at];
+  return job->kind == POSTER_JOB_PRICE ? study->data->pinned[job->at]
+                                       : study->data->pageable[job->at];
 }
 
 static PosterRun *
-run_of(LiveStudy *study, const Job *job)
+run_of(LiveStudy *study, const PosterJob *job)
 {
-  return job->kind == JOB_SHARE  ? &study->data->runs[job->at][job->policy]
-         : job->kind == JOB_SIZE ? &study->data->by_size[job->at][job->policy]
-                                 : &study->all;
+  return job->kind == POSTER_JOB_SHARE  ? &study->data->runs[job->at][job->policy]
+         : job->kind == POSTER_JOB_SIZE ? &study->data->by_size[job->at][job->policy]
+                                        : &study->all;
 }
 
 static PosterTimeline **
-timeline_of(LiveStudy *study, const Job *job)
+timeline_of(LiveStudy *study, const PosterJob *job)
 {
-  return job->kind == JOB_SHARE && poster_percents[job->at] == POSTER_TIMELINE_PERCENT
+  return job->kind == POSTER_JOB_SHARE && poster_percents[job->at] == POSTER_TIMELINE_PERCENT
              ? &study->data->timelines[job->policy]
              : NULL;
 }
 
 static void
-mark_priced(PosterData *data, const Job *job)
+mark_priced(PosterData *data, const PosterJob *job)
 {
-  (job->kind == JOB_PRICE ? data->priced : data->priced_pageable)[job->at] = TRUE;
+  (job->kind == POSTER_JOB_PRICE ? data->priced : data->priced_pageable)[job->at] = TRUE;
 }
 
 /* FALSE where the job has to be done. */
 static gboolean
-job_recall(LiveStudy *study, const Job *job, const char *name)
+job_recall(LiveStudy *study, const PosterJob *job, const char *name)
 {
   json_auto_t *kept = poster_store_find(study->store, name);
   PosterRun run;
@@ -187,7 +79,7 @@ job_recall(LiveStudy *study, const Job *job, const char *name)
 
   if (kept == NULL)
     return FALSE;
-  if (is_price(job)) {
+  if (poster_job_is_price(job)) {
     found = poster_costs_from_json(kept, costs_of(study, job), study->data->longest);
     if (found)
       mark_priced(study->data, job);
@@ -200,16 +92,16 @@ job_recall(LiveStudy *study, const Job *job, const char *name)
 }
 
 static json_t *
-measure(LiveStudy *study, const Job *job, GError **error)
+measure(LiveStudy *study, const PosterJob *job, GError **error)
 {
-  const PosterReplay replay = replay_of(job);
+  const PosterReplay replay = poster_job_replay(job);
   PosterTimeline **place = timeline_of(study, job);
   g_autoptr(PosterTimeline) timeline = NULL;
   PosterRun run;
   json_t *json;
 
-  if (is_price(job)) {
-    if (!poster_probe(study->data, job->at, job->kind == JOB_PAGEABLE, &study->compute,
+  if (poster_job_is_price(job)) {
+    if (!poster_probe(study->data, job->at, job->kind == POSTER_JOB_PAGEABLE, &study->compute,
                       costs_of(study, job), error))
       return NULL;
     mark_priced(study->data, job);
@@ -226,11 +118,11 @@ measure(LiveStudy *study, const Job *job, GError **error)
 }
 
 static char *
-outcome_text(LiveStudy *study, const Job *job)
+outcome_text(LiveStudy *study, const PosterJob *job)
 {
   g_autofree char *number = NULL;
 
-  if (is_price(job)) {
+  if (poster_job_is_price(job)) {
     const CrossoverCost *last = &costs_of(study, job)[study->data->longest - 1];
     g_autofree char *recompute = format_duration(ps_to_s(last->recompute_ps));
     g_autofree char *swap = format_duration(ps_to_s(poster_swap_ps(last)));
@@ -249,7 +141,7 @@ add_missing(LiveStudy *study, const char *name, const char *why)
 }
 
 static void
-job_do(LiveStudy *study, const Job *job, const char *name, guint number, guint n)
+job_do(LiveStudy *study, const PosterJob *job, const char *name, guint number, guint n)
 {
   g_autoptr(GError) error = NULL;
   json_t *measured = measure(study, job, &error);
@@ -265,31 +157,18 @@ job_do(LiveStudy *study, const Job *job, const char *name, guint number, guint n
     cli_note(VERB, "%s is measured and not kept: %s", name, error->message);
 }
 
-/* Jobs that another burst has no pool for are none. */
-static void
-drop_jobs_without_pool(const LiveStudy *study, GArray *jobs)
-{
-  for (guint i = jobs->len; i-- > 0;) {
-    const Job *job = &g_array_index(jobs, Job, i);
-    const PosterReplay replay = replay_of(job);
-    if (!is_price(job) && !poster_replay_fits(study->data, &replay, NULL))
-      g_array_remove_index(jobs, i);
-  }
-}
-
 static void
 do_jobs(LiveStudy *study, double minutes)
 {
-  g_autoptr(GArray) jobs = list_jobs(study->data);
+  g_autoptr(GArray) jobs = poster_jobs(study->data);
   gint64 end_us = g_get_monotonic_time() + (gint64)(minutes * 60 * G_USEC_PER_SEC);
   void (*previous)(int) = signal(SIGINT, on_stop);
   guint kept = 0;
 
   stop_seen = 0;
-  drop_jobs_without_pool(study, jobs);
   for (guint i = 0; i < jobs->len; i++) {
-    const Job *job = &g_array_index(jobs, Job, i);
-    g_autofree char *name = job_name(job);
+    const PosterJob *job = &g_array_index(jobs, PosterJob, i);
+    g_autofree char *name = poster_job_name(job);
     if (job_recall(study, job, name))
       kept++;
     else if (stop_seen)
@@ -332,9 +211,9 @@ identity_of(const PosterData *data)
 
   return json_pack("{s:s, s:s, s:s, s:s, s:s, s:[i, i, i], s:f, s:i}", "executor", data->executor,
                    "model", s->model, "device", s->device, "scheduler", s->scheduler, "copy_path",
-                   s->copy_path, "burst", (int)data->burst.requests,
-                   (int)data->burst.prompt_tokens, (int)data->burst.output_tokens, "card_bytes",
-                   data->card_bytes, "longest", (int)data->longest);
+                   s->copy_path, "burst", (int)data->burst.requests, (int)data->burst.prompt_tokens,
+                   (int)data->burst.output_tokens, "card_bytes", data->card_bytes, "longest",
+                   (int)data->longest);
 }
 
 static gboolean

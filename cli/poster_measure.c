@@ -252,8 +252,8 @@ replay_sizes(PosterData *data, const Workload *workload, GError **error)
                                    .block_size = poster_replay_sizes[i],
                                    .swap_gib = POSTER_AMPLE_GIB};
       if (poster_replay_fits(data, &replay, NULL))
-        worked = poster_replay(data, &replay, workload, NULL, NULL, NULL, &data->by_size[i][p],
-                               error);
+        worked =
+            poster_replay(data, &replay, workload, NULL, NULL, NULL, &data->by_size[i][p], error);
     }
   return worked;
 }

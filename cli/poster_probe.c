@@ -17,8 +17,8 @@ typedef struct {
 static Settings *
 settings_of(const PosterData *data, guint size, gboolean pageable, const PosterCompute *compute)
 {
-  const PosterReplay replay = {.policy = POSTER_SWAP, .block_size = poster_block_sizes[size],
-                               .swap_gib = POSTER_AMPLE_GIB};
+  const PosterReplay replay = {
+      .policy = POSTER_SWAP, .block_size = poster_block_sizes[size], .swap_gib = POSTER_AMPLE_GIB};
   guint32 tokens = poster_lengths[data->longest - 1];
   g_autoptr(Settings) settings = poster_settings(data, &replay);
   g_autofree char *rows = g_strdup_printf("%u", tokens);
@@ -139,9 +139,8 @@ poster_probe(const PosterData *data, guint size, gboolean pageable, const Poster
   g_autoptr(StepPlan) out = step_plan_new();
   g_autoptr(StepPlan) in = step_plan_new();
 
-  if (scenario == NULL ||
-      (live = live_setup_new(scenario, settings, workload, compute->gpu, compute->weights,
-                             error)) == NULL)
+  if (scenario == NULL || (live = live_setup_new(scenario, settings, workload, compute->gpu,
+                                                 compute->weights, error)) == NULL)
     return FALSE;
   g_array_set_size(token_ids, one.prompt_tokens);
   token_source_prompt(live->tokens, 0, (gint32 *)(gpointer)token_ids->data);

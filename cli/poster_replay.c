@@ -73,16 +73,16 @@ poster_settings(const PosterData *data, const PosterReplay *replay)
   g_autofree char *bytes = g_strdup_printf("%.0f", poster_share_bytes(data, replay->percent));
   g_autofree char *blocks = blocks_for_all(data, replay->block_size);
   g_autofree char *block_size = g_strdup_printf("%u", replay->block_size);
-  gboolean accepted =
-      set(settings, "model", s->model) && set(settings, "device", s->device) &&
-      set(settings, "scheduler", s->scheduler) &&
-      set(settings, "overflow", poster_policy_names[replay->policy]) &&
-      set(settings, "block-size", block_size) &&
-      (replay->percent > 0 ? set(settings, "kv-memory", bytes)
-                           : set(settings, "num-gpu-blocks", blocks)) &&
-      set(settings, "swap-space", replay->swap_gib) && set(settings, "copy-path", s->copy_path) &&
-      (s->what_if == NULL || set(settings, "what-if", s->what_if)) &&
-      (!s->chunked || set(settings, "enable-chunked-prefill", NULL));
+  gboolean accepted = set(settings, "model", s->model) && set(settings, "device", s->device) &&
+                      set(settings, "scheduler", s->scheduler) &&
+                      set(settings, "overflow", poster_policy_names[replay->policy]) &&
+                      set(settings, "block-size", block_size) &&
+                      (replay->percent > 0 ? set(settings, "kv-memory", bytes)
+                                           : set(settings, "num-gpu-blocks", blocks)) &&
+                      set(settings, "swap-space", replay->swap_gib) &&
+                      set(settings, "copy-path", s->copy_path) &&
+                      (s->what_if == NULL || set(settings, "what-if", s->what_if)) &&
+                      (!s->chunked || set(settings, "enable-chunked-prefill", NULL));
 
   g_assert(accepted);
   return g_steal_pointer(&settings);

@@ -19,8 +19,8 @@ typedef struct {
 typedef struct {
   const char *executor;       /* "gpu", "cpu" */
   const LiveDeviceClass *gpu; /* NULL: this program has none */
-  const LiveSetup *weights;   /* that has the model's weights on the device; NULL: each loads them */
-  Results *results;           /* where runs are kept */
+  const LiveSetup *weights; /* that has the model's weights on the device; NULL: each loads them */
+  Results *results;         /* where runs are kept */
 } PosterCompute;
 
 double poster_share_bytes(const PosterData *data, guint32 percent);

@@ -53,8 +53,8 @@ gboolean
 poster_store_keep(const PosterStore *store, const char *name, json_t *content, GError **error)
 {
   g_autofree char *path = path_of(store, name);
-  json_auto_t *root = json_pack("{s:i, s:O, s:o}", "format", STORE_FORMAT, "study",
-                                store->identity, "measured", content);
+  json_auto_t *root = json_pack("{s:i, s:O, s:o}", "format", STORE_FORMAT, "study", store->identity,
+                                "measured", content);
   char *dump = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
   gboolean worked = g_file_set_contents(path, dump, -1, error);
 
@@ -84,11 +84,11 @@ events_to_json(const GArray *events)
 
   for (guint i = 0; i < events->len; i++) {
     const PosterEvent *e = &g_array_index(events, PosterEvent, i);
-    json_array_append_new(array, json_pack("[I, I, i, i, i, i, i, i, i]", (json_int_t)e->start_ps,
-                                           (json_int_t)e->end_ps, (int)e->evicted, (int)e->resumed,
-                                           (int)e->admitted, (int)e->new_tokens,
-                                           (int)e->resumed_tokens, (int)e->before_blocks,
-                                           (int)e->after_blocks));
+    json_array_append_new(array,
+                          json_pack("[I, I, i, i, i, i, i, i, i]", (json_int_t)e->start_ps,
+                                    (json_int_t)e->end_ps, (int)e->evicted, (int)e->resumed,
+                                    (int)e->admitted, (int)e->new_tokens, (int)e->resumed_tokens,
+                                    (int)e->before_blocks, (int)e->after_blocks));
   }
   return array;
 }
@@ -120,9 +120,9 @@ windows_from_json(json_t *json, GArray *windows)
   {
     PosterWindow w = {0};
     int rise = 0;
-    if (json_unpack(item, "[F, F, F, F, i, i, i, i, i, b]", &w.time_s, &w.length_s,
-                    &w.tokens_per_s, &w.output_tokens_per_s, &w.gpu_blocks, &w.evicted, &w.resumed,
-                    &w.new_tokens, &w.resumed_tokens, &rise) != 0)
+    if (json_unpack(item, "[F, F, F, F, i, i, i, i, i, b]", &w.time_s, &w.length_s, &w.tokens_per_s,
+                    &w.output_tokens_per_s, &w.gpu_blocks, &w.evicted, &w.resumed, &w.new_tokens,
+                    &w.resumed_tokens, &rise) != 0)
       return FALSE;
     w.rise = rise;
     g_array_append_val(windows, w);
@@ -207,11 +207,10 @@ poster_costs_to_json(const CrossoverCost *costs, guint n)
   json_t *array = json_array();
 
   for (guint i = 0; i < n; i++)
-    json_array_append_new(
-        array, json_pack("{s:i, s:I, s:I, s:I}", "tokens", (int)poster_lengths[i], "recompute_ps",
-                         (json_int_t)costs[i].recompute_ps, "swap_out_ps",
-                         (json_int_t)costs[i].swap_out_ps, "swap_in_ps",
-                         (json_int_t)costs[i].swap_in_ps));
+    json_array_append_new(array, json_pack("{s:i, s:I, s:I, s:I}", "tokens", (int)poster_lengths[i],
+                                           "recompute_ps", (json_int_t)costs[i].recompute_ps,
+                                           "swap_out_ps", (json_int_t)costs[i].swap_out_ps,
+                                           "swap_in_ps", (json_int_t)costs[i].swap_in_ps));
   return array;
 }
 

@@ -75,8 +75,9 @@ append_table(const Poster *poster, GString *text)
 {
   gboolean live = poster->live != NULL;
 
-  g_string_append(text, live ? "| | the poster says | simulated | live |\n| --- | --- | --- | --- |\n"
-                             : "| | the poster says | here |\n| --- | --- | --- |\n");
+  g_string_append(text,
+                  live ? "| | the poster says | simulated | live |\n| --- | --- | --- | --- |\n"
+                       : "| | the poster says | here |\n| --- | --- | --- |\n");
   for (guint i = 0; i < POSTER_FINDINGS; i++) {
     g_string_append_printf(text, "| %s | %s | **%s** |", poster->findings[i].id,
                            poster->findings[i].claim,
@@ -224,6 +225,10 @@ poster_markdown(const Poster *poster)
     g_string_append(text, "\n### The engines of the time\n\n");
     append_settings(poster->engines, text);
   }
+  if (poster->errors != NULL) {
+    g_string_append(text, "\n### If the costs are off\n\n");
+    append_settings(poster->errors, text);
+  }
   if (poster->changes != NULL) {
     g_string_append(text, "\n### What has changed since\n\n");
     append_settings(poster->changes, text);
@@ -238,8 +243,7 @@ poster_summary(const Poster *poster)
   GString *text = g_string_new(NULL);
   g_autoptr(Table) table = table_new(live ? "llll" : "lll");
 
-  g_string_append_printf(text, "%s on %s", poster->study->model_title,
-                         poster->study->device_title);
+  g_string_append_printf(text, "%s on %s", poster->study->model_title, poster->study->device_title);
   if (live)
     g_string_append_printf(text, ", simulated; live on %s", poster->live->device_title);
   g_string_append(text, "\n\n");

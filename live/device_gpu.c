@@ -117,9 +117,8 @@ take_weights(GpuDevice *self, const DeviceSetup *setup, GError **error)
   Dtype dtype = decoder_gpu_dtype(setup->decoder->model);
 
   self->owns_weights = setup->weights_of == NULL;
-  self->weights = self->owns_weights
-                      ? weights_gpu_load(setup->layout, setup->weights, dtype, error)
-                      : ((const GpuDevice *)setup->weights_of)->weights;
+  self->weights = self->owns_weights ? weights_gpu_load(setup->layout, setup->weights, dtype, error)
+                                     : ((const GpuDevice *)setup->weights_of)->weights;
   return self->weights != NULL;
 }
 

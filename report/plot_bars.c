@@ -92,7 +92,8 @@ draw_bars(Plot *plot, Bars *bars)
 
   g_string_append_printf(plot->commands,
                          "set xlabel 'seconds'\nset xrange [0:*]\nset yrange [%u.5:-0.5]\n"
-                         "set key outside top right horizontal\nset grid noytics\nset style fill solid 0.9 border rgb 'white'\n"
+                         "set key outside top right horizontal\nset grid noytics\nset style fill "
+                         "solid 0.9 border rgb 'white'\n"
                          "set ytics noenhanced%s (",
                          MAX(n, 1) - 1, n > 12 ? " font ',9'" : "");
   for (guint i = 0; i < n; i++) {
@@ -151,8 +152,8 @@ plot_victims(Plot *plot, GError **error)
     any |= victims->len > 0;
     for (guint v = 0; v < victims->len; v++) {
       const StoredVictim *victim = &g_array_index(victims, StoredVictim, v);
-      g_autofree char *name = n_runs > 1 ? g_strdup_printf("%s: %s", run->label, victim->id)
-                                         : g_strdup(victim->id);
+      g_autofree char *name =
+          n_runs > 1 ? g_strdup_printf("%s: %s", run->label, victim->id) : g_strdup(victim->id);
       double values_s[VICTIM_PARTS];
       victim_split(victim, values_s);
       add_bar(&bars, name, values_s);

@@ -17,7 +17,7 @@ from spillway_test import (HARDWARE, SHARED, SPILLWAY, Skip, all_tests, check, c
 
 MODEL = "yarn-llama-2-7b-64k"
 FIGURES = ["figure%d" % number for number in (2, 3, 4, 5)]
-DATA = [*(name + ".csv" for name in FIGURES), "block-sizes.csv", "engines.csv", "changes.csv",
+DATA = [*(name + ".csv" for name in FIGURES), "block-sizes.csv", "engines.csv", "changes.csv", "errors.csv",
         "findings.md", "findings.json"]
 LIVE = ["--live", "--executor", "cpu", "--burst", "16,40,24"]
 BEGIN, END = "SPILLWAY_UPDATE=1 tests/poster.py writes it anew -->\n", "<!-- to here -->"
@@ -146,6 +146,16 @@ def test_changes():
             ("copies hidden behind compute", "F4", "does not hold"),
             ("GQA: llama-3.1-8b", "F5", "holds")]:
         check_equal(verdicts[title][finding]["verdict"], expected, title)
+
+
+def test_errors():
+    """Costs that are off by more than published tables show leave every verdict as it is, as doc/poster.md says."""
+    findings = study("out")
+    errors = json.loads(read("out/findings.json"))["errors"]
+    check(len(errors) > 5, errors)
+    for error in errors:
+        check_equal({name: verdict["verdict"] for name, verdict in error["verdicts"].items()},
+                    {name: finding["verdict"] for name, finding in findings.items()}, error["setting"]["title"])
 
 
 def test_other_devices():
