@@ -51,6 +51,10 @@ gboolean cli_parse(GOptionContext *context, const char *verb, const GOptionEntry
 gboolean cli_parse_words(GOptionContext *context, const GOptionEntry *entries, char ***words,
                          GError **error);
 
+/* FALSE with an error where the file that is to be written would lie in a folder that is not there.
+ */
+gboolean cli_check_folder(const char *path, const char *option, GError **error);
+
 /* The candidate (NULL-terminated) nearest to what was typed by edit distance, or NULL if none is
  * near. */
 const char *cli_nearest(const char *typed, const char *const *candidates);

@@ -130,7 +130,8 @@ command_plot(int argc, char **argv)
                       : out != NULL      ? "kv"
                                          : "throughput,kv,study",
                       ",", -1);
-  if (!check_charts(charts, out, &error) || !results_figure_check(&figure, &error) ||
+  if (!check_charts(charts, out, &error) ||
+      (out != NULL && !cli_check_folder(out, "-o", &error)) || !results_figure_check(&figure, &error) ||
       (stored = results_options_open(argv, runs, &error)) == NULL)
     return cli_error(CLI_USAGE, "plot", "%s", error->message);
   request.figure = figure;

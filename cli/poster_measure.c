@@ -180,8 +180,14 @@ poster_data_new(const PosterSetting *setting, Shelf *shelf, GError **error)
 
   data->setting = *setting;
   data->shelf = shelf;
-  if (model == NULL || !shelf_costs(shelf, setting->device, &device, &profile, &digest, error))
+  if (model == NULL) {
+    g_prefix_error(error, "--model: ");
     return NULL;
+  }
+  if (!shelf_costs(shelf, setting->device, &device, &profile, &digest, error)) {
+    g_prefix_error(error, "--device: ");
+    return NULL;
+  }
   data->model_title = g_path_get_basename(setting->model);
   data->device_title = g_strdup(device->title);
   data->profile = profile != NULL ? g_strdup(profile->name) : NULL;

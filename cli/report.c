@@ -43,8 +43,10 @@ check_out(const char *out, const char *const *paths, gboolean page, GError **err
                   "-o: %s is what is read, and was not replaced; name another file", out);
       return FALSE;
     }
-  if (!page || !gnuplot_format_of(out, &format))
+  if (!page)
     return TRUE;
+  if (!gnuplot_format_of(out, &format))
+    return cli_check_folder(out, "-o", error);
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
               "-o: found '%s', expected an HTML file's name; 'spillway plot --chart NAME -o %s' "
               "draws one picture, '--format png|svg|pdf' all of them into a folder",

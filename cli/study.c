@@ -411,8 +411,9 @@ read_all(Reader *r, GError **error)
   if (g_file_test(r->study->path, G_FILE_TEST_IS_DIR))
     return refuse(r, 0, error, "found a folder, expected a study file");
   if (!g_file_get_contents(r->study->path, &text, &n_bytes, &cause)) {
-    g_propagate_error(error, g_steal_pointer(&cause));
-    return FALSE;
+    if (!g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+      return refuse(r, 0, error, "%s", cause->message);
+    return refuse(r, 0, error, "there is no such file; doc/sweeps.md says what is in a study file");
   }
   if (strlen(text) != n_bytes || !g_utf8_validate(text, (gssize)n_bytes, NULL))
     return refuse(r, 0, error, "found bytes that are no UTF-8 text, expected a study file");
