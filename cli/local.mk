@@ -66,12 +66,16 @@ libspillway_cli_a_SOURCES = \
   %D%/resolve.c %D%/resolve.h \
   %D%/run.c \
   %D%/scenario.c %D%/scenario.h \
+  %D%/scenario_check.c \
   %D%/scenario_pool.c %D%/scenario_resolver.h \
   %D%/scenario_config.c %D%/scenario_config.h \
   %D%/settings.c %D%/settings.h \
   %D%/shelf.c %D%/shelf.h \
+  %D%/slowdown.c %D%/slowdown.h \
   %D%/study.c %D%/study.h \
+  %D%/study_paths.c %D%/study_paths.h \
   %D%/study_plan.c %D%/study_plan.h \
+  %D%/study_read.c \
   %D%/sub_verb.c %D%/sub_verb.h \
   %D%/sweep.c \
   %D%/sweep_progress.c %D%/sweep_progress.h \

@@ -252,17 +252,9 @@ validate_verb(int argc, char **argv, const LiveDeviceClass *gpu)
   Validate v = {.settings = settings, .gpu = gpu};
   int status = CLI_DONE;
 
-  if (!settings_parse(settings, "validate", SUMMARY, EXAMPLES, &argc, &argv, &status))
+  if (!settings_parse(settings, "validate", SUMMARY, EXAMPLES, &argc, &argv, &status) ||
+      !live_choose(settings, "validate", words, gpu, &status))
     return status;
-  if (live_wants_gpu(settings)) {
-    if (gpu == NULL)
-      return gpu_run(words);
-    settings_set(settings, "executor", "gpu", NULL);
-  } else if (!g_str_equal(settings->executor, "cpu")) {
-    return cli_error(CLI_USAGE, "validate",
-                     "--executor: found '%s', expected gpu or cpu, which compute",
-                     settings->executor);
-  }
   status = validate_settings(&v);
   cost_model_free(v.fitted);
   scenario_free(v.model_scenario);
