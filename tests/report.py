@@ -198,6 +198,20 @@ def test_study():
         check_sound(page)
 
 
+def test_nothing_finished():
+    """a run that finished nothing is best in nothing, and counts in no mean"""
+    write("t.csv", "arrival_s,prompt_tokens,output_tokens\n" + "0,100,40\n" * 8)
+    for blocks in ("5", "40", "60"):
+        succeed("run", *HARDWARE, "--trace", "t.csv", "--num-gpu-blocks", blocks, "-o", "r.db")
+    rows = sqlite3.connect("r.db").execute("SELECT finished FROM run ORDER BY id").fetchall()
+    data = data_of(make_page("r.db"))
+    check_equal(rows, [(0,), (8,), (8,)])
+    check_equal([cell["failed"] for cell in data["grid"]["cells"]], [1, 0, 0])
+    for row in data["figures"]:
+        for (finished,), cell in zip(rows, row["cells"]):
+            check(finished > 0 or not cell["best"], row)
+
+
 def test_hostile():
     """names of traces and requests are text, whatever they hold"""
     folder = HOSTILE.rpartition("/")[0]

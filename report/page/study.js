@@ -129,7 +129,8 @@ function fillLines(chart) {
 
 // "seed 3, kv-memory 20%": where a cell lies.
 function placeOf(cell) {
-  return grid.axes.map((axis, i) => axis.numeric ? axis.title + ' ' + axis.values[cell.at[i]] : axis.values[cell.at[i]])
+  const known = ['overflow', 'scheduler', 'model', 'device']; // by their values alone
+  return grid.axes.map((axis, i) => (known.includes(axis.title) ? '' : axis.title + ' ') + axis.values[cell.at[i]])
     .join(', ');
 }
 
@@ -232,7 +233,7 @@ function setUpStudy() {
   const failed = grid.cells.reduce((sum, cell) => sum + cell.failed, 0);
   byId('study-note').textContent = number(report.runs.length) + ' runs, ' + number(grid.cells.length) + ' cells of the grid'
     + (replicas > 1 ? ', up to ' + replicas + ' seeds a cell; bands are 95 % confidence intervals of the mean.' : '.')
-    + (failed ? ' ' + failed + (failed === 1 ? ' run' : ' runs') + ' did not end well and count in no figure.' : '');
+    + (failed ? ' ' + failed + (failed === 1 ? ' run' : ' runs') + ' did not end well, or finished nothing, and count in no figure.' : '');
   setUpControls();
   showStudy();
 }
