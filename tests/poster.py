@@ -16,6 +16,7 @@ from spillway_test import (HARDWARE, SHARED, SPILLWAY, Skip, all_tests, check, c
                            main, read, run_json, source, succeed, write)
 
 MODEL = "yarn-llama-2-7b-64k"
+PATIENCE_S = 120  # it takes a few seconds; a machine may have other work
 FIGURES = ["figure%d" % number for number in (2, 3, 4, 5)]
 DATA = [*(name + ".csv" for name in FIGURES), "block-sizes.csv", "engines.csv", "changes.csv", "errors.csv",
         "findings.md", "findings.json"]
@@ -35,7 +36,7 @@ def rows(path):
 
 def study(folder, *words):
     """Runs it; without gnuplot, all but the figures is there."""
-    result = execute("study", "poster", "-o", folder, *words)
+    result = execute("study", "poster", "-o", folder, *words, patience_s=PATIENCE_S)
     check(result.status == (0 if shutil.which("gnuplot") else 1), str(result))
     return {finding["id"]: finding for finding in json.loads(read(folder + "/findings.json"))["findings"]}
 
@@ -189,7 +190,7 @@ def test_profile():
 def live(folder, *words, model=None):
     """Runs the study on the CPU, on a tiny model; its findings.json, the result, and how many files were kept."""
     result = execute("study", "poster", *LIVE, "--model", model or source("tests", "models", "tiny-llama.json"),
-                     "-o", folder, *words)
+                     "-o", folder, *words, patience_s=PATIENCE_S)
     root = json.loads(read(folder + "/findings.json")) if result.status < 2 else None
     return root, result, len(os.listdir(folder + "/live"))
 
@@ -234,7 +235,7 @@ def test_live_goes_on():
             if "of" in line and "note" in line:
                 break
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE_S)
         check(process.returncode in (0, 1), process.returncode)  # 0: it was done before the signal came
     root, result, kept = live("out")
     check_equal((result.status, root["live"]["missing"]), (0 if shutil.which("gnuplot") else 1, []), str(result))
