@@ -49,6 +49,9 @@ libspillway_calib_a_SOURCES = \
   %D%/step_residual.c %D%/step_residual.h \
   %D%/what_if.c %D%/what_if.h
 
+# For a day with a GPU.
+EXTRA_DIST += %D%/gpu/bundle %D%/gpu/compare_torch.py %D%/gpu/gpu-day %D%/gpu/libraries
+
 devicesdir = $(pkgdatadir)/devices
 dist_devices_DATA = \
   %D%/devices/a100-40gb.ini \

@@ -4,6 +4,7 @@
 #include "live.h"
 #include "poster_verb.h"
 #include "program.h"
+#include "selfcheck_result.h"
 #include "sub_verb.h"
 
 static int
@@ -42,12 +43,20 @@ command_study_gpu(int argc, char **argv)
   return verb_family_run(&family, argc, argv);
 }
 
+static int
+command_selfcheck_gpu(int argc, char **argv)
+{
+  return selfcheck_verb(argc, argv, selfcheck_run);
+}
+
 static const Command gpu_commands[] = {
     {"live", "run a trace on the GPU: the scheduler drives a model that computes",
      command_live_gpu},
     {"validate", "what a simulation says, held against the same scenario on the GPU",
      command_validate_gpu},
     {"study", "a published study repeated on the GPU", command_study_gpu},
+    {"selfcheck", "every kernel against its reference, and its speed beside the card's",
+     command_selfcheck_gpu},
     {NULL, NULL, NULL},
 };
 

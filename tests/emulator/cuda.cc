@@ -53,6 +53,27 @@ cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int)
 }
 
 cudaError_t
+cudaGetDeviceProperties(cudaDeviceProp *properties, int)
+{
+  *properties = {"Emulated H100", (size_t)1 << 30, 9, 0, 4};
+  return cudaSuccess;
+}
+
+cudaError_t
+cudaDriverGetVersion(int *version)
+{
+  *version = CUDART_VERSION;
+  return cudaSuccess;
+}
+
+cudaError_t
+cudaRuntimeGetVersion(int *version)
+{
+  *version = CUDART_VERSION;
+  return cudaSuccess;
+}
+
+cudaError_t
 cudaGetLastError(void)
 {
   return cudaSuccess;
@@ -76,6 +97,12 @@ cudaGetErrorName(cudaError_t status)
     return "cudaErrorMisalignedAddress";
   }
   return "unrecognized error code";
+}
+
+const char *
+cudaGetErrorString(cudaError_t status)
+{
+  return cudaGetErrorName(status);
 }
 
 /* The last byte is before the guard page, but for what the alignment of the first takes. */

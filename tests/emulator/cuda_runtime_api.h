@@ -21,7 +21,8 @@ typedef enum {
 typedef enum {
   cudaMemcpyHostToDevice,
   cudaMemcpyDeviceToHost,
-  cudaMemcpyDeviceToDevice
+  cudaMemcpyDeviceToDevice,
+  cudaMemcpyDefault
 } cudaMemcpyKind;
 typedef enum {
   cudaDevAttrMultiProcessorCount,
@@ -46,12 +47,23 @@ typedef struct cudaMemcpyAttributes {
   cudaMemcpySrcAccessOrder srcAccessOrder;
 } cudaMemcpyAttributes;
 
+struct cudaDeviceProp {
+  char name[256];
+  size_t totalGlobalMem;
+  int major, minor, multiProcessorCount;
+};
+
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaGetDevice(int *device);
 /* 4 multiprocessors, compute capability 9.0. */
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device);
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device);
+/* CUDART_VERSION. */
+cudaError_t cudaDriverGetVersion(int *version);
+cudaError_t cudaRuntimeGetVersion(int *version);
 cudaError_t cudaGetLastError(void);
 const char *cudaGetErrorName(cudaError_t status);
+const char *cudaGetErrorString(cudaError_t status);
 cudaError_t cudaMalloc(void **place, size_t num_bytes);
 cudaError_t cudaFree(void *place);
 cudaError_t cudaMemcpy(void *to, const void *from, size_t num_bytes, cudaMemcpyKind kind);
