@@ -129,8 +129,8 @@ grid_new(const Stored *stored)
     const StoredRun *run = g_ptr_array_index(stored->runs, i);
     GridCell *cell = cell_of(grid, run);
     cell->n_runs++;
-    cell->n_failed += run->record.summary.end != RUN_DONE;
-    for (guint f = 0; f < n_figures && run->record.summary.end == RUN_DONE; f++)
+    cell->n_failed += !run_record_counts(&run->record);
+    for (guint f = 0; f < n_figures && run_record_counts(&run->record); f++)
       if (!figure_is_text(&all[f]))
         add_value(&cell->values[f], figure_real(&all[f], &run->record));
   }

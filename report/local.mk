@@ -25,6 +25,7 @@ libspillway_report_a_SOURCES = \
   %D%/perfetto.c %D%/perfetto.h \
   %D%/perfetto_events.c %D%/perfetto_events.h \
   %D%/plot.c %D%/plot.h \
+  %D%/plot_bars.c \
   %D%/plot_charts.c %D%/plot_charts.h \
   %D%/plot_grid.c \
   %D%/requests.c %D%/requests.h \
