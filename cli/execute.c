@@ -157,9 +157,14 @@ close_files(Run *run, const RunRecord *record)
   if (run->execution->results != NULL &&
       results_commit(run->execution->results, run->results, record, &series, &error) == 0)
     say(run, CLI_USAGE, error);
-  if (run->execution->packed != NULL)
-    results_pack(run->execution->packed, run->execution->workload, run->results, record,
-                 run->execution->detail == RESULTS_DETAIL_FIGURES ? NULL : &series);
+  if (run->execution->packed != NULL &&
+      !results_pack(run->execution->packed, run->execution->workload, run->results, record,
+                    run->execution->detail == RESULTS_DETAIL_FIGURES ? NULL : &series)) {
+    g_clear_error(&error);
+    g_set_error_literal(&error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
+                        "a temporary file for the requests could not be written");
+    say(run, CLI_FAILED, error);
+  }
 }
 
 /* The spread of the timings behind what was measured, by the time that each component took. */

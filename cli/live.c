@@ -20,6 +20,17 @@
   "summary of what came before is printed); 2 the command line or a file is wrong."
 
 gboolean
+live_gpu_is_there(const LiveDeviceClass *gpu, const char *verb, int *status)
+{
+  g_autoptr(GError) error = NULL;
+
+  if (gpu->probe(&error))
+    return TRUE;
+  *status = cli_error(CLI_FAILED, verb, "%s", error->message);
+  return FALSE;
+}
+
+gboolean
 live_choose(Settings *settings, const char *verb, char **words, const LiveDeviceClass *gpu,
             int *status)
 {
@@ -32,11 +43,12 @@ live_choose(Settings *settings, const char *verb, char **words, const LiveDevice
                         settings->executor);
     return FALSE;
   }
-  if (gpu == NULL)
+  if (gpu == NULL) {
     *status = gpu_run(words);
-  else
-    settings_set(settings, "executor", "gpu", NULL);
-  return gpu != NULL;
+    return FALSE;
+  }
+  settings_set(settings, "executor", "gpu", NULL);
+  return live_gpu_is_there(gpu, verb, status);
 }
 
 int

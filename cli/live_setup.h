@@ -12,7 +12,9 @@ typedef struct LiveSetup {
   WeightSource *weights;
   TokenSource *tokens;
   LiveDevice *device;
-  const struct LiveSetup *weights_of; /* whose weights are used; NULL: its own */
+  guint32 num_host_blocks;
+  gboolean is_shared;                 /* weights, layout and device are another setup's */
+  const struct LiveSetup *weights_of; /* whose weights and layout are used; NULL: its own */
 } LiveSetup;
 
 /* The scenario's executor computes; all three are borrowed. gpu: the GPU's device, NULL in a
@@ -21,6 +23,9 @@ typedef struct LiveSetup {
 LiveSetup *live_setup_new(const Scenario *scenario, const Settings *settings,
                           const Workload *workload, const LiveDeviceClass *gpu,
                           const LiveSetup *weights_of, GError **error);
+/* Another workload with made-up tokens on the same device, one after the other; its scenario is the
+ * setup's, with no more host blocks than that has. */
+LiveSetup *live_setup_share(const LiveSetup *setup, const Workload *workload);
 void live_setup_free(LiveSetup *setup);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LiveSetup, live_setup_free)
 

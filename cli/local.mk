@@ -19,6 +19,7 @@ libspillway_cli_a_SOURCES = \
   %D%/cluster.h \
   %D%/command.c \
   %D%/compare.c \
+  %D%/cost_with_host.c %D%/cost_with_host.h \
   %D%/crossover.c %D%/crossover.h \
   %D%/crossover_text.c \
   %D%/data.c \
@@ -74,6 +75,7 @@ libspillway_cli_a_SOURCES = \
   %D%/settings.c %D%/settings.h \
   %D%/shelf.c %D%/shelf.h \
   %D%/slowdown.c %D%/slowdown.h \
+  %D%/step_watch.c %D%/step_watch.h \
   %D%/study.c %D%/study.h \
   %D%/study_paths.c %D%/study_paths.h \
   %D%/study_plan.c %D%/study_plan.h \
@@ -83,13 +85,18 @@ libspillway_cli_a_SOURCES = \
   %D%/sweep_progress.c %D%/sweep_progress.h \
   %D%/sweep_run.c %D%/sweep_run.h \
   %D%/sweep_worker.c %D%/sweep_worker.h \
+  %D%/unlimited_table.c %D%/unlimited_table.h \
   %D%/trace.c %D%/trace.h \
   %D%/trace_gen.c \
   %D%/trace_show.c \
   %D%/transport.h \
   %D%/transport_local.c \
   %D%/validate.c \
-  %D%/validation.c %D%/validation.h \
+  %D%/validation.h \
+  %D%/validation_json.c \
+  %D%/validation_parts.c \
+  %D%/validation_plot.c \
+  %D%/validation_targets.c \
   %D%/validation_text.c \
   %D%/vllm_flags.c %D%/vllm_flags.h \
   %D%/workload_source.c

@@ -182,12 +182,8 @@ resolve_hardware(Resolver *r, GError **error)
   }
   if (settings->kv_cache_dtype != NULL && s->model == NULL)
     return resolver_refuse(error, "--kv-cache-dtype needs --model");
-  if (settings->kv_cache_dtype != NULL &&
-      !model_set_kv_cache_dtype(s->model, settings->kv_cache_dtype))
-    return resolver_refuse(error,
-                           "--kv-cache-dtype: found '%s', expected auto, fp8, fp8_e4m3, fp8_e5m2, "
-                           "bfloat16 or float16",
-                           settings->kv_cache_dtype);
+  if (s->model != NULL && !resolve_kv_cache_dtype(s->model, settings->kv_cache_dtype, error))
+    return FALSE;
   if (settings->device != NULL && !read_costs(r, error)) {
     g_prefix_error(error, "--device: ");
     return FALSE;

@@ -1,8 +1,10 @@
 /* The device that a live executor computes on: it has weights, a KV pool of its own and a separate
  * one on the host, and runs plans. Two implementations: the CPU's references (device_cpu.c) and
- * CUDA (device_gpu.cu).
+ * CUDA (device_gpu.c).
  */
 #pragma once
+
+#include <time.h>
 
 #include "kernels/sampling.h"
 #include "kv_geometry.h"
@@ -53,14 +55,19 @@ typedef struct {
  * apart. */
 typedef struct {
   gint64 total_ns;
+  gint64 first_time_ns; /* beside it: what is done once, when a size comes for the first time */
   gint64 component_ns[COST_COMPONENTS];
 } DeviceTimes;
 
 typedef struct {
   const char *name;
+  clockid_t clock; /* of its times */
+  /* FALSE where this machine has no such device: asked before anything else. NULL: every machine
+   * has. */
+  gboolean (*probe)(GError **error);
   LiveDevice *(*open)(const DeviceSetup *setup, GError **error);
-  /* Runs the plan to its end; a token for each of its samples. The plan's rows and sequences are
-   * within the setup's. */
+  /* Runs the plan to its end; a token for each of its samples. A plan larger than the setup says
+   * is refused. */
   gboolean (*run)(LiveDevice *self, const StepPlan *plan, gint32 *sampled, DeviceTimes *times,
                   GError **error);
   /* What the last run's tokens were sampled from, [samples][vocab], for tests: `logits` is of float
