@@ -128,8 +128,8 @@ live_setup_new(const Scenario *scenario, const Settings *settings, const Workloa
   setup->scenario = scenario;
   setup->settings = settings;
   setup->workload = workload;
-  setup->num_host_blocks = most_host_blocks(setup);
   setup->weights_of = weights_of;
+  setup->num_host_blocks = most_host_blocks(setup);
   if (!open_weights(setup, error) || !open_tokens(setup, error) ||
       !open_device(setup, class, error))
     return NULL;

@@ -13,8 +13,8 @@ typedef struct LiveSetup {
   TokenSource *tokens;
   LiveDevice *device;
   guint32 num_host_blocks;
-  gboolean is_shared; /* weights, layout and device are another setup's */
-  const struct LiveSetup *weights_of; /* whose weights are used; NULL: its own */
+  gboolean is_shared;                 /* weights, layout and device are another setup's */
+  const struct LiveSetup *weights_of; /* whose weights and layout are used; NULL: its own */
 } LiveSetup;
 
 /* The scenario's executor computes; all three are borrowed. gpu: the GPU's device, NULL in a

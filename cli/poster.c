@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "gpu.h"
+#include "live.h"
 #include "poster_live.h"
 #include "poster_verb.h"
 #include "sub_verb.h"
@@ -282,6 +283,8 @@ poster_verb(int argc, char **argv, const LiveDeviceClass *gpu)
     return status;
   if (o.live && g_strcmp0(o.executor, "cpu") != 0 && gpu == NULL)
     return run_on_gpu(words);
+  if (o.live && g_strcmp0(o.executor, "cpu") != 0 && !live_gpu_is_there(gpu, VERB, &status))
+    return status;
   return study_poster(&o, gpu);
 }
 

@@ -188,7 +188,7 @@ make_computed(const Settings *settings, GError **error)
 {
   g_autoptr(Settings) computed = settings_copy(settings);
 
-  if (settings->device != NULL && g_strcmp0(settings->executor, "cpu") != 0) {
+  if (settings->device != NULL && g_str_equal(settings->executor, "gpu")) {
     g_clear_pointer(&computed->what_if, g_free);
     g_hash_table_remove(computed->given, "what-if");
   }

@@ -114,7 +114,8 @@ check_memory(const GpuDevice *self, const DeviceSetup *setup, const DecoderRoom 
   if (setup->weights_of == NULL)
     budget_add(&gpu, "weights", setup->layout->elements * sizeof(guint16));
   decoder_gpu_add_needs(setup, room, &gpu);
-  budget_add(&host, "loading weights", weights_gpu_host_bytes());
+  if (setup->weights_of == NULL)
+    budget_add(&host, "loading weights", weights_gpu_host_bytes());
   budget_add(&host, "a step's inputs", room->upload_bytes);
   gpu_copies_add_needs(setup, &host);
   return budget_check_gpu(&gpu, setup->num_device_blocks, block_bytes, free_bytes, total_bytes,
@@ -136,10 +137,9 @@ make_stream(GpuDevice *self, GError **error)
 static gboolean
 take_weights(GpuDevice *self, const DeviceSetup *setup, GError **error)
 {
-  Dtype dtype = decoder_dtype(setup->decoder->model);
-
   self->owns_weights = setup->weights_of == NULL;
-  self->weights = self->owns_weights ? weights_gpu_load(setup->layout, setup->weights, dtype, error)
+  self->weights = self->owns_weights ? weights_gpu_load(setup->layout, setup->weights,
+                                                        decoder_dtype(setup->decoder->model), error)
                                      : ((const GpuDevice *)setup->weights_of)->weights;
   return self->weights != NULL;
 }
