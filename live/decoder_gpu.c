@@ -10,8 +10,6 @@
 #include "rope_table.h"
 #include "weights_gpu.h"
 
-enum { GRAPH_BUCKETS = GPU_GRAPH_ROWS / 8 + 3 };
-
 struct DecoderGpu {
   const DecoderConfig *config;
   const Model *model;
@@ -30,13 +28,15 @@ struct DecoderGpu {
   char *inputs; /* the upload, on the GPU */
   gsize inputs_bytes;
   char *rows_head; /* ids and positions and slots of graphs: fixed places, whatever the upload */
-  gsize rows_head_bytes;
+  GraphUse graph_use;
+  guint32 graph_rows; /* of the largest graph */
   void *residual, *hidden, *qkv, *attended, *gate_up, *activated, *sampled_rows, *logits;
   gint32 *sampled;
-  guint32 num_samples;                    /* of the last run */
-  cudaGraphExec_t *graphs[GRAPH_BUCKETS]; /* layers + 1 each; NULL: not captured yet */
-  gboolean warm[GRAPH_BUCKETS];           /* ran once without, so that products have their plans */
-  gboolean no_graphs;                     /* this CUDA has none */
+  guint32 num_samples;      /* of the last run */
+  guint buckets;            /* numbers of rows that batches are padded to, with or without graphs */
+  cudaGraphExec_t **graphs; /* of a bucket: layers + 1; NULL: not captured yet */
+  gboolean *warm;           /* of a bucket: ran once without, so that products have their plans */
+  gboolean no_graphs;       /* this CUDA has none, or none are wanted */
 };
 
 /* One pass. The first thing that fails is kept. */
@@ -195,11 +195,12 @@ capture(Pass *p, guint bucket)
   return TRUE;
 }
 
+/* Whether the step is padded to a number of rows that graphs are for. */
 static gboolean
-is_only_decodes(const StepPlan *plan)
+is_padded(const DecoderGpu *d, const StepPlan *plan)
 {
-  return step_plan_rows(plan) == step_plan_sequences(plan) &&
-         step_plan_rows(plan) <= GPU_GRAPH_ROWS;
+  return step_plan_rows(plan) <= d->graph_rows &&
+         (d->graph_use == GRAPHS_ALWAYS || step_plan_rows(plan) == step_plan_sequences(plan));
 }
 
 static void
@@ -242,7 +243,7 @@ gboolean
 decoder_gpu_prepare(DecoderGpu *d, const StepPlan *plan, StepUpload *upload, GError **error)
 {
   guint32 rows =
-      is_only_decodes(plan) ? step_upload_padded_rows(step_plan_rows(plan)) : step_plan_rows(plan);
+      is_padded(d, plan) ? step_upload_padded_rows(step_plan_rows(plan)) : step_plan_rows(plan);
   const AttentionShape shape = {
       .heads = d->model->heads,
       .scale = (float)(1 / sqrt(d->model->head_dim)),
@@ -282,13 +283,13 @@ decoder_gpu_prepare(DecoderGpu *d, const StepPlan *plan, StepUpload *upload, GEr
   return TRUE;
 }
 
-/* Ids, positions and slots of padded decodes, at the fixed places that graphs read. */
+/* Ids, positions and slots of padded steps, at the fixed places that graphs read. */
 static void
 fix_places(Pass *p, const StepUpload *upload)
 {
   DecoderGpu *d = p->d;
-  char *ids = d->rows_head, *positions = ids + GPU_GRAPH_ROWS * sizeof(gint32),
-       *slots = positions + GPU_GRAPH_ROWS * sizeof(gint32);
+  char *slots = d->rows_head, *ids = slots + d->graph_rows * sizeof(gint64),
+       *positions = ids + d->graph_rows * sizeof(gint32);
 
   keep(p, (int)cudaMemcpyAsync(ids, d->inputs + upload->token_ids, p->rows * sizeof(gint32),
                                cudaMemcpyDeviceToDevice, p->stream));
@@ -315,12 +316,13 @@ decoder_gpu_run(DecoderGpu *d, const StepPlan *plan, const StepUpload *upload, v
       .pool = pool,
       .stream = stream,
   };
-  guint bucket = is_only_decodes(plan) ? bucket_of(upload->rows) : 0;
-  gboolean graphs = is_only_decodes(plan) && d->warm[bucket] && !d->no_graphs;
+  gboolean padded = is_padded(d, plan);
+  guint bucket = padded ? bucket_of(upload->rows) : 0;
+  gboolean graphs = padded && d->warm[bucket] && !d->no_graphs;
 
   keep(&p, (int)cudaMemcpyAsync(d->inputs, upload->bytes->data, upload->bytes->len,
                                 cudaMemcpyHostToDevice, stream));
-  if (is_only_decodes(plan))
+  if (padded)
     fix_places(&p, upload);
   if (graphs && d->graphs[bucket] == NULL)
     graphs = capture(&p, bucket);
@@ -334,7 +336,7 @@ decoder_gpu_run(DecoderGpu *d, const StepPlan *plan, const StepUpload *upload, v
     if (i < d->model->layers && p.status == 0)
       run_attention(&p, plan, upload, i);
   }
-  if (is_only_decodes(plan))
+  if (padded)
     d->warm[bucket] = TRUE;
   keep(&p, (int)cudaEventRecord(head_start, stream));
   run_head(&p, plan, upload);
@@ -379,8 +381,7 @@ static gboolean
 allocate_activations(DecoderGpu *d, const DeviceSetup *setup, GError **error)
 {
   const Model *m = d->model;
-  gsize rows =
-      MAX(setup->max_rows, step_upload_padded_rows(MIN(setup->max_sequences, GPU_GRAPH_ROWS)));
+  gsize rows = MAX(setup->max_rows, d->graph_rows);
   const struct {
     void **place;
     gsize elements;
@@ -401,8 +402,8 @@ allocate_activations(DecoderGpu *d, const DeviceSetup *setup, GError **error)
     if (*buffers[i].place == NULL)
       return FALSE;
   }
-  d->rows_head_bytes = GPU_GRAPH_ROWS * (2 * sizeof(gint32) + sizeof(gint64));
-  d->rows_head = gpu_allocate(d->rows_head_bytes, "a step's inputs", error);
+  d->rows_head =
+      gpu_allocate(d->graph_rows * (2 * sizeof(gint32) + sizeof(gint64)), "a step's inputs", error);
   return d->rows_head != NULL;
 }
 
@@ -418,6 +419,20 @@ upload_rope(DecoderGpu *d, guint32 positions, GError **error)
     return FALSE;
   status = cudaMemcpy(d->cos_sin, table, bytes, cudaMemcpyHostToDevice);
   return status == cudaSuccess || gpu_fail(error, (int)status, "rotary embedding");
+}
+
+static void
+plan_graphs(DecoderGpu *d, const DeviceSetup *setup)
+{
+  guint32 rows =
+      setup->graphs == GRAPHS_ALWAYS ? setup->max_rows : MIN(setup->max_sequences, GPU_GRAPH_ROWS);
+
+  d->graph_use = setup->graphs;
+  d->no_graphs = setup->graphs == GRAPHS_NEVER;
+  d->graph_rows = step_upload_padded_rows(MAX(rows, 1));
+  d->buckets = bucket_of(d->graph_rows) + 1;
+  d->graphs = g_new0(cudaGraphExec_t *, d->buckets);
+  d->warm = g_new0(gboolean, d->buckets);
 }
 
 DecoderGpu *
@@ -437,6 +452,7 @@ decoder_gpu_new(const DeviceSetup *setup, const KvGeometry *geometry, const void
   d->q_width = (gsize)m->heads * m->head_dim;
   d->qkv_width = d->q_width + 2 * (gsize)m->kv_heads * m->head_dim;
   d->sampling = setup->sampling;
+  plan_graphs(d, setup);
   if (!check_shape(m, error)) {
     decoder_gpu_free(d);
     return NULL;
@@ -472,12 +488,14 @@ decoder_gpu_free(DecoderGpu *d)
                           d->logits,
                           d->sampled};
 
-  for (guint b = 0; b < GRAPH_BUCKETS; b++) {
+  for (guint b = 0; b < d->buckets; b++) {
     for (guint32 i = 0; d->graphs[b] != NULL && i <= d->model->layers; i++)
       if (d->graphs[b][i] != NULL)
         cudaGraphExecDestroy(d->graphs[b][i]);
     g_free(d->graphs[b]);
   }
+  g_free(d->graphs);
+  g_free(d->warm);
   for (guint i = 0; i < G_N_ELEMENTS(memory); i++)
     cudaFree(memory[i]);
   if (d->attention_plan != NULL)

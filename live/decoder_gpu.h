@@ -3,6 +3,7 @@
  * Steps that are nothing but decodes, up to GPU_GRAPH_ROWS of them, run as CUDA graphs: what lies
  * between two attentions is one graph, captured once for a number of rows (batches are padded to
  * it), since only attention depends on the lengths. Padding rows have slot -1 and are never read.
+ * The setup may ask for graphs of no step, or of every one.
  */
 #pragma once
 

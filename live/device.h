@@ -27,6 +27,13 @@ typedef enum {
   COPY_METHOD_KERNEL, /* a kernel that gathers and scatters through pinned memory */
 } CopyMethod;
 
+/* Which steps of a GPU run as CUDA graphs. */
+typedef enum {
+  GRAPHS_OF_DECODES, /* those that are nothing but decodes, up to a number of rows */
+  GRAPHS_NEVER,
+  GRAPHS_ALWAYS, /* whatever the step: for measuring */
+} GraphUse;
+
 /* All borrowed for the device's life. */
 typedef struct {
   const DecoderConfig *decoder;
@@ -42,6 +49,7 @@ typedef struct {
   CopyMethod copy_method; /* of a GPU: the others copy alike */
   gboolean pageable_host;
   gboolean overlap_copies; /* beside the step before, where order allows */
+  GraphUse graphs;
   SamplingParams sampling;
 } DeviceSetup;
 

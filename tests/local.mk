@@ -38,9 +38,11 @@ live_cases = %D%/live_cases.c %D%/live_cases.h
 %C%_test_live_SOURCES = %D%/test-live.c $(live_cases)
 
 # Calibration
-check_PROGRAMS += %D%/test-calibration
-TESTS += %D%/test-calibration
-%C%_test_calibration_SOURCES = %D%/test-calibration.c %D%/synthetic_device.c %D%/synthetic_device.h
+check_PROGRAMS += %D%/test-calibrate %D%/test-calibration
+TESTS += %D%/test-calibrate %D%/test-calibration
+synthetic_device = %D%/synthetic_device.c %D%/synthetic_device.h
+%C%_test_calibrate_SOURCES = %D%/test-calibrate.c $(synthetic_device)
+%C%_test_calibration_SOURCES = %D%/test-calibration.c $(synthetic_device)
 
 # Kernels
 kernel_tests = \
