@@ -56,7 +56,7 @@ typedef struct {
 /* What to time: the key fields of a sample. */
 typedef struct {
   const ProfileSample *key;
-  const Model *model; /* of OP_STEP, else NULL */
+  const Model *model; /* of OP_STEP, else NULL; lives as long as the device */
 } BenchRequest;
 
 /* When to stop: at `least` timings and (standard error of the median below `error` of it, or

@@ -285,17 +285,36 @@ static BenchMeasure *const kinds[OPERATIONS] = {
 };
 
 static gboolean
-measure(BenchDevice *base, const BenchRequest *request, const BenchStop *stop, BenchTiming *timing,
-        GError **error)
+check_shape(const ProfileSample *key, GError **error)
 {
-  const ProfileSample *key = request->key;
-
   for (guint i = 0; i < operation_n_shape(key->operation); i++)
     if (key->shape[i] < 0 || key->shape[i] > G_MAXINT64 / 4) {
       g_set_error(error, BENCH_ERROR, BENCH_ERROR_FAILED, "there is no such shape");
       return FALSE;
     }
-  return kinds[key->operation](cuda_of(base), request, stop, timing, error);
+  return TRUE;
+}
+
+/* What the measurements before keep for the next is given up where this one lacks memory. */
+static gboolean
+measure(BenchDevice *base, const BenchRequest *request, const BenchStop *stop, BenchTiming *timing,
+        GError **error)
+{
+  BenchCuda *self = cuda_of(base);
+  BenchMeasure *run = kinds[request->key->operation];
+  g_autoptr(GError) failure = NULL;
+
+  if (!check_shape(request->key, error))
+    return FALSE;
+  if (run(self, request, stop, timing, &failure))
+    return TRUE;
+  if (g_error_matches(failure, BENCH_ERROR, BENCH_ERROR_MEMORY)) {
+    bench_cuda_close_runner(self);
+    bench_cuda_free_card(self);
+    return run(self, request, stop, timing, error);
+  }
+  g_propagate_error(error, g_steal_pointer(&failure));
+  return FALSE;
 }
 
 static void

@@ -70,7 +70,7 @@ static gboolean
 prepare(BenchCuda *self, const CopyKind *kind, gsize piece_bytes, gsize pieces, CopyCall *call,
         GError **error)
 {
-  guint32 slots = (guint32)(POOL_SHARE * pieces * WAYS);
+  guint32 slots = (guint32)(POOL_SHARE * pieces * (kind->has[WAY_H2D] + kind->has[WAY_D2H]));
   g_autofree gint32 *order = bench_cuda_shuffled(self, slots);
   char *pool = bench_cuda_buffer(self, BUFFER_POOL, slots * piece_bytes, BENCH_FILL_BF16, error);
 
@@ -87,7 +87,8 @@ prepare(BenchCuda *self, const CopyKind *kind, gsize piece_bytes, gsize pieces, 
     buffer = bench_cuda_host(self, way, kind->pinned, pieces * piece_bytes, error);
     if (buffer == NULL)
       return FALSE;
-    memcpy(self->block_lists[way], order + way * pieces, pieces * sizeof(gint32));
+    memcpy(self->block_lists[way], order + (kind->has[WAY_H2D] ? way * pieces : 0),
+           pieces * sizeof(gint32));
     call->has[way] = TRUE;
     call->copies[way] = (KvCopy){.method = kind->method,
                                  .to_pool = way == WAY_H2D,

@@ -146,5 +146,5 @@ BenchMeasure bench_cuda_measure_gemm, bench_cuda_measure_elementwise, bench_cuda
     bench_cuda_measure_submit, bench_cuda_measure_beside, bench_cuda_measure_ceiling,
     bench_cuda_measure_step;
 
-/* Ends the steps' runner, and gives its memory back. TRUE if there was one. */
-gboolean bench_cuda_close_runner(BenchCuda *self);
+/* Ends the steps' runner, if there is one, and gives its memory back. */
+void bench_cuda_close_runner(BenchCuda *self);

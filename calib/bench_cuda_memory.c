@@ -136,24 +136,20 @@ drop(CudaBuffer *buffer)
   *buffer = (CudaBuffer){.place = NULL};
 }
 
-/* Once more without the steps' model, where that is what takes the memory. */
 static gboolean
 allocate(BenchCuda *self, BenchBuffer which, gsize bytes)
 {
   CudaBuffer *buffer = &self->buffers[which];
-  gsize most = (gsize)(MEMORY_SHARE * (double)self->free_bytes);
 
   drop(buffer);
-  for (guint attempt = 0; attempt < 2 && others_bytes(self, which) + bytes <= most; attempt++) {
-    if (cudaMalloc(&buffer->place, bytes) == cudaSuccess) {
-      buffer->bytes = bytes;
-      return TRUE;
-    }
-    cudaGetLastError(); /* it is told here, and not by the next call */
-    buffer->place = NULL;
-    if (!bench_cuda_close_runner(self))
-      break;
+  if ((double)(others_bytes(self, which) + bytes) > MEMORY_SHARE * (double)self->free_bytes)
+    return FALSE;
+  if (cudaMalloc(&buffer->place, bytes) == cudaSuccess) {
+    buffer->bytes = bytes;
+    return TRUE;
   }
+  cudaGetLastError(); /* it is told here, and not by the next call */
+  buffer->place = NULL;
   return FALSE;
 }
 
@@ -166,7 +162,7 @@ bench_cuda_buffer(BenchCuda *self, BenchBuffer which, gsize bytes, BenchFill fil
   bytes = MAX(bytes, 16);
   if (buffer->bytes < bytes && !allocate(self, which, bytes)) {
     g_set_error(error, BENCH_ERROR, BENCH_ERROR_MEMORY,
-                "it takes %.2f GB more than the card has free", (double)bytes / 1e9);
+                "it takes %.2f GB of the card, which are not free", (double)bytes / 1e9);
     return NULL;
   }
   if (fill == BENCH_FILL_NONE || fill == buffer->fill)
@@ -189,6 +185,8 @@ bench_cuda_lists(BenchCuda *self, gconstpointer lists, gsize bytes, GError **err
   if (place == NULL)
     return NULL;
   status = cudaMemcpy(place, lists, bytes, cudaMemcpyHostToDevice);
+  if (status == cudaSuccess)
+    status = cudaDeviceSynchronize(); /* it may return before the card has them */
   if (status == cudaSuccess)
     return place;
   bench_cuda_fail(self, (int)status, error);

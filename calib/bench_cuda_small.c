@@ -206,6 +206,8 @@ allocate(Small *s, const SmallKind *kind, GError **error)
   for (gsize done = 0; kind->is_in_place && done < out_bytes && status == 0; done += in_bytes)
     status = (int)cudaMemcpy((char *)s->out + done, s->in, MIN(in_bytes, out_bytes - done),
                              cudaMemcpyDeviceToDevice);
+  if (status == 0)
+    status = (int)cudaDeviceSynchronize();
   return status == 0 || bench_cuda_fail(self, status, error);
 }
 

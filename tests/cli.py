@@ -125,7 +125,7 @@ def test_gpu_verbs():
     if os.path.exists("/dev/nvidiactl"):
         raise Skip("there is a GPU, and it would be used")
     demo = ["--model", "qwen2.5-0.5b", "--trace", "demo", "--limit", "3", "--device"]
-    write("some.csv", "# spillway-profile 1\n# name: x\n# device: h100-sxm\noperation,dtype,shape,median_ns\n"
+    write("some.csv", "# spillway-profile 1\n# name: x\n# device: h100-sxm\n# origin 0 source: x\noperation,dtype,shape,median_ns\n"
           "gemm,bfloat16,m=1;n=8;k=8,9\n")
     for words in (["calibrate", "--quick", "-o", "x.db"], ["live", *demo, "h100-sxm"], ["validate", *demo, "some.csv"]):
         result = execute(*words)

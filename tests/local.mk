@@ -67,8 +67,11 @@ kv_copy_cases = %D%/kv_copy_cases.c %D%/kv_copy_cases.h
 # The tests of the kernels on a GPU, and the same tests in the emulator: a program %D%/test-NAME-gpu
 # and one %D%/test-NAME-emulated, both from %D%/test-NAME-gpu.c.
 if HAVE_CUDA
-check_PROGRAMS += %D%/test-live-gpu
-TESTS += %D%/test-live-gpu
+check_PROGRAMS += %D%/test-bench-gpu %D%/test-live-gpu
+TESTS += %D%/test-bench-gpu %D%/test-live-gpu
+%C%_test_bench_gpu_SOURCES = %D%/test-bench-gpu.c $(step_runner_gpu)
+%C%_test_bench_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+%C%_test_bench_gpu_LDADD = libspillway-calib-gpu.a libspillway-live-gpu.a $(LDADD) $(CUDA_LIBS)
 %C%_test_live_gpu_SOURCES = %D%/test-live-gpu.c $(live_cases)
 %C%_test_live_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
 %C%_test_live_gpu_LDADD = libspillway-live-gpu.a libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
@@ -109,7 +112,8 @@ TESTS += %D%/test-attention-emulated %D%/test-emulator %D%/test-kv-copy-emulated
 %C%_libemulated_kernels_a_SOURCES = \
   %D%/emulator/attention.cc %D%/emulator/attention_decode.cc \
   %D%/emulator/attention_prefill.cc %D%/emulator/attention_prefill_sm90.cc \
-  %D%/emulator/cuda.cc %D%/emulator/cuda_runtime.h %D%/emulator/cuda_runtime_api.h \
+  %D%/emulator/card.h %D%/emulator/cuda.cc %D%/emulator/cuda_bench.h %D%/emulator/cuda_live.h \
+  %D%/emulator/cuda_runtime.h %D%/emulator/cuda_runtime_api.h \
   %D%/emulator/emulator.cc %D%/emulator/emulator.h %D%/emulator/fibers.cc %D%/emulator/fibers.h \
   %D%/emulator/kernels/device.h %D%/emulator/kv_copy.cc \
   %D%/emulator/kv_copy_methods.cc %D%/emulator/norm.cc \
@@ -120,9 +124,19 @@ check_PROGRAMS += %D%/test-live-emulated
 TESTS += %D%/test-live-emulated
 %C%_test_live_emulated_SOURCES = \
   %D%/test-live-gpu.c $(live_cases) $(live_gpu_sources) \
-  %D%/emulator/cuda_live.h %D%/emulator/live.cc
+  %D%/emulator/gemm.cc %D%/emulator/live.cc
 %C%_test_live_emulated_CPPFLAGS = $(emulator_cppflags)
 %C%_test_live_emulated_LDADD = $(emulator_ldadd)
+# And the calibration's GPU, with steps as spillway-gpu runs them. It exports a management library to
+# itself.
+check_PROGRAMS += %D%/test-bench-emulated
+TESTS += %D%/test-bench-emulated
+%C%_test_bench_emulated_SOURCES = \
+  %D%/test-bench-emulated.c $(calib_gpu_sources) $(live_gpu_sources) $(step_runner_gpu) \
+  %D%/emulator/bench.cc %D%/emulator/live.cc
+%C%_test_bench_emulated_CPPFLAGS = $(emulator_cppflags)
+%C%_test_bench_emulated_LDFLAGS = $(AM_LDFLAGS) -rdynamic
+%C%_test_bench_emulated_LDADD = $(emulator_ldadd)
 %C%_test_emulator_SOURCES = %D%/test-emulator.cc
 %C%_test_emulator_CPPFLAGS = $(emulator_cppflags)
 %C%_test_emulator_LDADD = $(emulator_ldadd)

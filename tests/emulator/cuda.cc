@@ -1,5 +1,5 @@
 /* CUDA's host interface over plain memory. An allocation ends at a guard page and begins as NaN. */
-#include "cuda_runtime_api.h"
+#include "tests/emulator/card.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -15,16 +15,49 @@ enum { PAGE_BYTES = 64 * 1024, VECTOR_BYTES = 16, POISON = 0xff };
 struct Allocation {
   void *pages;
   size_t num_bytes;
+  size_t *used_bytes; /* of the card, or pinned: what it counts for */
+  size_t data_bytes;
 };
 
 std::map<void *, Allocation> allocations;
+size_t card_bytes, pinned_bytes; /* in use */
+double work_ns;
+uint64_t num_copies;
 
 } // namespace
+
+EmulatedCard emulated_card = {13000, 1, 90, SIZE_MAX, SIZE_MAX, 1 << 16, 4, cudaSuccess};
+
+double
+emulated_work_ns(void)
+{
+  return work_ns;
+}
+
+uint64_t
+emulated_copies(void)
+{
+  return num_copies;
+}
+
+void
+emulated_launched(uint64_t num_threads)
+{
+  work_ns += (double)num_threads;
+}
 
 cudaError_t
 cudaGetDeviceCount(int *count)
 {
-  *count = 1;
+  *count = emulated_card.num_devices;
+  return *count > 0 ? cudaSuccess : cudaErrorNoDevice;
+}
+
+cudaError_t
+cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes)
+{
+  *total_bytes = emulated_card.memory_bytes;
+  *free_bytes = *total_bytes - card_bytes;
   return cudaSuccess;
 }
 
@@ -43,10 +76,13 @@ cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int)
     *value = 4;
     return cudaSuccess;
   case cudaDevAttrComputeCapabilityMajor:
-    *value = 9;
+    *value = emulated_card.capability / 10;
     return cudaSuccess;
   case cudaDevAttrComputeCapabilityMinor:
-    *value = 0;
+    *value = emulated_card.capability % 10;
+    return cudaSuccess;
+  case cudaDevAttrL2CacheSize:
+    *value = (int)emulated_card.l2_bytes;
     return cudaSuccess;
   }
   return cudaErrorInvalidValue;
@@ -79,8 +115,8 @@ cudaGetErrorName(cudaError_t status)
 }
 
 /* The last byte is before the guard page, but for what the alignment of the first takes. */
-cudaError_t
-cudaMalloc(void **place, size_t num_bytes)
+static cudaError_t
+allocate(void **place, size_t num_bytes, size_t *used_bytes, size_t most_bytes)
 {
   const size_t data_bytes = (num_bytes + VECTOR_BYTES - 1) / VECTOR_BYTES * VECTOR_BYTES;
   const size_t page_bytes = (data_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
@@ -89,14 +125,25 @@ cudaMalloc(void **place, size_t num_bytes)
 
   if (pages == MAP_FAILED)
     return cudaErrorMemoryAllocation;
+  if (data_bytes > most_bytes - *used_bytes) {
+    munmap(pages, page_bytes + PAGE_BYTES);
+    return cudaErrorMemoryAllocation;
+  }
   if (mprotect(pages + page_bytes, PAGE_BYTES, PROT_NONE) != 0) {
     munmap(pages, page_bytes + PAGE_BYTES);
     return cudaErrorMemoryAllocation;
   }
   memset(pages, POISON, page_bytes);
   *place = pages + page_bytes - data_bytes;
-  allocations[*place] = {pages, page_bytes + PAGE_BYTES};
+  allocations[*place] = {pages, page_bytes + PAGE_BYTES, used_bytes, data_bytes};
+  *used_bytes += data_bytes;
   return cudaSuccess;
+}
+
+cudaError_t
+cudaMalloc(void **place, size_t num_bytes)
+{
+  return allocate(place, num_bytes, &card_bytes, emulated_card.memory_bytes);
 }
 
 cudaError_t
@@ -108,6 +155,7 @@ cudaFree(void *place)
     return cudaSuccess;
   if (found == allocations.end())
     return cudaErrorInvalidValue;
+  *found->second.used_bytes -= found->second.data_bytes;
   munmap(found->second.pages, found->second.num_bytes);
   allocations.erase(found);
   return cudaSuccess;
@@ -117,6 +165,8 @@ cudaFree(void *place)
 static void
 copy_bytes(void *to, const void *from, size_t num_bytes)
 {
+  num_copies++;
+  work_ns += 0.01 * (double)num_bytes;
   if (num_bytes > 0)
     memcpy(to, from, num_bytes);
 }
@@ -151,7 +201,7 @@ cudaMemcpyBatchAsync(void *const *to, const void *const *from, const size_t *num
 cudaError_t
 cudaMallocHost(void **place, size_t num_bytes)
 {
-  return cudaMalloc(place, num_bytes);
+  return allocate(place, num_bytes, &pinned_bytes, emulated_card.pinned_bytes);
 }
 
 cudaError_t
@@ -190,11 +240,11 @@ cudaStreamDestroy(cudaStream_t)
 cudaError_t
 cudaStreamSynchronize(cudaStream_t)
 {
-  return cudaSuccess;
+  return emulated_card.failure;
 }
 
 cudaError_t
 cudaDeviceSynchronize(void)
 {
-  return cudaSuccess;
+  return emulated_card.failure;
 }

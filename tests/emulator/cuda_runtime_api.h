@@ -23,10 +23,11 @@ typedef enum {
   cudaMemcpyDeviceToHost,
   cudaMemcpyDeviceToDevice
 } cudaMemcpyKind;
-typedef enum {
+typedef enum cudaDeviceAttr {
   cudaDevAttrMultiProcessorCount,
   cudaDevAttrComputeCapabilityMajor,
-  cudaDevAttrComputeCapabilityMinor
+  cudaDevAttrComputeCapabilityMinor,
+  cudaDevAttrL2CacheSize
 } cudaDeviceAttr;
 typedef enum { cudaFuncAttributeMaxDynamicSharedMemorySize } cudaFuncAttribute;
 
@@ -48,7 +49,7 @@ typedef struct cudaMemcpyAttributes {
 
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaGetDevice(int *device);
-/* 4 multiprocessors, compute capability 9.0. */
+/* As card.h has it; 4 multiprocessors. */
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaGetLastError(void);
 const char *cudaGetErrorName(cudaError_t status);
@@ -70,6 +71,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaDeviceSynchronize(void);
 
+#include "cuda_bench.h"
 #include "cuda_live.h"
 
 #ifdef __cplusplus

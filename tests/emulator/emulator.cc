@@ -1,6 +1,7 @@
 /* Thread blocks as fibers, their meetings, barriers, shared memory and asynchronous copies. */
 #include "tests/emulator/emulator.h"
 
+#include "tests/emulator/card.h"
 #include "tests/emulator/fibers.h"
 
 #include <stdarg.h>
@@ -349,6 +350,7 @@ launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &
       grid.y > 65535 || grid.z > 65535)
     return cudaErrorInvalidConfiguration;
   prepare(block, shared_bytes);
+  emulated_launched(num_threads * grid.x * grid.y * grid.z);
   machine.body = &body;
   machine.place.block_dim = block;
   machine.place.grid_dim = grid;
