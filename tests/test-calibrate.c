@@ -5,14 +5,18 @@
 
 #include "cli/calibrate.h"
 #include "calib/profile_store.h"
+#include "calib/profile_text.h"
+#include "cli/resolve.h"
 #include "synthetic_device.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* What the device is like, of the program with --verb. */
 static SyntheticOptions device = {.seed = 3, .noise = 0.003, .failing = OP_HOST};
@@ -212,6 +216,44 @@ test_full(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   has(f->out, "were there already");
 }
 
+/* The program's end of a terminal is its standard error. */
+static void
+use_terminal(gpointer terminal)
+{
+  dup2(GPOINTER_TO_INT(terminal), STDERR_FILENO);
+}
+
+/* In a terminal there is a bar with the time left, and it is gone in the end. */
+static void
+test_terminal(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+  g_auto(GStrv) words = words_of("sleep=1500,busy=1",
+                                 "calibrate --quick --model qwen2.5-0.5b --time-limit 8s -o x.db");
+  int master = posix_openpt(O_RDWR | O_NOCTTY), slave, pid, status;
+  g_autoptr(GString) seen = g_string_new(NULL);
+  g_autoptr(GError) error = NULL;
+  char block[4096];
+  gssize got;
+
+  g_assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+  slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+  g_assert_cmpint(slave, >=, 0);
+  g_spawn_async(f->folder, words, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL,
+                use_terminal, GINT_TO_POINTER(slave), &pid, &error);
+  g_assert_no_error(error);
+  close(slave);
+  while ((got = read(master, block, sizeof block)) > 0)
+    g_string_append_len(seen, block, got);
+  g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+  close(master);
+  g_assert_cmpint(status, ==, 0);
+  has(seen->str, "\rcalibrate [");
+  has(seen->str, " shapes, ");
+  has(seen->str, " s left\033[K");
+  has(seen->str, "note: the card is busy");
+  g_assert_true(g_str_has_suffix(seen->str, "\r\033[K"));
+}
+
 /* A signal ends it whole, and the same command goes on. */
 static void
 test_interrupted(Fixture *f, gconstpointer data)
@@ -302,6 +344,51 @@ test_fatal(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpuint(profile->samples->len, >, 100);
 }
 
+static void
+copy_devices(const char *to)
+{
+  g_autofree char *from = g_build_filename(SPILLWAY_SRCDIR, "calib", "devices", NULL);
+
+  g_assert_cmpint(symlink(from, to), ==, 0);
+}
+
+/* Its text, as one would ship it: found by name, all samples there. */
+static void
+test_shipped(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+  g_autofree char *folder = g_dir_make_tmp("shipped-XXXXXX", NULL);
+  g_autofree char *profiles = g_build_filename(folder, "profiles", NULL);
+  g_autofree char *devices = g_build_filename(folder, "devices", NULL);
+  g_autofree char *text = g_build_filename(profiles, "h100-sxm.csv.gz", NULL);
+  g_autoptr(Profile) made = NULL;
+  g_autoptr(Profile) shipped = NULL;
+  g_autoptr(Device) device_behind = NULL;
+  g_autoptr(GError) error = NULL;
+  g_autofree char *digest = NULL;
+  g_autofree char *shipped_digest = NULL;
+
+  type(f, "", "calibrate --quick --model llama-2-7b -o made.db");
+  g_assert_cmpint(f->status, ==, 0);
+  made = profile_of(f, "made.db");
+  g_assert_cmpint(g_mkdir(profiles, 0700), ==, 0);
+  copy_devices(devices);
+  g_assert_true(profile_text_write(made, text, &error));
+  g_setenv("SPILLWAY_DATADIR", folder, TRUE);
+  resolve_costs("h100-sxm", &device_behind, &shipped, &error);
+  g_unsetenv("SPILLWAY_DATADIR");
+  g_assert_no_error(error);
+  g_assert_nonnull(shipped); /* before the device of that name */
+  g_assert_cmpstr(device_behind->name, ==, "h100-sxm");
+  g_assert_cmpuint(shipped->samples->len, ==, made->samples->len);
+  digest = profile_digest(made);
+  shipped_digest = profile_digest(shipped);
+  g_assert_cmpstr(shipped_digest, ==, digest);
+  g_unlink(text);
+  g_unlink(devices);
+  g_rmdir(profiles);
+  g_assert_cmpint(g_rmdir(folder), ==, 0);
+}
+
 /* What is wrong with a card is said while it is measured, and at the end. */
 static void
 test_troubles(Fixture *f, gconstpointer data G_GNUC_UNUSED)
@@ -332,9 +419,11 @@ main(int argc, char **argv)
   ADD("/calibrate/full", test_full, NULL);
   ADD("/calibrate/interrupted", test_interrupted, GINT_TO_POINTER(SIGINT));
   ADD("/calibrate/terminated", test_interrupted, GINT_TO_POINTER(SIGTERM));
+  ADD("/calibrate/terminal", test_terminal, NULL);
   ADD("/calibrate/usage", test_usage, NULL);
   ADD("/calibrate/foreign", test_foreign, NULL);
   ADD("/calibrate/fatal", test_fatal, NULL);
+  ADD("/calibrate/shipped", test_shipped, NULL);
   ADD("/calibrate/troubles", test_troubles, NULL);
   return g_test_run();
 }
