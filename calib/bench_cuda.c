@@ -29,7 +29,7 @@ bench_cuda_unsupported(GError **error, const char *why)
 }
 
 gboolean
-bench_cuda_fail(BenchCuda *self G_GNUC_UNUSED, int status, GError **error)
+bench_cuda_fail(int status, GError **error)
 {
   const char *name = gemm_status_name(status);
   cudaError_t after;
@@ -187,7 +187,7 @@ identify(BenchDevice *base, BenchIdentity *identity, GError **error)
   size_t total_bytes;
 
   if (!find_driver(self, error) || !find_card(error) || !describe_card(self, identity, error) ||
-      !start(self, error) || !bench_cuda_pin(self, error))
+      !bench_cuda_pin(self, error) || !start(self, error))
     return FALSE;
   if (cudaMemGetInfo(&self->free_bytes, &total_bytes) == cudaSuccess)
     identity->free_bytes = self->free_bytes; /* less what was started */
@@ -223,7 +223,7 @@ health(BenchDevice *base, BenchHealth *health, GError **error)
   nvml_health(self->nvml, health);
   if (status == 0)
     status = (int)cudaStreamSynchronize(stream);
-  return status == 0 || bench_cuda_fail(self, status, error);
+  return status == 0 || bench_cuda_fail(status, error);
 }
 
 gboolean
@@ -241,7 +241,7 @@ bench_cuda_time(BenchCuda *self, TimingRequest *request, const BenchStop *stop, 
   status = timer_measure(self->timer, request, &found);
   request->rule = NULL;
   if (status != 0)
-    return bench_cuda_fail(self, status, error);
+    return bench_cuda_fail(status, error);
   *timing = (BenchTiming){.median_ns = found.median_ns,
                           .p10_ns = found.p10_ns,
                           .p90_ns = found.p90_ns,

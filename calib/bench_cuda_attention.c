@@ -97,7 +97,7 @@ plan(BenchCuda *self, Lists *lists, AttentionCall *call, GError **error)
   status =
       attention_plan_new(&self->attention, &call->shape, &call->kv, &batch, &self->attention_plan);
   if (status != 0)
-    return bench_cuda_fail(self, status, error);
+    return bench_cuda_fail(status, error);
   call->plan = self->attention_plan;
   data = attention_plan_data(self->attention_plan, &bytes);
   lists->plan = place(&end, bytes);

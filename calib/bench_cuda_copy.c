@@ -178,17 +178,17 @@ time_submit(BenchCuda *self, CopyCall *call, double *submit_ns, GError **error)
       status = (int)cudaStreamSynchronize(stream);
   }
   if (status != 0)
-    return bench_cuda_fail(self, status, error);
+    return bench_cuda_fail(status, error);
   qsort(taken_ns, SUBMITS, sizeof *taken_ns, compare);
   *submit_ns = taken_ns[SUBMITS / 2];
   return TRUE;
 }
 
-/* What a driver says of memory that its batches do not take. */
+/* A driver whose batches do not take pageable memory calls it an invalid value. */
 static void
-name_missing(GError **error, const CopyKind *kind)
+take_as_unsupported(const CopyKind *kind, GError **error)
 {
-  if (kind->method == KV_COPY_BATCH && !kind->pinned && error != NULL && *error != NULL &&
+  if (kind->method == KV_COPY_BATCH && !kind->pinned && error != NULL &&
       g_error_matches(*error, BENCH_ERROR, BENCH_ERROR_FAILED))
     (*error)->code = BENCH_ERROR_UNSUPPORTED;
 }
@@ -208,7 +208,7 @@ bench_cuda_measure_copy(BenchCuda *self, const BenchRequest *request, const Benc
   parse_kind(request->key->variant, &kind);
   timed.is_synchronous = !call.pinned;
   if (!bench_cuda_time(self, &timed, stop, timing, &held, error)) {
-    name_missing(error, &kind);
+    take_as_unsupported(&kind, error);
     return FALSE;
   }
   if (!held && call.pinned && !time_submit(self, &call, &timing->submit_ns, error))

@@ -55,7 +55,7 @@ enum { COPY_PIECES_MOST = 65536 };
 
 /* Sets an error from a status that is not 0 (a cudaError_t, or below 0 a cublasStatus_t's
  * negative): the operation's, or the device is lost. FALSE. */
-gboolean bench_cuda_fail(BenchCuda *self, int status, GError **error);
+gboolean bench_cuda_fail(int status, GError **error);
 gboolean bench_cuda_unsupported(GError **error, const char *why);
 
 /* At least that much of a buffer, its values random if `fill` says so. NULL: BENCH_ERROR_MEMORY. */

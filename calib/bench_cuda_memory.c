@@ -169,7 +169,7 @@ bench_cuda_buffer(BenchCuda *self, BenchBuffer which, gsize bytes, BenchFill fil
     return buffer->place;
   status = bench_cuda_fill(buffer->place, buffer->bytes, fill);
   if (status != 0) {
-    bench_cuda_fail(self, status, error);
+    bench_cuda_fail(status, error);
     return NULL;
   }
   buffer->fill = fill;
@@ -189,7 +189,7 @@ bench_cuda_lists(BenchCuda *self, gconstpointer lists, gsize bytes, GError **err
     status = cudaDeviceSynchronize(); /* it may return before the card has them */
   if (status == cudaSuccess)
     return place;
-  bench_cuda_fail(self, (int)status, error);
+  bench_cuda_fail((int)status, error);
   return NULL;
 }
 

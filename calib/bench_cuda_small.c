@@ -208,7 +208,7 @@ allocate(Small *s, const SmallKind *kind, GError **error)
                              cudaMemcpyDeviceToDevice);
   if (status == 0)
     status = (int)cudaDeviceSynchronize();
-  return status == 0 || bench_cuda_fail(self, status, error);
+  return status == 0 || bench_cuda_fail(status, error);
 }
 
 gboolean
