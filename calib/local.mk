@@ -69,6 +69,9 @@ libspillway_calib_gpu_a_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
 libspillway_calib_gpu_a_SOURCES = $(calib_gpu_sources)
 endif
 
+# For a day with a GPU.
+EXTRA_DIST += %D%/gpu/bundle %D%/gpu/compare_torch.py %D%/gpu/gpu-day %D%/gpu/libraries
+
 devicesdir = $(pkgdatadir)/devices
 dist_devices_DATA = \
   %D%/devices/a100-40gb.ini \

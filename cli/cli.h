@@ -21,6 +21,7 @@ int command_run(int argc, char **argv);
 int command_compare(int argc, char **argv);
 int command_live(int argc, char **argv);
 int command_validate(int argc, char **argv);
+int command_selfcheck(int argc, char **argv);
 int command_crossover(int argc, char **argv);
 int command_report(int argc, char **argv);
 int command_plot(int argc, char **argv);

@@ -7,6 +7,8 @@ const Command commands[] = {
     {"live", "the same as run, computed: on the GPU, or a small model on the CPU", command_live},
     {"validate", "what a simulation says, held against the same scenario computed",
      command_validate},
+    {"selfcheck", "every kernel against its reference, and its speed beside the card's",
+     command_selfcheck},
     {"crossover", "recomputing against swapping n tokens, and the n where they cross",
      command_crossover},
     {"report", "results as one HTML page with charts, or as pictures for papers", command_report},

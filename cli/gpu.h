@@ -3,9 +3,6 @@
 
 #include <glib.h>
 
-/* TRUE for verbs that this program does not have; calibrate, live and validate, which it has, start
- * spillway-gpu themselves. */
-gboolean gpu_verb(const char *verb);
 /* Runs spillway-gpu with these arguments (argv[0] is the verb) in this program's place. Returns
  * only if it could not: the exit status, after a message that says what is missing. */
 int gpu_run(char **argv);

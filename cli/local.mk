@@ -3,14 +3,15 @@ bin_PROGRAMS += spillway
 spillway_SOURCES = %D%/main.c
 
 # What needs a GPU.
+selfcheck_sources = %D%/selfcheck_result.h %D%/selfcheck_run.c %D%/selfcheck_text.c
 step_runner_gpu = %D%/step_runner_gpu.c %D%/step_runner_gpu.h
-spillway_gpu_sources = %D%/main_gpu.c $(step_runner_gpu)
+spillway_gpu_sources = %D%/main_gpu.c $(selfcheck_sources) $(step_runner_gpu)
 EXTRA_DIST += $(spillway_gpu_sources)
 if HAVE_CUDA
 bin_PROGRAMS += spillway-gpu
 spillway_gpu_SOURCES = $(spillway_gpu_sources)
 spillway_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
-spillway_gpu_LDADD = libspillway-cli.a libspillway-calib-gpu.a libspillway-live-gpu.a $(LDADD) $(CUDA_LIBS)
+spillway_gpu_LDADD = libspillway-cli.a libspillway-calib-gpu.a libspillway-live-gpu.a libspillway-check.a libspillway-cases.a $(LDADD) $(CUDA_LIBS)
 endif
 
 noinst_LIBRARIES += libspillway-cli.a
@@ -62,6 +63,7 @@ libspillway_cli_a_SOURCES = \
   %D%/scenario.c %D%/scenario.h \
   %D%/scenario_pool.c %D%/scenario_resolver.h \
   %D%/scenario_config.c %D%/scenario_config.h \
+  %D%/selfcheck.c %D%/selfcheck.h \
   %D%/settings.c %D%/settings.h \
   %D%/shelf.c %D%/shelf.h \
   %D%/study.c %D%/study.h \

@@ -1,10 +1,9 @@
-/* spillway-gpu: the verbs that use the GPU. It links CUDA, so spillway does not; that one starts
- * it.
- */
+/* spillway-gpu: the verbs that use the GPU. It links CUDA, so spillway does not, and starts it. */
 #include "calib/bench_cuda.h"
 #include "calibrate.h"
 #include "live.h"
 #include "program.h"
+#include "selfcheck_result.h"
 #include "step_runner_gpu.h"
 
 static BenchDevice *
@@ -31,12 +30,20 @@ command_validate_gpu(int argc, char **argv)
   return validate_verb(argc, argv, &live_device_gpu);
 }
 
+static int
+command_selfcheck_gpu(int argc, char **argv)
+{
+  return selfcheck_verb(argc, argv, selfcheck_run);
+}
+
 static const Command gpu_commands[] = {
     {"calibrate", "measure this machine's GPU into a profile; resumable", command_calibrate_gpu},
     {"live", "run a trace on the GPU: the scheduler drives a model that computes",
      command_live_gpu},
     {"validate", "what a simulation says, held against the same scenario on the GPU",
      command_validate_gpu},
+    {"selfcheck", "every kernel against its reference, and its speed beside the card's",
+     command_selfcheck_gpu},
     {NULL, NULL, NULL},
 };
 

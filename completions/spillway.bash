@@ -55,6 +55,11 @@ _spillway_value()
     --host-memory) _spillway_from < <(printf '%s\n' pinned pageable) ;;
     --chart) _spillway_from < <("$program" plot --help | sed -n '/^Charts:$/,/^$/s/^  \([a-z0-9]*\) .*/\1/p') ;;
     --format) _spillway_from < <(if [[ $verb == report ]]; then printf '%s\n' html png svg pdf; else printf '%s\n' table json csv; fi) ;;
+    --only) # a list, whose last word is completed
+      local others=
+      [[ $current == *,* ]] && others=${current%,*},
+      _spillway_from < <("$program" selfcheck --help | sed -n '/^Kernels:$/,/^$/s/^  //p' | tr ' ' '\n' | sed "s|^|$others|")
+      ;;
     *) _spillway_files ;;
   esac
 }

@@ -6,6 +6,7 @@
 /* The data that goes to the GPU: tiles, pieces, merges, each on a multiple of ALIGNMENT_BYTES. */
 struct AttentionPlan {
   bool has_wgmma;
+  uint32_t multiprocessors;
   uint32_t heads, kv_heads, head_dim, num_sequences;
   uint32_t num_tiles, kv_heads_at_once;
   DecodeCounts decodes;
@@ -119,6 +120,7 @@ run_prefills(Dtype dtype, const AttentionArguments &arguments, const AttentionPl
       .tiles = (const PrefillTile *)data,
       .num_tiles = plan->num_tiles,
       .kv_heads_at_once = plan->kv_heads_at_once,
+      .multiprocessors = plan->multiprocessors,
   };
 
   if (plan->num_tiles == 0)
@@ -186,6 +188,7 @@ attention_plan_new(const AttentionDevice *device, const AttentionShape *shape, c
       batch->query_starts, batch->context_lens, batch->num_sequences,
       attention_decode_thread_blocks(shape->heads, kv->kv_heads), device->multiprocessors);
   made->has_wgmma = device->has_wgmma;
+  made->multiprocessors = device->multiprocessors;
   made->heads = shape->heads;
   made->kv_heads = kv->kv_heads;
   made->head_dim = kv->head_dim;

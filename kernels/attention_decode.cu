@@ -47,10 +47,12 @@ tile_place(unsigned token, unsigned vector)
   return token * head_dim + (vector ^ token % 8) * VECTOR;
 }
 
-/* The warp's copies of one tile. Lane l knows where token l % 16 lies. */
+/* The warp's copies of one tile, of which there are `num_tokens` or more. Lane l knows where token
+ * l % 16 lies. */
 template <unsigned head_dim>
 __device__ __forceinline__ void
-load_tile(Stage<head_dim> &stage, const uint16_t *k, const uint16_t *v, int64_t lane_offset)
+load_tile(Stage<head_dim> &stage, const uint16_t *k, const uint16_t *v, int64_t lane_offset,
+          int num_tokens)
 {
   constexpr unsigned ROW_LANES = head_dim / VECTOR, PASS_TOKENS = LANES / ROW_LANES;
   const unsigned lane = threadIdx.x % LANES, vector = lane % ROW_LANES;
@@ -58,11 +60,10 @@ load_tile(Stage<head_dim> &stage, const uint16_t *k, const uint16_t *v, int64_t 
 #pragma unroll
   for (unsigned pass = 0; pass < TILE_TOKENS / PASS_TOKENS; pass++) {
     const unsigned token = pass * PASS_TOKENS + lane / ROW_LANES;
-    const int64_t offset = __shfl_sync(ALL, lane_offset, token);
-    const int64_t from = offset < 0 ? 0 : offset + vector * VECTOR;
+    const int64_t from = __shfl_sync(ALL, lane_offset, token) + vector * VECTOR;
     const unsigned place = tile_place<head_dim>(token, vector);
-    device_copy_async(&stage.k[place], k + from, offset >= 0);
-    device_copy_async(&stage.v[place], v + from, offset >= 0);
+    device_copy_async(&stage.k[place], k + from, (int)token < num_tokens);
+    device_copy_async(&stage.v[place], v + from, (int)token < num_tokens);
   }
 }
 
@@ -218,7 +219,8 @@ merge_warps(const Sums<head_dim> *sums, unsigned row, unsigned dim, uint16_t *ou
     values.y += shrink * part.y;
   }
   if (partial < 0) {
-    *(uint32_t *)&out[dim] = device_pack<dtype>(values.x / weights, values.y / weights);
+    const float share = __fdividef(1, weights);
+    *(uint32_t *)&out[dim] = device_pack<dtype>(values.x * share, values.y * share);
   } else {
     *(float2 *)&work.partials[partial * head_dim + dim] = values;
     if (dim == 0)
@@ -247,12 +249,14 @@ __launch_bounds__(THREADS) decode_pieces(const AttentionArguments a, const Decod
 
   uint32_t q[head_dim / 16][4];
   load_queries<head_dim>(q, a.q + row * a.q_row_stride + (size_t)first_head * head_dim, num_heads);
-  int64_t offset = token_offset(a, block_table, first + (int)(lane % TILE_TOKENS), end);
+  /* Behind the last token it is the last one again: a place that is there. */
+  const int lane_token = (int)(lane % TILE_TOKENS);
+  int64_t offset = token_offset(a, block_table, min(first + lane_token, end - 1));
   for (unsigned stage = 0; stage < STAGES - 1; stage++) {
-    const int next = first + (int)(stage + 1) * step + (int)(lane % TILE_TOKENS);
-    load_tile(ring[stage], k, v, offset);
+    const int token = first + (int)stage * step;
+    load_tile(ring[stage], k, v, offset, end - token);
     device_copy_async_commit();
-    offset = token_offset(a, block_table, next, end);
+    offset = token_offset(a, block_table, min(token + step + lane_token, end - 1));
   }
 
   Running<head_dim> running = {};
@@ -261,10 +265,10 @@ __launch_bounds__(THREADS) decode_pieces(const AttentionArguments a, const Decod
   for (int token = first; token < end; token += step) {
     device_copy_async_wait<STAGES - 2>();
     __syncwarp(); /* all lanes' copies are there, and nobody reads the stage before this one */
-    load_tile(ring[stage == 0 ? STAGES - 1 : stage - 1], k, v, offset);
+    const int next = token + (int)(STAGES - 1) * step;
+    load_tile(ring[stage == 0 ? STAGES - 1 : stage - 1], k, v, offset, end - next);
     device_copy_async_commit();
-    offset =
-        token_offset(a, block_table, token + (int)STAGES * step + (int)(lane % TILE_TOKENS), end);
+    offset = token_offset(a, block_table, min(next + step + lane_token, end - 1));
     add_tile<dtype, head_dim>(running, q, ring[stage], end - token, a.scale_log2);
     stage = stage == STAGES - 1 ? 0 : stage + 1;
   }
@@ -312,9 +316,10 @@ __launch_bounds__(THREADS) merge_pieces(const AttentionArguments a, const Decode
   }
   uint16_t *out = a.out + (size_t)a.query_starts[merge.sequence] * a.out_row_stride +
                   (size_t)head * head_dim + lane * LANE_DIMS;
+  const float share = __fdividef(1, weights);
 #pragma unroll
   for (unsigned d = 0; d < LANE_DIMS; d += 2)
-    *(uint32_t *)&out[d] = device_pack<dtype>(values[d] / weights, values[d + 1] / weights);
+    *(uint32_t *)&out[d] = device_pack<dtype>(values[d] * share, values[d + 1] * share);
 }
 
 template <Dtype dtype, unsigned head_dim>

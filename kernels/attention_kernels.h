@@ -26,6 +26,7 @@ struct PrefillWork {
   const PrefillTile *tiles;
   uint32_t num_tiles;
   uint32_t kv_heads_at_once;
+  uint32_t multiprocessors;
 };
 
 struct DecodeWork {
@@ -50,7 +51,7 @@ cudaError_t attention_decode_launch(Dtype dtype, uint32_t head_dim,
                                     const AttentionArguments &arguments, const DecodeWork &work,
                                     cudaStream_t stream);
 
-/* Which tile and which query head a thread block of a prefill has. */
+/* Which tile and which query head an item of a prefill's work is about. */
 struct PrefillPlace {
   PrefillTile tile;
   uint32_t head;
@@ -58,24 +59,22 @@ struct PrefillPlace {
 
 /* The heads of a few KV heads at a time, all tiles of these: the longest first, heads innermost. */
 __device__ __forceinline__ PrefillPlace
-prefill_place(const AttentionArguments &a, const PrefillWork &work, uint32_t thread_block)
+prefill_place(const AttentionArguments &a, const PrefillWork &work, uint32_t item)
 {
   const uint32_t group_heads = a.heads / a.kv_heads * work.kv_heads_at_once;
-  const uint32_t first_head = thread_block / (group_heads * work.num_tiles) * group_heads;
+  const uint32_t first_head = item / (group_heads * work.num_tiles) * group_heads;
   const uint32_t heads = min(group_heads, a.heads - first_head);
-  const uint32_t within = thread_block - first_head * work.num_tiles;
+  const uint32_t within = item - first_head * work.num_tiles;
 
   return {work.tiles[within / heads], first_head + within % heads};
 }
 
-/* Where a sequence's token lies in the pool, from K's or V's place of this KV head; -1 behind
- * `end`. */
+/* Where a sequence's token lies in the pool, from K's or V's place of this KV head. */
 __device__ __forceinline__ int64_t
-token_offset(const AttentionArguments &a, const int32_t *block_table, int32_t token, int32_t end)
+token_offset(const AttentionArguments &a, const int32_t *block_table, int32_t token)
 {
-  if (token >= end)
-    return -1;
   const uint32_t block = (uint32_t)token / a.block_size;
   const uint32_t place = (uint32_t)token - block * a.block_size;
+
   return (int64_t)block_table[block] * (int64_t)a.block_stride + place * (int64_t)a.token_stride;
 }

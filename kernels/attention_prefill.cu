@@ -42,53 +42,63 @@ tile_place(unsigned row, unsigned vector)
   return row * head_dim + (vector ^ row % 8) * VECTOR;
 }
 
+/* A thread's row in a pass, of those that all threads load at once. */
+__device__ __forceinline__ unsigned
+pass_row(void)
+{
+  return threadIdx.x / ROW_LANES;
+}
+
+/* Its vectors of the row that it has in this pass; `from` is its first one. */
 template <unsigned head_dim>
 __device__ __forceinline__ void
-load_row(uint16_t *tile, unsigned row, const uint16_t *from, bool valid)
+load_row(uint16_t *tile, unsigned pass, const uint16_t *from, bool valid)
 {
-  const unsigned lane = threadIdx.x % ROW_LANES;
+  static_assert(PASS_ROWS % 8 == 0, "a thread's vectors change places in all passes alike");
+  uint16_t *to = &tile[tile_place<head_dim>(pass_row(), threadIdx.x % ROW_LANES)];
 
 #pragma unroll
-  for (unsigned vector = 0; vector < head_dim / VECTOR; vector += ROW_LANES)
-    device_copy_async(&tile[tile_place<head_dim>(row, vector + lane)],
-                      valid ? from + (vector + lane) * VECTOR : from, valid);
+  for (unsigned dim = 0; dim < head_dim; dim += ROW_LANES * VECTOR)
+    device_copy_async(to + pass * PASS_ROWS * head_dim + dim, from + dim, valid);
 }
 
 template <unsigned head_dim>
 __device__ __forceinline__ void
 load_queries(uint16_t *tile, const uint16_t *q, size_t row_stride, int num_rows)
 {
+  const uint16_t *vectors = q + threadIdx.x % ROW_LANES * VECTOR;
+
 #pragma unroll
   for (unsigned pass = 0; pass < ROWS / PASS_ROWS; pass++) {
-    const unsigned row = pass * PASS_ROWS + threadIdx.x / ROW_LANES;
+    const unsigned row = pass * PASS_ROWS + pass_row();
     const bool valid = (int)row < num_rows;
-    load_row<head_dim>(tile, row, valid ? q + row * row_stride : q, valid);
+    load_row<head_dim>(tile, pass, valid ? vectors + row * row_stride : vectors, valid);
   }
 }
 
 /* Where the row that this lane looks up lies: of its eight lanes' rows, that of the pass which is
- * the lane's number. */
+ * the lane's number. Behind the last key it is the last one again: a place that is there. */
 __device__ __forceinline__ int64_t
 look_up(const AttentionArguments &a, const int32_t *block_table, int first_key, int num_keys)
 {
   const unsigned pass = threadIdx.x % ROW_LANES % (KEYS / PASS_ROWS);
-  const unsigned row = pass * PASS_ROWS + threadIdx.x / ROW_LANES;
+  const int key = first_key + (int)(pass * PASS_ROWS + pass_row());
 
-  return token_offset(a, block_table, first_key + (int)row, num_keys);
+  return token_offset(a, block_table, min(key, num_keys - 1));
 }
 
-/* Keys or values of a tile. */
+/* Keys or values of a tile, of which there are `num_rows` or more. */
 template <unsigned head_dim>
 __device__ __forceinline__ void
-load_tile(uint16_t *tile, const uint16_t *pool, int64_t lane_offset)
+load_tile(uint16_t *tile, const uint16_t *pool, int64_t lane_offset, int num_rows)
 {
+  const uint16_t *vectors = pool + threadIdx.x % ROW_LANES * VECTOR;
+  const unsigned first_lane = threadIdx.x % LANES / ROW_LANES * ROW_LANES;
+
 #pragma unroll
-  for (unsigned pass = 0; pass < KEYS / PASS_ROWS; pass++) {
-    const int64_t offset =
-        __shfl_sync(ALL, lane_offset, threadIdx.x % LANES / ROW_LANES * ROW_LANES + pass);
-    load_row<head_dim>(tile, pass * PASS_ROWS + threadIdx.x / ROW_LANES,
-                       pool + (offset < 0 ? 0 : offset), offset >= 0);
-  }
+  for (unsigned pass = 0; pass < KEYS / PASS_ROWS; pass++)
+    load_row<head_dim>(tile, pass, vectors + __shfl_sync(ALL, lane_offset, first_lane + pass),
+                       (int)(pass * PASS_ROWS + pass_row()) < num_rows);
 }
 
 using Scores = float[FRAGMENTS][KEYS / 8][4];
@@ -225,7 +235,7 @@ store_values(uint16_t *tile, const Values<head_dim> &values, Rows &sums, uint16_
       float sum = sums[f][half];
       sum += __shfl_xor_sync(ALL, sum, 1);
       sum += __shfl_xor_sync(ALL, sum, 2);
-      const float share = 1 / sum;
+      const float share = __fdividef(1, sum);
 #pragma unroll
       for (unsigned dims = 0; dims < head_dim / 8; dims++)
         *(uint32_t *)&tile[tile_place<head_dim>(row, dims) + lane % 4 * 2] = device_pack<dtype>(
@@ -260,7 +270,7 @@ __launch_bounds__(THREADS, 2) prefill(const AttentionArguments a, const PrefillW
   int first_key = (num_keys - 1) / (int)KEYS * (int)KEYS;
   int64_t offset = look_up(a, block_table, first_key, num_keys);
   load_queries<head_dim>(tiles.q, a.q + row * a.q_row_stride + head, a.q_row_stride, num_rows);
-  load_tile<head_dim>(tiles.k, a.k + kv_head, offset);
+  load_tile<head_dim>(tiles.k, a.k + kv_head, offset, num_keys - first_key);
   device_copy_async_commit();
 
   Values<head_dim> values = {};
@@ -273,7 +283,7 @@ __launch_bounds__(THREADS, 2) prefill(const AttentionArguments a, const PrefillW
     Scores scores = {};
     device_copy_async_wait<0>();
     __syncthreads(); /* K is there, and nobody reads V any more */
-    load_tile<head_dim>(tiles.v, a.v + kv_head, offset);
+    load_tile<head_dim>(tiles.v, a.v + kv_head, offset, num_keys - first_key);
     device_copy_async_commit();
     if (first_key > 0)
       offset = look_up(a, block_table, first_key - (int)KEYS, num_keys);
@@ -284,7 +294,7 @@ __launch_bounds__(THREADS, 2) prefill(const AttentionArguments a, const PrefillW
     device_copy_async_wait<0>();
     __syncthreads(); /* V is there, and nobody reads K any more */
     if (first_key > 0) {
-      load_tile<head_dim>(tiles.k, a.k + kv_head, offset);
+      load_tile<head_dim>(tiles.k, a.k + kv_head, offset, (int)KEYS);
       device_copy_async_commit();
     }
     weigh<head_dim>(scores, values, largest, sums, a.scale_log2);

@@ -10,7 +10,7 @@ from spillway_test import (HARDWARE, HEADER, SHARED, SPILLWAY, Skip, all_tests, 
                            check_equal, execute, main, options_of_help, read, run_json, source,
                            succeed, without, write)
 
-VERBS = [["run"], ["live"], ["validate"], ["compare"], ["crossover"], ["sweep"], ["merge"], ["explain"], ["report"],
+VERBS = [["run"], ["live"], ["validate"], ["selfcheck"], ["compare"], ["crossover"], ["sweep"], ["merge"], ["explain"], ["report"],
          ["plot"], ["study", "poster"],
          ["trace", "gen"], ["trace", "convert"], ["trace", "show"], ["profile", "list"],
          ["profile", "show"], ["profile", "import"],
@@ -134,6 +134,21 @@ def test_gpu_verbs():
     check_equal(os.listdir(), ["some.csv"], "files left behind")
     result = execute("calibrate")
     check(result.status == 2 and "-o FILE.db" in result.err, str(result))
+
+
+def test_selfcheck():
+    """selfcheck passes where there is a GPU, and else says what is missing."""
+    result = execute("selfcheck", "--quick", "--no-timings", "--only", "stream-copy")
+    if result.status == 0:
+        check("all passed" in result.text, result.text)
+    else:
+        check(any(word in result.err for word in ("driver", "finds no GPU", "spillway-gpu", "capability")), str(result))
+        check_equal(result.out, b"")
+    for words in (["--case", "1"], ["--only", "decode,gemm", "--case", "1"], ["--format", "csv"], ["--seed", "x"],
+                  ["x"]):
+        result = execute("selfcheck", *words)
+        check_equal(result.status, 2, words)
+        check(words[-2] in result.err if len(words) > 1 else "'x'" in result.err, str(result))
 
 
 def test_lists():

@@ -29,6 +29,8 @@ offers "a device's name, after =" "a100-40gb" run --device = a100-4
 offers "right after =" "recompute" run --overflow =
 offers "an overflow policy" "swap" run --overflow sw
 offers "a further overflow policy" "recompute,swap" compare --overflow recompute,sw
+offers "a kernel" "sampling" selfcheck --only samp
+offers "a further kernel" "decode,prefill-wgmma" selfcheck --only decode,pre
 offers "a file" "$SPILLWAY_SRCDIR/LICENSE" run --trace "$SPILLWAY_SRCDIR/LICEN"
 offers "an option of trace gen" "--think-time=" trace gen --thi
 offers "a kind of profile" "import" profile imp

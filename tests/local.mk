@@ -22,6 +22,7 @@ script_tests = \
   %D%/completion.sh \
   %D%/explain.py \
   %D%/fuzz.py \
+  %D%/gpu-day.sh \
   %D%/live.py \
   %D%/man.sh \
   %D%/outputs.py \
@@ -53,13 +54,8 @@ kernel_tests = \
   %D%/test-transformer
 check_PROGRAMS += $(kernel_tests)
 TESTS += $(kernel_tests)
-attention_cases = %D%/attention_cases.c %D%/attention_cases.h %D%/half_floats.c %D%/half_floats.h
-attention_device = %D%/attention_device.c %D%/attention_device.h $(attention_cases)
-kv_copy_cases = %D%/kv_copy_cases.c %D%/kv_copy_cases.h
-%C%_test_attention_SOURCES = %D%/test-attention.c $(attention_cases)
-%C%_test_attention_LDADD = libspillway-kernels.a $(LDADD)
-%C%_test_kv_copy_SOURCES = %D%/test-kv-copy.c $(kv_copy_cases)
-%C%_test_kv_copy_LDADD = libspillway-kernels.a $(LDADD)
+%C%_test_attention_LDADD = libspillway-cases.a libspillway-kernels.a $(LDADD)
+%C%_test_kv_copy_LDADD = libspillway-cases.a libspillway-kernels.a $(LDADD)
 %C%_test_sampling_LDADD = libspillway-kernels.a $(LDADD)
 %C%_test_timing_LDADD = libspillway-kernels.a $(LDADD)
 %C%_test_transformer_LDADD = libspillway-kernels.a $(LDADD)
@@ -77,15 +73,17 @@ TESTS += %D%/test-bench-gpu %D%/test-live-gpu
 %C%_test_live_gpu_LDADD = libspillway-live-gpu.a libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
 check_PROGRAMS += %D%/test-attention-gpu %D%/test-kv-copy-gpu
 TESTS += %D%/test-attention-gpu %D%/test-kv-copy-gpu
-%C%_test_attention_gpu_SOURCES = %D%/test-attention-gpu.c $(attention_device)
+%C%_test_attention_gpu_SOURCES = %D%/test-attention-gpu.c
 %C%_test_attention_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
-%C%_test_attention_gpu_LDADD = libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
-%C%_test_kv_copy_gpu_SOURCES = %D%/test-kv-copy-gpu.c $(kv_copy_cases)
+%C%_test_attention_gpu_LDADD = libspillway-check.a libspillway-cases.a libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
+%C%_test_kv_copy_gpu_SOURCES = %D%/test-kv-copy-gpu.c
 %C%_test_kv_copy_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
-%C%_test_kv_copy_gpu_LDADD = libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
+%C%_test_kv_copy_gpu_LDADD = libspillway-cases.a libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
+TESTS += %D%/kernel-resources.py
 else
 TESTS += %D%/without-cuda.sh
 endif
+EXTRA_DIST += %D%/kernel-resources.py
 
 # Tiny models that the live executor runs.
 EXTRA_DIST += \
@@ -100,31 +98,30 @@ EXTRA_DIST += \
 
 # Quoted includes look into the folder of the first option before all others, Automake's own among them.
 emulator_cppflags = -iquote $(top_srcdir)/%D%/emulator -I$(top_srcdir)/%D%/emulator $(AM_CPPFLAGS)
-emulator_ldadd = %D%/libemulated-kernels.a libspillway-kernels.a $(LDADD) -lstdc++
+emulator_ldadd = %D%/libemulated-kernels.a libspillway-cases.a libspillway-kernels.a $(LDADD) -lstdc++
 if HAVE_CXX
 check_LIBRARIES += %D%/libemulated-kernels.a
-check_PROGRAMS += %D%/test-attention-emulated %D%/test-emulator %D%/test-kv-copy-emulated
-TESTS += %D%/test-attention-emulated %D%/test-emulator %D%/test-kv-copy-emulated
+check_PROGRAMS += %D%/test-attention-emulated %D%/test-emulator %D%/test-emulator-warpgroup %D%/test-kv-copy-emulated
+TESTS += %D%/test-attention-emulated %D%/test-emulator %D%/test-emulator-warpgroup %D%/test-kv-copy-emulated
 %C%_test_attention_emulated_SOURCES = %D%/test-attention-gpu.c $(attention_device)
 %C%_test_attention_emulated_CPPFLAGS = $(emulator_cppflags)
 %C%_test_attention_emulated_LDADD = $(emulator_ldadd)
 %C%_libemulated_kernels_a_CPPFLAGS = $(emulator_cppflags)
 %C%_libemulated_kernels_a_SOURCES = \
+  %D%/emulator/cuda_live.h %D%/emulator/gemm.cc %D%/emulator/live.cc %D%/emulator/timer.cc \
   %D%/emulator/attention.cc %D%/emulator/attention_decode.cc \
   %D%/emulator/attention_prefill.cc %D%/emulator/attention_prefill_sm90.cc \
-  %D%/emulator/card.h %D%/emulator/cuda.cc %D%/emulator/cuda_bench.h %D%/emulator/cuda_live.h \
-  %D%/emulator/cuda_runtime.h %D%/emulator/cuda_runtime_api.h \
+  %D%/emulator/card.h %D%/emulator/cuda.cc %D%/emulator/cuda_runtime.h %D%/emulator/cuda_runtime_api.h \
   %D%/emulator/emulator.cc %D%/emulator/emulator.h %D%/emulator/fibers.cc %D%/emulator/fibers.h \
-  %D%/emulator/kernels/device.h %D%/emulator/kv_copy.cc \
-  %D%/emulator/kv_copy_methods.cc %D%/emulator/norm.cc \
-  %D%/emulator/paged_kv.cc %D%/emulator/sampling.cc %D%/emulator/stream.cc \
-  %D%/emulator/transformer.cc %D%/emulator/vector_types.h %D%/emulator/warp.cc %D%/half_floats.c %D%/half_floats.h
+  %D%/emulator/kernels/device.h %D%/emulator/kernels/device_sm90.h %D%/emulator/kv_copy.cc \
+  %D%/emulator/kv_copy_methods.cc %D%/emulator/norm.cc %D%/emulator/operand.cc %D%/emulator/operand.h \
+  %D%/emulator/paged_kv.cc %D%/emulator/phase_barrier.cc %D%/emulator/sampling.cc %D%/emulator/stream.cc \
+  %D%/emulator/transformer.cc %D%/emulator/vector_types.h %D%/emulator/warp.cc %D%/emulator/warpgroup.cc
 # The GPU's device of live/ runs in it too.
 check_PROGRAMS += %D%/test-live-emulated
 TESTS += %D%/test-live-emulated
 %C%_test_live_emulated_SOURCES = \
-  %D%/test-live-gpu.c $(live_cases) $(live_gpu_sources) \
-  %D%/emulator/gemm.cc %D%/emulator/live.cc
+  %D%/test-live-gpu.c $(live_cases) $(live_gpu_sources)
 %C%_test_live_emulated_CPPFLAGS = $(emulator_cppflags)
 %C%_test_live_emulated_LDADD = $(emulator_ldadd)
 # And the calibration's GPU, with steps as spillway-gpu runs them. It exports a management library to
@@ -133,14 +130,23 @@ check_PROGRAMS += %D%/test-bench-emulated
 TESTS += %D%/test-bench-emulated
 %C%_test_bench_emulated_SOURCES = \
   %D%/test-bench-emulated.c $(calib_gpu_sources) $(live_gpu_sources) $(step_runner_gpu) \
-  %D%/emulator/bench.cc %D%/emulator/live.cc
+  %D%/emulator/bench.cc
 %C%_test_bench_emulated_CPPFLAGS = $(emulator_cppflags)
 %C%_test_bench_emulated_LDFLAGS = $(AM_LDFLAGS) -rdynamic
 %C%_test_bench_emulated_LDADD = $(emulator_ldadd)
+# So does the self-check: every kernel's tiny cases, and damaged results that must be found.
+check_PROGRAMS += %D%/test-selfcheck-emulated
+TESTS += %D%/test-selfcheck-emulated
+%C%_test_selfcheck_emulated_SOURCES = %D%/test-selfcheck.c $(check_sources) $(selfcheck_sources)
+%C%_test_selfcheck_emulated_CPPFLAGS = $(emulator_cppflags)
+%C%_test_selfcheck_emulated_LDADD = $(emulator_ldadd)
 %C%_test_emulator_SOURCES = %D%/test-emulator.cc
 %C%_test_emulator_CPPFLAGS = $(emulator_cppflags)
 %C%_test_emulator_LDADD = $(emulator_ldadd)
-%C%_test_kv_copy_emulated_SOURCES = %D%/test-kv-copy-gpu.c $(kv_copy_cases)
+%C%_test_emulator_warpgroup_SOURCES = %D%/test-emulator-warpgroup.cc
+%C%_test_emulator_warpgroup_CPPFLAGS = $(emulator_cppflags)
+%C%_test_emulator_warpgroup_LDADD = $(emulator_ldadd)
+%C%_test_kv_copy_emulated_SOURCES = %D%/test-kv-copy-gpu.c
 %C%_test_kv_copy_emulated_CPPFLAGS = $(emulator_cppflags)
 %C%_test_kv_copy_emulated_LDADD = $(emulator_ldadd)
 else

@@ -1,7 +1,7 @@
 /* The attention kernels against the formula over dense sequences, on a GPU; skipped where there is
  * none. Shapes are small and nasty, so that the emulator runs them too; each is run by the portable
  * kernels and, where the GPU has it, by those for compute capability 9.0. */
-#include "tests/attention_device.h"
+#include "kernels/check/attention_device.h"
 
 #include <cuda_runtime_api.h>
 #include <math.h>
@@ -24,10 +24,11 @@ find_device(AttentionDevice *device)
 static void
 compare(const AttentionDevice *device, Dtype dtype, const AttentionCase *c)
 {
-  g_autoptr(AttentionMemory) memory = attention_memory_new(device, dtype, c);
+  g_autoptr(AttentionMemory) memory = attention_memory_new(device, dtype, c, NULL);
   g_autofree float *out = attention_memory_run(memory, dtype, c);
   const double error = attention_case_error(c, out);
 
+  g_assert_cmpstr(check_memory_problem(memory->memory), ==, NULL);
   if (!(error < (dtype == DTYPE_BF16 ? 1e-2 : 1.5e-3))) {
     g_autofree char *text = attention_case_describe(c);
     g_test_message("%s, %s, %u multiprocessors: error %g", text,
@@ -108,6 +109,29 @@ test_edges(void)
                                 .kv_heads = 1,
                                 .head_dim = i % 2 ? 64 : 128,
                                 .block_size = 16,
+                                .num_sequences = 3,
+                                .new_tokens = new_tokens,
+                                .context_lens = context_lens};
+    g_autoptr(AttentionCase) c = attention_case_new(rand, DTYPE_BF16, &spec, 1);
+    compare_on(&device, rand, DTYPE_BF16, c);
+  }
+}
+
+/* Few rows that see many tiles of keys, so that stages come round several times. */
+static void
+test_long(void)
+{
+  static const gint32 new_tokens[] = {2, 130, 5}, context_lens[] = {1000, 700, 515};
+  g_autoptr(GRand) rand = g_rand_new_with_seed(7);
+  AttentionDevice device;
+
+  if (!find_device(&device))
+    return;
+  for (guint32 head_dim = 64; head_dim <= 128; head_dim *= 2) {
+    const AttentionSpec spec = {.heads = 3,
+                                .kv_heads = 1,
+                                .head_dim = head_dim,
+                                .block_size = 24,
                                 .num_sequences = 3,
                                 .new_tokens = new_tokens,
                                 .context_lens = context_lens};
@@ -205,6 +229,7 @@ main(int argc, char **argv)
   g_test_add_func("/attention-gpu/prefills", test_prefills);
   g_test_add_func("/attention-gpu/mixed", test_mixed);
   g_test_add_func("/attention-gpu/edges", test_edges);
+  g_test_add_func("/attention-gpu/long", test_long);
   g_test_add_func("/attention-gpu/nothing-new", test_nothing_new);
   g_test_add_func("/attention-gpu/refused", test_refused);
   return g_test_run();

@@ -1,7 +1,7 @@
 /* The reference of attention against the formula over dense sequences, in double; and what it
  * promises beyond: a row's bits depend on nothing but its query and its keys. */
-#include "tests/attention_cases.h"
-#include "tests/half_floats.h"
+#include "kernels/check/attention_cases.h"
+#include "kernels/check/half_floats.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* The KV copy kernels against the header's formula, on a GPU; skipped where there is none. */
-#include "tests/kv_copy_cases.h"
+#include "kernels/check/kv_copy_cases.h"
 
 #include <cuda_runtime_api.h>
 

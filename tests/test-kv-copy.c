@@ -1,6 +1,6 @@
 /* The reference of the KV copies against the header's formula, byte by byte: what is listed is
  * copied, and nothing beside it is touched. */
-#include "tests/kv_copy_cases.h"
+#include "kernels/check/kv_copy_cases.h"
 
 #include <string.h>
 

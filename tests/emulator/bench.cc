@@ -1,9 +1,9 @@
-/* What cuda_bench.h declares; products that touch all that a product touches, and compute nothing;
- * and a timer whose clock counts work, so that a calibration ends soon and always alike.
+/* For the calibration, in place of gemm.cc and timer.cc: products that touch all that a product
+ * touches, and compute nothing; and a timer whose clock counts work, so that a calibration ends
+ * soon and always alike.
  */
 #include "tests/emulator/card.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ namespace
 
 char something;
 
-enum { RUNTIME_VERSION = 13000, QUEUE_COPIES = 1024 };
+enum { QUEUE_COPIES = 1024 };
 constexpr double CALL_NS = 1000;
 /* Buffers are rotated through up to 64 sets. */
 constexpr uint32_t TURNS[] = {63, 0, 1, 2};
@@ -33,34 +33,6 @@ touch(const void *memory, size_t num_bytes)
 }
 
 } // namespace
-
-cudaError_t
-cudaDriverGetVersion(int *version)
-{
-  *version = emulated_card.driver_version;
-  return cudaSuccess;
-}
-
-cudaError_t
-cudaRuntimeGetVersion(int *version)
-{
-  *version = RUNTIME_VERSION;
-  return cudaSuccess;
-}
-
-cudaError_t
-cudaGetDeviceProperties(struct cudaDeviceProp *properties, int)
-{
-  snprintf(properties->name, sizeof properties->name, "%s", "Emulated H100");
-  return cudaSuccess;
-}
-
-cudaError_t
-cudaDeviceGetPCIBusId(char *bus, int length, int)
-{
-  snprintf(bus, (size_t)length, "0000:00:00.0");
-  return cudaSuccess;
-}
 
 int
 gemm_new(Gemm **gemm)

@@ -2,6 +2,7 @@
 #include "tests/emulator/card.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -26,7 +27,7 @@ uint64_t num_copies;
 
 } // namespace
 
-EmulatedCard emulated_card = {13000, 1, 90, SIZE_MAX, SIZE_MAX, 1 << 16, 4, cudaSuccess};
+EmulatedCard emulated_card = {CUDART_VERSION, 1, 90, SIZE_MAX, SIZE_MAX, 1 << 16, 4, cudaSuccess};
 
 double
 emulated_work_ns(void)
@@ -89,6 +90,35 @@ cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int)
 }
 
 cudaError_t
+cudaGetDeviceProperties(cudaDeviceProp *properties, int)
+{
+  *properties = {"Emulated H100", (size_t)1 << 30, emulated_card.capability / 10,
+                 emulated_card.capability % 10, 4};
+  return cudaSuccess;
+}
+
+cudaError_t
+cudaDriverGetVersion(int *version)
+{
+  *version = emulated_card.driver_version;
+  return cudaSuccess;
+}
+
+cudaError_t
+cudaDeviceGetPCIBusId(char *bus, int length, int)
+{
+  snprintf(bus, (size_t)length, "0000:00:00.0");
+  return cudaSuccess;
+}
+
+cudaError_t
+cudaRuntimeGetVersion(int *version)
+{
+  *version = CUDART_VERSION;
+  return cudaSuccess;
+}
+
+cudaError_t
 cudaGetLastError(void)
 {
   return cudaSuccess;
@@ -112,6 +142,12 @@ cudaGetErrorName(cudaError_t status)
     return "cudaErrorMisalignedAddress";
   }
   return "unrecognized error code";
+}
+
+const char *
+cudaGetErrorString(cudaError_t status)
+{
+  return cudaGetErrorName(status);
 }
 
 /* The last byte is before the guard page, but for what the alignment of the first takes. */

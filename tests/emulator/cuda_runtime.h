@@ -97,11 +97,17 @@ __syncthreads()
 inline void
 __syncwarp(unsigned mask = 0xffffffff)
 {
+  emulator::tell_others();
   emulator::meet_warp(mask, nullptr, emulator::perform_nothing);
 }
 inline void
 __threadfence()
 {
+}
+[[noreturn]] inline void
+__trap()
+{
+  emulator::fail("a trap");
 }
 
 /* Shuffles of whole warps (width 32). */

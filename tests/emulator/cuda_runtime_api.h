@@ -21,7 +21,8 @@ typedef enum {
 typedef enum {
   cudaMemcpyHostToDevice,
   cudaMemcpyDeviceToHost,
-  cudaMemcpyDeviceToDevice
+  cudaMemcpyDeviceToDevice,
+  cudaMemcpyDefault
 } cudaMemcpyKind;
 typedef enum cudaDeviceAttr {
   cudaDevAttrMultiProcessorCount,
@@ -47,12 +48,25 @@ typedef struct cudaMemcpyAttributes {
   cudaMemcpySrcAccessOrder srcAccessOrder;
 } cudaMemcpyAttributes;
 
+struct cudaDeviceProp {
+  char name[256];
+  size_t totalGlobalMem;
+  int major, minor, multiProcessorCount;
+};
+
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaGetDevice(int *device);
 /* As card.h has it; 4 multiprocessors. */
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device);
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device);
+cudaError_t cudaDeviceGetPCIBusId(char *bus, int length, int device);
+cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes);
+/* The card's, and CUDART_VERSION. */
+cudaError_t cudaDriverGetVersion(int *version);
+cudaError_t cudaRuntimeGetVersion(int *version);
 cudaError_t cudaGetLastError(void);
 const char *cudaGetErrorName(cudaError_t status);
+const char *cudaGetErrorString(cudaError_t status);
 cudaError_t cudaMalloc(void **place, size_t num_bytes);
 cudaError_t cudaFree(void *place);
 cudaError_t cudaMemcpy(void *to, const void *from, size_t num_bytes, cudaMemcpyKind kind);
@@ -71,7 +85,6 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaDeviceSynchronize(void);
 
-#include "cuda_bench.h"
 #include "cuda_live.h"
 
 #ifdef __cplusplus

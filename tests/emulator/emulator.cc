@@ -28,6 +28,7 @@ enum {
   POISON = 0xff, /* NaN in every type */
   VECTOR_BYTES = 16,
   RUN_AHEAD = 64, /* warp operations, in the mean */
+  STRAY = 16,     /* of so many waits, one lets another warp go on */
 };
 
 struct Copy {
@@ -126,13 +127,14 @@ run_thread(unsigned thread)
                     machine.threads[thread].fiber);
 }
 
-/* Lets another thread run; those of this warp first, as they have usually to catch up. */
+/* Lets another thread run; those of this warp first, as they have usually to catch up, but not
+ * always: others may see what the first lanes of a warp did before the last ones did theirs. */
 void
 yield(void)
 {
   unsigned warp = machine.running / WARP_LANES;
 
-  if (machine.ready[warp] == 0)
+  if (machine.ready[warp] == 0 || draw() % STRAY == 0)
     warp = choose_warp();
   if (warp == MAX_WARPS)
     report_deadlock();
@@ -172,6 +174,15 @@ run_threads_body(void *)
   }
 }
 
+/* Lets a thread of any warp run, while this one could go on. */
+void
+stray(void)
+{
+  const unsigned warp = choose_warp();
+
+  run_thread(warp * WARP_LANES + (unsigned)__builtin_ctz(machine.ready[warp]));
+}
+
 /* The last of the lanes to come performs, and all go on. */
 void
 meet(Meeting *meeting, unsigned first_thread, unsigned num_lanes, unsigned mask, unsigned expected,
@@ -195,26 +206,8 @@ meet(Meeting *meeting, unsigned first_thread, unsigned num_lanes, unsigned mask,
   for (unsigned lane = 0; lane < num_lanes; lane++)
     if (meeting->lanes[lane] != nullptr)
       set_ready(first_thread + lane);
-  if (draw() % RUN_AHEAD == 0) {
-    const unsigned warp = choose_warp();
-    run_thread(warp * WARP_LANES + (unsigned)__builtin_ctz(machine.ready[warp]));
-  }
-}
-
-/* Threads that poll look again. */
-void
-wake_pollers(void)
-{
-  for (unsigned thread = 0; thread < machine.num_threads; thread++)
-    if (machine.threads[thread].polls)
-      set_ready(thread);
-}
-
-/* What this thread wrote, others may now count on. */
-void
-tell_others(void)
-{
-  machine.unfenced |= machine.threads[machine.running].unfenced;
+  if (draw() % RUN_AHEAD == 0)
+    stray();
 }
 
 Barrier *
@@ -299,6 +292,7 @@ check_after_block(void)
     if (machine.barriers[id].arrived > 0)
       fail("barrier %u was left with %u of %u threads", id, machine.barriers[id].arrived,
            machine.barriers[id].expected);
+  check_products();
 }
 
 void
@@ -411,10 +405,19 @@ wait_until(const std::function<bool()> &is_true)
 }
 
 void
-told_others(void)
+wake_waiters(void)
 {
-  tell_others();
-  wake_pollers();
+  for (unsigned thread = 0; thread < machine.num_threads; thread++)
+    if (machine.threads[thread].polls)
+      set_ready(thread);
+  if (draw() % 2 == 0)
+    stray();
+}
+
+void
+tell_others(void)
+{
+  machine.unfenced |= machine.threads[machine.running].unfenced;
 }
 
 unsigned char *
@@ -433,6 +436,16 @@ unsigned char *
 shared_place(uint32_t address)
 {
   return machine.shared + address - FIRST_SHARED_ADDRESS;
+}
+
+void
+load_shared(uint32_t address, void *to, size_t num_bytes)
+{
+  const int64_t first = (int64_t)address - FIRST_SHARED_ADDRESS;
+
+  if (first < 0 || first + (int64_t)num_bytes > (int64_t)machine.shared_bytes)
+    fail("byte %lld of %zu of shared memory is read", (long long)first, machine.shared_bytes);
+  memcpy(to, machine.shared + first, num_bytes);
 }
 
 void

@@ -13,8 +13,9 @@
  * an allocation or behind the shared memory; misaligned vectors; lanes of a warp in different
  * operations; barriers that nobody reaches. Shared memory and new allocations are NaN, an
  * asynchronous copy arrives at the last moment that it may and its place is NaN until then, and a
- * product of a warpgroup is done when it is waited for. What is not: the order of the memories of
- * different thread blocks, registers, speed.
+ * product of a warpgroup reads its operands early or late and is there when it is waited for. What
+ * is not: the order of the memories of different thread blocks, plain writes that a product reads
+ * without a fence, how many registers there are, speed.
  */
 #pragma once
 
@@ -51,14 +52,17 @@ void meet_warpgroup(void *mine, Perform *perform);
 void barrier_sync(unsigned id, unsigned num_threads);
 void barrier_arrive(unsigned id, unsigned num_threads);
 
-/* Lets others run until `is_true`, which is asked again whenever one of them told the others. */
+/* Lets others run until `is_true`, which is asked again when one of them wakes the waiters. */
 void wait_until(const std::function<bool()> &is_true);
-void told_others(void);
+void wake_waiters(void);
+/* What this thread wrote, others may now count on. */
+void tell_others(void);
 
 unsigned char *shared_memory(void);
 /* As a kernel sees it: 32 bits, and a multiple of 1024 for the first byte. */
 uint32_t shared_address(const void *place);
 unsigned char *shared_place(uint32_t address);
+void load_shared(uint32_t address, void *to, size_t num_bytes);
 void check_vector(const void *place, size_t num_bytes, const char *what);
 
 /* Copies of this thread in flight. */
@@ -69,5 +73,7 @@ void copy_async_wait(size_t pending_groups);
 /* For the ordering between copies and products of a warpgroup, which read in another way. */
 void fence_async(void);
 void check_fenced(void);
+/* At the end of a thread block: fails where products still run. */
+void check_products(void);
 
 } // namespace emulator

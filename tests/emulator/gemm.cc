@@ -1,12 +1,10 @@
-/* Products on the reference, in the place of the library's. */
+/* Products on the reference in place of the library's. It has one choice, and no fp8. */
 #include "cuda_runtime_api.h"
-
-#include <stdlib.h>
 
 #include <vector>
 
+#include "kernels/check/half_floats.h"
 #include "kernels/gemm.h"
-#include "tests/half_floats.h"
 
 namespace
 {
@@ -50,4 +48,24 @@ const char *
 gemm_status_name(int status)
 {
   return cudaGetErrorName((cudaError_t)status);
+}
+
+bool
+gemm_has_fp8(const Gemm *)
+{
+  return false;
+}
+
+int
+gemm_choices(Gemm *, const GemmProblem *, GemmChoice choices[GEMM_CHOICES_MAX], size_t *num_choices)
+{
+  choices[0] = {};
+  *num_choices = 1;
+  return 0;
+}
+
+int
+gemm_run_choice(Gemm *gemm, const GemmProblem *problem, const GemmChoice *, CUstream_st *stream)
+{
+  return gemm_run(gemm, problem, stream);
 }

@@ -1,4 +1,4 @@
-/* What cuda_live.h declares. */
+/* cuda_live.h. */
 #include "cuda_runtime_api.h"
 
 namespace

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "kernels/dtype.h"
-#include "tests/half_floats.h"
+#include "kernels/check/half_floats.h"
 
 #include <cuda_runtime.h>
 

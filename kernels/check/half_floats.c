@@ -1,4 +1,4 @@
-#include "tests/half_floats.h"
+#include "half_floats.h"
 
 #include <math.h>
 #include <string.h>
@@ -76,4 +76,34 @@ float
 half_round(Dtype dtype, float value)
 {
   return half_to_float(dtype, half_from_float(dtype, value));
+}
+
+/* Units of the last place of the power of two below: 2^-9 for what is subnormal. */
+uint8_t
+fp8_from_float(float value)
+{
+  const uint8_t sign = (uint8_t)(bits_of(value) >> 24 & 0x80);
+  const float size = fabsf(value);
+  int exponent;
+
+  if (isnan(value))
+    return 0x7f;
+  if (size >= 448)
+    return sign | 0x7e;
+  if (size < 0x1p-6f) /* what rounds up to 8 units is the smallest normal */
+    return sign | (uint8_t)rintf(size * 0x1p9f);
+  frexpf(size, &exponent);
+  return sign | (uint8_t)(((exponent + 5) << 3) + (int)rintf(ldexpf(size, 4 - exponent)));
+}
+
+float
+fp8_to_float(uint8_t bits)
+{
+  const int exponent = bits >> 3 & 0xf, fraction = bits & 7;
+  const float size =
+      exponent == 0 ? ldexpf((float)fraction, -9) : ldexpf((float)(8 + fraction), exponent - 10);
+
+  if ((bits & 0x7f) == 0x7f)
+    return NAN;
+  return bits & 0x80 ? -size : size;
 }

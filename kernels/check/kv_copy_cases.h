@@ -14,6 +14,9 @@ typedef struct {
 } KvCopyCase;
 
 KvCopyCase *kv_copy_case_new(GRand *rand);
+/* Of this layout. */
+KvCopyCase *kv_copy_case_new_of(GRand *rand, const KvLayout *layout, size_t pool_blocks,
+                                size_t num_blocks);
 void kv_copy_case_free(KvCopyCase *c);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KvCopyCase, kv_copy_case_free)
 

@@ -1,4 +1,6 @@
-#include "tests/kv_copy_cases.h"
+#include "kv_copy_cases.h"
+
+#include "random_data.h"
 
 #include <string.h>
 
@@ -30,12 +32,11 @@ random_layout(GRand *rand, size_t pool_blocks)
 }
 
 static guint8 *
-random_bytes(GRand *rand, size_t num_bytes)
+new_random_bytes(GRand *rand, size_t num_bytes)
 {
   guint8 *bytes = g_malloc(num_bytes);
 
-  for (size_t i = 0; i < num_bytes; i++)
-    bytes[i] = (guint8)g_rand_int(rand);
+  random_bytes(rand, bytes, num_bytes);
   return bytes;
 }
 
@@ -53,21 +54,29 @@ random_blocks(GRand *rand, size_t pool_blocks)
 }
 
 KvCopyCase *
-kv_copy_case_new(GRand *rand)
+kv_copy_case_new_of(GRand *rand, const KvLayout *layout, size_t pool_blocks, size_t num_blocks)
 {
   KvCopyCase *c = g_new0(KvCopyCase, 1);
-  size_t pool_blocks = (size_t)g_rand_int_range(rand, 1, 20);
-  const KvLayout *layout = &c->layout;
 
-  c->layout = random_layout(rand, pool_blocks);
-  c->num_blocks = (size_t)g_rand_int_range(rand, 1, (gint32)pool_blocks + 1);
+  c->layout = *layout;
+  c->num_blocks = num_blocks;
   c->block_list = random_blocks(rand, pool_blocks);
-  c->pool_bytes = pool_blocks * layout->block_stride_bytes +
-                  layout->num_pieces * layout->piece_stride_bytes;
+  c->pool_bytes =
+      pool_blocks * layout->block_stride_bytes + layout->num_pieces * layout->piece_stride_bytes;
   c->buffer_bytes = c->num_blocks * layout->num_pieces * layout->piece_bytes;
-  c->pool = random_bytes(rand, c->pool_bytes);
-  c->buffer = random_bytes(rand, c->buffer_bytes);
+  c->pool = new_random_bytes(rand, c->pool_bytes);
+  c->buffer = new_random_bytes(rand, c->buffer_bytes);
   return c;
+}
+
+KvCopyCase *
+kv_copy_case_new(GRand *rand)
+{
+  const size_t pool_blocks = (size_t)g_rand_int_range(rand, 1, 20);
+  const KvLayout layout = random_layout(rand, pool_blocks);
+  const size_t num_blocks = (size_t)g_rand_int_range(rand, 1, (gint32)pool_blocks + 1);
+
+  return kv_copy_case_new_of(rand, &layout, pool_blocks, num_blocks);
 }
 
 void

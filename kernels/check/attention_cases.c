@@ -1,11 +1,13 @@
-#include "tests/attention_cases.h"
+#include "attention_cases.h"
 
-#include "tests/half_floats.h"
+#include "parallel.h"
+#include "random_data.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { ALIGNED_ELEMENTS = 8 }; /* 16 bytes of a 16-bit type */
+enum { ALIGNED_ELEMENTS = 8 };                            /* 16 bytes of a 16-bit type */
+enum { ALL_CHECKED_CONTEXT = 1000, SOME_CHECKED = 1000 }; /* a row takes the time of its keys */
 
 /* The sequences before they are paged. */
 typedef struct {
@@ -15,14 +17,11 @@ typedef struct {
 } Dense;
 
 static float *
-random_floats(GRand *rand, Dtype dtype, gsize count, double scale)
+new_random_floats(GRand *rand, Dtype dtype, gsize count, double scale)
 {
   float *values = g_new(float, count);
 
-  for (gsize i = 0; i < count; i++) { /* of variance 1, nearly normal */
-    double sum = g_rand_double(rand) + g_rand_double(rand) + g_rand_double(rand);
-    values[i] = half_round(dtype, (float)(scale * 2 * (sum - 1.5)));
-  }
+  random_floats(rand, dtype, scale, values, count);
   return values;
 }
 
@@ -157,20 +156,50 @@ expect_row(const AttentionCase *c, const Dense *dense, gsize first_token, gsize 
       out[d] += scores[j] / sum * (double)v[j * row + d];
 }
 
+typedef struct {
+  AttentionCase *c;
+  const Dense *dense;
+} Expecting;
+
+static void
+expect_checked(gpointer data, gsize i)
+{
+  const Expecting *expecting = data;
+  AttentionCase *c = expecting->c;
+  const gsize row = c->checked[i] / c->shape.heads, head = c->checked[i] % c->shape.heads;
+  const gint32 *starts = c->batch.query_starts;
+  guint32 s = 0;
+
+  while ((gsize)starts[s + 1] <= row)
+    s++;
+  expect_row(c, expecting->dense, expecting->dense->starts[s],
+             (gsize)c->batch.context_lens[s] - ((gsize)starts[s + 1] - row) + 1, (guint32)head,
+             c->q + row * c->shape.q_row_stride + head * c->kv.head_dim,
+             c->expected + i * c->kv.head_dim);
+}
+
+/* All of them, or the last, which sees the most, and others at random. */
+static void
+choose_checked(GRand *rand, AttentionCase *c, gsize max_checked)
+{
+  const gsize all = (gsize)c->batch.query_starts[c->batch.num_sequences] * c->shape.heads;
+  const gboolean sampled = max_checked > 0 && max_checked < all;
+
+  c->num_checked = sampled ? max_checked : all;
+  c->checked = g_new(gsize, c->num_checked);
+  for (gsize i = 0; i < c->num_checked; i++)
+    c->checked[i] = sampled ? (gsize)g_rand_double_range(rand, 0, (double)all) : i;
+  if (sampled)
+    c->checked[0] = all - 1;
+}
+
 static void
 expect(AttentionCase *c, const Dense *dense)
 {
-  const gsize dim = c->kv.head_dim, heads = c->shape.heads;
-  const gint32 *starts = c->batch.query_starts;
+  Expecting expecting = {c, dense};
 
-  c->expected = g_new(double, (gsize)starts[c->batch.num_sequences] * heads * dim);
-  for (guint32 s = 0; s < c->batch.num_sequences; s++)
-    for (gint32 i = starts[s]; i < starts[s + 1]; i++)
-      for (guint32 h = 0; h < heads; h++)
-        expect_row(c, dense, dense->starts[s],
-                   (gsize)(c->batch.context_lens[s] - (starts[s + 1] - i) + 1), h,
-                   c->q + (gsize)i * c->shape.q_row_stride + h * dim,
-                   c->expected + ((gsize)i * heads + h) * dim);
+  c->expected = g_new(double, c->num_checked * c->kv.head_dim);
+  parallel_for(c->num_checked, expect_checked, &expecting);
 }
 
 static void
@@ -178,7 +207,7 @@ make_queries(GRand *rand, Dtype dtype, AttentionCase *c, double spread)
 {
   const gsize rows = (gsize)c->batch.query_starts[c->batch.num_sequences];
   const gsize width = (gsize)c->shape.heads * c->kv.head_dim;
-  g_autofree float *q = random_floats(rand, dtype, rows * width, spread);
+  g_autofree float *q = new_random_floats(rand, dtype, rows * width, spread);
 
   c->shape.q_row_stride = width + gap(rand);
   c->shape.out_row_stride = width + gap(rand);
@@ -200,8 +229,8 @@ dense_init(GRand *rand, Dtype dtype, const AttentionSpec *spec, Dense *dense)
     dense->starts[s] = dense->num_tokens;
     dense->num_tokens += (gsize)spec->context_lens[s];
   }
-  dense->k = random_floats(rand, dtype, dense->num_tokens * row, 1);
-  dense->v = random_floats(rand, dtype, dense->num_tokens * row, 1);
+  dense->k = new_random_floats(rand, dtype, dense->num_tokens * row, 1);
+  dense->v = new_random_floats(rand, dtype, dense->num_tokens * row, 1);
 }
 
 static void
@@ -239,6 +268,7 @@ attention_case_new(GRand *rand, Dtype dtype, const AttentionSpec *spec, double s
   c->kv.v = c->pool + v_offset;
   fill_pool(c, &dense, v_offset);
   make_queries(rand, dtype, c, spread);
+  choose_checked(rand, c, spec->max_checked);
   expect(c, &dense);
   dense_clear(&dense);
   return c;
@@ -257,6 +287,7 @@ attention_case_random(GRand *rand, Dtype dtype, guint32 head_dim, gint32 max_con
       .num_sequences = (guint32)g_rand_int_range(rand, 1, 5),
       .new_tokens = new_tokens,
       .context_lens = context_lens,
+      .max_checked = max_context <= ALL_CHECKED_CONTEXT ? 0 : SOME_CHECKED,
   };
 
   spec.heads = spec.kv_heads * (guint32)g_rand_int_range(rand, 1, 9);
@@ -281,31 +312,42 @@ attention_case_free(AttentionCase *c)
   g_free((gpointer)c->batch.block_tables);
   g_free(c->pool);
   g_free(c->q);
+  g_free(c->checked);
   g_free(c->expected);
   g_free(c);
+}
+
+static gboolean
+has_nan(const float *values, gsize count)
+{
+  for (gsize i = 0; i < count; i++)
+    if (isnan(values[i]))
+      return TRUE;
+  return FALSE;
+}
+
+Comparison
+attention_case_compare(const AttentionCase *c, const float *out)
+{
+  const gsize dim = c->kv.head_dim, heads = c->shape.heads;
+  const gsize rows = (gsize)c->batch.query_starts[c->batch.num_sequences];
+  Comparison worst = {0};
+
+  for (gsize row = 0; row < rows; row++)
+    if (has_nan(out + row * c->shape.out_row_stride, heads * dim))
+      return (Comparison){NAN, NAN};
+  for (gsize i = 0; i < c->num_checked; i++) {
+    const gsize row = c->checked[i] / heads, head = c->checked[i] % heads;
+    comparison_add(&worst, compare_row(out + row * c->shape.out_row_stride + head * dim,
+                                       c->expected + i * dim, dim));
+  }
+  return worst;
 }
 
 double
 attention_case_error(const AttentionCase *c, const float *out)
 {
-  const gsize dim = c->kv.head_dim, heads = c->shape.heads;
-  const gsize rows = (gsize)c->batch.query_starts[c->batch.num_sequences];
-  double worst = 0;
-
-  for (gsize i = 0; i < rows * heads; i++) {
-    const float *got = out + i / heads * c->shape.out_row_stride + i % heads * dim;
-    const double *wanted = c->expected + i * dim;
-    double off = 0, size = 0;
-    for (gsize d = 0; d < dim; d++) {
-      off += ((double)got[d] - wanted[d]) * ((double)got[d] - wanted[d]);
-      size += wanted[d] * wanted[d];
-    }
-    if (!(sqrt(off / size) <= worst))
-      worst = sqrt(off / size);
-    if (isnan(worst))
-      return worst;
-  }
-  return worst;
+  return attention_case_compare(c, out).error;
 }
 
 gboolean
@@ -322,12 +364,21 @@ attention_case_gaps_are_untouched(const AttentionCase *c, const float *out)
 char *
 attention_case_describe(const AttentionCase *c)
 {
+  enum { LISTED = 4 };
+  const AttentionBatch *batch = &c->batch;
   GString *text = g_string_new(NULL);
+  gint32 longest = 0;
 
   g_string_printf(text, "heads %u/%u of %u, blocks of %u, new/context", c->shape.heads,
                   c->kv.kv_heads, c->kv.head_dim, c->kv.block_size);
-  for (guint32 s = 0; s < c->batch.num_sequences; s++)
-    g_string_append_printf(text, " %d/%d", c->batch.query_starts[s + 1] - c->batch.query_starts[s],
-                           c->batch.context_lens[s]);
+  for (guint32 s = 0; s < batch->num_sequences; s++) {
+    longest = MAX(longest, batch->context_lens[s]);
+    if (s < LISTED)
+      g_string_append_printf(text, " %d/%d", batch->query_starts[s + 1] - batch->query_starts[s],
+                             batch->context_lens[s]);
+  }
+  if (batch->num_sequences > LISTED)
+    g_string_append_printf(text, " and %u more, the longest %d", batch->num_sequences - LISTED,
+                           longest);
   return g_string_free(text, FALSE);
 }

@@ -1,0 +1,53 @@
+/* What a self-check found, as its texts print it. */
+#pragma once
+
+#include <stdio.h>
+
+#include "kernels/check/check.h"
+#include "kernels/check/gpu_report.h"
+#include "kernels/check/speed.h"
+#include "selfcheck.h"
+
+/* A kernel's cases together. */
+typedef struct {
+  const char *name;
+  guint num_cases, num_failed;
+  double worst_error, limit; /* of the case that came nearest to its limit; limit 0: exact */
+  double seconds;
+  const char *lacks; /* NULL, or why it was not run */
+} SelfcheckKernel;
+
+typedef struct {
+  const char *kernel;
+  guint number;
+  char *shape, *problem;
+} SelfcheckFailure;
+
+typedef struct {
+  GpuReport gpu;
+  guint32 seed;
+  GArray *kernels;  /* of SelfcheckKernel */
+  GArray *failures; /* of SelfcheckFailure */
+  GArray *speeds;   /* of SpeedRow, whose shape and problem are its own */
+  guint num_slow;   /* below what they must reach */
+  guint num_broken; /* timings that failed, but for want of memory */
+  gboolean is_lost; /* the GPU no longer answers: what was left was not run */
+  double seconds;
+} Selfcheck;
+
+/* As it goes, to standard output. */
+void selfcheck_print_gpu(const Selfcheck *s);
+void selfcheck_print_kernel(const SelfcheckKernel *kernel);
+void selfcheck_print_failure(const Selfcheck *s, const SelfcheckFailure *failure);
+void selfcheck_print_speed(const SpeedRow *row, const SpeedRow *before);
+void selfcheck_print_end(const Selfcheck *s);
+/* All of it as one object. FALSE where it could not be written. */
+gboolean selfcheck_write_json(const Selfcheck *s, FILE *out);
+
+/* "spillway selfcheck --only decode --case 3 --seed 5": runs that case again. The caller frees. */
+char *selfcheck_again(const Selfcheck *s, const SelfcheckFailure *failure);
+/* Whether all that ran was right. */
+gboolean selfcheck_passed(const Selfcheck *s);
+
+/* What spillway-gpu does with the verb's options; the exit status. */
+int selfcheck_run(const SelfcheckOptions *options);

@@ -1,0 +1,76 @@
+/* Checks of the kernels against their references: what `spillway-gpu selfcheck` runs.
+ *
+ * A check has numbered cases, from tiny ones over edges to large ones; a level runs the first of
+ * them. A case is a function of its number and the seed alone, so that one that failed can be run
+ * again by itself.
+ */
+#pragma once
+
+#include "check_memory.h"
+#include "comparison.h"
+#include "kernels/attention.h"
+#include "kernels/gemm.h"
+
+#include <glib.h>
+
+typedef enum {
+  CHECK_TINY,  /* for an emulator */
+  CHECK_QUICK, /* for compute-sanitizer, which slows kernels down a hundredfold */
+  CHECK_FULL,
+  CHECK_NUM_LEVELS
+} CheckLevel;
+
+/* What cases share. */
+typedef struct {
+  AttentionDevice attention;
+  Gemm *gemm;
+  const CheckTamper *tamper; /* NULL, but for tests */
+} CheckContext;
+
+/* A case as it was run. */
+typedef struct {
+  char *shape;  /* in words */
+  double limit; /* of the error; 0: every byte must be right */
+  Comparison found;
+  char *problem; /* NULL: it passed */
+} CheckCase;
+
+typedef struct {
+  const char *name;
+  guint num_cases[CHECK_NUM_LEVELS];
+  /* NULL, or why this GPU has none of it. NULL: all have. */
+  const char *(*lacks)(const CheckContext *context);
+  void (*run)(const CheckContext *context, guint number, GRand *rand, CheckCase *result);
+} KernelCheck;
+
+/* Up to one without a name. */
+extern const KernelCheck *const kernel_checks[];
+extern const KernelCheck check_prefill, check_prefill_wgmma, check_decode, check_mixed,
+    check_kv_write, check_kv_copy, check_embedding, check_rms_norm, check_residual_rms_norm,
+    check_head_rms_norm, check_bias, check_rope, check_silu_gate, check_sampling, check_gemm,
+    check_stream_copy;
+
+/* Of 16-bit outputs. Attention rounds weights in between, the others their result only. */
+double check_limit(Dtype dtype);
+double check_limit_rounding(Dtype dtype);
+
+/* "bf16", "fp16", "fp8". */
+const char *check_dtype_name(Dtype dtype);
+
+/* Whether an earlier error has made the GPU unusable for this program. */
+gboolean check_gpu_is_lost(void);
+
+/* Runs one case; the caller clears it. */
+void check_case_run(const KernelCheck *check, const CheckContext *context, guint number,
+                    guint32 seed, CheckCase *result);
+void check_case_clear(CheckCase *result);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CheckCase, check_case_clear)
+
+/* For the checks: notes what was found, and what of it is wrong. */
+void check_case_compare(CheckCase *result, Comparison found, double limit);
+void check_case_fail(CheckCase *result, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* The bytes must be equal. */
+void check_case_compare_bytes(CheckCase *result, const void *found, const void *expected,
+                              gsize num_bytes, const char *what);
+/* The memory's problem, if it has one, is the case's and goes before all others. */
+void check_case_end(CheckCase *result, const CheckMemory *memory);

@@ -1,0 +1,209 @@
+/* Attention: prefills by either path, decodes, and both in a batch.
+ *
+ * Small cases are random over any layout, group and block size, and are cut into pieces as GPUs of
+ * other sizes do it. Large ones are what servers run; of these some rows and heads are worked out,
+ * the others must not be NaN.
+ */
+#include "attention_device.h"
+#include "check.h"
+
+enum { SMALL_CONTEXT = 300, MEDIUM_CONTEXT = 4000, MAX_CHECKED = 400 };
+
+typedef enum { DECODES = 100, MIXED = 50, PREFILLS = 0 } Percent; /* of the batch that decodes */
+
+/* One token, one block, a tile, and one more or less of each; groups that fill a tile or do not. */
+static const struct {
+  gint32 context;
+  guint32 group, block_size;
+} edges[] = {
+    {1, 2, 16},   {17, 5, 16},  {64, 1, 16},  {128, 4, 256}, {129, 8, 16},  {16, 1, 16},
+    {65, 2, 1},   {15, 3, 16},  {63, 2, 32},  {2, 33, 16},   {127, 16, 16}, {40, 15, 16},
+    {40, 17, 16}, {256, 1, 64}, {255, 7, 16}, {257, 6, 16},
+};
+
+/* What servers run. A sequence's context is drawn between the two. */
+typedef struct {
+  guint32 num_decodes;
+  gint32 shortest, longest;
+  gint32 prefill_new, prefill_context; /* one more sequence; 0: none */
+  guint32 heads, kv_heads, head_dim, block_size;
+} Large;
+
+static const Large large_decodes[] = {
+    {512, 1, 600, 0, 0, 8, 2, 128, 16},     {1, 32768, 32768, 0, 0, 32, 8, 128, 16},
+    {256, 900, 1100, 0, 0, 8, 1, 64, 16},   {64, 1, 4000, 0, 0, 16, 2, 128, 32},
+    {3, 32000, 32768, 0, 0, 8, 1, 128, 16}, {16, 2048, 2048, 0, 0, 16, 16, 128, 16},
+    {127, 1, 1500, 0, 0, 14, 2, 64, 16},    {8, 8000, 16384, 0, 0, 64, 2, 128, 16},
+};
+static const Large large_prefills[] = {
+    {0, 0, 0, 2048, 2048, 32, 8, 128, 16},  {0, 0, 0, 8192, 8192, 8, 8, 128, 16},
+    {0, 0, 0, 512, 32768, 8, 2, 128, 16},   {0, 0, 0, 4097, 4097, 14, 2, 64, 16},
+    {0, 0, 0, 16384, 16384, 4, 1, 128, 32}, {0, 0, 0, 1000, 9000, 8, 1, 64, 256},
+    {0, 0, 0, 32768, 32768, 2, 1, 128, 16}, {0, 0, 0, 2, 20000, 16, 2, 128, 16},
+};
+static const Large large_mixed[] = {
+    {64, 100, 2000, 512, 2048, 32, 8, 128, 16},
+    {200, 1, 500, 2048, 2048, 8, 2, 128, 16},
+    {511, 1, 200, 300, 300, 8, 1, 64, 16},
+    {7, 4000, 16000, 1024, 8192, 16, 2, 128, 16},
+};
+
+enum { SMALL_RANDOM = 24, MEDIUM_RANDOM = 12 };
+enum {
+  RANDOM_BEGIN = G_N_ELEMENTS(edges),
+  MEDIUM_BEGIN = RANDOM_BEGIN + SMALL_RANDOM,
+  LARGE_BEGIN = MEDIUM_BEGIN + MEDIUM_RANDOM
+};
+
+static AttentionCase *
+edge_case(GRand *rand, Dtype dtype, Percent percent, guint number)
+{
+  const gint32 context = edges[number].context, some = MIN(context, 3);
+  const gint32 new_tokens[] = {percent == PREFILLS ? some : 1, percent == DECODES ? 1 : context,
+                               percent == DECODES ? 1 : some};
+  const gint32 context_lens[] = {context, context, context};
+  const AttentionSpec spec = {
+      .heads = edges[number].group,
+      .kv_heads = 1,
+      .head_dim = number % 2 ? 64 : 128,
+      .block_size = edges[number].block_size,
+      .num_sequences = G_N_ELEMENTS(new_tokens),
+      .new_tokens = new_tokens,
+      .context_lens = context_lens,
+  };
+
+  return attention_case_new(rand, dtype, &spec, 1);
+}
+
+static AttentionCase *
+large_case(GRand *rand, Dtype dtype, const Large *large)
+{
+  const guint32 num_sequences = large->num_decodes + (large->prefill_new > 0 ? 1 : 0);
+  g_autofree gint32 *new_tokens = g_new(gint32, num_sequences);
+  g_autofree gint32 *context_lens = g_new(gint32, num_sequences);
+  const AttentionSpec spec = {
+      .heads = large->heads,
+      .kv_heads = large->kv_heads,
+      .head_dim = large->head_dim,
+      .block_size = large->block_size,
+      .num_sequences = num_sequences,
+      .new_tokens = new_tokens,
+      .context_lens = context_lens,
+      .max_checked = MAX_CHECKED,
+  };
+
+  for (guint32 s = 0; s < large->num_decodes; s++) {
+    new_tokens[s] = 1;
+    context_lens[s] = g_rand_int_range(rand, large->shortest, large->longest + 1);
+  }
+  if (large->prefill_new > 0) {
+    new_tokens[num_sequences - 1] = large->prefill_new;
+    context_lens[num_sequences - 1] = large->prefill_context;
+  }
+  return attention_case_new(rand, dtype, &spec, 1);
+}
+
+static AttentionCase *
+make_case(GRand *rand, Dtype dtype, Percent percent, const Large *large, guint number)
+{
+  const guint32 head_dim = number / 2 % 2 ? 64 : 128;
+
+  if (number < RANDOM_BEGIN)
+    return edge_case(rand, dtype, percent, number);
+  if (number < MEDIUM_BEGIN)
+    return attention_case_random(rand, dtype, head_dim, SMALL_CONTEXT, percent);
+  if (number < LARGE_BEGIN)
+    return attention_case_random(rand, dtype, head_dim, MEDIUM_CONTEXT, percent);
+  return large_case(rand, dtype, &large[number - LARGE_BEGIN]);
+}
+
+/* A smaller GPU than this one, or a larger, cuts other pieces. */
+static guint32
+choose_multiprocessors(const CheckContext *context, GRand *rand, guint number)
+{
+  static const guint32 others[] = {1, 8, 132, 1000};
+
+  if (number < MEDIUM_BEGIN && g_rand_boolean(rand))
+    return others[g_rand_int_range(rand, 0, G_N_ELEMENTS(others))];
+  return context->attention.multiprocessors;
+}
+
+static void
+run_attention(const CheckContext *context, guint number, GRand *rand, CheckCase *result,
+              Percent percent, const Large *large, gboolean wgmma)
+{
+  const Dtype dtype = number % 3 == 2 ? DTYPE_FP16 : DTYPE_BF16;
+  g_autoptr(AttentionCase) c = make_case(rand, dtype, percent, large, number);
+  const AttentionDevice device = {
+      .multiprocessors = choose_multiprocessors(context, rand, number),
+      .has_wgmma = wgmma,
+  };
+  g_autoptr(AttentionMemory) memory = attention_memory_new(&device, dtype, c, context->tamper);
+  g_autofree float *out = attention_memory_run(memory, dtype, c);
+  g_autofree char *shape = attention_case_describe(c);
+
+  result->shape = g_strdup_printf("%s, %s, cut for %u multiprocessors", check_dtype_name(dtype),
+                                  shape, device.multiprocessors);
+  check_case_compare(result, attention_case_compare(c, out), check_limit(dtype));
+  if (!attention_case_gaps_are_untouched(c, out))
+    check_case_fail(result, "something was written between rows");
+  check_case_end(result, memory->memory);
+}
+
+static void
+run_decode(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
+{
+  run_attention(context, number, rand, result, DECODES, large_decodes, FALSE);
+}
+
+static void
+run_prefill(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
+{
+  run_attention(context, number, rand, result, PREFILLS, large_prefills, FALSE);
+}
+
+static void
+run_prefill_wgmma(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
+{
+  run_attention(context, number, rand, result, PREFILLS, large_prefills, TRUE);
+}
+
+/* As a server runs it: by the path that this GPU takes. */
+static void
+run_mixed(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
+{
+  run_attention(context, number, rand, result, MIXED, large_mixed, context->attention.has_wgmma);
+}
+
+static const char *
+lacks_wgmma(const CheckContext *context)
+{
+  return context->attention.has_wgmma ? NULL : "only GPUs of compute capability 9.0 have it";
+}
+
+#define NUM_CASES(large)                                                                           \
+  {                                                                                                \
+    8, RANDOM_BEGIN + SMALL_RANDOM / 2, LARGE_BEGIN + G_N_ELEMENTS(large)                          \
+  }
+
+const KernelCheck check_decode = {
+    .name = "decode",
+    .num_cases = NUM_CASES(large_decodes),
+    .run = run_decode,
+};
+const KernelCheck check_prefill = {
+    .name = "prefill",
+    .num_cases = NUM_CASES(large_prefills),
+    .run = run_prefill,
+};
+const KernelCheck check_prefill_wgmma = {
+    .name = "prefill-wgmma",
+    .num_cases = NUM_CASES(large_prefills),
+    .lacks = lacks_wgmma,
+    .run = run_prefill_wgmma,
+};
+const KernelCheck check_mixed = {
+    .name = "mixed",
+    .num_cases = NUM_CASES(large_mixed),
+    .run = run_mixed,
+};

@@ -1,0 +1,24 @@
+/* How far a kernel's output is from its reference. */
+#pragma once
+
+#include "kernels/dtype.h"
+
+#include <glib.h>
+
+/* ‖out - expected‖ / ‖expected‖ of the worst row, and the element that is farthest off in units of
+ * its row's root mean square. A NaN in `out` makes both NaN; zero `expected` and `out` are equal.
+ */
+typedef struct {
+  double error, element_error;
+} Comparison;
+
+/* The worse of both in each. NaN stays. */
+void comparison_add(Comparison *worst, Comparison other);
+Comparison compare_row(const float *out, const double *expected, gsize width);
+/* Rows of `width`, `stride` apart in both. */
+Comparison compare_rows(const float *out, const float *expected, gsize num_rows, gsize width,
+                        gsize stride);
+/* Whether the error is within `limit`, and each element within ELEMENT_ERRORS times that: the norm
+ * of a row of thousands hides a single wrong element. */
+enum { ELEMENT_ERRORS = 16 };
+gboolean comparison_is_within(const Comparison *comparison, double limit);

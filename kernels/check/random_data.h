@@ -1,0 +1,12 @@
+/* Random numbers for kernels: a function of key and place, so that threads fill what is large. */
+#pragma once
+
+#include "kernels/dtype.h"
+
+#include <glib.h>
+
+/* Nearly normal, of variance 1 before `scale`, and rounded to the type. */
+void random_floats(GRand *rand, Dtype dtype, double scale, float *values, gsize count);
+/* The same as the GPU reads them. */
+void random_elements(GRand *rand, Dtype dtype, double scale, void *elements, gsize count);
+void random_bytes(GRand *rand, guint8 *bytes, gsize count);

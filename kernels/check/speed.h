@@ -1,0 +1,107 @@
+/* How fast the kernels are, beside what the card can do: what `spillway-gpu selfcheck` times.
+ *
+ * Ceilings are measured first, by a large matrix product of the library, a kernel that streams and
+ * large copies over the link. A row's ideal is the time that its work takes at its ceiling.
+ * Targets are shares of the ceiling; those of kernels' absolute speeds are of an H100 that
+ * multiplies at 798 TFLOP/s and of a link that moves 55 GB/s.
+ */
+#pragma once
+
+#include "check_memory.h"
+#include "kernels/attention.h"
+#include "kernels/gemm.h"
+#include "kernels/timing.h"
+
+#include <glib.h>
+
+/* A second; 0 where it could not be measured. */
+typedef struct {
+  double gemm_flops; /* bf16 */
+  double read_bytes; /* of the device's memory */
+  double copy_bytes; /* the same, read and written */
+  double h2d_bytes, d2h_bytes;
+  double launch_ns; /* of one kernel among many in a graph */
+} Ceilings;
+
+/* Shares of the ceiling; 0: there is none. */
+typedef struct {
+  double must, good, aim;
+} SpeedTarget;
+
+typedef enum { SPEED_FLOPS, SPEED_BYTES, SPEED_TIME } SpeedUnit;
+
+/* What attention was timed on, for comparisons with others; batch 0: no attention. */
+typedef struct {
+  Dtype dtype;
+  guint32 batch, heads, kv_heads, head_dim;
+  guint32 new_tokens, context_tokens; /* of each sequence; of ragged ones the mean */
+  gboolean is_ragged;
+} SpeedAttention;
+
+typedef struct {
+  const char *kernel; /* the check's name, or "ceiling" */
+  const char *shape;
+  SpeedUnit unit;
+  double work;         /* FLOPs or bytes of a call */
+  double ideal_ns;     /* 0: none */
+  const char *ceiling; /* what the ideal is of; NULL: nothing */
+  SpeedTarget target;
+  SpeedAttention attention;
+  Timing timing;
+  const char *problem; /* NULL, or why there is no timing */
+} SpeedRow;
+
+/* Share of the ceiling that was reached, 0 where there is none. */
+double speed_share(const SpeedRow *row);
+/* "aim", "good", "must", "below must", "below good" where no less is asked, or "" without a target.
+ */
+const char *speed_mark(const SpeedRow *row);
+
+typedef struct {
+  AttentionDevice attention;
+  Gemm *gemm;
+  Timer *timer;
+  GRand *rand;
+  gboolean quick; /* one shape a kernel */
+  guint32 shrink; /* sizes are divided by it: 1 but for tests */
+  Ceilings ceilings;
+  /* Told of each row as it is there; its texts are gone when this returns. */
+  void (*row_done)(gpointer data, const SpeedRow *row);
+  gpointer data;
+} SpeedContext;
+
+typedef struct {
+  const char *name;
+  void (*run)(SpeedContext *context);
+} KernelSpeed;
+
+/* Ceilings first; up to one without a name. Names are those of checks, but for "ceiling". */
+extern const KernelSpeed kernel_speeds[];
+void speed_ceilings(SpeedContext *context);
+void speed_prefill(SpeedContext *context);
+void speed_prefill_wgmma(SpeedContext *context);
+void speed_decode(SpeedContext *context);
+void speed_mixed(SpeedContext *context);
+void speed_kv_copy(SpeedContext *context);
+void speed_gemm(SpeedContext *context);
+void speed_kv_write(SpeedContext *context);
+void speed_embedding(SpeedContext *context);
+void speed_rms_norm(SpeedContext *context);
+void speed_residual_rms_norm(SpeedContext *context);
+void speed_head_rms_norm(SpeedContext *context);
+void speed_bias(SpeedContext *context);
+void speed_rope(SpeedContext *context);
+void speed_silu_gate(SpeedContext *context);
+void speed_sampling(SpeedContext *context);
+
+/* For the kernels: times the request and reports the row, whatever comes of it. What went wrong
+ * with the memory before is the row's problem. */
+void speed_measure(SpeedContext *context, CheckMemory *memory, const TimingRequest *request,
+                   SpeedRow *row);
+/* At least 1. */
+guint32 speed_shrunk(const SpeedContext *context, guint32 count);
+/* Random numbers on the device, what is beyond 16 MiB repeated. */
+void *speed_random(SpeedContext *context, CheckMemory *memory, Dtype dtype, gsize num_bytes,
+                   const char *what);
+/* A second's worth in nanoseconds; 0 where the ceiling is not known. */
+double speed_ideal_ns(double work, double ceiling);

@@ -1,0 +1,152 @@
+#!/usr/bin/env bash
+# The day with a GPU, with programs in the GPU's place that only record how they were called: order, failures, time,
+# what is collected; and the bundle, where this build has what it packs.
+gpu_day=$SPILLWAY_SRCDIR/calib/gpu/gpu-day
+compare=$SPILLWAY_SRCDIR/calib/gpu/compare_torch.py
+number=0
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+export CALLS=$folder/calls FAILING=$folder/failing
+# Those of the machine, were there any, stay out of it.
+unset LD_LIBRARY_PATH
+cd "$folder" || exit 1
+
+# usage: check NAME COMMAND...
+check()
+{
+  local name=$1 verdict=ok
+  shift
+  "$@" >"$folder/said" 2>&1 || verdict="not ok"
+  echo "$verdict $((++number)) - $name"
+  [ "$verdict" = ok ] || sed 's/^/# /' "$folder/said" "$folder/out" 2>/dev/null
+}
+
+# usage: fake FILE    records its words; does what FAILING says of one of them; leaves the files that are asked for
+fake()
+{
+  mkdir -p "$(dirname "$1")"
+  cat >"$1" <<'PROGRAM'
+#!/usr/bin/env bash
+echo "${0##*/} $*" >>"$CALLS"
+while read -r word action; do
+  [[ " ${0##*/} $* " != *" $word "* ]] || eval "$action"
+done <"$FAILING"
+while [ $# -gt 1 ]; do
+  [ "$1" != -o ] || echo '{"speeds": [], "gpu": {"name": "fake"}}' >"$2"
+  shift
+done
+echo "all passed"
+PROGRAM
+  chmod +x "$1"
+}
+
+for program in spillway spillway-gpu tests/test-{attention,kv-copy,live}-gpu; do
+  fake "build/$program"
+done
+for program in nvidia-smi compute-sanitizer gnuplot; do
+  fake "path/$program"
+done
+PATH=$folder/path:$PATH
+
+# usage: day NAME WORD...    a day into folder NAME; its status in $status
+day()
+{
+  local name=$1
+  shift
+  : >"$CALLS"
+  "$gpu_day" --build build --output "$name" "$@" >"$folder/out" 2>&1
+  status=$?
+}
+
+# usage: in_order WORDS...    what was called: a line for each, in this order
+in_order()
+{
+  local line=0 words next
+  for words; do
+    next=$(tail -n +$((line + 1)) "$CALLS" | grep -n -e "$words" | head -n 1 | cut -d: -f1)
+    [ -n "$next" ] || { echo "missing or too early: $words"; cat "$CALLS"; return 1; }
+    line=$((line + next))
+  done
+}
+
+# usage: verdict NAME STEP    what the day's table says of the step
+verdict()
+{
+  sed -n "s/^$2 *\([a-z-]*\) .*/\1/p" "$folder/$1.work/steps"
+}
+
+: >"$FAILING"
+day good
+check "all goes well" test "$status" = 0
+check "most valuable first" in_order nvidia-smi "selfcheck -o" "calibrate.*time-limit" "profile check" "validate.*12%.*recompute" \
+  "validate.*12%.*swap" "validate.*20%" "validate.*50%" "validate.*30%" "validate.*40%" "memcheck" "racecheck" test-attention-gpu
+check "five shares of memory, both policies" test "$(grep -c ' validate \|-gpu validate' "$CALLS")" = 10
+check "at most eight files" test "$(find good -type f | wc -l)" -le 8
+for file in summary.md selfcheck.txt selfcheck.json profile.csv validation.md logs.tar.gz; do
+  check "there is $file" test -s "good/$file"
+done
+check "the logs are in the archive" tar -tzf good/logs.tar.gz ./validate-12-swap.txt ./calibrate.txt ./environment.log
+check "the table has every step" test "$(grep -cE '^(environment|selfcheck|torch|calibrate|validate|sanitizer|tests) ' out)" = 7
+check "no path of this machine in what is kept" sh -c "! grep -q '$folder' good/validation.md good/summary.md"
+
+day good
+check "what passed is not run again" test "$(grep -c 'selfcheck\|calibrate\|validate' "$CALLS")" = 0
+day good --steps selfcheck
+check "unless it is asked for" in_order "selfcheck -o"
+check "and nothing else" test "$(grep -c 'calibrate\|validate\|nvidia-smi' "$CALLS")" = 0
+
+printf '%s\n' 'selfcheck exit 1' 'swap exit 1' >"$FAILING"
+day bad
+check "a failure is told by the status" test "$status" = 1
+check "the failed step is recorded" test "$(verdict bad selfcheck)" = failed
+check "the rest goes on" in_order "calibrate" "validate.*40%.*swap" "test-live-gpu"
+check "a part of a step that failed fails it" test "$(verdict bad validate)" = failed
+check "others passed" test "$(verdict bad calibrate)" = passed
+: >"$FAILING"
+day bad
+check "only what failed is run again" test "$(grep -c 'calibrate' "$CALLS")" = 0
+check "and may pass then" test "$status" = 0 -a "$(verdict bad selfcheck)" = passed
+
+printf '%s\n' 'calibrate exit 1' >"$FAILING"
+day no-profile
+check "without a profile nothing is validated" test "$(verdict no-profile validate)" = skipped
+fake path/slow
+printf '%s\n' 'slow sleep 60' >"$FAILING"
+PYTHON=slow day good --minutes 1 --steps torch
+check "what takes too long is ended" test "$(verdict good torch)" = too-long
+
+: >"$FAILING"
+day dry --dry-run
+check "a dry run calls nothing" test ! -s "$CALLS" -a ! -e dry
+check "and prints the commands" grep -q 'timeout .*spillway-gpu calibrate --model llama-2-7b' out
+for words in "--steps dance" "--minutes none" "--minutes" "--nonsense" "--build nowhere"; do
+  # shellcheck disable=SC2086 # words
+  day wrong $words
+  check "refused: $words" test "$status" = 2
+done
+
+echo '{"speeds": [], "gpu": {"name": "fake"}}' >selfcheck.json
+if command -v python3 >/dev/null; then
+  mkdir -p without
+  echo 'raise ImportError("not here")' >without/torch.py
+  check "the comparison says that there is no PyTorch" sh -c \
+    "PYTHONPATH=without python3 -B '$compare' selfcheck.json | grep '^skipped: there is no PyTorch'"
+  check "and refuses what selfcheck did not write" sh -c "! python3 -B '$compare' '$SPILLWAY_SRCDIR/LICENSE'"
+else
+  echo "ok $((++number)) - the comparison # SKIP there is no python3"
+fi
+
+built="$SPILLWAY_BUILDDIR/spillway-gpu $SPILLWAY_BUILDDIR/tests/test-live-gpu"
+# shellcheck disable=SC2086 # names
+if ls $built >/dev/null 2>&1; then
+  check "a bundle" "$SPILLWAY_SRCDIR/calib/gpu/bundle" --build "$SPILLWAY_BUILDDIR" -o bundle
+  check "is small" test "$(du -sm bundle | cut -f1)" -lt 60
+  check "has its data with it" sh -c "env -i bundle/spillway run --model llama-2-7b --device a100-40gb --trace demo \
+    --kv-memory 12% | grep 'All 400 requests finished'"
+  check "needs no library of this build's" sh -c "env -i bundle/spillway run --help >/dev/null && \
+    LD_LIBRARY_PATH=bundle/lib ldd bundle/bin/spillway | grep 'glib.*bundle/lib'"
+  check "starts its own day" sh -c "env -i PATH='$PATH' bundle/gpu-day --dry-run | grep 'bundle/bin/spillway-gpu selfcheck'"
+else
+  echo "ok $((++number)) - a bundle # SKIP this build has no spillway-gpu with its tests"
+fi
+echo "1..$number"
