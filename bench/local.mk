@@ -4,7 +4,7 @@ BENCH_SIZE = 100000
 BENCH_REPEATS =
 BENCH_DEVICE =
 bench_scripts = %D%/bench.py %D%/measure.py %D%/to_doc.py
-EXTRA_DIST += $(bench_scripts) %D%/growth.gnuplot
+EXTRA_DIST += $(bench_scripts) %D%/growth.gnuplot %D%/validation_table.py
 CLEANFILES += %D%/out/*
 
 bench: spillway$(EXEEXT)

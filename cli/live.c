@@ -25,6 +25,17 @@ live_wants_gpu(const Settings *settings)
   return settings->executor == NULL || g_str_equal(settings->executor, "gpu");
 }
 
+gboolean
+live_gpu_is_there(const LiveDeviceClass *gpu, const char *verb, int *status)
+{
+  g_autoptr(GError) error = NULL;
+
+  if (gpu->probe(&error))
+    return TRUE;
+  *status = cli_error(CLI_FAILED, verb, "%s", error->message);
+  return FALSE;
+}
+
 int
 live_verb(int argc, char **argv, const LiveDeviceClass *gpu)
 {
@@ -37,6 +48,8 @@ live_verb(int argc, char **argv, const LiveDeviceClass *gpu)
   if (live_wants_gpu(settings)) {
     if (gpu == NULL)
       return gpu_run(words);
+    if (!live_gpu_is_there(gpu, "live", &status))
+      return status;
     settings_set(settings, "executor", "gpu", NULL);
   } else if (!g_str_equal(settings->executor, "cpu")) {
     return cli_error(CLI_USAGE, "live",

@@ -14,3 +14,6 @@ int validate_verb(int argc, char **argv, const LiveDeviceClass *gpu);
 
 /* TRUE if these settings of `verb` want the GPU: the executor gpu, the default of these verbs. */
 gboolean live_wants_gpu(const Settings *settings);
+
+/* FALSE where there is no GPU: says so, and sets the exit status. */
+gboolean live_gpu_is_there(const LiveDeviceClass *gpu, const char *verb, int *status);

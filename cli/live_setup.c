@@ -92,7 +92,7 @@ open_device(LiveSetup *setup, const LiveDeviceClass *class, GError **error)
       .weights = setup->weights,
       .block_size = s->config.block_size,
       .num_device_blocks = s->config.num_gpu_blocks,
-      .num_host_blocks = most_host_blocks(setup),
+      .num_host_blocks = setup->num_host_blocks,
       .max_rows = most_rows(&s->config),
       .max_sequences = s->config.max_num_seqs,
       .max_model_len = s->config.max_model_len + 1,
@@ -123,10 +123,23 @@ live_setup_new(const Scenario *scenario, const Settings *settings, const Workloa
   setup->scenario = scenario;
   setup->settings = settings;
   setup->workload = workload;
+  setup->num_host_blocks = most_host_blocks(setup);
   if (!open_weights(setup, error) || !open_tokens(setup, error) ||
       !open_device(setup, class, error))
     return NULL;
   return g_steal_pointer(&setup);
+}
+
+LiveSetup *
+live_setup_share(const LiveSetup *setup, const Workload *workload)
+{
+  LiveSetup *shared = g_memdup2(setup, sizeof *setup);
+
+  shared->is_shared = TRUE;
+  shared->workload = workload;
+  shared->tokens =
+      token_source_random(workload, setup->scenario->model->vocab, setup->settings->seed);
+  return shared;
 }
 
 void
@@ -134,10 +147,12 @@ live_setup_free(LiveSetup *setup)
 {
   if (setup == NULL)
     return;
-  live_device_close(setup->device);
   token_source_free(setup->tokens);
-  weight_source_free(setup->weights);
-  weight_layout_free(setup->layout);
+  if (!setup->is_shared) {
+    live_device_close(setup->device);
+    weight_source_free(setup->weights);
+    weight_layout_free(setup->layout);
+  }
   g_free(setup);
 }
 
@@ -157,7 +172,7 @@ live_setup_executor(const LiveSetup *setup)
               .block_size = s->config.block_size,
               .num_device_blocks = s->config.num_gpu_blocks,
               .hidden_blocks = s->scheduler->hidden_blocks,
-              .num_host_blocks = most_host_blocks(setup),
+              .num_host_blocks = setup->num_host_blocks,
               .prefix_caching = s->config.prefix_caching,
           },
   };

@@ -12,12 +12,17 @@ typedef struct {
   WeightSource *weights;
   TokenSource *tokens;
   LiveDevice *device;
+  guint32 num_host_blocks;
+  gboolean is_shared; /* weights, layout and device are another setup's */
 } LiveSetup;
 
 /* The scenario's executor computes; all three are borrowed. gpu: the GPU's device, NULL in a
  * program that has none. */
 LiveSetup *live_setup_new(const Scenario *scenario, const Settings *settings,
                           const Workload *workload, const LiveDeviceClass *gpu, GError **error);
+/* Another workload with made-up tokens on the same device, one after the other; its scenario is the
+ * setup's, with no more host blocks than that has. */
+LiveSetup *live_setup_share(const LiveSetup *setup, const Workload *workload);
 void live_setup_free(LiveSetup *setup);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LiveSetup, live_setup_free)
 

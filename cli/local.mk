@@ -23,6 +23,7 @@ libspillway_cli_a_SOURCES = \
   %D%/cluster.h \
   %D%/command.c \
   %D%/compare.c \
+  %D%/cost_with_host.c %D%/cost_with_host.h \
   %D%/crossover.c %D%/crossover.h \
   %D%/crossover_text.c \
   %D%/data.c \
@@ -66,6 +67,7 @@ libspillway_cli_a_SOURCES = \
   %D%/selfcheck.c %D%/selfcheck.h \
   %D%/settings.c %D%/settings.h \
   %D%/shelf.c %D%/shelf.h \
+  %D%/step_watch.c %D%/step_watch.h \
   %D%/study.c %D%/study.h \
   %D%/study_plan.c %D%/study_plan.h \
   %D%/sub_verb.c %D%/sub_verb.h \
@@ -79,7 +81,11 @@ libspillway_cli_a_SOURCES = \
   %D%/transport.h \
   %D%/transport_local.c \
   %D%/validate.c \
-  %D%/validation.c %D%/validation.h \
+  %D%/validation.h \
+  %D%/validation_json.c \
+  %D%/validation_parts.c \
+  %D%/validation_plot.c \
+  %D%/validation_targets.c \
   %D%/validation_text.c \
   %D%/vllm_flags.c %D%/vllm_flags.h \
   %D%/workload_source.c

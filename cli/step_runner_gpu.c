@@ -1,8 +1,9 @@
 /* Steps of a model on the GPU, for bench_cuda_step.c: the live executor's decoder, from a plan to
  * sampled tokens on the host, with made-up weights and a KV pool that is full of made-up values.
  *
- * A step keeps its own pool and activations, a model its weights: a calibration asks for all steps
- * of a model in a row. Weights are filled on the card, which takes no time worth naming.
+ * As graphs: the decoder's own where it has them, steps of nothing but decodes; others are captured
+ * whole here, since engines have graphs for those too. A step keeps its own pool and activations, a
+ * model its weights: a calibration asks for all steps of a model in a row.
  */
 #include "config.h"
 
@@ -10,6 +11,8 @@
 
 #include "calib/bench_cuda.h"
 #include "live/decoder_gpu.h"
+#include "live/decoder_graphs.h"
+#include "live/gpu_memory.h"
 
 enum { BLOCK_TOKENS = 16 };
 
@@ -18,14 +21,17 @@ typedef struct {
   WeightLayout *layout;
   void *weights;
   GRand *random;
+  cudaStream_t side; /* of what is done once */
   cudaEvent_t head;
   /* Of the step. */
   KvGeometry geometry;
   DecoderGpu *decoder;
   void *pool;
   StepPlan *plan;
-  StepUpload *upload;
-  gint32 *tokens; /* pinned */
+  gint32 *tokens;                 /* pinned */
+  gboolean is_eager, is_captured; /* kernel by kernel; as one graph, else as the decoder does */
+  guint runs;
+  cudaGraphExec_t whole;
 } Runner;
 
 /* What live/ says, as calib/ understands it. */
@@ -57,7 +63,7 @@ is_decoder(const Model *model)
 static gboolean
 is_fp16(const Runner *r)
 {
-  return decoder_gpu_dtype(r->config.model) == DTYPE_FP16;
+  return decoder_dtype(r->config.model) == DTYPE_FP16;
 }
 
 static gboolean
@@ -79,6 +85,10 @@ allocate(void **place, gsize bytes, BenchFill fill, GError **error)
 static void
 drop_step(Runner *r)
 {
+  if (r->whole != NULL)
+    cudaGraphExecDestroy(r->whole);
+  r->whole = NULL;
+  r->runs = 0;
   g_clear_pointer(&r->decoder, decoder_gpu_free);
   cudaFree(g_steal_pointer(&r->pool));
   gpu_free_host(g_steal_pointer(&r->tokens), FALSE);
@@ -93,9 +103,10 @@ runner_close(gpointer runner)
   cudaFree(r->weights);
   if (r->head != NULL)
     cudaEventDestroy(r->head);
+  if (r->side != NULL)
+    cudaStreamDestroy(r->side);
   weight_layout_free(r->layout);
   step_plan_free(r->plan);
-  step_upload_free(r->upload);
   g_rand_free(r->random);
   g_free(r);
 }
@@ -103,6 +114,7 @@ runner_close(gpointer runner)
 static gpointer
 runner_open(const Model *model, GError **error)
 {
+  GError *failure = NULL;
   Runner *r;
 
   if (!is_decoder(model)) {
@@ -111,19 +123,23 @@ runner_open(const Model *model, GError **error)
                 model->name);
     return NULL;
   }
+  if (!decoder_gpu_check_shape(model, &failure)) {
+    translate(failure, error);
+    return NULL;
+  }
   r = g_new0(Runner, 1);
   r->config = (DecoderConfig){
       .model = (Model *)model, .rms_epsilon = 1e-5, .rope = {.kind = ROPE_PLAIN, .theta = 1e4}};
   r->layout = weight_layout_new(model);
   r->random = g_rand_new_with_seed(1);
   r->plan = step_plan_new();
-  r->upload = step_upload_new();
   if (cudaEventCreateWithFlags(&r->head, cudaEventDisableTiming) == cudaSuccess &&
+      cudaStreamCreateWithFlags(&r->side, cudaStreamNonBlocking) == cudaSuccess &&
       allocate(&r->weights, r->layout->elements * sizeof(guint16),
                is_fp16(r) ? BENCH_FILL_SMALL_FP16 : BENCH_FILL_SMALL_BF16, error))
     return r;
   if (error != NULL && *error == NULL)
-    g_set_error(error, BENCH_ERROR, BENCH_ERROR_FAILED, "no event can be made");
+    g_set_error(error, BENCH_ERROR, BENCH_ERROR_FAILED, "no stream can be made");
   runner_close(r);
   return NULL;
 }
@@ -187,6 +203,30 @@ make_plan(Runner *r, const BenchStepShape *shape)
   return n;
 }
 
+/* The decoder, and what it does once; memory that it zeroed is waited for. */
+static gboolean
+make_decoder(Runner *r, const DeviceSetup *setup, GError **error)
+{
+  AttentionDevice attention;
+  DecoderRoom room;
+  int status = attention_device_query(&attention);
+
+  if (status != 0)
+    return gpu_fail(error, status, "asking the GPU what it can do");
+  room = decoder_room(setup, &r->geometry, &attention);
+  r->decoder = decoder_gpu_new(setup, &r->geometry, &room, r->weights, r->pool, error);
+  if (r->decoder == NULL)
+    return FALSE;
+  r->tokens =
+      gpu_allocate_host(setup->max_sequences * sizeof(gint32), FALSE, "sampled tokens", error);
+  if (r->tokens == NULL)
+    return FALSE;
+  status = (int)cudaDeviceSynchronize();
+  if (status != 0)
+    return gpu_fail(error, status, "zeroing memory");
+  return r->is_eager || r->is_captured || decoder_gpu_warm_up(r->decoder, r->side, error);
+}
+
 static gboolean
 make_step(Runner *r, const BenchStepShape *shape, GError **error)
 {
@@ -201,11 +241,12 @@ make_step(Runner *r, const BenchStepShape *shape, GError **error)
       .max_sequences = step_plan_sequences(r->plan),
       .max_model_len = MAX(shape->cached_tokens + shape->new_tokens, shape->context) + 1,
       .kv_form = KV_BY_LAYER,
-      .graphs = shape->is_graph ? GRAPHS_ALWAYS : GRAPHS_NEVER,
       .sampling = {.temperature = 1, .top_p = 1},
   };
   GError *failure = NULL;
 
+  r->is_eager = !shape->is_graph;
+  r->is_captured = shape->is_graph && (shape->new_tokens > 0 || shape->decodes > GPU_GRAPH_ROWS);
   r->geometry = (KvGeometry){.form = setup.kv_form,
                              .layers = model->layers,
                              .kv_heads = model->kv_heads,
@@ -213,14 +254,10 @@ make_step(Runner *r, const BenchStepShape *shape, GError **error)
                              .block_size = BLOCK_TOKENS,
                              .num_blocks = blocks,
                              .element_bytes = sizeof(guint16)};
-  r->decoder = decoder_gpu_new(&setup, &r->geometry, r->weights, &failure);
-  if (r->decoder != NULL)
-    r->tokens =
-        gpu_allocate_host(setup.max_sequences * sizeof(gint32), FALSE, "sampled tokens", &failure);
-  if (failure != NULL)
-    return translate(failure, error);
-  return allocate(&r->pool, kv_geometry_pool_bytes(&r->geometry),
-                  is_fp16(r) ? BENCH_FILL_FP16 : BENCH_FILL_BF16, error);
+  if (!allocate(&r->pool, kv_geometry_pool_bytes(&r->geometry),
+                is_fp16(r) ? BENCH_FILL_FP16 : BENCH_FILL_BF16, error))
+    return FALSE;
+  return make_decoder(r, &setup, &failure) || translate(failure, error);
 }
 
 static gboolean
@@ -236,16 +273,64 @@ runner_prepare(gpointer runner, const BenchStepShape *shape, GError **error)
   return make_step(r, shape, error);
 }
 
+/* Layers that wait for nothing; a step with such is run kernel by kernel. */
+static int
+open_gate(gpointer data G_GNUC_UNUSED, guint32 layer G_GNUC_UNUSED,
+          cudaStream_t stream G_GNUC_UNUSED)
+{
+  return 0;
+}
+
+static gboolean
+compute(Runner *r, cudaStream_t stream, GError **error)
+{
+  return decoder_gpu_run(r->decoder, r->plan, r->is_eager ? open_gate : NULL, NULL, r->head, stream,
+                         error);
+}
+
+/* The whole step, which ran before; the plan stays the same, and so do all places. */
+static gboolean
+capture(Runner *r, cudaStream_t stream, GError **error)
+{
+  cudaGraph_t graph = NULL;
+  int status = (int)cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal);
+  gboolean worked = status == 0 && compute(r, stream, error);
+  int ended = status == 0 ? (int)cudaStreamEndCapture(stream, &graph) : 0;
+
+  if (status == 0)
+    status = ended;
+  if (status == 0 && worked)
+    status = (int)cudaGraphInstantiate(&r->whole, graph, 0);
+  if (graph != NULL)
+    cudaGraphDestroy(graph);
+  if (status != 0 && worked)
+    return gpu_fail(error, status, "capturing a step");
+  return worked;
+}
+
+static gboolean
+launch(Runner *r, cudaStream_t stream, GError **error)
+{
+  int status;
+
+  if (!r->is_captured || r->runs++ == 0)
+    return compute(r, stream, error);
+  if (r->whole == NULL && !capture(r, stream, error))
+    return FALSE;
+  status = (int)cudaGraphLaunch(r->whole, stream);
+  return status == 0 || gpu_fail(error, status, "launching a step");
+}
+
 /* As device_gpu.c: planned on the host, sent, computed, the tokens back. */
 static int
 runner_run(void *data, uint32_t turn G_GNUC_UNUSED, cudaStream_t stream)
 {
   Runner *r = data;
+  gint64 first_time_ns = 0;
   g_autoptr(GError) failure = NULL;
 
-  if (decoder_gpu_prepare(r->decoder, r->plan, r->upload, &failure) &&
-      decoder_gpu_run(r->decoder, r->plan, r->upload, r->pool, NULL, NULL, r->head, stream,
-                      &failure))
+  if (decoder_gpu_prepare(r->decoder, r->plan, stream, &first_time_ns, &failure) &&
+      launch(r, stream, &failure))
     return (int)cudaMemcpyAsync(r->tokens, decoder_gpu_sampled(r->decoder),
                                 r->plan->sample_rows->len * sizeof(gint32), cudaMemcpyDeviceToHost,
                                 stream);

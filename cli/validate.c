@@ -1,11 +1,13 @@
 /* spillway validate: a scenario computed, simulated and replayed, and what the three differ in.
  *
- * On the GPU the simulation's costs are the profile's. On the CPU they are fitted to the steps of a
- * run of other requests, made just before; what is predicted is not what was fitted.
+ * Before that, other requests are computed, for a fit; what is predicted is not what was fitted. On
+ * the CPU all costs are fitted. On the GPU the device's are the profile's, and only the time of
+ * this program's host, which no profile has, is fitted.
  */
 #include "config.h"
 
 #include "cli.h"
+#include "cost_with_host.h"
 #include "execute.h"
 #include "executors.h"
 #include "format_option.h"
@@ -13,13 +15,15 @@
 #include "live.h"
 #include "live/random.h"
 #include "report/gnuplot.h"
+#include "sim/loop.h"
 #include "validation.h"
 
 #include <stdio.h>
 
 #define SUMMARY                                                                                    \
   "Computes a scenario as live does, simulates it and replays it, and prints how far the\n"        \
-  "simulation is off and which operations explain it. Takes run's options."
+  "simulation is off, whether that is within what is asked of it, and which operations\n"          \
+  "explain it. Takes run's options."
 
 #define EXAMPLES                                                                                   \
   "Examples:\n"                                                                                    \
@@ -31,7 +35,7 @@
   "Exit status: 0 done, however far off; 1 the run failed, or its replay decided otherwise;\n"     \
   "2 the command line or a file is wrong."
 
-enum { FIT_REQUESTS = 64 };
+enum { FIT_REQUESTS = 64, FIT_REQUESTS_GPU = 24, FIT_OUTPUT_GPU = 64 };
 
 typedef struct {
   const Settings *settings;
@@ -40,7 +44,7 @@ typedef struct {
   Scenario *model_scenario; /* with the costs of --device; NULL: they are fitted */
   Workload *workload;
   Results *results;
-  CostModel *fitted;
+  CostModel *fitted, *with_host;
   char *cost_text;
   int status;
 } Validate;
@@ -81,16 +85,17 @@ static Workload *
 make_fit_workload(const Validate *v)
 {
   guint32 n = workload_count(v->workload), longest = v->scenario->config.max_model_len;
+  gboolean host_alone = v->model_scenario != NULL;
   guint64 key = random_key(v->settings->seed, RANDOM_FIT);
   g_autoptr(Workload) workload = workload_new();
 
-  for (guint32 i = 0; i < FIT_REQUESTS && n > 0; i++) {
+  for (guint32 i = 0; i < (host_alone ? FIT_REQUESTS_GPU : FIT_REQUESTS) && n > 0; i++) {
     const Request *like = workload_request(v->workload, (guint32)(random_key(key, 3 * i) % n));
     double prompt = like->prompt_tokens * (0.5 + random_unit_float(random_key(key, 3 * i + 1)));
     double output = like->output_tokens * (0.5 + random_unit_float(random_key(key, 3 * i + 2)));
     const Request request = {
         .prompt_tokens = (guint32)CLAMP(prompt, 1, longest - 1),
-        .output_tokens = (guint32)MAX(output, 1),
+        .output_tokens = (guint32)CLAMP(output, 1, host_alone ? FIT_OUTPUT_GPU : G_MAXINT32),
     };
     workload_add(workload, &request, NULL, NULL);
   }
@@ -98,43 +103,63 @@ make_fit_workload(const Validate *v)
   return g_steal_pointer(&workload);
 }
 
+static const char *
+device_costs_name(const Scenario *scenario)
+{
+  return scenario->profile != NULL ? "the profile" : "the roofline of";
+}
+
+static const char *
+device_name(const Scenario *scenario)
+{
+  return scenario->profile != NULL ? scenario->profile->name : scenario->device->name;
+}
+
+/* FALSE if the requests could not be computed: a message was printed. */
 static gboolean
-fit_costs(Validate *v, GError **error)
+fit_costs(Validate *v, const LiveSetup *live)
 {
   g_autoptr(Workload) workload = make_fit_workload(v);
-  g_autoptr(Settings) settings = settings_copy(v->settings);
-  g_autoptr(LiveSetup) live = NULL;
+  g_autoptr(LiveSetup) shared = live_setup_share(live, workload);
   g_autoptr(StepWatch) watch = step_watch_new(NULL);
   Unlimited unlimited = {.known = TRUE, .makespan_ps = -1};
-  RunRecord record;
-  int status;
-
-  g_clear_pointer(&settings->token_ids, g_free);
-  live = live_setup_new(v->scenario, settings, workload, v->gpu, error);
-  if (live == NULL)
-    return FALSE;
+  Scenario scenario = *v->scenario;
   const Execution execution = {
       .workload = workload,
-      .settings = settings,
+      .settings = v->settings,
       .verb = "validate",
       .name = "fit",
-      .live = live,
+      .live = shared,
       .observer = &watch->observer,
       .unlimited = &unlimited,
   };
-  status = execute_scenario(v->scenario, &execution, &record);
+  RunRecord record;
+  int status;
+
+  scenario.config.num_cpu_blocks = MIN(scenario.config.num_cpu_blocks, live->num_host_blocks);
+  status = execute_scenario(&scenario, &execution, &record);
   run_record_clear(&record);
   v->status = MAX(v->status, status);
+  if (status != CLI_DONE)
+    return FALSE;
   v->fitted =
       step_fit_new((const StepSample *)(gconstpointer)watch->samples->data, watch->samples->len);
-  v->cost_text =
-      g_strdup_printf("fitted to the %u steps of %u other requests, computed just before",
-                      watch->samples->len, workload_count(workload));
+  if (v->model_scenario == NULL) {
+    v->cost_text =
+        g_strdup_printf("fitted to the %u steps of %u other requests, computed just before",
+                        watch->samples->len, workload_count(workload));
+    return TRUE;
+  }
+  v->with_host = cost_with_host_new(v->model_scenario->cost, v->fitted);
+  v->cost_text = g_strdup_printf("%s %s; the host's time is fitted to %u steps of other requests",
+                                 device_costs_name(v->model_scenario),
+                                 device_name(v->model_scenario), watch->samples->len);
   return TRUE;
 }
 
-/* The costs of --device: what it says without the host's share of a server, which these runs have
- * not, unless --what-if says otherwise. */
+/* The costs of --device, without the host's share of a server: fit_costs() has that of these runs.
+ * With
+ * --what-if they are what that makes of them, host and all. */
 static gboolean
 read_costs(Validate *v, GError **error)
 {
@@ -151,12 +176,23 @@ read_costs(Validate *v, GError **error)
   v->model_scenario = scenario_new(settings, "validate", TRUE, error);
   if (v->model_scenario == NULL)
     return FALSE;
-  v->cost_text = g_strdup_printf(
-      "%s %s%s", v->model_scenario->profile != NULL ? "the profile" : "the roofline of",
-      v->model_scenario->profile != NULL ? v->model_scenario->profile->name
-                                         : v->model_scenario->device->name,
-      v->settings->what_if == NULL ? ", without a server's host time" : "");
+  if (v->settings->what_if != NULL)
+    v->cost_text = g_strdup_printf("%s %s, --what-if %s", device_costs_name(v->model_scenario),
+                                   device_name(v->model_scenario), v->settings->what_if);
   return TRUE;
+}
+
+/* What is computed: --what-if is of the simulation, where its costs are --device's. */
+static Scenario *
+make_computed(const Settings *settings, GError **error)
+{
+  g_autoptr(Settings) computed = settings_copy(settings);
+
+  if (settings->device != NULL && live_wants_gpu(settings)) {
+    g_clear_pointer(&computed->what_if, g_free);
+    g_hash_table_remove(computed->given, "what-if");
+  }
+  return scenario_new(computed, "validate", FALSE, error);
 }
 
 static gboolean
@@ -164,7 +200,7 @@ prepare(Validate *v, GError **error)
 {
   const Settings *settings = v->settings;
 
-  v->scenario = scenario_new(settings, "validate", FALSE, error);
+  v->scenario = make_computed(settings, error);
   if (v->scenario == NULL ||
       (v->workload = scenario_read_workload(settings, "validate", error)) == NULL)
     return FALSE;
@@ -189,34 +225,75 @@ print_validation(const Validation *validation, OutputFormat format)
   fputs(text, stdout);
 }
 
+/* The engine's own ends, however bad, can be simulated too; these cannot. */
+static gboolean
+ended_early(const RunRecord *record)
+{
+  return record->summary.end == RUN_ABORT &&
+         (g_strcmp0(record->summary.end_reason, LOOP_EXECUTOR_FAILED) == 0 ||
+          g_strcmp0(record->summary.end_reason, LOOP_INTERRUPTED) == 0);
+}
+
+static CostModel *
+cost_of(const Validate *v)
+{
+  if (v->with_host != NULL)
+    return v->with_host;
+  return v->fitted != NULL ? v->fitted : v->model_scenario->cost;
+}
+
+/* Simulates and replays what was computed, and prints what the three are. */
+static void
+compare(Validate *v, Validation *validation, OutputFormat format)
+{
+  g_autoptr(StepWatch) replayed_steps = step_watch_new(NULL);
+  g_autoptr(GError) error = NULL;
+  Recording recording = {.measured = TRUE, .steps = validation->steps->recorded};
+  Scenario simulation = *v->scenario, replay = *v->scenario;
+  RunRecord simulated_record, replay_record;
+
+  simulation.executor = &executor_model;
+  simulation.cost = simulation.config.cost = cost_of(v);
+  replay.executor = &executor_replay;
+  replay.recording = &recording;
+  execute(v, &simulation, NULL, "simulated", NULL, &simulated_record);
+  execute(v, &replay, NULL, "replayed", &replayed_steps->observer, &replay_record);
+  validation->simulated = &simulated_record;
+  validation->replayed = &replay_record;
+  validation->replayed_steps = replayed_steps;
+  print_validation(validation, format);
+  if (!validation_replay_is_same(validation))
+    v->status = MAX(v->status, CLI_FAILED);
+  if (v->settings->plot != NULL && !validation_draw(validation, v->settings->plot, &error))
+    v->status = MAX(v->status, cli_error(CLI_FAILED, "validate", "%s", error->message));
+  run_record_clear(&simulated_record);
+  run_record_clear(&replay_record);
+}
+
 static void
 validate(Validate *v, LiveSetup *live, OutputFormat format)
 {
-  CostModel *cost = v->fitted != NULL ? v->fitted : v->model_scenario->cost;
-  g_autoptr(StepWatch) steps = step_watch_new(cost);
-  g_autoptr(StepWatch) replayed_steps = step_watch_new(NULL);
-  g_autoptr(GError) error = NULL;
-  Recording recording = {.measured = TRUE, .steps = steps->recorded};
-  Scenario simulation = *v->scenario, replay = *v->scenario;
-  RunRecord live_record, simulated_record, replay_record;
-  Validation validation = {&live_record, &simulated_record, &replay_record,
-                           steps,        replayed_steps,    v->cost_text};
+  g_autoptr(StepWatch) steps = step_watch_new(cost_of(v));
+  RunRecord record;
+  Validation validation = {
+      .live = &record,
+      .steps = steps,
+      .cost = v->cost_text,
+      .layers_are_one = v->scenario->executor == &executor_gpu,
+  };
 
-  simulation.executor = &executor_model;
-  simulation.cost = simulation.config.cost = cost;
-  replay.executor = &executor_replay;
-  replay.recording = &recording;
-  execute(v, v->scenario, live, "live", &steps->observer, &live_record);
-  execute(v, &simulation, NULL, "simulated", NULL, &simulated_record);
-  execute(v, &replay, NULL, "replayed", &replayed_steps->observer, &replay_record);
-  print_validation(&validation, format);
-  if (!validation_replay_is_same(&validation))
-    v->status = MAX(v->status, CLI_FAILED);
-  if (v->settings->plot != NULL && !validation_draw(&validation, v->settings->plot, &error))
-    v->status = MAX(v->status, cli_error(CLI_FAILED, "validate", "%s", error->message));
-  run_record_clear(&live_record);
-  run_record_clear(&simulated_record);
-  run_record_clear(&replay_record);
+  execute(v, v->scenario, live, "live", &steps->observer, &record);
+  if (ended_early(&record))
+    v->status =
+        MAX(v->status, cli_error(CLI_FAILED, "validate",
+                                 "the computed run ended early (%" G_GUINT64_FORMAT
+                                 " of %u requests were done): there is nothing to compare with%s%s",
+                                 record.summary.finished, workload_count(v->workload),
+                                 v->results != NULL ? "; what it did is in " : "",
+                                 v->results != NULL ? v->settings->output : ""));
+  else
+    compare(v, &validation, format);
+  run_record_clear(&record);
 }
 
 static int
@@ -234,13 +311,14 @@ validate_settings(Validate *v)
                      settings->plot);
   if (!output_format_parse(settings->format, &format, &error) || !prepare(v, &error))
     return cli_error(CLI_USAGE, "validate", "%s", error->message);
-  if ((v->model_scenario == NULL && !fit_costs(v, &error)) ||
-      (live = live_setup_new(v->scenario, settings, v->workload, v->gpu, &error)) == NULL)
+  live = live_setup_new(v->scenario, settings, v->workload, v->gpu, &error);
+  if (live == NULL)
     return cli_error(error->domain == LIVE_ERROR ? CLI_FAILED : CLI_USAGE, "validate", "%s",
                      error->message);
   if (!execute_open_results(settings->output, "validate", &v->results))
     v->status = CLI_USAGE;
-  validate(v, live, format);
+  if (v->cost_text != NULL || fit_costs(v, live))
+    validate(v, live, format);
   return v->status;
 }
 
@@ -257,6 +335,8 @@ validate_verb(int argc, char **argv, const LiveDeviceClass *gpu)
   if (live_wants_gpu(settings)) {
     if (gpu == NULL)
       return gpu_run(words);
+    if (!live_gpu_is_there(gpu, "validate", &status))
+      return status;
     settings_set(settings, "executor", "gpu", NULL);
   } else if (!g_str_equal(settings->executor, "cpu")) {
     return cli_error(CLI_USAGE, "validate",
@@ -264,6 +344,7 @@ validate_verb(int argc, char **argv, const LiveDeviceClass *gpu)
                      settings->executor);
   }
   status = validate_settings(&v);
+  cost_model_free(v.with_host);
   cost_model_free(v.fitted);
   scenario_free(v.model_scenario);
   scenario_free(v.scenario);

@@ -5,52 +5,68 @@
  */
 #pragma once
 
-#include "calib/step_fit.h"
 #include "report/figures.h"
-#include "sim/executor_replay.h"
-
-typedef enum {
-  STEPS_PREFILL,
-  STEPS_DECODE,
-  STEPS_MIXED,     /* prefills and decodes */
-  STEPS_RECOMPUTE, /* that compute again what was dropped */
-  STEPS_COPIES,    /* that copy blocks out or in */
-  STEPS_KINDS
-} StepsKind;
-
-const char *steps_kind_name(StepsKind kind);
-
-/* What a run's steps took, and what a cost model says of each. */
-typedef struct {
-  Observer observer;                /* first */
-  Executor *predictor;              /* NULL: nothing is predicted */
-  GArray *measured_ps[STEPS_KINDS]; /* of gint64, a step each */
-  GArray *predicted_ps[STEPS_KINDS];
-  gint64 measured_component_ps[COST_COMPONENTS];
-  gint64 predicted_component_ps[COST_COMPONENTS];
-  GArray *samples;  /* of StepSample */
-  GArray *recorded; /* of RecordedStep */
-  guint64 digest;   /* of all that was decided, and when: equal digests, equal schedules */
-} StepWatch;
-
-/* cost: borrowed; NULL: nothing is predicted. */
-StepWatch *step_watch_new(CostModel *cost);
-void step_watch_free(StepWatch *watch);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(StepWatch, step_watch_free)
+#include "step_watch.h"
 
 typedef struct {
   const RunRecord *live, *simulated, *replayed;
   const StepWatch *steps, *replayed_steps;
   const char *cost; /* where the predictions come from, for people */
+  /* Projections, attention and small operations were timed as one: what each took is inferred. */
+  gboolean layers_are_one;
 } Validation;
 
 /* The replay decided what the run decided, at the same times. */
 gboolean validation_replay_is_same(const Validation *validation);
+
+/* predicted / measured - 1; NAN where there is nothing to be off from. */
+double validation_error(double measured, double predicted);
+
+/* What is asked of a simulation. Step times are those of the same steps, the rest is of the whole
+ * run; lower is better in all. */
+enum { VALIDATION_TARGETS = 5 };
+
+typedef struct {
+  const char *key, *label; /* "step_s.p50", "step, median" */
+  double computed_s, simulated_s, error, target;
+  gboolean met;
+} TargetResult;
+
+void validation_targets(const Validation *validation, TargetResult results[VALIDATION_TARGETS]);
+
+/* What the steps' time is made of, the largest differences first; parts of what was timed as one
+ * come right behind it. */
+enum { VALIDATION_PARTS = COST_COMPONENTS + 1 };
+
+typedef struct {
+  const char *name;
+  gint64 computed_ps, predicted_ps; /* over all steps */
+  gboolean is_inferred;             /* computed_ps is what fits the steps best */
+} TimePart;
+
+guint validation_parts(const Validation *validation, TimePart parts[VALIDATION_PARTS]);
+/* "linear (-2.1 % of the busy time) and swap_in (+0.4 %)": what most of the difference is; the
+ * caller frees. */
+char *validation_explanation(const Validation *validation);
 
 /* For people; one JSON object; a CSV row a figure. The caller frees. */
 char *validation_text(const Validation *validation);
 char *validation_json(const Validation *validation);
 char *validation_csv(const Validation *validation);
 
-/* Draws every step's time, computed against predicted. */
+/* The figures that are compared: keys of report/figures.h. */
+typedef struct {
+  const char *key, *label;
+} ValidationRow;
+const ValidationRow *validation_rows(guint *n);
+
+/* One kind of step, as computed and as predicted. */
+typedef struct {
+  guint steps;
+  Quantiles computed_s, predicted_s;
+  double sum_error; /* of all of them together */
+} KindError;
+KindError validation_kind(const StepWatch *steps, StepsKind kind);
+
+/* Draws every step's time, computed against predicted, and how far off each is. */
 gboolean validation_draw(const Validation *validation, const char *out, GError **error);

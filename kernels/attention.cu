@@ -2,6 +2,7 @@
 #include "kernels/attention_kernels.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* The data that goes to the GPU: tiles, pieces, merges, each on a multiple of ALIGNMENT_BYTES. */
 struct AttentionPlan {
@@ -63,16 +64,23 @@ are_aligned(const AttentionShape *shape, const PagedKv *kv, const void *q, const
          kv->token_stride % ALIGNED_ELEMENTS == 0;
 }
 
-/* Fills in all but the lengths of the parts. */
+/* Memory for as many tiles, pieces and merges as the plan counts, all of them zero. */
 bool
-cut(const AttentionBatch *batch, int32_t piece_tokens, AttentionPlan *plan)
+make_room(AttentionPlan *plan)
 {
   plan->pieces_offset = aligned(plan->num_tiles * sizeof(PrefillTile));
   plan->merges_offset =
       plan->pieces_offset + aligned(plan->decodes.num_pieces * sizeof(DecodePiece));
   plan->data_bytes = plan->merges_offset + aligned(plan->decodes.num_merges * sizeof(DecodeMerge));
   plan->data = (unsigned char *)calloc(1, plan->data_bytes + 1); /* of no bytes it may be null */
-  if (plan->data == nullptr)
+  return plan->data != nullptr;
+}
+
+/* Fills in all but the lengths of the parts. */
+bool
+cut(const AttentionBatch *batch, int32_t piece_tokens, AttentionPlan *plan)
+{
+  if (!make_room(plan))
     return false;
 
   PrefillTile *tiles = (PrefillTile *)plan->data;
@@ -108,6 +116,7 @@ make_arguments(const AttentionShape *shape, const AttentionBatch *batch, const P
       .context_lens = batch->context_lens,
       .block_tables = batch->block_tables,
       .block_table_stride = batch->block_table_stride,
+      .block_table_stride_place = batch->block_table_stride_place,
       .scale_log2 = (float)(shape->scale * log2_e),
   };
 }
@@ -202,6 +211,53 @@ attention_plan_new(const AttentionDevice *device, const AttentionShape *shape, c
   }
   *plan = made;
   return cudaSuccess;
+}
+
+bool
+attention_plan_is_cut(const AttentionPlan *plan)
+{
+  return plan->decodes.num_merges > 0;
+}
+
+int
+attention_plan_pad(AttentionPlan *plan, const AttentionDevice *device, uint32_t num_sequences)
+{
+  const uint32_t thread_blocks = attention_decode_thread_blocks(plan->heads, plan->kv_heads);
+  AttentionPlan padded = *plan;
+
+  padded.num_sequences = num_sequences;
+  padded.decodes.num_pieces = num_sequences;
+  if (attention_plan_is_cut(plan))
+    padded.decodes = decode_plan_most(num_sequences, thread_blocks, device->multiprocessors);
+  if (plan->num_tiles > 0 || num_sequences < plan->num_sequences ||
+      padded.decodes.num_pieces < plan->decodes.num_pieces)
+    return cudaErrorInvalidValue;
+  if (!make_room(&padded))
+    return cudaErrorMemoryAllocation;
+  memcpy(padded.data + padded.pieces_offset, plan->data + plan->pieces_offset,
+         plan->decodes.num_pieces * sizeof(DecodePiece));
+  memcpy(padded.data + padded.merges_offset, plan->data + plan->merges_offset,
+         plan->decodes.num_merges * sizeof(DecodeMerge));
+  free(plan->data);
+  *plan = padded;
+  return cudaSuccess;
+}
+
+void
+attention_plan_most_bytes(const AttentionDevice *device, const AttentionShape *shape,
+                          const PagedKv *kv, uint32_t num_rows, uint32_t num_sequences,
+                          size_t *data_bytes, size_t *workspace_bytes)
+{
+  const DecodeCounts most =
+      decode_plan_most(num_sequences, attention_decode_thread_blocks(shape->heads, kv->kv_heads),
+                       device->multiprocessors);
+  const size_t tiles = num_rows / PREFILL_TILE_ROWS + num_sequences;
+
+  *data_bytes = aligned(tiles * sizeof(PrefillTile)) +
+                aligned(most.num_pieces * sizeof(DecodePiece)) +
+                aligned(most.num_merges * sizeof(DecodeMerge));
+  *workspace_bytes =
+      (size_t)most.num_partials * shape->heads * (kv->head_dim * sizeof(float) + sizeof(float2));
 }
 
 void

@@ -20,6 +20,9 @@ typedef struct {
   const int32_t *context_lens; /* tokens, at least as many as there are query rows */
   const int32_t *block_tables; /* [num_sequences][block_table_stride]: block ids, in order */
   uint32_t block_table_stride;
+  /* On the GPU: where decodes read block_table_stride instead, for launches that a graph repeats.
+   * NULL: what is above. */
+  const uint32_t *block_table_stride_place;
 } AttentionBatch;
 
 typedef struct {
@@ -55,6 +58,19 @@ typedef struct AttentionPlan AttentionPlan;
 int attention_plan_new(const AttentionDevice *device, const AttentionShape *shape,
                        const PagedKv *kv, const AttentionBatch *batch, AttentionPlan **plan);
 void attention_plan_free(AttentionPlan *plan);
+/* For CUDA graphs, whose launches stay as they are: makes a plan of nothing but decodes, at most
+ * `num_sequences` of them, one of num_sequences. All plans of one `device` and shape that are
+ * padded to as many and are alike in whether any sequence is cut have the same grids and the same
+ * sizes and places of data and workspace; they run with a batch of num_sequences. */
+int attention_plan_pad(AttentionPlan *plan, const AttentionDevice *device, uint32_t num_sequences);
+bool attention_plan_is_cut(const AttentionPlan *plan);
+
+/* The most that the data and the workspace of a plan take, padded or not, over all batches of up to
+ * so many query rows and sequences. */
+void attention_plan_most_bytes(const AttentionDevice *device, const AttentionShape *shape,
+                               const PagedKv *kv, uint32_t num_rows, uint32_t num_sequences,
+                               size_t *data_bytes, size_t *workspace_bytes);
+
 /* What has to be copied to the GPU before the first run; the plan's own memory. */
 const void *attention_plan_data(const AttentionPlan *plan, size_t *num_bytes);
 /* Memory on the GPU that runs of this plan write, one at a time; may be 0. */

@@ -235,13 +235,17 @@ __launch_bounds__(THREADS) decode_pieces(const AttentionArguments a, const Decod
   const unsigned group = a.heads / a.kv_heads, head_tiles = (group - 1) / TILE_HEADS + 1;
   const unsigned warp = threadIdx.x / LANES, lane = threadIdx.x % LANES;
   const DecodePiece piece = work.pieces[blockIdx.x / (a.kv_heads * head_tiles)];
+  if (piece.num_tokens == 0)
+    return; /* of a padded plan */
   const unsigned kv_head = blockIdx.x / head_tiles % a.kv_heads;
   const unsigned first_head = kv_head * group + blockIdx.x % head_tiles * TILE_HEADS;
   const unsigned num_heads = min(TILE_HEADS, (kv_head + 1) * group - first_head);
   const size_t row = (size_t)a.query_starts[piece.sequence];
 
   const uint16_t *k = a.k + kv_head * a.head_stride, *v = a.v + kv_head * a.head_stride;
-  const int32_t *block_table = a.block_tables + (size_t)piece.sequence * a.block_table_stride;
+  const uint32_t table_stride =
+      a.block_table_stride_place != nullptr ? *a.block_table_stride_place : a.block_table_stride;
+  const int32_t *block_table = a.block_tables + (size_t)piece.sequence * table_stride;
   const int end = piece.first_token + piece.num_tokens;
   const int step = WARPS * TILE_TOKENS;
   const int first = piece.first_token + (int)(warp * TILE_TOKENS);
@@ -298,6 +302,8 @@ __launch_bounds__(THREADS) merge_pieces(const AttentionArguments a, const Decode
   if (index >= work.num_merges * a.heads)
     return;
   const DecodeMerge merge = work.merges[index / a.heads];
+  if (merge.num_partials == 0)
+    return; /* of a padded plan */
   const unsigned head = index % a.heads;
   const size_t first = (size_t)merge.first_partial * a.heads + head;
   float largest = -INFINITY, weights = 0, values[LANE_DIMS] = {};

@@ -19,7 +19,8 @@ struct AttentionArguments {
   uint32_t heads, kv_heads;
   const int32_t *query_starts, *context_lens, *block_tables;
   uint32_t block_table_stride;
-  float scale_log2; /* of exp2 instead of exp */
+  const uint32_t *block_table_stride_place; /* of decodes, or null */
+  float scale_log2;                         /* of exp2 instead of exp */
 };
 
 struct PrefillWork {

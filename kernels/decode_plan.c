@@ -124,3 +124,12 @@ decode_plan_cut(const int32_t *query_starts, const int32_t *context_lens, uint32
   }
   qsort(pieces, num_pieces, sizeof *pieces, compare_longest_first);
 }
+
+DecodeCounts
+decode_plan_most(uint32_t num_sequences, uint32_t thread_blocks_per_piece, uint32_t multiprocessors)
+{
+  const uint32_t pieces =
+      num_sequences + DECODE_MOST_WAVES * multiprocessors / thread_blocks_per_piece;
+
+  return (DecodeCounts){.num_pieces = pieces, .num_merges = num_sequences, .num_partials = pieces};
+}

@@ -17,15 +17,15 @@ extern "C" {
 enum { DECODE_UNIT_TOKENS = 64 }; /* pieces end at a multiple, or with their sequence */
 
 typedef struct {
-  int32_t sequence; /* of the batch */
-  int32_t first_token, num_tokens;
-  int32_t partial; /* where its result waits to be merged; -1: it is the result */
+  int32_t sequence;                /* of the batch */
+  int32_t first_token, num_tokens; /* no tokens: there is no such piece */
+  int32_t partial;                 /* where its result waits to be merged; -1: it is the result */
 } DecodePiece;
 
 /* A sequence of more than one piece. */
 typedef struct {
   int32_t sequence;
-  int32_t first_partial, num_partials;
+  int32_t first_partial, num_partials; /* no partials: there is no such merge */
 } DecodeMerge;
 
 typedef struct {
@@ -44,6 +44,13 @@ DecodeCounts decode_plan_count(const int32_t *query_starts, const int32_t *conte
 void decode_plan_cut(const int32_t *query_starts, const int32_t *context_lens,
                      uint32_t num_sequences, int32_t piece_tokens, DecodePiece *pieces,
                      DecodeMerge *merges);
+
+/* The most that any batch of so many decodes gives. Where it is cut, no more than DECODE_MOST_WAVES
+ * waves of thread blocks are full: a length of 6 waves or more is near enough to the best, and the
+ * length before it, twice as long at most, was not of 6. */
+enum { DECODE_MOST_WAVES = 12 };
+DecodeCounts decode_plan_most(uint32_t num_sequences, uint32_t thread_blocks_per_piece,
+                              uint32_t multiprocessors);
 
 #ifdef __cplusplus
 }

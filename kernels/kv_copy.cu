@@ -33,6 +33,7 @@ struct Copy {
   size_t block_stride_bytes;
   size_t piece_stride_bytes;
   size_t piece_bytes;
+  size_t buffer_block_bytes;
   size_t num_tiles; /* of all blocks */
   uint32_t num_pieces;
   uint32_t piece_vectors;
@@ -67,11 +68,14 @@ __launch_bounds__(THREADS) copy_blocks(const Copy copy)
     const uint32_t first_vector = (uint32_t)(tile % copy.piece_tiles) * TILE_VECTORS;
     const uint32_t num_vectors = min(copy.piece_vectors - first_vector, TILE_VECTORS);
     const size_t piece = listed_piece % copy.num_pieces;
-    const size_t block = copy.block_list[listed_piece / copy.num_pieces];
+    const size_t listed_block = listed_piece / copy.num_pieces;
+    const size_t block = copy.block_list[listed_block];
     uint4 *pooled =
         (uint4 *)(copy.pool + block * copy.block_stride_bytes + piece * copy.piece_stride_bytes) +
         first_vector;
-    uint4 *buffered = (uint4 *)(copy.buffer + listed_piece * copy.piece_bytes) + first_vector;
+    uint4 *buffered =
+        (uint4 *)(copy.buffer + listed_block * copy.buffer_block_bytes + piece * copy.piece_bytes) +
+        first_vector;
 
     if (direction == GATHER)
       copy_tile(pooled, buffered, num_vectors);
@@ -131,6 +135,7 @@ launch(const KvLayout *layout, char *pool, const int32_t *block_list, size_t num
       .block_stride_bytes = layout->block_stride_bytes,
       .piece_stride_bytes = layout->piece_stride_bytes,
       .piece_bytes = layout->piece_bytes,
+      .buffer_block_bytes = kv_layout_buffer_block_bytes(layout),
       .num_tiles = num_blocks * layout->num_pieces * piece_tiles,
       .num_pieces = layout->num_pieces,
       .piece_vectors = piece_vectors,

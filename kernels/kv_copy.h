@@ -4,8 +4,11 @@
  * The pool's layout is a parameter. A block is `num_pieces` pieces of `piece_bytes` bytes, and
  *
  *     piece p of block b is at   pool + b * block_stride_bytes + p * piece_stride_bytes
- *     in the buffer it is at     buffer + (i * num_pieces + p) * piece_bytes,  b = block_list[i]
+ *     in the buffer it is at     buffer + i * buffer_block_bytes + p * piece_bytes,  b =
+ * block_list[i]
  *
+ * The buffer is packed (buffer_block_bytes = num_pieces * piece_bytes), or holds more of each block
+ * than these pieces, as where one layer of many blocks is copied.
  * All layers of a block together: one piece. Each layer its own pool: a piece a layer,
  * block_stride_bytes = piece_bytes and piece_stride_bytes = the bytes of one layer's pool.
  *
@@ -29,13 +32,23 @@ typedef struct {
   size_t block_stride_bytes;
   size_t piece_stride_bytes;
   size_t piece_bytes;
+  size_t buffer_block_bytes; /* 0: packed */
   uint32_t num_pieces;
 } KvLayout;
 
 struct CUstream_st; /* what a cudaStream_t points to */
 
-/* Multiples of 16, no empty block, fewer than 2^32 vectors in a piece. */
+/* Multiples of 16, no empty block, fewer than 2^32 vectors in a piece, blocks of the buffer apart.
+ */
 bool kv_layout_is_valid(const KvLayout *layout);
+
+/* From a block of the buffer to the next. */
+static inline size_t
+kv_layout_buffer_block_bytes(const KvLayout *layout)
+{
+  return layout->buffer_block_bytes > 0 ? layout->buffer_block_bytes
+                                        : layout->num_pieces * layout->piece_bytes;
+}
 
 /* On the CPU, for tests and for the CPU executor. `layout` must be valid. */
 void kv_gather_reference(const KvLayout *layout, const void *pool, const int32_t *block_list,
@@ -62,7 +75,8 @@ typedef enum {
   KV_COPY_PIECES, /* cudaMemcpyAsync, piece by piece */
   KV_COPY_BATCH,  /* cudaMemcpyBatchAsync: all pieces in one call */
   KV_COPY_KERNEL, /* kv_gather() or kv_scatter() on pinned memory */
-  KV_COPY_STAGED, /* the same to or from device memory, and one copy between that and the host */
+  KV_COPY_STAGED, /* the same to or from device memory, and one copy between that and the host,
+                     which is packed */
   KV_COPY_NUM_METHODS
 } KvCopyMethod;
 

@@ -10,7 +10,9 @@ kv_layout_is_valid(const KvLayout *layout)
          layout->piece_bytes / KV_COPY_VECTOR_BYTES <= UINT32_MAX &&
          layout->piece_bytes % KV_COPY_VECTOR_BYTES == 0 &&
          layout->piece_stride_bytes % KV_COPY_VECTOR_BYTES == 0 &&
-         layout->block_stride_bytes % KV_COPY_VECTOR_BYTES == 0;
+         layout->block_stride_bytes % KV_COPY_VECTOR_BYTES == 0 &&
+         layout->buffer_block_bytes % KV_COPY_VECTOR_BYTES == 0 &&
+         kv_layout_buffer_block_bytes(layout) >= layout->num_pieces * layout->piece_bytes;
 }
 
 static size_t
@@ -19,15 +21,20 @@ piece_offset_bytes(const KvLayout *layout, int32_t block, uint32_t piece)
   return (size_t)block * layout->block_stride_bytes + piece * layout->piece_stride_bytes;
 }
 
+static size_t
+buffer_offset_bytes(const KvLayout *layout, size_t listed_block, uint32_t piece)
+{
+  return listed_block * kv_layout_buffer_block_bytes(layout) + piece * layout->piece_bytes;
+}
+
 void
 kv_gather_reference(const KvLayout *layout, const void *pool, const int32_t *block_list,
                     size_t num_blocks, void *buffer)
 {
-  char *to = buffer;
-
   for (size_t i = 0; i < num_blocks; i++)
-    for (uint32_t piece = 0; piece < layout->num_pieces; piece++, to += layout->piece_bytes)
-      memcpy(to, (const char *)pool + piece_offset_bytes(layout, block_list[i], piece),
+    for (uint32_t piece = 0; piece < layout->num_pieces; piece++)
+      memcpy((char *)buffer + buffer_offset_bytes(layout, i, piece),
+             (const char *)pool + piece_offset_bytes(layout, block_list[i], piece),
              layout->piece_bytes);
 }
 
@@ -35,12 +42,10 @@ void
 kv_scatter_reference(const KvLayout *layout, void *pool, const int32_t *block_list,
                      size_t num_blocks, const void *buffer)
 {
-  const char *from = buffer;
-
   for (size_t i = 0; i < num_blocks; i++)
-    for (uint32_t piece = 0; piece < layout->num_pieces; piece++, from += layout->piece_bytes)
-      memcpy((char *)pool + piece_offset_bytes(layout, block_list[i], piece), from,
-             layout->piece_bytes);
+    for (uint32_t piece = 0; piece < layout->num_pieces; piece++)
+      memcpy((char *)pool + piece_offset_bytes(layout, block_list[i], piece),
+             (const char *)buffer + buffer_offset_bytes(layout, i, piece), layout->piece_bytes);
 }
 
 void
@@ -52,7 +57,7 @@ kv_copy_list_pieces(const KvLayout *layout, const void *pool, const int32_t *blo
   for (size_t i = 0; i < num_blocks; i++)
     for (uint32_t piece = 0; piece < layout->num_pieces; piece++, listed++) {
       in_pool[listed] = (char *)pool + piece_offset_bytes(layout, block_list[i], piece);
-      in_buffer[listed] = (char *)buffer + listed * layout->piece_bytes;
+      in_buffer[listed] = (char *)buffer + buffer_offset_bytes(layout, i, piece);
     }
 }
 

@@ -1,14 +1,29 @@
-/* The wall clock of executors that compute. */
+/* The clocks of executors that compute. */
 #pragma once
 
 #include <glib.h>
 #include <time.h>
 
 static inline gint64
-live_now_ns(void)
+live_clock_ns(clockid_t clock)
 {
   struct timespec now;
 
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return (gint64)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* What passes while a GPU works. */
+static inline gint64
+live_now_ns(void)
+{
+  return live_clock_ns(CLOCK_MONOTONIC);
+}
+
+/* What the CPU worked for this thread: a step that the CPU computes takes no longer when other
+ * programs want it too. */
+static inline gint64
+live_worked_ns(void)
+{
+  return live_clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }

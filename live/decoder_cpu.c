@@ -70,7 +70,7 @@ decoder_cpu_free(DecoderCpu *decoder)
 static void
 took(Pass *p, CostComponent component)
 {
-  gint64 now_ns = live_now_ns();
+  gint64 now_ns = live_worked_ns();
 
   p->times->component_ns[component] += now_ns - p->since_ns;
   p->since_ns = now_ns;
@@ -208,7 +208,7 @@ decoder_cpu_run(DecoderCpu *decoder, const StepPlan *plan, const KvGeometry *geo
       .gate_up = floats(decoder->gate_up, rows * 2 * m->ffn),
       .activated = floats(decoder->activated, rows * m->ffn),
       .times = times,
-      .since_ns = live_now_ns(),
+      .since_ns = live_worked_ns(),
   };
 
   embedding_reference(decoder->weights + decoder->layout->embedding,

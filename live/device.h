@@ -1,8 +1,10 @@
 /* The device that a live executor computes on: it has weights, a KV pool of its own and a separate
  * one on the host, and runs plans. Two implementations: the CPU's references (device_cpu.c) and
- * CUDA (device_gpu.cu).
+ * CUDA (device_gpu.c).
  */
 #pragma once
+
+#include <time.h>
 
 #include "kernels/sampling.h"
 #include "kv_geometry.h"
@@ -27,13 +29,6 @@ typedef enum {
   COPY_METHOD_KERNEL, /* a kernel that gathers and scatters through pinned memory */
 } CopyMethod;
 
-/* Which steps of a GPU run as CUDA graphs. */
-typedef enum {
-  GRAPHS_OF_DECODES, /* those that are nothing but decodes, up to a number of rows */
-  GRAPHS_NEVER,
-  GRAPHS_ALWAYS, /* whatever the step: for measuring */
-} GraphUse;
-
 /* All borrowed for the device's life. */
 typedef struct {
   const DecoderConfig *decoder;
@@ -49,7 +44,6 @@ typedef struct {
   CopyMethod copy_method; /* of a GPU: the others copy alike */
   gboolean pageable_host;
   gboolean overlap_copies; /* beside the step before, where order allows */
-  GraphUse graphs;
   SamplingParams sampling;
 } DeviceSetup;
 
@@ -57,6 +51,7 @@ typedef struct {
  * apart. */
 typedef struct {
   gint64 total_ns;
+  gint64 first_time_ns; /* beside it: what is done once, when a size comes for the first time */
   gint64 component_ns[COST_COMPONENTS];
 } DeviceTimes;
 
@@ -64,9 +59,13 @@ typedef struct LiveDevice LiveDevice;
 
 typedef struct {
   const char *name;
+  clockid_t clock; /* of its times */
+  /* FALSE where this machine has no such device: asked before anything else. NULL: every machine
+   * has. */
+  gboolean (*probe)(GError **error);
   LiveDevice *(*open)(const DeviceSetup *setup, GError **error);
-  /* Runs the plan to its end; a token for each of its samples. The plan's rows and sequences are
-   * within the setup's. */
+  /* Runs the plan to its end; a token for each of its samples. A plan larger than the setup says
+   * is refused. */
   gboolean (*run)(LiveDevice *self, const StepPlan *plan, gint32 *sampled, DeviceTimes *times,
                   GError **error);
   /* What the last run's tokens were sampled from, [samples][vocab], for tests: `logits` is of float

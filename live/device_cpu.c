@@ -12,7 +12,9 @@
 
 #include <string.h>
 
+#include "budget.h"
 #include "clock.h"
+#include "host_memory.h"
 #include "random.h"
 
 typedef struct {
@@ -87,6 +89,18 @@ set_geometry(CpuDevice *self, const DeviceSetup *setup, GError **error)
   return FALSE;
 }
 
+/* Both pools and the weights, as floats. */
+static gboolean
+check_memory(const CpuDevice *self, const DeviceSetup *setup, GError **error)
+{
+  Budget budget = {.count = 0};
+
+  budget_add(&budget, "weights as floats", setup->layout->elements * sizeof(float));
+  budget_add(&budget, "the blocks of the device's pool", kv_geometry_pool_bytes(&self->geometry));
+  return budget_check_host(&budget, setup->num_host_blocks, self->block_bytes,
+                           host_memory_available_bytes(), error);
+}
+
 static LiveDevice *
 cpu_open(const DeviceSetup *setup, GError **error)
 {
@@ -97,8 +111,8 @@ cpu_open(const DeviceSetup *setup, GError **error)
   self->vocab = setup->decoder->model->vocab;
   self->logits = g_array_new(FALSE, FALSE, sizeof(float));
   self->block_list = g_array_new(FALSE, FALSE, sizeof(gint32));
-  self->host_sums = g_new0(guint64, MAX(setup->num_host_blocks, 1));
-  if (!set_geometry(self, setup, error) ||
+  if (!set_geometry(self, setup, error) || !check_memory(self, setup, error) ||
+      (self->host_sums = g_new0(guint64, MAX(setup->num_host_blocks, 1))) == NULL ||
       (self->pool = allocate_pool(kv_geometry_pool_bytes(&self->geometry), "device", error)) ==
           NULL ||
       (self->host = allocate_pool(self->block_bytes * setup->num_host_blocks, "host", error)) ==
@@ -191,7 +205,7 @@ elapsed_ns(gint64 *since_ns)
 {
   gint64 before_ns = *since_ns;
 
-  *since_ns = live_now_ns();
+  *since_ns = live_worked_ns();
   return *since_ns - before_ns;
 }
 
@@ -199,7 +213,7 @@ static gboolean
 cpu_run(LiveDevice *base, const StepPlan *plan, gint32 *sampled, DeviceTimes *times, GError **error)
 {
   CpuDevice *self = (CpuDevice *)base;
-  gint64 start_ns = live_now_ns(), since_ns = start_ns;
+  gint64 start_ns = live_worked_ns(), since_ns = start_ns;
 
   *times = (DeviceTimes){0};
   copy_out(self, plan->copies_out);
@@ -233,6 +247,7 @@ cpu_logits(LiveDevice *base, GArray *logits)
 
 const LiveDeviceClass live_device_cpu = {
     .name = "cpu",
+    .clock = CLOCK_THREAD_CPUTIME_ID,
     .open = cpu_open,
     .run = cpu_run,
     .logits = cpu_logits,

@@ -1,46 +1,34 @@
-/* A GPU as a device: weights, the KV pool and a pinned host pool, two streams.
+/* A GPU as a device: weights, the KV pool, a decoder (decoder_gpu.h) and swaps (gpu_copies.h), two
+ * streams.
  *
- * Serial, as engines do it: copies out, copies in, then the step, all in one stream. With
- * overlap_copies a second stream copies, and the step waits for no more than it must: where each
- * layer has its own pool, layer by layer (a layer's KV is touched when its copies are done), else
- * as a whole. Copies out come before copies in on their stream, so that a block that leaves is read
- * before it is a target; what the step writes waits for both. A step is over when its tokens are on
- * the host, so nothing of one step runs beside the next.
+ * What it needs is held against what is free before anything is allocated, and everything that
+ * happens once (kernels loaded, graphs captured) happens before the first step. A step's time is
+ * the host's clock from its plan to its tokens; the parts that are told apart are the GPU's events.
+ * A step is over when its tokens are on the host, so nothing of one step runs beside the next.
  */
 #include "config.h"
 
-#include "clock.h"
-#include "decoder_gpu.h"
-#include "weights_gpu.h"
-
 #include <string.h>
 
-typedef enum {
-  EVENT_START,
-  EVENT_OUT_DONE,
-  EVENT_IN_DONE,
-  EVENT_STEP_START,
-  EVENT_HEAD,
-  EVENT_END,
-  EVENTS
-} Event;
+#include "clock.h"
+#include "decoder_gpu.h"
+#include "gpu_copies.h"
+#include "gpu_memory.h"
+#include "host_memory.h"
+#include "weights_gpu.h"
+
+enum { EVENT_START, EVENT_HEAD, EVENT_END, EVENTS };
 
 typedef struct {
   LiveDevice base;
   KvGeometry geometry;
-  KvLayout kv_layout;
-  gsize block_bytes;
-  char *pool, *host;
+  char *pool;
   void *weights;
-  gint32 *block_list, *tokens; /* pinned */
-  guint32 num_blocks, max_sequences;
-  CopyMethod copy_method;
-  gboolean pageable, overlap;
+  gint32 *tokens; /* pinned */
   DecoderGpu *decoder;
-  StepUpload *upload;
-  cudaStream_t compute, copies;
+  GpuCopies *copies;
+  cudaStream_t compute;
   cudaEvent_t events[EVENTS];
-  cudaEvent_t *layer_copied; /* one a layer, where copies overlap layer by layer */
 } GpuDevice;
 
 static void
@@ -48,25 +36,16 @@ gpu_close(LiveDevice *base)
 {
   GpuDevice *self = (GpuDevice *)base;
 
-  if (self->decoder != NULL)
-    decoder_gpu_free(self->decoder);
+  decoder_gpu_free(self->decoder);
+  gpu_copies_free(self->copies);
   cudaFree(self->pool);
   cudaFree(self->weights);
-  gpu_free_host(self->host, self->pageable);
-  gpu_free_host(self->block_list, FALSE);
   gpu_free_host(self->tokens, FALSE);
   for (guint i = 0; i < EVENTS; i++)
     if (self->events[i] != NULL)
       cudaEventDestroy(self->events[i]);
-  for (guint i = 0; self->layer_copied != NULL && i < self->geometry.layers; i++)
-    if (self->layer_copied[i] != NULL)
-      cudaEventDestroy(self->layer_copied[i]);
-  g_free(self->layer_copied);
   if (self->compute != NULL)
     cudaStreamDestroy(self->compute);
-  if (self->copies != NULL)
-    cudaStreamDestroy(self->copies);
-  step_upload_free(self->upload);
   g_free(self);
 }
 
@@ -74,6 +53,7 @@ static gboolean
 set_geometry(GpuDevice *self, const DeviceSetup *setup, GError **error)
 {
   const Model *model = setup->decoder->model;
+  KvLayout layout;
 
   self->geometry = (KvGeometry){
       .form = setup->kv_form,
@@ -84,8 +64,9 @@ set_geometry(GpuDevice *self, const DeviceSetup *setup, GError **error)
       .num_blocks = setup->num_device_blocks,
       .element_bytes = sizeof(guint16),
   };
-  self->block_bytes = kv_geometry_block_bytes(&self->geometry);
-  if (kv_geometry_layout(&self->geometry, &self->kv_layout) && setup->block_size <= 256)
+  if (!decoder_gpu_check_shape(model, error))
+    return FALSE;
+  if (kv_geometry_layout(&self->geometry, &layout) && setup->block_size <= 256)
     return TRUE;
   g_set_error(
       error, LIVE_ERROR, LIVE_ERROR_SHAPE,
@@ -95,199 +76,102 @@ set_geometry(GpuDevice *self, const DeviceSetup *setup, GError **error)
 }
 
 static gboolean
-make_streams(GpuDevice *self, GError **error)
+gpu_probe(GError **error)
 {
-  cudaError_t status = cudaStreamCreateWithFlags(&self->compute, cudaStreamNonBlocking);
+  int n_devices = 0, status = (int)cudaGetDeviceCount(&n_devices);
 
-  if (status == cudaSuccess)
-    status = cudaStreamCreateWithFlags(&self->copies, cudaStreamNonBlocking);
-  for (guint i = 0; i < EVENTS && status == cudaSuccess; i++)
-    status = cudaEventCreate(&self->events[i]);
-  self->layer_copied = g_new0(cudaEvent_t, self->geometry.layers);
-  for (guint i = 0; i < self->geometry.layers && status == cudaSuccess; i++)
-    status = cudaEventCreateWithFlags(&self->layer_copied[i], cudaEventDisableTiming);
-  return status == cudaSuccess || gpu_fail(error, (int)status, "starting on the GPU");
+  if (status == 0 && n_devices == 0)
+    status = cudaErrorNoDevice;
+  return status == 0 || gpu_fail(error, status, "finding a GPU");
+}
+
+/* How large steps can be on it. */
+static gboolean
+find_room(const GpuDevice *self, const DeviceSetup *setup, DecoderRoom *room, GError **error)
+{
+  AttentionDevice attention;
+  int status = attention_device_query(&attention);
+
+  if (status != 0)
+    return gpu_fail(error, status, "asking the GPU what it can do");
+  *room = decoder_room(setup, &self->geometry, &attention);
+  return TRUE;
 }
 
 static gboolean
-allocate(GpuDevice *self, const DeviceSetup *setup, GError **error)
+check_memory(const GpuDevice *self, const DeviceSetup *setup, const DecoderRoom *room,
+             GError **error)
 {
-  Dtype dtype = decoder_gpu_dtype(setup->decoder->model);
-  gsize list_bytes = ((gsize)self->num_blocks + setup->num_host_blocks) * sizeof(gint32);
+  const gsize block_bytes = kv_geometry_block_bytes(&self->geometry);
+  gsize free_bytes = 0, total_bytes = 0;
+  Budget gpu = {.count = 0}, host = {.count = 0};
+  cudaError_t status = cudaMemGetInfo(&free_bytes, &total_bytes);
 
-  return (self->weights = weights_gpu_load(setup->layout, setup->weights, dtype, error)) != NULL &&
-         (self->decoder = decoder_gpu_new(setup, &self->geometry, self->weights, error)) != NULL &&
-         (self->pool = gpu_allocate(kv_geometry_pool_bytes(&self->geometry), "the KV pool",
+  if (status != cudaSuccess)
+    return gpu_fail(error, (int)status, "asking for the GPU's free memory");
+  budget_add(&gpu, "weights", setup->layout->elements * sizeof(guint16));
+  decoder_gpu_add_needs(setup, room, &gpu);
+  budget_add(&host, "loading weights", weights_gpu_host_bytes());
+  budget_add(&host, "a step's inputs", room->upload_bytes);
+  gpu_copies_add_needs(setup, &host);
+  return budget_check_gpu(&gpu, setup->num_device_blocks, block_bytes, free_bytes, total_bytes,
+                          error) &&
+         budget_check_host(&host, setup->num_host_blocks, block_bytes,
+                           host_memory_available_bytes(), error);
+}
+
+static gboolean
+make_stream(GpuDevice *self, GError **error)
+{
+  cudaError_t status = cudaStreamCreateWithFlags(&self->compute, cudaStreamNonBlocking);
+
+  for (guint i = 0; i < EVENTS && status == cudaSuccess; i++)
+    status = cudaEventCreate(&self->events[i]);
+  return status == cudaSuccess || gpu_fail(error, (int)status, "making a stream");
+}
+
+static gboolean
+allocate(GpuDevice *self, const DeviceSetup *setup, const DecoderRoom *room, GError **error)
+{
+  return (self->pool = gpu_allocate(kv_geometry_pool_bytes(&self->geometry), "the KV pool",
                                     error)) != NULL &&
-         (self->host = gpu_allocate_host(self->block_bytes * setup->num_host_blocks, self->pageable,
-                                         "swapped blocks", error)) != NULL &&
-         (self->block_list = gpu_allocate_host(2 * list_bytes, FALSE, "lists of blocks", error)) !=
-             NULL &&
-         (self->tokens = gpu_allocate_host(setup->max_sequences * sizeof(gint32), FALSE,
-                                           "sampled tokens", error)) != NULL;
+         (self->copies = gpu_copies_new(setup, &self->geometry, self->pool, error)) != NULL &&
+         (self->tokens = gpu_allocate_host(room->sequences * sizeof(gint32), FALSE,
+                                           "sampled tokens", error)) != NULL &&
+         (self->weights = weights_gpu_load(setup->layout, setup->weights,
+                                           decoder_dtype(setup->decoder->model), error)) != NULL &&
+         (self->decoder = decoder_gpu_new(setup, &self->geometry, room, self->weights, self->pool,
+                                          error)) != NULL;
+}
+
+/* Memory was zeroed in the default stream, for which the device's streams do not wait. */
+static gboolean
+settle(GError **error)
+{
+  cudaError_t status = cudaDeviceSynchronize();
+
+  return status == cudaSuccess || gpu_fail(error, (int)status, "zeroing memory");
 }
 
 static LiveDevice *
 gpu_open(const DeviceSetup *setup, GError **error)
 {
   GpuDevice *self = g_new0(GpuDevice, 1);
-  int n_devices = 0;
-  cudaError_t status = cudaGetDeviceCount(&n_devices);
+  DecoderRoom room;
 
   self->base.class = &live_device_gpu;
-  self->copy_method = setup->copy_method;
-  self->pageable = setup->pageable_host;
-  self->overlap = setup->overlap_copies;
-  self->num_blocks = setup->num_device_blocks;
-  self->max_sequences = setup->max_sequences;
-  self->upload = step_upload_new();
-  if (status == cudaSuccess && n_devices == 0)
-    status = cudaErrorNoDevice;
-  if (status != cudaSuccess)
-    gpu_fail(error, (int)status, "finding a GPU");
-  if (status == cudaSuccess && set_geometry(self, setup, error) && make_streams(self, error) &&
-      allocate(self, setup, error))
+  if (gpu_probe(error) && set_geometry(self, setup, error) &&
+      find_room(self, setup, &room, error) && check_memory(self, setup, &room, error) &&
+      make_stream(self, error) && allocate(self, setup, &room, error) && settle(error) &&
+      decoder_gpu_warm_up(self->decoder, self->compute, error) &&
+      gpu_copies_warm_up(self->copies, error))
     return &self->base;
   gpu_close(&self->base);
   return NULL;
 }
 
-static KvCopyMethod
-method_of(const GpuDevice *self)
-{
-  static const KvCopyMethod methods[] = {
-      [COPY_METHOD_PIECES] = KV_COPY_PIECES,
-      [COPY_METHOD_BATCH] = KV_COPY_BATCH,
-      [COPY_METHOD_KERNEL] = KV_COPY_KERNEL,
-  };
-  return methods[self->copy_method];
-}
-
-/* Lists the device blocks of all copies, out then in, where the copies of this step read them. */
-static void
-list_blocks(GpuDevice *self, const StepPlan *plan)
-{
-  gint32 *list = self->block_list;
-
-  for (guint i = 0; i < plan->copies_out->len; i++)
-    *list++ = g_array_index(plan->copies_out, BlockCopy, i).device_block;
-  for (guint i = 0; i < plan->copies_in->len; i++)
-    *list++ = g_array_index(plan->copies_in, BlockCopy, i).device_block;
-}
-
-/* Enqueues copies in one direction: pieces first_piece … of each block, all of them or one layer's.
- * Blocks that are in a row on the host travel together where whole blocks do. */
-static int
-enqueue_copies(GpuDevice *self, const GArray *copies, const gint32 *list, gboolean to_pool,
-               guint32 layer, guint32 layers, cudaStream_t stream)
-{
-  gboolean whole = layers == self->geometry.layers;
-  KvLayout layout = self->kv_layout;
-  gsize first_bytes = 0;
-  int status = 0;
-
-  if (!whole) { /* K and V of the layer: two pieces of each block */
-    layout.num_pieces = 2 * layers;
-    first_bytes = 2 * (gsize)layer;
-  }
-  for (guint i = 0, n = 0; i < copies->len && status == 0; i += n) {
-    gint32 host_block = g_array_index(copies, BlockCopy, i).host_block;
-    n = whole ? step_plan_copy_row(copies, i) : 1;
-    const KvCopy copy = {
-        .method = method_of(self),
-        .to_pool = to_pool,
-        .layout = &layout,
-        .pool = self->pool + first_bytes * self->kv_layout.piece_stride_bytes,
-        .block_list = list + i,
-        .num_blocks = n,
-        .buffer = self->host + (gsize)host_block * self->block_bytes +
-                  first_bytes * self->kv_layout.piece_bytes,
-        .buffer_is_settled = to_pool,
-    };
-    status = kv_copy(&copy, stream);
-    if (status == cudaErrorNotSupported && copy.method == KV_COPY_BATCH) {
-      self->copy_method = self->pageable ? COPY_METHOD_PIECES : COPY_METHOD_KERNEL;
-      cudaGetLastError();
-      n = 0; /* once more, as this CUDA can */
-      status = 0;
-    }
-  }
-  return status;
-}
-
-/* All copies of the step in `stream`, timed. */
-static int
-copy_all(GpuDevice *self, const StepPlan *plan, cudaStream_t stream)
-{
-  guint32 layers = self->geometry.layers;
-  int status = (int)cudaEventRecord(self->events[EVENT_START], stream);
-
-  if (status == 0)
-    status = enqueue_copies(self, plan->copies_out, self->block_list, FALSE, 0, layers, stream);
-  if (status == 0)
-    status = (int)cudaEventRecord(self->events[EVENT_OUT_DONE], stream);
-  if (status == 0)
-    status = enqueue_copies(self, plan->copies_in, self->block_list + plan->copies_out->len, TRUE,
-                            0, layers, stream);
-  if (status == 0)
-    status = (int)cudaEventRecord(self->events[EVENT_IN_DONE], stream);
-  return status;
-}
-
-/* The same layer by layer, an event after each. */
-static int
-copy_by_layer(GpuDevice *self, const StepPlan *plan, cudaStream_t stream)
-{
-  const gint32 *in_list = self->block_list + plan->copies_out->len;
-  int status = (int)cudaEventRecord(self->events[EVENT_START], stream);
-
-  if (status == 0)
-    status = (int)cudaEventRecord(self->events[EVENT_OUT_DONE], stream);
-  for (guint32 layer = 0; layer < self->geometry.layers && status == 0; layer++) {
-    status = enqueue_copies(self, plan->copies_out, self->block_list, FALSE, layer, 1, stream);
-    if (status == 0)
-      status = enqueue_copies(self, plan->copies_in, in_list, TRUE, layer, 1, stream);
-    if (status == 0)
-      status = (int)cudaEventRecord(self->layer_copied[layer], stream);
-  }
-  if (status == 0)
-    status = (int)cudaEventRecord(self->events[EVENT_IN_DONE], stream);
-  return status;
-}
-
-/* The layer's KV is touched when its copies are done. */
-static gboolean
-wait_for_layer(gpointer data, guint32 layer, cudaStream_t stream)
-{
-  GpuDevice *self = data;
-
-  return cudaStreamWaitEvent(stream, self->layer_copied[layer], 0) == cudaSuccess;
-}
-
-static gboolean
-has_copies(const StepPlan *plan)
-{
-  return plan->copies_out->len + plan->copies_in->len > 0;
-}
-
-/* Enqueues the step's copies. *gate: whether the layers are to wait for them one by one. */
-static int
-start_copies(GpuDevice *self, const StepPlan *plan, gboolean *gate)
-{
-  int status;
-
-  *gate = self->overlap && has_copies(plan) && self->geometry.form == KV_BY_LAYER;
-  list_blocks(self, plan);
-  if (*gate)
-    return copy_by_layer(self, plan, self->copies);
-  status = copy_all(self, plan, self->overlap ? self->copies : self->compute);
-  if (status == 0 && self->overlap)
-    status = (int)cudaStreamWaitEvent(self->compute, self->events[EVENT_IN_DONE], 0);
-  return status;
-}
-
 static gint64
-between_ns(const GpuDevice *self, Event from, Event to)
+between_ns(const GpuDevice *self, guint from, guint to)
 {
   float ms = 0;
 
@@ -301,32 +185,31 @@ between_ns(const GpuDevice *self, Event from, Event to)
 static void
 tell_times(const GpuDevice *self, const StepPlan *plan, DeviceTimes *times)
 {
-  if (plan->copies_out->len > 0 && !self->overlap)
-    times->component_ns[COST_SWAP_OUT] = between_ns(self, EVENT_START, EVENT_OUT_DONE);
-  if (plan->copies_in->len > 0 && !self->overlap)
-    times->component_ns[COST_SWAP_IN] = between_ns(self, EVENT_OUT_DONE, EVENT_IN_DONE);
+  gpu_copies_tell_times(self->copies, plan, times);
   if (step_plan_rows(plan) > 0) {
-    times->component_ns[COST_LINEAR] = between_ns(self, EVENT_STEP_START, EVENT_HEAD);
+    times->component_ns[COST_LINEAR] = between_ns(self, EVENT_START, EVENT_HEAD);
     times->component_ns[COST_HEAD] = between_ns(self, EVENT_HEAD, EVENT_END);
   }
 }
 
 static gboolean
-run_rows(GpuDevice *self, const StepPlan *plan, gboolean gate, GError **error)
+run_rows(GpuDevice *self, const StepPlan *plan, GError **error)
 {
+  LayerGate gate = gpu_copies_are_gated(self->copies) ? gpu_copies_wait_for_layer : NULL;
   gsize bytes = plan->sample_rows->len * sizeof(gint32);
-  cudaError_t status = cudaEventRecord(self->events[EVENT_STEP_START], self->compute);
+  cudaError_t status = cudaEventRecord(self->events[EVENT_START], self->compute);
 
-  if (status == cudaSuccess &&
-      !decoder_gpu_run(self->decoder, plan, self->upload, self->pool, gate ? wait_for_layer : NULL,
-                       self, self->events[EVENT_HEAD], self->compute, error))
+  if (status != cudaSuccess)
+    return gpu_fail(error, (int)status, "recording a time");
+  if (!decoder_gpu_run(self->decoder, plan, gate, self->copies, self->events[EVENT_HEAD],
+                       self->compute, error))
     return FALSE;
-  if (status == cudaSuccess && bytes > 0)
+  if (bytes > 0)
     status = cudaMemcpyAsync(self->tokens, decoder_gpu_sampled(self->decoder), bytes,
                              cudaMemcpyDeviceToHost, self->compute);
   if (status == cudaSuccess)
     status = cudaEventRecord(self->events[EVENT_END], self->compute);
-  return status == cudaSuccess || gpu_fail(error, (int)status, "a step");
+  return status == cudaSuccess || gpu_fail(error, (int)status, "fetching sampled tokens");
 }
 
 static gboolean
@@ -335,25 +218,24 @@ gpu_run_plan(LiveDevice *base, const StepPlan *plan, gint32 *sampled, DeviceTime
 {
   GpuDevice *self = (GpuDevice *)base;
   gint64 start_ns = live_now_ns();
-  gboolean gate, rows = step_plan_rows(plan) > 0;
-  int status;
+  gboolean rows = step_plan_rows(plan) > 0;
+  cudaError_t status;
 
   *times = (DeviceTimes){0};
-  if (rows && !decoder_gpu_prepare(self->decoder, plan, self->upload, error))
+  if (rows &&
+      !decoder_gpu_prepare(self->decoder, plan, self->compute, &times->first_time_ns, error))
     return FALSE;
-  status = start_copies(self, plan, &gate);
-  if (status != 0)
-    return gpu_fail(error, status, "copying swapped blocks");
-  if (rows && !run_rows(self, plan, gate, error))
+  if (!gpu_copies_start(self->copies, plan, self->compute, error) ||
+      (rows && !run_rows(self, plan, error)))
     return FALSE;
-  status = (int)cudaStreamSynchronize(self->copies);
-  if (status == 0)
-    status = (int)cudaStreamSynchronize(self->compute);
-  if (status != 0)
-    return gpu_fail(error, status, "a step");
+  status = cudaStreamSynchronize(self->compute);
+  if (status != cudaSuccess)
+    return gpu_fail(error, (int)status, "waiting for a step");
+  if (!gpu_copies_finish(self->copies, error))
+    return FALSE;
   memcpy(sampled, self->tokens, plan->sample_rows->len * sizeof(gint32));
   tell_times(self, plan, times);
-  times->total_ns = live_now_ns() - start_ns;
+  times->total_ns = live_now_ns() - start_ns - times->first_time_ns;
   return TRUE;
 }
 
@@ -365,6 +247,8 @@ gpu_logits(LiveDevice *base, GArray *logits)
 
 const LiveDeviceClass live_device_gpu = {
     .name = "gpu",
+    .clock = CLOCK_MONOTONIC,
+    .probe = gpu_probe,
     .open = gpu_open,
     .run = gpu_run_plan,
     .logits = gpu_logits,

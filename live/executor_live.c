@@ -70,17 +70,18 @@ run(Executor *base, const Step *step, const RepeatLimit *limit G_GNUC_UNUSED, St
     GError **error)
 {
   LiveExecutor *self = (LiveExecutor *)base;
-  gint64 start_ns = live_now_ns(), total_ns;
+  const LiveDeviceClass *device = self->config.device->class;
+  gint64 start_ns = live_clock_ns(device->clock), total_ns;
   DeviceTimes times = {0};
 
   if (!planner_plan(self->planner, step, self->plan, error))
     return FALSE;
   g_array_set_size(self->sampled, MAX(self->plan->sample_rows->len, 1));
-  if (!self->config.device->class->run(self->config.device, self->plan,
-                                       (gint32 *)(gpointer)self->sampled->data, &times, error))
+  if (!device->run(self->config.device, self->plan, (gint32 *)(gpointer)self->sampled->data, &times,
+                   error))
     return FALSE;
   planner_commit(self->planner, self->plan, (const gint32 *)(gconstpointer)self->sampled->data);
-  total_ns = MAX(live_now_ns() - start_ns, times.total_ns);
+  total_ns = MAX(live_clock_ns(device->clock) - start_ns - times.first_time_ns, times.total_ns);
   tell_times(self, step, &times, total_ns, timing);
   return TRUE;
 }

@@ -18,8 +18,10 @@ gpu_fail(GError **error, int status, const char *what)
   case cudaErrorNoDevice:
   case cudaErrorInsufficientDriver:
     g_set_error(error, LIVE_ERROR, LIVE_ERROR_DEVICE,
-                "%s: no GPU that can be used (%s); 'spillway-gpu selfcheck' says more", what,
-                gemm_status_name(status));
+                "%s: there is no GPU that can be used (%s), or its driver is older than this "
+                "program's CUDA; 'spillway-gpu selfcheck' says more, and --executor cpu computes "
+                "small models without one",
+                what, gemm_status_name(status));
     break;
   case cudaErrorNotSupported:
     g_set_error(error, LIVE_ERROR, LIVE_ERROR_DEVICE,

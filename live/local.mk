@@ -1,11 +1,13 @@
 # Executors that compute: what is shared and the CPU's is always built.
 noinst_LIBRARIES += libspillway-live.a
 libspillway_live_a_SOURCES = \
+  %D%/budget.c %D%/budget.h \
   %D%/clock.h \
   %D%/decoder_cpu.c %D%/decoder_cpu.h \
   %D%/device.h \
   %D%/device_cpu.c \
   %D%/executor_live.c %D%/executor_live.h \
+  %D%/host_memory.c %D%/host_memory.h \
   %D%/kv_geometry.c %D%/kv_geometry.h \
   %D%/planner.c %D%/planner.h \
   %D%/random.h \
@@ -22,7 +24,12 @@ libspillway_live_a_SOURCES = \
 # The GPU as a device: for spillway-gpu, and with an emulator in CUDA's place for a test.
 live_gpu_sources = \
   %D%/decoder_gpu.c %D%/decoder_gpu.h \
+  %D%/decoder_graphs.c %D%/decoder_graphs.h \
+  %D%/decoder_memory.c %D%/decoder_memory.h \
+  %D%/decoder_pass.c %D%/decoder_pass.h \
   %D%/device_gpu.c \
+  %D%/float16.c %D%/float16.h \
+  %D%/gpu_copies.c %D%/gpu_copies.h \
   %D%/gpu_memory.c %D%/gpu_memory.h \
   %D%/weights_gpu.c %D%/weights_gpu.h
 EXTRA_DIST += $(live_gpu_sources)

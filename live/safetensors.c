@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "weights.h"
 
@@ -248,21 +249,29 @@ convert(TensorType type, const guchar *bytes, gsize n, float *values)
   }
 }
 
+/* Each thread at its own place: no position is shared. */
 gboolean
-safetensors_read(Safetensors *file, const SafetensorsTensor *tensor, float *values, GError **error)
+safetensors_read(const Safetensors *file, const SafetensorsTensor *tensor, guint64 first, gsize n,
+                 float *values, GError **error)
 {
   guint element_bytes = tensor->type == TENSOR_F32 ? 4 : 2;
-  guint64 done = 0;
+  guint64 place = tensor->first_byte + first * element_bytes;
+  gsize done = 0;
 
-  if (fseeko(file->file, (off_t)tensor->first_byte, SEEK_SET) != 0)
-    return fail(file, error, "cannot be read: %s", g_strerror(errno));
-  while (done < tensor->num_bytes) {
+  while (done < n) {
     guchar chunk[CHUNK_BYTES];
-    gsize want = (gsize)MIN(sizeof chunk, tensor->num_bytes - done);
-    if (fread(chunk, 1, want, file->file) != want)
-      return fail(file, error, "ends within a tensor, or cannot be read");
-    convert(tensor->type, chunk, want / element_bytes, values + done / element_bytes);
-    done += want;
+    gsize want = MIN(sizeof chunk, (n - done) * element_bytes);
+    gssize got = pread(fileno(file->file), chunk, want, (off_t)place);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got < 0)
+      return fail(file, error, "cannot be read: %s", g_strerror(errno));
+    if (got < (gssize)element_bytes)
+      return fail(file, error, "ends within a tensor");
+    got -= got % (gssize)element_bytes;
+    convert(tensor->type, chunk, (gsize)got / element_bytes, values + done);
+    done += (gsize)got / element_bytes;
+    place += (guint64)got;
   }
   return TRUE;
 }

@@ -28,6 +28,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Safetensors, safetensors_free)
 const char *safetensors_path(const Safetensors *file);
 /* NULL if there is none of that name. */
 const SafetensorsTensor *safetensors_find(const Safetensors *file, const char *name);
-/* All of its values, as floats. `tensor` is one of this file's and is not TENSOR_OTHER. */
-gboolean safetensors_read(Safetensors *file, const SafetensorsTensor *tensor, float *values,
-                          GError **error);
+/* `n` of its values from `first` on, as floats. `tensor` is one of this file's and is not
+ * TENSOR_OTHER; the range is within it. Threads may read at the same time. */
+gboolean safetensors_read(const Safetensors *file, const SafetensorsTensor *tensor, guint64 first,
+                          gsize n, float *values, GError **error);

@@ -1,5 +1,10 @@
 /* A plan's arrays in one piece of memory, so that a step needs one copy to the GPU. Host code: the
  * pieces' places are worked out here, and are the same on both sides.
+ *
+ * A step of decodes that runs as a graph is padded to `rows` rows, sequences and samples: then the
+ * places depend on `rows` and on the size of attention's plan alone, and what differs from step to
+ * step in size, the block tables, comes last. Padding: token 0 at position 0 in slot -1, which
+ * nobody writes, and row 0 sampled.
  */
 #pragma once
 
@@ -9,28 +14,22 @@
 enum { UPLOAD_ALIGN = 256 };
 
 typedef struct {
-  GByteArray *bytes; /* host side; what is sent */
+  guint8 *memory; /* host side; what is sent. Borrowed */
+  gsize room_bytes, used_bytes;
   /* Offsets into it. */
-  gsize token_ids, positions, slots, query_starts, context_lens, block_tables, sample_rows,
-      uniforms;
-  gsize attention_plan;
-  guint32 rows; /* with padding */
+  gsize token_ids, positions, slots, query_starts, context_lens, sample_rows, uniforms,
+      block_table_stride, attention_plan, block_tables;
+  guint32 rows, sequences, samples; /* with padding */
 } StepUpload;
 
-StepUpload *step_upload_new(void);
-void step_upload_free(StepUpload *upload);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(StepUpload, step_upload_free)
+/* Packs the plan and attention's; `padded`: 0, or the number of rows. FALSE if the room is too
+ * small; used_bytes says how much it would be. */
+gboolean step_upload_pack(StepUpload *upload, const StepPlan *plan, guint32 padded,
+                          gconstpointer attention_plan, gsize attention_bytes);
 
-/* Packs the plan, its rows padded to `rows` (token 0 at position 0, slot -1). */
-void step_upload_pack(StepUpload *upload, const StepPlan *plan, guint32 rows);
-/* Appends the plan of attention, and keeps its place. */
-void step_upload_add_attention(StepUpload *upload, const void *data, gsize num_bytes);
-
-/* The most that a plan of these sizes packs to, attention's plan apart. */
-gsize step_upload_most_bytes(guint32 rows, guint32 sequences, guint32 blocks_of_a_sequence);
+/* The most that plans of these sizes pack to. */
+gsize step_upload_most_bytes(guint32 rows, guint32 sequences, guint32 blocks_of_a_sequence,
+                             gsize attention_bytes);
 
 /* The batch as attention takes it, its arrays at `base` + offsets. */
 AttentionBatch step_upload_batch(const StepUpload *upload, const StepPlan *plan, const void *base);
-
-/* The number of rows that a batch of decodes is padded to: 1, 2, 4, then multiples of 8. */
-guint32 step_upload_padded_rows(guint32 rows);

@@ -151,7 +151,8 @@ weights_load(const WeightLayout *layout, WeightSource *source, GError **error)
   }
   for (guint i = 0; i < layout->tensors->len; i++) {
     const WeightTensor *tensor = &g_array_index(layout->tensors, WeightTensor, i);
-    if (!weight_source_read(source, tensor, arena + tensor->offset, error))
+    if (!weight_source_read(source, tensor, 0, (gsize)(tensor->rows * tensor->columns),
+                            arena + tensor->offset, error))
       return NULL;
   }
   return g_steal_pointer(&arena);

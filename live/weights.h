@@ -3,7 +3,8 @@
  * The layout is the same for every executor: one arena of elements, matrices [out][in] row-major;
  * q, k, v are the rows of one matrix, gate and up of another, so that each is one product. Offsets
  * are in elements, each a multiple of WEIGHT_ALIGN. A tensor of a checkpoint is a range of rows.
- * A source gives a tensor's values as floats: random from a seed, or a checkpoint's.
+ * A source gives a tensor's values as floats: random from a seed, or a checkpoint's, any range of
+ * them, and to several threads at a time.
  */
 #pragma once
 
@@ -42,15 +43,17 @@ typedef struct WeightSource WeightSource;
 
 struct WeightSource {
   const char *name; /* "random", "safetensors": for people */
-  /* rows x columns values. */
-  gboolean (*read)(WeightSource *self, const WeightTensor *tensor, float *values, GError **error);
+  /* `n` of the tensor's rows x columns values, from `first` on. */
+  gboolean (*read)(WeightSource *self, const WeightTensor *tensor, guint64 first, gsize n,
+                   float *values, GError **error);
   void (*free)(WeightSource *self);
 };
 
 static inline gboolean
-weight_source_read(WeightSource *source, const WeightTensor *tensor, float *values, GError **error)
+weight_source_read(WeightSource *source, const WeightTensor *tensor, guint64 first, gsize n,
+                   float *values, GError **error)
 {
-  return source->read(source, tensor, values, error);
+  return source->read(source, tensor, first, n, values, error);
 }
 
 static inline void

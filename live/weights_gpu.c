@@ -2,93 +2,130 @@
 
 #include "weights_gpu.h"
 
-#include <math.h>
-#include <string.h>
+#include "float16.h"
 
-static guint16
-bf16_from_float(float value)
+enum { PIECE_ELEMENTS = 1 << 21, READERS_MAX = 16 };
+
+/* A piece of a tensor, and who reads it. */
+typedef struct {
+  const WeightTensor *tensor;
+  guint64 first;
+  gsize n;
+  WeightSource *source;
+  Dtype dtype;
+  float *values;
+  guint16 *halves; /* pinned */
+  GError *error;
+} Piece;
+
+static guint
+num_readers(void)
 {
-  guint32 bits;
-
-  memcpy(&bits, &value, sizeof bits);
-  if ((bits & 0x7fffffff) > 0x7f800000) /* stays a NaN */
-    return (guint16)(bits >> 16 | 0x40);
-  return (guint16)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+  return CLAMP(g_get_num_processors(), 1, READERS_MAX);
 }
 
-static guint16
-fp16_from_float(float value)
+gsize
+weights_gpu_host_bytes(void)
 {
-  guint16 sign = signbit(value) ? 0x8000 : 0;
-  double size = fabs((double)value);
-  int exponent;
-  double steps;
-
-  if (isnan(value))
-    return sign | 0x7e00;
-  if (size >= 65520) /* rounds beyond the largest, 65504 */
-    return sign | 0x7c00;
-  if (size < 0x1p-14) /* subnormal, or zero: steps of 2^-24 */
-    return sign | (guint16)rint(size * 0x1p24);
-  frexp(size, &exponent);                   /* size = fraction x 2^exponent, fraction from 0.5 */
-  steps = rint(ldexp(size, 11 - exponent)); /* 1024 to 2048 */
-  return sign | (guint16)((exponent + 13) * 1024 + (int)steps);
+  return (gsize)num_readers() * PIECE_ELEMENTS * (sizeof(float) + sizeof(guint16));
 }
 
-guint16
-weight_from_float(Dtype dtype, float value)
+static gpointer
+read_piece(gpointer data)
 {
-  return dtype == DTYPE_FP16 ? fp16_from_float(value) : bf16_from_float(value);
+  Piece *piece = data;
+
+  if (weight_source_read(piece->source, piece->tensor, piece->first, piece->n, piece->values,
+                         &piece->error))
+    float16_from_floats(piece->dtype, piece->values, piece->n, piece->halves);
+  return NULL;
 }
 
-float
-weight_to_float(Dtype dtype, guint16 bits)
+/* The next piece after *tensor and *first, which move on. FALSE behind the last one. */
+static gboolean
+next_piece(const WeightLayout *layout, guint *tensor, guint64 *first, Piece *piece)
 {
-  guint32 sign = (guint32)(bits & 0x8000) << 16, exponent = bits >> 10 & 0x1f,
-          fraction = bits & 0x3ff;
-  guint32 wide = (guint32)bits << 16; /* bf16 is the upper half of a float */
-  float value;
+  guint64 elements;
 
-  if (dtype == DTYPE_FP16) {
-    if (exponent == 0)
-      return (sign != 0 ? -1.0f : 1.0f) * (float)fraction * 0x1p-24f;
-    wide = sign | (exponent == 0x1f ? 0x7f800000 : (exponent + 112) << 23) | fraction << 13;
+  if (*tensor == layout->tensors->len)
+    return FALSE;
+  piece->tensor = &g_array_index(layout->tensors, WeightTensor, *tensor);
+  elements = piece->tensor->rows * piece->tensor->columns;
+  piece->first = *first;
+  piece->n = (gsize)MIN(elements - *first, PIECE_ELEMENTS);
+  *first += piece->n;
+  if (*first == elements) {
+    (*tensor)++;
+    *first = 0;
   }
-  memcpy(&value, &wide, sizeof value);
-  return value;
+  return TRUE;
+}
+
+/* Reads `n` pieces at once, and copies them one by one. */
+static gboolean
+load_pieces(Piece *pieces, guint n, char *arena, GError **error)
+{
+  GThread *threads[READERS_MAX];
+  cudaError_t status = cudaSuccess;
+
+  for (guint i = 1; i < n; i++)
+    threads[i] = g_thread_new("weights", read_piece, &pieces[i]);
+  read_piece(&pieces[0]);
+  for (guint i = 1; i < n; i++)
+    g_thread_join(threads[i]);
+  for (guint i = 0; i < n && status == cudaSuccess; i++) {
+    const Piece *p = &pieces[i];
+    if (p->error != NULL) {
+      g_propagate_error(error, p->error);
+      for (i++; i < n; i++)
+        g_clear_error(&pieces[i].error);
+      return FALSE;
+    }
+    status = cudaMemcpy(arena + (p->tensor->offset + p->first) * sizeof(guint16), p->halves,
+                        p->n * sizeof(guint16), cudaMemcpyHostToDevice);
+  }
+  return status == cudaSuccess || gpu_fail(error, (int)status, "copying weights");
 }
 
 static gboolean
-load_tensor(const WeightTensor *tensor, WeightSource *source, Dtype dtype, GArray *floats,
-            GArray *halves, char *arena, GError **error)
+load_all(const WeightLayout *layout, Piece *pieces, char *arena, GError **error)
 {
-  guint n = (guint)(tensor->rows * tensor->columns);
-  cudaError_t status;
+  guint tensor = 0;
+  guint64 first = 0;
 
-  g_array_set_size(floats, n);
-  g_array_set_size(halves, n);
-  if (!weight_source_read(source, tensor, (float *)(gpointer)floats->data, error))
-    return FALSE;
-  for (guint i = 0; i < n; i++)
-    g_array_index(halves, guint16, i) = weight_from_float(dtype, g_array_index(floats, float, i));
-  status = cudaMemcpy(arena + tensor->offset * sizeof(guint16), halves->data, n * sizeof(guint16),
-                      cudaMemcpyHostToDevice);
-  return status == cudaSuccess || gpu_fail(error, (int)status, "copying weights");
+  for (guint n = 1; n > 0;) {
+    for (n = 0; n < num_readers() && next_piece(layout, &tensor, &first, &pieces[n]);)
+      n++;
+    if (n > 0 && !load_pieces(pieces, n, arena, error))
+      return FALSE;
+  }
+  return TRUE;
 }
 
 void *
 weights_gpu_load(const WeightLayout *layout, WeightSource *source, Dtype dtype, GError **error)
 {
-  g_autoptr(GArray) floats = g_array_new(FALSE, FALSE, sizeof(float));
-  g_autoptr(GArray) halves = g_array_new(FALSE, FALSE, sizeof(guint16));
-  char *arena = gpu_allocate(layout->elements * sizeof(guint16), "weights", error);
-  gboolean worked = arena != NULL;
+  const guint readers = num_readers();
+  g_autofree float *values = g_try_new(float, (gsize)readers *PIECE_ELEMENTS);
+  guint16 *halves = gpu_allocate_host((gsize)readers * PIECE_ELEMENTS * sizeof(guint16), FALSE,
+                                      "loading weights", error);
+  char *arena =
+      halves == NULL ? NULL : gpu_allocate(layout->elements * sizeof(guint16), "weights", error);
+  Piece pieces[READERS_MAX] = {{0}};
 
-  for (guint i = 0; worked && i < layout->tensors->len; i++)
-    worked = load_tensor(&g_array_index(layout->tensors, WeightTensor, i), source, dtype, floats,
-                         halves, arena, error);
-  if (worked)
-    return arena;
-  cudaFree(arena);
-  return NULL;
+  for (guint i = 0; i < readers; i++)
+    pieces[i] = (Piece){
+        .source = source,
+        .dtype = dtype,
+        .values = values + (gsize)i * PIECE_ELEMENTS,
+        .halves = halves + (gsize)i * PIECE_ELEMENTS,
+    };
+  if (arena != NULL && (values == NULL || !load_all(layout, pieces, arena, error))) {
+    if (values == NULL)
+      g_set_error(error, LIVE_ERROR, LIVE_ERROR_MEMORY, "the host has no memory to load weights");
+    cudaFree(arena);
+    arena = NULL;
+  }
+  gpu_free_host(halves, FALSE);
+  return arena;
 }

@@ -3,10 +3,8 @@
 
 #include "gpu_memory.h"
 
-/* Reads every tensor, rounds it to the type and copies it. For cudaFree(). */
+/* Reads every tensor a piece at a time, pieces side by side in threads, rounds them to the type and
+ * copies them: the host never holds more than weights_gpu_host_bytes(). For cudaFree(). */
 void *weights_gpu_load(const WeightLayout *layout, WeightSource *source, Dtype dtype,
                        GError **error);
-
-/* To nearest, ties to even; out of fp16's range: infinity. */
-guint16 weight_from_float(Dtype dtype, float value);
-float weight_to_float(Dtype dtype, guint16 bits);
+gsize weights_gpu_host_bytes(void);

@@ -32,19 +32,22 @@ grid_step(const WeightTensor *tensor)
 }
 
 static gboolean
-read_random(WeightSource *base, const WeightTensor *tensor, float *values,
+read_random(WeightSource *base, const WeightTensor *tensor, guint64 first, gsize n, float *values,
             GError **error G_GNUC_UNUSED)
 {
-  guint64 key = key_of_name(((RandomSource *)base)->seed, tensor->name), bits = 0;
-  guint64 n = tensor->rows * tensor->columns;
-  double step = grid_step(tensor);
+  guint64 key = key_of_name(((RandomSource *)base)->seed, tensor->name);
+  float step = (float)grid_step(tensor);
 
-  for (guint64 i = 0; i < n; i++, bits >>= 8) {
-    if (i % 8 == 0)
-      bits = random_mix(key + (i / 8 + 1) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15));
-    values[i] = (float)(((int)(bits & 0x7f) * 2 - 127) * step);
-    if (tensor->is_norm) /* a few sixteenths around 1 */
-      values[i] = 1 + (float)((int)(bits & 0x7) - 3) / 32;
+  for (guint64 i = first; i < first + n;) {
+    guint64 bits = random_mix(key + (i / 8 + 1) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15));
+    for (bits >>= i % 8 * 8; i < first + n; bits >>= 8) {
+      if (tensor->is_norm) /* a few sixteenths around 1 */
+        values[i - first] = 1 + (float)((int)(bits & 0x7) - 3) / 32;
+      else
+        values[i - first] = (float)((int)(bits & 0x7f) * 2 - 127) * step;
+      if (++i % 8 == 0)
+        break;
+    }
   }
   return TRUE;
 }

@@ -164,11 +164,12 @@ find_single(const char *folder, char **path, GError **error)
 }
 
 static gboolean
-read_tensor(WeightSource *base, const WeightTensor *tensor, float *values, GError **error)
+read_tensor(WeightSource *base, const WeightTensor *tensor, guint64 first, gsize n, float *values,
+            GError **error)
 {
   const Place *place = g_hash_table_lookup(((CheckpointSource *)base)->places, tensor->name);
 
-  return safetensors_read(place->file, place->tensor, values, error);
+  return safetensors_read(place->file, place->tensor, first, n, values, error);
 }
 
 static void

@@ -260,7 +260,7 @@ goes_on(State *s)
   guint64 idle_steps = s->step_index - s->idle_since;
 
   if (s->loop->interrupted != NULL && s->loop->interrupted())
-    return end_with(s, RUN_ABORT, "interrupted");
+    return end_with(s, RUN_ABORT, LOOP_INTERRUPTED);
   if (s->now_ps > TIME_MAX_PS)
     return end_with(s, RUN_ABORT,
                     "the run passed the latest time that the clock can hold, 53 days");
@@ -312,7 +312,7 @@ act(State *s, gboolean *ok, GError **error)
   }
   if (!step_is_empty(s->step)) {
     *ok = execute(s, error);
-    return *ok || end_with(s, RUN_ABORT, "the executor could not go on");
+    return *ok || end_with(s, RUN_ABORT, LOOP_EXECUTOR_FAILED);
   }
   if (s->in_flight)
     land(s);

@@ -6,6 +6,10 @@
 #include "scheduler.h"
 #include "workload.h"
 
+/* Reasons of an abort that is not the engine's own. */
+#define LOOP_INTERRUPTED "interrupted"
+#define LOOP_EXECUTOR_FAILED "the executor could not go on"
+
 typedef struct {
   const Workload *workload; /* sealed */
   Scheduler *scheduler;     /* fresh */

@@ -86,8 +86,10 @@ def find_cuobjdump():
 
 def instructions(file):
     """(kernel, architecture): its instructions, in order."""
-    listing = subprocess.run([find_cuobjdump(), "-sass", os.path.join(KERNELS, file + ".o")], capture_output=True,
-                             text=True, check=True).stdout
+    program = find_cuobjdump()
+    path = os.pathsep.join([os.environ["PATH"], os.path.dirname(program)])  # it runs nvdisasm, which is beside it
+    listing = subprocess.run([program, "-sass", os.path.join(KERNELS, file + ".o")], capture_output=True, text=True,
+                             check=True, env=dict(os.environ, PATH=path)).stdout
     found, arch, kernel = {}, None, None
     for line in listing.splitlines():
         if line.startswith("arch = "):

@@ -34,6 +34,7 @@ enum { LIVE_WEIGHTS_SEED = 7, LIVE_TOKENS_SEED = 3, LIVE_SAMPLING_SEED = 5 };
 /* tests/models/NAME.json with random weights. */
 TestModel test_model_open(const char *name);
 void test_model_close(TestModel *model);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TestModel, test_model_close)
 
 /* Pools so small that most scenarios overflow; a length limit beyond every request, so that none is
  * cut. One of the models. The workload is the caller's. */

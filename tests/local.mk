@@ -14,7 +14,9 @@ module_tests = \
   %D%/test-stored \
   %D%/test-trace-binary \
   %D%/test-trace-verb \
-  %D%/test-traces
+  %D%/test-traces \
+  %D%/test-validation \
+  %D%/test-weights
 script_tests = \
   %D%/accuracy.py \
   %D%/bad-input.py \
@@ -48,6 +50,7 @@ synthetic_device = %D%/synthetic_device.c %D%/synthetic_device.h
 # Kernels
 kernel_tests = \
   %D%/test-attention \
+  %D%/test-decode-plan \
   %D%/test-kv-copy \
   %D%/test-sampling \
   %D%/test-timing \
@@ -55,6 +58,7 @@ kernel_tests = \
 check_PROGRAMS += $(kernel_tests)
 TESTS += $(kernel_tests)
 %C%_test_attention_LDADD = libspillway-cases.a libspillway-kernels.a $(LDADD)
+%C%_test_decode_plan_LDADD = libspillway-kernels.a $(LDADD)
 %C%_test_kv_copy_LDADD = libspillway-cases.a libspillway-kernels.a $(LDADD)
 %C%_test_sampling_LDADD = libspillway-kernels.a $(LDADD)
 %C%_test_timing_LDADD = libspillway-kernels.a $(LDADD)
@@ -108,32 +112,43 @@ TESTS += %D%/test-attention-emulated %D%/test-emulator %D%/test-emulator-warpgro
 %C%_test_attention_emulated_LDADD = $(emulator_ldadd)
 %C%_libemulated_kernels_a_CPPFLAGS = $(emulator_cppflags)
 %C%_libemulated_kernels_a_SOURCES = \
-  %D%/emulator/cuda_live.h %D%/emulator/gemm.cc %D%/emulator/live.cc %D%/emulator/timer.cc \
+  %D%/emulator/cuda_live.h %D%/emulator/gemm.cc %D%/emulator/timer.cc \
   %D%/emulator/attention.cc %D%/emulator/attention_decode.cc \
   %D%/emulator/attention_prefill.cc %D%/emulator/attention_prefill_sm90.cc \
   %D%/emulator/card.h %D%/emulator/cuda.cc %D%/emulator/cuda_runtime.h %D%/emulator/cuda_runtime_api.h \
-  %D%/emulator/emulator.cc %D%/emulator/emulator.h %D%/emulator/fibers.cc %D%/emulator/fibers.h \
+  %D%/emulator/emulator.cc %D%/emulator/emulator.h %D%/emulator/faults.h \
+  %D%/emulator/fibers.cc %D%/emulator/fibers.h \
   %D%/emulator/kernels/device.h %D%/emulator/kernels/device_sm90.h %D%/emulator/kv_copy.cc \
   %D%/emulator/kv_copy_methods.cc %D%/emulator/norm.cc %D%/emulator/operand.cc %D%/emulator/operand.h \
   %D%/emulator/paged_kv.cc %D%/emulator/phase_barrier.cc %D%/emulator/sampling.cc %D%/emulator/stream.cc \
+  %D%/emulator/streams.cc %D%/emulator/streams.h \
   %D%/emulator/transformer.cc %D%/emulator/vector_types.h %D%/emulator/warp.cc %D%/emulator/warpgroup.cc
 # The GPU's device of live/ runs in it too.
-check_PROGRAMS += %D%/test-live-emulated
-TESTS += %D%/test-live-emulated
-%C%_test_live_emulated_SOURCES = \
-  %D%/test-live-gpu.c $(live_cases) $(live_gpu_sources)
+check_LIBRARIES += %D%/libemulated-live.a
+check_PROGRAMS += %D%/test-live-emulated %D%/test-live-streams
+TESTS += %D%/test-live-emulated %D%/test-live-streams
+%C%_libemulated_live_a_CPPFLAGS = $(emulator_cppflags)
+%C%_libemulated_live_a_SOURCES = $(live_gpu_sources) $(live_cases)
+%C%_test_live_emulated_SOURCES = %D%/test-live-gpu.c
 %C%_test_live_emulated_CPPFLAGS = $(emulator_cppflags)
-%C%_test_live_emulated_LDADD = $(emulator_ldadd)
+%C%_test_live_emulated_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
+%C%_test_live_streams_SOURCES = %D%/test-live-streams.c
+%C%_test_live_streams_CPPFLAGS = $(emulator_cppflags)
+%C%_test_live_streams_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
+# What spillway-gpu computes, with an emulated GPU, for live.py.
+check_PROGRAMS += %D%/emulated-gpu
+%C%_emulated_gpu_SOURCES = %D%/emulated-gpu.c
+%C%_emulated_gpu_CPPFLAGS = $(emulator_cppflags)
+%C%_emulated_gpu_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
 # And the calibration's GPU, with steps as spillway-gpu runs them. It exports a management library to
 # itself.
 check_PROGRAMS += %D%/test-bench-emulated
 TESTS += %D%/test-bench-emulated
 %C%_test_bench_emulated_SOURCES = \
-  %D%/test-bench-emulated.c $(calib_gpu_sources) $(live_gpu_sources) $(step_runner_gpu) \
-  %D%/emulator/bench.cc
+  %D%/test-bench-emulated.c $(calib_gpu_sources) $(step_runner_gpu) %D%/emulator/bench.cc
 %C%_test_bench_emulated_CPPFLAGS = $(emulator_cppflags)
 %C%_test_bench_emulated_LDFLAGS = $(AM_LDFLAGS) -rdynamic
-%C%_test_bench_emulated_LDADD = $(emulator_ldadd)
+%C%_test_bench_emulated_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
 # So does the self-check: every kernel's tiny cases, and damaged results that must be found.
 check_PROGRAMS += %D%/test-selfcheck-emulated
 TESTS += %D%/test-selfcheck-emulated

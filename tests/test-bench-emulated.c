@@ -11,6 +11,7 @@
 #include "cli/step_runner_gpu.h"
 #include "models/model_config.h"
 #include "tests/emulator/card.h"
+#include "tests/emulator/faults.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
@@ -24,11 +25,16 @@ static const EmulatedCard whole_card = {
     .driver_version = 13000,
     .num_devices = 1,
     .capability = 90,
-    .memory_bytes = 64 * MIB,
-    .pinned_bytes = 9 * MIB,
     .l2_bytes = 1 << 14,
     .num_turns = 4,
 };
+
+static void
+use_whole_card(void)
+{
+  emulated_card = whole_card;
+  emulator_set_memory(64 * MIB, 9 * MIB);
+}
 
 static BenchDevice *
 open_card(BenchIdentity *identity)
@@ -61,7 +67,7 @@ test_identity(void)
   g_autoptr(BenchDevice) bench = NULL;
   g_autoptr(GError) error = NULL;
 
-  emulated_card = whole_card;
+  use_whole_card();
   bench = open_card(&identity);
   g_assert_cmpstr(identity.name, ==, "Emulated H100");
   g_assert_cmpstr(identity.cuda, ==, "13.0");
@@ -77,22 +83,18 @@ test_missing(void)
 {
   static const struct {
     EmulatedCard card;
+    size_t pinned_bytes;
     BenchError code;
     const char *expected;
   } cases[] = {
-      {{0, 0, 90, 1 << 26, 1 << 23, 1 << 14, 4, cudaSuccess},
-       BENCH_ERROR_DRIVER,
-       "no NVIDIA driver"},
-      {{12040, 1, 90, 1 << 26, 1 << 23, 1 << 14, 4, cudaSuccess},
+      {{0, 0, 90, 1 << 14, 4}, 8 * MIB, BENCH_ERROR_DRIVER, "no NVIDIA driver"},
+      {{12040, 1, 90, 1 << 14, 4},
+       8 * MIB,
        BENCH_ERROR_DRIVER,
        "serves CUDA 12.4 and this program was built with 13.0"},
-      {{13000, 0, 90, 1 << 26, 1 << 23, 1 << 14, 4, cudaSuccess},
-       BENCH_ERROR_CARD,
-       "CUDA_VISIBLE_DEVICES"},
-      {{13000, 1, 75, 1 << 26, 1 << 23, 1 << 14, 4, cudaSuccess},
-       BENCH_ERROR_CARD,
-       "compute capability 7.5"},
-      {{13000, 1, 90, 1 << 26, 1 << 20, 1 << 14, 4, cudaSuccess}, BENCH_ERROR_PINNED, "ulimit -l"},
+      {{13000, 0, 90, 1 << 14, 4}, 8 * MIB, BENCH_ERROR_CARD, "CUDA_VISIBLE_DEVICES"},
+      {{13000, 1, 75, 1 << 14, 4}, 8 * MIB, BENCH_ERROR_CARD, "compute capability 7.5"},
+      {{13000, 1, 90, 1 << 14, 4}, MIB, BENCH_ERROR_PINNED, "ulimit -l"},
   };
 
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -100,6 +102,7 @@ test_missing(void)
     g_autoptr(GError) error = NULL;
     BenchIdentity identity;
     emulated_card = cases[i].card;
+    emulator_set_memory(64 * MIB, cases[i].pinned_bytes);
     g_assert_false(bench_identify(bench, &identity, &error));
     g_assert_error(error, BENCH_ERROR, (gint)cases[i].code);
     g_assert_true(bench_error_is_fatal(error));
@@ -239,7 +242,7 @@ test_operations(void)
 {
   gboolean seen[OPERATIONS] = {[OP_STEP] = TRUE}; /* has a test of its own */
 
-  emulated_card = whole_card;
+  use_whole_card();
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
     measure_case(&cases[i]);
     seen[cases[i].operation] = TRUE;
@@ -254,7 +257,7 @@ test_cliff(void)
 {
   static const Case deep = {COPY("h2d/pinned/single", 16, 1500)};
 
-  emulated_card = whole_card;
+  use_whole_card();
   measure_case(&deep);
 }
 
@@ -266,7 +269,7 @@ test_in_a_row(void)
   BenchIdentity identity;
   g_autoptr(BenchDevice) bench = NULL;
 
-  emulated_card = whole_card;
+  use_whole_card();
   bench = open_card(&identity);
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
     g_autoptr(GError) error = NULL;
@@ -293,12 +296,13 @@ test_lost(void)
   g_autoptr(BenchDevice) bench = NULL;
   g_autoptr(GError) error = NULL;
 
-  emulated_card = whole_card;
+  use_whole_card();
   bench = open_card(&identity);
-  emulated_card.failure = cudaErrorUnknown;
+  emulator_lose_device(cudaErrorIllegalAddress, 1);
   g_assert_false(bench_measure(bench, &request, &stop, &timing, &error));
   g_assert_error(error, BENCH_ERROR, BENCH_ERROR_LOST);
-  emulated_card = whole_card;
+  g_clear_pointer(&bench, bench_device_free);
+  emulator_lose_device(cudaSuccess, 0);
 }
 
 static gboolean
@@ -330,7 +334,7 @@ test_steps(void)
   g_autoptr(BenchDevice) bench = NULL;
   g_autoptr(GError) error = NULL;
 
-  emulated_card = whole_card;
+  use_whole_card();
   emulated_card.num_turns = 2;
   bench = open_card(&identity);
   for (guint m = 0; m < G_N_ELEMENTS(names); m++) {
@@ -338,8 +342,10 @@ test_steps(void)
     g_ptr_array_add(models, model);
     for (guint s = 0; s < G_N_ELEMENTS(shapes); s++)
       for (guint v = 0; v < G_N_ELEMENTS(variants); v++) {
+        unsigned long launches = emulator_graph_launches();
         measure_step(bench, model, variants[v], shapes[s], &error);
         g_assert_no_error(error);
+        g_assert_cmpint(emulator_graph_launches() > launches, ==, v == 0);
       }
     g_assert_false(measure_step(bench, model, STEP_EAGER, (const gint64[]){0, 0, 0, 0}, &error));
     g_assert_error(error, BENCH_ERROR, BENCH_ERROR_FAILED);
@@ -567,9 +573,8 @@ test_quick(void)
                               .seed = 1,
                               .target = 0.5};
 
-  emulated_card = whole_card;
-  emulated_card.memory_bytes = 48 * MIB;
-  emulated_card.pinned_bytes = 33 * MIB;
+  use_whole_card();
+  emulator_set_memory(48 * MIB, 33 * MIB);
   emulated_card.num_turns = 1;
   model->max_position = 512;
   modest.card = bench = open_card(&identity);

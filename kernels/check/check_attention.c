@@ -117,15 +117,17 @@ make_case(GRand *rand, Dtype dtype, Percent percent, const Large *large, guint n
   return large_case(rand, dtype, &large[number - LARGE_BEGIN]);
 }
 
-/* A smaller GPU than this one, or a larger, cuts other pieces. */
+/* A smaller GPU than this one, or a larger, cuts other pieces: edges on each in turn. */
 static guint32
 choose_multiprocessors(const CheckContext *context, GRand *rand, guint number)
 {
-  static const guint32 others[] = {1, 8, 132, 1000};
+  const guint32 own = context->attention.multiprocessors, others[] = {1000, 1, own, 132};
 
-  if (number < MEDIUM_BEGIN && g_rand_boolean(rand))
+  if (number < RANDOM_BEGIN)
+    return others[number % G_N_ELEMENTS(others)];
+  if (number < MEDIUM_BEGIN)
     return others[g_rand_int_range(rand, 0, G_N_ELEMENTS(others))];
-  return context->attention.multiprocessors;
+  return own;
 }
 
 static void

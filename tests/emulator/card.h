@@ -1,4 +1,5 @@
-/* What the emulated card is like, for tests that want another one; and a clock of what it did. */
+/* What the emulated card is like, for tests that want another one (faults.h has its memory and its
+ * end); and a clock of what it did. */
 #pragma once
 
 #include "cuda_runtime_api.h"
@@ -11,10 +12,8 @@ typedef struct {
   int driver_version; /* of CUDA: 13000; 0: there is no driver */
   int num_devices;
   int capability; /* ten times major, and minor */
-  size_t memory_bytes, pinned_bytes;
   size_t l2_bytes;
-  uint32_t num_turns;  /* that a measurement takes, up to 4 */
-  cudaError_t failure; /* of everything that waits for the card; cudaSuccess: it works */
+  uint32_t num_turns; /* that a measurement takes, up to 4 */
 } EmulatedCard;
 
 extern EmulatedCard emulated_card;

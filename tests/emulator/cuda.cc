@@ -1,5 +1,11 @@
-/* CUDA's host interface over plain memory. An allocation ends at a guard page and begins as NaN. */
+/* CUDA's memory: an allocation ends at a guard page and begins as NaN. Copies are operations of
+ * their stream; memory that is not pinned is read when the copy is enqueued, and a copy to such is
+ * waited for, as the driver does. */
+#include "cuda_runtime_api.h"
+
 #include "tests/emulator/card.h"
+#include "tests/emulator/faults.h"
+#include "tests/emulator/streams.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -7,6 +13,8 @@
 #include <sys/mman.h>
 
 #include <map>
+#include <memory>
+#include <vector>
 
 namespace
 {
@@ -15,19 +23,30 @@ enum { PAGE_BYTES = 64 * 1024, VECTOR_BYTES = 16, POISON = 0xff };
 
 struct Allocation {
   void *pages;
-  size_t num_bytes;
-  size_t *used_bytes; /* of the card, or pinned: what it counts for */
-  size_t data_bytes;
+  size_t num_bytes, data_bytes;
+  bool pinned; /* of the host */
 };
 
 std::map<void *, Allocation> allocations;
-size_t card_bytes, pinned_bytes; /* in use */
+size_t most_bytes[2] = {SIZE_MAX, SIZE_MAX}; /* of the device, of pinned memory */
+size_t used_bytes[2];
 double work_ns;
 uint64_t num_copies;
 
+bool
+is_pageable(const void *place)
+{
+  const auto next = allocations.upper_bound((void *)place);
+
+  if (next == allocations.begin())
+    return true;
+  const auto found = std::prev(next);
+  return (const char *)place >= (const char *)found->first + found->second.data_bytes;
+}
+
 } // namespace
 
-EmulatedCard emulated_card = {CUDART_VERSION, 1, 90, SIZE_MAX, SIZE_MAX, 1 << 16, 4, cudaSuccess};
+EmulatedCard emulated_card = {CUDART_VERSION, 1, 90, 1 << 16, 4};
 
 double
 emulated_work_ns(void)
@@ -47,19 +66,24 @@ emulated_launched(uint64_t num_threads)
   work_ns += (double)num_threads;
 }
 
+void
+emulator_set_memory(size_t device_bytes, size_t pinned_bytes)
+{
+  most_bytes[0] = device_bytes;
+  most_bytes[1] = pinned_bytes;
+}
+
+unsigned long
+emulator_allocations(void)
+{
+  return allocations.size();
+}
+
 cudaError_t
 cudaGetDeviceCount(int *count)
 {
   *count = emulated_card.num_devices;
   return *count > 0 ? cudaSuccess : cudaErrorNoDevice;
-}
-
-cudaError_t
-cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes)
-{
-  *total_bytes = emulated_card.memory_bytes;
-  *free_bytes = *total_bytes - card_bytes;
-  return cudaSuccess;
 }
 
 cudaError_t
@@ -140,6 +164,14 @@ cudaGetErrorName(cudaError_t status)
     return "cudaErrorNotSupported";
   case cudaErrorMisalignedAddress:
     return "cudaErrorMisalignedAddress";
+  case cudaErrorNotReady:
+    return "cudaErrorNotReady";
+  case cudaErrorIllegalAddress:
+    return "cudaErrorIllegalAddress";
+  case cudaErrorStreamCaptureUnsupported:
+    return "cudaErrorStreamCaptureUnsupported";
+  case cudaErrorStreamCaptureInvalidated:
+    return "cudaErrorStreamCaptureInvalidated";
   }
   return "unrecognized error code";
 }
@@ -152,38 +184,35 @@ cudaGetErrorString(cudaError_t status)
 
 /* The last byte is before the guard page, but for what the alignment of the first takes. */
 static cudaError_t
-allocate(void **place, size_t num_bytes, size_t *used_bytes, size_t most_bytes)
+allocate(void **place, size_t num_bytes, bool pinned)
 {
   const size_t data_bytes = (num_bytes + VECTOR_BYTES - 1) / VECTOR_BYTES * VECTOR_BYTES;
   const size_t page_bytes = (data_bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
-  char *pages = (char *)mmap(nullptr, page_bytes + PAGE_BYTES, PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  const cudaError_t status = emulator::check_not_capturing();
+  char *pages;
 
+  if (status != cudaSuccess)
+    return status;
+  if (data_bytes > most_bytes[pinned] - used_bytes[pinned])
+    return cudaErrorMemoryAllocation;
+  pages = (char *)mmap(nullptr, page_bytes + PAGE_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages == MAP_FAILED)
     return cudaErrorMemoryAllocation;
-  if (data_bytes > most_bytes - *used_bytes) {
-    munmap(pages, page_bytes + PAGE_BYTES);
-    return cudaErrorMemoryAllocation;
-  }
   if (mprotect(pages + page_bytes, PAGE_BYTES, PROT_NONE) != 0) {
     munmap(pages, page_bytes + PAGE_BYTES);
     return cudaErrorMemoryAllocation;
   }
   memset(pages, POISON, page_bytes);
   *place = pages + page_bytes - data_bytes;
-  allocations[*place] = {pages, page_bytes + PAGE_BYTES, used_bytes, data_bytes};
-  *used_bytes += data_bytes;
+  allocations[*place] = {pages, page_bytes + PAGE_BYTES, data_bytes, pinned};
+  used_bytes[pinned] += data_bytes;
   return cudaSuccess;
 }
 
-cudaError_t
-cudaMalloc(void **place, size_t num_bytes)
-{
-  return allocate(place, num_bytes, &card_bytes, emulated_card.memory_bytes);
-}
-
-cudaError_t
-cudaFree(void *place)
+/* Freeing waits for all that is enqueued; a lost device gives its memory back too. */
+static cudaError_t
+free_memory(void *place)
 {
   const auto found = allocations.find(place);
 
@@ -191,10 +220,43 @@ cudaFree(void *place)
     return cudaSuccess;
   if (found == allocations.end())
     return cudaErrorInvalidValue;
-  *found->second.used_bytes -= found->second.data_bytes;
+  emulator::wait_for_all();
+  used_bytes[found->second.pinned] -= found->second.data_bytes;
   munmap(found->second.pages, found->second.num_bytes);
   allocations.erase(found);
-  return cudaSuccess;
+  return emulator::device_status();
+}
+
+cudaError_t
+cudaMalloc(void **place, size_t num_bytes)
+{
+  return allocate(place, num_bytes, false);
+}
+
+cudaError_t
+cudaFree(void *place)
+{
+  return free_memory(place);
+}
+
+cudaError_t
+cudaMallocHost(void **place, size_t num_bytes)
+{
+  return allocate(place, num_bytes, true);
+}
+
+cudaError_t
+cudaFreeHost(void *place)
+{
+  return free_memory(place);
+}
+
+cudaError_t
+cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes)
+{
+  *total_bytes = most_bytes[0];
+  *free_bytes = most_bytes[0] - used_bytes[0];
+  return emulator::device_status();
 }
 
 /* As the driver: no bytes, no matter where. */
@@ -207,80 +269,87 @@ copy_bytes(void *to, const void *from, size_t num_bytes)
     memcpy(to, from, num_bytes);
 }
 
+/* In the default stream, after all that is there. From memory that is not pinned it is read when
+ * the call returns, and perhaps not yet written. */
 cudaError_t
 cudaMemcpy(void *to, const void *from, size_t num_bytes, cudaMemcpyKind)
 {
-  copy_bytes(to, from, num_bytes);
-  return cudaSuccess;
+  const cudaError_t status = emulator::wait_for_stream(nullptr);
+
+  if (status == cudaSuccess && is_pageable(from) && !is_pageable(to)) {
+    const auto held =
+        std::make_shared<std::vector<char>>((const char *)from, (const char *)from + num_bytes);
+    return emulator::enqueue_default([=] { copy_bytes(to, held->data(), num_bytes); });
+  }
+  if (status == cudaSuccess)
+    copy_bytes(to, from, num_bytes);
+  return status;
+}
+
+/* A copy whose source is read now. */
+static cudaError_t
+copy_what_is_there(void *to, const void *from, size_t num_bytes, cudaStream_t stream)
+{
+  const auto held =
+      std::make_shared<std::vector<char>>((const char *)from, (const char *)from + num_bytes);
+
+  return emulator::enqueue(stream, [=] { copy_bytes(to, held->data(), num_bytes); });
 }
 
 cudaError_t
-cudaMemcpyAsync(void *to, const void *from, size_t num_bytes, cudaMemcpyKind, cudaStream_t)
+cudaMemcpyAsync(void *to, const void *from, size_t num_bytes, cudaMemcpyKind, cudaStream_t stream)
 {
-  copy_bytes(to, from, num_bytes);
-  return cudaSuccess;
+  cudaError_t status;
+
+  if (num_bytes == 0)
+    return emulator::device_status();
+  if (is_pageable(from))
+    return copy_what_is_there(to, from, num_bytes, stream);
+  status = emulator::enqueue(stream, [=] { copy_bytes(to, from, num_bytes); });
+  if (status == cudaSuccess && is_pageable(to))
+    status = emulator::wait_for_stream(stream);
+  return status;
 }
 
+/* In any order; where that is allowed, sources are perhaps read now. */
 cudaError_t
 cudaMemcpyBatchAsync(void *const *to, const void *const *from, const size_t *num_bytes,
                      size_t count, cudaMemcpyAttributes *attributes, size_t *first_copies,
                      size_t num_attributes, cudaStream_t stream)
 {
+  std::vector<size_t> order(count);
+
   if (count == 0 || num_attributes != 1 || first_copies[0] != 0 || stream == nullptr ||
       stream == cudaStreamLegacy || attributes->srcAccessOrder == cudaMemcpySrcAccessOrderInvalid)
     return cudaErrorInvalidValue;
-  for (size_t i = count; i-- > 0;)
-    copy_bytes(to[i], from[i], num_bytes[i]);
+  for (size_t i = 0; i < count; i++) {
+    const size_t place = (size_t)(emulator::draw_of_streams() % (i + 1));
+    order[i] = order[place];
+    order[place] = i;
+  }
+  for (size_t i : order) {
+    void *const target = to[i];
+    const void *const source = from[i];
+    const size_t n = num_bytes[i];
+    const bool early = attributes->srcAccessOrder != cudaMemcpySrcAccessOrderStream &&
+                       emulator::draw_of_streams() % 2 == 0;
+    const cudaError_t status =
+        early ? copy_what_is_there(target, source, n, stream)
+              : emulator::enqueue(stream, [=] { copy_bytes(target, source, n); });
+    if (status != cudaSuccess)
+      return status;
+  }
   return cudaSuccess;
-}
-
-cudaError_t
-cudaMallocHost(void **place, size_t num_bytes)
-{
-  return allocate(place, num_bytes, &pinned_bytes, emulated_card.pinned_bytes);
-}
-
-cudaError_t
-cudaFreeHost(void *place)
-{
-  return cudaFree(place);
 }
 
 cudaError_t
 cudaMemset(void *place, int value, size_t num_bytes)
 {
-  memset(place, value, num_bytes);
-  return cudaSuccess;
+  return emulator::enqueue_default([=] { memset(place, value, num_bytes); });
 }
 
 cudaError_t
-cudaMemsetAsync(void *place, int value, size_t num_bytes, cudaStream_t)
+cudaMemsetAsync(void *place, int value, size_t num_bytes, cudaStream_t stream)
 {
-  memset(place, value, num_bytes);
-  return cudaSuccess;
-}
-
-cudaError_t
-cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned)
-{
-  *stream = (cudaStream_t)(uintptr_t)2;
-  return cudaSuccess;
-}
-
-cudaError_t
-cudaStreamDestroy(cudaStream_t)
-{
-  return cudaSuccess;
-}
-
-cudaError_t
-cudaStreamSynchronize(cudaStream_t)
-{
-  return emulated_card.failure;
-}
-
-cudaError_t
-cudaDeviceSynchronize(void)
-{
-  return emulated_card.failure;
+  return emulator::enqueue(stream, [=] { memset(place, value, num_bytes); });
 }

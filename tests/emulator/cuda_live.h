@@ -1,6 +1,5 @@
-/* What the live executor's device asks of CUDA beyond kernels and copies: events, which are times
- * of 0 here, and graphs, which this CUDA lacks. Included by cuda_runtime_api.h; live.cc implements
- * it.
+/* What the live executor's device asks of CUDA beyond kernels and copies: events and graphs.
+ * Included by cuda_runtime_api.h; streams.cc implements it.
  */
 #pragma once
 
@@ -21,11 +20,11 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to);
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
 
-/* cudaErrorNotSupported. */
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph);
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph,
                                  unsigned long long flags);
+cudaError_t cudaGraphUpload(cudaGraphExec_t exec, cudaStream_t stream);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream);
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);

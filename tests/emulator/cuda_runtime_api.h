@@ -1,5 +1,5 @@
 /* The part of CUDA's host interface that kernels' launchers and tests use; cuda.cc implements it.
- * Everything is done when a call returns. */
+ * What is enqueued in a stream is done later: streams.h says when. */
 #pragma once
 
 #include <stddef.h>
@@ -15,7 +15,11 @@ typedef enum {
   cudaErrorMemoryAllocation = 2,
   cudaErrorInvalidConfiguration = 9,
   cudaErrorNotSupported = 801,
-  cudaErrorMisalignedAddress = 716
+  cudaErrorNotReady = 600,
+  cudaErrorIllegalAddress = 700,
+  cudaErrorMisalignedAddress = 716,
+  cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureInvalidated = 901
 } cudaError_t;
 
 typedef enum {
@@ -60,7 +64,6 @@ cudaError_t cudaGetDevice(int *device);
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device);
 cudaError_t cudaDeviceGetPCIBusId(char *bus, int length, int device);
-cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes);
 /* The card's, and CUDART_VERSION. */
 cudaError_t cudaDriverGetVersion(int *version);
 cudaError_t cudaRuntimeGetVersion(int *version);
@@ -76,6 +79,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t num_bytes, cudaMe
 cudaError_t cudaMemcpyBatchAsync(void *const *to, const void *const *from, const size_t *num_bytes,
                                  size_t count, cudaMemcpyAttributes *attributes,
                                  size_t *first_copies, size_t num_attributes, cudaStream_t stream);
+cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes);
 cudaError_t cudaMallocHost(void **place, size_t num_bytes);
 cudaError_t cudaFreeHost(void *place);
 cudaError_t cudaMemset(void *place, int value, size_t num_bytes);

@@ -336,15 +336,25 @@ place(void)
 }
 
 cudaError_t
-launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &body)
+check_launch(dim3 grid, dim3 block)
 {
   const uint64_t num_threads = (uint64_t)block.x * block.y * block.z;
 
   if (num_threads == 0 || num_threads > MAX_THREADS || grid.x == 0 || grid.y == 0 || grid.z == 0 ||
       grid.y > 65535 || grid.z > 65535)
     return cudaErrorInvalidConfiguration;
+  return cudaSuccess;
+}
+
+cudaError_t
+launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &body)
+{
+  const cudaError_t status = check_launch(grid, block);
+
+  if (status != cudaSuccess)
+    return status;
   prepare(block, shared_bytes);
-  emulated_launched(num_threads * grid.x * grid.y * grid.z);
+  emulated_launched((uint64_t)block.x * block.y * block.z * grid.x * grid.y * grid.z);
   machine.body = &body;
   machine.place.block_dim = block;
   machine.place.grid_dim = grid;

@@ -39,7 +39,9 @@ struct Place {
 };
 const Place &place(void);
 
-/* Runs `body` as every thread of the grid. */
+/* Whether CUDA starts such a grid. */
+cudaError_t check_launch(dim3 grid, dim3 block);
+/* Runs `body` as every thread of the grid, now. */
 cudaError_t launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &body);
 
 /* Waits for the lanes of `mask` in this warp, or for this warpgroup; the last to come performs the

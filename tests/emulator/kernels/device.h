@@ -3,15 +3,20 @@
 
 #include "kernels/dtype.h"
 #include "kernels/check/half_floats.h"
+#include "tests/emulator/streams.h"
 
 #include <cuda_runtime.h>
 
 template <typename... Parameters, typename... Arguments>
 cudaError_t
 device_launch(void (*kernel)(Parameters...), dim3 grid, unsigned threads, size_t shared_bytes,
-              cudaStream_t, Arguments... arguments)
+              cudaStream_t stream, Arguments... arguments)
 {
-  return emulator::launch(grid, dim3(threads), shared_bytes, [&] { kernel(arguments...); });
+  const cudaError_t status = emulator::check_launch(grid, dim3(threads));
+
+  return status != cudaSuccess ? status : emulator::enqueue(stream, [=] {
+    emulator::launch(grid, dim3(threads), shared_bytes, [&] { kernel(arguments...); });
+  });
 }
 
 inline unsigned char *

@@ -1,10 +1,4 @@
-#include "validation.h"
-
-#include <string.h>
-
-#include "report/format.h"
-#include "report/gnuplot.h"
-#include "sim/units.h"
+#include "step_watch.h"
 
 const char *
 steps_kind_name(StepsKind kind)
@@ -64,14 +58,12 @@ digest_step(StepWatch *watch, const StepReport *report)
 }
 
 static void
-note_components(StepWatch *watch, const StepReport *report)
+note_sample(StepWatch *watch, const StepReport *report)
 {
   StepSample sample = {.counts = step_counts_of(report->step)};
 
-  for (guint c = 0; c < COST_COMPONENTS && report->cost != NULL; c++) {
+  for (guint c = 0; c < COST_COMPONENTS && report->cost != NULL; c++)
     sample.component_ps[c] = report->cost->base_ps[c];
-    watch->measured_component_ps[c] += report->cost->base_ps[c];
-  }
   g_array_append_val(watch->samples, sample);
 }
 
@@ -79,15 +71,17 @@ static void
 predict(StepWatch *watch, const StepReport *report)
 {
   const RepeatLimit limit = {.until_ps = G_MAXINT64};
-  StepsKind kind = kind_of(report->step);
+  WatchedStep step = {.kind = kind_of(report->step), .measured_ps = report->first_ps};
   StepTiming timing;
 
   if (!executor_run(watch->predictor, report->step, &limit, &timing, NULL))
     return;
-  g_array_append_val(watch->measured_ps[kind], report->first_ps);
-  g_array_append_val(watch->predicted_ps[kind], timing.first_ps);
-  for (guint c = 0; c < COST_COMPONENTS; c++)
-    watch->predicted_component_ps[c] += timing.cost.base_ps[c];
+  step.predicted_ps = timing.first_ps;
+  for (guint c = 0; c < COST_COMPONENTS; c++) {
+    step.measured_part_ps[c] = report->cost != NULL ? report->cost->base_ps[c] : 0;
+    step.predicted_part_ps[c] = timing.cost.base_ps[c];
+  }
+  g_array_append_val(watch->watched, step);
 }
 
 static void
@@ -107,7 +101,7 @@ on_step(Observer *observer, const StepReport *report)
   for (guint c = 0; c < COST_COMPONENTS && report->cost != NULL; c++)
     recorded.component_ps[c] = report->cost->base_ps[c];
   g_array_append_val(watch->recorded, recorded);
-  note_components(watch, report);
+  note_sample(watch, report);
   if (watch->predictor != NULL)
     predict(watch, report);
 }
@@ -119,10 +113,7 @@ step_watch_new(CostModel *cost)
 
   watch->observer = (Observer){.step = on_step, .needs_decodes = TRUE};
   watch->predictor = cost != NULL ? executor_model.create(cost) : NULL;
-  for (guint k = 0; k < STEPS_KINDS; k++) {
-    watch->measured_ps[k] = g_array_new(FALSE, FALSE, sizeof(gint64));
-    watch->predicted_ps[k] = g_array_new(FALSE, FALSE, sizeof(gint64));
-  }
+  watch->watched = g_array_new(FALSE, FALSE, sizeof(WatchedStep));
   watch->samples = g_array_new(FALSE, FALSE, sizeof(StepSample));
   watch->recorded = g_array_new(FALSE, FALSE, sizeof(RecordedStep));
   return watch;
@@ -134,70 +125,28 @@ step_watch_free(StepWatch *watch)
   if (watch == NULL)
     return;
   executor_free(watch->predictor);
-  for (guint k = 0; k < STEPS_KINDS; k++) {
-    g_array_unref(watch->measured_ps[k]);
-    g_array_unref(watch->predicted_ps[k]);
-  }
+  g_array_unref(watch->watched);
   g_array_unref(watch->samples);
   g_array_unref(watch->recorded);
   g_free(watch);
 }
 
-gboolean
-validation_replay_is_same(const Validation *v)
+gint64
+step_watch_measured_ps(const StepWatch *watch, CostComponent component)
 {
-  return v->steps->digest == v->replayed_steps->digest &&
-         v->steps->recorded->len == v->replayed_steps->recorded->len;
+  gint64 sum_ps = 0;
+
+  for (guint i = 0; i < watch->watched->len; i++)
+    sum_ps += g_array_index(watch->watched, WatchedStep, i).measured_part_ps[component];
+  return sum_ps;
 }
 
-static char *
-plot_commands(const Validation *v)
+gint64
+step_watch_predicted_ps(const StepWatch *watch, CostComponent component)
 {
-  GString *script = g_string_new(NULL);
-  guint index = 0;
+  gint64 sum_ps = 0;
 
-  g_string_append(script, "set title 'time of each step' noenhanced\nset logscale xy\n"
-                          "set key left top noenhanced\nset grid\nset xlabel 'computed (us)'\n"
-                          "set ylabel 'predicted (us)'\nplot x title 'equal' with lines");
-  for (guint k = 0; k < STEPS_KINDS; k++)
-    if (v->steps->measured_ps[k]->len > 0)
-      g_string_append_printf(script, ", 'data' index %u title '%s' with points", index++,
-                             steps_kind_name((StepsKind)k));
-  g_string_append_c(script, '\n');
-  return g_string_free(script, FALSE);
-}
-
-static char *
-plot_data(const Validation *v)
-{
-  GString *data = g_string_new(NULL);
-
-  for (guint k = 0; k < STEPS_KINDS; k++) {
-    const GArray *measured = v->steps->measured_ps[k], *predicted = v->steps->predicted_ps[k];
-    for (guint i = 0; i < measured->len; i++) {
-      char x[FORMAT_SECONDS_MAX], y[FORMAT_SECONDS_MAX];
-      format_real((double)g_array_index(measured, gint64, i) / PS_PER_US, x);
-      format_real((double)g_array_index(predicted, gint64, i) / PS_PER_US, y);
-      g_string_append_printf(data, "%s %s\n", x, y);
-    }
-    if (measured->len > 0)
-      g_string_append(data, "\n\n");
-  }
-  return g_string_free(data, FALSE);
-}
-
-gboolean
-validation_draw(const Validation *validation, const char *out, GError **error)
-{
-  g_autofree char *commands = plot_commands(validation);
-  g_autofree char *data = plot_data(validation);
-  GnuplotDrawing drawing = {
-      .commands = commands,
-      .data = data,
-      .width = 900,
-      .height = 700,
-      .out = out,
-  };
-
-  return gnuplot_format_of(out, &drawing.format) && gnuplot_draw(&drawing, error);
+  for (guint i = 0; i < watch->watched->len; i++)
+    sum_ps += g_array_index(watch->watched, WatchedStep, i).predicted_part_ps[component];
+  return sum_ps;
 }
