@@ -3,15 +3,21 @@
 BENCH_SIZE = 100000
 BENCH_REPEATS =
 BENCH_DEVICE =
-bench_scripts = %D%/bench.py %D%/measure.py %D%/to_doc.py
+BENCH_PROFILE =
+BENCH_PARTS =
+bench_scripts = %D%/bench.py %D%/copy.py %D%/measure.py %D%/to_doc.py
 EXTRA_DIST += $(bench_scripts) %D%/growth.gnuplot %D%/validation_table.py
+
+# make bench/mapped && bench/mapped bench/out/chat-10000000.bin: reading against mapping (doc/performance.md)
+EXTRA_PROGRAMS += %D%/mapped
+%C%_mapped_SOURCES = %D%/mapped.c
 CLEANFILES += %D%/out/*
 
 bench: spillway$(EXEEXT)
 	$(AM_V_at)if test -z '$(PYTHON)'; then echo 'make bench needs python3, which configure did not find' >&2; exit 1; fi
 	$(AM_V_at)$(MKDIR_P) %D%/out && \
 	  SPILLWAY=$(abs_top_builddir)/spillway BENCH_SIZE='$(BENCH_SIZE)' BENCH_REPEATS='$(BENCH_REPEATS)' \
-	  BENCH_DEVICE='$(BENCH_DEVICE)' BENCH_OUT=%D%/out $(PYTHON) -B $(srcdir)/%D%/bench.py
+	  BENCH_DEVICE='$(BENCH_DEVICE)' BENCH_PROFILE='$(BENCH_PROFILE)' BENCH_PARTS='$(BENCH_PARTS)' BENCH_OUT=%D%/out $(PYTHON) -B $(srcdir)/%D%/bench.py
 	$(AM_V_at)if command -v gnuplot >/dev/null; then \
 	    script=`cd $(srcdir)/%D% && pwd`/growth.gnuplot && cd %D%/out && \
 	    gnuplot -e "out='growth.svg'" $$script && gnuplot -e "out='growth.png'" $$script && echo 'drawn: growth.svg, growth.png'; \

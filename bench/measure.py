@@ -12,7 +12,7 @@ import time
 SPILLWAY = os.environ["SPILLWAY"]
 
 Run = collections.namedtuple("Run", "elapsed_s cpu_share peak_rss_bytes out")
-Times = collections.namedtuple("Times", "best median spread count cpu_share")
+Times = collections.namedtuple("Times", "best median spread count cpu_share busy")
 
 
 def run_once(words):
@@ -35,15 +35,17 @@ def command(words):
     return shlex.join(["spillway", *words])
 
 
-def times_of(values, cpu_shares=(1.0,)):
+def times_of(values, cpu_shares=None):
     """Spread: the distance of the quartiles as a share of the median. cpu_share: how much of the time the program had a
-    processor; well below 1, it waited for others and the median says little.
+    processor; well below 1, it waited for others and the median says little. busy: the median of the time on one.
     """
+    cpu_shares = cpu_shares or [1.0] * len(values)
+    busy = statistics.median(value * min(share, 1.0) for value, share in zip(values, cpu_shares))
     values = sorted(values)
     median = statistics.median(values)
     quarter = len(values) // 4
     return Times(values[0], median, (values[-1 - quarter] - values[quarter]) / median if median else 0.0, len(values),
-                 statistics.median(cpu_shares))
+                 statistics.median(cpu_shares), busy)
 
 
 def repeat(words, repeats, value, at_least_s=0.0):

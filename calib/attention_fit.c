@@ -28,11 +28,20 @@ typedef struct {
   double new_tokens, decodes, long_share, alpha;
 } Skew;
 
+enum { ALONE_TOKENS = 16384 };
+
+/* A prompt's chunk alone, nothing before it: what most prefills are. */
+typedef struct {
+  double ps; /* NAN: not asked yet */
+  gboolean inside;
+} Alone;
+
 struct AttentionFit {
   Table *all;
   Table mixed; /* of all, the chunk lengths that were measured together with decodes; borrows */
   gboolean has_mixed;
   double least_ps; /* the shortest time: what a kernel takes whatever its size */
+  Alone *alone;    /* [ALONE_TOKENS + 1], remembered by new tokens */
   GArray *skews;   /* of Skew, averaged, sorted by (new_tokens, decodes, long_share) */
 };
 
@@ -221,6 +230,9 @@ attention_fit_new(const Profile *profile, const AttentionHeads *heads, SampleFil
   fit->least_ps = G_MAXDOUBLE;
   for (guint i = 0; i < rows->len; i++)
     fit->least_ps = MIN(fit->least_ps, g_array_index(rows, Row, i).ps);
+  fit->alone = g_new(Alone, ALONE_TOKENS + 1);
+  for (guint i = 0; i <= ALONE_TOKENS; i++)
+    fit->alone[i] = (Alone){.ps = NAN};
   fit->skews = g_array_new(FALSE, FALSE, sizeof(Skew));
   read_skews(fit, profile, heads);
   return fit;
@@ -231,6 +243,7 @@ attention_fit_free(AttentionFit *fit)
 {
   if (fit == NULL)
     return;
+  g_free(fit->alone);
   g_free(fit->mixed.x);
   g_free(fit->mixed.tables);
   table_free(fit->all);
@@ -282,6 +295,23 @@ part_at(const AttentionFit *fit, gboolean prefill, const double *at, gboolean *i
   return table_at(&part, LEVEL_NEW, at, inside);
 }
 
+static double
+prefill_at(const AttentionFit *fit, const double *at, gboolean *inside)
+{
+  guint tokens = at[LEVEL_NEW] <= ALONE_TOKENS ? (guint)at[LEVEL_NEW] : 0;
+  Alone *alone = &fit->alone[tokens];
+
+  if ((double)tokens != at[LEVEL_NEW] || at[LEVEL_CACHED] != 0 || at[LEVEL_DECODES] != 0 ||
+      at[LEVEL_CONTEXT] != 0)
+    return part_at(fit, TRUE, at, inside);
+  if (isnan(alone->ps)) {
+    alone->inside = TRUE;
+    alone->ps = part_at(fit, TRUE, at, &alone->inside);
+  }
+  *inside &= alone->inside;
+  return alone->ps;
+}
+
 double
 attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gboolean *measured)
 {
@@ -300,7 +330,7 @@ attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gboolean 
     *measured = FALSE;
     return MAX(sum - fit->least_ps, fit->least_ps);
   }
-  return part_at(fit, prefill, at, measured);
+  return prefill ? prefill_at(fit, at, measured) : part_at(fit, FALSE, at, measured);
 }
 
 static void
@@ -337,6 +367,12 @@ attention_fit_contexts(const AttentionFit *fit, double decodes, guint *n)
   g_array_sort(contexts, curve_compare_doubles);
   *n = contexts->len;
   return (double *)(gpointer)g_array_free(contexts, FALSE);
+}
+
+gboolean
+attention_fit_has_skew(const AttentionFit *fit)
+{
+  return fit->skews->len > 0;
 }
 
 /* The nearest skew share, in the logarithm of the batch and in the share of long ones. */

@@ -37,6 +37,8 @@ double attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gb
 /* Whether it has points with prefills, with decodes, or each, as asked. A table may hold one alone.
  */
 gboolean attention_fit_has(const AttentionFit *fit, gboolean prefills, gboolean decodes);
+/* Whether there are skew samples; without, every share is 0. */
+gboolean attention_fit_has_skew(const AttentionFit *fit);
 
 /* The contexts at which a decode batch of this size has points: nodes of its affine pieces. The
  * caller frees. */

@@ -53,14 +53,12 @@ curve_free(Curve *curve)
 guint
 curve_segment(const double *x, guint n, double at)
 {
-  guint low = 0, high = n < 2 ? 0 : n - 2;
+  guint low = 0;
 
-  while (low < high) {
-    guint middle = (low + high + 1) / 2;
-    if (x[middle] <= at)
-      low = middle;
-    else
-      high = middle - 1;
+  /* Without a branch on what is compared, which no processor can foresee. */
+  for (guint left = n > 2 ? n - 1 : 1, half; left > 1; left -= half) {
+    half = left / 2;
+    low += x[low + half] <= at ? half : 0;
   }
   return low;
 }

@@ -37,6 +37,7 @@ libspillway_calib_a_SOURCES = \
   %D%/profile_db.c %D%/profile_db.h \
   %D%/profile_file.c %D%/profile_file.h \
   %D%/profile_journal.c %D%/profile_journal.h \
+  %D%/rounding.h \
   %D%/profile_host.c %D%/profile_host.h \
   %D%/profile_store.c %D%/profile_store.h \
   %D%/profile_store_read.c \

@@ -31,6 +31,7 @@ profile_free(Profile *profile)
   g_array_unref(profile->origins);
   g_array_unref(profile->samples);
   g_string_chunk_free(profile->texts);
+  g_free(profile->digest_read);
   g_free(profile);
 }
 

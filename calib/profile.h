@@ -36,6 +36,7 @@ typedef struct {
   GArray *origins; /* of ProfileOrigin */
   GArray *samples; /* of ProfileSample; sorted after profile_seal() */
   GStringChunk *texts;
+  char *digest_read; /* of the database that it was read from, as it was then; else NULL */
 } Profile;
 
 Profile *profile_new(const char *name, const char *device);

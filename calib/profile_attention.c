@@ -9,7 +9,7 @@
 #include <math.h>
 
 #include "attention_fit.h"
-#include "sim/units.h"
+#include "rounding.h"
 
 enum {
   ROWS = 4096,     /* decode batches that are remembered */
@@ -31,16 +31,12 @@ struct ProfileAttention {
   AttentionFit *fit;
   CostModel *roofline, *plain; /* borrowed: with and without the what-if scales */
   guint32 layers;
+  gboolean has_skew;         /* was measured */
+  gboolean is_scaled;        /* what-if scales: the two rooflines differ */
   double longest_deviations; /* of the contexts that run at a kernel's end */
   DecodeRow rows[ROWS + 1];
   float skew[SKEW_NEW][SKEW_BATCH][SKEW_SHARES]; /* NAN: not asked yet */
 };
-
-static gint64
-round_ps(double ps)
-{
-  return (gint64)llround(MIN(MAX(ps, 0), (double)TIME_MAX_PS / 64));
-}
 
 /* What the what-if scales make of the roofline's attention. */
 static double
@@ -48,6 +44,8 @@ attention_scale(const ProfileAttention *self, const CostShape *shape)
 {
   CostPiece scaled, plain;
 
+  if (!self->is_scaled)
+    return 1;
   cost_model_step(self->roofline, shape, 1, &scaled);
   cost_model_step(self->plain, shape, 1, &plain);
   return plain.base_ps[COST_ATTENTION] > 0
@@ -80,7 +78,7 @@ fill_row(const ProfileAttention *self, guint32 decodes, DecodeRow *row)
     double scale = decode_scale(self, decodes, contexts[i]) * self->layers;
     gboolean inside;
     row->context[i] = (gint64)contexts[i] * decodes;
-    row->ps[i] = round_ps(scale * attention_fit_ps(self->fit, &point, &inside));
+    row->ps[i] = profile_round_ps(scale * attention_fit_ps(self->fit, &point, &inside));
     row->measured &= inside;
   }
   for (guint i = 0; i + 1 < n; i++) {
@@ -94,14 +92,11 @@ fill_row(const ProfileAttention *self, guint32 decodes, DecodeRow *row)
 static guint
 row_node(const DecodeRow *row, gint64 total)
 {
-  guint low = 0, high = row->n - 1;
+  guint low = 0;
 
-  while (low < high) {
-    guint middle = (low + high + 1) / 2;
-    if (row->context[middle] <= total)
-      low = middle;
-    else
-      high = middle - 1;
+  for (guint left = row->n, half; left > 1; left -= half) {
+    half = left / 2;
+    low += row->context[low + half] <= total ? half : 0;
   }
   return low;
 }
@@ -153,7 +148,8 @@ skew_tokens(ProfileAttention *self, const CostShape *shape, double new_tokens)
   float *alpha;
   guint i, j, k;
 
-  if (shape->contexts.count < 2 || shape->contexts.largest <= shape->contexts.least)
+  if (shape->contexts.count < 2 || shape->contexts.largest <= shape->contexts.least ||
+      !self->has_skew)
     return 0;
   spread = spread_of(&shape->contexts);
   above = MIN(spread.largest - spread.mean, spread.deviation * self->longest_deviations);
@@ -165,7 +161,7 @@ skew_tokens(ProfileAttention *self, const CostShape *shape, double new_tokens)
   if (isnan(*alpha))
     *alpha = (float)attention_fit_skew(self->fit, i == 0 ? 0 : exp2(i), exp2(j / 4.0),
                                        (double)k / (SKEW_SHARES - 1));
-  return llround(above * shape->contexts.count * *alpha);
+  return round_within(above * shape->contexts.count * *alpha, TIME_MAX_PS);
 }
 
 /* A batch of decodes: the affine piece that its total context lies in. */
@@ -228,19 +224,23 @@ mixed(ProfileAttention *self, const CostShape *shape, CostPiece *piece)
   if (shape->contexts.count > 0)
     point.context = (double)((gint64)shape->contexts.sum + skew_tokens(self, shape, tokens)) /
                     shape->contexts.count;
-  piece->base_ps[COST_ATTENTION] = round_ps(attention_fit_ps(self->fit, &point, &measured) *
-                                            self->layers * attention_scale(self, shape));
+  piece->base_ps[COST_ATTENTION] = profile_round_ps(attention_fit_ps(self->fit, &point, &measured) *
+                                                    self->layers * attention_scale(self, shape));
   piece->measured_ps[COST_ATTENTION] = measured ? piece->base_ps[COST_ATTENTION] : 0;
   piece->scaled_ps[COST_ATTENTION] =
       piece->base_ps[COST_ATTENTION] - piece->measured_ps[COST_ATTENTION];
+}
+
+gboolean
+profile_attention_has(const ProfileAttention *self, const CostShape *shape)
+{
+  return attention_fit_has(self->fit, shape->n_prefills > 0, shape->contexts.count > 0);
 }
 
 void
 profile_attention_step(ProfileAttention *self, const CostShape *shape, guint32 repeat,
                        CostPiece *piece)
 {
-  if (!attention_fit_has(self->fit, shape->n_prefills > 0, shape->contexts.count > 0))
-    return;
   if (shape->n_prefills > 0)
     mixed(self, shape, piece);
   else
@@ -267,6 +267,8 @@ profile_attention_new(const Profile *profile, const RooflineConfig *config, Cost
   self->roofline = roofline;
   self->plain = plain;
   self->layers = model->layers;
+  self->has_skew = attention_fit_has_skew(fit);
+  self->is_scaled = !what_if_is_none(&config->what_if);
   self->longest_deviations = longest_of(config->device->multiprocessors / kv_heads);
   for (guint i = 0; i < SKEW_NEW; i++)
     for (guint j = 0; j < SKEW_BATCH; j++)

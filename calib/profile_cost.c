@@ -48,15 +48,9 @@ typedef struct {
   OperationSheet *copies[2]; /* by CopyDirection */
   guint64 copy_piece_bytes, copy_pieces_per_block;
   Memo linear[MEMO_TOKENS + 1], small[MEMO_TOKENS + 1];
-  Memo head[MEMO_SEQUENCES + 1];
+  Memo head[MEMO_SEQUENCES + 1], host_decodes[MEMO_SEQUENCES + 1];
   double spread[OPERATIONS]; /* of the timings, (p90 - p10) / median */
 } ProfileCost;
-
-static gint64
-round_ps(double ps)
-{
-  return (gint64)llround(MIN(MAX(ps, 0), (double)TIME_MAX_PS / 64));
-}
 
 static guint64
 device_heads(const Model *model, guint32 tp)
@@ -80,13 +74,13 @@ sum_add(Sum *sum, double ps, gboolean measured)
 static Memo
 sum_times(Sum sum, double factor)
 {
-  return (Memo){round_ps(sum.ps * factor), round_ps(sum.measured_ps * factor)};
+  return (Memo){profile_round_ps(sum.ps * factor), profile_round_ps(sum.measured_ps * factor)};
 }
 
 static Memo
 memo_of(double ps, gboolean measured)
 {
-  return (Memo){round_ps(ps), measured ? round_ps(ps) : 0};
+  return (Memo){profile_round_ps(ps), measured ? profile_round_ps(ps) : 0};
 }
 
 static void
@@ -170,9 +164,9 @@ profile_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
 
   if (self->copies[direction] == NULL)
     return cost_model_copy_ps(self->roofline, direction, blocks);
-  return round_ps(factor *
-                  operation_sheet_ps(self->copies[direction], (double)self->copy_piece_bytes,
-                                     (double)self->copy_pieces_per_block * blocks, &inside));
+  return profile_round_ps(
+      factor * operation_sheet_ps(self->copies[direction], (double)self->copy_piece_bytes,
+                                  (double)self->copy_pieces_per_block * blocks, &inside));
 }
 
 static void
@@ -200,19 +194,35 @@ all_reduce_ps(const ProfileCost *self, double bytes, gboolean *inside)
   return ps;
 }
 
+static Memo
+find_host(const ProfileCost *self, guint64 sequences, guint64 tokens)
+{
+  gboolean eager = tokens > self->captured_tokens && self->host[1] != NULL, inside;
+  double ps =
+      operation_sheet_ps(self->host[eager ? 1 : 0], (double)sequences, (double)tokens, &inside);
+
+  return memo_of(ps * self->what_if.host_time, inside);
+}
+
+static Memo
+find_host_of_decodes(const ProfileCost *self, guint64 decodes)
+{
+  return find_host(self, decodes, decodes);
+}
+
 static void
 set_host_and_comm(ProfileCost *self, const CostShape *shape, guint64 tokens, CostPiece *piece)
 {
-  gboolean eager = tokens > self->captured_tokens && self->host[1] != NULL;
-  const OperationSheet *host = self->host[eager ? 1 : 0];
   gboolean inside;
   double ps;
 
-  if (host != NULL) {
-    ps = operation_sheet_ps(host, shape->sequences, (double)tokens, &inside);
-    set(piece, COST_HOST, memo_of(ps * self->what_if.host_time, inside));
-    if (!inside) /* a device file's figure, or beyond the range: modelled */
-      piece->scaled_ps[COST_HOST] = 0;
+  if (self->host[0] != NULL || (self->host[1] != NULL && tokens > self->captured_tokens)) {
+    set(piece, COST_HOST,
+        shape->sequences == tokens && tokens > 0
+            ? remember(self, self->host_decodes, MEMO_SEQUENCES, tokens, find_host_of_decodes)
+            : find_host(self, shape->sequences, tokens));
+    /* Where it is not measured it is a device file's figure, or beyond the range: modelled. */
+    piece->scaled_ps[COST_HOST] = 0;
   }
   if ((self->all_reduce[0] != NULL || self->all_reduce[1] != NULL) && tokens > 0) {
     ps = all_reduce_ps(self, (double)tokens * self->model->hidden * ACTIVATION_BYTES, &inside);
@@ -282,8 +292,11 @@ profile_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece 
 {
   ProfileCost *self = (ProfileCost *)base;
   guint64 tokens = shape_tokens(shape);
+  guint covered = self->gemm != NULL ? 1 << COST_LINEAR | 1 << COST_HEAD : 0;
 
-  cost_model_step(self->roofline, shape, repeat, piece);
+  if (self->attention != NULL && profile_attention_has(self->attention, shape))
+    covered |= 1 << COST_ATTENTION;
+  roofline_step_without(self->roofline, shape, repeat, covered, piece);
   if (self->gemm != NULL) {
     set(piece, COST_LINEAR, remember(self, self->linear, MEMO_TOKENS, tokens, find_linear));
     set(piece, COST_HEAD, remember(self, self->head, MEMO_SEQUENCES, shape->sampled, find_head));
@@ -292,7 +305,7 @@ profile_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece 
     set_elementwise(self, shape, tokens, piece);
   set_host_and_comm(self, shape, tokens, piece);
   set_copies(self, shape, piece);
-  if (self->attention != NULL && tokens > 0)
+  if (covered & 1 << COST_ATTENTION && tokens > 0)
     profile_attention_step(self->attention, shape, repeat, piece);
   set_residual(self, tokens, piece);
 }
@@ -366,7 +379,7 @@ forget_all(ProfileCost *self)
   for (guint i = 0; i <= MEMO_TOKENS; i++)
     self->linear[i].ps = self->small[i].ps = -1;
   for (guint i = 0; i <= MEMO_SEQUENCES; i++)
-    self->head[i].ps = -1;
+    self->head[i].ps = self->host_decodes[i].ps = -1;
 }
 
 static void

@@ -189,6 +189,12 @@ profile_digest(const Profile *profile)
   return g_strdup(g_checksum_get_string(checksum));
 }
 
+char *
+profile_digest_as_read(const Profile *profile)
+{
+  return profile->digest_read != NULL ? g_strdup(profile->digest_read) : profile_digest(profile);
+}
+
 const char *const profile_origin_fields[PROFILE_ORIGIN_FIELDS] = {
     "source", "measured_device", "measured_model", "engine",          "driver",
     "cuda",   "clocks",          "date",           "program_version",

@@ -104,10 +104,9 @@ profile_db_read_samples(const ProfileDb *db, const char *select, Profile *profil
 
 /* The number of samples first: of what was cut it says more than a digest does. */
 static gboolean
-check_whole(const ProfileDb *db, const Profile *profile, GError **error)
+check_whole(const ProfileDb *db, Profile *profile, GError **error)
 {
   g_autofree char *digest = profile_db_query_meta(db, "digest");
-  g_autofree char *found = profile_digest(profile);
   g_autofree char *what = NULL;
   gint64 samples;
 
@@ -119,7 +118,8 @@ check_whole(const ProfileDb *db, const Profile *profile, GError **error)
                            profile->samples->len);
     return profile_db_damaged(db, what, error);
   }
-  return g_strcmp0(digest, found) == 0 ||
+  profile->digest_read = profile_digest(profile);
+  return g_strcmp0(digest, profile->digest_read) == 0 ||
          profile_db_damaged(
              db,
              "its values are not those that were written (to change a profile by hand, export "

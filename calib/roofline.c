@@ -11,6 +11,7 @@
 #include "roofline.h"
 
 #include "pool_size.h"
+#include "rounding.h"
 #include "sim/units.h"
 
 #include <math.h>
@@ -62,7 +63,7 @@ typedef struct {
 static gint64
 round_ps(double ps)
 {
-  return ps < (double)COST_MAX_PS ? (gint64)llround(ps) : COST_MAX_PS;
+  return round_within(ps, COST_MAX_PS);
 }
 
 static gint64
@@ -189,8 +190,9 @@ roofline_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
              : product_ps(self->copy_block_ps[direction], blocks) + self->copy_fixed_ps[direction];
 }
 
-static void
-roofline_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece)
+void
+roofline_step_without(CostModel *base, const CostShape *shape, guint32 repeat, guint covered,
+                      CostPiece *piece)
 {
   Roofline *self = (Roofline *)base;
   guint64 tokens = shape->contexts.count;
@@ -199,19 +201,29 @@ roofline_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece
     tokens += shape->prefills[i].tokens;
   piece->steps = repeat;
   piece->growth_ps = product_ps(self->decode_token_ps, shape->contexts.count);
-  piece->base_ps[COST_HEAD] = head_ps(self, shape->sampled);
-  piece->base_ps[COST_HOST] = self->host_step_ps +
-                              product_ps(self->host_sequence_ps, shape->sequences) +
-                              (tokens > self->captured_tokens ? self->host_eager_ps : 0);
+  if (!(covered & 1 << COST_HEAD))
+    piece->base_ps[COST_HEAD] = head_ps(self, shape->sampled);
+  if (!(covered & 1 << COST_HOST))
+    piece->base_ps[COST_HOST] = self->host_step_ps +
+                                product_ps(self->host_sequence_ps, shape->sequences) +
+                                (tokens > self->captured_tokens ? self->host_eager_ps : 0);
   piece->base_ps[COST_SWAP_OUT] = roofline_copy_ps(base, COPY_OUT, shape->copy_out_blocks);
   piece->base_ps[COST_SWAP_IN] = roofline_copy_ps(base, COPY_IN, shape->copy_in_blocks);
   if (tokens == 0)
     return;
-  piece->base_ps[COST_LINEAR] = linear_ps(self, tokens);
-  piece->base_ps[COST_ATTENTION] = attention_ps(self, shape);
+  if (!(covered & 1 << COST_LINEAR))
+    piece->base_ps[COST_LINEAR] = linear_ps(self, tokens);
+  if (!(covered & 1 << COST_ATTENTION))
+    piece->base_ps[COST_ATTENTION] = attention_ps(self, shape);
   piece->base_ps[COST_ELEMENTWISE] =
       product_ps(self->elementwise_token_ps, tokens) + self->elementwise_fixed_ps;
   piece->base_ps[COST_COMM] = product_ps(self->comm_token_ps, tokens) + self->comm_fixed_ps;
+}
+
+static void
+roofline_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece)
+{
+  roofline_step_without(base, shape, repeat, 0, piece);
 }
 
 static void

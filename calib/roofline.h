@@ -47,6 +47,11 @@ typedef struct {
  * asked. */
 CostModel *roofline_new(const RooflineConfig *config, GError **error);
 
+/* For a model that has some components from elsewhere: those in `covered` (bits 1 << component) are
+ * left as they are. Of a roofline alone, into a cleared piece. */
+void roofline_step_without(CostModel *self, const CostShape *shape, guint32 repeat, guint covered,
+                           CostPiece *piece);
+
 /* An (m x k) by (k x n) product with weights of weight_bits: what `linear` is made of. */
 gint64 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64 n,
                         guint64 k, guint32 weight_bits);

@@ -93,6 +93,12 @@ apply(const char *item, guint *seen, WhatIf *what_if, GError **error)
 }
 
 gboolean
+what_if_is_none(const WhatIf *what_if)
+{
+  return memcmp(what_if, &WHAT_IF_NONE, sizeof *what_if) == 0;
+}
+
+gboolean
 what_if_parse(const char *text, WhatIf *what_if, GError **error)
 {
   g_auto(GStrv) items = NULL;

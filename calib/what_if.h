@@ -25,6 +25,8 @@ typedef struct {
 
 #define WHAT_IF_NONE ((WhatIf){1, 1, 1, 1, 1, 1, 1, 1})
 
+gboolean what_if_is_none(const WhatIf *what_if);
+
 /* NULL or "" gives WHAT_IF_NONE. */
 gboolean what_if_parse(const char *text, WhatIf *what_if, GError **error);
 

@@ -1,5 +1,7 @@
 #include "cli.h"
 
+#include <glib/gstdio.h>
+#include <sys/stat.h>
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -85,6 +87,27 @@ edit_distance(const char *a, const char *b)
 
 /* A word that was left unfinished is nearer than one with a typo; of those, the shortest rest. Case
  * and the underscores that vLLM takes for dashes are no difference. */
+gboolean
+cli_is_same_file(const char *a, const char *b)
+{
+  GStatBuf x, y;
+
+  return a != NULL && b != NULL && g_stat(a, &x) == 0 && g_stat(b, &y) == 0 && S_ISREG(x.st_mode) &&
+         x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+gboolean
+cli_check_folder(const char *path, const char *option, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname(path);
+
+  if (g_file_test(folder, G_FILE_TEST_IS_DIR))
+    return TRUE;
+  g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
+              "%s: %s cannot be written: there is no folder %s", option, path, folder);
+  return FALSE;
+}
+
 const char *
 cli_nearest(const char *typed, const char *const *candidates)
 {
@@ -95,6 +118,9 @@ cli_nearest(const char *typed, const char *const *candidates)
   for (; *candidates != NULL; candidates++) {
     guint edits = edit_distance(word, *candidates);
     guint distance = *word != '\0' && g_str_has_prefix(*candidates, word) ? 0 : edits;
+    /* Two edits of three letters leave anything. */
+    if (distance > 1 && strlen(word) <= 3 && **candidates != *word)
+      continue;
     if (distance < best || (distance == best && edits < best_edits && nearest != NULL)) {
       best = distance;
       best_edits = edits;

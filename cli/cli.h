@@ -53,6 +53,12 @@ gboolean cli_parse(GOptionContext *context, const char *verb, const GOptionEntry
 gboolean cli_parse_words(GOptionContext *context, const GOptionEntry *entries, char ***words,
                          GError **error);
 
+/* TRUE if both are regular files, and the same one. NULL is none. */
+gboolean cli_is_same_file(const char *a, const char *b);
+/* FALSE with an error where the file that is to be written would lie in a folder that is not there.
+ */
+gboolean cli_check_folder(const char *path, const char *option, GError **error);
+
 /* The candidate (NULL-terminated) nearest to what was typed by edit distance, or NULL if none is
  * near. */
 const char *cli_nearest(const char *typed, const char *const *candidates);

@@ -14,15 +14,16 @@
 #define MAX_LIST 256
 
 typedef struct {
-  char *model, *device, *tokens, *block_sizes, *copy_path, *host_memory, *what_if, *parallel,
-      *format;
+  char *model, *device, *kv_cache_dtype, *tokens, *block_sizes, *copy_path, *host_memory, *what_if,
+      *parallel, *format;
 } Options;
 
 static void
 options_clear(Options *o)
 {
-  char **texts[] = {&o->model,       &o->device,  &o->tokens,   &o->block_sizes, &o->copy_path,
-                    &o->host_memory, &o->what_if, &o->parallel, &o->format};
+  char **texts[] = {&o->model,       &o->device,    &o->kv_cache_dtype, &o->tokens,
+                    &o->block_sizes, &o->copy_path, &o->host_memory,    &o->what_if,
+                    &o->parallel,    &o->format};
 
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
     g_clear_pointer(texts[i], g_free);
@@ -199,6 +200,8 @@ study_resolve(const Options *options, CrossoverStudy *study, GError **error)
     g_prefix_error(error, "--model: ");
     return FALSE;
   }
+  if (!resolve_kv_cache_dtype(study->model, options->kv_cache_dtype, error))
+    return FALSE;
   if (!resolve_costs(options->device, &study->device, &study->profile, error)) {
     g_prefix_error(error, "--device: ");
     return FALSE;
@@ -237,6 +240,8 @@ command_crossover(int argc, char **argv)
       {"model", 0, 0, G_OPTION_ARG_STRING, &o.model, "a built-in model or a config.json", "NAME"},
       {"device", 0, 0, G_OPTION_ARG_STRING, &o.device,
        "a shipped device or profile, or the file of one", "NAME"},
+      {"kv-cache-dtype", 0, 0, G_OPTION_ARG_STRING, &o.kv_cache_dtype,
+       "how KV is kept: auto (default: as the model says), fp8, bfloat16, float16", "TYPE"},
       {"tokens", 0, 0, G_OPTION_ARG_STRING, &o.tokens,
        "A..B (doubling) or a list (" DEFAULT_TOKENS ")", "RANGE"},
       {"block-size", 0, 0, G_OPTION_ARG_STRING, &o.block_sizes,

@@ -61,15 +61,6 @@ say(Run *run, int status, const GError *error)
     *run->execution->failure = g_strdup(error->message);
 }
 
-static gboolean
-is_same_file(const char *a, const char *b)
-{
-  GStatBuf x, y;
-
-  return a != NULL && b != NULL && g_stat(a, &x) == 0 && g_stat(b, &y) == 0 && S_ISREG(x.st_mode) &&
-         x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 /* FALSE if writing to that path would replace what the run reads. */
 static gboolean
 spares_inputs(const Run *run, const char *path, GError **error)
@@ -79,7 +70,7 @@ spares_inputs(const Run *run, const char *path, GError **error)
                                 settings->against, settings->replay, settings->token_ids};
 
   for (guint i = 0; i < G_N_ELEMENTS(inputs); i++)
-    if (is_same_file(path, inputs[i])) {
+    if (cli_is_same_file(path, inputs[i])) {
       g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_EXIST,
                   "%s is read by this run and was not replaced; name another file", path);
       return FALSE;
@@ -166,90 +157,14 @@ close_files(Run *run, const RunRecord *record)
   if (run->execution->results != NULL &&
       results_commit(run->execution->results, run->results, record, &series, &error) == 0)
     say(run, CLI_USAGE, error);
-  if (run->execution->packed != NULL)
-    results_pack(run->execution->packed, run->execution->workload, run->results, record,
-                 run->execution->detail == RESULTS_DETAIL_FIGURES ? NULL : &series);
-}
-
-/* More blocks than can ever be asked for at once: all that may run, at their longest, or all
- * requests there are, and then some for the watermark. */
-static guint32
-unlimited_blocks(const Scenario *s, const Workload *workload)
-{
-  const SchedulerConfig *c = &s->config;
-  guint64 running = MIN(c->max_num_seqs, workload_count(workload));
-  guint64 blocks = running * (c->max_model_len / c->block_size + 2), all = 0;
-
-  for (guint32 i = 0; i < workload_count(workload); i++) {
-    const Request *request = workload_request(workload, i);
-    all += ((guint64)request->prompt_tokens + request->output_tokens) / c->block_size + 2;
+  if (run->execution->packed != NULL &&
+      !results_pack(run->execution->packed, run->execution->workload, run->results, record,
+                    run->execution->detail == RESULTS_DETAIL_FIGURES ? NULL : &series)) {
+    g_clear_error(&error);
+    g_set_error_literal(&error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
+                        "a temporary file for the requests could not be written");
+    say(run, CLI_FAILED, error);
   }
-  blocks = MIN(blocks, all);
-  if (c->watermark < 1)
-    blocks = (guint64)((double)blocks / (1 - c->watermark)) + 2;
-  return (guint32)CLAMP(blocks, c->num_gpu_blocks, G_MAXINT32);
-}
-
-static Unlimited
-simulate_unlimited(const Scenario *s, const Workload *workload)
-{
-  SchedulerConfig config = s->config;
-  g_autoptr(Scheduler) scheduler = NULL;
-  g_autoptr(Executor) executor = s->executor->create(s->cost);
-  g_autoptr(Metrics) metrics = NULL;
-  Observer *observers[1];
-  Loop loop = {
-      .workload = workload,
-      .executor = executor,
-      .observers = observers,
-      .n_observers = G_N_ELEMENTS(observers),
-      .stride = TRUE,
-      .async = s->async,
-      .interrupted = was_interrupted,
-  };
-  Unlimited unlimited = {.known = TRUE, .makespan_ps = -1};
-  RunOutcome outcome;
-  Summary summary;
-
-  config.num_gpu_blocks = unlimited_blocks(s, workload);
-  metrics = metrics_new(workload, config.num_gpu_blocks - s->scheduler->hidden_blocks,
-                        config.num_cpu_blocks);
-  observers[0] = metrics_observer(metrics);
-  scheduler = scheduler_new(s->scheduler, &config, workload);
-  loop.scheduler = scheduler;
-  if (!loop_run(&loop, &outcome, NULL) || outcome.end != RUN_DONE || outcome.lines == 0)
-    return unlimited;
-  metrics_summary(metrics, &summary);
-  unlimited.makespan_ps = summary.makespan_ps;
-  unlimited.finished = summary.finished;
-  unlimited.e2e_s = summary.e2e_s.mean;
-  summary_clear(&summary);
-  return unlimited;
-}
-
-/* What too little memory cost. A run whose pool never said no is its own measure; one that did not
- * end well, or finished other requests, has none. */
-static void
-measure_slowdown(Run *run, const RunOutcome *outcome, RunRecord *record)
-{
-  Unlimited *unlimited = run->execution->unlimited;
-  const Summary *summary = &record->summary;
-
-  record->slowdown = record->latency_slowdown = NAN;
-  if (outcome->end != RUN_DONE || summary->makespan_ps == 0 || summary->finished == 0)
-    return;
-  if (!outcome->memory_bound) {
-    record->slowdown = record->latency_slowdown = 1;
-    return;
-  }
-  if (run->scenario->executor->create == NULL)
-    return;
-  if (!unlimited->known)
-    *unlimited = simulate_unlimited(run->scenario, run->execution->workload);
-  if (unlimited->makespan_ps <= 0 || unlimited->finished != summary->finished)
-    return;
-  record->slowdown = (double)summary->makespan_ps / (double)unlimited->makespan_ps;
-  record->latency_slowdown = summary->e2e_s.mean / unlimited->e2e_s;
 }
 
 /* The spread of the timings behind what was measured, by the time that each component took. */
@@ -339,7 +254,8 @@ simulate(Run *run, RunRecord *record)
   metrics_summary(run->metrics, &record->summary);
   record->wall_s = (double)(g_get_monotonic_time() - start_us) / G_USEC_PER_SEC;
   record->measured_spread = measured_spread(s->cost, &record->summary);
-  measure_slowdown(run, &outcome, record);
+  slowdown_measure(s, run->execution->workload, run->execution->unlimited, &outcome,
+                   was_interrupted, record);
   if (outcome.end != RUN_DONE)
     run->status = MAX(run->status, CLI_FAILED);
   if (outcome.end != RUN_DONE && run->execution->failure == NULL)

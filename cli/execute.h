@@ -5,14 +5,7 @@
 #include "perfetto_window.h"
 #include "report/results_pack.h"
 #include "scenario.h"
-
-/* The same scenario if the pool never said no; simulated when it is first asked for. */
-typedef struct {
-  gboolean known;
-  gint64 makespan_ps; /* -1: even that does not end well */
-  guint64 finished;
-  double e2e_s; /* mean from arrival to finish */
-} Unlimited;
+#include "slowdown.h"
 
 typedef struct {
   const Workload *workload;

@@ -102,6 +102,8 @@ command_explain(int argc, char **argv)
   if (!cli_parse(context, VERB, entries, &argc, &argv, &status))
     return status;
   if (argc != 2)
-    return cli_error(CLI_USAGE, VERB, "expected one results database; there are %d", argc - 1);
+    return cli_error(CLI_USAGE, VERB, "%s; 'spillway run -o FILE.db' writes one",
+                     argc < 2 ? "a results database is missing"
+                              : "found several files, expected one results database");
   return explain(argv[1], &o);
 }

@@ -20,12 +20,6 @@
   "summary of what came before is printed); 2 the command line or a file is wrong."
 
 gboolean
-live_wants_gpu(const Settings *settings)
-{
-  return settings->executor == NULL || g_str_equal(settings->executor, "gpu");
-}
-
-gboolean
 live_gpu_is_there(const LiveDeviceClass *gpu, const char *verb, int *status)
 {
   g_autoptr(GError) error = NULL;
@@ -36,6 +30,27 @@ live_gpu_is_there(const LiveDeviceClass *gpu, const char *verb, int *status)
   return FALSE;
 }
 
+gboolean
+live_choose(Settings *settings, const char *verb, char **words, const LiveDeviceClass *gpu,
+            int *status)
+{
+  if (g_strcmp0(settings->executor, "cpu") == 0)
+    return TRUE;
+  if (settings->executor != NULL && !g_str_equal(settings->executor, "gpu")) {
+    *status = cli_error(CLI_USAGE, verb,
+                        "--executor: found '%s', expected gpu or cpu, which compute; run takes "
+                        "others",
+                        settings->executor);
+    return FALSE;
+  }
+  if (gpu == NULL) {
+    *status = gpu_run(words);
+    return FALSE;
+  }
+  settings_set(settings, "executor", "gpu", NULL);
+  return live_gpu_is_there(gpu, verb, status);
+}
+
 int
 live_verb(int argc, char **argv, const LiveDeviceClass *gpu)
 {
@@ -43,19 +58,9 @@ live_verb(int argc, char **argv, const LiveDeviceClass *gpu)
   g_auto(GStrv) words = g_strdupv(argv);
   int status = CLI_DONE;
 
-  if (!settings_parse(settings, "live", SUMMARY, EXAMPLES, &argc, &argv, &status))
+  if (!settings_parse(settings, "live", SUMMARY, EXAMPLES, &argc, &argv, &status) ||
+      !live_choose(settings, "live", words, gpu, &status))
     return status;
-  if (live_wants_gpu(settings)) {
-    if (gpu == NULL)
-      return gpu_run(words);
-    if (!live_gpu_is_there(gpu, "live", &status))
-      return status;
-    settings_set(settings, "executor", "gpu", NULL);
-  } else if (!g_str_equal(settings->executor, "cpu")) {
-    return cli_error(CLI_USAGE, "live",
-                     "--executor: found '%s', expected gpu or cpu, which compute; run takes others",
-                     settings->executor);
-  }
   return run_settings(settings, "live", gpu);
 }
 

@@ -12,8 +12,9 @@ int run_settings(const Settings *settings, const char *verb, const LiveDeviceCla
 int live_verb(int argc, char **argv, const LiveDeviceClass *gpu);
 int validate_verb(int argc, char **argv, const LiveDeviceClass *gpu);
 
-/* TRUE if these settings of `verb` want the GPU: the executor gpu, the default of these verbs. */
-gboolean live_wants_gpu(const Settings *settings);
-
 /* FALSE where there is no GPU: says so, and sets the exit status. */
 gboolean live_gpu_is_there(const LiveDeviceClass *gpu, const char *verb, int *status);
+/* The executor of these verbs: gpu, or cpu where that was asked for. FALSE where the verb is to
+ * return *status: after a message, or where spillway-gpu could not be started with these words. */
+gboolean live_choose(Settings *settings, const char *verb, char **words, const LiveDeviceClass *gpu,
+                     int *status);

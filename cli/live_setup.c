@@ -12,6 +12,10 @@ open_weights(LiveSetup *setup, GError **error)
   g_autofree char *folder = g_path_get_dirname(decoder->path);
   g_autoptr(GError) failure = NULL;
 
+  if (setup->weights_of != NULL) {
+    setup->layout = setup->weights_of->layout;
+    return TRUE;
+  }
   setup->layout = weight_layout_new(decoder->model);
   if (g_strcmp0(format, "dummy") != 0) {
     setup->weights = weights_safetensors_open(folder, setup->layout, &failure);
@@ -90,6 +94,7 @@ open_device(LiveSetup *setup, const LiveDeviceClass *class, GError **error)
       .decoder = s->decoder,
       .layout = setup->layout,
       .weights = setup->weights,
+      .weights_of = setup->weights_of != NULL ? setup->weights_of->device : NULL,
       .block_size = s->config.block_size,
       .num_device_blocks = s->config.num_gpu_blocks,
       .num_host_blocks = setup->num_host_blocks,
@@ -114,7 +119,7 @@ open_device(LiveSetup *setup, const LiveDeviceClass *class, GError **error)
 
 LiveSetup *
 live_setup_new(const Scenario *scenario, const Settings *settings, const Workload *workload,
-               const LiveDeviceClass *gpu, GError **error)
+               const LiveDeviceClass *gpu, const LiveSetup *weights_of, GError **error)
 {
   g_autoptr(LiveSetup) setup = g_new0(LiveSetup, 1);
   const LiveDeviceClass *class = scenario->executor == &executor_cpu ? &live_device_cpu : gpu;
@@ -124,6 +129,7 @@ live_setup_new(const Scenario *scenario, const Settings *settings, const Workloa
   setup->settings = settings;
   setup->workload = workload;
   setup->num_host_blocks = most_host_blocks(setup);
+  setup->weights_of = weights_of;
   if (!open_weights(setup, error) || !open_tokens(setup, error) ||
       !open_device(setup, class, error))
     return NULL;
@@ -151,7 +157,8 @@ live_setup_free(LiveSetup *setup)
   if (!setup->is_shared) {
     live_device_close(setup->device);
     weight_source_free(setup->weights);
-    weight_layout_free(setup->layout);
+    if (setup->weights_of == NULL)
+      weight_layout_free(setup->layout);
   }
   g_free(setup);
 }

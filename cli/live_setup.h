@@ -4,7 +4,7 @@
 #include "live/executor_live.h"
 #include "scenario.h"
 
-typedef struct {
+typedef struct LiveSetup {
   const Scenario *scenario;
   const Settings *settings;
   const Workload *workload;
@@ -14,12 +14,15 @@ typedef struct {
   LiveDevice *device;
   guint32 num_host_blocks;
   gboolean is_shared; /* weights, layout and device are another setup's */
+  const struct LiveSetup *weights_of; /* whose weights are used; NULL: its own */
 } LiveSetup;
 
 /* The scenario's executor computes; all three are borrowed. gpu: the GPU's device, NULL in a
- * program that has none. */
+ * program that has none. weights_of: a setup of the same model and settings of weights, which
+ * outlives this one and whose weights on the device are used; NULL: they are loaded. */
 LiveSetup *live_setup_new(const Scenario *scenario, const Settings *settings,
-                          const Workload *workload, const LiveDeviceClass *gpu, GError **error);
+                          const Workload *workload, const LiveDeviceClass *gpu,
+                          const LiveSetup *weights_of, GError **error);
 /* Another workload with made-up tokens on the same device, one after the other; its scenario is the
  * setup's, with no more host blocks than that has. */
 LiveSetup *live_setup_share(const LiveSetup *setup, const Workload *workload);

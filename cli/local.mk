@@ -44,11 +44,21 @@ libspillway_cli_a_SOURCES = \
   %D%/poster.c %D%/poster.h \
   %D%/poster_data.c \
   %D%/poster_figures.c \
+  %D%/poster_jobs.c %D%/poster_jobs.h \
   %D%/poster_json.c \
-  %D%/poster_judge.c \
+  %D%/poster_judge.c %D%/poster_judge.h \
+  %D%/poster_judge_burst.c \
+  %D%/poster_judge_costs.c \
+  %D%/poster_judge_course.c \
+  %D%/poster_live.c %D%/poster_live.h \
   %D%/poster_measure.c \
+  %D%/poster_probe.c %D%/poster_probe.h \
+  %D%/poster_replay.c %D%/poster_replay.h \
+  %D%/poster_store.c %D%/poster_store.h \
   %D%/poster_text.c \
   %D%/poster_timeline.c %D%/poster_timeline.h \
+  %D%/poster_variants.c \
+  %D%/poster_verb.h \
   %D%/profile.c %D%/profile.h \
   %D%/profile_check.c \
   %D%/profile_device.c \
@@ -62,19 +72,24 @@ libspillway_cli_a_SOURCES = \
   %D%/resolve.c %D%/resolve.h \
   %D%/run.c \
   %D%/scenario.c %D%/scenario.h \
+  %D%/scenario_check.c \
   %D%/scenario_pool.c %D%/scenario_resolver.h \
   %D%/scenario_config.c %D%/scenario_config.h \
   %D%/selfcheck.c %D%/selfcheck.h \
   %D%/settings.c %D%/settings.h \
   %D%/shelf.c %D%/shelf.h \
+  %D%/slowdown.c %D%/slowdown.h \
   %D%/step_watch.c %D%/step_watch.h \
   %D%/study.c %D%/study.h \
+  %D%/study_paths.c %D%/study_paths.h \
   %D%/study_plan.c %D%/study_plan.h \
+  %D%/study_read.c \
   %D%/sub_verb.c %D%/sub_verb.h \
   %D%/sweep.c \
   %D%/sweep_progress.c %D%/sweep_progress.h \
   %D%/sweep_run.c %D%/sweep_run.h \
   %D%/sweep_worker.c %D%/sweep_worker.h \
+  %D%/unlimited_table.c %D%/unlimited_table.h \
   %D%/trace.c %D%/trace.h \
   %D%/trace_gen.c \
   %D%/trace_show.c \

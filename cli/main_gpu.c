@@ -2,9 +2,11 @@
 #include "calib/bench_cuda.h"
 #include "calibrate.h"
 #include "live.h"
+#include "poster_verb.h"
 #include "program.h"
 #include "selfcheck_result.h"
 #include "step_runner_gpu.h"
+#include "sub_verb.h"
 
 static BenchDevice *
 open_bench(GError **error G_GNUC_UNUSED)
@@ -31,6 +33,30 @@ command_validate_gpu(int argc, char **argv)
 }
 
 static int
+command_poster_gpu(int argc, char **argv)
+{
+  return poster_verb(argc, argv, &live_device_gpu);
+}
+
+static int
+command_study_gpu(int argc, char **argv)
+{
+  static const Command kinds[] = {
+      {"poster", "recompute or swap when the KV cache overflows (SC 2024)", command_poster_gpu},
+      {NULL, NULL, NULL},
+  };
+  static const VerbFamily family = {
+      .verb = "study",
+      .kinds = kinds,
+      .expected = "poster",
+      .summary = "Repeats a published study, computed on the GPU beside its simulation.",
+      .examples = "  spillway study poster --live --device h100-sxm -o poster-live\n",
+  };
+
+  return verb_family_run(&family, argc, argv);
+}
+
+static int
 command_selfcheck_gpu(int argc, char **argv)
 {
   return selfcheck_verb(argc, argv, selfcheck_run);
@@ -42,6 +68,7 @@ static const Command gpu_commands[] = {
      command_live_gpu},
     {"validate", "what a simulation says, held against the same scenario on the GPU",
      command_validate_gpu},
+    {"study", "a published study repeated on the GPU", command_study_gpu},
     {"selfcheck", "every kernel against its reference, and its speed beside the card's",
      command_selfcheck_gpu},
     {NULL, NULL, NULL},

@@ -1,9 +1,7 @@
 /* spillway merge: results databases joined, such as those of a sweep's shards. */
 #include "cli.h"
 
-#include <glib/gstdio.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "report/study_store.h"
 
@@ -22,14 +20,6 @@
   "results database or does not go with the others: then that file is left out and the message\n"  \
   "says why."
 
-static gboolean
-is_same_file(const char *a, const char *b)
-{
-  GStatBuf x, y;
-
-  return g_stat(a, &x) == 0 && g_stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 /* Before anything is written. */
 static gboolean
 check_inputs(char **paths, int n_paths, const char *output)
@@ -39,7 +29,7 @@ check_inputs(char **paths, int n_paths, const char *output)
       cli_error(CLI_USAGE, VERB, "%s: there is no such file", paths[i]);
       return FALSE;
     }
-    if (is_same_file(paths[i], output)) {
+    if (cli_is_same_file(paths[i], output)) {
       cli_error(CLI_USAGE, VERB,
                 "%s is the output, too; what it holds stays anyway: leave it out of the others",
                 paths[i]);

@@ -68,7 +68,7 @@ fitting_tokens(const Model *model, const Device *device, guint32 block_size)
 }
 
 static int
-list_models(OutputFormat format, guint32 block_size)
+list_models(OutputFormat format, guint32 block_size, const char *kv_cache_dtype)
 {
   g_auto(GStrv) names = cli_data_names("models", ".json");
   g_autoptr(Table) table = table_new("lrrrr");
@@ -83,9 +83,9 @@ list_models(OutputFormat format, guint32 block_size)
   for (guint i = 0; names[i] != NULL; i++) {
     g_autoptr(GError) error = NULL;
     g_autoptr(Model) model = resolve_model(names[i], &error);
-    if (model == NULL) {
+    if (model == NULL || !resolve_kv_cache_dtype(model, kv_cache_dtype, &error)) {
       json_decref(array);
-      return cli_error(CLI_FAILED, "model", "%s", error->message);
+      return cli_error(model == NULL ? CLI_FAILED : CLI_USAGE, "model", "%s", error->message);
     }
     json_array_append_new(array, model_json(model, block_size));
     add_row(table, names[i], billions(model_parameters(model)));
@@ -158,7 +158,7 @@ add_fits(const Model *model, guint32 block_size, Table *table, json_t *fits, GEr
 }
 
 static int
-show_model(const char *name, OutputFormat format, guint32 block_size)
+show_model(const char *name, OutputFormat format, guint32 block_size, const char *kv_cache_dtype)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(Model) model = resolve_model(name, &error);
@@ -166,7 +166,7 @@ show_model(const char *name, OutputFormat format, guint32 block_size)
   g_autoptr(GString) text = g_string_new(NULL);
   json_t *fits;
 
-  if (model == NULL)
+  if (model == NULL || !resolve_kv_cache_dtype(model, kv_cache_dtype, &error))
     return cli_error(CLI_USAGE, "model", "%s", error->message);
   fits = json_object();
   if (!add_fits(model, block_size, table, fits, &error)) {
@@ -220,9 +220,11 @@ int
 command_model(int argc, char **argv)
 {
   guint64 block_size;
-  g_autofree char *format_text = NULL, *block_text = NULL;
+  g_autofree char *format_text = NULL, *block_text = NULL, *kv_cache_dtype = NULL;
   const GOptionEntry entries[] = {
       {"block-size", 0, 0, G_OPTION_ARG_STRING, &block_text, "tokens a block (16)", "N"},
+      {"kv-cache-dtype", 0, 0, G_OPTION_ARG_STRING, &kv_cache_dtype,
+       "how KV is kept: auto (default: as the model says), fp8, bfloat16, float16", "TYPE"},
       {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "table or json", "FORMAT"},
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
@@ -246,8 +248,8 @@ command_model(int argc, char **argv)
   if (format == OUTPUT_CSV)
     return cli_error(CLI_USAGE, "model", "--format: found 'csv', expected table or json");
   if (argc == 2 && g_str_equal(argv[1], "list"))
-    return list_models(format, (guint32)block_size);
+    return list_models(format, (guint32)block_size, kv_cache_dtype);
   if (argc == 3 && g_str_equal(argv[1], "show"))
-    return show_model(argv[2], format, (guint32)block_size);
+    return show_model(argv[2], format, (guint32)block_size, kv_cache_dtype);
   return refuse_words(argc, argv);
 }

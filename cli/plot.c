@@ -75,9 +75,9 @@ check_charts(char **charts, const char *out, GError **error)
   return FALSE;
 }
 
-/* Those that these runs have nothing for are named. */
+/* Those that these runs have nothing for are named, unless nobody asked for them. */
 static int
-draw(Stored *stored, char **charts, PlotRequest *request)
+draw(Stored *stored, char **charts, gboolean asked, PlotRequest *request)
 {
   guint drawn = 0;
 
@@ -89,7 +89,7 @@ draw(Stored *stored, char **charts, PlotRequest *request)
       drawn++;
     else if (!empty)
       return cli_error(CLI_FAILED, "plot", "%s", error->message);
-    else
+    else if (asked)
       cli_note("plot", "%s: these runs have nothing to draw there", charts[i]);
   }
   if (drawn == 0)
@@ -102,7 +102,8 @@ command_plot(int argc, char **argv)
 {
   g_autofree char *runs = NULL, *figure = NULL, *out = NULL, *chart_list = NULL;
   const GOptionEntry entries[] = {
-      {"chart", 0, 0, G_OPTION_ARG_STRING, &chart_list, "which (default throughput,kv)", "LIST"},
+      {"chart", 0, 0, G_OPTION_ARG_STRING, &chart_list,
+       "which (default throughput,kv,study: those there are)", "LIST"},
       {"out", 'o', 0, G_OPTION_ARG_FILENAME, &out,
        "where to draw: FILE.svg, .png or .pdf; the terminal if not given", "FILE"},
       RESULTS_OPTION_RUNS(&runs),
@@ -127,9 +128,10 @@ command_plot(int argc, char **argv)
                      "-o: found '%s', expected a name that ends in .svg, .png or .pdf", out);
   charts = g_strsplit(chart_list != NULL ? chart_list
                       : out != NULL      ? "kv"
-                                         : "throughput,kv",
+                                         : "throughput,kv,study",
                       ",", -1);
-  if (!check_charts(charts, out, &error) || !results_figure_check(&figure, &error) ||
+  if (!check_charts(charts, out, &error) ||
+      (out != NULL && !cli_check_folder(out, "-o", &error)) || !results_figure_check(&figure, &error) ||
       (stored = results_options_open(argv, runs, &error)) == NULL)
     return cli_error(CLI_USAGE, "plot", "%s", error->message);
   request.figure = figure;
@@ -138,5 +140,5 @@ command_plot(int argc, char **argv)
     request.width = terminal_columns();
     request.height = ROWS;
   }
-  return draw(stored, charts, &request);
+  return draw(stored, charts, chart_list != NULL, &request);
 }

@@ -7,15 +7,34 @@
 
 #include "cli.h"
 #include "gpu.h"
-#include "poster.h"
+#include "poster_live.h"
+#include "poster_verb.h"
 #include "sub_verb.h"
 
 #define VERB "study poster"
 #define DEVICE "a100-40gb"
 #define MODEL "yarn-llama-2-7b-64k"
-#define GQA_MODEL "llama-3.1-8b"
 
 static int command_study_poster(int argc, char **argv);
+
+/* The command line. */
+typedef struct {
+  char *device, *model, *folder, *executor, *burst_text;
+  PosterBurst burst;
+  double minutes;
+  gboolean live;
+} PosterOptions;
+
+static void
+poster_options_clear(PosterOptions *options)
+{
+  g_free(options->device);
+  g_free(options->model);
+  g_free(options->folder);
+  g_free(options->executor);
+  g_free(options->burst_text);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PosterOptions, poster_options_clear)
 
 static const Command kinds[] = {
     {"poster", "recompute or swap when the KV cache overflows (SC 2024)", command_study_poster},
@@ -31,16 +50,11 @@ command_study(int argc, char **argv)
       .expected = "poster",
       .summary = "Repeats a published study: its figures, and its findings judged.",
       .examples = "  spillway study poster -o poster\n"
-                  "  spillway study poster --device h100-sxm -o poster-h100\n",
+                  "  spillway study poster --device h100-sxm -o poster-h100\n"
+                  "  spillway study poster --live --device h100-sxm -o poster-live\n",
   };
 
   return verb_family_run(&family, argc, argv);
-}
-
-static void
-free_data(gpointer data)
-{
-  poster_data_free(data);
 }
 
 static void
@@ -48,99 +62,50 @@ poster_clear(Poster *poster)
 {
   poster_findings_free(poster->findings);
   poster_data_free(poster->study);
+  poster_findings_free(poster->live_findings);
+  poster_data_free(poster->live);
+  g_clear_pointer(&poster->live_missing, g_ptr_array_unref);
   g_clear_pointer(&poster->engines, g_ptr_array_unref);
   g_clear_pointer(&poster->changes, g_ptr_array_unref);
+  g_clear_pointer(&poster->errors, g_ptr_array_unref);
   shelf_free(poster->shelf);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Poster, poster_clear)
 
-static GPtrArray *
-measure_all(const PosterSetting *settings, guint n, Shelf *shelf, GError **error)
-{
-  g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(free_data);
-
-  for (guint i = 0; i < n; i++) {
-    PosterData *data = poster_measure(&settings[i], shelf, error);
-    if (data == NULL) {
-      g_prefix_error(error, "%s: ", settings[i].title);
-      return NULL;
-    }
-    g_ptr_array_add(all, data);
-  }
-  return g_steal_pointer(&all);
-}
-
-/* vLLM 0.5.3 to 0.6.3 chunk prefills by themselves when max_model_len exceeds 32768, which this
- * model's does; the poster tells neither version nor length. */
-static GPtrArray *
-measure_engines(const char *device, Shelf *shelf, GError **error)
-{
-  PosterSetting settings[] = {
-      {.title = "vllm-0.5", .scheduler = "vllm-0.5"},
-      {.title = "vllm-0.5, chunked prefill", .scheduler = "vllm-0.5", .chunked = TRUE},
-      {.title = "vllm-0.6", .scheduler = "vllm-0.6"},
-      {.title = "vllm-0.6, chunked prefill", .scheduler = "vllm-0.6", .chunked = TRUE},
-  };
-
-  for (guint i = 0; i < G_N_ELEMENTS(settings); i++) {
-    settings[i].device = device;
-    settings[i].model = MODEL;
-    settings[i].copy_path = "per-layer";
-  }
-  return measure_all(settings, G_N_ELEMENTS(settings), shelf, error);
-}
-
-/* One thing changed at a time, then all of them. `device` is NULL for the one that was asked for.
- */
-static GPtrArray *
-measure_changes(const char *device, Shelf *shelf, GError **error)
-{
-  PosterSetting settings[] = {
-      {.title = "as in the study", .copy_path = "per-layer"},
-      {.title = "copies submitted as one (batched)", .copy_path = "batched"},
-      {.title = "a block's layers lie together (merged layout)", .copy_path = "per-block"},
-      {.title = "copies hidden behind compute, wholly (a bound)",
-       .copy_path = "per-layer",
-       .what_if = "h2d=0,d2h=0,copy-launch=0"},
-      {.title = "GQA: " GQA_MODEL ", a quarter of the KV a token",
-       .model = GQA_MODEL,
-       .copy_path = "per-layer"},
-      {.title = "H100, PCIe 5", .device = "h100-sxm", .copy_path = "per-layer"},
-      {.title = "H100, PCIe 5, merged layout", .device = "h100-sxm", .copy_path = "per-block"},
-      {.title = "GH200, link to the CPU", .device = "gh200", .copy_path = "per-layer"},
-      {.title = "GH200, merged layout", .device = "gh200", .copy_path = "per-block"},
-      {.title = "today: H100, " GQA_MODEL ", vllm-v1, merged layout",
-       .device = "h100-sxm",
-       .model = GQA_MODEL,
-       .scheduler = "vllm-v1",
-       .copy_path = "per-block"},
-  };
-
-  for (guint i = 0; i < G_N_ELEMENTS(settings); i++) {
-    settings[i].device = settings[i].device != NULL ? settings[i].device : device;
-    settings[i].model = settings[i].model != NULL ? settings[i].model : MODEL;
-    settings[i].scheduler = settings[i].scheduler != NULL ? settings[i].scheduler : "vllm-0.6";
-  }
-  return measure_all(settings, G_N_ELEMENTS(settings), shelf, error);
-}
-
 static gboolean
-poster_make(Poster *poster, const char *device, GError **error)
+poster_make(Poster *poster, const PosterSetting *study, GError **error)
 {
-  const PosterSetting study = {.title = "the study",
-                               .device = device,
-                               .model = MODEL,
-                               .scheduler = "vllm-0.6",
-                               .copy_path = "per-layer"};
-
   poster->shelf = shelf_new();
-  poster->study = poster_measure(&study, poster->shelf, error);
+  poster->study = poster_measure(study, poster->shelf, error);
   if (poster->study == NULL)
     return FALSE;
   poster->findings = poster_judge(poster->study);
-  poster->engines = measure_engines(device, poster->shelf, error);
-  poster->changes = poster->engines != NULL ? measure_changes(device, poster->shelf, error) : NULL;
-  return poster->changes != NULL;
+  return TRUE;
+}
+
+static gboolean
+make_others(Poster *poster, const PosterSetting *study, GError **error)
+{
+  poster->engines = poster_engines(study, poster->shelf, error);
+  poster->changes = poster->engines != NULL ? poster_changes(study, poster->shelf, error) : NULL;
+  poster->errors = poster->changes != NULL ? poster_errors(study, poster->shelf, error) : NULL;
+  return poster->errors != NULL;
+}
+
+static gboolean
+make_live(Poster *poster, const PosterSetting *study, const PosterOptions *options,
+          const LiveDeviceClass *gpu, GError **error)
+{
+  const PosterLiveOptions live = {.executor = options->executor != NULL ? options->executor : "gpu",
+                                  .gpu = gpu,
+                                  .folder = options->folder,
+                                  .minutes = options->minutes};
+
+  poster->live = poster_live(study, poster->shelf, &live, &poster->live_missing, error);
+  if (poster->live == NULL)
+    return FALSE;
+  poster->live_findings = poster_judge(poster->live);
+  return TRUE;
 }
 
 static gboolean
@@ -167,47 +132,124 @@ write_findings(const Poster *poster, const char *folder, GError **error)
 }
 
 static int
-study_poster(const char *device, const char *folder)
+write_all(const Poster *poster, const char *folder)
 {
-  g_auto(Poster) poster = {0};
   g_autoptr(GError) error = NULL;
-  g_autofree char *summary = NULL;
+  g_autofree char *summary = poster_summary(poster);
 
-  if (!poster_make(&poster, device, &error))
+  if (!write_findings(poster, folder, &error) || !poster_write_data(poster, folder, &error))
     return cli_error(CLI_USAGE, VERB, "%s", error->message);
-  if (g_mkdir_with_parents(folder, 0777) != 0)
-    return cli_error(CLI_USAGE, VERB, "-o: %s cannot be made: %s; name another folder", folder,
-                     g_strerror(errno));
-  if (!write_findings(&poster, folder, &error) || !poster_write_data(&poster, folder, &error))
-    return cli_error(CLI_USAGE, VERB, "%s", error->message);
-  summary = poster_summary(&poster);
   fputs(summary, stdout);
-  if (!poster_draw(&poster, folder, &error))
+  if (!poster_draw(poster, folder, &error))
     return cli_error(CLI_FAILED, VERB, "%s", error->message);
   printf("\nFigures, data and findings.md with the numbers: %s\n", folder);
+  if (poster->live != NULL && poster->live_missing->len > 0)
+    return cli_error(CLI_FAILED, VERB, "%u %s missing, %s; the same command goes on from here",
+                     poster->live_missing->len,
+                     poster->live_missing->len == 1 ? "setting is" : "settings are",
+                     (const char *)g_ptr_array_index(poster->live_missing, 0));
   return CLI_DONE;
 }
 
-/* The words as spillway-gpu takes them. */
 static int
-study_poster_live(const char *device, const char *folder)
+study_poster(const PosterOptions *options, const LiveDeviceClass *gpu)
 {
-  const char *words[] = {
-      "study", "poster", "--live", "-o", folder, device != NULL ? "--device" : NULL, device, NULL};
+  const PosterSetting study = {.title = "the study",
+                               .device = options->device != NULL ? options->device : DEVICE,
+                               .model = options->model != NULL ? options->model : MODEL,
+                               .scheduler = "vllm-0.6",
+                               .copy_path = "per-layer",
+                               .burst = options->burst};
+  g_auto(Poster) poster = {0};
+  g_autoptr(GError) error = NULL;
 
-  return gpu_run((char **)words);
+  if (!poster_make(&poster, &study, &error) ||
+      (!options->live && !make_others(&poster, &study, &error)))
+    return cli_error(CLI_USAGE, VERB, "%s", error->message);
+  if (g_mkdir_with_parents(options->folder, 0777) != 0)
+    return cli_error(CLI_USAGE, VERB, "-o: %s cannot be made: %s; name another folder",
+                     options->folder, g_strerror(errno));
+  if (options->live && !make_live(&poster, &study, options, gpu, &error))
+    return cli_error(error->domain == LIVE_ERROR ? CLI_FAILED : CLI_USAGE, VERB, "%s",
+                     error->message);
+  return write_all(&poster, options->folder);
+}
+
+/* "32,1500,1024". */
+static gboolean
+parse_burst(const char *text, PosterBurst *burst, GError **error)
+{
+  g_auto(GStrv) words = g_strsplit(text, ",", -1);
+  guint64 values[3];
+
+  if (g_strv_length(words) != G_N_ELEMENTS(values)) {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--burst: found '%s', expected requests, tokens in and tokens out, such as "
+                "32,1500,1024",
+                text);
+    return FALSE;
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(values); i++)
+    if (!cli_parse_uint(words[i], "--burst", i < 2 ? 1 : 2, 1000000, &values[i], error))
+      return FALSE;
+  *burst = (PosterBurst){(guint32)values[0], (guint32)values[1], (guint32)values[2]};
+  return TRUE;
 }
 
 static int
-command_study_poster(int argc, char **argv)
+check_options(PosterOptions *o, int argc, char **argv)
 {
-  g_autofree char *device = NULL, *folder = NULL;
-  gboolean live = FALSE;
+  g_autoptr(GError) error = NULL;
+
+  if (argc > 1)
+    return cli_error(CLI_USAGE, VERB, "found '%s', expected only options", argv[1]);
+  if (o->folder == NULL || *o->folder == '\0')
+    return cli_error(CLI_USAGE, VERB, "-o: found nothing, expected a folder for the files");
+  if (!o->live && (o->executor != NULL || o->minutes != 0))
+    return cli_error(CLI_USAGE, VERB, "--%s needs --live: a simulation takes a second",
+                     o->executor != NULL ? "executor" : "minutes");
+  if (o->executor != NULL && !g_str_equal(o->executor, "gpu") && !g_str_equal(o->executor, "cpu"))
+    return cli_error(CLI_USAGE, VERB, "--executor: found '%s', expected gpu or cpu, which compute",
+                     o->executor);
+  if (o->minutes < 0)
+    return cli_error(CLI_USAGE, VERB, "--minutes: found %g, expected 0 or more", o->minutes);
+  if (o->burst_text != NULL && !parse_burst(o->burst_text, &o->burst, &error))
+    return cli_error(CLI_USAGE, VERB, "%s", error->message);
+  return CLI_DONE;
+}
+
+/* argv[0] is "poster"; spillway-gpu takes the verb's name before it. */
+static int
+run_on_gpu(char **argv)
+{
+  g_autoptr(GPtrArray) words = g_ptr_array_new();
+
+  g_ptr_array_add(words, (char *)"study");
+  for (; *argv != NULL; argv++)
+    g_ptr_array_add(words, *argv);
+  g_ptr_array_add(words, NULL);
+  return gpu_run((char **)words->pdata);
+}
+
+int
+poster_verb(int argc, char **argv, const LiveDeviceClass *gpu)
+{
+  g_auto(PosterOptions) o = {0};
+  g_auto(GStrv) words = g_strdupv(argv);
   const GOptionEntry entries[] = {
-      {"device", 0, 0, G_OPTION_ARG_STRING, &device,
+      {"device", 0, 0, G_OPTION_ARG_STRING, &o.device,
        "a shipped device or profile, or the file of one (" DEVICE ", the study's own)", "NAME"},
-      {"live", 0, 0, G_OPTION_ARG_NONE, &live, "run it on this machine's GPU instead", NULL},
-      {"out", 'o', 0, G_OPTION_ARG_FILENAME, &folder, "where the files go; it is made", "FOLDER"},
+      {"model", 0, 0, G_OPTION_ARG_STRING, &o.model,
+       "a model, or its config.json (" MODEL ", the study's own)", "NAME"},
+      {"burst", 0, 0, G_OPTION_ARG_STRING, &o.burst_text,
+       "requests, tokens in, tokens out (32,1500,1024); memory is scaled with it", "N,IN,OUT"},
+      {"live", 0, 0, G_OPTION_ARG_NONE, &o.live,
+       "compute it, too, on this machine's GPU, and judge that beside the simulation", NULL},
+      {"executor", 0, 0, G_OPTION_ARG_STRING, &o.executor,
+       "of --live: gpu, or cpu, which takes a small model (gpu)", "NAME"},
+      {"minutes", 0, 0, G_OPTION_ARG_DOUBLE, &o.minutes,
+       "of --live: begin no further setting after that long; the same command goes on", "N"},
+      {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.folder, "where the files go; it is made", "FOLDER"},
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
   g_autoptr(GOptionContext) context = g_option_context_new(NULL);
@@ -219,19 +261,32 @@ command_study_poster(int argc, char **argv)
       "Overflow\n"
       "in LLM Inference\" (SC 2024): its figures 2 to 5 (SVG, PNG, CSV, gnuplot), and its nine\n"
       "findings, each judged: holds, does not hold, cannot be told (findings.md, findings.json).\n"
-      "Then what today's copy paths, models and devices change. Figures need gnuplot.");
-  g_option_context_set_description(context,
-                                   "Examples:\n"
-                                   "  spillway study poster -o poster\n"
-                                   "  spillway study poster --device h100-sxm -o poster-h100\n"
-                                   "  spillway study poster --device a100.db -o poster-measured\n");
+      "Then what other engines, errors of the costs, and today's copy paths, models and devices\n"
+      "change. Figures need gnuplot.\n\n"
+      "With --live every setting is computed as well, and kept as soon as it is (live/, and the\n"
+      "runs in live.db): Ctrl-C ends after the one under way, and the same command goes on.");
+  g_option_context_set_description(
+      context,
+      "Examples:\n"
+      "  spillway study poster -o poster\n"
+      "  spillway study poster --device h100-sxm -o poster-h100\n"
+      "  spillway study poster --device a100.db -o poster-measured\n"
+      "  spillway study poster --live --device h100-sxm -o poster-live\n"
+      "  spillway study poster --live --executor cpu --model tiny/config.json --burst 32,60,40 \\\n"
+      "      -o poster-tiny");
   g_option_context_add_main_entries(context, entries, NULL);
   if (!cli_parse(context, VERB, entries, &argc, &argv, &status))
     return status;
-  if (argc > 1)
-    return cli_error(CLI_USAGE, VERB, "found '%s', expected only options", argv[1]);
-  if (folder == NULL || *folder == '\0')
-    return cli_error(CLI_USAGE, VERB, "-o: found nothing, expected a folder for the files");
-  return live ? study_poster_live(device, folder)
-              : study_poster(device != NULL ? device : DEVICE, folder);
+  status = check_options(&o, argc, argv);
+  if (status != CLI_DONE)
+    return status;
+  if (o.live && g_strcmp0(o.executor, "cpu") != 0 && gpu == NULL)
+    return run_on_gpu(words);
+  return study_poster(&o, gpu);
+}
+
+static int
+command_study_poster(int argc, char **argv)
+{
+  return poster_verb(argc, argv, NULL);
 }

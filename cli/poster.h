@@ -3,6 +3,9 @@
  *
  *   poster.c           the verb                                 -> Poster
  *   poster_measure.c   prices evictions and replays the burst        PosterSetting -> PosterData
+ *   poster_replay.c    a run of the burst
+ *   poster_live.c      the same where they are computed (poster_jobs.c, _probe.c, _store.c)
+ *   poster_variants.c  the settings beside the study
  *   poster_judge.c     findings F1 to F9, from the numbers alone     PosterData -> PosterFinding
  *   poster_data.c      the numbers as CSV                            a file a figure
  *   poster_figures.c   gnuplot scripts, and gnuplot run on them
@@ -36,9 +39,15 @@ extern const guint32 poster_replay_sizes[POSTER_REPLAY_SIZES]; /* block sizes th
 extern const char *const poster_policy_names[POSTER_POLICIES];
 
 #define POSTER_BLOCK_SIZE 16 /* vLLM's default, in all that does not vary it */
+#define POSTER_SIZE_AT 4     /* its index */
 #define POSTER_TIMELINE_PERCENT 12
 
-/* What may differ from the study. NULL or FALSE: as it was. */
+/* Requests that come at once, all alike. */
+typedef struct {
+  guint32 requests, prompt_tokens, output_tokens;
+} PosterBurst;
+
+/* What may differ from the study. NULL, FALSE or no requests: as it was. */
 typedef struct {
   const char *title;
   const char *device;
@@ -47,10 +56,12 @@ typedef struct {
   gboolean chunked;
   const char *copy_path;
   const char *what_if;
+  PosterBurst burst; /* another one: memory is scaled with it, so that a share overflows alike */
 } PosterSetting;
 
 /* A run of the burst. */
 typedef struct {
+  gboolean missing; /* it was not run, and nothing else here is known */
   guint32 num_gpu_blocks;
   RunEnd end;
   gint64 makespan_ps, recompute_ps, copy_ps;
@@ -60,8 +71,11 @@ typedef struct {
 
 typedef struct {
   PosterSetting setting;
-  Shelf *shelf; /* borrowed: profiles, each read once */
-  char *device_title;
+  Shelf *shelf;         /* borrowed: profiles, each read once */
+  const char *executor; /* that computed it all; NULL: it was simulated */
+  PosterBurst burst;
+  double card_bytes; /* what shares of memory are of */
+  char *model_title, *device_title;
   char *profile; /* NULL: the device's roofline is the cost */
   char *digest;  /* of what the costs come from */
   double measured_share;
@@ -70,18 +84,29 @@ typedef struct {
   /* Of evicting and restoring: [block size][length], with pinned and with pageable host memory. */
   CrossoverCost pinned[POSTER_BLOCK_SIZES][POSTER_LENGTHS];
   CrossoverCost pageable[POSTER_BLOCK_SIZES][POSTER_LENGTHS];
-  GArray *crossings[POSTER_BLOCK_SIZES]; /* of CrossoverPoint, pinned */
+  gboolean priced[POSTER_BLOCK_SIZES], priced_pageable[POSTER_BLOCK_SIZES]; /* which are known */
+  gboolean one_host_memory;              /* no pageable beside pinned */
+  GArray *crossings[POSTER_BLOCK_SIZES]; /* of CrossoverPoint, pinned; NULL where not priced */
   PosterRun runs[POSTER_SHARES][POSTER_POLICIES];
-  PosterRun small_host[POSTER_SHARES];                     /* swap with 4 GiB */
+  PosterRun small_host[POSTER_SHARES]; /* swap with 4 GiB; of the study's burst */
   PosterRun by_size[POSTER_REPLAY_SIZES][POSTER_POLICIES]; /* at POSTER_TIMELINE_PERCENT */
-  PosterTimeline *timelines[POSTER_POLICIES];              /* likewise */
+  PosterTimeline *timelines[POSTER_POLICIES];              /* likewise; NULL: not run */
 } PosterData;
 
 /* The shelf outlives the data. NULL with an error where the device or the model cannot be had, or
  * the pool has no room. */
 PosterData *poster_measure(const PosterSetting *setting, Shelf *shelf, GError **error);
+/* The same with nothing measured yet. */
+PosterData *poster_data_new(const PosterSetting *setting, Shelf *shelf, GError **error);
 void poster_data_free(PosterData *data);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PosterData, poster_data_free)
+
+/* TRUE: simulated with the study's own burst. */
+gboolean poster_is_own_burst(const PosterData *data);
+/* What shares of memory are of: "40 GB". The caller frees. */
+char *poster_card_text(const PosterData *data);
+/* Whether there is anything of the poster's figure 2 to 5. */
+gboolean poster_has_figure(const PosterData *data, guint figure);
 
 gint64 poster_swap_ps(const CrossoverCost *cost);
 /* Device time that the evictions took: computing again, and copies. */
@@ -103,18 +128,30 @@ typedef struct {
 PosterFinding *poster_judge(const PosterData *data);
 void poster_findings_free(PosterFinding *findings);
 
-/* The whole study: what was asked for, the engines of its time, and what has changed since. */
+/* The whole study: what was asked for, the engines of its time, and what has changed since; or,
+ * beside it, what was computed live. */
 typedef struct {
   Shelf *shelf;
   PosterData *study;
   PosterFinding *findings;
-  GPtrArray *engines; /* of PosterData: other schedulers of the time */
-  GPtrArray *changes; /* of PosterData: copy paths, models and devices of today */
+  PosterData *live; /* NULL: nothing was computed */
+  PosterFinding *live_findings;
+  GPtrArray *live_missing; /* of char *: settings that are not there, and why */
+  GPtrArray *engines;      /* of PosterData: other schedulers of the time; NULL beside a live one */
+  GPtrArray *changes;      /* likewise: copy paths, models and devices of today */
+  GPtrArray *errors;       /* likewise: costs that are off, so that verdicts show what they bear */
 } Poster;
 
-/* Writes figure2.csv … figure5.csv, engines.csv and changes.csv into the folder. */
+/* Settings beside the study, measured, of PosterData: other engines of its time; one thing changed
+ * at a time, then all of them; costs that are off. */
+GPtrArray *poster_engines(const PosterSetting *study, Shelf *shelf, GError **error);
+GPtrArray *poster_changes(const PosterSetting *study, Shelf *shelf, GError **error);
+GPtrArray *poster_errors(const PosterSetting *study, Shelf *shelf, GError **error);
+
+/* Writes figure2.csv … figure5.csv, engines.csv, changes.csv and errors.csv into the folder; of
+ * what was computed, live-figure2.csv …. */
 gboolean poster_write_data(const Poster *poster, const char *folder, GError **error);
-/* Writes figure2.gp … and draws them as SVG and PNG. */
+/* Writes figure2.gp …, live-figure2.gp …, and draws them as SVG and PNG. */
 gboolean poster_draw(const Poster *poster, const char *folder, GError **error);
 char *poster_markdown(const Poster *poster);
 json_t *poster_json(const Poster *poster);

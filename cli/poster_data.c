@@ -35,6 +35,13 @@ append_number(GString *text, double value)
   g_string_append_printf(text, ",%s", format_real(value, buffer));
 }
 
+/* "" where there is no such cost. */
+static void
+append_cost(GString *text, gboolean known, gint64 time_ps)
+{
+  append_seconds(text, known ? time_ps : -1);
+}
+
 static GString *
 figure2(const PosterData *d)
 {
@@ -42,16 +49,18 @@ figure2(const PosterData *d)
 
   for (guint n = 0; n < d->longest; n++)
     for (guint i = 0; i < POSTER_BLOCK_SIZES; i++) {
+      if (!d->priced[i])
+        continue;
       g_string_append_printf(text, "%u,%u", poster_lengths[n], poster_block_sizes[i]);
       append_seconds(text, d->pinned[i][n].recompute_ps);
       append_seconds(text, poster_swap_ps(&d->pinned[i][n]));
-      append_seconds(text, poster_swap_ps(&d->pageable[i][n]));
+      append_cost(text, d->priced_pageable[i], poster_swap_ps(&d->pageable[i][n]));
       g_string_append_c(text, '\n');
     }
   return text;
 }
 
-/* As figure 2's, a column a block size. */
+/* As figure 2's, a column a block size; recomputing is in blocks of 16. */
 static GString *
 figure3(const PosterData *d)
 {
@@ -62,9 +71,9 @@ figure3(const PosterData *d)
   g_string_append_c(text, '\n');
   for (guint n = 0; n < d->longest; n++) {
     g_string_append_printf(text, "%u", poster_lengths[n]);
-    append_seconds(text, d->pinned[0][n].recompute_ps);
+    append_cost(text, d->priced[POSTER_SIZE_AT], d->pinned[POSTER_SIZE_AT][n].recompute_ps);
     for (guint i = 0; i < POSTER_BLOCK_SIZES; i++)
-      append_seconds(text, poster_swap_ps(&d->pinned[i][n]));
+      append_cost(text, d->priced[i], poster_swap_ps(&d->pinned[i][n]));
     g_string_append_c(text, '\n');
   }
   return text;
@@ -94,10 +103,14 @@ figure4(const PosterData *d)
 
   for (guint p = 0; p < POSTER_POLICIES; p++)
     for (guint i = 0; i < POSTER_SHARES; i++) {
+      if (d->runs[i][p].missing)
+        continue;
       g_string_append_printf(text, "%u,%s,ample", poster_percents[i], poster_policy_names[p]);
       append_run(text, &d->runs[i][p]);
     }
   for (guint i = 0; i < POSTER_SHARES; i++) {
+    if (d->small_host[i].missing)
+      continue;
     g_string_append_printf(text, "%u,swap,4GiB", poster_percents[i]);
     append_run(text, &d->small_host[i]);
   }
@@ -111,6 +124,8 @@ block_sizes(const PosterData *d)
 
   for (guint i = 0; i < POSTER_REPLAY_SIZES; i++)
     for (guint p = 0; p < POSTER_POLICIES; p++) {
+      if (d->by_size[i][p].missing)
+        continue;
       g_string_append_printf(text, "%u,%s", poster_replay_sizes[i], poster_policy_names[p]);
       append_run(text, &d->by_size[i][p]);
     }
@@ -142,7 +157,8 @@ figure5(const PosterData *d)
                                "evicted,resumed,new_tokens,recomputed_tokens,rise\n");
 
   for (guint p = 0; p < POSTER_POLICIES; p++)
-    append_windows(text, d->timelines[p], poster_policy_names[p]);
+    if (d->timelines[p] != NULL)
+      append_windows(text, d->timelines[p], poster_policy_names[p]);
   return text;
 }
 
@@ -182,14 +198,35 @@ settings_table(const GPtrArray *settings)
   return text;
 }
 
+static gboolean
+write_figures(const PosterData *d, const char *folder, const char *prefix, GError **error)
+{
+  static const struct {
+    const char *name;
+    GString *(*table)(const PosterData *d);
+  } tables[] = {{"figure2.csv", figure2},
+                {"figure3.csv", figure3},
+                {"figure4.csv", figure4},
+                {"figure5.csv", figure5},
+                {"block-sizes.csv", block_sizes}};
+
+  for (guint i = 0; i < G_N_ELEMENTS(tables); i++) {
+    g_autofree char *name = g_strconcat(prefix, tables[i].name, NULL);
+    if (!write_file(folder, name, tables[i].table(d), error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
 gboolean
 poster_write_data(const Poster *poster, const char *folder, GError **error)
 {
-  return write_file(folder, "figure2.csv", figure2(poster->study), error) &&
-         write_file(folder, "figure3.csv", figure3(poster->study), error) &&
-         write_file(folder, "figure4.csv", figure4(poster->study), error) &&
-         write_file(folder, "figure5.csv", figure5(poster->study), error) &&
-         write_file(folder, "block-sizes.csv", block_sizes(poster->study), error) &&
-         write_file(folder, "engines.csv", settings_table(poster->engines), error) &&
-         write_file(folder, "changes.csv", settings_table(poster->changes), error);
+  return write_figures(poster->study, folder, "", error) &&
+         (poster->live == NULL || write_figures(poster->live, folder, "live-", error)) &&
+         (poster->engines == NULL ||
+          write_file(folder, "engines.csv", settings_table(poster->engines), error)) &&
+         (poster->changes == NULL ||
+          write_file(folder, "changes.csv", settings_table(poster->changes), error)) &&
+         (poster->errors == NULL ||
+          write_file(folder, "errors.csv", settings_table(poster->errors), error));
 }

@@ -36,7 +36,7 @@ begin(GString *script, const char *name, int width, int height)
 static void
 append_title(GString *script, const PosterData *d)
 {
-  const char *const parts[] = {d->setting.model, " on ", d->device_title};
+  const char *const parts[] = {d->model_title, " on ", d->device_title};
 
   g_string_append(script, "set multiplot layout ROWS,2 title '");
   for (guint i = 0; i < G_N_ELEMENTS(parts); i++)
@@ -60,7 +60,7 @@ multiplot(const PosterData *d, const char *name, int width, int height, const ch
 static GString *
 figure2(const PosterData *d)
 {
-  const guint32 lengths[] = {poster_lengths[MIN(3, d->longest - 1)],
+  const guint32 lengths[] = {poster_lengths[d->longest > 4 ? 3 : 0],
                              poster_lengths[d->longest - 1]};
   GString *script = multiplot(d, "figure2", 900, 400, "1");
 
@@ -87,14 +87,15 @@ figure3(const PosterData *d)
     guint column, block_size, line;
   } sizes[] = {{6, 8, 5}, {7, 16, 2}, {8, 32, 3}, {11, 256, 4}};
   GString *script = multiplot(d, "figure3", 900, 400, "1");
+  g_autofree char *longest = g_strdup_printf("%u", poster_lengths[d->longest - 1] / 6 * 7);
 
-  g_string_append(
-      script,
-      "set logscale x 2\nset logscale y 10\nset format y '%g'\n"
-      "set xtics ('256' 256,'1k' 1024,'4k' 4096,'16k' 16384,'32k' 32768)\nset xrange [220:38000]\n"
-      "set xlabel 'tokens evicted and restored'\nset key top left\n"
-      "set title 'Overhead, pinned memory'\nset ylabel 'ms'\n"
-      "plot 'figure3.csv' using 1:($2*1000) title 'recompute' with linespoints lt 1");
+  g_string_append(script,
+                  "set logscale x 2\nset logscale y 10\nset format y '%g'\n"
+                  "set xtics ('256' 256,'1k' 1024,'4k' 4096,'16k' 16384,'32k' 32768)\nset xrange "
+                  "[220:LONGEST]\n"
+                  "set xlabel 'tokens evicted and restored'\nset key top left\n"
+                  "set title 'Overhead, pinned memory'\nset ylabel 'overhead (ms)'\n"
+                  "plot 'figure3.csv' using 1:($2*1000) title 'recompute' with linespoints lt 1");
   for (guint i = 0; i < G_N_ELEMENTS(sizes); i++)
     g_string_append_printf(
         script, ", '' using 1:($%u*1000) title 'swap, blocks of %u' with linespoints lt %u",
@@ -108,6 +109,7 @@ figure3(const PosterData *d)
         script, ", 'figure3.csv' using 1:($2/$%u) title 'blocks of %u' with linespoints lt %u",
         sizes[i].column, sizes[i].block_size, sizes[i].line);
   g_string_append_c(script, '\n');
+  g_string_replace(script, "LONGEST", longest, 0);
   return script;
 }
 
@@ -116,13 +118,13 @@ static GString *
 figure4(const PosterData *d)
 {
   GString *script = multiplot(d, "figure4", 900, 400, "1");
+  g_autofree char *card = poster_card_text(d);
 
   g_string_append(
       script,
       "row(p, y) = strcol(2) eq p && strcol(3) eq 'ample' ? y : NaN\n"
-      "set xlabel 'memory for KV (% of 40 GB)'\nset yrange [0:*]\nset xrange [8:52]\nset key "
-      "bottom "
-      "left\nset ylabel 's'\n"
+      "set xlabel 'memory for KV (% of CARD)'\nset yrange [0:*]\nset xrange [8:52]\nset key "
+      "top right\nset ylabel 'overhead (s)'\n"
       "set title 'Time lost against unlimited memory'\n"
       "plot 'figure4.csv' using 1:(row('recompute',$7)) title 'recompute' with linespoints lt 1, "
       "'' using 1:(row('swap',$7)) title 'swap' with linespoints lt 2\n"
@@ -130,6 +132,7 @@ figure4(const PosterData *d)
       "plot 'figure4.csv' using 1:(row('recompute',$8+$9)) title 'recompute' with linespoints lt "
       "1, "
       "'' using 1:(row('swap',$8+$9)) title 'swap' with linespoints lt 2\n");
+  g_string_replace(script, "CARD", card, 0);
   return script;
 }
 
@@ -142,16 +145,17 @@ figure5(const PosterData *d)
   g_string_append(
       script,
       "row(p, y) = strcol(1) eq p ? y : NaN\nset key top right width -2\nset xrange [0:*]\n"
-      "set logscale y 10\nset yrange [50:50000]\nset format y '%g'\nset ylabel 'tokens a second'\n"
+      "set logscale y 10\nset yrange RATES\nset format y '%g'\nset ylabel 'tokens a second'\n"
       "do for [p in 'recompute swap'] {\nset title p\n"
       "plot 'figure5.csv' using 2:(row(p,$4)) title 'prefilled and decoded' with steps lt 1 "
       "linewidth 1, '' using 2:(row(p,$5)) title 'output' with steps lt 5 linewidth 1\n}\n"
-      "unset logscale y\nset ylabel 'KV in use (%)'\nset xlabel 's'\nset yrange [0:112]\n"
+      "unset logscale y\nset ylabel 'KV in use (%)'\nset xlabel 'time (s)'\nset yrange [0:112]\n"
       "set ytics 0,20,100\nset key bottom left Left reverse width 0\nunset title\n"
       "do for [p in 'recompute swap'] {\n"
       "plot 'figure5.csv' using 2:(row(p,$6*100)) title 'KV in use' with steps lt 3 linewidth 1, "
-      "'' using ($7>0?$2:NaN):(row(p,104)) title 'evicted' with points lt 2, "
-      "'' using ($8>0?$2:NaN):(row(p,109)) title 'brought back' with points lt 4\n}\n");
+      "'' using ($7>0?$2:NaN):(row(p,104)) title 'evicted' with points lt 2 pt 11 ps 0.9, "
+      "'' using ($8>0?$2:NaN):(row(p,109)) title 'brought back' with points lt 4 pt 9 ps 0.9\n}\n");
+  g_string_replace(script, "RATES", poster_is_own_burst(d) ? "[50:50000]" : "[*:*]", 0);
   return script;
 }
 
@@ -174,36 +178,63 @@ run_gnuplot(const char *program, const char *folder, const char *script, const c
   return FALSE;
 }
 
+typedef struct {
+  guint number;
+  GString *(*script)(const PosterData *d);
+} FigureScript;
+
+static gboolean
+write_script(const PosterData *d, const FigureScript *figure, const char *prefix,
+             const char *folder, GError **error)
+{
+  g_autofree char *name = g_strdup_printf("%sfigure%u.gp", prefix, figure->number);
+  g_autofree char *path = g_build_filename(folder, name, NULL);
+  g_autofree char *files = g_strconcat(prefix, "figure", NULL);
+  g_autoptr(GString) script = figure->script(d);
+
+  g_string_append(script, "unset multiplot\n");
+  if (*prefix != '\0')
+    g_string_replace(script, "figure", files, 0);
+  return g_file_set_contents(path, script->str, (gssize)script->len, error);
+}
+
+static gboolean
+draw_figure(const char *program, const char *folder, const char *prefix, guint number,
+            GError **error)
+{
+  g_autofree char *script = g_strdup_printf("%sfigure%u.gp", prefix, number);
+
+  return run_gnuplot(program, folder, script, "svg", error) &&
+         run_gnuplot(program, folder, script, "png", error);
+}
+
+static gboolean
+draw_all(const PosterData *d, const char *prefix, const char *folder, const char *program,
+         GError **error)
+{
+  static const FigureScript figures[] = {{2, figure2}, {3, figure3}, {4, figure4}, {5, figure5}};
+
+  for (guint i = 0; i < G_N_ELEMENTS(figures); i++)
+    if (poster_has_figure(d, figures[i].number) &&
+        (!write_script(d, &figures[i], prefix, folder, error) ||
+         (program != NULL && !draw_figure(program, folder, prefix, figures[i].number, error))))
+      return FALSE;
+  return TRUE;
+}
+
 gboolean
 poster_draw(const Poster *poster, const char *folder, GError **error)
 {
-  static const struct {
-    const char *name;
-    GString *(*script)(const PosterData *d);
-  } figures[] = {{"figure2.gp", figure2},
-                 {"figure3.gp", figure3},
-                 {"figure4.gp", figure4},
-                 {"figure5.gp", figure5}};
   g_autofree char *program = g_find_program_in_path("gnuplot");
-  gboolean worked = TRUE;
 
-  for (guint i = 0; worked && i < G_N_ELEMENTS(figures); i++) {
-    g_autofree char *path = g_build_filename(folder, figures[i].name, NULL);
-    GString *script = figures[i].script(poster->study);
-    g_string_append(script, "unset multiplot\n");
-    worked = g_file_set_contents(path, script->str, (gssize)script->len, error);
-    g_string_free(script, TRUE);
-  }
-  if (worked && program == NULL) {
+  if (!draw_all(poster->study, "", folder, program, error) ||
+      (poster->live != NULL && !draw_all(poster->live, "live-", folder, program, error)))
+    return FALSE;
+  if (program == NULL)
     g_set_error(
         error, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT,
         "gnuplot, which draws the figures, was not found; install it (Debian: gnuplot-nox), "
         "then run it on figure2.gp to figure5.gp in %s, or run this again",
         folder);
-    return FALSE;
-  }
-  for (guint i = 0; worked && i < G_N_ELEMENTS(figures); i++)
-    worked = run_gnuplot(program, folder, figures[i].name, "svg", error) &&
-             run_gnuplot(program, folder, figures[i].name, "png", error);
-  return worked;
+  return program != NULL;
 }

@@ -14,11 +14,12 @@ setting_json(const PosterData *d)
 {
   const PosterSetting *s = &d->setting;
 
-  return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s, s:b, s:s, s:s?, s:f}", "title", s->title,
-                   "device", s->device, "model", s->model, "profile", d->profile, "sha256",
-                   d->digest, "scheduler", s->scheduler, "enable_chunked_prefill", s->chunked,
-                   "copy_path", s->copy_path, "what_if", s->what_if, "measured_share",
-                   d->measured_share);
+  return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s, s:b, s:s, s:s?, s:f, s:s?, s:[i, i, i]}",
+                   "title", s->title, "device", s->device, "model", s->model, "profile", d->profile,
+                   "sha256", d->digest, "scheduler", s->scheduler, "enable_chunked_prefill",
+                   s->chunked, "copy_path", s->copy_path, "what_if", s->what_if, "measured_share",
+                   d->measured_share, "executor", d->executor, "burst", (int)d->burst.requests,
+                   (int)d->burst.prompt_tokens, (int)d->burst.output_tokens);
 }
 
 static json_t *
@@ -57,6 +58,8 @@ runs_json(const PosterData *d)
   for (guint i = 0; i < POSTER_SHARES; i++)
     for (guint p = 0; p < POSTER_POLICIES; p++) {
       const PosterRun *run = &d->runs[i][p];
+      if (run->missing)
+        continue;
       json_array_append_new(
           array,
           json_pack("{s:i, s:s, s:i, s:s, s:o, s:o, s:o, s:o, s:I}", "kv_percent",
@@ -82,10 +85,31 @@ settings_json(const GPtrArray *settings)
   return array;
 }
 
+static json_t *
+live_json(const Poster *poster)
+{
+  json_t *missing = json_array();
+
+  for (guint i = 0; i < poster->live_missing->len; i++)
+    json_array_append_new(missing, json_string(g_ptr_array_index(poster->live_missing, i)));
+  return json_pack("{s:o, s:o, s:o, s:o}", "setting", setting_json(poster->live), "findings",
+                   findings_json(poster->live_findings), "runs", runs_json(poster->live), "missing",
+                   missing);
+}
+
 json_t *
 poster_json(const Poster *poster)
 {
-  return json_pack("{s:o, s:o, s:o, s:o, s:o}", "setting", setting_json(poster->study), "findings",
-                   findings_json(poster->findings), "runs", runs_json(poster->study), "engines",
-                   settings_json(poster->engines), "changes", settings_json(poster->changes));
+  json_t *root = json_pack("{s:o, s:o, s:o}", "setting", setting_json(poster->study), "findings",
+                           findings_json(poster->findings), "runs", runs_json(poster->study));
+
+  if (poster->live != NULL)
+    json_object_set_new(root, "live", live_json(poster));
+  if (poster->engines != NULL)
+    json_object_set_new(root, "engines", settings_json(poster->engines));
+  if (poster->changes != NULL)
+    json_object_set_new(root, "changes", settings_json(poster->changes));
+  if (poster->errors != NULL)
+    json_object_set_new(root, "errors", settings_json(poster->errors));
+  return root;
 }

@@ -5,6 +5,8 @@
 #include "sim/units.h"
 
 #define RISE 2.0
+#define SHORT_RUN_PS (10 * PS_PER_S)
+#define SHORT_RUN_WINDOWS 100
 
 struct PosterTimeline {
   Observer observer; /* first */
@@ -61,6 +63,18 @@ poster_timeline_new(guint32 num_gpu_blocks)
   t->num_gpu_blocks = num_gpu_blocks;
   t->windows = g_array_new(FALSE, TRUE, sizeof(PosterWindow));
   t->events = g_array_new(FALSE, FALSE, sizeof(PosterEvent));
+  return t;
+}
+
+PosterTimeline *
+poster_timeline_restore(guint32 num_gpu_blocks, GArray *windows, GArray *events)
+{
+  PosterTimeline *t = poster_timeline_new(num_gpu_blocks);
+
+  g_array_unref(t->windows);
+  g_array_unref(t->events);
+  t->windows = g_array_ref(windows);
+  t->events = g_array_ref(events);
   return t;
 }
 
@@ -140,14 +154,15 @@ void
 poster_timeline_finish(PosterTimeline *t)
 {
   guint32 n, merge;
-  gint64 bucket_ps;
+  gint64 bucket_ps, window_ps;
   const SeriesBucket *buckets;
 
   series_finish(t->series);
   buckets = series_buckets(t->series, &n, &bucket_ps);
   if (n == 0)
     return;
-  merge = (guint32)MAX(1, (PS_PER_S + bucket_ps / 2) / bucket_ps);
+  window_ps = n * bucket_ps < SHORT_RUN_PS ? n * bucket_ps / SHORT_RUN_WINDOWS : PS_PER_S;
+  merge = (guint32)MAX(1, (window_ps + bucket_ps / 2) / bucket_ps);
   for (guint32 i = 0; i < n; i += merge) {
     guint32 merged = MIN(merge, n - i);
     PosterWindow window =

@@ -1,4 +1,5 @@
-/* What a run did over time, for the poster's figure 5: windows of about a second, and the steps in
+/* What a run did over time, for the poster's figure 5: windows of about a second (of a run of
+ * less than ten, a hundredth of it), and the steps in
  * which requests were evicted, brought back or first admitted. An observer. */
 #pragma once
 
@@ -27,7 +28,11 @@ typedef struct {
 typedef struct PosterTimeline PosterTimeline;
 
 PosterTimeline *poster_timeline_new(guint32 num_gpu_blocks);
+/* One that was finished before; the arrays are of PosterWindow and PosterEvent, and get another
+ * owner. */
+PosterTimeline *poster_timeline_restore(guint32 num_gpu_blocks, GArray *windows, GArray *events);
 void poster_timeline_free(PosterTimeline *timeline);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(PosterTimeline, poster_timeline_free)
 Observer *poster_timeline_observer(PosterTimeline *timeline);
 /* After the run: makes the windows. */
 void poster_timeline_finish(PosterTimeline *timeline);

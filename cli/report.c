@@ -1,9 +1,7 @@
 /* spillway report: results databases as one HTML page, or as pictures. */
 #include "cli.h"
 
-#include <glib/gstdio.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "report/page.h"
 #include "report/plot.h"
@@ -23,14 +21,6 @@
   "Exit status: 0 done; 1 what draws the charts is missing, or the output cannot be written;\n"    \
   "2 the command line or a file is wrong."
 
-static gboolean
-is_same_file(const char *a, const char *b)
-{
-  GStatBuf x, y;
-
-  return g_stat(a, &x) == 0 && g_stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 /* A picture's name for a page, or the name of what is read, is a mistake. */
 static gboolean
 check_out(const char *out, const char *const *paths, gboolean page, GError **error)
@@ -38,13 +28,15 @@ check_out(const char *out, const char *const *paths, gboolean page, GError **err
   GnuplotFormat format;
 
   for (guint i = 0; paths[i] != NULL; i++)
-    if (is_same_file(out, paths[i])) {
+    if (cli_is_same_file(out, paths[i])) {
       g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                   "-o: %s is what is read, and was not replaced; name another file", out);
       return FALSE;
     }
-  if (!page || !gnuplot_format_of(out, &format))
+  if (!page)
     return TRUE;
+  if (!gnuplot_format_of(out, &format))
+    return cli_check_folder(out, "-o", error);
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
               "-o: found '%s', expected an HTML file's name; 'spillway plot --chart NAME -o %s' "
               "draws one picture, '--format png|svg|pdf' all of them into a folder",

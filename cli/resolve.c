@@ -89,6 +89,18 @@ resolve_model(const char *text, GError **error)
   return path != NULL ? model_config_read(path, name, error) : NULL;
 }
 
+gboolean
+resolve_kv_cache_dtype(Model *model, const char *name, GError **error)
+{
+  if (name == NULL || model_set_kv_cache_dtype(model, name))
+    return TRUE;
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "--kv-cache-dtype: found '%s', expected auto, fp8, fp8_e4m3, fp8_e5m2, bfloat16 or "
+              "float16",
+              name);
+  return FALSE;
+}
+
 DecoderConfig *
 resolve_decoder_config(const char *text, GError **error)
 {

@@ -11,6 +11,9 @@
  * error tells the nearest. The caller frees the model. */
 Model *resolve_model(const char *text, GError **error);
 
+/* --kv-cache-dtype: NULL leaves the model as it is. */
+gboolean resolve_kv_cache_dtype(Model *model, const char *name, GError **error);
+
 /* The same with what computing it takes; a model that cannot be computed is refused. */
 DecoderConfig *resolve_decoder_config(const char *text, GError **error);
 /* The path of the config.json that resolve_model() reads, whether or not it is there. The caller

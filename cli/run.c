@@ -108,7 +108,7 @@ read_inputs(Inputs *inputs, const Settings *settings, const char *verb, const Li
   note_differences(inputs->scenario, verb);
   if (!executor_computes(inputs->scenario->executor))
     return TRUE;
-  inputs->live = live_setup_new(inputs->scenario, settings, inputs->workload, gpu, &error);
+  inputs->live = live_setup_new(inputs->scenario, settings, inputs->workload, gpu, NULL, &error);
   if (inputs->live != NULL)
     return TRUE;
   *status =

@@ -101,65 +101,6 @@ resolve_names(Resolver *r, GError **error)
   return s->config.victim != NULL;
 }
 
-/* Options that this scheduler or executor has no use for, and options that contradict. */
-static gboolean
-check_combinations(const Resolver *r, GError **error)
-{
-  static const struct {
-    const char *option;
-    guint32 feature;
-  } needs[] = {
-      {"block-manager", SCHEDULER_HAS_BLOCK_MANAGER},
-      {"watermark", SCHEDULER_HAS_BLOCK_MANAGER},
-      {"enable-prefix-caching", SCHEDULER_HAS_PREFIX_CACHING},
-      {"long-prefill-token-threshold", SCHEDULER_HAS_LONG_PREFILL},
-      {"async-scheduling", SCHEDULER_HAS_ASYNC},
-  };
-  static const char *const contradictions[][2] = {
-      {"num-gpu-blocks", "kv-memory"},
-      {"num-gpu-blocks", "gpu-memory-utilization"},
-      {"kv-memory", "gpu-memory-utilization"},
-      {"swap-space", "num-cpu-blocks"},
-      {"enable-chunked-prefill", "no-enable-chunked-prefill"},
-      {"enable-prefix-caching", "no-enable-prefix-caching"},
-      {"async-scheduling", "no-async-scheduling"},
-  };
-  static const char *const costed[] = {"what-if", "copy-path", "host-memory"};
-  static const char *const computed[] = {"load-format",     "token-ids", "temperature",
-                                         "top-k",           "top-p",     "overlap-copies",
-                                         "output-token-ids"};
-  const Scenario *s = r->scenario;
-  gboolean computes = executor_computes(s->executor);
-
-  for (guint i = 0; i < G_N_ELEMENTS(needs); i++)
-    if (resolver_given(r, needs[i].option) && !(s->scheduler->features & needs[i].feature))
-      return resolver_refuse(error, "--%s: the scheduler %s has no such thing", needs[i].option,
-                             s->scheduler->name);
-  for (guint i = 0; i < G_N_ELEMENTS(contradictions); i++)
-    if (resolver_given(r, contradictions[i][0]) && resolver_given(r, contradictions[i][1]))
-      return resolver_refuse(error, "--%s and --%s contradict each other: give one of them",
-                             contradictions[i][0], contradictions[i][1]);
-  for (guint i = 0; i < G_N_ELEMENTS(costed); i++)
-    if (resolver_given(r, costed[i]) && !s->executor->needs_cost && (i == 0 || !computes))
-      return resolver_refuse(error, "--%s: the executor %s costs nothing that it could change",
-                             costed[i], s->executor->name);
-  for (guint i = 0; i < G_N_ELEMENTS(computed); i++)
-    if (resolver_given(r, computed[i]) && !computes)
-      return resolver_refuse(error, "--%s: the executor %s computes nothing; cpu and gpu do",
-                             computed[i], s->executor->name);
-  if (computes && r->settings->tensor_parallel_size > 1)
-    return resolver_refuse(error, "--tensor-parallel-size: the executor %s computes on one device",
-                           s->executor->name);
-  if (s->executor == &executor_cpu &&
-      (resolver_given(r, "overlap-copies") || resolver_given(r, "copy-method") ||
-       resolver_given(r, "host-memory")))
-    return resolver_refuse(error, "--copy-method, --overlap-copies and --host-memory mean nothing "
-                                  "to the executor cpu");
-  if (resolver_given(r, "record-steps") && r->settings->output == NULL)
-    return resolver_refuse(error, "--record-steps needs -o FILE.db, where the steps are kept");
-  return TRUE;
-}
-
 /* The recording that is replayed. What a decision depends on should be as it was then. */
 static gboolean
 resolve_recording(Resolver *r, GError **error)
@@ -241,12 +182,8 @@ resolve_hardware(Resolver *r, GError **error)
   }
   if (settings->kv_cache_dtype != NULL && s->model == NULL)
     return resolver_refuse(error, "--kv-cache-dtype needs --model");
-  if (settings->kv_cache_dtype != NULL &&
-      !model_set_kv_cache_dtype(s->model, settings->kv_cache_dtype))
-    return resolver_refuse(error,
-                           "--kv-cache-dtype: found '%s', expected auto, fp8, fp8_e4m3, fp8_e5m2, "
-                           "bfloat16 or float16",
-                           settings->kv_cache_dtype);
+  if (s->model != NULL && !resolve_kv_cache_dtype(s->model, settings->kv_cache_dtype, error))
+    return FALSE;
   if (settings->device != NULL && !read_costs(r, error)) {
     g_prefix_error(error, "--device: ");
     return FALSE;
@@ -289,7 +226,6 @@ resolve_limits(Resolver *r)
     c->max_num_batched_tokens = c->chunked_prefill ? 512 : MAX(2048, c->max_model_len);
 }
 
-/* What sizes the pool by memory: needs a model and a device. */
 /* A server would not start with a length limit beyond what it can hold or prefill; the simulation
  * lowers it, so that no single request can block it for ever. Recordings are of the scheduler
  * alone, which has no such check. */
@@ -387,7 +323,7 @@ resolve(Resolver *r, GError **error)
 {
   g_autoptr(Scenario) scenario = r->scenario;
 
-  if (!resolve_names(r, error) || !check_combinations(r, error) || !resolve_hardware(r, error) ||
+  if (!resolve_names(r, error) || !resolver_check(r, error) || !resolve_hardware(r, error) ||
       !resolve_decoder(r, error) || !resolve_recording(r, error))
     return NULL;
   resolve_limits(r);

@@ -70,8 +70,8 @@ profile_identity(const Device *device)
 static json_t *
 measured_identity(const Scenario *s)
 {
-  g_autofree char *digest =
-      s->profile_digest != NULL ? g_strdup(s->profile_digest) : profile_digest(s->profile);
+  g_autofree char *digest = s->profile_digest != NULL ? g_strdup(s->profile_digest)
+                                                      : profile_digest_as_read(s->profile);
   json_t *profile = json_object();
 
   json_object_set_new(profile, "name", json_string(s->profile->name));

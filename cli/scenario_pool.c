@@ -44,8 +44,10 @@ kv_memory_blocks(const Resolver *r, guint32 *blocks, GError **error)
   *blocks = pool_blocks(bytes, r->pool_bytes_per_block);
   if (*blocks == 0)
     return resolver_refuse(
-        error, "--kv-memory: %s holds no block, which takes %" G_GUINT64_FORMAT " bytes", text,
-        r->pool_bytes_per_block);
+        error,
+        "--kv-memory: found '%s', expected at least the %" G_GUINT64_FORMAT
+        " bytes of a block, such as 4GiB, or a share of the card, such as 12%%",
+        text, r->pool_bytes_per_block);
   return TRUE;
 }
 

@@ -1,4 +1,4 @@
-/* What scenario.c and scenario_pool.c share while a scenario is resolved. */
+/* What scenario.c, scenario_check.c and scenario_pool.c share while a scenario is resolved. */
 #pragma once
 
 #include "scenario.h"
@@ -19,6 +19,9 @@ gboolean resolver_refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(
 void resolver_note(const Resolver *r, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* TRUE if the option of that long name was given. */
 gboolean resolver_given(const Resolver *r, const char *name);
+
+/* FALSE for options that this scheduler or executor has no use for, and options that contradict. */
+gboolean resolver_check(const Resolver *r, GError **error);
 
 /* The GPU's pool from --num-gpu-blocks, --kv-memory or --gpu-memory-utilization; the host's from
  * --num-cpu-blocks or --swap-space. */

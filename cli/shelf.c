@@ -78,7 +78,7 @@ shelf_costs(Shelf *shelf, const char *text, Device **device, Profile **profile, 
       return FALSE;
     entry = g_new0(CostEntry, 1);
     entry->profile = read;
-    entry->digest = read != NULL ? profile_digest(read) : NULL;
+    entry->digest = read != NULL ? profile_digest_as_read(read) : NULL;
     g_hash_table_insert(shelf->costs, g_strdup(text), entry);
   } else {
     *device = resolve_device(entry->profile != NULL ? entry->profile->device : text, error);

@@ -8,6 +8,7 @@
 #include "resolve.h"
 #include "scenario.h"
 #include "trace.h"
+#include "unlimited_table.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,9 +75,10 @@ append_model(GString *text, Shelf *shelf, const Settings *settings, GError **err
   return digest != NULL;
 }
 
-/* NULL and an error where the cell cannot be resolved. */
+/* NULL and an error where the cell cannot be resolved. *measure: the key of the run that its
+ * slowdown is measured by. */
 static char *
-identity_of(const Settings *settings, Shelf *shelf, GError **error)
+identity_of(const Settings *settings, Shelf *shelf, char **measure, GError **error)
 {
   g_autoptr(Scenario) scenario = scenario_new_shared(settings, shelf, FALSE, error);
   g_autoptr(GString) text = NULL;
@@ -95,6 +97,7 @@ identity_of(const Settings *settings, Shelf *shelf, GError **error)
   g_string_append(text, "\ntrace ");
   if (!append_trace(text, shelf, settings, error))
     return NULL;
+  *measure = unlimited_key(scenario, settings);
   return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text->str, (gssize)text->len);
 }
 
@@ -135,13 +138,15 @@ add_cell(StudyPlan *plan, Shelf *shelf, guint point, guint seed)
 {
   g_autoptr(Settings) settings = study_settings(plan->study, point, seed);
   g_autoptr(GError) cause = NULL;
+  char *measure = NULL;
   StudyCell cell = {.point = point, .seed = g_array_index(plan->study->seeds, guint64, seed)};
 
   name_cell(plan->study, &cell);
-  cell.identity = identity_of(settings, shelf, &cause);
+  cell.identity = identity_of(settings, shelf, &measure, &cause);
   if (cell.identity == NULL)
     cell.identity = identity_of_refused(plan->study, &cell);
   g_array_append_val(plan->table.cells, cell);
+  g_ptr_array_add(plan->measures, measure);
   g_ptr_array_add(plan->refusals, cause != NULL ? g_strdup(cause->message) : NULL);
 }
 
@@ -220,6 +225,7 @@ check_refusals(const StudyPlan *plan, GError **error)
 }
 
 typedef struct {
+  gboolean is_first; /* of those that one run without limits is the measure of */
   char *trace;
   guint cell;
 } Place;
@@ -230,13 +236,17 @@ compare_places(const void *a, const void *b)
   const Place *x = a, *y = b;
   int by_trace = strcmp(x->trace, y->trace);
 
+  if (x->is_first != y->is_first)
+    return y->is_first - x->is_first;
   return by_trace != 0 ? by_trace : (x->cell > y->cell) - (x->cell < y->cell);
 }
 
-/* A worker keeps the requests of its last cell. */
+/* Cells that share a run without limits come one of each first: whoever has one makes that run, and
+ * the others find it. Else those of one trace together: a worker keeps the requests of its last. */
 static void
 order_cells(StudyPlan *plan)
 {
+  g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
   guint n = plan->table.cells->len;
   Place *places = g_new(Place, n);
 
@@ -244,7 +254,9 @@ order_cells(StudyPlan *plan)
   for (guint i = 0; i < n; i++) {
     g_autoptr(Settings) s = study_plan_settings(plan, i);
     gboolean generated = s->trace != NULL && g_str_has_prefix(s->trace, TRACE_GENERATED);
-    places[i] = (Place){g_strdup_printf("%s\n%" G_GUINT64_FORMAT "\n%.17g\n%" G_GUINT64_FORMAT,
+    char *measure = g_ptr_array_index(plan->measures, i);
+    places[i] = (Place){measure != NULL && g_hash_table_add(seen, measure),
+                        g_strdup_printf("%s\n%" G_GUINT64_FORMAT "\n%.17g\n%" G_GUINT64_FORMAT,
                                         s->trace != NULL ? s->trace : "", s->limit, s->time_scale,
                                         generated ? s->seed : 0),
                         i};
@@ -265,6 +277,7 @@ study_plan_new(const Study *study, Shelf *shelf, GError **error)
 
   plan->study = study;
   plan->refusals = g_ptr_array_new_with_free_func(g_free);
+  plan->measures = g_ptr_array_new_with_free_func(g_free);
   table->name = study->name;
   table->file = study->path;
   table->n_points = study_points(study);
@@ -291,6 +304,7 @@ study_plan_free(StudyPlan *plan)
   g_strfreev(plan->table.options);
   g_clear_pointer(&plan->table.cells, g_array_unref);
   g_ptr_array_unref(plan->refusals);
+  g_ptr_array_unref(plan->measures);
   g_free(plan->order);
   g_free(plan);
 }

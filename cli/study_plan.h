@@ -10,7 +10,8 @@ typedef struct {
   const Study *study;
   StudyTable table;    /* its cells: point after point, the seeds of one together */
   GPtrArray *refusals; /* of char *, one a cell: why it cannot be resolved, or NULL */
-  guint *order;        /* the cells in the order to run them in: those of one trace together */
+  GPtrArray *measures; /* of char *, one a cell: unlimited_key(), or NULL */
+  guint *order;        /* the cells in the order to run them in */
 } StudyPlan;
 
 /* An error where the study is at fault: a value with which no cell can be resolved. Both arguments

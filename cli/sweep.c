@@ -310,7 +310,8 @@ new_worker(const Sweep *s)
   return (SweepWorker){.plan = s->plan,
                        .shelf = s->shelf,
                        .detail = s->detail,
-                       .unlimited = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free)};
+                       .unlimited =
+                           unlimited_table_new(s->plan != NULL ? s->plan->table.cells->len : 0)};
 }
 
 static int
@@ -327,7 +328,7 @@ run_cells(Sweep *s, const GArray *cells)
   guint n_done = 0;
   gboolean worked = sweep_run(&run, &n_done, &error);
 
-  g_hash_table_unref(worker.unlimited);
+  unlimited_table_free(worker.unlimited);
   if (worked)
     return CLI_DONE;
   if (error != NULL)
@@ -378,7 +379,9 @@ manage(Sweep *s, const char *path)
   if (!cluster_go(&s->cluster, ready && cells->len > 0) && !ready)
     return cli_error(CLI_USAGE, VERB, "%s", error->message);
   say_cells_in_words(s);
+  results_set_ahead(s->results, TRUE);
   status = cells->len > 0 ? run_cells(s, cells) : CLI_DONE;
+  results_set_ahead(s->results, FALSE);
   return status == CLI_DONE ? finish(s, cells->len) : status;
 }
 
@@ -396,7 +399,7 @@ serve(Sweep *s, const char *path)
     digest = study_plan_digest(s->plan);
   worker = new_worker(s);
   cluster_work(&s->cluster, &worker, digest, error != NULL ? error->message : NULL);
-  g_hash_table_unref(worker.unlimited);
+  unlimited_table_free(worker.unlimited);
   return CLI_DONE;
 }
 

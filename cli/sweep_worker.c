@@ -15,34 +15,6 @@ answer_failure(GByteArray *answer, const char *message)
   g_byte_array_append(answer, (const guint8 *)message, (guint)strlen(message));
 }
 
-/* With a pool that never says no, neither its size nor the policy makes a difference: cells that
- * differ in nothing else share the run that slowdowns are measured by. */
-static Unlimited *
-find_unlimited(SweepWorker *worker, const Scenario *scenario, const Settings *settings)
-{
-  static const char *const no_matter[] = {
-      "overflow",  "victim",     "num_gpu_blocks",         "num_cpu_blocks",
-      "kv_memory", "swap_space", "gpu_memory_utilization", NULL};
-  json_auto_t *config = json_deep_copy(scenario->settings);
-  g_autofree char *text = NULL;
-  char *key;
-  Unlimited *unlimited;
-
-  for (guint i = 0; no_matter[i] != NULL; i++)
-    json_object_del(config, no_matter[i]);
-  text = json_dumps(config, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
-  key = g_strdup_printf("%s\n%s\n%s", text, settings->model != NULL ? settings->model : "",
-                        settings->device != NULL ? settings->device : "");
-  unlimited = g_hash_table_lookup(worker->unlimited, key);
-  if (unlimited == NULL) {
-    unlimited = g_new0(Unlimited, 1);
-    g_hash_table_insert(worker->unlimited, key, unlimited);
-  } else {
-    g_free(key);
-  }
-  return unlimited;
-}
-
 void
 sweep_worker_run(SweepWorker *worker, guint cell, GByteArray *answer)
 {
@@ -51,6 +23,8 @@ sweep_worker_run(SweepWorker *worker, guint cell, GByteArray *answer)
   g_autoptr(Scenario) scenario = NULL;
   g_autoptr(GError) error = NULL;
   g_autofree char *failure = NULL;
+  g_autofree char *key = NULL;
+  Unlimited unlimited;
   const Workload *workload;
   RunRecord record;
 
@@ -63,6 +37,8 @@ sweep_worker_run(SweepWorker *worker, guint cell, GByteArray *answer)
   }
   g_byte_array_set_size(answer, 0);
   g_byte_array_append(answer, &kind, 1);
+  key = unlimited_key(scenario, settings);
+  unlimited = unlimited_table_look(worker->unlimited, key);
 
   const Execution execution = {
       .workload = workload,
@@ -72,9 +48,11 @@ sweep_worker_run(SweepWorker *worker, guint cell, GByteArray *answer)
       .packed = answer,
       .detail = worker->detail,
       .failure = &failure,
-      .unlimited = find_unlimited(worker, scenario, settings),
+      .unlimited = &unlimited,
   };
   execute_scenario(scenario, &execution, &record);
+  if (unlimited.known)
+    unlimited_table_put(worker->unlimited, key, &unlimited);
   run_record_clear(&record);
   if (failure != NULL)
     answer_failure(answer, failure);

@@ -4,12 +4,13 @@
 
 #include "report/results_pack.h"
 #include "study_plan.h"
+#include "unlimited_table.h"
 
 typedef struct {
   const StudyPlan *plan;
   Shelf *shelf;
   ResultsDetail detail;
-  GHashTable *unlimited; /* by what decides it; see sweep_worker.c */
+  UnlimitedTable *unlimited; /* shared by the workers of a machine */
 } SweepWorker;
 
 /* The first byte of an answer. */

@@ -188,7 +188,7 @@ make_computed(const Settings *settings, GError **error)
 {
   g_autoptr(Settings) computed = settings_copy(settings);
 
-  if (settings->device != NULL && live_wants_gpu(settings)) {
+  if (settings->device != NULL && g_strcmp0(settings->executor, "cpu") != 0) {
     g_clear_pointer(&computed->what_if, g_free);
     g_hash_table_remove(computed->given, "what-if");
   }
@@ -311,7 +311,7 @@ validate_settings(Validate *v)
                      settings->plot);
   if (!output_format_parse(settings->format, &format, &error) || !prepare(v, &error))
     return cli_error(CLI_USAGE, "validate", "%s", error->message);
-  live = live_setup_new(v->scenario, settings, v->workload, v->gpu, &error);
+  live = live_setup_new(v->scenario, settings, v->workload, v->gpu, NULL, &error);
   if (live == NULL)
     return cli_error(error->domain == LIVE_ERROR ? CLI_FAILED : CLI_USAGE, "validate", "%s",
                      error->message);
@@ -330,19 +330,9 @@ validate_verb(int argc, char **argv, const LiveDeviceClass *gpu)
   Validate v = {.settings = settings, .gpu = gpu};
   int status = CLI_DONE;
 
-  if (!settings_parse(settings, "validate", SUMMARY, EXAMPLES, &argc, &argv, &status))
+  if (!settings_parse(settings, "validate", SUMMARY, EXAMPLES, &argc, &argv, &status) ||
+      !live_choose(settings, "validate", words, gpu, &status))
     return status;
-  if (live_wants_gpu(settings)) {
-    if (gpu == NULL)
-      return gpu_run(words);
-    if (!live_gpu_is_there(gpu, "validate", &status))
-      return status;
-    settings_set(settings, "executor", "gpu", NULL);
-  } else if (!g_str_equal(settings->executor, "cpu")) {
-    return cli_error(CLI_USAGE, "validate",
-                     "--executor: found '%s', expected gpu or cpu, which compute",
-                     settings->executor);
-  }
   status = validate_settings(&v);
   cost_model_free(v.with_host);
   cost_model_free(v.fitted);

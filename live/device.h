@@ -22,6 +22,8 @@ typedef enum {
   LIVE_ERROR_SHAPE,  /* this model cannot be run on this device */
 } LiveError;
 
+typedef struct LiveDevice LiveDevice;
+
 /* How a GPU copies the pieces of blocks. */
 typedef enum {
   COPY_METHOD_PIECES, /* a copy a piece */
@@ -34,6 +36,8 @@ typedef struct {
   const DecoderConfig *decoder;
   const WeightLayout *layout;
   WeightSource *weights;
+  LiveDevice *weights_of; /* of the same class and model: its weights are used, and it outlives this
+                             one; NULL: they are read from the source */
   guint32 block_size;
   guint32 num_device_blocks;
   guint32 num_host_blocks;
@@ -54,8 +58,6 @@ typedef struct {
   gint64 first_time_ns; /* beside it: what is done once, when a size comes for the first time */
   gint64 component_ns[COST_COMPONENTS];
 } DeviceTimes;
-
-typedef struct LiveDevice LiveDevice;
 
 typedef struct {
   const char *name;

@@ -25,6 +25,7 @@ typedef struct {
   char *pool, *host;  /* 16-byte aligned */
   guint64 *host_sums; /* one a host block */
   float *weights;
+  gboolean owns_weights;
   DecoderCpu *decoder;
   GArray *logits;     /* of float */
   GArray *block_list; /* of gint32 */
@@ -57,7 +58,8 @@ cpu_close(LiveDevice *base)
   free(self->pool);
   free(self->host);
   g_free(self->host_sums);
-  g_free(self->weights);
+  if (self->owns_weights)
+    g_free(self->weights);
   decoder_cpu_free(self->decoder);
   g_array_unref(self->logits);
   g_array_unref(self->block_list);
@@ -95,10 +97,20 @@ check_memory(const CpuDevice *self, const DeviceSetup *setup, GError **error)
 {
   Budget budget = {.count = 0};
 
-  budget_add(&budget, "weights as floats", setup->layout->elements * sizeof(float));
+  if (setup->weights_of == NULL)
+    budget_add(&budget, "weights as floats", setup->layout->elements * sizeof(float));
   budget_add(&budget, "the blocks of the device's pool", kv_geometry_pool_bytes(&self->geometry));
   return budget_check_host(&budget, setup->num_host_blocks, self->block_bytes,
                            host_memory_available_bytes(), error);
+}
+
+static gboolean
+take_weights(CpuDevice *self, const DeviceSetup *setup, GError **error)
+{
+  self->owns_weights = setup->weights_of == NULL;
+  self->weights = self->owns_weights ? weights_load(setup->layout, setup->weights, error)
+                                     : ((const CpuDevice *)setup->weights_of)->weights;
+  return self->weights != NULL;
 }
 
 static LiveDevice *
@@ -117,7 +129,7 @@ cpu_open(const DeviceSetup *setup, GError **error)
           NULL ||
       (self->host = allocate_pool(self->block_bytes * setup->num_host_blocks, "host", error)) ==
           NULL ||
-      (self->weights = weights_load(setup->layout, setup->weights, error)) == NULL) {
+      !take_weights(self, setup, error)) {
     cpu_close(&self->base);
     return NULL;
   }

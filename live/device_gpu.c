@@ -24,6 +24,7 @@ typedef struct {
   KvGeometry geometry;
   char *pool;
   void *weights;
+  gboolean owns_weights;
   gint32 *tokens; /* pinned */
   DecoderGpu *decoder;
   GpuCopies *copies;
@@ -39,7 +40,8 @@ gpu_close(LiveDevice *base)
   decoder_gpu_free(self->decoder);
   gpu_copies_free(self->copies);
   cudaFree(self->pool);
-  cudaFree(self->weights);
+  if (self->owns_weights)
+    cudaFree(self->weights);
   gpu_free_host(self->tokens, FALSE);
   for (guint i = 0; i < EVENTS; i++)
     if (self->events[i] != NULL)
@@ -109,7 +111,8 @@ check_memory(const GpuDevice *self, const DeviceSetup *setup, const DecoderRoom 
 
   if (status != cudaSuccess)
     return gpu_fail(error, (int)status, "asking for the GPU's free memory");
-  budget_add(&gpu, "weights", setup->layout->elements * sizeof(guint16));
+  if (setup->weights_of == NULL)
+    budget_add(&gpu, "weights", setup->layout->elements * sizeof(guint16));
   decoder_gpu_add_needs(setup, room, &gpu);
   budget_add(&host, "loading weights", weights_gpu_host_bytes());
   budget_add(&host, "a step's inputs", room->upload_bytes);
@@ -131,6 +134,17 @@ make_stream(GpuDevice *self, GError **error)
 }
 
 static gboolean
+take_weights(GpuDevice *self, const DeviceSetup *setup, GError **error)
+{
+  Dtype dtype = decoder_dtype(setup->decoder->model);
+
+  self->owns_weights = setup->weights_of == NULL;
+  self->weights = self->owns_weights ? weights_gpu_load(setup->layout, setup->weights, dtype, error)
+                                     : ((const GpuDevice *)setup->weights_of)->weights;
+  return self->weights != NULL;
+}
+
+static gboolean
 allocate(GpuDevice *self, const DeviceSetup *setup, const DecoderRoom *room, GError **error)
 {
   return (self->pool = gpu_allocate(kv_geometry_pool_bytes(&self->geometry), "the KV pool",
@@ -138,8 +152,7 @@ allocate(GpuDevice *self, const DeviceSetup *setup, const DecoderRoom *room, GEr
          (self->copies = gpu_copies_new(setup, &self->geometry, self->pool, error)) != NULL &&
          (self->tokens = gpu_allocate_host(room->sequences * sizeof(gint32), FALSE,
                                            "sampled tokens", error)) != NULL &&
-         (self->weights = weights_gpu_load(setup->layout, setup->weights,
-                                           decoder_dtype(setup->decoder->model), error)) != NULL &&
+         take_weights(self, setup, error) &&
          (self->decoder = decoder_gpu_new(setup, &self->geometry, room, self->weights, self->pool,
                                           error)) != NULL;
 }

@@ -6,11 +6,11 @@
 #include "sim/units.h"
 #include "table.h"
 
-/* A run that ended early is no shorter for it. */
+/* A run that ended early, or finished nothing, is no shorter for it. */
 static gboolean
 may_compare(const RunRecord *a, const RunRecord *b)
 {
-  return a->summary.end == RUN_DONE && b->summary.end == RUN_DONE;
+  return run_record_counts(a) && run_record_counts(b);
 }
 
 /* A row, unless it has no label, or is of no one's interest: all zero. */
@@ -94,14 +94,14 @@ append_unfinished(GString *text, const RunRecord *records, guint n_records)
   }
 }
 
-/* The run that ended well with the largest (worst) figure; -1: none. */
+/* The run that counts with the largest (worst) figure; -1: none. */
 static int
 worst_of(const Figure *figure, const RunRecord *records, guint n_records)
 {
   int worst = -1;
 
   for (guint i = 0; i < n_records; i++)
-    if (records[i].summary.end == RUN_DONE &&
+    if (run_record_counts(&records[i]) &&
         (worst < 0 || figure_real(figure, &records[i]) > figure_real(figure, &records[worst])))
       worst = (int)i;
   return worst;
@@ -183,7 +183,7 @@ append_words(GString *text, const RunRecord *records, guint n_records)
   guint64 preemptions = 0;
 
   for (guint i = 0; i < n_records; i++) {
-    done += records[i].summary.end == RUN_DONE;
+    done += run_record_counts(&records[i]);
     preemptions += records[i].summary.preemptions;
   }
   append_unfinished(text, records, n_records);

@@ -186,7 +186,7 @@ write_steps(DecisionLog *log, const StepReport *report)
   format_shared(log, step);
   for (guint32 i = 0; i < report->repeats; i++) {
     if (i > 0)
-      gpu_free_blocks -= step->growth[(i - 1) % step->block_size];
+      gpu_free_blocks -= step_growth_blocks(step, i);
     begin_line(text, report->step_index + i, start_ps);
     g_string_append_len(text, log->shared->str, (gssize)log->shared->len);
     append_key(text, "gpu_free", gpu_free_blocks);

@@ -226,6 +226,13 @@ figure_set_text(const Figure *figure, RunRecord *record, const char *text)
       record->summary.end = end;
 }
 
+gboolean
+run_record_counts(const RunRecord *record)
+{
+  return record->summary.end == RUN_DONE &&
+         (record->summary.finished > 0 || record->summary.requests == 0);
+}
+
 /* Differences that the last printed digit would not show are none. */
 static gboolean
 ties(double a, double b)
@@ -242,7 +249,7 @@ figure_best(const Figure *figure, const RunRecord *records, guint n_records)
 
   for (guint i = 0; figure->better != BETTER_NEITHER && i < n_records; i++) {
     double value = figure_real(figure, &records[i]);
-    if (records[i].summary.end != RUN_DONE || isnan(value))
+    if (!run_record_counts(&records[i]) || isnan(value))
       continue;
     differ = differ || (index >= 0 && !ties(value, best));
     if (index < 0 || (!ties(value, best) && (value < best) == (figure->better == BETTER_LOW))) {
@@ -256,6 +263,6 @@ figure_best(const Figure *figure, const RunRecord *records, guint n_records)
 gboolean
 figure_is_best(const Figure *figure, const RunRecord *records, guint index, int best)
 {
-  return best >= 0 && records[index].summary.end == RUN_DONE &&
+  return best >= 0 && run_record_counts(&records[index]) &&
          ties(figure_real(figure, &records[index]), figure_real(figure, &records[best]));
 }

@@ -65,8 +65,12 @@ double figure_real(const Figure *figure, const RunRecord *record);
 void figure_set_real(const Figure *figure, RunRecord *record, double value);
 void figure_set_text(const Figure *figure, RunRecord *record, const char *text);
 
+/* TRUE if the run ended well and finished something: others have figures that mean nothing beside
+ * those of a run that did. */
+gboolean run_record_counts(const RunRecord *record);
+
 /* Index of the run whose figure is best; -1 where no figure is better than another, where all
- * tie, or fewer than two runs ended well. A run that did not end well is never best. */
+ * tie, or fewer than two runs count. One that does not count is never best. */
 int figure_best(const Figure *figure, const RunRecord *records, guint n_records);
 /* TRUE if the run is as good as the best (the index of figure_best()). */
 gboolean figure_is_best(const Figure *figure, const RunRecord *records, guint index, int best);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "stored_label.h"
+#include "student.h"
 
 static void
 axis_free(gpointer data)
@@ -91,20 +92,6 @@ cell_of(Grid *grid, const StoredRun *run)
   return cell;
 }
 
-/* The 97.5 % quantile of Student's t; beyond the table by its expansion in 1/freedom. */
-static double
-student_t(guint freedom)
-{
-  static const double table[] = {12.7062, 4.3027, 3.1824, 2.7764, 2.5706,
-                                 2.4469,  2.3646, 2.3060, 2.2622, 2.2281};
-  const double z = 1.959964;
-
-  if (freedom <= G_N_ELEMENTS(table))
-    return table[freedom - 1];
-  return z + (z * z * z + z) / (4 * freedom) +
-         (5 * pow(z, 5) + 16 * pow(z, 3) + 3 * z) / (96.0 * freedom * freedom);
-}
-
 /* Welford's sums: half holds the sum of squared deviations until finish(). */
 static void
 add_value(GridValue *sum, double value)
@@ -123,7 +110,7 @@ finish(GridValue *sum)
 {
   if (sum->n == 0)
     sum->mean = NAN;
-  sum->half = sum->n < 2 ? NAN : student_t(sum->n - 1) * sqrt(sum->half / (sum->n - 1) / sum->n);
+  sum->half = sum->n < 2 ? NAN : student_t95(sum->n - 1) * sqrt(sum->half / (sum->n - 1) / sum->n);
 }
 
 Grid *
@@ -142,8 +129,8 @@ grid_new(const Stored *stored)
     const StoredRun *run = g_ptr_array_index(stored->runs, i);
     GridCell *cell = cell_of(grid, run);
     cell->n_runs++;
-    cell->n_failed += run->record.summary.end != RUN_DONE;
-    for (guint f = 0; f < n_figures && run->record.summary.end == RUN_DONE; f++)
+    cell->n_failed += !run_record_counts(&run->record);
+    for (guint f = 0; f < n_figures && run_record_counts(&run->record); f++)
       if (!figure_is_text(&all[f]))
         add_value(&cell->values[f], figure_real(&all[f], &run->record));
   }

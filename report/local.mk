@@ -25,9 +25,11 @@ libspillway_report_a_SOURCES = \
   %D%/perfetto.c %D%/perfetto.h \
   %D%/perfetto_events.c %D%/perfetto_events.h \
   %D%/plot.c %D%/plot.h \
+  %D%/plot_bars.c \
   %D%/plot_charts.c %D%/plot_charts.h \
   %D%/plot_grid.c \
   %D%/requests.c %D%/requests.h \
+  %D%/request_rows.c %D%/request_rows.h \
   %D%/requests_csv.c %D%/requests_csv.h \
   %D%/results.c %D%/results.h %D%/results_private.h \
   %D%/results_merge.c \
@@ -42,6 +44,7 @@ libspillway_report_a_SOURCES = \
   %D%/stored_file.c %D%/stored_file.h \
   %D%/stored_read.c \
   %D%/stored_label.c %D%/stored_label.h \
+  %D%/student.c %D%/student.h \
   %D%/study_schema.c %D%/study_private.h \
   %D%/study_store.c %D%/study_store.h \
   %D%/study_text.c %D%/study_text.h \

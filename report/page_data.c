@@ -52,7 +52,7 @@ figure_row(const Figure *figure, const RunRecord *records, guint n)
   for (guint i = 0; i < n; i++) {
     g_autofree char *text = figure_cell(figure, &records[i], unit);
     g_autofree char *change =
-        i > 0 && records[0].summary.end == RUN_DONE && records[i].summary.end == RUN_DONE
+        i > 0 && run_record_counts(&records[0]) && run_record_counts(&records[i])
             ? figure_change(figure_real(figure, &records[0]), figure_real(figure, &records[i]))
             : g_strdup("");
     json_array_append_new(cells, json_pack("{s:s, s:s, s:b}", "text", text, "change", change,

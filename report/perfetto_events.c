@@ -23,13 +23,13 @@ append_us(GString *text, gint64 time_ns)
 void
 perfetto_begin(PerfettoEvents *events)
 {
-  g_string_append(sink_text(events->sink), "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[");
+  g_string_append(sink_text(events->sink), "[");
 }
 
 void
 perfetto_finish(PerfettoEvents *events)
 {
-  g_string_append(sink_text(events->sink), "\n]}\n");
+  g_string_append(sink_text(events->sink), "\n]\n");
 }
 
 void

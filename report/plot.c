@@ -45,6 +45,16 @@ plot_append_real(GString *text, double value)
 }
 
 void
+plot_append_tic(Plot *plot, const char *label, double at)
+{
+  g_autoptr(GString) format = g_string_new(*label != '\0' ? label : "not set");
+
+  g_string_replace(format, "%", "%%", 0);
+  gnuplot_append_quoted(plot->commands, format->str);
+  plot_append_real(plot->commands, at);
+}
+
+void
 plot_end_block(Plot *plot)
 {
   g_string_append(plot->data, "\n\n");
@@ -104,6 +114,7 @@ plot_chart(Stored *stored, const PlotRequest *request, gboolean *empty, GError *
     *empty = FALSE;
     return FALSE;
   }
+  drawing.height = MAX(drawing.height, plot.height);
   drawing.commands = commands->str;
   drawing.data = data->str;
   return !*empty && gnuplot_draw(&drawing, error);

@@ -6,20 +6,18 @@
 
 #include "course.h"
 #include "grid.h"
-#include "overhead.h"
 #include "thin.h"
 
 #define CURVE_POINTS 1200
-#define VICTIMS_SHOWN 12
 
-static guint
-n_runs(const Plot *plot)
+guint
+plot_runs(const Plot *plot)
 {
   return MIN(plot->stored->runs->len, PLOT_RUNS);
 }
 
-static const StoredRun *
-run_at(const Plot *plot, guint index)
+const StoredRun *
+plot_run(const Plot *plot, guint index)
 {
   return g_ptr_array_index(plot->stored->runs, index);
 }
@@ -49,41 +47,49 @@ add_marks(Plot *plot, const GArray *marks, double level)
   plot_end_block(plot);
 }
 
-/* In a terminal the first letters of the curves' names would overlap: there it is only lines. */
-static const char *
-line_style(guint run, char style[48])
+/* A run has a dash of its own, as on the page; a terminal has characters. */
+static char *
+line_style(const Plot *plot, guint run)
 {
-  g_snprintf(style, 48, "using 1:2 with lines linetype %u", run + 1);
-  return style;
+  static const char *const dashes[PLOT_RUNS] = {
+      "solid", "(8,4)", "(2,3)", "(10,4,2,4)", "(5,3)", "(14,5)", "(1,2)", "(7,3,2,3,2,3)",
+  };
+
+  return plot->request->format == GNUPLOT_TEXT
+             ? g_strdup_printf("using 1:2 with lines linetype %u", run + 1)
+             : g_strdup_printf("using 1:2 with lines linetype %u dashtype %s", run + 1,
+                               dashes[run]);
 }
 
 static gboolean
 add_course(Plot *plot, CourseCurve curve, guint run, const Course *course)
 {
-  char style[48];
+  g_autofree char *style = line_style(plot, run);
 
   if (course->n[curve] == 0)
     return FALSE;
   add_points(plot, course->time_s[curve], course->values[curve], course->n[curve]);
-  plot_append_curve(plot, plot->blocks - 1, line_style(run, style), run_at(plot, run)->label);
+  plot_append_curve(plot, plot->blocks - 1, style, plot_run(plot, run)->label);
   return TRUE;
 }
 
+#define MARKS_FROM 105
+#define MARKS_ROW 7
+
+/* Above the curves, in rows of the run's own: `row` is the first, counted from below. */
 static void
-add_mark_curves(Plot *plot, guint run, const Course *course)
+add_mark_curves(Plot *plot, guint run, guint row, const Course *course)
 {
   g_autofree char *down =
       g_strdup_printf("using 1:2 with points pt 11 ps 0.9 linetype %u", run + 1);
   g_autofree char *up = g_strdup_printf("using 1:2 with points pt 8 ps 0.9 linetype %u", run + 1);
-  const char *label = run_at(plot, run)->label;
+  const char *label = plot_run(plot, run)->label;
   g_autofree char *preempted = g_strconcat(label, ", preempted", NULL);
   g_autofree char *resumed = g_strconcat(label, ", brought back", NULL);
 
-  if (course->preemptions->len == 0 || plot->request->format == GNUPLOT_TEXT)
-    return;
-  add_marks(plot, course->preemptions, 110);
+  add_marks(plot, course->preemptions, MARKS_FROM + MARKS_ROW * (row + 1));
   plot_append_curve(plot, plot->blocks - 1, down, preempted);
-  add_marks(plot, course->resumes, 104);
+  add_marks(plot, course->resumes, MARKS_FROM + MARKS_ROW * row);
   plot_append_curve(plot, plot->blocks - 1, up, resumed);
 }
 
@@ -91,17 +97,21 @@ static gboolean
 plot_course(Plot *plot, CourseCurve curve, const char *title, GError **error)
 {
   gboolean any = FALSE;
+  guint row = 0;
 
   g_string_append_printf(plot->commands,
-                         "set xlabel 'time (s)'\nset ylabel '%s'\nset yrange [0:%s]\n", title,
-                         curve == COURSE_KV ? "114" : "*");
-  for (guint i = 0; i < n_runs(plot); i++) {
-    g_autoptr(Course) course = course_read(plot->stored, run_at(plot, i), error);
+                         "set xlabel 'time (s)'\nset ylabel '%s'\nset yrange [0:*]\n%s", title,
+                         curve == COURSE_KV ? "set ytics 0,20,100\n" : "");
+  for (guint i = 0; i < plot_runs(plot); i++) {
+    g_autoptr(Course) course = course_read(plot->stored, plot_run(plot, i), error);
     if (course == NULL)
       return FALSE;
     any |= add_course(plot, curve, i, course);
-    if (curve == COURSE_KV)
-      add_mark_curves(plot, i, course);
+    if (curve == COURSE_KV && course->preemptions->len > 0 &&
+        plot->request->format != GNUPLOT_TEXT) {
+      add_mark_curves(plot, i, row, course);
+      row += 2;
+    }
   }
   return any;
 }
@@ -125,10 +135,15 @@ plot_queue(Plot *plot, GError **error)
 
   g_string_append(plot->commands,
                   "set xlabel 'time (s)'\nset ylabel 'requests'\nset yrange [0:*]\n");
-  for (guint i = 0; i < n_runs(plot); i++) {
-    g_autoptr(Course) course = course_read(plot->stored, run_at(plot, i), error);
-    g_autofree char *title = g_strconcat(run_at(plot, i)->label, ", swapped out", NULL);
-    g_autofree char *style = g_strdup_printf("using 1:2 with lines dt 2 linetype %u", i + 1);
+  for (guint i = 0; i < plot_runs(plot); i++) {
+    g_autoptr(Course) course = course_read(plot->stored, plot_run(plot, i), error);
+    g_autofree char *title = g_strconcat(plot_run(plot, i)->label, ", swapped out", NULL);
+    g_autofree char *style =
+        g_strdup_printf(plot->request->format == GNUPLOT_TEXT
+                            ? "using 1:2 with lines linetype %u"
+                            : "using 1:2 with filledcurves y1=0 fillstyle transparent solid 0.4 "
+                              "linetype %u",
+                        i + 1);
     double most = 0;
     if (course == NULL)
       return FALSE;
@@ -148,13 +163,13 @@ plot_latency(Plot *plot, Latency latency, GError **error)
 {
   gboolean any = FALSE;
   double low = INFINITY, high = 0;
-  char style[48];
 
   g_string_append(plot->commands, "set ylabel '% of requests'\nset yrange [0:100]\n");
-  for (guint i = 0; i < n_runs(plot); i++) {
-    g_autoptr(GArray) sorted = stored_latency(plot->stored, run_at(plot, i), latency, error);
+  for (guint i = 0; i < plot_runs(plot); i++) {
+    g_autoptr(GArray) sorted = stored_latency(plot->stored, plot_run(plot, i), latency, error);
     const double *values;
     g_autofree double *share = NULL;
+    g_autofree char *style = line_style(plot, i);
     if (sorted == NULL)
       return FALSE;
     if (sorted->len == 0)
@@ -172,7 +187,7 @@ plot_latency(Plot *plot, Latency latency, GError **error)
                              log ? "set logscale x\n" : "");
     }
     any = TRUE;
-    plot_append_curve(plot, plot->blocks - 1, line_style(i, style), run_at(plot, i)->label);
+    plot_append_curve(plot, plot->blocks - 1, style, plot_run(plot, i)->label);
   }
   return any;
 }
@@ -193,99 +208,4 @@ gboolean
 plot_e2e(Plot *plot, GError **error)
 {
   return plot_latency(plot, LATENCY_E2E, error);
-}
-
-static void
-append_name(Plot *plot, const char *text)
-{
-  g_autofree char *name =
-      g_utf8_strlen(text, -1) > 40 ? g_utf8_substring(text, 0, 40) : g_strdup(text);
-
-  gnuplot_append_quoted(plot->data, name);
-}
-
-/* A terminal fills no bars: there each part is a point of its own letter. */
-static void
-scatter(Plot *plot, const char *(*title)(guint part), guint n_parts)
-{
-  g_string_append(plot->commands, "set ylabel 'seconds'\nset yrange [0:*]\nset offsets 0.5, 0.5\n");
-  for (guint part = 0; part < n_parts; part++) {
-    g_autofree char *style = g_strdup_printf("using 0:%u%s with points pt %u", part + 2,
-                                             part == 0 ? ":xtic(1)" : "", part + 1);
-    plot_append_curve(plot, 0, style, title(part));
-  }
-}
-
-/* Bars of several parts on one another: block 0 has a row a bar, a column a part. */
-static void
-stack(Plot *plot, guint n_bars, const char *(*title)(guint part), guint n_parts)
-{
-  if (plot->request->format == GNUPLOT_TEXT) {
-    scatter(plot, title, n_parts);
-    return;
-  }
-  g_string_append_printf(plot->commands,
-                         "set style data histograms\nset style histogram rowstacked\n"
-                         "set boxwidth 0.6\nset style fill solid 0.9 border rgb 'white'\n"
-                         "set ylabel 'seconds'\nset yrange [0:*]\nset xtics noenhanced%s\n",
-                         n_bars > 4 ? " rotate by -60 font ',9'" : "");
-  for (guint part = 0; part < n_parts; part++) {
-    g_autofree char *style =
-        g_strdup_printf("using %u%s linetype %u", part + 2, part == 0 ? ":xtic(1)" : "", part + 1);
-    plot_append_curve(plot, 0, style, title(part));
-  }
-}
-
-static const char *
-title_of_overhead(guint part)
-{
-  return overhead_title((Overhead)part);
-}
-
-gboolean
-plot_overhead(Plot *plot, GError **error)
-{
-  double sum_s = 0;
-
-  (void)error;
-  for (guint i = 0; i < n_runs(plot); i++) {
-    append_name(plot, run_at(plot, i)->label);
-    for (guint part = 0; part < OVERHEADS; part++) {
-      double value_s = overhead_s(&run_at(plot, i)->record, (Overhead)part);
-      plot_append_real(plot->data, isnan(value_s) ? 0 : value_s);
-      sum_s += isnan(value_s) ? 0 : value_s;
-    }
-    g_string_append_c(plot->data, '\n');
-  }
-  plot_end_block(plot);
-  stack(plot, n_runs(plot), title_of_overhead, OVERHEADS);
-  return sum_s > 0;
-}
-
-gboolean
-plot_victims(Plot *plot, GError **error)
-{
-  guint n = 0, each = MAX(1, 2 * VICTIMS_SHOWN / MAX(n_runs(plot), 2));
-
-  for (guint i = 0; i < n_runs(plot); i++) {
-    g_autoptr(GArray) victims = stored_victims(plot->stored, run_at(plot, i), each, error);
-    if (victims == NULL)
-      return FALSE;
-    for (guint v = 0; v < victims->len; v++) {
-      const StoredVictim *victim = &g_array_index(victims, StoredVictim, v);
-      g_autofree char *name = n_runs(plot) > 1
-                                  ? g_strdup_printf("%s: %s", run_at(plot, i)->label, victim->id)
-                                  : g_strdup(victim->id);
-      double parts[VICTIM_PARTS];
-      victim_split(victim, parts);
-      append_name(plot, name);
-      for (guint part = 0; part < VICTIM_PARTS; part++)
-        plot_append_real(plot->data, parts[part]);
-      g_string_append_c(plot->data, '\n');
-      n++;
-    }
-  }
-  plot_end_block(plot);
-  stack(plot, n, victim_part_title, VICTIM_PARTS);
-  return n > 0;
 }

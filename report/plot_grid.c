@@ -88,16 +88,6 @@ position(const GridAxis *axis, guint at)
   return number;
 }
 
-/* A tic's label, which gnuplot takes for a format. */
-static void
-append_tic(Plot *plot, const char *label)
-{
-  g_autoptr(GString) format = g_string_new(*label != '\0' ? label : "not set");
-
-  g_string_replace(format, "%", "%%", 0);
-  gnuplot_append_quoted(plot->commands, format->str);
-}
-
 /* Values as tics: at their numbers, or one beside the other. */
 static void
 set_tics(Plot *plot, const GridAxis *axis, char letter, gboolean numbered)
@@ -105,8 +95,7 @@ set_tics(Plot *plot, const GridAxis *axis, char letter, gboolean numbered)
   g_string_append_printf(plot->commands, "set %ctics (", letter);
   for (guint i = 0; i < axis->values->len; i++) {
     g_string_append(plot->commands, i > 0 ? ", " : "");
-    append_tic(plot, g_ptr_array_index(axis->values, i));
-    plot_append_real(plot->commands, numbered ? position(axis, i) : i);
+    plot_append_tic(plot, g_ptr_array_index(axis->values, i), numbered ? position(axis, i) : i);
   }
   g_string_append(plot->commands, ")\n");
 }
@@ -160,7 +149,8 @@ plot_study(Plot *plot, GError **error)
   across = axis_across(grid);
   names = line_names(grid, across);
   set_labels(plot, axis_at(grid, across), &figures(&n)[figure]);
-  g_string_append(plot->commands, "set style fill transparent solid 0.2 noborder\n");
+  g_string_append(plot->commands,
+                  "set style fill transparent solid 0.12 border\nset yrange [0:*]\n");
   set_tics(plot, axis_at(grid, across), 'x', TRUE);
   for (guint i = 0; i < MIN(names->len, PLOT_RUNS); i++) {
     const char *name = g_ptr_array_index(names, i);
@@ -211,8 +201,7 @@ plot_heat(Plot *plot, GError **error)
   g_string_append(plot->commands, "set ytics (");
   for (guint i = 0; i < names->len; i++) {
     g_string_append(plot->commands, i > 0 ? ", " : "");
-    append_tic(plot, g_ptr_array_index(names, i));
-    g_string_append_printf(plot->commands, " %u", i);
+    plot_append_tic(plot, g_ptr_array_index(names, i), i);
   }
   g_string_append_printf(
       plot->commands,

@@ -1,6 +1,7 @@
 #include "requests_csv.h"
 
 #include "format.h"
+#include "request_rows.h"
 #include "requests.h"
 #include "sink.h"
 
@@ -8,14 +9,15 @@ struct RequestsCsv {
   Observer observer; /* first */
   Sink *sink;
   const Workload *workload;
-  RequestResult *results; /* one a request */
+  RequestRows *rows;
 };
+
+static void append_row(gpointer user_data, const RequestResult *result);
 
 static void
 on_request(Observer *self, const RequestResult *result)
 {
-  RequestsCsv *csv = (RequestsCsv *)self;
-  csv->results[result->request] = *result;
+  request_rows_tell(((RequestsCsv *)self)->rows, result);
 }
 
 RequestsCsv *
@@ -30,7 +32,9 @@ requests_csv_open(const char *path, const Workload *workload, GError **error)
   csv->observer = (Observer){.request = on_request};
   csv->sink = sink;
   csv->workload = workload;
-  csv->results = request_results_new(workload);
+  csv->rows = request_rows_new(workload, append_row, csv);
+  g_string_append(sink_text(sink), "id,arrival_s,prompt_tokens,output_tokens,first_token_s,"
+                                   "finish_s,preemptions,status\n");
   return csv;
 }
 
@@ -51,30 +55,26 @@ append_time(GString *text, gint64 time_ps)
 }
 
 static void
-append_row(GString *text, const Workload *workload, const RequestResult *result)
+append_row(gpointer user_data, const RequestResult *result)
 {
+  RequestsCsv *csv = user_data;
+  GString *text = sink_text(csv->sink);
   char id[24];
 
-  format_csv_cell(text, workload_id(workload, result->request, id));
+  format_csv_cell(text, workload_id(csv->workload, result->request, id));
   append_time(text, result->arrival_ps);
   g_string_append_printf(text, ",%u,%u", result->prompt_tokens, result->generated_tokens);
   append_time(text, result->first_token_ps);
   append_time(text, result->status == STATUS_FINISHED ? result->finish_ps : -1);
   g_string_append_printf(text, ",%u,%s\n", result->preemptions,
                          request_outcome_name(result->status));
+  sink_flush_if_full(csv->sink);
 }
 
 gboolean
 requests_csv_close(RequestsCsv *csv, GError **error)
 {
-  GString *text = sink_text(csv->sink);
-
-  g_string_append(text, "id,arrival_s,prompt_tokens,output_tokens,first_token_s,finish_s,"
-                        "preemptions,status\n");
-  for (guint32 i = 0; i < workload_count(csv->workload); i++) {
-    append_row(text, csv->workload, &csv->results[i]);
-    sink_flush_if_full(csv->sink);
-  }
+  request_rows_finish(csv->rows);
   return sink_close(csv->sink, error);
 }
 
@@ -84,6 +84,6 @@ requests_csv_free(RequestsCsv *csv)
   if (csv == NULL)
     return;
   sink_free(csv->sink);
-  g_free(csv->results);
+  request_rows_free(csv->rows);
   g_free(csv);
 }

@@ -1,7 +1,7 @@
 /* The requests of a run (--requests) as CSV, a row each, in the workload's order.
  *
- * The file is made when it is opened, so that a bad path is told before the run, and written when
- * it is closed. Times are exact; a cell is empty where there is none. status: finished, ignored
+ * The file is made when it is opened, so that a bad path is told before the run, and written as the
+ * run goes. Times are exact; a cell is empty where there is none. status: finished, ignored
  * (the engine dropped it), aborted (the run ended before it did). output_tokens: those that it got.
  */
 #pragma once

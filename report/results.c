@@ -1,7 +1,5 @@
 #include "results_private.h"
 
-#include "requests.h"
-
 #include <math.h>
 
 G_DEFINE_QUARK(spillway - results - error - quark, results_error)
@@ -163,6 +161,17 @@ results_free(Results *results)
   g_free(results);
 }
 
+void
+results_set_ahead(Results *results, gboolean ahead)
+{
+  const char *sql = ahead ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"
+                          : "PRAGMA synchronous = FULL; PRAGMA journal_mode = DELETE";
+
+  /* Where it is refused (a file system without shared memory, another reader) commits wait for the
+   * disk as before, or the log stays beside the file: either is as whole. */
+  (void)sqlite3_exec(results->db, sql, NULL, NULL, NULL);
+}
+
 gint64
 results_commit(Results *results, const ResultsRun *run, const RunRecord *record,
                const ResultsSeries *series, GError **error)
@@ -247,8 +256,32 @@ on_step(Observer *self, const StepReport *report)
 static void
 on_request(Observer *self, const RequestResult *result)
 {
-  ResultsRun *run = (ResultsRun *)self;
-  run->requests[result->request] = *result;
+  request_rows_tell(((ResultsRun *)self)->rows, result);
+}
+
+/* What cannot be written is told when it is read. */
+static void
+spool(gpointer user_data, const RequestResult *result)
+{
+  ResultsRun *run = user_data;
+
+  if (run->spool != NULL)
+    (void)!fwrite(result, sizeof *result, 1, run->spool);
+}
+
+gboolean
+results_spool_rewind(const ResultsRun *run)
+{
+  if (run->spool == NULL)
+    return FALSE;
+  request_rows_finish(run->rows);
+  return fflush(run->spool) == 0 && !ferror(run->spool) && fseek(run->spool, 0, SEEK_SET) == 0;
+}
+
+gboolean
+results_spool_read(const ResultsRun *run, gpointer results, gsize n)
+{
+  return fread(results, sizeof(RequestResult), n, run->spool) == n;
 }
 
 ResultsRun *
@@ -259,7 +292,8 @@ results_run_new(const Workload *workload, CostModel *cost)
   run->observer = (Observer){.step = on_step, .request = on_request};
   run->workload = workload;
   run->cost = cost;
-  run->requests = request_results_new(workload);
+  run->spool = tmpfile();
+  run->rows = request_rows_new(workload, spool, run);
   run->preemptions = g_array_new(FALSE, FALSE, sizeof(Preemption));
   run->last_preemption = g_new0(guint32, workload_count(workload));
   return run;
@@ -283,7 +317,9 @@ results_run_free(ResultsRun *run)
 {
   if (run == NULL)
     return;
-  g_free(run->requests);
+  request_rows_free(run->rows);
+  if (run->spool != NULL)
+    fclose(run->spool);
   g_free(run->last_preemption);
   g_array_unref(run->preemptions);
   g_clear_pointer(&run->steps, g_array_unref);

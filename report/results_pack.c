@@ -46,7 +46,17 @@ append_text(GByteArray *bytes, const char *text)
   append(bytes, text, strlen(text) + 1);
 }
 
-void
+/* FALSE: they could not be read again. */
+static gboolean
+append_requests(GByteArray *bytes, const ResultsRun *run, guint32 n)
+{
+  gsize before = bytes->len;
+
+  g_byte_array_set_size(bytes, (guint)(before + n * sizeof(RequestResult)));
+  return results_spool_rewind(run) && results_spool_read(run, bytes->data + before, n);
+}
+
+gboolean
 results_pack(GByteArray *bytes, const Workload *workload, const ResultsRun *run,
              const RunRecord *record, const ResultsSeries *series)
 {
@@ -70,14 +80,15 @@ results_pack(GByteArray *bytes, const Workload *workload, const ResultsRun *run,
   append(bytes, &plain, sizeof plain);
   append_text(bytes, reason != NULL ? reason : "");
   append_text(bytes, config);
-  if (run != NULL)
-    append(bytes, run->requests, header.n_requests * sizeof *run->requests);
+  if (run != NULL && !append_requests(bytes, run, header.n_requests))
+    return FALSE;
   for (guint32 i = 0; i < header.n_requests; i++)
     append_text(bytes, workload_id(workload, i, id));
   if (run != NULL)
     append(bytes, run->preemptions->data, header.n_preemptions * sizeof(Preemption));
   if (series != NULL)
     append(bytes, series->buckets, header.n_buckets * sizeof *series->buckets);
+  return TRUE;
 }
 
 /* Takes n_bytes from the front; NULL where there are not as many. */

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <sqlite3.h>
+#include <stdio.h>
 
+#include "request_rows.h"
 #include "results.h"
 #include "sim/executor_replay.h"
 
@@ -26,7 +28,11 @@ struct ResultsRun {
   Observer observer; /* first */
   const Workload *workload;
   CostModel *cost;
-  RequestResult *requests;  /* one a request; NULL: they are not kept */
+  /* One result a request: in memory where it was unpacked, else in a temporary file, which requests
+   * go to in order as they end; both NULL: they are not kept. */
+  RequestResult *requests;
+  FILE *spool;
+  RequestRows *rows;
   GArray *preemptions;      /* of Preemption */
   guint32 *last_preemption; /* of each request, its index + 1; 0: none, or it was brought back */
   GArray *steps;            /* of RecordedStep; NULL: not recorded */
@@ -71,6 +77,11 @@ char *results_column(const char *key);
 void results_note_step(ResultsRun *run, const StepReport *report);
 gboolean results_insert_steps(Results *results, const ResultsRun *run, gint64 run_id,
                               GError **error);
+
+/* Reads the first, then the next result of a run whose requests are in a file: `n` of them. FALSE:
+ * the file could not be written, or read. */
+gboolean results_spool_rewind(const ResultsRun *run);
+gboolean results_spool_read(const ResultsRun *run, gpointer results, gsize n);
 
 gboolean results_insert(Results *results, const ResultsRun *run, const RunRecord *record,
                         const ResultsSeries *series, gint64 *run_id, GError **error);

@@ -1,6 +1,8 @@
 /* The rows of one run, within the transaction of results_commit(). */
 #include "config.h"
 
+#include <errno.h>
+
 #include "flatten.h"
 #include "results_private.h"
 #include "requests.h"
@@ -158,6 +160,17 @@ insert_config(Results *results, const RunRecord *record, gint64 run_id, GError *
 }
 
 static gboolean
+fail_spool(const Results *results, GError **error)
+{
+  g_set_error(
+      error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
+      "cannot write %s: a temporary file for its requests failed (%s); is there room in the "
+      "folder for temporary files?",
+      results->path, g_strerror(errno));
+  return FALSE;
+}
+
+static gboolean
 insert_requests(Results *results, const ResultsRun *run, gint64 run_id, GError **error)
 {
   Insert insert;
@@ -167,8 +180,15 @@ insert_requests(Results *results, const ResultsRun *run, gint64 run_id, GError *
   if (!insert_prepare(&insert, results,
                       "INSERT INTO request VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", error))
     return FALSE;
+  if (run->requests == NULL && !results_spool_rewind(run))
+    worked = fail_spool(results, error);
   for (guint32 i = 0; worked && i < workload_count(run->workload); i++) {
-    const RequestResult *result = &run->requests[i];
+    RequestResult read;
+    const RequestResult *result = run->requests != NULL ? &run->requests[i] : &read;
+    if (run->requests == NULL && !results_spool_read(run, &read, 1)) {
+      worked = fail_spool(results, error);
+      break;
+    }
     bind_int(&insert, run_id);
     bind_int(&insert, i);
     bind_text(&insert, workload_id(run->workload, i, id));
@@ -260,7 +280,8 @@ results_insert(Results *results, const ResultsRun *run, const RunRecord *record,
 {
   return insert_run(results, record, run_id, error) &&
          insert_config(results, record, *run_id, error) &&
-         (run->requests == NULL || insert_requests(results, run, *run_id, error)) &&
+         ((run->requests == NULL && run->rows == NULL) ||
+          insert_requests(results, run, *run_id, error)) &&
          insert_preemptions(results, run, *run_id, error) &&
          insert_series(results, run, series, *run_id, error) &&
          results_insert_steps(results, run, *run_id, error);

@@ -57,7 +57,3 @@ gboolean study_store_failure(Results *results, StudyCell *cell, const char *mess
 /* Adds what the file at `path` holds to `results`: runs, studies and their cells. What both have is
  * kept once. One transaction. *n_runs: how many runs were new. */
 gboolean results_merge(Results *results, const char *path, guint *n_runs, GError **error);
-
-/* Half the width of a 95 % confidence interval of a mean, in standard errors: the quantile 0.975 of
- * Student's t with df degrees of freedom, at least 1. */
-double student_t95(guint df);

@@ -1,5 +1,7 @@
 #include "executor.h"
 
+#include <math.h>
+
 const ExecutorClass *const executor_classes[] = {
     &executor_model,
     &executor_unit,
@@ -10,7 +12,10 @@ gboolean
 executor_run(Executor *self, const Step *step, const RepeatLimit *limit, StepTiming *timing,
              GError **error)
 {
-  *timing = (StepTiming){.repeats = 1};
+  timing->repeats = 1;
+  timing->first_ps = timing->growth_ps = timing->elapsed_ps = timing->recompute_overhead_ps = 0;
+  if (!self->class->needs_cost) /* else a cost model fills it */
+    timing->cost = (CostPiece){0};
   if (!self->class->run(self, step, limit, timing, error))
     return FALSE;
   g_assert(timing->repeats >= 1 && timing->repeats <= step->repeat && timing->first_ps >= 0);
@@ -24,17 +29,34 @@ executor_free(Executor *self)
     self->class->free(self);
 }
 
+/* A guess, by a double: how many repeats take until_ps. */
+static gint64
+guess_repeats(gint64 first_ps, gint64 growth_ps, gint64 until_ps)
+{
+  double first = (double)first_ps, growth = (double)growth_ps, until = (double)until_ps;
+  double b = first - growth / 2;
+
+  if (growth_ps == 0)
+    return first_ps > 0 ? (gint64)(until / first) : 0;
+  return (gint64)((sqrt(b * b + 2 * growth * until) - b) / growth);
+}
+
+/* The guess is within one of the truth, or nearly; the steps from there are exact. */
 guint32
 repeats_until(gint64 first_ps, gint64 growth_ps, guint32 n, const RepeatLimit *limit)
 {
-  guint32 low = 1, high = n;
+  guint32 back = limit->lookahead;
+  guint32 repeats;
 
-  while (low < high) {
-    guint32 middle = low + (high - low) / 2;
-    if (repeats_elapsed_ps(first_ps, growth_ps, middle - limit->lookahead) >= limit->until_ps)
-      high = middle;
-    else
-      low = middle + 1;
-  }
-  return low;
+  if (n <= 1 || repeats_elapsed_ps(first_ps, growth_ps, n - 1 - back) < limit->until_ps)
+    return n;
+  if (limit->until_ps <= 0)
+    return 1;
+  repeats = (guint32)CLAMP(guess_repeats(first_ps, growth_ps, limit->until_ps) + back, 1, n);
+  while (repeats < n && repeats_elapsed_ps(first_ps, growth_ps, repeats - back) < limit->until_ps)
+    repeats++;
+  while (repeats > 1 &&
+         repeats_elapsed_ps(first_ps, growth_ps, repeats - 1 - back) >= limit->until_ps)
+    repeats--;
+  return repeats;
 }

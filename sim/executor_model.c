@@ -4,12 +4,14 @@
  * a step spends on tokens that had been computed before is the difference to the same step with
  * those tokens still in the cache.
  */
+#include "array.h"
 #include "executor.h"
 
 typedef struct {
   Executor base;
   CostModel *cost;
   GArray *chunks; /* of CostChunk */
+  guint room;     /* for array.h */
 } ModelExecutor;
 
 /* Adds what is no plain decode, whose contexts the step has summed up. */
@@ -28,7 +30,7 @@ add_entry(ModelExecutor *self, const StepEntry *entry, gboolean without_recomput
   if (decodes)
     decode_contexts_add(&shape->contexts, entry->cached_tokens + 1);
   else
-    g_array_append_val(self->chunks, chunk);
+    ARRAY_PUSH(self->chunks, &self->room, CostChunk, chunk);
   shape->sampled += entry->samples;
 }
 
@@ -44,7 +46,7 @@ shape_of(ModelExecutor *self, const Step *step, gboolean without_recompute)
       .copy_in_blocks = step->copy_in_blocks,
   };
 
-  g_array_set_size(self->chunks, 0);
+  self->chunks->len = 0;
   if (step->contexts.count < step->n_sequences)
     for (guint i = 0; i < step->entries->len; i++)
       add_entry(self, &g_array_index(step->entries, StepEntry, i), without_recompute, &shape);

@@ -17,6 +17,7 @@ libspillway_sim_a_SOURCES = \
   %D%/overflow_swap.c \
   %D%/pool.c %D%/pool.h \
   %D%/prefix_cache.c %D%/prefix_cache.h \
+  %D%/duration_histogram.c %D%/duration_histogram.h \
   %D%/quantiles.c %D%/quantiles.h \
   %D%/scheduler_clock.c \
   %D%/scheduler.c %D%/scheduler.h \

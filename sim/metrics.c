@@ -6,6 +6,7 @@
 #include "metrics.h"
 
 #include "array.h"
+#include "duration_histogram.h"
 #include "quantiles.h"
 #include "series.h"
 #include "units.h"
@@ -30,30 +31,44 @@ summary_clear(Summary *summary)
   *summary = (Summary){0};
 }
 
+/* What was measured and what is scaled from it. Most pieces of a roofline have neither. */
+static void
+count_measured(Summary *sum, const CostPiece *cost, gint64 n, gint64 growth_ps)
+{
+  gint64 measured_ps = 0, scaled_ps = 0;
+
+  for (guint c = 0; c < COST_COMPONENTS; c++) {
+    measured_ps += cost->measured_ps[c];
+    scaled_ps += cost->scaled_ps[c];
+  }
+  sum->measured_ps += n * measured_ps;
+  sum->scaled_ps += n * scaled_ps;
+  if (measured_ps > 0)
+    for (guint c = 0; c < COST_COMPONENTS; c++)
+      sum->measured_component_ps[c] += n * cost->measured_ps[c];
+  if (cost->growth_measured) {
+    sum->measured_component_ps[COST_ATTENTION] += growth_ps;
+    sum->measured_ps += growth_ps;
+  }
+  if (cost->growth_scaled)
+    sum->scaled_ps += growth_ps;
+}
+
 static void
 count_time(Metrics *metrics, const StepReport *report)
 {
   Summary *sum = &metrics->summary;
-  gint64 n = report->repeats;
+  gint64 n = report->repeats, growth_ps = report->growth_ps * (n * (n - 1) / 2);
 
   sum->busy_ps += report->elapsed_ps;
   sum->overhead_recompute_ps += report->recompute_overhead_ps;
   metrics->end_ps = MAX(metrics->end_ps, report->start_ps + report->elapsed_ps);
   if (report->cost == NULL)
     return;
-  for (guint c = 0; c < COST_COMPONENTS; c++) {
-    gint64 growth_ps = c == COST_ATTENTION ? report->growth_ps * (n * (n - 1) / 2) : 0;
-    gint64 measured_ps = n * report->cost->measured_ps[c];
-    gint64 scaled_ps = n * report->cost->scaled_ps[c];
-    if (report->cost->growth_measured)
-      measured_ps += growth_ps;
-    if (report->cost->growth_scaled)
-      scaled_ps += growth_ps;
-    sum->component_ps[c] += n * report->cost->base_ps[c] + growth_ps;
-    sum->measured_component_ps[c] += measured_ps;
-    sum->measured_ps += measured_ps;
-    sum->scaled_ps += scaled_ps;
-  }
+  for (guint c = 0; c < COST_COMPONENTS; c++)
+    sum->component_ps[c] += n * report->cost->base_ps[c];
+  sum->component_ps[COST_ATTENTION] += growth_ps;
+  count_measured(sum, report->cost, n, growth_ps);
 }
 
 /* Gaps between tokens: after the first repeat all that yield one have the repeat's duration. */

@@ -6,7 +6,7 @@ typedef struct {
   guint64 key;      /* 0: the content is not registered */
   guint32 previous; /* in the free queue */
   guint32 next;
-  guint32 same_next; /* the next block registered with this key */
+  guint32 chain_next; /* of the same chain of keys, registered later; where key is not 0 */
   guint32 references;
 } Block;
 
@@ -16,7 +16,10 @@ struct PrefixCache {
   Block *blocks; /* blocks[0] is the null block, here the free queue's anchor */
   guint32 free_blocks;
   gboolean evicted;
-  GHashTable *by_key; /* key → first block registered with it */
+  /* A hash table of keys whose links are in the blocks, since a block has one key at most: chains
+   * in the order of registering, so that the first block with a key is the first one found. */
+  guint32 *chains;
+  guint64 chain_mask; /* at least as many chains as blocks; keys are mixed well */
 };
 
 /* The finalizer of splitmix64. */
@@ -42,12 +45,15 @@ prefix_cache_new(const Workload *workload, guint32 num_blocks, guint32 block_siz
   cache->workload = workload;
   cache->block_size = block_size;
   cache->blocks = g_new0(Block, num_blocks);
-  cache->by_key = g_hash_table_new(g_direct_hash, g_direct_equal);
+  while (cache->chain_mask + 1 < num_blocks)
+    cache->chain_mask = 2 * cache->chain_mask + 1;
+  cache->chains = g_new(guint32, cache->chain_mask + 1);
+  for (guint64 i = 0; i <= cache->chain_mask; i++)
+    cache->chains[i] = NO_BLOCK;
   cache->free_blocks = num_blocks - 1;
   for (guint32 i = 0; i < num_blocks; i++) {
     cache->blocks[i].previous = i == 0 ? num_blocks - 1 : i - 1;
     cache->blocks[i].next = i == num_blocks - 1 ? 0 : i + 1;
-    cache->blocks[i].same_next = NO_BLOCK;
   }
   return cache;
 }
@@ -57,7 +63,7 @@ prefix_cache_free(PrefixCache *cache)
 {
   if (cache == NULL)
     return;
-  g_hash_table_unref(cache->by_key);
+  g_free(cache->chains);
   g_free(cache->blocks);
   g_free(cache);
 }
@@ -96,55 +102,47 @@ queue_append(PrefixCache *cache, guint32 id)
   cache->free_blocks++;
 }
 
+static guint32 *
+chain_of(PrefixCache *cache, guint64 key)
+{
+  return &cache->chains[key & cache->chain_mask];
+}
+
+/* The first block that was registered with the key. */
 static gboolean
 find(PrefixCache *cache, guint64 key, guint32 *id)
 {
-  gpointer value;
-
-  if (!g_hash_table_lookup_extended(cache->by_key, GSIZE_TO_POINTER(key), NULL, &value))
-    return FALSE;
-  *id = GPOINTER_TO_UINT(value);
-  return TRUE;
+  for (*id = *chain_of(cache, key); *id != NO_BLOCK; *id = cache->blocks[*id].chain_next)
+    if (cache->blocks[*id].key == key)
+      return TRUE;
+  return FALSE;
 }
 
 static void
 set_content(PrefixCache *cache, guint32 id, guint64 key)
 {
-  guint32 last;
+  guint32 *end = chain_of(cache, key);
 
+  while (*end != NO_BLOCK)
+    end = &cache->blocks[*end].chain_next;
+  *end = id;
   cache->blocks[id].key = key;
-  cache->blocks[id].same_next = NO_BLOCK;
-  if (!find(cache, key, &last)) {
-    g_hash_table_insert(cache->by_key, GSIZE_TO_POINTER(key), GUINT_TO_POINTER(id));
-    return;
-  }
-  while (cache->blocks[last].same_next != NO_BLOCK)
-    last = cache->blocks[last].same_next;
-  cache->blocks[last].same_next = id;
+  cache->blocks[id].chain_next = NO_BLOCK;
 }
 
 static void
 erase_content(PrefixCache *cache, guint32 id)
 {
   Block *block = &cache->blocks[id];
-  guint32 other = NO_BLOCK;
+  guint32 *link = chain_of(cache, block->key);
 
   if (block->key == 0)
     return;
   cache->evicted = TRUE;
-  find(cache, block->key, &other);
-  if (other != id) {
-    while (cache->blocks[other].same_next != id)
-      other = cache->blocks[other].same_next;
-    cache->blocks[other].same_next = block->same_next;
-  } else if (block->same_next != NO_BLOCK) {
-    g_hash_table_insert(cache->by_key, GSIZE_TO_POINTER(block->key),
-                        GUINT_TO_POINTER(block->same_next));
-  } else {
-    g_hash_table_remove(cache->by_key, GSIZE_TO_POINTER(block->key));
-  }
+  while (*link != id)
+    link = &cache->blocks[*link].chain_next;
+  *link = block->chain_next;
   block->key = 0;
-  block->same_next = NO_BLOCK;
 }
 
 /* Keys of the blocks that the prompt's prefix hashes cover whole: each chains all hashes up to its

@@ -2,24 +2,26 @@
 
 #include "units.h"
 
-#define SUB_BITS 10
-#define SUB_BUCKETS (1u << SUB_BITS)
-/* Ranges that a list is split into to find an order statistic; the counts stay in the cache. */
+#include <stdlib.h>
+
+/* Ranges that a list is split into to find order statistics; the counts stay in the cache. */
 #define SELECT_RANGES (1u << 14)
-#define N_BUCKETS ((63 - SUB_BITS + 1) * SUB_BUCKETS)
+/* Lists up to this long are sorted. */
+#define SORT_VALUES 1024
 
 __extension__ typedef unsigned __int128 WideSum; /* a sum over requests can pass 2^63 ps */
 
 static const double levels[] = {0.50, 0.90, 0.95, 0.99};
 
-struct DurationHistogram {
-  guint64 *count;
-  WideSum *above_lower_ps; /* sum of (duration - lower end of the bucket) */
-  guint lowest, highest;   /* buckets in use */
-  guint64 total;
-  WideSum sum_ps;
-  gint64 max_ps;
-};
+void
+quantiles_ranks(guint64 n, guint64 ranks[QUANTILE_RANKS])
+{
+  for (guint i = 0; i < G_N_ELEMENTS(levels); i++) {
+    guint64 rank = MIN((guint64)((double)(n - 1) * levels[i]), n - 1);
+    ranks[2 * i] = rank;
+    ranks[2 * i + 1] = MIN(rank + 1, n - 1);
+  }
+}
 
 /* As NumPy: from whichever end is nearer, so that both ends are met exactly. */
 static double
@@ -28,28 +30,30 @@ interpolate(double a, double b, double t)
   return t >= 0.5 ? b - (b - a) * (1 - t) : a + (b - a) * t;
 }
 
-typedef double (*OrderStatistic)(gconstpointer data, guint64 rank); /* in picoseconds */
-
-static void
-fill_levels(Quantiles *quantiles, guint64 n, OrderStatistic value, gconstpointer data)
+void
+quantiles_set(Quantiles *quantiles, guint64 n, const double values_ps[QUANTILE_RANKS])
 {
   double *out[] = {&quantiles->p50, &quantiles->p90, &quantiles->p95, &quantiles->p99};
 
   for (guint i = 0; i < G_N_ELEMENTS(levels); i++) {
     double position = (double)(n - 1) * levels[i];
     guint64 rank = MIN((guint64)position, n - 1);
-    double below = value(data, rank), above = value(data, MIN(rank + 1, n - 1));
-    *out[i] = interpolate(below, above, position - (double)rank) / (double)PS_PER_S;
+    *out[i] = interpolate(values_ps[2 * i], values_ps[2 * i + 1], position - (double)rank) /
+              (double)PS_PER_S;
   }
 }
 
-/* Values by their leading digits: how many there are in each of `used` equal ranges from least. */
+/* An order statistic that is asked for, and where it goes. */
 typedef struct {
-  const gint64 *values_ps;
-  guint n;
+  guint64 rank;
+  double *out;
+} Wanted;
+
+/* A list's values by their leading digits: how many lie in each of SELECT_RANGES equal ranges. */
+typedef struct {
   gint64 least_ps;
   guint shift;
-  guint32 *count; /* [SELECT_RANGES] */
+  guint32 *count;
 } Digits;
 
 static guint
@@ -59,187 +63,119 @@ range_of(const Digits *digits, gint64 value_ps)
 }
 
 static void
-count_digits(Digits *digits, const gint64 *values_ps, guint n, gint64 least_ps, gint64 largest_ps)
+count_digits(Digits *digits, const gint64 *values_ps, guint n)
 {
-  *digits = (Digits){
-      .values_ps = values_ps,
-      .n = n,
-      .least_ps = least_ps,
-      .count = g_new0(guint32, SELECT_RANGES),
-  };
+  gint64 least_ps = values_ps[0], largest_ps = values_ps[0];
+
+  for (guint i = 1; i < n; i++) {
+    least_ps = MIN(least_ps, values_ps[i]);
+    largest_ps = MAX(largest_ps, values_ps[i]);
+  }
+  *digits = (Digits){.least_ps = least_ps, .count = g_new0(guint32, SELECT_RANGES)};
   while ((guint64)(largest_ps - least_ps) >> digits->shift >= SELECT_RANGES)
     digits->shift++;
   for (guint i = 0; i < n; i++)
     digits->count[range_of(digits, values_ps[i])]++;
 }
 
-/* The value of that rank: among those of its range, which are looked at more closely. */
-static gint64
-select_ps(const Digits *digits, guint64 rank)
+static int
+compare_ps(gconstpointer a, gconstpointer b)
 {
-  guint range = 0, n;
-  g_autofree gint64 *inside = NULL;
-  gint64 least_ps, largest_ps, value_ps;
-  Digits finer;
+  const gint64 *x = a, *y = b;
 
-  for (; rank >= digits->count[range]; range++)
-    rank -= digits->count[range];
-  if (digits->shift == 0)
-    return digits->least_ps + (gint64)range;
-  n = digits->count[range];
-  inside = g_new(gint64, n);
-  n = 0;
-  for (guint i = 0; n < digits->count[range]; i++)
-    if (range_of(digits, digits->values_ps[i]) == range)
-      inside[n++] = digits->values_ps[i];
-  least_ps = largest_ps = inside[0];
-  for (guint i = 1; i < n; i++) {
-    least_ps = MIN(least_ps, inside[i]);
-    largest_ps = MAX(largest_ps, inside[i]);
-  }
-  count_digits(&finer, inside, n, least_ps, largest_ps);
-  value_ps = select_ps(&finer, rank);
-  g_free(finer.count);
-  return value_ps;
+  return (*x > *y) - (*x < *y);
 }
 
-static double
-list_value(gconstpointer data, guint64 rank)
+static void
+select_by_sorting(const gint64 *values_ps, guint n, const Wanted *wanted, guint n_wanted)
 {
-  return (double)select_ps(data, rank);
+  gint64 sorted_ps[SORT_VALUES];
+
+  for (guint i = 0; i < n; i++)
+    sorted_ps[i] = values_ps[i];
+  qsort(sorted_ps, n, sizeof *sorted_ps, compare_ps);
+  for (guint i = 0; i < n_wanted; i++)
+    *wanted[i].out = (double)sorted_ps[wanted[i].rank];
+}
+
+static void select_values(const gint64 *values_ps, guint n, const Wanted *wanted, guint n_wanted);
+
+/* Those wanted that lie in one range with the first of them: looks at its values more closely. */
+static void
+select_in_range(const Digits *digits, const gint64 *values_ps, guint n, guint range,
+                const Wanted *wanted, guint n_wanted)
+{
+  g_autofree gint64 *inside_ps = NULL;
+  guint found = 0;
+
+  if (digits->shift == 0) {
+    for (guint i = 0; i < n_wanted; i++)
+      *wanted[i].out = (double)(digits->least_ps + (gint64)range);
+    return;
+  }
+  inside_ps = g_new(gint64, digits->count[range]);
+  for (guint i = 0; i < n && found < digits->count[range]; i++)
+    if (range_of(digits, values_ps[i]) == range)
+      inside_ps[found++] = values_ps[i];
+  select_values(inside_ps, found, wanted, n_wanted);
+}
+
+/* wanted: in rising order of rank, below n. */
+static void
+select_values(const gint64 *values_ps, guint n, const Wanted *wanted, guint n_wanted)
+{
+  Wanted here[QUANTILE_RANKS];
+  guint64 before = 0;
+  guint range = 0, same;
+  Digits digits;
+
+  if (n <= SORT_VALUES) {
+    select_by_sorting(values_ps, n, wanted, n_wanted);
+    return;
+  }
+  count_digits(&digits, values_ps, n);
+  for (guint i = 0; i < n_wanted; i += same) {
+    for (; wanted[i].rank >= before + digits.count[range]; range++)
+      before += digits.count[range];
+    for (same = 0; i + same < n_wanted && wanted[i + same].rank < before + digits.count[range];
+         same++)
+      here[same] = (Wanted){wanted[i + same].rank - before, wanted[i + same].out};
+    select_in_range(&digits, values_ps, n, range, here, same);
+  }
+  g_free(digits.count);
+}
+
+static int
+compare_wanted(gconstpointer a, gconstpointer b)
+{
+  const Wanted *x = a, *y = b;
+
+  return (x->rank > y->rank) - (x->rank < y->rank);
 }
 
 void
 quantiles_of(const GArray *list, Quantiles *quantiles)
 {
   const gint64 *values_ps = (const gint64 *)(gpointer)list->data;
-  gint64 least_ps = G_MAXINT64, largest_ps = 0;
+  guint64 ranks[QUANTILE_RANKS];
+  double found_ps[QUANTILE_RANKS];
+  Wanted wanted[QUANTILE_RANKS];
+  gint64 largest_ps = 0;
   WideSum sum_ps = 0;
-  Digits digits;
 
   *quantiles = (Quantiles){0};
   if (list->len == 0)
     return;
   for (guint i = 0; i < list->len; i++) {
-    least_ps = MIN(least_ps, values_ps[i]);
     largest_ps = MAX(largest_ps, values_ps[i]);
     sum_ps += (guint64)values_ps[i];
   }
   quantiles->mean = (double)sum_ps / (double)list->len / (double)PS_PER_S;
   quantiles->max = ps_to_s(largest_ps);
-  count_digits(&digits, values_ps, list->len, least_ps, largest_ps);
-  fill_levels(quantiles, list->len, list_value, &digits);
-  g_free(digits.count);
-}
-
-DurationHistogram *
-duration_histogram_new(void)
-{
-  DurationHistogram *histogram = g_new0(DurationHistogram, 1);
-  histogram->count = g_new0(guint64, N_BUCKETS);
-  histogram->above_lower_ps = g_new0(WideSum, N_BUCKETS);
-  histogram->lowest = N_BUCKETS;
-  return histogram;
-}
-
-void
-duration_histogram_free(DurationHistogram *histogram)
-{
-  if (histogram == NULL)
-    return;
-  g_free(histogram->count);
-  g_free(histogram->above_lower_ps);
-  g_free(histogram);
-}
-
-/* The first two octaves' worth of buckets are one picosecond wide; each later octave doubles that.
- */
-static guint
-bucket_of(guint64 duration_ps)
-{
-  guint bits = duration_ps == 0 ? 0 : 64 - (guint)__builtin_clzll(duration_ps);
-  guint shift = bits > SUB_BITS + 1 ? bits - SUB_BITS - 1 : 0;
-  return shift * SUB_BUCKETS + (guint)(duration_ps >> shift);
-}
-
-static guint64
-bucket_lower_ps(guint bucket)
-{
-  guint shift = bucket < 2 * SUB_BUCKETS ? 0 : bucket / SUB_BUCKETS - 1;
-  return (guint64)(bucket - shift * SUB_BUCKETS) << shift;
-}
-
-void
-duration_histogram_add(DurationHistogram *histogram, gint64 duration_ps, guint64 weight)
-{
-  guint bucket = bucket_of((guint64)duration_ps);
-
-  if (weight == 0)
-    return;
-  histogram->count[bucket] += weight;
-  histogram->above_lower_ps[bucket] +=
-      (WideSum)((guint64)duration_ps - bucket_lower_ps(bucket)) * weight;
-  histogram->lowest = MIN(histogram->lowest, bucket);
-  histogram->highest = MAX(histogram->highest, bucket);
-  histogram->total += weight;
-  histogram->sum_ps += (WideSum)duration_ps * weight;
-  histogram->max_ps = MAX(histogram->max_ps, duration_ps);
-}
-
-/* Bucket after bucket: each takes as many as end before it does. What lies above a bucket's lower
- * end is less than its width, 2^44 ps at most where a run can be, so those sums fit 64 bits. */
-void
-duration_histogram_add_rising(DurationHistogram *histogram, gint64 first_ps, gint64 growth_ps,
-                              guint32 n, guint64 weight)
-{
-  guint64 growth = (guint64)growth_ps, at_ps = (guint64)first_ps, left = n;
-  gint64 last_ps = first_ps + (gint64)(n - 1) * growth_ps;
-  guint bucket = bucket_of(at_ps);
-
-  g_assert(growth_ps >= 0);
-  if (weight == 0)
-    return;
-  histogram->lowest = MIN(histogram->lowest, bucket);
-  histogram->highest = MAX(histogram->highest, bucket_of((guint64)last_ps));
-  histogram->max_ps = MAX(histogram->max_ps, last_ps);
-  histogram->total += left * weight;
-  histogram->sum_ps += (((WideSum)first_ps + (WideSum)last_ps) * left / 2) * weight;
-  while (left > 0) {
-    guint64 lower_ps = bucket_lower_ps(bucket), inside = left;
-    if (growth > 0)
-      inside = MIN(left, (bucket_lower_ps(bucket + 1) - at_ps + growth - 1) / growth);
-    histogram->count[bucket] += inside * weight;
-    histogram->above_lower_ps[bucket] +=
-        (WideSum)(inside * (at_ps - lower_ps) + growth * (inside * (inside - 1) / 2)) * weight;
-    at_ps += inside * growth;
-    left -= inside;
-    bucket = left > 0 && at_ps < bucket_lower_ps(bucket + 2) ? bucket + 1 : bucket_of(at_ps);
-  }
-}
-
-static double
-histogram_value(gconstpointer data, guint64 rank)
-{
-  const DurationHistogram *histogram = data;
-  guint64 seen = 0;
-  guint bucket = histogram->lowest;
-
-  for (; bucket < histogram->highest; bucket++) {
-    seen += histogram->count[bucket];
-    if (seen > rank)
-      break;
-  }
-  return (double)bucket_lower_ps(bucket) +
-         (double)histogram->above_lower_ps[bucket] / (double)histogram->count[bucket];
-}
-
-void
-duration_histogram_quantiles(const DurationHistogram *histogram, Quantiles *quantiles)
-{
-  *quantiles = (Quantiles){0};
-  if (histogram->total == 0)
-    return;
-  quantiles->mean = (double)histogram->sum_ps / (double)histogram->total / (double)PS_PER_S;
-  quantiles->max = ps_to_s(histogram->max_ps);
-  fill_levels(quantiles, histogram->total, histogram_value, histogram);
+  quantiles_ranks(list->len, ranks);
+  for (guint i = 0; i < QUANTILE_RANKS; i++)
+    wanted[i] = (Wanted){ranks[i], &found_ps[i]};
+  qsort(wanted, QUANTILE_RANKS, sizeof *wanted, compare_wanted);
+  select_values(values_ps, list->len, wanted, QUANTILE_RANKS);
+  quantiles_set(quantiles, list->len, found_ps);
 }

@@ -1,24 +1,17 @@
-/* Quantiles of durations: exact ones of a list, and those of a histogram that counts billions.
- *
- * The histogram is log-linear: 1024 buckets an octave, so one is at most 1/1024 of its value wide.
- * Each keeps its count and its sum; an order statistic is the mean of its bucket, which is exact
- * where all of them are equal. All sums are integers: the order of adding changes nothing.
+/* Quantiles of durations: those of a list here, those of a histogram in duration_histogram.h; both
+ * interpolate between two order statistics a level, as NumPy does by default.
  */
 #pragma once
 
 #include "metrics.h"
 
-/* values_ps: of gint64, not negative, in any order. Interpolates as NumPy's default. */
+/* values_ps: of gint64, not negative, in any order. */
 void quantiles_of(const GArray *values_ps, Quantiles *quantiles);
 
-typedef struct DurationHistogram DurationHistogram;
+/* Two for each of p50, p90, p95, p99. */
+enum { QUANTILE_RANKS = 8 };
 
-DurationHistogram *duration_histogram_new(void);
-void duration_histogram_free(DurationHistogram *histogram);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(DurationHistogram, duration_histogram_free)
-/* Counts `duration_ps` (not negative) `weight` times. */
-void duration_histogram_add(DurationHistogram *histogram, gint64 duration_ps, guint64 weight);
-/* Counts first_ps, first_ps + growth_ps, … (n of them, rising) `weight` times each. */
-void duration_histogram_add_rising(DurationHistogram *histogram, gint64 first_ps, gint64 growth_ps,
-                                   guint32 n, guint64 weight);
-void duration_histogram_quantiles(const DurationHistogram *histogram, Quantiles *quantiles);
+/* Which order statistics (from 0) the levels of n values lie between; n > 0. */
+void quantiles_ranks(guint64 n, guint64 ranks[QUANTILE_RANKS]);
+/* Sets the levels from those, in picoseconds. */
+void quantiles_set(Quantiles *quantiles, guint64 n, const double values_ps[QUANTILE_RANKS]);

@@ -191,8 +191,14 @@ scheduler_join_clock(Scheduler *self, Step *step)
 static void
 count_growth(Scheduler *self, Step *step, guint64 repeats)
 {
-  for (guint32 i = 0; i < MIN(step->block_size, repeats - 1); i++)
-    step->growth[i] = decode_clock_due(&self->clock, i + 1)->length;
+  guint32 places = (guint32)MIN(step->block_size, repeats - 1), grown = 0;
+  guint32 place = (guint32)((self->clock.ticks + 1) % step->block_size);
+
+  for (guint32 i = 0; i < places; i++) {
+    grown += self->clock.due[place].length;
+    step->grown[i] = grown;
+    place = place + 1 == step->block_size ? 0 : place + 1;
+  }
 }
 
 void
@@ -211,8 +217,8 @@ scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
   /* Every block_size steps each sequence takes one block. */
   repeat = 1 + (guint64)(spare / batch) * step->block_size;
   spare %= batch;
-  for (guint32 i = 0; repeat < limit && step->growth[i] <= spare; i++, repeat++)
-    spare -= step->growth[i];
+  for (guint32 i = 0; repeat < limit && step->grown[i] <= spare; i++)
+    repeat++;
   step->repeat = (guint32)MIN(limit, repeat);
 }
 

@@ -17,7 +17,7 @@ step_new(guint32 block_size)
   step->ignored = g_array_new(FALSE, FALSE, sizeof(guint32));
   step->hits = g_array_new(FALSE, FALSE, sizeof(StepHit));
   step->ending = g_ptr_array_new();
-  step->growth = g_new0(guint32, block_size);
+  step->grown = g_new0(guint32, block_size);
   step->block_size = block_size;
   step->repeat = 1;
   return step;
@@ -33,7 +33,7 @@ step_free(Step *step)
   g_array_unref(step->ignored);
   g_array_unref(step->hits);
   g_ptr_array_unref(step->ending);
-  g_free(step->growth);
+  g_free(step->grown);
   g_free(step);
 }
 
@@ -65,15 +65,4 @@ step_is_only_decodes(const Step *step)
 {
   return step->n_decodes > 0 && step->n_decodes == step->n_sequences && step->victims->len == 0 &&
          step->swapped_in->len == 0 && step->ignored->len == 0 && step->abort == NULL;
-}
-
-guint64
-step_grown_blocks(const Step *step, guint32 repeats)
-{
-  guint32 cycles = (repeats - 1) / step->block_size, rest = (repeats - 1) % step->block_size;
-  guint64 blocks = 0;
-
-  for (guint32 i = 0; repeats > 1 && i < MIN(step->block_size, repeats - 1); i++)
-    blocks += (guint64)step->growth[i] * (cycles + (i < rest));
-  return blocks;
 }

@@ -67,10 +67,11 @@ typedef struct {
   guint32 copy_in_blocks;
 
   /* Identical steps that this one may stand for, at least 1; more only if every sequence is
-   * ENTRY_DECODE and nothing else happened. growth[i % block_size] blocks are taken by repeat i + 1
-   * (i >= 0), so it is defined only where repeat > 1. */
+   * ENTRY_DECODE and nothing else happened. The repeats 1 … i + 1 take grown[i] blocks, i <
+   * block_size, and so on: each block_size repeats take the same. So it is defined only where
+   * repeat > 1. */
   guint32 repeat;
-  guint32 *growth;
+  guint32 *grown;
   guint32 block_size;
 
   /* State right after the decision, before it runs. */
@@ -102,4 +103,26 @@ gboolean step_is_empty(const Step *step);
 /* TRUE if it is decodes and nothing else at all: what may be repeated. */
 gboolean step_is_only_decodes(const Step *step);
 /* Blocks that the repeats after the first take, of `repeats` in all. */
-guint64 step_grown_blocks(const Step *step, guint32 repeats);
+static inline guint64
+step_grown_blocks(const Step *step, guint32 repeats)
+{
+  guint32 after = repeats - 1, cycles;
+  guint64 blocks = 0;
+
+  if (repeats <= 1)
+    return 0;
+  if (after >= step->block_size) {
+    cycles = after / step->block_size;
+    blocks = (guint64)cycles * step->grown[step->block_size - 1];
+    after -= cycles * step->block_size;
+  }
+  return after > 0 ? blocks + step->grown[after - 1] : blocks;
+}
+/* Those that repeat i takes, i >= 1. */
+static inline guint32
+step_growth_blocks(const Step *step, guint32 i)
+{
+  guint32 place = (i - 1) % step->block_size;
+
+  return step->grown[place] - (place > 0 ? step->grown[place - 1] : 0);
+}

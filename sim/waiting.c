@@ -1,5 +1,7 @@
 #include "waiting.h"
 
+#include "array.h"
+
 typedef struct {
   guint32 next, end;
 } Range;
@@ -28,7 +30,7 @@ waiting_queue_add(WaitingQueue *queue, guint32 request)
     last->end++;
   } else {
     const Range range = {request, request + 1};
-    g_array_append_val(ranges, range);
+    ARRAY_PUSH(ranges, &queue->room, Range, range);
   }
 }
 
@@ -40,7 +42,7 @@ waiting_queue_take_untouched(WaitingQueue *queue)
 
   queue->length--;
   if (range->next == range->end && ++queue->first == queue->untouched->len) {
-    g_array_set_size(queue->untouched, 0);
+    queue->untouched->len = 0;
     queue->first = 0;
   }
   return request;

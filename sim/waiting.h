@@ -10,6 +10,7 @@
 typedef struct {
   SequenceQueue known;
   GArray *untouched; /* of ranges of request indices, in order of arrival */
+  guint room;        /* for array.h */
   guint32 first;     /* of the ranges, the first that is not used up */
   guint32 length;    /* of both together */
 } WaitingQueue;

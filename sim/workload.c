@@ -25,18 +25,6 @@ workload_free(Workload *workload)
   g_free(workload);
 }
 
-guint32
-workload_count(const Workload *workload)
-{
-  return workload->requests->len;
-}
-
-const Request *
-workload_request(const Workload *workload, guint32 index)
-{
-  return &g_array_index(workload->requests, Request, index);
-}
-
 /* TRUE for the canonical text of a gint64, so that printing the number gives the text back. */
 static gboolean
 id_is_integer(const char *id, gint64 *value)

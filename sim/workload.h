@@ -53,8 +53,17 @@ gboolean workload_seal(Workload *workload, GError **error);
  */
 gboolean workload_ids_ascend(const Workload *workload);
 
-guint32 workload_count(const Workload *workload);
-const Request *workload_request(const Workload *workload, guint32 index);
+static inline guint32
+workload_count(const Workload *workload)
+{
+  return workload->requests->len;
+}
+
+static inline const Request *
+workload_request(const Workload *workload, guint32 index)
+{
+  return &g_array_index(workload->requests, Request, index);
+}
 
 /* Keeps the first `limit` requests (0: all), and multiplies every arrival by `time_scale` (> 0: 2
  * halves the load). FALSE if a time no longer fits. */

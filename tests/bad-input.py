@@ -224,7 +224,7 @@ def test_memory():
         (RUN + ["--kv-memory", "abc"], "--kv-memory", "'abc'", "4GiB"),
         (RUN + ["--kv-memory", "4XB"], "--kv-memory", "'4XB'", "4GiB"),
         (RUN + ["--kv-memory", "500GiB"], "--kv-memory", "500GiB", "a100-40gb"),
-        (RUN + ["--kv-memory", "1KiB"], "--kv-memory", "1KiB", "no block"),
+        (RUN + ["--kv-memory", "1KiB"], "--kv-memory", "1KiB", "of a block"),
         (RUN + ["--swap-space", "-1"], "--swap-space", "'-1'", "4GiB"),
         (RUN + ["--swap-space", "x"], "--swap-space", "'x'", "4GiB"),
         (["run", "--model", "llama-3-70b", "--device", "rtx-4090", "--trace", "demo"],

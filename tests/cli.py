@@ -176,6 +176,18 @@ def test_crossover():
     check("llama-2-7b" in succeed(*words).text)
 
 
+def test_kv_cache_dtype():
+    """crossover and model take --kv-cache-dtype as run does: half the bits, half the bytes"""
+    words = ["model", "show", "llama-2-7b", "--format", "json"]
+    whole, half = succeed(*words).json, succeed(*words, "--kv-cache-dtype", "fp8").json
+    check_equal(whole["kv_bytes_per_token"], 2 * half["kv_bytes_per_token"])
+    words = ["crossover", *HARDWARE, "--tokens", "4k", "--block-size", "16", "--format", "csv"]
+    check(succeed(*words).text != succeed(*words, "--kv-cache-dtype", "fp8").text)
+    for words in (["model", "list"], ["model", "show", "llama-2-7b"], ["crossover", *HARDWARE]):
+        result = execute(*words, "--kv-cache-dtype", "fp9")
+        check(result.status == 2 and "--kv-cache-dtype: found 'fp9'" in result.err, str(result))
+
+
 def test_shipped_traces():
     """Shipped traces are what the commands in their comments make, byte for byte."""
     folder = source("traces", "shipped")

@@ -93,7 +93,7 @@ def test_refused():
     old.execute("UPDATE meta SET value = 2 WHERE key = 'format'")
     old.commit()
     for words, expected in [
-            ([], "expected one"), (["none.db"], "no such file"), (["."], "folder"),
+            ([], "is missing"), (["a.db", "b.db"], "expected one"), (["none.db"], "no such file"), (["."], "folder"),
             (["text"], "not a results database"), (["foreign.db"], "another program"),
             (["old.db"], "format 1"), (["r.db", "--run", 99], "at most"), (["r.db", "--run", "x"], "'x'"),
             (["r.db", "--request", "nobody"], "'nobody'"), (["r.db", "--preemption", 999], "0 to "),

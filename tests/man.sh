@@ -19,7 +19,15 @@ for verb in $verbs; do
   check "spillway-$verb has a page" test -f "$pages/spillway-$verb.h2m"
   check "spillway(1) names spillway-$verb(1)" grep -q "spillway-$verb (1)" "$pages/spillway.h2m"
 done
-help=$("$SPILLWAY" --help; for verb in $verbs; do "$SPILLWAY" "$verb" --help; done)
+help=$(
+  "$SPILLWAY" --help
+  for verb in $verbs; do
+    "$SPILLWAY" "$verb" --help
+    for kind in $("$SPILLWAY" "$verb" --help | sed -n '/^Kinds:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+      "$SPILLWAY" "$verb" "$kind" --help
+    done
+  done
+)
 for page in "$pages"/*.h2m; do
   name=$(basename "$page" .h2m)
   verb=${name#spillway}

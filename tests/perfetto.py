@@ -4,9 +4,13 @@ import collections
 import csv
 import gzip
 import json
+import os
+import signal
+import subprocess
+import time
 from decimal import Decimal
 
-from spillway_test import (HARDWARE, all_tests, check, check_equal, execute, main, read, read_json_lines,
+from spillway_test import (HARDWARE, SPILLWAY, all_tests, check, check_equal, execute, main, read, read_json_lines,
                            run_json, succeed, write)
 
 DEMO = [*HARDWARE, "--trace", "demo", "--limit", "150", "--kv-memory", "12%"]
@@ -22,9 +26,26 @@ DEVICE, COPY_OUT, COPY_IN = 11, 12, 13
 STATES = {"waiting", "prefill", "decode", "preempted", "swapped", "recompute"}
 
 
+FIELDS = {"M": {"ph", "name", "pid", "tid", "args"}, "X": {"ph", "name", "pid", "tid", "ts", "dur", "args"},
+          "i": {"ph", "name", "pid", "tid", "ts", "s", "args"}, "C": {"ph", "name", "pid", "ts", "args"}}
+COUNTERS = {"KV blocks": {"gpu", "host"}, "batch": {"decode", "prefill"}, "queue": {"waiting", "swapped"}}
+
+
+def unique(pairs):
+    """An object of JSON, which has each of its keys once."""
+    check_equal(len(dict(pairs)), len(pairs), pairs)
+    return dict(pairs)
+
+
+def refuse(text):
+    raise ValueError("%s is not JSON" % text)  # NaN and infinities, which Python takes
+
+
 def load(path):
     data = gzip.decompress(read(path)) if path.endswith(".gz") else read(path)
-    return json.loads(data, parse_float=Decimal)["traceEvents"]
+    trace = json.loads(data, parse_float=Decimal, parse_constant=refuse, object_pairs_hook=unique)
+    check(isinstance(trace, list), type(trace))  # the form that viewers read although its end is missing
+    return trace
 
 
 def run(words, name="run"):
@@ -51,19 +72,67 @@ def counters(events, name):
     return [(event["ts"], event["args"]) for event in events if event["ph"] == "C" and event["name"] == name]
 
 
+def is_number(value):
+    return isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+
+
+def check_event(event):
+    """The fields that the trace event format asks of each phase, and no others."""
+    phase = event["ph"]
+    check(phase in FIELDS and set(event) | {"args", "tid"} == FIELDS[phase] | {"args", "tid"}, event)
+    check(isinstance(event["name"], str) and event["pid"] in (ENGINE, REQUESTS), event)
+    check(isinstance(event.get("tid", 0), int) and isinstance(event.get("args", {}), dict), event)
+    if phase != "M":
+        check(is_number(event["ts"]) and event["ts"] >= 0, event)
+    if phase == "X":
+        check(is_number(event["dur"]) and event["dur"] > 0, event)
+        check(event["pid"] == ENGINE or event["name"] in STATES, event)
+    if phase == "i":
+        check(event["s"] == "t", event)
+    if phase == "C":
+        check_equal(set(event["args"]), COUNTERS[event["name"]], event)
+        check(all(isinstance(value, int) and value >= 0 for value in event["args"].values()), event)
+    if phase == "M":
+        key = {"process_name": "name", "thread_name": "name", "thread_sort_index": "sort_index"}[event["name"]]
+        check_equal([type(event["args"][key])], [str if key == "name" else int], event)
+        check_equal(len(event["args"]), 1, event)
+
+
+def check_names(events):
+    """Each process and each thread has one name, and one place, before or after what happens on it."""
+    named = collections.Counter((event["name"], event["pid"], event["tid"] if event["name"] != "process_name" else 0)
+                                for event in events if event["ph"] == "M")
+    check(set(named.values()) == {1}, named)
+    used = {(event["pid"], event["tid"]) for event in events if event["ph"] in "Xi"}
+    for pid, tid in used:
+        for what in ("thread_name", "thread_sort_index"):
+            check((what, pid, tid) in named, "%s of %d.%d" % (what, pid, tid))
+        check(("process_name", pid, 0) in named, pid)
+    lanes = {event["tid"]: event["args"]["name"] for event in events
+             if event["ph"] == "M" and event["name"] == "thread_name" and event["pid"] == ENGINE}
+    check_equal(lanes, {DEVICE: "device", COPY_OUT: "copy out", COPY_IN: "copy in"})
+
+
 def check_form(events, words):
+    """Well formed; on a track slices follow each other, in the file as in time, and so do a counter's values."""
+    last, ended = {}, {}
     for event in events:
-        check(event["ph"] in "MXiC" and event["pid"] in (ENGINE, REQUESTS), event)
-        if event["ph"] != "M":
-            check(event["ts"] >= 0 and event.get("dur", 1) > 0, event)
-        if event["ph"] == "X" and event["pid"] == REQUESTS:
-            check(event["name"] in STATES, event)
-    for key, slices in tracks(events).items():
-        for before, after in zip(slices, slices[1:]):
-            check(before[1] <= after[0], "%s: slices of %s overlap: %s %s" % (words, key, before, after))
-    for name in ("KV blocks", "batch", "queue"):
-        times = [ts for ts, _ in counters(events, name)]
-        check(times and times == sorted(times), "%s: counter %s" % (words, name))
+        check_event(event)
+        track = (event["ph"], event["pid"], event.get("tid"), event["name"] if event["ph"] == "C" else None)
+        if event["ph"] in "XiC":
+            check(event["ts"] >= last.get(track, 0), "%s: not in order: %s" % (words, event))
+            last[track] = event["ts"]
+        if event["ph"] == "X":
+            check(event["ts"] >= ended.get(track, 0), "%s: slices overlap: %s" % (words, event))
+            ended[track] = event["ts"] + event["dur"]
+    check_names(events)
+    found = tracks(events)
+    for lane in (COPY_OUT, COPY_IN):
+        inside = [slice for slice in found.get((ENGINE, lane), []) for step in found[ENGINE, DEVICE]
+                  if step[0] <= slice[0] and slice[1] <= step[1]]
+        check_equal(len(inside), len(found.get((ENGINE, lane), [])), "%s: copies within steps" % words)
+    for name in COUNTERS:
+        check(counters(events, name), "%s: counter %s" % (words, name))
 
 
 def check_requests(events, name, words):
@@ -166,6 +235,33 @@ def test_unfinished():
     events = load("t.json")
     check_form(events, "t.csv")
     check_equal(sorted(names(events).values()), ['request a "b" <i>\\', "request huge"])
+
+
+def interrupt(number):
+    """Runs until some of the trace is written, and sends the signal; the exit status."""
+    trace = "gen:--requests=30000 --rate=3 --prompt=fixed:1000 --output=uniform:64,512"
+    command = [SPILLWAY, "run", *HARDWARE, "--trace", trace, "--kv-memory", "12%", "--perfetto", "t.json"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        until = time.monotonic() + 20
+        while time.monotonic() < until and (not os.path.exists("t.json") or os.path.getsize("t.json") < 200000):
+            time.sleep(0.005)
+        process.send_signal(number)
+        process.communicate(timeout=20)
+    return process.returncode
+
+
+def test_interrupted():
+    """Ctrl-C: the file is whole, and ends where the run did; killed: only the end of the list is missing"""
+    check_equal(interrupt(signal.SIGINT), 1)
+    events = load("t.json")
+    check_form(events, "interrupted")
+    device = tracks(events)[ENGINE, DEVICE]
+    check(len(device) > 100 and max(end for slices in tracks(events).values() for _, end, _ in slices) == device[-1][1],
+          device[-1])
+    os.remove("t.json")
+    check_equal(interrupt(signal.SIGKILL), -signal.SIGKILL)
+    write("t.json", read("t.json").rpartition(b",\n")[0] + b"]")
+    check(len(load("t.json")) > 100, "cut")
 
 
 def test_bad():

@@ -8,14 +8,19 @@ import json
 import os
 import re
 import shutil
+import signal
+import sqlite3
+import subprocess
 
-from spillway_test import (HARDWARE, SHARED, Skip, all_tests, check, check_close, check_equal, execute,
-                           main, read, run_json, source, succeed)
+from spillway_test import (HARDWARE, SHARED, SPILLWAY, Skip, all_tests, check, check_close, check_equal, execute,
+                           main, read, run_json, source, succeed, write)
 
 MODEL = "yarn-llama-2-7b-64k"
+PATIENCE_S = 120  # it takes a few seconds; a machine may have other work
 FIGURES = ["figure%d" % number for number in (2, 3, 4, 5)]
-DATA = [*(name + ".csv" for name in FIGURES), "block-sizes.csv", "engines.csv", "changes.csv",
+DATA = [*(name + ".csv" for name in FIGURES), "block-sizes.csv", "engines.csv", "changes.csv", "errors.csv",
         "findings.md", "findings.json"]
+LIVE = ["--live", "--executor", "cpu", "--burst", "16,40,24"]
 BEGIN, END = "SPILLWAY_UPDATE=1 tests/poster.py writes it anew -->\n", "<!-- to here -->"
 
 
@@ -31,7 +36,7 @@ def rows(path):
 
 def study(folder, *words):
     """Runs it; without gnuplot, all but the figures is there."""
-    result = execute("study", "poster", "-o", folder, *words)
+    result = execute("study", "poster", "-o", folder, *words, patience_s=PATIENCE_S)
     check(result.status == (0 if shutil.which("gnuplot") else 1), str(result))
     return {finding["id"]: finding for finding in json.loads(read(folder + "/findings.json"))["findings"]}
 
@@ -144,6 +149,16 @@ def test_changes():
         check_equal(verdicts[title][finding]["verdict"], expected, title)
 
 
+def test_errors():
+    """Costs that are off by more than published tables show leave every verdict as it is, as doc/poster.md says."""
+    findings = study("out")
+    errors = json.loads(read("out/findings.json"))["errors"]
+    check(len(errors) > 5, errors)
+    for error in errors:
+        check_equal({name: verdict["verdict"] for name, verdict in error["verdicts"].items()},
+                    {name: finding["verdict"] for name, finding in findings.items()}, error["setting"]["title"])
+
+
 def test_other_devices():
     """Any device is judged; what it cannot hold is said."""
     findings = study("h100", "--device", "h100-sxm")
@@ -172,6 +187,78 @@ def test_profile():
         check(told in read(source("doc", "poster.md")).decode(), told)
 
 
+def live(folder, *words, model=None):
+    """Runs the study on the CPU, on a tiny model; its findings.json, the result, and how many files were kept."""
+    result = execute("study", "poster", *LIVE, "--model", model or source("tests", "models", "tiny-llama.json"),
+                     "-o", folder, *words, patience_s=PATIENCE_S)
+    root = json.loads(read(folder + "/findings.json")) if result.status < 2 else None
+    return root, result, len(os.listdir(folder + "/live"))
+
+
+def test_live():
+    """Live: every setting is computed, in the same record as the simulation, and judged beside it."""
+    need_gnuplot()
+    root, result, kept = live("out")
+    check_equal(result.status, 0, str(result))
+    computed = root["live"]
+    check_equal((computed["missing"], computed["setting"]["executor"]), ([], "cpu"))
+    check_equal([finding["id"] for finding in computed["findings"]], ["F%d" % n for n in range(1, 10)])
+    check_equal(computed["setting"]["burst"], [16, 40, 24])
+    check_equal(root["setting"]["measured_share"], 0)
+    check_equal(computed["setting"]["measured_share"], 1)
+    for name in ("figure2", "figure3", "figure4", "figure5", "block-sizes"):
+        for prefix in ("", "live-"):
+            check(len(rows("out/%s%s.csv" % (prefix, name))) > 1, prefix + name)
+    # Decisions follow from the lengths alone here: all requests come at once.
+    for one, other in zip(root["runs"], computed["runs"]):
+        for key in ("kv_percent", "overflow", "num_gpu_blocks", "preemptions", "end"):
+            check_equal(other[key], one[key], str(one))
+        check(other["makespan_s"] > 0 and other["lost_s"] is not None, str(other))
+    page = read("out/findings.md").decode()
+    check("| simulated | live |" in page and page.count("live-figure") == 4, page[:2000])
+    check_equal(result.text.count("\n  F"), 9, result.text)
+    runs = sqlite3.connect("out/live.db").execute("SELECT count(*), min(end) FROM run").fetchone()
+    check_equal(runs[1], "done")
+    check_equal(kept, runs[0] + 9, "a file a run and a block size")
+
+
+def test_live_goes_on():
+    """Live: what was measured is kept, whatever ends the program, and the same command goes on."""
+    root, result, kept = live("out", "--minutes", "0.0001")
+    check(result.status == 1 and "the time was over" in result.err, str(result))
+    check(0 < kept < 40 and len(root["live"]["missing"]) > 0, kept)
+    check_equal({f["verdict"] for f in root["live"]["findings"] if "Not measured" in f["numbers"]}, {"cannot be told"})
+    first = read("out/live/cost-1.json")
+    command = [SPILLWAY, "study", "poster", *LIVE, "--model", source("tests", "models", "tiny-llama.json"), "-o", "out"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if "of" in line and "note" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=PATIENCE_S)
+        check(process.returncode in (0, 1), process.returncode)  # 0: it was done before the signal came
+    root, result, kept = live("out")
+    check_equal((result.status, root["live"]["missing"]), (0 if shutil.which("gnuplot") else 1, []), str(result))
+    check_equal(read("out/live/cost-1.json"), first, "it was measured again")
+    write("out/live/cost-16.json", first[:100])
+    root, result, kept = live("out", "--burst", "16,44,24")
+    check(read("out/live/cost-1.json") != first, "another study's figures were taken")
+
+
+def test_live_failure():
+    """Live: a setting that fails is named, and leaves the others alone."""
+    config = json.loads(read(source("tests", "models", "tiny-llama.json")))
+    config.update(hidden_size=8, num_attention_heads=4, num_key_value_heads=1)  # a block of 1 is 8 bytes: too few
+    write("odd.json", json.dumps(config))
+    root, result, _ = live("out", model="odd.json")
+    check_equal(result.status, 1, str(result))
+    check_equal(len(root["live"]["missing"]), 1, root["live"]["missing"])
+    check("cost-1" in root["live"]["missing"][0] and "larger block size" in root["live"]["missing"][0])
+    verdicts = {finding["id"]: finding["numbers"] for finding in root["live"]["findings"]}
+    check("Not measured: blocks of 1." in verdicts["F2"] and "Not measured" not in verdicts["F4"], verdicts)
+    check("1 settings are missing" not in result.err, result.err)
+
+
 def test_refused():
     """What is wrong is told in one message, with the status it deserves."""
     with open("file", "w") as file:
@@ -179,7 +266,13 @@ def test_refused():
     for words, status, expected in [
             (["poster"], 2, "-o"), (["poster", "-o", "file/x"], 2, "file/x"),
             (["poster", "-o", "x", "--device", "nope"], 2, "nope"), (["poster", "-o", "x", "y"], 2, "'y'"),
-            (["poster", "-o", "x", "--live"], 1, "spillway-gpu"), (["postr"], 2, "did you mean poster?"),
+            (["poster", "-o", "x", "--live"], 1, "spillway-gpu"),
+            (["poster", "-o", "x", "--live", "--executor", "unit"], 2, "expected gpu or cpu"),
+            (["poster", "-o", "x", "--executor", "cpu"], 2, "--live"),
+            (["poster", "-o", "x", "--minutes", "3"], 2, "--live"),
+            (["poster", "-o", "x", "--burst", "32,1500"], 2, "32,1500,1024"),
+            (["poster", "-o", "x", "--burst", "32,x,9"], 2, "'x'"),
+            (["poster", "-o", "x", "--model", "llama-9"], 2, "llama-9"), (["postr"], 2, "did you mean poster?"),
             ([], 2, "poster")]:
         result = execute("study", *words)
         check(result.status == status and expected in result.err and len(result.messages) == 1, str(result))

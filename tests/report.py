@@ -149,6 +149,7 @@ def test_toggles():
             labels = page.evaluate(chart(name, visible))
             check(labels and all(label.startswith("recompute") for label in labels), labels)
         check_equal(page.evaluate(chart("overhead", "c.data.labels")), ["recompute"])
+        check_equal(page.evaluate("[...document.querySelectorAll('#toggles .off')].map(l => l.textContent)"), ["swap"])
         ground = "getComputedStyle(document.body).backgroundColor"
         seen = []
         for _ in range(3):
@@ -183,11 +184,32 @@ def test_study():
         shown = tooltip(page, "lines")
         check(shown[0] == 1 and shown[1] == "kv-memory 12%" and "±" in shown[2], shown)
         check_equal(page.evaluate("document.querySelectorAll('.heat td').length"), 6)
+        check_equal(page.evaluate(chart("lines", "c.scales.x.ticks.map(t => t.label)")), ["12%", "20%", "40%"])
+        words = page.evaluate("[...document.querySelectorAll('#study-words p')].map(p => p.textContent)")
+        check_equal(len(words), 2)
+        check("lowest" in words[0] and "under" in words[0] and words[1].startswith("swap is "), words)
+        check("seed 1 to 3" in page.evaluate("document.getElementById('asked').textContent"))
+        check_equal(page.evaluate(chart("overhead", "c.data.labels.slice(0, 2)")),
+                    [["recompute, kv-memory 12%", "seed %d" % seed] for seed in (1, 2)])
         page.evaluate("(s => { s.value = 2; s.dispatchEvent(new Event('change')); })("
                       "document.querySelector('#study-controls select'))")
         check(page.evaluate("document.getElementById('lines-caption').textContent").startswith(
             grid["metrics"][2]["label"]))
         check_sound(page)
+
+
+def test_nothing_finished():
+    """a run that finished nothing is best in nothing, and counts in no mean"""
+    write("t.csv", "arrival_s,prompt_tokens,output_tokens\n" + "0,100,40\n" * 8)
+    for blocks in ("5", "40", "60"):
+        succeed("run", *HARDWARE, "--trace", "t.csv", "--num-gpu-blocks", blocks, "-o", "r.db")
+    rows = sqlite3.connect("r.db").execute("SELECT finished FROM run ORDER BY id").fetchall()
+    data = data_of(make_page("r.db"))
+    check_equal(rows, [(0,), (8,), (8,)])
+    check_equal([cell["failed"] for cell in data["grid"]["cells"]], [1, 0, 0])
+    for row in data["figures"]:
+        for (finished,), cell in zip(rows, row["cells"]):
+            check(finished > 0 or not cell["best"], row)
 
 
 def test_hostile():
@@ -277,6 +299,9 @@ def test_pictures():
     check(max(map(len, text.splitlines())) <= 100, text)
     succeed("compare", *DEMO, "-o", "r.db")
     check_equal(execute("plot", "r.db", "--chart", "heat").status, 1)
+    bars = succeed("plot", "r.db", "--chart", "overhead").text
+    for name, part in (("recompute", "*%"), ("swap", "#$%")):
+        check(re.search(r"^ *%s \S*\|%s" % (name, "+".join(map(re.escape, part))), bars, re.M), bars)
 
 
 def test_bad():

@@ -48,14 +48,14 @@ class Result:
         return json.loads(self.out)
 
 
-def execute(*words, stdin=b"", file_blocks=None):
+def execute(*words, stdin=b"", file_blocks=None, patience_s=TIMEOUT_S):
     """Runs the program. file_blocks: the largest file that it may write, in 512 bytes."""
     command = [SPILLWAY, *map(os.fspath, map(str_or_path, words))]
     shell = ["sh", "-c", 'ulimit -f "$0"; exec "$@"', str(file_blocks)] if file_blocks else []
     try:
-        done = subprocess.run(shell + command, input=stdin, capture_output=True, timeout=TIMEOUT_S)
+        done = subprocess.run(shell + command, input=stdin, capture_output=True, timeout=patience_s)
     except subprocess.TimeoutExpired:
-        raise Failure("no end in %d s: %s" % (TIMEOUT_S, shlex.join(command))) from None
+        raise Failure("no end in %d s: %s" % (patience_s, shlex.join(command))) from None
     result = Result(command, done.returncode, done.stdout, done.stderr)
     check_sound(result)
     return result

@@ -295,7 +295,7 @@ on_step(Observer *observer, const StepReport *report)
   check_clock(w->scheduler);
   for (guint32 i = 0; i < report->repeats; i++) {
     if (i > 0) {
-      guint32 taken = step->growth[(i - 1) % step->block_size];
+      guint32 taken = step_growth_blocks(step, i);
       g_assert_cmpuint(taken, <=, free_blocks);
       free_blocks -= taken;
     }

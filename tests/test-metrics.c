@@ -1,6 +1,7 @@
 /* Metrics: that n repeats and n single steps leave the same bits, that sums agree with a naive
  * count, and the quantiles against values worked out by hand. */
 #include "sim/metrics.h"
+#include "sim/duration_histogram.h"
 #include "sim/quantiles.h"
 #include "sim/units.h"
 
@@ -107,7 +108,7 @@ random_report(Source *source, Step *step, StepReport *report)
     random_events(source, step);
   step->repeat = (guint32)n;
   for (guint i = 0; i < BLOCK_SIZE; i++)
-    step->growth[i] = (guint32)g_rand_int_range(rand, 0, 3);
+    step->grown[i] = (i > 0 ? step->grown[i - 1] : 0) + (guint32)g_rand_int_range(rand, 0, 3);
   step->gpu_free_blocks = (guint32)g_rand_int_range(rand, 700, GPU_BLOCKS);
   step->host_free_blocks = (guint32)g_rand_int_range(rand, 0, HOST_BLOCKS);
   step->running = step->entries->len + 3;
@@ -161,7 +162,7 @@ report_singly(Observer *observer, const StepReport *whole, Step *step)
     }
     one.n_finished = i + 1 == whole->repeats ? whole->n_finished : 0;
     if (i > 0)
-      step->gpu_free_blocks -= step->growth[(i - 1) % BLOCK_SIZE];
+      step->gpu_free_blocks -= step_growth_blocks(step, i);
     observer->step(observer, &one);
     cost.base_ps[COST_ATTENTION] += whole->growth_ps;
     if (cost.growth_measured)
@@ -341,6 +342,32 @@ test_histogram(void)
   g_assert_cmpfloat_with_epsilon(close.p99 / exact.p99, 1, 1 / 1024.);
 }
 
+/* A rising row at once and its values one by one: over octaves, gaps wider and narrower than the
+ * buckets. */
+static void
+test_histogram_rising(void)
+{
+  g_autoptr(GRand) rand = g_rand_new_with_seed(11);
+
+  for (guint round = 0; round < 3000; round++) {
+    g_autoptr(DurationHistogram) whole = duration_histogram_new();
+    g_autoptr(DurationHistogram) single = duration_histogram_new();
+    Quantiles a, b;
+    for (guint row = 0; row < 4; row++) {
+      gint64 first_ps = (gint64)pow(2, g_rand_double_range(rand, 0, 44));
+      gint64 growth_ps = (gint64)pow(2, g_rand_double_range(rand, -1, 36));
+      guint32 n = (guint32)g_rand_int_range(rand, 1, 400);
+      guint64 weight = (guint64)g_rand_int_range(rand, 0, 300);
+      duration_histogram_add_rising(whole, first_ps, growth_ps, n, weight);
+      for (guint32 i = 0; i < n; i++)
+        duration_histogram_add(single, first_ps + i * growth_ps, weight);
+    }
+    duration_histogram_quantiles(whole, &a);
+    duration_histogram_quantiles(single, &b);
+    g_assert_cmpmem(&a, sizeof a, &b, sizeof b);
+  }
+}
+
 /* Every edge of the buckets: a value alone in the histogram comes back as itself. */
 static void
 test_histogram_edges(void)
@@ -406,6 +433,7 @@ main(int argc, char **argv)
   g_test_add_func("/metrics/sums", test_sums);
   g_test_add_func("/metrics/quantiles", test_quantiles);
   g_test_add_func("/metrics/histogram", test_histogram);
+  g_test_add_func("/metrics/histogram-rising", test_histogram_rising);
   g_test_add_func("/metrics/histogram-edges", test_histogram_edges);
   g_test_add_func("/metrics/odd-steps", test_odd_steps);
   return g_test_run();

@@ -128,8 +128,8 @@ drive(Observer *observer, RunEnd end)
   step_clear(step);
   g_array_append_vals(step->entries, &entries[1], 1);
   step->n_sequences = 1;
-  step->growth[0] = 1;
-  step->growth[1] = 2;
+  step->grown[0] = 1;
+  step->grown[1] = 3;
   step->repeat = 9;
   report = (StepReport){.step = step,
                         .step_index = 1,

@@ -5,11 +5,11 @@
  */
 #include "csv.h"
 
+#include "digits.h"
 #include "number.h"
+#include "sim/units.h"
 
 #include <string.h>
-
-enum { QUICK_DIGITS = 9 }; /* below TRACE_TOKENS_MAX */
 
 typedef struct {
   const char *text, *end; /* without quotes and spaces around */
@@ -224,17 +224,48 @@ read_field(TraceReader *reader, const CsvSchema *schema, CsvRole role, const Fie
 static inline const char *
 quick_tokens(const char *text, const char *end, guint32 min, guint32 *tokens)
 {
-  const char *c = text;
-  guint32 value = 0;
+  guint count;
+  guint64 value = digits_read(text, &count);
 
-  for (; (guchar)(*c - '0') < 10 && c - text < QUICK_DIGITS; c++)
-    value = value * 10 + (guint32)(*c - '0');
-  if (c == text || (c != end && *c != ',') || value < min)
+  text += count;
+  if (count == 0 || (text != end && *text != ',') || value < min)
     return NULL;
-  *tokens = value;
-  return c;
+  *tokens = (guint32)value;
+  return text;
 }
 
+/* The usual decimal: digits, and as many after a point as picoseconds have. FALSE: look closer. */
+static inline gboolean
+quick_seconds(const char *text, gint64 *seconds, gint64 *ps, const char **stop)
+{
+  static const gint64 unit_ps[] = {
+      1000000000000, 100000000000, 10000000000, 1000000000, 100000000, 10000000, 1000000,
+      100000,        10000,        1000,        100,        10,        1};
+  guint count, more = 0;
+
+  G_STATIC_ASSERT(PS_PER_S == 1000000000000);
+  *seconds = (gint64)digits_read(text, &count);
+  text += count;
+  *ps = 0;
+  *stop = text;
+  if (count == 0 || *text != '.')
+    return count > 0;
+  *ps = (gint64)digits_read(++text, &count);
+  text += count;
+  if (count == 8) {
+    gint64 rest = (gint64)digits_read(text, &more);
+    if (more > 4)
+      return FALSE;
+    *ps = *ps * (unit_ps[12 - more]) + rest;
+    count += more;
+    text += more;
+  }
+  *ps *= unit_ps[count];
+  *stop = text;
+  return count > 0;
+}
+
+/* The field's end where it ends in time. NULL: look closer. */
 static inline const char *
 quick_arrival(TraceReader *reader, const CsvSchema *schema, const char *text, const char *end,
               Request *request)
@@ -242,10 +273,11 @@ quick_arrival(TraceReader *reader, const CsvSchema *schema, const char *text, co
   const char *stop;
   gint64 seconds, ps;
 
-  if (!schema->time(text, end, &seconds, &ps, &stop) || (stop != end && *stop != ',') ||
-      !reader_set_arrival(reader, request, seconds, ps, text, stop, "", NULL))
+  if ((schema->time != csv_time_seconds || !quick_seconds(text, &seconds, &ps, &stop) ||
+       (stop != end && *stop != ',')) &&
+      (!schema->time(text, end, &seconds, &ps, &stop) || (stop != end && *stop != ',')))
     return NULL;
-  return stop;
+  return reader_set_arrival(reader, request, seconds, ps, text, stop, "", NULL) ? stop : NULL;
 }
 
 static gboolean

@@ -2,6 +2,7 @@ noinst_LIBRARIES += libspillway-traces.a
 libspillway_traces_a_SOURCES = \
   %D%/azure.c \
   %D%/benchmark.c \
+  %D%/digits.h \
   %D%/binary.c %D%/binary.h %D%/binary_read.c \
   %D%/burstgpt.c \
   %D%/csv.c %D%/csv.h \

@@ -50,7 +50,8 @@ reader_reserve(TraceReader *reader, guint64 requests)
   if (n == 0)
     return;
   workload_extend(reader->workload, n);
-  g_array_set_size(array, 0);
+  array->len = 0;
+  reader->room = n;
 #ifdef MADV_HUGEPAGE
   gsize start = GPOINTER_TO_SIZE(array->data), mask = LARGE_PAGE_BYTES - 1;
   gsize begin = (start + mask) & ~mask, end = (start + n * sizeof(Request)) & ~mask;
@@ -158,7 +159,13 @@ reader_add(TraceReader *reader, const Request *request, const char *id, GError *
   reader->latest_ps = MAX(reader->latest_ps, request->arrival_ps);
   if (id != NULL)
     g_array_append_val(reader->id_lines, reader->line_number);
-  workload_add(workload, request, id, (const guint64 *)(gpointer)reader->hashes->data);
+  /* The usual one goes straight to where there is room for it. */
+  if (workload->requests->len < reader->room && id == NULL && workload->ids == NULL &&
+      workload->names == NULL && workload->hashes->len == 0 && request->hash_count == 0 &&
+      request->priority == 0)
+    ((Request *)(gpointer)workload->requests->data)[workload->requests->len++] = *request;
+  else
+    workload_add(workload, request, id, (const guint64 *)(gpointer)reader->hashes->data);
   return TRUE;
 }
 

@@ -20,6 +20,7 @@ struct TraceReader {
   guint64 backward_line; /* where arrivals first went backward; 0: never */
 
   guint64 skipped_no_prompt, skipped_no_output;
+  guint room;       /* requests that there is memory for, as reader_reserve() made it */
   GArray *id_lines; /* of guint64, one a request; filled where requests have ids */
 
   guint8 roles[TRACE_COLUMNS_MAX]; /* CSV: what each column is */
@@ -52,7 +53,7 @@ guint32 reader_tokens_min(const TraceReader *reader);
 gboolean reader_set_arrival(TraceReader *reader, Request *request, gint64 seconds, gint64 ps,
                             const char *at, const char *end, const char *field, GError **error);
 
-/* Adds the request, or skips and counts it. id NULL: its index. */
+/* Adds the request, with reader->hashes, or skips and counts it. id NULL: its index. */
 gboolean reader_add(TraceReader *reader, const Request *request, const char *id, GError **error);
 
 /* Checks ids, moves absolute times to 0, sorts. */

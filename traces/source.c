@@ -1,6 +1,6 @@
 /* Reads a trace in large blocks into one buffer and finds the line ends in it.
  *
- *   buffer: [ handed out | begin … filled | free … capacity ] + 1 byte for the last line's end
+ *   buffer: [ handed out | begin … filled | free … capacity ] + what may be read behind a line
  *
  * When no line end is left, the rest moves to the front and the next block is read behind it, so a
  * line is always contiguous; the buffer grows only for lines longer than it. gzip goes through
@@ -124,7 +124,7 @@ fill(Source *source, GError **error)
     if (source->capacity >= LINE_MAX_BYTES)
       return fail(source, error, "a line is longer than 64 MiB; this is not a trace");
     source->capacity *= 2;
-    source->buffer = g_realloc(source->buffer, source->capacity + 1);
+    source->buffer = g_realloc(source->buffer, source->capacity + SOURCE_BEHIND_BYTES);
   }
   if (source->is_gzip)
     return fill_gzip(source, error);
@@ -157,7 +157,7 @@ source_open(const char *path, GError **error)
   }
   source->length_bytes = S_ISREG(status.st_mode) ? (gint64)status.st_size : -1;
   source->capacity = BLOCK_BYTES;
-  source->buffer = g_malloc(source->capacity + 1);
+  source->buffer = g_malloc0(source->capacity + SOURCE_BEHIND_BYTES);
   while (!source->at_end && source->filled < MARK_MAX_BYTES) /* to know gzip, a byte order mark… */
     if (!fill(source, error))
       return NULL;

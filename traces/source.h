@@ -7,6 +7,8 @@
 
 typedef struct Source Source;
 
+enum { SOURCE_BEHIND_BYTES = 8 };
+
 typedef enum { SOURCE_LINE, SOURCE_END, SOURCE_ERROR } SourceStatus;
 
 /* NULL and an error that names the file if it cannot be opened or is a directory. */
@@ -18,8 +20,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Source, source_close)
 const char *source_name(const Source *source);
 
 /* The next line, from *line to before *end, without its line end (LF or CRLF) and, on the first,
- * without a byte order mark. **end may be read and is a line end. Both stay valid until the next
- * call. */
+ * without a byte order mark. **end may be read and is a line end; so may the SOURCE_BEHIND_BYTES -
+ * 1 bytes behind it, whatever they are. All stay valid until the next call. */
 SourceStatus source_line(Source *source, const char **line, const char **end, GError **error);
 
 /* Whether the content begins with these bytes, at most 16. For use before anything is taken. */

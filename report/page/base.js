@@ -15,6 +15,10 @@ function element(name, text, className) {
   return made;
 }
 
+function paragraphs(id, lines) {
+  byId(id).replaceChildren(...lines.map(line => element('p', line)));
+}
+
 // A table: the first cell of a row is its heading.
 function table(head, rows, caption) {
   const made = element('table');
@@ -84,6 +88,21 @@ function colour(index) {
 
 function dash(index) {
   return dashes[index % dashes.length];
+}
+
+function withAlpha(hex, alpha) {
+  return hex + Math.round(alpha * 255).toString(16).padStart(2, '0');
+}
+
+// What time goes to has a colour of its own, in whichever chart it stands.
+const partColours = {
+  recompute: 0, 'swap out': 1, 'swap in': 2, stall: 3,
+  linear: 5, attention: 4, elementwise: 7, head: 3, comm: 2, host: 6,
+  queued: 6, preempted: 1, 'recomputed or copied': 2, 'its own work': 0,
+};
+
+function partColour(name) {
+  return colour(partColours[name]);
 }
 
 function inks() {
@@ -164,11 +183,26 @@ function setUpToggles(detailed) {
     box.checked = true;
     box.addEventListener('change', () => {
       shown[run] = box.checked;
+      label.classList.toggle('off', !box.checked);
       redrawAll();
     });
-    label.append(box, swatchFor(run), element('span', report.runs[run].label));
+    label.append(box, swatchFor(run), element('span', nameOf(run)));
     byId('toggles').append(label);
   });
+}
+
+// On paper a chart is drawn at the width that it gets there, so that its text keeps its size.
+function fitPaper(chart) {
+  const columns = chart.canvas.closest('.columns'), across = columns ? columns.children.length : 1;
+  chart.config.options.devicePixelRatio = 2;
+  chart.update('none');
+  chart.resize(Math.floor(690 / across) - 24, across > 1 ? 200 : Math.max(210, chart.height));
+}
+
+function fitScreen(chart) {
+  delete chart.config.options.devicePixelRatio;
+  chart.update('none');
+  chart.resize();
 }
 
 // The theme: as the system's until the button chooses. A file opened from disk may have no storage.
@@ -196,10 +230,12 @@ function setUpTheme() {
     printing = true;
     document.documentElement.dataset.theme = 'light';
     redrawAll();
+    drawn.forEach(({ chart }) => fitPaper(chart));
   });
   addEventListener('afterprint', () => {
     printing = false;
     apply();
+    drawn.forEach(({ chart }) => fitScreen(chart));
   });
   apply();
 }

@@ -1,10 +1,19 @@
 // The page as a whole.
-function paragraphs(id, lines) {
-  byId(id).replaceChildren(...lines.map(line => element('p', line)));
-}
-
 function alike(lists) {
   return lists.every(list => JSON.stringify(list) === JSON.stringify(lists[0]));
+}
+
+// Lines that differ in numbers only, as one with their ranges: "476 to 1,430 GPU blocks". '' of others.
+function withRanges(lines) {
+  const found = /(?<!\S)\d[\d,.]*(?=[\s,]|$)/g;
+  const all = lines.map(line => line.match(found) || []);
+  if (!alike(lines.map(line => line.replace(found, '#')))) return '';
+  let at = -1;
+  return lines[0].replace(found, text => {
+    at++;
+    const sorted = all.map(list => list[at]).sort((a, b) => a.replace(/,/g, '') - b.replace(/,/g, ''));
+    return sorted[0] === sorted[sorted.length - 1] ? text : sorted[0] + ' to ' + sorted[sorted.length - 1];
+  });
 }
 
 function showHead() {
@@ -18,9 +27,10 @@ function showHead() {
   for (let i = 1; i < first.asked.length; i++) {
     if (alike(report.runs.map(run => run.asked[i]))) lines.push(first.asked[i]);
     else if (report.runs.length <= 4) lines.push(...report.runs.map(run => run.label + ': ' + run.asked[i]));
+    else lines.push(withRanges(report.runs.map(run => run.asked[i])));
   }
   if (report.differ.length) lines.push(report.runs.length + ' runs, which differ in ' + report.differ.join(', ') + '.');
-  paragraphs('asked', lines);
+  paragraphs('asked', lines.filter(Boolean));
   byId('origin').textContent = alike(report.runs.map(run => run.origin)) ? first.origin.join(' ')
     : report.runs.slice(0, 8).map(run => run.label + ': ' + run.origin.join(' ')).join(' ');
   byId('made').textContent = 'Made by Spillway ' + report.version + '. Charts by Chart.js '
@@ -54,11 +64,11 @@ function showFigures() {
   }
   if (report.runs.length > 12) {
     const details = element('details');
-    details.append(element('summary', 'All ' + report.runs.length + ' runs'), made);
+    details.append(element('summary', 'All ' + report.runs.length + ' runs, ★ best of its column'), made);
     made = details;
   }
   byId('figures').append(made);
-  byId('figures-note').textContent = report.runs.length === 1 ? ''
+  byId('figures-note').textContent = report.runs.length === 1 || report.runs.length > 12 ? ''
     : '★ best of its ' + (few ? 'row; change: from ' + report.runs[0].label : 'column');
 }
 
@@ -91,7 +101,9 @@ drawBars('chart-overhead', 'Overhead by kind, a bar a run', report.overheads, 'o
 drawBars('chart-components', 'The device\'s time by component, a bar a run', report.components, 'components');
 drawVictims();
 if (detailed.length < report.runs.length) {
+  const same = report.runs[0].label.split(', ').filter(part => !nameOf(0).split(', ').includes(part));
   const note = 'Of ' + report.runs.length + ' runs the first ' + detailed.length
+    + (same.length ? ' (' + same.join(', ') + ')' : '')
     + ' are shown below one by one; spillway report --runs picks others.';
   byId(byId('course').hidden ? 'costs' : 'course').querySelector('h2').after(element('p', note, 'note'));
 }

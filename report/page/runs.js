@@ -1,13 +1,23 @@
 // Charts of single runs: their course, latencies, overhead, victims.
 const detailed = report.runs.map((run, i) => i).filter(i => report.runs[i].course);
 
+// Runs by what tells them from one another: what all of them share is not repeated.
+const names = (labels => labels.map(label => {
+  const own = label.filter(part => labels.length === 1 || !labels.every(other => other.includes(part)));
+  return (own.length ? own : label).join(', ');
+}))(detailed.map(run => report.runs[run].label.split(', ')));
+
+function nameOf(run) {
+  return names[detailed.indexOf(run)];
+}
+
 function toPoints(pairs) {
   return pairs.map(([x, y]) => ({ x, y }));
 }
 
 function curve(run, pairs, more) {
   return Object.assign({
-    run, label: report.runs[run].label, data: toPoints(pairs), parsing: false, hidden: !shown[run],
+    run, label: nameOf(run), data: toPoints(pairs), parsing: false, hidden: !shown[run],
     borderColor: colour(run), backgroundColor: colour(run), borderDash: dash(run), borderWidth: 1.8,
     pointRadius: 0, pointHitRadius: 0, tension: 0, order: -run, // dashes over what is not dashed
   }, more);
@@ -50,17 +60,29 @@ function courseTable(id, key) {
     const x = course.begin + (course.end - course.begin) * i / 16;
     rows.push([seconds(x), ...detailed.map(run => number(valueAt(report.runs[run].course[key], x)))]);
   }
-  tableBelow(id, ['time', ...detailed.map(run => report.runs[run].label)], rows);
+  tableBelow(id, ['time', ...detailed.map(nameOf)], rows);
 }
 
-// Above the curves, where they hide nothing.
+// Above the curves, where they hide nothing; each run has rows of its own.
 function marks(run, name, y) {
   return {
-    run, label: report.runs[run].label + (name === 'preempted' ? ', preempted' : ', brought back'), type: 'scatter', hidden: !shown[run], parsing: false,
-    data: report.runs[run][name].map(([x, n]) => ({ x, y, n })), order: -100,
+    run, label: nameOf(run) + (name === 'preempted' ? ', preempted' : ', brought back'), type: 'scatter',
+    hidden: !shown[run], parsing: false, data: report.runs[run][name].map(([x, n]) => ({ x, y, n })), order: -100,
     pointStyle: 'triangle', rotation: name === 'preempted' ? 180 : 0, pointRadius: 4.5, pointHoverRadius: 7,
     borderColor: inks().panel, borderWidth: 1, backgroundColor: colour(run), marksEvents: true,
   };
+}
+
+// Fills the chart of KV use; returns where its axis ends.
+function fillKv(chart) {
+  const marked = detailed.filter(run => shown[run] && report.runs[run].preempted.length);
+  const rows = marked.length > 2 ? 1 : 2; // of a run: two where there is room
+  chart.data.datasets = [
+    ...marked.flatMap((run, i) => [marks(run, 'preempted', 105 + 7 * (rows * i + rows - 1)),
+      marks(run, 'resumed', 105 + 7 * rows * i)]),
+    ...detailed.map(run => curve(run, report.runs[run].course.kv)),
+  ];
+  return 103 + 7 * rows * Math.max(marked.length, 1);
 }
 
 function drawCourse() {
@@ -80,22 +102,21 @@ function drawCourse() {
   add('chart-kv', 'KV cache in use over time, a curve a run; triangles where requests were preempted and resumed',
     lineOptions('time (s)', '% of blocks', percent, atTime),
     chart => {
-      chart.data.datasets = [
-        ...detailed.flatMap(run => [marks(run, 'preempted', 110), marks(run, 'resumed', 104)]),
-        ...detailed.map(run => curve(run, report.runs[run].course.kv)),
-      ];
-      chart.config.options.scales.y.max = 114;
-      chart.config.options.scales.y.ticks.callback = value => value > 100 ? '' : value;
+      chart.config.options.scales.y.max = fillKv(chart);
+      chart.config.options.scales.y.afterBuildTicks = scale => {
+        scale.ticks = [0, 20, 40, 60, 80, 100].map(value => ({ value }));
+      };
     });
   add('chart-queue', 'Requests that wait, and that are swapped out, over time, a curve a run',
     lineOptions('time (s)', 'requests', number, atTime),
     chart => {
       chart.data.datasets = detailed.flatMap(run => [
-        curve(run, report.runs[run].course.waiting,
-          { label: report.runs[run].label + ', waiting', borderDash: [] }),
+        curve(run, report.runs[run].course.waiting, { label: nameOf(run) + ', waiting' }),
         ...(report.runs[run].course.out.some(([, n]) => n > 0)
-          ? [curve(run, report.runs[run].course.out,
-            { label: report.runs[run].label + ', swapped out', borderDash: [4, 3] })] : []),
+          ? [curve(run, report.runs[run].course.out, {
+            label: nameOf(run) + ', swapped out', fill: 'origin', borderWidth: 0.5, borderDash: [],
+            backgroundColor: withAlpha(colour(run), 0.4),
+          })] : []),
       ]);
     });
   courseTable('throughput-table', 'throughput');
@@ -151,6 +172,8 @@ function dragToZoom(chart) {
 
 function setUpZoom() {
   course.charts.forEach(dragToZoom);
+  byId('zoom-from').placeholder = number(course.begin);
+  byId('zoom-to').placeholder = number(course.end);
   byId('zoom').addEventListener('submit', event => {
     event.preventDefault();
     const from = parseFloat(byId('zoom-from').value), to = parseFloat(byId('zoom-to').value);
@@ -184,17 +207,17 @@ function drawLatency(key, label) {
   });
   const shares = [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1];
   tableBelow(key + '-table', ['run', ...shares.map(share => share === 1 ? 'max' : 'p' + Math.round(share * 100))],
-    detailed.map(run => [report.runs[run].label,
+    detailed.map(run => [nameOf(run),
       ...shares.map(share => seconds(quantile(report.runs[run].latency[key], share)))]));
 }
 
-function barOptions(stack) {
+function barOptions(yTitle) {
   return {
     indexAxis: 'y',
     interaction: { mode: 'nearest', axis: 'y', intersect: true },
     scales: {
-      x: { stacked: stack, beginAtZero: true, title: { display: true, text: 'seconds' } },
-      y: { stacked: stack, grid: { display: false }, ticks: { autoSkip: false } },
+      x: { stacked: true, beginAtZero: true, title: { display: true, text: 'seconds' } },
+      y: { stacked: true, grid: { display: false }, ticks: { autoSkip: false }, title: { display: Boolean(yTitle), text: yTitle } },
     },
     plugins: {
       legend: { display: true, position: 'bottom', labels: { boxWidth: 12 } },
@@ -203,23 +226,35 @@ function barOptions(stack) {
   };
 }
 
-// Names of runs may be long: the axis has room for some of it, the tooltip for all.
+// Names may be long: the axis has room for lines of some of it, the tooltip for all.
+const LINE = 26;
+
 function shortened(text) {
-  return text.length > 26 ? text.slice(0, 25) + '…' : text;
+  return text.length > LINE ? text.slice(0, LINE - 1) + '…' : text;
+}
+
+function labelLines(text) {
+  const lines = text.split(', ').reduce((all, part) => {
+    const last = all[all.length - 1];
+    if (last !== undefined && (last + ', ' + part).length <= LINE) return [...all.slice(0, -1), last + ', ' + part];
+    return [...all, part];
+  }, []).map(shortened);
+  return lines.length === 1 ? lines[0] : lines;
 }
 
 function drawBars(id, label, parts, key) {
   const used = parts.map((name, i) => i).filter(i => detailed.some(run => report.runs[run][key][i] > 0));
-  drawChart(id, label, { type: 'bar', data: { labels: [], datasets: [] }, options: barOptions(true) }, chart => {
+  drawChart(id, label, { type: 'bar', data: { labels: [], datasets: [] }, options: barOptions() }, chart => {
     const runs = detailed.filter(run => shown[run]);
-    chart.data.labels = runs.map(run => shortened(report.runs[run].label));
+    chart.data.labels = runs.map(run => labelLines(nameOf(run)));
+    if (!printing) byId(id).parentElement.style.height = 5 + Math.max(9, 2.3 * runs.length) + 'rem';
     chart.data.datasets = used.map(i => ({
-      label: parts[i], data: runs.map(run => report.runs[run][key][i] || 0), backgroundColor: colour(i),
+      label: parts[i], data: runs.map(run => report.runs[run][key][i] || 0), backgroundColor: partColour(parts[i]),
       maxBarThickness: 44, borderColor: inks().panel, borderWidth: { right: 1 },
     }));
   });
   tableBelow(id.replace('chart-', '') + '-table', ['run', ...parts],
-    detailed.map(run => [report.runs[run].label, ...parts.map((name, i) => seconds(report.runs[run][key][i]))]));
+    detailed.map(run => [nameOf(run), ...parts.map((name, i) => seconds(report.runs[run][key][i]))]));
 }
 
 const victimParts = ['queued', 'preempted', 'recomputed or copied', 'its own work'];
@@ -230,21 +265,22 @@ function drawVictims() {
   byId('victims').hidden = runs.length === 0;
   if (!runs.length) return;
   runs.forEach(run => {
-    const option = element('option', report.runs[run].label);
+    const option = element('option', nameOf(run));
     option.value = run;
     select.append(option);
   });
   const fill = chart => {
     const victims = report.runs[Number(select.value)].victims;
+    byId('victims-of').textContent = runs.length > 1 ? '(' + nameOf(Number(select.value)) + ')' : '';
     byId('victims-chart').style.height = Math.max(9, 4.5 + 1.25 * victims.length) + 'rem';
     chart.data.labels = victims.map(victim => shortened(victim.id));
     chart.data.datasets = victimParts.map((name, part) => ({
-      label: name, data: victims.map(victim => victim.parts[part]), backgroundColor: colour(part),
+      label: name, data: victims.map(victim => victim.parts[part]), backgroundColor: partColour(name),
       borderColor: inks().panel, borderWidth: { right: 1 },
     }));
   };
   const chart = drawChart('chart-victims', 'Where each victim\'s time from arrival to finish went, a bar a request',
-    { type: 'bar', data: { labels: [], datasets: [] }, options: barOptions(true) }, fill);
+    { type: 'bar', data: { labels: [], datasets: [] }, options: barOptions('request') }, fill);
   const choose = () => {
     const victims = report.runs[Number(select.value)].victims;
     redraw(chart, fill);

@@ -73,11 +73,7 @@ function studyLines() {
   })).filter(line => line.points.length);
 }
 
-function withAlpha(hex, alpha) {
-  return hex + Math.round(alpha * 255).toString(16).padStart(2, '0');
-}
-
-// A band is two unseen curves, the space between them filled.
+// A band is two thin curves, the space between them filled.
 function bandSets({ name, line, points }) {
   const style = {
     borderColor: colour(line), backgroundColor: colour(line), borderDash: dash(line), borderWidth: 2, pointRadius: 4,
@@ -85,7 +81,10 @@ function bandSets({ name, line, points }) {
     pointStyle: ['circle', 'rect', 'triangle', 'rectRot', 'star', 'cross'][line % 6],
   };
   const bound = sign => points.map(point => ({ x: point.x, y: point.y + sign * (point.half || 0) }));
-  const hidden = { silent: true, order: 100, pointRadius: 0, borderWidth: 0, parsing: false, backgroundColor: withAlpha(colour(line), 0.2) };
+  const hidden = {
+    silent: true, order: 100, pointRadius: 0, borderWidth: 1, borderDash: dash(line), parsing: false,
+    borderColor: withAlpha(colour(line), 0.55), backgroundColor: withAlpha(colour(line), 0.12),
+  };
   const sets = [Object.assign({ data: points }, style)];
   if (points.some(point => point.half > 0))
     sets.push(Object.assign({ data: bound(-1), fill: false }, hidden),
@@ -101,7 +100,7 @@ function studyOptions() {
   const options = lineOptions('', '', (y, item) => plusMinus(item.raw), () => '');
   options.plugins.legend = {
     display: true, position: 'bottom',
-    labels: { usePointStyle: true, boxWidth: 8, sort: (a, b) => a.datasetIndex - b.datasetIndex, filter: (item, data) => !data.datasets[item.datasetIndex].silent },
+    labels: { usePointStyle: true, boxWidth: 12, boxHeight: 6, sort: (a, b) => a.datasetIndex - b.datasetIndex, filter: (item, data) => !data.datasets[item.datasetIndex].silent },
     onClick: (event, item, legend) => { // the band goes with its line
       const sets = legend.chart.data.datasets, visible = !legend.chart.isDatasetVisible(item.datasetIndex);
       for (let i = item.datasetIndex; i === item.datasetIndex || (sets[i] && sets[i].silent); i++)
@@ -120,9 +119,58 @@ function fillLines(chart) {
   chart.config.options.scales.x.title.text = x.title;
   chart.config.options.scales.y.title = Object.assign(chart.config.options.scales.y.title,
     { display: true, text: metric.label + (metric.unit ? ' (s)' : '') });
+  chart.config.options.scales.x.afterBuildTicks = scale => { // at the study's values, as they were given
+    scale.ticks = x.values.map((text, at) => ({ value: x.numeric ? x.numbers[at] : at }));
+  };
   chart.config.options.scales.x.ticks.callback = value =>
-    x.numeric ? number(value) : (x.values[value] !== undefined ? x.values[value] : '');
-  chart.config.options.scales.x.ticks.stepSize = x.numeric ? undefined : 1;
+    x.values[x.numeric ? x.numbers.indexOf(value) : value];
+  chart.config.options.scales.x.ticks.includeBounds = true;
+}
+
+// "seed 3, kv-memory 20%": where a cell lies.
+function placeOf(cell) {
+  const known = ['overflow', 'scheduler', 'model', 'device']; // by their values alone
+  return grid.axes.map((axis, i) => (known.includes(axis.title) ? '' : axis.title + ' ') + axis.values[cell.at[i]])
+    .join(', ');
+}
+
+function percentText(share) {
+  return number(Math.abs(100 * share)) + ' %';
+}
+
+// How far one line lies from another, at the points that both have.
+function difference(line, first) {
+  const shares = line.points.flatMap(point => {
+    const other = first.points.find(candidate => candidate.value === point.value);
+    return other && other.y !== 0 ? [point.y / other.y - 1] : [];
+  });
+  if (!shares.length) return '';
+  const low = Math.min(...shares), high = Math.max(...shares), across = ' across ' + grid.axes[study.x].title + '.';
+  if (low === 0 && high === 0) return line.name + ' is the same as ' + first.name + across;
+  if (low >= 0 || high <= 0) {
+    const [near, far] = [low, high].map(Math.abs).sort((a, b) => a - b);
+    return line.name + ' is ' + (near === far ? '' : number(100 * near) + ' to ') + percentText(far)
+      + (high > 0 ? ' higher' : ' lower') + ' than ' + first.name + across;
+  }
+  return line.name + ' is between ' + percentText(low) + ' lower and ' + percentText(high) + ' higher than '
+    + first.name + across;
+}
+
+// What the chart shows, in sentences: both ends over the whole grid, and lines against the first.
+function studyWords() {
+  const metric = grid.metrics[study.metric];
+  const cells = grid.cells.filter(cell => cell.mean[study.metric] !== null)
+    .sort((a, b) => a.mean[study.metric] - b.mean[study.metric]);
+  if (!cells.length) return [];
+  const end = cell => {
+    const alike = cells.filter(other => other.mean[study.metric] === cell.mean[study.metric]).length - 1;
+    return metricText(cell.mean[study.metric]) + ' under ' + placeOf(cell)
+      + (alike ? ' (and ' + alike + (alike === 1 ? ' other)' : ' others)') : '');
+  };
+  const words = ['Of all cells, ' + metric.label + ' is lowest at ' + end(cells[0]) + ', highest at '
+    + end(cells[cells.length - 1]) + '.'];
+  const all = studyLines();
+  return words.concat(all.slice(1, 5).map(line => difference(line, all[0])).filter(Boolean));
 }
 
 function showHeat() {
@@ -142,6 +190,8 @@ function showHeat() {
     const box = row.insertCell();
     box.textContent = mean === null ? (cell && cell.failed ? 'failed' : '–') : metricText(mean);
     if (mean === null) return;
+    box.title = placeOf(cell) + ': ' + plusMinus({ y: mean, half: cell.half[study.metric] })
+      + (cell.runs > 1 ? ', ' + cell.runs + ' runs' : '');
     const share = high > low ? (mean - low) / (high - low) : 0.5, paint = heatColour(share);
     box.style.background = paint.ground;
     box.style.color = paint.ink;
@@ -161,6 +211,7 @@ function showStudy() {
   if (linesChart) redraw(linesChart, fillLines);
   else linesChart = drawChart('chart-lines', 'A figure of the study across an axis of its grid',
     { type: 'line', data: { datasets: [] }, options: studyOptions() }, fillLines);
+  paragraphs('study-words', studyWords());
   const x = grid.axes[study.x], lines = studyLines();
   tableBelow('lines-table', [x.title, ...lines.map(line => line.name || grid.metrics[study.metric].label)],
     x.values.map(value => [value, ...lines.map(line => {
@@ -182,7 +233,7 @@ function setUpStudy() {
   const failed = grid.cells.reduce((sum, cell) => sum + cell.failed, 0);
   byId('study-note').textContent = number(report.runs.length) + ' runs, ' + number(grid.cells.length) + ' cells of the grid'
     + (replicas > 1 ? ', up to ' + replicas + ' seeds a cell; bands are 95 % confidence intervals of the mean.' : '.')
-    + (failed ? ' ' + failed + (failed === 1 ? ' run' : ' runs') + ' did not end well and count in no figure.' : '');
+    + (failed ? ' ' + failed + (failed === 1 ? ' run' : ' runs') + ' did not end well, or finished nothing, and count in no figure.' : '');
   setUpControls();
   showStudy();
 }

@@ -1,0 +1,20 @@
+/* A double as a whole number, as costs round their picoseconds: to the nearest, halves up. In line,
+ * without a call of the C library, since every step rounds several.
+ */
+#pragma once
+
+#include <glib.h>
+
+/* From 0 to `most`; in that range the same as llround(). */
+static inline gint64
+round_within(double value, gint64 most)
+{
+  gint64 whole;
+
+  if (!(value > 0))
+    return 0;
+  if (value >= (double)most)
+    return most;
+  whole = (gint64)value;
+  return whole + (value - (double)whole >= 0.5);
+}

@@ -1,0 +1,82 @@
+#include "slowdown.h"
+
+#include <math.h>
+
+/* More blocks than can ever be asked for at once: all that may run, at their longest, or all
+ * requests there are, and then some for the watermark. */
+static guint32
+unlimited_blocks(const Scenario *s, const Workload *workload)
+{
+  const SchedulerConfig *c = &s->config;
+  guint64 running = MIN(c->max_num_seqs, workload_count(workload));
+  guint64 blocks = running * (c->max_model_len / c->block_size + 2), all = 0;
+
+  for (guint32 i = 0; i < workload_count(workload); i++) {
+    const Request *request = workload_request(workload, i);
+    all += ((guint64)request->prompt_tokens + request->output_tokens) / c->block_size + 2;
+  }
+  blocks = MIN(blocks, all);
+  if (c->watermark < 1)
+    blocks = (guint64)((double)blocks / (1 - c->watermark)) + 2;
+  return (guint32)CLAMP(blocks, c->num_gpu_blocks, G_MAXINT32);
+}
+
+static Unlimited
+simulate_unlimited(const Scenario *s, const Workload *workload, gboolean (*interrupted)(void))
+{
+  SchedulerConfig config = s->config;
+  g_autoptr(Scheduler) scheduler = NULL;
+  g_autoptr(Executor) executor = s->executor->create(s->cost);
+  g_autoptr(Metrics) metrics = NULL;
+  Observer *observers[1];
+  Loop loop = {
+      .workload = workload,
+      .executor = executor,
+      .observers = observers,
+      .n_observers = G_N_ELEMENTS(observers),
+      .stride = TRUE,
+      .async = s->async,
+      .interrupted = interrupted,
+  };
+  Unlimited unlimited = {.known = TRUE, .makespan_ps = -1};
+  RunOutcome outcome;
+  Summary summary;
+
+  config.num_gpu_blocks = unlimited_blocks(s, workload);
+  metrics = metrics_new(workload, config.num_gpu_blocks - s->scheduler->hidden_blocks,
+                        config.num_cpu_blocks);
+  observers[0] = metrics_observer(metrics);
+  scheduler = scheduler_new(s->scheduler, &config, workload);
+  loop.scheduler = scheduler;
+  if (!loop_run(&loop, &outcome, NULL) || outcome.end != RUN_DONE || outcome.lines == 0)
+    return unlimited;
+  metrics_summary(metrics, &summary);
+  unlimited.makespan_ps = summary.makespan_ps;
+  unlimited.finished = summary.finished;
+  unlimited.e2e_s = summary.e2e_s.mean;
+  summary_clear(&summary);
+  return unlimited;
+}
+
+void
+slowdown_measure(const Scenario *s, const Workload *workload, Unlimited *unlimited,
+                 const RunOutcome *outcome, gboolean (*interrupted)(void), RunRecord *record)
+{
+  const Summary *summary = &record->summary;
+
+  record->slowdown = record->latency_slowdown = NAN;
+  if (outcome->end != RUN_DONE || summary->makespan_ps == 0 || summary->finished == 0)
+    return;
+  if (!outcome->memory_bound) {
+    record->slowdown = record->latency_slowdown = 1;
+    return;
+  }
+  if (s->executor->create == NULL)
+    return;
+  if (!unlimited->known)
+    *unlimited = simulate_unlimited(s, workload, interrupted);
+  if (unlimited->makespan_ps <= 0 || unlimited->finished != summary->finished)
+    return;
+  record->slowdown = (double)summary->makespan_ps / (double)unlimited->makespan_ps;
+  record->latency_slowdown = summary->e2e_s.mean / unlimited->e2e_s;
+}

@@ -1,0 +1,19 @@
+/* What too little memory cost: a run against the same scenario with unlimited memory. */
+#pragma once
+
+#include "report/figures.h"
+#include "scenario.h"
+#include "sim/loop.h"
+
+/* The same scenario if the pool never said no; simulated when it is first asked for. */
+typedef struct {
+  gboolean known;
+  gint64 makespan_ps; /* -1: even that does not end well */
+  guint64 finished;
+  double e2e_s; /* mean from arrival to finish */
+} Unlimited;
+
+/* Sets the record's slowdowns. A run whose pool never said no is its own measure; one that did not
+ * end well, or finished other requests, has none. */
+void slowdown_measure(const Scenario *scenario, const Workload *workload, Unlimited *unlimited,
+                      const RunOutcome *outcome, gboolean (*interrupted)(void), RunRecord *record);

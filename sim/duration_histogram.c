@@ -1,0 +1,184 @@
+#include "duration_histogram.h"
+
+#include "quantiles.h"
+#include "units.h"
+
+#define SUB_BITS 10
+#define SUB_BUCKETS (1u << SUB_BITS)
+/* Fewer values than this are counted sooner bucket by bucket. */
+#define WALK_VALUES 8
+#define N_BUCKETS ((63 - SUB_BITS + 1) * SUB_BUCKETS)
+
+__extension__ typedef unsigned __int128 WideSum; /* a sum over tokens can pass 2^64 ps */
+
+struct DurationHistogram {
+  guint64 *count;
+  WideSum *above_lower_ps; /* sum of (duration - lower end of the bucket) */
+  guint lowest, highest;   /* buckets in use */
+  guint64 total;
+  WideSum sum_ps;
+  gint64 max_ps;
+};
+
+DurationHistogram *
+duration_histogram_new(void)
+{
+  DurationHistogram *histogram = g_new0(DurationHistogram, 1);
+  histogram->count = g_new0(guint64, N_BUCKETS);
+  histogram->above_lower_ps = g_new0(WideSum, N_BUCKETS);
+  histogram->lowest = N_BUCKETS;
+  return histogram;
+}
+
+void
+duration_histogram_free(DurationHistogram *histogram)
+{
+  if (histogram == NULL)
+    return;
+  g_free(histogram->count);
+  g_free(histogram->above_lower_ps);
+  g_free(histogram);
+}
+
+/* The first two octaves' worth of buckets are one picosecond wide; each later octave doubles that.
+ */
+static guint
+bucket_of(guint64 duration_ps)
+{
+  guint bits = duration_ps == 0 ? 0 : 64 - (guint)__builtin_clzll(duration_ps);
+  guint shift = bits > SUB_BITS + 1 ? bits - SUB_BITS - 1 : 0;
+  return shift * SUB_BUCKETS + (guint)(duration_ps >> shift);
+}
+
+static guint64
+bucket_lower_ps(guint bucket)
+{
+  guint shift = bucket < 2 * SUB_BUCKETS ? 0 : bucket / SUB_BUCKETS - 1;
+  return (guint64)(bucket - shift * SUB_BUCKETS) << shift;
+}
+
+void
+duration_histogram_add(DurationHistogram *histogram, gint64 duration_ps, guint64 weight)
+{
+  guint bucket = bucket_of((guint64)duration_ps);
+
+  if (weight == 0)
+    return;
+  histogram->count[bucket] += weight;
+  histogram->above_lower_ps[bucket] +=
+      (WideSum)((guint64)duration_ps - bucket_lower_ps(bucket)) * weight;
+  histogram->lowest = MIN(histogram->lowest, bucket);
+  histogram->highest = MAX(histogram->highest, bucket);
+  histogram->total += weight;
+  histogram->sum_ps += (WideSum)duration_ps * weight;
+  histogram->max_ps = MAX(histogram->max_ps, duration_ps);
+}
+
+/* A row of equally spaced values that is being counted. */
+typedef struct {
+  guint64 at_ps, growth_ps, left, weight;
+} Ramp;
+
+/* Those of one bucket: as many as lie below its upper end. What lies above a bucket's lower end is
+ * less than its width, 2^44 ps at most where a run can be, so those sums fit 64 bits. */
+static void
+fill_bucket(DurationHistogram *histogram, guint bucket, Ramp *ramp)
+{
+  guint64 above_ps = ramp->at_ps - bucket_lower_ps(bucket), inside = ramp->left;
+  guint64 growth_ps = ramp->growth_ps;
+
+  if (growth_ps > 0)
+    inside = MIN(inside, (bucket_lower_ps(bucket + 1) - ramp->at_ps + growth_ps - 1) / growth_ps);
+  histogram->count[bucket] += inside * ramp->weight;
+  histogram->above_lower_ps[bucket] +=
+      (WideSum)(inside * above_ps + growth_ps * (inside * (inside - 1) / 2)) * ramp->weight;
+  ramp->at_ps += inside * growth_ps;
+  ramp->left -= inside;
+}
+
+/* From a bucket that the row passed into on, through those that it passes through, as far as they
+ * are of one width. A bucket takes `few` or one more, by how far above its lower end the first one
+ * lies: neither a division nor a branch, since this is where long outputs would take their time. */
+static void
+fill_octave(DurationHistogram *histogram, guint bucket, Ramp *ramp)
+{
+  guint64 lower_ps = bucket_lower_ps(bucket), width_ps = bucket_lower_ps(bucket + 1) - lower_ps;
+  guint64 growth_ps = ramp->growth_ps, weight = ramp->weight, left = ramp->left;
+  guint64 few = width_ps / growth_ps, few_ps = growth_ps * (few * (few - 1) / 2);
+  guint64 rest_ps = width_ps - few * growth_ps, one_more_ps = growth_ps * few;
+  guint64 above_ps = ramp->at_ps - lower_ps;
+  guint end = (bucket / SUB_BUCKETS + 1) * SUB_BUCKETS;
+
+  for (; bucket < end && left > few; bucket++) {
+    guint64 more = -(guint64)(above_ps < rest_ps); /* 0, or all bits */
+    guint64 inside = few - more;
+    histogram->count[bucket] += inside * weight;
+    histogram->above_lower_ps[bucket] +=
+        (WideSum)(inside * above_ps + few_ps + (more & one_more_ps)) * weight;
+    above_ps += (more & growth_ps) - rest_ps;
+    left -= inside;
+  }
+  ramp->at_ps = bucket_lower_ps(bucket) + above_ps;
+  ramp->left = left;
+}
+
+void
+duration_histogram_add_rising(DurationHistogram *histogram, gint64 first_ps, gint64 growth_ps,
+                              guint32 n, guint64 weight)
+{
+  Ramp ramp = {(guint64)first_ps, (guint64)growth_ps, n, weight};
+  gint64 last_ps = first_ps + (gint64)(n - 1) * growth_ps;
+  guint bucket = bucket_of(ramp.at_ps);
+
+  g_assert(growth_ps >= 0);
+  if (weight == 0)
+    return;
+  histogram->lowest = MIN(histogram->lowest, bucket);
+  histogram->highest = MAX(histogram->highest, bucket_of((guint64)last_ps));
+  histogram->max_ps = MAX(histogram->max_ps, last_ps);
+  histogram->total += n * weight;
+  histogram->sum_ps += (((WideSum)first_ps + (WideSum)last_ps) * n / 2) * weight;
+  for (fill_bucket(histogram, bucket, &ramp); ramp.left > 0;
+       fill_bucket(histogram, bucket, &ramp)) {
+    bucket = bucket_of(ramp.at_ps);
+    if (bucket_lower_ps(bucket + 1) - bucket_lower_ps(bucket) <= ramp.growth_ps ||
+        ramp.left < WALK_VALUES)
+      continue;
+    fill_octave(histogram, bucket, &ramp);
+    if (ramp.left == 0)
+      break;
+    bucket = bucket_of(ramp.at_ps);
+  }
+}
+
+static double
+histogram_value(const DurationHistogram *histogram, guint64 rank)
+{
+  guint64 seen = 0;
+  guint bucket = histogram->lowest;
+
+  for (; bucket < histogram->highest; bucket++) {
+    seen += histogram->count[bucket];
+    if (seen > rank)
+      break;
+  }
+  return (double)bucket_lower_ps(bucket) +
+         (double)histogram->above_lower_ps[bucket] / (double)histogram->count[bucket];
+}
+
+void
+duration_histogram_quantiles(const DurationHistogram *histogram, Quantiles *quantiles)
+{
+  guint64 ranks[QUANTILE_RANKS];
+  double values_ps[QUANTILE_RANKS];
+
+  *quantiles = (Quantiles){0};
+  if (histogram->total == 0)
+    return;
+  quantiles->mean = (double)histogram->sum_ps / (double)histogram->total / (double)PS_PER_S;
+  quantiles->max = ps_to_s(histogram->max_ps);
+  quantiles_ranks(histogram->total, ranks);
+  for (guint i = 0; i < QUANTILE_RANKS; i++)
+    values_ps[i] = histogram_value(histogram, ranks[i]);
+  quantiles_set(quantiles, histogram->total, values_ps);
+}

@@ -1,0 +1,47 @@
+/* How many repeats fit before an arrival: the guess and its steps against trying one after the
+ * other. */
+#include <math.h>
+
+#include "sim/executor.h"
+
+static guint32
+count_up(gint64 first_ps, gint64 growth_ps, guint32 n, const RepeatLimit *limit)
+{
+  guint32 repeats = 1;
+
+  while (repeats < n &&
+         repeats_elapsed_ps(first_ps, growth_ps, repeats - limit->lookahead) < limit->until_ps)
+    repeats++;
+  return repeats;
+}
+
+static void
+test_repeats_until(void)
+{
+  g_autoptr(GRand) rand = g_rand_new_with_seed(3);
+
+  for (guint i = 0; i < 200000; i++) {
+    gint64 first_ps = (gint64)pow(10, g_rand_double_range(rand, -1, 12));
+    gint64 growth_ps = i % 5 == 0 ? 0 : (gint64)pow(10, g_rand_double_range(rand, -1, 9));
+    guint32 n = (guint32)g_rand_int_range(rand, 1, 300);
+    gint64 whole_ps = repeats_elapsed_ps(first_ps, growth_ps, n);
+    RepeatLimit limit = {.lookahead = i % 2,
+                         .until_ps =
+                             (gint64)((double)whole_ps * g_rand_double_range(rand, 0, 1.2))};
+    guint32 exact = (guint32)g_rand_int_range(rand, 1, (gint32)n + 1);
+    if (i % 3 == 0) /* at the very edge */
+      limit.until_ps = repeats_elapsed_ps(first_ps, growth_ps, exact) + (gint64)(i / 3 % 3) - 1;
+    if (i % 97 == 0)
+      limit.until_ps = i % 2 ? G_MAXINT64 : 0;
+    g_assert_cmpuint(repeats_until(first_ps, growth_ps, n, &limit), ==,
+                     count_up(first_ps, growth_ps, n, &limit));
+  }
+}
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/executor/repeats-until", test_repeats_until);
+  return g_test_run();
+}
