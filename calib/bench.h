@@ -35,6 +35,7 @@ typedef struct {
   guint32 multiprocessors;
   guint64 memory_bytes, free_bytes;
   guint64 pinned_bytes; /* that one copy may take on the host */
+  const char *note;     /* what it cannot tell of itself, a sentence; NULL: nothing */
 } BenchIdentity;
 
 typedef enum {
@@ -55,7 +56,7 @@ typedef struct {
 /* What to time: the key fields of a sample. */
 typedef struct {
   const ProfileSample *key;
-  const Model *model; /* of OP_STEP, else NULL */
+  const Model *model; /* of OP_STEP, else NULL; lives as long as the device */
 } BenchRequest;
 
 /* When to stop: at `least` timings and (standard error of the median below `error` of it, or
@@ -89,6 +90,9 @@ typedef struct {
 struct BenchDevice {
   const BenchDeviceClass *class;
 };
+
+/* How a program opens the device that it was built for. Errors are BENCH_ERROR. */
+typedef BenchDevice *(*BenchOpen)(GError **error);
 
 gboolean bench_identify(BenchDevice *self, BenchIdentity *identity, GError **error);
 gboolean bench_health(BenchDevice *self, BenchHealth *health, GError **error);

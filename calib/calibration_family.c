@@ -31,6 +31,7 @@ calibration_family_new(OperationKind operation, const char *variant, const char 
   memcpy(family->shape, shape, operation_n_shape(operation) * sizeof *shape);
   family->inner = inner;
   family->outer = outer;
+  family->grain = 1;
   family->groups = g_ptr_array_new_with_free_func(free_group);
   family->held_out = g_array_new(FALSE, FALSE, sizeof(CalibrationPoint));
   family->gaps = g_array_new(FALSE, FALSE, sizeof(CalibrationGap));
@@ -305,7 +306,8 @@ calibration_family_hold_out(CalibrationFamily *family, guint n, GRand *random)
     if (values->len < 2)
       continue;
     inner = draw(random, g_array_index(values, gint64, 0),
-                 g_array_index(values, gint64, values->len - 1));
+                 g_array_index(values, gint64, values->len - 1)) /
+            family->grain * family->grain;
     if (is_planned(family, inner, outer))
       continue;
     point = calibration_family_point(family, inner, outer);

@@ -43,6 +43,7 @@ typedef struct {
   const Model *model; /* of OP_STEP */
   gint64 shape[OPERATION_SHAPE_MAX];
   guint inner, outer;
+  gint64 grain; /* values of inner are multiples of it, 1 as a rule */
 
   GPtrArray *groups;       /* of CalibrationGroup */
   GArray *held_out;        /* of CalibrationPoint: measured, never told to the fits */
@@ -55,6 +56,7 @@ typedef struct {
   gboolean is_between_rows;
   gint64 row;       /* value of the outer field, of a gap within a row */
   gint64 low, high; /* of the field that it spans */
+  gint64 grain;     /* what lies between is a multiple of it */
   double error;     /* estimate, relative */
   gboolean is_closed;
 } CalibrationGap;

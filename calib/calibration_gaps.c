@@ -35,11 +35,12 @@ octaves(gint64 low, gint64 high)
 }
 
 static gint64
-middle(gint64 low, gint64 high)
+middle(const CalibrationGap *gap)
 {
-  gint64 at = (gint64)llround(sqrt((double)low * (double)high));
+  gint64 at = (gint64)llround(sqrt((double)gap->low * (double)gap->high));
 
-  return low == 0 ? high / 4 : CLAMP(at, low + 1, high - 1);
+  at = gap->low == 0 ? gap->high / 4 : CLAMP(at, gap->low + 1, gap->high - 1);
+  return at / gap->grain * gap->grain;
 }
 
 static gboolean
@@ -47,8 +48,7 @@ can_split(const CalibrationGap *gap)
 {
   gint64 width = gap->high - gap->low;
 
-  return !gap->is_closed && width >= 2 && width * LEAST_PART >= gap->low &&
-         middle(gap->low, gap->high) > gap->low;
+  return !gap->is_closed && width >= 2 && width * LEAST_PART >= gap->low && middle(gap) > gap->low;
 }
 
 /* The family without one sample (row: without its whole row). */
@@ -108,6 +108,7 @@ add_gaps(CalibrationFamily *family, const GArray *nodes, gboolean is_between_row
         .row = low->row,
         .low = low->at,
         .high = high->at,
+        .grain = is_between_rows ? 1 : family->grain,
         .error = error >= 0 ? MAX(error / 2, UNSEEN_ERROR) : UNKNOWN_ERROR,
     };
     if (low->row == high->row)
@@ -222,7 +223,7 @@ calibration_family_next_gap(const CalibrationFamily *family, double *weight)
 CalibrationPoint
 calibration_family_probe(const CalibrationFamily *family, const CalibrationGap *gap, GRand *random)
 {
-  gint64 at = middle(gap->low, gap->high);
+  gint64 at = middle(gap);
   g_autoptr(GArray) values = NULL;
 
   if (!gap->is_between_rows)
@@ -255,7 +256,7 @@ calibration_family_settle(CalibrationFamily *family, CalibrationGap *gap, double
                           gboolean is_split)
 {
   CalibrationGap upper = *gap;
-  gint64 at = middle(gap->low, gap->high);
+  gint64 at = middle(gap);
 
   if (!is_split) {
     gap->error = error;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "kernels/kv_copy.h"
+
 #define KIB G_GINT64_CONSTANT(1024)
 #define MIB (1024 * KIB)
 
@@ -56,6 +58,7 @@ add_copy(Plan *plan, const char *variant, CalibrationPass pass)
       plan, calibration_family_new(OP_COPY, variant, "", shape, FIELD_PIECE_BYTES, FIELD_PIECES),
       &is_new);
 
+  family->grain = KV_COPY_VECTOR_BYTES;
   for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
     gint64 most = limit / rows[i].pieces / (4 * KIB) * (4 * KIB);
     if (most < 4 * KIB || (quick && rows[i].pass == PASS_FULL))

@@ -149,11 +149,12 @@ read_field(GKeyFile *file, const char *path, const Field *field, Device *device,
 static gboolean
 key_is_known(const char *group, const char *key)
 {
+  static const char *const texts[] = {"format", "title", "driver_names", NULL};
   g_autofree char *plain = g_strdup(key);
 
   if (g_str_has_suffix(plain, SOURCE_SUFFIX))
     plain[strlen(plain) - strlen(SOURCE_SUFFIX)] = '\0';
-  if (g_str_equal(group, "device") && (g_str_equal(key, "format") || g_str_equal(key, "title")))
+  if (g_str_equal(group, "device") && g_strv_contains(texts, key))
     return TRUE;
   for (guint i = 0; i < G_N_ELEMENTS(fields); i++)
     if (g_str_equal(group, fields[i].group) && g_str_equal(plain, fields[i].key))
@@ -257,6 +258,15 @@ device_read(const char *path, const char *name, GError **error)
   if (device->title == NULL)
     device->title = g_strdup(name);
   return g_steal_pointer(&device);
+}
+
+gboolean
+device_has_driver_name(const Device *device, const char *name)
+{
+  g_auto(GStrv) names =
+      g_key_file_get_string_list(device->file, "device", "driver_names", NULL, NULL);
+
+  return names != NULL && g_strv_contains((const char *const *)names, name);
 }
 
 char **

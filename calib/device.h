@@ -2,9 +2,10 @@
  *
  * Read from a key file (calib/devices/NAME.ini) in the groups [device], [compute], [attention],
  * [elementwise], [copy], [interconnect] and [host.SCHEDULER]. Each number has beside it, as
- * `KEY.source`, where it is from; device_sources() lists them. Units are in the keys and kept here,
- * except that times are read in microseconds and kept in picoseconds. `format=1` is the only one
- * known.
+ * `KEY.source`, where it is from; device_sources() lists them. `title` and `driver_names` (those
+ * that the driver calls it by, separated by semicolons) are texts. Units are in the keys and kept
+ * here, except that times are read in microseconds and kept in picoseconds. `format=1` is the only
+ * one known.
  *
  * Errors (DEVICE_ERROR) name the file, the group and key, what was found and what was expected.
  */
@@ -76,6 +77,9 @@ typedef struct {
 Device *device_read(const char *path, const char *name, GError **error);
 void device_free(Device *device);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Device, device_free)
+
+/* Whether a driver calls the card by this name: one of the file's `driver_names`. */
+gboolean device_has_driver_name(const Device *device, const char *name);
 
 /* One line "GROUP KEY=VALUE: SOURCE" for each number; the caller frees with g_strfreev(). A number
  * without a source says "no source given". */

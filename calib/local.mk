@@ -50,6 +50,26 @@ libspillway_calib_a_SOURCES = \
   %D%/step_residual.c %D%/step_residual.h \
   %D%/what_if.c %D%/what_if.h
 
+# The GPU as a device of the calibration: for spillway-gpu, and with an emulator in CUDA's place for
+# a test.
+calib_gpu_sources = \
+  %D%/bench_cuda.c %D%/bench_cuda.h %D%/bench_cuda_internal.h \
+  %D%/bench_cuda_attention.c \
+  %D%/bench_cuda_ceiling.c \
+  %D%/bench_cuda_copy.c \
+  %D%/bench_cuda_gemm.c \
+  %D%/bench_cuda_memory.c \
+  %D%/bench_cuda_small.c \
+  %D%/bench_cuda_step.c \
+  %D%/bench_nvml.c %D%/bench_nvml.h \
+  %D%/bench_step.h
+EXTRA_DIST += $(calib_gpu_sources)
+if HAVE_CUDA
+noinst_LIBRARIES += libspillway-calib-gpu.a
+libspillway_calib_gpu_a_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+libspillway_calib_gpu_a_SOURCES = $(calib_gpu_sources)
+endif
+
 # For a day with a GPU.
 EXTRA_DIST += %D%/gpu/bundle %D%/gpu/compare_torch.py %D%/gpu/gpu-day %D%/gpu/libraries
 

@@ -16,8 +16,8 @@
  *                   context at the mean, at the largest, or as it is. Only ratios count
  *   sampling        sequences, vocab
  *   all_reduce      bytes, ranks
- *   copy            piece_bytes, pieces; variant: h2d|d2h|both / pinned|pageable /
- *                   single|batched|kernel
+ *   copy            piece_bytes, pieces, of both each way at once; variant: h2d|d2h|both /
+ *                   pinned|pageable / single|batched|kernel
  *   host            sequences, tokens; variant: the scheduler. A step's time beyond its kernels
  *                   (scheduler + "/eager": of a step that is no captured graph)
  *   copy_submit     as copy: what the host takes to hand the copy over

@@ -217,6 +217,40 @@ cli_parse_bytes(const char *text, const char *what, guint64 bare_unit, guint64 *
   return TRUE;
 }
 
+/* Seconds of "1h30m": each unit once at most, the larger first. < 0 if it is none. */
+static double
+parse_units(const char *text)
+{
+  static const struct {
+    char letter;
+    double seconds;
+  } units[] = {{'h', 3600}, {'m', 60}, {'s', 1}};
+  double sum = 0, number;
+  char *end = NULL;
+
+  if (parse_decimal(text, &number, &end) && *end == '\0')
+    return number;
+  for (guint i = 0; i < G_N_ELEMENTS(units) && *text != '\0'; i++)
+    if (parse_decimal(text, &number, &end) && *end == units[i].letter && number >= 0) {
+      sum += number * units[i].seconds;
+      text = end + 1;
+    }
+  return *text == '\0' ? sum : -1;
+}
+
+gboolean
+cli_parse_duration(const char *text, const char *what, gint64 *duration_us, GError **error)
+{
+  double seconds = parse_units(text);
+
+  if (seconds < 1 || seconds > 1e7) {
+    set_number_error(error, what, text, "a time of at least a second, such as 90s, 5m or 1h30m");
+    return FALSE;
+  }
+  *duration_us = (gint64)(seconds * G_USEC_PER_SEC);
+  return TRUE;
+}
+
 gboolean
 cli_parse_percent(const char *text, double *fraction)
 {

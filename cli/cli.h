@@ -31,6 +31,7 @@ int command_study(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_trace(int argc, char **argv);
 int command_profile(int argc, char **argv);
+int command_calibrate(int argc, char **argv);
 int command_model(int argc, char **argv);
 int command_list(int argc, char **argv);
 
@@ -71,6 +72,9 @@ gboolean cli_parse_double(const char *text, const char *what, double min, double
 /* "4GiB", "512MiB", "1.5GB", "1073741824" → bytes. A bare number is scaled by `bare_unit` bytes. */
 gboolean cli_parse_bytes(const char *text, const char *what, guint64 bare_unit, guint64 *bytes,
                          GError **error);
+/* "90s", "5m", "1h30m", "45" (seconds) → microseconds, at least one second. */
+gboolean cli_parse_duration(const char *text, const char *what, gint64 *duration_us,
+                            GError **error);
 /* "12%" → 0.12. FALSE without an error if the text does not end in '%'. */
 gboolean cli_parse_percent(const char *text, double *fraction);
 

@@ -19,6 +19,7 @@ const Command commands[] = {
     {"explain", "say in words what a run did, and why a request was slow", command_explain},
     {"trace", "generate, convert and show traces", command_trace},
     {"profile", "list, show, import, export, check and plot measured costs", command_profile},
+    {"calibrate", "measure this machine's GPU into a profile; resumable", command_calibrate},
     {"model", "list models, show a model's sizes", command_model},
     {"list", "schedulers, policies, executors, devices, profiles, models, trace formats",
      command_list},

@@ -7,14 +7,6 @@
 
 #define PROGRAM "spillway-gpu"
 
-gboolean
-gpu_verb(const char *verb)
-{
-  static const char *const verbs[] = {"calibrate", NULL};
-
-  return g_strv_contains(verbs, verb);
-}
-
 /* The one beside this program, or else one on the PATH. NULL if there is neither. The caller frees.
  */
 static char *

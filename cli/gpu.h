@@ -3,8 +3,6 @@
 
 #include <glib.h>
 
-/* TRUE for calibrate; live and validate start it themselves where they need it. */
-gboolean gpu_verb(const char *verb);
 /* Runs spillway-gpu with these arguments (argv[0] is the verb) in this program's place. Returns
  * only if it could not: the exit status, after a message that says what is missing. */
 int gpu_run(char **argv);

@@ -4,17 +4,21 @@ spillway_SOURCES = %D%/main.c
 
 # What needs a GPU.
 selfcheck_sources = %D%/selfcheck_result.h %D%/selfcheck_run.c %D%/selfcheck_text.c
-spillway_gpu_sources = %D%/main_gpu.c $(selfcheck_sources)
+step_runner_gpu = %D%/step_runner_gpu.c %D%/step_runner_gpu.h
+spillway_gpu_sources = %D%/main_gpu.c $(selfcheck_sources) $(step_runner_gpu)
 EXTRA_DIST += $(spillway_gpu_sources)
 if HAVE_CUDA
 bin_PROGRAMS += spillway-gpu
 spillway_gpu_SOURCES = $(spillway_gpu_sources)
 spillway_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
-spillway_gpu_LDADD = libspillway-cli.a libspillway-live-gpu.a libspillway-check.a libspillway-cases.a $(LDADD) $(CUDA_LIBS)
+spillway_gpu_LDADD = libspillway-cli.a libspillway-calib-gpu.a libspillway-live-gpu.a libspillway-check.a libspillway-cases.a $(LDADD) $(CUDA_LIBS)
 endif
 
 noinst_LIBRARIES += libspillway-cli.a
 libspillway_cli_a_SOURCES = \
+  %D%/calibrate.c %D%/calibrate.h \
+  %D%/calibrate_progress.c %D%/calibrate_progress.h \
+  %D%/calibrate_report.c \
   %D%/cli.c %D%/cli.h \
   %D%/cluster.h \
   %D%/command.c \

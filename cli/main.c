@@ -1,5 +1,4 @@
-/* spillway: all that needs no GPU, and a way to spillway-gpu for the rest. */
-#include "gpu.h"
+/* spillway: all that needs no GPU; verbs that do start spillway-gpu. */
 #include "program.h"
 
 static const Program spillway = {
@@ -12,8 +11,6 @@ static const Program spillway = {
         "  spillway crossover --model llama-2-7b --device a100-40gb\n"
         "  spillway list devices\n",
     .commands = commands,
-    .is_other = gpu_verb,
-    .run_other = gpu_run,
 };
 
 int

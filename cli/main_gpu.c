@@ -1,11 +1,24 @@
-/* spillway-gpu: the verbs that use the GPU. It links CUDA, so spillway does not; that one starts
- * it.
- */
+/* spillway-gpu: the verbs that use the GPU. It links CUDA, so spillway does not, and starts it. */
+#include "calib/bench_cuda.h"
+#include "calibrate.h"
 #include "live.h"
 #include "poster_verb.h"
 #include "program.h"
 #include "selfcheck_result.h"
+#include "step_runner_gpu.h"
 #include "sub_verb.h"
+
+static BenchDevice *
+open_bench(GError **error G_GNUC_UNUSED)
+{
+  return bench_cuda_new(&step_runner_gpu);
+}
+
+static int
+command_calibrate_gpu(int argc, char **argv)
+{
+  return calibrate_verb(argc, argv, open_bench);
+}
 
 static int
 command_live_gpu(int argc, char **argv)
@@ -50,6 +63,7 @@ command_selfcheck_gpu(int argc, char **argv)
 }
 
 static const Command gpu_commands[] = {
+    {"calibrate", "measure this machine's GPU into a profile; resumable", command_calibrate_gpu},
     {"live", "run a trace on the GPU: the scheduler drives a model that computes",
      command_live_gpu},
     {"validate", "what a simulation says, held against the same scenario on the GPU",
@@ -64,6 +78,7 @@ static const Program spillway_gpu = {
     .name = "spillway-gpu",
     .about = "The part of spillway that runs on a GPU; 'spillway VERB' starts it by itself.\n",
     .examples =
+        "  spillway-gpu calibrate --model llama-2-7b -o h100.db\n"
         "  spillway-gpu live --model llama-2-7b --device h100-sxm --trace study-burst \\\n"
         "      --kv-memory 12% --scheduler vllm-0.6 --overflow swap --swap-space 32 -o live.db\n",
     .commands = gpu_commands,

@@ -28,8 +28,8 @@ unknown_option(const Program *program, const char *option)
 
   if (near != NULL)
     return cli_error(CLI_USAGE, NULL, "unknown option %s; did you mean %s?", option, near);
-  return cli_error(CLI_USAGE, NULL, "unknown option %s; a verb comes first: '%s --help'",
-                   option, program->name);
+  return cli_error(CLI_USAGE, NULL, "unknown option %s; a verb comes first: '%s --help'", option,
+                   program->name);
 }
 
 static int
@@ -81,7 +81,5 @@ program_main(const Program *program, int argc, char **argv)
   for (const Command *c = program->commands; c->name != NULL; c++)
     if (g_str_equal(c->name, argv[1]))
       return finish(argv[1], c->run(argc - 1, argv + 1));
-  if (program->is_other != NULL && program->is_other(argv[1]))
-    return program->run_other(argv + 1);
   return unknown_verb(program, argv[1]);
 }

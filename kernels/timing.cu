@@ -255,7 +255,8 @@ choose_train(Timer *timer, Sampling *sampling, double call_ns)
   if (call_ns >= SHORT_NS || sampling->request->is_synchronous)
     return;
   sampling->calls = (uint32_t)fmin(ceil(TRAIN_NS / fmax(call_ns, 1)), TRAIN_CALLS_MAX);
-  make_graph(timer, sampling);
+  if (!sampling->request->is_never_graph)
+    make_graph(timer, sampling);
 }
 
 cudaError_t

@@ -55,6 +55,9 @@ typedef struct {
   /* The call waits for the device before it returns (copies of pageable memory do): the host's
    * clock is read, from the call to the stream's end. */
   bool is_synchronous;
+  /* Short calls are timed as a train, never as a graph: of copies and launches, whose cost in a
+   * graph is another one. */
+  bool is_never_graph;
   const TimingRule *rule; /* NULL: the default */
 } TimingRequest;
 
@@ -79,6 +82,8 @@ void timer_end(Timer *timer);
  * that kernels are held against. `sink`: 16 bytes of the device that are written, or not. */
 int stream_read(const void *memory, size_t num_bytes, void *sink, struct CUstream_st *stream);
 int stream_copy(const void *memory, void *copy, size_t num_bytes, struct CUstream_st *stream);
+/* A kernel that does nothing: what a launch takes. */
+int stream_nothing(struct CUstream_st *stream);
 
 #ifdef __cplusplus
 }

@@ -14,7 +14,8 @@ VERBS = [["run"], ["live"], ["validate"], ["selfcheck"], ["compare"], ["crossove
          ["plot"], ["study", "poster"],
          ["trace", "gen"], ["trace", "convert"], ["trace", "show"], ["profile", "list"],
          ["profile", "show"], ["profile", "import"],
-         ["profile", "export"], ["profile", "check"], ["profile", "plot"], ["model"], ["list"]]
+         ["profile", "export"], ["profile", "check"], ["profile", "plot"], ["calibrate"], ["model"],
+         ["list"]]
 
 # What an operator pastes from a vLLM deployment, and what scripts rely on.
 RUN_OPTIONS = """model device trace trace-format limit time-scale seed scheduler overflow victim block-size
@@ -120,10 +121,19 @@ def test_pasted_flags():
 
 
 def test_gpu_verbs():
-    """A verb that needs a GPU starts spillway-gpu, or says that it is missing."""
-    for verb in ("calibrate", "live", "validate"):
-        result = execute(verb)
-        check(result.status == 1 and "spillway-gpu" in result.err and result.out == b"", str(result))
+    """A verb that needs a GPU starts spillway-gpu; one message says what is missing, that or a GPU"""
+    if os.path.exists("/dev/nvidiactl"):
+        raise Skip("there is a GPU, and it would be used")
+    demo = ["--model", "qwen2.5-0.5b", "--trace", "demo", "--limit", "3", "--device"]
+    write("some.csv", "# spillway-profile 1\n# name: x\n# device: h100-sxm\n# origin 0 source: x\noperation,dtype,shape,median_ns\n"
+          "gemm,bfloat16,m=1;n=8;k=8,9\n")
+    for words in (["calibrate", "--quick", "-o", "x.db"], ["live", *demo, "h100-sxm"], ["validate", *demo, "some.csv"]):
+        result = execute(*words)
+        check(result.status == 1 and result.out == b"" and len(result.messages) == 1, str(result))
+        check("spillway-gpu" in result.err or "driver" in result.err or "no GPU" in result.err, str(result))
+    check_equal(os.listdir(), ["some.csv"], "files left behind")
+    result = execute("calibrate")
+    check(result.status == 2 and "-o FILE.db" in result.err, str(result))
 
 
 def test_selfcheck():

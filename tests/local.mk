@@ -42,9 +42,11 @@ live_cases = %D%/live_cases.c %D%/live_cases.h
 %C%_test_live_SOURCES = %D%/test-live.c $(live_cases)
 
 # Calibration
-check_PROGRAMS += %D%/test-calibration
-TESTS += %D%/test-calibration
-%C%_test_calibration_SOURCES = %D%/test-calibration.c %D%/synthetic_device.c %D%/synthetic_device.h
+check_PROGRAMS += %D%/test-calibrate %D%/test-calibration
+TESTS += %D%/test-calibrate %D%/test-calibration
+synthetic_device = %D%/synthetic_device.c %D%/synthetic_device.h
+%C%_test_calibrate_SOURCES = %D%/test-calibrate.c $(synthetic_device)
+%C%_test_calibration_SOURCES = %D%/test-calibration.c $(synthetic_device)
 
 # Kernels
 kernel_tests = \
@@ -66,8 +68,11 @@ TESTS += $(kernel_tests)
 # The tests of the kernels on a GPU, and the same tests in the emulator: a program %D%/test-NAME-gpu
 # and one %D%/test-NAME-emulated, both from %D%/test-NAME-gpu.c.
 if HAVE_CUDA
-check_PROGRAMS += %D%/test-live-gpu
-TESTS += %D%/test-live-gpu
+check_PROGRAMS += %D%/test-bench-gpu %D%/test-live-gpu
+TESTS += %D%/test-bench-gpu %D%/test-live-gpu
+%C%_test_bench_gpu_SOURCES = %D%/test-bench-gpu.c $(step_runner_gpu)
+%C%_test_bench_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+%C%_test_bench_gpu_LDADD = libspillway-calib-gpu.a libspillway-live-gpu.a $(LDADD) $(CUDA_LIBS)
 %C%_test_live_gpu_SOURCES = %D%/test-live-gpu.c $(live_cases)
 %C%_test_live_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
 %C%_test_live_gpu_LDADD = libspillway-live-gpu.a libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
@@ -111,7 +116,7 @@ TESTS += %D%/test-attention-emulated %D%/test-emulator %D%/test-emulator-warpgro
   %D%/emulator/cuda_live.h %D%/emulator/gemm.cc %D%/emulator/timer.cc \
   %D%/emulator/attention.cc %D%/emulator/attention_decode.cc \
   %D%/emulator/attention_prefill.cc %D%/emulator/attention_prefill_sm90.cc \
-  %D%/emulator/cuda.cc %D%/emulator/cuda_runtime.h %D%/emulator/cuda_runtime_api.h \
+  %D%/emulator/card.h %D%/emulator/cuda.cc %D%/emulator/cuda_runtime.h %D%/emulator/cuda_runtime_api.h \
   %D%/emulator/emulator.cc %D%/emulator/emulator.h %D%/emulator/faults.h \
   %D%/emulator/fibers.cc %D%/emulator/fibers.h \
   %D%/emulator/kernels/device.h %D%/emulator/kernels/device_sm90.h %D%/emulator/kv_copy.cc \
@@ -136,6 +141,15 @@ check_PROGRAMS += %D%/emulated-gpu
 %C%_emulated_gpu_SOURCES = %D%/emulated-gpu.c
 %C%_emulated_gpu_CPPFLAGS = $(emulator_cppflags)
 %C%_emulated_gpu_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
+# And the calibration's GPU, with steps as spillway-gpu runs them. It exports a management library to
+# itself.
+check_PROGRAMS += %D%/test-bench-emulated
+TESTS += %D%/test-bench-emulated
+%C%_test_bench_emulated_SOURCES = \
+  %D%/test-bench-emulated.c $(calib_gpu_sources) $(step_runner_gpu) %D%/emulator/bench.cc
+%C%_test_bench_emulated_CPPFLAGS = $(emulator_cppflags)
+%C%_test_bench_emulated_LDFLAGS = $(AM_LDFLAGS) -rdynamic
+%C%_test_bench_emulated_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
 # So does the self-check: every kernel's tiny cases, and damaged results that must be found.
 check_PROGRAMS += %D%/test-selfcheck-emulated
 TESTS += %D%/test-selfcheck-emulated

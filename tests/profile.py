@@ -135,6 +135,25 @@ def test_shipped():
         refuse(2, "did you mean plain?", "show", "plane")
 
 
+def test_shipped_over_device():
+    """a shipped profile called as a device takes its place, and the device is there by its file"""
+    make()
+    shutil.copytree(source("calib", "devices"), "data/devices")
+    shutil.copytree(source("models"), "data/models")
+    os.makedirs("data/profiles")
+    words = ["crossover", "--model", "llama-3.1-8b", "--tokens", "128", "--block-size", "16", "--format", "json"]
+    with environment(SPILLWAY_DATADIR="data"):
+        check_equal(succeed(*words, "--device", "h100-sxm").json["costs"], "modelled")
+        profile("export", "hand.db", "-o", "data/profiles/h100-sxm.csv.gz")
+        measured = succeed(*words, "--device", "h100-sxm").json
+        check_equal((measured["costs"], measured["profile"], measured["device"]), ("profile", "by-hand", "h100-sxm"))
+        modelled = succeed(*words, "--device", "data/devices/h100-sxm.ini").json
+        check_equal((modelled["costs"], modelled["profile"]), ("modelled", None))
+        check_equal(show("h100-sxm")["samples"], 3)
+        check_equal(succeed("list", "profiles", "--names").text, "h100-sxm\n")
+        check("h100-sxm" in succeed("list", "devices", "--names").text.split())
+
+
 def test_usage():
     """a wrong command line says what is expected"""
     make()

@@ -158,12 +158,16 @@ synthetic_true_ns(const ProfileSample *key)
 }
 
 static gboolean
-identify(BenchDevice *base, BenchIdentity *identity, GError **error G_GNUC_UNUSED)
+identify(BenchDevice *base, BenchIdentity *identity, GError **error)
 {
   const Synthetic *self = (const Synthetic *)base;
 
+  if (self->options.is_refused) {
+    g_set_error(error, BENCH_ERROR, (gint)self->options.refusal, "the card is not to be had");
+    return FALSE;
+  }
   *identity = (BenchIdentity){
-      .name = "NVIDIA H100 80GB HBM3",
+      .name = self->options.card != NULL ? self->options.card : "NVIDIA H100 80GB HBM3",
       .driver = "580.1",
       .cuda = "13.0",
       .multiprocessors = 132,

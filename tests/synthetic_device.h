@@ -15,6 +15,9 @@ typedef struct {
   const char *without_dtype; /* that the card cannot do; NULL: none */
   guint lost_after;          /* measurements; 0: never */
   guint sleep_us;            /* real time that each measurement takes */
+  gboolean is_refused;       /* identifying it fails, with this: */
+  BenchError refusal;
+  const char *card; /* as the driver calls it; NULL: an H100 */
 } SyntheticOptions;
 
 BenchDevice *synthetic_device_new(const SyntheticOptions *options);

@@ -3,10 +3,12 @@
  * waited for, as the driver does. */
 #include "cuda_runtime_api.h"
 
+#include "tests/emulator/card.h"
 #include "tests/emulator/faults.h"
 #include "tests/emulator/streams.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -28,6 +30,8 @@ struct Allocation {
 std::map<void *, Allocation> allocations;
 size_t most_bytes[2] = {SIZE_MAX, SIZE_MAX}; /* of the device, of pinned memory */
 size_t used_bytes[2];
+double work_ns;
+uint64_t num_copies;
 
 bool
 is_pageable(const void *place)
@@ -41,6 +45,26 @@ is_pageable(const void *place)
 }
 
 } // namespace
+
+EmulatedCard emulated_card = {CUDART_VERSION, 1, 90, 1 << 16, 4};
+
+double
+emulated_work_ns(void)
+{
+  return work_ns;
+}
+
+uint64_t
+emulated_copies(void)
+{
+  return num_copies;
+}
+
+void
+emulated_launched(uint64_t num_threads)
+{
+  work_ns += (double)num_threads;
+}
 
 void
 emulator_set_memory(size_t device_bytes, size_t pinned_bytes)
@@ -58,8 +82,8 @@ emulator_allocations(void)
 cudaError_t
 cudaGetDeviceCount(int *count)
 {
-  *count = 1;
-  return cudaSuccess;
+  *count = emulated_card.num_devices;
+  return *count > 0 ? cudaSuccess : cudaErrorNoDevice;
 }
 
 cudaError_t
@@ -77,10 +101,13 @@ cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int)
     *value = 4;
     return cudaSuccess;
   case cudaDevAttrComputeCapabilityMajor:
-    *value = 9;
+    *value = emulated_card.capability / 10;
     return cudaSuccess;
   case cudaDevAttrComputeCapabilityMinor:
-    *value = 0;
+    *value = emulated_card.capability % 10;
+    return cudaSuccess;
+  case cudaDevAttrL2CacheSize:
+    *value = (int)emulated_card.l2_bytes;
     return cudaSuccess;
   }
   return cudaErrorInvalidValue;
@@ -89,14 +116,22 @@ cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int)
 cudaError_t
 cudaGetDeviceProperties(cudaDeviceProp *properties, int)
 {
-  *properties = {"Emulated H100", (size_t)1 << 30, 9, 0, 4};
+  *properties = {"Emulated H100", (size_t)1 << 30, emulated_card.capability / 10,
+                 emulated_card.capability % 10, 4};
   return cudaSuccess;
 }
 
 cudaError_t
 cudaDriverGetVersion(int *version)
 {
-  *version = CUDART_VERSION;
+  *version = emulated_card.driver_version;
+  return cudaSuccess;
+}
+
+cudaError_t
+cudaDeviceGetPCIBusId(char *bus, int length, int)
+{
+  snprintf(bus, (size_t)length, "0000:00:00.0");
   return cudaSuccess;
 }
 
@@ -228,6 +263,8 @@ cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes)
 static void
 copy_bytes(void *to, const void *from, size_t num_bytes)
 {
+  num_copies++;
+  work_ns += 0.01 * (double)num_bytes;
   if (num_bytes > 0)
     memcpy(to, from, num_bytes);
 }

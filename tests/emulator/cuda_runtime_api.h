@@ -28,10 +28,11 @@ typedef enum {
   cudaMemcpyDeviceToDevice,
   cudaMemcpyDefault
 } cudaMemcpyKind;
-typedef enum {
+typedef enum cudaDeviceAttr {
   cudaDevAttrMultiProcessorCount,
   cudaDevAttrComputeCapabilityMajor,
-  cudaDevAttrComputeCapabilityMinor
+  cudaDevAttrComputeCapabilityMinor,
+  cudaDevAttrL2CacheSize
 } cudaDeviceAttr;
 typedef enum { cudaFuncAttributeMaxDynamicSharedMemorySize } cudaFuncAttribute;
 
@@ -59,10 +60,11 @@ struct cudaDeviceProp {
 
 cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaGetDevice(int *device);
-/* 4 multiprocessors, compute capability 9.0. */
+/* As card.h has it; 4 multiprocessors. */
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device);
-/* CUDART_VERSION. */
+cudaError_t cudaDeviceGetPCIBusId(char *bus, int length, int device);
+/* The card's, and CUDART_VERSION. */
 cudaError_t cudaDriverGetVersion(int *version);
 cudaError_t cudaRuntimeGetVersion(int *version);
 cudaError_t cudaGetLastError(void);

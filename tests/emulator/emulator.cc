@@ -1,6 +1,7 @@
 /* Thread blocks as fibers, their meetings, barriers, shared memory and asynchronous copies. */
 #include "tests/emulator/emulator.h"
 
+#include "tests/emulator/card.h"
 #include "tests/emulator/fibers.h"
 
 #include <stdarg.h>
@@ -353,6 +354,7 @@ launch(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()> &
   if (status != cudaSuccess)
     return status;
   prepare(block, shared_bytes);
+  emulated_launched((uint64_t)block.x * block.y * block.z * grid.x * grid.y * grid.z);
   machine.body = &body;
   machine.place.block_dim = block;
   machine.place.grid_dim = grid;

@@ -328,8 +328,10 @@ cudaEventDestroy(cudaEvent_t event)
 cudaError_t
 cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 {
-  if (is_default(stream) || emulator::is_capturing(stream))
+  if (is_default(stream))
     return cudaErrorInvalidValue;
+  if (emulator::is_capturing(stream)) /* a place in the graph, which nothing here waits for */
+    return cudaSuccess;
   return add(stream, {nullptr, event->state, ++event->state->recorded, false});
 }
 
