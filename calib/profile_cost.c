@@ -42,9 +42,10 @@ typedef struct {
   ElementwiseFit *elementwise;
   OperationCurve *sampling;
   OperationCurve *all_reduce[2]; /* a custom kernel for small messages, NCCL beyond its range */
-  OperationSheet *host[2];       /* a captured graph's, a longer step's */
+  OperationSheet *host[2];       /* a captured graph's, another step's */
+  CapturedKind captured;
   guint64 captured_tokens;
-  StepResidual *residual[2]; /* a captured graph's, a longer step's */
+  StepResidual *residual[2]; /* a captured graph's, another step's */
   OperationSheet *copies[2]; /* by CopyDirection */
   guint64 copy_piece_bytes, copy_pieces_per_block;
   Memo linear[MEMO_TOKENS + 1], small[MEMO_TOKENS + 1];
@@ -195,9 +196,9 @@ all_reduce_ps(const ProfileCost *self, double bytes, gboolean *inside)
 }
 
 static Memo
-find_host(const ProfileCost *self, guint64 sequences, guint64 tokens)
+find_host(const ProfileCost *self, guint64 sequences, guint64 tokens, gboolean captured)
 {
-  gboolean eager = tokens > self->captured_tokens && self->host[1] != NULL, inside;
+  gboolean eager = !captured && self->host[1] != NULL, inside;
   double ps =
       operation_sheet_ps(self->host[eager ? 1 : 0], (double)sequences, (double)tokens, &inside);
 
@@ -207,20 +208,21 @@ find_host(const ProfileCost *self, guint64 sequences, guint64 tokens)
 static Memo
 find_host_of_decodes(const ProfileCost *self, guint64 decodes)
 {
-  return find_host(self, decodes, decodes);
+  return find_host(self, decodes, decodes, decodes <= self->captured_tokens);
 }
 
 static void
 set_host_and_comm(ProfileCost *self, const CostShape *shape, guint64 tokens, CostPiece *piece)
 {
+  gboolean captured = roofline_is_captured(self->captured, self->captured_tokens, shape, tokens);
   gboolean inside;
   double ps;
 
-  if (self->host[0] != NULL || (self->host[1] != NULL && tokens > self->captured_tokens)) {
+  if (self->host[0] != NULL || (self->host[1] != NULL && !captured)) {
     set(piece, COST_HOST,
-        shape->sequences == tokens && tokens > 0
+        shape->contexts.count == tokens && shape->sequences == tokens && tokens > 0
             ? remember(self, self->host_decodes, MEMO_SEQUENCES, tokens, find_host_of_decodes)
-            : find_host(self, shape->sequences, tokens));
+            : find_host(self, shape->sequences, tokens, captured));
     /* Where it is not measured it is a device file's figure, or beyond the range: modelled. */
     piece->scaled_ps[COST_HOST] = 0;
   }
@@ -273,9 +275,10 @@ add_residual(CostPiece *piece, CostComponent component, gint64 ps, gboolean meas
  * what they share stays in the caches, takes that from them, then from the products. It depends on
  * the batch alone, so that growth_ps stays what it is. */
 static void
-set_residual(const ProfileCost *self, guint64 tokens, CostPiece *piece)
+set_residual(const ProfileCost *self, const CostShape *shape, guint64 tokens, CostPiece *piece)
 {
-  gboolean eager = tokens > self->captured_tokens && self->residual[1] != NULL;
+  gboolean captured = roofline_is_captured(self->captured, self->captured_tokens, shape, tokens);
+  gboolean eager = !captured && self->residual[1] != NULL;
   const StepResidual *residual = self->residual[eager ? 1 : 0];
   gboolean inside;
   gint64 ps;
@@ -307,7 +310,7 @@ profile_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece 
   set_copies(self, shape, piece);
   if (covered & 1 << COST_ATTENTION && tokens > 0)
     profile_attention_step(self->attention, shape, repeat, piece);
-  set_residual(self, tokens, piece);
+  set_residual(self, shape, tokens, piece);
 }
 
 /* What a step's kernels take by the tables: of one step, whose residual is being found. */
@@ -405,6 +408,7 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
   }
   self->host[0] = operation_sheet_new(profile, OP_HOST, host_scheduler_name(config->scheduler));
   self->host[1] = operation_sheet_new(profile, OP_HOST, eager);
+  self->captured = config->captured;
   self->captured_tokens =
       config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;
   self->copies[COPY_OUT] = operation_sheet_new(profile, OP_COPY, out);
@@ -443,7 +447,11 @@ profile_cost_bare(const Profile *profile, const RooflineConfig *config, GError *
 static void
 find_residuals(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
 {
-  static const char *const variants[] = {STEP_GRAPH, STEP_EAGER};
+  static const struct {
+    const char *variant;
+    StepsOf of[2]; /* by CapturedKind */
+  } kinds[] = {{STEP_GRAPH, {STEPS_ALL, STEPS_OF_DECODES}},
+               {STEP_EAGER, {STEPS_ALL, STEPS_OF_CHUNKS}}};
   RooflineConfig plain = *config;
   ProfileCost *bare;
   guint n;
@@ -453,8 +461,9 @@ find_residuals(ProfileCost *self, const Profile *profile, const RooflineConfig *
     return;
   plain.what_if = WHAT_IF_NONE;
   bare = profile_cost_bare(profile, &plain, NULL);
-  for (guint i = 0; i < G_N_ELEMENTS(variants); i++)
-    self->residual[i] = step_residual_new(profile, config->model, variants[i], sum_kernels, bare);
+  for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
+    self->residual[i] = step_residual_new(profile, config->model, kinds[i].variant,
+                                          kinds[i].of[config->captured], sum_kernels, bare);
   profile_free_cost(&bare->base);
 }
 
