@@ -136,21 +136,10 @@ enqueue_calls(Timer *timer, const Sampling *sampling)
 }
 
 cudaError_t
-prepare_call(Timer *timer, const Sampling *sampling)
-{
-  const TimingRequest *request = sampling->request;
-
-  return request->prepare != NULL
-             ? (cudaError_t)request->prepare(request->data, timer->turn, timer->stream)
-             : cudaSuccess;
-}
-
-cudaError_t
 enqueue_sample(Timer *timer, const Sampling *sampling, double *submit_ns)
 {
   double before;
 
-  RETURN_IF_FAILED(prepare_call(timer, sampling));
   RETURN_IF_FAILED(enqueue_beside(timer, sampling));
   RETURN_IF_FAILED(cudaEventRecord(timer->begin, timer->stream));
   before = host_clock_ns();
@@ -185,7 +174,6 @@ sample_host(Timer *timer, Sampling *sampling, double *sample_ns, double *submit_
 {
   double before, returned;
 
-  RETURN_IF_FAILED(prepare_call(timer, sampling));
   RETURN_IF_FAILED(enqueue_beside(timer, sampling));
   if (sampling->request->beside != NULL)
     RETURN_IF_FAILED(cudaEventSynchronize(timer->side_begun));
@@ -197,6 +185,17 @@ sample_host(Timer *timer, Sampling *sampling, double *sample_ns, double *submit_
   *sample_ns = (host_clock_ns() - before) / sampling->calls;
   *submit_ns = (returned - before) / sampling->calls;
   return settle(timer);
+}
+
+/* Before the stream is held: it may wait for it. */
+cudaError_t
+prepare_call(Timer *timer, const Sampling *sampling)
+{
+  const TimingRequest *request = sampling->request;
+
+  return request->prepare != NULL
+             ? (cudaError_t)request->prepare(request->data, timer->turn, timer->stream)
+             : cudaSuccess;
 }
 
 /* Whether what runs beside ended before the calls did. */
@@ -217,6 +216,7 @@ sample(Timer *timer, Sampling *sampling, double *sample_ns, double *submit_ns)
 
   for (;;) {
     const double begin = host_clock_ns();
+    RETURN_IF_FAILED(prepare_call(timer, sampling));
     RETURN_IF_FAILED(sampling->request->is_synchronous
                          ? sample_host(timer, sampling, sample_ns, submit_ns)
                          : sample_device(timer, sampling, sample_ns, submit_ns));

@@ -52,8 +52,8 @@ typedef struct {
    * begin until after its end. NULL: nothing. */
   TimedCall beside;
   void *beside_data;
-  /* What the host does before each call and is no part of it, with the call's data. NULL: nothing.
-   */
+  /* What the host does before each sample and is no part of it, with the call's data; it may wait
+   * for the stream. NULL: nothing. */
   TimedCall prepare;
   /* The call waits for the device before it returns (copies of pageable memory do): the host's
    * clock is read, from the call to the stream's end. */
