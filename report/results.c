@@ -1,6 +1,11 @@
+#include "config.h"
+
 #include "results_private.h"
 
+#include <errno.h>
+#include <glib/gstdio.h>
 #include <math.h>
+#include <unistd.h>
 
 G_DEFINE_QUARK(spillway - results - error - quark, results_error)
 
@@ -259,29 +264,57 @@ on_request(Observer *self, const RequestResult *result)
   request_rows_tell(((ResultsRun *)self)->rows, result);
 }
 
+/* In the folder that TMPDIR names, which tmpfile() does not look at. It has no name from here on. */
+static void
+open_spool(ResultsRun *run)
+{
+  g_autofree char *path = NULL;
+  int fd = g_file_open_tmp("spillway-requests-XXXXXX", &path, NULL);
+
+  if (fd >= 0) {
+    (void)g_unlink(path);
+    run->spool = fdopen(fd, "w+");
+    if (run->spool == NULL)
+      close(fd);
+  }
+  run->spool_errno = run->spool != NULL ? 0 : errno;
+}
+
 /* What cannot be written is told when it is read. */
 static void
 spool(gpointer user_data, const RequestResult *result)
 {
   ResultsRun *run = user_data;
 
+  if (run->spool_errno == 0 && fwrite(result, sizeof *result, 1, run->spool) != 1)
+    run->spool_errno = errno;
+}
+
+static gboolean
+fail_spool(int cause, GError **error)
+{
+  g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
+              "a temporary file for the requests failed (%s); make room in %s, or set TMPDIR to "
+              "another folder",
+              g_strerror(cause), g_get_tmp_dir());
+  return FALSE;
+}
+
+gboolean
+results_spool_rewind(const ResultsRun *run, GError **error)
+{
   if (run->spool != NULL)
-    (void)!fwrite(result, sizeof *result, 1, run->spool);
+    request_rows_finish(run->rows);
+  if (run->spool_errno != 0)
+    return fail_spool(run->spool_errno, error);
+  return (fflush(run->spool) == 0 && fseek(run->spool, 0, SEEK_SET) == 0) ||
+         fail_spool(errno, error);
 }
 
 gboolean
-results_spool_rewind(const ResultsRun *run)
+results_spool_read(const ResultsRun *run, gpointer results, gsize n, GError **error)
 {
-  if (run->spool == NULL)
-    return FALSE;
-  request_rows_finish(run->rows);
-  return fflush(run->spool) == 0 && !ferror(run->spool) && fseek(run->spool, 0, SEEK_SET) == 0;
-}
-
-gboolean
-results_spool_read(const ResultsRun *run, gpointer results, gsize n)
-{
-  return fread(results, sizeof(RequestResult), n, run->spool) == n;
+  return fread(results, sizeof(RequestResult), n, run->spool) == n || fail_spool(errno, error);
 }
 
 ResultsRun *
@@ -292,7 +325,7 @@ results_run_new(const Workload *workload, CostModel *cost)
   run->observer = (Observer){.step = on_step, .request = on_request};
   run->workload = workload;
   run->cost = cost;
-  run->spool = tmpfile();
+  open_spool(run);
   run->rows = request_rows_new(workload, spool, run);
   run->preemptions = g_array_new(FALSE, FALSE, sizeof(Preemption));
   run->last_preemption = g_new0(guint32, workload_count(workload));
