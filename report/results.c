@@ -264,7 +264,8 @@ on_request(Observer *self, const RequestResult *result)
   request_rows_tell(((ResultsRun *)self)->rows, result);
 }
 
-/* In the folder that TMPDIR names, which tmpfile() does not look at. It has no name from here on. */
+/* In the folder that TMPDIR names, which tmpfile() does not look at. It has no name from here on.
+ */
 static void
 open_spool(ResultsRun *run)
 {

@@ -62,9 +62,10 @@ copy_table(Results *results, const char *table, GError **error)
 
   if (rest == NULL)
     return FALSE;
-  sql = g_strdup_printf("INSERT INTO main.%s (run_id%s) SELECT (SELECT here FROM map WHERE there ="
-                        " run_id)%s FROM other.%s WHERE run_id IN (SELECT there FROM map WHERE new)",
-                        table, rest, rest, table);
+  sql =
+      g_strdup_printf("INSERT INTO main.%s (run_id%s) SELECT (SELECT here FROM map WHERE there ="
+                      " run_id)%s FROM other.%s WHERE run_id IN (SELECT there FROM map WHERE new)",
+                      table, rest, rest, table);
   return results_exec(results, sql, error);
 }
 

@@ -74,7 +74,8 @@ extern const char results_fixed_views[];
 /* A figure's column: its key with '_' for '.'. Caller frees. */
 char *results_column(const char *key);
 
-/* Recorded steps (step_record.c): one that was told, the table, and the rows of a run that has any. */
+/* Recorded steps (step_record.c): one that was told, the table, and the rows of a run that has any.
+ */
 void results_note_step(ResultsRun *run, const StepReport *report);
 gboolean results_create_steps(Results *results, GError **error);
 gboolean results_insert_steps(Results *results, const ResultsRun *run, gint64 run_id,
