@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <math.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 G_DEFINE_QUARK(spillway - results - error - quark, results_error)
@@ -166,15 +167,56 @@ results_free(Results *results)
   g_free(results);
 }
 
+/* The log has an index in memory that programs share, which those of other machines do not see: on
+ * a cluster's file system one of them could merge a log that another is writing. What is not known
+ * to be of this machine alone is taken for one. */
+static gboolean
+is_on_local_disk(const char *path)
+{
+  static const guint32 local[] = {
+      0xef53,     /* ext2, 3, 4 */
+      0x58465342, /* XFS */
+      0x9123683e, /* Btrfs */
+      0xf2f52010, /* F2FS */
+      0x2fc12fc1, /* ZFS */
+      0x01021994, /* tmpfs */
+      0x858458f6, /* ramfs */
+      0x794c7630, /* overlayfs, of containers */
+  };
+  struct statfs status;
+
+  if (statfs(path, &status) != 0)
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS(local); i++)
+    if ((guint32)status.f_type == local[i])
+      return TRUE;
+  return FALSE;
+}
+
+/* TRUE if it is the mode now: another program that reads may keep it from changing. */
+static gboolean
+set_journal_mode(Results *results, const char *mode)
+{
+  g_autofree char *sql = g_strdup_printf("PRAGMA journal_mode = %s", mode);
+  sqlite3_stmt *statement = results_prepare(results, sql, NULL);
+  gboolean is_set = statement != NULL && sqlite3_step(statement) == SQLITE_ROW &&
+                    g_ascii_strcasecmp((const char *)sqlite3_column_text(statement, 0), mode) == 0;
+
+  sqlite3_finalize(statement);
+  return is_set;
+}
+
 void
 results_set_ahead(Results *results, gboolean ahead)
 {
-  const char *sql = ahead ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"
-                          : "PRAGMA synchronous = FULL; PRAGMA journal_mode = DELETE";
+  gboolean is_log = ahead && is_on_local_disk(results->path) && set_journal_mode(results, "WAL");
 
-  /* Where it is refused (a file system without shared memory, another reader) commits wait for the
-   * disk as before, or the log stays beside the file: either is as whole. */
-  (void)sqlite3_exec(results->db, sql, NULL, NULL, NULL);
+  /* A log that is not waited for leaves the file whole; a journal has to be waited for. */
+  (void)sqlite3_exec(results->db,
+                     is_log ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL", NULL,
+                     NULL, NULL);
+  if (!ahead)
+    (void)set_journal_mode(results, "DELETE");
 }
 
 gint64
