@@ -188,6 +188,7 @@ def test_bad_studies():
         check_equal(execute("sweep", write(STUDY), "-o", "a.db", *words).status, 2, words)
     check_equal(execute("sweep", write(STUDY)).status, 2, "no -o")
     check_equal(execute("merge", "small.ini", "-o", "all.db").status, 2)
+    check(not os.path.exists("all.db"), "nothing was merged into it")
 
 
 def test_escaped_comma():
