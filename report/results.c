@@ -131,15 +131,16 @@ results_open(const char *path, guint lock_wait_ms, GError **error)
 {
   g_autoptr(Results) results = g_new0(Results, 1);
 
-  results->path = g_strdup(path);
+  /* SQLite keeps ":memory:" in memory, where it would be lost. */
+  results->path = *path == ':' ? g_strconcat("./", path, NULL) : g_strdup(path);
   if (*path == '\0' || g_file_test(path, G_FILE_TEST_IS_DIR)) {
     g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
                 "cannot write results to '%s': %s; name a file", path,
                 *path == '\0' ? "the name is empty" : "it is a folder");
     return NULL;
   }
-  if (sqlite3_open_v2(path, &results->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
-      SQLITE_OK) {
+  if (sqlite3_open_v2(results->path, &results->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                      NULL) != SQLITE_OK) {
     results_fail(results, error);
     return NULL;
   }

@@ -146,6 +146,12 @@ def test_temporary_folder():
     check_equal(rows("a.db", "SELECT count(*) FROM run"), [(0,)])
 
 
+def test_name_of_memory():
+    """A file has the name that it was given, whatever SQLite takes it for"""
+    succeed("run", *HARDWARE, "--trace", "demo", "--limit", "3", "-o", ":memory:")
+    check_equal(rows("./:memory:", "SELECT count(*) FROM run"), [(1,)])
+
+
 def test_failing_cell():
     """A cell that cannot be run, or ends badly, is recorded with its message, and the rest goes on"""
     write(STUDY.replace("model = llama-2-7b\n", "").replace(
