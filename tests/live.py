@@ -340,6 +340,7 @@ def test_bad_models():
     refuse(["--temperature", "computes nothing"], "run", "--executor", "unit", "--trace", TRACE, "--num-gpu-blocks",
            "9", "--temperature", "1")
     refuse(["--executor: found 'unit', expected gpu or cpu"], "live", "--executor", "unit", "--trace", "demo")
+    refuse(["unknown option --against"], "validate", "--executor", "cpu", "--trace", TRACE, "--against", "measured.csv")
     refuse(["expected model or unit"], "compare", *tiny[1:])
 
 
