@@ -32,6 +32,21 @@ importer_names(void)
   return g_string_free(g_steal_pointer(&names), FALSE);
 }
 
+static gboolean
+importer_sniffs(const ProfileImporter *importer, const char *path)
+{
+  return importer->files != NULL ? import_files_sniff(importer->files, path)
+                                 : importer->sniff(path);
+}
+
+static gboolean
+importer_reads(const ProfileImporter *importer, Profile *profile, const char *path,
+               const ImportContext *context, GError **error)
+{
+  return importer->files != NULL ? import_files_read(profile, importer->files, path, error)
+                                 : importer->read(profile, path, context, error);
+}
+
 static const ProfileImporter *
 choose(const char *path, const char *format, GError **error)
 {
@@ -51,7 +66,7 @@ choose(const char *path, const char *format, GError **error)
     return importer;
   }
   for (guint i = 0; profile_importers[i] != NULL; i++)
-    if (profile_importers[i]->sniff(path))
+    if (importer_sniffs(profile_importers[i], path))
       return profile_importers[i];
   g_set_error(error, IMPORT_ERROR, IMPORT_ERROR_UNKNOWN,
               "%s: no table that is known; the imports are %s, and a name picks one", path, names);
@@ -92,7 +107,7 @@ profile_import(Profile *profile, const char *path, const char *format, const Imp
   gboolean is_read = FALSE;
 
   if (importer != NULL)
-    is_read = importer->read(profile, path, context != NULL ? context : &none, error);
+    is_read = importer_reads(importer, profile, path, context != NULL ? context : &none, error);
   if (is_read && profile->samples->len == before.samples) {
     g_set_error(error, IMPORT_ERROR, IMPORT_ERROR_FILE,
                 "%s: no row is of an operation that is known", path);

@@ -36,9 +36,19 @@ typedef struct {
   gpointer data;
 } ImportContext;
 
+/* A source that is a file or a folder of files. */
+typedef struct {
+  gboolean (*takes)(const char *path);
+  gboolean (*is_own)(const char *path); /* no other importer takes it; NULL: as takes */
+  /* What the file calls the GPU, "" if it does not say; the caller frees it. */
+  char *(*gpu)(const char *path);
+  gboolean (*read)(Profile *profile, const char *path, const char *gpu, GError **error);
+} ImportFiles;
+
 typedef struct {
   const char *name;
   const char *help;
+  const ImportFiles *files; /* then the hooks are NULL */
   gboolean (*sniff)(const char *path);
   gboolean (*read)(Profile *profile, const char *path, const ImportContext *context,
                    GError **error);

@@ -324,22 +324,8 @@ read_file(Profile *profile, const char *path, const char *gpu, GError **error)
 
 static const ImportFiles files = {.takes = takes, .gpu = file_gpu, .read = read_file};
 
-static gboolean
-sniff(const char *path)
-{
-  return import_files_sniff(&files, path);
-}
-
-static gboolean
-import_read(Profile *profile, const char *path, const ImportContext *context, GError **error)
-{
-  (void)context;
-  return import_files_read(profile, &files, path, error);
-}
-
 const ProfileImporter profile_importer_aiconfigurator = {
     .name = "aiconfigurator",
     .help = "a file or folder of aiconfigurator: GEMM, attention, NCCL, all-reduce",
-    .sniff = sniff,
-    .read = import_read,
+    .files = &files,
 };

@@ -31,14 +31,6 @@ char *import_first_text(const char *path, const char *column_name);
 /* The header's first bytes hold each of these column names (NULL after the last). */
 gboolean import_header_has(const char *path, const char *const *names);
 
-/* A source that is a file or a folder of files. */
-typedef struct {
-  gboolean (*takes)(const char *path);
-  /* What the file calls the GPU, "" if it does not say; the caller frees it. */
-  char *(*gpu)(const char *path);
-  gboolean (*read)(Profile *profile, const char *path, const char *gpu, GError **error);
-} ImportFiles;
-
 gboolean import_files_sniff(const ImportFiles *kind, const char *path);
 gboolean import_files_read(Profile *profile, const ImportFiles *kind, const char *path,
                            GError **error);

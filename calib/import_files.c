@@ -69,11 +69,12 @@ import_first_text(const char *path, const char *column_name)
 gboolean
 import_files_sniff(const ImportFiles *kind, const char *path)
 {
+  gboolean (*is_own)(const char *path) = kind->is_own != NULL ? kind->is_own : kind->takes;
   g_autoptr(GPtrArray) files = NULL;
 
   if (!g_file_test(path, G_FILE_TEST_IS_DIR))
-    return kind->takes(path);
-  files = list_files(path, kind->takes, NULL);
+    return is_own(path);
+  files = list_files(path, is_own, NULL);
   return files != NULL && files->len > 0;
 }
 

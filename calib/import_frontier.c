@@ -152,22 +152,8 @@ static const ImportFiles files = {
     .read = read_file,
 };
 
-static gboolean
-sniff(const char *path)
-{
-  return import_files_sniff(&files, path);
-}
-
-static gboolean
-import_read(Profile *profile, const char *path, const ImportContext *context, GError **error)
-{
-  (void)context;
-  return import_files_read(profile, &files, path, error);
-}
-
 const ProfileImporter profile_importer_frontier = {
     .name = "frontier",
     .help = "a file or folder of Frontier: attention",
-    .sniff = sniff,
-    .read = import_read,
+    .files = &files,
 };

@@ -208,26 +208,15 @@ read_file(Profile *profile, const char *path, const char *gpu, GError **error)
   return (model != NULL ? read_host : read_layers)(profile, table, origin, error);
 }
 
-static const ImportFiles files = {.takes = takes, .gpu = time_stats_gpu, .read = read_file};
-
-static gboolean
-sniff(const char *path)
-{
-  static const ImportFiles own = {.takes = is_own};
-
-  return import_files_sniff(&own, path);
-}
-
-static gboolean
-import_read(Profile *profile, const char *path, const ImportContext *context, GError **error)
-{
-  (void)context;
-  return import_files_read(profile, &files, path, error);
-}
+static const ImportFiles files = {
+    .takes = takes,
+    .is_own = is_own,
+    .gpu = time_stats_gpu,
+    .read = read_file,
+};
 
 const ProfileImporter profile_importer_vidur = {
     .name = "vidur",
     .help = "a file or folder of Vidur: layers, attention, CPU overheads",
-    .sniff = sniff,
-    .read = import_read,
+    .files = &files,
 };

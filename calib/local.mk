@@ -17,7 +17,9 @@ libspillway_calib_a_SOURCES = \
   %D%/attention_fit.c %D%/attention_fit.h \
   %D%/operation_fit.c %D%/operation_fit.h \
   %D%/profile_attention.c %D%/profile_attention.h \
-  %D%/profile_cost.c %D%/profile_cost.h \
+  %D%/profile_cost.h %D%/profile_cost_internal.h \
+  %D%/profile_cost_step.c \
+  %D%/profile_cost_tables.c \
   %D%/device.c %D%/device.h \
   %D%/import.c %D%/import.h \
   %D%/import_aiconfigurator.c \

@@ -117,14 +117,27 @@ compare_indices(gconstpointer a, gconstpointer b, gpointer user_data)
   return order != 0 ? order : (i > j) - (i < j);
 }
 
+static gboolean
+is_sealed(const ProfileSample *samples, guint n)
+{
+  for (guint i = 1; i < n; i++)
+    if (profile_compare_keys(&samples[i - 1], &samples[i]) >= 0)
+      return FALSE;
+  return TRUE;
+}
+
 void
 profile_seal(Profile *profile)
 {
   guint n = profile->samples->len;
   ProfileSample *samples = (ProfileSample *)(gpointer)profile->samples->data;
-  GArray *sorted = g_array_sized_new(FALSE, FALSE, sizeof(ProfileSample), n);
-  g_autofree guint32 *order = g_new(guint32, n);
+  g_autofree guint32 *order = NULL;
+  GArray *sorted;
 
+  if (is_sealed(samples, n)) /* as what was written is */
+    return;
+  sorted = g_array_sized_new(FALSE, FALSE, sizeof(ProfileSample), n);
+  order = g_new(guint32, n);
   for (guint32 i = 0; i < n; i++)
     order[i] = i;
   g_qsort_with_data(order, (gint)n, sizeof *order, compare_indices, samples);

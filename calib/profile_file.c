@@ -126,66 +126,87 @@ profile_file_check(const Profile *profile, const char *path, GError **error)
   return TRUE;
 }
 
+/* The digest of a value after value, in pieces that are worth a call. */
+typedef struct {
+  GChecksum *checksum;
+  gsize length;
+  guint8 bytes[4096];
+} Digest;
+
 static void
-digest_text(GByteArray *bytes, const char *text)
+digest_bytes(Digest *digest, gconstpointer bytes, gsize n)
 {
-  g_byte_array_append(bytes, (const guint8 *)text, (guint)strlen(text) + 1);
+  if (digest->length + n > sizeof digest->bytes) {
+    g_checksum_update(digest->checksum, digest->bytes, (gssize)digest->length);
+    digest->length = 0;
+  }
+  if (n > sizeof digest->bytes) {
+    g_checksum_update(digest->checksum, bytes, (gssize)n);
+    return;
+  }
+  memcpy(digest->bytes + digest->length, bytes, n);
+  digest->length += n;
 }
 
 static void
-digest_int(GByteArray *bytes, gint64 value)
+digest_text(Digest *digest, const char *text)
+{
+  digest_bytes(digest, text, strlen(text) + 1);
+}
+
+static void
+digest_int(Digest *digest, gint64 value)
 {
   gint64 little = GINT64_TO_LE(value);
 
-  g_byte_array_append(bytes, (const guint8 *)&little, sizeof little);
+  digest_bytes(digest, &little, sizeof little);
 }
 
 static void
-digest_real(GByteArray *bytes, double value)
+digest_real(Digest *digest, double value)
 {
   gint64 bits;
 
   memcpy(&bits, &value, sizeof bits);
-  digest_int(bytes, bits);
+  digest_int(digest, bits);
 }
 
 static void
-digest_sample(GByteArray *bytes, const ProfileSample *sample)
+digest_sample(Digest *digest, const ProfileSample *sample)
 {
-  digest_text(bytes, operations[sample->operation].name);
-  digest_text(bytes, sample->variant);
-  digest_text(bytes, sample->dtype);
-  digest_text(bytes, sample->kernel);
-  for (guint i = 0; i < operation_n_shape(sample->operation); i++)
-    digest_int(bytes, sample->shape[i]);
-  digest_real(bytes, sample->median_ns);
-  digest_real(bytes, sample->p10_ns);
-  digest_real(bytes, sample->p90_ns);
-  digest_int(bytes, sample->count);
-  digest_int(bytes, sample->derived != 0);
-  digest_int(bytes, sample->origin);
+  guint n_shape = operation_n_shape(sample->operation);
+
+  digest_text(digest, operations[sample->operation].name);
+  digest_text(digest, sample->variant);
+  digest_text(digest, sample->dtype);
+  digest_text(digest, sample->kernel);
+  for (guint i = 0; i < n_shape; i++)
+    digest_int(digest, sample->shape[i]);
+  digest_real(digest, sample->median_ns);
+  digest_real(digest, sample->p10_ns);
+  digest_real(digest, sample->p90_ns);
+  digest_int(digest, sample->count);
+  digest_int(digest, sample->derived != 0);
+  digest_int(digest, sample->origin);
 }
 
 char *
 profile_digest(const Profile *profile)
 {
   g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
-  g_autoptr(GByteArray) bytes = g_byte_array_new();
+  Digest digest = {.checksum = checksum};
 
-  digest_int(bytes, PROFILE_FORMAT);
-  digest_text(bytes, profile->name);
-  digest_text(bytes, profile->device);
-  digest_text(bytes, profile->note);
+  digest_int(&digest, PROFILE_FORMAT);
+  digest_text(&digest, profile->name);
+  digest_text(&digest, profile->device);
+  digest_text(&digest, profile->note);
   for (guint i = 0; i < profile->origins->len; i++)
     for (guint field = 0; field < PROFILE_ORIGIN_FIELDS; field++)
-      digest_text(bytes,
+      digest_text(&digest,
                   profile_origin_get(&g_array_index(profile->origins, ProfileOrigin, i), field));
-  for (guint i = 0; i < profile->samples->len; i++) {
-    g_checksum_update(checksum, bytes->data, bytes->len);
-    g_byte_array_set_size(bytes, 0);
-    digest_sample(bytes, &g_array_index(profile->samples, ProfileSample, i));
-  }
-  g_checksum_update(checksum, bytes->data, bytes->len);
+  for (guint i = 0; i < profile->samples->len; i++)
+    digest_sample(&digest, &g_array_index(profile->samples, ProfileSample, i));
+  g_checksum_update(checksum, digest.bytes, (gssize)digest.length);
   return g_strdup(g_checksum_get_string(checksum));
 }
 

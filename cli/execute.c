@@ -155,16 +155,14 @@ close_files(Run *run, const RunRecord *record)
   }
   series.buckets = metrics_series(run->metrics, &series.n, &series.bucket_ps);
   if (run->execution->results != NULL &&
-      results_commit(run->execution->results, run->results, record, &series, &error) == 0)
+      results_commit(run->execution->results, run->results, record, &series, &error) == 0) {
     say(run, CLI_USAGE, error);
+    g_clear_error(&error);
+  }
   if (run->execution->packed != NULL &&
       !results_pack(run->execution->packed, run->execution->workload, run->results, record,
-                    run->execution->detail == RESULTS_DETAIL_FIGURES ? NULL : &series)) {
-    g_clear_error(&error);
-    g_set_error_literal(&error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
-                        "a temporary file for the requests could not be written");
+                    run->execution->detail == RESULTS_DETAIL_FIGURES ? NULL : &series, &error))
     say(run, CLI_FAILED, error);
-  }
 }
 
 /* The spread of the timings behind what was measured, by the time that each component took. */

@@ -21,6 +21,17 @@ find_program(void)
   return g_find_program_in_path(PROGRAM);
 }
 
+/* What goes without a GPU, if anything. */
+static const char *
+meanwhile(const char *verb)
+{
+  if (g_str_equal(verb, "calibrate"))
+    return "; until it is there, 'spillway profile import' makes profiles of published tables";
+  if (g_str_equal(verb, "selfcheck"))
+    return "";
+  return "; until it is there, --executor cpu computes small models without one";
+}
+
 int
 gpu_run(char **argv)
 {
@@ -31,10 +42,8 @@ gpu_run(char **argv)
     return cli_error(CLI_FAILED, argv[0],
                      "this needs a GPU and the program " PROGRAM
                      ", which is neither beside this one nor "
-                     "on the PATH; until it is there, %s",
-                     g_str_equal(argv[0], "calibrate")
-                         ? "'spillway profile import' makes profiles of published tables"
-                         : "--executor cpu computes small models without one");
+                     "on the PATH%s",
+                     meanwhile(argv[0]));
   g_ptr_array_add(words, program);
   for (; *argv != NULL; argv++)
     g_ptr_array_add(words, *argv);

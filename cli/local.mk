@@ -85,7 +85,8 @@ libspillway_cli_a_SOURCES = \
   %D%/study_plan.c %D%/study_plan.h \
   %D%/study_read.c \
   %D%/sub_verb.c %D%/sub_verb.h \
-  %D%/sweep.c \
+  %D%/sweep.c %D%/sweep_internal.h \
+  %D%/sweep_report.c \
   %D%/sweep_progress.c %D%/sweep_progress.h \
   %D%/sweep_run.c %D%/sweep_run.h \
   %D%/sweep_worker.c %D%/sweep_worker.h \

@@ -1,6 +1,7 @@
 /* spillway merge: results databases joined, such as those of a sweep's shards. */
 #include "cli.h"
 
+#include <glib/gstdio.h>
 #include <stdio.h>
 
 #include "report/study_store.h"
@@ -44,6 +45,7 @@ merge(char **paths, int n_paths, const char *output)
 {
   g_autoptr(Results) results = NULL;
   g_autoptr(GError) error = NULL;
+  gboolean is_new = !g_file_test(output, G_FILE_TEST_EXISTS), took_any = FALSE;
   int status = CLI_DONE;
 
   if (!check_inputs(paths, n_paths, output))
@@ -53,13 +55,17 @@ merge(char **paths, int n_paths, const char *output)
     return cli_error(CLI_USAGE, VERB, "%s", error->message);
   for (int i = 0; i < n_paths; i++) {
     guint n_runs = 0;
-    if (results_merge(results, paths[i], &n_runs, &error))
+    gboolean took = results_merge(results, paths[i], &n_runs, &error);
+    took_any |= took;
+    if (took)
       printf("%s: %u runs, new in %s\n", paths[i], n_runs, output);
     else
       status = cli_error(error->code == RESULTS_ERROR_FAILED ? CLI_FAILED : CLI_USAGE, VERB, "%s",
                          error->message);
     g_clear_error(&error);
   }
+  if (is_new && !took_any) /* an empty one is of no use, and the next try would find it */
+    (void)g_unlink(output);
   return status;
 }
 

@@ -33,7 +33,8 @@ typedef struct {
   const char *argument;
   const char *help;
   char letter;
-  const char *only; /* the one verb that has it; NULL: all */
+  const char *only;   /* the one verb that has it; NULL: all */
+  const char *except; /* the one verb that lacks it; NULL: none */
 } Option;
 
 #define AT(field) offsetof(Settings, field)
@@ -60,8 +61,9 @@ static const Option options[] = {
     {"scheduler", GROUP_ENGINE, KIND_TEXT, AT(scheduler), 0, 0, "NAME",
      "vllm-v1 (default), vllm-0.6, vllm-0.5", 0},
     {"overflow", GROUP_ENGINE, KIND_TEXT, AT(overflow), 0, 0, "NAME",
-     "a victim's KV: recompute (default), swap", 0},
-    {"victim", GROUP_ENGINE, KIND_TEXT, AT(victim), 0, 0, "NAME", "who is preempted: newest", 0},
+     "a victim's KV: recompute (default), swap; 'spillway list overflow'", 0},
+    {"victim", GROUP_ENGINE, KIND_TEXT, AT(victim), 0, 0, "NAME",
+     "who is preempted: newest (default); 'spillway list victims'", 0},
     {"block-size", GROUP_ENGINE, KIND_COUNT, AT(block_size), 1, 65536, "TOKENS",
      "tokens a KV block (default 16)", 0},
     {"num-gpu-blocks", GROUP_ENGINE, KIND_COUNT, AT(num_gpu_blocks), 1, COUNT_MAX, "N",
@@ -145,13 +147,14 @@ static const Option options[] = {
     {"requests", GROUP_OUTPUT, KIND_FILE, AT(requests), 0, 0, "FILE.csv", "write a row a request",
      0},
     {"perfetto", GROUP_OUTPUT, KIND_FILE, AT(perfetto), 0, 0, "FILE.json",
-     "write the run as a trace that ui.perfetto.dev opens (.gz: compressed)", 0},
+     "write the run as a trace that ui.perfetto.dev opens (.gz: compressed)", 0,
+     .except = "validate"},
     {"perfetto-window", GROUP_OUTPUT, KIND_TEXT, AT(perfetto_window), 0, 0, "A:B",
-     "only from A to B, in seconds of the trace; either may be left out", 0},
+     "only from A to B, in seconds of the trace; either may be left out", 0, .except = "validate"},
     {"against", GROUP_OUTPUT, KIND_FILE, AT(against), 0, 0, "FILE",
      "hold TTFT, TPOT and latency against a measured run: a benchmark's JSON lines, or --requests' "
      "CSV",
-     0},
+     0, .except = "validate"},
     {"output-token-ids", GROUP_OUTPUT, KIND_FILE, AT(output_token_ids), 0, 0, "FILE.jsonl",
      "what each request got, where it is computed", 0},
     {"record-steps", GROUP_OUTPUT, KIND_SWITCH, AT(record_steps), 0, 0, NULL,
@@ -350,7 +353,8 @@ add_groups(GOptionContext *context, const char *verb, Settings *settings, GArray
     g_autoptr(GArray) entries = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
     for (guint i = 0; i < G_N_ELEMENTS(options); i++)
       if (options[i].group == g &&
-          (options[i].only == NULL || g_str_equal(options[i].only, verb))) {
+          (options[i].only == NULL || g_str_equal(options[i].only, verb)) &&
+          g_strcmp0(options[i].except, verb) != 0) {
         GOptionEntry entry = option_entry(&options[i]);
         g_array_append_val(entries, entry);
         g_array_append_val(all, entry);

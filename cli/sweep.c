@@ -3,19 +3,13 @@
  * The plan is made first, whole; what the database holds of it is not run again. The workers run
  * cells and nothing else, this process alone writes.
  */
-#include "cli.h"
+#include "sweep_internal.h"
 
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "cluster.h"
-#include "execute.h"
-#include "format_option.h"
-#include "report/study_text.h"
+#include "cli.h"
 #include "sweep_run.h"
 
-#define VERB "sweep"
 #define MAX_JOBS 4096
 
 #define SUMMARY                                                                                    \
@@ -43,24 +37,6 @@
   "\n"                                                                                             \
   "Exit status: 0 every cell is done; 1 some are not (a message says how many, and why);\n"        \
   "2 the command line, the study or a file is wrong."
-
-typedef struct {
-  char *output, *jobs, *shard, *detail, *format;
-  gboolean dry_run;
-} Options;
-
-typedef struct {
-  Options options;
-  guint n_jobs;          /* 0: not given */
-  guint shard, n_shards; /* from 1 */
-  ResultsDetail detail;
-  OutputFormat format;
-  Cluster cluster;
-  Study *study;
-  Shelf *shelf;
-  StudyPlan *plan;
-  Results *results; /* NULL in a dry run without one */
-} Sweep;
 
 static gboolean
 parse_detail(const char *text, ResultsDetail *detail, GError **error)
@@ -113,7 +89,7 @@ refuse(GError **error, const char *message)
 static gboolean
 check_options(Sweep *s, GError **error)
 {
-  const Options *o = &s->options;
+  const SweepOptions *o = &s->options;
   guint64 jobs = 0;
 
   if (o->jobs != NULL && !cli_parse_uint(o->jobs, "--jobs", 1, MAX_JOBS, &jobs, error))
@@ -132,13 +108,6 @@ check_options(Sweep *s, GError **error)
   return TRUE;
 }
 
-/* A deterministic share: every n-th of the cells as they are run. */
-static gboolean
-is_ours(const Sweep *s, guint place)
-{
-  return place % s->n_shards == s->shard - 1;
-}
-
 /* The cells of this shard that have no run, each run once; refusals are recorded on the way. */
 static gboolean
 choose_cells(Sweep *s, GArray *cells, GError **error)
@@ -149,7 +118,7 @@ choose_cells(Sweep *s, GArray *cells, GError **error)
     guint index = s->plan->order[i];
     StudyCell *cell = &g_array_index(s->plan->table.cells, StudyCell, index);
     const char *refusal = g_ptr_array_index(s->plan->refusals, index);
-    if (!is_ours(s, i) || cell->state == CELL_DONE || cell->state == CELL_ENDED)
+    if (!sweep_is_ours(s, i) || cell->state == CELL_DONE || cell->state == CELL_ENDED)
       continue;
     if (refusal != NULL && !study_store_failure(s->results, cell, refusal, error))
       return FALSE;
@@ -171,68 +140,13 @@ read_traces(Sweep *s, const GArray *cells, GError **error)
     if (!g_hash_table_add(seen, g_strdup(settings->trace)))
       continue;
     if (s->cluster.size == 1)
-      shelf_read_trace(s->shelf, settings, VERB);
+      shelf_read_trace(s->shelf, settings, SWEEP_VERB);
     if (shelf_workload(s->shelf, settings, error) == NULL) {
       g_prefix_error(error, "%s: ", s->study->path);
       return FALSE;
     }
   }
   return TRUE;
-}
-
-static void
-say_cells_in_words(const Sweep *s)
-{
-  gboolean generated = FALSE;
-
-  for (guint i = 0; !generated && i < s->plan->table.n_points; i++) {
-    g_autoptr(Settings) settings = study_settings(s->study, i, 0);
-    generated = settings->trace != NULL && g_str_has_prefix(settings->trace, "gen:");
-  }
-  if (!generated && s->study->seeds->len > 1)
-    cli_note(VERB,
-             "%s: no trace of this study is generated, so its %u seeds give the same result %u "
-             "times; one is enough",
-             s->study->path, s->study->seeds->len, s->study->seeds->len);
-}
-
-static guint
-count(const Sweep *s, CellState state, gboolean ours_only)
-{
-  guint n = 0;
-
-  for (guint i = 0; i < s->plan->table.cells->len; i++)
-    n += g_array_index(s->plan->table.cells, StudyCell, s->plan->order[i]).state == state &&
-         (!ours_only || is_ours(s, i));
-  return n;
-}
-
-static int
-dry_run(Sweep *s)
-{
-  static const char *const states[] = {"to run", "done", "ended badly", "failed, to run again"};
-  guint n_ours = 0;
-
-  for (guint i = 0; i < s->plan->table.cells->len; i++) {
-    guint index = s->plan->order[i];
-    const StudyCell *cell = &g_array_index(s->plan->table.cells, StudyCell, index);
-    const char *refusal = g_ptr_array_index(s->plan->refusals, index);
-    if (!is_ours(s, i))
-      continue;
-    n_ours++;
-    if (refusal != NULL)
-      printf("cannot be run  %s: %s\n", cell->run_name, refusal);
-    else if (cell->message != NULL)
-      printf("%s  %s: %s\n", states[cell->state], cell->run_name, cell->message);
-    else
-      printf("%s  %s\n", states[cell->state], cell->run_name);
-  }
-  printf("%u cells", n_ours);
-  if (s->n_shards > 1)
-    printf(" of %u, shard %u of %u", s->plan->table.cells->len, s->shard, s->n_shards);
-  printf(": %u done, %u to run\n", count(s, CELL_DONE, TRUE) + count(s, CELL_ENDED, TRUE),
-         count(s, CELL_PENDING, TRUE) + count(s, CELL_FAILED, TRUE));
-  return CLI_DONE;
 }
 
 /* What is known of the cells, from the file if there is one. */
@@ -248,47 +162,6 @@ open_results(Sweep *s, GError **error)
     return FALSE;
   return s->options.dry_run ? study_store_look(s->results, &s->plan->table, error)
                             : study_store_plan(s->results, &s->plan->table, error);
-}
-
-static int
-print_results(Sweep *s)
-{
-  g_autoptr(GError) error = NULL;
-  g_autofree char *text = s->format == OUTPUT_JSON ? study_json(s->results, &s->plan->table, &error)
-                          : s->format == OUTPUT_CSV
-                              ? study_csv(s->results, &s->plan->table, &error)
-                              : study_text(s->results, &s->plan->table, &error);
-
-  if (text == NULL)
-    return cli_error(CLI_FAILED, VERB, "%s", error->message);
-  fputs(text, stdout);
-  if (s->format == OUTPUT_TABLE)
-    printf("\nNext: spillway report %s -o report.html\n"
-           "      sqlite3 %s \"SELECT * FROM point_summary WHERE study = '%s'\"\n",
-           s->options.output, s->options.output, s->plan->table.name);
-  return CLI_DONE;
-}
-
-/* How many cells have no good end, and the first of them. */
-static int
-say_failures(const Sweep *s)
-{
-  guint n_bad = count(s, CELL_FAILED, TRUE) + count(s, CELL_ENDED, TRUE);
-  const StudyCell *first = NULL;
-
-  for (guint i = 0; first == NULL && i < s->plan->table.cells->len; i++) {
-    const StudyCell *cell = &g_array_index(s->plan->table.cells, StudyCell, s->plan->order[i]);
-    if (is_ours(s, i) && (cell->state == CELL_FAILED || cell->state == CELL_ENDED))
-      first = cell;
-  }
-  if (first == NULL)
-    return CLI_DONE;
-  return cli_error(CLI_FAILED, VERB,
-                   "%u of %u cells %s not done, such as %s: %s; all of them: 'spillway sweep %s -o "
-                   "%s --dry-run', or in the database's table cell",
-                   n_bad, s->plan->table.cells->len, n_bad == 1 ? "is" : "are", first->run_name,
-                   first->message != NULL ? first->message : "no reason is known", s->study->path,
-                   s->options.output);
 }
 
 static Transport *
@@ -332,8 +205,8 @@ run_cells(Sweep *s, const GArray *cells)
   if (worked)
     return CLI_DONE;
   if (error != NULL)
-    return cli_error(CLI_FAILED, VERB, "%s", error->message);
-  return cli_error(CLI_FAILED, VERB,
+    return cli_error(CLI_FAILED, SWEEP_VERB, "%s", error->message);
+  return cli_error(CLI_FAILED, SWEEP_VERB,
                    "stopped: %u of %u cells were run and are kept; start it again to go on", n_done,
                    cells->len);
 }
@@ -346,12 +219,12 @@ finish(Sweep *s, guint n_run)
   int status, failures;
 
   if (!study_store_look(s->results, &s->plan->table, &error))
-    return cli_error(CLI_FAILED, VERB, "%s", error->message);
-  status = print_results(s);
-  cli_note(VERB, "%s: %u cells run now, %u of %u done%s", s->plan->table.name, n_run,
-           count(s, CELL_DONE, FALSE), s->plan->table.cells->len,
+    return cli_error(CLI_FAILED, SWEEP_VERB, "%s", error->message);
+  status = sweep_print_results(s);
+  cli_note(SWEEP_VERB, "%s: %u cells run now, %u of %u done%s", s->plan->table.name, n_run,
+           sweep_count_done(s), s->plan->table.cells->len,
            s->n_shards > 1 ? " in this file; spillway merge joins the shards" : "");
-  failures = say_failures(s);
+  failures = sweep_say_failures(s);
   return MAX(status, failures);
 }
 
@@ -373,12 +246,12 @@ manage(Sweep *s, const char *path)
 
   if (ready && s->options.dry_run) {
     cluster_go(&s->cluster, FALSE);
-    return dry_run(s);
+    return sweep_print_cells(s);
   }
   ready = ready && choose_cells(s, cells, &error) && read_traces(s, cells, &error);
   if (!cluster_go(&s->cluster, ready && cells->len > 0) && !ready)
-    return cli_error(CLI_USAGE, VERB, "%s", error->message);
-  say_cells_in_words(s);
+    return cli_error(CLI_USAGE, SWEEP_VERB, "%s", error->message);
+  sweep_say_replicas(s);
   results_set_ahead(s->results, TRUE);
   status = cells->len > 0 ? run_cells(s, cells) : CLI_DONE;
   results_set_ahead(s->results, FALSE);
@@ -424,7 +297,7 @@ sweep(Sweep *s, const char *path)
   int status;
 
   if (!cluster_start(&s->cluster, &error))
-    return cli_error(CLI_FAILED, VERB, "%s", error->message);
+    return cli_error(CLI_FAILED, SWEEP_VERB, "%s", error->message);
   s->shelf = shelf_new();
   status = s->cluster.rank == 0 ? manage(s, path) : serve(s, path);
   cluster_end(&s->cluster);
@@ -458,14 +331,14 @@ command_sweep(int argc, char **argv)
   g_option_context_set_summary(context, SUMMARY);
   g_option_context_set_description(context, EXAMPLES);
   g_option_context_add_main_entries(context, entries, NULL);
-  if (cli_parse(context, VERB, entries, &argc, &argv, &status)) {
+  if (cli_parse(context, SWEEP_VERB, entries, &argc, &argv, &status)) {
     if (argc == 2)
       status = sweep(&s, argv[1]);
     else if (argc < 2)
-      status = cli_error(CLI_USAGE, VERB,
+      status = cli_error(CLI_USAGE, SWEEP_VERB,
                          "a study file is missing: spillway sweep STUDY.ini -o FILE.db");
     else
-      status = cli_error(CLI_USAGE, VERB, "unexpected argument '%s'", argv[2]);
+      status = cli_error(CLI_USAGE, SWEEP_VERB, "unexpected argument '%s'", argv[2]);
   }
   sweep_clear(&s);
   return status;

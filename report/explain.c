@@ -32,6 +32,17 @@ explain_find_run(Results *results, gint64 run_id, GError **error)
   return run != NULL ? results_query_count(run, "id") : 0;
 }
 
+gboolean
+explain_is_kept(Results *results, const char *table, gint64 run_id)
+{
+  g_autofree char *sql =
+      g_strdup_printf("SELECT EXISTS (SELECT 1 FROM %s WHERE run_id = ?1) AS kept", table);
+  g_autoptr(ResultsQuery) query =
+      results_query_first(results_query_new(results, sql, run_id, 0, NULL), "", NULL);
+
+  return query != NULL && results_query_count(query, "kept") != 0;
+}
+
 static void
 append_head(ResultsQuery *run, GString *text)
 {
@@ -81,10 +92,11 @@ append_pool(Results *results, gint64 run_id, ResultsQuery *run, GString *text, G
   } else if (cause == NULL) {
     g_autofree char *peak = format_percent(results_query_real(run, "peak_gpu_blocks") /
                                            results_query_real(run, "num_gpu_blocks"));
-    g_string_append_printf(text,
-                           "The pool of %s blocks was never full; %s of it were in use at "
-                           "most.\n",
-                           blocks, peak);
+    g_string_append_printf(
+        text, "The pool of %s blocks %s; %s of it were in use at most.\n", blocks,
+        explain_is_kept(results, "series", run_id) ? "was never full"
+                                                   : "has no series that tells when it was full",
+        peak);
   }
   if (cause != NULL)
     g_propagate_error(error, cause);
@@ -168,6 +180,10 @@ append_worst(Results *results, gint64 run_id, guint top, GString *text, GError *
 
   if (worst == NULL)
     return FALSE;
+  if (!explain_is_kept(results, "request", run_id)) {
+    g_string_append(text, "\n" EXPLAIN_NOT_KEPT("requests") ".\n");
+    return TRUE;
+  }
   for (const char *const *head = (const char *const[]){"request", "end to end s", "queued s",
                                                        "evicted s", "evictions", "", NULL};
        *head != NULL; head++)

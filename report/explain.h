@@ -5,8 +5,15 @@
 
 #include "results_query.h"
 
+#define EXPLAIN_NOT_KEPT(what)                                                                     \
+  "Its " what " were not kept one by one; 'spillway sweep --detail all' or 'spillway run -o' "     \
+  "keeps them"
+
 /* The id of the run that is meant: `run_id`, or the last one where that is 0. 0 with an error. */
 gint64 explain_find_run(Results *results, gint64 run_id, GError **error);
+
+/* FALSE: the run has no rows in that table, which a sweep keeps only if it is told to. */
+gboolean explain_is_kept(Results *results, const char *table, gint64 run_id);
 
 /* A paragraph on the run, and the `top` requests that waited longest. */
 char *explain_run(Results *results, gint64 run_id, guint top, GError **error);

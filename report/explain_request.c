@@ -96,6 +96,20 @@ append_eviction(ResultsQuery *p, GString *text)
   g_string_append_c(text, '\n');
 }
 
+/* Why there is no such eviction. */
+static char *
+absent_preemption(Results *results, gint64 run_id, gint64 sequence, gint64 preemptions)
+{
+  if (preemptions == 0)
+    return g_strdup_printf("--preemption: nobody was evicted in run %" G_GINT64_FORMAT, run_id);
+  if (!explain_is_kept(results, "preemption", run_id))
+    return g_strdup_printf(
+        "--preemption: run %" G_GINT64_FORMAT " has none. " EXPLAIN_NOT_KEPT("evictions"), run_id);
+  return g_strdup_printf("--preemption: found %" G_GINT64_FORMAT
+                         ", expected 0 to %" G_GINT64_FORMAT,
+                         sequence, preemptions - 1);
+}
+
 char *
 explain_preemption(Results *results, gint64 run_id, gint64 sequence, GError **error)
 {
@@ -109,12 +123,7 @@ explain_preemption(Results *results, gint64 run_id, gint64 sequence, GError **er
 
   if (run == NULL)
     return NULL;
-  absent =
-      results_query_count(run, "preemptions") == 0
-          ? g_strdup_printf("--preemption: nobody was evicted in run %" G_GINT64_FORMAT, run_id)
-          : g_strdup_printf("--preemption: found %" G_GINT64_FORMAT
-                            ", expected 0 to %" G_GINT64_FORMAT,
-                            sequence, results_query_count(run, "preemptions") - 1);
+  absent = absent_preemption(results, run_id, sequence, results_query_count(run, "preemptions"));
   p = results_query_first(
       results_query_new(results, PREEMPTIONS " AND p.sequence = ?2", run_id, sequence, error),
       absent, error);
@@ -269,9 +278,13 @@ explain_request(Results *results, gint64 run_id, const char *id, GError **error)
       "  AND o.finish_s - o.arrival_s < r.finish_s - r.arrival_s) AS faster"
       " FROM request AS r JOIN run ON run.id = r.run_id WHERE r.run_id = ?1 AND r.id = ?2";
   g_autofree char *absent =
-      g_strdup_printf("--request: found '%s', expected the id of a request of run %" G_GINT64_FORMAT
-                      ", as its trace has it",
-                      id, run_id);
+      explain_is_kept(results, "request", run_id)
+          ? g_strdup_printf("--request: found '%s', expected the id of a request of run "
+                            "%" G_GINT64_FORMAT ", as its trace has it",
+                            id, run_id)
+          : g_strdup_printf("--request: run %" G_GINT64_FORMAT
+                            " has none. " EXPLAIN_NOT_KEPT("requests"),
+                            run_id);
   g_autoptr(GString) text = g_string_new(NULL);
   g_autoptr(ResultsQuery) request =
       results_query_first(results_query_new_text(results, sql, run_id, id, error), absent, error);

@@ -1,6 +1,12 @@
+#include "config.h"
+
 #include "results_private.h"
 
+#include <errno.h>
+#include <glib/gstdio.h>
 #include <math.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 G_DEFINE_QUARK(spillway - results - error - quark, results_error)
 
@@ -125,15 +131,16 @@ results_open(const char *path, guint lock_wait_ms, GError **error)
 {
   g_autoptr(Results) results = g_new0(Results, 1);
 
-  results->path = g_strdup(path);
+  /* SQLite keeps ":memory:" in memory, where it would be lost. */
+  results->path = *path == ':' ? g_strconcat("./", path, NULL) : g_strdup(path);
   if (*path == '\0' || g_file_test(path, G_FILE_TEST_IS_DIR)) {
     g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
                 "cannot write results to '%s': %s; name a file", path,
                 *path == '\0' ? "the name is empty" : "it is a folder");
     return NULL;
   }
-  if (sqlite3_open_v2(path, &results->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
-      SQLITE_OK) {
+  if (sqlite3_open_v2(results->path, &results->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                      NULL) != SQLITE_OK) {
     results_fail(results, error);
     return NULL;
   }
@@ -161,15 +168,56 @@ results_free(Results *results)
   g_free(results);
 }
 
+/* The log has an index in memory that programs share, which those of other machines do not see: on
+ * a cluster's file system one of them could merge a log that another is writing. What is not known
+ * to be of this machine alone is taken for one. */
+static gboolean
+is_on_local_disk(const char *path)
+{
+  static const guint32 local[] = {
+      0xef53,     /* ext2, 3, 4 */
+      0x58465342, /* XFS */
+      0x9123683e, /* Btrfs */
+      0xf2f52010, /* F2FS */
+      0x2fc12fc1, /* ZFS */
+      0x01021994, /* tmpfs */
+      0x858458f6, /* ramfs */
+      0x794c7630, /* overlayfs, of containers */
+  };
+  struct statfs status;
+
+  if (statfs(path, &status) != 0)
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS(local); i++)
+    if ((guint32)status.f_type == local[i])
+      return TRUE;
+  return FALSE;
+}
+
+/* TRUE if it is the mode now: another program that reads may keep it from changing. */
+static gboolean
+set_journal_mode(Results *results, const char *mode)
+{
+  g_autofree char *sql = g_strdup_printf("PRAGMA journal_mode = %s", mode);
+  sqlite3_stmt *statement = results_prepare(results, sql, NULL);
+  gboolean is_set = statement != NULL && sqlite3_step(statement) == SQLITE_ROW &&
+                    g_ascii_strcasecmp((const char *)sqlite3_column_text(statement, 0), mode) == 0;
+
+  sqlite3_finalize(statement);
+  return is_set;
+}
+
 void
 results_set_ahead(Results *results, gboolean ahead)
 {
-  const char *sql = ahead ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL"
-                          : "PRAGMA synchronous = FULL; PRAGMA journal_mode = DELETE";
+  gboolean is_log = ahead && is_on_local_disk(results->path) && set_journal_mode(results, "WAL");
 
-  /* Where it is refused (a file system without shared memory, another reader) commits wait for the
-   * disk as before, or the log stays beside the file: either is as whole. */
-  (void)sqlite3_exec(results->db, sql, NULL, NULL, NULL);
+  /* A log that is not waited for leaves the file whole; a journal has to be waited for. */
+  (void)sqlite3_exec(results->db,
+                     is_log ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL", NULL,
+                     NULL, NULL);
+  if (!ahead)
+    (void)set_journal_mode(results, "DELETE");
 }
 
 gint64
@@ -259,29 +307,58 @@ on_request(Observer *self, const RequestResult *result)
   request_rows_tell(((ResultsRun *)self)->rows, result);
 }
 
+/* In the folder that TMPDIR names, which tmpfile() does not look at. It has no name from here on.
+ */
+static void
+open_spool(ResultsRun *run)
+{
+  g_autofree char *path = NULL;
+  int fd = g_file_open_tmp("spillway-requests-XXXXXX", &path, NULL);
+
+  if (fd >= 0) {
+    (void)g_unlink(path);
+    run->spool = fdopen(fd, "w+");
+    if (run->spool == NULL)
+      close(fd);
+  }
+  run->spool_errno = run->spool != NULL ? 0 : errno;
+}
+
 /* What cannot be written is told when it is read. */
 static void
 spool(gpointer user_data, const RequestResult *result)
 {
   ResultsRun *run = user_data;
 
+  if (run->spool_errno == 0 && fwrite(result, sizeof *result, 1, run->spool) != 1)
+    run->spool_errno = errno;
+}
+
+static gboolean
+fail_spool(int cause, GError **error)
+{
+  g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
+              "a temporary file for the requests failed (%s); make room in %s, or set TMPDIR to "
+              "another folder",
+              g_strerror(cause), g_get_tmp_dir());
+  return FALSE;
+}
+
+gboolean
+results_spool_rewind(const ResultsRun *run, GError **error)
+{
   if (run->spool != NULL)
-    (void)!fwrite(result, sizeof *result, 1, run->spool);
+    request_rows_finish(run->rows);
+  if (run->spool_errno != 0)
+    return fail_spool(run->spool_errno, error);
+  return (fflush(run->spool) == 0 && fseek(run->spool, 0, SEEK_SET) == 0) ||
+         fail_spool(errno, error);
 }
 
 gboolean
-results_spool_rewind(const ResultsRun *run)
+results_spool_read(const ResultsRun *run, gpointer results, gsize n, GError **error)
 {
-  if (run->spool == NULL)
-    return FALSE;
-  request_rows_finish(run->rows);
-  return fflush(run->spool) == 0 && !ferror(run->spool) && fseek(run->spool, 0, SEEK_SET) == 0;
-}
-
-gboolean
-results_spool_read(const ResultsRun *run, gpointer results, gsize n)
-{
-  return fread(results, sizeof(RequestResult), n, run->spool) == n;
+  return fread(results, sizeof(RequestResult), n, run->spool) == n || fail_spool(errno, error);
 }
 
 ResultsRun *
@@ -292,7 +369,7 @@ results_run_new(const Workload *workload, CostModel *cost)
   run->observer = (Observer){.step = on_step, .request = on_request};
   run->workload = workload;
   run->cost = cost;
-  run->spool = tmpfile();
+  open_spool(run);
   run->rows = request_rows_new(workload, spool, run);
   run->preemptions = g_array_new(FALSE, FALSE, sizeof(Preemption));
   run->last_preemption = g_new0(guint32, workload_count(workload));

@@ -53,6 +53,34 @@ map_runs(Results *results, gboolean has_studies, gboolean other_has_studies, GEr
                       error);
 }
 
+/* The new runs' rows of a table. */
+static gboolean
+copy_table(Results *results, const char *table, GError **error)
+{
+  g_autofree char *rest = further_columns(results, table, error);
+  g_autofree char *sql = NULL;
+
+  if (rest == NULL)
+    return FALSE;
+  sql =
+      g_strdup_printf("INSERT INTO main.%s (run_id%s) SELECT (SELECT here FROM map WHERE there ="
+                      " run_id)%s FROM other.%s WHERE run_id IN (SELECT there FROM map WHERE new)",
+                      table, rest, rest, table);
+  return results_exec(results, sql, error);
+}
+
+/* A file has the table if any of its runs recorded its steps. */
+static gboolean
+copy_steps(Results *results, GError **error)
+{
+  gint64 n;
+
+  if (!results_query_int(results, "SELECT count(*) FROM other.sqlite_master WHERE name = 'step'",
+                         &n, error))
+    return FALSE;
+  return n == 0 || (results_create_steps(results, error) && copy_table(results, "step", error));
+}
+
 static gboolean
 copy_runs(Results *results, guint *n_runs, GError **error)
 {
@@ -70,16 +98,10 @@ copy_runs(Results *results, guint *n_runs, GError **error)
                         columns, columns);
   if (!results_exec(results, sql, error))
     return FALSE;
-  for (guint i = 0; i < G_N_ELEMENTS(tables); i++) {
-    g_autofree char *rest = further_columns(results, tables[i], error);
-    g_autofree char *copy = g_strdup_printf(
-        "INSERT INTO main.%s (run_id%s) SELECT (SELECT here FROM map WHERE there ="
-        " run_id)%s FROM other.%s WHERE run_id IN (SELECT there FROM map WHERE new)",
-        tables[i], rest, rest, tables[i]);
-    if (rest == NULL || !results_exec(results, copy, error))
+  for (guint i = 0; i < G_N_ELEMENTS(tables); i++)
+    if (!copy_table(results, tables[i], error))
       return FALSE;
-  }
-  return TRUE;
+  return copy_steps(results, error);
 }
 
 /* The first column of the first row, or NULL. */

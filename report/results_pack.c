@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define MAGIC "spillway-run " PACKAGE_VERSION
+/* Half of what a GByteArray holds; ids and preemptions come to less. */
+#define REQUESTS_MAX ((guint32)(G_MAXINT32 / sizeof(RequestResult)))
 
 typedef struct {
   char magic[32];
@@ -46,19 +48,25 @@ append_text(GByteArray *bytes, const char *text)
   append(bytes, text, strlen(text) + 1);
 }
 
-/* FALSE: they could not be read again. */
 static gboolean
-append_requests(GByteArray *bytes, const ResultsRun *run, guint32 n)
+append_requests(GByteArray *bytes, const ResultsRun *run, guint32 n, GError **error)
 {
   gsize before = bytes->len;
 
+  if (n > REQUESTS_MAX) {
+    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
+                "%u requests are more than a sweep keeps one by one, %u; leave --detail all out", n,
+                REQUESTS_MAX);
+    return FALSE;
+  }
   g_byte_array_set_size(bytes, (guint)(before + n * sizeof(RequestResult)));
-  return results_spool_rewind(run) && results_spool_read(run, bytes->data + before, n);
+  return results_spool_rewind(run, error) &&
+         results_spool_read(run, bytes->data + before, n, error);
 }
 
 gboolean
 results_pack(GByteArray *bytes, const Workload *workload, const ResultsRun *run,
-             const RunRecord *record, const ResultsSeries *series)
+             const RunRecord *record, const ResultsSeries *series, GError **error)
 {
   Header header = header_new();
   RunRecord plain = *record;
@@ -80,7 +88,7 @@ results_pack(GByteArray *bytes, const Workload *workload, const ResultsRun *run,
   append(bytes, &plain, sizeof plain);
   append_text(bytes, reason != NULL ? reason : "");
   append_text(bytes, config);
-  if (run != NULL && !append_requests(bytes, run, header.n_requests))
+  if (run != NULL && !append_requests(bytes, run, header.n_requests, error))
     return FALSE;
   for (guint32 i = 0; i < header.n_requests; i++)
     append_text(bytes, workload_id(workload, i, id));

@@ -11,7 +11,8 @@
 /* What a study keeps of a run beside its figures and settings. */
 typedef enum { RESULTS_DETAIL_FIGURES, RESULTS_DETAIL_SERIES, RESULTS_DETAIL_ALL } ResultsDetail;
 
-/* Appends the run. FALSE: its requests could not be kept in their temporary file. run: its requests
- * and preemptions, or NULL; series: likewise. What the record was held against is left out. */
+/* Appends the run. It fails where its requests could not be kept in their temporary file, or are
+ * too many. run: its requests and preemptions, or NULL; series: likewise. What the record was held
+ * against is left out. */
 gboolean results_pack(GByteArray *bytes, const Workload *workload, const ResultsRun *run,
-                      const RunRecord *record, const ResultsSeries *series);
+                      const RunRecord *record, const ResultsSeries *series, GError **error);

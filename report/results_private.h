@@ -32,6 +32,7 @@ struct ResultsRun {
    * go to in order as they end; both NULL: they are not kept. */
   RequestResult *requests;
   FILE *spool;
+  int spool_errno; /* of what could not be opened or written; 0: nothing */
   RequestRows *rows;
   GArray *preemptions;      /* of Preemption */
   guint32 *last_preemption; /* of each request, its index + 1; 0: none, or it was brought back */
@@ -73,15 +74,17 @@ extern const char results_fixed_views[];
 /* A figure's column: its key with '_' for '.'. Caller frees. */
 char *results_column(const char *key);
 
-/* Recorded steps (step_record.c): one that was told, and the rows of a run that has any. */
+/* Recorded steps (step_record.c): one that was told, the table, and the rows of a run that has any.
+ */
 void results_note_step(ResultsRun *run, const StepReport *report);
+gboolean results_create_steps(Results *results, GError **error);
 gboolean results_insert_steps(Results *results, const ResultsRun *run, gint64 run_id,
                               GError **error);
 
 /* Reads the first, then the next result of a run whose requests are in a file: `n` of them. FALSE:
  * the file could not be written, or read. */
-gboolean results_spool_rewind(const ResultsRun *run);
-gboolean results_spool_read(const ResultsRun *run, gpointer results, gsize n);
+gboolean results_spool_rewind(const ResultsRun *run, GError **error);
+gboolean results_spool_read(const ResultsRun *run, gpointer results, gsize n, GError **error);
 
 gboolean results_insert(Results *results, const ResultsRun *run, const RunRecord *record,
                         const ResultsSeries *series, gint64 *run_id, GError **error);

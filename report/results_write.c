@@ -1,8 +1,6 @@
 /* The rows of one run, within the transaction of results_commit(). */
 #include "config.h"
 
-#include <errno.h>
-
 #include "flatten.h"
 #include "results_private.h"
 #include "requests.h"
@@ -160,35 +158,21 @@ insert_config(Results *results, const RunRecord *record, gint64 run_id, GError *
 }
 
 static gboolean
-fail_spool(const Results *results, GError **error)
-{
-  g_set_error(
-      error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
-      "cannot write %s: a temporary file for its requests failed (%s); is there room in the "
-      "folder for temporary files?",
-      results->path, g_strerror(errno));
-  return FALSE;
-}
-
-static gboolean
 insert_requests(Results *results, const ResultsRun *run, gint64 run_id, GError **error)
 {
   Insert insert;
-  gboolean worked = TRUE;
+  gboolean worked;
   char id[24];
 
   if (!insert_prepare(&insert, results,
                       "INSERT INTO request VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", error))
     return FALSE;
-  if (run->requests == NULL && !results_spool_rewind(run))
-    worked = fail_spool(results, error);
+  worked = run->requests != NULL || results_spool_rewind(run, error);
   for (guint32 i = 0; worked && i < workload_count(run->workload); i++) {
     RequestResult read;
     const RequestResult *result = run->requests != NULL ? &run->requests[i] : &read;
-    if (run->requests == NULL && !results_spool_read(run, &read, 1)) {
-      worked = fail_spool(results, error);
+    if (run->requests == NULL && !(worked = results_spool_read(run, &read, 1, error)))
       break;
-    }
     bind_int(&insert, run_id);
     bind_int(&insert, i);
     bind_text(&insert, workload_id(run->workload, i, id));

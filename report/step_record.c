@@ -71,16 +71,23 @@ insert_step(Results *results, sqlite3_stmt *statement, const RecordedStep *step,
 }
 
 gboolean
-results_insert_steps(Results *results, const ResultsRun *run, gint64 run_id, GError **error)
+results_create_steps(Results *results, GError **error)
 {
   g_autofree char *create = create_sql();
+
+  return results_exec(results, create, error);
+}
+
+gboolean
+results_insert_steps(Results *results, const ResultsRun *run, gint64 run_id, GError **error)
+{
   g_autofree char *insert = insert_sql();
   sqlite3_stmt *statement;
   gboolean worked = TRUE;
 
   if (run->steps == NULL)
     return TRUE;
-  if (!results_exec(results, create, error) ||
+  if (!results_create_steps(results, error) ||
       (statement = results_prepare(results, insert, error)) == NULL)
     return FALSE;
   for (guint i = 0; worked && i < run->steps->len; i++)

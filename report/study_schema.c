@@ -111,7 +111,7 @@ static gboolean
 create_run_summary(Results *results, const GPtrArray *options, GError **error)
 {
   g_autoptr(GString) sql =
-      g_string_new("DROP VIEW IF EXISTS run_summary; CREATE VIEW run_summary AS"
+      g_string_new("DROP VIEW IF EXISTS main.run_summary; CREATE VIEW main.run_summary AS"
                    " SELECT run.id AS run_id, run.name, cell.study, cell.name AS cell");
   g_autoptr(GHashTable) shown = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   guint n;
@@ -158,8 +158,8 @@ static gboolean
 create_point_summary(Results *results, const GPtrArray *options, GError **error)
 {
   g_autoptr(GString) sql = g_string_new(
-      "DROP VIEW IF EXISTS point_summary;"
-      "CREATE VIEW point_summary AS WITH replica AS (SELECT"
+      "DROP VIEW IF EXISTS main.point_summary;"
+      "CREATE VIEW main.point_summary AS WITH replica AS (SELECT"
       " cell.study, cell.point, cell.name AS cell, cell.id AS"
       " cell_id, run.overhead_s_recompute + run.overhead_s_swap_out +"
       " run.overhead_s_swap_in AS overhead_s, run.* FROM cell JOIN run ON run.id = cell.run_id"

@@ -41,6 +41,19 @@ guess_repeats(gint64 first_ps, gint64 growth_ps, gint64 until_ps)
   return (gint64)((sqrt(b * b + 2 * growth * until) - b) / growth);
 }
 
+/* repeats_elapsed_ps(), or G_MAXINT64 where that is less. */
+static gint64
+elapsed_at_most(gint64 first_ps, gint64 growth_ps, guint32 n)
+{
+  gint64 alike_ps, grown_ps, sum_ps;
+
+  if (__builtin_mul_overflow(first_ps, (gint64)n, &alike_ps) ||
+      __builtin_mul_overflow(growth_ps, (gint64)n * ((gint64)n - 1) / 2, &grown_ps) ||
+      __builtin_add_overflow(alike_ps, grown_ps, &sum_ps))
+    return G_MAXINT64;
+  return sum_ps;
+}
+
 /* The guess is within one of the truth, or nearly; the steps from there are exact. */
 guint32
 repeats_until(gint64 first_ps, gint64 growth_ps, guint32 n, const RepeatLimit *limit)
@@ -48,15 +61,14 @@ repeats_until(gint64 first_ps, gint64 growth_ps, guint32 n, const RepeatLimit *l
   guint32 back = limit->lookahead;
   guint32 repeats;
 
-  if (n <= 1 || repeats_elapsed_ps(first_ps, growth_ps, n - 1 - back) < limit->until_ps)
+  if (n <= 1 || elapsed_at_most(first_ps, growth_ps, n - 1 - back) < limit->until_ps)
     return n;
   if (limit->until_ps <= 0)
     return 1;
   repeats = (guint32)CLAMP(guess_repeats(first_ps, growth_ps, limit->until_ps) + back, 1, n);
-  while (repeats < n && repeats_elapsed_ps(first_ps, growth_ps, repeats - back) < limit->until_ps)
+  while (repeats < n && elapsed_at_most(first_ps, growth_ps, repeats - back) < limit->until_ps)
     repeats++;
-  while (repeats > 1 &&
-         repeats_elapsed_ps(first_ps, growth_ps, repeats - 1 - back) >= limit->until_ps)
+  while (repeats > 1 && elapsed_at_most(first_ps, growth_ps, repeats - 1 - back) >= limit->until_ps)
     repeats--;
   return repeats;
 }

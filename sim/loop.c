@@ -172,9 +172,8 @@ land(State *s)
 static gboolean
 take_off(State *s, GError **error)
 {
-  gint64 arrival_ps = next_arrival_ps(s);
   const RepeatLimit limit = {
-      .until_ps = arrival_ps == G_MAXINT64 ? G_MAXINT64 : arrival_ps - s->now_ps,
+      .until_ps = MIN(next_arrival_ps(s), TIME_MAX_PS + 1) - s->now_ps,
       .lookahead = s->loop->async ? 1 : 0,
   };
   Step *step = s->step;

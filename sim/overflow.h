@@ -1,7 +1,7 @@
 /* Overflow policies: what happens to a victim's KV.
  *
  * A policy decides per victim; the scheduler carries the decision out. A new policy is a file with
- * one OverflowPolicy and a line in overflow.c's table.
+ * one OverflowPolicy, declared below, and a line in overflow.c's table.
  */
 #pragma once
 

@@ -1,7 +1,8 @@
 /* Victim policies: who is preempted when the pool cannot supply a block.
  *
  * A policy picks among the running sequences that have no work in this step yet, in the queue's
- * order. A new policy is a file with one VictimPolicy and a line in victim.c's table.
+ * order. A new policy is a file with one VictimPolicy, declared below, and a line in victim.c's
+ * table.
  */
 #pragma once
 

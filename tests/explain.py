@@ -80,6 +80,19 @@ def test_without_costs():
     check("Nobody was evicted." in text and "Nobody waited." in text and "never full" in text, text)
 
 
+def test_swept():
+    """Of a sweep's run without details, what is not known is said to be unknown."""
+    with open("s.ini", "w") as file:
+        file.write("[run]\nmodel = llama-2-7b\ndevice = a100-40gb\ntrace = demo\nkv-memory = 12%\n"
+                   "[grid]\noverflow = recompute\n")
+    succeed("sweep", "s.ini", "-o", "s.db")
+    text = succeed("explain", "s.db").text
+    check("were not kept" in text and "Nobody waited" not in text and "never full" not in text, text)
+    for words in (["--request", 1], ["--preemption", 1]):
+        result = execute("explain", "s.db", *words)
+        check(result.status == 2 and "were not kept" in result.err, str(result))
+
+
 def test_refused():
     """What is wrong is told in one message, status 2."""
     make().close()

@@ -9,9 +9,8 @@ import sqlite3
 import subprocess
 import sys
 
-from spillway_test import (HARDWARE, Skip, all_tests, check, check_close, check_equal, execute, main,
-                           options_of_help, read, read_json_lines, run_json, source, succeed,
-                           without)
+from spillway_test import (HARDWARE, Skip, all_tests, check, check_close, check_equal, execute, main, options_of_help,
+                           read, read_json_lines, run_json, source, succeed, without, write)
 
 DEMO = [*HARDWARE, "--trace", "demo", "--kv-memory", "12%"]
 QUANTILES = ["mean", "p50", "p90", "p95", "p99", "max"]
@@ -226,6 +225,16 @@ def test_strides():
     for engine, overflow in itertools.product(ENGINES, OVERFLOW):
         for trace in itertools.islice(traces, 2):
             check_stride([*HARDWARE, *engine, *overflow, *trace])
+
+
+def test_strides_to_the_end_of_the_clock():
+    """Steps of minutes: where the clock ends, both forms end with the same step."""
+    write("long.csv", "arrival_s,prompt_tokens,output_tokens\n0,1000000000,1000000000\n0,1,1000000000\n5,999999999,3\n")
+    room = ["--num-gpu-blocks", 4294967295, "--block-size", 65536, "--max-model-len", 2147483647,
+            "--max-num-batched-tokens", 4294967295]
+    for more in ([], ["--async-scheduling"]):
+        check_stride([*HARDWARE, "--trace", "long.csv", *room, *more])
+        check_equal(read_json_lines("a.jsonl")[-1]["end"], "abort")
 
 
 def test_strides_of_the_unit_executor():

@@ -16,7 +16,7 @@ import traceback
 SPILLWAY = os.environ["SPILLWAY"]
 SRCDIR = os.environ["SPILLWAY_SRCDIR"]
 SHARED = os.environ.get("SPILLWAY_SHARED")
-TIMEOUT_S = 20
+TIMEOUT_S = 60
 
 HARDWARE = ["--model", "llama-2-7b", "--device", "a100-40gb"]
 HEADER = "arrival_s,prompt_tokens,output_tokens\n"

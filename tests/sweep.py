@@ -112,10 +112,44 @@ def test_shards():
     for i in (1, 2, 3):
         succeed("sweep", "small.ini", "-o", "part%d.db" % i, "--shard", "%d/3" % i)
     check_equal(sum(len(rows("part%d.db" % i)) for i in (1, 2, 3)), CELLS)
+    before = read("part2.db")
     succeed("merge", "part1.db", "part2.db", "part3.db", "part1.db", "-o", "all.db")
+    check(read("part2.db") == before, "a file that is merged into another stays as it is")
     check_equal(rows("all.db"), rows("whole.db"))
     check_equal(rows("all.db", "SELECT count(*) FROM run"), [(CELLS,)])
     check("0 cells run now" in succeed("sweep", "small.ini", "-o", "all.db").err)
+
+
+def test_merged_steps():
+    """Recorded steps go along, and can be replayed from where they went"""
+    scenario = [*HARDWARE, "--trace", "demo", "--limit", "20"]
+    succeed("run", *scenario, "--record-steps", "-o", "a.db", "--decisions", "a.jsonl")
+    succeed("run", *scenario, "--overflow", "swap", "-o", "b.db")
+    succeed("merge", "b.db", "a.db", "-o", "all.db")
+    check_equal(rows("all.db", "SELECT count(*) FROM step"), rows("a.db", "SELECT count(*) FROM step"))
+    succeed("run", *scenario, "--executor", "replay", "--replay", "all.db", "--decisions", "b.jsonl")
+    check_equal(read_json_lines("a.jsonl")[1:], read_json_lines("b.jsonl")[1:])
+
+
+def test_temporary_folder():
+    """Requests wait for their transaction in the folder that TMPDIR names, or it is said why not"""
+    scenario = [*HARDWARE, "--trace", "demo", "--limit", "20"]
+    before = os.environ.get("TMPDIR", "/tmp")
+    os.environ["TMPDIR"] = "/nowhere"
+    try:
+        result = execute("run", *scenario, "-o", "a.db")
+    finally:
+        os.environ["TMPDIR"] = before
+    check_equal(result.status, 2, str(result))
+    check("temporary file" in result.err and "/nowhere" in result.err, result.err)
+    check("All 20 requests finished" in result.text, result.text)
+    check_equal(rows("a.db", "SELECT count(*) FROM run"), [(0,)])
+
+
+def test_name_of_memory():
+    """A file has the name that it was given, whatever SQLite takes it for"""
+    succeed("run", *HARDWARE, "--trace", "demo", "--limit", "3", "-o", ":memory:")
+    check_equal(rows("./:memory:", "SELECT count(*) FROM run"), [(1,)])
 
 
 def test_failing_cell():
@@ -160,6 +194,7 @@ def test_bad_studies():
         check_equal(execute("sweep", write(STUDY), "-o", "a.db", *words).status, 2, words)
     check_equal(execute("sweep", write(STUDY)).status, 2, "no -o")
     check_equal(execute("merge", "small.ini", "-o", "all.db").status, 2)
+    check(not os.path.exists("all.db"), "nothing was merged into it")
 
 
 def test_escaped_comma():

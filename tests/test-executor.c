@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "sim/executor.h"
+#include "sim/units.h"
 
 static guint32
 count_up(gint64 first_ps, gint64 growth_ps, guint32 n, const RepeatLimit *limit)
@@ -38,10 +39,23 @@ test_repeats_until(void)
   }
 }
 
+/* Where all of them would last longer than the clock counts. */
+static void
+test_long_repeats(void)
+{
+  const gint64 minutes_ps = 450 * PS_PER_S;
+  const RepeatLimit limit = {.until_ps = TIME_MAX_PS}, never = {.until_ps = G_MAXINT64};
+
+  g_assert_cmpuint(repeats_until(minutes_ps, 0, 65536, &limit), ==, TIME_MAX_PS / minutes_ps + 1);
+  g_assert_cmpuint(repeats_until(minutes_ps, G_MAXINT64 / 2, 65536, &limit), ==, 2);
+  g_assert_cmpuint(repeats_until(minutes_ps, 0, 1, &never), ==, 1);
+}
+
 int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/executor/repeats-until", test_repeats_until);
+  g_test_add_func("/executor/long-repeats", test_long_repeats);
   return g_test_run();
 }

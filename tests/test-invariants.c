@@ -3,7 +3,8 @@
  *
  * After every step blocks are conserved on both sides and time moves on; after every run each
  * request was told once and accounts for its tokens; and the same scenario in single steps decides,
- * times and measures the same. TEST_SCENARIOS sets how many (default 3000).
+ * times and measures the same. Policies are those of the tables, so a new one is tested here as it
+ * is. TEST_SCENARIOS sets how many (default 3000), TEST_SEED the first one's seed (default 1).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +121,26 @@ add_requests(Case *c, GRand *rand)
   g_assert_true(workload_seal(c->workload, NULL));
 }
 
+static const VictimPolicy *
+any_victim(GRand *rand)
+{
+  guint32 n = 0;
+
+  while (victim_policies[n] != NULL)
+    n++;
+  return victim_policies[pick(rand, 0, n - 1)];
+}
+
+static const OverflowPolicy *
+any_overflow(GRand *rand)
+{
+  guint32 n = 0;
+
+  while (overflow_policies[n] != NULL)
+    n++;
+  return overflow_policies[pick(rand, 0, n - 1)];
+}
+
 static void
 make_case(Case *c, guint32 seed)
 {
@@ -143,8 +164,8 @@ make_case(Case *c, guint32 seed)
       .chunked_prefill = coin(rand),
       .prefix_caching = v1 && coin(rand),
       .long_prefill_token_threshold = v1 && coin(rand) ? pick(rand, 1, 64) : 0,
-      .overflow = coin(rand) ? &overflow_recompute : &overflow_swap,
-      .victim = &victim_newest,
+      .overflow = any_overflow(rand),
+      .victim = any_victim(rand),
       .cost = &c->cost.base,
   };
   c->cost = (RandomCost){
@@ -400,11 +421,12 @@ check_accounts(const Case *c, const Witness *w)
 static void
 test_random_scenarios(void)
 {
-  const char *wanted = g_getenv("TEST_SCENARIOS");
+  const char *wanted = g_getenv("TEST_SCENARIOS"), *begin = g_getenv("TEST_SEED");
   guint32 n = wanted != NULL ? (guint32)atoi(wanted) : 3000;
+  guint32 first = begin != NULL ? (guint32)atoi(begin) : 1;
   guint ends[4] = {0}, preempted = 0;
 
-  for (guint32 seed = 1; seed <= n; seed++) {
+  for (guint32 seed = first; seed - first < n; seed++) {
     Case c;
     Witness strided, single, unlisted;
 

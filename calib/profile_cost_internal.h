@@ -1,0 +1,58 @@
+/* The cost model of a profile, for its two files: profile_cost_tables.c chooses and fits the tables
+ * that serve a model, profile_cost_step.c adds a step up from them.
+ */
+#pragma once
+
+#include "profile_cost.h"
+
+#include "gemm_fit.h"
+#include "operation_fit.h"
+#include "profile_attention.h"
+#include "step_residual.h"
+
+enum { MEMO_TOKENS = 16384, MEMO_SEQUENCES = 4096 };
+
+/* A remembered cost; ps < 0: not asked yet. */
+typedef struct {
+  gint64 ps;
+  gint64 measured_ps; /* of it */
+} Memo;
+
+typedef struct {
+  CostModel base;
+  Model *model;
+  guint32 tp;
+  WhatIf what_if;
+  CostModel *roofline; /* with the what-if scales */
+  CostModel *plain;    /* without: their ratio scales what was measured */
+  GemmFit *gemm;       /* NULL: none for this width of weights */
+  ProfileAttention *attention;
+  ElementwiseFit *elementwise;
+  OperationCurve *sampling;
+  OperationCurve *all_reduce[2]; /* a custom kernel for small messages, NCCL beyond its range */
+  OperationSheet *host[2];       /* a captured graph's, another step's */
+  CapturedKind captured;
+  guint64 captured_tokens;
+  StepResidual *residual[2]; /* a captured graph's, another step's */
+  OperationSheet *copies[2]; /* by CopyDirection */
+  guint64 copy_piece_bytes, copy_pieces_per_block;
+  Memo linear[MEMO_TOKENS + 1], small[MEMO_TOKENS + 1];
+  Memo head[MEMO_SEQUENCES + 1], host_decodes[MEMO_SEQUENCES + 1];
+  double spread[OPERATIONS]; /* of the timings, (p90 - p10) / median */
+} ProfileCost;
+
+static inline guint64
+profile_cost_heads(const Model *model, guint32 tp)
+{
+  return model->heads / tp;
+}
+
+static inline guint64
+profile_cost_kv_heads(const Model *model, guint32 tp)
+{
+  return MAX(1, model->kv_heads / tp);
+}
+
+/* Hooks of the class (sim/cost.h). */
+void profile_cost_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece);
+gint64 profile_cost_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks);
