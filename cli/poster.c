@@ -132,24 +132,33 @@ write_findings(const Poster *poster, const char *folder, GError **error)
   return worked;
 }
 
+/* The exit status, after a message where settings were not measured. */
+static int
+tell_missing(const Poster *poster)
+{
+  if (poster->live == NULL || poster->live_missing->len == 0)
+    return CLI_DONE;
+  return cli_error(CLI_FAILED, VERB, "%u %s missing, %s; the same command goes on from here",
+                   poster->live_missing->len,
+                   poster->live_missing->len == 1 ? "setting is" : "settings are",
+                   (const char *)g_ptr_array_index(poster->live_missing, 0));
+}
+
 static int
 write_all(const Poster *poster, const char *folder)
 {
   g_autoptr(GError) error = NULL;
   g_autofree char *summary = poster_summary(poster);
+  int status = CLI_DONE;
 
   if (!write_findings(poster, folder, &error) || !poster_write_data(poster, folder, &error))
     return cli_error(CLI_USAGE, VERB, "%s", error->message);
   fputs(summary, stdout);
   if (!poster_draw(poster, folder, &error))
-    return cli_error(CLI_FAILED, VERB, "%s", error->message);
-  printf("\nFigures, data and findings.md with the numbers: %s\n", folder);
-  if (poster->live != NULL && poster->live_missing->len > 0)
-    return cli_error(CLI_FAILED, VERB, "%u %s missing, %s; the same command goes on from here",
-                     poster->live_missing->len,
-                     poster->live_missing->len == 1 ? "setting is" : "settings are",
-                     (const char *)g_ptr_array_index(poster->live_missing, 0));
-  return CLI_DONE;
+    status = cli_error(CLI_FAILED, VERB, "%s", error->message);
+  else
+    printf("\nFigures, data and findings.md with the numbers: %s\n", folder);
+  return MAX(status, tell_missing(poster));
 }
 
 static int

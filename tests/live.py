@@ -10,7 +10,7 @@ import struct
 import subprocess
 import sys
 
-from spillway_test import (SPILLWAY, all_tests, check, check_equal, execute, main, read, read_json_lines, source, succeed,
+from spillway_test import (SPILLWAY, Skip, all_tests, check, check_equal, execute, main, read, read_json_lines, source, succeed,
                            without, write)
 
 LIVE = ["live", "--executor", "cpu"]
@@ -437,7 +437,10 @@ def test_validate():
 
 def test_progress():
     """a terminal is told of throughput, KV in use and queues while a run computes"""
-    master, slave = pty.openpty()
+    try:
+        master, slave = pty.openpty()
+    except OSError as error:
+        raise Skip("no pseudo-terminal: %s" % error) from None
     command = [SPILLWAY, *LIVE, "--model", model("tiny-llama"), "--num-gpu-blocks", "60", "--trace",
                "gen:--requests=300 --rate=5000 --prompt=uniform:30,60 --output=uniform:30,60"]
     done = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=slave)

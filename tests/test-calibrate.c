@@ -235,7 +235,11 @@ test_terminal(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   char block[4096];
   gssize got;
 
-  g_assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+  if (master < 0) {
+    g_test_skip("no pseudo-terminal is to be had");
+    return;
+  }
+  g_assert_true(grantpt(master) == 0 && unlockpt(master) == 0);
   slave = open(ptsname(master), O_RDWR | O_NOCTTY);
   g_assert_cmpint(slave, >=, 0);
   g_spawn_async(f->folder, words, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL,
