@@ -1,5 +1,9 @@
 /* Whole steps on the CUDA device, run by what the program gave for it. One model's weights are kept
  * until another's are asked for, or the memory is.
+ *
+ * A step is timed from its inputs' upload to its tokens, by events and with the stream free: as the
+ * executor times its layers and its head, launches that the device waits for among it. The host's
+ * time before and after is no part, since a server's is another, and the device's file has it.
  */
 #include "config.h"
 
@@ -38,12 +42,13 @@ bench_cuda_measure_step(BenchCuda *self, const BenchRequest *request, const Benc
       .context = (guint32)s[STEP_CONTEXT],
       .is_graph = g_str_equal(request->key->variant, STEP_GRAPH),
   };
-  TimingRequest timed = {.is_synchronous = true}; /* the host's part of a step is in it */
+  TimingRequest timed = {.is_unheld = true};
 
   if (self->steps == NULL || request->model == NULL)
     return bench_cuda_unsupported(error, "this program runs no steps");
   if (!prepare(self, request->model, &shape, error))
     return FALSE;
+  timed.prepare = self->steps->plan;
   timed.call = self->steps->run;
   timed.data = self->runner;
   return bench_cuda_time(self, &timed, stop, timing, NULL, error);

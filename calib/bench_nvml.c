@@ -59,13 +59,15 @@ load(Nvml *nvml)
       {"nvmlSystemGetDriverVersion", (void **)&nvml->driver_version},
       {"nvmlDeviceGetClockInfo", (void **)&nvml->clock},
       {"nvmlDeviceGetTemperature", (void **)&nvml->temperature},
-      {"nvmlDeviceGetCurrentClocksThrottleReasons", (void **)&nvml->reasons},
+      {"nvmlDeviceGetCurrentClocksEventReasons", (void **)&nvml->reasons},
       {"nvmlDeviceGetComputeRunningProcesses_v3", (void **)&nvml->processes},
       {"nvmlSystemGetProcessName", (void **)&nvml->process_name},
   };
 
   for (guint i = 0; i < G_N_ELEMENTS(functions); i++)
     *functions[i].function = dlsym(nvml->library, functions[i].name);
+  if (nvml->reasons == NULL) /* its name before driver 535 */
+    *(void **)&nvml->reasons = dlsym(nvml->library, "nvmlDeviceGetCurrentClocksThrottleReasons");
 }
 
 Nvml *

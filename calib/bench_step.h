@@ -18,8 +18,8 @@ typedef struct {
   gpointer (*open)(const Model *model, GError **error);
   /* Makes a step ready to be run, in place of the one before. */
   gboolean (*prepare)(gpointer runner, const BenchStepShape *shape, GError **error);
-  /* Enqueues the step that was prepared, all that the executor does for it; of a TimedCall, whose
-   * data is the runner. */
-  TimedCall run;
+  /* What the executor's host does for the step that was prepared before anything of it is enqueued,
+   * then all that it enqueues; of a TimingRequest, whose data is the runner. */
+  TimedCall plan, run;
   void (*close)(gpointer runner);
 } BenchStepClass;

@@ -30,9 +30,10 @@ typedef struct {
   ElementwiseFit *elementwise;
   OperationCurve *sampling;
   OperationCurve *all_reduce[2]; /* a custom kernel for small messages, NCCL beyond its range */
-  OperationSheet *host[2];       /* a captured graph's, a longer step's */
+  OperationSheet *host[2];       /* a captured graph's, another step's */
+  CapturedKind captured;
   guint64 captured_tokens;
-  StepResidual *residual[2]; /* a captured graph's, a longer step's */
+  StepResidual *residual[2]; /* a captured graph's, another step's */
   OperationSheet *copies[2]; /* by CopyDirection */
   guint64 copy_piece_bytes, copy_pieces_per_block;
   Memo linear[MEMO_TOKENS + 1], small[MEMO_TOKENS + 1];

@@ -143,9 +143,9 @@ all_reduce_ps(const ProfileCost *self, double bytes, gboolean *inside)
 }
 
 static Memo
-find_host(const ProfileCost *self, guint64 sequences, guint64 tokens)
+find_host(const ProfileCost *self, guint64 sequences, guint64 tokens, gboolean captured)
 {
-  gboolean eager = tokens > self->captured_tokens && self->host[1] != NULL, inside;
+  gboolean eager = !captured && self->host[1] != NULL, inside;
   double ps =
       operation_sheet_ps(self->host[eager ? 1 : 0], (double)sequences, (double)tokens, &inside);
 
@@ -155,20 +155,21 @@ find_host(const ProfileCost *self, guint64 sequences, guint64 tokens)
 static Memo
 find_host_of_decodes(const ProfileCost *self, guint64 decodes)
 {
-  return find_host(self, decodes, decodes);
+  return find_host(self, decodes, decodes, decodes <= self->captured_tokens);
 }
 
 static void
 set_host_and_comm(ProfileCost *self, const CostShape *shape, guint64 tokens, CostPiece *piece)
 {
+  gboolean captured = roofline_is_captured(self->captured, self->captured_tokens, shape, tokens);
   gboolean inside;
   double ps;
 
-  if (self->host[0] != NULL || (self->host[1] != NULL && tokens > self->captured_tokens)) {
+  if (self->host[0] != NULL || (self->host[1] != NULL && !captured)) {
     set(piece, COST_HOST,
-        shape->sequences == tokens && tokens > 0
+        shape->contexts.count == tokens && shape->sequences == tokens && tokens > 0
             ? remember(self, self->host_decodes, MEMO_SEQUENCES, tokens, find_host_of_decodes)
-            : find_host(self, shape->sequences, tokens));
+            : find_host(self, shape->sequences, tokens, captured));
     /* Where it is not measured it is a device file's figure, or beyond the range: modelled. */
     piece->scaled_ps[COST_HOST] = 0;
   }
@@ -221,9 +222,10 @@ add_residual(CostPiece *piece, CostComponent component, gint64 ps, gboolean meas
  * what they share stays in the caches, takes that from them, then from the products. It depends on
  * the batch alone, so that growth_ps stays what it is. */
 static void
-set_residual(const ProfileCost *self, guint64 tokens, CostPiece *piece)
+set_residual(const ProfileCost *self, const CostShape *shape, guint64 tokens, CostPiece *piece)
 {
-  gboolean eager = tokens > self->captured_tokens && self->residual[1] != NULL;
+  gboolean captured = roofline_is_captured(self->captured, self->captured_tokens, shape, tokens);
+  gboolean eager = !captured && self->residual[1] != NULL;
   const StepResidual *residual = self->residual[eager ? 1 : 0];
   gboolean inside;
   gint64 ps;
@@ -255,5 +257,5 @@ profile_cost_step(CostModel *base, const CostShape *shape, guint32 repeat, CostP
   set_copies(self, shape, piece);
   if (covered & 1 << COST_ATTENTION && tokens > 0)
     profile_attention_step(self->attention, shape, repeat, piece);
-  set_residual(self, tokens, piece);
+  set_residual(self, shape, tokens, piece);
 }

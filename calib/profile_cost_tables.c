@@ -87,6 +87,7 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
   }
   self->host[0] = operation_sheet_new(profile, OP_HOST, host_scheduler_name(config->scheduler));
   self->host[1] = operation_sheet_new(profile, OP_HOST, eager);
+  self->captured = config->captured;
   self->captured_tokens =
       config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;
   self->copies[COPY_OUT] = operation_sheet_new(profile, OP_COPY, out);
@@ -140,7 +141,11 @@ sum_kernels(gpointer data, const CostShape *shape)
 static void
 find_residuals(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
 {
-  static const char *const variants[] = {STEP_GRAPH, STEP_EAGER};
+  static const struct {
+    const char *variant;
+    StepsOf of[2]; /* by CapturedKind */
+  } kinds[] = {{STEP_GRAPH, {STEPS_ALL, STEPS_OF_DECODES}},
+               {STEP_EAGER, {STEPS_ALL, STEPS_OF_CHUNKS}}};
   RooflineConfig plain = *config;
   ProfileCost *bare;
   guint n;
@@ -150,8 +155,9 @@ find_residuals(ProfileCost *self, const Profile *profile, const RooflineConfig *
     return;
   plain.what_if = WHAT_IF_NONE;
   bare = profile_cost_bare(profile, &plain, NULL);
-  for (guint i = 0; i < G_N_ELEMENTS(variants); i++)
-    self->residual[i] = step_residual_new(profile, config->model, variants[i], sum_kernels, bare);
+  for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
+    self->residual[i] = step_residual_new(profile, config->model, kinds[i].variant,
+                                          kinds[i].of[config->captured], sum_kernels, bare);
   profile_free_cost(&bare->base);
 }
 

@@ -50,6 +50,7 @@ typedef struct {
   gint64 elementwise_token_ps, elementwise_fixed_ps;
   gint64 comm_token_ps, comm_fixed_ps;
   gint64 host_step_ps, host_sequence_ps, host_eager_ps;
+  CapturedKind captured;
   guint64 captured_tokens;
   gint64 copy_fixed_ps[2], copy_block_ps[2]; /* by CopyDirection */
 
@@ -190,6 +191,13 @@ roofline_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
              : product_ps(self->copy_block_ps[direction], blocks) + self->copy_fixed_ps[direction];
 }
 
+gboolean
+roofline_is_captured(CapturedKind captured, guint64 captured_tokens, const CostShape *shape,
+                     guint64 tokens)
+{
+  return tokens <= captured_tokens && (captured == CAPTURED_STEPS || shape->n_prefills == 0);
+}
+
 void
 roofline_step_without(CostModel *base, const CostShape *shape, guint32 repeat, guint covered,
                       CostPiece *piece)
@@ -204,9 +212,11 @@ roofline_step_without(CostModel *base, const CostShape *shape, guint32 repeat, g
   if (!(covered & 1 << COST_HEAD))
     piece->base_ps[COST_HEAD] = head_ps(self, shape->sampled);
   if (!(covered & 1 << COST_HOST))
-    piece->base_ps[COST_HOST] = self->host_step_ps +
-                                product_ps(self->host_sequence_ps, shape->sequences) +
-                                (tokens > self->captured_tokens ? self->host_eager_ps : 0);
+    piece->base_ps[COST_HOST] =
+        self->host_step_ps + product_ps(self->host_sequence_ps, shape->sequences) +
+        (roofline_is_captured(self->captured, self->captured_tokens, shape, tokens)
+             ? 0
+             : self->host_eager_ps);
   piece->base_ps[COST_SWAP_OUT] = roofline_copy_ps(base, COPY_OUT, shape->copy_out_blocks);
   piece->base_ps[COST_SWAP_IN] = roofline_copy_ps(base, COPY_IN, shape->copy_in_blocks);
   if (tokens == 0)
@@ -414,6 +424,7 @@ roofline_new(const RooflineConfig *config, GError **error)
   set_elementwise(self, config->model, config->tensor_parallel_size);
   set_comm(self, config->model, config->tensor_parallel_size);
   set_host(self, config->scheduler);
+  self->captured = config->captured;
   self->captured_tokens =
       config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;
   set_copies(self, config);

@@ -26,6 +26,10 @@
 /* Tokens of the largest step that vLLM captures as a graph, at most. */
 #define ROOFLINE_CAPTURED_TOKENS 512
 
+/* Which steps run as captured graphs. vLLM v1 captures pieces of a layer, for steps of any kind;
+ * vLLM 0.x whole steps, and of nothing but decodes, as this program's own executor does. */
+typedef enum { CAPTURED_STEPS, CAPTURED_DECODES } CapturedKind;
+
 #define ROOFLINE_ERROR (roofline_error_quark())
 GQuark roofline_error_quark(void);
 typedef enum { ROOFLINE_ERROR_CONFIG } RooflineError;
@@ -36,7 +40,8 @@ typedef struct {
   guint32 block_size; /* tokens */
   guint32 tensor_parallel_size;
   HostScheduler scheduler;
-  guint32 captured_tokens; /* of the largest step that runs as one captured graph; 0: 512, vLLM's
+  CapturedKind captured;
+  guint32 captured_tokens; /* of the largest step that runs as a captured graph; 0: 512, vLLM's
                               most */
   CopyPath copy_path;
   HostMemory host_memory;
@@ -51,6 +56,10 @@ CostModel *roofline_new(const RooflineConfig *config, GError **error);
  * left as they are. Of a roofline alone, into a cleared piece. */
 void roofline_step_without(CostModel *self, const CostShape *shape, guint32 repeat, guint covered,
                            CostPiece *piece);
+
+/* Whether a step of so many tokens runs as a captured graph. */
+gboolean roofline_is_captured(CapturedKind captured, guint64 captured_tokens,
+                              const CostShape *shape, guint64 tokens);
 
 /* An (m x k) by (k x n) product with weights of weight_bits: what `linear` is made of. */
 gint64 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64 n,

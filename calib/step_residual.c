@@ -38,9 +38,15 @@ sum_of(const ProfileSample *sample, StepSum sum, gpointer data)
   return sum(data, &shape);
 }
 
+static gboolean
+is_asked_for(const ProfileSample *sample, StepsOf of)
+{
+  return of == STEPS_ALL || (sample->shape[STEP_NEW] > 0) == (of == STEPS_OF_CHUNKS);
+}
+
 StepResidual *
-step_residual_new(const Profile *profile, const Model *model, const char *variant, StepSum sum,
-                  gpointer data)
+step_residual_new(const Profile *profile, const Model *model, const char *variant, StepsOf of,
+                  StepSum sum, gpointer data)
 {
   guint n, kept = 0;
   const ProfileSample *samples = profile_samples(profile, OP_STEP, &n);
@@ -49,13 +55,14 @@ step_residual_new(const Profile *profile, const Model *model, const char *varian
   StepResidual *residual;
 
   for (guint i = 0; i < n; i++) {
-    if (!is_of(&samples[i], model, variant))
+    if (!is_of(&samples[i], model, variant) || !is_asked_for(&samples[i], of))
       continue;
     tokens[kept] = (double)(samples[i].shape[STEP_NEW] + samples[i].shape[STEP_DECODES]);
     ps[kept++] = samples[i].median_ns * PS_PER_NS - sum_of(&samples[i], sum, data);
   }
   if (kept == 0)
-    return NULL;
+    return of != STEPS_ALL ? step_residual_new(profile, model, variant, STEPS_ALL, sum, data)
+                           : NULL;
   residual = g_new0(StepResidual, 1);
   residual->curve = curve_new(tokens, ps, kept);
   return residual;

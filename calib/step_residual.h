@@ -12,10 +12,13 @@ typedef struct StepResidual StepResidual;
 /* The sum of a step's measured operations, in picoseconds. */
 typedef double (*StepSum)(gpointer data, const CostShape *shape);
 
+/* Those that compute prefills, or none; where there are no such, all. */
+typedef enum { STEPS_ALL, STEPS_OF_DECODES, STEPS_OF_CHUNKS } StepsOf;
+
 /* Of the model's steps in the profile, variant graph or eager. NULL: there are none. `sum` is asked
  * during the call. */
 StepResidual *step_residual_new(const Profile *profile, const Model *model, const char *variant,
-                                StepSum sum, gpointer data);
+                                StepsOf of, StepSum sum, gpointer data);
 void step_residual_free(StepResidual *residual);
 
 /* For a step of so many tokens; beyond the measured ones that of the nearest, *inside FALSE. May be

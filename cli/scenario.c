@@ -289,12 +289,17 @@ resolve_cost(Resolver *r, GError **error)
       .model = s->model,
       .block_size = s->config.block_size,
       .tensor_parallel_size = (guint32)settings->tensor_parallel_size,
-      /* vLLM captures graphs up to twice the batch, and no more than 512 tokens. */
+      /* vLLM v1 captures graphs up to twice the batch, and no more than 512 tokens. */
+      .captured = CAPTURED_STEPS,
       .captured_tokens = MIN(512, 2 * MIN(s->config.max_num_seqs, 256)),
   };
   const char *path = or_default(settings->copy_path, engine_has_swap ? "per-layer" : "batched");
   const char *memory = or_default(settings->host_memory, "pinned");
 
+  if (settings->of_own_executor || (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0) {
+    config.captured = CAPTURED_DECODES;
+    config.captured_tokens = 256;
+  }
   if (!copy_path_from_name(path, &config.copy_path))
     return resolver_refuse(
         error, "--copy-path: found '%s', expected per-layer, per-block or batched", path);

@@ -26,12 +26,13 @@ typedef struct {
 typedef struct {
   GpuReport gpu;
   guint32 seed;
-  GArray *kernels;  /* of SelfcheckKernel */
-  GArray *failures; /* of SelfcheckFailure */
-  GArray *speeds;   /* of SpeedRow, whose shape and problem are its own */
-  guint num_slow;   /* below what they must reach */
-  guint num_broken; /* timings that failed, but for want of memory */
-  gboolean is_lost; /* the GPU no longer answers: what was left was not run */
+  GArray *kernels;      /* of SelfcheckKernel */
+  GArray *failures;     /* of SelfcheckFailure */
+  GArray *speeds;       /* of SpeedRow, whose shape and problem are its own */
+  guint num_slow;       /* below what they must reach */
+  guint num_broken;     /* timings that failed, but for want of memory */
+  gboolean is_complete; /* all that was asked for was run, as far as the GPU answered */
+  gboolean is_lost;     /* the GPU no longer answers: what was left was not run */
   double seconds;
 } Selfcheck;
 

@@ -2,11 +2,13 @@
 #include "selfcheck_result.h"
 
 #include <errno.h>
+#include <glib/gstdio.h>
 #include <math.h>
 
 #include "cli.h"
 
 typedef struct {
+  gint64 begin_us;
   const SelfcheckOptions *options;
   CheckContext check;
   Selfcheck result;
@@ -99,6 +101,31 @@ run_case(Run *run, const KernelCheck *check, guint number, SelfcheckKernel *kern
   check_case_clear(&result);
 }
 
+/* Whole, or as it was. */
+static gboolean
+write_output(const Selfcheck *s, const char *path, GError **error)
+{
+  g_autofree char *part = g_strconcat(path, ".part", NULL);
+  FILE *out = fopen(part, "w");
+  gboolean written = out != NULL && selfcheck_write_json(s, out);
+
+  if ((out == NULL || fclose(out) == 0) && written && g_rename(part, path) == 0)
+    return TRUE;
+  g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(errno),
+              "%s: it cannot be written: %s", path, g_strerror(errno));
+  return FALSE;
+}
+
+/* What there is until now, should the rest be cut off. The last time says whether it went well. */
+static gboolean
+keep(Run *run, GError **error)
+{
+  const char *path = run->options->output;
+
+  run->result.seconds = (double)(g_get_monotonic_time() - run->begin_us) / 1e6;
+  return path == NULL || write_output(&run->result, path, error);
+}
+
 static void
 run_check(Run *run, const KernelCheck *check)
 {
@@ -118,6 +145,7 @@ run_check(Run *run, const KernelCheck *check)
   g_array_append_val(run->result.kernels, kernel);
   if (!options->json)
     selfcheck_print_kernel(&kernel);
+  keep(run, NULL);
 }
 
 static void
@@ -163,6 +191,7 @@ run_speeds(Run *run, GError **error)
     if (!run->result.is_lost && (speed == kernel_speeds || is_chosen(run->options, speed->name))) {
       speed->run(&context);
       run->result.is_lost = check_gpu_is_lost();
+      keep(run, NULL);
     }
   timer_free(context.timer);
   return TRUE;
@@ -186,25 +215,12 @@ open_gpu(Run *run, GError **error)
 }
 
 static gboolean
-write_output(const Selfcheck *s, const char *path, GError **error)
-{
-  FILE *out = fopen(path, "w");
-  gboolean written = out != NULL && selfcheck_write_json(s, out);
-
-  if ((out == NULL || fclose(out) == 0) && written)
-    return TRUE;
-  g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(errno),
-              "%s: it cannot be written: %s", path, g_strerror(errno));
-  return FALSE;
-}
-
-static gboolean
 run_all(Run *run, GError **error)
 {
   const SelfcheckOptions *options = run->options;
-  const gint64 begin = g_get_monotonic_time();
   Selfcheck *s = &run->result;
 
+  run->begin_us = g_get_monotonic_time();
   if (!open_gpu(run, error))
     return FALSE;
   if (!options->json)
@@ -214,12 +230,13 @@ run_all(Run *run, GError **error)
       run_check(run, kernel_checks[i]);
   if (!options->no_timings && options->number < 0 && !s->is_lost && !run_speeds(run, error))
     return FALSE;
-  s->seconds = (double)(g_get_monotonic_time() - begin) / 1e6;
+  s->is_complete = TRUE;
+  const gboolean kept = keep(run, error);
   if (options->json)
     selfcheck_write_json(s, stdout);
   else
     selfcheck_print_end(s);
-  return options->output == NULL || write_output(s, options->output, error);
+  return kept;
 }
 
 static void

@@ -215,12 +215,12 @@ selfcheck_write_json(const Selfcheck *s, FILE *out)
   const GpuReport *g = &s->gpu;
   json_t *speeds = json_array();
   json_t *root =
-      json_pack("{si sb s{ss si si si sI si si} si so so sf}", "spillway_selfcheck", 1, "passed",
-                selfcheck_passed(s), "gpu", "name", g->name, "capability_major", g->major,
-                "capability_minor", g->minor, "multiprocessors", (int)g->multiprocessors,
-                "memory_bytes", (json_int_t)g->memory_bytes, "driver_cuda", g->driver_cuda,
-                "program_cuda", g->program_cuda, "seed", (int)s->seed, "kernels", kernels_json(s),
-                "failures", failures_json(s), "seconds", s->seconds);
+      json_pack("{si sb sb s{ss si si si sI si si} si so so sf}", "spillway_selfcheck", 1, "passed",
+                selfcheck_passed(s), "complete", s->is_complete, "gpu", "name", g->name,
+                "capability_major", g->major, "capability_minor", g->minor, "multiprocessors",
+                (int)g->multiprocessors, "memory_bytes", (json_int_t)g->memory_bytes, "driver_cuda",
+                g->driver_cuda, "program_cuda", g->program_cuda, "seed", (int)s->seed, "kernels",
+                kernels_json(s), "failures", failures_json(s), "seconds", s->seconds);
 
   for (guint i = 0; i < s->speeds->len; i++)
     json_array_append_new(speeds, speed_json(&g_array_index(s->speeds, SpeedRow, i)));

@@ -44,6 +44,8 @@ typedef struct {
   char *host_memory;
   char *what_if;
   gboolean no_stride;
+  gboolean of_own_executor; /* no option: costs are of what this program computes, not of a server's
+                               engine */
   char *replay;
   /* What computes: the executors cpu and gpu. */
   char *load_format;

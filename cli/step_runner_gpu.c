@@ -321,26 +321,44 @@ launch(Runner *r, cudaStream_t stream, GError **error)
   return status == 0 || gpu_fail(error, status, "launching a step");
 }
 
-/* As device_gpu.c: planned on the host, sent, computed, the tokens back. */
 static int
-runner_run(void *data, uint32_t turn G_GNUC_UNUSED, cudaStream_t stream)
+status_of(const GError *failure)
+{
+  return g_error_matches(failure, LIVE_ERROR, LIVE_ERROR_MEMORY) ? (int)cudaErrorMemoryAllocation
+                                                                 : (int)cudaErrorUnknown;
+}
+
+/* As device_gpu.c: attention planned and inputs packed on the host; and then */
+static int
+runner_plan(void *data, uint32_t turn G_GNUC_UNUSED, cudaStream_t stream)
 {
   Runner *r = data;
   gint64 first_time_ns = 0;
   g_autoptr(GError) failure = NULL;
 
-  if (decoder_gpu_prepare(r->decoder, r->plan, stream, &first_time_ns, &failure) &&
-      launch(r, stream, &failure))
-    return (int)cudaMemcpyAsync(r->tokens, decoder_gpu_sampled(r->decoder),
-                                r->plan->sample_rows->len * sizeof(gint32), cudaMemcpyDeviceToHost,
-                                stream);
-  return g_error_matches(failure, LIVE_ERROR, LIVE_ERROR_MEMORY) ? (int)cudaErrorMemoryAllocation
-                                                                 : (int)cudaErrorUnknown;
+  return decoder_gpu_prepare(r->decoder, r->plan, stream, &first_time_ns, &failure)
+             ? 0
+             : status_of(failure);
+}
+
+/* sent, computed, the tokens back. */
+static int
+runner_run(void *data, uint32_t turn G_GNUC_UNUSED, cudaStream_t stream)
+{
+  Runner *r = data;
+  g_autoptr(GError) failure = NULL;
+
+  if (!launch(r, stream, &failure))
+    return status_of(failure);
+  return (int)cudaMemcpyAsync(r->tokens, decoder_gpu_sampled(r->decoder),
+                              r->plan->sample_rows->len * sizeof(gint32), cudaMemcpyDeviceToHost,
+                              stream);
 }
 
 const BenchStepClass step_runner_gpu = {
     .open = runner_open,
     .prepare = runner_prepare,
+    .plan = runner_plan,
     .run = runner_run,
     .close = runner_close,
 };

@@ -158,8 +158,8 @@ fit_costs(Validate *v, const LiveSetup *live)
 }
 
 /* The costs of --device, without the host's share of a server: fit_costs() has that of these runs.
- * With
- * --what-if they are what that makes of them, host and all. */
+ * With --what-if they are what that makes of them, host and all. Graphs are those of the executor:
+ * of decodes. */
 static gboolean
 read_costs(Validate *v, GError **error)
 {
@@ -169,6 +169,7 @@ read_costs(Validate *v, GError **error)
                                   "copy-method", "output-token-ids"};
 
   settings_set(settings, "executor", "model", NULL);
+  settings->of_own_executor = TRUE;
   if (settings->what_if == NULL)
     settings_set(settings, "what-if", "host=0", NULL);
   for (guint i = 0; i < G_N_ELEMENTS(computed); i++)

@@ -178,7 +178,7 @@ attention_device_query(AttentionDevice *device)
   if (major < 8)
     return cudaErrorNotSupported;
   device->multiprocessors = (uint32_t)multiprocessors;
-  device->has_wgmma = major == 9 && minor == 0;
+  device->has_wgmma = major == 9 && minor == 0 && getenv(ATTENTION_PORTABLE) == nullptr;
   return cudaSuccess;
 }
 

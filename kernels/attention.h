@@ -47,6 +47,10 @@ typedef struct {
   bool has_wgmma; /* compute capability 9.0, and this program has code for it */
 } AttentionDevice;
 
+/* An environment variable: where it is set, prefills go the portable way on every GPU, should the
+ * other fail on one. */
+#define ATTENTION_PORTABLE "SPILLWAY_PORTABLE_ATTENTION"
+
 /* The current GPU; cudaErrorNotSupported below compute capability 8.0. */
 int attention_device_query(AttentionDevice *device);
 

@@ -4,8 +4,9 @@
  *     beside   (after the spin) call | begun | call, call, ... | done
  *
  * The host enqueues all of it while the spin kernel holds the stream, then releases it. A spin ends
- * by itself after a while, for a call may fill the stream's queue and wait for it to drain: then
- * the host's time is in the figure, which says so.
+ * by itself, by the device's clock: a call may fill the stream's queue and wait for it to drain, or
+ * load a kernel, which waits for those that run. Then the host's time is in the figure, which says
+ * so. Nothing here waits for more than that, whatever the host does.
  */
 #include "kernels/timing.h"
 
@@ -44,6 +45,8 @@ constexpr double TRAIN_NS = 500e3;
 constexpr uint32_t TRAIN_CALLS_MAX = 1000;
 constexpr uint64_t SPIN_LIMIT_NS = 20000000;
 constexpr uint32_t BESIDE_CALLS_MAX = 1 << 14;
+constexpr double BESIDE_LIMIT_NS =
+    1e9; /* a sample that takes longer is not tried with more beside */
 
 enum { RELEASED, UNHELD, NUM_FLAGS };
 
@@ -152,13 +155,14 @@ sample_device(Timer *timer, Sampling *sampling, double *sample_ns, double *submi
   float elapsed_ms;
   cudaError_t enqueued;
 
-  RETURN_IF_FAILED(hold(timer));
+  if (!sampling->request->is_unheld)
+    RETURN_IF_FAILED(hold(timer));
   enqueued = enqueue_sample(timer, sampling, submit_ns);
   release(timer);
   RETURN_IF_FAILED(settle(timer));
   RETURN_IF_FAILED(enqueued);
   RETURN_IF_FAILED(cudaEventElapsedTime(&elapsed_ms, timer->begin, timer->end));
-  if (timer->flags[UNHELD] == timer->ticket)
+  if (sampling->request->is_unheld || timer->flags[UNHELD] == timer->ticket)
     sampling->is_held = false;
   *sample_ns = (double)elapsed_ms * 1e6 / sampling->calls;
   return cudaSuccess;
@@ -183,6 +187,17 @@ sample_host(Timer *timer, Sampling *sampling, double *sample_ns, double *submit_
   return settle(timer);
 }
 
+/* Before the stream is held: it may wait for it. */
+cudaError_t
+prepare_call(Timer *timer, const Sampling *sampling)
+{
+  const TimingRequest *request = sampling->request;
+
+  return request->prepare != NULL
+             ? (cudaError_t)request->prepare(request->data, timer->turn, timer->stream)
+             : cudaSuccess;
+}
+
 /* Whether what runs beside ended before the calls did. */
 cudaError_t
 beside_fell_short(Timer *timer, bool *fell_short)
@@ -200,12 +215,15 @@ sample(Timer *timer, Sampling *sampling, double *sample_ns, double *submit_ns)
   bool fell_short = false;
 
   for (;;) {
+    const double begin = host_clock_ns();
+    RETURN_IF_FAILED(prepare_call(timer, sampling));
     RETURN_IF_FAILED(sampling->request->is_synchronous
                          ? sample_host(timer, sampling, sample_ns, submit_ns)
                          : sample_device(timer, sampling, sample_ns, submit_ns));
     if (sampling->request->beside != NULL)
       RETURN_IF_FAILED(beside_fell_short(timer, &fell_short));
-    if (!fell_short || sampling->beside_calls >= BESIDE_CALLS_MAX)
+    if (!fell_short || sampling->beside_calls >= BESIDE_CALLS_MAX ||
+        host_clock_ns() - begin > BESIDE_LIMIT_NS)
       return fell_short ? cudaErrorTimeout : cudaSuccess;
     sampling->beside_calls *= 2;
   }
@@ -252,7 +270,7 @@ make_graph(Timer *timer, Sampling *sampling)
 void
 choose_train(Timer *timer, Sampling *sampling, double call_ns)
 {
-  if (call_ns >= SHORT_NS || sampling->request->is_synchronous)
+  if (call_ns >= SHORT_NS || sampling->request->is_synchronous || sampling->request->is_unheld)
     return;
   sampling->calls = (uint32_t)fmin(ceil(TRAIN_NS / fmax(call_ns, 1)), TRAIN_CALLS_MAX);
   if (!sampling->request->is_never_graph)
@@ -352,12 +370,15 @@ timer_stream(Timer *timer)
 int
 timer_begin(Timer *timer, const TimingRequest *request)
 {
-  double call_ns;
+  double call_ns, submit_ns;
 
   timer->sampling = new_sampling(request);
   RETURN_IF_FAILED(warm_up(timer, &timer->sampling, &call_ns));
   choose_train(timer, &timer->sampling, call_ns);
-  timer->sampling.is_held = !request->is_synchronous; /* the first calls loaded the kernels */
+  if (timer->sampling.graph != NULL) /* its first launch sends it to the device */
+    RETURN_IF_FAILED(sample(timer, &timer->sampling, &call_ns, &submit_ns));
+  /* The first calls loaded the kernels. */
+  timer->sampling.is_held = !request->is_synchronous && !request->is_unheld;
   return cudaSuccess;
 }
 

@@ -52,9 +52,15 @@ typedef struct {
    * begin until after its end. NULL: nothing. */
   TimedCall beside;
   void *beside_data;
+  /* What the host does before each sample and is no part of it, with the call's data; it may wait
+   * for the stream. NULL: nothing. */
+  TimedCall prepare;
   /* The call waits for the device before it returns (copies of pageable memory do): the host's
    * clock is read, from the call to the stream's end. */
   bool is_synchronous;
+  /* The stream is not held: the device begins while the host still enqueues the call, as it does in
+   * a program, and what it waits for the host is in the time. One call at a time. */
+  bool is_unheld;
   /* Short calls are timed as a train, never as a graph: of copies and launches, whose cost in a
    * graph is another one. */
   bool is_never_graph;

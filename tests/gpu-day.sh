@@ -27,15 +27,31 @@ fake()
   mkdir -p "$(dirname "$1")"
   cat >"$1" <<'PROGRAM'
 #!/usr/bin/env bash
-echo "${0##*/} $*" >>"$CALLS"
+echo "${0##*/} $*${SPILLWAY_PORTABLE_ATTENTION:+ portable}" >>"$CALLS"
 while read -r word action; do
   [[ " ${0##*/} $* " != *" $word "* ]] || eval "$action"
 done <"$FAILING"
+[[ " $* " != *" --format json "* ]] || json=1
 while [ $# -gt 1 ]; do
-  [ "$1" != -o ] || echo '{"speeds": [], "gpu": {"name": "fake"}}' >"$2"
+  case $1 in
+  -o) [[ $2 == */study ]] && { mkdir -p "$2"; echo findings >"$2/findings.md"; } ||
+    echo '{"speeds": [], "gpu": {"name": "fake"}}' >"$2" ;;
+  --kv-memory) memory=$2 ;;
+  --overflow) overflow=$2 ;;
+  esac
   shift
 done
-echo "all passed"
+if [ -z "${json:-}" ]; then
+  echo "all passed"
+else
+  target='{"error": 0.001, "met": true, "target": 0.01}' pair='{"computed": 3, "simulated": 4}'
+  cat <<JSON
+{"format": 1, "targets": {"makespan_s": $target, "step_s.p50": $target, "step_s.p95": $target, "ttft_s.p99": $target,
+ "tpot_s.p99": $target}, "targets_met": true, "config": {"kv_memory": "$memory", "overflow": "$overflow"},
+ "figures": {"makespan_s": $pair, "preemptions": $pair, "overhead_s.recompute": $pair, "overhead_s.swap_out": $pair,
+ "overhead_s.swap_in": $pair}, "explanation": "nothing", "replay_identical": true}
+JSON
+fi
 PROGRAM
   chmod +x "$1"
 }
@@ -78,15 +94,21 @@ verdict()
 : >"$FAILING"
 day good
 check "all goes well" test "$status" = 0
-check "most valuable first" in_order nvidia-smi "selfcheck -o" "calibrate.*time-limit" "profile check" "validate.*12%.*recompute" \
-  "validate.*12%.*swap" "validate.*20%" "validate.*50%" "validate.*30%" "validate.*40%" "memcheck" "racecheck" test-attention-gpu
+check "most valuable first" in_order nvidia-smi "only prefill-wgmma" "selfcheck -o" "calibrate.*time-limit" "profile check" "validate.*12%.*recompute" \
+  "validate.*12%.*swap" "validate.*20%" "validate.*50%" "validate.*30%" "validate.*40%" "memcheck" "racecheck" test-attention-gpu \
+  "study poster --live.*--minutes [1-9]"
 check "five shares of memory, both policies" test "$(grep -c ' validate \|-gpu validate' "$CALLS")" = 10
 check "at most eight files" test "$(find good -type f | wc -l)" -le 8
-for file in summary.md selfcheck.txt selfcheck.json profile.csv validation.md logs.tar.gz; do
+for file in summary.md selfcheck.txt selfcheck.json profile.csv validation.md study.md logs.tar.gz; do
   check "there is $file" test -s "good/$file"
 done
 check "the logs are in the archive" tar -tzf good/logs.tar.gz ./validate-12-swap.txt ./calibrate.txt ./environment.log
-check "the table has every step" test "$(grep -cE '^(environment|selfcheck|torch|calibrate|validate|sanitizer|tests) ' out)" = 7
+check "the table has every step" test \
+  "$(grep -cE '^(environment|wgmma|selfcheck|torch|calibrate|validate|sanitizer|tests|study) ' out)" = 9
+if command -v python3 >/dev/null; then
+  check "the tables of the validation are ready" test "$(grep -cE '^\| (12|20|30|40|50)% \| (recompute|swap) ' good/validation.md)" = 20
+fi
+check "with the commands" test "$(grep -c '^\$ spillway-gpu validate .*--format json' good/validation.md)" = 10
 check "no path of this machine in what is kept" sh -c "! grep -q '$folder' good/*.md good/*.txt"
 
 day good
@@ -104,15 +126,39 @@ check "a part of a step that failed fails it" test "$(verdict bad validate)" = f
 check "others passed" test "$(verdict bad calibrate)" = passed
 : >"$FAILING"
 day bad
-check "only what failed is run again" test "$(grep -c 'calibrate' "$CALLS")" = 0
+check "only what failed is run again" test "$(grep -c 'calibrate --model\|gpu validate.*recompute' "$CALLS")" = 0
 check "and may pass then" test "$status" = 0 -a "$(verdict bad selfcheck)" = passed
+
+# A loan of two calls: the first is cut off in the middle of a run, and the second has its results alone.
+printf '%s\n' '30% kill -9 $$' >"$FAILING"
+check "a run that takes too long is ended" sh -c "! $gpu_day --build build --output lent --work lent-1 --minutes 1 --steps \
+  environment,calibrate,validate >'$folder/out' 2>&1"
+check "and the runs before it are kept" test "$(tar -tzf lent/logs.tar.gz | grep -c 'validate-.*json')" = 6
+: >"$FAILING"
+: >"$CALLS"
+"$gpu_day" --build build --output lent-again --work lent-2 --resume lent/logs.tar.gz --minutes 2 >out 2>&1
+check "the second call goes on with them" test "$(grep -c 'gpu validate' "$CALLS")" = 4
+check "and has all in its results" test "$(grep -c ' validate ' lent-again/validation.md)" -ge 10
+check "what passed is not run again there" test "$(grep -c 'calibrate --model\|nvidia-smi' "$CALLS")" = 0
+check "what takes longer than is left is not begun" grep -q '^study  *skipped .*no time left' out
+
+printf '%s\n' 'prefill-wgmma exit 1' >"$FAILING"
+day portable --steps wgmma,selfcheck,calibrate
+check "a new kernel that fails alone is done without" in_order "selfcheck -o.*portable" "calibrate.*portable"
+: >"$FAILING"
+day portable --steps validate
+check "in later starts, too" in_order "validate.*portable"
+printf '%s\n' '-o exit 1' >"$FAILING"
+day lost --steps selfcheck
+check "kernels that were not come to are checked by themselves" in_order "only kv-copy" "only stream-copy"
+check "with what there was" test -s lost/selfcheck.txt
 
 printf '%s\n' 'calibrate exit 1' >"$FAILING"
 day no-profile
 check "without a profile nothing is validated" test "$(verdict no-profile validate)" = skipped
 fake path/slow
 printf '%s\n' 'slow sleep 60' >"$FAILING"
-PYTHON=slow day good --minutes 1 --steps torch
+PYTHON=slow day good --minutes 1 --steps torch,calibrate,validate
 check "what takes too long is ended" test "$(verdict good torch)" = too-long
 
 : >"$FAILING"

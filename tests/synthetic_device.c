@@ -269,7 +269,7 @@ measure(BenchDevice *base, const BenchRequest *request, const BenchStop *stop, B
   self->total++;
   if (self->options.sleep_us > 0)
     g_usleep(self->options.sleep_us);
-  self->now_ns += 5e6;
+  self->now_ns += 5e6 + 1e9 * self->options.each_s;
   if (refuse(self, key, error))
     return FALSE;
   while (n < stop->most && n * truth < 10e6)

@@ -14,6 +14,7 @@ typedef struct {
   OperationKind failing;     /* an operation that always goes wrong; OP_HOST: none */
   const char *without_dtype; /* that the card cannot do; NULL: none */
   guint lost_after;          /* measurements; 0: never */
+  double each_s;             /* that a measurement takes beyond its timings, on its own clock */
   guint sleep_us;            /* real time that each measurement takes */
   gboolean is_refused;       /* identifying it fails, with this: */
   BenchError refusal;

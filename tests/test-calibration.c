@@ -320,6 +320,92 @@ test_residual(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   }
 }
 
+/* A step as a server has it: decodes, or a prompt. */
+typedef struct {
+  guint32 new_tokens, decodes, context;
+} WholeStep;
+
+/* By how much a profile is off from the truth of a step, without the server's host time. */
+static double
+step_error(const Fixture *f, CostModel *cost, const WholeStep *s)
+{
+  const CostChunk chunk = {.tokens = s->new_tokens};
+  const guint32 chunks = s->new_tokens > 0;
+  const CostShape shape = {.prefills = &chunk,
+                           .n_prefills = chunks,
+                           .contexts = decode_contexts_equal(s->decodes, s->context),
+                           .sampled = s->decodes + chunks,
+                           .sequences = s->decodes + chunks};
+  const ProfileSample key = {.operation = OP_STEP,
+                             .variant = s->new_tokens > 0 ? STEP_EAGER : STEP_GRAPH,
+                             .shape = {s->new_tokens, 0, s->decodes, s->context, f->model->layers,
+                                       f->model->hidden, f->model->ffn, f->model->heads,
+                                       f->model->kv_heads}};
+  CostPiece piece = {.steps = 1};
+
+  cost_model_step(cost, &shape, 1, &piece);
+  return fabs((double)(cost_piece_total_ps(&piece) - piece.base_ps[COST_HOST]) /
+                  (PS_PER_NS * synthetic_true_ns(&key)) -
+              1);
+}
+
+static int
+compare_errors(gconstpointer a, gconstpointer b)
+{
+  const double *x = a, *y = b;
+
+  return (*x > *y) - (*x < *y);
+}
+
+/* Time that is up early leaves a profile that is coarser, and no worse than that. A measurement
+ * takes what it takes on a GPU. */
+static void
+test_cut_off(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+  static const struct {
+    double limit_s, median, worst;
+  } cuts[] = {
+      {20, 0.05, 0.12}, {40, 0.02, 0.12}, {60, 0.01, 0.12}, {120, 0.01, 0.12}, {240, 0.01, 0.1}};
+  static const WholeStep steps[] = {
+      {0, 1, 500},   {0, 3, 900},   {0, 12, 700},   {0, 24, 1500}, {0, 32, 300}, {0, 50, 1100},
+      {0, 100, 600}, {0, 200, 400}, {0, 256, 1000}, {100, 0, 0},   {300, 0, 0},  {600, 0, 0},
+      {1000, 0, 0},  {1500, 0, 0},  {2048, 0, 0},   {3000, 0, 0},
+  };
+  static const SyntheticOptions slow = {
+      .seed = 3, .noise = 0.003, .failing = OP_HOST, .each_s = 0.06};
+  const RooflineConfig config = {.device = f->nominal,
+                                 .model = f->model,
+                                 .block_size = 16,
+                                 .tensor_parallel_size = 1,
+                                 .scheduler = HOST_VLLM_0_6,
+                                 .captured = CAPTURED_DECODES,
+                                 .captured_tokens = 256,
+                                 .what_if = WHAT_IF_NONE};
+
+  for (guint i = 0; i < G_N_ELEMENTS(cuts); i++) {
+    g_autoptr(BenchDevice) bench = synthetic_device_new(&slow);
+    const Order order = {.limit_s = cuts[i].limit_s, .seed = 11};
+    g_autoptr(CalibrationReport) report = calibrate(f, bench, order, NULL);
+    g_autoptr(Profile) profile = profile_store_read(f->path, NULL);
+    g_autoptr(CostModel) cost = profile_cost_new(profile, &config, NULL);
+    double errors[G_N_ELEMENTS(steps)];
+    g_assert_cmpint(report->end, ==, CALIBRATION_TIME_UP);
+    g_assert_nonnull(cost);
+    for (guint s = 0; s < G_N_ELEMENTS(steps); s++) {
+      errors[s] = step_error(f, cost, &steps[s]);
+      g_test_message("%.0f s, %u new, %u x %u: %.1f %%", cuts[i].limit_s, steps[s].new_tokens,
+                     steps[s].decodes, steps[s].context, 100 * errors[s]);
+    }
+    qsort(errors, G_N_ELEMENTS(errors), sizeof *errors, compare_errors);
+    g_test_message("after %.0f s, %u of %u shapes: median %.1f %%, worst %.1f %%", cuts[i].limit_s,
+                   report->planned - report->left, report->planned,
+                   100 * errors[G_N_ELEMENTS(errors) / 2], 100 * errors[G_N_ELEMENTS(errors) - 1]);
+    g_assert_cmpfloat(errors[G_N_ELEMENTS(errors) / 2], <, cuts[i].median);
+    g_assert_cmpfloat(errors[G_N_ELEMENTS(errors) - 1], <, cuts[i].worst);
+    g_unlink(f->path);
+  }
+}
+
 static gboolean
 has_marked_origin(const char *path, const char *text)
 {
@@ -527,6 +613,7 @@ main(int argc, char **argv)
   ADD("/calibration/time-limit", test_time_limit);
   ADD("/calibration/quick", test_quick);
   ADD("/calibration/residual", test_residual);
+  ADD("/calibration/cut-off", test_cut_off);
   ADD("/calibration/drift", test_drift);
   ADD("/calibration/no-drift", test_no_drift);
   ADD("/calibration/throttle", test_throttle);

@@ -88,9 +88,9 @@ def time_row(torch, shape, backend):
 
 
 def compare(torch, rows):
-    """Rows of text, and how ours fare against the best of theirs."""
+    """Prints a row as soon as it is there; says how ours fare against the best of theirs."""
     names = [name for name, _ in backends()]
-    lines = ["%-62s %10s %s  %s" % ("", "ours", " ".join("%10s" % name for name in names), "theirs / ours")]
+    print("%-62s %10s %s  %s" % ("", "ours", " ".join("%10s" % name for name in names), "theirs / ours"))
     ratios = {}
     timed = {}
     for row in rows:
@@ -101,11 +101,11 @@ def compare(torch, rows):
         ours = row["median_ns"] / 1e6
         best = min((ms for ms in timed[key] if ms is not None), default=None)
         cells = " ".join("%7.3f ms" % ms if ms is not None else "%10s" % "-" for ms in timed[key])
-        lines.append("%-62s %7.3f ms %s  %s" % ("%-14s %s" % (row["kernel"], row["shape"]), ours, cells,
-                                                "%.2f" % (best / ours) if best is not None else "-"))
+        print("%-62s %7.3f ms %s  %s" % ("%-14s %s" % (row["kernel"], row["shape"]), ours, cells,
+                                         "%.2f" % (best / ours) if best is not None else "-"), flush=True)
         if best is not None:
             ratios.setdefault(row["kernel"], []).append(best / ours)
-    return lines, ratios
+    return ratios
 
 
 def main(arguments):
@@ -131,8 +131,7 @@ def main(arguments):
         print("skipped: the self-check timed no attention")
         return 0
     print("PyTorch %s on %s, against %s" % (torch.__version__, torch.cuda.get_device_name(), document["gpu"]["name"]))
-    lines, ratios = compare(torch, rows)
-    print("\n".join(lines))
+    ratios = compare(torch, rows)
     print("theirs / ours, of the best back end, median: %s" % ", ".join(
         "%s %.2f" % (kernel, statistics.median(values)) for kernel, values in ratios.items()))
     return 0

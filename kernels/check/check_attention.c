@@ -180,7 +180,10 @@ run_mixed(const CheckContext *context, guint number, GRand *rand, CheckCase *res
 static const char *
 lacks_wgmma(const CheckContext *context)
 {
-  return context->attention.has_wgmma ? NULL : "only GPUs of compute capability 9.0 have it";
+  return context->attention.has_wgmma
+             ? NULL
+             : "only GPUs of compute capability 9.0 have it, and " ATTENTION_PORTABLE
+               " leaves it out";
 }
 
 #define NUM_CASES(large)                                                                           \

@@ -124,7 +124,9 @@ timer_measure(Timer *timer, const TimingRequest *request, Timing *timing)
   int status = 0;
 
   for (uint32_t i = 0; i < num_turns && status == 0; i++) {
-    if (request->beside != nullptr)
+    if (request->prepare != nullptr)
+      status = request->prepare(request->data, TURNS[i], timer->stream);
+    if (status == 0 && request->beside != nullptr)
       status = request->beside(request->beside_data, TURNS[i], timer->side);
     if (status == 0)
       status = request->call(request->data, TURNS[i], timer->stream);
@@ -138,6 +140,6 @@ timer_measure(Timer *timer, const TimingRequest *request, Timing *timing)
   timing->submit_ns = CALL_NS;
   timing->num_samples = request->rule->min_samples;
   timing->calls_per_sample = 1;
-  timing->is_held = call_copies <= QUEUE_COPIES && !request->is_synchronous;
+  timing->is_held = call_copies <= QUEUE_COPIES && !request->is_synchronous && !request->is_unheld;
   return status;
 }
