@@ -40,15 +40,16 @@ left_out_error(const Curve *curve, double tile)
 {
   g_autofree double *x = g_new(double, curve->n);
   g_autofree double *y = g_new(double, curve->n);
+  Curve rest = {.n = curve->n - 1, .x = x, .y = y};
   double sum = 0;
 
+  /* Without the first point; from one hidden point to the next only one place changes. */
+  memcpy(x, curve->x + 1, rest.n * sizeof *x);
+  memcpy(y, curve->y + 1, rest.n * sizeof *y);
   for (guint hidden = 1; hidden + 1 < curve->n; hidden++) {
-    Curve rest = {.n = curve->n - 1, .x = x, .y = y};
     gboolean inside;
-    memcpy(x, curve->x, hidden * sizeof *x);
-    memcpy(y, curve->y, hidden * sizeof *y);
-    memcpy(x + hidden, curve->x + hidden + 1, (rest.n - hidden) * sizeof *x);
-    memcpy(y + hidden, curve->y + hidden + 1, (rest.n - hidden) * sizeof *y);
+    x[hidden - 1] = curve->x[hidden - 1];
+    y[hidden - 1] = curve->y[hidden - 1];
     sum += fabs(curve_at_tiles(&rest, curve->x[hidden], tile, &inside) / curve->y[hidden] - 1);
   }
   return sum;

@@ -126,22 +126,37 @@ profile_file_check(const Profile *profile, const char *path, GError **error)
   return TRUE;
 }
 
-/* The digest of a value after value, in pieces that are worth a call. */
+/* The digest of value after value, in pieces that are worth a call; or their CRC. */
 typedef struct {
-  GChecksum *checksum;
+  GChecksum *checksum; /* NULL: the CRC is wanted */
+  uLong crc;
   gsize length;
   guint8 bytes[4096];
 } Digest;
 
 static void
+digest_piece(Digest *digest, gconstpointer bytes, gsize n)
+{
+  if (digest->checksum != NULL)
+    g_checksum_update(digest->checksum, bytes, (gssize)n);
+  else
+    digest->crc = crc32_z(digest->crc, bytes, n);
+}
+
+static void
+digest_end(Digest *digest)
+{
+  digest_piece(digest, digest->bytes, digest->length);
+  digest->length = 0;
+}
+
+static void
 digest_bytes(Digest *digest, gconstpointer bytes, gsize n)
 {
-  if (digest->length + n > sizeof digest->bytes) {
-    g_checksum_update(digest->checksum, digest->bytes, (gssize)digest->length);
-    digest->length = 0;
-  }
+  if (digest->length + n > sizeof digest->bytes)
+    digest_end(digest);
   if (n > sizeof digest->bytes) {
-    g_checksum_update(digest->checksum, bytes, (gssize)n);
+    digest_piece(digest, bytes, n);
     return;
   }
   memcpy(digest->bytes + digest->length, bytes, n);
@@ -190,24 +205,41 @@ digest_sample(Digest *digest, const ProfileSample *sample)
   digest_int(digest, sample->origin);
 }
 
+static void
+digest_profile(Digest *digest, const Profile *profile)
+{
+  digest_int(digest, PROFILE_FORMAT);
+  digest_text(digest, profile->name);
+  digest_text(digest, profile->device);
+  digest_text(digest, profile->note);
+  for (guint i = 0; i < profile->origins->len; i++)
+    for (guint field = 0; field < PROFILE_ORIGIN_FIELDS; field++)
+      digest_text(digest,
+                  profile_origin_get(&g_array_index(profile->origins, ProfileOrigin, i), field));
+  for (guint i = 0; i < profile->samples->len; i++)
+    digest_sample(digest, &g_array_index(profile->samples, ProfileSample, i));
+}
+
 char *
 profile_digest(const Profile *profile)
 {
   g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
   Digest digest = {.checksum = checksum};
 
-  digest_int(&digest, PROFILE_FORMAT);
-  digest_text(&digest, profile->name);
-  digest_text(&digest, profile->device);
-  digest_text(&digest, profile->note);
-  for (guint i = 0; i < profile->origins->len; i++)
-    for (guint field = 0; field < PROFILE_ORIGIN_FIELDS; field++)
-      digest_text(&digest,
-                  profile_origin_get(&g_array_index(profile->origins, ProfileOrigin, i), field));
-  for (guint i = 0; i < profile->samples->len; i++)
-    digest_sample(&digest, &g_array_index(profile->samples, ProfileSample, i));
-  g_checksum_update(checksum, digest.bytes, (gssize)digest.length);
+  digest_profile(&digest, profile);
+  digest_end(&digest);
   return g_strdup(g_checksum_get_string(checksum));
+}
+
+guint32
+profile_crc(const Profile *profile, const char *known_digest)
+{
+  Digest digest = {.crc = crc32_z(0, NULL, 0)};
+
+  digest_profile(&digest, profile);
+  digest_text(&digest, known_digest);
+  digest_end(&digest);
+  return (guint32)digest.crc;
 }
 
 char *

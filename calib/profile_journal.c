@@ -273,8 +273,10 @@ write_meta(const ProfileJournal *journal, GError **error)
 {
   g_autofree char *digest = profile_digest(journal->profile);
   g_autofree char *sql = g_strdup_printf("UPDATE meta SET value = %u WHERE key = 'samples';"
-                                         "UPDATE meta SET value = '%s' WHERE key = 'digest'",
-                                         journal->profile->samples->len, digest);
+                                         "UPDATE meta SET value = '%s' WHERE key = 'digest';"
+                                         "INSERT OR REPLACE INTO meta VALUES ('crc32', %u)",
+                                         journal->profile->samples->len, digest,
+                                         profile_crc(journal->profile, digest));
 
   return profile_db_execute(&journal->db, sql, error);
 }

@@ -77,7 +77,9 @@ write_meta(const ProfileDb *db, const Profile *profile, GError **error)
   const struct {
     const char *key;
     gint64 value;
-  } numbers[] = {{"format", PROFILE_FORMAT}, {"samples", profile->samples->len}};
+  } numbers[] = {{"format", PROFILE_FORMAT},
+                 {"samples", profile->samples->len},
+                 {"crc32", profile_crc(profile, digest)}};
 
   if (statement == NULL)
     return profile_db_fail_write(db, error);

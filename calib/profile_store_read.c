@@ -108,9 +108,10 @@ check_whole(const ProfileDb *db, Profile *profile, GError **error)
 {
   g_autofree char *digest = profile_db_query_meta(db, "digest");
   g_autofree char *what = NULL;
-  gint64 samples;
+  gint64 samples, crc;
 
   if (!profile_db_query_int(db, "SELECT value FROM meta WHERE key = 'samples'", &samples, error) ||
+      !profile_db_query_int(db, "SELECT value FROM meta WHERE key = 'crc32'", &crc, error) ||
       !profile_file_check(profile, db->path, error))
     return FALSE;
   if (samples != profile->samples->len) {
@@ -118,7 +119,11 @@ check_whole(const ProfileDb *db, Profile *profile, GError **error)
                            profile->samples->len);
     return profile_db_damaged(db, what, error);
   }
-  profile->digest_read = profile_digest(profile);
+  if (digest != NULL && crc == profile_crc(profile, digest)) {
+    profile->digest_read = g_steal_pointer(&digest);
+    return TRUE;
+  }
+  profile->digest_read = profile_digest(profile); /* files of earlier programs have no CRC */
   return g_strcmp0(digest, profile->digest_read) == 0 ||
          profile_db_damaged(
              db,

@@ -235,6 +235,25 @@ test_refused_databases(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   }
 }
 
+/* As earlier programs wrote it, and with one that does not fit: the digest decides. */
+static void
+test_databases_without_crc(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+{
+  static const char *const changes[] = {"DELETE FROM meta WHERE key = 'crc32'",
+                                        "UPDATE meta SET value = 1 WHERE key = 'crc32'"};
+  g_autoptr(Profile) profile = random_profile(50);
+
+  for (guint i = 0; i < G_N_ELEMENTS(changes); i++) {
+    g_assert_true(profile_store_write(profile, fixture->db, NULL));
+    run_sql(fixture->db, changes[i]);
+    g_autoptr(Profile) read = profile_read(fixture->db, NULL);
+    assert_same(profile, read);
+    run_sql(fixture->db, "UPDATE sample SET median_ns = median_ns + 1 WHERE rowid = 1");
+    assert_refused(fixture->db, PROFILE_ERROR_DAMAGED, "not those that were written");
+    g_unlink(fixture->db);
+  }
+}
+
 /* Cut anywhere, or with a byte changed anywhere, it is refused or, where that byte means nothing,
  * read as it was; never read as something else. */
 static void
@@ -442,6 +461,7 @@ main(int argc, char **argv)
       {"/profile/round-trips", test_round_trips},
       {"/profile/compressed", test_compressed},
       {"/profile/refused-databases", test_refused_databases},
+      {"/profile/databases-without-crc", test_databases_without_crc},
       {"/profile/damaged-databases", test_damaged_databases},
       {"/profile/refused-files", test_refused_files},
       {"/profile/refused-texts", test_refused_texts},
