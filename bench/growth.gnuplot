@@ -18,7 +18,8 @@ set grid ytics lc rgb '#dddddd'
 set border 3
 set tics nomirror
 set format y '%.1f'
-set key top right
+set ytics 0.1
+set key bottom right
 set ylabel 'µs a request'
 
 # A row of that figure: its size, or nothing to draw.
@@ -28,7 +29,6 @@ set title 'Number of requests'
 set format x '10^{%T}'
 plot 'bench.csv' using (x('time a request')):($6 / 1e3) skip 1 with linespoints pt 7 lw 2 lc rgb '#0072b2' title "processor's time", \
      '' using (x('time a request')):($5 / 1e3) skip 1 with linespoints pt 4 lw 1 dt 2 lc rgb '#e69f00' title 'on the wall'
-set key top left
 set title 'Mean length of outputs, tokens'
 set format x '%g'
 set xtics (50, 100, 200, 500, 1000, 2000)
