@@ -230,7 +230,6 @@ make_decoder(Runner *r, const DeviceSetup *setup, GError **error)
 static gboolean
 make_step(Runner *r, const BenchStepShape *shape, GError **error)
 {
-  const Model *model = r->config.model;
   guint32 blocks = make_plan(r, shape);
   const DeviceSetup setup = {
       .decoder = &r->config,
@@ -247,13 +246,8 @@ make_step(Runner *r, const BenchStepShape *shape, GError **error)
 
   r->is_eager = !shape->is_graph;
   r->is_captured = shape->is_graph && (shape->new_tokens > 0 || shape->decodes > GPU_GRAPH_ROWS);
-  r->geometry = (KvGeometry){.form = setup.kv_form,
-                             .layers = model->layers,
-                             .kv_heads = model->kv_heads,
-                             .head_dim = model->head_dim,
-                             .block_size = BLOCK_TOKENS,
-                             .num_blocks = blocks,
-                             .element_bytes = sizeof(guint16)};
+  r->geometry = kv_geometry_of_model(r->config.model, setup.kv_form, BLOCK_TOKENS, blocks,
+                                     sizeof(guint16));
   if (!allocate(&r->pool, kv_geometry_pool_bytes(&r->geometry),
                 is_fp16(r) ? BENCH_FILL_FP16 : BENCH_FILL_BF16, error))
     return FALSE;

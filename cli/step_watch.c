@@ -88,18 +88,11 @@ static void
 on_step(Observer *observer, const StepReport *report)
 {
   StepWatch *watch = (StepWatch *)observer;
-  RecordedStep recorded = recorded_step_shape(report->step);
+  const RecordedStep recorded = recorded_step(report);
 
   digest_step(watch, report);
   if (report->step->abort != NULL)
     return;
-  recorded.step = report->step_index;
-  recorded.repeats = report->repeats;
-  recorded.first_ps = report->first_ps;
-  recorded.growth_ps = report->growth_ps;
-  recorded.recompute_overhead_ps = report->recompute_overhead_ps;
-  for (guint c = 0; c < COST_COMPONENTS && report->cost != NULL; c++)
-    recorded.component_ps[c] = report->cost->base_ps[c];
   g_array_append_val(watch->recorded, recorded);
   note_sample(watch, report);
   if (watch->predictor != NULL)

@@ -71,15 +71,8 @@ set_geometry(CpuDevice *self, const DeviceSetup *setup, GError **error)
 {
   const Model *model = setup->decoder->model;
 
-  self->geometry = (KvGeometry){
-      .form = setup->kv_form,
-      .layers = model->layers,
-      .kv_heads = model->kv_heads,
-      .head_dim = model->head_dim,
-      .block_size = setup->block_size,
-      .num_blocks = setup->num_device_blocks,
-      .element_bytes = sizeof(float),
-  };
+  self->geometry = kv_geometry_of_model(model, setup->kv_form, setup->block_size,
+                                        setup->num_device_blocks, sizeof(float));
   self->block_bytes = kv_geometry_block_bytes(&self->geometry);
   if (kv_geometry_layout(&self->geometry, &self->kv_layout))
     return TRUE;

@@ -57,15 +57,8 @@ set_geometry(GpuDevice *self, const DeviceSetup *setup, GError **error)
   const Model *model = setup->decoder->model;
   KvLayout layout;
 
-  self->geometry = (KvGeometry){
-      .form = setup->kv_form,
-      .layers = model->layers,
-      .kv_heads = model->kv_heads,
-      .head_dim = model->head_dim,
-      .block_size = setup->block_size,
-      .num_blocks = setup->num_device_blocks,
-      .element_bytes = sizeof(guint16),
-  };
+  self->geometry = kv_geometry_of_model(model, setup->kv_form, setup->block_size,
+                                        setup->num_device_blocks, sizeof(guint16));
   if (!decoder_gpu_check_shape(model, error))
     return FALSE;
   if (kv_geometry_layout(&self->geometry, &layout) && setup->block_size <= 256)

@@ -7,6 +7,21 @@ part_elements(const KvGeometry *g)
   return (gsize)g->kv_heads * g->block_size * g->head_dim;
 }
 
+KvGeometry
+kv_geometry_of_model(const Model *model, KvForm form, guint32 block_size, guint32 num_blocks,
+                     guint32 element_bytes)
+{
+  return (KvGeometry){
+      .form = form,
+      .layers = model->layers,
+      .kv_heads = model->kv_heads,
+      .head_dim = model->head_dim,
+      .block_size = block_size,
+      .num_blocks = num_blocks,
+      .element_bytes = element_bytes,
+  };
+}
+
 gsize
 kv_geometry_block_bytes(const KvGeometry *g)
 {

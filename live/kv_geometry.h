@@ -21,6 +21,9 @@ typedef struct {
   guint32 element_bytes;
 } KvGeometry;
 
+/* Of a model's KV in elements of that size. */
+KvGeometry kv_geometry_of_model(const Model *model, KvForm form, guint32 block_size,
+                                guint32 num_blocks, guint32 element_bytes);
 /* Bytes of one block, all layers, K and V; of the pool. */
 gsize kv_geometry_block_bytes(const KvGeometry *geometry);
 gsize kv_geometry_pool_bytes(const KvGeometry *geometry);

@@ -7,6 +7,7 @@ libspillway_live_a_SOURCES = \
   %D%/device.h \
   %D%/device_cpu.c \
   %D%/executor_live.c %D%/executor_live.h \
+  %D%/float16.c %D%/float16.h \
   %D%/host_memory.c %D%/host_memory.h \
   %D%/kv_geometry.c %D%/kv_geometry.h \
   %D%/planner.c %D%/planner.h \
@@ -28,7 +29,6 @@ live_gpu_sources = \
   %D%/decoder_memory.c %D%/decoder_memory.h \
   %D%/decoder_pass.c %D%/decoder_pass.h \
   %D%/device_gpu.c \
-  %D%/float16.c %D%/float16.h \
   %D%/gpu_copies.c %D%/gpu_copies.h \
   %D%/gpu_memory.c %D%/gpu_memory.h \
   %D%/weights_gpu.c %D%/weights_gpu.h

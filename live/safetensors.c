@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "float16.h"
 #include "weights.h"
 
 #define MAX_HEADER_BYTES (100 * 1024 * 1024)
@@ -215,20 +216,6 @@ float_from_bits(guint32 bits)
   return value;
 }
 
-/* IEEE half precision: 5 bits of exponent, 10 of fraction. */
-static float
-float_from_half(guint16 half)
-{
-  guint32 sign = (guint32)(half & 0x8000) << 16, exponent = half >> 10 & 0x1f,
-          fraction = half & 0x3ff;
-
-  if (exponent == 0) /* zero and subnormal numbers: fraction x 2^-24 */
-    return (sign != 0 ? -1.0f : 1.0f) * (float)fraction * 0x1p-24f;
-  if (exponent == 0x1f)
-    return float_from_bits(sign | 0x7f800000 | fraction << 13);
-  return float_from_bits(sign | (exponent + 112) << 23 | fraction << 13);
-}
-
 static guint16
 little_16(const guchar *bytes)
 {
@@ -243,9 +230,9 @@ convert(TensorType type, const guchar *bytes, gsize n, float *values)
       values[i] =
           float_from_bits(little_16(bytes + 4 * i) | (guint32)little_16(bytes + 4 * i + 2) << 16);
     else if (type == TENSOR_BF16)
-      values[i] = float_from_bits((guint32)little_16(bytes + 2 * i) << 16);
+      values[i] = float16_to_float(DTYPE_BF16, little_16(bytes + 2 * i));
     else
-      values[i] = float_from_half(little_16(bytes + 2 * i));
+      values[i] = float16_to_float(DTYPE_FP16, little_16(bytes + 2 * i));
   }
 }
 

@@ -100,15 +100,8 @@ results_insert_steps(Results *results, const ResultsRun *run, gint64 run_id, GEr
 void
 results_note_step(ResultsRun *run, const StepReport *report)
 {
-  RecordedStep step = recorded_step_shape(report->step);
+  const RecordedStep step = recorded_step(report);
 
-  step.step = report->step_index;
-  step.repeats = report->repeats;
-  step.first_ps = report->first_ps;
-  step.growth_ps = report->growth_ps;
-  step.recompute_overhead_ps = report->recompute_overhead_ps;
-  for (guint c = 0; c < COST_COMPONENTS && report->cost != NULL; c++)
-    step.component_ps[c] = report->cost->base_ps[c];
   g_array_append_val(run->steps, step);
 }
 

@@ -10,7 +10,8 @@ typedef struct {
   gboolean measured;
 } ReplayExecutor;
 
-RecordedStep
+/* The shape of a step and nothing else. */
+static RecordedStep
 recorded_step_shape(const Step *step)
 {
   return (RecordedStep){
@@ -21,6 +22,21 @@ recorded_step_shape(const Step *step)
       .copy_out_blocks = step->copy_out_blocks,
       .copy_in_blocks = step->copy_in_blocks,
   };
+}
+
+RecordedStep
+recorded_step(const StepReport *report)
+{
+  RecordedStep step = recorded_step_shape(report->step);
+
+  step.step = report->step_index;
+  step.repeats = report->repeats;
+  step.first_ps = report->first_ps;
+  step.growth_ps = report->growth_ps;
+  step.recompute_overhead_ps = report->recompute_overhead_ps;
+  for (guint c = 0; c < COST_COMPONENTS && report->cost != NULL; c++)
+    step.component_ps[c] = report->cost->base_ps[c];
+  return step;
 }
 
 static gboolean

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "executor.h"
+#include "observer.h"
 
 typedef struct {
   guint64 step; /* index of the first repeat */
@@ -22,8 +23,8 @@ typedef struct {
   guint32 copy_out_blocks, copy_in_blocks;
 } RecordedStep;
 
-/* The shape of a step and nothing else. */
-RecordedStep recorded_step_shape(const Step *step);
+/* A step as an observer was told of it. */
+RecordedStep recorded_step(const StepReport *report);
 
 #define REPLAY_ERROR (replay_error_quark())
 GQuark replay_error_quark(void);

@@ -114,6 +114,7 @@ TESTS += %D%/test-attention-emulated %D%/test-emulator %D%/test-emulator-warpgro
 %C%_libemulated_kernels_a_CPPFLAGS = $(emulator_cppflags)
 %C%_libemulated_kernels_a_SOURCES = \
   %D%/emulator/cuda_live.h %D%/emulator/gemm.cc %D%/emulator/timer.cc \
+  %D%/emulator/timer_streams.cc %D%/emulator/timer_streams.h \
   %D%/emulator/attention.cc %D%/emulator/attention_decode.cc \
   %D%/emulator/attention_prefill.cc %D%/emulator/attention_prefill_sm90.cc \
   %D%/emulator/card.h %D%/emulator/cuda.cc %D%/emulator/cuda_runtime.h %D%/emulator/cuda_runtime_api.h \

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "kernels/gemm.h"
-#include "kernels/timing.h"
 #include "tests/emulator/streams.h"
+#include "tests/emulator/timer_streams.h"
 
 namespace
 {
@@ -87,34 +87,6 @@ gemm_status_name(int status)
   return cudaGetErrorName((cudaError_t)status);
 }
 
-struct Timer {
-  cudaStream_t stream, side;
-};
-
-int
-timer_new(Timer **timer)
-{
-  *timer = new Timer();
-  cudaStreamCreateWithFlags(&(*timer)->stream, cudaStreamNonBlocking);
-  return cudaStreamCreateWithFlags(&(*timer)->side, cudaStreamNonBlocking);
-}
-
-void
-timer_free(Timer *timer)
-{
-  if (timer == nullptr)
-    return;
-  cudaStreamDestroy(timer->stream);
-  cudaStreamDestroy(timer->side);
-  delete timer;
-}
-
-CUstream_st *
-timer_stream(Timer *timer)
-{
-  return timer->stream;
-}
-
 int
 timer_measure(Timer *timer, const TimingRequest *request, Timing *timing)
 {
@@ -123,16 +95,8 @@ timer_measure(Timer *timer, const TimingRequest *request, Timing *timing)
   const uint32_t num_turns = emulated_card.num_turns;
   int status = 0;
 
-  for (uint32_t i = 0; i < num_turns && status == 0; i++) {
-    if (request->prepare != nullptr)
-      status = request->prepare(request->data, TURNS[i], timer->stream);
-    if (status == 0 && request->beside != nullptr)
-      status = request->beside(request->beside_data, TURNS[i], timer->side);
-    if (status == 0)
-      status = request->call(request->data, TURNS[i], timer->stream);
-    if (status == 0)
-      status = cudaDeviceSynchronize();
-  }
+  for (uint32_t i = 0; i < num_turns && status == 0; i++)
+    status = emulator::timer_turn(timer, request, TURNS[i]);
   const uint64_t call_copies = (emulated_copies() - before_copies) / num_turns;
   *timing = {};
   timing->median_ns = CALL_NS + (emulated_work_ns() - before_ns) / num_turns;
