@@ -7,10 +7,10 @@
 #pragma once
 
 #include "decode_clock.h"
-#include "overflow.h"
+#include "sim/policies/overflow.h"
 #include "pool.h"
 #include "step.h"
-#include "victim.h"
+#include "sim/policies/victim.h"
 #include "waiting.h"
 
 typedef struct Scheduler Scheduler;

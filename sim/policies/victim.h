@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "sequence.h"
+#include "sim/sequence.h"
 
 typedef struct VictimPolicy VictimPolicy;
 

@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "cost.h"
-#include "sequence.h"
+#include "sim/cost.h"
+#include "sim/sequence.h"
 
 typedef struct {
   const Sequence *victim;

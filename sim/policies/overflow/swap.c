@@ -1,7 +1,7 @@
 /* Swap: copy the victim's blocks to the host, and back when it returns; nothing is computed twice.
  * What vLLM 0.x does with --preemption-mode swap.
  */
-#include "overflow.h"
+#include "sim/policies/overflow.h"
 
 static OverflowAction
 decide(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query G_GNUC_UNUSED)

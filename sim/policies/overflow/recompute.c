@@ -1,7 +1,7 @@
 /* Recompute: drop the victim's KV; it is prefilled again, prompt and generated tokens, when it
  * returns. What vLLM does by default (0.x) and always (v1).
  */
-#include "overflow.h"
+#include "sim/policies/overflow.h"
 
 static OverflowAction
 decide(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query G_GNUC_UNUSED)
