@@ -14,6 +14,8 @@ libspillway_sim_a_SOURCES = \
   %D%/observer.c %D%/observer.h \
   %D%/pool.c %D%/pool.h \
   %D%/prefix_cache.c %D%/prefix_cache.h \
+  %D%/engines/vllm.c \
+  %D%/engines/vllm_v0.c \
   %D%/duration_histogram.c %D%/duration_histogram.h \
   %D%/quantiles.c %D%/quantiles.h \
   %D%/scheduler_clock.c \
@@ -23,6 +25,4 @@ libspillway_sim_a_SOURCES = \
   %D%/step.c %D%/step.h \
   %D%/units.h \
   %D%/waiting.c %D%/waiting.h \
-  %D%/vllm_v0.c \
-  %D%/vllm_v1.c \
   %D%/workload.c %D%/workload.h

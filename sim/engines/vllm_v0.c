@@ -6,7 +6,7 @@
  * victims. The engine's own mistakes are kept: it dies when the host has no room for a swap, and
  * when a sequence comes back into a full pool under block manager 2.
  */
-#include "scheduler.h"
+#include "sim/scheduler.h"
 
 /* What the passes of one step hand to each other. The queues are the scheduler's scratch. */
 typedef struct {

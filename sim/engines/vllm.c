@@ -6,7 +6,7 @@
  * is the engine's own. Swap is a what-if that the engine lacks: victims wait on the host, come back
  * before anything new is admitted, and are recomputed where the host has no room.
  */
-#include "scheduler.h"
+#include "sim/scheduler.h"
 
 /* Tokens of `sequence` to compute in this step, without regard to blocks; 0 if none. */
 static guint32
