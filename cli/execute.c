@@ -260,7 +260,7 @@ simulate(Run *run, RunRecord *record)
     cli_error(CLI_FAILED, run->execution->verb,
               "%s under %s ended at step %" G_GUINT64_FORMAT " (%s): %s; %" G_GUINT64_FORMAT
               " of %u requests were left",
-              s->scheduler->name, s->config.overflow->name, outcome.last_step,
+              s->scheduler->name, s->config.overflow->base.name, outcome.last_step,
               run_end_name(outcome.end), outcome.reason, outcome.unfinished,
               workload_count(run->execution->workload));
 }

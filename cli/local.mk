@@ -77,6 +77,8 @@ libspillway_cli_a_SOURCES = \
   %D%/scenario_config.c %D%/scenario_config.h \
   %D%/selfcheck.c %D%/selfcheck.h \
   %D%/settings.c %D%/settings.h \
+  %D%/settings_option.h \
+  %D%/settings_parse.c \
   %D%/shelf.c %D%/shelf.h \
   %D%/slowdown.c %D%/slowdown.h \
   %D%/step_watch.c %D%/step_watch.h \

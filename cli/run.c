@@ -140,7 +140,7 @@ run_settings(const Settings *settings, const char *verb, const LiveDeviceClass *
       .workload = inputs.workload,
       .settings = settings,
       .verb = verb,
-      .name = inputs.scenario->config.overflow->name,
+      .name = inputs.scenario->config.overflow->base.name,
       .stride = !settings->no_stride,
       .decisions = settings->decisions,
       .requests = settings->requests,

@@ -49,13 +49,23 @@ resolver_given(const Resolver *r, const char *name)
   return settings_given(r->settings, name);
 }
 
+/* names: those that there are, NULL-terminated. */
+static void
+refuse_name(const char *option, const char *name, const GPtrArray *names, GError **error)
+{
+  g_autofree char *known = g_strjoinv(", ", (char **)names->pdata);
+  const char *near = cli_nearest(name, (const char *const *)names->pdata);
+
+  resolver_refuse(error, "--%s: found '%s', expected %s%s%s%s%s", option, name,
+                  names->len > 2 ? "one of " : "", known, near != NULL ? "; did you mean " : "",
+                  near != NULL ? near : "", near != NULL ? "?" : "");
+}
+
 /* An entry of a NULL-terminated table of pointers to structs that begin with their name. */
 static gconstpointer
 find_entry(const char *option, const char *name, const gconstpointer *table, GError **error)
 {
   g_autoptr(GPtrArray) names = g_ptr_array_new();
-  g_autofree char *known = NULL;
-  const char *near;
 
   for (guint i = 0; table[i] != NULL; i++) {
     const char *entry_name = *(const char *const *)table[i];
@@ -64,11 +74,27 @@ find_entry(const char *option, const char *name, const gconstpointer *table, GEr
     g_ptr_array_add(names, (gpointer)entry_name);
   }
   g_ptr_array_add(names, NULL);
-  known = g_strjoinv(", ", (char **)names->pdata);
-  near = cli_nearest(name, (const char *const *)names->pdata);
-  resolver_refuse(error, "--%s: found '%s', expected %s%s%s%s%s", option, name,
-                  names->len > 2 ? "one of " : "", known, near != NULL ? "; did you mean " : "",
-                  near != NULL ? near : "", near != NULL ? "?" : "");
+  refuse_name(option, name, names, error);
+  return NULL;
+}
+
+/* Sets what options of its own have, too. */
+static const Policy *
+resolve_policy(const Resolver *r, PolicyKindIndex index, const char *name, PolicyValues *values,
+               GError **error)
+{
+  const PolicyKind *kind = &policy_kinds[index];
+  const Policy *policy = name != NULL ? policy_find(kind, name) : kind->entry(0);
+  g_autoptr(GPtrArray) known = g_ptr_array_new();
+
+  if (policy != NULL) {
+    *values = settings_policy_values(r->settings, policy);
+    return policy;
+  }
+  for (guint i = 0; kind->entry(i) != NULL; i++)
+    g_ptr_array_add(known, (gpointer)kind->entry(i)->name);
+  g_ptr_array_add(known, NULL);
+  refuse_name(kind->option, name, known, error);
   return NULL;
 }
 
@@ -92,12 +118,12 @@ resolve_names(Resolver *r, GError **error)
                            (const gconstpointer *)cli_executors, error);
   if (s->executor == NULL)
     return FALSE;
-  s->config.overflow = find_entry("overflow", or_default(settings->overflow, "recompute"),
-                                  (const gconstpointer *)overflow_policies, error);
+  s->config.overflow = (const OverflowPolicy *)resolve_policy(
+      r, POLICY_OVERFLOW, settings->overflow, &s->config.overflow_options, error);
   if (s->config.overflow == NULL)
     return FALSE;
-  s->config.victim = find_entry("victim", or_default(settings->victim, "newest"),
-                                (const gconstpointer *)victim_policies, error);
+  s->config.victim = (const VictimPolicy *)resolve_policy(r, POLICY_VICTIM, settings->victim,
+                                                          &s->config.victim_options, error);
   return s->config.victim != NULL;
 }
 

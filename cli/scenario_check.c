@@ -2,6 +2,27 @@
 #include "live/executor_live.h"
 #include "scenario_resolver.h"
 
+/* Options of policies that are not chosen. */
+static gboolean
+check_policy_options(const Resolver *r, GError **error)
+{
+  const SchedulerConfig *c = &r->scenario->config;
+  const Policy *const chosen[POLICY_KINDS] = {
+      [POLICY_OVERFLOW] = &c->overflow->base,
+      [POLICY_VICTIM] = &c->victim->base,
+  };
+  PolicyOptionPlace place;
+
+  for (guint n = 0; policy_option_at(n, &place); n++) {
+    const Policy *ours = chosen[place.kind - policy_kinds];
+    if (resolver_given(r, place.option->name) && ours != place.policy)
+      return resolver_refuse(error, "--%s: an option of --%s %s, and the policy is %s",
+                             place.option->name, place.kind->option, place.policy->name,
+                             ours->name);
+  }
+  return TRUE;
+}
+
 /* Options that this scheduler or executor has no use for, and options that contradict. */
 gboolean
 resolver_check(const Resolver *r, GError **error)
@@ -58,5 +79,5 @@ resolver_check(const Resolver *r, GError **error)
                                   "to the executor cpu");
   if (resolver_given(r, "record-steps") && r->settings->output == NULL)
     return resolver_refuse(error, "--record-steps needs -o FILE.db, where the steps are kept");
-  return TRUE;
+  return check_policy_options(r, error);
 }

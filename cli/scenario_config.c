@@ -15,14 +15,27 @@ text_or_null(const char *text)
 }
 
 static void
+set_policy(json_t *object, PolicyKindIndex kind, const Policy *policy, const PolicyValues *values)
+{
+  json_object_set_new(object, policy_kinds[kind].option, json_string(policy->name));
+  for (guint i = 0; policy->options[i].name != NULL; i++) {
+    const PolicyOption *option = &policy->options[i];
+    g_autofree char *key = g_strdelimit(g_strdup(option->name), "-", '_');
+    json_object_set_new(object, key,
+                        option->whole ? json_integer((json_int_t)values->of[i])
+                                      : json_real(values->of[i]));
+  }
+}
+
+static void
 set_engine(json_t *object, const Scenario *s, const Settings *settings)
 {
   const SchedulerConfig *c = &s->config;
   gboolean has_manager = (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0;
 
   json_object_set_new(object, "scheduler", json_string(s->scheduler->name));
-  json_object_set_new(object, "overflow", json_string(c->overflow->name));
-  json_object_set_new(object, "victim", json_string(c->victim->name));
+  set_policy(object, POLICY_OVERFLOW, &c->overflow->base, &c->overflow_options);
+  set_policy(object, POLICY_VICTIM, &c->victim->base, &c->victim_options);
   json_object_set_new(object, "executor", json_string(s->executor->name));
   json_object_set_new(object, "block_size", json_integer(c->block_size));
   json_object_set_new(object, "num_gpu_blocks", json_integer(c->num_gpu_blocks));
@@ -70,8 +83,8 @@ profile_identity(const Device *device)
 static json_t *
 measured_identity(const Scenario *s)
 {
-  g_autofree char *digest = s->profile_digest != NULL ? g_strdup(s->profile_digest)
-                                                      : profile_digest_as_read(s->profile);
+  g_autofree char *digest =
+      s->profile_digest != NULL ? g_strdup(s->profile_digest) : profile_digest_as_read(s->profile);
   json_t *profile = json_object();
 
   json_object_set_new(profile, "name", json_string(s->profile->name));

@@ -1,47 +1,21 @@
-/* The table of a run's options, and the parsing of them.
+/* The table of a run's options, and what was set of them.
  *
- * Used by run and compare for the command line, and by whoever reads options from a file. One line
- * of the table is all that a new option needs here; scenario.c gives it its meaning.
+ * Used by settings_parse.c for the command line, and by whoever reads options from a file. One line
+ * of the table is all that a new option needs here; scenario.c gives it its meaning. The options
+ * that single policies have are not here but in their entries.
  */
-#include "settings.h"
+#include "settings_option.h"
 
 #include "cli.h"
 
 #include <stddef.h>
 #include <string.h>
 
-typedef enum { KIND_TEXT, KIND_FILE, KIND_COUNT, KIND_REAL, KIND_SWITCH, KIND_SWITCH_OFF } Kind;
-
-typedef enum { GROUP_WHAT, GROUP_ENGINE, GROUP_COST, GROUP_LIVE, GROUP_OUTPUT, GROUPS } Group;
-
-static const struct {
-  const char *name, *title;
-} groups[GROUPS] = {
-    {"what", "What is replayed, on what:"},
-    {"engine", "The engine:"},
-    {"cost", "Costs and execution:"},
-    {"live", "What is computed (--executor cpu, gpu):"},
-    {"output", "Output:"},
-};
-
-typedef struct {
-  const char *name;
-  Group group;
-  Kind kind;
-  gsize offset;
-  double min, max; /* of KIND_COUNT and KIND_REAL */
-  const char *argument;
-  const char *help;
-  char letter;
-  const char *only;   /* the one verb that has it; NULL: all */
-  const char *except; /* the one verb that lacks it; NULL: none */
-} Option;
-
 #define AT(field) offsetof(Settings, field)
 #define COUNT_MAX 4294967295.0 /* the simulator counts in 32 bits */
 #define TINY 1e-9
 
-static const Option options[] = {
+const SettingsOption settings_options[] = {
     {"model", GROUP_WHAT, KIND_FILE, AT(model), 0, 0, "NAME|FILE",
      "a built-in model, or a published config.json", 0},
     {"device", GROUP_WHAT, KIND_FILE, AT(device), 0, 0, "NAME|FILE",
@@ -61,9 +35,9 @@ static const Option options[] = {
     {"scheduler", GROUP_ENGINE, KIND_TEXT, AT(scheduler), 0, 0, "NAME",
      "vllm-v1 (default), vllm-0.6, vllm-0.5", 0},
     {"overflow", GROUP_ENGINE, KIND_TEXT, AT(overflow), 0, 0, "NAME",
-     "a victim's KV: recompute (default), swap; 'spillway list overflow'", 0},
-    {"victim", GROUP_ENGINE, KIND_TEXT, AT(victim), 0, 0, "NAME",
-     "who is preempted: newest (default); 'spillway list victims'", 0},
+     "what happens to a victim's KV", 0, .policies = &policy_kinds[POLICY_OVERFLOW]},
+    {"victim", GROUP_ENGINE, KIND_TEXT, AT(victim), 0, 0, "NAME", "who is preempted", 0,
+     .policies = &policy_kinds[POLICY_VICTIM]},
     {"block-size", GROUP_ENGINE, KIND_COUNT, AT(block_size), 1, 65536, "TOKENS",
      "tokens a KV block (default 16)", 0},
     {"num-gpu-blocks", GROUP_ENGINE, KIND_COUNT, AT(num_gpu_blocks), 1, COUNT_MAX, "N",
@@ -163,22 +137,18 @@ static const Option options[] = {
      "draw each step's time, computed against predicted: .svg, .png or .pdf", 0, "validate"},
 };
 
+const guint settings_n_options = G_N_ELEMENTS(settings_options);
+
 static gpointer
-field(Settings *settings, const Option *option)
+field(Settings *settings, const SettingsOption *option)
 {
   return (char *)settings + option->offset;
 }
 
 static gboolean
-is_text(const Option *option)
+is_text(const SettingsOption *option)
 {
   return option->kind == KIND_TEXT || option->kind == KIND_FILE;
-}
-
-static gboolean
-is_switch(const Option *option)
-{
-  return option->kind == KIND_SWITCH || option->kind == KIND_SWITCH_OFF;
 }
 
 Settings *
@@ -195,6 +165,7 @@ settings_new(void)
   settings->watermark = 0.01;
   settings->tensor_parallel_size = 1;
   settings->top_p = 1;
+  settings->policy_values = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
   settings->given = g_hash_table_new(g_str_hash, g_str_equal);
   return settings;
 }
@@ -204,9 +175,10 @@ settings_free(Settings *settings)
 {
   if (settings == NULL)
     return;
-  for (guint i = 0; i < G_N_ELEMENTS(options); i++)
-    if (is_text(&options[i]))
-      g_free(*(char **)field(settings, &options[i]));
+  for (guint i = 0; i < settings_n_options; i++)
+    if (is_text(&settings_options[i]))
+      g_free(*(char **)field(settings, &settings_options[i]));
+  g_hash_table_unref(settings->policy_values);
   g_hash_table_unref(settings->given);
   g_free(settings);
 }
@@ -216,13 +188,17 @@ settings_copy(const Settings *settings)
 {
   Settings *copy = g_memdup2(settings, sizeof *settings);
   GHashTableIter iter;
-  gpointer name;
+  gpointer name, value;
 
-  for (guint i = 0; i < G_N_ELEMENTS(options); i++)
-    if (is_text(&options[i])) {
-      char **text = field(copy, &options[i]);
+  for (guint i = 0; i < settings_n_options; i++)
+    if (is_text(&settings_options[i])) {
+      char **text = field(copy, &settings_options[i]);
       *text = g_strdup(*text);
     }
+  copy->policy_values = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+  g_hash_table_iter_init(&iter, settings->policy_values);
+  while (g_hash_table_iter_next(&iter, &name, &value))
+    g_hash_table_insert(copy->policy_values, name, g_memdup2(value, sizeof(double)));
   copy->given = g_hash_table_new(g_str_hash, g_str_equal);
   g_hash_table_iter_init(&iter, settings->given);
   while (g_hash_table_iter_next(&iter, &name, NULL))
@@ -236,26 +212,62 @@ settings_given(const Settings *settings, const char *name)
   return g_hash_table_contains(settings->given, name);
 }
 
+PolicyValues
+settings_policy_values(const Settings *settings, const Policy *policy)
+{
+  PolicyValues values = policy_fallbacks(policy);
+
+  for (guint i = 0; policy->options[i].name != NULL; i++) {
+    const double *value = g_hash_table_lookup(settings->policy_values, policy->options[i].name);
+    if (value != NULL)
+      values.of[i] = *value;
+  }
+  return values;
+}
+
+void
+settings_forget(Settings *settings, const char *name)
+{
+  g_hash_table_remove(settings->policy_values, name);
+  g_hash_table_remove(settings->given, name);
+}
+
 const char **
 settings_names(void)
 {
-  const char **names = g_new0(const char *, G_N_ELEMENTS(options) + 1);
+  GPtrArray *names = g_ptr_array_new();
+  PolicyOptionPlace place;
 
-  for (guint i = 0; i < G_N_ELEMENTS(options); i++)
-    names[i] = options[i].name;
-  return names;
+  for (guint i = 0; i < settings_n_options; i++)
+    g_ptr_array_add(names, (gpointer)settings_options[i].name);
+  for (guint n = 0; policy_option_at(n, &place); n++)
+    g_ptr_array_add(names, (gpointer)place.option->name);
+  g_ptr_array_add(names, NULL);
+  return (const char **)g_ptr_array_free(names, FALSE);
 }
 
-static const Option *
+static const PolicyOption *
+find_policy_option(const char *name)
+{
+  PolicyOptionPlace place;
+
+  for (guint n = 0; policy_option_at(n, &place); n++)
+    if (g_str_equal(place.option->name, name))
+      return place.option;
+  return NULL;
+}
+
+static const SettingsOption *
 find_option(const char *name, GError **error)
 {
   g_autofree const char **names = settings_names();
   const char *near;
 
-  for (guint i = 0; i < G_N_ELEMENTS(options); i++)
-    if (g_str_equal(options[i].name, name) ||
-        (options[i].letter != 0 && options[i].letter == name[0] && name[1] == '\0'))
-      return &options[i];
+  for (guint i = 0; i < settings_n_options; i++)
+    if (g_str_equal(settings_options[i].name, name) ||
+        (settings_options[i].letter != 0 && settings_options[i].letter == name[0] &&
+         name[1] == '\0'))
+      return &settings_options[i];
   near = cli_nearest(name, names);
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "unknown option %s%s%s%s", name,
               near != NULL ? "; did you mean " : "", near != NULL ? near : "",
@@ -264,7 +276,7 @@ find_option(const char *name, GError **error)
 }
 
 static gboolean
-set_switch(Settings *settings, const Option *option, const char *value, GError **error)
+set_switch(Settings *settings, const SettingsOption *option, const char *value, GError **error)
 {
   gboolean on = value == NULL || g_ascii_strcasecmp(value, "true") == 0;
 
@@ -278,7 +290,7 @@ set_switch(Settings *settings, const Option *option, const char *value, GError *
 }
 
 static gboolean
-set_text(Settings *settings, const Option *option, const char *value, GError **error)
+set_text(Settings *settings, const SettingsOption *option, const char *value, GError **error)
 {
   char **text = field(settings, option);
 
@@ -292,17 +304,40 @@ set_text(Settings *settings, const Option *option, const char *value, GError **e
   return TRUE;
 }
 
+static gboolean
+set_policy_option(Settings *settings, const PolicyOption *option, const char *value, GError **error)
+{
+  g_autofree char *what = g_strconcat("--", option->name, NULL);
+  guint64 count = 0;
+  double real = 0;
+
+  if (option->whole
+          ? !cli_parse_uint(value, what, (guint64)option->min, (guint64)option->max, &count, error)
+          : !cli_parse_double(value, what, option->min, option->max, &real, error))
+    return FALSE;
+  if (option->whole)
+    real = (double)count;
+  g_hash_table_insert(settings->policy_values, (gpointer)option->name,
+                      g_memdup2(&real, sizeof real));
+  g_hash_table_add(settings->given, (gpointer)option->name);
+  return TRUE;
+}
+
 gboolean
 settings_set(Settings *settings, const char *name, const char *value, GError **error)
 {
-  const Option *option = find_option(name, error);
+  const PolicyOption *policy_option = find_policy_option(name);
+  const SettingsOption *option;
   g_autofree char *what = NULL;
   gboolean ok = FALSE;
 
+  if (policy_option != NULL)
+    return set_policy_option(settings, policy_option, value, error);
+  option = find_option(name, error);
   if (option == NULL)
     return FALSE;
   what = g_strconcat("--", option->name, NULL);
-  if (is_switch(option))
+  if (settings_option_is_switch(option))
     ok = set_switch(settings, option, value, error);
   else if (is_text(option))
     ok = set_text(settings, option, value, error);
@@ -314,71 +349,4 @@ settings_set(Settings *settings, const char *name, const char *value, GError **e
   if (ok)
     g_hash_table_add(settings->given, (gpointer)option->name);
   return ok;
-}
-
-/* GOption's callback: `name` has its dashes. */
-static gboolean
-parse_option(const char *name, const char *value, gpointer data, GError **error)
-{
-  while (*name == '-')
-    name++;
-  return settings_set(data, name, value, error);
-}
-
-static GOptionEntry
-option_entry(const Option *option)
-{
-  GOptionFlags flags = is_switch(option)           ? G_OPTION_FLAG_NO_ARG
-                       : option->kind == KIND_FILE ? G_OPTION_FLAG_FILENAME
-                                                   : G_OPTION_FLAG_NONE;
-
-  return (GOptionEntry){
-      .long_name = option->name,
-      .short_name = option->letter,
-      .flags = (int)flags,
-      .arg = G_OPTION_ARG_CALLBACK,
-      .arg_data = (gpointer)parse_option,
-      .description = option->help,
-      .arg_description = option->argument,
-  };
-}
-
-/* Adds the table's options to the context, a group a heading, and lists them all in `all`. */
-static void
-add_groups(GOptionContext *context, const char *verb, Settings *settings, GArray *all)
-{
-  for (Group g = 0; g < GROUPS; g++) {
-    GOptionGroup *group =
-        g_option_group_new(groups[g].name, groups[g].title, groups[g].title, settings, NULL);
-    g_autoptr(GArray) entries = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
-    for (guint i = 0; i < G_N_ELEMENTS(options); i++)
-      if (options[i].group == g &&
-          (options[i].only == NULL || g_str_equal(options[i].only, verb)) &&
-          g_strcmp0(options[i].except, verb) != 0) {
-        GOptionEntry entry = option_entry(&options[i]);
-        g_array_append_val(entries, entry);
-        g_array_append_val(all, entry);
-      }
-    g_option_group_add_entries(group, (const GOptionEntry *)(gpointer)entries->data);
-    g_option_context_add_group(context, group);
-  }
-}
-
-gboolean
-settings_parse(Settings *settings, const char *verb, const char *summary, const char *examples,
-               int *argc, char ***argv, int *status)
-{
-  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
-  g_autoptr(GArray) all = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
-
-  g_option_context_set_summary(context, summary);
-  g_option_context_set_description(context, examples);
-  add_groups(context, verb, settings, all);
-  if (!cli_parse(context, verb, (const GOptionEntry *)(gpointer)all->data, argc, argv, status))
-    return FALSE;
-  if (*argc > 1) {
-    *status = cli_error(CLI_USAGE, verb, "unexpected argument '%s'", (*argv)[1]);
-    return FALSE;
-  }
-  return TRUE;
 }

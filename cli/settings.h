@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include <glib.h>
+#include "sim/policies/policy.h"
 
 typedef struct {
   /* What is replayed, on what. NULL where not given. */
@@ -67,7 +67,8 @@ typedef struct {
   gboolean record_steps;
   char *plot;
 
-  GHashTable *given; /* long names of the options that were set */
+  GHashTable *policy_values; /* of double: policies' own options, by their names */
+  GHashTable *given;         /* long names of the options that were set */
 } Settings;
 
 Settings *settings_new(void); /* the defaults */
@@ -78,10 +79,17 @@ Settings *settings_copy(const Settings *settings);
 /* TRUE if the option of that long name was given. */
 gboolean settings_given(const Settings *settings, const char *name);
 
+/* What options of the policy's own were given; its fallbacks where not. */
+PolicyValues settings_policy_values(const Settings *settings, const Policy *policy);
+
+/* As if the policies' option of that long name had not been given. */
+void settings_forget(Settings *settings, const char *name);
+
 /* Sets the option of that long name (without dashes). Switches take NULL, "true" or "false". */
 gboolean settings_set(Settings *settings, const char *name, const char *value, GError **error);
 
-/* The long names of all options, NULL-terminated; the caller frees the array, not the names. */
+/* The long names of all options, policies' own last, NULL-terminated; the caller frees the array,
+ * not the names. */
 const char **settings_names(void);
 
 /* Parses a verb's command line into `settings`, whole: no arguments may be left over. `summary` and

@@ -10,22 +10,13 @@ import sqlite3
 import subprocess
 
 from spillway_test import (HARDWARE, HEADER, SPILLWAY, TIMEOUT_S, all_tests, check, check_equal,
-                           execute, main, read, source, succeed, write)
+                           check_refused, execute, main, read, source, succeed, write)
 
 RUN = ["run", *HARDWARE, "--trace", "demo"]
 UNIT = ["run", "--executor", "unit", "--trace", "demo"]
 OLD = RUN + ["--scheduler", "vllm-0.6"]
 CROSSOVER = ["crossover", *HARDWARE]
 GEN = ["trace", "gen", "--requests", "5", "--rate", "1"]
-
-
-def check_refused(words, expected, **options):
-    result = execute(*words, **options)
-    check(result.status == 2 and result.out == b"", str(result))
-    check(len(result.messages) == 1, "not one line\n%s" % result)
-    check(result.err.startswith("spillway"), str(result))
-    for text in expected:
-        check(text in result.messages[0], "no '%s'\n%s" % (text, result))
 
 
 def check_table(table):

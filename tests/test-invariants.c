@@ -141,6 +141,21 @@ any_overflow(GRand *rand)
   return overflow_policies[pick(rand, 0, n - 1)];
 }
 
+/* Of its own options: the fallbacks, or anything in their range, small numbers rather than large. */
+static PolicyValues
+any_values(GRand *rand, const Policy *policy)
+{
+  PolicyValues values = policy_fallbacks(policy);
+
+  for (guint i = 0; policy->options[i].name != NULL && coin(rand); i++) {
+    const PolicyOption *option = &policy->options[i];
+    double most = MIN(option->max, option->whole ? 30 : 4 * option->fallback + 1);
+    values.of[i] = option->whole ? pick(rand, (guint32)option->min, (guint32)most)
+                                 : g_rand_double_range(rand, option->min, most);
+  }
+  return values;
+}
+
 static void
 make_case(Case *c, guint32 seed)
 {
@@ -168,6 +183,8 @@ make_case(Case *c, guint32 seed)
       .victim = any_victim(rand),
       .cost = &c->cost.base,
   };
+  c->config.overflow_options = any_values(rand, &c->config.overflow->base);
+  c->config.victim_options = any_values(rand, &c->config.victim->base);
   c->cost = (RandomCost){
       .base.class = &random_cost_class,
       .step_ps = pick(rand, 1, 1000) * PS_PER_US * 10,
