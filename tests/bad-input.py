@@ -90,7 +90,7 @@ def test_broken_binary_traces():
             (whole[:-1], "found %d bytes" % (len(whole) - 1), "expected %d" % len(whole), "400 requests", "truncated"),
             (whole + b"\n", "found %d bytes" % (len(whole) + 1), "appended"),
             (whole[:-20] + b"\1" + whole[-19:], "damaged"),
-            (whole[:8] + b"\2" + whole[9:], "format number 2", "expected 1", "later version"),
+            (whole[:8] + b"\3" + whole[9:], "format number 3", "expected 1 to 2", "later version"),
             (whole.replace(b"\r\n", b"\n", 1), "the first line", "trace convert --to binary")]:
         check_refused(trace(content), ["t.csv", *expected])
     check_refused(["trace", "show", "-"], ["standard input", "truncated"], stdin=whole[:-8])

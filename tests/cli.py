@@ -271,6 +271,27 @@ def test_binary_traces():
     check("does not hold the trace's prefix hashes" in err, err)
 
 
+def test_trace_max_tokens():
+    """max_tokens: made, shown, carried by the forms that hold it, refused where it is less than the output."""
+    limits_of = lambda path: [int(row.rsplit(b",", 1)[1]) for row in rows_of(path)[1:]]
+    succeed(*GEN, "-o", "plain.csv")
+    succeed(*GEN, "--max-tokens", "2.5x", "-o", "limits.csv")
+    check_equal(rows_of("limits.csv")[0], b"arrival_s,prompt_tokens,output_tokens,max_tokens")
+    check_equal([row.rsplit(b",", 1)[0] for row in rows_of("limits.csv")], rows_of("plain.csv"))
+    check_equal(limits_of("limits.csv"), [-(-5 * output // 2) for output in limits_of("plain.csv")])
+    for form in ("mooncake", "benchmark", "binary"):
+        succeed("trace", "convert", "limits.csv", "--to", form, "-o", form)
+        succeed("trace", "convert", form, "--to", "spillway", "-o", "back.csv")
+        check_equal(limits_of("back.csv"), limits_of("limits.csv"), form)
+    lost = succeed("trace", "convert", "limits.csv", "--to", "vidur", "-o", "vidur")
+    check("does not hold the trace's max_tokens" in lost.err, lost.err)
+    succeed(*GEN, "--max-tokens", "empirical:limits.csv", "-o", "drawn.csv")
+    shown = succeed("trace", "show", "--format", "json", "drawn.csv", "plain.csv").json["traces"]
+    check("max_tokens" in shown[0] and "max_tokens" not in shown[1], str(shown))
+    check("allowed" in succeed("trace", "show", "limits.csv").out.decode())
+    check_equal(execute(*GEN, "--max-tokens", "0.5x").status, 2)
+
+
 def test_trace_sources():
     """A trace from a file, gzip, standard input or generated in place gives the same run."""
     succeed(*GEN, "-o", "t.csv")

@@ -6,13 +6,15 @@
 #include "cli/cli.h"
 #include "traces/gen.h"
 
+#include <string.h>
+
 typedef struct {
-  char *requests, *duration, *arrivals, *rate, *burstiness, *cv, *prompt, *output;
+  char *requests, *duration, *arrivals, *rate, *burstiness, *cv, *prompt, *output, *max_tokens;
   char *turns, *think_time, *shared_prefix, *prefix_groups, *hash_block_tokens, *seed;
   char *to, *out;
 } GenOptions;
 
-enum { GEN_ENTRIES = 16 };
+enum { GEN_ENTRIES = 17 };
 
 static void
 fill_entries(GenOptions *o, GOptionEntry entries[GEN_ENTRIES + 1])
@@ -31,6 +33,10 @@ fill_entries(GenOptions *o, GOptionEntry entries[GEN_ENTRIES + 1])
       {"cv", &o->cv, "gamma: the gaps' standard deviation / mean instead; B is 1 / C²", "C"},
       {"prompt", &o->prompt, "lengths of prompts: see below", "LENGTHS"},
       {"output", &o->output, "lengths of outputs: see below", "LENGTHS"},
+      {"max-tokens", &o->max_tokens,
+       "output tokens that the client allows: 4x (times the output), or lengths (default: the "
+       "output's)",
+       "Nx|LENGTHS"},
       {"turns", &o->turns, "requests a conversation has (default 1)", "N"},
       {"think-time", &o->think_time, "mean seconds from a turn to the next (default 30)", "S"},
       {"shared-prefix", &o->shared_prefix, "tokens that begin every prompt", "TOKENS"},
@@ -64,6 +70,7 @@ gen_options_clear(GenOptions *o)
                           &o->cv,
                           &o->prompt,
                           &o->output,
+                          &o->max_tokens,
                           &o->turns,
                           &o->think_time,
                           &o->shared_prefix,
@@ -141,6 +148,18 @@ take_lengths(const char *text, const char *what, LengthsSide side, Lengths *leng
   return FALSE;
 }
 
+/* "4x", or lengths. */
+static gboolean
+take_max_tokens(const char *text, TraceGen *gen, GError **error)
+{
+  gsize bytes = text != NULL ? strlen(text) : 0;
+  g_autofree char *times = bytes > 0 ? g_strndup(text, bytes - 1) : NULL;
+
+  if (bytes == 0 || !g_ascii_isdigit(text[0]) || text[bytes - 1] != 'x')
+    return take_lengths(text, "--max-tokens", LENGTHS_OF_MAX_TOKENS, &gen->max_tokens, error);
+  return cli_parse_double(times, "--max-tokens", 1, 1e9, &gen->max_tokens_times, error);
+}
+
 /* A duration or rate that is given must not be 0, which to the generator means absent. */
 static gboolean
 take_all(const GenOptions *options, TraceGen *gen, GError **error)
@@ -151,6 +170,7 @@ take_all(const GenOptions *options, TraceGen *gen, GError **error)
          take_arrivals(options, gen, error) &&
          take_lengths(options->prompt, "--prompt", LENGTHS_OF_PROMPTS, &gen->prompt, error) &&
          take_lengths(options->output, "--output", LENGTHS_OF_OUTPUTS, &gen->output, error) &&
+         take_max_tokens(options->max_tokens, gen, error) &&
          take_uint(options->turns, "--turns", 1, 10000, &gen->turns, error) &&
          take_double(options->think_time, "--think-time", 0, 1e6, &gen->think_s, error) &&
          take_uint(options->shared_prefix, "--shared-prefix", 1, 100000000,

@@ -107,6 +107,8 @@ print_table(const char *path, const TraceFormat *format, const TraceStats *stats
          "max");
   print_lengths("prompt", &stats->prompt);
   print_lengths("output", &stats->output);
+  if (stats->has_max_tokens)
+    print_lengths("allowed", &stats->max_tokens);
   print_arrivals(stats);
   print_buckets("Prompt tokens", stats->prompt_buckets, stats->requests);
   print_buckets("Output tokens", stats->output_buckets, stats->requests);
@@ -131,6 +133,8 @@ trace_json(const char *path, const TraceFormat *format, const TraceStats *stats)
       (json_int_t)stats->prompt_tokens, "total_output_tokens", (json_int_t)stats->output_tokens,
       "prompt_tokens", lengths_json(&stats->prompt), "output_tokens", lengths_json(&stats->output));
 
+  if (stats->has_max_tokens)
+    json_object_set_new(json, "max_tokens", lengths_json(&stats->max_tokens));
   if (stats->hashed_requests > 0)
     json_object_set_new(json, "prefix_hits",
                         json_pack("{s:I, s:I, s:I}", "prompt_blocks",

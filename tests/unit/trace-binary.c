@@ -43,7 +43,7 @@ read_bytes(const Fixture *fixture, const GString *bytes, GError **error)
 
 /* Three requests with hashes, and with what else is asked for. */
 static Workload *
-new_workload(const char *const *ids, gboolean with_priorities)
+new_workload(const char *const *ids, gboolean with_priorities, gboolean with_max_tokens)
 {
   static const guint64 hashes[] = {7, G_MAXUINT64, 9};
   Workload *workload = workload_new();
@@ -55,9 +55,11 @@ new_workload(const char *const *ids, gboolean with_priorities)
         .output_tokens = 5 - i,
         .hash_count = i == 1 ? 0 : 3,
         .hash_block_tokens = i == 1 ? 0 : 16,
-        .priority = with_priorities ? (gint32)i - 1 : 0,
+        .max_tokens = with_max_tokens ? 5 + i : 0,
     };
     workload_add(workload, &request, ids != NULL ? ids[i] : NULL, hashes);
+    if (with_priorities)
+      workload_set_priority(workload, (gint32)i - 1);
   }
   g_assert_true(workload_seal(workload, NULL));
   return workload;
@@ -73,13 +75,15 @@ assert_equal(const Workload *a, const Workload *b)
     g_assert_cmpint(x->arrival_ps, ==, y->arrival_ps);
     g_assert_cmpuint(x->prompt_tokens, ==, y->prompt_tokens);
     g_assert_cmpuint(x->output_tokens, ==, y->output_tokens);
-    g_assert_cmpint(x->priority, ==, y->priority);
+    g_assert_cmpint(workload_priority(a, i), ==, workload_priority(b, i));
+    g_assert_cmpuint(request_max_tokens(x), ==, request_max_tokens(y));
     g_assert_cmpuint(x->hash_block_tokens, ==, y->hash_block_tokens);
     g_assert_cmpmem(&g_array_index(a->hashes, guint64, x->hash_first), x->hash_count * 8,
                     &g_array_index(b->hashes, guint64, y->hash_first), y->hash_count * 8);
     g_assert_cmpstr(id_x, ==, id_y);
   }
-  g_assert_cmpint(a->has_priority, ==, b->has_priority);
+  g_assert_cmpint(a->priorities != NULL, ==, b->priorities != NULL);
+  g_assert_cmpint(a->has_max_tokens, ==, b->has_max_tokens);
 }
 
 static void
@@ -91,9 +95,9 @@ test_round_trips(Fixture *fixture, gconstpointer data)
   const char *const *const ids[] = {NULL, numbers, names, texts};
 
   (void)data;
-  for (guint i = 0; i < 2 * G_N_ELEMENTS(ids); i++) {
+  for (guint i = 0; i < 4 * G_N_ELEMENTS(ids); i++) {
     g_autoptr(GError) error = NULL;
-    g_autoptr(Workload) workload = new_workload(ids[i / 2], i % 2 == 1);
+    g_autoptr(Workload) workload = new_workload(ids[i / 4], i % 2 == 1, i / 2 % 2 == 1);
     g_autoptr(Workload) again = NULL;
     GString *bytes, *second;
 
@@ -121,7 +125,7 @@ test_bytes(void)
 {
   static const guint8 expected[] = {
       0x89, 'S',  'P',  'W',  '\r', '\n', 0x1a, '\n', /* mark */
-      1,    0,    0,    0,    0,    0,    0,    0,    /* format 1, no parts */
+      2,    0,    0,    0,    0,    0,    0,    0,    /* format 2, no parts */
       1,    0,    0,    0,    0,    0,    0,    0,    /* requests */
       0,    0,    0,    0,    0,    0,    0,    0,    /* hashes */
       0,    0,    0,    0,    0,    0,    0,    0,    /* bytes of names */
@@ -170,10 +174,10 @@ assert_refused(const Fixture *fixture, const GString *bytes, const char *expecte
 }
 
 static GString *
-small_trace(void)
+small_trace(gboolean with_max_tokens)
 {
   static const char *const names[] = {"b", "a", "c"};
-  g_autoptr(Workload) workload = new_workload(names, TRUE);
+  g_autoptr(Workload) workload = new_workload(names, TRUE, with_max_tokens);
 
   g_assert_true(workload_trim(workload, 0, 1e-3, NULL));
   return trace_print(&trace_format_binary, workload, NULL, NULL);
@@ -184,7 +188,7 @@ small_trace(void)
 static void
 test_damage(Fixture *fixture, gconstpointer data)
 {
-  GString *whole = small_trace();
+  GString *whole = small_trace(TRUE);
 
   (void)data;
   for (gsize cut = BINARY_MARK_BYTES; cut < whole->len; cut++) {
@@ -219,11 +223,13 @@ test_nonsense(Fixture *fixture, gconstpointer data)
     gsize word;
     guint64 value;
     const char *expected;
+    gboolean with_max_tokens;
   } cases[] = {
-      {BINARY_WORD_FORMAT, 2,
-       "found format number 2 of binary traces, expected 1; a later version"},
-      {BINARY_WORD_FORMAT, G_GUINT64_CONSTANT(31) << 32 | 1, "contradicts itself"},
-      {BINARY_WORD_FORMAT, G_GUINT64_CONSTANT(3) << 32 | 1, "contradicts itself"},
+      {BINARY_WORD_FORMAT, 3,
+       "found format number 3 of binary traces, expected 1 to 2; a later version"},
+      {BINARY_WORD_FORMAT, G_GUINT64_CONSTANT(63) << 32 | 2, "contradicts itself"},
+      {BINARY_WORD_FORMAT, G_GUINT64_CONSTANT(27) << 32 | 1, "contradicts itself", TRUE},
+      {BINARY_WORD_FORMAT, G_GUINT64_CONSTANT(3) << 32 | 2, "contradicts itself"},
       {BINARY_WORD_REQUESTS, G_MAXUINT64 / 16, "contradicts itself"},
       {BINARY_WORD_REQUESTS, 2, "contradicts itself"},
       {BINARY_WORD_HASHES, G_GUINT64_CONSTANT(1) << 61, "contradicts itself"},
@@ -239,6 +245,8 @@ test_nonsense(Fixture *fixture, gconstpointer data)
       {14, 3, "request 0 (from 0): found 0 in hash_block_tokens"},
       {15, G_GUINT64_CONSTANT(16) << 32 | 1, "more hashes than the 6"},
       {16, G_GUINT64_CONSTANT(16) << 32 | 2, "fewer hashes than the 6"},
+      {19, 4, "request 0 (from 0): found 4 in max_tokens", TRUE},
+      {20, 1000000001, "request 2 (from 0): found 1000000001 in max_tokens", TRUE},
       {19, 0x006300620062, "two requests have the id b"},
       {19, 0x0063000000620062, "request 2 (from 0): found the id ''"},
       {19, 0x0063006100ff, "found the id '\\xff'"},
@@ -247,7 +255,7 @@ test_nonsense(Fixture *fixture, gconstpointer data)
 
   (void)data;
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-    GString *bytes = small_trace();
+    GString *bytes = small_trace(cases[i].with_max_tokens);
     gsize n = bytes->len / 8 - BINARY_CHECKSUM_WORDS;
     g_autofree guint64 *words = g_new(guint64, n + BINARY_CHECKSUM_WORDS);
     BinaryChecksum checksum = {0};
@@ -260,6 +268,31 @@ test_nonsense(Fixture *fixture, gconstpointer data)
     assert_refused(fixture, bytes, cases[i].expected);
     g_string_free(bytes, TRUE);
   }
+}
+
+/* What format 1 could hold has the same bytes but for the number. */
+static void
+test_first_format(Fixture *fixture, gconstpointer data)
+{
+  static const char *const names[] = {"b", "a", "c"};
+  g_autoptr(Workload) workload = new_workload(names, TRUE, FALSE), again = NULL;
+  GString *bytes = small_trace(FALSE);
+  gsize n = bytes->len / 8 - BINARY_CHECKSUM_WORDS;
+  g_autofree guint64 *words = g_memdup2(bytes->str, bytes->len);
+  BinaryChecksum checksum = {0};
+  g_autoptr(GError) error = NULL;
+
+  (void)data;
+  words[BINARY_WORD_FORMAT] = GUINT64_TO_LE(GUINT64_FROM_LE(words[BINARY_WORD_FORMAT]) - 1);
+  binary_checksum_add(&checksum, words, n);
+  words[n] = GUINT64_TO_LE(checksum.sum);
+  words[n + 1] = GUINT64_TO_LE(checksum.sum_of_sums);
+  memcpy(bytes->str, words, bytes->len);
+  again = read_bytes(fixture, bytes, &error);
+  g_assert_no_error(error);
+  g_assert_true(workload_trim(workload, 0, 1e-3, NULL));
+  assert_equal(workload, again);
+  g_string_free(bytes, TRUE);
 }
 
 /* Compressed, when the length is not known before: as long as it takes, and no longer. */
@@ -326,6 +359,7 @@ main(int argc, char **argv)
   g_test_add_func("/trace-binary/bytes", test_bytes);
   g_test_add("/trace-binary/damage", Fixture, NULL, set_up, test_damage, tear_down);
   g_test_add("/trace-binary/nonsense", Fixture, NULL, set_up, test_nonsense, tear_down);
+  g_test_add("/trace-binary/first-format", Fixture, NULL, set_up, test_first_format, tear_down);
   g_test_add("/trace-binary/packed", Fixture, NULL, set_up, test_packed, tear_down);
   g_test_add("/trace-binary/not-binary", Fixture, NULL, set_up, test_not_binary, tear_down);
   return g_test_run();

@@ -47,11 +47,11 @@ read_bytes(const Fixture *fixture, const char *bytes, gssize length, TraceNotes 
 
 /* One valid file a form, which several tests use. */
 static const char spillway_text[] = "# spillway-trace 1\n"
-                                    "arrival_s,prompt_tokens,output_tokens,id,priority\n"
-                                    "0,100,10,a,0\n"
-                                    "0.000000000001,200,20,\"b,\"\"c\",-3\n"
+                                    "arrival_s,prompt_tokens,output_tokens,id,priority,max_tokens\n"
+                                    "0,100,10,a,0,10\n"
+                                    "0.000000000001,200,20,\"b,\"\"c\",-3,64\n"
                                     "\n"
-                                    "12.5,300,30,7,2\n";
+                                    "12.5,300,30,7,2,30\n";
 static const char azure_text[] = "TIMESTAMP,ContextTokens,GeneratedTokens\r\n"
                                  "2023-11-16 23:59:59.9799600,4808,10\r\n"
                                  "2023-11-17 00:00:00,3180,8\r\n"
@@ -69,7 +69,7 @@ static const char mooncake_text[] =
     "{\"timestamp\": 0, \"input_length\": 1000, \"output_length\": 6, \"hash_ids\": [0, 1]}\n"
     "{\"timestamp\": 508.429, \"input_length\": 33, \"output_length\": 2, \"hash_ids\": [0, 9, "
     "-1], "
-    "\"hash_block_tokens\": 16, \"id\": \"x-1\"}\n"
+    "\"hash_block_tokens\": 16, \"id\": \"x-1\", \"max_tokens\": 9}\n"
     "{\"timestamp\": 600, \"input_length\": 33, \"output_length\": 0, \"hash_ids\": []}\n";
 static const char benchmark_text[] =
     "{\"request_id\": \"b-0\", \"input_toks\": 8, \"output_toks\": 3, \"arrival_time\": "
@@ -282,6 +282,11 @@ static const struct {
     {ID_HEADER "5,1,1,1\n6,1,1,1\n5,1,1,1\n", ":4: found the id '5' again (it is on line 2)"},
     {ID_HEADER "a,1,1,1\na,1,1,1\n", ":3: found the id 'a' again (it is on line 2)"},
     {"arrival_s,prompt_tokens,output_tokens,priority\n0,1,1,high\n", "found 'high' in priority"},
+    {"arrival_s,prompt_tokens,output_tokens,max_tokens\n0,1,9,\n0,1,9,8\n",
+     ":3: found 8 in max_tokens, expected at least the 9 tokens of the output"},
+    {"arrival_s,prompt_tokens,output_tokens,max_tokens\n0,1,9,x\n",
+     ":2:7: found 'x' in max_tokens"},
+    {LINE(", \"output_length\": 9, \"max_tokens\": 8"), ":1: found 8 in max_tokens"},
     {"arrived_at,num_prefill_tokens,num_decode_tokens,x\n1,1,1,\xe9t\xe9\n",
      ":2:7: found '\\xe9t\\xe9', expected UTF-8 text"},
     {AZURE "2023-11-16 18:17,5,6\n", "found '2023-11-16 18:17' in TIMESTAMP, expected a time such"},
