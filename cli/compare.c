@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "execute.h"
+#include "scenario/execute.h"
 #include "format_option.h"
 #include "report/summary.h"
 #include "report/text.h"
-#include "settings.h"
+#include "scenario/settings.h"
 
 #define SUMMARY                                                                                    \
   "Replays a trace under several overflow policies (--overflow a,b,c, or all; recompute,swap if\n" \

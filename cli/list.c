@@ -3,12 +3,12 @@
 
 #include <stdio.h>
 
-#include "calib/profile_text.h"
-#include "executors.h"
-#include "resolve.h"
-#include "scenario.h"
+#include "calib/store/text.h"
+#include "scenario/executors.h"
+#include "scenario/resolve.h"
+#include "scenario/scenario.h"
 #include "sim/units.h"
-#include "trace.h"
+#include "cli/trace/trace.h"
 #include "traces/trace.h"
 
 typedef struct {
