@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+G_DEFINE_QUARK(spillway - profile - error - quark, profile_error)
+
 Profile *
 profile_new(const char *name, const char *device)
 {

@@ -26,14 +26,13 @@ libspillway_report_a_SOURCES = \
   %D%/files/sink.c %D%/files/sink.h \
   %D%/page/chart_library.c %D%/page/chart_library.h \
   %D%/page/data.c %D%/page/data.h \
-  %D%/page/grid.c \
   %D%/page/page.c %D%/page/page.h \
-  %D%/page/run.c \
   %D%/plot/bars.c \
   %D%/plot/charts.c %D%/plot/charts.h \
   %D%/plot/gnuplot.c %D%/plot/gnuplot.h \
   %D%/plot/grid.c \
   %D%/plot/plot.c %D%/plot/plot.h \
+  %D%/plot/script.c %D%/plot/script.h \
   %D%/results/flatten.c %D%/results/flatten.h \
   %D%/results/pack.c %D%/results/pack.h \
   %D%/results/private.h \

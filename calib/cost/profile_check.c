@@ -13,7 +13,6 @@
 #include "attention_fit.h"
 #include "curve.h"
 #include "gemm_fit.h"
-#include "calib/store/file.h"
 #include "sim/units.h"
 
 enum { FOLDS = 10 };

@@ -8,6 +8,7 @@
 #include "database.h"
 
 #include "db.h"
+#include "sniff.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -132,17 +132,6 @@ check_whole(const ProfileDb *db, Profile *profile, GError **error)
              error);
 }
 
-gboolean
-profile_store_sniff(const char *path)
-{
-  g_auto(ProfileDb) db = {.path = path};
-  gint64 application_id = 0;
-
-  return sqlite3_open_v2(path, &db.sqlite, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-         profile_db_query_int(&db, "PRAGMA application_id", &application_id, NULL) &&
-         application_id == PROFILE_APPLICATION_ID;
-}
-
 Profile *
 profile_store_read(const char *path, GError **error)
 {

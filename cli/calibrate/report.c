@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "calib/store/file.h"
+#include "calib/store/read.h"
 #include "calib/profile_summary.h"
 #include "cli/profile/profile.h"
 #include "report/format.h"

@@ -2,6 +2,7 @@
 #include "profile.h"
 
 #include "calib/store/database.h"
+#include "calib/store/sniff.h"
 #include "cli/cli.h"
 #include "report/format.h"
 #include "report/table.h"

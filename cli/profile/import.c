@@ -5,6 +5,7 @@
 #include "calib/profile_host.h"
 #include "calib/store/database.h"
 #include "calib/profile_summary.h"
+#include "calib/store/sniff.h"
 #include "cli/cli.h"
 #include "report/format.h"
 #include "report/table.h"

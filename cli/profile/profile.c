@@ -4,6 +4,7 @@
 #include "calib/store/database.h"
 #include "calib/profile_summary.h"
 #include "calib/store/text.h"
+#include "calib/store/read.h"
 #include "cli/cli.h"
 #include "cli/sub_verb.h"
 #include "report/table.h"

@@ -271,11 +271,3 @@ stored_free(Stored *stored)
   g_ptr_array_unref(stored->columns);
   g_free(stored);
 }
-
-char *
-stored_setting(const StoredRun *run, const char *key)
-{
-  json_t *leaf = json_object_get(run->record.config, key);
-
-  return leaf != NULL ? json_leaf_text(leaf) : g_strdup("");
-}
