@@ -43,11 +43,10 @@ kv_memory_blocks(const Resolver *r, guint32 *blocks, GError **error)
                            r->scenario->device->memory_bytes / GIB, r->scenario->device->name);
   *blocks = pool_blocks(bytes, r->pool_bytes_per_block);
   if (*blocks == 0)
-    return resolver_refuse(
-        error,
-        "--kv-memory: found '%s', expected at least the %" G_GUINT64_FORMAT
-        " bytes of a block, such as 4GiB, or a share of the card, such as 12%%",
-        text, r->pool_bytes_per_block);
+    return resolver_refuse(error,
+                           "--kv-memory: found '%s', expected at least the %" G_GUINT64_FORMAT
+                           " bytes of a block, such as 4GiB, or a share of the card, such as 12%%",
+                           text, r->pool_bytes_per_block);
   return TRUE;
 }
 

@@ -93,7 +93,7 @@ live_case_make(LiveCase *c, const TestModel *models, guint n_models, guint32 see
       .victim = &victim_newest,
   };
   c->config.num_gpu_blocks = 3 + pick(rand, 76, 120) / c->config.block_size;
-  c->async = v1 && coin(rand);
+  c->config.async_scheduling = v1 && coin(rand);
   c->kv_form = coin(rand) ? KV_BY_LAYER : KV_BY_BLOCK;
   add_requests(c, rand);
 }
@@ -168,7 +168,6 @@ live_case_run(const LiveCase *c, LiveDevice *device, const ExecutorClass *class,
       .observers = observers,
       .n_observers = G_N_ELEMENTS(observers),
       .stride = TRUE,
-      .async = c->async,
   };
   g_autoptr(GError) error = NULL;
 
