@@ -3,7 +3,7 @@
  * Blocks are counted, not named, except with prefix caching where requests share prefixes or the
  * executor holds real blocks (prefix_cache.h); where neither is so, the cache's queue is counted
  * too (free_runs.h). Invariant: free + held (+ leaked) == total on each side, which
- * tests/test-invariants.c holds over random scenarios.
+ * tests/unit/invariants.c holds over random scenarios.
  */
 #pragma once
 

@@ -34,6 +34,8 @@ typedef struct {
   guint32 prefill_schedule_interval; /* decisions from one with prefills to the next; 0, 1: any */
   const OverflowPolicy *overflow;
   const VictimPolicy *victim;
+  PolicyValues overflow_options;
+  PolicyValues victim_options;
   CostModel *cost; /* for policies that ask it; may be NULL, not owned */
 } SchedulerConfig;
 
