@@ -109,11 +109,15 @@ resolve_names(Resolver *r, GError **error)
 {
   const Settings *settings = r->settings;
   Scenario *s = r->scenario;
+  g_autoptr(GError) unknown = NULL;
 
-  s->scheduler = scheduler_class_from_name(or_default(settings->scheduler, "vllm-v1"), error);
+  s->scheduler = scheduler_class_from_name(or_default(settings->scheduler, "vllm-v1"), &unknown);
   if (s->scheduler == NULL) {
-    g_prefix_error(error, "--scheduler: ");
-    return FALSE;
+    g_autofree const char **names = scheduler_names();
+    gboolean is_version = g_str_has_prefix(settings->scheduler, "vllm-0.");
+    const char *near = is_version ? NULL : cli_nearest(settings->scheduler, names);
+    g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : NULL;
+    return resolver_refuse(error, "--scheduler: %s%s", unknown->message, or_default(hint, ""));
   }
   s->executor = find_entry("executor", or_default(settings->executor, "model"),
                            (const gconstpointer *)cli_executors, error);

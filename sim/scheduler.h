@@ -93,6 +93,8 @@ typedef enum { SCHEDULER_ERROR_UNKNOWN } SchedulerError;
 /* By name: that of a class, "vllm" (the newest), or "vllm-0.MINOR" with or without a patch number.
  * NULL, and a message that says what is known, if there is none. */
 const SchedulerClass *scheduler_class_from_name(const char *name, GError **error);
+/* All names but those with a patch number, NULL-terminated; the caller frees the array, not them. */
+const char **scheduler_names(void);
 /* The first version of vLLM that has all of `features`; NULL: none has. */
 const SchedulerClass *scheduler_class_first_with(guint32 features);
 

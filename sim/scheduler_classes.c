@@ -66,6 +66,21 @@ scheduler_class_from_name(const char *name, GError **error)
   return class;
 }
 
+const char **
+scheduler_names(void)
+{
+  GPtrArray *names = g_ptr_array_new();
+
+  g_ptr_array_add(names, (gpointer) "vllm");
+  for (guint i = 0; scheduler_classes[i] != NULL; i++)
+    if (scheduler_classes[i] != &NEWEST)
+      g_ptr_array_add(names, (gpointer)scheduler_classes[i]->name);
+  for (guint i = 0; i <= SCHEDULER_VLLM_NEWEST - SCHEDULER_VLLM_OLDEST; i++)
+    g_ptr_array_add(names, (gpointer)scheduler_vllm_versions[i].name);
+  g_ptr_array_add(names, NULL);
+  return (const char **)g_ptr_array_free(names, FALSE);
+}
+
 const SchedulerClass *
 scheduler_class_first_with(guint32 features)
 {

@@ -366,14 +366,35 @@ begin(Scheduler *self)
     .stops_at_max_model_len = TRUE, .state_bytes = sizeof(Pace), .begin = begin,                   \
     .schedule = schedule,                                                                          \
   }
-#define VERSION(minor)                                                                             \
-  ENGINE("vllm-0." #minor, minor, "vLLM 0." #minor, SCHEDULER_CACHES_BY_DEFAULT)
+#define VERSION(minor, text) ENGINE("vllm-0." #minor, minor, text, SCHEDULER_CACHES_BY_DEFAULT)
 
 const SchedulerClass scheduler_vllm_versions[] = {
-    VERSION(8),  VERSION(9),  VERSION(10), VERSION(11), VERSION(12), VERSION(13), VERSION(14),
-    VERSION(15), VERSION(16), VERSION(17), VERSION(18), VERSION(19), VERSION(20), VERSION(21),
-    VERSION(22), VERSION(23), VERSION(24), VERSION(25), VERSION(26), VERSION(27), VERSION(28),
-    VERSION(29), VERSION(30), VERSION(31), VERSION(32), VERSION(33),
+    VERSION(8, "vLLM 0.8: running first, preempts the newest, recomputes; prefix caching"),
+    VERSION(9, "vLLM 0.9: decides as 0.8"),
+    VERSION(10, "vLLM 0.10: asynchronous scheduling where asked for"),
+    VERSION(11, "vLLM 0.11: decides as 0.10"),
+    VERSION(12, "vLLM 0.12: without chunking, a prompt too long for the step ends its admissions"),
+    VERSION(13, "vLLM 0.13: decides as 0.12"),
+    VERSION(14, "vLLM 0.14: asynchronous scheduling by default"),
+    VERSION(15, "vLLM 0.15: decides as 0.14"),
+    VERSION(16, "vLLM 0.16: decides as 0.14"),
+    VERSION(17, "vLLM 0.17: decides as 0.14"),
+    VERSION(18, "vLLM 0.18: decides as 0.14"),
+    VERSION(19, "vLLM 0.19: admits only what finds blocks for all of its length"),
+    VERSION(20, "vLLM 0.20: decides as 0.19"),
+    VERSION(21, "vLLM 0.21: decides as 0.19"),
+    VERSION(22, "vLLM 0.22: decides as 0.19"),
+    VERSION(23, "vLLM 0.23: blocks without cached content are used again first"),
+    VERSION(24, "vLLM 0.24: a watermark and a prefill interval where asked for"),
+    VERSION(25, "vLLM 0.25: decides as 0.24"),
+    VERSION(26, "vLLM 0.26: decides as 0.24"),
+    VERSION(27, "vLLM 0.27: decides as 0.24"),
+    VERSION(28, "vLLM 0.28: decides as 0.24"),
+    VERSION(29, "vLLM 0.29: decides as 0.24"),
+    VERSION(30, "vLLM 0.30: decides as 0.24"),
+    VERSION(31, "vLLM 0.31: a cap on active sequences; a lone prompt is not cut by the threshold"),
+    VERSION(32, "vLLM 0.32: decides as 0.31"),
+    VERSION(33, "vLLM 0.33: decides as 0.31; the newest known, also called vllm"),
 };
 
 G_STATIC_ASSERT(G_N_ELEMENTS(scheduler_vllm_versions) ==
