@@ -53,6 +53,7 @@ kernel_tests = \
   %D%/test-attention \
   %D%/test-decode-plan \
   %D%/test-kv-copy \
+  %D%/test-prefill-plan \
   %D%/test-sampling \
   %D%/test-timing \
   %D%/test-transformer
@@ -61,6 +62,7 @@ TESTS += $(kernel_tests)
 %C%_test_attention_LDADD = libspillway-cases.a libspillway-kernels.a $(LDADD)
 %C%_test_decode_plan_LDADD = libspillway-kernels.a $(LDADD)
 %C%_test_kv_copy_LDADD = libspillway-cases.a libspillway-kernels.a $(LDADD)
+%C%_test_prefill_plan_LDADD = libspillway-kernels.a $(LDADD)
 %C%_test_sampling_LDADD = libspillway-kernels.a $(LDADD)
 %C%_test_timing_LDADD = libspillway-kernels.a $(LDADD)
 %C%_test_transformer_LDADD = libspillway-kernels.a $(LDADD)
