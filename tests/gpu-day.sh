@@ -61,7 +61,7 @@ PROGRAM
   chmod +x "$1"
 }
 
-for program in spillway spillway-gpu tests/test-{attention,kv-copy,live}-gpu; do
+for program in spillway spillway-gpu tests/kernels/{attention,kv-copy,live}-gpu; do
   fake "build/$program"
 done
 for program in nvidia-smi compute-sanitizer gnuplot; do
@@ -119,7 +119,7 @@ verdict()
 day good
 check "all goes well" test "$status" = 0
 check "most valuable first" in_order nvidia-smi "only prefill-wgmma" "selfcheck -o" "calibrate.*time-limit" "profile check" "validate.*12%.*recompute" \
-  "validate.*12%.*swap" "validate.*20%" "validate.*50%" "validate.*30%" "validate.*40%" "memcheck" "racecheck" test-attention-gpu \
+  "validate.*12%.*swap" "validate.*20%" "validate.*50%" "validate.*30%" "validate.*40%" "memcheck" "racecheck" attention-gpu \
   "study poster --live.*--minutes [1-9]"
 check "five shares of memory, both policies" test "$(grep -c ' validate \|-gpu validate' "$CALLS")" = 10
 check "at most eight files" test "$(find good -type f | wc -l)" -le 8
@@ -145,7 +145,7 @@ printf '%s\n' 'selfcheck exit 1' 'swap exit 1' >"$FAILING"
 day bad
 check "a failure is told by the status" test "$status" = 1
 check "the failed step is recorded" test "$(verdict bad selfcheck)" = failed
-check "the rest goes on" in_order "calibrate" "validate.*40%.*swap" "test-live-gpu"
+check "the rest goes on" in_order "calibrate" "validate.*40%.*swap" "live-gpu"
 check "a part of a step that failed fails it" test "$(verdict bad validate)" = failed
 check "others passed" test "$(verdict bad calibrate)" = passed
 : >"$FAILING"
@@ -209,7 +209,7 @@ check "runs sample as the calibration does" test "$(grep -c ' validate .*--tempe
 : >"$FAILING"
 day rehearsed --rehearse --steps environment,wgmma
 check "a rehearsal tries every link, then the day goes on" in_order "only prefill-wgmma" "selfcheck --quick" \
-  test-attention-gpu test-kv-copy-gpu test-live-gpu "calibrate --quick" "profile check" "validate.*--limit 6" \
+  attention-gpu kv-copy-gpu live-gpu "calibrate --quick" "profile check" "validate.*--limit 6" \
   nvidia-smi "only prefill-wgmma"
 check "and passes" test "$status" = 0 -a "$(verdict rehearsed rehearsal)" = passed
 # usage: broken NAME LINK ACTION LATER    with ACTION the rehearsal ends at LINK, and LATER is not called
@@ -223,7 +223,7 @@ broken()
   check "$1: nothing comes behind" test "$(grep -c -e "$4" "$CALLS")" = 0
 }
 broken wrong selfcheck '--quick case $* in *prefill-wgmma*|*calibrate*) ;; *) echo FAILED: decode, said of wrong; exit 1 ;; esac' test-
-broken sticky tests 'test-kv-copy-gpu echo an error that stays: said of sticky; exit 1' calibrate
+broken sticky tests 'kv-copy-gpu echo an error that stays: said of sticky; exit 1' calibrate
 broken old-driver driver 'nvidia-smi echo said of old-driver; exit 9' selfcheck
 broken no-library calibrate '--time-limit echo said of no-library; exit 127' 'validate'
 printf '%s\n' 'prefill-wgmma kill -9 $$' >"$FAILING"
@@ -242,9 +242,9 @@ cat >charges <<'CHARGES'
 --query-gpu=memory.total echo 143771; exit 0
 nvidia-smi [[ $* == *-l* ]] || charge 1
 selfcheck case $* in *prefill-wgmma*) charge 6 ;; *--quick*) charge 25 ;; *) charge 80 ;; esac
-test-attention-gpu charge 8
-test-kv-copy-gpu charge 4
-test-live-gpu charge 8
+attention-gpu charge 8
+kv-copy-gpu charge 4
+live-gpu charge 8
 calibrate [[ $* =~ time-limit\ ([0-9]+)s ]]; charge $((BASH_REMATCH[1] + 10))
 profile charge 1
 validate case $* in *--limit*) charge 25 ;; *) charge 55 ;; esac
@@ -295,7 +295,7 @@ else
   echo "ok $((++number)) - the comparison # SKIP there is no python3"
 fi
 
-built="$SPILLWAY_BUILDDIR/spillway-gpu $SPILLWAY_BUILDDIR/tests/test-live-gpu"
+built="$SPILLWAY_BUILDDIR/spillway-gpu $SPILLWAY_BUILDDIR/tests/kernels/live-gpu"
 # shellcheck disable=SC2086 # names
 if ls $built >/dev/null 2>&1; then
   check "a bundle" "$SPILLWAY_SRCDIR/calib/gpu/bundle" --build "$SPILLWAY_BUILDDIR" -o bundle
