@@ -30,6 +30,7 @@ script_tests = \
   %D%/live.py \
   %D%/man.sh \
   %D%/outputs.py \
+  %D%/policies.py \
   %D%/perfetto.py \
   %D%/poster.py \
   %D%/profile.py \
