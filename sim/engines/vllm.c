@@ -1,4 +1,4 @@
-/* The schedulers of vLLM 0.8 to 0.33 (its engine "v1"): one file, and the version that brought each
+/* The scheduler of vLLM 0.8 to 0.33 (its engine "v1"); vllm_versions.c says which version has which
  * rule.
  *
  * Running sequences first, in list order, partial prefills and decodes alike (those of the decode
@@ -7,23 +7,7 @@
  * own. Swap is a what-if that the engine lacks: victims wait on the host, come back before anything
  * new is admitted, and are recomputed where the host has no room.
  */
-#include "sim/scheduler.h"
-
-/* Rules that no option switches. */
-typedef enum {
-  /* Without chunked prefill the first prompt that does not fit the budget ends the pass. Before, it
-   * was passed over, and what was passed over returned in reverse order: the engine's mistake. */
-  RULE_LONG_PROMPT_STOPS = 1 << 0,
-  /* A request that is alone has no long-prefill threshold. */
-  RULE_LONE_REQUEST_UNLIMITED = 1 << 1,
-} Rule;
-
-/* With a prefill interval of I, I decisions with tokens lie between two with prefills, as long as
- * something decodes and nobody was left waiting. */
-typedef struct {
-  gint64 last_prefill; /* decisions with tokens up to the last that had a prefill, it included */
-  gboolean bound;      /* requests were left waiting: then prefills are not held back */
-} Pace;
+#include "vllm.h"
 
 /* What one decision goes by. */
 typedef struct {
@@ -36,7 +20,7 @@ typedef struct {
 } Decision;
 
 static gboolean
-has_rule(const Scheduler *self, Rule rule)
+has_rule(const Scheduler *self, VllmRule rule)
 {
   return (self->class->rules & rule) != 0;
 }
@@ -48,15 +32,15 @@ most_active(const Scheduler *self)
                                               : self->config.max_num_seqs;
 }
 
-/* Tokens of `sequence` to compute in this step, without regard to blocks; 0 if none. */
+/* Tokens of `sequence` to compute in this step, at most `most`, without regard to blocks. */
 static guint32
-wanted_tokens(const Decision *d, const Sequence *sequence, guint32 cached, gboolean chunked)
+wanted_tokens(const Decision *d, const Sequence *sequence, guint32 cached, guint32 most)
 {
   guint32 tokens = sequence_length(sequence) - cached;
 
   if (d->threshold > 0)
     tokens = MIN(tokens, d->threshold);
-  return chunked ? MIN(tokens, d->budget) : tokens;
+  return MIN(tokens, most);
 }
 
 /* Blocks for `tokens` more tokens after `cached`. */
@@ -96,7 +80,7 @@ allocate_by_preempting(Decision *d, Sequence *sequence, guint32 tokens)
   Scheduler *self = d->self;
 
   while (!allocate(self, sequence, tokens)) {
-    Sequence *victim = victim_policy_pick(self->config.victim, &self->running, sequence);
+    Sequence *victim = self->running.tail;
     preempt(d, victim, sequence);
     if (victim == sequence)
       return FALSE;
@@ -112,6 +96,58 @@ running_kind(const Sequence *sequence)
   if (sequence->generated_tokens > 0 && sequence->computed_tokens + 1 == sequence_length(sequence))
     return ENTRY_DECODE;
   return scheduler_entry_kind(sequence);
+}
+
+/* Tokens that a running sequence gets of those that are left of the budget. */
+static guint32
+running_tokens(const Decision *d, const Sequence *sequence, guint32 left)
+{
+  guint32 longest = d->self->config.max_model_len - 1, computed = sequence->computed_tokens;
+  guint32 tokens = wanted_tokens(d, sequence, computed, left);
+
+  if (sequence->ending || (d->hold && sequence->stage == STAGE_PREFILL))
+    return 0;
+  return MIN(tokens, longest > computed ? longest - computed : 0);
+}
+
+/* The first running sequence that the free blocks do not reach; NULL: they suffice. */
+static Sequence *
+first_short(const Decision *d)
+{
+  Scheduler *self = d->self;
+  const DueList *due = decode_clock_due(&self->clock, 0);
+  guint32 left = self->pool.free_blocks, budget = d->budget;
+
+  if (due->length > left) {
+    Sequence *member = due->head;
+    for (; left > 0; left--)
+      member = member->due_next;
+    return member;
+  }
+  left -= due->length;
+  budget -= self->clock.count;
+  for (Sequence *s = scheduler_first_loose(self); s != NULL && budget > 0; s = s->next) {
+    guint32 tokens = running_tokens(d, s, budget);
+    guint32 blocks = tokens > 0 ? blocks_after(self, s->computed_tokens, tokens) : 0;
+    guint32 more = blocks > s->blocks ? blocks - s->blocks : 0;
+    if (more > left)
+      return s;
+    left -= more;
+    budget -= tokens;
+  }
+  return NULL;
+}
+
+/* What a policy ranks goes before anybody has work in the step: a what-if. */
+static void
+preempt_by_rank(Decision *d)
+{
+  Sequence *in_need, *victim;
+
+  while ((in_need = first_short(d)) != NULL && (victim = scheduler_first_victim(d->self)) != NULL) {
+    d->self->memory_bound = TRUE;
+    preempt(d, victim, in_need);
+  }
 }
 
 /* The members of the clock get their blocks, the oldest first. FALSE if one preempted itself, and
@@ -130,7 +166,7 @@ supply_members(Decision *d)
   self->memory_bound = TRUE;
   for (Sequence *member = due->head; member != NULL; member = next) {
     while (!scheduler_take_due(self, member)) {
-      Sequence *victim = victim_policy_pick(self->config.victim, &self->running, member);
+      Sequence *victim = self->running.tail;
       gboolean itself = victim == member;
       preempt(d, victim, member);
       if (itself) {
@@ -148,12 +184,13 @@ static void
 schedule_running(Decision *d)
 {
   Scheduler *self = d->self;
-  guint32 longest = self->config.max_model_len - 1;
   gboolean goes_on = TRUE;
   Sequence *next;
 
   if (self->clock.count > d->budget)
     scheduler_dissolve_clock(self, d->step);
+  if (self->config.victim->rank != NULL)
+    preempt_by_rank(d);
   if (self->clock.count > 0) {
     goes_on = supply_members(d);
     scheduler_run_members(self, d->step);
@@ -162,10 +199,8 @@ schedule_running(Decision *d)
   for (Sequence *sequence = scheduler_first_loose(self);
        sequence != NULL && goes_on && d->budget > 0; sequence = next) {
     gboolean prefills = sequence->stage == STAGE_PREFILL;
-    guint32 computed = sequence->computed_tokens;
-    guint32 tokens = wanted_tokens(d, sequence, computed, TRUE);
-    tokens = MIN(tokens, longest > computed ? longest - computed : 0);
-    if (tokens > 0 && !sequence->ending && !(d->hold && prefills)) {
+    guint32 tokens = running_tokens(d, sequence, d->budget);
+    if (tokens > 0) {
       if (!allocate_by_preempting(d, sequence, tokens))
         break;
       scheduler_add_entry(self, d->step, sequence, tokens, running_kind(sequence));
@@ -186,7 +221,7 @@ schedule_swapped(Decision *d)
   while (self->swapped.length > 0 && d->budget > 0 && self->running.length < most_active(self)) {
     Sequence *sequence = self->swapped.head;
     guint32 computed = sequence->computed_tokens;
-    guint32 tokens = wanted_tokens(d, sequence, computed, TRUE);
+    guint32 tokens = wanted_tokens(d, sequence, computed, d->budget);
     guint32 idle;
     guint32 hits = pool_hits(&self->pool, sequence, sequence->host_blocks, &idle);
     guint32 need = MAX(blocks_after(self, computed, tokens), sequence->host_blocks);
@@ -251,7 +286,8 @@ schedule_waiting(Decision *d)
     guint32 idle;
     guint32 hits = pool_hits(&self->pool, sequence, G_MAXUINT32, &idle);
     guint32 cached = hits * self->config.block_size;
-    guint32 tokens = wanted_tokens(d, sequence, cached, self->config.chunked_prefill);
+    guint32 most = self->config.chunked_prefill ? d->budget : G_MAXUINT32;
+    guint32 tokens = wanted_tokens(d, sequence, cached, most);
 
     if (d->hold && cached + 1 < sequence_length(sequence)) {
       stable = FALSE;
@@ -266,7 +302,7 @@ schedule_waiting(Decision *d)
     if (!admit(d, sequence, hits, idle, tokens)) {
       /* A hit that is lost leaves more to compute: a chunk that is then limited needs less. */
       stable = hits == 0 || self->config.reserve_full_isl ||
-               wanted_tokens(d, sequence, 0, TRUE) == sequence_length(sequence);
+               wanted_tokens(d, sequence, 0, d->budget) == sequence_length(sequence);
       break;
     }
   }
@@ -292,7 +328,7 @@ something_decodes(const Scheduler *self)
 }
 
 static gboolean
-holds_prefills(const Scheduler *self, const Pace *pace)
+holds_prefills(const Scheduler *self, const VllmPace *pace)
 {
   guint32 interval = self->config.prefill_schedule_interval;
   gint64 next = (gint64)self->executed + 1;
@@ -303,7 +339,7 @@ holds_prefills(const Scheduler *self, const Pace *pace)
 }
 
 static void
-note_pace(const Decision *d, Pace *pace)
+note_pace(const Decision *d, VllmPace *pace)
 {
   if (d->prefills)
     pace->last_prefill = (gint64)d->self->executed + 1;
@@ -311,12 +347,12 @@ note_pace(const Decision *d, Pace *pace)
     pace->bound = d->self->waiting.length > 0;
 }
 
-static void
-schedule(Scheduler *self, Step *step)
+void
+vllm_schedule(Scheduler *self, Step *step)
 {
   gboolean alone = scheduler_unfinished(self) <= 1;
   gboolean unlimited = alone && has_rule(self, RULE_LONE_REQUEST_UNLIMITED);
-  Pace *pace = self->state;
+  VllmPace *pace = self->state;
   Decision d = {
       .self = self,
       .step = step,
@@ -338,67 +374,10 @@ schedule(Scheduler *self, Step *step)
     scheduler_set_repeat(self, step, 0);
 }
 
-static void
-begin(Scheduler *self)
+void
+vllm_begin(Scheduler *self)
 {
-  Pace *pace = self->state;
+  VllmPace *pace = self->state;
 
   pace->last_prefill = -(gint64)self->config.prefill_schedule_interval;
 }
-
-/* When each came, read in the releases of 0.8.0 to 0.33.0 and, for 0.14, 0.18, 0.22, 0.26 and 0.33,
- * held against recordings of them. */
-#define SINCE(minor, first, what) ((minor) >= (first) ? (guint32)(what) : 0u)
-#define RULES(minor)                                                                               \
-  (SINCE(minor, 12, RULE_LONG_PROMPT_STOPS) | SINCE(minor, 31, RULE_LONE_REQUEST_UNLIMITED))
-#define FEATURES(minor)                                                                            \
-  (SCHEDULER_HAS_PREFIX_CACHING | SCHEDULER_HAS_LONG_PREFILL | SCHEDULER_CHUNKS_BY_DEFAULT |       \
-   SINCE(minor, 10, SCHEDULER_HAS_ASYNC) | SINCE(minor, 14, SCHEDULER_ASYNC_BY_DEFAULT) |          \
-   SINCE(minor, 19, SCHEDULER_HAS_RESERVE_FULL_ISL) |                                              \
-   SINCE(minor, 23, SCHEDULER_REUSES_PARTIAL_FIRST) |                                              \
-   SINCE(minor, 24, SCHEDULER_HAS_WATERMARK | SCHEDULER_HAS_PREFILL_INTERVAL) |                    \
-   SINCE(minor, 31, SCHEDULER_HAS_ACTIVE_SEQS))
-
-#define ENGINE(called, minor, text, more_features)                                                 \
-  {                                                                                                \
-    .name = called, .help = text, .version = minor, .costs_as = "vllm-v1",                         \
-    .features = FEATURES(minor) | (more_features), .rules = RULES(minor), .hidden_blocks = 1,      \
-    .stops_at_max_model_len = TRUE, .state_bytes = sizeof(Pace), .begin = begin,                   \
-    .schedule = schedule,                                                                          \
-  }
-#define VERSION(minor, text) ENGINE("vllm-0." #minor, minor, text, SCHEDULER_CACHES_BY_DEFAULT)
-
-const SchedulerClass scheduler_vllm_versions[] = {
-    VERSION(8, "vLLM 0.8: running first, preempts the newest, recomputes; prefix caching"),
-    VERSION(9, "vLLM 0.9: decides as 0.8"),
-    VERSION(10, "vLLM 0.10: asynchronous scheduling where asked for"),
-    VERSION(11, "vLLM 0.11: decides as 0.10"),
-    VERSION(12, "vLLM 0.12: without chunking, a prompt too long for the step ends its admissions"),
-    VERSION(13, "vLLM 0.13: decides as 0.12"),
-    VERSION(14, "vLLM 0.14: asynchronous scheduling by default"),
-    VERSION(15, "vLLM 0.15: decides as 0.14"),
-    VERSION(16, "vLLM 0.16: decides as 0.14"),
-    VERSION(17, "vLLM 0.17: decides as 0.14"),
-    VERSION(18, "vLLM 0.18: decides as 0.14"),
-    VERSION(19, "vLLM 0.19: admits only what finds blocks for all of its length"),
-    VERSION(20, "vLLM 0.20: decides as 0.19"),
-    VERSION(21, "vLLM 0.21: decides as 0.19"),
-    VERSION(22, "vLLM 0.22: decides as 0.19"),
-    VERSION(23, "vLLM 0.23: blocks without cached content are used again first"),
-    VERSION(24, "vLLM 0.24: a watermark and a prefill interval where asked for"),
-    VERSION(25, "vLLM 0.25: decides as 0.24"),
-    VERSION(26, "vLLM 0.26: decides as 0.24"),
-    VERSION(27, "vLLM 0.27: decides as 0.24"),
-    VERSION(28, "vLLM 0.28: decides as 0.24"),
-    VERSION(29, "vLLM 0.29: decides as 0.24"),
-    VERSION(30, "vLLM 0.30: decides as 0.24"),
-    VERSION(31, "vLLM 0.31: a cap on active sequences; a lone prompt is not cut by the threshold"),
-    VERSION(32, "vLLM 0.32: decides as 0.31"),
-    VERSION(33, "vLLM 0.33: decides as 0.31; the newest known, also called vllm"),
-};
-
-G_STATIC_ASSERT(G_N_ELEMENTS(scheduler_vllm_versions) ==
-                SCHEDULER_VLLM_NEWEST - SCHEDULER_VLLM_OLDEST + 1);
-
-const SchedulerClass scheduler_vllm_v1 = ENGINE(
-    "vllm-v1", 10, "vLLM v1 of August 2025: running first, preempts the newest, recomputes", 0);
