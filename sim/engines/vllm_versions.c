@@ -1,6 +1,6 @@
 /* The versions of vLLM: which rule and which option came with which.
  *
- * Read in the releases of 0.8.0 to 0.33.0, and held against recordings of 0.14.1, 0.18.1, 0.22.1,
+ * Read in the releases of 0.8.0 to 0.33.0, and held against recordings of 0.18.1, 0.22.1,
  * 0.26.0 and 0.33.0; so no version is a copy of another, it has what came up to it.
  */
 #include "vllm.h"
