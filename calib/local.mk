@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libspillway-calib.a
 libspillway_calib_a_SOURCES = \
+  %D%/curve.c %D%/curve.h \
   %D%/operation.c %D%/operation.h \
   %D%/profile.c %D%/profile.h \
   %D%/profile_host.c %D%/profile_host.h \
@@ -7,7 +8,6 @@ libspillway_calib_a_SOURCES = \
   %D%/cost/attention_fit.c %D%/cost/attention_fit.h \
   %D%/cost/copy_path.c %D%/cost/copy_path.h \
   %D%/cost/crossover.c %D%/cost/crossover.h \
-  %D%/cost/curve.c %D%/cost/curve.h \
   %D%/cost/gemm_fit.c %D%/cost/gemm_fit.h \
   %D%/cost/operation_fit.c %D%/cost/operation_fit.h \
   %D%/cost/pool_size.c %D%/cost/pool_size.h \

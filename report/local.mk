@@ -1,22 +1,21 @@
 noinst_LIBRARIES += libspillway-report.a
 libspillway_report_a_SOURCES = \
   %D%/comparison_text.c \
-  %D%/explain.c %D%/explain.h \
-  %D%/explain_request.c \
   %D%/figure_cell.c %D%/figure_cell.h \
   %D%/figures.c %D%/figures.h \
-  %D%/format.c %D%/format.h \
   %D%/overhead.c %D%/overhead.h \
   %D%/student.c %D%/student.h \
   %D%/summary.c %D%/summary.h \
   %D%/summary_text.c \
-  %D%/table.c %D%/table.h \
   %D%/text.h \
   %D%/against/against.c %D%/against/against.h \
   %D%/against/pair.c \
   %D%/against/read.c \
   %D%/against/rows.c %D%/against/rows.h \
   %D%/against/text.c \
+  %D%/explain/explain.c %D%/explain/explain.h \
+  %D%/explain/query.c %D%/explain/query.h \
+  %D%/explain/request.c \
   %D%/files/decision_log.c %D%/files/decision_log.h \
   %D%/files/perfetto.c %D%/files/perfetto.h \
   %D%/files/perfetto_events.c %D%/files/perfetto_events.h \
@@ -33,10 +32,8 @@ libspillway_report_a_SOURCES = \
   %D%/plot/grid.c \
   %D%/plot/plot.c %D%/plot/plot.h \
   %D%/plot/script.c %D%/plot/script.h \
-  %D%/results/flatten.c %D%/results/flatten.h \
   %D%/results/pack.c %D%/results/pack.h \
   %D%/results/private.h \
-  %D%/results/query.c %D%/results/query.h \
   %D%/results/results.c %D%/results/results.h \
   %D%/results/schema.c \
   %D%/results/step_record.c %D%/results/step_record.h \
@@ -48,7 +45,10 @@ libspillway_report_a_SOURCES = \
   %D%/stored/label.c %D%/stored/label.h \
   %D%/stored/read.c \
   %D%/stored/stored.c %D%/stored/stored.h \
-  %D%/stored/thin.c %D%/stored/thin.h
+  %D%/stored/thin.c %D%/stored/thin.h \
+  %D%/text/flatten.c %D%/text/flatten.h \
+  %D%/text/format.c %D%/text/format.h \
+  %D%/text/table.c %D%/text/table.h
 
 # The page of `spillway report`, within the program: it is one file wherever it runs.
 report_page = \

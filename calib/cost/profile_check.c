@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "attention_fit.h"
-#include "curve.h"
+#include "calib/curve.h"
 #include "gemm_fit.h"
 #include "sim/units.h"
 

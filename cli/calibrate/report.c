@@ -7,8 +7,8 @@
 #include "calib/store/read.h"
 #include "calib/profile_summary.h"
 #include "cli/profile/profile.h"
-#include "report/format.h"
-#include "report/table.h"
+#include "report/text/format.h"
+#include "report/text/table.h"
 
 enum { FAILURES_SHOWN = 8 };
 

@@ -7,8 +7,8 @@
 #include "calib/profile_summary.h"
 #include "calib/store/sniff.h"
 #include "cli/cli.h"
-#include "report/format.h"
-#include "report/table.h"
+#include "report/text/format.h"
+#include "report/text/table.h"
 #include "scenario/resolve.h"
 #include "scenario/shipped.h"
 

@@ -5,7 +5,7 @@
  */
 #include "label.h"
 
-#include "report/results/flatten.h"
+#include "report/text/flatten.h"
 
 /* The first to be looked at; then all others, in the order of the alphabet. */
 static const char *const preferred[] = {

@@ -1,6 +1,6 @@
 #include "stored.h"
 
-#include "report/results/flatten.h"
+#include "report/text/flatten.h"
 #include "report/results/results.h"
 #include "report/results/private.h"
 #include "file.h"

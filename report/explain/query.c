@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "private.h"
+#include "report/results/private.h"
 
 struct ResultsQuery {
   Results *results; /* the caller's */

@@ -2,7 +2,7 @@
  * columns. doc/results.md has the tables and views. */
 #pragma once
 
-#include "results.h"
+#include "report/results/results.h"
 
 /* NULL with an error where there is no such file, or it holds no results that this program knows.
  */
