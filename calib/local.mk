@@ -21,6 +21,7 @@ libspillway_calib_a_SOURCES = \
   %D%/profile_cost_step.c \
   %D%/profile_cost_tables.c \
   %D%/device.c %D%/device.h \
+  %D%/dtype.c %D%/dtype.h \
   %D%/import.c %D%/import.h \
   %D%/import_aiconfigurator.c \
   %D%/import_common.c %D%/import_common.h \
@@ -30,6 +31,7 @@ libspillway_calib_a_SOURCES = \
   %D%/import_llmservingsim.c %D%/import_llmservingsim.h \
   %D%/import_llmservingsim_tables.c \
   %D%/import_merge.c \
+  %D%/import_origins.c \
   %D%/import_time_stats.c %D%/import_time_stats.h \
   %D%/import_vidur.c \
   %D%/operation.c %D%/operation.h \
@@ -41,6 +43,7 @@ libspillway_calib_a_SOURCES = \
   %D%/profile_journal.c %D%/profile_journal.h \
   %D%/rounding.h \
   %D%/profile_host.c %D%/profile_host.h \
+  %D%/profile_remarks.c %D%/profile_remarks.h \
   %D%/profile_store.c %D%/profile_store.h \
   %D%/profile_store_read.c \
   %D%/profile_summary.c %D%/profile_summary.h \

@@ -4,6 +4,7 @@ module_tests = \
   %D%/test-executor \
   %D%/test-import \
   %D%/test-invariants \
+  %D%/test-keys \
   %D%/test-live \
   %D%/test-metrics \
   %D%/test-model \
