@@ -12,11 +12,10 @@ libspillway_sim_a_SOURCES = \
   %D%/metrics.c %D%/metrics.h \
   %D%/model.c %D%/model.h \
   %D%/observer.c %D%/observer.h \
-  %D%/overflow.c %D%/overflow.h \
-  %D%/overflow_recompute.c \
-  %D%/overflow_swap.c \
   %D%/pool.c %D%/pool.h \
   %D%/prefix_cache.c %D%/prefix_cache.h \
+  %D%/engines/vllm.c \
+  %D%/engines/vllm_v0.c \
   %D%/duration_histogram.c %D%/duration_histogram.h \
   %D%/quantiles.c %D%/quantiles.h \
   %D%/scheduler_clock.c \
@@ -25,9 +24,5 @@ libspillway_sim_a_SOURCES = \
   %D%/series.c %D%/series.h \
   %D%/step.c %D%/step.h \
   %D%/units.h \
-  %D%/victim.c %D%/victim.h \
-  %D%/victim_newest.c \
   %D%/waiting.c %D%/waiting.h \
-  %D%/vllm_v0.c \
-  %D%/vllm_v1.c \
   %D%/workload.c %D%/workload.h

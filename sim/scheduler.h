@@ -7,10 +7,10 @@
 #pragma once
 
 #include "decode_clock.h"
-#include "overflow.h"
+#include "sim/policies/overflow.h"
 #include "pool.h"
 #include "step.h"
-#include "victim.h"
+#include "sim/policies/victim.h"
 #include "waiting.h"
 
 typedef struct Scheduler Scheduler;
@@ -29,6 +29,8 @@ typedef struct {
   guint32 long_prefill_token_threshold; /* 0: none */
   const OverflowPolicy *overflow;
   const VictimPolicy *victim;
+  PolicyValues overflow_options;
+  PolicyValues victim_options;
   CostModel *cost; /* for policies that ask it; may be NULL, not owned */
 } SchedulerConfig;
 

@@ -1,0 +1,402 @@
+/* The schedulers of vLLM 0.6 and 0.5, block managers 1 and 2, chunked prefill off and on.
+ *
+ * A step is three passes, over running, swapped and waiting. Without chunking, prefills and decodes
+ * never share a step and anything swapped blocks new prefills. The two versions differ in order:
+ * 0.5 sorts its queues by arrival, 0.6 puts resumed requests at the tail, where they are the next
+ * victims. The engine's own mistakes are kept: it dies when the host has no room for a swap, and
+ * when a sequence comes back into a full pool under block manager 2.
+ */
+#include "sim/scheduler.h"
+
+/* What the passes of one step hand to each other. The queues are the scheduler's scratch. */
+typedef struct {
+  Scheduler *self;
+  Step *step;
+  gint64 tokens;           /* of the budget, left */
+  guint32 seqs;            /* counted against max_num_seqs */
+  gboolean by_arrival;     /* 0.5: queues are sorted before a pass */
+  guint32 members;         /* of the decode clock, if they run; they stay in running */
+  SequenceQueue *fresh;    /* prefills out of waiting */
+  SequenceQueue *prefills; /* continued ones */
+  SequenceQueue *decodes;
+  SequenceQueue *back_prefills; /* swapped in in this step */
+  SequenceQueue *back_decodes;
+  SequenceQueue *dropped; /* victims, to go to the head of waiting */
+  SequenceQueue *moved;   /* victims, to go to the tail of swapped */
+  GArray *ignored_swapped;
+} Plan;
+
+static void
+plan(SequenceQueue *queue, Sequence *sequence, guint32 tokens)
+{
+  sequence->step_tokens = tokens;
+  sequence_queue_push_tail(queue, sequence);
+}
+
+static guint32
+remaining_tokens(const Sequence *sequence)
+{
+  return sequence->stage == STAGE_DECODE ? 1
+                                         : sequence_length(sequence) - sequence->computed_tokens;
+}
+
+static guint32
+blocks_of_length(const Scheduler *self, const Sequence *sequence)
+{
+  return pool_blocks_for(&self->pool, sequence_length(sequence));
+}
+
+/* Running sequences: one free block for each, needed or not. Block manager 2 asks none for a
+ * partial prefill whose last block is full. */
+static gboolean
+can_append(Scheduler *self, const Sequence *sequence)
+{
+  if (self->pool.free_blocks > 0)
+    return TRUE;
+  self->memory_bound = TRUE;
+  return self->config.block_manager == 2 && sequence->stage == STAGE_PREFILL &&
+         sequence_length(sequence) % self->config.block_size == 0;
+}
+
+static void
+preempt(Plan *p, Sequence *victim, const Sequence *beneficiary)
+{
+  if (scheduler_preempt(p->self, p->step, victim, beneficiary, FALSE) == OVERFLOW_SWAP)
+    sequence_queue_push_tail(p->moved, victim);
+  else
+    sequence_queue_push_tail(p->dropped, victim);
+}
+
+/* The next of the running sequences that this pass has not come to; NULL: none. */
+static Sequence *
+next_running(const Plan *p)
+{
+  return scheduler_first_loose(p->self);
+}
+
+/* TRUE once a block can be appended to `sequence`, which is out of the queue; FALSE if it was
+ * preempted itself, or the engine died. */
+static gboolean
+make_room(Plan *p, Sequence *sequence)
+{
+  Scheduler *self = p->self;
+
+  while (!can_append(self, sequence)) {
+    Sequence *first = next_running(p), *victim = sequence;
+    if (first != NULL)
+      victim = victim_policy_pick(self->config.victim, &self->running, first);
+    preempt(p, victim, sequence);
+    if (victim == sequence)
+      return FALSE;
+    if (p->step->abort != NULL) {
+      sequence_queue_push_tail(&self->running, sequence);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
+
+/* 0.5: sequences that came back are as old as they are. */
+static void
+sort_running(Plan *p)
+{
+  Sequence *first = scheduler_first_loose(p->self);
+  const Sequence *member = first != NULL ? first->previous : NULL;
+
+  for (const Sequence *s = first; s != NULL && member != NULL; s = s->next)
+    if (s->request < member->request) {
+      scheduler_dissolve_clock(p->self, p->step);
+      break;
+    }
+  sequence_queue_sort_by_arrival(&p->self->running);
+}
+
+/* The members of the clock, which are the oldest, find a free block each, and one is left over:
+ * then they run. Else they are looked at one by one. */
+static void
+run_members(Plan *p)
+{
+  Scheduler *self = p->self;
+  guint32 count = self->clock.count;
+
+  if (count == 0)
+    return;
+  if (decode_clock_due(&self->clock, 0)->length >= self->pool.free_blocks ||
+      (self->config.chunked_prefill && p->tokens < count)) {
+    scheduler_dissolve_clock(self, p->step);
+    return;
+  }
+  scheduler_take_all_due(self);
+  p->members = count;
+  p->tokens -= count;
+  if (self->config.chunked_prefill)
+    p->seqs += count;
+}
+
+static void
+schedule_running(Plan *p)
+{
+  Scheduler *self = p->self;
+  Sequence *sequence;
+
+  if (p->by_arrival)
+    sort_running(p);
+  run_members(p);
+  while (p->step->abort == NULL && (sequence = next_running(p)) != NULL) {
+    guint32 tokens = remaining_tokens(sequence);
+    if (self->config.chunked_prefill)
+      tokens = (guint32)MIN(tokens, MAX(p->tokens, 0));
+    if (tokens == 0)
+      break;
+    sequence_queue_remove(sequence);
+    if (!make_room(p, sequence))
+      continue;
+    if (!pool_holds(&self->pool, sequence, sequence_length(sequence)))
+      pool_grow(&self->pool, sequence, blocks_of_length(self, sequence));
+    plan(sequence->stage == STAGE_DECODE ? p->decodes : p->prefills, sequence, tokens);
+    p->tokens -= tokens;
+    if (self->config.chunked_prefill)
+      p->seqs++;
+  }
+}
+
+/* Brings the head of swapped back. FALSE if the pool has no block left to append: the engine dies,
+ * which only block manager 2 lets happen. */
+static gboolean
+swap_in(Plan *p, Sequence *sequence)
+{
+  Scheduler *self = p->self;
+  guint32 copied = sequence->host_blocks;
+
+  sequence_queue_pop_head(&self->swapped);
+  pool_grow(&self->pool, sequence, copied);
+  scheduler_note_swap_in(self, p->step, sequence, copied);
+  if (pool_grow(&self->pool, sequence, blocks_of_length(self, sequence)))
+    return TRUE;
+  p->step->abort = "NoFreeBlocksError: a sequence was swapped in and no block was left to append";
+  sequence_queue_push_tail(&self->running, sequence);
+  return FALSE;
+}
+
+static void
+schedule_swapped(Plan *p)
+{
+  Scheduler *self = p->self;
+  guint32 spare = self->config.block_manager == 1 ? 1 : 0;
+
+  if (p->by_arrival)
+    sequence_queue_sort_by_arrival(&self->swapped);
+  while (self->swapped.length > 0) {
+    Sequence *sequence = self->swapped.head;
+    guint32 need = sequence->host_blocks + spare;
+    guint32 tokens = remaining_tokens(sequence);
+    if (self->pool.total_blocks < need) {
+      sequence_queue_pop_head(&self->swapped);
+      scheduler_ignore(self, p->ignored_swapped, sequence,
+                       "swapped out, and more blocks are needed to return than there are");
+      continue;
+    }
+    if ((guint64)need + self->watermark_blocks > self->pool.free_blocks || tokens > p->tokens ||
+        p->seqs + 1 > self->config.max_num_seqs)
+      break;
+    if (!swap_in(p, sequence))
+      break;
+    plan(sequence->stage == STAGE_DECODE ? p->back_decodes : p->back_prefills, sequence, tokens);
+    p->tokens -= tokens;
+    p->seqs++;
+  }
+}
+
+static void
+schedule_waiting(Plan *p)
+{
+  Scheduler *self = p->self;
+  const SchedulerConfig *config = &self->config;
+  guint32 longest = config->chunked_prefill
+                        ? config->max_model_len
+                        : MIN(config->max_model_len, config->max_num_batched_tokens);
+
+  while (self->waiting.length > 0) {
+    Sequence *sequence = scheduler_waiting_head(self);
+    guint32 tokens = sequence_length(sequence);
+    guint64 need = (guint64)blocks_of_length(self, sequence) + self->watermark_blocks;
+    if (config->chunked_prefill)
+      tokens = (guint32)MIN(tokens, MAX(p->tokens, 0));
+    self->memory_bound |= need > self->pool.total_blocks;
+    if (tokens > longest || need > self->pool.total_blocks) {
+      scheduler_take_waiting(self);
+      scheduler_ignore(self, p->step->ignored, sequence,
+                       tokens > longest
+                           ? "longer than max_model_len or max_num_batched_tokens"
+                           : "more blocks are needed than the pool has above its watermark");
+      continue;
+    }
+    self->memory_bound |= need > self->pool.free_blocks;
+    if (need > self->pool.free_blocks || tokens == 0 || tokens > p->tokens ||
+        p->seqs + 1 > config->max_num_seqs)
+      break;
+    scheduler_take_waiting(self);
+    pool_grow(&self->pool, sequence, blocks_of_length(self, sequence));
+    plan(p->fresh, sequence, tokens);
+    p->tokens -= tokens;
+    p->seqs++;
+  }
+}
+
+static void
+schedule_unchunked(Plan *p)
+{
+  p->seqs = p->self->running.length;
+  if (p->self->swapped.length == 0)
+    schedule_waiting(p);
+  if (p->fresh->length > 0)
+    return;
+  schedule_running(p);
+  if (p->step->victims->len == 0)
+    schedule_swapped(p);
+}
+
+static void
+schedule_chunked(Plan *p)
+{
+  schedule_running(p);
+  if (p->step->abort == NULL && p->step->victims->len == 0)
+    schedule_swapped(p);
+  if (p->step->abort == NULL)
+    schedule_waiting(p);
+}
+
+/* The entries, in the engine's order of output. */
+static void
+emit(Plan *p)
+{
+  const struct {
+    SequenceQueue *queue;
+    EntryKind kind; /* 0: from the sequence's state */
+  } order[] = {
+      {p->fresh, 0},
+      {p->prefills, 0},
+      {p->back_prefills, ENTRY_PREFILL_SWAPPED_IN},
+      {p->decodes, 0},
+      {p->back_decodes, ENTRY_DECODE_SWAPPED_IN},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS(order); i++) {
+    if (order[i].queue == p->decodes && p->members > 0)
+      scheduler_run_members(p->self, p->step);
+    for (Sequence *s = order[i].queue->head; s != NULL; s = s->next) {
+      EntryKind kind = order[i].kind != 0 ? order[i].kind : scheduler_entry_kind(s);
+      if (order[i].queue == p->decodes && p->members == 0 && s == p->decodes->head)
+        p->step->clocked_at = p->step->entries->len;
+      scheduler_add_entry(p->self, p->step, s, s->step_tokens, kind);
+    }
+  }
+}
+
+static void
+move_all(SequenceQueue *from, SequenceQueue *to)
+{
+  while (from->length > 0)
+    sequence_queue_push_tail(to, sequence_queue_pop_head(from));
+}
+
+/* 0.6 with chunking puts what it did not reach and what came back before the decodes, the members
+ * of the clock among them, which then have to be moved like any other. */
+static void
+take_members_out(Plan *p)
+{
+  Sequence *last_decode = NULL, *next;
+
+  scheduler_dissolve_clock(p->self, p->step);
+  for (Sequence *s = p->self->running.head; p->members > 0; s = next, p->members--) {
+    next = s->next;
+    sequence_queue_remove(s);
+    sequence_queue_insert_behind(p->decodes, last_decode, s);
+    last_decode = s;
+  }
+}
+
+/* What runs after the step. Where the queue is sorted before it is used, the order is free. */
+static void
+requeue(Plan *p)
+{
+  SequenceQueue *running = &p->self->running;
+  gboolean chunked = p->self->config.chunked_prefill;
+
+  if (chunked && !p->by_arrival && p->members > 0 &&
+      (next_running(p) != NULL || p->back_decodes->length + p->back_prefills->length > 0))
+    take_members_out(p);
+  if (chunked && !p->by_arrival) {
+    move_all(p->back_decodes, running);
+    move_all(p->back_prefills, running);
+  }
+  move_all(p->decodes, running);
+  move_all(p->prefills, running);
+  move_all(p->back_decodes, running);
+  move_all(p->back_prefills, running);
+  move_all(p->fresh, running);
+  while (p->dropped->length > 0)
+    waiting_queue_push_head(&p->self->waiting, sequence_queue_pop_head(p->dropped));
+  move_all(p->moved, &p->self->swapped);
+}
+
+static void
+schedule(Scheduler *self, Step *step, gboolean by_arrival)
+{
+  SequenceQueue *scratch = self->scratch;
+  Plan p = {
+      .self = self,
+      .step = step,
+      .tokens = self->config.max_num_batched_tokens,
+      .by_arrival = by_arrival,
+      .fresh = &scratch[0],
+      .prefills = &scratch[1],
+      .decodes = &scratch[2],
+      .back_prefills = &scratch[3],
+      .back_decodes = &scratch[4],
+      .dropped = &scratch[5],
+      .moved = &scratch[6],
+      .ignored_swapped = self->scratch_requests,
+  };
+
+  g_array_set_size(self->scratch_requests, 0);
+  if (self->config.chunked_prefill)
+    schedule_chunked(&p);
+  else
+    schedule_unchunked(&p);
+  g_array_append_vals(step->ignored, self->scratch_requests->data, self->scratch_requests->len);
+  emit(&p);
+  requeue(&p);
+  if (step->abort == NULL)
+    scheduler_join_clock(self, step);
+  if (step_is_only_decodes(step))
+    scheduler_set_repeat(self, step, 1);
+}
+
+static void
+schedule_06(Scheduler *self, Step *step)
+{
+  schedule(self, step, FALSE);
+}
+
+static void
+schedule_05(Scheduler *self, Step *step)
+{
+  schedule(self, step, TRUE);
+}
+
+#define FEATURES (SCHEDULER_HAS_BLOCK_MANAGER | SCHEDULER_HAS_SWAP | SCHEDULER_DROPS_TOO_LONG)
+
+const SchedulerClass scheduler_vllm_06 = {
+    .name = "vllm-0.6",
+    .help = "vLLM 0.5.4 to 0.6: prefills first, resumed requests are the next victims",
+    .features = FEATURES,
+    .schedule = schedule_06,
+};
+
+const SchedulerClass scheduler_vllm_05 = {
+    .name = "vllm-0.5",
+    .help = "vLLM 0.5.0 to 0.5.3: prefills first, queues sorted by arrival",
+    .features = FEATURES,
+    .schedule = schedule_05,
+};

@@ -1,0 +1,16 @@
+/* Recompute: drop the victim's KV; it is prefilled again, prompt and generated tokens, when it
+ * returns. What vLLM does by default (0.x) and always (v1).
+ */
+#include "sim/policies/overflow.h"
+
+static OverflowAction
+decide(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query G_GNUC_UNUSED)
+{
+  return OVERFLOW_RECOMPUTE;
+}
+
+const OverflowPolicy overflow_recompute = {
+    .base = {.name = "recompute",
+             .help = "drop the victim's KV and prefill it again when it returns"},
+    .decide = decide,
+};
