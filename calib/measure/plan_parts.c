@@ -37,3 +37,11 @@ plan_row(CalibrationFamily *family, CalibrationPass pass, gint64 row, const gint
     calibration_group_add(group, point.variant, point.shape);
   }
 }
+
+const char *
+plan_weight_dtype(const Model *model)
+{
+  if (model->weight_bits == 16)
+    return "bfloat16";
+  return g_str_equal(model->dtype, "fp8") ? "fp8" : NULL;
+}
