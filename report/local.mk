@@ -32,6 +32,8 @@ libspillway_report_a_SOURCES = \
   %D%/request_rows.c %D%/request_rows.h \
   %D%/requests_csv.c %D%/requests_csv.h \
   %D%/results.c %D%/results.h %D%/results_private.h \
+  %D%/results_check.c %D%/results_check.h \
+  %D%/results_file.c \
   %D%/results_merge.c \
   %D%/results_pack.c %D%/results_pack.h \
   %D%/results_query.c %D%/results_query.h \
