@@ -2,7 +2,7 @@
 
 #include "cli.h"
 #include "report/figures.h"
-#include "report/results.h"
+#include "report/results/results.h"
 
 Stored *
 results_options_open(char **argv, const char *runs, GError **error)

@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "format.h"
-#include "results_check.h"
+#include "report/results/check.h"
 #include "table.h"
 
 gint64
