@@ -208,7 +208,7 @@ test_refused_databases(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
       {"DELETE FROM meta WHERE key = 'format'", PROFILE_ERROR_FOREIGN, "profile import"},
       {"PRAGMA application_id = 1", PROFILE_ERROR_FOREIGN, "not a profile"},
       {"DROP TABLE sample", PROFILE_ERROR_DAMAGED, "no table sample"},
-      {"DROP TABLE origin", PROFILE_ERROR_DAMAGED, "no such table: origin"},
+      {"DROP TABLE origin", PROFILE_ERROR_DAMAGED, "no table origin"},
       {"DROP TABLE meta", PROFILE_ERROR_DAMAGED, "no such table: meta"},
       {"DELETE FROM sample", PROFILE_ERROR_INCOMPLETE, "spillway calibrate"},
       {"DELETE FROM sample WHERE rowid = 3", PROFILE_ERROR_DAMAGED, "has 199"},
