@@ -85,4 +85,3 @@ study_option_column(const char *option)
 {
   return g_strdelimit(g_strdup(option), "-", '_');
 }
-
