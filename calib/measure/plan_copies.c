@@ -119,6 +119,7 @@ plan_copies(Plan *plan)
 void
 plan_steps(Plan *plan, const Model *model)
 {
+  const char *dtype = plan_weight_dtype(model);
   static const char *const variants[] = {STEP_GRAPH, STEP_EAGER};
   static const struct {
     gint64 fresh, cached, decodes, context;
@@ -130,10 +131,9 @@ plan_steps(Plan *plan, const Model *model)
   const gint64 template[] = {
       0, 0, 0, 0, model->layers, model->hidden, model->ffn, model->heads, model->kv_heads};
 
-  if (model->experts > 0 || model->weight_bits < 8)
+  if (model->experts > 0 || dtype == NULL)
     return;
   for (guint v = 0; v < G_N_ELEMENTS(variants); v++) {
-    const char *dtype = model->weight_bits == 8 ? "fp8" : "bfloat16";
     gboolean is_new;
     CalibrationFamily *family = plan_family(
         plan, calibration_family_new(OP_STEP, variants[v], dtype, template, NO_AXIS, NO_AXIS),
