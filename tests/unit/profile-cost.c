@@ -36,7 +36,7 @@ add(Fixture *f, OperationKind kind, const char *variant, const gint64 *shape, do
 {
   ProfileSample sample = {.operation = (guint8)kind,
                           .variant = variant,
-                          .dtype = "bfloat16",
+                          .dtype = kind == OP_COPY || kind == OP_COPY_SUBMIT ? "" : "bfloat16",
                           .kernel = "",
                           .median_ns = ns};
 
