@@ -14,7 +14,7 @@ libspillway_report_a_SOURCES = \
   %D%/against/rows.c %D%/against/rows.h \
   %D%/against/text.c \
   %D%/explain/explain.c %D%/explain/explain.h \
-  %D%/explain/query.c %D%/explain/query.h \
+  %D%/results/query.c %D%/results/query.h \
   %D%/explain/request.c \
   %D%/files/decision_log.c %D%/files/decision_log.h \
   %D%/files/perfetto.c %D%/files/perfetto.h \
@@ -32,10 +32,13 @@ libspillway_report_a_SOURCES = \
   %D%/plot/grid.c \
   %D%/plot/plot.c %D%/plot/plot.h \
   %D%/plot/script.c %D%/plot/script.h \
+  %D%/results/check.c %D%/results/check.h \
+  %D%/results/file.c \
   %D%/results/pack.c %D%/results/pack.h \
   %D%/results/private.h \
   %D%/results/results.c %D%/results/results.h \
   %D%/results/schema.c \
+  %D%/results/studies.c %D%/results/studies.h \
   %D%/results/step_record.c %D%/results/step_record.h \
   %D%/results/views.c \
   %D%/results/write.c \

@@ -45,6 +45,8 @@ profile_free_cost(CostModel *base)
   step_residual_free(self->residual[1]);
   operation_sheet_free(self->copies[COPY_OUT]);
   operation_sheet_free(self->copies[COPY_IN]);
+  operation_sheet_free(self->submits[COPY_OUT]);
+  operation_sheet_free(self->submits[COPY_IN]);
   model_free(self->model);
   g_free(self);
 }
@@ -107,6 +109,8 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
       config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;
   self->copies[COPY_OUT] = operation_sheet_new(profile, OP_COPY, out, "");
   self->copies[COPY_IN] = operation_sheet_new(profile, OP_COPY, in, "");
+  self->submits[COPY_OUT] = operation_sheet_new(profile, OP_COPY_SUBMIT, out, "");
+  self->submits[COPY_IN] = operation_sheet_new(profile, OP_COPY_SUBMIT, in, "");
   self->copy_pieces_per_block =
       config->copy_path == COPY_PATH_PER_BLOCK ? 1 : 2 * (guint64)model->layers;
   self->copy_piece_bytes =

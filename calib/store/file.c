@@ -8,10 +8,13 @@
 #include <string.h>
 #include <zlib.h>
 
+#define SHAPE_MAX ((gint64)1 << 40)
+
+/* No operation takes eleven days, and times are added up. */
 static gboolean
 is_time(double ns)
 {
-  return isfinite(ns) && ns > 0;
+  return ns > 0 && ns <= 1e15;
 }
 
 const char *
@@ -22,10 +25,12 @@ profile_sample_fault(const ProfileSample *sample)
   for (guint i = 0; i < OPERATION_SHAPE_MAX; i++)
     if (sample->shape[i] < 0)
       return "a shape is negative";
+    else if (sample->shape[i] > SHAPE_MAX)
+      return "a shape is above 2^40";
   if (!may_be_nothing && !is_time(sample->median_ns))
-    return "the median is not a time (a number of nanoseconds above 0)";
+    return "the median is not a time (nanoseconds, above 0 and at most 1e15)";
   if (!may_be_nothing && (!is_time(sample->p10_ns) || !is_time(sample->p90_ns)))
-    return "p10 or p90 is not a time (a number of nanoseconds above 0)";
+    return "p10 or p90 is not a time (nanoseconds, above 0 and at most 1e15)";
   return NULL;
 }
 

@@ -34,7 +34,8 @@ profile_store_sniff(const char *path)
   g_auto(ProfileDb) db = {.path = path};
   gint64 application_id = 0;
 
-  return sqlite3_open_v2(path, &db.sqlite, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+  return database_refusal(path) == NULL &&
+         database_open(path, SQLITE_OPEN_READONLY, PROFILE_LOCK_WAIT_MS, &db.sqlite) == SQLITE_OK &&
          profile_db_query_int(&db, "PRAGMA application_id", &application_id, NULL) &&
          application_id == PROFILE_APPLICATION_ID;
 }
