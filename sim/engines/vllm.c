@@ -14,7 +14,7 @@ wanted_tokens(const Scheduler *self, const Sequence *sequence, guint32 cached, g
               gboolean chunked)
 {
   guint32 threshold = self->config.long_prefill_token_threshold;
-  guint32 tokens = sequence_length(sequence) - cached;
+  guint32 tokens = sequence_goal_tokens(sequence, cached) - cached;
 
   if (threshold > 0)
     tokens = MIN(tokens, threshold);
@@ -50,9 +50,10 @@ cached_blocks(const Scheduler *self, Sequence *sequence, guint32 most, guint32 *
 }
 
 static void
-preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence *beneficiary)
+preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence *beneficiary,
+        guint32 short_blocks)
 {
-  if (scheduler_preempt(self, step, victim, beneficiary, TRUE) == OVERFLOW_SWAP)
+  if (scheduler_preempt(self, step, victim, beneficiary, short_blocks, TRUE))
     sequence_queue_push_head(&self->swapped, victim);
   else
     waiting_queue_push_head(&self->waiting, victim);
@@ -63,8 +64,11 @@ static gboolean
 allocate_by_preempting(Scheduler *self, Step *step, Sequence *sequence, guint32 tokens)
 {
   while (!allocate(self, sequence, tokens)) {
+    guint32 more = blocks_after(self, sequence->computed_tokens, tokens) - sequence->blocks;
     Sequence *victim = self->running.tail;
-    preempt(self, step, victim, sequence);
+    if (scheduler_free_up(self, step, sequence, more))
+      continue;
+    preempt(self, step, victim, sequence, more - self->pool.free_blocks);
     if (victim == sequence)
       return FALSE;
   }
@@ -91,13 +95,15 @@ running_tokens(const Scheduler *self, const Sequence *sequence, guint32 budget)
   return sequence->ending ? 0 : MIN(tokens, longest > computed ? longest - computed : 0);
 }
 
-/* The first running sequence that the free blocks do not reach; NULL: they suffice. */
+/* The first running sequence that the available blocks do not reach, and how many it lacks; NULL:
+ * they suffice. */
 static Sequence *
-first_short(const Scheduler *self, guint32 budget)
+first_short(const Scheduler *self, guint32 budget, guint32 *short_blocks)
 {
   const DueList *due = decode_clock_due(&self->clock, 0);
-  guint32 left = self->pool.free_blocks;
+  guint32 left = scheduler_available_blocks(self, NULL);
 
+  *short_blocks = 1;
   if (due->length > left) {
     Sequence *member = due->head;
     for (; left > 0; left--)
@@ -110,7 +116,8 @@ first_short(const Scheduler *self, guint32 budget)
     guint32 tokens = running_tokens(self, s, budget);
     guint32 blocks = tokens > 0 ? blocks_after(self, s->computed_tokens, tokens) : 0;
     guint32 more = blocks > s->blocks ? blocks - s->blocks : 0;
-    if (more > left)
+    *short_blocks = more - MIN(more, left);
+    if (*short_blocks > 0)
       return s;
     left -= more;
     budget -= tokens;
@@ -123,11 +130,12 @@ static void
 preempt_by_rank(Scheduler *self, Step *step, guint32 budget)
 {
   Sequence *in_need, *victim;
+  guint32 short_blocks;
 
-  while ((in_need = first_short(self, budget)) != NULL &&
+  while ((in_need = first_short(self, budget, &short_blocks)) != NULL &&
          (victim = scheduler_first_victim(self)) != NULL) {
     self->memory_bound = TRUE;
-    preempt(self, step, victim, in_need);
+    preempt(self, step, victim, in_need, short_blocks);
   }
 }
 
@@ -148,7 +156,9 @@ supply_members(Scheduler *self, Step *step)
     while (!scheduler_take_due(self, member)) {
       Sequence *victim = self->running.tail;
       gboolean itself = victim == member;
-      preempt(self, step, victim, member);
+      if (scheduler_free_up(self, step, NULL, 1))
+        continue;
+      preempt(self, step, victim, member, 1);
       if (itself) {
         scheduler_note_supplied(self);
         return FALSE;
@@ -198,48 +208,50 @@ schedule_swapped(Scheduler *self, Step *step, guint32 budget)
   while (self->swapped.length > 0 && budget > 0 &&
          self->running.length < self->config.max_num_seqs) {
     Sequence *sequence = self->swapped.head;
-    guint32 computed = sequence->computed_tokens;
+    guint32 idle, back = scheduler_return_blocks(self, sequence);
+    guint32 hits = cached_blocks(self, sequence, back, &idle);
+    guint32 computed = scheduler_return_tokens(self, sequence, hits);
     guint32 tokens = wanted_tokens(self, sequence, computed, budget, TRUE);
-    guint32 idle;
-    guint32 hits = cached_blocks(self, sequence, sequence->host_blocks, &idle);
-    guint32 need = MAX(blocks_after(self, computed, tokens), sequence->host_blocks);
-    gboolean decodes = sequence->stage == STAGE_DECODE;
+    guint32 need = MAX(blocks_after(self, computed, tokens), back);
+    guint32 more = need - sequence->blocks - hits + idle;
 
-    if (need - hits + idle > self->pool.free_blocks)
+    if (more > scheduler_available_blocks(self, sequence))
       break;
+    scheduler_free_up(self, step, sequence, more);
     sequence_queue_pop_head(&self->swapped);
-    if (hits > 0)
-      pool_share(&self->pool, sequence, hits);
-    pool_grow(&self->pool, sequence, need);
+    scheduler_bring_back(self, step, sequence, hits, need);
     pool_register(&self->pool, sequence, MIN(computed + tokens, sequence_length(sequence)));
-    scheduler_note_swap_in(self, step, sequence, sequence->host_blocks - hits);
     sequence_queue_push_tail(&self->running, sequence);
     scheduler_add_entry(self, step, sequence, tokens,
-                        decodes ? ENTRY_DECODE_SWAPPED_IN : ENTRY_PREFILL_SWAPPED_IN);
+                        sequence->stage == STAGE_DECODE ? ENTRY_DECODE_SWAPPED_IN
+                                                        : ENTRY_PREFILL_SWAPPED_IN);
     budget -= tokens;
   }
   return budget;
 }
 
-/* Admits the head of waiting if its blocks are there. */
+/* Admits the head of waiting if its blocks are there. It may have kept blocks, or find some in the
+ * prefix cache, and so begins behind `cached` tokens. */
 static gboolean
 admit(Scheduler *self, Step *step, Sequence *sequence, guint32 hits, guint32 idle_hits,
       guint32 tokens)
 {
-  guint32 hit_tokens = hits * self->config.block_size;
-  guint32 need = blocks_after(self, hit_tokens, tokens);
+  guint32 cached = (sequence->blocks + hits) * self->config.block_size;
+  guint32 need = blocks_after(self, cached, tokens) - sequence->blocks - hits + idle_hits;
   EntryKind kind = scheduler_entry_kind(sequence);
 
-  if (need - hits + idle_hits > self->pool.free_blocks) {
+  if (need > scheduler_available_blocks(self, sequence)) {
     self->memory_bound = TRUE;
     return FALSE;
   }
+  scheduler_free_up(self, step, sequence, need);
+  scheduler_take_kept(self, sequence);
   if (hits > 0) {
-    const StepHit hit = {.request = sequence->request, .tokens = hit_tokens};
+    const StepHit hit = {.request = sequence->request, .tokens = cached};
     pool_share(&self->pool, sequence, hits);
     g_array_append_val(step->hits, hit);
   }
-  sequence->computed_tokens = hit_tokens;
+  sequence->computed_tokens = cached;
   allocate(self, sequence, tokens);
   scheduler_take_waiting(self);
   sequence_queue_push_tail(&self->running, sequence);
@@ -261,7 +273,7 @@ schedule_waiting(Scheduler *self, Step *step, guint32 budget)
     Sequence *sequence = scheduler_waiting_head(self);
     guint32 idle;
     guint32 hits = cached_blocks(self, sequence, G_MAXUINT32, &idle);
-    guint32 cached = hits * self->config.block_size;
+    guint32 cached = (sequence->blocks + hits) * self->config.block_size;
     guint32 tokens = wanted_tokens(self, sequence, cached, budget, self->config.chunked_prefill);
 
     if (tokens > budget) {

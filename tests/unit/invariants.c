@@ -141,7 +141,8 @@ any_overflow(GRand *rand)
   return overflow_policies[pick(rand, 0, n - 1)];
 }
 
-/* Of its own options: the fallbacks, or anything in their range, small numbers rather than large. */
+/* Of its own options: the fallbacks, or anything in their range, small numbers rather than large.
+ */
 static PolicyValues
 any_values(GRand *rand, const Policy *policy)
 {
@@ -215,7 +216,7 @@ add_queue(const Scheduler *scheduler, const SequenceQueue *queue, guint32 *gpu, 
     g_assert_true(s->queue == queue);
     g_assert_true((s->next != NULL ? s->next->previous : queue->tail) == s);
     *gpu += s->in_clock ? decode_clock_blocks(&scheduler->clock, s) : s->blocks;
-    *host += s->host_blocks;
+    *host += s->copies_are_free ? 0 : s->host_blocks;
   }
   g_assert_cmpuint(length, ==, queue->length);
 }
@@ -246,14 +247,16 @@ static void
 check_conservation(Scheduler *scheduler, gboolean died)
 {
   const Pool *pool = &scheduler->pool;
-  guint32 gpu = 0, host = 0;
+  guint32 gpu = 0, host = 0, nowhere = 0;
 
   add_queue(scheduler, &scheduler->waiting.known, &gpu, &host);
-  g_assert_cmpuint(gpu, ==, 0);
-  add_queue(scheduler, &scheduler->running, &gpu, &host);
   if (!died)
     g_assert_cmpuint(host, ==, 0);
   add_queue(scheduler, &scheduler->swapped, &gpu, &host);
+  if (!died)
+    g_assert_cmpuint(gpu, ==, scheduler->kept_blocks);
+  add_queue(scheduler, &scheduler->running, &gpu, died ? &host : &nowhere);
+  g_assert_cmpuint(nowhere, ==, 0);
   if (pool->cache == NULL)
     g_assert_cmpuint(gpu + pool->free_blocks, ==, pool->total_blocks);
   else
