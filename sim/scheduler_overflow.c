@@ -46,8 +46,8 @@ plan_of(const Scheduler *self, const Sequence *victim, const Sequence *beneficia
   if (self->config.prefix_caching && plan.keep_blocks > 0)
     return overflow_plan_recompute(&query);
   /* A victim that is still to close a gap starts anew, and nothing is copied of nothing. */
-  if (front > 0 && (victim->gap_end_tokens > 0 ||
-                    (guint64)front * self->config.block_size >= victim->computed_tokens))
+  if (victim->gap_end_tokens > 0 ||
+      (front > 0 && (guint64)front * self->config.block_size >= victim->computed_tokens))
     plan.drop_blocks = victim->blocks - plan.keep_blocks;
   return plan;
 }
