@@ -27,6 +27,7 @@ libspillway_cli_a_SOURCES = \
   %D%/crossover.c %D%/crossover.h \
   %D%/crossover_text.c \
   %D%/data.c \
+  %D%/engine_defaults.c %D%/engine_defaults.h \
   %D%/execute.c %D%/execute.h \
   %D%/executors.c %D%/executors.h \
   %D%/explain.c \
@@ -73,6 +74,7 @@ libspillway_cli_a_SOURCES = \
   %D%/run.c \
   %D%/scenario.c %D%/scenario.h \
   %D%/scenario_check.c \
+  %D%/scenario_defaults.c \
   %D%/scenario_pool.c %D%/scenario_resolver.h \
   %D%/scenario_config.c %D%/scenario_config.h \
   %D%/selfcheck.c %D%/selfcheck.h \

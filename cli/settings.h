@@ -37,6 +37,7 @@ typedef struct {
   gboolean prefix_caching;
   guint64 long_prefill_token_threshold;
   gboolean async_scheduling;
+  gboolean offline;
   guint64 tensor_parallel_size;
   /* How it is costed and executed. */
   char *executor;

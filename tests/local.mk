@@ -1,6 +1,7 @@
 # A test is a program %D%/test-NAME from one file of that name, or a script; each prints TAP.
 module_tests = \
   %D%/test-against \
+  %D%/test-defaults \
   %D%/test-executor \
   %D%/test-import \
   %D%/test-invariants \
