@@ -4,7 +4,7 @@
 #include <glib/gstdio.h>
 #include <stdio.h>
 
-#include "report/study_store.h"
+#include "study/store/store.h"
 
 #define VERB "merge"
 

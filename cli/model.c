@@ -4,11 +4,11 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "calib/pool_size.h"
+#include "calib/cost/pool_size.h"
 #include "format_option.h"
 #include "report/format.h"
 #include "report/table.h"
-#include "resolve.h"
+#include "scenario/resolve.h"
 
 #define UTILIZATION 0.9
 #define MAX_BATCHED_TOKENS 2048

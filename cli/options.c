@@ -1,7 +1,7 @@
 /* Option parsing for every verb: GOption does the work, its messages are made ours, and what it
  * lets pass silently is refused. */
 #include "cli.h"
-#include "vllm_flags.h"
+#include "scenario/vllm_flags.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "report/plot.h"
+#include "report/plot/plot.h"
 #include "results_options.h"
 
 #define DEFAULT_COLUMNS 100

@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
-#include "report/page.h"
-#include "report/plot.h"
+#include "report/page/page.h"
+#include "report/plot/plot.h"
 #include "results_options.h"
 
 #define SUMMARY                                                                                    \

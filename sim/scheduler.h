@@ -29,6 +29,8 @@ typedef struct {
   guint32 long_prefill_token_threshold; /* 0: none */
   const OverflowPolicy *overflow;
   const VictimPolicy *victim;
+  PolicyValues overflow_options;
+  PolicyValues victim_options;
   CostModel *cost; /* for policies that ask it; may be NULL, not owned */
 } SchedulerConfig;
 

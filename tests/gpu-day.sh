@@ -56,7 +56,7 @@ PROGRAM
   chmod +x "$1"
 }
 
-for program in spillway spillway-gpu tests/test-{attention,kv-copy,live}-gpu; do
+for program in spillway spillway-gpu tests/kernels/{attention,kv-copy,live}-gpu; do
   fake "build/$program"
 done
 for program in nvidia-smi compute-sanitizer gnuplot; do
@@ -95,7 +95,7 @@ verdict()
 day good
 check "all goes well" test "$status" = 0
 check "most valuable first" in_order nvidia-smi "only prefill-wgmma" "selfcheck -o" "calibrate.*time-limit" "profile check" "validate.*12%.*recompute" \
-  "validate.*12%.*swap" "validate.*20%" "validate.*50%" "validate.*30%" "validate.*40%" "memcheck" "racecheck" test-attention-gpu \
+  "validate.*12%.*swap" "validate.*20%" "validate.*50%" "validate.*30%" "validate.*40%" "memcheck" "racecheck" attention-gpu \
   "study poster --live.*--minutes [1-9]"
 check "five shares of memory, both policies" test "$(grep -c ' validate \|-gpu validate' "$CALLS")" = 10
 check "at most eight files" test "$(find good -type f | wc -l)" -le 8
@@ -121,7 +121,7 @@ printf '%s\n' 'selfcheck exit 1' 'swap exit 1' >"$FAILING"
 day bad
 check "a failure is told by the status" test "$status" = 1
 check "the failed step is recorded" test "$(verdict bad selfcheck)" = failed
-check "the rest goes on" in_order "calibrate" "validate.*40%.*swap" "test-live-gpu"
+check "the rest goes on" in_order "calibrate" "validate.*40%.*swap" "live-gpu"
 check "a part of a step that failed fails it" test "$(verdict bad validate)" = failed
 check "others passed" test "$(verdict bad calibrate)" = passed
 : >"$FAILING"
@@ -182,7 +182,7 @@ else
   echo "ok $((++number)) - the comparison # SKIP there is no python3"
 fi
 
-built="$SPILLWAY_BUILDDIR/spillway-gpu $SPILLWAY_BUILDDIR/tests/test-live-gpu"
+built="$SPILLWAY_BUILDDIR/spillway-gpu $SPILLWAY_BUILDDIR/tests/kernels/live-gpu"
 # shellcheck disable=SC2086 # names
 if ls $built >/dev/null 2>&1; then
   check "a bundle" "$SPILLWAY_SRCDIR/calib/gpu/bundle" --build "$SPILLWAY_BUILDDIR" -o bundle

@@ -1,8 +1,7 @@
 #include "victim.h"
 
 const VictimPolicy *const victim_policies[] = {
-    &victim_newest,
-    NULL,
+    VICTIM_POLICIES(POLICY_ENTRY) NULL,
 };
 
 Sequence *

@@ -11,8 +11,7 @@ pick(const VictimPolicy *self G_GNUC_UNUSED, const SequenceQueue *queue,
 }
 
 const VictimPolicy victim_newest = {
-    .name = "newest",
-    .help = "the last in the running queue (what vLLM does)",
+    .base = {.name = "newest", .help = "the last in the running queue (what vLLM does)"},
     .takes_tail = TRUE,
     .pick = pick,
 };
