@@ -10,6 +10,8 @@
 #include "sim/units.h"
 #include "cli/trace/trace.h"
 #include "traces/trace.h"
+#include "scenario/shipped.h"
+#include "scenario/trace_name.h"
 
 typedef struct {
   const char *name;

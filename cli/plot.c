@@ -8,6 +8,7 @@
 
 #include "report/plot/plot.h"
 #include "results_options.h"
+#include "scenario/output_file.h"
 
 #define DEFAULT_COLUMNS 100
 #define MIN_COLUMNS 40

@@ -11,7 +11,8 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-#include "cli/cli.h"
+#include "message.h"
+#include "output_file.h"
 #include "executors.h"
 #include "live_progress.h"
 #include "progress.h"

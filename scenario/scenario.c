@@ -12,7 +12,8 @@
 
 #include "calib/cost/pool_size.h"
 #include "calib/cost/roofline.h"
-#include "cli/cli.h"
+#include "message.h"
+#include "typed.h"
 #include "executors.h"
 #include "live/executor_live.h"
 #include "resolve.h"

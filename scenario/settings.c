@@ -1,12 +1,12 @@
 /* The table of a run's options, and what was set of them.
  *
- * Used by settings_parse.c for the command line, and by whoever reads options from a file. One line
- * of the table is all that a new option needs here; scenario.c gives it its meaning. The options
- * that single policies have are not here but in their entries.
+ * Used by cli/run_options.c for the command line, and by whoever reads options from a file. One
+ * line of the table is all that a new option needs here; scenario.c gives it its meaning. The
+ * options that single policies have are not here but in their entries.
  */
 #include "settings_option.h"
 
-#include "cli/cli.h"
+#include "typed.h"
 
 #include <stddef.h>
 #include <string.h>

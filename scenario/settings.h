@@ -92,9 +92,3 @@ gboolean settings_set(Settings *settings, const char *name, const char *value, G
 /* The long names of all options, policies' own last, NULL-terminated; the caller frees the array,
  * not the names. */
 const char **settings_names(void);
-
-/* Parses a verb's command line into `settings`, whole: no arguments may be left over. `summary` and
- * `examples` frame the help. FALSE where the verb is to return *status: after a message, or --help.
- */
-gboolean settings_parse(Settings *settings, const char *verb, const char *summary,
-                        const char *examples, int *argc, char ***argv, int *status);

@@ -31,6 +31,7 @@ script_tests = \
   %D%/live.py \
   %D%/man.sh \
   %D%/outputs.py \
+  %D%/policies.py \
   %D%/perfetto.py \
   %D%/poster.py \
   %D%/profile.py \
@@ -55,6 +56,7 @@ kernel_tests = \
   %D%/kernels/attention \
   %D%/kernels/decode-plan \
   %D%/kernels/kv-copy \
+  %D%/kernels/prefill-plan \
   %D%/kernels/sampling \
   %D%/kernels/timing \
   %D%/kernels/transformer
@@ -63,6 +65,7 @@ TESTS += $(kernel_tests)
 %C%_kernels_attention_LDADD = libspillway-cases.a libspillway-kernels.a $(LDADD)
 %C%_kernels_decode_plan_LDADD = libspillway-kernels.a $(LDADD)
 %C%_kernels_kv_copy_LDADD = libspillway-cases.a libspillway-kernels.a $(LDADD)
+%C%_kernels_prefill_plan_LDADD = libspillway-kernels.a $(LDADD)
 %C%_kernels_sampling_LDADD = libspillway-kernels.a $(LDADD)
 %C%_kernels_timing_LDADD = libspillway-kernels.a $(LDADD)
 %C%_kernels_transformer_LDADD = libspillway-kernels.a $(LDADD)
