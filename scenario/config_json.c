@@ -14,6 +14,12 @@ text_or_null(const char *text)
   return valid != NULL ? json_string(valid) : json_null();
 }
 
+static gboolean
+has(const Scenario *s, guint32 feature)
+{
+  return (s->scheduler->features & feature) != 0;
+}
+
 static void
 set_policy(json_t *object, PolicyKindIndex kind, const Policy *policy, const PolicyValues *values)
 {
@@ -31,7 +37,6 @@ static void
 set_engine(json_t *object, const Scenario *s, const Settings *settings)
 {
   const SchedulerConfig *c = &s->config;
-  gboolean has_manager = (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0;
 
   json_object_set_new(object, "scheduler", json_string(s->scheduler->name));
   set_policy(object, POLICY_OVERFLOW, &c->overflow->base, &c->overflow_options);
@@ -54,13 +59,25 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "max_model_len", json_integer(c->max_model_len));
   json_object_set_new(object, "enable_chunked_prefill", json_boolean(c->chunked_prefill));
   json_object_set_new(object, "enable_prefix_caching", json_boolean(c->prefix_caching));
-  json_object_set_new(object, "async_scheduling", json_boolean(s->async));
+  json_object_set_new(object, "async_scheduling", json_boolean(c->async_scheduling));
   json_object_set_new(object, "offline", json_boolean(settings->offline));
   json_object_set_new(object, "long_prefill_token_threshold",
                       json_integer(c->long_prefill_token_threshold));
   json_object_set_new(object, "block_manager",
-                      has_manager ? json_integer(c->block_manager) : json_null());
-  json_object_set_new(object, "watermark", has_manager ? json_real(c->watermark) : json_null());
+                      has(s, SCHEDULER_HAS_BLOCK_MANAGER) ? json_integer(c->block_manager)
+                                                          : json_null());
+  json_object_set_new(object, "watermark",
+                      has(s, SCHEDULER_HAS_WATERMARK) ? json_real(c->watermark) : json_null());
+  json_object_set_new(object, "scheduler_reserve_full_isl",
+                      has(s, SCHEDULER_HAS_RESERVE_FULL_ISL) ? json_boolean(c->reserve_full_isl)
+                                                             : json_null());
+  json_object_set_new(object, "max_num_active_seqs",
+                      c->max_num_active_seqs > 0 ? json_integer(c->max_num_active_seqs)
+                                                 : json_null());
+  json_object_set_new(object, "prefill_schedule_interval",
+                      has(s, SCHEDULER_HAS_PREFILL_INTERVAL)
+                          ? json_integer(c->prefill_schedule_interval)
+                          : json_null());
   json_object_set_new(object, "tensor_parallel_size",
                       json_integer((json_int_t)settings->tensor_parallel_size));
 }

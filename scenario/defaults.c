@@ -1,9 +1,7 @@
 /* What was not typed: taken from the engine's version and the card, and noted with where it is
  * from, so that a run shows each of its settings' origin (`defaults` in its configuration).
  *
- * A server's defaults are for a simulated server. The unit executor replays the scheduler alone, as
- * recordings of it do; what computes is this program's own engine; a replay goes on as it was
- * recorded.
+ * A replay goes on as it was recorded; what computes has this program's own batch.
  */
 #include "resolver.h"
 
@@ -14,6 +12,7 @@
 #define OWN_SEQS 256
 #define OWN_TOKENS 8192
 #define OWN_ENGINE "this program's own engine"
+#define V0_WATERMARK 0.01
 
 void
 resolver_origin(const Resolver *r, const char *key, const char *format, ...)
@@ -63,20 +62,50 @@ choose(const Resolver *r, const char *key, guint64 typed, guint32 by_default, co
   return then != NULL ? (guint32)g_ascii_strtoull(then, NULL, 10) : by_default;
 }
 
-/* Prefix caching, or asynchronous scheduling: FALSE where the engine has no such thing. */
+/* A switch of the engine, FALSE where it has no such thing. */
 static gboolean
 choose_switch(const Resolver *r, const char *key, SchedulerFeatures feature, gboolean typed,
               gboolean by_default)
 {
-  const Scenario *s = r->scenario;
+  const SchedulerClass *scheduler = r->scenario->scheduler;
 
-  if (!(s->scheduler->features & feature))
+  if (!(scheduler->features & feature))
     return FALSE;
-  if (s->executor->bare_scheduler)
-    return choose(r, key, typed, FALSE, "off: the scheduler alone") != 0;
-  if (executor_computes(s->executor))
-    return choose(r, key, typed, FALSE, OWN_ENGINE) != 0;
-  return choose(r, key, typed, by_default, s->scheduler->name) != 0;
+  return choose(r, key, typed, by_default, scheduler->name) != 0;
+}
+
+/* Servers cache since the v1 engine. The recordings of vllm-v1 are of its scheduler alone, whose
+ * own default is not to. */
+static gboolean
+caches_by_default(const Scenario *s)
+{
+  return (s->scheduler->features & SCHEDULER_CACHES_BY_DEFAULT) != 0 ||
+         !(s->executor->bare_scheduler || executor_computes(s->executor));
+}
+
+static gboolean
+has(const Scenario *s, SchedulerFeatures feature)
+{
+  return (s->scheduler->features & feature) != 0;
+}
+
+static void
+resolve_switches(Resolver *r)
+{
+  const Settings *settings = r->settings;
+  const Scenario *s = r->scenario;
+  SchedulerConfig *c = &r->scenario->config;
+
+  c->prefix_caching = choose_switch(r, "enable_prefix_caching", SCHEDULER_HAS_PREFIX_CACHING,
+                                    settings->prefix_caching, caches_by_default(s));
+  c->async_scheduling =
+      choose_switch(r, "async_scheduling", SCHEDULER_HAS_ASYNC, settings->async_scheduling,
+                    has(s, SCHEDULER_ASYNC_BY_DEFAULT));
+  c->reserve_full_isl =
+      choose_switch(r, "scheduler_reserve_full_isl", SCHEDULER_HAS_RESERVE_FULL_ISL,
+                    settings->reserve_full_isl, TRUE);
+  c->chunked_prefill = choose(r, "enable_chunked_prefill", settings->chunked_prefill,
+                              has(s, SCHEDULER_CHUNKS_BY_DEFAULT), s->scheduler->name) != 0;
 }
 
 /* The token budget by default: it holds a whole prompt where prompts are not split, and no more
@@ -133,31 +162,36 @@ resolve_length(Resolver *r)
   resolver_origin(r, "max_model_len", "the model's config.json");
 }
 
-void
-resolver_limits(Resolver *r)
+/* What no default of a version is about. */
+static void
+resolve_rest(Resolver *r)
 {
   const Settings *settings = r->settings;
-  Scenario *s = r->scenario;
-  SchedulerConfig *c = &s->config;
-  const EngineSetup setup = {s->scheduler->name, s->device, settings->offline};
-  EngineDefaults defaults = engine_defaults_find(&setup);
-  gboolean has_manager = (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0;
+  const Scenario *s = r->scenario;
+  SchedulerConfig *c = &r->scenario->config;
+  gboolean has_manager = has(s, SCHEDULER_HAS_BLOCK_MANAGER);
 
   c->block_size = (guint32)settings->block_size;
   if (!is_typed(r, "block_size"))
     resolver_origin(r, "block_size", "%s", s->scheduler->name);
   c->block_manager = has_manager ? (guint32)settings->block_manager : 0;
-  c->watermark = has_manager ? settings->watermark : 0;
-  c->prefix_caching = choose_switch(r, "enable_prefix_caching", SCHEDULER_HAS_PREFIX_CACHING,
-                                    settings->prefix_caching, defaults.prefix_caching);
-  s->async = choose_switch(r, "async_scheduling", SCHEDULER_HAS_ASYNC, settings->async_scheduling,
-                           defaults.async_scheduling);
+  c->watermark = is_typed(r, "watermark") ? settings->watermark : has_manager ? V0_WATERMARK : 0;
+  c->max_num_active_seqs = (guint32)settings->max_num_active_seqs;
+  c->prefill_schedule_interval = (guint32)settings->prefill_schedule_interval;
   c->long_prefill_token_threshold = (guint32)settings->long_prefill_token_threshold;
-  c->chunked_prefill = settings->chunked_prefill;
-  if (!is_typed(r, "enable_chunked_prefill")) {
-    c->chunked_prefill = (s->scheduler->features & SCHEDULER_CHUNKS_BY_DEFAULT) != 0;
-    resolver_origin(r, "enable_chunked_prefill", "%s", s->scheduler->name);
-  }
+  c->named_blocks = executor_computes(s->executor);
+}
+
+void
+resolver_limits(Resolver *r)
+{
+  const Settings *settings = r->settings;
+  Scenario *s = r->scenario;
+  const EngineSetup setup = {s->scheduler, s->device, settings->offline};
+  EngineDefaults defaults = engine_defaults_find(&setup);
+
+  resolve_rest(r);
+  resolve_switches(r);
   resolve_length(r);
   resolve_batch(r, &defaults);
   s->gpu_memory_utilization = settings->gpu_memory_utilization;

@@ -5,9 +5,6 @@
 #include <string.h>
 
 #define GIB (1024.0 * 1024 * 1024)
-#define V1_OF_AUGUST_2025 10
-#define NEWEST 33
-#define FIRST_V1 8 /* the first version here whose default is the v1 engine */
 /* vLLM 0.x before: DEFAULT_MAX_NUM_SEQS, and a budget of max(max_model_len, 2048), 512 in chunks.
  */
 #define V0_SEQS 256
@@ -16,7 +13,7 @@
 
 /* Batch sizes by card: the first row that holds is taken. */
 static const struct {
-  guint32 since, until; /* minor versions, both included */
+  guint32 since, until; /* versions, as SchedulerClass has them, both included */
   double card_gib;      /* of memory, at least */
   gboolean not_a100;
   const char *card;
@@ -24,20 +21,10 @@ static const struct {
 } batches[] = {
     {28, G_MAXUINT32, 160, FALSE, "cards of 160 GiB and more", 16384, 16384, 1024},
     {9, G_MAXUINT32, 70, TRUE, "cards of 70 GiB and more but the A100", 8192, 16384, 1024},
-    {FIRST_V1, 8, 70, FALSE, "cards of 70 GiB and more", 8192, 16384, 1024},
-    {FIRST_V1, 8, 0, FALSE, "cards below 70 GiB and unknown ones", 2048, 8192, 256},
+    {8, 8, 70, FALSE, "cards of 70 GiB and more", 8192, 16384, 1024},
+    {8, 8, 0, FALSE, "cards below 70 GiB and unknown ones", 2048, 8192, 256},
     {9, G_MAXUINT32, 0, FALSE, "cards below 70 GiB, A100s and unknown ones", 2048, 8192, 256},
 };
-
-guint32
-engine_minor_version(const char *scheduler)
-{
-  const char *text = strstr(scheduler, "-0.");
-
-  if (text != NULL)
-    return (guint32)g_ascii_strtoull(text + strlen("-0."), NULL, 10);
-  return g_str_has_suffix(scheduler, "-v1") ? V1_OF_AUGUST_2025 : NEWEST;
-}
 
 /* vLLM looks for "a100" in the driver's name of the card. */
 static gboolean
@@ -51,11 +38,12 @@ is_a100(const Device *device)
 static void
 find_batch(const EngineSetup *setup, EngineDefaults *found)
 {
+  guint32 version = setup->scheduler->version;
   double gib = setup->device != NULL ? setup->device->memory_bytes / GIB : 0;
   guint i = 0;
 
-  while (found->minor < batches[i].since || found->minor > batches[i].until ||
-         gib < batches[i].card_gib || (batches[i].not_a100 && is_a100(setup->device)))
+  while (version < batches[i].since || version > batches[i].until || gib < batches[i].card_gib ||
+         (batches[i].not_a100 && is_a100(setup->device)))
     i++;
   found->card = batches[i].card;
   found->max_num_seqs = batches[i].seqs;
@@ -66,17 +54,15 @@ find_batch(const EngineSetup *setup, EngineDefaults *found)
 EngineDefaults
 engine_defaults_find(const EngineSetup *setup)
 {
-  EngineDefaults found = {.minor = engine_minor_version(setup->scheduler), .card = ""};
+  EngineDefaults found = {
+      .card = "",
+      .max_num_seqs = V0_SEQS,
+      .max_num_batched_tokens = V0_CHUNK_TOKENS,
+      .least_batched_tokens = V0_TOKENS,
+      .gpu_memory_utilization = setup->scheduler->version >= 20 ? 0.92 : 0.9,
+  };
 
-  found.gpu_memory_utilization = found.minor >= 20 ? 0.92 : 0.9;
-  if (found.minor < FIRST_V1) {
-    found.max_num_seqs = V0_SEQS;
-    found.max_num_batched_tokens = V0_CHUNK_TOKENS;
-    found.least_batched_tokens = V0_TOKENS;
-    return found;
-  }
-  found.prefix_caching = TRUE;
-  found.async_scheduling = found.minor >= 14;
-  find_batch(setup, &found);
+  if (setup->scheduler->version > 0)
+    find_batch(setup, &found);
   return found;
 }

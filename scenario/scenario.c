@@ -110,11 +110,16 @@ resolve_names(Resolver *r, GError **error)
 {
   const Settings *settings = r->settings;
   Scenario *s = r->scenario;
+  g_autoptr(GError) unknown = NULL;
 
-  s->scheduler = find_entry("scheduler", or_default(settings->scheduler, "vllm-v1"),
-                            (const gconstpointer *)scheduler_classes, error);
-  if (s->scheduler == NULL)
-    return FALSE;
+  s->scheduler = scheduler_class_from_name(or_default(settings->scheduler, "vllm-v1"), &unknown);
+  if (s->scheduler == NULL) {
+    g_autofree const char **names = scheduler_names();
+    gboolean is_version = g_str_has_prefix(settings->scheduler, "vllm-0.");
+    const char *near = is_version ? NULL : cli_nearest(settings->scheduler, names);
+    g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : NULL;
+    return resolver_refuse(error, "--scheduler: %s%s", unknown->message, or_default(hint, ""));
+  }
   s->executor = find_entry("executor", or_default(settings->executor, "model"),
                            (const gconstpointer *)cli_executors, error);
   if (s->executor == NULL)
@@ -305,7 +310,8 @@ resolve_cost(Resolver *r, GError **error)
   s->host_memory = config.host_memory;
   if (!s->executor->needs_cost)
     return TRUE;
-  if (!host_scheduler_from_name(s->scheduler->name, &config.scheduler))
+  if (!host_scheduler_from_name(or_default(s->scheduler->costs_as, s->scheduler->name),
+                                &config.scheduler))
     return resolver_refuse(error, "no host costs are known for the scheduler %s",
                            s->scheduler->name);
   if (!what_if_parse(settings->what_if, &config.what_if, error))

@@ -311,11 +311,15 @@ def test_defaults():
     check_equal((a100["max_num_seqs"], a100["max_num_batched_tokens"], a100["offline"]), (7, 8192, True))
     check("max_num_seqs" not in a100["defaults"] and "enable_prefix_caching" not in a100["defaults"], a100["defaults"])
     check("offline" in a100["defaults"]["max_num_batched_tokens"], a100["defaults"])
+    new = config("--device", "b200", "--scheduler", "vllm-0.33")
+    check_equal([new[key] for key in ("max_num_seqs", "max_num_batched_tokens", "enable_prefix_caching",
+                                      "async_scheduling", "gpu_memory_utilization")],
+                [1024, 16384, True, True, 0.92])
     old = config("--device", "h100-sxm", "--scheduler", "vllm-0.6", "--max-model-len", "4000")
     check_equal((old["max_num_seqs"], old["max_num_batched_tokens"], old["enable_prefix_caching"]), (256, 4000, False))
-    unit = run_json("--executor", "unit", "--num-gpu-blocks", "400", "--trace", "demo", "--limit", "2")["config"]
+    unit = run_json("--executor", "unit", "--scheduler", "vllm-v1", "--num-gpu-blocks", "400", "--trace", "demo", "--limit", "2")["config"]
     check_equal((unit["enable_prefix_caching"], unit["async_scheduling"]), (False, False))
-    check_equal(unit["defaults"]["enable_prefix_caching"], "off: the scheduler alone")
+    check_equal(unit["defaults"]["async_scheduling"], "vllm-v1")
     text = succeed("run", "--model", "llama-3.1-8b", "--device", "l4", "--trace", "demo", "--limit", "2",
                    "--kv-memory", "1GiB").text
     for line in ("max_num_seqs +256 +.*cards below 70 GiB", "enable_prefix_caching +true", "max_model_len +[0-9]+  "):

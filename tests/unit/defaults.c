@@ -1,5 +1,5 @@
 /* What an engine does by default: each version's batch sizes by card, as its own EngineArgs has
- * them, the share of memory, prefix caching and asynchronous scheduling. */
+ * them, and the share of memory. */
 #include "scenario/engine_defaults.h"
 
 static Device *
@@ -20,7 +20,7 @@ static EngineDefaults
 defaults(const char *scheduler, const char *name, gboolean offline)
 {
   g_autoptr(Device) device = name != NULL ? card(name) : NULL;
-  const EngineSetup setup = {scheduler, device, offline};
+  const EngineSetup setup = {scheduler_class_from_name(scheduler, NULL), device, offline};
 
   return engine_defaults_find(&setup);
 }
@@ -64,26 +64,17 @@ test_batches(void)
 }
 
 static void
-test_rules(void)
+test_utilization(void)
 {
   static const struct {
     const char *scheduler;
     double utilization;
-    gboolean caching, async;
-  } rows[] = {
-      {"vllm-0.5", 0.9, FALSE, FALSE}, {"vllm-0.6", 0.9, FALSE, FALSE},
-      {"vllm-0.8", 0.9, TRUE, FALSE},  {"vllm-v1", 0.9, TRUE, FALSE},
-      {"vllm-0.13", 0.9, TRUE, FALSE}, {"vllm-0.14", 0.9, TRUE, TRUE},
-      {"vllm-0.19", 0.9, TRUE, TRUE},  {"vllm-0.20", 0.92, TRUE, TRUE},
-      {"vllm", 0.92, TRUE, TRUE},
-  };
+  } rows[] = {{"vllm-0.5", 0.9},  {"vllm-0.6", 0.9},   {"vllm-0.8", 0.9}, {"vllm-v1", 0.9},
+              {"vllm-0.19", 0.9}, {"vllm-0.20", 0.92}, {"vllm", 0.92}};
 
-  for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
-    EngineDefaults found = defaults(rows[i].scheduler, "h100-sxm", FALSE);
-    g_assert_cmpfloat(found.gpu_memory_utilization, ==, rows[i].utilization);
-    g_assert_cmpint(found.prefix_caching, ==, rows[i].caching);
-    g_assert_cmpint(found.async_scheduling, ==, rows[i].async);
-  }
+  for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+    g_assert_cmpfloat(defaults(rows[i].scheduler, "h100-sxm", FALSE).gpu_memory_utilization, ==,
+                      rows[i].utilization);
 }
 
 int
@@ -91,6 +82,6 @@ main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/defaults/batches", test_batches);
-  g_test_add_func("/defaults/rules", test_rules);
+  g_test_add_func("/defaults/utilization", test_utilization);
   return g_test_run();
 }
