@@ -2,6 +2,7 @@
 
 #include "config_json.h"
 
+#include "calib/cost/profile_remarks.h"
 #include "calib/store/file.h"
 #include "executors.h"
 
@@ -114,6 +115,31 @@ measured_identity(const Scenario *s)
   return profile;
 }
 
+/* Whose host time it is. What our own executor takes is measured on the machine that it runs on. */
+static json_t *
+host_time(const Scenario *s, const Settings *settings, HostScheduler scheduler)
+{
+  gboolean is_own;
+  g_autofree char *source = host_time_source(s->profile, s->device, scheduler, &is_own);
+  g_autofree char *valid = g_utf8_make_valid(source, -1);
+
+  if (settings->of_own_executor)
+    return json_pack("{s:s, s:s}", "of", "this machine", "source", "the live executor");
+  return json_pack("{s:s, s:s}", "of", is_own ? "the profile" : "another machine", "source", valid);
+}
+
+static json_t *
+remarks(const Scenario *s, const Settings *settings)
+{
+  g_autoptr(GPtrArray) texts =
+      profile_remarks(s->profile, s->model, (guint32)settings->tensor_parallel_size);
+  json_t *array = json_array();
+
+  for (guint i = 0; i < texts->len; i++)
+    json_array_append_new(array, text_or_null(texts->pdata[i]));
+  return array;
+}
+
 /* How it is computed: nothing that the scheduler knows of. */
 static json_t *
 live_settings(const Scenario *s, const Settings *settings)
@@ -136,7 +162,7 @@ live_settings(const Scenario *s, const Settings *settings)
 json_t *
 scenario_config(const Scenario *s, const Settings *settings, const RooflineConfig *costs)
 {
-  json_t *object = json_object();
+  json_t *object = json_object(), *profile;
 
   json_object_set_new(object, "program_version", json_string(PACKAGE_VERSION));
   json_object_set_new(object, "model", text_or_null(s->model != NULL ? s->model->name : NULL));
@@ -156,8 +182,11 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
     json_object_set_new(object, "copy_path", json_string(copy_path_name(costs->copy_path)));
     json_object_set_new(object, "host_memory", json_string(host_memory_name(costs->host_memory)));
     json_object_set_new(object, "what_if", text_or_null(settings->what_if));
-    json_object_set_new(object, "profile",
-                        s->profile != NULL ? measured_identity(s) : profile_identity(s->device));
+    profile = s->profile != NULL ? measured_identity(s) : profile_identity(s->device);
+    json_object_set_new(profile, "host_time", host_time(s, settings, costs->scheduler));
+    if (s->profile != NULL)
+      json_object_set_new(profile, "remarks", remarks(s, settings));
+    json_object_set_new(object, "profile", profile);
   }
   return object;
 }

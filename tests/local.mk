@@ -6,6 +6,7 @@ module_tests = \
   %D%/unit/executor \
   %D%/unit/import \
   %D%/unit/invariants \
+  %D%/unit/keys \
   %D%/unit/live \
   %D%/unit/metrics \
   %D%/unit/model \
