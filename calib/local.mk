@@ -55,6 +55,7 @@ libspillway_calib_a_SOURCES = \
   %D%/store/file.c %D%/store/file.h \
   %D%/store/journal.c %D%/store/journal.h \
   %D%/store/read.c %D%/store/read.h \
+  %D%/store/schema.c \
   %D%/store/sniff.c %D%/store/sniff.h \
   %D%/store/text.c %D%/store/text.h \
   %D%/store/text_read.c \

@@ -14,7 +14,6 @@ libspillway_report_a_SOURCES = \
   %D%/against/rows.c %D%/against/rows.h \
   %D%/against/text.c \
   %D%/explain/explain.c %D%/explain/explain.h \
-  %D%/results/query.c %D%/results/query.h \
   %D%/explain/request.c \
   %D%/files/decision_log.c %D%/files/decision_log.h \
   %D%/files/perfetto.c %D%/files/perfetto.h \
@@ -33,13 +32,17 @@ libspillway_report_a_SOURCES = \
   %D%/plot/plot.c %D%/plot/plot.h \
   %D%/plot/script.c %D%/plot/script.h \
   %D%/results/check.c %D%/results/check.h \
+  %D%/results/connection.c \
   %D%/results/file.c \
   %D%/results/pack.c %D%/results/pack.h \
   %D%/results/private.h \
+  %D%/results/query.c %D%/results/query.h \
+  %D%/results/recording.c %D%/results/recording.h %D%/results/recording.h \
   %D%/results/results.c %D%/results/results.h \
+  %D%/results/run.c \
   %D%/results/schema.c \
+  %D%/results/step_record.c \
   %D%/results/studies.c %D%/results/studies.h \
-  %D%/results/step_record.c %D%/results/step_record.h \
   %D%/results/views.c \
   %D%/results/write.c \
   %D%/stored/course.c %D%/stored/course.h \
