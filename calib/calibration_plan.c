@@ -125,7 +125,11 @@ add_products(Plan *plan, const Model *model)
   if (model->weight_bits < 8)
     g_ptr_array_add(plan->notes, g_strdup_printf("%s: products of %u-bit weights are not measured",
                                                  model->name, model->weight_bits));
-  if (model->experts > 0 || model->weight_bits < 8)
+  if (!model_is_uniform(model))
+    g_ptr_array_add(plan->notes, g_strdup_printf("%s: its layers differ; their products are not "
+                                                 "measured, the roofline stands for them",
+                                                 model->name));
+  if (model->experts > 0 || model->weight_bits < 8 || !model_is_uniform(model))
     return;
   add_product(plan, dtype, q + 2 * kv, hidden, most);
   add_product(plan, dtype, hidden, q, most);

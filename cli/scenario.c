@@ -194,6 +194,34 @@ resolve_hardware(Resolver *r, GError **error)
   return TRUE;
 }
 
+/* The longest sequence: as given, else the model's context. */
+static void
+set_model_limit(Resolver *r)
+{
+  Scenario *s = r->scenario;
+
+  s->config.max_model_len = (guint32)r->settings->max_model_len;
+  if (s->config.max_model_len > 0) {
+    s->length_limit_from = g_strdup("--max-model-len");
+  } else if (s->model != NULL) {
+    s->config.max_model_len = s->model->max_position;
+    s->length_limit_from = g_strdup_printf("the context of %s (%s); --max-model-len changes it",
+                                           s->model->name, s->model->context_source);
+  } else {
+    s->config.max_model_len = G_MAXINT32;
+    s->length_limit_from = g_strdup("no model to limit it; --max-model-len sets one");
+  }
+}
+
+/* Lower than asked for, for a reason of another kind. */
+static void
+lower_limit(Scenario *s, guint32 max_model_len, const char *from)
+{
+  s->config.max_model_len = max_model_len;
+  g_free(s->length_limit_from);
+  s->length_limit_from = g_strdup(from);
+}
+
 /* What does not depend on the pool's size. */
 static void
 resolve_limits(Resolver *r)
@@ -215,9 +243,7 @@ resolve_limits(Resolver *r)
           ? settings->chunked_prefill
           : chunks;
   s->async = settings->async_scheduling;
-  c->max_model_len = (guint32)settings->max_model_len;
-  if (c->max_model_len == 0)
-    c->max_model_len = s->model != NULL ? s->model->max_position : G_MAXINT32;
+  set_model_limit(r);
   if (settings->max_num_batched_tokens > 0)
     c->max_num_batched_tokens = (guint32)settings->max_num_batched_tokens;
   else if (!has_manager)
@@ -244,7 +270,9 @@ fit_length_limit(Resolver *r, GError **error)
                     "a server would not start: the pool holds %" G_GUINT64_FORMAT
                     " tokens, max_model_len is %u; lowered to what it holds",
                     pool_tokens, c->max_model_len);
-    c->max_model_len = (guint32)pool_tokens;
+    lower_limit(r->scenario, (guint32)pool_tokens,
+                "what the KV pool holds; more --num-gpu-blocks, --kv-memory or "
+                "--gpu-memory-utilization, or more devices, raise it");
   }
   if (!c->chunked_prefill && c->max_model_len > c->max_num_batched_tokens) {
     resolver_note(
@@ -252,7 +280,9 @@ fit_length_limit(Resolver *r, GError **error)
         "without chunked prefill a prompt must fit max_num_batched_tokens: max_model_len lowered "
         "to %u",
         c->max_num_batched_tokens);
-    c->max_model_len = c->max_num_batched_tokens;
+    lower_limit(r->scenario, c->max_num_batched_tokens,
+                "max_num_batched_tokens, as prefills are not chunked; --max-num-batched-tokens or "
+                "--enable-chunked-prefill raise it");
   }
   if (c->max_num_batched_tokens < c->max_num_seqs && resolver_given(r, "max-num-batched-tokens"))
     resolver_note(
@@ -382,6 +412,7 @@ scenario_free(Scenario *scenario)
     return;
   cost_model_free(scenario->cost);
   model_free(scenario->model);
+  g_free(scenario->length_limit_from);
   device_free(scenario->device);
   if (scenario->profile_digest == NULL)
     profile_free(scenario->profile);

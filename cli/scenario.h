@@ -23,6 +23,7 @@ typedef struct {
   const ExecutorClass *executor;
   SchedulerConfig config;
   gboolean async;
+  char *length_limit_from;    /* what sets config.max_model_len, and what changes that */
   Model *model;               /* NULL: none was given, which the unit executor allows */
   Device *device;             /* likewise */
   Profile *profile;           /* NULL: the device alone was named, its roofline is the cost */

@@ -39,6 +39,7 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "max_num_seqs", json_integer(c->max_num_seqs));
   json_object_set_new(object, "max_num_batched_tokens", json_integer(c->max_num_batched_tokens));
   json_object_set_new(object, "max_model_len", json_integer(c->max_model_len));
+  json_object_set_new(object, "max_model_len_from", json_string(s->length_limit_from));
   json_object_set_new(object, "enable_chunked_prefill", json_boolean(c->chunked_prefill));
   json_object_set_new(object, "enable_prefix_caching", json_boolean(c->prefix_caching));
   json_object_set_new(object, "async_scheduling", json_boolean(s->async));

@@ -16,7 +16,9 @@ char *comparison_words(const RunRecord *records, guint n_records);
 void text_append_setting(GString *text, const RunRecord *record, gboolean with_overflow);
 /* Which share of the time was measured, which modelled. */
 void text_append_origin(GString *text, const RunRecord *record);
-/* How many requests were ignored, and why; how many swaps were none. A line each, for more than 0.
- */
+/* TRUE if more than 1 % of the requests were ignored: a text says so before anything else. */
+gboolean text_refuses_many(const RunRecord *record);
+/* How many requests were ignored, why, the limit and what it comes from; how many swaps were none.
+ * A line each, for more than 0. */
 void text_append_ignored(GString *text, const RunRecord *record);
 void text_append_fallbacks(GString *text, const RunRecord *record);
