@@ -1,70 +1,74 @@
 noinst_LIBRARIES += libspillway-calib.a
 libspillway_calib_a_SOURCES = \
-  %D%/bench.c %D%/bench.h \
-  %D%/calibration.c %D%/calibration.h %D%/calibration_internal.h \
-  %D%/calibration_family.c %D%/calibration_family.h \
-  %D%/calibration_gaps.c \
-  %D%/calibration_measure.c \
-  %D%/calibration_plan.c %D%/calibration_plan.h %D%/calibration_plan_parts.h \
-  %D%/calibration_plan_attention.c \
-  %D%/calibration_plan_copies.c \
-  %D%/calibration_watch.c %D%/calibration_watch.h \
-  %D%/copy_path.c %D%/copy_path.h \
-  %D%/crossover.c %D%/crossover.h \
-  %D%/csv_table.c %D%/csv_table.h \
-  %D%/curve.c %D%/curve.h \
-  %D%/gemm_fit.c %D%/gemm_fit.h \
-  %D%/attention_fit.c %D%/attention_fit.h \
-  %D%/operation_fit.c %D%/operation_fit.h \
-  %D%/profile_attention.c %D%/profile_attention.h \
-  %D%/profile_cost.h %D%/profile_cost_internal.h \
-  %D%/profile_cost_step.c \
-  %D%/profile_cost_tables.c \
-  %D%/device.c %D%/device.h \
-  %D%/import.c %D%/import.h \
-  %D%/import_aiconfigurator.c \
-  %D%/import_common.c %D%/import_common.h \
-  %D%/import_csv.c %D%/import_csv.h \
-  %D%/import_files.c \
-  %D%/import_frontier.c \
-  %D%/import_llmservingsim.c %D%/import_llmservingsim.h \
-  %D%/import_llmservingsim_tables.c \
-  %D%/import_merge.c \
-  %D%/import_time_stats.c %D%/import_time_stats.h \
-  %D%/import_vidur.c \
   %D%/operation.c %D%/operation.h \
-  %D%/pool_size.c %D%/pool_size.h \
   %D%/profile.c %D%/profile.h \
-  %D%/profile_check.c %D%/profile_check.h \
-  %D%/profile_db.c %D%/profile_db.h \
-  %D%/profile_file.c %D%/profile_file.h \
-  %D%/profile_journal.c %D%/profile_journal.h \
-  %D%/rounding.h \
   %D%/profile_host.c %D%/profile_host.h \
-  %D%/profile_store.c %D%/profile_store.h \
-  %D%/profile_store_read.c \
   %D%/profile_summary.c %D%/profile_summary.h \
-  %D%/profile_text.c %D%/profile_text.h \
-  %D%/profile_text_read.c %D%/profile_text_reader.h \
-  %D%/profile_text_row.c \
-  %D%/roofline.c %D%/roofline.h \
-  %D%/step_fit.c %D%/step_fit.h \
-  %D%/step_residual.c %D%/step_residual.h \
-  %D%/what_if.c %D%/what_if.h
+  %D%/cost/attention_fit.c %D%/cost/attention_fit.h \
+  %D%/cost/copy_path.c %D%/cost/copy_path.h \
+  %D%/cost/crossover.c %D%/cost/crossover.h \
+  %D%/cost/curve.c %D%/cost/curve.h \
+  %D%/cost/gemm_fit.c %D%/cost/gemm_fit.h \
+  %D%/cost/operation_fit.c %D%/cost/operation_fit.h \
+  %D%/cost/pool_size.c %D%/cost/pool_size.h \
+  %D%/cost/profile_attention.c %D%/cost/profile_attention.h \
+  %D%/cost/profile_check.c %D%/cost/profile_check.h \
+  %D%/cost/profile_cost.h \
+  %D%/cost/profile_cost_internal.h \
+  %D%/cost/profile_cost_step.c \
+  %D%/cost/profile_cost_tables.c \
+  %D%/cost/roofline.c %D%/cost/roofline.h \
+  %D%/cost/rounding.h \
+  %D%/cost/step_fit.c %D%/cost/step_fit.h \
+  %D%/cost/step_residual.c %D%/cost/step_residual.h \
+  %D%/cost/what_if.c %D%/cost/what_if.h \
+  %D%/devices/device.c %D%/devices/device.h \
+  %D%/import/aiconfigurator.c \
+  %D%/import/common.c %D%/import/common.h \
+  %D%/import/csv.c %D%/import/csv.h \
+  %D%/import/csv_table.c %D%/import/csv_table.h \
+  %D%/import/files.c \
+  %D%/import/frontier.c \
+  %D%/import/import.c %D%/import/import.h \
+  %D%/import/llmservingsim.c %D%/import/llmservingsim.h \
+  %D%/import/llmservingsim_tables.c \
+  %D%/import/merge.c \
+  %D%/import/time_stats.c %D%/import/time_stats.h \
+  %D%/import/vidur.c \
+  %D%/measure/bench.c %D%/measure/bench.h \
+  %D%/measure/calibration.c %D%/measure/calibration.h \
+  %D%/measure/family.c %D%/measure/family.h \
+  %D%/measure/gaps.c \
+  %D%/measure/internal.h \
+  %D%/measure/measure.c \
+  %D%/measure/plan.c %D%/measure/plan.h \
+  %D%/measure/plan_attention.c \
+  %D%/measure/plan_copies.c \
+  %D%/measure/plan_parts.h \
+  %D%/measure/watch.c %D%/measure/watch.h \
+  %D%/store/database.c %D%/store/database.h \
+  %D%/store/database_read.c \
+  %D%/store/db.c %D%/store/db.h \
+  %D%/store/file.c %D%/store/file.h \
+  %D%/store/journal.c %D%/store/journal.h \
+  %D%/store/text.c %D%/store/text.h \
+  %D%/store/text_read.c \
+  %D%/store/text_reader.h \
+  %D%/store/text_row.c
 
 # The GPU as a device of the calibration: for spillway-gpu, and with an emulator in CUDA's place for
 # a test.
 calib_gpu_sources = \
-  %D%/bench_cuda.c %D%/bench_cuda.h %D%/bench_cuda_internal.h \
-  %D%/bench_cuda_attention.c \
-  %D%/bench_cuda_ceiling.c \
-  %D%/bench_cuda_copy.c \
-  %D%/bench_cuda_gemm.c \
-  %D%/bench_cuda_memory.c \
-  %D%/bench_cuda_small.c \
-  %D%/bench_cuda_step.c \
-  %D%/bench_nvml.c %D%/bench_nvml.h \
-  %D%/bench_step.h
+  %D%/measure/cuda/bench_cuda.c %D%/measure/cuda/bench_cuda.h %D%/measure/cuda/internal.h \
+  %D%/measure/cuda/attention.c \
+  %D%/measure/cuda/ceiling.c \
+  %D%/measure/cuda/copy.c \
+  %D%/measure/cuda/gemm.c \
+  %D%/measure/cuda/memory.c \
+  %D%/measure/cuda/small.c \
+  %D%/measure/cuda/step.c \
+  %D%/measure/cuda/nvml.c %D%/measure/cuda/nvml.h \
+  %D%/measure/bench_step.h
 EXTRA_DIST += $(calib_gpu_sources)
 if HAVE_CUDA
 noinst_LIBRARIES += libspillway-calib-gpu.a

@@ -1,7 +1,7 @@
 /* Profiles in memory: interned texts, one flat array of samples, sorted once. */
 #include "profile.h"
 
-#include "curve.h"
+#include "calib/cost/curve.h"
 
 #include <stdarg.h>
 #include <string.h>

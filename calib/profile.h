@@ -1,4 +1,4 @@
-/* A profile: measurements of one device, in memory. profile_store.h keeps it in a file.
+/* A profile: measurements of one device, in memory. calib/store/database.h keeps it in a file.
  *
  * Importers and calibration fill it with profile_add(); fits and cost models read its samples,
  * sorted by (operation, variant, dtype, shape). Texts are interned in the profile.

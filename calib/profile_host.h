@@ -1,7 +1,7 @@
 /* Host time in a profile of kernel tables, which have none. */
 #pragma once
 
-#include "device.h"
+#include "calib/devices/device.h"
 #include "profile.h"
 
 /* Variants of OP_HOST: the scheduler's name for steps that run as a captured graph, this suffix for

@@ -4,15 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "execute.h"
+#include "scenario/execute.h"
 #include "format_option.h"
 #include "report/summary.h"
 #include "report/text.h"
-#include "settings.h"
+#include "scenario/settings.h"
+#include "run_options.h"
 
 #define SUMMARY                                                                                    \
-  "Replays a trace under several overflow policies (--overflow a,b,c; all of them if not given)\n" \
-  "and puts them side by side, the best of each row marked."
+  "Replays a trace under several overflow policies (--overflow a,b,c, or all; recompute,swap if\n" \
+  "not given) and puts them side by side, the best of each row marked."
 
 #define EXAMPLES                                                                                   \
   "Examples:\n"                                                                                    \
@@ -37,16 +38,27 @@ typedef struct {
 static char **
 policies(const Settings *settings)
 {
-  GPtrArray *names = g_ptr_array_new();
+  GPtrArray *names;
 
-  if (settings->overflow != NULL) {
-    g_ptr_array_unref(names);
-    return g_strsplit(settings->overflow, ",", -1);
-  }
+  if (g_strcmp0(settings->overflow, "all") != 0)
+    return g_strsplit(settings->overflow != NULL ? settings->overflow : "recompute,swap", ",", -1);
+  names = g_ptr_array_new();
   for (guint i = 0; overflow_policies[i] != NULL; i++)
-    g_ptr_array_add(names, g_strdup(overflow_policies[i]->name));
+    g_ptr_array_add(names, g_strdup(overflow_policies[i]->base.name));
   g_ptr_array_add(names, NULL);
   return (char **)g_ptr_array_free(names, FALSE);
+}
+
+/* Takes from the settings of `name` the options of the other policies in the comparison. */
+static void
+forget_options_of_others(Settings *settings, const char *name, const char *const *names)
+{
+  PolicyOptionPlace place;
+
+  for (guint n = 0; policy_option_at(n, &place); n++)
+    if (place.kind == &policy_kinds[POLICY_OVERFLOW] && !g_str_equal(place.policy->name, name) &&
+        g_strv_contains(names, place.policy->name))
+      settings_forget(settings, place.option->name);
 }
 
 /* Resolves every policy before any is run, so that a wrong name costs no time. */
@@ -60,6 +72,7 @@ resolve_all(Comparison *c, GError **error)
     Scenario *scenario;
     if (!settings_set(one, "overflow", names[i], error))
       return FALSE;
+    forget_options_of_others(one, names[i], (const char *const *)names);
     if (g_strv_contains((const char *const *)names + i + 1, names[i])) {
       g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                   "--overflow: found %s twice, expected each policy once", names[i]);
@@ -98,7 +111,7 @@ run_all(Comparison *c)
 
   for (guint i = 0; i < c->scenarios->len; i++) {
     const Scenario *scenario = g_ptr_array_index(c->scenarios, i);
-    const char *policy = scenario->config.overflow->name;
+    const char *policy = scenario->config.overflow->base.name;
     g_autofree char *decisions = path_for(c->settings->decisions, policy);
     g_autofree char *requests = path_for(c->settings->requests, policy);
     g_autofree char *perfetto = path_for(c->settings->perfetto, policy);

@@ -2,7 +2,7 @@
 #include "crossover.h"
 
 #include "cli.h"
-#include "resolve.h"
+#include "scenario/resolve.h"
 
 #include <stdio.h>
 #include <string.h>

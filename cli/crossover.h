@@ -2,9 +2,9 @@
  */
 #pragma once
 
-#include "calib/crossover.h"
+#include "calib/cost/crossover.h"
 #include "calib/profile.h"
-#include "calib/roofline.h"
+#include "calib/cost/roofline.h"
 #include "format_option.h"
 
 typedef struct {

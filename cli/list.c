@@ -3,13 +3,15 @@
 
 #include <stdio.h>
 
-#include "calib/profile_text.h"
-#include "executors.h"
-#include "resolve.h"
-#include "scenario.h"
+#include "calib/store/text.h"
+#include "scenario/executors.h"
+#include "scenario/resolve.h"
+#include "scenario/scenario.h"
 #include "sim/units.h"
-#include "trace.h"
+#include "cli/trace/trace.h"
 #include "traces/trace.h"
+#include "scenario/shipped.h"
+#include "scenario/trace_name.h"
 
 typedef struct {
   const char *name;
@@ -41,17 +43,27 @@ list_schedulers(gboolean names_only)
 }
 
 static void
+list_policies(PolicyKindIndex kind, gboolean names_only)
+{
+  const Policy *policy;
+
+  for (guint i = 0; (policy = policy_kinds[kind].entry(i)) != NULL; i++) {
+    print_entry(policy->name, policy->help, names_only);
+    for (const PolicyOption *o = policy->options; o->name != NULL && !names_only; o++)
+      printf("    --%s %s: %s (default %g)\n", o->name, o->argument, o->help, o->fallback);
+  }
+}
+
+static void
 list_overflow(gboolean names_only)
 {
-  for (guint i = 0; overflow_policies[i] != NULL; i++)
-    print_entry(overflow_policies[i]->name, overflow_policies[i]->help, names_only);
+  list_policies(POLICY_OVERFLOW, names_only);
 }
 
 static void
 list_victims(gboolean names_only)
 {
-  for (guint i = 0; victim_policies[i] != NULL; i++)
-    print_entry(victim_policies[i]->name, victim_policies[i]->help, names_only);
+  list_policies(POLICY_VICTIM, names_only);
 }
 
 static void

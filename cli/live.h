@@ -2,7 +2,7 @@
 #pragma once
 
 #include "live/device.h"
-#include "settings.h"
+#include "scenario/settings.h"
 
 /* Runs one scenario from settings that are parsed, prints its summary and returns the exit status.
  * gpu: the GPU's device, NULL in a program that has none. */

@@ -1,10 +1,10 @@
 /* spillway-gpu: the verbs that use the GPU. It links CUDA, so spillway does not, and starts it. */
-#include "calib/bench_cuda.h"
-#include "calibrate.h"
+#include "calib/measure/cuda/bench_cuda.h"
+#include "cli/calibrate/calibrate.h"
 #include "live.h"
 #include "poster_verb.h"
 #include "program.h"
-#include "selfcheck_result.h"
+#include "cli/selfcheck/result.h"
 #include "step_runner_gpu.h"
 #include "sub_verb.h"
 

@@ -4,7 +4,8 @@
 #include <glib/gstdio.h>
 #include <stdio.h>
 
-#include "report/study_store.h"
+#include "study/store/store.h"
+#include "scenario/output_file.h"
 
 #define VERB "merge"
 

@@ -4,11 +4,12 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "calib/pool_size.h"
+#include "calib/cost/pool_size.h"
 #include "format_option.h"
 #include "report/format.h"
 #include "report/table.h"
-#include "resolve.h"
+#include "scenario/resolve.h"
+#include "scenario/shipped.h"
 
 #define UTILIZATION 0.9
 #define MAX_BATCHED_TOKENS 2048

@@ -6,8 +6,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "report/plot.h"
+#include "report/plot/plot.h"
 #include "results_options.h"
+#include "scenario/output_file.h"
 
 #define DEFAULT_COLUMNS 100
 #define MIN_COLUMNS 40

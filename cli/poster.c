@@ -8,7 +8,7 @@
 #include "cli.h"
 #include "gpu.h"
 #include "live.h"
-#include "poster_live.h"
+#include "study/poster/live.h"
 #include "poster_verb.h"
 #include "sub_verb.h"
 

@@ -3,9 +3,10 @@
 
 #include <stdio.h>
 
-#include "report/page.h"
-#include "report/plot.h"
+#include "report/page/page.h"
+#include "report/plot/plot.h"
 #include "results_options.h"
+#include "scenario/output_file.h"
 
 #define SUMMARY                                                                                    \
   "Writes what results databases hold as one HTML page that needs nothing else: the comparison,\n" \

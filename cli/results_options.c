@@ -1,6 +1,6 @@
 #include "results_options.h"
 
-#include "cli.h"
+#include "scenario/typed.h"
 #include "report/figures.h"
 
 Stored *

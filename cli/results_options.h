@@ -1,7 +1,7 @@
 /* What the verbs that read results share: which runs, and which figure of a study. */
 #pragma once
 
-#include "report/stored.h"
+#include "report/stored/stored.h"
 
 #define RESULTS_OPTION_RUNS(runs)                                                                  \
   {                                                                                                \

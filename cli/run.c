@@ -3,14 +3,15 @@
 
 #include <stdio.h>
 
-#include "execute.h"
-#include "executors.h"
+#include "scenario/execute.h"
+#include "scenario/executors.h"
 #include "format_option.h"
 #include "gpu.h"
 #include "live.h"
 #include "report/summary.h"
 #include "report/text.h"
-#include "settings.h"
+#include "scenario/settings.h"
+#include "run_options.h"
 
 #define SUMMARY "Replays a trace through an engine's scheduler and says what it took."
 
@@ -140,7 +141,7 @@ run_settings(const Settings *settings, const char *verb, const LiveDeviceClass *
       .workload = inputs.workload,
       .settings = settings,
       .verb = verb,
-      .name = inputs.scenario->config.overflow->name,
+      .name = inputs.scenario->config.overflow->base.name,
       .stride = !settings->no_stride,
       .decisions = settings->decisions,
       .requests = settings->requests,

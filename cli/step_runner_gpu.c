@@ -1,4 +1,4 @@
-/* Steps of a model on the GPU, for bench_cuda_step.c: the live executor's decoder, from a plan to
+/* Steps of a model on the GPU, for calib/measure/cuda/step.c: the live executor's decoder, from a plan to
  * sampled tokens on the host, with made-up weights and a KV pool that is full of made-up values.
  *
  * As graphs: the decoder's own where it has them, steps of nothing but decodes; others are captured
@@ -9,7 +9,7 @@
 
 #include "step_runner_gpu.h"
 
-#include "calib/bench_cuda.h"
+#include "calib/measure/cuda/bench_cuda.h"
 #include "live/decoder_gpu.h"
 #include "live/decoder_graphs.h"
 #include "live/gpu_memory.h"

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "sweep_run.h"
+#include "study/sweep_run.h"
 
 #define MAX_JOBS 4096
 

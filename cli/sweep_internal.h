@@ -2,9 +2,9 @@
  */
 #pragma once
 
-#include "cluster.h"
+#include "study/cluster.h"
 #include "format_option.h"
-#include "study_plan.h"
+#include "study/plan.h"
 
 #define SWEEP_VERB "sweep"
 

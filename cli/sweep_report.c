@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "cli.h"
-#include "report/study_text.h"
+#include "study/store/text.h"
 
 gboolean
 sweep_is_ours(const Sweep *s, guint place)

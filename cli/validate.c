@@ -7,16 +7,17 @@
 #include "config.h"
 
 #include "cli.h"
-#include "cost_with_host.h"
-#include "execute.h"
-#include "executors.h"
+#include "study/validation/cost_with_host.h"
+#include "scenario/execute.h"
+#include "scenario/executors.h"
 #include "format_option.h"
 #include "gpu.h"
 #include "live.h"
 #include "live/random.h"
-#include "report/gnuplot.h"
+#include "report/plot/gnuplot.h"
 #include "sim/loop.h"
-#include "validation.h"
+#include "study/validation/validation.h"
+#include "run_options.h"
 
 #include <stdio.h>
 

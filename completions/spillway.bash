@@ -39,7 +39,7 @@ _spillway_value()
     --overflow) # of compare: a list, whose last word is completed
       local before=
       [[ $current == *,* ]] && before=${current%,*},
-      _spillway_from < <(_spillway_names overflow | sed "s|^|$before|")
+      _spillway_from < <({ _spillway_names overflow; [[ $verb != compare ]] || echo all; } | sed "s|^|$before|")
       ;;
     --scheduler) _spillway_from < <(_spillway_names schedulers) ;;
     --victim) _spillway_from < <(_spillway_names victims) ;;

@@ -3,7 +3,7 @@
  * break; NULL with an error. */
 #pragma once
 
-#include "results_query.h"
+#include "report/results/query.h"
 
 #define EXPLAIN_NOT_KEPT(what)                                                                     \
   "Its " what " were not kept one by one; 'spillway sweep --detail all' or 'spillway run -o' "     \

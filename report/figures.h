@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-#include "against.h"
+#include "report/against/against.h"
 #include "sim/metrics.h"
 
 /* A finished run, as all of report/ takes it. The caller's, whole. */

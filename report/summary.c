@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "flatten.h"
+#include "report/results/flatten.h"
 #include "format.h"
 
 #define DUMP_FLAGS (JSON_INDENT(2) | JSON_REAL_PRECISION(12))

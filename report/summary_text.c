@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "flatten.h"
+#include "report/results/flatten.h"
 #include "format.h"
 #include "sim/units.h"
 #include "table.h"

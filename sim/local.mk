@@ -20,6 +20,7 @@ libspillway_sim_a_SOURCES = \
   %D%/duration_histogram.c %D%/duration_histogram.h \
   %D%/quantiles.c %D%/quantiles.h \
   %D%/scheduler_clock.c \
+  %D%/scheduler_victim.c \
   %D%/scheduler.c %D%/scheduler.h \
   %D%/sequence.c %D%/sequence.h \
   %D%/series.c %D%/series.h \

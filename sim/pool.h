@@ -2,7 +2,7 @@
  *
  * Blocks are counted, not named, except with prefix caching, where reuse depends on which block it
  * is (prefix_cache.h). Invariant: free + held (+ leaked) == total on each side, which
- * tests/test-invariants.c holds over random scenarios.
+ * tests/unit/invariants.c holds over random scenarios.
  */
 #pragma once
 

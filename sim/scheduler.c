@@ -218,6 +218,7 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
       .victim = victim,
       .host_free_blocks = self->pool.host_free_blocks,
       .cost = self->config.cost,
+      .options = &self->config.overflow_options,
   };
   StepVictim record = {.request = victim->request, .beneficiary = beneficiary->request};
 

@@ -29,6 +29,8 @@ typedef struct {
   guint32 long_prefill_token_threshold; /* 0: none */
   const OverflowPolicy *overflow;
   const VictimPolicy *victim;
+  PolicyValues overflow_options;
+  PolicyValues victim_options;
   CostModel *cost; /* for policies that ask it; may be NULL, not owned */
 } SchedulerConfig;
 
@@ -136,6 +138,12 @@ EntryKind scheduler_entry_kind(const Sequence *sequence);
  * recomputes where `can_fall_back`, else the engine dies and step->abort is set. */
 OverflowAction scheduler_preempt(Scheduler *self, Step *step, Sequence *victim,
                                  const Sequence *beneficiary, gboolean can_fall_back);
+
+/* The running sequence that goes first by a victim policy that ranks, of those that do not end with
+ * the step in flight; NULL if there is none. An engine preempts it before anybody has work in the
+ * step, until what is left finds its blocks. Where the policy ranks nobody, the queue's last goes
+ * when a block is missing. */
+Sequence *scheduler_first_victim(const Scheduler *self);
 
 /* The host copy of `sequence` came back in this step: notes it; `copied` blocks crossed the link.
  */

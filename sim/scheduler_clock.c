@@ -166,7 +166,7 @@ scheduler_join_clock(Scheduler *self, Step *step)
 {
   Sequence *loose = NULL, *next;
 
-  if (!self->stride || !self->config.victim->takes_tail || step->clocked_at == step->entries->len ||
+  if (!self->stride || step->clocked_at == step->entries->len ||
       g_array_index(step->entries, StepEntry, step->clocked_at).kind != ENTRY_DECODE)
     return;
   loose = scheduler_first_loose(self);

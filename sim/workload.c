@@ -21,6 +21,7 @@ workload_free(Workload *workload)
   g_array_unref(workload->requests);
   g_array_unref(workload->hashes);
   g_clear_pointer(&workload->ids, g_array_unref);
+  g_clear_pointer(&workload->priorities, g_array_unref);
   g_clear_pointer(&workload->names, g_ptr_array_unref);
   g_free(workload);
 }
@@ -82,9 +83,24 @@ workload_add(Workload *workload, const Request *request, const char *id, const g
   copy.hash_first = workload->hashes->len;
   if (copy.hash_count > 0)
     g_array_append_vals(workload->hashes, hashes, copy.hash_count);
-  if (copy.priority != 0)
-    workload->has_priority = TRUE;
+  if (copy.max_tokens > copy.output_tokens)
+    workload->has_max_tokens = TRUE;
   g_array_append_val(workload->requests, copy);
+  if (workload->priorities != NULL)
+    g_array_set_size(workload->priorities, workload->requests->len);
+}
+
+void
+workload_set_priority(Workload *workload, gint32 priority)
+{
+  guint n = workload_count(workload);
+
+  if (workload->priorities == NULL && priority == 0)
+    return;
+  if (workload->priorities == NULL)
+    workload->priorities = g_array_new(FALSE, TRUE, sizeof(gint32));
+  g_array_set_size(workload->priorities, n);
+  g_array_index(workload->priorities, gint32, n - 1) = priority;
 }
 
 Request *
@@ -130,7 +146,7 @@ compare_arrival(gconstpointer a, gconstpointer b, gpointer user_data)
   return x < y ? -1 : 1;
 }
 
-/* Puts requests and ids into the order of `order`. */
+/* Puts requests, priorities and ids into the order of `order`. */
 static void
 permute(Workload *workload, const guint32 *order)
 {
@@ -139,6 +155,15 @@ permute(Workload *workload, const guint32 *order)
   GArray *ids = NULL;
   GPtrArray *names = NULL;
 
+  if (workload->priorities != NULL) {
+    GArray *priorities = g_array_sized_new(FALSE, TRUE, sizeof(gint32), n);
+    for (guint32 i = 0; i < n; i++) {
+      gint32 priority = workload_priority(workload, order[i]);
+      g_array_append_val(priorities, priority);
+    }
+    g_array_unref(workload->priorities);
+    workload->priorities = priorities;
+  }
   for (guint32 i = 0; i < n; i++)
     g_array_append_val(requests, *workload_request(workload, order[i]));
   if (workload->names != NULL) {

@@ -15,7 +15,8 @@ typedef struct {
   guint32 hash_block_tokens; /* prompt tokens that one hash stands for; 0 where hash_count is 0 */
   guint32 prompt_tokens;     /* at least 1 */
   guint32 output_tokens;     /* at least 1 */
-  gint32 priority;           /* as in the trace, 0 where it has none; kept for conversion */
+  guint32 max_tokens;        /* output tokens that the client allows; 0 or less than output_tokens:
+                                as many as output_tokens. See request_max_tokens() */
 } Request;
 
 G_STATIC_ASSERT(sizeof(Request) == 32); /* two a cache line: this is what a long trace costs */
@@ -24,9 +25,10 @@ typedef struct {
   GArray *requests; /* of Request */
   GArray *hashes;   /* of guint64; hashes of one request are contiguous, in prompt order */
   GArray *ids; /* of gint64, one a request; NULL where the ids are 0, 1, 2 … in input order */
-  GPtrArray *names; /* of char *, one a request, for ids that are not integers; or NULL */
-  gboolean has_priority;
-  gboolean was_unsorted; /* arrivals went backward and workload_seal() sorted them */
+  GPtrArray *names;        /* of char *, one a request, for ids that are not integers; or NULL */
+  GArray *priorities;      /* of gint32, one a request; NULL where all are 0. Kept for conversion */
+  gboolean has_max_tokens; /* some request's limit is more than its output */
+  gboolean was_unsorted;   /* arrivals went backward and workload_seal() sorted them */
 } Workload;
 
 Workload *workload_new(void);
@@ -37,6 +39,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Workload, workload_free)
  * `hashes` holds request->hash_count values (hash_first is set here). */
 void workload_add(Workload *workload, const Request *request, const char *id,
                   const guint64 *hashes);
+
+/* Of the request added last. */
+void workload_set_priority(Workload *workload, gint32 priority);
 
 /* Appends `count` requests for the caller to fill in, all of them, and returns the first; for what
  * has many at hand. hash_first counts from the hashes that the caller appends. Requests that are in
@@ -63,6 +68,20 @@ static inline const Request *
 workload_request(const Workload *workload, guint32 index)
 {
   return &g_array_index(workload->requests, Request, index);
+}
+
+/* The limit that the client sends with the request: an engine that plans for the longest output
+ * plans for so many tokens. At least its output. */
+static inline guint32
+request_max_tokens(const Request *request)
+{
+  return MAX(request->max_tokens, request->output_tokens);
+}
+
+static inline gint32
+workload_priority(const Workload *workload, guint32 index)
+{
+  return workload->priorities != NULL ? g_array_index(workload->priorities, gint32, index) : 0;
 }
 
 /* Keeps the first `limit` requests (0: all), and multiplies every arrival by `time_scale` (> 0: 2

@@ -10,22 +10,13 @@ import sqlite3
 import subprocess
 
 from spillway_test import (HARDWARE, HEADER, SPILLWAY, TIMEOUT_S, all_tests, check, check_equal,
-                           execute, main, read, source, succeed, write)
+                           check_refused, execute, main, read, source, succeed, write)
 
 RUN = ["run", *HARDWARE, "--trace", "demo"]
 UNIT = ["run", "--executor", "unit", "--trace", "demo"]
 OLD = RUN + ["--scheduler", "vllm-0.6"]
 CROSSOVER = ["crossover", *HARDWARE]
 GEN = ["trace", "gen", "--requests", "5", "--rate", "1"]
-
-
-def check_refused(words, expected, **options):
-    result = execute(*words, **options)
-    check(result.status == 2 and result.out == b"", str(result))
-    check(len(result.messages) == 1, "not one line\n%s" % result)
-    check(result.err.startswith("spillway"), str(result))
-    for text in expected:
-        check(text in result.messages[0], "no '%s'\n%s" % (text, result))
 
 
 def check_table(table):
@@ -90,7 +81,7 @@ def test_broken_binary_traces():
             (whole[:-1], "found %d bytes" % (len(whole) - 1), "expected %d" % len(whole), "400 requests", "truncated"),
             (whole + b"\n", "found %d bytes" % (len(whole) + 1), "appended"),
             (whole[:-20] + b"\1" + whole[-19:], "damaged"),
-            (whole[:8] + b"\2" + whole[9:], "format number 2", "expected 1", "later version"),
+            (whole[:8] + b"\3" + whole[9:], "format number 3", "expected 1 to 2", "later version"),
             (whole.replace(b"\r\n", b"\n", 1), "the first line", "trace convert --to binary")]:
         check_refused(trace(content), ["t.csv", *expected])
     check_refused(["trace", "show", "-"], ["standard input", "truncated"], stdin=whole[:-8])

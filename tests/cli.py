@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from spillway_test import (HARDWARE, HEADER, SHARED, SPILLWAY, Skip, all_tests, check,
-                           check_equal, execute, main, options_of_help, read, run_json, source,
+                           check_equal, check_refused, execute, main, options_of_help, read, run_json, source,
                            succeed, without, write)
 
 VERBS = [["run"], ["live"], ["validate"], ["selfcheck"], ["compare"], ["crossover"], ["sweep"], ["merge"], ["explain"], ["report"],
@@ -159,11 +159,34 @@ def test_lists():
     for kind in kinds:
         names = succeed("list", kind, "--names").text.split()
         check(names or kind == "profiles", kind)
-        check_equal([line.split()[0] for line in succeed("list", kind).text.splitlines()], names)
+        check_equal([line.split()[0] for line in succeed("list", kind).text.splitlines() if line[2] != " "], names)
     for model in succeed("list", "models", "--names").text.split():
         check_equal(succeed("model", "show", model, "--format", "json").json["name"], model)
     for device in succeed("list", "devices", "--names").text.split():
         run_json("--model", "qwen2.5-0.5b", "--device", device, "--trace", "demo", "--limit", 3)
+
+
+def test_policy_options():
+    """An option that one policy has: listed, in the help, checked, in the settings; no other policy's."""
+    words = [*HARDWARE, "--trace", "demo", "--kv-memory", "12%"]
+    check("--swap-from-blocks N" in succeed("list", "overflow").text)
+    check("--swap-from-blocks" in options_of_help(succeed("run", "--help").text))
+    one = run_json(*words, "--overflow", "threshold", "--swap-from-blocks", "100")
+    check_equal(one["config"]["swap_from_blocks"], 100)
+    swap, recompute = run_json(*words, "--overflow", "swap"), run_json(*words)
+    check("swap_from_blocks" not in swap["config"])
+    check(0 < one["swapped_out_blocks"] < swap["swapped_out_blocks"])
+    check(0 < one["recomputed_tokens"] < recompute["recomputed_tokens"])
+    for blocks, other in ((0, swap), (4294967295, recompute)):
+        ends = run_json(*words, "--overflow", "threshold", "--swap-from-blocks", str(blocks))
+        check_equal(ends["makespan_s"], other["makespan_s"])
+    for value, said in (("-1", "-1"), ("1.5", "1.5"), ("many", "many")):
+        check_refused(["run", *words, "--overflow", "threshold", "--swap-from-blocks", value], ["--swap-from-blocks", said])
+    check_refused(["run", *words, "--swap-from-blocks", "1"], ["--overflow threshold", "recompute"])
+    check_refused(["compare", *words, "--swap-from-blocks", "1"], ["--overflow threshold", "recompute"])
+    runs = succeed("compare", *words, "--overflow", "all", "--swap-from-blocks", "100", "--format", "json").json["runs"]
+    check_equal([run["policy"] for run in runs], succeed("list", "overflow", "--names").text.split())
+    check_equal(next(run for run in runs if run["policy"] == "threshold")["config"], one["config"])
 
 
 def test_crossover():
@@ -269,6 +292,27 @@ def test_binary_traces():
     check_equal(read("made.jsonl"), read("turns.jsonl"))
     err = succeed("trace", "convert", "made.bin", "-o", "less.csv").err
     check("does not hold the trace's prefix hashes" in err, err)
+
+
+def test_trace_max_tokens():
+    """max_tokens: made, shown, carried by the forms that hold it, refused where it is less than the output."""
+    limits_of = lambda path: [int(row.rsplit(b",", 1)[1]) for row in rows_of(path)[1:]]
+    succeed(*GEN, "-o", "plain.csv")
+    succeed(*GEN, "--max-tokens", "2.5x", "-o", "limits.csv")
+    check_equal(rows_of("limits.csv")[0], b"arrival_s,prompt_tokens,output_tokens,max_tokens")
+    check_equal([row.rsplit(b",", 1)[0] for row in rows_of("limits.csv")], rows_of("plain.csv"))
+    check_equal(limits_of("limits.csv"), [-(-5 * output // 2) for output in limits_of("plain.csv")])
+    for form in ("mooncake", "benchmark", "binary"):
+        succeed("trace", "convert", "limits.csv", "--to", form, "-o", form)
+        succeed("trace", "convert", form, "--to", "spillway", "-o", "back.csv")
+        check_equal(limits_of("back.csv"), limits_of("limits.csv"), form)
+    lost = succeed("trace", "convert", "limits.csv", "--to", "vidur", "-o", "vidur")
+    check("does not hold the trace's max_tokens" in lost.err, lost.err)
+    succeed(*GEN, "--max-tokens", "empirical:limits.csv", "-o", "drawn.csv")
+    shown = succeed("trace", "show", "--format", "json", "drawn.csv", "plain.csv").json["traces"]
+    check("max_tokens" in shown[0] and "max_tokens" not in shown[1], str(shown))
+    check("allowed" in succeed("trace", "show", "limits.csv").out.decode())
+    check_equal(execute(*GEN, "--max-tokens", "0.5x").status, 2)
 
 
 def test_trace_sources():

@@ -1,23 +1,24 @@
-# A test is a program %D%/test-NAME from one file of that name, or a script; each prints TAP.
+# A test is a program %D%/unit/NAME or %D%/kernels/NAME from one file of that name, or a script; each
+# prints TAP.
 module_tests = \
-  %D%/test-against \
-  %D%/test-executor \
-  %D%/test-import \
-  %D%/test-invariants \
-  %D%/test-live \
-  %D%/test-metrics \
-  %D%/test-model \
-  %D%/test-profile \
-  %D%/test-profile-cost \
-  %D%/test-report \
-  %D%/test-roofline \
-  %D%/test-roofline-tables \
-  %D%/test-stored \
-  %D%/test-trace-binary \
-  %D%/test-trace-verb \
-  %D%/test-traces \
-  %D%/test-validation \
-  %D%/test-weights
+  %D%/unit/against \
+  %D%/unit/executor \
+  %D%/unit/import \
+  %D%/unit/invariants \
+  %D%/unit/live \
+  %D%/unit/metrics \
+  %D%/unit/model \
+  %D%/unit/profile \
+  %D%/unit/profile-cost \
+  %D%/unit/report \
+  %D%/unit/roofline \
+  %D%/unit/roofline-tables \
+  %D%/unit/stored \
+  %D%/unit/trace-binary \
+  %D%/unit/trace-verb \
+  %D%/unit/traces \
+  %D%/unit/validation \
+  %D%/unit/weights
 script_tests = \
   %D%/accuracy.py \
   %D%/bad-input.py \
@@ -29,6 +30,7 @@ script_tests = \
   %D%/live.py \
   %D%/man.sh \
   %D%/outputs.py \
+  %D%/policies.py \
   %D%/perfetto.py \
   %D%/poster.py \
   %D%/profile.py \
@@ -39,51 +41,53 @@ TESTS += $(module_tests) $(script_tests)
 EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
 live_cases = %D%/live_cases.c %D%/live_cases.h
-%C%_test_live_SOURCES = %D%/test-live.c $(live_cases)
+%C%_unit_live_SOURCES = %D%/unit/live.c $(live_cases)
 
 # Calibration
-check_PROGRAMS += %D%/test-calibrate %D%/test-calibration
-TESTS += %D%/test-calibrate %D%/test-calibration
+check_PROGRAMS += %D%/unit/calibrate %D%/unit/calibration
+TESTS += %D%/unit/calibrate %D%/unit/calibration
 synthetic_device = %D%/synthetic_device.c %D%/synthetic_device.h
-%C%_test_calibrate_SOURCES = %D%/test-calibrate.c $(synthetic_device)
-%C%_test_calibration_SOURCES = %D%/test-calibration.c $(synthetic_device)
+%C%_unit_calibrate_SOURCES = %D%/unit/calibrate.c $(synthetic_device)
+%C%_unit_calibration_SOURCES = %D%/unit/calibration.c $(synthetic_device)
 
 # Kernels
 kernel_tests = \
-  %D%/test-attention \
-  %D%/test-decode-plan \
-  %D%/test-kv-copy \
-  %D%/test-sampling \
-  %D%/test-timing \
-  %D%/test-transformer
+  %D%/kernels/attention \
+  %D%/kernels/decode-plan \
+  %D%/kernels/kv-copy \
+  %D%/kernels/prefill-plan \
+  %D%/kernels/sampling \
+  %D%/kernels/timing \
+  %D%/kernels/transformer
 check_PROGRAMS += $(kernel_tests)
 TESTS += $(kernel_tests)
-%C%_test_attention_LDADD = libspillway-cases.a libspillway-kernels.a $(LDADD)
-%C%_test_decode_plan_LDADD = libspillway-kernels.a $(LDADD)
-%C%_test_kv_copy_LDADD = libspillway-cases.a libspillway-kernels.a $(LDADD)
-%C%_test_sampling_LDADD = libspillway-kernels.a $(LDADD)
-%C%_test_timing_LDADD = libspillway-kernels.a $(LDADD)
-%C%_test_transformer_LDADD = libspillway-kernels.a $(LDADD)
+%C%_kernels_attention_LDADD = libspillway-cases.a libspillway-kernels.a $(LDADD)
+%C%_kernels_decode_plan_LDADD = libspillway-kernels.a $(LDADD)
+%C%_kernels_kv_copy_LDADD = libspillway-cases.a libspillway-kernels.a $(LDADD)
+%C%_kernels_prefill_plan_LDADD = libspillway-kernels.a $(LDADD)
+%C%_kernels_sampling_LDADD = libspillway-kernels.a $(LDADD)
+%C%_kernels_timing_LDADD = libspillway-kernels.a $(LDADD)
+%C%_kernels_transformer_LDADD = libspillway-kernels.a $(LDADD)
 
-# The tests of the kernels on a GPU, and the same tests in the emulator: a program %D%/test-NAME-gpu
-# and one %D%/test-NAME-emulated, both from %D%/test-NAME-gpu.c.
+# The tests of the kernels on a GPU, and the same tests in the emulator: a program %D%/kernels/NAME-gpu
+# and one %D%/kernels/NAME-emulated, both from %D%/kernels/NAME-gpu.c.
 if HAVE_CUDA
-check_PROGRAMS += %D%/test-bench-gpu %D%/test-live-gpu
-TESTS += %D%/test-bench-gpu %D%/test-live-gpu
-%C%_test_bench_gpu_SOURCES = %D%/test-bench-gpu.c $(step_runner_gpu)
-%C%_test_bench_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
-%C%_test_bench_gpu_LDADD = libspillway-calib-gpu.a libspillway-live-gpu.a $(LDADD) $(CUDA_LIBS)
-%C%_test_live_gpu_SOURCES = %D%/test-live-gpu.c $(live_cases)
-%C%_test_live_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
-%C%_test_live_gpu_LDADD = libspillway-live-gpu.a libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
-check_PROGRAMS += %D%/test-attention-gpu %D%/test-kv-copy-gpu
-TESTS += %D%/test-attention-gpu %D%/test-kv-copy-gpu
-%C%_test_attention_gpu_SOURCES = %D%/test-attention-gpu.c
-%C%_test_attention_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
-%C%_test_attention_gpu_LDADD = libspillway-check.a libspillway-cases.a libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
-%C%_test_kv_copy_gpu_SOURCES = %D%/test-kv-copy-gpu.c
-%C%_test_kv_copy_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
-%C%_test_kv_copy_gpu_LDADD = libspillway-cases.a libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
+check_PROGRAMS += %D%/kernels/bench-gpu %D%/kernels/live-gpu
+TESTS += %D%/kernels/bench-gpu %D%/kernels/live-gpu
+%C%_kernels_bench_gpu_SOURCES = %D%/kernels/bench-gpu.c $(step_runner_gpu)
+%C%_kernels_bench_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+%C%_kernels_bench_gpu_LDADD = libspillway-calib-gpu.a libspillway-live-gpu.a $(LDADD) $(CUDA_LIBS)
+%C%_kernels_live_gpu_SOURCES = %D%/kernels/live-gpu.c $(live_cases)
+%C%_kernels_live_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+%C%_kernels_live_gpu_LDADD = libspillway-live-gpu.a libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
+check_PROGRAMS += %D%/kernels/attention-gpu %D%/kernels/kv-copy-gpu
+TESTS += %D%/kernels/attention-gpu %D%/kernels/kv-copy-gpu
+%C%_kernels_attention_gpu_SOURCES = %D%/kernels/attention-gpu.c
+%C%_kernels_attention_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+%C%_kernels_attention_gpu_LDADD = libspillway-check.a libspillway-cases.a libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
+%C%_kernels_kv_copy_gpu_SOURCES = %D%/kernels/kv-copy-gpu.c
+%C%_kernels_kv_copy_gpu_CPPFLAGS = $(AM_CPPFLAGS) $(CUDA_CPPFLAGS)
+%C%_kernels_kv_copy_gpu_LDADD = libspillway-cases.a libspillway-kernels.a $(CUDA_LIBS) $(LDADD)
 TESTS += %D%/kernel-resources.py
 else
 TESTS += %D%/without-cuda.sh
@@ -106,11 +110,11 @@ emulator_cppflags = -iquote $(top_srcdir)/%D%/emulator -I$(top_srcdir)/%D%/emula
 emulator_ldadd = %D%/libemulated-kernels.a libspillway-cases.a libspillway-kernels.a $(LDADD) -lstdc++
 if HAVE_CXX
 check_LIBRARIES += %D%/libemulated-kernels.a
-check_PROGRAMS += %D%/test-attention-emulated %D%/test-emulator %D%/test-emulator-warpgroup %D%/test-kv-copy-emulated
-TESTS += %D%/test-attention-emulated %D%/test-emulator %D%/test-emulator-warpgroup %D%/test-kv-copy-emulated
-%C%_test_attention_emulated_SOURCES = %D%/test-attention-gpu.c $(attention_device)
-%C%_test_attention_emulated_CPPFLAGS = $(emulator_cppflags)
-%C%_test_attention_emulated_LDADD = $(emulator_ldadd)
+check_PROGRAMS += %D%/kernels/attention-emulated %D%/kernels/emulator %D%/kernels/emulator-warpgroup %D%/kernels/kv-copy-emulated
+TESTS += %D%/kernels/attention-emulated %D%/kernels/emulator %D%/kernels/emulator-warpgroup %D%/kernels/kv-copy-emulated
+%C%_kernels_attention_emulated_SOURCES = %D%/kernels/attention-gpu.c $(attention_device)
+%C%_kernels_attention_emulated_CPPFLAGS = $(emulator_cppflags)
+%C%_kernels_attention_emulated_LDADD = $(emulator_ldadd)
 %C%_libemulated_kernels_a_CPPFLAGS = $(emulator_cppflags)
 %C%_libemulated_kernels_a_SOURCES = \
   %D%/emulator/cuda_live.h %D%/emulator/gemm.cc %D%/emulator/timer.cc \
@@ -127,16 +131,16 @@ TESTS += %D%/test-attention-emulated %D%/test-emulator %D%/test-emulator-warpgro
   %D%/emulator/transformer.cc %D%/emulator/vector_types.h %D%/emulator/warp.cc %D%/emulator/warpgroup.cc
 # The GPU's device of live/ runs in it too.
 check_LIBRARIES += %D%/libemulated-live.a
-check_PROGRAMS += %D%/test-live-emulated %D%/test-live-streams
-TESTS += %D%/test-live-emulated %D%/test-live-streams
+check_PROGRAMS += %D%/kernels/live-emulated %D%/kernels/live-streams
+TESTS += %D%/kernels/live-emulated %D%/kernels/live-streams
 %C%_libemulated_live_a_CPPFLAGS = $(emulator_cppflags)
 %C%_libemulated_live_a_SOURCES = $(live_gpu_sources) $(live_cases)
-%C%_test_live_emulated_SOURCES = %D%/test-live-gpu.c
-%C%_test_live_emulated_CPPFLAGS = $(emulator_cppflags)
-%C%_test_live_emulated_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
-%C%_test_live_streams_SOURCES = %D%/test-live-streams.c
-%C%_test_live_streams_CPPFLAGS = $(emulator_cppflags)
-%C%_test_live_streams_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
+%C%_kernels_live_emulated_SOURCES = %D%/kernels/live-gpu.c
+%C%_kernels_live_emulated_CPPFLAGS = $(emulator_cppflags)
+%C%_kernels_live_emulated_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
+%C%_kernels_live_streams_SOURCES = %D%/kernels/live-streams.c
+%C%_kernels_live_streams_CPPFLAGS = $(emulator_cppflags)
+%C%_kernels_live_streams_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
 # What spillway-gpu computes, with an emulated GPU, for live.py.
 check_PROGRAMS += %D%/emulated-gpu
 %C%_emulated_gpu_SOURCES = %D%/emulated-gpu.c
@@ -144,28 +148,28 @@ check_PROGRAMS += %D%/emulated-gpu
 %C%_emulated_gpu_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
 # And the calibration's GPU, with steps as spillway-gpu runs them. It exports a management library to
 # itself.
-check_PROGRAMS += %D%/test-bench-emulated
-TESTS += %D%/test-bench-emulated
-%C%_test_bench_emulated_SOURCES = \
-  %D%/test-bench-emulated.c $(calib_gpu_sources) $(step_runner_gpu) %D%/emulator/bench.cc
-%C%_test_bench_emulated_CPPFLAGS = $(emulator_cppflags)
-%C%_test_bench_emulated_LDFLAGS = $(AM_LDFLAGS) -rdynamic
-%C%_test_bench_emulated_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
+check_PROGRAMS += %D%/kernels/bench-emulated
+TESTS += %D%/kernels/bench-emulated
+%C%_kernels_bench_emulated_SOURCES = \
+  %D%/kernels/bench-emulated.c $(calib_gpu_sources) $(step_runner_gpu) %D%/emulator/bench.cc
+%C%_kernels_bench_emulated_CPPFLAGS = $(emulator_cppflags)
+%C%_kernels_bench_emulated_LDFLAGS = $(AM_LDFLAGS) -rdynamic
+%C%_kernels_bench_emulated_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
 # So does the self-check: every kernel's tiny cases, and damaged results that must be found.
-check_PROGRAMS += %D%/test-selfcheck-emulated
-TESTS += %D%/test-selfcheck-emulated
-%C%_test_selfcheck_emulated_SOURCES = %D%/test-selfcheck.c $(check_sources) $(selfcheck_sources)
-%C%_test_selfcheck_emulated_CPPFLAGS = $(emulator_cppflags)
-%C%_test_selfcheck_emulated_LDADD = $(emulator_ldadd)
-%C%_test_emulator_SOURCES = %D%/test-emulator.cc
-%C%_test_emulator_CPPFLAGS = $(emulator_cppflags)
-%C%_test_emulator_LDADD = $(emulator_ldadd)
-%C%_test_emulator_warpgroup_SOURCES = %D%/test-emulator-warpgroup.cc
-%C%_test_emulator_warpgroup_CPPFLAGS = $(emulator_cppflags)
-%C%_test_emulator_warpgroup_LDADD = $(emulator_ldadd)
-%C%_test_kv_copy_emulated_SOURCES = %D%/test-kv-copy-gpu.c
-%C%_test_kv_copy_emulated_CPPFLAGS = $(emulator_cppflags)
-%C%_test_kv_copy_emulated_LDADD = $(emulator_ldadd)
+check_PROGRAMS += %D%/kernels/selfcheck-emulated
+TESTS += %D%/kernels/selfcheck-emulated
+%C%_kernels_selfcheck_emulated_SOURCES = %D%/kernels/selfcheck.c $(check_sources) $(selfcheck_sources)
+%C%_kernels_selfcheck_emulated_CPPFLAGS = $(emulator_cppflags)
+%C%_kernels_selfcheck_emulated_LDADD = $(emulator_ldadd)
+%C%_kernels_emulator_SOURCES = %D%/kernels/emulator.cc
+%C%_kernels_emulator_CPPFLAGS = $(emulator_cppflags)
+%C%_kernels_emulator_LDADD = $(emulator_ldadd)
+%C%_kernels_emulator_warpgroup_SOURCES = %D%/kernels/emulator-warpgroup.cc
+%C%_kernels_emulator_warpgroup_CPPFLAGS = $(emulator_cppflags)
+%C%_kernels_emulator_warpgroup_LDADD = $(emulator_ldadd)
+%C%_kernels_kv_copy_emulated_SOURCES = %D%/kernels/kv-copy-gpu.c
+%C%_kernels_kv_copy_emulated_CPPFLAGS = $(emulator_cppflags)
+%C%_kernels_kv_copy_emulated_LDADD = $(emulator_ldadd)
 else
 TESTS += %D%/without-cxx.sh
 endif

@@ -71,8 +71,9 @@ def test_json_of_run():
 def test_config():
     """config holds every setting, the profile's identity and the program's version."""
     config = run_json(*DEMO, "--seed", 5)["config"]
+    of_policies = set(re.findall(r"^    (--[a-z-]+) ", succeed("list").text, re.M))
     for option in options_of_help(succeed("run", "--help").text):
-        if not option.startswith("--no-") and option not in NOT_CONFIG | OF_LIVE:
+        if not option.startswith("--no-") and option not in NOT_CONFIG | OF_LIVE | of_policies:
             check(option[2:].replace("-", "_") in config, "config lacks " + option)
     check_equal(config["live"], None)
     live = succeed("live", "--executor", "cpu", "--model", source("tests", "models", "tiny-llama.json"), "--trace",

@@ -78,6 +78,16 @@ def succeed(*words, **options):
     return result
 
 
+def check_refused(words, expected, **options):
+    """The words are refused with one message that holds all that is expected."""
+    result = execute(*words, **options)
+    check(result.status == 2 and result.out == b"", str(result))
+    check(len(result.messages) == 1, "not one line\n%s" % result)
+    check(result.err.startswith("spillway"), str(result))
+    for text in expected:
+        check(text in result.messages[0], "no '%s'\n%s" % (text, result))
+
+
 def run_json(*words, **options):
     return succeed("run", *words, "--format", "json", **options).json
 

@@ -2,7 +2,7 @@
  * "measures" takes its time there, and next to none of the test's. */
 #pragma once
 
-#include "calib/bench.h"
+#include "calib/measure/bench.h"
 
 typedef struct {
   guint64 seed;

@@ -25,6 +25,7 @@ read_members(TraceReader *reader, const char *end, const json_t *object, GError 
          jsonl_arrival(reader, end, object, "arrival_time", 0, &request, error) &&
          jsonl_tokens(reader, end, object, "input_toks", &request.prompt_tokens, error) &&
          jsonl_tokens(reader, end, object, "output_toks", &request.output_tokens, error) &&
+         jsonl_max_tokens(reader, end, object, &request, error) &&
          reader_add(reader, &request, id, error);
 }
 
@@ -47,10 +48,12 @@ write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, G
     const Request *request = workload_request(workload, i);
     g_autofree char *id = workload_id_json(workload, i);
     g_string_append_printf(
-        text,
-        "{\"request_id\": %s, \"input_toks\": %u, \"output_toks\": %u, \"arrival_time\": %s}\n", id,
-        request->prompt_tokens, request->output_tokens,
+        text, "{\"request_id\": %s, \"input_toks\": %u, \"output_toks\": %u, \"arrival_time\": %s",
+        id, request->prompt_tokens, request->output_tokens,
         number_print(request->arrival_ps, DECIMALS_MAX, 0, buffer));
+    if (request_max_tokens(request) > request->output_tokens)
+      g_string_append_printf(text, ", \"max_tokens\": %u", request->max_tokens);
+    g_string_append(text, "}\n");
     if (!trace_output_spill(out, error))
       return FALSE;
   }
@@ -60,8 +63,8 @@ write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, G
 const TraceFormat trace_format_benchmark = {
     .name = "benchmark",
     .help = "JSON lines of a serving benchmark's records",
-    .shape = "JSON lines with input_toks, output_toks, arrival_time[, request_id]",
-    .flags = TRACE_TIME_ABSOLUTE | TRACE_KEEPS_IDS,
+    .shape = "JSON lines with input_toks, output_toks, arrival_time[, request_id, max_tokens]",
+    .flags = TRACE_TIME_ABSOLUTE | TRACE_KEEPS_IDS | TRACE_KEEPS_MAX_TOKENS,
     .sniff = sniff,
     .row = read_row,
     .write = write_all,

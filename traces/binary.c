@@ -1,6 +1,6 @@
 /* The form "binary": all that a workload holds, at 16 bytes a request and what its prefix hashes,
- * ids and priorities take, read at the speed of memory. This file writes it, binary_read.c reads
- * it. Written from a workload and read again it gives the same bytes.
+ * ids, priorities and max_tokens take, read at the speed of memory. This file writes it,
+ * binary_read.c reads it. Written from a workload and read again it gives the same bytes.
  */
 #include "binary.h"
 
@@ -84,14 +84,27 @@ put_shapes(Packer *packer, const Workload *workload, GError **error)
   return TRUE;
 }
 
+static guint32
+priority_of(const Workload *workload, guint32 index)
+{
+  return (guint32)workload_priority(workload, index);
+}
+
+static guint32
+max_tokens_of(const Workload *workload, guint32 index)
+{
+  return request_max_tokens(workload_request(workload, index));
+}
+
+/* A number of 4 bytes a request. */
 static gboolean
-put_priorities(Packer *packer, const Workload *workload, GError **error)
+put_halves(Packer *packer, const Workload *workload, guint32 (*of)(const Workload *, guint32),
+           GError **error)
 {
   guint32 n = workload_count(workload);
 
   for (guint32 i = 0; i < n; i += 2) {
-    gint32 second = i + 1 < n ? workload_request(workload, i + 1)->priority : 0;
-    guint64 word = pair((guint32)workload_request(workload, i)->priority, (guint32)second);
+    guint64 word = pair(of(workload, i), i + 1 < n ? of(workload, i + 1) : 0);
     if (!put_words(packer, &word, 1, error))
       return FALSE;
   }
@@ -182,8 +195,9 @@ write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, G
   const char *comment = out->comment != NULL ? out->comment : "";
   guint64 n_hashes = count_hashes(workload);
   guint64 parts =
-      (n_hashes > 0 ? BINARY_HASHES : 0) | (workload->has_priority ? BINARY_PRIORITIES : 0) |
-      (has_ids(workload) ? BINARY_IDS : 0) | (workload->names != NULL ? BINARY_NAMES : 0);
+      (n_hashes > 0 ? BINARY_HASHES : 0) | (workload->priorities != NULL ? BINARY_PRIORITIES : 0) |
+      (workload->has_max_tokens ? BINARY_MAX_TOKENS : 0) | (has_ids(workload) ? BINARY_IDS : 0) |
+      (workload->names != NULL ? BINARY_NAMES : 0);
   guint64 header[BINARY_WORDS] = {
       [BINARY_WORD_FORMAT] = parts << 32 | BINARY_FORMAT_NUMBER,
       [BINARY_WORD_REQUESTS] = workload_count(workload),
@@ -199,7 +213,8 @@ write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, G
   if (!put_header(&packer, header, error) || !put_text(&packer, comment, strlen(comment), error) ||
       !put_rest(&packer, error) || !put_requests(&packer, workload, error) ||
       (parts & BINARY_HASHES && !put_shapes(&packer, workload, error)) ||
-      (parts & BINARY_PRIORITIES && !put_priorities(&packer, workload, error)) ||
+      (parts & BINARY_PRIORITIES && !put_halves(&packer, workload, priority_of, error)) ||
+      (parts & BINARY_MAX_TOKENS && !put_halves(&packer, workload, max_tokens_of, error)) ||
       (parts & BINARY_IDS && !put_ids(&packer, workload, error)) ||
       (parts & BINARY_NAMES && !put_names(&packer, workload, error)) ||
       !put_hashes(&packer, workload, error))
@@ -213,7 +228,7 @@ const TraceFormat trace_format_binary = {
     .name = "binary",
     .help = "16 bytes a request, the quickest to read; keeps all that a trace has",
     .shape = "a file that trace convert --to binary wrote",
-    .flags = TRACE_KEEPS_IDS | TRACE_KEEPS_HASHES | TRACE_KEEPS_PRIORITY,
+    .flags = TRACE_KEEPS_IDS | TRACE_KEEPS_HASHES | TRACE_KEEPS_PRIORITY | TRACE_KEEPS_MAX_TOKENS,
     .mark = BINARY_MARK,
     .mark_bytes = BINARY_MARK_BYTES,
     .read = binary_read,

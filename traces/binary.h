@@ -6,6 +6,7 @@
  *   requests     arrival_ps (8 bytes), prompt_tokens (4), output_tokens (4) each, in order
  *   hash shapes  hash_count (4), hash_block_tokens (4) each      where BINARY_HASHES is set
  *   priorities   4 each, with a sign                             where BINARY_PRIORITIES is set
+ *   max tokens   4 each                                          where BINARY_MAX_TOKENS is set
  *   ids          8 each, with a sign                             where BINARY_IDS is set
  *   names        each ends in a 0 byte                           where BINARY_NAMES is set
  *   hashes       8 each, those of a request side by side, requests in order
@@ -23,7 +24,7 @@
 
 #define BINARY_MARK "\x89SPW\r\n\x1a\n" /* its line ends show what text tools did to a file */
 
-enum { BINARY_FORMAT_NUMBER = 1, BINARY_MARK_BYTES = 8, BINARY_CHECKSUM_WORDS = 2 };
+enum { BINARY_FORMAT_NUMBER = 2, BINARY_MARK_BYTES = 8, BINARY_CHECKSUM_WORDS = 2 };
 
 typedef enum {
   BINARY_WORD_MARK,
@@ -41,8 +42,9 @@ typedef enum {
   BINARY_HASHES = 1 << 0,
   BINARY_PRIORITIES = 1 << 1,
   BINARY_IDS = 1 << 2,
-  BINARY_NAMES = 1 << 3, /* instead of ids */
-  BINARY_PARTS_KNOWN = (1 << 4) - 1,
+  BINARY_NAMES = 1 << 3,      /* instead of ids */
+  BINARY_MAX_TOKENS = 1 << 4, /* since format 2 */
+  BINARY_PARTS_KNOWN = (1 << 5) - 1,
 } BinaryParts;
 
 typedef struct {
@@ -77,7 +79,8 @@ binary_file_bytes(const guint64 header[BINARY_WORDS])
 
   return BINARY_WORDS * 8 + binary_padded(header[BINARY_WORD_COMMENT_BYTES]) + 16 * n +
          (parts & BINARY_HASHES ? 8 * n : 0) +
-         (parts & BINARY_PRIORITIES ? binary_padded(4 * n) : 0) + (parts & BINARY_IDS ? 8 * n : 0) +
+         (parts & BINARY_PRIORITIES ? binary_padded(4 * n) : 0) +
+         (parts & BINARY_MAX_TOKENS ? binary_padded(4 * n) : 0) + (parts & BINARY_IDS ? 8 * n : 0) +
          binary_padded(header[BINARY_WORD_NAME_BYTES]) + 8 * header[BINARY_WORD_HASHES] +
          BINARY_CHECKSUM_WORDS * 8;
 }

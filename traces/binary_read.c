@@ -85,10 +85,11 @@ check_format_number(const Unpacker *u, GError **error)
 {
   guint64 number = u->header[BINARY_WORD_FORMAT] & G_MAXUINT32;
 
-  if (number == BINARY_FORMAT_NUMBER)
+  if (number >= 1 && number <= BINARY_FORMAT_NUMBER)
     return TRUE;
   return fail(u, error,
-              "found format number %" G_GUINT64_FORMAT " of binary traces, expected %d; a later "
+              "found format number %" G_GUINT64_FORMAT
+              " of binary traces, expected 1 to %d; a later "
               "version of spillway wrote this: convert the trace with that version, or from its "
               "source",
               number, BINARY_FORMAT_NUMBER);
@@ -103,10 +104,12 @@ check_header(const Unpacker *u, GError **error)
   guint64 name_bytes = header[BINARY_WORD_NAME_BYTES];
   gboolean has_names = (u->parts & BINARY_NAMES) != 0;
   gint64 length_bytes = source_length_bytes(u->source);
+  guint64 known =
+      (header[BINARY_WORD_FORMAT] & G_MAXUINT32) == 1 ? BINARY_MAX_TOKENS - 1 : BINARY_PARTS_KNOWN;
 
   if (n == 0 && u->parts == 0)
     return fail(u, error, "found no requests, expected at least one");
-  if (n == 0 || n > G_MAXINT32 || n_hashes > G_MAXUINT32 || u->parts > BINARY_PARTS_KNOWN ||
+  if (n == 0 || n > G_MAXINT32 || n_hashes > G_MAXUINT32 || u->parts > known ||
       (n_hashes > 0) != ((u->parts & BINARY_HASHES) != 0) ||
       (has_names && (u->parts & BINARY_IDS)) || (has_names ? name_bytes < 2 * n : name_bytes > 0) ||
       name_bytes > n * (TRACE_ID_MAX_BYTES + 1) ||
@@ -257,8 +260,11 @@ take_shapes(Unpacker *u, GError **error)
   return TRUE;
 }
 
+/* A number of 4 bytes a request; set() refuses one that cannot be. */
 static gboolean
-take_priorities(Unpacker *u, GError **error)
+take_halves(Unpacker *u,
+            gboolean (*set)(const Unpacker *u, guint64 index, guint32 value, GError **),
+            GError **error)
 {
   guint64 n = u->header[BINARY_WORD_REQUESTS];
 
@@ -266,9 +272,41 @@ take_priorities(Unpacker *u, GError **error)
     guint64 at = i / 2 % WINDOW_WORDS;
     if (i % (2 * WINDOW_WORDS) == 0 && !take_words(u, MIN((n - i + 1) / 2, WINDOW_WORDS), error))
       return FALSE;
-    request_at(u, i)->priority = (gint32)(GUINT64_FROM_LE(u->window[at]) >> (i % 2 * 32));
+    if (!set(u, i, (guint32)(GUINT64_FROM_LE(u->window[at]) >> (i % 2 * 32)), error))
+      return FALSE;
   }
-  u->reader->workload->has_priority = TRUE;
+  return TRUE;
+}
+
+static gboolean
+set_priority(const Unpacker *u, guint64 index, guint32 value, GError **error)
+{
+  (void)error;
+  g_array_index(u->reader->workload->priorities, gint32, index) = (gint32)value;
+  return TRUE;
+}
+
+static gboolean
+take_priorities(Unpacker *u, GError **error)
+{
+  GArray *priorities = g_array_new(FALSE, TRUE, sizeof(gint32));
+
+  g_array_set_size(priorities, (guint)u->header[BINARY_WORD_REQUESTS]);
+  u->reader->workload->priorities = priorities;
+  return take_halves(u, set_priority, error);
+}
+
+static gboolean
+set_max_tokens(const Unpacker *u, guint64 index, guint32 value, GError **error)
+{
+  Request *request = request_at(u, index);
+
+  if (value < request->output_tokens || value > TRACE_TOKENS_MAX)
+    return fail_request(u, index, error, "max_tokens", value,
+                        "a number from the output's tokens to 1000000000");
+  if (value > request->output_tokens)
+    u->reader->workload->has_max_tokens = TRUE;
+  request->max_tokens = value;
   return TRUE;
 }
 
@@ -372,6 +410,7 @@ take_all(Unpacker *u, GError **error)
   if (!take_header(u, error) || !take_comment(u, error) || !take_requests(u, error) ||
       (u->parts & BINARY_HASHES && !take_shapes(u, error)) ||
       (u->parts & BINARY_PRIORITIES && !take_priorities(u, error)) ||
+      (u->parts & BINARY_MAX_TOKENS && !take_halves(u, set_max_tokens, error)) ||
       (u->parts & BINARY_IDS && !take_ids(u, error)) ||
       (u->parts & BINARY_NAMES && !take_names(u, error)) ||
       !take_array(u, u->header[BINARY_WORD_HASHES], workload->hashes, error) ||

@@ -148,6 +148,14 @@ read_tokens(const TraceReader *reader, const Field *field, const char *name, gui
   return TRUE;
 }
 
+/* An empty field says nothing. */
+static gboolean
+read_max_tokens(const TraceReader *reader, const Field *field, const char *name, guint32 *tokens,
+                GError **error)
+{
+  return field->text == field->end || read_tokens(reader, field, name, tokens, error);
+}
+
 static gboolean
 read_id(TraceReader *reader, const Field *field, const char *name, GError **error)
 {
@@ -210,7 +218,9 @@ read_field(TraceReader *reader, const CsvSchema *schema, CsvRole role, const Fie
   case CSV_ID:
     return read_id(reader, field, name, error);
   case CSV_PRIORITY:
-    return read_priority(reader, field, name, &request->priority, error);
+    return read_priority(reader, field, name, &reader->priority, error);
+  case CSV_MAX_TOKENS:
+    return read_max_tokens(reader, field, name, &request->max_tokens, error);
   case CSV_IGNORED:
   case CSV_ROLES:
     break;
@@ -320,6 +330,8 @@ csv_row(const TraceFormat *self, TraceReader *reader, const char *line, const ch
       next = quick_tokens(text, end, tokens_min, &request.prompt_tokens);
     else if (role == CSV_OUTPUT)
       next = quick_tokens(text, end, tokens_min, &request.output_tokens);
+    else if (role == CSV_MAX_TOKENS)
+      next = quick_tokens(text, end, tokens_min, &request.max_tokens);
     has_id |= role == CSV_ID;
     if (next == NULL) {
       Field field = find_field(text, end);

@@ -14,6 +14,7 @@ typedef enum {
   CSV_OUTPUT,
   CSV_ID,
   CSV_PRIORITY,
+  CSV_MAX_TOKENS,
   CSV_ROLES,
 } CsvRole;
 

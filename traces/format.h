@@ -20,10 +20,11 @@ typedef enum {
   TRACE_TIME_ABSOLUTE = 1 << 0, /* times count from some epoch: the earliest becomes 0 */
   TRACE_SKIPS_EMPTY =
       1 << 1, /* requests with no tokens are failures of production: skipped, counted */
-  TRACE_KEEPS_IDS = 1 << 2,      /* a written file has the requests' ids */
-  TRACE_KEEPS_HASHES = 1 << 3,   /* … and their prefix hashes */
-  TRACE_KEEPS_PRIORITY = 1 << 4, /* … and their priorities */
-  TRACE_HAS_COMMENTS = 1 << 5,   /* a written file begins with a comment, format number included */
+  TRACE_KEEPS_IDS = 1 << 2,        /* a written file has the requests' ids */
+  TRACE_KEEPS_HASHES = 1 << 3,     /* … and their prefix hashes */
+  TRACE_KEEPS_PRIORITY = 1 << 4,   /* … and their priorities */
+  TRACE_KEEPS_MAX_TOKENS = 1 << 5, /* … and the output tokens that their clients allow */
+  TRACE_HAS_COMMENTS = 1 << 6, /* a written file begins with a comment, format number included */
 } TraceFlags;
 
 struct TraceFormat {

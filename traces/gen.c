@@ -15,7 +15,14 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
-enum { STREAM_ARRIVALS = 1, STREAM_PROMPTS, STREAM_OUTPUTS, STREAM_THINK, STREAM_GROUPS };
+enum {
+  STREAM_ARRIVALS = 1,
+  STREAM_PROMPTS,
+  STREAM_OUTPUTS,
+  STREAM_THINK,
+  STREAM_GROUPS,
+  STREAM_LIMITS
+};
 
 enum { GEN_REQUESTS_MAX = 100000000 };
 
@@ -27,7 +34,7 @@ const char *const arrivals_names[ARRIVALS_KINDS + 1] = {"poisson", "gamma", "uni
 typedef struct {
   const TraceGen *gen;
   Workload *workload;
-  RandomStream prompts, outputs, think, groups;
+  RandomStream prompts, outputs, think, groups, limits;
   guint64 next_hash;
   GArray *conversation; /* of guint64: hashes of the full blocks that the conversation has so far */
   GArray *hashes;       /* of guint64: those of one prompt */
@@ -51,6 +58,7 @@ trace_gen_clear(TraceGen *gen)
 {
   lengths_clear(&gen->prompt);
   lengths_clear(&gen->output);
+  lengths_clear(&gen->max_tokens);
 }
 
 static gboolean
@@ -153,6 +161,18 @@ hash_prompt(Run *run, guint64 group, guint32 prompt_tokens)
   }
 }
 
+/* What the client allows: 0 where that is not set. */
+static guint32
+draw_max_tokens(Run *run, guint32 output_tokens)
+{
+  const TraceGen *gen = run->gen;
+  double times = ceil(gen->max_tokens_times * output_tokens);
+
+  if (gen->max_tokens.text != NULL)
+    return MAX(lengths_draw(&gen->max_tokens, &run->limits), output_tokens);
+  return gen->max_tokens_times > 0 ? (guint32)MIN(times, TRACE_TOKENS_MAX) : 0;
+}
+
 static gboolean
 add_conversation(Run *run, double start_s, GError **error)
 {
@@ -175,6 +195,7 @@ add_conversation(Run *run, double start_s, GError **error)
       return FALSE;
     }
     request.prompt_tokens = (guint32)prompt_tokens;
+    request.max_tokens = draw_max_tokens(run, request.output_tokens);
     request.arrival_ps = (gint64)floor(at_s * us_per_s + 0.5) * PS_PER_US;
     if (trace_gen_has_hashes(gen)) {
       hash_prompt(run, group, request.prompt_tokens);
@@ -216,6 +237,7 @@ trace_gen_run(const TraceGen *gen, GError **error)
   random_init(&run.outputs, gen->seed, STREAM_OUTPUTS);
   random_init(&run.think, gen->seed, STREAM_THINK);
   random_init(&run.groups, gen->seed, STREAM_GROUPS);
+  random_init(&run.limits, gen->seed, STREAM_LIMITS);
   run.next_hash =
       (guint64)gen->prefix_groups * (gen->shared_prefix_tokens / gen->hash_block_tokens);
   run.conversation = g_array_new(FALSE, FALSE, sizeof(guint64));
@@ -272,6 +294,12 @@ trace_gen_command(const TraceGen *gen)
     append_number(command, "burstiness", gen->burstiness);
   append_text(command, "prompt", gen->prompt.text);
   append_text(command, "output", gen->output.text);
+  if (gen->max_tokens.text != NULL)
+    append_text(command, "max-tokens", gen->max_tokens.text);
+  if (gen->max_tokens_times > 0) {
+    append_number(command, "max-tokens", gen->max_tokens_times);
+    g_string_append_c(command, 'x');
+  }
   if (gen->turns > 1) {
     append_number(command, "turns", gen->turns);
     append_number(command, "think-time", gen->think_s);

@@ -30,6 +30,8 @@ typedef struct {
   double
       burstiness; /* gamma's shape, as vLLM's option of this name: 1 is Poisson, less is burstier */
   Lengths prompt, output;
+  Lengths max_tokens;           /* not set: as many as the output; less than the output: so many */
+  double max_tokens_times;      /* of the output, instead of max_tokens; 0: not given */
   guint32 turns;                /* requests a conversation has; 1: no conversations */
   double think_s;               /* mean of the exponential time from a turn to the next */
   guint32 shared_prefix_tokens; /* put before every prompt */

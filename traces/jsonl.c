@@ -95,6 +95,14 @@ jsonl_tokens(const TraceReader *reader, const char *end, const json_t *object, c
   return TRUE;
 }
 
+gboolean
+jsonl_max_tokens(const TraceReader *reader, const char *end, const json_t *object, Request *request,
+                 GError **error)
+{
+  return json_object_get(object, "max_tokens") == NULL ||
+         jsonl_tokens(reader, end, object, "max_tokens", &request->max_tokens, error);
+}
+
 /* The shortest text that reads back as this double. */
 static const char *
 print_double(double value, char buffer[NUMBER_BUFFER_BYTES])

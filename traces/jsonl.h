@@ -18,6 +18,10 @@ gboolean jsonl_fail(const TraceReader *reader, const char *end, const json_t *ob
 gboolean jsonl_tokens(const TraceReader *reader, const char *end, const json_t *object,
                       const char *key, guint32 *tokens, GError **error);
 
+/* The member "max_tokens", where there is one. */
+gboolean jsonl_max_tokens(const TraceReader *reader, const char *end, const json_t *object,
+                          Request *request, GError **error);
+
 /* A time in units of 10^-unit_decimals seconds: 0 for s, 3 for ms. */
 gboolean jsonl_arrival(TraceReader *reader, const char *end, const json_t *object, const char *key,
                        guint unit_decimals, Request *request, GError **error);

@@ -129,7 +129,9 @@ read_values(Lengths *lengths, const char *path, LengthsSide side, GError **error
   lengths->values = g_array_new(FALSE, FALSE, sizeof(guint32));
   for (guint32 i = 0; i < workload_count(workload); i++) {
     const Request *request = workload_request(workload, i);
-    guint32 tokens = side == LENGTHS_OF_PROMPTS ? request->prompt_tokens : request->output_tokens;
+    guint32 tokens = side == LENGTHS_OF_PROMPTS   ? request->prompt_tokens
+                     : side == LENGTHS_OF_OUTPUTS ? request->output_tokens
+                                                  : request_max_tokens(request);
     g_array_append_val(lengths->values, tokens);
   }
   return TRUE;

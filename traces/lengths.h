@@ -4,7 +4,7 @@
  *   uniform:100,2000                    whole numbers from 100 to 2000, ends included
  *   lognormal:mean=1155,median=1020     the clipped distribution has that mean and median
  *     [,max=4096]                       longer ones become max
- *   empirical:FILE                      drawn from a trace's requests, prompt and output apart
+ *   empirical:FILE                      drawn from a trace's requests, each side apart
  */
 #pragma once
 
@@ -20,7 +20,7 @@ typedef struct {
   GArray *values;           /* empirical: of guint32 */
 } Lengths;
 
-typedef enum { LENGTHS_OF_PROMPTS, LENGTHS_OF_OUTPUTS } LengthsSide;
+typedef enum { LENGTHS_OF_PROMPTS, LENGTHS_OF_OUTPUTS, LENGTHS_OF_MAX_TOKENS } LengthsSide;
 
 /* Reads the text (and the trace, for empirical: the lengths of that side). The error says what was
  * found and what is expected. */

@@ -69,6 +69,7 @@ read_members(TraceReader *reader, const char *end, const json_t *object, GError 
          jsonl_arrival(reader, end, object, "timestamp", 3, &request, error) &&
          jsonl_tokens(reader, end, object, "input_length", &request.prompt_tokens, error) &&
          jsonl_tokens(reader, end, object, "output_length", &request.output_tokens, error) &&
+         jsonl_max_tokens(reader, end, object, &request, error) &&
          read_hashes(reader, end, object, &request, error) &&
          reader_add(reader, &request, id, error);
 }
@@ -106,6 +107,8 @@ write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, G
     g_string_append_c(text, ']');
     if (request->hash_count > 0 && request->hash_block_tokens != HASH_BLOCK_TOKENS)
       g_string_append_printf(text, ", \"hash_block_tokens\": %u", request->hash_block_tokens);
+    if (request_max_tokens(request) > request->output_tokens)
+      g_string_append_printf(text, ", \"max_tokens\": %u", request->max_tokens);
     g_string_append(text, "}\n");
     if (!trace_output_spill(out, error))
       return FALSE;
@@ -116,8 +119,8 @@ write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, G
 const TraceFormat trace_format_mooncake = {
     .name = "mooncake",
     .help = "JSON lines of the Mooncake traces: ms, lengths, prefix hashes",
-    .shape = "JSON lines with timestamp, input_length, output_length[, hash_ids]",
-    .flags = TRACE_SKIPS_EMPTY | TRACE_KEEPS_IDS | TRACE_KEEPS_HASHES,
+    .shape = "JSON lines with timestamp, input_length, output_length[, hash_ids, max_tokens]",
+    .flags = TRACE_SKIPS_EMPTY | TRACE_KEEPS_IDS | TRACE_KEEPS_HASHES | TRACE_KEEPS_MAX_TOKENS,
     .sniff = sniff,
     .row = read_row,
     .write = write_all,

@@ -142,11 +142,20 @@ reader_add(TraceReader *reader, const Request *request, const char *id, GError *
   Workload *workload = reader->workload;
 
   if (G_UNLIKELY(request->prompt_tokens == 0 || request->output_tokens == 0)) {
+    reader->priority = 0;
     if (request->prompt_tokens == 0)
       reader->skipped_no_prompt++;
     else
       reader->skipped_no_output++;
     return TRUE;
+  }
+  if (G_UNLIKELY(request->max_tokens != 0 && request->max_tokens < request->output_tokens)) {
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                "%s:%" G_GUINT64_FORMAT
+                ": found %u in max_tokens, expected at least the %u tokens of "
+                "the output",
+                reader->name, reader->line_number, request->max_tokens, request->output_tokens);
+    return FALSE;
   }
   if (workload->requests->len == (guint)G_MAXINT32 ||
       workload->hashes->len > G_MAXUINT32 - request->hash_count)
@@ -162,10 +171,12 @@ reader_add(TraceReader *reader, const Request *request, const char *id, GError *
   /* The usual one goes straight to where there is room for it. */
   if (workload->requests->len < reader->room && id == NULL && workload->ids == NULL &&
       workload->names == NULL && workload->hashes->len == 0 && request->hash_count == 0 &&
-      request->priority == 0)
+      request->max_tokens == 0 && reader->priority == 0 && workload->priorities == NULL)
     ((Request *)(gpointer)workload->requests->data)[workload->requests->len++] = *request;
   else
     workload_add(workload, request, id, (const guint64 *)(gpointer)reader->hashes->data);
+  workload_set_priority(workload, reader->priority);
+  reader->priority = 0;
   return TRUE;
 }
 

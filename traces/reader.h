@@ -25,8 +25,9 @@ struct TraceReader {
 
   guint8 roles[TRACE_COLUMNS_MAX]; /* CSV: what each column is */
   guint column_count;
-  GString *id;    /* CSV: the current request's */
-  GArray *hashes; /* of guint64: the current request's */
+  GString *id;     /* CSV: the current request's */
+  gint32 priority; /* CSV: the same; 0 once it was added */
+  GArray *hashes;  /* of guint64: the current request's */
 };
 
 void reader_init(TraceReader *reader, const char *name, const TraceFormat *format);

@@ -1,7 +1,7 @@
 /* The form "spillway": CSV of arrival_s, prompt_tokens, output_tokens and, where the trace has
- * them, id and priority. Our own form, so its first line is a comment with a format number; files
- * without one (written by hand) are taken as form 1. Written from a workload and read again it
- * gives the same bytes.
+ * them, id, priority and max_tokens. Our own form, so its first line is a comment with a format
+ * number; files without one (written by hand) are taken as form 1. Written from a workload and read
+ * again it gives the same bytes.
  */
 #include "csv.h"
 
@@ -15,6 +15,7 @@ static const CsvSchema schema = {
             [CSV_OUTPUT] = {"output_tokens", FALSE},
             [CSV_ID] = {"id", TRUE},
             [CSV_PRIORITY] = {"priority", TRUE},
+            [CSV_MAX_TOKENS] = {"max_tokens", TRUE},
         },
     .time_expected = "seconds, such as 12.5",
     .time = csv_time_seconds,
@@ -37,8 +38,9 @@ write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, G
   char buffer[NUMBER_BUFFER_BYTES];
 
   (void)self;
-  g_string_append_printf(text, "arrival_s,prompt_tokens,output_tokens%s%s\n", with_ids ? ",id" : "",
-                         workload->has_priority ? ",priority" : "");
+  g_string_append_printf(text, "arrival_s,prompt_tokens,output_tokens%s%s%s\n",
+                         with_ids ? ",id" : "", workload->priorities != NULL ? ",priority" : "",
+                         workload->has_max_tokens ? ",max_tokens" : "");
   for (guint32 i = 0; i < workload_count(workload); i++) {
     const Request *request = workload_request(workload, i);
     g_string_append_printf(text, "%s,%u,%u",
@@ -49,8 +51,10 @@ write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, G
       if (!csv_write_id(text, workload, i, error))
         return FALSE;
     }
-    if (workload->has_priority)
-      g_string_append_printf(text, ",%d", request->priority);
+    if (workload->priorities != NULL)
+      g_string_append_printf(text, ",%d", workload_priority(workload, i));
+    if (workload->has_max_tokens)
+      g_string_append_printf(text, ",%u", request_max_tokens(request));
     g_string_append_c(text, '\n');
     if (!trace_output_spill(out, error))
       return FALSE;
@@ -60,9 +64,9 @@ write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, G
 
 const TraceFormat trace_format_spillway = {
     .name = "spillway",
-    .help = "CSV: seconds, prompt and output tokens, optional id and priority",
-    .shape = "arrival_s,prompt_tokens,output_tokens[,id][,priority]",
-    .flags = TRACE_KEEPS_IDS | TRACE_KEEPS_PRIORITY | TRACE_HAS_COMMENTS,
+    .help = "CSV: seconds, prompt and output tokens, optional id, priority and max_tokens",
+    .shape = "arrival_s,prompt_tokens,output_tokens[,id][,priority][,max_tokens]",
+    .flags = TRACE_KEEPS_IDS | TRACE_KEEPS_PRIORITY | TRACE_KEEPS_MAX_TOKENS | TRACE_HAS_COMMENTS,
     .csv = &schema,
     .sniff = csv_sniff,
     .header = csv_header,

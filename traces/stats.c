@@ -127,6 +127,7 @@ trace_stats_compute(const Workload *workload, TraceStats *stats)
   guint32 count = workload_count(workload);
   g_autofree guint32 *prompts = g_new(guint32, count);
   g_autofree guint32 *outputs = g_new(guint32, count);
+  g_autofree guint32 *limits = workload->has_max_tokens ? g_new(guint32, count) : NULL;
 
   memset(stats, 0, sizeof *stats);
   stats->requests = count;
@@ -134,11 +135,16 @@ trace_stats_compute(const Workload *workload, TraceStats *stats)
     const Request *request = workload_request(workload, i);
     prompts[i] = request->prompt_tokens;
     outputs[i] = request->output_tokens;
+    if (limits != NULL)
+      limits[i] = request_max_tokens(request);
     stats->prompt_tokens += request->prompt_tokens;
     stats->output_tokens += request->output_tokens;
   }
   stats->prompt_buckets = compute_lengths(prompts, count, &stats->prompt);
   stats->output_buckets = compute_lengths(outputs, count, &stats->output);
+  stats->has_max_tokens = limits != NULL;
+  if (limits != NULL)
+    g_array_unref(compute_lengths(limits, count, &stats->max_tokens));
   compute_arrivals(workload, stats);
   compute_repeats(workload, stats);
 }

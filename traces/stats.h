@@ -25,6 +25,8 @@ typedef struct {
   double gap_mean_s, gap_cv;    /* between arrivals; cv: standard deviation / mean, 1 for Poisson */
   guint64 prompt_tokens, output_tokens;
   LengthStats prompt, output;
+  gboolean has_max_tokens;
+  LengthStats max_tokens; /* where has_max_tokens */
   guint64 hashed_requests, hash_blocks,
       repeated_blocks;                     /* repeated: prefix seen in an earlier prompt */
   guint64 repeated_tokens;                 /* prompt tokens in those blocks */

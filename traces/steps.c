@@ -20,6 +20,7 @@ static const CsvSchema schema = {
             [CSV_PROMPT] = {"prompt_tokens", FALSE},
             [CSV_OUTPUT] = {"output_tokens", FALSE},
             [CSV_ID] = {"id", FALSE},
+            [CSV_MAX_TOKENS] = {"max_tokens", TRUE},
         },
     .time_expected = "a whole number of steps",
     .time = time_steps,
@@ -30,7 +31,9 @@ write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, G
 {
   GString *text = out->text;
 
-  g_string_append_printf(text, "%s\n", self->shape);
+  (void)self;
+  g_string_append_printf(text, "id,arrival_step,prompt_tokens,output_tokens%s\n",
+                         workload->has_max_tokens ? ",max_tokens" : "");
   for (guint32 i = 0; i < workload_count(workload); i++) {
     const Request *request = workload_request(workload, i);
     char buffer[NUMBER_BUFFER_BYTES];
@@ -42,8 +45,11 @@ write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, G
     }
     if (!csv_write_id(text, workload, i, error))
       return FALSE;
-    g_string_append_printf(text, ",%" G_GINT64_FORMAT ",%u,%u\n", request->arrival_ps / PS_PER_S,
+    g_string_append_printf(text, ",%" G_GINT64_FORMAT ",%u,%u", request->arrival_ps / PS_PER_S,
                            request->prompt_tokens, request->output_tokens);
+    if (workload->has_max_tokens)
+      g_string_append_printf(text, ",%u", request_max_tokens(request));
+    g_string_append_c(text, '\n');
     if (!trace_output_spill(out, error))
       return FALSE;
   }
@@ -53,8 +59,8 @@ write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, G
 const TraceFormat trace_format_steps = {
     .name = "steps",
     .help = "CSV of recorded schedules: arrivals in steps of one second",
-    .shape = "id,arrival_step,prompt_tokens,output_tokens",
-    .flags = TRACE_KEEPS_IDS,
+    .shape = "id,arrival_step,prompt_tokens,output_tokens[,max_tokens]",
+    .flags = TRACE_KEEPS_IDS | TRACE_KEEPS_MAX_TOKENS,
     .csv = &schema,
     .sniff = csv_sniff,
     .header = csv_header,

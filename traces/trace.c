@@ -272,7 +272,8 @@ note_losses(const TraceFormat *format, const Workload *workload, TraceNotes *not
   } losses[] = {
       {TRACE_KEEPS_HASHES, workload->hashes->len > 0, "prefix hashes"},
       {TRACE_KEEPS_IDS, workload->ids != NULL || workload->names != NULL, "ids"},
-      {TRACE_KEEPS_PRIORITY, workload->has_priority, "priorities"},
+      {TRACE_KEEPS_PRIORITY, workload->priorities != NULL, "priorities"},
+      {TRACE_KEEPS_MAX_TOKENS, workload->has_max_tokens, "max_tokens"},
   };
   gboolean starts_late = workload_request(workload, 0)->arrival_ps > 0;
 

@@ -63,7 +63,7 @@ static gboolean
 allocate_by_preempting(Scheduler *self, Step *step, Sequence *sequence, guint32 tokens)
 {
   while (!allocate(self, sequence, tokens)) {
-    Sequence *victim = victim_policy_pick(self->config.victim, &self->running, sequence);
+    Sequence *victim = self->running.tail;
     preempt(self, step, victim, sequence);
     if (victim == sequence)
       return FALSE;
@@ -81,6 +81,56 @@ running_kind(const Sequence *sequence)
   return scheduler_entry_kind(sequence);
 }
 
+/* Tokens that a running sequence gets. */
+static guint32
+running_tokens(const Scheduler *self, const Sequence *sequence, guint32 budget)
+{
+  guint32 longest = self->config.max_model_len - 1, computed = sequence->computed_tokens;
+  guint32 tokens = wanted_tokens(self, sequence, computed, budget, TRUE);
+
+  return sequence->ending ? 0 : MIN(tokens, longest > computed ? longest - computed : 0);
+}
+
+/* The first running sequence that the free blocks do not reach; NULL: they suffice. */
+static Sequence *
+first_short(const Scheduler *self, guint32 budget)
+{
+  const DueList *due = decode_clock_due(&self->clock, 0);
+  guint32 left = self->pool.free_blocks;
+
+  if (due->length > left) {
+    Sequence *member = due->head;
+    for (; left > 0; left--)
+      member = member->due_next;
+    return member;
+  }
+  left -= due->length;
+  budget -= self->clock.count;
+  for (Sequence *s = scheduler_first_loose(self); s != NULL && budget > 0; s = s->next) {
+    guint32 tokens = running_tokens(self, s, budget);
+    guint32 blocks = tokens > 0 ? blocks_after(self, s->computed_tokens, tokens) : 0;
+    guint32 more = blocks > s->blocks ? blocks - s->blocks : 0;
+    if (more > left)
+      return s;
+    left -= more;
+    budget -= tokens;
+  }
+  return NULL;
+}
+
+/* What a policy ranks goes before anybody has work in the step: a what-if. */
+static void
+preempt_by_rank(Scheduler *self, Step *step, guint32 budget)
+{
+  Sequence *in_need, *victim;
+
+  while ((in_need = first_short(self, budget)) != NULL &&
+         (victim = scheduler_first_victim(self)) != NULL) {
+    self->memory_bound = TRUE;
+    preempt(self, step, victim, in_need);
+  }
+}
+
 /* The members of the clock get their blocks, the oldest first. FALSE if one preempted itself, and
  * with it the running pass ends. */
 static gboolean
@@ -96,7 +146,7 @@ supply_members(Scheduler *self, Step *step)
   self->memory_bound = TRUE;
   for (Sequence *member = due->head; member != NULL; member = next) {
     while (!scheduler_take_due(self, member)) {
-      Sequence *victim = victim_policy_pick(self->config.victim, &self->running, member);
+      Sequence *victim = self->running.tail;
       gboolean itself = victim == member;
       preempt(self, step, victim, member);
       if (itself) {
@@ -114,12 +164,13 @@ supply_members(Scheduler *self, Step *step)
 static guint32
 schedule_running(Scheduler *self, Step *step, guint32 budget)
 {
-  guint32 longest = self->config.max_model_len - 1;
   gboolean goes_on = TRUE;
   Sequence *next;
 
   if (self->clock.count > budget)
     scheduler_dissolve_clock(self, step);
+  if (self->config.victim->rank != NULL)
+    preempt_by_rank(self, step, budget);
   if (self->clock.count > 0) {
     goes_on = supply_members(self, step);
     scheduler_run_members(self, step);
@@ -127,10 +178,8 @@ schedule_running(Scheduler *self, Step *step, guint32 budget)
   }
   for (Sequence *sequence = scheduler_first_loose(self); sequence != NULL && goes_on && budget > 0;
        sequence = next) {
-    guint32 computed = sequence->computed_tokens;
-    guint32 tokens = wanted_tokens(self, sequence, computed, budget, TRUE);
-    tokens = MIN(tokens, longest > computed ? longest - computed : 0);
-    if (tokens > 0 && !sequence->ending) {
+    guint32 tokens = running_tokens(self, sequence, budget);
+    if (tokens > 0) {
       if (!allocate_by_preempting(self, step, sequence, tokens))
         break;
       scheduler_add_entry(self, step, sequence, tokens, running_kind(sequence));

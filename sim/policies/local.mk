@@ -1,7 +1,16 @@
 # A policy is one file here and one line below.
 libspillway_sim_a_SOURCES += \
+  %D%/policy.c %D%/policy.h \
   %D%/overflow.c %D%/overflow.h \
   %D%/overflow/recompute.c \
   %D%/overflow/swap.c \
+  %D%/overflow/threshold.c \
   %D%/victim.c %D%/victim.h \
-  %D%/victim/newest.c
+  %D%/victim/fewest_outputs.c \
+  %D%/victim/least_computed.c \
+  %D%/victim/least_left.c \
+  %D%/victim/longest.c \
+  %D%/victim/most_left.c \
+  %D%/victim/newest.c \
+  %D%/victim/oldest.c \
+  %D%/victim/shortest.c

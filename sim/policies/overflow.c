@@ -1,7 +1,5 @@
 #include "overflow.h"
 
 const OverflowPolicy *const overflow_policies[] = {
-    &overflow_recompute,
-    &overflow_swap,
-    NULL,
+    OVERFLOW_POLICIES(POLICY_ENTRY) NULL,
 };

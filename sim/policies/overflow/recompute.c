@@ -10,7 +10,7 @@ decide(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query G_GN
 }
 
 const OverflowPolicy overflow_recompute = {
-    .name = "recompute",
-    .help = "drop the victim's KV and prefill it again when it returns",
+    .base = {.name = "recompute",
+             .help = "drop the victim's KV and prefill it again when it returns"},
     .decide = decide,
 };

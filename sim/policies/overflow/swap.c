@@ -10,8 +10,8 @@ decide(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query G_GN
 }
 
 const OverflowPolicy overflow_swap = {
-    .name = "swap",
-    .help = "copy the victim's KV blocks to host memory, and back when it returns",
+    .base = {.name = "swap",
+             .help = "copy the victim's KV blocks to host memory, and back when it returns"},
     .needs_host = TRUE,
     .decide = decide,
 };

@@ -1,0 +1,36 @@
+/* The smaller operations of a profile: curves over one or two coordinates, in picoseconds. */
+#pragma once
+
+#include "curve.h"
+#include "calib/profile.h"
+#include "roofline.h"
+
+/* Samples of one operation over shape field `over`, where field `at_field` equals `at`. */
+typedef struct OperationCurve OperationCurve;
+/* variant: "" takes all. Only of 16-bit dtypes, which activations have. NULL if there are none. */
+OperationCurve *operation_curve_new(const Profile *profile, OperationKind kind, const char *variant,
+                                    guint over, guint at_field, guint64 at);
+double operation_curve_ps(const OperationCurve *curve, double x, gboolean *inside);
+void operation_curve_free(OperationCurve *curve);
+
+/* The width that a variant of OP_ELEMENTWISE has for one model on one of `tp` devices. */
+guint64 elementwise_width(const char *variant, const Model *model, guint32 tp);
+
+/* A step's elementwise work for one model on one of `tp` devices. NULL unless norm, rotary
+ * embedding and activation are there at the model's widths. */
+typedef struct ElementwiseFit ElementwiseFit;
+ElementwiseFit *elementwise_fit_new(const Profile *profile, const Model *model, guint32 tp);
+double elementwise_fit_ps(const ElementwiseFit *fit, guint32 layers, double tokens,
+                          gboolean *measured);
+void elementwise_fit_free(ElementwiseFit *fit);
+
+/* Samples of one operation and variant over two shape fields, 0 and 1: host time by sequences and
+ * tokens, copies by bytes a piece and pieces. NULL if there are none. */
+typedef struct OperationSheet OperationSheet;
+OperationSheet *operation_sheet_new(const Profile *profile, OperationKind kind,
+                                    const char *variant);
+/* Linear in both; x is field 0, y field 1. Derived samples are never inside. */
+double operation_sheet_ps(const OperationSheet *sheet, double x, double y, gboolean *inside);
+void operation_sheet_free(OperationSheet *sheet);
+/* "h2d/pinned/single": how OP_COPY names it. The caller frees. */
+char *copy_variant(CopyDirection direction, CopyPath path, HostMemory memory);

@@ -1,0 +1,261 @@
+/* What a step costs by a profile's tables; the roofline stands in for what they do not hold. */
+#include "profile_cost_internal.h"
+
+#include <math.h>
+
+#include "calib/profile_host.h"
+
+enum { ACTIVATION_BYTES = 2 };
+
+/* A remembered cost while it is summed up. */
+typedef struct {
+  double ps, measured_ps;
+} Sum;
+
+static void
+sum_add(Sum *sum, double ps, gboolean measured)
+{
+  sum->ps += ps;
+  sum->measured_ps += measured ? ps : 0;
+}
+
+static Memo
+sum_times(Sum sum, double factor)
+{
+  return (Memo){profile_round_ps(sum.ps * factor), profile_round_ps(sum.measured_ps * factor)};
+}
+
+static Memo
+memo_of(double ps, gboolean measured)
+{
+  return (Memo){profile_round_ps(ps), measured ? profile_round_ps(ps) : 0};
+}
+
+static void
+add_product(const ProfileCost *self, Sum *sum, guint64 m, guint64 n, guint64 k)
+{
+  gboolean measured;
+  double ps = gemm_fit_ps(self->gemm, &self->what_if, m, n, k, &measured);
+
+  sum_add(sum, ps, measured);
+}
+
+static Memo
+find_linear(const ProfileCost *self, guint64 tokens)
+{
+  const Model *model = self->model;
+  guint64 q = profile_cost_heads(model, self->tp) * model->head_dim;
+  guint64 kv = profile_cost_kv_heads(model, self->tp) * model->head_dim;
+  guint64 ffn = model->ffn / self->tp;
+  Sum layer = {0, 0};
+
+  add_product(self, &layer, tokens, q + 2 * kv, model->hidden);
+  add_product(self, &layer, tokens, model->hidden, q);
+  add_product(self, &layer, tokens, (model->gated_ffn ? 2 : 1) * ffn, model->hidden);
+  add_product(self, &layer, tokens, model->hidden, ffn);
+  return sum_times(layer, model->layers);
+}
+
+static Memo
+find_small(const ProfileCost *self, guint64 tokens)
+{
+  const Model *model = self->model;
+  gboolean measured;
+  double ps = elementwise_fit_ps(self->elementwise, model->layers, (double)tokens, &measured);
+
+  return memo_of(ps, measured);
+}
+
+static Memo
+find_head(const ProfileCost *self, guint64 sampled)
+{
+  const Model *model = self->model;
+  guint64 vocab = (model->vocab + self->tp - 1) / self->tp;
+  Sum head = {0, 0};
+  gboolean measured;
+
+  add_product(self, &head, sampled, vocab, model->hidden);
+  if (self->sampling != NULL) {
+    double ps = operation_curve_ps(self->sampling, (double)sampled, &measured);
+    sum_add(&head, ps, measured);
+  }
+  return sum_times(head, 1);
+}
+
+static Memo
+remember(ProfileCost *self, Memo *memo, guint64 room, guint64 at,
+         Memo (*find)(const ProfileCost *self, guint64 at))
+{
+  if (at == 0)
+    return (Memo){0, 0};
+  if (at > room)
+    return find(self, at);
+  if (memo[at].ps < 0)
+    memo[at] = find(self, at);
+  return memo[at];
+}
+
+static void
+set(CostPiece *piece, CostComponent component, Memo memo)
+{
+  piece->base_ps[component] = memo.ps;
+  piece->measured_ps[component] = memo.measured_ps;
+  piece->scaled_ps[component] = memo.ps - memo.measured_ps;
+}
+
+gint64
+profile_cost_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
+{
+  const ProfileCost *self = (const ProfileCost *)base;
+  double factor = direction == COPY_OUT ? self->what_if.d2h_time : self->what_if.h2d_time;
+  gboolean inside;
+
+  if (self->copies[direction] == NULL)
+    return cost_model_copy_ps(self->roofline, direction, blocks);
+  return profile_round_ps(
+      factor * operation_sheet_ps(self->copies[direction], (double)self->copy_piece_bytes,
+                                  (double)self->copy_pieces_per_block * blocks, &inside));
+}
+
+static void
+set_copies(ProfileCost *self, const CostShape *shape, CostPiece *piece)
+{
+  const guint32 blocks[2] = {
+      [COPY_OUT] = shape->copy_out_blocks, [COPY_IN] = shape->copy_in_blocks};
+  const CostComponent components[2] = {[COPY_OUT] = COST_SWAP_OUT, [COPY_IN] = COST_SWAP_IN};
+
+  for (int d = 0; d < 2; d++)
+    if (blocks[d] > 0 && self->copies[d] != NULL)
+      set(piece, components[d],
+          memo_of((double)profile_cost_copy_ps(&self->base, (CopyDirection)d, blocks[d]), TRUE));
+}
+
+static double
+all_reduce_ps(const ProfileCost *self, double bytes, gboolean *inside)
+{
+  double ps = 0;
+
+  *inside = FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS(self->all_reduce) && !*inside; i++)
+    if (self->all_reduce[i] != NULL)
+      ps = operation_curve_ps(self->all_reduce[i], bytes, inside);
+  return ps;
+}
+
+static Memo
+find_host(const ProfileCost *self, guint64 sequences, guint64 tokens, gboolean captured)
+{
+  gboolean eager = !captured && self->host[1] != NULL, inside;
+  double ps =
+      operation_sheet_ps(self->host[eager ? 1 : 0], (double)sequences, (double)tokens, &inside);
+
+  return memo_of(ps * self->what_if.host_time, inside);
+}
+
+static Memo
+find_host_of_decodes(const ProfileCost *self, guint64 decodes)
+{
+  return find_host(self, decodes, decodes, decodes <= self->captured_tokens);
+}
+
+static void
+set_host_and_comm(ProfileCost *self, const CostShape *shape, guint64 tokens, CostPiece *piece)
+{
+  gboolean captured = roofline_is_captured(self->captured, self->captured_tokens, shape, tokens);
+  gboolean inside;
+  double ps;
+
+  if (self->host[0] != NULL || (self->host[1] != NULL && !captured)) {
+    set(piece, COST_HOST,
+        shape->contexts.count == tokens && shape->sequences == tokens && tokens > 0
+            ? remember(self, self->host_decodes, MEMO_SEQUENCES, tokens, find_host_of_decodes)
+            : find_host(self, shape->sequences, tokens, captured));
+    /* Where it is not measured it is a device file's figure, or beyond the range: modelled. */
+    piece->scaled_ps[COST_HOST] = 0;
+  }
+  if ((self->all_reduce[0] != NULL || self->all_reduce[1] != NULL) && tokens > 0) {
+    ps = all_reduce_ps(self, (double)tokens * self->model->hidden * ACTIVATION_BYTES, &inside);
+    set(piece, COST_COMM,
+        memo_of(2.0 * self->model->layers * ps * self->what_if.comm_time, inside));
+  }
+}
+
+static void
+set_elementwise(ProfileCost *self, const CostShape *shape, guint64 tokens, CostPiece *piece)
+{
+  Memo memo = remember(self, self->small, MEMO_TOKENS, tokens, find_small);
+  CostPiece plain;
+
+  if (self->what_if.hbm_time != 1 || self->what_if.launch_time != 1) {
+    cost_model_step(self->plain, shape, 1, &plain);
+    if (plain.base_ps[COST_ELEMENTWISE] > 0)
+      memo = sum_times((Sum){(double)memo.ps, (double)memo.measured_ps},
+                       (double)piece->base_ps[COST_ELEMENTWISE] /
+                           (double)plain.base_ps[COST_ELEMENTWISE]);
+  }
+  set(piece, COST_ELEMENTWISE, memo);
+}
+
+static guint64
+shape_tokens(const CostShape *shape)
+{
+  guint64 tokens = shape->contexts.count;
+
+  for (guint32 i = 0; i < shape->n_prefills; i++)
+    tokens += shape->prefills[i].tokens;
+  return tokens;
+}
+
+/* Adds to a component, or takes from it what it has; what could not be taken. */
+static gint64
+add_residual(CostPiece *piece, CostComponent component, gint64 ps, gboolean measured)
+{
+  gint64 *part = measured ? &piece->measured_ps[component] : &piece->scaled_ps[component];
+  gint64 now_ps = MAX(ps, -piece->base_ps[component]);
+
+  piece->base_ps[component] += now_ps;
+  *part = CLAMP(*part + now_ps, 0, piece->base_ps[component]);
+  return ps - now_ps;
+}
+
+/* The device waits between the small operations. A step that takes less than its parts, because
+ * what they share stays in the caches, takes that from them, then from the products. It depends on
+ * the batch alone, so that growth_ps stays what it is. */
+static void
+set_residual(const ProfileCost *self, const CostShape *shape, guint64 tokens, CostPiece *piece)
+{
+  gboolean captured = roofline_is_captured(self->captured, self->captured_tokens, shape, tokens);
+  gboolean eager = !captured && self->residual[1] != NULL;
+  const StepResidual *residual = self->residual[eager ? 1 : 0];
+  gboolean inside;
+  gint64 ps;
+
+  if (residual == NULL || tokens == 0)
+    return;
+  ps = llround(step_residual_ps(residual, tokens, &inside));
+  ps = add_residual(piece, COST_ELEMENTWISE, ps, inside);
+  add_residual(piece, COST_LINEAR, ps, inside);
+}
+
+void
+profile_cost_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece)
+{
+  ProfileCost *self = (ProfileCost *)base;
+  guint64 tokens = shape_tokens(shape);
+  guint covered = self->gemm != NULL ? 1 << COST_LINEAR | 1 << COST_HEAD : 0;
+
+  if (self->attention != NULL && profile_attention_has(self->attention, shape))
+    covered |= 1 << COST_ATTENTION;
+  roofline_step_without(self->roofline, shape, repeat, covered, piece);
+  if (self->gemm != NULL) {
+    set(piece, COST_LINEAR, remember(self, self->linear, MEMO_TOKENS, tokens, find_linear));
+    set(piece, COST_HEAD, remember(self, self->head, MEMO_SEQUENCES, shape->sampled, find_head));
+  }
+  if (self->elementwise != NULL && tokens > 0)
+    set_elementwise(self, shape, tokens, piece);
+  set_host_and_comm(self, shape, tokens, piece);
+  set_copies(self, shape, piece);
+  if (covered & 1 << COST_ATTENTION && tokens > 0)
+    profile_attention_step(self->attention, shape, repeat, piece);
+  set_residual(self, shape, tokens, piece);
+}

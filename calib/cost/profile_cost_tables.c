@@ -1,0 +1,189 @@
+/* Which of a profile's measurements serve a model on a device, fitted; and the model made of them.
+ */
+#include "profile_cost_internal.h"
+
+#include "pool_size.h"
+#include "calib/profile_host.h"
+
+G_DEFINE_QUARK(spillway - profile - cost - error, profile_cost_error)
+
+static double
+profile_cost_spread(const CostModel *base, CostComponent component)
+{
+  static const OperationKind behind[COST_COMPONENTS] = {
+      [COST_LINEAR] = OP_GEMM,
+      [COST_ATTENTION] = OP_ATTENTION,
+      [COST_ELEMENTWISE] = OP_ELEMENTWISE,
+      [COST_HEAD] = OP_GEMM,
+      [COST_COMM] = OP_ALL_REDUCE,
+      [COST_HOST] = OP_HOST,
+      [COST_SWAP_OUT] = OP_COPY,
+      [COST_SWAP_IN] = OP_COPY,
+  };
+
+  return ((const ProfileCost *)base)->spread[behind[component]];
+}
+
+static void
+profile_free_cost(CostModel *base)
+{
+  ProfileCost *self = (ProfileCost *)base;
+
+  cost_model_free(self->roofline);
+  cost_model_free(self->plain);
+  gemm_fit_free(self->gemm);
+  profile_attention_free(self->attention);
+  elementwise_fit_free(self->elementwise);
+  operation_curve_free(self->sampling);
+  operation_curve_free(self->all_reduce[0]);
+  operation_curve_free(self->all_reduce[1]);
+  operation_sheet_free(self->host[0]);
+  operation_sheet_free(self->host[1]);
+  step_residual_free(self->residual[0]);
+  step_residual_free(self->residual[1]);
+  operation_sheet_free(self->copies[COPY_OUT]);
+  operation_sheet_free(self->copies[COPY_IN]);
+  model_free(self->model);
+  g_free(self);
+}
+
+static const CostModelClass profile_cost_class = {
+    .name = "profile",
+    .step = profile_cost_step,
+    .copy_ps = profile_cost_copy_ps,
+    .spread = profile_cost_spread,
+    .free = profile_free_cost,
+};
+
+static void
+forget_all(ProfileCost *self)
+{
+  for (guint i = 0; i <= MEMO_TOKENS; i++)
+    self->linear[i].ps = self->small[i].ps = -1;
+  for (guint i = 0; i <= MEMO_SEQUENCES; i++)
+    self->head[i].ps = self->host_decodes[i].ps = -1;
+}
+
+static void
+fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
+{
+  const Model *model = config->model;
+  guint32 tp = config->tensor_parallel_size;
+  g_autofree char *out = copy_variant(COPY_OUT, config->copy_path, config->host_memory);
+  g_autofree char *eager =
+      g_strconcat(host_scheduler_name(config->scheduler), HOST_EAGER_SUFFIX, NULL);
+  g_autofree char *in = copy_variant(COPY_IN, config->copy_path, config->host_memory);
+
+  /* Experts are products of ragged batches, which the curves of plain ones do not tell; nor do
+   * tables of one layer tell of a model whose layers differ. */
+  if (model->experts == 0 && model_is_uniform(model))
+    self->gemm = gemm_fit_new(profile, config->device, model->weight_bits, NULL, NULL);
+  if (model_is_uniform(model)) {
+    self->attention = profile_attention_new(profile, config, self->roofline, self->plain);
+    self->elementwise = elementwise_fit_new(profile, model, tp);
+  }
+  self->sampling =
+      operation_curve_new(profile, OP_SAMPLING, "", 0, 1, (model->vocab + tp - 1) / tp);
+  if (tp > 1) {
+    self->all_reduce[0] = operation_curve_new(profile, OP_ALL_REDUCE, "custom", 0, 1, tp);
+    self->all_reduce[1] = operation_curve_new(profile, OP_ALL_REDUCE, "nccl", 0, 1, tp);
+  }
+  self->host[0] = operation_sheet_new(profile, OP_HOST, host_scheduler_name(config->scheduler));
+  self->host[1] = operation_sheet_new(profile, OP_HOST, eager);
+  self->captured = config->captured;
+  self->captured_tokens =
+      config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;
+  self->copies[COPY_OUT] = operation_sheet_new(profile, OP_COPY, out);
+  self->copies[COPY_IN] = operation_sheet_new(profile, OP_COPY, in);
+  self->copy_pieces_per_block =
+      config->copy_path == COPY_PATH_PER_BLOCK ? 1 : model_kv_tensors(model);
+  self->copy_piece_bytes =
+      pool_block_bytes(model, config->block_size, tp) / self->copy_pieces_per_block;
+}
+
+/* Without residuals. */
+static ProfileCost *
+profile_cost_bare(const Profile *profile, const RooflineConfig *config, GError **error)
+{
+  RooflineConfig plain = *config;
+  CostModel *roofline = roofline_new(config, error);
+  ProfileCost *self;
+
+  if (roofline == NULL)
+    return NULL;
+  plain.what_if = WHAT_IF_NONE;
+  self = g_new0(ProfileCost, 1);
+  self->base.class = &profile_cost_class;
+  self->model = model_copy(config->model);
+  self->tp = config->tensor_parallel_size;
+  self->what_if = config->what_if;
+  self->roofline = roofline;
+  self->plain = roofline_new(&plain, NULL);
+  forget_all(self);
+  fit_all(self, profile, config);
+  return self;
+}
+
+/* What a step's kernels take by the tables: of one step, whose residual is being found. */
+static double
+sum_kernels(gpointer data, const CostShape *shape)
+{
+  static const CostComponent kernels[] = {COST_LINEAR, COST_ATTENTION, COST_ELEMENTWISE, COST_HEAD,
+                                          COST_COMM};
+  CostPiece piece = {.steps = 1};
+  double ps = 0;
+
+  profile_cost_step(data, shape, 1, &piece);
+  for (guint i = 0; i < G_N_ELEMENTS(kernels); i++)
+    ps += (double)piece.base_ps[kernels[i]];
+  return ps;
+}
+
+/* Of the tables without what-if scales, which those that scale them share: a step's gaps are what
+ * they were. Measured on one device, with weights and KV of the same width. */
+static void
+find_residuals(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
+{
+  static const struct {
+    const char *variant;
+    StepsOf of[2]; /* by CapturedKind */
+  } kinds[] = {{STEP_GRAPH, {STEPS_ALL, STEPS_OF_DECODES}},
+               {STEP_EAGER, {STEPS_ALL, STEPS_OF_CHUNKS}}};
+  RooflineConfig plain = *config;
+  ProfileCost *bare;
+  guint n;
+
+  profile_samples(profile, OP_STEP, &n);
+  if (n == 0 || config->tensor_parallel_size > 1)
+    return;
+  plain.what_if = WHAT_IF_NONE;
+  bare = profile_cost_bare(profile, &plain, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
+    self->residual[i] = step_residual_new(profile, config->model, kinds[i].variant,
+                                          kinds[i].of[config->captured], sum_kernels, bare);
+  profile_free_cost(&bare->base);
+}
+
+CostModel *
+profile_cost_new(const Profile *profile, const RooflineConfig *config, GError **error)
+{
+  ProfileCost *self = profile_cost_bare(profile, config, error);
+
+  if (self == NULL)
+    return NULL;
+  find_residuals(self, profile, config);
+  for (guint i = 0; i < OPERATIONS; i++)
+    self->spread[i] = profile_spread(profile, (OperationKind)i);
+  if (self->gemm == NULL && self->attention == NULL) {
+    g_set_error(error, PROFILE_COST_ERROR, PROFILE_COST_ERROR_LACKS,
+                "the profile %s has no measurements that %s on %u device%s could use: neither "
+                "products of %u-bit weights nor attention of %u heads and %u KV heads; import or "
+                "calibrate them, or use the device %s itself",
+                profile->name, config->model->name, self->tp, self->tp == 1 ? "" : "s",
+                config->model->weight_bits, (guint32)profile_cost_heads(config->model, self->tp),
+                (guint32)profile_cost_kv_heads(config->model, self->tp), profile->device);
+    profile_free_cost(&self->base);
+    return NULL;
+  }
+  return &self->base;
+}

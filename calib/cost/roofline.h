@@ -1,0 +1,66 @@
+/* The roofline: a cost model from a device's peaks and the shares of them that kernels reach.
+ *
+ * Every kernel takes max(FLOPs / (peak x share), bytes / (bandwidth x share)) + a fixed time.
+ *   linear       one product a matrix: qkv, o, gate+up (or fc1), down (or fc2); experts: the bytes
+ *                of those that a batch is expected to touch, E (1 - (1 - k/E)^tokens)
+ *   attention    prefill by pairs of tokens, n c + n (n + 1) / 2 + n x ramp / 2; decode affine in
+ *                the context, with an integer slope
+ *   head         the output head of sampled tokens, then sampling over their logits
+ *   comm         two all-reduces a layer, 2 (g - 1) / g of the activations over the bus bandwidth
+ *   host         a step's and each sequence's, by scheduler
+ *   swap         a copy's launch and its bytes; paths below
+ * Left out: overlap of kernels, copies slowing kernels, and full copy queues. Nothing is measured:
+ * the mask is always 0. Median error against published tables (tests/unit/roofline-tables.c), in
+ * percent on A100, H100, RTX PRO 6000: products 10, 7 (fp8 13), 9; a layer's products by Vidur 4 to
+ * 6, 20; prefill attention 6, 10, 6; decode attention of 16 MB and more 8, 15, 6. All but Vidur
+ * are in sample: the shares were fitted to those tables.
+ */
+#pragma once
+
+#include "copy_path.h"
+#include "calib/devices/device.h"
+#include "sim/cost.h"
+#include "sim/model.h"
+#include "what_if.h"
+
+/* Tokens of the largest step that vLLM captures as a graph, at most. */
+#define ROOFLINE_CAPTURED_TOKENS 512
+
+/* Which steps run as captured graphs. vLLM v1 captures pieces of a layer, for steps of any kind;
+ * vLLM 0.x whole steps, and of nothing but decodes, as this program's own executor does. */
+typedef enum { CAPTURED_STEPS, CAPTURED_DECODES } CapturedKind;
+
+#define ROOFLINE_ERROR (roofline_error_quark())
+GQuark roofline_error_quark(void);
+typedef enum { ROOFLINE_ERROR_CONFIG } RooflineError;
+
+typedef struct {
+  const Device *device; /* these two are needed during roofline_new() only */
+  const Model *model;
+  guint32 block_size; /* tokens */
+  guint32 tensor_parallel_size;
+  HostScheduler scheduler;
+  CapturedKind captured;
+  guint32 captured_tokens; /* of the largest step that runs as a captured graph; 0: 512, vLLM's
+                              most */
+  CopyPath copy_path;
+  HostMemory host_memory;
+  WhatIf what_if;
+} RooflineConfig;
+
+/* The caller frees it with cost_model_free(). For use by one thread: it remembers what it was
+ * asked. */
+CostModel *roofline_new(const RooflineConfig *config, GError **error);
+
+/* For a model that has some components from elsewhere: those in `covered` (bits 1 << component) are
+ * left as they are. Of a roofline alone, into a cleared piece. */
+void roofline_step_without(CostModel *self, const CostShape *shape, guint32 repeat, guint covered,
+                           CostPiece *piece);
+
+/* Whether a step of so many tokens runs as a captured graph. */
+gboolean roofline_is_captured(CapturedKind captured, guint64 captured_tokens,
+                              const CostShape *shape, guint64 tokens);
+
+/* An (m x k) by (k x n) product with weights of weight_bits: what `linear` is made of. */
+gint64 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64 n,
+                        guint64 k, guint32 weight_bits);

@@ -1,0 +1,143 @@
+/* Sources of one file or a folder of them: which are read, and that they are of one device.
+ */
+#include "common.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static gint
+compare_paths(gconstpointer a, gconstpointer b)
+{
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The files of a folder that the hook takes, sorted; the path itself if it is no folder. */
+static GPtrArray *
+list_files(const char *path, gboolean (*takes)(const char *path), GError **error)
+{
+  g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
+  g_autoptr(GDir) folder = NULL;
+  const char *name;
+
+  if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
+    g_ptr_array_add(files, g_strdup(path));
+    return g_steal_pointer(&files);
+  }
+  folder = g_dir_open(path, 0, error);
+  if (folder == NULL)
+    return NULL;
+  while ((name = g_dir_read_name(folder)) != NULL) {
+    g_autofree char *file = g_build_filename(path, name, NULL);
+    if (g_file_test(file, G_FILE_TEST_IS_REGULAR) && takes(file))
+      g_ptr_array_add(files, g_steal_pointer(&file));
+  }
+  g_ptr_array_sort(files, compare_paths);
+  return g_steal_pointer(&files);
+}
+
+gboolean
+import_header_has(const char *path, const char *const *names)
+{
+  char head[8192];
+  FILE *file = g_file_test(path, G_FILE_TEST_IS_REGULAR) ? fopen(path, "rb") : NULL;
+  gsize bytes;
+
+  if (file == NULL)
+    return FALSE;
+  bytes = fread(head, 1, sizeof head - 1, file);
+  fclose(file);
+  head[bytes] = '\0';
+  head[strcspn(head, "\r\n")] = '\0';
+  g_auto(GStrv) columns = g_strsplit(head, ",", -1);
+  for (; *names != NULL; names++)
+    if (!g_strv_contains((const char *const *)columns, *names))
+      return FALSE;
+  return TRUE;
+}
+
+char *
+import_first_text(const char *path, const char *column_name)
+{
+  g_autoptr(CsvTable) table = csv_table_open(path, NULL);
+  int column = table != NULL ? csv_table_column(table, column_name) : -1;
+
+  if (column < 0 || !csv_table_next(table))
+    return g_strdup("");
+  return g_strdup(csv_table_text(table, column));
+}
+
+gboolean
+import_files_sniff(const ImportFiles *kind, const char *path)
+{
+  gboolean (*is_own)(const char *path) = kind->is_own != NULL ? kind->is_own : kind->takes;
+  g_autoptr(GPtrArray) files = NULL;
+
+  if (!g_file_test(path, G_FILE_TEST_IS_DIR))
+    return is_own(path);
+  files = list_files(path, is_own, NULL);
+  return files != NULL && files->len > 0;
+}
+
+/* The devices of a folder's files are one, unless the profile says which is meant. */
+static gboolean
+check_devices(const char *path, GPtrArray *gpus, GError **error)
+{
+  const char *first = gpus->pdata[0];
+
+  for (guint i = 1; i < gpus->len; i++) {
+    const char *other = gpus->pdata[i];
+    if (g_strcmp0(import_guess_device(first), import_guess_device(other)) == 0)
+      continue;
+    g_set_error(error, IMPORT_ERROR, IMPORT_ERROR_DEVICE,
+                "%s: has tables of \"%s\" and of \"%s\", and a profile is of one device: say which "
+                "with --device, or name the files",
+                path, first, other);
+    return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+read_files(Profile *profile, const ImportFiles *kind, GPtrArray *files, GPtrArray *gpus,
+           const char *device, GError **error)
+{
+  guint others = 0;
+
+  for (guint i = 0; i < files->len; i++) {
+    if (device != NULL && g_strcmp0(import_guess_device(gpus->pdata[i]), device) != 0) {
+      others++;
+      continue;
+    }
+    if (!kind->read(profile, files->pdata[i], gpus->pdata[i], error))
+      return FALSE;
+    import_know_device(profile, gpus->pdata[i]);
+  }
+  if (others > 0)
+    profile_add_note(profile, "%u files are of other devices and were left out.", others);
+  return TRUE;
+}
+
+gboolean
+import_files_read(Profile *profile, const ImportFiles *kind, const char *path, GError **error)
+{
+  g_autoptr(GPtrArray) files = list_files(path, kind->takes, error);
+  g_autoptr(GPtrArray) gpus = g_ptr_array_new_with_free_func(g_free);
+  g_autofree char *device = NULL;
+  guint before = profile->samples->len;
+
+  if (files == NULL)
+    return FALSE;
+  for (guint i = 0; i < files->len; i++)
+    g_ptr_array_add(gpus, kind->gpu(files->pdata[i]));
+  if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
+    device = *profile->device != '\0' ? g_strdup(profile->device) : NULL;
+    if (device == NULL && files->len > 0 && !check_devices(path, gpus, error))
+      return FALSE;
+  }
+  if (!read_files(profile, kind, files, gpus, device, error))
+    return FALSE;
+  if (profile->samples->len == before)
+    g_set_error(error, IMPORT_ERROR, IMPORT_ERROR_FILE, "%s: no table that is known%s%s", path,
+                device != NULL ? " is of " : "", device != NULL ? device : "");
+  return profile->samples->len > before;
+}

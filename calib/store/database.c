@@ -1,0 +1,209 @@
+/* Profiles into SQLite: written to a file beside the target in one transaction, then renamed.
+ *
+ * Texts are columns of each sample, so that the file reads well in any SQLite program, and a view
+ * an operation names its shape's fields. `meta` has the number of samples and the digest of all
+ * values: a profile that was cut or changed is told from one that is whole. */
+#include "config.h"
+
+#include "database.h"
+
+#include "db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <unistd.h>
+
+/* s0, s1 … of the table are m, n … of gemm's view. */
+static char *
+view_sql(OperationKind kind)
+{
+  GString *sql = g_string_new(NULL);
+
+  g_string_printf(sql, "CREATE VIEW %s AS SELECT variant, dtype", operations[kind].name);
+  for (guint i = 0; i < operation_n_shape(kind); i++)
+    g_string_append_printf(sql, ", s%u AS %s", i, operations[kind].shape[i]);
+  g_string_append_printf(sql,
+                         ", median_ns, p10_ns, p90_ns, count, kernel, derived, origin FROM sample "
+                         "WHERE operation = '%s';",
+                         operations[kind].name);
+  return g_string_free(sql, FALSE);
+}
+
+static char *
+schema_sql(void)
+{
+  GString *sql = g_string_new(NULL);
+
+  g_string_printf(sql, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+                  PROFILE_APPLICATION_ID, PROFILE_FORMAT);
+  g_string_append(sql, "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+                       "CREATE TABLE origin (id INTEGER PRIMARY KEY");
+  for (guint i = 0; i < PROFILE_ORIGIN_FIELDS; i++)
+    g_string_append_printf(sql, ", %s TEXT NOT NULL", profile_origin_fields[i]);
+  g_string_append(sql, ");CREATE TABLE sample (operation TEXT NOT NULL, variant TEXT NOT NULL,"
+                       " dtype TEXT NOT NULL");
+  for (guint i = 0; i < OPERATION_SHAPE_MAX; i++)
+    g_string_append_printf(sql, ", s%u INTEGER", i);
+  g_string_append(sql, ", median_ns REAL NOT NULL, p10_ns REAL NOT NULL, p90_ns REAL NOT NULL,"
+                       " count INTEGER NOT NULL, kernel TEXT NOT NULL, derived INTEGER NOT NULL,"
+                       " origin INTEGER NOT NULL REFERENCES origin(id));"
+                       "CREATE TABLE fit (operation TEXT NOT NULL, variant TEXT NOT NULL,"
+                       " dtype TEXT NOT NULL, kind TEXT NOT NULL, n INTEGER NOT NULL,"
+                       " median_error REAL NOT NULL, p95_error REAL NOT NULL,"
+                       " worst_error REAL NOT NULL, program_version TEXT NOT NULL,"
+                       " PRIMARY KEY (operation, variant, dtype, kind)) WITHOUT ROWID;");
+  for (guint i = 0; i < OPERATIONS; i++) {
+    g_autofree char *view = view_sql((OperationKind)i);
+    g_string_append(sql, view);
+  }
+  return g_string_free(sql, FALSE);
+}
+
+static gboolean
+write_meta(const ProfileDb *db, const Profile *profile, GError **error)
+{
+  g_autoptr(Statement) statement = profile_db_prepare(db, "INSERT INTO meta VALUES (?, ?)");
+  g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+  g_autofree char *created = g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ");
+  g_autofree char *digest = profile_digest(profile);
+  const struct {
+    const char *key, *text;
+  } texts[] = {
+      {"name", profile->name},  {"device", profile->device},
+      {"note", profile->note},  {"program_version", PACKAGE_VERSION},
+      {"created_utc", created}, {"digest", digest},
+  };
+  const struct {
+    const char *key;
+    gint64 value;
+  } numbers[] = {{"format", PROFILE_FORMAT},
+                 {"samples", profile->samples->len},
+                 {"crc32", profile_crc(profile, digest)}};
+
+  if (statement == NULL)
+    return profile_db_fail_write(db, error);
+  for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
+    profile_db_bind_text(statement, 1, texts[i].key);
+    profile_db_bind_text(statement, 2, texts[i].text);
+    if (!profile_db_insert(db, statement, error))
+      return FALSE;
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(numbers); i++) {
+    profile_db_bind_text(statement, 1, numbers[i].key);
+    sqlite3_bind_int64(statement, 2, numbers[i].value);
+    if (!profile_db_insert(db, statement, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+write_samples(const ProfileDb *db, const Profile *profile, GError **error)
+{
+  g_autoptr(Statement) statement = profile_db_prepare(db, PROFILE_DB_INSERT_SAMPLE("sample"));
+
+  if (statement == NULL)
+    return profile_db_fail_write(db, error);
+  for (guint i = 0; i < profile->samples->len; i++)
+    if (!profile_db_insert_sample(db, statement, &g_array_index(profile->samples, ProfileSample, i),
+                                  error))
+      return FALSE;
+  return TRUE;
+}
+
+/* Into a file that nobody else knows: no journal, no locks of consequence. */
+static gboolean
+write_file(const Profile *profile, const char *temporary, const char *path, GError **error)
+{
+  g_auto(ProfileDb) db = {.path = path};
+  g_autofree char *schema = schema_sql();
+
+  if (sqlite3_open_v2(temporary, &db.sqlite, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+    return profile_db_fail_write(&db, error);
+  return profile_db_execute(&db, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN",
+                            error) &&
+         profile_db_execute(&db, schema, error) && write_meta(&db, profile, error) &&
+         profile_db_write_origins(&db, profile, error) && write_samples(&db, profile, error) &&
+         profile_db_execute(&db, "COMMIT", error);
+}
+
+static gboolean
+fail_errno(const char *path, int code, GError **error)
+{
+  g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_WRITE, "cannot write %s: %s", path,
+              g_strerror(code));
+  return FALSE;
+}
+
+gboolean
+profile_store_write(const Profile *profile, const char *path, GError **error)
+{
+  g_autofree char *temporary = g_strconcat(path, ".XXXXXX", NULL);
+  gboolean worked;
+  int fd;
+
+  if (!profile_file_check(profile, path, error) || !profile_file_may_replace(path, error))
+    return FALSE;
+  if (g_file_test(path, G_FILE_TEST_EXISTS) && !g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
+    g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_WRITE,
+                "cannot write %s: it is no regular file, as a database has to be", path);
+    return FALSE;
+  }
+  fd = g_mkstemp_full(temporary, O_RDWR, 0666);
+  if (fd < 0)
+    return fail_errno(path, errno, error);
+  worked = write_file(profile, temporary, path, error);
+  if (worked && (fsync(fd) != 0 || g_rename(temporary, path) != 0))
+    worked = fail_errno(path, errno, error);
+  close(fd);
+  if (!worked)
+    g_unlink(temporary);
+  return worked;
+}
+
+static gboolean
+save_checks(const ProfileDb *db, const char *kind, const GArray *results, GError **error)
+{
+  g_autoptr(Statement) statement = NULL;
+
+  statement = profile_db_prepare(db, "DELETE FROM fit WHERE kind = ?");
+  if (statement == NULL)
+    return profile_db_fail_write(db, error);
+  profile_db_bind_text(statement, 1, kind);
+  if (!profile_db_insert(db, statement, error))
+    return FALSE;
+  sqlite3_finalize(g_steal_pointer(&statement));
+  statement = profile_db_prepare(db, "INSERT INTO fit VALUES (?,?,?,?,?,?,?,?,?)");
+  if (statement == NULL)
+    return profile_db_fail_write(db, error);
+  for (guint i = 0; i < results->len; i++) {
+    const ProfileCheckResult *result = &g_array_index(results, ProfileCheckResult, i);
+    profile_db_bind_text(statement, 1, operations[result->operation].name);
+    profile_db_bind_text(statement, 2, result->variant);
+    profile_db_bind_text(statement, 3, result->dtype);
+    profile_db_bind_text(statement, 4, kind);
+    sqlite3_bind_int64(statement, 5, result->n);
+    sqlite3_bind_double(statement, 6, result->median);
+    sqlite3_bind_double(statement, 7, result->p95);
+    sqlite3_bind_double(statement, 8, result->worst);
+    profile_db_bind_text(statement, 9, PACKAGE_VERSION);
+    if (!profile_db_insert(db, statement, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+gboolean
+profile_store_save_checks(const char *path, const char *kind, const GArray *results, GError **error)
+{
+  g_auto(ProfileDb) db = {.path = path};
+
+  if (!profile_db_open(&db, SQLITE_OPEN_READWRITE, error))
+    return FALSE;
+  if (profile_db_execute(&db, "BEGIN IMMEDIATE", error) && save_checks(&db, kind, results, error) &&
+      profile_db_execute(&db, "COMMIT", error))
+    return TRUE;
+  sqlite3_exec(db.sqlite, "ROLLBACK", NULL, NULL, NULL);
+  return FALSE;
+}

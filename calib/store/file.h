@@ -1,0 +1,56 @@
+/* Profiles in files: what the two forms share. database.h has the database, text.h the
+ * text; both hold the same, and profile_read() takes either by its content.
+ *
+ * Errors (PROFILE_ERROR) name the file and, where rows or tables are missing, the command that
+ * supplies them.
+ */
+#pragma once
+
+#include "calib/profile.h"
+
+#define PROFILE_FORMAT 1 /* of both forms */
+
+#define PROFILE_ERROR (profile_error_quark())
+GQuark profile_error_quark(void);
+
+typedef enum {
+  PROFILE_ERROR_OPEN,       /* cannot be opened or read */
+  PROFILE_ERROR_FOREIGN,    /* not a profile */
+  PROFILE_ERROR_NEWER,      /* written in another format */
+  PROFILE_ERROR_DAMAGED,    /* not what was written */
+  PROFILE_ERROR_INCOMPLETE, /* lacks what every profile has */
+  PROFILE_ERROR_VALUE,      /* a value is not what is expected there */
+  PROFILE_ERROR_WRITE,      /* cannot be written */
+} ProfileError;
+
+/* The profile of a file in either form, sealed. The caller frees it. */
+Profile *profile_read(const char *path, GError **error);
+
+/* Whether the file begins as a profile of either form does. FALSE for what cannot be read, too. */
+gboolean profile_file_sniff(const char *path);
+
+/* FALSE if a file is there already that is no profile: it is not to be overwritten. */
+gboolean profile_file_may_replace(const char *path, GError **error);
+
+/* What is wrong with a sample's numbers, or NULL: times are finite and positive (host time may be
+ * 0), shapes not negative. */
+const char *profile_sample_fault(const ProfileSample *sample);
+
+/* FALSE if the profile lacks what every one has: a name, a device, samples, each one valid. `path`
+ * is for the message. */
+gboolean profile_file_check(const Profile *profile, const char *path, GError **error);
+
+/* SHA-256 of what a profile holds, as hexadecimal text: the same whichever form it came from, and
+ * different if any value is. Of a sealed profile; the caller frees it. */
+char *profile_digest(const Profile *profile);
+/* CRC-32 of the same, and of the digest: that both are what was written is told by it in a fraction
+ * of the time that the digest takes. */
+guint32 profile_crc(const Profile *profile, const char *known_digest);
+/* The digest of a profile that was not changed since it was read: a database's is known by then. */
+char *profile_digest_as_read(const Profile *profile);
+
+/* The fields of an origin, by the names that both forms give them. */
+enum { PROFILE_ORIGIN_FIELDS = 9 };
+extern const char *const profile_origin_fields[PROFILE_ORIGIN_FIELDS];
+const char *profile_origin_get(const ProfileOrigin *origin, guint field);
+void profile_origin_set(ProfileOrigin *origin, guint field, const char *text);

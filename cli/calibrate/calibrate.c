@@ -1,0 +1,398 @@
+/* spillway calibrate: measures a GPU into a profile.
+ *
+ * The options are checked before anything is opened, so that spillway, which has no GPU, refuses a
+ * wrong command line itself and then starts spillway-gpu with the same words.
+ */
+#include "config.h"
+
+#include "calibrate.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "calib/measure/plan.h"
+#include "calib/store/file.h"
+#include "progress.h"
+#include "cli/gpu.h"
+#include "cli/profile/profile.h"
+#include "scenario/resolve.h"
+#include "scenario/shipped.h"
+
+#define VERB "calibrate"
+#define FULL_LIMIT_US (5 * 60 * (gint64)G_USEC_PER_SEC)
+#define QUICK_LIMIT_US (60 * (gint64)G_USEC_PER_SEC)
+#define TARGET 0.02
+
+#define SUMMARY                                                                                    \
+  "Measures the GPU of this machine into a profile, which --device takes: its ceilings, every\n"   \
+  "operation of the models asked for, copies, copies beside kernels, whole steps; most where\n"    \
+  "interpolation is furthest off. Ended at any moment it keeps what it has, and the same\n"        \
+  "command goes on."
+
+#define EXAMPLES                                                                                   \
+  "Examples:\n"                                                                                    \
+  "  spillway calibrate --quick -o h100.db\n"                                                      \
+  "  spillway calibrate --model llama-3.1-8b,qwen3-8b --time-limit 20m -o h100.db\n"               \
+  "  spillway run --device h100.db --model llama-3.1-8b --trace demo --overflow swap\n"            \
+  "\n"                                                                                             \
+  "Exit status: 0 done, or time was up; 1 there is no GPU that can be used, it failed, or the\n"   \
+  "calibration was interrupted; 2 the command line or the output file is wrong."
+
+typedef struct {
+  char **models; /* as typed */
+  char *time_limit, *out, *name, *seed, *target, *device, *format;
+  gboolean is_quick;
+} Words;
+
+typedef struct {
+  GPtrArray *models; /* of Model; empty: those that fit */
+  char *path, *name;
+  Device *nominal; /* NULL: by the card's name */
+  gint64 limit_us;
+  guint64 seed;
+  double target;
+  gboolean is_quick;
+  OutputFormat format;
+} Order;
+
+static volatile sig_atomic_t stop_seen;
+
+static void
+on_stop_signal(int signal_number)
+{
+  stop_seen = 1;
+  signal(signal_number, SIG_DFL); /* the second one ends it at once; the file stays whole */
+}
+
+static void
+words_clear(Words *words)
+{
+  g_strfreev(words->models);
+  g_free(words->time_limit);
+  g_free(words->out);
+  g_free(words->name);
+  g_free(words->seed);
+  g_free(words->target);
+  g_free(words->device);
+  g_free(words->format);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Words, words_clear)
+
+static void
+order_clear(Order *order)
+{
+  g_clear_pointer(&order->models, g_ptr_array_unref);
+  device_free(order->nominal);
+  g_free(order->path);
+  g_free(order->name);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Order, order_clear)
+
+static void
+free_model(gpointer model)
+{
+  model_free(model);
+}
+
+static gboolean
+take_models(char **words, GPtrArray *models, GError **error)
+{
+  for (; words != NULL && *words != NULL; words++) {
+    g_auto(GStrv) names = g_strsplit(*words, ",", -1);
+    for (char **name = names; *name != NULL; name++) {
+      Model *model = resolve_model(*name, error);
+      if (model == NULL) {
+        g_prefix_error(error, "--model: ");
+        return FALSE;
+      }
+      g_ptr_array_add(models, model);
+    }
+  }
+  return TRUE;
+}
+
+static gboolean
+take_target(const char *text, double *target, GError **error)
+{
+  *target = TARGET;
+  if (text == NULL)
+    return TRUE;
+  if (!cli_parse_percent(text, target))
+    return cli_parse_double(text, "--target", 0.0001, 1, target, error);
+  if (*target >= 0.0001 && *target <= 1)
+    return TRUE;
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "--target: found '%s', expected an error from 0.01%% to 100%%", text);
+  return FALSE;
+}
+
+/* A file that cannot be written, or is of something else, is told before the card is asked. */
+static gboolean
+check_path(const char *path, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname(path);
+  gboolean exists = g_file_test(path, G_FILE_TEST_EXISTS);
+  int problem = 0;
+
+  if (exists && g_file_test(path, G_FILE_TEST_IS_DIR))
+    problem = EISDIR;
+  else if (access(folder, W_OK) != 0 || (exists && access(path, R_OK | W_OK) != 0))
+    problem = errno;
+  if (problem == 0)
+    return !exists || profile_file_may_replace(path, error);
+  g_set_error(error, G_FILE_ERROR, (gint)g_file_error_from_errno(problem),
+              "-o %s: cannot be written: %s", path, g_strerror(problem));
+  return FALSE;
+}
+
+/* "h100.db" is called h100. */
+static char *
+name_of(const char *path)
+{
+  g_autofree char *base = g_path_get_basename(path);
+
+  if (g_str_has_suffix(base, ".db") && !g_str_equal(base, ".db"))
+    base[strlen(base) - strlen(".db")] = '\0';
+  return g_utf8_make_valid(base, -1);
+}
+
+static gboolean
+take_order(const Words *words, Order *order, GError **error)
+{
+  order->is_quick = words->is_quick;
+  order->limit_us = words->is_quick ? QUICK_LIMIT_US : FULL_LIMIT_US;
+  order->seed = 1;
+  if (words->out == NULL) {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "where to? give -o FILE.db; one that is there already is gone on with");
+    return FALSE;
+  }
+  if (!profile_format_parse(words->format, &order->format, error) ||
+      !take_target(words->target, &order->target, error) ||
+      (words->time_limit != NULL &&
+       !cli_parse_duration(words->time_limit, "--time-limit", &order->limit_us, error)) ||
+      (words->seed != NULL &&
+       !cli_parse_uint(words->seed, "--seed", 0, G_MAXUINT64, &order->seed, error)) ||
+      !take_models(words->models, order->models, error))
+    return FALSE;
+  if (words->device != NULL) {
+    order->nominal = resolve_device(words->device, error);
+    if (order->nominal == NULL) {
+      g_prefix_error(error, "--device: ");
+      return FALSE;
+    }
+  }
+  order->path = g_strdup(words->out);
+  order->name = words->name != NULL ? g_strdup(words->name) : name_of(words->out);
+  return check_path(order->path, error);
+}
+
+/* The shipped device that the driver calls by this name. */
+static gboolean
+find_nominal(Order *order, const BenchIdentity *identity, GError **error)
+{
+  g_auto(GStrv) names = cli_data_names("devices", ".ini");
+
+  for (char **name = names; order->nominal == NULL && *name != NULL; name++) {
+    g_autoptr(Device) device = resolve_device(*name, error);
+    if (device == NULL)
+      return FALSE;
+    if (device_has_driver_name(device, identity->name))
+      order->nominal = g_steal_pointer(&device);
+  }
+  if (order->nominal != NULL)
+    return TRUE;
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "no shipped device is known as '%s'; say whose nominal figures stand behind the "
+              "profile: --device with the nearest of 'spillway list devices', or a file of your "
+              "own",
+              identity->name);
+  return FALSE;
+}
+
+/* Those asked for, or all built-in ones that the card can hold. */
+static gboolean
+find_models(Order *order, const BenchIdentity *identity, GError **error)
+{
+  g_auto(GStrv) names = NULL;
+
+  for (guint i = 0; i < order->models->len; i++) {
+    const Model *model = g_ptr_array_index(order->models, i);
+    if (!calibration_plan_fits(model, identity))
+      cli_note(VERB,
+               "%s does not fit the card's memory: its operations are measured, its whole steps "
+               "cannot be",
+               model->name);
+  }
+  if (order->models->len > 0)
+    return TRUE;
+  names = cli_data_names("models", ".json");
+  for (char **name = names; *name != NULL; name++) {
+    Model *model = resolve_model(*name, error);
+    if (model == NULL)
+      return FALSE;
+    if (calibration_plan_fits(model, identity))
+      g_ptr_array_add(order->models, model);
+    else
+      model_free(model);
+  }
+  if (order->models->len > 0)
+    return TRUE;
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "no built-in model fits the card's memory of %.1f GB; name one with --model",
+              (double)identity->memory_bytes / 1e9);
+  return FALSE;
+}
+
+static void
+on_progress(gpointer data, const CalibrationProgress *now)
+{
+  calibrate_progress_show(data, now);
+}
+
+static void
+on_note(gpointer data, const char *text)
+{
+  calibrate_progress_clear(data);
+  cli_note(VERB, "%s", text);
+}
+
+static gboolean
+on_stop(gpointer data G_GNUC_UNUSED)
+{
+  return stop_seen != 0;
+}
+
+static CalibrationReport *
+run(const Order *order, BenchDevice *bench, const BenchIdentity *identity, GError **error)
+{
+  CalibrateProgress progress;
+  const CalibrationConfig config = {
+      .bench = bench,
+      .identity = identity,
+      .nominal = order->nominal,
+      .models = (const Model *const *)order->models->pdata,
+      .n_models = order->models->len,
+      .path = order->path,
+      .name = order->name,
+      .is_quick = order->is_quick,
+      .limit_us = order->limit_us,
+      .seed = order->seed,
+      .target = order->target,
+      .listener = {on_progress, on_note, on_stop, &progress},
+  };
+  void (*on_int)(int) = signal(SIGINT, on_stop_signal);
+  void (*on_term)(int) = signal(SIGTERM, on_stop_signal);
+  CalibrationReport *report;
+
+  calibrate_progress_start(&progress);
+  report = calibration_run(&config, error);
+  calibrate_progress_clear(&progress);
+  signal(SIGINT, on_int);
+  signal(SIGTERM, on_term);
+  return report;
+}
+
+/* What went wrong, and whether what was measured until then is there. */
+static int
+fail(const Order *order, const GError *error)
+{
+  if (error->domain == BENCH_ERROR)
+    return cli_error(CLI_FAILED, VERB,
+                     "%s; what was measured is kept in %s, and the same command goes on",
+                     error->message, order->path);
+  return cli_error(error->domain == PROFILE_ERROR && error->code == PROFILE_ERROR_WRITE ? CLI_FAILED
+                                                                                        : CLI_USAGE,
+                   VERB, "%s", error->message);
+}
+
+static int
+calibrate(Order *order, BenchDevice *bench, const BenchIdentity *identity)
+{
+  g_autoptr(CalibrationReport) report = NULL;
+  g_autoptr(GError) error = NULL;
+  CalibrateResult result = {.path = order->path, .identity = identity, .is_quick = order->is_quick};
+  int status;
+
+  if (!find_nominal(order, identity, &error) || !find_models(order, identity, &error))
+    return cli_error(CLI_FAILED, VERB, "%s", error->message);
+  if (identity->note != NULL)
+    cli_note(VERB, "%s", identity->note);
+  report = run(order, bench, identity, &error);
+  if (report == NULL)
+    return fail(order, error);
+  result.nominal = order->nominal;
+  result.report = report;
+  status = calibrate_report_print(&result, order->format);
+  if (report->end != CALIBRATION_STOPPED)
+    return status;
+  return cli_error(CLI_FAILED, VERB,
+                   "stopped; what was measured is kept in %s, and the same "
+                   "command goes on",
+                   order->path);
+}
+
+static int
+obey(Order *order, BenchOpen open)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(BenchDevice) bench = open(&error);
+  BenchIdentity identity;
+
+  if (bench == NULL || !bench_identify(bench, &identity, &error))
+    return cli_error(CLI_FAILED, VERB, "%s", error->message);
+  return calibrate(order, bench, &identity);
+}
+
+int
+calibrate_verb(int argc, char **argv, BenchOpen open)
+{
+  g_auto(Words) words = {0};
+  g_auto(Order) order = {.models = g_ptr_array_new_with_free_func(free_model)};
+  g_auto(GStrv) again = g_strdupv(argv);
+  const GOptionEntry entries[] = {
+      {"out", 'o', 0, G_OPTION_ARG_FILENAME, &words.out,
+       "the profile; one that an earlier start left is gone on with", "FILE.db"},
+      {"model", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &words.models,
+       "names or paths of a config.json, comma-separated or given again; default: the built-in "
+       "models that fit the card",
+       "MODEL,…"},
+      {"quick", 0, 0, G_OPTION_ARG_NONE, &words.is_quick, "a usable profile in a minute", NULL},
+      {"time-limit", 0, 0, G_OPTION_ARG_STRING, &words.time_limit,
+       "when to stop, such as 90s, 5m or 1h30m (default: 5m; 1m with --quick)", "TIME"},
+      {"target", 0, 0, G_OPTION_ARG_STRING, &words.target,
+       "error on held-out shapes that is good enough, the median (default: 2%)", "X%"},
+      {"device", 0, 0, G_OPTION_ARG_FILENAME, &words.device,
+       "the device whose nominal figures stand behind the profile; default: by the card's name",
+       "NAME|FILE"},
+      {"name", 0, 0, G_OPTION_ARG_STRING, &words.name,
+       "what the profile is called (default: as its file)", "NAME"},
+      {"seed", 0, 0, G_OPTION_ARG_STRING, &words.seed,
+       "of the order of shapes and of those held out (default: 1)", "N"},
+      {"format", 0, 0, G_OPTION_ARG_STRING, &words.format, "of the report: table (default) or json",
+       "FORMAT"},
+      {NULL},
+  };
+  int status = CLI_DONE;
+  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+  g_autoptr(GError) error = NULL;
+
+  g_option_context_set_summary(context, SUMMARY);
+  g_option_context_set_description(context, EXAMPLES);
+  g_option_context_add_main_entries(context, entries, NULL);
+  if (!cli_parse(context, VERB, entries, &argc, &argv, &status))
+    return status;
+  if (argc > 1)
+    return cli_error(CLI_USAGE, VERB, "unexpected argument '%s'", argv[1]);
+  if (!take_order(&words, &order, &error))
+    return cli_error(CLI_USAGE, VERB, "%s", error->message);
+  return open != NULL ? obey(&order, open) : gpu_run(again);
+}
+
+int
+command_calibrate(int argc, char **argv)
+{
+  return calibrate_verb(argc, argv, NULL);
+}

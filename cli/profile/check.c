@@ -1,0 +1,120 @@
+/* `spillway profile check`: the error of predictions on samples held out of the fits. */
+#include "profile.h"
+
+#include "calib/store/database.h"
+#include "cli/cli.h"
+#include "report/format.h"
+#include "report/table.h"
+#include "scenario/resolve.h"
+
+#include <stdio.h>
+
+#define FIT_KIND "held-out"
+
+static void
+print_table(const Profile *profile, const GArray *results)
+{
+  static const char *const titles[] = {"operation", "dtype", "held out", "median",
+                                       "p95",       "worst", "at"};
+  g_autoptr(Table) table = table_new("llrrrrl");
+  g_autoptr(GString) text = g_string_new(NULL);
+
+  g_string_append_printf(text, "%s: error on samples held out, of the measured time\n\n",
+                         profile->name);
+  for (guint i = 0; i < G_N_ELEMENTS(titles); i++)
+    table_add(table, titles[i]);
+  for (guint i = 0; i < results->len; i++) {
+    const ProfileCheckResult *result = &g_array_index(results, ProfileCheckResult, i);
+    const char *name = operations[result->operation].name;
+    g_autofree char *shape =
+        profile_shape_text(result->operation, result->worst_shape, result->worst_shape);
+    g_autofree char *measured = format_duration(result->worst_measured_ns / 1e9);
+    g_autofree char *predicted = format_duration(result->worst_predicted_ns / 1e9);
+    gboolean any = result->n > 0;
+    table_take(table, *result->variant != '\0' ? g_strdup_printf("%s %s", name, result->variant)
+                                               : g_strdup(name));
+    table_add(table, result->dtype);
+    table_take(table, format_count(result->n));
+    table_take(table, any ? format_percent(result->median) : g_strdup(""));
+    table_take(table, any ? format_percent(result->p95) : g_strdup(""));
+    table_take(table, any ? format_percent(result->worst) : g_strdup(""));
+    table_take(table, any ? g_strdup_printf("%s: %s, predicted %s", shape, measured, predicted)
+                          : g_strdup("too few samples to hold any out"));
+  }
+  table_append(table, "  ", text);
+  fputs(text->str, stdout);
+}
+
+static json_t *
+results_json(const Profile *profile, const GArray *results)
+{
+  json_t *array = json_array();
+
+  for (guint i = 0; i < results->len; i++) {
+    const ProfileCheckResult *result = &g_array_index(results, ProfileCheckResult, i);
+    json_array_append_new(
+        array,
+        json_pack("{s:s, s:o, s:o, s:i, s:f, s:f, s:f, s:{s:o, s:f, s:f}}", "operation",
+                  operations[result->operation].name, "variant", profile_json_text(result->variant),
+                  "dtype", profile_json_text(result->dtype), "n", (int)result->n, "median",
+                  result->median, "p95", result->p95, "worst", result->worst, "worst_at", "shape",
+                  profile_shape_json(result->operation, result->worst_shape), "measured_ns",
+                  result->worst_measured_ns, "predicted_ns", result->worst_predicted_ns));
+  }
+  return json_pack("{s:o, s:o}", "name", profile_json_text(profile->name), "operations", array);
+}
+
+int
+command_profile_check(int argc, char **argv)
+{
+  g_autofree char *format_text = NULL;
+  g_autofree char *plot = NULL;
+  gboolean save = FALSE;
+  const GOptionEntry entries[] = {
+      {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "table (default) or json", "FORMAT"},
+      {"save", 0, 0, G_OPTION_ARG_NONE, &save, "keep the errors in the profile (FILE.db)", NULL},
+      {"plot", 0, 0, G_OPTION_ARG_FILENAME, &plot,
+       "draw them too, the worst marked (.svg, .png or .pdf; takes gnuplot)", "FILE"},
+      {NULL},
+  };
+  static const char verb[] = "profile check";
+  int status = CLI_DONE;
+  g_autoptr(GOptionContext) context = g_option_context_new("NAME|FILE");
+  g_autoptr(GError) error = NULL;
+  g_autoptr(Profile) profile = NULL;
+  g_autoptr(Device) device = NULL;
+  g_autoptr(GArray) points = g_array_new(FALSE, FALSE, sizeof(ProfileCheckPoint));
+  g_autoptr(GArray) results = g_array_new(FALSE, FALSE, sizeof(ProfileCheckResult));
+  OutputFormat format;
+
+  g_option_context_set_summary(
+      context, "Predicts each sample without having been told it, and prints how far off that\n"
+               "is: by operation and dtype the median, the 95th percentile, and the worst.");
+  g_option_context_set_description(context, "Examples:\n"
+                                            "  spillway profile check a100.db\n"
+                                            "  spillway profile check a100.db --save\n"
+                                            "  spillway profile check a100.db --plot errors.svg\n");
+  g_option_context_add_main_entries(context, entries, NULL);
+  if (!cli_parse(context, verb, entries, &argc, &argv, &status))
+    return status;
+  if (argc != 2)
+    return cli_error(CLI_USAGE, verb, "expected one profile; there are %d", argc - 1);
+  if (!profile_format_parse(format_text, &format, &error) ||
+      (profile = profile_named(argv[1], &error)) == NULL)
+    return cli_error(CLI_USAGE, verb, "%s", error->message);
+  if (save && !profile_store_sniff(argv[1]))
+    return cli_error(CLI_USAGE, verb, "--save: %s is no database (FILE.db) to keep them in",
+                     argv[1]);
+  if (plot != NULL && !profile_can_draw(plot))
+    return cli_error(CLI_USAGE, verb,
+                     "--plot: found '%s', expected a name that ends in .svg, .png or .pdf", plot);
+  device = resolve_device(profile->device, &error);
+  if (device == NULL || !profile_check(profile, device, results, points, &error) ||
+      (plot != NULL && !profile_draw(profile, points, plot, &error)) ||
+      (save && !profile_store_save_checks(argv[1], FIT_KIND, results, &error)))
+    return cli_error(CLI_FAILED, verb, "%s", error->message);
+  if (format == OUTPUT_JSON)
+    return profile_print_json(verb, results_json(profile, results));
+  print_table(profile, results);
+  return CLI_DONE;
+}

@@ -1,0 +1,286 @@
+/* The verb `profile`: chooses the sub-verb; lists and exports profiles. */
+#include "profile.h"
+
+#include "calib/store/database.h"
+#include "calib/profile_summary.h"
+#include "calib/store/text.h"
+#include "cli/cli.h"
+#include "cli/sub_verb.h"
+#include "report/table.h"
+#include "scenario/resolve.h"
+#include "scenario/shipped.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const Command sub_verbs[] = {
+    {"list", "the shipped profiles and devices", command_profile_list},
+    {"show", "what a profile holds: origins, operations, shapes, spread", command_profile_show},
+    {"import", "make a profile of published tables", command_profile_import},
+    {"export", "write a profile as text, for review and by hand", command_profile_export},
+    {"check", "the error on samples held out, by operation", command_profile_check},
+    {"plot", "measured against predicted, the worst marked", command_profile_plot},
+    {NULL, NULL, NULL},
+};
+
+#define SUB_VERBS "list, show, import, export, check or plot"
+
+int
+command_profile(int argc, char **argv)
+{
+  static const VerbFamily family = {
+      .verb = "profile",
+      .kinds = sub_verbs,
+      .expected = SUB_VERBS,
+      .summary =
+          "A profile holds measurements of one device: what each operation took at each shape.\n"
+          "Runs take their costs from it (--device NAME or FILE.db).",
+      .examples =
+          "  spillway profile list\n"
+          "  spillway profile import linear_op.csv attention.csv -o a100.db --device a100-80gb\n"
+          "  spillway profile show a100.db\n"
+          "  spillway profile check a100.db\n",
+  };
+
+  return verb_family_run(&family, argc, argv);
+}
+
+gboolean
+profile_is_device(const char *text)
+{
+  g_autofree char *shipped = cli_data_file("devices", text, ".ini");
+  g_autofree char *profile = shipped != NULL ? resolve_profile_file(text) : NULL;
+
+  return profile == NULL && (shipped != NULL || g_str_has_suffix(text, ".ini"));
+}
+
+Profile *
+profile_named(const char *text, GError **error)
+{
+  g_autoptr(GError) read_error = NULL;
+  g_auto(GStrv) names = NULL;
+  Profile *profile = resolve_profile(text, &read_error);
+  const char *near;
+
+  if (profile != NULL)
+    return profile;
+  if (read_error != NULL) {
+    g_propagate_error(error, g_steal_pointer(&read_error));
+    return NULL;
+  }
+  if (!profile_is_device(text) && g_file_test(text, G_FILE_TEST_EXISTS))
+    return profile_read(text, error);
+  names = resolve_profile_names();
+  near = cli_nearest(text, (const char *const *)names);
+  if (profile_is_device(text))
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "'%s' is a device without measurements, not a profile; 'spillway profile import "
+                "PATH… -o FILE.db' makes one",
+                text);
+  else
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "found '%s', expected a name from 'spillway list profiles' or the path of a "
+                "profile (FILE.db, FILE.csv)%s%s%s",
+                text, near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+                near != NULL ? "?" : "");
+  return NULL;
+}
+
+gboolean
+profile_format_parse(const char *text, OutputFormat *format, GError **error)
+{
+  if (text != NULL && !g_str_equal(text, "table") && !g_str_equal(text, "json")) {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--format: found '%s', expected table or json", text);
+    return FALSE;
+  }
+  return output_format_parse(text, format, error);
+}
+
+json_t *
+profile_json_text(const char *text)
+{
+  g_autofree char *valid = g_utf8_make_valid(text, -1);
+
+  return json_string(valid);
+}
+
+int
+profile_print_json(const char *verb, json_t *value)
+{
+  int status = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+
+  json_decref(value);
+  if (status != 0 || putchar('\n') == EOF || fflush(stdout) != 0)
+    return cli_error(CLI_FAILED, verb, "standard output cannot be written");
+  return CLI_DONE;
+}
+
+char *
+profile_shape_text(OperationKind kind, const gint64 *low, const gint64 *high)
+{
+  GString *text = g_string_new(NULL);
+
+  for (guint i = 0; i < operation_n_shape(kind); i++) {
+    g_string_append_printf(text, "%s%s %" G_GINT64_FORMAT, i > 0 ? ", " : "",
+                           operations[kind].shape[i], low[i]);
+    if (high[i] != low[i])
+      g_string_append_printf(text, "–%" G_GINT64_FORMAT, high[i]);
+  }
+  return g_string_free(text, FALSE);
+}
+
+json_t *
+profile_shape_json(OperationKind kind, const gint64 *shape)
+{
+  json_t *object = json_object();
+
+  for (guint i = 0; i < operation_n_shape(kind); i++)
+    json_object_set_new(object, operations[kind].shape[i], json_integer((json_int_t)shape[i]));
+  return object;
+}
+
+void
+profile_append_missing(const Profile *profile, GString *text)
+{
+  g_autoptr(GPtrArray) missing = profile_missing(profile);
+  g_autoptr(Table) table = table_new("lll");
+
+  if (missing->len == 0) {
+    g_string_append(text, "\nIt has all that a model's step takes.\n");
+    return;
+  }
+  g_string_append_printf(text, "\nNot measured, so modelled by the roofline of %s:\n",
+                         *profile->device != '\0' ? profile->device : "its device");
+  for (guint i = 0; i < missing->len; i++) {
+    const ProfileNeed *need = g_ptr_array_index(missing, i);
+    table_add(table, need->what);
+    table_add(table, need->used_for);
+    table_add(table, need->supplied_by);
+  }
+  table_append(table, "  ", text);
+}
+
+/* `profile list` */
+
+static void
+add_profile(const char *name, Table *table, json_t *array)
+{
+  g_autofree char *path = resolve_profile_file(name);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(Profile) profile = profile_text_read_head(path, &error);
+
+  table_add(table, name);
+  table_add(table, profile != NULL ? profile->device : "");
+  table_add(table, profile != NULL ? profile->note : error->message);
+  json_array_append_new(
+      array, json_pack("{s:s, s:o, s:o}", "name", name, "device",
+                       profile_json_text(profile != NULL ? profile->device : ""), "note",
+                       profile_json_text(profile != NULL ? profile->note : error->message)));
+}
+
+static int
+list_profiles(OutputFormat format)
+{
+  g_auto(GStrv) profiles = resolve_profile_names();
+  g_auto(GStrv) devices = cli_data_names("devices", ".ini");
+  g_autoptr(Table) profile_table = table_new("lll");
+  g_autoptr(Table) device_table = table_new("ll");
+  g_autoptr(GString) text = g_string_new(NULL);
+  json_t *profile_array = json_array(), *device_array = json_array();
+
+  for (guint i = 0; profiles[i] != NULL; i++)
+    add_profile(profiles[i], profile_table, profile_array);
+  for (guint i = 0; devices[i] != NULL; i++) {
+    g_autoptr(Device) device = resolve_device(devices[i], NULL);
+    const char *title = device != NULL ? device->title : "(unreadable)";
+    table_add(device_table, devices[i]);
+    table_add(device_table, title);
+    json_array_append_new(device_array,
+                          json_pack("{s:s, s:s}", "name", devices[i], "title", title));
+  }
+  if (format == OUTPUT_JSON)
+    return profile_print_json("profile list", json_pack("{s:o, s:o}", "profiles", profile_array,
+                                                        "devices", device_array));
+  json_decref(profile_array);
+  json_decref(device_array);
+  g_string_append(text, "Profiles, measured:\n");
+  if (profiles[0] == NULL)
+    g_string_append(text, "  none ships; 'spillway profile import' makes one\n");
+  table_append(profile_table, "  ", text);
+  g_string_append(text, "\nDevices, modelled by a roofline:\n");
+  table_append(device_table, "  ", text);
+  fputs(text->str, stdout);
+  return CLI_DONE;
+}
+
+int
+command_profile_list(int argc, char **argv)
+{
+  g_autofree char *format_text = NULL;
+  const GOptionEntry entries[] = {
+      {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "table (default) or json", "FORMAT"},
+      {NULL},
+  };
+  static const char verb[] = "profile list";
+  int status = CLI_DONE;
+  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+  g_autoptr(GError) error = NULL;
+  OutputFormat format;
+
+  g_option_context_set_summary(context, "Lists the shipped profiles, which are measured, and the "
+                                        "shipped devices, whose costs\na roofline models.");
+  g_option_context_set_description(context, "Examples:\n  spillway profile list\n");
+  g_option_context_add_main_entries(context, entries, NULL);
+  if (!cli_parse(context, verb, entries, &argc, &argv, &status))
+    return status;
+  if (argc > 1)
+    return cli_error(CLI_USAGE, verb, "unexpected argument '%s'", argv[1]);
+  if (!profile_format_parse(format_text, &format, &error))
+    return cli_error(CLI_USAGE, verb, "%s", error->message);
+  return list_profiles(format);
+}
+
+/* `profile export` */
+
+int
+command_profile_export(int argc, char **argv)
+{
+  g_autofree char *out = NULL;
+  const GOptionEntry entries[] = {
+      {"out", 'o', 0, G_OPTION_ARG_FILENAME, &out,
+       "where to write: FILE.csv, FILE.csv.gz, or - for standard output", "FILE"},
+      {NULL},
+  };
+  static const char verb[] = "profile export";
+  int status = CLI_DONE;
+  g_autoptr(GOptionContext) context = g_option_context_new("NAME|FILE");
+  g_autoptr(GError) error = NULL;
+  g_autoptr(Profile) profile = NULL;
+
+  g_option_context_set_summary(
+      context, "Writes a profile as one CSV file, to be reviewed, shipped, or changed by hand.\n"
+               "'spillway profile import' reads it; exporting that again gives the same bytes.");
+  g_option_context_set_description(context, "Examples:\n"
+                                            "  spillway profile export a100.db -o a100.csv\n"
+                                            "  spillway profile export a100.db -o -\n");
+  g_option_context_add_main_entries(context, entries, NULL);
+  if (!cli_parse(context, verb, entries, &argc, &argv, &status))
+    return status;
+  if (argc != 2)
+    return cli_error(CLI_USAGE, verb, "expected one profile; there are %d", argc - 1);
+  if (out == NULL)
+    return cli_error(CLI_USAGE, verb, "where to? give -o FILE.csv, or -o - for standard output");
+  if (g_str_has_suffix(out, ".db"))
+    return cli_error(
+        CLI_USAGE, verb,
+        "-o %s: export writes text (FILE.csv); 'spillway profile import FILE.csv -o %s' then "
+        "makes a database of it",
+        out, out);
+  profile = profile_named(argv[1], &error);
+  if (profile == NULL)
+    return cli_error(CLI_USAGE, verb, "%s", error->message);
+  if (!profile_text_write(profile, out, &error))
+    return cli_error(CLI_FAILED, verb, "%s", error->message);
+  return CLI_DONE;
+}

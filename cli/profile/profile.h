@@ -1,0 +1,44 @@
+/* What the sub-verbs of `spillway profile` share. */
+#pragma once
+
+#include "calib/cost/profile_check.h"
+#include "cli/format_option.h"
+
+#include <jansson.h>
+
+int command_profile_list(int argc, char **argv);
+int command_profile_show(int argc, char **argv);
+int command_profile_import(int argc, char **argv);
+int command_profile_export(int argc, char **argv);
+int command_profile_check(int argc, char **argv);
+int command_profile_plot(int argc, char **argv);
+
+/* The profile that a command line names: a shipped one, or a file. NULL and an error that lists the
+ * shipped ones if there is none. */
+Profile *profile_named(const char *text, GError **error);
+
+/* Of --format: table or json only. */
+gboolean profile_format_parse(const char *text, OutputFormat *format, GError **error);
+
+/* Prints the value and releases it; text that is no UTF-8 is no reason to fail. The exit status. */
+int profile_print_json(const char *verb, json_t *value);
+json_t *profile_json_text(const char *text);
+
+/* "m 1–8192, n 4096, k 4096"; the caller frees it. */
+char *profile_shape_text(OperationKind kind, const gint64 *low, const gint64 *high);
+json_t *profile_shape_json(OperationKind kind, const gint64 *shape);
+
+/* What was measured for a step of a model and what was not, for people. */
+void profile_append_missing(const Profile *profile, GString *text);
+
+/* TRUE if the text names a device that has no profile of that name, or a device file. */
+gboolean profile_is_device(const char *text);
+/* `profile show` of a device. Returns the exit status. */
+int profile_show_device(const char *verb, const char *text, OutputFormat format);
+
+/* Draws points of a check, measured against predicted, the worst marked: into a file that ends in
+ * .svg, .png or .pdf, or into the terminal (out NULL). Takes gnuplot. */
+gboolean profile_draw(const Profile *profile, const GArray *points, const char *out,
+                      GError **error);
+/* TRUE if `out` is NULL or such a file's name. */
+gboolean profile_can_draw(const char *out);

@@ -1,0 +1,130 @@
+/* A verb's command line, made from the table of a run's options and from those of the policies. */
+#include "run_options.h"
+
+#include "cli.h"
+#include "scenario/settings_option.h"
+
+static const struct {
+  const char *name, *title;
+} groups[GROUPS] = {
+    {"what", "What is replayed, on what:"},
+    {"engine", "The engine:"},
+    {"policy", "Of single policies:"},
+    {"cost", "Costs and execution:"},
+    {"live", "What is computed (--executor cpu, gpu):"},
+    {"output", "Output:"},
+};
+
+/* GOption's callback: `name` has its dashes. */
+static gboolean
+parse_option(const char *name, const char *value, gpointer data, GError **error)
+{
+  while (*name == '-')
+    name++;
+  return settings_set(data, name, value, error);
+}
+
+/* "who is preempted: newest (default), oldest; 'spillway list victims'" */
+static const char *
+help_with_policies(const SettingsOption *option, GStringChunk *texts)
+{
+  g_autoptr(GString) help = g_string_new(option->help);
+  const Policy *policy;
+
+  for (guint i = 0; (policy = option->policies->entry(i)) != NULL; i++)
+    g_string_append_printf(help, "%s%s%s", i == 0 ? ": " : ", ", policy->name,
+                           i == 0 ? " (default)" : "");
+  g_string_append_printf(help, "; 'spillway list %s'", option->policies->plural);
+  return g_string_chunk_insert(texts, help->str);
+}
+
+/* texts: outlives the entry. */
+static GOptionEntry
+option_entry(const SettingsOption *option, GStringChunk *texts)
+{
+  GOptionFlags flags = settings_option_is_switch(option) ? G_OPTION_FLAG_NO_ARG
+                       : option->kind == KIND_FILE       ? G_OPTION_FLAG_FILENAME
+                                                         : G_OPTION_FLAG_NONE;
+
+  return (GOptionEntry){
+      .long_name = option->name,
+      .short_name = option->letter,
+      .flags = (int)flags,
+      .arg = G_OPTION_ARG_CALLBACK,
+      .arg_data = (gpointer)parse_option,
+      .description = option->policies != NULL ? help_with_policies(option, texts) : option->help,
+      .arg_description = option->argument,
+  };
+}
+
+static GOptionEntry
+policy_entry(const PolicyOptionPlace *place, GStringChunk *texts)
+{
+  g_autofree char *help =
+      g_strdup_printf("%s %s: %s (default %g)", place->kind->option, place->policy->name,
+                      place->option->help, place->option->fallback);
+
+  return (GOptionEntry){
+      .long_name = place->option->name,
+      .arg = G_OPTION_ARG_CALLBACK,
+      .arg_data = (gpointer)parse_option,
+      .description = g_string_chunk_insert(texts, help),
+      .arg_description = place->option->argument,
+  };
+}
+
+/* The entries of a group's options that the verb has. */
+static GArray *
+group_entries(Group group, const char *verb, GStringChunk *texts)
+{
+  GArray *entries = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
+  PolicyOptionPlace place;
+
+  for (guint i = 0; i < settings_n_options; i++)
+    if (settings_options[i].group == group &&
+        (settings_options[i].only == NULL || g_str_equal(settings_options[i].only, verb)) &&
+        g_strcmp0(settings_options[i].except, verb) != 0) {
+      GOptionEntry entry = option_entry(&settings_options[i], texts);
+      g_array_append_val(entries, entry);
+    }
+  for (guint n = 0; group == GROUP_POLICY && policy_option_at(n, &place); n++) {
+    GOptionEntry entry = policy_entry(&place, texts);
+    g_array_append_val(entries, entry);
+  }
+  return entries;
+}
+
+/* Adds the table's options to the context, a group a heading, and lists them all in `all`. */
+static void
+add_groups(GOptionContext *context, const char *verb, Settings *settings, GArray *all,
+           GStringChunk *texts)
+{
+  for (Group g = 0; g < GROUPS; g++) {
+    GOptionGroup *group =
+        g_option_group_new(groups[g].name, groups[g].title, groups[g].title, settings, NULL);
+    g_autoptr(GArray) entries = group_entries(g, verb, texts);
+    g_array_append_vals(all, entries->data, entries->len);
+    g_option_group_add_entries(group, (const GOptionEntry *)(gpointer)entries->data);
+    g_option_context_add_group(context, group);
+  }
+}
+
+gboolean
+settings_parse(Settings *settings, const char *verb, const char *summary, const char *examples,
+               int *argc, char ***argv, int *status)
+{
+  g_autoptr(GStringChunk) texts = g_string_chunk_new(4096);
+  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+  g_autoptr(GArray) all = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
+
+  g_option_context_set_summary(context, summary);
+  g_option_context_set_description(context, examples);
+  add_groups(context, verb, settings, all, texts);
+  if (!cli_parse(context, verb, (const GOptionEntry *)(gpointer)all->data, argc, argv, status))
+    return FALSE;
+  if (*argc > 1) {
+    *status = cli_error(CLI_USAGE, verb, "unexpected argument '%s'", (*argv)[1]);
+    return FALSE;
+  }
+  return TRUE;
+}

@@ -1,0 +1,137 @@
+/* spillway selfcheck: the one thing to run when a GPU is at hand. Here its options; run.c
+ * is spillway-gpu's. */
+#include "selfcheck.h"
+
+#include "cli/cli.h"
+#include "cli/format_option.h"
+#include "cli/gpu.h"
+
+#define SUMMARY                                                                                    \
+  "Compares every kernel with its reference on the CPU, over random and edge shapes, then times\n" \
+  "them beside what the card can do. Takes less than five minutes."
+
+#define EXAMPLES                                                                                   \
+  "Kernels:\n"                                                                                     \
+  "  kv-copy kv-write decode prefill prefill-wgmma mixed gemm embedding rms-norm\n"                \
+  "  residual-norm head-norm bias rope silu-gate sampling stream-copy\n"                           \
+  "\n"                                                                                             \
+  "Examples:\n"                                                                                    \
+  "  spillway selfcheck\n"                                                                         \
+  "  spillway selfcheck --only decode,kv-copy --format json\n"                                     \
+  "  compute-sanitizer --error-exitcode 1 spillway-gpu selfcheck --quick --no-timings\n"           \
+  "\n"                                                                                             \
+  "Exit status: 0 all passed, however fast; 1 a check failed, or there is no GPU; 2 the command\n" \
+  "line is wrong."
+
+/* As typed. */
+typedef struct {
+  char *only, *number, *seed, *format, *output;
+} Words;
+
+static void
+words_clear(Words *words)
+{
+  g_free(words->only);
+  g_free(words->number);
+  g_free(words->seed);
+  g_free(words->format);
+  g_free(words->output);
+}
+
+static gboolean
+read_format(const Words *words, SelfcheckOptions *options, GError **error)
+{
+  OutputFormat format;
+
+  if (!output_format_parse(words->format, &format, error))
+    return FALSE;
+  options->json = format == OUTPUT_JSON;
+  if (format != OUTPUT_CSV)
+    return TRUE;
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "--format: found 'csv', expected table or json");
+  return FALSE;
+}
+
+static gboolean
+read_words(const Words *words, SelfcheckOptions *options, GError **error)
+{
+  guint64 number = 0, seed = g_random_int() >> 1; /* it is a number in JSON, too */
+
+  options->number = -1;
+  options->output = words->output;
+  if (words->only != NULL)
+    options->kernels = g_strsplit(words->only, ",", -1);
+  if (!read_format(words, options, error))
+    return FALSE;
+  if (words->seed != NULL && !cli_parse_uint(words->seed, "--seed", 0, G_MAXINT32, &seed, error))
+    return FALSE;
+  options->seed = (guint32)seed;
+  if (words->number == NULL)
+    return TRUE;
+  if (options->kernels == NULL || g_strv_length(options->kernels) != 1) {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--case: it is of one kernel; give that with --only");
+    return FALSE;
+  }
+  if (!cli_parse_uint(words->number, "--case", 0, G_MAXINT32, &number, error))
+    return FALSE;
+  options->number = (gint64)number;
+  return TRUE;
+}
+
+/* FALSE where the verb is to return *status. */
+static gboolean
+parse(Words *words, SelfcheckOptions *options, int *argc, char ***argv, int *status)
+{
+  const GOptionEntry entries[] = {
+      {"quick", 0, 0, G_OPTION_ARG_NONE, &options->quick,
+       "few and small shapes, and a timing a kernel", NULL},
+      {"no-timings", 0, 0, G_OPTION_ARG_NONE, &options->no_timings, "only whether they are right",
+       NULL},
+      {"only", 0, 0, G_OPTION_ARG_STRING, &words->only, "only these kernels", "NAME[,…]"},
+      {"case", 0, 0, G_OPTION_ARG_STRING, &words->number,
+       "this case of the one kernel that --only names", "N"},
+      {"seed", 0, 0, G_OPTION_ARG_STRING, &words->seed,
+       "of the random shapes and numbers; by default another each time", "S"},
+      {"format", 0, 0, G_OPTION_ARG_STRING, &words->format, "table or json", "F"},
+      {"output", 'o', 0, G_OPTION_ARG_FILENAME, &words->output, "all of it as JSON, too", "FILE"},
+      {NULL},
+  };
+  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+  g_autoptr(GError) error = NULL;
+
+  g_option_context_set_summary(context, SUMMARY);
+  g_option_context_set_description(context, EXAMPLES);
+  g_option_context_add_main_entries(context, entries, NULL);
+  if (!cli_parse(context, "selfcheck", entries, argc, argv, status))
+    return FALSE;
+  if (*argc > 1)
+    *status = cli_error(CLI_USAGE, "selfcheck", "takes options only, found '%s'", (*argv)[1]);
+  else if (!read_words(words, options, &error))
+    *status = cli_error(CLI_USAGE, "selfcheck", "%s", error->message);
+  else
+    return TRUE;
+  return FALSE;
+}
+
+int
+selfcheck_verb(int argc, char **argv, int (*run)(const SelfcheckOptions *options))
+{
+  g_auto(GStrv) typed = g_strdupv(argv);
+  SelfcheckOptions options = {0};
+  Words words = {0};
+  int status = CLI_DONE;
+
+  if (parse(&words, &options, &argc, &argv, &status))
+    status = run != NULL ? run(&options) : gpu_run(typed);
+  words_clear(&words);
+  g_strfreev(options.kernels);
+  return status;
+}
+
+int
+command_selfcheck(int argc, char **argv)
+{
+  return selfcheck_verb(argc, argv, NULL);
+}

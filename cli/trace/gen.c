@@ -1,0 +1,90 @@
+/* The verb `trace gen`. */
+#include "trace.h"
+
+#include "cli/cli.h"
+#include "scenario/generated_trace.h"
+
+#include <string.h>
+
+static const TraceFormat *
+choose_format(const GenOptions *options, const TraceGen *gen, GError **error)
+{
+  const TraceFormat *format =
+      cli_trace_format_to_write(options->to, options->out != NULL ? options->out : "-", error);
+
+  if (format != NULL && trace_gen_has_hashes(gen) && !(format->flags & TRACE_KEEPS_HASHES)) {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--turns and --shared-prefix: the form %s does not hold prefix hashes; write "
+                "-o FILE.jsonl or FILE.bin, or give --to mooncake or binary",
+                format->name);
+    return NULL;
+  }
+  return format;
+}
+
+static int
+generate(const GenOptions *options, TraceGen *gen)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(Workload) workload = NULL;
+  g_autofree char *command = NULL;
+  const TraceFormat *format;
+
+  if (!gen_options_take(options, gen, &error))
+    return cli_error(CLI_USAGE, "trace gen", "%s", error->message);
+  format = choose_format(options, gen, &error);
+  if (format == NULL || (workload = trace_gen_run(gen, &error)) == NULL)
+    return cli_error(CLI_USAGE, "trace gen", "%s", error->message);
+  command = trace_gen_command(gen);
+  if (!trace_write(options->out != NULL ? options->out : "-", format, workload, command, NULL,
+                   &error))
+    return cli_error(CLI_FAILED, "trace gen", "%s", error->message);
+  return CLI_DONE;
+}
+
+int
+command_trace_gen(int argc, char **argv)
+{
+  GenOptions options = {0};
+  GOptionEntry entries[GEN_ENTRIES + 1];
+  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+  int status = CLI_USAGE;
+  TraceGen gen;
+
+  trace_gen_init(&gen);
+  gen_options_entries(&options, entries);
+  g_option_context_set_summary(
+      context,
+      "Makes a trace from distributions. The same options make the same bytes on every machine.");
+  g_option_context_set_description(
+      context,
+      "LENGTHS is one of\n"
+      "  fixed:1500                                always that\n"
+      "  uniform:100,2000                          whole numbers from 100 to 2000\n"
+      "  lognormal:mean=1155,median=1020[,max=N]   longer ones become N; the mean holds all the "
+      "same\n"
+      "  empirical:FILE                            drawn from a trace\n\n"
+      "Give two of --requests, --duration and --rate. With --requests and --duration the gaps are\n"
+      "scaled to fill the duration. With --turns, a prompt is all that was said before in its\n"
+      "conversation plus a new part of LENGTHS, and turns may come after the duration. Traces "
+      "with\n"
+      "--turns or --shared-prefix have prefix hashes and need the form mooncake or "
+      "binary.\n\nExamples:\n"
+      "  spillway trace gen --requests 32 --arrivals burst --prompt fixed:1500 --output "
+      "fixed:1024\n"
+      "  spillway trace gen --duration 600 --rate 4 --arrivals gamma --cv 2 \\\n"
+      "    --prompt lognormal:mean=1155,median=1020 --output lognormal:mean=211,median=129 -o "
+      "t.csv\n"
+      "  spillway trace gen --requests 200 --rate 1 --turns 5 --shared-prefix 400 \\\n"
+      "    --prompt uniform:20,200 --output uniform:50,300 -o turns.jsonl\n");
+  g_option_context_add_main_entries(context, entries, NULL);
+  if (cli_parse(context, "trace gen", entries, &argc, &argv, &status)) {
+    if (argc > 1)
+      cli_error(CLI_USAGE, "trace gen", "unexpected argument '%s'", argv[1]);
+    else
+      status = generate(&options, &gen);
+  }
+  gen_options_clear(&options);
+  trace_gen_clear(&gen);
+  return status;
+}

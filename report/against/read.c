@@ -1,0 +1,194 @@
+/* Reads what a server did, or what an earlier run did.
+ *
+ * The file is read whole. Rows give times as they stand; once all are known, the engine's clock
+ * is laid over that of the arrivals (finish()). Times are doubles of up to 10^9 seconds, so
+ * differences are taken from each clock's first, where a double keeps its last digit.
+ */
+#include "rows.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "sim/units.h"
+
+#define READ_BYTES (64 * 1024)
+
+gboolean
+measured_fail(const MeasuredReader *reader, GError **error, const char *format, ...)
+{
+  g_autofree char *message = NULL;
+  va_list args;
+
+  va_start(args, format);
+  message = g_strdup_vprintf(format, args);
+  va_end(args);
+  g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s:%" G_GUINT64_FORMAT ": %s",
+              reader->measured->file, reader->line, message);
+  return FALSE;
+}
+
+/* Plain or compressed. */
+static GString *
+read_all(const char *path, GError **error)
+{
+  g_autoptr(GString) text = g_string_new(NULL);
+  gzFile file = gzopen(path, "rbe");
+  int saved = errno, n = 0, status;
+  const char *why;
+
+  if (file == NULL) {
+    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(saved), "cannot read %s: %s", path,
+                g_strerror(saved));
+    return NULL;
+  }
+  do {
+    gsize had = text->len;
+    g_string_set_size(text, had + READ_BYTES);
+    errno = 0;
+    n = gzread(file, text->str + had, READ_BYTES);
+    saved = errno;
+    g_string_set_size(text, had + (gsize)MAX(n, 0));
+  } while (n > 0);
+  why = gzerror(file, &status);
+  if (n < 0 || status != Z_OK)
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_IO, "cannot read %s: %s", path,
+                status == Z_ERRNO || *why == '\0' ? g_strerror(saved) : why);
+  gzclose(file);
+  return n < 0 || status != Z_OK ? NULL : g_steal_pointer(&text);
+}
+
+static gint64
+ps_since(double time_s, double base_s)
+{
+  return (gint64)llround((time_s - base_s) * (double)PS_PER_S);
+}
+
+/* The earliest of each clock, and whether the engine's is one of its own. */
+static MeasuredClocks
+find_bases(const MeasuredReader *reader)
+{
+  MeasuredClocks base = {NAN, NAN, NAN, NAN};
+
+  for (guint i = 0; i < reader->clocks->len; i++) {
+    const MeasuredClocks *c = &g_array_index(reader->clocks, MeasuredClocks, i);
+    base.arrival_s = fmin(base.arrival_s, c->arrival_s);
+    base.queued_s = fmin(base.queued_s, c->queued_s);
+  }
+  return base;
+}
+
+/* How far the engine's clock is ahead of that of the arrivals, from each clock's base. */
+static gint64
+find_offset(const MeasuredReader *reader, const MeasuredClocks *base)
+{
+  gint64 offset_ps = G_MAXINT64;
+
+  for (guint i = 0; i < reader->clocks->len; i++) {
+    const MeasuredClocks *c = &g_array_index(reader->clocks, MeasuredClocks, i);
+    if (isfinite(c->queued_s))
+      offset_ps = MIN(offset_ps, ps_since(c->queued_s, base->queued_s) -
+                                     ps_since(c->arrival_s, base->arrival_s));
+  }
+  return offset_ps == G_MAXINT64 ? 0 : offset_ps;
+}
+
+static gboolean
+in_span(double time_s, double base_s)
+{
+  return isnan(time_s) || fabs(time_s - base_s) < MEASURED_SPAN_MAX_S;
+}
+
+static gboolean
+finish(MeasuredReader *reader, GError **error)
+{
+  MeasuredClocks base = find_bases(reader);
+  gboolean has_engine_clock = isfinite(base.queued_s);
+  double engine_s = has_engine_clock ? base.queued_s : base.arrival_s;
+  gint64 offset_ps;
+
+  for (guint i = 0; i < reader->clocks->len; i++) {
+    const MeasuredClocks *c = &g_array_index(reader->clocks, MeasuredClocks, i);
+    reader->line = g_array_index(reader->measured->requests, MeasuredRequest, i).line;
+    if (!in_span(c->arrival_s, base.arrival_s) || !in_span(c->queued_s, engine_s) ||
+        !in_span(c->first_s, engine_s) || !in_span(c->last_s, engine_s))
+      return measured_fail(
+          reader, error, "found times more than %g s apart, expected all on one clock%s",
+          MEASURED_SPAN_MAX_S, has_engine_clock ? "" : ", or queued_ts, which tells the engine's");
+  }
+  offset_ps = find_offset(reader, &base);
+  for (guint i = 0; i < reader->clocks->len; i++) {
+    const MeasuredClocks *c = &g_array_index(reader->clocks, MeasuredClocks, i);
+    MeasuredRequest *request = &g_array_index(reader->measured->requests, MeasuredRequest, i);
+    request->arrival_ps = ps_since(c->arrival_s, base.arrival_s);
+    request->ttft_ps = request->e2e_ps = -1;
+    if (isnan(c->first_s) || isnan(c->last_s) || request->output_tokens == 0)
+      continue;
+    request->ttft_ps = ps_since(c->first_s, engine_s) - request->arrival_ps - offset_ps;
+    request->e2e_ps = ps_since(c->last_s, engine_s) - request->arrival_ps - offset_ps;
+    reader->line = request->line;
+    if (request->ttft_ps < 0)
+      return measured_fail(reader, error, "found a first token %g s before the request's arrival",
+                           -ps_to_s(request->ttft_ps));
+  }
+  return TRUE;
+}
+
+static gboolean
+read_text(MeasuredReader *reader, GError **error)
+{
+  gboolean is_json;
+
+  if (strlen(reader->at) != (gsize)(reader->end - reader->at))
+    return measured_fail(reader, error, "found a file that is no text, expected JSON lines or CSV");
+  if (g_str_has_prefix(reader->at, "\xef\xbb\xbf"))
+    reader->at += 3;
+  is_json = reader->at[strspn(reader->at, " \t\r\n")] == '{';
+  if (!(is_json ? measured_read_json(reader, error) : measured_read_csv(reader, error)))
+    return FALSE;
+  if (reader->measured->requests->len == 0)
+    return measured_fail(reader, error, "found no requests");
+  return finish(reader, error);
+}
+
+static void
+request_clear(gpointer data)
+{
+  g_free(((MeasuredRequest *)data)->id);
+}
+
+Measured *
+measured_read(const char *path, GError **error)
+{
+  g_autoptr(Measured) measured = g_new0(Measured, 1);
+  g_autoptr(GString) text = NULL;
+  MeasuredReader reader = {.measured = measured, .line = 1};
+  gboolean ok;
+
+  measured->file = g_strdup(path);
+  measured->requests = g_array_new(FALSE, FALSE, sizeof(MeasuredRequest));
+  g_array_set_clear_func(measured->requests, request_clear);
+  text = read_all(path, error);
+  if (text == NULL)
+    return NULL;
+  reader.at = text->str;
+  reader.end = text->str + text->len;
+  reader.ids = g_hash_table_new(g_str_hash, g_str_equal);
+  reader.clocks = g_array_new(FALSE, FALSE, sizeof(MeasuredClocks));
+  ok = read_text(&reader, error);
+  g_array_unref(reader.clocks);
+  g_hash_table_unref(reader.ids);
+  return ok ? g_steal_pointer(&measured) : NULL;
+}
+
+void
+measured_free(Measured *measured)
+{
+  if (measured == NULL)
+    return;
+  g_free(measured->file);
+  g_array_unref(measured->requests);
+  g_clear_pointer(&measured->pairs, g_array_unref);
+  g_free(measured);
+}

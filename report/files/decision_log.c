@@ -1,0 +1,301 @@
+/* Formats by hand into the sink's buffer: a log has a line a step, so a long run writes gigabytes.
+ * What all repeats of a step share is formatted once.
+ */
+#include "decision_log.h"
+
+#include <string.h>
+
+#include "report/format.h"
+#include "sink.h"
+
+#define DECISION_LOG_FORMAT 1
+
+struct DecisionLog {
+  Observer observer; /* first */
+  Sink *sink;
+  const Workload *workload;
+  char **names; /* ids that are texts, as JSON, filled when first needed; NULL: ids are numbers */
+  GString *shared; /* from "scheduled" to what differs between repeats */
+};
+
+static void
+append_uint(GString *text, guint64 value)
+{
+  char digits[20];
+  guint n = sizeof digits;
+
+  do {
+    digits[--n] = (char)('0' + value % 10);
+    value /= 10;
+  } while (value > 0);
+  g_string_append_len(text, digits + n, (gssize)(sizeof digits - n));
+}
+
+static void
+append_key(GString *text, const char *key, guint64 value)
+{
+  g_string_append_c(text, ',');
+  g_string_append_c(text, '"');
+  g_string_append(text, key);
+  g_string_append_len(text, "\":", 2);
+  append_uint(text, value);
+}
+
+static void
+append_id(DecisionLog *log, GString *text, guint32 request)
+{
+  const Workload *workload = log->workload;
+
+  if (log->names != NULL) {
+    if (log->names[request] == NULL)
+      log->names[request] = workload_id_json(workload, request);
+    g_string_append(text, log->names[request]);
+  } else {
+    gint64 id = workload->ids != NULL ? g_array_index(workload->ids, gint64, request) : request;
+    if (id < 0)
+      g_string_append_c(text, '-');
+    append_uint(text, id < 0 ? 0 - (guint64)id : (guint64)id);
+  }
+}
+
+static void
+append_entries(DecisionLog *log, GString *text, const Step *step)
+{
+  g_string_append(text, ",\"scheduled\":[");
+  for (guint i = 0; i < step->entries->len; i++) {
+    const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
+    g_string_append(text, i > 0 ? ",[" : "[");
+    append_id(log, text, entry->request);
+    g_string_append_c(text, ',');
+    append_uint(text, entry->tokens);
+    g_string_append_len(text, ",\"", 2);
+    g_string_append_c(text, (char)entry->kind);
+    g_string_append_len(text, "\"]", 2);
+  }
+  g_string_append_c(text, ']');
+}
+
+static void
+append_victims(DecisionLog *log, GString *text, const Step *step)
+{
+  g_string_append(text, ",\"preempted\":[");
+  for (guint i = 0; i < step->victims->len; i++) {
+    const StepVictim *victim = &g_array_index(step->victims, StepVictim, i);
+    g_string_append(text, i > 0 ? ",[" : "[");
+    append_id(log, text, victim->request);
+    g_string_append_printf(text, ",\"%s\"]", overflow_action_name(victim->action));
+  }
+  g_string_append_c(text, ']');
+}
+
+static void
+append_swapped_in(DecisionLog *log, GString *text, const Step *step)
+{
+  g_string_append(text, ",\"swapped_in\":[");
+  for (guint i = 0; i < step->swapped_in->len; i++) {
+    if (i > 0)
+      g_string_append_c(text, ',');
+    append_id(log, text, g_array_index(step->swapped_in, StepSwapIn, i).request);
+  }
+  g_string_append_c(text, ']');
+}
+
+static void
+append_ids(DecisionLog *log, GString *text, const char *key, const guint32 *requests, guint n)
+{
+  g_string_append_printf(text, ",\"%s\":[", key);
+  for (guint i = 0; i < n; i++) {
+    if (i > 0)
+      g_string_append_c(text, ',');
+    append_id(log, text, requests[i]);
+  }
+  g_string_append_c(text, ']');
+}
+
+static void
+append_hits(DecisionLog *log, GString *text, const Step *step)
+{
+  gboolean any = FALSE;
+
+  for (guint i = 0; i < step->hits->len; i++) {
+    const StepHit *hit = &g_array_index(step->hits, StepHit, i);
+    if (hit->tokens == 0)
+      continue;
+    g_string_append(text, any ? ",[" : ",\"cached\":[[");
+    any = TRUE;
+    append_id(log, text, hit->request);
+    g_string_append_c(text, ',');
+    append_uint(text, hit->tokens);
+    g_string_append_c(text, ']');
+  }
+  if (any)
+    g_string_append_c(text, ']');
+}
+
+static void
+format_shared(DecisionLog *log, const Step *step)
+{
+  GString *text = log->shared;
+
+  g_string_truncate(text, 0);
+  append_entries(log, text, step);
+  if (step->victims->len > 0)
+    append_victims(log, text, step);
+  if (step->swapped_in->len > 0)
+    append_swapped_in(log, text, step);
+  if (step->ignored->len > 0)
+    append_ids(log, text, "ignored", (const guint32 *)(gpointer)step->ignored->data,
+               step->ignored->len);
+  append_hits(log, text, step);
+}
+
+static void
+begin_line(GString *text, guint64 step_index, gint64 start_ps)
+{
+  char seconds[FORMAT_SECONDS_MAX];
+
+  g_string_append(text, "{\"step\":");
+  append_uint(text, step_index);
+  g_string_append(text, ",\"t\":");
+  g_string_append(text, format_seconds_ps(start_ps, seconds));
+}
+
+static void
+write_abort(DecisionLog *log, const StepReport *report)
+{
+  GString *text = sink_text(log->sink);
+  json_auto_t *message = json_string(report->step->abort);
+  g_autofree char *quoted = json_dumps(message, JSON_ENCODE_ANY);
+
+  begin_line(text, report->step_index, report->start_ps);
+  g_string_append_printf(text, ",\"abort\":%s", quoted != NULL ? quoted : "\"\"");
+  append_victims(log, text, report->step);
+  append_swapped_in(log, text, report->step);
+  g_string_append(text, "}\n");
+  sink_flush_if_full(log->sink);
+}
+
+static void
+write_steps(DecisionLog *log, const StepReport *report)
+{
+  const Step *step = report->step;
+  GString *text = sink_text(log->sink);
+  gint64 start_ps = report->start_ps, duration_ps = report->first_ps;
+  guint32 gpu_free_blocks = step->gpu_free_blocks;
+
+  format_shared(log, step);
+  for (guint32 i = 0; i < report->repeats; i++) {
+    if (i > 0)
+      gpu_free_blocks -= step_growth_blocks(step, i);
+    begin_line(text, report->step_index + i, start_ps);
+    g_string_append_len(text, log->shared->str, (gssize)log->shared->len);
+    append_key(text, "gpu_free", gpu_free_blocks);
+    append_key(text, "cpu_free", step->host_free_blocks);
+    append_key(text, "waiting", step->waiting);
+    append_key(text, "running", step->running);
+    append_key(text, "swapped", step->swapped);
+    append_key(text, "tokens", report->tokens);
+    if (i + 1 == report->repeats && report->n_finished > 0) {
+      append_ids(log, text, "finished", report->finished, report->n_finished);
+      append_key(text, "gpu_free_end", report->gpu_free_end_blocks);
+    }
+    g_string_append_len(text, "}\n", 2);
+    sink_flush_if_full(log->sink);
+    start_ps += duration_ps;
+    duration_ps += report->growth_ps;
+  }
+}
+
+static void
+on_step(Observer *self, const StepReport *report)
+{
+  DecisionLog *log = (DecisionLog *)self;
+
+  if (report->step->abort != NULL)
+    write_abort(log, report);
+  else if (!step_is_empty(report->step))
+    write_steps(log, report);
+}
+
+static void
+on_end(Observer *self, const RunOutcome *outcome)
+{
+  DecisionLog *log = (DecisionLog *)self;
+  GString *text = sink_text(log->sink);
+  char seconds[FORMAT_SECONDS_MAX];
+
+  g_string_append_printf(text, "{\"kind\":\"footer\",\"end\":\"%s\"", run_end_name(outcome->end));
+  append_key(text, "last_step", outcome->last_step);
+  append_key(text, "lines", outcome->lines);
+  append_key(text, "preemptions", outcome->preemptions);
+  append_key(text, "finished", outcome->finished);
+  append_key(text, "ignored", outcome->ignored);
+  append_key(text, "tokens", outcome->tokens);
+  append_key(text, "unfinished", outcome->unfinished);
+  append_key(text, "peak_cpu_blocks", outcome->peak_host_blocks);
+  g_string_append_printf(text, ",\"end_s\":%s}\n", format_seconds_ps(outcome->end_ps, seconds));
+}
+
+static gboolean
+write_header(DecisionLog *log, json_t *config, GError **error)
+{
+  json_auto_t *header = json_pack("{s:s, s:i}", "kind", "header", "format", DECISION_LOG_FORMAT);
+  g_autofree char *line = NULL;
+
+  json_object_update_missing(header, config);
+  json_object_del(header, "executor");
+  json_object_del(header, "live");
+  line = json_dumps(header, JSON_COMPACT | JSON_REAL_PRECISION(12));
+  if (line == NULL) {
+    g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                        "the configuration cannot be written as JSON");
+    return FALSE;
+  }
+  g_string_append_printf(sink_text(log->sink), "%s\n", line);
+  return TRUE;
+}
+
+DecisionLog *
+decision_log_open(const char *path, const Workload *workload, json_t *config, GError **error)
+{
+  g_autoptr(Sink) sink = sink_open(path, error);
+  g_autoptr(DecisionLog) log = NULL;
+
+  if (sink == NULL)
+    return NULL;
+  log = g_new0(DecisionLog, 1);
+  log->observer = (Observer){.step = on_step, .end = on_end, .needs_decodes = TRUE};
+  log->sink = g_steal_pointer(&sink);
+  log->workload = workload;
+  log->shared = g_string_new(NULL);
+  if (workload->names != NULL)
+    log->names = g_new0(char *, workload_count(workload));
+  if (!write_header(log, config, error))
+    return NULL;
+  return g_steal_pointer(&log);
+}
+
+Observer *
+decision_log_observer(DecisionLog *log)
+{
+  return &log->observer;
+}
+
+gboolean
+decision_log_close(DecisionLog *log, GError **error)
+{
+  return sink_close(log->sink, error);
+}
+
+void
+decision_log_free(DecisionLog *log)
+{
+  if (log == NULL)
+    return;
+  for (guint32 i = 0; log->names != NULL && i < workload_count(log->workload); i++)
+    g_free(log->names[i]);
+  g_free(log->names);
+  sink_free(log->sink);
+  g_string_free(log->shared, TRUE);
+  g_free(log);
+}

@@ -1,0 +1,15 @@
+/* A report as one HTML file: data, script, style and chart library within, nothing fetched. */
+#pragma once
+
+#include "report/stored/stored.h"
+
+/* A file of the folder page/, embedded by the build (page/embed); NULL-terminated table. */
+typedef struct {
+  const char *name;
+  const char *text;
+} PageFile;
+
+extern const PageFile page_files[];
+
+/* library: the path of Chart.js; NULL looks where distributions put it. */
+gboolean page_write(Stored *stored, const char *library, const char *path, GError **error);

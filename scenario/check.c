@@ -1,0 +1,83 @@
+#include "executors.h"
+#include "live/executor_live.h"
+#include "resolver.h"
+
+/* Options of policies that are not chosen. */
+static gboolean
+check_policy_options(const Resolver *r, GError **error)
+{
+  const SchedulerConfig *c = &r->scenario->config;
+  const Policy *const chosen[POLICY_KINDS] = {
+      [POLICY_OVERFLOW] = &c->overflow->base,
+      [POLICY_VICTIM] = &c->victim->base,
+  };
+  PolicyOptionPlace place;
+
+  for (guint n = 0; policy_option_at(n, &place); n++) {
+    const Policy *ours = chosen[place.kind - policy_kinds];
+    if (resolver_given(r, place.option->name) && ours != place.policy)
+      return resolver_refuse(error, "--%s: an option of --%s %s, and the policy is %s",
+                             place.option->name, place.kind->option, place.policy->name,
+                             ours->name);
+  }
+  return TRUE;
+}
+
+/* Options that this scheduler or executor has no use for, and options that contradict. */
+gboolean
+resolver_check(const Resolver *r, GError **error)
+{
+  static const struct {
+    const char *option;
+    guint32 feature;
+  } needs[] = {
+      {"block-manager", SCHEDULER_HAS_BLOCK_MANAGER},
+      {"watermark", SCHEDULER_HAS_BLOCK_MANAGER},
+      {"enable-prefix-caching", SCHEDULER_HAS_PREFIX_CACHING},
+      {"long-prefill-token-threshold", SCHEDULER_HAS_LONG_PREFILL},
+      {"async-scheduling", SCHEDULER_HAS_ASYNC},
+  };
+  static const char *const contradictions[][2] = {
+      {"num-gpu-blocks", "kv-memory"},
+      {"num-gpu-blocks", "gpu-memory-utilization"},
+      {"kv-memory", "gpu-memory-utilization"},
+      {"swap-space", "num-cpu-blocks"},
+      {"enable-chunked-prefill", "no-enable-chunked-prefill"},
+      {"enable-prefix-caching", "no-enable-prefix-caching"},
+      {"async-scheduling", "no-async-scheduling"},
+  };
+  static const char *const costed[] = {"what-if", "copy-path", "host-memory"};
+  static const char *const computed[] = {"load-format",     "token-ids", "temperature",
+                                         "top-k",           "top-p",     "overlap-copies",
+                                         "output-token-ids"};
+  const Scenario *s = r->scenario;
+  gboolean computes = executor_computes(s->executor);
+
+  for (guint i = 0; i < G_N_ELEMENTS(needs); i++)
+    if (resolver_given(r, needs[i].option) && !(s->scheduler->features & needs[i].feature))
+      return resolver_refuse(error, "--%s: the scheduler %s has no such thing", needs[i].option,
+                             s->scheduler->name);
+  for (guint i = 0; i < G_N_ELEMENTS(contradictions); i++)
+    if (resolver_given(r, contradictions[i][0]) && resolver_given(r, contradictions[i][1]))
+      return resolver_refuse(error, "--%s and --%s contradict each other: give one of them",
+                             contradictions[i][0], contradictions[i][1]);
+  for (guint i = 0; i < G_N_ELEMENTS(costed); i++)
+    if (resolver_given(r, costed[i]) && !s->executor->needs_cost && (i == 0 || !computes))
+      return resolver_refuse(error, "--%s: the executor %s costs nothing that it could change",
+                             costed[i], s->executor->name);
+  for (guint i = 0; i < G_N_ELEMENTS(computed); i++)
+    if (resolver_given(r, computed[i]) && !computes)
+      return resolver_refuse(error, "--%s: the executor %s computes nothing; cpu and gpu do",
+                             computed[i], s->executor->name);
+  if (computes && r->settings->tensor_parallel_size > 1)
+    return resolver_refuse(error, "--tensor-parallel-size: the executor %s computes on one device",
+                           s->executor->name);
+  if (s->executor == &executor_cpu &&
+      (resolver_given(r, "overlap-copies") || resolver_given(r, "copy-method") ||
+       resolver_given(r, "host-memory")))
+    return resolver_refuse(error, "--copy-method, --overlap-copies and --host-memory mean nothing "
+                                  "to the executor cpu");
+  if (resolver_given(r, "record-steps") && r->settings->output == NULL)
+    return resolver_refuse(error, "--record-steps needs -o FILE.db, where the steps are kept");
+  return check_policy_options(r, error);
+}

@@ -1,0 +1,145 @@
+#include "config.h"
+
+#include "config_json.h"
+
+#include "calib/store/file.h"
+#include "executors.h"
+
+/* A file's name may be no UTF-8, which JSON must be. */
+static json_t *
+text_or_null(const char *text)
+{
+  g_autofree char *valid = text != NULL ? g_utf8_make_valid(text, -1) : NULL;
+
+  return valid != NULL ? json_string(valid) : json_null();
+}
+
+static void
+set_policy(json_t *object, PolicyKindIndex kind, const Policy *policy, const PolicyValues *values)
+{
+  json_object_set_new(object, policy_kinds[kind].option, json_string(policy->name));
+  for (guint i = 0; policy->options[i].name != NULL; i++) {
+    const PolicyOption *option = &policy->options[i];
+    g_autofree char *key = g_strdelimit(g_strdup(option->name), "-", '_');
+    json_object_set_new(object, key,
+                        option->whole ? json_integer((json_int_t)values->of[i])
+                                      : json_real(values->of[i]));
+  }
+}
+
+static void
+set_engine(json_t *object, const Scenario *s, const Settings *settings)
+{
+  const SchedulerConfig *c = &s->config;
+  gboolean has_manager = (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0;
+
+  json_object_set_new(object, "scheduler", json_string(s->scheduler->name));
+  set_policy(object, POLICY_OVERFLOW, &c->overflow->base, &c->overflow_options);
+  set_policy(object, POLICY_VICTIM, &c->victim->base, &c->victim_options);
+  json_object_set_new(object, "executor", json_string(s->executor->name));
+  json_object_set_new(object, "block_size", json_integer(c->block_size));
+  json_object_set_new(object, "num_gpu_blocks", json_integer(c->num_gpu_blocks));
+  json_object_set_new(object, "num_cpu_blocks", json_integer(c->num_cpu_blocks));
+  json_object_set_new(object, "kv_memory", text_or_null(settings->kv_memory));
+  json_object_set_new(
+      object, "kv_cache_dtype",
+      json_string(settings->kv_cache_dtype != NULL ? settings->kv_cache_dtype : "auto"));
+  json_object_set_new(object, "gpu_memory_utilization",
+                      settings_given(settings, "num-gpu-blocks") || settings->kv_memory != NULL
+                          ? json_null()
+                          : json_real(settings->gpu_memory_utilization));
+  json_object_set_new(object, "swap_space", text_or_null(settings->swap_space));
+  json_object_set_new(object, "max_num_seqs", json_integer(c->max_num_seqs));
+  json_object_set_new(object, "max_num_batched_tokens", json_integer(c->max_num_batched_tokens));
+  json_object_set_new(object, "max_model_len", json_integer(c->max_model_len));
+  json_object_set_new(object, "max_model_len_from", json_string(s->length_limit_from));
+  json_object_set_new(object, "enable_chunked_prefill", json_boolean(c->chunked_prefill));
+  json_object_set_new(object, "enable_prefix_caching", json_boolean(c->prefix_caching));
+  json_object_set_new(object, "async_scheduling", json_boolean(s->async));
+  json_object_set_new(object, "long_prefill_token_threshold",
+                      json_integer(c->long_prefill_token_threshold));
+  json_object_set_new(object, "block_manager",
+                      has_manager ? json_integer(c->block_manager) : json_null());
+  json_object_set_new(object, "watermark", has_manager ? json_real(c->watermark) : json_null());
+  json_object_set_new(object, "tensor_parallel_size",
+                      json_integer((json_int_t)settings->tensor_parallel_size));
+}
+
+/* Which figures the costs come from. A digest of the device's file tells one edition of it from
+ * another. */
+static json_t *
+profile_identity(const Device *device)
+{
+  g_autofree char *data = g_key_file_to_data(device->file, NULL, NULL);
+  g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, data, -1);
+  json_t *profile = json_object();
+
+  json_object_set_new(profile, "name", json_string(device->name));
+  json_object_set_new(profile, "kind", json_string("roofline"));
+  json_object_set_new(profile, "format", json_integer(DEVICE_FORMAT));
+  json_object_set_new(profile, "sha256", json_string(digest));
+  return profile;
+}
+
+static json_t *
+measured_identity(const Scenario *s)
+{
+  g_autofree char *digest =
+      s->profile_digest != NULL ? g_strdup(s->profile_digest) : profile_digest_as_read(s->profile);
+  json_t *profile = json_object();
+
+  json_object_set_new(profile, "name", json_string(s->profile->name));
+  json_object_set_new(profile, "kind", json_string("measured"));
+  json_object_set_new(profile, "sha256", json_string(digest));
+  json_object_set_new(profile, "samples", json_integer(s->profile->samples->len));
+  json_object_set_new(profile, "note", json_string(s->profile->note));
+  json_object_set_new(profile, "roofline", profile_identity(s->device));
+  return profile;
+}
+
+/* How it is computed: nothing that the scheduler knows of. */
+static json_t *
+live_settings(const Scenario *s, const Settings *settings)
+{
+  const char *format = settings->load_format != NULL ? settings->load_format : "auto";
+  json_t *object = json_object();
+
+  json_object_set_new(object, "load_format", json_string(format));
+  json_object_set_new(object, "token_ids", text_or_null(settings->token_ids));
+  json_object_set_new(object, "temperature", json_real(settings->temperature));
+  json_object_set_new(object, "top_k", json_integer((json_int_t)settings->top_k));
+  json_object_set_new(object, "top_p", json_real(settings->top_p));
+  json_object_set_new(object, "overlap_copies", json_boolean(settings->overlap_copies));
+  json_object_set_new(object, "copy_path", json_string(copy_path_name(s->copy_path)));
+  json_object_set_new(object, "copy_method", text_or_null(settings->copy_method));
+  json_object_set_new(object, "host_memory", json_string(host_memory_name(s->host_memory)));
+  return object;
+}
+
+json_t *
+scenario_config(const Scenario *s, const Settings *settings, const RooflineConfig *costs)
+{
+  json_t *object = json_object();
+
+  json_object_set_new(object, "program_version", json_string(PACKAGE_VERSION));
+  json_object_set_new(object, "model", text_or_null(s->model != NULL ? s->model->name : NULL));
+  json_object_set_new(object, "device", text_or_null(s->device != NULL ? s->device->name : NULL));
+  json_object_set_new(object, "trace", text_or_null(settings->trace));
+  json_object_set_new(
+      object, "trace_format",
+      json_string(settings->trace_format != NULL ? settings->trace_format : "auto"));
+  json_object_set_new(object, "limit", json_integer((json_int_t)settings->limit));
+  json_object_set_new(object, "time_scale", json_real(settings->time_scale));
+  json_object_set_new(object, "seed", json_integer((json_int_t)settings->seed));
+  set_engine(object, s, settings);
+  json_object_set_new(object, "live",
+                      executor_computes(s->executor) ? live_settings(s, settings) : json_null());
+  if (costs != NULL) {
+    json_object_set_new(object, "copy_path", json_string(copy_path_name(costs->copy_path)));
+    json_object_set_new(object, "host_memory", json_string(host_memory_name(costs->host_memory)));
+    json_object_set_new(object, "what_if", text_or_null(settings->what_if));
+    json_object_set_new(object, "profile",
+                        s->profile != NULL ? measured_identity(s) : profile_identity(s->device));
+  }
+  return object;
+}

@@ -1,0 +1,10 @@
+/* The resolved settings as the JSON object `config` that goes with every result. */
+#pragma once
+
+#include "calib/cost/roofline.h"
+#include "scenario.h"
+
+/* A new reference. costs: NULL without a cost model. Holds nothing that leaves the results as they
+ * are, such as where they are written. */
+json_t *scenario_config(const Scenario *scenario, const Settings *settings,
+                        const RooflineConfig *costs);

@@ -1,0 +1,142 @@
+/* The pools of a scenario: memory to blocks, on the GPU and on the host. */
+#include "calib/cost/pool_size.h"
+#include "typed.h"
+#include "resolver.h"
+
+#define GIB (1024.0 * 1024 * 1024)
+/* Prefix caching has a record of each block, 24 bytes; no card holds as many blocks. */
+#define MAX_CACHED_BLOCKS (1u << 24)
+
+static gboolean
+need_for_pool(const Resolver *r, const char *option, GError **error)
+{
+  if (!resolver_given(r, option) && (r->scenario->model == NULL || r->scenario->device == NULL))
+    return resolver_refuse(
+        error, "the KV pool has no size: give --num-gpu-blocks, or --model and --device");
+  if (r->scenario->model == NULL)
+    return resolver_refuse(error, "--%s needs --model, or give --num-gpu-blocks", option);
+  if (r->scenario->device == NULL)
+    return resolver_refuse(error, "--%s needs --device, or give --num-gpu-blocks", option);
+  return TRUE;
+}
+
+/* --kv-memory, a share of the card's nominal memory or an amount, on each device. */
+static gboolean
+kv_memory_blocks(const Resolver *r, guint32 *blocks, GError **error)
+{
+  const char *text = r->settings->kv_memory;
+  double fraction;
+  guint64 bytes;
+
+  if (!need_for_pool(r, "kv-memory", error))
+    return FALSE;
+  if (cli_parse_percent(text, &fraction)) {
+    if (fraction <= 0 || fraction > 1)
+      return resolver_refuse(
+          error, "--kv-memory: found '%s', expected more than 0%% and at most 100%%", text);
+    bytes = (guint64)(fraction * r->scenario->device->nominal_memory_bytes);
+  } else if (!cli_parse_bytes(text, "--kv-memory", 1, &bytes, error)) {
+    return FALSE;
+  }
+  if (bytes > r->scenario->device->memory_bytes)
+    return resolver_refuse(error, "--kv-memory: %s is more than the %.1f GiB of %s", text,
+                           r->scenario->device->memory_bytes / GIB, r->scenario->device->name);
+  *blocks = pool_blocks(bytes, r->pool_bytes_per_block);
+  if (*blocks == 0)
+    return resolver_refuse(error,
+                           "--kv-memory: found '%s', expected at least the %" G_GUINT64_FORMAT
+                           " bytes of a block, such as 4GiB, or a share of the card, such as 12%%",
+                           text, r->pool_bytes_per_block);
+  return TRUE;
+}
+
+static gboolean
+utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
+{
+  const PoolSizeRequest request = {
+      .device = r->scenario->device,
+      .model = r->scenario->model,
+      .utilization = r->settings->gpu_memory_utilization,
+      .block_size = r->scenario->config.block_size,
+      .tensor_parallel_size = (guint32)r->settings->tensor_parallel_size,
+      .max_num_batched_tokens = r->scenario->config.max_num_batched_tokens,
+      .max_num_seqs = r->scenario->config.max_num_seqs,
+  };
+  PoolSize pool;
+
+  if (!need_for_pool(r, "gpu-memory-utilization", error) || !pool_size_find(&request, &pool, error))
+    return FALSE;
+  *blocks = pool.num_gpu_blocks;
+  return TRUE;
+}
+
+/* A pool whose size was given may be more than the weights leave of the memory. */
+static void
+note_weights_and_pool(const Resolver *r)
+{
+  const Scenario *s = r->scenario;
+  double weights, pool;
+
+  if (s->model == NULL || s->device == NULL || s->executor->bare_scheduler)
+    return;
+  weights = (double)(model_weight_bytes(s->model) / r->settings->tensor_parallel_size);
+  pool = (double)s->config.num_gpu_blocks * (double)r->pool_bytes_per_block;
+  if (weights + pool > s->device->memory_bytes)
+    resolver_note(
+        r,
+        "a server would not start: weights of %.1f GiB and a KV pool of %.1f GiB are more than the "
+        "%.1f GiB of %s",
+        weights / GIB, pool / GIB, s->device->memory_bytes / GIB, s->device->name);
+}
+
+gboolean
+resolver_gpu_pool(Resolver *r, GError **error)
+{
+  SchedulerConfig *c = &r->scenario->config;
+  guint32 hidden = r->scenario->scheduler->hidden_blocks;
+
+  if (resolver_given(r, "num-gpu-blocks"))
+    c->num_gpu_blocks = (guint32)r->settings->num_gpu_blocks;
+  else if (resolver_given(r, "kv-memory") ? !kv_memory_blocks(r, &c->num_gpu_blocks, error)
+                                          : !utilization_blocks(r, &c->num_gpu_blocks, error))
+    return FALSE;
+  if (c->num_gpu_blocks <= hidden)
+    return resolver_refuse(
+        error, "the KV pool has %u block%s, of which %s keeps %u for itself: give it more",
+        c->num_gpu_blocks, c->num_gpu_blocks == 1 ? "" : "s", r->scenario->scheduler->name, hidden);
+  note_weights_and_pool(r);
+  if (c->prefix_caching && c->num_gpu_blocks > MAX_CACHED_BLOCKS)
+    return resolver_refuse(
+        error,
+        "the KV pool has %u blocks, prefix caching keeps track of at most %u: give "
+        "it fewer, or larger ones",
+        c->num_gpu_blocks, MAX_CACHED_BLOCKS);
+  return TRUE;
+}
+
+gboolean
+resolver_host_pool(Resolver *r, GError **error)
+{
+  Scenario *s = r->scenario;
+  gboolean swaps = s->config.overflow->needs_host;
+  gboolean engine_has_host = (s->scheduler->features & SCHEDULER_HAS_SWAP) != 0;
+  guint64 bytes = (guint64)(4 * GIB);
+
+  if (resolver_given(r, "swap-space") &&
+      !cli_parse_bytes(r->settings->swap_space, "--swap-space", (guint64)GIB, &bytes, error))
+    return FALSE;
+  if (resolver_given(r, "num-cpu-blocks")) {
+    s->config.num_cpu_blocks = (guint32)r->settings->num_cpu_blocks;
+  } else if (resolver_given(r, "swap-space") && s->model == NULL) {
+    return resolver_refuse(error, "--swap-space needs --model; or give --num-cpu-blocks");
+  } else if (s->model != NULL && (swaps || engine_has_host)) {
+    s->config.num_cpu_blocks = pool_blocks(bytes, r->pool_bytes_per_block);
+  } else if (swaps) {
+    return resolver_refuse(
+        error, "--overflow %s needs --num-cpu-blocks, or --model to size the host's pool",
+        s->config.overflow->base.name);
+  }
+  if (swaps && !engine_has_host)
+    resolver_note(r, "%s does not swap; swapping under it is a what-if", s->scheduler->name);
+  return TRUE;
+}

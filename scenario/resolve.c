@@ -1,0 +1,202 @@
+/* Names before paths: a file beside the user that happens to be called like a shipped model or
+ * device does not hide it; a path is what has a slash, or the file's suffix. */
+#include "resolve.h"
+
+#include "calib/store/file.h"
+#include "calib/cost/profile_cost.h"
+#include "typed.h"
+#include "shipped.h"
+#include "models/model_config.h"
+
+#include <string.h>
+
+#define CONFIG_FILE "config.json"
+
+static gboolean
+looks_like_path(const char *text, const char *suffix)
+{
+  return strchr(text, '/') != NULL || g_str_has_suffix(text, suffix) ||
+         g_file_test(text, G_FILE_TEST_EXISTS);
+}
+
+static void
+set_unknown(GError **error, const char *text, const char *kind, const char *suffix,
+            const char *file)
+{
+  g_auto(GStrv) names = cli_data_names(kind, suffix);
+  const char *near = cli_nearest(text, (const char *const *)names);
+  g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : g_strdup("");
+
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "found '%s', expected a name from 'spillway list %s' or the path of %s%s", text, kind,
+              file, hint);
+}
+
+/* "…/Llama-2-7b/config.json" is called Llama-2-7b, "…/mine.ini" is called mine. */
+static char *
+name_from_path(const char *path)
+{
+  g_autofree char *base = g_path_get_basename(path);
+  g_autofree char *absolute = g_canonicalize_filename(path, NULL);
+  g_autofree char *folder = g_path_get_dirname(absolute);
+  char *dot = strrchr(base, '.');
+
+  if (g_str_equal(base, CONFIG_FILE)) {
+    g_autofree char *name = g_path_get_basename(folder);
+    return g_utf8_make_valid(name, -1);
+  }
+  if (dot != NULL && dot != base)
+    *dot = '\0';
+  return g_utf8_make_valid(base, -1);
+}
+
+char *
+resolve_model_file(const char *text)
+{
+  char *shipped = cli_data_file("models", text, ".json");
+
+  if (shipped != NULL)
+    return shipped;
+  return g_file_test(text, G_FILE_TEST_IS_DIR) ? g_build_filename(text, CONFIG_FILE, NULL)
+                                               : g_strdup(text);
+}
+
+/* The config.json that `text` names, and what to call it. The caller frees both. */
+static char *
+find_model(const char *text, char **name, GError **error)
+{
+  char *path = cli_data_file("models", text, ".json");
+
+  if (path != NULL) {
+    *name = g_strdup(text);
+    return path;
+  }
+  if (!looks_like_path(text, ".json")) {
+    set_unknown(error, text, "models", ".json", "a config.json");
+    return NULL;
+  }
+  path = g_file_test(text, G_FILE_TEST_IS_DIR) ? g_build_filename(text, CONFIG_FILE, NULL)
+                                               : g_strdup(text);
+  *name = name_from_path(path);
+  return path;
+}
+
+Model *
+resolve_model(const char *text, GError **error)
+{
+  g_autofree char *name = NULL;
+  g_autofree char *path = find_model(text, &name, error);
+
+  return path != NULL ? model_config_read(path, name, error) : NULL;
+}
+
+gboolean
+resolve_kv_cache_dtype(Model *model, const char *name, GError **error)
+{
+  if (name == NULL || model_set_kv_cache_dtype(model, name))
+    return TRUE;
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "--kv-cache-dtype: found '%s', expected auto, fp8, fp8_e4m3, fp8_e5m2, bfloat16 or "
+              "float16",
+              name);
+  return FALSE;
+}
+
+DecoderConfig *
+resolve_decoder_config(const char *text, GError **error)
+{
+  g_autofree char *name = NULL;
+  g_autofree char *path = find_model(text, &name, error);
+
+  return path != NULL ? decoder_config_read(path, name, error) : NULL;
+}
+
+Device *
+resolve_device(const char *text, GError **error)
+{
+  g_autofree char *shipped = cli_data_file("devices", text, ".ini");
+  g_autofree char *name = NULL;
+
+  if (shipped != NULL)
+    return device_read(shipped, text, error);
+  if (!looks_like_path(text, ".ini")) {
+    set_unknown(error, text, "devices", ".ini", "a device file");
+    return NULL;
+  }
+  name = name_from_path(text);
+  return device_read(text, name, error);
+}
+
+static const char *const profile_suffixes[] = {".csv", ".csv.gz"};
+
+char *
+resolve_profile_file(const char *name)
+{
+  char *path = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS(profile_suffixes) && path == NULL; i++)
+    path = cli_data_file("profiles", name, profile_suffixes[i]);
+  return path;
+}
+
+static int
+compare_names(gconstpointer a, gconstpointer b)
+{
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+char **
+resolve_profile_names(void)
+{
+  GPtrArray *all = g_ptr_array_new();
+
+  for (guint i = 0; i < G_N_ELEMENTS(profile_suffixes); i++) {
+    g_autofree char **names = cli_data_names("profiles", profile_suffixes[i]);
+    for (guint j = 0; names[j] != NULL; j++)
+      g_ptr_array_add(all, names[j]);
+  }
+  g_ptr_array_sort(all, compare_names);
+  g_ptr_array_add(all, NULL);
+  return (char **)g_ptr_array_free(all, FALSE);
+}
+
+Profile *
+resolve_profile(const char *text, GError **error)
+{
+  g_autofree char *shipped = resolve_profile_file(text);
+
+  if (shipped != NULL)
+    return profile_read(shipped, error);
+  if (g_str_has_suffix(text, ".db") || g_str_has_suffix(text, ".csv") ||
+      g_str_has_suffix(text, ".csv.gz") || profile_file_sniff(text))
+    return profile_read(text, error);
+  return NULL;
+}
+
+gboolean
+resolve_costs(const char *text, Device **device, Profile **profile, GError **error)
+{
+  g_autoptr(GError) failure = NULL;
+
+  *device = NULL;
+  *profile = resolve_profile(text, &failure);
+  if (failure != NULL) {
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+  }
+  if (*profile != NULL && *(*profile)->device == '\0') {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "the profile %s does not say on which device it was measured; import it again with "
+                "--device",
+                text);
+    return FALSE;
+  }
+  *device = resolve_device(*profile != NULL ? (*profile)->device : text, error);
+  return *device != NULL;
+}
+
+CostModel *
+resolve_cost_model(const Profile *profile, const RooflineConfig *config, GError **error)
+{
+  return profile != NULL ? profile_cost_new(profile, config, error) : roofline_new(config, error);
+}

@@ -1,0 +1,40 @@
+/* What --model and --device name: shipped ones by name, others by the path of a file. */
+#pragma once
+
+#include "calib/devices/device.h"
+#include "calib/profile.h"
+#include "calib/cost/roofline.h"
+#include "models/decoder_config.h"
+#include "sim/model.h"
+
+/* A built-in name, or the path of a config.json, or of the folder that holds one. An unknown name's
+ * error tells the nearest. The caller frees the model. */
+Model *resolve_model(const char *text, GError **error);
+
+/* --kv-cache-dtype: NULL leaves the model as it is. */
+gboolean resolve_kv_cache_dtype(Model *model, const char *name, GError **error);
+
+/* The same with what computing it takes; a model that cannot be computed is refused. */
+DecoderConfig *resolve_decoder_config(const char *text, GError **error);
+/* The path of the config.json that resolve_model() reads, whether or not it is there. The caller
+ * frees it. */
+char *resolve_model_file(const char *text);
+
+/* A shipped device's name, or the path of a device file (.ini). The caller frees the device. */
+Device *resolve_device(const char *text, GError **error);
+
+/* A shipped profile's name, or the path of one: FILE.db, FILE.csv, FILE.csv.gz, or any file that
+ * begins as a profile does. NULL without an error if `text` names no profile (a device's name, an
+ * .ini, a name that nothing has): then it is for resolve_device(). The caller frees the profile. */
+Profile *resolve_profile(const char *text, GError **error);
+
+/* --device: a profile and the device that it was measured on, or a device alone (*profile NULL).
+ * The caller frees both. */
+gboolean resolve_costs(const char *text, Device **device, Profile **profile, GError **error);
+/* What a profile's measurements cost, or without one the device's roofline. The caller frees it. */
+CostModel *resolve_cost_model(const Profile *profile, const RooflineConfig *config, GError **error);
+
+/* The path of a shipped profile's text, or NULL. The caller frees it. */
+char *resolve_profile_file(const char *name);
+/* The names of the shipped profiles, sorted; for g_strfreev(). */
+char **resolve_profile_names(void);

@@ -1,0 +1,29 @@
+/* What scenario.c, check.c and pool.c share while a scenario is resolved. */
+#pragma once
+
+#include "scenario.h"
+
+typedef struct {
+  const Settings *settings;
+  const char *verb;
+  gboolean quiet;
+  Shelf *shelf; /* NULL: what is read is the scenario's own */
+  gboolean without_cost;
+  Scenario *scenario;
+  guint64 pool_bytes_per_block; /* 0 without a model */
+} Resolver;
+
+/* Sets a message that names the option; FALSE. */
+gboolean resolver_refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* A note to standard error, unless the resolver is quiet. */
+void resolver_note(const Resolver *r, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* TRUE if the option of that long name was given. */
+gboolean resolver_given(const Resolver *r, const char *name);
+
+/* FALSE for options that this scheduler or executor has no use for, and options that contradict. */
+gboolean resolver_check(const Resolver *r, GError **error);
+
+/* The GPU's pool from --num-gpu-blocks, --kv-memory or --gpu-memory-utilization; the host's from
+ * --num-cpu-blocks or --swap-space. */
+gboolean resolver_gpu_pool(Resolver *r, GError **error);
+gboolean resolver_host_pool(Resolver *r, GError **error);

@@ -1,0 +1,450 @@
+/* Settings resolved: names to table entries, memory to blocks, what was not given to the engine's
+ * defaults.
+ *
+ * The order matters: names, then which options the engine has, then the length limit that sizes the
+ * activations, then the pool, then what the pool leaves of the length limit.
+ */
+#include "config.h"
+
+#include "resolver.h"
+
+#include <string.h>
+
+#include "calib/cost/pool_size.h"
+#include "calib/cost/roofline.h"
+#include "message.h"
+#include "typed.h"
+#include "executors.h"
+#include "live/executor_live.h"
+#include "resolve.h"
+#include "config_json.h"
+
+gboolean
+resolver_refuse(GError **error, const char *format, ...)
+{
+  va_list args;
+
+  va_start(args, format);
+  if (error != NULL)
+    *error = g_error_new_valist(G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, format, args);
+  va_end(args);
+  return FALSE;
+}
+
+void
+resolver_note(const Resolver *r, const char *format, ...)
+{
+  g_autofree char *text = NULL;
+  va_list args;
+
+  va_start(args, format);
+  text = g_strdup_vprintf(format, args);
+  va_end(args);
+  if (!r->quiet)
+    cli_note(r->verb, "%s", text);
+}
+
+gboolean
+resolver_given(const Resolver *r, const char *name)
+{
+  return settings_given(r->settings, name);
+}
+
+/* names: those that there are, NULL-terminated. */
+static void
+refuse_name(const char *option, const char *name, const GPtrArray *names, GError **error)
+{
+  g_autofree char *known = g_strjoinv(", ", (char **)names->pdata);
+  const char *near = cli_nearest(name, (const char *const *)names->pdata);
+
+  resolver_refuse(error, "--%s: found '%s', expected %s%s%s%s%s", option, name,
+                  names->len > 2 ? "one of " : "", known, near != NULL ? "; did you mean " : "",
+                  near != NULL ? near : "", near != NULL ? "?" : "");
+}
+
+/* An entry of a NULL-terminated table of pointers to structs that begin with their name. */
+static gconstpointer
+find_entry(const char *option, const char *name, const gconstpointer *table, GError **error)
+{
+  g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+  for (guint i = 0; table[i] != NULL; i++) {
+    const char *entry_name = *(const char *const *)table[i];
+    if (g_str_equal(entry_name, name))
+      return table[i];
+    g_ptr_array_add(names, (gpointer)entry_name);
+  }
+  g_ptr_array_add(names, NULL);
+  refuse_name(option, name, names, error);
+  return NULL;
+}
+
+/* Sets what options of its own have, too. */
+static const Policy *
+resolve_policy(const Resolver *r, PolicyKindIndex index, const char *name, PolicyValues *values,
+               GError **error)
+{
+  const PolicyKind *kind = &policy_kinds[index];
+  const Policy *policy = name != NULL ? policy_find(kind, name) : kind->entry(0);
+  g_autoptr(GPtrArray) known = g_ptr_array_new();
+
+  if (policy != NULL) {
+    *values = settings_policy_values(r->settings, policy);
+    return policy;
+  }
+  for (guint i = 0; kind->entry(i) != NULL; i++)
+    g_ptr_array_add(known, (gpointer)kind->entry(i)->name);
+  g_ptr_array_add(known, NULL);
+  refuse_name(kind->option, name, known, error);
+  return NULL;
+}
+
+static const char *
+or_default(const char *text, const char *fallback)
+{
+  return text != NULL ? text : fallback;
+}
+
+static gboolean
+resolve_names(Resolver *r, GError **error)
+{
+  const Settings *settings = r->settings;
+  Scenario *s = r->scenario;
+
+  s->scheduler = find_entry("scheduler", or_default(settings->scheduler, "vllm-v1"),
+                            (const gconstpointer *)scheduler_classes, error);
+  if (s->scheduler == NULL)
+    return FALSE;
+  s->executor = find_entry("executor", or_default(settings->executor, "model"),
+                           (const gconstpointer *)cli_executors, error);
+  if (s->executor == NULL)
+    return FALSE;
+  s->config.overflow = (const OverflowPolicy *)resolve_policy(
+      r, POLICY_OVERFLOW, settings->overflow, &s->config.overflow_options, error);
+  if (s->config.overflow == NULL)
+    return FALSE;
+  s->config.victim = (const VictimPolicy *)resolve_policy(r, POLICY_VICTIM, settings->victim,
+                                                          &s->config.victim_options, error);
+  return s->config.victim != NULL;
+}
+
+/* The recording that is replayed. What a decision depends on should be as it was then. */
+static gboolean
+resolve_recording(Resolver *r, GError **error)
+{
+  Scenario *s = r->scenario;
+
+  if ((s->executor == &executor_replay) != (r->settings->replay != NULL))
+    return resolver_refuse(error, s->executor == &executor_replay
+                                      ? "--executor replay needs --replay FILE.db: the run whose "
+                                        "durations it takes"
+                                      : "--replay needs --executor replay");
+  if (r->settings->replay == NULL)
+    return TRUE;
+  s->recording = recording_read(r->settings->replay, error);
+  if (s->recording == NULL)
+    g_prefix_error(error, "--replay: ");
+  return s->recording != NULL;
+}
+
+/* What the executors that compute take of --load-format and of the model. */
+static gboolean
+resolve_decoder(Resolver *r, GError **error)
+{
+  const Settings *settings = r->settings;
+  Scenario *s = r->scenario;
+  const char *const formats[] = {"auto", "dummy", "safetensors", NULL};
+  const char *const methods[] = {"pieces", "batch", "kernel", NULL};
+
+  if (!executor_computes(s->executor))
+    return TRUE;
+  if (settings->load_format != NULL && !g_strv_contains(formats, settings->load_format))
+    return resolver_refuse(error, "--load-format: found '%s', expected auto, dummy or safetensors",
+                           settings->load_format);
+  if (settings->copy_method != NULL && !g_strv_contains(methods, settings->copy_method))
+    return resolver_refuse(error, "--copy-method: found '%s', expected pieces, batch or kernel",
+                           settings->copy_method);
+  if (g_strcmp0(settings->copy_method, "kernel") == 0 &&
+      g_strcmp0(settings->host_memory, "pageable") == 0)
+    return resolver_refuse(error, "--copy-method kernel needs --host-memory pinned");
+  if (settings->model == NULL)
+    return resolver_refuse(
+        error, "--model is missing: a name from 'spillway list models', or a config.json");
+  s->decoder = resolve_decoder_config(settings->model, error);
+  if (s->decoder == NULL) {
+    g_prefix_error(error, "--model: ");
+    return FALSE;
+  }
+  if (s->model->kv_bits != 16)
+    return resolver_refuse(error, "--kv-cache-dtype: the executor %s keeps KV at 16 bits or more",
+                           s->executor->name);
+  return TRUE;
+}
+
+static gboolean
+read_costs(Resolver *r, GError **error)
+{
+  Scenario *s = r->scenario;
+
+  if (r->shelf == NULL)
+    return resolve_costs(r->settings->device, &s->device, &s->profile, error);
+  return shelf_costs(r->shelf, r->settings->device, &s->device, &s->profile, &s->profile_digest,
+                     error);
+}
+
+static gboolean
+resolve_hardware(Resolver *r, GError **error)
+{
+  const Settings *settings = r->settings;
+  Scenario *s = r->scenario;
+
+  if (s->executor->needs_cost && settings->model == NULL)
+    return resolver_refuse(
+        error, "--model is missing: a name from 'spillway list models', or a config.json");
+  if (s->executor->needs_cost && settings->device == NULL)
+    return resolver_refuse(error, "--device is missing: a name from 'spillway list devices'");
+  if (settings->model != NULL && (s->model = resolve_model(settings->model, error)) == NULL) {
+    g_prefix_error(error, "--model: ");
+    return FALSE;
+  }
+  if (settings->kv_cache_dtype != NULL && s->model == NULL)
+    return resolver_refuse(error, "--kv-cache-dtype needs --model");
+  if (s->model != NULL && !resolve_kv_cache_dtype(s->model, settings->kv_cache_dtype, error))
+    return FALSE;
+  if (settings->device != NULL && !read_costs(r, error)) {
+    g_prefix_error(error, "--device: ");
+    return FALSE;
+  }
+  if (s->model != NULL)
+    r->pool_bytes_per_block = pool_block_bytes(s->model, (guint32)settings->block_size,
+                                               (guint32)settings->tensor_parallel_size);
+  return TRUE;
+}
+
+/* The longest sequence: as given, else the model's context. */
+static void
+set_model_limit(Resolver *r)
+{
+  Scenario *s = r->scenario;
+
+  s->config.max_model_len = (guint32)r->settings->max_model_len;
+  if (s->config.max_model_len > 0) {
+    s->length_limit_from = g_strdup("--max-model-len");
+  } else if (s->model != NULL) {
+    s->config.max_model_len = s->model->max_position;
+    s->length_limit_from = g_strdup_printf("the context of %s (%s); --max-model-len changes it",
+                                           s->model->name, s->model->context_source);
+  } else {
+    s->config.max_model_len = G_MAXINT32;
+    s->length_limit_from = g_strdup("no model to limit it; --max-model-len sets one");
+  }
+}
+
+/* Lower than asked for, for a reason of another kind. */
+static void
+lower_limit(Scenario *s, guint32 max_model_len, const char *from)
+{
+  s->config.max_model_len = max_model_len;
+  g_free(s->length_limit_from);
+  s->length_limit_from = g_strdup(from);
+}
+
+/* What does not depend on the pool's size. */
+static void
+resolve_limits(Resolver *r)
+{
+  const Settings *settings = r->settings;
+  Scenario *s = r->scenario;
+  SchedulerConfig *c = &s->config;
+  gboolean has_manager = (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0;
+  gboolean chunks = (s->scheduler->features & SCHEDULER_CHUNKS_BY_DEFAULT) != 0;
+
+  c->block_size = (guint32)settings->block_size;
+  c->max_num_seqs = (guint32)settings->max_num_seqs;
+  c->block_manager = has_manager ? (guint32)settings->block_manager : 0;
+  c->watermark = has_manager ? settings->watermark : 0;
+  c->prefix_caching = settings->prefix_caching;
+  c->long_prefill_token_threshold = (guint32)settings->long_prefill_token_threshold;
+  c->chunked_prefill =
+      resolver_given(r, "enable-chunked-prefill") || resolver_given(r, "no-enable-chunked-prefill")
+          ? settings->chunked_prefill
+          : chunks;
+  s->async = settings->async_scheduling;
+  set_model_limit(r);
+  if (settings->max_num_batched_tokens > 0)
+    c->max_num_batched_tokens = (guint32)settings->max_num_batched_tokens;
+  else if (!has_manager)
+    c->max_num_batched_tokens = c->chunked_prefill ? 8192 : MAX(8192, c->max_model_len);
+  else
+    c->max_num_batched_tokens = c->chunked_prefill ? 512 : MAX(2048, c->max_model_len);
+}
+
+/* A server would not start with a length limit beyond what it can hold or prefill; the simulation
+ * lowers it, so that no single request can block it for ever. Recordings are of the scheduler
+ * alone, which has no such check. */
+static gboolean
+fit_length_limit(Resolver *r, GError **error)
+{
+  const Scenario *s = r->scenario;
+  SchedulerConfig *c = &r->scenario->config;
+  guint64 pool_tokens = (guint64)(c->num_gpu_blocks - s->scheduler->hidden_blocks) * c->block_size;
+
+  if (s->executor->bare_scheduler)
+    return TRUE;
+  if (c->max_model_len > pool_tokens) {
+    if (resolver_given(r, "max-model-len"))
+      resolver_note(r,
+                    "a server would not start: the pool holds %" G_GUINT64_FORMAT
+                    " tokens, max_model_len is %u; lowered to what it holds",
+                    pool_tokens, c->max_model_len);
+    lower_limit(r->scenario, (guint32)pool_tokens,
+                "what the KV pool holds; more --num-gpu-blocks, --kv-memory or "
+                "--gpu-memory-utilization, or more devices, raise it");
+  }
+  if (!c->chunked_prefill && c->max_model_len > c->max_num_batched_tokens) {
+    resolver_note(
+        r,
+        "without chunked prefill a prompt must fit max_num_batched_tokens: max_model_len lowered "
+        "to %u",
+        c->max_num_batched_tokens);
+    lower_limit(r->scenario, c->max_num_batched_tokens,
+                "max_num_batched_tokens, as prefills are not chunked; --max-num-batched-tokens or "
+                "--enable-chunked-prefill raise it");
+  }
+  if (c->max_num_batched_tokens < c->max_num_seqs && resolver_given(r, "max-num-batched-tokens"))
+    resolver_note(
+        r, "a server would not start: max_num_batched_tokens %u is less than max_num_seqs %u",
+        c->max_num_batched_tokens, c->max_num_seqs);
+  if (c->max_model_len < 2)
+    return resolver_refuse(
+        error, "the KV pool holds %" G_GUINT64_FORMAT " token: give it more blocks", pool_tokens);
+  return TRUE;
+}
+
+static void
+note_automatic_chunking(const Resolver *r)
+{
+  const Scenario *s = r->scenario;
+  gboolean version_0 = (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0;
+
+  if (version_0 && s->model != NULL && !resolver_given(r, "enable-chunked-prefill") &&
+      !resolver_given(r, "no-enable-chunked-prefill") && !resolver_given(r, "max-model-len") &&
+      s->model->max_position > 32768)
+    resolver_note(
+        r, "vLLM 0.5.3 to 0.6.3 chunk prefills by themselves when max_model_len exceeds 32768; "
+           "--enable-chunked-prefill simulates that");
+}
+
+static gboolean
+resolve_cost(Resolver *r, GError **error)
+{
+  const Settings *settings = r->settings;
+  Scenario *s = r->scenario;
+  gboolean engine_has_swap = (s->scheduler->features & SCHEDULER_HAS_SWAP) != 0;
+  RooflineConfig config = {
+      .device = s->device,
+      .model = s->model,
+      .block_size = s->config.block_size,
+      .tensor_parallel_size = (guint32)settings->tensor_parallel_size,
+      /* vLLM v1 captures graphs up to twice the batch, and no more than 512 tokens. */
+      .captured = CAPTURED_STEPS,
+      .captured_tokens = MIN(512, 2 * MIN(s->config.max_num_seqs, 256)),
+  };
+  const char *path = or_default(settings->copy_path, engine_has_swap ? "per-layer" : "batched");
+  const char *memory = or_default(settings->host_memory, "pinned");
+
+  if (settings->of_own_executor || (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0) {
+    config.captured = CAPTURED_DECODES;
+    config.captured_tokens = 256;
+  }
+  if (!copy_path_from_name(path, &config.copy_path))
+    return resolver_refuse(
+        error, "--copy-path: found '%s', expected per-layer, per-block or batched", path);
+  if (!host_memory_from_name(memory, &config.host_memory))
+    return resolver_refuse(error, "--host-memory: found '%s', expected pinned or pageable", memory);
+  s->copy_path = config.copy_path;
+  s->host_memory = config.host_memory;
+  if (!s->executor->needs_cost)
+    return TRUE;
+  if (!host_scheduler_from_name(s->scheduler->name, &config.scheduler))
+    return resolver_refuse(error, "no host costs are known for the scheduler %s",
+                           s->scheduler->name);
+  if (!what_if_parse(settings->what_if, &config.what_if, error))
+    return FALSE;
+  s->settings = scenario_config(s, settings, &config);
+  if (r->without_cost)
+    return TRUE;
+  s->cost = resolve_cost_model(s->profile, &config, error);
+  s->config.cost = s->cost;
+  return s->cost != NULL;
+}
+
+/* Takes over r->scenario, which it returns or frees. */
+static Scenario *
+resolve(Resolver *r, GError **error)
+{
+  g_autoptr(Scenario) scenario = r->scenario;
+
+  if (!resolve_names(r, error) || !resolver_check(r, error) || !resolve_hardware(r, error) ||
+      !resolve_decoder(r, error) || !resolve_recording(r, error))
+    return NULL;
+  resolve_limits(r);
+  if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) ||
+      !fit_length_limit(r, error) || !resolve_cost(r, error))
+    return NULL;
+  note_automatic_chunking(r);
+  if (scenario->settings == NULL)
+    scenario->settings = scenario_config(scenario, r->settings, NULL);
+  return g_steal_pointer(&scenario);
+}
+
+Scenario *
+scenario_new(const Settings *settings, const char *verb, gboolean quiet, GError **error)
+{
+  Resolver r = {
+      .settings = settings, .verb = verb, .quiet = quiet, .scenario = g_new0(Scenario, 1)};
+
+  return resolve(&r, error);
+}
+
+gboolean
+scenario_runs_among_others(const Scenario *scenario, GError **error)
+{
+  return scenario->executor->create != NULL ||
+         resolver_refuse(error,
+                         "--executor: found %s, which is for one run at a time ('spillway run', "
+                         "'spillway live'); expected model or unit",
+                         scenario->executor->name);
+}
+
+Scenario *
+scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean with_cost, GError **error)
+{
+  Resolver r = {.settings = settings,
+                .quiet = TRUE,
+                .shelf = shelf,
+                .without_cost = !with_cost,
+                .scenario = g_new0(Scenario, 1)};
+  g_autoptr(Scenario) scenario = resolve(&r, error);
+
+  if (scenario == NULL || scenario_runs_among_others(scenario, error))
+    return g_steal_pointer(&scenario);
+  return NULL;
+}
+
+void
+scenario_free(Scenario *scenario)
+{
+  if (scenario == NULL)
+    return;
+  cost_model_free(scenario->cost);
+  model_free(scenario->model);
+  g_free(scenario->length_limit_from);
+  device_free(scenario->device);
+  if (scenario->profile_digest == NULL)
+    profile_free(scenario->profile);
+  decoder_config_free(scenario->decoder);
+  recording_free(scenario->recording);
+  json_decref(scenario->settings);
+  g_free(scenario);
+}

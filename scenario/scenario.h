@@ -1,0 +1,52 @@
+/* A scenario: settings with every name looked up, every default filled in and every size resolved.
+ *
+ * What is refused here is refused with exit 2. Choices that a real server would not allow but that
+ * can be simulated are told as notes.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "calib/cost/copy_path.h"
+#include "calib/devices/device.h"
+#include "calib/profile.h"
+#include "models/decoder_config.h"
+#include "report/results/step_record.h"
+#include "settings.h"
+#include "shelf.h"
+#include "sim/executor.h"
+#include "sim/model.h"
+#include "sim/scheduler.h"
+
+typedef struct {
+  const SchedulerClass *scheduler;
+  const ExecutorClass *executor;
+  SchedulerConfig config;
+  gboolean async;
+  char *length_limit_from;    /* what sets config.max_model_len, and what changes that */
+  Model *model;               /* NULL: none was given, which the unit executor allows */
+  Device *device;             /* likewise */
+  Profile *profile;           /* NULL: the device alone was named, its roofline is the cost */
+  const char *profile_digest; /* of a profile that is a shelf's; NULL: it is the scenario's own */
+  CostModel *cost;            /* NULL where the executor needs none, or none was asked for */
+  CopyPath copy_path;
+  HostMemory host_memory;
+  DecoderConfig *decoder; /* NULL where nothing is computed */
+  Recording *recording;   /* NULL where nothing is replayed */
+  json_t *settings;       /* every resolved setting, for the results */
+} Scenario;
+
+/* Reads the trace that the settings name; its notes go to standard error, unless verb is NULL. */
+Workload *scenario_read_workload(const Settings *settings, const char *verb, GError **error);
+
+/* quiet: leave the notes out (they were told for another policy of the same comparison). */
+Scenario *scenario_new(const Settings *settings, const char *verb, gboolean quiet, GError **error);
+/* The same without notes, one of many: what is read from files is on the shelf, which outlives it.
+ * with_cost: FALSE for its settings alone. */
+Scenario *scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean with_cost,
+                              GError **error);
+/* FALSE for an executor that computes or replays: several of them at once, or one after the other,
+ * are not what `compare` and studies are for. */
+gboolean scenario_runs_among_others(const Scenario *scenario, GError **error);
+void scenario_free(Scenario *scenario);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scenario, scenario_free)

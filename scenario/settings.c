@@ -1,0 +1,352 @@
+/* The table of a run's options, and what was set of them.
+ *
+ * Used by cli/run_options.c for the command line, and by whoever reads options from a file. One
+ * line of the table is all that a new option needs here; scenario.c gives it its meaning. The
+ * options that single policies have are not here but in their entries.
+ */
+#include "settings_option.h"
+
+#include "typed.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define AT(field) offsetof(Settings, field)
+#define COUNT_MAX 4294967295.0 /* the simulator counts in 32 bits */
+#define TINY 1e-9
+
+const SettingsOption settings_options[] = {
+    {"model", GROUP_WHAT, KIND_FILE, AT(model), 0, 0, "NAME|FILE",
+     "a built-in model, or a published config.json", 0},
+    {"device", GROUP_WHAT, KIND_FILE, AT(device), 0, 0, "NAME|FILE",
+     "a shipped device or profile, or the file of one", 0},
+    {"trace", GROUP_WHAT, KIND_FILE, AT(trace), 0, 0, "FILE",
+     "the requests: a file, - for standard input, a shipped trace's name, or 'gen:OPTIONS' of "
+     "trace gen",
+     0},
+    {"trace-format", GROUP_WHAT, KIND_TEXT, AT(trace_format), 0, 0, "FORMAT",
+     "auto (by content), or a name from 'spillway list trace-formats'", 0},
+    {"limit", GROUP_WHAT, KIND_COUNT, AT(limit), 1, COUNT_MAX, "N", "only the first N requests", 0},
+    {"time-scale", GROUP_WHAT, KIND_REAL, AT(time_scale), TINY, 1e9, "X",
+     "multiply all arrival times (0.5 doubles the load; default 1)", 0},
+    {"seed", GROUP_WHAT, KIND_COUNT, AT(seed), 0, 9e15, "N",
+     "seed of a generated trace (default 1)", 0},
+
+    {"scheduler", GROUP_ENGINE, KIND_TEXT, AT(scheduler), 0, 0, "NAME",
+     "vllm-v1 (default), vllm-0.6, vllm-0.5", 0},
+    {"overflow", GROUP_ENGINE, KIND_TEXT, AT(overflow), 0, 0, "NAME",
+     "what happens to a victim's KV", 0, .policies = &policy_kinds[POLICY_OVERFLOW]},
+    {"victim", GROUP_ENGINE, KIND_TEXT, AT(victim), 0, 0, "NAME", "who is preempted", 0,
+     .policies = &policy_kinds[POLICY_VICTIM]},
+    {"block-size", GROUP_ENGINE, KIND_COUNT, AT(block_size), 1, 65536, "TOKENS",
+     "tokens a KV block (default 16)", 0},
+    {"num-gpu-blocks", GROUP_ENGINE, KIND_COUNT, AT(num_gpu_blocks), 1, COUNT_MAX, "N",
+     "size of the KV pool, in blocks", 0},
+    {"kv-memory", GROUP_ENGINE, KIND_TEXT, AT(kv_memory), 0, 0, "12%|4GiB",
+     "size of the KV pool, of the device's memory or in bytes", 0},
+    {"kv-cache-dtype", GROUP_ENGINE, KIND_TEXT, AT(kv_cache_dtype), 0, 0, "TYPE",
+     "how KV is kept: auto (default: as the model says, 16 bits or fp8), fp8, bfloat16, float16",
+     0},
+    {"gpu-memory-utilization", GROUP_ENGINE, KIND_REAL, AT(gpu_memory_utilization), TINY, 1, "X",
+     "size the pool by what weights and activations leave of X of the memory (default 0.9)", 0},
+    {"swap-space", GROUP_ENGINE, KIND_TEXT, AT(swap_space), 0, 0, "GiB",
+     "host memory for swapped blocks (default 4)", 0},
+    {"num-cpu-blocks", GROUP_ENGINE, KIND_COUNT, AT(num_cpu_blocks), 0, COUNT_MAX, "N",
+     "the same, in blocks", 0},
+    {"max-num-seqs", GROUP_ENGINE, KIND_COUNT, AT(max_num_seqs), 1, COUNT_MAX, "N",
+     "most sequences that run at once (default 256)", 0},
+    {"max-num-batched-tokens", GROUP_ENGINE, KIND_COUNT, AT(max_num_batched_tokens), 1, COUNT_MAX,
+     "N", "token budget of a step (default 8192; vllm-0.x max(max_model_len, 2048), chunked 512)",
+     0},
+    {"max-model-len", GROUP_ENGINE, KIND_COUNT, AT(max_model_len), 2, 2147483647.0, "N",
+     "longest sequence, prompt and output (default: the model's, or what the pool holds)", 0},
+    {"enable-chunked-prefill", GROUP_ENGINE, KIND_SWITCH, AT(chunked_prefill), 0, 0, NULL,
+     "split prompts over steps (default under vllm-v1)", 0},
+    {"no-enable-chunked-prefill", GROUP_ENGINE, KIND_SWITCH_OFF, AT(chunked_prefill), 0, 0, NULL,
+     "prefill whole prompts (default under vllm-0.x)", 0},
+    {"block-manager", GROUP_ENGINE, KIND_COUNT, AT(block_manager), 1, 2, "1|2",
+     "vllm-0.x: its block manager (default 1)", 0},
+    {"watermark", GROUP_ENGINE, KIND_REAL, AT(watermark), 0, 1, "X",
+     "vllm-0.x: share of the pool kept free on admission (default 0.01)", 0},
+    {"enable-prefix-caching", GROUP_ENGINE, KIND_SWITCH, AT(prefix_caching), 0, 0, NULL,
+     "vllm-v1: keep freed blocks and reuse equal prefixes", 0},
+    {"no-enable-prefix-caching", GROUP_ENGINE, KIND_SWITCH_OFF, AT(prefix_caching), 0, 0, NULL,
+     "do not (default)", 0},
+    {"long-prefill-token-threshold", GROUP_ENGINE, KIND_COUNT, AT(long_prefill_token_threshold), 0,
+     COUNT_MAX, "N", "vllm-v1: most tokens of one prompt in a step (default 0: no limit)", 0},
+    {"async-scheduling", GROUP_ENGINE, KIND_SWITCH, AT(async_scheduling), 0, 0, NULL,
+     "vllm-v1: decide a step while the one before it runs (vLLM 0.14 and later do)", 0},
+    {"no-async-scheduling", GROUP_ENGINE, KIND_SWITCH_OFF, AT(async_scheduling), 0, 0, NULL,
+     "do not (default)", 0},
+    {"tensor-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(tensor_parallel_size), 1, 64, "N",
+     "devices that share each layer (default 1)", 0},
+
+    {"executor", GROUP_COST, KIND_TEXT, AT(executor), 0, 0, "NAME",
+     "model (default); unit: one second a step; replay; cpu, gpu: the model is really computed", 0},
+    {"copy-path", GROUP_COST, KIND_TEXT, AT(copy_path), 0, 0, "PATH",
+     "how blocks are swapped: per-layer (default under vllm-0.x), per-block, batched (vllm-v1)", 0},
+    {"host-memory", GROUP_COST, KIND_TEXT, AT(host_memory), 0, 0, "KIND",
+     "of the host's blocks: pinned (default), pageable", 0},
+    {"what-if", GROUP_COST, KIND_TEXT, AT(what_if), 0, 0, "LIST",
+     "scale or switch off costs, e.g. h2d=2x,copy-launch=0,hbm=1.4x,flops=1.5x,host=0", 0},
+    {"no-stride", GROUP_COST, KIND_SWITCH, AT(no_stride), 0, 0, NULL,
+     "decide every step by itself; slower, the same results", 0},
+
+    {"replay", GROUP_COST, KIND_FILE, AT(replay), 0, 0, "FILE.db[:RUN]",
+     "the run whose recorded durations --executor replay takes (the last, if none is named)", 0},
+
+    {"load-format", GROUP_LIVE, KIND_TEXT, AT(load_format), 0, 0, "FORMAT",
+     "weights: auto (default: safetensors beside the config.json, or else dummy), dummy (from the "
+     "seed), safetensors",
+     0},
+    {"token-ids", GROUP_LIVE, KIND_FILE, AT(token_ids), 0, 0, "FILE.jsonl",
+     "the prompts' token ids, a request a line (default: made up from the seed)", 0},
+    {"temperature", GROUP_LIVE, KIND_REAL, AT(temperature), 0, 1000, "X",
+     "of sampling (default 0: the likeliest token)", 0},
+    {"top-k", GROUP_LIVE, KIND_COUNT, AT(top_k), 0, COUNT_MAX, "N",
+     "sample among the N likeliest (default 0: all)", 0},
+    {"top-p", GROUP_LIVE, KIND_REAL, AT(top_p), TINY, 1, "X",
+     "and among those that make up X (default 1)", 0},
+    {"copy-method", GROUP_LIVE, KIND_TEXT, AT(copy_method), 0, 0, "METHOD",
+     "gpu: pieces (a copy each; default but for --copy-path batched), batch, kernel", 0},
+    {"overlap-copies", GROUP_LIVE, KIND_SWITCH, AT(overlap_copies), 0, 0, NULL,
+     "gpu: copy swapped blocks beside the computation where order allows, not before it", 0},
+
+    {"format", GROUP_OUTPUT, KIND_TEXT, AT(format), 0, 0, "FORMAT",
+     "on standard output: table (default), json, csv", 0},
+    {"output", GROUP_OUTPUT, KIND_FILE, AT(output), 0, 0, "FILE.db",
+     "add the run to a results database", 'o'},
+    {"decisions", GROUP_OUTPUT, KIND_FILE, AT(decisions), 0, 0, "FILE.jsonl",
+     "log every step's decision (.gz: compressed)", 0},
+    {"requests", GROUP_OUTPUT, KIND_FILE, AT(requests), 0, 0, "FILE.csv", "write a row a request",
+     0},
+    {"perfetto", GROUP_OUTPUT, KIND_FILE, AT(perfetto), 0, 0, "FILE.json",
+     "write the run as a trace that ui.perfetto.dev opens (.gz: compressed)", 0,
+     .except = "validate"},
+    {"perfetto-window", GROUP_OUTPUT, KIND_TEXT, AT(perfetto_window), 0, 0, "A:B",
+     "only from A to B, in seconds of the trace; either may be left out", 0, .except = "validate"},
+    {"against", GROUP_OUTPUT, KIND_FILE, AT(against), 0, 0, "FILE",
+     "hold TTFT, TPOT and latency against a measured run: a benchmark's JSON lines, or --requests' "
+     "CSV",
+     0, .except = "validate"},
+    {"output-token-ids", GROUP_OUTPUT, KIND_FILE, AT(output_token_ids), 0, 0, "FILE.jsonl",
+     "what each request got, where it is computed", 0},
+    {"record-steps", GROUP_OUTPUT, KIND_SWITCH, AT(record_steps), 0, 0, NULL,
+     "keep every step in -o, for --replay (default where it is computed)", 0},
+    {"plot", GROUP_OUTPUT, KIND_FILE, AT(plot), 0, 0, "FILE",
+     "draw each step's time, computed against predicted: .svg, .png or .pdf", 0, "validate"},
+};
+
+const guint settings_n_options = G_N_ELEMENTS(settings_options);
+
+static gpointer
+field(Settings *settings, const SettingsOption *option)
+{
+  return (char *)settings + option->offset;
+}
+
+static gboolean
+is_text(const SettingsOption *option)
+{
+  return option->kind == KIND_TEXT || option->kind == KIND_FILE;
+}
+
+Settings *
+settings_new(void)
+{
+  Settings *settings = g_new0(Settings, 1);
+
+  settings->time_scale = 1;
+  settings->seed = 1;
+  settings->block_size = 16;
+  settings->gpu_memory_utilization = 0.9;
+  settings->max_num_seqs = 256;
+  settings->block_manager = 1;
+  settings->watermark = 0.01;
+  settings->tensor_parallel_size = 1;
+  settings->top_p = 1;
+  settings->policy_values = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+  settings->given = g_hash_table_new(g_str_hash, g_str_equal);
+  return settings;
+}
+
+void
+settings_free(Settings *settings)
+{
+  if (settings == NULL)
+    return;
+  for (guint i = 0; i < settings_n_options; i++)
+    if (is_text(&settings_options[i]))
+      g_free(*(char **)field(settings, &settings_options[i]));
+  g_hash_table_unref(settings->policy_values);
+  g_hash_table_unref(settings->given);
+  g_free(settings);
+}
+
+Settings *
+settings_copy(const Settings *settings)
+{
+  Settings *copy = g_memdup2(settings, sizeof *settings);
+  GHashTableIter iter;
+  gpointer name, value;
+
+  for (guint i = 0; i < settings_n_options; i++)
+    if (is_text(&settings_options[i])) {
+      char **text = field(copy, &settings_options[i]);
+      *text = g_strdup(*text);
+    }
+  copy->policy_values = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+  g_hash_table_iter_init(&iter, settings->policy_values);
+  while (g_hash_table_iter_next(&iter, &name, &value))
+    g_hash_table_insert(copy->policy_values, name, g_memdup2(value, sizeof(double)));
+  copy->given = g_hash_table_new(g_str_hash, g_str_equal);
+  g_hash_table_iter_init(&iter, settings->given);
+  while (g_hash_table_iter_next(&iter, &name, NULL))
+    g_hash_table_add(copy->given, name);
+  return copy;
+}
+
+gboolean
+settings_given(const Settings *settings, const char *name)
+{
+  return g_hash_table_contains(settings->given, name);
+}
+
+PolicyValues
+settings_policy_values(const Settings *settings, const Policy *policy)
+{
+  PolicyValues values = policy_fallbacks(policy);
+
+  for (guint i = 0; policy->options[i].name != NULL; i++) {
+    const double *value = g_hash_table_lookup(settings->policy_values, policy->options[i].name);
+    if (value != NULL)
+      values.of[i] = *value;
+  }
+  return values;
+}
+
+void
+settings_forget(Settings *settings, const char *name)
+{
+  g_hash_table_remove(settings->policy_values, name);
+  g_hash_table_remove(settings->given, name);
+}
+
+const char **
+settings_names(void)
+{
+  GPtrArray *names = g_ptr_array_new();
+  PolicyOptionPlace place;
+
+  for (guint i = 0; i < settings_n_options; i++)
+    g_ptr_array_add(names, (gpointer)settings_options[i].name);
+  for (guint n = 0; policy_option_at(n, &place); n++)
+    g_ptr_array_add(names, (gpointer)place.option->name);
+  g_ptr_array_add(names, NULL);
+  return (const char **)g_ptr_array_free(names, FALSE);
+}
+
+static const PolicyOption *
+find_policy_option(const char *name)
+{
+  PolicyOptionPlace place;
+
+  for (guint n = 0; policy_option_at(n, &place); n++)
+    if (g_str_equal(place.option->name, name))
+      return place.option;
+  return NULL;
+}
+
+static const SettingsOption *
+find_option(const char *name, GError **error)
+{
+  g_autofree const char **names = settings_names();
+  const char *near;
+
+  for (guint i = 0; i < settings_n_options; i++)
+    if (g_str_equal(settings_options[i].name, name) ||
+        (settings_options[i].letter != 0 && settings_options[i].letter == name[0] &&
+         name[1] == '\0'))
+      return &settings_options[i];
+  near = cli_nearest(name, names);
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "unknown option %s%s%s%s", name,
+              near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+              near != NULL ? "?" : "");
+  return NULL;
+}
+
+static gboolean
+set_switch(Settings *settings, const SettingsOption *option, const char *value, GError **error)
+{
+  gboolean on = value == NULL || g_ascii_strcasecmp(value, "true") == 0;
+
+  if (!on && g_ascii_strcasecmp(value, "false") != 0) {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--%s: found '%s', expected true or false", option->name, value);
+    return FALSE;
+  }
+  *(gboolean *)field(settings, option) = option->kind == KIND_SWITCH ? on : !on;
+  return TRUE;
+}
+
+static gboolean
+set_text(Settings *settings, const SettingsOption *option, const char *value, GError **error)
+{
+  char **text = field(settings, option);
+
+  if (*value == '\0') {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--%s: found nothing, expected %s",
+                option->name, option->argument);
+    return FALSE;
+  }
+  g_free(*text);
+  *text = g_strdup(value);
+  return TRUE;
+}
+
+static gboolean
+set_policy_option(Settings *settings, const PolicyOption *option, const char *value, GError **error)
+{
+  g_autofree char *what = g_strconcat("--", option->name, NULL);
+  guint64 count = 0;
+  double real = 0;
+
+  if (option->whole
+          ? !cli_parse_uint(value, what, (guint64)option->min, (guint64)option->max, &count, error)
+          : !cli_parse_double(value, what, option->min, option->max, &real, error))
+    return FALSE;
+  if (option->whole)
+    real = (double)count;
+  g_hash_table_insert(settings->policy_values, (gpointer)option->name,
+                      g_memdup2(&real, sizeof real));
+  g_hash_table_add(settings->given, (gpointer)option->name);
+  return TRUE;
+}
+
+gboolean
+settings_set(Settings *settings, const char *name, const char *value, GError **error)
+{
+  const PolicyOption *policy_option = find_policy_option(name);
+  const SettingsOption *option;
+  g_autofree char *what = NULL;
+  gboolean ok = FALSE;
+
+  if (policy_option != NULL)
+    return set_policy_option(settings, policy_option, value, error);
+  option = find_option(name, error);
+  if (option == NULL)
+    return FALSE;
+  what = g_strconcat("--", option->name, NULL);
+  if (settings_option_is_switch(option))
+    ok = set_switch(settings, option, value, error);
+  else if (is_text(option))
+    ok = set_text(settings, option, value, error);
+  else if (option->kind == KIND_COUNT)
+    ok = cli_parse_uint(value, what, (guint64)option->min, (guint64)option->max,
+                        field(settings, option), error);
+  else
+    ok = cli_parse_double(value, what, option->min, option->max, field(settings, option), error);
+  if (ok)
+    g_hash_table_add(settings->given, (gpointer)option->name);
+  return ok;
+}

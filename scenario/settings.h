@@ -1,0 +1,93 @@
+/* Settings: every option of a run, once. The command line, study files and the help text are all
+ * made from the one table in settings.c.
+ *
+ * A setting keeps the text that set it, so that "not given" and "given as the default" differ: what
+ * is not given is resolved later, from the engine, the model and the device (scenario.c).
+ */
+#pragma once
+
+#include "sim/policies/policy.h"
+
+typedef struct {
+  /* What is replayed, on what. NULL where not given. */
+  char *model;
+  char *device;
+  char *trace;
+  char *trace_format;
+  guint64 limit;
+  double time_scale;
+  guint64 seed;
+  /* The engine. */
+  char *scheduler;
+  char *overflow; /* compare: a comma-separated list */
+  char *victim;
+  guint64 block_size;
+  guint64 num_gpu_blocks;
+  char *kv_memory;
+  char *kv_cache_dtype;
+  double gpu_memory_utilization;
+  char *swap_space;
+  guint64 num_cpu_blocks;
+  guint64 max_num_seqs;
+  guint64 max_num_batched_tokens;
+  guint64 max_model_len;
+  gboolean chunked_prefill;
+  guint64 block_manager;
+  double watermark;
+  gboolean prefix_caching;
+  guint64 long_prefill_token_threshold;
+  gboolean async_scheduling;
+  guint64 tensor_parallel_size;
+  /* How it is costed and executed. */
+  char *executor;
+  char *copy_path;
+  char *host_memory;
+  char *what_if;
+  gboolean no_stride;
+  gboolean of_own_executor; /* no option: costs are of what this program computes, not of a server's
+                               engine */
+  char *replay;
+  /* What computes: the executors cpu and gpu. */
+  char *load_format;
+  char *token_ids;
+  double temperature;
+  guint64 top_k;
+  double top_p;
+  char *copy_method;
+  gboolean overlap_copies;
+  /* What comes out. */
+  char *format;
+  char *output;
+  char *decisions;
+  char *requests;
+  char *perfetto;
+  char *perfetto_window;
+  char *against;
+  char *output_token_ids;
+  gboolean record_steps;
+  char *plot;
+
+  GHashTable *policy_values; /* of double: policies' own options, by their names */
+  GHashTable *given;         /* long names of the options that were set */
+} Settings;
+
+Settings *settings_new(void); /* the defaults */
+void settings_free(Settings *settings);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Settings, settings_free)
+Settings *settings_copy(const Settings *settings);
+
+/* TRUE if the option of that long name was given. */
+gboolean settings_given(const Settings *settings, const char *name);
+
+/* What options of the policy's own were given; its fallbacks where not. */
+PolicyValues settings_policy_values(const Settings *settings, const Policy *policy);
+
+/* As if the policies' option of that long name had not been given. */
+void settings_forget(Settings *settings, const char *name);
+
+/* Sets the option of that long name (without dashes). Switches take NULL, "true" or "false". */
+gboolean settings_set(Settings *settings, const char *name, const char *value, GError **error);
+
+/* The long names of all options, policies' own last, NULL-terminated; the caller frees the array,
+ * not the names. */
+const char **settings_names(void);

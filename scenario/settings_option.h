@@ -1,0 +1,42 @@
+/* What settings.c, which has the table of a run's options, shares with cli/run_options.c, which
+ * makes a command line of it.
+ */
+#pragma once
+
+#include "settings.h"
+
+typedef enum { KIND_TEXT, KIND_FILE, KIND_COUNT, KIND_REAL, KIND_SWITCH, KIND_SWITCH_OFF } Kind;
+
+typedef enum {
+  GROUP_WHAT,
+  GROUP_ENGINE,
+  GROUP_POLICY,
+  GROUP_COST,
+  GROUP_LIVE,
+  GROUP_OUTPUT,
+  GROUPS
+} Group;
+
+typedef struct {
+  const char *name;
+  Group group;
+  Kind kind;
+  gsize offset;
+  double min, max; /* of KIND_COUNT and KIND_REAL */
+  const char *argument;
+  const char *help;
+  char letter;
+  const char *only;           /* the one verb that has it; NULL: all */
+  const char *except;         /* the one verb that lacks it; NULL: none */
+  const PolicyKind *policies; /* names one of them, which are added to the help; NULL: does not */
+} SettingsOption;
+
+/* `settings_n_options` of them. */
+extern const SettingsOption settings_options[];
+extern const guint settings_n_options;
+
+static inline gboolean
+settings_option_is_switch(const SettingsOption *option)
+{
+  return option->kind == KIND_SWITCH || option->kind == KIND_SWITCH_OFF;
+}

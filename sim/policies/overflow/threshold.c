@@ -1,0 +1,27 @@
+/* Threshold: swap victims that hold many blocks, recompute the others. Computing a token again
+ * costs more the more stand before it, copying one costs the same everywhere; `spillway crossover`
+ * tells where the two meet on a device.
+ */
+#include "sim/policies/overflow.h"
+
+enum { FROM_BLOCKS };
+
+static OverflowAction
+decide(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
+{
+  return query->victim->blocks >= query->options->of[FROM_BLOCKS] ? OVERFLOW_SWAP
+                                                                  : OVERFLOW_RECOMPUTE;
+}
+
+const OverflowPolicy overflow_threshold = {
+    .base = {.name = "threshold",
+             .help = "swap victims that hold many blocks, recompute the others",
+             .options = {[FROM_BLOCKS] = {.name = "swap-from-blocks",
+                                          .argument = "N",
+                                          .help = "swap a victim that holds N blocks or more",
+                                          .fallback = 64,
+                                          .max = G_MAXUINT32,
+                                          .whole = TRUE}}},
+    .needs_host = TRUE,
+    .decide = decide,
+};

@@ -1,0 +1,57 @@
+#include "policy.h"
+
+#include "overflow.h"
+#include "victim.h"
+
+static const Policy *
+overflow_entry(guint i)
+{
+  return overflow_policies[i] != NULL ? &overflow_policies[i]->base : NULL;
+}
+
+static const Policy *
+victim_entry(guint i)
+{
+  return victim_policies[i] != NULL ? &victim_policies[i]->base : NULL;
+}
+
+const PolicyKind policy_kinds[POLICY_KINDS] = {
+    [POLICY_OVERFLOW] = {"overflow", "overflow", "what happens to a victim's KV", overflow_entry},
+    [POLICY_VICTIM] = {"victim", "victims", "who is preempted", victim_entry},
+};
+
+const Policy *
+policy_find(const PolicyKind *kind, const char *name)
+{
+  const Policy *policy;
+
+  for (guint i = 0; (policy = kind->entry(i)) != NULL; i++)
+    if (g_str_equal(policy->name, name))
+      return policy;
+  return NULL;
+}
+
+gboolean
+policy_option_at(guint n, PolicyOptionPlace *place)
+{
+  for (guint k = 0; k < POLICY_KINDS; k++) {
+    const Policy *policy;
+    for (guint i = 0; (policy = policy_kinds[k].entry(i)) != NULL; i++)
+      for (const PolicyOption *option = policy->options; option->name != NULL; option++)
+        if (n-- == 0) {
+          *place = (PolicyOptionPlace){&policy_kinds[k], policy, option};
+          return TRUE;
+        }
+  }
+  return FALSE;
+}
+
+PolicyValues
+policy_fallbacks(const Policy *policy)
+{
+  PolicyValues values = {0};
+
+  for (guint i = 0; policy->options[i].name != NULL; i++)
+    values.of[i] = policy->options[i].fallback;
+  return values;
+}

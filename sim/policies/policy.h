@@ -1,0 +1,61 @@
+/* What every policy's entry begins with, and the kinds of policies that there are.
+ *
+ * An entry has a name, a line of help and options of its own; the command line, study files, the
+ * lists, the help and the results' settings follow from them. A policy reads its options by their
+ * place in its table.
+ */
+#pragma once
+
+#include <glib.h>
+
+typedef struct {
+  const char *name;     /* of the long option, no other's */
+  const char *argument; /* what the help calls its value */
+  const char *help;
+  double fallback; /* where it is not given */
+  double min, max;
+  gboolean whole; /* only whole numbers */
+} PolicyOption;
+
+#define POLICY_OPTIONS_MAX 4
+
+typedef struct {
+  const char *name;
+  const char *help;
+  PolicyOption options[POLICY_OPTIONS_MAX + 1]; /* the first without a name ends them */
+} Policy;
+
+/* For the tables: from the name of an entry, an element of the array of all. */
+#define POLICY_ENTRY(name) &name,
+
+/* The values of an entry's options, in the order of its table. */
+typedef struct {
+  double of[POLICY_OPTIONS_MAX];
+} PolicyValues;
+
+typedef enum { POLICY_OVERFLOW, POLICY_VICTIM, POLICY_KINDS } PolicyKindIndex;
+
+typedef struct {
+  const char *option;              /* whose value names an entry */
+  const char *plural;              /* for the lists */
+  const char *help;                /* what the policy decides */
+  const Policy *(*entry)(guint i); /* NULL behind the last; the first is the default */
+} PolicyKind;
+
+extern const PolicyKind policy_kinds[POLICY_KINDS];
+
+/* The entry of that name, NULL if there is none. */
+const Policy *policy_find(const PolicyKind *kind, const char *name);
+
+/* An option, and whose it is. */
+typedef struct {
+  const PolicyKind *kind;
+  const Policy *policy;
+  const PolicyOption *option;
+} PolicyOptionPlace;
+
+/* The n-th of all policies' options; FALSE behind the last. */
+gboolean policy_option_at(guint n, PolicyOptionPlace *place);
+
+/* Every option's fallback. */
+PolicyValues policy_fallbacks(const Policy *policy);

@@ -1,0 +1,49 @@
+# A scenario run many times.
+noinst_LIBRARIES += libspillway-study.a
+libspillway_study_a_SOURCES = \
+  %D%/cluster.h \
+  %D%/paths.c %D%/paths.h \
+  %D%/plan.c %D%/plan.h \
+  %D%/progress.c %D%/progress.h \
+  %D%/read.c \
+  %D%/study.c %D%/study.h \
+  %D%/sweep_run.c %D%/sweep_run.h \
+  %D%/transport.h \
+  %D%/transport_local.c \
+  %D%/unlimited_table.c %D%/unlimited_table.h \
+  %D%/worker.c %D%/worker.h \
+  %D%/poster/data.c \
+  %D%/poster/figures.c \
+  %D%/poster/jobs.c %D%/poster/jobs.h \
+  %D%/poster/json.c \
+  %D%/poster/judge.c %D%/poster/judge.h \
+  %D%/poster/judge_burst.c \
+  %D%/poster/judge_costs.c \
+  %D%/poster/judge_course.c \
+  %D%/poster/live.c %D%/poster/live.h \
+  %D%/poster/measure.c \
+  %D%/poster/poster.h \
+  %D%/poster/probe.c %D%/poster/probe.h \
+  %D%/poster/replay.c %D%/poster/replay.h \
+  %D%/poster/store.c %D%/poster/store.h \
+  %D%/poster/text.c \
+  %D%/poster/timeline.c %D%/poster/timeline.h \
+  %D%/poster/variants.c \
+  %D%/store/merge.c \
+  %D%/store/private.h \
+  %D%/store/schema.c \
+  %D%/store/store.c %D%/store/store.h \
+  %D%/store/text.c %D%/store/text.h \
+  %D%/validation/cost_with_host.c %D%/validation/cost_with_host.h \
+  %D%/validation/json.c \
+  %D%/validation/parts.c \
+  %D%/validation/plot.c \
+  %D%/validation/step_watch.c %D%/validation/step_watch.h \
+  %D%/validation/targets.c \
+  %D%/validation/text.c \
+  %D%/validation/validation.h
+if HAVE_MPI
+libspillway_study_a_SOURCES += %D%/cluster_mpi.c
+else
+libspillway_study_a_SOURCES += %D%/cluster_none.c
+endif

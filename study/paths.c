@@ -1,0 +1,63 @@
+#include "paths.h"
+
+#include <string.h>
+
+#include "scenario/shipped.h"
+#include "scenario/trace_name.h"
+
+#define EMPIRICAL "empirical:"
+
+/* A name that is a file in the study's folder is that file; one with a slash is meant to be. */
+static char *
+path_from_study(const char *folder, const char *value, const char *const *kinds)
+{
+  g_autofree char *path =
+      g_path_is_absolute(value) ? g_strdup(value) : g_build_filename(folder, value, NULL);
+
+  for (guint i = 0; kinds != NULL && kinds[i] != NULL; i += 2) {
+    g_autofree char *shipped = cli_data_file(kinds[i], value, kinds[i + 1]);
+    if (shipped != NULL)
+      return g_strdup(value);
+  }
+  if (strchr(value, '/') != NULL || g_file_test(path, G_FILE_TEST_EXISTS))
+    return g_steal_pointer(&path);
+  return g_strdup(value);
+}
+
+/* The files that a generated trace takes lengths from, likewise. */
+static char *
+generator_from_study(const char *folder, const char *value)
+{
+  g_autoptr(GString) text = g_string_new(NULL);
+  const char *at, *rest = value;
+
+  while ((at = strstr(rest, EMPIRICAL)) != NULL) {
+    gsize length = strcspn(at + strlen(EMPIRICAL), " \t'\"");
+    g_autofree char *name = g_strndup(at + strlen(EMPIRICAL), length);
+    g_autofree char *path = path_from_study(folder, name, NULL);
+    g_string_append_len(text, rest, at + strlen(EMPIRICAL) - rest);
+    g_string_append(text, path);
+    rest = at + strlen(EMPIRICAL) + length;
+  }
+  g_string_append(text, rest);
+  return g_strdup(text->str);
+}
+
+char *
+study_value(const char *folder, const char *option, const char *text)
+{
+  static const char *const models[] = {"models", ".json", NULL};
+  static const char *const devices[] = {"devices",  ".ini",    "profiles", ".csv",
+                                        "profiles", ".csv.gz", NULL};
+  static const char *const traces[] = {"traces", ".csv", "traces", ".jsonl", NULL};
+
+  if (g_str_equal(option, "trace") && g_str_has_prefix(text, TRACE_GENERATED))
+    return generator_from_study(folder, text);
+  if (g_str_equal(option, "trace"))
+    return path_from_study(folder, text, traces);
+  if (g_str_equal(option, "model"))
+    return path_from_study(folder, text, models);
+  if (g_str_equal(option, "device"))
+    return path_from_study(folder, text, devices);
+  return g_strdup(text);
+}

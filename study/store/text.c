@@ -1,0 +1,379 @@
+#include "text.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "report/format.h"
+#include "private.h"
+#include "report/summary.h"
+#include "report/table.h"
+
+/* A column of the table for people. */
+typedef struct {
+  const char *column; /* of point_summary */
+  const char *heading;
+  FigureBetter better;
+  gboolean is_duration;
+} Shown;
+
+static const Shown shown[] = {
+    {"finished", "finished", BETTER_HIGH, FALSE},
+    {"requests_per_s", "req/s", BETTER_HIGH, FALSE},
+    {"output_tokens_per_s", "tokens/s", BETTER_HIGH, FALSE},
+    {"ttft_s_mean", "TTFT mean", BETTER_LOW, TRUE},
+    {"ttft_s_p99", "TTFT p99", BETTER_LOW, TRUE},
+    {"tpot_s_mean", "TPOT mean", BETTER_LOW, TRUE},
+    {"preemptions", "preempted", BETTER_LOW, FALSE},
+    {"overhead_s", "overhead", BETTER_LOW, TRUE},
+};
+
+typedef struct {
+  double mean, half; /* NAN: there is none */
+} Estimate;
+
+typedef struct {
+  guint point;
+  char *cell;
+  guint runs;
+  Estimate *estimates; /* in the order of the columns that were asked for */
+} Point;
+
+static void
+point_clear(Point *point)
+{
+  g_free(point->cell);
+  g_free(point->estimates);
+}
+
+static double
+real_or_nan(sqlite3_stmt *statement, int column)
+{
+  return sqlite3_column_type(statement, column) == SQLITE_NULL
+             ? NAN
+             : sqlite3_column_double(statement, column);
+}
+
+/* The study's points with these columns of point_summary. */
+static GArray *
+read_points(Results *results, const StudyTable *study, const GPtrArray *columns, GError **error)
+{
+  g_autoptr(GString) sql = g_string_new("SELECT point, cell, runs");
+  g_autoptr(GArray) points = g_array_new(FALSE, TRUE, sizeof(Point));
+  sqlite3_stmt *statement;
+  int result;
+
+  g_array_set_clear_func(points, (GDestroyNotify)point_clear);
+  for (guint i = 0; i < columns->len; i++) {
+    const char *column = g_ptr_array_index(columns, i);
+    g_string_append_printf(sql, ", \"%s\", \"%s_ci95\"", column, column);
+  }
+  g_string_append(sql, " FROM point_summary WHERE study = ? ORDER BY point");
+  statement = results_prepare(results, sql->str, error);
+  if (statement == NULL)
+    return NULL;
+  sqlite3_bind_text(statement, 1, study->name, -1, SQLITE_TRANSIENT);
+  while ((result = sqlite3_step(statement)) == SQLITE_ROW) {
+    Point point = {(guint)sqlite3_column_int(statement, 0),
+                   g_strdup((const char *)sqlite3_column_text(statement, 1)),
+                   (guint)sqlite3_column_int(statement, 2), g_new(Estimate, columns->len)};
+    for (guint i = 0; i < columns->len; i++)
+      point.estimates[i] = (Estimate){real_or_nan(statement, 3 + 2 * (int)i),
+                                      real_or_nan(statement, 4 + 2 * (int)i)};
+    g_array_append_val(points, point);
+  }
+  if (result != SQLITE_DONE)
+    results_fail(results, error);
+  sqlite3_finalize(statement);
+  return result == SQLITE_DONE ? g_steal_pointer(&points) : NULL;
+}
+
+/* The values of a point's options: those of any of its cells. */
+static char *const *
+point_values(const StudyTable *study, guint point)
+{
+  for (guint i = 0; i < study->cells->len; i++) {
+    const StudyCell *cell = &g_array_index(study->cells, StudyCell, i);
+    if (cell->point == point)
+      return cell->values;
+  }
+  g_assert_not_reached();
+}
+
+static gboolean
+ties(double a, double b)
+{
+  return fabs(a - b) <= 1e-9 * MAX(fabs(a), fabs(b));
+}
+
+/* The best of a column; NAN where all points are as good, or there is but one. */
+static double
+best_of(const GArray *points, guint column, FigureBetter better)
+{
+  double best = NAN;
+  gboolean differ = FALSE;
+
+  for (guint i = 0; i < points->len; i++) {
+    double mean = g_array_index(points, Point, i).estimates[column].mean;
+    if (isnan(mean))
+      continue;
+    differ = differ || (!isnan(best) && !ties(mean, best));
+    if (isnan(best) || (mean < best) == (better == BETTER_LOW))
+      best = mean;
+  }
+  return differ ? best : NAN;
+}
+
+static const DurationUnit *
+unit_of(const GArray *points, guint column)
+{
+  double largest = 0;
+
+  for (guint i = 0; i < points->len; i++) {
+    double mean = g_array_index(points, Point, i).estimates[column].mean;
+    largest = fmax(largest, isnan(mean) ? 0 : mean);
+  }
+  return format_duration_unit(largest);
+}
+
+static char *
+format_mean(const Shown *what, double mean, const DurationUnit *unit)
+{
+  if (isnan(mean))
+    return g_strdup("-");
+  if (what->is_duration)
+    return format_duration_in(mean, unit);
+  return mean == floor(mean) && mean >= 0 && mean < 1e15 ? format_count((guint64)mean)
+                                                         : format_number(mean);
+}
+
+static char *
+format_half(const Shown *what, double half, const DurationUnit *unit)
+{
+  g_autofree char *number = NULL;
+
+  if (isnan(half))
+    return g_strdup("");
+  number = format_number(what->is_duration ? half * unit->per_s : half);
+  return g_strconcat("±", number, NULL);
+}
+
+static void
+add_heading(Table *table, const StudyTable *study)
+{
+  if (study->options[0] == NULL)
+    table_add(table, "");
+  for (guint i = 0; study->options[i] != NULL; i++)
+    table_add(table, study->options[i]);
+  for (guint i = 0; i < G_N_ELEMENTS(shown); i++) {
+    table_add(table, shown[i].heading);
+    table_add(table, "");
+    table_add(table, "");
+  }
+}
+
+static void
+add_point(Table *table, const StudyTable *study, const GArray *points, guint index)
+{
+  const Point *point = &g_array_index(points, Point, index);
+  char *const *values = point_values(study, point->point);
+
+  if (study->options[0] == NULL)
+    table_add(table, point->cell);
+  for (guint i = 0; study->options[i] != NULL; i++)
+    table_add(table, values[i]);
+  for (guint i = 0; i < G_N_ELEMENTS(shown); i++) {
+    const DurationUnit *unit = unit_of(points, i);
+    double mean = point->estimates[i].mean, best = best_of(points, i, shown[i].better);
+    table_take(table, format_mean(&shown[i], mean, unit));
+    table_add(table, !isnan(best) && !isnan(mean) && ties(mean, best) ? "*" : " ");
+    table_take(table, format_half(&shown[i], point->estimates[i].half, unit));
+  }
+}
+
+static void
+append_replicas(GString *text, const StudyTable *study, const GArray *points)
+{
+  guint fewest = G_MAXUINT;
+
+  for (guint i = 0; i < points->len; i++)
+    fewest = MIN(fewest, g_array_index(points, Point, i).runs);
+  if (study->n_seeds > 1 && points->len > 0)
+    g_string_append_printf(text, "Means over %u seeds%s; ± half the 95 %% confidence interval. ",
+                           study->n_seeds,
+                           fewest < study->n_seeds ? " (fewer where cells are missing)" : "");
+  if (points->len > 1)
+    g_string_append(text, "* best of its column.");
+  if (points->len > 1 || study->n_seeds > 1)
+    g_string_append_c(text, '\n');
+}
+
+char *
+study_text(Results *results, const StudyTable *study, GError **error)
+{
+  g_autoptr(GPtrArray) columns = g_ptr_array_new();
+  g_autoptr(GArray) points = NULL;
+  g_autoptr(GString) layout = g_string_new(study->options[0] == NULL ? "l" : "");
+  g_autoptr(GString) text = g_string_new(NULL);
+  g_autoptr(Table) table = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS(shown); i++)
+    g_ptr_array_add(columns, (gpointer)shown[i].column);
+  points = read_points(results, study, columns, error);
+  if (points == NULL)
+    return NULL;
+  for (guint i = 0; study->options[i] != NULL; i++)
+    g_string_append_c(layout, 'l');
+  for (guint i = 0; i < G_N_ELEMENTS(shown); i++)
+    g_string_append(layout, "rmm");
+  table = table_new(layout->str);
+  add_heading(table, study);
+  for (guint i = 0; i < points->len; i++)
+    add_point(table, study, points, i);
+  if (points->len > 0)
+    table_append(table, "", text);
+  append_replicas(text, study, points);
+  return g_strdup(text->str);
+}
+
+/* The columns of all figures that are numbers. */
+static GPtrArray *
+figure_columns(void)
+{
+  GPtrArray *columns = g_ptr_array_new_with_free_func(g_free);
+  guint n;
+  const Figure *all = figures(&n);
+
+  for (guint i = 0; i < n; i++)
+    if (!figure_is_text(&all[i]))
+      g_ptr_array_add(columns, results_column(all[i].key));
+  return columns;
+}
+
+static json_t *
+real_or_null(double value)
+{
+  return isnan(value) ? json_null() : json_real(value);
+}
+
+static json_t *
+point_to_json(const StudyTable *study, const Point *point)
+{
+  json_t *settings = json_object(), *mean = json_object(), *ci95 = json_object();
+  char *const *values = point_values(study, point->point);
+  guint n, column = 0;
+  const Figure *all = figures(&n);
+
+  for (guint i = 0; study->options[i] != NULL; i++)
+    json_object_set_new(settings, study->options[i], json_string(values[i]));
+  for (guint i = 0; i < n; i++)
+    if (!figure_is_text(&all[i])) {
+      const Estimate *estimate = &point->estimates[column++];
+      summary_set_nested(mean, all[i].key, real_or_null(estimate->mean));
+      summary_set_nested(ci95, all[i].key, real_or_null(estimate->half));
+    }
+  return json_pack("{s:s, s:o, s:i, s:o, s:o}", "cell", point->cell, "settings", settings, "runs",
+                   (int)point->runs, "mean", mean, "ci95", ci95);
+}
+
+static json_t *
+cells_not_done(const StudyTable *study)
+{
+  json_t *list = json_array();
+
+  for (guint i = 0; i < study->cells->len; i++) {
+    const StudyCell *cell = &g_array_index(study->cells, StudyCell, i);
+    if (cell->state == CELL_FAILED || cell->state == CELL_ENDED)
+      json_array_append_new(list, json_pack("{s:s, s:I, s:s, s:s?}", "cell", cell->name, "seed",
+                                            (json_int_t)cell->seed, "state",
+                                            cell->state == CELL_FAILED ? "failed" : "ended",
+                                            "message", cell->message));
+  }
+  return list;
+}
+
+static guint
+count_state(const StudyTable *study, CellState state)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < study->cells->len; i++)
+    n += g_array_index(study->cells, StudyCell, i).state == state;
+  return n;
+}
+
+char *
+study_json(Results *results, const StudyTable *study, GError **error)
+{
+  g_autoptr(GPtrArray) columns = figure_columns();
+  g_autoptr(GArray) points = read_points(results, study, columns, error);
+  json_auto_t *root = NULL;
+  g_autofree char *text = NULL;
+  json_t *options, *list;
+
+  if (points == NULL)
+    return NULL;
+  options = json_array();
+  list = json_array();
+  for (guint i = 0; study->options[i] != NULL; i++)
+    json_array_append_new(options, json_string(study->options[i]));
+  for (guint i = 0; i < points->len; i++)
+    json_array_append_new(list, point_to_json(study, &g_array_index(points, Point, i)));
+  root = json_pack("{s:s, s:o, s:i, s:i, s:i, s:o, s:o}", "study", study->name, "options", options,
+                   "cells", (int)study->cells->len, "done", (int)count_state(study, CELL_DONE),
+                   "pending", (int)count_state(study, CELL_PENDING), "not_done",
+                   cells_not_done(study), "points", list);
+  text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+  return g_strconcat(text, "\n", NULL);
+}
+
+static void
+append_cell(GString *row, const char *text)
+{
+  if (row->len > 0 && row->str[row->len - 1] != '\n')
+    g_string_append_c(row, ',');
+  format_csv_cell(row, text);
+}
+
+static void
+append_real(GString *row, double value)
+{
+  char buffer[FORMAT_SECONDS_MAX];
+
+  append_cell(row, isnan(value) ? "" : format_real(value, buffer));
+}
+
+char *
+study_csv(Results *results, const StudyTable *study, GError **error)
+{
+  g_autoptr(GPtrArray) columns = figure_columns();
+  g_autoptr(GArray) points = read_points(results, study, columns, error);
+  g_autoptr(GString) text = g_string_new(NULL);
+
+  if (points == NULL)
+    return NULL;
+  append_cell(text, "cell");
+  for (guint i = 0; study->options[i] != NULL; i++)
+    append_cell(text, study->options[i]);
+  append_cell(text, "runs");
+  for (guint i = 0; i < columns->len; i++) {
+    g_autofree char *half = g_strconcat(g_ptr_array_index(columns, i), "_ci95", NULL);
+    append_cell(text, g_ptr_array_index(columns, i));
+    append_cell(text, half);
+  }
+  g_string_append_c(text, '\n');
+  for (guint i = 0; i < points->len; i++) {
+    const Point *point = &g_array_index(points, Point, i);
+    char *const *values = point_values(study, point->point);
+    g_autofree char *runs = g_strdup_printf("%u", point->runs);
+    append_cell(text, point->cell);
+    for (guint o = 0; study->options[o] != NULL; o++)
+      append_cell(text, values[o]);
+    append_cell(text, runs);
+    for (guint c = 0; c < columns->len; c++) {
+      append_real(text, point->estimates[c].mean);
+      append_real(text, point->estimates[c].half);
+    }
+    g_string_append_c(text, '\n');
+  }
+  return g_strdup(text->str);
+}

@@ -1,0 +1,33 @@
+/* A study file: what `spillway sweep` runs. doc/sweeps.md has its form.
+ *
+ * Every error names the file and the line. Values are checked as they are read, each by itself;
+ * what does not go together is found when a cell is resolved (plan.h).
+ */
+#pragma once
+
+#include "scenario/settings.h"
+
+typedef struct {
+  char *name;    /* of the option, without dashes */
+  guint line;    /* of the file, from 1 */
+  char **texts;  /* as the file has them; one, where it is no list */
+  char **values; /* for settings_set(): paths are from the study's folder */
+} StudyOption;
+
+typedef struct {
+  char *path; /* as it was named */
+  char *name;
+  GArray *seeds;   /* of guint64, at least one */
+  GPtrArray *run;  /* of StudyOption: the same in every cell */
+  GPtrArray *grid; /* of StudyOption: a list each */
+} Study;
+
+Study *study_read(const char *path, GError **error);
+void study_free(Study *study);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Study, study_free)
+
+guint study_points(const Study *study);
+/* The place of a point (from 0) in the option's list; the last option changes fastest. */
+guint study_choice(const Study *study, guint point, guint option);
+/* The settings of a cell; seed: its place in `seeds`. */
+Settings *study_settings(const Study *study, guint point, guint seed);

@@ -1,0 +1,513 @@
+/* Invariants of a run over thousands of random scenarios: all schedulers and policies, chunking,
+ * block managers, prefix caching, shared prefixes, tiny pools.
+ *
+ * After every step blocks are conserved on both sides and time moves on; after every run each
+ * request was told once and accounts for its tokens; and the same scenario in single steps decides,
+ * times and measures the same. Policies are those of the tables, so a new one is tested here as it
+ * is. TEST_SCENARIOS sets how many (default 3000), TEST_SEED the first one's seed (default 1).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/loop.h"
+#include "sim/metrics.h"
+#include "sim/units.h"
+
+/* A cost model with integer coefficients of its own, affine in the context. */
+typedef struct {
+  CostModel base;
+  gint64 step_ps, token_ps, context_ps, sequence_ps, block_ps;
+  guint32 longest_piece;
+} RandomCost;
+
+static void
+random_cost_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece)
+{
+  RandomCost *self = (RandomCost *)base;
+
+  for (guint32 i = 0; i < shape->n_prefills; i++)
+    piece->base_ps[COST_LINEAR] += self->token_ps * shape->prefills[i].tokens;
+  piece->base_ps[COST_ATTENTION] = self->context_ps * (gint64)shape->contexts.sum;
+  piece->base_ps[COST_HOST] = self->step_ps + self->sequence_ps * shape->sequences;
+  piece->base_ps[COST_SWAP_OUT] = self->block_ps * shape->copy_out_blocks;
+  piece->base_ps[COST_SWAP_IN] = self->block_ps * shape->copy_in_blocks;
+  piece->growth_ps = self->context_ps * shape->contexts.count;
+  piece->steps = MIN(repeat, self->longest_piece);
+}
+
+static gint64
+random_cost_copy(CostModel *base, CopyDirection direction G_GNUC_UNUSED, guint32 blocks)
+{
+  return ((RandomCost *)base)->block_ps * blocks;
+}
+
+static void
+random_cost_free(CostModel *base G_GNUC_UNUSED)
+{
+}
+
+static const CostModelClass random_cost_class = {
+    .name = "random",
+    .step = random_cost_step,
+    .copy_ps = random_cost_copy,
+    .free = random_cost_free,
+};
+
+typedef struct {
+  const SchedulerClass *class;
+  const ExecutorClass *executor;
+  SchedulerConfig config;
+  gboolean async;
+  RandomCost cost;
+  Workload *workload;
+} Case;
+
+/* What a run looked like, step by step: equal digests, equal runs. */
+typedef struct {
+  Observer observer; /* first */
+  const Case *test;
+  Scheduler *scheduler;
+  guint64 digest; /* of the steps */
+  guint64 requests_digest;
+  gint64 end_ps;
+  guint64 steps;
+  guint64 tokens;
+  guint64 preemptions;
+  guint32 *told; /* by request */
+  guint64 generated, victims_of_results;
+  RunOutcome outcome;
+  Summary summary;
+} Witness;
+
+static guint32
+pick(GRand *rand, guint32 low, guint32 high)
+{
+  return (guint32)g_rand_int_range(rand, (gint32)low, (gint32)high + 1);
+}
+
+static gboolean
+coin(GRand *rand)
+{
+  return g_rand_boolean(rand);
+}
+
+static void
+add_requests(Case *c, GRand *rand)
+{
+  guint32 n = pick(rand, 1, 40);
+  guint32 longest = pick(rand, 1, 300), output = pick(rand, 1, 120);
+  guint32 hash_tokens = pick(rand, 1, 24);
+  gboolean hashed = coin(rand), burst = coin(rand);
+  gint64 gap_ps = (gint64)pick(rand, 1, 4000) * (PS_PER_S / 1000);
+  gint64 at_ps = 0;
+
+  for (guint32 i = 0; i < n; i++) {
+    guint64 hashes[400];
+    Request request = {
+        .prompt_tokens = pick(rand, 1, longest),
+        .output_tokens = pick(rand, 1, output),
+    };
+    guint64 family = pick(rand, 1, 3);
+    at_ps += burst ? 0 : (gint64)((double)gap_ps * g_rand_double(rand));
+    request.arrival_ps = at_ps;
+    if (hashed) {
+      request.hash_block_tokens = hash_tokens;
+      request.hash_count = (request.prompt_tokens + hash_tokens - 1) / hash_tokens;
+      for (guint32 j = 0; j < request.hash_count; j++)
+        hashes[j] = j < 5 ? family * 1000 + j : (guint64)i * 1000000 + j;
+    }
+    workload_add(c->workload, &request, NULL, hashes);
+  }
+  g_assert_true(workload_seal(c->workload, NULL));
+}
+
+static const VictimPolicy *
+any_victim(GRand *rand)
+{
+  guint32 n = 0;
+
+  while (victim_policies[n] != NULL)
+    n++;
+  return victim_policies[pick(rand, 0, n - 1)];
+}
+
+static const OverflowPolicy *
+any_overflow(GRand *rand)
+{
+  guint32 n = 0;
+
+  while (overflow_policies[n] != NULL)
+    n++;
+  return overflow_policies[pick(rand, 0, n - 1)];
+}
+
+/* Of its own options: the fallbacks, or anything in their range, small numbers rather than large. */
+static PolicyValues
+any_values(GRand *rand, const Policy *policy)
+{
+  PolicyValues values = policy_fallbacks(policy);
+
+  for (guint i = 0; policy->options[i].name != NULL && coin(rand); i++) {
+    const PolicyOption *option = &policy->options[i];
+    double most = MIN(option->max, option->whole ? 30 : 4 * option->fallback + 1);
+    values.of[i] = option->whole ? pick(rand, (guint32)option->min, (guint32)most)
+                                 : g_rand_double_range(rand, option->min, most);
+  }
+  return values;
+}
+
+static void
+make_case(Case *c, guint32 seed)
+{
+  g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
+  gboolean v1;
+
+  memset(c, 0, sizeof *c);
+  c->workload = workload_new();
+  c->class = scheduler_classes[pick(rand, 0, 2)];
+  c->executor = pick(rand, 0, 3) == 0 ? &executor_unit : &executor_model;
+  v1 = c->class == &scheduler_vllm_v1;
+  c->config = (SchedulerConfig){
+      .block_size = pick(rand, 1, coin(rand) ? 4 : 32),
+      .num_gpu_blocks = pick(rand, 2, coin(rand) ? 30 : 200),
+      .num_cpu_blocks = pick(rand, 0, coin(rand) ? 20 : 400),
+      .max_num_seqs = pick(rand, 1, 24),
+      .max_num_batched_tokens = pick(rand, 8, coin(rand) ? 40 : 600),
+      .max_model_len = pick(rand, 2, 400),
+      .block_manager = pick(rand, 1, 2),
+      .watermark = v1 ? 0 : 0.01 * pick(rand, 0, 10),
+      .chunked_prefill = coin(rand),
+      .prefix_caching = v1 && coin(rand),
+      .long_prefill_token_threshold = v1 && coin(rand) ? pick(rand, 1, 64) : 0,
+      .overflow = any_overflow(rand),
+      .victim = any_victim(rand),
+      .cost = &c->cost.base,
+  };
+  c->config.overflow_options = any_values(rand, &c->config.overflow->base);
+  c->config.victim_options = any_values(rand, &c->config.victim->base);
+  c->cost = (RandomCost){
+      .base.class = &random_cost_class,
+      .step_ps = pick(rand, 1, 1000) * PS_PER_US * 10,
+      .token_ps = pick(rand, 0, 1000) * PS_PER_US,
+      .context_ps = pick(rand, 0, 100000),
+      .sequence_ps = pick(rand, 0, 1000) * PS_PER_US,
+      .block_ps = pick(rand, 0, 1000) * PS_PER_US,
+      .longest_piece = coin(rand) ? 65536 : pick(rand, 1, 9),
+  };
+  add_requests(c, rand);
+  c->async = v1 && coin(rand);
+}
+
+static void
+digest_add(Witness *w, guint64 value)
+{
+  w->digest = (w->digest ^ value) * G_GUINT64_CONSTANT(0x100000001b3);
+  w->digest ^= w->digest >> 29;
+}
+
+static void
+add_queue(const Scheduler *scheduler, const SequenceQueue *queue, guint32 *gpu, guint32 *host)
+{
+  guint32 length = 0;
+
+  for (const Sequence *s = queue->head; s != NULL; s = s->next, length++) {
+    g_assert_false(s->ended);
+    g_assert_true(s->queue == queue);
+    g_assert_true((s->next != NULL ? s->next->previous : queue->tail) == s);
+    *gpu += s->in_clock ? decode_clock_blocks(&scheduler->clock, s) : s->blocks;
+    *host += s->host_blocks;
+  }
+  g_assert_cmpuint(length, ==, queue->length);
+}
+
+/* Before a member of the clock stands nothing that has work, and the sums are those of the members.
+ */
+static void
+check_clock(Scheduler *scheduler)
+{
+  DecodeContexts expected = {0}, contexts = decode_clock_contexts(&scheduler->clock);
+  gboolean loose = FALSE;
+
+  for (const Sequence *s = scheduler->running.head; s != NULL; s = s->next) {
+    if (s->in_clock)
+      decode_contexts_add(&expected, decode_clock_tokens(&scheduler->clock, s) + 1);
+    g_assert_false(s->in_clock && loose);
+    loose |= !s->in_clock && !s->ending;
+  }
+  g_assert_cmpuint(contexts.count, ==, expected.count);
+  g_assert_cmpuint(contexts.sum, ==, expected.sum);
+  g_assert_cmpuint(contexts.squares, ==, expected.squares);
+  g_assert_cmpuint(contexts.least, ==, expected.least);
+  g_assert_cmpuint(contexts.largest, ==, expected.largest);
+}
+
+/* Blocks held and free make up each pool. Shared blocks are held more than once. */
+static void
+check_conservation(Scheduler *scheduler, gboolean died)
+{
+  const Pool *pool = &scheduler->pool;
+  guint32 gpu = 0, host = 0;
+
+  add_queue(scheduler, &scheduler->waiting.known, &gpu, &host);
+  g_assert_cmpuint(gpu, ==, 0);
+  add_queue(scheduler, &scheduler->running, &gpu, &host);
+  if (!died)
+    g_assert_cmpuint(host, ==, 0);
+  add_queue(scheduler, &scheduler->swapped, &gpu, &host);
+  if (pool->cache == NULL)
+    g_assert_cmpuint(gpu + pool->free_blocks, ==, pool->total_blocks);
+  else
+    g_assert_cmpuint(gpu + pool->free_blocks, >=, pool->total_blocks);
+  g_assert_cmpuint(host + pool->host_free_blocks + pool->host_leaked_blocks, ==,
+                   pool->host_total_blocks);
+}
+
+static void
+check_entries(const Witness *w, const StepReport *report)
+{
+  const Step *step = report->step;
+  const SchedulerConfig *config = &w->test->config;
+  guint64 tokens = step->listed ? 0 : step->clocked;
+
+  for (guint i = 0; i < step->entries->len; i++) {
+    const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
+    g_assert_cmpuint(entry->tokens, >, 0);
+    g_assert_cmpuint(entry->recomputed_tokens, <=, entry->tokens);
+    tokens += entry->tokens;
+    for (guint j = 0; j < i; j++)
+      g_assert_cmpuint(g_array_index(step->entries, StepEntry, j).request, !=, entry->request);
+  }
+  if (config->chunked_prefill)
+    g_assert_cmpuint(tokens, <=, config->max_num_batched_tokens);
+  g_assert_cmpuint(tokens, ==, step->n_tokens);
+  g_assert_cmpuint(step->n_sequences, ==, step->entries->len + (step->listed ? 0 : step->clocked));
+  g_assert_cmpuint(report->tokens, <=, step->n_sequences);
+}
+
+static void
+witness_repeat(Witness *w, const StepReport *report, guint32 i, guint32 free_blocks,
+               gint64 start_ps)
+{
+  const Step *step = report->step;
+
+  digest_add(w, report->step_index + i);
+  digest_add(w, (guint64)start_ps);
+  digest_add(w, free_blocks);
+  digest_add(w, step->host_free_blocks);
+  digest_add(w, step->waiting);
+  digest_add(w, step->running);
+  digest_add(w, step->swapped);
+  digest_add(w, report->tokens);
+  for (guint j = 0; j < step->entries->len; j++) {
+    const StepEntry *entry = &g_array_index(step->entries, StepEntry, j);
+    digest_add(w, entry->request);
+    digest_add(w, entry->tokens);
+    digest_add(w, entry->cached_tokens + i);
+    digest_add(w, entry->recomputed_tokens);
+    digest_add(w, entry->kind);
+  }
+  for (guint j = 0; j < step->victims->len; j++) {
+    const StepVictim *victim = &g_array_index(step->victims, StepVictim, j);
+    digest_add(w, victim->request);
+    digest_add(w, victim->blocks);
+    digest_add(w, victim->action);
+  }
+  for (guint j = 0; j < report->n_finished && i + 1 == report->repeats; j++)
+    digest_add(w, report->finished[j]);
+}
+
+static void
+on_step(Observer *observer, const StepReport *report)
+{
+  Witness *w = (Witness *)observer;
+  const Step *step = report->step;
+  guint32 free_blocks = step->gpu_free_blocks;
+  gint64 at_ps = report->start_ps;
+
+  g_assert_cmpint(report->start_ps, >=, w->end_ps);
+  if (step->abort == NULL) {
+    g_assert_cmpint(report->elapsed_ps, >, 0);
+    check_entries(w, report);
+  }
+  check_conservation(w->scheduler, step->abort != NULL);
+  check_clock(w->scheduler);
+  for (guint32 i = 0; i < report->repeats; i++) {
+    if (i > 0) {
+      guint32 taken = step_growth_blocks(step, i);
+      g_assert_cmpuint(taken, <=, free_blocks);
+      free_blocks -= taken;
+    }
+    witness_repeat(w, report, i, free_blocks, at_ps);
+    at_ps += report->first_ps + i * report->growth_ps;
+  }
+  g_assert_cmpint(at_ps, ==, report->start_ps + report->elapsed_ps);
+  w->end_ps = at_ps;
+  w->steps += report->repeats;
+  w->tokens += (guint64)report->tokens * report->repeats;
+  w->preemptions += step->victims->len;
+}
+
+static void
+on_request(Observer *observer, const RequestResult *result)
+{
+  Witness *w = (Witness *)observer;
+  const Request *request = workload_request(w->test->workload, result->request);
+
+  guint64 steps_digest = w->digest;
+
+  g_assert_cmpuint(w->told[result->request]++, ==, 0);
+  g_assert_cmpint(result->arrival_ps, ==, request->arrival_ps);
+  g_assert_cmpuint(result->generated_tokens, <=, request->output_tokens);
+  if (result->status == STATUS_FINISHED) {
+    g_assert_cmpuint(result->generated_tokens, >, 0);
+    g_assert_cmpint(result->arrival_ps, <=, result->first_scheduled_ps);
+    g_assert_cmpint(result->first_scheduled_ps, <, result->first_token_ps);
+    g_assert_cmpint(result->first_token_ps, <=, result->last_token_ps);
+    g_assert_cmpint(result->last_token_ps, ==, result->finish_ps);
+    if (result->generated_tokens < request->output_tokens)
+      g_assert_cmpuint(request->prompt_tokens + result->generated_tokens, >=,
+                       w->test->config.max_model_len);
+  }
+  if (result->preemptions == 0)
+    g_assert_cmpuint(result->recomputed_tokens + result->swapped_out_blocks, ==, 0);
+  w->generated += result->generated_tokens;
+  w->victims_of_results += result->preemptions;
+  /* Requests are told in any order between steps: each has a digest of its own, and they are
+   * summed. */
+  w->digest = result->request;
+  digest_add(w, (guint64)result->first_token_ps);
+  digest_add(w, (guint64)result->finish_ps);
+  digest_add(w, (guint64)result->preempted_ps);
+  digest_add(w, result->recomputed_tokens);
+  digest_add(w, result->status);
+  w->requests_digest += w->digest;
+  w->digest = steps_digest;
+}
+
+typedef enum { STRIDED, SINGLE_STEPS, UNLISTED } Mode;
+
+static void
+run_case(const Case *c, Mode mode, Witness *w)
+{
+  g_autoptr(Scheduler) scheduler = scheduler_new(c->class, &c->config, c->workload);
+  g_autoptr(Executor) executor = c->executor->create((CostModel *)&c->cost.base);
+  g_autoptr(Metrics) metrics =
+      metrics_new(c->workload, scheduler->pool.total_blocks, c->config.num_cpu_blocks);
+  Observer *const observers[] = {&w->observer, metrics_observer(metrics)};
+  const Loop loop = {
+      .workload = c->workload,
+      .scheduler = scheduler,
+      .executor = executor,
+      .observers = observers,
+      .n_observers = G_N_ELEMENTS(observers),
+      .stride = mode != SINGLE_STEPS,
+      .async = c->async,
+  };
+  g_autoptr(GError) error = NULL;
+
+  *w = (Witness){
+      .observer = {.step = on_step, .request = on_request, .needs_decodes = mode != UNLISTED},
+      .test = c,
+      .scheduler = scheduler,
+      .told = g_new0(guint32, workload_count(c->workload)),
+  };
+  g_assert_true(loop_run(&loop, &w->outcome, &error));
+  g_assert_no_error(error);
+  metrics_summary(metrics, &w->summary);
+}
+
+static void
+check_accounts(const Case *c, const Witness *w)
+{
+  guint32 n = workload_count(c->workload);
+
+  for (guint32 i = 0; i < n; i++)
+    g_assert_cmpuint(w->told[i], ==, 1);
+  g_assert_cmpuint(w->outcome.finished + w->outcome.ignored + w->outcome.unfinished, ==, n);
+  g_assert_cmpuint(w->summary.finished + w->summary.ignored + w->summary.aborted, ==, n);
+  g_assert_cmpuint(w->tokens, ==, w->generated);
+  g_assert_cmpuint(w->tokens, ==, w->outcome.tokens);
+  g_assert_cmpuint(w->preemptions, ==, w->victims_of_results);
+  g_assert_cmpuint(w->summary.peak_gpu_blocks, ==, w->outcome.peak_gpu_blocks);
+  if (w->outcome.end == RUN_DONE) {
+    g_assert_cmpuint(w->outcome.unfinished, ==, 0);
+    g_assert_cmpuint(w->scheduler != NULL, ==, TRUE);
+  }
+}
+
+static void
+test_random_scenarios(void)
+{
+  const char *wanted = g_getenv("TEST_SCENARIOS"), *begin = g_getenv("TEST_SEED");
+  guint32 n = wanted != NULL ? (guint32)atoi(wanted) : 3000;
+  guint32 first = begin != NULL ? (guint32)atoi(begin) : 1;
+  guint ends[4] = {0}, preempted = 0;
+
+  for (guint32 seed = first; seed - first < n; seed++) {
+    Case c;
+    Witness strided, single, unlisted;
+
+    make_case(&c, seed);
+    run_case(&c, STRIDED, &strided);
+    run_case(&c, SINGLE_STEPS, &single);
+    run_case(&c, UNLISTED, &unlisted);
+    if (strided.digest != single.digest || strided.requests_digest != single.requests_digest ||
+        strided.end_ps != single.end_ps || strided.steps != single.steps)
+      g_error("scenario %u: in single steps it decides or times differently", seed);
+    strided.summary.end_reason = (g_free(strided.summary.end_reason), NULL);
+    single.summary.end_reason = (g_free(single.summary.end_reason), NULL);
+    unlisted.summary.end_reason = (g_free(unlisted.summary.end_reason), NULL);
+    if (strided.requests_digest != unlisted.requests_digest ||
+        memcmp(&strided.summary, &unlisted.summary, sizeof strided.summary) != 0)
+      g_error("scenario %u: where nobody reads the decodes it differs", seed);
+    if (memcmp(&strided.summary, &single.summary, sizeof strided.summary) != 0)
+      g_error("scenario %u: in single steps its summary differs", seed);
+    check_accounts(&c, &strided);
+    check_accounts(&c, &single);
+    ends[strided.outcome.end]++;
+    preempted += strided.preemptions > 0;
+    g_free(strided.told);
+    g_free(single.told);
+    g_free(unlisted.told);
+    workload_free(c.workload);
+  }
+  g_test_message("%u scenarios: %u done, %u aborted, %u stuck, %u livelocked; %u preempted", n,
+                 ends[RUN_DONE], ends[RUN_ABORT], ends[RUN_STUCK], ends[RUN_LIVELOCK], preempted);
+  g_assert_cmpuint(ends[RUN_DONE], >, n / 4);
+  g_assert_cmpuint(preempted, >, n / 5);
+}
+
+/* A swapped sequence takes no more of its cached blocks than it has on the host, and must not be
+ * asked for room for the others. */
+static void
+test_limited_hits(void)
+{
+  g_autoptr(Workload) workload = workload_new();
+  const Request request = {.prompt_tokens = 60, .output_tokens = 1};
+  Sequence sequence = {.result.prompt_tokens = 60};
+  PrefixCache *cache;
+  guint32 idle;
+
+  workload_add(workload, &request, NULL, NULL);
+  g_assert_true(workload_seal(workload, NULL));
+  cache = prefix_cache_new(workload, 20, 10);
+  prefix_cache_take(cache, &sequence, 5);
+  prefix_cache_register(cache, &sequence, 50);
+  prefix_cache_release(cache, &sequence);
+  g_assert_cmpuint(prefix_cache_hits(cache, &sequence, G_MAXUINT32, &idle), ==, 5);
+  g_assert_cmpuint(idle, ==, 5);
+  g_assert_cmpuint(prefix_cache_hits(cache, &sequence, 2, &idle), ==, 2);
+  g_assert_cmpuint(idle, ==, 2);
+  prefix_cache_free(cache);
+  g_free(sequence.block_ids);
+  g_free(sequence.prefix_keys);
+}
+
+int
+main(int argc, char **argv)
+{
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/invariants/random-scenarios", test_random_scenarios);
+  g_test_add_func("/invariants/limited-hits", test_limited_hits);
+  return g_test_run();
+}
