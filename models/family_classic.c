@@ -9,7 +9,8 @@ read_opt(FamilyReader *f)
   guint32 embedding_width;
   guint64 hidden;
 
-  if (!family_read_frame(f) || !family_read_width(f) ||
+  if (!family_read_frame(f) ||
+      !config_count(&f->reader, "ffn_dim", CONFIG_MAX_FFN, &f->dense.width) ||
       !config_require_flag(&f->reader, "enable_bias", TRUE) ||
       !config_require_flag(&f->reader, "do_layer_norm_before", TRUE) ||
       !config_count_or(&f->reader, "word_embed_proj_dim", CONFIG_MAX_HIDDEN, f->model->hidden,

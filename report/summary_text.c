@@ -75,12 +75,12 @@ text_append_ignored(GString *text, const RunRecord *record)
   g_autofree char *limit = config_count(record, "max_model_len");
   const char *from = json_string_value(json_object_get(record->config, "max_model_len_from"));
 
-  append_count(text, sum->ignored, "request was", "requests were");
+  append_count(text, sum->ignored, "request", "requests");
   if (text_refuses_many(record)) {
     g_autofree char *share = format_percent((double)sum->ignored / (double)sum->requests);
     g_string_append_printf(text, " (%s of all)", share);
   }
-  g_string_append_printf(text, " ignored: %s.",
+  g_string_append_printf(text, " %s ignored: %s.", sum->ignored == 1 ? "was" : "were",
                          sum->ignored_reason != NULL ? sum->ignored_reason
                                                      : "the engine can never fit them");
   if (limit != NULL && from != NULL)

@@ -54,14 +54,20 @@ matrix_rank_k(const Matrix *matrix, guint32 tp)
 }
 
 guint64
-matrix_bytes(const Matrix *matrix)
+matrix_element_bytes(const Matrix *matrix)
 {
-  guint64 one_piece_scales = (matrix->format.scale_bits + matrix->format.zero_bits) / 8;
-  guint64 bytes = weight_format_bytes(&matrix->format, matrix->n, matrix->k);
+  return matrix->copies * weight_format_element_bytes(&matrix->format, matrix->n, matrix->k);
+}
+
+guint64
+matrix_scale_bytes(const Matrix *matrix)
+{
+  const WeightFormat *format = &matrix->format;
+  guint64 bytes = weight_format_scale_bytes(format, matrix->n, matrix->k);
 
   /* A scale for the whole matrix is one for each of those that it is fused of. */
-  if (matrix->format.group_rows == 0 && matrix->format.group_columns == 0)
-    bytes += (matrix->pieces - 1) * one_piece_scales;
+  if (format->group_rows == 0 && format->group_columns == 0)
+    bytes += (matrix->pieces - 1) * (format->scale_bits + format->zero_bits) / 8;
   return matrix->copies * bytes;
 }
 

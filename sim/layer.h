@@ -75,7 +75,9 @@ gboolean layer_equal(const Layer *a, const Layer *b);
 /* What one of `tp` ranks has of a matrix. */
 guint64 matrix_rank_n(const Matrix *matrix, const Mixer *mixer, guint32 tp);
 guint64 matrix_rank_k(const Matrix *matrix, guint32 tp);
-guint64 matrix_bytes(const Matrix *matrix); /* of all copies */
+/* Of all copies: what the elements take, and what is beside them. */
+guint64 matrix_element_bytes(const Matrix *matrix);
+guint64 matrix_scale_bytes(const Matrix *matrix);
 
 /* KV bytes that a token leaves in one such layer, on one of `tp` ranks: KV heads are split, and
  * repeated where there are fewer of them than ranks; a latent vector is on every rank. 0 for a

@@ -115,7 +115,8 @@ model_weight_bytes(const Model *model)
     guint64 layer_bytes = 2 * layer->vectors;
 
     for (guint j = 0; j < layer->n_matrices; j++)
-      layer_bytes += matrix_bytes(&layer->matrices[j]);
+      layer_bytes +=
+          matrix_element_bytes(&layer->matrices[j]) + matrix_scale_bytes(&layer->matrices[j]);
     bytes += layer->count * layer_bytes;
   }
   return bytes;
@@ -137,7 +138,7 @@ matrix_rank_bytes(const Matrix *matrix, const Mixer *mixer, guint32 tp)
 
   part.n = matrix_rank_n(matrix, mixer, tp);
   part.k = matrix_rank_k(matrix, tp);
-  return allocated_bytes(matrix_bytes(&part));
+  return allocated_bytes(matrix_element_bytes(&part)) + allocated_bytes(matrix_scale_bytes(&part));
 }
 
 guint64

@@ -17,18 +17,30 @@ typedef struct {
   guint32 input_bytes;               /* an input's */
 } WeightFormat;
 
-/* Bytes of one matrix of n outputs and k inputs. */
+/* Of one matrix of n outputs and k inputs: what its elements take, and all that is beside them. */
 static inline guint64
-weight_format_bytes(const WeightFormat *format, guint64 n, guint64 k)
+weight_format_element_bytes(const WeightFormat *format, guint64 n, guint64 k)
+{
+  guint64 elements = n * k;
+
+  return elements / 8 * format->bits + (elements % 8 * format->bits + 7) / 8;
+}
+
+static inline guint64
+weight_format_scale_bytes(const WeightFormat *format, guint64 n, guint64 k)
 {
   guint64 rows = format->group_rows > 0 ? (n + format->group_rows - 1) / format->group_rows : 1;
   guint64 columns =
       format->group_columns > 0 ? (k + format->group_columns - 1) / format->group_columns : 1;
-  guint64 elements = n * k;
 
-  return elements / 8 * format->bits + (elements % 8 * format->bits + 7) / 8 +
-         (rows * columns * (format->scale_bits + format->zero_bits) + 7) / 8 +
+  return (rows * columns * (format->scale_bits + format->zero_bits) + 7) / 8 +
          k * format->input_bytes;
+}
+
+static inline guint64
+weight_format_bytes(const WeightFormat *format, guint64 n, guint64 k)
+{
+  return weight_format_element_bytes(format, n, k) + weight_format_scale_bytes(format, n, k);
 }
 
 static inline gboolean

@@ -114,8 +114,7 @@ gemm_ps(const Device *device, const WhatIf *what_if, double m, const Product *pr
                     : device->fp16_flops * device->gemm_compute_efficiency;
   double n = (double)product->n, k = (double)product->k;
   double compute_ps = 2 * m * n * k / peak * (double)PS_PER_S * what_if->flops_time;
-  double scale_bytes = (double)(weight_format_bytes(format, product->n, product->k) -
-                                product->n * product->k * format->bits / 8);
+  double scale_bytes = (double)weight_format_scale_bytes(format, product->n, product->k);
   double bytes =
       reads * n * k * format->bits / 8 + reads * scale_bytes + ACTIVATION_BYTES * m * (n + k);
 
