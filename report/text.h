@@ -16,6 +16,9 @@ char *comparison_words(const RunRecord *records, guint n_records);
 void text_append_setting(GString *text, const RunRecord *record, gboolean with_overflow);
 /* Which share of the time was measured, which modelled. */
 void text_append_origin(GString *text, const RunRecord *record);
+/* What stands in for what was not measured (the first run's, as all have one profile), and whose
+ * host time it is, with its share of the runs' time. */
+void text_append_sources(GString *text, const RunRecord *records, guint n_records);
 /* TRUE if more than 1 % of the requests were ignored: a text says so before anything else. */
 gboolean text_refuses_many(const RunRecord *record);
 /* How many requests were ignored, why, the limit and what it comes from; how many swaps were none.

@@ -242,7 +242,6 @@ simulate(Run *run, RunRecord *record)
       .observers = (Observer *const *)run->observers->pdata,
       .n_observers = run->observers->len,
       .stride = run->execution->stride,
-      .async = s->async,
       .interrupted = was_interrupted,
   };
 

@@ -22,7 +22,6 @@ typedef struct {
   const SchedulerClass *scheduler;
   const ExecutorClass *executor;
   SchedulerConfig config;
-  gboolean async;
   char *length_limit_from;    /* what sets config.max_model_len, and what changes that */
   Model *model;               /* NULL: none was given, which the unit executor allows */
   Device *device;             /* likewise */

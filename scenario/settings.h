@@ -37,6 +37,9 @@ typedef struct {
   gboolean prefix_caching;
   guint64 long_prefill_token_threshold;
   gboolean async_scheduling;
+  gboolean reserve_full_isl;
+  guint64 max_num_active_seqs;
+  guint64 prefill_schedule_interval;
   guint64 tensor_parallel_size;
   /* How it is costed and executed. */
   char *executor;

@@ -15,10 +15,13 @@ libspillway_sim_a_SOURCES = \
   %D%/observer.c %D%/observer.h \
   %D%/pool.c %D%/pool.h \
   %D%/prefix_cache.c %D%/prefix_cache.h \
-  %D%/engines/vllm.c \
+  %D%/engines/vllm.c %D%/engines/vllm.h \
   %D%/engines/vllm_v0.c \
+  %D%/engines/vllm_versions.c \
+  %D%/free_runs.c %D%/free_runs.h \
   %D%/duration_histogram.c %D%/duration_histogram.h \
   %D%/quantiles.c %D%/quantiles.h \
+  %D%/scheduler_classes.c \
   %D%/scheduler_clock.c \
   %D%/scheduler_victim.c \
   %D%/scheduler.c %D%/scheduler.h \

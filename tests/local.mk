@@ -5,6 +5,7 @@ module_tests = \
   %D%/unit/executor \
   %D%/unit/import \
   %D%/unit/invariants \
+  %D%/unit/keys \
   %D%/unit/live \
   %D%/unit/metrics \
   %D%/unit/model \
@@ -25,6 +26,7 @@ script_tests = \
   %D%/cli.py \
   %D%/completion.sh \
   %D%/explain.py \
+  %D%/faults.py \
   %D%/fuzz.py \
   %D%/gpu-day.sh \
   %D%/live.py \

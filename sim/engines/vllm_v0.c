@@ -440,7 +440,9 @@ schedule_05(Scheduler *self, Step *step)
   schedule(self, step, TRUE);
 }
 
-#define FEATURES (SCHEDULER_HAS_BLOCK_MANAGER | SCHEDULER_HAS_SWAP | SCHEDULER_DROPS_TOO_LONG)
+#define FEATURES                                                                                   \
+  (SCHEDULER_HAS_BLOCK_MANAGER | SCHEDULER_HAS_WATERMARK | SCHEDULER_HAS_SWAP |                    \
+   SCHEDULER_DROPS_TOO_LONG)
 
 const SchedulerClass scheduler_vllm_06 = {
     .name = "vllm-0.6",
