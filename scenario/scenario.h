@@ -22,7 +22,6 @@ typedef struct {
   const SchedulerClass *scheduler;
   const ExecutorClass *executor;
   SchedulerConfig config;
-  char *length_limit_from;    /* what sets config.max_model_len, and what changes that */
   Model *model;               /* NULL: none was given, which the unit executor allows */
   Device *device;             /* likewise */
   Profile *profile;           /* NULL: the device alone was named, its roofline is the cost */
@@ -30,9 +29,11 @@ typedef struct {
   CostModel *cost;            /* NULL where the executor needs none, or none was asked for */
   CopyPath copy_path;
   HostMemory host_memory;
-  DecoderConfig *decoder; /* NULL where nothing is computed */
-  Recording *recording;   /* NULL where nothing is replayed */
-  json_t *settings;       /* every resolved setting, for the results */
+  DecoderConfig *decoder;        /* NULL where nothing is computed */
+  Recording *recording;          /* NULL where nothing is replayed */
+  json_t *defaults;              /* setting that was not typed → where its value is from */
+  double gpu_memory_utilization; /* of the device's memory, where the pool is sized by it */
+  json_t *settings;              /* every resolved setting, for the results */
 } Scenario;
 
 /* Reads the trace that the settings name; its notes go to standard error, unless verb is NULL. */

@@ -2,6 +2,7 @@
 # prints TAP.
 module_tests = \
   %D%/unit/against \
+  %D%/unit/defaults \
   %D%/unit/executor \
   %D%/unit/import \
   %D%/unit/invariants \
