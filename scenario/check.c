@@ -88,6 +88,9 @@ resolver_check(const Resolver *r, GError **error)
     if (resolver_given(r, computed[i]) && !computes)
       return resolver_refuse(error, "--%s: the executor %s computes nothing; cpu and gpu do",
                              computed[i], s->executor->name);
+  if (computes && s->config.overflow->only_modelled)
+    return resolver_refuse(error, "--overflow %s: the executor %s cannot carry it out; model can",
+                           s->config.overflow->base.name, s->executor->name);
   if (computes && r->settings->tensor_parallel_size > 1)
     return resolver_refuse(error, "--tensor-parallel-size: the executor %s computes on one device",
                            s->executor->name);

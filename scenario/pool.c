@@ -144,7 +144,10 @@ resolver_host_pool(Resolver *r, GError **error)
         error, "--overflow %s needs --num-cpu-blocks, or --model to size the host's pool",
         s->config.overflow->base.name);
   }
-  if (swaps && !engine_has_host)
+  if (s->config.overflow->of_no_engine)
+    resolver_note(r, "no engine does what --overflow %s does; it is a what-if",
+                  s->config.overflow->base.name);
+  else if (swaps && !engine_has_host)
     resolver_note(r, "%s does not swap; swapping under it is a what-if", s->scheduler->name);
   return TRUE;
 }
