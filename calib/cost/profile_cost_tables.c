@@ -102,12 +102,15 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
       g_strconcat(host_scheduler_name(config->scheduler), HOST_EAGER_SUFFIX, NULL);
   g_autofree char *in = copy_variant(COPY_IN, config->copy_path, config->host_memory);
 
-  /* Experts are products of ragged batches, which the curves of plain ones do not tell. */
-  if (model->experts == 0)
+  /* Experts are products of ragged batches, which the curves of plain ones do not tell; nor do
+   * tables of one layer tell of a model whose layers differ. */
+  if (model->experts == 0 && model_is_uniform(model))
     self->gemm = product_fit(profile, config->device, model->dtype);
   self->head = product_fit(profile, config->device, activations);
-  self->attention = profile_attention_new(profile, config, self->roofline, self->plain);
-  self->elementwise = elementwise_fit_new(profile, model, tp);
+  if (model_is_uniform(model)) {
+    self->attention = profile_attention_new(profile, config, self->roofline, self->plain);
+    self->elementwise = elementwise_fit_new(profile, model, tp);
+  }
   self->sampling = sampling_new(profile, config, activations);
   if (tp > 1) {
     self->all_reduce[0] =
@@ -125,7 +128,7 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
   self->submits[COPY_OUT] = operation_sheet_new(profile, OP_COPY_SUBMIT, out, "");
   self->submits[COPY_IN] = operation_sheet_new(profile, OP_COPY_SUBMIT, in, "");
   self->copy_pieces_per_block =
-      config->copy_path == COPY_PATH_PER_BLOCK ? 1 : 2 * (guint64)model->layers;
+      config->copy_path == COPY_PATH_PER_BLOCK ? 1 : model_kv_tensors(model);
   self->copy_piece_bytes =
       pool_block_bytes(model, config->block_size, tp) / self->copy_pieces_per_block;
 }

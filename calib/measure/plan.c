@@ -127,7 +127,11 @@ add_products(Plan *plan, const Model *model)
   if (dtype == NULL)
     g_ptr_array_add(plan->notes, g_strdup_printf("%s: products of %s weights are not measured",
                                                  model->name, model->dtype));
-  if (model->experts > 0 || dtype == NULL)
+  if (!model_is_uniform(model))
+    g_ptr_array_add(plan->notes, g_strdup_printf("%s: its layers differ; their products are not "
+                                                 "measured, the roofline stands for them",
+                                                 model->name));
+  if (model->experts > 0 || dtype == NULL || !model_is_uniform(model))
     return;
   add_product(plan, dtype, q + 2 * kv, hidden, most);
   add_product(plan, dtype, hidden, q, most);
