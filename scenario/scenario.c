@@ -274,6 +274,7 @@ resolve_cost(Resolver *r, GError **error)
     config.captured = CAPTURED_DECODES;
     config.captured_tokens = 256;
   }
+  config.greedy = settings->of_own_executor && settings->temperature == 0;
   if (!copy_path_from_name(path, &config.copy_path))
     return resolver_refuse(
         error, "--copy-path: found '%s', expected per-layer, per-block or batched", path);

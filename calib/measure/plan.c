@@ -97,8 +97,8 @@ add_products(Plan *plan, const Model *model)
 }
 
 static void
-add_curve(Plan *plan, OperationKind operation, const char *variant, gint64 width,
-          const gint64 *values, guint n)
+add_curve(Plan *plan, OperationKind operation, const char *variant, CalibrationPass pass,
+          gint64 width, const gint64 *values, guint n)
 {
   const gint64 shape[] = {0, width};
   gboolean is_new;
@@ -106,7 +106,7 @@ add_curve(Plan *plan, OperationKind operation, const char *variant, gint64 width
       plan, calibration_family_new(operation, variant, "bfloat16", shape, 0, NO_AXIS), &is_new);
 
   if (is_new)
-    plan_row(family, PASS_COARSE, 0, values, n, G_MAXINT64);
+    plan_row(family, pass, 0, values, n, G_MAXINT64);
 }
 
 static void
@@ -119,9 +119,12 @@ add_small(Plan *plan, const Model *model)
                                          ELEMENTWISE_ACTIVATION, ELEMENTWISE_KV_WRITE};
 
   for (guint i = 0; i < G_N_ELEMENTS(variants); i++)
-    add_curve(plan, OP_ELEMENTWISE, variants[i], (gint64)elementwise_width(variants[i], model, 1),
-              tokens, G_N_ELEMENTS(tokens));
-  add_curve(plan, OP_SAMPLING, "", model->vocab, sequences, G_N_ELEMENTS(sequences));
+    add_curve(plan, OP_ELEMENTWISE, variants[i], PASS_COARSE,
+              (gint64)elementwise_width(variants[i], model, 1), tokens, G_N_ELEMENTS(tokens));
+  add_curve(plan, OP_SAMPLING, "", PASS_COARSE, model->vocab, sequences, G_N_ELEMENTS(sequences));
+  if (!plan->request->is_quick)
+    add_curve(plan, OP_SAMPLING, SAMPLING_GREEDY, PASS_FULL, model->vocab, sequences,
+              G_N_ELEMENTS(sequences));
 }
 
 GPtrArray *
