@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 
 #include "message.h"
-#include "output_file.h"
 #include "executors.h"
 #include "live_progress.h"
 #include "progress.h"
@@ -37,13 +36,14 @@ typedef struct {
   int status;
 } Run;
 
-/* Set by Ctrl-C. The one piece of state that a signal handler can reach. */
+/* Set by Ctrl-C and SIGTERM. The one piece of state that a signal handler can reach. */
 static volatile sig_atomic_t interrupt_seen;
 
 static void
-on_interrupt(int signal_number G_GNUC_UNUSED)
+on_interrupt(int signal_number)
 {
   interrupt_seen = 1;
+  signal(signal_number, SIG_DFL); /* the second one ends it at once */
 }
 
 static gboolean
@@ -62,23 +62,6 @@ say(Run *run, int status, const GError *error)
     *run->execution->failure = g_strdup(error->message);
 }
 
-/* FALSE if writing to that path would replace what the run reads. */
-static gboolean
-spares_inputs(const Run *run, const char *path, GError **error)
-{
-  const Settings *settings = run->execution->settings;
-  const char *const inputs[] = {settings->trace,   settings->model,  settings->device,
-                                settings->against, settings->replay, settings->token_ids};
-
-  for (guint i = 0; i < G_N_ELEMENTS(inputs); i++)
-    if (cli_is_same_file(path, inputs[i])) {
-      g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_EXIST,
-                  "%s is read by this run and was not replaced; name another file", path);
-      return FALSE;
-    }
-  return TRUE;
-}
-
 static void
 open_perfetto(Run *run)
 {
@@ -88,10 +71,9 @@ open_perfetto(Run *run)
 
   if (e->perfetto == NULL)
     return;
-  if (spares_inputs(run, e->perfetto, &error))
-    run->perfetto = perfetto_open(
-        e->perfetto, e->workload, s->config.num_gpu_blocks - s->scheduler->hidden_blocks,
-        s->config.num_cpu_blocks, e->perfetto_window.from_ps, e->perfetto_window.to_ps, &error);
+  run->perfetto = perfetto_open(
+      e->perfetto, e->workload, s->config.num_gpu_blocks - s->scheduler->hidden_blocks,
+      s->config.num_cpu_blocks, e->perfetto_window.from_ps, e->perfetto_window.to_ps, &error);
   if (run->perfetto == NULL)
     say(run, CLI_USAGE, error);
   else
@@ -105,9 +87,7 @@ open_files(Run *run)
   g_autoptr(GError) error = NULL;
 
   if (e->decisions != NULL) {
-    if (spares_inputs(run, e->decisions, &error))
-      run->decisions =
-          decision_log_open(e->decisions, e->workload, run->scenario->settings, &error);
+    run->decisions = decision_log_open(e->decisions, e->workload, run->scenario->settings, &error);
     if (run->decisions == NULL)
       say(run, CLI_USAGE, error);
     else
@@ -115,8 +95,7 @@ open_files(Run *run)
     g_clear_error(&error);
   }
   if (e->requests != NULL) {
-    if (spares_inputs(run, e->requests, &error))
-      run->requests = requests_csv_open(e->requests, e->workload, &error);
+    run->requests = requests_csv_open(e->requests, e->workload, &error);
     if (run->requests == NULL)
       say(run, CLI_USAGE, error);
     else
@@ -202,8 +181,7 @@ write_outputs(Run *run)
 
   if (run->live == NULL || e->outputs == NULL)
     return;
-  if (!spares_inputs(run, e->outputs, &error) ||
-      !live_setup_write_outputs(e->live, run->live, e->outputs, &error))
+  if (!live_setup_write_outputs(e->live, run->live, e->outputs, &error))
     say(run, CLI_USAGE, error);
 }
 
@@ -281,7 +259,9 @@ execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord
                             scenario->config.num_gpu_blocks - scenario->scheduler->hidden_blocks,
                             scenario->config.num_cpu_blocks),
   };
-  void (*previous)(int) = execution->failure == NULL ? signal(SIGINT, on_interrupt) : SIG_ERR;
+  const gboolean is_alone = execution->failure == NULL; /* not one of a sweep's worker */
+  void (*on_int)(int) = is_alone ? signal(SIGINT, on_interrupt) : SIG_ERR;
+  void (*on_term)(int) = is_alone ? signal(SIGTERM, on_interrupt) : SIG_ERR;
 
   *record = (RunRecord){
       .name = execution->name,
@@ -301,8 +281,10 @@ execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord
   if (run.against != NULL)
     record->against = against_figures(run.against);
   close_files(&run, record);
-  if (previous != SIG_ERR)
-    signal(SIGINT, previous);
+  if (on_int != SIG_ERR)
+    signal(SIGINT, on_int);
+  if (on_term != SIG_ERR)
+    signal(SIGTERM, on_term);
   progress_free(run.progress);
   live_progress_free(run.live_progress);
   against_free(run.against);
