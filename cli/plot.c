@@ -143,7 +143,8 @@ command_plot(int argc, char **argv)
                                          : "throughput,kv,study",
                       ",", -1);
   if (!check_charts(charts, out, &error) || !check_out(out, argv + 1, &error) ||
-      (out != NULL && !cli_check_folder(out, "-o", &error)) || !results_figure_check(&figure, &error) ||
+      (out != NULL && !cli_check_folder(out, "-o", &error)) ||
+      !results_figure_check(&figure, &error) ||
       (stored = results_options_open(argv, runs, &error)) == NULL)
     return cli_error(CLI_USAGE, "plot", "%s", error->message);
   request.figure = figure;
