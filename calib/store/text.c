@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <zlib.h>
+#include "sniff.h"
 
 #include "files/output.h"
 

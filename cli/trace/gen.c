@@ -5,6 +5,7 @@
 #include "cli/program.h"
 #include "scenario/generated_trace.h"
 #include "scenario/output_file.h"
+#include "scenario/trace_name.h"
 
 #include <string.h>
 

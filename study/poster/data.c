@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-#include "report/format.h"
 #include "files/output.h"
+#include "report/text/format.h"
 #include "sim/units.h"
 
 static gboolean
