@@ -17,7 +17,7 @@ libspillway_scenario_a_SOURCES = \
   %D%/pool.c \
   %D%/progress.c %D%/progress.h \
   %D%/resolve.c %D%/resolve.h \
-  %D%/resolver.h \
+  %D%/resolver.c %D%/resolver.h \
   %D%/scenario.c %D%/scenario.h \
   %D%/settings.c %D%/settings.h \
   %D%/settings_option.h \

@@ -19,37 +19,6 @@
 #include "resolve.h"
 #include "config_json.h"
 
-gboolean
-resolver_refuse(GError **error, const char *format, ...)
-{
-  va_list args;
-
-  va_start(args, format);
-  if (error != NULL)
-    *error = g_error_new_valist(G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, format, args);
-  va_end(args);
-  return FALSE;
-}
-
-void
-resolver_note(const Resolver *r, const char *format, ...)
-{
-  g_autofree char *text = NULL;
-  va_list args;
-
-  va_start(args, format);
-  text = g_strdup_vprintf(format, args);
-  va_end(args);
-  if (!r->quiet)
-    cli_note(r->verb, "%s", text);
-}
-
-gboolean
-resolver_given(const Resolver *r, const char *name)
-{
-  return settings_given(r->settings, name);
-}
-
 /* names: those that there are, NULL-terminated. */
 static void
 refuse_name(const char *option, const char *name, const GPtrArray *names, GError **error)

@@ -11,7 +11,7 @@
 #include "calib/devices/device.h"
 #include "calib/profile.h"
 #include "models/decoder_config.h"
-#include "report/results/step_record.h"
+#include "report/results/recording.h"
 #include "settings.h"
 #include "shelf.h"
 #include "sim/executor.h"
