@@ -42,6 +42,7 @@ note_differences(const Scenario *scenario, const char *verb)
   static const char *const keys[] = {"trace",
                                      "limit",
                                      "time_scale",
+                                     "max_concurrency",
                                      "seed",
                                      "scheduler",
                                      "overflow",

@@ -23,6 +23,8 @@
 typedef struct {
   const Scenario *scenario;
   const Execution *execution;
+  const Workload *trace; /* with its own arrivals */
+  Client *client;
   Metrics *metrics;
   DecisionLog *decisions;
   RequestsCsv *requests;
@@ -214,7 +216,7 @@ simulate(Run *run, RunRecord *record)
   gint64 start_us = g_get_monotonic_time();
   RunOutcome outcome;
   const Loop loop = {
-      .workload = run->execution->workload,
+      .client = run->client,
       .scheduler = scheduler,
       .executor = executor,
       .observers = (Observer *const *)run->observers->pdata,
@@ -230,8 +232,7 @@ simulate(Run *run, RunRecord *record)
   metrics_summary(run->metrics, &record->summary);
   record->wall_s = (double)(g_get_monotonic_time() - start_us) / G_USEC_PER_SEC;
   record->measured_spread = measured_spread(s->cost, &record->summary);
-  slowdown_measure(s, run->execution->workload, run->execution->unlimited, &outcome,
-                   was_interrupted, record);
+  slowdown_measure(s, run->trace, run->execution->unlimited, &outcome, was_interrupted, record);
   if (outcome.end != RUN_DONE)
     run->status = MAX(run->status, CLI_FAILED);
   if (outcome.end != RUN_DONE && run->execution->failure == NULL)
@@ -244,11 +245,17 @@ simulate(Run *run, RunRecord *record)
 }
 
 int
-execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord *record)
+execute_scenario(const Scenario *scenario, const Execution *given, RunRecord *record)
 {
+  g_autoptr(Workload) own = NULL;
+  Execution with_client = *given;
+  const Execution *execution = &with_client;
+  g_autoptr(Client) client = scenario_client_new(scenario, &with_client.workload, &own);
   Run run = {
       .scenario = scenario,
       .execution = execution,
+      .trace = given->workload,
+      .client = client,
       .observers = g_ptr_array_new(),
       .metrics = metrics_new(execution->workload,
                              scenario->config.num_gpu_blocks - scenario->scheduler->hidden_blocks,
