@@ -53,6 +53,8 @@ resolver_check(const Resolver *r, GError **error)
   const Scenario *s = r->scenario;
   gboolean computes = executor_computes(s->executor);
 
+  if (!resolver_check_engine_names(r, error))
+    return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS(needs); i++)
     if (resolver_given(r, needs[i].option) && !(s->scheduler->features & needs[i].feature))
       return resolver_refuse(error, "--%s: the scheduler %s has no such thing", needs[i].option,

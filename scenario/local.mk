@@ -3,6 +3,7 @@ libspillway_cli_a_SOURCES += \
   %D%/check.c \
   %D%/config_json.c %D%/config_json.h \
   %D%/data.c \
+  %D%/engine_sglang.c \
   %D%/execute.c %D%/execute.h \
   %D%/executors.c %D%/executors.h \
   %D%/live_progress.c %D%/live_progress.h \

@@ -97,6 +97,8 @@ resolver_gpu_pool(Resolver *r, GError **error)
 
   if (resolver_given(r, "num-gpu-blocks"))
     c->num_gpu_blocks = (guint32)r->settings->num_gpu_blocks;
+  else if (resolver_given(r, "max-total-tokens"))
+    c->num_gpu_blocks = (guint32)(r->settings->max_total_tokens / c->block_size);
   else if (resolver_given(r, "kv-memory") ? !kv_memory_blocks(r, &c->num_gpu_blocks, error)
                                           : !utilization_blocks(r, &c->num_gpu_blocks, error))
     return FALSE;

@@ -23,6 +23,11 @@ gboolean resolver_given(const Resolver *r, const char *name);
 /* FALSE for options that this scheduler or executor has no use for, and options that contradict. */
 gboolean resolver_check(const Resolver *r, GError **error);
 
+/* FALSE for options that only another engine has. */
+gboolean resolver_check_engine_names(const Resolver *r, GError **error);
+/* Under SGLang: its settings, from its own options. */
+gboolean resolver_sglang(Resolver *r, GError **error);
+
 /* The GPU's pool from --num-gpu-blocks, --kv-memory or --gpu-memory-utilization; the host's from
  * --num-cpu-blocks or --swap-space. */
 gboolean resolver_gpu_pool(Resolver *r, GError **error);

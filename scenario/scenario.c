@@ -240,7 +240,7 @@ resolve_limits(Resolver *r)
       resolver_given(r, "enable-chunked-prefill") || resolver_given(r, "no-enable-chunked-prefill")
           ? settings->chunked_prefill
           : chunks;
-  s->async = settings->async_scheduling;
+  s->async = c->async_scheduling = settings->async_scheduling;
   c->max_model_len = (guint32)settings->max_model_len;
   if (c->max_model_len == 0)
     c->max_model_len = s->model != NULL ? s->model->max_position : G_MAXINT32;
@@ -358,6 +358,8 @@ resolve(Resolver *r, GError **error)
       !resolve_decoder(r, error) || !resolve_recording(r, error))
     return NULL;
   resolve_limits(r);
+  if (!resolver_sglang(r, error))
+    return NULL;
   if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) ||
       !fit_length_limit(r, error) || !resolve_cost(r, error))
     return NULL;

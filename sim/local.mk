@@ -14,9 +14,13 @@ libspillway_sim_a_SOURCES = \
   %D%/observer.c %D%/observer.h \
   %D%/pool.c %D%/pool.h \
   %D%/prefix_cache.c %D%/prefix_cache.h \
+  %D%/engines/sglang.c %D%/engines/sglang.h \
+  %D%/engines/sglang_prefill.c \
   %D%/engines/vllm.c \
   %D%/engines/vllm_v0.c \
   %D%/duration_histogram.c %D%/duration_histogram.h \
+  %D%/mix.h \
+  %D%/radix_cache.c %D%/radix_cache.h \
   %D%/quantiles.c %D%/quantiles.h \
   %D%/scheduler_clock.c \
   %D%/scheduler.c %D%/scheduler.h \

@@ -226,8 +226,10 @@ void
 scheduler_leave_clock(Scheduler *self, Sequence *member)
 {
   decode_clock_leave(&self->clock, member);
-  if (self->tick_in_flight)
+  if (self->tick_in_flight) {
+    member->in_flight = TRUE;
     g_ptr_array_add(self->left_in_flight, member);
+  }
 }
 
 /* What the repeats after the first need. The order matters to the prefix cache alone: step by step,
@@ -254,7 +256,8 @@ scheduler_tick(Scheduler *self, Step *step, guint32 repeats)
     supply_repeats(self, step, repeats);
   decode_clock_tick(&self->clock, repeats);
   while ((sequence = decode_clock_take_ended(&self->clock)) != NULL) {
-    sequence->ending = TRUE;
+    sequence->ending = sequence->in_flight = TRUE;
+    g_ptr_array_add(self->ended_in_flight, sequence);
     g_ptr_array_add(step->ending, sequence);
   }
   self->tick_in_flight = TRUE;

@@ -17,6 +17,7 @@ struct Sequence {
   SequenceQueue *queue;      /* NULL: in none */
   guint32 request;
   guint32 output_limit; /* tokens that it asks for */
+  guint32 max_tokens;   /* tokens that its client allows: what an engine may plan for */
 
   /* While the decode clock runs it, these five are as they were when it joined (decode_clock.h);
    * blocks are up to date with prefix caching. */
@@ -33,6 +34,7 @@ struct Sequence {
   gboolean was_scheduled;
   gboolean ending; /* its last token is being computed: it has its place, but no work */
   gboolean ended;
+  gboolean in_flight;     /* its newest token is being computed by a step that is not settled */
   gint64 preempted_at_ps; /* -1 while not preempted */
 
   /* The decode clock's own. */
@@ -40,6 +42,11 @@ struct Sequence {
   guint32 heap_index;
   guint64 joined_ticks;
   Sequence *due_previous, *due_next; /* those that take a block at the same ticks */
+
+  /* With a radix cache only: the path that it locks ends in radix_node (NULL: it locks none), and
+   * is that many of its blocks. */
+  struct RadixNode *radix_node;
+  guint32 radix_blocks;
 
   /* With prefix caching only. */
   guint32 *block_ids; /* `blocks` of them, room for block_ids_room */

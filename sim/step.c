@@ -51,6 +51,7 @@ step_clear(Step *step)
   step->repeat = 1;
   step->listed = step->ticks = step->idle_changes = FALSE;
   step->abort = NULL;
+  step->sglang.mode = NULL;
 }
 
 gboolean
