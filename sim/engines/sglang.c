@@ -110,6 +110,8 @@ publish_unfinished(Scheduler *self, Sequence *sequence)
   if (state->radix == NULL)
     return;
   publish(self, sequence, tokens, &node);
+  if (tokens > sequence->result.prompt_tokens) /* a node ends at the prompt's end */
+    radix_cache_match(state->radix, sequence->request, sequence->result.prompt_tokens, &node);
   sequence->radix_blocks = radix_cache_match(state->radix, sequence->request, tokens, &node);
   if (sequence->radix_node != NULL)
     radix_cache_unlock(state->radix, sequence->radix_node);
@@ -339,6 +341,7 @@ decode_all(Scheduler *self, Step *step)
   Sequence *loose = apart ? scheduler_first_loose(self) : self->running.head, *sequence;
   guint i = 0;
 
+  sglang_free_blocks(self, self->running.length); /* as if each needed one */
   if (apart) {
     scheduler_take_all_due(self);
     scheduler_run_members(self, step);
@@ -356,12 +359,17 @@ static void
 set_repeat(Scheduler *self, Step *step)
 {
   const SglangState *state = self->state;
+  guint32 reserve = 0;
 
   scheduler_join_clock(self, step);
   if ((self->waiting.length > 0 && !state->batch_is_full) || self->ended_in_flight->len > 0 ||
       !step_is_only_decodes(step))
     return;
-  scheduler_set_repeat(self, step, 0);
+  /* Pages are evicted for all, needed or not; then decisions change the cache. */
+  if (state->radix != NULL && self->config.block_size > 1 &&
+      radix_cache_evictable_pages(state->radix) > 0)
+    reserve = self->running.length;
+  scheduler_set_repeat(self, step, reserve);
   /* A retraction that follows takes a token from the step in flight: that step stands for itself.
    */
   if (self->config.async_scheduling && step->repeat > 1 &&

@@ -16,7 +16,7 @@ typedef struct {
   guint32 prefilled;      /* sequences of the last step, if that was a prefill */
   guint32 running_known;  /* those that ran after the last decision */
   guint32 free_rows;      /* of the table of requests: max_num_seqs in all */
-  guint32 queue_looks;    /* decisions with a waiting queue */
+  guint32 queue_looks;    /* attempts to admit from a waiting queue */
   RadixCache *radix;      /* NULL: off */
 } SglangState;
 

@@ -10,7 +10,7 @@
 
 /* With ignore_eos: tokens that must be left for each request, at each end of one. */
 #define IGNORE_EOS_RESERVE_TOKENS 1
-/* The prefixes of so many waiting requests are used anew, every so many decisions. */
+/* The prompts of so many waiting requests are used, at every so many attempts to admit one. */
 enum { TOUCHED_REQUESTS = 128, TOUCH_INTERVAL = 32 };
 
 typedef enum { ADD_CONTINUE, ADD_NO_TOKEN, ADD_OTHER } AddResult;
@@ -323,7 +323,7 @@ run_prefills(Adder *a)
   guint64 tokens = 0;
 
   for (const Sequence *s = self->prefilling.head; s != NULL; s = s->next)
-    tokens += s->step_tokens + page;
+    tokens += s->step_tokens + (page > 1 ? page : 0);
   sglang_free_blocks(self, (guint32)((tokens + page - 1) / page));
   for (Sequence *s = self->prefilling.head; s != NULL; s = s->next) {
     guint64 end = (guint64)s->computed_tokens + s->step_tokens;
@@ -358,7 +358,8 @@ mix_decodes(Adder *a)
   }
 }
 
-/* Prefixes that will be wanted soon are kept from being the least recently used. */
+/* The prompts of those that wait are used now and then, the head's last, and so are not the least
+ * recently used. */
 static void
 touch_waiting(Scheduler *self)
 {
@@ -367,12 +368,12 @@ touch_waiting(Scheduler *self)
   RadixNode *node;
 
   if (state->radix == NULL || self->waiting.length == 0 ||
-      state->queue_looks++ % TOUCH_INTERVAL != TOUCH_INTERVAL - 1)
+      state->queue_looks++ % TOUCH_INTERVAL != 0)
     return;
   n = waiting_queue_peek(&self->waiting, TOUCHED_REQUESTS, requests);
   while (n-- > 0)
     radix_cache_match(state->radix, requests[n],
-                      workload_request(self->workload, requests[n])->prompt_tokens - 1, &node);
+                      workload_request(self->workload, requests[n])->prompt_tokens, &node);
 }
 
 gboolean
