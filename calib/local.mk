@@ -8,6 +8,7 @@ libspillway_calib_a_SOURCES = \
   %D%/cost/copy_path.c %D%/cost/copy_path.h \
   %D%/cost/crossover.c %D%/cost/crossover.h \
   %D%/cost/curve.c %D%/cost/curve.h \
+  %D%/cost/dtype.c %D%/cost/dtype.h \
   %D%/cost/gemm_fit.c %D%/cost/gemm_fit.h \
   %D%/cost/operation_fit.c %D%/cost/operation_fit.h \
   %D%/cost/pool_size.c %D%/cost/pool_size.h \
@@ -17,6 +18,7 @@ libspillway_calib_a_SOURCES = \
   %D%/cost/profile_cost_internal.h \
   %D%/cost/profile_cost_step.c \
   %D%/cost/profile_cost_tables.c \
+  %D%/cost/profile_remarks.c %D%/cost/profile_remarks.h \
   %D%/cost/roofline.c %D%/cost/roofline.h \
   %D%/cost/rounding.h \
   %D%/cost/step_fit.c %D%/cost/step_fit.h \
@@ -33,6 +35,7 @@ libspillway_calib_a_SOURCES = \
   %D%/import/llmservingsim.c %D%/import/llmservingsim.h \
   %D%/import/llmservingsim_tables.c \
   %D%/import/merge.c \
+  %D%/import/origins.c \
   %D%/import/time_stats.c %D%/import/time_stats.h \
   %D%/import/vidur.c \
   %D%/measure/bench.c %D%/measure/bench.h \

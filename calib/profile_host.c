@@ -67,7 +67,7 @@ profile_add_host(Profile *profile, const Device *device)
   }
   profile_add_note(
       profile,
-      "Host time is not in the tables: it is from the file of the device %s, for every "
-      "scheduler; replace it with your server's (doc/profiles.md).",
+      "The tables have none of the host's (host time: of another machine): it is from the file of "
+      "the device %s, for every scheduler; replace it with your server's (doc/profiles.md).",
       device->name);
 }

@@ -9,6 +9,7 @@
 #include "report/summary.h"
 #include "report/text.h"
 #include "scenario/settings.h"
+#include "run_options.h"
 
 #define SUMMARY                                                                                    \
   "Replays a trace under several overflow policies (--overflow a,b,c, or all; recompute,swap if\n" \

@@ -10,6 +10,8 @@
 #include "sim/units.h"
 #include "cli/trace/trace.h"
 #include "traces/trace.h"
+#include "scenario/shipped.h"
+#include "scenario/trace_name.h"
 
 typedef struct {
   const char *name;
@@ -36,8 +38,10 @@ list_verbs(gboolean names_only)
 static void
 list_schedulers(gboolean names_only)
 {
-  for (guint i = 0; scheduler_classes[i] != NULL; i++)
-    print_entry(scheduler_classes[i]->name, scheduler_classes[i]->help, names_only);
+  g_autofree const char **names = scheduler_names();
+
+  for (guint i = 0; names[i] != NULL; i++)
+    print_entry(names[i], scheduler_class_from_name(names[i], NULL)->help, names_only);
 }
 
 static void

@@ -3,6 +3,7 @@
 
 #include "cli.h"
 #include "gpu.h"
+#include "run_options.h"
 
 #define SUMMARY                                                                                    \
   "Runs a trace through an engine's scheduler and computes every step: on the GPU, or with\n"      \

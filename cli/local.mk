@@ -16,7 +16,7 @@ endif
 
 noinst_LIBRARIES += libspillway-cli.a
 libspillway_cli_a_SOURCES = \
-  %D%/cli.c %D%/cli.h \
+  %D%/cli.h \
   %D%/command.c \
   %D%/compare.c \
   %D%/crossover.c %D%/crossover.h \
@@ -36,6 +36,7 @@ libspillway_cli_a_SOURCES = \
   %D%/report.c \
   %D%/results_options.c %D%/results_options.h \
   %D%/run.c \
+  %D%/run_options.c %D%/run_options.h \
   %D%/sub_verb.c %D%/sub_verb.h \
   %D%/sweep.c \
   %D%/sweep_internal.h \

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "study/store/store.h"
+#include "scenario/output_file.h"
 
 #define VERB "merge"
 

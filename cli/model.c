@@ -9,6 +9,7 @@
 #include "report/format.h"
 #include "report/table.h"
 #include "scenario/resolve.h"
+#include "scenario/shipped.h"
 
 #define UTILIZATION 0.9
 #define MAX_BATCHED_TOKENS 2048

@@ -1,147 +1,9 @@
-/* Option parsing for every verb: GOption does the work, its messages are made ours, and what it
- * lets pass silently is refused. */
+/* What every verb does with its options: --help, and messages for what is wrong. */
 #include "cli.h"
-#include "scenario/vllm_flags.h"
+#include "scenario/option_words.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* The entry of that long name (`length` bytes of it), or NULL. */
-static const GOptionEntry *
-find_entry(const GOptionEntry *entries, const char *name, gsize length)
-{
-  for (; entries->long_name != NULL; entries++)
-    if (strlen(entries->long_name) == length && memcmp(entries->long_name, name, length) == 0)
-      return entries;
-  return NULL;
-}
-
-static const char *
-nearest_option(const char *option, const GOptionEntry *entries)
-{
-  g_autoptr(GPtrArray) names = g_ptr_array_new();
-
-  for (; entries->long_name != NULL; entries++)
-    g_ptr_array_add(names, (gpointer)entries->long_name);
-  g_ptr_array_add(names, (gpointer) "help");
-  g_ptr_array_add(names, NULL);
-  return cli_nearest(option, (const char *const *)names->pdata);
-}
-
-/* GOption drops the value of an option that takes none: --enable-x=false would turn x on. */
-static gboolean
-check_switches(char *const *words, const GOptionEntry *entries, GError **error)
-{
-  for (char *const *word = words + 1; *word != NULL && !g_str_equal(*word, "--"); word++) {
-    const char *equals = g_str_has_prefix(*word, "--") ? strchr(*word, '=') : NULL;
-    const char *name = *word + 2;
-    const GOptionEntry *entry;
-
-    if (equals == NULL)
-      continue;
-    entry = find_entry(entries, name, (gsize)(equals - name));
-    if (entry != NULL &&
-        ((entry->flags & G_OPTION_FLAG_NO_ARG) || entry->arg == G_OPTION_ARG_NONE)) {
-      g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                  "--%s: found '%s', expected no value", entry->long_name, equals + 1);
-      return FALSE;
-    }
-  }
-  return TRUE;
-}
-
-static void
-set_unknown(GError **error, char *word, const GOptionEntry *entries)
-{
-  const char *near, *advice;
-
-  word[strcspn(word, "=")] = '\0';
-  near = g_str_has_prefix(word, "--") ? nearest_option(word + 2, entries) : NULL;
-  advice = g_str_has_prefix(word, "--") ? vllm_flag_advice(word + 2) : NULL;
-  if (advice != NULL)
-    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "no option %s: %s", word,
-                advice);
-  else if (near != NULL)
-    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
-                "unknown option %s; did you mean --%s?", word, near);
-  else
-    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
-                "unknown option %s; --help lists all of them", word);
-}
-
-static void
-set_missing(GError **error, const char *word, const GOptionEntry *entries)
-{
-  const char *expected = "a value";
-
-  for (; entries->long_name != NULL; entries++)
-    if (g_str_has_prefix(word, "--") ? g_str_equal(entries->long_name, word + 2)
-                                     : entries->short_name == word[1])
-      expected = entries->arg_description;
-  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: found nothing, expected %s",
-              word, expected);
-}
-
-/* Says it our way; GOption's messages have the option after their last " -". */
-static void
-propagate(GError **error, GError *cause, const GOptionEntry *entries)
-{
-  const char *dash = strstr(cause->message, " -");
-  g_autofree char *word = dash != NULL ? g_strdup(dash + 1) : NULL;
-
-  if (word != NULL && g_error_matches(cause, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION))
-    set_unknown(error, word, entries);
-  else if (word != NULL && g_str_has_prefix(cause->message, "Missing argument for -"))
-    set_missing(error, word, entries);
-  else
-    g_set_error_literal(error, cause->domain, cause->code, cause->message);
-  g_error_free(cause);
-}
-
-gboolean
-cli_parse_words(GOptionContext *context, const GOptionEntry *entries, char ***words, GError **error)
-{
-  GError *cause = NULL;
-
-  g_option_context_set_help_enabled(context, FALSE);
-  if (!check_switches(*words, entries, error))
-    return FALSE;
-  if (g_option_context_parse_strv(context, words, &cause))
-    return TRUE;
-  propagate(error, cause, entries);
-  return FALSE;
-}
-
-/* vLLM takes --max_num_seqs for --max-num-seqs. */
-static void
-dash_underscores(char **words)
-{
-  for (char **word = words + 1; *word != NULL && !g_str_equal(*word, "--"); word++)
-    if (g_str_has_prefix(*word, "--"))
-      for (char *c = *word; *c != '\0' && *c != '='; c++)
-        if (*c == '_')
-          *c = '-';
-}
-
-static gboolean
-parse(GOptionContext *context, const GOptionEntry *entries, int *argc, char ***argv, GError **error)
-{
-  GError *cause = NULL;
-
-  dash_underscores(*argv);
-  if (!check_switches(*argv, entries, error))
-    return FALSE;
-  if (!g_option_context_parse(context, argc, argv, &cause)) {
-    propagate(error, cause, entries);
-    return FALSE;
-  }
-  if (*argc > 1 && (*argv)[1][0] == '-' && (*argv)[1][1] != '\0') { /* "--" was before it */
-    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "unexpected argument '%s'",
-                (*argv)[1]);
-    return FALSE;
-  }
-  return TRUE;
-}
 
 /* --help is acted on before the options are parsed. */
 static gboolean
@@ -188,7 +50,7 @@ cli_parse(GOptionContext *context, const char *verb, const GOptionEntry *entries
     *status = CLI_DONE;
     return FALSE;
   }
-  if (parse(context, entries, argc, argv, &error))
+  if (cli_parse_arguments(context, entries, argc, argv, &error))
     return TRUE;
   *status = cli_error(CLI_USAGE, verb, "%s", error->message);
   return FALSE;

@@ -8,6 +8,7 @@
 
 #include "report/plot/plot.h"
 #include "results_options.h"
+#include "scenario/output_file.h"
 
 #define DEFAULT_COLUMNS 100
 #define MIN_COLUMNS 40
@@ -88,7 +89,7 @@ draw(Stored *stored, char **charts, gboolean asked, PlotRequest *request)
     if (plot_chart(stored, request, &empty, &error))
       drawn++;
     else if (!empty)
-      return cli_error(CLI_FAILED, "plot", "%s", error->message);
+      return results_error_status("plot", error);
     else if (asked)
       cli_note("plot", "%s: these runs have nothing to draw there", charts[i]);
   }
@@ -130,8 +131,8 @@ command_plot(int argc, char **argv)
                       : out != NULL      ? "kv"
                                          : "throughput,kv,study",
                       ",", -1);
-  if (!check_charts(charts, out, &error) ||
-      (out != NULL && !cli_check_folder(out, "-o", &error)) || !results_figure_check(&figure, &error) ||
+  if (!check_charts(charts, out, &error) || (out != NULL && !cli_check_folder(out, "-o", &error)) ||
+      !results_figure_check(&figure, &error) ||
       (stored = results_options_open(argv, runs, &error)) == NULL)
     return cli_error(CLI_USAGE, "plot", "%s", error->message);
   request.figure = figure;

@@ -11,6 +11,7 @@
 #include "report/summary.h"
 #include "report/text.h"
 #include "scenario/settings.h"
+#include "run_options.h"
 
 #define SUMMARY "Replays a trace through an engine's scheduler and says what it took."
 

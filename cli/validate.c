@@ -17,6 +17,7 @@
 #include "report/plot/gnuplot.h"
 #include "sim/loop.h"
 #include "study/validation/validation.h"
+#include "run_options.h"
 
 #include <stdio.h>
 

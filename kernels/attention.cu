@@ -4,14 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The data that goes to the GPU: tiles, pieces, merges, each on a multiple of ALIGNMENT_BYTES. */
+/* The data that goes to the GPU: tiles, their items in lists, the lists' starts, pieces, merges,
+ * each on a multiple of ALIGNMENT_BYTES. */
 struct AttentionPlan {
   bool has_wgmma;
   uint32_t multiprocessors;
   uint32_t heads, kv_heads, head_dim, num_sequences;
-  uint32_t num_tiles, kv_heads_at_once;
+  uint32_t num_tiles, num_groups;
+  uint32_t num_lists; /* of items; 0 where the portable kernel runs */
   DecodeCounts decodes;
-  size_t pieces_offset, merges_offset, data_bytes;
+  size_t items_offset, starts_offset, pieces_offset, merges_offset, data_bytes;
   unsigned char *data;
 };
 
@@ -68,7 +70,12 @@ are_aligned(const AttentionShape *shape, const PagedKv *kv, const void *q, const
 bool
 make_room(AttentionPlan *plan)
 {
-  plan->pieces_offset = aligned(plan->num_tiles * sizeof(PrefillTile));
+  const size_t items = plan->num_lists > 0 ? (size_t)plan->num_tiles * plan->heads : 0;
+  const size_t starts = plan->num_lists > 0 ? plan->num_lists + 1 : 0;
+
+  plan->items_offset = aligned(plan->num_tiles * sizeof(PrefillTile));
+  plan->starts_offset = plan->items_offset + aligned(items * sizeof(uint32_t));
+  plan->pieces_offset = plan->starts_offset + aligned(starts * sizeof(uint32_t));
   plan->merges_offset =
       plan->pieces_offset + aligned(plan->decodes.num_pieces * sizeof(DecodePiece));
   plan->data_bytes = plan->merges_offset + aligned(plan->decodes.num_merges * sizeof(DecodeMerge));
@@ -76,21 +83,48 @@ make_room(AttentionPlan *plan)
   return plan->data != nullptr;
 }
 
+/* As many lists as there are multiprocessors to work on them. */
+uint32_t
+count_lists(const AttentionPlan *plan)
+{
+  const size_t num_items = (size_t)plan->num_tiles * plan->heads;
+
+  if (!plan->has_wgmma)
+    return 0;
+  return num_items < plan->multiprocessors ? (uint32_t)num_items : plan->multiprocessors;
+}
+
+bool
+deal(AttentionPlan *plan)
+{
+  const PrefillItems items = {
+      .tiles = (const PrefillTile *)plan->data,
+      .num_tiles = plan->num_tiles,
+      .heads = plan->heads,
+      .kv_heads = plan->kv_heads,
+      .num_groups = plan->num_groups,
+  };
+
+  return plan->num_lists == 0 ||
+         prefill_items_deal(&items, plan->num_lists, (uint32_t *)(plan->data + plan->items_offset),
+                            (uint32_t *)(plan->data + plan->starts_offset));
+}
+
 /* Fills in all but the lengths of the parts. */
 bool
 cut(const AttentionBatch *batch, int32_t piece_tokens, AttentionPlan *plan)
 {
+  plan->num_lists = count_lists(plan);
   if (!make_room(plan))
     return false;
 
   PrefillTile *tiles = (PrefillTile *)plan->data;
   prefill_plan_cut(batch->query_starts, batch->context_lens, batch->num_sequences, tiles);
-  plan->kv_heads_at_once =
-      prefill_plan_heads_at_once(tiles, plan->num_tiles, plan->kv_heads, plan->head_dim);
+  plan->num_groups = prefill_plan_groups(tiles, plan->num_tiles, plan->kv_heads, plan->head_dim);
   decode_plan_cut(batch->query_starts, batch->context_lens, batch->num_sequences, piece_tokens,
                   (DecodePiece *)(plan->data + plan->pieces_offset),
                   (DecodeMerge *)(plan->data + plan->merges_offset));
-  return true;
+  return deal(plan);
 }
 
 AttentionArguments
@@ -128,8 +162,10 @@ run_prefills(Dtype dtype, const AttentionArguments &arguments, const AttentionPl
   const PrefillWork work = {
       .tiles = (const PrefillTile *)data,
       .num_tiles = plan->num_tiles,
-      .kv_heads_at_once = plan->kv_heads_at_once,
-      .multiprocessors = plan->multiprocessors,
+      .num_groups = plan->num_groups,
+      .items = (const uint32_t *)(data + plan->items_offset),
+      .starts = (const uint32_t *)(data + plan->starts_offset),
+      .num_lists = plan->num_lists,
   };
 
   if (plan->num_tiles == 0)
@@ -252,8 +288,11 @@ attention_plan_most_bytes(const AttentionDevice *device, const AttentionShape *s
       decode_plan_most(num_sequences, attention_decode_thread_blocks(shape->heads, kv->kv_heads),
                        device->multiprocessors);
   const size_t tiles = num_rows / PREFILL_TILE_ROWS + num_sequences;
+  const size_t items = device->has_wgmma ? tiles * shape->heads : 0;
+  const size_t starts = device->has_wgmma ? device->multiprocessors + 1 : 0;
 
-  *data_bytes = aligned(tiles * sizeof(PrefillTile)) +
+  *data_bytes = aligned(tiles * sizeof(PrefillTile)) + aligned(items * sizeof(uint32_t)) +
+                aligned(starts * sizeof(uint32_t)) +
                 aligned(most.num_pieces * sizeof(DecodePiece)) +
                 aligned(most.num_merges * sizeof(DecodeMerge));
   *workspace_bytes =

@@ -26,8 +26,11 @@ struct AttentionArguments {
 struct PrefillWork {
   const PrefillTile *tiles;
   uint32_t num_tiles;
-  uint32_t kv_heads_at_once;
-  uint32_t multiprocessors;
+  uint32_t num_groups; /* of KV heads, one worked on after the other */
+  /* Of the persistent kernel: thread block i of num_lists computes items[starts[i]] up to those of
+   * the next. */
+  const uint32_t *items, *starts;
+  uint32_t num_lists;
 };
 
 struct DecodeWork {
@@ -58,13 +61,14 @@ struct PrefillPlace {
   uint32_t head;
 };
 
-/* The heads of a few KV heads at a time, all tiles of these: the longest first, heads innermost. */
+/* As prefill_items_tile(). */
 __device__ __forceinline__ PrefillPlace
 prefill_place(const AttentionArguments &a, const PrefillWork &work, uint32_t item)
 {
-  const uint32_t group_heads = a.heads / a.kv_heads * work.kv_heads_at_once;
-  const uint32_t first_head = item / (group_heads * work.num_tiles) * group_heads;
-  const uint32_t heads = min(group_heads, a.heads - first_head);
+  const uint32_t ratio = a.heads / a.kv_heads;
+  const uint32_t group = ((item / work.num_tiles / ratio + 1) * work.num_groups - 1) / a.kv_heads;
+  const uint32_t first_head = group * a.kv_heads / work.num_groups * ratio;
+  const uint32_t heads = (group + 1) * a.kv_heads / work.num_groups * ratio - first_head;
   const uint32_t within = item - first_head * work.num_tiles;
 
   return {work.tiles[within / heads], first_head + within % heads};

@@ -8,16 +8,15 @@
  *
  * Both products of a step are issued before its weights are computed, so they run beside them; and
  * the warpgroups take turns in issuing, so that one weighs while the other multiplies. P is
- * repacked in registers. There are as many thread blocks as multiprocessors, and each takes one
- * item of work after the other, so that only the first waits for its copies.
+ * repacked in registers. There are as many thread blocks as multiprocessors, and each takes the
+ * items of its list (prefill_plan.h) one after the other, so that only the first waits for its
+ * copies.
  *
  * Rejected: a thread block an item (it waits for its copies, and the next cannot begin beside it);
  * one role that copies keys, then values (a tile's signal then waits until the slower consumer
  * frees the other's stage).
  */
 #include "kernels/prefill_copies_sm90.h"
-
-#include <algorithm>
 
 namespace
 {
@@ -320,9 +319,7 @@ template <Dtype dtype, unsigned head_dim>
 cudaError_t
 launch(const AttentionArguments &a, const PrefillWork &work, cudaStream_t stream)
 {
-  const unsigned thread_blocks = std::min(work.num_tiles * a.heads, work.multiprocessors);
-
-  return device_launch(prefill<dtype, head_dim>, thread_blocks, THREADS, sizeof(Shared<head_dim>),
+  return device_launch(prefill<dtype, head_dim>, work.num_lists, THREADS, sizeof(Shared<head_dim>),
                        stream, a, work);
 }
 

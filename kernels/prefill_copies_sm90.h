@@ -17,7 +17,7 @@
 
 constexpr unsigned LANES = 32, GROUP_THREADS = 128, CONSUMERS = 2;
 constexpr unsigned THREADS = (1 + CONSUMERS) * GROUP_THREADS;
-constexpr unsigned ROWS = PREFILL_TILE_ROWS, GROUP_ROWS = 64, KEYS = 128;
+constexpr unsigned ROWS = PREFILL_TILE_ROWS, GROUP_ROWS = 64, KEYS = PREFILL_TILE_KEYS;
 constexpr unsigned STAGES = 2;
 constexpr unsigned VECTOR = 8; /* elements in 16 bytes */
 constexpr unsigned ROW_LANES = 8, COPY_WARPS = 2;
@@ -58,16 +58,6 @@ __device__ __forceinline__ Step
 step_of(unsigned n)
 {
   return {n % STAGES, n / STAGES % 2};
-}
-
-/* The items of a thread block, one of each round of all thread blocks: they go back and forth, so
- * that none has the longest each time. */
-__device__ __forceinline__ unsigned
-item_index(unsigned round)
-{
-  const unsigned place = round % 2 == 0 ? blockIdx.x : gridDim.x - 1 - blockIdx.x;
-
-  return round * gridDim.x + place;
 }
 
 template <unsigned head_dim>
@@ -181,11 +171,12 @@ __device__ __forceinline__ void
 copy_tiles(Shared<head_dim> &shared, const AttentionArguments &a, const PrefillWork &work,
            Operand operand)
 {
-  const unsigned num_items = work.num_tiles * a.heads;
+  const uint32_t *items = work.items + work.starts[blockIdx.x];
+  const unsigned num_items = work.starts[blockIdx.x + 1] - work.starts[blockIdx.x];
   unsigned n = 0; /* tiles copied */
 
-  for (unsigned round = 0; item_index(round) < num_items; round++) {
-    const PrefillPlace at = prefill_place(a, work, item_index(round));
+  for (unsigned i = 0; i < num_items; i++) {
+    const PrefillPlace at = prefill_place(a, work, items[i]);
     const int num_keys = at.tile.num_keys;
     const int32_t *block_table = a.block_tables + (size_t)at.tile.sequence * a.block_table_stride;
     const uint16_t *pool =
@@ -194,9 +185,9 @@ copy_tiles(Shared<head_dim> &shared, const AttentionArguments &a, const PrefillW
     Places places;
 
     if (operand == OPERAND_K) {
-      const Step item = step_of(round);
+      const Step item = step_of(i);
       device_barrier_wait(&shared.empty_q[item.stage], item.parity ^ 1);
-      load_item(shared, a, at, item.stage, item_index(round + 1) >= num_items);
+      load_item(shared, a, at, item.stage, i + 1 == num_items);
     }
     look_up(places, a, pool, block_table, first_key, num_keys);
     for (; first_key >= 0; first_key -= (int)KEYS, n++) {

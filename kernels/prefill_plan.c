@@ -49,12 +49,114 @@ prefill_plan_cut(const int32_t *query_starts, const int32_t *context_lens, uint3
 }
 
 uint32_t
-prefill_plan_heads_at_once(const PrefillTile *tiles, size_t num_tiles, uint32_t kv_heads,
-                           uint32_t head_dim)
+prefill_plan_groups(const PrefillTile *tiles, size_t num_tiles, uint32_t kv_heads,
+                    uint32_t head_dim)
 {
   const size_t head_bytes =
       num_tiles == 0 ? 1 : (size_t)tiles[0].num_keys * 2 * head_dim * ELEMENT_BYTES;
   const size_t heads = CACHE_BYTES / head_bytes;
+  const uint32_t most = heads < 1 ? 1 : heads < kv_heads ? (uint32_t)heads : kv_heads;
 
-  return heads < 1 ? 1 : heads < kv_heads ? (uint32_t)heads : kv_heads;
+  return (kv_heads - 1) / most + 1;
+}
+
+uint32_t
+prefill_items_tile(const PrefillItems *self, uint32_t item, uint32_t *head)
+{
+  const uint32_t ratio = self->heads / self->kv_heads;
+  const uint32_t kv_head = item / self->num_tiles / ratio; /* one of the item's group */
+  const uint32_t group = ((kv_head + 1) * self->num_groups - 1) / self->kv_heads;
+  const uint32_t first = group * self->kv_heads / self->num_groups * ratio;
+  const uint32_t end = (group + 1) * self->kv_heads / self->num_groups * ratio;
+  const uint32_t within = item - first * self->num_tiles;
+
+  *head = first + within % (end - first);
+  return within / (end - first);
+}
+
+/* A list of items and what they take so far; lists are in a heap, the least loaded on top. */
+typedef struct {
+  uint64_t load;
+  uint32_t list;
+} Load;
+
+static bool
+comes_before(const Load *a, const Load *b)
+{
+  return a->load != b->load ? a->load < b->load : a->list < b->list;
+}
+
+/* The top has grown. */
+static void
+sift_down(Load *heap, uint32_t count)
+{
+  const Load grown = heap[0];
+  uint32_t at = 0;
+
+  for (uint32_t child = 1; child < count; child = 2 * at + 1) {
+    if (child + 1 < count && comes_before(&heap[child + 1], &heap[child]))
+      child++;
+    if (comes_before(&grown, &heap[child]))
+      break;
+    heap[at] = heap[child];
+    at = child;
+  }
+  heap[at] = grown;
+}
+
+/* In steps of the kernel: tiles of keys, and one for what an item takes by itself. */
+static uint64_t
+item_load(const PrefillItems *self, uint32_t item)
+{
+  uint32_t head;
+  const PrefillTile *tile = &self->tiles[prefill_items_tile(self, item, &head)];
+
+  return (uint64_t)((tile->num_keys - 1) / PREFILL_TILE_KEYS + 2);
+}
+
+/* Item i goes to the list owners[i]; starts[list + 1] counts the list's. */
+static void
+choose_owners(const PrefillItems *self, uint32_t num_lists, Load *heap, uint32_t *owners,
+              uint32_t *starts)
+{
+  for (uint32_t i = 0; i <= num_lists; i++)
+    starts[i] = 0;
+  for (uint32_t i = 0; i < num_lists; i++)
+    heap[i] = (Load){.load = 0, .list = i};
+  for (uint32_t i = 0; i < self->num_tiles * self->heads; i++) {
+    owners[i] = heap[0].list;
+    starts[owners[i] + 1]++;
+    heap[0].load += item_load(self, i);
+    sift_down(heap, num_lists);
+  }
+}
+
+/* From the counts of lists their starts; while they are filled, `ends` says how far each is. */
+static void
+fill_lists(const PrefillItems *self, uint32_t num_lists, const uint32_t *owners, uint32_t *ends,
+           uint32_t *items, uint32_t *starts)
+{
+  for (uint32_t i = 0; i < num_lists; i++) {
+    starts[i + 1] += starts[i];
+    ends[i] = starts[i];
+  }
+  for (uint32_t i = 0; i < self->num_tiles * self->heads; i++)
+    items[ends[owners[i]]++] = i;
+}
+
+bool
+prefill_items_deal(const PrefillItems *self, uint32_t num_lists, uint32_t *items, uint32_t *starts)
+{
+  const size_t num_items = (size_t)self->num_tiles * self->heads;
+  Load *heap = malloc(num_lists * sizeof *heap + 1);
+  uint32_t *owners = malloc((num_items + num_lists) * sizeof *owners + 1);
+  const bool has_room = heap != NULL && owners != NULL;
+
+  if (has_room) {
+    choose_owners(self, num_lists, heap, owners, starts);
+    fill_lists(self, num_lists, owners, owners + num_items, items, starts);
+  }
+  free(heap);
+  free(owners);
+  return has_room;
 }

@@ -147,7 +147,13 @@ read_compressed_tensors(const Reader *reader, const json_t *found, Model *model)
   model->weight_bits = (guint32)bits;
   model->kv_bits = kv_bits != NULL ? 8 : model->kv_bits;
   g_free(model->dtype);
-  model->dtype = is_float ? g_strdup("fp8") : g_strdup_printf("int%u", model->weight_bits);
+  if (is_float)
+    model->dtype =
+        g_strdup(g_strcmp0(json_string_value(json_object_get(weights, "strategy")), "block") == 0
+                     ? "fp8_block"
+                     : "fp8");
+  else
+    model->dtype = g_strdup_printf("int%u", model->weight_bits);
   return TRUE;
 }
 
@@ -173,8 +179,12 @@ read_quantization(const Reader *reader, Model *model)
                   "\"quant_method\" fp8, compressed-tensors, gptq or awq");
   }
   g_free(model->dtype);
-  model->dtype =
-      g_str_equal(method, "fp8") ? g_strdup("fp8") : g_strdup_printf("int%u", model->weight_bits);
+  /* A scale a block is another kernel than a scale a tensor or a row. */
+  if (!g_str_equal(method, "fp8"))
+    model->dtype = g_strdup_printf("int%u", model->weight_bits);
+  else
+    model->dtype =
+        g_strdup(json_is_array(json_object_get(found, "weight_block_size")) ? "fp8_block" : "fp8");
   return TRUE;
 }
 

@@ -248,10 +248,12 @@ append_origins(GString *text, const RunRecord *records, guint n_records)
     if (!g_string_equal(first, other)) {
       g_string_append(
           text, "The rest of the time, where the measured share is below 100 %, is modelled.\n");
+      text_append_sources(text, records, n_records);
       return;
     }
   }
   g_string_append(text, first->str);
+  text_append_sources(text, records, n_records);
 }
 
 char *

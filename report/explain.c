@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "format.h"
+#include "report/results/check.h"
 #include "table.h"
 
 gint64
@@ -29,7 +30,10 @@ explain_find_run(Results *results, gint64 run_id, GError **error)
       results_query_new(results, "SELECT id FROM run WHERE id = ?1",
                         run_id != 0 ? run_id : results_query_count(last, "last"), 0, error),
       absent, error);
-  return run != NULL ? results_query_count(run, "id") : 0;
+  return run != NULL && results_check_values(results, "main", results_query_count(run, "id"),
+                                             results->path, error)
+             ? results_query_count(run, "id")
+             : 0;
 }
 
 gboolean

@@ -178,6 +178,15 @@ figure_real(const Figure *figure, const RunRecord *record)
   return 0;
 }
 
+double
+figure_host_share(const RunRecord *record)
+{
+  const Summary *summary = &record->summary;
+
+  return summary->busy_ps > 0 ? (double)summary->component_ps[COST_HOST] / (double)summary->busy_ps
+                              : 0;
+}
+
 /* NAN, where there is none, is kept only by what can say so. */
 void
 figure_set_real(const Figure *figure, RunRecord *record, double value)

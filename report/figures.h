@@ -61,6 +61,8 @@ const char *figure_text(const Figure *figure, const RunRecord *record);
 guint64 figure_count(const Figure *figure, const RunRecord *record);
 /* Of any figure that is not a text. */
 double figure_real(const Figure *figure, const RunRecord *record);
+/* The share of the busy time that is the host's. */
+double figure_host_share(const RunRecord *record);
 /* The other way, for records read back. Shares need busy_ps, so set them after "busy_s". */
 void figure_set_real(const Figure *figure, RunRecord *record, double value);
 void figure_set_text(const Figure *figure, RunRecord *record, const char *text);

@@ -34,12 +34,15 @@ libspillway_report_a_SOURCES = \
   %D%/plot/gnuplot.c %D%/plot/gnuplot.h \
   %D%/plot/grid.c \
   %D%/plot/plot.c %D%/plot/plot.h \
+  %D%/results/check.c %D%/results/check.h \
+  %D%/results/file.c \
   %D%/results/flatten.c %D%/results/flatten.h \
   %D%/results/pack.c %D%/results/pack.h \
   %D%/results/private.h \
   %D%/results/query.c %D%/results/query.h \
   %D%/results/results.c %D%/results/results.h \
   %D%/results/schema.c \
+  %D%/results/studies.c %D%/results/studies.h \
   %D%/results/step_record.c %D%/results/step_record.h \
   %D%/results/views.c \
   %D%/results/write.c \

@@ -39,9 +39,18 @@ summary_set_nested(json_t *root, const char *key, json_t *value)
   }
 }
 
+/* Whose it is, and its share of the busy time. */
+static json_t *
+host_time_to_json(const json_t *host, const RunRecord *record)
+{
+  return json_pack("{s:O, s:f}", "of", json_object_get(host, "of"), "share",
+                   figure_host_share(record));
+}
+
 json_t *
 summary_to_json(const RunRecord *record)
 {
+  const json_t *host = json_object_get(json_object_get(record->config, "profile"), "host_time");
   json_t *root = json_object();
   guint n;
   const Figure *all = figures(&n);
@@ -50,6 +59,8 @@ summary_to_json(const RunRecord *record)
     summary_set_nested(root, all[i].key, figure_to_json(&all[i], record));
   if (record->against != NULL)
     json_object_set_new(root, "against", against_to_json(record->against));
+  if (host != NULL)
+    json_object_set_new(root, "host_time", host_time_to_json(host, record));
   if (record->config != NULL)
     json_object_set(root, "config", record->config);
   return root;

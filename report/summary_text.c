@@ -295,6 +295,41 @@ text_append_origin(GString *text, const RunRecord *record)
                            measured, scaled, modelled);
 }
 
+static void
+append_remarks(GString *text, const RunRecord *record)
+{
+  const json_t *remarks = json_object_get(json_object_get(record->config, "profile"), "remarks");
+  const json_t *remark;
+  gsize i;
+
+  json_array_foreach(remarks, i, remark)
+      g_string_append_printf(text, "%s\n", json_string_value(remark));
+}
+
+void
+text_append_sources(GString *text, const RunRecord *records, guint n_records)
+{
+  const json_t *host = json_object_get(json_object_get(records[0].config, "profile"), "host_time");
+  const char *of = json_string_value(json_object_get(host, "of"));
+  double least = 1, most = 0;
+  g_autofree char *low = NULL, *high = NULL;
+
+  append_remarks(text, &records[0]);
+  for (guint i = 0; i < n_records; i++) {
+    double share = figure_host_share(&records[i]);
+    least = MIN(least, share);
+    most = MAX(most, share);
+  }
+  if (of == NULL || most == 0)
+    return;
+  low = format_percent(least);
+  high = format_percent(most);
+  if (g_str_equal(low, high))
+    g_string_append_printf(text, "host time: of %s, %s of the time.\n", of, high);
+  else
+    g_string_append_printf(text, "host time: of %s, %s to %s of the time.\n", of, low, high);
+}
+
 char *
 summary_text(const RunRecord *record)
 {
@@ -308,6 +343,7 @@ summary_text(const RunRecord *record)
   if (components_ps(&record->summary) > 0)
     append_components(text, &record->summary);
   text_append_origin(text, record);
+  text_append_sources(text, record, 1);
   if (record->against != NULL)
     against_append_text(text, record->against, NULL);
   return g_string_free(text, FALSE);

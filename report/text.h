@@ -16,6 +16,9 @@ char *comparison_words(const RunRecord *records, guint n_records);
 void text_append_setting(GString *text, const RunRecord *record, gboolean with_overflow);
 /* Which share of the time was measured, which modelled. */
 void text_append_origin(GString *text, const RunRecord *record);
+/* What stands in for what was not measured (the first run's, as all have one profile), and whose
+ * host time it is, with its share of the runs' time. */
+void text_append_sources(GString *text, const RunRecord *records, guint n_records);
 /* How many requests were ignored, and why; how many swaps were none. A line each, for more than 0.
  */
 void text_append_ignored(GString *text, const RunRecord *record);

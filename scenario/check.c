@@ -23,6 +23,18 @@ check_policy_options(const Resolver *r, GError **error)
   return TRUE;
 }
 
+/* The engine lacks what the option asks for. */
+static gboolean
+refuse_missing(const char *option, const SchedulerClass *class, guint32 feature, GError **error)
+{
+  const SchedulerClass *first = scheduler_class_first_with(feature);
+
+  if (class->version > 0 && first != NULL)
+    return resolver_refuse(error, "--%s: %s has no such thing; it came with %s", option,
+                           class->name, first->name);
+  return resolver_refuse(error, "--%s: the scheduler %s has no such thing", option, class->name);
+}
+
 /* Options that this scheduler or executor has no use for, and options that contradict. */
 gboolean
 resolver_check(const Resolver *r, GError **error)
@@ -32,7 +44,11 @@ resolver_check(const Resolver *r, GError **error)
     guint32 feature;
   } needs[] = {
       {"block-manager", SCHEDULER_HAS_BLOCK_MANAGER},
-      {"watermark", SCHEDULER_HAS_BLOCK_MANAGER},
+      {"watermark", SCHEDULER_HAS_WATERMARK},
+      {"scheduler-reserve-full-isl", SCHEDULER_HAS_RESERVE_FULL_ISL},
+      {"no-scheduler-reserve-full-isl", SCHEDULER_HAS_RESERVE_FULL_ISL},
+      {"max-num-active-seqs", SCHEDULER_HAS_ACTIVE_SEQS},
+      {"prefill-schedule-interval", SCHEDULER_HAS_PREFILL_INTERVAL},
       {"enable-prefix-caching", SCHEDULER_HAS_PREFIX_CACHING},
       {"long-prefill-token-threshold", SCHEDULER_HAS_LONG_PREFILL},
       {"async-scheduling", SCHEDULER_HAS_ASYNC},
@@ -45,6 +61,7 @@ resolver_check(const Resolver *r, GError **error)
       {"enable-chunked-prefill", "no-enable-chunked-prefill"},
       {"enable-prefix-caching", "no-enable-prefix-caching"},
       {"async-scheduling", "no-async-scheduling"},
+      {"scheduler-reserve-full-isl", "no-scheduler-reserve-full-isl"},
   };
   static const char *const costed[] = {"what-if", "copy-path", "host-memory"};
   static const char *const computed[] = {"load-format",     "token-ids", "temperature",
@@ -57,8 +74,7 @@ resolver_check(const Resolver *r, GError **error)
     return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS(needs); i++)
     if (resolver_given(r, needs[i].option) && !(s->scheduler->features & needs[i].feature))
-      return resolver_refuse(error, "--%s: the scheduler %s has no such thing", needs[i].option,
-                             s->scheduler->name);
+      return refuse_missing(needs[i].option, s->scheduler, needs[i].feature, error);
   for (guint i = 0; i < G_N_ELEMENTS(contradictions); i++)
     if (resolver_given(r, contradictions[i][0]) && resolver_given(r, contradictions[i][1]))
       return resolver_refuse(error, "--%s and --%s contradict each other: give one of them",

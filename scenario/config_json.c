@@ -2,6 +2,7 @@
 
 #include "config_json.h"
 
+#include "calib/cost/profile_remarks.h"
 #include "calib/store/file.h"
 #include "executors.h"
 
@@ -12,6 +13,12 @@ text_or_null(const char *text)
   g_autofree char *valid = text != NULL ? g_utf8_make_valid(text, -1) : NULL;
 
   return valid != NULL ? json_string(valid) : json_null();
+}
+
+static gboolean
+has(const Scenario *s, guint32 feature)
+{
+  return (s->scheduler->features & feature) != 0;
 }
 
 static void
@@ -31,7 +38,6 @@ static void
 set_engine(json_t *object, const Scenario *s, const Settings *settings)
 {
   const SchedulerConfig *c = &s->config;
-  gboolean has_manager = (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0;
 
   json_object_set_new(object, "scheduler", json_string(s->scheduler->name));
   set_policy(object, POLICY_OVERFLOW, &c->overflow->base, &c->overflow_options);
@@ -54,14 +60,55 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "max_model_len", json_integer(c->max_model_len));
   json_object_set_new(object, "enable_chunked_prefill", json_boolean(c->chunked_prefill));
   json_object_set_new(object, "enable_prefix_caching", json_boolean(c->prefix_caching));
-  json_object_set_new(object, "async_scheduling", json_boolean(s->async));
+  json_object_set_new(object, "async_scheduling", json_boolean(c->async_scheduling));
   json_object_set_new(object, "long_prefill_token_threshold",
                       json_integer(c->long_prefill_token_threshold));
   json_object_set_new(object, "block_manager",
-                      has_manager ? json_integer(c->block_manager) : json_null());
-  json_object_set_new(object, "watermark", has_manager ? json_real(c->watermark) : json_null());
+                      has(s, SCHEDULER_HAS_BLOCK_MANAGER) ? json_integer(c->block_manager)
+                                                          : json_null());
+  json_object_set_new(object, "watermark",
+                      has(s, SCHEDULER_HAS_WATERMARK) ? json_real(c->watermark) : json_null());
+  json_object_set_new(object, "scheduler_reserve_full_isl",
+                      has(s, SCHEDULER_HAS_RESERVE_FULL_ISL) ? json_boolean(c->reserve_full_isl)
+                                                             : json_null());
+  json_object_set_new(object, "max_num_active_seqs",
+                      c->max_num_active_seqs > 0 ? json_integer(c->max_num_active_seqs)
+                                                 : json_null());
+  json_object_set_new(object, "prefill_schedule_interval",
+                      has(s, SCHEDULER_HAS_PREFILL_INTERVAL)
+                          ? json_integer(c->prefill_schedule_interval)
+                          : json_null());
   json_object_set_new(object, "tensor_parallel_size",
                       json_integer((json_int_t)settings->tensor_parallel_size));
+}
+
+/* SGLang's, under its own names; null under other engines. */
+static void
+set_sglang(json_t *object, const Scenario *s)
+{
+  const SchedulerConfig *c = &s->config;
+  const struct {
+    const char *name;
+    json_t *value;
+  } settings[] = {
+      {"page_size", json_integer(c->block_size)},
+      {"max_total_tokens", json_integer((json_int_t)c->num_gpu_blocks * c->block_size)},
+      {"max_running_requests", json_integer(c->max_num_seqs)},
+      {"chunked_prefill_size",
+       json_integer(c->chunked_prefill_size > 0 ? (json_int_t)c->chunked_prefill_size : -1)},
+      {"max_prefill_tokens", json_integer(c->max_prefill_tokens)},
+      {"schedule_conservativeness", json_real(c->schedule_conservativeness)},
+      {"disable_radix_cache", json_boolean(!c->prefix_caching)},
+      {"disable_overlap_schedule", json_boolean(!c->async_scheduling)},
+      {"enable_mixed_chunk", json_boolean(c->mixed_chunk)},
+      {"ignore_eos", json_boolean(c->ignore_eos)},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS(settings); i++) {
+    json_object_set_new(object, settings[i].name,
+                        has(s, SCHEDULER_IS_SGLANG) ? json_incref(settings[i].value) : json_null());
+    json_decref(settings[i].value);
+  }
 }
 
 /* Which figures the costs come from. A digest of the device's file tells one edition of it from
@@ -96,6 +143,31 @@ measured_identity(const Scenario *s)
   return profile;
 }
 
+/* Whose host time it is. What our own executor takes is measured on the machine that it runs on. */
+static json_t *
+host_time(const Scenario *s, const Settings *settings, HostScheduler scheduler)
+{
+  gboolean is_own;
+  g_autofree char *source = host_time_source(s->profile, s->device, scheduler, &is_own);
+  g_autofree char *valid = g_utf8_make_valid(source, -1);
+
+  if (settings->of_own_executor)
+    return json_pack("{s:s, s:s}", "of", "this machine", "source", "the live executor");
+  return json_pack("{s:s, s:s}", "of", is_own ? "the profile" : "another machine", "source", valid);
+}
+
+static json_t *
+remarks(const Scenario *s, const Settings *settings)
+{
+  g_autoptr(GPtrArray) texts =
+      profile_remarks(s->profile, s->model, (guint32)settings->tensor_parallel_size);
+  json_t *array = json_array();
+
+  for (guint i = 0; i < texts->len; i++)
+    json_array_append_new(array, text_or_null(texts->pdata[i]));
+  return array;
+}
+
 /* How it is computed: nothing that the scheduler knows of. */
 static json_t *
 live_settings(const Scenario *s, const Settings *settings)
@@ -118,7 +190,7 @@ live_settings(const Scenario *s, const Settings *settings)
 json_t *
 scenario_config(const Scenario *s, const Settings *settings, const RooflineConfig *costs)
 {
-  json_t *object = json_object();
+  json_t *object = json_object(), *profile;
 
   json_object_set_new(object, "program_version", json_string(PACKAGE_VERSION));
   json_object_set_new(object, "model", text_or_null(s->model != NULL ? s->model->name : NULL));
@@ -131,14 +203,18 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
   json_object_set_new(object, "time_scale", json_real(settings->time_scale));
   json_object_set_new(object, "seed", json_integer((json_int_t)settings->seed));
   set_engine(object, s, settings);
+  set_sglang(object, s);
   json_object_set_new(object, "live",
                       executor_computes(s->executor) ? live_settings(s, settings) : json_null());
   if (costs != NULL) {
     json_object_set_new(object, "copy_path", json_string(copy_path_name(costs->copy_path)));
     json_object_set_new(object, "host_memory", json_string(host_memory_name(costs->host_memory)));
     json_object_set_new(object, "what_if", text_or_null(settings->what_if));
-    json_object_set_new(object, "profile",
-                        s->profile != NULL ? measured_identity(s) : profile_identity(s->device));
+    profile = s->profile != NULL ? measured_identity(s) : profile_identity(s->device);
+    json_object_set_new(profile, "host_time", host_time(s, settings, costs->scheduler));
+    if (s->profile != NULL)
+      json_object_set_new(profile, "remarks", remarks(s, settings));
+    json_object_set_new(object, "profile", profile);
   }
   return object;
 }

@@ -1,6 +1,6 @@
 /* SGLang's settings under its own names: which engine has which options, and what is not given. */
-#include "cli/cli.h"
 #include "resolver.h"
+#include "typed.h"
 
 /* Its option, and what vLLM's of the same meaning is called; NULL: vLLM has none. */
 static const struct {
@@ -80,7 +80,6 @@ resolver_sglang(Resolver *r, GError **error)
   c->schedule_conservativeness = settings->schedule_conservativeness;
   c->prefix_caching = !settings->disable_radix_cache;
   c->async_scheduling = !settings->disable_overlap_schedule;
-  r->scenario->async = c->async_scheduling;
   c->mixed_chunk = settings->enable_mixed_chunk;
   c->ignore_eos = settings->ignore_eos;
   if (!chunk_size(settings, &c->chunked_prefill_size, error))

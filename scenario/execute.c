@@ -11,7 +11,8 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-#include "cli/cli.h"
+#include "message.h"
+#include "output_file.h"
 #include "executors.h"
 #include "live_progress.h"
 #include "progress.h"
@@ -241,7 +242,6 @@ simulate(Run *run, RunRecord *record)
       .observers = (Observer *const *)run->observers->pdata,
       .n_observers = run->observers->len,
       .stride = run->execution->stride,
-      .async = s->async,
       .interrupted = was_interrupted,
   };
 

@@ -1,13 +1,17 @@
 # One run: what its options name, and its execution.
-libspillway_cli_a_SOURCES += \
+noinst_LIBRARIES += libspillway-scenario.a
+libspillway_scenario_a_SOURCES = \
   %D%/check.c \
   %D%/config_json.c %D%/config_json.h \
-  %D%/data.c \
   %D%/engine_sglang.c \
   %D%/execute.c %D%/execute.h \
   %D%/executors.c %D%/executors.h \
+  %D%/generated_trace.c %D%/generated_trace.h \
   %D%/live_progress.c %D%/live_progress.h \
   %D%/live_setup.c %D%/live_setup.h \
+  %D%/message.c %D%/message.h \
+  %D%/option_words.c %D%/option_words.h \
+  %D%/output_file.c %D%/output_file.h \
   %D%/perfetto_window.c %D%/perfetto_window.h \
   %D%/pool.c \
   %D%/progress.c %D%/progress.h \
@@ -16,8 +20,10 @@ libspillway_cli_a_SOURCES += \
   %D%/scenario.c %D%/scenario.h \
   %D%/settings.c %D%/settings.h \
   %D%/settings_option.h \
-  %D%/settings_parse.c \
   %D%/shelf.c %D%/shelf.h \
+  %D%/shipped.c %D%/shipped.h \
   %D%/slowdown.c %D%/slowdown.h \
+  %D%/trace_name.c %D%/trace_name.h \
+  %D%/typed.c %D%/typed.h \
   %D%/vllm_flags.c %D%/vllm_flags.h \
   %D%/workload_source.c

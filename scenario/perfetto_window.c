@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "cli/cli.h"
+#include "typed.h"
 #include "sim/units.h"
 
 #define WHAT "--perfetto-window"

@@ -1,6 +1,6 @@
 /* The pools of a scenario: memory to blocks, on the GPU and on the host. */
 #include "calib/cost/pool_size.h"
-#include "cli/cli.h"
+#include "typed.h"
 #include "resolver.h"
 
 #define GIB (1024.0 * 1024 * 1024)

@@ -4,7 +4,8 @@
 
 #include "calib/store/file.h"
 #include "calib/cost/profile_cost.h"
-#include "cli/cli.h"
+#include "typed.h"
+#include "shipped.h"
 #include "models/model_config.h"
 
 #include <string.h>

@@ -12,7 +12,8 @@
 
 #include "calib/cost/pool_size.h"
 #include "calib/cost/roofline.h"
-#include "cli/cli.h"
+#include "message.h"
+#include "typed.h"
 #include "executors.h"
 #include "live/executor_live.h"
 #include "resolve.h"
@@ -109,11 +110,16 @@ resolve_names(Resolver *r, GError **error)
 {
   const Settings *settings = r->settings;
   Scenario *s = r->scenario;
+  g_autoptr(GError) unknown = NULL;
 
-  s->scheduler = find_entry("scheduler", or_default(settings->scheduler, "vllm-v1"),
-                            (const gconstpointer *)scheduler_classes, error);
-  if (s->scheduler == NULL)
-    return FALSE;
+  s->scheduler = scheduler_class_from_name(or_default(settings->scheduler, "vllm-v1"), &unknown);
+  if (s->scheduler == NULL) {
+    g_autofree const char **names = scheduler_names();
+    gboolean is_version = g_str_has_prefix(settings->scheduler, "vllm-0.");
+    const char *near = is_version ? NULL : cli_nearest(settings->scheduler, names);
+    g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : NULL;
+    return resolver_refuse(error, "--scheduler: %s%s", unknown->message, or_default(hint, ""));
+  }
   s->executor = find_entry("executor", or_default(settings->executor, "model"),
                            (const gconstpointer *)cli_executors, error);
   if (s->executor == NULL)
@@ -220,6 +226,17 @@ resolve_hardware(Resolver *r, GError **error)
   return TRUE;
 }
 
+/* A switch as it was typed, or else as the engine has it by default. */
+static gboolean
+resolve_switch(const Resolver *r, const char *name, gboolean value, SchedulerFeatures by_default)
+{
+  g_autofree char *off = g_strconcat("no-", name, NULL);
+
+  if (resolver_given(r, name) || resolver_given(r, off))
+    return value;
+  return (r->scenario->scheduler->features & by_default) != 0;
+}
+
 /* What does not depend on the pool's size. */
 static void
 resolve_limits(Resolver *r)
@@ -228,19 +245,23 @@ resolve_limits(Resolver *r)
   Scenario *s = r->scenario;
   SchedulerConfig *c = &s->config;
   gboolean has_manager = (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0;
-  gboolean chunks = (s->scheduler->features & SCHEDULER_CHUNKS_BY_DEFAULT) != 0;
 
   c->block_size = (guint32)settings->block_size;
   c->max_num_seqs = (guint32)settings->max_num_seqs;
   c->block_manager = has_manager ? (guint32)settings->block_manager : 0;
-  c->watermark = has_manager ? settings->watermark : 0;
-  c->prefix_caching = settings->prefix_caching;
+  c->watermark = resolver_given(r, "watermark") ? settings->watermark : has_manager ? 0.01 : 0;
+  c->max_num_active_seqs = (guint32)settings->max_num_active_seqs;
+  c->prefill_schedule_interval = (guint32)settings->prefill_schedule_interval;
+  c->prefix_caching = resolve_switch(r, "enable-prefix-caching", settings->prefix_caching,
+                                     SCHEDULER_CACHES_BY_DEFAULT);
+  c->named_blocks = executor_computes(s->executor);
+  c->reserve_full_isl = resolve_switch(r, "scheduler-reserve-full-isl", settings->reserve_full_isl,
+                                       SCHEDULER_HAS_RESERVE_FULL_ISL);
+  c->async_scheduling =
+      resolve_switch(r, "async-scheduling", settings->async_scheduling, SCHEDULER_ASYNC_BY_DEFAULT);
   c->long_prefill_token_threshold = (guint32)settings->long_prefill_token_threshold;
-  c->chunked_prefill =
-      resolver_given(r, "enable-chunked-prefill") || resolver_given(r, "no-enable-chunked-prefill")
-          ? settings->chunked_prefill
-          : chunks;
-  s->async = c->async_scheduling = settings->async_scheduling;
+  c->chunked_prefill = resolve_switch(r, "enable-chunked-prefill", settings->chunked_prefill,
+                                      SCHEDULER_CHUNKS_BY_DEFAULT);
   c->max_model_len = (guint32)settings->max_model_len;
   if (c->max_model_len == 0)
     c->max_model_len = s->model != NULL ? s->model->max_position : G_MAXINT32;
@@ -262,7 +283,7 @@ fit_length_limit(Resolver *r, GError **error)
   SchedulerConfig *c = &r->scenario->config;
   guint64 pool_tokens = (guint64)(c->num_gpu_blocks - s->scheduler->hidden_blocks) * c->block_size;
 
-  if (s->executor->bare_scheduler)
+  if (s->executor->bare_scheduler || (s->scheduler->features & SCHEDULER_IS_SGLANG))
     return TRUE;
   if (c->max_model_len > pool_tokens) {
     if (resolver_given(r, "max-model-len"))
@@ -335,7 +356,8 @@ resolve_cost(Resolver *r, GError **error)
   s->host_memory = config.host_memory;
   if (!s->executor->needs_cost)
     return TRUE;
-  if (!host_scheduler_from_name(s->scheduler->name, &config.scheduler))
+  if (!host_scheduler_from_name(or_default(s->scheduler->costs_as, s->scheduler->name),
+                                &config.scheduler))
     return resolver_refuse(error, "no host costs are known for the scheduler %s",
                            s->scheduler->name);
   if (!what_if_parse(settings->what_if, &config.what_if, error))

@@ -22,7 +22,6 @@ typedef struct {
   const SchedulerClass *scheduler;
   const ExecutorClass *executor;
   SchedulerConfig config;
-  gboolean async;
   Model *model;               /* NULL: none was given, which the unit executor allows */
   Device *device;             /* likewise */
   Profile *profile;           /* NULL: the device alone was named, its roofline is the cost */

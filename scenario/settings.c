@@ -1,12 +1,12 @@
 /* The table of a run's options, and what was set of them.
  *
- * Used by settings_parse.c for the command line, and by whoever reads options from a file. One line
- * of the table is all that a new option needs here; scenario.c gives it its meaning. The options
- * that single policies have are not here but in their entries.
+ * Used by cli/run_options.c for the command line, and by whoever reads options from a file. One
+ * line of the table is all that a new option needs here; scenario.c gives it its meaning. The
+ * options that single policies have are not here but in their entries.
  */
 #include "settings_option.h"
 
-#include "cli/cli.h"
+#include "typed.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -33,7 +33,7 @@ const SettingsOption settings_options[] = {
      "seed of a generated trace (default 1)", 0},
 
     {"scheduler", GROUP_ENGINE, KIND_TEXT, AT(scheduler), 0, 0, "NAME",
-     "vllm-v1 (default), vllm-0.6, vllm-0.5, sglang", 0},
+     "vllm-v1 (default), vllm (the newest), vllm-0.8 to vllm-0.33, vllm-0.6, vllm-0.5, sglang", 0},
     {"overflow", GROUP_ENGINE, KIND_TEXT, AT(overflow), 0, 0, "NAME",
      "what happens to a victim's KV", 0, .policies = &policy_kinds[POLICY_OVERFLOW]},
     {"victim", GROUP_ENGINE, KIND_TEXT, AT(victim), 0, 0, "NAME", "who is preempted", 0,
@@ -67,17 +67,27 @@ const SettingsOption settings_options[] = {
     {"block-manager", GROUP_ENGINE, KIND_COUNT, AT(block_manager), 1, 2, "1|2",
      "vllm-0.x: its block manager (default 1)", 0},
     {"watermark", GROUP_ENGINE, KIND_REAL, AT(watermark), 0, 1, "X",
-     "vllm-0.x: share of the pool kept free on admission (default 0.01)", 0},
+     "share of the pool kept free on admission (default 0, vllm-0.5 and vllm-0.6 0.01; not in 0.8 "
+     "to 0.23)",
+     0},
     {"enable-prefix-caching", GROUP_ENGINE, KIND_SWITCH, AT(prefix_caching), 0, 0, NULL,
-     "vllm-v1: keep freed blocks and reuse equal prefixes", 0},
+     "from vllm-0.8: keep freed blocks and reuse equal prefixes (default but for vllm-v1)", 0},
     {"no-enable-prefix-caching", GROUP_ENGINE, KIND_SWITCH_OFF, AT(prefix_caching), 0, 0, NULL,
-     "do not (default)", 0},
+     "do not", 0},
     {"long-prefill-token-threshold", GROUP_ENGINE, KIND_COUNT, AT(long_prefill_token_threshold), 0,
-     COUNT_MAX, "N", "vllm-v1: most tokens of one prompt in a step (default 0: no limit)", 0},
+     COUNT_MAX, "N", "from vllm-0.8: most tokens of one prompt in a step (default 0: no limit)", 0},
     {"async-scheduling", GROUP_ENGINE, KIND_SWITCH, AT(async_scheduling), 0, 0, NULL,
-     "vllm-v1: decide a step while the one before it runs (vLLM 0.14 and later do)", 0},
+     "from vllm-0.10: decide a step while the one before it runs (default from vllm-0.14)", 0},
     {"no-async-scheduling", GROUP_ENGINE, KIND_SWITCH_OFF, AT(async_scheduling), 0, 0, NULL,
-     "do not (default)", 0},
+     "do not", 0},
+    {"scheduler-reserve-full-isl", GROUP_ENGINE, KIND_SWITCH, AT(reserve_full_isl), 0, 0, NULL,
+     "from vllm-0.19: admit a request only if blocks are free for all of its length (default)", 0},
+    {"no-scheduler-reserve-full-isl", GROUP_ENGINE, KIND_SWITCH_OFF, AT(reserve_full_isl), 0, 0,
+     NULL, "admit it if there are blocks for its first chunk", 0},
+    {"max-num-active-seqs", GROUP_ENGINE, KIND_COUNT, AT(max_num_active_seqs), 1, COUNT_MAX, "N",
+     "from vllm-0.31: sequences at which admission stops (default max_num_seqs)", 0},
+    {"prefill-schedule-interval", GROUP_ENGINE, KIND_COUNT, AT(prefill_schedule_interval), 1, 65536,
+     "N", "from vllm-0.24: of N steps one may have prefills, while some decode (default 1)", 0},
     {"tensor-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(tensor_parallel_size), 1, 64, "N",
      "devices that share each layer (default 1)", 0},
 
@@ -185,7 +195,7 @@ settings_new(void)
   settings->gpu_memory_utilization = 0.9;
   settings->max_num_seqs = 256;
   settings->block_manager = 1;
-  settings->watermark = 0.01;
+  settings->prefill_schedule_interval = 1;
   settings->tensor_parallel_size = 1;
   settings->page_size = 1;
   settings->max_running_requests = 2048;

@@ -37,6 +37,9 @@ typedef struct {
   gboolean prefix_caching;
   guint64 long_prefill_token_threshold;
   gboolean async_scheduling;
+  gboolean reserve_full_isl;
+  guint64 max_num_active_seqs;
+  guint64 prefill_schedule_interval;
   guint64 tensor_parallel_size;
   /* Under the names of SGLang. */
   guint64 page_size;
@@ -103,9 +106,3 @@ gboolean settings_set(Settings *settings, const char *name, const char *value, G
 /* The long names of all options, policies' own last, NULL-terminated; the caller frees the array,
  * not the names. */
 const char **settings_names(void);
-
-/* Parses a verb's command line into `settings`, whole: no arguments may be left over. `summary` and
- * `examples` frame the help. FALSE where the verb is to return *status: after a message, or --help.
- */
-gboolean settings_parse(Settings *settings, const char *verb, const char *summary,
-                        const char *examples, int *argc, char ***argv, int *status);

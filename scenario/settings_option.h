@@ -1,4 +1,4 @@
-/* What settings.c, which has the table of a run's options, shares with settings_parse.c, which
+/* What settings.c, which has the table of a run's options, shares with cli/run_options.c, which
  * makes a command line of it.
  */
 #pragma once

@@ -3,10 +3,10 @@
 #include "shelf.h"
 
 #include "calib/store/file.h"
-#include "cli/cli.h"
+#include "message.h"
+#include "trace_name.h"
 #include "resolve.h"
 #include "scenario.h"
-#include "cli/trace/trace.h"
 
 #include <errno.h>
 #include <fcntl.h>

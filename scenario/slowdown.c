@@ -35,7 +35,6 @@ simulate_unlimited(const Scenario *s, const Workload *workload, gboolean (*inter
       .observers = observers,
       .n_observers = G_N_ELEMENTS(observers),
       .stride = TRUE,
-      .async = s->async,
       .interrupted = interrupted,
   };
   Unlimited unlimited = {.known = TRUE, .makespan_ps = -1};

@@ -1,9 +1,10 @@
 /* Where a run's requests come from: a file, standard input, a shipped trace by its name, or
  * "gen:OPTIONS", a trace that `spillway trace gen OPTIONS` would make with the run's seed.
  */
-#include "cli/cli.h"
+#include "message.h"
+#include "trace_name.h"
+#include "generated_trace.h"
 #include "scenario.h"
-#include "cli/trace/trace.h"
 
 #include <string.h>
 

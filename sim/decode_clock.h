@@ -81,7 +81,7 @@ decode_clock_blocks(const DecodeClock *clock, const Sequence *member)
 
 /* Those that take a block at the tick `later` ticks after the coming one. */
 static inline DueList *
-decode_clock_due(DecodeClock *clock, guint64 later)
+decode_clock_due(const DecodeClock *clock, guint64 later)
 {
   return &clock->due[(clock->ticks + later) % clock->block_size];
 }

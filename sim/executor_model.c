@@ -80,8 +80,13 @@ run(Executor *base, const Step *step, const RepeatLimit *limit, StepTiming *timi
     GError **error G_GNUC_UNUSED)
 {
   ModelExecutor *self = (ModelExecutor *)base;
-  CostShape shape = shape_of(self, step, FALSE);
+  CostShape shape;
 
+  if (step->takes_no_time) {
+    timing->cost = (CostPiece){.steps = 1};
+    return TRUE;
+  }
+  shape = shape_of(self, step, FALSE);
   cost_model_step(self->cost, &shape, step->repeat, &timing->cost);
   timing->first_ps = cost_piece_total_ps(&timing->cost);
   timing->growth_ps = timing->cost.growth_ps;

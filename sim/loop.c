@@ -176,7 +176,7 @@ take_off(State *s, GError **error)
 {
   const RepeatLimit limit = {
       .until_ps = MIN(next_arrival_ps(s), TIME_MAX_PS + 1) - s->now_ps,
-      .lookahead = s->loop->async ? 1 : 0,
+      .lookahead = s->loop->scheduler->config.async_scheduling ? 1 : 0,
   };
   Step *step = s->step;
 
@@ -209,16 +209,22 @@ count_step(State *s)
   }
 }
 
-/* Executes the decided step, after the one in flight. Leaves the time at the next decision. */
+/* Executes the decided step, after the one in flight. Leaves the time at the next decision. With
+ * asynchronous scheduling a decision that only preempts takes no time where the device is at work;
+ * where it is not, it is over before the next is taken. */
 static gboolean
 execute(State *s, GError **error)
 {
+  gboolean async = s->loop->scheduler->config.async_scheduling;
+  gboolean device_works = s->in_flight && s->flying->n_sequences > 0;
+
+  s->step->takes_no_time = async && device_works && step_only_preempts(s->step);
   if (s->in_flight)
     land(s);
   if (!take_off(s, error))
     return FALSE;
   count_step(s);
-  if (s->loop->async)
+  if (async && (device_works || !step_only_preempts(s->flying)))
     s->now_ps = s->start_ps +
                 repeats_elapsed_ps(s->timing.first_ps, s->timing.growth_ps, s->timing.repeats - 1);
   else
@@ -283,9 +289,7 @@ tell_end(State *s)
   s->outcome->unfinished =
       scheduler_unfinished(scheduler) + workload_count(s->loop->workload) - s->next_arrival;
   s->outcome->end_ps = s->now_ps;
-  s->outcome->memory_bound =
-      scheduler->memory_bound ||
-      (scheduler->pool.cache != NULL && prefix_cache_evicted(scheduler->pool.cache));
+  s->outcome->memory_bound = scheduler->memory_bound || pool_evicted(&scheduler->pool);
   while ((sequence = scheduler_take_unfinished(scheduler)) != NULL) {
     tell_request(s, &sequence->result);
     scheduler_recycle(scheduler, sequence);

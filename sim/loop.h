@@ -16,7 +16,6 @@ typedef struct {
   Executor *executor;
   Observer *const *observers;
   guint n_observers;
-  gboolean async;  /* decide a step while the one before it runs */
   gboolean stride; /* let steps be repeated; the results are the same without */
   gboolean (*interrupted)(
       void); /* asked before each step: TRUE ends the run, as an abort; may be NULL */

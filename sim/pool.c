@@ -1,8 +1,7 @@
 #include "pool.h"
 
 void
-pool_init(Pool *pool, const Workload *workload, guint32 block_size, guint32 num_blocks,
-          guint32 usable_blocks, guint32 host_blocks, gboolean prefix_caching)
+pool_init(Pool *pool, guint32 block_size, guint32 usable_blocks, guint32 host_blocks)
 {
   *pool = (Pool){
       .block_size = block_size,
@@ -11,14 +10,23 @@ pool_init(Pool *pool, const Workload *workload, guint32 block_size, guint32 num_
       .host_total_blocks = host_blocks,
       .host_free_blocks = host_blocks,
   };
-  if (prefix_caching)
-    pool->cache = prefix_cache_new(workload, num_blocks, block_size);
+}
+
+void
+pool_cache(Pool *pool, const Workload *workload, guint32 num_blocks, gboolean named,
+           gboolean two_ended)
+{
+  if (named || workload->hashes->len > 0)
+    pool->cache = prefix_cache_new(workload, num_blocks, pool->block_size, two_ended);
+  else
+    pool->runs = free_runs_new(pool->total_blocks, two_ended);
 }
 
 void
 pool_clear(Pool *pool)
 {
   g_clear_pointer(&pool->cache, prefix_cache_free);
+  g_clear_pointer(&pool->runs, free_runs_free);
 }
 
 gboolean
@@ -32,29 +40,58 @@ pool_grow(Pool *pool, Sequence *sequence, guint32 blocks)
     prefix_cache_take(pool->cache, sequence, more);
     pool->free_blocks = prefix_cache_free_blocks(pool->cache);
   } else {
-    pool->free_blocks -= more;
+    pool_take(pool, more);
     sequence->blocks += more;
   }
   return TRUE;
 }
 
-void
-pool_share(Pool *pool, Sequence *sequence, guint32 blocks)
+guint32
+pool_hits(const Pool *pool, Sequence *sequence, guint32 most, guint32 *n_idle)
 {
-  prefix_cache_share(pool->cache, sequence, blocks);
-  pool->free_blocks = prefix_cache_free_blocks(pool->cache);
+  *n_idle = 0;
+  if (pool->cache != NULL)
+    return prefix_cache_hits(pool->cache, sequence, most, n_idle);
+  /* It had not computed its newest token when it left, so one is left to compute; and on the host
+   * are as many blocks as it had. */
+  *n_idle = free_runs_left(sequence);
+  g_assert(*n_idle <= most && (guint64)*n_idle * pool->block_size < sequence_length(sequence));
+  return *n_idle;
 }
 
 void
-pool_release(Pool *pool, Sequence *sequence)
+pool_share(Pool *pool, Sequence *sequence, guint32 blocks)
+{
+  if (pool->cache != NULL) {
+    prefix_cache_share(pool->cache, sequence, blocks);
+    pool->free_blocks = prefix_cache_free_blocks(pool->cache);
+    return;
+  }
+  g_assert(blocks == free_runs_left(sequence));
+  free_runs_claim(pool->runs, sequence);
+  pool->free_blocks -= blocks;
+  sequence->blocks = sequence->registered_blocks = blocks;
+}
+
+void
+pool_release(Pool *pool, Sequence *sequence, gboolean comes_back)
 {
   if (pool->cache != NULL) {
     prefix_cache_release(pool->cache, sequence);
     pool->free_blocks = prefix_cache_free_blocks(pool->cache);
-  } else {
-    pool->free_blocks += sequence->blocks;
-    sequence->blocks = 0;
+    return;
   }
+  if (pool->runs != NULL && sequence->blocks > 0)
+    free_runs_give(pool->runs, sequence, comes_back);
+  pool->free_blocks += sequence->blocks;
+  sequence->blocks = sequence->registered_blocks = 0;
+}
+
+void
+pool_forget(Pool *pool, Sequence *sequence)
+{
+  if (pool->runs != NULL)
+    free_runs_forget(sequence);
 }
 
 void
@@ -63,7 +100,7 @@ pool_swap_out(Pool *pool, Sequence *sequence)
   g_assert(sequence->blocks <= pool->host_free_blocks && sequence->host_blocks == 0);
   sequence->host_blocks = sequence->blocks;
   pool->host_free_blocks -= sequence->host_blocks;
-  pool_release(pool, sequence);
+  pool_release(pool, sequence, TRUE);
 }
 
 void
@@ -76,6 +113,19 @@ pool_release_host(Pool *pool, Sequence *sequence)
 void
 pool_register(Pool *pool, Sequence *sequence, guint32 tokens)
 {
-  if (pool->cache != NULL)
+  guint32 full;
+
+  if (pool->cache != NULL) {
     prefix_cache_register(pool->cache, sequence, tokens);
+  } else if (pool->runs != NULL) {
+    full = MIN(tokens / pool->block_size, sequence->blocks);
+    sequence->registered_blocks = MAX(sequence->registered_blocks, full);
+  }
+}
+
+gboolean
+pool_evicted(const Pool *pool)
+{
+  return (pool->cache != NULL && prefix_cache_evicted(pool->cache)) ||
+         (pool->runs != NULL && free_runs_evicted(pool->runs));
 }

@@ -1,11 +1,13 @@
 /* The KV pool: how many blocks are free on the GPU and on the host, and who holds how many.
  *
- * Blocks are counted, not named, except with prefix caching, where reuse depends on which block it
- * is (prefix_cache.h). Invariant: free + held (+ leaked) == total on each side, which
+ * Blocks are counted, not named, except with prefix caching where requests share prefixes or the
+ * executor holds real blocks (prefix_cache.h); where neither is so, the cache's queue is counted
+ * too (free_runs.h). Invariant: free + held (+ leaked) == total on each side, which
  * tests/unit/invariants.c holds over random scenarios.
  */
 #pragma once
 
+#include "free_runs.h"
 #include "prefix_cache.h"
 
 typedef struct {
@@ -15,12 +17,16 @@ typedef struct {
   guint32 host_total_blocks;
   guint32 host_free_blocks;
   guint32 host_leaked_blocks; /* held by requests that the engine dropped without freeing them */
-  PrefixCache *cache;         /* NULL without prefix caching */
+  PrefixCache *cache;         /* named blocks, or NULL */
+  FreeRuns *runs;             /* counted ones, or NULL; without prefix caching both are */
 } Pool;
 
-/* `usable_blocks` may be less than num_blocks, the count of ids (v1 keeps one for itself). */
-void pool_init(Pool *pool, const Workload *workload, guint32 block_size, guint32 num_blocks,
-               guint32 usable_blocks, guint32 host_blocks, gboolean prefix_caching);
+void pool_init(Pool *pool, guint32 block_size, guint32 usable_blocks, guint32 host_blocks);
+/* A fresh pool keeps the content of freed blocks. named: the executor wants their names; they have
+ * some in any case where the workload has prefix hashes. num_blocks: the count of ids, the engine's
+ * own among them. two_ended: see free_runs_new(). */
+void pool_cache(Pool *pool, const Workload *workload, guint32 num_blocks, gboolean named,
+                gboolean two_ended);
 void pool_clear(Pool *pool);
 
 static inline guint32
@@ -37,16 +43,33 @@ pool_holds(const Pool *pool, const Sequence *sequence, guint64 tokens)
   return tokens <= (guint64)sequence->blocks * pool->block_size;
 }
 
+/* Takes `blocks` that are free and have no names, for whoever counts them himself. */
+static inline void
+pool_take(Pool *pool, guint32 blocks)
+{
+  pool->free_blocks -= blocks;
+  if (pool->runs != NULL)
+    free_runs_take(pool->runs, blocks);
+}
+
 /* Grows what the sequence holds to `blocks`; fewer is no change. FALSE, and nothing done, if the
  * free ones do not suffice. */
 gboolean pool_grow(Pool *pool, Sequence *sequence, guint32 blocks);
-/* With prefix caching: a sequence without blocks takes its first `blocks` ones, which are hits. */
+/* Leading blocks of the sequence, which holds none, whose content is still there, at most `most`,
+ * and so that a token is left to compute. *n_idle is how many of them are free. */
+guint32 pool_hits(const Pool *pool, Sequence *sequence, guint32 most, guint32 *n_idle);
+/* A sequence without blocks takes its first `blocks` ones, which are hits. */
 void pool_share(Pool *pool, Sequence *sequence, guint32 blocks);
-/* The sequence gives all its GPU blocks back. */
-void pool_release(Pool *pool, Sequence *sequence);
+/* The sequence gives all its GPU blocks back. comes_back: it was preempted. */
+void pool_release(Pool *pool, Sequence *sequence, gboolean comes_back);
+/* It ended, or will not be asked again. */
+void pool_forget(Pool *pool, Sequence *sequence);
 /* Its GPU blocks move to the host, which must have room. */
 void pool_swap_out(Pool *pool, Sequence *sequence);
 /* Its host blocks are given up: what it needs on the GPU it took before. */
 void pool_release_host(Pool *pool, Sequence *sequence);
-/* With prefix caching: `tokens` of the sequence are, or will be in this step, in its blocks. */
+/* `tokens` of the sequence are known and are, or will be in this step, in its blocks: with prefix
+ * caching those that are full of them count as cached. */
 void pool_register(Pool *pool, Sequence *sequence, guint32 tokens);
+/* TRUE if content that somebody might have found again was ever lost. */
+gboolean pool_evicted(const Pool *pool);

@@ -17,6 +17,7 @@ struct PrefixCache {
   guint32 block_size;
   Block *blocks; /* blocks[0] is the null block, here the free queue's anchor */
   guint32 free_blocks;
+  gboolean two_ended;
   gboolean evicted;
   /* A hash table of keys whose links are in the blocks, since a block has one key at most: chains
    * in the order of registering, so that the first block with a key is the first one found. */
@@ -31,12 +32,14 @@ chain(guint64 key, guint64 value)
 }
 
 PrefixCache *
-prefix_cache_new(const Workload *workload, guint32 num_blocks, guint32 block_size)
+prefix_cache_new(const Workload *workload, guint32 num_blocks, guint32 block_size,
+                 gboolean two_ended)
 {
   PrefixCache *cache = g_new0(PrefixCache, 1);
 
   cache->workload = workload;
   cache->block_size = block_size;
+  cache->two_ended = two_ended;
   cache->blocks = g_new0(Block, num_blocks);
   while (cache->chain_mask + 1 < num_blocks)
     cache->chain_mask = 2 * cache->chain_mask + 1;
@@ -84,14 +87,14 @@ queue_remove(PrefixCache *cache, guint32 id)
 }
 
 static void
-queue_append(PrefixCache *cache, guint32 id)
+queue_insert_behind(PrefixCache *cache, guint32 before, guint32 id)
 {
-  Block *anchor = &cache->blocks[0], *block = &cache->blocks[id];
+  Block *block = &cache->blocks[id];
 
-  block->previous = anchor->previous;
-  block->next = 0;
-  cache->blocks[anchor->previous].next = id;
-  anchor->previous = id;
+  block->previous = before;
+  block->next = cache->blocks[before].next;
+  cache->blocks[block->next].previous = id;
+  cache->blocks[before].next = id;
   cache->free_blocks++;
 }
 
@@ -234,9 +237,17 @@ prefix_cache_register(PrefixCache *cache, Sequence *sequence, guint32 tokens)
 void
 prefix_cache_release(PrefixCache *cache, Sequence *sequence)
 {
-  for (guint32 i = sequence->blocks; i-- > 0;)
-    if (--cache->blocks[sequence->block_ids[i]].references == 0)
-      queue_append(cache, sequence->block_ids[i]);
+  guint32 last_partial = 0; /* 0: the anchor, before the head */
+
+  for (guint32 i = sequence->blocks; i-- > 0;) {
+    guint32 id = sequence->block_ids[i];
+    gboolean first = cache->two_ended && cache->blocks[id].key == 0;
+    if (--cache->blocks[id].references > 0)
+      continue;
+    queue_insert_behind(cache, first ? last_partial : cache->blocks[0].previous, id);
+    if (first)
+      last_partial = id;
+  }
   sequence->blocks = 0;
   sequence->registered_blocks = 0;
 }

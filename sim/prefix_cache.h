@@ -4,7 +4,8 @@
  * Picture: blocks 1 … N-1 (0 is the engine's null block), each with a reference count and, once it
  * is full, a content key. Blocks without references wait in the free queue with their content still
  * there; taking one from the head erases it, a hit takes it from the middle. A freed sequence's
- * blocks join the tail in reverse order, so a prefix's end is lost before its start. Several blocks
+ * blocks join the tail in reverse order, so a prefix's end is lost before its start; since vLLM
+ * 0.23 those without content join the head instead, and cached content lives longer. Several blocks
  * may hold the same content; the one that was registered first is used.
  * Keys are 64-bit mixes of the prompt's prefix hashes (shared between requests), or of the request
  * and block index (its own); a collision among 10^7 blocks has odds of 1 in 10^5.
@@ -16,7 +17,9 @@
 
 typedef struct PrefixCache PrefixCache;
 
-PrefixCache *prefix_cache_new(const Workload *workload, guint32 num_blocks, guint32 block_size);
+/* two_ended: freed blocks without content go to the head of the queue, else all to its tail. */
+PrefixCache *prefix_cache_new(const Workload *workload, guint32 num_blocks, guint32 block_size,
+                              gboolean two_ended);
 void prefix_cache_free(PrefixCache *cache);
 
 guint32 prefix_cache_free_blocks(const PrefixCache *cache);

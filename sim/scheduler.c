@@ -8,10 +8,6 @@
 
 #include "array.h"
 
-const SchedulerClass *const scheduler_classes[] = {
-    &scheduler_vllm_v1, &scheduler_vllm_06, &scheduler_vllm_05, &scheduler_sglang, NULL,
-};
-
 Scheduler *
 scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const Workload *workload)
 {
@@ -22,9 +18,11 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   self->config = *config;
   self->workload = workload;
   self->watermark_blocks = (guint32)(config->watermark * config->num_gpu_blocks);
-  pool_init(&self->pool, workload, config->block_size, config->num_gpu_blocks,
-            config->num_gpu_blocks - class->hidden_blocks, config->num_cpu_blocks,
-            config->prefix_caching && (class->features & SCHEDULER_HAS_PREFIX_CACHING) != 0);
+  pool_init(&self->pool, config->block_size, config->num_gpu_blocks - class->hidden_blocks,
+            config->num_cpu_blocks);
+  if (config->prefix_caching && (class->features & SCHEDULER_HAS_PREFIX_CACHING) != 0)
+    pool_cache(&self->pool, workload, config->num_gpu_blocks, config->named_blocks,
+               (class->features & SCHEDULER_REUSES_PARTIAL_FIRST) != 0);
   waiting_queue_init(&self->waiting);
   decode_clock_init(&self->clock, config->block_size);
   self->left_in_flight = g_ptr_array_new();
@@ -69,8 +67,8 @@ scheduler_free(Scheduler *self)
   g_array_unref(self->scratch_requests);
   if (self->class->end != NULL)
     self->class->end(self);
-  g_free(self->state);
   pool_clear(&self->pool);
+  g_free(self->state);
   g_free(self);
 }
 
@@ -121,6 +119,7 @@ new_sequence(Scheduler *self, guint32 index)
 void
 scheduler_recycle(Scheduler *self, Sequence *sequence)
 {
+  pool_forget(&self->pool, sequence);
   g_free(sequence->block_ids);
   g_free(sequence->prefix_keys);
   sequence->next = self->spare;
@@ -170,6 +169,14 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
   step->swapped = self->swapped.length;
 }
 
+void
+scheduler_register(Scheduler *self, Sequence *sequence, guint32 tokens)
+{
+  guint32 known = sequence_length(sequence) - (sequence->in_flight ? 1 : 0);
+
+  pool_register(&self->pool, sequence, MIN(sequence->computed_tokens + tokens, known));
+}
+
 EntryKind
 scheduler_entry_kind(const Sequence *sequence)
 {
@@ -214,7 +221,7 @@ scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint32 tok
 static void
 drop_kv(Scheduler *self, Sequence *sequence)
 {
-  pool_release(&self->pool, sequence);
+  pool_release(&self->pool, sequence, TRUE);
   sequence->computed_tokens = 0;
   sequence->stage = STAGE_PREFILL;
   sequence->was_preempted = TRUE;
@@ -313,8 +320,8 @@ advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
   if (!entry->samples)
     return FALSE;
   sequence->stage = STAGE_DECODE;
+  sequence->in_flight = self->config.async_scheduling;
   sequence->generated_tokens++;
-  sequence->in_flight = TRUE;
   sequence->ending = sequence->generated_tokens >= sequence->output_limit ||
                      sequence_length(sequence) >= scheduler_longest_length(self);
   if (sequence->ending)
@@ -337,6 +344,7 @@ scheduler_advance(Scheduler *self, Step *step, guint32 repeats)
   }
   if (step->ticks)
     scheduler_tick(self, step, repeats);
+  self->executed += step->n_sequences > 0 ? repeats : 0;
   return tokens;
 }
 
@@ -372,13 +380,22 @@ count_lost_members(const Scheduler *self, const Step *step)
   return n;
 }
 
+/* Its token has come: with asynchronous scheduling a block that it filled is cached from now on. */
+static void
+deliver(Scheduler *self, Sequence *sequence)
+{
+  sequence->in_flight = FALSE;
+  if (self->config.async_scheduling && !sequence->in_clock)
+    pool_register(&self->pool, sequence, sequence->computed_tokens);
+}
+
 /* Of a former member of the clock. */
 static void
 end_token(Scheduler *self, Sequence *sequence, gint64 end_ps)
 {
   if (lost_token(self, sequence))
     return;
-  sequence->in_flight = FALSE;
+  deliver(self, sequence);
   sequence->result.last_token_ps = end_ps;
 }
 
@@ -395,7 +412,7 @@ note_tokens(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_p
     if (sequence == NULL || !g_array_index(step->entries, StepEntry, i).samples ||
         lost_token(self, sequence))
       continue;
-    sequence->in_flight = FALSE;
+    deliver(self, sequence);
     if (sequence->result.first_token_ps < 0)
       sequence->result.first_token_ps = first_end_ps;
     else
@@ -422,7 +439,7 @@ finish(Scheduler *self, Sequence *sequence, gint64 end_ps)
   if (self->class->finished != NULL)
     self->class->finished(self, sequence);
   ARRAY_PUSH(self->just_finished, &self->finished_room, guint32, sequence->request);
-  pool_release(&self->pool, sequence);
+  pool_release(&self->pool, sequence, FALSE);
   pool_release_host(&self->pool, sequence);
 }
 

@@ -23,9 +23,10 @@ typedef struct {
   guint32 max_num_batched_tokens;
   guint32 max_model_len; /* tokens, prompt and output */
   guint32 block_manager; /* 1 or 2, vLLM 0.x */
-  double watermark;      /* share of the pool kept free on admission, vLLM 0.x */
+  double watermark;      /* share of the pool kept free on admission */
   gboolean chunked_prefill;
   gboolean prefix_caching;
+  gboolean named_blocks; /* with prefix caching: the executor wants to know which block is whose */
   gboolean async_scheduling; /* a step is decided while the one before it runs */
   /* SGLang's own; its pages are blocks, max_running_requests is max_num_seqs. */
   guint32 chunked_prefill_size; /* tokens of prompts in a step; 0: no limit, and none is cut */
@@ -34,6 +35,9 @@ typedef struct {
   gboolean mixed_chunk;                 /* decodes run in the same step as prefills */
   gboolean ignore_eos;                  /* requests are known to generate all their max_tokens */
   guint32 long_prefill_token_threshold; /* 0: none */
+  gboolean reserve_full_isl;   /* admits only what finds blocks for all that it has to compute */
+  guint32 max_num_active_seqs; /* that admission stops at; 0: max_num_seqs */
+  guint32 prefill_schedule_interval; /* decisions from one with prefills to the next; 0, 1: any */
   const OverflowPolicy *overflow;
   const VictimPolicy *victim;
   PolicyValues overflow_options;
@@ -43,21 +47,33 @@ typedef struct {
 
 /* What an engine has, for refusing options that it lacks. */
 typedef enum {
-  SCHEDULER_HAS_BLOCK_MANAGER = 1 << 0, /* --block-manager, --watermark */
+  SCHEDULER_HAS_BLOCK_MANAGER = 1 << 0, /* --block-manager */
   SCHEDULER_HAS_PREFIX_CACHING = 1 << 1,
   SCHEDULER_HAS_LONG_PREFILL = 1 << 2, /* --long-prefill-token-threshold */
   SCHEDULER_HAS_SWAP = 1 << 3,         /* without it swap is a what-if */
   SCHEDULER_CHUNKS_BY_DEFAULT = 1 << 4,
   SCHEDULER_DROPS_TOO_LONG =
-      1 << 5,                    /* its scheduler ignores what can never fit; else the front end */
+      1 << 5,                   /* its scheduler ignores what can never fit; else the front end */
+  SCHEDULER_HAS_ASYNC = 1 << 6, /* --async-scheduling: decides a step while the one before runs */
+  SCHEDULER_ASYNC_BY_DEFAULT = 1 << 7,
+  SCHEDULER_CACHES_BY_DEFAULT = 1 << 8,
+  SCHEDULER_HAS_WATERMARK = 1 << 9,
+  SCHEDULER_HAS_RESERVE_FULL_ISL = 1 << 10, /* and reserves by default */
+  SCHEDULER_HAS_PREFILL_INTERVAL = 1 << 11,
+  SCHEDULER_HAS_ACTIVE_SEQS = 1 << 12,
+  /* A freed sequence's blocks without cached content are the next to be used again; else all go
+   * behind what is free. */
+  SCHEDULER_REUSES_PARTIAL_FIRST = 1 << 13,
   SCHEDULER_IS_SGLANG = 1 << 16, /* has SGLang's options, and none of vLLM's */
-  SCHEDULER_HAS_ASYNC = 1 << 6,  /* --async-scheduling: decides a step while the one before runs */
 } SchedulerFeatures;
 
 typedef struct {
   const char *name;
   const char *help;
+  guint32 version;       /* of vLLM, 33 for 0.33; 0 for other engines */
+  const char *costs_as;  /* the scheduler whose host costs it has; NULL: its own name's */
   guint32 features;      /* SchedulerFeatures */
+  guint32 rules;         /* its engine's own flags */
   guint32 hidden_blocks; /* of the pool, which the engine keeps for itself */
   gboolean
       stops_at_max_model_len;   /* a sequence ends when it is this long; else when it is longer */
@@ -76,13 +92,30 @@ typedef struct {
   void (*schedule)(Scheduler *self, Step *step);
 } SchedulerClass;
 
+#define SCHEDULER_VLLM_OLDEST 8
+#define SCHEDULER_VLLM_NEWEST 33
+/* vLLM 0.8 to 0.33. */
+extern const SchedulerClass scheduler_vllm_versions[];
 extern const SchedulerClass scheduler_vllm_v1;
 extern const SchedulerClass scheduler_vllm_06;
 extern const SchedulerClass scheduler_vllm_05;
 extern const SchedulerClass scheduler_sglang;
 
-/* NULL-terminated. */
+/* One for each set of rules, for whoever goes through them all; NULL-terminated. */
 extern const SchedulerClass *const scheduler_classes[];
+
+#define SCHEDULER_ERROR (scheduler_error_quark())
+GQuark scheduler_error_quark(void);
+typedef enum { SCHEDULER_ERROR_UNKNOWN } SchedulerError;
+
+/* By name: that of a class, "vllm" (the newest), or "vllm-0.MINOR" with or without a patch number.
+ * NULL, and a message that says what is known, if there is none. */
+const SchedulerClass *scheduler_class_from_name(const char *name, GError **error);
+/* All names but those with a patch number, NULL-terminated; the caller frees the array, not them.
+ */
+const char **scheduler_names(void);
+/* The first version of vLLM that has all of `features`; NULL: none has. */
+const SchedulerClass *scheduler_class_first_with(guint32 features);
 
 struct Scheduler {
   const SchedulerClass *class;
@@ -106,6 +139,7 @@ struct Scheduler {
   guint32 repeats;                /* of the last one that took off */
   GPtrArray *ended_in_flight;     /* of Sequence: their last token is in it */
   guint32 lost_tokens;            /* of the step in flight: whose requests were preempted since */
+  guint64 executed;               /* steps with tokens that have taken off */
   gint64 now_ps;
   gboolean memory_bound;    /* the pool ever refused a block; set by engines at each such test */
   SequenceQueue scratch[7]; /* an engine's own lists while it decides a step, else empty */
@@ -154,6 +188,10 @@ guint32 scheduler_unfinished(const Scheduler *self);
 Sequence *scheduler_waiting_head(Scheduler *self);
 Sequence *scheduler_take_waiting(Scheduler *self);
 
+/* With prefix caching: the sequence has its blocks for `tokens` more; those that are then full of
+ * tokens that are known count as cached, although they are computed in this step only. */
+void scheduler_register(Scheduler *self, Sequence *sequence, guint32 tokens);
+
 /* Adds an entry of `tokens` tokens and marks the sequence as scheduled. */
 void scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint32 tokens,
                          EntryKind kind);
@@ -165,6 +203,12 @@ EntryKind scheduler_entry_kind(const Sequence *sequence);
  * recomputes where `can_fall_back`, else the engine dies and step->abort is set. */
 OverflowAction scheduler_preempt(Scheduler *self, Step *step, Sequence *victim,
                                  const Sequence *beneficiary, gboolean can_fall_back);
+
+/* The running sequence that goes first by a victim policy that ranks, of those that do not end with
+ * the step in flight; NULL if there is none. An engine preempts it before anybody has work in the
+ * step, until what is left finds its blocks. Where the policy ranks nobody, the queue's last goes
+ * when a block is missing. */
+Sequence *scheduler_first_victim(const Scheduler *self);
 
 /* The host copy of `sequence` came back in this step: notes it; `copied` blocks crossed the link.
  */

@@ -29,7 +29,7 @@ scheduler_take_due(Scheduler *self, Sequence *member)
   if (self->pool.cache != NULL)
     pool_grow(&self->pool, member, member->blocks + 1);
   else
-    self->pool.free_blocks--;
+    pool_take(&self->pool, 1);
   return TRUE;
 }
 
@@ -41,24 +41,34 @@ take_due_at(Scheduler *self, guint64 later)
 
   g_assert(due->length <= self->pool.free_blocks);
   if (self->pool.cache == NULL) {
-    self->pool.free_blocks -= due->length;
+    pool_take(&self->pool, due->length);
     return;
   }
   for (Sequence *member = due->head; member != NULL; member = member->due_next)
     pool_grow(&self->pool, member, member->blocks + 1);
 }
 
-/* Tells the prefix cache of the blocks that are full after that tick: those that take the next one
- * at the tick behind it. */
+/* Tells the prefix cache of the blocks that are full after that tick: those of the members that
+ * take the next one at the tick behind it. With asynchronous scheduling the tick's token is not
+ * known yet, so they are those that were full before it. */
 static void
 register_full_at(Scheduler *self, guint64 later)
 {
+  guint64 known = later + (self->config.async_scheduling ? 0 : 1);
+
   if (self->pool.cache == NULL)
     return;
-  for (Sequence *member = decode_clock_due(&self->clock, later + 1)->head; member != NULL;
+  for (Sequence *member = decode_clock_due(&self->clock, known)->head; member != NULL;
        member = member->due_next)
-    pool_register(&self->pool, member,
-                  decode_clock_tokens(&self->clock, member) + (guint32)later + 1);
+    pool_register(&self->pool, member, decode_clock_tokens(&self->clock, member) + (guint32)known);
+}
+
+/* What the prefix cache knows of a former member, where members' blocks are not named: what
+ * register_full_at() would have told it. */
+static void
+note_registered(Scheduler *self, Sequence *member)
+{
+  pool_register(&self->pool, member, member->computed_tokens - (member->in_flight ? 1 : 0));
 }
 
 void
@@ -166,7 +176,7 @@ scheduler_join_clock(Scheduler *self, Step *step)
 {
   Sequence *loose = NULL, *next;
 
-  if (!self->stride || !self->config.victim->takes_tail || step->clocked_at == step->entries->len ||
+  if (!self->stride || step->clocked_at == step->entries->len ||
       g_array_index(step->entries, StepEntry, step->clocked_at).kind != ENTRY_DECODE)
     return;
   loose = scheduler_first_loose(self);
@@ -227,9 +237,10 @@ scheduler_leave_clock(Scheduler *self, Sequence *member)
 {
   decode_clock_leave(&self->clock, member);
   if (self->tick_in_flight) {
-    member->in_flight = TRUE;
+    member->in_flight = self->config.async_scheduling;
     g_ptr_array_add(self->left_in_flight, member);
   }
+  note_registered(self, member);
 }
 
 /* What the repeats after the first need. The order matters to the prefix cache alone: step by step,
@@ -238,7 +249,7 @@ static void
 supply_repeats(Scheduler *self, const Step *step, guint32 repeats)
 {
   if (self->pool.cache == NULL) {
-    self->pool.free_blocks -= (guint32)step_grown_blocks(step, repeats);
+    pool_take(&self->pool, (guint32)step_grown_blocks(step, repeats));
     return;
   }
   for (guint32 i = 1; i < repeats; i++) {
@@ -256,7 +267,9 @@ scheduler_tick(Scheduler *self, Step *step, guint32 repeats)
     supply_repeats(self, step, repeats);
   decode_clock_tick(&self->clock, repeats);
   while ((sequence = decode_clock_take_ended(&self->clock)) != NULL) {
-    sequence->ending = sequence->in_flight = TRUE;
+    sequence->ending = TRUE;
+    sequence->in_flight = self->config.async_scheduling;
+    note_registered(self, sequence);
     g_ptr_array_add(self->ended_in_flight, sequence);
     g_ptr_array_add(step->ending, sequence);
   }

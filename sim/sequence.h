@@ -9,6 +9,7 @@
 
 typedef enum { STAGE_PREFILL, STAGE_DECODE } Stage;
 
+typedef struct FreeRun FreeRun;
 typedef struct Sequence Sequence;
 typedef struct SequenceQueue SequenceQueue;
 
@@ -32,9 +33,9 @@ struct Sequence {
   Stage stage;
   gboolean was_preempted; /* by recompute, and not prefilled again since */
   gboolean was_scheduled;
-  gboolean ending; /* its last token is being computed: it has its place, but no work */
+  gboolean in_flight; /* its newest token is on its way: asynchronous scheduling only */
+  gboolean ending;    /* its last token is being computed: it has its place, but no work */
   gboolean ended;
-  gboolean in_flight;     /* its newest token is being computed by a step that is not settled */
   gint64 preempted_at_ps; /* -1 while not preempted */
 
   /* The decode clock's own. */
@@ -49,10 +50,11 @@ struct Sequence {
   guint32 radix_blocks;
 
   /* With prefix caching only. */
-  guint32 *block_ids; /* `blocks` of them, room for block_ids_room */
-  guint32 block_ids_room;
   guint32 registered_blocks; /* full blocks whose content the cache knows */
-  guint64 *prefix_keys;      /* content keys of the prompt's hashed blocks */
+  FreeRun *free_run;         /* what is left of them in the free queue (free_runs.h) */
+  guint32 *block_ids;        /* `blocks` of them, room for block_ids_room */
+  guint32 block_ids_room;
+  guint64 *prefix_keys; /* content keys of the prompt's hashed blocks */
   guint32 n_prefix_keys;
 };
 

@@ -49,7 +49,7 @@ step_clear(Step *step)
   step->contexts = (DecodeContexts){0};
   step->copy_out_blocks = step->copy_in_blocks = 0;
   step->repeat = 1;
-  step->listed = step->ticks = step->idle_changes = FALSE;
+  step->listed = step->ticks = step->takes_no_time = step->idle_changes = FALSE;
   step->abort = NULL;
   step->sglang.mode = NULL;
 }
@@ -59,6 +59,13 @@ step_is_empty(const Step *step)
 {
   return step->n_sequences == 0 && step->victims->len == 0 && step->swapped_in->len == 0 &&
          step->ignored->len == 0;
+}
+
+gboolean
+step_only_preempts(const Step *step)
+{
+  return step->victims->len > 0 && step->n_sequences == 0 && step->swapped_in->len == 0 &&
+         step->ignored->len == 0 && step->copy_out_blocks == 0 && step->abort == NULL;
 }
 
 gboolean

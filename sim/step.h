@@ -91,6 +91,7 @@ typedef struct {
   guint32 swapped;
 
   StepSglang sglang;
+  gboolean takes_no_time; /* it is decided while the device works, and has nothing for it */
   gboolean
       idle_changes;  /* an empty step that must still be stepped through, since it moved a queue */
   const char *abort; /* static text: the engine died in this decision; NULL otherwise */
@@ -110,6 +111,8 @@ void step_clear(Step *step);
 
 /* TRUE if the decision holds nothing at all: no work, no victim, nobody ignored. */
 gboolean step_is_empty(const Step *step);
+/* TRUE if requests were preempted and that is all: there is nothing to compute and to copy. */
+gboolean step_only_preempts(const Step *step);
 /* TRUE if it is decodes and nothing else at all: what may be repeated. */
 gboolean step_is_only_decodes(const Step *step);
 /* Blocks that the repeats after the first take, of `repeats` in all. */

@@ -1,5 +1,6 @@
 # A scenario run many times.
-libspillway_cli_a_SOURCES += \
+noinst_LIBRARIES += libspillway-study.a
+libspillway_study_a_SOURCES = \
   %D%/cluster.h \
   %D%/paths.c %D%/paths.h \
   %D%/plan.c %D%/plan.h \
@@ -42,7 +43,7 @@ libspillway_cli_a_SOURCES += \
   %D%/validation/text.c \
   %D%/validation/validation.h
 if HAVE_MPI
-libspillway_cli_a_SOURCES += %D%/cluster_mpi.c
+libspillway_study_a_SOURCES += %D%/cluster_mpi.c
 else
-libspillway_cli_a_SOURCES += %D%/cluster_none.c
+libspillway_study_a_SOURCES += %D%/cluster_none.c
 endif

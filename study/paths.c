@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "cli/cli.h"
-#include "cli/trace/trace.h"
+#include "scenario/shipped.h"
+#include "scenario/trace_name.h"
 
 #define EMPIRICAL "empirical:"
 

@@ -4,10 +4,9 @@
 
 #include "plan.h"
 
-#include "cli/cli.h"
+#include "scenario/trace_name.h"
 #include "scenario/resolve.h"
 #include "scenario/scenario.h"
-#include "cli/trace/trace.h"
 #include "unlimited_table.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "scenario/message.h"
 #include "report/format.h"
 
 #define TERMINAL_EVERY_US (G_USEC_PER_SEC / 5)

@@ -3,7 +3,7 @@
 #include "study.h"
 #include "paths.h"
 
-#include "cli/cli.h"
+#include "scenario/typed.h"
 #include "scenario/vllm_flags.h"
 
 #include <string.h>

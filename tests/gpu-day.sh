@@ -28,6 +28,11 @@ fake()
   cat >"$1" <<'PROGRAM'
 #!/usr/bin/env bash
 echo "${0##*/} $*${SPILLWAY_PORTABLE_ATTENTION:+ portable}" >>"$CALLS"
+# usage: charge SECONDS    what this takes, on the clock of the test
+charge()
+{
+  echo $(($(cat "$CLOCK") + $1)) >"$CLOCK"
+}
 while read -r word action; do
   [[ " ${0##*/} $* " != *" $word "* ]] || eval "$action"
 done <"$FAILING"
@@ -62,6 +67,25 @@ done
 for program in nvidia-smi compute-sanitizer gnuplot; do
   fake "path/$program"
 done
+# A clock that only what is charged moves, where $CLOCK names it.
+cat >path/date <<'PROGRAM'
+#!/usr/bin/env bash
+[ "$1" = +%s ] && [ -n "${CLOCK:-}" ] && exec cat "$CLOCK"
+exec /bin/date "$@"
+PROGRAM
+cat >path/timeout <<'PROGRAM'
+#!/usr/bin/env bash
+[ -n "${CLOCK:-}" ] || exec /usr/bin/timeout "$@"
+[ "$1" != -k ] || shift 2
+end=$(($(cat "$CLOCK") + $1))
+shift
+"$@"
+status=$?
+[ "$(cat "$CLOCK")" -gt $end ] || exit $status
+echo $end >"$CLOCK"
+exit 124
+PROGRAM
+chmod +x path/date path/timeout
 PATH=$folder/path:$PATH
 
 # usage: day NAME WORD...    a day into folder NAME; its status in $status
@@ -99,10 +123,10 @@ check "most valuable first" in_order nvidia-smi "only prefill-wgmma" "selfcheck 
   "study poster --live.*--minutes [1-9]"
 check "five shares of memory, both policies" test "$(grep -c ' validate \|-gpu validate' "$CALLS")" = 10
 check "at most eight files" test "$(find good -type f | wc -l)" -le 8
-for file in summary.md selfcheck.txt selfcheck.json profile.csv validation.md study.md logs.tar.gz; do
+for file in summary.md selfcheck.txt selfcheck.json profile.csv validation.md study.md logs.tgz; do
   check "there is $file" test -s "good/$file"
 done
-check "the logs are in the archive" tar -tzf good/logs.tar.gz ./validate-12-swap.txt ./calibrate.txt ./environment.log
+check "the logs are in the archive" tar -tzf good/logs.tgz ./validate-12-swap.txt ./calibrate.txt ./environment.log
 check "the table has every step" test \
   "$(grep -cE '^(environment|wgmma|selfcheck|torch|calibrate|validate|sanitizer|tests|study) ' out)" = 9
 if command -v python3 >/dev/null; then
@@ -115,7 +139,7 @@ day good
 check "what passed is not run again" test "$(grep -c 'selfcheck\|calibrate\|validate' "$CALLS")" = 0
 day good --steps selfcheck
 check "unless it is asked for" in_order "selfcheck -o"
-check "and nothing else" test "$(grep -c 'calibrate\|validate\|nvidia-smi' "$CALLS")" = 0
+check "and nothing else" test "$(grep -c 'calibrate\|validate\|nvidia-smi$' "$CALLS")" = 0
 
 printf '%s\n' 'selfcheck exit 1' 'swap exit 1' >"$FAILING"
 day bad
@@ -133,25 +157,114 @@ check "and may pass then" test "$status" = 0 -a "$(verdict bad selfcheck)" = pas
 printf '%s\n' '30% kill -9 $$' >"$FAILING"
 check "a run that takes too long is ended" sh -c "! $gpu_day --build build --output lent --work lent-1 --minutes 1 --steps \
   environment,calibrate,validate >'$folder/out' 2>&1"
-check "and the runs before it are kept" test "$(tar -tzf lent/logs.tar.gz | grep -c 'validate-.*json')" = 6
+check "and the runs before it are kept" test "$(tar -tzf lent/logs.tgz | grep -c 'validate-.*json')" = 6
 : >"$FAILING"
 : >"$CALLS"
-"$gpu_day" --build build --output lent-again --work lent-2 --resume lent/logs.tar.gz --minutes 2 >out 2>&1
+"$gpu_day" --build build --output lent-again --work lent-2 --resume lent/logs.tgz --minutes 2 >out 2>&1
 check "the second call goes on with them" test "$(grep -c 'gpu validate' "$CALLS")" = 4
 check "and has all in its results" test "$(grep -c ' validate ' lent-again/validation.md)" -ge 10
-check "what passed is not run again there" test "$(grep -c 'calibrate --model\|nvidia-smi' "$CALLS")" = 0
+check "what passed is not run again there" test "$(grep -c 'calibrate --model\|nvidia-smi$' "$CALLS")" = 0
 check "what takes longer than is left is not begun" grep -q '^study  *skipped .*no time left' out
 
-printf '%s\n' 'prefill-wgmma exit 1' >"$FAILING"
+printf '%s\n' 'prefill-wgmma echo FAILED: prefill-wgmma; exit 1' >"$FAILING"
 day portable --steps wgmma,selfcheck,calibrate
 check "a new kernel that fails alone is done without" in_order "selfcheck -o.*portable" "calibrate.*portable"
 : >"$FAILING"
 day portable --steps validate
 check "in later starts, too" in_order "validate.*portable"
+day portable --steps wgmma,calibrate
+check "but it is tried again, as it is" in_order "only prefill-wgmma.* 1$" "calibrate"
+check "and is taken again where it passes" test "$(grep -c '^spillway-gpu.* portable$' "$CALLS")" = 0
+printf '%s\n' 'prefill-wgmma exit 1' >"$FAILING"
+day driverless --steps wgmma,calibrate
+check "a machine's fault is not the kernel's" test "$status" = 1 -a "$(grep -c ' portable$' "$CALLS")" = 0
+printf '%s\n' 'prefill-wgmma kill -9 $$' >"$FAILING"
+day lost --steps wgmma,calibrate
+check "one that was lost is done without" in_order "calibrate.*portable"
+rm -rf lost lost.work
 printf '%s\n' '-o exit 1' >"$FAILING"
 day lost --steps selfcheck
 check "kernels that were not come to are checked by themselves" in_order "only kv-copy" "only stream-copy"
 check "with what there was" test -s lost/selfcheck.txt
+
+# Torch is worth less than a run of the validation where time is short.
+: >"$FAILING"
+day short --minutes 9
+check "torch comes behind validate in a short day" test "$(sed -n 's/ .*//p' short.work/steps | tr '\n' ' ' |
+  sed 's/.*validate torch.*/right/')" = right
+day anew --steps environment --resume nowhere/logs.tgz
+check "an archive that did not come along is told, and the day goes on" test "$status" = 0
+check "with which" grep -q "nowhere/logs.tgz' is not there" out
+check "the clocks are watched, a line a second" in_order "nvidia-smi.*clocks.sm.*-l 1"
+
+# A card of 141 GB: other shares show something.
+printf '%s\n' '--query-gpu=memory.total echo 143771; exit 0' >"$FAILING"
+day large --steps calibrate,validate
+check "shares of memory that show something on a large card" in_order "validate.*12%" "validate.*20%" "validate.*16%" \
+  "validate.*8%" "validate.*25%"
+check "all of them are in the tables" test "$(grep -cE '^\$ spillway-gpu validate' large/validation.md)" = 10
+check "runs sample as the calibration does" test "$(grep -c ' validate .*--temperature 1 ' "$CALLS")" = 10
+
+# The rehearsal: every link once, and nothing behind a broken one.
+: >"$FAILING"
+day rehearsed --rehearse --steps environment,wgmma
+check "a rehearsal tries every link, then the day goes on" in_order "only prefill-wgmma" "selfcheck --quick" \
+  attention-gpu kv-copy-gpu live-gpu "calibrate --quick" "profile check" "validate.*--limit 6" \
+  nvidia-smi "only prefill-wgmma"
+check "and passes" test "$status" = 0 -a "$(verdict rehearsed rehearsal)" = passed
+# usage: broken NAME LINK ACTION LATER    with ACTION the rehearsal ends at LINK, and LATER is not called
+broken()
+{
+  printf '%s\n' "$3" >"$FAILING"
+  day "rehearsed-$1" --rehearse
+  check "$1: the day ends" test "$status" = 1 -a "$(verdict "rehearsed-$1" rehearsal)" = failed
+  check "$1: the link is named" grep -q "$2 is broken" "rehearsed-$1/summary.md"
+  check "$1: what it said is shown" test "$1" = hangs -o "$(grep -c "said of $1" out)" -gt 0
+  check "$1: nothing comes behind" test "$(grep -c -e "$4" "$CALLS")" = 0
+}
+broken wrong selfcheck '--quick case $* in *prefill-wgmma*|*calibrate*) ;; *) echo FAILED: decode, said of wrong; exit 1 ;; esac' test-
+broken sticky tests 'kv-copy-gpu echo an error that stays: said of sticky; exit 1' calibrate
+broken old-driver driver 'nvidia-smi echo said of old-driver; exit 9' selfcheck
+broken no-library calibrate '--time-limit echo said of no-library; exit 127' 'validate'
+printf '%s\n' 'prefill-wgmma kill -9 $$' >"$FAILING"
+day rehearsed-hangs --rehearse
+check "a kernel that hangs ends the day" test "$status" = 1 -a "$(grep -c calibrate "$CALLS")" = 0
+: >"$FAILING"
+printf '%s\n' '-o case $* in *--quick*) ;; *"selfcheck -o"*) echo FAILED: decode; exit 1 ;; esac' >"$FAILING"
+day wrong-later --rehearse
+check "a wrong result found later ends the day, too" test "$(verdict wrong-later calibrate)" = skipped
+check "with the reason" grep -q 'calibrate  *skipped .*wrong result' out
+
+# The whole day on a clock that charges each program what it should take on an H200: it fits into the two calls of a
+# short loan, and five runs of the validation at least into the first.
+export CLOCK=$folder/clock
+cat >charges <<'CHARGES'
+--query-gpu=memory.total echo 143771; exit 0
+nvidia-smi [[ $* == *-l* ]] || charge 1
+selfcheck case $* in *prefill-wgmma*) charge 6 ;; *--quick*) charge 25 ;; *) charge 80 ;; esac
+attention-gpu charge 8
+kv-copy-gpu charge 4
+live-gpu charge 8
+calibrate [[ $* =~ time-limit\ ([0-9]+)s ]]; charge $((BASH_REMATCH[1] + 10))
+profile charge 1
+validate case $* in *--limit*) charge 25 ;; *) charge 55 ;; esac
+slow [[ $* != *compare_torch* ]] || charge 35
+CHARGES
+fake path/slow
+cp charges "$FAILING"
+echo 1000000 >"$CLOCK"
+PYTHON=slow day loan --rehearse --minutes 9 --steps environment,wgmma,selfcheck,calibrate,validate
+took=$(($(cat "$CLOCK") - 1000000))
+check "the first call takes nine minutes at most: $took s" test "$took" -le 540
+check "all its links and steps pass, or the last has no time left" test "$(verdict loan rehearsal)$(verdict loan selfcheck)$(
+  verdict loan calibrate)" = passedpassedpassed
+check "the calibration has two minutes at least" test "$(sed -n 's/^calibrate passed \([0-9]*\).*/\1/p' loan.work/steps)" -ge 120
+check "with runs of the validation" test "$(find loan.work -name 'validate-*.json' | wc -l)" -ge 2
+PYTHON=slow day loan --minutes 3 --steps validate,torch
+check "both calls and a start of two minutes are a quarter of an hour at most" test \
+  $(($(cat "$CLOCK") - 1000000 + 120)) -le 900
+check "with more runs" test "$(find loan.work -name 'validate-*.json' | wc -l)" -ge 4
+unset CLOCK
 
 printf '%s\n' 'calibrate exit 1' >"$FAILING"
 day no-profile
@@ -163,7 +276,7 @@ check "what takes too long is ended" test "$(verdict good torch)" = too-long
 
 : >"$FAILING"
 day dry --dry-run
-check "a dry run calls nothing" test ! -s "$CALLS" -a ! -e dry
+check "a dry run calls nothing of ours" test "$(grep -vc '^nvidia-smi --query' "$CALLS")" = 0 -a ! -e dry
 check "and prints the commands" grep -q 'timeout .*spillway-gpu calibrate --model llama-2-7b' out
 for words in "--steps dance" "--minutes none" "--minutes" "--nonsense" "--build nowhere"; do
   # shellcheck disable=SC2086 # words
@@ -191,6 +304,10 @@ if ls $built >/dev/null 2>&1; then
     --kv-memory 12% | grep 'All 400 requests finished'"
   check "needs no library of this build's" sh -c "env -i bundle/spillway run --help >/dev/null && \
     LD_LIBRARY_PATH=bundle/lib ldd bundle/bin/spillway | grep 'glib.*bundle/lib'"
+  check "packed, too" "$SPILLWAY_SRCDIR/calib/gpu/bundle" --build "$SPILLWAY_BUILDDIR" -o packed.tar.xz
+  check "is a few megabytes then" test "$(du -sm packed.tar.xz | cut -f1)" -lt 16
+  check "and unpacks to the same" sh -c "mkdir unpacked && tar -xJf packed.tar.xz -C unpacked &&
+    diff -r bundle unpacked/spillway-bundle"
   check "starts its own day" sh -c "env -i PATH='$PATH' bundle/gpu-day --dry-run | grep 'bundle/bin/spillway-gpu selfcheck'"
 else
   echo "ok $((++number)) - a bundle # SKIP this build has no spillway-gpu with its tests"

@@ -70,14 +70,20 @@ add_requests(LiveCase *c, GRand *rand)
 void
 live_case_make(LiveCase *c, const TestModel *models, guint n_models, guint32 seed)
 {
+  static const SchedulerClass *const engines[] = {
+      &scheduler_vllm_versions[SCHEDULER_VLLM_NEWEST - SCHEDULER_VLLM_OLDEST],
+      &scheduler_vllm_v1,
+      &scheduler_vllm_06,
+      &scheduler_vllm_05,
+  };
   g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
   gboolean v1;
 
   memset(c, 0, sizeof *c);
   c->workload = workload_new();
   c->model = &models[pick(rand, 0, n_models - 1)];
-  c->class = scheduler_classes[pick(rand, 0, 2)];
-  v1 = c->class == &scheduler_vllm_v1;
+  c->class = engines[pick(rand, 0, G_N_ELEMENTS(engines) - 1)];
+  v1 = (c->class->features & SCHEDULER_HAS_PREFIX_CACHING) != 0;
   c->config = (SchedulerConfig){
       .block_size = pick(rand, 1, coin(rand) ? 4 : 17),
       .num_cpu_blocks = pick(rand, 0, coin(rand) ? 20 : 200),
@@ -88,12 +94,13 @@ live_case_make(LiveCase *c, const TestModel *models, guint n_models, guint32 see
       .watermark = v1 ? 0 : 0.01 * pick(rand, 0, 10),
       .chunked_prefill = coin(rand),
       .prefix_caching = v1 && coin(rand),
+      .named_blocks = TRUE,
       .long_prefill_token_threshold = v1 && coin(rand) ? pick(rand, 1, 16) : 0,
       .overflow = coin(rand) ? &overflow_recompute : &overflow_swap,
       .victim = &victim_newest,
   };
   c->config.num_gpu_blocks = 3 + pick(rand, 76, 120) / c->config.block_size;
-  c->async = v1 && coin(rand);
+  c->config.async_scheduling = v1 && coin(rand);
   c->kv_form = coin(rand) ? KV_BY_LAYER : KV_BY_BLOCK;
   add_requests(c, rand);
 }
@@ -168,7 +175,6 @@ live_case_run(const LiveCase *c, LiveDevice *device, const ExecutorClass *class,
       .observers = observers,
       .n_observers = G_N_ELEMENTS(observers),
       .stride = TRUE,
-      .async = c->async,
   };
   g_autoptr(GError) error = NULL;
 

@@ -14,7 +14,6 @@ typedef struct {
   const TestModel *model;
   const SchedulerClass *class;
   SchedulerConfig config;
-  gboolean async;
   KvForm kv_form;
   Workload *workload;
 } LiveCase;

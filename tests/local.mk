@@ -5,6 +5,7 @@ module_tests = \
   %D%/unit/executor \
   %D%/unit/import \
   %D%/unit/invariants \
+  %D%/unit/keys \
   %D%/unit/live \
   %D%/unit/metrics \
   %D%/unit/model \
@@ -25,11 +26,13 @@ script_tests = \
   %D%/cli.py \
   %D%/completion.sh \
   %D%/explain.py \
+  %D%/faults.py \
   %D%/fuzz.py \
   %D%/gpu-day.sh \
   %D%/live.py \
   %D%/man.sh \
   %D%/outputs.py \
+  %D%/policies.py \
   %D%/perfetto.py \
   %D%/poster.py \
   %D%/profile.py \
@@ -54,6 +57,7 @@ kernel_tests = \
   %D%/kernels/attention \
   %D%/kernels/decode-plan \
   %D%/kernels/kv-copy \
+  %D%/kernels/prefill-plan \
   %D%/kernels/sampling \
   %D%/kernels/timing \
   %D%/kernels/transformer
@@ -62,6 +66,7 @@ TESTS += $(kernel_tests)
 %C%_kernels_attention_LDADD = libspillway-cases.a libspillway-kernels.a $(LDADD)
 %C%_kernels_decode_plan_LDADD = libspillway-kernels.a $(LDADD)
 %C%_kernels_kv_copy_LDADD = libspillway-cases.a libspillway-kernels.a $(LDADD)
+%C%_kernels_prefill_plan_LDADD = libspillway-kernels.a $(LDADD)
 %C%_kernels_sampling_LDADD = libspillway-kernels.a $(LDADD)
 %C%_kernels_timing_LDADD = libspillway-kernels.a $(LDADD)
 %C%_kernels_transformer_LDADD = libspillway-kernels.a $(LDADD)

@@ -81,7 +81,9 @@ def test_config():
     check_equal(OF_LIVE | {"--copy-path", "--host-memory"}, {"--" + key.replace("_", "-") for key in live})
     check_equal(config["seed"], 5)
     check_equal(config["program_version"], succeed("--version").text.split()[1])
-    check_equal(sorted(config["profile"]), ["format", "kind", "name", "sha256"])
+    check_equal(sorted(config["profile"]), ["format", "host_time", "kind", "name", "sha256"])
+    check_equal(config["profile"]["host_time"]["of"], "another machine")
+    check("RTX PRO 6000" in config["profile"]["host_time"]["source"], config["profile"]["host_time"])
     check_equal(config["profile"]["name"], "a100-40gb")
 
 
@@ -262,7 +264,7 @@ def rows_of(database, query):
 
 
 def check_row(database, row, summary):
-    expected = flatten(without(summary, "config", "policy"))
+    expected = flatten(without(summary, "config", "policy", "host_time"))  # host_time follows from time_s and config
     for key, value in expected.items():
         found = row[key.replace(".", "_")]
         if isinstance(value, float):
@@ -412,6 +414,40 @@ def test_what_if():
     both = ["--tensor-parallel-size", "2"]
     check(run_json(*BURST, *both)["time_s"]["comm"] > 0)
     check_equal(run_json(*BURST, *both, "--what-if", "comm=0")["time_s"]["comm"], 0.0)
+
+
+PROFILE = """# spillway-profile 1
+# name: own
+# device: h100-sxm
+# origin 0 source: my table
+operation,variant,dtype,shape,median_ns,origin
+gemm,,float16,m=1;n=28672;k=4096,90000,0
+gemm,,float16,m=64;n=28672;k=4096,95000,0
+"""
+HOST = "host,vllm-v1,,sequences=1;tokens=1,400000,0\n"
+
+
+def test_host_time():
+    """Whose host time it is stands in each summary and in an import's note, with its share; own samples are the profile's."""
+    run = ["--model", "llama-3.1-8b", "--trace", "demo", "--limit", "20"]
+    for name, text, of in (("lacks", PROFILE, "another machine"), ("has", PROFILE + HOST, "the profile")):
+        path = name + ".csv"
+        write(path, text)
+        summary = run_json(*run, "--device", path)
+        check_equal(summary["host_time"]["of"], of)
+        check_equal(summary["config"]["profile"]["host_time"]["of"], of)
+        share = summary["time_s"]["host"] / summary["busy_s"]
+        check(abs(summary["host_time"]["share"] - share) < 1e-9 and share > 0.01)
+        for verb, more in (("run", []), ("compare", ["--overflow", "recompute,swap"])):
+            said = succeed(verb, *run, "--device", path, *more).text
+            check("host time: of %s, " % of in said, said)
+            check("in float16, which stands in for bfloat16" in said, said)
+    table = "gemm.csv"
+    write(table, "framework,version,device,op_name,kernel_source,gemm_dtype,m,n,k,latency\n"
+                 "VLLM,0.19.0,NVIDIA H100 80GB HBM3,gemm,a,fp8_block,1,4096,4096,0.01\n")
+    note = succeed("profile", "import", table, "-o", "gemm.db").text
+    check("host time: of another machine" in note, note)
+    check("host time: of another machine, " in succeed("run", *run, "--device", "rtx-pro-6000").text)
 
 
 main(all_tests(globals()))

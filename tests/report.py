@@ -319,8 +319,8 @@ def test_bad():
     newer.close()
     for verb in ("report", "plot"):
         for words, part in (([], "expected a results database"), (["none.db"], "no such file"), (["."], "folder"),
-                            (["text.db"], "no results database"), (["foreign.db"], "no results database"),
-                            (["empty.db"], "no results database"), (["newer.db"], "format 99"),
+                            (["text.db"], "not a results database"), (["foreign.db"], "another program"),
+                            (["empty.db"], "another program"), (["newer.db"], "format 99"),
                             (["r.db", "r.db"], "twice"), (["r.db", "--runs", "swap,none"], "found 'none'"),
                             (["r.db", "--runs", ""], "--runs")):
             result = execute(verb, *words)

@@ -96,11 +96,8 @@ table_free(Table *table)
 static gboolean
 is_for(const ProfileSample *sample, guint first, const AttentionHeads *heads)
 {
-  gboolean fp8 = strstr(sample->dtype, "fp8") != NULL;
-
   return sample->shape[first] == heads->heads && sample->shape[first + 1] == heads->kv_heads &&
-         sample->shape[first + 2] == heads->head_dim && dtype_bits(sample->dtype) == 16 &&
-         fp8 == (heads->kv_bits == 8);
+         sample->shape[first + 2] == heads->head_dim && g_str_equal(sample->dtype, heads->dtype);
 }
 
 static Row

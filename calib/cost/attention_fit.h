@@ -20,9 +20,11 @@ typedef struct {
   double context; /* mean of the decodes' */
 } AttentionPoint;
 
-/* What one device holds of a layer. kv_bits: 16, or 8 for a cache in fp8. */
+/* What one device holds of a layer, and the dtype of its samples ("bfloat16", "float16+fp8kv":
+ * dtype.h), which alone count. */
 typedef struct {
-  guint32 heads, kv_heads, head_dim, kv_bits;
+  guint32 heads, kv_heads, head_dim;
+  const char *dtype; /* needed while a fit is made */
 } AttentionHeads;
 
 /* NULL if the profile has no attention for these heads. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "curve.h"
+#include "dtype.h"
 #include "roofline.h"
 #include "sim/units.h"
 
@@ -18,21 +19,6 @@ struct GemmFit {
   guint32 weight_bits;
   GArray *products; /* of Product */
 };
-
-guint32
-dtype_bits(const char *dtype)
-{
-  static const struct {
-    const char *prefix;
-    guint32 bits;
-  } known[] = {{"bfloat16", 16}, {"float16", 16}, {"half", 16}, {"bf16", 16},
-               {"fp16", 16},     {"fp8", 8},      {"int8", 8},  {"float8", 8}};
-
-  for (guint i = 0; i < G_N_ELEMENTS(known); i++)
-    if (g_str_has_prefix(dtype, known[i].prefix))
-      return known[i].bits;
-  return 0;
-}
 
 /* The mean relative error at interior points when each is left out. */
 static double
@@ -111,7 +97,7 @@ add_product(GemmFit *fit, const Timing *timings, guint count)
 }
 
 GemmFit *
-gemm_fit_new(const Profile *profile, const Device *device, guint32 weight_bits, SampleFilter skip,
+gemm_fit_new(const Profile *profile, const Device *device, const char *dtype, SampleFilter skip,
              gpointer user_data)
 {
   g_autoptr(GArray) timings = g_array_new(FALSE, FALSE, sizeof(Timing));
@@ -126,8 +112,7 @@ gemm_fit_new(const Profile *profile, const Device *device, guint32 weight_bits, 
         .m = (double)samples[i].shape[0],
         .ps = samples[i].median_ns * PS_PER_NS,
     };
-    if (dtype_bits(samples[i].dtype) == weight_bits &&
-        (skip == NULL || !skip(&samples[i], user_data)))
+    if (g_str_equal(samples[i].dtype, dtype) && (skip == NULL || !skip(&samples[i], user_data)))
       g_array_append_val(timings, timing);
   }
   if (timings->len == 0)
@@ -135,7 +120,7 @@ gemm_fit_new(const Profile *profile, const Device *device, guint32 weight_bits, 
   g_array_sort(timings, compare_timings);
   fit = g_new0(GemmFit, 1);
   fit->device = *device;
-  fit->weight_bits = weight_bits;
+  fit->weight_bits = dtype_bits(dtype) > 0 ? dtype_bits(dtype) : 16;
   fit->products = g_array_new(FALSE, FALSE, sizeof(Product));
   g_array_set_clear_func(fit->products, clear_product);
   for (guint first = 0, i = 1; i <= timings->len; i++) {

@@ -12,11 +12,11 @@
 
 typedef struct GemmFit GemmFit;
 
-/* weight_bits: which dtypes count (16: float16 and bfloat16; 8: fp8, int8). Returns NULL if the
- * profile has none. The device's roofline stands in between and beyond the points. `skip` (or NULL)
- * leaves out samples for which it returns TRUE. */
+/* Of samples of this dtype alone (dtype.h); NULL if the profile has none. The device's roofline
+ * stands in between and beyond the points. `skip` (or NULL) leaves out samples for which it returns
+ * TRUE. */
 typedef gboolean (*SampleFilter)(const ProfileSample *sample, gpointer user_data);
-GemmFit *gemm_fit_new(const Profile *profile, const Device *device, guint32 weight_bits,
+GemmFit *gemm_fit_new(const Profile *profile, const Device *device, const char *dtype,
                       SampleFilter skip, gpointer user_data);
 void gemm_fit_free(GemmFit *fit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GemmFit, gemm_fit_free)
@@ -24,6 +24,3 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GemmFit, gemm_fit_free)
 /* Time of one product. *measured: (n, k) is in the profile and m in its range. */
 double gemm_fit_ps(const GemmFit *fit, const WhatIf *what_if, guint64 m, guint64 n, guint64 k,
                    gboolean *measured);
-
-/* "bfloat16" → 16; 0 for a dtype that is not known. */
-guint32 dtype_bits(const char *dtype);

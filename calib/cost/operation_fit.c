@@ -2,16 +2,17 @@
 
 #include <string.h>
 
-#include "gemm_fit.h"
+#include "dtype.h"
 #include "sim/units.h"
 
 struct OperationCurve {
   Curve *curve;
 };
 
-OperationCurve *
-operation_curve_new(const Profile *profile, OperationKind kind, const char *variant, guint over,
-                    guint at_field, guint64 at)
+/* Of one dtype, exactly. */
+static OperationCurve *
+curve_of_dtype(const Profile *profile, OperationKind kind, const char *variant, const char *dtype,
+               guint over, guint at_field, guint64 at)
 {
   guint n, kept = 0;
   const ProfileSample *samples = profile_samples(profile, kind, &n);
@@ -20,9 +21,8 @@ operation_curve_new(const Profile *profile, OperationKind kind, const char *vari
   OperationCurve *result;
 
   for (guint i = 0; i < n; i++) {
-    if ((guint64)samples[i].shape[at_field] != at ||
-        (*variant != '\0' && strcmp(samples[i].variant, variant) != 0) ||
-        (dtype_bits(samples[i].dtype) != 16 && *samples[i].dtype != '\0'))
+    if ((guint64)samples[i].shape[at_field] != at || !g_str_equal(samples[i].dtype, dtype) ||
+        (*variant != '\0' && strcmp(samples[i].variant, variant) != 0))
       continue;
     x[kept] = (double)samples[i].shape[over];
     y[kept++] = samples[i].median_ns * PS_PER_NS;
@@ -32,6 +32,16 @@ operation_curve_new(const Profile *profile, OperationKind kind, const char *vari
   result = g_new0(OperationCurve, 1);
   result->curve = curve_new(x, y, kept);
   return result;
+}
+
+OperationCurve *
+operation_curve_new(const Profile *profile, OperationKind kind, const char *variant,
+                    const char *dtype, guint over, guint at_field, guint64 at)
+{
+  const char *serving = dtype_serving(profile, kind, variant, dtype);
+
+  return serving != NULL ? curve_of_dtype(profile, kind, variant, serving, over, at_field, at)
+                         : NULL;
 }
 
 double
@@ -86,8 +96,9 @@ elementwise_fit_new(const Profile *profile, const Model *model, guint32 tp)
   gboolean complete = TRUE;
 
   for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
-    fit->curves[i] = operation_curve_new(profile, OP_ELEMENTWISE, parts[i].variant, 0, 1,
-                                         elementwise_width(parts[i].variant, model, tp));
+    fit->curves[i] =
+        operation_curve_new(profile, OP_ELEMENTWISE, parts[i].variant, dtype_of_activations(model),
+                            0, 1, elementwise_width(parts[i].variant, model, tp));
     complete &= fit->curves[i] != NULL || !parts[i].needed;
   }
   if (complete)
@@ -131,7 +142,8 @@ struct OperationSheet {
 };
 
 OperationSheet *
-operation_sheet_new(const Profile *profile, OperationKind kind, const char *variant)
+operation_sheet_new(const Profile *profile, OperationKind kind, const char *variant,
+                    const char *dtype)
 {
   guint n;
   const ProfileSample *samples = profile_samples(profile, kind, &n);
@@ -141,7 +153,8 @@ operation_sheet_new(const Profile *profile, OperationKind kind, const char *vari
   for (double last = -1;;) {
     double next = G_MAXDOUBLE;
     for (guint i = 0; i < n; i++)
-      if (strcmp(samples[i].variant, variant) == 0 && (double)samples[i].shape[1] > last) {
+      if (strcmp(samples[i].variant, variant) == 0 && g_str_equal(samples[i].dtype, dtype) &&
+          (double)samples[i].shape[1] > last) {
         derived |= samples[i].derived;
         next = MIN(next, (double)samples[i].shape[1]);
       }
@@ -155,7 +168,7 @@ operation_sheet_new(const Profile *profile, OperationKind kind, const char *vari
     sheet->derived = derived;
     g_array_append_val(sheet->y, next);
     g_ptr_array_add(sheet->curves,
-                    operation_curve_new(profile, kind, variant, 0, 1, (guint64)next));
+                    curve_of_dtype(profile, kind, variant, dtype, 0, 1, (guint64)next));
     last = next;
   }
 }

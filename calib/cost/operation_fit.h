@@ -7,9 +7,10 @@
 
 /* Samples of one operation over shape field `over`, where field `at_field` equals `at`. */
 typedef struct OperationCurve OperationCurve;
-/* variant: "" takes all. Only of 16-bit dtypes, which activations have. NULL if there are none. */
+/* variant: "" takes all. Of the one dtype that serves what is asked for (dtype_serving()). NULL if
+ * there are none. */
 OperationCurve *operation_curve_new(const Profile *profile, OperationKind kind, const char *variant,
-                                    guint over, guint at_field, guint64 at);
+                                    const char *dtype, guint over, guint at_field, guint64 at);
 double operation_curve_ps(const OperationCurve *curve, double x, gboolean *inside);
 void operation_curve_free(OperationCurve *curve);
 
@@ -25,10 +26,10 @@ double elementwise_fit_ps(const ElementwiseFit *fit, guint32 layers, double toke
 void elementwise_fit_free(ElementwiseFit *fit);
 
 /* Samples of one operation and variant over two shape fields, 0 and 1: host time by sequences and
- * tokens, copies by bytes a piece and pieces. NULL if there are none. */
+ * tokens, copies by bytes a piece and pieces, which have no dtype (""). NULL if there are none. */
 typedef struct OperationSheet OperationSheet;
-OperationSheet *operation_sheet_new(const Profile *profile, OperationKind kind,
-                                    const char *variant);
+OperationSheet *operation_sheet_new(const Profile *profile, OperationKind kind, const char *variant,
+                                    const char *dtype);
 /* Linear in both; x is field 0, y field 1. Derived samples are never inside. */
 double operation_sheet_ps(const OperationSheet *sheet, double x, double y, gboolean *inside);
 void operation_sheet_free(OperationSheet *sheet);

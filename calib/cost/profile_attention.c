@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "attention_fit.h"
+#include "dtype.h"
 #include "rounding.h"
 
 enum {
@@ -253,11 +254,12 @@ profile_attention_new(const Profile *profile, const RooflineConfig *config, Cost
 {
   const Model *model = config->model;
   guint32 tp = config->tensor_parallel_size, kv_heads = MAX(1, model->kv_heads / tp);
-  const AttentionHeads heads = {.heads = model->heads / tp,
-                                .kv_heads = kv_heads,
-                                .head_dim = model->head_dim,
-                                .kv_bits = model->kv_bits};
-  AttentionFit *fit = attention_fit_new(profile, &heads, NULL, NULL);
+  const AttentionHeads heads = {
+      .heads = model->heads / tp,
+      .kv_heads = kv_heads,
+      .head_dim = model->head_dim,
+      .dtype = dtype_serving(profile, OP_ATTENTION, "", dtype_of_attention(model))};
+  AttentionFit *fit = heads.dtype != NULL ? attention_fit_new(profile, &heads, NULL, NULL) : NULL;
   ProfileAttention *self;
 
   if (fit == NULL)

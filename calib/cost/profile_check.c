@@ -118,7 +118,7 @@ check_gemm(Check *check, Group *group, const ProfileSample *samples, guint n, co
 
   for (group->fold = 0; group->fold < FOLDS; group->fold++) {
     g_autoptr(GemmFit) fit =
-        gemm_fit_new(check->profile, device, dtype_bits(group->like->dtype), not_in_rest, group);
+        gemm_fit_new(check->profile, device, group->like->dtype, not_in_rest, group);
     for (guint i = 0; fit != NULL && i < n; i++) {
       gboolean measured;
       double ps;
@@ -138,7 +138,7 @@ heads_of(const ProfileSample *sample, guint first)
   return (AttentionHeads){.heads = (guint32)sample->shape[first],
                           .kv_heads = (guint32)sample->shape[first + 1],
                           .head_dim = (guint32)sample->shape[first + 2],
-                          .kv_bits = strstr(sample->dtype, "fp8") != NULL ? 8 : 16};
+                          .dtype = sample->dtype};
 }
 
 static void

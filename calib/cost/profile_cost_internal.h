@@ -25,7 +25,8 @@ typedef struct {
   WhatIf what_if;
   CostModel *roofline; /* with the what-if scales */
   CostModel *plain;    /* without: their ratio scales what was measured */
-  GemmFit *gemm;       /* NULL: none for this width of weights */
+  GemmFit *gemm;       /* NULL: none of the weights' dtype */
+  GemmFit *head;       /* of 16 bits, which the output head of quantized checkpoints keeps */
   ProfileAttention *attention;
   ElementwiseFit *elementwise;
   OperationCurve *sampling;
@@ -33,11 +34,12 @@ typedef struct {
   OperationSheet *host[2];       /* a captured graph's, another step's */
   CapturedKind captured;
   guint64 captured_tokens;
-  StepResidual *residual[2]; /* a captured graph's, another step's */
-  OperationSheet *copies[2]; /* by CopyDirection */
+  StepResidual *residual[2];  /* a captured graph's, another step's */
+  OperationSheet *copies[2];  /* by CopyDirection */
+  OperationSheet *submits[2]; /* what the host takes to hand the same copies over */
   guint64 copy_piece_bytes, copy_pieces_per_block;
   Memo linear[MEMO_TOKENS + 1], small[MEMO_TOKENS + 1];
-  Memo head[MEMO_SEQUENCES + 1], host_decodes[MEMO_SEQUENCES + 1];
+  Memo head_memo[MEMO_SEQUENCES + 1], host_decodes[MEMO_SEQUENCES + 1];
   double spread[OPERATIONS]; /* of the timings, (p90 - p10) / median */
 } ProfileCost;
 

@@ -32,10 +32,10 @@ memo_of(double ps, gboolean measured)
 }
 
 static void
-add_product(const ProfileCost *self, Sum *sum, guint64 m, guint64 n, guint64 k)
+add_product(const ProfileCost *self, const GemmFit *fit, Sum *sum, guint64 m, guint64 n, guint64 k)
 {
   gboolean measured;
-  double ps = gemm_fit_ps(self->gemm, &self->what_if, m, n, k, &measured);
+  double ps = gemm_fit_ps(fit, &self->what_if, m, n, k, &measured);
 
   sum_add(sum, ps, measured);
 }
@@ -49,10 +49,10 @@ find_linear(const ProfileCost *self, guint64 tokens)
   guint64 ffn = model->ffn / self->tp;
   Sum layer = {0, 0};
 
-  add_product(self, &layer, tokens, q + 2 * kv, model->hidden);
-  add_product(self, &layer, tokens, model->hidden, q);
-  add_product(self, &layer, tokens, (model->gated_ffn ? 2 : 1) * ffn, model->hidden);
-  add_product(self, &layer, tokens, model->hidden, ffn);
+  add_product(self, self->gemm, &layer, tokens, q + 2 * kv, model->hidden);
+  add_product(self, self->gemm, &layer, tokens, model->hidden, q);
+  add_product(self, self->gemm, &layer, tokens, (model->gated_ffn ? 2 : 1) * ffn, model->hidden);
+  add_product(self, self->gemm, &layer, tokens, model->hidden, ffn);
   return sum_times(layer, model->layers);
 }
 
@@ -74,7 +74,7 @@ find_head(const ProfileCost *self, guint64 sampled)
   Sum head = {0, 0};
   gboolean measured;
 
-  add_product(self, &head, sampled, vocab, model->hidden);
+  add_product(self, self->head, &head, sampled, vocab, model->hidden);
   if (self->sampling != NULL) {
     double ps = operation_curve_ps(self->sampling, (double)sampled, &measured);
     sum_add(&head, ps, measured);
@@ -103,18 +103,24 @@ set(CostPiece *piece, CostComponent component, Memo memo)
   piece->scaled_ps[component] = memo.ps - memo.measured_ps;
 }
 
+/* Copies were timed in a stream that waited for all of them to be handed over. Where pieces are so
+ * small that handing over takes longer than copying, the host is what they wait for. */
 gint64
 profile_cost_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
 {
   const ProfileCost *self = (const ProfileCost *)base;
   double factor = direction == COPY_OUT ? self->what_if.d2h_time : self->what_if.h2d_time;
+  double bytes, pieces, ps;
   gboolean inside;
 
   if (self->copies[direction] == NULL)
     return cost_model_copy_ps(self->roofline, direction, blocks);
-  return profile_round_ps(
-      factor * operation_sheet_ps(self->copies[direction], (double)self->copy_piece_bytes,
-                                  (double)self->copy_pieces_per_block * blocks, &inside));
+  bytes = (double)self->copy_piece_bytes;
+  pieces = (double)self->copy_pieces_per_block * blocks;
+  ps = operation_sheet_ps(self->copies[direction], bytes, pieces, &inside);
+  if (self->submits[direction] != NULL)
+    ps = MAX(ps, operation_sheet_ps(self->submits[direction], bytes, pieces, &inside));
+  return profile_round_ps(factor * ps);
 }
 
 static void
@@ -242,15 +248,17 @@ profile_cost_step(CostModel *base, const CostShape *shape, guint32 repeat, CostP
 {
   ProfileCost *self = (ProfileCost *)base;
   guint64 tokens = shape_tokens(shape);
-  guint covered = self->gemm != NULL ? 1 << COST_LINEAR | 1 << COST_HEAD : 0;
+  guint covered =
+      (self->gemm != NULL ? 1 << COST_LINEAR : 0) | (self->head != NULL ? 1 << COST_HEAD : 0);
 
   if (self->attention != NULL && profile_attention_has(self->attention, shape))
     covered |= 1 << COST_ATTENTION;
   roofline_step_without(self->roofline, shape, repeat, covered, piece);
-  if (self->gemm != NULL) {
+  if (self->gemm != NULL)
     set(piece, COST_LINEAR, remember(self, self->linear, MEMO_TOKENS, tokens, find_linear));
-    set(piece, COST_HEAD, remember(self, self->head, MEMO_SEQUENCES, shape->sampled, find_head));
-  }
+  if (self->head != NULL)
+    set(piece, COST_HEAD,
+        remember(self, self->head_memo, MEMO_SEQUENCES, shape->sampled, find_head));
   if (self->elementwise != NULL && tokens > 0)
     set_elementwise(self, shape, tokens, piece);
   set_host_and_comm(self, shape, tokens, piece);

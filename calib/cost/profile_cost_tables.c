@@ -2,6 +2,7 @@
  */
 #include "profile_cost_internal.h"
 
+#include "dtype.h"
 #include "pool_size.h"
 #include "calib/profile_host.h"
 
@@ -32,6 +33,7 @@ profile_free_cost(CostModel *base)
   cost_model_free(self->roofline);
   cost_model_free(self->plain);
   gemm_fit_free(self->gemm);
+  gemm_fit_free(self->head);
   profile_attention_free(self->attention);
   elementwise_fit_free(self->elementwise);
   operation_curve_free(self->sampling);
@@ -43,6 +45,8 @@ profile_free_cost(CostModel *base)
   step_residual_free(self->residual[1]);
   operation_sheet_free(self->copies[COPY_OUT]);
   operation_sheet_free(self->copies[COPY_IN]);
+  operation_sheet_free(self->submits[COPY_OUT]);
+  operation_sheet_free(self->submits[COPY_IN]);
   model_free(self->model);
   g_free(self);
 }
@@ -61,7 +65,16 @@ forget_all(ProfileCost *self)
   for (guint i = 0; i <= MEMO_TOKENS; i++)
     self->linear[i].ps = self->small[i].ps = -1;
   for (guint i = 0; i <= MEMO_SEQUENCES; i++)
-    self->head[i].ps = self->host_decodes[i].ps = -1;
+    self->head_memo[i].ps = self->host_decodes[i].ps = -1;
+}
+
+/* NULL: no dtype of the profile's products serves. */
+static GemmFit *
+product_fit(const Profile *profile, const Device *device, const char *asked)
+{
+  const char *dtype = dtype_serving(profile, OP_GEMM, "", asked);
+
+  return dtype != NULL ? gemm_fit_new(profile, device, dtype, NULL, NULL) : NULL;
 }
 
 static void
@@ -69,6 +82,7 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
 {
   const Model *model = config->model;
   guint32 tp = config->tensor_parallel_size;
+  const char *activations = dtype_of_activations(model);
   g_autofree char *out = copy_variant(COPY_OUT, config->copy_path, config->host_memory);
   g_autofree char *eager =
       g_strconcat(host_scheduler_name(config->scheduler), HOST_EAGER_SUFFIX, NULL);
@@ -76,22 +90,27 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
 
   /* Experts are products of ragged batches, which the curves of plain ones do not tell. */
   if (model->experts == 0)
-    self->gemm = gemm_fit_new(profile, config->device, model->weight_bits, NULL, NULL);
+    self->gemm = product_fit(profile, config->device, model->dtype);
+  self->head = product_fit(profile, config->device, activations);
   self->attention = profile_attention_new(profile, config, self->roofline, self->plain);
   self->elementwise = elementwise_fit_new(profile, model, tp);
-  self->sampling =
-      operation_curve_new(profile, OP_SAMPLING, "", 0, 1, (model->vocab + tp - 1) / tp);
+  self->sampling = operation_curve_new(profile, OP_SAMPLING, "", activations, 0, 1,
+                                       (model->vocab + tp - 1) / tp);
   if (tp > 1) {
-    self->all_reduce[0] = operation_curve_new(profile, OP_ALL_REDUCE, "custom", 0, 1, tp);
-    self->all_reduce[1] = operation_curve_new(profile, OP_ALL_REDUCE, "nccl", 0, 1, tp);
+    self->all_reduce[0] =
+        operation_curve_new(profile, OP_ALL_REDUCE, "custom", activations, 0, 1, tp);
+    self->all_reduce[1] =
+        operation_curve_new(profile, OP_ALL_REDUCE, "nccl", activations, 0, 1, tp);
   }
-  self->host[0] = operation_sheet_new(profile, OP_HOST, host_scheduler_name(config->scheduler));
-  self->host[1] = operation_sheet_new(profile, OP_HOST, eager);
+  self->host[0] = operation_sheet_new(profile, OP_HOST, host_scheduler_name(config->scheduler), "");
+  self->host[1] = operation_sheet_new(profile, OP_HOST, eager, "");
   self->captured = config->captured;
   self->captured_tokens =
       config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;
-  self->copies[COPY_OUT] = operation_sheet_new(profile, OP_COPY, out);
-  self->copies[COPY_IN] = operation_sheet_new(profile, OP_COPY, in);
+  self->copies[COPY_OUT] = operation_sheet_new(profile, OP_COPY, out, "");
+  self->copies[COPY_IN] = operation_sheet_new(profile, OP_COPY, in, "");
+  self->submits[COPY_OUT] = operation_sheet_new(profile, OP_COPY_SUBMIT, out, "");
+  self->submits[COPY_IN] = operation_sheet_new(profile, OP_COPY_SUBMIT, in, "");
   self->copy_pieces_per_block =
       config->copy_path == COPY_PATH_PER_BLOCK ? 1 : 2 * (guint64)model->layers;
   self->copy_piece_bytes =
@@ -174,10 +193,10 @@ profile_cost_new(const Profile *profile, const RooflineConfig *config, GError **
   if (self->gemm == NULL && self->attention == NULL) {
     g_set_error(error, PROFILE_COST_ERROR, PROFILE_COST_ERROR_LACKS,
                 "the profile %s has no measurements that %s on %u device%s could use: neither "
-                "products of %u-bit weights nor attention of %u heads and %u KV heads; import or "
+                "products of %s weights nor attention of %u heads and %u KV heads; import or "
                 "calibrate them, or use the device %s itself",
                 profile->name, config->model->name, self->tp, self->tp == 1 ? "" : "s",
-                config->model->weight_bits, (guint32)profile_cost_heads(config->model, self->tp),
+                config->model->dtype, (guint32)profile_cost_heads(config->model, self->tp),
                 (guint32)profile_cost_kv_heads(config->model, self->tp), profile->device);
     profile_free_cost(&self->base);
     return NULL;

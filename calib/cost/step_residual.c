@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "curve.h"
-#include "gemm_fit.h"
+#include "dtype.h"
 #include "sim/units.h"
 
 enum { STEP_NEW, STEP_CACHED, STEP_DECODES, STEP_CONTEXT, STEP_MODEL };
@@ -12,12 +12,23 @@ struct StepResidual {
   Curve *curve; /* over tokens */
 };
 
+/* Steps are measured of dense models with a KV cache of 16 bits: what another takes beyond its
+ * parts is not known from them, though its sizes be the same (Mixtral-8x7B's are those of
+ * Llama-3.1-8B). */
+static const char *
+dtype_of_steps(const Profile *profile, const Model *model, const char *variant)
+{
+  return model->experts == 0 && model->kv_bits == 16
+             ? dtype_serving(profile, OP_STEP, variant, model->dtype)
+             : NULL;
+}
+
 static gboolean
-is_of(const ProfileSample *sample, const Model *model, const char *variant)
+is_of(const ProfileSample *sample, const Model *model, const char *variant, const char *dtype)
 {
   const gint64 sizes[] = {model->layers, model->hidden, model->ffn, model->heads, model->kv_heads};
 
-  return strcmp(sample->variant, variant) == 0 && dtype_bits(sample->dtype) == model->weight_bits &&
+  return strcmp(sample->variant, variant) == 0 && g_str_equal(sample->dtype, dtype) &&
          memcmp(sample->shape + STEP_MODEL, sizes, sizeof sizes) == 0;
 }
 
@@ -50,12 +61,13 @@ step_residual_new(const Profile *profile, const Model *model, const char *varian
 {
   guint n, kept = 0;
   const ProfileSample *samples = profile_samples(profile, OP_STEP, &n);
+  const char *dtype = dtype_of_steps(profile, model, variant);
   g_autofree double *tokens = g_new(double, n);
   g_autofree double *ps = g_new(double, n);
   StepResidual *residual;
 
-  for (guint i = 0; i < n; i++) {
-    if (!is_of(&samples[i], model, variant) || !is_asked_for(&samples[i], of))
+  for (guint i = 0; dtype != NULL && i < n; i++) {
+    if (!is_of(&samples[i], model, variant, dtype) || !is_asked_for(&samples[i], of))
       continue;
     tokens[kept] = (double)(samples[i].shape[STEP_NEW] + samples[i].shape[STEP_DECODES]);
     ps[kept++] = samples[i].median_ns * PS_PER_NS - sum_of(&samples[i], sum, data);
@@ -85,5 +97,5 @@ step_residual_ps(const StepResidual *residual, guint64 tokens, gboolean *inside)
   double ps = curve_at(curve, x, inside);
 
   *inside = x == (double)tokens;
-  return ps;
+  return (double)tokens > x ? ps * (double)tokens / x : ps;
 }

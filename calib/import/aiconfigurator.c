@@ -14,13 +14,40 @@
 
 #include <string.h>
 
+/* What a file is of as a whole. */
+static const char *const of_file[] = {"framework", "version", "device"};
+
 typedef struct {
   Profile *profile;
   CsvTable *table;
   guint first;    /* sample of this file */
   guint left_out; /* rows */
   guint16 origin;
+  int columns[G_N_ELEMENTS(of_file)];
+  char *values[G_N_ELEMENTS(of_file)]; /* of the first row */
 } Reader;
+
+/* The next row, which is of what the first is of: an origin is a file's, and kernels of two
+ * versions or two cards are no one table. */
+static gboolean
+next_row(Reader *reader)
+{
+  CsvTable *table = reader->table;
+
+  if (!csv_table_next(table))
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS(of_file); i++) {
+    const char *text = csv_table_text(table, reader->columns[i]);
+    if (reader->values[i] == NULL) {
+      reader->values[i] = g_strdup(text);
+    } else if (!g_str_equal(reader->values[i], text)) {
+      csv_table_fail(table, reader->columns[i], "%s, as in the first row (a file is of one)",
+                     reader->values[i]);
+      return FALSE;
+    }
+  }
+  return TRUE;
+}
 
 static void
 add(Reader *reader, OperationKind kind, const char *variant, const char *dtype, const char *kernel,
@@ -47,7 +74,7 @@ read_gemm(Reader *reader, GError **error)
   int m = csv_table_need(table, "m"), n = csv_table_need(table, "n");
   int k = csv_table_need(table, "k"), latency = csv_table_need(table, "latency");
 
-  while (csv_table_next(table)) {
+  while (next_row(reader)) {
     const gint64 shape[] = {
         csv_table_whole(table, m, 1),
         csv_table_whole(table, n, 1),
@@ -81,7 +108,7 @@ read_attention(Reader *reader, GError **error)
   int beams = csv_table_column(table, "beam_width");
   int window = csv_table_column(table, "window_size");
 
-  while (csv_table_next(table)) {
+  while (next_row(reader)) {
     gboolean is_decode = g_str_equal(csv_table_text(table, op), "generation_attention");
     gint64 sequences = csv_table_whole(table, batch, 1), length = csv_table_whole(table, isl, 1);
     gint64 before = csv_table_whole(table, step, 0), q = csv_table_whole(table, heads, 1);
@@ -131,7 +158,7 @@ read_all_reduce(Reader *reader, GError **error)
   int gpus = csv_table_need(table, "num_gpus"), message = csv_table_need(table, "message_size");
   int latency = csv_table_need(table, "latency");
 
-  while (csv_table_next(table)) {
+  while (next_row(reader)) {
     const char *name = import_dtype(csv_table_text(table, dtype));
     const char *source = csv_table_text(table, kernel);
     gint64 elements = csv_table_whole(table, message, 1), ranks = csv_table_whole(table, gpus, 2);
@@ -300,6 +327,7 @@ read_file(Profile *profile, const char *path, const char *gpu, GError **error)
   Reader reader = {.profile = profile, .table = table, .first = profile->samples->len};
   g_autofree char *name = g_path_get_basename(path);
   guint kind = 0;
+  gboolean is_read;
 
   if (table == NULL)
     return FALSE;
@@ -310,7 +338,12 @@ read_file(Profile *profile, const char *path, const char *gpu, GError **error)
     return TRUE;
   }
   add_origin(&reader, path, gpu);
-  if (!kinds[kind].read(&reader, error))
+  for (guint i = 0; i < G_N_ELEMENTS(of_file); i++)
+    reader.columns[i] = csv_table_need(table, of_file[i]);
+  is_read = kinds[kind].read(&reader, error);
+  for (guint i = 0; i < G_N_ELEMENTS(of_file); i++)
+    g_free(reader.values[i]);
+  if (!is_read)
     return FALSE;
   import_merge_repeats(profile, reader.first);
   derive_cached(&reader);

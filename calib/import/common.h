@@ -35,5 +35,11 @@ gboolean import_files_sniff(const ImportFiles *kind, const char *path);
 gboolean import_files_read(Profile *profile, const ImportFiles *kind, const char *path,
                            GError **error);
 
-/* Of samples of one key from `first` on, one is left. */
+/* Whether the samples from `first` on are of the engine and the device that earlier ones of the
+ * same operation, variant and dtype are of (where both say): kernels of two versions, or of two
+ * cards, are no one curve. IMPORT_ERROR_MIXED. */
+gboolean import_check_origins(const Profile *profile, guint first, const char *path,
+                              GError **error);
+/* Of samples of one key from `first` on, one is left. Where they are of several kernels, that of
+ * the kernel with most samples: a median of two kernels is the time of neither. */
 void import_merge_repeats(Profile *profile, guint first);

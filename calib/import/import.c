@@ -113,6 +113,8 @@ profile_import(Profile *profile, const char *path, const char *format, const Imp
                 "%s: no row is of an operation that is known", path);
     is_read = FALSE;
   }
+  if (is_read)
+    is_read = import_check_origins(profile, before.samples, path, error);
   if (is_read) {
     import_merge_repeats(profile, before.samples);
     profile_seal(profile);

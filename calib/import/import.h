@@ -26,6 +26,7 @@ typedef enum {
   IMPORT_ERROR_FILE,    /* a file is missing or is not what its name says */
   IMPORT_ERROR_MODEL,   /* the model's shape is needed and not known */
   IMPORT_ERROR_DEVICE,  /* tables of several devices */
+  IMPORT_ERROR_MIXED,   /* tables of one operation from two engines or two devices */
 } ImportError;
 
 /* What an import needs from outside the library. */

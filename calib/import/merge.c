@@ -2,6 +2,7 @@
 #include "common.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static int
 compare_numbers(const void *a, const void *b)
@@ -41,13 +42,52 @@ compare_samples(gconstpointer a, gconstpointer b, gpointer user_data)
   return order != 0 ? order : (i > j) - (i < j);
 }
 
+/* How many samples each kernel has, by its text, which the profile interns. */
+static GHashTable *
+count_kernels(const ProfileSample *samples, guint n)
+{
+  GHashTable *counts = g_hash_table_new(NULL, NULL);
+
+  for (guint i = 0; i < n; i++) {
+    gpointer key = (gpointer)samples[i].kernel;
+    g_hash_table_insert(counts, key,
+                        GUINT_TO_POINTER(GPOINTER_TO_UINT(g_hash_table_lookup(counts, key)) + 1));
+  }
+  return counts;
+}
+
+/* Keeps, of n samples of one key, those of one kernel; how many remain. */
+static guint
+keep_one_kernel(const ProfileSample *samples, guint32 *indices, guint n, GHashTable *counts,
+                const char **dropped)
+{
+  const char *best = samples[indices[0]].kernel;
+  guint kept = 0;
+
+  for (guint i = 1; i < n; i++) {
+    const char *kernel = samples[indices[i]].kernel;
+    guint count = GPOINTER_TO_UINT(g_hash_table_lookup(counts, kernel));
+    guint most = GPOINTER_TO_UINT(g_hash_table_lookup(counts, best));
+    if (count > most || (count == most && strcmp(kernel, best) < 0))
+      best = kernel;
+  }
+  for (guint i = 0; i < n; i++)
+    if (samples[indices[i]].kernel == best)
+      indices[kept++] = indices[i];
+    else
+      *dropped = samples[indices[i]].kernel;
+  return kept;
+}
+
 void
 import_merge_repeats(Profile *profile, guint first)
 {
   const ProfileSample *samples = (const ProfileSample *)(gconstpointer)profile->samples->data;
-  guint n = profile->samples->len - first, merged = 0;
+  guint n = profile->samples->len - first, merged = 0, of_others = 0;
   g_autofree guint32 *order = g_new(guint32, n);
   g_autoptr(GArray) out = g_array_sized_new(FALSE, FALSE, sizeof(ProfileSample), n);
+  g_autoptr(GHashTable) counts = count_kernels(samples + first, n);
+  const char *dropped = "";
 
   for (guint i = 0; i < n; i++)
     order[i] = first + i;
@@ -55,13 +95,20 @@ import_merge_repeats(Profile *profile, guint first)
   for (guint i = 0, j; i < n; i = j) {
     for (j = i + 1; j < n && profile_compare_keys(&samples[order[i]], &samples[order[j]]) == 0;)
       j++;
-    ProfileSample sample = merge(samples, order + i, j - i);
+    guint kept = keep_one_kernel(samples, order + i, j - i, counts, &dropped);
+    ProfileSample sample = merge(samples, order + i, kept);
     g_array_append_val(out, sample);
-    merged += j - i - 1;
+    merged += kept - 1;
+    of_others += j - i - kept;
   }
   g_array_set_size(profile->samples, first);
   g_array_append_vals(profile->samples, out->data, out->len);
   if (merged > 0)
     profile_add_note(profile, "%u timings repeat a shape and went into one sample with it.",
                      merged);
+  if (of_others > 0)
+    profile_add_note(profile,
+                     "%u timings were left out: they are of another kernel (%s), and one with "
+                     "more timings has the same shapes.",
+                     of_others, *dropped != '\0' ? dropped : "without a name");
 }

@@ -113,7 +113,7 @@ predict_gemm_ps(const CalibrationFamily *family, const Device *device, const gin
                 gboolean *inside)
 {
   const WhatIf none = WHAT_IF_NONE;
-  g_autoptr(GemmFit) fit = gemm_fit_new(family->own, device, dtype_bits(family->dtype), NULL, NULL);
+  g_autoptr(GemmFit) fit = gemm_fit_new(family->own, device, family->dtype, NULL, NULL);
 
   return fit != NULL ? gemm_fit_ps(fit, &none, (guint64)shape[0], (guint64)shape[1],
                                    (guint64)shape[2], inside)
@@ -126,7 +126,7 @@ predict_attention_ps(const CalibrationFamily *family, const gint64 *shape, gbool
   const AttentionHeads heads = {.heads = (guint32)shape[5],
                                 .kv_heads = (guint32)shape[6],
                                 .head_dim = (guint32)shape[7],
-                                .kv_bits = 16};
+                                .dtype = family->dtype};
   const AttentionPoint point = {.new_tokens = (double)shape[1],
                                 .cached_tokens = (double)shape[2],
                                 .decodes = (double)shape[3],
@@ -139,8 +139,8 @@ predict_attention_ps(const CalibrationFamily *family, const gint64 *shape, gbool
 static double
 predict_curve_ps(const CalibrationFamily *family, const gint64 *shape, gboolean *inside)
 {
-  OperationCurve *curve =
-      operation_curve_new(family->own, family->operation, family->variant, 0, 1, (guint64)shape[1]);
+  OperationCurve *curve = operation_curve_new(family->own, family->operation, family->variant,
+                                              family->dtype, 0, 1, (guint64)shape[1]);
   double ps = curve != NULL ? operation_curve_ps(curve, (double)shape[0], inside) : 0;
 
   operation_curve_free(curve);
@@ -150,7 +150,8 @@ predict_curve_ps(const CalibrationFamily *family, const gint64 *shape, gboolean 
 static double
 predict_sheet_ps(const CalibrationFamily *family, const gint64 *shape, gboolean *inside)
 {
-  OperationSheet *sheet = operation_sheet_new(family->own, family->operation, family->variant);
+  OperationSheet *sheet =
+      operation_sheet_new(family->own, family->operation, family->variant, family->dtype);
   double ps =
       sheet != NULL ? operation_sheet_ps(sheet, (double)shape[0], (double)shape[1], inside) : 0;
 

@@ -58,10 +58,12 @@ plan_row(CalibrationFamily *family, CalibrationPass pass, gint64 row, const gint
   }
 }
 
-static const char *
-weight_dtype(const Model *model)
+const char *
+plan_weight_dtype(const Model *model)
 {
-  return model->weight_bits == 8 ? "fp8" : "bfloat16";
+  if (model->weight_bits == 16)
+    return "bfloat16";
+  return g_str_equal(model->dtype, "fp8") ? "fp8" : NULL;
 }
 
 /* Pairs b, b + 1 at the multiples of `step` from `first` to `last`. */
@@ -115,23 +117,23 @@ add_products(Plan *plan, const Model *model)
   gint64 q = (gint64)model->heads * model->head_dim, kv = (gint64)model->kv_heads * model->head_dim;
   gint64 ffn = model->ffn, hidden = model->hidden;
   gint64 most = plan->request->is_quick ? MOST_ROWS / 2 : MOST_ROWS;
-  const char *dtype = weight_dtype(model);
+  const char *dtype = plan_weight_dtype(model);
 
   if (model->experts > 0)
     g_ptr_array_add(plan->notes,
                     g_strdup_printf("%s: products of experts are not measured, the roofline stands "
                                     "for its linear work",
                                     model->name));
-  if (model->weight_bits < 8)
-    g_ptr_array_add(plan->notes, g_strdup_printf("%s: products of %u-bit weights are not measured",
-                                                 model->name, model->weight_bits));
-  if (model->experts > 0 || model->weight_bits < 8)
+  if (dtype == NULL)
+    g_ptr_array_add(plan->notes, g_strdup_printf("%s: products of %s weights are not measured",
+                                                 model->name, model->dtype));
+  if (model->experts > 0 || dtype == NULL)
     return;
   add_product(plan, dtype, q + 2 * kv, hidden, most);
   add_product(plan, dtype, hidden, q, most);
   add_product(plan, dtype, (model->gated_ffn ? 2 : 1) * ffn, hidden, most);
   add_product(plan, dtype, hidden, ffn, most);
-  add_product(plan, dtype, model->vocab, hidden, MOST_SEQUENCES);
+  add_product(plan, "bfloat16", model->vocab, hidden, MOST_SEQUENCES); /* quantized or not */
 }
 
 static void

@@ -15,6 +15,10 @@ CalibrationFamily *plan_family(Plan *plan, CalibrationFamily *family, gboolean *
 void plan_row(CalibrationFamily *family, CalibrationPass pass, gint64 row, const gint64 *values,
               guint n, gint64 most);
 
+/* What products of a model's weights are measured in. NULL: they are not (scales a block, whole
+ * numbers). */
+const char *plan_weight_dtype(const Model *model);
+
 void plan_attention(Plan *plan, const Model *model);
 void plan_copies(Plan *plan);
 void plan_ceilings(Plan *plan);

@@ -30,8 +30,8 @@ view_sql(OperationKind kind)
   return g_string_free(sql, FALSE);
 }
 
-static char *
-schema_sql(void)
+char *
+profile_db_schema_script(void)
 {
   GString *sql = g_string_new(NULL);
 
@@ -112,16 +112,16 @@ write_samples(const ProfileDb *db, const Profile *profile, GError **error)
   return TRUE;
 }
 
-/* Into a file that nobody else knows: no journal, no locks of consequence. */
+/* Into a file that nobody else knows: no journal on disk, no locks of consequence. */
 static gboolean
 write_file(const Profile *profile, const char *temporary, const char *path, GError **error)
 {
   g_auto(ProfileDb) db = {.path = path};
-  g_autofree char *schema = schema_sql();
+  g_autofree char *schema = profile_db_schema_script();
 
-  if (sqlite3_open_v2(temporary, &db.sqlite, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+  if (database_open(temporary, SQLITE_OPEN_READWRITE, 0, &db.sqlite) != SQLITE_OK)
     return profile_db_fail_write(&db, error);
-  return profile_db_execute(&db, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN",
+  return profile_db_execute(&db, "PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; BEGIN",
                             error) &&
          profile_db_execute(&db, schema, error) && write_meta(&db, profile, error) &&
          profile_db_write_origins(&db, profile, error) && write_samples(&db, profile, error) &&

@@ -13,6 +13,8 @@
 
 G_DEFINE_QUARK(spillway - profile - error - quark, profile_error)
 
+#define SHAPE_MAX ((gint64)1 << 40)
+
 static const char sqlite_magic[] = "SQLite format 3";
 
 typedef enum { FILE_UNREADABLE, FILE_EMPTY, FILE_OTHER, FILE_DATABASE, FILE_TEXT } FileKind;
@@ -69,10 +71,11 @@ profile_read(const char *path, GError **error)
                                           : profile_text_read(path, error);
 }
 
+/* No operation takes eleven days, and times are added up. */
 static gboolean
 is_time(double ns)
 {
-  return isfinite(ns) && ns > 0;
+  return ns > 0 && ns <= 1e15;
 }
 
 const char *
@@ -83,10 +86,12 @@ profile_sample_fault(const ProfileSample *sample)
   for (guint i = 0; i < OPERATION_SHAPE_MAX; i++)
     if (sample->shape[i] < 0)
       return "a shape is negative";
+    else if (sample->shape[i] > SHAPE_MAX)
+      return "a shape is above 2^40";
   if (!may_be_nothing && !is_time(sample->median_ns))
-    return "the median is not a time (a number of nanoseconds above 0)";
+    return "the median is not a time (nanoseconds, above 0 and at most 1e15)";
   if (!may_be_nothing && (!is_time(sample->p10_ns) || !is_time(sample->p90_ns)))
-    return "p10 or p90 is not a time (a number of nanoseconds above 0)";
+    return "p10 or p90 is not a time (nanoseconds, above 0 and at most 1e15)";
   return NULL;
 }
 

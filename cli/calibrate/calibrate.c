@@ -18,6 +18,7 @@
 #include "cli/gpu.h"
 #include "cli/profile/profile.h"
 #include "scenario/resolve.h"
+#include "scenario/shipped.h"
 
 #define VERB "calibrate"
 #define FULL_LIMIT_US (5 * 60 * (gint64)G_USEC_PER_SEC)

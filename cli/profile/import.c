@@ -9,6 +9,7 @@
 #include "report/format.h"
 #include "report/table.h"
 #include "scenario/resolve.h"
+#include "scenario/shipped.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -8,6 +8,7 @@
 #include "cli/sub_verb.h"
 #include "report/table.h"
 #include "scenario/resolve.h"
+#include "scenario/shipped.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "traces/stats.h"
+#include "scenario/trace_name.h"
 
 #include <jansson.h>
 #include <stdio.h>

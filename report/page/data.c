@@ -129,6 +129,7 @@ run_data(const StoredRun *run)
 
   text_append_setting(asked, &run->record, TRUE);
   text_append_origin(origin, &run->record);
+  text_append_sources(origin, &run->record, 1);
   data = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "label", run->label, "name", run->name, "file",
                    file, "id", (json_int_t)run->id, "end", run_end_name(run->record.summary.end),
                    "reason",

@@ -8,6 +8,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "files/database.h"
+
 G_DEFINE_QUARK(spillway - results - error - quark, results_error)
 
 static void
@@ -23,6 +25,8 @@ results_fail(Results *results, GError **error)
   const char *path = results->path;
   int cause = sqlite3_system_errno(results->db);
 
+  if (results_is_of_reading(results))
+    return results_fail_read(results, results->is_read ? path : results->input, error);
   switch (sqlite3_errcode(results->db) & 0xff) {
   case SQLITE_BUSY:
   case SQLITE_LOCKED:
@@ -66,6 +70,20 @@ results_exec(Results *results, const char *sql, GError **error)
   if (sqlite3_exec(results->db, sql, NULL, NULL, NULL) != SQLITE_OK)
     return results_fail(results, error);
   return TRUE;
+}
+
+gboolean
+results_exec_one(Results *results, const char *sql, GError **error)
+{
+  sqlite3_stmt *statement = NULL;
+  const char *rest = NULL;
+  int result = sqlite3_prepare_v2(results->db, sql, -1, &statement, &rest);
+
+  g_assert(result != SQLITE_OK || *rest == '\0');
+  if (result == SQLITE_OK)
+    result = sqlite3_step(statement);
+  sqlite3_finalize(statement);
+  return result == SQLITE_DONE || results_fail(results, error);
 }
 
 sqlite3_stmt *
@@ -130,17 +148,16 @@ Results *
 results_open(const char *path, guint lock_wait_ms, GError **error)
 {
   g_autoptr(Results) results = g_new0(Results, 1);
+  const char *refusal = database_refusal(path);
 
-  /* SQLite keeps ":memory:" in memory, where it would be lost. */
-  results->path = *path == ':' ? g_strconcat("./", path, NULL) : g_strdup(path);
-  if (*path == '\0' || g_file_test(path, G_FILE_TEST_IS_DIR)) {
+  results->path = g_strdup(path);
+  if (refusal != NULL) {
     g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
-                "cannot write results to '%s': %s; name a file", path,
-                *path == '\0' ? "the name is empty" : "it is a folder");
+                "cannot write results to '%s': %s; name a file", path, refusal);
     return NULL;
   }
-  if (sqlite3_open_v2(results->path, &results->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-                      NULL) != SQLITE_OK) {
+  if (database_open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, lock_wait_ms, &results->db) !=
+      SQLITE_OK) {
     results_fail(results, error);
     return NULL;
   }
@@ -149,7 +166,6 @@ results_open(const char *path, guint lock_wait_ms, GError **error)
     return NULL;
   }
   add_functions(results->db);
-  sqlite3_busy_timeout(results->db, (int)lock_wait_ms);
   /* IMMEDIATE takes the write lock, and results_check_schema() writes: what would fail later is
    * told now. */
   if (!results_begin(results, error) ||

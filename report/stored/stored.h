@@ -16,7 +16,7 @@ typedef struct {
 } StoredRun;
 
 typedef struct {
-  GPtrArray *files;   /* of sqlite3 *, with paths */
+  GPtrArray *files;   /* of StoredFile * */
   GPtrArray *runs;    /* of StoredRun *, in the order of the files and of their ids */
   GPtrArray *columns; /* of char *: settings that a study put first in run_summary */
 } Stored;

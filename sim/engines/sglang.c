@@ -257,7 +257,7 @@ give_up(Scheduler *self, Step *step, Sequence *sequence)
   lose_flying_token(self, sequence);
   sequence->was_preempted = TRUE; /* what is in flight is nothing to it */
   leave_published(self, sequence, sequence->radix_blocks);
-  pool_release(&self->pool, sequence);
+  pool_release(&self->pool, sequence, FALSE);
   state->free_rows++;
   scheduler_ignore(self, step->ignored, sequence,
                    "out of memory even after all other requests were retracted");
@@ -445,6 +445,7 @@ schedule(Scheduler *self, Step *step)
 const SchedulerClass scheduler_sglang = {
     .name = "sglang",
     .help = "SGLang 0.5.23: prefills first, retracts the fewest outputs, recomputes",
+    .costs_as = "vllm-v1",
     .features = SCHEDULER_IS_SGLANG,
     .stops_at_max_model_len = FALSE,
     .loses_flying_tokens = TRUE,

@@ -1,24 +1,46 @@
-/* The scheduler of vLLM v1 (August 2025), chunked prefill on or off, with prefix caching or not.
+/* The scheduler of vLLM 0.8 to 0.33 (its engine "v1"); vllm_versions.c says which version has which
+ * rule.
  *
  * Running sequences first, in list order, partial prefills and decodes alike (those of the decode
- * clock all at once: they are the first); whoever finds no
- * block preempts from the list's tail. Then, if nobody was preempted, the waiting ones. One block
- * is the engine's own. Swap is a what-if that the engine lacks: victims wait on the host, come back
- * before anything new is admitted, and are recomputed where the host has no room.
+ * clock all at once: they are the first); whoever finds no block preempts from the list's tail.
+ * Then, if nobody was preempted, the waiting ones, strictly in order. One block is the engine's
+ * own. Swap is a what-if that the engine lacks: victims wait on the host, come back before anything
+ * new is admitted, and are recomputed where the host has no room.
  */
-#include "sim/scheduler.h"
+#include "vllm.h"
 
-/* Tokens of `sequence` to compute in this step, without regard to blocks; 0 if none. */
-static guint32
-wanted_tokens(const Scheduler *self, const Sequence *sequence, guint32 cached, guint32 budget,
-              gboolean chunked)
+/* What one decision goes by. */
+typedef struct {
+  Scheduler *self;
+  Step *step;
+  guint32 budget;    /* tokens that are left */
+  guint32 threshold; /* most tokens of one prompt; 0: no limit */
+  gboolean hold;     /* no prefill now, by the interval */
+  gboolean prefills; /* the step has one */
+} Decision;
+
+static gboolean
+has_rule(const Scheduler *self, VllmRule rule)
 {
-  guint32 threshold = self->config.long_prefill_token_threshold;
+  return (self->class->rules & rule) != 0;
+}
+
+static guint32
+most_active(const Scheduler *self)
+{
+  return self->config.max_num_active_seqs > 0 ? self->config.max_num_active_seqs
+                                              : self->config.max_num_seqs;
+}
+
+/* Tokens of `sequence` to compute in this step, at most `most`, without regard to blocks. */
+static guint32
+wanted_tokens(const Decision *d, const Sequence *sequence, guint32 cached, guint32 most)
+{
   guint32 tokens = sequence_length(sequence) - cached;
 
-  if (threshold > 0)
-    tokens = MIN(tokens, threshold);
-  return chunked ? MIN(tokens, budget) : tokens;
+  if (d->threshold > 0)
+    tokens = MIN(tokens, d->threshold);
+  return MIN(tokens, most);
 }
 
 /* Blocks for `tokens` more tokens after `cached`. */
@@ -36,23 +58,16 @@ allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
     self->memory_bound = TRUE;
     return FALSE;
   }
-  pool_register(&self->pool, sequence,
-                MIN(sequence->computed_tokens + tokens, sequence_length(sequence)));
+  scheduler_register(self, sequence, tokens);
   return TRUE;
 }
 
-/* Of the sequence's first `most` blocks, those that the prefix cache still has. */
-static guint32
-cached_blocks(const Scheduler *self, Sequence *sequence, guint32 most, guint32 *n_idle)
-{
-  *n_idle = 0;
-  return self->pool.cache != NULL ? prefix_cache_hits(self->pool.cache, sequence, most, n_idle) : 0;
-}
-
 static void
-preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence *beneficiary)
+preempt(Decision *d, Sequence *victim, const Sequence *beneficiary)
 {
-  if (scheduler_preempt(self, step, victim, beneficiary, TRUE) == OVERFLOW_SWAP)
+  Scheduler *self = d->self;
+
+  if (scheduler_preempt(self, d->step, victim, beneficiary, TRUE) == OVERFLOW_SWAP)
     sequence_queue_push_head(&self->swapped, victim);
   else
     waiting_queue_push_head(&self->waiting, victim);
@@ -60,11 +75,13 @@ preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence *beneficia
 
 /* TRUE once the sequence has its blocks; FALSE if it had to preempt itself. */
 static gboolean
-allocate_by_preempting(Scheduler *self, Step *step, Sequence *sequence, guint32 tokens)
+allocate_by_preempting(Decision *d, Sequence *sequence, guint32 tokens)
 {
+  Scheduler *self = d->self;
+
   while (!allocate(self, sequence, tokens)) {
-    Sequence *victim = victim_policy_pick(self->config.victim, &self->running, sequence);
-    preempt(self, step, victim, sequence);
+    Sequence *victim = self->running.tail;
+    preempt(d, victim, sequence);
     if (victim == sequence)
       return FALSE;
   }
@@ -81,11 +98,64 @@ running_kind(const Sequence *sequence)
   return scheduler_entry_kind(sequence);
 }
 
+/* Tokens that a running sequence gets of those that are left of the budget. */
+static guint32
+running_tokens(const Decision *d, const Sequence *sequence, guint32 left)
+{
+  guint32 longest = d->self->config.max_model_len - 1, computed = sequence->computed_tokens;
+  guint32 tokens = wanted_tokens(d, sequence, computed, left);
+
+  if (sequence->ending || (d->hold && sequence->stage == STAGE_PREFILL))
+    return 0;
+  return MIN(tokens, longest > computed ? longest - computed : 0);
+}
+
+/* The first running sequence that the free blocks do not reach; NULL: they suffice. */
+static Sequence *
+first_short(const Decision *d)
+{
+  Scheduler *self = d->self;
+  const DueList *due = decode_clock_due(&self->clock, 0);
+  guint32 left = self->pool.free_blocks, budget = d->budget;
+
+  if (due->length > left) {
+    Sequence *member = due->head;
+    for (; left > 0; left--)
+      member = member->due_next;
+    return member;
+  }
+  left -= due->length;
+  budget -= self->clock.count;
+  for (Sequence *s = scheduler_first_loose(self); s != NULL && budget > 0; s = s->next) {
+    guint32 tokens = running_tokens(d, s, budget);
+    guint32 blocks = tokens > 0 ? blocks_after(self, s->computed_tokens, tokens) : 0;
+    guint32 more = blocks > s->blocks ? blocks - s->blocks : 0;
+    if (more > left)
+      return s;
+    left -= more;
+    budget -= tokens;
+  }
+  return NULL;
+}
+
+/* What a policy ranks goes before anybody has work in the step: a what-if. */
+static void
+preempt_by_rank(Decision *d)
+{
+  Sequence *in_need, *victim;
+
+  while ((in_need = first_short(d)) != NULL && (victim = scheduler_first_victim(d->self)) != NULL) {
+    d->self->memory_bound = TRUE;
+    preempt(d, victim, in_need);
+  }
+}
+
 /* The members of the clock get their blocks, the oldest first. FALSE if one preempted itself, and
  * with it the running pass ends. */
 static gboolean
-supply_members(Scheduler *self, Step *step)
+supply_members(Decision *d)
 {
+  Scheduler *self = d->self;
   const DueList *due = decode_clock_due(&self->clock, 0);
   Sequence *next;
 
@@ -96,9 +166,9 @@ supply_members(Scheduler *self, Step *step)
   self->memory_bound = TRUE;
   for (Sequence *member = due->head; member != NULL; member = next) {
     while (!scheduler_take_due(self, member)) {
-      Sequence *victim = victim_policy_pick(self->config.victim, &self->running, member);
+      Sequence *victim = self->running.tail;
       gboolean itself = victim == member;
-      preempt(self, step, victim, member);
+      preempt(d, victim, member);
       if (itself) {
         scheduler_note_supplied(self);
         return FALSE;
@@ -110,49 +180,50 @@ supply_members(Scheduler *self, Step *step)
   return TRUE;
 }
 
-/* Returns the budget that is left. */
-static guint32
-schedule_running(Scheduler *self, Step *step, guint32 budget)
+static void
+schedule_running(Decision *d)
 {
-  guint32 longest = self->config.max_model_len - 1;
+  Scheduler *self = d->self;
   gboolean goes_on = TRUE;
   Sequence *next;
 
-  if (self->clock.count > budget)
-    scheduler_dissolve_clock(self, step);
+  if (self->clock.count > d->budget)
+    scheduler_dissolve_clock(self, d->step);
+  if (self->config.victim->rank != NULL)
+    preempt_by_rank(d);
   if (self->clock.count > 0) {
-    goes_on = supply_members(self, step);
-    scheduler_run_members(self, step);
-    budget -= step->clocked;
+    goes_on = supply_members(d);
+    scheduler_run_members(self, d->step);
+    d->budget -= d->step->clocked;
   }
-  for (Sequence *sequence = scheduler_first_loose(self); sequence != NULL && goes_on && budget > 0;
-       sequence = next) {
-    guint32 computed = sequence->computed_tokens;
-    guint32 tokens = wanted_tokens(self, sequence, computed, budget, TRUE);
-    tokens = MIN(tokens, longest > computed ? longest - computed : 0);
-    if (tokens > 0 && !sequence->ending) {
-      if (!allocate_by_preempting(self, step, sequence, tokens))
+  for (Sequence *sequence = scheduler_first_loose(self);
+       sequence != NULL && goes_on && d->budget > 0; sequence = next) {
+    gboolean prefills = sequence->stage == STAGE_PREFILL;
+    guint32 tokens = running_tokens(d, sequence, d->budget);
+    if (tokens > 0) {
+      if (!allocate_by_preempting(d, sequence, tokens))
         break;
-      scheduler_add_entry(self, step, sequence, tokens, running_kind(sequence));
-      budget -= tokens;
+      scheduler_add_entry(self, d->step, sequence, tokens, running_kind(sequence));
+      d->budget -= tokens;
+      d->prefills |= prefills;
     }
     next = sequence->next;
   }
-  return budget;
 }
 
 /* The what-if: swapped sequences return in the order of the queue; the first that finds no room
  * blocks those behind it, and all admissions. */
-static guint32
-schedule_swapped(Scheduler *self, Step *step, guint32 budget)
+static void
+schedule_swapped(Decision *d)
 {
-  while (self->swapped.length > 0 && budget > 0 &&
-         self->running.length < self->config.max_num_seqs) {
+  Scheduler *self = d->self;
+
+  while (self->swapped.length > 0 && d->budget > 0 && self->running.length < most_active(self)) {
     Sequence *sequence = self->swapped.head;
     guint32 computed = sequence->computed_tokens;
-    guint32 tokens = wanted_tokens(self, sequence, computed, budget, TRUE);
+    guint32 tokens = wanted_tokens(d, sequence, computed, d->budget);
     guint32 idle;
-    guint32 hits = cached_blocks(self, sequence, sequence->host_blocks, &idle);
+    guint32 hits = pool_hits(&self->pool, sequence, sequence->host_blocks, &idle);
     guint32 need = MAX(blocks_after(self, computed, tokens), sequence->host_blocks);
     gboolean decodes = sequence->stage == STAGE_DECODE;
 
@@ -162,73 +233,81 @@ schedule_swapped(Scheduler *self, Step *step, guint32 budget)
     if (hits > 0)
       pool_share(&self->pool, sequence, hits);
     pool_grow(&self->pool, sequence, need);
-    pool_register(&self->pool, sequence, MIN(computed + tokens, sequence_length(sequence)));
-    scheduler_note_swap_in(self, step, sequence, sequence->host_blocks - hits);
+    scheduler_register(self, sequence, tokens);
+    scheduler_note_swap_in(self, d->step, sequence, sequence->host_blocks - hits);
     sequence_queue_push_tail(&self->running, sequence);
-    scheduler_add_entry(self, step, sequence, tokens,
+    scheduler_add_entry(self, d->step, sequence, tokens,
                         decodes ? ENTRY_DECODE_SWAPPED_IN : ENTRY_PREFILL_SWAPPED_IN);
-    budget -= tokens;
+    d->budget -= tokens;
   }
-  return budget;
 }
 
-/* Admits the head of waiting if its blocks are there. */
+/* Admits the head of waiting if its blocks are there: those of this chunk and, with the gate, those
+ * of all that it has to compute. */
 static gboolean
-admit(Scheduler *self, Step *step, Sequence *sequence, guint32 hits, guint32 idle_hits,
-      guint32 tokens)
+admit(Decision *d, Sequence *sequence, guint32 hits, guint32 idle_hits, guint32 tokens)
 {
+  Scheduler *self = d->self;
   guint32 hit_tokens = hits * self->config.block_size;
-  guint32 need = blocks_after(self, hit_tokens, tokens);
+  guint32 whole = sequence_length(sequence) - hit_tokens;
+  guint32 need = blocks_after(self, hit_tokens, self->config.reserve_full_isl ? whole : tokens);
+  guint32 spared = self->running.length > 0 ? self->watermark_blocks : 0;
   EntryKind kind = scheduler_entry_kind(sequence);
 
-  if (need - hits + idle_hits > self->pool.free_blocks) {
+  if ((guint64)need - hits + idle_hits + spared > self->pool.free_blocks) {
     self->memory_bound = TRUE;
     return FALSE;
   }
   if (hits > 0) {
     const StepHit hit = {.request = sequence->request, .tokens = hit_tokens};
     pool_share(&self->pool, sequence, hits);
-    g_array_append_val(step->hits, hit);
+    g_array_append_val(d->step->hits, hit);
   }
   sequence->computed_tokens = hit_tokens;
   allocate(self, sequence, tokens);
   scheduler_take_waiting(self);
   sequence_queue_push_tail(&self->running, sequence);
-  scheduler_add_entry(self, step, sequence, tokens, kind);
+  scheduler_add_entry(self, d->step, sequence, tokens, kind);
+  d->budget -= tokens;
+  d->prefills |= whole > 1;
   return TRUE;
 }
 
-/* Sequences too long for an unchunked prefill in what is left of the budget are passed over; they
- * return to the head in reverse order, which is the engine's own bug. Returns FALSE if a later
- * step might decide otherwise although the pool has only shrunk. */
+/* Returns FALSE if a later step might decide otherwise although the pool has only shrunk. */
 static gboolean
-schedule_waiting(Scheduler *self, Step *step, guint32 budget)
+schedule_waiting(Decision *d)
 {
+  Scheduler *self = d->self;
   SequenceQueue *skipped = &self->scratch[0];
   gboolean stable = TRUE;
 
-  while (self->waiting.length > 0 && budget > 0 &&
-         self->running.length < self->config.max_num_seqs) {
+  while (self->waiting.length > 0 && d->budget > 0 && self->running.length < most_active(self)) {
     Sequence *sequence = scheduler_waiting_head(self);
     guint32 idle;
-    guint32 hits = cached_blocks(self, sequence, G_MAXUINT32, &idle);
+    guint32 hits = pool_hits(&self->pool, sequence, G_MAXUINT32, &idle);
     guint32 cached = hits * self->config.block_size;
-    guint32 tokens = wanted_tokens(self, sequence, cached, budget, self->config.chunked_prefill);
+    guint32 most = self->config.chunked_prefill ? d->budget : G_MAXUINT32;
+    guint32 tokens = wanted_tokens(d, sequence, cached, most);
 
-    if (tokens > budget) {
+    if (d->hold && cached + 1 < sequence_length(sequence)) {
+      stable = FALSE;
+      break;
+    }
+    if (tokens > d->budget && has_rule(self, RULE_LONG_PROMPT_STOPS))
+      break;
+    if (tokens > d->budget) {
       sequence_queue_push_tail(skipped, scheduler_take_waiting(self));
       continue;
     }
-    if (!admit(self, step, sequence, hits, idle, tokens)) {
+    if (!admit(d, sequence, hits, idle, tokens)) {
       /* A hit that is lost leaves more to compute: a chunk that is then limited needs less. */
-      stable =
-          hits == 0 || wanted_tokens(self, sequence, 0, budget, TRUE) == sequence_length(sequence);
+      stable = hits == 0 || self->config.reserve_full_isl ||
+               wanted_tokens(d, sequence, 0, d->budget) == sequence_length(sequence);
       break;
     }
-    budget -= tokens;
   }
   if (skipped->length > 1)
-    step->idle_changes = TRUE;
+    d->step->idle_changes = TRUE;
   if (skipped->length > 0)
     stable = FALSE;
   while (skipped->length > 0)
@@ -236,28 +315,69 @@ schedule_waiting(Scheduler *self, Step *step, guint32 budget)
   return stable;
 }
 
-static void
-schedule(Scheduler *self, Step *step)
+/* Some running request has its prompt behind it. The members of the clock have, and stand first. */
+static gboolean
+something_decodes(const Scheduler *self)
 {
-  guint32 budget = schedule_running(self, step, self->config.max_num_batched_tokens);
+  if (self->clock.count > 0)
+    return TRUE;
+  for (const Sequence *s = self->running.head; s != NULL; s = s->next)
+    if (s->stage == STAGE_DECODE)
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+holds_prefills(const Scheduler *self, const VllmPace *pace)
+{
+  guint32 interval = self->config.prefill_schedule_interval;
+  gint64 next = (gint64)self->executed + 1;
+
+  if (interval <= 1 || pace->bound)
+    return FALSE;
+  return next - pace->last_prefill < interval && something_decodes(self);
+}
+
+static void
+note_pace(const Decision *d, VllmPace *pace)
+{
+  if (d->prefills)
+    pace->last_prefill = (gint64)d->self->executed + 1;
+  if (!d->hold && d->step->victims->len == 0)
+    pace->bound = d->self->waiting.length > 0;
+}
+
+void
+vllm_schedule(Scheduler *self, Step *step)
+{
+  gboolean alone = scheduler_unfinished(self) <= 1;
+  gboolean unlimited = alone && has_rule(self, RULE_LONE_REQUEST_UNLIMITED);
+  VllmPace *pace = self->state;
+  Decision d = {
+      .self = self,
+      .step = step,
+      .budget = self->config.max_num_batched_tokens,
+      .threshold = unlimited ? 0 : self->config.long_prefill_token_threshold,
+      .hold = holds_prefills(self, pace),
+  };
   gboolean stable = TRUE;
 
+  schedule_running(&d);
   if (step->victims->len == 0) {
-    budget = schedule_swapped(self, step, budget);
+    schedule_swapped(&d);
     if (self->swapped.length == 0)
-      stable = schedule_waiting(self, step, budget);
+      stable = schedule_waiting(&d);
   }
+  note_pace(&d, pace);
   scheduler_join_clock(self, step);
   if (stable && step_is_only_decodes(step))
     scheduler_set_repeat(self, step, 0);
 }
 
-const SchedulerClass scheduler_vllm_v1 = {
-    .name = "vllm-v1",
-    .help = "vLLM v1 (0.8 and later): running first, preempts the newest, recomputes",
-    .features = SCHEDULER_HAS_PREFIX_CACHING | SCHEDULER_HAS_LONG_PREFILL |
-                SCHEDULER_CHUNKS_BY_DEFAULT | SCHEDULER_HAS_ASYNC,
-    .hidden_blocks = 1,
-    .stops_at_max_model_len = TRUE,
-    .schedule = schedule,
-};
+void
+vllm_begin(Scheduler *self)
+{
+  VllmPace *pace = self->state;
+
+  pace->last_prefill = -(gint64)self->config.prefill_schedule_interval;
+}

@@ -49,11 +49,10 @@ blocks_of_length(const Scheduler *self, const Sequence *sequence)
 /* Running sequences: one free block for each, needed or not. Block manager 2 asks none for a
  * partial prefill whose last block is full. */
 static gboolean
-can_append(Scheduler *self, const Sequence *sequence)
+can_append(const Scheduler *self, const Sequence *sequence, guint32 free_blocks)
 {
-  if (self->pool.free_blocks > 0)
+  if (free_blocks > 0)
     return TRUE;
-  self->memory_bound = TRUE;
   return self->config.block_manager == 2 && sequence->stage == STAGE_PREFILL &&
          sequence_length(sequence) % self->config.block_size == 0;
 }
@@ -81,10 +80,9 @@ make_room(Plan *p, Sequence *sequence)
 {
   Scheduler *self = p->self;
 
-  while (!can_append(self, sequence)) {
-    Sequence *first = next_running(p), *victim = sequence;
-    if (first != NULL)
-      victim = victim_policy_pick(self->config.victim, &self->running, first);
+  self->memory_bound |= self->pool.free_blocks == 0;
+  while (!can_append(self, sequence, self->pool.free_blocks)) {
+    Sequence *victim = next_running(p) != NULL ? self->running.tail : sequence;
     preempt(p, victim, sequence);
     if (victim == sequence)
       return FALSE;
@@ -94,6 +92,65 @@ make_room(Plan *p, Sequence *sequence)
     }
   }
   return TRUE;
+}
+
+/* Tokens that a running sequence gets. */
+static guint32
+running_tokens(const Plan *p, const Sequence *sequence, gint64 budget)
+{
+  guint32 tokens = remaining_tokens(sequence);
+
+  return p->self->config.chunked_prefill ? (guint32)MIN(tokens, MAX(budget, 0)) : tokens;
+}
+
+/* The members of the clock, which are the oldest, find a free block each, and one is left over. */
+static gboolean
+members_can_run(const Plan *p)
+{
+  const Scheduler *self = p->self;
+  guint32 count = self->clock.count;
+
+  return count > 0 && decode_clock_due(&self->clock, 0)->length < self->pool.free_blocks &&
+         !(self->config.chunked_prefill && p->tokens < count);
+}
+
+/* The first running sequence that finds no free block; NULL: all do. */
+static Sequence *
+first_short(const Plan *p)
+{
+  Scheduler *self = p->self;
+  guint32 due = decode_clock_due(&self->clock, 0)->length, left = self->pool.free_blocks;
+  gboolean members_fit = members_can_run(p);
+  gint64 budget = p->tokens - (members_fit ? self->clock.count : 0);
+  Sequence *s = members_fit ? scheduler_first_loose(self) : self->running.head;
+
+  left -= members_fit ? due : 0;
+  for (; s != NULL; s = s->next) {
+    guint32 tokens = s->in_clock ? 1 : running_tokens(p, s, budget);
+    guint32 length = s->in_clock ? decode_clock_tokens(&self->clock, s) + 1 : sequence_length(s);
+    guint32 held = s->in_clock ? decode_clock_blocks(&self->clock, s) : s->blocks;
+    guint32 need = pool_blocks_for(&self->pool, length);
+    if (tokens == 0 || (self->config.chunked_prefill && budget <= 0))
+      return NULL;
+    if (!can_append(self, s, left))
+      return s;
+    left -= MIN(left, need > held ? need - held : 0);
+    budget -= tokens;
+  }
+  return NULL;
+}
+
+/* What a policy ranks goes before anybody has work in the step: a what-if. */
+static void
+preempt_by_rank(Plan *p)
+{
+  Sequence *in_need, *victim;
+
+  while (p->step->abort == NULL && (in_need = first_short(p)) != NULL &&
+         (victim = scheduler_first_victim(p->self)) != NULL) {
+    p->self->memory_bound = TRUE;
+    preempt(p, victim, in_need);
+  }
 }
 
 /* 0.5: sequences that came back are as old as they are. */
@@ -111,18 +168,16 @@ sort_running(Plan *p)
   sequence_queue_sort_by_arrival(&p->self->running);
 }
 
-/* The members of the clock, which are the oldest, find a free block each, and one is left over:
- * then they run. Else they are looked at one by one. */
+/* The members run all at once where they can. Else they are looked at one by one. */
 static void
 run_members(Plan *p)
 {
   Scheduler *self = p->self;
   guint32 count = self->clock.count;
 
-  if (count == 0)
+  if (count == 0 || p->step->abort != NULL)
     return;
-  if (decode_clock_due(&self->clock, 0)->length >= self->pool.free_blocks ||
-      (self->config.chunked_prefill && p->tokens < count)) {
+  if (!members_can_run(p)) {
     scheduler_dissolve_clock(self, p->step);
     return;
   }
@@ -141,11 +196,11 @@ schedule_running(Plan *p)
 
   if (p->by_arrival)
     sort_running(p);
+  if (self->config.victim->rank != NULL)
+    preempt_by_rank(p);
   run_members(p);
   while (p->step->abort == NULL && (sequence = next_running(p)) != NULL) {
-    guint32 tokens = remaining_tokens(sequence);
-    if (self->config.chunked_prefill)
-      tokens = (guint32)MIN(tokens, MAX(p->tokens, 0));
+    guint32 tokens = running_tokens(p, sequence, p->tokens);
     if (tokens == 0)
       break;
     sequence_queue_remove(sequence);
@@ -385,7 +440,9 @@ schedule_05(Scheduler *self, Step *step)
   schedule(self, step, TRUE);
 }
 
-#define FEATURES (SCHEDULER_HAS_BLOCK_MANAGER | SCHEDULER_HAS_SWAP | SCHEDULER_DROPS_TOO_LONG)
+#define FEATURES                                                                                   \
+  (SCHEDULER_HAS_BLOCK_MANAGER | SCHEDULER_HAS_WATERMARK | SCHEDULER_HAS_SWAP |                    \
+   SCHEDULER_DROPS_TOO_LONG)
 
 const SchedulerClass scheduler_vllm_06 = {
     .name = "vllm-0.6",

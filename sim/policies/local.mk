@@ -6,4 +6,11 @@ libspillway_sim_a_SOURCES += \
   %D%/overflow/swap.c \
   %D%/overflow/threshold.c \
   %D%/victim.c %D%/victim.h \
-  %D%/victim/newest.c
+  %D%/victim/fewest_outputs.c \
+  %D%/victim/least_computed.c \
+  %D%/victim/least_left.c \
+  %D%/victim/longest.c \
+  %D%/victim/most_left.c \
+  %D%/victim/newest.c \
+  %D%/victim/oldest.c \
+  %D%/victim/shortest.c

@@ -1,30 +1,51 @@
 /* Victim policies: who is preempted when the pool cannot supply a block.
  *
- * A policy picks among the running sequences that have no work in this step yet, in the queue's
- * order. A new policy is a file with one VictimPolicy, and its line in the table below.
+ * A policy ranks what runs; the engine preempts the first of the ranking, and again, until what is
+ * left of the running sequences finds its blocks. One that ranks nobody takes the running queue's
+ * last, as vLLM does. A new policy is a file with one VictimPolicy, and its line in the table
+ * below.
  */
 #pragma once
 
 #include "policy.h"
+#include "sim/cost.h"
 #include "sim/sequence.h"
+
+typedef struct {
+  const Sequence *sequence; /* whose counts of tokens and blocks may be older than these */
+  guint32 computed_tokens;
+  guint32 generated_tokens;
+  guint32 blocks;
+} VictimCandidate;
+
+typedef struct {
+  CostModel *cost; /* NULL where the executor has none */
+  const PolicyValues *options;
+} VictimQuery;
 
 typedef struct VictimPolicy VictimPolicy;
 
 struct VictimPolicy {
   Policy base;
-  gboolean takes_tail; /* always the queue's last: others keep the decode clock from running */
-  /* One of `first` and those behind it. */
-  Sequence *(*pick)(const VictimPolicy *self, const SequenceQueue *queue, Sequence *first);
+  /* The highest goes, of equals the newest. NULL: the last of the running queue goes. Asked of each
+   * running sequence at an eviction, and at no other time. */
+  gint64 (*rank)(const VictimPolicy *self, const VictimQuery *query,
+                 const VictimCandidate *candidate);
 };
 
 /* The table, in the order of the lists; the first is the default. */
-#define VICTIM_POLICIES(ENTRY) ENTRY(victim_newest)
+#define VICTIM_POLICIES(ENTRY)                                                                     \
+  ENTRY(victim_newest)                                                                             \
+  ENTRY(victim_oldest)                                                                             \
+  ENTRY(victim_fewest_outputs)                                                                     \
+  ENTRY(victim_longest)                                                                            \
+  ENTRY(victim_shortest)                                                                           \
+  ENTRY(victim_least_computed)                                                                     \
+  ENTRY(victim_least_left)                                                                         \
+  ENTRY(victim_most_left)
 
 #define VICTIM_DECLARE(name) extern const VictimPolicy name;
 VICTIM_POLICIES(VICTIM_DECLARE)
 
 /* The same, NULL-terminated. */
 extern const VictimPolicy *const victim_policies[];
-
-/* pick(), for a `first` that is in the queue. */
-Sequence *victim_policy_pick(const VictimPolicy *self, const SequenceQueue *queue, Sequence *first);

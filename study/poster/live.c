@@ -6,7 +6,7 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 
-#include "cli/cli.h"
+#include "scenario/message.h"
 #include "jobs.h"
 #include "probe.h"
 #include "store.h"

@@ -4,8 +4,9 @@
  * them.
  */
 #include "cli/cli.h"
-#include "cli/trace/trace.h"
+#include "scenario/generated_trace.h"
 #include "traces/stats.h"
+#include "traces/trace.h"
 
 #include <glib/gstdio.h>
 #include <string.h>

@@ -3,15 +3,6 @@
  */
 #include "sim/policies/victim.h"
 
-static Sequence *
-pick(const VictimPolicy *self G_GNUC_UNUSED, const SequenceQueue *queue,
-     Sequence *first G_GNUC_UNUSED)
-{
-  return queue->tail;
-}
-
 const VictimPolicy victim_newest = {
     .base = {.name = "newest", .help = "the last in the running queue (what vLLM does)"},
-    .takes_tail = TRUE,
-    .pick = pick,
 };

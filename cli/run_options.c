@@ -1,7 +1,8 @@
 /* A verb's command line, made from the table of a run's options and from those of the policies. */
-#include "settings_option.h"
+#include "run_options.h"
 
-#include "cli/cli.h"
+#include "cli.h"
+#include "scenario/settings_option.h"
 
 static const struct {
   const char *name, *title;

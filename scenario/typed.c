@@ -1,63 +1,8 @@
-#include "cli.h"
+#include "typed.h"
 
-#include <glib/gstdio.h>
-#include <sys/stat.h>
 #include <errno.h>
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-
-/* One line of text whatever was typed or read: what is not printable is shown as its bytes. */
-static char *
-one_line(const char *text)
-{
-  GString *line = g_string_new(NULL);
-
-  while (*text != '\0') {
-    gunichar c = g_utf8_get_char_validated(text, -1);
-    if (c == (gunichar)-1 || c == (gunichar)-2 || g_unichar_iscntrl(c)) {
-      g_string_append_printf(line, "\\x%02x", (guchar)*text++);
-    } else {
-      g_string_append_unichar(line, c);
-      text = g_utf8_next_char(text);
-    }
-  }
-  return g_string_free(line, FALSE);
-}
-
-static void
-print_message(const char *verb, const char *prefix, const char *format, va_list args)
-{
-  g_autofree char *text = g_strdup_vprintf(format, args);
-  g_autofree char *message = one_line(text);
-
-  if (verb != NULL)
-    fprintf(stderr, "spillway %s: %s%s\n", verb, prefix, message);
-  else
-    fprintf(stderr, "spillway: %s%s\n", prefix, message);
-}
-
-int
-cli_error(int status, const char *verb, const char *format, ...)
-{
-  va_list args;
-
-  va_start(args, format);
-  print_message(verb, "", format, args);
-  va_end(args);
-  return status;
-}
-
-void
-cli_note(const char *verb, const char *format, ...)
-{
-  va_list args;
-
-  va_start(args, format);
-  print_message(verb, "note: ", format, args);
-  va_end(args);
-}
 
 /* Edits (insert, delete, replace, swap of neighbours) that turn a into b. */
 static guint
@@ -87,27 +32,6 @@ edit_distance(const char *a, const char *b)
 
 /* A word that was left unfinished is nearer than one with a typo; of those, the shortest rest. Case
  * and the underscores that vLLM takes for dashes are no difference. */
-gboolean
-cli_is_same_file(const char *a, const char *b)
-{
-  GStatBuf x, y;
-
-  return a != NULL && b != NULL && g_stat(a, &x) == 0 && g_stat(b, &y) == 0 && S_ISREG(x.st_mode) &&
-         x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
-gboolean
-cli_check_folder(const char *path, const char *option, GError **error)
-{
-  g_autofree char *folder = g_path_get_dirname(path);
-
-  if (g_file_test(folder, G_FILE_TEST_IS_DIR))
-    return TRUE;
-  g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
-              "%s: %s cannot be written: there is no folder %s", option, path, folder);
-  return FALSE;
-}
-
 const char *
 cli_nearest(const char *typed, const char *const *candidates)
 {

@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "cli/cli.h"
+#include "shipped.h"
 
 #include <string.h>
 

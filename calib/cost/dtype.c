@@ -1,0 +1,66 @@
+#include "dtype.h"
+
+#include <string.h>
+
+guint32
+dtype_bits(const char *dtype)
+{
+  static const struct {
+    const char *prefix;
+    guint32 bits;
+  } known[] = {
+      {"bfloat16", 16}, {"float16", 16}, {"half", 16}, {"bf16", 16},  {"fp16", 16},
+      {"float32", 32},  {"fp8", 8},      {"int8", 8},  {"float8", 8}, {"int4", 4},
+      {"nvfp4", 4},     {"mxfp4", 4},    {"fp4", 4},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS(known); i++)
+    if (g_str_has_prefix(dtype, known[i].prefix))
+      return known[i].bits;
+  return 0;
+}
+
+const char *
+dtype_of_activations(const Model *model)
+{
+  return g_str_equal(model->dtype, "float16") ? "float16" : "bfloat16";
+}
+
+const char *
+dtype_of_attention(const Model *model)
+{
+  gboolean is_half = g_str_equal(dtype_of_activations(model), "float16");
+
+  if (model->kv_bits == 8)
+    return is_half ? "float16+fp8kv" : "bfloat16+fp8kv";
+  return is_half ? "float16" : "bfloat16";
+}
+
+/* What has the same width and rate; NULL where nothing has. */
+static const char *
+stand_in(const char *dtype)
+{
+  static const char *const pairs[][2] = {{"bfloat16", "float16"},
+                                         {"bfloat16+fp8kv", "float16+fp8kv"}};
+
+  for (guint i = 0; i < G_N_ELEMENTS(pairs); i++)
+    for (guint side = 0; side < 2; side++)
+      if (g_str_equal(dtype, pairs[i][side]))
+        return pairs[i][1 - side];
+  return NULL;
+}
+
+const char *
+dtype_serving(const Profile *profile, OperationKind kind, const char *variant, const char *asked)
+{
+  const char *candidates[] = {asked, "", stand_in(asked)};
+  guint n;
+  const ProfileSample *samples = profile_samples(profile, kind, &n);
+
+  for (guint c = 0; c < G_N_ELEMENTS(candidates) && candidates[c] != NULL; c++)
+    for (guint i = 0; i < n; i++)
+      if ((*variant == '\0' || g_str_equal(samples[i].variant, variant)) &&
+          g_str_equal(samples[i].dtype, candidates[c]))
+        return candidates[c];
+  return NULL;
+}

@@ -1,0 +1,90 @@
+/* One operation, variant and dtype of a profile is of one engine and one device. Their kernels are
+ * others, and a curve through points of both would be of neither.
+ */
+#include "common.h"
+
+#include <string.h>
+
+/* What the device is: a shipped one by its name, another as its source calls it. */
+static const char *
+device_of(const ProfileOrigin *origin)
+{
+  const char *device = import_guess_device(origin->measured_device);
+
+  return device != NULL ? device : origin->measured_device;
+}
+
+/* What differs between two origins, where both say; NULL: nothing. */
+static const char *
+difference(const ProfileOrigin *a, const ProfileOrigin *b, const char **found,
+           const char **expected)
+{
+  const char *one = device_of(a), *other = device_of(b);
+
+  if (*one != '\0' && *other != '\0' && strcmp(one, other) != 0) {
+    *found = a->measured_device;
+    *expected = b->measured_device;
+    return "device";
+  }
+  if (*a->engine != '\0' && *b->engine != '\0' && strcmp(a->engine, b->engine) != 0) {
+    *found = a->engine;
+    *expected = b->engine;
+    return "engine";
+  }
+  return NULL;
+}
+
+static const ProfileOrigin *
+origin_of(const Profile *profile, const ProfileSample *sample)
+{
+  return &g_array_index(profile->origins, ProfileOrigin, sample->origin);
+}
+
+static char *
+group_name(const ProfileSample *sample)
+{
+  return g_strjoin(" ", operations[sample->operation].name, sample->dtype, sample->variant, NULL);
+}
+
+/* The first origin that each operation, variant and dtype is from. */
+static gboolean
+check_sample(const Profile *profile, const ProfileSample *sample, GHashTable *firsts,
+             const char *path, GError **error)
+{
+  g_autofree char *group = group_name(sample);
+  const ProfileOrigin *origin = origin_of(profile, sample), *first;
+  const char *found, *expected, *what;
+
+  first = g_hash_table_lookup(firsts, group);
+  if (first == NULL) {
+    g_hash_table_insert(firsts, g_steal_pointer(&group), (gpointer)origin);
+    return TRUE;
+  }
+  what = first != origin ? difference(origin, first, &found, &expected) : NULL;
+  if (what == NULL)
+    return TRUE;
+  g_strchomp(group);
+  g_set_error(error, IMPORT_ERROR, IMPORT_ERROR_MIXED,
+              "%s: its %s is of the %s %s, and the profile has that of %s (%s): one profile takes "
+              "an operation from one; import them into two",
+              path, group, what, found, expected, first->source);
+  return FALSE;
+}
+
+gboolean
+import_check_origins(const Profile *profile, guint first, const char *path, GError **error)
+{
+  g_autoptr(GHashTable) firsts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  const ProfileSample *samples = (const ProfileSample *)(gconstpointer)profile->samples->data;
+  gboolean is_one = TRUE;
+
+  for (guint i = 0; i < profile->samples->len && is_one; i++) {
+    gboolean repeats = i > 0 && i != first && samples[i].origin == samples[i - 1].origin &&
+                       samples[i].operation == samples[i - 1].operation &&
+                       samples[i].variant == samples[i - 1].variant &&
+                       samples[i].dtype == samples[i - 1].dtype;
+    if (!repeats)
+      is_one = check_sample(profile, &samples[i], firsts, path, error);
+  }
+  return is_one;
+}

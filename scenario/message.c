@@ -1,0 +1,55 @@
+#include "message.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* One line of text whatever was typed or read: what is not printable is shown as its bytes. */
+static char *
+one_line(const char *text)
+{
+  GString *line = g_string_new(NULL);
+
+  while (*text != '\0') {
+    gunichar c = g_utf8_get_char_validated(text, -1);
+    if (c == (gunichar)-1 || c == (gunichar)-2 || g_unichar_iscntrl(c)) {
+      g_string_append_printf(line, "\\x%02x", (guchar)*text++);
+    } else {
+      g_string_append_unichar(line, c);
+      text = g_utf8_next_char(text);
+    }
+  }
+  return g_string_free(line, FALSE);
+}
+
+static void
+print_message(const char *verb, const char *prefix, const char *format, va_list args)
+{
+  g_autofree char *text = g_strdup_vprintf(format, args);
+  g_autofree char *message = one_line(text);
+
+  if (verb != NULL)
+    fprintf(stderr, "spillway %s: %s%s\n", verb, prefix, message);
+  else
+    fprintf(stderr, "spillway: %s%s\n", prefix, message);
+}
+
+int
+cli_error(int status, const char *verb, const char *format, ...)
+{
+  va_list args;
+
+  va_start(args, format);
+  print_message(verb, "", format, args);
+  va_end(args);
+  return status;
+}
+
+void
+cli_note(const char *verb, const char *format, ...)
+{
+  va_list args;
+
+  va_start(args, format);
+  print_message(verb, "note: ", format, args);
+  va_end(args);
+}

@@ -1,0 +1,20 @@
+/* What --trace and --trace-format name. */
+#pragma once
+
+#include "traces/trace.h"
+
+/* What begins a trace's name that is no name but the options of a generator (generated_trace.h). */
+#define TRACE_GENERATED "gen:"
+
+/* The path of a trace that was named on the command line: the file of that name, "-", or else the
+ * shipped trace's. NULL and an error that lists the shipped ones if there is neither. Caller frees.
+ */
+char *cli_trace_path(const char *name, GError **error);
+
+/* Whether --trace-format may be that: a format's name, auto, or NULL where it was not given. */
+gboolean cli_trace_format_check(const char *name, GError **error);
+
+/* The format of that name, for reading or writing; NULL and an error that names the nearest, where
+ * `option` has none such. */
+const TraceFormat *cli_trace_format(const char *option, const char *name, gboolean to_write,
+                                    GError **error);

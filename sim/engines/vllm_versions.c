@@ -1,0 +1,61 @@
+/* The versions of vLLM: which rule and which option came with which.
+ *
+ * Read in the releases of 0.8.0 to 0.33.0, and held against recordings of 0.18.1, 0.22.1,
+ * 0.26.0 and 0.33.0; so no version is a copy of another, it has what came up to it.
+ */
+#include "vllm.h"
+
+#define SINCE(minor, first, what) ((minor) >= (first) ? (guint32)(what) : 0u)
+#define RULES(minor)                                                                               \
+  (SINCE(minor, 12, RULE_LONG_PROMPT_STOPS) | SINCE(minor, 31, RULE_LONE_REQUEST_UNLIMITED))
+#define FEATURES(minor)                                                                            \
+  (SCHEDULER_HAS_PREFIX_CACHING | SCHEDULER_HAS_LONG_PREFILL | SCHEDULER_CHUNKS_BY_DEFAULT |       \
+   SINCE(minor, 10, SCHEDULER_HAS_ASYNC) | SINCE(minor, 14, SCHEDULER_ASYNC_BY_DEFAULT) |          \
+   SINCE(minor, 19, SCHEDULER_HAS_RESERVE_FULL_ISL) |                                              \
+   SINCE(minor, 23, SCHEDULER_REUSES_PARTIAL_FIRST) |                                              \
+   SINCE(minor, 24, SCHEDULER_HAS_WATERMARK | SCHEDULER_HAS_PREFILL_INTERVAL) |                    \
+   SINCE(minor, 31, SCHEDULER_HAS_ACTIVE_SEQS))
+
+#define ENGINE(called, minor, text, more_features)                                                 \
+  {                                                                                                \
+    .name = called, .help = text, .version = minor, .costs_as = "vllm-v1",                         \
+    .features = FEATURES(minor) | (more_features), .rules = RULES(minor), .hidden_blocks = 1,      \
+    .stops_at_max_model_len = TRUE, .state_bytes = sizeof(VllmPace), .begin = vllm_begin,          \
+    .schedule = vllm_schedule,                                                                     \
+  }
+#define VERSION(minor, text) ENGINE("vllm-0." #minor, minor, text, SCHEDULER_CACHES_BY_DEFAULT)
+
+const SchedulerClass scheduler_vllm_versions[] = {
+    VERSION(8, "vLLM 0.8: running first, preempts the newest, recomputes; prefix caching"),
+    VERSION(9, "vLLM 0.9: decides as 0.8"),
+    VERSION(10, "vLLM 0.10: asynchronous scheduling where asked for"),
+    VERSION(11, "vLLM 0.11: decides as 0.10"),
+    VERSION(12, "vLLM 0.12: without chunking, a prompt too long for the step ends its admissions"),
+    VERSION(13, "vLLM 0.13: decides as 0.12"),
+    VERSION(14, "vLLM 0.14: asynchronous scheduling by default"),
+    VERSION(15, "vLLM 0.15: decides as 0.14"),
+    VERSION(16, "vLLM 0.16: decides as 0.14"),
+    VERSION(17, "vLLM 0.17: decides as 0.14"),
+    VERSION(18, "vLLM 0.18: decides as 0.14"),
+    VERSION(19, "vLLM 0.19: admits only what finds blocks for all of its length"),
+    VERSION(20, "vLLM 0.20: decides as 0.19"),
+    VERSION(21, "vLLM 0.21: decides as 0.19"),
+    VERSION(22, "vLLM 0.22: decides as 0.19"),
+    VERSION(23, "vLLM 0.23: blocks without cached content are used again first"),
+    VERSION(24, "vLLM 0.24: a watermark and a prefill interval where asked for"),
+    VERSION(25, "vLLM 0.25: decides as 0.24"),
+    VERSION(26, "vLLM 0.26: decides as 0.24"),
+    VERSION(27, "vLLM 0.27: decides as 0.24"),
+    VERSION(28, "vLLM 0.28: decides as 0.24"),
+    VERSION(29, "vLLM 0.29: decides as 0.24"),
+    VERSION(30, "vLLM 0.30: decides as 0.24"),
+    VERSION(31, "vLLM 0.31: a cap on active sequences; a lone prompt is not cut by the threshold"),
+    VERSION(32, "vLLM 0.32: decides as 0.31"),
+    VERSION(33, "vLLM 0.33: decides as 0.31; the newest known, also called vllm"),
+};
+
+G_STATIC_ASSERT(G_N_ELEMENTS(scheduler_vllm_versions) ==
+                SCHEDULER_VLLM_NEWEST - SCHEDULER_VLLM_OLDEST + 1);
+
+const SchedulerClass scheduler_vllm_v1 = ENGINE(
+    "vllm-v1", 10, "vLLM v1 of August 2025: running first, preempts the newest, recomputes", 0);

@@ -1,0 +1,39 @@
+/* Who goes first, where the victim policy ranks what runs. It is asked of each running sequence at
+ * an eviction: the decode clock keeps running, and nothing is kept up to date between evictions.
+ */
+#include "scheduler.h"
+
+static VictimCandidate
+candidate_of(const Scheduler *self, const Sequence *sequence)
+{
+  guint32 ticks = sequence->in_clock ? (guint32)(self->clock.ticks - sequence->joined_ticks) : 0;
+
+  return (VictimCandidate){
+      .sequence = sequence,
+      .computed_tokens = sequence->computed_tokens + ticks,
+      .generated_tokens = sequence->generated_tokens + ticks,
+      .blocks = sequence->in_clock ? decode_clock_blocks(&self->clock, sequence) : sequence->blocks,
+  };
+}
+
+Sequence *
+scheduler_first_victim(const Scheduler *self)
+{
+  const VictimPolicy *policy = self->config.victim;
+  const VictimQuery query = {.cost = self->config.cost, .options = &self->config.victim_options};
+  Sequence *first = NULL;
+  gint64 highest = G_MININT64;
+
+  for (Sequence *s = self->running.head; s != NULL; s = s->next) {
+    const VictimCandidate candidate = candidate_of(self, s);
+    gint64 rank;
+    if (s->ending)
+      continue;
+    rank = policy->rank(policy, &query, &candidate);
+    if (first == NULL || rank > highest || (rank == highest && s->request > first->request)) {
+      first = s;
+      highest = rank;
+    }
+  }
+  return first;
+}
