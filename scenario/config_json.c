@@ -93,6 +93,8 @@ set_sglang(json_t *object, const Scenario *s)
   } settings[] = {
       {"page_size", json_integer(c->block_size)},
       {"max_total_tokens", json_integer((json_int_t)c->num_gpu_blocks * c->block_size)},
+      {"mem_fraction_static",
+       s->mem_fraction_static > 0 ? json_real(s->mem_fraction_static) : json_null()},
       {"max_running_requests", json_integer(c->max_num_seqs)},
       {"chunked_prefill_size",
        json_integer(c->chunked_prefill_size > 0 ? (json_int_t)c->chunked_prefill_size : -1)},

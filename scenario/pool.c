@@ -64,7 +64,12 @@ utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
   };
   PoolSize pool;
 
-  if (!need_for_pool(r, "gpu-memory-utilization", error) || !pool_size_find(&request, &pool, error))
+  if (!need_for_pool(r, resolver_is_sglang(r) ? "mem-fraction-static" : "gpu-memory-utilization",
+                     error))
+    return FALSE;
+  if (resolver_is_sglang(r))
+    return resolver_sglang_pool(r, blocks, error);
+  if (!pool_size_find(&request, &pool, error))
     return FALSE;
   *blocks = pool.num_gpu_blocks;
   return TRUE;

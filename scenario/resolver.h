@@ -25,8 +25,17 @@ gboolean resolver_check(const Resolver *r, GError **error);
 
 /* FALSE for options that only another engine has. */
 gboolean resolver_check_engine_names(const Resolver *r, GError **error);
-/* Under SGLang: its settings, from its own options. */
+/* Under SGLang: its settings, from its own options; then the pool that it finds room for, where its
+ * size is not given; then how many requests run at once. */
 gboolean resolver_sglang(Resolver *r, GError **error);
+gboolean resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error);
+void resolver_sglang_requests(Resolver *r);
+
+static inline gboolean
+resolver_is_sglang(const Resolver *r)
+{
+  return (r->scenario->scheduler->features & SCHEDULER_IS_SGLANG) != 0;
+}
 
 /* The GPU's pool from --num-gpu-blocks, --kv-memory or --gpu-memory-utilization; the host's from
  * --num-cpu-blocks or --swap-space. */

@@ -382,8 +382,10 @@ resolve(Resolver *r, GError **error)
   resolve_limits(r);
   if (!resolver_sglang(r, error))
     return NULL;
-  if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) ||
-      !fit_length_limit(r, error) || !resolve_cost(r, error))
+  if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) || !fit_length_limit(r, error))
+    return NULL;
+  resolver_sglang_requests(r);
+  if (!resolve_cost(r, error))
     return NULL;
   note_automatic_chunking(r);
   if (scenario->settings == NULL)

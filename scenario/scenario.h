@@ -29,9 +29,10 @@ typedef struct {
   CostModel *cost;            /* NULL where the executor needs none, or none was asked for */
   CopyPath copy_path;
   HostMemory host_memory;
-  DecoderConfig *decoder; /* NULL where nothing is computed */
-  Recording *recording;   /* NULL where nothing is replayed */
-  json_t *settings;       /* every resolved setting, for the results */
+  double mem_fraction_static; /* SGLang's, where it sized the pool; else 0 */
+  DecoderConfig *decoder;     /* NULL where nothing is computed */
+  Recording *recording;       /* NULL where nothing is replayed */
+  json_t *settings;           /* every resolved setting, for the results */
 } Scenario;
 
 /* Reads the trace that the settings name; its notes go to standard error, unless verb is NULL. */
