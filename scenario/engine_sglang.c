@@ -114,6 +114,32 @@ chunk_size(const Resolver *r, guint32 *tokens, GError **error)
   return TRUE;
 }
 
+/* What vLLM's defaults were noted for is not SGLang's. */
+static void
+note_origins(const Resolver *r)
+{
+  static const char *const vllms[] = {"max_num_seqs",          "max_num_batched_tokens",
+                                      "enable_prefix_caching", "enable_chunked_prefill",
+                                      "async_scheduling",      "block_size"};
+  static const char *const own[] = {"page_size", "max_prefill_tokens"};
+  const Device *device = r->scenario->device;
+
+  for (guint i = 0; i < G_N_ELEMENTS(vllms); i++)
+    json_object_del(r->scenario->defaults, vllms[i]);
+  for (guint i = 0; i < G_N_ELEMENTS(own); i++) {
+    g_autofree char *option = g_strdelimit(g_strdup(own[i]), "_", '-');
+    if (!resolver_given(r, option))
+      resolver_origin(r, own[i], "sglang");
+  }
+  if (!resolver_given(r, "disable-radix-cache"))
+    resolver_origin(r, "disable_radix_cache", "sglang");
+  if (!resolver_given(r, "disable-overlap-schedule"))
+    resolver_origin(r, "disable_overlap_schedule", "sglang");
+  if (!resolver_given(r, "chunked-prefill-size"))
+    resolver_origin(r, "chunked_prefill_size", "sglang, %s",
+                    device != NULL ? device->name : "a card of 80 GiB");
+}
+
 gboolean
 resolver_sglang(Resolver *r, GError **error)
 {
@@ -122,6 +148,7 @@ resolver_sglang(Resolver *r, GError **error)
 
   if (!resolver_is_sglang(r))
     return TRUE;
+  note_origins(r);
   c->block_size = (guint32)settings->page_size;
   if (r->scenario->model != NULL)
     r->pool_bytes_per_block = pool_block_bytes(r->scenario->model, c->block_size,
@@ -151,6 +178,9 @@ resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
   s->mem_fraction_static = resolver_given(r, "mem-fraction-static")
                                ? r->settings->mem_fraction_static
                                : default_mem_fraction(r);
+  if (!resolver_given(r, "mem-fraction-static"))
+    resolver_origin(r, "mem_fraction_static", "sglang, %s", s->device->name);
+  json_object_del(s->defaults, "gpu_memory_utilization");
   bytes = s->device->memory_bytes * s->mem_fraction_static - (double)weights;
   *blocks = bytes > 0 ? pool_blocks((guint64)bytes, r->pool_bytes_per_block) : 0;
   return *blocks > 0 ||
@@ -168,6 +198,8 @@ resolver_sglang_requests(Resolver *r)
   guint64 tokens = (guint64)c->num_gpu_blocks * c->block_size;
   double estimate = (double)tokens / c->max_model_len * 512;
 
-  if (resolver_is_sglang(r) && !resolver_given(r, "max-running-requests"))
-    c->max_num_seqs = (guint32)MAX(MIN(CLAMP(estimate, 2048, 4096), (double)(tokens / 2)), 1);
+  if (!resolver_is_sglang(r) || resolver_given(r, "max-running-requests"))
+    return;
+  resolver_origin(r, "max_running_requests", "sglang, the pool and the context");
+  c->max_num_seqs = (guint32)MAX(MIN(CLAMP(estimate, 2048, 4096), (double)(tokens / 2)), 1);
 }

@@ -11,14 +11,16 @@
 #include "calib/devices/device.h"
 #include "calib/profile.h"
 #include "models/decoder_config.h"
-#include "report/results/step_record.h"
+#include "report/results/recording.h"
 #include "settings.h"
 #include "shelf.h"
+#include "sim/client.h"
 #include "sim/executor.h"
 #include "sim/model.h"
 #include "sim/scheduler.h"
 
 typedef struct {
+  guint32 max_concurrency; /* 0: no limit */
   const SchedulerClass *scheduler;
   const ExecutorClass *executor;
   SchedulerConfig config;
@@ -29,10 +31,12 @@ typedef struct {
   CostModel *cost;            /* NULL where the executor needs none, or none was asked for */
   CopyPath copy_path;
   HostMemory host_memory;
-  double mem_fraction_static; /* SGLang's, where it sized the pool; else 0 */
-  DecoderConfig *decoder;     /* NULL where nothing is computed */
-  Recording *recording;       /* NULL where nothing is replayed */
-  json_t *settings;           /* every resolved setting, for the results */
+  double mem_fraction_static;    /* SGLang's, where it sized the pool; else 0 */
+  DecoderConfig *decoder;        /* NULL where nothing is computed */
+  Recording *recording;          /* NULL where nothing is replayed */
+  json_t *defaults;              /* setting that was not typed → where its value is from */
+  double gpu_memory_utilization; /* of the device's memory, where the pool is sized by it */
+  json_t *settings;              /* every resolved setting, for the results */
 } Scenario;
 
 /* Reads the trace that the settings name; its notes go to standard error, unless verb is NULL. */
@@ -47,5 +51,8 @@ Scenario *scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean w
 /* FALSE for an executor that computes or replays: several of them at once, or one after the other,
  * are not what `compare` and studies are for. */
 gboolean scenario_runs_among_others(const Scenario *scenario, GError **error);
+/* Who sends the requests of `*workload`. One that sets arrivals has a copy of it: then *workload
+ * becomes that copy, which the caller owns in *own. */
+Client *scenario_client_new(const Scenario *scenario, const Workload **workload, Workload **own);
 void scenario_free(Scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scenario, scenario_free)

@@ -16,6 +16,7 @@ typedef struct {
   char *trace_format;
   guint64 limit;
   double time_scale;
+  guint64 max_concurrency; /* 0: no limit */
   guint64 seed;
   /* The engine. */
   char *scheduler;
@@ -40,6 +41,7 @@ typedef struct {
   gboolean reserve_full_isl;
   guint64 max_num_active_seqs;
   guint64 prefill_schedule_interval;
+  gboolean offline;
   guint64 tensor_parallel_size;
   /* Under the names of SGLang. */
   guint64 page_size;

@@ -22,15 +22,18 @@ unlimited_blocks(const Scenario *s, const Workload *workload)
 }
 
 static Unlimited
-simulate_unlimited(const Scenario *s, const Workload *workload, gboolean (*interrupted)(void))
+simulate_unlimited(const Scenario *s, const Workload *trace, gboolean (*interrupted)(void))
 {
+  g_autoptr(Workload) own = NULL;
+  const Workload *workload = trace;
+  g_autoptr(Client) client = scenario_client_new(s, &workload, &own);
   SchedulerConfig config = s->config;
   g_autoptr(Scheduler) scheduler = NULL;
   g_autoptr(Executor) executor = s->executor->create(s->cost);
   g_autoptr(Metrics) metrics = NULL;
   Observer *observers[1];
   Loop loop = {
-      .workload = workload,
+      .client = client,
       .executor = executor,
       .observers = observers,
       .n_observers = G_N_ELEMENTS(observers),
@@ -42,6 +45,8 @@ simulate_unlimited(const Scenario *s, const Workload *workload, gboolean (*inter
   Summary summary;
 
   config.num_gpu_blocks = unlimited_blocks(s, workload);
+  /* Nobody is preempted, so only prompts with hashes can be hits. */
+  config.prefix_caching = s->config.prefix_caching && workload->hashes->len > 0;
   metrics = metrics_new(workload, config.num_gpu_blocks - s->scheduler->hidden_blocks,
                         config.num_cpu_blocks);
   observers[0] = metrics_observer(metrics);

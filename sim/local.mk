@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libspillway-sim.a
 libspillway_sim_a_SOURCES = \
+  %D%/client.c %D%/client.h \
   %D%/cost.c %D%/cost.h \
   %D%/array.h \
   %D%/contexts.h \
@@ -10,6 +11,7 @@ libspillway_sim_a_SOURCES = \
   %D%/executor_unit.c \
   %D%/loop.c %D%/loop.h \
   %D%/metrics.c %D%/metrics.h \
+  %D%/layer.c %D%/layer.h \
   %D%/model.c %D%/model.h \
   %D%/observer.c %D%/observer.h \
   %D%/pool.c %D%/pool.h \
@@ -26,6 +28,7 @@ libspillway_sim_a_SOURCES = \
   %D%/quantiles.c %D%/quantiles.h \
   %D%/scheduler_classes.c \
   %D%/scheduler_clock.c \
+  %D%/scheduler_overflow.c \
   %D%/scheduler_victim.c \
   %D%/scheduler.c %D%/scheduler.h \
   %D%/sequence.c %D%/sequence.h \
@@ -33,4 +36,5 @@ libspillway_sim_a_SOURCES = \
   %D%/step.c %D%/step.h \
   %D%/units.h \
   %D%/waiting.c %D%/waiting.h \
+  %D%/weight_format.h \
   %D%/workload.c %D%/workload.h

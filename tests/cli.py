@@ -18,7 +18,7 @@ VERBS = [["run"], ["live"], ["validate"], ["selfcheck"], ["compare"], ["crossove
          ["list"]]
 
 # What an operator pastes from a vLLM deployment, and what scripts rely on.
-RUN_OPTIONS = """model device trace trace-format limit time-scale seed scheduler overflow victim block-size
+RUN_OPTIONS = """model device trace trace-format limit time-scale max-concurrency seed scheduler overflow victim block-size
 num-gpu-blocks kv-memory kv-cache-dtype gpu-memory-utilization swap-space num-cpu-blocks max-num-seqs max-num-batched-tokens
 max-model-len enable-chunked-prefill no-enable-chunked-prefill block-manager watermark enable-prefix-caching
 long-prefill-token-threshold async-scheduling tensor-parallel-size executor what-if no-stride format output decisions perfetto perfetto-window
@@ -363,7 +363,25 @@ def test_too_long():
         summary = run_json(*words, "--scheduler", scheduler)
         check_equal((summary["ignored"], summary["finished"]), (1, 1))
         text = succeed("run", *words, "--scheduler", scheduler).text
-        check(re.search(r"1 request was ignored: .*max_model_len", text), text)
+        check(re.match(r"1 request \(50\.0 % of all\) was ignored: .*max_model_len.*\. max_model_len is 4,096: the context of llama-2-7b", text), text)
+    text = succeed("run", *words, "--num-gpu-blocks", "100").text
+    check(re.match(r"1 request .* max_model_len is 1,(584|600): what the pool holds; more blocks", text), text)
+
+
+def test_length_limit():
+    """A request that is refused for its length is told the limit, where it comes from and what changes it; few are told of later."""
+    config = write("scaled.json", '{"model_type":"llama","num_hidden_layers":2,"hidden_size":64,"num_attention_heads":4,'
+                   '"intermediate_size":96,"vocab_size":100,"max_position_embeddings":512,'
+                   '"rope_scaling":{"rope_type":"linear","factor":2.0}}')
+    write("few.csv", HEADER + "0,2000,5\n" + "".join(f"{i},10,5\n" for i in range(1, 200)))
+    words = ["--model", config, "--device", "a100-40gb", "--trace", "few.csv"]
+    text = succeed("run", *words).text
+    sentence = (r"1 request was ignored: .*\. max_model_len is 1,024: the context of scaled "
+                r"\(rope_scaling: linear, 2 x max_position_embeddings 512\); --max-model-len changes it\.")
+    check(not re.match("1 request", text) and re.search(sentence, text), text)
+    check(re.search(r"max_model_len is 100: --max-model-len\.", succeed("run", *words, "--max-model-len", "100").text))
+    check_equal(run_json(*words)["config"]["defaults"]["max_model_len"].split(" (")[0], "the context of scaled")
+    check_equal(run_json(*words, "--max-model-len", "3000")["ignored"], 0)
 
 
 def test_pool_beside_weights():

@@ -241,7 +241,7 @@ retract(Scheduler *self, Step *step, Sequence *sequence, const Sequence *stays, 
 
   lose_flying_token(self, sequence);
   leave_published(self, sequence, sequence->radix_blocks);
-  scheduler_preempt(self, step, sequence, stays, FALSE);
+  (void)scheduler_preempt(self, step, sequence, stays, 1, TRUE); /* it only recomputes */
   state->free_rows++;
   sglang_free_blocks(self, (n_stay * RETRACT_DECODE_STEPS + self->config.block_size - 1) /
                                self->config.block_size);
