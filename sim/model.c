@@ -15,7 +15,7 @@ model_free(Model *model)
   g_free(model->family);
   g_free(model->kinds);
   g_free(model->context_source);
-  g_free(model->tower);
+  g_free(model->left_out);
   g_free(model->dtype);
   g_free(model);
 }
@@ -30,7 +30,7 @@ model_copy(const Model *model)
   copy->family = g_strdup(model->family);
   copy->kinds = g_memdup2(model->kinds, model->n_kinds * sizeof *model->kinds);
   copy->context_source = g_strdup(model->context_source);
-  copy->tower = g_strdup(model->tower);
+  copy->left_out = g_strdup(model->left_out);
   copy->dtype = g_strdup(model->dtype);
   return copy;
 }

@@ -29,7 +29,7 @@ typedef struct {
   WeightFormat head_format;
   guint64 tower_parameters; /* of vision and audio towers, whose work is not modelled */
   guint64 tower_bytes;
-  char *tower; /* what they are; NULL: none */
+  char *left_out; /* weights that are not counted, in words; NULL: all are */
 
   /* Of the layers that most are like: what tables of one layer are looked up by. */
   guint32 heads;
