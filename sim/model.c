@@ -50,6 +50,25 @@ model_add_layer(Model *model, const Layer *layer)
 }
 
 gboolean
+model_windows(const Model *model, ContextWindows *windows)
+{
+  *windows = (ContextWindows){0};
+  for (guint i = 0; i < model->n_kinds; i++) {
+    const ContextWindow window = mixer_window(&model->kinds[i].mixer);
+    guint32 at = 0;
+    while (at < windows->n && (windows->of[at].tokens != window.tokens ||
+                               windows->of[at].in_chunks != window.in_chunks))
+      at++;
+    if (window.tokens == 0 || at < windows->n)
+      continue;
+    if (at == CONTEXT_WINDOWS)
+      return FALSE;
+    windows->of[windows->n++] = window;
+  }
+  return TRUE;
+}
+
+gboolean
 model_is_uniform(const Model *model)
 {
   return model->n_kinds == 1 && model->kinds[0].mixer.kind == MIXER_FULL &&
