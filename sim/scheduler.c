@@ -24,7 +24,7 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
     pool_cache(&self->pool, workload, config->num_gpu_blocks, config->named_blocks,
                (class->features & SCHEDULER_REUSES_PARTIAL_FIRST) != 0);
   waiting_queue_init(&self->waiting);
-  decode_clock_init(&self->clock, config->block_size);
+  decode_clock_init(&self->clock, config->block_size, &config->windows);
   self->left_in_flight = g_ptr_array_new();
   self->ended_in_flight = g_ptr_array_new();
   self->keepers = g_ptr_array_new();
@@ -157,6 +157,7 @@ void
 scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
 {
   step_clear(step);
+  step->contexts.windows = self->config.windows;
   self->now_ps = now_ps;
   self->stride = stride;
   if (self->config.overflow->needs_decodes)
