@@ -18,6 +18,7 @@ libspillway_sim_a_SOURCES = \
   %D%/pool.c %D%/pool.h \
   %D%/prefix_cache.c %D%/prefix_cache.h \
   %D%/engines/sglang.c %D%/engines/sglang.h \
+  %D%/engines/sglang_batch.c \
   %D%/engines/sglang_prefill.c \
   %D%/engines/vllm.c %D%/engines/vllm.h \
   %D%/engines/vllm_v0.c \
@@ -29,6 +30,7 @@ libspillway_sim_a_SOURCES = \
   %D%/quantiles.c %D%/quantiles.h \
   %D%/scheduler_classes.c \
   %D%/scheduler_clock.c \
+  %D%/scheduler_admission.c \
   %D%/scheduler_overflow.c \
   %D%/scheduler_victim.c \
   %D%/scheduler.c %D%/scheduler.h \
