@@ -4,8 +4,8 @@
 #include <math.h>
 
 #include "cli.h"
-#include "report/format.h"
-#include "report/table.h"
+#include "report/text/format.h"
+#include "report/text/table.h"
 #include "scenario/engine_defaults.h"
 #include "scenario/option_words.h"
 #include "scenario/resolve.h"

@@ -77,6 +77,20 @@ product_fit(const Profile *profile, const Device *device, const char *asked)
   return dtype != NULL ? gemm_fit_new(profile, device, dtype, NULL, NULL) : NULL;
 }
 
+/* Profiles of before, and imports, have the time of sampling only. */
+static OperationCurve *
+sampling_new(const Profile *profile, const RooflineConfig *config, const char *dtype)
+{
+  guint32 tp = config->tensor_parallel_size;
+  guint64 vocab = (config->model->vocab + tp - 1) / tp;
+  OperationCurve *greedy = config->greedy ? operation_curve_new(profile, OP_SAMPLING,
+                                                                SAMPLING_GREEDY, dtype, 0, 1, vocab)
+                                          : NULL;
+
+  return greedy != NULL ? greedy
+                        : operation_curve_new(profile, OP_SAMPLING, "", dtype, 0, 1, vocab);
+}
+
 static void
 fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
 {
@@ -97,8 +111,7 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
     self->attention = profile_attention_new(profile, config, self->roofline, self->plain);
     self->elementwise = elementwise_fit_new(profile, model, tp);
   }
-  self->sampling = operation_curve_new(profile, OP_SAMPLING, "", activations, 0, 1,
-                                       (model->vocab + tp - 1) / tp);
+  self->sampling = sampling_new(profile, config, activations);
   if (tp > 1) {
     self->all_reduce[0] =
         operation_curve_new(profile, OP_ALL_REDUCE, "custom", activations, 0, 1, tp);
