@@ -32,6 +32,30 @@ append_count(GString *text, guint64 count, const char *one, const char *many)
   g_string_append_printf(text, "%s %s", number, count == 1 ? one : many);
 }
 
+/* What was not typed and decides a schedule: each value, and where it is from. */
+static void
+append_defaults(GString *text, const RunRecord *record)
+{
+  static const char *const keys[] = {"max_num_seqs",          "max_num_batched_tokens",
+                                     "max_model_len",         "gpu_memory_utilization",
+                                     "enable_prefix_caching", "async_scheduling"};
+  const json_t *defaults = json_object_get(record->config, "defaults");
+  g_autoptr(Table) table = table_new("lrl");
+
+  for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
+    const char *origin = json_string_value(json_object_get(defaults, keys[i]));
+    json_t *value = json_object_get(record->config, keys[i]);
+    if (origin == NULL || json_is_null(value))
+      continue;
+    table_add(table, keys[i]);
+    table_take(table, json_leaf_text(value));
+    table_add(table, origin);
+  }
+  if (json_object_size(defaults) > 0)
+    g_string_append(text, "By default:\n");
+  table_append(table, "  ", text);
+}
+
 void
 text_append_setting(GString *text, const RunRecord *record, gboolean with_overflow)
 {
@@ -56,7 +80,9 @@ text_append_setting(GString *text, const RunRecord *record, gboolean with_overfl
   g_string_append(text, " and ");
   append_count(text, record->num_cpu_blocks, "host block", "host blocks");
   append_config(text, record, "block_size", ", tokens a block: ");
-  g_string_append(text, "\n\n");
+  g_string_append_c(text, '\n');
+  append_defaults(text, record);
+  g_string_append_c(text, '\n');
 }
 
 void

@@ -3,6 +3,8 @@ noinst_LIBRARIES += libspillway-scenario.a
 libspillway_scenario_a_SOURCES = \
   %D%/check.c \
   %D%/config_json.c %D%/config_json.h \
+  %D%/defaults.c \
+  %D%/engine_defaults.c %D%/engine_defaults.h \
   %D%/execute.c %D%/execute.h \
   %D%/executors.c %D%/executors.h \
   %D%/generated_trace.c %D%/generated_trace.h \

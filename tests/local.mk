@@ -2,6 +2,7 @@
 # prints TAP.
 module_tests = \
   %D%/unit/against \
+  %D%/unit/defaults \
   %D%/unit/executor \
   %D%/unit/import \
   %D%/unit/invariants \
@@ -43,6 +44,7 @@ check_PROGRAMS += $(module_tests)
 TESTS += $(module_tests) $(script_tests)
 EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
+%C%_unit_invariants_SOURCES = %D%/unit/invariants.c %D%/kv_witness.c %D%/kv_witness.h
 live_cases = %D%/live_cases.c %D%/live_cases.h
 %C%_unit_live_SOURCES = %D%/unit/live.c $(live_cases)
 

@@ -249,9 +249,9 @@ results_commit(Results *results, const ResultsRun *run, const RunRecord *record,
 }
 
 static gint64
-recompute_ps(CostModel *cost, guint32 tokens)
+recompute_ps(CostModel *cost, guint32 tokens, guint32 cached)
 {
-  return cost != NULL ? cost_model_recompute_ps(cost, tokens, 0) : -1;
+  return cost != NULL ? cost_model_recompute_ps(cost, tokens, cached) : -1;
 }
 
 static gint64
@@ -262,20 +262,24 @@ swap_ps(CostModel *cost, guint32 blocks)
                       : -1;
 }
 
-/* What the preemption costs, and what the other action would have cost then: computing the lost
- * tokens again, or copying the blocks out and in. A swapped victim's tokens are not told; its
- * blocks full are less than a block more. */
+/* What the preemption costs, and what the other action would have cost then: copying all that was
+ * given back where nothing was copied, else computing all of it again. A swapped victim's tokens
+ * are not told; its blocks full are less than a block more. */
 static void
 price(Preemption *preemption, CostModel *cost, guint32 block_size)
 {
   const StepVictim *victim = &preemption->victim;
 
-  if (victim->action == OVERFLOW_RECOMPUTE) {
-    preemption->cost_ps = recompute_ps(cost, victim->tokens_lost);
+  guint32 kept = victim->kept_blocks * block_size;
+
+  if (victim->copied_blocks == 0) {
+    preemption->cost_ps = recompute_ps(cost, victim->tokens_lost, kept);
     preemption->other_cost_ps = swap_ps(cost, victim->blocks);
   } else {
-    preemption->cost_ps = swap_ps(cost, victim->blocks);
-    preemption->other_cost_ps = recompute_ps(cost, victim->blocks * block_size);
+    preemption->cost_ps = victim->free_copies ? 0 : swap_ps(cost, victim->copied_blocks);
+    if (victim->tokens_lost > 0 && cost != NULL)
+      preemption->cost_ps += recompute_ps(cost, victim->tokens_lost, kept);
+    preemption->other_cost_ps = recompute_ps(cost, victim->blocks * block_size, kept);
   }
 }
 

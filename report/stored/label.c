@@ -16,7 +16,7 @@ static gboolean
 is_no_axis(const char *key)
 {
   return g_str_equal(key, "seed") || g_str_equal(key, "program_version") ||
-         g_str_has_prefix(key, "profile.");
+         g_str_has_prefix(key, "profile.") || g_str_has_prefix(key, "defaults.");
 }
 
 /* The runs' texts of some settings, and how many of them differ. */

@@ -36,7 +36,7 @@ most_active(const Scheduler *self)
 static guint32
 wanted_tokens(const Decision *d, const Sequence *sequence, guint32 cached, guint32 most)
 {
-  guint32 tokens = sequence_length(sequence) - cached;
+  guint32 tokens = sequence_goal_tokens(sequence, cached) - cached;
 
   if (d->threshold > 0)
     tokens = MIN(tokens, d->threshold);
@@ -63,11 +63,11 @@ allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
 }
 
 static void
-preempt(Decision *d, Sequence *victim, const Sequence *beneficiary)
+preempt(Decision *d, Sequence *victim, const Sequence *beneficiary, guint32 short_blocks)
 {
   Scheduler *self = d->self;
 
-  if (scheduler_preempt(self, d->step, victim, beneficiary, TRUE) == OVERFLOW_SWAP)
+  if (scheduler_preempt(self, d->step, victim, beneficiary, short_blocks, TRUE))
     sequence_queue_push_head(&self->swapped, victim);
   else
     waiting_queue_push_head(&self->waiting, victim);
@@ -80,8 +80,11 @@ allocate_by_preempting(Decision *d, Sequence *sequence, guint32 tokens)
   Scheduler *self = d->self;
 
   while (!allocate(self, sequence, tokens)) {
+    guint32 more = blocks_after(self, sequence->computed_tokens, tokens) - sequence->blocks;
     Sequence *victim = self->running.tail;
-    preempt(d, victim, sequence);
+    if (scheduler_free_up(self, d->step, sequence, more))
+      continue;
+    preempt(d, victim, sequence, more - self->pool.free_blocks);
     if (victim == sequence)
       return FALSE;
   }
@@ -110,14 +113,16 @@ running_tokens(const Decision *d, const Sequence *sequence, guint32 left)
   return MIN(tokens, longest > computed ? longest - computed : 0);
 }
 
-/* The first running sequence that the free blocks do not reach; NULL: they suffice. */
+/* The first running sequence that the available blocks do not reach, and how many it lacks; NULL:
+ * they suffice. */
 static Sequence *
-first_short(const Decision *d)
+first_short(const Decision *d, guint32 *short_blocks)
 {
   Scheduler *self = d->self;
   const DueList *due = decode_clock_due(&self->clock, 0);
-  guint32 left = self->pool.free_blocks, budget = d->budget;
+  guint32 left = scheduler_available_blocks(self, NULL), budget = d->budget;
 
+  *short_blocks = 1;
   if (due->length > left) {
     Sequence *member = due->head;
     for (; left > 0; left--)
@@ -130,7 +135,8 @@ first_short(const Decision *d)
     guint32 tokens = running_tokens(d, s, budget);
     guint32 blocks = tokens > 0 ? blocks_after(self, s->computed_tokens, tokens) : 0;
     guint32 more = blocks > s->blocks ? blocks - s->blocks : 0;
-    if (more > left)
+    *short_blocks = more - MIN(more, left);
+    if (*short_blocks > 0)
       return s;
     left -= more;
     budget -= tokens;
@@ -143,10 +149,12 @@ static void
 preempt_by_rank(Decision *d)
 {
   Sequence *in_need, *victim;
+  guint32 short_blocks;
 
-  while ((in_need = first_short(d)) != NULL && (victim = scheduler_first_victim(d->self)) != NULL) {
+  while ((in_need = first_short(d, &short_blocks)) != NULL &&
+         (victim = scheduler_first_victim(d->self)) != NULL) {
     d->self->memory_bound = TRUE;
-    preempt(d, victim, in_need);
+    preempt(d, victim, in_need, short_blocks);
   }
 }
 
@@ -168,7 +176,9 @@ supply_members(Decision *d)
     while (!scheduler_take_due(self, member)) {
       Sequence *victim = self->running.tail;
       gboolean itself = victim == member;
-      preempt(d, victim, member);
+      if (scheduler_free_up(self, d->step, NULL, 1))
+        continue;
+      preempt(d, victim, member, 1);
       if (itself) {
         scheduler_note_supplied(self);
         return FALSE;
@@ -220,50 +230,53 @@ schedule_swapped(Decision *d)
 
   while (self->swapped.length > 0 && d->budget > 0 && self->running.length < most_active(self)) {
     Sequence *sequence = self->swapped.head;
-    guint32 computed = sequence->computed_tokens;
+    guint32 idle, back = scheduler_return_blocks(self, sequence);
+    guint32 hits = pool_hits(&self->pool, sequence, back, &idle);
+    guint32 computed = scheduler_return_tokens(self, sequence, hits);
     guint32 tokens = wanted_tokens(d, sequence, computed, d->budget);
-    guint32 idle;
-    guint32 hits = pool_hits(&self->pool, sequence, sequence->host_blocks, &idle);
-    guint32 need = MAX(blocks_after(self, computed, tokens), sequence->host_blocks);
-    gboolean decodes = sequence->stage == STAGE_DECODE;
+    guint32 need = MAX(blocks_after(self, computed, tokens), back);
+    guint32 more = need - sequence->blocks - hits + idle;
 
-    if (need - hits + idle > self->pool.free_blocks)
+    if (more > scheduler_available_blocks(self, sequence))
       break;
+    scheduler_free_up(self, d->step, sequence, more);
     sequence_queue_pop_head(&self->swapped);
-    if (hits > 0)
-      pool_share(&self->pool, sequence, hits);
-    pool_grow(&self->pool, sequence, need);
+    scheduler_bring_back(self, d->step, sequence, hits, need);
     scheduler_register(self, sequence, tokens);
-    scheduler_note_swap_in(self, d->step, sequence, sequence->host_blocks - hits);
     sequence_queue_push_tail(&self->running, sequence);
     scheduler_add_entry(self, d->step, sequence, tokens,
-                        decodes ? ENTRY_DECODE_SWAPPED_IN : ENTRY_PREFILL_SWAPPED_IN);
+                        sequence->stage == STAGE_DECODE ? ENTRY_DECODE_SWAPPED_IN
+                                                        : ENTRY_PREFILL_SWAPPED_IN);
     d->budget -= tokens;
   }
 }
 
 /* Admits the head of waiting if its blocks are there: those of this chunk and, with the gate, those
- * of all that it has to compute. */
+ * of all that it has to compute. It begins behind what it kept, or what the prefix cache has. */
 static gboolean
 admit(Decision *d, Sequence *sequence, guint32 hits, guint32 idle_hits, guint32 tokens)
 {
   Scheduler *self = d->self;
-  guint32 hit_tokens = hits * self->config.block_size;
-  guint32 whole = sequence_length(sequence) - hit_tokens;
-  guint32 need = blocks_after(self, hit_tokens, self->config.reserve_full_isl ? whole : tokens);
+  guint32 cached_blocks = sequence->blocks + hits;
+  guint32 cached = cached_blocks * self->config.block_size;
+  guint32 whole = sequence_length(sequence) - cached;
+  guint32 need = blocks_after(self, cached, self->config.reserve_full_isl ? whole : tokens) -
+                 cached_blocks + idle_hits;
   guint32 spared = self->running.length > 0 ? self->watermark_blocks : 0;
   EntryKind kind = scheduler_entry_kind(sequence);
 
-  if ((guint64)need - hits + idle_hits + spared > self->pool.free_blocks) {
+  if ((guint64)need + spared > scheduler_available_blocks(self, sequence)) {
     self->memory_bound = TRUE;
     return FALSE;
   }
+  scheduler_free_up(self, d->step, sequence, need);
+  scheduler_take_kept(self, sequence);
   if (hits > 0) {
-    const StepHit hit = {.request = sequence->request, .tokens = hit_tokens};
+    const StepHit hit = {.request = sequence->request, .tokens = cached};
     pool_share(&self->pool, sequence, hits);
     g_array_append_val(d->step->hits, hit);
   }
-  sequence->computed_tokens = hit_tokens;
+  sequence->computed_tokens = cached;
   allocate(self, sequence, tokens);
   scheduler_take_waiting(self);
   sequence_queue_push_tail(&self->running, sequence);
@@ -285,7 +298,7 @@ schedule_waiting(Decision *d)
     Sequence *sequence = scheduler_waiting_head(self);
     guint32 idle;
     guint32 hits = pool_hits(&self->pool, sequence, G_MAXUINT32, &idle);
-    guint32 cached = hits * self->config.block_size;
+    guint32 cached = (sequence->blocks + hits) * self->config.block_size;
     guint32 most = self->config.chunked_prefill ? d->budget : G_MAXUINT32;
     guint32 tokens = wanted_tokens(d, sequence, cached, most);
 

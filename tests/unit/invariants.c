@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/kv_witness.h"
 #include "sim/loop.h"
 #include "sim/metrics.h"
 #include "sim/units.h"
@@ -73,6 +74,7 @@ typedef struct {
   guint64 tokens;
   guint64 preemptions;
   guint32 *told; /* by request */
+  KvWitness *kv; /* NULL where it cannot know */
   guint64 generated, victims_of_results;
   RunOutcome outcome;
   Summary summary;
@@ -160,7 +162,8 @@ may(const Case *c, GRand *rand, SchedulerFeatures feature)
   return (c->class->features & feature) != 0 && coin(rand);
 }
 
-/* Of its own options: the fallbacks, or anything in their range, small numbers rather than large. */
+/* Of its own options: the fallbacks, or anything in their range, small numbers rather than large.
+ */
 static PolicyValues
 any_values(GRand *rand, const Policy *policy)
 {
@@ -241,7 +244,7 @@ add_queue(const Scheduler *scheduler, const SequenceQueue *queue, guint32 *gpu, 
     g_assert_true(s->queue == queue);
     g_assert_true((s->next != NULL ? s->next->previous : queue->tail) == s);
     *gpu += s->in_clock ? decode_clock_blocks(&scheduler->clock, s) : s->blocks;
-    *host += s->host_blocks;
+    *host += s->copies_are_free ? 0 : s->host_blocks;
   }
   g_assert_cmpuint(length, ==, queue->length);
 }
@@ -272,14 +275,16 @@ static void
 check_conservation(Scheduler *scheduler, gboolean died)
 {
   const Pool *pool = &scheduler->pool;
-  guint32 gpu = 0, host = 0;
+  guint32 gpu = 0, host = 0, nowhere = 0;
 
   add_queue(scheduler, &scheduler->waiting.known, &gpu, &host);
-  g_assert_cmpuint(gpu, ==, 0);
-  add_queue(scheduler, &scheduler->running, &gpu, &host);
   if (!died)
     g_assert_cmpuint(host, ==, 0);
   add_queue(scheduler, &scheduler->swapped, &gpu, &host);
+  if (!died)
+    g_assert_cmpuint(gpu, ==, scheduler->kept_blocks);
+  add_queue(scheduler, &scheduler->running, &gpu, died ? &host : &nowhere);
+  g_assert_cmpuint(nowhere, ==, 0);
   if (pool->cache == NULL)
     g_assert_cmpuint(gpu + pool->free_blocks, ==, pool->total_blocks);
   else
@@ -354,6 +359,8 @@ on_step(Observer *observer, const StepReport *report)
   if (step->abort == NULL) {
     g_assert_true((report->elapsed_ps > 0) != step->takes_no_time);
     check_entries(w, report);
+    if (w->kv != NULL)
+      kv_witness_step(w->kv, report);
   }
   check_conservation(w->scheduler, step->abort != NULL);
   check_clock(w->scheduler);
@@ -439,9 +446,12 @@ run_case(const Case *c, Mode mode, Witness *w)
       .scheduler = scheduler,
       .told = g_new0(guint32, workload_count(c->workload)),
   };
+  if (w->observer.needs_decodes && !c->config.prefix_caching)
+    w->kv = kv_witness_new(workload_count(c->workload), c->config.block_size);
   g_assert_true(loop_run(&loop, &w->outcome, &error));
   g_assert_no_error(error);
   metrics_summary(metrics, &w->summary);
+  g_clear_pointer(&w->kv, kv_witness_free);
 }
 
 static void
