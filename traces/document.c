@@ -2,8 +2,11 @@
 
 #include "results.h"
 
+#include <string.h>
+
 enum { DOCUMENT_MAX_MIB = 1024 };
 
+/* What goes on behind a line's end: an object that is cut there does not. */
 gboolean
 document_begins(const char *line, const char *end)
 {
@@ -11,7 +14,7 @@ document_begins(const char *line, const char *end)
     line++;
   while (end > line && (end[-1] == ' ' || end[-1] == '\t'))
     end--;
-  return line < end && (*line == '[' || (*line == '{' && end[-1] != '}'));
+  return line < end && (*line == '[' || (*line == '{' && strchr("{[,", end[-1]) != NULL));
 }
 
 static json_t *

@@ -102,9 +102,10 @@ compute_arrivals(const Workload *workload, TraceStats *stats)
 static guint64
 chain(guint64 before, guint64 hash)
 {
-  guint64 key = (before ^ hash) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+  guint64 key = (before + hash) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) + 1;
 
-  return (key ^ key >> 32) * G_GUINT64_CONSTANT(0xd6e8feb86659fd93) + before;
+  key = (key ^ key >> 32) * G_GUINT64_CONSTANT(0xd6e8feb86659fd93) + before;
+  return key ^ key >> 29;
 }
 
 /* What a prefix cache that never forgets would have: a prompt's blocks up to the first new one. */

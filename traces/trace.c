@@ -98,8 +98,10 @@ fail_unknown(TraceReader *reader, const char *line, const char *end, GError **er
   if (nearest != NULL)
     return nearest->header(nearest, reader, line, end, error);
   return reader_fail(reader, line, end, "the first line", error,
-                     "the start of a trace, such as a line arrival_s,prompt_tokens,output_tokens.\n"
-                     "Forms: %s; 'spillway list trace-formats' says what they are.",
+                     "the start of a trace, such as %s.\nForms: %s; 'spillway list trace-formats' "
+                     "says what they are.",
+                     *line == '{' ? "JSON lines with timestamp (ms), input_length, output_length"
+                                  : "a line arrival_s,prompt_tokens,output_tokens",
                      names->str);
 }
 
