@@ -159,7 +159,8 @@ resolve_length(Resolver *r)
   if (s->model == NULL)
     return;
   c->max_model_len = s->model->max_position;
-  resolver_origin(r, "max_model_len", "the model's config.json");
+  resolver_origin(r, "max_model_len", "the context of %s (%s); --max-model-len changes it",
+                  s->model->name, s->model->context_source);
 }
 
 /* What no default of a version is about. */

@@ -245,7 +245,8 @@ fit_length_limit(Resolver *r, GError **error)
                     " tokens, max_model_len is %u; lowered to what it holds",
                     pool_tokens, c->max_model_len);
     c->max_model_len = (guint32)pool_tokens;
-    resolver_origin(r, "max_model_len", "what the pool holds");
+    resolver_origin(r, "max_model_len",
+                    "what the pool holds; more blocks, memory or devices raise it");
   }
   if (!c->chunked_prefill && c->max_model_len > c->max_num_batched_tokens) {
     resolver_note(
@@ -254,6 +255,9 @@ fit_length_limit(Resolver *r, GError **error)
         "to %u",
         c->max_num_batched_tokens);
     c->max_model_len = c->max_num_batched_tokens;
+    resolver_origin(r, "max_model_len",
+                    "max_num_batched_tokens, as prefills are not chunked; "
+                    "--max-num-batched-tokens or --enable-chunked-prefill raises it");
   }
   if (c->max_num_batched_tokens < c->max_num_seqs && resolver_given(r, "max-num-batched-tokens"))
     resolver_note(
@@ -301,6 +305,7 @@ resolve_cost(Resolver *r, GError **error)
     config.captured = CAPTURED_DECODES;
     config.captured_tokens = 256;
   }
+  config.greedy = settings->of_own_executor && settings->temperature == 0;
   if (!copy_path_from_name(path, &config.copy_path))
     return resolver_refuse(
         error, "--copy-path: found '%s', expected per-layer, per-block or batched", path);

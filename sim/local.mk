@@ -10,6 +10,7 @@ libspillway_sim_a_SOURCES = \
   %D%/executor_unit.c \
   %D%/loop.c %D%/loop.h \
   %D%/metrics.c %D%/metrics.h \
+  %D%/layer.c %D%/layer.h \
   %D%/model.c %D%/model.h \
   %D%/observer.c %D%/observer.h \
   %D%/pool.c %D%/pool.h \
@@ -30,4 +31,5 @@ libspillway_sim_a_SOURCES = \
   %D%/step.c %D%/step.h \
   %D%/units.h \
   %D%/waiting.c %D%/waiting.h \
+  %D%/weight_format.h \
   %D%/workload.c %D%/workload.h

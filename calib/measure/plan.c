@@ -127,7 +127,11 @@ add_products(Plan *plan, const Model *model)
   if (dtype == NULL)
     g_ptr_array_add(plan->notes, g_strdup_printf("%s: products of %s weights are not measured",
                                                  model->name, model->dtype));
-  if (model->experts > 0 || dtype == NULL)
+  if (!model_is_uniform(model))
+    g_ptr_array_add(plan->notes, g_strdup_printf("%s: its layers differ; their products are not "
+                                                 "measured, the roofline stands for them",
+                                                 model->name));
+  if (model->experts > 0 || dtype == NULL || !model_is_uniform(model))
     return;
   add_product(plan, dtype, q + 2 * kv, hidden, most);
   add_product(plan, dtype, hidden, q, most);
@@ -137,8 +141,8 @@ add_products(Plan *plan, const Model *model)
 }
 
 static void
-add_curve(Plan *plan, OperationKind operation, const char *variant, gint64 width,
-          const gint64 *values, guint n)
+add_curve(Plan *plan, OperationKind operation, const char *variant, CalibrationPass pass,
+          gint64 width, const gint64 *values, guint n)
 {
   const gint64 shape[] = {0, width};
   gboolean is_new;
@@ -146,7 +150,7 @@ add_curve(Plan *plan, OperationKind operation, const char *variant, gint64 width
       plan, calibration_family_new(operation, variant, "bfloat16", shape, 0, NO_AXIS), &is_new);
 
   if (is_new)
-    plan_row(family, PASS_COARSE, 0, values, n, G_MAXINT64);
+    plan_row(family, pass, 0, values, n, G_MAXINT64);
 }
 
 static void
@@ -159,9 +163,12 @@ add_small(Plan *plan, const Model *model)
                                          ELEMENTWISE_ACTIVATION, ELEMENTWISE_KV_WRITE};
 
   for (guint i = 0; i < G_N_ELEMENTS(variants); i++)
-    add_curve(plan, OP_ELEMENTWISE, variants[i], (gint64)elementwise_width(variants[i], model, 1),
-              tokens, G_N_ELEMENTS(tokens));
-  add_curve(plan, OP_SAMPLING, "", model->vocab, sequences, G_N_ELEMENTS(sequences));
+    add_curve(plan, OP_ELEMENTWISE, variants[i], PASS_COARSE,
+              (gint64)elementwise_width(variants[i], model, 1), tokens, G_N_ELEMENTS(tokens));
+  add_curve(plan, OP_SAMPLING, "", PASS_COARSE, model->vocab, sequences, G_N_ELEMENTS(sequences));
+  if (!plan->request->is_quick)
+    add_curve(plan, OP_SAMPLING, SAMPLING_GREEDY, PASS_FULL, model->vocab, sequences,
+              G_N_ELEMENTS(sequences));
 }
 
 GPtrArray *

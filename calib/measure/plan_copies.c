@@ -131,7 +131,7 @@ plan_steps(Plan *plan, const Model *model)
   const gint64 template[] = {
       0, 0, 0, 0, model->layers, model->hidden, model->ffn, model->heads, model->kv_heads};
 
-  if (model->experts > 0 || dtype == NULL)
+  if (model->experts > 0 || dtype == NULL || !model_is_uniform(model))
     return;
   for (guint v = 0; v < G_N_ELEMENTS(variants); v++) {
     gboolean is_new;
