@@ -45,6 +45,9 @@ set_dtype(Model *model, const char *dtype, guint32 bits)
   g_free(model->dtype);
   model->dtype = g_strdup(dtype);
   model->weight_bits = bits;
+  for (guint i = 0; i < model->n_kinds; i++)
+    for (guint j = 0; j < model->kinds[i].n_matrices; j++)
+      model->kinds[i].matrices[j].format = (WeightFormat){.name = dtype, .bits = bits};
 }
 
 /* One key's fields as they are, or one of them as it is in another table. */
@@ -185,6 +188,7 @@ static const Difference differences[] = {
     {"choice of tokens", OP_SAMPLING, "", "bfloat16", SAMPLING_GREEDY, NULL, NONE_OTHER},
     {"vocabulary", OP_SAMPLING, "", "bfloat16", NULL, NULL, 1, 32000},
     {"dtype of logits", OP_SAMPLING, "", "bfloat16", NULL, "float32", NONE_OTHER},
+    {"sampling, greedy", OP_SAMPLING, "", "bfloat16", SAMPLING_GREEDY, NULL, NONE_OTHER},
     {"ranks", OP_ALL_REDUCE, "custom", "bfloat16", NULL, NULL, 1, 4},
     {"all-reduce, graph and eager", OP_ALL_REDUCE, "custom", "bfloat16", "custom_eager", NULL,
      NONE_OTHER},
