@@ -88,10 +88,14 @@ profile_remarks(const Profile *profile, const Model *model, guint32 tp)
                                                there, asked[i].asked, asked[i].what));
   }
   add_stand_ins(remarks, profile, asked, n);
-  if (model->experts == 0 && !dtype_is_one(model))
+  if (!model_is_uniform(model))
+    g_ptr_array_add(remarks,
+                    g_strdup("Modelled, because the tables are of layers that are all alike and "
+                             "attend to the whole context: projections and attention."));
+  else if (model->experts == 0 && !dtype_is_one(model))
     g_ptr_array_add(remarks, g_strdup("Modelled, because the model's weights are of several "
                                       "dtypes: projections and MLP."));
-  if (model->experts > 0)
+  else if (model->experts > 0)
     g_ptr_array_add(remarks, g_strdup("Modelled, because the tables' products are of dense layers: "
                                       "projections and experts."));
   return remarks;
