@@ -6,8 +6,8 @@
 
 #include "calib/cost/pool_size.h"
 #include "format_option.h"
-#include "report/format.h"
-#include "report/table.h"
+#include "report/text/format.h"
+#include "report/text/table.h"
 #include "scenario/resolve.h"
 #include "scenario/shipped.h"
 

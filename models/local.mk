@@ -12,7 +12,7 @@ libspillway_models_a_SOURCES = \
   %D%/model_config.c %D%/model_config.h \
   %D%/module_pattern.c %D%/module_pattern.h \
   %D%/quantization.c %D%/quantization.h \
-  %D%/quantization_groups.c %D%/quantization_rules.h
+  %D%/quantization_groups.c %D%/quantization_rules.c %D%/quantization_rules.h
 
 modelsdir = $(pkgdatadir)/models
 dist_models_DATA = \

@@ -4,7 +4,7 @@
 
 #include "figure_cell.h"
 #include "sim/units.h"
-#include "table.h"
+#include "report/text/table.h"
 
 /* A run that ended early, or finished nothing, is no shorter for it. */
 static gboolean

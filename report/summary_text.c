@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#include "report/results/flatten.h"
-#include "format.h"
+#include "report/text/flatten.h"
+#include "report/text/format.h"
 #include "sim/units.h"
-#include "table.h"
+#include "report/text/table.h"
 
 /* The configuration's value of `key`, after `before`, which begins a line without its comma. */
 static void

@@ -17,9 +17,10 @@ libspillway_scenario_a_SOURCES = \
   %D%/pool.c \
   %D%/progress.c %D%/progress.h \
   %D%/resolve.c %D%/resolve.h \
-  %D%/resolver.h \
+  %D%/resolver.c %D%/resolver.h \
   %D%/scenario.c %D%/scenario.h \
   %D%/settings.c %D%/settings.h \
+  %D%/settings_files.c %D%/settings_files.h \
   %D%/settings_option.h \
   %D%/shelf.c %D%/shelf.h \
   %D%/shipped.c %D%/shipped.h \

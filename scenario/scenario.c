@@ -19,37 +19,6 @@
 #include "resolve.h"
 #include "config_json.h"
 
-gboolean
-resolver_refuse(GError **error, const char *format, ...)
-{
-  va_list args;
-
-  va_start(args, format);
-  if (error != NULL)
-    *error = g_error_new_valist(G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, format, args);
-  va_end(args);
-  return FALSE;
-}
-
-void
-resolver_note(const Resolver *r, const char *format, ...)
-{
-  g_autofree char *text = NULL;
-  va_list args;
-
-  va_start(args, format);
-  text = g_strdup_vprintf(format, args);
-  va_end(args);
-  if (!r->quiet)
-    cli_note(r->verb, "%s", text);
-}
-
-gboolean
-resolver_given(const Resolver *r, const char *name)
-{
-  return settings_given(r->settings, name);
-}
-
 /* names: those that there are, NULL-terminated. */
 static void
 refuse_name(const char *option, const char *name, const GPtrArray *names, GError **error)
@@ -336,6 +305,7 @@ resolve(Resolver *r, GError **error)
   g_autoptr(Scenario) scenario = r->scenario;
 
   scenario->defaults = json_object();
+  scenario->max_concurrency = (guint32)r->settings->max_concurrency;
   if (!resolve_names(r, error) || !resolver_check(r, error) || !resolve_hardware(r, error) ||
       !resolve_decoder(r, error) || !resolve_recording(r, error))
     return NULL;
@@ -381,6 +351,15 @@ scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean with_cost, 
   if (scenario == NULL || scenario_runs_among_others(scenario, error))
     return g_steal_pointer(&scenario);
   return NULL;
+}
+
+Client *
+scenario_client_new(const Scenario *scenario, const Workload **workload, Workload **own)
+{
+  if (scenario->max_concurrency == 0)
+    return client_trace_new(*workload);
+  *workload = *own = workload_copy(*workload);
+  return client_limited_new(*own, scenario->max_concurrency);
 }
 
 void

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libspillway-sim.a
 libspillway_sim_a_SOURCES = \
+  %D%/client.c %D%/client.h \
   %D%/cost.c %D%/cost.h \
   %D%/array.h \
   %D%/contexts.h \

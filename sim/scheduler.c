@@ -240,12 +240,6 @@ scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const cha
   leave(self, sequence, STATUS_IGNORED, self->now_ps);
 }
 
-guint32
-scheduler_longest_length(const Scheduler *self)
-{
-  return self->config.max_model_len + (self->class->stops_at_max_model_len ? 0 : 1);
-}
-
 /* Advances one sequence by its entry. TRUE if it yields a token. */
 static gboolean
 advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)

@@ -23,6 +23,7 @@ module_tests = \
   %D%/unit/weights
 script_tests = \
   %D%/accuracy.py \
+  %D%/arrows.sh \
   %D%/bad-input.py \
   %D%/cli.py \
   %D%/completion.sh \

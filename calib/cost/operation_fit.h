@@ -1,7 +1,7 @@
 /* The smaller operations of a profile: curves over one or two coordinates, in picoseconds. */
 #pragma once
 
-#include "curve.h"
+#include "calib/curve.h"
 #include "calib/profile.h"
 #include "roofline.h"
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "curve.h"
+#include "calib/curve.h"
 #include "dtype.h"
 #include "sim/units.h"
 

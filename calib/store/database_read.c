@@ -162,18 +162,6 @@ check_whole(const ProfileDb *db, Profile *profile, GError **error)
              error);
 }
 
-gboolean
-profile_store_sniff(const char *path)
-{
-  g_auto(ProfileDb) db = {.path = path};
-  gint64 application_id = 0;
-
-  return database_refusal(path) == NULL &&
-         database_open(path, SQLITE_OPEN_READONLY, PROFILE_LOCK_WAIT_MS, &db.sqlite) == SQLITE_OK &&
-         profile_db_query_int(&db, "PRAGMA application_id", &application_id, NULL) &&
-         application_id == PROFILE_APPLICATION_ID;
-}
-
 Profile *
 profile_store_read(const char *path, GError **error)
 {

@@ -13,6 +13,7 @@
 
 #include "db.h"
 #include "database.h"
+#include "sniff.h"
 
 #define SOURCE_PREFIX "calibrate"
 #define SEED_KEY "calibrate_seed"

@@ -2,7 +2,7 @@
 #include "trace.h"
 
 #include "cli/cli.h"
-#include "report/format.h"
+#include "report/text/format.h"
 #include "traces/stats.h"
 #include "scenario/trace_name.h"
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "report/format.h"
+#include "report/text/format.h"
 #include "sink.h"
 
 #define DECISION_LOG_FORMAT 1

@@ -1,4 +1,4 @@
-/* What results.c, schema.c and write.c share. */
+/* What the files of results/ share. */
 #pragma once
 
 #include <sqlite3.h>
@@ -59,6 +59,8 @@ gboolean results_finish(Results *results, gboolean worked, GError **error);
 
 /* Sets an error that says what `path` is or lacks, from the connection's last result. FALSE. */
 gboolean results_fail(Results *results, GError **error);
+/* Sets the error of a file that must not be written. FALSE. */
+gboolean results_fail_read_only(const Results *results, GError **error);
 /* The same of a file that is read, which is at `path`. */
 gboolean results_fail_read(Results *results, const char *path, GError **error);
 /* TRUE if the last result is about a file that is read, and not about one that is written. */
@@ -91,6 +93,11 @@ gboolean results_check_tables(Results *results, const char *schema, const char *
 extern const char results_fixed_views[];
 /* A figure's column: its key with '_' for '.'. Caller frees. */
 char *results_column(const char *key);
+
+/* The columns of `step` but its key and the components. */
+#define RESULTS_STEP_COLUMNS                                                                       \
+  "step, repeats, first_ps, growth_ps, recompute_overhead_ps, sequences, decodes, tokens,"         \
+  " preemptions, copy_out_blocks, copy_in_blocks"
 
 /* Recorded steps (step_record.c): one that was told, the table, and the rows of a run that has any.
  */

@@ -3,6 +3,8 @@
 #include "config.h"
 
 #include "private.h"
+
+#include "files/database.h"
 #include "studies.h"
 
 /* Settings that every run_summary shows. */
@@ -146,6 +148,25 @@ create_schema(Results *results, GError **error)
                          "INSERT INTO meta VALUES ('format', %d), ('program_version', '%s')",
                          RESULTS_APPLICATION_ID, RESULTS_FORMAT, PACKAGE_VERSION);
   return results_exec(results, sql->str, error);
+}
+
+static const char *const optional_tables[] = {"step",         "study",     "cell", "cell_setting",
+                                              "run_identity", "student_t", NULL};
+
+gboolean
+results_check_tables(Results *results, const char *schema, const char *path, GError **error)
+{
+  g_autofree char *script = results_schema_script();
+  g_autofree char *fault = NULL;
+  gboolean failed;
+
+  fault = database_schema_fault(results->db, schema, script, optional_tables, &failed);
+  if (failed)
+    return results_fail(results, error);
+  if (fault != NULL)
+    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_DAMAGED,
+                "%s is no results database as this program writes them: %s", path, fault);
+  return fault == NULL;
 }
 
 gboolean

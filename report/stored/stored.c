@@ -1,6 +1,5 @@
 #include "stored.h"
 
-#include "report/results/flatten.h"
 #include "report/results/check.h"
 #include "report/results/query.h"
 #include "report/results/studies.h"
@@ -227,12 +226,4 @@ stored_free(Stored *stored)
   g_ptr_array_unref(stored->runs);
   g_ptr_array_unref(stored->columns);
   g_free(stored);
-}
-
-char *
-stored_setting(const StoredRun *run, const char *key)
-{
-  json_t *leaf = json_object_get(run->record.config, key);
-
-  return leaf != NULL ? json_leaf_text(leaf) : g_strdup("");
 }

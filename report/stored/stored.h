@@ -26,9 +26,6 @@ Stored *stored_open(const char *const *paths, const char *ids, GError **error);
 void stored_free(Stored *stored);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Stored, stored_free)
 
-/* A setting's text; "" where the run has none. Caller frees. */
-char *stored_setting(const StoredRun *run, const char *key);
-
 /* Ascending values of double, in seconds, one a request that has the latency. NULL with an error.
  */
 GArray *stored_latency(Stored *stored, const StoredRun *run, Latency latency, GError **error);

@@ -3,11 +3,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "report/format.h"
+#include "report/text/format.h"
 #include "private.h"
 #include "report/results/check.h"
 #include "report/summary.h"
-#include "report/table.h"
+#include "report/text/table.h"
 
 /* A column of the table for people. */
 typedef struct {

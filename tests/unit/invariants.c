@@ -60,6 +60,7 @@ typedef struct {
   SchedulerConfig config;
   RandomCost cost;
   Workload *workload;
+  guint32 max_concurrency; /* 0: no limit */
 } Case;
 
 /* What a run looked like, step by step: equal digests, equal runs. */
@@ -73,8 +74,10 @@ typedef struct {
   guint64 steps;
   guint64 tokens;
   guint64 preemptions;
-  guint32 *told; /* by request */
-  KvWitness *kv; /* NULL where it cannot know */
+  const Workload *workload; /* with the arrivals of this run */
+  gint64 *left_ps;          /* by request: when it left */
+  guint32 *told;            /* by request */
+  KvWitness *kv;            /* NULL where it cannot know */
   guint64 generated, victims_of_results;
   RunOutcome outcome;
   Summary summary;
@@ -225,6 +228,7 @@ make_case(Case *c, guint32 seed)
       .longest_piece = coin(rand) ? 65536 : pick(rand, 1, 9),
   };
   add_requests(c, rand);
+  c->max_concurrency = coin(rand) ? 0 : pick(rand, 1, 12);
 }
 
 static void
@@ -384,12 +388,12 @@ static void
 on_request(Observer *observer, const RequestResult *result)
 {
   Witness *w = (Witness *)observer;
-  const Request *request = workload_request(w->test->workload, result->request);
-
+  const Request *request = workload_request(w->workload, result->request);
   guint64 steps_digest = w->digest;
 
   g_assert_cmpuint(w->told[result->request]++, ==, 0);
   g_assert_cmpint(result->arrival_ps, ==, request->arrival_ps);
+  w->left_ps[result->request] = result->finish_ps >= 0 ? result->finish_ps : G_MAXINT64;
   g_assert_cmpuint(result->generated_tokens, <=, request->output_tokens);
   if (result->status == STATUS_FINISHED) {
     g_assert_cmpuint(result->generated_tokens, >, 0);
@@ -417,6 +421,25 @@ on_request(Observer *observer, const RequestResult *result)
   w->digest = steps_digest;
 }
 
+/* The `n` requests that arrived: none before its time, never more under way than may be, and one
+ * that had to wait came when another left. */
+static void
+check_arrivals(const Case *c, const Witness *w, guint32 n)
+{
+  for (guint32 i = 0; i < n && c->max_concurrency > 0; i++) {
+    gint64 at_ps = workload_request(w->workload, i)->arrival_ps;
+    gboolean one_left = FALSE;
+    guint32 under_way = 1;
+    for (guint32 j = 0; j < i; j++) {
+      under_way += w->left_ps[j] > at_ps;
+      one_left |= w->left_ps[j] == at_ps;
+    }
+    g_assert_cmpuint(under_way, <=, c->max_concurrency);
+    g_assert_cmpint(at_ps, >=, workload_request(c->workload, i)->arrival_ps);
+    g_assert_true(one_left || at_ps == workload_request(c->workload, i)->arrival_ps);
+  }
+}
+
 /* OTHER_CACHE: with a prefix cache that nobody shares, blocks are named where they were counted. */
 typedef enum { STRIDED, SINGLE_STEPS, UNLISTED, OTHER_CACHE } Mode;
 
@@ -424,13 +447,17 @@ static void
 run_case(const Case *c, Mode mode, Witness *w)
 {
   SchedulerConfig config = c->config;
+  g_autoptr(Workload) workload = workload_copy(c->workload);
+  g_autoptr(Client) client = c->max_concurrency > 0
+                                 ? client_limited_new(workload, c->max_concurrency)
+                                 : client_trace_new(workload);
   g_autoptr(Scheduler) scheduler = NULL;
   g_autoptr(Executor) executor = c->executor->create((CostModel *)&c->cost.base);
   g_autoptr(Metrics) metrics = metrics_new(
-      c->workload, c->config.num_gpu_blocks - c->class->hidden_blocks, c->config.num_cpu_blocks);
+      workload, c->config.num_gpu_blocks - c->class->hidden_blocks, c->config.num_cpu_blocks);
   Observer *const observers[] = {&w->observer, metrics_observer(metrics)};
   Loop loop = {
-      .workload = c->workload,
+      .client = client,
       .executor = executor,
       .observers = observers,
       .n_observers = G_N_ELEMENTS(observers),
@@ -439,11 +466,13 @@ run_case(const Case *c, Mode mode, Witness *w)
   g_autoptr(GError) error = NULL;
 
   config.named_blocks ^= mode == OTHER_CACHE;
-  loop.scheduler = scheduler = scheduler_new(c->class, &config, c->workload);
+  loop.scheduler = scheduler = scheduler_new(c->class, &config, workload);
   *w = (Witness){
       .observer = {.step = on_step, .request = on_request, .needs_decodes = mode != UNLISTED},
       .test = c,
       .scheduler = scheduler,
+      .workload = workload,
+      .left_ps = g_new0(gint64, workload_count(workload)),
       .told = g_new0(guint32, workload_count(c->workload)),
   };
   if (w->observer.needs_decodes && !c->config.prefix_caching)
@@ -451,7 +480,9 @@ run_case(const Case *c, Mode mode, Witness *w)
   g_assert_true(loop_run(&loop, &w->outcome, &error));
   g_assert_no_error(error);
   metrics_summary(metrics, &w->summary);
+  check_arrivals(c, w, client->taken);
   g_clear_pointer(&w->kv, kv_witness_free);
+  g_clear_pointer(&w->left_ps, g_free);
 }
 
 static void

@@ -3,6 +3,8 @@
  * takes seconds at most. */
 #include "calib/store/database.h"
 #include "calib/store/text.h"
+#include "calib/store/read.h"
+#include "calib/store/sniff.h"
 
 #include <glib/gstdio.h>
 #include <math.h>

@@ -3,9 +3,9 @@
 
 #include <math.h>
 
-#include "format.h"
 #include "report/results/check.h"
-#include "table.h"
+#include "report/text/format.h"
+#include "report/text/table.h"
 
 gint64
 explain_find_run(Results *results, gint64 run_id, GError **error)
