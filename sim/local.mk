@@ -3,6 +3,7 @@ libspillway_sim_a_SOURCES = \
   %D%/client.c %D%/client.h \
   %D%/cost.c %D%/cost.h \
   %D%/array.h \
+  %D%/clock_heap.c %D%/clock_heap.h \
   %D%/contexts.h \
   %D%/decode_clock.c %D%/decode_clock.h \
   %D%/executor.c %D%/executor.h \
@@ -16,11 +17,15 @@ libspillway_sim_a_SOURCES = \
   %D%/observer.c %D%/observer.h \
   %D%/pool.c %D%/pool.h \
   %D%/prefix_cache.c %D%/prefix_cache.h \
+  %D%/engines/sglang.c %D%/engines/sglang.h \
+  %D%/engines/sglang_prefill.c \
   %D%/engines/vllm.c %D%/engines/vllm.h \
   %D%/engines/vllm_v0.c \
   %D%/engines/vllm_versions.c \
   %D%/free_runs.c %D%/free_runs.h \
   %D%/duration_histogram.c %D%/duration_histogram.h \
+  %D%/mix.h \
+  %D%/radix_cache.c %D%/radix_cache.h \
   %D%/quantiles.c %D%/quantiles.h \
   %D%/scheduler_classes.c \
   %D%/scheduler_clock.c \

@@ -226,6 +226,7 @@ scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
   if (batch == 0 || batch != self->running.length || self->pool.free_blocks < reserve_blocks)
     return;
   limit = MIN(decode_clock_ticks_to_end(&self->clock), REPEAT_MAX);
+  limit = MIN(limit, decode_clock_ticks_to_kink(&self->clock));
   if (limit <= 1)
     return;
   count_growth(self, step, limit);
@@ -276,6 +277,7 @@ scheduler_tick(Scheduler *self, Step *step, guint32 repeats)
     sequence->ending = TRUE;
     sequence->in_flight = self->config.async_scheduling;
     note_registered(self, sequence);
+    g_ptr_array_add(self->ended_in_flight, sequence);
     g_ptr_array_add(step->ending, sequence);
   }
   self->tick_in_flight = TRUE;

@@ -18,6 +18,7 @@
 typedef struct {
   CostModel base;
   gint64 step_ps, token_ps, context_ps, sequence_ps, block_ps;
+  gint64 window_ps[CONTEXT_WINDOWS];
   guint32 longest_piece;
 } RandomCost;
 
@@ -29,10 +30,14 @@ random_cost_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPi
   for (guint32 i = 0; i < shape->n_prefills; i++)
     piece->base_ps[COST_LINEAR] += self->token_ps * shape->prefills[i].tokens;
   piece->base_ps[COST_ATTENTION] = self->context_ps * (gint64)shape->contexts.sum;
+  for (guint32 i = 0; i < shape->contexts.windows.n; i++)
+    piece->base_ps[COST_ATTENTION] += self->window_ps[i] * (gint64)shape->contexts.visible[i];
   piece->base_ps[COST_HOST] = self->step_ps + self->sequence_ps * shape->sequences;
   piece->base_ps[COST_SWAP_OUT] = self->block_ps * shape->copy_out_blocks;
   piece->base_ps[COST_SWAP_IN] = self->block_ps * shape->copy_in_blocks;
   piece->growth_ps = self->context_ps * shape->contexts.count;
+  for (guint32 i = 0; i < shape->contexts.windows.n; i++)
+    piece->growth_ps += self->window_ps[i] * shape->contexts.growing[i];
   piece->steps = MIN(repeat, self->longest_piece);
 }
 
@@ -223,10 +228,14 @@ make_case(Case *c, guint32 seed)
       .step_ps = pick(rand, 1, 1000) * PS_PER_US * 10,
       .token_ps = pick(rand, 0, 1000) * PS_PER_US,
       .context_ps = pick(rand, 0, 100000),
+      .window_ps = {pick(rand, 0, 100000), pick(rand, 0, 100000)},
       .sequence_ps = pick(rand, 0, 1000) * PS_PER_US,
       .block_ps = pick(rand, 0, 1000) * PS_PER_US,
       .longest_piece = coin(rand) ? 65536 : pick(rand, 1, 9),
   };
+  c->config.windows.n = pick(rand, 0, CONTEXT_WINDOWS);
+  for (guint32 i = 0; i < c->config.windows.n; i++)
+    c->config.windows.of[i] = (ContextWindow){pick(rand, 1, coin(rand) ? 9 : 200), coin(rand)};
   add_requests(c, rand);
   c->max_concurrency = coin(rand) ? 0 : pick(rand, 1, 12);
 }
@@ -258,7 +267,8 @@ add_queue(const Scheduler *scheduler, const SequenceQueue *queue, guint32 *gpu, 
 static void
 check_clock(Scheduler *scheduler)
 {
-  DecodeContexts expected = {0}, contexts = decode_clock_contexts(&scheduler->clock);
+  DecodeContexts contexts = decode_clock_contexts(&scheduler->clock);
+  DecodeContexts expected = {.windows = scheduler->config.windows};
   gboolean loose = FALSE;
 
   for (const Sequence *s = scheduler->running.head; s != NULL; s = s->next) {
@@ -272,6 +282,10 @@ check_clock(Scheduler *scheduler)
   g_assert_cmpuint(contexts.squares, ==, expected.squares);
   g_assert_cmpuint(contexts.least, ==, expected.least);
   g_assert_cmpuint(contexts.largest, ==, expected.largest);
+  for (guint32 i = 0; i < expected.windows.n; i++) {
+    g_assert_cmpuint(contexts.visible[i], ==, expected.visible[i]);
+    g_assert_cmpuint(contexts.growing[i], ==, expected.growing[i]);
+  }
 }
 
 /* Blocks held and free make up each pool. Shared blocks are held more than once. */
