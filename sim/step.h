@@ -62,6 +62,15 @@ typedef struct {
   guint32 tokens; /* of its prompt found in the prefix cache on admission */
 } StepHit;
 
+/* What SGLang's decisions have besides; mode is NULL under other engines. */
+typedef struct {
+  const char *mode; /* extend, mixed, decode, none */
+  double new_token_ratio;
+  double ratio_decay, ratio_min; /* each repeat after the first lowers it so */
+  gboolean batch_is_full;
+  guint32 evictable_blocks;
+} StepSglang;
+
 typedef struct {
   /* In the scheduler's own output order. Of the plain decodes, `clocked` are not listed unless the
    * scheduler was told to (list_decodes): their place is before entries[clocked_at]. */
@@ -95,6 +104,7 @@ typedef struct {
   guint32 running;
   guint32 swapped;
 
+  StepSglang sglang;
   gboolean takes_no_time; /* it is decided while the device works, and has nothing for it */
   gboolean
       idle_changes;  /* an empty step that must still be stepped through, since it moved a queue */
