@@ -1,11 +1,11 @@
 /* How a server keeps the KV of layers that need different things: vLLM's hybrid manager.
  *
- * Layers of one kind (the whole context, a window, chunks, a recurrent state) make groups of equally
- * many layers; the smallest kind sets how many, unless the largest has less than a quarter more, and
- * a kind with more layers has several groups, padded. A block is one page in each of a group's
- * layers, so that any group can take any block; pages are made alike by giving a kind with small ones
- * more tokens a block, and one with a state one page a sequence. All layers alike in kind make one
- * group, whatever their heads.
+ * Layers of one kind (the whole context, a window, chunks, a recurrent state) make groups of
+ * equally many layers; the smallest kind sets how many, unless the largest has less than a quarter
+ * more, and a kind with more layers has several groups, padded. A block is one page in each of a
+ * group's layers, so that any group can take any block; pages are made alike by giving a kind with
+ * small ones more tokens a block, and one with a state one page a sequence. All layers alike in
+ * kind make one group, whatever their heads.
  *
  * A sequence of n tokens holds, in each group: of the whole context, all its blocks; of a window of
  * w, those of its last w - 1 tokens and the one being filled; of chunks, those since the last
@@ -34,7 +34,7 @@ typedef struct {
   guint32 n_groups;     /* over all kinds */
   guint32 group_layers; /* layers that a group has room for */
   guint64 page_bytes;   /* of one layer in one block, on one rank */
-  guint64 block_bytes;  /* of a block: page_bytes x group_layers; all layers' where they are alike */
+  guint64 block_bytes; /* of a block: page_bytes x group_layers; all layers' where they are alike */
 } KvLayout;
 
 /* Of one of `tp` ranks, with blocks of at least block_size tokens. FALSE if the model has no KV and
