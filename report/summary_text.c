@@ -88,6 +88,8 @@ text_append_setting(GString *text, const RunRecord *record, gboolean with_overfl
   if (with_overflow)
     append_config(text, record, "overflow", ", overflow ");
   append_config(text, record, "victim", ", victim ");
+  if (g_strcmp0(json_string_value(json_object_get(record->config, "admission")), "engine") != 0)
+    append_config(text, record, "admission", ", admission ");
   if (text->len > 0)
     g_string_append_c(text, '\n');
   append_config(text, record, "trace", "");

@@ -87,4 +87,3 @@ cli_trace_format_to_write(const char *name, const char *out, GError **error)
     return &trace_format_mooncake;
   return g_str_has_suffix(plain, ".bin") ? &trace_format_binary : &trace_format_spillway;
 }
-

@@ -269,6 +269,9 @@ admit(Decision *d, Sequence *sequence, guint32 hits, guint32 idle_hits, guint32 
     self->memory_bound = TRUE;
     return FALSE;
   }
+  if (!scheduler_admits(self, sequence, need,
+                        blocks_after(self, cached, whole) - cached_blocks + idle_hits, 0))
+    return FALSE;
   scheduler_free_up(self, d->step, sequence, need);
   scheduler_take_kept(self, sequence);
   if (hits > 0) {
