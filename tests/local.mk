@@ -29,6 +29,7 @@ script_tests = \
   %D%/completion.sh \
   %D%/explain.py \
   %D%/families.py \
+  %D%/forms.py \
   %D%/faults.py \
   %D%/fuzz.py \
   %D%/gpu-day.sh \

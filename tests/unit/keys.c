@@ -45,6 +45,9 @@ set_dtype(Model *model, const char *dtype, guint32 bits)
   g_free(model->dtype);
   model->dtype = g_strdup(dtype);
   model->weight_bits = bits;
+  for (guint i = 0; i < model->n_kinds; i++)
+    for (guint j = 0; j < model->kinds[i].n_matrices; j++)
+      model->kinds[i].matrices[j].format = (WeightFormat){.name = dtype, .bits = bits};
 }
 
 /* One key's fields as they are, or one of them as it is in another table. */
@@ -185,6 +188,7 @@ static const Difference differences[] = {
     {"choice of tokens", OP_SAMPLING, "", "bfloat16", SAMPLING_GREEDY, NULL, NONE_OTHER},
     {"vocabulary", OP_SAMPLING, "", "bfloat16", NULL, NULL, 1, 32000},
     {"dtype of logits", OP_SAMPLING, "", "bfloat16", NULL, "float32", NONE_OTHER},
+    {"sampling, greedy", OP_SAMPLING, "", "bfloat16", SAMPLING_GREEDY, NULL, NONE_OTHER},
     {"ranks", OP_ALL_REDUCE, "custom", "bfloat16", NULL, NULL, 1, 4},
     {"all-reduce, graph and eager", OP_ALL_REDUCE, "custom", "bfloat16", "custom_eager", NULL,
      NONE_OTHER},
@@ -260,6 +264,48 @@ test_each_counts(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   }
 }
 
+static gboolean
+has_remark(const Profile *profile, const Model *model, const char *part)
+{
+  g_autoptr(GPtrArray) remarks = profile_remarks(profile, model, 1);
+
+  for (guint i = 0; i < remarks->len; i++)
+    if (strstr(remarks->pdata[i], part) != NULL)
+      return TRUE;
+  return FALSE;
+}
+
+/* Tables of attention over the whole context cost nothing of a model with a window. */
+static void
+test_model_windows(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+  const Difference full = {"", OP_ATTENTION, "", "bfloat16", NULL, NULL, NONE_OTHER};
+  const Difference products = {"", OP_GEMM, "", "bfloat16", NULL, NULL, NONE_OTHER};
+  const RooflineConfig config = {.device = f->device,
+                                 .model = f->model,
+                                 .block_size = 16,
+                                 .tensor_parallel_size = TP,
+                                 .what_if = WHAT_IF_NONE};
+  const CostShape shape = {
+      .contexts = decode_contexts_equal(8, 9000), .sampled = 8, .sequences = 8};
+  g_autoptr(CostModel) roofline = NULL, cost = NULL;
+  g_autoptr(Profile) profile = tables(f->model, &full, FALSE);
+  CostPiece modelled, measured;
+
+  add_table(profile, f->model, &products, FALSE);
+  profile_seal(profile);
+  f->model->kinds[0].mixer.kind = MIXER_SLIDING;
+  f->model->kinds[0].mixer.window = 128;
+  g_assert_true(has_remark(profile, f->model, "attend to the whole context"));
+  roofline = roofline_new(&config, NULL);
+  cost = profile_cost_new(profile, &config, NULL);
+  if (cost == NULL) /* nothing of the profile serves it, and that is said */
+    return;
+  cost_model_step(roofline, &shape, 1, &modelled);
+  cost_model_step(cost, &shape, 1, &measured);
+  g_assert_cmpint(measured.base_ps[COST_ATTENTION], ==, modelled.base_ps[COST_ATTENTION]);
+}
+
 /* Steps of a model of the same sizes, with experts or with another cache, are not its own. */
 static void
 test_steps(Fixture *f, gconstpointer data G_GNUC_UNUSED)
@@ -298,17 +344,6 @@ test_steps(Fixture *f, gconstpointer data G_GNUC_UNUSED)
         g_assert_true((ps[0] == ps[1]) == (kind != 0));
     }
   }
-}
-
-static gboolean
-has_remark(const Profile *profile, const Model *model, const char *part)
-{
-  g_autoptr(GPtrArray) remarks = profile_remarks(profile, model, 1);
-
-  for (guint i = 0; i < remarks->len; i++)
-    if (strstr(remarks->pdata[i], part) != NULL)
-      return TRUE;
-  return FALSE;
 }
 
 /* What stands in for another dtype is said, and so is what has no samples. */
@@ -478,6 +513,7 @@ main(int argc, char **argv)
   ADD("never-meet", test_never_meet);
   ADD("each-counts", test_each_counts);
   ADD("steps", test_steps);
+  ADD("model-windows", test_model_windows);
   ADD("remarks", test_remarks);
   ADD("imports", test_imports);
   ADD("one-file", test_one_file);
