@@ -45,7 +45,7 @@ config_count(const RunRecord *record, const char *key)
 static void
 append_defaults(GString *text, const RunRecord *record)
 {
-  static const char *const keys[] = {"max_num_seqs",          "max_num_batched_tokens",
+  static const char *const keys[] = {"num_gpu_blocks", "max_num_seqs",          "max_num_batched_tokens",
                                      "max_model_len",         "gpu_memory_utilization",
                                      "enable_prefix_caching", "async_scheduling"};
   const json_t *defaults = json_object_get(record->config, "defaults");

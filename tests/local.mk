@@ -15,6 +15,7 @@ module_tests = \
   %D%/unit/report \
   %D%/unit/roofline \
   %D%/unit/roofline-tables \
+  %D%/unit/server-memory \
   %D%/unit/stored \
   %D%/unit/trace-binary \
   %D%/unit/trace-verb \
@@ -35,6 +36,7 @@ script_tests = \
   %D%/gpu-day.sh \
   %D%/live.py \
   %D%/man.sh \
+  %D%/memory.py \
   %D%/outputs.py \
   %D%/policies.py \
   %D%/perfetto.py \
