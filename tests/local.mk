@@ -26,6 +26,7 @@ script_tests = \
   %D%/accuracy.py \
   %D%/arrows.sh \
   %D%/bad-input.py \
+  %D%/bootstrap.sh \
   %D%/cli.py \
   %D%/completion.sh \
   %D%/explain.py \
