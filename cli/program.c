@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static void
@@ -73,10 +74,26 @@ finish(const char *verb, int status)
   return cli_error(CLI_FAILED, verb, "standard output cannot be written: %s", g_strerror(errno));
 }
 
+/* GLib ends the program where there is no memory; before that it says so here. */
+static void
+on_log(const char *domain, GLogLevelFlags level, const char *message, gpointer data)
+{
+  if ((level & G_LOG_LEVEL_ERROR) == 0 || g_strcmp0(domain, "GLib") != 0 ||
+      strstr(message, "failed to allocate") == NULL) {
+    g_log_default_handler(domain, level, message, data);
+    return;
+  }
+  fputs("spillway: there is not enough memory for this; ask for less at once (--limit reads fewer "
+        "requests), or allow more (ulimit -v)\n",
+        stderr);
+  _exit(CLI_FAILED);
+}
+
 int
 program_main(const Program *program, int argc, char **argv)
 {
   setlocale(LC_CTYPE, "");
+  g_log_set_default_handler(on_log, NULL);
   /* A full disk or a file too large is told by the write that fails. */
   signal(SIGXFSZ, SIG_IGN);
   /* So is a pipe that closes: what else was asked for is still to be done. */

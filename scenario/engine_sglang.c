@@ -46,6 +46,8 @@ resolver_check_engine_names(const Resolver *r, GError **error)
   if (is_sglang && r->scenario->config.overflow != overflow_policies[0])
     return resolver_refuse(error, "--overflow: found %s, and the scheduler sglang only recomputes",
                            r->scenario->config.overflow->base.name);
+  if (is_sglang && resolver_given(r, "admission"))
+    return resolver_refuse(error, "--admission: the scheduler sglang has its own rule");
   if (is_sglang && resolver_given(r, "victim"))
     return resolver_refuse(error, "--victim: the scheduler sglang has its own order");
   return TRUE;

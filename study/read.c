@@ -1,6 +1,7 @@
 /* GKeyFile reads the values. It merges keys that stand twice and knows no lines, so the lines are
  * gone through once before. */
 #include "study.h"
+#include "files/input.h"
 #include "paths.h"
 
 #include "scenario/typed.h"
@@ -354,9 +355,10 @@ read_all(Reader *r, GError **error)
 
   if (g_file_test(r->study->path, G_FILE_TEST_IS_DIR))
     return refuse(r, 0, error, "found a folder, expected a study file");
-  if (!g_file_get_contents(r->study->path, &text, &n_bytes, &cause)) {
+  text = input_read(r->study->path, INPUT_PLAIN, INPUT_TEXT_MAX_BYTES, &n_bytes, &cause);
+  if (text == NULL) {
     if (!g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-      return refuse(r, 0, error, "%s", cause->message);
+      return refuse(r, 0, error, "cannot be read: %s", cause->message);
     return refuse(r, 0, error, "there is no such file; doc/sweeps.md says what is in a study file");
   }
   if (strlen(text) != n_bytes || !g_utf8_validate(text, (gssize)n_bytes, NULL))
