@@ -380,7 +380,7 @@ resolve(Resolver *r, GError **error)
       !resolve_decoder(r, error) || !resolve_recording(r, error))
     return NULL;
   resolve_limits(r);
-  if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) ||
+  if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) || !resolver_tier(r, error) ||
       !fit_length_limit(r, error) || !resolve_cost(r, error))
     return NULL;
   note_automatic_chunking(r);

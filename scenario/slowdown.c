@@ -41,6 +41,7 @@ simulate_unlimited(const Scenario *s, const Workload *workload, gboolean (*inter
   RunOutcome outcome;
   Summary summary;
 
+  config.num_offload_blocks = 0;
   config.num_gpu_blocks = unlimited_blocks(s, workload);
   metrics = metrics_new(workload, config.num_gpu_blocks - s->scheduler->hidden_blocks,
                         config.num_cpu_blocks);

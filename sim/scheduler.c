@@ -21,8 +21,13 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   pool_init(&self->pool, config->block_size, config->num_gpu_blocks - class->hidden_blocks,
             config->num_cpu_blocks);
   if (config->prefix_caching)
-    pool_cache(&self->pool, workload, config->num_gpu_blocks, config->named_blocks,
+    pool_cache(&self->pool, workload, config->num_gpu_blocks,
+               config->named_blocks || config->num_offload_blocks > 0,
                (class->features & SCHEDULER_REUSES_PARTIAL_FIRST) != 0);
+  if (config->num_offload_blocks > 0)
+    self->offload = offload_new(&(OffloadConfig){.host_blocks = config->num_offload_blocks,
+                                                 .prompt_only = config->offload_prompt_only},
+                                &self->pool);
   waiting_queue_init(&self->waiting);
   decode_clock_init(&self->clock, config->block_size);
   self->left_in_flight = g_ptr_array_new();
@@ -63,6 +68,7 @@ scheduler_free(Scheduler *self)
   g_array_unref(self->gaps);
   g_array_unref(self->just_finished);
   g_array_unref(self->scratch_requests);
+  offload_free(self->offload);
   pool_clear(&self->pool);
   g_free(self->state);
   g_free(self);
@@ -113,6 +119,7 @@ void
 scheduler_recycle(Scheduler *self, Sequence *sequence)
 {
   pool_forget(&self->pool, sequence);
+  offload_forget(sequence);
   g_free(sequence->block_ids);
   g_free(sequence->prefix_keys);
   sequence->next = self->spare;
@@ -132,6 +139,16 @@ scheduler_waiting_head(Scheduler *self)
 }
 
 Sequence *
+scheduler_waiting_after(Scheduler *self, const Sequence *sequence)
+{
+  WaitingQueue *waiting = &self->waiting;
+
+  if (sequence->next == NULL && waiting->known.length < waiting->length)
+    waiting_queue_push_known(waiting, new_sequence(self, waiting_queue_take_untouched(waiting)));
+  return sequence->next;
+}
+
+Sequence *
 scheduler_take_waiting(Scheduler *self)
 {
   Sequence *sequence = scheduler_waiting_head(self);
@@ -148,13 +165,15 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
   self->now_ps = now_ps;
   self->stride = stride;
   self->class->schedule(self, step);
-  if (!stride)
+  if (self->offload != NULL)
+    offload_decide(self->offload, step);
+  if (!stride || (self->offload != NULL && offload_is_busy(self->offload)))
     step->repeat = 1;
   if (self->list_decodes && step->clocked > 0)
     scheduler_list_members(self, step);
   step->gpu_free_blocks = self->pool.free_blocks;
   step->host_free_blocks = self->pool.host_free_blocks;
-  step->waiting = self->waiting.length;
+  step->waiting = self->waiting.length + self->held.length;
   step->running = self->running.length;
   step->swapped = self->swapped.length;
 }
@@ -234,6 +253,8 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
     sequence_queue_remove(victim);
   if (victim->in_clock)
     scheduler_leave_clock(self, victim);
+  if (self->offload != NULL)
+    offload_preempt(self->offload, victim);
   record.blocks = victim->blocks;
   record.action = policy->decide(policy, &query);
   if (record.action == OVERFLOW_SWAP && victim->blocks > self->pool.host_free_blocks) {
@@ -304,6 +325,7 @@ scheduler_longest_length(const Scheduler *self)
 static gboolean
 advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
 {
+  sequence->computing = self->config.async_scheduling;
   sequence->computed_tokens += entry->tokens;
   sequence->highest_computed = MAX(sequence->highest_computed, sequence->computed_tokens);
   sequence->result.recomputed_tokens += entry->recomputed_tokens;
@@ -344,7 +366,7 @@ add_gap(Scheduler *self, gint64 gap_ps, guint32 count)
 static void
 deliver(Scheduler *self, Sequence *sequence)
 {
-  sequence->in_flight = FALSE;
+  sequence->in_flight = sequence->computing = FALSE;
   if (self->config.async_scheduling && !sequence->in_clock)
     pool_register(&self->pool, sequence, sequence->computed_tokens);
 }
@@ -365,7 +387,10 @@ note_tokens(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_p
     add_gap(self, first_end_ps - self->clock.last_end_ps, step->clocked);
   for (guint i = 0; i < step->sequences->len; i++) {
     Sequence *sequence = g_ptr_array_index(step->sequences, i);
-    if (sequence == NULL || !g_array_index(step->entries, StepEntry, i).samples)
+    if (sequence == NULL)
+      continue;
+    sequence->computing = FALSE;
+    if (!g_array_index(step->entries, StepEntry, i).samples)
       continue;
     deliver(self, sequence);
     if (sequence->result.first_token_ps < 0)
@@ -392,6 +417,8 @@ finish(Scheduler *self, Sequence *sequence, gint64 end_ps)
     return;
   leave(self, sequence, STATUS_FINISHED, end_ps);
   ARRAY_PUSH(self->just_finished, &self->finished_room, guint32, sequence->request);
+  if (self->offload != NULL)
+    offload_finish(self->offload, sequence);
   pool_release(&self->pool, sequence, FALSE);
   pool_release_host(&self->pool, sequence);
 }
@@ -423,6 +450,8 @@ scheduler_take_unfinished(Scheduler *self)
   Sequence *sequence = self->running.head != NULL ? self->running.head : self->swapped.head;
 
   if (sequence == NULL)
+    sequence = self->held.head;
+  if (sequence == NULL)
     sequence = scheduler_take_waiting(self);
   else
     sequence_queue_remove(sequence);
@@ -437,5 +466,5 @@ scheduler_take_unfinished(Scheduler *self)
 guint32
 scheduler_unfinished(const Scheduler *self)
 {
-  return self->waiting.length + self->running.length + self->swapped.length;
+  return self->waiting.length + self->running.length + self->swapped.length + self->held.length;
 }

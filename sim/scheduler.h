@@ -8,6 +8,7 @@
 
 #include "decode_clock.h"
 #include "sim/policies/overflow.h"
+#include "offload.h"
 #include "pool.h"
 #include "step.h"
 #include "sim/policies/victim.h"
@@ -19,6 +20,8 @@ typedef struct {
   guint32 block_size; /* tokens */
   guint32 num_gpu_blocks;
   guint32 num_cpu_blocks;
+  guint32 num_offload_blocks;   /* of the host's prefix cache (native offload); 0: none */
+  gboolean offload_prompt_only; /* generated tokens are not stored there */
   guint32 max_num_seqs;
   guint32 max_num_batched_tokens;
   guint32 max_model_len; /* tokens, prompt and output */
@@ -58,6 +61,7 @@ typedef enum {
   /* A freed sequence's blocks without cached content are the next to be used again; else all go
    * behind what is free. */
   SCHEDULER_REUSES_PARTIAL_FIRST = 1 << 13,
+  SCHEDULER_HAS_OFFLOAD = 1 << 14, /* --kv-offloading-size, by the rules of offload.h */
 } SchedulerFeatures;
 
 typedef struct {
@@ -93,7 +97,8 @@ typedef enum { SCHEDULER_ERROR_UNKNOWN } SchedulerError;
 /* By name: that of a class, "vllm" (the newest), or "vllm-0.MINOR" with or without a patch number.
  * NULL, and a message that says what is known, if there is none. */
 const SchedulerClass *scheduler_class_from_name(const char *name, GError **error);
-/* All names but those with a patch number, NULL-terminated; the caller frees the array, not them. */
+/* All names but those with a patch number, NULL-terminated; the caller frees the array, not them.
+ */
 const char **scheduler_names(void);
 /* The first version of vLLM that has all of `features`; NULL: none has. */
 const SchedulerClass *scheduler_class_first_with(guint32 features);
@@ -107,6 +112,8 @@ struct Scheduler {
   WaitingQueue waiting;
   SequenceQueue running;
   SequenceQueue swapped;
+  SequenceQueue held;    /* waiting too, before all others: hold blocks, their KV is being loaded */
+  Offload *offload;      /* NULL: none */
   DecodeClock clock;     /* of those running that decode in every step */
   gboolean list_decodes; /* somebody reads all of step->entries; set before the first step */
   gboolean stride;       /* of the decision being made */
@@ -163,6 +170,8 @@ guint32 scheduler_unfinished(const Scheduler *self);
 /* The head of the waiting ones, NULL if there is none; and takes it out. */
 Sequence *scheduler_waiting_head(Scheduler *self);
 Sequence *scheduler_take_waiting(Scheduler *self);
+/* The one that waits behind `sequence`; NULL if there is none. */
+Sequence *scheduler_waiting_after(Scheduler *self, const Sequence *sequence);
 
 /* With prefix caching: the sequence has its blocks for `tokens` more; those that are then full of
  * tokens that are known count as cached, although they are computed in this step only. */

@@ -56,6 +56,13 @@ waiting_queue_push_head(WaitingQueue *queue, Sequence *sequence)
 }
 
 void
+waiting_queue_push_known(WaitingQueue *queue, Sequence *sequence)
+{
+  sequence_queue_push_tail(&queue->known, sequence);
+  queue->length++;
+}
+
+void
 waiting_queue_remove(WaitingQueue *queue, Sequence *sequence)
 {
   g_assert(sequence->queue == &queue->known);

@@ -21,8 +21,10 @@ void waiting_queue_clear(WaitingQueue *queue);
 
 /* A request joins the tail: its index, greater than any before. */
 void waiting_queue_add(WaitingQueue *queue, guint32 request);
-/* Takes the first untouched request out; `known` is empty, and length is not 0. */
+/* Takes the first untouched request out, of which there must be one. */
 guint32 waiting_queue_take_untouched(WaitingQueue *queue);
+/* Puts a sequence of an untouched request behind all that are known. */
+void waiting_queue_push_known(WaitingQueue *queue, Sequence *sequence);
 void waiting_queue_push_head(WaitingQueue *queue, Sequence *sequence);
 /* The sequence is one of the known. */
 void waiting_queue_remove(WaitingQueue *queue, Sequence *sequence);

@@ -1,4 +1,4 @@
-/* The scheduler of vLLM 0.8 to 0.33, for vllm_versions.c. */
+/* The scheduler of vLLM 0.8 to 0.33: what its files share. */
 #pragma once
 
 #include "sim/scheduler.h"
@@ -18,6 +18,44 @@ typedef struct {
   gint64 last_prefill; /* decisions with tokens up to the last that had a prefill, it included */
   gboolean bound;      /* requests were left waiting: then prefills are not held back */
 } VllmPace;
+
+/* What one decision goes by. */
+typedef struct {
+  Scheduler *self;
+  Step *step;
+  guint32 budget;    /* tokens that are left */
+  guint32 threshold; /* most tokens of one prompt; 0: no limit */
+  gboolean hold;     /* no prefill now, by the interval */
+  gboolean prefills; /* the step has one */
+} VllmDecision;
+
+static inline gboolean
+vllm_has_rule(const Scheduler *self, VllmRule rule)
+{
+  return (self->class->rules & rule) != 0;
+}
+
+/* Blocks for `tokens` more tokens after `cached`. */
+static inline guint32
+vllm_blocks_after(const Scheduler *self, guint32 cached, guint32 tokens)
+{
+  return pool_blocks_for(&self->pool, MIN((guint64)cached + tokens, self->config.max_model_len));
+}
+
+/* Running sequences at which admission stops. */
+guint32 vllm_most_active(const Scheduler *self);
+/* Tokens of `sequence` to compute in this step, at most `most`, without regard to blocks. */
+guint32 vllm_wanted_tokens(const VllmDecision *d, const Sequence *sequence, guint32 cached,
+                           guint32 most);
+/* Blocks for `tokens` more of the sequence. FALSE: there are too few. */
+gboolean vllm_allocate(Scheduler *self, Sequence *sequence, guint32 tokens);
+
+/* Sequences that wait with blocks, whose KV has come from the host. FALSE if one of them ends the
+ * pass. */
+gboolean vllm_schedule_held(VllmDecision *d);
+/* The waiting ones. FALSE if a later step might decide otherwise although the pool has only shrunk.
+ */
+gboolean vllm_schedule_waiting(VllmDecision *d);
 
 /* The hooks of a SchedulerClass whose state is a VllmPace. */
 void vllm_begin(Scheduler *self);

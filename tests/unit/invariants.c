@@ -58,6 +58,7 @@ typedef struct {
   const ExecutorClass *executor;
   SchedulerConfig config;
   RandomCost cost;
+  guint32 unit_copy_steps;
   Workload *workload;
 } Case;
 
@@ -72,6 +73,7 @@ typedef struct {
   guint64 steps;
   guint64 tokens;
   guint64 preemptions;
+  guint64 loads; /* of native offload */
   guint32 *told; /* by request */
   guint64 generated, victims_of_results;
   RunOutcome outcome;
@@ -140,13 +142,15 @@ any_overflow(GRand *rand)
   return overflow_policies[pick(rand, 0, n - 1)];
 }
 
-/* Any set of rules, and vLLM's versions as often as all others. */
+/* The newest, any version of vLLM, or any set of rules: each as often. */
 static const SchedulerClass *
 any_class(GRand *rand)
 {
-  guint32 n = 0;
+  guint32 n = 0, kind = pick(rand, 0, 2);
 
-  if (coin(rand))
+  if (kind == 0)
+    return scheduler_classes[0];
+  if (kind == 1)
     return &scheduler_vllm_versions[pick(rand, 0, SCHEDULER_VLLM_NEWEST - SCHEDULER_VLLM_OLDEST)];
   while (scheduler_classes[n] != NULL)
     n++;
@@ -160,7 +164,8 @@ may(const Case *c, GRand *rand, SchedulerFeatures feature)
   return (c->class->features & feature) != 0 && coin(rand);
 }
 
-/* Of its own options: the fallbacks, or anything in their range, small numbers rather than large. */
+/* Of its own options: the fallbacks, or anything in their range, small numbers rather than large.
+ */
 static PolicyValues
 any_values(GRand *rand, const Policy *policy)
 {
@@ -210,6 +215,11 @@ make_case(Case *c, guint32 seed)
       .victim = any_victim(rand),
       .cost = &c->cost.base,
   };
+  if (c->config.prefix_caching && !c->config.overflow->needs_host &&
+      may(c, rand, SCHEDULER_HAS_OFFLOAD))
+    c->config.num_offload_blocks = pick(rand, 1, coin(rand) ? 20 : 300);
+  c->config.offload_prompt_only = coin(rand);
+  c->unit_copy_steps = pick(rand, 0, 5);
   c->config.overflow_options = any_values(rand, &c->config.overflow->base);
   c->config.victim_options = any_values(rand, &c->config.victim->base);
   c->cost = (RandomCost){
@@ -277,6 +287,7 @@ check_conservation(Scheduler *scheduler, gboolean died)
   add_queue(scheduler, &scheduler->waiting.known, &gpu, &host);
   g_assert_cmpuint(gpu, ==, 0);
   add_queue(scheduler, &scheduler->running, &gpu, &host);
+  add_queue(scheduler, &scheduler->held, &gpu, &host);
   if (!died)
     g_assert_cmpuint(host, ==, 0);
   add_queue(scheduler, &scheduler->swapped, &gpu, &host);
@@ -338,6 +349,13 @@ witness_repeat(Witness *w, const StepReport *report, guint32 i, guint32 free_blo
     digest_add(w, victim->blocks);
     digest_add(w, victim->action);
   }
+  for (guint j = 0; j < step->stores->len; j++)
+    digest_add(w, g_array_index(step->stores, StepStore, j).request);
+  for (guint j = 0; j < step->loads->len; j++)
+    digest_add(w, g_array_index(step->loads, StepLoad, j).tokens);
+  for (guint j = 0; j < step->flushes->len; j++)
+    digest_add(w, g_array_index(step->flushes, guint32, j));
+  digest_add(w, step->tier_used_blocks);
   for (guint j = 0; j < report->n_finished && i + 1 == report->repeats; j++)
     digest_add(w, report->finished[j]);
 }
@@ -352,9 +370,11 @@ on_step(Observer *observer, const StepReport *report)
 
   g_assert_cmpint(report->start_ps, >=, w->end_ps);
   if (step->abort == NULL) {
-    g_assert_true((report->elapsed_ps > 0) != step->takes_no_time);
+    g_assert_true(report->elapsed_ps > 0 || step->takes_no_time);
+    g_assert_true(report->elapsed_ps == 0 || !step->takes_no_time || step->flushes->len > 0);
     check_entries(w, report);
   }
+  g_assert_cmpuint(step->tier_used_blocks, <=, w->test->config.num_offload_blocks);
   check_conservation(w->scheduler, step->abort != NULL);
   check_clock(w->scheduler);
   for (guint32 i = 0; i < report->repeats; i++) {
@@ -371,6 +391,7 @@ on_step(Observer *observer, const StepReport *report)
   w->steps += report->repeats;
   w->tokens += (guint64)report->tokens * report->repeats;
   w->preemptions += step->victims->len;
+  w->loads += step->loads->len;
 }
 
 static void
@@ -428,6 +449,7 @@ run_case(const Case *c, Mode mode, Witness *w)
       .observers = observers,
       .n_observers = G_N_ELEMENTS(observers),
       .stride = mode != SINGLE_STEPS,
+      .unit_copy_steps = c->unit_copy_steps,
   };
   g_autoptr(GError) error = NULL;
 
@@ -469,7 +491,7 @@ test_random_scenarios(void)
   const char *wanted = g_getenv("TEST_SCENARIOS"), *begin = g_getenv("TEST_SEED");
   guint32 n = wanted != NULL ? (guint32)atoi(wanted) : 3000;
   guint32 first = begin != NULL ? (guint32)atoi(begin) : 1;
-  guint ends[4] = {0}, preempted = 0;
+  guint ends[4] = {0}, preempted = 0, loaded = 0;
 
   for (guint32 seed = first; seed - first < n; seed++) {
     Case c;
@@ -499,6 +521,7 @@ test_random_scenarios(void)
     check_accounts(&c, &single);
     ends[strided.outcome.end]++;
     preempted += strided.preemptions > 0;
+    loaded += strided.loads > 0;
     g_free(strided.told);
     g_free(single.told);
     g_free(unlisted.told);
@@ -506,10 +529,12 @@ test_random_scenarios(void)
     summary_clear(&other_cache.summary);
     workload_free(c.workload);
   }
-  g_test_message("%u scenarios: %u done, %u aborted, %u stuck, %u livelocked; %u preempted", n,
-                 ends[RUN_DONE], ends[RUN_ABORT], ends[RUN_STUCK], ends[RUN_LIVELOCK], preempted);
+  g_test_message(
+      "%u scenarios: %u done, %u aborted, %u stuck, %u livelocked; %u preempted, %u loaded", n,
+      ends[RUN_DONE], ends[RUN_ABORT], ends[RUN_STUCK], ends[RUN_LIVELOCK], preempted, loaded);
   g_assert_cmpuint(ends[RUN_DONE], >, n / 4);
   g_assert_cmpuint(preempted, >, n / 5);
+  g_assert_cmpuint(loaded, >, n / 500);
 }
 
 /* A swapped sequence takes no more of its cached blocks than it has on the host, and must not be
