@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libspillway-calib.a
 libspillway_calib_a_SOURCES = \
+  %D%/curve.c %D%/curve.h \
   %D%/operation.c %D%/operation.h \
   %D%/profile.c %D%/profile.h \
   %D%/profile_host.c %D%/profile_host.h \
@@ -7,7 +8,6 @@ libspillway_calib_a_SOURCES = \
   %D%/cost/attention_fit.c %D%/cost/attention_fit.h \
   %D%/cost/copy_path.c %D%/cost/copy_path.h \
   %D%/cost/crossover.c %D%/cost/crossover.h \
-  %D%/cost/curve.c %D%/cost/curve.h \
   %D%/cost/dtype.c %D%/cost/dtype.h \
   %D%/cost/gemm_fit.c %D%/cost/gemm_fit.h \
   %D%/cost/operation_fit.c %D%/cost/operation_fit.h \
@@ -47,16 +47,19 @@ libspillway_calib_a_SOURCES = \
   %D%/measure/plan.c %D%/measure/plan.h \
   %D%/measure/plan_attention.c \
   %D%/measure/plan_copies.c \
-  %D%/measure/plan_parts.h \
+  %D%/measure/plan_parts.c %D%/measure/plan_parts.h \
   %D%/measure/watch.c %D%/measure/watch.h \
   %D%/store/database.c %D%/store/database.h \
   %D%/store/database_read.c \
   %D%/store/db.c %D%/store/db.h \
   %D%/store/file.c %D%/store/file.h \
   %D%/store/journal.c %D%/store/journal.h \
+  %D%/store/read.c %D%/store/read.h \
+  %D%/store/schema.c \
+  %D%/store/sniff.c %D%/store/sniff.h \
   %D%/store/text.c %D%/store/text.h \
   %D%/store/text_read.c \
-  %D%/store/text_reader.h \
+  %D%/store/text_reader.c %D%/store/text_reader.h \
   %D%/store/text_row.c
 
 # The GPU as a device of the calibration: for spillway-gpu, and with an emulator in CUDA's place for
@@ -70,6 +73,7 @@ calib_gpu_sources = \
   %D%/measure/cuda/memory.c \
   %D%/measure/cuda/small.c \
   %D%/measure/cuda/step.c \
+  %D%/measure/cuda/time.c \
   %D%/measure/cuda/nvml.c %D%/measure/cuda/nvml.h \
   %D%/measure/bench_step.h
 EXTRA_DIST += $(calib_gpu_sources)

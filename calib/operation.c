@@ -16,7 +16,7 @@ const Operation operations[OPERATIONS] = {
                            {"new_tokens", "cached_tokens", "decodes", "big_decodes", "context",
                             "big_context", "heads", "kv_heads", "head_dim"},
                            TRUE},
-    [OP_SAMPLING] = {"sampling", "choosing tokens from logits", {"sequences", "vocab"}, FALSE},
+    [OP_SAMPLING] = {"sampling", "choosing tokens from logits", {"sequences", "vocab"}, TRUE},
     [OP_ALL_REDUCE] = {"all_reduce",
                        "sum over the devices of a tensor-parallel group",
                        {"bytes", "ranks"},

@@ -14,7 +14,8 @@
  *   attention_skew  new_tokens, cached_tokens, decodes, big_decodes, context, big_context, heads,
  *                   kv_heads, head_dim; variant mean, max or skew: the same batch with every
  *                   context at the mean, at the largest, or as it is. Only ratios count
- *   sampling        sequences, vocab
+ *   sampling        sequences, vocab; variant: "" at temperature 1 among all tokens, as servers do
+ *                   by default, SAMPLING_GREEDY the likeliest token
  *   all_reduce      bytes, ranks
  *   copy            piece_bytes, pieces, of both each way at once; variant: h2d|d2h|both /
  *                   pinned|pageable / single|batched|kernel
@@ -68,6 +69,8 @@ gboolean operation_find(const char *name, OperationKind *kind);
 char *operation_names(void);
 
 /* Variants of OP_ELEMENTWISE, and what `width` is. */
+#define SAMPLING_GREEDY "greedy"
+
 #define ELEMENTWISE_EMBEDDING "embedding" /* hidden */
 #define ELEMENTWISE_NORM "norm"           /* hidden; before attention and before the feed-forward */
 #define ELEMENTWISE_FINAL_NORM "final_norm" /* hidden */

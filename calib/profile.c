@@ -1,10 +1,12 @@
 /* Profiles in memory: interned texts, one flat array of samples, sorted once. */
 #include "profile.h"
 
-#include "calib/cost/curve.h"
+#include "curve.h"
 
 #include <stdarg.h>
 #include <string.h>
+
+G_DEFINE_QUARK(spillway - profile - error - quark, profile_error)
 
 Profile *
 profile_new(const char *name, const char *device)

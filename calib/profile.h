@@ -7,6 +7,20 @@
 
 #include "operation.h"
 
+/* What can be wrong with a profile, or with the file of one. */
+#define PROFILE_ERROR (profile_error_quark())
+GQuark profile_error_quark(void);
+
+typedef enum {
+  PROFILE_ERROR_OPEN,       /* cannot be opened or read */
+  PROFILE_ERROR_FOREIGN,    /* not a profile */
+  PROFILE_ERROR_NEWER,      /* written in another format */
+  PROFILE_ERROR_DAMAGED,    /* not what was written */
+  PROFILE_ERROR_INCOMPLETE, /* lacks what every profile has */
+  PROFILE_ERROR_VALUE,      /* a value is not what is expected there */
+  PROFILE_ERROR_WRITE,      /* cannot be written */
+} ProfileError;
+
 /* Where samples come from. Texts are "" and numbers 0 where unknown. */
 typedef struct {
   const char *source;          /* "vidur", "llmservingsim", "calibrate" … and the file's name */

@@ -1,6 +1,6 @@
 #include "profile_summary.h"
 
-#include "calib/cost/curve.h"
+#include "curve.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 
 #include <jansson.h>
 
-#include "report/format.h"
-#include "report/table.h"
+#include "report/text/format.h"
+#include "report/text/table.h"
 #include "sim/units.h"
 
 static guint32

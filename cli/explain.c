@@ -1,5 +1,5 @@
 /* The verb `explain`: a results database in words. */
-#include "report/explain.h"
+#include "report/explain/explain.h"
 
 #include <stdio.h>
 

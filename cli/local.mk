@@ -46,6 +46,7 @@ libspillway_cli_a_SOURCES = \
   %D%/calibrate/progress.c %D%/calibrate/progress.h \
   %D%/calibrate/report.c \
   %D%/profile/check.c \
+  %D%/profile/common.c \
   %D%/profile/device.c \
   %D%/profile/import.c \
   %D%/profile/plot.c \

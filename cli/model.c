@@ -6,8 +6,8 @@
 
 #include "calib/cost/pool_size.h"
 #include "format_option.h"
-#include "report/format.h"
-#include "report/table.h"
+#include "report/text/format.h"
+#include "report/text/table.h"
 #include "scenario/resolve.h"
 #include "scenario/shipped.h"
 
@@ -31,19 +31,21 @@ billions(guint64 parameters)
 static json_t *
 model_json(const Model *model, guint32 block_size)
 {
-  return json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:I, s:I, s:I, "
-                   "s:I, s:I, s:f, s:f}",
-                   "name", model->name, "layers", (int)model->layers, "hidden", (int)model->hidden,
-                   "heads", (int)model->heads, "kv_heads", (int)model->kv_heads, "head_dim",
-                   (int)model->head_dim, "ffn", (int)model->ffn, "vocab", (int)model->vocab,
-                   "max_position", (int)model->max_position, "experts", (int)model->experts,
-                   "active_experts", (int)model->active_experts, "dtype", model->dtype,
-                   "parameters", (json_int_t)model_parameters(model), "active_parameters",
-                   (json_int_t)model_active_parameters(model), "weight_bytes",
-                   (json_int_t)model_weight_bytes(model), "kv_bytes_per_token",
-                   (json_int_t)model_kv_bytes_per_token(model), "kv_bytes_per_block",
-                   (json_int_t)pool_block_bytes(model, block_size, 1), "linear_flops_per_token",
-                   model_linear_flops_per_token(model), "head_flops", model_head_flops(model));
+  return json_pack(
+      "{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:i, s:i, s:s, s:I, s:I, s:I, "
+      "s:I, s:I, s:I, s:I, s:f, s:f}",
+      "name", model->name, "family", model->family, "layers", (int)model->layers, "hidden",
+      (int)model->hidden, "heads", (int)model->heads, "kv_heads", (int)model->kv_heads, "head_dim",
+      (int)model->head_dim, "ffn", (int)model->ffn, "vocab", (int)model->vocab, "max_position",
+      (int)model->max_position, "context_source", model->context_source, "experts",
+      (int)model->experts, "active_experts", (int)model->active_experts, "dtype", model->dtype,
+      "parameters", (json_int_t)model_parameters(model), "active_parameters",
+      (json_int_t)model_active_parameters(model), "weight_bytes",
+      (json_int_t)model_weight_bytes(model), "loaded_bytes", (json_int_t)model_rank_bytes(model, 1),
+      "state_bytes_per_sequence", (json_int_t)model_rank_state_bytes(model, 1),
+      "kv_bytes_per_token", (json_int_t)model_kv_bytes_per_token(model), "kv_bytes_per_block",
+      (json_int_t)pool_block_bytes(model, block_size, 1), "linear_flops_per_token",
+      model_linear_flops_per_token(model), "head_flops", model_head_flops(model));
 }
 
 static int
@@ -106,6 +108,7 @@ static void
 append_sizes(const Model *model, guint32 block_size, GString *text)
 {
   g_autoptr(Table) table = table_new("ll");
+  g_autofree char *longest = format_count(model->max_position);
   double block_bytes = (double)pool_block_bytes(model, block_size, 1);
 
   add_row(table, "shape",
@@ -122,6 +125,9 @@ append_sizes(const Model *model, guint32 block_size, GString *text)
   add_row(table, "weights",
           g_strdup_printf("%.2f GiB (%s)", (double)model_weight_bytes(model) / (1 << 30),
                           model->dtype));
+  add_row(table, "as loaded",
+          g_strdup_printf("%.2f GiB, with the table of positions and what the allocator adds",
+                          (double)model_rank_bytes(model, 1) / (1 << 30)));
   add_row(table, "KV a token",
           g_strdup_printf("%.0f KiB", (double)model_kv_bytes_per_token(model) / 1024));
   add_row(table, "KV a block",
@@ -132,7 +138,7 @@ append_sizes(const Model *model, guint32 block_size, GString *text)
           g_strdup_printf("%.2f G, and %.2f G for the output head",
                           model_linear_flops_per_token(model) / 1e9,
                           model_head_flops(model) / 1e9));
-  add_row(table, "longest context", format_count(model->max_position));
+  add_row(table, "longest context", g_strdup_printf("%s (%s)", longest, model->context_source));
   table_append(table, "  ", text);
 }
 

@@ -89,7 +89,7 @@ draw(Stored *stored, char **charts, gboolean asked, PlotRequest *request)
     if (plot_chart(stored, request, &empty, &error))
       drawn++;
     else if (!empty)
-      return cli_error(CLI_FAILED, "plot", "%s", error->message);
+      return results_error_status("plot", error);
     else if (asked)
       cli_note("plot", "%s: these runs have nothing to draw there", charts[i]);
   }

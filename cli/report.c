@@ -51,7 +51,7 @@ write_page(Stored *stored, const char *library, const char *out)
   g_autoptr(GError) error = NULL;
 
   if (!page_write(stored, library, out, &error))
-    return cli_error(CLI_FAILED, "report", "%s", error->message);
+    return results_error_status("report", error);
   printf("%s: %u run%s; open it in a browser\n", out, stored->runs->len,
          stored->runs->len == 1 ? "" : "s");
   return CLI_DONE;
@@ -64,7 +64,7 @@ write_pictures(Stored *stored, GnuplotFormat format, const char *figure, const c
   guint drawn;
 
   if (!plot_folder(stored, format, figure, out, &drawn, &error))
-    return cli_error(CLI_FAILED, "report", "%s", error->message);
+    return results_error_status("report", error);
   printf("%s: %u chart%s\n", out, drawn, drawn == 1 ? "" : "s");
   return CLI_DONE;
 }

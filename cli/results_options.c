@@ -1,7 +1,9 @@
 #include "results_options.h"
 
+#include "cli.h"
 #include "scenario/typed.h"
 #include "report/figures.h"
+#include "report/results/results.h"
 
 Stored *
 results_options_open(char **argv, const char *runs, GError **error)
@@ -12,6 +14,13 @@ results_options_open(char **argv, const char *runs, GError **error)
     return NULL;
   }
   return stored_open((const char *const *)argv + 1, runs, error);
+}
+
+int
+results_error_status(const char *verb, const GError *error)
+{
+  return cli_error(error->domain == RESULTS_ERROR ? CLI_USAGE : CLI_FAILED, verb, "%s",
+                   error->message);
 }
 
 gboolean

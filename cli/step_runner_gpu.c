@@ -56,8 +56,9 @@ translate(GError *failure, GError **error)
 static gboolean
 is_decoder(const Model *model)
 {
-  return model->weight_bits == 16 && model->kv_bits == 16 && model->experts == 0 &&
-         model->gated_ffn && !model->all_bias && model->learned_positions == 0;
+  return model_is_uniform(model) && model->weight_bits == 16 && model->kv_bits == 16 &&
+         model->experts == 0 && model->gated_ffn && !model->all_bias &&
+         model->learned_positions == 0;
 }
 
 static gboolean
@@ -246,8 +247,8 @@ make_step(Runner *r, const BenchStepShape *shape, GError **error)
 
   r->is_eager = !shape->is_graph;
   r->is_captured = shape->is_graph && (shape->new_tokens > 0 || shape->decodes > GPU_GRAPH_ROWS);
-  r->geometry = kv_geometry_of_model(r->config.model, setup.kv_form, BLOCK_TOKENS, blocks,
-                                     sizeof(guint16));
+  r->geometry =
+      kv_geometry_of_model(r->config.model, setup.kv_form, BLOCK_TOKENS, blocks, sizeof(guint16));
   if (!allocate(&r->pool, kv_geometry_pool_bytes(&r->geometry),
                 is_fp16(r) ? BENCH_FILL_FP16 : BENCH_FILL_BF16, error))
     return FALSE;

@@ -1,9 +1,9 @@
 /* How decodes are cut into pieces of context, each for one thread block a KV head.
  *
- * A batch that fills the GPU is not cut: a piece a sequence. Otherwise all sequences are cut by
- * one length, so that pieces are equal work whatever the contexts are, and what the pieces of a
- * sequence give is merged. The length: the fewest pieces whose last wave of thread blocks is
- * nearly as full as that of any other.
+ * A sequence is a piece where that is best; otherwise all sequences are cut by one length, so that
+ * pieces are equal work whatever the contexts are, and what the pieces of a sequence give is
+ * merged. The length is chosen by how long the waves of thread blocks take, the last of which is
+ * rarely full, and the merge.
  */
 #pragma once
 
@@ -14,7 +14,8 @@
 extern "C" {
 #endif
 
-enum { DECODE_UNIT_TOKENS = 64 }; /* pieces end at a multiple, or with their sequence */
+enum { DECODE_UNIT_TOKENS = 64 };    /* pieces end at a multiple, or with their sequence */
+enum { DECODE_RESIDENT_BLOCKS = 2 }; /* thread blocks at once on a multiprocessor: 96 KiB each */
 
 typedef struct {
   int32_t sequence;                /* of the batch */
@@ -45,10 +46,9 @@ void decode_plan_cut(const int32_t *query_starts, const int32_t *context_lens,
                      uint32_t num_sequences, int32_t piece_tokens, DecodePiece *pieces,
                      DecodeMerge *merges);
 
-/* The most that any batch of so many decodes gives. Where it is cut, no more than DECODE_MOST_WAVES
- * waves of thread blocks are full: a length of 6 waves or more is near enough to the best, and the
- * length before it, twice as long at most, was not of 6. */
-enum { DECODE_MOST_WAVES = 12 };
+/* The most that any batch of so many decodes gives: what is cut makes DECODE_MOST_WAVES full waves
+ * of thread blocks at most. */
+enum { DECODE_MOST_WAVES = 6 };
 DecodeCounts decode_plan_most(uint32_t num_sequences, uint32_t thread_blocks_per_piece,
                               uint32_t multiprocessors);
 

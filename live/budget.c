@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+G_DEFINE_QUARK(spillway - live - error, live_error)
+
 #define GIB (1024.0 * 1024 * 1024)
 
 void

@@ -33,8 +33,6 @@ typedef struct {
   guint32 vocab;
 } CpuDevice;
 
-G_DEFINE_QUARK(spillway - live - error, live_error)
-
 /* 0xff is NaN throughout. */
 static char *
 allocate_pool(gsize bytes, const char *what, GError **error)

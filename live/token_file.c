@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "token_source.h"
+G_DEFINE_QUARK(spillway - token - file - error, token_file_error)
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)
 
@@ -35,10 +35,10 @@ refuse(const Reader *r, const char *format, ...)
   text = g_strdup_vprintf(format, args);
   va_end(args);
   if (r->line > 0)
-    g_set_error(r->error, TOKEN_SOURCE_ERROR, TOKEN_SOURCE_ERROR_INPUT,
-                "%s:%" G_GUINT64_FORMAT ": %s", r->path, r->line, text);
+    g_set_error(r->error, TOKEN_FILE_ERROR, TOKEN_FILE_ERROR_INPUT, "%s:%" G_GUINT64_FORMAT ": %s",
+                r->path, r->line, text);
   else
-    g_set_error(r->error, TOKEN_SOURCE_ERROR, TOKEN_SOURCE_ERROR_INPUT, "%s: %s", r->path, text);
+    g_set_error(r->error, TOKEN_FILE_ERROR, TOKEN_FILE_ERROR_INPUT, "%s: %s", r->path, text);
   return FALSE;
 }
 

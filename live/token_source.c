@@ -4,8 +4,6 @@
 
 #include "token_file.h"
 
-G_DEFINE_QUARK(spillway - token - source - error, token_source_error)
-
 struct TokenSource {
   const Workload *workload;
   guint32 vocab;
@@ -111,7 +109,7 @@ check_request(const TokenSource *source, guint32 index, GHashTable *seen, GError
     if (!g_hash_table_lookup_extended(seen, GSIZE_TO_POINTER(key), NULL, &known)) {
       g_hash_table_insert(seen, GSIZE_TO_POINTER(key), GSIZE_TO_POINTER(tokens));
     } else if (GPOINTER_TO_SIZE(known) != tokens) {
-      g_set_error(error, TOKEN_SOURCE_ERROR, TOKEN_SOURCE_ERROR_INPUT,
+      g_set_error(error, TOKEN_FILE_ERROR, TOKEN_FILE_ERROR_INPUT,
                   "--token-ids: the trace says that request %s begins with the same %u tokens as "
                   "an earlier one, the ids say otherwise; give ids that fit, or leave prefix "
                   "caching off",

@@ -13,10 +13,6 @@
 
 typedef struct TokenSource TokenSource;
 
-#define TOKEN_SOURCE_ERROR (token_source_error_quark())
-GQuark token_source_error_quark(void);
-typedef enum { TOKEN_SOURCE_ERROR_INPUT } TokenSourceError;
-
 /* The workload outlives the source. */
 TokenSource *token_source_random(const Workload *workload, guint32 vocab, guint64 seed);
 TokenSource *token_source_read(const char *path, const Workload *workload, guint32 vocab,

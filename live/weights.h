@@ -10,7 +10,7 @@
 
 #include "models/decoder_config.h"
 
-enum { WEIGHT_ALIGN = 64 };
+enum { WEIGHT_ALIGN = 128 }; /* 256 bytes: what cuBLASLt takes for granted */
 
 #define WEIGHTS_ERROR (weights_error_quark())
 GQuark weights_error_quark(void);

@@ -1,47 +1,22 @@
 #include "decoder_config.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <string.h>
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(json_t, json_decref)
+#include "config_reader.h"
 
-typedef struct {
-  const char *path;
-  const json_t *root;
-  GError **error;
-} Reader;
-
+/* A positive number of one of the file's objects; an absent or null key gives *value as it is. */
 static gboolean
-refuse(const Reader *reader, const char *key, const json_t *found, const char *expected)
+get_number(const ConfigReader *reader, const json_t *object, const char *key, double *value)
 {
-  char *dump = found != NULL ? json_dumps(found, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
+  const ConfigReader inner = {
+      .path = reader->path, .root = object != NULL ? object : reader->root, .error = reader->error};
 
-  if (dump != NULL && strlen(dump) > 60)
-    memcpy(dump + 57, "...", 4);
-  g_set_error(reader->error, MODEL_CONFIG_ERROR, MODEL_CONFIG_ERROR_VALUE,
-              "%s: %s: found %s, expected %s", reader->path, key, dump != NULL ? dump : "nothing",
-              expected);
-  free(dump);
-  return FALSE;
-}
-
-/* A positive number below 1e12; an absent or null key gives *value as it is. */
-static gboolean
-get_number(const Reader *reader, const json_t *object, const char *key, double *value)
-{
-  const json_t *found = json_object_get(object, key);
-
-  if (found == NULL || json_is_null(found))
-    return TRUE;
-  if (!json_is_number(found) || !(json_number_value(found) > 0) || json_number_value(found) > 1e12)
-    return refuse(reader, key, found, "a positive number");
-  *value = json_number_value(found);
-  return TRUE;
+  return object == NULL || config_number_or(&inner, key, *value, value);
 }
 
 static gboolean
-read_scaling_values(const Reader *reader, const json_t *scaling, RopeConfig *rope)
+read_scaling_values(const ConfigReader *reader, const json_t *scaling, RopeConfig *rope)
 {
   double original = rope->original_position;
 
@@ -53,7 +28,8 @@ read_scaling_values(const Reader *reader, const json_t *scaling, RopeConfig *rop
       !get_number(reader, scaling, "beta_slow", &rope->beta_slow))
     return FALSE;
   if (rope->kind == ROPE_LLAMA3 && !(rope->high_freq_factor > rope->low_freq_factor))
-    return refuse(reader, "rope_scaling", scaling, "a high_freq_factor above low_freq_factor");
+    return config_refuse_value(reader, "rope_scaling", scaling,
+                               "a high_freq_factor above low_freq_factor");
   rope->original_position = (guint32)original;
   rope->attention_factor = 1;
   if (rope->kind == ROPE_YARN && rope->factor > 1)
@@ -63,7 +39,7 @@ read_scaling_values(const Reader *reader, const json_t *scaling, RopeConfig *rop
 
 /* rope_scaling, or as newer files have it, rope_parameters with the base among them. */
 static gboolean
-read_rope(const Reader *reader, const Model *model, RopeConfig *rope)
+read_rope(const ConfigReader *reader, const Model *model, RopeConfig *rope)
 {
   static const struct {
     const char *name;
@@ -103,30 +79,38 @@ read_rope(const Reader *reader, const Model *model, RopeConfig *rope)
       rope->kind = kinds[i].kind;
       return read_scaling_values(reader, scaling, rope);
     }
-  return refuse(reader, "rope_scaling", scaling, "the type default, linear, llama3 or yarn");
+  return config_refuse_value(reader, "rope_scaling", scaling,
+                             "the type default, linear, llama3 or yarn");
 }
 
 /* What model_config.h takes, but whose arithmetic is another. */
 static gboolean
-check_kind(const Reader *reader, const Model *model)
+check_kind(const ConfigReader *reader, const Model *model)
 {
   static const char *const known[] = {"llama", "mistral", "qwen2", "qwen3", NULL};
-  const json_t *type = json_object_get(reader->root, "model_type");
-  const json_t *activation = json_object_get(reader->root, "hidden_act");
-  const json_t *partial = json_object_get(reader->root, "partial_rotary_factor");
+  const char *activation = config_text(reader, "hidden_act");
+  double rotated;
 
-  if (!g_strv_contains(known, json_string_value(type)))
-    return refuse(
-        reader, "model_type", type,
+  if (!g_strv_contains(known, model->family))
+    return config_refuse(
+        reader, "model_type",
         "\"llama\", \"mistral\", \"qwen2\" or \"qwen3\": others can be simulated, not run");
-  if (json_is_object(json_object_get(reader->root, "quantization_config")))
-    return refuse(reader, "quantization_config",
-                  json_object_get(reader->root, "quantization_config"),
-                  "none: quantized weights can be simulated, not run");
-  if (activation != NULL && g_strcmp0(json_string_value(activation), "silu") != 0)
-    return refuse(reader, "hidden_act", activation, "\"silu\"");
-  if (partial != NULL && !json_is_null(partial) && json_number_value(partial) != 1)
-    return refuse(reader, "partial_rotary_factor", partial, "1: heads are rotated whole");
+  if (model->weight_bits != 16)
+    return config_refuse(reader, "quantization_config",
+                         "none: quantized weights can be simulated, not run");
+  if (!model_is_uniform(model))
+    return config_refuse(reader, "sliding_window",
+                         "none: layers with a window can be simulated, not run");
+  if (config_has(reader, "hidden_act") && g_strcmp0(activation, "silu") != 0)
+    return config_refuse(reader, "hidden_act", "\"silu\"");
+  if (!config_number_or(reader, "partial_rotary_factor", 1, &rotated) ||
+      (rotated != 1 &&
+       !config_refuse(reader, "partial_rotary_factor", "1: heads are rotated whole")))
+    return FALSE;
+  if (strcmp(model->family, "qwen2") != 0 &&
+      (!config_require_flag(reader, "attention_bias", FALSE) ||
+       !config_require_flag(reader, "mlp_bias", FALSE)))
+    return FALSE;
   if (model->head_dim % 2 != 0) {
     g_set_error(reader->error, MODEL_CONFIG_ERROR, MODEL_CONFIG_ERROR_VALUE,
                 "%s: heads of %u elements: expected an even number, whose halves are rotated",
@@ -141,18 +125,15 @@ decoder_config_read(const char *path, const char *name, GError **error)
 {
   g_autoptr(DecoderConfig) config = g_new0(DecoderConfig, 1);
   g_autoptr(json_t) root = NULL;
-  Reader reader = {.path = path, .error = error};
+  ConfigReader reader = {.path = path, .error = error};
 
   config->path = g_strdup(path);
   config->model = model_config_read(path, name, error);
   if (config->model == NULL)
     return NULL;
-  root = json_load_file(path, 0, NULL);
-  if (root == NULL) {
-    g_set_error(error, MODEL_CONFIG_ERROR, MODEL_CONFIG_ERROR_OPEN, "%s: changed while it was read",
-                path);
+  root = config_load(path, "a model's config.json", error);
+  if (root == NULL)
     return NULL;
-  }
   reader.root = root;
   config->rms_epsilon = 1e-6;
   if (!check_kind(&reader, config->model) ||

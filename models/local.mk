@@ -1,7 +1,18 @@
 noinst_LIBRARIES += libspillway-models.a
 libspillway_models_a_SOURCES = \
+  %D%/config_reader.c %D%/config_reader.h \
+  %D%/context.c %D%/context.h \
   %D%/decoder_config.c %D%/decoder_config.h \
-  %D%/model_config.c %D%/model_config.h
+  %D%/family.c %D%/family.h \
+  %D%/family_classic.c \
+  %D%/family_gemma.c \
+  %D%/family_llama.c \
+  %D%/family_moe.c \
+  %D%/layer_traits.c %D%/layer_traits.h \
+  %D%/model_config.c %D%/model_config.h \
+  %D%/module_pattern.c %D%/module_pattern.h \
+  %D%/quantization.c %D%/quantization.h \
+  %D%/quantization_groups.c %D%/quantization_rules.c %D%/quantization_rules.h
 
 modelsdir = $(pkgdatadir)/models
 dist_models_DATA = \

@@ -1,12 +1,9 @@
 /* Reads the config.json that a model is published with (Hugging Face transformers).
  *
- * Known by `model_type`: llama, mistral, mixtral, qwen2, qwen3, qwen3_moe, phi3, gemma, opt. Others
- * are refused, because a shape that is nearly right gives costs that are wrong without a sign.
- * Weights are at the width of `torch_dtype` (float32 counts as 16 bits: engines convert it) or of
- * `quantization_config`; scales of quantized weights are left out. KV has 16 bits an element, or
- * those of a `kv_cache_scheme`.
- * max_position is max_position_embeddings; YaRN extends it to factor x original, and a sliding
- * window shorter than it cuts it, since within the window the sizes are exact.
+ * Known families are the rows of the tables family_*.c; others are refused, because a shape that
+ * is nearly right gives costs that are wrong without a sign. quantization.h tells how weights and
+ * KV are kept, context.h which context the model has. KV has 16 bits an element unless the file
+ * says otherwise; float32 counts as 16 bits, since engines convert it.
  *
  * Errors (MODEL_CONFIG_ERROR) name the file, and the line and column where the JSON breaks, or the
  * key, what was found and what was expected.

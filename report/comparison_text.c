@@ -4,7 +4,7 @@
 
 #include "figure_cell.h"
 #include "sim/units.h"
-#include "table.h"
+#include "report/text/table.h"
 
 /* A run that ended early, or finished nothing, is no shorter for it. */
 static gboolean
@@ -59,19 +59,30 @@ append_figures(GString *text, const RunRecord *records, guint n_records)
   g_string_append_printf(text, "\n* best of its row; change: from %s\n\n", records[0].name);
 }
 
-/* What the rows do not tell: requests that could not be served, and swaps that were none. */
+/* Requests that could not be served: those of runs that refuse many, or of the others. */
 static void
-append_exceptions(GString *text, const RunRecord *records, guint n_records)
+append_ignored(GString *text, const RunRecord *records, guint n_records, gboolean many)
 {
   gboolean alike = TRUE;
 
   for (guint i = 1; i < n_records; i++)
     alike = alike && records[i].summary.ignored == records[0].summary.ignored;
-  for (guint i = 0; i < n_records; i++) {
-    if (records[i].summary.ignored > 0 && (i == 0 || !alike)) {
+  for (guint i = 0; i < n_records; i++)
+    if (records[i].summary.ignored > 0 && (i == 0 || !alike) &&
+        text_refuses_many(&records[i]) == many) {
       g_string_append_printf(text, "%s%s", alike ? "" : records[i].name, alike ? "" : ": ");
       text_append_ignored(text, &records[i]);
     }
+}
+
+/* What the rows do not tell: requests that could not be served, and swaps that were none. */
+static void
+append_exceptions(GString *text, const RunRecord *records, guint n_records, gboolean many_told)
+{
+  append_ignored(text, records, n_records, FALSE);
+  if (!many_told)
+    append_ignored(text, records, n_records, TRUE);
+  for (guint i = 0; i < n_records; i++) {
     if (records[i].summary.swap_fallbacks > 0) {
       g_string_append_printf(text, "%s: ", records[i].name);
       text_append_fallbacks(text, &records[i]);
@@ -176,8 +187,9 @@ append_latency(GString *text, const RunRecord *records, guint n_records, const c
                          best_time, worst_time, records[worst].name);
 }
 
+/* many_told: the runs that refuse many requests have been told of. */
 static void
-append_words(GString *text, const RunRecord *records, guint n_records)
+append_words(GString *text, const RunRecord *records, guint n_records, gboolean many_told)
 {
   guint done = 0;
   guint64 preemptions = 0;
@@ -187,7 +199,7 @@ append_words(GString *text, const RunRecord *records, guint n_records)
     preemptions += records[i].summary.preemptions;
   }
   append_unfinished(text, records, n_records);
-  append_exceptions(text, records, n_records);
+  append_exceptions(text, records, n_records, many_told);
   if (n_records > 1 && preemptions == 0)
     g_string_append(text, "No request was preempted, so these policies had nothing to do.\n");
   else if (done > 1 && figure_best(figure_find("makespan_s"), records, n_records) < 0)
@@ -261,7 +273,7 @@ comparison_words(const RunRecord *records, guint n_records)
 {
   GString *text = g_string_new(NULL);
 
-  append_words(text, records, n_records);
+  append_words(text, records, n_records, FALSE);
   append_advice(text, records, n_records);
   return g_string_free(text, FALSE);
 }
@@ -270,16 +282,18 @@ char *
 comparison_text(const RunRecord *records, guint n_records)
 {
   GString *text = g_string_new(NULL);
-  g_autofree char *words = NULL;
 
   if (n_records > 0) {
     RunRecord common = records[0];
     for (guint i = 1; i < n_records; i++)
       common.num_cpu_blocks = MAX(common.num_cpu_blocks, records[i].num_cpu_blocks);
+    append_ignored(text, records, n_records, TRUE);
+    if (text->len > 0)
+      g_string_append_c(text, '\n');
     text_append_setting(text, &common, FALSE);
     append_figures(text, records, n_records);
-    words = comparison_words(records, n_records);
-    g_string_append(text, words);
+    append_words(text, records, n_records, TRUE);
+    append_advice(text, records, n_records);
     append_origins(text, records, n_records);
   }
   for (guint i = 0; i < n_records; i++)

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "figures.h"
-#include "format.h"
+#include "report/text/format.h"
 
 /* The largest of the runs' figures, which decides the unit of a row; 0 where there is none. */
 double figure_largest(const Figure *figure, const RunRecord *records, guint n_records);

@@ -1,22 +1,20 @@
 noinst_LIBRARIES += libspillway-report.a
 libspillway_report_a_SOURCES = \
   %D%/comparison_text.c \
-  %D%/explain.c %D%/explain.h \
-  %D%/explain_request.c \
   %D%/figure_cell.c %D%/figure_cell.h \
   %D%/figures.c %D%/figures.h \
-  %D%/format.c %D%/format.h \
   %D%/overhead.c %D%/overhead.h \
   %D%/student.c %D%/student.h \
   %D%/summary.c %D%/summary.h \
   %D%/summary_text.c \
-  %D%/table.c %D%/table.h \
   %D%/text.h \
   %D%/against/against.c %D%/against/against.h \
   %D%/against/pair.c \
   %D%/against/read.c \
   %D%/against/rows.c %D%/against/rows.h \
   %D%/against/text.c \
+  %D%/explain/explain.c %D%/explain/explain.h \
+  %D%/explain/request.c \
   %D%/files/decision_log.c %D%/files/decision_log.h \
   %D%/files/perfetto.c %D%/files/perfetto.h \
   %D%/files/perfetto_events.c %D%/files/perfetto_events.h \
@@ -26,21 +24,25 @@ libspillway_report_a_SOURCES = \
   %D%/files/sink.c %D%/files/sink.h \
   %D%/page/chart_library.c %D%/page/chart_library.h \
   %D%/page/data.c %D%/page/data.h \
-  %D%/page/grid.c \
   %D%/page/page.c %D%/page/page.h \
-  %D%/page/run.c \
   %D%/plot/bars.c \
   %D%/plot/charts.c %D%/plot/charts.h \
   %D%/plot/gnuplot.c %D%/plot/gnuplot.h \
   %D%/plot/grid.c \
   %D%/plot/plot.c %D%/plot/plot.h \
-  %D%/results/flatten.c %D%/results/flatten.h \
+  %D%/plot/script.c %D%/plot/script.h \
+  %D%/results/check.c %D%/results/check.h \
+  %D%/results/connection.c \
+  %D%/results/file.c \
   %D%/results/pack.c %D%/results/pack.h \
   %D%/results/private.h \
   %D%/results/query.c %D%/results/query.h \
+  %D%/results/recording.c %D%/results/recording.h %D%/results/recording.h \
   %D%/results/results.c %D%/results/results.h \
+  %D%/results/run.c \
   %D%/results/schema.c \
-  %D%/results/step_record.c %D%/results/step_record.h \
+  %D%/results/step_record.c \
+  %D%/results/studies.c %D%/results/studies.h \
   %D%/results/views.c \
   %D%/results/write.c \
   %D%/stored/course.c %D%/stored/course.h \
@@ -49,7 +51,10 @@ libspillway_report_a_SOURCES = \
   %D%/stored/label.c %D%/stored/label.h \
   %D%/stored/read.c \
   %D%/stored/stored.c %D%/stored/stored.h \
-  %D%/stored/thin.c %D%/stored/thin.h
+  %D%/stored/thin.c %D%/stored/thin.h \
+  %D%/text/flatten.c %D%/text/flatten.h \
+  %D%/text/format.c %D%/text/format.h \
+  %D%/text/table.c %D%/text/table.h
 
 # The page of `spillway report`, within the program: it is one file wherever it runs.
 report_page = \

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "report/results/flatten.h"
-#include "format.h"
+#include "report/text/flatten.h"
+#include "report/text/format.h"
 
 #define DUMP_FLAGS (JSON_INDENT(2) | JSON_REAL_PRECISION(12))
 

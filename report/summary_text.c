@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-#include "report/results/flatten.h"
-#include "format.h"
+#include "report/text/flatten.h"
+#include "report/text/format.h"
 #include "sim/units.h"
-#include "table.h"
+#include "report/text/table.h"
 
 /* The configuration's value of `key`, after `before`, which begins a line without its comma. */
 static void
@@ -32,6 +32,39 @@ append_count(GString *text, guint64 count, const char *one, const char *many)
   g_string_append_printf(text, "%s %s", number, count == 1 ? one : many);
 }
 
+/* A whole number of the configuration, grouped; NULL where there is none. */
+static char *
+config_count(const RunRecord *record, const char *key)
+{
+  const json_t *value = json_object_get(record->config, key);
+
+  return json_is_integer(value) ? format_count((guint64)json_integer_value(value)) : NULL;
+}
+
+/* What was not typed and decides a schedule: each value, and where it is from. */
+static void
+append_defaults(GString *text, const RunRecord *record)
+{
+  static const char *const keys[] = {"max_num_seqs",          "max_num_batched_tokens",
+                                     "max_model_len",         "gpu_memory_utilization",
+                                     "enable_prefix_caching", "async_scheduling"};
+  const json_t *defaults = json_object_get(record->config, "defaults");
+  g_autoptr(Table) table = table_new("lrl");
+
+  for (guint i = 0; i < G_N_ELEMENTS(keys); i++) {
+    const char *origin = json_string_value(json_object_get(defaults, keys[i]));
+    json_t *value = json_object_get(record->config, keys[i]);
+    if (origin == NULL || json_is_null(value))
+      continue;
+    table_add(table, keys[i]);
+    table_take(table, json_leaf_text(value));
+    table_add(table, origin);
+  }
+  if (json_object_size(defaults) > 0)
+    g_string_append(text, "By default:\n");
+  table_append(table, "  ", text);
+}
+
 void
 text_append_setting(GString *text, const RunRecord *record, gboolean with_overflow)
 {
@@ -56,18 +89,37 @@ text_append_setting(GString *text, const RunRecord *record, gboolean with_overfl
   g_string_append(text, " and ");
   append_count(text, record->num_cpu_blocks, "host block", "host blocks");
   append_config(text, record, "block_size", ", tokens a block: ");
-  g_string_append(text, "\n\n");
+  g_string_append_c(text, '\n');
+  append_defaults(text, record);
+  g_string_append_c(text, '\n');
 }
 
 void
 text_append_ignored(GString *text, const RunRecord *record)
 {
   const Summary *sum = &record->summary;
+  g_autofree char *limit = config_count(record, "max_model_len");
+  const json_t *defaults = json_object_get(record->config, "defaults");
+  const char *from = json_string_value(json_object_get(defaults, "max_model_len"));
 
-  append_count(text, sum->ignored, "request was", "requests were");
-  g_string_append_printf(text, " ignored: %s.\n",
+  append_count(text, sum->ignored, "request", "requests");
+  if (text_refuses_many(record)) {
+    g_autofree char *share = format_percent((double)sum->ignored / (double)sum->requests);
+    g_string_append_printf(text, " (%s of all)", share);
+  }
+  g_string_append_printf(text, " %s ignored: %s.", sum->ignored == 1 ? "was" : "were",
                          sum->ignored_reason != NULL ? sum->ignored_reason
                                                      : "the engine can never fit them");
+  if (limit != NULL)
+    g_string_append_printf(text, " max_model_len is %s: %s.", limit,
+                           from != NULL ? from : "--max-model-len");
+  g_string_append_c(text, '\n');
+}
+
+gboolean
+text_refuses_many(const RunRecord *record)
+{
+  return record->summary.ignored * 100 > record->summary.requests;
 }
 
 void
@@ -94,7 +146,7 @@ append_outcome(GString *text, const RunRecord *record)
   else
     g_string_append_printf(text, "%s of %s requests finished in %s.\n", finished, requests,
                            makespan);
-  if (sum->ignored > 0)
+  if (sum->ignored > 0 && !text_refuses_many(record))
     text_append_ignored(text, record);
   if (sum->end != RUN_DONE) {
     g_string_append_printf(text, "The run ended early (%s), ", run_end_name(sum->end));
@@ -335,6 +387,10 @@ summary_text(const RunRecord *record)
 {
   GString *text = g_string_new(NULL);
 
+  if (text_refuses_many(record)) {
+    text_append_ignored(text, record);
+    g_string_append_c(text, '\n');
+  }
   text_append_setting(text, record, TRUE);
   append_outcome(text, record);
   append_throughput(text, &record->summary);

@@ -19,7 +19,9 @@ void text_append_origin(GString *text, const RunRecord *record);
 /* What stands in for what was not measured (the first run's, as all have one profile), and whose
  * host time it is, with its share of the runs' time. */
 void text_append_sources(GString *text, const RunRecord *records, guint n_records);
-/* How many requests were ignored, and why; how many swaps were none. A line each, for more than 0.
- */
+/* TRUE if more than 1 % of the requests were ignored: a text says so before anything else. */
+gboolean text_refuses_many(const RunRecord *record);
+/* How many requests were ignored, why, the limit and what it comes from; how many swaps were none.
+ * A line each, for more than 0. */
 void text_append_ignored(GString *text, const RunRecord *record);
 void text_append_fallbacks(GString *text, const RunRecord *record);

@@ -88,6 +88,9 @@ resolver_check(const Resolver *r, GError **error)
   for (guint i = 0; i < G_N_ELEMENTS(needs); i++)
     if (resolver_given(r, needs[i].option) && !(s->scheduler->features & needs[i].feature))
       return refuse_missing(needs[i].option, s->scheduler, needs[i].feature, error);
+  if (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER && r->settings->offline)
+    return resolver_refuse(error, "--offline: %s takes the same batches offline and in a server",
+                           s->scheduler->name);
   for (guint i = 0; i < G_N_ELEMENTS(contradictions); i++)
     if (resolver_given(r, contradictions[i][0]) && resolver_given(r, contradictions[i][1]))
       return resolver_refuse(error, "--%s and --%s contradict each other: give one of them",
@@ -113,6 +116,9 @@ resolver_check(const Resolver *r, GError **error)
     return resolver_refuse(error, "--[no-]offload-prompt-only and --unit-copy-steps are of native "
                                   "offload, which --kv-offloading-size or --num-offload-blocks "
                                   "turns on");
+  if (computes && s->config.overflow->only_modelled)
+    return resolver_refuse(error, "--overflow %s: the executor %s cannot carry it out; model can",
+                           s->config.overflow->base.name, s->executor->name);
   if (computes && r->settings->tensor_parallel_size > 1)
     return resolver_refuse(error, "--tensor-parallel-size: the executor %s computes on one device",
                            s->executor->name);

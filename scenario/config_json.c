@@ -53,7 +53,7 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "gpu_memory_utilization",
                       settings_given(settings, "num-gpu-blocks") || settings->kv_memory != NULL
                           ? json_null()
-                          : json_real(settings->gpu_memory_utilization));
+                          : json_real(s->gpu_memory_utilization));
   json_object_set_new(object, "swap_space", text_or_null(settings->swap_space));
   json_object_set_new(object, "num_offload_blocks", json_integer(c->num_offload_blocks));
   json_object_set_new(object, "kv_offloading_size", text_or_null(settings->kv_offloading_size));
@@ -66,6 +66,7 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "enable_chunked_prefill", json_boolean(c->chunked_prefill));
   json_object_set_new(object, "enable_prefix_caching", json_boolean(c->prefix_caching));
   json_object_set_new(object, "async_scheduling", json_boolean(c->async_scheduling));
+  json_object_set_new(object, "offline", json_boolean(settings->offline));
   json_object_set_new(object, "long_prefill_token_threshold",
                       json_integer(c->long_prefill_token_threshold));
   json_object_set_new(object, "block_manager",
@@ -179,6 +180,7 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
   json_object_set_new(object, "time_scale", json_real(settings->time_scale));
   json_object_set_new(object, "seed", json_integer((json_int_t)settings->seed));
   set_engine(object, s, settings);
+  json_object_set_new(object, "defaults", json_deep_copy(s->defaults));
   json_object_set_new(object, "live",
                       executor_computes(s->executor) ? live_settings(s, settings) : json_null());
   if (costs != NULL) {

@@ -3,6 +3,8 @@ noinst_LIBRARIES += libspillway-scenario.a
 libspillway_scenario_a_SOURCES = \
   %D%/check.c \
   %D%/config_json.c %D%/config_json.h \
+  %D%/defaults.c \
+  %D%/engine_defaults.c %D%/engine_defaults.h \
   %D%/execute.c %D%/execute.h \
   %D%/executors.c %D%/executors.h \
   %D%/generated_trace.c %D%/generated_trace.h \
@@ -15,7 +17,7 @@ libspillway_scenario_a_SOURCES = \
   %D%/pool.c \
   %D%/progress.c %D%/progress.h \
   %D%/resolve.c %D%/resolve.h \
-  %D%/resolver.h \
+  %D%/resolver.c %D%/resolver.h \
   %D%/scenario.c %D%/scenario.h \
   %D%/settings.c %D%/settings.h \
   %D%/settings_option.h \

@@ -56,7 +56,7 @@ utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
   const PoolSizeRequest request = {
       .device = r->scenario->device,
       .model = r->scenario->model,
-      .utilization = r->settings->gpu_memory_utilization,
+      .utilization = r->scenario->gpu_memory_utilization,
       .block_size = r->scenario->config.block_size,
       .tensor_parallel_size = (guint32)r->settings->tensor_parallel_size,
       .max_num_batched_tokens = r->scenario->config.max_num_batched_tokens,
@@ -67,6 +67,8 @@ utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
   if (!need_for_pool(r, "gpu-memory-utilization", error) || !pool_size_find(&request, &pool, error))
     return FALSE;
   *blocks = pool.num_gpu_blocks;
+  if (!resolver_given(r, "gpu-memory-utilization"))
+    resolver_origin(r, "gpu_memory_utilization", "%s", r->scenario->scheduler->name);
   return TRUE;
 }
 
@@ -105,6 +107,12 @@ resolver_gpu_pool(Resolver *r, GError **error)
         error, "the KV pool has %u block%s, of which %s keeps %u for itself: give it more",
         c->num_gpu_blocks, c->num_gpu_blocks == 1 ? "" : "s", r->scenario->scheduler->name, hidden);
   note_weights_and_pool(r);
+  if (c->prefix_caching && c->num_gpu_blocks > MAX_CACHED_BLOCKS &&
+      !resolver_given(r, "enable-prefix-caching")) {
+    c->prefix_caching = FALSE;
+    resolver_origin(r, "enable_prefix_caching", "off: it keeps track of at most %u blocks",
+                    MAX_CACHED_BLOCKS);
+  }
   if (c->prefix_caching && c->num_gpu_blocks > MAX_CACHED_BLOCKS)
     return resolver_refuse(
         error,
@@ -140,7 +148,7 @@ resolver_tier(Resolver *r, GError **error)
   if (c->num_offload_blocks > 0 && !c->prefix_caching)
     return resolver_refuse(error, "native offload extends prefix caching: give "
                                   "--enable-prefix-caching");
-  if (c->num_offload_blocks > 0 && c->overflow->needs_host)
+  if (c->num_offload_blocks > 0 && c->overflow != &overflow_recompute)
     return resolver_refuse(error,
                            "native offload and --overflow %s do not go together: the engine "
                            "recomputes, and loads what the host has",
@@ -170,7 +178,10 @@ resolver_host_pool(Resolver *r, GError **error)
         error, "--overflow %s needs --num-cpu-blocks, or --model to size the host's pool",
         s->config.overflow->base.name);
   }
-  if (swaps && !engine_has_host)
+  if (s->config.overflow->of_no_engine)
+    resolver_note(r, "no engine does what --overflow %s does; it is a what-if",
+                  s->config.overflow->base.name);
+  else if (swaps && !engine_has_host)
     resolver_note(r, "%s does not swap; swapping under it is a what-if", s->scheduler->name);
   return TRUE;
 }

@@ -2,7 +2,8 @@
  * device does not hide it; a path is what has a slash, or the file's suffix. */
 #include "resolve.h"
 
-#include "calib/store/file.h"
+#include "calib/store/read.h"
+#include "calib/store/sniff.h"
 #include "calib/cost/profile_cost.h"
 #include "typed.h"
 #include "shipped.h"

@@ -1,4 +1,4 @@
-/* What scenario.c, check.c and pool.c share while a scenario is resolved. */
+/* What scenario.c, check.c, defaults.c and pool.c share while a scenario is resolved. */
 #pragma once
 
 #include "scenario.h"
@@ -20,8 +20,15 @@ void resolver_note(const Resolver *r, const char *format, ...) G_GNUC_PRINTF(2, 
 /* TRUE if the option of that long name was given. */
 gboolean resolver_given(const Resolver *r, const char *name);
 
+/* Notes that the setting of that key was not typed, and where its value is from. */
+void resolver_origin(const Resolver *r, const char *key, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+
 /* FALSE for options that this scheduler or executor has no use for, and options that contradict. */
 gboolean resolver_check(const Resolver *r, GError **error);
+
+/* What does not depend on the pool's size, typed or by default. */
+void resolver_limits(Resolver *r);
 
 /* The GPU's pool from --num-gpu-blocks, --kv-memory or --gpu-memory-utilization; the host's from
  * --num-cpu-blocks or --swap-space. */

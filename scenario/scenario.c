@@ -19,37 +19,6 @@
 #include "resolve.h"
 #include "config_json.h"
 
-gboolean
-resolver_refuse(GError **error, const char *format, ...)
-{
-  va_list args;
-
-  va_start(args, format);
-  if (error != NULL)
-    *error = g_error_new_valist(G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, format, args);
-  va_end(args);
-  return FALSE;
-}
-
-void
-resolver_note(const Resolver *r, const char *format, ...)
-{
-  g_autofree char *text = NULL;
-  va_list args;
-
-  va_start(args, format);
-  text = g_strdup_vprintf(format, args);
-  va_end(args);
-  if (!r->quiet)
-    cli_note(r->verb, "%s", text);
-}
-
-gboolean
-resolver_given(const Resolver *r, const char *name)
-{
-  return settings_given(r->settings, name);
-}
-
 /* names: those that there are, NULL-terminated. */
 static void
 refuse_name(const char *option, const char *name, const GPtrArray *names, GError **error)
@@ -226,53 +195,6 @@ resolve_hardware(Resolver *r, GError **error)
   return TRUE;
 }
 
-/* A switch as it was typed, or else as the engine has it by default. */
-static gboolean
-resolve_switch(const Resolver *r, const char *name, gboolean value, SchedulerFeatures by_default)
-{
-  g_autofree char *off = g_strconcat("no-", name, NULL);
-
-  if (resolver_given(r, name) || resolver_given(r, off))
-    return value;
-  return (r->scenario->scheduler->features & by_default) != 0;
-}
-
-/* What does not depend on the pool's size. */
-static void
-resolve_limits(Resolver *r)
-{
-  const Settings *settings = r->settings;
-  Scenario *s = r->scenario;
-  SchedulerConfig *c = &s->config;
-  gboolean has_manager = (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0;
-
-  c->block_size = (guint32)settings->block_size;
-  c->max_num_seqs = (guint32)settings->max_num_seqs;
-  c->block_manager = has_manager ? (guint32)settings->block_manager : 0;
-  c->watermark = resolver_given(r, "watermark") ? settings->watermark : has_manager ? 0.01 : 0;
-  c->max_num_active_seqs = (guint32)settings->max_num_active_seqs;
-  c->prefill_schedule_interval = (guint32)settings->prefill_schedule_interval;
-  c->prefix_caching = resolve_switch(r, "enable-prefix-caching", settings->prefix_caching,
-                                     SCHEDULER_CACHES_BY_DEFAULT);
-  c->named_blocks = executor_computes(s->executor);
-  c->reserve_full_isl = resolve_switch(r, "scheduler-reserve-full-isl", settings->reserve_full_isl,
-                                       SCHEDULER_HAS_RESERVE_FULL_ISL);
-  c->async_scheduling =
-      resolve_switch(r, "async-scheduling", settings->async_scheduling, SCHEDULER_ASYNC_BY_DEFAULT);
-  c->long_prefill_token_threshold = (guint32)settings->long_prefill_token_threshold;
-  c->chunked_prefill = resolve_switch(r, "enable-chunked-prefill", settings->chunked_prefill,
-                                      SCHEDULER_CHUNKS_BY_DEFAULT);
-  c->max_model_len = (guint32)settings->max_model_len;
-  if (c->max_model_len == 0)
-    c->max_model_len = s->model != NULL ? s->model->max_position : G_MAXINT32;
-  if (settings->max_num_batched_tokens > 0)
-    c->max_num_batched_tokens = (guint32)settings->max_num_batched_tokens;
-  else if (!has_manager)
-    c->max_num_batched_tokens = c->chunked_prefill ? 8192 : MAX(8192, c->max_model_len);
-  else
-    c->max_num_batched_tokens = c->chunked_prefill ? 512 : MAX(2048, c->max_model_len);
-}
-
 /* A server would not start with a length limit beyond what it can hold or prefill; the simulation
  * lowers it, so that no single request can block it for ever. Recordings are of the scheduler
  * alone, which has no such check. */
@@ -292,6 +214,8 @@ fit_length_limit(Resolver *r, GError **error)
                     " tokens, max_model_len is %u; lowered to what it holds",
                     pool_tokens, c->max_model_len);
     c->max_model_len = (guint32)pool_tokens;
+    resolver_origin(r, "max_model_len",
+                    "what the pool holds; more blocks, memory or devices raise it");
   }
   if (!c->chunked_prefill && c->max_model_len > c->max_num_batched_tokens) {
     resolver_note(
@@ -300,6 +224,9 @@ fit_length_limit(Resolver *r, GError **error)
         "to %u",
         c->max_num_batched_tokens);
     c->max_model_len = c->max_num_batched_tokens;
+    resolver_origin(r, "max_model_len",
+                    "max_num_batched_tokens, as prefills are not chunked; "
+                    "--max-num-batched-tokens or --enable-chunked-prefill raises it");
   }
   if (c->max_num_batched_tokens < c->max_num_seqs && resolver_given(r, "max-num-batched-tokens"))
     resolver_note(
@@ -347,6 +274,7 @@ resolve_cost(Resolver *r, GError **error)
     config.captured = CAPTURED_DECODES;
     config.captured_tokens = 256;
   }
+  config.greedy = settings->of_own_executor && settings->temperature == 0;
   if (!copy_path_from_name(path, &config.copy_path))
     return resolver_refuse(
         error, "--copy-path: found '%s', expected per-layer, per-block or batched", path);
@@ -376,10 +304,11 @@ resolve(Resolver *r, GError **error)
 {
   g_autoptr(Scenario) scenario = r->scenario;
 
+  scenario->defaults = json_object();
   if (!resolve_names(r, error) || !resolver_check(r, error) || !resolve_hardware(r, error) ||
       !resolve_decoder(r, error) || !resolve_recording(r, error))
     return NULL;
-  resolve_limits(r);
+  resolver_limits(r);
   if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) || !resolver_tier(r, error) ||
       !fit_length_limit(r, error) || !resolve_cost(r, error))
     return NULL;
@@ -435,6 +364,7 @@ scenario_free(Scenario *scenario)
     profile_free(scenario->profile);
   decoder_config_free(scenario->decoder);
   recording_free(scenario->recording);
+  json_decref(scenario->defaults);
   json_decref(scenario->settings);
   g_free(scenario);
 }

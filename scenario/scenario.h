@@ -11,7 +11,7 @@
 #include "calib/devices/device.h"
 #include "calib/profile.h"
 #include "models/decoder_config.h"
-#include "report/results/step_record.h"
+#include "report/results/recording.h"
 #include "settings.h"
 #include "shelf.h"
 #include "sim/executor.h"
@@ -29,9 +29,11 @@ typedef struct {
   CostModel *cost;            /* NULL where the executor needs none, or none was asked for */
   CopyPath copy_path;
   HostMemory host_memory;
-  DecoderConfig *decoder; /* NULL where nothing is computed */
-  Recording *recording;   /* NULL where nothing is replayed */
-  json_t *settings;       /* every resolved setting, for the results */
+  DecoderConfig *decoder;        /* NULL where nothing is computed */
+  Recording *recording;          /* NULL where nothing is replayed */
+  json_t *defaults;              /* setting that was not typed → where its value is from */
+  double gpu_memory_utilization; /* of the device's memory, where the pool is sized by it */
+  json_t *settings;              /* every resolved setting, for the results */
 } Scenario;
 
 /* Reads the trace that the settings name; its notes go to standard error, unless verb is NULL. */

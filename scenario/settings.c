@@ -48,7 +48,9 @@ const SettingsOption settings_options[] = {
      "how KV is kept: auto (default: as the model says, 16 bits or fp8), fp8, bfloat16, float16",
      0},
     {"gpu-memory-utilization", GROUP_ENGINE, KIND_REAL, AT(gpu_memory_utilization), TINY, 1, "X",
-     "size the pool by what weights and activations leave of X of the memory (default 0.9)", 0},
+     "size the pool by what a server leaves of X of the memory (default: the engine's, 0.9 or "
+     "0.92)",
+     0},
     {"swap-space", GROUP_ENGINE, KIND_TEXT, AT(swap_space), 0, 0, "GiB",
      "host memory for swapped blocks (default 4)", 0},
     {"num-cpu-blocks", GROUP_ENGINE, KIND_COUNT, AT(num_cpu_blocks), 0, COUNT_MAX, "N",
@@ -62,10 +64,14 @@ const SettingsOption settings_options[] = {
     {"no-offload-prompt-only", GROUP_ENGINE, KIND_SWITCH_OFF, AT(offload_prompt_only), 0, 0, NULL,
      "store those of generated tokens too", 0},
     {"max-num-seqs", GROUP_ENGINE, KIND_COUNT, AT(max_num_seqs), 1, COUNT_MAX, "N",
-     "most sequences that run at once (default 256)", 0},
+     "most sequences that run at once (default: the engine's on that card, 256 or 1024)", 0},
     {"max-num-batched-tokens", GROUP_ENGINE, KIND_COUNT, AT(max_num_batched_tokens), 1, COUNT_MAX,
-     "N", "token budget of a step (default 8192; vllm-0.x max(max_model_len, 2048), chunked 512)",
+     "N",
+     "token budget of a step (default: the engine's on that card, 2048 to 16384; vllm-0.5 and 0.6 "
+     "max(max_model_len, 2048), chunked 512)",
      0},
+    {"offline", GROUP_ENGINE, KIND_SWITCH, AT(offline), 0, 0, NULL,
+     "the default batch sizes of vLLM's LLM(), not of its server", 0},
     {"max-model-len", GROUP_ENGINE, KIND_COUNT, AT(max_model_len), 2, 2147483647.0, "N",
      "longest sequence, prompt and output (default: the model's, or what the pool holds)", 0},
     {"enable-chunked-prefill", GROUP_ENGINE, KIND_SWITCH, AT(chunked_prefill), 0, 0, NULL,
@@ -79,7 +85,9 @@ const SettingsOption settings_options[] = {
      "to 0.23)",
      0},
     {"enable-prefix-caching", GROUP_ENGINE, KIND_SWITCH, AT(prefix_caching), 0, 0, NULL,
-     "from vllm-0.8: keep freed blocks and reuse equal prefixes (default but for vllm-v1)", 0},
+     "from vllm-0.8: keep freed blocks and reuse equal prefixes (default; not "
+     "of vllm-v1 where no server is simulated)",
+     0},
     {"no-enable-prefix-caching", GROUP_ENGINE, KIND_SWITCH_OFF, AT(prefix_caching), 0, 0, NULL,
      "do not", 0},
     {"long-prefill-token-threshold", GROUP_ENGINE, KIND_COUNT, AT(long_prefill_token_threshold), 0,
@@ -179,8 +187,6 @@ settings_new(void)
   settings->time_scale = 1;
   settings->seed = 1;
   settings->block_size = 16;
-  settings->gpu_memory_utilization = 0.9;
-  settings->max_num_seqs = 256;
   settings->block_manager = 1;
   settings->prefill_schedule_interval = 1;
   settings->offload_prompt_only = TRUE;

@@ -43,6 +43,7 @@ typedef struct {
   gboolean reserve_full_isl;
   guint64 max_num_active_seqs;
   guint64 prefill_schedule_interval;
+  gboolean offline;
   guint64 tensor_parallel_size;
   /* How it is costed and executed. */
   char *executor;

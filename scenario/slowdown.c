@@ -43,6 +43,8 @@ simulate_unlimited(const Scenario *s, const Workload *workload, gboolean (*inter
 
   config.num_offload_blocks = 0;
   config.num_gpu_blocks = unlimited_blocks(s, workload);
+  /* Nobody is preempted, so only prompts with hashes can be hits. */
+  config.prefix_caching = s->config.prefix_caching && workload->hashes->len > 0;
   metrics = metrics_new(workload, config.num_gpu_blocks - s->scheduler->hidden_blocks,
                         config.num_cpu_blocks);
   observers[0] = metrics_observer(metrics);

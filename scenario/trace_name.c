@@ -73,3 +73,17 @@ cli_trace_format_check(const char *name, GError **error)
   return name == NULL || g_str_equal(name, "auto") ||
          cli_trace_format("--trace-format", name, FALSE, error) != NULL;
 }
+
+const TraceFormat *
+cli_trace_format_to_write(const char *name, const char *out, GError **error)
+{
+  g_autofree char *plain = g_strdup(out);
+
+  if (name != NULL)
+    return cli_trace_format("--to", name, TRUE, error);
+  if (g_str_has_suffix(plain, ".gz"))
+    plain[strlen(plain) - strlen(".gz")] = '\0';
+  if (g_str_has_suffix(plain, ".jsonl"))
+    return &trace_format_mooncake;
+  return g_str_has_suffix(plain, ".bin") ? &trace_format_binary : &trace_format_spillway;
+}

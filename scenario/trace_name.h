@@ -1,4 +1,4 @@
-/* What --trace and --trace-format name. */
+/* What --trace, --trace-format and --to name. */
 #pragma once
 
 #include "traces/trace.h"
@@ -18,3 +18,7 @@ gboolean cli_trace_format_check(const char *name, GError **error);
  * `option` has none such. */
 const TraceFormat *cli_trace_format(const char *option, const char *name, gboolean to_write,
                                     GError **error);
+
+/* The format that --to names, one that can be written; where it was not given (NULL), the one that
+ * the output's name ends in. */
+const TraceFormat *cli_trace_format_to_write(const char *name, const char *out, GError **error);

@@ -10,6 +10,7 @@ libspillway_sim_a_SOURCES = \
   %D%/executor_unit.c \
   %D%/loop.c %D%/loop.h \
   %D%/metrics.c %D%/metrics.h \
+  %D%/layer.c %D%/layer.h \
   %D%/model.c %D%/model.h \
   %D%/observer.c %D%/observer.h \
   %D%/copy_link.h \
@@ -26,6 +27,7 @@ libspillway_sim_a_SOURCES = \
   %D%/quantiles.c %D%/quantiles.h \
   %D%/scheduler_classes.c \
   %D%/scheduler_clock.c \
+  %D%/scheduler_overflow.c \
   %D%/scheduler_victim.c \
   %D%/scheduler.c %D%/scheduler.h \
   %D%/sequence.c %D%/sequence.h \
@@ -33,4 +35,5 @@ libspillway_sim_a_SOURCES = \
   %D%/step.c %D%/step.h \
   %D%/units.h \
   %D%/waiting.c %D%/waiting.h \
+  %D%/weight_format.h \
   %D%/workload.c %D%/workload.h

@@ -1,11 +1,10 @@
-/* Sizes of a decoder model from its shape.
- *
- * A layer has three kinds of parameters: matrices every token passes, matrices of experts, of which
- * a token passes some, and small vectors (norms, biases). All sums are exact and agree with the
- * counts that the models are published with. The reader of config.json bounds every field so that
- * no product here overflows 64 bits.
- */
+/* Sizes of a decoder model: sums over its kinds of layers and what lies around them. All sums of
+ * parameters are exact and agree with the counts that models are published with. */
 #include "model.h"
+
+#define MIB ((guint64)1 << 20)
+
+enum { VOCAB_PADDING = 64 }; /* rows of a table come in such parts (vLLM) */
 
 void
 model_free(Model *model)
@@ -13,6 +12,10 @@ model_free(Model *model)
   if (model == NULL)
     return;
   g_free(model->name);
+  g_free(model->family);
+  g_free(model->kinds);
+  g_free(model->context_source);
+  g_free(model->tower);
   g_free(model->dtype);
   g_free(model);
 }
@@ -24,54 +27,46 @@ model_copy(const Model *model)
 
   *copy = *model;
   copy->name = g_strdup(model->name);
+  copy->family = g_strdup(model->family);
+  copy->kinds = g_memdup2(model->kinds, model->n_kinds * sizeof *model->kinds);
+  copy->context_source = g_strdup(model->context_source);
+  copy->tower = g_strdup(model->tower);
   copy->dtype = g_strdup(model->dtype);
   return copy;
 }
 
-/* Columns of the fused query, key and value projection. */
-static guint64
-qkv_width(const Model *model)
+void
+model_add_layer(Model *model, const Layer *layer)
 {
-  return ((guint64)model->heads + 2 * (guint64)model->kv_heads) * model->head_dim;
+  model->layers++;
+  for (guint i = 0; i < model->n_kinds; i++)
+    if (layer_equal(&model->kinds[i], layer)) {
+      model->kinds[i].count++;
+      return;
+    }
+  model->kinds = g_renew(Layer, model->kinds, model->n_kinds + 1);
+  model->kinds[model->n_kinds] = *layer;
+  model->kinds[model->n_kinds++].count = 1;
 }
 
-/* Matrices of one layer that every token passes: attention, and the router or the dense part. */
-static guint64
-shared_matrices(const Model *model)
+gboolean
+model_is_uniform(const Model *model)
 {
-  guint64 attention = model->hidden * (qkv_width(model) + (guint64)model->heads * model->head_dim);
-
-  return model->experts > 0 ? attention + (guint64)model->hidden * model->experts : attention;
+  return model->n_kinds == 1 && model->kinds[0].mixer.kind == MIXER_FULL &&
+         model->kinds[0].mixer.head_dim == model->kinds[0].mixer.value_dim &&
+         model->kinds[0].shared_ffn == 0 && !model->kinds[0].parallel;
 }
 
-/* The matrices of one feed-forward part: a layer has one, or one per expert. */
+/* Elements of a layer's matrices; with `active`, of those that one token passes. */
 static guint64
-ffn_matrices(const Model *model)
+layer_matrices(const Layer *layer, gboolean active)
 {
-  return (model->gated_ffn ? 3 : 2) * (guint64)model->hidden * model->ffn;
-}
+  guint64 elements = 0;
 
-/* The matrices of one layer when `experts` of its experts count (a dense layer has one part). */
-static guint64
-layer_matrices(const Model *model, guint32 experts)
-{
-  return shared_matrices(model) + (model->experts > 0 ? experts : 1) * ffn_matrices(model);
-}
-
-static guint64
-layer_vectors(const Model *model)
-{
-  guint64 vectors = 2 * (guint64)model->hidden;
-
-  if (model->all_bias)
-    vectors += 2 * (guint64)model->hidden         /* the norms' biases */
-               + qkv_width(model) + model->hidden /* attention */
-               + model->ffn + model->hidden;      /* feed-forward */
-  else if (model->qkv_bias)
-    vectors += qkv_width(model);
-  if (model->qk_norm)
-    vectors += 2 * (guint64)model->head_dim;
-  return vectors;
+  for (guint i = 0; i < layer->n_matrices; i++)
+    elements += layer->matrices[i].n * layer->matrices[i].k *
+                (active ? layer->matrices[i].active : layer->matrices[i].copies);
+  return elements;
 }
 
 /* What lies outside the layers: tables, output head, final norm. */
@@ -81,36 +76,91 @@ outer_parameters(const Model *model)
   guint64 table = (guint64)model->vocab * model->hidden;
 
   return (model->tied_embeddings ? 1 : 2) * table +
-         (guint64)model->learned_positions * model->hidden +
-         (model->all_bias ? 2 : 1) * (guint64)model->hidden;
+         (guint64)model->learned_positions * model->hidden + model->outer_vectors;
 }
 
 static guint64
-parameters(const Model *model, guint32 experts)
+parameters(const Model *model, gboolean active)
 {
-  return model->layers * (layer_matrices(model, experts) + layer_vectors(model)) +
-         outer_parameters(model);
+  guint64 sum = outer_parameters(model);
+
+  for (guint i = 0; i < model->n_kinds; i++)
+    sum += model->kinds[i].count *
+           (layer_matrices(&model->kinds[i], active) + model->kinds[i].vectors);
+  return sum;
 }
 
 guint64
 model_parameters(const Model *model)
 {
-  return parameters(model, model->experts);
+  return parameters(model, FALSE) + model->tower_parameters;
 }
 
 guint64
 model_active_parameters(const Model *model)
 {
-  return parameters(model, model->active_experts);
+  return parameters(model, TRUE);
 }
 
 guint64
 model_weight_bytes(const Model *model)
 {
-  guint64 matrices = model->layers * layer_matrices(model, model->experts);
+  guint64 head = (guint64)model->vocab * model->hidden;
+  guint64 bytes = 2 * outer_parameters(model) + model->tower_bytes;
 
-  return matrices / 8 * model->weight_bits + matrices % 8 * model->weight_bits / 8 +
-         2 * (model_parameters(model) - matrices);
+  if (!model->tied_embeddings)
+    bytes += weight_format_bytes(&model->head_format, model->vocab, model->hidden) - 2 * head;
+  for (guint i = 0; i < model->n_kinds; i++) {
+    const Layer *layer = &model->kinds[i];
+    guint64 layer_bytes = 2 * layer->vectors;
+
+    for (guint j = 0; j < layer->n_matrices; j++)
+      layer_bytes +=
+          matrix_element_bytes(&layer->matrices[j]) + matrix_scale_bytes(&layer->matrices[j]);
+    bytes += layer->count * layer_bytes;
+  }
+  return bytes;
+}
+
+/* What the allocator sets aside for a tensor of so many bytes. */
+static guint64
+allocated_bytes(guint64 bytes)
+{
+  guint64 rest = (2 * MIB - bytes % (2 * MIB)) % (2 * MIB);
+
+  return bytes >= 10 * MIB && rest <= MIB ? bytes + rest : bytes;
+}
+
+static guint64
+matrix_rank_bytes(const Matrix *matrix, const Mixer *mixer, guint32 tp)
+{
+  Matrix part = *matrix;
+
+  part.n = matrix_rank_n(matrix, mixer, tp);
+  part.k = matrix_rank_k(matrix, tp);
+  return allocated_bytes(matrix_element_bytes(&part)) + allocated_bytes(matrix_scale_bytes(&part));
+}
+
+guint64
+model_rank_bytes(const Model *model, guint32 tp)
+{
+  guint64 rows = (model->vocab + VOCAB_PADDING - 1) / VOCAB_PADDING * VOCAB_PADDING / tp;
+  guint64 bytes = allocated_bytes(2 * rows * model->hidden) +
+                  2 * (model->learned_positions * (guint64)model->hidden + model->outer_vectors) +
+                  model->tower_bytes +
+                  allocated_bytes(2 * (guint64)model->max_position * model->rotary_dim);
+
+  if (!model->tied_embeddings)
+    bytes += allocated_bytes(weight_format_bytes(&model->head_format, rows, model->hidden));
+  for (guint i = 0; i < model->n_kinds; i++) {
+    const Layer *layer = &model->kinds[i];
+    guint64 layer_bytes = 2 * layer->vectors;
+
+    for (guint j = 0; j < layer->n_matrices; j++)
+      layer_bytes += matrix_rank_bytes(&layer->matrices[j], &layer->mixer, tp);
+    bytes += layer->count * layer_bytes;
+  }
+  return bytes;
 }
 
 gboolean
@@ -131,15 +181,63 @@ model_set_kv_cache_dtype(Model *model, const char *name)
 }
 
 guint64
+model_rank_kv_bytes(const Model *model, guint32 tp)
+{
+  guint64 bytes = 0;
+
+  for (guint i = 0; i < model->n_kinds; i++)
+    bytes += model->kinds[i].count * layer_kv_bytes(&model->kinds[i], model->kv_bits, tp);
+  return bytes;
+}
+
+guint64
 model_kv_bytes_per_token(const Model *model)
 {
-  return 2 * (guint64)model->layers * model->kv_heads * model->head_dim * model->kv_bits / 8;
+  return model_rank_kv_bytes(model, 1);
+}
+
+guint64
+model_rank_state_bytes(const Model *model, guint32 tp)
+{
+  guint64 bytes = 0;
+
+  for (guint i = 0; i < model->n_kinds; i++)
+    bytes += model->kinds[i].count * layer_state_bytes(&model->kinds[i], tp);
+  return bytes;
+}
+
+guint32
+model_all_reduces(const Model *model)
+{
+  guint32 reduces = 0;
+
+  for (guint i = 0; i < model->n_kinds; i++) {
+    const Layer *layer = &model->kinds[i];
+    guint32 parts = (layer->mixer.kind != MIXER_NONE) + (layer->ffn > 0);
+    reduces += layer->count * (layer->parallel ? MIN(parts, 1) : parts);
+  }
+  return reduces;
+}
+
+guint32
+model_kv_tensors(const Model *model)
+{
+  guint32 tensors = 0;
+
+  for (guint i = 0; i < model->n_kinds; i++)
+    if (layer_kv_bytes(&model->kinds[i], model->kv_bits, 1) > 0)
+      tensors += model->kinds[i].count * (model->kinds[i].mixer.latent_dim > 0 ? 1 : 2);
+  return tensors;
 }
 
 double
 model_linear_flops_per_token(const Model *model)
 {
-  return 2.0 * model->layers * (double)layer_matrices(model, model->active_experts);
+  double elements = 0;
+
+  for (guint i = 0; i < model->n_kinds; i++)
+    elements += (double)model->kinds[i].count * (double)layer_matrices(&model->kinds[i], TRUE);
+  return 2 * elements;
 }
 
 double
@@ -151,6 +249,10 @@ model_head_flops(const Model *model)
 double
 model_attention_flops(const Model *model, double new_tokens, double cached_tokens)
 {
-  return 4.0 * model->layers * model->heads * model->head_dim *
-         (new_tokens * cached_tokens + new_tokens * (new_tokens + 1) / 2);
+  double flops = 0;
+
+  for (guint i = 0; i < model->n_kinds; i++)
+    flops +=
+        model->kinds[i].count * layer_attention_flops(&model->kinds[i], new_tokens, cached_tokens);
+  return flops;
 }

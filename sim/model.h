@@ -1,50 +1,86 @@
 /* The shape of a decoder model and the arithmetic of its sizes: parameters, bytes, FLOPs.
  *
- * Read from a published config.json (models/), used by cost models, pool sizing and executors.
+ * Read from a published config.json (models/), used by cost models, pool sizing and executors. A
+ * model is its layers by kind (layer.h), the tables before and behind them, and, of those that see
+ * or hear, the weights of the towers before it.
  * Formulas: 2 FLOPs a multiply-add; linear work is 2 x active parameters a token, the output head
  * only for tokens that are sampled; attention of n new tokens after c cached ones is
- * 4 x layers x heads x head_dim x (n c + n (n + 1) / 2), causal (n + 1 because a token sees
- * itself).
+ * 4 x heads x head_dim x (n c + n (n + 1) / 2) a layer, causal (n + 1 because a token sees itself).
  */
 #pragma once
 
-#include <glib.h>
+#include "layer.h"
 
 typedef struct {
   char *name;
+  char *family; /* model_type, as the file has it */
+  guint n_kinds;
+  Layer *kinds; /* [n_kinds] */
+
   guint32 layers;
   guint32 hidden;
+  guint32 vocab;
+  guint32 max_position;      /* longest context that it was made for, tokens */
+  char *context_source;      /* which keys that comes from */
+  guint32 learned_positions; /* rows of a learned position table (OPT), 0 with rotary embedding */
+  guint32 rotary_dim;        /* elements of a head that are rotated; 0 without rotary embedding */
+  gboolean tied_embeddings;  /* the output head is the embedding's table */
+  guint64 outer_vectors;     /* norms and biases outside the layers */
+  WeightFormat head_format;
+  guint64 tower_parameters; /* of vision and audio towers, whose work is not modelled */
+  guint64 tower_bytes;
+  char *tower; /* what they are; NULL: none */
+
+  /* Of the layers that most are like: what tables of one layer are looked up by. */
   guint32 heads;
   guint32 kv_heads;
   guint32 head_dim;
-  guint32 ffn; /* width of one (expert's) feed-forward part */
-  guint32 vocab;
-  guint32 max_position;      /* longest context that it was made for, tokens */
-  guint32 learned_positions; /* rows of a learned position table (OPT), 0 with rotary embedding */
-  guint32 experts;           /* 0 for a dense model */
-  guint32 active_experts;    /* experts that one token visits */
-  gboolean gated_ffn;        /* three matrices (gate, up, down), else two */
-  gboolean tied_embeddings;  /* the output head is the embedding's table */
+  guint32 ffn;            /* width of one (expert's) feed-forward part */
+  guint32 experts;        /* 0 for a dense model */
+  guint32 active_experts; /* experts that one token visits */
+  gboolean gated_ffn;     /* three matrices (gate, up, down), else two */
   gboolean qkv_bias;
   gboolean all_bias;   /* biases on every linear layer and norm (OPT) */
   gboolean qk_norm;    /* a norm of head_dim on q and on k (Qwen3) */
-  guint32 weight_bits; /* bits a parameter: 16 (fp16, bf16), 8 (fp8, int8), 4 */
+  guint32 weight_bits; /* bits of most elements: 16 (fp16, bf16), 8 (fp8, int8), 4 */
   guint32 kv_bits;     /* bits a KV element */
-  char *dtype;         /* name of the weights' type: "float16", "bfloat16", "fp8" … */
+  char *dtype;         /* name of most weights' type: "float16", "bfloat16", "fp8" … */
 } Model;
 
 void model_free(Model *model);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Model, model_free)
 Model *model_copy(const Model *model);
+/* Takes one more layer in, at the kind it is like, or as a kind of its own. */
+void model_add_layer(Model *model, const Layer *layer);
+
+/* TRUE if every layer is the same, of attention over the whole context: what profiles measure and
+ * executors run. */
+gboolean model_is_uniform(const Model *model);
 
 /* Keeps KV elements as vLLM's --kv-cache-dtype says: auto (as the model does), float16, bfloat16,
  * fp8, fp8_e4m3 or fp8_e5m2. FALSE if the name is none of these. */
 gboolean model_set_kv_cache_dtype(Model *model, const char *name);
 
-guint64 model_parameters(const Model *model);        /* all of them */
+guint64 model_parameters(const Model *model);        /* all of them, towers included */
 guint64 model_active_parameters(const Model *model); /* that one token visits (MoE: its experts) */
-guint64 model_weight_bytes(const Model *model);      /* norms, biases, embeddings kept at 16 bits */
+guint64 model_weight_bytes(const Model *model); /* with scales; norms, embeddings … at 16 bits */
+/* KV bytes that a token leaves behind in all layers together, whether or not a layer's window lets
+ * go of them later. */
 guint64 model_kv_bytes_per_token(const Model *model);
+/* The same on one of `tp` ranks. */
+guint64 model_rank_kv_bytes(const Model *model, guint32 tp);
+/* Bytes of the recurrent layers' states, a sequence, on one of `tp` ranks; 0: it has none. */
+guint64 model_rank_state_bytes(const Model *model, guint32 tp);
+/* What one of `tp` ranks holds after loading: its parts of the matrices, its own copy of what is
+ * not split (routers, norms, latent projections), the vocabulary's share, and the table of sines
+ * and cosines for every position. An allocation of 10 MiB or more is made of segments of 2 MiB
+ * whose rest is kept where it is at most 1 MiB (PyTorch's caching allocator). */
+guint64 model_rank_bytes(const Model *model, guint32 tp);
+/* All-reduces of a tensor-parallel group in one step: one behind each mixer and each feed-forward
+ * part, one for both where they are parallel. */
+guint32 model_all_reduces(const Model *model);
+/* Tensors that KV is kept in: K and V of each layer, one of a latent layer. */
+guint32 model_kv_tensors(const Model *model);
 /* Linear FLOPs of one token, output head excluded. */
 double model_linear_flops_per_token(const Model *model);
 /* FLOPs of the output head for one sampled token. */

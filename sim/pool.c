@@ -95,19 +95,37 @@ pool_forget(Pool *pool, Sequence *sequence)
 }
 
 void
-pool_swap_out(Pool *pool, Sequence *sequence)
+pool_shrink(Pool *pool, Sequence *sequence, guint32 blocks)
 {
-  g_assert(sequence->blocks <= pool->host_free_blocks && sequence->host_blocks == 0);
-  sequence->host_blocks = sequence->blocks;
-  pool->host_free_blocks -= sequence->host_blocks;
-  pool_release(pool, sequence, TRUE);
+  g_assert(blocks <= sequence->blocks &&
+           (blocks == 0 || (pool->cache == NULL && pool->runs == NULL)));
+  if (blocks == 0) {
+    pool_release(pool, sequence, TRUE);
+    return;
+  }
+  pool->free_blocks += sequence->blocks - blocks;
+  sequence->blocks = blocks;
+}
+
+void
+pool_swap_out(Pool *pool, Sequence *sequence, guint32 blocks, guint32 copied)
+{
+  g_assert(sequence->host_blocks == 0);
+  sequence->host_blocks = copied;
+  if (!sequence->copies_are_free) {
+    g_assert(copied <= pool->host_free_blocks);
+    pool->host_free_blocks -= copied;
+  }
+  pool_shrink(pool, sequence, blocks);
 }
 
 void
 pool_release_host(Pool *pool, Sequence *sequence)
 {
-  pool->host_free_blocks += sequence->host_blocks;
+  if (!sequence->copies_are_free)
+    pool->host_free_blocks += sequence->host_blocks;
   sequence->host_blocks = 0;
+  sequence->copies_are_free = FALSE;
 }
 
 void

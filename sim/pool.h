@@ -64,8 +64,12 @@ void pool_share(Pool *pool, Sequence *sequence, guint32 blocks);
 void pool_release(Pool *pool, Sequence *sequence, gboolean comes_back);
 /* It ended, or will not be asked again. */
 void pool_forget(Pool *pool, Sequence *sequence);
-/* Its GPU blocks move to the host, which must have room. */
-void pool_swap_out(Pool *pool, Sequence *sequence);
+/* It was preempted and gives back all but its first `blocks` GPU blocks; with prefix caching all.
+ */
+void pool_shrink(Pool *pool, Sequence *sequence, guint32 blocks);
+/* It shrinks to its first `blocks` GPU blocks, and `copied` blocks of it are on the host, which
+ * must have room unless the sequence's copies are free. */
+void pool_swap_out(Pool *pool, Sequence *sequence, guint32 blocks, guint32 copied);
 /* Its host blocks are given up: what it needs on the GPU it took before. */
 void pool_release_host(Pool *pool, Sequence *sequence);
 /* `tokens` of the sequence are known and are, or will be in this step, in its blocks: with prefix

@@ -31,6 +31,7 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   waiting_queue_init(&self->waiting);
   decode_clock_init(&self->clock, config->block_size);
   self->left_in_flight = g_ptr_array_new();
+  self->keepers = g_ptr_array_new();
   self->gaps = g_array_new(FALSE, FALSE, sizeof(TokenGap));
   self->just_finished = g_array_new(FALSE, FALSE, sizeof(guint32));
   self->scratch_requests = g_array_new(FALSE, FALSE, sizeof(guint32));
@@ -65,6 +66,7 @@ scheduler_free(Scheduler *self)
   waiting_queue_clear(&self->waiting);
   decode_clock_clear(&self->clock);
   g_ptr_array_unref(self->left_in_flight);
+  g_ptr_array_unref(self->keepers);
   g_array_unref(self->gaps);
   g_array_unref(self->just_finished);
   g_array_unref(self->scratch_requests);
@@ -164,6 +166,8 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
   step_clear(step);
   self->now_ps = now_ps;
   self->stride = stride;
+  if (self->config.overflow->needs_decodes)
+    self->decodes = scheduler_running_decodes(self);
   self->class->schedule(self, step);
   if (self->offload != NULL)
     offload_decide(self->offload, step);
@@ -227,69 +231,6 @@ scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint32 tok
   }
 }
 
-static void
-drop_kv(Scheduler *self, Sequence *sequence)
-{
-  pool_release(&self->pool, sequence, TRUE);
-  sequence->computed_tokens = 0;
-  sequence->stage = STAGE_PREFILL;
-  sequence->was_preempted = TRUE;
-}
-
-OverflowAction
-scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence *beneficiary,
-                  gboolean can_fall_back)
-{
-  const OverflowPolicy *policy = self->config.overflow;
-  const OverflowQuery query = {
-      .victim = victim,
-      .host_free_blocks = self->pool.host_free_blocks,
-      .cost = self->config.cost,
-      .options = &self->config.overflow_options,
-  };
-  StepVictim record = {.request = victim->request, .beneficiary = beneficiary->request};
-
-  if (victim->queue != NULL)
-    sequence_queue_remove(victim);
-  if (victim->in_clock)
-    scheduler_leave_clock(self, victim);
-  if (self->offload != NULL)
-    offload_preempt(self->offload, victim);
-  record.blocks = victim->blocks;
-  record.action = policy->decide(policy, &query);
-  if (record.action == OVERFLOW_SWAP && victim->blocks > self->pool.host_free_blocks) {
-    if (can_fall_back) {
-      record.action = OVERFLOW_RECOMPUTE;
-      record.fell_back = TRUE;
-    } else {
-      step->abort = "Aborted due to the lack of CPU swap space";
-    }
-  }
-  if (step->abort == NULL && record.action == OVERFLOW_SWAP) {
-    step->copy_out_blocks += victim->blocks;
-    victim->result.swapped_out_blocks += victim->blocks;
-    pool_swap_out(&self->pool, victim);
-  } else if (step->abort == NULL) {
-    record.tokens_lost = victim->computed_tokens;
-    drop_kv(self, victim);
-  }
-  victim->result.preemptions++;
-  victim->preempted_at_ps = self->now_ps;
-  g_array_append_val(step->victims, record);
-  return record.action;
-}
-
-void
-scheduler_note_swap_in(Scheduler *self, Step *step, Sequence *sequence, guint32 copied)
-{
-  const StepSwapIn record = {.request = sequence->request, .blocks = copied};
-
-  pool_release_host(&self->pool, sequence);
-  step->copy_in_blocks += copied;
-  sequence->result.swapped_in_blocks += copied;
-  g_array_append_val(step->swapped_in, record);
-}
-
 /* It may be in any queue: running, or, if it was preempted while its last token was on its way,
  * waiting to come back for nothing. */
 static void
@@ -299,6 +240,7 @@ leave(Scheduler *self, Sequence *sequence, RequestStatus status, gint64 end_ps)
     waiting_queue_remove(&self->waiting, sequence);
   else if (sequence->queue != NULL)
     sequence_queue_remove(sequence);
+  scheduler_take_kept(self, sequence);
   sequence->ended = TRUE;
   sequence->result.status = status;
   sequence->result.finish_ps = end_ps;
@@ -310,15 +252,11 @@ void
 scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const char *reason)
 {
   g_array_append_val(ignored, sequence->request);
-  self->pool.host_leaked_blocks += sequence->host_blocks;
+  self->pool.host_leaked_blocks += sequence->copies_are_free ? 0 : sequence->host_blocks;
+  scheduler_take_kept(self, sequence);
+  pool_release(&self->pool, sequence, FALSE);
   sequence->result.reason = reason;
   leave(self, sequence, STATUS_IGNORED, self->now_ps);
-}
-
-guint32
-scheduler_longest_length(const Scheduler *self)
-{
-  return self->config.max_model_len + (self->class->stops_at_max_model_len ? 0 : 1);
 }
 
 /* Advances one sequence by its entry. TRUE if it yields a token. */
@@ -327,6 +265,7 @@ advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
 {
   sequence->computing = self->config.async_scheduling;
   sequence->computed_tokens += entry->tokens;
+  scheduler_close_gap(sequence);
   sequence->highest_computed = MAX(sequence->highest_computed, sequence->computed_tokens);
   sequence->result.recomputed_tokens += entry->recomputed_tokens;
   if (!entry->samples)

@@ -124,6 +124,9 @@ struct Scheduler {
   gpointer state;                 /* the engine's own, see state_bytes */
   guint64 executed;               /* steps with tokens that have taken off */
   gint64 now_ps;
+  DecodeContexts decodes;   /* that ran when the decision began; where the policy asks for them */
+  GPtrArray *keepers;       /* preempted sequences that keep blocks, in the order of preemption */
+  guint32 kept_blocks;      /* of them all */
   gboolean memory_bound;    /* the pool ever refused a block; set by engines at each such test */
   SequenceQueue scratch[7]; /* an engine's own lists while it decides a step, else empty */
   GArray *scratch_requests; /* of guint32, the same */
@@ -183,21 +186,37 @@ void scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint3
 /* ENTRY_NEW, ENTRY_RESUMED, ENTRY_CONTINUED or ENTRY_DECODE, from the sequence's state. */
 EntryKind scheduler_entry_kind(const Sequence *sequence);
 
-/* Preempts as the overflow policy says and notes it in the step. The victim is taken out of the
- * queue that it is in; the caller puts it into the next. If the host has no room for a swap:
- * recomputes where `can_fall_back`, else the engine dies and step->abort is set. */
-OverflowAction scheduler_preempt(Scheduler *self, Step *step, Sequence *victim,
-                                 const Sequence *beneficiary, gboolean can_fall_back);
+/* Preempts as the overflow policy plans and notes it in the step. The victim is taken out of the
+ * queue that it is in; the caller puts it into the next: TRUE if it has blocks on the host to wait
+ * for. short_blocks: that the beneficiary lacks. If the host has no room for a copy: recomputes
+ * where `can_fall_back`, else the engine dies and step->abort is set. */
+gboolean scheduler_preempt(Scheduler *self, Step *step, Sequence *victim,
+                           const Sequence *beneficiary, guint32 short_blocks,
+                           gboolean can_fall_back);
+
+/* Blocks that `sequence` (NULL: anybody) could have without a preemption: those that are free, and
+ * those that others keep since they were preempted. */
+guint32 scheduler_available_blocks(const Scheduler *self, const Sequence *sequence);
+/* Others give back what they keep, the longest preempted first, until `blocks` are free or nobody
+ * keeps any. TRUE if so many are free. */
+gboolean scheduler_free_up(Scheduler *self, Step *step, const Sequence *sequence, guint32 blocks);
+/* Blocks of the pool that a sequence with blocks on the host fills when it comes back, the ones
+ * that it kept among them. */
+guint32 scheduler_return_blocks(const Scheduler *self, const Sequence *sequence);
+/* Tokens that it has when it comes back, with `hits` leading blocks in the prefix cache. */
+guint32 scheduler_return_tokens(const Scheduler *self, const Sequence *sequence, guint32 hits);
+/* It takes them, and what more it needs to hold `blocks`, which must be available; `hits` leading
+ * ones are in the prefix cache. Notes the copies in the step. */
+void scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hits,
+                          guint32 blocks);
+/* A preempted sequence runs again, so that what it kept is its own. */
+void scheduler_take_kept(Scheduler *self, Sequence *sequence);
 
 /* The running sequence that goes first by a victim policy that ranks, of those that do not end with
  * the step in flight; NULL if there is none. An engine preempts it before anybody has work in the
  * step, until what is left finds its blocks. Where the policy ranks nobody, the queue's last goes
  * when a block is missing. */
 Sequence *scheduler_first_victim(const Scheduler *self);
-
-/* The host copy of `sequence` came back in this step: notes it; `copied` blocks crossed the link.
- */
-void scheduler_note_swap_in(Scheduler *self, Step *step, Sequence *sequence, guint32 copied);
 
 /* The engine drops the sequence, which is in no queue now. reason: static text. */
 void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const char *reason);
@@ -230,6 +249,13 @@ void scheduler_join_clock(Scheduler *self, Step *step);
  * scheduler_join_clock(), when nothing else can change: every queue's head stays blocked while the
  * pool only shrinks. */
 void scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks);
+
+/* For scheduler.c: overflow (scheduler_overflow.c) ------------------------------------------- */
+
+/* What decodes now. */
+DecodeContexts scheduler_running_decodes(Scheduler *self);
+/* A sequence whose gap is computed goes on behind it. */
+void scheduler_close_gap(Sequence *sequence);
 
 /* For scheduler.c ------------------------------------------------------------------------- */
 

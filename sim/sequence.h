@@ -29,6 +29,10 @@ struct Sequence {
   RequestResult result;     /* its last_token_ps */
 
   guint32 host_blocks;
+  gboolean copies_are_free; /* of them: they take no room of the host's, and no time */
+  guint32 gap_end_tokens;   /* it computes up to here, then goes on where what was copied ends: */
+  guint32 tail_end_tokens;  /* here; 0, and 0, without a gap (scheduler_overflow.c) */
+  gboolean decodes_after_gap;
   guint32 step_tokens; /* an engine's note while it decides a step */
   Stage stage;
   gboolean was_preempted; /* by recompute, and not prefilled again since */
@@ -59,6 +63,13 @@ static inline guint32
 sequence_length(const Sequence *sequence)
 {
   return sequence->result.prompt_tokens + sequence->generated_tokens;
+}
+
+/* Up to where it computes when it has `computed` tokens: its length, or the end of its gap. */
+static inline guint32
+sequence_goal_tokens(const Sequence *sequence, guint32 computed)
+{
+  return computed < sequence->gap_end_tokens ? sequence->gap_end_tokens : sequence_length(sequence);
 }
 
 /* A list of sequences, each in one queue at most. An empty one is all zero. */

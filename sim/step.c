@@ -3,7 +3,9 @@
 const char *
 overflow_action_name(OverflowAction action)
 {
-  return action == OVERFLOW_SWAP ? "swap" : "recompute";
+  static const char *const names[] = {"recompute", "swap", "split", "partial"};
+
+  return names[action];
 }
 
 Step *
@@ -13,6 +15,7 @@ step_new(guint32 block_size)
   step->entries = g_array_new(FALSE, FALSE, sizeof(StepEntry));
   step->sequences = g_ptr_array_new();
   step->victims = g_array_new(FALSE, FALSE, sizeof(StepVictim));
+  step->shed = g_array_new(FALSE, FALSE, sizeof(StepShed));
   step->swapped_in = g_array_new(FALSE, FALSE, sizeof(StepSwapIn));
   step->ignored = g_array_new(FALSE, FALSE, sizeof(guint32));
   step->hits = g_array_new(FALSE, FALSE, sizeof(StepHit));
@@ -32,6 +35,7 @@ step_free(Step *step)
   g_array_unref(step->entries);
   g_ptr_array_unref(step->sequences);
   g_array_unref(step->victims);
+  g_array_unref(step->shed);
   g_array_unref(step->swapped_in);
   g_array_unref(step->ignored);
   g_array_unref(step->hits);
@@ -48,7 +52,7 @@ step_clear(Step *step)
 {
   /* The lengths alone: this runs a million times a second. */
   step->entries->len = step->victims->len = step->swapped_in->len = 0;
-  step->ignored->len = step->hits->len = 0;
+  step->ignored->len = step->hits->len = step->shed->len = 0;
   step->stores->len = step->loads->len = step->flushes->len = 0;
   step->sequences->len = step->ending->len = 0;
   step->clocked = step->clocked_at = 0;
@@ -63,8 +67,8 @@ step_clear(Step *step)
 gboolean
 step_is_empty(const Step *step)
 {
-  return step->n_sequences == 0 && step->victims->len == 0 && step->swapped_in->len == 0 &&
-         step->ignored->len == 0 && !step_has_jobs(step);
+  return step->n_sequences == 0 && step->victims->len == 0 && step->shed->len == 0 &&
+         step->swapped_in->len == 0 && step->ignored->len == 0 && !step_has_jobs(step);
 }
 
 gboolean
@@ -84,5 +88,6 @@ gboolean
 step_is_only_decodes(const Step *step)
 {
   return step->n_decodes > 0 && step->n_decodes == step->n_sequences && step->victims->len == 0 &&
-         step->swapped_in->len == 0 && step->ignored->len == 0 && step->abort == NULL;
+         step->shed->len == 0 && step->swapped_in->len == 0 && step->ignored->len == 0 &&
+         step->abort == NULL;
 }

@@ -26,18 +26,31 @@ typedef struct {
   guint8 samples;            /* 1 if it yields a token at the end of the step */
 } StepEntry;
 
-typedef enum { OVERFLOW_RECOMPUTE, OVERFLOW_SWAP } OverflowAction;
+typedef enum {
+  OVERFLOW_RECOMPUTE, /* all was dropped */
+  OVERFLOW_SWAP,      /* all was copied */
+  OVERFLOW_SPLIT,     /* the last blocks were copied, the ones before them dropped */
+  OVERFLOW_PARTIAL,   /* the first blocks stay */
+} OverflowAction;
 
 const char *overflow_action_name(OverflowAction action);
 
 typedef struct {
-  guint32 request;     /* who was preempted */
-  guint32 beneficiary; /* for whom; itself where nobody else was left */
-  guint32 blocks;      /* GPU blocks that it gave back */
-  guint32 tokens_lost; /* tokens whose KV was dropped; 0 if swapped */
+  guint32 request;       /* who was preempted */
+  guint32 beneficiary;   /* for whom; itself where nobody else was left */
+  guint32 blocks;        /* GPU blocks that it gave back */
+  guint32 kept_blocks;   /* that it still has */
+  guint32 copied_blocks; /* of what it gave back */
+  gboolean free_copies;  /* they took no time */
+  guint32 tokens_lost;   /* tokens whose KV was dropped; 0 if swapped */
   OverflowAction action;
   gboolean fell_back; /* the policy wanted to swap, the host had no room */
 } StepVictim;
+
+typedef struct {
+  guint32 request; /* was preempted before and kept blocks */
+  guint32 blocks;  /* the last ones of them, which it now gave back */
+} StepShed;
 
 typedef struct {
   guint32 request;
@@ -68,6 +81,7 @@ typedef struct {
   guint32 clocked, clocked_at;
   gboolean listed;         /* they are listed all the same */
   GArray *victims;         /* of StepVictim, in the order of preemption */
+  GArray *shed;            /* of StepShed, in order */
   GArray *swapped_in;      /* of StepSwapIn, in order */
   GArray *ignored;         /* of guint32: requests that the scheduler dropped */
   GArray *hits;            /* of StepHit, in order of admission */

@@ -29,6 +29,7 @@ libspillway_study_a_SOURCES = \
   %D%/poster/text.c \
   %D%/poster/timeline.c %D%/poster/timeline.h \
   %D%/poster/variants.c \
+  %D%/poster/verdict.c \
   %D%/store/merge.c \
   %D%/store/private.h \
   %D%/store/schema.c \

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "scenario/message.h"
-#include "report/format.h"
+#include "report/text/format.h"
 
 #define TERMINAL_EVERY_US (G_USEC_PER_SEC / 5)
 #define LOG_EVERY_US (60 * (gint64)G_USEC_PER_SEC)

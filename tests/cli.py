@@ -363,7 +363,25 @@ def test_too_long():
         summary = run_json(*words, "--scheduler", scheduler)
         check_equal((summary["ignored"], summary["finished"]), (1, 1))
         text = succeed("run", *words, "--scheduler", scheduler).text
-        check(re.search(r"1 request was ignored: .*max_model_len", text), text)
+        check(re.match(r"1 request \(50\.0 % of all\) was ignored: .*max_model_len.*\. max_model_len is 4,096: the context of llama-2-7b", text), text)
+    text = succeed("run", *words, "--num-gpu-blocks", "100").text
+    check(re.match(r"1 request .* max_model_len is 1,(584|600): what the pool holds; more blocks", text), text)
+
+
+def test_length_limit():
+    """A request that is refused for its length is told the limit, where it comes from and what changes it; few are told of later."""
+    config = write("scaled.json", '{"model_type":"llama","num_hidden_layers":2,"hidden_size":64,"num_attention_heads":4,'
+                   '"intermediate_size":96,"vocab_size":100,"max_position_embeddings":512,'
+                   '"rope_scaling":{"rope_type":"linear","factor":2.0}}')
+    write("few.csv", HEADER + "0,2000,5\n" + "".join(f"{i},10,5\n" for i in range(1, 200)))
+    words = ["--model", config, "--device", "a100-40gb", "--trace", "few.csv"]
+    text = succeed("run", *words).text
+    sentence = (r"1 request was ignored: .*\. max_model_len is 1,024: the context of scaled "
+                r"\(rope_scaling: linear, 2 x max_position_embeddings 512\); --max-model-len changes it\.")
+    check(not re.match("1 request", text) and re.search(sentence, text), text)
+    check(re.search(r"max_model_len is 100: --max-model-len\.", succeed("run", *words, "--max-model-len", "100").text))
+    check_equal(run_json(*words)["config"]["defaults"]["max_model_len"].split(" (")[0], "the context of scaled")
+    check_equal(run_json(*words, "--max-model-len", "3000")["ignored"], 0)
 
 
 def test_pool_beside_weights():

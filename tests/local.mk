@@ -2,6 +2,7 @@
 # prints TAP.
 module_tests = \
   %D%/unit/against \
+  %D%/unit/defaults \
   %D%/unit/executor \
   %D%/unit/import \
   %D%/unit/invariants \
@@ -22,10 +23,12 @@ module_tests = \
   %D%/unit/weights
 script_tests = \
   %D%/accuracy.py \
+  %D%/arrows.sh \
   %D%/bad-input.py \
   %D%/cli.py \
   %D%/completion.sh \
   %D%/explain.py \
+  %D%/faults.py \
   %D%/fuzz.py \
   %D%/gpu-day.sh \
   %D%/live.py \
@@ -41,6 +44,7 @@ check_PROGRAMS += $(module_tests)
 TESTS += $(module_tests) $(script_tests)
 EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
+%C%_unit_invariants_SOURCES = %D%/unit/invariants.c %D%/kv_witness.c %D%/kv_witness.h
 live_cases = %D%/live_cases.c %D%/live_cases.h
 %C%_unit_live_SOURCES = %D%/unit/live.c $(live_cases)
 

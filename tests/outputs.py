@@ -202,9 +202,9 @@ def check_decisions(path, summary, words):
     """The log of decisions against the summary."""
     header, *steps, footer = read_json_lines(path)
     check(header["kind"] == "header" and header["format"] == 1, header)
-    decided = {key: value for key, value in summary["config"].items() if key not in ("executor", "live")}
+    decided = {key: value for key, value in summary["config"].items() if key not in ("executor", "live", "defaults")}
     check_equal({key: header[key] for key in decided}, decided, words)
-    check("executor" not in header and "live" not in header, words)
+    check(not {"executor", "live", "defaults"} & set(header), words)
     for key in ("finished", "ignored", "preemptions"):
         check_equal(footer[key], summary[key], "%s %s" % (words, key))
     check_equal((footer["end"], footer["unfinished"], footer["lines"]),
@@ -299,6 +299,38 @@ def test_database():
     database.close()
 
 
+def test_defaults():
+    """What was not typed is the version's and the card's, and says where it is from; what was typed says nothing"""
+    def config(*words):
+        return run_json("--model", "llama-3.1-8b", "--trace", "demo", "--limit", "2", *words)["config"]
+    h100 = config("--device", "h100-sxm", "--scheduler", "vllm-v1")
+    check_equal([h100[key] for key in ("max_num_seqs", "max_num_batched_tokens", "enable_prefix_caching",
+                                       "async_scheduling", "gpu_memory_utilization")],
+                [1024, 8192, True, False, 0.9])
+    check_equal(h100["defaults"]["max_num_seqs"], "vllm-v1, cards of 70 GiB and more but the A100")
+    a100 = config("--device", "a100-80gb", "--scheduler", "vllm-v1", "--offline", "--max-num-seqs", "7",
+                  "--no-enable-prefix-caching")
+    check_equal((a100["max_num_seqs"], a100["max_num_batched_tokens"], a100["offline"]), (7, 8192, True))
+    check("max_num_seqs" not in a100["defaults"] and "enable_prefix_caching" not in a100["defaults"], a100["defaults"])
+    check("offline" in a100["defaults"]["max_num_batched_tokens"], a100["defaults"])
+    new = config("--device", "b200", "--scheduler", "vllm-0.33")
+    check_equal([new[key] for key in ("max_num_seqs", "max_num_batched_tokens", "enable_prefix_caching",
+                                      "async_scheduling", "gpu_memory_utilization")],
+                [1024, 16384, True, True, 0.92])
+    old = config("--device", "h100-sxm", "--scheduler", "vllm-0.6", "--max-model-len", "4000")
+    check_equal((old["max_num_seqs"], old["max_num_batched_tokens"], old["enable_prefix_caching"]), (256, 4000, False))
+    unit = run_json("--executor", "unit", "--scheduler", "vllm-v1", "--num-gpu-blocks", "400", "--trace", "demo", "--limit", "2")["config"]
+    check_equal((unit["enable_prefix_caching"], unit["async_scheduling"]), (False, False))
+    check_equal(unit["defaults"]["async_scheduling"], "vllm-v1")
+    text = succeed("run", "--model", "llama-3.1-8b", "--device", "l4", "--trace", "demo", "--limit", "2",
+                   "--kv-memory", "1GiB").text
+    for line in ("max_num_seqs +256 +.*cards below 70 GiB", "enable_prefix_caching +true", "max_model_len +[0-9]+  "):
+        check(re.search(line, text), "%s\n%s" % (line, text))
+    check("gpu_memory_utilization" not in text, text)
+    result = execute("run", *HARDWARE, "--trace", "demo", "--scheduler", "vllm-0.6", "--offline")
+    check(result.status == 2 and "--offline: vllm-0.6" in result.err, str(result))
+
+
 def test_preemptions_in_the_database():
     """-o: the times that victims were away add up to their requests', and both actions have a price."""
     words = [*HARDWARE, "--trace", "study-burst", "--kv-memory", "20%", "--swap-space", "64", "-o", "r.db"]
@@ -313,9 +345,9 @@ def test_preemptions_in_the_database():
             " ON p.run_id = request.run_id AND victim = request GROUP BY p.run_id, victim").fetchall()
         check(len(away) > 5, engine)
         for preempted_s, sum_s in away:
-            # An asynchronous decision is made while the step before it runs.
+            # An asynchronous decision is made while the step before it runs, up to 0.15 s of it.
             check_close(sum_s, preempted_s, str(engine),
-                        relative=0.01 if "--async-scheduling" in engine else 1e-9)
+                        relative=0.05 if "--async-scheduling" in engine else 1e-9)
         for action, cost, other in database.execute(
                 "SELECT action, cost_s, other_cost_s FROM preemption"):
             check(cost > 0 and other > 0, (engine, action))

@@ -2,7 +2,8 @@
 """Policies: that each does what its name says, found from the log of decisions alone."""
 import itertools
 
-from spillway_test import all_tests, check, check_equal, main, read_json_lines, succeed, write
+from spillway_test import (HARDWARE, all_tests, check, check_equal, check_refused, main, read_json_lines, run_json, source,
+                           succeed, write)
 
 ENGINES = [["--scheduler", "vllm-v1"], ["--scheduler", "vllm-v1", "--max-num-batched-tokens", "256"],
            ["--scheduler", "vllm-0.6"], ["--scheduler", "vllm-0.5", "--enable-chunked-prefill"]]
@@ -71,6 +72,59 @@ def test_victims():
         succeed("run", "--executor", "unit", "--trace", "small.csv", *engine, "--overflow", overflow, "--victim", name,
                 "--num-gpu-blocks", "60", "--num-cpu-blocks", "400", "--decisions", "log.jsonl", "--format", "json")
         check(check_victims("log.jsonl", requests, rank) > 5, "%s %s" % (name, engine))
+
+
+def overflow(policy, *words):
+    """A run that overflows, under the policy."""
+    return run_json(*HARDWARE, "--trace", "demo", "--kv-memory", "12%", "--overflow", policy, *words)
+
+
+def test_auto_takes_the_cheaper():
+    """auto and split become swap where copies cost nothing, recompute where they cost much; between, they mix."""
+    free, dear = ["--what-if", "h2d=0,d2h=0,copy-launch=0"], ["--what-if", "h2d=0.001x,d2h=0.001x"]
+    for policy, engine in itertools.product(("auto", "split"), (["--scheduler", "vllm-v1"], ["--scheduler", "vllm-0.6"])):
+        words = [*engine, "--swap-space", "64"]
+        check_equal(overflow(policy, *words, *free)["makespan_s"], overflow("swap", *words, *free)["makespan_s"])
+        check_equal(overflow(policy, *words, *dear)["makespan_s"], overflow("recompute", *words, *dear)["makespan_s"])
+    for policy in ("auto", "split"):
+        mixed = overflow(policy, "--swap-space", "64")
+        check(mixed["swapped_out_blocks"] > 0 and mixed["recomputed_tokens"] > 0, mixed)
+
+
+def test_no_host_for_what_is_copied():
+    """Where the host is full, a what-if recomputes under every engine, and none dies."""
+    for policy, engine in itertools.product(("threshold", "auto", "split"), ("vllm-v1", "vllm-0.6", "vllm-0.5")):
+        run = overflow(policy, "--scheduler", engine, "--num-cpu-blocks", "0", "--what-if", "h2d=0,d2h=0,copy-launch=0")
+        check_equal((run["finished"], run["swapped_out_blocks"]), (400, 0), policy)
+        check(run["recomputed_tokens"] > 0)
+
+
+def test_bound():
+    """swap-free needs no host, computes nothing twice, costs nothing, and beats swap and recompute here."""
+    for engine in ("vllm-v1", "vllm-0.6"):
+        free = overflow("swap-free", "--scheduler", engine, "--num-cpu-blocks", "0")
+        check_equal((free["recomputed_tokens"], set(free["overhead_s"].values())), (0, {0.0}))
+        check(free["preemptions"] > 0)
+        for policy in ("recompute", "swap"):
+            check(free["makespan_s"] < overflow(policy, "--scheduler", engine)["makespan_s"], policy)
+
+
+def test_partial_keeps_the_front():
+    """partial computes less again than recompute does, the less the fewer blocks it drops ahead."""
+    for engine in ("vllm-v1", "vllm-0.6", "vllm-0.5"):
+        lost = [overflow("partial", "--scheduler", engine, "--partial-ahead-blocks", ahead)["recomputed_tokens"]
+                for ahead in ("0", "4294967295")]
+        check(0 < lost[0] < lost[1], lost)
+        check_equal(lost[1], overflow("recompute", "--scheduler", engine)["recomputed_tokens"])
+
+
+def test_what_no_engine_does():
+    """It is said that a policy is a what-if; an executor that computes refuses what it cannot carry out."""
+    result = succeed("run", *HARDWARE, "--trace", "demo", "--limit", "5", "--overflow", "auto")
+    check("what-if" in result.err, result)
+    for policy in ("split", "partial", "swap-free"):
+        check_refused(["live", "--executor", "cpu", "--model", source("tests", "models", "tiny-llama.json"), "--trace",
+                       "demo", "--limit", "1", "--num-gpu-blocks", "99", "--overflow", policy], ["cpu", policy])
 
 
 main(all_tests(globals()))

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "calib/cost/curve.h"
+#include "calib/curve.h"
 
 #define MEMORY_BYTES (80.0 * (1 << 30))
 

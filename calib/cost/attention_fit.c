@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "curve.h"
+#include "calib/curve.h"
 #include "sim/units.h"
 
 enum { LEVEL_NEW, LEVEL_DECODES, LEVEL_CACHED, LEVEL_CONTEXT, LEVELS };

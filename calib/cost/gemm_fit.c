@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "curve.h"
+#include "calib/curve.h"
 #include "dtype.h"
 #include "roofline.h"
 #include "sim/units.h"

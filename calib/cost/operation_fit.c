@@ -22,7 +22,7 @@ curve_of_dtype(const Profile *profile, OperationKind kind, const char *variant, 
 
   for (guint i = 0; i < n; i++) {
     if ((guint64)samples[i].shape[at_field] != at || !g_str_equal(samples[i].dtype, dtype) ||
-        (*variant != '\0' && strcmp(samples[i].variant, variant) != 0))
+        !g_str_equal(samples[i].variant, variant))
       continue;
     x[kept] = (double)samples[i].shape[over];
     y[kept++] = samples[i].median_ns * PS_PER_NS;

@@ -1,13 +1,13 @@
 /* The smaller operations of a profile: curves over one or two coordinates, in picoseconds. */
 #pragma once
 
-#include "curve.h"
+#include "calib/curve.h"
 #include "calib/profile.h"
 #include "roofline.h"
 
 /* Samples of one operation over shape field `over`, where field `at_field` equals `at`. */
 typedef struct OperationCurve OperationCurve;
-/* variant: "" takes all. Of the one dtype that serves what is asked for (dtype_serving()). NULL if
+/* Of the one dtype that serves what is asked for (dtype_serving()). NULL if
  * there are none. */
 OperationCurve *operation_curve_new(const Profile *profile, OperationKind kind, const char *variant,
                                     const char *dtype, guint over, guint at_field, guint64 at);

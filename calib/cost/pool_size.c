@@ -7,9 +7,7 @@ G_DEFINE_QUARK(spillway - pool - size - error, pool_size_error)
 guint64
 pool_block_bytes(const Model *model, guint32 block_size, guint32 tensor_parallel_size)
 {
-  guint32 kv_heads = MAX(1, model->kv_heads / tensor_parallel_size);
-
-  return model_kv_bytes_per_token(model) / model->kv_heads * kv_heads * block_size;
+  return model_rank_kv_bytes(model, tensor_parallel_size) * block_size;
 }
 
 guint32

@@ -11,9 +11,8 @@
 #include <string.h>
 
 #include "attention_fit.h"
-#include "curve.h"
+#include "calib/curve.h"
 #include "gemm_fit.h"
-#include "calib/store/file.h"
 #include "sim/units.h"
 
 enum { FOLDS = 10 };

@@ -34,8 +34,9 @@ typedef struct {
   OperationSheet *host[2];       /* a captured graph's, another step's */
   CapturedKind captured;
   guint64 captured_tokens;
-  StepResidual *residual[2]; /* a captured graph's, another step's */
-  OperationSheet *copies[2]; /* by CopyDirection */
+  StepResidual *residual[2];  /* a captured graph's, another step's */
+  OperationSheet *copies[2];  /* by CopyDirection */
+  OperationSheet *submits[2]; /* what the host takes to hand the same copies over */
   guint64 copy_piece_bytes, copy_pieces_per_block;
   Memo linear[MEMO_TOKENS + 1], small[MEMO_TOKENS + 1];
   Memo head_memo[MEMO_SEQUENCES + 1], host_decodes[MEMO_SEQUENCES + 1];

@@ -103,18 +103,24 @@ set(CostPiece *piece, CostComponent component, Memo memo)
   piece->scaled_ps[component] = memo.ps - memo.measured_ps;
 }
 
+/* Copies were timed in a stream that waited for all of them to be handed over. Where pieces are so
+ * small that handing over takes longer than copying, the host is what they wait for. */
 gint64
 profile_cost_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
 {
   const ProfileCost *self = (const ProfileCost *)base;
   double factor = direction == COPY_OUT ? self->what_if.d2h_time : self->what_if.h2d_time;
+  double bytes, pieces, ps;
   gboolean inside;
 
   if (self->copies[direction] == NULL)
     return cost_model_copy_ps(self->roofline, direction, blocks);
-  return profile_round_ps(
-      factor * operation_sheet_ps(self->copies[direction], (double)self->copy_piece_bytes,
-                                  (double)self->copy_pieces_per_block * blocks, &inside));
+  bytes = (double)self->copy_piece_bytes;
+  pieces = (double)self->copy_pieces_per_block * blocks;
+  ps = operation_sheet_ps(self->copies[direction], bytes, pieces, &inside);
+  if (self->submits[direction] != NULL)
+    ps = MAX(ps, operation_sheet_ps(self->submits[direction], bytes, pieces, &inside));
+  return profile_round_ps(factor * ps);
 }
 
 static void

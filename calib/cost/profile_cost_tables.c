@@ -45,6 +45,8 @@ profile_free_cost(CostModel *base)
   step_residual_free(self->residual[1]);
   operation_sheet_free(self->copies[COPY_OUT]);
   operation_sheet_free(self->copies[COPY_IN]);
+  operation_sheet_free(self->submits[COPY_OUT]);
+  operation_sheet_free(self->submits[COPY_IN]);
   model_free(self->model);
   g_free(self);
 }
@@ -75,6 +77,20 @@ product_fit(const Profile *profile, const Device *device, const char *asked)
   return dtype != NULL ? gemm_fit_new(profile, device, dtype, NULL, NULL) : NULL;
 }
 
+/* Profiles of before, and imports, have the time of sampling only. */
+static OperationCurve *
+sampling_new(const Profile *profile, const RooflineConfig *config, const char *dtype)
+{
+  guint32 tp = config->tensor_parallel_size;
+  guint64 vocab = (config->model->vocab + tp - 1) / tp;
+  OperationCurve *greedy = config->greedy ? operation_curve_new(profile, OP_SAMPLING,
+                                                                SAMPLING_GREEDY, dtype, 0, 1, vocab)
+                                          : NULL;
+
+  return greedy != NULL ? greedy
+                        : operation_curve_new(profile, OP_SAMPLING, "", dtype, 0, 1, vocab);
+}
+
 static void
 fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
 {
@@ -86,14 +102,16 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
       g_strconcat(host_scheduler_name(config->scheduler), HOST_EAGER_SUFFIX, NULL);
   g_autofree char *in = copy_variant(COPY_IN, config->copy_path, config->host_memory);
 
-  /* Experts are products of ragged batches, which the curves of plain ones do not tell. */
-  if (model->experts == 0)
+  /* Experts are products of ragged batches, which the curves of plain ones do not tell; nor do
+   * tables of one layer tell of a model whose layers differ. */
+  if (model->experts == 0 && model_is_uniform(model))
     self->gemm = product_fit(profile, config->device, model->dtype);
   self->head = product_fit(profile, config->device, activations);
-  self->attention = profile_attention_new(profile, config, self->roofline, self->plain);
-  self->elementwise = elementwise_fit_new(profile, model, tp);
-  self->sampling = operation_curve_new(profile, OP_SAMPLING, "", activations, 0, 1,
-                                       (model->vocab + tp - 1) / tp);
+  if (model_is_uniform(model)) {
+    self->attention = profile_attention_new(profile, config, self->roofline, self->plain);
+    self->elementwise = elementwise_fit_new(profile, model, tp);
+  }
+  self->sampling = sampling_new(profile, config, activations);
   if (tp > 1) {
     self->all_reduce[0] =
         operation_curve_new(profile, OP_ALL_REDUCE, "custom", activations, 0, 1, tp);
@@ -107,8 +125,10 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
       config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;
   self->copies[COPY_OUT] = operation_sheet_new(profile, OP_COPY, out, "");
   self->copies[COPY_IN] = operation_sheet_new(profile, OP_COPY, in, "");
+  self->submits[COPY_OUT] = operation_sheet_new(profile, OP_COPY_SUBMIT, out, "");
+  self->submits[COPY_IN] = operation_sheet_new(profile, OP_COPY_SUBMIT, in, "");
   self->copy_pieces_per_block =
-      config->copy_path == COPY_PATH_PER_BLOCK ? 1 : 2 * (guint64)model->layers;
+      config->copy_path == COPY_PATH_PER_BLOCK ? 1 : model_kv_tensors(model);
   self->copy_piece_bytes =
       pool_block_bytes(model, config->block_size, tp) / self->copy_pieces_per_block;
 }

@@ -27,26 +27,45 @@ enum {
 
 G_DEFINE_QUARK(spillway - roofline - error, roofline_error)
 
-/* What linear work is made of, for one device of the group. */
+/* A product on one device of the group. */
 typedef struct {
   guint64 n, k;
-} Matrix;
+  guint32 copies, active; /* experts; 1 and 1 for a matrix that is there once */
+  WeightFormat format;
+} Product;
+
+/* Layers of one kind. */
+typedef struct {
+  guint32 layers;
+  guint n_products;
+  Product products[LAYER_MATRICES];
+} LayerProducts;
+
+/* Attention of all layers that see the same of a context. */
+typedef struct {
+  Mixer mixer; /* its kind and window */
+  gint64 decode_token_ps;
+  double prefill_pair_ps, prefill_token_ps;
+  double prefill_decompress_ps; /* latent: making K and V of a cached token again */
+} AttentionClass;
+
+enum { ATTENTION_CLASSES = 4 };
 
 typedef struct {
   CostModel base;
   Device device; /* numbers only; its strings are not used */
   WhatIf what_if;
-  guint32 layers, weight_bits, experts, active_experts;
-  guint n_matrices;
-  Matrix matrices[4]; /* of a layer, that every token passes */
-  guint n_expert_matrices;
-  Matrix expert_matrices[2];
-  Matrix head;
+  guint n_kinds;
+  LayerProducts *kinds;
+  Product head;
   double sampling_ps; /* a sequence's */
   double sampling_fixed_ps;
 
-  gint64 decode_token_ps, decode_fixed_ps, prefill_fixed_ps;
-  double prefill_pair_ps, prefill_token_ps, prefill_ramp_tokens;
+  guint n_classes;
+  AttentionClass classes[ATTENTION_CLASSES];
+  gint64 recurrent_token_ps, recurrent_sequence_ps;
+  gint64 decode_fixed_ps, prefill_fixed_ps;
+  double prefill_ramp_tokens;
   gint64 elementwise_token_ps, elementwise_fixed_ps;
   gint64 comm_token_ps, comm_fixed_ps;
   gint64 host_step_ps, host_sequence_ps, host_eager_ps;
@@ -83,18 +102,21 @@ memory_ps(const Device *device, const WhatIf *what_if, double bytes, double effi
   return bytes / (device->hbm_bytes_per_s * efficiency) * (double)PS_PER_S * what_if->hbm_time;
 }
 
-/* A product whose weights may be read several times over (`reads`: experts touched), by `m` rows.
- */
+/* By `m` rows; of experts, all rows of all of them, and `reads` of them are read. Weights of 8 bits
+ * are multiplied as such where the device can; those of 4 are widened on their way (vLLM's Marlin
+ * kernels), so that they save bytes and no FLOPs. */
 static double
-gemm_ps(const Device *device, const WhatIf *what_if, double m, Matrix matrix, guint32 weight_bits,
-        double reads)
+gemm_ps(const Device *device, const WhatIf *what_if, double m, const Product *product, double reads)
 {
-  gboolean fp8 = weight_bits == 8 && device->fp8_flops > 0;
+  const WeightFormat *format = &product->format;
+  gboolean fp8 = format->bits == 8 && device->fp8_flops > 0;
   double peak = fp8 ? device->fp8_flops * device->gemm_fp8_compute_efficiency
                     : device->fp16_flops * device->gemm_compute_efficiency;
-  double n = (double)matrix.n, k = (double)matrix.k;
+  double n = (double)product->n, k = (double)product->k;
   double compute_ps = 2 * m * n * k / peak * (double)PS_PER_S * what_if->flops_time;
-  double bytes = reads * n * k * weight_bits / 8 + ACTIVATION_BYTES * m * (n + k);
+  double scale_bytes = (double)weight_format_scale_bytes(format, product->n, product->k);
+  double bytes =
+      reads * n * k * format->bits / 8 + reads * scale_bytes + ACTIVATION_BYTES * m * (n + k);
 
   return MAX(compute_ps, memory_ps(device, what_if, bytes, device->gemm_memory_efficiency)) +
          (fp8 ? device->gemm_fp8_fixed_ps : device->gemm_fixed_ps) * what_if->launch_time;
@@ -104,30 +126,38 @@ gint64
 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64 n, guint64 k,
                  guint32 weight_bits)
 {
-  return round_ps(gemm_ps(device, what_if, (double)m, (Matrix){n, k}, weight_bits, 1));
+  const Product product = {n, k, 1, 1, {.name = "", .bits = weight_bits}};
+
+  return round_ps(gemm_ps(device, what_if, (double)m, &product, 1));
 }
 
+/* Experts that a batch is expected to touch: E (1 - (1 - k / E)^tokens). */
 static double
-touched_experts(const Roofline *self, double tokens)
+touched_experts(const Product *product, double tokens)
 {
-  double share = (double)self->active_experts / self->experts;
+  double share = (double)product->active / product->copies;
 
-  return self->experts * (1 - pow(1 - share, tokens));
+  return product->copies * (1 - pow(1 - share, tokens));
 }
 
 static gint64
 find_linear_ps(const Roofline *self, guint64 tokens)
 {
-  double layer_ps = 0, m = (double)tokens;
+  double total_ps = 0, m = (double)tokens;
 
   if (tokens == 0)
     return 0;
-  for (guint i = 0; i < self->n_matrices; i++)
-    layer_ps += gemm_ps(&self->device, &self->what_if, m, self->matrices[i], self->weight_bits, 1);
-  for (guint i = 0; i < self->n_expert_matrices; i++)
-    layer_ps += gemm_ps(&self->device, &self->what_if, m * self->active_experts,
-                        self->expert_matrices[i], self->weight_bits, touched_experts(self, m));
-  return round_ps(self->layers * layer_ps);
+  for (guint i = 0; i < self->n_kinds; i++) {
+    const LayerProducts *kind = &self->kinds[i];
+    double layer_ps = 0;
+    for (guint j = 0; j < kind->n_products; j++) {
+      const Product *product = &kind->products[j];
+      layer_ps += gemm_ps(&self->device, &self->what_if, m * product->active, product,
+                          product->copies > 1 ? touched_experts(product, m) : 1);
+    }
+    total_ps += kind->layers * layer_ps;
+  }
+  return round_ps(total_ps);
 }
 
 static gint64
@@ -135,7 +165,7 @@ find_head_ps(const Roofline *self, guint32 sampled)
 {
   if (sampled == 0)
     return 0;
-  return round_ps(gemm_ps(&self->device, &self->what_if, sampled, self->head, 16, 1) +
+  return round_ps(gemm_ps(&self->device, &self->what_if, sampled, &self->head, 1) +
                   sampled * self->sampling_ps + self->sampling_fixed_ps);
 }
 
@@ -159,26 +189,62 @@ head_ps(Roofline *self, guint32 sampled)
   return self->head_ps[sampled];
 }
 
+/* Tokens whose KV n new tokens after c cached ones read at least once. */
+static double
+read_tokens(const Mixer *mixer, double n, double c)
+{
+  if (mixer->kind == MIXER_SLIDING || mixer->kind == MIXER_CHUNKED)
+    return n + MIN(c, (double)mixer->window - 1);
+  return n + c;
+}
+
+static gint64
+class_prefill_ps(const Roofline *self, const AttentionClass *class, CostChunk chunk)
+{
+  double n = chunk.tokens, c = chunk.cached_tokens, read = read_tokens(&class->mixer, n, c);
+  double pairs = layer_attention_pairs(&class->mixer, n, c) + n * self->prefill_ramp_tokens / 2;
+
+  return round_ps(MAX(pairs * class->prefill_pair_ps, read * class->prefill_token_ps) +
+                  c * class->prefill_decompress_ps);
+}
+
 static gint64
 prefill_ps(const Roofline *self, CostChunk chunk)
 {
-  double n = chunk.tokens, c = chunk.cached_tokens;
-  double pairs = n * c + n * (n + 1) / 2 + n * self->prefill_ramp_tokens / 2;
+  gint64 total_ps =
+      self->recurrent_sequence_ps + product_ps(self->recurrent_token_ps, chunk.tokens);
 
-  return round_ps(MAX(pairs * self->prefill_pair_ps, (n + c) * self->prefill_token_ps));
+  for (guint i = 0; i < self->n_classes; i++)
+    total_ps = MIN(total_ps + class_prefill_ps(self, &self->classes[i], chunk), COST_MAX_PS);
+  return total_ps;
 }
 
 /* One kernel a layer serves prefills and decodes: the fixed time counts once. */
 static gint64
 attention_ps(const Roofline *self, const CostShape *shape)
 {
-  gint64 total_ps = product_ps(self->decode_token_ps, shape->contexts.sum);
+  gint64 total_ps =
+      product_ps(self->recurrent_sequence_ps + self->recurrent_token_ps, shape->contexts.count);
 
+  for (guint i = 0; i < self->n_classes; i++)
+    total_ps = MIN(total_ps + product_ps(self->classes[i].decode_token_ps, shape->contexts.sum),
+                   COST_MAX_PS);
   for (guint32 i = 0; i < shape->n_prefills; i++)
     total_ps = MIN(total_ps + prefill_ps(self, shape->prefills[i]), COST_MAX_PS);
   if (shape->n_prefills > 0)
     return total_ps + self->prefill_fixed_ps;
   return shape->contexts.count > 0 ? total_ps + self->decode_fixed_ps : total_ps;
+}
+
+/* What each repeat takes longer than the one before: contexts grow by one token. */
+static gint64
+growth_ps(const Roofline *self, const DecodeContexts *contexts)
+{
+  gint64 total_ps = 0;
+
+  for (guint i = 0; i < self->n_classes; i++)
+    total_ps += product_ps(self->classes[i].decode_token_ps, contexts->count);
+  return MIN(total_ps, COST_MAX_PS);
 }
 
 static gint64
@@ -208,7 +274,7 @@ roofline_step_without(CostModel *base, const CostShape *shape, guint32 repeat, g
   for (guint32 i = 0; i < shape->n_prefills; i++)
     tokens += shape->prefills[i].tokens;
   piece->steps = repeat;
-  piece->growth_ps = product_ps(self->decode_token_ps, shape->contexts.count);
+  piece->growth_ps = growth_ps(self, &shape->contexts);
   if (!(covered & 1 << COST_HEAD))
     piece->base_ps[COST_HEAD] = head_ps(self, shape->sampled);
   if (!(covered & 1 << COST_HOST))
@@ -239,6 +305,7 @@ roofline_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece
 static void
 roofline_free(CostModel *base)
 {
+  g_free(((Roofline *)base)->kinds);
   g_free(base);
 }
 
@@ -249,31 +316,88 @@ static const CostModelClass roofline_class = {
     .free = roofline_free,
 };
 
-/* Column-parallel, then row-parallel: each device has 1/tp of the inner width. */
+/* What one device of the group has of each layer's matrices. */
 static void
-set_matrices(Roofline *self, const Model *model, guint32 tp)
+set_products(Roofline *self, const Model *model, guint32 tp)
 {
-  guint64 hidden = model->hidden;
-  guint64 q_width = (guint64)model->heads / tp * model->head_dim;
-  guint64 kv_width = (guint64)MAX(1, model->kv_heads / tp) * model->head_dim;
-  Matrix up = {(model->gated_ffn ? 2 : 1) * (guint64)model->ffn / tp, hidden};
-  Matrix down = {hidden, model->ffn / tp};
-
-  self->layers = model->layers;
-  self->weight_bits = model->weight_bits;
-  self->experts = model->experts;
-  self->active_experts = model->active_experts;
-  self->matrices[self->n_matrices++] = (Matrix){q_width + 2 * kv_width, hidden};
-  self->matrices[self->n_matrices++] = (Matrix){hidden, q_width};
-  if (model->experts > 0) {
-    self->matrices[self->n_matrices++] = (Matrix){model->experts, hidden};
-    self->expert_matrices[self->n_expert_matrices++] = up;
-    self->expert_matrices[self->n_expert_matrices++] = down;
-  } else {
-    self->matrices[self->n_matrices++] = up;
-    self->matrices[self->n_matrices++] = down;
+  self->n_kinds = model->n_kinds;
+  self->kinds = g_new0(LayerProducts, model->n_kinds);
+  for (guint i = 0; i < model->n_kinds; i++) {
+    const Layer *layer = &model->kinds[i];
+    LayerProducts *kind = &self->kinds[i];
+    kind->layers = layer->count;
+    for (guint j = 0; j < layer->n_matrices; j++) {
+      const Matrix *matrix = &layer->matrices[j];
+      kind->products[kind->n_products++] =
+          (Product){matrix_rank_n(matrix, &layer->mixer, tp), matrix_rank_k(matrix, tp),
+                    matrix->copies, matrix->active, matrix->format};
+    }
   }
-  self->head = (Matrix){(model->vocab + tp - 1) / tp, hidden};
+  self->head = (Product){(model->vocab + tp - 1) / tp, model->hidden, 1, 1, model->head_format};
+}
+
+/* The class of a mixer, a new one where there is none. */
+static AttentionClass *
+find_class(Roofline *self, const Mixer *mixer)
+{
+  guint32 window = mixer->kind == MIXER_FULL || mixer->kind == MIXER_LATENT ? 0 : mixer->window;
+
+  for (guint i = 0; i < self->n_classes; i++) {
+    const Mixer *known = &self->classes[i].mixer;
+    if (known->window == window && (known->kind == MIXER_CHUNKED) == (mixer->kind == MIXER_CHUNKED))
+      return &self->classes[i];
+  }
+  if (self->n_classes == ATTENTION_CLASSES)
+    return NULL;
+  self->classes[self->n_classes].mixer = *mixer;
+  self->classes[self->n_classes].mixer.window = window;
+  return &self->classes[self->n_classes++];
+}
+
+/* Work of one layer for a pair of a query and a key, and bytes that a decode reads a token. */
+typedef struct {
+  double prefill_flops, decode_flops, bytes, decompress_flops;
+} AttentionWork;
+
+/* Latent attention decodes in the latent space, into which the queries are taken (absorbed):
+ * 2 (r + p) + 2 r FLOPs a head, r the latent's and p the rotated width, over one vector that all
+ * heads read. Prefills make K and V of it first: 2 r (d + v) FLOPs a head and token, d and v the
+ * widths of the part of K that is not rotated and of V; then they are ordinary attention
+ * (DeepSeek-V2, section 2.1; vLLM's MLA backends). */
+static AttentionWork
+work_of(const Layer *layer, guint32 kv_bits, guint32 tp)
+{
+  const Mixer *mixer = &layer->mixer;
+  double heads = mixer->heads / tp, latent = mixer->latent_dim;
+  AttentionWork work = {
+      .prefill_flops = 2.0 * heads * (mixer->head_dim + mixer->value_dim),
+      .bytes = (double)layer_kv_bytes(layer, kv_bits, tp),
+  };
+
+  work.decode_flops = work.prefill_flops;
+  if (mixer->kind == MIXER_LATENT || mixer->kind == MIXER_SPARSE) {
+    work.decode_flops = 2 * heads * (2 * latent + mixer->rope_dim);
+    work.decompress_flops =
+        2 * heads * latent * (mixer->head_dim - mixer->rope_dim + mixer->value_dim);
+  }
+  if (mixer->borrows_kv) /* of the layer that it borrows from */
+    work.bytes =
+        (double)MAX(1, mixer->kv_heads / tp) * (mixer->head_dim + mixer->value_dim) * kv_bits / 8;
+  return work;
+}
+
+/* A recurrent layer reads and writes its state once a step, and updates it for each token. */
+static void
+add_recurrent(Roofline *self, const Layer *layer, guint32 tp, double peak)
+{
+  double bytes = 2.0 * (double)layer_state_bytes(layer, tp);
+  double flops = layer_attention_flops(layer, 1, 0) / tp;
+
+  self->recurrent_sequence_ps +=
+      round_ps(layer->count *
+               memory_ps(&self->device, &self->what_if, bytes, self->device.decode_efficiency));
+  self->recurrent_token_ps +=
+      round_ps(layer->count * flops / peak * (double)PS_PER_S * self->what_if.flops_time);
 }
 
 static void
@@ -281,48 +405,99 @@ set_attention(Roofline *self, const Model *model, guint32 tp)
 {
   const Device *device = &self->device;
   const WhatIf *what_if = &self->what_if;
-  double peak = device->fp16_flops * device->prefill_efficiency;
-  double pair_flops = 4.0 * model->layers * (model->heads / tp) * model->head_dim;
-  double kv_bytes = (double)pool_block_bytes(model, 1, tp);
-  double launch = model->layers * what_if->launch_time;
+  double peak = device->fp16_flops * device->prefill_efficiency, launch = 0;
+  AttentionWork sums[ATTENTION_CLASSES] = {{0}};
 
-  self->prefill_pair_ps = pair_flops / peak * (double)PS_PER_S * what_if->flops_time;
-  self->prefill_token_ps = memory_ps(device, what_if, kv_bytes, device->decode_efficiency);
+  for (guint i = 0; i < model->n_kinds; i++) {
+    const Layer *layer = &model->kinds[i];
+    AttentionClass *class;
+    AttentionWork work, *sum;
+    if (layer->mixer.kind != MIXER_NONE)
+      launch += layer->count * what_if->launch_time;
+    if (layer->mixer.kind == MIXER_RECURRENT)
+      add_recurrent(self, layer, tp, peak);
+    if (layer->mixer.kind == MIXER_NONE || layer->mixer.kind == MIXER_RECURRENT)
+      continue;
+    class = find_class(self, &layer->mixer);
+    g_assert(class != NULL);
+    sum = &sums[class - self->classes];
+    work = work_of(layer, model->kv_bits, tp);
+    sum->prefill_flops += layer->count * work.prefill_flops;
+    sum->decode_flops += layer->count * work.decode_flops;
+    sum->bytes += layer->count * work.bytes;
+    sum->decompress_flops += layer->count * work.decompress_flops;
+  }
+  for (guint i = 0; i < self->n_classes; i++) {
+    AttentionClass *class = &self->classes[i];
+    double decode_ps = sums[i].decode_flops / peak * (double)PS_PER_S * what_if->flops_time;
+    class->prefill_pair_ps = sums[i].prefill_flops / peak * (double)PS_PER_S * what_if->flops_time;
+    class->prefill_token_ps = memory_ps(device, what_if, sums[i].bytes, device->decode_efficiency);
+    class->prefill_decompress_ps =
+        sums[i].decompress_flops / peak * (double)PS_PER_S * what_if->flops_time;
+    class->decode_token_ps = round_ps(MAX(class->prefill_token_ps, decode_ps));
+  }
   self->prefill_ramp_tokens = device->prefill_ramp_tokens;
   self->prefill_fixed_ps = round_ps(device->prefill_fixed_ps * launch);
-  self->decode_token_ps = round_ps(MAX(self->prefill_token_ps, self->prefill_pair_ps));
   self->decode_fixed_ps = round_ps(device->decode_fixed_ps * launch);
 }
 
-/* What lies between the products: two norms with the residual's addition, rotary embedding, the KV
- * write, the activation; with experts their routing and the weighted sum; the embedding and the
- * last norm once. */
+/* What lies between a layer's products, in elements a token, and its kernels: two norms with the
+ * residual's addition, rotary embedding, the KV write, the activation; with experts their routing
+ * and the weighted sum; a recurrent layer's convolution, gate and norm. */
+static double
+small_elements(const Layer *layer, guint32 hidden, guint32 tp, double *kernels)
+{
+  const Mixer *mixer = &layer->mixer;
+  guint32 parts = MAX(1, layer->active_experts);
+  double q_width = (double)(mixer->heads / tp) * mixer->head_dim;
+  double kv_width = (double)MAX(1, mixer->kv_heads / tp) * mixer->head_dim;
+  double ffn_width = (double)parts * layer->ffn / tp + (double)layer->shared_ffn / tp;
+  double elements = 0;
+
+  *kernels = 0;
+  if (mixer->kind == MIXER_LATENT || mixer->kind == MIXER_SPARSE)
+    kv_width = mixer->latent_dim + mixer->rope_dim;
+  if (mixer->kind == MIXER_RECURRENT)
+    elements += 4.0 * hidden + 2 * (double)mixer->window_elements / tp +
+                4 * (double)(mixer->heads / tp) * mixer->value_dim;
+  else if (mixer->kind != MIXER_NONE)
+    elements += 4.0 * hidden + 2 * (q_width + kv_width) + 4 * kv_width;
+  if (mixer->kind != MIXER_NONE)
+    *kernels += 3;
+  if (layer->ffn > 0) {
+    elements += (layer->parallel ? 0 : 4.0 * hidden) + (layer->gated ? 3 : 2) * ffn_width;
+    *kernels += layer->parallel ? 1 : 2;
+  }
+  if (mixer->normed) {
+    elements += 2 * (q_width + kv_width);
+    *kernels += 1;
+  }
+  if (layer->experts > 0) {
+    elements += (1.0 + parts) * hidden;
+    *kernels += 2;
+  }
+  return elements;
+}
+
+/* The embedding and the last norm once, and what lies between the products of each layer. */
 static void
 set_elementwise(Roofline *self, const Model *model, guint32 tp)
 {
   const Device *device = &self->device;
-  guint32 parts = MAX(1, model->active_experts);
-  double q_width = (double)(model->heads / tp) * model->head_dim;
-  double kv_width = (double)MAX(1, model->kv_heads / tp) * model->head_dim;
-  double ffn_width = (double)parts * model->ffn / tp;
-  double layer = 2 * 4.0 * model->hidden + 2 * (q_width + kv_width) + 4 * kv_width +
-                 (model->gated_ffn ? 3 : 2) * ffn_width;
-  double layer_kernels = 5, outside = 2.0 * model->hidden + 4.0 * model->hidden;
+  double elements = 0, kernels = 0, outside = 2.0 * model->hidden + 4.0 * model->hidden;
   double logit_bytes = (double)LOGIT_BYTES * model->vocab;
 
-  if (model->qk_norm) {
-    layer += 2 * (q_width + kv_width);
-    layer_kernels += 1;
+  for (guint i = 0; i < model->n_kinds; i++) {
+    double layer_kernels;
+    elements +=
+        model->kinds[i].count * small_elements(&model->kinds[i], model->hidden, tp, &layer_kernels);
+    kernels += model->kinds[i].count * layer_kernels;
   }
-  if (model->experts > 0) {
-    layer += (1.0 + parts) * model->hidden;
-    layer_kernels += 2;
-  }
-  self->elementwise_token_ps = round_ps(
-      memory_ps(device, &self->what_if, ACTIVATION_BYTES * (model->layers * layer + outside),
-                device->elementwise_efficiency));
-  self->elementwise_fixed_ps = round_ps((model->layers * layer_kernels + 2) *
-                                        device->elementwise_fixed_ps * self->what_if.launch_time);
+  self->elementwise_token_ps =
+      round_ps(memory_ps(device, &self->what_if, ACTIVATION_BYTES * (elements + outside),
+                         device->elementwise_efficiency));
+  self->elementwise_fixed_ps =
+      round_ps((kernels + 2) * device->elementwise_fixed_ps * self->what_if.launch_time);
   self->sampling_ps =
       memory_ps(device, &self->what_if, logit_bytes, device->elementwise_efficiency);
   self->sampling_fixed_ps =
@@ -332,7 +507,7 @@ set_elementwise(Roofline *self, const Model *model, guint32 tp)
 static void
 set_comm(Roofline *self, const Model *model, guint32 tp)
 {
-  double reduces = 2.0 * model->layers, factor = self->what_if.comm_time;
+  double reduces = model_all_reduces(model), factor = self->what_if.comm_time;
   double bytes = 2.0 * (tp - 1) / tp * ACTIVATION_BYTES * model->hidden;
 
   if (tp == 1)
@@ -366,7 +541,7 @@ set_copies(Roofline *self, const RooflineConfig *config)
       [COPY_IN] = pinned ? device->pinned_h2d_bytes_per_s : device->pageable_h2d_bytes_per_s,
   };
   double factors[2] = {[COPY_OUT] = what_if->d2h_time, [COPY_IN] = what_if->h2d_time};
-  double pieces = config->copy_path == COPY_PATH_PER_BLOCK ? 1 : 2.0 * config->model->layers;
+  double pieces = config->copy_path == COPY_PATH_PER_BLOCK ? 1 : model_kv_tensors(config->model);
   double piece_ps = batched ? device->batched_piece_ps : device->copy_launch_ps;
   double share = batched ? device->batched_share : 1;
 
@@ -377,6 +552,21 @@ set_copies(Roofline *self, const RooflineConfig *config)
     self->copy_block_ps[d] = round_ps(pieces * piece_ps * launch + block_bytes_ps);
     self->copy_fixed_ps[d] = batched ? round_ps(device->copy_launch_ps * launch) : 0;
   }
+}
+
+/* What of a layer cannot be split into `tp` parts; NULL: it can. */
+static const char *
+find_unsplit(const Layer *layer, guint32 tp)
+{
+  guint32 heads = layer->mixer.heads, kv_heads = layer->mixer.kv_heads;
+
+  if (heads % tp != 0)
+    return "its attention heads do not divide by the tensor-parallel size";
+  if (layer->ffn % tp != 0 || layer->shared_ffn % tp != 0)
+    return "its feed-forward width does not divide by the tensor-parallel size";
+  if (kv_heads > 0 && layer->mixer.latent_dim == 0 && MAX(tp, kv_heads) % MIN(tp, kv_heads) != 0)
+    return "its KV heads and the tensor-parallel size do not divide";
+  return NULL;
 }
 
 static gboolean
@@ -390,13 +580,9 @@ check_config(const RooflineConfig *config, GError **error)
     problem = "a block of 0 tokens";
   else if (tp == 0)
     problem = "a tensor-parallel size of 0";
-  else if (model->heads % tp != 0)
-    problem = "its attention heads do not divide by the tensor-parallel size";
-  else if (model->ffn % tp != 0)
-    problem = "its feed-forward width does not divide by the tensor-parallel size";
-  else if (MAX(tp, model->kv_heads) % MIN(tp, model->kv_heads) != 0)
-    problem = "its KV heads and the tensor-parallel size do not divide";
-  else if (tp > 1 && config->device->allreduce_bytes_per_s == 0)
+  for (guint i = 0; i < model->n_kinds && problem == NULL; i++)
+    problem = find_unsplit(&model->kinds[i], tp);
+  if (problem == NULL && tp > 1 && config->device->allreduce_bytes_per_s == 0)
     problem = "the device has no [interconnect] figures, needed for tensor parallelism";
   if (problem != NULL)
     g_set_error(error, ROOFLINE_ERROR, ROOFLINE_ERROR_CONFIG, "%s on %u x %s: %s", model->name, tp,
@@ -419,7 +605,7 @@ roofline_new(const RooflineConfig *config, GError **error)
   self->what_if = config->what_if;
   memset(self->linear_ps, 0xff, sizeof self->linear_ps);
   memset(self->head_ps, 0xff, sizeof self->head_ps);
-  set_matrices(self, config->model, config->tensor_parallel_size);
+  set_products(self, config->model, config->tensor_parallel_size);
   set_attention(self, config->model, config->tensor_parallel_size);
   set_elementwise(self, config->model, config->tensor_parallel_size);
   set_comm(self, config->model, config->tensor_parallel_size);

@@ -43,6 +43,8 @@ typedef struct {
   CapturedKind captured;
   guint32 captured_tokens; /* of the largest step that runs as a captured graph; 0: 512, vLLM's
                               most */
+  gboolean
+      greedy; /* tokens are the likeliest, not sampled; the roofline does not tell them apart */
   CopyPath copy_path;
   HostMemory host_memory;
   WhatIf what_if;

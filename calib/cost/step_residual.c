@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "curve.h"
+#include "calib/curve.h"
 #include "dtype.h"
 #include "sim/units.h"
 
@@ -97,5 +97,5 @@ step_residual_ps(const StepResidual *residual, guint64 tokens, gboolean *inside)
   double ps = curve_at(curve, x, inside);
 
   *inside = x == (double)tokens;
-  return ps;
+  return (double)tokens > x ? ps * (double)tokens / x : ps;
 }

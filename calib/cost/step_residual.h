@@ -21,6 +21,6 @@ StepResidual *step_residual_new(const Profile *profile, const Model *model, cons
                                 StepsOf of, StepSum sum, gpointer data);
 void step_residual_free(StepResidual *residual);
 
-/* For a step of so many tokens; beyond the measured ones that of the nearest, *inside FALSE. May be
- * negative. */
+/* For a step of so many tokens; below the measured ones that of the nearest, beyond them that of
+ * the largest times the ratio of tokens, *inside FALSE. May be negative. */
 double step_residual_ps(const StepResidual *residual, guint64 tokens, gboolean *inside);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+G_DEFINE_QUARK(spillway - import - error - quark, import_error)
+
 /* Lower case, letters and digits only. */
 static char *
 squeeze(const char *text)

@@ -1,7 +1,7 @@
 /* Imports a profile's own text form: what `spillway profile export` wrote, or a hand did. */
 #include "csv.h"
 
-#include "calib/store/database.h"
+#include "calib/store/sniff.h"
 #include "calib/store/text.h"
 
 static gboolean

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK(spillway - import - error - quark, import_error)
-
 const ProfileImporter *const profile_importers[] = {
     &profile_importer_csv,   &profile_importer_llmservingsim, &profile_importer_aiconfigurator,
     &profile_importer_vidur, &profile_importer_frontier,      NULL,

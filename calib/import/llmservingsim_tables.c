@@ -26,10 +26,10 @@ add(LlmServingSim *reader, OperationKind kind, const char *variant, const gint64
 typedef struct {
   const char *variant;
   gint64 n, k; /* of a GEMM; n is the width otherwise */
-} Layer;
+} TableLayer;
 
 static gboolean
-find_layer(const LlmServingSim *reader, const char *name, Layer *layer)
+find_layer(const LlmServingSim *reader, const char *name, TableLayer *layer)
 {
   const Model *model = reader->model;
   gint64 ranks = reader->ranks, hidden = model->hidden, dim = model->head_dim;
@@ -37,7 +37,7 @@ find_layer(const LlmServingSim *reader, const char *name, Layer *layer)
   gint64 ffn = model->ffn / ranks;
   const struct {
     const char *name;
-    Layer layer;
+    TableLayer layer;
   } layers[] = {
       {"embedding", {ELEMENTWISE_EMBEDDING, hidden, 0}},
       {"layernorm", {ELEMENTWISE_NORM, hidden, 0}},
@@ -66,7 +66,7 @@ find_layer(const LlmServingSim *reader, const char *name, Layer *layer)
 static void
 add_layer(LlmServingSim *reader, const char *name, gint64 rows, double time_us)
 {
-  Layer layer;
+  TableLayer layer;
 
   if (g_str_equal(name, "sampler"))
     add(reader, OP_SAMPLING, "", (gint64[]){rows, reader->model->vocab / reader->ranks}, time_us);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "internal.h"
-#include "calib/cost/curve.h"
+#include "calib/curve.h"
 #include "calib/profile_host.h"
 #include "calib/store/database.h"
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "calib/cost/curve.h"
+#include "calib/curve.h"
 
 /* Nothing is known of the gap. */
 #define UNKNOWN_ERROR 1.0

@@ -22,50 +22,6 @@ calibration_plan_fits(const Model *model, const BenchIdentity *identity)
   return (double)model_weight_bytes(model) <= WEIGHT_SHARE * (double)identity->memory_bytes;
 }
 
-CalibrationFamily *
-plan_family(Plan *plan, CalibrationFamily *family, gboolean *is_new)
-{
-  for (guint i = 0; i < plan->families->len; i++) {
-    CalibrationFamily *other = g_ptr_array_index(plan->families, i);
-    if (other->operation == family->operation && other->inner == family->inner &&
-        other->outer == family->outer && g_str_equal(other->variant, family->variant) &&
-        g_str_equal(other->dtype, family->dtype) &&
-        memcmp(other->shape, family->shape, sizeof other->shape) == 0) {
-      calibration_family_free(family);
-      *is_new = FALSE;
-      return other;
-    }
-  }
-  g_ptr_array_add(plan->families, family);
-  *is_new = TRUE;
-  return family;
-}
-
-void
-plan_row(CalibrationFamily *family, CalibrationPass pass, gint64 row, const gint64 *values, guint n,
-         gint64 most)
-{
-  CalibrationGroup *group = NULL;
-  gint64 last = -1;
-
-  for (guint i = 0; i < n && last < most; i++) {
-    CalibrationPoint point;
-    last = MIN(values[i], most);
-    point = calibration_family_point(family, last, row);
-    if (group == NULL)
-      group = calibration_family_add_group(family, pass, family->outer != NO_AXIS);
-    calibration_group_add(group, point.variant, point.shape);
-  }
-}
-
-const char *
-plan_weight_dtype(const Model *model)
-{
-  if (model->weight_bits == 16)
-    return "bfloat16";
-  return g_str_equal(model->dtype, "fp8") ? "fp8" : NULL;
-}
-
 /* Pairs b, b + 1 at the multiples of `step` from `first` to `last`. */
 static void
 add_pairs(GArray *values, gint64 first, gint64 last, gint64 step)
@@ -127,7 +83,11 @@ add_products(Plan *plan, const Model *model)
   if (dtype == NULL)
     g_ptr_array_add(plan->notes, g_strdup_printf("%s: products of %s weights are not measured",
                                                  model->name, model->dtype));
-  if (model->experts > 0 || dtype == NULL)
+  if (!model_is_uniform(model))
+    g_ptr_array_add(plan->notes, g_strdup_printf("%s: its layers differ; their products are not "
+                                                 "measured, the roofline stands for them",
+                                                 model->name));
+  if (model->experts > 0 || dtype == NULL || !model_is_uniform(model))
     return;
   add_product(plan, dtype, q + 2 * kv, hidden, most);
   add_product(plan, dtype, hidden, q, most);
@@ -137,8 +97,8 @@ add_products(Plan *plan, const Model *model)
 }
 
 static void
-add_curve(Plan *plan, OperationKind operation, const char *variant, gint64 width,
-          const gint64 *values, guint n)
+add_curve(Plan *plan, OperationKind operation, const char *variant, CalibrationPass pass,
+          gint64 width, const gint64 *values, guint n)
 {
   const gint64 shape[] = {0, width};
   gboolean is_new;
@@ -146,7 +106,7 @@ add_curve(Plan *plan, OperationKind operation, const char *variant, gint64 width
       plan, calibration_family_new(operation, variant, "bfloat16", shape, 0, NO_AXIS), &is_new);
 
   if (is_new)
-    plan_row(family, PASS_COARSE, 0, values, n, G_MAXINT64);
+    plan_row(family, pass, 0, values, n, G_MAXINT64);
 }
 
 static void
@@ -159,9 +119,12 @@ add_small(Plan *plan, const Model *model)
                                          ELEMENTWISE_ACTIVATION, ELEMENTWISE_KV_WRITE};
 
   for (guint i = 0; i < G_N_ELEMENTS(variants); i++)
-    add_curve(plan, OP_ELEMENTWISE, variants[i], (gint64)elementwise_width(variants[i], model, 1),
-              tokens, G_N_ELEMENTS(tokens));
-  add_curve(plan, OP_SAMPLING, "", model->vocab, sequences, G_N_ELEMENTS(sequences));
+    add_curve(plan, OP_ELEMENTWISE, variants[i], PASS_COARSE,
+              (gint64)elementwise_width(variants[i], model, 1), tokens, G_N_ELEMENTS(tokens));
+  add_curve(plan, OP_SAMPLING, "", PASS_COARSE, model->vocab, sequences, G_N_ELEMENTS(sequences));
+  if (!plan->request->is_quick)
+    add_curve(plan, OP_SAMPLING, SAMPLING_GREEDY, PASS_FULL, model->vocab, sequences,
+              G_N_ELEMENTS(sequences));
 }
 
 GPtrArray *

@@ -55,15 +55,18 @@ add_prefills(Plan *plan, const Model *model)
   }
 }
 
+/* Besides powers of two what lies just above a whole number of waves of thread blocks, and between
+ * two: a line from 8 to 16 sequences says nothing of 9 to 12. */
 static void
 add_decodes(Plan *plan, const Model *model)
 {
   static const struct {
     gint64 decodes;
     CalibrationPass pass;
-  } rows[] = {{1, PASS_COARSE},   {2, PASS_FULL},    {4, PASS_FULL},   {8, PASS_COARSE},
-              {16, PASS_FULL},    {32, PASS_COARSE}, {64, PASS_FULL},  {128, PASS_COARSE},
-              {256, PASS_COARSE}, {512, PASS_FULL},  {1024, PASS_FULL}};
+  } rows[] = {{1, PASS_COARSE},   {2, PASS_FULL},     {4, PASS_FULL},   {8, PASS_COARSE},
+              {12, PASS_FULL},    {16, PASS_FULL},    {17, PASS_FULL},  {20, PASS_FULL},
+              {24, PASS_FULL},    {32, PASS_COARSE},  {48, PASS_FULL},  {64, PASS_FULL},
+              {128, PASS_COARSE}, {256, PASS_COARSE}, {512, PASS_FULL}, {1024, PASS_FULL}};
   static const gint64 coarse[] = {16, 512, 4096, 32768};
   static const gint64 full[] = {16, 128, 512, 1024, 2048, 4096, 8192, 16384, 32768, 131072};
   gboolean is_new, quick = plan->request->is_quick;

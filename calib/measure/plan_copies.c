@@ -46,14 +46,14 @@ add_copy(Plan *plan, const char *variant, CalibrationPass pass)
   static const struct {
     gint64 pieces;
     CalibrationPass pass;
-  } rows[] = {{1, PASS_COARSE},   {4, PASS_FULL},    {16, PASS_COARSE},  {64, PASS_FULL},
-              {256, PASS_COARSE}, {1024, PASS_FULL}, {4096, PASS_COARSE}};
+  } rows[] = {{1, PASS_COARSE},   {4, PASS_FULL},    {16, PASS_COARSE},   {64, PASS_FULL},
+              {256, PASS_COARSE}, {1024, PASS_FULL}, {4096, PASS_COARSE}, {8192, PASS_FULL}};
   static const gint64 coarse[] = {4 * KIB, 64 * KIB, 1 * MIB, 16 * MIB};
   static const gint64 full[] = {4 * KIB,   8 * KIB,   16 * KIB, 32 * KIB, 64 * KIB, 128 * KIB,
                                 256 * KIB, 512 * KIB, 1 * MIB,  2 * MIB,  4 * MIB,  16 * MIB};
   const gint64 shape[] = {0, 0};
   gboolean is_new, quick = plan->request->is_quick;
-  gint64 limit = MIN((quick ? 128 : 256) * MIB, (gint64)plan->request->identity->pinned_bytes);
+  gint64 limit = MIN((quick ? 128 : 1024) * MIB, (gint64)plan->request->identity->pinned_bytes);
   CalibrationFamily *family = plan_family(
       plan, calibration_family_new(OP_COPY, variant, "", shape, FIELD_PIECE_BYTES, FIELD_PIECES),
       &is_new);
@@ -124,14 +124,14 @@ plan_steps(Plan *plan, const Model *model)
   static const struct {
     gint64 fresh, cached, decodes, context;
     gboolean quick;
-  } steps[] = {{0, 0, 1, 1024, TRUE},     {0, 0, 8, 1024, FALSE},  {0, 0, 32, 1024, TRUE},
-               {0, 0, 128, 512, FALSE},   {0, 0, 256, 256, FALSE}, {64, 0, 0, 0, FALSE},
-               {512, 0, 0, 0, TRUE},      {2048, 0, 0, 0, TRUE},   {512, 1024, 32, 1024, FALSE},
-               {2016, 0, 32, 1024, FALSE}};
+  } steps[] = {{0, 0, 1, 1024, TRUE},      {0, 0, 8, 1024, FALSE},  {0, 0, 32, 1024, TRUE},
+               {0, 0, 128, 512, FALSE},    {0, 0, 256, 256, FALSE}, {64, 0, 0, 0, FALSE},
+               {512, 0, 0, 0, TRUE},       {2048, 0, 0, 0, TRUE},   {512, 1024, 32, 1024, FALSE},
+               {2016, 0, 32, 1024, FALSE}, {3000, 0, 0, 0, FALSE},  {4096, 0, 0, 0, TRUE}};
   const gint64 template[] = {
       0, 0, 0, 0, model->layers, model->hidden, model->ffn, model->heads, model->kv_heads};
 
-  if (model->experts > 0 || dtype == NULL)
+  if (model->experts > 0 || dtype == NULL || !model_is_uniform(model))
     return;
   for (guint v = 0; v < G_N_ELEMENTS(variants); v++) {
     gboolean is_new;

@@ -14,9 +14,6 @@ gboolean profile_store_write(const Profile *profile, const char *path, GError **
 /* The caller frees the profile, which is sealed. */
 Profile *profile_store_read(const char *path, GError **error);
 
-/* Whether the database is a profile. */
-gboolean profile_store_sniff(const char *path);
-
 /* Puts what profile_check() found in the file, in place of what an earlier check put there. `kind`:
  * what the fit is. */
 gboolean profile_store_save_checks(const char *path, const char *kind, const GArray *results,

@@ -53,6 +53,31 @@ read_origins(const ProfileDb *db, Profile *profile, GError **error)
   return result == SQLITE_DONE || profile_db_fail_read(db, error);
 }
 
+/* Columns are in the order of the table; a shape's depend on the operation. */
+static gboolean
+has_types(Statement *statement)
+{
+  static const struct {
+    int column, type;
+  } expected[] = {
+      {0, SQLITE_TEXT},
+      {1, SQLITE_TEXT},
+      {2, SQLITE_TEXT},
+      {COLUMN_TIMES, SQLITE_FLOAT},
+      {COLUMN_TIMES + 1, SQLITE_FLOAT},
+      {COLUMN_TIMES + 2, SQLITE_FLOAT},
+      {COLUMN_TIMES + 3, SQLITE_INTEGER},
+      {COLUMN_TIMES + 4, SQLITE_TEXT},
+      {COLUMN_TIMES + 5, SQLITE_INTEGER},
+      {COLUMN_TIMES + 6, SQLITE_INTEGER},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS(expected); i++)
+    if (sqlite3_column_type(statement, expected[i].column) != expected[i].type)
+      return FALSE;
+  return TRUE;
+}
+
 static gboolean
 read_sample(const ProfileDb *db, Statement *statement, Profile *profile, GError **error)
 {
@@ -69,6 +94,8 @@ read_sample(const ProfileDb *db, Statement *statement, Profile *profile, GError 
       .derived = sqlite3_column_int(statement, COLUMN_TIMES + 5) != 0,
   };
 
+  if (!has_types(statement))
+    return profile_db_damaged(db, "a sample has a value of another type", error);
   if (!operation_find(column_text(statement, 0), &kind))
     return profile_db_damaged(db, "a sample is of an operation that there is not", error);
   if (origin < 0 || origin >= profile->origins->len)
@@ -78,8 +105,11 @@ read_sample(const ProfileDb *db, Statement *statement, Profile *profile, GError 
   sample.operation = (guint8)kind;
   sample.origin = (guint16)origin;
   sample.count = (guint32)count;
-  for (guint s = 0; s < operation_n_shape(kind); s++)
+  for (guint s = 0; s < operation_n_shape(kind); s++) {
+    if (sqlite3_column_type(statement, COLUMN_SHAPE + (int)s) != SQLITE_INTEGER)
+      return profile_db_damaged(db, "a sample's shape is no whole number", error);
     sample.shape[s] = sqlite3_column_int64(statement, COLUMN_SHAPE + (int)s);
+  }
   if (profile_sample_fault(&sample) != NULL)
     return profile_db_damaged(db, profile_sample_fault(&sample), error);
   profile_add(profile, &sample);
@@ -130,17 +160,6 @@ check_whole(const ProfileDb *db, Profile *profile, GError **error)
              "its values are not those that were written (to change a profile by hand, export "
              "it, edit the CSV file, and import that)",
              error);
-}
-
-gboolean
-profile_store_sniff(const char *path)
-{
-  g_auto(ProfileDb) db = {.path = path};
-  gint64 application_id = 0;
-
-  return sqlite3_open_v2(path, &db.sqlite, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
-         profile_db_query_int(&db, "PRAGMA application_id", &application_id, NULL) &&
-         application_id == PROFILE_APPLICATION_ID;
 }
 
 Profile *

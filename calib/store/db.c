@@ -24,6 +24,8 @@ profile_db_fail_read(const ProfileDb *db, GError **error)
 
   switch (code) {
   case SQLITE_CORRUPT:
+  case SQLITE_TOOBIG:
+  case SQLITE_INTERRUPT: /* more steps than a file of its length can need */
   case SQLITE_NOTADB:
   case SQLITE_ERROR: /* a table or a column that is not there */
     g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_DAMAGED,
@@ -117,19 +119,38 @@ check_format(const ProfileDb *db, GError **error)
   return FALSE;
 }
 
+/* TRUE if the tables are as this program makes them, so that what is read is theirs. */
+static gboolean
+check_tables(const ProfileDb *db, GError **error)
+{
+  static const char *const optional[] = {"aside", NULL};
+  g_autofree char *schema = profile_db_schema_script();
+  g_autofree char *script = g_strconcat(schema, PROFILE_DB_ASIDE_SCRIPT, NULL);
+  g_autofree char *fault = NULL;
+  gboolean failed;
+
+  fault = database_schema_fault(db->sqlite, "main", script, optional, &failed);
+  if (failed)
+    return profile_db_fail_read(db, error);
+  return fault == NULL || profile_db_damaged(db, fault, error);
+}
+
 /* An empty database file would be made into one. No thread shares the connection, so it has no
  * locks, which cost a tenth of the time that a profile is read in. */
 gboolean
 profile_db_open(ProfileDb *db, int flags, GError **error)
 {
-  if (g_file_test(db->path, G_FILE_TEST_IS_DIR)) {
-    g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_OPEN,
-                "%s is a folder; expected a profile's file", db->path);
+  const char *refusal = database_refusal(db->path);
+
+  if (refusal != NULL) {
+    g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_OPEN, "%s: %s; expected a profile's file",
+                db->path, refusal);
     return FALSE;
   }
-  if (sqlite3_open_v2(db->path, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+  if (database_open(db->path, flags | SQLITE_OPEN_NOMUTEX, PROFILE_LOCK_WAIT_MS, &db->sqlite) !=
+      SQLITE_OK)
     return profile_db_fail_read(db, error);
-  return check_format(db, error);
+  return check_format(db, error) && check_tables(db, error);
 }
 
 enum { COLUMN_SHAPE = 3, COLUMN_TIMES = COLUMN_SHAPE + OPERATION_SHAPE_MAX };

@@ -4,11 +4,13 @@
  */
 #pragma once
 
+#include "files/database.h"
 #include "file.h"
 
 #include <sqlite3.h>
 
 #define PROFILE_APPLICATION_ID 0x53706c50 /* "SplP" */
+#define PROFILE_LOCK_WAIT_MS 10000
 #define PROFILE_SUPPLIED_BY                                                                         \
   "make it again with 'spillway profile import PATH… -o FILE.db' from published tables, or with " \
   "'spillway calibrate' on a GPU"
@@ -24,7 +26,15 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ProfileDb, profile_db_close)
 typedef sqlite3_stmt Statement;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Statement, sqlite3_finalize)
 
-/* Opens db->path as it is, with SQLite's flags; refuses what is no profile of this format. */
+/* The statements that make all that a profile has, without rows; for the caller to free. */
+char *profile_db_schema_script(void);
+/* What a calibration adds: samples that it keeps aside. */
+#define PROFILE_DB_ASIDE_SCRIPT                                                                    \
+  "CREATE TABLE IF NOT EXISTS aside AS SELECT * FROM sample WHERE 0;"                              \
+  "CREATE INDEX IF NOT EXISTS aside_key ON aside (operation, variant, dtype, s0, s1);"
+
+/* Opens db->path as it is, with SQLite's flags; refuses what is no profile of this format, with
+ * tables as this program makes them. */
 gboolean profile_db_open(ProfileDb *db, int flags, GError **error);
 
 /* These set an error from the connection's last result. FALSE. */

@@ -1,5 +1,5 @@
-/* What the database and the text form of a profile share: telling them apart, what a profile must
- * have, and its digest, which is over the values and not over a file's bytes, so that both forms
+/* What the database and the text form of a profile share: what a profile must have, and its digest,
+ * which is over the values and not over a file's bytes, so that both forms
  * agree. */
 #include "file.h"
 
@@ -8,71 +8,13 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "database.h"
-#include "text.h"
+#define SHAPE_MAX ((gint64)1 << 40)
 
-G_DEFINE_QUARK(spillway - profile - error - quark, profile_error)
-
-static const char sqlite_magic[] = "SQLite format 3";
-
-typedef enum { FILE_UNREADABLE, FILE_EMPTY, FILE_OTHER, FILE_DATABASE, FILE_TEXT } FileKind;
-
-/* gzread() takes plain files as they are. */
-static FileKind
-file_kind(const char *path)
-{
-  char head[sizeof PROFILE_TEXT_MAGIC] = "";
-  gzFile file;
-  int n;
-
-  if (!g_file_test(path, G_FILE_TEST_IS_REGULAR) || (file = gzopen(path, "rb")) == NULL)
-    return FILE_UNREADABLE;
-  n = gzread(file, head, sizeof head - 1);
-  gzclose(file);
-  if (n == 0)
-    return FILE_EMPTY;
-  if (n > 0 && g_str_has_prefix(head, sqlite_magic))
-    return FILE_DATABASE;
-  return n > 0 && g_str_equal(head, PROFILE_TEXT_MAGIC) ? FILE_TEXT : FILE_OTHER;
-}
-
-gboolean
-profile_file_sniff(const char *path)
-{
-  FileKind kind = file_kind(path);
-
-  return kind == FILE_TEXT || (kind == FILE_DATABASE && profile_store_sniff(path));
-}
-
-gboolean
-profile_file_may_replace(const char *path, GError **error)
-{
-  FileKind kind = file_kind(path);
-
-  if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
-    g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_WRITE,
-                "cannot write a profile to %s: it is a folder; name a file", path);
-    return FALSE;
-  }
-  if (kind == FILE_UNREADABLE || kind == FILE_EMPTY || profile_file_sniff(path))
-    return TRUE;
-  g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_WRITE,
-              "%s is there already and is no profile; it was left as it is, name another file",
-              path);
-  return FALSE;
-}
-
-Profile *
-profile_read(const char *path, GError **error)
-{
-  return file_kind(path) == FILE_DATABASE ? profile_store_read(path, error)
-                                          : profile_text_read(path, error);
-}
-
+/* No operation takes eleven days, and times are added up. */
 static gboolean
 is_time(double ns)
 {
-  return isfinite(ns) && ns > 0;
+  return ns > 0 && ns <= 1e15;
 }
 
 const char *
@@ -83,10 +25,12 @@ profile_sample_fault(const ProfileSample *sample)
   for (guint i = 0; i < OPERATION_SHAPE_MAX; i++)
     if (sample->shape[i] < 0)
       return "a shape is negative";
+    else if (sample->shape[i] > SHAPE_MAX)
+      return "a shape is above 2^40";
   if (!may_be_nothing && !is_time(sample->median_ns))
-    return "the median is not a time (a number of nanoseconds above 0)";
+    return "the median is not a time (nanoseconds, above 0 and at most 1e15)";
   if (!may_be_nothing && (!is_time(sample->p10_ns) || !is_time(sample->p90_ns)))
-    return "p10 or p90 is not a time (a number of nanoseconds above 0)";
+    return "p10 or p90 is not a time (nanoseconds, above 0 and at most 1e15)";
   return NULL;
 }
 

@@ -1,5 +1,5 @@
-/* Profiles in files: what the two forms share. database.h has the database, text.h the
- * text; both hold the same, and profile_read() takes either by its content.
+/* Profiles in files: what the two forms share. database.h has the database, text.h the text; both
+ * hold the same.
  *
  * Errors (PROFILE_ERROR) name the file and, where rows or tables are missing, the command that
  * supplies them.
@@ -8,29 +8,8 @@
 
 #include "calib/profile.h"
 
-#define PROFILE_FORMAT 1 /* of both forms */
-
-#define PROFILE_ERROR (profile_error_quark())
-GQuark profile_error_quark(void);
-
-typedef enum {
-  PROFILE_ERROR_OPEN,       /* cannot be opened or read */
-  PROFILE_ERROR_FOREIGN,    /* not a profile */
-  PROFILE_ERROR_NEWER,      /* written in another format */
-  PROFILE_ERROR_DAMAGED,    /* not what was written */
-  PROFILE_ERROR_INCOMPLETE, /* lacks what every profile has */
-  PROFILE_ERROR_VALUE,      /* a value is not what is expected there */
-  PROFILE_ERROR_WRITE,      /* cannot be written */
-} ProfileError;
-
-/* The profile of a file in either form, sealed. The caller frees it. */
-Profile *profile_read(const char *path, GError **error);
-
-/* Whether the file begins as a profile of either form does. FALSE for what cannot be read, too. */
-gboolean profile_file_sniff(const char *path);
-
-/* FALSE if a file is there already that is no profile: it is not to be overwritten. */
-gboolean profile_file_may_replace(const char *path, GError **error);
+#define PROFILE_FORMAT 1                         /* of both forms */
+#define PROFILE_TEXT_MAGIC "# spillway-profile " /* begins a text */
 
 /* What is wrong with a sample's numbers, or NULL: times are finite and positive (host time may be
  * 0), shapes not negative. */

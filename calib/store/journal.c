@@ -13,12 +13,10 @@
 
 #include "db.h"
 #include "database.h"
+#include "sniff.h"
 
 #define SOURCE_PREFIX "calibrate"
 #define SEED_KEY "calibrate_seed"
-#define ASIDE_SQL                                                                                  \
-  "CREATE TABLE IF NOT EXISTS aside AS SELECT * FROM sample WHERE 0;"                              \
-  "CREATE INDEX IF NOT EXISTS aside_key ON aside (operation, variant, dtype, s0, s1)"
 
 typedef struct {
   ProfileSample sample; /* first: the key */
@@ -129,9 +127,10 @@ resume(ProfileJournal *journal, const char *measured_device, guint64 *seed, GErr
 static gboolean
 begin(ProfileJournal *journal, guint64 seed, GError **error)
 {
-  g_autofree char *sql = g_strdup_printf("BEGIN; INSERT OR REPLACE INTO meta VALUES ('" SEED_KEY
-                                         "', '%" G_GUINT64_FORMAT "'); " ASIDE_SQL "; COMMIT",
-                                         seed);
+  g_autofree char *sql =
+      g_strdup_printf("BEGIN; INSERT OR REPLACE INTO meta VALUES ('" SEED_KEY
+                      "', '%" G_GUINT64_FORMAT "'); " PROFILE_DB_ASIDE_SCRIPT "COMMIT",
+                      seed);
 
   return profile_db_execute(&journal->db, sql, error);
 }
@@ -161,7 +160,6 @@ profile_journal_open(const char *path, const Profile *header, const char *measur
     return NULL;
   if (!profile_db_open(&journal->db, SQLITE_OPEN_READWRITE, error))
     return NULL;
-  sqlite3_busy_timeout(journal->db.sqlite, 10000);
   journal->samples = journal->profile->samples->len;
   if (!(*resumed ? resume(journal, measured_device, seed, error) : begin(journal, *seed, error)))
     return NULL;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
+#include "sniff.h"
 
 /* A line break within a text is written as \n, as C does. */
 static void

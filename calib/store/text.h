@@ -10,8 +10,6 @@
 
 #include "file.h"
 
-#define PROFILE_TEXT_MAGIC "# spillway-profile "
-
 /* The text of a sealed profile, appended. */
 void profile_text_append(const Profile *profile, GString *text);
 

@@ -14,6 +14,7 @@
 
 #include "calib/measure/plan.h"
 #include "calib/store/file.h"
+#include "calib/store/sniff.h"
 #include "progress.h"
 #include "cli/gpu.h"
 #include "cli/profile/profile.h"

@@ -4,11 +4,11 @@
 
 #include <stdio.h>
 
-#include "calib/store/file.h"
+#include "calib/store/read.h"
 #include "calib/profile_summary.h"
 #include "cli/profile/profile.h"
-#include "report/format.h"
-#include "report/table.h"
+#include "report/text/format.h"
+#include "report/text/table.h"
 
 enum { FAILURES_SHOWN = 8 };
 

@@ -2,9 +2,10 @@
 #include "profile.h"
 
 #include "calib/store/database.h"
+#include "calib/store/sniff.h"
 #include "cli/cli.h"
-#include "report/format.h"
-#include "report/table.h"
+#include "report/text/format.h"
+#include "report/text/table.h"
 #include "scenario/resolve.h"
 
 #include <stdio.h>

@@ -7,7 +7,7 @@
 
 #include "calib/devices/device.h"
 #include "cli/cli.h"
-#include "report/table.h"
+#include "report/text/table.h"
 #include "scenario/resolve.h"
 
 /* "GROUP KEY=VALUE: SOURCE", cut in place. */

@@ -5,9 +5,10 @@
 #include "calib/profile_host.h"
 #include "calib/store/database.h"
 #include "calib/profile_summary.h"
+#include "calib/store/sniff.h"
 #include "cli/cli.h"
-#include "report/format.h"
-#include "report/table.h"
+#include "report/text/format.h"
+#include "report/text/table.h"
 #include "scenario/resolve.h"
 #include "scenario/shipped.h"
 

@@ -4,8 +4,8 @@
 #include "calib/store/file.h"
 #include "calib/profile_summary.h"
 #include "cli/cli.h"
-#include "report/format.h"
-#include "report/table.h"
+#include "report/text/format.h"
+#include "report/text/table.h"
 
 #include <stdio.h>
 

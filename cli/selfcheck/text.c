@@ -4,7 +4,7 @@
 #include <jansson.h>
 #include <math.h>
 
-#include "report/format.h"
+#include "report/text/format.h"
 
 #define GIB (1024.0 * 1024 * 1024)
 

@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "scenario/generated_trace.h"
+#include "scenario/trace_name.h"
 
 #include <string.h>
 

@@ -35,20 +35,6 @@ command_trace(int argc, char **argv)
   return verb_family_run(&family, argc, argv);
 }
 
-const TraceFormat *
-cli_trace_format_to_write(const char *name, const char *out, GError **error)
-{
-  g_autofree char *plain = g_strdup(out);
-
-  if (name != NULL)
-    return cli_trace_format("--to", name, TRUE, error);
-  if (g_str_has_suffix(plain, ".gz"))
-    plain[strlen(plain) - strlen(".gz")] = '\0';
-  if (g_str_has_suffix(plain, ".jsonl"))
-    return &trace_format_mooncake;
-  return g_str_has_suffix(plain, ".bin") ? &trace_format_binary : &trace_format_spillway;
-}
-
 typedef struct {
   char *out, *to, *trace_format, *limit, *time_scale;
 } ConvertOptions;

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "report/format.h"
+#include "report/text/format.h"
 #include "sim/units.h"
 
 /* Arrivals are told in milliseconds or finer; a server's own clock drifts less than this. */

@@ -15,20 +15,6 @@
 
 #define READ_BYTES (64 * 1024)
 
-gboolean
-measured_fail(const MeasuredReader *reader, GError **error, const char *format, ...)
-{
-  g_autofree char *message = NULL;
-  va_list args;
-
-  va_start(args, format);
-  message = g_strdup_vprintf(format, args);
-  va_end(args);
-  g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s:%" G_GUINT64_FORMAT ": %s",
-              reader->measured->file, reader->line, message);
-  return FALSE;
-}
-
 /* Plain or compressed. */
 static GString *
 read_all(const char *path, GError **error)

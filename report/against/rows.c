@@ -3,9 +3,24 @@
 #include "rows.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
 
 #define TOKENS_MAX 1000000000
+
+gboolean
+measured_fail(const MeasuredReader *reader, GError **error, const char *format, ...)
+{
+  g_autofree char *message = NULL;
+  va_list args;
+
+  va_start(args, format);
+  message = g_strdup_vprintf(format, args);
+  va_end(args);
+  g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s:%" G_GUINT64_FORMAT ": %s",
+              reader->measured->file, reader->line, message);
+  return FALSE;
+}
 
 /* For messages: cut, and nothing that a terminal would act on. */
 static char *

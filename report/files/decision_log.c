@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "report/format.h"
+#include "report/text/format.h"
 #include "sink.h"
 
 #define DECISION_LOG_FORMAT 1
@@ -271,6 +271,7 @@ write_header(DecisionLog *log, json_t *config, GError **error)
   json_object_update_missing(header, config);
   json_object_del(header, "executor");
   json_object_del(header, "live");
+  json_object_del(header, "defaults"); /* where values are from decides nothing */
   line = json_dumps(header, JSON_COMPACT | JSON_REAL_PRECISION(12));
   if (line == NULL) {
     g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,

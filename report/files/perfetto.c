@@ -98,18 +98,18 @@ note_victims(Perfetto *p, const StepReport *report)
     Track *track = &p->tracks[victim->request];
     g_autofree char *args = NULL;
     g_autofree char *id = workload_id_json(p->workload, victim->beneficiary);
+    g_autofree char *what =
+        g_strconcat("preempted by ", overflow_action_name(victim->action), NULL);
     track->before = track->state;
-    enter(p, victim->request, victim->action == OVERFLOW_SWAP ? STATE_SWAPPED : STATE_PREEMPTED,
+    enter(p, victim->request, victim->copied_blocks > 0 ? STATE_SWAPPED : STATE_PREEMPTED,
           report->start_ps);
     args = g_strdup_printf("\"for\":%s,\"blocks\":%u,\"tokens_lost\":%u", id, victim->blocks,
                            victim->tokens_lost);
     if (report->start_ps >= p->events.from_ps && report->start_ps <= p->events.to_ps &&
         !track->named)
       name_track(p, victim->request);
-    perfetto_instant(&p->events, TRACK_REQUESTS, track_id(victim->request),
-                     victim->action == OVERFLOW_SWAP ? "preempted by swap"
-                                                     : "preempted by recompute",
-                     report->start_ps, args);
+    perfetto_instant(&p->events, TRACK_REQUESTS, track_id(victim->request), what, report->start_ps,
+                     args);
   }
 }
 

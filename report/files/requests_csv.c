@@ -1,6 +1,6 @@
 #include "requests_csv.h"
 
-#include "report/format.h"
+#include "report/text/format.h"
 #include "request_rows.h"
 #include "requests.h"
 #include "sink.h"

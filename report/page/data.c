@@ -7,12 +7,20 @@
 
 #include "report/figure_cell.h"
 #include "report/overhead.h"
-#include "sim/units.h"
+#include "report/stored/course.h"
+#include "report/stored/grid.h"
 #include "report/stored/label.h"
+#include "report/stored/thin.h"
 #include "report/text.h"
+#include "sim/units.h"
 
-json_t *
-page_real(double value)
+#define COURSE_POINTS 600
+#define LATENCY_POINTS 240
+#define VICTIMS_SHOWN 30
+
+/* A real as JSON, null for NAN and infinities. */
+static json_t *
+real(double value)
 {
   return isfinite(value) ? json_real(value) : json_null();
 }
@@ -105,7 +113,7 @@ overhead_of(const RunRecord *record)
   json_t *parts = json_array();
 
   for (guint i = 0; i < OVERHEADS; i++)
-    json_array_append_new(parts, page_real(overhead_s(record, (Overhead)i)));
+    json_array_append_new(parts, real(overhead_s(record, (Overhead)i)));
   return parts;
 }
 
@@ -179,6 +187,192 @@ differences(const Stored *stored)
   return names;
 }
 
+static json_t *
+points(const double *x, const double *y, guint n, guint limit)
+{
+  g_autoptr(GArray) kept = thin_extremes(y, n, limit);
+  json_t *array = json_array();
+
+  for (guint i = 0; i < kept->len; i++) {
+    guint at = g_array_index(kept, guint, i);
+    json_array_append_new(array, json_pack("[f, f]", x[at], y[at]));
+  }
+  return array;
+}
+
+static json_t *
+course_points(const Course *course, CourseCurve curve)
+{
+  return points(course->time_s[curve], course->values[curve], course->n[curve], COURSE_POINTS);
+}
+
+static json_t *
+marks(const GArray *all)
+{
+  json_t *array = json_array();
+
+  for (guint i = 0; i < all->len; i++) {
+    const CourseMark *mark = &g_array_index(all, CourseMark, i);
+    json_array_append_new(array, json_pack("[f, f]", mark->time_s, mark->count));
+  }
+  return array;
+}
+
+static gboolean
+add_course(Stored *stored, const StoredRun *stored_run, json_t *run, GError **error)
+{
+  g_autoptr(Course) course = course_read(stored, stored_run, error);
+  json_t *curves;
+
+  if (course == NULL)
+    return FALSE;
+  curves = json_object();
+  for (guint c = 0; c < COURSE_CURVES; c++)
+    json_object_set_new(curves, course_curve_name((CourseCurve)c),
+                        course_points(course, (CourseCurve)c));
+  json_object_set_new(run, "course", curves);
+  json_object_set_new(run, "averaged_s", real(course->averaged_s));
+  json_object_set_new(run, "preempted", marks(course->preemptions));
+  json_object_set_new(run, "resumed", marks(course->resumes));
+  return TRUE;
+}
+
+/* The share of requests that took no longer: thinned by their values, both ends kept. */
+static json_t *
+distribution(const GArray *sorted)
+{
+  guint n = sorted->len;
+  g_autofree double *share = g_new(double, n + 1);
+
+  for (guint i = 0; i < n; i++)
+    share[i] = (double)(i + 1) / n;
+  return points((const double *)(gpointer)sorted->data, share, n, LATENCY_POINTS);
+}
+
+static gboolean
+add_latencies(Stored *stored, const StoredRun *stored_run, json_t *run, GError **error)
+{
+  static const char *const names[LATENCIES] = {"ttft", "tpot", "e2e"};
+  json_t *object = json_object();
+
+  json_object_set_new(run, "latency", object);
+  for (guint l = 0; l < LATENCIES; l++) {
+    g_autoptr(GArray) sorted = stored_latency(stored, stored_run, (Latency)l, error);
+    if (sorted == NULL)
+      return FALSE;
+    json_object_set_new(object, names[l], distribution(sorted));
+  }
+  return TRUE;
+}
+
+static gboolean
+add_victims(Stored *stored, const StoredRun *stored_run, json_t *run, GError **error)
+{
+  g_autoptr(GArray) victims = stored_victims(stored, stored_run, VICTIMS_SHOWN, error);
+  json_t *array = json_array();
+
+  json_object_set_new(run, "victims", array);
+  if (victims == NULL)
+    return FALSE;
+  for (guint i = 0; i < victims->len; i++) {
+    const StoredVictim *v = &g_array_index(victims, StoredVictim, i);
+    double parts[VICTIM_PARTS];
+    victim_split(v, parts);
+    json_array_append_new(array, json_pack("{s:s, s:i, s:[f, f, f, f]}", "id", v->id, "preemptions",
+                                           (int)v->preemptions, "parts", parts[0], parts[1],
+                                           parts[2], parts[3]));
+  }
+  return TRUE;
+}
+
+/* One run's own part: its course, its latencies, its victims; thinned to what a screen can show. */
+static gboolean
+run_detail(Stored *stored, const StoredRun *stored_run, json_t *run, GError **error)
+{
+  return add_course(stored, stored_run, run, error) &&
+         add_latencies(stored, stored_run, run, error) &&
+         add_victims(stored, stored_run, run, error);
+}
+
+/* The unit that a figure's key ends in, for an axis. */
+static const char *
+unit_of(const Figure *figure)
+{
+  return figure_is_duration(figure) ? "s" : "";
+}
+
+static json_t *
+axis_data(const GridAxis *axis)
+{
+  json_t *values = json_array(), *numbers = json_array();
+  g_autofree char *title = g_strdelimit(g_strdup(axis->key), "_", '-');
+
+  for (guint i = 0; i < axis->values->len; i++) {
+    const char *value = g_ptr_array_index(axis->values, i);
+    double number = 0;
+    json_array_append_new(values, json_string(*value != '\0' ? value : "not set"));
+    if (axis->is_numeric && grid_number(value, &number))
+      json_array_append_new(numbers, json_real(number));
+  }
+  return json_pack("{s:s, s:o, s:o, s:b}", "title", title, "values", values, "numbers", numbers,
+                   "numeric", axis->is_numeric);
+}
+
+/* Figures that a study asks for: those of the comparison. */
+static json_t *
+metrics(void)
+{
+  json_t *array = json_array();
+  guint n;
+  const Figure *all = figures(&n);
+
+  for (guint f = 0; f < n; f++)
+    if (all[f].label != NULL)
+      json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:i}", "key", all[f].key, "label",
+                                             all[f].label, "unit", unit_of(&all[f]), "better",
+                                             all[f].better == BETTER_LOW    ? -1
+                                             : all[f].better == BETTER_HIGH ? 1
+                                                                            : 0));
+  return array;
+}
+
+static json_t *
+cell_data(const Grid *grid, const GridCell *cell)
+{
+  json_t *at = json_array(), *means = json_array(), *halves = json_array();
+  guint n;
+  const Figure *all = figures(&n);
+
+  for (guint a = 0; a < grid->axes->len; a++)
+    json_array_append_new(at, json_integer(cell->at[a]));
+  for (guint f = 0; f < n; f++)
+    if (all[f].label != NULL) {
+      json_array_append_new(means, real(cell->values[f].mean));
+      json_array_append_new(halves, real(cell->values[f].half));
+    }
+  return json_pack("{s:o, s:o, s:o, s:i, s:i}", "at", at, "mean", means, "half", halves, "runs",
+                   (int)cell->n_runs, "failed", (int)cell->n_failed);
+}
+
+/* The study's grid, or null where there is none. */
+static json_t *
+grid_data(const Stored *stored)
+{
+  g_autoptr(Grid) grid = grid_new(stored);
+  json_t *axes = json_array(), *cells = json_array();
+
+  if (!grid_is_study(grid)) {
+    json_decref(axes);
+    json_decref(cells);
+    return json_null();
+  }
+  for (guint a = 0; a < grid->axes->len; a++)
+    json_array_append_new(axes, axis_data(g_ptr_array_index(grid->axes, a)));
+  for (guint c = 0; c < grid->cells->len; c++)
+    json_array_append_new(cells, cell_data(grid, g_ptr_array_index(grid->cells, c)));
+  return json_pack("{s:o, s:o, s:o}", "axes", axes, "metrics", metrics(), "cells", cells);
+}
+
 json_t *
 page_data(Stored *stored, GError **error)
 {
@@ -194,13 +388,13 @@ page_data(Stored *stored, GError **error)
   json_object_set_new(data, "components", names_of_components());
   json_object_set_new(data, "figures", figure_rows(records, n));
   json_object_set_new(data, "settings", settings(stored));
-  json_object_set_new(data, "grid", page_grid(stored));
+  json_object_set_new(data, "grid", grid_data(stored));
   json_object_set_new(data, "runs", runs);
   for (guint i = 0; i < n; i++) {
     const StoredRun *run = g_ptr_array_index(stored->runs, i);
     json_t *run_json = run_data(run);
     json_array_append_new(runs, run_json);
-    if (i < PAGE_DETAILED_RUNS && !page_run_detail(stored, run, run_json, error))
+    if (i < PAGE_DETAILED_RUNS && !run_detail(stored, run, run_json, error))
       return NULL;
   }
   return g_steal_pointer(&data);

@@ -1,4 +1,4 @@
-/* What results.c, schema.c and write.c share. */
+/* What the files of results/ share. */
 #pragma once
 
 #include <sqlite3.h>
@@ -13,6 +13,8 @@
 struct Results {
   char *path;
   sqlite3 *db;
+  gboolean is_read;  /* opened by results_open_read() */
+  const char *input; /* the file that is being merged into this one; NULL: none */
 };
 
 typedef struct {
@@ -57,9 +59,18 @@ gboolean results_finish(Results *results, gboolean worked, GError **error);
 
 /* Sets an error that says what `path` is or lacks, from the connection's last result. FALSE. */
 gboolean results_fail(Results *results, GError **error);
+/* Sets the error of a file that must not be written. FALSE. */
+gboolean results_fail_read_only(const Results *results, GError **error);
+/* The same of a file that is read, which is at `path`. */
+gboolean results_fail_read(Results *results, const char *path, GError **error);
+/* TRUE if the last result is about a file that is read, and not about one that is written. */
+gboolean results_is_of_reading(const Results *results);
+/* Runs a script of ours. */
 gboolean results_exec(Results *results, const char *sql, GError **error);
 /* The first column of the first row as an integer, -1 where there is no row. */
 gboolean results_query_int(Results *results, const char *sql, gint64 *value, GError **error);
+/* Runs one statement; more in `sql` are an error. For statements that hold names out of a file. */
+gboolean results_exec_one(Results *results, const char *sql, GError **error);
 sqlite3_stmt *results_prepare(Results *results, const char *sql, GError **error);
 
 /* FALSE if the file is another program's, or of a format that this one does not know. */
@@ -70,13 +81,29 @@ gboolean results_check_schema(Results *results, GError **error);
 /* The settings that every run_summary shows. NULL-terminated. */
 extern const char *const results_summary_keys[];
 
+/* All that a new file has but its views, with the tables that are added later; for the caller to
+ * free. */
+char *results_schema_script(void);
+/* The statements that make the views, each "CREATE VIEW" or, with "TEMP ", "CREATE TEMP VIEW". */
+char *results_views_script(const char *kind);
+/* FALSE with an error that names `path` unless the schema's tables are as this program makes them.
+ */
+gboolean results_check_tables(Results *results, const char *schema, const char *path,
+                              GError **error);
 extern const char results_fixed_views[];
 /* A figure's column: its key with '_' for '.'. Caller frees. */
 char *results_column(const char *key);
 
+/* The columns of `step` but its key and the components. */
+#define RESULTS_STEP_COLUMNS                                                                       \
+  "step, repeats, first_ps, growth_ps, recompute_overhead_ps, sequences, decodes, tokens,"         \
+  " preemptions, copy_out_blocks, copy_in_blocks"
+
 /* Recorded steps (step_record.c): one that was told, the table, and the rows of a run that has any.
  */
 void results_note_step(ResultsRun *run, const StepReport *report);
+/* The statement that makes the table; for the caller to free. */
+char *results_steps_sql(void);
 gboolean results_create_steps(Results *results, GError **error);
 gboolean results_insert_steps(Results *results, const ResultsRun *run, gint64 run_id,
                               GError **error);

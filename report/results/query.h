@@ -28,7 +28,8 @@ gboolean results_query_next(ResultsQuery *query, GError **error);
 ResultsQuery *results_query_first(ResultsQuery *query, const char *absent, GError **error);
 
 /* Columns of the row. A name that it does not have is a mistake of ours. */
-double results_query_real(ResultsQuery *query, const char *column);  /* NAN where NULL */
+double results_query_real(ResultsQuery *query, const char *column); /* NAN where NULL */
+gboolean results_query_is_null(ResultsQuery *query, const char *column);
 gint64 results_query_count(ResultsQuery *query, const char *column); /* 0 where NULL */
 /* "" where NULL; valid until the next row. */
 const char *results_query_text(ResultsQuery *query, const char *column);

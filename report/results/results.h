@@ -17,8 +17,10 @@ typedef enum {
   RESULTS_ERROR_FOREIGN, /* not a results database, left as it was */
   RESULTS_ERROR_NEWER,   /* written by a newer program */
   RESULTS_ERROR_LOCKED,  /* another program is writing to it */
-  RESULTS_ERROR_FAILED,  /* cannot be opened, read or written */
+  RESULTS_ERROR_FAILED,  /* cannot be opened or written */
   RESULTS_ERROR_ABSENT,  /* does not hold what was asked for */
+  RESULTS_ERROR_DAMAGED, /* not as this program writes it: tables, values, or the file itself */
+  RESULTS_ERROR_UNREADABLE,
 } ResultsError;
 
 #define RESULTS_ERROR (results_error_quark())

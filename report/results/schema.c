@@ -4,6 +4,9 @@
 
 #include "private.h"
 
+#include "files/database.h"
+#include "studies.h"
+
 /* Settings that every run_summary shows. */
 const char *const results_summary_keys[] = {
     "model",  "device",   "trace",      "scheduler", "overflow",
@@ -52,36 +55,35 @@ column_type(const Figure *figure)
                                    : "REAL";
 }
 
-static gboolean
-create_run_table(Results *results, GError **error)
+static void
+append_run_table(GString *sql)
 {
-  g_autoptr(GString) sql = g_string_new(
-      "CREATE TABLE run (id INTEGER PRIMARY KEY, name TEXT NOT NULL, created_utc TEXT NOT NULL,"
-      " program_version TEXT NOT NULL");
   guint n;
   const Figure *all = figures(&n);
 
+  g_string_append(
+      sql,
+      "CREATE TABLE run (id INTEGER PRIMARY KEY, name TEXT NOT NULL, created_utc TEXT NOT NULL,"
+      " program_version TEXT NOT NULL");
   for (guint i = 0; i < n; i++) {
     g_autofree char *column = results_column(all[i].key);
     g_string_append_printf(sql, ", \"%s\" %s", column, column_type(&all[i]));
   }
-  g_string_append(sql, ")");
-  return results_exec(results, sql->str, error);
+  g_string_append(sql, ");");
 }
 
 /* A component's time a row, for plots. */
-static gboolean
-create_component_view(Results *results, GError **error)
+static void
+append_component_view(GString *sql, const char *kind)
 {
-  g_autoptr(GString) sql = g_string_new("CREATE VIEW component AS");
-
+  g_string_append_printf(sql, "CREATE %sVIEW component AS", kind);
   for (guint c = 0; c < COST_COMPONENTS; c++)
     g_string_append_printf(sql,
                            "%s SELECT id AS run_id, name AS run, '%s' AS component,"
                            " time_s_%s AS time_s FROM run",
                            c > 0 ? " UNION ALL" : "", cost_component_name(c),
                            cost_component_name(c));
-  return results_exec(results, sql->str, error);
+  g_string_append(sql, ";");
 }
 
 static void
@@ -91,36 +93,80 @@ append_config_column(GString *sql, const char *key)
       sql, ", (SELECT value FROM config WHERE run_id = run.id AND key = '%s') AS \"%s\"", key, key);
 }
 
-/* Of a file without studies; study/store/schema.c has that of one with them. */
-static gboolean
-create_summary_view(Results *results, GError **error)
+/* Of a file without studies; study_schema.c has that of one with them. */
+static void
+append_summary_view(GString *sql, const char *kind)
 {
-  g_autoptr(GString) sql =
-      g_string_new("CREATE VIEW run_summary AS SELECT run.id AS run_id, run.name");
   guint n;
   const Figure *all = figures(&n);
 
+  g_string_append_printf(sql, "CREATE %sVIEW run_summary AS SELECT run.id AS run_id, run.name",
+                         kind);
   for (guint i = 0; results_summary_keys[i] != NULL; i++)
     append_config_column(sql, results_summary_keys[i]);
   for (guint i = 0; i < n; i++) {
     g_autofree char *column = results_column(all[i].key);
     g_string_append_printf(sql, ", run.\"%s\"", column);
   }
-  g_string_append(sql, " FROM run");
-  return results_exec(results, sql->str, error);
+  g_string_append(sql, " FROM run;");
+}
+
+char *
+results_views_script(const char *kind)
+{
+  g_autofree char *create = g_strdup_printf("CREATE %sVIEW", kind);
+  GString *sql = g_string_new(results_fixed_views);
+
+  g_string_replace(sql, "CREATE VIEW", create, 0);
+  append_component_view(sql, kind);
+  append_summary_view(sql, kind);
+  return g_string_free(sql, FALSE);
+}
+
+char *
+results_schema_script(void)
+{
+  g_autofree char *steps = results_steps_sql();
+  GString *sql = g_string_new(fixed_tables);
+
+  append_run_table(sql);
+  g_string_append_printf(sql, "%s;%s", steps, study_tables);
+  return g_string_free(sql, FALSE);
 }
 
 static gboolean
 create_schema(Results *results, GError **error)
 {
-  g_autofree char *meta =
-      g_strdup_printf("PRAGMA application_id = %d;"
-                      "INSERT INTO meta VALUES ('format', %d), ('program_version', '%s')",
-                      RESULTS_APPLICATION_ID, RESULTS_FORMAT, PACKAGE_VERSION);
+  g_autoptr(GString) sql = g_string_new(NULL);
+  g_autofree char *views = results_views_script("");
 
-  return create_run_table(results, error) && results_exec(results, fixed_tables, error) &&
-         results_exec(results, results_fixed_views, error) && results_exec(results, meta, error) &&
-         create_component_view(results, error) && create_summary_view(results, error);
+  append_run_table(sql);
+  g_string_append(sql, fixed_tables);
+  g_string_append(sql, views);
+  g_string_append_printf(sql,
+                         "PRAGMA application_id = %d;"
+                         "INSERT INTO meta VALUES ('format', %d), ('program_version', '%s')",
+                         RESULTS_APPLICATION_ID, RESULTS_FORMAT, PACKAGE_VERSION);
+  return results_exec(results, sql->str, error);
+}
+
+static const char *const optional_tables[] = {"step",         "study",     "cell", "cell_setting",
+                                              "run_identity", "student_t", NULL};
+
+gboolean
+results_check_tables(Results *results, const char *schema, const char *path, GError **error)
+{
+  g_autofree char *script = results_schema_script();
+  g_autofree char *fault = NULL;
+  gboolean failed;
+
+  fault = database_schema_fault(results->db, schema, script, optional_tables, &failed);
+  if (failed)
+    return results_fail(results, error);
+  if (fault != NULL)
+    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_DAMAGED,
+                "%s is no results database as this program writes them: %s", path, fault);
+  return fault == NULL;
 }
 
 gboolean
@@ -160,6 +206,7 @@ results_check_schema(Results *results, GError **error)
     return create_schema(results, error);
   /* The probe needs the journal, and leaves nothing. */
   return results_check_format(results, application_id, error) &&
+         results_check_tables(results, "main", results->path, error) &&
          results_exec(results,
                       "INSERT INTO meta VALUES ('probe', 0); DELETE FROM meta WHERE key = 'probe'",
                       error);

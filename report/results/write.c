@@ -1,7 +1,7 @@
 /* The rows of one run, within the transaction of results_commit(). */
 #include "config.h"
 
-#include "flatten.h"
+#include "report/text/flatten.h"
 #include "private.h"
 #include "report/files/requests.h"
 #include "sim/units.h"

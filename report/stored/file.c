@@ -2,8 +2,6 @@
 
 #include <math.h>
 
-#include "report/results/results.h"
-
 gboolean
 stored_refuse(GError **error, const char *path, const char *text)
 {
@@ -11,24 +9,10 @@ stored_refuse(GError **error, const char *path, const char *text)
   return FALSE;
 }
 
-static gboolean
-fail(const StoredFile *file, GError **error)
-{
-  if ((sqlite3_errcode(file->db) & 0xff) == SQLITE_NOTADB)
-    return stored_refuse(error, file->path, NO_RESULTS);
-  g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED, "cannot read %s: %s", file->path,
-              sqlite3_errmsg(file->db));
-  return FALSE;
-}
-
 sqlite3_stmt *
 stored_prepare(const StoredFile *file, const char *sql, GError **error)
 {
-  sqlite3_stmt *statement = NULL;
-
-  if (sqlite3_prepare_v2(file->db, sql, -1, &statement, NULL) != SQLITE_OK)
-    fail(file, error);
-  return statement;
+  return results_prepare(file->results, sql, error);
 }
 
 gboolean
@@ -39,7 +23,7 @@ stored_next(const StoredFile *file, sqlite3_stmt *statement, GError **error)
   if (result == SQLITE_ROW)
     return TRUE;
   if (result != SQLITE_DONE)
-    fail(file, error);
+    results_fail(file->results, error);
   sqlite3_finalize(statement);
   return FALSE;
 }

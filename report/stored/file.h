@@ -1,15 +1,12 @@
 /* What stored.c and read.c share: databases that are read, and their rows. */
 #pragma once
 
-#include <sqlite3.h>
-
+#include "report/results/private.h"
 #include "stored.h"
-
-#define NO_RESULTS "is no results database; 'spillway compare -o FILE.db' writes one"
 
 typedef struct {
   char *path;
-  sqlite3 *db;
+  Results *results;
 } StoredFile;
 
 /* Sets an error about the file; FALSE. */

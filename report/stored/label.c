@@ -5,6 +5,8 @@
  */
 #include "label.h"
 
+#include "report/text/flatten.h"
+
 /* The first to be looked at; then all others, in the order of the alphabet. */
 static const char *const preferred[] = {
     "overflow",   "victim",    "scheduler",  "model", "device", "kv_memory", "swap_space",
@@ -16,7 +18,15 @@ static gboolean
 is_no_axis(const char *key)
 {
   return g_str_equal(key, "seed") || g_str_equal(key, "program_version") ||
-         g_str_has_prefix(key, "profile.");
+         g_str_has_prefix(key, "profile.") || g_str_has_prefix(key, "defaults.");
+}
+
+char *
+stored_setting(const StoredRun *run, const char *key)
+{
+  json_t *leaf = json_object_get(run->record.config, key);
+
+  return leaf != NULL ? json_leaf_text(leaf) : g_strdup("");
 }
 
 /* The runs' texts of some settings, and how many of them differ. */

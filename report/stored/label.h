@@ -3,6 +3,9 @@
 
 #include "stored.h"
 
+/* A setting's text; "" where the run has none. Caller frees. */
+char *stored_setting(const StoredRun *run, const char *key);
+
 /* Gives every run its label. */
 void stored_label(Stored *stored);
 

@@ -1,8 +1,8 @@
 #include "stored.h"
 
-#include "report/results/flatten.h"
-#include "report/results/results.h"
-#include "report/results/private.h"
+#include "report/results/check.h"
+#include "report/results/query.h"
+#include "report/results/studies.h"
 #include "file.h"
 #include "label.h"
 
@@ -11,7 +11,7 @@ file_free(gpointer data)
 {
   StoredFile *file = data;
 
-  sqlite3_close(file->db);
+  results_free(file->results);
   g_free(file->path);
   g_free(file);
 }
@@ -29,60 +29,16 @@ run_free(gpointer data)
   g_free(run);
 }
 
-/* FALSE without an error where there is no row. */
 static gboolean
-query_int(const StoredFile *file, const char *sql, gint64 *value, GError **error)
-{
-  sqlite3_stmt *statement = stored_prepare(file, sql, error);
-
-  if (statement == NULL || !stored_next(file, statement, error))
-    return FALSE;
-  *value = sqlite3_column_int64(statement, 0);
-  sqlite3_finalize(statement);
-  return TRUE;
-}
-
-static gboolean
-check_format(const StoredFile *file, GError **error)
-{
-  gint64 application_id = 0, format = 0;
-  g_autofree char *text = NULL;
-
-  if (!query_int(file, "PRAGMA application_id", &application_id, error))
-    return FALSE;
-  if (application_id != RESULTS_APPLICATION_ID)
-    return stored_refuse(error, file->path, NO_RESULTS);
-  if (!query_int(file, "SELECT value FROM meta WHERE key = 'format'", &format, error))
-    return error != NULL && *error != NULL
-               ? FALSE
-               : stored_refuse(error, file->path, "does not say its format");
-  if (format == RESULTS_FORMAT)
-    return TRUE;
-  text = g_strdup_printf("has the results format %" G_GINT64_FORMAT
-                         ", this program reads format %d; use the program that wrote it",
-                         format, RESULTS_FORMAT);
-  return stored_refuse(error, file->path, text);
-}
-
-static gboolean
-open_file(Stored *stored, const char *path, GError **error)
+open_file(Stored *stored, const char *path, gboolean whole, GError **error)
 {
   StoredFile *file = g_new0(StoredFile, 1);
 
   file->path = g_strdup(path);
   g_ptr_array_add(stored->files, file);
-  if (!g_file_test(path, G_FILE_TEST_EXISTS))
-    return stored_refuse(error, path,
-                         "there is no such file; 'spillway compare -o FILE.db' writes one");
-  if (g_file_test(path, G_FILE_TEST_IS_DIR))
-    return stored_refuse(error, path, "found a folder, expected a results database");
-  if (sqlite3_open_v2(path, &file->db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) {
-    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED, "cannot read %s: %s", path,
-                sqlite3_errmsg(file->db));
-    return FALSE;
-  }
-  sqlite3_busy_timeout(file->db, RESULTS_LOCK_WAIT_MS);
-  return check_format(file, error);
+  file->results = results_open_read(path, error);
+  return file->results != NULL &&
+         (!whole || results_check_values(file->results, "main", 0, path, error));
 }
 
 /* The column of that name, -1 where there is none. */
@@ -177,29 +133,25 @@ read_runs(Stored *stored, const StoredFile *file, const char *const *wanted, GEr
   return FALSE;
 }
 
-/* Of run_summary, the columns before the usual ones: a study's grid. */
+/* A study's grid: its options, as settings are called. */
 static gboolean
 read_columns(Stored *stored, const StoredFile *file, GError **error)
 {
-  sqlite3_stmt *statement =
-      stored_prepare(file, "SELECT name FROM pragma_table_info('run_summary') ORDER BY cid", error);
-  GError *failure = NULL;
-  gboolean usual = FALSE;
+  g_autoptr(GPtrArray) options = NULL;
+  gboolean has;
 
-  if (statement == NULL)
+  if (!study_has_tables(file->results, "main", &has, error))
     return FALSE;
-  while (stored_next(file, statement, &failure)) {
-    g_autofree char *name = stored_text(statement, 0);
-    usual = usual || g_str_equal(name, "model") || g_str_equal(name, "requests");
-    if (!usual && !g_str_equal(name, "run_id") && !g_str_equal(name, "name") &&
-        !g_str_equal(name, "seed") &&
-        !g_ptr_array_find_with_equal_func(stored->columns, name, g_str_equal, NULL))
-      g_ptr_array_add(stored->columns, g_steal_pointer(&name));
-  }
-  if (failure == NULL)
+  if (!has)
     return TRUE;
-  g_propagate_error(error, failure);
-  return FALSE;
+  options = study_grid_options(file->results, error);
+  for (guint i = 0; options != NULL && i < options->len; i++) {
+    g_autofree char *column = study_option_column(g_ptr_array_index(options, i));
+    if (!g_str_equal(column, "seed") &&
+        !g_ptr_array_find_with_equal_func(stored->columns, column, g_str_equal, NULL))
+      g_ptr_array_add(stored->columns, g_steal_pointer(&column));
+  }
+  return options != NULL;
 }
 
 static gboolean
@@ -241,15 +193,19 @@ stored_open(const char *const *paths, const char *ids, GError **error)
       stored_refuse(error, paths[i], "found twice, expected each file once");
       return NULL;
     }
-    if (!open_file(stored, paths[i], error))
+    if (!open_file(stored, paths[i], wanted == NULL, error))
       return NULL;
     file = g_ptr_array_index(stored->files, i);
     if (!read_runs(stored, file, (const char *const *)wanted, error) ||
         !read_columns(stored, file, error))
       return NULL;
-    for (guint r = before; r < stored->runs->len; r++)
-      if (!read_config(file, g_ptr_array_index(stored->runs, r), error))
+    for (guint r = before; r < stored->runs->len; r++) {
+      StoredRun *run = g_ptr_array_index(stored->runs, r);
+      if ((wanted != NULL &&
+           !results_check_values(file->results, "main", run->id, file->path, error)) ||
+          !read_config(file, run, error))
         return NULL;
+    }
   }
   if (!check_wanted(stored, (const char *const *)wanted, error))
     return NULL;
@@ -270,12 +226,4 @@ stored_free(Stored *stored)
   g_ptr_array_unref(stored->runs);
   g_ptr_array_unref(stored->columns);
   g_free(stored);
-}
-
-char *
-stored_setting(const StoredRun *run, const char *key)
-{
-  json_t *leaf = json_object_get(run->record.config, key);
-
-  return leaf != NULL ? json_leaf_text(leaf) : g_strdup("");
 }

@@ -16,7 +16,7 @@ typedef struct {
 } StoredRun;
 
 typedef struct {
-  GPtrArray *files;   /* of sqlite3 *, with paths */
+  GPtrArray *files;   /* of StoredFile * */
   GPtrArray *runs;    /* of StoredRun *, in the order of the files and of their ids */
   GPtrArray *columns; /* of char *: settings that a study put first in run_summary */
 } Stored;
@@ -25,9 +25,6 @@ typedef struct {
 Stored *stored_open(const char *const *paths, const char *ids, GError **error);
 void stored_free(Stored *stored);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Stored, stored_free)
-
-/* A setting's text; "" where the run has none. Caller frees. */
-char *stored_setting(const StoredRun *run, const char *key);
 
 /* Ascending values of double, in seconds, one a request that has the latency. NULL with an error.
  */

@@ -19,7 +19,7 @@ vllm_most_active(const Scheduler *self)
 guint32
 vllm_wanted_tokens(const VllmDecision *d, const Sequence *sequence, guint32 cached, guint32 most)
 {
-  guint32 tokens = sequence_length(sequence) - cached;
+  guint32 tokens = sequence_goal_tokens(sequence, cached) - cached;
 
   if (d->threshold > 0)
     tokens = MIN(tokens, d->threshold);
@@ -40,11 +40,11 @@ vllm_allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
 }
 
 static void
-preempt(VllmDecision *d, Sequence *victim, const Sequence *beneficiary)
+preempt(VllmDecision *d, Sequence *victim, const Sequence *beneficiary, guint32 short_blocks)
 {
   Scheduler *self = d->self;
 
-  if (scheduler_preempt(self, d->step, victim, beneficiary, TRUE) == OVERFLOW_SWAP)
+  if (scheduler_preempt(self, d->step, victim, beneficiary, short_blocks, TRUE))
     sequence_queue_push_head(&self->swapped, victim);
   else
     waiting_queue_push_head(&self->waiting, victim);
@@ -67,10 +67,13 @@ allocate_by_preempting(VllmDecision *d, Sequence *sequence, guint32 tokens)
   Scheduler *self = d->self;
 
   while (!vllm_allocate(self, sequence, tokens)) {
+    guint32 more = vllm_blocks_after(self, sequence->computed_tokens, tokens) - sequence->blocks;
     Sequence *victim = self->running.tail;
+    if (scheduler_free_up(self, d->step, sequence, more))
+      continue;
     if (!may_preempt(self, victim))
       return FALSE;
-    preempt(d, victim, sequence);
+    preempt(d, victim, sequence, more - self->pool.free_blocks);
     if (victim == sequence)
       return FALSE;
   }
@@ -99,14 +102,16 @@ running_tokens(const VllmDecision *d, const Sequence *sequence, guint32 left)
   return MIN(tokens, longest > computed ? longest - computed : 0);
 }
 
-/* The first running sequence that the free blocks do not reach; NULL: they suffice. */
+/* The first running sequence that the available blocks do not reach, and how many it lacks; NULL:
+ * they suffice. */
 static Sequence *
-first_short(const VllmDecision *d)
+first_short(const VllmDecision *d, guint32 *short_blocks)
 {
   Scheduler *self = d->self;
   const DueList *due = decode_clock_due(&self->clock, 0);
-  guint32 left = self->pool.free_blocks, budget = d->budget;
+  guint32 left = scheduler_available_blocks(self, NULL), budget = d->budget;
 
+  *short_blocks = 1;
   if (due->length > left) {
     Sequence *member = due->head;
     for (; left > 0; left--)
@@ -119,7 +124,8 @@ first_short(const VllmDecision *d)
     guint32 tokens = running_tokens(d, s, budget);
     guint32 blocks = tokens > 0 ? vllm_blocks_after(self, s->computed_tokens, tokens) : 0;
     guint32 more = blocks > s->blocks ? blocks - s->blocks : 0;
-    if (more > left)
+    *short_blocks = more - MIN(more, left);
+    if (*short_blocks > 0)
       return s;
     left -= more;
     budget -= tokens;
@@ -132,11 +138,12 @@ static void
 preempt_by_rank(VllmDecision *d)
 {
   Sequence *in_need, *victim;
+  guint32 short_blocks;
 
-  while ((in_need = first_short(d)) != NULL && (victim = scheduler_first_victim(d->self)) != NULL &&
-         may_preempt(d->self, victim)) {
+  while ((in_need = first_short(d, &short_blocks)) != NULL &&
+         (victim = scheduler_first_victim(d->self)) != NULL && may_preempt(d->self, victim)) {
     d->self->memory_bound = TRUE;
-    preempt(d, victim, in_need);
+    preempt(d, victim, in_need, short_blocks);
   }
 }
 
@@ -158,7 +165,9 @@ supply_members(VllmDecision *d)
     while (!scheduler_take_due(self, member)) {
       Sequence *victim = self->running.tail;
       gboolean itself = victim == member;
-      preempt(d, victim, member);
+      if (scheduler_free_up(self, d->step, NULL, 1))
+        continue;
+      preempt(d, victim, member, 1);
       if (itself) {
         scheduler_note_supplied(self);
         return FALSE;
@@ -219,24 +228,23 @@ schedule_swapped(VllmDecision *d)
   while (self->swapped.length > 0 && d->budget > 0 &&
          self->running.length < vllm_most_active(self)) {
     Sequence *sequence = self->swapped.head;
-    guint32 computed = sequence->computed_tokens;
+    guint32 idle, back = scheduler_return_blocks(self, sequence);
+    guint32 hits = pool_hits(&self->pool, sequence, back, &idle);
+    guint32 computed = scheduler_return_tokens(self, sequence, hits);
     guint32 tokens = vllm_wanted_tokens(d, sequence, computed, d->budget);
-    guint32 idle;
-    guint32 hits = pool_hits(&self->pool, sequence, sequence->host_blocks, &idle);
-    guint32 need = MAX(vllm_blocks_after(self, computed, tokens), sequence->host_blocks);
-    gboolean decodes = sequence->stage == STAGE_DECODE;
+    guint32 need = MAX(vllm_blocks_after(self, computed, tokens), back);
+    guint32 more = need - sequence->blocks - hits + idle;
 
-    if (need - hits + idle > self->pool.free_blocks)
+    if (more > scheduler_available_blocks(self, sequence))
       break;
+    scheduler_free_up(self, d->step, sequence, more);
     sequence_queue_pop_head(&self->swapped);
-    if (hits > 0)
-      pool_share(&self->pool, sequence, hits);
-    pool_grow(&self->pool, sequence, need);
+    scheduler_bring_back(self, d->step, sequence, hits, need);
     scheduler_register(self, sequence, tokens);
-    scheduler_note_swap_in(self, d->step, sequence, sequence->host_blocks - hits);
     sequence_queue_push_tail(&self->running, sequence);
     scheduler_add_entry(self, d->step, sequence, tokens,
-                        decodes ? ENTRY_DECODE_SWAPPED_IN : ENTRY_PREFILL_SWAPPED_IN);
+                        sequence->stage == STAGE_DECODE ? ENTRY_DECODE_SWAPPED_IN
+                                                        : ENTRY_PREFILL_SWAPPED_IN);
     d->budget -= tokens;
   }
 }

@@ -36,8 +36,9 @@ plan(SequenceQueue *queue, Sequence *sequence, guint32 tokens)
 static guint32
 remaining_tokens(const Sequence *sequence)
 {
-  return sequence->stage == STAGE_DECODE ? 1
-                                         : sequence_length(sequence) - sequence->computed_tokens;
+  guint32 computed = sequence->computed_tokens;
+
+  return sequence->stage == STAGE_DECODE ? 1 : sequence_goal_tokens(sequence, computed) - computed;
 }
 
 static guint32
@@ -60,7 +61,7 @@ can_append(const Scheduler *self, const Sequence *sequence, guint32 free_blocks)
 static void
 preempt(Plan *p, Sequence *victim, const Sequence *beneficiary)
 {
-  if (scheduler_preempt(p->self, p->step, victim, beneficiary, FALSE) == OVERFLOW_SWAP)
+  if (scheduler_preempt(p->self, p->step, victim, beneficiary, 1, FALSE))
     sequence_queue_push_tail(p->moved, victim);
   else
     sequence_queue_push_tail(p->dropped, victim);
@@ -83,6 +84,8 @@ make_room(Plan *p, Sequence *sequence)
   self->memory_bound |= self->pool.free_blocks == 0;
   while (!can_append(self, sequence, self->pool.free_blocks)) {
     Sequence *victim = next_running(p) != NULL ? self->running.tail : sequence;
+    if (scheduler_free_up(self, p->step, sequence, 1))
+      continue;
     preempt(p, victim, sequence);
     if (victim == sequence)
       return FALSE;
@@ -119,7 +122,8 @@ static Sequence *
 first_short(const Plan *p)
 {
   Scheduler *self = p->self;
-  guint32 due = decode_clock_due(&self->clock, 0)->length, left = self->pool.free_blocks;
+  guint32 due = decode_clock_due(&self->clock, 0)->length;
+  guint32 left = scheduler_available_blocks(self, NULL);
   gboolean members_fit = members_can_run(p);
   gint64 budget = p->tokens - (members_fit ? self->clock.count : 0);
   Sequence *s = members_fit ? scheduler_first_loose(self) : self->running.head;
@@ -221,11 +225,8 @@ static gboolean
 swap_in(Plan *p, Sequence *sequence)
 {
   Scheduler *self = p->self;
-  guint32 copied = sequence->host_blocks;
-
   sequence_queue_pop_head(&self->swapped);
-  pool_grow(&self->pool, sequence, copied);
-  scheduler_note_swap_in(self, p->step, sequence, copied);
+  scheduler_bring_back(self, p->step, sequence, 0, scheduler_return_blocks(self, sequence));
   if (pool_grow(&self->pool, sequence, blocks_of_length(self, sequence)))
     return TRUE;
   p->step->abort = "NoFreeBlocksError: a sequence was swapped in and no block was left to append";
@@ -243,7 +244,7 @@ schedule_swapped(Plan *p)
     sequence_queue_sort_by_arrival(&self->swapped);
   while (self->swapped.length > 0) {
     Sequence *sequence = self->swapped.head;
-    guint32 need = sequence->host_blocks + spare;
+    guint32 need = scheduler_return_blocks(self, sequence) + spare;
     guint32 tokens = remaining_tokens(sequence);
     if (self->pool.total_blocks < need) {
       sequence_queue_pop_head(&self->swapped);
@@ -251,9 +252,11 @@ schedule_swapped(Plan *p)
                        "swapped out, and more blocks are needed to return than there are");
       continue;
     }
-    if ((guint64)need + self->watermark_blocks > self->pool.free_blocks || tokens > p->tokens ||
+    need += self->watermark_blocks - sequence->blocks;
+    if (need > scheduler_available_blocks(self, sequence) || tokens > p->tokens ||
         p->seqs + 1 > self->config.max_num_seqs)
       break;
+    scheduler_free_up(self, p->step, sequence, need);
     if (!swap_in(p, sequence))
       break;
     plan(sequence->stage == STAGE_DECODE ? p->back_decodes : p->back_prefills, sequence, tokens);
@@ -273,7 +276,7 @@ schedule_waiting(Plan *p)
 
   while (self->waiting.length > 0) {
     Sequence *sequence = scheduler_waiting_head(self);
-    guint32 tokens = sequence_length(sequence);
+    guint32 tokens = sequence_length(sequence) - sequence->computed_tokens;
     guint64 need = (guint64)blocks_of_length(self, sequence) + self->watermark_blocks;
     if (config->chunked_prefill)
       tokens = (guint32)MIN(tokens, MAX(p->tokens, 0));
@@ -286,10 +289,13 @@ schedule_waiting(Plan *p)
                            : "more blocks are needed than the pool has above its watermark");
       continue;
     }
+    need -= sequence->blocks;
     self->memory_bound |= need > self->pool.free_blocks;
-    if (need > self->pool.free_blocks || tokens == 0 || tokens > p->tokens ||
+    if (need > scheduler_available_blocks(self, sequence) || tokens == 0 || tokens > p->tokens ||
         p->seqs + 1 > config->max_num_seqs)
       break;
+    scheduler_free_up(self, p->step, sequence, (guint32)need);
+    scheduler_take_kept(self, sequence);
     scheduler_take_waiting(self);
     pool_grow(&self->pool, sequence, blocks_of_length(self, sequence));
     plan(p->fresh, sequence, tokens);

@@ -6,28 +6,31 @@
 #include "vllm.h"
 
 /* Admits the head of waiting if its blocks are there: those of this chunk and, with the gate, those
- * of all that it has to compute. */
+ * of all that it has to compute. It begins behind what it kept, or what the prefix cache has. */
 static gboolean
 admit(VllmDecision *d, Sequence *sequence, guint32 hits, guint32 idle_hits, guint32 tokens)
 {
   Scheduler *self = d->self;
-  guint32 hit_tokens = hits * self->config.block_size;
-  guint32 whole = sequence_length(sequence) - hit_tokens;
-  guint32 need =
-      vllm_blocks_after(self, hit_tokens, self->config.reserve_full_isl ? whole : tokens);
+  guint32 cached_blocks = sequence->blocks + hits;
+  guint32 cached = cached_blocks * self->config.block_size;
+  guint32 whole = sequence_length(sequence) - cached;
+  guint32 need = vllm_blocks_after(self, cached, self->config.reserve_full_isl ? whole : tokens) -
+                 cached_blocks + idle_hits;
   guint32 spared = self->running.length > 0 ? self->watermark_blocks : 0;
   EntryKind kind = scheduler_entry_kind(sequence);
 
-  if ((guint64)need - hits + idle_hits + spared > self->pool.free_blocks) {
+  if ((guint64)need + spared > scheduler_available_blocks(self, sequence)) {
     self->memory_bound = TRUE;
     return FALSE;
   }
+  scheduler_free_up(self, d->step, sequence, need);
+  scheduler_take_kept(self, sequence);
   if (hits > 0) {
-    const StepHit hit = {.request = sequence->request, .tokens = hit_tokens};
+    const StepHit hit = {.request = sequence->request, .tokens = cached};
     pool_share(&self->pool, sequence, hits);
     g_array_append_val(d->step->hits, hit);
   }
-  sequence->computed_tokens = hit_tokens;
+  sequence->computed_tokens = cached;
   vllm_allocate(self, sequence, tokens);
   if (self->offload != NULL)
     offload_note_waiting(self->offload, sequence, FALSE);
@@ -143,7 +146,7 @@ try_waiting(VllmDecision *d, Sequence *sequence, SequenceQueue *skipped)
   Scheduler *self = d->self;
   guint32 idle, loadable = 0;
   guint32 hits = pool_hits(&self->pool, sequence, G_MAXUINT32, &idle);
-  guint32 cached = hits * self->config.block_size;
+  guint32 cached = (sequence->blocks + hits) * self->config.block_size;
   guint32 most = self->config.chunked_prefill ? d->budget : G_MAXUINT32;
   guint32 tokens = vllm_wanted_tokens(d, sequence, cached, most);
 
@@ -164,9 +167,11 @@ try_waiting(VllmDecision *d, Sequence *sequence, SequenceQueue *skipped)
   }
   if (admit(d, sequence, hits, idle, tokens))
     return ADMITTED;
-  /* A hit that is lost leaves more to compute: a chunk that is then limited needs less. */
+  /* A hit that is lost leaves more to compute: a chunk that is then limited needs less, and so does
+   * what is then loaded instead. */
   if (hits == 0 || self->config.reserve_full_isl ||
-      vllm_wanted_tokens(d, sequence, 0, d->budget) == sequence_length(sequence))
+      (self->offload == NULL &&
+       vllm_wanted_tokens(d, sequence, 0, d->budget) == sequence_length(sequence)))
     return PASS_ENDS;
   return PASS_ENDS_FOR_NOW;
 }

@@ -2,9 +2,14 @@
 libspillway_sim_a_SOURCES += \
   %D%/policy.c %D%/policy.h \
   %D%/overflow.c %D%/overflow.h \
+  %D%/overflow/auto.c \
+  %D%/overflow/partial.c \
   %D%/overflow/recompute.c \
+  %D%/overflow/split.c \
   %D%/overflow/swap.c \
+  %D%/overflow/swap_free.c \
   %D%/overflow/threshold.c \
+  %D%/price.c %D%/price.h \
   %D%/victim.c %D%/victim.h \
   %D%/victim/fewest_outputs.c \
   %D%/victim/least_computed.c \

@@ -1,7 +1,11 @@
 /* Overflow policies: what happens to a victim's KV.
  *
- * A policy decides per victim; the scheduler carries the decision out. A new policy is a file with
- * one OverflowPolicy, and its line in the table below.
+ * A policy plans per victim; the scheduler carries the plan out. A plan cuts the victim's blocks in
+ * three, from the first on:
+ *
+ *     | keep_blocks: stay | drop_blocks: computed again | the rest: copied to the host and back |
+ *
+ * A new policy is a file with one OverflowPolicy, and its line in the table below.
  */
 #pragma once
 
@@ -10,25 +14,58 @@
 #include "sim/sequence.h"
 
 typedef struct {
-  const Sequence *victim;
+  const Sequence *victim;      /* its counts of tokens and blocks are of now */
+  const Sequence *beneficiary; /* the victim itself where nobody else was left */
+  guint32 short_blocks;        /* that the beneficiary lacks, at least 1 */
+  guint32 block_size;          /* tokens */
   guint32 host_free_blocks;
-  CostModel *cost; /* NULL where the executor has none */
+  guint32 waiting;        /* requests that are to come before the victim returns, or behind it */
+  guint32 step_tokens;    /* the token budget of a step */
+  DecodeContexts decodes; /* of what decoded when the step was decided; only where needs_decodes */
+  CostModel *cost;        /* NULL where the executor has none */
   const PolicyValues *options;
 } OverflowQuery;
+
+typedef struct {
+  guint32 keep_blocks;  /* whole blocks, less than the victim has */
+  guint32 drop_blocks;  /* whole blocks if any are copied */
+  gboolean free_copies; /* the copies take no time and no room: a bound */
+} OverflowPlan;
+
+/* Nothing stays and nothing is copied. */
+static inline OverflowPlan
+overflow_plan_recompute(const OverflowQuery *query)
+{
+  return (OverflowPlan){.drop_blocks = query->victim->blocks};
+}
+
+/* All of it is copied. */
+static inline OverflowPlan
+overflow_plan_swap(void)
+{
+  return (OverflowPlan){0};
+}
 
 typedef struct OverflowPolicy OverflowPolicy;
 
 struct OverflowPolicy {
   Policy base;
-  gboolean needs_host; /* it may swap, so the run needs host blocks */
-  OverflowAction (*decide)(const OverflowPolicy *self, const OverflowQuery *query);
+  gboolean needs_host;    /* it may copy, so the run needs host blocks */
+  gboolean needs_decodes; /* it asks for query->decodes */
+  gboolean of_no_engine;  /* under every engine a what-if */
+  gboolean only_modelled; /* an executor that computes cannot carry it out */
+  OverflowPlan (*plan)(const OverflowPolicy *self, const OverflowQuery *query);
 };
 
 /* The table, in the order of the lists; the first is the default. */
 #define OVERFLOW_POLICIES(ENTRY)                                                                   \
   ENTRY(overflow_recompute)                                                                        \
   ENTRY(overflow_swap)                                                                             \
-  ENTRY(overflow_threshold)
+  ENTRY(overflow_swap_free)                                                                        \
+  ENTRY(overflow_threshold)                                                                        \
+  ENTRY(overflow_auto)                                                                             \
+  ENTRY(overflow_split)                                                                            \
+  ENTRY(overflow_partial)
 
 #define OVERFLOW_DECLARE(name) extern const OverflowPolicy name;
 OVERFLOW_POLICIES(OVERFLOW_DECLARE)

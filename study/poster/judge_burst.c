@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "report/format.h"
+#include "report/text/format.h"
 #include "sim/units.h"
 
 typedef double (*Measure)(const PosterRun *run);

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "report/format.h"
+#include "report/text/format.h"
 #include "sim/units.h"
 
 #define LENGTH_AT 3 /* 2,048 tokens: near a sequence of the burst when it is evicted */

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "report/format.h"
+#include "report/text/format.h"
 
 #define FEW 3      /* rises: less shows no period */
 #define UNEVEN 0.5 /* of the mean gap: more is no period */

@@ -10,7 +10,7 @@
 #include "jobs.h"
 #include "probe.h"
 #include "store.h"
-#include "report/format.h"
+#include "report/text/format.h"
 #include "report/results/results.h"
 #include "sim/units.h"
 

@@ -65,6 +65,16 @@ blocks_for_all(const PosterData *data, guint32 block_size)
   return g_strdup_printf("%" G_GUINT64_FORMAT, data->burst.requests * each * 102 / 100 + 2);
 }
 
+/* The study compares engines at the same batch, without what came after it. */
+static gboolean
+set_batch(Settings *settings, const char *scheduler)
+{
+  return !g_str_equal(scheduler, "vllm-v1") ||
+         (set(settings, "max-num-seqs", "256") && set(settings, "max-num-batched-tokens", "8192") &&
+          set(settings, "no-enable-prefix-caching", NULL) &&
+          set(settings, "no-async-scheduling", NULL));
+}
+
 Settings *
 poster_settings(const PosterData *data, const PosterReplay *replay)
 {
@@ -82,7 +92,8 @@ poster_settings(const PosterData *data, const PosterReplay *replay)
                       set(settings, "swap-space", replay->swap_gib) &&
                       set(settings, "copy-path", s->copy_path) &&
                       (s->what_if == NULL || set(settings, "what-if", s->what_if)) &&
-                      (!s->chunked || set(settings, "enable-chunked-prefill", NULL));
+                      (!s->chunked || set(settings, "enable-chunked-prefill", NULL)) &&
+                      set_batch(settings, s->scheduler);
 
   g_assert(accepted);
   return g_steal_pointer(&settings);

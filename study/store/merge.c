@@ -5,15 +5,17 @@
  */
 #include "config.h"
 
+#include "files/database.h"
 #include "private.h"
+#include "report/results/check.h"
 
-/* The columns of a table of the other file behind its first, ", a, b"; quoted. */
+/* The columns of a table behind its first, ", a, b", quoted; the other file's are the same. */
 static char *
 further_columns(Results *results, const char *table, GError **error)
 {
   g_autoptr(GString) columns = g_string_new(NULL);
   g_autofree char *sql = g_strdup_printf(
-      "SELECT group_concat(', \"' || name || '\"', '') FROM pragma_table_info('%s', 'other')"
+      "SELECT group_concat(', \"' || name || '\"', '') FROM pragma_table_info('%s', 'main')"
       " WHERE cid > 0",
       table);
   sqlite3_stmt *statement = results_prepare(results, sql, error);
@@ -104,17 +106,21 @@ copy_runs(Results *results, guint *n_runs, GError **error)
   return copy_steps(results, error);
 }
 
-/* The first column of the first row, or NULL. */
+/* The first column of the first row; NULL where there is none, and with an error. */
 static char *
 query_text(Results *results, const char *sql, GError **error)
 {
   sqlite3_stmt *statement = results_prepare(results, sql, error);
   char *text = NULL;
+  int result;
 
   if (statement == NULL)
     return NULL;
-  if (sqlite3_step(statement) == SQLITE_ROW)
+  result = sqlite3_step(statement);
+  if (result == SQLITE_ROW)
     text = g_strdup((const char *)sqlite3_column_text(statement, 0));
+  else if (result != SQLITE_DONE)
+    results_fail(results, error);
   sqlite3_finalize(statement);
   return text;
 }
@@ -123,30 +129,32 @@ query_text(Results *results, const char *sql, GError **error)
 static gboolean
 check_studies(Results *results, const char *path, GError **error)
 {
+  GError *cause = NULL;
   g_autofree char *grid = query_text(results,
                                      "SELECT name FROM main.study JOIN other.study AS o"
                                      " USING (name) WHERE o.options <> study.options",
-                                     error);
+                                     &cause);
   g_autofree char *cell = NULL;
 
-  if (grid != NULL) {
+  if (cause == NULL && grid == NULL)
+    cell = query_text(results,
+                      "SELECT c.name || ', seed ' || c.seed || ' of the study ' || c.study"
+                      " FROM main.cell AS c JOIN other.cell AS o USING (study, name, seed)"
+                      " WHERE o.identity <> c.identity",
+                      &cause);
+  if (cause != NULL)
+    g_propagate_error(error, cause);
+  else if (grid != NULL)
     g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FOREIGN,
                 "%s: its study %s has another grid than that in %s; sweep both with one study file,"
                 " or give one of them another name",
                 path, grid, results->path);
-    return FALSE;
-  }
-  cell = query_text(results,
-                    "SELECT c.name || ', seed ' || c.seed || ' of the study ' || c.study"
-                    " FROM main.cell AS c JOIN other.cell AS o USING (study, name, seed)"
-                    " WHERE o.identity <> c.identity",
-                    error);
-  if (cell != NULL)
+  else if (cell != NULL)
     g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FOREIGN,
                 "%s: the cell %s is another one in %s: the trace, the profile, an option or the"
                 " program's version differs; sweep both again with the same ones",
                 path, cell, results->path);
-  return cell == NULL;
+  return cause == NULL && grid == NULL && cell == NULL;
 }
 
 /* A run is better than a failure, a failure than nothing. */
@@ -179,13 +187,57 @@ copy_studies(Results *results, GError **error)
          study_create_views(results, error);
 }
 
+/* What the other file says of itself: that it is one, which format, its tables, its values. */
+static gboolean
+check_attached(Results *results, const char *path, GError **error)
+{
+  gint64 id, format;
+
+  if (!results_query_int(results, "PRAGMA other.application_id", &id, error))
+    return FALSE;
+  if (id != RESULTS_APPLICATION_ID) {
+    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FOREIGN, "%s is not a results database", path);
+    return FALSE;
+  }
+  if (!results_query_int(results, "SELECT value FROM other.meta WHERE key = 'format'", &format,
+                         error))
+    return FALSE;
+  if (format != RESULTS_FORMAT) {
+    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_NEWER,
+                "%s has the results format %" G_GINT64_FORMAT ", this program reads format %d",
+                path, format, RESULTS_FORMAT);
+    return FALSE;
+  }
+  return results_check_tables(results, "other", path, error) &&
+         results_check_values(results, "other", 0, path, error);
+}
+
+/* meta of the other file promises the tables of a study. */
+static gboolean
+check_study_tables(Results *results, const char *path, GError **error)
+{
+  gint64 n;
+
+  if (!results_query_int(results,
+                         "SELECT count(*) FROM other.sqlite_master WHERE type = 'table' AND name IN"
+                         " ('study', 'cell', 'cell_setting', 'run_identity')",
+                         &n, error))
+    return FALSE;
+  if (n < 4)
+    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_DAMAGED,
+                "%s is damaged: it says that it holds studies, and lacks a table of them", path);
+  return n == 4;
+}
+
 static gboolean
 merge_attached(Results *results, const char *path, guint *n_runs, GError **error)
 {
   gboolean has, other_has;
 
-  if (!study_has_tables(results, "other", &other_has, error) ||
-      (other_has && !study_check_tables(results, error)) ||
+  if (!check_attached(results, path, error) ||
+      !study_has_tables(results, "other", &other_has, error) ||
+      (other_has &&
+       (!check_study_tables(results, path, error) || !study_check_tables(results, error))) ||
       !study_has_tables(results, "main", &has, error))
     return FALSE;
   return (!other_has || check_studies(results, path, error)) &&
@@ -194,38 +246,25 @@ merge_attached(Results *results, const char *path, guint *n_runs, GError **error
          results_exec(results, "DROP TABLE map", error);
 }
 
-/* Attaches the file as `other` if it is a results database that this program reads. */
+/* The output's lock is taken first, so that what is locked afterwards is the input. */
 static gboolean
-attach(Results *results, const char *path, GError **error)
+merge(Results *results, const char *path, guint *n_runs, GError **error)
 {
-  sqlite3_stmt *statement = results_prepare(results, "ATTACH ? AS other", error);
-  gboolean worked = statement != NULL && study_run(results, statement, NULL, "s", path);
-  gint64 id = 0, format = 0;
-
-  sqlite3_finalize(statement);
-  if (!worked || !results_query_int(results, "PRAGMA other.application_id", &id, NULL) ||
-      id != RESULTS_APPLICATION_ID ||
-      !results_query_int(results, "SELECT value FROM other.meta WHERE key = 'format'", &format,
-                         NULL)) {
-    g_clear_error(error);
-    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FOREIGN,
-                "%s is not a results database, or it cannot be read", path);
+  if (!results_begin(results, error))
     return FALSE;
-  }
-  if (format == RESULTS_FORMAT)
-    return TRUE;
-  g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_NEWER,
-              "%s has the results format %" G_GINT64_FORMAT ", this program reads format %d", path,
-              format, RESULTS_FORMAT);
-  return FALSE;
+  results->input = path;
+  return results_finish(results, merge_attached(results, path, n_runs, error), error);
 }
 
 gboolean
 results_merge(Results *results, const char *path, guint *n_runs, GError **error)
 {
-  gboolean worked = attach(results, path, error) && results_begin(results, error) &&
-                    results_finish(results, merge_attached(results, path, n_runs, error), error);
+  gboolean worked;
 
+  if (database_attach(results->db, path) != SQLITE_OK)
+    return results_fail_read(results, path, error);
+  worked = merge(results, path, n_runs, error);
+  results->input = NULL;
   sqlite3_exec(results->db, "DETACH other", NULL, NULL, NULL);
   return worked;
 }

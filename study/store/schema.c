@@ -6,46 +6,10 @@
 
 #define STUDENT_ROWS 200 /* beyond, the last is used: 0.01 % too wide */
 
-static const char tables[] =
-    "CREATE TABLE study (name TEXT PRIMARY KEY, file TEXT NOT NULL, options TEXT NOT NULL,"
-    " points INTEGER NOT NULL, seeds INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE cell (id INTEGER PRIMARY KEY, study TEXT NOT NULL REFERENCES study(name) ON"
-    " DELETE CASCADE, name TEXT NOT NULL, seed INTEGER NOT NULL, point INTEGER NOT NULL,"
-    " identity TEXT NOT NULL, state TEXT NOT NULL, run_id INTEGER REFERENCES run(id) ON DELETE"
-    " CASCADE, message TEXT, UNIQUE (study, name, seed));"
-    "CREATE INDEX cell_run ON cell (run_id);"
-    "CREATE INDEX cell_identity ON cell (identity);"
-    "CREATE TABLE cell_setting (cell_id INTEGER NOT NULL REFERENCES cell(id) ON DELETE CASCADE,"
-    " position INTEGER NOT NULL, option TEXT NOT NULL, value, PRIMARY KEY (cell_id, option))"
-    " WITHOUT ROWID;"
-    "CREATE TABLE run_identity (run_id INTEGER PRIMARY KEY REFERENCES run(id) ON DELETE CASCADE,"
-    " identity TEXT NOT NULL UNIQUE);"
-    "CREATE TABLE student_t (df INTEGER PRIMARY KEY, t95 REAL NOT NULL);";
-
-gboolean
-study_has_tables(Results *results, const char *schema, gboolean *has, GError **error)
-{
-  g_autofree char *sql =
-      g_strdup_printf("SELECT value FROM %s.meta WHERE key = 'study_format'", schema);
-  gint64 format;
-
-  *has = FALSE;
-  if (!results_query_int(results, sql, &format, error))
-    return FALSE;
-  *has = format > 0;
-  if (format <= STUDY_FORMAT)
-    return TRUE;
-  g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_NEWER,
-              "%s has the study format %" G_GINT64_FORMAT
-              ", this program writes format %d; use the newer program, or name another file",
-              results->path, format, STUDY_FORMAT);
-  return FALSE;
-}
-
 gboolean
 study_check_tables(Results *results, GError **error)
 {
-  g_autoptr(GString) rows = g_string_new(tables);
+  g_autoptr(GString) rows = g_string_new(study_tables);
   gboolean has;
 
   if (!study_has_tables(results, "main", &has, error))
@@ -61,57 +25,30 @@ study_check_tables(Results *results, GError **error)
   return results_exec(results, rows->str, error);
 }
 
-/* The options of every grid in the file, each once, in the order of the studies' names. */
-static GPtrArray *
-grid_options(Results *results, GError **error)
-{
-  g_autoptr(GPtrArray) options = g_ptr_array_new_with_free_func(g_free);
-  sqlite3_stmt *statement =
-      results_prepare(results,
-                      "SELECT option FROM cell_setting JOIN cell ON cell.id = cell_id"
-                      " GROUP BY option ORDER BY min(study), min(position)",
-                      error);
-  int result;
-
-  if (statement == NULL)
-    return NULL;
-  while ((result = sqlite3_step(statement)) == SQLITE_ROW)
-    g_ptr_array_add(options, g_strdup((const char *)sqlite3_column_text(statement, 0)));
-  if (result != SQLITE_DONE)
-    results_fail(results, error);
-  sqlite3_finalize(statement);
-  return result == SQLITE_DONE ? g_steal_pointer(&options) : NULL;
-}
-
-/* An option's column: its name with '_' for '-'. */
-static char *
-option_column(const char *option)
-{
-  return g_strdelimit(g_strdup(option), "-", '_');
-}
-
 /* As the study has it; of other runs what was resolved. */
 static void
 append_grid_column(GString *sql, const char *option, const char *cell_id, const char *run_id)
 {
-  g_autofree char *column = option_column(option);
+  g_autofree char *column = study_option_column(option);
+  char *value = sqlite3_mprintf(
+      "(SELECT value FROM cell_setting WHERE cell_id = %s AND option = %Q)", cell_id, option);
+  char *resolved =
+      run_id != NULL ? sqlite3_mprintf("(SELECT value FROM config WHERE run_id = %s AND key = %Q)",
+                                       run_id, column)
+                     : sqlite3_mprintf("NULL");
+  char *name = sqlite3_mprintf("\"%w\"", column);
 
-  g_string_append_printf(
-      sql, ", coalesce((SELECT value FROM cell_setting WHERE cell_id = %s AND option = '%s')",
-      cell_id, option);
-  if (run_id != NULL)
-    g_string_append_printf(sql, ", (SELECT value FROM config WHERE run_id = %s AND key = '%s')",
-                           run_id, column);
-  else
-    g_string_append(sql, ", NULL");
-  g_string_append_printf(sql, ") AS \"%s\"", column);
+  g_string_append_printf(sql, ", coalesce(%s, %s) AS %s", value, resolved, name);
+  sqlite3_free(value);
+  sqlite3_free(resolved);
+  sqlite3_free(name);
 }
 
 static gboolean
 create_run_summary(Results *results, const GPtrArray *options, GError **error)
 {
   g_autoptr(GString) sql =
-      g_string_new("DROP VIEW IF EXISTS main.run_summary; CREATE VIEW main.run_summary AS"
+      g_string_new("CREATE VIEW main.run_summary AS"
                    " SELECT run.id AS run_id, run.name, cell.study, cell.name AS cell");
   g_autoptr(GHashTable) shown = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   guint n;
@@ -119,7 +56,7 @@ create_run_summary(Results *results, const GPtrArray *options, GError **error)
 
   for (guint i = 0; i < options->len; i++) {
     append_grid_column(sql, g_ptr_array_index(options, i), "cell.id", "run.id");
-    g_hash_table_add(shown, option_column(g_ptr_array_index(options, i)));
+    g_hash_table_add(shown, study_option_column(g_ptr_array_index(options, i)));
   }
   for (guint i = 0; results_summary_keys[i] != NULL; i++)
     if (!g_hash_table_contains(shown, results_summary_keys[i]))
@@ -132,7 +69,7 @@ create_run_summary(Results *results, const GPtrArray *options, GError **error)
   }
   g_string_append(sql, " FROM run LEFT JOIN cell ON cell.run_id = run.id WHERE cell.id IS NOT NULL"
                        " OR NOT EXISTS (SELECT 1 FROM run_identity WHERE run_id = run.id)");
-  return results_exec(results, sql->str, error);
+  return results_exec_one(results, sql->str, error);
 }
 
 static void
@@ -155,16 +92,16 @@ append_interval(GString *sql, const char *c)
 
 /* Two passes, the means first: a variance from sums of squares would lose its digits. */
 static gboolean
-create_point_summary(Results *results, const GPtrArray *options, GError **error)
+create_point_summary(Results *results, const GPtrArray *options, const char *head, GError **error)
 {
-  g_autoptr(GString) sql = g_string_new(
-      "DROP VIEW IF EXISTS main.point_summary;"
-      "CREATE VIEW main.point_summary AS WITH replica AS (SELECT"
-      " cell.study, cell.point, cell.name AS cell, cell.id AS"
-      " cell_id, run.overhead_s_recompute + run.overhead_s_swap_out +"
-      " run.overhead_s_swap_in AS overhead_s, run.* FROM cell JOIN run ON run.id = cell.run_id"
-      " WHERE cell.state = 'done'), average AS (SELECT study,"
-      " point, cell, min(cell_id) AS cell_id, count(*) AS runs");
+  g_autoptr(GString) sql = g_string_new(head);
+  g_string_append(
+      sql, " AS WITH replica AS (SELECT"
+           " cell.study, cell.point, cell.name AS cell, cell.id AS"
+           " cell_id, run.overhead_s_recompute + run.overhead_s_swap_out +"
+           " run.overhead_s_swap_in AS overhead_s, run.* FROM cell JOIN run ON run.id = cell.run_id"
+           " WHERE cell.state = 'done'), average AS (SELECT study,"
+           " point, cell, min(cell_id) AS cell_id, count(*) AS runs");
   guint n;
   const Figure *all = figures(&n);
 
@@ -186,14 +123,27 @@ create_point_summary(Results *results, const GPtrArray *options, GError **error)
     }
   g_string_append(sql, " FROM average AS a JOIN replica AS r ON r.study = a.study AND"
                        " r.point = a.point GROUP BY a.study, a.point");
-  return results_exec(results, sql->str, error);
+  return results_exec_one(results, sql->str, error);
 }
 
 gboolean
 study_create_views(Results *results, GError **error)
 {
-  g_autoptr(GPtrArray) options = grid_options(results, error);
+  g_autoptr(GPtrArray) options = study_grid_options(results, error);
 
-  return options != NULL && create_run_summary(results, options, error) &&
-         create_point_summary(results, options, error);
+  return options != NULL &&
+         results_exec(results,
+                      "DROP VIEW IF EXISTS main.run_summary;"
+                      "DROP VIEW IF EXISTS main.point_summary",
+                      error) &&
+         create_run_summary(results, options, error) &&
+         create_point_summary(results, options, "CREATE VIEW main.point_summary", error);
+}
+
+gboolean
+study_point_view(Results *results, GError **error)
+{
+  g_autoptr(GPtrArray) none = g_ptr_array_new();
+
+  return create_point_summary(results, none, "CREATE TEMP VIEW IF NOT EXISTS point_summary", error);
 }

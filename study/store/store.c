@@ -129,7 +129,7 @@ look_for_run(const Statements *s, StudyCell *cell, gint64 *run_id, char **end)
   if (sqlite3_step(s->find_run) == SQLITE_ROW) {
     *run_id = sqlite3_column_int64(s->find_run, 0);
     *end = g_strdup((const char *)sqlite3_column_text(s->find_run, 1));
-    cell->state = g_str_equal(*end, run_end_name(RUN_DONE)) ? CELL_DONE : CELL_ENDED;
+    cell->state = g_strcmp0(*end, run_end_name(RUN_DONE)) == 0 ? CELL_DONE : CELL_ENDED;
     set_message(cell, (const char *)sqlite3_column_text(s->find_run, 2));
   }
   sqlite3_reset(s->find_run);

@@ -9,8 +9,6 @@
 
 #include "report/results/results.h"
 
-#define STUDY_FORMAT 1
-
 typedef enum {
   CELL_PENDING,
   CELL_DONE,   /* there is a run that ended well */

@@ -3,10 +3,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "report/format.h"
+#include "report/text/format.h"
 #include "private.h"
+#include "report/results/check.h"
 #include "report/summary.h"
-#include "report/table.h"
+#include "report/text/table.h"
 
 /* A column of the table for people. */
 typedef struct {
@@ -68,8 +69,9 @@ read_points(Results *results, const StudyTable *study, const GPtrArray *columns,
     g_string_append_printf(sql, ", \"%s\", \"%s_ci95\"", column, column);
   }
   g_string_append(sql, " FROM point_summary WHERE study = ? ORDER BY point");
-  statement = results_prepare(results, sql->str, error);
-  if (statement == NULL)
+  if (!results_check_figures(results, "main", 0, results->path, error) ||
+      !study_point_view(results, error) ||
+      (statement = results_prepare(results, sql->str, error)) == NULL)
     return NULL;
   sqlite3_bind_text(statement, 1, study->name, -1, SQLITE_TRANSIENT);
   while ((result = sqlite3_step(statement)) == SQLITE_ROW) {

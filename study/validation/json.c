@@ -2,7 +2,7 @@
 #include <jansson.h>
 #include <math.h>
 
-#include "report/format.h"
+#include "report/text/format.h"
 #include "validation.h"
 #include "sim/units.h"
 

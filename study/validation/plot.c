@@ -2,7 +2,7 @@
  * the other. */
 #include <math.h>
 
-#include "report/format.h"
+#include "report/text/format.h"
 #include "report/plot/gnuplot.h"
 #include "sim/units.h"
 #include "validation.h"

@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-#include "report/format.h"
-#include "report/table.h"
+#include "report/text/format.h"
+#include "report/text/table.h"
 #include "report/text.h"
 #include "sim/units.h"
 

@@ -158,6 +158,7 @@ static const Case cases[] = {
     {OP_ATTENTION_SKEW, "flat", "bfloat16", {0, 0, 5, 2, 20, 90, 4, 2, 128}, UNSUPPORTED},
     {OP_SAMPLING, "", "bfloat16", {3, 50}, 0},
     {OP_SAMPLING, "", "float16", {1, 1000}, 0},
+    {OP_SAMPLING, SAMPLING_GREEDY, "bfloat16", {3, 50}, 0},
     {OP_ALL_REDUCE, "nccl", "bfloat16", {1024, 2}, UNSUPPORTED},
     {OP_HOST, "vllm-v1", "", {1, 1}, UNSUPPORTED},
     {COPY("h2d/pinned/single", 4096, 1)},

@@ -56,10 +56,30 @@ test_most(void)
   g_assert_cmpfloat(fullest, >, 0.3);
 }
 
+/* Batches just above a whole number of waves are cut: 9 sequences of 32 KV heads on 132
+ * multiprocessors are 288 thread blocks in 264 places. Those that fill their waves are not. */
+static void
+test_waves(void)
+{
+  for (guint32 count = 1; count <= 32; count++) {
+    gint32 query_starts[33], context_lens[32], piece_tokens;
+    for (guint32 s = 0; s <= count; s++)
+      query_starts[s] = (gint32)s;
+    for (guint32 s = 0; s < count; s++)
+      context_lens[s] = 2048;
+    piece_tokens = decode_plan_piece_tokens(query_starts, context_lens, count, 32, 132);
+    if (count == 8 || count == 16 || count == 32)
+      g_assert_cmpint(piece_tokens, >=, 2048);
+    if (count == 1 || count == 2 || count == 9 || count == 10 || count == 17)
+      g_assert_cmpint(piece_tokens, <, 2048);
+  }
+}
+
 int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/decode-plan/most", test_most);
+  g_test_add_func("/decode-plan/waves", test_waves);
   return g_test_run();
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/kv_witness.h"
 #include "sim/loop.h"
 #include "sim/metrics.h"
 #include "sim/units.h"
@@ -75,6 +76,7 @@ typedef struct {
   guint64 preemptions;
   guint64 loads; /* of native offload */
   guint32 *told; /* by request */
+  KvWitness *kv; /* NULL where it cannot know */
   guint64 generated, victims_of_results;
   RunOutcome outcome;
   Summary summary;
@@ -215,9 +217,10 @@ make_case(Case *c, guint32 seed)
       .victim = any_victim(rand),
       .cost = &c->cost.base,
   };
-  if (c->config.prefix_caching && !c->config.overflow->needs_host &&
-      may(c, rand, SCHEDULER_HAS_OFFLOAD))
+  if (c->config.prefix_caching && may(c, rand, SCHEDULER_HAS_OFFLOAD)) {
+    c->config.overflow = &overflow_recompute;
     c->config.num_offload_blocks = pick(rand, 1, coin(rand) ? 20 : 300);
+  }
   c->config.offload_prompt_only = coin(rand);
   c->unit_copy_steps = pick(rand, 0, 5);
   c->config.overflow_options = any_values(rand, &c->config.overflow->base);
@@ -251,7 +254,7 @@ add_queue(const Scheduler *scheduler, const SequenceQueue *queue, guint32 *gpu, 
     g_assert_true(s->queue == queue);
     g_assert_true((s->next != NULL ? s->next->previous : queue->tail) == s);
     *gpu += s->in_clock ? decode_clock_blocks(&scheduler->clock, s) : s->blocks;
-    *host += s->host_blocks;
+    *host += s->copies_are_free ? 0 : s->host_blocks;
   }
   g_assert_cmpuint(length, ==, queue->length);
 }
@@ -282,15 +285,17 @@ static void
 check_conservation(Scheduler *scheduler, gboolean died)
 {
   const Pool *pool = &scheduler->pool;
-  guint32 gpu = 0, host = 0;
+  guint32 gpu = 0, host = 0, nowhere = 0;
 
   add_queue(scheduler, &scheduler->waiting.known, &gpu, &host);
-  g_assert_cmpuint(gpu, ==, 0);
-  add_queue(scheduler, &scheduler->running, &gpu, &host);
-  add_queue(scheduler, &scheduler->held, &gpu, &host);
   if (!died)
     g_assert_cmpuint(host, ==, 0);
   add_queue(scheduler, &scheduler->swapped, &gpu, &host);
+  if (!died)
+    g_assert_cmpuint(gpu, ==, scheduler->kept_blocks);
+  add_queue(scheduler, &scheduler->running, &gpu, died ? &host : &nowhere);
+  add_queue(scheduler, &scheduler->held, &gpu, &nowhere);
+  g_assert_cmpuint(nowhere, ==, 0);
   if (pool->cache == NULL)
     g_assert_cmpuint(gpu + pool->free_blocks, ==, pool->total_blocks);
   else
@@ -373,6 +378,8 @@ on_step(Observer *observer, const StepReport *report)
     g_assert_true(report->elapsed_ps > 0 || step->takes_no_time);
     g_assert_true(report->elapsed_ps == 0 || !step->takes_no_time || step->flushes->len > 0);
     check_entries(w, report);
+    if (w->kv != NULL)
+      kv_witness_step(w->kv, report);
   }
   g_assert_cmpuint(step->tier_used_blocks, <=, w->test->config.num_offload_blocks);
   check_conservation(w->scheduler, step->abort != NULL);
@@ -461,9 +468,12 @@ run_case(const Case *c, Mode mode, Witness *w)
       .scheduler = scheduler,
       .told = g_new0(guint32, workload_count(c->workload)),
   };
+  if (w->observer.needs_decodes && !c->config.prefix_caching)
+    w->kv = kv_witness_new(workload_count(c->workload), c->config.block_size);
   g_assert_true(loop_run(&loop, &w->outcome, &error));
   g_assert_no_error(error);
   metrics_summary(metrics, &w->summary);
+  g_clear_pointer(&w->kv, kv_witness_free);
 }
 
 static void

@@ -182,6 +182,7 @@ static const Difference differences[] = {
     {"dtype of a norm", OP_ELEMENTWISE, ELEMENTWISE_NORM, "bfloat16", NULL, "float16", NONE_OTHER},
     {"elementwise operation", OP_ELEMENTWISE, ELEMENTWISE_NORM, "bfloat16", "qk_norm", NULL,
      NONE_OTHER},
+    {"choice of tokens", OP_SAMPLING, "", "bfloat16", SAMPLING_GREEDY, NULL, NONE_OTHER},
     {"vocabulary", OP_SAMPLING, "", "bfloat16", NULL, NULL, 1, 32000},
     {"dtype of logits", OP_SAMPLING, "", "bfloat16", NULL, "float32", NONE_OTHER},
     {"ranks", OP_ALL_REDUCE, "custom", "bfloat16", NULL, NULL, 1, 4},

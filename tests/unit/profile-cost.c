@@ -2,6 +2,7 @@
  * is given back, what lies between is near the truth, repeats equal single steps to the bit, and
  * what is missing is marked as modelled.
  */
+#include "calib/cost/operation_fit.h"
 #include "calib/cost/profile_cost.h"
 #include "models/model_config.h"
 #include "sim/units.h"
@@ -35,7 +36,7 @@ add(Fixture *f, OperationKind kind, const char *variant, const gint64 *shape, do
 {
   ProfileSample sample = {.operation = (guint8)kind,
                           .variant = variant,
-                          .dtype = "bfloat16",
+                          .dtype = kind == OP_COPY || kind == OP_COPY_SUBMIT ? "" : "bfloat16",
                           .kernel = "",
                           .median_ns = ns};
 
@@ -311,6 +312,69 @@ test_beyond(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   assert_near(piece.base_ps[COST_ATTENTION], 32 * true_attention_ns(9000, 0, 0, 0), 0.1);
 }
 
+/* What whole steps take beyond the tables grows with the tokens, past the largest that was timed.
+ */
+static void
+test_residual_beyond(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+  const Model *m = f->model;
+  const gint64 tail[] = {m->layers, m->hidden, m->ffn, m->heads, m->kv_heads};
+  static const guint32 tokens[] = {1024, 2048, 4096};
+  g_autoptr(CostModel) bare = make_cost(f, WHAT_IF_NONE);
+  g_autoptr(CostModel) cost = NULL;
+  gint64 beyond[G_N_ELEMENTS(tokens)];
+
+  for (guint i = 0; i < 2; i++) {
+    gint64 shape[OPERATION_SHAPE_MAX] = {tokens[i]};
+    const CostChunk chunk = {.tokens = tokens[i]};
+    const CostShape step = {.prefills = &chunk, .n_prefills = 1, .sampled = 1, .sequences = 1};
+    CostPiece piece;
+    cost_model_step(bare, &step, 1, &piece);
+    memcpy(shape + 4, tail, sizeof tail);
+    add(f, OP_STEP, STEP_EAGER, shape,
+        (double)(cost_piece_total_ps(&piece) - piece.base_ps[COST_HOST]) / PS_PER_NS +
+            1000.0 * tokens[i]);
+  }
+  profile_seal(f->profile);
+  cost = make_cost(f, WHAT_IF_NONE);
+  for (guint i = 0; i < G_N_ELEMENTS(tokens); i++) {
+    const CostChunk chunk = {.tokens = tokens[i]};
+    const CostShape step = {.prefills = &chunk, .n_prefills = 1, .sampled = 1, .sequences = 1};
+    CostPiece with, without;
+    cost_model_step(cost, &step, 1, &with);
+    cost_model_step(bare, &step, 1, &without);
+    beyond[i] = cost_piece_total_ps(&with) - cost_piece_total_ps(&without);
+    assert_near(beyond[i], 1000.0 * tokens[i], 1e-3);
+  }
+}
+
+/* Pieces so small that the host hands them over more slowly than the link takes them. */
+static void
+test_submission(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+  g_autofree char *variant = copy_variant(COPY_OUT, COPY_PATH_PER_LAYER, HOST_MEMORY_PINNED);
+  const RooflineConfig config = {.device = f->device,
+                                 .model = f->model,
+                                 .block_size = 16,
+                                 .tensor_parallel_size = 1,
+                                 .copy_path = COPY_PATH_PER_LAYER,
+                                 .host_memory = HOST_MEMORY_PINNED,
+                                 .what_if = WHAT_IF_NONE};
+  const gint64 bytes[] = {4096, 1 << 20}; /* a block of 16 tokens has pieces of 32 KiB */
+
+  for (guint b = 0; b < G_N_ELEMENTS(bytes); b++)
+    for (gint64 pieces = 1; pieces <= 4096; pieces *= 4) {
+      const gint64 shape[] = {bytes[b], pieces};
+      add(f, OP_COPY, variant, shape, (double)(bytes[b] * pieces) / 50);
+      add(f, OP_COPY_SUBMIT, variant, shape, 2000.0 * (double)pieces);
+    }
+  profile_seal(f->profile);
+  {
+    g_autoptr(CostModel) cost = profile_cost_new(f->profile, &config, NULL);
+    assert_near(cost_model_copy_ps(cost, COPY_OUT, 10), 640 * 2000.0, 1e-3);
+  }
+}
+
 static void
 test_what_if(Fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
@@ -392,6 +456,8 @@ main(int argc, char **argv)
   ADD("repeats-skew", test_repeats, "skew");
   ADD("skew", test_skew, "skew");
   ADD("beyond", test_beyond, NULL);
+  ADD("residual-beyond", test_residual_beyond, NULL);
+  ADD("submission", test_submission, NULL);
   ADD("what-if", test_what_if, NULL);
   ADD("lacking", test_lacking, NULL);
   ADD("lookup-time", test_lookup_time, "skew");

@@ -3,6 +3,8 @@
  * takes seconds at most. */
 #include "calib/store/database.h"
 #include "calib/store/text.h"
+#include "calib/store/read.h"
+#include "calib/store/sniff.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
@@ -53,7 +55,7 @@ random_time(void)
   case 1:
     return g_test_rand_int_range(1, 1 << 20) / 1000.;
   case 2:
-    return exp(g_test_rand_double_range(-30, 60));
+    return exp(g_test_rand_double_range(-30, 34));
   default:
     return g_test_rand_double_range(1, 1e6);
   }
@@ -79,7 +81,7 @@ random_sample(guint n_origins)
   }
   for (guint i = 0; i < operation_n_shape(sample.operation); i++)
     sample.shape[i] = g_test_rand_bit() ? g_test_rand_int_range(0, 4)
-                                        : (gint64)g_test_rand_int_range(0, G_MAXINT32) << 31;
+                                        : (gint64)g_test_rand_int_range(0, G_MAXINT32) << 9;
   return sample;
 }
 
@@ -207,8 +209,8 @@ test_refused_databases(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
       {"UPDATE meta SET value = 2 WHERE key = 'format'", PROFILE_ERROR_NEWER, "format 2"},
       {"DELETE FROM meta WHERE key = 'format'", PROFILE_ERROR_FOREIGN, "profile import"},
       {"PRAGMA application_id = 1", PROFILE_ERROR_FOREIGN, "not a profile"},
-      {"DROP TABLE sample", PROFILE_ERROR_DAMAGED, "no such table: sample"},
-      {"DROP TABLE origin", PROFILE_ERROR_DAMAGED, "no such table: origin"},
+      {"DROP TABLE sample", PROFILE_ERROR_DAMAGED, "no table sample"},
+      {"DROP TABLE origin", PROFILE_ERROR_DAMAGED, "no table origin"},
       {"DROP TABLE meta", PROFILE_ERROR_DAMAGED, "no such table: meta"},
       {"DELETE FROM sample", PROFILE_ERROR_INCOMPLETE, "spillway calibrate"},
       {"DELETE FROM sample WHERE rowid = 3", PROFILE_ERROR_DAMAGED, "has 199"},

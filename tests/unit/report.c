@@ -11,11 +11,11 @@
 #include <zlib.h>
 
 #include "report/files/decision_log.h"
-#include "report/format.h"
+#include "report/text/format.h"
 #include "report/files/requests_csv.h"
 #include "report/results/results.h"
 #include "report/summary.h"
-#include "report/table.h"
+#include "report/text/table.h"
 #include "report/text.h"
 #include "sim/units.h"
 

@@ -163,7 +163,15 @@ static gint64
 attention_ps(const Device *device, guint32 heads, guint32 kv_heads, guint32 head_dim,
              const CostShape *shape)
 {
+  Layer layer = {.count = 1,
+                 .mixer = {.kind = MIXER_FULL,
+                           .heads = heads,
+                           .kv_heads = kv_heads,
+                           .head_dim = head_dim,
+                           .value_dim = head_dim}};
   Model model = {.name = (char *)"attention",
+                 .kinds = &layer,
+                 .n_kinds = 1,
                  .layers = 1,
                  .hidden = heads * head_dim,
                  .heads = heads,
@@ -171,6 +179,7 @@ attention_ps(const Device *device, guint32 heads, guint32 kv_heads, guint32 head
                  .head_dim = head_dim,
                  .ffn = 1,
                  .vocab = 1,
+                 .head_format = {.name = "float16", .bits = 16},
                  .weight_bits = 16,
                  .kv_bits = 16};
   const RooflineConfig config = {.device = device,

@@ -11,7 +11,7 @@
 
 /* Random values are made once, for so much, and repeated. A copy both ways takes two buffers. */
 #define PATTERN_BYTES MIB
-#define PINNED_MOST (256 * MIB)
+#define PINNED_MOST (1024 * MIB)
 #define PINNED_LEAST MIB
 /* Of the card's free memory: the rest is the libraries'. */
 #define MEMORY_SHARE 0.92

@@ -235,7 +235,7 @@ bench_cuda_measure_elementwise(BenchCuda *self, const BenchRequest *request, con
          bench_cuda_time(self, &timed, stop, timing, NULL, error);
 }
 
-/* Sampling among all tokens, as servers do by default. */
+/* Sampling among all tokens at temperature 1, or taking the likeliest. */
 typedef struct {
   Dtype dtype;
   gsize sequences, vocab, row;
@@ -259,11 +259,12 @@ bench_cuda_measure_sampling(BenchCuda *self, const BenchRequest *request, const 
                             BenchTiming *timing, GError **error)
 {
   const gint64 *shape = request->key->shape;
+  gboolean is_greedy = g_str_equal(request->key->variant, SAMPLING_GREEDY);
   BenchFill fill;
   SamplingCall call = {.sequences = (gsize)shape[0],
                        .vocab = (gsize)shape[1],
                        .row = ((gsize)shape[1] + 7) / 8 * 8,
-                       .params = {.temperature = 1, .top_p = 1}};
+                       .params = {.temperature = is_greedy ? 0 : 1, .top_p = 1}};
   TimingRequest timed = {.call = call_sampling, .data = &call};
   g_autofree float *uniforms = g_new(float, MAX(call.sequences, 1));
 

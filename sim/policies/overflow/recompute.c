@@ -3,14 +3,14 @@
  */
 #include "sim/policies/overflow.h"
 
-static OverflowAction
-decide(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query G_GNUC_UNUSED)
+static OverflowPlan
+plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
 {
-  return OVERFLOW_RECOMPUTE;
+  return overflow_plan_recompute(query);
 }
 
 const OverflowPolicy overflow_recompute = {
     .base = {.name = "recompute",
              .help = "drop the victim's KV and prefill it again when it returns"},
-    .decide = decide,
+    .plan = plan,
 };

@@ -3,15 +3,15 @@
  */
 #include "sim/policies/overflow.h"
 
-static OverflowAction
-decide(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query G_GNUC_UNUSED)
+static OverflowPlan
+plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query G_GNUC_UNUSED)
 {
-  return OVERFLOW_SWAP;
+  return overflow_plan_swap();
 }
 
 const OverflowPolicy overflow_swap = {
     .base = {.name = "swap",
              .help = "copy the victim's KV blocks to host memory, and back when it returns"},
     .needs_host = TRUE,
-    .decide = decide,
+    .plan = plan,
 };

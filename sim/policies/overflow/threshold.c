@@ -6,11 +6,11 @@
 
 enum { FROM_BLOCKS };
 
-static OverflowAction
-decide(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
+static OverflowPlan
+plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
 {
-  return query->victim->blocks >= query->options->of[FROM_BLOCKS] ? OVERFLOW_SWAP
-                                                                  : OVERFLOW_RECOMPUTE;
+  return query->victim->blocks >= query->options->of[FROM_BLOCKS] ? overflow_plan_swap()
+                                                                  : overflow_plan_recompute(query);
 }
 
 const OverflowPolicy overflow_threshold = {
@@ -23,5 +23,6 @@ const OverflowPolicy overflow_threshold = {
                                           .max = G_MAXUINT32,
                                           .whole = TRUE}}},
     .needs_host = TRUE,
-    .decide = decide,
+    .of_no_engine = TRUE,
+    .plan = plan,
 };

@@ -1,6 +1,6 @@
 #include "flatten.h"
 
-#include "report/format.h"
+#include "format.h"
 
 void
 json_flatten(json_t *value, const char *prefix, FlattenVisit visit, gpointer user_data)

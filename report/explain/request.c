@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-#include "format.h"
-#include "table.h"
+#include "report/text/format.h"
+#include "report/text/table.h"
 
 #define MOST_TOLD 10
 

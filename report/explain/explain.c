@@ -3,8 +3,9 @@
 
 #include <math.h>
 
-#include "format.h"
-#include "table.h"
+#include "report/results/check.h"
+#include "report/text/format.h"
+#include "report/text/table.h"
 
 gint64
 explain_find_run(Results *results, gint64 run_id, GError **error)
@@ -29,7 +30,10 @@ explain_find_run(Results *results, gint64 run_id, GError **error)
       results_query_new(results, "SELECT id FROM run WHERE id = ?1",
                         run_id != 0 ? run_id : results_query_count(last, "last"), 0, error),
       absent, error);
-  return run != NULL ? results_query_count(run, "id") : 0;
+  return run != NULL && results_check_values(results, "main", results_query_count(run, "id"),
+                                             results->path, error)
+             ? results_query_count(run, "id")
+             : 0;
 }
 
 gboolean

@@ -1,0 +1,4 @@
+noinst_LIBRARIES += libspillway-files.a
+libspillway_files_a_SOURCES = \
+  %D%/database.c %D%/database.h \
+  %D%/database_schema.c

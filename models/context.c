@@ -1,0 +1,98 @@
+#include "context.h"
+
+#include <string.h>
+
+static const char *const length_keys[] = {
+    "max_position_embeddings", "n_positions",      "max_seq_len", "seq_length", "max_seq_length",
+    "max_sequence_length",     "model_max_length", "seq_len",     "n_ctx",
+};
+
+/* rope_scaling, or rope_parameters; of those that differ by layer type, the full attention's. */
+static const json_t *
+find_scaling(const ConfigReader *reader, const char **key)
+{
+  const json_t *scaling = config_get(reader, *key = "rope_scaling");
+  const json_t *full;
+
+  if (scaling == NULL)
+    scaling = config_get(reader, *key = "rope_parameters");
+  full = json_object_get(scaling, "full_attention");
+  return json_is_object(full) ? full : scaling;
+}
+
+static const char *
+scaling_type(const json_t *scaling)
+{
+  const char *type = json_string_value(json_object_get(scaling, "rope_type"));
+
+  return type != NULL ? type : json_string_value(json_object_get(scaling, "type"));
+}
+
+static gboolean
+shortest_length(const ConfigReader *reader, ModelContext *context)
+{
+  const char *key = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS(length_keys); i++) {
+    guint32 length;
+    if (!config_has(reader, length_keys[i]))
+      continue;
+    if (!config_count(reader, length_keys[i], CONFIG_MAX_POSITION, &length))
+      return FALSE;
+    if (key == NULL || length < context->max_position) {
+      key = length_keys[i];
+      context->max_position = length;
+    }
+  }
+  if (key == NULL)
+    return config_refuse(reader, "max_position_embeddings", "the longest context, in tokens");
+  context->source = g_strdup(key);
+  return TRUE;
+}
+
+/* By a factor of 1 or more, of the original length where the file has it and the kind is yarn. */
+static gboolean
+stretch(const ConfigReader *reader, const char *key, const json_t *scaling, const char *type,
+        ModelContext *context)
+{
+  const json_t *found = json_object_get(scaling, "factor");
+  const json_t *original = json_object_get(scaling, "original_max_position_embeddings");
+  gboolean from_original = g_str_equal(type, "yarn") && json_is_number(original);
+  double length = from_original ? json_number_value(original) : context->max_position;
+  double factor = found == NULL || json_is_null(found) ? 1 : json_number_value(found);
+  char *source;
+
+  if ((found == NULL && g_str_equal(type, "yarn")) || !(factor * length >= 1) ||
+      factor * length > CONFIG_MAX_POSITION)
+    return config_refuse_value(reader, key, scaling,
+                               "a \"factor\" and original length of a believable size");
+  if (factor == 1 && !from_original)
+    return TRUE;
+  source =
+      g_strdup_printf("%s: %s, %g x %s %.0f", key, type, factor,
+                      from_original ? "original_max_position_embeddings" : context->source, length);
+  g_free(context->source);
+  context->source = source;
+  context->max_position = (guint32)(factor * length);
+  return TRUE;
+}
+
+gboolean
+context_read(const ConfigReader *reader, ModelContext *context)
+{
+  static const char *const unstretched[] = {"default", "llama3",       "longrope",
+                                            "su",      "proportional", NULL};
+  const char *key, *type, *family = config_text(reader, "model_type");
+  const json_t *scaling = find_scaling(reader, &key);
+
+  if (!shortest_length(reader, context))
+    return FALSE;
+  if (scaling != NULL && !json_is_object(scaling))
+    return config_refuse_value(reader, key, scaling, "an object or null");
+  type = scaling_type(scaling);
+  /* Gemma 3 states the stretched length, whatever the kind. */
+  if (type == NULL || g_strv_contains(unstretched, type) ||
+      (family != NULL && strstr(family, "gemma3") != NULL))
+    return TRUE;
+  return stretch(reader, key, scaling, type, context);
+}

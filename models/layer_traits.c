@@ -1,0 +1,248 @@
+#include "layer_traits.h"
+
+/* The matrix of a module; `module` and `name` as in layers.3.MODULE.NAME. */
+static Matrix *
+add(LayerMaker *maker, const char *module, const char *name, guint64 n, guint64 k,
+    MatrixSplit split)
+{
+  Layer *layer = &maker->layer;
+  g_autofree char *path = g_strdup_printf("layers.%u.%s.%s", maker->index, module, name);
+  Matrix *matrix = &layer->matrices[layer->n_matrices++];
+
+  g_assert(layer->n_matrices <= LAYER_MATRICES);
+  *matrix = (Matrix){.n = n,
+                     .k = k,
+                     .copies = 1,
+                     .active = 1,
+                     .pieces = 1,
+                     .split = split,
+                     .format = *quantization_format(maker->quantization, path)};
+  return matrix;
+}
+
+/* One that no method quantizes. */
+static Matrix *
+add_plain(LayerMaker *maker, guint64 n, guint64 k, MatrixSplit split)
+{
+  Matrix *matrix = add(maker, "", "", n, k, split);
+
+  matrix->format = *quantization_plain(maker->quantization);
+  return matrix;
+}
+
+void
+layer_begin(LayerMaker *maker, guint32 index, guint64 norm_elements)
+{
+  maker->index = index;
+  maker->layer = (Layer){.vectors = norm_elements};
+}
+
+void
+layer_end(LayerMaker *maker)
+{
+  model_add_layer(maker->model, &maker->layer);
+}
+
+void
+layer_attention(LayerMaker *maker, const AttentionTraits *t)
+{
+  guint64 hidden = maker->model->hidden, q = (guint64)t->heads * t->head_dim;
+  guint64 out = (guint64)t->heads * t->value_dim;
+  guint64 kv = t->borrows_kv     ? 0
+               : t->value_is_key ? (guint64)t->kv_heads * t->head_dim
+                                 : (guint64)t->kv_heads * (t->head_dim + t->value_dim);
+  Matrix *qkv =
+      add(maker, t->module, t->query, q + (t->gates ? out : 0) + kv, hidden, SPLIT_OUTPUTS);
+
+  qkv->kv_n = kv;
+  qkv->pieces = t->borrows_kv ? 1 : t->value_is_key ? 2 : 3;
+  if (t->head_gates > 0)
+    add(maker, t->module, "g_proj", t->head_gates, hidden, SPLIT_OUTPUTS);
+  add(maker, t->module, t->output, hidden, out, SPLIT_INPUTS);
+  maker->layer.mixer = (Mixer){.kind = t->kind,
+                               .heads = t->heads,
+                               .kv_heads = t->kv_heads,
+                               .head_dim = t->head_dim,
+                               .value_dim = t->value_dim,
+                               .window = t->kind == MIXER_FULL ? 0 : t->window,
+                               .borrows_kv = t->borrows_kv,
+                               .normed = t->qk_norm != QK_NORM_NONE};
+  maker->layer.vectors +=
+      (t->qkv_bias ? qkv->n : 0) + (t->output_bias ? hidden : 0) + t->extra_vectors;
+  if (t->qk_norm == QK_NORM_HEAD)
+    maker->layer.vectors += (t->borrows_kv ? 1 : 2) * (guint64)t->head_dim;
+  else if (t->qk_norm == QK_NORM_WIDTH)
+    maker->layer.vectors += q + (t->borrows_kv ? 0 : (guint64)t->kv_heads * t->head_dim);
+}
+
+void
+layer_latent(LayerMaker *maker, const LatentTraits *t)
+{
+  guint64 hidden = maker->model->hidden;
+  guint64 q = (guint64)t->heads * (t->nope_dim + t->rope_dim);
+  guint64 kv = (guint64)t->heads * (t->nope_dim + t->value_dim);
+
+  if (t->query_rank > 0) {
+    /* Engines fuse the two ways down; every rank has both. */
+    add(maker, t->module, "kv_a_proj_with_mqa", t->query_rank + t->kv_rank + t->rope_dim, hidden,
+        SPLIT_NONE)
+        ->pieces = 2;
+    add(maker, t->module, "q_b_proj", q, t->query_rank, SPLIT_OUTPUTS);
+  } else {
+    add(maker, t->module, "q_proj", q, hidden, SPLIT_OUTPUTS);
+    add(maker, t->module, "kv_a_proj_with_mqa", t->kv_rank + t->rope_dim, hidden, SPLIT_NONE);
+  }
+  add(maker, t->module, "kv_b_proj", kv, t->kv_rank, SPLIT_OUTPUTS);
+  add(maker, t->module, "o_proj", hidden, (guint64)t->heads * t->value_dim, SPLIT_INPUTS);
+  maker->layer.mixer = (Mixer){.kind = t->index_dim > 0 ? MIXER_SPARSE : MIXER_LATENT,
+                               .heads = t->heads,
+                               .kv_heads = 1,
+                               .head_dim = t->nope_dim + t->rope_dim,
+                               .value_dim = t->value_dim,
+                               .latent_dim = t->kv_rank,
+                               .rope_dim = t->rope_dim,
+                               .window = t->index_tokens,
+                               .index_heads = t->index_heads,
+                               .index_dim = t->index_dim};
+  maker->layer.vectors += t->query_rank + t->kv_rank;
+  if (t->bias)
+    maker->layer.vectors += t->query_rank + t->kv_rank + t->rope_dim + hidden;
+  if (t->index_dim == 0)
+    return;
+  /* The indexer: queries of the query's rank, keys of the input with a norm, weights of heads. */
+  add(maker, t->module, "indexer.wq_b", (guint64)t->index_heads * t->index_dim, t->query_rank,
+      SPLIT_NONE);
+  add(maker, t->module, "indexer.wk", t->index_dim, hidden, SPLIT_NONE);
+  add(maker, t->module, "indexer.weights_proj", t->index_heads, hidden, SPLIT_NONE);
+  maker->layer.vectors += 2 * (guint64)t->index_dim;
+}
+
+/* A selective scan with a step and B, C that depend on the input (Mamba). */
+static void
+add_mamba(LayerMaker *maker, const RecurrentTraits *t)
+{
+  guint64 hidden = maker->model->hidden, inner = (guint64)t->heads * t->head_dim;
+
+  add(maker, t->module, "in_proj", 2 * inner, hidden, SPLIT_OUTPUTS)->pieces = 2;
+  add(maker, t->module, "x_proj", t->step_rank + 2 * (guint64)t->state, inner, SPLIT_INPUTS);
+  add(maker, t->module, "dt_proj", inner, t->step_rank, SPLIT_OUTPUTS);
+  add(maker, t->module, "out_proj", hidden, inner, SPLIT_INPUTS);
+  maker->layer.mixer.state_elements = inner * t->state;
+  maker->layer.mixer.window_elements = inner * (t->kernel - 1);
+  maker->layer.vectors += inner * t->kernel + (t->conv_bias ? inner : 0) /* convolution */
+                          + inner                                        /* of the step */
+                          + inner * t->state + inner                     /* A, D */
+                          + (t->bias ? 2 * inner + hidden : 0) +
+                          (t->inner_norms ? t->step_rank + 2 * (guint64)t->state : 0);
+}
+
+/* The same with scalars for A, a head at a time (Mamba 2). */
+static void
+add_mamba2(LayerMaker *maker, const RecurrentTraits *t)
+{
+  guint64 hidden = maker->model->hidden, inner = (guint64)t->heads * t->head_dim;
+  guint64 convolved = inner + 2 * (guint64)t->groups * t->state;
+  guint64 made = inner + convolved + t->heads;
+
+  add(maker, t->module, "in_proj", made, hidden, SPLIT_OUTPUTS);
+  add(maker, t->module, "out_proj", hidden, inner, SPLIT_INPUTS);
+  maker->layer.mixer.state_elements = inner * t->state;
+  maker->layer.mixer.window_elements = convolved * (t->kernel - 1);
+  maker->layer.vectors += convolved * t->kernel + (t->conv_bias ? convolved : 0) +
+                          3 * (guint64)t->heads /* A, D, the step's bias */
+                          + inner               /* norm */
+                          + (t->bias ? made + hidden : 0);
+}
+
+/* Gated delta rule: `groups` heads of q and k, `heads` of v, z, b and a. */
+static void
+add_delta(LayerMaker *maker, const RecurrentTraits *t)
+{
+  guint64 hidden = maker->model->hidden, value = (guint64)t->heads * t->head_dim;
+  guint64 key = (guint64)t->groups * t->state;
+
+  if (t->split_products) {
+    add(maker, t->module, "in_proj_qkv", 2 * key + value, hidden, SPLIT_OUTPUTS);
+    add(maker, t->module, "in_proj_z", value, hidden, SPLIT_OUTPUTS);
+    add(maker, t->module, "in_proj_b", 2 * (guint64)t->heads, hidden, SPLIT_OUTPUTS)->pieces = 2;
+  } else {
+    add(maker, t->module, "in_proj_qkvz", 2 * key + 2 * value, hidden, SPLIT_OUTPUTS);
+    add(maker, t->module, "in_proj_ba", 2 * (guint64)t->heads, hidden, SPLIT_OUTPUTS);
+  }
+  add(maker, t->module, "out_proj", hidden, value, SPLIT_INPUTS);
+  maker->layer.mixer.state_elements = value * t->state;
+  maker->layer.mixer.window_elements = (2 * key + value) * (t->kernel - 1);
+  maker->layer.vectors += (2 * key + value) * t->kernel + 2 * (guint64)t->heads /* A, step */
+                          + t->head_dim;                                        /* norm */
+}
+
+void
+layer_recurrent(LayerMaker *maker, const RecurrentTraits *t)
+{
+  maker->layer.mixer = (Mixer){.kind = MIXER_RECURRENT,
+                               .heads = t->heads,
+                               .head_dim = t->state,
+                               .value_dim = t->head_dim,
+                               .state_bits = t->state_bits,
+                               .window_bits = 16};
+  if (t->kind == RECURRENT_MAMBA)
+    add_mamba(maker, t);
+  else if (t->kind == RECURRENT_MAMBA2)
+    add_mamba2(maker, t);
+  else
+    add_delta(maker, t);
+}
+
+static void
+add_pair(LayerMaker *maker, const char *module, const char *up, const char *down, guint32 width,
+         gboolean gated, guint64 inner)
+{
+  add(maker, module, up, (gated ? 2 : 1) * (guint64)width, inner, SPLIT_OUTPUTS)->pieces =
+      gated ? 2 : 1;
+  add(maker, module, down, inner, width, SPLIT_INPUTS);
+}
+
+void
+layer_dense(LayerMaker *maker, const DenseTraits *t)
+{
+  guint64 hidden = maker->model->hidden;
+
+  add_pair(maker, t->module, t->up, t->down, t->width, t->gated, hidden);
+  maker->layer.ffn = t->width;
+  maker->layer.gated = t->gated;
+  if (t->bias)
+    maker->layer.vectors += (t->gated ? 2 : 1) * (guint64)t->width + hidden;
+}
+
+void
+layer_experts(LayerMaker *maker, const ExpertTraits *t)
+{
+  guint64 hidden = maker->model->hidden, inner = t->latent > 0 ? t->latent : hidden;
+  Layer *layer = &maker->layer;
+  guint first;
+
+  add_plain(maker, t->experts_count, hidden, SPLIT_NONE);
+  if (t->latent > 0) {
+    add(maker, t->module, "fc1_latent_proj", t->latent, hidden, SPLIT_NONE);
+    add(maker, t->module, "fc2_latent_proj", hidden, t->latent, SPLIT_NONE);
+  }
+  first = layer->n_matrices;
+  add_pair(maker, t->module, t->experts, t->experts, t->width, t->gated, inner);
+  for (guint i = first; i < layer->n_matrices; i++) {
+    layer->matrices[i].copies = t->experts_count;
+    layer->matrices[i].active = t->active;
+  }
+  if (t->shared_width > 0)
+    add_pair(maker, t->module, t->shared, t->shared, t->shared_width, t->gated, hidden);
+  if (t->shared_gate)
+    add_plain(maker, 1, hidden, SPLIT_NONE);
+  layer->ffn = t->width;
+  layer->gated = t->gated;
+  layer->experts = t->experts_count;
+  layer->active_experts = t->active;
+  layer->shared_ffn = t->shared_width;
+  if (t->router_bias)
+    layer->vectors += t->experts_count;
+  if (t->bias)
+    layer->vectors += t->experts_count * ((t->gated ? 2 : 1) * (guint64)t->width + inner);
+}

@@ -1,0 +1,92 @@
+/* What a family says of one layer, and the matrices that follow from it.
+ *
+ * A family's function fills the traits, from keys and from what its architecture fixes, and hands
+ * them over layer by layer. Matrices are fused as engines fuse them (q, k and v; gate and up),
+ * vectors are counted. The module names are those that quantizations name.
+ */
+#pragma once
+
+#include "quantization.h"
+#include "sim/model.h"
+
+typedef enum {
+  QK_NORM_NONE,
+  QK_NORM_HEAD,  /* head_dim weights each for q and k, shared by the heads */
+  QK_NORM_WIDTH, /* a weight for each element of q and k */
+} QkNorm;
+
+typedef struct {
+  const char *module, *query, *output; /* "self_attn", "q_proj", "o_proj" */
+  MixerKind kind;                      /* full, sliding, chunked */
+  guint32 window;
+  guint32 heads, kv_heads, head_dim, value_dim;
+  gboolean borrows_kv;   /* no k and v of its own */
+  gboolean value_is_key; /* one product makes both */
+  gboolean gates;        /* q comes with a gate of its width */
+  guint32 head_gates;    /* outputs of a product that gates whole heads; 0: none */
+  gboolean qkv_bias, output_bias;
+  QkNorm qk_norm;
+  guint32 extra_vectors; /* sinks and the like */
+} AttentionTraits;
+
+typedef struct {
+  const char *module;
+  guint32 heads;
+  guint32 query_rank; /* 0: q is made of the input at once */
+  guint32 kv_rank;
+  guint32 nope_dim, rope_dim, value_dim;
+  gboolean bias;                                /* on the products down to the ranks, and on o */
+  guint32 index_heads, index_dim, index_tokens; /* 0: no indexer */
+} LatentTraits;
+
+typedef enum { RECURRENT_MAMBA, RECURRENT_MAMBA2, RECURRENT_DELTA } RecurrentKind;
+
+typedef struct {
+  const char *module;
+  RecurrentKind kind;
+  guint32 heads;     /* of values; mamba: its inner width */
+  guint32 head_dim;  /* of a value; mamba: 1 */
+  guint32 groups;    /* mamba2: that share B and C; delta: key heads */
+  guint32 state;     /* mamba: size of the state; delta: width of a key */
+  guint32 kernel;    /* tokens that the convolution sees */
+  guint32 step_rank; /* mamba */
+  gboolean bias, conv_bias;
+  gboolean inner_norms; /* mamba: on the step, B and C (Jamba) */
+  guint32 state_bits;
+  gboolean split_products; /* delta: a product for each of qkv, z, b, a */
+} RecurrentTraits;
+
+typedef struct {
+  const char *module;    /* "mlp" */
+  const char *up, *down; /* "gate_proj", "down_proj" */
+  guint32 width;
+  gboolean gated, bias;
+} DenseTraits;
+
+typedef struct {
+  const char *module;           /* "mlp" */
+  const char *experts, *shared; /* "experts.0.gate_proj", "shared_experts.gate_proj" */
+  guint32 experts_count, active, width;
+  guint32 shared_width; /* of the shared experts together; 0: none */
+  gboolean shared_gate; /* one product that weighs the shared expert */
+  gboolean gated, router_bias, bias;
+  guint32 latent; /* width that routed experts work at; 0: the hidden one */
+} ExpertTraits;
+
+typedef struct {
+  const ConfigReader *reader;
+  Model *model;
+  const Quantization *quantization;
+  guint32 index; /* of the layer that is being made */
+  Layer layer;
+} LayerMaker;
+
+/* A new layer, with so many elements in its norms. */
+void layer_begin(LayerMaker *maker, guint32 index, guint64 norm_elements);
+void layer_attention(LayerMaker *maker, const AttentionTraits *traits);
+void layer_latent(LayerMaker *maker, const LatentTraits *traits);
+void layer_recurrent(LayerMaker *maker, const RecurrentTraits *traits);
+void layer_dense(LayerMaker *maker, const DenseTraits *traits);
+void layer_experts(LayerMaker *maker, const ExpertTraits *traits);
+/* Into the model. */
+void layer_end(LayerMaker *maker);

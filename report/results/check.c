@@ -1,0 +1,282 @@
+/* Which values are sound follows from the schema and from the columns' names, which end in their
+ * units: a count is a whole number from 0, a time (_s) is seconds that the clock can hold, a share
+ * is at most 1. What must hold between columns is written down below, a line a rule.
+ */
+#include "config.h"
+
+#include "check.h"
+
+#include <string.h>
+
+#include "report/files/requests.h"
+#include "sim/units.h"
+
+#define COUNT_MAX "9007199254740992" /* to where a double holds every whole number */
+#define U32_MAX "4294967295"
+#define QUANTILE_SLACK "1.002" /* quantiles of ITL come from a histogram with buckets of 1/1024 */
+
+/* Tables, and the column that tells the run. */
+enum { TABLE_RUN };
+static const struct {
+  const char *name, *run;
+} tables[] = {
+    {"run", "id"},        {"config", "run_id"}, {"request", "run_id"}, {"preemption", "run_id"},
+    {"series", "run_id"}, {"step", "run_id"},
+};
+
+typedef struct {
+  char *condition;      /* SQL; never NULL */
+  const char *expected; /* for people */
+} Rule;
+
+static gboolean
+is_time(const char *column)
+{
+  return (g_str_has_suffix(column, "_s") && !g_str_has_suffix(column, "_per_s")) ||
+         (strstr(column, "_s_") != NULL && !g_str_has_suffix(column, "_per_s"));
+}
+
+/* Columns that are read into 32 bits. */
+static gboolean
+is_narrow(const char *table, const char *column)
+{
+  static const char *const step[] = {"repeats",         "sequences",      "decodes", "preemptions",
+                                     "copy_out_blocks", "copy_in_blocks", NULL};
+
+  return (g_str_equal(table, "run") && g_str_has_suffix(column, "pu_blocks")) ||
+         (g_str_equal(table, "request") && g_str_equal(column, "preemptions")) ||
+         (g_str_equal(table, "step") && g_strv_contains(step, column));
+}
+
+static Rule
+whole_number(const char *table, const char *column)
+{
+  const char *max = g_str_has_suffix(column, "_ps") ? G_STRINGIFY(4611686018427387903)
+                    : is_narrow(table, column)      ? U32_MAX
+                                                    : COUNT_MAX;
+
+  return (Rule){g_strdup_printf("(typeof(\"%s\") = 'integer' AND \"%s\" BETWEEN %d AND %s)", column,
+                                column, g_str_equal(column, "repeats") ? 1 : 0, max),
+                g_str_has_suffix(column, "_ps") ? "picoseconds, 0 or more and at most 53 days"
+                                                : "a count, 0 or more"};
+}
+
+static Rule
+real_number(const char *column)
+{
+  gboolean share = g_str_has_suffix(column, "_share");
+  const char *max = share ? "1.000001" : is_time(column) ? "9223372" : "1e15";
+
+  return (Rule){g_strdup_printf("(typeof(\"%s\") IN ('real', 'integer') AND \"%s\" BETWEEN 0 AND "
+                                "%s)",
+                                column, column, max),
+                share             ? "a share, 0 to 1"
+                : is_time(column) ? "seconds, 0 or more and at most 106 days"
+                                  : "a number, 0 or more"};
+}
+
+static Rule
+text(const char *table, const char *column)
+{
+  g_autoptr(GString) names = g_string_new(NULL);
+
+  if (g_str_equal(table, "run") && g_str_equal(column, "end"))
+    for (RunEnd end = RUN_DONE; end <= RUN_LIVELOCK; end++)
+      g_string_append_printf(names, "%s'%s'", names->len > 0 ? ", " : "", run_end_name(end));
+  else if (g_str_equal(table, "request") && g_str_equal(column, "status"))
+    for (RequestStatus status = STATUS_UNFINISHED; status <= STATUS_IGNORED; status++)
+      g_string_append_printf(names, "%s'%s'", names->len > 0 ? ", " : "",
+                             request_outcome_name(status));
+  if (names->len == 0)
+    return (Rule){g_strdup_printf("(typeof(\"%s\") = 'text')", column), "a text"};
+  return (Rule){
+      g_strdup_printf("(typeof(\"%s\") = 'text' AND \"%s\" IN (%s))", column, column, names->str),
+      "a name that this program knows"};
+}
+
+/* What has no type is a setting: any number or text. */
+static Rule
+rule_of(const char *table, const char *column, const char *type)
+{
+  if (g_str_equal(type, "INTEGER"))
+    return whole_number(table, column);
+  if (g_str_equal(type, "REAL"))
+    return real_number(column);
+  if (g_str_equal(type, "TEXT"))
+    return text(table, column);
+  return (Rule){g_strdup_printf("(typeof(\"%s\") IN ('null', 'integer', 'text') OR "
+                                "(typeof(\"%s\") = 'real' AND \"%s\" BETWEEN -1e308 AND 1e308))",
+                                column, column, column),
+                "a number or a text"};
+}
+
+/* What is not there is NULL in some columns. Of a run's figures only those that may be no number.
+ */
+static gboolean
+may_be_absent(const char *table, const char *column, gboolean declared)
+{
+  guint n;
+  const Figure *all = figures(&n);
+
+  for (guint i = 0; declared && g_str_equal(table, "run") && i < n; i++) {
+    g_autofree char *name = results_column(all[i].key);
+    if (g_str_equal(name, column))
+      return all[i].type == FIGURE_DOUBLE;
+  }
+  return declared;
+}
+
+/* Appends a WHEN for each column of the table to both CASEs. FALSE: it has none, or reading failed.
+ */
+static gboolean
+append_cases(Results *results, const char *schema, const char *table, GString *names,
+             GString *values)
+{
+  g_autofree char *sql = g_strdup_printf(
+      "SELECT name, type, \"notnull\", pk FROM pragma_table_info('%s', '%s') ORDER BY cid", table,
+      schema);
+  sqlite3_stmt *statement = results_prepare(results, sql, NULL);
+  gboolean any = FALSE;
+
+  while (statement != NULL && sqlite3_step(statement) == SQLITE_ROW) {
+    const char *column = (const char *)sqlite3_column_text(statement, 0);
+    Rule rule = rule_of(table, column, (const char *)sqlite3_column_text(statement, 1));
+    gboolean may_lack = may_be_absent(table, column,
+                                      sqlite3_column_int(statement, 2) == 0 &&
+                                          sqlite3_column_int(statement, 3) == 0);
+    g_autofree char *null = may_lack ? g_strdup_printf("\"%s\" IS NULL OR ", column) : g_strdup("");
+    g_string_append_printf(names, " WHEN NOT (%s%s) THEN '%s is %s'", null, rule.condition, column,
+                           rule.expected);
+    g_string_append_printf(values, " WHEN NOT (%s%s) THEN quote(substr(\"%s\", 1, 40))", null,
+                           rule.condition, column);
+    g_free(rule.condition);
+    any = TRUE;
+  }
+  sqlite3_finalize(statement);
+  return any;
+}
+
+/* A statement over at most one row: the run, what is expected, what was found. */
+static gboolean
+refuse_row(Results *results, const char *sql, gint64 run_id, const char *table, const char *path,
+           GError **error)
+{
+  sqlite3_stmt *statement = results_prepare(results, sql, error);
+  int result;
+
+  if (statement == NULL)
+    return FALSE;
+  sqlite3_bind_int64(statement, 1, run_id);
+  result = sqlite3_step(statement);
+  if (result == SQLITE_ROW)
+    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_DAMAGED,
+                "%s: run %" G_GINT64_FORMAT ", in its table %s: found %s, expected that %s; the "
+                "file is damaged, or was changed by hand",
+                path, (gint64)sqlite3_column_int64(statement, 0), table,
+                (const char *)sqlite3_column_text(statement, 2),
+                (const char *)sqlite3_column_text(statement, 1));
+  else if (result != SQLITE_DONE)
+    results_fail(results, error);
+  sqlite3_finalize(statement);
+  return result == SQLITE_DONE;
+}
+
+static gboolean
+check_table(Results *results, const char *schema, guint t, gint64 run_id, const char *path,
+            GError **error)
+{
+  g_autoptr(GString) names = g_string_new("CASE"), values = g_string_new("CASE");
+  g_autofree char *sql = NULL;
+
+  if (!append_cases(results, schema, tables[t].name, names, values))
+    return TRUE; /* such as `step`, which not every file has */
+  sql = g_strdup_printf("SELECT %s, %s END AS fault, coalesce(%s END, 'nothing') FROM \"%s\".%s"
+                        " WHERE (?1 = 0 OR %s = ?1) AND fault IS NOT NULL LIMIT 1",
+                        tables[t].run, names->str, values->str, schema, tables[t].name,
+                        tables[t].run);
+  return refuse_row(results, sql, run_id, tables[t].name, path, error);
+}
+
+/* The figures of a run among themselves. A rule that is NULL holds. */
+static void
+append_sums(GString *rules)
+{
+  static const char *const latencies[] = {"ttft_s", "tpot_s", "itl_s", "e2e_s", "queue_s"};
+
+  g_string_append(rules, " WHEN finished + ignored + aborted > requests THEN 'finished, ignored and"
+                         " aborted are requests'"
+                         " WHEN peak_gpu_blocks > num_gpu_blocks OR peak_cpu_blocks >"
+                         " num_cpu_blocks THEN 'the peak is at most the pool'");
+  for (guint i = 0; i < G_N_ELEMENTS(latencies); i++) {
+    const char *l = latencies[i];
+    g_string_append_printf(rules,
+                           " WHEN NOT (%s_p50 <= %s_p90 * " QUANTILE_SLACK " AND %s_p90 <= %s_p95"
+                           " * " QUANTILE_SLACK " AND %s_p95 <= %s_p99 * " QUANTILE_SLACK
+                           " AND %s_p99 <= %s_max * " QUANTILE_SLACK
+                           " AND %s_mean <= %s_max * " QUANTILE_SLACK
+                           ") THEN 'the quantiles of %s ascend'",
+                           l, l, l, l, l, l, l, l, l, l, l);
+  }
+}
+
+static gboolean
+check_sums(Results *results, const char *schema, gint64 run_id, const char *path, GError **error)
+{
+  g_autoptr(GString) rules = g_string_new("CASE");
+  g_autofree char *sql = NULL;
+
+  append_sums(rules);
+  sql = g_strdup_printf("SELECT id, %s END AS fault, 'other figures' FROM \"%s\".run"
+                        " WHERE (?1 = 0 OR id = ?1) AND fault IS NOT NULL LIMIT 1",
+                        rules->str, schema);
+  return refuse_row(results, sql, run_id, "run", path, error);
+}
+
+/* There is a row a request, or none was kept. */
+static gboolean
+check_rows(Results *results, const char *schema, gint64 run_id, const char *path, GError **error)
+{
+  g_autofree char *sql = g_strdup_printf(
+      "SELECT id, 'there is a row a request, and as many are finished as the run says', n || ' "
+      "rows,"
+      " ' || done || ' finished' FROM \"%s\".run JOIN (SELECT run_id, count(*) AS n, sum(status ="
+      " 'finished') AS done FROM \"%s\".request WHERE ?1 = 0 OR run_id = ?1 GROUP BY run_id) ON"
+      " run_id = id WHERE n <> requests OR done <> finished LIMIT 1",
+      schema, schema);
+
+  return refuse_row(results, sql, run_id, "request", path, error);
+}
+
+/* A request's moments come in order. */
+static gboolean
+check_moments(Results *results, const char *schema, gint64 run_id, const char *path, GError **error)
+{
+  g_autofree char *sql = g_strdup_printf(
+      "SELECT run_id, 'a request arrives, is scheduled, has its first and last token and finishes"
+      " in this order', 'request ' || request FROM \"%s\".request WHERE (?1 = 0 OR run_id = ?1)"
+      " AND (first_scheduled_s < arrival_s - 1e-9 OR first_token_s < first_scheduled_s - 1e-9 OR"
+      " last_token_s < first_token_s - 1e-9 OR finish_s < last_token_s - 1e-9) LIMIT 1",
+      schema);
+
+  return refuse_row(results, sql, run_id, "request", path, error);
+}
+
+gboolean
+results_check_figures(Results *results, const char *schema, gint64 run_id, const char *path,
+                      GError **error)
+{
+  return check_table(results, schema, TABLE_RUN, run_id, path, error) &&
+         check_sums(results, schema, run_id, path, error);
+}
+
+gboolean
+results_check_values(Results *results, const char *schema, gint64 run_id, const char *path,
+                     GError **error)
+{
+  for (guint t = 0; t < G_N_ELEMENTS(tables); t++)
+    if (!check_table(results, schema, t, run_id, path, error))
+      return FALSE;
+  return check_sums(results, schema, run_id, path, error) &&
+         check_rows(results, schema, run_id, path, error) &&
+         check_moments(results, schema, run_id, path, error);
+}

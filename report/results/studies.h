@@ -1,0 +1,17 @@
+/* The studies of a results database: their tables, which the first sweep adds, and the options that
+ * their grids vary. study/store/ writes them. */
+#pragma once
+
+#include "private.h"
+
+#define STUDY_FORMAT 1
+
+/* The statements that make the tables, without rows. */
+extern const char study_tables[];
+/* *has: whether the database of that schema name ("main", or one attached) holds studies. */
+gboolean study_has_tables(Results *results, const char *schema, gboolean *has, GError **error);
+/* The options of every grid in the file, each once, in the order of the studies' names. NULL with
+ * an error, also where one is no option's name. */
+GPtrArray *study_grid_options(Results *results, GError **error);
+/* An option's column: its name with '_' for '-'. Caller frees. */
+char *study_option_column(const char *option);

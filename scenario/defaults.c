@@ -1,0 +1,201 @@
+/* What was not typed: taken from the engine's version and the card, and noted with where it is
+ * from, so that a run shows each of its settings' origin (`defaults` in its configuration).
+ *
+ * A replay goes on as it was recorded; what computes has this program's own batch.
+ */
+#include "resolver.h"
+
+#include "engine_defaults.h"
+#include "executors.h"
+
+/* Of the executors that compute. */
+#define OWN_SEQS 256
+#define OWN_TOKENS 8192
+#define OWN_ENGINE "this program's own engine"
+#define V0_WATERMARK 0.01
+
+void
+resolver_origin(const Resolver *r, const char *key, const char *format, ...)
+{
+  g_autofree char *text = NULL;
+  va_list args;
+
+  va_start(args, format);
+  text = g_strdup_vprintf(format, args);
+  va_end(args);
+  json_object_set_new(r->scenario->defaults, key, json_string(text));
+}
+
+/* The option's name of a setting; the caller frees it. */
+static char *
+option_of(const char *key)
+{
+  return g_strdelimit(g_strdup(key), "_", '-');
+}
+
+static gboolean
+is_typed(const Resolver *r, const char *key)
+{
+  g_autofree char *option = option_of(key), *off = g_strconcat("no-", option, NULL);
+
+  return resolver_given(r, option) || resolver_given(r, off);
+}
+
+/* The text of a setting in the recording that is replayed, NULL where there is none. */
+static const char *
+recorded(const Resolver *r, const char *key)
+{
+  const Recording *recording = r->scenario->recording;
+
+  return recording != NULL ? g_hash_table_lookup(recording->config, key) : NULL;
+}
+
+/* The setting as it was typed, else as it was recorded, else by default; notes its origin. */
+static guint32
+choose(const Resolver *r, const char *key, guint64 typed, guint32 by_default, const char *origin)
+{
+  const char *then = recorded(r, key);
+
+  if (is_typed(r, key))
+    return (guint32)typed;
+  resolver_origin(r, key, "%s", then != NULL ? "the recording" : origin);
+  return then != NULL ? (guint32)g_ascii_strtoull(then, NULL, 10) : by_default;
+}
+
+/* A switch of the engine, FALSE where it has no such thing. */
+static gboolean
+choose_switch(const Resolver *r, const char *key, SchedulerFeatures feature, gboolean typed,
+              gboolean by_default)
+{
+  const SchedulerClass *scheduler = r->scenario->scheduler;
+
+  if (!(scheduler->features & feature))
+    return FALSE;
+  return choose(r, key, typed, by_default, scheduler->name) != 0;
+}
+
+/* Servers cache since the v1 engine. The recordings of vllm-v1 are of its scheduler alone, whose
+ * own default is not to. */
+static gboolean
+caches_by_default(const Scenario *s)
+{
+  return (s->scheduler->features & SCHEDULER_CACHES_BY_DEFAULT) != 0 ||
+         !(s->executor->bare_scheduler || executor_computes(s->executor));
+}
+
+static gboolean
+has(const Scenario *s, SchedulerFeatures feature)
+{
+  return (s->scheduler->features & feature) != 0;
+}
+
+static void
+resolve_switches(Resolver *r)
+{
+  const Settings *settings = r->settings;
+  const Scenario *s = r->scenario;
+  SchedulerConfig *c = &r->scenario->config;
+
+  c->prefix_caching = choose_switch(r, "enable_prefix_caching", SCHEDULER_HAS_PREFIX_CACHING,
+                                    settings->prefix_caching, caches_by_default(s));
+  c->async_scheduling =
+      choose_switch(r, "async_scheduling", SCHEDULER_HAS_ASYNC, settings->async_scheduling,
+                    has(s, SCHEDULER_ASYNC_BY_DEFAULT));
+  c->reserve_full_isl =
+      choose_switch(r, "scheduler_reserve_full_isl", SCHEDULER_HAS_RESERVE_FULL_ISL,
+                    settings->reserve_full_isl, TRUE);
+  c->chunked_prefill = choose(r, "enable_chunked_prefill", settings->chunked_prefill,
+                              has(s, SCHEDULER_CHUNKS_BY_DEFAULT), s->scheduler->name) != 0;
+}
+
+/* The token budget by default: it holds a whole prompt where prompts are not split, and no more
+ * than all sequences at their longest. */
+static guint32
+default_budget(const Scenario *s, const EngineDefaults *defaults)
+{
+  const SchedulerConfig *c = &s->config;
+
+  if (!c->chunked_prefill)
+    return MAX(defaults->least_batched_tokens, c->max_model_len);
+  return (guint32)MIN(defaults->max_num_batched_tokens,
+                      (guint64)c->max_num_seqs * c->max_model_len);
+}
+
+static void
+resolve_batch(Resolver *r, EngineDefaults *defaults)
+{
+  const Settings *settings = r->settings;
+  Scenario *s = r->scenario;
+  SchedulerConfig *c = &s->config;
+  gboolean computes = executor_computes(s->executor);
+  g_autofree char *origin =
+      computes               ? g_strdup(OWN_ENGINE)
+      : *defaults->card != 0 ? g_strdup_printf("%s%s, %s", s->scheduler->name,
+                                               settings->offline ? " offline" : "", defaults->card)
+                             : g_strdup(s->scheduler->name);
+
+  if (computes && *defaults->card != 0) {
+    defaults->max_num_seqs = OWN_SEQS;
+    defaults->max_num_batched_tokens = defaults->least_batched_tokens = OWN_TOKENS;
+  }
+  c->max_num_seqs =
+      choose(r, "max_num_seqs", settings->max_num_seqs, defaults->max_num_seqs, origin);
+  c->max_num_batched_tokens = choose(r, "max_num_batched_tokens", settings->max_num_batched_tokens,
+                                     default_budget(s, defaults), origin);
+  if (!is_typed(r, "max_num_seqs"))
+    c->max_num_seqs = MIN(c->max_num_seqs, c->max_num_batched_tokens);
+}
+
+static void
+resolve_length(Resolver *r)
+{
+  const Scenario *s = r->scenario;
+  SchedulerConfig *c = &r->scenario->config;
+
+  c->max_model_len = (guint32)r->settings->max_model_len;
+  if (c->max_model_len > 0)
+    return;
+  c->max_model_len = G_MAXINT32;
+  if (s->model == NULL)
+    return;
+  c->max_model_len = s->model->max_position;
+  resolver_origin(r, "max_model_len", "the context of %s (%s); --max-model-len changes it",
+                  s->model->name, s->model->context_source);
+}
+
+/* What no default of a version is about. */
+static void
+resolve_rest(Resolver *r)
+{
+  const Settings *settings = r->settings;
+  const Scenario *s = r->scenario;
+  SchedulerConfig *c = &r->scenario->config;
+  gboolean has_manager = has(s, SCHEDULER_HAS_BLOCK_MANAGER);
+
+  c->block_size = (guint32)settings->block_size;
+  if (!is_typed(r, "block_size"))
+    resolver_origin(r, "block_size", "%s", s->scheduler->name);
+  c->block_manager = has_manager ? (guint32)settings->block_manager : 0;
+  c->watermark = is_typed(r, "watermark") ? settings->watermark : has_manager ? V0_WATERMARK : 0;
+  c->max_num_active_seqs = (guint32)settings->max_num_active_seqs;
+  c->prefill_schedule_interval = (guint32)settings->prefill_schedule_interval;
+  c->long_prefill_token_threshold = (guint32)settings->long_prefill_token_threshold;
+  c->named_blocks = executor_computes(s->executor);
+}
+
+void
+resolver_limits(Resolver *r)
+{
+  const Settings *settings = r->settings;
+  Scenario *s = r->scenario;
+  const EngineSetup setup = {s->scheduler, s->device, settings->offline};
+  EngineDefaults defaults = engine_defaults_find(&setup);
+
+  resolve_rest(r);
+  resolve_switches(r);
+  resolve_length(r);
+  resolve_batch(r, &defaults);
+  s->gpu_memory_utilization = settings->gpu_memory_utilization;
+  if (!is_typed(r, "gpu_memory_utilization"))
+    s->gpu_memory_utilization = defaults.gpu_memory_utilization;
+}

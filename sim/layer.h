@@ -1,0 +1,92 @@
+/* One kind of layer: how it mixes tokens, the matrices that each token passes, its small vectors.
+ *
+ * A mixer reads what earlier tokens left behind:
+ *   full      attention over the whole context
+ *   sliding   attention over the last `window` tokens
+ *   chunked   attention over the context since the last multiple of `window` tokens (Llama 4)
+ *   latent    attention over one latent vector a token, shared by all heads (DeepSeek's MLA)
+ *   sparse    latent, over the `window` tokens that an indexer picks (DeepSeek 3.2)
+ *   recurrent a state of fixed size a sequence (Mamba, gated delta, linear attention)
+ *   none      no mixer: a layer of nothing but a feed-forward part
+ * Layers that are alike in all of this are one entry with a count; their order is not kept.
+ */
+#pragma once
+
+#include "weight_format.h"
+
+typedef enum {
+  MIXER_NONE,
+  MIXER_FULL,
+  MIXER_SLIDING,
+  MIXER_CHUNKED,
+  MIXER_LATENT,
+  MIXER_SPARSE,
+  MIXER_RECURRENT
+} MixerKind;
+
+typedef struct {
+  MixerKind kind;
+  guint32 heads, kv_heads;
+  guint32 head_dim;    /* of a query and a key */
+  guint32 value_dim;   /* of a value */
+  guint32 window;      /* sliding, chunked, sparse: tokens */
+  gboolean borrows_kv; /* reads the KV of an earlier layer, has none of its own */
+  gboolean normed;     /* norms over q and k */
+  /* latent, sparse */
+  guint32 latent_dim; /* of the vector that K and V are made of */
+  guint32 rope_dim;   /* of the rotated key beside it */
+  guint32 index_heads, index_dim;
+  /* recurrent: `heads` states of head_dim x value_dim, and the inputs that the convolution keeps */
+  guint64 state_elements, window_elements;
+  guint32 state_bits, window_bits;
+} Mixer;
+
+/* How tensor parallelism splits a matrix: by outputs, by inputs, not at all. */
+typedef enum { SPLIT_OUTPUTS, SPLIT_INPUTS, SPLIT_NONE } MatrixSplit;
+
+typedef struct {
+  guint64 n, k;   /* outputs, inputs */
+  guint64 kv_n;   /* of n, those of K and V: a rank has one KV head's at least */
+  guint32 copies; /* experts; 1 of what is there once */
+  guint32 active; /* of the copies, those that one token passes */
+  guint32 pieces; /* matrices that are fused into this one, each with scales of its own */
+  MatrixSplit split;
+  WeightFormat format;
+} Matrix;
+
+enum { LAYER_MATRICES = 20 };
+
+typedef struct {
+  guint32 count; /* layers of this kind */
+  Mixer mixer;
+  guint n_matrices;
+  Matrix matrices[LAYER_MATRICES]; /* in the order of use */
+  guint64 vectors;                 /* elements of norms, biases, convolutions: kept at 16 bits */
+  guint32 ffn;                     /* width of the feed-forward part, of one expert; 0: none */
+  guint32 experts, active_experts; /* 0 where the feed-forward part is dense */
+  guint32 shared_ffn;              /* width of the experts that every token passes, together */
+  gboolean gated;                  /* three matrices (gate, up, down), else two */
+  gboolean parallel;               /* mixer and feed-forward part read the same input */
+} Layer;
+
+/* TRUE if they differ in nothing but their counts. */
+gboolean layer_equal(const Layer *a, const Layer *b);
+
+/* What one of `tp` ranks has of a matrix. */
+guint64 matrix_rank_n(const Matrix *matrix, const Mixer *mixer, guint32 tp);
+guint64 matrix_rank_k(const Matrix *matrix, guint32 tp);
+/* Of all copies: what the elements take, and what is beside them. */
+guint64 matrix_element_bytes(const Matrix *matrix);
+guint64 matrix_scale_bytes(const Matrix *matrix);
+
+/* KV bytes that a token leaves in one such layer, on one of `tp` ranks: KV heads are split, and
+ * repeated where there are fewer of them than ranks; a latent vector is on every rank. 0 for a
+ * recurrent layer. */
+guint64 layer_kv_bytes(const Layer *layer, guint32 kv_bits, guint32 tp);
+/* Bytes of a recurrent layer's state, a sequence, on one of `tp` ranks. */
+guint64 layer_state_bytes(const Layer *layer, guint32 tp);
+/* Pairs of a query and a key that n new tokens after c cached ones make: n c + n (n + 1) / 2, fewer
+ * where a token sees a window. */
+double layer_attention_pairs(const Mixer *mixer, double new_tokens, double cached_tokens);
+/* Causal attention FLOPs of n new tokens after c cached ones, in one layer. */
+double layer_attention_flops(const Layer *layer, double new_tokens, double cached_tokens);

@@ -1,0 +1,24 @@
+/* Auto: whichever costs less for this victim now, at the load that it will meet when it returns.
+ * What it cannot see is how long it stays away and what runs then.
+ */
+#include "sim/policies/price.h"
+
+static OverflowPlan
+plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
+{
+  const OverflowPlan recompute = overflow_plan_recompute(query), swap = overflow_plan_swap();
+
+  if (query->victim->blocks > query->host_free_blocks ||
+      price_plan_ps(query, &recompute) <= price_plan_ps(query, &swap))
+    return recompute;
+  return swap;
+}
+
+const OverflowPolicy overflow_auto = {
+    .base = {.name = "auto",
+             .help = "recompute or swap, whichever costs less for this victim at this load"},
+    .needs_host = TRUE,
+    .needs_decodes = TRUE,
+    .of_no_engine = TRUE,
+    .plan = plan,
+};

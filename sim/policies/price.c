@@ -1,0 +1,56 @@
+#include "price.h"
+
+static gint64
+step_ps(const OverflowQuery *query, const CostChunk *chunk)
+{
+  const CostShape shape = {
+      .prefills = chunk,
+      .n_prefills = chunk != NULL ? 1 : 0,
+      .contexts = query->decodes,
+      .sampled = query->decodes.count,
+      .sequences = query->decodes.count + (chunk != NULL ? 1 : 0),
+  };
+  CostPiece piece;
+
+  if (shape.sequences == 0)
+    return 0;
+  cost_model_step(query->cost, &shape, 1, &piece);
+  return cost_piece_total_ps(&piece);
+}
+
+gint64
+price_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached)
+{
+  guint32 room = query->step_tokens - MIN(query->step_tokens - 1, query->decodes.count);
+  gint64 idle_ps, total_ps = 0;
+
+  if (query->cost == NULL || tokens == 0)
+    return tokens;
+  idle_ps = step_ps(query, NULL);
+  for (guint32 done = 0; done < tokens; done += MIN(room, tokens - done)) {
+    const CostChunk chunk = {.tokens = MIN(room, tokens - done), .cached_tokens = cached + done};
+    total_ps += step_ps(query, &chunk) - idle_ps;
+  }
+  return total_ps;
+}
+
+gint64
+price_copies_ps(const OverflowQuery *query, guint32 blocks)
+{
+  if (query->cost == NULL)
+    return 2 * (gint64)blocks * query->block_size;
+  return cost_model_copy_ps(query->cost, COPY_OUT, blocks) +
+         cost_model_copy_ps(query->cost, COPY_IN, blocks);
+}
+
+gint64
+price_plan_ps(const OverflowQuery *query, const OverflowPlan *plan)
+{
+  guint32 kept = plan->keep_blocks * query->block_size;
+  guint32 computed = query->victim->computed_tokens;
+  guint32 dropped = MIN(plan->drop_blocks * query->block_size, computed - MIN(kept, computed));
+  guint32 copied = query->victim->blocks - plan->keep_blocks - plan->drop_blocks;
+
+  return price_recompute_ps(query, dropped, kept) +
+         (plan->free_copies ? 0 : price_copies_ps(query, copied));
+}

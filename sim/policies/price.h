@@ -1,0 +1,20 @@
+/* What an eviction will have cost once the victim is back, by the cost model, at the load that it
+ * meets: the decodes that run when it is evicted stand for those that run when it returns.
+ *
+ * A token that is computed again costs what it adds to steps that run anyway: little where decodes
+ * leave the arithmetic idle, all of its time where they do not. Copies are added to the steps in
+ * which they are made.
+ */
+#pragma once
+
+#include "overflow.h"
+
+/* Computing `tokens` after `cached` more. Without a cost model: as if each token took 1 ps. */
+gint64 price_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached);
+
+/* Copying so many blocks out and back in. Without a cost model: as if each of a block's tokens took
+ * 1 ps each way. */
+gint64 price_copies_ps(const OverflowQuery *query, guint32 blocks);
+
+/* What the plan costs; its copies nothing where they are free. */
+gint64 price_plan_ps(const OverflowQuery *query, const OverflowPlan *plan);

@@ -1,0 +1,265 @@
+/* Carries out what the overflow policy plans for a victim, and brings it back.
+ *
+ * A victim whose blocks are all dropped, or but for those that it keeps, waits with the others; one
+ * with blocks on the host waits in `swapped`. If blocks before those on the host were dropped there
+ * is a gap: it computes up to gap_end_tokens and goes on behind what was copied.
+ *
+ *     | computed again | on the host, then in the pool |
+ *     0          gap_end_tokens                 tail_end_tokens
+ */
+#include "scheduler.h"
+
+DecodeContexts
+scheduler_running_decodes(Scheduler *self)
+{
+  DecodeContexts contexts = decode_clock_contexts(&self->clock);
+
+  for (const Sequence *s = scheduler_first_loose(self); s != NULL; s = s->next)
+    if (!s->ending && s->stage == STAGE_DECODE)
+      decode_contexts_add(&contexts, s->computed_tokens + 1);
+  return contexts;
+}
+
+/* The policy's plan, with what it may not ask for left out. */
+static OverflowPlan
+plan_of(const Scheduler *self, const Sequence *victim, const Sequence *beneficiary,
+        guint32 short_blocks)
+{
+  const OverflowPolicy *policy = self->config.overflow;
+  const OverflowQuery query = {
+      .victim = victim,
+      .beneficiary = beneficiary,
+      .short_blocks = short_blocks,
+      .block_size = self->config.block_size,
+      .host_free_blocks = self->pool.host_free_blocks,
+      .waiting = self->waiting.length,
+      .step_tokens = self->config.max_num_batched_tokens,
+      .decodes = self->decodes,
+      .cost = self->config.cost,
+      .options = &self->config.overflow_options,
+  };
+  OverflowPlan plan = policy->plan(policy, &query);
+  guint32 front = plan.keep_blocks + plan.drop_blocks;
+
+  g_assert(plan.keep_blocks <= victim->blocks && front <= victim->blocks);
+  /* The prefix cache keeps what it can of what is dropped; its queue has no place for a part. */
+  if (self->config.prefix_caching && plan.keep_blocks > 0)
+    return overflow_plan_recompute(&query);
+  /* A victim that is still to close a gap starts anew, and nothing is copied of nothing. */
+  if (victim->gap_end_tokens > 0 ||
+      (front > 0 && (guint64)front * self->config.block_size >= victim->computed_tokens))
+    plan.drop_blocks = victim->blocks - plan.keep_blocks;
+  return plan;
+}
+
+static OverflowAction
+action_of(const OverflowPlan *plan, guint32 copied)
+{
+  if (plan->keep_blocks > 0)
+    return OVERFLOW_PARTIAL;
+  if (copied == 0)
+    return OVERFLOW_RECOMPUTE;
+  return plan->drop_blocks > 0 ? OVERFLOW_SPLIT : OVERFLOW_SWAP;
+}
+
+static void
+keep(Scheduler *self, Sequence *victim)
+{
+  if (victim->blocks == 0)
+    return;
+  self->kept_blocks += victim->blocks;
+  g_ptr_array_add(self->keepers, victim);
+}
+
+void
+scheduler_take_kept(Scheduler *self, Sequence *sequence)
+{
+  if (self->keepers->len > 0 && g_ptr_array_remove(self->keepers, sequence))
+    self->kept_blocks -= sequence->blocks;
+}
+
+/* What stays is its first blocks; it computes the rest again. */
+static void
+drop(Scheduler *self, Sequence *victim, guint32 keep_blocks)
+{
+  pool_shrink(&self->pool, victim, keep_blocks);
+  victim->computed_tokens = keep_blocks * self->config.block_size;
+  victim->gap_end_tokens = victim->tail_end_tokens = 0;
+  victim->stage = STAGE_PREFILL;
+  victim->was_preempted = TRUE;
+}
+
+/* It now has its first `computed` tokens in the pool, and on the host what begins at `gap_end`. */
+static void
+open_gap(Sequence *sequence, guint32 computed, guint32 gap_end)
+{
+  if (sequence->gap_end_tokens == 0) {
+    sequence->gap_end_tokens = gap_end;
+    sequence->tail_end_tokens = sequence->computed_tokens;
+    sequence->decodes_after_gap = sequence->stage == STAGE_DECODE;
+    sequence->stage = STAGE_PREFILL;
+  }
+  sequence->computed_tokens = computed;
+}
+
+void
+scheduler_close_gap(Sequence *sequence)
+{
+  if (sequence->gap_end_tokens == 0 || sequence->computed_tokens < sequence->gap_end_tokens)
+    return;
+  sequence->computed_tokens = sequence->tail_end_tokens;
+  sequence->stage = sequence->decodes_after_gap ? STAGE_DECODE : STAGE_PREFILL;
+  sequence->gap_end_tokens = sequence->tail_end_tokens = 0;
+}
+
+static void
+copy_out(Scheduler *self, Step *step, Sequence *victim, const OverflowPlan *plan, guint32 copied)
+{
+  guint32 block_size = self->config.block_size, keep_blocks = plan->keep_blocks;
+
+  victim->copies_are_free = plan->free_copies;
+  step->copy_out_blocks += plan->free_copies ? 0 : copied;
+  victim->result.swapped_out_blocks += copied;
+  pool_swap_out(&self->pool, victim, keep_blocks, copied);
+  if (plan->drop_blocks > 0)
+    open_gap(victim, keep_blocks * block_size, (keep_blocks + plan->drop_blocks) * block_size);
+}
+
+/* FALSE if the host has no room for what the plan copies, and the engine can only die. */
+static gboolean
+fit_host(const Scheduler *self, const Sequence *victim, gboolean can_fall_back, OverflowPlan *plan,
+         StepVictim *record)
+{
+  guint32 copied = victim->blocks - plan->keep_blocks - plan->drop_blocks;
+
+  if (plan->free_copies || copied <= self->pool.host_free_blocks)
+    return TRUE;
+  if (!can_fall_back && !self->config.overflow->of_no_engine)
+    return FALSE;
+  plan->drop_blocks += copied;
+  record->fell_back = TRUE;
+  return TRUE;
+}
+
+gboolean
+scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence *beneficiary,
+                  guint32 short_blocks, gboolean can_fall_back)
+{
+  StepVictim record = {.request = victim->request, .beneficiary = beneficiary->request};
+  guint32 computed, copied;
+  OverflowPlan plan;
+
+  if (victim->queue != NULL)
+    sequence_queue_remove(victim);
+  if (victim->in_clock)
+    scheduler_leave_clock(self, victim);
+  if (self->offload != NULL)
+    offload_preempt(self->offload, victim);
+  computed = victim->computed_tokens;
+  plan = plan_of(self, victim, beneficiary, short_blocks);
+  if (!fit_host(self, victim, can_fall_back, &plan, &record))
+    step->abort = "Aborted due to the lack of CPU swap space";
+  copied = victim->blocks - plan.keep_blocks - plan.drop_blocks;
+  record.blocks = victim->blocks - plan.keep_blocks;
+  record.kept_blocks = plan.keep_blocks;
+  record.copied_blocks = copied;
+  record.free_copies = plan.free_copies;
+  record.action = action_of(&plan, copied);
+  if (step->abort == NULL && copied > 0)
+    copy_out(self, step, victim, &plan, copied);
+  else if (step->abort == NULL)
+    drop(self, victim, plan.keep_blocks);
+  if (step->abort == NULL)
+    record.tokens_lost = copied == 0            ? computed - victim->computed_tokens
+                         : plan.drop_blocks > 0 ? plan.drop_blocks * self->config.block_size
+                                                : 0;
+  if (step->abort == NULL)
+    keep(self, victim);
+  victim->result.preemptions++;
+  victim->preempted_at_ps = self->now_ps;
+  g_array_append_val(step->victims, record);
+  return copied > 0;
+}
+
+guint32
+scheduler_available_blocks(const Scheduler *self, const Sequence *sequence)
+{
+  guint32 own = 0;
+
+  for (guint i = 0; i < self->keepers->len && sequence != NULL; i++)
+    if (g_ptr_array_index(self->keepers, i) == sequence)
+      own = sequence->blocks;
+  return self->pool.free_blocks + self->kept_blocks - own;
+}
+
+/* The sequence, which waits, gives back the last `blocks` of what it keeps. */
+static void
+shed(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks)
+{
+  const StepShed record = {.request = sequence->request, .blocks = blocks};
+  guint32 left = sequence->blocks - blocks, left_tokens = left * self->config.block_size;
+
+  if (sequence->host_blocks > 0)
+    open_gap(sequence, left_tokens, sequence->blocks * self->config.block_size);
+  else
+    sequence->computed_tokens = left_tokens;
+  pool_shrink(&self->pool, sequence, left);
+  self->kept_blocks -= blocks;
+  g_array_append_val(step->shed, record);
+}
+
+gboolean
+scheduler_free_up(Scheduler *self, Step *step, const Sequence *sequence, guint32 blocks)
+{
+  for (guint i = 0; i < self->keepers->len && self->pool.free_blocks < blocks;) {
+    Sequence *keeper = g_ptr_array_index(self->keepers, i);
+    if (keeper == sequence) {
+      i++;
+      continue;
+    }
+    shed(self, step, keeper, MIN(keeper->blocks, blocks - self->pool.free_blocks));
+    if (keeper->blocks == 0)
+      g_ptr_array_remove_index(self->keepers, i);
+  }
+  return self->pool.free_blocks >= blocks;
+}
+
+guint32
+scheduler_return_blocks(const Scheduler *self, const Sequence *sequence)
+{
+  guint32 front = sequence->gap_end_tokens > 0 ? sequence->gap_end_tokens / self->config.block_size
+                                               : sequence->blocks;
+
+  return front + sequence->host_blocks;
+}
+
+guint32
+scheduler_return_tokens(const Scheduler *self, const Sequence *sequence, guint32 hits)
+{
+  guint32 computed = sequence->computed_tokens, gap_end = sequence->gap_end_tokens;
+
+  if (gap_end == 0)
+    return computed;
+  computed = MAX(computed, MIN(hits * self->config.block_size, gap_end));
+  return computed < gap_end ? computed : sequence->tail_end_tokens;
+}
+
+void
+scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hits, guint32 blocks)
+{
+  guint32 front = scheduler_return_blocks(self, sequence) - sequence->host_blocks;
+  guint32 copied = sequence->host_blocks - (hits > front ? hits - front : 0);
+  const StepSwapIn record = {.request = sequence->request, .blocks = copied};
+
+  scheduler_take_kept(self, sequence);
+  if (hits > 0)
+    pool_share(&self->pool, sequence, hits);
+  if (!pool_grow(&self->pool, sequence, blocks))
+    g_assert_not_reached();
+  sequence->computed_tokens = scheduler_return_tokens(self, sequence, hits);
+  scheduler_close_gap(sequence);
+  step->copy_in_blocks += sequence->copies_are_free ? 0 : copied;
+  sequence->result.swapped_in_blocks += copied;
+  pool_release_host(&self->pool, sequence);
+  g_array_append_val(step->swapped_in, record);
+}

@@ -1,0 +1,103 @@
+#include "kv_witness.h"
+
+typedef struct {
+  guint64 front;              /* tokens from the first on whose KV is in the pool */
+  guint64 tail_from, tail_to; /* tokens behind a gap, or on the host; both 0 where there are none */
+  gboolean away;              /* the tail is on the host */
+} Place;
+
+struct KvWitness {
+  Place *places;
+  guint32 block_size;
+};
+
+KvWitness *
+kv_witness_new(guint32 requests, guint32 block_size)
+{
+  KvWitness *witness = g_new0(KvWitness, 1);
+
+  witness->places = g_new0(Place, requests);
+  witness->block_size = block_size;
+  return witness;
+}
+
+void
+kv_witness_free(KvWitness *witness)
+{
+  g_free(witness->places);
+  g_free(witness);
+}
+
+/* The front has reached the tail, if it has. */
+static void
+join(Place *place)
+{
+  if (place->tail_to == 0 || place->away)
+    return;
+  g_assert_cmpuint(place->front, <=, place->tail_from);
+  if (place->front == place->tail_from) {
+    place->front = place->tail_to;
+    place->tail_from = place->tail_to = 0;
+  }
+}
+
+static void
+evict(KvWitness *witness, const StepVictim *victim)
+{
+  Place *place = &witness->places[victim->request];
+  guint64 kept = (guint64)victim->kept_blocks * witness->block_size;
+  guint64 cut = kept + (guint64)(victim->blocks - victim->copied_blocks) * witness->block_size;
+  guint64 lost = place->front - MIN(place->front, kept);
+
+  g_assert_false(place->away);
+  g_assert_cmpuint(kept, <=, place->front);
+  if (victim->copied_blocks == 0) {
+    g_assert_cmpuint(victim->tokens_lost, ==, lost);
+    *place = (Place){.front = kept};
+    return;
+  }
+  g_assert_cmpuint(place->tail_to, ==, 0);
+  g_assert_cmpuint(victim->tokens_lost, ==, cut - kept);
+  *place = (Place){.front = kept, .tail_from = cut, .tail_to = place->front, .away = TRUE};
+  g_assert_cmpuint(place->tail_from, <=, place->tail_to);
+}
+
+static void
+give_back(KvWitness *witness, const StepShed *shed)
+{
+  Place *place = &witness->places[shed->request];
+  guint64 tokens = (guint64)shed->blocks * witness->block_size;
+
+  g_assert_cmpuint(tokens, <=, place->front);
+  place->front -= tokens;
+}
+
+static void
+work(KvWitness *witness, const StepEntry *entry, guint32 repeats)
+{
+  Place *place = &witness->places[entry->request];
+
+  g_assert_false(place->away);
+  g_assert_cmpuint(entry->cached_tokens, ==, place->front);
+  place->front += (guint64)entry->tokens * repeats;
+  join(place);
+}
+
+void
+kv_witness_step(KvWitness *witness, const StepReport *report)
+{
+  const Step *step = report->step;
+
+  for (guint i = 0; i < step->victims->len; i++)
+    evict(witness, &g_array_index(step->victims, StepVictim, i));
+  for (guint i = 0; i < step->shed->len; i++)
+    give_back(witness, &g_array_index(step->shed, StepShed, i));
+  for (guint i = 0; i < step->swapped_in->len; i++) {
+    Place *place = &witness->places[g_array_index(step->swapped_in, StepSwapIn, i).request];
+    g_assert_true(place->away);
+    place->away = FALSE;
+    join(place);
+  }
+  for (guint i = 0; i < step->entries->len; i++)
+    work(witness, &g_array_index(step->entries, StepEntry, i), report->repeats);
+}
