@@ -219,8 +219,9 @@ schedule_running(VllmDecision *d)
 }
 
 /* The what-if: swapped sequences return in the order of the queue; the first that finds no room
- * blocks those behind it, and all admissions. */
-static void
+ * blocks those behind it, and all admissions. Returns FALSE if a later step might decide otherwise
+ * although the pool has only shrunk. */
+static gboolean
 schedule_swapped(VllmDecision *d)
 {
   Scheduler *self = d->self;
@@ -235,8 +236,9 @@ schedule_swapped(VllmDecision *d)
     guint32 need = MAX(vllm_blocks_after(self, computed, tokens), back);
     guint32 more = need - sequence->blocks - hits + idle;
 
+    /* A hit that is lost may leave a gap to compute first, and a chunk of it needs less. */
     if (more > scheduler_available_blocks(self, sequence))
-      break;
+      return hits == 0 || sequence->gap_end_tokens == 0;
     scheduler_free_up(self, d->step, sequence, more);
     sequence_queue_pop_head(&self->swapped);
     scheduler_bring_back(self, d->step, sequence, hits, need);
@@ -247,6 +249,7 @@ schedule_swapped(VllmDecision *d)
                                                         : ENTRY_PREFILL_SWAPPED_IN);
     d->budget -= tokens;
   }
+  return TRUE;
 }
 
 /* Some running request has its prompt behind it. The members of the clock have, and stand first. */
@@ -302,7 +305,7 @@ vllm_schedule(Scheduler *self, Step *step)
 
   schedule_running(&d);
   if (step->victims->len == 0) {
-    schedule_swapped(&d);
+    stable = schedule_swapped(&d);
     if (self->swapped.length == 0 && vllm_schedule_held(&d))
       stable = vllm_schedule_waiting(&d);
   }

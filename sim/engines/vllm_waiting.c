@@ -159,7 +159,7 @@ try_waiting(VllmDecision *d, Sequence *sequence, SequenceQueue *skipped)
   if (d->hold && cached + 1 < sequence_length(sequence))
     return PASS_ENDS_FOR_NOW;
   if (tokens > d->budget && vllm_has_rule(self, RULE_LONG_PROMPT_STOPS))
-    return PASS_ENDS;
+    return self->offload != NULL && hits > 0 ? PASS_ENDS_FOR_NOW : PASS_ENDS;
   if (tokens > d->budget) {
     waiting_queue_remove(&self->waiting, sequence);
     sequence_queue_push_tail(skipped, sequence);
