@@ -9,6 +9,7 @@
 #include "report/summary.h"
 #include "report/text.h"
 #include "scenario/settings.h"
+#include "scenario/settings_files.h"
 #include "run_options.h"
 
 #define SUMMARY                                                                                    \
@@ -61,6 +62,36 @@ forget_options_of_others(Settings *settings, const char *name, const char *const
       settings_forget(settings, place.option->name);
 }
 
+/* "log.jsonl" → "log.swap.jsonl": a file a policy. */
+static char *
+path_for(const char *path, const char *policy)
+{
+  const char *name, *dot;
+
+  if (path == NULL)
+    return NULL;
+  name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+  dot = strchr(name, '.');
+  if (dot == NULL || dot == name)
+    return g_strdup_printf("%s.%s", path, policy);
+  return g_strdup_printf("%.*s.%s%s", (int)(dot - path), path, policy, dot);
+}
+
+/* What this policy's run reads and writes. */
+static gboolean
+check_files(const Settings *settings, const char *policy, GError **error)
+{
+  g_autoptr(Settings) own = settings_copy(settings);
+  char **const paths[] = {&own->decisions, &own->requests, &own->perfetto};
+
+  for (guint i = 0; i < G_N_ELEMENTS(paths); i++) {
+    char *path = path_for(*paths[i], policy);
+    g_free(*paths[i]);
+    *paths[i] = path;
+  }
+  return settings_check_files(own, error);
+}
+
 /* Resolves every policy before any is run, so that a wrong name costs no time. */
 static gboolean
 resolve_all(Comparison *c, GError **error)
@@ -70,7 +101,7 @@ resolve_all(Comparison *c, GError **error)
   for (guint i = 0; names[i] != NULL; i++) {
     g_autoptr(Settings) one = settings_copy(c->settings);
     Scenario *scenario;
-    if (!settings_set(one, "overflow", names[i], error))
+    if (!settings_set(one, "overflow", names[i], error) || !check_files(one, names[i], error))
       return FALSE;
     forget_options_of_others(one, names[i], (const char *const *)names);
     if (g_strv_contains((const char *const *)names + i + 1, names[i])) {
@@ -86,21 +117,6 @@ resolve_all(Comparison *c, GError **error)
       return FALSE;
   }
   return TRUE;
-}
-
-/* "log.jsonl" → "log.swap.jsonl": a file a policy. */
-static char *
-path_for(const char *path, const char *policy)
-{
-  const char *name, *dot;
-
-  if (path == NULL)
-    return NULL;
-  name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
-  dot = strchr(name, '.');
-  if (dot == NULL || dot == name)
-    return g_strdup_printf("%s.%s", path, policy);
-  return g_strdup_printf("%.*s.%s%s", (int)(dot - path), path, policy, dot);
 }
 
 static int

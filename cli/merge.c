@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "study/store/store.h"
-#include "scenario/output_file.h"
+#include "files/output.h"
 
 #define VERB "merge"
 
@@ -31,7 +31,7 @@ check_inputs(char **paths, int n_paths, const char *output)
       cli_error(CLI_USAGE, VERB, "%s: there is no such file", paths[i]);
       return FALSE;
     }
-    if (cli_is_same_file(paths[i], output)) {
+    if (output_is_same(paths[i], output)) {
       cli_error(CLI_USAGE, VERB,
                 "%s is the output, too; what it holds stays anyway: leave it out of the others",
                 paths[i]);

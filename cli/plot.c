@@ -76,6 +76,17 @@ check_charts(char **charts, const char *out, GError **error)
   return FALSE;
 }
 
+static gboolean
+check_out(const char *out, char **paths, GError **error)
+{
+  const NamedFile output = {"-o", out};
+
+  for (; *paths != NULL; paths++)
+    if (!cli_check_files(&output, 1, &(NamedFile){"RESULTS.db", *paths}, 1, error))
+      return FALSE;
+  return TRUE;
+}
+
 /* Those that these runs have nothing for are named, unless nobody asked for them. */
 static int
 draw(Stored *stored, char **charts, gboolean asked, PlotRequest *request)
@@ -131,8 +142,9 @@ command_plot(int argc, char **argv)
                       : out != NULL      ? "kv"
                                          : "throughput,kv,study",
                       ",", -1);
-  if (!check_charts(charts, out, &error) ||
-      (out != NULL && !cli_check_folder(out, "-o", &error)) || !results_figure_check(&figure, &error) ||
+  if (!check_charts(charts, out, &error) || !check_out(out, argv + 1, &error) ||
+      (out != NULL && !cli_check_folder(out, "-o", &error)) ||
+      !results_figure_check(&figure, &error) ||
       (stored = results_options_open(argv, runs, &error)) == NULL)
     return cli_error(CLI_USAGE, "plot", "%s", error->message);
   request.figure = figure;

@@ -10,6 +10,7 @@
 #include "live.h"
 #include "study/poster/live.h"
 #include "poster_verb.h"
+#include "files/output.h"
 #include "sub_verb.h"
 
 #define VERB "study poster"
@@ -114,7 +115,7 @@ write_text(const char *folder, const char *name, const char *text, GError **erro
 {
   g_autofree char *path = g_build_filename(folder, name, NULL);
 
-  return g_file_set_contents(path, text, -1, error);
+  return output_write(path, text, -1, error);
 }
 
 static gboolean

@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static void
 print_help(const Program *program, FILE *out)
@@ -48,11 +50,25 @@ unknown_verb(const Program *program, const char *verb)
                    program->name);
 }
 
+gboolean
+program_lost_reader(void)
+{
+  struct pollfd output = {.fd = STDOUT_FILENO};
+
+  return ferror(stdout) != 0 && poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
+
 /* The status of a program that has said all that it has to say. One that failed has said why. */
 static int
 finish(const char *verb, int status)
 {
-  if ((fflush(stdout) == 0 && ferror(stdout) == 0) || status != CLI_DONE)
+  gboolean unwritten = fflush(stdout) != 0 || ferror(stdout) != 0;
+
+  if (program_lost_reader()) { /* as programs end whose output is not wanted */
+    signal(SIGPIPE, SIG_DFL);
+    raise(SIGPIPE);
+  }
+  if (!unwritten || status != CLI_DONE)
     return status;
   return cli_error(CLI_FAILED, verb, "standard output cannot be written: %s", g_strerror(errno));
 }
@@ -63,6 +79,8 @@ program_main(const Program *program, int argc, char **argv)
   setlocale(LC_CTYPE, "");
   /* A full disk or a file too large is told by the write that fails. */
   signal(SIGXFSZ, SIG_IGN);
+  /* So is a pipe that closes: what else was asked for is still to be done. */
+  signal(SIGPIPE, SIG_IGN);
   if (argc < 2) {
     print_help(program, stderr);
     return CLI_USAGE;

@@ -12,3 +12,7 @@ typedef struct {
 
 /* What main() returns. */
 int program_main(const Program *program, int argc, char **argv);
+
+/* TRUE where standard output is a pipe whose reader has seen enough, such as head: nothing is to be
+ * said of what could not be written there. */
+gboolean program_lost_reader(void);

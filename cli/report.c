@@ -26,14 +26,14 @@
 static gboolean
 check_out(const char *out, const char *const *paths, gboolean page, GError **error)
 {
+  const NamedFile output = {"-o", out};
   GnuplotFormat format;
 
-  for (guint i = 0; paths[i] != NULL; i++)
-    if (cli_is_same_file(out, paths[i])) {
-      g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                  "-o: %s is what is read, and was not replaced; name another file", out);
+  for (guint i = 0; paths[i] != NULL; i++) {
+    const NamedFile input = {"RESULTS.db", paths[i]};
+    if (!cli_check_files(&output, 1, &input, 1, error))
       return FALSE;
-    }
+  }
   if (!page)
     return TRUE;
   if (!gnuplot_format_of(out, &format))

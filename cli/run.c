@@ -11,6 +11,7 @@
 #include "report/summary.h"
 #include "report/text.h"
 #include "scenario/settings.h"
+#include "scenario/settings_files.h"
 #include "run_options.h"
 
 #define SUMMARY "Replays a trace through an engine's scheduler and says what it took."
@@ -41,6 +42,7 @@ note_differences(const Scenario *scenario, const char *verb)
   static const char *const keys[] = {"trace",
                                      "limit",
                                      "time_scale",
+                                     "max_concurrency",
                                      "seed",
                                      "scheduler",
                                      "overflow",
@@ -129,7 +131,8 @@ run_settings(const Settings *settings, const char *verb, const LiveDeviceClass *
   Unlimited unlimited = {0};
   int status = CLI_DONE, run_status;
 
-  if (!output_format_parse(settings->format, &format, &error) ||
+  if (!settings_check_files(settings, &error) ||
+      !output_format_parse(settings->format, &format, &error) ||
       !perfetto_window_parse(settings, &window, &error))
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (!read_inputs(&inputs, settings, verb, gpu, &status))

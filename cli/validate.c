@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "cli.h"
+#include "scenario/settings_files.h"
 #include "study/validation/cost_with_host.h"
 #include "scenario/execute.h"
 #include "scenario/executors.h"
@@ -311,7 +312,8 @@ validate_settings(Validate *v)
     return cli_error(CLI_USAGE, "validate",
                      "--plot: found '%s', expected a name that ends in .svg, .png or .pdf",
                      settings->plot);
-  if (!output_format_parse(settings->format, &format, &error) || !prepare(v, &error))
+  if (!settings_check_files(settings, &error) ||
+      !output_format_parse(settings->format, &format, &error) || !prepare(v, &error))
     return cli_error(CLI_USAGE, "validate", "%s", error->message);
   live = live_setup_new(v->scenario, settings, v->workload, v->gpu, NULL, &error);
   if (live == NULL)

@@ -176,6 +176,35 @@ family_add_dense_layers(FamilyReader *f, guint64 norm_elements)
 }
 
 gboolean
+family_add_expert_layers(FamilyReader *f, const ExpertTraits *experts,
+                         gboolean (*is_sparse)(const FamilyReader *f, guint32 index),
+                         guint64 norm_elements)
+{
+  for (guint32 i = 0; i < f->layers; i++) {
+    if (!family_set_attention_kind(f, i))
+      return FALSE;
+    layer_begin(&f->maker, i, norm_elements);
+    layer_attention(&f->maker, &f->attention);
+    if (is_sparse == NULL || is_sparse(f, i))
+      layer_experts(&f->maker, experts);
+    else
+      layer_dense(&f->maker, &f->dense);
+    layer_end(&f->maker);
+  }
+  return TRUE;
+}
+
+gboolean
+family_is_past_dense(const FamilyReader *f, guint32 index)
+{
+  const json_t *first = config_get(&f->reader, "first_k_dense_replace");
+  const json_t *every = config_get(&f->reader, "moe_layer_freq");
+  json_int_t step = json_is_integer(every) ? MAX(1, json_integer_value(every)) : 1;
+
+  return (json_int_t)index >= json_integer_value(first) && (json_int_t)index % step == 0;
+}
+
+gboolean
 family_read_experts(FamilyReader *f, ExpertTraits *experts)
 {
   static const char *const counts[] = {"num_local_experts", "num_experts", "n_routed_experts",

@@ -24,18 +24,19 @@ struct FamilyReader {
    * window. */
   gboolean (*is_windowed)(const FamilyReader *family, guint32 index);
   MixerKind window_kind; /* sliding or chunked */
-  guint32 pattern;       /* for is_windowed */
+  guint32 pattern;       /* for is_windowed and is_sparse */
 };
 
 typedef struct {
   const char *type;
   gboolean (*read)(FamilyReader *family);
-  gboolean tied; /* unless tie_word_embeddings says otherwise */
+  gboolean tied;        /* unless tie_word_embeddings says otherwise */
+  const char *defaults; /* keys that a file may leave out, as a JSON object; NULL: none */
 } Family;
 
 /* Tables that end in a row without a type. */
 extern const Family families_llama[], families_moe[], families_latent[], families_hybrid[],
-    families_gemma[], families_classic[];
+    families_mamba[], families_gemma[], families_classic[], families_puzzle[];
 
 /* Layers, widths, heads, vocabulary, context, dtype and quantization. */
 gboolean family_read_frame(FamilyReader *family);
@@ -48,6 +49,12 @@ gboolean family_set_attention_kind(FamilyReader *family, guint32 index);
 const char *family_layer_type(const FamilyReader *family, guint32 index);
 /* Layers of attention and a dense feed-forward part, each with so many elements in its norms. */
 gboolean family_add_dense_layers(FamilyReader *family, guint64 norm_elements);
+/* Layers of which those that is_sparse picks (NULL: all) have experts. */
+gboolean family_add_expert_layers(FamilyReader *family, const ExpertTraits *experts,
+                                  gboolean (*is_sparse)(const FamilyReader *family, guint32 index),
+                                  guint64 norm_elements);
+/* Experts from a layer on: first_k_dense_replace, then every moe_layer_freq. */
+gboolean family_is_past_dense(const FamilyReader *family, guint32 index);
 /* num_experts_per_tok, and the experts' number in a key that goes by many names. */
 gboolean family_read_experts(FamilyReader *family, ExpertTraits *experts);
 /* TRUE if tie_word_embeddings, in the decoder's object or in the file, says so. */

@@ -9,7 +9,164 @@ read_gemma(FamilyReader *f)
          family_add_dense_layers(f, 2 * (guint64)f->model->hidden);
 }
 
+static gboolean
+is_even(const FamilyReader *f G_GNUC_UNUSED, guint32 index)
+{
+  return index % 2 == 0;
+}
+
+/* Windows in every other layer, the first among them. */
+static gboolean
+read_gemma2(FamilyReader *f)
+{
+  f->is_windowed = is_even;
+  return family_read_frame(f) && family_read_width(f) &&
+         family_add_dense_layers(f, 4 * (guint64)f->model->hidden);
+}
+
+/* Windows in all but each sixth (sliding_window_pattern). */
+static gboolean
+is_between(const FamilyReader *f, guint32 index)
+{
+  return (index + 1) % f->pattern != 0;
+}
+
+static gboolean
+read_gemma3(FamilyReader *f)
+{
+  f->is_windowed = is_between;
+  if (!family_read_frame(f) || !family_read_width(f) ||
+      !config_count(&f->reader, "sliding_window_pattern", CONFIG_MAX_LAYERS, &f->pattern))
+    return FALSE;
+  f->attention.qk_norm = QK_NORM_HEAD;
+  return family_add_dense_layers(f, 4 * (guint64)f->model->hidden);
+}
+
+typedef struct {
+  AttentionTraits sliding, full;
+  ExpertTraits experts;
+  guint32 shared_layers; /* the last, which have no KV of their own */
+  guint32 per_layer;     /* width of what each layer is told of a token besides */
+  gboolean has_experts, wide;
+} Gemma4;
+
+/* Layers that see all have wider heads, fewer KV heads, and where attention_k_eq_v one product for
+ * keys and values. */
+static gboolean
+read_gemma4_attention(FamilyReader *f, Gemma4 *g)
+{
+  const ConfigReader *r = &f->reader;
+  guint32 kv_heads;
+
+  f->attention.qk_norm = QK_NORM_HEAD;
+  g->sliding = g->full = f->attention;
+  if (!config_flag_or(r, "attention_k_eq_v", FALSE, &g->full.value_is_key) ||
+      !config_count(r, "global_head_dim", CONFIG_MAX_HEAD_DIM, &g->full.head_dim) ||
+      !config_count_or(r, "num_global_key_value_heads", CONFIG_MAX_HEADS, f->attention.kv_heads,
+                       &kv_heads))
+    return FALSE;
+  g->full.value_dim = g->full.head_dim;
+  if (g->full.value_is_key)
+    g->full.kv_heads = kv_heads;
+  return TRUE;
+}
+
+static gboolean
+read_gemma4_rest(FamilyReader *f, Gemma4 *g)
+{
+  const ConfigReader *r = &f->reader;
+
+  g->experts = (ExpertTraits){.module = "", .experts = "experts.gate_up_proj", .gated = TRUE};
+  if (!config_flag_or(r, "enable_moe_block", FALSE, &g->has_experts) ||
+      !config_flag_or(r, "use_double_wide_mlp", FALSE, &g->wide) ||
+      !config_amount_or(r, "num_kv_shared_layers", CONFIG_MAX_LAYERS, 0, &g->shared_layers) ||
+      !config_amount_or(r, "hidden_size_per_layer_input", CONFIG_MAX_HIDDEN, 0, &g->per_layer))
+    return FALSE;
+  return !g->has_experts ||
+         (config_count(r, "num_experts", CONFIG_MAX_EXPERTS, &g->experts.experts_count) &&
+          config_count(r, "top_k_experts", g->experts.experts_count, &g->experts.active) &&
+          config_count(r, "moe_intermediate_size", CONFIG_MAX_FFN, &g->experts.width));
+}
+
+/* What is the same for a token in all layers: a table, a product and a norm. */
+static gboolean
+add_per_layer_inputs(FamilyReader *f, const Gemma4 *g)
+{
+  guint32 rows;
+  guint64 width = (guint64)g->per_layer * f->layers;
+
+  if (g->per_layer == 0)
+    return TRUE;
+  if (!config_count_or(&f->reader, "vocab_size_per_layer_input", CONFIG_MAX_VOCAB, f->model->vocab,
+                       &rows))
+    return FALSE;
+  f->model->outer_vectors += rows * width + width * f->model->hidden + g->per_layer;
+  return TRUE;
+}
+
+/* A dense part, and beside it the experts with three norms more, a scale of the router's input and
+ * one for each expert. */
+static gboolean
+read_gemma4(FamilyReader *f)
+{
+  guint64 hidden;
+  guint32 width;
+  Gemma4 g = {0};
+
+  f->is_windowed = is_between;
+  f->pattern = 6;
+  if (!family_read_frame(f) || !family_read_width(f) || !read_gemma4_attention(f, &g) ||
+      !read_gemma4_rest(f, &g) || !add_per_layer_inputs(f, &g))
+    return FALSE;
+  hidden = f->model->hidden;
+  width = f->dense.width;
+  for (guint32 i = 0; i < f->layers; i++) {
+    gboolean shares = g.shared_layers > 0 && i + g.shared_layers >= f->layers;
+    const char *type = family_layer_type(f, i);
+    gboolean sees_all = type != NULL ? g_str_equal(type, "full_attention") : !is_between(f, i);
+    if (!family_set_attention_kind(f, i))
+      return FALSE;
+    AttentionTraits attention = sees_all ? g.full : g.sliding;
+    attention.kind = f->attention.kind;
+    attention.borrows_kv = shares;
+    f->dense.width = g.wide && shares ? 2 * width : width;
+    /* layer_scalar besides the norms. */
+    layer_begin(&f->maker, i, 4 * hidden + 1);
+    layer_attention(&f->maker, &attention);
+    layer_dense(&f->maker, &f->dense);
+    if (g.has_experts) {
+      layer_experts(&f->maker, &g.experts);
+      f->maker.layer.shared_ffn = width;
+      f->maker.layer.vectors += 4 * hidden + g.experts.experts_count;
+    }
+    if (g.per_layer > 0)
+      layer_side_input(&f->maker, g.per_layer);
+    layer_end(&f->maker);
+  }
+  f->dense.width = width;
+  return TRUE;
+}
+
+#define GEMMA3_DEFAULTS                                                                            \
+  "{\"vocab_size\":262208,\"hidden_size\":2304,\"intermediate_size\":9216,"                        \
+  "\"num_hidden_layers\":26,\"num_attention_heads\":8,\"num_key_value_heads\":4,"                  \
+  "\"head_dim\":256,\"max_position_embeddings\":131072,\"sliding_window\":4096,"                   \
+  "\"sliding_window_pattern\":6}"
+#define GEMMA2_DEFAULTS                                                                            \
+  "{\"head_dim\":256,\"sliding_window\":4096,\"max_position_embeddings\":8192}"
+#define GEMMA4_DEFAULTS                                                                            \
+  "{\"vocab_size\":262144,\"hidden_size\":2304,\"intermediate_size\":9216,"                        \
+  "\"num_hidden_layers\":30,\"num_attention_heads\":8,\"num_key_value_heads\":4,"                  \
+  "\"head_dim\":256,\"global_head_dim\":512,\"max_position_embeddings\":131072,"                   \
+  "\"sliding_window\":512,\"hidden_size_per_layer_input\":256,"                                    \
+  "\"vocab_size_per_layer_input\":262144}"
+
 const Family families_gemma[] = {
-    {"gemma", read_gemma, TRUE},
-    {NULL, NULL, FALSE},
+    {"gemma", read_gemma, TRUE, NULL},
+    {"gemma2", read_gemma2, TRUE, GEMMA2_DEFAULTS},
+    {"gemma3", read_gemma3, TRUE, GEMMA3_DEFAULTS},
+    {"gemma3_text", read_gemma3, TRUE, GEMMA3_DEFAULTS},
+    {"gemma4", read_gemma4, TRUE, GEMMA4_DEFAULTS},
+    {"gemma4_text", read_gemma4, TRUE, GEMMA4_DEFAULTS},
+    {NULL, NULL, FALSE, NULL},
 };

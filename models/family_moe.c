@@ -3,25 +3,6 @@
 
 #include <string.h>
 
-/* Layers of which some have experts, the others a dense part of dense.width. */
-static gboolean
-add_layers(FamilyReader *f, const ExpertTraits *experts,
-           gboolean (*is_sparse)(const FamilyReader *f, guint32 index), guint64 norm_elements)
-{
-  for (guint32 i = 0; i < f->layers; i++) {
-    if (!family_set_attention_kind(f, i))
-      return FALSE;
-    layer_begin(&f->maker, i, norm_elements);
-    layer_attention(&f->maker, &f->attention);
-    if (is_sparse == NULL || is_sparse(f, i))
-      layer_experts(&f->maker, experts);
-    else
-      layer_dense(&f->maker, &f->dense);
-    layer_end(&f->maker);
-  }
-  return TRUE;
-}
-
 static gboolean
 read_mixtral(FamilyReader *f)
 {
@@ -30,7 +11,7 @@ read_mixtral(FamilyReader *f)
   if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts))
     return FALSE;
   experts.width = f->dense.width;
-  return add_layers(f, &experts, NULL, 2 * (guint64)f->model->hidden);
+  return family_add_expert_layers(f, &experts, NULL, 2 * (guint64)f->model->hidden);
 }
 
 /* decoder_sparse_step: every so many layers; mlp_only_layers: not these. */
@@ -68,11 +49,318 @@ read_qwen3_moe(FamilyReader *f)
     return FALSE;
   f->attention.output_bias = f->attention.qkv_bias;
   f->attention.qk_norm = QK_NORM_HEAD;
-  return add_layers(f, &experts, is_qwen_sparse, 2 * (guint64)f->model->hidden);
+  return family_add_expert_layers(f, &experts, is_qwen_sparse, 2 * (guint64)f->model->hidden);
 }
 
+/* One shared expert with a gate, and biases on q, k and v. */
+static gboolean
+read_qwen2_moe(FamilyReader *f)
+{
+  ExpertTraits experts;
+
+  if (!read_qwen_moe(f, &experts) || !config_count(&f->reader, "shared_expert_intermediate_size",
+                                                   CONFIG_MAX_FFN, &experts.shared_width))
+    return FALSE;
+  experts.shared = "shared_expert.gate_proj";
+  experts.shared_gate = TRUE;
+  f->attention.qkv_bias = TRUE;
+  return family_add_expert_layers(f, &experts, is_qwen_sparse, 2 * (guint64)f->model->hidden);
+}
+
+/* Norms with biases, biases on q, k, v, o and the output head. */
+static gboolean
+read_phimoe(FamilyReader *f)
+{
+  ExpertTraits experts = {.module = "block_sparse_moe", .experts = "experts.0.w1", .gated = TRUE};
+  gboolean head_bias;
+
+  if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
+      !config_flag_or(&f->reader, "attention_bias", FALSE, &f->attention.qkv_bias) ||
+      !config_flag_or(&f->reader, "lm_head_bias", FALSE, &head_bias))
+    return FALSE;
+  f->attention.output_bias = f->attention.qkv_bias;
+  f->model->outer_vectors = 2 * (guint64)f->model->hidden + (head_bias ? f->model->vocab : 0);
+  experts.width = f->dense.width;
+  return family_add_expert_layers(f, &experts, NULL, 4 * (guint64)f->model->hidden);
+}
+
+static gboolean
+is_even(const FamilyReader *f G_GNUC_UNUSED, guint32 index)
+{
+  return index % 2 == 0;
+}
+
+/* Biases everywhere, a sink a head, and windows in every other layer, the first among them. */
+static gboolean
+read_gpt_oss(FamilyReader *f)
+{
+  ExpertTraits experts = {.module = "mlp",
+                          .experts = "experts.gate_up_proj",
+                          .gated = TRUE,
+                          .bias = TRUE,
+                          .router_bias = TRUE};
+
+  if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts))
+    return FALSE;
+  f->attention.qkv_bias = f->attention.output_bias = TRUE;
+  f->attention.extra_vectors = f->attention.heads;
+  f->is_windowed = is_even;
+  experts.width = f->dense.width;
+  return family_add_expert_layers(f, &experts, NULL, 2 * (guint64)f->model->hidden);
+}
+
+/* Every so many layers attention sees it all and has no positions; the others see their chunk. */
+static gboolean
+is_chunked(const FamilyReader *f, guint32 index)
+{
+  const json_t *list = config_get(&f->reader, "no_rope_layers");
+
+  if (json_array_size(list) > 0)
+    return json_integer_value(json_array_get(list, index)) != 0;
+  return (index + 1) % f->pattern != 0;
+}
+
+static gboolean
+is_llama4_sparse(const FamilyReader *f, guint32 index)
+{
+  const json_t *list = config_get(&f->reader, "moe_layers");
+  json_int_t step = json_integer_value(config_get(&f->reader, "interleave_moe_layer_step"));
+  gsize i;
+  json_t *entry;
+
+  if (json_array_size(list) == 0)
+    return (json_int_t)(index + 1) % MAX(1, step) == 0;
+  json_array_foreach(list, i,
+                     entry) if (json_integer_value(entry) == (json_int_t)index) return TRUE;
+  return FALSE;
+}
+
+static gboolean
+read_llama4(FamilyReader *f)
+{
+  ExpertTraits experts = {.module = "feed_forward",
+                          .experts = "experts.gate_up_proj",
+                          .shared = "shared_expert.gate_proj",
+                          .gated = TRUE};
+
+  if (!family_read_frame(f) || !family_read_experts(f, &experts) ||
+      !config_count(&f->reader, "intermediate_size", CONFIG_MAX_FFN, &experts.width) ||
+      !config_count(&f->reader, "intermediate_size_mlp", CONFIG_MAX_FFN, &f->dense.width) ||
+      !config_count(&f->reader, "no_rope_layer_interval", CONFIG_MAX_LAYERS, &f->pattern))
+    return FALSE;
+  experts.shared_width = experts.width;
+  f->dense.module = "feed_forward";
+  f->is_windowed = is_chunked;
+  return family_add_expert_layers(f, &experts, is_llama4_sparse, 2 * (guint64)f->model->hidden);
+}
+
+/* Shared experts and first layers without experts, as DeepSeek's, over ordinary attention. */
+static gboolean
+read_shared_experts(FamilyReader *f, ExpertTraits *experts)
+{
+  guint32 shared;
+
+  *experts = (ExpertTraits){.module = "mlp",
+                            .experts = "experts.0.gate_proj",
+                            .shared = "shared_experts.gate_proj",
+                            .gated = TRUE};
+  if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, experts) ||
+      !config_count(&f->reader, "moe_intermediate_size", CONFIG_MAX_FFN, &experts->width) ||
+      !config_amount_or(&f->reader, "n_shared_experts", CONFIG_MAX_EXPERTS, 0, &shared))
+    return FALSE;
+  experts->shared_width = shared * experts->width;
+  return TRUE;
+}
+
+static gboolean
+read_glm4_moe(FamilyReader *f)
+{
+  ExpertTraits experts;
+  gboolean norms;
+
+  if (!read_shared_experts(f, &experts) ||
+      !config_flag_or(&f->reader, "attention_bias", FALSE, &f->attention.qkv_bias) ||
+      !config_flag_or(&f->reader, "use_qk_norm", FALSE, &norms))
+    return FALSE;
+  experts.router_bias = TRUE;
+  f->attention.qk_norm = norms ? QK_NORM_HEAD : QK_NORM_NONE;
+  return family_add_expert_layers(f, &experts, family_is_past_dense, 2 * (guint64)f->model->hidden);
+}
+
+/* The first DeepSeek with experts; dots.llm1 has norms and biases besides. */
+static gboolean
+read_deepseek(FamilyReader *f)
+{
+  ExpertTraits experts;
+
+  if (!read_shared_experts(f, &experts))
+    return FALSE;
+  f->attention.window = 0;
+  return family_add_expert_layers(f, &experts, family_is_past_dense, 2 * (guint64)f->model->hidden);
+}
+
+static gboolean
+read_dots1(FamilyReader *f)
+{
+  ExpertTraits experts;
+
+  if (!read_shared_experts(f, &experts))
+    return FALSE;
+  experts.router_bias = TRUE;
+  f->attention.qk_norm = QK_NORM_HEAD;
+  return family_add_expert_layers(f, &experts, family_is_past_dense, 2 * (guint64)f->model->hidden);
+}
+
+/* Norms of all of q and of k, a bias for the choice of experts. */
+static gboolean
+read_minimax_m2(FamilyReader *f)
+{
+  ExpertTraits experts = {.module = "block_sparse_moe", .experts = "experts.0.w1", .gated = TRUE};
+  gboolean norms;
+
+  if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
+      !config_flag_or(&f->reader, "use_routing_bias", TRUE, &experts.router_bias) ||
+      !config_flag_or(&f->reader, "use_qk_norm", TRUE, &norms))
+    return FALSE;
+  f->attention.qk_norm = norms ? QK_NORM_WIDTH : QK_NORM_NONE;
+  f->attention.window = 0;
+  experts.width = f->dense.width;
+  return family_add_expert_layers(f, &experts, NULL, 2 * (guint64)f->model->hidden);
+}
+
+static gboolean
+read_olmoe(FamilyReader *f)
+{
+  ExpertTraits experts = {.module = "mlp", .experts = "experts.0.gate_proj", .gated = TRUE};
+
+  if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts))
+    return FALSE;
+  f->attention.qk_norm = QK_NORM_WIDTH;
+  experts.width = f->dense.width;
+  return family_add_expert_layers(f, &experts, NULL, 2 * (guint64)f->model->hidden);
+}
+
+static gboolean
+read_granitemoe(FamilyReader *f)
+{
+  ExpertTraits experts = {.module = "block_sparse_moe",
+                          .experts = "experts.input_linear",
+                          .shared = "shared_mlp.input_linear",
+                          .gated = TRUE};
+
+  if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
+      !config_amount_or(&f->reader, "shared_intermediate_size", CONFIG_MAX_FFN, 0,
+                        &experts.shared_width) ||
+      !config_flag_or(&f->reader, "attention_bias", FALSE, &f->attention.qkv_bias))
+    return FALSE;
+  f->attention.output_bias = f->attention.qkv_bias;
+  experts.width = f->dense.width;
+  return family_add_expert_layers(f, &experts, NULL, 2 * (guint64)f->model->hidden);
+}
+
+/* moe_layers_enum: "3,4,…"; all but the first where it is absent. */
+static gboolean
+is_step_sparse(const FamilyReader *f, guint32 index)
+{
+  const char *text = config_text(&f->reader, "moe_layers_enum");
+  g_auto(GStrv) words = text != NULL ? g_strsplit(text, ",", -1) : NULL;
+
+  if (words == NULL)
+    return index > 0;
+  for (guint i = 0; words[i] != NULL; i++)
+    if (g_ascii_strtoull(words[i], NULL, 10) == index)
+      return TRUE;
+  return FALSE;
+}
+
+/* Layers with a window have heads of their own number (attention_other_setting), each head a
+ * gate. */
+static gboolean
+add_step_layers(FamilyReader *f, const ExpertTraits *experts, const AttentionTraits *other)
+{
+  const AttentionTraits usual = f->attention;
+
+  for (guint32 i = 0; i < f->layers; i++) {
+    f->attention = usual;
+    if (!family_set_attention_kind(f, i))
+      return FALSE;
+    if (f->attention.kind == MIXER_SLIDING) {
+      f->attention = *other;
+      f->attention.kind = MIXER_SLIDING;
+    }
+    layer_begin(&f->maker, i, 2 * (guint64)f->model->hidden);
+    layer_attention(&f->maker, &f->attention);
+    if (is_step_sparse(f, i))
+      layer_experts(&f->maker, experts);
+    else
+      layer_dense(&f->maker, &f->dense);
+    layer_end(&f->maker);
+  }
+  f->attention = usual;
+  return TRUE;
+}
+
+/* Step 3.5 Flash and what is built on it. */
+static gboolean
+read_step3p5(FamilyReader *f)
+{
+  const ConfigReader *r = &f->reader;
+  ConfigReader setting = {.path = r->path, .within = "attention_other_setting", .error = r->error};
+  ExpertTraits experts = {.module = "moe",
+                          .experts = "experts.gate_proj",
+                          .shared = "share_expert.gate_proj",
+                          .gated = TRUE,
+                          .router_bias = TRUE};
+  AttentionTraits other;
+  gboolean gates;
+
+  if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
+      !config_count(r, "moe_intermediate_size", CONFIG_MAX_FFN, &experts.width) ||
+      !config_count(r, "share_expert_dim", CONFIG_MAX_FFN, &experts.shared_width) ||
+      !config_count(r, "num_attention_groups", CONFIG_MAX_HEADS, &f->attention.kv_heads) ||
+      !config_flag_or(r, "use_head_wise_attn_gate", FALSE, &gates) ||
+      !config_flag_or(r, "attention_bias", FALSE, &f->attention.qkv_bias))
+    return FALSE;
+  f->attention.qk_norm = QK_NORM_HEAD;
+  f->attention.head_gates = gates ? f->attention.heads : 0;
+  f->is_windowed = is_even;
+  other = f->attention;
+  setting.root = config_get(r, "attention_other_setting");
+  if (setting.root != NULL &&
+      (!config_count(&setting, "num_attention_heads", CONFIG_MAX_HEADS, &other.heads) ||
+       !config_count(&setting, "num_attention_groups", CONFIG_MAX_HEADS, &other.kv_heads) ||
+       !config_count(&setting, "head_dim", CONFIG_MAX_HEAD_DIM, &other.head_dim)))
+    return FALSE;
+  other.value_dim = other.head_dim;
+  other.head_gates = gates ? other.heads : 0;
+  return add_step_layers(f, &experts, &other);
+}
+
+#define LLAMA4_DEFAULTS                                                                            \
+  "{\"intermediate_size_mlp\":16384,\"no_rope_layer_interval\":4,\"interleave_moe_layer_step\":1," \
+  "\"head_dim\":128,\"num_local_experts\":16,\"num_experts_per_tok\":1,"                           \
+  "\"attention_chunk_size\":8192}"
+#define QWEN2_MOE_DEFAULTS "{\"decoder_sparse_step\":1}"
+
 const Family families_moe[] = {
-    {"mixtral", read_mixtral, FALSE},
-    {"qwen3_moe", read_qwen3_moe, FALSE},
-    {NULL, NULL, FALSE},
+    {"mixtral", read_mixtral, FALSE, NULL},
+    {"qwen2_moe", read_qwen2_moe, FALSE, NULL},
+    {"qwen3_moe", read_qwen3_moe, FALSE, NULL},
+    {"qwen3_vl_moe", read_qwen3_moe, FALSE, NULL},
+    {"qwen3_vl_moe_text", read_qwen3_moe, FALSE, NULL},
+    {"phimoe", read_phimoe, FALSE, NULL},
+    {"gpt_oss", read_gpt_oss, FALSE, "{\"sliding_window\":128}"},
+    {"llama4", read_llama4, FALSE, LLAMA4_DEFAULTS},
+    {"llama4_text", read_llama4, FALSE, LLAMA4_DEFAULTS},
+    {"glm4_moe", read_glm4_moe, FALSE, NULL},
+    {"glm4v_moe_text", read_glm4_moe, FALSE, NULL},
+    {"deepseek", read_deepseek, FALSE, NULL},
+    {"dots1", read_dots1, FALSE, NULL},
+    {"minimax_m2", read_minimax_m2, FALSE, NULL},
+    {"olmoe", read_olmoe, FALSE, NULL},
+    {"granitemoe", read_granitemoe, FALSE, NULL},
+    {"granitemoeshared", read_granitemoe, FALSE, NULL},
+    {"step3p5", read_step3p5, FALSE, NULL},
+    {"step3p7", read_step3p5, FALSE, NULL},
+    {NULL, NULL, FALSE, NULL},
 };

@@ -210,6 +210,7 @@ layer_dense(LayerMaker *maker, const DenseTraits *t)
   add_pair(maker, t->module, t->up, t->down, t->width, t->gated, hidden);
   maker->layer.ffn = t->width;
   maker->layer.gated = t->gated;
+  maker->layer.parallel = t->parallel;
   if (t->bias)
     maker->layer.vectors += (t->gated ? 2 : 1) * (guint64)t->width + hidden;
 }
@@ -245,4 +246,14 @@ layer_experts(LayerMaker *maker, const ExpertTraits *t)
     layer->vectors += t->experts_count;
   if (t->bias)
     layer->vectors += t->experts_count * ((t->gated ? 2 : 1) * (guint64)t->width + inner);
+}
+
+void
+layer_side_input(LayerMaker *maker, guint32 width)
+{
+  guint64 hidden = maker->model->hidden;
+
+  add(maker, "", "per_layer_input_gate", width, hidden, SPLIT_NONE);
+  add(maker, "", "per_layer_projection", hidden, width, SPLIT_NONE);
+  maker->layer.vectors += hidden;
 }

@@ -61,6 +61,7 @@ typedef struct {
   const char *up, *down; /* "gate_proj", "down_proj" */
   guint32 width;
   gboolean gated, bias;
+  gboolean parallel; /* reads what the mixer reads */
 } DenseTraits;
 
 typedef struct {
@@ -88,5 +89,8 @@ void layer_latent(LayerMaker *maker, const LatentTraits *traits);
 void layer_recurrent(LayerMaker *maker, const RecurrentTraits *traits);
 void layer_dense(LayerMaker *maker, const DenseTraits *traits);
 void layer_experts(LayerMaker *maker, const ExpertTraits *traits);
+/* Of a vector of so many elements that a token brings for this layer: a gate, a product, a norm
+ * (Gemma 4). */
+void layer_side_input(LayerMaker *maker, guint32 width);
 /* Into the model. */
 void layer_end(LayerMaker *maker);

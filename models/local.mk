@@ -6,13 +6,18 @@ libspillway_models_a_SOURCES = \
   %D%/family.c %D%/family.h \
   %D%/family_classic.c \
   %D%/family_gemma.c \
+  %D%/family_hybrid.c \
+  %D%/family_latent.c \
   %D%/family_llama.c \
+  %D%/family_mamba.c \
   %D%/family_moe.c \
+  %D%/family_puzzle.c \
   %D%/layer_traits.c %D%/layer_traits.h \
   %D%/model_config.c %D%/model_config.h \
   %D%/module_pattern.c %D%/module_pattern.h \
   %D%/quantization.c %D%/quantization.h \
-  %D%/quantization_groups.c %D%/quantization_rules.c %D%/quantization_rules.h
+  %D%/quantization_groups.c %D%/quantization_rules.c %D%/quantization_rules.h \
+  %D%/tower.c %D%/tower.h
 
 modelsdir = $(pkgdatadir)/models
 dist_models_DATA = \

@@ -6,9 +6,11 @@
 
 #include "config_reader.h"
 #include "family.h"
+#include "tower.h"
 
-static const Family *const tables[] = {families_llama, families_moe, families_gemma,
-                                       families_classic};
+static const Family *const tables[] = {families_llama,   families_moe,   families_latent,
+                                       families_hybrid,  families_mamba, families_gemma,
+                                       families_classic, families_puzzle};
 
 static const Family *
 find_family(const char *type)
@@ -81,18 +83,34 @@ set_dtype(Model *model)
   model->weight_bits = most->bits;
 }
 
-static gboolean
-read_model(const ConfigReader *reader, Model *model)
+/* The decoder's object: the file itself, or the one within it. */
+static const char *
+inner_key(const json_t *root)
 {
-  const char *type = config_text(reader, "model_type");
-  const Family *family = type != NULL ? find_family(type) : NULL;
+  static const char *const keys[] = {"text_config", "llm_config", "language_config"};
+
+  for (guint i = 0; i < G_N_ELEMENTS(keys); i++)
+    if (json_is_object(json_object_get(root, keys[i])))
+      return keys[i];
+  return NULL;
+}
+
+static gboolean
+read_decoder(const ConfigReader *reader, const Family *family, const char *type, Model *model)
+{
   FamilyReader state = {.reader = *reader, .model = model};
+  g_autoptr(json_t) whole = json_copy((json_t *)reader->root);
   gboolean done;
 
-  if (family == NULL)
-    return refuse_family(reader, type);
+  if (family->defaults != NULL) {
+    g_autoptr(json_t) defaults = json_loads(family->defaults, 0, NULL);
+    g_assert(json_is_object(defaults));
+    json_object_update_missing(whole, defaults);
+  }
+  state.reader.root = whole;
   model->family = g_strdup(type);
-  done = family->read(&state) && family_read_tied(&state, family->tied);
+  done = family->read(&state) && family_read_tied(&state, family->tied) &&
+         tower_read(&state.reader, model);
   if (done) {
     model->qkv_bias = state.attention.qkv_bias;
     model->all_bias = state.attention.output_bias && state.dense.bias;
@@ -101,6 +119,27 @@ read_model(const ConfigReader *reader, Model *model)
   }
   quantization_free(state.quantization);
   return done;
+}
+
+/* The family of the object within, or of the file: older files have all keys in one object. */
+static gboolean
+read_model(const ConfigReader *file, Model *model)
+{
+  const char *key = inner_key(file->root), *outer_type = config_text(file, "model_type");
+  ConfigReader reader = *file;
+  const char *type = outer_type;
+  const Family *family = NULL;
+
+  if (key != NULL) {
+    reader.root = json_object_get(file->root, key);
+    reader.within = key;
+    reader.outer = file->root;
+    type = config_text(&reader, "model_type");
+    family = type != NULL ? find_family(type) : NULL;
+  }
+  if (family == NULL && outer_type != NULL && (type = outer_type) != NULL)
+    family = find_family(outer_type);
+  return family != NULL ? read_decoder(&reader, family, type, model) : refuse_family(file, type);
 }
 
 Model *

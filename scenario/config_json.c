@@ -177,6 +177,10 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
       object, "trace_format",
       json_string(settings->trace_format != NULL ? settings->trace_format : "auto"));
   json_object_set_new(object, "limit", json_integer((json_int_t)settings->limit));
+  json_object_set_new(object, "max_concurrency",
+                      settings->max_concurrency > 0
+                          ? json_integer((json_int_t)settings->max_concurrency)
+                          : json_null());
   json_object_set_new(object, "time_scale", json_real(settings->time_scale));
   json_object_set_new(object, "seed", json_integer((json_int_t)settings->seed));
   set_engine(object, s, settings);

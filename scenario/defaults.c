@@ -181,6 +181,9 @@ resolve_rest(Resolver *r)
   c->prefill_schedule_interval = (guint32)settings->prefill_schedule_interval;
   c->long_prefill_token_threshold = (guint32)settings->long_prefill_token_threshold;
   c->named_blocks = executor_computes(s->executor);
+  /* Too many kinds are refused by the cost model. */
+  if (s->model != NULL && !model_windows(s->model, &c->windows))
+    c->windows = (ContextWindows){0};
 }
 
 void

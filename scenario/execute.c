@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 
 #include "message.h"
-#include "output_file.h"
 #include "executors.h"
 #include "live_progress.h"
 #include "progress.h"
@@ -24,6 +23,8 @@
 typedef struct {
   const Scenario *scenario;
   const Execution *execution;
+  const Workload *trace; /* with its own arrivals */
+  Client *client;
   Metrics *metrics;
   DecisionLog *decisions;
   RequestsCsv *requests;
@@ -37,13 +38,14 @@ typedef struct {
   int status;
 } Run;
 
-/* Set by Ctrl-C. The one piece of state that a signal handler can reach. */
+/* Set by Ctrl-C and SIGTERM. The one piece of state that a signal handler can reach. */
 static volatile sig_atomic_t interrupt_seen;
 
 static void
-on_interrupt(int signal_number G_GNUC_UNUSED)
+on_interrupt(int signal_number)
 {
   interrupt_seen = 1;
+  signal(signal_number, SIG_DFL); /* the second one ends it at once */
 }
 
 static gboolean
@@ -62,23 +64,6 @@ say(Run *run, int status, const GError *error)
     *run->execution->failure = g_strdup(error->message);
 }
 
-/* FALSE if writing to that path would replace what the run reads. */
-static gboolean
-spares_inputs(const Run *run, const char *path, GError **error)
-{
-  const Settings *settings = run->execution->settings;
-  const char *const inputs[] = {settings->trace,   settings->model,  settings->device,
-                                settings->against, settings->replay, settings->token_ids};
-
-  for (guint i = 0; i < G_N_ELEMENTS(inputs); i++)
-    if (cli_is_same_file(path, inputs[i])) {
-      g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_EXIST,
-                  "%s is read by this run and was not replaced; name another file", path);
-      return FALSE;
-    }
-  return TRUE;
-}
-
 static void
 open_perfetto(Run *run)
 {
@@ -88,10 +73,9 @@ open_perfetto(Run *run)
 
   if (e->perfetto == NULL)
     return;
-  if (spares_inputs(run, e->perfetto, &error))
-    run->perfetto = perfetto_open(
-        e->perfetto, e->workload, s->config.num_gpu_blocks - s->scheduler->hidden_blocks,
-        s->config.num_cpu_blocks, e->perfetto_window.from_ps, e->perfetto_window.to_ps, &error);
+  run->perfetto = perfetto_open(
+      e->perfetto, e->workload, s->config.num_gpu_blocks - s->scheduler->hidden_blocks,
+      s->config.num_cpu_blocks, e->perfetto_window.from_ps, e->perfetto_window.to_ps, &error);
   if (run->perfetto == NULL)
     say(run, CLI_USAGE, error);
   else
@@ -105,9 +89,7 @@ open_files(Run *run)
   g_autoptr(GError) error = NULL;
 
   if (e->decisions != NULL) {
-    if (spares_inputs(run, e->decisions, &error))
-      run->decisions =
-          decision_log_open(e->decisions, e->workload, run->scenario->settings, &error);
+    run->decisions = decision_log_open(e->decisions, e->workload, run->scenario->settings, &error);
     if (run->decisions == NULL)
       say(run, CLI_USAGE, error);
     else
@@ -115,8 +97,7 @@ open_files(Run *run)
     g_clear_error(&error);
   }
   if (e->requests != NULL) {
-    if (spares_inputs(run, e->requests, &error))
-      run->requests = requests_csv_open(e->requests, e->workload, &error);
+    run->requests = requests_csv_open(e->requests, e->workload, &error);
     if (run->requests == NULL)
       say(run, CLI_USAGE, error);
     else
@@ -202,8 +183,7 @@ write_outputs(Run *run)
 
   if (run->live == NULL || e->outputs == NULL)
     return;
-  if (!spares_inputs(run, e->outputs, &error) ||
-      !live_setup_write_outputs(e->live, run->live, e->outputs, &error))
+  if (!live_setup_write_outputs(e->live, run->live, e->outputs, &error))
     say(run, CLI_USAGE, error);
 }
 
@@ -236,7 +216,7 @@ simulate(Run *run, RunRecord *record)
   gint64 start_us = g_get_monotonic_time();
   RunOutcome outcome;
   const Loop loop = {
-      .workload = run->execution->workload,
+      .client = run->client,
       .scheduler = scheduler,
       .executor = executor,
       .observers = (Observer *const *)run->observers->pdata,
@@ -253,8 +233,7 @@ simulate(Run *run, RunRecord *record)
   metrics_summary(run->metrics, &record->summary);
   record->wall_s = (double)(g_get_monotonic_time() - start_us) / G_USEC_PER_SEC;
   record->measured_spread = measured_spread(s->cost, &record->summary);
-  slowdown_measure(s, run->execution->workload, run->execution->unlimited, &outcome,
-                   was_interrupted, record);
+  slowdown_measure(s, run->trace, run->execution->unlimited, &outcome, was_interrupted, record);
   if (outcome.end != RUN_DONE)
     run->status = MAX(run->status, CLI_FAILED);
   if (outcome.end != RUN_DONE && run->execution->failure == NULL)
@@ -267,11 +246,17 @@ simulate(Run *run, RunRecord *record)
 }
 
 int
-execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord *record)
+execute_scenario(const Scenario *scenario, const Execution *given, RunRecord *record)
 {
+  g_autoptr(Workload) own = NULL;
+  Execution with_client = *given;
+  const Execution *execution = &with_client;
+  g_autoptr(Client) client = scenario_client_new(scenario, &with_client.workload, &own);
   Run run = {
       .scenario = scenario,
       .execution = execution,
+      .trace = given->workload,
+      .client = client,
       .observers = g_ptr_array_new(),
       .metrics = metrics_new(execution->workload,
                              scenario->config.num_gpu_blocks - scenario->scheduler->hidden_blocks,
@@ -282,7 +267,9 @@ execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord
                             scenario->config.num_gpu_blocks - scenario->scheduler->hidden_blocks,
                             scenario->config.num_cpu_blocks),
   };
-  void (*previous)(int) = execution->failure == NULL ? signal(SIGINT, on_interrupt) : SIG_ERR;
+  const gboolean is_alone = execution->failure == NULL; /* not one of a sweep's worker */
+  void (*on_int)(int) = is_alone ? signal(SIGINT, on_interrupt) : SIG_ERR;
+  void (*on_term)(int) = is_alone ? signal(SIGTERM, on_interrupt) : SIG_ERR;
 
   *record = (RunRecord){
       .name = execution->name,
@@ -302,8 +289,10 @@ execute_scenario(const Scenario *scenario, const Execution *execution, RunRecord
   if (run.against != NULL)
     record->against = against_figures(run.against);
   close_files(&run, record);
-  if (previous != SIG_ERR)
-    signal(SIGINT, previous);
+  if (on_int != SIG_ERR)
+    signal(SIGINT, on_int);
+  if (on_term != SIG_ERR)
+    signal(SIGTERM, on_term);
   progress_free(run.progress);
   live_progress_free(run.live_progress);
   against_free(run.against);

@@ -20,6 +20,7 @@ libspillway_scenario_a_SOURCES = \
   %D%/resolver.c %D%/resolver.h \
   %D%/scenario.c %D%/scenario.h \
   %D%/settings.c %D%/settings.h \
+  %D%/settings_files.c %D%/settings_files.h \
   %D%/settings_option.h \
   %D%/shelf.c %D%/shelf.h \
   %D%/shipped.c %D%/shipped.h \

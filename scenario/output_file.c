@@ -1,16 +1,6 @@
 #include "output_file.h"
 
-#include <glib/gstdio.h>
-#include <sys/stat.h>
-
-gboolean
-cli_is_same_file(const char *a, const char *b)
-{
-  GStatBuf x, y;
-
-  return a != NULL && b != NULL && g_stat(a, &x) == 0 && g_stat(b, &y) == 0 && S_ISREG(x.st_mode) &&
-         x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
+#include "files/output.h"
 
 gboolean
 cli_check_folder(const char *path, const char *option, GError **error)
@@ -22,4 +12,35 @@ cli_check_folder(const char *path, const char *option, GError **error)
   g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
               "%s: %s cannot be written: there is no folder %s", option, path, folder);
   return FALSE;
+}
+
+/* "-" is standard input or output. */
+static gboolean
+is_same(const NamedFile *a, const NamedFile *b)
+{
+  return a->path != NULL && b->path != NULL && !g_str_equal(a->path, "-") &&
+         !g_str_equal(b->path, "-") && output_is_same(a->path, b->path);
+}
+
+gboolean
+cli_check_files(const NamedFile *outputs, guint n_outputs, const NamedFile *inputs, guint n_inputs,
+                GError **error)
+{
+  for (guint i = 0; i < n_outputs; i++) {
+    for (guint j = 0; j < n_inputs; j++)
+      if (is_same(&outputs[i], &inputs[j])) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_EXIST,
+                    "%s: %s is what is read, too, and was not replaced; name another file",
+                    outputs[i].name, outputs[i].path);
+        return FALSE;
+      }
+    for (guint j = i + 1; j < n_outputs; j++)
+      if (is_same(&outputs[i], &outputs[j])) {
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_EXIST,
+                    "%s and %s: both would write %s; name another file for one of them",
+                    outputs[i].name, outputs[j].name, outputs[j].path);
+        return FALSE;
+      }
+  }
+  return TRUE;
 }

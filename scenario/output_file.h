@@ -3,8 +3,15 @@
 
 #include <glib.h>
 
-/* TRUE if both are regular files, and the same one. NULL is none. */
-gboolean cli_is_same_file(const char *a, const char *b);
+typedef struct {
+  const char *name; /* of the option, for messages */
+  const char *path; /* NULL: not given */
+} NamedFile;
+
+/* FALSE with an error where an output is an input, or two outputs are one file, by whatever names.
+ * To be asked before anything is opened. */
+gboolean cli_check_files(const NamedFile *outputs, guint n_outputs, const NamedFile *inputs,
+                         guint n_inputs, GError **error);
 /* FALSE with an error where the file that is to be written would lie in a folder that is not there.
  */
 gboolean cli_check_folder(const char *path, const char *option, GError **error);

@@ -305,6 +305,7 @@ resolve(Resolver *r, GError **error)
   g_autoptr(Scenario) scenario = r->scenario;
 
   scenario->defaults = json_object();
+  scenario->max_concurrency = (guint32)r->settings->max_concurrency;
   if (!resolve_names(r, error) || !resolver_check(r, error) || !resolve_hardware(r, error) ||
       !resolve_decoder(r, error) || !resolve_recording(r, error))
     return NULL;
@@ -350,6 +351,15 @@ scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean with_cost, 
   if (scenario == NULL || scenario_runs_among_others(scenario, error))
     return g_steal_pointer(&scenario);
   return NULL;
+}
+
+Client *
+scenario_client_new(const Scenario *scenario, const Workload **workload, Workload **own)
+{
+  if (scenario->max_concurrency == 0)
+    return client_trace_new(*workload);
+  *workload = *own = workload_copy(*workload);
+  return client_limited_new(*own, scenario->max_concurrency);
 }
 
 void

@@ -14,11 +14,13 @@
 #include "report/results/recording.h"
 #include "settings.h"
 #include "shelf.h"
+#include "sim/client.h"
 #include "sim/executor.h"
 #include "sim/model.h"
 #include "sim/scheduler.h"
 
 typedef struct {
+  guint32 max_concurrency; /* 0: no limit */
   const SchedulerClass *scheduler;
   const ExecutorClass *executor;
   SchedulerConfig config;
@@ -48,5 +50,8 @@ Scenario *scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean w
 /* FALSE for an executor that computes or replays: several of them at once, or one after the other,
  * are not what `compare` and studies are for. */
 gboolean scenario_runs_among_others(const Scenario *scenario, GError **error);
+/* Who sends the requests of `*workload`. One that sets arrivals has a copy of it: then *workload
+ * becomes that copy, which the caller owns in *own. */
+Client *scenario_client_new(const Scenario *scenario, const Workload **workload, Workload **own);
 void scenario_free(Scenario *scenario);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scenario, scenario_free)

@@ -29,6 +29,8 @@ const SettingsOption settings_options[] = {
     {"limit", GROUP_WHAT, KIND_COUNT, AT(limit), 1, COUNT_MAX, "N", "only the first N requests", 0},
     {"time-scale", GROUP_WHAT, KIND_REAL, AT(time_scale), TINY, 1e9, "X",
      "multiply all arrival times (0.5 doubles the load; default 1)", 0},
+    {"max-concurrency", GROUP_WHAT, KIND_COUNT, AT(max_concurrency), 1, COUNT_MAX, "N",
+     "at most N requests are under way: others arrive when one has left (default: no limit)", 0},
     {"seed", GROUP_WHAT, KIND_COUNT, AT(seed), 0, 9e15, "N",
      "seed of a generated trace (default 1)", 0},
 

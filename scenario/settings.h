@@ -16,6 +16,7 @@ typedef struct {
   char *trace_format;
   guint64 limit;
   double time_scale;
+  guint64 max_concurrency; /* 0: no limit */
   guint64 seed;
   /* The engine. */
   char *scheduler;

@@ -22,15 +22,18 @@ unlimited_blocks(const Scenario *s, const Workload *workload)
 }
 
 static Unlimited
-simulate_unlimited(const Scenario *s, const Workload *workload, gboolean (*interrupted)(void))
+simulate_unlimited(const Scenario *s, const Workload *trace, gboolean (*interrupted)(void))
 {
+  g_autoptr(Workload) own = NULL;
+  const Workload *workload = trace;
+  g_autoptr(Client) client = scenario_client_new(s, &workload, &own);
   SchedulerConfig config = s->config;
   g_autoptr(Scheduler) scheduler = NULL;
   g_autoptr(Executor) executor = s->executor->create(s->cost);
   g_autoptr(Metrics) metrics = NULL;
   Observer *observers[1];
   Loop loop = {
-      .workload = workload,
+      .client = client,
       .executor = executor,
       .observers = observers,
       .n_observers = G_N_ELEMENTS(observers),

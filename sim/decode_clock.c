@@ -1,62 +1,25 @@
 #include "decode_clock.h"
 
 void
-decode_clock_init(DecodeClock *clock, guint32 block_size)
+decode_clock_init(DecodeClock *clock, guint32 block_size, const ContextWindows *windows)
 {
   *clock = (DecodeClock){
       .block_size = block_size,
       .due = g_new0(DueList, block_size),
       .last_end_ps = -1,
+      .windows = *windows,
   };
+  for (guint32 i = 0; i < windows->n; i++)
+    clock->seen[i].kinks.place = i + 1;
 }
 
 void
 decode_clock_clear(DecodeClock *clock)
 {
   g_clear_pointer(&clock->due, g_free);
-  g_clear_pointer(&clock->ends, g_free);
-}
-
-static gboolean
-ends_before(const ClockEnd *a, const ClockEnd *b)
-{
-  return a->end_ticks < b->end_ticks || (a->end_ticks == b->end_ticks && a->number < b->number);
-}
-
-static void
-place_end(DecodeClock *clock, guint32 index, ClockEnd end)
-{
-  clock->ends[index] = end;
-  end.sequence->heap_index = index;
-}
-
-/* Puts `end` where it belongs above the free place `index`. */
-static void
-sift_up(DecodeClock *clock, guint32 index, ClockEnd end)
-{
-  while (index > 0 && ends_before(&end, &clock->ends[(index - 1) / 2])) {
-    place_end(clock, index, clock->ends[(index - 1) / 2]);
-    index = (index - 1) / 2;
-  }
-  place_end(clock, index, end);
-}
-
-/* Or below it, in a heap of `count`. */
-static void
-sift_down(DecodeClock *clock, guint32 index, ClockEnd end)
-{
-  for (;;) {
-    guint32 child = 2 * index + 1;
-    if (child >= clock->count)
-      break;
-    if (child + 1 < clock->count && ends_before(&clock->ends[child + 1], &clock->ends[child]))
-      child++;
-    if (!ends_before(&clock->ends[child], &end))
-      break;
-    place_end(clock, index, clock->ends[child]);
-    index = child;
-  }
-  place_end(clock, index, end);
+  clock_heap_clear(&clock->ends);
+  for (guint32 i = 0; i < clock->windows.n; i++)
+    clock_heap_clear(&clock->seen[i].kinks);
 }
 
 /* A member takes a block at the ticks at which its computed tokens fill its blocks. */
@@ -102,16 +65,76 @@ take_offset(DecodeClock *clock, const Sequence *member)
     clock->offsets_known = FALSE;
 }
 
+/* What a member will read at the coming tick. */
+static guint32
+coming_context(const DecodeClock *clock, const Sequence *member)
+{
+  return decode_clock_tokens(clock, member) + 1;
+}
+
+/* Of a member that sees more with each tick, what it sees is its base + the coming tick; a window
+ * that is full is its tokens, whatever the tick. In chunks it begins anew behind each. */
+static void
+add_seen(DecodeClock *clock, guint32 index, Sequence *member)
+{
+  const ContextWindow *window = &clock->windows.of[index];
+  SeenPart *seen = &clock->seen[index];
+  guint32 context = coming_context(clock, member);
+  guint32 left = window->in_chunks ? window->tokens - (context - 1) % window->tokens
+                                   : window->tokens - MIN(context, window->tokens);
+
+  if (left == 0) {
+    seen->full += window->tokens;
+    return;
+  }
+  seen->bases += context_visible(window, context) - (clock->ticks + 1);
+  clock_heap_push(
+      &seen->kinks,
+      (ClockEvent){.ticks = clock->ticks + left, .number = clock->next_number, .sequence = member});
+}
+
+static void
+take_seen(DecodeClock *clock, guint32 index, const Sequence *member)
+{
+  const ContextWindow *window = &clock->windows.of[index];
+  SeenPart *seen = &clock->seen[index];
+  guint32 context = coming_context(clock, member);
+
+  if (!window->in_chunks && context >= window->tokens) {
+    seen->full -= window->tokens;
+    return;
+  }
+  seen->bases -= context_visible(window, context) - (clock->ticks + 1);
+  clock_heap_remove(&seen->kinks, member);
+}
+
+/* Members whose window is full by now, or that have come into another chunk. */
+static void
+pass_kinks(DecodeClock *clock, guint32 index)
+{
+  const ContextWindow *window = &clock->windows.of[index];
+  SeenPart *seen = &clock->seen[index];
+
+  while (seen->kinks.count > 0 && seen->kinks.events[0].ticks <= clock->ticks) {
+    const ClockEvent event = seen->kinks.events[0];
+    if (window->in_chunks) {
+      seen->bases -= window->tokens;
+      clock_heap_postpone(&seen->kinks, event.ticks + window->tokens);
+    } else {
+      /* At that tick it saw the window and no more: base + tick + 1. */
+      seen->bases -= window->tokens - (event.ticks + 1);
+      seen->full += window->tokens;
+      clock_heap_remove(&seen->kinks, event.sequence);
+    }
+  }
+}
+
 void
 decode_clock_join(DecodeClock *clock, Sequence *sequence, guint32 tokens_left)
 {
   DueList *list;
 
   g_assert(!sequence->in_clock && tokens_left > 0);
-  if (clock->count == clock->ends_room) {
-    clock->ends_room = MAX(64, 2 * clock->ends_room);
-    clock->ends = g_renew(ClockEnd, clock->ends, clock->ends_room);
-  }
   sequence->in_clock = TRUE;
   sequence->joined_ticks = clock->ticks;
   list = due_list(clock, sequence);
@@ -120,26 +143,14 @@ decode_clock_join(DecodeClock *clock, Sequence *sequence, guint32 tokens_left)
   *(list->tail != NULL ? &list->tail->due_next : &list->head) = sequence;
   list->tail = sequence;
   list->length++;
-  sift_up(clock, clock->count++,
-          (ClockEnd){
-              .end_ticks = clock->ticks + tokens_left,
-              .number = clock->next_number++,
-              .sequence = sequence,
-          });
+  clock->count++;
+  clock_heap_push(&clock->ends, (ClockEvent){.ticks = clock->ticks + tokens_left,
+                                             .number = clock->next_number,
+                                             .sequence = sequence});
+  for (guint32 i = 0; i < clock->windows.n; i++)
+    add_seen(clock, i, sequence);
+  clock->next_number++;
   add_offset(clock, sequence);
-}
-
-static void
-drop_end(DecodeClock *clock, guint32 index)
-{
-  ClockEnd last = clock->ends[--clock->count];
-
-  if (index == clock->count)
-    return;
-  if (index > 0 && ends_before(&last, &clock->ends[(index - 1) / 2]))
-    sift_up(clock, index, last);
-  else
-    sift_down(clock, index, last);
 }
 
 void
@@ -155,7 +166,10 @@ decode_clock_leave(DecodeClock *clock, Sequence *sequence)
       sequence->due_previous;
   list->length--;
   take_offset(clock, sequence);
-  drop_end(clock, sequence->heap_index);
+  clock->count--;
+  clock_heap_remove(&clock->ends, sequence);
+  for (guint32 i = 0; i < clock->windows.n; i++)
+    take_seen(clock, i, sequence);
   sequence->in_clock = FALSE;
   sequence->computed_tokens += ticks;
   sequence->generated_tokens += ticks;
@@ -169,6 +183,8 @@ decode_clock_tick(DecodeClock *clock, guint32 n)
 {
   clock->ticks += n;
   clock->supplied = FALSE;
+  for (guint32 i = 0; i < clock->windows.n; i++)
+    pass_kinks(clock, i);
 }
 
 void
@@ -183,9 +199,9 @@ decode_clock_take_ended(DecodeClock *clock)
 {
   Sequence *sequence;
 
-  if (clock->count == 0 || clock->ends[0].end_ticks > clock->ticks)
+  if (clock->count == 0 || clock->ends.events[0].ticks > clock->ticks)
     return NULL;
-  sequence = clock->ends[0].sequence;
+  sequence = clock->ends.events[0].sequence;
   decode_clock_leave(clock, sequence);
   return sequence;
 }
@@ -193,7 +209,7 @@ decode_clock_take_ended(DecodeClock *clock)
 guint64
 decode_clock_ticks_to_end(const DecodeClock *clock)
 {
-  return clock->ends[0].end_ticks - clock->ticks;
+  return clock->ends.events[0].ticks - clock->ticks;
 }
 
 static void
@@ -202,11 +218,22 @@ find_offsets(DecodeClock *clock)
   clock->offset_least = G_MAXINT64;
   clock->offset_largest = G_MININT64;
   for (guint32 i = 0; i < clock->count; i++) {
-    gint64 offset = (gint64)offset_of(clock->ends[i].sequence);
+    gint64 offset = (gint64)offset_of(clock->ends.events[i].sequence);
     clock->offset_least = MIN(clock->offset_least, offset);
     clock->offset_largest = MAX(clock->offset_largest, offset);
   }
   clock->offsets_known = TRUE;
+}
+
+guint64
+decode_clock_ticks_to_kink(const DecodeClock *clock)
+{
+  guint64 ticks = G_MAXUINT64;
+
+  for (guint32 i = 0; i < clock->windows.n; i++)
+    if (clock->seen[i].kinks.count > 0)
+      ticks = MIN(ticks, clock->seen[i].kinks.events[0].ticks - clock->ticks);
+  return ticks;
 }
 
 /* A context is offset + ticks + 1, the new token included. */
@@ -214,16 +241,22 @@ DecodeContexts
 decode_clock_contexts(DecodeClock *clock)
 {
   guint64 now = clock->ticks + 1;
+  DecodeContexts contexts = {.windows = clock->windows};
 
   if (clock->count == 0)
-    return (DecodeContexts){0};
+    return contexts;
   if (!clock->offsets_known)
     find_offsets(clock);
-  return (DecodeContexts){
-      .count = clock->count,
-      .least = (guint32)((guint64)clock->offset_least + now),
-      .largest = (guint32)((guint64)clock->offset_largest + now),
-      .sum = clock->offsets_sum + clock->count * now,
-      .squares = clock->offsets_squares + 2 * now * clock->offsets_sum + clock->count * now * now,
-  };
+  contexts.count = clock->count;
+  contexts.least = (guint32)((guint64)clock->offset_least + now);
+  contexts.largest = (guint32)((guint64)clock->offset_largest + now);
+  contexts.sum = clock->offsets_sum + clock->count * now;
+  contexts.squares =
+      clock->offsets_squares + 2 * now * clock->offsets_sum + clock->count * now * now;
+  for (guint32 i = 0; i < clock->windows.n; i++) {
+    const SeenPart *seen = &clock->seen[i];
+    contexts.visible[i] = seen->bases + seen->kinks.count * now + seen->full;
+    contexts.growing[i] = seen->kinks.count;
+  }
+  return contexts;
 }

@@ -15,19 +15,20 @@
  */
 #pragma once
 
+#include "clock_heap.h"
 #include "contexts.h"
-#include "sequence.h"
 
 typedef struct {
   Sequence *head, *tail; /* in running order */
   guint32 length;
 } DueList;
 
+/* What the members see through one window: bases + growing x the coming tick + full, where those
+ * that see more with each tick are in `kinks` by when that ends. Sums modulo 2^64. */
 typedef struct {
-  guint64 end_ticks; /* when its last token is computed */
-  guint64 number;    /* in the order of joining, which is the running order */
-  Sequence *sequence;
-} ClockEnd;
+  ClockHeap kinks;
+  guint64 bases, full;
+} SeenPart;
 
 typedef struct {
   guint32 block_size;
@@ -37,8 +38,9 @@ typedef struct {
   gint64 last_end_ps;    /* when the last settled tick ended, */
   guint64 settled_ticks; /* and the ticks then */
   DueList *due;          /* [block_size] */
-  ClockEnd *ends;        /* a heap, `count` of them */
-  guint32 ends_room;
+  ClockHeap ends;        /* when a member's last token is computed; `count` of them */
+  ContextWindows windows;
+  SeenPart seen[CONTEXT_WINDOWS];
   guint64 next_number;
   /* Over the members, of computed_tokens - ticks, which does not change: sums modulo 2^64. */
   guint64 offsets_sum, offsets_squares;
@@ -46,7 +48,7 @@ typedef struct {
   gboolean offsets_known;
 } DecodeClock;
 
-void decode_clock_init(DecodeClock *clock, guint32 block_size);
+void decode_clock_init(DecodeClock *clock, guint32 block_size, const ContextWindows *windows);
 void decode_clock_clear(DecodeClock *clock);
 
 /* A decode whose blocks hold the token of the coming tick joins, behind all members; it ends after
@@ -63,6 +65,9 @@ void decode_clock_settle(DecodeClock *clock, gint64 end_ps);
 Sequence *decode_clock_take_ended(DecodeClock *clock);
 /* Ticks until the first ends; there must be a member. */
 guint64 decode_clock_ticks_to_end(const DecodeClock *clock);
+/* Ticks for which every member sees one token more at each, or the same at all: beyond them what a
+ * window shows has a kink. G_MAXUINT64 where there is none. */
+guint64 decode_clock_ticks_to_kink(const DecodeClock *clock);
 
 static inline guint32
 decode_clock_tokens(const DecodeClock *clock, const Sequence *member)

@@ -134,6 +134,15 @@ layer_attention_flops(const Layer *layer, double new_tokens, double cached_token
   return 0;
 }
 
+ContextWindow
+mixer_window(const Mixer *mixer)
+{
+  gboolean bounded =
+      mixer->kind == MIXER_SLIDING || mixer->kind == MIXER_CHUNKED || mixer->kind == MIXER_SPARSE;
+
+  return (ContextWindow){bounded ? mixer->window : 0, mixer->kind == MIXER_CHUNKED};
+}
+
 /* Pairs of the first n tokens of a sequence when each sees the last w, itself included. */
 static double
 pairs_within(double n, double w)

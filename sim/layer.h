@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "contexts.h"
 #include "weight_format.h"
 
 typedef enum {
@@ -85,6 +86,8 @@ guint64 matrix_scale_bytes(const Matrix *matrix);
 guint64 layer_kv_bytes(const Layer *layer, guint32 kv_bits, guint32 tp);
 /* Bytes of a recurrent layer's state, a sequence, on one of `tp` ranks. */
 guint64 layer_state_bytes(const Layer *layer, guint32 tp);
+/* What a mixer sees of a context; 0 tokens: all of it, or no context at all. */
+ContextWindow mixer_window(const Mixer *mixer);
 /* Pairs of a query and a key that n new tokens after c cached ones make: n c + n (n + 1) / 2, fewer
  * where a token sees a window. */
 double layer_attention_pairs(const Mixer *mixer, double new_tokens, double cached_tokens);

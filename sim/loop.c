@@ -28,8 +28,8 @@ typedef struct {
   gint64 empty_ps; /* when the last decision was that was empty */
   RunOutcome *outcome;
   gint64 now_ps;
-  guint64 step_index;       /* of the step being decided */
-  guint32 next_arrival;     /* index of the first request that has not arrived */
+  guint64 step_index; /* of the step being decided */
+  Client *client;
   guint64 idle_since;       /* step index of the last token or arrival */
   gboolean preempted_since; /* a preemption since then */
 } State;
@@ -45,36 +45,36 @@ tell_request(const State *s, const RequestResult *result)
 static gint64
 next_arrival_ps(const State *s)
 {
-  if (s->next_arrival == workload_count(s->loop->workload))
-    return G_MAXINT64;
-  return workload_request(s->loop->workload, s->next_arrival)->arrival_ps;
+  return s->client->next_ps;
 }
 
 static void
-refuse(State *s, const Request *request, const char *reason)
+refuse(State *s, guint32 index, const char *reason)
 {
-  RequestResult result = request_result_untouched(s->next_arrival, request);
+  const Request *request = workload_request(s->client->workload, index);
+  RequestResult result = request_result_untouched(index, request);
 
   result.status = STATUS_IGNORED;
   result.reason = reason;
   result.finish_ps = request->arrival_ps;
   s->outcome->ignored++;
   tell_request(s, &result);
+  client_leave(s->client, request->arrival_ps);
 }
 
 static void
 take_arrivals(State *s)
 {
   while (next_arrival_ps(s) <= s->now_ps) {
-    const Request *request = workload_request(s->loop->workload, s->next_arrival);
+    guint32 index = client_take(s->client);
+    const Request *request = workload_request(s->client->workload, index);
     const char *reason = s->loop->executor->class->bare_scheduler
                              ? NULL
                              : scheduler_refuses(s->loop->scheduler, request);
     if (reason != NULL)
-      refuse(s, request, reason);
+      refuse(s, index, reason);
     else
-      scheduler_arrive(s->loop->scheduler, s->next_arrival);
-    s->next_arrival++;
+      scheduler_arrive(s->loop->scheduler, index);
     s->idle_since = s->step_index;
   }
 }
@@ -215,6 +215,7 @@ tell_left(State *s)
     else
       s->outcome->ignored++;
     tell_request(s, &sequence->result);
+    client_leave(s->client, sequence->result.finish_ps);
     scheduler_recycle(s->loop->scheduler, sequence);
   }
 }
@@ -372,16 +373,16 @@ tell_end(State *s)
   Sequence *sequence;
 
   s->outcome->unfinished =
-      scheduler_unfinished(scheduler) + workload_count(s->loop->workload) - s->next_arrival;
+      scheduler_unfinished(scheduler) + workload_count(s->client->workload) - s->client->taken;
   s->outcome->end_ps = s->now_ps;
   s->outcome->memory_bound = scheduler->memory_bound || pool_evicted(&scheduler->pool);
   while ((sequence = scheduler_take_unfinished(scheduler)) != NULL) {
     tell_request(s, &sequence->result);
     scheduler_recycle(scheduler, sequence);
   }
-  for (; s->next_arrival < workload_count(s->loop->workload); s->next_arrival++) {
-    const RequestResult result = request_result_untouched(
-        s->next_arrival, workload_request(s->loop->workload, s->next_arrival));
+  for (guint32 i = s->client->taken; i < workload_count(s->client->workload); i++) {
+    const RequestResult result =
+        request_result_untouched(i, workload_request(s->client->workload, i));
     tell_request(s, &result);
   }
   for (guint i = 0; i < s->loop->n_observers; i++)
@@ -444,7 +445,8 @@ loop_run(const Loop *loop, RunOutcome *outcome, GError **error)
   Scheduler *scheduler = loop->scheduler;
   g_autoptr(Step) one = step_new(scheduler->config.block_size);
   g_autoptr(Step) other = step_new(scheduler->config.block_size);
-  State s = {.loop = loop, .step = one, .flying = other, .outcome = outcome};
+  State s = {
+      .loop = loop, .client = loop->client, .step = one, .flying = other, .outcome = outcome};
   gboolean ok = TRUE;
 
   s.link.side_by_side = loop->executor->class->bare_scheduler;

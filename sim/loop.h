@@ -1,6 +1,7 @@
 /* The loop: replays a workload through a scheduler and an executor, and tells observers. */
 #pragma once
 
+#include "client.h"
 #include "executor.h"
 #include "observer.h"
 #include "scheduler.h"
@@ -11,7 +12,7 @@
 #define LOOP_EXECUTOR_FAILED "the executor could not go on"
 
 typedef struct {
-  const Workload *workload; /* sealed */
+  Client *client;           /* fresh; its workload is sealed */
   Scheduler *scheduler;     /* fresh */
   Executor *executor;
   Observer *const *observers;

@@ -15,7 +15,7 @@ model_free(Model *model)
   g_free(model->family);
   g_free(model->kinds);
   g_free(model->context_source);
-  g_free(model->tower);
+  g_free(model->left_out);
   g_free(model->dtype);
   g_free(model);
 }
@@ -30,7 +30,7 @@ model_copy(const Model *model)
   copy->family = g_strdup(model->family);
   copy->kinds = g_memdup2(model->kinds, model->n_kinds * sizeof *model->kinds);
   copy->context_source = g_strdup(model->context_source);
-  copy->tower = g_strdup(model->tower);
+  copy->left_out = g_strdup(model->left_out);
   copy->dtype = g_strdup(model->dtype);
   return copy;
 }
@@ -47,6 +47,25 @@ model_add_layer(Model *model, const Layer *layer)
   model->kinds = g_renew(Layer, model->kinds, model->n_kinds + 1);
   model->kinds[model->n_kinds] = *layer;
   model->kinds[model->n_kinds++].count = 1;
+}
+
+gboolean
+model_windows(const Model *model, ContextWindows *windows)
+{
+  *windows = (ContextWindows){0};
+  for (guint i = 0; i < model->n_kinds; i++) {
+    const ContextWindow window = mixer_window(&model->kinds[i].mixer);
+    guint32 at = 0;
+    while (at < windows->n && (windows->of[at].tokens != window.tokens ||
+                               windows->of[at].in_chunks != window.in_chunks))
+      at++;
+    if (window.tokens == 0 || at < windows->n)
+      continue;
+    if (at == CONTEXT_WINDOWS)
+      return FALSE;
+    windows->of[windows->n++] = window;
+  }
+  return TRUE;
 }
 
 gboolean

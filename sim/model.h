@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "contexts.h"
 #include "layer.h"
 
 typedef struct {
@@ -29,7 +30,7 @@ typedef struct {
   WeightFormat head_format;
   guint64 tower_parameters; /* of vision and audio towers, whose work is not modelled */
   guint64 tower_bytes;
-  char *tower; /* what they are; NULL: none */
+  char *left_out; /* weights that are not counted, in words; NULL: all are */
 
   /* Of the layers that most are like: what tables of one layer are looked up by. */
   guint32 heads;
@@ -52,6 +53,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Model, model_free)
 Model *model_copy(const Model *model);
 /* Takes one more layer in, at the kind it is like, or as a kind of its own. */
 void model_add_layer(Model *model, const Layer *layer);
+
+/* The windows that its layers see contexts through. FALSE if there are more kinds than a run can
+ * follow. */
+gboolean model_windows(const Model *model, ContextWindows *windows);
 
 /* TRUE if every layer is the same, of attention over the whole context: what profiles measure and
  * executors run. */

@@ -29,7 +29,7 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
                                                  .prompt_only = config->offload_prompt_only},
                                 &self->pool);
   waiting_queue_init(&self->waiting);
-  decode_clock_init(&self->clock, config->block_size);
+  decode_clock_init(&self->clock, config->block_size, &config->windows);
   self->left_in_flight = g_ptr_array_new();
   self->keepers = g_ptr_array_new();
   self->gaps = g_array_new(FALSE, FALSE, sizeof(TokenGap));
@@ -164,6 +164,7 @@ void
 scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
 {
   step_clear(step);
+  step->contexts.windows = self->config.windows;
   self->now_ps = now_ps;
   self->stride = stride;
   if (self->config.overflow->needs_decodes)

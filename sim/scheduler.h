@@ -28,6 +28,7 @@ typedef struct {
   guint32 block_manager; /* 1 or 2, vLLM 0.x */
   double watermark;      /* share of the pool kept free on admission */
   gboolean chunked_prefill;
+  ContextWindows windows; /* that the model's layers have */
   gboolean prefix_caching;
   gboolean named_blocks; /* with prefix caching: the executor wants to know which block is whose */
   gboolean async_scheduling;            /* a step is decided while the one before it runs */

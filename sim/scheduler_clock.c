@@ -226,6 +226,7 @@ scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
   if (batch == 0 || batch != self->running.length || self->pool.free_blocks < reserve_blocks)
     return;
   limit = MIN(decode_clock_ticks_to_end(&self->clock), REPEAT_MAX);
+  limit = MIN(limit, decode_clock_ticks_to_kink(&self->clock));
   if (limit <= 1)
     return;
   count_growth(self, step, limit);

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "contexts.h"
 #include "observer.h"
 
 typedef enum { STAGE_PREFILL, STAGE_DECODE } Stage;
@@ -45,7 +46,7 @@ struct Sequence {
 
   /* The decode clock's own. */
   gboolean in_clock;
-  guint32 heap_index;
+  guint32 heap_index[1 + CONTEXT_WINDOWS];
   guint64 joined_ticks;
   Sequence *due_previous, *due_next; /* those that take a block at the same ticks */
 

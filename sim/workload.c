@@ -13,6 +13,22 @@ workload_new(void)
   return workload;
 }
 
+Workload *
+workload_copy(const Workload *workload)
+{
+  Workload *copy = g_memdup2(workload, sizeof *workload);
+
+  copy->requests = g_array_copy(workload->requests);
+  g_array_ref(copy->hashes);
+  if (copy->ids != NULL)
+    g_array_ref(copy->ids);
+  if (copy->priorities != NULL)
+    g_array_ref(copy->priorities);
+  if (copy->names != NULL)
+    g_ptr_array_ref(copy->names);
+  return copy;
+}
+
 void
 workload_free(Workload *workload)
 {

@@ -32,6 +32,8 @@ typedef struct {
 } Workload;
 
 Workload *workload_new(void);
+/* The same requests, whose arrivals can be set; all else is shared. */
+Workload *workload_copy(const Workload *workload);
 void workload_free(Workload *workload);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Workload, workload_free)
 
@@ -82,6 +84,12 @@ static inline gint32
 workload_priority(const Workload *workload, guint32 index)
 {
   return workload->priorities != NULL ? g_array_index(workload->priorities, gint32, index) : 0;
+}
+
+static inline void
+workload_set_arrival(Workload *workload, guint32 index, gint64 arrival_ps)
+{
+  g_array_index(workload->requests, Request, index).arrival_ps = arrival_ps;
 }
 
 /* Keeps the first `limit` requests (0: all), and multiplies every arrival by `time_scale` (> 0: 2

@@ -51,12 +51,18 @@ unlimited_key(const Scenario *scenario, const Settings *settings)
 {
   static const char *const no_matter[] = {
       "overflow",  "victim",     "num_gpu_blocks",         "num_cpu_blocks",
-      "kv_memory", "swap_space", "gpu_memory_utilization", "defaults", NULL};
+      "kv_memory", "swap_space", "gpu_memory_utilization", "defaults",
+      NULL};
   json_auto_t *config = json_deep_copy(scenario->settings);
   g_autofree char *text = NULL;
+  PolicyOptionPlace place;
 
   for (guint i = 0; no_matter[i] != NULL; i++)
     json_object_del(config, no_matter[i]);
+  for (guint n = 0; policy_option_at(n, &place); n++) {
+    g_autofree char *key = g_strdelimit(g_strdup(place.option->name), "-", '_');
+    json_object_del(config, key);
+  }
   text = json_dumps(config, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
   return g_strdup_printf("%s\n%s\n%s", text, settings->model != NULL ? settings->model : "",
                          settings->device != NULL ? settings->device : "");

@@ -167,9 +167,10 @@ live_case_run(const LiveCase *c, LiveDevice *device, const ExecutorClass *class,
   };
   LiveExecutor *live = live_executor_new(&config);
   g_autoptr(Executor) executor = live_executor_base(live);
+  g_autoptr(Client) client = client_trace_new(c->workload);
   Observer *const observers[] = {live_executor_observer(live), &r->observer};
   const Loop loop = {
-      .workload = c->workload,
+      .client = client,
       .scheduler = scheduler,
       .executor = executor,
       .observers = observers,

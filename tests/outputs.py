@@ -87,6 +87,23 @@ def test_config():
     check_equal(config["profile"]["name"], "a100-40gb")
 
 
+def test_max_concurrency():
+    """At most N are under way, each that waited came when another left; a limit that binds nobody changes nothing."""
+    words = ["run", *HARDWARE, "--trace", "demo", "--kv-memory", "12%", "--format", "json"]
+    free = succeed(*words, "--requests", "free.csv").json
+    loose = succeed(*words, "--max-concurrency", "400", "--requests", "loose.csv").json
+    check_equal(without(loose, "config"), without(free, "config"))
+    check_equal(read("loose.csv"), read("free.csv"))
+    asked = [float(line.split(b",")[1]) for line in read("free.csv").splitlines()[1:]]
+    for engine in ([], ["--scheduler", "vllm-0.6"], ["--async-scheduling"]):
+        succeed(*words, *engine, "--max-concurrency", "5", "--requests", "five.csv")
+        rows = [(float(row[1]), float(row[5])) for row in (line.decode().split(",") for line in read("five.csv").splitlines()[1:])]
+        for i, (arrival, _) in enumerate(rows):
+            check(sum(a <= arrival < end for a, end in rows[:i]) < 5, i)
+            check(arrival == asked[i] or arrival > asked[i] and arrival in {end for _, end in rows}, i)
+        check(any(arrival > then for (arrival, _), then in zip(rows, asked)))
+
+
 def test_json_of_compare():
     """compare --format json: a run a policy, each what run says, and the best of each figure."""
     whole = succeed("compare", *DEMO, "--format", "json").json

@@ -5,6 +5,8 @@
 
 #include "output.h"
 
+#include "files/output.h"
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,8 +77,10 @@ trace_output_finish(TraceOutput *output, gboolean ok, GError **error)
   if (output->file != NULL &&
       (is_stdout(output) ? fflush(output->file) : fclose(output->file)) != 0 && ok)
     ok = fail(output, error);
-  if (!ok && is_open && g_file_test(output->path, G_FILE_TEST_IS_REGULAR))
-    unlink(output->path);
+  if (!ok && is_open && g_file_test(output->path, G_FILE_TEST_IS_REGULAR)) {
+    g_autofree char *target = output_target(output->path);
+    unlink(target);
+  }
   g_string_free(output->text, TRUE);
   return ok;
 }

@@ -44,12 +44,13 @@ typedef struct {
 /* Attention of all layers that see the same of a context. */
 typedef struct {
   Mixer mixer; /* its kind and window */
+  ContextWindow window;
   gint64 decode_token_ps;
   double prefill_pair_ps, prefill_token_ps;
   double prefill_decompress_ps; /* latent: making K and V of a cached token again */
 } AttentionClass;
 
-enum { ATTENTION_CLASSES = 4 };
+enum { ATTENTION_CLASSES = CONTEXT_WINDOWS + 1 };
 
 typedef struct {
   CostModel base;
@@ -194,8 +195,18 @@ static double
 read_tokens(const Mixer *mixer, double n, double c)
 {
   if (mixer->kind == MIXER_SLIDING || mixer->kind == MIXER_CHUNKED)
-    return n + MIN(c, (double)mixer->window - 1);
+    return n + MIN(c, (double)mixer->window);
   return n + c;
+}
+
+/* Tokens that decodes read in such a layer, and decodes that read one more in the next step. */
+static guint64
+class_visible(const AttentionClass *class, const DecodeContexts *contexts, guint32 *growing)
+{
+  if (class->window.tokens > 0)
+    return decode_contexts_visible(contexts, &class->window, growing);
+  *growing = contexts->count;
+  return contexts->sum;
 }
 
 static gint64
@@ -225,10 +236,13 @@ attention_ps(const Roofline *self, const CostShape *shape)
 {
   gint64 total_ps =
       product_ps(self->recurrent_sequence_ps + self->recurrent_token_ps, shape->contexts.count);
+  guint32 growing;
 
   for (guint i = 0; i < self->n_classes; i++)
-    total_ps = MIN(total_ps + product_ps(self->classes[i].decode_token_ps, shape->contexts.sum),
-                   COST_MAX_PS);
+    total_ps =
+        MIN(total_ps + product_ps(self->classes[i].decode_token_ps,
+                                  class_visible(&self->classes[i], &shape->contexts, &growing)),
+            COST_MAX_PS);
   for (guint32 i = 0; i < shape->n_prefills; i++)
     total_ps = MIN(total_ps + prefill_ps(self, shape->prefills[i]), COST_MAX_PS);
   if (shape->n_prefills > 0)
@@ -242,9 +256,12 @@ growth_ps(const Roofline *self, const DecodeContexts *contexts)
 {
   gint64 total_ps = 0;
 
-  for (guint i = 0; i < self->n_classes; i++)
-    total_ps += product_ps(self->classes[i].decode_token_ps, contexts->count);
-  return MIN(total_ps, COST_MAX_PS);
+  for (guint i = 0; i < self->n_classes; i++) {
+    guint32 growing;
+    class_visible(&self->classes[i], contexts, &growing);
+    total_ps = MIN(total_ps + product_ps(self->classes[i].decode_token_ps, growing), COST_MAX_PS);
+  }
+  return total_ps;
 }
 
 static gint64
@@ -340,18 +357,19 @@ set_products(Roofline *self, const Model *model, guint32 tp)
 static AttentionClass *
 find_class(Roofline *self, const Mixer *mixer)
 {
-  guint32 window = mixer->kind == MIXER_FULL || mixer->kind == MIXER_LATENT ? 0 : mixer->window;
+  ContextWindow window = mixer_window(mixer);
+  AttentionClass *class;
 
   for (guint i = 0; i < self->n_classes; i++) {
-    const Mixer *known = &self->classes[i].mixer;
-    if (known->window == window && (known->kind == MIXER_CHUNKED) == (mixer->kind == MIXER_CHUNKED))
-      return &self->classes[i];
+    class = &self->classes[i];
+    if (class->window.tokens == window.tokens && class->window.in_chunks == window.in_chunks)
+      return class;
   }
-  if (self->n_classes == ATTENTION_CLASSES)
-    return NULL;
-  self->classes[self->n_classes].mixer = *mixer;
-  self->classes[self->n_classes].mixer.window = window;
-  return &self->classes[self->n_classes++];
+  g_assert(self->n_classes < ATTENTION_CLASSES);
+  class = &self->classes[self->n_classes++];
+  class->mixer = *mixer;
+  class->window = window;
+  return class;
 }
 
 /* Work of one layer for a pair of a query and a key, and bytes that a decode reads a token. */
@@ -359,11 +377,24 @@ typedef struct {
   double prefill_flops, decode_flops, bytes, decompress_flops;
 } AttentionWork;
 
+/* What picks the tokens of sparse attention looks at all of them, on every rank: index_heads
+ * products of index_dim over a key of FP8 with a scale of 32 bits for 128 elements (DeepSeek-V3.2).
+ */
+static AttentionWork
+indexer_work_of(const Mixer *mixer)
+{
+  double flops = 2.0 * mixer->index_heads * mixer->index_dim;
+
+  return (AttentionWork){.prefill_flops = flops,
+                         .decode_flops = flops,
+                         .bytes = mixer->index_dim + mixer->index_dim / 32};
+}
+
 /* Latent attention decodes in the latent space, into which the queries are taken (absorbed):
  * 2 (r + p) + 2 r FLOPs a head, r the latent's and p the rotated width, over one vector that all
  * heads read. Prefills make K and V of it first: 2 r (d + v) FLOPs a head and token, d and v the
  * widths of the part of K that is not rotated and of V; then they are ordinary attention
- * (DeepSeek-V2, section 2.1; vLLM's MLA backends). */
+ * (DeepSeek-V2, section 2.1; vLLM's MLA backends). Sparse attention stays in the latent space. */
 static AttentionWork
 work_of(const Layer *layer, guint32 kv_bits, guint32 tp)
 {
@@ -375,10 +406,14 @@ work_of(const Layer *layer, guint32 kv_bits, guint32 tp)
   };
 
   work.decode_flops = work.prefill_flops;
-  if (mixer->kind == MIXER_LATENT || mixer->kind == MIXER_SPARSE) {
+  if (mixer->kind == MIXER_LATENT || mixer->kind == MIXER_SPARSE)
     work.decode_flops = 2 * heads * (2 * latent + mixer->rope_dim);
+  if (mixer->kind == MIXER_LATENT)
     work.decompress_flops =
         2 * heads * latent * (mixer->head_dim - mixer->rope_dim + mixer->value_dim);
+  if (mixer->kind == MIXER_SPARSE) {
+    work.prefill_flops = work.decode_flops;
+    work.bytes -= indexer_work_of(mixer).bytes;
   }
   if (mixer->borrows_kv) /* of the layer that it borrows from */
     work.bytes =
@@ -401,41 +436,65 @@ add_recurrent(Roofline *self, const Layer *layer, guint32 tp, double peak)
 }
 
 static void
+add_work(AttentionWork *sum, const AttentionWork *work, double layers)
+{
+  sum->prefill_flops += layers * work->prefill_flops;
+  sum->decode_flops += layers * work->decode_flops;
+  sum->bytes += layers * work->bytes;
+  sum->decompress_flops += layers * work->decompress_flops;
+}
+
+/* The work of all layers, by class. */
+static void
+sum_attention(Roofline *self, const Model *model, guint32 tp, AttentionWork *sums)
+{
+  static const Mixer sees_all = {.kind = MIXER_FULL};
+
+  for (guint i = 0; i < model->n_kinds; i++) {
+    const Layer *layer = &model->kinds[i];
+    AttentionWork work;
+    if (layer->mixer.kind == MIXER_NONE || layer->mixer.kind == MIXER_RECURRENT)
+      continue;
+    work = work_of(layer, model->kv_bits, tp);
+    add_work(&sums[find_class(self, &layer->mixer) - self->classes], &work, layer->count);
+    if (layer->mixer.kind == MIXER_SPARSE) {
+      work = indexer_work_of(&layer->mixer);
+      add_work(&sums[find_class(self, &sees_all) - self->classes], &work, layer->count);
+    }
+  }
+}
+
+static void
+set_class(const Roofline *self, const AttentionWork *work, double peak, AttentionClass *class)
+{
+  const WhatIf *what_if = &self->what_if;
+  double decode_ps = work->decode_flops / peak * (double)PS_PER_S * what_if->flops_time;
+
+  class->prefill_pair_ps = work->prefill_flops / peak * (double)PS_PER_S * what_if->flops_time;
+  class->prefill_token_ps =
+      memory_ps(&self->device, what_if, work->bytes, self->device.decode_efficiency);
+  class->prefill_decompress_ps =
+      work->decompress_flops / peak * (double)PS_PER_S * what_if->flops_time;
+  class->decode_token_ps = round_ps(MAX(class->prefill_token_ps, decode_ps));
+}
+
+static void
 set_attention(Roofline *self, const Model *model, guint32 tp)
 {
   const Device *device = &self->device;
-  const WhatIf *what_if = &self->what_if;
   double peak = device->fp16_flops * device->prefill_efficiency, launch = 0;
   AttentionWork sums[ATTENTION_CLASSES] = {{0}};
 
   for (guint i = 0; i < model->n_kinds; i++) {
     const Layer *layer = &model->kinds[i];
-    AttentionClass *class;
-    AttentionWork work, *sum;
     if (layer->mixer.kind != MIXER_NONE)
-      launch += layer->count * what_if->launch_time;
+      launch += layer->count * self->what_if.launch_time;
     if (layer->mixer.kind == MIXER_RECURRENT)
       add_recurrent(self, layer, tp, peak);
-    if (layer->mixer.kind == MIXER_NONE || layer->mixer.kind == MIXER_RECURRENT)
-      continue;
-    class = find_class(self, &layer->mixer);
-    g_assert(class != NULL);
-    sum = &sums[class - self->classes];
-    work = work_of(layer, model->kv_bits, tp);
-    sum->prefill_flops += layer->count * work.prefill_flops;
-    sum->decode_flops += layer->count * work.decode_flops;
-    sum->bytes += layer->count * work.bytes;
-    sum->decompress_flops += layer->count * work.decompress_flops;
   }
-  for (guint i = 0; i < self->n_classes; i++) {
-    AttentionClass *class = &self->classes[i];
-    double decode_ps = sums[i].decode_flops / peak * (double)PS_PER_S * what_if->flops_time;
-    class->prefill_pair_ps = sums[i].prefill_flops / peak * (double)PS_PER_S * what_if->flops_time;
-    class->prefill_token_ps = memory_ps(device, what_if, sums[i].bytes, device->decode_efficiency);
-    class->prefill_decompress_ps =
-        sums[i].decompress_flops / peak * (double)PS_PER_S * what_if->flops_time;
-    class->decode_token_ps = round_ps(MAX(class->prefill_token_ps, decode_ps));
-  }
+  sum_attention(self, model, tp, sums);
+  for (guint i = 0; i < self->n_classes; i++)
+    set_class(self, &sums[i], peak, &self->classes[i]);
   self->prefill_ramp_tokens = device->prefill_ramp_tokens;
   self->prefill_fixed_ps = round_ps(device->prefill_fixed_ps * launch);
   self->decode_fixed_ps = round_ps(device->decode_fixed_ps * launch);
@@ -575,6 +634,7 @@ check_config(const RooflineConfig *config, GError **error)
   const Model *model = config->model;
   guint32 tp = config->tensor_parallel_size;
   const char *problem = NULL;
+  ContextWindows windows;
 
   if (config->block_size == 0)
     problem = "a block of 0 tokens";
@@ -582,6 +642,8 @@ check_config(const RooflineConfig *config, GError **error)
     problem = "a tensor-parallel size of 0";
   for (guint i = 0; i < model->n_kinds && problem == NULL; i++)
     problem = find_unsplit(&model->kinds[i], tp);
+  if (problem == NULL && !model_windows(model, &windows))
+    problem = "its layers have more than two kinds of windows";
   if (problem == NULL && tp > 1 && config->device->allreduce_bytes_per_s == 0)
     problem = "the device has no [interconnect] figures, needed for tensor parallelism";
   if (problem != NULL)

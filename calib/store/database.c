@@ -7,6 +7,7 @@
 
 #include "database.h"
 
+#include "files/output.h"
 #include "db.h"
 #include "sniff.h"
 
@@ -94,7 +95,8 @@ fail_errno(const char *path, int code, GError **error)
 gboolean
 profile_store_write(const Profile *profile, const char *path, GError **error)
 {
-  g_autofree char *temporary = g_strconcat(path, ".XXXXXX", NULL);
+  g_autofree char *target = output_target(path); /* a symbolic link stays */
+  g_autofree char *temporary = g_strconcat(target, ".XXXXXX", NULL);
   gboolean worked;
   int fd;
 
@@ -109,7 +111,7 @@ profile_store_write(const Profile *profile, const char *path, GError **error)
   if (fd < 0)
     return fail_errno(path, errno, error);
   worked = write_file(profile, temporary, path, error);
-  if (worked && (fsync(fd) != 0 || g_rename(temporary, path) != 0))
+  if (worked && (fsync(fd) != 0 || g_rename(temporary, target) != 0))
     worked = fail_errno(path, errno, error);
   close(fd);
   if (!worked)

@@ -4,14 +4,13 @@
 #include "text.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <glib/gstdio.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include <zlib.h>
 #include "sniff.h"
+
+#include "files/output.h"
 
 /* A line break within a text is written as \n, as C does. */
 static void
@@ -155,45 +154,32 @@ write_stream(FILE *file, const GString *text)
   return fwrite(text->str, 1, text->len, file) == text->len && fflush(file) == 0;
 }
 
-/* No name and no time in the header: same profile, same bytes. */
-static gboolean
-write_compressed(int fd, const GString *text)
+/* gzip, without a name and a time: same profile, same bytes. NULL: there is no memory for it. */
+static GString *
+compress_text(const GString *text)
 {
-  int copy = dup(fd);
-  gzFile file = copy >= 0 ? gzdopen(copy, "wb9") : NULL;
-  gboolean worked = file != NULL && gzwrite(file, text->str, (unsigned)text->len) == (int)text->len;
+  z_stream stream = {0};
+  g_autoptr(GString) packed = NULL;
+  int result;
 
-  return (file == NULL || gzclose(file) == Z_OK) && worked;
-}
-
-/* Beside the file, then renamed. */
-static gboolean
-write_regular(const GString *text, const char *path, GError **error)
-{
-  g_autofree char *temporary = g_strconcat(path, ".XXXXXX", NULL);
-  int fd = g_mkstemp_full(temporary, O_RDWR, 0666);
-  gboolean worked;
-  FILE *file;
-
-  if (fd < 0 || (file = fdopen(fd, "wb")) == NULL)
-    return fail_write(path, errno, error);
-  errno = 0;
-  worked = g_str_has_suffix(path, ".gz") ? write_compressed(fd, text) : write_stream(file, text);
-  worked = worked && fsync(fd) == 0 && g_rename(temporary, path) == 0;
-  if (!worked)
-    fail_write(path, errno, error);
-  fclose(file);
-  if (!worked)
-    g_unlink(temporary);
-  return worked;
+  if (deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+    return NULL;
+  packed = g_string_sized_new(deflateBound(&stream, text->len));
+  stream.next_in = (Bytef *)text->str;
+  stream.avail_in = (uInt)text->len;
+  stream.next_out = (Bytef *)packed->str;
+  stream.avail_out = (uInt)packed->allocated_len;
+  result = deflate(&stream, Z_FINISH);
+  packed->len = stream.total_out;
+  deflateEnd(&stream);
+  return result == Z_STREAM_END ? g_steal_pointer(&packed) : NULL;
 }
 
 gboolean
 profile_text_write(const Profile *profile, const char *path, GError **error)
 {
-  g_autoptr(GString) text = NULL;
-  FILE *file;
-  gboolean worked;
+  g_autoptr(GString) text = NULL, packed = NULL;
+  g_autoptr(GError) cause = NULL;
 
   if (!profile_file_check(profile, path, error))
     return FALSE;
@@ -203,12 +189,12 @@ profile_text_write(const Profile *profile, const char *path, GError **error)
   profile_text_append(profile, text);
   if (g_str_equal(path, "-"))
     return write_stream(stdout, text) || fail_write("standard output", errno, error);
-  if (!g_file_test(path, G_FILE_TEST_EXISTS) || g_file_test(path, G_FILE_TEST_IS_REGULAR))
-    return write_regular(text, path, error);
-  file = fopen(path, "wb"); /* a pipe, a device */
-  if (file == NULL)
-    return fail_write(path, errno, error);
-  worked = write_stream(file, text) || fail_write(path, errno, error);
-  fclose(file);
-  return worked;
+  if (g_str_has_suffix(path, ".gz") && (packed = compress_text(text)) == NULL)
+    return fail_write(path, ENOMEM, error);
+  if (packed == NULL)
+    packed = g_steal_pointer(&text);
+  if (output_write(path, packed->str, (gssize)packed->len, &cause))
+    return TRUE;
+  g_set_error_literal(error, PROFILE_ERROR, PROFILE_ERROR_WRITE, cause->message);
+  return FALSE;
 }

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "report/plot/gnuplot.h"
 #include "scenario/resolve.h"
+#include "scenario/output_file.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -189,7 +190,8 @@ plot(const char *name, const char *operation, const char *out)
                      "-o: found '%s', expected a name that ends in .svg, .png or "
                      ".pdf",
                      out);
-  if ((operation != NULL && !find_operation(operation, &kind, &error)) ||
+  if (!cli_check_files(&(NamedFile){"-o", out}, 1, &(NamedFile){"FILE", name}, 1, &error) ||
+      (operation != NULL && !find_operation(operation, &kind, &error)) ||
       (profile = profile_named(name, &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if ((device = resolve_device(profile->device, &error)) == NULL ||

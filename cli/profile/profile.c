@@ -3,10 +3,12 @@
 
 #include "calib/store/text.h"
 #include "cli/cli.h"
+#include "cli/program.h"
 #include "cli/sub_verb.h"
 #include "report/text/table.h"
 #include "scenario/resolve.h"
 #include "scenario/shipped.h"
+#include "scenario/output_file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -159,10 +161,10 @@ command_profile_export(int argc, char **argv)
         "-o %s: export writes text (FILE.csv); 'spillway profile import FILE.csv -o %s' then "
         "makes a database of it",
         out, out);
-  profile = profile_named(argv[1], &error);
-  if (profile == NULL)
+  if (!cli_check_files(&(NamedFile){"-o", out}, 1, &(NamedFile){"FILE", argv[1]}, 1, &error) ||
+      (profile = profile_named(argv[1], &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (!profile_text_write(profile, out, &error))
-    return cli_error(CLI_FAILED, verb, "%s", error->message);
+    return program_lost_reader() ? CLI_FAILED : cli_error(CLI_FAILED, verb, "%s", error->message);
   return CLI_DONE;
 }

@@ -2,10 +2,11 @@
 #include "result.h"
 
 #include <errno.h>
-#include <glib/gstdio.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "cli/cli.h"
+#include "files/output.h"
 
 typedef struct {
   gint64 begin_us;
@@ -105,15 +106,19 @@ run_case(Run *run, const KernelCheck *check, guint number, SelfcheckKernel *kern
 static gboolean
 write_output(const Selfcheck *s, const char *path, GError **error)
 {
-  g_autofree char *part = g_strconcat(path, ".part", NULL);
-  FILE *out = fopen(part, "w");
-  gboolean written = out != NULL && selfcheck_write_json(s, out);
+  char *text = NULL;
+  size_t n_bytes = 0;
+  FILE *out = open_memstream(&text, &n_bytes);
+  gboolean worked = out != NULL && selfcheck_write_json(s, out);
 
-  if ((out == NULL || fclose(out) == 0) && written && g_rename(part, path) == 0)
-    return TRUE;
-  g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(errno),
-              "%s: it cannot be written: %s", path, g_strerror(errno));
-  return FALSE;
+  worked = out != NULL && fclose(out) == 0 && worked;
+  if (worked)
+    worked = output_write(path, text, (gssize)n_bytes, error);
+  else
+    g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(errno),
+                "%s: it cannot be written: %s", path, g_strerror(errno));
+  free(text);
+  return worked;
 }
 
 /* What there is until now, should the rest be cut off. The last time says whether it went well. */

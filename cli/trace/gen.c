@@ -2,7 +2,9 @@
 #include "trace.h"
 
 #include "cli/cli.h"
+#include "cli/program.h"
 #include "scenario/generated_trace.h"
+#include "scenario/output_file.h"
 #include "scenario/trace_name.h"
 
 #include <string.h>
@@ -23,6 +25,21 @@ choose_format(const GenOptions *options, const TraceGen *gen, GError **error)
   return format;
 }
 
+/* What lengths are drawn from is read, and so not replaced. */
+static gboolean
+check_files(const GenOptions *options, GError **error)
+{
+  const char *const texts[] = {options->prompt, options->output};
+  const NamedFile output = {"-o", options->out};
+
+  for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
+    if (texts[i] != NULL && g_str_has_prefix(texts[i], "empirical:") &&
+        !cli_check_files(&output, 1, &(NamedFile){"empirical", texts[i] + strlen("empirical:")}, 1,
+                         error))
+      return FALSE;
+  return TRUE;
+}
+
 static int
 generate(const GenOptions *options, TraceGen *gen)
 {
@@ -31,7 +48,7 @@ generate(const GenOptions *options, TraceGen *gen)
   g_autofree char *command = NULL;
   const TraceFormat *format;
 
-  if (!gen_options_take(options, gen, &error))
+  if (!check_files(options, &error) || !gen_options_take(options, gen, &error))
     return cli_error(CLI_USAGE, "trace gen", "%s", error->message);
   format = choose_format(options, gen, &error);
   if (format == NULL || (workload = trace_gen_run(gen, &error)) == NULL)
@@ -39,7 +56,8 @@ generate(const GenOptions *options, TraceGen *gen)
   command = trace_gen_command(gen);
   if (!trace_write(options->out != NULL ? options->out : "-", format, workload, command, NULL,
                    &error))
-    return cli_error(CLI_FAILED, "trace gen", "%s", error->message);
+    return program_lost_reader() ? CLI_FAILED
+                                 : cli_error(CLI_FAILED, "trace gen", "%s", error->message);
   return CLI_DONE;
 }
 

@@ -2,8 +2,10 @@
 #include "trace.h"
 
 #include "cli/cli.h"
+#include "cli/program.h"
 #include "cli/sub_verb.h"
 #include "scenario/trace_name.h"
+#include "scenario/output_file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -77,12 +79,14 @@ convert(const char *name, const ConvertOptions *options)
   const TraceFormat *to = NULL;
   static const char verb[] = "trace convert";
 
-  if (!cli_trace_format_check(options->trace_format, &error) ||
+  if (!cli_check_files(&(NamedFile){"-o", options->out}, 1, &(NamedFile){"TRACE", name}, 1,
+                       &error) ||
+      !cli_trace_format_check(options->trace_format, &error) ||
       (to = cli_trace_format_to_write(options->to, options->out, &error)) == NULL ||
       (workload = read_part(name, options, notes, &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (!trace_write(options->out, to, workload, NULL, notes, &error))
-    return cli_error(CLI_FAILED, verb, "%s", error->message);
+    return program_lost_reader() ? CLI_FAILED : cli_error(CLI_FAILED, verb, "%s", error->message);
   for (guint i = 0; i < notes->texts->len; i++)
     cli_note(verb, "%s", (const char *)g_ptr_array_index(notes->texts, i));
   return CLI_DONE;

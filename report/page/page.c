@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "chart_library.h"
+#include "files/output.h"
 #include "data.h"
 
 static const char *
@@ -69,5 +70,5 @@ page_write(Stored *stored, const char *library, const char *path, GError **error
                        page_file("report.js"), NULL);
   const char *const texts[] = {page_file("report.css"), charts, json, script};
   page = fill(page_file("report.html"), marks, texts);
-  return g_file_set_contents(path, page, -1, error);
+  return output_write(path, page, -1, error);
 }

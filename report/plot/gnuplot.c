@@ -1,5 +1,7 @@
 #include "gnuplot.h"
 
+#include "files/output.h"
+
 #include <glib/gstdio.h>
 #include <stdio.h>
 #include <string.h>
@@ -106,7 +108,7 @@ draw_in(const char *folder, const char *script, const GnuplotDrawing *d, GError 
     fputs(output, stdout);
   else if (worked)
     worked = g_file_get_contents(plot_path, &plot, &n_bytes, error) &&
-             g_file_set_contents(d->out, plot, (gssize)n_bytes, error);
+             output_write(d->out, plot, (gssize)n_bytes, error);
   g_unlink(script_path);
   g_unlink(data_path);
   g_unlink(plot_path);

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "files/output.h"
 #include "report/text/format.h"
 #include "sim/units.h"
 
@@ -10,7 +11,7 @@ static gboolean
 write_file(const char *folder, const char *name, GString *text, GError **error)
 {
   g_autofree char *path = g_build_filename(folder, name, NULL);
-  gboolean worked = g_file_set_contents(path, text->str, (gssize)text->len, error);
+  gboolean worked = output_write(path, text->str, (gssize)text->len, error);
 
   g_string_free(text, TRUE);
   return worked;

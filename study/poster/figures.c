@@ -3,6 +3,7 @@
  * A script draws into `figureN.svg`, or `figureN.png` after `gnuplot -e "form='png'"`. The colours
  * are of Okabe and Ito, which the colour-blind tell apart; lines differ in their points, too.
  */
+#include "files/output.h"
 #include "poster.h"
 
 #include <string.h>
@@ -195,7 +196,7 @@ write_script(const PosterData *d, const FigureScript *figure, const char *prefix
   g_string_append(script, "unset multiplot\n");
   if (*prefix != '\0')
     g_string_replace(script, "figure", files, 0);
-  return g_file_set_contents(path, script->str, (gssize)script->len, error);
+  return output_write(path, script->str, (gssize)script->len, error);
 }
 
 static gboolean

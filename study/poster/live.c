@@ -162,7 +162,8 @@ do_jobs(LiveStudy *study, double minutes)
 {
   g_autoptr(GArray) jobs = poster_jobs(study->data);
   gint64 end_us = g_get_monotonic_time() + (gint64)(minutes * 60 * G_USEC_PER_SEC);
-  void (*previous)(int) = signal(SIGINT, on_stop);
+  void (*on_int)(int) = signal(SIGINT, on_stop);
+  void (*on_term)(int) = signal(SIGTERM, on_stop);
   guint kept = 0;
 
   stop_seen = 0;
@@ -178,7 +179,8 @@ do_jobs(LiveStudy *study, double minutes)
     else
       job_do(study, job, name, i + 1, jobs->len);
   }
-  signal(SIGINT, previous);
+  signal(SIGINT, on_int);
+  signal(SIGTERM, on_term);
   if (kept > 0)
     cli_note(VERB, "%u of %u were measured before and are as they were", kept, jobs->len);
 }

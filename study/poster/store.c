@@ -1,3 +1,4 @@
+#include "files/output.h"
 #include "store.h"
 
 #include <string.h>
@@ -56,7 +57,7 @@ poster_store_keep(const PosterStore *store, const char *name, json_t *content, G
   json_auto_t *root = json_pack("{s:i, s:O, s:o}", "format", STORE_FORMAT, "study", store->identity,
                                 "measured", content);
   char *dump = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-  gboolean worked = g_file_set_contents(path, dump, -1, error);
+  gboolean worked = output_write(path, dump, -1, error);
 
   free(dump);
   return worked;

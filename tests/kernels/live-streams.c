@@ -357,12 +357,13 @@ test_lost_midway(void)
   };
   LiveExecutor *live = live_executor_new(&config);
   g_autoptr(Executor) executor = live_executor_base(live);
+  g_autoptr(Client) client = client_trace_new(c.workload);
   struct {
     Observer observer;
     guint finished, others;
   } counter = {.observer.request = count_request};
   Observer *const observers[] = {live_executor_observer(live), &counter.observer};
-  const Loop loop = {.workload = c.workload,
+  const Loop loop = {.client = client,
                      .scheduler = scheduler,
                      .executor = executor,
                      .observers = observers,

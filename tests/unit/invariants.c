@@ -18,6 +18,7 @@
 typedef struct {
   CostModel base;
   gint64 step_ps, token_ps, context_ps, sequence_ps, block_ps;
+  gint64 window_ps[CONTEXT_WINDOWS];
   guint32 longest_piece;
 } RandomCost;
 
@@ -29,10 +30,14 @@ random_cost_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPi
   for (guint32 i = 0; i < shape->n_prefills; i++)
     piece->base_ps[COST_LINEAR] += self->token_ps * shape->prefills[i].tokens;
   piece->base_ps[COST_ATTENTION] = self->context_ps * (gint64)shape->contexts.sum;
+  for (guint32 i = 0; i < shape->contexts.windows.n; i++)
+    piece->base_ps[COST_ATTENTION] += self->window_ps[i] * (gint64)shape->contexts.visible[i];
   piece->base_ps[COST_HOST] = self->step_ps + self->sequence_ps * shape->sequences;
   piece->base_ps[COST_SWAP_OUT] = self->block_ps * shape->copy_out_blocks;
   piece->base_ps[COST_SWAP_IN] = self->block_ps * shape->copy_in_blocks;
   piece->growth_ps = self->context_ps * shape->contexts.count;
+  for (guint32 i = 0; i < shape->contexts.windows.n; i++)
+    piece->growth_ps += self->window_ps[i] * shape->contexts.growing[i];
   piece->steps = MIN(repeat, self->longest_piece);
 }
 
@@ -61,6 +66,7 @@ typedef struct {
   RandomCost cost;
   guint32 unit_copy_steps;
   Workload *workload;
+  guint32 max_concurrency; /* 0: no limit */
 } Case;
 
 /* What a run looked like, step by step: equal digests, equal runs. */
@@ -75,8 +81,10 @@ typedef struct {
   guint64 tokens;
   guint64 preemptions;
   guint64 loads; /* of native offload */
-  guint32 *told; /* by request */
-  KvWitness *kv; /* NULL where it cannot know */
+  const Workload *workload; /* with the arrivals of this run */
+  gint64 *left_ps;          /* by request: when it left */
+  guint32 *told;            /* by request */
+  KvWitness *kv;            /* NULL where it cannot know */
   guint64 generated, victims_of_results;
   RunOutcome outcome;
   Summary summary;
@@ -230,11 +238,16 @@ make_case(Case *c, guint32 seed)
       .step_ps = pick(rand, 1, 1000) * PS_PER_US * 10,
       .token_ps = pick(rand, 0, 1000) * PS_PER_US,
       .context_ps = pick(rand, 0, 100000),
+      .window_ps = {pick(rand, 0, 100000), pick(rand, 0, 100000)},
       .sequence_ps = pick(rand, 0, 1000) * PS_PER_US,
       .block_ps = pick(rand, 0, 1000) * PS_PER_US,
       .longest_piece = coin(rand) ? 65536 : pick(rand, 1, 9),
   };
+  c->config.windows.n = pick(rand, 0, CONTEXT_WINDOWS);
+  for (guint32 i = 0; i < c->config.windows.n; i++)
+    c->config.windows.of[i] = (ContextWindow){pick(rand, 1, coin(rand) ? 9 : 200), coin(rand)};
   add_requests(c, rand);
+  c->max_concurrency = coin(rand) ? 0 : pick(rand, 1, 12);
 }
 
 static void
@@ -264,7 +277,8 @@ add_queue(const Scheduler *scheduler, const SequenceQueue *queue, guint32 *gpu, 
 static void
 check_clock(Scheduler *scheduler)
 {
-  DecodeContexts expected = {0}, contexts = decode_clock_contexts(&scheduler->clock);
+  DecodeContexts contexts = decode_clock_contexts(&scheduler->clock);
+  DecodeContexts expected = {.windows = scheduler->config.windows};
   gboolean loose = FALSE;
 
   for (const Sequence *s = scheduler->running.head; s != NULL; s = s->next) {
@@ -278,6 +292,10 @@ check_clock(Scheduler *scheduler)
   g_assert_cmpuint(contexts.squares, ==, expected.squares);
   g_assert_cmpuint(contexts.least, ==, expected.least);
   g_assert_cmpuint(contexts.largest, ==, expected.largest);
+  for (guint32 i = 0; i < expected.windows.n; i++) {
+    g_assert_cmpuint(contexts.visible[i], ==, expected.visible[i]);
+    g_assert_cmpuint(contexts.growing[i], ==, expected.growing[i]);
+  }
 }
 
 /* Blocks held and free make up each pool. Shared blocks are held more than once. */
@@ -405,12 +423,12 @@ static void
 on_request(Observer *observer, const RequestResult *result)
 {
   Witness *w = (Witness *)observer;
-  const Request *request = workload_request(w->test->workload, result->request);
-
+  const Request *request = workload_request(w->workload, result->request);
   guint64 steps_digest = w->digest;
 
   g_assert_cmpuint(w->told[result->request]++, ==, 0);
   g_assert_cmpint(result->arrival_ps, ==, request->arrival_ps);
+  w->left_ps[result->request] = result->finish_ps >= 0 ? result->finish_ps : G_MAXINT64;
   g_assert_cmpuint(result->generated_tokens, <=, request->output_tokens);
   if (result->status == STATUS_FINISHED) {
     g_assert_cmpuint(result->generated_tokens, >, 0);
@@ -438,6 +456,25 @@ on_request(Observer *observer, const RequestResult *result)
   w->digest = steps_digest;
 }
 
+/* The `n` requests that arrived: none before its time, never more under way than may be, and one
+ * that had to wait came when another left. */
+static void
+check_arrivals(const Case *c, const Witness *w, guint32 n)
+{
+  for (guint32 i = 0; i < n && c->max_concurrency > 0; i++) {
+    gint64 at_ps = workload_request(w->workload, i)->arrival_ps;
+    gboolean one_left = FALSE;
+    guint32 under_way = 1;
+    for (guint32 j = 0; j < i; j++) {
+      under_way += w->left_ps[j] > at_ps;
+      one_left |= w->left_ps[j] == at_ps;
+    }
+    g_assert_cmpuint(under_way, <=, c->max_concurrency);
+    g_assert_cmpint(at_ps, >=, workload_request(c->workload, i)->arrival_ps);
+    g_assert_true(one_left || at_ps == workload_request(c->workload, i)->arrival_ps);
+  }
+}
+
 /* OTHER_CACHE: with a prefix cache that nobody shares, blocks are named where they were counted. */
 typedef enum { STRIDED, SINGLE_STEPS, UNLISTED, OTHER_CACHE } Mode;
 
@@ -445,13 +482,17 @@ static void
 run_case(const Case *c, Mode mode, Witness *w)
 {
   SchedulerConfig config = c->config;
+  g_autoptr(Workload) workload = workload_copy(c->workload);
+  g_autoptr(Client) client = c->max_concurrency > 0
+                                 ? client_limited_new(workload, c->max_concurrency)
+                                 : client_trace_new(workload);
   g_autoptr(Scheduler) scheduler = NULL;
   g_autoptr(Executor) executor = c->executor->create((CostModel *)&c->cost.base);
   g_autoptr(Metrics) metrics = metrics_new(
-      c->workload, c->config.num_gpu_blocks - c->class->hidden_blocks, c->config.num_cpu_blocks);
+      workload, c->config.num_gpu_blocks - c->class->hidden_blocks, c->config.num_cpu_blocks);
   Observer *const observers[] = {&w->observer, metrics_observer(metrics)};
   Loop loop = {
-      .workload = c->workload,
+      .client = client,
       .executor = executor,
       .observers = observers,
       .n_observers = G_N_ELEMENTS(observers),
@@ -461,11 +502,13 @@ run_case(const Case *c, Mode mode, Witness *w)
   g_autoptr(GError) error = NULL;
 
   config.named_blocks ^= mode == OTHER_CACHE;
-  loop.scheduler = scheduler = scheduler_new(c->class, &config, c->workload);
+  loop.scheduler = scheduler = scheduler_new(c->class, &config, workload);
   *w = (Witness){
       .observer = {.step = on_step, .request = on_request, .needs_decodes = mode != UNLISTED},
       .test = c,
       .scheduler = scheduler,
+      .workload = workload,
+      .left_ps = g_new0(gint64, workload_count(workload)),
       .told = g_new0(guint32, workload_count(c->workload)),
   };
   if (w->observer.needs_decodes && !c->config.prefix_caching)
@@ -473,7 +516,9 @@ run_case(const Case *c, Mode mode, Witness *w)
   g_assert_true(loop_run(&loop, &w->outcome, &error));
   g_assert_no_error(error);
   metrics_summary(metrics, &w->summary);
+  check_arrivals(c, w, client->taken);
   g_clear_pointer(&w->kv, kv_witness_free);
+  g_clear_pointer(&w->left_ps, g_free);
 }
 
 static void

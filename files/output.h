@@ -1,0 +1,20 @@
+/* Files that are written, under names that a user gave.
+ *
+ * What is whole before it is written replaces a file at once, or leaves it as it was. A symbolic
+ * link stays and its target is written; a pipe or a device is written through, and never replaced.
+ */
+#pragma once
+
+#include <glib.h>
+
+/* Writes the content; n_bytes -1: a text that ends in NUL. The error (G_FILE_ERROR) names the path.
+ */
+gboolean output_write(const char *path, const char *bytes, gssize n_bytes, GError **error);
+
+/* What to rename onto, so that a symbolic link stays: the file that it leads to, or `path`. The
+ * caller frees it. */
+char *output_target(const char *path);
+
+/* TRUE where writing to both names would write one file twice: the same file by whatever names, or
+ * two names of one that is not there yet. Devices, such as /dev/null, may be written twice. */
+gboolean output_is_same(const char *a, const char *b);

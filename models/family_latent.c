@@ -1,0 +1,123 @@
+/* Latent attention (MLA) and fine experts: DeepSeek from its second version on, and its kin. */
+#include "family.h"
+
+typedef struct {
+  LatentTraits latent;
+  ExpertTraits experts;
+} Latent;
+
+/* kv_lora_rank …; q_lora_rank may be null. */
+static gboolean
+read_ranks(FamilyReader *f, LatentTraits *latent)
+{
+  const ConfigReader *r = &f->reader;
+
+  *latent = (LatentTraits){.module = "self_attn", .heads = f->attention.heads};
+  if (!config_count(r, "kv_lora_rank", CONFIG_MAX_HIDDEN, &latent->kv_rank) ||
+      !config_amount_or(r, "q_lora_rank", CONFIG_MAX_HIDDEN, 0, &latent->query_rank) ||
+      !config_count(r, "qk_rope_head_dim", CONFIG_MAX_HEAD_DIM, &latent->rope_dim) ||
+      !config_count(r, "qk_nope_head_dim", CONFIG_MAX_HEAD_DIM, &latent->nope_dim) ||
+      !config_count(r, "v_head_dim", CONFIG_MAX_HEAD_DIM, &latent->value_dim) ||
+      !config_flag_or(r, "attention_bias", FALSE, &latent->bias))
+    return FALSE;
+  f->model->rotary_dim = latent->rope_dim;
+  return TRUE;
+}
+
+/* The indexer that picks the tokens attention sees. */
+static gboolean
+read_indexer(FamilyReader *f, LatentTraits *latent)
+{
+  const ConfigReader *r = &f->reader;
+
+  return config_count(r, "index_n_heads", CONFIG_MAX_HEADS, &latent->index_heads) &&
+         config_count(r, "index_head_dim", CONFIG_MAX_HEAD_DIM, &latent->index_dim) &&
+         config_count(r, "index_topk", CONFIG_MAX_POSITION, &latent->index_tokens) &&
+         (latent->query_rank > 0 ||
+          config_refuse(r, "q_lora_rank", "the rank that the indexer's queries are made of"));
+}
+
+static gboolean
+read_experts(FamilyReader *f, ExpertTraits *experts)
+{
+  const ConfigReader *r = &f->reader;
+  guint32 shared;
+
+  *experts = (ExpertTraits){.module = "mlp",
+                            .experts = "experts.0.gate_proj",
+                            .shared = "shared_experts.gate_proj",
+                            .gated = TRUE};
+  if (!family_read_experts(f, experts) ||
+      !config_count(r, "moe_intermediate_size", CONFIG_MAX_FFN, &experts->width) ||
+      !config_amount_or(r, "n_shared_experts", CONFIG_MAX_EXPERTS, 0, &shared))
+    return FALSE;
+  experts->shared_width = shared * experts->width;
+  return TRUE;
+}
+
+static gboolean
+add_layers(FamilyReader *f, const Latent *traits, gboolean has_experts)
+{
+  for (guint32 i = 0; i < f->layers; i++) {
+    layer_begin(&f->maker, i, 2 * (guint64)f->model->hidden);
+    layer_latent(&f->maker, &traits->latent);
+    if (has_experts && family_is_past_dense(f, i))
+      layer_experts(&f->maker, &traits->experts);
+    else
+      layer_dense(&f->maker, &f->dense);
+    layer_end(&f->maker);
+  }
+  return TRUE;
+}
+
+/* Whether the choice of experts has a bias: from the third version on. */
+static gboolean
+read_deepseek(FamilyReader *f, gboolean router_bias, gboolean has_indexer)
+{
+  Latent traits = {0};
+
+  if (!family_read_frame(f) || !family_read_width(f) || !read_ranks(f, &traits.latent) ||
+      !read_experts(f, &traits.experts) || (has_indexer && !read_indexer(f, &traits.latent)))
+    return FALSE;
+  traits.experts.router_bias = router_bias;
+  return add_layers(f, &traits, TRUE);
+}
+
+static gboolean
+read_deepseek_v2(FamilyReader *f)
+{
+  return read_deepseek(f, FALSE, FALSE);
+}
+
+static gboolean
+read_deepseek_v3(FamilyReader *f)
+{
+  return read_deepseek(f, TRUE, FALSE);
+}
+
+static gboolean
+read_deepseek_v32(FamilyReader *f)
+{
+  return read_deepseek(f, TRUE, TRUE);
+}
+
+/* MiniCPM 3: latent attention, no experts. */
+static gboolean
+read_minicpm3(FamilyReader *f)
+{
+  Latent traits = {0};
+
+  return family_read_frame(f) && family_read_width(f) && read_ranks(f, &traits.latent) &&
+         add_layers(f, &traits, FALSE);
+}
+
+const Family families_latent[] = {
+    {"deepseek_v2", read_deepseek_v2, FALSE, NULL},
+    {"deepseek_v3", read_deepseek_v3, FALSE, NULL},
+    {"deepseek_v32", read_deepseek_v32, FALSE, NULL},
+    {"kimi_k2", read_deepseek_v3, FALSE, NULL},
+    {"glm_moe_dsa", read_deepseek_v32, FALSE, NULL},
+    {"glm4_moe_lite", read_deepseek_v3, FALSE, NULL},
+    {"minicpm3", read_minicpm3, FALSE, "{\"v_head_dim\":64}"},
+    {NULL, NULL, FALSE, NULL},
+};

@@ -1,0 +1,214 @@
+/* Selective scans (Mamba and Mamba 2) among layers of attention: Nemotron-H, Granite 4, Jamba. */
+#include "family.h"
+
+#include <string.h>
+
+static guint32
+state_bits(const FamilyReader *f)
+{
+  const char *text = config_text(&f->reader, "mamba_ssm_cache_dtype");
+
+  return g_strcmp0(text, "float32") == 0 ? 32 : 16;
+}
+
+/* Nemotron-H: one mixer or one feed-forward part a layer, by a word of letters. */
+typedef struct {
+  RecurrentTraits scan;
+  ExpertTraits experts;
+  gboolean has_experts;
+} Nemotron;
+
+static gboolean
+read_scan(FamilyReader *f, RecurrentTraits *scan)
+{
+  const ConfigReader *r = &f->reader;
+
+  *scan =
+      (RecurrentTraits){.module = "mixer", .kind = RECURRENT_MAMBA2, .state_bits = state_bits(f)};
+  return config_count(r, "mamba_num_heads", CONFIG_MAX_HEADS, &scan->heads) &&
+         config_count(r, "mamba_head_dim", CONFIG_MAX_HEAD_DIM, &scan->head_dim) &&
+         config_count(r, "n_groups", CONFIG_MAX_HEADS, &scan->groups) &&
+         config_count(r, "ssm_state_size", CONFIG_MAX_HEAD_DIM, &scan->state) &&
+         config_count(r, "conv_kernel", 64, &scan->kernel) &&
+         config_flag_or(r, "use_bias", FALSE, &scan->bias) &&
+         config_flag_or(r, "use_conv_bias", TRUE, &scan->conv_bias);
+}
+
+static gboolean
+read_nemotron_experts(FamilyReader *f, ExpertTraits *experts)
+{
+  const ConfigReader *r = &f->reader;
+  guint32 shared;
+
+  *experts = (ExpertTraits){.module = "mixer",
+                            .experts = "experts.0.up_proj",
+                            .shared = "shared_experts.up_proj",
+                            .router_bias = TRUE};
+  if (!family_read_experts(f, experts) ||
+      !config_count(r, "moe_intermediate_size", CONFIG_MAX_FFN, &experts->width) ||
+      !config_amount_or(r, "moe_shared_expert_intermediate_size", CONFIG_MAX_FFN, 0, &shared) ||
+      !config_amount_or(r, "moe_latent_size", CONFIG_MAX_HIDDEN, 0, &experts->latent))
+    return FALSE;
+  experts->shared_width = shared;
+  return TRUE;
+}
+
+static gboolean
+add_nemotron_layer(FamilyReader *f, const Nemotron *n, guint32 index, char letter)
+{
+  layer_begin(&f->maker, index, f->model->hidden);
+  if (letter == 'M')
+    layer_recurrent(&f->maker, &n->scan);
+  else if (letter == '*')
+    layer_attention(&f->maker, &f->attention);
+  else if (letter == '-')
+    layer_dense(&f->maker, &f->dense);
+  else if (letter == 'E')
+    layer_experts(&f->maker, &n->experts);
+  else
+    return config_refuse(&f->reader, "hybrid_override_pattern",
+                         "a letter a layer: M (Mamba), * (attention), - (dense), E (experts)");
+  layer_end(&f->maker);
+  return TRUE;
+}
+
+static gboolean
+read_nemotron_h(FamilyReader *f)
+{
+  const ConfigReader *r = &f->reader;
+  const char *word = config_text(r, "hybrid_override_pattern");
+  Nemotron n = {0};
+
+  if (word == NULL || strlen(word) > CONFIG_MAX_LAYERS)
+    return config_refuse(r, "hybrid_override_pattern",
+                         "the kind of each layer, such as \"M-M*-\": without it the layers of "
+                         "nemotron_h are not known");
+  if (!family_read_frame(f) || !read_scan(f, &n.scan))
+    return FALSE;
+  if (strlen(word) != f->layers)
+    return config_refuse(r, "hybrid_override_pattern", "as many letters as num_hidden_layers");
+  if (strchr(word, '-') != NULL && !family_read_width(f))
+    return FALSE;
+  if (strchr(word, 'E') != NULL && !read_nemotron_experts(f, &n.experts))
+    return FALSE;
+  f->attention.module = f->dense.module = "mixer";
+  f->dense.up = "up_proj";
+  f->dense.gated = FALSE;
+  f->model->rotary_dim = 0;
+  f->attention.window = 0;
+  for (guint32 i = 0; i < f->layers; i++)
+    if (!add_nemotron_layer(f, &n, i, word[i]))
+      return FALSE;
+  return TRUE;
+}
+
+/* Granite 4: scans and attention by layer_types, each with experts or a shared part, or both. */
+static gboolean
+read_granite_hybrid(FamilyReader *f)
+{
+  const ConfigReader *r = &f->reader;
+  RecurrentTraits scan = {.module = "mamba", .kind = RECURRENT_MAMBA2, .state_bits = state_bits(f)};
+  ExpertTraits experts = {.module = "block_sparse_moe",
+                          .experts = "experts.input_linear",
+                          .shared = "shared_mlp.input_linear",
+                          .gated = TRUE};
+  guint32 count, shared;
+  const char *position = config_text(r, "position_embedding_type");
+
+  if (!family_read_frame(f) || !family_read_width(f) ||
+      !config_count(r, "mamba_n_heads", CONFIG_MAX_HEADS, &scan.heads) ||
+      !config_count(r, "mamba_d_head", CONFIG_MAX_HEAD_DIM, &scan.head_dim) ||
+      !config_count(r, "mamba_n_groups", CONFIG_MAX_HEADS, &scan.groups) ||
+      !config_count(r, "mamba_d_state", CONFIG_MAX_HEAD_DIM, &scan.state) ||
+      !config_count(r, "mamba_d_conv", 64, &scan.kernel) ||
+      !config_flag_or(r, "mamba_proj_bias", FALSE, &scan.bias) ||
+      !config_flag_or(r, "mamba_conv_bias", TRUE, &scan.conv_bias) ||
+      !config_amount_or(r, "num_local_experts", CONFIG_MAX_EXPERTS, 0, &count) ||
+      !config_count(r, "shared_intermediate_size", CONFIG_MAX_FFN, &shared) ||
+      (count > 0 && !family_read_experts(f, &experts)))
+    return FALSE;
+  if (g_strcmp0(position, "rope") != 0)
+    f->model->rotary_dim = 0;
+  experts.width = f->dense.width;
+  experts.shared_width = shared;
+  f->dense = (DenseTraits){.module = "shared_mlp",
+                           .up = "input_linear",
+                           .down = "output_linear",
+                           .width = shared,
+                           .gated = TRUE};
+  for (guint32 i = 0; i < f->layers; i++) {
+    const char *type = family_layer_type(f, i);
+    if (type == NULL || (!g_str_equal(type, "mamba") && !g_str_equal(type, "attention")))
+      return config_refuse(r, "layer_types", "mamba or attention for each layer");
+    layer_begin(&f->maker, i, 2 * (guint64)f->model->hidden);
+    if (g_str_equal(type, "mamba"))
+      layer_recurrent(&f->maker, &scan);
+    else
+      layer_attention(&f->maker, &f->attention);
+    if (count > 0)
+      layer_experts(&f->maker, &experts);
+    else
+      layer_dense(&f->maker, &f->dense);
+    layer_end(&f->maker);
+  }
+  return TRUE;
+}
+
+/* Whether layer `index` is one of each `period`, from `offset` on. */
+static gboolean
+is_at(const ConfigReader *r, const char *period_key, const char *offset_key, guint32 index)
+{
+  json_int_t period = MAX(1, json_integer_value(config_get(r, period_key)));
+
+  return (json_int_t)index % period == json_integer_value(config_get(r, offset_key));
+}
+
+static gboolean
+read_jamba(FamilyReader *f)
+{
+  const ConfigReader *r = &f->reader;
+  RecurrentTraits scan = {.module = "mamba",
+                          .kind = RECURRENT_MAMBA,
+                          .head_dim = 1,
+                          .inner_norms = TRUE,
+                          .state_bits = state_bits(f)};
+  ExpertTraits experts = {
+      .module = "feed_forward", .experts = "experts.0.gate_proj", .gated = TRUE};
+  guint32 expand;
+
+  if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
+      !config_count(r, "mamba_expand", 64, &expand) ||
+      !config_count(r, "mamba_d_state", CONFIG_MAX_HEAD_DIM, &scan.state) ||
+      !config_count(r, "mamba_d_conv", 64, &scan.kernel) ||
+      !config_count(r, "mamba_dt_rank", CONFIG_MAX_HIDDEN, &scan.step_rank) ||
+      !config_flag_or(r, "mamba_proj_bias", FALSE, &scan.bias) ||
+      !config_flag_or(r, "mamba_conv_bias", TRUE, &scan.conv_bias))
+    return FALSE;
+  f->model->rotary_dim = 0;
+  f->dense.module = "feed_forward";
+  experts.width = f->dense.width;
+  scan.heads = expand * f->model->hidden;
+  for (guint32 i = 0; i < f->layers; i++) {
+    layer_begin(&f->maker, i, 2 * (guint64)f->model->hidden);
+    if (is_at(r, "attn_layer_period", "attn_layer_offset", i))
+      layer_attention(&f->maker, &f->attention);
+    else
+      layer_recurrent(&f->maker, &scan);
+    if (experts.experts_count > 1 && is_at(r, "expert_layer_period", "expert_layer_offset", i))
+      layer_experts(&f->maker, &experts);
+    else
+      layer_dense(&f->maker, &f->dense);
+    layer_end(&f->maker);
+  }
+  return TRUE;
+}
+
+const Family families_mamba[] = {
+    {"nemotron_h", read_nemotron_h, FALSE, "{\"conv_kernel\":4,\"n_groups\":8}"},
+    {"granitemoehybrid", read_granite_hybrid, TRUE, "{\"mamba_d_conv\":4,\"mamba_n_groups\":1}"},
+    {"jamba", read_jamba, FALSE,
+     "{\"attn_layer_period\":8,\"attn_layer_offset\":4,\"expert_layer_period\":2,"
+     "\"expert_layer_offset\":1,\"mamba_expand\":2,\"mamba_d_state\":16,\"mamba_d_conv\":4,"
+     "\"max_position_embeddings\":262144}"},
+    {NULL, NULL, FALSE, NULL},
+};

@@ -1,0 +1,177 @@
+#include "tower.h"
+
+#include <string.h>
+
+/* Sizes that the kinds share, under the names that each has for them. */
+typedef struct {
+  ConfigReader reader; /* vision_config */
+  guint32 width, layers, ffn, patch, text_width;
+} Tower;
+
+static guint64
+product(guint64 n, guint64 k, gboolean bias)
+{
+  return n * k + (bias ? n : 0);
+}
+
+static gboolean
+read_sizes(Tower *t)
+{
+  static const char *const widths[] = {"hidden_size", "embed_dim", NULL};
+  static const char *const layers[] = {"depth", "num_hidden_layers", NULL};
+  const ConfigReader *r = &t->reader;
+
+  return config_count(r, config_key(r, widths), CONFIG_MAX_HIDDEN, &t->width) &&
+         config_count(r, config_key(r, layers), CONFIG_MAX_LAYERS, &t->layers) &&
+         config_count(r, "intermediate_size", CONFIG_MAX_FFN, &t->ffn) &&
+         config_count_or(r, "patch_size", 256, 14, &t->patch);
+}
+
+/* A block of attention and a feed-forward part, with biases and norms that have them. */
+static guint64
+block_with_biases(const Tower *t)
+{
+  guint64 h = t->width;
+
+  return 4 * product(h, h, TRUE) + product(t->ffn, h, TRUE) + product(h, t->ffn, TRUE) + 4 * h;
+}
+
+/* Qwen3-VL and Qwen3.5: positions in a table; after some layers a merger of its own. */
+static gboolean
+read_qwen3(Tower *t, guint64 *parameters)
+{
+  const ConfigReader *r = &t->reader;
+  guint64 deep = json_array_size(config_get(r, "deepstack_visual_indexes"));
+  guint32 merge, frames, positions, out;
+  guint64 merged, mlp;
+
+  if (!read_sizes(t) || !config_count_or(r, "spatial_merge_size", 64, 2, &merge) ||
+      !config_count_or(r, "temporal_patch_size", 64, 2, &frames) ||
+      !config_count_or(r, "num_position_embeddings", 1 << 20, 2304, &positions) ||
+      !config_count_or(r, "out_hidden_size", CONFIG_MAX_HIDDEN, t->text_width, &out))
+    return FALSE;
+  merged = (guint64)t->width * merge * merge;
+  mlp = product(merged, merged, TRUE) + product(out, merged, TRUE);
+  *parameters = product(t->width, 3 * (guint64)frames * t->patch * t->patch, TRUE) +
+                (guint64)positions * t->width + t->layers * block_with_biases(t) +
+                2 * (guint64)t->width + mlp + deep * (2 * merged + mlp);
+  return TRUE;
+}
+
+/* Qwen2.5-VL: norms without biases, a gated feed-forward part with them. */
+static gboolean
+read_qwen2_5(Tower *t, guint64 *parameters)
+{
+  const ConfigReader *r = &t->reader;
+  guint32 merge, frames, out;
+  guint64 h, merged;
+
+  if (!read_sizes(t) || !config_count_or(r, "spatial_merge_size", 64, 2, &merge) ||
+      !config_count_or(r, "temporal_patch_size", 64, 2, &frames) ||
+      !config_count_or(r, "out_hidden_size", CONFIG_MAX_HIDDEN, t->text_width, &out))
+    return FALSE;
+  h = t->width;
+  merged = h * merge * merge;
+  *parameters = product(h, 3 * (guint64)frames * t->patch * t->patch, FALSE) +
+                t->layers * (4 * product(h, h, TRUE) + 2 * product(t->ffn, h, TRUE) +
+                             product(h, t->ffn, TRUE) + 2 * h) +
+                h + product(merged, merged, TRUE) + product(out, merged, TRUE);
+  return TRUE;
+}
+
+/* Pixtral, and Mistral's projector behind it. */
+static gboolean
+read_pixtral(Tower *t, guint64 *parameters)
+{
+  ConfigReader outer = {.path = t->reader.path, .root = t->reader.outer, .error = t->reader.error};
+  guint32 merge;
+  gboolean bias;
+  guint64 h;
+
+  if (!read_sizes(t) || !config_count_or(&outer, "spatial_merge_size", 64, 2, &merge) ||
+      !config_flag_or(&outer, "multimodal_projector_bias", FALSE, &bias))
+    return FALSE;
+  h = t->width;
+  *parameters = product(h, 3 * (guint64)t->patch * t->patch, FALSE) + h +
+                t->layers * (4 * h * h + 3 * h * t->ffn + 2 * h) + h +
+                product(h, h * merge * merge, FALSE) + product(t->text_width, h, bias) +
+                product(t->text_width, t->text_width, bias);
+  return TRUE;
+}
+
+/* Gemma 3: SigLIP, a norm and one matrix. */
+static gboolean
+read_siglip(Tower *t, guint64 *parameters)
+{
+  guint32 image;
+  guint64 h, side;
+
+  if (!read_sizes(t) || !config_count_or(&t->reader, "image_size", 1 << 16, 896, &image))
+    return FALSE;
+  h = t->width;
+  side = image / t->patch;
+  *parameters = product(h, 3 * (guint64)t->patch * t->patch, TRUE) + side * side * h +
+                t->layers * block_with_biases(t) + 2 * h + h * t->text_width + h;
+  return TRUE;
+}
+
+static gboolean
+read_llama4(Tower *t, guint64 *parameters)
+{
+  const ConfigReader *r = &t->reader;
+  guint32 image, in, out, projected;
+  guint64 h, side;
+
+  if (!read_sizes(t) || !config_count_or(r, "image_size", 1 << 16, 336, &image) ||
+      !config_count_or(r, "projector_input_dim", CONFIG_MAX_HIDDEN, 4096, &in) ||
+      !config_count_or(r, "projector_output_dim", CONFIG_MAX_HIDDEN, 4096, &out) ||
+      !config_count_or(r, "vision_output_dim", CONFIG_MAX_HIDDEN, 4096, &projected))
+    return FALSE;
+  h = t->width;
+  side = image / t->patch;
+  *parameters = product(h, 3 * (guint64)t->patch * t->patch, FALSE) + h + (side * side + 1) * h +
+                4 * h + t->layers * block_with_biases(t) + product(in, t->ffn, FALSE) +
+                product(out, in, FALSE) + product(t->text_width, projected, FALSE);
+  return TRUE;
+}
+
+static const struct {
+  const char *family; /* how its model_type begins */
+  gboolean (*read)(Tower *tower, guint64 *parameters);
+} kinds[] = {
+    {"qwen3_vl", read_qwen3},   {"qwen3_5", read_qwen3}, {"qwen2_5_vl", read_qwen2_5},
+    {"mistral3", read_pixtral}, {"gemma3", read_siglip}, {"llama4", read_llama4},
+};
+
+/* Vision configurations that a file leaves at their defaults are of no use here: the sizes are
+ * needed. */
+gboolean
+tower_read(const ConfigReader *reader, Model *model)
+{
+  const ConfigReader file = {.path = reader->path,
+                             .root = reader->outer != NULL ? reader->outer : reader->root,
+                             .error = reader->error};
+  const char *type = config_text(&file, "model_type");
+  const json_t *vision = config_get(&file, "vision_config");
+  gboolean hears = config_has(&file, "audio_config"), known = FALSE;
+
+  for (guint i = 0; json_object_size(vision) > 0 && type != NULL && i < G_N_ELEMENTS(kinds); i++) {
+    Tower tower = {.reader = {.path = file.path,
+                              .root = vision,
+                              .within = "vision_config",
+                              .outer = file.root,
+                              .error = file.error},
+                   .text_width = model->hidden};
+    if (!g_str_has_prefix(type, kinds[i].family) || known)
+      continue;
+    if (!kinds[i].read(&tower, &model->tower_parameters))
+      return FALSE;
+    model->tower_bytes = 2 * model->tower_parameters;
+    known = TRUE;
+  }
+  if (json_object_size(vision) > 0 && !known)
+    model->left_out = g_strdup(hears ? "its towers for vision and sound" : "its vision tower");
+  else if (hears)
+    model->left_out = g_strdup("its tower for sound");
+  return TRUE;
+}

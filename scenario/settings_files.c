@@ -1,0 +1,101 @@
+#include "settings_files.h"
+
+#include <string.h>
+
+#include "files/output.h"
+#include "output_file.h"
+#include "resolve.h"
+#include "settings_option.h"
+#include "trace_name.h"
+
+typedef struct {
+  GArray *outputs, *inputs; /* of NamedFile */
+  GStringChunk *texts;
+} Files;
+
+static void
+add(Files *files, GArray *list, const char *name, const char *path)
+{
+  const NamedFile file = {g_string_chunk_insert(files->texts, name),
+                          g_string_chunk_insert(files->texts, path)};
+
+  g_array_append_val(list, file);
+}
+
+/* Names stand for files in ways of their own: a model for its configuration, a recording with a run
+ * behind a colon, a generated trace for what its lengths are drawn from. */
+static void
+add_input(Files *files, const char *option, const char *text)
+{
+  const char *drawn = strstr(text, "empirical:"), *colon = strrchr(text, ':');
+
+  add(files, files->inputs, option, text);
+  if (g_str_equal(option, "model")) {
+    g_autofree char *path = resolve_model_file(text);
+    if (path != NULL)
+      add(files, files->inputs, option, path);
+  } else if (g_str_equal(option, "trace")) {
+    g_autofree char *path = cli_trace_path(text, NULL);
+    if (path != NULL)
+      add(files, files->inputs, option, path);
+  } else if (g_str_equal(option, "replay") && colon != NULL) {
+    g_autofree char *path = g_strndup(text, (gsize)(colon - text));
+    add(files, files->inputs, option, path);
+  }
+  for (; drawn != NULL; drawn = strstr(drawn, "empirical:")) {
+    drawn += strlen("empirical:");
+    g_autofree char *path = g_strndup(drawn, strcspn(drawn, " \t\n'\""));
+    add(files, files->inputs, option, path);
+  }
+}
+
+/* -o adds to a results database, so that it may be the one that is replayed. */
+static gboolean
+is_input(const SettingsOption *option)
+{
+  return option->kind == KIND_FILE &&
+         (option->group != GROUP_OUTPUT || g_str_equal(option->name, "against"));
+}
+
+gboolean
+settings_check_files(const Settings *settings, GError **error)
+{
+  Files files = {.outputs = g_array_new(FALSE, FALSE, sizeof(NamedFile)),
+                 .inputs = g_array_new(FALSE, FALSE, sizeof(NamedFile)),
+                 .texts = g_string_chunk_new(256)};
+  gboolean worked;
+
+  for (guint i = 0; i < settings_n_options; i++) {
+    const SettingsOption *option = &settings_options[i];
+    const char *text = option->kind == KIND_FILE
+                           ? *(char *const *)((const char *)settings + option->offset)
+                           : NULL;
+    g_autofree char *name = g_strconcat("--", option->name, NULL);
+    if (text == NULL)
+      continue;
+    if (is_input(option))
+      add_input(&files, option->name, text);
+    else
+      add(&files, files.outputs, name, text);
+  }
+  /* Beside a results database SQLite keeps its journal or log. */
+  if (settings->output != NULL)
+    for (const char *const *suffix = (const char *const[]){"-journal", "-wal", "-shm", NULL};
+         *suffix != NULL; suffix++) {
+      g_autofree char *path = g_strconcat(settings->output, *suffix, NULL);
+      add(&files, files.outputs, "--output", path);
+    }
+  for (guint i = 0; i < files.inputs->len; i++) {
+    NamedFile *input = &g_array_index(files.inputs, NamedFile, i);
+    if (settings->output != NULL && g_str_equal(input->name, "replay") &&
+        output_is_same(settings->output, input->path))
+      input->path = NULL;
+  }
+  worked =
+      cli_check_files((const NamedFile *)(gpointer)files.outputs->data, files.outputs->len,
+                      (const NamedFile *)(gpointer)files.inputs->data, files.inputs->len, error);
+  g_array_unref(files.outputs);
+  g_array_unref(files.inputs);
+  g_string_chunk_free(files.texts);
+  return worked;
+}
