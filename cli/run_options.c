@@ -9,6 +9,7 @@ static const struct {
 } groups[GROUPS] = {
     {"what", "What is replayed, on what:"},
     {"engine", "The engine:"},
+    {"sglang", "The engine, under the names of SGLang (--scheduler sglang):"},
     {"policy", "Of single policies:"},
     {"cost", "Costs and execution:"},
     {"live", "What is computed (--executor cpu, gpu):"},

@@ -70,6 +70,9 @@ resolver_check(const Resolver *r, GError **error)
       {"num-gpu-blocks", "kv-memory"},
       {"num-gpu-blocks", "gpu-memory-utilization"},
       {"kv-memory", "gpu-memory-utilization"},
+      {"max-total-tokens", "kv-memory"},
+      {"max-total-tokens", "mem-fraction-static"},
+      {"kv-memory", "mem-fraction-static"},
       {"swap-space", "num-cpu-blocks"},
       {"enable-chunked-prefill", "no-enable-chunked-prefill"},
       {"enable-prefix-caching", "no-enable-prefix-caching"},
@@ -85,6 +88,8 @@ resolver_check(const Resolver *r, GError **error)
   const Scenario *s = r->scenario;
   gboolean computes = executor_computes(s->executor);
 
+  if (!resolver_check_engine_names(r, error))
+    return FALSE;
   for (guint i = 0; i < G_N_ELEMENTS(needs); i++)
     if (resolver_given(r, needs[i].option) && !(s->scheduler->features & needs[i].feature))
       return refuse_missing(needs[i].option, s->scheduler, needs[i].feature, error);

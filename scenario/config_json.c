@@ -88,6 +88,37 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
                       json_integer((json_int_t)settings->tensor_parallel_size));
 }
 
+/* SGLang's, under its own names; null under other engines. */
+static void
+set_sglang(json_t *object, const Scenario *s)
+{
+  const SchedulerConfig *c = &s->config;
+  const struct {
+    const char *name;
+    json_t *value;
+  } settings[] = {
+      {"page_size", json_integer(c->block_size)},
+      {"max_total_tokens", json_integer((json_int_t)c->num_gpu_blocks * c->block_size)},
+      {"mem_fraction_static",
+       s->mem_fraction_static > 0 ? json_real(s->mem_fraction_static) : json_null()},
+      {"max_running_requests", json_integer(c->max_num_seqs)},
+      {"chunked_prefill_size",
+       json_integer(c->chunked_prefill_size > 0 ? (json_int_t)c->chunked_prefill_size : -1)},
+      {"max_prefill_tokens", json_integer(c->max_prefill_tokens)},
+      {"schedule_conservativeness", json_real(c->schedule_conservativeness)},
+      {"disable_radix_cache", json_boolean(!c->prefix_caching)},
+      {"disable_overlap_schedule", json_boolean(!c->async_scheduling)},
+      {"enable_mixed_chunk", json_boolean(c->mixed_chunk)},
+      {"ignore_eos", json_boolean(c->ignore_eos)},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS(settings); i++) {
+    json_object_set_new(object, settings[i].name,
+                        has(s, SCHEDULER_IS_SGLANG) ? json_incref(settings[i].value) : json_null());
+    json_decref(settings[i].value);
+  }
+}
+
 /* Which figures the costs come from. A digest of the device's file tells one edition of it from
  * another. */
 static json_t *
@@ -184,6 +215,7 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
   json_object_set_new(object, "time_scale", json_real(settings->time_scale));
   json_object_set_new(object, "seed", json_integer((json_int_t)settings->seed));
   set_engine(object, s, settings);
+  set_sglang(object, s);
   json_object_set_new(object, "defaults", json_deep_copy(s->defaults));
   json_object_set_new(object, "live",
                       executor_computes(s->executor) ? live_settings(s, settings) : json_null());

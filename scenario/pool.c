@@ -64,7 +64,12 @@ utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
   };
   PoolSize pool;
 
-  if (!need_for_pool(r, "gpu-memory-utilization", error) || !pool_size_find(&request, &pool, error))
+  if (!need_for_pool(r, resolver_is_sglang(r) ? "mem-fraction-static" : "gpu-memory-utilization",
+                     error))
+    return FALSE;
+  if (resolver_is_sglang(r))
+    return resolver_sglang_pool(r, blocks, error);
+  if (!pool_size_find(&request, &pool, error))
     return FALSE;
   *blocks = pool.num_gpu_blocks;
   if (!resolver_given(r, "gpu-memory-utilization"))
@@ -99,6 +104,8 @@ resolver_gpu_pool(Resolver *r, GError **error)
 
   if (resolver_given(r, "num-gpu-blocks"))
     c->num_gpu_blocks = (guint32)r->settings->num_gpu_blocks;
+  else if (resolver_given(r, "max-total-tokens"))
+    c->num_gpu_blocks = (guint32)(r->settings->max_total_tokens / c->block_size);
   else if (resolver_given(r, "kv-memory") ? !kv_memory_blocks(r, &c->num_gpu_blocks, error)
                                           : !utilization_blocks(r, &c->num_gpu_blocks, error))
     return FALSE;

@@ -27,6 +27,19 @@ void resolver_origin(const Resolver *r, const char *key, const char *format, ...
 /* FALSE for options that this scheduler or executor has no use for, and options that contradict. */
 gboolean resolver_check(const Resolver *r, GError **error);
 
+/* FALSE for options that only another engine has. */
+gboolean resolver_check_engine_names(const Resolver *r, GError **error);
+/* Under SGLang: its settings, from its own options; then the pool that it finds room for, where its
+ * size is not given; then how many requests run at once. */
+gboolean resolver_sglang(Resolver *r, GError **error);
+gboolean resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error);
+void resolver_sglang_requests(Resolver *r);
+
+static inline gboolean
+resolver_is_sglang(const Resolver *r)
+{
+  return (r->scenario->scheduler->features & SCHEDULER_IS_SGLANG) != 0;
+}
 /* What does not depend on the pool's size, typed or by default. */
 void resolver_limits(Resolver *r);
 

@@ -205,7 +205,7 @@ fit_length_limit(Resolver *r, GError **error)
   SchedulerConfig *c = &r->scenario->config;
   guint64 pool_tokens = (guint64)(c->num_gpu_blocks - s->scheduler->hidden_blocks) * c->block_size;
 
-  if (s->executor->bare_scheduler)
+  if (s->executor->bare_scheduler || (s->scheduler->features & SCHEDULER_IS_SGLANG))
     return TRUE;
   if (c->max_model_len > pool_tokens) {
     if (resolver_given(r, "max-model-len"))
@@ -310,8 +310,13 @@ resolve(Resolver *r, GError **error)
       !resolve_decoder(r, error) || !resolve_recording(r, error))
     return NULL;
   resolver_limits(r);
+  if (!resolver_sglang(r, error))
+    return NULL;
   if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) || !resolver_tier(r, error) ||
-      !fit_length_limit(r, error) || !resolve_cost(r, error))
+      !fit_length_limit(r, error))
+    return NULL;
+  resolver_sglang_requests(r);
+  if (!resolve_cost(r, error))
     return NULL;
   note_automatic_chunking(r);
   if (scenario->settings == NULL)

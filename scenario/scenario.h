@@ -31,6 +31,7 @@ typedef struct {
   CostModel *cost;            /* NULL where the executor needs none, or none was asked for */
   CopyPath copy_path;
   HostMemory host_memory;
+  double mem_fraction_static;    /* SGLang's, where it sized the pool; else 0 */
   DecoderConfig *decoder;        /* NULL where nothing is computed */
   Recording *recording;          /* NULL where nothing is replayed */
   json_t *defaults;              /* setting that was not typed → where its value is from */

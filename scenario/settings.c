@@ -35,7 +35,7 @@ const SettingsOption settings_options[] = {
      "seed of a generated trace (default 1)", 0},
 
     {"scheduler", GROUP_ENGINE, KIND_TEXT, AT(scheduler), 0, 0, "NAME",
-     "vllm-v1 (default), vllm (the newest), vllm-0.8 to vllm-0.33, vllm-0.6, vllm-0.5", 0},
+     "vllm-v1 (default), vllm (the newest), vllm-0.8 to vllm-0.33, vllm-0.6, vllm-0.5, sglang", 0},
     {"overflow", GROUP_ENGINE, KIND_TEXT, AT(overflow), 0, 0, "NAME",
      "what happens to a victim's KV", 0, .policies = &policy_kinds[POLICY_OVERFLOW]},
     {"victim", GROUP_ENGINE, KIND_TEXT, AT(victim), 0, 0, "NAME", "who is preempted", 0,
@@ -108,6 +108,30 @@ const SettingsOption settings_options[] = {
      "N", "from vllm-0.24: of N steps one may have prefills, while some decode (default 1)", 0},
     {"tensor-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(tensor_parallel_size), 1, 64, "N",
      "devices that share each layer (default 1)", 0},
+
+    {"page-size", GROUP_SGLANG, KIND_COUNT, AT(page_size), 1, 65536, "TOKENS",
+     "tokens a page of KV (default 1)", 0},
+    {"max-total-tokens", GROUP_SGLANG, KIND_COUNT, AT(max_total_tokens), 1, COUNT_MAX, "N",
+     "size of the KV pool, in tokens", 0},
+    {"mem-fraction-static", GROUP_SGLANG, KIND_REAL, AT(mem_fraction_static), TINY, 1, "X",
+     "size the pool by what weights leave of X of the memory (default: by the card)", 0},
+    {"max-running-requests", GROUP_SGLANG, KIND_COUNT, AT(max_running_requests), 1, COUNT_MAX, "N",
+     "most requests that run at once (default: by the pool, 2048 to 4096)", 0},
+    {"chunked-prefill-size", GROUP_SGLANG, KIND_TEXT, AT(chunked_prefill_size), 0, 0, "N",
+     "tokens of prompts in a step (default: by the card, 2048 to 16384); -1: prompts are not cut",
+     0},
+    {"max-prefill-tokens", GROUP_SGLANG, KIND_COUNT, AT(max_prefill_tokens), 1, COUNT_MAX, "N",
+     "a step takes no further prompt beyond it (default 16384)", 0},
+    {"schedule-conservativeness", GROUP_SGLANG, KIND_REAL, AT(schedule_conservativeness), 0, 1e6,
+     "X", "scales what is kept free for outputs to come (default 1)", 0},
+    {"disable-radix-cache", GROUP_SGLANG, KIND_SWITCH, AT(disable_radix_cache), 0, 0, NULL,
+     "keep no prefixes", 0},
+    {"disable-overlap-schedule", GROUP_SGLANG, KIND_SWITCH, AT(disable_overlap_schedule), 0, 0,
+     NULL, "decide a step when the one before it is done, not while it runs", 0},
+    {"enable-mixed-chunk", GROUP_SGLANG, KIND_SWITCH, AT(enable_mixed_chunk), 0, 0, NULL,
+     "decode in the same steps as prompts are computed", 0},
+    {"ignore-eos", GROUP_SGLANG, KIND_SWITCH, AT(ignore_eos), 0, 0, NULL,
+     "requests say that they generate all of their max_tokens, as benchmarks' do", 0},
 
     {"executor", GROUP_COST, KIND_TEXT, AT(executor), 0, 0, "NAME",
      "model (default); unit: one second a step; replay; cpu, gpu: the model is really computed", 0},
@@ -194,6 +218,10 @@ settings_new(void)
   settings->offload_prompt_only = TRUE;
   settings->unit_copy_steps = 2;
   settings->tensor_parallel_size = 1;
+  settings->page_size = 1;
+  settings->max_running_requests = 2048;
+  settings->max_prefill_tokens = 16384;
+  settings->schedule_conservativeness = 1;
   settings->top_p = 1;
   settings->policy_values = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
   settings->given = g_hash_table_new(g_str_hash, g_str_equal);

@@ -46,6 +46,18 @@ typedef struct {
   guint64 prefill_schedule_interval;
   gboolean offline;
   guint64 tensor_parallel_size;
+  /* Under the names of SGLang. */
+  guint64 page_size;
+  guint64 max_total_tokens;
+  double mem_fraction_static;
+  guint64 max_running_requests;
+  char *chunked_prefill_size;
+  guint64 max_prefill_tokens;
+  double schedule_conservativeness;
+  gboolean disable_radix_cache;
+  gboolean disable_overlap_schedule;
+  gboolean enable_mixed_chunk;
+  gboolean ignore_eos;
   /* How it is costed and executed. */
   char *executor;
   char *copy_path;

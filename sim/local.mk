@@ -20,12 +20,16 @@ libspillway_sim_a_SOURCES = \
   %D%/tier.c %D%/tier.h \
   %D%/pool.c %D%/pool.h \
   %D%/prefix_cache.c %D%/prefix_cache.h \
+  %D%/engines/sglang.c %D%/engines/sglang.h \
+  %D%/engines/sglang_prefill.c \
   %D%/engines/vllm.c %D%/engines/vllm.h \
   %D%/engines/vllm_v0.c \
   %D%/engines/vllm_versions.c \
   %D%/engines/vllm_waiting.c \
   %D%/free_runs.c %D%/free_runs.h \
   %D%/duration_histogram.c %D%/duration_histogram.h \
+  %D%/mix.h \
+  %D%/radix_cache.c %D%/radix_cache.h \
   %D%/quantiles.c %D%/quantiles.h \
   %D%/scheduler_classes.c \
   %D%/scheduler_clock.c \

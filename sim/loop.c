@@ -226,6 +226,8 @@ land(State *s)
 {
   s->now_ps = s->start_ps + s->timing.elapsed_ps;
   s->in_flight = FALSE;
+  s->tokens -= s->loop->scheduler->lost_tokens;
+  s->outcome->tokens -= s->loop->scheduler->lost_tokens;
   scheduler_settle(s->loop->scheduler, s->flying, s->start_ps + s->timing.first_ps, s->now_ps);
   end_copies(s, s->now_ps);
   tell_step(s);

@@ -12,8 +12,8 @@
 #define LOOP_EXECUTOR_FAILED "the executor could not go on"
 
 typedef struct {
-  Client *client;           /* fresh; its workload is sealed */
-  Scheduler *scheduler;     /* fresh */
+  Client *client;       /* fresh; its workload is sealed */
+  Scheduler *scheduler; /* fresh */
   Executor *executor;
   Observer *const *observers;
   guint n_observers;

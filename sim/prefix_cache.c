@@ -1,5 +1,7 @@
 #include "prefix_cache.h"
 
+#include "mix.h"
+
 #define NO_BLOCK G_MAXUINT32
 
 typedef struct {
@@ -24,19 +26,10 @@ struct PrefixCache {
   guint64 chain_mask; /* at least as many chains as blocks; keys are mixed well */
 };
 
-/* The finalizer of splitmix64. */
-static guint64
-mix(guint64 x)
-{
-  x = (x ^ (x >> 30)) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
-  x = (x ^ (x >> 27)) * G_GUINT64_CONSTANT(0x94d049bb133111eb);
-  return x ^ (x >> 31);
-}
-
 static guint64
 chain(guint64 key, guint64 value)
 {
-  return mix(mix(key) + value + G_GUINT64_CONSTANT(0x9e3779b97f4a7c15));
+  return mix64(mix64(key) + value + G_GUINT64_CONSTANT(0x9e3779b97f4a7c15));
 }
 
 PrefixCache *
@@ -187,7 +180,8 @@ prefix_cache_key(PrefixCache *cache, Sequence *sequence, guint32 index)
   if (index < sequence->n_prefix_keys)
     return sequence->prefix_keys[index];
   return MAX(
-      mix(((guint64)sequence->request << 32 | index) ^ G_GUINT64_CONSTANT(0xd1b54a32d192ed03)), 1);
+      mix64(((guint64)sequence->request << 32 | index) ^ G_GUINT64_CONSTANT(0xd1b54a32d192ed03)),
+      1);
 }
 
 guint32

@@ -20,7 +20,7 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   self->watermark_blocks = (guint32)(config->watermark * config->num_gpu_blocks);
   pool_init(&self->pool, config->block_size, config->num_gpu_blocks - class->hidden_blocks,
             config->num_cpu_blocks);
-  if (config->prefix_caching)
+  if (config->prefix_caching && (class->features & SCHEDULER_HAS_PREFIX_CACHING) != 0)
     pool_cache(&self->pool, workload, config->num_gpu_blocks,
                config->named_blocks || config->num_offload_blocks > 0,
                (class->features & SCHEDULER_REUSES_PARTIAL_FIRST) != 0);
@@ -31,6 +31,7 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   waiting_queue_init(&self->waiting);
   decode_clock_init(&self->clock, config->block_size, &config->windows);
   self->left_in_flight = g_ptr_array_new();
+  self->ended_in_flight = g_ptr_array_new();
   self->keepers = g_ptr_array_new();
   self->gaps = g_array_new(FALSE, FALSE, sizeof(TokenGap));
   self->just_finished = g_array_new(FALSE, FALSE, sizeof(guint32));
@@ -66,10 +67,13 @@ scheduler_free(Scheduler *self)
   waiting_queue_clear(&self->waiting);
   decode_clock_clear(&self->clock);
   g_ptr_array_unref(self->left_in_flight);
+  g_ptr_array_unref(self->ended_in_flight);
   g_ptr_array_unref(self->keepers);
   g_array_unref(self->gaps);
   g_array_unref(self->just_finished);
   g_array_unref(self->scratch_requests);
+  if (self->class->end != NULL)
+    self->class->end(self);
   offload_free(self->offload);
   pool_clear(&self->pool);
   g_free(self->state);
@@ -81,6 +85,8 @@ scheduler_refuses(const Scheduler *self, const Request *request)
 {
   const SchedulerConfig *config = &self->config;
 
+  if (self->class->refuses != NULL)
+    return self->class->refuses(self, request);
   if (self->class->features & SCHEDULER_DROPS_TOO_LONG)
     return NULL;
   if (request->prompt_tokens >= config->max_model_len)
@@ -111,6 +117,7 @@ new_sequence(Scheduler *self, guint32 index)
   *sequence = (Sequence){
       .request = index,
       .output_limit = request->output_tokens,
+      .max_tokens = request_max_tokens(request),
       .preempted_at_ps = -1,
       .result = request_result_untouched(index, request),
   };
@@ -128,6 +135,16 @@ scheduler_recycle(Scheduler *self, Sequence *sequence)
   self->spare = sequence;
 }
 
+/* Takes out the first that is behind all known ones. */
+static Sequence *
+first_unknown(Scheduler *self)
+{
+  Sequence *sequence;
+  guint32 request = waiting_queue_take_untouched(&self->waiting, &sequence);
+
+  return sequence != NULL ? sequence : new_sequence(self, request);
+}
+
 Sequence *
 scheduler_waiting_head(Scheduler *self)
 {
@@ -136,7 +153,7 @@ scheduler_waiting_head(Scheduler *self)
   if (waiting->length == 0)
     return NULL;
   if (waiting->known.length == 0)
-    waiting_queue_push_head(waiting, new_sequence(self, waiting_queue_take_untouched(waiting)));
+    waiting_queue_push_known(waiting, first_unknown(self));
   return waiting->known.head;
 }
 
@@ -146,7 +163,7 @@ scheduler_waiting_after(Scheduler *self, const Sequence *sequence)
   WaitingQueue *waiting = &self->waiting;
 
   if (sequence->next == NULL && waiting->known.length < waiting->length)
-    waiting_queue_push_known(waiting, new_sequence(self, waiting_queue_take_untouched(waiting)));
+    waiting_queue_push_known(waiting, first_unknown(self));
   return sequence->next;
 }
 
@@ -276,6 +293,8 @@ advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
   sequence->generated_tokens++;
   sequence->ending = sequence->generated_tokens >= sequence->output_limit ||
                      sequence_length(sequence) >= scheduler_longest_length(self);
+  if (sequence->ending)
+    g_ptr_array_add(self->ended_in_flight, sequence);
   return TRUE;
 }
 
@@ -284,6 +303,8 @@ scheduler_advance(Scheduler *self, Step *step, guint32 repeats)
 {
   guint32 tokens = step->clocked;
 
+  self->in_flight = TRUE;
+  self->repeats = repeats;
   for (guint i = 0; i < step->sequences->len; i++) {
     Sequence *sequence = g_ptr_array_index(step->sequences, i);
     if (sequence != NULL)
@@ -302,6 +323,32 @@ add_gap(Scheduler *self, gint64 gap_ps, guint32 count)
   ARRAY_PUSH(self->gaps, &self->gaps_room, TokenGap, (TokenGap){gap_ps, count});
 }
 
+/* It was preempted since the step that computes its token was decided, and that token is dropped.
+ */
+static gboolean
+lost_token(const Scheduler *self, const Sequence *sequence)
+{
+  return self->class->loses_flying_tokens && sequence->was_preempted;
+}
+
+/* Of the members that the step ran, those whose tokens are dropped. One that joined at its tick is
+ * an entry of it. */
+static guint32
+count_lost_members(const Scheduler *self, const Step *step)
+{
+  guint32 n = 0;
+
+  if (self->lost_tokens == 0 || !step->ticks)
+    return 0;
+  for (guint i = 0; i < step->ending->len + self->left_in_flight->len; i++) {
+    const Sequence *sequence = i < step->ending->len
+                                   ? g_ptr_array_index(step->ending, i)
+                                   : g_ptr_array_index(self->left_in_flight, i - step->ending->len);
+    n += lost_token(self, sequence) && sequence->joined_ticks + 1 < self->clock.ticks;
+  }
+  return n;
+}
+
 /* Its token has come: with asynchronous scheduling a block that it filled is cached from now on. */
 static void
 deliver(Scheduler *self, Sequence *sequence)
@@ -315,6 +362,8 @@ deliver(Scheduler *self, Sequence *sequence)
 static void
 end_token(Scheduler *self, Sequence *sequence, gint64 end_ps)
 {
+  if (lost_token(self, sequence))
+    return;
   deliver(self, sequence);
   sequence->result.last_token_ps = end_ps;
 }
@@ -323,14 +372,16 @@ end_token(Scheduler *self, Sequence *sequence, gint64 end_ps)
 static void
 note_tokens(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_ps)
 {
-  if (step->clocked > 0)
-    add_gap(self, first_end_ps - self->clock.last_end_ps, step->clocked);
+  guint32 clocked = step->clocked - count_lost_members(self, step);
+
+  if (clocked > 0)
+    add_gap(self, first_end_ps - self->clock.last_end_ps, clocked);
   for (guint i = 0; i < step->sequences->len; i++) {
     Sequence *sequence = g_ptr_array_index(step->sequences, i);
     if (sequence == NULL)
       continue;
     sequence->computing = FALSE;
-    if (!g_array_index(step->entries, StepEntry, i).samples)
+    if (!g_array_index(step->entries, StepEntry, i).samples || lost_token(self, sequence))
       continue;
     deliver(self, sequence);
     if (sequence->result.first_token_ps < 0)
@@ -356,11 +407,26 @@ finish(Scheduler *self, Sequence *sequence, gint64 end_ps)
   if (sequence == NULL || !sequence->ending || sequence->ended)
     return;
   leave(self, sequence, STATUS_FINISHED, end_ps);
+  if (self->class->finished != NULL)
+    self->class->finished(self, sequence);
   ARRAY_PUSH(self->just_finished, &self->finished_room, guint32, sequence->request);
   if (self->offload != NULL)
     offload_finish(self->offload, sequence);
   pool_release(&self->pool, sequence, FALSE);
   pool_release_host(&self->pool, sequence);
+}
+
+/* One of a settled step's entries. */
+static void
+settle_entry(Scheduler *self, const Step *step, guint i, gint64 end_ps)
+{
+  const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
+  Sequence *sequence = g_ptr_array_index(step->sequences, i);
+
+  finish(self, sequence, end_ps);
+  if (self->class->prefilled != NULL && sequence != NULL && entry->samples &&
+      entry->kind != ENTRY_DECODE && !sequence->ended && !lost_token(self, sequence))
+    self->class->prefilled(self, sequence);
 }
 
 void
@@ -371,11 +437,13 @@ scheduler_settle(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 
   self->just_finished->len = self->gaps->len = 0;
   note_tokens(self, step, first_end_ps, end_ps);
   for (; i < step->clocked_at; i++)
-    finish(self, g_ptr_array_index(step->sequences, i), end_ps);
+    settle_entry(self, step, i, end_ps);
   for (guint j = 0; j < step->ending->len; j++)
     finish(self, g_ptr_array_index(step->ending, j), end_ps);
   for (; i < step->sequences->len; i++)
-    finish(self, g_ptr_array_index(step->sequences, i), end_ps);
+    settle_entry(self, step, i, end_ps);
+  self->in_flight = FALSE;
+  self->ended_in_flight->len = self->lost_tokens = 0;
 }
 
 Sequence *
@@ -387,7 +455,9 @@ scheduler_take_left(Scheduler *self)
 Sequence *
 scheduler_take_unfinished(Scheduler *self)
 {
-  Sequence *sequence = self->running.head != NULL ? self->running.head : self->swapped.head;
+  Sequence *sequence = self->running.head != NULL   ? self->running.head
+                       : self->swapped.head != NULL ? self->swapped.head
+                                                    : self->prefilling.head;
 
   if (sequence == NULL)
     sequence = self->held.head;
@@ -406,5 +476,6 @@ scheduler_take_unfinished(Scheduler *self)
 guint32
 scheduler_unfinished(const Scheduler *self)
 {
-  return self->waiting.length + self->running.length + self->swapped.length + self->held.length;
+  return self->waiting.length + self->running.length + self->swapped.length +
+         self->prefilling.length + self->held.length;
 }

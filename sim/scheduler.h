@@ -31,7 +31,13 @@ typedef struct {
   ContextWindows windows; /* that the model's layers have */
   gboolean prefix_caching;
   gboolean named_blocks; /* with prefix caching: the executor wants to know which block is whose */
-  gboolean async_scheduling;            /* a step is decided while the one before it runs */
+  gboolean async_scheduling; /* a step is decided while the one before it runs */
+  /* SGLang's own; its pages are blocks, max_running_requests is max_num_seqs. */
+  guint32 chunked_prefill_size; /* tokens of prompts in a step; 0: no limit, and none is cut */
+  guint32 max_prefill_tokens;   /* the same, of which the last prompt may go beyond it */
+  double schedule_conservativeness;
+  gboolean mixed_chunk;                 /* decodes run in the same step as prefills */
+  gboolean ignore_eos;                  /* requests are known to generate all their max_tokens */
   guint32 long_prefill_token_threshold; /* 0: none */
   gboolean reserve_full_isl;   /* admits only what finds blocks for all that it has to compute */
   guint32 max_num_active_seqs; /* that admission stops at; 0: max_num_seqs */
@@ -63,6 +69,7 @@ typedef enum {
    * behind what is free. */
   SCHEDULER_REUSES_PARTIAL_FIRST = 1 << 13,
   SCHEDULER_HAS_OFFLOAD = 1 << 14, /* --kv-offloading-size, by the rules of offload.h */
+  SCHEDULER_IS_SGLANG = 1 << 16,   /* has SGLang's options, and none of vLLM's */
 } SchedulerFeatures;
 
 typedef struct {
@@ -74,9 +81,19 @@ typedef struct {
   guint32 rules;         /* its engine's own flags */
   guint32 hidden_blocks; /* of the pool, which the engine keeps for itself */
   gboolean
-      stops_at_max_model_len; /* a sequence ends when it is this long; else when it is longer */
+      stops_at_max_model_len;   /* a sequence ends when it is this long; else when it is longer */
+  gboolean loses_flying_tokens; /* of what it preempts: the token on its way is sampled again */
   gsize state_bytes; /* of what the engine keeps from step to step, in self->state, zeroed */
-  void (*begin)(Scheduler *self); /* before the first step; may be NULL */
+  /* These may be NULL. */
+  void (*begin)(Scheduler *self); /* before the first step */
+  void (*end)(Scheduler *self);   /* before self->state is freed */
+  const char *(*refuses)(const Scheduler *self,
+                         const Request *request); /* as scheduler_refuses() */
+  /* Of a settled step, in its order: the sequence's prompt is computed, and it goes on; or it has
+   * ended, and its blocks are about to be given back. */
+  void (*prefilled)(Scheduler *self, Sequence *sequence);
+  void (*finished)(Scheduler *self, Sequence *sequence);
+
   void (*schedule)(Scheduler *self, Step *step);
 } SchedulerClass;
 
@@ -87,6 +104,7 @@ extern const SchedulerClass scheduler_vllm_versions[];
 extern const SchedulerClass scheduler_vllm_v1;
 extern const SchedulerClass scheduler_vllm_06;
 extern const SchedulerClass scheduler_vllm_05;
+extern const SchedulerClass scheduler_sglang;
 
 /* One for each set of rules, for whoever goes through them all; NULL-terminated. */
 extern const SchedulerClass *const scheduler_classes[];
@@ -113,16 +131,21 @@ struct Scheduler {
   WaitingQueue waiting;
   SequenceQueue running;
   SequenceQueue swapped;
-  SequenceQueue held;    /* waiting too, before all others: hold blocks, their KV is being loaded */
-  Offload *offload;      /* NULL: none */
-  DecodeClock clock;     /* of those running that decode in every step */
-  gboolean list_decodes; /* somebody reads all of step->entries; set before the first step */
-  gboolean stride;       /* of the decision being made */
-  SequenceQueue left;    /* sequences that ended since scheduler_take_left() */
-  GArray *just_finished; /* of guint32: requests that the last settled step finished */
-  GArray *gaps;          /* of TokenGap: of the last settled step */
+  SequenceQueue held; /* waiting too, before all others: hold blocks, their KV is being loaded */
+  Offload *offload;   /* NULL: none */
+  SequenceQueue prefilling; /* under engines where they join the running ones a step later */
+  DecodeClock clock;        /* of those running that decode in every step */
+  gboolean list_decodes;    /* somebody reads all of step->entries; set before the first step */
+  gboolean stride;          /* of the decision being made */
+  SequenceQueue left;       /* sequences that ended since scheduler_take_left() */
+  GArray *just_finished;    /* of guint32: requests that the last settled step finished */
+  GArray *gaps;             /* of TokenGap: of the last settled step */
   guint finished_room, gaps_room; /* for array.h */
   gpointer state;                 /* the engine's own, see state_bytes */
+  gboolean in_flight;             /* a step that took off is not settled */
+  guint32 repeats;                /* of the last one that took off */
+  GPtrArray *ended_in_flight;     /* of Sequence: their last token is in it */
+  guint32 lost_tokens;            /* of the step in flight: whose requests were preempted since */
   guint64 executed;               /* steps with tokens that have taken off */
   gint64 now_ps;
   DecodeContexts decodes;   /* that ran when the decision began; where the policy asks for them */

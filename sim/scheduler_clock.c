@@ -277,6 +277,7 @@ scheduler_tick(Scheduler *self, Step *step, guint32 repeats)
     sequence->ending = TRUE;
     sequence->in_flight = sequence->computing = self->config.async_scheduling;
     note_registered(self, sequence);
+    g_ptr_array_add(self->ended_in_flight, sequence);
     g_ptr_array_add(step->ending, sequence);
   }
   self->tick_in_flight = TRUE;

@@ -20,6 +20,7 @@ struct Sequence {
   SequenceQueue *queue;      /* NULL: in none */
   guint32 request;
   guint32 output_limit; /* tokens that it asks for */
+  guint32 max_tokens;   /* tokens that its client allows: what an engine may plan for */
 
   /* While the decode clock runs it, these five are as they were when it joined (decode_clock.h);
    * blocks are up to date with prefix caching. */
@@ -49,6 +50,11 @@ struct Sequence {
   guint32 heap_index[1 + CONTEXT_WINDOWS];
   guint64 joined_ticks;
   Sequence *due_previous, *due_next; /* those that take a block at the same ticks */
+
+  /* With a radix cache only: the path that it locks ends in radix_node (NULL: it locks none), and
+   * is that many of its blocks. */
+  struct RadixNode *radix_node;
+  guint32 radix_blocks;
 
   /* With prefix caching only. */
   guint32 registered_blocks; /* full blocks whose content the cache knows */

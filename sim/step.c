@@ -62,6 +62,7 @@ step_clear(Step *step)
   step->repeat = 1;
   step->listed = step->ticks = step->takes_no_time = step->idle_changes = FALSE;
   step->abort = NULL;
+  step->sglang.mode = NULL;
 }
 
 gboolean

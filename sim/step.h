@@ -73,6 +73,14 @@ typedef struct {
   guint32 hit_tokens; /* found in the pool, */
   guint32 tokens;     /* and behind them to be loaded from the host */
 } StepLoad;
+/* What SGLang's decisions have besides; mode is NULL under other engines. */
+typedef struct {
+  const char *mode; /* extend, mixed, decode, none */
+  double new_token_ratio;
+  double ratio_decay, ratio_min; /* each repeat after the first lowers it so */
+  gboolean batch_is_full;
+  guint32 evictable_blocks;
+} StepSglang;
 
 typedef struct {
   /* In the scheduler's own output order. Of the plain decodes, `clocked` are not listed unless the
@@ -112,6 +120,7 @@ typedef struct {
   gboolean has_tier;        /* native offload is on: */
   guint32 tier_used_blocks; /* of the host's prefix cache */
 
+  StepSglang sglang;
   gboolean takes_no_time; /* it is decided while the device works, and has nothing for it */
   gboolean
       idle_changes;  /* an empty step that must still be stepped through, since it moved a queue */

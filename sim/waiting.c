@@ -4,6 +4,7 @@
 
 typedef struct {
   guint32 next, end;
+  Sequence *sequence; /* which is of the one request of the range, or NULL */
 } Range;
 
 void
@@ -26,20 +27,21 @@ waiting_queue_add(WaitingQueue *queue, guint32 request)
   Range *last = ranges->len > 0 ? &g_array_index(ranges, Range, ranges->len - 1) : NULL;
 
   queue->length++;
-  if (last != NULL && last->end == request) {
+  if (last != NULL && last->end == request && last->sequence == NULL) {
     last->end++;
   } else {
-    const Range range = {request, request + 1};
+    const Range range = {request, request + 1, NULL};
     ARRAY_PUSH(ranges, &queue->room, Range, range);
   }
 }
 
 guint32
-waiting_queue_take_untouched(WaitingQueue *queue)
+waiting_queue_take_untouched(WaitingQueue *queue, Sequence **sequence)
 {
   Range *range = &g_array_index(queue->untouched, Range, queue->first);
   guint32 request = range->next++;
 
+  *sequence = range->sequence;
   queue->length--;
   if (range->next == range->end && ++queue->first == queue->untouched->len) {
     queue->untouched->len = 0;
@@ -60,6 +62,31 @@ waiting_queue_push_known(WaitingQueue *queue, Sequence *sequence)
 {
   sequence_queue_push_tail(&queue->known, sequence);
   queue->length++;
+}
+
+void
+waiting_queue_push_tail(WaitingQueue *queue, Sequence *sequence)
+{
+  const Range range = {sequence->request, sequence->request + 1, sequence};
+
+  g_assert(sequence->queue == NULL);
+  ARRAY_PUSH(queue->untouched, &queue->room, Range, range);
+  queue->length++;
+}
+
+guint32
+waiting_queue_peek(const WaitingQueue *queue, guint32 n, guint32 *requests)
+{
+  guint32 count = 0;
+
+  for (Sequence *s = queue->known.head; s != NULL && count < n; s = s->next)
+    requests[count++] = s->request;
+  for (guint32 i = queue->first; i < queue->untouched->len && count < n; i++) {
+    const Range *range = &g_array_index(queue->untouched, Range, i);
+    for (guint32 request = range->next; request < range->end && count < n; request++)
+      requests[count++] = request;
+  }
+  return count;
 }
 
 void

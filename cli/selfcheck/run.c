@@ -1,4 +1,6 @@
 /* Runs a self-check: correctness first, then speed. */
+#include "config.h"
+
 #include "result.h"
 
 #include <errno.h>

@@ -15,7 +15,8 @@ struct DecisionLog {
   Sink *sink;
   const Workload *workload;
   char **names; /* ids that are texts, as JSON, filled when first needed; NULL: ids are numbers */
-  GString *shared; /* from "scheduled" to what differs between repeats */
+  gboolean is_sglang; /* its last line was of SGLang */
+  GString *shared;    /* from "scheduled" to what differs between repeats */
 };
 
 static void
@@ -84,6 +85,18 @@ append_victims(DecisionLog *log, GString *text, const Step *step)
     g_string_append(text, i > 0 ? ",[" : "[");
     append_id(log, text, victim->request);
     g_string_append_printf(text, ",\"%s\"]", overflow_action_name(victim->action));
+  }
+  g_string_append_c(text, ']');
+}
+
+static void
+append_retracted(DecisionLog *log, GString *text, const Step *step)
+{
+  g_string_append(text, ",\"retracted\":[");
+  for (guint i = 0; i < step->victims->len; i++) {
+    if (i > 0)
+      g_string_append_c(text, ',');
+    append_id(log, text, g_array_index(step->victims, StepVictim, i).request);
   }
   g_string_append_c(text, ']');
 }
@@ -161,14 +174,18 @@ format_shared(DecisionLog *log, const Step *step)
   GString *text = log->shared;
 
   g_string_truncate(text, 0);
+  if (step->sglang.mode != NULL)
+    g_string_append_printf(text, ",\"mode\":\"%s\"", step->sglang.mode);
   append_entries(log, text, step);
-  if (step->victims->len > 0)
+  if (step->victims->len > 0 && step->sglang.mode != NULL)
+    append_retracted(log, text, step);
+  else if (step->victims->len > 0)
     append_victims(log, text, step);
   if (step->swapped_in->len > 0)
     append_swapped_in(log, text, step);
   if (step->ignored->len > 0)
-    append_ids(log, text, "ignored", (const guint32 *)(gpointer)step->ignored->data,
-               step->ignored->len);
+    append_ids(log, text, step->sglang.mode != NULL ? "aborted" : "ignored",
+               (const guint32 *)(gpointer)step->ignored->data, step->ignored->len);
   append_hits(log, text, step);
   append_jobs(log, text, step);
 }
@@ -199,6 +216,45 @@ write_abort(DecisionLog *log, const StepReport *report)
   sink_flush_if_full(log->sink);
 }
 
+/* SGLang's lines. */
+static void
+append_sglang(GString *text, const StepReport *report, guint32 free_blocks, double ratio)
+{
+  const Step *step = report->step;
+  guint32 block_size = step->block_size;
+
+  append_key(text, "free", (guint64)free_blocks * block_size);
+  append_key(text, "evictable", (guint64)step->sglang.evictable_blocks * block_size);
+  append_key(text, "waiting", step->waiting);
+  append_key(text, "running", step->running);
+  g_string_append_printf(text, ",\"ratio\":%.9f,\"full\":%s", ratio,
+                         step->sglang.batch_is_full ? "true" : "false");
+}
+
+static void
+append_state(GString *text, const Step *step, guint32 free_blocks)
+{
+  append_key(text, "gpu_free", free_blocks);
+  append_key(text, "cpu_free", step->host_free_blocks);
+  append_key(text, "waiting", step->waiting);
+  append_key(text, "running", step->running);
+  append_key(text, "swapped", step->swapped);
+  if (step->has_tier)
+    append_key(text, "host_used", step->tier_used_blocks);
+}
+
+static void
+append_finished(DecisionLog *log, GString *text, const StepReport *report)
+{
+  const Step *step = report->step;
+
+  append_ids(log, text, "finished", report->finished, report->n_finished);
+  if (step->sglang.mode != NULL)
+    append_key(text, "free_end", (guint64)report->gpu_free_end_blocks * step->block_size);
+  else
+    append_key(text, "gpu_free_end", report->gpu_free_end_blocks);
+}
+
 static void
 write_steps(DecisionLog *log, const StepReport *report)
 {
@@ -206,29 +262,27 @@ write_steps(DecisionLog *log, const StepReport *report)
   GString *text = sink_text(log->sink);
   gint64 start_ps = report->start_ps, duration_ps = report->first_ps;
   guint32 gpu_free_blocks = step->gpu_free_blocks;
+  double ratio = step->sglang.new_token_ratio;
 
   format_shared(log, step);
+  log->is_sglang = step->sglang.mode != NULL;
   for (guint32 i = 0; i < report->repeats; i++) {
     if (i > 0)
       gpu_free_blocks -= step_growth_blocks(step, i);
     begin_line(text, report->step_index + i, start_ps);
     g_string_append_len(text, log->shared->str, (gssize)log->shared->len);
-    append_key(text, "gpu_free", gpu_free_blocks);
-    append_key(text, "cpu_free", step->host_free_blocks);
-    append_key(text, "waiting", step->waiting);
-    append_key(text, "running", step->running);
-    append_key(text, "swapped", step->swapped);
-    if (step->has_tier)
-      append_key(text, "host_used", step->tier_used_blocks);
+    if (step->sglang.mode != NULL)
+      append_sglang(text, report, gpu_free_blocks, ratio);
+    else
+      append_state(text, step, gpu_free_blocks);
     append_key(text, "tokens", report->tokens);
-    if (i + 1 == report->repeats && report->n_finished > 0) {
-      append_ids(log, text, "finished", report->finished, report->n_finished);
-      append_key(text, "gpu_free_end", report->gpu_free_end_blocks);
-    }
+    if (i + 1 == report->repeats && report->n_finished > 0)
+      append_finished(log, text, report);
     g_string_append_len(text, "}\n", 2);
     sink_flush_if_full(log->sink);
     start_ps += duration_ps;
     duration_ps += report->growth_ps;
+    ratio = MAX(ratio - step->sglang.ratio_decay, step->sglang.ratio_min);
   }
 }
 
@@ -253,7 +307,7 @@ on_end(Observer *self, const RunOutcome *outcome)
   g_string_append_printf(text, "{\"kind\":\"footer\",\"end\":\"%s\"", run_end_name(outcome->end));
   append_key(text, "last_step", outcome->last_step);
   append_key(text, "lines", outcome->lines);
-  append_key(text, "preemptions", outcome->preemptions);
+  append_key(text, log->is_sglang ? "retractions" : "preemptions", outcome->preemptions);
   append_key(text, "finished", outcome->finished);
   append_key(text, "ignored", outcome->ignored);
   append_key(text, "tokens", outcome->tokens);

@@ -1,0 +1,205 @@
+/* SGLang's settings under its own names: which engine has which options, and what is not given. */
+#include "resolver.h"
+#include "calib/cost/pool_size.h"
+#include "typed.h"
+
+#include <math.h>
+
+/* Its option, and what vLLM's of the same meaning is called; NULL: vLLM has none. */
+static const struct {
+  const char *sglang, *vllm;
+} names[] = {
+    {"page-size", "block-size"},
+    {"max-total-tokens", "num-gpu-blocks"},
+    {"mem-fraction-static", "gpu-memory-utilization"},
+    {"max-running-requests", "max-num-seqs"},
+    {"chunked-prefill-size", "max-num-batched-tokens"},
+    {"chunked-prefill-size", "enable-chunked-prefill"},
+    {"chunked-prefill-size", "no-enable-chunked-prefill"},
+    {"disable-radix-cache", "enable-prefix-caching"},
+    {"disable-radix-cache", "no-enable-prefix-caching"},
+    {"disable-overlap-schedule", "async-scheduling"},
+    {"disable-overlap-schedule", "no-async-scheduling"},
+    {"max-prefill-tokens", NULL},
+    {"schedule-conservativeness", NULL},
+    {"enable-mixed-chunk", NULL},
+    {"ignore-eos", NULL},
+};
+
+gboolean
+resolver_check_engine_names(const Resolver *r, GError **error)
+{
+  const SchedulerClass *scheduler = r->scenario->scheduler;
+  gboolean is_sglang = resolver_is_sglang(r);
+
+  for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+    const char *foreign = is_sglang ? names[i].vllm : names[i].sglang;
+    const char *own = is_sglang ? names[i].sglang : names[i].vllm;
+    if (foreign == NULL || !resolver_given(r, foreign))
+      continue;
+    if (own != NULL)
+      return resolver_refuse(error, "--%s: the scheduler %s has no such option; it has --%s",
+                             foreign, scheduler->name, own);
+    return resolver_refuse(error, "--%s: the scheduler %s has no such thing", foreign,
+                           scheduler->name);
+  }
+  if (is_sglang && r->scenario->config.overflow != overflow_policies[0])
+    return resolver_refuse(error, "--overflow: found %s, and the scheduler sglang only recomputes",
+                           r->scenario->config.overflow->base.name);
+  if (is_sglang && resolver_given(r, "victim"))
+    return resolver_refuse(error, "--victim: the scheduler sglang has its own order");
+  return TRUE;
+}
+
+/* What SGLang takes by the card's memory: server_args.py of 0.5.x, _handle_gpu_memory_settings().
+ */
+typedef struct {
+  double below_mib;
+  guint32 chunked_prefill_size;
+  guint32 graph_batch,
+      graph_batch_large; /* of decodes that are captured; the other from 4 devices on */
+} CardClass;
+
+static const CardClass cards[] = {
+    {20 * 1024, 2048, 8, 8},      {35 * 1024, 2048, 24, 80},   {60 * 1024, 4096, 32, 160},
+    {160 * 1024, 8192, 256, 512}, {INFINITY, 16384, 512, 512},
+};
+
+#define MIB (1024.0 * 1024)
+
+static const CardClass *
+card_class(const Device *device)
+{
+  const CardClass *card = cards;
+
+  while (device->memory_bytes / MIB >= card->below_mib)
+    card++;
+  return card;
+}
+
+/* The share of the memory for weights and KV, if it is not given: what is left beside activations
+ * and captured graphs, as the server foresees them. */
+static double
+default_mem_fraction(const Resolver *r)
+{
+  const SchedulerConfig *c = &r->scenario->config;
+  const CardClass *card = card_class(r->scenario->device);
+  double memory = r->scenario->device->memory_bytes / MIB, reserved = 512;
+  guint64 tp = r->settings->tensor_parallel_size;
+
+  reserved += 1.5 * MAX(c->chunked_prefill ? c->chunked_prefill_size : c->max_prefill_tokens, 2048);
+  reserved += 2.0 * (tp < 4 ? card->graph_batch : card->graph_batch_large);
+  reserved += (double)tp / 8 * 1024;
+  if (memory > 60 * 1024)
+    reserved = MAX(reserved, 10 * 1024);
+  return round((memory - reserved) / memory * 1000) / 1000;
+}
+
+/* "-1" is none. */
+static gboolean
+chunk_size(const Resolver *r, guint32 *tokens, GError **error)
+{
+  const char *text = r->settings->chunked_prefill_size;
+  guint64 parsed = 0;
+
+  if (text == NULL) {
+    *tokens =
+        r->scenario->device != NULL ? card_class(r->scenario->device)->chunked_prefill_size : 8192;
+    return TRUE;
+  }
+  if (!g_str_equal(text, "-1") &&
+      !cli_parse_uint(text, "--chunked-prefill-size", 1, G_MAXINT32, &parsed, error))
+    return FALSE;
+  *tokens = (guint32)parsed;
+  return TRUE;
+}
+
+/* What vLLM's defaults were noted for is not SGLang's. */
+static void
+note_origins(const Resolver *r)
+{
+  static const char *const vllms[] = {"max_num_seqs",          "max_num_batched_tokens",
+                                      "enable_prefix_caching", "enable_chunked_prefill",
+                                      "async_scheduling",      "block_size"};
+  static const char *const own[] = {"page_size", "max_prefill_tokens"};
+  const Device *device = r->scenario->device;
+
+  for (guint i = 0; i < G_N_ELEMENTS(vllms); i++)
+    json_object_del(r->scenario->defaults, vllms[i]);
+  for (guint i = 0; i < G_N_ELEMENTS(own); i++) {
+    g_autofree char *option = g_strdelimit(g_strdup(own[i]), "_", '-');
+    if (!resolver_given(r, option))
+      resolver_origin(r, own[i], "sglang");
+  }
+  if (!resolver_given(r, "disable-radix-cache"))
+    resolver_origin(r, "disable_radix_cache", "sglang");
+  if (!resolver_given(r, "disable-overlap-schedule"))
+    resolver_origin(r, "disable_overlap_schedule", "sglang");
+  if (!resolver_given(r, "chunked-prefill-size"))
+    resolver_origin(r, "chunked_prefill_size", "sglang, %s",
+                    device != NULL ? device->name : "a card of 80 GiB");
+}
+
+gboolean
+resolver_sglang(Resolver *r, GError **error)
+{
+  const Settings *settings = r->settings;
+  SchedulerConfig *c = &r->scenario->config;
+
+  if (!resolver_is_sglang(r))
+    return TRUE;
+  note_origins(r);
+  c->block_size = (guint32)settings->page_size;
+  if (r->scenario->model != NULL)
+    r->pool_bytes_per_block = pool_block_bytes(r->scenario->model, c->block_size,
+                                               (guint32)settings->tensor_parallel_size);
+  c->max_num_seqs = (guint32)settings->max_running_requests;
+  c->max_prefill_tokens = (guint32)settings->max_prefill_tokens;
+  c->schedule_conservativeness = settings->schedule_conservativeness;
+  c->prefix_caching = !settings->disable_radix_cache;
+  c->async_scheduling = !settings->disable_overlap_schedule;
+  c->mixed_chunk = settings->enable_mixed_chunk;
+  c->ignore_eos = settings->ignore_eos;
+  if (!chunk_size(r, &c->chunked_prefill_size, error))
+    return FALSE;
+  c->chunked_prefill = c->chunked_prefill_size > 0;
+  c->max_num_batched_tokens = MAX(c->chunked_prefill_size, c->max_prefill_tokens);
+  return TRUE;
+}
+
+gboolean
+resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
+{
+  Scenario *s = r->scenario;
+  guint64 weights =
+      model_weight_bytes(s->model) / MAX((guint64)r->settings->tensor_parallel_size, 1);
+  double bytes;
+
+  s->mem_fraction_static = resolver_given(r, "mem-fraction-static")
+                               ? r->settings->mem_fraction_static
+                               : default_mem_fraction(r);
+  if (!resolver_given(r, "mem-fraction-static"))
+    resolver_origin(r, "mem_fraction_static", "sglang, %s", s->device->name);
+  json_object_del(s->defaults, "gpu_memory_utilization");
+  bytes = s->device->memory_bytes * s->mem_fraction_static - (double)weights;
+  *blocks = bytes > 0 ? pool_blocks((guint64)bytes, r->pool_bytes_per_block) : 0;
+  return *blocks > 0 ||
+         resolver_refuse(error,
+                         "the weights leave no room for KV in %.3g of the %.1f GiB of %s: raise "
+                         "--mem-fraction-static",
+                         s->mem_fraction_static, s->device->memory_bytes / MIB / 1024,
+                         s->device->name);
+}
+
+void
+resolver_sglang_requests(Resolver *r)
+{
+  SchedulerConfig *c = &r->scenario->config;
+  guint64 tokens = (guint64)c->num_gpu_blocks * c->block_size;
+  double estimate = (double)tokens / c->max_model_len * 512;
+
+  if (!resolver_is_sglang(r) || resolver_given(r, "max-running-requests"))
+    return;
+  resolver_origin(r, "max_running_requests", "sglang, the pool and the context");
+  c->max_num_seqs = (guint32)MAX(MIN(CLAMP(estimate, 2048, 4096), (double)(tokens / 2)), 1);
+}

@@ -1,0 +1,42 @@
+/* What the files of SGLang's scheduler share: its state from step to step. */
+#pragma once
+
+#include "sim/radix_cache.h"
+#include "sim/scheduler.h"
+
+/* A request that allows more output tokens than this is planned for as if it allowed so many. */
+#define SGLANG_CLIP_TOKENS 4096
+
+typedef struct {
+  /* The share of what the running requests may still generate that admission keeps free: it falls
+   * with every decode step, and is estimated anew at a retraction. */
+  double ratio, init_ratio, min_ratio, ratio_decay;
+  gboolean batch_is_full; /* nobody is admitted until the running batch shrinks */
+  Sequence *chunked;      /* whose prompt is computed in part; it is in self->prefilling */
+  guint32 prefilled;      /* sequences of the last step, if that was a prefill */
+  guint32 running_known;  /* those that ran after the last decision */
+  guint32 free_rows;      /* of the table of requests: max_num_seqs in all */
+  guint32 queue_looks;    /* attempts to admit from a waiting queue */
+  RadixCache *radix;      /* NULL: off */
+} SglangState;
+
+/* Blocks that can be had: free ones, and those that can be evicted. */
+guint32 sglang_available_blocks(const Scheduler *self);
+/* Evicts until so many blocks are free. FALSE if they are not to be had. */
+gboolean sglang_free_blocks(Scheduler *self, guint32 blocks);
+
+/* Output tokens that have arrived: the one on its way is not known yet. */
+guint32 sglang_outputs(const Scheduler *self, const Sequence *sequence);
+
+/* Of requests whose last token is on its way, those that end by their length leave the running
+ * batch. TRUE if there was one. */
+gboolean sglang_drop_ending(Scheduler *self);
+
+/* The step is a prefill, if anything can be prefilled; FALSE if not. */
+gboolean sglang_prefill(Scheduler *self, Step *step);
+
+/* The sequence decodes in this step, one by one; it takes a block if it needs one, which must be
+ * there. */
+void sglang_add_decode(Scheduler *self, Step *step, Sequence *sequence);
+/* TRUE if its next token needs a block. */
+gboolean sglang_needs_block(const Scheduler *self, const Sequence *sequence);
