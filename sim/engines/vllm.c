@@ -9,36 +9,6 @@
  */
 #include "vllm.h"
 
-guint32
-vllm_most_active(const Scheduler *self)
-{
-  return self->config.max_num_active_seqs > 0 ? self->config.max_num_active_seqs
-                                              : self->config.max_num_seqs;
-}
-
-guint32
-vllm_wanted_tokens(const VllmDecision *d, const Sequence *sequence, guint32 cached, guint32 most)
-{
-  guint32 tokens = sequence_goal_tokens(sequence, cached) - cached;
-
-  if (d->threshold > 0)
-    tokens = MIN(tokens, d->threshold);
-  return MIN(tokens, most);
-}
-
-gboolean
-vllm_allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
-{
-  if (!pool_holds(&self->pool, sequence, (guint64)sequence->computed_tokens + tokens) &&
-      !pool_grow(&self->pool, sequence,
-                 vllm_blocks_after(self, sequence->computed_tokens, tokens))) {
-    self->memory_bound = TRUE;
-    return FALSE;
-  }
-  scheduler_register(self, sequence, tokens);
-  return TRUE;
-}
-
 static void
 preempt(VllmDecision *d, Sequence *victim, const Sequence *beneficiary, guint32 short_blocks)
 {

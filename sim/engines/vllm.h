@@ -43,12 +43,37 @@ vllm_blocks_after(const Scheduler *self, guint32 cached, guint32 tokens)
 }
 
 /* Running sequences at which admission stops. */
-guint32 vllm_most_active(const Scheduler *self);
+static inline guint32
+vllm_most_active(const Scheduler *self)
+{
+  return self->config.max_num_active_seqs > 0 ? self->config.max_num_active_seqs
+                                              : self->config.max_num_seqs;
+}
+
 /* Tokens of `sequence` to compute in this step, at most `most`, without regard to blocks. */
-guint32 vllm_wanted_tokens(const VllmDecision *d, const Sequence *sequence, guint32 cached,
-                           guint32 most);
+static inline guint32
+vllm_wanted_tokens(const VllmDecision *d, const Sequence *sequence, guint32 cached, guint32 most)
+{
+  guint32 tokens = sequence_goal_tokens(sequence, cached) - cached;
+
+  if (d->threshold > 0)
+    tokens = MIN(tokens, d->threshold);
+  return MIN(tokens, most);
+}
+
 /* Blocks for `tokens` more of the sequence. FALSE: there are too few. */
-gboolean vllm_allocate(Scheduler *self, Sequence *sequence, guint32 tokens);
+static inline gboolean
+vllm_allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
+{
+  if (!pool_holds(&self->pool, sequence, (guint64)sequence->computed_tokens + tokens) &&
+      !pool_grow(&self->pool, sequence,
+                 vllm_blocks_after(self, sequence->computed_tokens, tokens))) {
+    self->memory_bound = TRUE;
+    return FALSE;
+  }
+  scheduler_register(self, sequence, tokens);
+  return TRUE;
+}
 
 /* Sequences that wait with blocks, whose KV has come from the host. FALSE if one of them ends the
  * pass. */
