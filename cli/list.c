@@ -69,6 +69,12 @@ list_victims(gboolean names_only)
 }
 
 static void
+list_admission(gboolean names_only)
+{
+  list_policies(POLICY_ADMISSION, names_only);
+}
+
+static void
 list_executors(gboolean names_only)
 {
   for (guint i = 0; cli_executors[i] != NULL; i++)
@@ -162,6 +168,7 @@ static const Kind kinds[] = {
     {"schedulers", "--scheduler: what an engine does each step", list_schedulers},
     {"overflow", "--overflow: what happens to a victim's KV", list_overflow},
     {"victims", "--victim: who is preempted", list_victims},
+    {"admission", "--admission: whether a waiting request may join what runs", list_admission},
     {"executors", "--executor: who owns time", list_executors},
     {"devices", "--device: shipped devices", list_devices},
     {"profiles", "--device: shipped profiles, measured costs of a device", list_profiles},
@@ -200,10 +207,10 @@ command_list(int argc, char **argv)
   g_autoptr(GOptionContext) context = g_option_context_new("[KIND]");
   int status;
 
-  g_option_context_set_summary(context,
-                               "Lists what options can be given. KIND is one of verbs, "
-                               "schedulers, overflow, victims,\nexecutors, devices, profiles, "
-                               "models, traces, trace-formats; all of them if not given.");
+  g_option_context_set_summary(
+      context, "Lists what options can be given. KIND is one of verbs, "
+               "schedulers, overflow, victims,\nadmission, executors, devices, profiles, "
+               "models, traces, trace-formats; all of them if not given.");
   g_option_context_set_description(context, "Examples:\n  spillway list\n  spillway list devices\n"
                                             "  spillway list models --names");
   g_option_context_add_main_entries(context, entries, NULL);

@@ -47,6 +47,7 @@ note_differences(const Scenario *scenario, const char *verb)
                                      "scheduler",
                                      "overflow",
                                      "victim",
+                                     "admission",
                                      "block_size",
                                      "num_gpu_blocks",
                                      "num_cpu_blocks",

@@ -43,6 +43,7 @@ _spillway_value()
       ;;
     --scheduler) _spillway_from < <(_spillway_names schedulers) ;;
     --victim) _spillway_from < <(_spillway_names victims) ;;
+    --admission) _spillway_from < <(_spillway_names admission) ;;
     --executor) _spillway_from < <(_spillway_names executors) ;;
     --trace-format) _spillway_from < <(_spillway_names trace-formats) ;;
     --device) _spillway_from < <(_spillway_names devices; _spillway_names profiles); _spillway_files ;;
@@ -69,7 +70,7 @@ _spillway_argument()
 {
   case $1 in
     list)
-      _spillway_from < <(printf '%s\n' verbs schedulers overflow victims executors trace-formats \
+      _spillway_from < <(printf '%s\n' verbs schedulers overflow victims admission executors trace-formats \
         devices profiles models traces)
       ;;
     model)

@@ -35,6 +35,16 @@ add_row(Table *table, const Figure *figure, const RunRecord *records, guint n_re
   }
 }
 
+/* Which runs are never marked, where there are others. */
+static void
+append_bounds(GString *text, const RunRecord *records, guint n_records)
+{
+  for (guint i = 0; i < n_records; i++)
+    if (run_record_is_bound(&records[i]))
+      g_string_append_printf(text, "%s: a bound that no server can reach, and so never the best\n",
+                             records[i].name);
+}
+
 static void
 append_figures(GString *text, const RunRecord *records, guint n_records)
 {
@@ -56,7 +66,9 @@ append_figures(GString *text, const RunRecord *records, guint n_records)
   for (guint i = 0; i < n; i++)
     add_row(table, &all[i], records, n_records);
   table_append(table, "", text);
-  g_string_append_printf(text, "\n* best of its row; change: from %s\n\n", records[0].name);
+  g_string_append_printf(text, "\n* best of its row; change: from %s\n", records[0].name);
+  append_bounds(text, records, n_records);
+  g_string_append_c(text, '\n');
 }
 
 /* Requests that could not be served: those of runs that refuse many, or of the others. */
@@ -112,7 +124,7 @@ worst_of(const Figure *figure, const RunRecord *records, guint n_records)
   int worst = -1;
 
   for (guint i = 0; i < n_records; i++)
-    if (run_record_counts(&records[i]) &&
+    if (run_record_counts(&records[i]) && !run_record_is_bound(&records[i]) &&
         (worst < 0 || figure_real(figure, &records[i]) > figure_real(figure, &records[worst])))
       worst = (int)i;
   return worst;

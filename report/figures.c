@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "sim/policies/policy.h"
 #include "sim/units.h"
 
 #define AT(member) offsetof(RunRecord, member)
@@ -242,6 +243,18 @@ run_record_counts(const RunRecord *record)
          (record->summary.finished > 0 || record->summary.requests == 0);
 }
 
+gboolean
+run_record_is_bound(const RunRecord *record)
+{
+  for (guint kind = 0; kind < POLICY_KINDS; kind++) {
+    const char *name =
+        json_string_value(json_object_get(record->config, policy_kinds[kind].option));
+    if (name != NULL && policy_is_bound(&policy_kinds[kind], name))
+      return TRUE;
+  }
+  return FALSE;
+}
+
 /* Differences that the last printed digit would not show are none. */
 static gboolean
 ties(double a, double b)
@@ -255,10 +268,14 @@ figure_best(const Figure *figure, const RunRecord *records, guint n_records)
   gboolean differ = FALSE;
   double best = 0;
   int index = -1;
+  gboolean all_bounds = TRUE;
 
+  for (guint i = 0; i < n_records; i++)
+    all_bounds &= run_record_is_bound(&records[i]);
   for (guint i = 0; figure->better != BETTER_NEITHER && i < n_records; i++) {
     double value = figure_real(figure, &records[i]);
-    if (!run_record_counts(&records[i]) || isnan(value))
+    if (!run_record_counts(&records[i]) || isnan(value) ||
+        (run_record_is_bound(&records[i]) && !all_bounds))
       continue;
     differ = differ || (index >= 0 && !ties(value, best));
     if (index < 0 || (!ties(value, best) && (value < best) == (figure->better == BETTER_LOW))) {
@@ -273,5 +290,6 @@ gboolean
 figure_is_best(const Figure *figure, const RunRecord *records, guint index, int best)
 {
   return best >= 0 && run_record_counts(&records[index]) &&
+         run_record_is_bound(&records[index]) == run_record_is_bound(&records[best]) &&
          ties(figure_real(figure, &records[index]), figure_real(figure, &records[best]));
 }

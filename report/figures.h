@@ -70,6 +70,8 @@ void figure_set_text(const Figure *figure, RunRecord *record, const char *text);
 /* TRUE if the run ended well and finished something: others have figures that mean nothing beside
  * those of a run that did. */
 gboolean run_record_counts(const RunRecord *record);
+/* TRUE if one of its policies is a bound, which no server can reach: it is never the best. */
+gboolean run_record_is_bound(const RunRecord *record);
 
 /* Index of the run whose figure is best; -1 where no figure is better than another, where all
  * tie, or fewer than two runs count. One that does not count is never best. */

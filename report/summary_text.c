@@ -45,7 +45,7 @@ config_count(const RunRecord *record, const char *key)
 static void
 append_defaults(GString *text, const RunRecord *record)
 {
-  static const char *const keys[] = {"max_num_seqs",          "max_num_batched_tokens",
+  static const char *const keys[] = {"num_gpu_blocks", "max_num_seqs",          "max_num_batched_tokens",
                                      "max_model_len",         "gpu_memory_utilization",
                                      "enable_prefix_caching", "async_scheduling"};
   const json_t *defaults = json_object_get(record->config, "defaults");
@@ -76,6 +76,8 @@ text_append_setting(GString *text, const RunRecord *record, gboolean with_overfl
   if (with_overflow)
     append_config(text, record, "overflow", ", overflow ");
   append_config(text, record, "victim", ", victim ");
+  if (g_strcmp0(json_string_value(json_object_get(record->config, "admission")), "engine") != 0)
+    append_config(text, record, "admission", ", admission ");
   if (text->len > 0)
     g_string_append_c(text, '\n');
   append_config(text, record, "trace", "");

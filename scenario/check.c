@@ -10,6 +10,7 @@ check_policy_options(const Resolver *r, GError **error)
   const Policy *const chosen[POLICY_KINDS] = {
       [POLICY_OVERFLOW] = &c->overflow->base,
       [POLICY_VICTIM] = &c->victim->base,
+      [POLICY_ADMISSION] = &c->admission->base,
   };
   PolicyOptionPlace place;
 
@@ -42,6 +43,20 @@ static gboolean
 offloads(const Resolver *r)
 {
   return resolver_given(r, "kv-offloading-size") || resolver_given(r, "num-offload-blocks");
+}
+
+/* Choices that are not the engine's. */
+static void
+note_what_ifs(const Resolver *r)
+{
+  const SchedulerConfig *c = &r->scenario->config;
+
+  if (c->victim->rank != NULL)
+    resolver_note(r, "--victim %s is not the choice of %s; it is a what-if", c->victim->base.name,
+                  r->scenario->scheduler->name);
+  if (c->admission->admits != NULL)
+    resolver_note(r, "--admission %s, beside the rules of %s, is a what-if",
+                  c->admission->base.name, r->scenario->scheduler->name);
 }
 
 /* Options that this scheduler or executor has no use for, and options that contradict. */
@@ -134,5 +149,6 @@ resolver_check(const Resolver *r, GError **error)
                                   "to the executor cpu");
   if (resolver_given(r, "record-steps") && r->settings->output == NULL)
     return resolver_refuse(error, "--record-steps needs -o FILE.db, where the steps are kept");
+  note_what_ifs(r);
   return check_policy_options(r, error);
 }

@@ -42,6 +42,7 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "scheduler", json_string(s->scheduler->name));
   set_policy(object, POLICY_OVERFLOW, &c->overflow->base, &c->overflow_options);
   set_policy(object, POLICY_VICTIM, &c->victim->base, &c->victim_options);
+  set_policy(object, POLICY_ADMISSION, &c->admission->base, &c->admission_options);
   json_object_set_new(object, "executor", json_string(s->executor->name));
   json_object_set_new(object, "block_size", json_integer(c->block_size));
   json_object_set_new(object, "num_gpu_blocks", json_integer(c->num_gpu_blocks));

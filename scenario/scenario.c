@@ -99,7 +99,11 @@ resolve_names(Resolver *r, GError **error)
     return FALSE;
   s->config.victim = (const VictimPolicy *)resolve_policy(r, POLICY_VICTIM, settings->victim,
                                                           &s->config.victim_options, error);
-  return s->config.victim != NULL;
+  if (s->config.victim == NULL)
+    return FALSE;
+  s->config.admission = (const AdmissionPolicy *)resolve_policy(
+      r, POLICY_ADMISSION, settings->admission, &s->config.admission_options, error);
+  return s->config.admission != NULL;
 }
 
 /* The recording that is replayed. What a decision depends on should be as it was then. */

@@ -22,6 +22,7 @@ typedef struct {
   char *scheduler;
   char *overflow; /* compare: a comma-separated list */
   char *victim;
+  char *admission;
   guint64 block_size;
   guint64 num_gpu_blocks;
   char *kv_memory;

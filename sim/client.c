@@ -43,6 +43,7 @@ typedef struct {
   Workload *workload;
   gint64 *free_since_ps; /* of the slots that are free: a ring */
   guint32 most, first, free_slots;
+  gint64 last_ps; /* one that the engine drops may be told of after one that ended later */
 } LimitedClient;
 
 static void
@@ -72,7 +73,8 @@ limited_leave(Client *base, gint64 at_ps)
 {
   LimitedClient *self = (LimitedClient *)base;
 
-  self->free_since_ps[(self->first + self->free_slots++) % self->most] = at_ps;
+  self->last_ps = MAX(self->last_ps, at_ps);
+  self->free_since_ps[(self->first + self->free_slots++) % self->most] = self->last_ps;
   if (self->free_slots == 1)
     set_next(self);
 }

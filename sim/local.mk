@@ -33,6 +33,7 @@ libspillway_sim_a_SOURCES = \
   %D%/quantiles.c %D%/quantiles.h \
   %D%/scheduler_classes.c \
   %D%/scheduler_clock.c \
+  %D%/scheduler_admission.c \
   %D%/scheduler_overflow.c \
   %D%/scheduler_victim.c \
   %D%/scheduler.c %D%/scheduler.h \

@@ -33,6 +33,10 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   self->left_in_flight = g_ptr_array_new();
   self->ended_in_flight = g_ptr_array_new();
   self->keepers = g_ptr_array_new();
+  self->described = g_array_new(FALSE, FALSE, sizeof(AdmissionSequence));
+  self->admission_state =
+      config->admission != NULL ? g_malloc0(config->admission->state_bytes) : NULL;
+  self->refused_at = G_MAXUINT64;
   self->gaps = g_array_new(FALSE, FALSE, sizeof(TokenGap));
   self->just_finished = g_array_new(FALSE, FALSE, sizeof(guint32));
   self->scratch_requests = g_array_new(FALSE, FALSE, sizeof(guint32));
@@ -69,6 +73,8 @@ scheduler_free(Scheduler *self)
   g_ptr_array_unref(self->left_in_flight);
   g_ptr_array_unref(self->ended_in_flight);
   g_ptr_array_unref(self->keepers);
+  g_array_unref(self->described);
+  g_free(self->admission_state);
   g_array_unref(self->gaps);
   g_array_unref(self->just_finished);
   g_array_unref(self->scratch_requests);
@@ -239,6 +245,7 @@ scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint32 tok
   step->n_tokens += tokens;
   if ((kind == ENTRY_DECODE || kind == ENTRY_DECODE_SWAPPED_IN) && lost == 0)
     decode_contexts_add(&step->contexts, computed + 1);
+  self->changes += kind == ENTRY_NEW || kind == ENTRY_RESUMED;
   sequence->was_scheduled = TRUE;
   sequence->was_preempted = FALSE;
   if (sequence->result.first_scheduled_ps < 0)
@@ -259,6 +266,7 @@ leave(Scheduler *self, Sequence *sequence, RequestStatus status, gint64 end_ps)
   else if (sequence->queue != NULL)
     sequence_queue_remove(sequence);
   scheduler_take_kept(self, sequence);
+  self->changes++;
   sequence->ended = TRUE;
   sequence->result.status = status;
   sequence->result.finish_ps = end_ps;
@@ -406,6 +414,7 @@ finish(Scheduler *self, Sequence *sequence, gint64 end_ps)
 {
   if (sequence == NULL || !sequence->ending || sequence->ended)
     return;
+  scheduler_note_finished(self, sequence);
   leave(self, sequence, STATUS_FINISHED, end_ps);
   if (self->class->finished != NULL)
     self->class->finished(self, sequence);

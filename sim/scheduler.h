@@ -7,6 +7,7 @@
 #pragma once
 
 #include "decode_clock.h"
+#include "sim/policies/admission.h"
 #include "sim/policies/overflow.h"
 #include "offload.h"
 #include "pool.h"
@@ -46,6 +47,8 @@ typedef struct {
   const VictimPolicy *victim;
   PolicyValues overflow_options;
   PolicyValues victim_options;
+  const AdmissionPolicy *admission; /* NULL: the engine's own */
+  PolicyValues admission_options;
   CostModel *cost; /* for policies that ask it; may be NULL, not owned */
 } SchedulerConfig;
 
@@ -151,6 +154,11 @@ struct Scheduler {
   DecodeContexts decodes;   /* that ran when the decision began; where the policy asks for them */
   GPtrArray *keepers;       /* preempted sequences that keep blocks, in the order of preemption */
   guint32 kept_blocks;      /* of them all */
+  guint64 changes;          /* of what runs: who joined, left, was preempted */
+  gpointer admission_state; /* the policy's */
+  GArray *described;        /* of AdmissionSequence, while the policy is asked */
+  guint32 refused;          /* the last request that it refused, */
+  guint64 refused_at;       /* and the changes then */
   gboolean memory_bound;    /* the pool ever refused a block; set by engines at each such test */
   SequenceQueue scratch[7]; /* an engine's own lists while it decides a step, else empty */
   GArray *scratch_requests; /* of guint32, the same */
@@ -203,6 +211,12 @@ Sequence *scheduler_waiting_after(Scheduler *self, const Sequence *sequence);
 /* With prefix caching: the sequence has its blocks for `tokens` more; those that are then full of
  * tokens that are known count as cached, although they are computed in this step only. */
 void scheduler_register(Scheduler *self, Sequence *sequence, guint32 tokens);
+
+/* FALSE if the admission policy keeps the head of the waiting ones, which the engine would admit,
+ * out. now_blocks: that it would get now; whole_blocks: for all of its length; both beyond those it
+ * has. n_planned: of the engine's own lists, the first so many hold sequences that run. */
+gboolean scheduler_admits(Scheduler *self, const Sequence *candidate, guint32 now_blocks,
+                          guint32 whole_blocks, guint n_planned);
 
 /* Adds an entry of `tokens` tokens and marks the sequence as scheduled. */
 void scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint32 tokens,
@@ -273,6 +287,9 @@ void scheduler_join_clock(Scheduler *self, Step *step);
  * scheduler_join_clock(), when nothing else can change: every queue's head stays blocked while the
  * pool only shrinks. */
 void scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks);
+
+/* For scheduler.c: the admission policy learns of one that ended well (scheduler_admission.c). */
+void scheduler_note_finished(Scheduler *self, const Sequence *sequence);
 
 /* For scheduler.c: overflow (scheduler_overflow.c) ------------------------------------------- */
 

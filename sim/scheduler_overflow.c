@@ -175,6 +175,7 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
                                                 : 0;
   if (step->abort == NULL)
     keep(self, victim);
+  self->changes++;
   victim->result.preemptions++;
   victim->preempted_at_ps = self->now_ps;
   g_array_append_val(step->victims, record);
@@ -258,6 +259,7 @@ scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hi
     g_assert_not_reached();
   sequence->computed_tokens = scheduler_return_tokens(self, sequence, hits);
   scheduler_close_gap(sequence);
+  self->changes++;
   step->copy_in_blocks += sequence->copies_are_free ? 0 : copied;
   sequence->result.swapped_in_blocks += copied;
   pool_release_host(&self->pool, sequence);

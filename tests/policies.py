@@ -81,13 +81,14 @@ def overflow(policy, *words):
 
 def test_auto_takes_the_cheaper():
     """auto and split become swap where copies cost nothing, recompute where they cost much; between, they mix."""
+    plain = ["--scheduler", "vllm-v1", "--no-async-scheduling", "--no-enable-prefix-caching"]
     free, dear = ["--what-if", "h2d=0,d2h=0,copy-launch=0"], ["--what-if", "h2d=0.001x,d2h=0.001x"]
-    for policy, engine in itertools.product(("auto", "split"), (["--scheduler", "vllm-v1"], ["--scheduler", "vllm-0.6"])):
+    for policy, engine in itertools.product(("auto", "split"), (plain, ["--scheduler", "vllm-0.6"])):
         words = [*engine, "--swap-space", "64"]
         check_equal(overflow(policy, *words, *free)["makespan_s"], overflow("swap", *words, *free)["makespan_s"])
         check_equal(overflow(policy, *words, *dear)["makespan_s"], overflow("recompute", *words, *dear)["makespan_s"])
     for policy in ("auto", "split"):
-        mixed = overflow(policy, "--swap-space", "64")
+        mixed = overflow(policy, *plain, "--swap-space", "64")
         check(mixed["swapped_out_blocks"] > 0 and mixed["recomputed_tokens"] > 0, mixed)
 
 
@@ -111,11 +112,53 @@ def test_bound():
 
 def test_partial_keeps_the_front():
     """partial computes less again than recompute does, the less the fewer blocks it drops ahead."""
-    for engine in ("vllm-v1", "vllm-0.6", "vllm-0.5"):
-        lost = [overflow("partial", "--scheduler", engine, "--partial-ahead-blocks", ahead)["recomputed_tokens"]
+    for engine in (["--scheduler", "vllm-v1", "--no-enable-prefix-caching"], ["--scheduler", "vllm-0.6"], ["--scheduler", "vllm-0.5"]):
+        lost = [overflow("partial", *engine, "--partial-ahead-blocks", ahead)["recomputed_tokens"]
                 for ahead in ("0", "4294967295")]
         check(0 < lost[0] < lost[1], lost)
-        check_equal(lost[1], overflow("recompute", "--scheduler", engine)["recomputed_tokens"])
+        check_equal(lost[1], overflow("recompute", *engine)["recomputed_tokens"])
+
+
+ADMITTED = """arrival_s,prompt_tokens,output_tokens,max_tokens
+""" + "\n".join("%.1f,%d,%d,%d" % (i / 10, 200 + i * 97 % 900, 20 + i * 53 % 300, 400) for i in range(120)) + "\n"
+
+
+def admission(policy, *words):
+    """A run that overflows under the engine's own rule, with clients that allow more than is generated."""
+    write("admitted.csv", ADMITTED)
+    return run_json(*HARDWARE, "--trace", "admitted.csv", "--kv-memory", "10%", "--admission", policy, *words)
+
+
+def test_admission():
+    """no-evict and known lengths never preempt, a watermark and a reserve the less the more they hold back."""
+    for engine in (["--scheduler", "vllm-v1"], ["--scheduler", "vllm-v1", "--async-scheduling"], ["--scheduler", "vllm-0.6"],
+                   ["--scheduler", "vllm-0.5", "--enable-chunked-prefill"]):
+        own = admission("engine", *engine)
+        check(own["preemptions"] > 10, own["preemptions"])
+        for policy, words in (("watermark", ["--admission-watermark", "0"]), ("reserve", ["--reserve-share", "0", "--reserve-learning", "0"])):
+            check(admission(policy, *engine, *words)["preemptions"] > 10, policy)
+        few = [admission("watermark", *engine, "--admission-watermark", x)["preemptions"] for x in ("0.02", "0.3")]
+        check(own["preemptions"] > few[0] >= few[1], few)
+        few = [admission("reserve", *engine, "--reserve-share", x, "--reserve-learning", "0")["preemptions"]
+               for x in ("0.1", "0.3", "1")]
+        check(own["preemptions"] > few[0] >= few[1] >= few[2] == 0, few)
+        few = [admission("past-future", *engine, "--past-future-quantile", x)["preemptions"] for x in ("0", "1")]
+        check(own["preemptions"] > few[0] >= few[1], few)
+        careful, knowing = admission("no-evict", *engine), admission("known-lengths", *engine)
+        check_equal((careful["preemptions"], careful["finished"]), (0, 120))
+        check(knowing["preemptions"] <= 1, knowing["preemptions"])
+        check(knowing["e2e_s"]["mean"] < careful["e2e_s"]["mean"])
+    for chunk in ("64", "256"):
+        tight = ["--scheduler", "vllm-v1", "--max-num-batched-tokens", chunk]
+        check(admission("whole-prompt", *tight)["preemptions"] < admission("engine", *tight)["preemptions"], chunk)
+
+
+def test_bounds_are_never_best():
+    """compare marks no bound, and says which are."""
+    words = ["compare", *HARDWARE, "--trace", "demo", "--kv-memory", "12%", "--overflow", "recompute,swap-free,swap"]
+    text, whole = succeed(*words).text, succeed(*words, "--format", "json").json
+    check("swap-free: a bound" in text, text)
+    check("swap-free" not in whole["best"].values(), whole["best"])
 
 
 def test_what_no_engine_does():

@@ -26,6 +26,8 @@ typedef struct {
   GArray *ignored_swapped;
 } Plan;
 
+#define N_RUNNING_LISTS 5 /* the first: of what runs */
+
 static void
 plan(SequenceQueue *queue, Sequence *sequence, guint32 tokens)
 {
@@ -293,6 +295,8 @@ schedule_waiting(Plan *p)
     self->memory_bound |= need > self->pool.free_blocks;
     if (need > scheduler_available_blocks(self, sequence) || tokens == 0 || tokens > p->tokens ||
         p->seqs + 1 > config->max_num_seqs)
+      break;
+    if (!scheduler_admits(self, sequence, (guint32)need, (guint32)need, N_RUNNING_LISTS))
       break;
     scheduler_free_up(self, p->step, sequence, (guint32)need);
     scheduler_take_kept(self, sequence);

@@ -23,6 +23,9 @@ admit(VllmDecision *d, Sequence *sequence, guint32 hits, guint32 idle_hits, guin
     self->memory_bound = TRUE;
     return FALSE;
   }
+  if (!scheduler_admits(self, sequence, need,
+                        vllm_blocks_after(self, cached, whole) - cached_blocks + idle_hits, 0))
+    return FALSE;
   scheduler_free_up(self, d->step, sequence, need);
   scheduler_take_kept(self, sequence);
   if (hits > 0) {
@@ -74,6 +77,8 @@ load(VllmDecision *d, Sequence *sequence, guint32 hits, guint32 idle_hits, guint
     self->memory_bound = TRUE;
     return FALSE;
   }
+  if (!scheduler_admits(self, sequence, blocks + idle_hits, whole - hits + idle_hits, 0))
+    return FALSE;
   if (hits > 0)
     pool_share(&self->pool, sequence, hits);
   pool_grow(&self->pool, sequence, hits + blocks);

@@ -1,6 +1,14 @@
 # A policy is one file here and one line below.
 libspillway_sim_a_SOURCES += \
   %D%/policy.c %D%/policy.h \
+  %D%/admission.c %D%/admission.h \
+  %D%/admission/engine.c \
+  %D%/admission/known_lengths.c \
+  %D%/admission/no_evict.c \
+  %D%/admission/past_future.c \
+  %D%/admission/reserve.c \
+  %D%/admission/watermark.c \
+  %D%/admission/whole_prompt.c \
   %D%/overflow.c %D%/overflow.h \
   %D%/overflow/auto.c \
   %D%/overflow/partial.c \

@@ -1,5 +1,6 @@
 #include "policy.h"
 
+#include "admission.h"
 #include "overflow.h"
 #include "victim.h"
 
@@ -15,9 +16,17 @@ victim_entry(guint i)
   return victim_policies[i] != NULL ? &victim_policies[i]->base : NULL;
 }
 
+static const Policy *
+admission_entry(guint i)
+{
+  return admission_policies[i] != NULL ? &admission_policies[i]->base : NULL;
+}
+
 const PolicyKind policy_kinds[POLICY_KINDS] = {
     [POLICY_OVERFLOW] = {"overflow", "overflow", "what happens to a victim's KV", overflow_entry},
     [POLICY_VICTIM] = {"victim", "victims", "who is preempted", victim_entry},
+    [POLICY_ADMISSION] = {"admission", "admission", "whether a waiting request may join what runs",
+                          admission_entry},
 };
 
 const Policy *
@@ -29,6 +38,14 @@ policy_find(const PolicyKind *kind, const char *name)
     if (g_str_equal(policy->name, name))
       return policy;
   return NULL;
+}
+
+gboolean
+policy_is_bound(const PolicyKind *kind, const char *name)
+{
+  const Policy *policy = policy_find(kind, name);
+
+  return policy != NULL && policy->is_bound;
 }
 
 gboolean

@@ -22,6 +22,7 @@ typedef struct {
 typedef struct {
   const char *name;
   const char *help;
+  gboolean is_bound; /* it knows or gets what no server can: others are held against it */
   PolicyOption options[POLICY_OPTIONS_MAX + 1]; /* the first without a name ends them */
 } Policy;
 
@@ -33,7 +34,7 @@ typedef struct {
   double of[POLICY_OPTIONS_MAX];
 } PolicyValues;
 
-typedef enum { POLICY_OVERFLOW, POLICY_VICTIM, POLICY_KINDS } PolicyKindIndex;
+typedef enum { POLICY_OVERFLOW, POLICY_VICTIM, POLICY_ADMISSION, POLICY_KINDS } PolicyKindIndex;
 
 typedef struct {
   const char *option;              /* whose value names an entry */
@@ -46,6 +47,9 @@ extern const PolicyKind policy_kinds[POLICY_KINDS];
 
 /* The entry of that name, NULL if there is none. */
 const Policy *policy_find(const PolicyKind *kind, const char *name);
+
+/* TRUE if there is an entry of that name, and it is a bound. */
+gboolean policy_is_bound(const PolicyKind *kind, const char *name);
 
 /* An option, and whose it is. */
 typedef struct {

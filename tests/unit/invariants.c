@@ -152,6 +152,16 @@ any_overflow(GRand *rand)
   return overflow_policies[pick(rand, 0, n - 1)];
 }
 
+static const AdmissionPolicy *
+any_admission(GRand *rand)
+{
+  guint32 n = 0;
+
+  while (admission_policies[n] != NULL)
+    n++;
+  return admission_policies[pick(rand, 0, n - 1)];
+}
+
 /* The newest, any version of vLLM, or any set of rules: each as often. */
 static const SchedulerClass *
 any_class(GRand *rand)
@@ -223,6 +233,7 @@ make_case(Case *c, guint32 seed)
           may(c, rand, SCHEDULER_HAS_LONG_PREFILL) ? pick(rand, 1, 64) : 0,
       .overflow = any_overflow(rand),
       .victim = any_victim(rand),
+      .admission = coin(rand) ? &admission_engine : any_admission(rand),
       .cost = &c->cost.base,
   };
   if (c->config.prefix_caching && may(c, rand, SCHEDULER_HAS_OFFLOAD)) {
@@ -232,6 +243,7 @@ make_case(Case *c, guint32 seed)
   c->config.offload_prompt_only = coin(rand);
   c->unit_copy_steps = pick(rand, 0, 5);
   c->config.overflow_options = any_values(rand, &c->config.overflow->base);
+  c->config.admission_options = any_values(rand, &c->config.admission->base);
   c->config.victim_options = any_values(rand, &c->config.victim->base);
   c->cost = (RandomCost){
       .base.class = &random_cost_class,
@@ -521,6 +533,21 @@ run_case(const Case *c, Mode mode, Witness *w)
   g_clear_pointer(&w->left_ps, g_free);
 }
 
+/* Each of the requests, with all that its client allows, fits the pool. */
+static gboolean
+all_fit_alone(const Case *c)
+{
+  guint64 pool = c->config.num_gpu_blocks - c->class->hidden_blocks;
+
+  for (guint32 i = 0; i < workload_count(c->workload); i++) {
+    const Request *request = workload_request(c->workload, i);
+    guint64 tokens = (guint64)request->prompt_tokens + request_max_tokens(request);
+    if (tokens / c->config.block_size + 1 >= pool)
+      return FALSE;
+  }
+  return TRUE;
+}
+
 static void
 check_accounts(const Case *c, const Witness *w)
 {
@@ -533,6 +560,8 @@ check_accounts(const Case *c, const Witness *w)
   g_assert_cmpuint(w->tokens, ==, w->generated);
   g_assert_cmpuint(w->tokens, ==, w->outcome.tokens);
   g_assert_cmpuint(w->preemptions, ==, w->victims_of_results);
+  if (c->config.admission == &admission_no_evict && all_fit_alone(c))
+    g_assert_cmpuint(w->preemptions, ==, 0);
   g_assert_cmpuint(w->summary.peak_gpu_blocks, ==, w->outcome.peak_gpu_blocks);
   if (w->outcome.end == RUN_DONE) {
     g_assert_cmpuint(w->outcome.unfinished, ==, 0);

@@ -10,7 +10,9 @@ plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query G_GNUC
 }
 
 const OverflowPolicy overflow_swap_free = {
-    .base = {.name = "swap-free", .help = "a swap that costs nothing: a bound, not a policy"},
+    .base = {.name = "swap-free",
+             .help = "a swap that costs nothing: a bound, not a policy",
+             .is_bound = TRUE},
     .of_no_engine = TRUE,
     .only_modelled = TRUE,
     .plan = plan,

@@ -11,9 +11,9 @@ rank(const VictimPolicy *self G_GNUC_UNUSED, const VictimQuery *query G_GNUC_UNU
 }
 
 const VictimPolicy victim_least_left = {
-    .base =
-        {.name = "least-left",
-         .help =
-             "the one with the fewest output tokens to come (knows the lengths: no server can)"},
+    .base = {.name = "least-left",
+             .help =
+                 "the one with the fewest output tokens to come (knows the lengths: no server can)",
+             .is_bound = TRUE},
     .rank = rank,
 };

@@ -12,6 +12,7 @@ rank(const VictimPolicy *self G_GNUC_UNUSED, const VictimQuery *query G_GNUC_UNU
 
 const VictimPolicy victim_most_left = {
     .base = {.name = "most-left",
-             .help = "the one with the most output tokens to come (knows the lengths: a bound)"},
+             .help = "the one with the most output tokens to come (knows the lengths: a bound)",
+             .is_bound = TRUE},
     .rank = rank,
 };

@@ -1,0 +1,64 @@
+/* Admission policies: whether the first of the waiting requests may join those that run, beside
+ * what the engine itself asks for.
+ *
+ * A policy is asked about a request that the engine would admit, while others run; a refusal holds
+ * until somebody joins or leaves those that run. A new policy is a file with one AdmissionPolicy,
+ * and its line in the table below.
+ */
+#pragma once
+
+#include "policy.h"
+
+/* A request that runs, or is to. Lengths in tokens. */
+typedef struct {
+  guint32 length;        /* prompt and what was generated */
+  guint32 generated;     /* output tokens so far */
+  guint32 max_tokens;    /* output tokens that its client allows: what a server knows */
+  guint32 output_tokens; /* that it will have: what no server knows */
+} AdmissionSequence;
+
+typedef struct {
+  AdmissionSequence candidate;
+  const AdmissionSequence *running;
+  guint32 n_running;    /* at least 1 */
+  guint32 now_blocks;   /* that the engine would give the candidate now, beyond those it has */
+  guint32 whole_blocks; /* that its prompt, and what it had generated, need beyond those it has */
+  guint32 free_blocks;
+  guint32 total_blocks;
+  guint32 block_size;
+  gpointer state;
+  const PolicyValues *options;
+} AdmissionQuery;
+
+typedef struct AdmissionPolicy AdmissionPolicy;
+
+struct AdmissionPolicy {
+  Policy base;
+  /* NULL: whatever the engine would admit. */
+  gboolean (*admits)(const AdmissionPolicy *self, const AdmissionQuery *query);
+  /* What it remembers of a run, at first all zero; `finished` is told of each request that ended
+   * well. May be NULL. */
+  gsize state_bytes;
+  void (*finished)(gpointer state, const PolicyValues *options, const AdmissionSequence *sequence);
+};
+
+/* The table, in the order of the lists; the first is the default. */
+#define ADMISSION_POLICIES(ENTRY)                                                                  \
+  ENTRY(admission_engine)                                                                          \
+  ENTRY(admission_whole_prompt)                                                                    \
+  ENTRY(admission_watermark)                                                                       \
+  ENTRY(admission_reserve)                                                                         \
+  ENTRY(admission_no_evict)                                                                        \
+  ENTRY(admission_past_future)                                                                     \
+  ENTRY(admission_known_lengths)
+
+#define ADMISSION_DECLARE(name) extern const AdmissionPolicy name;
+ADMISSION_POLICIES(ADMISSION_DECLARE)
+
+/* The same, NULL-terminated. */
+extern const AdmissionPolicy *const admission_policies[];
+
+/* Blocks that all would hold together at the worst moment to come, if `outputs[i]` output tokens
+ * were what the i-th gets in the end (the candidate is the last, i = n_running): each grows by a
+ * token a step until it ends. At most a block too many for each. Reorders nothing. */
+guint64 admission_peak_blocks(const AdmissionQuery *query, const guint32 *outputs);
