@@ -111,7 +111,8 @@ preempt_by_rank(VllmDecision *d)
   guint32 short_blocks;
 
   while ((in_need = first_short(d, &short_blocks)) != NULL &&
-         (victim = scheduler_first_victim(d->self)) != NULL && may_preempt(d->self, victim)) {
+         (victim = scheduler_first_victim(d->self, in_need, short_blocks)) != NULL &&
+         may_preempt(d->self, victim)) {
     d->self->memory_bound = TRUE;
     preempt(d, victim, in_need, short_blocks);
   }
