@@ -67,6 +67,7 @@ resolver_check(const Resolver *r, GError **error)
       {"enable-prefix-caching", SCHEDULER_HAS_PREFIX_CACHING},
       {"long-prefill-token-threshold", SCHEDULER_HAS_LONG_PREFILL},
       {"async-scheduling", SCHEDULER_HAS_ASYNC},
+      {"capacity-policy", SCHEDULER_HAS_CAPACITY_POLICY},
   };
   static const char *const contradictions[][2] = {
       {"num-gpu-blocks", "kv-memory"},

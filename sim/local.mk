@@ -19,6 +19,7 @@ libspillway_sim_a_SOURCES = \
   %D%/prefix_cache.c %D%/prefix_cache.h \
   %D%/engines/sglang.c %D%/engines/sglang.h \
   %D%/engines/sglang_prefill.c \
+  %D%/engines/trtllm.c \
   %D%/engines/vllm.c %D%/engines/vllm.h \
   %D%/engines/vllm_v0.c \
   %D%/engines/vllm_versions.c \
