@@ -12,6 +12,7 @@ libspillway_calib_a_SOURCES = \
   %D%/cost/gemm_fit.c %D%/cost/gemm_fit.h \
   %D%/cost/operation_fit.c %D%/cost/operation_fit.h \
   %D%/cost/pool_size.c %D%/cost/pool_size.h \
+  %D%/cost/server_memory.c %D%/cost/server_memory.h \
   %D%/cost/profile_attention.c %D%/cost/profile_attention.h \
   %D%/cost/profile_check.c %D%/cost/profile_check.h \
   %D%/cost/profile_cost.h \
@@ -36,6 +37,7 @@ libspillway_calib_a_SOURCES = \
   %D%/import/llmservingsim_tables.c \
   %D%/import/merge.c \
   %D%/import/origins.c \
+  %D%/import/startup_log.c %D%/import/startup_log.h \
   %D%/import/time_stats.c %D%/import/time_stats.h \
   %D%/import/vidur.c \
   %D%/measure/bench.c %D%/measure/bench.h \

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "calib/store/text.h"
+#include "report/figures.h"
 #include "scenario/executors.h"
 #include "scenario/resolve.h"
 #include "scenario/scenario.h"
@@ -66,6 +67,16 @@ static void
 list_victims(gboolean names_only)
 {
   list_policies(POLICY_VICTIM, names_only);
+}
+
+static void
+list_figures(gboolean names_only)
+{
+  guint n;
+  const Figure *all = figures(&n);
+
+  for (guint i = 0; i < n; i++)
+    print_entry(all[i].key, all[i].help, names_only);
 }
 
 static void
@@ -170,6 +181,7 @@ static const Kind kinds[] = {
     {"victims", "--victim: who is preempted", list_victims},
     {"admission", "--admission: whether a waiting request may join what runs", list_admission},
     {"executors", "--executor: who owns time", list_executors},
+    {"figures", "--figure: what a run comes to, by its key in JSON and CSV", list_figures},
     {"devices", "--device: shipped devices", list_devices},
     {"profiles", "--device: shipped profiles, measured costs of a device", list_profiles},
     {"models", "--model: built-in models", list_models},

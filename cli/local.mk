@@ -28,6 +28,7 @@ libspillway_cli_a_SOURCES = \
   %D%/live.c %D%/live.h \
   %D%/merge.c \
   %D%/model.c \
+  %D%/model_memory.c %D%/model_memory.h \
   %D%/options.c \
   %D%/plot.c \
   %D%/poster.c \

@@ -6,14 +6,11 @@
 
 #include "calib/cost/pool_size.h"
 #include "format_option.h"
+#include "model_memory.h"
 #include "report/text/format.h"
 #include "report/text/table.h"
 #include "scenario/resolve.h"
 #include "scenario/shipped.h"
-
-#define UTILIZATION 0.9
-#define MAX_BATCHED_TOKENS 2048
-#define MAX_SEQUENCES 256
 
 static void
 add_row(Table *table, const char *label, char *value)
@@ -57,17 +54,6 @@ print_json(json_t *value)
   free(text);
   json_decref(value);
   return CLI_DONE;
-}
-
-/* KV tokens that one device holds beside the weights, 0 where these do not fit. */
-static guint64
-fitting_tokens(const Model *model, const Device *device, guint32 block_size)
-{
-  const PoolSizeRequest request = {
-      device, model, UTILIZATION, block_size, 1, MAX_BATCHED_TOKENS, MAX_SEQUENCES};
-  PoolSize pool;
-
-  return pool_size_find(&request, &pool, NULL) ? (guint64)pool.num_gpu_blocks * block_size : 0;
 }
 
 static int
@@ -142,19 +128,23 @@ append_sizes(const Model *model, guint32 block_size, GString *text)
   table_append(table, "  ", text);
 }
 
-/* One device after another: what it holds of KV, in the table or the array. */
+/* One device after another: what a server of the newest engine leaves for KV on it, in the table or
+ * the array. */
 static gboolean
 add_fits(const Model *model, guint32 block_size, Table *table, json_t *fits, GError **error)
 {
   g_auto(GStrv) names = cli_data_names("devices", ".ini");
 
   for (guint i = 0; names[i] != NULL; i++) {
-    g_autoptr(Device) device = resolve_device(names[i], error);
+    const ModelMemoryOptions options = {.device = names[i]};
+    ModelMemory memory;
     guint64 tokens;
+    gboolean found = model_memory_find(&options, model, block_size, &memory, error);
 
-    if (device == NULL)
+    tokens = (guint64)memory.pool.num_gpu_blocks * block_size;
+    model_memory_clear(&memory);
+    if (!found)
       return FALSE;
-    tokens = fitting_tokens(model, device, block_size);
     json_object_set_new(fits, names[i], json_integer((json_int_t)tokens));
     add_row(table, names[i], tokens > 0 ? format_count(tokens) : g_strdup("does not fit"));
     table_take(table, tokens == 0 ? g_strdup("")
@@ -164,34 +154,59 @@ add_fits(const Model *model, guint32 block_size, Table *table, json_t *fits, GEr
   return TRUE;
 }
 
+/* On every device, one card each. */
+static gboolean
+show_fits(const Model *model, guint32 block_size, GString *text, json_t *object, GError **error)
+{
+  g_autoptr(Table) table = table_new("lrl");
+  json_t *fits = json_object();
+
+  json_object_set_new(object, "kv_tokens_by_device", fits);
+  if (!add_fits(model, block_size, table, fits, error))
+    return FALSE;
+  g_string_append(text, "\nKV tokens that vLLM leaves on one card, by its defaults (--device: the "
+                        "sum line by line):\n");
+  table_append(table, "  ", text);
+  return TRUE;
+}
+
+static gboolean
+show_memory(const ModelMemoryOptions *options, const Model *model, guint32 block_size,
+            GString *text, json_t *object, GError **error)
+{
+  ModelMemory memory;
+  gboolean found = model_memory_find(options, model, block_size, &memory, error);
+
+  if (found) {
+    json_object_set_new(object, "server", model_memory_json(&memory));
+    model_memory_append(&memory, text);
+  }
+  model_memory_clear(&memory);
+  return found;
+}
+
 static int
-show_model(const char *name, OutputFormat format, guint32 block_size, const char *kv_cache_dtype)
+show_model(const char *name, OutputFormat format, guint32 block_size, const char *kv_cache_dtype,
+           const ModelMemoryOptions *options)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(Model) model = resolve_model(name, &error);
-  g_autoptr(Table) table = table_new("lrl");
   g_autoptr(GString) text = g_string_new(NULL);
-  json_t *fits;
+  json_t *object;
 
   if (model == NULL || !resolve_kv_cache_dtype(model, kv_cache_dtype, &error))
     return cli_error(CLI_USAGE, "model", "%s", error->message);
-  fits = json_object();
-  if (!add_fits(model, block_size, table, fits, &error)) {
-    json_decref(fits);
-    return cli_error(CLI_FAILED, "model", "%s", error->message);
-  }
-  if (format == OUTPUT_JSON) {
-    json_t *object = model_json(model, block_size);
-    json_object_set_new(object, "kv_tokens_by_device", fits);
-    return print_json(object);
-  }
-  json_decref(fits);
+  object = model_json(model, block_size);
   g_string_append_printf(text, "%s\n", model->name);
   append_sizes(model, block_size, text);
-  g_string_append_printf(text,
-                         "\nKV tokens beside the weights, one device, %.0f%% of its memory:\n",
-                         100 * UTILIZATION);
-  table_append(table, "  ", text);
+  if (options->device != NULL ? !show_memory(options, model, block_size, text, object, &error)
+                              : !show_fits(model, block_size, text, object, &error)) {
+    json_decref(object);
+    return cli_error(CLI_USAGE, "model", "%s", error->message);
+  }
+  if (format == OUTPUT_JSON)
+    return print_json(object);
+  json_decref(object);
   fputs(text->str, stdout);
   return CLI_DONE;
 }
@@ -200,6 +215,8 @@ static const char examples[] =
     "Examples:\n"
     "  spillway model list\n"
     "  spillway model show llama-3.1-8b\n"
+    "  spillway model show qwen2.5-72b --device h100-sxm --tensor-parallel-size 4\n"
+    "  spillway model show llama-3.1-8b --device h100-sxm --log vllm-startup.log\n"
     "  spillway model show path/to/config.json --block-size 32 --format json";
 
 /* A message on words that are neither "list" nor "show MODEL". */
@@ -223,15 +240,78 @@ refuse_words(int argc, char **argv)
                    near != NULL ? "?" : "");
 }
 
+/* What is only of a server on a card, without a card. */
+static const char *
+needless(const ModelMemoryOptions *options)
+{
+  return options->device != NULL                   ? NULL
+         : options->log != NULL                    ? "log"
+         : options->scheduler != NULL              ? "scheduler"
+         : options->tensor_parallel_size != NULL   ? "tensor-parallel-size"
+         : options->gpu_memory_utilization != NULL ? "gpu-memory-utilization"
+         : options->max_num_batched_tokens != NULL ? "max-num-batched-tokens"
+         : options->max_num_seqs != NULL           ? "max-num-seqs"
+         : options->offline                        ? "offline"
+                                                   : NULL;
+}
+
+static void
+free_options(ModelMemoryOptions *options)
+{
+  g_free(options->device);
+  g_free(options->scheduler);
+  g_free(options->log);
+  g_free(options->tensor_parallel_size);
+  g_free(options->gpu_memory_utilization);
+  g_free(options->max_num_batched_tokens);
+  g_free(options->max_num_seqs);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ModelMemoryOptions, free_options)
+
+static int
+run_model(int argc, char **argv, OutputFormat format, guint32 block_size,
+          const char *kv_cache_dtype, const ModelMemoryOptions *options)
+{
+  const char *extra = needless(options);
+
+  if (extra != NULL)
+    return cli_error(CLI_USAGE, "model", "--%s needs --device: a name from 'spillway list devices'",
+                     extra);
+  if (argc == 2 && g_str_equal(argv[1], "list"))
+    return options->device != NULL
+               ? cli_error(CLI_USAGE, "model", "--device is of 'show MODEL', not of list")
+               : list_models(format, block_size, kv_cache_dtype);
+  if (argc == 3 && g_str_equal(argv[1], "show"))
+    return show_model(argv[2], format, block_size, kv_cache_dtype, options);
+  return refuse_words(argc, argv);
+}
+
 int
 command_model(int argc, char **argv)
 {
   guint64 block_size;
   g_autofree char *format_text = NULL, *block_text = NULL, *kv_cache_dtype = NULL;
+  g_auto(ModelMemoryOptions) options = {0};
   const GOptionEntry entries[] = {
       {"block-size", 0, 0, G_OPTION_ARG_STRING, &block_text, "tokens a block (16)", "N"},
       {"kv-cache-dtype", 0, 0, G_OPTION_ARG_STRING, &kv_cache_dtype,
        "how KV is kept: auto (default: as the model says), fp8, bfloat16, float16", "TYPE"},
+      {"device", 0, 0, G_OPTION_ARG_FILENAME, &options.device,
+       "show what a server leaves for KV on this card, line by line", "NAME|FILE"},
+      {"log", 0, 0, G_OPTION_ARG_FILENAME, &options.log,
+       "and hold it against what this vLLM server wrote when it started", "FILE"},
+      {"scheduler", 0, 0, G_OPTION_ARG_STRING, &options.scheduler,
+       "the engine's version (default: the log's, or vllm, the newest known)", "NAME"},
+      {"tensor-parallel-size", 0, 0, G_OPTION_ARG_STRING, &options.tensor_parallel_size,
+       "cards that share each layer (1)", "N"},
+      {"gpu-memory-utilization", 0, 0, G_OPTION_ARG_STRING, &options.gpu_memory_utilization,
+       "share of the memory (default: the log's, or the engine's)", "X"},
+      {"max-num-batched-tokens", 0, 0, G_OPTION_ARG_STRING, &options.max_num_batched_tokens,
+       "token budget of a step (default: the engine's on that card)", "N"},
+      {"max-num-seqs", 0, 0, G_OPTION_ARG_STRING, &options.max_num_seqs,
+       "most sequences that run at once (default: the engine's on that card)", "N"},
+      {"offline", 0, 0, G_OPTION_ARG_NONE, &options.offline,
+       "the default batch sizes of vLLM's LLM(), not of its server", NULL},
       {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "table or json", "FORMAT"},
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
@@ -254,9 +334,5 @@ command_model(int argc, char **argv)
     return cli_error(CLI_USAGE, "model", "%s", error->message);
   if (format == OUTPUT_CSV)
     return cli_error(CLI_USAGE, "model", "--format: found 'csv', expected table or json");
-  if (argc == 2 && g_str_equal(argv[1], "list"))
-    return list_models(format, (guint32)block_size, kv_cache_dtype);
-  if (argc == 3 && g_str_equal(argv[1], "show"))
-    return show_model(argv[2], format, (guint32)block_size, kv_cache_dtype);
-  return refuse_words(argc, argv);
+  return run_model(argc, argv, format, (guint32)block_size, kv_cache_dtype, &options);
 }

@@ -54,13 +54,17 @@ static gboolean
 utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
 {
   const PoolSizeRequest request = {
-      .device = r->scenario->device,
-      .model = r->scenario->model,
+      .server =
+          {
+              .device = r->scenario->device,
+              .model = r->scenario->model,
+              .version = r->scenario->scheduler->version,
+              .tensor_parallel_size = (guint32)r->settings->tensor_parallel_size,
+              .max_num_batched_tokens = r->scenario->config.max_num_batched_tokens,
+              .max_num_seqs = r->scenario->config.max_num_seqs,
+          },
       .utilization = r->scenario->gpu_memory_utilization,
       .block_size = r->scenario->config.block_size,
-      .tensor_parallel_size = (guint32)r->settings->tensor_parallel_size,
-      .max_num_batched_tokens = r->scenario->config.max_num_batched_tokens,
-      .max_num_seqs = r->scenario->config.max_num_seqs,
   };
   PoolSize pool;
 
@@ -72,6 +76,11 @@ utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
   if (!pool_size_find(&request, &pool, error))
     return FALSE;
   *blocks = pool.num_gpu_blocks;
+  resolver_origin(r, "num_gpu_blocks",
+                  "%.2f GiB less weights %.2f, activation %.2f, not PyTorch's %.2f, graphs %.2f",
+                  (double)pool.usable_bytes / GIB, (double)pool.weight_bytes / GIB,
+                  (double)pool.server.activation_bytes / GIB,
+                  (double)pool.server.non_torch_bytes / GIB, (double)pool.server.graph_bytes / GIB);
   if (!resolver_given(r, "gpu-memory-utilization"))
     resolver_origin(r, "gpu_memory_utilization", "%s", r->scenario->scheduler->name);
   return TRUE;

@@ -18,6 +18,7 @@ libspillway_sim_a_SOURCES = \
   %D%/pool.c %D%/pool.h \
   %D%/prefix_cache.c %D%/prefix_cache.h \
   %D%/engines/sglang.c %D%/engines/sglang.h \
+  %D%/engines/sglang_batch.c \
   %D%/engines/sglang_prefill.c \
   %D%/engines/trtllm.c \
   %D%/engines/vllm.c %D%/engines/vllm.h \

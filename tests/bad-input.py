@@ -76,13 +76,13 @@ def test_broken_binary_traces():
     succeed("trace", "convert", "demo", "-o", "whole.bin")
     whole = read("whole.bin")
     for content, *expected in [
-            (whole[:7], "t.csv:1:1", "the first line", "trace convert --to binary"),
+            (whole[:7], "t.csv:1:1", "the first line", "spillway list trace-formats"),
             (whole[:8], "after 8 bytes", "truncated"), (whole[:63], "after 63 bytes", "truncated"),
             (whole[:-1], "found %d bytes" % (len(whole) - 1), "expected %d" % len(whole), "400 requests", "truncated"),
             (whole + b"\n", "found %d bytes" % (len(whole) + 1), "appended"),
             (whole[:-20] + b"\1" + whole[-19:], "damaged"),
             (whole[:8] + b"\3" + whole[9:], "format number 3", "expected 1 to 2", "later version"),
-            (whole.replace(b"\r\n", b"\n", 1), "the first line", "trace convert --to binary")]:
+            (whole.replace(b"\r\n", b"\n", 1), "the first line", "spillway list trace-formats")]:
         check_refused(trace(content), ["t.csv", *expected])
     check_refused(["trace", "show", "-"], ["standard input", "truncated"], stdin=whole[:-8])
     check_refused(["trace", "show", "-"], ["standard input", "expected the end"], stdin=whole + whole)

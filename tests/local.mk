@@ -15,6 +15,7 @@ module_tests = \
   %D%/unit/report \
   %D%/unit/roofline \
   %D%/unit/roofline-tables \
+  %D%/unit/server-memory \
   %D%/unit/stored \
   %D%/unit/trace-binary \
   %D%/unit/trace-verb \
@@ -25,14 +26,17 @@ script_tests = \
   %D%/accuracy.py \
   %D%/arrows.sh \
   %D%/bad-input.py \
+  %D%/bootstrap.sh \
   %D%/cli.py \
   %D%/completion.sh \
   %D%/explain.py \
+  %D%/forms.py \
   %D%/faults.py \
   %D%/fuzz.py \
   %D%/gpu-day.sh \
   %D%/live.py \
   %D%/man.sh \
+  %D%/memory.py \
   %D%/outputs.py \
   %D%/policies.py \
   %D%/perfetto.py \

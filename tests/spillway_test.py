@@ -30,11 +30,24 @@ class Skip(Exception):
     """What this test needs is not here."""
 
 
+def messages_of(err):
+    """Each one line, or two of which the second says what to do."""
+    messages = []
+    for line in err.splitlines():
+        if ": note: " in line:
+            continue
+        if messages and not line.startswith("spillway") and "\n" not in messages[-1]:
+            messages[-1] += "\n" + line
+        else:
+            messages.append(line)
+    return messages
+
+
 class Result:
     def __init__(self, command, status, out, err):
         self.command, self.status, self.out = command, status, out
         self.err = err.decode("utf-8", "replace")
-        self.messages = [line for line in self.err.splitlines() if ": note: " not in line]
+        self.messages = messages_of(self.err)
 
     def __str__(self):
         return "%s\nexit status %s\n%s" % (shlex.join(map(os.fsdecode, self.command)), self.status, self.err[-4000:])

@@ -47,6 +47,7 @@ const TraceFormat trace_format_azure = {
     .name = "azure",
     .help = "CSV of the Azure LLM inference traces, 2023 and 2024",
     .shape = "TIMESTAMP,ContextTokens,GeneratedTokens",
+    .time_unit = "dates",
     .flags = TRACE_TIME_ABSOLUTE | TRACE_SKIPS_EMPTY,
     .csv = &schema,
     .sniff = csv_sniff,

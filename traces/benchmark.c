@@ -64,6 +64,7 @@ const TraceFormat trace_format_benchmark = {
     .name = "benchmark",
     .help = "JSON lines of a serving benchmark's records",
     .shape = "JSON lines with input_toks, output_toks, arrival_time[, request_id, max_tokens]",
+    .time_unit = "seconds since 1970",
     .flags = TRACE_TIME_ABSOLUTE | TRACE_KEEPS_IDS | TRACE_KEEPS_MAX_TOKENS,
     .sniff = sniff,
     .row = read_row,

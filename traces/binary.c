@@ -228,6 +228,7 @@ const TraceFormat trace_format_binary = {
     .name = "binary",
     .help = "16 bytes a request, the quickest to read; keeps all that a trace has",
     .shape = "a file that trace convert --to binary wrote",
+    .time_unit = "ps",
     .flags = TRACE_KEEPS_IDS | TRACE_KEEPS_HASHES | TRACE_KEEPS_PRIORITY | TRACE_KEEPS_MAX_TOKENS,
     .mark = BINARY_MARK,
     .mark_bytes = BINARY_MARK_BYTES,

@@ -21,6 +21,7 @@ const TraceFormat trace_format_burstgpt = {
     .name = "burstgpt",
     .help = "CSV of the BurstGPT traces (read only)",
     .shape = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type",
+    .time_unit = "seconds",
     .flags = TRACE_TIME_ABSOLUTE | TRACE_SKIPS_EMPTY,
     .csv = &schema,
     .sniff = csv_sniff,

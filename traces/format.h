@@ -29,9 +29,10 @@ typedef enum {
 
 struct TraceFormat {
   const char *name;
-  const char *help;  /* one line, for people */
-  const char *shape; /* the header, or the keys of a line, for messages */
-  guint flags;       /* TraceFlags */
+  const char *help;      /* one line, for people */
+  const char *shape;     /* the header, or the keys of a line, for messages */
+  const char *time_unit; /* of its arrivals, for people: "seconds", "ms" */
+  guint flags;           /* TraceFlags */
   const CsvSchema *csv;
 
   /* TRUE if the first line of content is of this format. */
@@ -56,8 +57,13 @@ struct TraceFormat {
 };
 
 extern const TraceFormat trace_format_spillway;
+extern const TraceFormat trace_format_aiperf;
 extern const TraceFormat trace_format_azure;
+extern const TraceFormat trace_format_bailian;
 extern const TraceFormat trace_format_burstgpt;
+extern const TraceFormat trace_format_llmservingsim;
+extern const TraceFormat trace_format_run_result;
+extern const TraceFormat trace_format_splitwise;
 extern const TraceFormat trace_format_vidur;
 extern const TraceFormat trace_format_mooncake;
 extern const TraceFormat trace_format_benchmark;

@@ -2,9 +2,12 @@
  * double; its shortest text that reads back as the same double is what the file has, up to 15
  * digits always and nearly always with 16, so times stay exact.
  */
+#include "config.h"
+
 #include "jsonl.h"
 
 #include "number.h"
+#include "results.h"
 #include "sim/units.h"
 
 #include <stdlib.h>
@@ -41,6 +44,12 @@ jsonl_parse(const TraceReader *reader, const char *line, const char *end, GError
   json_error_t json_error;
   json_t *object = json_loadb(line, (size_t)(end - line), JSON_REJECT_DUPLICATES, &json_error);
 
+  if (object == NULL && (memmem(line, (gsize)(end - line), "Infinity", 8) != NULL ||
+                         memmem(line, (gsize)(end - line), "NaN", 3) != NULL)) {
+    g_autofree char *mended = g_memdup2(line, (gsize)(end - line));
+    results_mend_json(mended, (gsize)(end - line));
+    object = json_loadb(mended, (size_t)(end - line), JSON_REJECT_DUPLICATES, &json_error);
+  }
   if (object == NULL) {
     g_autofree char *text = reader_quote(line, end);
     g_autofree char *why = g_strescape(json_error.text, "\"\\");
@@ -124,8 +133,10 @@ jsonl_arrival(TraceReader *reader, const char *end, const json_t *object, const 
   const json_t *value = json_object_get(object, key);
   char buffer[NUMBER_BUFFER_BYTES];
   const char *at = find_key(reader->line, end, key), *stop;
-  gint64 units, fraction, units_a_second = unit_decimals == 3 ? 1000 : 1;
+  gint64 units, fraction, units_a_second = 1;
 
+  for (guint i = 0; i < unit_decimals; i++)
+    units_a_second *= 10;
   if (json_is_integer(value))
     g_snprintf(buffer, sizeof buffer, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
   else if (json_is_real(value))
@@ -136,10 +147,52 @@ jsonl_arrival(TraceReader *reader, const char *end, const json_t *object, const 
                       &fraction, &stop) ||
       *stop != '\0')
     return jsonl_fail(reader, end, object, key, error,
-                      unit_decimals == 3 ? "milliseconds, not negative" : "seconds, not negative");
+                      unit_decimals == 9   ? "nanoseconds, not negative"
+                      : unit_decimals == 3 ? "milliseconds, not negative"
+                                           : "seconds, not negative");
   return reader_set_arrival(reader, request, units / units_a_second,
                             units % units_a_second * (PS_PER_S / units_a_second) + fraction,
                             at != NULL ? at : reader->line, end, key, error);
+}
+
+gboolean
+jsonl_hashes(TraceReader *reader, const char *end, const json_t *object, guint32 block_tokens,
+             Request *request, GError **error)
+{
+  const json_t *hashes = json_object_get(object, "hash_ids");
+  guint64 blocks_max;
+
+  g_array_set_size(reader->hashes, 0);
+  if (json_object_get(object, "hash_block_tokens") != NULL) {
+    if (!jsonl_tokens(reader, end, object, "hash_block_tokens", &block_tokens, error))
+      return FALSE;
+    if (block_tokens == 0)
+      return jsonl_fail(reader, end, object, "hash_block_tokens", error,
+                        "a whole number from 1 to 1000000000");
+  }
+  if (hashes == NULL || json_is_null(hashes) || json_array_size(hashes) == 0) {
+    if (hashes != NULL && !json_is_null(hashes) && !json_is_array(hashes))
+      return jsonl_fail(reader, end, object, "hash_ids", error, "a list of whole numbers");
+    return TRUE;
+  }
+  for (size_t i = 0; i < json_array_size(hashes); i++) {
+    const json_t *value = json_array_get(hashes, i);
+    guint64 hash = (guint64)json_integer_value(value);
+    if (!json_is_integer(value))
+      return jsonl_fail(reader, end, object, "hash_ids", error, "a list of whole numbers");
+    g_array_append_val(reader->hashes, hash);
+  }
+  blocks_max = ((guint64)request->prompt_tokens + block_tokens - 1) / block_tokens;
+  if (reader->hashes->len > blocks_max) {
+    g_autofree char *expected =
+        g_strdup_printf("at most %" G_GUINT64_FORMAT " hashes for a prompt of %u tokens (one per "
+                        "%u; hash_block_tokens changes that), not %u",
+                        blocks_max, request->prompt_tokens, block_tokens, reader->hashes->len);
+    return jsonl_fail(reader, end, object, "hash_ids", error, expected);
+  }
+  request->hash_count = reader->hashes->len;
+  request->hash_block_tokens = block_tokens;
+  return TRUE;
 }
 
 gboolean

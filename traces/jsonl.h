@@ -22,9 +22,14 @@ gboolean jsonl_tokens(const TraceReader *reader, const char *end, const json_t *
 gboolean jsonl_max_tokens(const TraceReader *reader, const char *end, const json_t *object,
                           Request *request, GError **error);
 
-/* A time in units of 10^-unit_decimals seconds: 0 for s, 3 for ms. */
+/* A time in units of 10^-unit_decimals seconds: 0 for s, 3 for ms, 9 for ns. */
 gboolean jsonl_arrival(TraceReader *reader, const char *end, const json_t *object, const char *key,
                        guint unit_decimals, Request *request, GError **error);
+
+/* The member "hash_ids", where there is one, into reader->hashes: a hash stands for `block_tokens`
+ * tokens, or for what "hash_block_tokens" says. */
+gboolean jsonl_hashes(TraceReader *reader, const char *end, const json_t *object,
+                      guint32 block_tokens, Request *request, GError **error);
 
 /* The id, a text or an integer; *id is reader->id's text, or NULL where the member is absent. */
 gboolean jsonl_id(TraceReader *reader, const char *end, const json_t *object, const char *key,

@@ -1,7 +1,10 @@
 /* The form "mooncake": JSON lines of the Mooncake traces, times in ms, with the prefix hashes of
  * each prompt. A hash stands for 512 prompt tokens, or for hash_block_tokens of them where a line
  * has that member; equal hashes mean equal prompts up to and including that block, and the last
- * block may be partial. The one text form that keeps hashes.
+ * block may be partial. The one text form that keeps hashes, and that is written with them.
+ *
+ * Dynamo's replay traces are of this form, with sessions: turns that have a timestamp arrive then,
+ * and turns with a delay after the answer before are refused, since only a run knows that answer.
  */
 #include "jsonl.h"
 
@@ -12,65 +15,63 @@ enum { HASH_BLOCK_TOKENS = 512 };
 static gboolean
 sniff(const TraceFormat *self, const char *line, const char *end)
 {
-  static const char *const keys[] = {"timestamp", "input_length", "output_length", NULL};
+  static const char *const own[] = {"timestamp", "input_length", "output_length", NULL};
+  static const char *const aliases[][4] = {{"timestamp", "input_tokens", "hash_ids", NULL},
+                                           {"created_time", "input_length", "hash_ids", NULL},
+                                           {"created_time", "input_tokens", "hash_ids", NULL}};
+  gboolean is_ours = jsonl_sniff(line, end, own);
 
   (void)self;
-  return jsonl_sniff(line, end, keys);
+  /* By other names only with hashes: such times alone are in any unit. */
+  for (guint i = 0; i < G_N_ELEMENTS(aliases); i++)
+    is_ours |= jsonl_sniff(line, end, aliases[i]);
+  return is_ours;
 }
 
-static gboolean
-read_hashes(TraceReader *reader, const char *end, const json_t *object, Request *request,
-            GError **error)
+/* Of a member's two names the one that the object has. */
+static const char *
+either(const json_t *object, const char *name, const char *alias)
 {
-  const json_t *hashes = json_object_get(object, "hash_ids");
-  guint32 block_tokens = HASH_BLOCK_TOKENS;
-  guint64 blocks_max;
+  return json_object_get(object, name) == NULL && json_object_get(object, alias) != NULL ? alias
+                                                                                         : name;
+}
 
-  g_array_set_size(reader->hashes, 0);
-  if (json_object_get(object, "hash_block_tokens") != NULL) {
-    if (!jsonl_tokens(reader, end, object, "hash_block_tokens", &block_tokens, error))
-      return FALSE;
-    if (block_tokens == 0)
-      return jsonl_fail(reader, end, object, "hash_block_tokens", error,
-                        "a whole number from 1 to 1000000000");
+/* A turn that comes a while after the answer before it. */
+static gboolean
+check_turn(TraceReader *reader, const json_t *object, const char *time, GError **error)
+{
+  gboolean has_time = json_object_get(object, time) != NULL;
+
+  if (!has_time && json_object_get(object, either(object, "delay", "delay_ms")) != NULL) {
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                "%s:%" G_GUINT64_FORMAT ": found a turn with a delay and no timestamp: when it "
+                "arrives depends on the answer before, which a replay does not follow yet.\nGive "
+                "each turn a timestamp (ms), or keep the rows that have one.",
+                reader->name, reader->line_number);
+    return FALSE;
   }
-  if (hashes == NULL || json_is_null(hashes) || json_array_size(hashes) == 0) {
-    if (hashes != NULL && !json_is_null(hashes) && !json_is_array(hashes))
-      return jsonl_fail(reader, end, object, "hash_ids", error, "a list of whole numbers");
-    return TRUE;
-  }
-  for (size_t i = 0; i < json_array_size(hashes); i++) {
-    const json_t *value = json_array_get(hashes, i);
-    guint64 hash = (guint64)json_integer_value(value);
-    if (!json_is_integer(value))
-      return jsonl_fail(reader, end, object, "hash_ids", error, "a list of whole numbers");
-    g_array_append_val(reader->hashes, hash);
-  }
-  blocks_max = ((guint64)request->prompt_tokens + block_tokens - 1) / block_tokens;
-  if (reader->hashes->len > blocks_max) {
-    g_autofree char *expected =
-        g_strdup_printf("at most %" G_GUINT64_FORMAT " hashes for a prompt of %u tokens (one per "
-                        "%u; hash_block_tokens changes that), not %u",
-                        blocks_max, request->prompt_tokens, block_tokens, reader->hashes->len);
-    return jsonl_fail(reader, end, object, "hash_ids", error, expected);
-  }
-  request->hash_count = reader->hashes->len;
-  request->hash_block_tokens = block_tokens;
+  if (has_time && json_object_get(object, "session_id") != NULL && reader->remark == NULL)
+    reader->remark = g_strdup("turns of a session arrive at their timestamps, whether or not the "
+                              "answer before has come");
   return TRUE;
 }
 
 static gboolean
 read_members(TraceReader *reader, const char *end, const json_t *object, GError **error)
 {
+  const char *time = either(object, "timestamp", "created_time");
+  const char *prompt = either(object, "input_length", "input_tokens");
+  const char *output = either(object, "output_length", "output_tokens");
   Request request = {0};
   const char *id;
 
-  return jsonl_id(reader, end, object, "id", &id, error) &&
-         jsonl_arrival(reader, end, object, "timestamp", 3, &request, error) &&
-         jsonl_tokens(reader, end, object, "input_length", &request.prompt_tokens, error) &&
-         jsonl_tokens(reader, end, object, "output_length", &request.output_tokens, error) &&
+  return check_turn(reader, object, time, error) &&
+         jsonl_id(reader, end, object, "id", &id, error) &&
+         jsonl_arrival(reader, end, object, time, 3, &request, error) &&
+         jsonl_tokens(reader, end, object, prompt, &request.prompt_tokens, error) &&
+         jsonl_tokens(reader, end, object, output, &request.output_tokens, error) &&
          jsonl_max_tokens(reader, end, object, &request, error) &&
-         read_hashes(reader, end, object, &request, error) &&
+         jsonl_hashes(reader, end, object, HASH_BLOCK_TOKENS, &request, error) &&
          reader_add(reader, &request, id, error);
 }
 
@@ -120,6 +121,7 @@ const TraceFormat trace_format_mooncake = {
     .name = "mooncake",
     .help = "JSON lines of the Mooncake traces: ms, lengths, prefix hashes",
     .shape = "JSON lines with timestamp, input_length, output_length[, hash_ids, max_tokens]",
+    .time_unit = "ms",
     .flags = TRACE_SKIPS_EMPTY | TRACE_KEEPS_IDS | TRACE_KEEPS_HASHES | TRACE_KEEPS_MAX_TOKENS,
     .sniff = sniff,
     .row = read_row,

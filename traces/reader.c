@@ -21,6 +21,7 @@ void
 reader_init(TraceReader *reader, const char *name, const TraceFormat *format)
 {
   memset(reader, 0, sizeof *reader);
+  reader->zero_ns = -1;
   reader->name = name;
   reader->format = format;
   reader->workload = workload_new();
@@ -35,6 +36,7 @@ void
 reader_clear(TraceReader *reader)
 {
   g_clear_pointer(&reader->workload, workload_free);
+  g_free(reader->remark);
   g_array_unref(reader->id_lines);
   g_array_unref(reader->hashes);
   g_string_free(reader->id, TRUE);
@@ -251,6 +253,12 @@ reader_fill_notes(const TraceReader *reader, TraceNotes *notes)
     add_note(notes,
              g_strdup_printf("%s: %" G_GUINT64_FORMAT " requests with no prompt tokens skipped",
                              name, reader->skipped_no_prompt));
+  if (reader->skipped_failed > 0)
+    add_note(notes, g_strdup_printf("%s: %" G_GUINT64_FORMAT
+                                    " requests that failed, were cancelled or warmed up skipped",
+                                    name, reader->skipped_failed));
+  if (reader->remark != NULL)
+    add_note(notes, g_strdup_printf("%s: %s", name, reader->remark));
   if (reader->backward_line > 0)
     add_note(notes,
              g_strdup_printf("%s: arrivals went backward at line %" G_GUINT64_FORMAT "; sorted",

@@ -66,6 +66,7 @@ const TraceFormat trace_format_spillway = {
     .name = "spillway",
     .help = "CSV: seconds, prompt and output tokens, optional id, priority and max_tokens",
     .shape = "arrival_s,prompt_tokens,output_tokens[,id][,priority][,max_tokens]",
+    .time_unit = "seconds",
     .flags = TRACE_KEEPS_IDS | TRACE_KEEPS_PRIORITY | TRACE_KEEPS_MAX_TOKENS | TRACE_HAS_COMMENTS,
     .csv = &schema,
     .sniff = csv_sniff,

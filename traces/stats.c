@@ -97,22 +97,37 @@ compute_arrivals(const Workload *workload, TraceStats *stats)
     stats->gap_cv = sqrt(squares / (count - 1)) / stats->gap_mean_s;
 }
 
+/* Of a block and all before it: some traces hash a block's own tokens alone. As the prefix cache
+ * has it (sim/prefix_cache.c). */
+static guint64
+chain(guint64 before, guint64 hash)
+{
+  guint64 key = (before + hash) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) + 1;
+
+  key = (key ^ key >> 32) * G_GUINT64_CONSTANT(0xd6e8feb86659fd93) + before;
+  return key ^ key >> 29;
+}
+
 /* What a prefix cache that never forgets would have: a prompt's blocks up to the first new one. */
 static void
 compute_repeats(const Workload *workload, TraceStats *stats)
 {
   g_autoptr(GHashTable) seen = g_hash_table_new(g_int64_hash, g_int64_equal);
+  g_autofree guint64 *keys = g_new(guint64, workload->hashes->len);
 
   for (guint32 i = 0; i < stats->requests; i++) {
     const Request *request = workload_request(workload, i);
-    guint64 *hashes = &g_array_index(workload->hashes, guint64, request->hash_first);
+    guint64 *own = keys + request->hash_first;
     guint32 hit = 0;
     if (request->hash_count == 0)
       continue;
-    while (hit < request->hash_count && g_hash_table_contains(seen, &hashes[hit]))
+    for (guint32 h = 0; h < request->hash_count; h++)
+      own[h] = chain(h > 0 ? own[h - 1] : 1,
+                     g_array_index(workload->hashes, guint64, request->hash_first + h));
+    while (hit < request->hash_count && g_hash_table_contains(seen, &own[hit]))
       hit++;
     for (guint32 h = hit; h < request->hash_count; h++)
-      g_hash_table_add(seen, &hashes[h]);
+      g_hash_table_add(seen, &own[h]);
     stats->hashed_requests++;
     stats->hash_blocks += request->hash_count;
     stats->repeated_blocks += hit;

@@ -60,6 +60,7 @@ const TraceFormat trace_format_steps = {
     .name = "steps",
     .help = "CSV of recorded schedules: arrivals in steps of one second",
     .shape = "id,arrival_step,prompt_tokens,output_tokens[,max_tokens]",
+    .time_unit = "steps of 1 s",
     .flags = TRACE_KEEPS_IDS | TRACE_KEEPS_MAX_TOKENS,
     .csv = &schema,
     .sniff = csv_sniff,

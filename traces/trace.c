@@ -6,6 +6,8 @@
 #include "trace.h"
 
 #include "csv.h"
+#include "document.h"
+#include "refusal.h"
 
 #include "reader.h"
 #include "sim/units.h"
@@ -20,9 +22,13 @@ enum { SPILLWAY_FORMAT_NUMBER = 1, LINE_BYTES = 16 };
 #define FORMAT_MARK "# spillway-trace "
 
 const TraceFormat *const trace_formats[] = {
-    &trace_format_spillway, &trace_format_azure,    &trace_format_burstgpt,
-    &trace_format_vidur,    &trace_format_mooncake, &trace_format_benchmark,
-    &trace_format_steps,    &trace_format_binary,   NULL,
+    &trace_format_spillway,      &trace_format_azure,
+    &trace_format_burstgpt,      &trace_format_vidur,
+    &trace_format_splitwise,     &trace_format_bailian,
+    &trace_format_mooncake,      &trace_format_benchmark,
+    &trace_format_llmservingsim, &trace_format_aiperf,
+    &trace_format_run_result,    &trace_format_steps,
+    &trace_format_binary,        NULL,
 };
 
 TraceNotes *
@@ -69,9 +75,16 @@ check_comment(const TraceReader *reader, const char *line, const char *end, GErr
 static gboolean
 fail_unknown(TraceReader *reader, const char *line, const char *end, GError **error)
 {
-  g_autoptr(GString) shapes = g_string_new("");
+  const char *refusal = trace_refusal(line, end);
+  g_autoptr(GString) names = g_string_new("");
   const TraceFormat *nearest = NULL;
   guint most = 0;
+
+  if (refusal != NULL) {
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s:%" G_GUINT64_FORMAT ": found %s",
+                reader->name, reader->line_number, refusal);
+    return FALSE;
+  }
 
   for (const TraceFormat *const *format = trace_formats; *format != NULL; format++) {
     g_autofree char *lacking = NULL;
@@ -80,13 +93,16 @@ fail_unknown(TraceReader *reader, const char *line, const char *end, GError **er
       most = count;
       nearest = *format;
     }
-    g_string_append_printf(shapes, "%s%s (%s)", shapes->len > 0 ? "; " : "", (*format)->shape,
-                           (*format)->name);
+    g_string_append_printf(names, "%s%s", names->len > 0 ? ", " : "", (*format)->name);
   }
   if (nearest != NULL)
     return nearest->header(nearest, reader, line, end, error);
-  return reader_fail(reader, line, end, "the first line", error, "the start of a trace: %s",
-                     shapes->str);
+  return reader_fail(reader, line, end, "the first line", error,
+                     "the start of a trace, such as %s.\nForms: %s; 'spillway list trace-formats' "
+                     "says what they are.",
+                     *line == '{' ? "JSON lines with timestamp (ms), input_length, output_length"
+                                  : "a line arrival_s,prompt_tokens,output_tokens",
+                     names->str);
 }
 
 static const TraceFormat *
@@ -119,10 +135,53 @@ is_blank(const char *line, const char *end)
   return line == end;
 }
 
+/* Where a file's lines are at. */
+typedef struct {
+  gboolean has_begun, has_comments;
+} Lines;
+
+/* A line that is no blank and no comment: the first one begins, others are rows. */
+static gboolean
+take_line(TraceReader *reader, Lines *lines, const char *line, const char *end, GError **error)
+{
+  gboolean is_row = TRUE;
+
+  if (!lines->has_begun) {
+    if (!begin(reader, line, end, &is_row, error))
+      return FALSE;
+    lines->has_begun = TRUE; /* and an id may begin with '#' */
+    lines->has_comments = reader->format->csv != NULL && reader->roles[0] != CSV_ID;
+  }
+  return !is_row || reader->format->row(reader->format, reader, line, end, error);
+}
+
+/* The objects of one JSON document, as lines. */
+static gboolean
+read_document(TraceReader *reader, Lines *lines, Source *source, const char *line, const char *end,
+              GError **error)
+{
+  json_t *array = document_read(source, line, end, error), *object;
+  gboolean ok = array != NULL;
+  gsize i;
+
+  json_array_foreach(array, i, object)
+  {
+    char *text = ok ? json_dumps(object, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    if (text == NULL)
+      break;
+    reader->line = text;
+    reader->line_number = i + 1;
+    ok = take_line(reader, lines, text, text + strlen(text), error);
+    free(text);
+  }
+  json_decref(array);
+  return ok;
+}
+
 static gboolean
 read_lines(TraceReader *reader, Source *source, GError **error)
 {
-  gboolean has_begun = FALSE, is_row = TRUE, has_comments = TRUE;
+  Lines lines = {.has_comments = TRUE};
   const char *line, *end;
   SourceStatus status;
 
@@ -131,22 +190,17 @@ read_lines(TraceReader *reader, Source *source, GError **error)
     reader->line_number++;
     if ((*line == ' ' || *line == '\t' || line == end) && is_blank(line, end))
       continue;
-    if (*line == '#' && has_comments) {
+    if (*line == '#' && lines.has_comments) {
       if (!check_comment(reader, line, end, error))
         return FALSE;
       continue;
     }
-    is_row = TRUE;
-    if (!has_begun) {
-      if (!begin(reader, line, end, &is_row, error))
-        return FALSE;
-      has_begun = TRUE; /* and an id may begin with '#' */
-      has_comments = reader->format->csv != NULL && reader->roles[0] != CSV_ID;
-    }
-    if (is_row && !reader->format->row(reader->format, reader, line, end, error))
+    if (!lines.has_begun && document_begins(line, end))
+      return read_document(reader, &lines, source, line, end, error);
+    if (!take_line(reader, &lines, line, end, error))
       return FALSE;
   }
-  if (status == SOURCE_END && !has_begun) {
+  if (status == SOURCE_END && !lines.has_begun) {
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s: the file is empty, expected a trace",
                 reader->name);
     return FALSE;
@@ -177,6 +231,27 @@ read_content(TraceReader *reader, Source *source, GError **error)
   return read_lines(reader, source, error) && reader_finish(reader, error);
 }
 
+/* Rates that no service has had: mostly a unit mistaken for another. */
+#define RATE_MOST 10000.0
+#define RATE_LEAST (1.0 / 86400)
+
+static void
+note_absurd_rate(const TraceReader *reader, const Workload *workload, TraceNotes *notes)
+{
+  guint32 n = workload_count(workload);
+  double span_s = ps_to_s(workload_request(workload, n - 1)->arrival_ps -
+                          workload_request(workload, 0)->arrival_ps);
+  double rate = span_s > 0 ? (n - 1) / span_s : 1;
+
+  if (rate > RATE_MOST || rate < RATE_LEAST)
+    g_ptr_array_add(notes->texts,
+                    g_strdup_printf("%s: %u requests over %.6g s, %.4g %s: is that meant? The form "
+                                    "%s has its times in %s; --time-scale changes them",
+                                    reader->name, n, span_s, rate > 1 ? rate : rate * 86400,
+                                    rate > 1 ? "a second" : "a day", reader->format->name,
+                                    reader->format->time_unit));
+}
+
 static Workload *
 read_whole(const char *path, const char *format, TraceNotes *notes, GError **error)
 {
@@ -199,8 +274,10 @@ read_whole(const char *path, const char *format, TraceNotes *notes, GError **err
   reader_init(&reader, source_name(source), chosen);
   if (read_content(&reader, source, error)) {
     workload = g_steal_pointer(&reader.workload);
-    if (notes != NULL)
+    if (notes != NULL) {
       reader_fill_notes(&reader, notes);
+      note_absurd_rate(&reader, workload, notes);
+    }
   }
   reader_clear(&reader);
   return workload;

@@ -39,6 +39,7 @@ const TraceFormat trace_format_vidur = {
     .name = "vidur",
     .help = "CSV of the Vidur simulator",
     .shape = "arrived_at,num_prefill_tokens,num_decode_tokens",
+    .time_unit = "seconds",
     .csv = &schema,
     .sniff = csv_sniff,
     .header = csv_header,

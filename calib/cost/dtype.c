@@ -26,6 +26,22 @@ dtype_of_activations(const Model *model)
   return g_str_equal(model->dtype, "float16") ? "float16" : "bfloat16";
 }
 
+gboolean
+dtype_is_one(const Model *model)
+{
+  for (guint i = 0; i < model->n_kinds; i++)
+    for (guint j = 0; j < model->kinds[i].n_matrices; j++)
+      if (!g_str_equal(model->kinds[i].matrices[j].format.name, model->dtype))
+        return FALSE;
+  return TRUE;
+}
+
+const char *
+dtype_of_head(const Model *model)
+{
+  return model->head_format.name != NULL ? model->head_format.name : dtype_of_activations(model);
+}
+
 const char *
 dtype_of_attention(const Model *model)
 {
@@ -59,8 +75,7 @@ dtype_serving(const Profile *profile, OperationKind kind, const char *variant, c
 
   for (guint c = 0; c < G_N_ELEMENTS(candidates) && candidates[c] != NULL; c++)
     for (guint i = 0; i < n; i++)
-      if ((*variant == '\0' || g_str_equal(samples[i].variant, variant)) &&
-          g_str_equal(samples[i].dtype, candidates[c]))
+      if (g_str_equal(samples[i].variant, variant) && g_str_equal(samples[i].dtype, candidates[c]))
         return candidates[c];
   return NULL;
 }

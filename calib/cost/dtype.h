@@ -16,13 +16,18 @@
  * dtype that is not known. */
 guint32 dtype_bits(const char *dtype);
 
-/* What a model's activations are in: its weights' dtype if that has 16 bits, else bfloat16. The
- * output head, norms and embeddings of quantized checkpoints stay in it. */
+/* What a model's activations are in: its weights' dtype if that has 16 bits, else bfloat16. Norms
+ * and embeddings of quantized checkpoints stay in it. */
 const char *dtype_of_activations(const Model *model);
+/* Whether all matrices of its layers are kept as model->dtype: tables of one dtype are of nothing
+ * else. */
+gboolean dtype_is_one(const Model *model);
+/* What its output head is kept as: most quantized checkpoints leave it in 16 bits. */
+const char *dtype_of_head(const Model *model);
 /* What its attention asks for: "bfloat16", or "bfloat16+fp8kv" with a KV cache of 8 bits. */
 const char *dtype_of_attention(const Model *model);
 
-/* The dtype whose samples of one operation (and variant, unless it is "") serve one that asks for
+/* The dtype whose samples of one operation and variant serve one that asks for
  * `asked`: the same; samples without a dtype; its stand-in. NULL: none. */
 const char *dtype_serving(const Profile *profile, OperationKind kind, const char *variant,
                           const char *asked);

@@ -26,7 +26,7 @@ typedef struct {
   CostModel *roofline; /* with the what-if scales */
   CostModel *plain;    /* without: their ratio scales what was measured */
   GemmFit *gemm;       /* NULL: none of the weights' dtype */
-  GemmFit *head;       /* of 16 bits, which the output head of quantized checkpoints keeps */
+  GemmFit *head;       /* of the output head's, which quantized checkpoints keep in 16 bits */
   ProfileAttention *attention;
   ElementwiseFit *elementwise;
   OperationCurve *sampling;

@@ -104,9 +104,9 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
 
   /* Experts are products of ragged batches, which the curves of plain ones do not tell; nor do
    * tables of one layer tell of a model whose layers differ. */
-  if (model->experts == 0 && model_is_uniform(model))
+  if (model->experts == 0 && model_is_uniform(model) && dtype_is_one(model))
     self->gemm = product_fit(profile, config->device, model->dtype);
-  self->head = product_fit(profile, config->device, activations);
+  self->head = product_fit(profile, config->device, dtype_of_head(model));
   if (model_is_uniform(model)) {
     self->attention = profile_attention_new(profile, config, self->roofline, self->plain);
     self->elementwise = elementwise_fit_new(profile, model, tp);

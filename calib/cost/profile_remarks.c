@@ -20,7 +20,7 @@ dtypes_there(const Profile *profile, const Asked *asked)
   const ProfileSample *samples = profile_samples(profile, asked->kind, &n);
 
   for (guint i = 0; i < n; i++)
-    if ((*asked->variant == '\0' || g_str_equal(samples[i].variant, asked->variant)) &&
+    if (g_str_equal(samples[i].variant, asked->variant) &&
         !g_ptr_array_find_with_equal_func(names, samples[i].dtype, g_str_equal, NULL))
       g_ptr_array_add(names, (gpointer)samples[i].dtype);
   if (names->len == 0)
@@ -66,8 +66,9 @@ profile_remarks(const Profile *profile, const Model *model, guint32 tp)
 {
   const char *activations = dtype_of_activations(model);
   const Asked asked[] = {
-      {"products", OP_GEMM, "", model->experts == 0 ? model->dtype : activations},
-      {"the output head", OP_GEMM, "", activations},
+      {"products", OP_GEMM, "",
+       model->experts == 0 && dtype_is_one(model) ? model->dtype : dtype_of_head(model)},
+      {"the output head", OP_GEMM, "", dtype_of_head(model)},
       {"attention", OP_ATTENTION, "", dtype_of_attention(model)},
       {"norms and activation", OP_ELEMENTWISE, ELEMENTWISE_NORM, activations},
       {"norms and activation", OP_ELEMENTWISE, ELEMENTWISE_ACTIVATION, activations},
@@ -87,7 +88,14 @@ profile_remarks(const Profile *profile, const Model *model, guint32 tp)
                                                there, asked[i].asked, asked[i].what));
   }
   add_stand_ins(remarks, profile, asked, n);
-  if (model->experts > 0)
+  if (!model_is_uniform(model))
+    g_ptr_array_add(remarks,
+                    g_strdup("Modelled, because the tables are of layers that are all alike and "
+                             "attend to the whole context: projections and attention."));
+  else if (model->experts == 0 && !dtype_is_one(model))
+    g_ptr_array_add(remarks, g_strdup("Modelled, because the model's weights are of several "
+                                      "dtypes: projections and MLP."));
+  else if (model->experts > 0)
     g_ptr_array_add(remarks, g_strdup("Modelled, because the tables' products are of dense layers: "
                                       "projections and experts."));
   return remarks;

@@ -32,6 +32,7 @@ typedef struct {
 static const Field fields[] = {
     {"device", "nominal_memory_bytes", FIELD(nominal_memory_bytes), 1, 1e6, 1e15, FALSE},
     {"device", "memory_bytes", FIELD(memory_bytes), 1, 1e6, 1e15, FALSE},
+    {"device", "non_torch_bytes", FIELD(non_torch_bytes), 1, 1e6, 1e12, TRUE},
     {"device", "hbm_bytes_per_s", FIELD(hbm_bytes_per_s), RATE, FALSE},
     {"compute", "multiprocessors", FIELD(multiprocessors), 1, 1, 1e5, FALSE},
     {"compute", "fp16_flops", FIELD(fp16_flops), RATE, FALSE},

@@ -38,6 +38,7 @@ typedef struct {
 
   double nominal_memory_bytes; /* as it is sold: what a share of "the card's memory" is of */
   double memory_bytes;         /* as the driver reports it */
+  double non_torch_bytes;      /* a server's at TP 1, beside what PyTorch allocates; 0: no figure */
   double hbm_bytes_per_s;
 
   double multiprocessors;

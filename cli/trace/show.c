@@ -2,10 +2,12 @@
 #include "trace.h"
 
 #include "cli/cli.h"
+#include "report/text/format.h"
 #include "traces/stats.h"
 #include "scenario/trace_name.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 
 enum { BAR_WIDTH = 48, CHART_ROWS = 4 };
@@ -82,17 +84,32 @@ print_rates(const TraceStats *stats)
     printf("  arrivals    all at %.6g s\n", stats->first_s);
     return;
   }
-  printf("  arrivals    over %.6g s: %.4g a second; %u in the busiest minute (%.4g a second)\n",
-         stats->duration_s, stats->rate, stats->peak_minute_requests,
+  printf("  busiest     minute has %u (%.4g a second)\n", stats->peak_minute_requests,
          stats->peak_minute_requests / 60.0);
   printf("  burstiness  gaps have a cv of %.3g (0 is even, 1 is Poisson, more is burstier)\n",
          stats->gap_cv);
 }
 
+/* "7,138.8": to a tenth of a second where that is fine enough. */
+static char *
+print_span(double span_s)
+{
+  guint64 tenths = (guint64)llround(span_s * 10);
+  g_autofree char *whole = format_count(tenths / 10);
+
+  return span_s < 100 ? g_strdup_printf("%.6g", span_s)
+                      : g_strdup_printf("%s.%u", whole, (guint)(tenths % 10));
+}
+
 static void
 print_table(const char *path, const TraceFormat *format, const TraceStats *stats)
 {
-  printf("%s: %u requests, form %s\n\n", path, stats->requests, format->name);
+  g_autofree char *span = print_span(stats->duration_s);
+
+  printf("%s: %u request%s", path, stats->requests, stats->requests == 1 ? "" : "s");
+  if (stats->duration_s > 0)
+    printf(" over %s s, %.4g a second", span, stats->rate);
+  printf("; form %s, times in %s\n\n", format->name, format->time_unit);
   print_rates(stats);
   if (stats->hashed_requests > 0)
     printf("  prefixes    %.1f %% of prompt blocks, %.1f %% of prompt tokens were in an earlier "
@@ -127,12 +144,13 @@ static json_t *
 trace_json(const char *path, const TraceFormat *format, const TraceStats *stats)
 {
   json_t *json = json_pack(
-      "{s:s, s:s, s:I, s:f, s:f, s:f, s:I, s:f, s:I, s:I, s:o, s:o}", "trace", path, "format",
-      format->name, "requests", (json_int_t)stats->requests, "first_arrival_s", stats->first_s,
-      "duration_s", stats->duration_s, "requests_per_s", stats->rate, "peak_minute_requests",
-      (json_int_t)stats->peak_minute_requests, "gap_cv", stats->gap_cv, "total_prompt_tokens",
-      (json_int_t)stats->prompt_tokens, "total_output_tokens", (json_int_t)stats->output_tokens,
-      "prompt_tokens", lengths_json(&stats->prompt), "output_tokens", lengths_json(&stats->output));
+      "{s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:I, s:f, s:I, s:I, s:o, s:o}", "trace", path, "format",
+      format->name, "time_unit", format->time_unit, "requests", (json_int_t)stats->requests,
+      "first_arrival_s", stats->first_s, "duration_s", stats->duration_s, "requests_per_s",
+      stats->rate, "peak_minute_requests", (json_int_t)stats->peak_minute_requests, "gap_cv",
+      stats->gap_cv, "total_prompt_tokens", (json_int_t)stats->prompt_tokens, "total_output_tokens",
+      (json_int_t)stats->output_tokens, "prompt_tokens", lengths_json(&stats->prompt),
+      "output_tokens", lengths_json(&stats->output));
 
   if (stats->has_max_tokens)
     json_object_set_new(json, "max_tokens", lengths_json(&stats->max_tokens));

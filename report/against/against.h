@@ -31,7 +31,9 @@ typedef struct {
   GArray *pairs;    /* of gint64, one a request of the workload: index into requests, -1: none */
 } Measured;
 
-/* Reads one of two forms, told apart by the first byte; path ends in .gz or not:
+/* Reads one of these forms; path ends in .gz or not:
+ *  - what benchmarks write of a run: AIPerf's records, results of vllm bench serve and of
+ *    sglang.bench_serving (traces/results.h).
  *  - JSON lines of a serving benchmark: input_toks, output_toks, arrival_time, first_token_ts,
  *    last_token_ts in seconds, and where there are any request_id, queued_ts. The last three are on
  *    the engine's clock, on which a request arrives at arrival_time + min(queued_ts -

@@ -130,7 +130,7 @@ read_text(MeasuredReader *reader, GError **error)
     return measured_fail(reader, error, "found a file that is no text, expected JSON lines or CSV");
   if (g_str_has_prefix(reader->at, "\xef\xbb\xbf"))
     reader->at += 3;
-  is_json = reader->at[strspn(reader->at, " \t\r\n")] == '{';
+  is_json = memchr("{[", reader->at[strspn(reader->at, " \t\r\n")], 2) != NULL;
   if (!(is_json ? measured_read_json(reader, error) : measured_read_csv(reader, error)))
     return FALSE;
   if (reader->measured->requests->len == 0)
@@ -149,7 +149,7 @@ measured_read(const char *path, GError **error)
 {
   g_autoptr(Measured) measured = g_new0(Measured, 1);
   g_autoptr(GString) text = NULL;
-  MeasuredReader reader = {.measured = measured, .line = 1};
+  MeasuredReader reader = {.measured = measured, .line = 1, .zero_ns = -1};
   gboolean ok;
 
   measured->file = g_strdup(path);

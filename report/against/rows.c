@@ -1,10 +1,15 @@
-/* The two forms of a measured file: JSON lines of a benchmark, and our own CSV of requests. They
- * give times as they stand; read.c makes latencies of them. */
+/* The forms of a measured file: JSON lines of a benchmark, what benchmarks write of a run
+ * (traces/results.h), and our own CSV of requests. They give times as they stand; read.c makes
+ * latencies of them. */
 #include "rows.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
+
+#include "sim/units.h"
+#include "traces/document.h"
+#include "traces/results.h"
 
 #define TOKENS_MAX 1000000000
 
@@ -103,12 +108,68 @@ json_id(const MeasuredReader *reader, json_t *object, char **id, GError **error)
   return TRUE;
 }
 
+/* The client's clock is the engine's: first and last token are counted from the sending. */
+static gboolean
+add_result(MeasuredReader *reader, const ResultRequest *result, gint64 arrival_ps, const char *id,
+           GError **error)
+{
+  double arrival_s = ps_to_s(arrival_ps);
+  MeasuredRequest request = {.id = g_strdup(id),
+                             .prompt_tokens = result->prompt_tokens,
+                             .output_tokens = result->output_tokens};
+  const MeasuredClocks clocks = {.arrival_s = arrival_s,
+                                 .queued_s = NAN,
+                                 .first_s = arrival_s + result->ttft_s,
+                                 .last_s = arrival_s + result->e2e_s};
+
+  return add_request(reader, &request, &clocks, error);
+}
+
+/* Ids are places in the arrays, as in the trace of the same file. */
+static gboolean
+read_run(MeasuredReader *reader, const json_t *object, GError **error)
+{
+  g_auto(ResultRun) run = {0};
+  g_autoptr(GError) why = NULL;
+
+  if (reader->runs++ > 0)
+    return measured_fail(reader, error, "found a second run, expected one in a file");
+  if (!results_read_run(object, &run, &why))
+    return measured_fail(reader, error, "found %s", why->message);
+  for (guint i = 0; i < run.requests->len; i++) {
+    const ResultRequest *result = &g_array_index(run.requests, ResultRequest, i);
+    char id[16];
+    g_snprintf(id, sizeof id, "%u", i);
+    if (result->output_tokens > 0 && result->prompt_tokens > 0 &&
+        !add_result(reader, result, results_arrival_ps(&run, i), id, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+read_aiperf(MeasuredReader *reader, const json_t *object, GError **error)
+{
+  g_autoptr(GError) why = NULL;
+  ResultRequest result;
+  const char *id;
+  gboolean skip;
+
+  if (!results_read_aiperf(object, &reader->zero_ns, &result, &id, &skip, &why))
+    return measured_fail(reader, error, "found a bad record: %s", why->message);
+  return skip || add_result(reader, &result, result.start_ps, id, error);
+}
+
 static gboolean
 read_object(MeasuredReader *reader, json_t *object, GError **error)
 {
   MeasuredRequest request = {0};
   MeasuredClocks clocks;
 
+  if (results_is_run(object))
+    return read_run(reader, object, error);
+  if (results_is_aiperf(object))
+    return read_aiperf(reader, object, error);
   if (!json_tokens(reader, object, "input_toks", &request.prompt_tokens, error) ||
       !json_tokens(reader, object, "output_toks", &request.output_tokens, error) ||
       !json_time(reader, object, "arrival_time", FALSE, &clocks.arrival_s, error) ||
@@ -120,11 +181,46 @@ read_object(MeasuredReader *reader, json_t *object, GError **error)
   return add_request(reader, &request, &clocks, error);
 }
 
+static json_t *
+load(const char *text, gsize bytes, json_error_t *why)
+{
+  g_autofree char *mended = g_strndup(text, bytes);
+
+  results_mend_json(mended, bytes);
+  return json_loadb(mended, bytes, JSON_REJECT_DUPLICATES, why);
+}
+
+/* One object over several lines, or an array of them. */
+static gboolean
+read_whole_document(MeasuredReader *reader, GError **error)
+{
+  json_error_t why;
+  json_auto_t *root = load(reader->at, (gsize)(reader->end - reader->at), &why);
+  json_t *object;
+  gsize i;
+
+  if (json_is_object(root))
+    return read_object(reader, root, error);
+  if (!json_is_array(root)) {
+    reader->line = (guint64)MAX(why.line, 1);
+    return measured_fail(reader, error, "found no JSON, expected a benchmark's result");
+  }
+  json_array_foreach(root, i, object)
+  {
+    reader->line = i + 1;
+    if (!json_is_object(object))
+      return measured_fail(reader, error, "found another value, expected an array of objects");
+    if (!read_object(reader, object, error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
 static gboolean
 read_json_line(MeasuredReader *reader, const char *text, gsize bytes, GError **error)
 {
   json_error_t why;
-  json_auto_t *object = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &why);
+  json_auto_t *object = load(text, bytes, &why);
 
   if (!json_is_object(object)) {
     g_autofree char *found = quote(text, bytes);
@@ -138,6 +234,10 @@ read_json_line(MeasuredReader *reader, const char *text, gsize bytes, GError **e
 gboolean
 measured_read_json(MeasuredReader *reader, GError **error)
 {
+  const char *first = reader->at + strspn(reader->at, " \t\r\n");
+
+  if (document_begins(first, first + strcspn(first, "\r\n")))
+    return read_whole_document(reader, error);
   for (reader->line = 1; reader->at < reader->end; reader->line++) {
     const char *text = reader->at;
     const char *stop = memchr(text, '\n', (gsize)(reader->end - text));

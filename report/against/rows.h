@@ -14,7 +14,9 @@ typedef struct {
   GHashTable *ids; /* id → line, to find doubles */
   GArray *clocks;  /* of MeasuredClocks, one a request */
   const char *at, *end;
-  guint64 line; /* of the row at hand */
+  guint64 line;   /* of the row at hand */
+  guint runs;     /* of results that are a whole run: how many were read */
+  gint64 zero_ns; /* what AIPerf's times count from; -1: no request yet */
 } MeasuredReader;
 
 /* Sets "FILE:LINE: …" and returns FALSE. */

@@ -278,6 +278,8 @@ test_refused(Fixture *f, gconstpointer data)
       {HEADER, "2: found no requests"},
       {"hello\n", "1: found 'hello' …, expected JSON lines"},
       {"\n{\"a\": 1\n", "2: found '{\"a\": 1', expected a JSON object"},
+      {"\n{\"a\": 1,\n", "3: found no JSON, expected a benchmark's result"},
+      {"{\"a\": 1}\n{\"a\": 1\n", "1: found no input_toks"},
       {LINE(LENGTHS), "1: found no arrival_time, expected seconds"},
       {LINE("\"input_toks\": -1"), "1: found a bad input_toks, expected a whole"},
       {LINE("\"input_toks\": 1.5"), "1: found a bad input_toks, expected a whole"},

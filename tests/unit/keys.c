@@ -45,6 +45,9 @@ set_dtype(Model *model, const char *dtype, guint32 bits)
   g_free(model->dtype);
   model->dtype = g_strdup(dtype);
   model->weight_bits = bits;
+  for (guint i = 0; i < model->n_kinds; i++)
+    for (guint j = 0; j < model->kinds[i].n_matrices; j++)
+      model->kinds[i].matrices[j].format = (WeightFormat){.name = dtype, .bits = bits};
 }
 
 /* One key's fields as they are, or one of them as it is in another table. */
@@ -185,6 +188,7 @@ static const Difference differences[] = {
     {"choice of tokens", OP_SAMPLING, "", "bfloat16", SAMPLING_GREEDY, NULL, NONE_OTHER},
     {"vocabulary", OP_SAMPLING, "", "bfloat16", NULL, NULL, 1, 32000},
     {"dtype of logits", OP_SAMPLING, "", "bfloat16", NULL, "float32", NONE_OTHER},
+    {"sampling, greedy", OP_SAMPLING, "", "bfloat16", SAMPLING_GREEDY, NULL, NONE_OTHER},
     {"ranks", OP_ALL_REDUCE, "custom", "bfloat16", NULL, NULL, 1, 4},
     {"all-reduce, graph and eager", OP_ALL_REDUCE, "custom", "bfloat16", "custom_eager", NULL,
      NONE_OTHER},
@@ -260,6 +264,48 @@ test_each_counts(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   }
 }
 
+static gboolean
+has_remark(const Profile *profile, const Model *model, const char *part)
+{
+  g_autoptr(GPtrArray) remarks = profile_remarks(profile, model, 1);
+
+  for (guint i = 0; i < remarks->len; i++)
+    if (strstr(remarks->pdata[i], part) != NULL)
+      return TRUE;
+  return FALSE;
+}
+
+/* Tables of attention over the whole context cost nothing of a model with a window. */
+static void
+test_model_windows(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+  const Difference full = {"", OP_ATTENTION, "", "bfloat16", NULL, NULL, NONE_OTHER};
+  const Difference products = {"", OP_GEMM, "", "bfloat16", NULL, NULL, NONE_OTHER};
+  const RooflineConfig config = {.device = f->device,
+                                 .model = f->model,
+                                 .block_size = 16,
+                                 .tensor_parallel_size = TP,
+                                 .what_if = WHAT_IF_NONE};
+  const CostShape shape = {
+      .contexts = decode_contexts_equal(8, 9000), .sampled = 8, .sequences = 8};
+  g_autoptr(CostModel) roofline = NULL, cost = NULL;
+  g_autoptr(Profile) profile = tables(f->model, &full, FALSE);
+  CostPiece modelled, measured;
+
+  add_table(profile, f->model, &products, FALSE);
+  profile_seal(profile);
+  f->model->kinds[0].mixer.kind = MIXER_SLIDING;
+  f->model->kinds[0].mixer.window = 128;
+  g_assert_true(has_remark(profile, f->model, "attend to the whole context"));
+  roofline = roofline_new(&config, NULL);
+  cost = profile_cost_new(profile, &config, NULL);
+  if (cost == NULL) /* nothing of the profile serves it, and that is said */
+    return;
+  cost_model_step(roofline, &shape, 1, &modelled);
+  cost_model_step(cost, &shape, 1, &measured);
+  g_assert_cmpint(measured.base_ps[COST_ATTENTION], ==, modelled.base_ps[COST_ATTENTION]);
+}
+
 /* Steps of a model of the same sizes, with experts or with another cache, are not its own. */
 static void
 test_steps(Fixture *f, gconstpointer data G_GNUC_UNUSED)
@@ -298,17 +344,6 @@ test_steps(Fixture *f, gconstpointer data G_GNUC_UNUSED)
         g_assert_true((ps[0] == ps[1]) == (kind != 0));
     }
   }
-}
-
-static gboolean
-has_remark(const Profile *profile, const Model *model, const char *part)
-{
-  g_autoptr(GPtrArray) remarks = profile_remarks(profile, model, 1);
-
-  for (guint i = 0; i < remarks->len; i++)
-    if (strstr(remarks->pdata[i], part) != NULL)
-      return TRUE;
-  return FALSE;
 }
 
 /* What stands in for another dtype is said, and so is what has no samples. */
@@ -446,6 +481,30 @@ test_windows(Fixture *f G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSED)
   g_rmdir(folder);
 }
 
+/* Tables of TensorRT-LLM of before have no kernel_source. */
+static void
+test_without_kernel(Fixture *f G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSED)
+{
+  static const char text[] =
+      "framework,version,device,op_name,batch_size,isl,num_heads,num_key_value_heads,head_dim,"
+      "beam_width,attn_dtype,kv_cache_dtype,step,latency\n"
+      "TRTLLM,1.0,NVIDIA B200,context_attention,1,2,4,4,16,1,bfloat16,bfloat16,0,0.321\n";
+  g_autofree char *folder = g_dir_make_tmp("spillway-keys-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename(folder, "attention.csv", NULL);
+  g_autoptr(Profile) profile = profile_new("", "");
+  guint n;
+  const ProfileSample *samples;
+
+  g_file_set_contents(path, text, -1, NULL);
+  g_assert_true(profile_import(profile, path, NULL, NULL, NULL));
+  samples = profile_samples(profile, OP_ATTENTION, &n);
+  g_assert_cmpuint(n, ==, 1);
+  g_assert_cmpfloat_with_epsilon(samples[0].median_ns, 321000, 1e-6);
+  g_assert_cmpstr(samples[0].kernel, ==, "");
+  g_unlink(path);
+  g_rmdir(folder);
+}
+
 /* A device's host time is of one machine; a profile's own is its own. */
 static void
 test_host(Fixture *f, gconstpointer data G_GNUC_UNUSED)
@@ -478,10 +537,12 @@ main(int argc, char **argv)
   ADD("never-meet", test_never_meet);
   ADD("each-counts", test_each_counts);
   ADD("steps", test_steps);
+  ADD("model-windows", test_model_windows);
   ADD("remarks", test_remarks);
   ADD("imports", test_imports);
   ADD("one-file", test_one_file);
   ADD("windows", test_windows);
+  ADD("without-kernel", test_without_kernel);
   ADD("host", test_host);
   return g_test_run();
 }

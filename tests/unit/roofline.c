@@ -406,7 +406,7 @@ test_pool_size(void)
   g_autoptr(Model) small = shipped_model("llama-2-7b");
   g_autoptr(Model) large = shipped_model("llama-3-70b");
   g_autoptr(GError) error = NULL;
-  PoolSizeRequest request = {device, small, 0.9, 16, 1, 4096, 256};
+  PoolSizeRequest request = {{device, small, 0, 1, 4096, 256}, 0.9, 16};
   PoolSize pool, split;
 
   g_assert_true(pool_size_find(&request, &pool, &error));
@@ -414,12 +414,12 @@ test_pool_size(void)
   g_assert_cmpuint(pool.num_gpu_blocks, >, 2500);
   g_assert_cmpuint(pool.num_gpu_blocks, <, 2900);
   g_assert_cmpuint(pool.usable_bytes, >=,
-                   pool.weight_bytes + pool.activation_bytes +
+                   pool.weight_bytes + pool.server.activation_bytes +
                        pool.num_gpu_blocks * pool.block_bytes);
-  request.tensor_parallel_size = 2;
+  request.server.tensor_parallel_size = 2;
   g_assert_true(pool_size_find(&request, &split, &error));
   g_assert_cmpuint(split.num_gpu_blocks, >, 2 * pool.num_gpu_blocks);
-  request.model = large;
+  request.server.model = large;
   g_assert_false(pool_size_find(&request, &pool, &error));
   g_assert_error(error, POOL_SIZE_ERROR, POOL_SIZE_ERROR_MEMORY);
   g_test_message("%s", error->message);

@@ -247,7 +247,7 @@ static const struct {
     {"\n\n# nothing\n", ": the file is empty, expected a trace"},
     {HEADER, ": found no requests, expected at least one"},
     {AZURE "2023-11-16 18:17:03,5,0\n", ": found only requests without tokens"},
-    {"a,b\n1,2\n", ":1:1: found 'a,b' in the first line, expected the start of a trace: "},
+    {"a,b\n1,2\n", ":1:1: found 'a,b' in the first line, expected the start of a trace, such as "},
     {"\x89PNG\x01\n", ":1:1: found '\\x89PNG\\x01' in the first line"},
     {"arrival_s,prompt_tokens\n0,1\n", "; it lacks output_tokens"},
     {"arrival_s,prompt_tokens,output_tokens,prioriy\n",

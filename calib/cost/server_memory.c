@@ -1,0 +1,209 @@
+/* The parts of a server's memory; called by pool_size.c. Each rule has beside it where it was read,
+ * or in which logs. */
+#include "server_memory.h"
+
+#include <string.h>
+
+#define GIB (1024.0 * 1024 * 1024)
+#define MIB (1024.0 * 1024)
+
+/* PyTorch's cuBLAS workspace, CUDABlas' parseChosenWorkspaceSize: 32 MiB on compute capability 9.0
+ * and 10.0, else 8.125 MiB. Those are the cards of 70 GiB and more that are no A100. */
+#define WORKSPACE_LARGE_BYTES ((guint64)(32 * MIB))
+#define WORKSPACE_SMALL_BYTES ((guint64)(8.125 * MIB))
+
+/* Bytes that the sampler holds at its peak for each logit (gpu_model_runner's _dummy_sampler_run,
+ * which asks for top-k and top-p): the logits in 16 and in 32 bits, and
+ *   by sorting    values and 64-bit indices (4 + 8), and the temporary storage of CUB's sort of
+ *                 pairs: segments' indices (8), double buffers of keys and values (4 + 8)
+ *   by rejection  probabilities (4) and the exponential noise, or masked logits (4) */
+#define SORTING_LOGIT_BYTES (2 + 4 + 12 + 20)
+#define REJECTING_LOGIT_BYTES (2 + 4 + 4 + 4)
+/* Model runner V2 samples from 16-bit logits, without top-k and top-p in its profile run. */
+#define PLAIN_LOGIT_BYTES 2
+#define FIRST_TRITON_TOP_K 17 /* topk_topp_triton.py: a row of 32-bit scratch a multiprocessor */
+#define FIRST_FLASHINFER 21   /* VLLM_USE_FLASHINFER_SAMPLER is 1: no scratch */
+#define LEAST_TRITON_SEQS 8   /* fewer are sorted */
+
+/* Of the hidden size, live at the widest point of a layer: the residual before and behind the
+ * attention, its output, and the normed input of the feed-forward part. */
+#define FORWARD_HIDDEN 4
+#define HIDDEN_BYTES 2 /* 16-bit activations */
+
+/* The experts' workspaces stay allocated (WorkspaceManager), beside whatever comes later. */
+#define FIRST_EXPERT_WORKSPACE 16
+/* Inductor's benchmark of combined kernels, on by default (benchmark_combo_kernel), runs them on
+ * copies of their inputs when a model is first compiled. The largest is the embedding's table. */
+#define FIRST_COMBO_BENCHMARK 11
+
+/* What is not PyTorch's on H100 at TP 1, 2, and from 4: logs of 0.15 and of 0.19, which has run and
+ * dropped its CUDA graphs by then (profile_cudagraph_memory). */
+#define FIRST_GRAPH_PROFILE 18
+#define NON_TORCH_GIB(a, b, c) ((const double[]){a, b, c})
+/* Counted from 0.20 on. Logs have 0.53 GiB for 28 layers (0.24, RTX 4090) and some 0.50 for 32
+ * (0.32, H100), both with all default sizes. */
+#define FIRST_GRAPHS_COUNTED 20
+#define GRAPH_BYTES_A_LAYER ((guint64)(17.6 * MIB))
+
+typedef struct {
+  guint64 bytes;
+  const char *in;
+} Peak;
+
+static gboolean
+has_large_workspace(const Device *device)
+{
+  return device->memory_bytes >= 70 * GIB && strstr(device->name, "a100") == NULL;
+}
+
+/* Which models run in model runner V2 without being asked to (VllmConfig.use_v2_model_runner). */
+static gboolean
+is_runner_v2(const ServerSetup *setup)
+{
+  static const struct {
+    const char *family;
+    guint32 since;
+  } first[] = {{"qwen3", 22},     {"llama", 23},       {"mistral", 23},
+               {"qwen2_moe", 24}, {"deepseek_v2", 24}, {"granitemoe", 24}};
+  const char *family = setup->model->family;
+
+  for (guint i = 0; i < G_N_ELEMENTS(first); i++)
+    if (g_strcmp0(family, first[i].family) == 0 && setup->version >= first[i].since)
+      return TRUE;
+  return setup->version >= 30 || (setup->version >= 26 && setup->model->experts == 0);
+}
+
+static guint32
+power_of_two(guint32 n)
+{
+  guint32 power = 1;
+
+  while (power < n)
+    power *= 2;
+  return power;
+}
+
+/* Scratch of the Triton kernel that masks logits: a row for each of its programs. */
+static guint64
+triton_scratch(const ServerSetup *setup)
+{
+  guint32 processors = (guint32)setup->device->multiprocessors;
+  guint32 programs = MIN(power_of_two(MIN(processors, setup->max_num_seqs)), processors);
+
+  return 4 * (guint64)programs * setup->model->vocab;
+}
+
+static Peak
+sampler_peak(const ServerSetup *setup)
+{
+  const Model *model = setup->model;
+  guint64 logits = (guint64)setup->max_num_seqs * model->vocab;
+  guint64 hidden = HIDDEN_BYTES * (guint64)model->hidden *
+                   ((guint64)setup->max_num_batched_tokens + 2 * setup->max_num_seqs);
+  gboolean flashinfer = setup->version >= FIRST_FLASHINFER;
+  gboolean triton =
+      setup->version >= FIRST_TRITON_TOP_K && setup->max_num_seqs >= LEAST_TRITON_SEQS;
+
+  if (is_runner_v2(setup))
+    return (Peak){hidden + PLAIN_LOGIT_BYTES * logits, "logits"};
+  if (flashinfer)
+    return (Peak){hidden + REJECTING_LOGIT_BYTES * logits, "sampler"};
+  if (triton)
+    return (Peak){hidden + REJECTING_LOGIT_BYTES * logits + triton_scratch(setup), "sampler"};
+  return (Peak){hidden + SORTING_LOGIT_BYTES * logits, "sampler, sorting"};
+}
+
+/* TritonExperts.workspace_shapes: a row a token and expert, of the wider of the experts' input and
+ * their output, twice. */
+static guint64
+expert_workspace(const ServerSetup *setup, const Layer *layer)
+{
+  guint64 rows = (guint64)setup->max_num_batched_tokens * layer->active_experts;
+  guint64 width = layer->ffn / setup->tensor_parallel_size;
+  guint64 inner = MAX(width, (guint64)setup->model->hidden);
+  guint64 outer = MAX((layer->gated ? 2 : 1) * width, (guint64)setup->model->hidden);
+
+  return layer->experts > 0 ? HIDDEN_BYTES * rows * (inner + outer) : 0;
+}
+
+/* A dense part's (or the shared experts') input projection and its activated half. */
+static guint64
+dense_bytes(const ServerSetup *setup, const Layer *layer)
+{
+  guint64 width = (layer->experts > 0 ? layer->shared_ffn : layer->ffn);
+
+  return HIDDEN_BYTES * (guint64)setup->max_num_batched_tokens * (layer->gated ? 3 : 2) * width /
+         setup->tensor_parallel_size;
+}
+
+/* Over the layers: the widest forward pass, and in *kept what stays allocated behind it. */
+static Peak
+forward_peak(const ServerSetup *setup, guint64 *kept)
+{
+  const Model *model = setup->model;
+  guint64 hidden =
+      FORWARD_HIDDEN * HIDDEN_BYTES * (guint64)setup->max_num_batched_tokens * model->hidden;
+  Peak peak = {0, "forward pass"};
+
+  *kept = 0;
+  for (guint i = 0; i < model->n_kinds; i++) {
+    guint64 workspace = expert_workspace(setup, &model->kinds[i]);
+    peak.bytes = MAX(peak.bytes, hidden + MAX(workspace, dense_bytes(setup, &model->kinds[i])));
+    *kept = MAX(*kept, workspace);
+  }
+  if (setup->version < FIRST_EXPERT_WORKSPACE)
+    *kept = 0;
+  return peak;
+}
+
+static Peak
+compile_peak(const ServerSetup *setup)
+{
+  guint64 table = HIDDEN_BYTES * (guint64)setup->model->vocab * setup->model->hidden /
+                  setup->tensor_parallel_size;
+
+  return (Peak){setup->version >= FIRST_COMBO_BENCHMARK ? table : 0, "compilation"};
+}
+
+static void
+find_activation(const ServerSetup *setup, ServerMemory *memory)
+{
+  guint64 kept;
+  Peak forward = forward_peak(setup, &kept);
+  Peak sampler = sampler_peak(setup);
+  Peak peaks[] = {forward, {sampler.bytes + kept, sampler.in}, compile_peak(setup)};
+  guint64 workspace =
+      has_large_workspace(setup->device) ? WORKSPACE_LARGE_BYTES : WORKSPACE_SMALL_BYTES;
+
+  for (guint i = 0; i < G_N_ELEMENTS(peaks); i++) {
+    guint64 bytes = peaks[i].bytes + workspace;
+    if (bytes > memory->activation_bytes) {
+      memory->activation_bytes = bytes;
+      memory->activation_peak = peaks[i].in;
+    }
+  }
+}
+
+static guint64
+non_torch(const ServerSetup *setup)
+{
+  gboolean profiles_graphs = setup->version >= FIRST_GRAPH_PROFILE;
+  const double *gib =
+      profiles_graphs ? NON_TORCH_GIB(0.25, 2.08, 2.17) : NON_TORCH_GIB(0.13, 0.55, 0.55);
+  guint32 tp = setup->tensor_parallel_size;
+
+  if (tp == 1 && profiles_graphs && setup->device->non_torch_bytes > 0)
+    return (guint64)setup->device->non_torch_bytes;
+  return (guint64)(gib[tp == 1 ? 0 : tp < 4 ? 1 : 2] * GIB);
+}
+
+ServerMemory
+server_memory_find(const ServerSetup *setup)
+{
+  ServerMemory memory = {.non_torch_bytes = non_torch(setup)};
+
+  if (setup->version >= FIRST_GRAPHS_COUNTED)
+    memory.graph_bytes = GRAPH_BYTES_A_LAYER * setup->model->layers;
+  find_activation(setup, &memory);
+  return memory;
+}

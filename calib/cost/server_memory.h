@@ -1,0 +1,32 @@
+/* What a vLLM server takes of a card beside weights and KV, as its own start-up finds it out: by a
+ * profile run of the largest step, and what the driver counts beyond that. By version, read in the
+ * published 0.8.5 to 0.32 and held against start-up logs (tests/unit/server-memory.c).
+ *
+ * The profile run is a forward pass of max_num_batched_tokens, then the sampler for max_num_seqs
+ * sequences; the peak of either counts, not their sum, since the one's results are gone when the
+ * other runs. It does not fall with tensor parallelism where the sampler's is the higher: every
+ * rank samples from whole logits.
+ */
+#pragma once
+
+#include "calib/devices/device.h"
+#include "sim/model.h"
+
+typedef struct {
+  const Device *device;
+  const Model *model;
+  guint32 version; /* x of vLLM 0.x, from 8; 0: before the v1 engine */
+  guint32 tensor_parallel_size;
+  guint32 max_num_batched_tokens;
+  guint32 max_num_seqs;
+} ServerSetup;
+
+typedef struct {
+  guint64 activation_bytes;    /* peak of the profile run */
+  const char *activation_peak; /* in what: static text */
+  guint64 non_torch_bytes;     /* loaded kernels, cuBLAS, NCCL: what PyTorch does not allocate */
+  guint64 graph_bytes;         /* CUDA graphs, 0 in versions that do not count them */
+} ServerMemory;
+
+/* On one of the tensor-parallel group's devices. */
+ServerMemory server_memory_find(const ServerSetup *setup);

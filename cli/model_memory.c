@@ -1,0 +1,247 @@
+/* The sum is pool_size.c's; here it is worded. Called by model.c. */
+#include "model_memory.h"
+
+#include <math.h>
+
+#include "cli.h"
+#include "report/text/format.h"
+#include "report/text/table.h"
+#include "scenario/engine_defaults.h"
+#include "scenario/option_words.h"
+#include "scenario/resolve.h"
+
+#define GIB (1024.0 * 1024 * 1024)
+#define CONSUMED_SINCE 27 /* logs have weights and what is not PyTorch's together */
+
+/* A line of the sum: ours, and the log's, in GiB. */
+typedef struct {
+  const char *label;
+  double found;
+  double logged; /* NAN: not said */
+  const char *where;
+} Row;
+
+enum { ROWS = 8 };
+
+static gboolean
+parse_count(const char *text, const char *option, guint32 most, guint32 *count, GError **error)
+{
+  guint64 value = *count;
+
+  if (text != NULL && !cli_parse_uint(text, option, 1, most, &value, error))
+    return FALSE;
+  *count = (guint32)value;
+  return TRUE;
+}
+
+/* The engine's version: typed, or the log's, or the newest. */
+static gboolean
+find_scheduler(const ModelMemoryOptions *options, ModelMemory *memory, GError **error)
+{
+  g_autofree char *logged = memory->log != NULL && memory->log->version != NULL
+                                ? g_strconcat("vllm-", memory->log->version, NULL)
+                                : NULL;
+  const char *name = options->scheduler != NULL ? options->scheduler
+                     : logged != NULL           ? logged
+                                                : "vllm";
+
+  memory->scheduler = scheduler_class_from_name(name, error);
+  return memory->scheduler != NULL;
+}
+
+static gboolean
+find_settings(const ModelMemoryOptions *options, ModelMemory *memory, GError **error)
+{
+  const EngineSetup setup = {memory->scheduler, memory->device, options->offline};
+  EngineDefaults defaults = engine_defaults_find(&setup);
+  PoolSizeRequest *request = &memory->request;
+  ServerSetup *server = &request->server;
+
+  server->tensor_parallel_size = 1;
+  server->max_num_batched_tokens =
+      memory->scheduler->features & SCHEDULER_CHUNKS_BY_DEFAULT
+          ? defaults.max_num_batched_tokens
+          : MAX(defaults.least_batched_tokens, server->model->max_position);
+  server->max_num_seqs = defaults.max_num_seqs;
+  request->utilization = memory->log != NULL && isfinite(memory->log->utilization)
+                             ? memory->log->utilization
+                             : defaults.gpu_memory_utilization;
+  return parse_count(options->tensor_parallel_size, "--tensor-parallel-size", 64,
+                     &server->tensor_parallel_size, error) &&
+         parse_count(options->max_num_batched_tokens, "--max-num-batched-tokens", G_MAXUINT32,
+                     &server->max_num_batched_tokens, error) &&
+         parse_count(options->max_num_seqs, "--max-num-seqs", G_MAXUINT32, &server->max_num_seqs,
+                     error) &&
+         (options->gpu_memory_utilization == NULL ||
+          cli_parse_double(options->gpu_memory_utilization, "--gpu-memory-utilization", 1e-9, 1,
+                           &request->utilization, error));
+}
+
+gboolean
+model_memory_find(const ModelMemoryOptions *options, const Model *model, guint32 block_size,
+                  ModelMemory *memory, GError **error)
+{
+  *memory = (ModelMemory){.request = {.block_size = block_size}};
+  if (options->log != NULL && (memory->log = startup_log_read(options->log, error)) == NULL) {
+    g_prefix_error(error, "--log: ");
+    return FALSE;
+  }
+  if (!find_scheduler(options, memory, error)) {
+    g_prefix_error(error, "--scheduler: ");
+    return FALSE;
+  }
+  memory->device = resolve_device(options->device, error);
+  if (memory->device == NULL) {
+    g_prefix_error(error, "--device: ");
+    return FALSE;
+  }
+  memory->request.server.device = memory->device;
+  memory->request.server.model = model;
+  if (!find_settings(options, memory, error))
+    return FALSE;
+  memory->request.server.version = memory->scheduler->version;
+  pool_size_find(&memory->request, &memory->pool, NULL);
+  return TRUE;
+}
+
+void
+model_memory_clear(ModelMemory *memory)
+{
+  g_clear_pointer(&memory->device, device_free);
+  g_clear_pointer(&memory->log, startup_log_free);
+}
+
+static guint64
+kv_tokens(const ModelMemory *memory)
+{
+  return (guint64)memory->pool.num_gpu_blocks * memory->request.block_size;
+}
+
+json_t *
+model_memory_json(const ModelMemory *memory)
+{
+  const PoolSizeRequest *request = &memory->request;
+  const PoolSize *pool = &memory->pool;
+  const StartupLog *log = memory->log;
+  json_t *object = json_pack(
+      "{s:s, s:s, s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I}", "device",
+      memory->device->name, "scheduler", memory->scheduler->name, "tensor_parallel_size",
+      (int)request->server.tensor_parallel_size, "gpu_memory_utilization", request->utilization,
+      "max_num_batched_tokens", (json_int_t)request->server.max_num_batched_tokens, "max_num_seqs",
+      (json_int_t)request->server.max_num_seqs, "memory_bytes",
+      (json_int_t)memory->device->memory_bytes, "usable_bytes", (json_int_t)pool->usable_bytes,
+      "weight_bytes", (json_int_t)pool->weight_bytes, "activation_bytes",
+      (json_int_t)pool->server.activation_bytes, "activation_peak", pool->server.activation_peak,
+      "non_torch_bytes", (json_int_t)pool->server.non_torch_bytes, "graph_bytes",
+      (json_int_t)pool->server.graph_bytes, "kv_bytes", (json_int_t)pool->kv_bytes,
+      "num_gpu_blocks", (json_int_t)pool->num_gpu_blocks, "kv_tokens",
+      (json_int_t)kv_tokens(memory));
+
+  json_object_set_new(object, "logged_kv_tokens",
+                      log != NULL && isfinite(log->kv_tokens)
+                          ? json_integer((json_int_t)log->kv_tokens)
+                          : json_null());
+  return object;
+}
+
+static double
+logged(const StartupLog *log, double value)
+{
+  return log != NULL ? value : NAN;
+}
+
+/* Logs of 0.27 and later have the same sum in other parts. */
+static void
+find_rows(const ModelMemory *memory, Row rows[ROWS])
+{
+  static const StartupLog nothing = {NULL, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+  const StartupLog *log = memory->log != NULL ? memory->log : &nothing;
+  const PoolSize *pool = &memory->pool;
+  const ServerMemory *server = &pool->server;
+  gboolean together =
+      memory->log != NULL ? isfinite(log->consumed) : memory->scheduler->version >= CONSUMED_SINCE;
+  double weights = (double)pool->weight_bytes / GIB;
+  double activation = (double)server->activation_bytes / GIB;
+  double non_torch = (double)server->non_torch_bytes / GIB;
+  double graphs = (double)server->graph_bytes / GIB;
+  const Row found[ROWS] = {
+      {"memory", memory->device->memory_bytes / GIB, log->total, "Free memory on device (…/… GiB)"},
+      {"usable", (double)pool->usable_bytes / GIB, log->usable,
+       "Desired GPU memory utilization is (…, … GiB)"},
+      {"- weights", weights, log->weights, "Model loading took … GiB"},
+      {"- not PyTorch's", non_torch, log->non_torch, "… GiB for non-torch memory"},
+      {"  (both together)", weights + non_torch,
+       together ? log->consumed : log->weights + log->non_torch,
+       together ? "… GiB for consumed memory" : ""},
+      {"- activation peak", activation + (together ? graphs : 0), log->activation,
+       together ? "… GiB for peak activation, graphs in it" : "… GiB for peak activation"},
+      {"- CUDA graphs", together ? 0 : graphs, graphs > 0 && !together ? log->graphs : NAN,
+       "Estimated CUDA graph memory: … GiB"},
+      {"= KV cache", (double)pool->kv_bytes / GIB, log->kv, "Available KV cache memory: … GiB"},
+  };
+
+  for (guint i = 0; i < ROWS; i++)
+    rows[i] = found[i];
+}
+
+static void
+add_logged(Table *table, double found, double logged_value, int decimals)
+{
+  if (!isfinite(logged_value)) {
+    table_add(table, "");
+    table_add(table, "");
+    return;
+  }
+  table_take(table, decimals > 0 ? g_strdup_printf("%.*f", decimals, logged_value)
+                                 : format_count((guint64)logged_value));
+  table_take(table, logged_value != 0
+                        ? g_strdup_printf("%+.1f %%", 100 * (found / logged_value - 1))
+                        : g_strdup(""));
+}
+
+static void
+append_sum(const ModelMemory *memory, GString *text)
+{
+  g_autoptr(Table) table = table_new("lrrrl");
+  Row rows[ROWS];
+
+  find_rows(memory, rows);
+  table_add(table, "");
+  table_add(table, "GiB");
+  table_add(table, memory->log != NULL ? "logged" : "");
+  table_add(table, "");
+  table_add(table, "what vLLM's log says");
+  for (guint i = 0; i < ROWS; i++) {
+    table_add(table, rows[i].label);
+    table_take(table, g_strdup_printf("%.2f", rows[i].found));
+    add_logged(table, rows[i].found, rows[i].logged, 2);
+    table_add(table, rows[i].where);
+  }
+  table_add(table, "  tokens");
+  table_take(table, format_count(kv_tokens(memory)));
+  add_logged(table, (double)kv_tokens(memory),
+             logged(memory->log, memory->log != NULL ? memory->log->kv_tokens : NAN), 0);
+  table_add(table, "GPU KV cache size: … tokens");
+  table_append(table, "  ", text);
+}
+
+void
+model_memory_append(const ModelMemory *memory, GString *text)
+{
+  const ServerSetup *server = &memory->request.server;
+  const StartupLog *log = memory->log;
+
+  g_string_append_printf(text,
+                         "\nOn %u x %s under %s: %.3g of the memory, max_num_batched_tokens %u, "
+                         "max_num_seqs %u; each card:\n",
+                         server->tensor_parallel_size, memory->device->name,
+                         memory->scheduler->name, memory->request.utilization,
+                         server->max_num_batched_tokens, server->max_num_seqs);
+  append_sum(memory, text);
+  g_string_append_printf(text, "The activation's peak is in: %s.\n",
+                         memory->pool.server.activation_peak);
+  if (memory->pool.num_gpu_blocks == 0)
+    g_string_append(text, "No KV block is left: the server would not start.\n");
+  if (log != NULL && log->version != NULL)
+    g_string_append_printf(text, "The log is of vLLM %s.\n", log->version);
+}

@@ -1,0 +1,32 @@
+/* `model show --device`: what a server of an engine's version leaves for KV on a card, as a sum
+ * line by line, beside what its own start-up log says. */
+#pragma once
+
+#include <jansson.h>
+
+#include "calib/cost/pool_size.h"
+#include "calib/import/startup_log.h"
+#include "sim/scheduler.h"
+
+/* The options as they were typed; NULL where they were not. */
+typedef struct {
+  char *device, *scheduler, *log;
+  char *tensor_parallel_size, *gpu_memory_utilization, *max_num_batched_tokens, *max_num_seqs;
+  gboolean offline;
+} ModelMemoryOptions;
+
+typedef struct {
+  PoolSizeRequest request;
+  PoolSize pool;
+  const SchedulerClass *scheduler;
+  Device *device;
+  StartupLog *log; /* NULL: none is held against it */
+} ModelMemory;
+
+/* Resolves the options, what is not typed by the engine's defaults. FALSE on what cannot be. */
+gboolean model_memory_find(const ModelMemoryOptions *options, const Model *model,
+                           guint32 block_size, ModelMemory *memory, GError **error);
+void model_memory_clear(ModelMemory *memory);
+
+json_t *model_memory_json(const ModelMemory *memory);
+void model_memory_append(const ModelMemory *memory, GString *text);

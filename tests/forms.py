@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""Forms of public traces and benchmark results: what is read, in which unit, and what is said of files that are no trace."""
+import json
+import os
+
+from spillway_test import Skip, all_tests, check, check_close, check_equal, execute, main, succeed, write
+
+RUN = ["run", "--model", "llama-3.1-8b", "--device", "h100-sxm"]
+
+
+def lines(*objects):
+    return "".join(json.dumps(one) + "\n" for one in objects)
+
+
+def show(path, *more):
+    return succeed("trace", "show", path, "--format", "json", *more).json["traces"][0]
+
+
+def rows(path):
+    """Arrival, prompt, output of each request, as the trace is written again."""
+    succeed("trace", "convert", path, "-o", "again.csv", "--to", "spillway")
+    with open("again.csv") as file:
+        found = [line.rstrip("\n").split(",") for line in file if not line.startswith("#")]
+    columns = [found[0].index(name) for name in ("arrival_s", "prompt_tokens", "output_tokens")]
+    return [tuple(float(row[column]) for column in columns) for row in found[1:]]
+
+
+BAILIAN = lines({"chat_id": 7, "parent_chat_id": -1, "timestamp": 61.114, "input_length": 52, "output_length": 132,
+                 "type": "text", "turn": 1, "hash_ids": [1, 2, 3, 4]},
+                {"chat_id": 9, "parent_chat_id": 7, "timestamp": 91.5, "input_length": 100, "output_length": 50,
+                 "type": "text", "turn": 2, "hash_ids": [1, 2, 3, 5, 6, 7, 8]},
+                {"chat_id": 8, "parent_chat_id": -1, "timestamp": 7199.9, "input_length": 33, "output_length": 0,
+                 "type": "search", "turn": 1, "hash_ids": [9, 10, 11]})
+VLLM = {"date": "x", "duration": 9.5, "completed": 3, "total_input_tokens": 300, "total_output_tokens": 60,
+        "request_rate": 2.0, "max_concurrency": None, "input_lens": [100, 120, 80], "output_lens": [20, 30, 0],
+        "ttfts": [0.02, 0.03, 0.0], "itls": [[0.01] * 19, [0.02] * 29, []], "start_times": [5000.25, 5001.5, 5001.75],
+        "generated_texts": ["\"NaN\"", "Infinity", ""], "errors": ["", "", "refused"]}
+
+
+def aiperf(start_ns, **metadata):
+    return {"metadata": {"x_request_id": "r%d" % start_ns, "request_start_ns": start_ns, "request_end_ns": start_ns + 900000000,
+                         "benchmark_phase": "profiling", "was_cancelled": False, **metadata},
+            "metrics": {"time_to_first_token": {"value": 45.5, "unit": "ms"}, "request_latency": {"value": 0.5, "unit": "s"},
+                        "output_sequence_length": {"value": 100, "unit": "tokens"},
+                        "input_sequence_length": {"value": 50, "unit": "tokens"}}, "error": None}
+
+
+AIPERF = lines(aiperf(1759813207532900363, benchmark_phase="warmup"), aiperf(1759813208532900363),
+               aiperf(1759813207782900363), {**aiperf(5), "error": {"code": 500}})
+SPLITWISE = ("request_id,request_type,application_id,arrival_timestamp,batch_size,prompt_size,token_size\n"
+             "0,2,0,1.5,1,4096,32\n1,2,0,3,1,2048,8\n")
+LSS = lines({"input_toks": 100, "output_toks": 20, "arrival_time_ns": 1000000001, "input_tok_ids": [1, 2]},
+            {"input_toks": 101, "output_toks": 21, "arrival_time_ns": 2500000000})
+DYNAMO = lines({"session_id": "s", "created_time": 1500, "input_tokens": 1200, "output_tokens": 6, "hash_ids": [0, 1, 2]},
+               {"session_id": "s", "created_time": 2500.5, "input_tokens": 1400, "output_tokens": 6, "hash_ids": [0, 1, 2]})
+
+READ = {  # name: text, form, unit, requests
+    "bailian.jsonl": (BAILIAN, "bailian", "seconds", [(61.114, 52, 132), (91.5, 100, 50)]),
+    "vllm.json": (json.dumps(VLLM), "bench-result", "seconds", [(0, 100, 20), (1.25, 120, 30)]),
+    "pretty.json": (json.dumps(VLLM, indent=2), "bench-result", "seconds", [(0, 100, 20), (1.25, 120, 30)]),
+    "sglang.jsonl": (lines({**VLLM, "request_rate": float("inf"), "start_times": [float("nan")] * 0 or None}),
+                     "bench-result", "seconds", [(0, 100, 20), (0, 120, 30)]),
+    "rate.jsonl": (lines({key: value for key, value in VLLM.items() if key != "start_times"}),
+                   "bench-result", "seconds", [(0, 100, 20), (0.5, 120, 30)]),
+    "aiperf.jsonl": (AIPERF, "aiperf", "ns", [(0, 50, 100), (0.75, 50, 100)]),
+    "splitwise.csv": (SPLITWISE, "splitwise", "seconds", [(1.5, 4096, 32), (3, 2048, 8)]),
+    "llmservingsim.jsonl": (LSS, "llmservingsim", "ns", [(1.000000001, 100, 20), (2.5, 101, 21)]),
+    "dynamo.jsonl": (DYNAMO, "mooncake", "ms", [(1.5, 1200, 6), (2.5005, 1400, 6)]),
+    "array.json": ("[\n" + DYNAMO.replace("}\n{", "},\n{") + "]\n", "mooncake", "ms", [(1.5, 1200, 6), (2.5005, 1400, 6)]),
+}
+
+
+def test_forms():
+    """Each public form is known by its content, says its unit, and gives the requests that it holds."""
+    for name, (text, form, unit, expected) in READ.items():
+        write(name, text)
+        shown = show(name)
+        check_equal((shown["format"], shown["time_unit"], shown["requests"]), (form, unit, len(expected)), name)
+        for found, right in zip(rows(name), expected):
+            for a, b in zip(found, right):
+                check(abs(a - b) < 1e-11, "%s: %s, not %s" % (name, found, right))
+
+
+def test_prefixes():
+    """Hashes of Bailian traces stand for 16 tokens: 48 of the second prompt's are in the first."""
+    write("b.jsonl", BAILIAN)
+    check_equal(show("b.jsonl")["prefix_hits"]["repeated_tokens"], 48)
+
+
+def test_span_first():
+    """trace show begins with span, rate, form and unit."""
+    write("b.jsonl", BAILIAN.replace('"output_length": 0', '"output_length": 9'))
+    first = succeed("trace", "show", "b.jsonl").text.split("\n")[0]
+    check_equal(first, "b.jsonl: 3 requests over 7,138.8 s, 0.0002802 a second; form bailian, times in seconds")
+
+
+def test_absurd_rates():
+    """More than 10,000 requests a second, or fewer than one a day, are told with the unit that was taken."""
+    head = "arrival_s,prompt_tokens,output_tokens\n"
+    for times, word in (([0, 0.00001, 0.00002], "a second"), ([0, 100000, 200000], "a day")):
+        write("t.csv", head + "".join("%s,5,5\n" % time for time in times))
+        said = execute("trace", "show", "t.csv").err
+        check(word in said and "times in seconds" in said and "--time-scale" in said, said)
+    write("t.csv", head + "0,5,5\n0,5,5\n80000,5,5\n")
+    check_equal(execute("trace", "show", "t.csv").err, "")
+
+
+REFUSED = {
+    "sharegpt.json": ('[{"id":"a","conversations":[{"from":"human","value":"a \\"delay\\""}]}]', "tokenizer"),
+    "lss.jsonl": (lines({"session_id": "s", "arrival_time_ns": 1000, "sub_requests": [{"input_toks": 1, "output_toks": 2}]}),
+                  "arrival_time_ns"),
+    "dynamo.jsonl": (lines({"session_id": "s", "timestamp": 0, "input_length": 9, "output_length": 6},
+                           {"session_id": "s", "delay": 500, "input_length": 9, "output_length": 6}), "timestamp (ms)"),
+    "delay.jsonl": (lines({"session_id": "s", "delay": 500, "input_length": 9, "output_length": 6}), "timestamp (ms)"),
+    "agents.jsonl": (lines({"request_id": "a", "wait_for": ["b"], "input_length": 9, "output_length": 6}), "wait_for"),
+    "summary.json": (json.dumps({**{key: VLLM[key] for key in ("duration", "completed", "total_input_tokens")},
+                                 "request_rate": float("inf")}), "--save-detailed"),
+    "runs.jsonl": (lines(VLLM, VLLM), "one run"),
+    "aiperf.json": (json.dumps({"request_latency": {"avg": 1}, "input_sequence_length": {"avg": 1}}, indent=1),
+                    "profile_export.jsonl"),
+    "units.jsonl": (lines({"timestamp": 1.5, "input_tokens": 5, "output_tokens": 3}), "arrival_s (seconds)"),
+    "messages.jsonl": (lines({"custom_id": "1", "body": {"messages": []}}), "tokenizer"),
+    "other.csv": ("a,b\n1,2\n", "trace-formats"),
+    "broken.json": ("[{\"a\": 1,\n", "no JSON"),
+}
+
+
+def test_refusals():
+    """What is no trace is refused in two lines at most: what it is, and what to do."""
+    for name, (text, part) in REFUSED.items():
+        write(name, text)
+        result = execute("trace", "show", name)
+        check_equal(result.status, 2, name)
+        check(part in result.err, "%s: %s" % (name, result.err))
+        check(len(result.err.rstrip("\n").split("\n")) <= 2 and len(result.err) < 420, result.err)
+        check("\\x0a" not in result.err, result.err)
+
+
+def test_against():
+    """A benchmark's result is what a run is held against: TTFT, and the time of the last token, as it has them."""
+    write("v.json", json.dumps(VLLM, indent=1))
+    write("a.jsonl", AIPERF)
+    against = succeed(*RUN, "--trace", "v.json", "--against", "v.json", "--format", "json").json["against"]
+    check_equal(against["requests"], 2)
+    check_close(against["ttft_s"]["mean"]["measured"], 0.025, "ttft")
+    check_close(against["e2e_s"]["mean"]["measured"], (0.02 + 0.19 + 0.03 + 0.58) / 2, "e2e")
+    check_close(against["tpot_s"]["mean"]["measured"], 0.015, "tpot")
+    against = succeed(*RUN, "--trace", "a.jsonl", "--against", "a.jsonl", "--format", "json").json["against"]
+    check_equal(against["requests"], 2)
+    check_close(against["ttft_s"]["mean"]["measured"], 0.0455, "ttft")
+    check_close(against["e2e_s"]["mean"]["measured"], 0.5, "e2e")
+    write("two.jsonl", lines(VLLM, VLLM))
+    check("second run" in execute(*RUN, "--trace", "v.json", "--against", "two.jsonl").err)
+
+
+def test_cases():
+    """The cases that people met, where they are at hand."""
+    folder = os.path.join(os.environ.get("SPILLWAY_SHARED", ""), "cases", "traces")
+    if not os.path.isdir(folder):
+        raise Skip("no cases: SPILLWAY_SHARED is not set, or has none")
+    for name in ("bailian.jsonl", "bailian-nohash.jsonl"):
+        shown = show(os.path.join(folder, name))
+        check_equal(shown["requests"], 3, name)
+        check_close(shown["duration_s"], 7138.786, name)
+    for name in ("vllm-bench.json", "sglang-bench.jsonl", "aiperf.jsonl", "splitwise.csv"):
+        check(show(os.path.join(folder, name))["requests"] in (1, 2, 3), name)
+    for name in ("dynamo-sessions.jsonl", "lss-sub.jsonl", "sharegpt.json"):
+        result = execute("trace", "show", os.path.join(folder, name))
+        check(result.status == 2 and result.err.count("\n") == 2, result.err)
+
+
+main(all_tests(globals()))

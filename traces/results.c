@@ -1,0 +1,245 @@
+#include "results.h"
+
+#include "sim/units.h"
+
+#include <math.h>
+#include <string.h>
+
+#define TOKENS_MAX 1000000000
+#define NS_PER_S G_GINT64_CONSTANT(1000000000)
+
+static gboolean G_GNUC_PRINTF(2, 3) fail(GError **error, const char *format, ...)
+{
+  va_list args;
+
+  va_start(args, format);
+  if (error != NULL)
+    *error = g_error_new_valist(G_FILE_ERROR, G_FILE_ERROR_INVAL, format, args);
+  va_end(args);
+  return FALSE;
+}
+
+void
+results_mend_json(char *text, gsize bytes)
+{
+  static const struct {
+    const char *word, *instead;
+  } words[] = {{"-Infinity", "null     "}, {"Infinity", "null    "}, {"NaN", "\"\" "}};
+  gboolean is_text = FALSE;
+
+  for (gsize i = 0; i < bytes; i++) {
+    if (text[i] == '"')
+      is_text = !is_text;
+    else if (is_text && text[i] == '\\')
+      i++;
+    for (guint w = 0; !is_text && w < G_N_ELEMENTS(words); w++)
+      if (strlen(words[w].word) <= bytes - i &&
+          memcmp(text + i, words[w].word, strlen(words[w].word)) == 0)
+        memcpy(text + i, words[w].instead, strlen(words[w].word));
+  }
+}
+
+gboolean
+results_is_run(const json_t *object)
+{
+  return json_is_array(json_object_get(object, "input_lens")) ||
+         (json_object_get(object, "completed") != NULL &&
+          json_object_get(object, "duration") != NULL &&
+          json_object_get(object, "total_input_tokens") != NULL);
+}
+
+static gboolean
+read_tokens(const json_t *value, const char *what, gsize index, guint32 *tokens, GError **error)
+{
+  json_int_t number = json_integer_value(value);
+
+  if (!json_is_integer(value) || number < 0 || number > TOKENS_MAX)
+    return fail(error, "%s[%" G_GSIZE_FORMAT "]: expected a whole number from 0 to %d", what, index,
+                TOKENS_MAX);
+  *tokens = (guint32)number;
+  return TRUE;
+}
+
+/* An array beside input_lens, or NULL where the file has none. */
+static gboolean
+find_array(const json_t *object, const char *key, gsize n, const json_t **array, GError **error)
+{
+  *array = json_object_get(object, key);
+  if (!json_is_array(*array))
+    *array = NULL;
+  if (*array != NULL && json_array_size(*array) != n)
+    return fail(error,
+                "%s has %" G_GSIZE_FORMAT " values, expected %" G_GSIZE_FORMAT " as in input_lens",
+                key, json_array_size(*array), n);
+  return TRUE;
+}
+
+/* First token and last, from a request's ttft and the gaps between its tokens. Without streaming a
+ * client knows neither, and writes 0. */
+static void
+read_times(const json_t *ttft, const json_t *itls, ResultRequest *request)
+{
+  const json_t *gap;
+  gsize i;
+
+  request->ttft_s = request->e2e_s = NAN;
+  if (!json_is_number(ttft) || json_number_value(ttft) <= 0)
+    return;
+  request->ttft_s = json_number_value(ttft);
+  if (json_array_size(itls) == 0 && request->output_tokens > 1)
+    return;
+  request->e2e_s = request->ttft_s;
+  json_array_foreach(itls, i, gap) request->e2e_s += MAX(json_number_value(gap), 0);
+}
+
+/* Relative to the whole seconds of the first, where a double keeps its last digits. */
+static gboolean
+read_start(const json_t *value, ResultRun *run, gsize index, ResultRequest *request, GError **error)
+{
+  double start_s = json_number_value(value);
+
+  if (!json_is_number(value) || !(start_s >= 0) || start_s > 1e11)
+    return fail(error, "start_times[%" G_GSIZE_FORMAT "]: expected seconds, not negative", index);
+  if (index == 0)
+    run->zero_s = (gint64)floor(start_s);
+  if (fabs(start_s - (double)run->zero_s) > 1e6)
+    return fail(error,
+                "start_times[%" G_GSIZE_FORMAT "]: expected a time within 11 days of the "
+                "first's",
+                index);
+  request->start_ps = (gint64)llround((start_s - (double)run->zero_s) * (double)PS_PER_S);
+  return TRUE;
+}
+
+/* A number; "inf" and null (which Infinity became) are all at once. */
+static double
+read_rate(const json_t *object)
+{
+  const json_t *rate = json_object_get(object, "request_rate");
+  double value = json_number_value(rate);
+
+  return isfinite(value) && value > 0 ? value : 0;
+}
+
+gboolean
+results_read_run(const json_t *object, ResultRun *run, GError **error)
+{
+  const json_t *prompts = json_object_get(object, "input_lens"), *outputs, *ttfts, *itls, *starts;
+  gsize n = json_array_size(prompts);
+
+  *run = (ResultRun){.request_rate = read_rate(object)};
+  if (!json_is_array(prompts) || !json_is_array(json_object_get(object, "output_lens")))
+    return fail(error, "a benchmark's summary without its requests' lengths (input_lens, "
+                       "output_lens).\nRun it again with --save-detailed (vllm bench serve) or "
+                       "--output-details (sglang.bench_serving).");
+  if (!find_array(object, "output_lens", n, &outputs, error) ||
+      !find_array(object, "ttfts", n, &ttfts, error) ||
+      !find_array(object, "itls", n, &itls, error) ||
+      !find_array(object, "start_times", n, &starts, error))
+    return FALSE;
+  run->requests = g_array_new(FALSE, FALSE, sizeof(ResultRequest));
+  run->has_starts = starts != NULL;
+  for (gsize i = 0; i < n; i++) {
+    ResultRequest request = {.start_ps = -1};
+    if (!read_tokens(json_array_get(prompts, i), "input_lens", i, &request.prompt_tokens, error) ||
+        !read_tokens(json_array_get(outputs, i), "output_lens", i, &request.output_tokens, error) ||
+        (starts != NULL && !read_start(json_array_get(starts, i), run, i, &request, error)))
+      return FALSE;
+    read_times(json_array_get(ttfts, i), json_array_get(itls, i), &request);
+    g_array_append_val(run->requests, request);
+  }
+  return TRUE;
+}
+
+void
+results_run_clear(ResultRun *run)
+{
+  g_clear_pointer(&run->requests, g_array_unref);
+}
+
+gint64
+results_arrival_ps(const ResultRun *run, guint i)
+{
+  if (run->has_starts)
+    return g_array_index(run->requests, ResultRequest, i).start_ps;
+  return run->request_rate > 0 ? (gint64)llround(i / run->request_rate * (double)PS_PER_S) : 0;
+}
+
+gboolean
+results_is_aiperf(const json_t *object)
+{
+  return json_is_object(json_object_get(object, "metrics")) &&
+         json_object_get(json_object_get(object, "metadata"), "request_start_ns") != NULL;
+}
+
+/* A metric's time in seconds; NAN where it is not there or has a unit that is not known. */
+static double
+metric_s(const json_t *metrics, const char *name)
+{
+  static const struct {
+    const char *unit;
+    double seconds;
+  } units[] = {{"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"sec", 1}};
+  const json_t *metric = json_object_get(metrics, name), *value = json_object_get(metric, "value");
+  const char *unit = json_string_value(json_object_get(metric, "unit"));
+
+  for (guint i = 0; json_is_number(value) && unit != NULL && i < G_N_ELEMENTS(units); i++)
+    if (g_str_equal(units[i].unit, unit))
+      return json_number_value(value) * units[i].seconds;
+  return NAN;
+}
+
+static gboolean
+metric_tokens(const json_t *metrics, const char *name, guint32 *tokens, GError **error)
+{
+  const json_t *value = json_object_get(json_object_get(metrics, name), "value");
+  double number = json_number_value(value);
+
+  if (!json_is_number(value) || number != floor(number) || number < 0 || number > TOKENS_MAX)
+    return fail(error, "metrics.%s: expected a \"value\" of whole tokens from 0 to %d", name,
+                TOKENS_MAX);
+  *tokens = (guint32)number;
+  return TRUE;
+}
+
+static gboolean
+is_skipped(const json_t *object, const json_t *metadata)
+{
+  const json_t *failure = json_object_get(object, "error");
+  const char *phase = json_string_value(json_object_get(metadata, "benchmark_phase"));
+
+  return (failure != NULL && !json_is_null(failure)) ||
+         json_is_true(json_object_get(metadata, "was_cancelled")) ||
+         (phase != NULL && !g_str_equal(phase, "profiling"));
+}
+
+gboolean
+results_read_aiperf(const json_t *object, gint64 *zero_ns, ResultRequest *request, const char **id,
+                    gboolean *skip, GError **error)
+{
+  const json_t *metadata = json_object_get(object, "metadata");
+  const json_t *metrics = json_object_get(object, "metrics");
+  const json_t *start = json_object_get(metadata, "request_start_ns");
+  const json_t *end = json_object_get(metadata, "request_end_ns");
+  json_int_t start_ns = json_integer_value(start);
+
+  *id = json_string_value(json_object_get(metadata, "x_request_id"));
+  *skip = is_skipped(object, metadata);
+  if (*skip)
+    return TRUE;
+  if (!json_is_integer(start) || start_ns < 0)
+    return fail(error, "metadata.request_start_ns: expected whole nanoseconds");
+  if (*zero_ns < 0)
+    *zero_ns = start_ns / NS_PER_S * NS_PER_S;
+  if (ABS(start_ns - *zero_ns) > 1000000 * NS_PER_S)
+    return fail(error, "metadata.request_start_ns: expected a time within 11 days of the first's");
+  request->start_ps = (start_ns - *zero_ns) * (PS_PER_S / NS_PER_S);
+  if (!metric_tokens(metrics, "input_sequence_length", &request->prompt_tokens, error) ||
+      !metric_tokens(metrics, "output_sequence_length", &request->output_tokens, error))
+    return FALSE;
+  request->ttft_s = metric_s(metrics, "time_to_first_token");
+  request->e2e_s = metric_s(metrics, "request_latency");
+  if (isnan(request->e2e_s) && json_is_integer(end))
+    request->e2e_s = (double)(json_integer_value(end) - start_ns) / (double)NS_PER_S;
+  return TRUE;
+}

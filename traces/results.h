@@ -1,0 +1,46 @@
+/* What serving benchmarks write of their requests, out of parsed JSON: lengths, and times where
+ * the file has them. Two families: one object a run with arrays (`vllm bench serve` with
+ * --save-detailed, sglang.bench_serving with --output-details), and one object a request (AIPerf's
+ * profile_export.jsonl). As traces they are traces/run_result.c and traces/aiperf.c; as what a
+ * server did, `--against`.
+ */
+#pragma once
+
+#include <glib.h>
+#include <jansson.h>
+
+typedef struct {
+  gint64 start_ps; /* since the client's zero; -1: not in the file */
+  guint32 prompt_tokens, output_tokens;
+  double ttft_s, e2e_s; /* since the request was sent; NAN: not in the file */
+} ResultRequest;
+
+/* Numbers that JSON does not have, as Python writes them: NaN, Infinity and -Infinity outside of
+ * texts become null or an empty text, in as many bytes, so that columns stay. In place. */
+void results_mend_json(char *text, gsize bytes);
+
+/* A run's object: arrays, or (without lengths in it) a summary of such a run. */
+gboolean results_is_run(const json_t *object);
+
+typedef struct {
+  GArray *requests;    /* of ResultRequest, in the order of the arrays */
+  gint64 zero_s;       /* seconds that start_ps count from */
+  gboolean has_starts; /* start_times are there */
+  double request_rate; /* a second, that the client sent at; 0: all at once, or not said */
+} ResultRun;
+
+/* The caller frees with results_run_clear(). FALSE and a message without position: what was found,
+ * what was expected and, in a second line, what to do. */
+gboolean results_read_run(const json_t *object, ResultRun *run, GError **error);
+void results_run_clear(ResultRun *run);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ResultRun, results_run_clear)
+
+/* When the i-th request was sent, in ps: its start time (since zero_s), or evenly spaced at the
+ * rate that the client sent at, or 0. */
+gint64 results_arrival_ps(const ResultRun *run, guint i);
+
+gboolean results_is_aiperf(const json_t *object);
+/* *skip: the request failed, was cancelled, or belongs to a warm-up. start_ps is since *zero_ns,
+ * which is set where it is negative. *id is the file's text, or NULL. */
+gboolean results_read_aiperf(const json_t *object, gint64 *zero_ns, ResultRequest *request,
+                             const char **id, gboolean *skip, GError **error);
