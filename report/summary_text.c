@@ -66,6 +66,18 @@ append_defaults(GString *text, const RunRecord *record)
   table_append(table, "  ", text);
 }
 
+/* What is taken to be so of the model. */
+static void
+append_assumptions(GString *text, const RunRecord *record)
+{
+  const json_t *list = json_object_get(record->config, "assumed");
+  gsize i;
+  json_t *sentence;
+
+  json_array_foreach(list, i, sentence)
+      g_string_append_printf(text, "Assumed: %s.\n", json_string_value(sentence));
+}
+
 void
 text_append_setting(GString *text, const RunRecord *record, gboolean with_overflow)
 {
@@ -94,6 +106,7 @@ text_append_setting(GString *text, const RunRecord *record, gboolean with_overfl
   append_config(text, record, "block_size", ", tokens a block: ");
   g_string_append_c(text, '\n');
   append_defaults(text, record);
+  append_assumptions(text, record);
   g_string_append_c(text, '\n');
 }
 

@@ -2,6 +2,8 @@
 
 #include "config_json.h"
 
+#include "assumptions.h"
+
 #include "calib/cost/profile_remarks.h"
 #include "calib/store/file.h"
 #include "executors.h"
@@ -195,6 +197,21 @@ live_settings(const Scenario *s, const Settings *settings)
   return object;
 }
 
+/* Only where there are any. */
+static void
+set_assumptions(json_t *object, const Scenario *s, const Settings *settings)
+{
+  json_t *list;
+
+  if (s->model == NULL)
+    return;
+  list = model_assumptions(s->model, s->config.block_size, (guint32)settings->tensor_parallel_size,
+                           s->config.max_model_len);
+  if (json_array_size(list) > 0)
+    json_object_set(object, "assumed", list);
+  json_decref(list);
+}
+
 json_t *
 scenario_config(const Scenario *s, const Settings *settings, const RooflineConfig *costs)
 {
@@ -217,6 +234,7 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
   set_engine(object, s, settings);
   set_sglang(object, s);
   json_object_set_new(object, "defaults", json_deep_copy(s->defaults));
+  set_assumptions(object, s, settings);
   json_object_set_new(object, "live",
                       executor_computes(s->executor) ? live_settings(s, settings) : json_null());
   if (costs != NULL) {
