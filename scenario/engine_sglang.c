@@ -110,7 +110,7 @@ chunk_size(const Resolver *r, guint32 *tokens, GError **error)
     return TRUE;
   }
   if (!g_str_equal(text, "-1") &&
-      !cli_parse_uint(text, "--chunked-prefill-size", 1, G_MAXINT32, &parsed, error))
+      !typed_uint(text, "--chunked-prefill-size", 1, G_MAXINT32, &parsed, error))
     return FALSE;
   *tokens = (guint32)parsed;
   return TRUE;
