@@ -30,12 +30,12 @@ kv_memory_blocks(const Resolver *r, guint32 *blocks, GError **error)
 
   if (!need_for_pool(r, "kv-memory", error))
     return FALSE;
-  if (cli_parse_percent(text, &fraction)) {
+  if (typed_percent(text, &fraction)) {
     if (fraction <= 0 || fraction > 1)
       return resolver_refuse(
           error, "--kv-memory: found '%s', expected more than 0%% and at most 100%%", text);
     bytes = (guint64)(fraction * r->scenario->device->nominal_memory_bytes);
-  } else if (!cli_parse_bytes(text, "--kv-memory", 1, &bytes, error)) {
+  } else if (!typed_bytes(text, "--kv-memory", 1, &bytes, error)) {
     return FALSE;
   }
   if (bytes > r->scenario->device->memory_bytes)
@@ -147,7 +147,7 @@ resolver_host_pool(Resolver *r, GError **error)
   guint64 bytes = (guint64)(4 * GIB);
 
   if (resolver_given(r, "swap-space") &&
-      !cli_parse_bytes(r->settings->swap_space, "--swap-space", (guint64)GIB, &bytes, error))
+      !typed_bytes(r->settings->swap_space, "--swap-space", (guint64)GIB, &bytes, error))
     return FALSE;
   if (resolver_given(r, "num-cpu-blocks")) {
     s->config.num_cpu_blocks = (guint32)r->settings->num_cpu_blocks;

@@ -317,7 +317,7 @@ find_option(const char *name, GError **error)
         (settings_options[i].letter != 0 && settings_options[i].letter == name[0] &&
          name[1] == '\0'))
       return &settings_options[i];
-  near = cli_nearest(name, names);
+  near = typed_nearest(name, names);
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "unknown option %s%s%s%s", name,
               near != NULL ? "; did you mean " : "", near != NULL ? near : "",
               near != NULL ? "?" : "");
@@ -361,8 +361,8 @@ set_policy_option(Settings *settings, const PolicyOption *option, const char *va
   double real = 0;
 
   if (option->whole
-          ? !cli_parse_uint(value, what, (guint64)option->min, (guint64)option->max, &count, error)
-          : !cli_parse_double(value, what, option->min, option->max, &real, error))
+          ? !typed_uint(value, what, (guint64)option->min, (guint64)option->max, &count, error)
+          : !typed_real(value, what, option->min, option->max, &real, error))
     return FALSE;
   if (option->whole)
     real = (double)count;
@@ -391,10 +391,10 @@ settings_set(Settings *settings, const char *name, const char *value, GError **e
   else if (is_text(option))
     ok = set_text(settings, option, value, error);
   else if (option->kind == KIND_COUNT)
-    ok = cli_parse_uint(value, what, (guint64)option->min, (guint64)option->max,
-                        field(settings, option), error);
+    ok = typed_uint(value, what, (guint64)option->min, (guint64)option->max,
+                    field(settings, option), error);
   else
-    ok = cli_parse_double(value, what, option->min, option->max, field(settings, option), error);
+    ok = typed_real(value, what, option->min, option->max, field(settings, option), error);
   if (ok)
     g_hash_table_add(settings->given, (gpointer)option->name);
   return ok;

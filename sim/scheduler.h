@@ -246,7 +246,8 @@ void scheduler_take_kept(Scheduler *self, Sequence *sequence);
  * the step in flight; NULL if there is none. An engine preempts it before anybody has work in the
  * step, until what is left finds its blocks. Where the policy ranks nobody, the queue's last goes
  * when a block is missing. */
-Sequence *scheduler_first_victim(const Scheduler *self);
+Sequence *scheduler_first_victim(const Scheduler *self, const Sequence *beneficiary,
+                                 guint32 short_blocks);
 
 /* The engine drops the sequence, which is in no queue now. reason: static text. */
 void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const char *reason);
@@ -285,6 +286,9 @@ void scheduler_note_finished(Scheduler *self, const Sequence *sequence);
 
 /* For scheduler.c: overflow (scheduler_overflow.c) ------------------------------------------- */
 
+/* What the overflow policy is asked when the victim goes for the beneficiary. */
+OverflowQuery scheduler_overflow_query(const Scheduler *self, const Sequence *victim,
+                                       const Sequence *beneficiary, guint32 short_blocks);
 /* What decodes now. */
 DecodeContexts scheduler_running_decodes(Scheduler *self);
 /* A sequence whose gap is computed goes on behind it. */

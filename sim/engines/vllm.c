@@ -152,7 +152,7 @@ preempt_by_rank(Decision *d)
   guint32 short_blocks;
 
   while ((in_need = first_short(d, &short_blocks)) != NULL &&
-         (victim = scheduler_first_victim(d->self)) != NULL) {
+         (victim = scheduler_first_victim(d->self, in_need, short_blocks)) != NULL) {
     d->self->memory_bound = TRUE;
     preempt(d, victim, in_need, short_blocks);
   }
