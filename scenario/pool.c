@@ -139,6 +139,40 @@ resolver_gpu_pool(Resolver *r, GError **error)
 }
 
 gboolean
+resolver_tier(Resolver *r, GError **error)
+{
+  SchedulerConfig *c = &r->scenario->config;
+  guint64 bytes;
+
+  c->offload_prompt_only = r->settings->offload_prompt_only;
+  c->num_offload_blocks = (guint32)r->settings->num_offload_blocks;
+  if (resolver_given(r, "kv-offloading-size")) {
+    if (!cli_parse_bytes(r->settings->kv_offloading_size, "--kv-offloading-size", (guint64)GIB,
+                         &bytes, error))
+      return FALSE;
+    if (r->scenario->model == NULL)
+      return resolver_refuse(error,
+                             "--kv-offloading-size needs --model; or give --num-offload-blocks");
+    c->num_offload_blocks = pool_blocks(bytes, r->pool_bytes_per_block);
+    if (c->num_offload_blocks == 0)
+      return resolver_refuse(
+          error,
+          "--kv-offloading-size: found '%s', expected at least a block, %" G_GUINT64_FORMAT
+          " bytes",
+          r->settings->kv_offloading_size, r->pool_bytes_per_block);
+  }
+  if (c->num_offload_blocks > 0 && !c->prefix_caching)
+    return resolver_refuse(error, "native offload extends prefix caching: give "
+                                  "--enable-prefix-caching");
+  if (c->num_offload_blocks > 0 && c->overflow != &overflow_recompute)
+    return resolver_refuse(error,
+                           "native offload and --overflow %s do not go together: the engine "
+                           "recomputes, and loads what the host has",
+                           c->overflow->base.name);
+  return TRUE;
+}
+
+gboolean
 resolver_host_pool(Resolver *r, GError **error)
 {
   Scenario *s = r->scenario;

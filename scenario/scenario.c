@@ -316,7 +316,8 @@ resolve(Resolver *r, GError **error)
   resolver_limits(r);
   if (!resolver_sglang(r, error))
     return NULL;
-  if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) || !fit_length_limit(r, error))
+  if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) || !resolver_tier(r, error) ||
+      !fit_length_limit(r, error))
     return NULL;
   resolver_sglang_requests(r);
   if (!resolve_cost(r, error))

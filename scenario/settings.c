@@ -60,6 +60,14 @@ const SettingsOption settings_options[] = {
      "host memory for swapped blocks (default 4)", 0},
     {"num-cpu-blocks", GROUP_ENGINE, KIND_COUNT, AT(num_cpu_blocks), 0, COUNT_MAX, "N",
      "the same, in blocks", 0},
+    {"kv-offloading-size", GROUP_ENGINE, KIND_TEXT, AT(kv_offloading_size), 0, 0, "GiB",
+     "vllm-0.33: a prefix cache of that size in host memory (native offload; default none)", 0},
+    {"num-offload-blocks", GROUP_ENGINE, KIND_COUNT, AT(num_offload_blocks), 1, COUNT_MAX, "N",
+     "the same, in blocks", 0},
+    {"offload-prompt-only", GROUP_ENGINE, KIND_SWITCH, AT(offload_prompt_only), 0, 0, NULL,
+     "of native offload: store blocks of prompts only (default)", 0},
+    {"no-offload-prompt-only", GROUP_ENGINE, KIND_SWITCH_OFF, AT(offload_prompt_only), 0, 0, NULL,
+     "store those of generated tokens too", 0},
     {"max-num-seqs", GROUP_ENGINE, KIND_COUNT, AT(max_num_seqs), 1, COUNT_MAX, "N",
      "most sequences that run at once (default: the engine's on that card, 256 or 1024)", 0},
     {"max-num-batched-tokens", GROUP_ENGINE, KIND_COUNT, AT(max_num_batched_tokens), 1, COUNT_MAX,
@@ -136,6 +144,8 @@ const SettingsOption settings_options[] = {
      "of the host's blocks: pinned (default), pageable", 0},
     {"what-if", GROUP_COST, KIND_TEXT, AT(what_if), 0, 0, "LIST",
      "scale or switch off costs, e.g. h2d=2x,copy-launch=0,hbm=1.4x,flops=1.5x,host=0", 0},
+    {"unit-copy-steps", GROUP_COST, KIND_COUNT, AT(unit_copy_steps), 0, 1000000, "N",
+     "unit: seconds that a copy of native offload takes (default 2)", 0},
     {"no-stride", GROUP_COST, KIND_SWITCH, AT(no_stride), 0, 0, NULL,
      "decide every step by itself; slower, the same results", 0},
 
@@ -208,6 +218,8 @@ settings_new(void)
   settings->block_size = 16;
   settings->block_manager = 1;
   settings->prefill_schedule_interval = 1;
+  settings->offload_prompt_only = TRUE;
+  settings->unit_copy_steps = 2;
   settings->tensor_parallel_size = 1;
   settings->page_size = 1;
   settings->max_running_requests = 2048;
