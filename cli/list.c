@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "calib/store/text.h"
+#include "report/figures.h"
 #include "scenario/executors.h"
 #include "scenario/resolve.h"
 #include "scenario/scenario.h"
@@ -69,6 +70,16 @@ list_victims(gboolean names_only)
 }
 
 static void
+list_figures(gboolean names_only)
+{
+  guint n;
+  const Figure *all = figures(&n);
+
+  for (guint i = 0; i < n; i++)
+    print_entry(all[i].key, all[i].help, names_only);
+}
+
+static void
 list_admission(gboolean names_only)
 {
   list_policies(POLICY_ADMISSION, names_only);
@@ -77,8 +88,8 @@ list_admission(gboolean names_only)
 static void
 list_executors(gboolean names_only)
 {
-  for (guint i = 0; cli_executors[i] != NULL; i++)
-    print_entry(cli_executors[i]->name, cli_executors[i]->help, names_only);
+  for (guint i = 0; executors[i] != NULL; i++)
+    print_entry(executors[i]->name, executors[i]->help, names_only);
 }
 
 static void
@@ -91,7 +102,7 @@ list_trace_formats(gboolean names_only)
 static void
 list_devices(gboolean names_only)
 {
-  g_auto(GStrv) names = cli_data_names("devices", ".ini");
+  g_auto(GStrv) names = shipped_names("devices", ".ini");
 
   for (guint i = 0; names[i] != NULL; i++) {
     g_autoptr(Device) device = resolve_device(names[i], NULL);
@@ -116,7 +127,7 @@ list_profiles(gboolean names_only)
 static void
 list_models(gboolean names_only)
 {
-  g_auto(GStrv) names = cli_data_names("models", ".json");
+  g_auto(GStrv) names = shipped_names("models", ".json");
 
   for (guint i = 0; names[i] != NULL; i++) {
     g_autoptr(Model) model = resolve_model(names[i], NULL);
@@ -133,7 +144,7 @@ list_models(gboolean names_only)
 static char *
 describe_trace(const char *name)
 {
-  g_autofree char *path = cli_trace_path(name, NULL);
+  g_autofree char *path = trace_name_path(name, NULL);
   g_autoptr(Workload) workload = path != NULL ? trace_read(path, NULL, NULL, NULL) : NULL;
   guint32 n = workload != NULL ? workload_count(workload) : 0;
   double prompt = 0, output = 0;
@@ -155,7 +166,7 @@ list_traces(gboolean names_only)
   static const char *const suffixes[] = {".csv", ".jsonl"};
 
   for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
-    g_auto(GStrv) names = cli_data_names("traces", suffixes[i]);
+    g_auto(GStrv) names = shipped_names("traces", suffixes[i]);
     for (guint j = 0; names[j] != NULL; j++) {
       g_autofree char *help = names_only ? NULL : describe_trace(names[j]);
       print_entry(names[j], help, names_only);
@@ -170,6 +181,7 @@ static const Kind kinds[] = {
     {"victims", "--victim: who is preempted", list_victims},
     {"admission", "--admission: whether a waiting request may join what runs", list_admission},
     {"executors", "--executor: who owns time", list_executors},
+    {"figures", "--figure: what a run comes to, by its key in JSON and CSV", list_figures},
     {"devices", "--device: shipped devices", list_devices},
     {"profiles", "--device: shipped profiles, measured costs of a device", list_profiles},
     {"models", "--model: built-in models", list_models},
@@ -190,7 +202,7 @@ list_kind(const char *name, gboolean names_only)
       return CLI_DONE;
     }
   }
-  near = cli_nearest(name, names);
+  near = typed_nearest(name, names);
   if (near != NULL)
     return cli_error(CLI_USAGE, "list", "there is no list of '%s'; did you mean %s?", name, near);
   return cli_error(CLI_USAGE, "list", "there is no list of '%s'; 'spillway list' shows all", name);

@@ -28,7 +28,7 @@ parse_count(const char *text, const char *option, guint32 most, guint32 *count, 
 {
   guint64 value = *count;
 
-  if (text != NULL && !cli_parse_uint(text, option, 1, most, &value, error))
+  if (text != NULL && !typed_uint(text, option, 1, most, &value, error))
     return FALSE;
   *count = (guint32)value;
   return TRUE;
@@ -73,8 +73,8 @@ find_settings(const ModelMemoryOptions *options, ModelMemory *memory, GError **e
          parse_count(options->max_num_seqs, "--max-num-seqs", G_MAXUINT32, &server->max_num_seqs,
                      error) &&
          (options->gpu_memory_utilization == NULL ||
-          cli_parse_double(options->gpu_memory_utilization, "--gpu-memory-utilization", 1e-9, 1,
-                           &request->utilization, error));
+          typed_real(options->gpu_memory_utilization, "--gpu-memory-utilization", 1e-9, 1,
+                     &request->utilization, error));
 }
 
 gboolean

@@ -45,6 +45,7 @@ _spillway_value()
     --victim) _spillway_from < <(_spillway_names victims) ;;
     --admission) _spillway_from < <(_spillway_names admission) ;;
     --executor) _spillway_from < <(_spillway_names executors) ;;
+    --figure) _spillway_from < <(_spillway_names figures) ;;
     --trace-format) _spillway_from < <(_spillway_names trace-formats) ;;
     --device) _spillway_from < <(_spillway_names devices; _spillway_names profiles); _spillway_files ;;
     --model) _spillway_from < <(_spillway_names models); _spillway_files ;;
@@ -70,7 +71,7 @@ _spillway_argument()
 {
   case $1 in
     list)
-      _spillway_from < <(printf '%s\n' verbs schedulers overflow victims admission executors trace-formats \
+      _spillway_from < <(printf '%s\n' verbs schedulers overflow victims admission executors figures trace-formats \
         devices profiles models traces)
       ;;
     model)

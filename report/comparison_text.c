@@ -13,16 +13,12 @@ may_compare(const RunRecord *a, const RunRecord *b)
   return run_record_counts(a) && run_record_counts(b);
 }
 
-/* A row, unless it has no label, or is of no one's interest: all zero. */
 static void
 add_row(Table *table, const Figure *figure, const RunRecord *records, guint n_records)
 {
-  double most = figure_largest(figure, records, n_records);
-  const DurationUnit *unit = format_duration_unit(most);
+  const DurationUnit *unit = format_duration_unit(figure_largest(figure, records, n_records));
   int best = figure_best(figure, records, n_records);
 
-  if (figure->label == NULL || (most == 0 && !g_str_equal(figure->key, "preemptions")))
-    return;
   table_add(table, figure->label);
   for (guint i = 0; i < n_records; i++) {
     table_take(table, figure_cell(figure, &records[i], unit));
@@ -64,7 +60,8 @@ append_figures(GString *text, const RunRecord *records, guint n_records)
       table_add(table, "change");
   }
   for (guint i = 0; i < n; i++)
-    add_row(table, &all[i], records, n_records);
+    if (figure_is_shown(&all[i], records, n_records))
+      add_row(table, &all[i], records, n_records);
   table_append(table, "", text);
   g_string_append_printf(text, "\n* best of its row; change: from %s\n", records[0].name);
   append_bounds(text, records, n_records);

@@ -3,16 +3,6 @@
 
 #include <math.h>
 
-double
-figure_largest(const Figure *figure, const RunRecord *records, guint n_records)
-{
-  double value = 0;
-
-  for (guint i = 0; i < n_records; i++)
-    value = fmax(value, figure_real(figure, &records[i]));
-  return value;
-}
-
 char *
 figure_cell(const Figure *figure, const RunRecord *record, const DurationUnit *unit)
 {

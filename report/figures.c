@@ -8,72 +8,106 @@
 #include "sim/units.h"
 
 #define AT(member) offsetof(RunRecord, member)
-#define QUANTILES(key, member, mean_label, p50_label, p99_label, max_label)                        \
-  {key ".mean", FIGURE_DOUBLE, AT(member.mean), mean_label, BETTER_LOW},                           \
-      {key ".p50", FIGURE_DOUBLE, AT(member.p50), p50_label, BETTER_LOW},                          \
-      {key ".p90", FIGURE_DOUBLE, AT(member.p90), NULL, BETTER_LOW},                               \
-      {key ".p95", FIGURE_DOUBLE, AT(member.p95), NULL, BETTER_LOW},                               \
-      {key ".p99", FIGURE_DOUBLE, AT(member.p99), p99_label, BETTER_LOW},                          \
+/* What requests wait for, as texts call it. */
+#define QUEUED "queued"
+#define TTFT "first token"
+#define TPOT "time per token"
+#define ITL "between tokens"
+#define E2E "end to end"
+
+#define QUANTILE(key, what, member, label)                                                         \
   {                                                                                                \
-    key ".max", FIGURE_DOUBLE, AT(member.max), max_label, BETTER_LOW                               \
+    key, FIGURE_DOUBLE, AT(member), label, BETTER_LOW, .help = what                                \
   }
+#define QUANTILES(key, what, member, mean_label, p50_label, p99_label, max_label)                  \
+  QUANTILE(key ".mean", what ", mean", member.mean, mean_label),                                   \
+      QUANTILE(key ".p50", what ", median", member.p50, p50_label),                                \
+      QUANTILE(key ".p90", what ", 90th percentile", member.p90, NULL),                            \
+      QUANTILE(key ".p95", what ", 95th percentile", member.p95, NULL),                            \
+      QUANTILE(key ".p99", what ", 99th percentile", member.p99, p99_label),                       \
+      QUANTILE(key ".max", what ", longest", member.max, max_label)
 #define COMPONENT(name, component)                                                                 \
   {                                                                                                \
-    "time_s." name, FIGURE_PS, AT(summary.component_ps[component]), NULL, BETTER_NEITHER           \
+    "time_s." name, FIGURE_PS, AT(summary.component_ps[component]), NULL, BETTER_NEITHER,          \
+        .help = "busy time of the component " name                                                 \
   }
 
 static const Figure table[] = {
-    {"requests", FIGURE_U64, AT(summary.requests), NULL, BETTER_NEITHER},
-    {"finished", FIGURE_U64, AT(summary.finished), "requests finished", BETTER_HIGH},
-    {"ignored", FIGURE_U64, AT(summary.ignored), NULL, BETTER_LOW},
-    {"aborted", FIGURE_U64, AT(summary.aborted), NULL, BETTER_LOW},
-    {"makespan_s", FIGURE_PS, AT(summary.makespan_ps), "makespan", BETTER_LOW},
-    {"requests_per_s", FIGURE_DOUBLE, AT(summary.requests_per_s), "requests / s", BETTER_HIGH},
+    {"requests", FIGURE_U64, AT(summary.requests), NULL, BETTER_NEITHER,
+     .help = "requests of the trace"},
+    {"finished", FIGURE_U64, AT(summary.finished), "requests finished", BETTER_HIGH,
+     .help = "requests that were completed"},
+    {"ignored", FIGURE_U64, AT(summary.ignored), NULL, BETTER_LOW,
+     .help = "requests that the engine dropped: they can never fit"},
+    {"aborted", FIGURE_U64, AT(summary.aborted), NULL, BETTER_LOW,
+     .help = "requests that were left behind when the run ended early"},
+    {"makespan_s", FIGURE_PS, AT(summary.makespan_ps), "makespan", BETTER_LOW,
+     .help = "first arrival to the end of the last step"},
+    {"requests_per_s", FIGURE_DOUBLE, AT(summary.requests_per_s), "requests / s", BETTER_HIGH,
+     .help = "finished requests by the makespan"},
     {"output_tokens_per_s", FIGURE_DOUBLE, AT(summary.output_tokens_per_s), "output tokens / s",
-     BETTER_HIGH},
-    QUANTILES("ttft_s", summary.ttft_s, "first token, mean", "first token, p50", "first token, p99",
+     BETTER_HIGH, .help = "output tokens by the makespan"},
+    QUANTILES("ttft_s", "arrival to first token", summary.ttft_s, TTFT ", mean", TTFT ", p50",
+              TTFT ", p99", NULL),
+    QUANTILES("tpot_s", "time per output token after the first", summary.tpot_s, TPOT ", mean",
+              TPOT ", p50", TPOT ", p99", NULL),
+    QUANTILES("itl_s", "between two tokens of a request", summary.itl_s, NULL, NULL, ITL ", p99",
+              ITL ", max"),
+    QUANTILES("e2e_s", "arrival to finish", summary.e2e_s, E2E ", mean", E2E ", p50", E2E ", p99",
               NULL),
-    QUANTILES("tpot_s", summary.tpot_s, "time per token, mean", "time per token, p50",
-              "time per token, p99", NULL),
-    QUANTILES("itl_s", summary.itl_s, NULL, NULL, "between tokens, p99", "between tokens, max"),
-    QUANTILES("e2e_s", summary.e2e_s, "end to end, mean", "end to end, p50", "end to end, p99",
-              NULL),
-    QUANTILES("queue_s", summary.queue_s, "queued, mean", NULL, "queued, p99", NULL),
-    {"preemptions", FIGURE_U64, AT(summary.preemptions), "preemptions", BETTER_LOW},
+    QUANTILES("queue_s", "arrival to the first step that worked on it", summary.queue_s,
+              QUEUED ", mean", NULL, QUEUED ", p99", NULL),
+    {"preemptions", FIGURE_U64, AT(summary.preemptions), "preemptions", BETTER_LOW,
+     .help = "victims: sequences that lost their place in the KV cache", .always = TRUE},
     {"recomputed_tokens", FIGURE_U64, AT(summary.recomputed_tokens), "recomputed tokens",
-     BETTER_NEITHER},
+     BETTER_NEITHER, .help = "tokens whose KV was computed again"},
     {"swapped_out_blocks", FIGURE_U64, AT(summary.swapped_out_blocks), "blocks swapped out",
-     BETTER_NEITHER},
+     BETTER_NEITHER, .help = "blocks copied to the host"},
     {"swapped_in_blocks", FIGURE_U64, AT(summary.swapped_in_blocks), "blocks swapped in",
-     BETTER_NEITHER},
+     BETTER_NEITHER, .help = "blocks copied back"},
     {"overhead_s.recompute", FIGURE_PS, AT(summary.overhead_recompute_ps), "overhead, recompute",
-     BETTER_NEITHER},
+     BETTER_NEITHER, .help = "device time spent on KV that was computed before"},
     {"overhead_s.swap_out", FIGURE_PS, AT(summary.overhead_swap_out_ps), "overhead, swap out",
-     BETTER_NEITHER},
+     BETTER_NEITHER, .help = "by which copies out lengthened steps"},
     {"overhead_s.swap_in", FIGURE_PS, AT(summary.overhead_swap_in_ps), "overhead, swap in",
-     BETTER_NEITHER},
-    {"num_gpu_blocks", FIGURE_U32, AT(num_gpu_blocks), NULL, BETTER_NEITHER},
-    {"num_cpu_blocks", FIGURE_U32, AT(num_cpu_blocks), NULL, BETTER_NEITHER},
-    {"peak_gpu_blocks", FIGURE_U32, AT(summary.peak_gpu_blocks), "GPU blocks, peak",
-     BETTER_NEITHER},
-    {"steps", FIGURE_U64, AT(summary.steps), "steps", BETTER_NEITHER},
-    {"measured_share", FIGURE_MEASURED_SHARE, 0, "measured share of time", BETTER_NEITHER},
-    {"wall_s", FIGURE_DOUBLE, AT(wall_s), NULL, BETTER_NEITHER},
-    {"end", FIGURE_END, 0, NULL, BETTER_NEITHER},
-    {"end_reason", FIGURE_END_REASON, 0, NULL, BETTER_NEITHER},
-    {"slowdown", FIGURE_DOUBLE, AT(slowdown), "makespan / unlimited", BETTER_LOW},
-    {"latency_slowdown", FIGURE_DOUBLE, AT(latency_slowdown), "latency / unlimited", BETTER_LOW},
-    {"scaled_share", FIGURE_SCALED_SHARE, 0, "scaled share of time", BETTER_NEITHER},
-    {"measured_spread", FIGURE_DOUBLE, AT(measured_spread), NULL, BETTER_NEITHER},
-    {"prompt_tokens", FIGURE_U64, AT(summary.prompt_tokens), NULL, BETTER_NEITHER},
-    {"output_tokens", FIGURE_U64, AT(summary.output_tokens), NULL, BETTER_NEITHER},
-    {"prefix_hit_tokens", FIGURE_U64, AT(summary.prefix_hit_tokens), NULL, BETTER_NEITHER},
-    {"preempted_requests", FIGURE_U64, AT(summary.preempted_requests), NULL, BETTER_LOW},
-    {"swap_fallbacks", FIGURE_U64, AT(summary.swap_fallbacks), NULL, BETTER_LOW},
+     BETTER_NEITHER, .help = "by which copies in lengthened steps"},
+    {"num_gpu_blocks", FIGURE_U32, AT(num_gpu_blocks), NULL, BETTER_NEITHER,
+     .help = "size of the pool of KV blocks"},
+    {"num_cpu_blocks", FIGURE_U32, AT(num_cpu_blocks), NULL, BETTER_NEITHER,
+     .help = "size of the host's pool"},
+    {"peak_gpu_blocks", FIGURE_U32, AT(summary.peak_gpu_blocks), "GPU blocks, peak", BETTER_NEITHER,
+     .help = "most blocks in use"},
+    {"steps", FIGURE_U64, AT(summary.steps), "steps", BETTER_NEITHER, .help = "steps run"},
+    {"measured_share", FIGURE_MEASURED_SHARE, 0, "measured share of time", BETTER_NEITHER,
+     .help = "of the busy time, what comes from measurements, 0 to 1"},
+    {"wall_s", FIGURE_DOUBLE, AT(wall_s), NULL, BETTER_NEITHER,
+     .help = "what simulating took, in real seconds"},
+    {"end", FIGURE_END, 0, NULL, BETTER_NEITHER, .help = "done, abort, stuck or livelock"},
+    {"end_reason", FIGURE_END_REASON, 0, NULL, BETTER_NEITHER, .help = "why, as a sentence"},
+    {"slowdown", FIGURE_DOUBLE, AT(slowdown), "makespan / unlimited", BETTER_LOW,
+     .help = "the makespan as a multiple of that with unlimited memory"},
+    {"latency_slowdown", FIGURE_DOUBLE, AT(latency_slowdown), "latency / unlimited", BETTER_LOW,
+     .help = "the same of the mean from arrival to finish"},
+    {"scaled_share", FIGURE_SCALED_SHARE, 0, "scaled share of time", BETTER_NEITHER,
+     .help = "of the busy time, what is scaled from measurements near by, 0 to 1"},
+    {"measured_spread", FIGURE_DOUBLE, AT(measured_spread), NULL, BETTER_NEITHER,
+     .help = "of the timings behind the measured part: (p90 - p10) / median"},
+    {"prompt_tokens", FIGURE_U64, AT(summary.prompt_tokens), NULL, BETTER_NEITHER,
+     .help = "prompt tokens of all requests"},
+    {"output_tokens", FIGURE_U64, AT(summary.output_tokens), NULL, BETTER_NEITHER,
+     .help = "output tokens yielded"},
+    {"prefix_hit_tokens", FIGURE_U64, AT(summary.prefix_hit_tokens), NULL, BETTER_NEITHER,
+     .help = "prompt tokens found in the prefix cache"},
+    {"preempted_requests", FIGURE_U64, AT(summary.preempted_requests), NULL, BETTER_LOW,
+     .help = "requests that were a victim at least once"},
+    {"swap_fallbacks", FIGURE_U64, AT(summary.swap_fallbacks), NULL, BETTER_LOW,
+     .help = "victims recomputed although the policy wanted to swap"},
     {"peak_cpu_blocks", FIGURE_U32, AT(summary.peak_host_blocks), "host blocks, peak",
-     BETTER_NEITHER},
-    {"mean_batch", FIGURE_DOUBLE, AT(summary.mean_batch), "sequences a step, mean", BETTER_NEITHER},
-    {"busy_s", FIGURE_PS, AT(summary.busy_ps), NULL, BETTER_NEITHER},
+     BETTER_NEITHER, .help = "most blocks in use on the host"},
+    {"mean_batch", FIGURE_DOUBLE, AT(summary.mean_batch), "sequences a step, mean", BETTER_NEITHER,
+     .help = "sequences in a step, on average"},
+    {"busy_s", FIGURE_PS, AT(summary.busy_ps), NULL, BETTER_NEITHER,
+     .help = "sum of the steps' durations"},
     COMPONENT("linear", COST_LINEAR),
     COMPONENT("attention", COST_ATTENTION),
     COMPONENT("elementwise", COST_ELEMENTWISE),
@@ -83,6 +117,24 @@ static const Figure table[] = {
     COMPONENT("swap_out", COST_SWAP_OUT),
     COMPONENT("swap_in", COST_SWAP_IN),
 };
+
+static const FigureLatency latencies[] = {
+    {QUEUED, AT(summary.queue_s)}, {TTFT, AT(summary.ttft_s)}, {TPOT, AT(summary.tpot_s)},
+    {ITL, AT(summary.itl_s)},      {E2E, AT(summary.e2e_s)},
+};
+
+const FigureLatency *
+figure_latencies(guint *n)
+{
+  *n = G_N_ELEMENTS(latencies);
+  return latencies;
+}
+
+const Quantiles *
+figure_quantiles(const FigureLatency *latency, const RunRecord *record)
+{
+  return (const Quantiles *)(gconstpointer)((const char *)record + latency->offset);
+}
 
 const Figure *
 figures(guint *n)
@@ -241,6 +293,23 @@ run_record_counts(const RunRecord *record)
 {
   return record->summary.end == RUN_DONE &&
          (record->summary.finished > 0 || record->summary.requests == 0);
+}
+
+double
+figure_largest(const Figure *figure, const RunRecord *records, guint n_records)
+{
+  double value = 0;
+
+  for (guint i = 0; i < n_records; i++)
+    value = fmax(value, figure_real(figure, &records[i]));
+  return value;
+}
+
+gboolean
+figure_is_shown(const Figure *figure, const RunRecord *records, guint n_records)
+{
+  return figure->label != NULL &&
+         (figure->always || figure_largest(figure, records, n_records) > 0);
 }
 
 gboolean

@@ -1,5 +1,6 @@
-/* The figures of a run: one table from which JSON, CSV, the results database and the comparison
- * take names, order and values, so that they cannot disagree.
+/* The figures of a run: one table from which JSON, CSV, the results database, the comparison, the
+ * texts, the page and the list of figures (`spillway list figures`, the man page) take names, order
+ * and values, so that they cannot disagree.
  *
  * A key is the JSON name, '.' between an object and its member ("ttft_s.p50"). It is a CSV column
  * as it is, and a column of the database with '_' for '.'. Keys end in their unit; no unit: a
@@ -45,7 +46,19 @@ typedef struct {
   gsize offset;      /* in RunRecord; 0 where the type says it all */
   const char *label; /* its row in a comparison; NULL: none */
   FigureBetter better;
+  const char *help; /* what it is, for `spillway list figures` */
+  gboolean always;  /* its row is there even where it is 0 in every run */
 } Figure;
+
+/* What is told as quantiles: its name in texts ("first token", with the statistic behind it in a
+ * figure's label), and where its Quantiles are. In the order of a request's life. */
+typedef struct {
+  const char *label;
+  gsize offset; /* in RunRecord */
+} FigureLatency;
+
+const FigureLatency *figure_latencies(guint *n);
+const Quantiles *figure_quantiles(const FigureLatency *latency, const RunRecord *record);
 
 /* All figures in the order of the JSON, `*n` of them. */
 const Figure *figures(guint *n);
@@ -66,6 +79,11 @@ double figure_host_share(const RunRecord *record);
 /* The other way, for records read back. Shares need busy_ps, so set them after "busy_s". */
 void figure_set_real(const Figure *figure, RunRecord *record, double value);
 void figure_set_text(const Figure *figure, RunRecord *record, const char *text);
+
+/* The largest of the runs' figures, which decides the unit of a row; 0 where there is none. */
+double figure_largest(const Figure *figure, const RunRecord *records, guint n_records);
+/* Whether the figure has a row where these runs are compared: it has a label, and not only 0. */
+gboolean figure_is_shown(const Figure *figure, const RunRecord *records, guint n_records);
 
 /* TRUE if the run ended well and finished something: others have figures that mean nothing beside
  * those of a run that did. */

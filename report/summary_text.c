@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "figure_cell.h"
 #include "report/text/flatten.h"
 #include "report/text/format.h"
 #include "sim/units.h"
@@ -65,6 +66,18 @@ append_defaults(GString *text, const RunRecord *record)
   table_append(table, "  ", text);
 }
 
+/* What is taken to be so of the model. */
+static void
+append_assumptions(GString *text, const RunRecord *record)
+{
+  const json_t *list = json_object_get(record->config, "assumed");
+  gsize i;
+  json_t *sentence;
+
+  json_array_foreach(list, i, sentence)
+      g_string_append_printf(text, "Assumed: %s.\n", json_string_value(sentence));
+}
+
 void
 text_append_setting(GString *text, const RunRecord *record, gboolean with_overflow)
 {
@@ -93,6 +106,7 @@ text_append_setting(GString *text, const RunRecord *record, gboolean with_overfl
   append_config(text, record, "block_size", ", tokens a block: ");
   g_string_append_c(text, '\n');
   append_defaults(text, record);
+  append_assumptions(text, record);
   g_string_append_c(text, '\n');
 }
 
@@ -163,51 +177,50 @@ append_outcome(GString *text, const RunRecord *record)
 }
 
 static void
-append_throughput(GString *text, const Summary *sum)
+add_figure(Table *table, const char *before, const char *key, const RunRecord *record)
+{
+  const Figure *figure = figure_find(key);
+
+  table_add(table, before);
+  table_take(table, figure_cell(figure, record, NULL));
+  table_add(table, figure->label);
+}
+
+static void
+append_throughput(GString *text, const RunRecord *record)
 {
   g_autoptr(Table) table = table_new("lrl");
 
-  table_add(table, "Throughput");
-  table_take(table, format_number(sum->output_tokens_per_s));
-  table_add(table, "output tokens / s");
-  table_add(table, "");
-  table_take(table, format_number(sum->requests_per_s));
-  table_add(table, "requests / s");
+  add_figure(table, "Throughput", "output_tokens_per_s", record);
+  add_figure(table, "", "requests_per_s", record);
   table_add(table, "Steps");
-  table_take(table, format_count(sum->steps));
+  table_take(table, format_count(record->summary.steps));
   table_add(table, "");
-  table_add(table, "");
-  table_take(table, format_number(sum->mean_batch));
-  table_add(table, "sequences a step, mean");
+  add_figure(table, "", "mean_batch", record);
   table_append(table, "", text);
   g_string_append_c(text, '\n');
 }
 
 static void
-append_latency(GString *text, const Summary *sum)
+append_latency(GString *text, const RunRecord *record)
 {
   static const char *const heads[] = {"Latency", "mean", "p50", "p90", "p95", "p99", "max"};
-  const struct {
-    const char *label;
-    const Quantiles *q;
-  } rows[] = {
-      {"  queued", &sum->queue_s},        {"  first token", &sum->ttft_s},
-      {"  time per token", &sum->tpot_s}, {"  between tokens", &sum->itl_s},
-      {"  end to end", &sum->e2e_s},
-  };
+  const Summary *sum = &record->summary;
   g_autoptr(Table) table = table_new("lrrrrrr");
+  guint n;
+  const FigureLatency *latencies = figure_latencies(&n);
 
   for (guint i = 0; i < G_N_ELEMENTS(heads); i++)
     table_add(table, heads[i]);
-  for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
-    const Quantiles *q = rows[i].q;
+  for (guint i = 0; i < n; i++) {
+    const Quantiles *q = figure_quantiles(&latencies[i], record);
     const double values_s[] = {q->mean, q->p50, q->p90, q->p95, q->p99, q->max};
     const DurationUnit *unit = format_duration_unit(q->max);
     /* No queueing at all is a time; otherwise none means that nothing was measured. */
     gboolean measured = q->max > 0 || (q == &sum->queue_s && sum->ttft_s.max > 0);
-    table_add(table, rows[i].label);
-    for (guint j = 0; j < G_N_ELEMENTS(values_s); j++)
-      table_take(table, measured ? format_duration_in(values_s[j], unit) : g_strdup("-"));
+    table_take(table, g_strconcat("  ", latencies[i].label, NULL));
+    for (guint k = 0; k < G_N_ELEMENTS(values_s); k++)
+      table_take(table, measured ? format_duration_in(values_s[k], unit) : g_strdup("-"));
   }
   table_append(table, "", text);
   g_string_append_c(text, '\n');
@@ -395,8 +408,8 @@ summary_text(const RunRecord *record)
   }
   text_append_setting(text, record, TRUE);
   append_outcome(text, record);
-  append_throughput(text, &record->summary);
-  append_latency(text, &record->summary);
+  append_throughput(text, record);
+  append_latency(text, record);
   append_overflow(text, record);
   if (components_ps(&record->summary) > 0)
     append_components(text, &record->summary);

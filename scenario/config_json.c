@@ -2,6 +2,8 @@
 
 #include "config_json.h"
 
+#include "assumptions.h"
+
 #include "calib/cost/profile_remarks.h"
 #include "calib/store/file.h"
 #include "executors.h"
@@ -56,6 +58,15 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
                           ? json_null()
                           : json_real(s->gpu_memory_utilization));
   json_object_set_new(object, "swap_space", text_or_null(settings->swap_space));
+  json_object_set_new(object, "num_offload_blocks", json_integer(c->num_offload_blocks));
+  json_object_set_new(object, "kv_offloading_size", text_or_null(settings->kv_offloading_size));
+  json_object_set_new(object, "unit_copy_steps",
+                      c->num_offload_blocks > 0 && s->executor == &executor_unit
+                          ? json_integer((json_int_t)settings->unit_copy_steps)
+                          : json_null());
+  json_object_set_new(object, "offload_prompt_only",
+                      c->num_offload_blocks > 0 ? json_boolean(c->offload_prompt_only)
+                                                : json_null());
   json_object_set_new(object, "max_num_seqs", json_integer(c->max_num_seqs));
   json_object_set_new(object, "max_num_batched_tokens", json_integer(c->max_num_batched_tokens));
   json_object_set_new(object, "max_model_len", json_integer(c->max_model_len));
@@ -191,6 +202,21 @@ live_settings(const Scenario *s, const Settings *settings)
   return object;
 }
 
+/* Only where there are any. */
+static void
+set_assumptions(json_t *object, const Scenario *s, const Settings *settings)
+{
+  json_t *list;
+
+  if (s->model == NULL)
+    return;
+  list = model_assumptions(s->model, s->config.block_size, (guint32)settings->tensor_parallel_size,
+                           s->config.max_model_len);
+  if (json_array_size(list) > 0)
+    json_object_set(object, "assumed", list);
+  json_decref(list);
+}
+
 json_t *
 scenario_config(const Scenario *s, const Settings *settings, const RooflineConfig *costs)
 {
@@ -213,6 +239,7 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
   set_engine(object, s, settings);
   set_sglang(object, s);
   json_object_set_new(object, "defaults", json_deep_copy(s->defaults));
+  set_assumptions(object, s, settings);
   json_object_set_new(object, "live",
                       executor_computes(s->executor) ? live_settings(s, settings) : json_null());
   if (costs != NULL) {

@@ -46,6 +46,8 @@ resolver_check_engine_names(const Resolver *r, GError **error)
   if (is_sglang && r->scenario->config.overflow != overflow_policies[0])
     return resolver_refuse(error, "--overflow: found %s, and the scheduler sglang only recomputes",
                            r->scenario->config.overflow->base.name);
+  if (is_sglang && resolver_given(r, "admission"))
+    return resolver_refuse(error, "--admission: the scheduler sglang has its own rule");
   if (is_sglang && resolver_given(r, "victim"))
     return resolver_refuse(error, "--victim: the scheduler sglang has its own order");
   return TRUE;
@@ -108,7 +110,7 @@ chunk_size(const Resolver *r, guint32 *tokens, GError **error)
     return TRUE;
   }
   if (!g_str_equal(text, "-1") &&
-      !cli_parse_uint(text, "--chunked-prefill-size", 1, G_MAXINT32, &parsed, error))
+      !typed_uint(text, "--chunked-prefill-size", 1, G_MAXINT32, &parsed, error))
     return FALSE;
   *tokens = (guint32)parsed;
   return TRUE;

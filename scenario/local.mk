@@ -1,6 +1,7 @@
 # One run: what its options name, and its execution.
 noinst_LIBRARIES += libspillway-scenario.a
 libspillway_scenario_a_SOURCES = \
+  %D%/assumptions.c %D%/assumptions.h \
   %D%/check.c \
   %D%/config_json.c %D%/config_json.h \
   %D%/defaults.c \

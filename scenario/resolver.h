@@ -47,3 +47,5 @@ void resolver_limits(Resolver *r);
  * --num-cpu-blocks or --swap-space. */
 gboolean resolver_gpu_pool(Resolver *r, GError **error);
 gboolean resolver_host_pool(Resolver *r, GError **error);
+/* The host's prefix cache of native offload, from --kv-offloading-size or --num-offload-blocks. */
+gboolean resolver_tier(Resolver *r, GError **error);

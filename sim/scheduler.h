@@ -9,6 +9,7 @@
 #include "decode_clock.h"
 #include "sim/policies/admission.h"
 #include "sim/policies/overflow.h"
+#include "offload.h"
 #include "pool.h"
 #include "step.h"
 #include "sim/policies/victim.h"
@@ -20,6 +21,8 @@ typedef struct {
   guint32 block_size; /* tokens */
   guint32 num_gpu_blocks;
   guint32 num_cpu_blocks;
+  guint32 num_offload_blocks;   /* of the host's prefix cache (native offload); 0: none */
+  gboolean offload_prompt_only; /* generated tokens are not stored there */
   guint32 max_num_seqs;
   guint32 max_num_batched_tokens;
   guint32 max_model_len; /* tokens, prompt and output */
@@ -68,7 +71,8 @@ typedef enum {
   /* A freed sequence's blocks without cached content are the next to be used again; else all go
    * behind what is free. */
   SCHEDULER_REUSES_PARTIAL_FIRST = 1 << 13,
-  SCHEDULER_IS_SGLANG = 1 << 16, /* has SGLang's options, and none of vLLM's */
+  SCHEDULER_HAS_OFFLOAD = 1 << 14, /* --kv-offloading-size, by the rules of offload.h */
+  SCHEDULER_IS_SGLANG = 1 << 16,   /* has SGLang's options, and none of vLLM's */
 } SchedulerFeatures;
 
 typedef struct {
@@ -130,6 +134,8 @@ struct Scheduler {
   WaitingQueue waiting;
   SequenceQueue running;
   SequenceQueue swapped;
+  SequenceQueue held; /* waiting too, before all others: hold blocks, their KV is being loaded */
+  Offload *offload;   /* NULL: none */
   SequenceQueue prefilling; /* under engines where they join the running ones a step later */
   DecodeClock clock;        /* of those running that decode in every step */
   gboolean list_decodes;    /* somebody reads all of step->entries; set before the first step */
@@ -199,6 +205,8 @@ guint32 scheduler_unfinished(const Scheduler *self);
 /* The head of the waiting ones, NULL if there is none; and takes it out. */
 Sequence *scheduler_waiting_head(Scheduler *self);
 Sequence *scheduler_take_waiting(Scheduler *self);
+/* The one that waits behind `sequence`; NULL if there is none. */
+Sequence *scheduler_waiting_after(Scheduler *self, const Sequence *sequence);
 
 /* With prefix caching: the sequence has its blocks for `tokens` more; those that are then full of
  * tokens that are known count as cached, although they are computed in this step only. */
@@ -246,7 +254,8 @@ void scheduler_take_kept(Scheduler *self, Sequence *sequence);
  * the step in flight; NULL if there is none. An engine preempts it before anybody has work in the
  * step, until what is left finds its blocks. Where the policy ranks nobody, the queue's last goes
  * when a block is missing. */
-Sequence *scheduler_first_victim(const Scheduler *self);
+Sequence *scheduler_first_victim(const Scheduler *self, const Sequence *beneficiary,
+                                 guint32 short_blocks);
 
 /* The engine drops the sequence, which is in no queue now. reason: static text. */
 void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const char *reason);
@@ -285,6 +294,9 @@ void scheduler_note_finished(Scheduler *self, const Sequence *sequence);
 
 /* For scheduler.c: overflow (scheduler_overflow.c) ------------------------------------------- */
 
+/* What the overflow policy is asked when the victim goes for the beneficiary. */
+OverflowQuery scheduler_overflow_query(const Scheduler *self, const Sequence *victim,
+                                       const Sequence *beneficiary, guint32 short_blocks);
 /* What decodes now. */
 DecodeContexts scheduler_running_decodes(Scheduler *self);
 /* A sequence whose gap is computed goes on behind it. */

@@ -20,13 +20,11 @@ scheduler_running_decodes(Scheduler *self)
   return contexts;
 }
 
-/* The policy's plan, with what it may not ask for left out. */
-static OverflowPlan
-plan_of(const Scheduler *self, const Sequence *victim, const Sequence *beneficiary,
-        guint32 short_blocks)
+OverflowQuery
+scheduler_overflow_query(const Scheduler *self, const Sequence *victim, const Sequence *beneficiary,
+                         guint32 short_blocks)
 {
-  const OverflowPolicy *policy = self->config.overflow;
-  const OverflowQuery query = {
+  return (OverflowQuery){
       .victim = victim,
       .beneficiary = beneficiary,
       .short_blocks = short_blocks,
@@ -38,6 +36,15 @@ plan_of(const Scheduler *self, const Sequence *victim, const Sequence *beneficia
       .cost = self->config.cost,
       .options = &self->config.overflow_options,
   };
+}
+
+/* The policy's plan, with what it may not ask for left out. */
+static OverflowPlan
+plan_of(const Scheduler *self, const Sequence *victim, const Sequence *beneficiary,
+        guint32 short_blocks)
+{
+  const OverflowPolicy *policy = self->config.overflow;
+  const OverflowQuery query = scheduler_overflow_query(self, victim, beneficiary, short_blocks);
   OverflowPlan plan = policy->plan(policy, &query);
   guint32 front = plan.keep_blocks + plan.drop_blocks;
 
@@ -153,6 +160,8 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
     sequence_queue_remove(victim);
   if (victim->in_clock)
     scheduler_leave_clock(self, victim);
+  if (self->offload != NULL)
+    offload_preempt(self->offload, victim);
   computed = victim->computed_tokens;
   plan = plan_of(self, victim, beneficiary, short_blocks);
   if (!fit_host(self, victim, can_fall_back, &plan, &record))

@@ -154,7 +154,7 @@ def test_selfcheck():
 def test_lists():
     """list shows each kind; --names only names, which options take."""
     kinds = re.findall(r"^([a-z-]+) \(", succeed("list").text, re.M)
-    check({"schedulers", "overflow", "victims", "executors", "trace-formats", "devices",
+    check({"schedulers", "overflow", "victims", "executors", "figures", "trace-formats", "devices",
            "models", "traces"} <= set(kinds), kinds)
     for kind in kinds:
         names = succeed("list", kind, "--names").text.split()

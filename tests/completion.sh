@@ -36,6 +36,8 @@ offers "an option of trace gen" "--think-time=" trace gen --thi
 offers "a kind of profile" "import" profile imp
 offers "an option of profile import" "--name=" profile import --na
 offers "a chart" "throughput" plot --chart th
+offers "a figure" "ttft_s.p99" plot --figure ttft
+offers "a kind of list" "figures" list fig
 offers "a report's format" "svg" report --format sv
 offers "a study" "poster" study pos
 offers "an option of a study" "--device=" study poster --dev

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Faults that a hostile test found, each as the kind that it is of: doc/reliability.md has the table."""
+import gzip
 import os
 import shutil
 import signal
@@ -8,8 +9,9 @@ import stat
 import subprocess
 import threading
 import time
+import zlib
 
-from spillway_test import (HARDWARE, SPILLWAY, all_tests, check, check_equal, execute, main, read, succeed, write)
+from spillway_test import (HARDWARE, SPILLWAY, all_tests, check, check_equal, execute, main, read, source, succeed, write)
 
 RUN = ["run", *HARDWARE, "--trace", "demo", "--limit", "60", "--kv-memory", "12%"]
 STUDY = """[study]
@@ -418,6 +420,100 @@ def test_terminated():
         check(process.returncode == 1 and b"interrupted" in err and out, (name, process.returncode, err))
         check(b'"footer"' in read(name + ".jsonl").splitlines()[-1], name)
         check_equal(rows(name + ".db", "SELECT \"end\" FROM run"), [("abort",)])
+
+
+def limited(kilobytes, *words, **options):
+    """The program with so much address space."""
+    return refused_by(["sh", "-c", 'ulimit -v "$0"; exec "$@"', str(kilobytes), SPILLWAY, *words], **options)
+
+
+def refused_by(command, status=2, expected=(), stdin=None):
+    done = subprocess.run(command, stdin=stdin or subprocess.DEVNULL, capture_output=True, timeout=120)
+    lines = [line for line in done.stderr.decode().splitlines() if ": note: " not in line]
+    check(done.returncode == status and len(lines) == 1, "%s\nstatus %d\n%s" % (command, done.returncode, done.stderr))
+    for part in expected:
+        check(part in lines[0], "expected %r in %s" % (part, lines[0]))
+
+
+def readers_of_files(name):
+    """Every way in for a file that is read."""
+    yield ["profile", "show", name]
+    yield ["profile", "import", name, "-o", "new.db"]
+    yield ["run", "--model", name, "--device", "a100-40gb", "--trace", "demo"]
+    yield ["run", "--model", "llama-2-7b", "--device", name, "--trace", "demo"]
+    yield ["run", *HARDWARE, "--trace", name]
+    yield [*RUN, "--against", name]
+    yield [*RUN, "--executor", "replay", "--replay", name]
+    yield ["trace", "show", name]
+    yield ["sweep", name, "-o", "new.db"]
+    yield ["report", name, "-o", "page.html"]
+    yield ["explain", name]
+    yield ["merge", name, "-o", "new.db"]
+    yield ["run", "--executor", "cpu", "--model", source("tests", "models", "tiny-llama.json"), "--num-gpu-blocks", "50",
+           "--trace", "gen:--requests 2 --rate 1 --prompt fixed:4 --output fixed:2", "--token-ids", name]
+
+
+def test_files_that_never_end():
+    """a device that never ends is refused by every reader, in bounded memory"""
+    for words in readers_of_files("/dev/zero"):
+        limited(4000000, *words)
+    make_run()
+    if LIBRARY:
+        limited(4000000, "report", "r.db", "-o", "page.html", "--chart-js", "/dev/zero", status=1)
+
+
+def test_small_files_that_unpack():
+    """a small file makes no large allocation: gzip of zeros, a file of holes"""
+    with open("bomb.gz", "wb") as file:  # 4 GiB in some 4 MB, which is 1 KB's share many times over
+        packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+        for _ in range(4096):
+            file.write(packer.compress(bytes(1 << 20)))
+        file.write(packer.flush())
+    with open("holes", "wb") as file:
+        file.truncate(1 << 36)
+    for name in ("bomb.gz", "holes"):
+        for words in readers_of_files(name):
+            limited(4000000, *words)
+    for name in ("bomb.gz", "holes"):
+        os.unlink(name)
+
+
+def test_memory_that_runs_out():
+    """what needs more memory than there is ends with one message"""
+    gen = ["--rate", "10", "--prompt", "fixed:100", "--output", "fixed:10"]
+    limited(200000, "trace", "gen", "--requests", "100000000", *gen, "-o", "t.bin", expected=["GB of memory"])
+    limited(200000, "trace", "gen", "--duration", "4000000", *gen, "-o", "t.bin", expected=["GB of memory"])
+    limited(200000, "run", *HARDWARE, "--trace", "gen:--requests 100000000 " + " ".join(gen), expected=["GB of memory"])
+    check(not os.path.exists("t.bin"))
+    with subprocess.Popen(["yes", "1,2,3"], stdout=subprocess.PIPE) as endless:
+        head = subprocess.Popen(["sh", "-c", "echo arrival_s,prompt_tokens,output_tokens; exec cat"], stdin=endless.stdout,
+                                stdout=subprocess.PIPE)
+        limited(400000, "trace", "show", "-", stdin=head.stdout, status=1, expected=["memory"])
+        head.stdout.close()
+        head.kill()
+        head.wait()
+        endless.kill()
+
+
+def test_behind_the_end_of_gzip():
+    """bytes behind the end of a gzip file are told, and padding is not"""
+    write("hand.csv", PROFILE)
+    trace = "arrival_s,prompt_tokens,output_tokens\n0,100,10\n1,200,20\n"
+    succeed("run", *HARDWARE, "--trace", write("t.csv", trace), "--requests", "measured.csv")
+    succeed("trace", "convert", "t.csv", "-o", "t.bin")
+    files = {"t.csv.gz": (trace.encode(), ["trace", "show"]), "t.bin.gz": (read("t.bin"), ["trace", "show"]),
+             "p.csv.gz": (PROFILE.encode(), ["profile", "show"]),
+             "m.csv.gz": (read("measured.csv"), ["run", *HARDWARE, "--trace", "t.csv", "--against"])}
+    for name, (content, words) in files.items():
+        packed = gzip.compress(content)
+        for behind in (b"", bytes(512), gzip.compress(b"")):
+            write(name, packed + behind)
+            succeed(*words, name)
+        for behind in (b"garbage", bytes(512) + b"x", b"\x1f\x8bxxxxxxxxxxxx", b"\n"):
+            write(name, packed + behind)
+            refused(*words, name, expected=[name, "gzip data"])
+        write(name, packed[:-5])
+        refused(*words, name, expected=[name, "gzip data"])
 
 
 LONG = "gen:--requests 20000 --rate 2 --prompt uniform:64,512 --output uniform:200,600"

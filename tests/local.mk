@@ -26,9 +26,11 @@ script_tests = \
   %D%/accuracy.py \
   %D%/arrows.sh \
   %D%/bad-input.py \
+  %D%/bootstrap.sh \
   %D%/cli.py \
   %D%/completion.sh \
   %D%/explain.py \
+  %D%/families.py \
   %D%/forms.py \
   %D%/faults.py \
   %D%/fuzz.py \
@@ -101,6 +103,73 @@ else
 TESTS += %D%/without-cuda.sh
 endif
 EXTRA_DIST += %D%/kernel-resources.py
+
+# An example of each family of models, and what is right of it.
+EXTRA_DIST += \
+  %D%/models/families.csv \
+  %D%/models/families/baichuan2-13b.json \
+  %D%/models/families/baichuan2-7b.json \
+  %D%/models/families/bloom-7b1.json \
+  %D%/models/families/chatglm3-6b.json \
+  %D%/models/families/command-r.json \
+  %D%/models/families/command-r7b.json \
+  %D%/models/families/deepseek-v2-lite.json \
+  %D%/models/families/deepseek-v2.json \
+  %D%/models/families/deepseek-v3.2.json \
+  %D%/models/families/deepseek-v3.json \
+  %D%/models/families/dots.llm1.json \
+  %D%/models/families/ernie-4.5-0.3b.json \
+  %D%/models/families/exaone-3.5-7.8b.json \
+  %D%/models/families/exaone-4.0-32b.json \
+  %D%/models/families/falcon-40b.json \
+  %D%/models/families/falcon-7b.json \
+  %D%/models/families/gemma-2-2b.json \
+  %D%/models/families/gemma-2-9b.json \
+  %D%/models/families/gemma-3-1b.json \
+  %D%/models/families/gemma-3-27b.json \
+  %D%/models/families/gemma-3-4b.json \
+  %D%/models/families/gemma-4-31b-text.json \
+  %D%/models/families/glm-4-9b-0414.json \
+  %D%/models/families/glm-4.5-air.json \
+  %D%/models/families/glm-5.json \
+  %D%/models/families/gpt-neox-20b.json \
+  %D%/models/families/gpt-oss-120b.json \
+  %D%/models/families/gpt-oss-20b.json \
+  %D%/models/families/gpt2.json \
+  %D%/models/families/granite-3.0-1b-a400m.json \
+  %D%/models/families/granite-3.1-8b.json \
+  %D%/models/families/granite-4.0-h-tiny.json \
+  %D%/models/families/internlm2.5-7b.json \
+  %D%/models/families/internlm3-8b.json \
+  %D%/models/families/jamba-v0.1.json \
+  %D%/models/families/kimi-k2.json \
+  %D%/models/families/llama-4-maverick.json \
+  %D%/models/families/llama-4-scout.json \
+  %D%/models/families/mimo-7b.json \
+  %D%/models/families/minimax-m2.json \
+  %D%/models/families/mistral-small-3.1-24b.json \
+  %D%/models/families/nemotron-nano-9b-v2.json \
+  %D%/models/families/olmo-2-7b.json \
+  %D%/models/families/olmo-3-7b.json \
+  %D%/models/families/olmo-7b.json \
+  %D%/models/families/olmoe-1b-7b.json \
+  %D%/models/families/phi-2.json \
+  %D%/models/families/phi-3.5-moe.json \
+  %D%/models/families/pythia-6.9b.json \
+  %D%/models/families/qwen1.5-moe-a2.7b.json \
+  %D%/models/families/qwen2-57b-a14b.json \
+  %D%/models/families/qwen2.5-vl-7b.json \
+  %D%/models/families/qwen3-235b-a22b.json \
+  %D%/models/families/qwen3-next-80b-a3b.json \
+  %D%/models/families/qwen3-vl-30b-a3b.json \
+  %D%/models/families/qwen3-vl-8b.json \
+  %D%/models/families/qwen3.5-27b.json \
+  %D%/models/families/qwen3.5-35b-a3b.json \
+  %D%/models/families/seed-oss-36b.json \
+  %D%/models/families/smollm3-3b.json \
+  %D%/models/families/stablelm-2-1.6b.json \
+  %D%/models/families/starcoder2-3b.json \
+  %D%/models/families/starcoder2-7b.json
 
 # Tiny models that the live executor runs.
 EXTRA_DIST += \

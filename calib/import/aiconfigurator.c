@@ -66,11 +66,19 @@ add(Reader *reader, OperationKind kind, const char *variant, const char *dtype, 
   profile_add(reader->profile, &sample);
 }
 
+/* A column that not all versions write is empty, or 0, where it is missing. */
+static const char *
+text_if_there(CsvTable *table, int column)
+{
+  return column >= 0 ? csv_table_text(table, column) : "";
+}
+
 static gboolean
 read_gemm(Reader *reader, GError **error)
 {
   CsvTable *table = reader->table;
-  int dtype = csv_table_need(table, "gemm_dtype"), kernel = csv_table_need(table, "kernel_source");
+  int dtype = csv_table_need(table, "gemm_dtype"),
+      kernel = csv_table_column(table, "kernel_source");
   int m = csv_table_need(table, "m"), n = csv_table_need(table, "n");
   int k = csv_table_need(table, "k"), latency = csv_table_need(table, "latency");
 
@@ -83,12 +91,11 @@ read_gemm(Reader *reader, GError **error)
     double time_ms = csv_table_time(table, latency);
     if (csv_table_ok(table))
       add(reader, OP_GEMM, "", import_dtype(csv_table_text(table, dtype)),
-          csv_table_text(table, kernel), shape, time_ms);
+          text_if_there(table, kernel), shape, time_ms);
   }
   return csv_table_finish(table, error);
 }
 
-/* A column that not all versions write is 0 where it is missing. */
 static gint64
 whole_if_there(CsvTable *table, int column)
 {
@@ -99,7 +106,7 @@ static gboolean
 read_attention(Reader *reader, GError **error)
 {
   CsvTable *table = reader->table;
-  int op = csv_table_need(table, "op_name"), kernel = csv_table_need(table, "kernel_source");
+  int op = csv_table_need(table, "op_name"), kernel = csv_table_column(table, "kernel_source");
   int dtype = csv_table_need(table, "attn_dtype"), kv = csv_table_need(table, "kv_cache_dtype");
   int batch = csv_table_need(table, "batch_size"), isl = csv_table_need(table, "isl");
   int heads = csv_table_need(table, "num_heads"), step = csv_table_need(table, "step");
@@ -124,7 +131,7 @@ read_attention(Reader *reader, GError **error)
       reader->left_out++;
     else if (csv_table_ok(table))
       add(reader, OP_ATTENTION, "", g_str_equal(q_dtype, kv_dtype) ? q_dtype : both,
-          csv_table_text(table, kernel), is_decode ? decode : prefill, time_ms);
+          text_if_there(table, kernel), is_decode ? decode : prefill, time_ms);
   }
   return csv_table_finish(table, error);
 }

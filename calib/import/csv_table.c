@@ -3,6 +3,8 @@
  */
 #include "csv_table.h"
 
+#include "files/input.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -153,8 +155,11 @@ csv_table_open(const char *path, GError **error)
   table->path = g_strdup(path);
   table->columns = g_ptr_array_new();
   table->cells = g_ptr_array_new();
-  if (!g_file_get_contents(path, &table->content, &bytes, error))
+  table->content = input_read(path, INPUT_PLAIN, INPUT_TABLE_MAX_BYTES, &bytes, error);
+  if (table->content == NULL) {
+    g_prefix_error(error, "%s: cannot be read: ", path);
     return NULL;
+  }
   table->next = table->content;
   table->end = table->content + bytes;
   if (g_str_has_prefix(table->content, "\xef\xbb\xbf"))

@@ -6,7 +6,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <zlib.h>
+
+#include "files/input.h"
 
 static const char *
 keep(ProfileReader *reader, const char *text)
@@ -130,30 +131,22 @@ read_line(ProfileReader *reader, char *line, gboolean *in_rows, GError **error)
 static GString *
 slurp(const char *path, GError **error)
 {
-  g_autoptr(GString) text = g_string_new(NULL);
-  g_autofree char *buffer = g_malloc(1 << 18);
-  gboolean is_folder = g_file_test(path, G_FILE_TEST_IS_DIR);
-  gzFile file;
-  int n, status;
+  g_autoptr(GError) cause = NULL;
+  gsize n_bytes;
+  g_autofree char *text =
+      input_read(path, INPUT_MAYBE_GZIP, INPUT_TABLE_MAX_BYTES, &n_bytes, &cause);
 
-  errno = 0;
-  file = is_folder ? NULL : gzopen(path, "rb");
-  if (file == NULL) {
-    g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_OPEN, "cannot read %s: %s", path,
-                is_folder ? "it is a folder; expected a profile's file" : g_strerror(errno));
-    return NULL;
-  }
-  while ((n = gzread(file, buffer, 1 << 18)) > 0)
-    g_string_append_len(text, buffer, n);
-  status = gzclose(file);
-  if (n < 0 || status != Z_OK) {
+  if (text != NULL)
+    return g_string_new_len(text, (gssize)n_bytes);
+  if (g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_INVAL))
     g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_DAMAGED,
-                "%s is damaged: it ends, or goes wrong, within its compressed data; fetch or make "
-                "it again",
-                path);
-    return NULL;
-  }
-  return g_steal_pointer(&text);
+                "%s is damaged: %s; fetch or make it again", path, cause->message);
+  else
+    g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_OPEN, "cannot read %s: %s", path,
+                g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_ISDIR)
+                    ? "it is a folder; expected a profile's file"
+                    : cause->message);
+  return NULL;
 }
 
 static gboolean

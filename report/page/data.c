@@ -77,8 +77,7 @@ figure_rows(const RunRecord *records, guint n_records)
   const Figure *all = figures(&n);
 
   for (guint i = 0; i < n; i++)
-    if (all[i].label != NULL &&
-        (figure_largest(&all[i], records, n_records) > 0 || g_str_equal(all[i].key, "preemptions")))
+    if (figure_is_shown(&all[i], records, n_records))
       json_array_append_new(rows, figure_row(&all[i], records, n_records));
   return rows;
 }

@@ -153,7 +153,7 @@ preempt_by_rank(Plan *p)
   Sequence *in_need, *victim;
 
   while (p->step->abort == NULL && (in_need = first_short(p)) != NULL &&
-         (victim = scheduler_first_victim(p->self)) != NULL) {
+         (victim = scheduler_first_victim(p->self, in_need, 1)) != NULL) {
     p->self->memory_bound = TRUE;
     preempt(p, victim, in_need);
   }

@@ -19,6 +19,7 @@ libspillway_sim_a_SOURCES += \
   %D%/overflow/threshold.c \
   %D%/price.c %D%/price.h \
   %D%/victim.c %D%/victim.h \
+  %D%/victim/cheapest.c \
   %D%/victim/fewest_outputs.c \
   %D%/victim/least_computed.c \
   %D%/victim/least_left.c \

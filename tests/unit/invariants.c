@@ -64,6 +64,7 @@ typedef struct {
   const ExecutorClass *executor;
   SchedulerConfig config;
   RandomCost cost;
+  guint32 unit_copy_steps;
   Workload *workload;
   guint32 max_concurrency; /* 0: no limit */
 } Case;
@@ -79,6 +80,7 @@ typedef struct {
   guint64 steps;
   guint64 tokens;
   guint64 preemptions;
+  guint64 loads; /* of native offload */
   const Workload *workload; /* with the arrivals of this run */
   gint64 *left_ps;          /* by request: when it left */
   guint32 *told;            /* by request */
@@ -160,13 +162,15 @@ any_admission(GRand *rand)
   return admission_policies[pick(rand, 0, n - 1)];
 }
 
-/* Any set of rules, and vLLM's versions as often as all others. */
+/* The newest, any version of vLLM, or any set of rules: each as often. */
 static const SchedulerClass *
 any_class(GRand *rand)
 {
-  guint32 n = 0;
+  guint32 n = 0, kind = pick(rand, 0, 2);
 
-  if (coin(rand))
+  if (kind == 0)
+    return scheduler_classes[0];
+  if (kind == 1)
     return &scheduler_vllm_versions[pick(rand, 0, SCHEDULER_VLLM_NEWEST - SCHEDULER_VLLM_OLDEST)];
   while (scheduler_classes[n] != NULL)
     n++;
@@ -232,6 +236,12 @@ make_case(Case *c, guint32 seed)
       .admission = coin(rand) ? &admission_engine : any_admission(rand),
       .cost = &c->cost.base,
   };
+  if (c->config.prefix_caching && may(c, rand, SCHEDULER_HAS_OFFLOAD)) {
+    c->config.overflow = &overflow_recompute;
+    c->config.num_offload_blocks = pick(rand, 1, coin(rand) ? 20 : 300);
+  }
+  c->config.offload_prompt_only = coin(rand);
+  c->unit_copy_steps = pick(rand, 0, 5);
   c->config.overflow_options = any_values(rand, &c->config.overflow->base);
   c->config.admission_options = any_values(rand, &c->config.admission->base);
   c->config.victim_options = any_values(rand, &c->config.victim->base);
@@ -314,6 +324,7 @@ check_conservation(Scheduler *scheduler, gboolean died)
   if (!died)
     g_assert_cmpuint(gpu, ==, scheduler->kept_blocks);
   add_queue(scheduler, &scheduler->running, &gpu, died ? &host : &nowhere);
+  add_queue(scheduler, &scheduler->held, &gpu, &nowhere);
   g_assert_cmpuint(nowhere, ==, 0);
   if (pool->cache == NULL)
     g_assert_cmpuint(gpu + pool->free_blocks, ==, pool->total_blocks);
@@ -373,6 +384,13 @@ witness_repeat(Witness *w, const StepReport *report, guint32 i, guint32 free_blo
     digest_add(w, victim->blocks);
     digest_add(w, victim->action);
   }
+  for (guint j = 0; j < step->stores->len; j++)
+    digest_add(w, g_array_index(step->stores, StepStore, j).request);
+  for (guint j = 0; j < step->loads->len; j++)
+    digest_add(w, g_array_index(step->loads, StepLoad, j).tokens);
+  for (guint j = 0; j < step->flushes->len; j++)
+    digest_add(w, g_array_index(step->flushes, guint32, j));
+  digest_add(w, step->tier_used_blocks);
   for (guint j = 0; j < report->n_finished && i + 1 == report->repeats; j++)
     digest_add(w, report->finished[j]);
 }
@@ -387,11 +405,13 @@ on_step(Observer *observer, const StepReport *report)
 
   g_assert_cmpint(report->start_ps, >=, w->end_ps);
   if (step->abort == NULL) {
-    g_assert_true((report->elapsed_ps > 0) != step->takes_no_time);
+    g_assert_true(report->elapsed_ps > 0 || step->takes_no_time);
+    g_assert_true(report->elapsed_ps == 0 || !step->takes_no_time || step->flushes->len > 0);
     check_entries(w, report);
     if (w->kv != NULL)
       kv_witness_step(w->kv, report);
   }
+  g_assert_cmpuint(step->tier_used_blocks, <=, w->test->config.num_offload_blocks);
   check_conservation(w->scheduler, step->abort != NULL);
   check_clock(w->scheduler);
   for (guint32 i = 0; i < report->repeats; i++) {
@@ -408,6 +428,7 @@ on_step(Observer *observer, const StepReport *report)
   w->steps += report->repeats;
   w->tokens += (guint64)report->tokens * report->repeats;
   w->preemptions += step->victims->len;
+  w->loads += step->loads->len;
 }
 
 static void
@@ -488,6 +509,7 @@ run_case(const Case *c, Mode mode, Witness *w)
       .observers = observers,
       .n_observers = G_N_ELEMENTS(observers),
       .stride = mode != SINGLE_STEPS,
+      .unit_copy_steps = c->unit_copy_steps,
   };
   g_autoptr(GError) error = NULL;
 
@@ -553,7 +575,7 @@ test_random_scenarios(void)
   const char *wanted = g_getenv("TEST_SCENARIOS"), *begin = g_getenv("TEST_SEED");
   guint32 n = wanted != NULL ? (guint32)atoi(wanted) : 3000;
   guint32 first = begin != NULL ? (guint32)atoi(begin) : 1;
-  guint ends[4] = {0}, preempted = 0;
+  guint ends[4] = {0}, preempted = 0, loaded = 0;
 
   for (guint32 seed = first; seed - first < n; seed++) {
     Case c;
@@ -583,6 +605,7 @@ test_random_scenarios(void)
     check_accounts(&c, &single);
     ends[strided.outcome.end]++;
     preempted += strided.preemptions > 0;
+    loaded += strided.loads > 0;
     g_free(strided.told);
     g_free(single.told);
     g_free(unlisted.told);
@@ -590,10 +613,12 @@ test_random_scenarios(void)
     summary_clear(&other_cache.summary);
     workload_free(c.workload);
   }
-  g_test_message("%u scenarios: %u done, %u aborted, %u stuck, %u livelocked; %u preempted", n,
-                 ends[RUN_DONE], ends[RUN_ABORT], ends[RUN_STUCK], ends[RUN_LIVELOCK], preempted);
+  g_test_message(
+      "%u scenarios: %u done, %u aborted, %u stuck, %u livelocked; %u preempted, %u loaded", n,
+      ends[RUN_DONE], ends[RUN_ABORT], ends[RUN_STUCK], ends[RUN_LIVELOCK], preempted, loaded);
   g_assert_cmpuint(ends[RUN_DONE], >, n / 4);
   g_assert_cmpuint(preempted, >, n / 5);
+  g_assert_cmpuint(loaded, >, n / 500);
 }
 
 /* A swapped sequence takes no more of its cached blocks than it has on the host, and must not be

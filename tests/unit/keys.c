@@ -481,6 +481,30 @@ test_windows(Fixture *f G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSED)
   g_rmdir(folder);
 }
 
+/* Tables of TensorRT-LLM of before have no kernel_source. */
+static void
+test_without_kernel(Fixture *f G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSED)
+{
+  static const char text[] =
+      "framework,version,device,op_name,batch_size,isl,num_heads,num_key_value_heads,head_dim,"
+      "beam_width,attn_dtype,kv_cache_dtype,step,latency\n"
+      "TRTLLM,1.0,NVIDIA B200,context_attention,1,2,4,4,16,1,bfloat16,bfloat16,0,0.321\n";
+  g_autofree char *folder = g_dir_make_tmp("spillway-keys-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename(folder, "attention.csv", NULL);
+  g_autoptr(Profile) profile = profile_new("", "");
+  guint n;
+  const ProfileSample *samples;
+
+  g_file_set_contents(path, text, -1, NULL);
+  g_assert_true(profile_import(profile, path, NULL, NULL, NULL));
+  samples = profile_samples(profile, OP_ATTENTION, &n);
+  g_assert_cmpuint(n, ==, 1);
+  g_assert_cmpfloat_with_epsilon(samples[0].median_ns, 321000, 1e-6);
+  g_assert_cmpstr(samples[0].kernel, ==, "");
+  g_unlink(path);
+  g_rmdir(folder);
+}
+
 /* A device's host time is of one machine; a profile's own is its own. */
 static void
 test_host(Fixture *f, gconstpointer data G_GNUC_UNUSED)
@@ -518,6 +542,7 @@ main(int argc, char **argv)
   ADD("imports", test_imports);
   ADD("one-file", test_one_file);
   ADD("windows", test_windows);
+  ADD("without-kernel", test_without_kernel);
   ADD("host", test_host);
   return g_test_run();
 }

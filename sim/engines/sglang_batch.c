@@ -1,0 +1,67 @@
+/* SGLang's blocks and its running batch, as both kinds of step take them. */
+#include "sglang.h"
+
+guint32
+sglang_available_blocks(const Scheduler *self)
+{
+  const SglangState *state = self->state;
+
+  return self->pool.free_blocks +
+         (state->radix != NULL ? radix_cache_evictable_pages(state->radix) : 0);
+}
+
+gboolean
+sglang_free_blocks(Scheduler *self, guint32 blocks)
+{
+  SglangState *state = self->state;
+
+  if (state->radix != NULL && self->pool.free_blocks < blocks)
+    self->pool.free_blocks += radix_cache_evict(state->radix, blocks - self->pool.free_blocks);
+  return self->pool.free_blocks >= blocks;
+}
+
+guint32
+sglang_outputs(const Scheduler *self, const Sequence *sequence)
+{
+  if (sequence->in_clock)
+    return sequence->generated_tokens +
+           (guint32)(self->clock.ticks - sequence->joined_ticks - self->tick_in_flight);
+  return sequence->generated_tokens - (sequence->in_flight ? 1 : 0);
+}
+
+gboolean
+sglang_drop_ending(Scheduler *self)
+{
+  GPtrArray *ended = self->ended_in_flight;
+  gboolean any = FALSE;
+
+  for (guint i = 0; i < ended->len; i++) {
+    Sequence *sequence = g_ptr_array_index(ended, i);
+    if (sequence->queue == &self->running && sequence->ending &&
+        sequence->generated_tokens >= sequence->max_tokens) {
+      sequence_queue_remove(sequence);
+      any = TRUE;
+    }
+  }
+  return any;
+}
+
+gboolean
+sglang_needs_block(const Scheduler *self, const Sequence *sequence)
+{
+  return sequence->computed_tokens == sequence->blocks * self->config.block_size;
+}
+
+void
+sglang_add_decode(Scheduler *self, Step *step, Sequence *sequence)
+{
+  if (sglang_needs_block(self, sequence))
+    pool_grow(&self->pool, sequence, sequence->blocks + 1);
+  scheduler_add_entry(self, step, sequence, 1, ENTRY_DECODE);
+  if (sequence->ending) { /* by EOS, which is not known yet: the result will be dropped */
+    StepEntry *entry = &g_array_index(step->entries, StepEntry, step->entries->len - 1);
+    entry->samples = 0;
+    step->sequences->pdata[step->sequences->len - 1] = NULL;
+  }
+}
+
