@@ -147,8 +147,8 @@ resolver_tier(Resolver *r, GError **error)
   c->offload_prompt_only = r->settings->offload_prompt_only;
   c->num_offload_blocks = (guint32)r->settings->num_offload_blocks;
   if (resolver_given(r, "kv-offloading-size")) {
-    if (!cli_parse_bytes(r->settings->kv_offloading_size, "--kv-offloading-size", (guint64)GIB,
-                         &bytes, error))
+    if (!typed_bytes(r->settings->kv_offloading_size, "--kv-offloading-size", (guint64)GIB, &bytes,
+                     error))
       return FALSE;
     if (r->scenario->model == NULL)
       return resolver_refuse(error,
