@@ -139,9 +139,11 @@ EXTRA_DIST += \
   %D%/models/families/gemma-3-1b.json \
   %D%/models/families/gemma-3-27b.json \
   %D%/models/families/gemma-3-4b.json \
-  %D%/models/families/gemma-4-31b-text.json \
+  %D%/models/families/gemma-4-31b.json \
   %D%/models/families/glm-4-9b-0414.json \
   %D%/models/families/glm-4.5-air.json \
+  %D%/models/families/glm-4.6.json \
+  %D%/models/families/glm-5.2.json \
   %D%/models/families/glm-5.json \
   %D%/models/families/gpt-neox-20b.json \
   %D%/models/families/gpt-oss-120b.json \
@@ -153,13 +155,17 @@ EXTRA_DIST += \
   %D%/models/families/internlm2.5-7b.json \
   %D%/models/families/internlm3-8b.json \
   %D%/models/families/jamba-v0.1.json \
+  %D%/models/families/kimi-k2-thinking.json \
   %D%/models/families/kimi-k2.json \
   %D%/models/families/llama-4-maverick.json \
   %D%/models/families/llama-4-scout.json \
   %D%/models/families/mimo-7b.json \
+  %D%/models/families/mimo-v2-flash.json \
   %D%/models/families/minimax-m2.json \
   %D%/models/families/mistral-small-3.1-24b.json \
+  %D%/models/families/nemotron-3-nano-30b.json \
   %D%/models/families/nemotron-nano-9b-v2.json \
+  %D%/models/families/nemotron-nas-three-blocks.json \
   %D%/models/families/olmo-2-7b.json \
   %D%/models/families/olmo-3-7b.json \
   %D%/models/families/olmo-7b.json \
@@ -167,6 +173,7 @@ EXTRA_DIST += \
   %D%/models/families/phi-2.json \
   %D%/models/families/phi-3.5-moe.json \
   %D%/models/families/pythia-6.9b.json \
+  %D%/models/families/qwen-7b.json \
   %D%/models/families/qwen1.5-moe-a2.7b.json \
   %D%/models/families/qwen2-57b-a14b.json \
   %D%/models/families/qwen2.5-vl-7b.json \
@@ -180,7 +187,8 @@ EXTRA_DIST += \
   %D%/models/families/smollm3-3b.json \
   %D%/models/families/stablelm-2-1.6b.json \
   %D%/models/families/starcoder2-3b.json \
-  %D%/models/families/starcoder2-7b.json
+  %D%/models/families/starcoder2-7b.json \
+  %D%/models/families/step-3.5-flash.json
 
 # Tiny models that the live executor runs.
 EXTRA_DIST += \
