@@ -5,6 +5,7 @@ module_tests = \
   %D%/unit/defaults \
   %D%/unit/executor \
   %D%/unit/import \
+  %D%/unit/import-engines \
   %D%/unit/invariants \
   %D%/unit/keys \
   %D%/unit/live \
@@ -13,11 +14,13 @@ module_tests = \
   %D%/unit/profile \
   %D%/unit/profile-cost \
   %D%/unit/report \
+  %D%/unit/results \
   %D%/unit/roofline \
   %D%/unit/roofline-tables \
   %D%/unit/server-memory \
   %D%/unit/stored \
   %D%/unit/trace-binary \
+  %D%/unit/trace-gen \
   %D%/unit/trace-verb \
   %D%/unit/traces \
   %D%/unit/validation \
@@ -51,14 +54,22 @@ EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/browser.py %D%/bare-debia
 
 %C%_unit_invariants_SOURCES = %D%/unit/invariants.c %D%/kv_witness.c %D%/kv_witness.h
 live_cases = %D%/live_cases.c %D%/live_cases.h
+report_fixture = %D%/report_fixture.c %D%/report_fixture.h
+%C%_unit_report_SOURCES = %D%/unit/report.c $(report_fixture)
+%C%_unit_results_SOURCES = %D%/unit/results.c $(report_fixture)
+import_fixture = %D%/import_fixture.c %D%/import_fixture.h
+%C%_unit_import_SOURCES = %D%/unit/import.c $(import_fixture)
+%C%_unit_import_engines_SOURCES = %D%/unit/import-engines.c $(import_fixture)
 %C%_unit_live_SOURCES = %D%/unit/live.c $(live_cases)
 
 # Calibration
-check_PROGRAMS += %D%/unit/calibrate %D%/unit/calibration
-TESTS += %D%/unit/calibrate %D%/unit/calibration
+check_PROGRAMS += %D%/unit/calibrate %D%/unit/calibration %D%/unit/calibration-trouble
+TESTS += %D%/unit/calibrate %D%/unit/calibration %D%/unit/calibration-trouble
 synthetic_device = %D%/synthetic_device.c %D%/synthetic_device.h
 %C%_unit_calibrate_SOURCES = %D%/unit/calibrate.c $(synthetic_device)
-%C%_unit_calibration_SOURCES = %D%/unit/calibration.c $(synthetic_device)
+calibration_fixture = %D%/calibration_fixture.c %D%/calibration_fixture.h $(synthetic_device)
+%C%_unit_calibration_SOURCES = %D%/unit/calibration.c $(calibration_fixture)
+%C%_unit_calibration_trouble_SOURCES = %D%/unit/calibration-trouble.c $(calibration_fixture)
 
 # Kernels
 kernel_tests = \
