@@ -92,6 +92,7 @@ typedef struct {
   const char *name;
   const char *help;
   guint32 version;       /* of vLLM, 33 for 0.33; 0 for other engines */
+  const char *evidence;  /* where its rules were read, and what recordings hold it against them */
   const char *costs_as;  /* the scheduler whose host costs it has; NULL: its own name's */
   guint32 features;      /* SchedulerFeatures */
   guint32 rules;         /* its engine's own flags */
