@@ -21,6 +21,7 @@ libspillway_calib_a_SOURCES = \
   %D%/cost/profile_cost_tables.c \
   %D%/cost/profile_remarks.c %D%/cost/profile_remarks.h \
   %D%/cost/roofline.c %D%/cost/roofline.h \
+  %D%/cost/roofline_work.c %D%/cost/roofline_work.h \
   %D%/cost/rounding.h \
   %D%/cost/step_fit.c %D%/cost/step_fit.h \
   %D%/cost/step_residual.c %D%/cost/step_residual.h \

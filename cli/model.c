@@ -60,7 +60,7 @@ print_json(json_t *value)
 static int
 list_models(OutputFormat format, guint32 block_size, const char *kv_cache_dtype)
 {
-  g_auto(GStrv) names = cli_data_names("models", ".json");
+  g_auto(GStrv) names = shipped_names("models", ".json");
   g_autoptr(Table) table = table_new("lrrrr");
   g_autoptr(GString) text = g_string_new(NULL);
   json_t *array = json_array();
@@ -176,7 +176,7 @@ append_sizes(const Model *model, guint32 block_size, GString *text)
 static gboolean
 add_fits(const Model *model, guint32 block_size, Table *table, json_t *fits, GError **error)
 {
-  g_auto(GStrv) names = cli_data_names("devices", ".ini");
+  g_auto(GStrv) names = shipped_names("devices", ".ini");
 
   for (guint i = 0; names[i] != NULL; i++) {
     const ModelMemoryOptions options = {.device = names[i]};
@@ -277,7 +277,7 @@ refuse_words(int argc, char **argv)
                      "of a config.json");
   if (g_strv_contains(kinds, argv[1]))
     return cli_error(CLI_USAGE, "model", "unexpected argument '%s'", argv[argc - 1]);
-  near = cli_nearest(argv[1], kinds);
+  near = typed_nearest(argv[1], kinds);
   return cli_error(CLI_USAGE, "model", "found '%s', expected list or show MODEL%s%s%s", argv[1],
                    near != NULL ? "; did you mean " : "", near != NULL ? near : "",
                    near != NULL ? "?" : "");
@@ -372,8 +372,8 @@ command_model(int argc, char **argv)
   if (!cli_parse(context, "model", entries, &argc, &argv, &status))
     return status;
   if (!output_format_parse(format_text, &format, &error) ||
-      !cli_parse_uint(block_text != NULL ? block_text : "16", "--block-size", 1, 65536, &block_size,
-                      &error))
+      !typed_uint(block_text != NULL ? block_text : "16", "--block-size", 1, 65536, &block_size,
+                  &error))
     return cli_error(CLI_USAGE, "model", "%s", error->message);
   if (format == OUTPUT_CSV)
     return cli_error(CLI_USAGE, "model", "--format: found 'csv', expected table or json");

@@ -27,7 +27,7 @@ static int
 unknown_option(const Program *program, const char *option)
 {
   static const char *const options[] = {"--help", "--version", NULL};
-  const char *near = cli_nearest(option, options);
+  const char *near = typed_nearest(option, options);
 
   if (near != NULL)
     return cli_error(CLI_USAGE, NULL, "unknown option %s; did you mean %s?", option, near);
@@ -44,7 +44,7 @@ unknown_verb(const Program *program, const char *verb)
   for (const Command *c = program->commands; c->name != NULL; c++)
     g_ptr_array_add(names, (gpointer)c->name);
   g_ptr_array_add(names, NULL);
-  near = cli_nearest(verb, (const char *const *)names->pdata);
+  near = typed_nearest(verb, (const char *const *)names->pdata);
   if (near != NULL)
     return cli_error(CLI_USAGE, NULL, "there is no verb '%s'; did you mean %s?", verb, near);
   return cli_error(CLI_USAGE, NULL, "there is no verb '%s'; '%s --help' lists them", verb,

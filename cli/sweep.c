@@ -92,7 +92,7 @@ check_options(Sweep *s, GError **error)
   const SweepOptions *o = &s->options;
   guint64 jobs = 0;
 
-  if (o->jobs != NULL && !cli_parse_uint(o->jobs, "--jobs", 1, MAX_JOBS, &jobs, error))
+  if (o->jobs != NULL && !typed_uint(o->jobs, "--jobs", 1, MAX_JOBS, &jobs, error))
     return FALSE;
   s->n_jobs = (guint)jobs;
   if (!parse_detail(o->detail, &s->detail, error) ||

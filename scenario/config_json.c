@@ -58,6 +58,15 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
                           ? json_null()
                           : json_real(s->gpu_memory_utilization));
   json_object_set_new(object, "swap_space", text_or_null(settings->swap_space));
+  json_object_set_new(object, "num_offload_blocks", json_integer(c->num_offload_blocks));
+  json_object_set_new(object, "kv_offloading_size", text_or_null(settings->kv_offloading_size));
+  json_object_set_new(object, "unit_copy_steps",
+                      c->num_offload_blocks > 0 && s->executor == &executor_unit
+                          ? json_integer((json_int_t)settings->unit_copy_steps)
+                          : json_null());
+  json_object_set_new(object, "offload_prompt_only",
+                      c->num_offload_blocks > 0 ? json_boolean(c->offload_prompt_only)
+                                                : json_null());
   json_object_set_new(object, "max_num_seqs", json_integer(c->max_num_seqs));
   json_object_set_new(object, "max_num_batched_tokens", json_integer(c->max_num_batched_tokens));
   json_object_set_new(object, "max_model_len", json_integer(c->max_model_len));
@@ -81,6 +90,10 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "prefill_schedule_interval",
                       has(s, SCHEDULER_HAS_PREFILL_INTERVAL)
                           ? json_integer(c->prefill_schedule_interval)
+                          : json_null());
+  json_object_set_new(object, "capacity_policy",
+                      has(s, SCHEDULER_HAS_CAPACITY_POLICY)
+                          ? json_string(capacity_policy_names[c->capacity_policy])
                           : json_null());
   json_object_set_new(object, "tensor_parallel_size",
                       json_integer((json_int_t)settings->tensor_parallel_size));

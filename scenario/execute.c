@@ -222,6 +222,7 @@ simulate(Run *run, RunRecord *record)
       .observers = (Observer *const *)run->observers->pdata,
       .n_observers = run->observers->len,
       .stride = run->execution->stride,
+      .unit_copy_steps = (guint32)run->execution->settings->unit_copy_steps,
       .interrupted = was_interrupted,
   };
 

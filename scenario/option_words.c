@@ -24,7 +24,7 @@ nearest_option(const char *option, const GOptionEntry *entries)
     g_ptr_array_add(names, (gpointer)entries->long_name);
   g_ptr_array_add(names, (gpointer) "help");
   g_ptr_array_add(names, NULL);
-  return cli_nearest(option, (const char *const *)names->pdata);
+  return typed_nearest(option, (const char *const *)names->pdata);
 }
 
 /* GOption drops the value of an option that takes none: --enable-x=false would turn x on. */
@@ -119,7 +119,8 @@ propagate(GError **error, GError *cause, const GOptionEntry *entries)
 }
 
 gboolean
-cli_parse_words(GOptionContext *context, const GOptionEntry *entries, char ***words, GError **error)
+option_words_parse(GOptionContext *context, const GOptionEntry *entries, char ***words,
+                   GError **error)
 {
   GError *cause = NULL;
 
@@ -144,8 +145,8 @@ dash_underscores(char **words)
 }
 
 gboolean
-cli_parse_arguments(GOptionContext *context, const GOptionEntry *entries, int *argc, char ***argv,
-                    GError **error)
+option_arguments_parse(GOptionContext *context, const GOptionEntry *entries, int *argc,
+                       char ***argv, GError **error)
 {
   GError *cause = NULL;
 

@@ -30,12 +30,12 @@ kv_memory_blocks(const Resolver *r, guint32 *blocks, GError **error)
 
   if (!need_for_pool(r, "kv-memory", error))
     return FALSE;
-  if (cli_parse_percent(text, &fraction)) {
+  if (typed_percent(text, &fraction)) {
     if (fraction <= 0 || fraction > 1)
       return resolver_refuse(
           error, "--kv-memory: found '%s', expected more than 0%% and at most 100%%", text);
     bytes = (guint64)(fraction * r->scenario->device->nominal_memory_bytes);
-  } else if (!cli_parse_bytes(text, "--kv-memory", 1, &bytes, error)) {
+  } else if (!typed_bytes(text, "--kv-memory", 1, &bytes, error)) {
     return FALSE;
   }
   if (bytes > r->scenario->device->memory_bytes)
@@ -139,6 +139,40 @@ resolver_gpu_pool(Resolver *r, GError **error)
 }
 
 gboolean
+resolver_tier(Resolver *r, GError **error)
+{
+  SchedulerConfig *c = &r->scenario->config;
+  guint64 bytes;
+
+  c->offload_prompt_only = r->settings->offload_prompt_only;
+  c->num_offload_blocks = (guint32)r->settings->num_offload_blocks;
+  if (resolver_given(r, "kv-offloading-size")) {
+    if (!typed_bytes(r->settings->kv_offloading_size, "--kv-offloading-size", (guint64)GIB, &bytes,
+                     error))
+      return FALSE;
+    if (r->scenario->model == NULL)
+      return resolver_refuse(error,
+                             "--kv-offloading-size needs --model; or give --num-offload-blocks");
+    c->num_offload_blocks = pool_blocks(bytes, r->pool_bytes_per_block);
+    if (c->num_offload_blocks == 0)
+      return resolver_refuse(
+          error,
+          "--kv-offloading-size: found '%s', expected at least a block, %" G_GUINT64_FORMAT
+          " bytes",
+          r->settings->kv_offloading_size, r->pool_bytes_per_block);
+  }
+  if (c->num_offload_blocks > 0 && !c->prefix_caching)
+    return resolver_refuse(error, "native offload extends prefix caching: give "
+                                  "--enable-prefix-caching");
+  if (c->num_offload_blocks > 0 && c->overflow != &overflow_recompute)
+    return resolver_refuse(error,
+                           "native offload and --overflow %s do not go together: the engine "
+                           "recomputes, and loads what the host has",
+                           c->overflow->base.name);
+  return TRUE;
+}
+
+gboolean
 resolver_host_pool(Resolver *r, GError **error)
 {
   Scenario *s = r->scenario;
@@ -147,7 +181,7 @@ resolver_host_pool(Resolver *r, GError **error)
   guint64 bytes = (guint64)(4 * GIB);
 
   if (resolver_given(r, "swap-space") &&
-      !cli_parse_bytes(r->settings->swap_space, "--swap-space", (guint64)GIB, &bytes, error))
+      !typed_bytes(r->settings->swap_space, "--swap-space", (guint64)GIB, &bytes, error))
     return FALSE;
   if (resolver_given(r, "num-cpu-blocks")) {
     s->config.num_cpu_blocks = (guint32)r->settings->num_cpu_blocks;

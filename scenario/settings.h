@@ -30,6 +30,9 @@ typedef struct {
   double gpu_memory_utilization;
   char *swap_space;
   guint64 num_cpu_blocks;
+  char *kv_offloading_size;
+  guint64 num_offload_blocks;
+  gboolean offload_prompt_only;
   guint64 max_num_seqs;
   guint64 max_num_batched_tokens;
   guint64 max_model_len;
@@ -44,6 +47,7 @@ typedef struct {
   guint64 prefill_schedule_interval;
   gboolean offline;
   guint64 tensor_parallel_size;
+  char *capacity_policy;
   /* Under the names of SGLang. */
   guint64 page_size;
   guint64 max_total_tokens;
@@ -61,6 +65,7 @@ typedef struct {
   char *copy_path;
   char *host_memory;
   char *what_if;
+  guint64 unit_copy_steps;
   gboolean no_stride;
   gboolean of_own_executor; /* no option: costs are of what this program computes, not of a server's
                                engine */

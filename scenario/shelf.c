@@ -143,7 +143,7 @@ shelf_read_trace(Shelf *shelf, const Settings *settings, const char *verb)
     g_free(key);
     return;
   }
-  path = cli_trace_path(settings->trace, NULL);
+  path = trace_name_path(settings->trace, NULL);
   if (path != NULL)
     whole = trace_read(path, settings->trace_format, notes, NULL);
   for (guint i = 0; whole != NULL && i < notes->texts->len; i++)

@@ -44,6 +44,7 @@ simulate_unlimited(const Scenario *s, const Workload *trace, gboolean (*interrup
   RunOutcome outcome;
   Summary summary;
 
+  config.num_offload_blocks = 0;
   config.num_gpu_blocks = unlimited_blocks(s, workload);
   /* Nobody is preempted, so only prompts with hashes can be hits. */
   config.prefix_caching = s->config.prefix_caching && workload->hashes->len > 0;

@@ -37,8 +37,7 @@ static const struct {
     {"num-scheduler-steps", "multi-step scheduling is not simulated"},
     {"speculative-config", "speculative decoding is not simulated"},
     {"speculative-model", "speculative decoding is not simulated"},
-    {"kv-transfer-config", "offload connectors are not simulated; --overflow swap is near to one"},
-    {"kv-offloading-size", "offload connectors are not simulated; --overflow swap is near to one"},
+    {"kv-transfer-config", "of the connectors native offload is simulated: --kv-offloading-size"},
     {"enable-lora", "adapters are not simulated"},
 };
 

@@ -12,7 +12,7 @@ static Workload *
 read_named(const Settings *settings, const char *verb, GError **error)
 {
   g_autoptr(TraceNotes) notes = trace_notes_new();
-  g_autofree char *path = cli_trace_path(settings->trace, error);
+  g_autofree char *path = trace_name_path(settings->trace, error);
   g_autoptr(Workload) workload = NULL;
 
   if (path == NULL)
@@ -34,11 +34,11 @@ scenario_read_workload(const Settings *settings, const char *verb, GError **erro
                 "--trace is missing: a file, or a name from 'spillway list traces'");
     return NULL;
   }
-  if (!cli_trace_format_check(settings->trace_format, error))
+  if (!trace_name_check_format(settings->trace_format, error))
     return NULL;
   if (!g_str_has_prefix(settings->trace, TRACE_GENERATED))
     return read_named(settings, verb, error);
-  workload = cli_trace_generate(settings->trace + strlen(TRACE_GENERATED), &settings->seed, error);
+  workload = generated_trace(settings->trace + strlen(TRACE_GENERATED), &settings->seed, error);
   if (workload == NULL)
     g_prefix_error(error, "--trace gen: ");
   if (workload == NULL ||

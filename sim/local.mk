@@ -16,14 +16,19 @@ libspillway_sim_a_SOURCES = \
   %D%/layer.c %D%/layer.h \
   %D%/model.c %D%/model.h \
   %D%/observer.c %D%/observer.h \
+  %D%/copy_link.h \
+  %D%/offload.c %D%/offload.h \
+  %D%/tier.c %D%/tier.h \
   %D%/pool.c %D%/pool.h \
   %D%/prefix_cache.c %D%/prefix_cache.h \
   %D%/engines/sglang.c %D%/engines/sglang.h \
   %D%/engines/sglang_batch.c \
   %D%/engines/sglang_prefill.c \
+  %D%/engines/trtllm.c \
   %D%/engines/vllm.c %D%/engines/vllm.h \
   %D%/engines/vllm_v0.c \
   %D%/engines/vllm_versions.c \
+  %D%/engines/vllm_waiting.c \
   %D%/free_runs.c %D%/free_runs.h \
   %D%/duration_histogram.c %D%/duration_histogram.h \
   %D%/mix.h \

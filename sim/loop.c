@@ -27,6 +27,8 @@ typedef struct {
   guint64 start_index;
   guint32 tokens;
   gboolean in_flight;
+  CopyLink link;   /* native offload's */
+  gint64 empty_ps; /* when the last decision was that was empty */
   RunOutcome *outcome;
   gint64 now_ps;
   guint64 step_index; /* of the step being decided */
@@ -80,19 +82,79 @@ take_arrivals(State *s)
   }
 }
 
+/* How long a copy of native offload takes, alone on the link. */
+static gint64
+copy_duration(gpointer data, CopyDirection direction, guint32 blocks)
+{
+  const Loop *loop = data;
+
+  if (loop->executor->class->idle_tick_ps > 0)
+    return loop->unit_copy_steps * loop->executor->class->idle_tick_ps;
+  return cost_model_copy_ps(loop->scheduler->config.cost, direction, blocks);
+}
+
+/* A step begins, even if it is empty: copies that are due are submitted. Returns how long it waits
+ * for some of them. */
+static gint64
+begin_copies(State *s)
+{
+  Offload *offload = s->loop->scheduler->offload;
+
+  if (offload == NULL)
+    return 0;
+  return offload_begin_step(offload, s->now_ps, &s->link, copy_duration, (gpointer)s->loop);
+}
+
+/* Copies that were over by then are reported. TRUE if there were any. */
+static gboolean
+end_copies(const State *s, gint64 by_ps)
+{
+  Offload *offload = s->loop->scheduler->offload;
+
+  return offload != NULL && offload_end_step(offload, by_ps);
+}
+
+/* The same, at an empty decision. In recordings of asynchronous scheduling what the engine learns
+ * then is what was so at its empty decision before. */
+static gboolean
+end_copies_while_idle(State *s)
+{
+  gboolean late =
+      s->loop->executor->class->bare_scheduler && s->loop->scheduler->config.async_scheduling;
+  gint64 by_ps = late ? s->empty_ps : s->now_ps;
+
+  s->empty_ps = s->now_ps;
+  return end_copies(s, by_ps);
+}
+
+/* When an idle engine has something to do: an arrival, or a copy that ends. Recordings skip to the
+ * arrival where there is one. */
+static gint64
+idle_until_ps(const State *s)
+{
+  const Offload *offload = s->loop->scheduler->offload;
+  gint64 arrival_ps = next_arrival_ps(s);
+  gint64 copy_ps = offload != NULL ? offload_next_end_ps(offload) : G_MAXINT64;
+
+  if (s->loop->executor->class->bare_scheduler && arrival_ps < G_MAXINT64)
+    return arrival_ps;
+  return MIN(arrival_ps, copy_ps);
+}
+
 /* Nothing to do now. FALSE if nothing will ever come. */
 static gboolean
 idle(State *s)
 {
   gint64 tick_ps = s->loop->executor->class->idle_tick_ps;
-  gint64 until_ps = next_arrival_ps(s);
+  gint64 until_ps = idle_until_ps(s);
 
   if (until_ps == G_MAXINT64)
     return FALSE;
   if (tick_ps == 0) {
-    s->now_ps = until_ps;
+    s->now_ps = MAX(s->now_ps, until_ps);
   } else {
-    gint64 ticks = s->step->idle_changes ? 1 : (until_ps - s->now_ps + tick_ps - 1) / tick_ps;
+    gint64 wait_ps = MAX(0, until_ps - s->now_ps);
+    gint64 ticks = s->step->idle_changes ? 1 : (wait_ps + tick_ps - 1) / tick_ps;
     s->now_ps += ticks * tick_ps;
     s->step_index += (guint64)ticks;
   }
@@ -170,8 +232,19 @@ land(State *s)
   s->tokens -= s->loop->scheduler->lost_tokens;
   s->outcome->tokens -= s->loop->scheduler->lost_tokens;
   scheduler_settle(s->loop->scheduler, s->flying, s->start_ps + s->timing.first_ps, s->now_ps);
+  end_copies(s, s->now_ps);
   tell_step(s);
   tell_left(s);
+}
+
+/* The step waits for copies before it computes. */
+static void
+add_wait(State *s, gint64 wait_ps)
+{
+  g_assert(wait_ps == 0 || s->timing.repeats == 1);
+  s->timing.first_ps += wait_ps;
+  s->timing.elapsed_ps += wait_ps;
+  s->timing.cost.base_ps[COST_SWAP_OUT] += wait_ps;
 }
 
 /* The decided step starts now; the other buffer is for the next decision. */
@@ -183,6 +256,7 @@ take_off(State *s, GError **error)
       .lookahead = s->loop->scheduler->config.async_scheduling ? 1 : 0,
   };
   Step *step = s->step;
+  gint64 wait_ps = begin_copies(s);
 
   s->step = s->flying;
   s->flying = step;
@@ -190,10 +264,21 @@ take_off(State *s, GError **error)
   s->start_index = s->step_index;
   if (!executor_run(s->loop->executor, step, &limit, &s->timing, error))
     return FALSE;
+  add_wait(s, wait_ps);
   s->in_flight = TRUE;
   note_peaks(s);
   s->tokens = scheduler_advance(s->loop->scheduler, step, s->timing.repeats, s->start_ps);
   return TRUE;
+}
+
+/* An engine that counts steps by the clock takes two decisions in one where the first takes no
+ * time.
+ */
+static gboolean
+counts_no_step(const State *s)
+{
+  return s->flying->takes_no_time && s->loop->executor->class->idle_tick_ps > 0 &&
+         !s->loop->scheduler->config.async_scheduling;
 }
 
 static void
@@ -205,7 +290,8 @@ count_step(State *s)
   s->outcome->tokens += (guint64)s->tokens * repeats;
   s->outcome->lines += repeats;
   s->outcome->last_step = s->step_index + repeats - 1;
-  s->step_index += repeats;
+  if (!counts_no_step(s))
+    s->step_index += repeats;
   s->preempted_since |= s->flying->victims->len > 0;
   if (s->tokens > 0) {
     s->idle_since = s->step_index;
@@ -222,13 +308,14 @@ execute(State *s, GError **error)
   gboolean async = s->loop->scheduler->config.async_scheduling;
   gboolean device_works = s->in_flight && s->flying->n_sequences > 0;
 
-  s->step->takes_no_time = async && device_works && step_only_preempts(s->step);
+  s->step->takes_no_time =
+      !step_has_work(s->step) && (s->step->victims->len == 0 || (async && device_works));
   if (s->in_flight)
     land(s);
   if (!take_off(s, error))
     return FALSE;
   count_step(s);
-  if (async && (device_works || !step_only_preempts(s->flying)))
+  if (async && (step_has_work(s->flying) || s->flying->takes_no_time))
     s->now_ps = s->start_ps +
                 repeats_elapsed_ps(s->timing.first_ps, s->timing.growth_ps, s->timing.repeats - 1);
   else
@@ -325,13 +412,28 @@ act(State *s, gboolean *ok, GError **error)
     *ok = execute(s, error);
     return *ok || end_with(s, RUN_ABORT, LOOP_EXECUTOR_FAILED);
   }
-  if (s->in_flight)
+  if (s->in_flight) {
     land(s);
-  else if (!idle(s))
+    begin_copies(s);
+    s->empty_ps = s->now_ps;
+    return TRUE;
+  }
+  begin_copies(s);
+  if (!end_copies_while_idle(s) && !idle(s) && scheduler_unfinished(s->loop->scheduler) > 0)
     return end_with(s, RUN_STUCK,
                     "nothing can be scheduled and nothing will ever change; the requests that are "
                     "left do not fit as the engine's rules stand");
   return TRUE;
+}
+
+/* Nobody is left and nobody will come, and nobody who left leaves something to be looked at. */
+static gboolean
+is_over(const State *s)
+{
+  const Scheduler *scheduler = s->loop->scheduler;
+
+  return scheduler_unfinished(scheduler) == 0 && next_arrival_ps(s) == G_MAXINT64 &&
+         (scheduler->offload == NULL || !offload_wants_decision(scheduler->offload));
 }
 
 static gboolean
@@ -354,11 +456,12 @@ loop_run(const Loop *loop, RunOutcome *outcome, GError **error)
       .loop = loop, .client = loop->client, .step = one, .flying = other, .outcome = outcome};
   gboolean ok = TRUE;
 
+  s.link.side_by_side = loop->executor->class->bare_scheduler;
   *outcome = (RunOutcome){.end = RUN_DONE, .reason = ""};
   scheduler->list_decodes = lists_decodes(loop);
   while (goes_on(&s)) {
     take_arrivals(&s);
-    if (scheduler_unfinished(scheduler) == 0 && next_arrival_ps(&s) == G_MAXINT64)
+    if (is_over(&s))
       break;
     scheduler_schedule(scheduler, s.now_ps, loop->stride, s.step);
     if (!act(&s, &ok, error))

@@ -17,7 +17,8 @@ typedef struct {
   Executor *executor;
   Observer *const *observers;
   guint n_observers;
-  gboolean stride; /* let steps be repeated; the results are the same without */
+  guint32 unit_copy_steps; /* native offload under the unit executor: what a copy takes */
+  gboolean stride;         /* let steps be repeated; the results are the same without */
   gboolean (*interrupted)(
       void); /* asked before each step: TRUE ends the run, as an abort; may be NULL */
 } Loop;

@@ -9,6 +9,7 @@
 #include "decode_clock.h"
 #include "sim/policies/admission.h"
 #include "sim/policies/overflow.h"
+#include "offload.h"
 #include "pool.h"
 #include "step.h"
 #include "sim/policies/victim.h"
@@ -16,10 +17,22 @@
 
 typedef struct Scheduler Scheduler;
 
+/* TensorRT-LLM: what must fit for a request to start. */
+typedef enum {
+  CAPACITY_GUARANTEED_NO_EVICT, /* it and all that run, to their ends */
+  CAPACITY_MAX_UTILIZATION,     /* its next step */
+  CAPACITY_STATIC_BATCH,        /* as the first, and nobody may be running */
+} CapacityPolicy;
+
+/* In that order, NULL-terminated. */
+extern const char *const capacity_policy_names[];
+
 typedef struct {
   guint32 block_size; /* tokens */
   guint32 num_gpu_blocks;
   guint32 num_cpu_blocks;
+  guint32 num_offload_blocks;   /* of the host's prefix cache (native offload); 0: none */
+  gboolean offload_prompt_only; /* generated tokens are not stored there */
   guint32 max_num_seqs;
   guint32 max_num_batched_tokens;
   guint32 max_model_len; /* tokens, prompt and output */
@@ -29,7 +42,8 @@ typedef struct {
   ContextWindows windows; /* that the model's layers have */
   gboolean prefix_caching;
   gboolean named_blocks; /* with prefix caching: the executor wants to know which block is whose */
-  gboolean async_scheduling; /* a step is decided while the one before it runs */
+  gboolean async_scheduling;      /* a step is decided while the one before it runs */
+  CapacityPolicy capacity_policy; /* TensorRT-LLM's */
   /* SGLang's own; its pages are blocks, max_running_requests is max_num_seqs. */
   guint32 chunked_prefill_size; /* tokens of prompts in a step; 0: no limit, and none is cut */
   guint32 max_prefill_tokens;   /* the same, of which the last prompt may go beyond it */
@@ -68,7 +82,10 @@ typedef enum {
   /* A freed sequence's blocks without cached content are the next to be used again; else all go
    * behind what is free. */
   SCHEDULER_REUSES_PARTIAL_FIRST = 1 << 13,
-  SCHEDULER_IS_SGLANG = 1 << 16, /* has SGLang's options, and none of vLLM's */
+  SCHEDULER_HAS_OFFLOAD = 1 << 14,         /* --kv-offloading-size, by the rules of offload.h */
+  SCHEDULER_HAS_CAPACITY_POLICY = 1 << 17, /* --capacity-policy */
+  SCHEDULER_ONLY_RECOMPUTES = 1 << 18,     /* and picks its victims itself */
+  SCHEDULER_IS_SGLANG = 1 << 16,           /* has SGLang's options, and none of vLLM's */
 } SchedulerFeatures;
 
 typedef struct {
@@ -104,6 +121,7 @@ extern const SchedulerClass scheduler_vllm_v1;
 extern const SchedulerClass scheduler_vllm_06;
 extern const SchedulerClass scheduler_vllm_05;
 extern const SchedulerClass scheduler_sglang;
+extern const SchedulerClass scheduler_trtllm;
 
 /* One for each set of rules, for whoever goes through them all; NULL-terminated. */
 extern const SchedulerClass *const scheduler_classes[];
@@ -130,6 +148,8 @@ struct Scheduler {
   WaitingQueue waiting;
   SequenceQueue running;
   SequenceQueue swapped;
+  SequenceQueue held; /* waiting too, before all others: hold blocks, their KV is being loaded */
+  Offload *offload;   /* NULL: none */
   SequenceQueue prefilling; /* under engines where they join the running ones a step later */
   DecodeClock clock;        /* of those running that decode in every step */
   gboolean list_decodes;    /* somebody reads all of step->entries; set before the first step */
@@ -200,6 +220,8 @@ guint32 scheduler_unfinished(const Scheduler *self);
 /* The head of the waiting ones, NULL if there is none; and takes it out. */
 Sequence *scheduler_waiting_head(Scheduler *self);
 Sequence *scheduler_take_waiting(Scheduler *self);
+/* The one that waits behind `sequence`; NULL if there is none. */
+Sequence *scheduler_waiting_after(Scheduler *self, const Sequence *sequence);
 
 /* With prefix caching: the sequence has its blocks for `tokens` more; those that are then full of
  * tokens that are known count as cached, although they are computed in this step only. */

@@ -160,6 +160,8 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
     sequence_queue_remove(victim);
   if (victim->in_clock)
     scheduler_leave_clock(self, victim);
+  if (self->offload != NULL)
+    offload_preempt(self->offload, victim);
   computed = victim->computed_tokens;
   plan = plan_of(self, victim, beneficiary, short_blocks);
   if (!fit_host(self, victim, can_fall_back, &plan, &record))

@@ -11,6 +11,7 @@
 typedef enum { STAGE_PREFILL, STAGE_DECODE } Stage;
 
 typedef struct FreeRun FreeRun;
+typedef struct OffloadRequest OffloadRequest;
 typedef struct Sequence Sequence;
 typedef struct SequenceQueue SequenceQueue;
 
@@ -38,8 +39,9 @@ struct Sequence {
   Stage stage;
   gboolean was_preempted; /* by recompute, and not prefilled again since */
   gboolean was_scheduled;
-  gboolean in_flight; /* its newest token is on its way: asynchronous scheduling only */
-  gboolean ending;    /* its last token is being computed: it has its place, but no work */
+  /* With asynchronous scheduling: its newest token is on its way; the step in flight runs it. */
+  gboolean in_flight, computing;
+  gboolean ending; /* its last token is being computed: it has its place, but no work */
   gboolean ended;
   gint64 preempted_at_ps; /* -1 while not preempted */
 
@@ -59,7 +61,8 @@ struct Sequence {
   FreeRun *free_run;         /* what is left of them in the free queue (free_runs.h) */
   guint32 *block_ids;        /* `blocks` of them, room for block_ids_room */
   guint32 block_ids_room;
-  guint64 *prefix_keys; /* content keys of the prompt's hashed blocks */
+  OffloadRequest *offload; /* its part in native offload (offload.h); NULL: none yet */
+  guint64 *prefix_keys;    /* content keys of the prompt's hashed blocks */
   guint32 n_prefix_keys;
 };
 

@@ -45,11 +45,11 @@ append_trace(GString *text, Shelf *shelf, const Settings *settings, GError **err
                 "--trace is missing: a file, or a name from 'spillway list traces'");
     return FALSE;
   }
-  if (!cli_trace_format_check(settings->trace_format, error))
+  if (!trace_name_check_format(settings->trace_format, error))
     return FALSE;
   if (g_str_has_prefix(settings->trace, TRACE_GENERATED))
     return append_generator(text, shelf, settings->trace, error);
-  path = cli_trace_path(settings->trace, error);
+  path = trace_name_path(settings->trace, error);
   digest = path != NULL ? shelf_file_digest(shelf, path, error) : NULL;
   if (digest == NULL) {
     g_prefix_error(error, "--trace: ");

@@ -14,7 +14,7 @@
    SINCE(minor, 19, SCHEDULER_HAS_RESERVE_FULL_ISL) |                                              \
    SINCE(minor, 23, SCHEDULER_REUSES_PARTIAL_FIRST) |                                              \
    SINCE(minor, 24, SCHEDULER_HAS_WATERMARK | SCHEDULER_HAS_PREFILL_INTERVAL) |                    \
-   SINCE(minor, 31, SCHEDULER_HAS_ACTIVE_SEQS))
+   SINCE(minor, 31, SCHEDULER_HAS_ACTIVE_SEQS) | SINCE(minor, 33, SCHEDULER_HAS_OFFLOAD))
 
 #define ENGINE(called, minor, text, more_features)                                                 \
   {                                                                                                \

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "tests/kv_witness.h"
+#include "sim/engines/sglang.h"
 #include "sim/loop.h"
 #include "sim/metrics.h"
 #include "sim/units.h"
@@ -64,6 +65,7 @@ typedef struct {
   const ExecutorClass *executor;
   SchedulerConfig config;
   RandomCost cost;
+  guint32 unit_copy_steps;
   Workload *workload;
   guint32 max_concurrency; /* 0: no limit */
 } Case;
@@ -79,6 +81,7 @@ typedef struct {
   guint64 steps;
   guint64 tokens;
   guint64 preemptions;
+  guint64 loads;            /* of native offload */
   const Workload *workload; /* with the arrivals of this run */
   gint64 *left_ps;          /* by request: when it left */
   guint32 *told;            /* by request */
@@ -106,7 +109,7 @@ add_requests(Case *c, GRand *rand)
   guint32 n = pick(rand, 1, 40);
   guint32 longest = pick(rand, 1, 300), output = pick(rand, 1, 120);
   guint32 hash_tokens = pick(rand, 1, 24);
-  gboolean hashed = coin(rand), burst = coin(rand);
+  gboolean hashed = coin(rand), burst = coin(rand), limited = coin(rand);
   gint64 gap_ps = (gint64)pick(rand, 1, 4000) * (PS_PER_S / 1000);
   gint64 at_ps = 0;
 
@@ -117,6 +120,8 @@ add_requests(Case *c, GRand *rand)
         .output_tokens = pick(rand, 1, output),
     };
     guint64 family = pick(rand, 1, 3);
+    if (limited)
+      request.max_tokens = request.output_tokens + pick(rand, 0, 60);
     at_ps += burst ? 0 : (gint64)((double)gap_ps * g_rand_double(rand));
     request.arrival_ps = at_ps;
     if (hashed) {
@@ -160,13 +165,15 @@ any_admission(GRand *rand)
   return admission_policies[pick(rand, 0, n - 1)];
 }
 
-/* Any set of rules, and vLLM's versions as often as all others. */
+/* The newest, any version of vLLM, or any set of rules: each as often. */
 static const SchedulerClass *
 any_class(GRand *rand)
 {
-  guint32 n = 0;
+  guint32 n = 0, kind = pick(rand, 0, 2);
 
-  if (coin(rand))
+  if (kind == 0)
+    return scheduler_classes[0];
+  if (kind == 1)
     return &scheduler_vllm_versions[pick(rand, 0, SCHEDULER_VLLM_NEWEST - SCHEDULER_VLLM_OLDEST)];
   while (scheduler_classes[n] != NULL)
     n++;
@@ -194,6 +201,30 @@ any_values(GRand *rand, const Policy *policy)
                                  : g_rand_double_range(rand, option->min, most);
   }
   return values;
+}
+
+/* SGLang's settings, and those that engines have which only recompute. */
+static void
+pick_own_settings(Case *c, GRand *rand)
+{
+  SchedulerConfig *config = &c->config;
+
+  if (!(c->class->features & SCHEDULER_ONLY_RECOMPUTES))
+    return;
+  config->overflow = &overflow_recompute;
+  config->victim = &victim_newest;
+  config->admission = &admission_engine;
+  config->capacity_policy = (CapacityPolicy)pick(rand, 0, 2);
+  if (!(c->class->features & SCHEDULER_IS_SGLANG))
+    return;
+  config->max_num_batched_tokens = G_MAXINT32;
+  config->prefix_caching = coin(rand);
+  config->async_scheduling = coin(rand);
+  config->chunked_prefill_size = coin(rand) ? 0 : pick(rand, 1, 4) * config->block_size;
+  config->max_prefill_tokens = pick(rand, 1, 600);
+  config->schedule_conservativeness = g_rand_double_range(rand, 0, coin(rand) ? 0.5 : 2);
+  config->mixed_chunk = pick(rand, 0, 3) == 0 && config->chunked_prefill_size > 0;
+  config->ignore_eos = pick(rand, 0, 3) == 0;
 }
 
 static void
@@ -232,6 +263,13 @@ make_case(Case *c, guint32 seed)
       .admission = coin(rand) ? &admission_engine : any_admission(rand),
       .cost = &c->cost.base,
   };
+  pick_own_settings(c, rand);
+  if (c->config.prefix_caching && may(c, rand, SCHEDULER_HAS_OFFLOAD)) {
+    c->config.overflow = &overflow_recompute;
+    c->config.num_offload_blocks = pick(rand, 1, coin(rand) ? 20 : 300);
+  }
+  c->config.offload_prompt_only = coin(rand);
+  c->unit_copy_steps = pick(rand, 0, 5);
   c->config.overflow_options = any_values(rand, &c->config.overflow->base);
   c->config.admission_options = any_values(rand, &c->config.admission->base);
   c->config.victim_options = any_values(rand, &c->config.victim->base);
@@ -314,8 +352,13 @@ check_conservation(Scheduler *scheduler, gboolean died)
   if (!died)
     g_assert_cmpuint(gpu, ==, scheduler->kept_blocks);
   add_queue(scheduler, &scheduler->running, &gpu, died ? &host : &nowhere);
+  add_queue(scheduler, &scheduler->prefilling, &gpu, died ? &host : &nowhere);
+  add_queue(scheduler, &scheduler->held, &gpu, &nowhere);
   g_assert_cmpuint(nowhere, ==, 0);
-  if (pool->cache == NULL)
+  if (scheduler->class == &scheduler_sglang)
+    gpu += sglang_available_blocks(scheduler) - pool->free_blocks; /* what nobody holds and stays */
+  if (pool->cache == NULL &&
+      !(scheduler->class == &scheduler_sglang && scheduler->config.prefix_caching))
     g_assert_cmpuint(gpu + pool->free_blocks, ==, pool->total_blocks);
   else
     g_assert_cmpuint(gpu + pool->free_blocks, >=, pool->total_blocks);
@@ -373,6 +416,13 @@ witness_repeat(Witness *w, const StepReport *report, guint32 i, guint32 free_blo
     digest_add(w, victim->blocks);
     digest_add(w, victim->action);
   }
+  for (guint j = 0; j < step->stores->len; j++)
+    digest_add(w, g_array_index(step->stores, StepStore, j).request);
+  for (guint j = 0; j < step->loads->len; j++)
+    digest_add(w, g_array_index(step->loads, StepLoad, j).tokens);
+  for (guint j = 0; j < step->flushes->len; j++)
+    digest_add(w, g_array_index(step->flushes, guint32, j));
+  digest_add(w, step->tier_used_blocks);
   for (guint j = 0; j < report->n_finished && i + 1 == report->repeats; j++)
     digest_add(w, report->finished[j]);
 }
@@ -387,11 +437,13 @@ on_step(Observer *observer, const StepReport *report)
 
   g_assert_cmpint(report->start_ps, >=, w->end_ps);
   if (step->abort == NULL) {
-    g_assert_true((report->elapsed_ps > 0) != step->takes_no_time);
+    g_assert_true(report->elapsed_ps > 0 || step->takes_no_time);
+    g_assert_true(report->elapsed_ps == 0 || !step->takes_no_time || step->flushes->len > 0);
     check_entries(w, report);
     if (w->kv != NULL)
       kv_witness_step(w->kv, report);
   }
+  g_assert_cmpuint(step->tier_used_blocks, <=, w->test->config.num_offload_blocks);
   check_conservation(w->scheduler, step->abort != NULL);
   check_clock(w->scheduler);
   for (guint32 i = 0; i < report->repeats; i++) {
@@ -408,6 +460,21 @@ on_step(Observer *observer, const StepReport *report)
   w->steps += report->repeats;
   w->tokens += (guint64)report->tokens * report->repeats;
   w->preemptions += step->victims->len;
+  w->loads += step->loads->len;
+}
+
+/* SGLang keeps the end of a sequence free of the pool's and the context's. */
+static guint32
+shortest_cut(const Case *c, const Request *request)
+{
+  guint32 page = c->config.block_size, pool = c->config.num_gpu_blocks * page;
+  guint32 paged = (request->prompt_tokens + page - 1) / page * page + page + 1;
+
+  if (c->class != &scheduler_sglang)
+    return G_MAXUINT32;
+  return request->prompt_tokens +
+         MAX(1, MIN((gint32)(MIN(c->config.max_model_len, pool) - request->prompt_tokens) - 2,
+                    (gint32)(pool - paged)));
 }
 
 static void
@@ -429,7 +496,7 @@ on_request(Observer *observer, const RequestResult *result)
     g_assert_cmpint(result->last_token_ps, ==, result->finish_ps);
     if (result->generated_tokens < request->output_tokens)
       g_assert_cmpuint(request->prompt_tokens + result->generated_tokens, >=,
-                       w->test->config.max_model_len);
+                       MIN(w->test->config.max_model_len, shortest_cut(w->test, request)));
   }
   if (result->preemptions == 0)
     g_assert_cmpuint(result->recomputed_tokens + result->swapped_out_blocks, ==, 0);
@@ -488,6 +555,7 @@ run_case(const Case *c, Mode mode, Witness *w)
       .observers = observers,
       .n_observers = G_N_ELEMENTS(observers),
       .stride = mode != SINGLE_STEPS,
+      .unit_copy_steps = c->unit_copy_steps,
   };
   g_autoptr(GError) error = NULL;
 
@@ -538,6 +606,8 @@ check_accounts(const Case *c, const Witness *w)
   g_assert_cmpuint(w->tokens, ==, w->generated);
   g_assert_cmpuint(w->tokens, ==, w->outcome.tokens);
   g_assert_cmpuint(w->preemptions, ==, w->victims_of_results);
+  if (c->class == &scheduler_trtllm && c->config.capacity_policy != CAPACITY_MAX_UTILIZATION)
+    g_assert_cmpuint(w->preemptions, ==, 0);
   if (c->config.admission == &admission_no_evict && all_fit_alone(c))
     g_assert_cmpuint(w->preemptions, ==, 0);
   g_assert_cmpuint(w->summary.peak_gpu_blocks, ==, w->outcome.peak_gpu_blocks);
@@ -553,7 +623,7 @@ test_random_scenarios(void)
   const char *wanted = g_getenv("TEST_SCENARIOS"), *begin = g_getenv("TEST_SEED");
   guint32 n = wanted != NULL ? (guint32)atoi(wanted) : 3000;
   guint32 first = begin != NULL ? (guint32)atoi(begin) : 1;
-  guint ends[4] = {0}, preempted = 0;
+  guint ends[4] = {0}, preempted = 0, loaded = 0;
 
   for (guint32 seed = first; seed - first < n; seed++) {
     Case c;
@@ -583,6 +653,7 @@ test_random_scenarios(void)
     check_accounts(&c, &single);
     ends[strided.outcome.end]++;
     preempted += strided.preemptions > 0;
+    loaded += strided.loads > 0;
     g_free(strided.told);
     g_free(single.told);
     g_free(unlisted.told);
@@ -590,10 +661,12 @@ test_random_scenarios(void)
     summary_clear(&other_cache.summary);
     workload_free(c.workload);
   }
-  g_test_message("%u scenarios: %u done, %u aborted, %u stuck, %u livelocked; %u preempted", n,
-                 ends[RUN_DONE], ends[RUN_ABORT], ends[RUN_STUCK], ends[RUN_LIVELOCK], preempted);
+  g_test_message(
+      "%u scenarios: %u done, %u aborted, %u stuck, %u livelocked; %u preempted, %u loaded", n,
+      ends[RUN_DONE], ends[RUN_ABORT], ends[RUN_STUCK], ends[RUN_LIVELOCK], preempted, loaded);
   g_assert_cmpuint(ends[RUN_DONE], >, n / 4);
   g_assert_cmpuint(preempted, >, n / 5);
+  g_assert_cmpuint(loaded, >, n / 500);
 }
 
 /* A swapped sequence takes no more of its cached blocks than it has on the host, and must not be
