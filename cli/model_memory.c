@@ -46,7 +46,11 @@ find_scheduler(const ModelMemoryOptions *options, ModelMemory *memory, GError **
                                                 : "vllm";
 
   memory->scheduler = scheduler_class_from_name(name, error);
-  return memory->scheduler != NULL;
+  if (memory->scheduler == NULL || g_str_has_prefix(memory->scheduler->name, "vllm"))
+    return memory->scheduler != NULL;
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "found '%s', expected a version of vLLM, whose sum this is", name);
+  return FALSE;
 }
 
 static gboolean

@@ -77,6 +77,7 @@ resolver_check(const Resolver *r, GError **error)
       {"enable-prefix-caching", SCHEDULER_HAS_PREFIX_CACHING},
       {"long-prefill-token-threshold", SCHEDULER_HAS_LONG_PREFILL},
       {"async-scheduling", SCHEDULER_HAS_ASYNC},
+      {"capacity-policy", SCHEDULER_HAS_CAPACITY_POLICY},
       {"kv-offloading-size", SCHEDULER_HAS_OFFLOAD},
       {"num-offload-blocks", SCHEDULER_HAS_OFFLOAD},
       {"offload-prompt-only", SCHEDULER_HAS_OFFLOAD},

@@ -35,7 +35,9 @@ const SettingsOption settings_options[] = {
      "seed of a generated trace (default 1)", 0},
 
     {"scheduler", GROUP_ENGINE, KIND_TEXT, AT(scheduler), 0, 0, "NAME",
-     "vllm (default: the newest), vllm-0.8 to vllm-0.33, vllm-v1, vllm-0.6, vllm-0.5, sglang", 0},
+     "vllm (default: the newest), vllm-0.8 to vllm-0.33, vllm-v1, vllm-0.6, vllm-0.5, sglang, "
+     "trtllm",
+     0},
     {"overflow", GROUP_ENGINE, KIND_TEXT, AT(overflow), 0, 0, "NAME",
      "what happens to a victim's KV", 0, .policies = &policy_kinds[POLICY_OVERFLOW]},
     {"victim", GROUP_ENGINE, KIND_TEXT, AT(victim), 0, 0, "NAME", "who is preempted", 0,
@@ -111,6 +113,8 @@ const SettingsOption settings_options[] = {
      "N", "from vllm-0.24: of N steps one may have prefills, while some decode (default 1)", 0},
     {"tensor-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(tensor_parallel_size), 1, 64, "N",
      "devices that share each layer (default 1)", 0},
+    {"capacity-policy", GROUP_ENGINE, KIND_TEXT, AT(capacity_policy), 0, 0, "NAME",
+     "trtllm: guaranteed-no-evict (default), max-utilization, static-batch", 0},
 
     {"page-size", GROUP_SGLANG, KIND_COUNT, AT(page_size), 1, 65536, "TOKENS",
      "tokens a page of KV (default 1)", 0},

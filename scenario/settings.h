@@ -47,6 +47,7 @@ typedef struct {
   guint64 prefill_schedule_interval;
   gboolean offline;
   guint64 tensor_parallel_size;
+  char *capacity_policy;
   /* Under the names of SGLang. */
   guint64 page_size;
   guint64 max_total_tokens;

@@ -24,6 +24,7 @@ libspillway_sim_a_SOURCES = \
   %D%/engines/sglang.c %D%/engines/sglang.h \
   %D%/engines/sglang_batch.c \
   %D%/engines/sglang_prefill.c \
+  %D%/engines/trtllm.c \
   %D%/engines/vllm.c %D%/engines/vllm.h \
   %D%/engines/vllm_v0.c \
   %D%/engines/vllm_versions.c \

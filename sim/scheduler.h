@@ -17,6 +17,16 @@
 
 typedef struct Scheduler Scheduler;
 
+/* TensorRT-LLM: what must fit for a request to start. */
+typedef enum {
+  CAPACITY_GUARANTEED_NO_EVICT, /* it and all that run, to their ends */
+  CAPACITY_MAX_UTILIZATION,     /* its next step */
+  CAPACITY_STATIC_BATCH,        /* as the first, and nobody may be running */
+} CapacityPolicy;
+
+/* In that order, NULL-terminated. */
+extern const char *const capacity_policy_names[];
+
 typedef struct {
   guint32 block_size; /* tokens */
   guint32 num_gpu_blocks;
@@ -32,7 +42,8 @@ typedef struct {
   ContextWindows windows; /* that the model's layers have */
   gboolean prefix_caching;
   gboolean named_blocks; /* with prefix caching: the executor wants to know which block is whose */
-  gboolean async_scheduling; /* a step is decided while the one before it runs */
+  gboolean async_scheduling;      /* a step is decided while the one before it runs */
+  CapacityPolicy capacity_policy; /* TensorRT-LLM's */
   /* SGLang's own; its pages are blocks, max_running_requests is max_num_seqs. */
   guint32 chunked_prefill_size; /* tokens of prompts in a step; 0: no limit, and none is cut */
   guint32 max_prefill_tokens;   /* the same, of which the last prompt may go beyond it */
@@ -71,14 +82,17 @@ typedef enum {
   /* A freed sequence's blocks without cached content are the next to be used again; else all go
    * behind what is free. */
   SCHEDULER_REUSES_PARTIAL_FIRST = 1 << 13,
-  SCHEDULER_HAS_OFFLOAD = 1 << 14, /* --kv-offloading-size, by the rules of offload.h */
-  SCHEDULER_IS_SGLANG = 1 << 16,   /* has SGLang's options, and none of vLLM's */
+  SCHEDULER_HAS_OFFLOAD = 1 << 14,         /* --kv-offloading-size, by the rules of offload.h */
+  SCHEDULER_HAS_CAPACITY_POLICY = 1 << 17, /* --capacity-policy */
+  SCHEDULER_ONLY_RECOMPUTES = 1 << 18,     /* and picks its victims itself */
+  SCHEDULER_IS_SGLANG = 1 << 16,           /* has SGLang's options, and none of vLLM's */
 } SchedulerFeatures;
 
 typedef struct {
   const char *name;
   const char *help;
   guint32 version;       /* of vLLM, 33 for 0.33; 0 for other engines */
+  const char *evidence;  /* where its rules were read, and what recordings hold it against them */
   const char *costs_as;  /* the scheduler whose host costs it has; NULL: its own name's */
   guint32 features;      /* SchedulerFeatures */
   guint32 rules;         /* its engine's own flags */
@@ -108,6 +122,7 @@ extern const SchedulerClass scheduler_vllm_v1;
 extern const SchedulerClass scheduler_vllm_06;
 extern const SchedulerClass scheduler_vllm_05;
 extern const SchedulerClass scheduler_sglang;
+extern const SchedulerClass scheduler_trtllm;
 
 /* One for each set of rules, for whoever goes through them all; NULL-terminated. */
 extern const SchedulerClass *const scheduler_classes[];

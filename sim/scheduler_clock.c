@@ -191,7 +191,7 @@ scheduler_join_clock(Scheduler *self, Step *step)
     guint32 left;
     while (loose != NULL && loose->ending)
       loose = loose->next;
-    if (entry->kind != ENTRY_DECODE || step->sequences->pdata[i] != loose)
+    if (entry->kind != ENTRY_DECODE || loose == NULL || step->sequences->pdata[i] != loose)
       return;
     left = ticks_left(self, loose);
     if (left == 0)
