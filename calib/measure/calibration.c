@@ -1,10 +1,10 @@
-/* What is measured when: a coarse grid of everything, shapes to be held out, the full grid, then
- * whichever gap the fits are furthest off in.
+/* The order of measurements: a coarse grid of everything, shapes to be held out, the full grid,
+ * then the gaps with the largest error, one by one.
  *
- * Of each, what a step's costs are read from comes first. Groups are measured in random order, so
- * that a drift of the card is no trend of a curve, and so are the points of each. What is decided
- * on the way depends on the seed and on what was measured: a second start comes to the same
- * decisions without measuring again.
+ * In each of these, what every step's cost is read from comes first. Groups, and the points of a
+ * group, are measured in random order: a drift of the card then spreads over a curve and bends
+ * none. Decisions depend on the seed and on what was measured, so a second start repeats them
+ * without measuring again.
  */
 #include "calibration.h"
 
