@@ -13,6 +13,9 @@
 /* Steps without a token after which an engine that preempts goes round in circles, and one that
  * does not (it may be prefilling something very long in very small chunks). */
 #define LIVELOCK_STEPS 3000
+/* The same where a request is still to arrive: it might end the circle, a queue's last seldom does.
+ */
+#define LIVELOCK_BEFORE_ARRIVAL_STEPS 100000
 #define PATIENCE_STEPS 10000000
 
 typedef struct {
@@ -168,7 +171,8 @@ note_peaks(State *s)
 
   s->outcome->peak_gpu_blocks = MAX(s->outcome->peak_gpu_blocks, used);
   s->outcome->peak_host_blocks =
-      MAX(s->outcome->peak_host_blocks, pool->host_total_blocks - step->host_free_blocks);
+      MAX(s->outcome->peak_host_blocks,
+          pool->host_total_blocks - step->host_free_blocks + step->tier_used_blocks);
 }
 
 static gboolean
@@ -234,14 +238,30 @@ land(State *s)
   tell_left(s);
 }
 
-/* The step waits for copies before it computes. */
 static void
-add_wait(State *s, gint64 wait_ps)
+lengthen(State *s, CostComponent component, gint64 by_ps)
 {
-  g_assert(wait_ps == 0 || s->timing.repeats == 1);
-  s->timing.first_ps += wait_ps;
-  s->timing.elapsed_ps += wait_ps;
-  s->timing.cost.base_ps[COST_SWAP_OUT] += wait_ps;
+  g_assert(by_ps == 0 || s->timing.repeats == 1);
+  s->timing.first_ps += by_ps;
+  s->timing.elapsed_ps += by_ps;
+  s->timing.cost.base_ps[component] += by_ps;
+}
+
+/* The step waits for copies before it computes, and computes beside others. */
+static void
+add_copies(State *s, gint64 wait_ps)
+{
+  CostModel *cost = s->loop->scheduler->config.cost;
+  gint64 computes_ps = s->timing.first_ps, begin_ps = s->now_ps + wait_ps;
+
+  lengthen(s, COST_SWAP_OUT, wait_ps);
+  if (!s->loop->executor->class->needs_cost)
+    return;
+  for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++) {
+    gint64 beside_ps = MIN(copy_link_busy_ps(&s->link, d, begin_ps), computes_ps);
+    lengthen(s, d == COPY_OUT ? COST_SWAP_OUT : COST_SWAP_IN,
+             cost_model_contention_ps(cost, d, beside_ps));
+  }
 }
 
 /* The decided step starts now; the other buffer is for the next decision. */
@@ -261,10 +281,11 @@ take_off(State *s, GError **error)
   s->start_index = s->step_index;
   if (!executor_run(s->loop->executor, step, &limit, &s->timing, error))
     return FALSE;
-  add_wait(s, wait_ps);
+  if (s->loop->scheduler->offload != NULL)
+    add_copies(s, wait_ps);
   s->in_flight = TRUE;
   note_peaks(s);
-  s->tokens = scheduler_advance(s->loop->scheduler, step, s->timing.repeats);
+  s->tokens = scheduler_advance(s->loop->scheduler, step, s->timing.repeats, s->start_ps);
   return TRUE;
 }
 
@@ -359,7 +380,9 @@ goes_on(State *s)
   if (s->now_ps > TIME_MAX_PS)
     return end_with(s, RUN_ABORT,
                     "the run passed the latest time that the clock can hold, 53 days");
-  if ((next_arrival_ps(s) == G_MAXINT64 && s->preempted_since && idle_steps >= LIVELOCK_STEPS) ||
+  if ((s->preempted_since &&
+       idle_steps >=
+           (next_arrival_ps(s) == G_MAXINT64 ? LIVELOCK_STEPS : LIVELOCK_BEFORE_ARRIVAL_STEPS)) ||
       idle_steps >= PATIENCE_STEPS)
     return end_with(
         s, RUN_LIVELOCK,
