@@ -157,10 +157,10 @@ append_sizes(const Model *model, guint32 block_size, GString *text)
           g_strdup_printf("%.2f GiB, with the table of positions and what the allocator adds",
                           (double)model_rank_bytes(model, 1) / (1 << 30)));
   add_row(table, "KV a token",
-          g_strdup_printf("%.0f KiB", (double)model_kv_bytes_per_token(model) / 1024));
+          g_strdup_printf("%.4g KiB", (double)model_kv_bytes_per_token(model) / 1024));
   add_row(table, "KV a block",
-          g_strdup_printf("%.0f KiB (%u tokens); %.0f KiB a layer, K or V", block_bytes / 1024,
-                          block_size, block_bytes / 1024 / model->layers / 2));
+          g_strdup_printf("%.4g KiB (%u tokens), in %u tensors", block_bytes / 1024, block_size,
+                          model_kv_tensors(model)));
   add_kv_groups(table, model, block_size);
   add_row(table, "query heads a KV head", g_strdup_printf("%u", model->heads / model->kv_heads));
   add_row(table, "linear FLOPs a token",

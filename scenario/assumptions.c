@@ -43,7 +43,7 @@ model_assumptions(const Model *model, guint32 block_size, guint32 tp, guint32 ma
     add(list, g_strdup_printf("%s takes no memory", model->left_out));
   if (state_bytes > 0)
     add(list, g_strdup_printf("the recurrent state of a sequence, %.1f MiB a card, takes no blocks "
-                              "of the pool",
+                              "of the pool and is not copied",
                               (double)state_bytes / (1 << 20)));
   if (!kv_layout_find(model, block_size, tp, &layout) || windowed_layers(&layout) == 0)
     return list;

@@ -70,6 +70,31 @@ instance_begin_copies(Instance *self)
   return offload_begin_step(offload, self->now_ps, &self->link, copy_duration, self);
 }
 
+static void
+lengthen(Instance *self, CostComponent component, gint64 by_ps)
+{
+  g_assert(by_ps == 0 || self->timing.repeats == 1);
+  self->timing.first_ps += by_ps;
+  self->timing.elapsed_ps += by_ps;
+  self->timing.cost.base_ps[component] += by_ps;
+}
+
+void
+instance_add_copies(Instance *self, gint64 wait_ps)
+{
+  CostModel *cost = self->scheduler->config.cost;
+  gint64 computes_ps = self->timing.first_ps, begin_ps = self->start_ps + wait_ps;
+
+  lengthen(self, COST_SWAP_OUT, wait_ps);
+  if (!self->executor->class->needs_cost)
+    return;
+  for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++) {
+    gint64 beside_ps = MIN(copy_link_busy_ps(&self->link, d, begin_ps), computes_ps);
+    lengthen(self, d == COPY_OUT ? COST_SWAP_OUT : COST_SWAP_IN,
+             cost_model_contention_ps(cost, d, beside_ps));
+  }
+}
+
 /* Copies that were over by then are reported. TRUE if there were any. */
 gboolean
 instance_end_copies(const Instance *self, gint64 by_ps)

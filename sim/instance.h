@@ -43,6 +43,8 @@ void instance_clear(Instance *self);
 /* A step begins, even if it is empty: native offload's copies that are due are submitted. Returns
  * how long it waits for some of them. */
 gint64 instance_begin_copies(Instance *self);
+/* The step that was executed waited so long for copies, and computes beside others. */
+void instance_add_copies(Instance *self, gint64 wait_ps);
 /* Copies that were over by then are reported. TRUE if there were any. */
 gboolean instance_end_copies(const Instance *self, gint64 by_ps);
 /* The same, at an empty decision. */

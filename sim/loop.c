@@ -88,7 +88,8 @@ note_peaks(Instance *self)
 
   self->outcome->peak_gpu_blocks = MAX(self->outcome->peak_gpu_blocks, used);
   self->outcome->peak_host_blocks =
-      MAX(self->outcome->peak_host_blocks, pool->host_total_blocks - step->host_free_blocks);
+      MAX(self->outcome->peak_host_blocks,
+          pool->host_total_blocks - step->host_free_blocks + step->tier_used_blocks);
 }
 
 static gboolean
@@ -157,16 +158,6 @@ land(Instance *self)
   tell_left(self);
 }
 
-/* The step waits for copies before it computes. */
-static void
-add_wait(Instance *self, gint64 wait_ps)
-{
-  g_assert(wait_ps == 0 || self->timing.repeats == 1);
-  self->timing.first_ps += wait_ps;
-  self->timing.elapsed_ps += wait_ps;
-  self->timing.cost.base_ps[COST_SWAP_OUT] += wait_ps;
-}
-
 /* The decided step starts now; the other buffer is for the next decision. */
 static gboolean
 take_off(Instance *self, gint64 until_ps, GError **error)
@@ -184,7 +175,8 @@ take_off(Instance *self, gint64 until_ps, GError **error)
   self->start_index = self->step_index;
   if (!executor_run(self->executor, step, &limit, &self->timing, error))
     return FALSE;
-  add_wait(self, wait_ps);
+  if (self->scheduler->offload != NULL)
+    instance_add_copies(self, wait_ps);
   self->in_flight = TRUE;
   note_peaks(self);
   self->tokens = scheduler_advance(self->scheduler, step, self->timing.repeats);
