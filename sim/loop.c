@@ -14,6 +14,9 @@
 /* Steps without a token after which an engine that preempts goes round in circles, and one that
  * does not (it may be prefilling something very long in very small chunks). */
 #define LIVELOCK_STEPS 3000
+/* The same where a request is still to arrive: it might end the circle, a queue's last seldom does.
+ */
+#define LIVELOCK_BEFORE_ARRIVAL_STEPS 100000
 #define PATIENCE_STEPS 10000000
 
 static void
@@ -179,7 +182,7 @@ take_off(Instance *self, gint64 until_ps, GError **error)
     instance_add_copies(self, wait_ps);
   self->in_flight = TRUE;
   note_peaks(self);
-  self->tokens = scheduler_advance(self->scheduler, step, self->timing.repeats);
+  self->tokens = scheduler_advance(self->scheduler, step, self->timing.repeats, self->start_ps);
   return TRUE;
 }
 
@@ -291,7 +294,9 @@ goes_on(const Instance *s)
   if (s->now_ps > TIME_MAX_PS)
     return end_with(run, RUN_ABORT,
                     "the run passed the latest time that the clock can hold, 53 days");
-  if ((next_arrival_ps(run) == G_MAXINT64 && s->preempted_since && idle_steps >= LIVELOCK_STEPS) ||
+  if ((s->preempted_since &&
+       idle_steps >=
+           (next_arrival_ps(run) == G_MAXINT64 ? LIVELOCK_STEPS : LIVELOCK_BEFORE_ARRIVAL_STEPS)) ||
       idle_steps >= PATIENCE_STEPS)
     return end_with(
         run, RUN_LIVELOCK,
