@@ -51,6 +51,7 @@ libspillway_calib_a_SOURCES = \
   %D%/measure/plan_attention.c \
   %D%/measure/plan_copies.c \
   %D%/measure/plan_parts.c %D%/measure/plan_parts.h \
+  %D%/measure/report.c \
   %D%/measure/watch.c %D%/measure/watch.h \
   %D%/store/database.c %D%/store/database.h \
   %D%/store/database_read.c \

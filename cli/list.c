@@ -37,12 +37,20 @@ list_verbs(gboolean names_only)
 }
 
 static void
+print_scheduler(const SchedulerClass *scheduler, const char *name, gboolean names_only)
+{
+  print_entry(name, scheduler->help, names_only);
+  if (!names_only)
+    printf("  %-24s %s\n", "", scheduler->evidence);
+}
+
+static void
 list_schedulers(gboolean names_only)
 {
   g_autofree const char **names = scheduler_names();
 
   for (guint i = 0; names[i] != NULL; i++)
-    print_entry(names[i], scheduler_class_from_name(names[i], NULL)->help, names_only);
+    print_scheduler(scheduler_class_from_name(names[i], NULL), names[i], names_only);
 }
 
 static void

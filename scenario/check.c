@@ -39,10 +39,11 @@ refuse_missing(const char *option, const SchedulerClass *class, guint32 feature,
   return resolver_refuse(error, "--%s: the scheduler %s has no such thing", option, class->name);
 }
 
-static gboolean
-offloads(const Resolver *r)
+gboolean
+resolver_offloads(const Resolver *r)
 {
-  return resolver_given(r, "kv-offloading-size") || resolver_given(r, "num-offload-blocks");
+  return resolver_given(r, "kv-offloading-size") || resolver_given(r, "num-offload-blocks") ||
+         r->scenario->config.overflow->needs_tier;
 }
 
 /* Choices that are not the engine's. */
@@ -112,6 +113,8 @@ resolver_check(const Resolver *r, GError **error)
   if (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER && r->settings->offline)
     return resolver_refuse(error, "--offline: %s takes the same batches offline and in a server",
                            s->scheduler->name);
+  if (s->config.overflow->needs_tier && !(s->scheduler->features & SCHEDULER_HAS_OFFLOAD))
+    return refuse_missing("overflow offload", s->scheduler, SCHEDULER_HAS_OFFLOAD, error);
   for (guint i = 0; i < G_N_ELEMENTS(contradictions); i++)
     if (resolver_given(r, contradictions[i][0]) && resolver_given(r, contradictions[i][1]))
       return resolver_refuse(error, "--%s and --%s contradict each other: give one of them",
@@ -127,16 +130,16 @@ resolver_check(const Resolver *r, GError **error)
   if (resolver_given(r, "unit-copy-steps") && s->executor != &executor_unit)
     return resolver_refuse(error, "--unit-copy-steps: the executor %s has times of its own",
                            s->executor->name);
-  if (offloads(r) && !s->executor->needs_cost && s->executor != &executor_unit)
+  if (resolver_offloads(r) && !s->executor->needs_cost && s->executor != &executor_unit)
     return resolver_refuse(error,
                            "native offload: the executor %s cannot do it; model and unit can",
                            s->executor->name);
-  if (!offloads(r) &&
+  if (!resolver_offloads(r) &&
       (resolver_given(r, "offload-prompt-only") || resolver_given(r, "no-offload-prompt-only") ||
        resolver_given(r, "unit-copy-steps")))
     return resolver_refuse(error, "--[no-]offload-prompt-only and --unit-copy-steps are of native "
-                                  "offload, which --kv-offloading-size or --num-offload-blocks "
-                                  "turns on");
+                                  "offload, which --kv-offloading-size, --num-offload-blocks "
+                                  "or --overflow offload turns on");
   if (computes && s->config.overflow->only_modelled)
     return resolver_refuse(error, "--overflow %s: the executor %s cannot carry it out; model can",
                            s->config.overflow->base.name, s->executor->name);

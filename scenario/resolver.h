@@ -49,5 +49,7 @@ void resolver_limits(Resolver *r);
  * --num-cpu-blocks or --swap-space. */
 gboolean resolver_gpu_pool(Resolver *r, GError **error);
 gboolean resolver_host_pool(Resolver *r, GError **error);
-/* The host's prefix cache of native offload, from --kv-offloading-size or --num-offload-blocks. */
+/* TRUE if the host is a second prefix cache: native offload. */
+gboolean resolver_offloads(const Resolver *r);
+/* That cache's size, from --kv-offloading-size or --num-offload-blocks, or else as swap's. */
 gboolean resolver_tier(Resolver *r, GError **error);

@@ -81,7 +81,7 @@ resolve_names(Resolver *r, GError **error)
   Scenario *s = r->scenario;
   g_autoptr(GError) unknown = NULL;
 
-  s->scheduler = scheduler_class_from_name(or_default(settings->scheduler, "vllm-v1"), &unknown);
+  s->scheduler = scheduler_class_from_name(or_default(settings->scheduler, "vllm"), &unknown);
   if (s->scheduler == NULL) {
     g_autofree const char **names = scheduler_names();
     gboolean is_version = g_str_has_prefix(settings->scheduler, "vllm-0.");

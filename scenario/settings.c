@@ -35,7 +35,7 @@ const SettingsOption settings_options[] = {
      "seed of a generated trace (default 1)", 0},
 
     {"scheduler", GROUP_ENGINE, KIND_TEXT, AT(scheduler), 0, 0, "NAME",
-     "vllm-v1 (default), vllm (the newest), vllm-0.8 to vllm-0.33, vllm-0.6, vllm-0.5, sglang, "
+     "vllm (default: the newest), vllm-0.8 to vllm-0.33, vllm-v1, vllm-0.6, vllm-0.5, sglang, "
      "trtllm",
      0},
     {"overflow", GROUP_ENGINE, KIND_TEXT, AT(overflow), 0, 0, "NAME",
@@ -82,7 +82,7 @@ const SettingsOption settings_options[] = {
     {"max-model-len", GROUP_ENGINE, KIND_COUNT, AT(max_model_len), 2, 2147483647.0, "N",
      "longest sequence, prompt and output (default: the model's, or what the pool holds)", 0},
     {"enable-chunked-prefill", GROUP_ENGINE, KIND_SWITCH, AT(chunked_prefill), 0, 0, NULL,
-     "split prompts over steps (default under vllm-v1)", 0},
+     "split prompts over steps (default from vllm-0.8)", 0},
     {"no-enable-chunked-prefill", GROUP_ENGINE, KIND_SWITCH_OFF, AT(chunked_prefill), 0, 0, NULL,
      "prefill whole prompts (default under vllm-0.x)", 0},
     {"block-manager", GROUP_ENGINE, KIND_COUNT, AT(block_manager), 1, 2, "1|2",

@@ -34,11 +34,11 @@ libspillway_sim_a_SOURCES = \
   %D%/mix.h \
   %D%/radix_cache.c %D%/radix_cache.h \
   %D%/quantiles.c %D%/quantiles.h \
-  %D%/scheduler_classes.c \
-  %D%/scheduler_clock.c \
-  %D%/scheduler_admission.c \
-  %D%/scheduler_overflow.c \
-  %D%/scheduler_victim.c \
+  %D%/scheduler/classes.c \
+  %D%/scheduler/clock.c \
+  %D%/scheduler/admission.c \
+  %D%/scheduler/overflow.c \
+  %D%/scheduler/victim.c \
   %D%/scheduler.c %D%/scheduler.h \
   %D%/sequence.c %D%/sequence.h \
   %D%/series.c %D%/series.h \

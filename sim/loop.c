@@ -168,7 +168,8 @@ note_peaks(State *s)
 
   s->outcome->peak_gpu_blocks = MAX(s->outcome->peak_gpu_blocks, used);
   s->outcome->peak_host_blocks =
-      MAX(s->outcome->peak_host_blocks, pool->host_total_blocks - step->host_free_blocks);
+      MAX(s->outcome->peak_host_blocks,
+          pool->host_total_blocks - step->host_free_blocks + step->tier_used_blocks);
 }
 
 static gboolean
@@ -234,14 +235,30 @@ land(State *s)
   tell_left(s);
 }
 
-/* The step waits for copies before it computes. */
 static void
-add_wait(State *s, gint64 wait_ps)
+lengthen(State *s, CostComponent component, gint64 by_ps)
 {
-  g_assert(wait_ps == 0 || s->timing.repeats == 1);
-  s->timing.first_ps += wait_ps;
-  s->timing.elapsed_ps += wait_ps;
-  s->timing.cost.base_ps[COST_SWAP_OUT] += wait_ps;
+  g_assert(by_ps == 0 || s->timing.repeats == 1);
+  s->timing.first_ps += by_ps;
+  s->timing.elapsed_ps += by_ps;
+  s->timing.cost.base_ps[component] += by_ps;
+}
+
+/* The step waits for copies before it computes, and computes beside others. */
+static void
+add_copies(State *s, gint64 wait_ps)
+{
+  CostModel *cost = s->loop->scheduler->config.cost;
+  gint64 computes_ps = s->timing.first_ps, begin_ps = s->now_ps + wait_ps;
+
+  lengthen(s, COST_SWAP_OUT, wait_ps);
+  if (!s->loop->executor->class->needs_cost)
+    return;
+  for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++) {
+    gint64 beside_ps = MIN(copy_link_busy_ps(&s->link, d, begin_ps), computes_ps);
+    lengthen(s, d == COPY_OUT ? COST_SWAP_OUT : COST_SWAP_IN,
+             cost_model_contention_ps(cost, d, beside_ps));
+  }
 }
 
 /* The decided step starts now; the other buffer is for the next decision. */
@@ -261,7 +278,8 @@ take_off(State *s, GError **error)
   s->start_index = s->step_index;
   if (!executor_run(s->loop->executor, step, &limit, &s->timing, error))
     return FALSE;
-  add_wait(s, wait_ps);
+  if (s->loop->scheduler->offload != NULL)
+    add_copies(s, wait_ps);
   s->in_flight = TRUE;
   note_peaks(s);
   s->tokens = scheduler_advance(s->loop->scheduler, step, s->timing.repeats);

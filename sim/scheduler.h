@@ -92,6 +92,7 @@ typedef struct {
   const char *name;
   const char *help;
   guint32 version;       /* of vLLM, 33 for 0.33; 0 for other engines */
+  const char *evidence;  /* where its rules were read, and what recordings hold it against them */
   const char *costs_as;  /* the scheduler whose host costs it has; NULL: its own name's */
   guint32 features;      /* SchedulerFeatures */
   guint32 rules;         /* its engine's own flags */
@@ -277,7 +278,7 @@ void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, cons
 /* A sequence ends once it is this long, tokens. */
 guint32 scheduler_longest_length(const Scheduler *self);
 
-/* For engines: the decode clock (scheduler_clock.c). An engine gives its members, which are the
+/* For engines: the decode clock (scheduler/clock.c). An engine gives its members, which are the
  * oldest of what has work, their blocks, then runs them; what else runs it handles one by one. ---
  */
 
@@ -303,10 +304,10 @@ void scheduler_join_clock(Scheduler *self, Step *step);
  * pool only shrinks. */
 void scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks);
 
-/* For scheduler.c: the admission policy learns of one that ended well (scheduler_admission.c). */
+/* For scheduler.c: the admission policy learns of one that ended well (scheduler/admission.c). */
 void scheduler_note_finished(Scheduler *self, const Sequence *sequence);
 
-/* For scheduler.c: overflow (scheduler_overflow.c) ------------------------------------------- */
+/* For scheduler.c: overflow (scheduler/overflow.c) ------------------------------------------- */
 
 /* What the overflow policy is asked when the victim goes for the beneficiary. */
 OverflowQuery scheduler_overflow_query(const Scheduler *self, const Sequence *victim,

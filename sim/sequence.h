@@ -33,7 +33,7 @@ struct Sequence {
   guint32 host_blocks;
   gboolean copies_are_free; /* of them: they take no room of the host's, and no time */
   guint32 gap_end_tokens;   /* it computes up to here, then goes on where what was copied ends: */
-  guint32 tail_end_tokens;  /* here; 0, and 0, without a gap (scheduler_overflow.c) */
+  guint32 tail_end_tokens;  /* here; 0, and 0, without a gap (scheduler/overflow.c) */
   gboolean decodes_after_gap;
   guint32 step_tokens; /* an engine's note while it decides a step */
   Stage stage;

@@ -1,8 +1,9 @@
 /* Matrix products from a profile: a curve over m for each measured (n, k, dtype).
  *
- * A product's time has steps where m passes a multiple of the kernel's tile; which tile is read
- * from the points, by holding each out in turn. A pair (n, k) that was not measured takes the
- * roofline times the ratio that the nearest measured pairs have to theirs at that m.
+ * A product's time has steps where m passes a multiple of the kernel's tile. The tile is the one
+ * that predicts best: each point is held out in turn and predicted from the others. A pair (n, k)
+ * that was not measured takes its roofline, scaled as the nearest measured pairs are to theirs at
+ * that m.
  */
 #pragma once
 

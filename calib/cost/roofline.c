@@ -199,6 +199,12 @@ roofline_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
              : product_ps(self->copy_block_ps[direction], blocks) + self->copy_fixed_ps[direction];
 }
 
+static double
+roofline_contention(const CostModel *base, CopyDirection direction)
+{
+  return ((const Roofline *)base)->copy_contention[direction];
+}
+
 gboolean
 roofline_is_captured(CapturedKind captured, guint64 captured_tokens, const CostShape *shape,
                      guint64 tokens)
@@ -255,6 +261,7 @@ static const CostModelClass roofline_class = {
     .name = "roofline",
     .step = roofline_step,
     .copy_ps = roofline_copy_ps,
+    .contention = roofline_contention,
     .free = roofline_free,
 };
 

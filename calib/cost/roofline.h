@@ -17,7 +17,8 @@
  *   comm         two all-reduces a layer, 2 (g - 1) / g of the activations over the bus bandwidth
  *   host         a step's and each sequence's, by scheduler
  *   swap         a copy's launch and its bytes; paths below
- * Left out: overlap of kernels, copies slowing kernels, and full copy queues. Nothing is measured:
+ *   contention   a copy beside a step takes its share of the memory's bandwidth from it
+ * Left out: overlap of kernels, and full copy queues. Nothing is measured:
  * the mask is always 0. Median error against published tables (tests/unit/roofline-tables.c), in
  * percent on A100, H100, RTX PRO 6000: products 10, 7 (fp8 13), 9; a layer's products by Vidur 4 to
  * 6, 20; prefill attention 6, 10, 6; decode attention of 16 MB and more 8, 15, 6. All but Vidur

@@ -61,6 +61,7 @@ typedef struct {
   CapturedKind captured;
   guint64 captured_tokens;
   gint64 copy_fixed_ps[2], copy_block_ps[2]; /* by CopyDirection */
+  double copy_contention[2]; /* the share of the memory's bandwidth that a copy takes */
 
   gint64 linear_ps[MEMO_TOKENS + 1]; /* -1: not asked yet */
   gint64 head_ps[MEMO_SAMPLED + 1];

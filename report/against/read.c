@@ -1,8 +1,8 @@
 /* Reads what a server did, or what an earlier run did.
  *
- * The file is read whole. Rows give times as they stand; once all are known, the engine's clock
- * is laid over that of the arrivals (finish()). Times are doubles of up to 10^9 seconds, so
- * differences are taken from each clock's first, where a double keeps its last digit.
+ * The file is read whole, with times as the rows give them. Then finish() brings the engine's clock
+ * and that of the arrivals together. Times are doubles of up to 10^9 seconds: only their
+ * differences from the first time of the same clock keep every digit.
  */
 #include "rows.h"
 

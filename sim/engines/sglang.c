@@ -382,6 +382,9 @@ schedule(Scheduler *self, Step *step)
 const SchedulerClass scheduler_sglang = {
     .name = "sglang",
     .help = "SGLang 0.5.23: prefills first, retracts the fewest outputs, recomputes",
+    .evidence =
+        "read in the release; recorded, with and without radix cache and overlap, in pages of "
+        "1 and 16, with mixed chunks, ignore_eos, EOS",
     .costs_as = "vllm-v1",
     .features = SCHEDULER_IS_SGLANG | SCHEDULER_ONLY_RECOMPUTES,
     .stops_at_max_model_len = FALSE,

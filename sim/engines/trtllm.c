@@ -244,9 +244,8 @@ const char *const capacity_policy_names[] = {"guaranteed-no-evict", "max-utiliza
 
 const SchedulerClass scheduler_trtllm = {
     .name = "trtllm",
-    .help =
-        "TensorRT-LLM by its published rules, not held against a recording: reserves to the end, "
-        "or pauses the last",
+    .help = "TensorRT-LLM, by its published rules: reserves to the end, or pauses the last",
+    .evidence = "read in tensorrt_llm/_torch/pyexecutor/scheduler, 2026; not recorded",
     .costs_as = "vllm-v1",
     .features = SCHEDULER_HAS_CAPACITY_POLICY | SCHEDULER_ONLY_RECOMPUTES,
     .stops_at_max_model_len = TRUE,

@@ -457,6 +457,7 @@ schedule_05(Scheduler *self, Step *step)
 const SchedulerClass scheduler_vllm_06 = {
     .name = "vllm-0.6",
     .help = "vLLM 0.5.4 to 0.6: prefills first, resumed requests are the next victims",
+    .evidence = "read in 0.6.0; recorded, under recompute and swap, with and without chunking",
     .features = FEATURES,
     .schedule = schedule_06,
 };
@@ -464,6 +465,7 @@ const SchedulerClass scheduler_vllm_06 = {
 const SchedulerClass scheduler_vllm_05 = {
     .name = "vllm-0.5",
     .help = "vLLM 0.5.0 to 0.5.3: prefills first, queues sorted by arrival",
+    .evidence = "read in 0.5.0; recorded, under recompute and swap, with and without chunking",
     .features = FEATURES,
     .schedule = schedule_05,
 };

@@ -11,6 +11,7 @@ libspillway_sim_a_SOURCES += \
   %D%/admission/whole_prompt.c \
   %D%/overflow.c %D%/overflow.h \
   %D%/overflow/auto.c \
+  %D%/overflow/offload.c \
   %D%/overflow/partial.c \
   %D%/overflow/recompute.c \
   %D%/overflow/split.c \

@@ -51,6 +51,7 @@ typedef struct OverflowPolicy OverflowPolicy;
 struct OverflowPolicy {
   Policy base;
   gboolean needs_host;    /* it may copy, so the run needs host blocks */
+  gboolean needs_tier;    /* the host is a second prefix cache (sim/offload.h) */
   gboolean needs_decodes; /* it asks for query->decodes */
   gboolean of_no_engine;  /* under every engine a what-if */
   gboolean only_modelled; /* an executor that computes cannot carry it out */
@@ -61,6 +62,7 @@ struct OverflowPolicy {
 #define OVERFLOW_POLICIES(ENTRY)                                                                   \
   ENTRY(overflow_recompute)                                                                        \
   ENTRY(overflow_swap)                                                                             \
+  ENTRY(overflow_offload)                                                                          \
   ENTRY(overflow_swap_free)                                                                        \
   ENTRY(overflow_threshold)                                                                        \
   ENTRY(overflow_auto)                                                                             \

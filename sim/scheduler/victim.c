@@ -1,7 +1,7 @@
 /* Who goes first, where the victim policy ranks what runs. It is asked of each running sequence at
  * an eviction: the decode clock keeps running, and nothing is kept up to date between evictions.
  */
-#include "scheduler.h"
+#include "sim/scheduler.h"
 
 static VictimCandidate
 candidate_of(const Scheduler *self, const Sequence *sequence)

@@ -7,7 +7,7 @@
  *     | computed again | on the host, then in the pool |
  *     0          gap_end_tokens                 tail_end_tokens
  */
-#include "scheduler.h"
+#include "sim/scheduler.h"
 
 DecodeContexts
 scheduler_running_decodes(Scheduler *self)

@@ -6,7 +6,7 @@
  * many blocks is in the clock's due lists, so repeats are bounded without stepping through them;
  * the executor then runs as many as fit before the next arrival.
  */
-#include "scheduler.h"
+#include "sim/scheduler.h"
 
 /* More repeats than this in one step would only risk an overflow of the closed-form sums. */
 #define REPEAT_MAX 65536

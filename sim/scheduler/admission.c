@@ -3,7 +3,7 @@
  * A refusal holds until somebody joins or leaves what runs: in between nothing changes but by the
  * steps themselves, so that a step may still stand for several.
  */
-#include "scheduler.h"
+#include "sim/scheduler.h"
 
 static AdmissionSequence
 describe(const Scheduler *self, const Sequence *sequence)

@@ -1,7 +1,7 @@
 /* The engines by name: each set of rules, and vLLM's by its version. */
 #include <string.h>
 
-#include "scheduler.h"
+#include "sim/scheduler.h"
 
 #define VLLM_PREFIX "vllm-0."
 #define KNOWN                                                                                      \
