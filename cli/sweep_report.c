@@ -84,7 +84,10 @@ sweep_print_results(const Sweep *s)
 
   if (text == NULL)
     return cli_error(CLI_FAILED, SWEEP_VERB, "%s", error->message);
-  fputs(text, stdout);
+  if (s->format == OUTPUT_TABLE)
+    cli_print(text);
+  else
+    fputs(text, stdout);
   if (s->format == OUTPUT_TABLE)
     printf("\nNext: spillway report %s -o report.html\n"
            "      sqlite3 %s \"SELECT * FROM point_summary WHERE study = '%s'\"\n",

@@ -13,6 +13,9 @@
 /* Steps without a token after which an engine that preempts goes round in circles, and one that
  * does not (it may be prefilling something very long in very small chunks). */
 #define LIVELOCK_STEPS 3000
+/* The same where a request is still to arrive: it might end the circle, a queue's last seldom does.
+ */
+#define LIVELOCK_BEFORE_ARRIVAL_STEPS 100000
 #define PATIENCE_STEPS 10000000
 
 typedef struct {
@@ -282,7 +285,7 @@ take_off(State *s, GError **error)
     add_copies(s, wait_ps);
   s->in_flight = TRUE;
   note_peaks(s);
-  s->tokens = scheduler_advance(s->loop->scheduler, step, s->timing.repeats);
+  s->tokens = scheduler_advance(s->loop->scheduler, step, s->timing.repeats, s->start_ps);
   return TRUE;
 }
 
@@ -377,7 +380,9 @@ goes_on(State *s)
   if (s->now_ps > TIME_MAX_PS)
     return end_with(s, RUN_ABORT,
                     "the run passed the latest time that the clock can hold, 53 days");
-  if ((next_arrival_ps(s) == G_MAXINT64 && s->preempted_since && idle_steps >= LIVELOCK_STEPS) ||
+  if ((s->preempted_since &&
+       idle_steps >=
+           (next_arrival_ps(s) == G_MAXINT64 ? LIVELOCK_STEPS : LIVELOCK_BEFORE_ARRIVAL_STEPS)) ||
       idle_steps >= PATIENCE_STEPS)
     return end_with(
         s, RUN_LIVELOCK,
