@@ -29,6 +29,7 @@ script_tests = \
   %D%/accuracy.py \
   %D%/arrows.sh \
   %D%/bad-input.py \
+  %D%/bench-client.py \
   %D%/bootstrap.sh \
   %D%/cli.py \
   %D%/completion.sh \
