@@ -168,7 +168,10 @@ print_records(const Comparison *c, OutputFormat format)
   g_autofree char *text = format == OUTPUT_JSON  ? comparison_json(records, n)
                           : format == OUTPUT_CSV ? summary_csv(records, n, TRUE)
                                                  : comparison_text(records, n);
-  fputs(text, stdout);
+  if (format == OUTPUT_TABLE)
+    cli_print(text);
+  else
+    fputs(text, stdout);
 }
 
 static int

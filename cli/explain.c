@@ -69,7 +69,7 @@ explain(const char *path, Options *o)
                                  : explain_run(results, o->run_id, o->top_n, &error);
   if (text == NULL)
     return cli_error(CLI_USAGE, VERB, "%s", error->message);
-  fputs(text, stdout);
+  cli_print(text);
   return CLI_DONE;
 }
 

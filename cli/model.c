@@ -87,7 +87,7 @@ list_models(OutputFormat format, guint32 block_size, const char *kv_cache_dtype)
     return print_json(json_pack("{s:o}", "models", array));
   json_decref(array);
   table_append(table, "", text);
-  fputs(text->str, stdout);
+  cli_print(text->str);
   return CLI_DONE;
 }
 
@@ -250,7 +250,7 @@ show_model(const char *name, OutputFormat format, guint32 block_size, const char
   if (format == OUTPUT_JSON)
     return print_json(object);
   json_decref(object);
-  fputs(text->str, stdout);
+  cli_print(text->str);
   return CLI_DONE;
 }
 

@@ -52,7 +52,8 @@ write_page(Stored *stored, const char *library, const char *out)
 
   if (!page_write(stored, library, out, &error))
     return results_error_status("report", error);
-  printf("%s: %u run%s; open it in a browser\n", out, stored->runs->len,
+  cli_print(out);
+  printf(": %u run%s; open it in a browser\n", stored->runs->len,
          stored->runs->len == 1 ? "" : "s");
   return CLI_DONE;
 }
@@ -65,7 +66,8 @@ write_pictures(Stored *stored, GnuplotFormat format, const char *figure, const c
 
   if (!plot_folder(stored, format, figure, out, &drawn, &error))
     return results_error_status("report", error);
-  printf("%s: %u chart%s\n", out, drawn, drawn == 1 ? "" : "s");
+  cli_print(out);
+  printf(": %u chart%s\n", drawn, drawn == 1 ? "" : "s");
   return CLI_DONE;
 }
 

@@ -137,7 +137,7 @@ read_traces(Sweep *s, const GArray *cells, GError **error)
 
   for (guint i = 0; i < cells->len; i++) {
     g_autoptr(Settings) settings = study_plan_settings(s->plan, g_array_index(cells, guint, i));
-    if (!g_hash_table_add(seen, g_strdup(settings->trace)))
+    if (!g_hash_table_add(seen, g_strdup(settings->trace != NULL ? settings->trace : "")))
       continue;
     if (s->cluster.size == 1)
       shelf_read_trace(s->shelf, settings, SWEEP_VERB);

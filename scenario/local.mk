@@ -30,4 +30,4 @@ libspillway_scenario_a_SOURCES = \
   %D%/trace_name.c %D%/trace_name.h \
   %D%/typed.c %D%/typed.h \
   %D%/vllm_flags.c %D%/vllm_flags.h \
-  %D%/workload_source.c
+  %D%/workload_source.c %D%/workload_source.h

@@ -239,8 +239,15 @@ fit_length_limit(Resolver *r, GError **error)
         r, "a server would not start: max_num_batched_tokens %u is less than max_num_seqs %u",
         c->max_num_batched_tokens, c->max_num_seqs);
   if (c->max_model_len < 2)
-    return resolver_refuse(
-        error, "the KV pool holds %" G_GUINT64_FORMAT " token: give it more blocks", pool_tokens);
+    return pool_tokens < 2
+               ? resolver_refuse(
+                     error, "the KV pool holds %" G_GUINT64_FORMAT " token: give it more blocks",
+                     pool_tokens)
+               : resolver_refuse(error,
+                                 "--max-num-batched-tokens: found %u, which is then the longest "
+                                 "sequence, since prefills are not chunked; expected 2 or more, or "
+                                 "--enable-chunked-prefill",
+                                 c->max_num_batched_tokens);
   return TRUE;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "settings_option.h"
 
+#include "traces/bench.h"
 #include "typed.h"
 
 #include <stddef.h>
@@ -29,10 +30,23 @@ const SettingsOption settings_options[] = {
     {"limit", GROUP_WHAT, KIND_COUNT, AT(limit), 1, COUNT_MAX, "N", "only the first N requests", 0},
     {"time-scale", GROUP_WHAT, KIND_REAL, AT(time_scale), TINY, 1e9, "X",
      "multiply all arrival times (0.5 doubles the load; default 1)", 0},
-    {"max-concurrency", GROUP_WHAT, KIND_COUNT, AT(max_concurrency), 1, COUNT_MAX, "N",
-     "at most N requests are under way: others arrive when one has left (default: no limit)", 0},
     {"seed", GROUP_WHAT, KIND_COUNT, AT(seed), 0, 9e15, "N",
-     "seed of a generated trace (default 1)", 0},
+     "seed of a generated trace, and of what the client draws (default 1)", 0},
+
+    {"max-concurrency", GROUP_CLIENT, KIND_COUNT, AT(max_concurrency), 1, COUNT_MAX, "N",
+     "at most N requests are under way: others arrive when one has left (default: no limit)", 0},
+    {"num-prompts", GROUP_CLIENT, KIND_COUNT, AT(num_prompts), 1, 100000000, "N",
+     "send N requests: drawn ones without --trace (default 1000), the trace's first N with it", 0},
+    {"request-rate", GROUP_CLIENT, KIND_RATE, AT(request_rate), TINY, 1e9, "R|inf",
+     "send R requests a second, or all at once (default inf, or as the trace says)", 0},
+    {"burstiness", GROUP_CLIENT, KIND_REAL, AT(burstiness), 1e-4, 1e6, "B",
+     "shape of the gaps at that rate: 1 (default) is Poisson, less is burstier", 0},
+    {"random-input-len", GROUP_CLIENT, KIND_COUNT, AT(random_input_len), 1, 100000000, "TOKENS",
+     "without --trace: mean length of prompts (default 1024)", 0},
+    {"random-output-len", GROUP_CLIENT, KIND_COUNT, AT(random_output_len), 1, 100000000, "TOKENS",
+     "and of outputs (default 128)", 0},
+    {"random-range-ratio", GROUP_CLIENT, KIND_REAL, AT(random_range_ratio), 0, 0.999999, "X",
+     "lengths are uniform from (1 - X) to (1 + X) times the mean (default 0)", 0},
 
     {"scheduler", GROUP_ENGINE, KIND_TEXT, AT(scheduler), 0, 0, "NAME",
      "vllm (default: the newest), vllm-0.8 to vllm-0.33, vllm-v1, vllm-0.6, vllm-0.5, sglang, "
@@ -219,6 +233,9 @@ settings_new(void)
 
   settings->time_scale = 1;
   settings->seed = 1;
+  settings->burstiness = 1;
+  settings->random_input_len = BENCH_INPUT_LEN;
+  settings->random_output_len = BENCH_OUTPUT_LEN;
   settings->block_size = 16;
   settings->block_manager = 1;
   settings->prefill_schedule_interval = 1;
@@ -409,6 +426,8 @@ settings_set(Settings *settings, const char *name, const char *value, GError **e
   else if (option->kind == KIND_COUNT)
     ok = typed_uint(value, what, (guint64)option->min, (guint64)option->max,
                     field(settings, option), error);
+  else if (option->kind == KIND_RATE)
+    ok = typed_rate(value, what, option->min, option->max, field(settings, option), error);
   else
     ok = typed_real(value, what, option->min, option->max, field(settings, option), error);
   if (ok)

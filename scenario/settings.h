@@ -17,6 +17,12 @@ typedef struct {
   guint64 limit;
   double time_scale;
   guint64 max_concurrency; /* 0: no limit */
+  /* What a serving benchmark's client sends (workload_source.h). */
+  guint64 num_prompts; /* 0: not given */
+  double request_rate; /* a second; INFINITY: all at once; 0: not given */
+  double burstiness;
+  guint64 random_input_len, random_output_len; /* tokens */
+  double random_range_ratio;
   guint64 seed;
   /* The engine. */
   char *scheduler;

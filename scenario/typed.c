@@ -114,6 +114,20 @@ typed_real(const char *text, const char *what, double min, double max, double *v
 }
 
 gboolean
+typed_rate(const char *text, const char *what, double min, double max, double *value,
+           GError **error)
+{
+  g_autofree char *expected = NULL;
+
+  *value = INFINITY;
+  if (g_str_equal(text, "inf") || typed_real(text, what, min, max, value, NULL))
+    return TRUE;
+  expected = g_strdup_printf("inf, or a number from %g to %g", min, max);
+  set_number_error(error, what, text, expected);
+  return FALSE;
+}
+
+gboolean
 typed_bytes(const char *text, const char *what, guint64 bare_unit, guint64 *bytes, GError **error)
 {
   static const struct {

@@ -13,6 +13,9 @@ gboolean typed_uint(const char *text, const char *what, guint64 min, guint64 max
                     GError **error);
 gboolean typed_real(const char *text, const char *what, double min, double max, double *value,
                     GError **error);
+/* The same, or "inf": INFINITY. */
+gboolean typed_rate(const char *text, const char *what, double min, double max, double *value,
+                    GError **error);
 /* "4GiB", "512MiB", "1.5GB", "1073741824" → bytes. A bare number is scaled by `bare_unit` bytes. */
 gboolean typed_bytes(const char *text, const char *what, guint64 bare_unit, guint64 *bytes,
                      GError **error);

@@ -38,6 +38,9 @@ static const struct {
     {"speculative-config", "speculative decoding is not simulated"},
     {"speculative-model", "speculative decoding is not simulated"},
     {"kv-transfer-config", "of the connectors native offload is simulated: --kv-offloading-size"},
+    {"dataset-name", "without --trace lengths are random; --trace gives others"},
+    {"random-prefix-len", "--trace 'gen:… --shared-prefix N' begins prompts alike"},
+    {"num-warmups", "a simulated server is warm"},
     {"enable-lora", "adapters are not simulated"},
 };
 

@@ -306,10 +306,27 @@ advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
   return TRUE;
 }
 
+/* A step that is decided while another is in flight starts when that one lands: until then its
+ * requests wait. */
+static void
+note_starts(const Scheduler *self, const Step *step, gint64 start_ps)
+{
+  if (start_ps == self->now_ps)
+    return;
+  for (guint i = 0; i < step->sequences->len; i++) {
+    Sequence *sequence = g_ptr_array_index(step->sequences, i);
+    if (sequence != NULL && g_array_index(step->entries, StepEntry, i).kind == ENTRY_NEW &&
+        sequence->result.first_scheduled_ps == self->now_ps)
+      sequence->result.first_scheduled_ps = start_ps;
+  }
+}
+
 guint32
-scheduler_advance(Scheduler *self, Step *step, guint32 repeats)
+scheduler_advance(Scheduler *self, Step *step, guint32 repeats, gint64 start_ps)
 {
   guint32 tokens = step->clocked;
+
+  note_starts(self, step, start_ps);
 
   self->in_flight = TRUE;
   self->repeats = repeats;

@@ -199,8 +199,9 @@ void scheduler_arrive(Scheduler *self, guint32 request);
 void scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step);
 
 /* The first `repeats` of the step are executed, or on their way: its tokens count as computed, so
- * that the next step can be decided. Returns the tokens that each repeat yields. */
-guint32 scheduler_advance(Scheduler *self, Step *step, guint32 repeats);
+ * that the next step can be decided. start_ps: when its first starts. Returns the tokens that each
+ * repeat yields. */
+guint32 scheduler_advance(Scheduler *self, Step *step, guint32 repeats, gint64 start_ps);
 
 /* They are done: the first of them at first_end_ps, the last at end_ps. Whatever had its last token
  * leaves. Every advanced step is settled, in order; with asynchronous scheduling after the next was

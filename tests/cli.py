@@ -19,7 +19,8 @@ VERBS = [["run"], ["live"], ["validate"], ["selfcheck"], ["compare"], ["crossove
          ["list"]]
 
 # What an operator pastes from a vLLM deployment, and what scripts rely on.
-RUN_OPTIONS = """model device trace trace-format limit time-scale max-concurrency seed scheduler overflow victim block-size
+RUN_OPTIONS = """model device trace trace-format limit time-scale max-concurrency num-prompts
+request-rate burstiness random-input-len random-output-len random-range-ratio seed scheduler overflow victim block-size
 num-gpu-blocks kv-memory kv-cache-dtype gpu-memory-utilization swap-space num-cpu-blocks max-num-seqs max-num-batched-tokens
 max-model-len enable-chunked-prefill no-enable-chunked-prefill block-manager watermark enable-prefix-caching
 long-prefill-token-threshold async-scheduling tensor-parallel-size executor what-if no-stride format output decisions perfetto perfetto-window

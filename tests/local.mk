@@ -29,6 +29,7 @@ script_tests = \
   %D%/accuracy.py \
   %D%/arrows.sh \
   %D%/bad-input.py \
+  %D%/bench-client.py \
   %D%/bootstrap.sh \
   %D%/cli.py \
   %D%/completion.sh \
@@ -60,6 +61,9 @@ report_fixture = %D%/report_fixture.c %D%/report_fixture.h
 import_fixture = %D%/import_fixture.c %D%/import_fixture.h
 %C%_unit_import_SOURCES = %D%/unit/import.c $(import_fixture)
 %C%_unit_import_engines_SOURCES = %D%/unit/import-engines.c $(import_fixture)
+trace_fixture = %D%/trace_fixture.c %D%/trace_fixture.h
+%C%_unit_traces_SOURCES = %D%/unit/traces.c $(trace_fixture)
+%C%_unit_trace_binary_SOURCES = %D%/unit/trace-binary.c $(trace_fixture)
 %C%_unit_live_SOURCES = %D%/unit/live.c $(live_cases)
 
 # Calibration

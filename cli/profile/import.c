@@ -120,7 +120,7 @@ print_import(const Profile *profile, const char *out)
   if (*profile->note != '\0')
     g_string_append_printf(text, "\n%s\n", profile->note);
   profile_append_missing(profile, text);
-  fputs(text->str, stdout);
+  cli_print(text->str);
 }
 
 typedef struct {

@@ -94,7 +94,7 @@ list_profiles(OutputFormat format)
   table_append(profile_table, "  ", text);
   g_string_append(text, "\nDevices, modelled by a roofline:\n");
   table_append(device_table, "  ", text);
-  fputs(text->str, stdout);
+  cli_print(text->str);
   return CLI_DONE;
 }
 

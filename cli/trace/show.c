@@ -106,7 +106,8 @@ print_table(const char *path, const TraceFormat *format, const TraceStats *stats
 {
   g_autofree char *span = print_span(stats->duration_s);
 
-  printf("%s: %u request%s", path, stats->requests, stats->requests == 1 ? "" : "s");
+  cli_print(path);
+  printf(": %u request%s", stats->requests, stats->requests == 1 ? "" : "s");
   if (stats->duration_s > 0)
     printf(" over %s s, %.4g a second", span, stats->rate);
   printf("; form %s, times in %s\n\n", format->name, format->time_unit);

@@ -6,39 +6,15 @@
 #include "traces/number.h"
 #include "traces/stats.h"
 #include "traces/trace.h"
+#include "tests/trace_fixture.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
 
-typedef struct {
-  char *folder, *path;
-} Fixture;
-
-static void
-set_up(Fixture *fixture, gconstpointer data)
-{
-  g_autoptr(GError) error = NULL;
-
-  (void)data;
-  fixture->folder = g_dir_make_tmp("spillway-traces-XXXXXX", &error);
-  g_assert_no_error(error);
-  fixture->path = g_build_filename(fixture->folder, "t", NULL);
-}
-
-static void
-tear_down(Fixture *fixture, gconstpointer data)
-{
-  (void)data;
-  g_remove(fixture->path);
-  g_rmdir(fixture->folder);
-  g_free(fixture->folder);
-  g_free(fixture->path);
-}
-
 static Workload *
-read_bytes(const Fixture *fixture, const char *bytes, gssize length, TraceNotes *notes,
+read_bytes(const TraceFixture *fixture, const char *bytes, gssize length, TraceNotes *notes,
            GError **error)
 {
   g_assert_true(g_file_set_contents(fixture->path, bytes, length, NULL));
@@ -124,7 +100,7 @@ static const struct {
 };
 
 static void
-test_good(Fixture *fixture, gconstpointer data)
+test_good(TraceFixture *fixture, gconstpointer data)
 {
   (void)data;
   for (guint i = 0; i < G_N_ELEMENTS(good); i++) {
@@ -152,7 +128,7 @@ test_good(Fixture *fixture, gconstpointer data)
 
 /* The same content with a byte order mark and CRLF, as gzip, from standard input. */
 static void
-test_wrappings(Fixture *fixture, gconstpointer data)
+test_wrappings(TraceFixture *fixture, gconstpointer data)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(GString) text = g_string_new("\xef\xbb\xbf");
@@ -193,7 +169,7 @@ test_wrappings(Fixture *fixture, gconstpointer data)
 
 /* gzip files may be concatenated, and padded with zeros. */
 static void
-test_gzip_members(Fixture *fixture, gconstpointer data)
+test_gzip_members(TraceFixture *fixture, gconstpointer data)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(Workload) one = read_bytes(fixture, burstgpt_text, -1, NULL, &error);
@@ -217,7 +193,7 @@ test_gzip_members(Fixture *fixture, gconstpointer data)
 
 /* Longer than a run can be, but not the part of it. */
 static void
-test_part(Fixture *fixture, gconstpointer data)
+test_part(TraceFixture *fixture, gconstpointer data)
 {
   const char *text = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
                      "5,m,1,1,2,x\n1000005,m,1,1,2,x\n5000005,m,1,1,2,x\n";
@@ -316,7 +292,7 @@ static const struct {
 };
 
 static void
-test_bad(Fixture *fixture, gconstpointer data)
+test_bad(TraceFixture *fixture, gconstpointer data)
 {
   (void)data;
   for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
@@ -330,7 +306,7 @@ test_bad(Fixture *fixture, gconstpointer data)
 }
 
 static void
-test_not_files(Fixture *fixture, gconstpointer data)
+test_not_files(TraceFixture *fixture, gconstpointer data)
 {
   g_autoptr(GError) missing = NULL, folder = NULL, format = NULL, header = NULL;
 
@@ -350,7 +326,7 @@ test_not_files(Fixture *fixture, gconstpointer data)
 /* Whatever the bytes: a sealed workload with requests in bounds, or one message that names the
  * file. */
 static void
-check_any(const Fixture *fixture, const char *bytes, gsize length)
+check_any(const TraceFixture *fixture, const char *bytes, gsize length)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(Workload) workload = read_bytes(fixture, bytes, (gssize)length, NULL, &error);
@@ -371,7 +347,7 @@ check_any(const Fixture *fixture, const char *bytes, gsize length)
 }
 
 static void
-test_damaged(Fixture *fixture, gconstpointer data)
+test_damaged(TraceFixture *fixture, gconstpointer data)
 {
   RandomStream random;
 
@@ -393,7 +369,7 @@ test_damaged(Fixture *fixture, gconstpointer data)
 }
 
 static void
-test_round_trips(Fixture *fixture, gconstpointer data)
+test_round_trips(TraceFixture *fixture, gconstpointer data)
 {
   (void)data;
   for (guint i = 0; i < G_N_ELEMENTS(good); i++) {
@@ -465,14 +441,22 @@ int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
-  g_test_add("/traces/good", Fixture, NULL, set_up, test_good, tear_down);
-  g_test_add("/traces/wrappings", Fixture, NULL, set_up, test_wrappings, tear_down);
-  g_test_add("/traces/gzip-members", Fixture, NULL, set_up, test_gzip_members, tear_down);
-  g_test_add("/traces/part", Fixture, NULL, set_up, test_part, tear_down);
-  g_test_add("/traces/bad", Fixture, NULL, set_up, test_bad, tear_down);
-  g_test_add("/traces/not-files", Fixture, NULL, set_up, test_not_files, tear_down);
-  g_test_add("/traces/damaged", Fixture, NULL, set_up, test_damaged, tear_down);
-  g_test_add("/traces/round-trips", Fixture, NULL, set_up, test_round_trips, tear_down);
+  g_test_add("/traces/good", TraceFixture, NULL, trace_fixture_set_up, test_good,
+             trace_fixture_tear_down);
+  g_test_add("/traces/wrappings", TraceFixture, NULL, trace_fixture_set_up, test_wrappings,
+             trace_fixture_tear_down);
+  g_test_add("/traces/gzip-members", TraceFixture, NULL, trace_fixture_set_up, test_gzip_members,
+             trace_fixture_tear_down);
+  g_test_add("/traces/part", TraceFixture, NULL, trace_fixture_set_up, test_part,
+             trace_fixture_tear_down);
+  g_test_add("/traces/bad", TraceFixture, NULL, trace_fixture_set_up, test_bad,
+             trace_fixture_tear_down);
+  g_test_add("/traces/not-files", TraceFixture, NULL, trace_fixture_set_up, test_not_files,
+             trace_fixture_tear_down);
+  g_test_add("/traces/damaged", TraceFixture, NULL, trace_fixture_set_up, test_damaged,
+             trace_fixture_tear_down);
+  g_test_add("/traces/round-trips", TraceFixture, NULL, trace_fixture_set_up, test_round_trips,
+             trace_fixture_tear_down);
   g_test_add_func("/traces/numbers", test_numbers);
   return g_test_run();
 }
