@@ -119,12 +119,12 @@ static void
 add_kv_groups(Table *table, const Model *model, guint32 block_size)
 {
   guint64 state_bytes = model_rank_state_bytes(model, 1);
-  KvLayout layout;
+  KvGroups layout;
 
   if (state_bytes > 0)
     add_row(table, "state a sequence",
             g_strdup_printf("%.1f MiB", (double)state_bytes / (1 << 20)));
-  if (!kv_layout_find(model, block_size, 1, &layout) || layout.n_groups < 2)
+  if (!kv_groups_find(model, block_size, 1, &layout) || layout.n_groups < 2)
     return;
   add_row(table, "KV groups",
           g_strdup_printf("%u of up to %u layers, pages of %.0f KiB a layer", layout.n_groups,

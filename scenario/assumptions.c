@@ -1,6 +1,6 @@
 #include "assumptions.h"
 
-#include "sim/kv_groups.h"
+#include "executors.h"
 
 static void
 add(json_t *list, char *sentence)
@@ -11,7 +11,7 @@ add(json_t *list, char *sentence)
 
 /* Layers that see a part of the context. */
 static guint32
-windowed_layers(const KvLayout *layout)
+windowed_layers(const KvGroups *layout)
 {
   guint32 layers = 0;
 
@@ -22,37 +22,77 @@ windowed_layers(const KvLayout *layout)
 
 /* Blocks of a sequence whose windows give nothing back. */
 static guint64
-blocks_held(const KvLayout *layout, guint64 tokens)
+blocks_held(const KvGroups *layout, guint64 tokens)
 {
-  KvLayout whole = *layout;
+  KvGroups whole = *layout;
 
   for (guint i = 0; i < whole.n_kinds; i++)
     if (whole.kinds[i].window > 0)
       whole.kinds[i].kind = KV_WHOLE;
-  return kv_layout_sequence_blocks(&whole, tokens);
+  return kv_groups_sequence_blocks(&whole, tokens);
+}
+
+const char *
+scenario_counts_one_group(const Scenario *scenario, const KvGroups *layout)
+{
+  const SchedulerConfig *c = &scenario->config;
+
+  if (kv_groups_is_plain(layout))
+    return "all its layers keep all of it";
+  if (!(scenario->scheduler->features & SCHEDULER_HAS_KV_GROUPS))
+    return "this engine's groups are not known";
+  if (executor_computes(scenario->executor))
+    return "the executor keeps real blocks of all layers";
+  if (c->prefix_caching)
+    return "prefix caching counts blocks of all layers (--no-enable-prefix-caching counts groups)";
+  if (c->admission->admits != NULL)
+    return "the admission policy counts blocks of all layers";
+  return NULL;
+}
+
+/* Of groups that are counted. */
+static void
+add_groups(json_t *list, const KvGroups *layout)
+{
+  add(list, g_strdup_printf("a block of the pool is a page in each of up to %u layers, and %u "
+                            "groups of layers share the pool, as in vLLM's hybrid manager",
+                            layout->group_layers, layout->n_groups));
+}
+
+/* Of windows where blocks are of all layers. */
+static void
+add_held(json_t *list, const Scenario *s, const KvGroups *layout, const char *reason)
+{
+  guint32 longest = s->config.max_model_len;
+
+  add(list, g_strdup_printf(
+                "%u of %u layers see a window and keep KV of it all the same until a sequence "
+                "ends, since %s; a server gives it back: at %u tokens a sequence holds %.0f %% of "
+                "what it does here",
+                windowed_layers(layout), s->model->layers, reason, longest,
+                100.0 * (double)kv_groups_sequence_blocks(layout, longest) /
+                    (double)blocks_held(layout, longest)));
 }
 
 json_t *
-model_assumptions(const Model *model, guint32 block_size, guint32 tp, guint32 max_model_len)
+scenario_assumptions(const Scenario *s, guint32 tp)
 {
   json_t *list = json_array();
-  guint64 state_bytes = model_rank_state_bytes(model, tp);
-  KvLayout layout;
+  const KvGroups *counted = &s->config.kv_groups;
+  guint64 state_bytes = model_rank_state_bytes(s->model, tp);
+  KvGroups layout;
 
-  if (model->left_out != NULL)
-    add(list, g_strdup_printf("%s takes no memory", model->left_out));
+  if (s->model->left_out != NULL)
+    add(list, g_strdup_printf("%s takes no memory", s->model->left_out));
+  if (counted->n_kinds > 0) {
+    add_groups(list, counted);
+    return list;
+  }
   if (state_bytes > 0)
     add(list, g_strdup_printf("the recurrent state of a sequence, %.1f MiB a card, takes no blocks "
                               "of the pool and is not copied",
                               (double)state_bytes / (1 << 20)));
-  if (!kv_layout_find(model, block_size, tp, &layout) || windowed_layers(&layout) == 0)
-    return list;
-  add(list, g_strdup_printf(
-                "%u of %u layers see a window and keep KV of it all the same until a sequence "
-                "ends; a server gives it back: at %u tokens a sequence holds %.0f %% of what "
-                "it does here",
-                windowed_layers(&layout), model->layers, max_model_len,
-                100.0 * (double)kv_layout_sequence_blocks(&layout, max_model_len) /
-                    (double)blocks_held(&layout, max_model_len)));
+  if (kv_groups_find(s->model, s->config.block_size, tp, &layout) && windowed_layers(&layout) > 0)
+    add_held(list, s, &layout, scenario_counts_one_group(s, &layout));
   return list;
 }

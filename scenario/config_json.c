@@ -254,8 +254,7 @@ set_assumptions(json_t *object, const Scenario *s, const Settings *settings)
 
   if (s->model == NULL)
     return;
-  list = model_assumptions(s->model, s->config.block_size, (guint32)settings->tensor_parallel_size,
-                           s->config.max_model_len);
+  list = scenario_assumptions(s, (guint32)settings->tensor_parallel_size);
   if (json_array_size(list) > 0)
     json_object_set(object, "assumed", list);
   json_decref(list);

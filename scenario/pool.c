@@ -1,4 +1,5 @@
 /* The pools of a scenario: memory to blocks, on the GPU and on the host. */
+#include "assumptions.h"
 #include "calib/cost/pool_size.h"
 #include "typed.h"
 #include "resolver.h"
@@ -6,6 +7,21 @@
 #define GIB (1024.0 * 1024 * 1024)
 /* Prefix caching has a record of each block, 24 bytes; no card holds as many blocks. */
 #define MAX_CACHED_BLOCKS (1u << 24)
+
+void
+resolver_kv_groups(Resolver *r)
+{
+  Scenario *s = r->scenario;
+  KvGroups layout;
+
+  if (s->model == NULL ||
+      !kv_groups_find(s->model, s->config.block_size, (guint32)r->settings->tensor_parallel_size,
+                      &layout) ||
+      scenario_counts_one_group(s, &layout) != NULL)
+    return;
+  s->config.kv_groups = layout;
+  r->pool_bytes_per_block = layout.block_bytes;
+}
 
 static gboolean
 need_for_pool(const Resolver *r, const char *option, GError **error)
@@ -75,7 +91,9 @@ utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
     return resolver_sglang_pool(r, blocks, error);
   if (!pool_size_find(&request, &pool, error))
     return FALSE;
-  *blocks = pool.num_gpu_blocks;
+  *blocks = r->scenario->config.kv_groups.n_kinds > 0
+                ? pool_blocks(pool.kv_bytes, r->pool_bytes_per_block)
+                : pool.num_gpu_blocks;
   resolver_origin(r, "num_gpu_blocks",
                   "%.2f GiB less weights %.2f, activation %.2f, not PyTorch's %.2f, graphs %.2f",
                   (double)pool.usable_bytes / GIB, (double)pool.weight_bytes / GIB,

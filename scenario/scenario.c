@@ -209,7 +209,11 @@ fit_length_limit(Resolver *r, GError **error)
 {
   const Scenario *s = r->scenario;
   SchedulerConfig *c = &r->scenario->config;
-  guint64 pool_tokens = (guint64)(c->num_gpu_blocks - s->scheduler->hidden_blocks) * c->block_size;
+  guint64 blocks = c->num_gpu_blocks - s->scheduler->hidden_blocks;
+  guint64 pool_tokens =
+      c->kv_groups.n_kinds == 0
+          ? blocks * c->block_size
+          : kv_groups_longest(&c->kv_groups, blocks, c->max_num_batched_tokens, c->max_model_len);
 
   if (s->executor->bare_scheduler || (s->scheduler->features & SCHEDULER_IS_SGLANG))
     return TRUE;
@@ -275,6 +279,8 @@ resolve_cost(Resolver *r, GError **error)
       .device = s->device,
       .model = s->model,
       .block_size = s->config.block_size,
+      .block_bytes = s->config.kv_groups.block_bytes,
+      .block_tensors = s->config.kv_groups.block_tensors,
       .tensor_parallel_size = (guint32)settings->tensor_parallel_size,
       /* vLLM v1 captures graphs up to twice the batch, and no more than 512 tokens. */
       .captured = CAPTURED_STEPS,
@@ -323,6 +329,7 @@ resolve(Resolver *r, GError **error)
       !resolve_decoder(r, error) || !resolve_recording(r, error))
     return NULL;
   resolver_limits(r);
+  resolver_kv_groups(r);
   if (!resolver_sglang(r, error))
     return NULL;
   if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) || !resolver_tier(r, error) ||

@@ -15,7 +15,7 @@ unlimited_blocks(const Scenario *s, const Workload *workload)
     const Request *request = workload_request(workload, i);
     all += ((guint64)request->prompt_tokens + request->output_tokens) / c->block_size + 2;
   }
-  blocks = MIN(blocks, all);
+  blocks = MIN(blocks, all) * MAX(1, c->kv_groups.n_groups);
   if (c->watermark < 1)
     blocks = (guint64)((double)blocks / (1 - c->watermark)) + 2;
   return (guint32)CLAMP(blocks, c->num_gpu_blocks, G_MAXINT32);

@@ -8,6 +8,7 @@ typedef struct {
   guint64 token_bytes; /* of one layer; the largest, where they differ */
   guint64 all_bytes;   /* of all its layers */
   guint64 state_bytes; /* of one layer */
+  guint32 tensors;     /* of one layer: keys and values, two parts of a state, or a latent */
 } Kind;
 
 static KvKind
@@ -50,6 +51,7 @@ add_layers(Kind *kinds, guint *n_kinds, const Layer *layer, guint32 kv_bits, gui
   kinds[i].base.layers += layer->count;
   kinds[i].token_bytes = MAX(kinds[i].token_bytes, token_bytes);
   kinds[i].state_bytes = MAX(kinds[i].state_bytes, state_bytes);
+  kinds[i].tensors = MAX(kinds[i].tensors, layer->mixer.latent_dim > 0 ? 1 : 2);
   kinds[i].all_bytes += layer->count * token_bytes;
   return TRUE;
 }
@@ -86,7 +88,7 @@ find_page(const Kind *kinds, guint n_kinds, guint32 block_size)
 }
 
 static void
-set_kinds(KvLayout *layout, Kind *kinds, guint n_kinds)
+set_kinds(KvGroups *layout, Kind *kinds, guint n_kinds)
 {
   for (guint i = 0; i < n_kinds; i++) {
     KvGroupKind *base = &kinds[i].base;
@@ -95,17 +97,18 @@ set_kinds(KvLayout *layout, Kind *kinds, guint n_kinds)
       base->block_tokens = (guint32)(layout->page_bytes / kinds[i].token_bytes);
     layout->kinds[i] = *base;
     layout->n_groups += base->groups;
+    layout->block_tensors = MAX(layout->block_tensors, layout->group_layers * kinds[i].tensors);
   }
   layout->n_kinds = n_kinds;
 }
 
 gboolean
-kv_layout_find(const Model *model, guint32 block_size, guint32 tp, KvLayout *layout)
+kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *layout)
 {
   Kind kinds[KV_GROUP_KINDS] = {0};
   guint n_kinds = 0;
 
-  *layout = (KvLayout){0};
+  *layout = (KvGroups){0};
   for (guint i = 0; i < model->n_kinds; i++)
     if (!add_layers(kinds, &n_kinds, &model->kinds[i], model->kv_bits, tp))
       return FALSE;
@@ -123,9 +126,21 @@ kv_layout_find(const Model *model, guint32 block_size, guint32 tp, KvLayout *lay
   return TRUE;
 }
 
-/* Blocks before the first token that is still needed are given back. */
+gboolean
+kv_groups_is_plain(const KvGroups *layout)
+{
+  return layout->n_kinds == 1 && layout->kinds[0].kind == KV_WHOLE;
+}
+
 static guint64
-group_blocks(const KvGroupKind *kind, guint64 tokens)
+blocks_of(const KvGroupKind *kind, guint64 tokens)
+{
+  return (tokens + kind->block_tokens - 1) / kind->block_tokens;
+}
+
+/* Blocks before the first token that a step behind `computed` tokens still needs are given back. */
+static guint64
+group_blocks(const KvGroupKind *kind, guint64 computed, guint64 tokens)
 {
   guint64 all, gone = 0;
 
@@ -133,26 +148,70 @@ group_blocks(const KvGroupKind *kind, guint64 tokens)
     return 0;
   if (kind->kind == KV_STATE)
     return 1;
-  all = (tokens + kind->block_tokens - 1) / kind->block_tokens;
-  if (kind->kind == KV_WINDOW && tokens >= kind->window)
-    gone = (tokens - kind->window + 1) / kind->block_tokens;
+  all = blocks_of(kind, tokens);
+  if (kind->kind == KV_WINDOW && computed >= kind->window)
+    gone = (computed - kind->window + 1) / kind->block_tokens;
   else if (kind->kind == KV_CHUNKS)
-    gone = tokens / kind->window * kind->window / kind->block_tokens;
+    gone = computed / kind->window * kind->window / kind->block_tokens;
   return all - MIN(gone, all);
 }
 
 guint64
-kv_layout_sequence_blocks(const KvLayout *layout, guint64 tokens)
+kv_groups_step_blocks(const KvGroups *layout, guint64 computed, guint64 tokens)
 {
   guint64 blocks = 0;
 
   for (guint i = 0; i < layout->n_kinds; i++)
-    blocks += layout->kinds[i].groups * group_blocks(&layout->kinds[i], tokens);
+    blocks += layout->kinds[i].groups * group_blocks(&layout->kinds[i], computed, tokens);
   return blocks;
 }
 
 guint64
-kv_layout_tokens(const KvLayout *layout, guint64 blocks)
+kv_groups_sequence_blocks(const KvGroups *layout, guint64 tokens)
+{
+  return kv_groups_step_blocks(layout, tokens, tokens);
+}
+
+/* What is in sight begins anywhere in a block; a chunk where a multiple of its tokens does. */
+static guint64
+most_group_blocks(const KvGroupKind *kind, guint64 tokens, guint64 step_tokens)
+{
+  guint64 all = group_blocks(kind, 0, tokens), seen;
+
+  if (kind->window == 0)
+    return all;
+  seen = kind->window + step_tokens - (kind->kind == KV_WINDOW ? 1 : 0);
+  return MIN(all, blocks_of(kind, seen) +
+                      (kind->kind == KV_WINDOW || kind->window % kind->block_tokens != 0 ? 1 : 0));
+}
+
+guint64
+kv_groups_most_blocks(const KvGroups *layout, guint64 tokens, guint64 step_tokens)
+{
+  guint64 blocks = 0;
+
+  for (guint i = 0; i < layout->n_kinds; i++)
+    blocks += layout->kinds[i].groups * most_group_blocks(&layout->kinds[i], tokens, step_tokens);
+  return blocks;
+}
+
+guint64
+kv_groups_longest(const KvGroups *layout, guint64 blocks, guint64 step_tokens, guint64 longest)
+{
+  guint64 fits = 0, beyond = longest + 1;
+
+  while (beyond - fits > 1) {
+    guint64 middle = fits + (beyond - fits) / 2;
+    if (kv_groups_most_blocks(layout, middle, step_tokens) <= blocks)
+      fits = middle;
+    else
+      beyond = middle;
+  }
+  return fits;
+}
+
+guint64
+kv_groups_tokens(const KvGroups *layout, guint64 blocks)
 {
   guint32 tokens = G_MAXUINT32;
 

@@ -31,18 +31,31 @@ enum { KV_GROUP_KINDS = 8 };
 typedef struct {
   guint n_kinds;
   KvGroupKind kinds[KV_GROUP_KINDS];
-  guint32 n_groups;     /* over all kinds */
-  guint32 group_layers; /* layers that a group has room for */
-  guint64 page_bytes;   /* of one layer in one block, on one rank */
+  guint32 n_groups;      /* over all kinds */
+  guint32 group_layers;  /* layers that a group has room for */
+  guint32 block_tensors; /* that a block has a part of */
+  guint64 page_bytes;    /* of one layer in one block, on one rank */
   guint64 block_bytes; /* of a block: page_bytes x group_layers; all layers' where they are alike */
-} KvLayout;
+} KvGroups;
 
 /* Of one of `tp` ranks, with blocks of at least block_size tokens. FALSE if the model has no KV and
  * no state, or more kinds than are known. */
-gboolean kv_layout_find(const Model *model, guint32 block_size, guint32 tp, KvLayout *layout);
+gboolean kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *layout);
 
+/* TRUE if every sequence holds all blocks of its tokens and nothing else: one kind of block to
+ * count. */
+gboolean kv_groups_is_plain(const KvGroups *layout);
 /* Blocks that a sequence of so many tokens holds, over all groups. */
-guint64 kv_layout_sequence_blocks(const KvLayout *layout, guint64 tokens);
+guint64 kv_groups_sequence_blocks(const KvGroups *layout, guint64 tokens);
+/* The same in a step that takes it from `computed` tokens to `tokens`: what is out of sight is
+ * given back when the step begins, and room for all new tokens is taken then. */
+guint64 kv_groups_step_blocks(const KvGroups *layout, guint64 computed, guint64 tokens);
+/* The most that it holds on its way to `tokens`, in steps of at most step_tokens: vLLM's
+ * max_admission_blocks_per_request. It never falls with more tokens. */
+guint64 kv_groups_most_blocks(const KvGroups *layout, guint64 tokens, guint64 step_tokens);
+/* The longest sequence, up to `longest`, for which so many blocks suffice. */
+guint64 kv_groups_longest(const KvGroups *layout, guint64 blocks, guint64 step_tokens,
+                          guint64 longest);
 /* Tokens that vLLM's start-up log names for a pool: blocks / groups x tokens of the smallest
  * block. */
-guint64 kv_layout_tokens(const KvLayout *layout, guint64 blocks);
+guint64 kv_groups_tokens(const KvGroups *layout, guint64 blocks);

@@ -46,6 +46,20 @@ pool_grow(Pool *pool, Sequence *sequence, guint32 blocks)
   return TRUE;
 }
 
+void
+pool_give_back(Pool *pool, Sequence *sequence)
+{
+  guint32 computed = sequence->computed_tokens, needed;
+
+  if (pool->groups == NULL)
+    return;
+  needed = (guint32)kv_groups_sequence_blocks(pool->groups, computed);
+  if (needed >= sequence->blocks)
+    return;
+  pool->free_blocks += sequence->blocks - needed;
+  sequence->blocks = needed;
+}
+
 guint32
 pool_hits(const Pool *pool, Sequence *sequence, guint32 most, guint32 *n_idle)
 {

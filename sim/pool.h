@@ -2,12 +2,14 @@
  *
  * Blocks are counted, not named, except with prefix caching where requests share prefixes or the
  * executor holds real blocks (prefix_cache.h); where neither is so, the cache's queue is counted
- * too (free_runs.h). Invariant: free + held (+ leaked) == total on each side, which
- * tests/unit/invariants.c holds over random scenarios.
+ * too (free_runs.h). Groups that give blocks back (kv_groups.h) share the pool: what a sequence
+ * holds then follows from its tokens and is counted over all of them. Invariant: free + held (+
+ * leaked) == total on each side, which tests/unit/invariants.c holds over random scenarios.
  */
 #pragma once
 
 #include "free_runs.h"
+#include "kv_groups.h"
 #include "prefix_cache.h"
 
 typedef struct {
@@ -19,6 +21,7 @@ typedef struct {
   guint32 host_leaked_blocks; /* held by requests that the engine dropped without freeing them */
   PrefixCache *cache;         /* named blocks, or NULL */
   FreeRuns *runs;             /* counted ones, or NULL; without prefix caching both are */
+  const KvGroups *groups;     /* NULL: one, of all blocks of block_size tokens; else neither is */
 } Pool;
 
 void pool_init(Pool *pool, guint32 block_size, guint32 usable_blocks, guint32 host_blocks);
@@ -35,12 +38,28 @@ pool_blocks_for(const Pool *pool, guint64 tokens)
   return (guint32)((tokens + pool->block_size - 1) / pool->block_size);
 }
 
+/* The same of a sequence that a step takes from `computed` tokens to `tokens`. */
+static inline guint32
+pool_step_blocks(const Pool *pool, guint64 computed, guint64 tokens)
+{
+  return pool->groups == NULL ? pool_blocks_for(pool, tokens)
+                              : (guint32)kv_groups_step_blocks(pool->groups, computed, tokens);
+}
+
+/* The most that it holds on the way there from nothing, in steps of at most step_tokens. */
+static inline guint32
+pool_most_blocks(const Pool *pool, guint64 tokens, guint32 step_tokens)
+{
+  return pool->groups == NULL ? pool_blocks_for(pool, tokens)
+                              : (guint32)kv_groups_most_blocks(pool->groups, tokens, step_tokens);
+}
+
 /* TRUE if the sequence's blocks hold so many tokens already: what most steps find, without a
- * division. */
+ * division. With groups what it holds is not that simple, and never known to suffice. */
 static inline gboolean
 pool_holds(const Pool *pool, const Sequence *sequence, guint64 tokens)
 {
-  return tokens <= (guint64)sequence->blocks * pool->block_size;
+  return pool->groups == NULL && tokens <= (guint64)sequence->blocks * pool->block_size;
 }
 
 /* Takes `blocks` that are free and have no names, for whoever counts them himself. */
@@ -55,6 +74,8 @@ pool_take(Pool *pool, guint32 blocks)
 /* Grows what the sequence holds to `blocks`; fewer is no change. FALSE, and nothing done, if the
  * free ones do not suffice. */
 gboolean pool_grow(Pool *pool, Sequence *sequence, guint32 blocks);
+/* The sequence gives back the blocks of groups that it can not see any more. */
+void pool_give_back(Pool *pool, Sequence *sequence);
 /* Leading blocks of the sequence, which holds none, whose content is still there, at most `most`,
  * and so that a token is left to compute. *n_idle is how many of them are free. */
 guint32 pool_hits(const Pool *pool, Sequence *sequence, guint32 most, guint32 *n_idle);

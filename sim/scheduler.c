@@ -20,6 +20,10 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   self->watermark_blocks = (guint32)(config->watermark * config->num_gpu_blocks);
   pool_init(&self->pool, config->block_size, config->num_gpu_blocks - class->hidden_blocks,
             config->num_cpu_blocks);
+  if (config->kv_groups.n_kinds > 0) {
+    g_assert(!config->prefix_caching && (class->features & SCHEDULER_HAS_KV_GROUPS) != 0);
+    self->pool.groups = &self->config.kv_groups;
+  }
   if (config->prefix_caching && (class->features & SCHEDULER_HAS_PREFIX_CACHING) != 0)
     pool_cache(&self->pool, workload, config->num_gpu_blocks,
                config->named_blocks || config->num_offload_blocks > 0,
@@ -97,7 +101,8 @@ scheduler_refuses(const Scheduler *self, const Request *request)
     return NULL;
   if (request->prompt_tokens >= config->max_model_len)
     return "a prompt leaves no room for a token within max_model_len";
-  if (pool_blocks_for(&self->pool, (guint64)request->prompt_tokens + 1) > self->pool.total_blocks)
+  if (pool_most_blocks(&self->pool, (guint64)request->prompt_tokens + 1,
+                       config->max_num_batched_tokens) > self->pool.total_blocks)
     return "the prompt is longer than the KV pool";
   if (!config->chunked_prefill && request->prompt_tokens > config->max_num_batched_tokens)
     return "the prompt is longer than max_num_batched_tokens, and chunked prefill is off";

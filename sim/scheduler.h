@@ -40,6 +40,7 @@ typedef struct {
   double watermark;      /* share of the pool kept free on admission */
   gboolean chunked_prefill;
   ContextWindows windows; /* that the model's layers have */
+  KvGroups kv_groups;     /* that share the pool, without prefix caching; no kinds: one group */
   gboolean prefix_caching;
   gboolean named_blocks; /* with prefix caching: the executor wants to know which block is whose */
   gboolean async_scheduling;      /* a step is decided while the one before it runs */
@@ -86,6 +87,7 @@ typedef enum {
   SCHEDULER_HAS_CAPACITY_POLICY = 1 << 17, /* --capacity-policy */
   SCHEDULER_ONLY_RECOMPUTES = 1 << 18,     /* and picks its victims itself */
   SCHEDULER_IS_SGLANG = 1 << 16,           /* has SGLang's options, and none of vLLM's */
+  SCHEDULER_HAS_KV_GROUPS = 1 << 15,       /* its pool is shared by groups that give blocks back */
 } SchedulerFeatures;
 
 typedef struct {

@@ -8,6 +8,7 @@ module_tests = \
   %D%/unit/import-engines \
   %D%/unit/invariants \
   %D%/unit/keys \
+  %D%/unit/kv-groups \
   %D%/unit/live \
   %D%/unit/metrics \
   %D%/unit/model \

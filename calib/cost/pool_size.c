@@ -10,9 +10,9 @@ guint64
 pool_block_bytes(const Model *model, guint32 block_size, guint32 tensor_parallel_size)
 {
   guint64 bytes = 0;
-  KvLayout layout;
+  KvGroups layout;
 
-  if (!kv_layout_find(model, block_size, tensor_parallel_size, &layout))
+  if (!kv_groups_find(model, block_size, tensor_parallel_size, &layout))
     return model_rank_kv_bytes(model, tensor_parallel_size) * block_size;
   if (layout.n_kinds == 1)
     return layout.block_bytes;
@@ -27,10 +27,10 @@ guint64
 pool_logged_tokens(const Model *model, guint32 block_size, guint32 tensor_parallel_size,
                    guint64 kv_bytes)
 {
-  KvLayout layout;
+  KvGroups layout;
 
-  return kv_layout_find(model, block_size, tensor_parallel_size, &layout)
-             ? kv_layout_tokens(&layout, kv_bytes / layout.block_bytes)
+  return kv_groups_find(model, block_size, tensor_parallel_size, &layout)
+             ? kv_groups_tokens(&layout, kv_bytes / layout.block_bytes)
              : 0;
 }
 

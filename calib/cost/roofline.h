@@ -1,15 +1,14 @@
 /* The roofline: a cost model from a device's peaks and the shares of them that kernels reach.
  *
  * Every kernel takes max(FLOPs / (peak x share), bytes / (bandwidth x share)) + a fixed time.
- *   linear       one product a matrix: qkv, o, gate+up (or fc1), down (or fc2), and what a layer has
- *                besides; experts, a grouped product: the rows of all, and the bytes of those that a
- *                batch is expected to touch, E (1 - (1 - k/E)^tokens), each token's k being drawn
- *                alike from E. Weights of 4 bits are read as such and multiplied at 16
- *   attention    prefill by pairs of tokens, n c + n (n + 1) / 2 + n x ramp / 2, fewer where a window
- *                hides some; decode affine in what is seen of the context, with an integer slope.
- *                Latent attention decodes absorbed, 2 h (2 r + p) FLOPs and (r + p) elements a token,
- *                and makes K and V of cached tokens again for a prefill, 2 h r (d + v) (DeepSeek-V2,
- *                2.1); sparse attention adds its indexer over the whole context (DeepSeek-V3.2). A
+ *   linear       one product a matrix: qkv, o, gate+up (or fc1), down (or fc2), and what a layer
+ * has besides; experts, a grouped product: the rows of all, and the bytes of those that a batch is
+ * expected to touch, E (1 - (1 - k/E)^tokens), each token's k being drawn alike from E. Weights of
+ * 4 bits are read as such and multiplied at 16 attention    prefill by pairs of tokens, n c + n (n
+ * + 1) / 2 + n x ramp / 2, fewer where a window hides some; decode affine in what is seen of the
+ * context, with an integer slope. Latent attention decodes absorbed, 2 h (2 r + p) FLOPs and (r +
+ * p) elements a token, and makes K and V of cached tokens again for a prefill, 2 h r (d + v)
+ * (DeepSeek-V2, 2.1); sparse attention adds its indexer over the whole context (DeepSeek-V3.2). A
  *                recurrent layer reads and writes its state once, and updates it with 6 FLOPs an
  *                element and token: decay, outer product, read (Mamba-2, Gated DeltaNet, recurrent
  *                form); chunked forms of a prefill trade those for products of the same order
@@ -47,6 +46,9 @@ typedef struct {
   const Device *device; /* these two are needed during roofline_new() only */
   const Model *model;
   guint32 block_size; /* tokens */
+  /* Of a block of a KV group, which is what is copied; 0: blocks are of all layers. */
+  guint64 block_bytes; /* on one rank */
+  guint32 block_tensors;
   guint32 tensor_parallel_size;
   HostScheduler scheduler;
   CapturedKind captured;

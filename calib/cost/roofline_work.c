@@ -264,14 +264,17 @@ set_copies(Roofline *self, const RooflineConfig *config)
   const WhatIf *what_if = &self->what_if;
   gboolean pinned = config->host_memory == HOST_MEMORY_PINNED;
   gboolean batched = config->copy_path == COPY_PATH_BATCHED;
-  double bytes =
-      (double)pool_block_bytes(config->model, config->block_size, config->tensor_parallel_size);
+  gboolean grouped = config->block_bytes > 0;
+  double bytes = (double)(grouped ? config->block_bytes
+                                  : pool_block_bytes(config->model, config->block_size,
+                                                     config->tensor_parallel_size));
+  guint32 tensors = grouped ? config->block_tensors : model_kv_tensors(config->model);
   double rates[2] = {
       [COPY_OUT] = pinned ? device->pinned_d2h_bytes_per_s : device->pageable_d2h_bytes_per_s,
       [COPY_IN] = pinned ? device->pinned_h2d_bytes_per_s : device->pageable_h2d_bytes_per_s,
   };
   double factors[2] = {[COPY_OUT] = what_if->d2h_time, [COPY_IN] = what_if->h2d_time};
-  double pieces = config->copy_path == COPY_PATH_PER_BLOCK ? 1 : model_kv_tensors(config->model);
+  double pieces = config->copy_path == COPY_PATH_PER_BLOCK ? 1 : tensors;
   double piece_ps = batched ? device->batched_piece_ps : device->copy_launch_ps;
   double share = batched ? device->batched_share : 1;
 

@@ -72,6 +72,18 @@ running_tokens(const VllmDecision *d, const Sequence *sequence, guint32 left)
   return MIN(tokens, longest > computed ? longest - computed : 0);
 }
 
+/* Blocks that a running sequence takes for so many tokens, less those that it gives back first. */
+static gint64
+more_blocks(const Scheduler *self, const Sequence *sequence, guint32 tokens)
+{
+  gint64 more;
+
+  if (tokens == 0)
+    return 0;
+  more = (gint64)vllm_blocks_after(self, sequence->computed_tokens, tokens) - sequence->blocks;
+  return self->pool.groups != NULL ? more : MAX(more, 0);
+}
+
 /* The first running sequence that the available blocks do not reach, and how many it lacks; NULL:
  * they suffice. */
 static Sequence *
@@ -92,12 +104,12 @@ first_short(const VllmDecision *d, guint32 *short_blocks)
   budget -= self->clock.count;
   for (Sequence *s = scheduler_first_loose(self); s != NULL && budget > 0; s = s->next) {
     guint32 tokens = running_tokens(d, s, budget);
-    guint32 blocks = tokens > 0 ? vllm_blocks_after(self, s->computed_tokens, tokens) : 0;
-    guint32 more = blocks > s->blocks ? blocks - s->blocks : 0;
-    *short_blocks = more - MIN(more, left);
-    if (*short_blocks > 0)
+    gint64 more = more_blocks(self, s, tokens);
+    if (more > (gint64)left) {
+      *short_blocks = (guint32)(more - left);
       return s;
-    left -= more;
+    }
+    left -= (guint32)more;
     budget -= tokens;
   }
   return NULL;

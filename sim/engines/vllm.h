@@ -39,7 +39,16 @@ vllm_has_rule(const Scheduler *self, VllmRule rule)
 static inline guint32
 vllm_blocks_after(const Scheduler *self, guint32 cached, guint32 tokens)
 {
-  return pool_blocks_for(&self->pool, MIN((guint64)cached + tokens, self->config.max_model_len));
+  return pool_step_blocks(&self->pool, cached,
+                          MIN((guint64)cached + tokens, self->config.max_model_len));
+}
+
+/* The most that it holds on the way there. */
+static inline guint32
+vllm_most_blocks(const Scheduler *self, guint32 cached, guint32 tokens)
+{
+  return pool_most_blocks(&self->pool, MIN((guint64)cached + tokens, self->config.max_model_len),
+                          self->config.max_num_batched_tokens);
 }
 
 /* Running sequences at which admission stops. */
@@ -65,11 +74,13 @@ vllm_wanted_tokens(const VllmDecision *d, const Sequence *sequence, guint32 cach
 static inline gboolean
 vllm_allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
 {
-  if (!pool_holds(&self->pool, sequence, (guint64)sequence->computed_tokens + tokens) &&
-      !pool_grow(&self->pool, sequence,
-                 vllm_blocks_after(self, sequence->computed_tokens, tokens))) {
-    self->memory_bound = TRUE;
-    return FALSE;
+  if (!pool_holds(&self->pool, sequence, (guint64)sequence->computed_tokens + tokens)) {
+    pool_give_back(&self->pool, sequence);
+    if (!pool_grow(&self->pool, sequence,
+                   vllm_blocks_after(self, sequence->computed_tokens, tokens))) {
+      self->memory_bound = TRUE;
+      return FALSE;
+    }
   }
   scheduler_register(self, sequence, tokens);
   return TRUE;

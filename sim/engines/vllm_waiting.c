@@ -14,7 +14,8 @@ admit(VllmDecision *d, Sequence *sequence, guint32 hits, guint32 idle_hits, guin
   guint32 cached_blocks = sequence->blocks + hits;
   guint32 cached = cached_blocks * self->config.block_size;
   guint32 whole = sequence_length(sequence) - cached;
-  guint32 need = vllm_blocks_after(self, cached, self->config.reserve_full_isl ? whole : tokens) -
+  guint32 need = (self->config.reserve_full_isl ? vllm_most_blocks(self, cached, whole)
+                                                : vllm_blocks_after(self, cached, tokens)) -
                  cached_blocks + idle_hits;
   guint32 spared = self->running.length > 0 ? self->watermark_blocks : 0;
   EntryKind kind = scheduler_entry_kind(sequence);
@@ -24,7 +25,7 @@ admit(VllmDecision *d, Sequence *sequence, guint32 hits, guint32 idle_hits, guin
     return FALSE;
   }
   if (!scheduler_admits(self, sequence, need,
-                        vllm_blocks_after(self, cached, whole) - cached_blocks + idle_hits, 0))
+                        vllm_most_blocks(self, cached, whole) - cached_blocks + idle_hits, 0))
     return FALSE;
   scheduler_free_up(self, d->step, sequence, need);
   scheduler_take_kept(self, sequence);

@@ -62,7 +62,9 @@ price_plan_ps(const OverflowQuery *query, const OverflowPlan *plan)
 {
   guint32 kept = plan->keep_blocks * query->block_size;
   guint32 computed = query->victim->computed_tokens;
-  guint32 dropped = MIN(plan->drop_blocks * query->block_size, computed - MIN(kept, computed));
+  gboolean all = plan->drop_blocks == query->victim->blocks;
+  guint32 dropped =
+      all ? computed : MIN(plan->drop_blocks * query->block_size, computed - MIN(kept, computed));
   guint32 lost = lost_tokens(query, dropped);
   guint32 copied = query->victim->blocks - plan->keep_blocks - plan->drop_blocks;
 

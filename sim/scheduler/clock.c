@@ -182,7 +182,8 @@ scheduler_join_clock(Scheduler *self, Step *step)
 {
   Sequence *loose = NULL, *next;
 
-  if (!self->stride || step->clocked_at == step->entries->len ||
+  /* Members take blocks and give none back. */
+  if (!self->stride || self->pool.groups != NULL || step->clocked_at == step->entries->len ||
       g_array_index(step->entries, StepEntry, step->clocked_at).kind != ENTRY_DECODE)
     return;
   loose = scheduler_first_loose(self);

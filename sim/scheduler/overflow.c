@@ -55,6 +55,9 @@ plan_of(const Scheduler *self, const Sequence *victim, const Sequence *beneficia
   /* The prefix cache keeps what it can of what is dropped; its queue has no place for a part. */
   if (self->config.prefix_caching && plan.keep_blocks > 0)
     return overflow_plan_recompute(&query);
+  /* Of a window's groups no part is worth anything without the rest. */
+  if (self->pool.groups != NULL && front > 0)
+    return overflow_plan_recompute(&query);
   /* A victim that is still to close a gap starts anew, and nothing is copied of nothing. */
   if (victim->gap_end_tokens > 0 ||
       (front > 0 && (guint64)front * self->config.block_size >= victim->computed_tokens))
@@ -168,6 +171,7 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
   if (self->offload != NULL)
     offload_preempt(self->offload, victim);
   computed = victim->computed_tokens;
+  pool_give_back(&self->pool, victim);
   plan = plan_of(self, victim, beneficiary, short_blocks);
   if (!fit_host(self, victim, can_fall_back, &plan, &record))
     step->abort = "Aborted due to the lack of CPU swap space";

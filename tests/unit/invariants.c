@@ -234,6 +234,30 @@ pick_own_settings(Case *c, GRand *rand)
   config->ignore_eos = pick(rand, 0, 3) == 0;
 }
 
+/* Layers of a few kinds, where the engine counts their groups. */
+static void
+pick_groups(Case *c, GRand *rand)
+{
+  KvGroups *groups = &c->config.kv_groups;
+  guint n = pick(rand, 1, 3);
+
+  if ((c->class->features & SCHEDULER_HAS_KV_GROUPS) == 0 || c->config.prefix_caching ||
+      c->config.admission->admits != NULL || coin(rand))
+    return;
+  for (guint i = 0; i < n; i++) {
+    KvGroupKind *kind = &groups->kinds[i];
+    *kind = (KvGroupKind){
+        .kind = (KvKind)pick(rand, KV_WHOLE, KV_STATE),
+        .groups = pick(rand, 1, 3),
+        .block_tokens = c->config.block_size * pick(rand, 1, 2),
+    };
+    if (kind->kind == KV_WINDOW || kind->kind == KV_CHUNKS)
+      kind->window = pick(rand, 1, coin(rand) ? 9 : 200);
+    groups->n_groups += kind->groups;
+  }
+  groups->n_kinds = n;
+}
+
 /* class: NULL: any. */
 static void
 make_case(Case *c, guint32 seed, const SchedulerClass *class)
@@ -300,6 +324,7 @@ make_case(Case *c, guint32 seed, const SchedulerClass *class)
   c->max_concurrency = coin(rand) ? 0 : pick(rand, 1, 12);
   c->n_instances = coin(rand) ? 1 : pick(rand, 2, INSTANCES_MAX);
   c->routed = coin(rand);
+  pick_groups(c, rand);
 }
 
 static void

@@ -392,16 +392,16 @@ test_kv_groups(void)
 
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
     g_autoptr(Model) model = example(cases[i].name);
-    KvLayout layout;
+    KvGroups layout;
 
     g_test_message("%s", cases[i].name);
-    g_assert_true(kv_layout_find(model, 16, 1, &layout));
+    g_assert_true(kv_groups_find(model, 16, 1, &layout));
     g_assert_cmpuint(layout.n_groups, ==, cases[i].groups);
     g_assert_cmpuint(layout.group_layers, ==, cases[i].layers);
     g_assert_cmpuint(layout.page_bytes, ==, cases[i].page_bytes);
     g_assert_cmpuint(layout.block_bytes, ==, cases[i].page_bytes * cases[i].layers);
-    g_assert_cmpuint(kv_layout_sequence_blocks(&layout, cases[i].tokens), ==, cases[i].blocks);
-    g_assert_cmpuint(kv_layout_tokens(&layout, 1000), ==,
+    g_assert_cmpuint(kv_groups_sequence_blocks(&layout, cases[i].tokens), ==, cases[i].blocks);
+    g_assert_cmpuint(kv_groups_tokens(&layout, 1000), ==,
                      1000 / cases[i].groups * cases[i].block_tokens);
   }
 }
