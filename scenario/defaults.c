@@ -89,6 +89,15 @@ has(const Scenario *s, SchedulerFeatures feature)
   return (s->scheduler->features & feature) != 0;
 }
 
+/* vLLM takes caching of recurrent states for experimental: ModelConfig.is_prefix_caching_supported.
+ */
+static gboolean
+leaves_states_uncached(const Scenario *s)
+{
+  return has(s, SCHEDULER_HAS_KV_GROUPS) && s->model != NULL &&
+         model_rank_state_bytes(s->model, 1) > 0;
+}
+
 static void
 resolve_switches(Resolver *r)
 {
@@ -96,8 +105,12 @@ resolve_switches(Resolver *r)
   const Scenario *s = r->scenario;
   SchedulerConfig *c = &r->scenario->config;
 
-  c->prefix_caching = choose_switch(r, "enable_prefix_caching", SCHEDULER_HAS_PREFIX_CACHING,
-                                    settings->prefix_caching, caches_by_default(s));
+  c->prefix_caching =
+      choose_switch(r, "enable_prefix_caching", SCHEDULER_HAS_PREFIX_CACHING,
+                    settings->prefix_caching, caches_by_default(s) && !leaves_states_uncached(s));
+  if (leaves_states_uncached(s) && !is_typed(r, "enable_prefix_caching"))
+    resolver_origin(r, "enable_prefix_caching", "off: %s caches recurrent states only where asked",
+                    s->scheduler->name);
   c->async_scheduling =
       choose_switch(r, "async_scheduling", SCHEDULER_HAS_ASYNC, settings->async_scheduling,
                     has(s, SCHEDULER_ASYNC_BY_DEFAULT));

@@ -77,13 +77,67 @@ def test_window_bounds_attention():
     check(times[0] < times[1] < times[2], times)
 
 
+def lone_peak(name, prompt, output, *words):
+    write("lone.csv", "arrival_s,prompt_tokens,output_tokens\n0,%d,%d\n" % (prompt, output))
+    return run_json("--model", example(name), "--device", "b200", "--trace", "lone.csv", "--max-num-batched-tokens", "2048",
+                    *words)["peak_gpu_blocks"]
+
+
+def held(kinds, computed, tokens):
+    """Blocks of a step from `computed` to `tokens`: kinds are (groups, block tokens, window, chunks?)."""
+    blocks = 0
+    for groups, block, window, chunks in kinds:
+        gone = 0
+        if window and chunks:
+            gone = computed // window * window // block
+        elif window:
+            gone = max(0, computed - window + 1) // block
+        blocks += groups * (1 if block == 0 else -(-tokens // block) - gone)
+    return blocks
+
+
+KINDS = {"gpt-oss-20b": [(1, 16, 0, False), (1, 16, 128, False)],
+         "gemma-3-27b": [(1, 16, 0, False), (6, 16, 1024, False)],
+         "qwen3-next-80b-a3b": [(1, 544, 0, False), (3, 0, 0, False)]}
+
+
+def test_groups():
+    """One sequence holds in each group what vLLM's manager gives it, at the widest step."""
+    for name, kinds in KINDS.items():
+        for prompt, output in ((100, 10), (4000, 1000), (9000, 3000)):
+            steps = [(c, min(c + 2048, prompt)) for c in range(0, prompt, 2048)]
+            steps += [(c, c + 1) for c in range(prompt, prompt + output - 1)]
+            check_equal((name, prompt, lone_peak(name, prompt, output, "--no-enable-prefix-caching")),
+                        (name, prompt, max(held(kinds, *s) for s in steps)))
+
+
+def test_groups_make_room():
+    """In the same memory more gpt-oss fits where windows give back; recomputed and swapped victims come back."""
+    write("crowd.csv", "arrival_s,prompt_tokens,output_tokens\n" + "0,20000,3000\n" * 6)
+    words = ["--model", example("gpt-oss-20b"), "--device", "b200", "--trace", "crowd.csv", "--swap-space", "32GiB"]
+    kept = run_json(*words, "--kv-memory", "4GiB")
+    given = run_json(*words, "--kv-memory", "4GiB", "--no-enable-prefix-caching")
+    check_equal(given["config"]["num_gpu_blocks"], 2 * kept["config"]["num_gpu_blocks"])
+    check(kept["preemptions"] > 0 and given["preemptions"] == 0, (kept["preemptions"], given["preemptions"]))
+    for policy in ("recompute", "swap", "auto", "split", "partial"):
+        run = run_json(*words, "--kv-memory", "2GiB", "--no-enable-prefix-caching", "--overflow", policy)
+        check(run["preemptions"] > 0 and run["finished"] == 6, (policy, run["preemptions"]))
+        check_equal((policy, run["recomputed_tokens"] == 0), (policy, policy == "swap"))
+
+
 def test_assumed():
     """What is taken to be so of layers that give KV back, of states and of towers is said."""
     words = ["--device", "b200", "--trace", "demo", "--limit", "5"]
-    for name, pattern in (("gpt-oss-20b", "12 of 24 layers see a window"), ("qwen3-next-80b-a3b", "recurrent state"),
-                          ("llama-4-scout", "36 of 48 layers see a window")):
+    for name, pattern, more in (("gpt-oss-20b", "12 of 24 layers see a window", []),
+                                ("gpt-oss-20b", "2 groups of layers share the pool", ["--no-enable-prefix-caching"]),
+                                ("gpt-oss-20b", "the admission policy counts",
+                                 ["--no-enable-prefix-caching", "--admission", "no-evict"]),
+                                ("gpt-oss-20b", "engine's groups are not known", ["--scheduler", "vllm-0.9"]),
+                                ("qwen3-next-80b-a3b", "4 groups of layers share", []),
+                                ("qwen3-next-80b-a3b", "recurrent state", ["--enable-prefix-caching"]),
+                                ("llama-4-scout", "36 of 48 layers see a window", [])):
         text = succeed("run", "--model", example(name), *words,
-                       "--num-gpu-blocks", "9000").text
+                       "--num-gpu-blocks", "9000", *more).text
         check("Assumed: " in text and pattern in text, text)
     check("Assumed" not in succeed("run", "--model", "llama-3.1-8b", *words).text)
     tower = json.loads(read(example("qwen3-vl-8b")))
