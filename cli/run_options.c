@@ -3,6 +3,7 @@
 
 #include "cli.h"
 #include "scenario/settings_option.h"
+#include "scenario/vllm_args.h"
 
 static const struct {
   const char *name, *title;
@@ -118,6 +119,7 @@ settings_parse(Settings *settings, const char *verb, const char *summary, const 
   g_autoptr(GStringChunk) texts = g_string_chunk_new(4096);
   g_autoptr(GOptionContext) context = g_option_context_new(NULL);
   g_autoptr(GArray) all = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
+  g_autoptr(GError) error = NULL;
 
   g_option_context_set_summary(context, summary);
   g_option_context_set_description(context, examples);
@@ -128,5 +130,8 @@ settings_parse(Settings *settings, const char *verb, const char *summary, const 
     *status = cli_error(CLI_USAGE, verb, "unexpected argument '%s'", (*argv)[1]);
     return FALSE;
   }
-  return TRUE;
+  if (vllm_args_apply(settings, &error))
+    return TRUE;
+  *status = cli_error(CLI_USAGE, verb, "%s", error->message);
+  return FALSE;
 }
