@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libspillway-study.a
 libspillway_study_a_SOURCES = \
   %D%/cluster.h \
+  %D%/job_run.c %D%/job_run.h \
   %D%/paths.c %D%/paths.h \
   %D%/plan.c %D%/plan.h \
   %D%/progress.c %D%/progress.h \
