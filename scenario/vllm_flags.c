@@ -15,7 +15,6 @@ static const struct {
     {"use-v2-block-manager", "it is called --block-manager 2 here"},
     {"tp", "it is called --tensor-parallel-size here"},
     {"dtype", FROM_CONFIG},
-    {"quantization", FROM_CONFIG},
     {"rope-scaling", FROM_CONFIG},
     {"hf-overrides", FROM_CONFIG},
     {"tokenizer", NO_EFFECT},
