@@ -21,6 +21,7 @@ libspillway_cli_a_SOURCES = \
   %D%/compare.c \
   %D%/crossover.c %D%/crossover.h \
   %D%/crossover_text.c \
+  %D%/dry_run.c %D%/dry_run.h \
   %D%/explain.c \
   %D%/format_option.c %D%/format_option.h \
   %D%/gpu.c %D%/gpu.h \

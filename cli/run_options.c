@@ -3,6 +3,7 @@
 
 #include "cli.h"
 #include "scenario/settings_option.h"
+#include "scenario/vllm_args.h"
 
 static const struct {
   const char *name, *title;
@@ -119,6 +120,7 @@ settings_parse_beside(Settings *settings, const VerbOptions *verb, int *argc, ch
   g_autoptr(GStringChunk) texts = g_string_chunk_new(4096);
   g_autoptr(GOptionContext) context = g_option_context_new(verb->arguments);
   g_autoptr(GArray) all = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
+  g_autoptr(GError) error = NULL;
 
   g_option_context_set_summary(context, verb->summary);
   g_option_context_set_description(context, verb->examples);
@@ -129,8 +131,13 @@ settings_parse_beside(Settings *settings, const VerbOptions *verb, int *argc, ch
   }
   add_groups(context, verb->name, settings, verb->own != NULL ? GROUP_COST : GROUP_OUTPUT, all,
              texts);
-  return cli_parse(context, verb->name, (const GOptionEntry *)(gpointer)all->data, argc, argv,
-                   status);
+  if (!cli_parse(context, verb->name, (const GOptionEntry *)(gpointer)all->data, argc, argv,
+                 status))
+    return FALSE;
+  if (vllm_args_apply(settings, &error))
+    return TRUE;
+  *status = cli_error(CLI_USAGE, verb->name, "%s", error->message);
+  return FALSE;
 }
 
 gboolean

@@ -181,16 +181,31 @@ static const struct {
     {"nvfp4", "{\"quant_method\": \"modelopt\", \"quant_algo\": \"NVFP4\", \"group_size\": 16}"},
 };
 
+/* What the file says itself; NULL: nothing. */
+static const json_t *
+own_quantization(const json_t *root)
+{
+  const char *key = inner_key(root);
+  const json_t *inner = key != NULL ? json_object_get(root, key) : NULL;
+  const json_t *found = json_object_get(inner, "quantization_config");
+
+  return found != NULL ? found : json_object_get(root, "quantization_config");
+}
+
 static gboolean
 set_quantization(json_t *root, const char *path, const char *name, GError **error)
 {
-  const char *key = inner_key(root);
+  const json_t *own = own_quantization(root);
+  const char *method = json_string_value(json_object_get(own, "quant_method"));
   g_autoptr(GString) known = g_string_new(NULL);
 
-  if (json_object_get(root, "quantization_config") != NULL ||
-      (key != NULL && json_object_get(json_object_get(root, key), "quantization_config") != NULL)) {
+  if (method != NULL && g_str_has_prefix(name, method)) /* a server is told what the file says */
+    return TRUE;
+  if (own != NULL) {
     g_set_error(error, MODEL_CONFIG_ERROR, MODEL_CONFIG_ERROR_VALUE,
-                "--quantization: %s says itself how its weights are quantized; leave it out", path);
+                "--quantization: found '%s', and %s says itself how its weights are quantized "
+                "(%s); leave it out",
+                name, path, method != NULL ? method : "quantization_config");
     return FALSE;
   }
   for (guint i = 0; i < G_N_ELEMENTS(quantizations); i++) {

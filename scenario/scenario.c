@@ -323,6 +323,8 @@ resolve(Resolver *r, GError **error)
 {
   g_autoptr(Scenario) scenario = r->scenario;
 
+  for (guint i = 0; i < r->settings->notes->len; i++)
+    resolver_note(r, "%s", (const char *)g_ptr_array_index(r->settings->notes, i));
   scenario->defaults = json_object();
   scenario->max_concurrency = (guint32)r->settings->max_concurrency;
   if (!resolve_names(r, error) || !resolver_check(r, error) || !resolve_hardware(r, error) ||

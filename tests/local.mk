@@ -33,6 +33,7 @@ script_tests = \
   %D%/bootstrap.sh \
   %D%/cli.py \
   %D%/completion.sh \
+  %D%/deployment.py \
   %D%/explain.py \
   %D%/families.py \
   %D%/forms.py \
