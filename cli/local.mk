@@ -39,6 +39,7 @@ libspillway_cli_a_SOURCES = \
   %D%/results_options.c %D%/results_options.h \
   %D%/run.c \
   %D%/run_options.c %D%/run_options.h \
+  %D%/servers.c \
   %D%/sub_verb.c %D%/sub_verb.h \
   %D%/sweep.c \
   %D%/sweep_internal.h \

@@ -23,6 +23,8 @@ libspillway_models_a_SOURCES = \
 
 modelsdir = $(pkgdatadir)/models
 dist_models_DATA = \
+  %D%/deepseek-r1.json \
+  %D%/gpt-oss-120b.json \
   %D%/llama-2-13b.json \
   %D%/llama-2-70b.json \
   %D%/llama-2-7b.json \
@@ -40,6 +42,7 @@ dist_models_DATA = \
   %D%/qwen2.5-32b.json \
   %D%/qwen2.5-72b.json \
   %D%/qwen2.5-7b.json \
+  %D%/qwen3-235b-a22b.json \
   %D%/qwen3-30b-a3b.json \
   %D%/qwen3-32b.json \
   %D%/qwen3-8b.json \

@@ -66,6 +66,8 @@ const SettingsOption settings_options[] = {
      "size of the KV pool, in blocks", 0},
     {"kv-memory", GROUP_ENGINE, KIND_TEXT, AT(kv_memory), 0, 0, "12%|4GiB",
      "size of the KV pool, of the device's memory or in bytes", 0},
+    {"quantization", GROUP_ENGINE, KIND_TEXT, AT(quantization), 0, 0, "METHOD",
+     "quantize weights that are published at 16 bits: fp8 (as vLLM does), fp8_block, nvfp4", 0},
     {"kv-cache-dtype", GROUP_ENGINE, KIND_TEXT, AT(kv_cache_dtype), 0, 0, "TYPE",
      "how KV is kept: auto (default: as the model says, 16 bits or fp8), fp8, bfloat16, float16",
      0},

@@ -45,6 +45,8 @@ static const VllmFlag flags[] = {
     SAME("model"),
     SAME("block-size"),
     SAME("kv-cache-dtype"),
+    SAME("quantization"),
+    CALLED("q", "quantization"),
     SAME("gpu-memory-utilization"),
     SAME("swap-space"),
     SAME("kv-offloading-size"),
@@ -71,8 +73,6 @@ static const VllmFlag flags[] = {
     {"use-v2-block-manager", VLLM_TAKEN, "block-manager", NULL, NULL, TRUE},
 
     LEFT_OUT("dtype", FROM_CONFIG, "auto"),
-    LEFT_OUT("quantization", FROM_CONFIG, NULL),
-    LEFT_OUT("q", FROM_CONFIG, NULL),
     LEFT_OUT("rope-scaling", FROM_CONFIG, NULL),
     LEFT_OUT("rope-theta", FROM_CONFIG, NULL),
     LEFT_OUT("hf-overrides", FROM_CONFIG, NULL),

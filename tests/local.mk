@@ -49,6 +49,7 @@ script_tests = \
   %D%/poster.py \
   %D%/profile.py \
   %D%/report.py \
+  %D%/servers.py \
   %D%/sweep.py
 check_PROGRAMS += $(module_tests)
 TESTS += $(module_tests) $(script_tests)
