@@ -1,6 +1,6 @@
 #include "assumptions.h"
 
-#include "executors.h"
+#include "sim/kv_groups.h"
 
 static void
 add(json_t *list, char *sentence)
@@ -32,36 +32,23 @@ blocks_held(const KvGroups *layout, guint64 tokens)
   return kv_groups_sequence_blocks(&whole, tokens);
 }
 
-const char *
-scenario_counts_one_group(const Scenario *scenario, const KvGroups *layout)
-{
-  const SchedulerConfig *c = &scenario->config;
-
-  if (kv_groups_is_plain(layout))
-    return "all its layers keep all of it";
-  if (!(scenario->scheduler->features & SCHEDULER_HAS_KV_GROUPS))
-    return "this engine's groups are not known";
-  if (executor_computes(scenario->executor))
-    return "the executor keeps real blocks of all layers";
-  if (c->prefix_caching)
-    return "prefix caching counts blocks of all layers (--no-enable-prefix-caching counts groups)";
-  if (c->admission->admits != NULL)
-    return "the admission policy counts blocks of all layers";
-  return NULL;
-}
-
 /* Of groups that are counted. */
 static void
-add_groups(json_t *list, const KvGroups *layout)
+add_groups(json_t *list, const Scenario *s)
 {
+  const KvGroups *groups = &s->config.kv_groups;
+
   add(list, g_strdup_printf("a block of the pool is a page in each of up to %u layers, and %u "
                             "groups of layers share the pool, as in vLLM's hybrid manager",
-                            layout->group_layers, layout->n_groups));
+                            groups->group_layers, groups->n_groups));
+  if (s->config.prefix_caching)
+    add(list, g_strdup("what a preempted sequence leaves in the prefix cache is lost to it: a "
+                       "window's groups lose their part first, and no prompt shares a prefix"));
 }
 
 /* Of windows where blocks are of all layers. */
 static void
-add_held(json_t *list, const Scenario *s, const KvGroups *layout, const char *reason)
+add_held(json_t *list, const Scenario *s, const KvGroups *groups)
 {
   guint32 longest = s->config.max_model_len;
 
@@ -69,30 +56,29 @@ add_held(json_t *list, const Scenario *s, const KvGroups *layout, const char *re
                 "%u of %u layers see a window and keep KV of it all the same until a sequence "
                 "ends, since %s; a server gives it back: at %u tokens a sequence holds %.0f %% of "
                 "what it does here",
-                windowed_layers(layout), s->model->layers, reason, longest,
-                100.0 * (double)kv_groups_sequence_blocks(layout, longest) /
-                    (double)blocks_held(layout, longest)));
+                windowed_layers(groups), s->model->layers, s->one_group_reason, longest,
+                100.0 * (double)kv_groups_sequence_blocks(groups, longest) /
+                    (double)blocks_held(groups, longest)));
 }
 
 json_t *
 scenario_assumptions(const Scenario *s, guint32 tp)
 {
   json_t *list = json_array();
-  const KvGroups *counted = &s->config.kv_groups;
   guint64 state_bytes = model_rank_state_bytes(s->model, tp);
-  KvGroups layout;
+  KvGroups groups;
 
   if (s->model->left_out != NULL)
     add(list, g_strdup_printf("%s takes no memory", s->model->left_out));
-  if (counted->n_kinds > 0) {
-    add_groups(list, counted);
+  if (s->config.kv_groups.n_kinds > 0) {
+    add_groups(list, s);
     return list;
   }
   if (state_bytes > 0)
     add(list, g_strdup_printf("the recurrent state of a sequence, %.1f MiB a card, takes no blocks "
                               "of the pool and is not copied",
                               (double)state_bytes / (1 << 20)));
-  if (kv_groups_find(s->model, s->config.block_size, tp, &layout) && windowed_layers(&layout) > 0)
-    add_held(list, s, &layout, scenario_counts_one_group(s, &layout));
+  if (kv_groups_find(s->model, s->config.block_size, tp, &groups) && windowed_layers(&groups) > 0)
+    add_held(list, s, &groups);
   return list;
 }

@@ -1,26 +1,69 @@
 /* The pools of a scenario: memory to blocks, on the GPU and on the host. */
-#include "assumptions.h"
 #include "calib/cost/pool_size.h"
 #include "typed.h"
+#include "executors.h"
 #include "resolver.h"
+#include "workload_source.h"
 
 #define GIB (1024.0 * 1024 * 1024)
 /* Prefix caching has a record of each block, 24 bytes; no card holds as many blocks. */
 #define MAX_CACHED_BLOCKS (1u << 24)
 
+/* TRUE if requests may find each other's prefixes, or that cannot be known before the run. */
+static gboolean
+shares_prefixes(const Resolver *r)
+{
+  const Settings *settings = r->settings;
+  g_autoptr(Workload) read = NULL;
+  const Workload *workload;
+
+  if (workload_source(settings) == WORKLOAD_RANDOM)
+    return FALSE;
+  if (workload_source(settings) == WORKLOAD_NONE || g_strcmp0(settings->trace, "-") == 0)
+    return TRUE;
+  if (r->shelf != NULL)
+    workload = shelf_workload(r->shelf, settings, NULL);
+  else
+    workload = read = scenario_read_workload(settings, NULL, NULL);
+  return workload == NULL || workload->hashes->len > 0;
+}
+
+/* Why blocks are counted for all layers alike, as half a sentence; NULL: groups are counted. */
+static const char *
+reason_for_one_group(const Resolver *r, const KvGroups *groups)
+{
+  const Scenario *s = r->scenario;
+
+  if (kv_groups_is_plain(groups))
+    return "all layers keep all of it";
+  if (!(s->scheduler->features & SCHEDULER_HAS_KV_GROUPS))
+    return "this engine's groups are not known";
+  if (executor_computes(s->executor))
+    return "the executor keeps real blocks of all layers";
+  if (s->config.admission->admits != NULL)
+    return "the admission policy counts blocks of all layers";
+  if (s->config.prefix_caching && resolver_offloads(r))
+    return "native offload counts blocks of all layers";
+  if (s->config.prefix_caching && shares_prefixes(r))
+    return "hits in the prefix cache count blocks of all layers (--no-enable-prefix-caching counts "
+           "groups)";
+  return NULL;
+}
+
 void
 resolver_kv_groups(Resolver *r)
 {
   Scenario *s = r->scenario;
-  KvGroups layout;
+  KvGroups groups;
 
-  if (s->model == NULL ||
-      !kv_groups_find(s->model, s->config.block_size, (guint32)r->settings->tensor_parallel_size,
-                      &layout) ||
-      scenario_counts_one_group(s, &layout) != NULL)
+  if (s->model == NULL || !kv_groups_find(s->model, s->config.block_size,
+                                          (guint32)r->settings->tensor_parallel_size, &groups))
     return;
-  s->config.kv_groups = layout;
-  r->pool_bytes_per_block = layout.block_bytes;
+  s->one_group_reason = reason_for_one_group(r, &groups);
+  if (s->one_group_reason != NULL)
+    return;
+  s->config.kv_groups = groups;
+  r->pool_bytes_per_block = groups.block_bytes;
 }
 
 static gboolean

@@ -25,11 +25,13 @@ typedef struct {
   const SchedulerClass *scheduler;
   const ExecutorClass *executor;
   SchedulerConfig config;
-  Model *model;               /* NULL: none was given, which the unit executor allows */
-  Device *device;             /* likewise */
-  Profile *profile;           /* NULL: the device alone was named, its roofline is the cost */
-  const char *profile_digest; /* of a profile that is a shelf's; NULL: it is the scenario's own */
-  CostModel *cost;            /* NULL where the executor needs none, or none was asked for */
+  Model *model;                 /* NULL: none was given, which the unit executor allows */
+  Device *device;               /* likewise */
+  Profile *profile;             /* NULL: the device alone was named, its roofline is the cost */
+  const char *profile_digest;   /* of a profile that is a shelf's; NULL: it is the scenario's own */
+  const char *one_group_reason; /* why the pool's blocks are of all layers, static; NULL: they are
+                                   of groups of layers, or there is no model */
+  CostModel *cost;              /* NULL where the executor needs none, or none was asked for */
   CopyPath copy_path;
   HostMemory host_memory;
   double mem_fraction_static;    /* SGLang's, where it sized the pool; else 0 */

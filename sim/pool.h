@@ -21,7 +21,7 @@ typedef struct {
   guint32 host_leaked_blocks; /* held by requests that the engine dropped without freeing them */
   PrefixCache *cache;         /* named blocks, or NULL */
   FreeRuns *runs;             /* counted ones, or NULL; without prefix caching both are */
-  const KvGroups *groups;     /* NULL: one, of all blocks of block_size tokens; else neither is */
+  const KvGroups *groups;     /* NULL: one, of all blocks of block_size tokens; else no cache */
 } Pool;
 
 void pool_init(Pool *pool, guint32 block_size, guint32 usable_blocks, guint32 host_blocks);

@@ -21,10 +21,11 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   pool_init(&self->pool, config->block_size, config->num_gpu_blocks - class->hidden_blocks,
             config->num_cpu_blocks);
   if (config->kv_groups.n_kinds > 0) {
-    g_assert(!config->prefix_caching && (class->features & SCHEDULER_HAS_KV_GROUPS) != 0);
+    g_assert((class->features & SCHEDULER_HAS_KV_GROUPS) != 0);
     self->pool.groups = &self->config.kv_groups;
+    self->config.prefix_caching = FALSE;
   }
-  if (config->prefix_caching && (class->features & SCHEDULER_HAS_PREFIX_CACHING) != 0)
+  if (self->config.prefix_caching && (class->features & SCHEDULER_HAS_PREFIX_CACHING) != 0)
     pool_cache(&self->pool, workload, config->num_gpu_blocks,
                config->named_blocks || config->num_offload_blocks > 0,
                (class->features & SCHEDULER_REUSES_PARTIAL_FIRST) != 0);

@@ -40,7 +40,8 @@ typedef struct {
   double watermark;      /* share of the pool kept free on admission */
   gboolean chunked_prefill;
   ContextWindows windows; /* that the model's layers have */
-  KvGroups kv_groups;     /* that share the pool, without prefix caching; no kinds: one group */
+  KvGroups kv_groups; /* that share the pool, where nothing is found in the prefix cache; no kinds:
+                         one group */
   gboolean prefix_caching;
   gboolean named_blocks; /* with prefix caching: the executor wants to know which block is whose */
   gboolean async_scheduling;      /* a step is decided while the one before it runs */

@@ -115,31 +115,34 @@ def test_groups_make_room():
     """In the same memory more gpt-oss fits where windows give back; recomputed and swapped victims come back."""
     write("crowd.csv", "arrival_s,prompt_tokens,output_tokens\n" + "0,2000,6000\n" * 12)
     words = ["--model", example("gpt-oss-20b"), "--device", "b200", "--trace", "crowd.csv", "--swap-space", "32GiB"]
-    kept = run_json(*words, "--kv-memory", "4GiB")
-    given = run_json(*words, "--kv-memory", "4GiB", "--no-enable-prefix-caching")
+    kept = run_json(*words, "--kv-memory", "4GiB", "--scheduler", "vllm-0.9")
+    given = run_json(*words, "--kv-memory", "4GiB", "--scheduler", "vllm-0.10")
     check_equal(given["config"]["num_gpu_blocks"], 2 * kept["config"]["num_gpu_blocks"])
     check(kept["preemptions"] > 0 and given["preemptions"] == 0, (kept["preemptions"], given["preemptions"]))
     for policy, recomputes in (("recompute", True), ("partial", True), ("swap", False)):
-        run = run_json(*words, "--kv-memory", "2GiB", "--no-enable-prefix-caching", "--overflow", policy)
+        run = run_json(*words, "--kv-memory", "2GiB", "--overflow", policy)
         check(run["preemptions"] > 0 and run["finished"] == 12, (policy, run["preemptions"]))
         check_equal((policy, run["recomputed_tokens"] > 0), (policy, recomputes))
 
 
 def test_assumed():
     """What is taken to be so of layers that give KV back, of states and of towers is said."""
-    words = ["--device", "b200", "--trace", "demo", "--limit", "5"]
-    for name, pattern, more in (("gpt-oss-20b", "12 of 24 layers see a window", []),
-                                ("gpt-oss-20b", "2 groups of layers share the pool", ["--no-enable-prefix-caching"]),
-                                ("gpt-oss-20b", "the admission policy counts",
-                                 ["--no-enable-prefix-caching", "--admission", "no-evict"]),
-                                ("gpt-oss-20b", "engine's groups are not known", ["--scheduler", "vllm-0.9"]),
-                                ("qwen3-next-80b-a3b", "4 groups of layers share", []),
-                                ("qwen3-next-80b-a3b", "recurrent state", ["--enable-prefix-caching"]),
-                                ("llama-4-scout", "36 of 48 layers see a window", [])):
-        text = succeed("run", "--model", example(name), *words,
-                       "--num-gpu-blocks", "9000", *more).text
+    write("shared.jsonl", '{"timestamp": 0, "input_length": 600, "output_length": 5, "hash_ids": [1, 2]}\n' * 5)
+    words = ["--device", "b200", "--num-gpu-blocks", "9000"]
+    demo, shared = ["--trace", "demo", "--limit", "5"], ["--trace", "shared.jsonl"]
+    for name, pattern, more in (("gpt-oss-20b", "2 groups of layers share the pool", demo),
+                                ("gpt-oss-20b", "in the prefix cache is lost to it", demo),
+                                ("gpt-oss-20b", "12 of 24 layers see a window", shared),
+                                ("gpt-oss-20b", "2 groups of layers share the pool",
+                                 [*shared, "--no-enable-prefix-caching"]),
+                                ("gpt-oss-20b", "the admission policy counts", [*demo, "--admission", "no-evict"]),
+                                ("gpt-oss-20b", "engine's groups are not known", [*demo, "--scheduler", "vllm-0.9"]),
+                                ("qwen3-next-80b-a3b", "4 groups of layers share", shared),
+                                ("qwen3-next-80b-a3b", "recurrent state", [*shared, "--enable-prefix-caching"]),
+                                ("llama-4-scout", "36 of 48 layers see a window", shared)):
+        text = succeed("run", "--model", example(name), *words, *more).text
         check("Assumed: " in text and pattern in text, text)
-    check("Assumed" not in succeed("run", "--model", "llama-3.1-8b", *words).text)
+    check("Assumed" not in succeed("run", "--model", "llama-3.1-8b", *words, *demo).text)
     tower = json.loads(read(example("qwen3-vl-8b")))
     tower.update(model_type="llava", vision_config={"hidden_size": 9})
     tower["text_config"]["model_type"] = "qwen3"
