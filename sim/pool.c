@@ -47,13 +47,10 @@ pool_grow(Pool *pool, Sequence *sequence, guint32 blocks)
 }
 
 void
-pool_give_back(Pool *pool, Sequence *sequence)
+pool_give_back_groups(Pool *pool, Sequence *sequence)
 {
-  guint32 computed = sequence->computed_tokens, needed;
+  guint32 needed = (guint32)kv_groups_sequence_blocks(pool->groups, sequence->computed_tokens);
 
-  if (pool->groups == NULL)
-    return;
-  needed = (guint32)kv_groups_sequence_blocks(pool->groups, computed);
   if (needed >= sequence->blocks)
     return;
   pool->free_blocks += sequence->blocks - needed;

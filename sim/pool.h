@@ -74,8 +74,16 @@ pool_take(Pool *pool, guint32 blocks)
 /* Grows what the sequence holds to `blocks`; fewer is no change. FALSE, and nothing done, if the
  * free ones do not suffice. */
 gboolean pool_grow(Pool *pool, Sequence *sequence, guint32 blocks);
-/* The sequence gives back the blocks of groups that it can not see any more. */
-void pool_give_back(Pool *pool, Sequence *sequence);
+/* With groups: the sequence gives back the blocks that it cannot see any more. */
+void pool_give_back_groups(Pool *pool, Sequence *sequence);
+
+static inline void
+pool_give_back(Pool *pool, Sequence *sequence)
+{
+  if (pool->groups != NULL)
+    pool_give_back_groups(pool, sequence);
+}
+
 /* Leading blocks of the sequence, which holds none, whose content is still there, at most `most`,
  * and so that a token is left to compute. *n_idle is how many of them are free. */
 guint32 pool_hits(const Pool *pool, Sequence *sequence, guint32 most, guint32 *n_idle);
