@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "scenario/execute.h"
+#include "dry_run.h"
 #include "format_option.h"
 #include "report/summary.h"
 #include "report/text.h"
@@ -191,6 +192,10 @@ compare(Comparison *c)
            NULL &&
        error != NULL))
     return cli_error(CLI_USAGE, "compare", "%s", error->message);
+  if (c->settings->dry_run) {
+    dry_run_print(c->scenarios, c->settings, format);
+    return CLI_DONE;
+  }
   if (!execute_open_results(c->settings->output, "compare", &c->results))
     status = CLI_USAGE;
   run_status = run_all(c);

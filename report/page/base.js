@@ -249,3 +249,49 @@ function setUpTheme() {
   });
   apply();
 }
+
+// The pages that have a skeleton only (plain.html): their title, and sections made as they are drawn.
+function showTitle(title, lines) {
+  byId('title').textContent = title;
+  document.title = 'Spillway: ' + title;
+  paragraphs('asked', lines);
+  byId('made').textContent = 'Made by Spillway ' + report.version + '. Charts by Chart.js '
+    + Chart.version + ' (MIT licence, its notice is within this file).';
+}
+
+function addSection(title, note) {
+  const section = element('section');
+  section.append(element('h2', title));
+  if (note) section.append(element('p', note, 'note'));
+  byId('main').append(section);
+  return section;
+}
+
+function addFigure(section, id, caption) {
+  const figure = element('figure'), box = element('div', undefined, 'chart'), canvas = element('canvas');
+  canvas.id = id;
+  box.append(canvas);
+  figure.append(element('figcaption', caption), box);
+  section.append(figure);
+}
+
+function addTable(section, head, rows) {
+  const box = element('div', undefined, 'scroll');
+  box.append(table(head, rows));
+  section.append(box);
+}
+
+// Ticks of a logarithmic axis: 1, 2 and 5 of each power of ten.
+function decadeTicks(values) {
+  return values.filter(value => ['1', '2', '5'].includes(Number(value).toExponential().split('e')[0]));
+}
+
+const pointShapes = ['circle', 'rect', 'triangle', 'rectRot', 'star', 'cross'];
+
+// A scatter's dataset in the index-th colour and shape.
+function scatterSet(label, index, points) {
+  return {
+    label, data: points, parsing: false, showLine: false, pointStyle: pointShapes[index % pointShapes.length],
+    pointRadius: 4, pointHoverRadius: 6, borderWidth: 1.5, borderColor: colour(index), backgroundColor: withAlpha(colour(index), 0.35),
+  };
+}
