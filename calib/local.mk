@@ -59,6 +59,7 @@ libspillway_calib_a_SOURCES = \
   %D%/store/journal.c %D%/store/journal.h \
   %D%/store/read.c %D%/store/read.h \
   %D%/store/schema.c \
+  %D%/store/packed_text.c %D%/store/packed_text.h \
   %D%/store/sniff.c %D%/store/sniff.h \
   %D%/store/text.c %D%/store/text.h \
   %D%/store/text_read.c \

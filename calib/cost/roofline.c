@@ -103,24 +103,40 @@ memory_ps(const Device *device, const WhatIf *what_if, double bytes, double effi
   return bytes / (device->hbm_bytes_per_s * efficiency) * (double)PS_PER_S * what_if->hbm_time;
 }
 
-/* By `m` rows; of experts, all rows of all of them, and `reads` of them are read. Weights of 8 bits
- * are multiplied as such where the device can; those of 4 are widened on their way (vLLM's Marlin
- * kernels), so that they save bytes and no FLOPs. */
+/* What multiplies weights of a format: the rate it reaches, and its time whatever the size. */
+typedef struct {
+  double flops, fixed_ps;
+} Multiplier;
+
+/* Weights of 8 bits are multiplied as such where the device can; those of 4 are widened on their
+ * way (vLLM's Marlin kernels), so that they save bytes and no FLOPs. */
+static Multiplier
+multiplier_of(const Device *device, const WeightFormat *format)
+{
+  if (format->bits != 8 || device->fp8_flops == 0)
+    return (Multiplier){device->fp16_flops * device->gemm_compute_efficiency,
+                        device->gemm_fixed_ps};
+  if (format->group_rows > 1)
+    return (Multiplier){device->fp8_flops * device->gemm_fp8_block_compute_efficiency,
+                        device->gemm_fp8_block_fixed_ps};
+  return (Multiplier){device->fp8_flops * device->gemm_fp8_compute_efficiency,
+                      device->gemm_fp8_fixed_ps};
+}
+
+/* By `m` rows; of experts, all rows of all of them, and `reads` of them are read. */
 static double
 gemm_ps(const Device *device, const WhatIf *what_if, double m, const Product *product, double reads)
 {
   const WeightFormat *format = &product->format;
-  gboolean fp8 = format->bits == 8 && device->fp8_flops > 0;
-  double peak = fp8 ? device->fp8_flops * device->gemm_fp8_compute_efficiency
-                    : device->fp16_flops * device->gemm_compute_efficiency;
+  const Multiplier multiplier = multiplier_of(device, format);
   double n = (double)product->n, k = (double)product->k;
-  double compute_ps = 2 * m * n * k / peak * (double)PS_PER_S * what_if->flops_time;
+  double compute_ps = 2 * m * n * k / multiplier.flops * (double)PS_PER_S * what_if->flops_time;
   double scale_bytes = (double)weight_format_scale_bytes(format, product->n, product->k);
   double bytes =
       reads * n * k * format->bits / 8 + reads * scale_bytes + ACTIVATION_BYTES * m * (n + k);
 
   return MAX(compute_ps, memory_ps(device, what_if, bytes, device->gemm_memory_efficiency)) +
-         (fp8 ? device->gemm_fp8_fixed_ps : device->gemm_fixed_ps) * what_if->launch_time;
+         multiplier.fixed_ps * what_if->launch_time;
 }
 
 gint64

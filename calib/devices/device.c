@@ -40,6 +40,9 @@ static const Field fields[] = {
     {"compute", "gemm_compute_efficiency", FIELD(gemm_compute_efficiency), SHARE, FALSE},
     {"compute", "gemm_fp8_compute_efficiency", FIELD(gemm_fp8_compute_efficiency), SHARE, TRUE},
     {"compute", "gemm_fp8_fixed_us", FIELD(gemm_fp8_fixed_ps), MICROSECONDS, TRUE},
+    {"compute", "gemm_fp8_block_compute_efficiency", FIELD(gemm_fp8_block_compute_efficiency),
+     SHARE, TRUE},
+    {"compute", "gemm_fp8_block_fixed_us", FIELD(gemm_fp8_block_fixed_ps), MICROSECONDS, TRUE},
     {"compute", "gemm_memory_efficiency", FIELD(gemm_memory_efficiency), SHARE, FALSE},
     {"compute", "gemm_fixed_us", FIELD(gemm_fixed_ps), MICROSECONDS, FALSE},
     {"attention", "prefill_efficiency", FIELD(prefill_efficiency), SHARE, FALSE},
@@ -204,6 +207,10 @@ read_fields(GKeyFile *file, const char *path, Device *device, GError **error)
   if (device->fp8_flops > 0 && device->gemm_fp8_compute_efficiency == 0)
     return refuse(path, "compute", "gemm_fp8_compute_efficiency", NULL,
                   "a number, since fp8_flops is given", error);
+  if (device->gemm_fp8_block_compute_efficiency == 0) {
+    device->gemm_fp8_block_compute_efficiency = device->gemm_fp8_compute_efficiency;
+    device->gemm_fp8_block_fixed_ps = device->gemm_fp8_fixed_ps;
+  }
   return TRUE;
 }
 

@@ -47,8 +47,10 @@ typedef struct {
   double gemm_compute_efficiency;     /* share of fp16_flops */
   double gemm_fp8_compute_efficiency; /* share of fp8_flops */
   double gemm_fp8_fixed_ps;           /* as gemm_fixed_ps, with the activations' quantization */
-  double gemm_memory_efficiency;      /* share of hbm_bytes_per_s */
-  double gemm_fixed_ps;               /* of a kernel whatever its size: launch, ramp, tail */
+  double gemm_fp8_block_compute_efficiency; /* the same with a scale a block; as above if absent */
+  double gemm_fp8_block_fixed_ps;
+  double gemm_memory_efficiency; /* share of hbm_bytes_per_s */
+  double gemm_fixed_ps;          /* of a kernel whatever its size: launch, ramp, tail */
 
   double prefill_efficiency; /* share of fp16_flops, long sequences */
   double

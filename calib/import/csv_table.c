@@ -3,6 +3,8 @@
  */
 #include "csv_table.h"
 
+#include "calib/store/packed_text.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -148,13 +150,17 @@ CsvTable *
 csv_table_open(const char *path, GError **error)
 {
   g_autoptr(CsvTable) table = g_new0(CsvTable, 1);
+  GString *text;
   gsize bytes;
 
   table->path = g_strdup(path);
   table->columns = g_ptr_array_new();
   table->cells = g_ptr_array_new();
-  if (!g_file_get_contents(path, &table->content, &bytes, error))
+  text = packed_text_read(path, error);
+  if (text == NULL)
     return NULL;
+  bytes = text->len;
+  table->content = g_string_free(text, FALSE);
   table->next = table->content;
   table->end = table->content + bytes;
   if (g_str_has_prefix(table->content, "\xef\xbb\xbf"))

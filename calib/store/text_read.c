@@ -2,11 +2,10 @@
  * order; what is not known is an error. */
 #include "config.h"
 
+#include "packed_text.h"
 #include "text_reader.h"
 
-#include <errno.h>
 #include <string.h>
-#include <zlib.h>
 
 static const char *
 keep(ProfileReader *reader, const char *text)
@@ -126,36 +125,6 @@ read_line(ProfileReader *reader, char *line, gboolean *in_rows, GError **error)
   return profile_reader_header(reader, line, error);
 }
 
-/* The file as a whole, unpacked if it is compressed. */
-static GString *
-slurp(const char *path, GError **error)
-{
-  g_autoptr(GString) text = g_string_new(NULL);
-  g_autofree char *buffer = g_malloc(1 << 18);
-  gboolean is_folder = g_file_test(path, G_FILE_TEST_IS_DIR);
-  gzFile file;
-  int n, status;
-
-  errno = 0;
-  file = is_folder ? NULL : gzopen(path, "rb");
-  if (file == NULL) {
-    g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_OPEN, "cannot read %s: %s", path,
-                is_folder ? "it is a folder; expected a profile's file" : g_strerror(errno));
-    return NULL;
-  }
-  while ((n = gzread(file, buffer, 1 << 18)) > 0)
-    g_string_append_len(text, buffer, n);
-  status = gzclose(file);
-  if (n < 0 || status != Z_OK) {
-    g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_DAMAGED,
-                "%s is damaged: it ends, or goes wrong, within its compressed data; fetch or make "
-                "it again",
-                path);
-    return NULL;
-  }
-  return g_steal_pointer(&text);
-}
-
 static gboolean
 fail_damaged(const ProfileReader *reader, GError **error, const char *what)
 {
@@ -213,7 +182,7 @@ take_over(char **field, char *value)
 static gboolean
 read_into(Profile *profile, const char *path, gboolean head_only, GError **error)
 {
-  g_autoptr(GString) text = slurp(path, error);
+  g_autoptr(GString) text = packed_text_read(path, error);
   ProfileReader reader = {.profile = profile, .path = path, .samples = -1};
   gboolean worked;
 
