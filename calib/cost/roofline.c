@@ -21,6 +21,8 @@ enum {
   MEMO_TOKENS = 16384,
   MEMO_SAMPLED = 4096,
   SAMPLING_KERNELS = 10,
+  WALK_INPUTS = 128,
+  ROUTING_KERNELS = 5,  /* choice, two for the order of tokens by experts, its inverse, the sum */
   ACTIVATION_BYTES = 2, /* an element between kernels */
   LOGIT_BYTES = 4,
 };
@@ -50,6 +52,11 @@ typedef struct {
   double prefill_decompress_ps; /* latent: making K and V of a cached token again */
 } AttentionClass;
 
+/* One way to sum over the devices of a group, for all layers. */
+typedef struct {
+  gint64 token_ps, fixed_ps;
+} CommWay;
+
 enum { ATTENTION_CLASSES = CONTEXT_WINDOWS + 1 };
 
 typedef struct {
@@ -68,7 +75,7 @@ typedef struct {
   gint64 decode_fixed_ps, prefill_fixed_ps;
   double prefill_ramp_tokens;
   gint64 elementwise_token_ps, elementwise_fixed_ps;
-  gint64 comm_token_ps, comm_fixed_ps;
+  CommWay comm[2];
   gint64 host_step_ps, host_sequence_ps, host_eager_ps;
   CapturedKind captured;
   guint64 captured_tokens;
@@ -103,9 +110,10 @@ memory_ps(const Device *device, const WhatIf *what_if, double bytes, double effi
   return bytes / (device->hbm_bytes_per_s * efficiency) * (double)PS_PER_S * what_if->hbm_time;
 }
 
-/* What multiplies weights of a format: the rate it reaches, and its time whatever the size. */
+/* What multiplies weights of a format: the rate it reaches, its time whatever the size, and that of
+ * a block of threads for an input, which walks over all k of them. */
 typedef struct {
-  double flops, fixed_ps;
+  double flops, fixed_ps, walk_ps;
 } Multiplier;
 
 /* Weights of 8 bits are multiplied as such where the device can; those of 4 are widened on their
@@ -114,36 +122,51 @@ static Multiplier
 multiplier_of(const Device *device, const WeightFormat *format)
 {
   if (format->bits != 8 || device->fp8_flops == 0)
-    return (Multiplier){device->fp16_flops * device->gemm_compute_efficiency,
-                        device->gemm_fixed_ps};
+    return (Multiplier){device->fp16_flops * device->gemm_compute_efficiency, device->gemm_fixed_ps,
+                        0};
   if (format->group_rows > 1)
     return (Multiplier){device->fp8_flops * device->gemm_fp8_block_compute_efficiency,
-                        device->gemm_fp8_block_fixed_ps};
+                        device->gemm_fp8_block_fixed_ps,
+                        device->gemm_fp8_block_walk_ps / WALK_INPUTS};
   return (Multiplier){device->fp8_flops * device->gemm_fp8_compute_efficiency,
-                      device->gemm_fp8_fixed_ps};
+                      device->gemm_fp8_fixed_ps, 0};
 }
 
-/* By `m` rows; of experts, all rows of all of them, and `reads` of them are read. */
+static double
+experts_share(const Device *device, const Product *product)
+{
+  if (product->copies == 1)
+    return 1;
+  return device->experts_compute_share *
+         (product->format.bits < 8 ? device->experts_4bit_compute_share : 1);
+}
+
+/* By `m` rows; of experts, all rows of all of them, and `reads` of them are read. An expert has few
+ * rows, so its product reaches less of the rate, and what one reads is only in part hidden by what
+ * another computes. */
 static double
 gemm_ps(const Device *device, const WhatIf *what_if, double m, const Product *product, double reads)
 {
   const WeightFormat *format = &product->format;
   const Multiplier multiplier = multiplier_of(device, format);
   double n = (double)product->n, k = (double)product->k;
-  double compute_ps = 2 * m * n * k / multiplier.flops * (double)PS_PER_S * what_if->flops_time;
+  double rate = multiplier.flops * experts_share(device, product);
+  double overlap = product->copies > 1 ? device->experts_overlap : 1;
+  double compute_ps = 2 * m * n * k / rate * (double)PS_PER_S * what_if->flops_time;
   double scale_bytes = (double)weight_format_scale_bytes(format, product->n, product->k);
   double bytes =
       reads * n * k * format->bits / 8 + reads * scale_bytes + ACTIVATION_BYTES * m * (n + k);
+  double read_ps = memory_ps(device, what_if, bytes, device->gemm_memory_efficiency);
 
-  return MAX(compute_ps, memory_ps(device, what_if, bytes, device->gemm_memory_efficiency)) +
-         multiplier.fixed_ps * what_if->launch_time;
+  return MAX(MAX(compute_ps, read_ps), multiplier.walk_ps * k * what_if->flops_time) +
+         (1 - overlap) * MIN(compute_ps, read_ps) + multiplier.fixed_ps * what_if->launch_time;
 }
 
 gint64
 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64 n, guint64 k,
-                 guint32 weight_bits)
+                 const WeightFormat *format)
 {
-  const Product product = {n, k, 1, 1, {.name = "", .bits = weight_bits}};
+  const Product product = {n, k, 1, 1, *format};
 
   return round_ps(gemm_ps(device, what_if, (double)m, &product, 1));
 }
@@ -297,6 +320,15 @@ roofline_is_captured(CapturedKind captured, guint64 captured_tokens, const CostS
   return tokens <= captured_tokens && (captured == CAPTURED_STEPS || shape->n_prefills == 0);
 }
 
+static gint64
+comm_ps(const Roofline *self, guint64 tokens)
+{
+  gint64 round = product_ps(self->comm[0].token_ps, tokens) + self->comm[0].fixed_ps;
+  gint64 direct = product_ps(self->comm[1].token_ps, tokens) + self->comm[1].fixed_ps;
+
+  return MIN(round, direct);
+}
+
 void
 roofline_step_without(CostModel *base, const CostShape *shape, guint32 repeat, guint covered,
                       CostPiece *piece)
@@ -326,7 +358,7 @@ roofline_step_without(CostModel *base, const CostShape *shape, guint32 repeat, g
     piece->base_ps[COST_ATTENTION] = attention_ps(self, shape);
   piece->base_ps[COST_ELEMENTWISE] =
       product_ps(self->elementwise_token_ps, tokens) + self->elementwise_fixed_ps;
-  piece->base_ps[COST_COMM] = product_ps(self->comm_token_ps, tokens) + self->comm_fixed_ps;
+  piece->base_ps[COST_COMM] = comm_ps(self, tokens);
 }
 
 static void
@@ -549,7 +581,7 @@ small_elements(const Layer *layer, guint32 hidden, guint32 tp, double *kernels)
   }
   if (layer->experts > 0) {
     elements += (1.0 + parts) * hidden;
-    *kernels += 2;
+    *kernels += ROUTING_KERNELS;
   }
   return elements;
 }
@@ -579,17 +611,26 @@ set_elementwise(Roofline *self, const Model *model, guint32 tp)
       SAMPLING_KERNELS * device->elementwise_fixed_ps * self->what_if.launch_time;
 }
 
+/* Two ways, of which engines take the faster: each device reads all that the others have, at once
+ * (small messages, over peer memory), or the sum goes round, 2 (g - 1) / g of it over each link. */
 static void
 set_comm(Roofline *self, const Model *model, guint32 tp)
 {
-  double reduces = model_all_reduces(model), factor = self->what_if.comm_time;
-  double bytes = 2.0 * (tp - 1) / tp * ACTIVATION_BYTES * model->hidden;
+  const Device *device = &self->device;
+  double reduces = model_all_reduces(model) * self->what_if.comm_time;
+  double bytes = ACTIVATION_BYTES * (double)model->hidden * reduces;
 
   if (tp == 1)
     return;
-  self->comm_token_ps =
-      round_ps(reduces * bytes / self->device.allreduce_bytes_per_s * (double)PS_PER_S * factor);
-  self->comm_fixed_ps = round_ps(reduces * self->device.allreduce_latency_ps * factor);
+  self->comm[0].token_ps =
+      round_ps(2.0 * (tp - 1) / tp * bytes / device->allreduce_bytes_per_s * (double)PS_PER_S);
+  self->comm[0].fixed_ps = round_ps(reduces * device->allreduce_latency_ps);
+  self->comm[1] = self->comm[0];
+  if (device->allreduce_direct_bytes_per_s == 0)
+    return;
+  self->comm[1].token_ps =
+      round_ps((tp - 1) * bytes / device->allreduce_direct_bytes_per_s * (double)PS_PER_S);
+  self->comm[1].fixed_ps = round_ps(reduces * device->allreduce_direct_latency_ps);
 }
 
 static void

@@ -63,6 +63,6 @@ void roofline_step_without(CostModel *self, const CostShape *shape, guint32 repe
 gboolean roofline_is_captured(CapturedKind captured, guint64 captured_tokens,
                               const CostShape *shape, guint64 tokens);
 
-/* An (m x k) by (k x n) product with weights of weight_bits: what `linear` is made of. */
+/* An (m x k) by (k x n) product with weights of a format: what `linear` is made of. */
 gint64 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64 n,
-                        guint64 k, guint32 weight_bits);
+                        guint64 k, const WeightFormat *format);
