@@ -22,6 +22,7 @@ libspillway_calib_a_SOURCES = \
   %D%/cost/profile_cost_tables.c \
   %D%/cost/profile_remarks.c %D%/cost/profile_remarks.h \
   %D%/cost/roofline.c %D%/cost/roofline.h \
+  %D%/cost/roofline_work.c %D%/cost/roofline_work.h \
   %D%/cost/rounding.h \
   %D%/cost/step_fit.c %D%/cost/step_fit.h \
   %D%/cost/step_residual.c %D%/cost/step_residual.h \
@@ -51,6 +52,7 @@ libspillway_calib_a_SOURCES = \
   %D%/measure/plan_attention.c \
   %D%/measure/plan_copies.c \
   %D%/measure/plan_parts.c %D%/measure/plan_parts.h \
+  %D%/measure/report.c \
   %D%/measure/watch.c %D%/measure/watch.h \
   %D%/store/database.c %D%/store/database.h \
   %D%/store/database_read.c \
@@ -59,7 +61,6 @@ libspillway_calib_a_SOURCES = \
   %D%/store/journal.c %D%/store/journal.h \
   %D%/store/read.c %D%/store/read.h \
   %D%/store/schema.c \
-  %D%/store/packed_text.c %D%/store/packed_text.h \
   %D%/store/sniff.c %D%/store/sniff.h \
   %D%/store/text.c %D%/store/text.h \
   %D%/store/text_read.c \

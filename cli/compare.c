@@ -54,12 +54,19 @@ policies(const Settings *settings)
 static void
 forget_options_of_others(Settings *settings, const char *name, const char *const *names)
 {
+  static const char *const of_offload[] = {"kv-offloading-size", "num-offload-blocks",
+                                           "offload-prompt-only", "no-offload-prompt-only",
+                                           "unit-copy-steps"};
   PolicyOptionPlace place;
 
   for (guint n = 0; policy_option_at(n, &place); n++)
     if (place.kind == &policy_kinds[POLICY_OVERFLOW] && !g_str_equal(place.policy->name, name) &&
         g_strv_contains(names, place.policy->name))
       settings_forget(settings, place.option->name);
+  if (!g_str_equal(name, overflow_offload.base.name) &&
+      g_strv_contains(names, overflow_offload.base.name))
+    for (guint i = 0; i < G_N_ELEMENTS(of_offload); i++)
+      settings_forget(settings, of_offload[i]);
 }
 
 /* "log.jsonl" → "log.swap.jsonl": a file a policy. */
@@ -161,7 +168,10 @@ print_records(const Comparison *c, OutputFormat format)
   g_autofree char *text = format == OUTPUT_JSON  ? comparison_json(records, n)
                           : format == OUTPUT_CSV ? summary_csv(records, n, TRUE)
                                                  : comparison_text(records, n);
-  fputs(text, stdout);
+  if (format == OUTPUT_TABLE)
+    cli_print(text);
+  else
+    fputs(text, stdout);
 }
 
 static int

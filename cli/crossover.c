@@ -53,7 +53,7 @@ parse_count(const char *text, const char *what, guint64 max, guint32 *count, GEr
 
   if (thousands)
     digits[length - 1] = '\0';
-  if (!cli_parse_uint(digits, what, 1, thousands ? max / 1024 : max, &value, error))
+  if (!typed_uint(digits, what, 1, thousands ? max / 1024 : max, &value, error))
     return FALSE;
   *count = (guint32)(thousands ? value * 1024 : value);
   return TRUE;
@@ -155,8 +155,8 @@ set_config(const Options *options, CrossoverStudy *study, GError **error)
   if (options->host_memory != NULL &&
       !host_memory_from_name(options->host_memory, &config->host_memory))
     return refuse(error, "--host-memory", options->host_memory, "pinned or pageable");
-  if (!cli_parse_uint(options->parallel != NULL ? options->parallel : "1", "--tensor-parallel-size",
-                      1, 64, &parallel, error))
+  if (!typed_uint(options->parallel != NULL ? options->parallel : "1", "--tensor-parallel-size", 1,
+                  64, &parallel, error))
     return FALSE;
   config->tensor_parallel_size = (guint32)parallel;
   study->what_if = options->what_if;

@@ -31,7 +31,7 @@ parse_number(const char *text, const char *what, guint64 min, guint64 max, guint
              guint64 *value, GError **error)
 {
   *value = fallback;
-  return text == NULL || cli_parse_uint(text, what, min, max, value, error);
+  return text == NULL || typed_uint(text, what, min, max, value, error);
 }
 
 static gboolean
@@ -69,7 +69,7 @@ explain(const char *path, Options *o)
                                  : explain_run(results, o->run_id, o->top_n, &error);
   if (text == NULL)
     return cli_error(CLI_USAGE, VERB, "%s", error->message);
-  fputs(text, stdout);
+  cli_print(text);
   return CLI_DONE;
 }
 

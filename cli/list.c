@@ -37,12 +37,20 @@ list_verbs(gboolean names_only)
 }
 
 static void
+print_scheduler(const SchedulerClass *scheduler, const char *name, gboolean names_only)
+{
+  print_entry(name, scheduler->help, names_only);
+  if (!names_only)
+    printf("  %-24s %s\n", "", scheduler->evidence);
+}
+
+static void
 list_schedulers(gboolean names_only)
 {
   g_autofree const char **names = scheduler_names();
 
   for (guint i = 0; names[i] != NULL; i++)
-    print_entry(names[i], scheduler_class_from_name(names[i], NULL)->help, names_only);
+    print_scheduler(scheduler_class_from_name(names[i], NULL), names[i], names_only);
 }
 
 static void
@@ -88,8 +96,8 @@ list_admission(gboolean names_only)
 static void
 list_executors(gboolean names_only)
 {
-  for (guint i = 0; cli_executors[i] != NULL; i++)
-    print_entry(cli_executors[i]->name, cli_executors[i]->help, names_only);
+  for (guint i = 0; executors[i] != NULL; i++)
+    print_entry(executors[i]->name, executors[i]->help, names_only);
 }
 
 static void
@@ -102,7 +110,7 @@ list_trace_formats(gboolean names_only)
 static void
 list_devices(gboolean names_only)
 {
-  g_auto(GStrv) names = cli_data_names("devices", ".ini");
+  g_auto(GStrv) names = shipped_names("devices", ".ini");
 
   for (guint i = 0; names[i] != NULL; i++) {
     g_autoptr(Device) device = resolve_device(names[i], NULL);
@@ -127,7 +135,7 @@ list_profiles(gboolean names_only)
 static void
 list_models(gboolean names_only)
 {
-  g_auto(GStrv) names = cli_data_names("models", ".json");
+  g_auto(GStrv) names = shipped_names("models", ".json");
 
   for (guint i = 0; names[i] != NULL; i++) {
     g_autoptr(Model) model = resolve_model(names[i], NULL);
@@ -144,7 +152,7 @@ list_models(gboolean names_only)
 static char *
 describe_trace(const char *name)
 {
-  g_autofree char *path = cli_trace_path(name, NULL);
+  g_autofree char *path = trace_name_path(name, NULL);
   g_autoptr(Workload) workload = path != NULL ? trace_read(path, NULL, NULL, NULL) : NULL;
   guint32 n = workload != NULL ? workload_count(workload) : 0;
   double prompt = 0, output = 0;
@@ -166,7 +174,7 @@ list_traces(gboolean names_only)
   static const char *const suffixes[] = {".csv", ".jsonl"};
 
   for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
-    g_auto(GStrv) names = cli_data_names("traces", suffixes[i]);
+    g_auto(GStrv) names = shipped_names("traces", suffixes[i]);
     for (guint j = 0; names[j] != NULL; j++) {
       g_autofree char *help = names_only ? NULL : describe_trace(names[j]);
       print_entry(names[j], help, names_only);
@@ -202,7 +210,7 @@ list_kind(const char *name, gboolean names_only)
       return CLI_DONE;
     }
   }
-  near = cli_nearest(name, names);
+  near = typed_nearest(name, names);
   if (near != NULL)
     return cli_error(CLI_USAGE, "list", "there is no list of '%s'; did you mean %s?", name, near);
   return cli_error(CLI_USAGE, "list", "there is no list of '%s'; 'spillway list' shows all", name);

@@ -41,6 +41,14 @@ check_inputs(char **paths, int n_paths, const char *output)
   return TRUE;
 }
 
+static void
+print_merged(const char *path, guint n_runs, const char *output)
+{
+  g_autofree char *text = g_strdup_printf("%s: %u runs, new in %s\n", path, n_runs, output);
+
+  cli_print(text);
+}
+
 static int
 merge(char **paths, int n_paths, const char *output)
 {
@@ -59,7 +67,7 @@ merge(char **paths, int n_paths, const char *output)
     gboolean took = results_merge(results, paths[i], &n_runs, &error);
     took_any |= took;
     if (took)
-      printf("%s: %u runs, new in %s\n", paths[i], n_runs, output);
+      print_merged(paths[i], n_runs, output);
     else
       status = cli_error(error->code == RESULTS_ERROR_FAILED ? CLI_FAILED : CLI_USAGE, VERB, "%s",
                          error->message);

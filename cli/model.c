@@ -11,6 +11,7 @@
 #include "report/text/table.h"
 #include "scenario/resolve.h"
 #include "scenario/shipped.h"
+#include "sim/kv_groups.h"
 
 static void
 add_row(Table *table, const char *label, char *value)
@@ -59,7 +60,7 @@ print_json(json_t *value)
 static int
 list_models(OutputFormat format, guint32 block_size, const char *kv_cache_dtype)
 {
-  g_auto(GStrv) names = cli_data_names("models", ".json");
+  g_auto(GStrv) names = shipped_names("models", ".json");
   g_autoptr(Table) table = table_new("lrrrr");
   g_autoptr(GString) text = g_string_new(NULL);
   json_t *array = json_array();
@@ -86,8 +87,48 @@ list_models(OutputFormat format, guint32 block_size, const char *kv_cache_dtype)
     return print_json(json_pack("{s:o}", "models", array));
   json_decref(array);
   table_append(table, "", text);
-  fputs(text->str, stdout);
+  cli_print(text->str);
   return CLI_DONE;
+}
+
+/* What the layers see of a context; nothing where all see it all. */
+static void
+add_layer_kinds(Table *table, const Model *model)
+{
+  static const char *const words[] = {
+      [MIXER_NONE] = "without attention",        [MIXER_FULL] = "of attention",
+      [MIXER_SLIDING] = "of sliding attention",  [MIXER_CHUNKED] = "of chunked attention",
+      [MIXER_LATENT] = "of latent attention",    [MIXER_SPARSE] = "of sparse latent attention",
+      [MIXER_RECURRENT] = "of a recurrent state"};
+  guint32 counts[G_N_ELEMENTS(words)] = {0};
+  g_autoptr(GString) text = g_string_new(NULL);
+
+  for (guint i = 0; i < model->n_kinds; i++)
+    counts[model->kinds[i].mixer.kind] += model->kinds[i].count;
+  for (guint i = 0; i < G_N_ELEMENTS(words); i++)
+    if (counts[i] > 0)
+      g_string_append_printf(text, "%s%u %s", text->len > 0 ? ", " : "", counts[i], words[i]);
+  if (counts[MIXER_FULL] < model->layers)
+    add_row(table, "layers", g_strdup(text->str));
+  if (model->left_out != NULL)
+    add_row(table, "not counted", g_strdup(model->left_out));
+}
+
+/* How a server's memory manager groups layers of several kinds. */
+static void
+add_kv_groups(Table *table, const Model *model, guint32 block_size)
+{
+  guint64 state_bytes = model_rank_state_bytes(model, 1);
+  KvLayout layout;
+
+  if (state_bytes > 0)
+    add_row(table, "state a sequence",
+            g_strdup_printf("%.1f MiB", (double)state_bytes / (1 << 20)));
+  if (!kv_layout_find(model, block_size, 1, &layout) || layout.n_groups < 2)
+    return;
+  add_row(table, "KV groups",
+          g_strdup_printf("%u of up to %u layers, pages of %.0f KiB a layer", layout.n_groups,
+                          layout.group_layers, (double)layout.page_bytes / 1024));
 }
 
 static void
@@ -102,6 +143,7 @@ append_sizes(const Model *model, guint32 block_size, GString *text)
                           "vocabulary %u",
                           model->layers, model->hidden, model->heads, model->head_dim,
                           model->kv_heads, model->ffn, model->vocab));
+  add_layer_kinds(table, model);
   if (model->experts > 0)
     add_row(table, "experts",
             g_strdup_printf("%u, %u a token", model->experts, model->active_experts));
@@ -115,10 +157,11 @@ append_sizes(const Model *model, guint32 block_size, GString *text)
           g_strdup_printf("%.2f GiB, with the table of positions and what the allocator adds",
                           (double)model_rank_bytes(model, 1) / (1 << 30)));
   add_row(table, "KV a token",
-          g_strdup_printf("%.0f KiB", (double)model_kv_bytes_per_token(model) / 1024));
+          g_strdup_printf("%.4g KiB", (double)model_kv_bytes_per_token(model) / 1024));
   add_row(table, "KV a block",
-          g_strdup_printf("%.0f KiB (%u tokens); %.0f KiB a layer, K or V", block_bytes / 1024,
-                          block_size, block_bytes / 1024 / model->layers / 2));
+          g_strdup_printf("%.4g KiB (%u tokens), in %u tensors", block_bytes / 1024, block_size,
+                          model_kv_tensors(model)));
+  add_kv_groups(table, model, block_size);
   add_row(table, "query heads a KV head", g_strdup_printf("%u", model->heads / model->kv_heads));
   add_row(table, "linear FLOPs a token",
           g_strdup_printf("%.2f G, and %.2f G for the output head",
@@ -133,7 +176,7 @@ append_sizes(const Model *model, guint32 block_size, GString *text)
 static gboolean
 add_fits(const Model *model, guint32 block_size, Table *table, json_t *fits, GError **error)
 {
-  g_auto(GStrv) names = cli_data_names("devices", ".ini");
+  g_auto(GStrv) names = shipped_names("devices", ".ini");
 
   for (guint i = 0; names[i] != NULL; i++) {
     const ModelMemoryOptions options = {.device = names[i]};
@@ -207,7 +250,7 @@ show_model(const char *name, OutputFormat format, guint32 block_size, const char
   if (format == OUTPUT_JSON)
     return print_json(object);
   json_decref(object);
-  fputs(text->str, stdout);
+  cli_print(text->str);
   return CLI_DONE;
 }
 
@@ -234,7 +277,7 @@ refuse_words(int argc, char **argv)
                      "of a config.json");
   if (g_strv_contains(kinds, argv[1]))
     return cli_error(CLI_USAGE, "model", "unexpected argument '%s'", argv[argc - 1]);
-  near = cli_nearest(argv[1], kinds);
+  near = typed_nearest(argv[1], kinds);
   return cli_error(CLI_USAGE, "model", "found '%s', expected list or show MODEL%s%s%s", argv[1],
                    near != NULL ? "; did you mean " : "", near != NULL ? near : "",
                    near != NULL ? "?" : "");
@@ -329,8 +372,8 @@ command_model(int argc, char **argv)
   if (!cli_parse(context, "model", entries, &argc, &argv, &status))
     return status;
   if (!output_format_parse(format_text, &format, &error) ||
-      !cli_parse_uint(block_text != NULL ? block_text : "16", "--block-size", 1, 65536, &block_size,
-                      &error))
+      !typed_uint(block_text != NULL ? block_text : "16", "--block-size", 1, 65536, &block_size,
+                  &error))
     return cli_error(CLI_USAGE, "model", "%s", error->message);
   if (format == OUTPUT_CSV)
     return cli_error(CLI_USAGE, "model", "--format: found 'csv', expected table or json");

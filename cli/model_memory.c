@@ -28,7 +28,7 @@ parse_count(const char *text, const char *option, guint32 most, guint32 *count, 
 {
   guint64 value = *count;
 
-  if (text != NULL && !cli_parse_uint(text, option, 1, most, &value, error))
+  if (text != NULL && !typed_uint(text, option, 1, most, &value, error))
     return FALSE;
   *count = (guint32)value;
   return TRUE;
@@ -46,7 +46,11 @@ find_scheduler(const ModelMemoryOptions *options, ModelMemory *memory, GError **
                                                 : "vllm";
 
   memory->scheduler = scheduler_class_from_name(name, error);
-  return memory->scheduler != NULL;
+  if (memory->scheduler == NULL || g_str_has_prefix(memory->scheduler->name, "vllm"))
+    return memory->scheduler != NULL;
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "found '%s', expected a version of vLLM, whose sum this is", name);
+  return FALSE;
 }
 
 static gboolean
@@ -73,8 +77,8 @@ find_settings(const ModelMemoryOptions *options, ModelMemory *memory, GError **e
          parse_count(options->max_num_seqs, "--max-num-seqs", G_MAXUINT32, &server->max_num_seqs,
                      error) &&
          (options->gpu_memory_utilization == NULL ||
-          cli_parse_double(options->gpu_memory_utilization, "--gpu-memory-utilization", 1e-9, 1,
-                           &request->utilization, error));
+          typed_real(options->gpu_memory_utilization, "--gpu-memory-utilization", 1e-9, 1,
+                     &request->utilization, error));
 }
 
 gboolean
@@ -114,7 +118,10 @@ model_memory_clear(ModelMemory *memory)
 static guint64
 kv_tokens(const ModelMemory *memory)
 {
-  return (guint64)memory->pool.num_gpu_blocks * memory->request.block_size;
+  const PoolSizeRequest *request = &memory->request;
+
+  return pool_logged_tokens(request->server.model, request->block_size,
+                            request->server.tensor_parallel_size, memory->pool.kv_bytes);
 }
 
 json_t *

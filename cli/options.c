@@ -50,7 +50,7 @@ cli_parse(GOptionContext *context, const char *verb, const GOptionEntry *entries
     *status = CLI_DONE;
     return FALSE;
   }
-  if (cli_parse_arguments(context, entries, argc, argv, &error))
+  if (option_arguments_parse(context, entries, argc, argv, &error))
     return TRUE;
   *status = cli_error(CLI_USAGE, verb, "%s", error->message);
   return FALSE;

@@ -61,7 +61,7 @@ check_charts(char **charts, const char *out, GError **error)
     const char *near;
     if (g_strv_contains((const char *const *)names->pdata, charts[n]))
       continue;
-    near = cli_nearest(charts[n], (const char *const *)names->pdata);
+    near = typed_nearest(charts[n], (const char *const *)names->pdata);
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                 "--chart: found '%s', expected names that 'spillway plot --help' lists%s%s%s",
                 charts[n], near != NULL ? "; did you mean " : "", near != NULL ? near : "",
@@ -82,7 +82,7 @@ check_out(const char *out, char **paths, GError **error)
   const NamedFile output = {"-o", out};
 
   for (; *paths != NULL; paths++)
-    if (!cli_check_files(&output, 1, &(NamedFile){"RESULTS.db", *paths}, 1, error))
+    if (!output_file_check(&output, 1, &(NamedFile){"RESULTS.db", *paths}, 1, error))
       return FALSE;
   return TRUE;
 }
@@ -143,7 +143,7 @@ command_plot(int argc, char **argv)
                                          : "throughput,kv,study",
                       ",", -1);
   if (!check_charts(charts, out, &error) || !check_out(out, argv + 1, &error) ||
-      (out != NULL && !cli_check_folder(out, "-o", &error)) ||
+      (out != NULL && !output_file_check_folder(out, "-o", &error)) ||
       !results_figure_check(&figure, &error) ||
       (stored = results_options_open(argv, runs, &error)) == NULL)
     return cli_error(CLI_USAGE, "plot", "%s", error->message);

@@ -201,7 +201,7 @@ parse_burst(const char *text, PosterBurst *burst, GError **error)
     return FALSE;
   }
   for (guint i = 0; i < G_N_ELEMENTS(values); i++)
-    if (!cli_parse_uint(words[i], "--burst", i < 2 ? 1 : 2, 1000000, &values[i], error))
+    if (!typed_uint(words[i], "--burst", i < 2 ? 1 : 2, 1000000, &values[i], error))
       return FALSE;
   *burst = (PosterBurst){(guint32)values[0], (guint32)values[1], (guint32)values[2]};
   return TRUE;

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static void
@@ -26,7 +27,7 @@ static int
 unknown_option(const Program *program, const char *option)
 {
   static const char *const options[] = {"--help", "--version", NULL};
-  const char *near = cli_nearest(option, options);
+  const char *near = typed_nearest(option, options);
 
   if (near != NULL)
     return cli_error(CLI_USAGE, NULL, "unknown option %s; did you mean %s?", option, near);
@@ -43,7 +44,7 @@ unknown_verb(const Program *program, const char *verb)
   for (const Command *c = program->commands; c->name != NULL; c++)
     g_ptr_array_add(names, (gpointer)c->name);
   g_ptr_array_add(names, NULL);
-  near = cli_nearest(verb, (const char *const *)names->pdata);
+  near = typed_nearest(verb, (const char *const *)names->pdata);
   if (near != NULL)
     return cli_error(CLI_USAGE, NULL, "there is no verb '%s'; did you mean %s?", verb, near);
   return cli_error(CLI_USAGE, NULL, "there is no verb '%s'; '%s --help' lists them", verb,
@@ -73,10 +74,26 @@ finish(const char *verb, int status)
   return cli_error(CLI_FAILED, verb, "standard output cannot be written: %s", g_strerror(errno));
 }
 
+/* GLib ends the program where there is no memory; before that it says so here. */
+static void
+on_log(const char *domain, GLogLevelFlags level, const char *message, gpointer data)
+{
+  if ((level & G_LOG_LEVEL_ERROR) == 0 || g_strcmp0(domain, "GLib") != 0 ||
+      strstr(message, "failed to allocate") == NULL) {
+    g_log_default_handler(domain, level, message, data);
+    return;
+  }
+  fputs("spillway: there is not enough memory for this; ask for less at once (--limit reads fewer "
+        "requests), or allow more (ulimit -v)\n",
+        stderr);
+  _exit(CLI_FAILED);
+}
+
 int
 program_main(const Program *program, int argc, char **argv)
 {
   setlocale(LC_CTYPE, "");
+  g_log_set_default_handler(on_log, NULL);
   /* A full disk or a file too large is told by the write that fails. */
   signal(SIGXFSZ, SIG_IGN);
   /* So is a pipe that closes: what else was asked for is still to be done. */

@@ -31,13 +31,13 @@ check_out(const char *out, const char *const *paths, gboolean page, GError **err
 
   for (guint i = 0; paths[i] != NULL; i++) {
     const NamedFile input = {"RESULTS.db", paths[i]};
-    if (!cli_check_files(&output, 1, &input, 1, error))
+    if (!output_file_check(&output, 1, &input, 1, error))
       return FALSE;
   }
   if (!page)
     return TRUE;
   if (!gnuplot_format_of(out, &format))
-    return cli_check_folder(out, "-o", error);
+    return output_file_check_folder(out, "-o", error);
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
               "-o: found '%s', expected an HTML file's name; 'spillway plot --chart NAME -o %s' "
               "draws one picture, '--format png|svg|pdf' all of them into a folder",
@@ -52,7 +52,8 @@ write_page(Stored *stored, const char *library, const char *out)
 
   if (!page_write(stored, library, out, &error))
     return results_error_status("report", error);
-  printf("%s: %u run%s; open it in a browser\n", out, stored->runs->len,
+  cli_print(out);
+  printf(": %u run%s; open it in a browser\n", stored->runs->len,
          stored->runs->len == 1 ? "" : "s");
   return CLI_DONE;
 }
@@ -65,7 +66,8 @@ write_pictures(Stored *stored, GnuplotFormat format, const char *figure, const c
 
   if (!plot_folder(stored, format, figure, out, &drawn, &error))
     return results_error_status("report", error);
-  printf("%s: %u chart%s\n", out, drawn, drawn == 1 ? "" : "s");
+  cli_print(out);
+  printf(": %u chart%s\n", drawn, drawn == 1 ? "" : "s");
   return CLI_DONE;
 }
 

@@ -41,7 +41,7 @@ results_figure_check(char **figure, GError **error)
       return TRUE;
     keys[n_keys++] = all[i].key;
   }
-  near = cli_nearest(*figure, keys);
+  near = typed_nearest(*figure, keys);
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
               "--figure: found '%s', expected a figure of the summary, such as ttft_s.p99%s%s%s",
               *figure, near != NULL ? "; did you mean " : "", near != NULL ? near : "",

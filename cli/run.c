@@ -32,7 +32,10 @@ print_record(const RunRecord *record, OutputFormat format)
   g_autofree char *text = format == OUTPUT_JSON  ? summary_json(record)
                           : format == OUTPUT_CSV ? summary_csv(record, 1, FALSE)
                                                  : summary_text(record);
-  fputs(text, stdout);
+  if (format == OUTPUT_TABLE)
+    cli_print(text);
+  else
+    fputs(text, stdout);
 }
 
 /* What a recording was made with and this run is not, in what decides a schedule. */
@@ -43,6 +46,12 @@ note_differences(const Scenario *scenario, const char *verb)
                                      "limit",
                                      "time_scale",
                                      "max_concurrency",
+                                     "num_prompts",
+                                     "request_rate",
+                                     "burstiness",
+                                     "random_input_len",
+                                     "random_output_len",
+                                     "random_range_ratio",
                                      "seed",
                                      "scheduler",
                                      "overflow",

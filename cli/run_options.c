@@ -8,6 +8,7 @@ static const struct {
   const char *name, *title;
 } groups[GROUPS] = {
     {"what", "What is replayed, on what:"},
+    {"client", "What the client sends, as vllm bench serve has it:"},
     {"engine", "The engine:"},
     {"sglang", "The engine, under the names of SGLang (--scheduler sglang):"},
     {"policy", "Of single policies:"},

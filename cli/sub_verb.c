@@ -26,7 +26,7 @@ refuse(const VerbFamily *family, const char *word)
   for (const Command *kind = family->kinds; kind->name != NULL; kind++)
     g_ptr_array_add(names, (gpointer)kind->name);
   g_ptr_array_add(names, NULL);
-  near = cli_nearest(word, (const char *const *)names->pdata);
+  near = typed_nearest(word, (const char *const *)names->pdata);
   return cli_error(CLI_USAGE, family->verb, "found '%s', expected %s%s%s%s", word, family->expected,
                    near != NULL ? "; did you mean " : "", near != NULL ? near : "",
                    near != NULL ? "?" : "");

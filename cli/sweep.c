@@ -92,7 +92,7 @@ check_options(Sweep *s, GError **error)
   const SweepOptions *o = &s->options;
   guint64 jobs = 0;
 
-  if (o->jobs != NULL && !cli_parse_uint(o->jobs, "--jobs", 1, MAX_JOBS, &jobs, error))
+  if (o->jobs != NULL && !typed_uint(o->jobs, "--jobs", 1, MAX_JOBS, &jobs, error))
     return FALSE;
   s->n_jobs = (guint)jobs;
   if (!parse_detail(o->detail, &s->detail, error) ||
@@ -137,7 +137,7 @@ read_traces(Sweep *s, const GArray *cells, GError **error)
 
   for (guint i = 0; i < cells->len; i++) {
     g_autoptr(Settings) settings = study_plan_settings(s->plan, g_array_index(cells, guint, i));
-    if (!g_hash_table_add(seen, g_strdup(settings->trace)))
+    if (!g_hash_table_add(seen, g_strdup(settings->trace != NULL ? settings->trace : "")))
       continue;
     if (s->cluster.size == 1)
       shelf_read_trace(s->shelf, settings, SWEEP_VERB);

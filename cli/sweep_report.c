@@ -19,7 +19,7 @@ sweep_say_replicas(const Sweep *s)
 
   for (guint i = 0; !generated && i < s->plan->table.n_points; i++) {
     g_autoptr(Settings) settings = study_settings(s->study, i, 0);
-    generated = settings->trace != NULL && g_str_has_prefix(settings->trace, "gen:");
+    generated = workload_is_seeded(settings);
   }
   if (!generated && s->study->seeds->len > 1)
     cli_note(SWEEP_VERB,
@@ -84,7 +84,10 @@ sweep_print_results(const Sweep *s)
 
   if (text == NULL)
     return cli_error(CLI_FAILED, SWEEP_VERB, "%s", error->message);
-  fputs(text, stdout);
+  if (s->format == OUTPUT_TABLE)
+    cli_print(text);
+  else
+    fputs(text, stdout);
   if (s->format == OUTPUT_TABLE)
     printf("\nNext: spillway report %s -o report.html\n"
            "      sqlite3 %s \"SELECT * FROM point_summary WHERE study = '%s'\"\n",

@@ -10,9 +10,12 @@ typedef struct {
   guint32 prompt_tokens;
   guint32 computed; /* tokens whose KV is in the blocks */
   GArray *blocks;   /* of gint32, on the device */
-  GArray *host;     /* of gint32 */
-  guint32 kept;     /* coming back: leading blocks that never left the device */
-  gboolean returns; /* in the step that is planned */
+  GArray *host;     /* of gint32: its last blocks, behind `front` others */
+  guint32 front;
+  guint32 kept; /* coming back: of the host's blocks, the first ones that are not needed */
+  guint32 gap_end_tokens;  /* it computes up to here, then goes on where what was copied ends: */
+  guint32 tail_end_tokens; /* here; 0 without a gap */
+  gboolean returns;        /* in the step that is planned */
   gboolean left;
 } LiveRequest;
 
@@ -173,25 +176,55 @@ give_back_host(Planner *planner, GArray *ids)
   g_array_set_size(ids, 0);
 }
 
+/* What the request has on the device is its first `blocks` blocks. If it has some on the host, too,
+ * there is a gap between. */
+static void
+shrink(Planner *planner, LiveRequest *request, guint32 blocks)
+{
+  GArray *ids = request->blocks;
+
+  for (; !planner->config.prefix_caching && ids->len > blocks; g_array_set_size(ids, ids->len - 1))
+    g_array_append_val(planner->free_blocks, g_array_index(ids, gint32, ids->len - 1));
+  if (planner->config.prefix_caching)
+    g_array_set_size(ids, 0);
+  if (request->host->len == 0) {
+    request->gap_end_tokens = 0;
+  } else if (request->gap_end_tokens == 0 && blocks < request->front) {
+    request->gap_end_tokens = request->front * planner->config.block_size;
+    request->tail_end_tokens = request->computed;
+  }
+  if (request->host->len == 0 || request->gap_end_tokens > 0)
+    request->computed = blocks * planner->config.block_size;
+}
+
+static void
+close_gap(LiveRequest *request)
+{
+  request->computed = request->tail_end_tokens;
+  request->gap_end_tokens = 0;
+}
+
+/* The last blocks of the victim go to the host. */
 static gboolean
-swap_out(Planner *planner, const StepVictim *victim, LiveRequest *request, StepPlan *plan,
+copy_out(Planner *planner, const StepVictim *victim, LiveRequest *request, StepPlan *plan,
          GError **error)
 {
-  if (request->blocks->len != victim->blocks)
-    return disagree(error, victim->request, "blocks of a victim", request->blocks->len,
-                    victim->blocks);
-  if (!take_host(planner, request->host, victim->blocks))
+  guint32 held = victim->kept_blocks + victim->blocks;
+
+  if (request->blocks->len != held)
+    return disagree(error, victim->request, "blocks of a victim", request->blocks->len, held);
+  if (!take_host(planner, request->host, victim->copied_blocks))
     return disagree(error, victim->request, "free blocks of the host", request->host->len,
-                    victim->blocks);
-  for (guint32 i = 0; i < victim->blocks; i++) {
+                    victim->copied_blocks);
+  request->front = held - victim->copied_blocks;
+  for (guint32 i = 0; i < victim->copied_blocks; i++) {
     const BlockCopy copy = {
         .request = victim->request,
-        .device_block = g_array_index(request->blocks, gint32, i),
+        .device_block = g_array_index(request->blocks, gint32, request->front + i),
         .host_block = g_array_index(request->host, gint32, i),
     };
     g_array_append_val(plan->copies_out, copy);
   }
-  release_blocks(planner, request);
   return TRUE;
 }
 
@@ -204,13 +237,15 @@ plan_victims(Planner *planner, const Step *step, StepPlan *plan, GError **error)
     LiveRequest *request = planner->requests[victim->request];
     if (request == NULL || request->left)
       continue;
-    if (victim->action == OVERFLOW_SWAP) {
-      if (!swap_out(planner, victim, request, plan, error))
-        return FALSE;
-    } else {
-      release_blocks(planner, request);
-      request->computed = 0;
-    }
+    if (victim->copied_blocks > 0 && !copy_out(planner, victim, request, plan, error))
+      return FALSE;
+    shrink(planner, request, victim->kept_blocks);
+  }
+  for (guint i = 0; i < step->shed->len; i++) {
+    const StepShed *shed = &g_array_index(step->shed, StepShed, i);
+    LiveRequest *request = planner->requests[shed->request];
+    if (request != NULL && !request->left)
+      shrink(planner, request, request->blocks->len - shed->blocks);
   }
   return TRUE;
 }
@@ -263,7 +298,7 @@ plan_copies_in(Planner *planner, guint32 index, LiveRequest *request, StepPlan *
   for (guint32 i = request->kept; i < request->host->len; i++) {
     const BlockCopy copy = {
         .request = index,
-        .device_block = g_array_index(request->blocks, gint32, i),
+        .device_block = g_array_index(request->blocks, gint32, request->front + i),
         .host_block = g_array_index(request->host, gint32, i),
     };
     g_array_append_val(plan->copies_in, copy);
@@ -304,13 +339,15 @@ plan_rows(Planner *planner, const StepEntry *entry, const LiveRequest *request, 
 
 /* What is cached must be there: hits of the prefix cache are, what else the request computed. */
 static gboolean
-check_entry(const Planner *planner, const StepEntry *entry, const LiveRequest *request,
-            GError **error)
+check_entry(const Planner *planner, const StepEntry *entry, LiveRequest *request, GError **error)
 {
   gboolean hits =
-      planner->config.prefix_caching && (entry->kind == ENTRY_NEW || entry->kind == ENTRY_RESUMED);
+      planner->config.prefix_caching && (entry->kind == ENTRY_NEW || entry->kind == ENTRY_RESUMED ||
+                                         (request->returns && request->gap_end_tokens > 0));
   guint32 end = entry->cached_tokens + entry->tokens;
 
+  if (hits && request->gap_end_tokens > 0 && entry->cached_tokens >= request->gap_end_tokens)
+    close_gap(request);
   if (!hits && entry->cached_tokens != request->computed)
     return disagree(error, entry->request, "tokens in the cache", request->computed,
                     entry->cached_tokens);
@@ -355,6 +392,8 @@ planner_plan(Planner *planner, const Step *step, StepPlan *plan, GError **error)
       plan_copies_in(planner, entry->request, request, plan);
     plan_rows(planner, entry, request, plan);
     request->computed = entry->cached_tokens + entry->tokens;
+    if (request->gap_end_tokens > 0 && request->computed >= request->gap_end_tokens)
+      close_gap(request);
   }
   plan_block_tables(planner, plan);
   return TRUE;

@@ -165,6 +165,47 @@ read_header(Safetensors *file, GError **error)
   return TRUE;
 }
 
+static int
+compare_places(gconstpointer a, gconstpointer b)
+{
+  const SafetensorsTensor *x = *(const SafetensorsTensor *const *)a;
+  const SafetensorsTensor *y = *(const SafetensorsTensor *const *)b;
+
+  if (x->first_byte != y->first_byte)
+    return x->first_byte < y->first_byte ? -1 : 1;
+  return x->num_bytes < y->num_bytes ? -1 : x->num_bytes > y->num_bytes;
+}
+
+/* The format's rule: the tensors fill the data, each byte is one's. What overlaps, or leaves a gap,
+ * would be read as other weights. */
+static gboolean
+check_places(const Safetensors *file, GError **error)
+{
+  g_autoptr(GPtrArray) tensors = g_ptr_array_new();
+  guint64 at = file->data_first_byte;
+  GHashTableIter iter;
+  gpointer tensor;
+
+  g_hash_table_iter_init(&iter, file->tensors);
+  while (g_hash_table_iter_next(&iter, NULL, &tensor))
+    g_ptr_array_add(tensors, tensor);
+  g_ptr_array_sort(tensors, compare_places);
+  for (guint i = 0; i < tensors->len; i++) {
+    const SafetensorsTensor *one = g_ptr_array_index(tensors, i);
+    if (one->first_byte != at)
+      return fail(file, error,
+                  "its data_offsets %s at byte %" G_GUINT64_FORMAT " of the data, expected tensors "
+                  "that follow each other",
+                  one->first_byte < at ? "overlap" : "leave a gap",
+                  MIN(one->first_byte, at) - file->data_first_byte);
+    at += one->num_bytes;
+  }
+  return at == file->num_bytes ||
+         fail(file, error,
+              "%" G_GUINT64_FORMAT " bytes follow its last tensor, expected the file's end",
+              file->num_bytes - at);
+}
+
 Safetensors *
 safetensors_open(const char *path, GError **error)
 {
@@ -180,7 +221,7 @@ safetensors_open(const char *path, GError **error)
     return NULL;
   }
   file->num_bytes = (guint64)status.st_size;
-  return read_header(file, error) ? g_steal_pointer(&file) : NULL;
+  return read_header(file, error) && check_places(file, error) ? g_steal_pointer(&file) : NULL;
 }
 
 void

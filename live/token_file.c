@@ -5,8 +5,11 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "files/input.h"
+
+enum { LINE_MAX_BYTES = 64 << 20 };
 
 G_DEFINE_QUARK(spillway - token - file - error, token_file_error)
 
@@ -118,20 +121,24 @@ static gboolean
 read_lines(Reader *r)
 {
   FILE *file = fopen(r->path, "r");
-  char *line = NULL;
-  size_t room = 0;
+  g_autoptr(GString) line = g_string_new(NULL);
+  InputStatus status = INPUT_LINE;
   gboolean worked = TRUE;
 
   if (file == NULL)
     return refuse(r, "cannot be read: %s", g_strerror(errno));
-  while (worked && (errno = 0, getline(&line, &room, file)) >= 0) {
+  while (worked && (status = input_line(file, line, LINE_MAX_BYTES)) == INPUT_LINE) {
     r->line++;
-    if (*g_strstrip(line) != '\0')
-      worked = read_line(r, line);
+    if (strlen(line->str) != line->len)
+      worked = refuse(r, "found a NUL byte, expected text");
+    else if (*g_strstrip(line->str) != '\0')
+      worked = read_line(r, line->str);
   }
-  if (worked && ferror(file))
+  if (worked && status == INPUT_FAILED)
     worked = refuse(r, "cannot be read: %s", g_strerror(errno));
-  free(line);
+  else if (worked && status == INPUT_TOO_LONG)
+    worked = refuse(r, "a line is longer than %d MiB; expected a request's token ids",
+                    LINE_MAX_BYTES >> 20);
   fclose(file);
   return worked;
 }

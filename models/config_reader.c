@@ -1,5 +1,7 @@
 #include "config_reader.h"
 
+#include "files/input.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -35,21 +37,17 @@ without_infinities(const char *text, gsize n_bytes)
 json_t *
 config_load(const char *path, const char *expected, GError **error)
 {
+  g_autoptr(GError) cause = NULL;
   g_autofree char *text = NULL;
   g_autoptr(GString) plain = NULL;
   g_autoptr(json_t) root = NULL;
   json_error_t at;
   gsize n_bytes;
 
-  if (!g_file_get_contents(path, &text, &n_bytes, NULL)) {
-    int saved = errno;
+  text = input_read(path, INPUT_PLAIN, MAX_FILE_BYTES, &n_bytes, &cause);
+  if (text == NULL) {
     g_set_error(error, MODEL_CONFIG_ERROR, MODEL_CONFIG_ERROR_OPEN,
-                "%s: cannot be read: %s; expected %s", path, g_strerror(saved), expected);
-    return NULL;
-  }
-  if (n_bytes > MAX_FILE_BYTES) {
-    g_set_error(error, MODEL_CONFIG_ERROR, MODEL_CONFIG_ERROR_SYNTAX,
-                "%s: found %" G_GSIZE_FORMAT " bytes, expected %s", path, n_bytes, expected);
+                "%s: cannot be read: %s; expected %s", path, cause->message, expected);
     return NULL;
   }
   plain = without_infinities(text, n_bytes);

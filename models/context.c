@@ -3,8 +3,8 @@
 #include <string.h>
 
 static const char *const length_keys[] = {
-    "max_position_embeddings", "n_positions",      "max_seq_len", "seq_length", "max_seq_length",
-    "max_sequence_length",     "model_max_length", "seq_len",     "n_ctx",
+    "max_position_embeddings", "n_positions",         "max_seq_len",    "seq_length",
+    "max_target_positions",    "max_sequence_length", "max_seq_length", "seq_len",
 };
 
 /* rope_scaling, or rope_parameters; of those that differ by layer type, the full attention's. */
@@ -43,6 +43,12 @@ shortest_length(const ConfigReader *reader, ModelContext *context)
       key = length_keys[i];
       context->max_position = length;
     }
+  }
+  /* Cohere's: it counts whatever the others say. */
+  if (config_has(reader, "model_max_length")) {
+    key = "model_max_length";
+    if (!config_count(reader, key, CONFIG_MAX_POSITION, &context->max_position))
+      return FALSE;
   }
   if (key == NULL)
     return config_refuse(reader, "max_position_embeddings", "the longest context, in tokens");

@@ -199,8 +199,14 @@ family_is_past_dense(const FamilyReader *f, guint32 index)
 {
   const json_t *first = config_get(&f->reader, "first_k_dense_replace");
   const json_t *every = config_get(&f->reader, "moe_layer_freq");
+  const json_t *words = config_get(&f->reader, "mlp_layer_types");
   json_int_t step = json_is_integer(every) ? MAX(1, json_integer_value(every)) : 1;
 
+  if (json_array_size(words) > 0)
+    return g_strcmp0(json_string_value(json_array_get(words, index)), "dense") != 0;
+  /* A list has 1 for each layer with experts. */
+  if (json_is_array(every))
+    return json_integer_value(json_array_get(every, index)) != 0;
   return (json_int_t)index >= json_integer_value(first) && (json_int_t)index % step == 0;
 }
 

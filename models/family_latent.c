@@ -55,12 +55,29 @@ read_experts(FamilyReader *f, ExpertTraits *experts)
   return TRUE;
 }
 
+/* Layers may share the tokens that the indexer of one before them picked: `indexer_types`, or all
+ * but one of each index_topk_freq behind index_skip_topk_offset. */
+static gboolean
+has_indexer(const FamilyReader *f, guint32 index)
+{
+  const json_t *types = config_get(&f->reader, "indexer_types");
+  json_int_t every = json_integer_value(config_get(&f->reader, "index_topk_freq"));
+  json_int_t first = json_integer_value(config_get(&f->reader, "index_skip_topk_offset"));
+
+  if (json_array_size(types) > 0)
+    return g_strcmp0(json_string_value(json_array_get(types, index)), "shared") != 0;
+  return every <= 1 || (json_int_t)index < first || ((json_int_t)index + 1 - first) % every == 0;
+}
+
 static gboolean
 add_layers(FamilyReader *f, const Latent *traits, gboolean has_experts)
 {
   for (guint32 i = 0; i < f->layers; i++) {
+    LatentTraits latent = traits->latent;
+    if (!has_indexer(f, i))
+      latent.index_heads = latent.index_dim = 0;
     layer_begin(&f->maker, i, 2 * (guint64)f->model->hidden);
-    layer_latent(&f->maker, &traits->latent);
+    layer_latent(&f->maker, &latent);
     if (has_experts && family_is_past_dense(f, i))
       layer_experts(&f->maker, &traits->experts);
     else
@@ -72,12 +89,12 @@ add_layers(FamilyReader *f, const Latent *traits, gboolean has_experts)
 
 /* Whether the choice of experts has a bias: from the third version on. */
 static gboolean
-read_deepseek(FamilyReader *f, gboolean router_bias, gboolean has_indexer)
+read_deepseek(FamilyReader *f, gboolean router_bias, gboolean is_sparse)
 {
   Latent traits = {0};
 
   if (!family_read_frame(f) || !family_read_width(f) || !read_ranks(f, &traits.latent) ||
-      !read_experts(f, &traits.experts) || (has_indexer && !read_indexer(f, &traits.latent)))
+      !read_experts(f, &traits.experts) || (is_sparse && !read_indexer(f, &traits.latent)))
     return FALSE;
   traits.experts.router_bias = router_bias;
   return add_layers(f, &traits, TRUE);

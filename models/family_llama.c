@@ -242,6 +242,22 @@ read_mimo(FamilyReader *f)
   return add_layers(f);
 }
 
+/* The first Qwen: biases on q, k and v; intermediate_size is that of gate and up together. */
+static gboolean
+read_qwen(FamilyReader *f)
+{
+  if (!family_read_frame(f) || !family_read_width(f))
+    return FALSE;
+  f->attention.qkv_bias = TRUE;
+  f->attention.module = "attn";
+  f->attention.query = "c_attn";
+  f->attention.output = "c_proj";
+  f->dense.up = "w1";
+  f->dense.down = "c_proj";
+  f->dense.width /= 2;
+  return family_add_dense_layers(f, 2 * (guint64)f->model->hidden);
+}
+
 /* attention_bias is on q, k and v, attention_out_bias on o. */
 static gboolean
 read_seed_oss(FamilyReader *f)
@@ -288,6 +304,7 @@ const Family families_llama[] = {
     {"mistral", read_mistral, FALSE, NULL},
     {"ministral", read_mistral, FALSE, NULL},
     {"ministral3", read_mistral, FALSE, NULL},
+    {"qwen", read_qwen, FALSE, NULL},
     {"qwen2", read_qwen2, FALSE, NULL},
     {"qwen2_vl", read_qwen2, FALSE, NULL},
     {"qwen2_vl_text", read_qwen2, FALSE, NULL},

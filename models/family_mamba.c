@@ -72,11 +72,38 @@ add_nemotron_layer(FamilyReader *f, const Nemotron *n, guint32 index, char lette
   return TRUE;
 }
 
+/* The layers' letters, of hybrid_override_pattern or of layers_block_type (transformers 5), a list
+ * of words. NULL where there is neither. The caller frees it. */
+static char *
+pattern_of(const ConfigReader *r)
+{
+  static const struct {
+    const char *word;
+    char letter;
+  } words[] = {{"mamba", 'M'}, {"attention", '*'}, {"mlp", '-'}, {"moe", 'E'}};
+  const json_t *list = config_get(r, "layers_block_type");
+  GString *letters;
+
+  if (config_text(r, "hybrid_override_pattern") != NULL)
+    return g_strdup(config_text(r, "hybrid_override_pattern"));
+  if (json_array_size(list) == 0)
+    return NULL;
+  letters = g_string_new(NULL);
+  for (gsize i = 0; i < json_array_size(list); i++) {
+    char letter = '?';
+    for (guint w = 0; w < G_N_ELEMENTS(words); w++)
+      if (g_strcmp0(json_string_value(json_array_get(list, i)), words[w].word) == 0)
+        letter = words[w].letter;
+    g_string_append_c(letters, letter);
+  }
+  return g_string_free(letters, FALSE);
+}
+
 static gboolean
 read_nemotron_h(FamilyReader *f)
 {
   const ConfigReader *r = &f->reader;
-  const char *word = config_text(r, "hybrid_override_pattern");
+  g_autofree char *word = pattern_of(r);
   Nemotron n = {0};
 
   if (word == NULL || strlen(word) > CONFIG_MAX_LAYERS)

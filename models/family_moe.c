@@ -273,10 +273,10 @@ is_step_sparse(const FamilyReader *f, guint32 index)
   return FALSE;
 }
 
-/* Layers with a window have heads of their own number (attention_other_setting), each head a
- * gate. */
+/* Layers with a window have heads of their own. */
 static gboolean
-add_step_layers(FamilyReader *f, const ExpertTraits *experts, const AttentionTraits *other)
+add_two_kinds(FamilyReader *f, const ExpertTraits *experts, const AttentionTraits *windowed,
+              gboolean (*is_sparse)(const FamilyReader *f, guint32 index))
 {
   const AttentionTraits usual = f->attention;
 
@@ -285,12 +285,12 @@ add_step_layers(FamilyReader *f, const ExpertTraits *experts, const AttentionTra
     if (!family_set_attention_kind(f, i))
       return FALSE;
     if (f->attention.kind == MIXER_SLIDING) {
-      f->attention = *other;
+      f->attention = *windowed;
       f->attention.kind = MIXER_SLIDING;
     }
     layer_begin(&f->maker, i, 2 * (guint64)f->model->hidden);
     layer_attention(&f->maker, &f->attention);
-    if (is_step_sparse(f, i))
+    if (is_sparse(f, i))
       layer_experts(&f->maker, experts);
     else
       layer_dense(&f->maker, &f->dense);
@@ -326,14 +326,59 @@ read_step3p5(FamilyReader *f)
   f->is_windowed = is_even;
   other = f->attention;
   setting.root = config_get(r, "attention_other_setting");
-  if (setting.root != NULL &&
-      (!config_count(&setting, "num_attention_heads", CONFIG_MAX_HEADS, &other.heads) ||
-       !config_count(&setting, "num_attention_groups", CONFIG_MAX_HEADS, &other.kv_heads) ||
-       !config_count(&setting, "head_dim", CONFIG_MAX_HEAD_DIM, &other.head_dim)))
+  if (setting.root != NULL && (!config_count_or(&setting, "num_attention_heads", CONFIG_MAX_HEADS,
+                                                other.heads, &other.heads) ||
+                               !config_count_or(&setting, "num_attention_groups", CONFIG_MAX_HEADS,
+                                                other.kv_heads, &other.kv_heads) ||
+                               !config_count_or(&setting, "head_dim", CONFIG_MAX_HEAD_DIM,
+                                                other.head_dim, &other.head_dim)))
     return FALSE;
   other.value_dim = other.head_dim;
   other.head_gates = gates ? other.heads : 0;
-  return add_step_layers(f, &experts, &other);
+  return add_two_kinds(f, &experts, &other, is_step_sparse);
+}
+
+/* hybrid_layer_pattern: 1 for a layer with a window. */
+static gboolean
+is_windowed_in_list(const FamilyReader *f, guint32 index)
+{
+  return json_integer_value(
+             json_array_get(config_get(&f->reader, "hybrid_layer_pattern"), index)) != 0;
+}
+
+/* MiMo V2: keys wider than values, windows with more KV heads and a sink a head. */
+static gboolean
+read_mimo_v2(FamilyReader *f)
+{
+  const ConfigReader *r = &f->reader;
+  ExpertTraits experts = {
+      .module = "mlp", .experts = "experts.0.gate_proj", .gated = TRUE, .router_bias = TRUE};
+  AttentionTraits windowed;
+  gboolean sinks, window_sinks;
+
+  if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
+      !config_count(r, "moe_intermediate_size", CONFIG_MAX_FFN, &experts.width) ||
+      !config_count(r, "v_head_dim", CONFIG_MAX_HEAD_DIM, &f->attention.value_dim) ||
+      !config_flag_or(r, "attention_bias", FALSE, &f->attention.qkv_bias) ||
+      !config_flag_or(r, "add_full_attention_sink_bias", FALSE, &sinks) ||
+      !config_flag_or(r, "add_swa_attention_sink_bias", FALSE, &window_sinks))
+    return FALSE;
+  if (json_array_size(config_get(r, "hybrid_layer_pattern")) != f->layers)
+    return config_refuse(r, "hybrid_layer_pattern", "one number a layer");
+  windowed = f->attention;
+  if (!config_count_or(r, "swa_num_attention_heads", CONFIG_MAX_HEADS, windowed.heads,
+                       &windowed.heads) ||
+      !config_count_or(r, "swa_num_key_value_heads", CONFIG_MAX_HEADS, windowed.kv_heads,
+                       &windowed.kv_heads) ||
+      !config_count_or(r, "swa_head_dim", CONFIG_MAX_HEAD_DIM, windowed.head_dim,
+                       &windowed.head_dim) ||
+      !config_count_or(r, "swa_v_head_dim", CONFIG_MAX_HEAD_DIM, windowed.value_dim,
+                       &windowed.value_dim))
+    return FALSE;
+  f->attention.extra_vectors = sinks ? f->attention.heads : 0;
+  windowed.extra_vectors = window_sinks ? windowed.heads : 0;
+  f->is_windowed = is_windowed_in_list;
+  return add_two_kinds(f, &experts, &windowed, family_is_past_dense);
 }
 
 #define LLAMA4_DEFAULTS                                                                            \
@@ -360,6 +405,8 @@ const Family families_moe[] = {
     {"olmoe", read_olmoe, FALSE, NULL},
     {"granitemoe", read_granitemoe, FALSE, NULL},
     {"granitemoeshared", read_granitemoe, FALSE, NULL},
+    {"mimo_v2", read_mimo_v2, FALSE, NULL},
+    {"mimo_v2_flash", read_mimo_v2, FALSE, NULL},
     {"step3p5", read_step3p5, FALSE, NULL},
     {"step3p7", read_step3p5, FALSE, NULL},
     {NULL, NULL, FALSE, NULL},

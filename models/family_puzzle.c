@@ -26,6 +26,8 @@ add_block(FamilyReader *f, guint32 index, const json_t *block)
   double width = json_is_number(factor) ? json_number_value(factor) : 0;
   guint64 hidden = f->model->hidden;
 
+  if (json_is_integer(json_object_get(attention, "window_length")))
+    return config_refuse_value(&f->reader, "block_configs", attention, "no \"window_length\"");
   if (json_is_true(json_object_get(attention, "replace_with_linear")) ||
       json_is_true(json_object_get(ffn, "replace_with_linear")))
     return config_refuse_value(&f->reader, "block_configs", block,

@@ -94,7 +94,7 @@ layer_latent(LayerMaker *maker, const LatentTraits *t)
   }
   add(maker, t->module, "kv_b_proj", kv, t->kv_rank, SPLIT_OUTPUTS);
   add(maker, t->module, "o_proj", hidden, (guint64)t->heads * t->value_dim, SPLIT_INPUTS);
-  maker->layer.mixer = (Mixer){.kind = t->index_dim > 0 ? MIXER_SPARSE : MIXER_LATENT,
+  maker->layer.mixer = (Mixer){.kind = t->index_tokens > 0 ? MIXER_SPARSE : MIXER_LATENT,
                                .heads = t->heads,
                                .kv_heads = 1,
                                .head_dim = t->nope_dim + t->rope_dim,

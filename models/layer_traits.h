@@ -35,8 +35,9 @@ typedef struct {
   guint32 query_rank; /* 0: q is made of the input at once */
   guint32 kv_rank;
   guint32 nope_dim, rope_dim, value_dim;
-  gboolean bias;                                /* on the products down to the ranks, and on o */
-  guint32 index_heads, index_dim, index_tokens; /* 0: no indexer */
+  gboolean bias;                  /* on the products down to the ranks, and on o */
+  guint32 index_tokens;           /* that attention sees; 0: all */
+  guint32 index_heads, index_dim; /* of its own indexer; 0: it has none */
 } LatentTraits;
 
 typedef enum { RECURRENT_MAMBA, RECURRENT_MAMBA2, RECURRENT_DELTA } RecurrentKind;

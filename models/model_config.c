@@ -38,23 +38,49 @@ refuse_family(const ConfigReader *reader, const char *type)
   return FALSE;
 }
 
-/* What tables of one layer are looked up by: of the kind that most layers are of. */
+/* The entry of most layers among those that pass; NULL: none does. */
+static const Layer *
+most_common(const Model *model, gboolean (*passes)(const Layer *layer))
+{
+  const Layer *most = NULL;
+
+  for (guint i = 0; i < model->n_kinds; i++)
+    if (passes(&model->kinds[i]) && (most == NULL || model->kinds[i].count > most->count))
+      most = &model->kinds[i];
+  return most;
+}
+
+static gboolean
+attends(const Layer *layer)
+{
+  return layer->mixer.kind != MIXER_NONE && layer->mixer.kind != MIXER_RECURRENT;
+}
+
+static gboolean
+feeds_forward(const Layer *layer)
+{
+  return layer->ffn > 0;
+}
+
+/* What tables of one layer are looked up by: of the attention, and of the feed-forward part, that
+ * most layers have. */
 static void
 set_typical_layer(Model *model)
 {
-  const Layer *typical = &model->kinds[0];
+  const Layer *attention = most_common(model, attends), *ffn = most_common(model, feeds_forward);
 
-  for (guint i = 1; i < model->n_kinds; i++)
-    if (typical->mixer.heads == 0 || model->kinds[i].count > typical->count)
-      typical = &model->kinds[i];
-  model->heads = typical->mixer.heads;
-  model->kv_heads = typical->mixer.kv_heads;
-  model->head_dim = typical->mixer.head_dim;
-  model->ffn = typical->ffn;
-  model->experts = typical->experts;
-  model->active_experts = typical->active_experts;
-  model->gated_ffn = typical->gated;
-  model->qk_norm = typical->mixer.normed;
+  if (attention != NULL) {
+    model->heads = attention->mixer.heads;
+    model->kv_heads = attention->mixer.kv_heads;
+    model->head_dim = attention->mixer.head_dim;
+    model->qk_norm = attention->mixer.normed;
+  }
+  if (ffn != NULL) {
+    model->ffn = ffn->ffn;
+    model->experts = ffn->experts;
+    model->active_experts = ffn->active_experts;
+    model->gated_ffn = ffn->gated;
+  }
 }
 
 /* The format of most elements names the model's. */
@@ -117,6 +143,9 @@ read_decoder(const ConfigReader *reader, const Family *family, const char *type,
     set_typical_layer(model);
     set_dtype(model);
   }
+  if (done && model->heads == 0)
+    done =
+        config_refuse(&state.reader, "model_type", "a model with attention in some of its layers");
   quantization_free(state.quantization);
   return done;
 }

@@ -27,6 +27,11 @@ read_fp8(Quantization *q, const ConfigReader *reader, const json_t *found)
   const json_t *block = json_object_get(found, "weight_block_size");
   WeightFormat format = FORMAT_FP8_TENSOR;
 
+  /* Some keep parts of it in other formats. */
+  if (json_string_value(json_object_get(found, "store_dtype")) != NULL)
+    return config_refuse_value(reader, q->key, json_object_get(found, "store_dtype"),
+                               "no \"store_dtype\": what it keeps otherwise is not known");
+
   if (json_is_array(block)) {
     json_int_t rows = json_integer_value(json_array_get(block, 0));
     json_int_t columns = json_integer_value(json_array_get(block, 1));
@@ -249,6 +254,9 @@ quantization_read(const ConfigReader *reader, const char *plain_name)
   g_array_set_clear_func(q->rules, rule_clear);
   q->plain = (WeightFormat){.name = plain_name, .bits = 16};
   q->head = q->plain;
+  /* An empty object says nothing. */
+  if (json_is_object(found) && json_object_size(found) == 0)
+    found = NULL;
   if (found != NULL ? !read_method(q, reader, found) : !read_side_file(q, reader))
     return NULL;
   /* A dtype of 8 bits: the products', with one scale each. */

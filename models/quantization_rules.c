@@ -37,4 +37,3 @@ quantization_leave_out(Quantization *q, const ConfigReader *reader, const json_t
   }
   return TRUE;
 }
-

@@ -115,6 +115,26 @@ read_siglip(Tower *t, guint64 *parameters)
   return TRUE;
 }
 
+/* Gemma 4: four norms a block, a table of positions for each of two axes. */
+static gboolean
+read_gemma4(Tower *t, guint64 *parameters)
+{
+  const ConfigReader *r = &t->reader;
+  guint32 head_dim, positions;
+  gboolean scaled;
+  guint64 h;
+
+  if (!read_sizes(t) || !config_count(r, "head_dim", CONFIG_MAX_HEAD_DIM, &head_dim) ||
+      !config_count_or(r, "position_embedding_size", 1 << 20, 10240, &positions) ||
+      !config_flag_or(r, "standardize", FALSE, &scaled))
+    return FALSE;
+  h = t->width;
+  *parameters = product(h, 3 * (guint64)t->patch * t->patch, FALSE) + 2 * (guint64)positions * h +
+                t->layers * (4 * h * h + 3 * h * t->ffn + 4 * h + 2 * head_dim) +
+                (scaled ? 2 * h : 0) + h * t->text_width;
+  return TRUE;
+}
+
 static gboolean
 read_llama4(Tower *t, guint64 *parameters)
 {
@@ -141,6 +161,7 @@ static const struct {
 } kinds[] = {
     {"qwen3_vl", read_qwen3},   {"qwen3_5", read_qwen3}, {"qwen2_5_vl", read_qwen2_5},
     {"mistral3", read_pixtral}, {"gemma3", read_siglip}, {"llama4", read_llama4},
+    {"gemma4", read_gemma4},
 };
 
 /* Vision configurations that a file leaves at their defaults are of no use here: the sizes are
@@ -169,6 +190,7 @@ tower_read(const ConfigReader *reader, Model *model)
     model->tower_bytes = 2 * model->tower_parameters;
     known = TRUE;
   }
+  /* Towers for sound are not known. */
   if (json_object_size(vision) > 0 && !known)
     model->left_out = g_strdup(hears ? "its towers for vision and sound" : "its vision tower");
   else if (hears)

@@ -46,9 +46,13 @@ config_count(const RunRecord *record, const char *key)
 static void
 append_defaults(GString *text, const RunRecord *record)
 {
-  static const char *const keys[] = {"num_gpu_blocks", "max_num_seqs",          "max_num_batched_tokens",
-                                     "max_model_len",         "gpu_memory_utilization",
-                                     "enable_prefix_caching", "async_scheduling"};
+  static const char *const keys[] = {"num_gpu_blocks",           "max_num_seqs",
+                                     "max_num_batched_tokens",   "max_model_len",
+                                     "gpu_memory_utilization",   "enable_prefix_caching",
+                                     "async_scheduling",         "page_size",
+                                     "max_running_requests",     "chunked_prefill_size",
+                                     "mem_fraction_static",      "disable_radix_cache",
+                                     "disable_overlap_schedule", "capacity_policy"};
   const json_t *defaults = json_object_get(record->config, "defaults");
   g_autoptr(Table) table = table_new("lrl");
 
@@ -64,6 +68,18 @@ append_defaults(GString *text, const RunRecord *record)
   if (json_object_size(defaults) > 0)
     g_string_append(text, "By default:\n");
   table_append(table, "  ", text);
+}
+
+/* What is taken to be so of the model. */
+static void
+append_assumptions(GString *text, const RunRecord *record)
+{
+  const json_t *list = json_object_get(record->config, "assumed");
+  gsize i;
+  json_t *sentence;
+
+  json_array_foreach(list, i, sentence)
+      g_string_append_printf(text, "Assumed: %s.\n", json_string_value(sentence));
 }
 
 void
@@ -94,6 +110,7 @@ text_append_setting(GString *text, const RunRecord *record, gboolean with_overfl
   append_config(text, record, "block_size", ", tokens a block: ");
   g_string_append_c(text, '\n');
   append_defaults(text, record);
+  append_assumptions(text, record);
   g_string_append_c(text, '\n');
 }
 

@@ -30,10 +30,20 @@ refuse_missing(const char *option, const SchedulerClass *class, guint32 feature,
 {
   const SchedulerClass *first = scheduler_class_first_with(feature);
 
+  if (class->version > 0 && feature == SCHEDULER_HAS_OFFLOAD)
+    return resolver_refuse(error, "--%s: the rules of native offload are known for %s, not for %s",
+                           option, first->name, class->name);
   if (class->version > 0 && first != NULL)
     return resolver_refuse(error, "--%s: %s has no such thing; it came with %s", option,
                            class->name, first->name);
   return resolver_refuse(error, "--%s: the scheduler %s has no such thing", option, class->name);
+}
+
+gboolean
+resolver_offloads(const Resolver *r)
+{
+  return resolver_given(r, "kv-offloading-size") || resolver_given(r, "num-offload-blocks") ||
+         r->scenario->config.overflow->needs_tier;
 }
 
 /* Choices that are not the engine's. */
@@ -67,6 +77,11 @@ resolver_check(const Resolver *r, GError **error)
       {"enable-prefix-caching", SCHEDULER_HAS_PREFIX_CACHING},
       {"long-prefill-token-threshold", SCHEDULER_HAS_LONG_PREFILL},
       {"async-scheduling", SCHEDULER_HAS_ASYNC},
+      {"capacity-policy", SCHEDULER_HAS_CAPACITY_POLICY},
+      {"kv-offloading-size", SCHEDULER_HAS_OFFLOAD},
+      {"num-offload-blocks", SCHEDULER_HAS_OFFLOAD},
+      {"offload-prompt-only", SCHEDULER_HAS_OFFLOAD},
+      {"no-offload-prompt-only", SCHEDULER_HAS_OFFLOAD},
   };
   static const char *const contradictions[][2] = {
       {"num-gpu-blocks", "kv-memory"},
@@ -79,6 +94,8 @@ resolver_check(const Resolver *r, GError **error)
       {"enable-chunked-prefill", "no-enable-chunked-prefill"},
       {"enable-prefix-caching", "no-enable-prefix-caching"},
       {"async-scheduling", "no-async-scheduling"},
+      {"kv-offloading-size", "num-offload-blocks"},
+      {"offload-prompt-only", "no-offload-prompt-only"},
       {"scheduler-reserve-full-isl", "no-scheduler-reserve-full-isl"},
   };
   static const char *const costed[] = {"what-if", "copy-path", "host-memory"};
@@ -96,6 +113,8 @@ resolver_check(const Resolver *r, GError **error)
   if (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER && r->settings->offline)
     return resolver_refuse(error, "--offline: %s takes the same batches offline and in a server",
                            s->scheduler->name);
+  if (s->config.overflow->needs_tier && !(s->scheduler->features & SCHEDULER_HAS_OFFLOAD))
+    return refuse_missing("overflow offload", s->scheduler, SCHEDULER_HAS_OFFLOAD, error);
   for (guint i = 0; i < G_N_ELEMENTS(contradictions); i++)
     if (resolver_given(r, contradictions[i][0]) && resolver_given(r, contradictions[i][1]))
       return resolver_refuse(error, "--%s and --%s contradict each other: give one of them",
@@ -108,6 +127,19 @@ resolver_check(const Resolver *r, GError **error)
     if (resolver_given(r, computed[i]) && !computes)
       return resolver_refuse(error, "--%s: the executor %s computes nothing; cpu and gpu do",
                              computed[i], s->executor->name);
+  if (resolver_given(r, "unit-copy-steps") && s->executor != &executor_unit)
+    return resolver_refuse(error, "--unit-copy-steps: the executor %s has times of its own",
+                           s->executor->name);
+  if (resolver_offloads(r) && !s->executor->needs_cost && s->executor != &executor_unit)
+    return resolver_refuse(error,
+                           "native offload: the executor %s cannot do it; model and unit can",
+                           s->executor->name);
+  if (!resolver_offloads(r) &&
+      (resolver_given(r, "offload-prompt-only") || resolver_given(r, "no-offload-prompt-only") ||
+       resolver_given(r, "unit-copy-steps")))
+    return resolver_refuse(error, "--[no-]offload-prompt-only and --unit-copy-steps are of native "
+                                  "offload, which --kv-offloading-size, --num-offload-blocks "
+                                  "or --overflow offload turns on");
   if (computes && s->config.overflow->only_modelled)
     return resolver_refuse(error, "--overflow %s: the executor %s cannot carry it out; model can",
                            s->config.overflow->base.name, s->executor->name);

@@ -2,9 +2,14 @@
 
 #include "config_json.h"
 
+#include <math.h>
+
+#include "assumptions.h"
+
 #include "calib/cost/profile_remarks.h"
 #include "calib/store/file.h"
 #include "executors.h"
+#include "traces/bench.h"
 
 /* A file's name may be no UTF-8, which JSON must be. */
 static json_t *
@@ -19,6 +24,38 @@ static gboolean
 has(const Scenario *s, guint32 feature)
 {
   return (s->scheduler->features & feature) != 0;
+}
+
+/* What the client does; null for what it does not. */
+static void
+set_client(json_t *object, const Settings *settings)
+{
+  gboolean is_random = workload_source(settings) == WORKLOAD_RANDOM;
+  gboolean has_rate = is_random || settings_given(settings, "request-rate");
+  gboolean is_paced = settings_given(settings, "request-rate") && !isinf(settings->request_rate);
+  const struct {
+    const char *key;
+    json_t *value;
+  } rows[] = {
+      {"max_concurrency", settings->max_concurrency > 0
+                              ? json_integer((json_int_t)settings->max_concurrency)
+                              : json_null()},
+      {"num_prompts", settings->num_prompts > 0 ? json_integer((json_int_t)settings->num_prompts)
+                      : is_random               ? json_integer(BENCH_NUM_PROMPTS)
+                                                : json_null()},
+      {"request_rate", is_paced   ? json_real(settings->request_rate)
+                       : has_rate ? json_string("inf")
+                                  : json_null()},
+      {"burstiness", is_paced ? json_real(settings->burstiness) : json_null()},
+      {"random_input_len",
+       is_random ? json_integer((json_int_t)settings->random_input_len) : json_null()},
+      {"random_output_len",
+       is_random ? json_integer((json_int_t)settings->random_output_len) : json_null()},
+      {"random_range_ratio", is_random ? json_real(settings->random_range_ratio) : json_null()},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+    json_object_set_new(object, rows[i].key, rows[i].value);
 }
 
 static void
@@ -41,7 +78,10 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
 
   json_object_set_new(object, "scheduler", json_string(s->scheduler->name));
   set_policy(object, POLICY_OVERFLOW, &c->overflow->base, &c->overflow_options);
-  set_policy(object, POLICY_VICTIM, &c->victim->base, &c->victim_options);
+  if (has(s, SCHEDULER_ONLY_RECOMPUTES)) /* it picks by its own rule */
+    json_object_set_new(object, policy_kinds[POLICY_VICTIM].option, json_string("engine"));
+  else
+    set_policy(object, POLICY_VICTIM, &c->victim->base, &c->victim_options);
   set_policy(object, POLICY_ADMISSION, &c->admission->base, &c->admission_options);
   json_object_set_new(object, "executor", json_string(s->executor->name));
   json_object_set_new(object, "block_size", json_integer(c->block_size));
@@ -56,6 +96,17 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
                           ? json_null()
                           : json_real(s->gpu_memory_utilization));
   json_object_set_new(object, "swap_space", text_or_null(settings->swap_space));
+  json_object_set_new(object, "num_offload_blocks", json_integer(c->num_offload_blocks));
+  json_object_set_new(object, "kv_offloading_size",
+                      c->num_offload_blocks > 0 ? text_or_null(settings->kv_offloading_size)
+                                                : json_null());
+  json_object_set_new(object, "unit_copy_steps",
+                      c->num_offload_blocks > 0 && s->executor == &executor_unit
+                          ? json_integer((json_int_t)settings->unit_copy_steps)
+                          : json_null());
+  json_object_set_new(object, "offload_prompt_only",
+                      c->num_offload_blocks > 0 ? json_boolean(c->offload_prompt_only)
+                                                : json_null());
   json_object_set_new(object, "max_num_seqs", json_integer(c->max_num_seqs));
   json_object_set_new(object, "max_num_batched_tokens", json_integer(c->max_num_batched_tokens));
   json_object_set_new(object, "max_model_len", json_integer(c->max_model_len));
@@ -79,6 +130,10 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "prefill_schedule_interval",
                       has(s, SCHEDULER_HAS_PREFILL_INTERVAL)
                           ? json_integer(c->prefill_schedule_interval)
+                          : json_null());
+  json_object_set_new(object, "capacity_policy",
+                      has(s, SCHEDULER_HAS_CAPACITY_POLICY)
+                          ? json_string(capacity_policy_names[c->capacity_policy])
                           : json_null());
   json_object_set_new(object, "tensor_parallel_size",
                       json_integer((json_int_t)settings->tensor_parallel_size));
@@ -191,6 +246,21 @@ live_settings(const Scenario *s, const Settings *settings)
   return object;
 }
 
+/* Only where there are any. */
+static void
+set_assumptions(json_t *object, const Scenario *s, const Settings *settings)
+{
+  json_t *list;
+
+  if (s->model == NULL)
+    return;
+  list = model_assumptions(s->model, s->config.block_size, (guint32)settings->tensor_parallel_size,
+                           s->config.max_model_len);
+  if (json_array_size(list) > 0)
+    json_object_set(object, "assumed", list);
+  json_decref(list);
+}
+
 json_t *
 scenario_config(const Scenario *s, const Settings *settings, const RooflineConfig *costs)
 {
@@ -204,15 +274,13 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
       object, "trace_format",
       json_string(settings->trace_format != NULL ? settings->trace_format : "auto"));
   json_object_set_new(object, "limit", json_integer((json_int_t)settings->limit));
-  json_object_set_new(object, "max_concurrency",
-                      settings->max_concurrency > 0
-                          ? json_integer((json_int_t)settings->max_concurrency)
-                          : json_null());
+  set_client(object, settings);
   json_object_set_new(object, "time_scale", json_real(settings->time_scale));
   json_object_set_new(object, "seed", json_integer((json_int_t)settings->seed));
   set_engine(object, s, settings);
   set_sglang(object, s);
   json_object_set_new(object, "defaults", json_deep_copy(s->defaults));
+  set_assumptions(object, s, settings);
   json_object_set_new(object, "live",
                       executor_computes(s->executor) ? live_settings(s, settings) : json_null());
   if (costs != NULL) {

@@ -1,4 +1,5 @@
-/* SGLang's settings under its own names: which engine has which options, and what is not given. */
+/* Which engine has which options; SGLang's settings under its own names, and what is not given of
+ * them. */
 #include "resolver.h"
 #include "calib/cost/pool_size.h"
 #include "typed.h"
@@ -43,12 +44,38 @@ resolver_check_engine_names(const Resolver *r, GError **error)
     return resolver_refuse(error, "--%s: the scheduler %s has no such thing", foreign,
                            scheduler->name);
   }
-  if (is_sglang && r->scenario->config.overflow != overflow_policies[0])
-    return resolver_refuse(error, "--overflow: found %s, and the scheduler sglang only recomputes",
-                           r->scenario->config.overflow->base.name);
-  if (is_sglang && resolver_given(r, "victim"))
-    return resolver_refuse(error, "--victim: the scheduler sglang has its own order");
+  if (!(scheduler->features & SCHEDULER_ONLY_RECOMPUTES))
+    return TRUE;
+  if (r->scenario->config.overflow != overflow_policies[0])
+    return resolver_refuse(error, "--overflow: found %s, and the scheduler %s only recomputes",
+                           r->scenario->config.overflow->base.name, scheduler->name);
+  if (resolver_given(r, "victim"))
+    return resolver_refuse(error, "--victim: the scheduler %s has its own order", scheduler->name);
+  if (resolver_given(r, "admission"))
+    return resolver_refuse(error, "--admission: the scheduler %s has its own rule",
+                           scheduler->name);
   return TRUE;
+}
+
+gboolean
+resolver_capacity_policy(Resolver *r, GError **error)
+{
+  const char *name = r->settings->capacity_policy;
+
+  if (name == NULL) {
+    if (r->scenario->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY)
+      resolver_origin(r, "capacity_policy", "%s", r->scenario->scheduler->name);
+    return TRUE;
+  }
+  for (guint i = 0; capacity_policy_names[i] != NULL; i++)
+    if (g_str_equal(name, capacity_policy_names[i])) {
+      r->scenario->config.capacity_policy = (CapacityPolicy)i;
+      return TRUE;
+    }
+  return resolver_refuse(error,
+                         "--capacity-policy: found '%s', expected guaranteed-no-evict, "
+                         "max-utilization or static-batch",
+                         name);
 }
 
 /* What SGLang takes by the card's memory: server_args.py of 0.5.x, _handle_gpu_memory_settings().
@@ -108,7 +135,7 @@ chunk_size(const Resolver *r, guint32 *tokens, GError **error)
     return TRUE;
   }
   if (!g_str_equal(text, "-1") &&
-      !cli_parse_uint(text, "--chunked-prefill-size", 1, G_MAXINT32, &parsed, error))
+      !typed_uint(text, "--chunked-prefill-size", 1, G_MAXINT32, &parsed, error))
     return FALSE;
   *tokens = (guint32)parsed;
   return TRUE;

@@ -3,7 +3,7 @@
 #include "live/executor_live.h"
 #include "sim/executor_replay.h"
 
-const ExecutorClass *const cli_executors[] = {
+const ExecutorClass *const executors[] = {
     &executor_model, &executor_unit, &executor_replay, &executor_cpu, &executor_gpu, NULL,
 };
 

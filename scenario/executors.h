@@ -4,7 +4,7 @@
 #include "sim/executor.h"
 
 /* NULL-terminated. */
-extern const ExecutorClass *const cli_executors[];
+extern const ExecutorClass *const executors[];
 
 /* TRUE for those that compute the model: cpu and gpu. */
 gboolean executor_computes(const ExecutorClass *executor);

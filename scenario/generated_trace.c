@@ -85,7 +85,7 @@ take_uint(const char *text, const char *what, guint64 min, guint64 max, guint32 
 
   if (text == NULL)
     return TRUE;
-  if (!cli_parse_uint(text, what, min, max, &parsed, error))
+  if (!typed_uint(text, what, min, max, &parsed, error))
     return FALSE;
   *value = (guint32)parsed;
   return TRUE;
@@ -95,7 +95,7 @@ static gboolean
 take_double(const char *text, const char *what, double min, double max, double *value,
             GError **error)
 {
-  return text == NULL || cli_parse_double(text, what, min, max, value, error);
+  return text == NULL || typed_real(text, what, min, max, value, error);
 }
 
 static gboolean
@@ -110,7 +110,7 @@ take_arrivals(const GenOptions *options, TraceGen *gen, GError **error)
            !g_str_equal(options->arrivals, arrivals_names[gen->arrivals]))
       gen->arrivals++;
     if (gen->arrivals == ARRIVALS_KINDS) {
-      near = cli_nearest(options->arrivals, arrivals_names);
+      near = typed_nearest(options->arrivals, arrivals_names);
       g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                   "--arrivals: found '%s', expected poisson, gamma, uniform or burst%s%s%s",
                   options->arrivals, near != NULL ? "; did you mean " : "",
@@ -149,7 +149,7 @@ take_max_tokens(const char *text, TraceGen *gen, GError **error)
 
   if (bytes == 0 || !g_ascii_isdigit(text[0]) || text[bytes - 1] != 'x')
     return take_lengths(text, "--max-tokens", LENGTHS_OF_MAX_TOKENS, &gen->max_tokens, error);
-  return cli_parse_double(times, "--max-tokens", 1, 1e9, &gen->max_tokens_times, error);
+  return typed_real(times, "--max-tokens", 1, 1e9, &gen->max_tokens_times, error);
 }
 
 /* A duration or rate that is given must not be 0, which to the generator means absent. */
@@ -172,12 +172,12 @@ gen_options_take(const GenOptions *options, TraceGen *gen, GError **error)
          take_uint(options->hash_block_tokens, "--hash-block-tokens", 1, 1000000,
                    &gen->hash_block_tokens, error) &&
          (options->seed == NULL ||
-          cli_parse_uint(options->seed, "--seed", 0, G_MAXUINT64, &gen->seed, error)) &&
+          typed_uint(options->seed, "--seed", 0, G_MAXUINT64, &gen->seed, error)) &&
          trace_gen_check(gen, error);
 }
 
 Workload *
-cli_trace_generate(const char *text, const guint64 *seed, GError **error)
+generated_trace(const char *text, const guint64 *seed, GError **error)
 {
   GenOptions options = {0};
   GOptionEntry entries[GEN_ENTRIES + 1];
@@ -193,7 +193,7 @@ cli_trace_generate(const char *text, const guint64 *seed, GError **error)
   gen_options_entries(&options, entries);
   g_option_context_add_main_entries(context, entries, NULL);
   if (g_shell_parse_argv(line, NULL, &argv, error) &&
-      cli_parse_words(context, entries, &argv, error)) {
+      option_words_parse(context, entries, &argv, error)) {
     if (argv[1] != NULL || options.out != NULL || options.to != NULL)
       g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                   "found '%s', expected only options of a trace's content",

@@ -22,4 +22,4 @@ void gen_options_clear(GenOptions *options);
 
 /* A trace from `options` as `spillway trace gen` takes them; `seed` (or NULL) replaces the default
  * one where the options have none. */
-Workload *cli_trace_generate(const char *options, const guint64 *seed, GError **error);
+Workload *generated_trace(const char *options, const guint64 *seed, GError **error);

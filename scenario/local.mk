@@ -1,6 +1,7 @@
 # One run: what its options name, and its execution.
 noinst_LIBRARIES += libspillway-scenario.a
 libspillway_scenario_a_SOURCES = \
+  %D%/assumptions.c %D%/assumptions.h \
   %D%/check.c \
   %D%/config_json.c %D%/config_json.h \
   %D%/defaults.c \
@@ -29,4 +30,4 @@ libspillway_scenario_a_SOURCES = \
   %D%/trace_name.c %D%/trace_name.h \
   %D%/typed.c %D%/typed.h \
   %D%/vllm_flags.c %D%/vllm_flags.h \
-  %D%/workload_source.c
+  %D%/workload_source.c %D%/workload_source.h

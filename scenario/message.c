@@ -24,6 +24,21 @@ one_line(const char *text)
   return g_string_free(line, FALSE);
 }
 
+void
+cli_print(const char *text)
+{
+  while (*text != '\0') {
+    gunichar c = g_utf8_get_char_validated(text, -1);
+    if (c == (gunichar)-1 || c == (gunichar)-2 || (g_unichar_iscntrl(c) && c != '\n')) {
+      printf("\\x%02x", (guchar)*text++);
+    } else {
+      const char *next = g_utf8_next_char(text);
+      fwrite(text, 1, (gsize)(next - text), stdout);
+      text = next;
+    }
+  }
+}
+
 static void
 print_message(const char *verb, const char *prefix, const char *format, va_list args)
 {

@@ -24,7 +24,7 @@ nearest_option(const char *option, const GOptionEntry *entries)
     g_ptr_array_add(names, (gpointer)entries->long_name);
   g_ptr_array_add(names, (gpointer) "help");
   g_ptr_array_add(names, NULL);
-  return cli_nearest(option, (const char *const *)names->pdata);
+  return typed_nearest(option, (const char *const *)names->pdata);
 }
 
 /* GOption drops the value of an option that takes none: --enable-x=false would turn x on. */
@@ -49,12 +49,33 @@ check_switches(char *const *words, const GOptionEntry *entries, GError **error)
   return TRUE;
 }
 
+/* "-j1" is no option of GLib's: the value is a word of its own. */
+static gboolean
+check_attached(char *const *words, const GOptionEntry *entries, GError **error)
+{
+  for (char *const *word = words + 1; *word != NULL && !g_str_equal(*word, "--"); word++)
+    for (const GOptionEntry *e = entries; e->long_name != NULL; e++)
+      if ((*word)[0] == '-' && e->short_name != 0 && (*word)[1] == e->short_name &&
+          (*word)[2] != '\0' && e->arg != G_OPTION_ARG_NONE && !(e->flags & G_OPTION_FLAG_NO_ARG)) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                    "found %s, expected -%c %s, with a space between them", *word, e->short_name,
+                    *word + 2);
+        return FALSE;
+      }
+  return TRUE;
+}
+
 static void
 set_unknown(GError **error, char *word, const GOptionEntry *entries)
 {
   const char *near, *advice;
 
   word[strcspn(word, "=")] = '\0';
+  if (g_str_equal(word, "--help") || g_str_equal(word, "-h")) {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
+                "found %s, which only a verb has, such as 'spillway trace gen --help'", word);
+    return;
+  }
   near = g_str_has_prefix(word, "--") ? nearest_option(word + 2, entries) : NULL;
   advice = g_str_has_prefix(word, "--") ? vllm_flag_advice(word + 2) : NULL;
   if (advice != NULL)
@@ -98,12 +119,13 @@ propagate(GError **error, GError *cause, const GOptionEntry *entries)
 }
 
 gboolean
-cli_parse_words(GOptionContext *context, const GOptionEntry *entries, char ***words, GError **error)
+option_words_parse(GOptionContext *context, const GOptionEntry *entries, char ***words,
+                   GError **error)
 {
   GError *cause = NULL;
 
   g_option_context_set_help_enabled(context, FALSE);
-  if (!check_switches(*words, entries, error))
+  if (!check_switches(*words, entries, error) || !check_attached(*words, entries, error))
     return FALSE;
   if (g_option_context_parse_strv(context, words, &cause))
     return TRUE;
@@ -123,13 +145,13 @@ dash_underscores(char **words)
 }
 
 gboolean
-cli_parse_arguments(GOptionContext *context, const GOptionEntry *entries, int *argc, char ***argv,
-                    GError **error)
+option_arguments_parse(GOptionContext *context, const GOptionEntry *entries, int *argc,
+                       char ***argv, GError **error)
 {
   GError *cause = NULL;
 
   dash_underscores(*argv);
-  if (!check_switches(*argv, entries, error))
+  if (!check_switches(*argv, entries, error) || !check_attached(*argv, entries, error))
     return FALSE;
   if (!g_option_context_parse(context, argc, argv, &cause)) {
     propagate(error, cause, entries);

@@ -9,10 +9,10 @@
  * unknown option is named with the nearest of `entries` (terminated by a NULL long_name, all of the
  * context's), or with what to do instead of a flag of vLLM. Arguments that are left must not begin
  * with a dash. */
-gboolean cli_parse_arguments(GOptionContext *context, const GOptionEntry *entries, int *argc,
-                             char ***argv, GError **error);
+gboolean option_arguments_parse(GOptionContext *context, const GOptionEntry *entries, int *argc,
+                                char ***argv, GError **error);
 
 /* The same of NULL-terminated words, of which the first is skipped. Those that are no options are
  * left. */
-gboolean cli_parse_words(GOptionContext *context, const GOptionEntry *entries, char ***words,
-                         GError **error);
+gboolean option_words_parse(GOptionContext *context, const GOptionEntry *entries, char ***words,
+                            GError **error);

@@ -3,7 +3,7 @@
 #include "files/output.h"
 
 gboolean
-cli_check_folder(const char *path, const char *option, GError **error)
+output_file_check_folder(const char *path, const char *option, GError **error)
 {
   g_autofree char *folder = g_path_get_dirname(path);
 
@@ -23,8 +23,8 @@ is_same(const NamedFile *a, const NamedFile *b)
 }
 
 gboolean
-cli_check_files(const NamedFile *outputs, guint n_outputs, const NamedFile *inputs, guint n_inputs,
-                GError **error)
+output_file_check(const NamedFile *outputs, guint n_outputs, const NamedFile *inputs,
+                  guint n_inputs, GError **error)
 {
   for (guint i = 0; i < n_outputs; i++) {
     for (guint j = 0; j < n_inputs; j++)

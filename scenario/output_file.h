@@ -10,8 +10,8 @@ typedef struct {
 
 /* FALSE with an error where an output is an input, or two outputs are one file, by whatever names.
  * To be asked before anything is opened. */
-gboolean cli_check_files(const NamedFile *outputs, guint n_outputs, const NamedFile *inputs,
-                         guint n_inputs, GError **error);
+gboolean output_file_check(const NamedFile *outputs, guint n_outputs, const NamedFile *inputs,
+                           guint n_inputs, GError **error);
 /* FALSE with an error where the file that is to be written would lie in a folder that is not there.
  */
-gboolean cli_check_folder(const char *path, const char *option, GError **error);
+gboolean output_file_check_folder(const char *path, const char *option, GError **error);

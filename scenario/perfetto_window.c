@@ -14,7 +14,7 @@ parse_end(const char *text, gint64 *time_ps, GError **error)
 
   if (*text == '\0')
     return TRUE;
-  if (!cli_parse_double(text, WHAT, 0, ps_to_s(TIME_MAX_PS), &seconds, error))
+  if (!typed_real(text, WHAT, 0, ps_to_s(TIME_MAX_PS), &seconds, error))
     return FALSE;
   *time_ps = (gint64)(seconds * (double)PS_PER_S);
   return TRUE;

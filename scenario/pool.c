@@ -30,12 +30,12 @@ kv_memory_blocks(const Resolver *r, guint32 *blocks, GError **error)
 
   if (!need_for_pool(r, "kv-memory", error))
     return FALSE;
-  if (cli_parse_percent(text, &fraction)) {
+  if (typed_percent(text, &fraction)) {
     if (fraction <= 0 || fraction > 1)
       return resolver_refuse(
           error, "--kv-memory: found '%s', expected more than 0%% and at most 100%%", text);
     bytes = (guint64)(fraction * r->scenario->device->nominal_memory_bytes);
-  } else if (!cli_parse_bytes(text, "--kv-memory", 1, &bytes, error)) {
+  } else if (!typed_bytes(text, "--kv-memory", 1, &bytes, error)) {
     return FALSE;
   }
   if (bytes > r->scenario->device->memory_bytes)
@@ -138,6 +138,55 @@ resolver_gpu_pool(Resolver *r, GError **error)
   return TRUE;
 }
 
+/* Of the same size as swap's unless one is given. */
+static gboolean
+size_tier(Resolver *r, GError **error)
+{
+  const Settings *settings = r->settings;
+  gboolean as_swap = settings->kv_offloading_size == NULL && settings->swap_space != NULL;
+  const char *text = as_swap ? settings->swap_space : settings->kv_offloading_size;
+  guint64 bytes = (guint64)(4 * GIB);
+
+  if (r->scenario->model == NULL)
+    return resolver_refuse(error, "native offload needs --num-offload-blocks, or --model to size "
+                                  "the host's cache");
+  if (text != NULL && !typed_bytes(text, as_swap ? "--swap-space" : "--kv-offloading-size",
+                                   (guint64)GIB, &bytes, error))
+    return FALSE;
+  r->scenario->config.num_offload_blocks = pool_blocks(bytes, r->pool_bytes_per_block);
+  if (r->scenario->config.num_offload_blocks == 0)
+    return resolver_refuse(error,
+                           "native offload: the host's cache has %" G_GUINT64_FORMAT
+                           " bytes, expected at least a block's %" G_GUINT64_FORMAT,
+                           bytes, r->pool_bytes_per_block);
+  return TRUE;
+}
+
+gboolean
+resolver_tier(Resolver *r, GError **error)
+{
+  SchedulerConfig *c = &r->scenario->config;
+
+  if (!resolver_offloads(r))
+    return TRUE;
+  c->offload_prompt_only = r->settings->offload_prompt_only;
+  c->num_offload_blocks = (guint32)r->settings->num_offload_blocks;
+  if (c->num_offload_blocks == 0 && !size_tier(r, error))
+    return FALSE;
+  if (!c->prefix_caching)
+    return resolver_refuse(error, "native offload extends prefix caching: give "
+                                  "--enable-prefix-caching");
+  if (c->overflow != &overflow_recompute && !c->overflow->needs_tier)
+    return resolver_refuse(error,
+                           "native offload and --overflow %s do not go together: the engine "
+                           "recomputes, and loads what the host has",
+                           c->overflow->base.name);
+  if (!r->scenario->executor->bare_scheduler)
+    resolver_note(r, "copies of native offload run beside the steps, and slow them by their share "
+                     "of the memory's bandwidth: modelled, not measured");
+  return TRUE;
+}
+
 gboolean
 resolver_host_pool(Resolver *r, GError **error)
 {
@@ -147,7 +196,7 @@ resolver_host_pool(Resolver *r, GError **error)
   guint64 bytes = (guint64)(4 * GIB);
 
   if (resolver_given(r, "swap-space") &&
-      !cli_parse_bytes(r->settings->swap_space, "--swap-space", (guint64)GIB, &bytes, error))
+      !typed_bytes(r->settings->swap_space, "--swap-space", (guint64)GIB, &bytes, error))
     return FALSE;
   if (resolver_given(r, "num-cpu-blocks")) {
     s->config.num_cpu_blocks = (guint32)r->settings->num_cpu_blocks;

@@ -24,8 +24,8 @@ static void
 set_unknown(GError **error, const char *text, const char *kind, const char *suffix,
             const char *file)
 {
-  g_auto(GStrv) names = cli_data_names(kind, suffix);
-  const char *near = cli_nearest(text, (const char *const *)names);
+  g_auto(GStrv) names = shipped_names(kind, suffix);
+  const char *near = typed_nearest(text, (const char *const *)names);
   g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : g_strdup("");
 
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
@@ -54,7 +54,7 @@ name_from_path(const char *path)
 char *
 resolve_model_file(const char *text)
 {
-  char *shipped = cli_data_file("models", text, ".json");
+  char *shipped = shipped_file("models", text, ".json");
 
   if (shipped != NULL)
     return shipped;
@@ -66,7 +66,7 @@ resolve_model_file(const char *text)
 static char *
 find_model(const char *text, char **name, GError **error)
 {
-  char *path = cli_data_file("models", text, ".json");
+  char *path = shipped_file("models", text, ".json");
 
   if (path != NULL) {
     *name = g_strdup(text);
@@ -115,7 +115,7 @@ resolve_decoder_config(const char *text, GError **error)
 Device *
 resolve_device(const char *text, GError **error)
 {
-  g_autofree char *shipped = cli_data_file("devices", text, ".ini");
+  g_autofree char *shipped = shipped_file("devices", text, ".ini");
   g_autofree char *name = NULL;
 
   if (shipped != NULL)
@@ -136,7 +136,7 @@ resolve_profile_file(const char *name)
   char *path = NULL;
 
   for (guint i = 0; i < G_N_ELEMENTS(profile_suffixes) && path == NULL; i++)
-    path = cli_data_file("profiles", name, profile_suffixes[i]);
+    path = shipped_file("profiles", name, profile_suffixes[i]);
   return path;
 }
 
@@ -152,7 +152,7 @@ resolve_profile_names(void)
   GPtrArray *all = g_ptr_array_new();
 
   for (guint i = 0; i < G_N_ELEMENTS(profile_suffixes); i++) {
-    g_autofree char **names = cli_data_names("profiles", profile_suffixes[i]);
+    g_autofree char **names = shipped_names("profiles", profile_suffixes[i]);
     for (guint j = 0; names[j] != NULL; j++)
       g_ptr_array_add(all, names[j]);
   }

@@ -29,6 +29,8 @@ gboolean resolver_check(const Resolver *r, GError **error);
 
 /* FALSE for options that only another engine has. */
 gboolean resolver_check_engine_names(const Resolver *r, GError **error);
+/* Under TensorRT-LLM: --capacity-policy by name. */
+gboolean resolver_capacity_policy(Resolver *r, GError **error);
 /* Under SGLang: its settings, from its own options; then the pool that it finds room for, where its
  * size is not given; then how many requests run at once. */
 gboolean resolver_sglang(Resolver *r, GError **error);
@@ -47,3 +49,7 @@ void resolver_limits(Resolver *r);
  * --num-cpu-blocks or --swap-space. */
 gboolean resolver_gpu_pool(Resolver *r, GError **error);
 gboolean resolver_host_pool(Resolver *r, GError **error);
+/* TRUE if the host is a second prefix cache: native offload. */
+gboolean resolver_offloads(const Resolver *r);
+/* That cache's size, from --kv-offloading-size or --num-offload-blocks, or else as swap's. */
+gboolean resolver_tier(Resolver *r, GError **error);

@@ -24,7 +24,7 @@ static void
 refuse_name(const char *option, const char *name, const GPtrArray *names, GError **error)
 {
   g_autofree char *known = g_strjoinv(", ", (char **)names->pdata);
-  const char *near = cli_nearest(name, (const char *const *)names->pdata);
+  const char *near = typed_nearest(name, (const char *const *)names->pdata);
 
   resolver_refuse(error, "--%s: found '%s', expected %s%s%s%s%s", option, name,
                   names->len > 2 ? "one of " : "", known, near != NULL ? "; did you mean " : "",
@@ -81,16 +81,18 @@ resolve_names(Resolver *r, GError **error)
   Scenario *s = r->scenario;
   g_autoptr(GError) unknown = NULL;
 
-  s->scheduler = scheduler_class_from_name(or_default(settings->scheduler, "vllm-v1"), &unknown);
+  s->scheduler = scheduler_class_from_name(or_default(settings->scheduler, "vllm"), &unknown);
   if (s->scheduler == NULL) {
     g_autofree const char **names = scheduler_names();
     gboolean is_version = g_str_has_prefix(settings->scheduler, "vllm-0.");
-    const char *near = is_version ? NULL : cli_nearest(settings->scheduler, names);
+    const char *near = is_version ? NULL : typed_nearest(settings->scheduler, names);
     g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : NULL;
     return resolver_refuse(error, "--scheduler: %s%s", unknown->message, or_default(hint, ""));
   }
+  if (!resolver_capacity_policy(r, error))
+    return FALSE;
   s->executor = find_entry("executor", or_default(settings->executor, "model"),
-                           (const gconstpointer *)cli_executors, error);
+                           (const gconstpointer *)executors, error);
   if (s->executor == NULL)
     return FALSE;
   s->config.overflow = (const OverflowPolicy *)resolve_policy(
@@ -237,8 +239,15 @@ fit_length_limit(Resolver *r, GError **error)
         r, "a server would not start: max_num_batched_tokens %u is less than max_num_seqs %u",
         c->max_num_batched_tokens, c->max_num_seqs);
   if (c->max_model_len < 2)
-    return resolver_refuse(
-        error, "the KV pool holds %" G_GUINT64_FORMAT " token: give it more blocks", pool_tokens);
+    return pool_tokens < 2
+               ? resolver_refuse(
+                     error, "the KV pool holds %" G_GUINT64_FORMAT " token: give it more blocks",
+                     pool_tokens)
+               : resolver_refuse(error,
+                                 "--max-num-batched-tokens: found %u, which is then the longest "
+                                 "sequence, since prefills are not chunked; expected 2 or more, or "
+                                 "--enable-chunked-prefill",
+                                 c->max_num_batched_tokens);
   return TRUE;
 }
 
@@ -316,7 +325,8 @@ resolve(Resolver *r, GError **error)
   resolver_limits(r);
   if (!resolver_sglang(r, error))
     return NULL;
-  if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) || !fit_length_limit(r, error))
+  if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) || !resolver_tier(r, error) ||
+      !fit_length_limit(r, error))
     return NULL;
   resolver_sglang_requests(r);
   if (!resolve_cost(r, error))

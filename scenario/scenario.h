@@ -18,6 +18,7 @@
 #include "sim/executor.h"
 #include "sim/model.h"
 #include "sim/scheduler.h"
+#include "workload_source.h"
 
 typedef struct {
   guint32 max_concurrency; /* 0: no limit */
@@ -38,9 +39,6 @@ typedef struct {
   double gpu_memory_utilization; /* of the device's memory, where the pool is sized by it */
   json_t *settings;              /* every resolved setting, for the results */
 } Scenario;
-
-/* Reads the trace that the settings name; its notes go to standard error, unless verb is NULL. */
-Workload *scenario_read_workload(const Settings *settings, const char *verb, GError **error);
 
 /* quiet: leave the notes out (they were told for another policy of the same comparison). */
 Scenario *scenario_new(const Settings *settings, const char *verb, gboolean quiet, GError **error);

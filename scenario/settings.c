@@ -6,6 +6,7 @@
  */
 #include "settings_option.h"
 
+#include "traces/bench.h"
 #include "typed.h"
 
 #include <stddef.h>
@@ -29,13 +30,28 @@ const SettingsOption settings_options[] = {
     {"limit", GROUP_WHAT, KIND_COUNT, AT(limit), 1, COUNT_MAX, "N", "only the first N requests", 0},
     {"time-scale", GROUP_WHAT, KIND_REAL, AT(time_scale), TINY, 1e9, "X",
      "multiply all arrival times (0.5 doubles the load; default 1)", 0},
-    {"max-concurrency", GROUP_WHAT, KIND_COUNT, AT(max_concurrency), 1, COUNT_MAX, "N",
-     "at most N requests are under way: others arrive when one has left (default: no limit)", 0},
     {"seed", GROUP_WHAT, KIND_COUNT, AT(seed), 0, 9e15, "N",
-     "seed of a generated trace (default 1)", 0},
+     "seed of a generated trace, and of what the client draws (default 1)", 0},
+
+    {"max-concurrency", GROUP_CLIENT, KIND_COUNT, AT(max_concurrency), 1, COUNT_MAX, "N",
+     "at most N requests are under way: others arrive when one has left (default: no limit)", 0},
+    {"num-prompts", GROUP_CLIENT, KIND_COUNT, AT(num_prompts), 1, 100000000, "N",
+     "send N requests: drawn ones without --trace (default 1000), the trace's first N with it", 0},
+    {"request-rate", GROUP_CLIENT, KIND_RATE, AT(request_rate), TINY, 1e9, "R|inf",
+     "send R requests a second, or all at once (default inf, or as the trace says)", 0},
+    {"burstiness", GROUP_CLIENT, KIND_REAL, AT(burstiness), 1e-4, 1e6, "B",
+     "shape of the gaps at that rate: 1 (default) is Poisson, less is burstier", 0},
+    {"random-input-len", GROUP_CLIENT, KIND_COUNT, AT(random_input_len), 1, 100000000, "TOKENS",
+     "without --trace: mean length of prompts (default 1024)", 0},
+    {"random-output-len", GROUP_CLIENT, KIND_COUNT, AT(random_output_len), 1, 100000000, "TOKENS",
+     "and of outputs (default 128)", 0},
+    {"random-range-ratio", GROUP_CLIENT, KIND_REAL, AT(random_range_ratio), 0, 0.999999, "X",
+     "lengths are uniform from (1 - X) to (1 + X) times the mean (default 0)", 0},
 
     {"scheduler", GROUP_ENGINE, KIND_TEXT, AT(scheduler), 0, 0, "NAME",
-     "vllm-v1 (default), vllm (the newest), vllm-0.8 to vllm-0.33, vllm-0.6, vllm-0.5, sglang", 0},
+     "vllm (default: the newest), vllm-0.8 to vllm-0.33, vllm-v1, vllm-0.6, vllm-0.5, sglang, "
+     "trtllm",
+     0},
     {"overflow", GROUP_ENGINE, KIND_TEXT, AT(overflow), 0, 0, "NAME",
      "what happens to a victim's KV", 0, .policies = &policy_kinds[POLICY_OVERFLOW]},
     {"victim", GROUP_ENGINE, KIND_TEXT, AT(victim), 0, 0, "NAME", "who is preempted", 0,
@@ -60,6 +76,14 @@ const SettingsOption settings_options[] = {
      "host memory for swapped blocks (default 4)", 0},
     {"num-cpu-blocks", GROUP_ENGINE, KIND_COUNT, AT(num_cpu_blocks), 0, COUNT_MAX, "N",
      "the same, in blocks", 0},
+    {"kv-offloading-size", GROUP_ENGINE, KIND_TEXT, AT(kv_offloading_size), 0, 0, "GiB",
+     "vllm-0.33: a prefix cache of that size in host memory (native offload; default none)", 0},
+    {"num-offload-blocks", GROUP_ENGINE, KIND_COUNT, AT(num_offload_blocks), 1, COUNT_MAX, "N",
+     "the same, in blocks", 0},
+    {"offload-prompt-only", GROUP_ENGINE, KIND_SWITCH, AT(offload_prompt_only), 0, 0, NULL,
+     "of native offload: store blocks of prompts only (default)", 0},
+    {"no-offload-prompt-only", GROUP_ENGINE, KIND_SWITCH_OFF, AT(offload_prompt_only), 0, 0, NULL,
+     "store those of generated tokens too", 0},
     {"max-num-seqs", GROUP_ENGINE, KIND_COUNT, AT(max_num_seqs), 1, COUNT_MAX, "N",
      "most sequences that run at once (default: the engine's on that card, 256 or 1024)", 0},
     {"max-num-batched-tokens", GROUP_ENGINE, KIND_COUNT, AT(max_num_batched_tokens), 1, COUNT_MAX,
@@ -72,7 +96,7 @@ const SettingsOption settings_options[] = {
     {"max-model-len", GROUP_ENGINE, KIND_COUNT, AT(max_model_len), 2, 2147483647.0, "N",
      "longest sequence, prompt and output (default: the model's, or what the pool holds)", 0},
     {"enable-chunked-prefill", GROUP_ENGINE, KIND_SWITCH, AT(chunked_prefill), 0, 0, NULL,
-     "split prompts over steps (default under vllm-v1)", 0},
+     "split prompts over steps (default from vllm-0.8)", 0},
     {"no-enable-chunked-prefill", GROUP_ENGINE, KIND_SWITCH_OFF, AT(chunked_prefill), 0, 0, NULL,
      "prefill whole prompts (default under vllm-0.x)", 0},
     {"block-manager", GROUP_ENGINE, KIND_COUNT, AT(block_manager), 1, 2, "1|2",
@@ -103,6 +127,8 @@ const SettingsOption settings_options[] = {
      "N", "from vllm-0.24: of N steps one may have prefills, while some decode (default 1)", 0},
     {"tensor-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(tensor_parallel_size), 1, 64, "N",
      "devices that share each layer (default 1)", 0},
+    {"capacity-policy", GROUP_ENGINE, KIND_TEXT, AT(capacity_policy), 0, 0, "NAME",
+     "trtllm: guaranteed-no-evict (default), max-utilization, static-batch", 0},
 
     {"page-size", GROUP_SGLANG, KIND_COUNT, AT(page_size), 1, 65536, "TOKENS",
      "tokens a page of KV (default 1)", 0},
@@ -136,6 +162,8 @@ const SettingsOption settings_options[] = {
      "of the host's blocks: pinned (default), pageable", 0},
     {"what-if", GROUP_COST, KIND_TEXT, AT(what_if), 0, 0, "LIST",
      "scale or switch off costs, e.g. h2d=2x,copy-launch=0,hbm=1.4x,flops=1.5x,host=0", 0},
+    {"unit-copy-steps", GROUP_COST, KIND_COUNT, AT(unit_copy_steps), 0, 1000000, "N",
+     "unit: seconds that a copy of native offload takes (default 2)", 0},
     {"no-stride", GROUP_COST, KIND_SWITCH, AT(no_stride), 0, 0, NULL,
      "decide every step by itself; slower, the same results", 0},
 
@@ -205,9 +233,14 @@ settings_new(void)
 
   settings->time_scale = 1;
   settings->seed = 1;
+  settings->burstiness = 1;
+  settings->random_input_len = BENCH_INPUT_LEN;
+  settings->random_output_len = BENCH_OUTPUT_LEN;
   settings->block_size = 16;
   settings->block_manager = 1;
   settings->prefill_schedule_interval = 1;
+  settings->offload_prompt_only = TRUE;
+  settings->unit_copy_steps = 2;
   settings->tensor_parallel_size = 1;
   settings->page_size = 1;
   settings->max_running_requests = 2048;
@@ -317,7 +350,7 @@ find_option(const char *name, GError **error)
         (settings_options[i].letter != 0 && settings_options[i].letter == name[0] &&
          name[1] == '\0'))
       return &settings_options[i];
-  near = cli_nearest(name, names);
+  near = typed_nearest(name, names);
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "unknown option %s%s%s%s", name,
               near != NULL ? "; did you mean " : "", near != NULL ? near : "",
               near != NULL ? "?" : "");
@@ -361,8 +394,8 @@ set_policy_option(Settings *settings, const PolicyOption *option, const char *va
   double real = 0;
 
   if (option->whole
-          ? !cli_parse_uint(value, what, (guint64)option->min, (guint64)option->max, &count, error)
-          : !cli_parse_double(value, what, option->min, option->max, &real, error))
+          ? !typed_uint(value, what, (guint64)option->min, (guint64)option->max, &count, error)
+          : !typed_real(value, what, option->min, option->max, &real, error))
     return FALSE;
   if (option->whole)
     real = (double)count;
@@ -391,10 +424,12 @@ settings_set(Settings *settings, const char *name, const char *value, GError **e
   else if (is_text(option))
     ok = set_text(settings, option, value, error);
   else if (option->kind == KIND_COUNT)
-    ok = cli_parse_uint(value, what, (guint64)option->min, (guint64)option->max,
-                        field(settings, option), error);
+    ok = typed_uint(value, what, (guint64)option->min, (guint64)option->max,
+                    field(settings, option), error);
+  else if (option->kind == KIND_RATE)
+    ok = typed_rate(value, what, option->min, option->max, field(settings, option), error);
   else
-    ok = cli_parse_double(value, what, option->min, option->max, field(settings, option), error);
+    ok = typed_real(value, what, option->min, option->max, field(settings, option), error);
   if (ok)
     g_hash_table_add(settings->given, (gpointer)option->name);
   return ok;

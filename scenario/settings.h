@@ -17,6 +17,12 @@ typedef struct {
   guint64 limit;
   double time_scale;
   guint64 max_concurrency; /* 0: no limit */
+  /* What a serving benchmark's client sends (workload_source.h). */
+  guint64 num_prompts; /* 0: not given */
+  double request_rate; /* a second; INFINITY: all at once; 0: not given */
+  double burstiness;
+  guint64 random_input_len, random_output_len; /* tokens */
+  double random_range_ratio;
   guint64 seed;
   /* The engine. */
   char *scheduler;
@@ -30,6 +36,9 @@ typedef struct {
   double gpu_memory_utilization;
   char *swap_space;
   guint64 num_cpu_blocks;
+  char *kv_offloading_size;
+  guint64 num_offload_blocks;
+  gboolean offload_prompt_only;
   guint64 max_num_seqs;
   guint64 max_num_batched_tokens;
   guint64 max_model_len;
@@ -44,6 +53,7 @@ typedef struct {
   guint64 prefill_schedule_interval;
   gboolean offline;
   guint64 tensor_parallel_size;
+  char *capacity_policy;
   /* Under the names of SGLang. */
   guint64 page_size;
   guint64 max_total_tokens;
@@ -61,6 +71,7 @@ typedef struct {
   char *copy_path;
   char *host_memory;
   char *what_if;
+  guint64 unit_copy_steps;
   gboolean no_stride;
   gboolean of_own_executor; /* no option: costs are of what this program computes, not of a server's
                                engine */

@@ -35,7 +35,7 @@ add_input(Files *files, const char *option, const char *text)
     if (path != NULL)
       add(files, files->inputs, option, path);
   } else if (g_str_equal(option, "trace")) {
-    g_autofree char *path = cli_trace_path(text, NULL);
+    g_autofree char *path = trace_name_path(text, NULL);
     if (path != NULL)
       add(files, files->inputs, option, path);
   } else if (g_str_equal(option, "replay") && colon != NULL) {
@@ -92,8 +92,8 @@ settings_check_files(const Settings *settings, GError **error)
       input->path = NULL;
   }
   worked =
-      cli_check_files((const NamedFile *)(gpointer)files.outputs->data, files.outputs->len,
-                      (const NamedFile *)(gpointer)files.inputs->data, files.inputs->len, error);
+      output_file_check((const NamedFile *)(gpointer)files.outputs->data, files.outputs->len,
+                        (const NamedFile *)(gpointer)files.inputs->data, files.inputs->len, error);
   g_array_unref(files.outputs);
   g_array_unref(files.inputs);
   g_string_chunk_free(files.texts);

@@ -5,10 +5,19 @@
 
 #include "settings.h"
 
-typedef enum { KIND_TEXT, KIND_FILE, KIND_COUNT, KIND_REAL, KIND_SWITCH, KIND_SWITCH_OFF } Kind;
+typedef enum {
+  KIND_TEXT,
+  KIND_FILE,
+  KIND_COUNT,
+  KIND_REAL,
+  KIND_RATE, /* a number, or inf */
+  KIND_SWITCH,
+  KIND_SWITCH_OFF
+} Kind;
 
 typedef enum {
   GROUP_WHAT,
+  GROUP_CLIENT,
   GROUP_ENGINE,
   GROUP_SGLANG,
   GROUP_POLICY,
@@ -23,7 +32,7 @@ typedef struct {
   Group group;
   Kind kind;
   gsize offset;
-  double min, max; /* of KIND_COUNT and KIND_REAL */
+  double min, max; /* of KIND_COUNT, KIND_REAL and KIND_RATE */
   const char *argument;
   const char *help;
   char letter;

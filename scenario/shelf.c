@@ -122,12 +122,6 @@ trace_key(const Settings *settings)
                          settings->trace_format != NULL ? settings->trace_format : "");
 }
 
-static gboolean
-is_generated(const Settings *settings)
-{
-  return g_str_has_prefix(settings->trace, TRACE_GENERATED);
-}
-
 void
 shelf_read_trace(Shelf *shelf, const Settings *settings, const char *verb)
 {
@@ -136,14 +130,14 @@ shelf_read_trace(Shelf *shelf, const Settings *settings, const char *verb)
   Workload *whole = NULL;
   char *key;
 
-  if (settings->trace == NULL || is_generated(settings))
+  if (workload_source(settings) != WORKLOAD_FILE)
     return;
   key = trace_key(settings);
   if (g_hash_table_contains(shelf->traces, key)) {
     g_free(key);
     return;
   }
-  path = cli_trace_path(settings->trace, NULL);
+  path = trace_name_path(settings->trace, NULL);
   if (path != NULL)
     whole = trace_read(path, settings->trace_format, notes, NULL);
   for (guint i = 0; whole != NULL && i < notes->texts->len; i++)
@@ -151,43 +145,39 @@ shelf_read_trace(Shelf *shelf, const Settings *settings, const char *verb)
   g_hash_table_insert(shelf->traces, key, whole);
 }
 
-/* The requests are copied, to be scaled; the hashes, which nobody changes, are shared. */
-static Workload *
-copy_workload(const Workload *whole)
-{
-  Workload *copy = g_memdup2(whole, sizeof *whole);
-
-  copy->requests = g_array_copy(whole->requests);
-  copy->hashes = g_array_ref(whole->hashes);
-  copy->ids = whole->ids != NULL ? g_array_ref(whole->ids) : NULL;
-  copy->names = whole->names != NULL ? g_ptr_array_ref(whole->names) : NULL;
-  return copy;
-}
-
 static Workload *
 read_part(const Workload *whole, const Settings *settings, GError **error)
 {
-  g_autoptr(Workload) part = copy_workload(whole);
+  g_autoptr(Workload) part = workload_copy(whole);
 
-  if (!workload_trim(part, (guint32)settings->limit, settings->time_scale, error))
+  if (!workload_send(part, settings, error))
     return NULL;
   return g_steal_pointer(&part);
+}
+
+/* Nothing is asked for but the trace as it is. */
+static gboolean
+is_whole(const Settings *settings)
+{
+  return settings->limit == 0 && settings->num_prompts == 0 && settings->time_scale == 1.0 &&
+         !settings_given(settings, "request-rate");
 }
 
 const Workload *
 shelf_workload(Shelf *shelf, const Settings *settings, GError **error)
 {
-  g_autofree char *name = settings->trace != NULL ? trace_key(settings) : NULL;
   g_autofree char *key = NULL;
   const Workload *whole = NULL;
 
-  if (name != NULL)
+  if (!workload_source_check(settings, error))
+    return NULL;
+  if (settings->trace != NULL) {
+    g_autofree char *name = trace_key(settings);
     whole = g_hash_table_lookup(shelf->traces, name);
-  if (whole != NULL && settings->limit == 0 && settings->time_scale == 1.0)
+  }
+  if (whole != NULL && is_whole(settings))
     return whole;
-  key = g_strdup_printf("%s\n%" G_GUINT64_FORMAT " %.17g %" G_GUINT64_FORMAT, name, settings->limit,
-                        settings->time_scale,
-                        name != NULL && is_generated(settings) ? settings->seed : 0);
+  key = workload_source_key(settings);
   if (g_strcmp0(key, shelf->last_key) == 0)
     return shelf->last;
   g_clear_pointer(&shelf->last, workload_free);

@@ -48,7 +48,7 @@ data_folder(const char *kind)
 }
 
 char *
-cli_data_file(const char *kind, const char *name, const char *suffix)
+shipped_file(const char *kind, const char *name, const char *suffix)
 {
   g_autofree char *folder = data_folder(kind);
   g_autofree char *file = g_strconcat(name, suffix, NULL);
@@ -66,7 +66,7 @@ compare_names(gconstpointer a, gconstpointer b)
 }
 
 char **
-cli_data_names(const char *kind, const char *suffix)
+shipped_names(const char *kind, const char *suffix)
 {
   g_autofree char *folder = data_folder(kind);
   g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);

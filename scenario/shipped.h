@@ -6,7 +6,7 @@
 /* A file of the shipped data: kind is "devices", "models", "profiles" or "traces". NULL if there is
  * none of that name; the installed place or the build's source tree, whichever this program belongs
  * to. */
-char *cli_data_file(const char *kind, const char *name, const char *suffix);
+char *shipped_file(const char *kind, const char *name, const char *suffix);
 /* The names of all shipped files of a kind with that suffix (removed), sorted. NULL-terminated,
  * caller frees with g_strfreev(). */
-char **cli_data_names(const char *kind, const char *suffix);
+char **shipped_names(const char *kind, const char *suffix);

@@ -15,13 +15,13 @@ fail_no_trace(const char *name, GError **error)
   const char *near;
 
   for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
-    g_auto(GStrv) names = cli_data_names("traces", suffixes[i]);
+    g_auto(GStrv) names = shipped_names("traces", suffixes[i]);
     for (char **known = names; *known != NULL; known++)
       g_ptr_array_add(shipped, g_strdup(*known));
   }
   g_ptr_array_add(shipped, NULL);
   list = g_strjoinv(", ", (char **)shipped->pdata);
-  near = cli_nearest(name, (const char *const *)shipped->pdata);
+  near = typed_nearest(name, (const char *const *)shipped->pdata);
   g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
               "%s: there is no such file, and no shipped trace of that name%s%s%s (%s)", name,
               near != NULL ? "; did you mean " : "", near != NULL ? near : "",
@@ -29,12 +29,12 @@ fail_no_trace(const char *name, GError **error)
 }
 
 char *
-cli_trace_path(const char *name, GError **error)
+trace_name_path(const char *name, GError **error)
 {
   if (strchr(name, '/') != NULL || g_str_equal(name, "-") || g_file_test(name, G_FILE_TEST_EXISTS))
     return g_strdup(name);
   for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
-    char *path = cli_data_file("traces", name, suffixes[i]);
+    char *path = shipped_file("traces", name, suffixes[i]);
     if (path != NULL)
       return path;
   }
@@ -43,7 +43,7 @@ cli_trace_path(const char *name, GError **error)
 }
 
 const TraceFormat *
-cli_trace_format(const char *option, const char *name, gboolean to_write, GError **error)
+trace_name_format(const char *option, const char *name, gboolean to_write, GError **error)
 {
   g_autoptr(GPtrArray) names = g_ptr_array_new();
   g_autofree char *list = NULL;
@@ -59,7 +59,7 @@ cli_trace_format(const char *option, const char *name, gboolean to_write, GError
       g_ptr_array_add(names, (gpointer)(*format)->name);
   g_ptr_array_add(names, NULL);
   list = g_strjoinv(", ", (char **)names->pdata);
-  near = found == NULL ? cli_nearest(name, (const char *const *)names->pdata) : NULL;
+  near = found == NULL ? typed_nearest(name, (const char *const *)names->pdata) : NULL;
   g_set_error(
       error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: found '%s'%s, expected one of %s%s%s%s",
       option, name, found != NULL ? ", which can only be read" : "", list,
@@ -68,19 +68,19 @@ cli_trace_format(const char *option, const char *name, gboolean to_write, GError
 }
 
 gboolean
-cli_trace_format_check(const char *name, GError **error)
+trace_name_check_format(const char *name, GError **error)
 {
   return name == NULL || g_str_equal(name, "auto") ||
-         cli_trace_format("--trace-format", name, FALSE, error) != NULL;
+         trace_name_format("--trace-format", name, FALSE, error) != NULL;
 }
 
 const TraceFormat *
-cli_trace_format_to_write(const char *name, const char *out, GError **error)
+trace_name_format_to_write(const char *name, const char *out, GError **error)
 {
   g_autofree char *plain = g_strdup(out);
 
   if (name != NULL)
-    return cli_trace_format("--to", name, TRUE, error);
+    return trace_name_format("--to", name, TRUE, error);
   if (g_str_has_suffix(plain, ".gz"))
     plain[strlen(plain) - strlen(".gz")] = '\0';
   if (g_str_has_suffix(plain, ".jsonl"))

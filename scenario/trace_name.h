@@ -9,16 +9,16 @@
 /* The path of a trace that was named on the command line: the file of that name, "-", or else the
  * shipped trace's. NULL and an error that lists the shipped ones if there is neither. Caller frees.
  */
-char *cli_trace_path(const char *name, GError **error);
+char *trace_name_path(const char *name, GError **error);
 
 /* Whether --trace-format may be that: a format's name, auto, or NULL where it was not given. */
-gboolean cli_trace_format_check(const char *name, GError **error);
+gboolean trace_name_check_format(const char *name, GError **error);
 
 /* The format of that name, for reading or writing; NULL and an error that names the nearest, where
  * `option` has none such. */
-const TraceFormat *cli_trace_format(const char *option, const char *name, gboolean to_write,
-                                    GError **error);
+const TraceFormat *trace_name_format(const char *option, const char *name, gboolean to_write,
+                                     GError **error);
 
 /* The format that --to names, one that can be written; where it was not given (NULL), the one that
  * the output's name ends in. */
-const TraceFormat *cli_trace_format_to_write(const char *name, const char *out, GError **error);
+const TraceFormat *trace_name_format_to_write(const char *name, const char *out, GError **error);

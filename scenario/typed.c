@@ -33,7 +33,7 @@ edit_distance(const char *a, const char *b)
 /* A word that was left unfinished is nearer than one with a typo; of those, the shortest rest. Case
  * and the underscores that vLLM takes for dashes are no difference. */
 const char *
-cli_nearest(const char *typed, const char *const *candidates)
+typed_nearest(const char *typed, const char *const *candidates)
 {
   g_autofree char *word = g_strdelimit(g_ascii_strdown(typed, -1), "_", '-');
   const char *nearest = NULL;
@@ -66,8 +66,8 @@ set_number_error(GError **error, const char *what, const char *text, const char 
 }
 
 gboolean
-cli_parse_uint(const char *text, const char *what, guint64 min, guint64 max, guint64 *value,
-               GError **error)
+typed_uint(const char *text, const char *what, guint64 min, guint64 max, guint64 *value,
+           GError **error)
 {
   if (!g_ascii_string_to_unsigned(text, 10, min, max, value, NULL)) {
     g_autofree char *expected =
@@ -98,8 +98,8 @@ parse_decimal(const char *text, double *value, char **end)
 }
 
 gboolean
-cli_parse_double(const char *text, const char *what, double min, double max, double *value,
-                 GError **error)
+typed_real(const char *text, const char *what, double min, double max, double *value,
+           GError **error)
 {
   char *end = NULL;
 
@@ -114,8 +114,21 @@ cli_parse_double(const char *text, const char *what, double min, double max, dou
 }
 
 gboolean
-cli_parse_bytes(const char *text, const char *what, guint64 bare_unit, guint64 *bytes,
-                GError **error)
+typed_rate(const char *text, const char *what, double min, double max, double *value,
+           GError **error)
+{
+  g_autofree char *expected = NULL;
+
+  *value = INFINITY;
+  if (g_str_equal(text, "inf") || typed_real(text, what, min, max, value, NULL))
+    return TRUE;
+  expected = g_strdup_printf("inf, or a number from %g to %g", min, max);
+  set_number_error(error, what, text, expected);
+  return FALSE;
+}
+
+gboolean
+typed_bytes(const char *text, const char *what, guint64 bare_unit, guint64 *bytes, GError **error)
 {
   static const struct {
     const char *suffix;
@@ -163,7 +176,7 @@ parse_units(const char *text)
 }
 
 gboolean
-cli_parse_duration(const char *text, const char *what, gint64 *duration_us, GError **error)
+typed_duration(const char *text, const char *what, gint64 *duration_us, GError **error)
 {
   double seconds = parse_units(text);
 
@@ -176,7 +189,7 @@ cli_parse_duration(const char *text, const char *what, gint64 *duration_us, GErr
 }
 
 gboolean
-cli_parse_percent(const char *text, double *fraction)
+typed_percent(const char *text, double *fraction)
 {
   char *end = NULL;
   double number;

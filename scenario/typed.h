@@ -5,19 +5,21 @@
 
 /* The candidate (NULL-terminated) nearest to what was typed by edit distance, or NULL if none is
  * near. */
-const char *cli_nearest(const char *typed, const char *const *candidates);
+const char *typed_nearest(const char *typed, const char *const *candidates);
 
 /* Numbers as people type them. Each sets an error that says what was found and what is expected;
  * `what` names the option or field. Whole text must match; no NaN, no infinity, no sign but '-'. */
-gboolean cli_parse_uint(const char *text, const char *what, guint64 min, guint64 max,
-                        guint64 *value, GError **error);
-gboolean cli_parse_double(const char *text, const char *what, double min, double max, double *value,
-                          GError **error);
+gboolean typed_uint(const char *text, const char *what, guint64 min, guint64 max, guint64 *value,
+                    GError **error);
+gboolean typed_real(const char *text, const char *what, double min, double max, double *value,
+                    GError **error);
+/* The same, or "inf": INFINITY. */
+gboolean typed_rate(const char *text, const char *what, double min, double max, double *value,
+                    GError **error);
 /* "4GiB", "512MiB", "1.5GB", "1073741824" → bytes. A bare number is scaled by `bare_unit` bytes. */
-gboolean cli_parse_bytes(const char *text, const char *what, guint64 bare_unit, guint64 *bytes,
-                         GError **error);
+gboolean typed_bytes(const char *text, const char *what, guint64 bare_unit, guint64 *bytes,
+                     GError **error);
 /* "90s", "5m", "1h30m", "45" (seconds) → microseconds, at least one second. */
-gboolean cli_parse_duration(const char *text, const char *what, gint64 *duration_us,
-                            GError **error);
+gboolean typed_duration(const char *text, const char *what, gint64 *duration_us, GError **error);
 /* "12%" → 0.12. FALSE without an error if the text does not end in '%'. */
-gboolean cli_parse_percent(const char *text, double *fraction);
+gboolean typed_percent(const char *text, double *fraction);

@@ -37,8 +37,10 @@ static const struct {
     {"num-scheduler-steps", "multi-step scheduling is not simulated"},
     {"speculative-config", "speculative decoding is not simulated"},
     {"speculative-model", "speculative decoding is not simulated"},
-    {"kv-transfer-config", "offload connectors are not simulated; --overflow swap is near to one"},
-    {"kv-offloading-size", "offload connectors are not simulated; --overflow swap is near to one"},
+    {"kv-transfer-config", "of the connectors native offload is simulated: --kv-offloading-size"},
+    {"dataset-name", "without --trace lengths are random; --trace gives others"},
+    {"random-prefix-len", "--trace 'gen:… --shared-prefix N' begins prompts alike"},
+    {"num-warmups", "a simulated server is warm"},
     {"enable-lora", "adapters are not simulated"},
 };
 

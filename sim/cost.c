@@ -24,6 +24,14 @@ cost_model_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks)
 }
 
 gint64
+cost_model_contention_ps(const CostModel *self, CopyDirection direction, gint64 beside_ps)
+{
+  if (beside_ps == 0 || self->class->contention == NULL)
+    return 0;
+  return (gint64)(self->class->contention(self, direction) * (double)beside_ps);
+}
+
+gint64
 cost_model_recompute_ps(CostModel *self, guint32 tokens, guint32 cached_tokens)
 {
   const CostChunk chunk = {.tokens = tokens, .cached_tokens = cached_tokens};

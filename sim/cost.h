@@ -70,6 +70,9 @@ typedef struct {
   void (*step)(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece);
   /* The time that copying `blocks` KV blocks takes, alone on the link. */
   gint64 (*copy_ps)(CostModel *self, CopyDirection direction, guint32 blocks);
+  /* How much longer a step takes while such a copy runs beside it: 0.01 is one percent. May be NULL:
+   * not at all. */
+  double (*contention)(const CostModel *self, CopyDirection direction);
   /* The spread of the timings behind a component, (p90 - p10) / median; 0 where unknown. May be
    * NULL. */
   double (*spread)(const CostModel *self, CostComponent component);
@@ -83,6 +86,8 @@ struct CostModel {
 
 void cost_model_step(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece);
 gint64 cost_model_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks);
+/* By how much a step is longer that a copy runs beside for beside_ps of it. */
+gint64 cost_model_contention_ps(const CostModel *self, CopyDirection direction, gint64 beside_ps);
 /* The time of computing `tokens` tokens after `cached_tokens` in a step of their own, host time
  * left out: what recomputing them costs. */
 gint64 cost_model_recompute_ps(CostModel *self, guint32 tokens, guint32 cached_tokens);

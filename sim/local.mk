@@ -10,29 +10,36 @@ libspillway_sim_a_SOURCES = \
   %D%/executor_model.c \
   %D%/executor_replay.c %D%/executor_replay.h \
   %D%/executor_unit.c \
+  %D%/instance.c %D%/instance.h \
   %D%/loop.c %D%/loop.h \
   %D%/metrics.c %D%/metrics.h \
+  %D%/kv_groups.c %D%/kv_groups.h \
   %D%/layer.c %D%/layer.h \
   %D%/model.c %D%/model.h \
   %D%/observer.c %D%/observer.h \
+  %D%/copy_link.h \
+  %D%/offload.c %D%/offload.h \
+  %D%/tier.c %D%/tier.h \
   %D%/pool.c %D%/pool.h \
   %D%/prefix_cache.c %D%/prefix_cache.h \
   %D%/engines/sglang.c %D%/engines/sglang.h \
   %D%/engines/sglang_batch.c \
   %D%/engines/sglang_prefill.c \
+  %D%/engines/trtllm.c \
   %D%/engines/vllm.c %D%/engines/vllm.h \
   %D%/engines/vllm_v0.c \
   %D%/engines/vllm_versions.c \
+  %D%/engines/vllm_waiting.c \
   %D%/free_runs.c %D%/free_runs.h \
   %D%/duration_histogram.c %D%/duration_histogram.h \
   %D%/mix.h \
   %D%/radix_cache.c %D%/radix_cache.h \
   %D%/quantiles.c %D%/quantiles.h \
-  %D%/scheduler_classes.c \
-  %D%/scheduler_clock.c \
-  %D%/scheduler_admission.c \
-  %D%/scheduler_overflow.c \
-  %D%/scheduler_victim.c \
+  %D%/scheduler/classes.c \
+  %D%/scheduler/clock.c \
+  %D%/scheduler/admission.c \
+  %D%/scheduler/overflow.c \
+  %D%/scheduler/victim.c \
   %D%/scheduler.c %D%/scheduler.h \
   %D%/sequence.c %D%/sequence.h \
   %D%/series.c %D%/series.h \

@@ -160,6 +160,22 @@ matrix_rank_bytes(const Matrix *matrix, const Mixer *mixer, guint32 tp)
   return allocated_bytes(matrix_element_bytes(&part)) + allocated_bytes(matrix_scale_bytes(&part));
 }
 
+/* Latent attention multiplies by K's and V's way up in 16 bits, in a copy where it is kept in fewer
+ * (vLLM's MLA backends). */
+static guint64
+latent_copy_bytes(const Layer *layer, guint32 tp)
+{
+  guint64 bytes = 0;
+
+  for (guint i = 0; layer->mixer.latent_dim > 0 && i < layer->n_matrices; i++) {
+    const Matrix *matrix = &layer->matrices[i];
+    if (matrix->k == layer->mixer.latent_dim && matrix->split == SPLIT_OUTPUTS &&
+        matrix->format.bits < 16)
+      bytes += allocated_bytes(2 * matrix->n / tp * matrix->k);
+  }
+  return bytes;
+}
+
 guint64
 model_rank_bytes(const Model *model, guint32 tp)
 {
@@ -177,6 +193,7 @@ model_rank_bytes(const Model *model, guint32 tp)
 
     for (guint j = 0; j < layer->n_matrices; j++)
       layer_bytes += matrix_rank_bytes(&layer->matrices[j], &layer->mixer, tp);
+    layer_bytes += latent_copy_bytes(layer, tp);
     bytes += layer->count * layer_bytes;
   }
   return bytes;

@@ -19,6 +19,7 @@ struct PrefixCache {
   guint32 free_blocks;
   gboolean two_ended;
   gboolean evicted;
+  GArray *given; /* borrowed; NULL: nobody watches */
   /* A hash table of keys whose links are in the blocks, since a block has one key at most: chains
    * in the order of registering, so that the first block with a key is the first one found. */
   guint32 *chains;
@@ -163,8 +164,14 @@ make_prefix_keys(PrefixCache *cache, Sequence *sequence)
   }
 }
 
-static guint64
-content_key(PrefixCache *cache, Sequence *sequence, guint32 index)
+void
+prefix_cache_watch(PrefixCache *cache, GArray *given)
+{
+  cache->given = given;
+}
+
+guint64
+prefix_cache_key(PrefixCache *cache, Sequence *sequence, guint32 index)
 {
   const Request *request = workload_request(cache->workload, sequence->request);
 
@@ -184,7 +191,7 @@ prefix_cache_hits(PrefixCache *cache, Sequence *sequence, guint32 most, guint32 
   guint32 hits = 0, id;
 
   *n_idle = 0;
-  for (; hits < limit && find(cache, content_key(cache, sequence, hits), &id); hits++)
+  for (; hits < limit && find(cache, prefix_cache_key(cache, sequence, hits), &id); hits++)
     *n_idle += cache->blocks[id].references == 0;
   return hits;
 }
@@ -199,6 +206,8 @@ give_block(PrefixCache *cache, Sequence *sequence, guint32 id)
   if (cache->blocks[id].references++ == 0)
     queue_remove(cache, id);
   sequence->block_ids[sequence->blocks++] = id;
+  if (cache->given != NULL)
+    g_array_append_val(cache->given, id);
 }
 
 void
@@ -207,7 +216,7 @@ prefix_cache_share(PrefixCache *cache, Sequence *sequence, guint32 n)
   g_assert(sequence->blocks == 0);
   for (guint32 i = 0; i < n; i++) {
     guint32 id = NO_BLOCK;
-    find(cache, content_key(cache, sequence, i), &id);
+    find(cache, prefix_cache_key(cache, sequence, i), &id);
     give_block(cache, sequence, id);
   }
   sequence->registered_blocks = n;
@@ -230,7 +239,7 @@ prefix_cache_register(PrefixCache *cache, Sequence *sequence, guint32 tokens)
   guint32 full = MIN(tokens / cache->block_size, sequence->blocks);
 
   for (guint32 i = sequence->registered_blocks; i < full; i++)
-    set_content(cache, sequence->block_ids[i], content_key(cache, sequence, i));
+    set_content(cache, sequence->block_ids[i], prefix_cache_key(cache, sequence, i));
   sequence->registered_blocks = MAX(sequence->registered_blocks, full);
 }
 

@@ -27,6 +27,11 @@ guint32 prefix_cache_free_blocks(const PrefixCache *cache);
 /* TRUE if content was ever lost because its block was taken. */
 gboolean prefix_cache_evicted(const PrefixCache *cache);
 
+/* From now on `given` (of guint32, borrowed) is told of each block that somebody takes. */
+void prefix_cache_watch(PrefixCache *cache, GArray *given);
+/* What tells the content of the sequence's block at `index` from all others, and is not 0. */
+guint64 prefix_cache_key(PrefixCache *cache, Sequence *sequence, guint32 index);
+
 /* Leading blocks of the sequence whose content is there, at most `most`; at least one token is left
  * to compute. *n_idle is how many of them are in the free queue. */
 guint32 prefix_cache_hits(PrefixCache *cache, Sequence *sequence, guint32 most, guint32 *n_idle);

@@ -21,8 +21,13 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   pool_init(&self->pool, config->block_size, config->num_gpu_blocks - class->hidden_blocks,
             config->num_cpu_blocks);
   if (config->prefix_caching && (class->features & SCHEDULER_HAS_PREFIX_CACHING) != 0)
-    pool_cache(&self->pool, workload, config->num_gpu_blocks, config->named_blocks,
+    pool_cache(&self->pool, workload, config->num_gpu_blocks,
+               config->named_blocks || config->num_offload_blocks > 0,
                (class->features & SCHEDULER_REUSES_PARTIAL_FIRST) != 0);
+  if (config->num_offload_blocks > 0)
+    self->offload = offload_new(&(OffloadConfig){.host_blocks = config->num_offload_blocks,
+                                                 .prompt_only = config->offload_prompt_only},
+                                &self->pool);
   waiting_queue_init(&self->waiting);
   decode_clock_init(&self->clock, config->block_size, &config->windows);
   self->left_in_flight = g_ptr_array_new();
@@ -75,6 +80,7 @@ scheduler_free(Scheduler *self)
   g_array_unref(self->scratch_requests);
   if (self->class->end != NULL)
     self->class->end(self);
+  offload_free(self->offload);
   pool_clear(&self->pool);
   g_free(self->state);
   g_free(self);
@@ -128,10 +134,21 @@ void
 scheduler_recycle(Scheduler *self, Sequence *sequence)
 {
   pool_forget(&self->pool, sequence);
+  offload_forget(sequence);
   g_free(sequence->block_ids);
   g_free(sequence->prefix_keys);
   sequence->next = self->spare;
   self->spare = sequence;
+}
+
+/* Takes out the first that is behind all known ones. */
+static Sequence *
+first_unknown(Scheduler *self)
+{
+  Sequence *sequence;
+  guint32 request = waiting_queue_take_untouched(&self->waiting, &sequence);
+
+  return sequence != NULL ? sequence : new_sequence(self, request);
 }
 
 Sequence *
@@ -141,12 +158,19 @@ scheduler_waiting_head(Scheduler *self)
 
   if (waiting->length == 0)
     return NULL;
-  if (waiting->known.length == 0) {
-    Sequence *sequence;
-    guint32 request = waiting_queue_take_untouched(waiting, &sequence);
-    waiting_queue_push_head(waiting, sequence != NULL ? sequence : new_sequence(self, request));
-  }
+  if (waiting->known.length == 0)
+    waiting_queue_push_known(waiting, first_unknown(self));
   return waiting->known.head;
+}
+
+Sequence *
+scheduler_waiting_after(Scheduler *self, const Sequence *sequence)
+{
+  WaitingQueue *waiting = &self->waiting;
+
+  if (sequence->next == NULL && waiting->known.length < waiting->length)
+    waiting_queue_push_known(waiting, first_unknown(self));
+  return sequence->next;
 }
 
 Sequence *
@@ -166,16 +190,18 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
   step->contexts.windows = self->config.windows;
   self->now_ps = now_ps;
   self->stride = stride;
-  if (self->config.overflow->needs_decodes)
+  if (self->config.overflow->needs_decodes || self->config.victim->needs_decodes)
     self->decodes = scheduler_running_decodes(self);
   self->class->schedule(self, step);
-  if (!stride)
+  if (self->offload != NULL)
+    offload_decide(self->offload, step);
+  if (!stride || (self->offload != NULL && offload_is_busy(self->offload)))
     step->repeat = 1;
   if (self->list_decodes && step->clocked > 0)
     scheduler_list_members(self, step);
   step->gpu_free_blocks = self->pool.free_blocks;
   step->host_free_blocks = self->pool.host_free_blocks;
-  step->waiting = self->waiting.length;
+  step->waiting = self->waiting.length + self->held.length;
   step->running = self->running.length;
   step->swapped = self->swapped.length;
 }
@@ -220,6 +246,8 @@ scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint32 tok
   if ((kind == ENTRY_DECODE || kind == ENTRY_DECODE_SWAPPED_IN) && lost == 0)
     decode_contexts_add(&step->contexts, computed + 1);
   self->changes += kind == ENTRY_NEW || kind == ENTRY_RESUMED;
+  if (kind == ENTRY_RESUMED && self->config.prefix_caching)
+    self->found_tokens += computed;
   sequence->was_scheduled = TRUE;
   sequence->was_preempted = FALSE;
   if (sequence->result.first_scheduled_ps < 0)
@@ -263,6 +291,7 @@ scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const cha
 static gboolean
 advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
 {
+  sequence->computing = self->config.async_scheduling;
   sequence->computed_tokens += entry->tokens;
   scheduler_close_gap(sequence);
   sequence->highest_computed = MAX(sequence->highest_computed, sequence->computed_tokens);
@@ -279,10 +308,27 @@ advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
   return TRUE;
 }
 
+/* A step that is decided while another is in flight starts when that one lands: until then its
+ * requests wait. */
+static void
+note_starts(const Scheduler *self, const Step *step, gint64 start_ps)
+{
+  if (start_ps == self->now_ps)
+    return;
+  for (guint i = 0; i < step->sequences->len; i++) {
+    Sequence *sequence = g_ptr_array_index(step->sequences, i);
+    if (sequence != NULL && g_array_index(step->entries, StepEntry, i).kind == ENTRY_NEW &&
+        sequence->result.first_scheduled_ps == self->now_ps)
+      sequence->result.first_scheduled_ps = start_ps;
+  }
+}
+
 guint32
-scheduler_advance(Scheduler *self, Step *step, guint32 repeats)
+scheduler_advance(Scheduler *self, Step *step, guint32 repeats, gint64 start_ps)
 {
   guint32 tokens = step->clocked;
+
+  note_starts(self, step, start_ps);
 
   self->in_flight = TRUE;
   self->repeats = repeats;
@@ -334,7 +380,7 @@ count_lost_members(const Scheduler *self, const Step *step)
 static void
 deliver(Scheduler *self, Sequence *sequence)
 {
-  sequence->in_flight = FALSE;
+  sequence->in_flight = sequence->computing = FALSE;
   if (self->config.async_scheduling && !sequence->in_clock)
     pool_register(&self->pool, sequence, sequence->computed_tokens);
 }
@@ -359,8 +405,10 @@ note_tokens(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_p
     add_gap(self, first_end_ps - self->clock.last_end_ps, clocked);
   for (guint i = 0; i < step->sequences->len; i++) {
     Sequence *sequence = g_ptr_array_index(step->sequences, i);
-    if (sequence == NULL || !g_array_index(step->entries, StepEntry, i).samples ||
-        lost_token(self, sequence))
+    if (sequence == NULL)
+      continue;
+    sequence->computing = FALSE;
+    if (!g_array_index(step->entries, StepEntry, i).samples || lost_token(self, sequence))
       continue;
     deliver(self, sequence);
     if (sequence->result.first_token_ps < 0)
@@ -390,6 +438,8 @@ finish(Scheduler *self, Sequence *sequence, gint64 end_ps)
   if (self->class->finished != NULL)
     self->class->finished(self, sequence);
   ARRAY_PUSH(self->just_finished, &self->finished_room, guint32, sequence->request);
+  if (self->offload != NULL)
+    offload_finish(self->offload, sequence);
   pool_release(&self->pool, sequence, FALSE);
   pool_release_host(&self->pool, sequence);
 }
@@ -438,6 +488,8 @@ scheduler_take_unfinished(Scheduler *self)
                                                     : self->prefilling.head;
 
   if (sequence == NULL)
+    sequence = self->held.head;
+  if (sequence == NULL)
     sequence = scheduler_take_waiting(self);
   else
     sequence_queue_remove(sequence);
@@ -453,5 +505,5 @@ guint32
 scheduler_unfinished(const Scheduler *self)
 {
   return self->waiting.length + self->running.length + self->swapped.length +
-         self->prefilling.length;
+         self->prefilling.length + self->held.length;
 }

@@ -9,6 +9,7 @@
 #include "decode_clock.h"
 #include "sim/policies/admission.h"
 #include "sim/policies/overflow.h"
+#include "offload.h"
 #include "pool.h"
 #include "step.h"
 #include "sim/policies/victim.h"
@@ -16,10 +17,22 @@
 
 typedef struct Scheduler Scheduler;
 
+/* TensorRT-LLM: what must fit for a request to start. */
+typedef enum {
+  CAPACITY_GUARANTEED_NO_EVICT, /* it and all that run, to their ends */
+  CAPACITY_MAX_UTILIZATION,     /* its next step */
+  CAPACITY_STATIC_BATCH,        /* as the first, and nobody may be running */
+} CapacityPolicy;
+
+/* In that order, NULL-terminated. */
+extern const char *const capacity_policy_names[];
+
 typedef struct {
   guint32 block_size; /* tokens */
   guint32 num_gpu_blocks;
   guint32 num_cpu_blocks;
+  guint32 num_offload_blocks;   /* of the host's prefix cache (native offload); 0: none */
+  gboolean offload_prompt_only; /* generated tokens are not stored there */
   guint32 max_num_seqs;
   guint32 max_num_batched_tokens;
   guint32 max_model_len; /* tokens, prompt and output */
@@ -29,7 +42,8 @@ typedef struct {
   ContextWindows windows; /* that the model's layers have */
   gboolean prefix_caching;
   gboolean named_blocks; /* with prefix caching: the executor wants to know which block is whose */
-  gboolean async_scheduling; /* a step is decided while the one before it runs */
+  gboolean async_scheduling;      /* a step is decided while the one before it runs */
+  CapacityPolicy capacity_policy; /* TensorRT-LLM's */
   /* SGLang's own; its pages are blocks, max_running_requests is max_num_seqs. */
   guint32 chunked_prefill_size; /* tokens of prompts in a step; 0: no limit, and none is cut */
   guint32 max_prefill_tokens;   /* the same, of which the last prompt may go beyond it */
@@ -68,13 +82,17 @@ typedef enum {
   /* A freed sequence's blocks without cached content are the next to be used again; else all go
    * behind what is free. */
   SCHEDULER_REUSES_PARTIAL_FIRST = 1 << 13,
-  SCHEDULER_IS_SGLANG = 1 << 16, /* has SGLang's options, and none of vLLM's */
+  SCHEDULER_HAS_OFFLOAD = 1 << 14,         /* --kv-offloading-size, by the rules of offload.h */
+  SCHEDULER_HAS_CAPACITY_POLICY = 1 << 17, /* --capacity-policy */
+  SCHEDULER_ONLY_RECOMPUTES = 1 << 18,     /* and picks its victims itself */
+  SCHEDULER_IS_SGLANG = 1 << 16,           /* has SGLang's options, and none of vLLM's */
 } SchedulerFeatures;
 
 typedef struct {
   const char *name;
   const char *help;
   guint32 version;       /* of vLLM, 33 for 0.33; 0 for other engines */
+  const char *evidence;  /* where its rules were read, and what recordings hold it against them */
   const char *costs_as;  /* the scheduler whose host costs it has; NULL: its own name's */
   guint32 features;      /* SchedulerFeatures */
   guint32 rules;         /* its engine's own flags */
@@ -104,6 +122,7 @@ extern const SchedulerClass scheduler_vllm_v1;
 extern const SchedulerClass scheduler_vllm_06;
 extern const SchedulerClass scheduler_vllm_05;
 extern const SchedulerClass scheduler_sglang;
+extern const SchedulerClass scheduler_trtllm;
 
 /* One for each set of rules, for whoever goes through them all; NULL-terminated. */
 extern const SchedulerClass *const scheduler_classes[];
@@ -130,6 +149,8 @@ struct Scheduler {
   WaitingQueue waiting;
   SequenceQueue running;
   SequenceQueue swapped;
+  SequenceQueue held; /* waiting too, before all others: hold blocks, their KV is being loaded */
+  Offload *offload;   /* NULL: none */
   SequenceQueue prefilling; /* under engines where they join the running ones a step later */
   DecodeClock clock;        /* of those running that decode in every step */
   gboolean list_decodes;    /* somebody reads all of step->entries; set before the first step */
@@ -146,6 +167,8 @@ struct Scheduler {
   guint64 executed;               /* steps with tokens that have taken off */
   gint64 now_ps;
   DecodeContexts decodes;   /* that ran when the decision began; where the policy asks for them */
+  guint64 dropped_tokens;   /* with prefix caching: of victims, and of them */
+  guint64 found_tokens;     /* those that were still there when they came back */
   GPtrArray *keepers;       /* preempted sequences that keep blocks, in the order of preemption */
   guint32 kept_blocks;      /* of them all */
   guint64 changes;          /* of what runs: who joined, left, was preempted */
@@ -178,8 +201,9 @@ void scheduler_arrive(Scheduler *self, guint32 request);
 void scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step);
 
 /* The first `repeats` of the step are executed, or on their way: its tokens count as computed, so
- * that the next step can be decided. Returns the tokens that each repeat yields. */
-guint32 scheduler_advance(Scheduler *self, Step *step, guint32 repeats);
+ * that the next step can be decided. start_ps: when its first starts. Returns the tokens that each
+ * repeat yields. */
+guint32 scheduler_advance(Scheduler *self, Step *step, guint32 repeats, gint64 start_ps);
 
 /* They are done: the first of them at first_end_ps, the last at end_ps. Whatever had its last token
  * leaves. Every advanced step is settled, in order; with asynchronous scheduling after the next was
@@ -199,6 +223,8 @@ guint32 scheduler_unfinished(const Scheduler *self);
 /* The head of the waiting ones, NULL if there is none; and takes it out. */
 Sequence *scheduler_waiting_head(Scheduler *self);
 Sequence *scheduler_take_waiting(Scheduler *self);
+/* The one that waits behind `sequence`; NULL if there is none. */
+Sequence *scheduler_waiting_after(Scheduler *self, const Sequence *sequence);
 
 /* With prefix caching: the sequence has its blocks for `tokens` more; those that are then full of
  * tokens that are known count as cached, although they are computed in this step only. */
@@ -246,7 +272,8 @@ void scheduler_take_kept(Scheduler *self, Sequence *sequence);
  * the step in flight; NULL if there is none. An engine preempts it before anybody has work in the
  * step, until what is left finds its blocks. Where the policy ranks nobody, the queue's last goes
  * when a block is missing. */
-Sequence *scheduler_first_victim(const Scheduler *self);
+Sequence *scheduler_first_victim(const Scheduler *self, const Sequence *beneficiary,
+                                 guint32 short_blocks);
 
 /* The engine drops the sequence, which is in no queue now. reason: static text. */
 void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const char *reason);
@@ -254,7 +281,7 @@ void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, cons
 /* A sequence ends once it is this long, tokens. */
 guint32 scheduler_longest_length(const Scheduler *self);
 
-/* For engines: the decode clock (scheduler_clock.c). An engine gives its members, which are the
+/* For engines: the decode clock (scheduler/clock.c). An engine gives its members, which are the
  * oldest of what has work, their blocks, then runs them; what else runs it handles one by one. ---
  */
 
@@ -280,11 +307,14 @@ void scheduler_join_clock(Scheduler *self, Step *step);
  * pool only shrinks. */
 void scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks);
 
-/* For scheduler.c: the admission policy learns of one that ended well (scheduler_admission.c). */
+/* For scheduler.c: the admission policy learns of one that ended well (scheduler/admission.c). */
 void scheduler_note_finished(Scheduler *self, const Sequence *sequence);
 
-/* For scheduler.c: overflow (scheduler_overflow.c) ------------------------------------------- */
+/* For scheduler.c: overflow (scheduler/overflow.c) ------------------------------------------- */
 
+/* What the overflow policy is asked when the victim goes for the beneficiary. */
+OverflowQuery scheduler_overflow_query(const Scheduler *self, const Sequence *victim,
+                                       const Sequence *beneficiary, guint32 short_blocks);
 /* What decodes now. */
 DecodeContexts scheduler_running_decodes(Scheduler *self);
 /* A sequence whose gap is computed goes on behind it. */

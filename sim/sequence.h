@@ -11,6 +11,7 @@
 typedef enum { STAGE_PREFILL, STAGE_DECODE } Stage;
 
 typedef struct FreeRun FreeRun;
+typedef struct OffloadRequest OffloadRequest;
 typedef struct Sequence Sequence;
 typedef struct SequenceQueue SequenceQueue;
 
@@ -32,14 +33,15 @@ struct Sequence {
   guint32 host_blocks;
   gboolean copies_are_free; /* of them: they take no room of the host's, and no time */
   guint32 gap_end_tokens;   /* it computes up to here, then goes on where what was copied ends: */
-  guint32 tail_end_tokens;  /* here; 0, and 0, without a gap (scheduler_overflow.c) */
+  guint32 tail_end_tokens;  /* here; 0, and 0, without a gap (scheduler/overflow.c) */
   gboolean decodes_after_gap;
   guint32 step_tokens; /* an engine's note while it decides a step */
   Stage stage;
   gboolean was_preempted; /* by recompute, and not prefilled again since */
   gboolean was_scheduled;
-  gboolean in_flight; /* its newest token is on its way: asynchronous scheduling only */
-  gboolean ending;    /* its last token is being computed: it has its place, but no work */
+  /* With asynchronous scheduling: its newest token is on its way; the step in flight runs it. */
+  gboolean in_flight, computing;
+  gboolean ending; /* its last token is being computed: it has its place, but no work */
   gboolean ended;
   gint64 preempted_at_ps; /* -1 while not preempted */
 
@@ -59,7 +61,8 @@ struct Sequence {
   FreeRun *free_run;         /* what is left of them in the free queue (free_runs.h) */
   guint32 *block_ids;        /* `blocks` of them, room for block_ids_room */
   guint32 block_ids_room;
-  guint64 *prefix_keys; /* content keys of the prompt's hashed blocks */
+  OffloadRequest *offload; /* its part in native offload (offload.h); NULL: none yet */
+  guint64 *prefix_keys;    /* content keys of the prompt's hashed blocks */
   guint32 n_prefix_keys;
 };
 

@@ -19,6 +19,9 @@ step_new(guint32 block_size)
   step->swapped_in = g_array_new(FALSE, FALSE, sizeof(StepSwapIn));
   step->ignored = g_array_new(FALSE, FALSE, sizeof(guint32));
   step->hits = g_array_new(FALSE, FALSE, sizeof(StepHit));
+  step->stores = g_array_new(FALSE, FALSE, sizeof(StepStore));
+  step->loads = g_array_new(FALSE, FALSE, sizeof(StepLoad));
+  step->flushes = g_array_new(FALSE, FALSE, sizeof(guint32));
   step->ending = g_ptr_array_new();
   step->grown = g_new0(guint32, block_size);
   step->block_size = block_size;
@@ -36,6 +39,9 @@ step_free(Step *step)
   g_array_unref(step->swapped_in);
   g_array_unref(step->ignored);
   g_array_unref(step->hits);
+  g_array_unref(step->stores);
+  g_array_unref(step->loads);
+  g_array_unref(step->flushes);
   g_ptr_array_unref(step->ending);
   g_free(step->grown);
   g_free(step);
@@ -47,6 +53,7 @@ step_clear(Step *step)
   /* The lengths alone: this runs a million times a second. */
   step->entries->len = step->victims->len = step->swapped_in->len = 0;
   step->ignored->len = step->hits->len = step->shed->len = 0;
+  step->stores->len = step->loads->len = step->flushes->len = 0;
   step->sequences->len = step->ending->len = 0;
   step->clocked = step->clocked_at = 0;
   step->n_sequences = step->n_decodes = step->n_tokens = 0;
@@ -62,14 +69,20 @@ gboolean
 step_is_empty(const Step *step)
 {
   return step->n_sequences == 0 && step->victims->len == 0 && step->shed->len == 0 &&
-         step->swapped_in->len == 0 && step->ignored->len == 0;
+         step->swapped_in->len == 0 && step->ignored->len == 0 && !step_has_jobs(step);
 }
 
 gboolean
-step_only_preempts(const Step *step)
+step_has_jobs(const Step *step)
 {
-  return step->victims->len > 0 && step->n_sequences == 0 && step->swapped_in->len == 0 &&
-         step->ignored->len == 0 && step->copy_out_blocks == 0 && step->abort == NULL;
+  return step->stores->len + step->loads->len + step->flushes->len > 0;
+}
+
+gboolean
+step_has_work(const Step *step)
+{
+  return step->n_sequences > 0 || step->copy_out_blocks + step->copy_in_blocks > 0 ||
+         step->ignored->len > 0 || step->abort != NULL;
 }
 
 gboolean

@@ -62,6 +62,17 @@ typedef struct {
   guint32 tokens; /* of its prompt found in the prefix cache on admission */
 } StepHit;
 
+/* Native offload: jobs between the GPU and the host. */
+typedef struct {
+  guint32 request;
+  guint32 blocks; /* to be copied to the host */
+} StepStore;
+
+typedef struct {
+  guint32 request;
+  guint32 hit_tokens; /* found in the pool, */
+  guint32 tokens;     /* and behind them to be loaded from the host */
+} StepLoad;
 /* What SGLang's decisions have besides; mode is NULL under other engines. */
 typedef struct {
   const char *mode; /* extend, mixed, decode, none */
@@ -82,6 +93,9 @@ typedef struct {
   GArray *swapped_in;      /* of StepSwapIn, in order */
   GArray *ignored;         /* of guint32: requests that the scheduler dropped */
   GArray *hits;            /* of StepHit, in order of admission */
+  GArray *stores;          /* of StepStore: decided in this step, which does not wait for them */
+  GArray *loads;           /* of StepLoad, the same */
+  GArray *flushes;         /* of guint32: ids of the jobs that it waits for, ascending */
   guint32 n_sequences;     /* that it works on */
   guint32 n_decodes;       /* of them ENTRY_DECODE */
   guint32 n_tokens;        /* that it computes */
@@ -100,9 +114,11 @@ typedef struct {
   /* State right after the decision, before it runs. */
   guint32 gpu_free_blocks;
   guint32 host_free_blocks;
-  guint32 waiting;
+  guint32 waiting; /* those included whose KV is being loaded */
   guint32 running;
   guint32 swapped;
+  gboolean has_tier;        /* native offload is on: */
+  guint32 tier_used_blocks; /* of the host's prefix cache */
 
   StepSglang sglang;
   gboolean takes_no_time; /* it is decided while the device works, and has nothing for it */
@@ -125,8 +141,11 @@ void step_clear(Step *step);
 
 /* TRUE if the decision holds nothing at all: no work, no victim, nobody ignored. */
 gboolean step_is_empty(const Step *step);
-/* TRUE if requests were preempted and that is all: there is nothing to compute and to copy. */
-gboolean step_only_preempts(const Step *step);
+/* TRUE if it decided or flushed jobs of the native offload. */
+gboolean step_has_jobs(const Step *step);
+/* TRUE if there is something to compute, or to copy before that, or to tell: else it only preempts,
+ * or decides jobs. */
+gboolean step_has_work(const Step *step);
 /* TRUE if it is decodes and nothing else at all: what may be repeated. */
 gboolean step_is_only_decodes(const Step *step);
 /* Blocks that the repeats after the first take, of `repeats` in all. */

@@ -58,6 +58,13 @@ waiting_queue_push_head(WaitingQueue *queue, Sequence *sequence)
 }
 
 void
+waiting_queue_push_known(WaitingQueue *queue, Sequence *sequence)
+{
+  sequence_queue_push_tail(&queue->known, sequence);
+  queue->length++;
+}
+
+void
 waiting_queue_push_tail(WaitingQueue *queue, Sequence *sequence)
 {
   const Range range = {sequence->request, sequence->request + 1, sequence};

@@ -22,9 +22,11 @@ void waiting_queue_clear(WaitingQueue *queue);
 
 /* A request joins the tail: its index, greater than any before. */
 void waiting_queue_add(WaitingQueue *queue, guint32 request);
-/* Takes the first that is not known out; `known` is empty, and length is not 0. *sequence is one
- * that went to the tail; NULL: it is untouched, the request of the index that is returned. */
+/* Takes the first that is not known out, of which there must be one. *sequence is one that went to
+ * the tail; NULL: it is untouched, the request of the index that is returned. */
 guint32 waiting_queue_take_untouched(WaitingQueue *queue, Sequence **sequence);
+/* Puts a sequence of the first that was not known behind all that are. */
+void waiting_queue_push_known(WaitingQueue *queue, Sequence *sequence);
 void waiting_queue_push_head(WaitingQueue *queue, Sequence *sequence);
 /* A sequence that the engine knows goes behind all that wait. */
 void waiting_queue_push_tail(WaitingQueue *queue, Sequence *sequence);

@@ -15,7 +15,7 @@ path_from_study(const char *folder, const char *value, const char *const *kinds)
       g_path_is_absolute(value) ? g_strdup(value) : g_build_filename(folder, value, NULL);
 
   for (guint i = 0; kinds != NULL && kinds[i] != NULL; i += 2) {
-    g_autofree char *shipped = cli_data_file(kinds[i], value, kinds[i + 1]);
+    g_autofree char *shipped = shipped_file(kinds[i], value, kinds[i + 1]);
     if (shipped != NULL)
       return g_strdup(value);
   }

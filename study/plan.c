@@ -40,16 +40,13 @@ append_trace(GString *text, Shelf *shelf, const Settings *settings, GError **err
   g_autofree char *path = NULL;
   const char *digest;
 
-  if (settings->trace == NULL) {
-    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                "--trace is missing: a file, or a name from 'spillway list traces'");
+  if (!workload_source_check(settings, error))
     return FALSE;
-  }
-  if (!cli_trace_format_check(settings->trace_format, error))
-    return FALSE;
-  if (g_str_has_prefix(settings->trace, TRACE_GENERATED))
+  if (workload_source(settings) == WORKLOAD_RANDOM) /* its settings say it all */
+    return TRUE;
+  if (workload_source(settings) == WORKLOAD_GENERATED)
     return append_generator(text, shelf, settings->trace, error);
-  path = cli_trace_path(settings->trace, error);
+  path = trace_name_path(settings->trace, error);
   digest = path != NULL ? shelf_file_digest(shelf, path, error) : NULL;
   if (digest == NULL) {
     g_prefix_error(error, "--trace: ");
@@ -252,13 +249,9 @@ order_cells(StudyPlan *plan)
   plan->order = g_new(guint, n);
   for (guint i = 0; i < n; i++) {
     g_autoptr(Settings) s = study_plan_settings(plan, i);
-    gboolean generated = s->trace != NULL && g_str_has_prefix(s->trace, TRACE_GENERATED);
     char *measure = g_ptr_array_index(plan->measures, i);
-    places[i] = (Place){measure != NULL && g_hash_table_add(seen, measure),
-                        g_strdup_printf("%s\n%" G_GUINT64_FORMAT "\n%.17g\n%" G_GUINT64_FORMAT,
-                                        s->trace != NULL ? s->trace : "", s->limit, s->time_scale,
-                                        generated ? s->seed : 0),
-                        i};
+    places[i] =
+        (Place){measure != NULL && g_hash_table_add(seen, measure), workload_source_key(s), i};
   }
   qsort(places, n, sizeof *places, compare_places);
   for (guint i = 0; i < n; i++) {

@@ -1,6 +1,7 @@
 /* GKeyFile reads the values. It merges keys that stand twice and knows no lines, so the lines are
  * gone through once before. */
 #include "study.h"
+#include "files/input.h"
 #include "paths.h"
 
 #include "scenario/typed.h"
@@ -63,7 +64,7 @@ refuse_name(const Reader *r, guint line, const char *what, const char *found,
             const char *const *expected, GError **error)
 {
   g_autofree char *list = g_strjoinv(", ", (char **)(gpointer)expected);
-  const char *near = cli_nearest(found, expected);
+  const char *near = typed_nearest(found, expected);
 
   return refuse(r, line, error, "found %s '%.60s', expected one of %s%s%s%s", what, found, list,
                 near != NULL ? "; did you mean " : "", near != NULL ? near : "",
@@ -150,7 +151,7 @@ check_option(const Reader *r, const char *name, gboolean in_grid, guint line, GE
   if (advice != NULL)
     return refuse(r, line, error, "found %s, expected an option of 'spillway run': %s", name,
                   advice);
-  near = cli_nearest(name, (const char *const *)names);
+  near = typed_nearest(name, (const char *const *)names);
   return refuse(r, line, error, "found %.60s, expected an option of 'spillway run'%s%s%s", name,
                 near != NULL ? "; did you mean " : "", near != NULL ? near : "",
                 near != NULL ? "?" : "");
@@ -289,7 +290,7 @@ read_seeds(Reader *r, GError **error)
   texts = read_texts(r, "study", "seeds", line, error);
   for (guint i = 0; texts != NULL && texts[i] != NULL; i++) {
     g_autoptr(GError) cause = NULL;
-    if (!cli_parse_uint(texts[i], "seeds", 0, (guint64)9e15, &seed, &cause))
+    if (!typed_uint(texts[i], "seeds", 0, (guint64)9e15, &seed, &cause))
       return refuse(r, line, error, "%s", cause->message);
     for (guint j = 0; j < r->study->seeds->len; j++)
       if (g_array_index(r->study->seeds, guint64, j) == seed)
@@ -354,9 +355,10 @@ read_all(Reader *r, GError **error)
 
   if (g_file_test(r->study->path, G_FILE_TEST_IS_DIR))
     return refuse(r, 0, error, "found a folder, expected a study file");
-  if (!g_file_get_contents(r->study->path, &text, &n_bytes, &cause)) {
+  text = input_read(r->study->path, INPUT_PLAIN, INPUT_TEXT_MAX_BYTES, &n_bytes, &cause);
+  if (text == NULL) {
     if (!g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-      return refuse(r, 0, error, "%s", cause->message);
+      return refuse(r, 0, error, "cannot be read: %s", cause->message);
     return refuse(r, 0, error, "there is no such file; doc/sweeps.md says what is in a study file");
   }
   if (strlen(text) != n_bytes || !g_utf8_validate(text, (gssize)n_bytes, NULL))

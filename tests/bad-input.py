@@ -71,6 +71,28 @@ def test_broken_fields():
     check_refused(trace(HEADER + '0,"1,1\n'), ["t.csv:2:3", "quotes that pair"])
 
 
+def test_engines_options():
+    """Options of one engine under another, with the name that the other has; and SGLang's and TensorRT-LLM's own."""
+    base = ["run", "--executor", "unit", "--trace", "demo"]
+    sglang = [*base, "--scheduler", "sglang", "--max-total-tokens", "9000"]
+    for words, *expected in [
+            ([*base, "--num-gpu-blocks", "99", "--page-size", "16"], "--page-size", "--block-size"),
+            ([*base, "--num-gpu-blocks", "99", "--ignore-eos"], "--ignore-eos", "no such thing"),
+            ([*base, "--num-gpu-blocks", "99", "--capacity-policy", "static-batch"], "--capacity-policy", "no such thing"),
+            ([*sglang, "--max-num-seqs", "8"], "--max-num-seqs", "--max-running-requests"),
+            ([*sglang, "--num-gpu-blocks", "8"], "--num-gpu-blocks", "--max-total-tokens"),
+            ([*sglang, "--no-async-scheduling"], "--no-async-scheduling", "--disable-overlap-schedule"),
+            ([*sglang, "--chunked-prefill-size", "0"], "--chunked-prefill-size", "'0'"),
+            ([*sglang, "--kv-memory", "1GiB"], "--max-total-tokens", "--kv-memory", "contradict"),
+            ([*sglang, "--overflow", "swap", "--num-cpu-blocks", "9"], "--overflow", "only recomputes"),
+            ([*sglang, "--victim", "newest"], "--victim", "own order"),
+            ([*base, "--scheduler", "trtllm", "--num-gpu-blocks", "999", "--capacity-policy", "maximum"],
+             "'maximum'", "max-utilization"),
+            ([*base, "--scheduler", "trtllm", "--num-gpu-blocks", "999", "--enable-prefix-caching"],
+             "--enable-prefix-caching", "no such thing")]:
+        check_refused(words, expected)
+
+
 def test_broken_binary_traces():
     """Binary traces that are cut, longer than they say, changed, of another format number, or none."""
     succeed("trace", "convert", "demo", "-o", "whole.bin")
@@ -162,8 +184,16 @@ def test_contradictions():
         (RUN + ["--swap-space", "4", "--num-cpu-blocks", "9"], "--swap-space", "--num-cpu-blocks", "one of them"),
         (RUN + ["--enable-chunked-prefill", "--no-enable-chunked-prefill"], "one of them"),
         (RUN + ["--enable-prefix-caching", "--no-enable-prefix-caching"], "one of them"),
-        (RUN + ["--block-manager", "2"], "--block-manager", "vllm-v1"),
-        (RUN + ["--watermark", "0.1"], "--watermark", "vllm-v1"),
+        (RUN + ["--block-manager", "2"], "--block-manager", "vllm-0.33"),
+        (RUN + ["--scheduler", "vllm-0.18.1", "--no-scheduler-reserve-full-isl"], "--no-scheduler-reserve-full-isl", "vllm-0.19"),
+        (RUN + ["--scheduler", "vllm-0.30", "--max-num-active-seqs", "9"], "--max-num-active-seqs", "vllm-0.31"),
+        (RUN + ["--scheduler", "vllm-0.99"], "vllm-0.99", "vllm-0.33"),
+        (RUN + ["--scheduler", "vllm-0.20", "--num-offload-blocks", "9"], "native offload", "vllm-0.20"),
+        (RUN + ["--scheduler", "vllm-0.20", "--overflow", "offload"], "native offload", "vllm-0.20"),
+        (RUN + ["--num-offload-blocks", "9", "--overflow", "swap"], "native offload", "swap"),
+        (RUN + ["--no-offload-prompt-only"], "native offload", "--num-offload-blocks"),
+        (RUN + ["--num-offload-blocks", "9", "--unit-copy-steps", "3"], "--unit-copy-steps", "model"),
+        (RUN + ["--watermark", "0.1", "--scheduler", "vllm-v1"], "--watermark", "vllm-0.24"),
         (OLD + ["--enable-prefix-caching"], "--enable-prefix-caching", "vllm-0.6"),
         (OLD + ["--long-prefill-token-threshold", "5"], "--long-prefill-token-threshold", "vllm-0.6"),
         (unit + ["--what-if", "host=0"], "--what-if", "unit"), (unit + ["--copy-path", "batched"], "--copy-path"),
@@ -188,7 +218,7 @@ def test_numbers():
         check_refused(OLD + ["--watermark", text], ["--watermark", "'%s'" % text, "from 0 to 1"])
     check_table([
         (RUN + ["--tensor-parallel-size", "3"], "llama-2-7b", "tensor-parallel"),
-        (RUN + ["--num-gpu-blocks", "1"], "1 block", "vllm-v1"),
+        (RUN + ["--num-gpu-blocks", "1"], "1 block", "vllm-0.33"),
         (RUN + ["--num-gpu-blocks", "2", "--block-size", "1"], "1 token"),
         (CROSSOVER + ["--tokens", "x"], "--tokens", "'x'", "whole number"),
         (CROSSOVER + ["--tokens", ""], "--tokens", "found nothing"),

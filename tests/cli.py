@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The command line as a user types it: help, names, traces in and out, and real engines' recordings."""
 import gzip
+import json
 import os
 import re
 import subprocess
@@ -18,7 +19,8 @@ VERBS = [["run"], ["live"], ["validate"], ["selfcheck"], ["compare"], ["crossove
          ["list"]]
 
 # What an operator pastes from a vLLM deployment, and what scripts rely on.
-RUN_OPTIONS = """model device trace trace-format limit time-scale max-concurrency seed scheduler overflow victim block-size
+RUN_OPTIONS = """model device trace trace-format limit time-scale max-concurrency num-prompts
+request-rate burstiness random-input-len random-output-len random-range-ratio seed scheduler overflow victim block-size
 num-gpu-blocks kv-memory kv-cache-dtype gpu-memory-utilization swap-space num-cpu-blocks max-num-seqs max-num-batched-tokens
 max-model-len enable-chunked-prefill no-enable-chunked-prefill block-manager watermark enable-prefix-caching
 long-prefill-token-threshold async-scheduling tensor-parallel-size executor what-if no-stride format output decisions perfetto perfetto-window
@@ -313,6 +315,23 @@ def test_trace_max_tokens():
     check("max_tokens" in shown[0] and "max_tokens" not in shown[1], str(shown))
     check("allowed" in succeed("trace", "show", "limits.csv").out.decode())
     check_equal(execute(*GEN, "--max-tokens", "0.5x").status, 2)
+
+
+def test_engines_page():
+    """doc/engines.md: its runs come out as it says, and its lines are in their logs."""
+    page = read(source("doc", "engines.md")).decode()
+    write("four.csv", re.search(r"printf '(.*)' > four.csv", page)[1].replace("\\n", "\n"))
+    logged = []
+    rows = re.findall(r"^\| `(--scheduler [^`]*)`[^|]* \| (\d+) \| (\d+) s \|$", page, re.M)
+    check(len(rows) > 5, str(rows))
+    for words, preempted, seconds in rows:
+        run = run_json("--executor", "unit", "--trace", "four.csv", *words.split(), "--decisions", "log.jsonl")
+        check_equal([run["preemptions"], run["makespan_s"]], [int(preempted), int(seconds)], words)
+        logged += [json.loads(line) for line in read("log.jsonl").splitlines()]
+    lines = [json.loads(line) for line in re.findall(r"^    (\{.*\})$", page, re.M)]
+    check(len(lines) > 5, str(lines))
+    for line in lines:
+        check(any(all(entry.get(key) == line[key] for key in line) for entry in logged), str(line))
 
 
 def test_trace_sources():

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """explain: what it says is what the database holds."""
+import contextlib
 import sqlite3
 
 from spillway_test import HARDWARE, all_tests, check, check_equal, execute, main, succeed
@@ -67,6 +68,20 @@ def test_preemptions():
             check("%d blocks" % blocks in text and verb in text, text)
             check(run == 2 or "{:,} tokens".format(lost) in text, text)
             check(("less." in text) == (other < cost), text)
+
+
+def test_parts():
+    """Where a victim's KV went in parts, the text says what of it was kept, dropped and copied."""
+    for policy, said in (("split", "tokens were dropped, the others went to the host"),
+                         ("partial", "of its blocks, the last ones, and lost the KV of")):
+        succeed("run", *HARDWARE, "--trace", "demo", "--kv-memory", "12%", "--no-enable-prefix-caching", "--overflow", policy,
+                "-o", policy + ".db")
+        with contextlib.closing(sqlite3.connect(policy + ".db")) as database:
+            rows = database.execute("SELECT sequence, cost_s FROM preemption WHERE action = ?", (policy,)).fetchall()
+        check(rows, policy)
+        for sequence, cost in rows[:5]:
+            text = succeed("explain", policy + ".db", "--preemption", sequence).text
+            check(said in text and cost > 0, text)
 
 
 def test_without_costs():

@@ -67,6 +67,53 @@ add_requests(LiveCase *c, GRand *rand)
   g_assert_true(workload_seal(c->workload, NULL));
 }
 
+/* Any that can be carried out. */
+static const OverflowPolicy *
+any_overflow(GRand *rand)
+{
+  const OverflowPolicy *policy;
+  guint32 n = 0;
+
+  while (overflow_policies[n] != NULL)
+    n++;
+  do
+    policy = overflow_policies[pick(rand, 0, n - 1)];
+  while (policy->only_modelled);
+  return policy;
+}
+
+static const VictimPolicy *
+any_victim(GRand *rand)
+{
+  guint32 n = 0;
+
+  while (victim_policies[n] != NULL)
+    n++;
+  return coin(rand) ? &victim_newest : victim_policies[pick(rand, 0, n - 1)];
+}
+
+/* Costs by which a victim of middling length is best split: each token costs more than the one
+ * before, and copies the same. */
+static void
+step_cost(CostModel *self G_GNUC_UNUSED, const CostShape *shape, guint32 repeat, CostPiece *piece)
+{
+  for (guint32 i = 0; i < shape->n_prefills; i++) {
+    const CostChunk *chunk = &shape->prefills[i];
+    piece->base_ps[COST_ATTENTION] += chunk->tokens * (2 * chunk->cached_tokens + chunk->tokens);
+  }
+  piece->base_ps[COST_LINEAR] = 1;
+  piece->steps = repeat;
+}
+
+static gint64
+copy_cost(CostModel *self G_GNUC_UNUSED, CopyDirection direction G_GNUC_UNUSED, guint32 blocks)
+{
+  return 40 * (gint64)blocks;
+}
+
+static const CostModelClass live_case_costs = {
+    .name = "test", .step = step_cost, .copy_ps = copy_cost};
+
 void
 live_case_make(LiveCase *c, const TestModel *models, guint n_models, guint32 seed)
 {
@@ -96,9 +143,12 @@ live_case_make(LiveCase *c, const TestModel *models, guint n_models, guint32 see
       .prefix_caching = v1 && coin(rand),
       .named_blocks = TRUE,
       .long_prefill_token_threshold = v1 && coin(rand) ? pick(rand, 1, 16) : 0,
-      .overflow = coin(rand) ? &overflow_recompute : &overflow_swap,
-      .victim = &victim_newest,
+      .overflow = any_overflow(rand),
+      .victim = any_victim(rand),
   };
+  c->cost.class = &live_case_costs;
+  c->config.cost = &c->cost;
+  c->config.overflow_options = policy_fallbacks(&c->config.overflow->base);
   c->config.num_gpu_blocks = 3 + pick(rand, 76, 120) / c->config.block_size;
   c->config.async_scheduling = v1 && coin(rand);
   c->kv_form = coin(rand) ? KV_BY_LAYER : KV_BY_BLOCK;
@@ -129,6 +179,12 @@ on_step(Observer *observer, const StepReport *report)
   LiveResult *r = (LiveResult *)observer;
 
   r->swapped_blocks += report->step->copy_in_blocks;
+  r->shed += report->step->shed->len;
+  for (guint i = 0; i < report->step->victims->len; i++) {
+    OverflowAction action = g_array_index(report->step->victims, StepVictim, i).action;
+    r->split += action == OVERFLOW_SPLIT;
+    r->partial += action == OVERFLOW_PARTIAL;
+  }
   for (guint i = 0; i < report->step->hits->len; i++)
     r->hit_tokens += g_array_index(report->step->hits, StepHit, i).tokens;
 }
@@ -169,10 +225,11 @@ live_case_run(const LiveCase *c, LiveDevice *device, const ExecutorClass *class,
   g_autoptr(Executor) executor = live_executor_base(live);
   g_autoptr(Client) client = client_trace_new(c->workload);
   Observer *const observers[] = {live_executor_observer(live), &r->observer};
+  const LoopInstance instance = {.scheduler = scheduler, .executor = executor};
   const Loop loop = {
       .client = client,
-      .scheduler = scheduler,
-      .executor = executor,
+      .instances = &instance,
+      .n_instances = 1,
       .observers = observers,
       .n_observers = G_N_ELEMENTS(observers),
       .stride = TRUE,

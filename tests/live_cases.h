@@ -16,6 +16,7 @@ typedef struct {
   SchedulerConfig config;
   KvForm kv_form;
   Workload *workload;
+  CostModel cost; /* for policies that ask */
 } LiveCase;
 
 /* What became of a run. */
@@ -25,6 +26,7 @@ typedef struct {
   GPtrArray *outputs; /* of GArray of gint32 */
   RunOutcome outcome;
   guint64 swapped_blocks, hit_tokens, recomputed_tokens;
+  guint split, partial, shed; /* how often */
 } LiveResult;
 
 /* Seeds of everything that is made up. */

@@ -5,6 +5,7 @@ module_tests = \
   %D%/unit/defaults \
   %D%/unit/executor \
   %D%/unit/import \
+  %D%/unit/import-engines \
   %D%/unit/invariants \
   %D%/unit/keys \
   %D%/unit/live \
@@ -13,11 +14,13 @@ module_tests = \
   %D%/unit/profile \
   %D%/unit/profile-cost \
   %D%/unit/report \
+  %D%/unit/results \
   %D%/unit/roofline \
   %D%/unit/roofline-tables \
   %D%/unit/server-memory \
   %D%/unit/stored \
   %D%/unit/trace-binary \
+  %D%/unit/trace-gen \
   %D%/unit/trace-verb \
   %D%/unit/traces \
   %D%/unit/validation \
@@ -26,10 +29,12 @@ script_tests = \
   %D%/accuracy.py \
   %D%/arrows.sh \
   %D%/bad-input.py \
+  %D%/bench-client.py \
   %D%/bootstrap.sh \
   %D%/cli.py \
   %D%/completion.sh \
   %D%/explain.py \
+  %D%/families.py \
   %D%/forms.py \
   %D%/faults.py \
   %D%/fuzz.py \
@@ -50,14 +55,25 @@ EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/browser.py %D%/bare-debia
 
 %C%_unit_invariants_SOURCES = %D%/unit/invariants.c %D%/kv_witness.c %D%/kv_witness.h
 live_cases = %D%/live_cases.c %D%/live_cases.h
+report_fixture = %D%/report_fixture.c %D%/report_fixture.h
+%C%_unit_report_SOURCES = %D%/unit/report.c $(report_fixture)
+%C%_unit_results_SOURCES = %D%/unit/results.c $(report_fixture)
+import_fixture = %D%/import_fixture.c %D%/import_fixture.h
+%C%_unit_import_SOURCES = %D%/unit/import.c $(import_fixture)
+%C%_unit_import_engines_SOURCES = %D%/unit/import-engines.c $(import_fixture)
+trace_fixture = %D%/trace_fixture.c %D%/trace_fixture.h
+%C%_unit_traces_SOURCES = %D%/unit/traces.c $(trace_fixture)
+%C%_unit_trace_binary_SOURCES = %D%/unit/trace-binary.c $(trace_fixture)
 %C%_unit_live_SOURCES = %D%/unit/live.c $(live_cases)
 
 # Calibration
-check_PROGRAMS += %D%/unit/calibrate %D%/unit/calibration
-TESTS += %D%/unit/calibrate %D%/unit/calibration
+check_PROGRAMS += %D%/unit/calibrate %D%/unit/calibration %D%/unit/calibration-trouble
+TESTS += %D%/unit/calibrate %D%/unit/calibration %D%/unit/calibration-trouble
 synthetic_device = %D%/synthetic_device.c %D%/synthetic_device.h
 %C%_unit_calibrate_SOURCES = %D%/unit/calibrate.c $(synthetic_device)
-%C%_unit_calibration_SOURCES = %D%/unit/calibration.c $(synthetic_device)
+calibration_fixture = %D%/calibration_fixture.c %D%/calibration_fixture.h $(synthetic_device)
+%C%_unit_calibration_SOURCES = %D%/unit/calibration.c $(calibration_fixture)
+%C%_unit_calibration_trouble_SOURCES = %D%/unit/calibration-trouble.c $(calibration_fixture)
 
 # Kernels
 kernel_tests = \
@@ -102,6 +118,81 @@ else
 TESTS += %D%/without-cuda.sh
 endif
 EXTRA_DIST += %D%/kernel-resources.py
+
+# An example of each family of models, and what is right of it.
+EXTRA_DIST += \
+  %D%/models/families.csv \
+  %D%/models/families/baichuan2-13b.json \
+  %D%/models/families/baichuan2-7b.json \
+  %D%/models/families/bloom-7b1.json \
+  %D%/models/families/chatglm3-6b.json \
+  %D%/models/families/command-r.json \
+  %D%/models/families/command-r7b.json \
+  %D%/models/families/deepseek-v2-lite.json \
+  %D%/models/families/deepseek-v2.json \
+  %D%/models/families/deepseek-v3.2.json \
+  %D%/models/families/deepseek-v3.json \
+  %D%/models/families/dots.llm1.json \
+  %D%/models/families/ernie-4.5-0.3b.json \
+  %D%/models/families/exaone-3.5-7.8b.json \
+  %D%/models/families/exaone-4.0-32b.json \
+  %D%/models/families/falcon-40b.json \
+  %D%/models/families/falcon-7b.json \
+  %D%/models/families/gemma-2-2b.json \
+  %D%/models/families/gemma-2-9b.json \
+  %D%/models/families/gemma-3-1b.json \
+  %D%/models/families/gemma-3-27b.json \
+  %D%/models/families/gemma-3-4b.json \
+  %D%/models/families/gemma-4-31b.json \
+  %D%/models/families/glm-4-9b-0414.json \
+  %D%/models/families/glm-4.5-air.json \
+  %D%/models/families/glm-4.6.json \
+  %D%/models/families/glm-5.2.json \
+  %D%/models/families/glm-5.json \
+  %D%/models/families/gpt-neox-20b.json \
+  %D%/models/families/gpt-oss-120b.json \
+  %D%/models/families/gpt-oss-20b.json \
+  %D%/models/families/gpt2.json \
+  %D%/models/families/granite-3.0-1b-a400m.json \
+  %D%/models/families/granite-3.1-8b.json \
+  %D%/models/families/granite-4.0-h-tiny.json \
+  %D%/models/families/internlm2.5-7b.json \
+  %D%/models/families/internlm3-8b.json \
+  %D%/models/families/jamba-v0.1.json \
+  %D%/models/families/kimi-k2-thinking.json \
+  %D%/models/families/kimi-k2.json \
+  %D%/models/families/llama-4-maverick.json \
+  %D%/models/families/llama-4-scout.json \
+  %D%/models/families/mimo-7b.json \
+  %D%/models/families/mimo-v2-flash.json \
+  %D%/models/families/minimax-m2.json \
+  %D%/models/families/mistral-small-3.1-24b.json \
+  %D%/models/families/nemotron-3-nano-30b.json \
+  %D%/models/families/nemotron-nano-9b-v2.json \
+  %D%/models/families/nemotron-nas-three-blocks.json \
+  %D%/models/families/olmo-2-7b.json \
+  %D%/models/families/olmo-3-7b.json \
+  %D%/models/families/olmo-7b.json \
+  %D%/models/families/olmoe-1b-7b.json \
+  %D%/models/families/phi-2.json \
+  %D%/models/families/phi-3.5-moe.json \
+  %D%/models/families/pythia-6.9b.json \
+  %D%/models/families/qwen-7b.json \
+  %D%/models/families/qwen1.5-moe-a2.7b.json \
+  %D%/models/families/qwen2-57b-a14b.json \
+  %D%/models/families/qwen2.5-vl-7b.json \
+  %D%/models/families/qwen3-235b-a22b.json \
+  %D%/models/families/qwen3-next-80b-a3b.json \
+  %D%/models/families/qwen3-vl-30b-a3b.json \
+  %D%/models/families/qwen3-vl-8b.json \
+  %D%/models/families/qwen3.5-27b.json \
+  %D%/models/families/qwen3.5-35b-a3b.json \
+  %D%/models/families/seed-oss-36b.json \
+  %D%/models/families/smollm3-3b.json \
+  %D%/models/families/stablelm-2-1.6b.json \
+  %D%/models/families/starcoder2-3b.json \
+  %D%/models/families/starcoder2-7b.json \
+  %D%/models/families/step-3.5-flash.json
 
 # Tiny models that the live executor runs.
 EXTRA_DIST += \

@@ -129,6 +129,7 @@ def test_bad_input():
     for words, expected in ((device + ["--log", "other.log"], "other.log: found nothing of memory"),
                             (device + ["--log", "missing.log"], "missing.log: cannot be read"),
                             (device + ["--scheduler", "vllm-0.99"], "--scheduler"),
+                            (device + ["--scheduler", "sglang"], "expected a version of vLLM"),
                             (device + ["--tensor-parallel-size", "0"], "--tensor-parallel-size"),
                             (device + ["--gpu-memory-utilization", "1.5"], "--gpu-memory-utilization"),
                             (["model", "show", "llama-3.1-8b", "--log", "other.log"], "--log needs --device"),

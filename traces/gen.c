@@ -225,8 +225,37 @@ renumbered(Workload *workload)
   return ordered;
 }
 
-Workload *
-trace_gen_run(const TraceGen *gen, GError **error)
+/* What an array of so many grows to. */
+static gsize
+array_bytes(double n, gsize element_bytes)
+{
+  gsize bytes = 1;
+
+  while ((double)bytes < n * (double)element_bytes)
+    bytes *= 2;
+  return bytes;
+}
+
+/* An array that cannot grow ends the program; this tells it before. */
+static gboolean
+check_memory(const TraceGen *gen, GError **error)
+{
+  double n = gen->requests > 0 ? gen->requests : gen->rate * gen->duration_s;
+  gsize bytes = array_bytes(n / gen->turns, sizeof(double)) +
+                array_bytes(n, sizeof(Request)) * (gen->turns > 1 ? 2 : 1);
+  gpointer all = g_try_malloc(bytes);
+
+  g_free(all);
+  if (all == NULL)
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "%.0f requests take %.1f GB of memory, which is more than there is for this "
+                "program; ask for fewer",
+                n, (double)bytes / 1e9);
+  return all != NULL;
+}
+
+static Workload *
+run_all(const TraceGen *gen, GError **error)
 {
   g_autoptr(GArray) starts = draw_starts(gen);
   g_autoptr(Workload) workload = workload_new();
@@ -254,6 +283,12 @@ trace_gen_run(const TraceGen *gen, GError **error)
       return NULL;
   }
   return g_steal_pointer(&workload);
+}
+
+Workload *
+trace_gen_run(const TraceGen *gen, GError **error)
+{
+  return check_memory(gen, error) ? run_all(gen, error) : NULL;
 }
 
 /* A number as short as it can be typed. */

@@ -1,6 +1,7 @@
 noinst_LIBRARIES += libspillway-traces.a
 libspillway_traces_a_SOURCES = \
   %D%/aiperf.c \
+  %D%/bench.c %D%/bench.h \
   %D%/azure.c \
   %D%/bailian.c \
   %D%/benchmark.c \

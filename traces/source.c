@@ -3,8 +3,7 @@
  *   buffer: [ handed out | begin … filled | free … capacity ] + what may be read behind a line
  *
  * When no line end is left, the rest moves to the front and the next block is read behind it, so a
- * line is always contiguous; the buffer grows only for lines longer than it. gzip goes through
- * inflate() rather than gzread(), which cannot tell a truncated pipe from a finished one.
+ * line is always contiguous; the buffer grows only for lines longer than it.
  */
 #include "config.h"
 
@@ -15,7 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
+
+#include "files/gunzip.h"
 
 enum { BLOCK_BYTES = 1 << 20, LINE_MAX_BYTES = 64 << 20, MARK_MAX_BYTES = 16 };
 
@@ -24,11 +24,11 @@ struct Source {
   int fd;
   char *buffer;
   gsize begin, filled, capacity;
-  gint64 length_bytes;         /* of a plain file; -1: not known */
-  gboolean at_end;             /* the input has no more bytes */
-  gboolean is_started;         /* a line was handed out */
-  gboolean is_gzip, in_member; /* in_member: between a gzip member's start and its checksum */
-  z_stream inflater;
+  gint64 length_bytes; /* of a plain file; -1: not known */
+  gboolean at_end;     /* the input has no more bytes */
+  gboolean is_started; /* a line was handed out */
+  gboolean is_gzip;
+  Gunzip gunzip;
   unsigned char *packed; /* BLOCK_BYTES, for gzip */
 };
 
@@ -60,50 +60,36 @@ start_gzip(Source *source, GError **error)
 {
   source->packed = g_malloc(BLOCK_BYTES);
   memcpy(source->packed, source->buffer, source->filled);
-  source->inflater.next_in = source->packed;
-  source->inflater.avail_in = (uInt)source->filled;
-  source->filled = 0;
-  source->is_gzip = source->in_member = TRUE;
-  if (inflateInit2(&source->inflater, 15 + 16) != Z_OK)
+  if (!gunzip_init(&source->gunzip))
     return fail(source, error, "gzip cannot be started");
+  source->gunzip.stream.next_in = source->packed;
+  source->gunzip.stream.avail_in = (uInt)source->filled;
+  source->filled = 0;
+  source->is_gzip = TRUE;
   return TRUE;
 }
 
 static gboolean
 fill_gzip(Source *source, GError **error)
 {
-  z_stream *z = &source->inflater;
+  z_stream *z = &source->gunzip.stream;
   gsize free_bytes = source->capacity - source->filled;
+  const char *fault = NULL;
 
   z->next_out = (Bytef *)source->buffer + source->filled;
   z->avail_out = (uInt)free_bytes;
-  while (z->avail_out == free_bytes) {
+  while (z->avail_out == free_bytes && !source->at_end) {
     if (z->avail_in == 0) {
       gssize got = read_block(source, source->packed, BLOCK_BYTES, error);
       if (got < 0)
         return FALSE;
-      if (got == 0) {
-        if (source->in_member)
-          return fail(source, error, "the gzip data ends early; the file is truncated");
-        source->at_end = TRUE;
-        break;
-      }
       z->next_in = source->packed;
       z->avail_in = (uInt)got;
+      source->at_end = got == 0;
     }
-    if (!source->in_member) { /* another member may follow, and so may padding */
-      if (*z->next_in != 0x1f) {
-        source->at_end = TRUE;
-        break;
-      }
-      inflateReset(z);
-      source->in_member = TRUE;
-    }
-    int status = inflate(z, Z_NO_FLUSH);
-    if (status == Z_STREAM_END)
-      source->in_member = FALSE;
-    else if (status != Z_OK && status != Z_BUF_ERROR)
-      return fail(source, error, "the gzip data is damaged");
+    fault = source->at_end ? gunzip_end(&source->gunzip) : gunzip_run(&source->gunzip);
+    if (fault != NULL)
+      return fail(source, error, fault);
   }
   source->filled += free_bytes - z->avail_out;
   return TRUE;
@@ -161,7 +147,7 @@ source_open(const char *path, GError **error)
   while (!source->at_end && source->filled < MARK_MAX_BYTES) /* to know gzip, a byte order mark… */
     if (!fill(source, error))
       return NULL;
-  if (source->filled >= 2 && memcmp(source->buffer, "\x1f\x8b", 2) == 0) {
+  if (gunzip_is_gzip(source->buffer, source->filled)) {
     source->at_end = FALSE;
     source->length_bytes = -1;
     if (!start_gzip(source, error))
@@ -179,7 +165,7 @@ source_close(Source *source)
   if (source == NULL)
     return;
   if (source->is_gzip)
-    inflateEnd(&source->inflater);
+    gunzip_clear(&source->gunzip);
   if (source->fd > STDIN_FILENO)
     close(source->fd);
   g_free(source->packed);

@@ -17,7 +17,7 @@
 
 /* LINE_BYTES: of a short line. Room for too many requests costs nothing, since memory that nothing
  * is put into is not taken. */
-enum { SPILLWAY_FORMAT_NUMBER = 1, LINE_BYTES = 16 };
+enum { SPILLWAY_FORMAT_NUMBER = 1, LINE_BYTES = 16, RESERVE_MAX = 1 << 22 };
 
 #define FORMAT_MARK "# spillway-trace "
 
@@ -227,7 +227,7 @@ read_content(TraceReader *reader, Source *source, GError **error)
   if (reader->format != NULL && reader->format->read != NULL)
     return reader->format->read(reader->format, reader, source, error);
   if (source_length_bytes(source) > 0)
-    reader_reserve(reader, (guint64)source_length_bytes(source) / LINE_BYTES);
+    reader_reserve(reader, MIN((guint64)source_length_bytes(source) / LINE_BYTES, RESERVE_MAX));
   return read_lines(reader, source, error) && reader_finish(reader, error);
 }
 

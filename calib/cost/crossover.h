@@ -1,8 +1,9 @@
 /* Where recomputing n tokens and swapping them (out, then in) cost the same.
  *
- * Compared at whole blocks: recomputing is one prefill step without host time, swapping is two
- * copies alone on the link. A small prefill still reads all the weights, so swapping may be the
- * cheaper below a first crossing and again, once attention weighs in, above a second.
+ * Costs are compared at whole blocks. Recomputing is one prefill step without host time; swapping
+ * is two copies, alone on the link. There may be two crossings: a small prefill reads all the
+ * weights for few tokens, and a long one pays for its attention, so swapping is cheaper at both
+ * ends.
  */
 #pragma once
 

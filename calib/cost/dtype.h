@@ -3,8 +3,8 @@
  * Every dtype is a key of its own. "fp8" (a scale a tensor or a row) and "fp8_block" (a scale a
  * block of 128 x 128) are kernels apart that differ by half, and "int8" is neither. One pair alone
  * stands in for each other: bfloat16 and float16, which have the same width and run at the same
- * rate on every device that is known. What stands in is said (profile_keys.h); what has no samples
- * is the roofline's.
+ * rate on every device that is known. What stands in is said (profile_remarks.h); what has no
+ * samples is the roofline's.
  */
 #pragma once
 

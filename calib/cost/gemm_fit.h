@@ -1,9 +1,9 @@
 /* Matrix products from a profile: a curve over m for each measured (n, k, dtype).
  *
- * A product's time has steps where m passes a multiple of the kernel's tile; which tile is read
- * from the points, by holding each out in turn. A pair (n, k) between measured ones takes the
- * roofline times the ratio that those have to theirs at that m, in the logarithms of n and k;
- * another that of the nearest measured pairs, and counts as scaled.
+ * A product's time has steps where m passes a multiple of the kernel's tile. The tile is the one
+ * that predicts best: each point is held out in turn and predicted from the others. A pair (n, k)
+ * between measured ones takes its roofline, scaled as those are to theirs at that m; another as the
+ * nearest measured pairs are, and counts as scaled.
  */
 #pragma once
 
@@ -22,7 +22,6 @@ GemmFit *gemm_fit_new(const Profile *profile, const Device *device, const char *
 void gemm_fit_free(GemmFit *fit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GemmFit, gemm_fit_free)
 
-/* Time of one product. *measured: (n, k) is in the profile, or between pairs that are, and m in
- * their range. */
+/* Time of one product. *measured: (n, k) is in the profile and m in its range. */
 double gemm_fit_ps(const GemmFit *fit, const WhatIf *what_if, guint64 m, guint64 n, guint64 k,
                    gboolean *measured);

@@ -1,6 +1,6 @@
 /* Held-out error: samples are dealt into folds by their order, and each fold is predicted by fits
- * that were made without it. Only what lies inside the rest is predicted: an end point has nothing
- * to be held against.
+ * that were made without it. A sample at the end of a range is not predicted: beyond the others the
+ * fits would extrapolate.
  *
  * Products and attention go through the fits that the cost model uses; the smaller operations
  * through curves over their first field.

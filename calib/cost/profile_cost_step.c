@@ -103,6 +103,15 @@ set(CostPiece *piece, CostComponent component, Memo memo)
   piece->scaled_ps[component] = memo.ps - memo.measured_ps;
 }
 
+/* No table has it. */
+double
+profile_cost_contention(const CostModel *base, CopyDirection direction)
+{
+  const CostModel *roofline = ((const ProfileCost *)base)->roofline;
+
+  return roofline->class->contention(roofline, direction);
+}
+
 /* Copies were timed in a stream that waited for all of them to be handed over. Where pieces are so
  * small that handing over takes longer than copying, the host is what they wait for. */
 gint64

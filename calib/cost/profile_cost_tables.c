@@ -55,6 +55,7 @@ static const CostModelClass profile_cost_class = {
     .name = "profile",
     .step = profile_cost_step,
     .copy_ps = profile_cost_copy_ps,
+    .contention = profile_cost_contention,
     .spread = profile_cost_spread,
     .free = profile_free_cost,
 };

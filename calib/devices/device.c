@@ -5,6 +5,8 @@
  */
 #include "device.h"
 
+#include "files/input.h"
+
 #include "sim/units.h"
 
 #include <errno.h>
@@ -238,13 +240,12 @@ is_key_value(const char *line)
 
 /* GLib's messages on key files have no line number: finds the first line that none can have. */
 static void
-set_unreadable(const char *path, const GError *cause, GError **error)
+set_unreadable(const char *path, const char *text, const GError *cause, GError **error)
 {
-  g_autofree char *text = NULL;
   g_auto(GStrv) lines = NULL;
   gboolean in_group = FALSE;
 
-  if (cause->domain == G_KEY_FILE_ERROR && g_file_get_contents(path, &text, NULL, NULL))
+  if (text != NULL)
     lines = g_strsplit(text, "\n", -1);
   for (guint i = 0; lines != NULL && lines[i] != NULL; i++) {
     const char *line = g_strstrip(lines[i]);
@@ -266,11 +267,14 @@ device_read(const char *path, const char *name, GError **error)
 {
   g_autoptr(Device) device = g_new0(Device, 1);
   g_autoptr(GError) cause = NULL;
+  gsize n_bytes;
+  g_autofree char *text = input_read(path, INPUT_PLAIN, INPUT_TEXT_MAX_BYTES, &n_bytes, &cause);
 
   device->name = g_strdup(name);
   device->file = g_key_file_new();
-  if (!g_key_file_load_from_file(device->file, path, G_KEY_FILE_NONE, &cause)) {
-    set_unreadable(path, cause, error);
+  if (text == NULL ||
+      !g_key_file_load_from_data(device->file, text, n_bytes, G_KEY_FILE_NONE, &cause)) {
+    set_unreadable(path, text, cause, error);
     return NULL;
   }
   if (!check_format(device->file, path, error) || !check_keys(device->file, path, error) ||

@@ -3,7 +3,7 @@
  */
 #include "csv_table.h"
 
-#include "calib/store/packed_text.h"
+#include "files/input.h"
 
 #include <math.h>
 #include <string.h>
@@ -150,17 +150,16 @@ CsvTable *
 csv_table_open(const char *path, GError **error)
 {
   g_autoptr(CsvTable) table = g_new0(CsvTable, 1);
-  GString *text;
   gsize bytes;
 
   table->path = g_strdup(path);
   table->columns = g_ptr_array_new();
   table->cells = g_ptr_array_new();
-  text = packed_text_read(path, error);
-  if (text == NULL)
+  table->content = input_read(path, INPUT_MAYBE_GZIP, INPUT_TABLE_MAX_BYTES, &bytes, error);
+  if (table->content == NULL) {
+    g_prefix_error(error, "%s: cannot be read: ", path);
     return NULL;
-  bytes = text->len;
-  table->content = g_string_free(text, FALSE);
+  }
   table->next = table->content;
   table->end = table->content + bytes;
   if (g_str_has_prefix(table->content, "\xef\xbb\xbf"))

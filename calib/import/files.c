@@ -1,10 +1,11 @@
 /* Sources of one file or a folder of them: which are read, and that they are of one device.
  */
+#include "config.h"
+
 #include "common.h"
 
-#include "calib/store/packed_text.h"
-
 #include <string.h>
+#include <zlib.h>
 
 static gint
 compare_paths(gconstpointer a, gconstpointer b)
@@ -49,13 +50,19 @@ list_files(const ImportFiles *kind, const char *path, gboolean (*takes)(const ch
   return g_steal_pointer(&files);
 }
 
+/* gzread() takes plain files as they are. */
 gboolean
 import_header_has(const char *path, const char *const *names)
 {
   char head[8192];
+  gzFile file = g_file_test(path, G_FILE_TEST_IS_REGULAR) ? gzopen(path, "rb") : NULL;
+  int bytes;
 
-  if (packed_text_head(path, head, sizeof head) == 0)
+  if (file == NULL)
     return FALSE;
+  bytes = gzread(file, head, sizeof head - 1);
+  gzclose(file);
+  head[MAX(bytes, 0)] = '\0';
   head[strcspn(head, "\r\n")] = '\0';
   g_auto(GStrv) columns = g_strsplit(head, ",", -1);
   for (; *names != NULL; names++)

@@ -13,6 +13,8 @@
  */
 #include "llmservingsim.h"
 
+#include "files/input.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -232,8 +234,11 @@ read_meta(LlmServingSim *reader, const char *path, const ImportContext *context,
   g_auto(GStrv) text = NULL;
   const char *const *lines;
 
-  if (!g_file_get_contents(path, &content, NULL, error))
+  content = input_read(path, INPUT_PLAIN, INPUT_TEXT_MAX_BYTES, NULL, error);
+  if (content == NULL) {
+    g_prefix_error(error, "%s: cannot be read: ", path);
     return FALSE;
+  }
   text = g_strsplit(content, "\n", -1);
   lines = (const char *const *)text;
   reader->gpu = meta_value(lines, "gpu");

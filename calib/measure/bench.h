@@ -1,7 +1,7 @@
 /* A device that times operations: what calibration asks of a GPU, behind an interface.
  *
  * A class says what the card is and how it fares, and times one operation at one shape until a
- * rule is met. bench_cuda.c is the GPU.
+ * rule is met. cuda/ is the GPU.
  *
  * Errors (BENCH_ERROR): those of one operation leave the others measurable, the rest end the
  * calibration; bench_error_is_fatal() tells them apart.

@@ -1,10 +1,10 @@
-/* What is measured when: a coarse grid of everything, shapes to be held out, the full grid, then
- * whichever gap the fits are furthest off in.
+/* The order of measurements: a coarse grid of everything, shapes to be held out, the full grid,
+ * then the gaps with the largest error, one by one.
  *
- * Of each, what a step's costs are read from comes first. Groups are measured in random order, so
- * that a drift of the card is no trend of a curve, and so are the points of each. What is decided
- * on the way depends on the seed and on what was measured: a second start comes to the same
- * decisions without measuring again.
+ * In each of these, what every step's cost is read from comes first. Groups, and the points of a
+ * group, are measured in random order: a drift of the card then spreads over a curve and bends
+ * none. Decisions depend on the seed and on what was measured, so a second start repeats them
+ * without measuring again.
  */
 #include "calibration.h"
 
@@ -381,30 +381,6 @@ equal_keys(gconstpointer a, gconstpointer b)
   return profile_compare_keys(a, b) == 0;
 }
 
-static CalibrationReport *
-report_new(void)
-{
-  CalibrationReport *report = g_new0(CalibrationReport, 1);
-
-  report->errors = g_array_new(FALSE, FALSE, sizeof(ProfileCheckResult));
-  report->failures = g_ptr_array_new_with_free_func(g_free);
-  report->notes = g_ptr_array_new_with_free_func(g_free);
-  report->texts = g_string_chunk_new(1024);
-  return report;
-}
-
-void
-calibration_report_free(CalibrationReport *report)
-{
-  if (report == NULL)
-    return;
-  g_array_unref(report->errors);
-  g_ptr_array_unref(report->failures);
-  g_ptr_array_unref(report->notes);
-  g_string_chunk_free(report->texts);
-  g_free(report);
-}
-
 static gboolean
 run(Calibration *self, GError **error)
 {
@@ -429,7 +405,7 @@ run(Calibration *self, GError **error)
 CalibrationReport *
 calibration_run(const CalibrationConfig *config, GError **error)
 {
-  g_autoptr(CalibrationReport) report = report_new();
+  g_autoptr(CalibrationReport) report = calibration_report_new();
   Calibration self = {.config = config,
                       .stop = config->is_quick ? &bench_stop_quick : &bench_stop_full,
                       .report = report};

@@ -1,8 +1,9 @@
-/* Calibration: measures a device into a profile, a little of everything first, then most where the
- * fits are furthest off, until their error on shapes held out is below the target or time is up.
+/* Calibration: measures a device into a profile. A coarse grid of everything comes first, then the
+ * shapes where the fits are worst. It ends when the fits' error on held-out shapes is below the
+ * target, or when its time is up.
  *
- * Whatever was measured is in the file within a second, and is never measured again: a second start
- * into the same file goes on where the first ended. Errors are of bench.h and calib/store/file.h.
+ * A measurement is in the file within a second, and is never made twice: a second start into the
+ * same file goes on where the first ended. Errors are of bench.h and calib/profile.h.
  */
 #pragma once
 

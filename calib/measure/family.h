@@ -4,14 +4,14 @@
  *   inner   the field that a row runs along: m, tokens, piece_bytes, cached_tokens, context
  *   outer   the field that tells rows apart: pieces, new_tokens, decodes; NO_AXIS: one row
  *
- * Between neighbours of a row, and between rows, there are gaps. Each has an estimate of how far
- * the fit that reads the profile is off inside it: at first from leaving out the samples at its
- * ends, then from a sample in its middle that the fit did not know. The gap with the largest
- * estimate, weighed by the octaves that it spans, is looked into next; where that is a gap between
- * rows and the fit is off, the row in its middle is measured whole. A family without axes is
- * measured as planned, and that is all.
+ * A gap lies between two neighbours of a row, or between two rows. Each gap has an estimate of the
+ * fit's error inside it. At first the samples at the gap's ends are left out in turn and predicted;
+ * later a sample in its middle, unknown to the fit, is measured. The next gap to be looked into has
+ * the largest product of that estimate and the octaves that it spans. If it lies between rows and
+ * the fit proves wrong there, the whole row in its middle is measured. A family without axes is
+ * measured as planned.
  *
- * The fits are those of the cost model, made of the family's own samples.
+ * The fits are the cost model's, made of the family's own samples.
  */
 #pragma once
 

@@ -1,8 +1,8 @@
-/* The plan: which shapes of which operations. Products and the smaller operations here, attention
- * in plan_attention.c, copies, ceilings and whole steps in plan_copies.c.
+/* The plan: the shapes of each operation that are measured. Products and the smaller operations are
+ * here, attention is in plan_attention.c, copies, ceilings and whole steps are in plan_copies.c.
  *
- * Rows of a product are dense where its time has steps: every m to 17, then pairs on both sides of
- * the boundaries where kernels change their tile or begin another wave.
+ * The points of a product are dense where its time jumps: every m up to 17, then one point on each
+ * side of the boundaries where kernels change their tile or begin another wave.
  */
 #include "plan.h"
 

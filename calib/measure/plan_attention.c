@@ -1,8 +1,8 @@
 /* Attention: prefills over cached prefixes, decodes over contexts, both in one step, and batches of
  * unequal contexts. One layer, for one number of heads.
  *
- * A table is read by rows, so a row is measured whole; mixed steps are one group, because fits that
- * find some of them take them all for measured.
+ * The fits read a table row by row, so a row is measured whole. Mixed steps are one group: fits
+ * that find one of them take all of them for measured.
  */
 #include "plan_parts.h"
 

@@ -1,8 +1,9 @@
-/* The growing profile: what is in the file, what is still to go there, and a table of both by key.
+/* The growing profile: rows that are in the file, rows that wait for the next commit, and a table
+ * of both by key.
  *
  * A commit inserts the new rows, moves promoted ones, and renews the number of samples and the
- * digest, so that the file is whole after each. Its digest is over all samples, some milliseconds
- * for ten thousand.
+ * digest, so the file is a whole profile after each. The digest is over all samples: some
+ * milliseconds for ten thousand.
  */
 #include "config.h"
 

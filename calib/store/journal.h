@@ -2,8 +2,8 @@
  *
  * Calibration writes here, a transaction every second or so. The file is a profile at every moment:
  * any program may read it while it grows, and what a killed calibration leaves behind is resumed by
- * opening it again. Measurements that are not (yet) to be read by fits, points held out and rows
- * that are not complete, are set aside in a table of their own, `aside`, until they are promoted.
+ * opening it again. Fits must not read held-out points and incomplete rows: these wait in a table
+ * of their own, `aside`, until they are promoted.
  *
  * Errors are of file.h.
  */

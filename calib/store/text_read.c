@@ -2,10 +2,12 @@
  * order; what is not known is an error. */
 #include "config.h"
 
-#include "packed_text.h"
 #include "text_reader.h"
 
+#include <errno.h>
 #include <string.h>
+
+#include "files/input.h"
 
 static const char *
 keep(ProfileReader *reader, const char *text)
@@ -125,6 +127,28 @@ read_line(ProfileReader *reader, char *line, gboolean *in_rows, GError **error)
   return profile_reader_header(reader, line, error);
 }
 
+/* The file as a whole, unpacked if it is compressed. */
+static GString *
+slurp(const char *path, GError **error)
+{
+  g_autoptr(GError) cause = NULL;
+  gsize n_bytes;
+  g_autofree char *text =
+      input_read(path, INPUT_MAYBE_GZIP, INPUT_TABLE_MAX_BYTES, &n_bytes, &cause);
+
+  if (text != NULL)
+    return g_string_new_len(text, (gssize)n_bytes);
+  if (g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_INVAL))
+    g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_DAMAGED,
+                "%s is damaged: %s; fetch or make it again", path, cause->message);
+  else
+    g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_OPEN, "cannot read %s: %s", path,
+                g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_ISDIR)
+                    ? "it is a folder; expected a profile's file"
+                    : cause->message);
+  return NULL;
+}
+
 static gboolean
 fail_damaged(const ProfileReader *reader, GError **error, const char *what)
 {
@@ -182,7 +206,7 @@ take_over(char **field, char *value)
 static gboolean
 read_into(Profile *profile, const char *path, gboolean head_only, GError **error)
 {
-  g_autoptr(GString) text = packed_text_read(path, error);
+  g_autoptr(GString) text = slurp(path, error);
   ProfileReader reader = {.profile = profile, .path = path, .samples = -1};
   gboolean worked;
 

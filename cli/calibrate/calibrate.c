@@ -120,8 +120,8 @@ take_target(const char *text, double *target, GError **error)
   *target = TARGET;
   if (text == NULL)
     return TRUE;
-  if (!cli_parse_percent(text, target))
-    return cli_parse_double(text, "--target", 0.0001, 1, target, error);
+  if (!typed_percent(text, target))
+    return typed_real(text, "--target", 0.0001, 1, target, error);
   if (*target >= 0.0001 && *target <= 1)
     return TRUE;
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
@@ -173,9 +173,9 @@ take_order(const Words *words, Order *order, GError **error)
   if (!profile_format_parse(words->format, &order->format, error) ||
       !take_target(words->target, &order->target, error) ||
       (words->time_limit != NULL &&
-       !cli_parse_duration(words->time_limit, "--time-limit", &order->limit_us, error)) ||
+       !typed_duration(words->time_limit, "--time-limit", &order->limit_us, error)) ||
       (words->seed != NULL &&
-       !cli_parse_uint(words->seed, "--seed", 0, G_MAXUINT64, &order->seed, error)) ||
+       !typed_uint(words->seed, "--seed", 0, G_MAXUINT64, &order->seed, error)) ||
       !take_models(words->models, order->models, error))
     return FALSE;
   if (words->device != NULL) {
@@ -194,7 +194,7 @@ take_order(const Words *words, Order *order, GError **error)
 static gboolean
 find_nominal(Order *order, const BenchIdentity *identity, GError **error)
 {
-  g_auto(GStrv) names = cli_data_names("devices", ".ini");
+  g_auto(GStrv) names = shipped_names("devices", ".ini");
 
   for (char **name = names; order->nominal == NULL && *name != NULL; name++) {
     g_autoptr(Device) device = resolve_device(*name, error);
@@ -229,7 +229,7 @@ find_models(Order *order, const BenchIdentity *identity, GError **error)
   }
   if (order->models->len > 0)
     return TRUE;
-  names = cli_data_names("models", ".json");
+  names = shipped_names("models", ".json");
   for (char **name = names; *name != NULL; name++) {
     Model *model = resolve_model(*name, error);
     if (model == NULL)

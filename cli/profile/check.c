@@ -43,7 +43,7 @@ print_table(const Profile *profile, const GArray *results)
                           : g_strdup("too few samples to hold any out"));
   }
   table_append(table, "  ", text);
-  fputs(text->str, stdout);
+  cli_print(text->str);
 }
 
 static json_t *

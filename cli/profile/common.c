@@ -11,7 +11,7 @@
 gboolean
 profile_is_device(const char *text)
 {
-  g_autofree char *shipped = cli_data_file("devices", text, ".ini");
+  g_autofree char *shipped = shipped_file("devices", text, ".ini");
   g_autofree char *profile = shipped != NULL ? resolve_profile_file(text) : NULL;
 
   return profile == NULL && (shipped != NULL || g_str_has_suffix(text, ".ini"));
@@ -34,7 +34,7 @@ profile_named(const char *text, GError **error)
   if (!profile_is_device(text) && g_file_test(text, G_FILE_TEST_EXISTS))
     return profile_read(text, error);
   names = resolve_profile_names();
-  near = cli_nearest(text, (const char *const *)names);
+  near = typed_nearest(text, (const char *const *)names);
   if (profile_is_device(text))
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                 "'%s' is a device without measurements, not a profile; 'spillway profile import "

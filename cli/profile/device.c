@@ -63,7 +63,7 @@ print_device(const Device *device, char **lines)
   g_string_append(text,
                   "\n'spillway profile import PATH… -o FILE.db' makes a profile of tables that "
                   "were measured.\n");
-  fputs(text->str, stdout);
+  cli_print(text->str);
 }
 
 int

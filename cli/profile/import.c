@@ -33,7 +33,7 @@ find_model(const char *name, gpointer data, GError **error)
     if (g_str_has_suffix(base, ending))
       base[strlen(base) - strlen(ending)] = '\0';
   }
-  shipped = cli_data_file("models", base, ".json");
+  shipped = shipped_file("models", base, ".json");
   return resolve_model(shipped != NULL ? base : name, error);
 }
 
@@ -51,7 +51,7 @@ check_format(const char *format, GError **error)
     if (i + 2 < G_N_ELEMENTS(known))
       known[i + 1] = profile_importers[i]->name;
   }
-  near = cli_nearest(format, known);
+  near = typed_nearest(format, known);
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
               "--format: found '%s', expected one of %s%s%s%s", format, names->str,
               near != NULL ? "; did you mean " : "", near != NULL ? near : "",
@@ -62,9 +62,9 @@ check_format(const char *format, GError **error)
 static gboolean
 check_device(const char *device, GError **error)
 {
-  g_autofree char *path = cli_data_file("devices", device, ".ini");
-  g_auto(GStrv) names = cli_data_names("devices", ".ini");
-  const char *near = cli_nearest(device, (const char *const *)names);
+  g_autofree char *path = shipped_file("devices", device, ".ini");
+  g_auto(GStrv) names = shipped_names("devices", ".ini");
+  const char *near = typed_nearest(device, (const char *const *)names);
 
   if (path != NULL)
     return TRUE;
@@ -120,7 +120,7 @@ print_import(const Profile *profile, const char *out)
   if (*profile->note != '\0')
     g_string_append_printf(text, "\n%s\n", profile->note);
   profile_append_missing(profile, text);
-  fputs(text->str, stdout);
+  cli_print(text->str);
 }
 
 typedef struct {

@@ -157,7 +157,7 @@ find_operation(const char *name, OperationKind *kind, GError **error)
     return TRUE;
   for (guint i = 0; i < OPERATIONS; i++)
     names[i] = operations[i].name;
-  near = cli_nearest(name, names);
+  near = typed_nearest(name, names);
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
               "--operation: found '%s', expected gemm, elementwise, attention, attention_skew, "
               "sampling, all_reduce, copy or host%s%s%s",
@@ -190,7 +190,7 @@ plot(const char *name, const char *operation, const char *out)
                      "-o: found '%s', expected a name that ends in .svg, .png or "
                      ".pdf",
                      out);
-  if (!cli_check_files(&(NamedFile){"-o", out}, 1, &(NamedFile){"FILE", name}, 1, &error) ||
+  if (!output_file_check(&(NamedFile){"-o", out}, 1, &(NamedFile){"FILE", name}, 1, &error) ||
       (operation != NULL && !find_operation(operation, &kind, &error)) ||
       (profile = profile_named(name, &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);

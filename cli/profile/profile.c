@@ -67,7 +67,7 @@ static int
 list_profiles(OutputFormat format)
 {
   g_auto(GStrv) profiles = resolve_profile_names();
-  g_auto(GStrv) devices = cli_data_names("devices", ".ini");
+  g_auto(GStrv) devices = shipped_names("devices", ".ini");
   g_autoptr(Table) profile_table = table_new("lll");
   g_autoptr(Table) device_table = table_new("ll");
   g_autoptr(GString) text = g_string_new(NULL);
@@ -94,7 +94,7 @@ list_profiles(OutputFormat format)
   table_append(profile_table, "  ", text);
   g_string_append(text, "\nDevices, modelled by a roofline:\n");
   table_append(device_table, "  ", text);
-  fputs(text->str, stdout);
+  cli_print(text->str);
   return CLI_DONE;
 }
 
@@ -161,7 +161,7 @@ command_profile_export(int argc, char **argv)
         "-o %s: export writes text (FILE.csv); 'spillway profile import FILE.csv -o %s' then "
         "makes a database of it",
         out, out);
-  if (!cli_check_files(&(NamedFile){"-o", out}, 1, &(NamedFile){"FILE", argv[1]}, 1, &error) ||
+  if (!output_file_check(&(NamedFile){"-o", out}, 1, &(NamedFile){"FILE", argv[1]}, 1, &error) ||
       (profile = profile_named(argv[1], &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (!profile_text_write(profile, out, &error))

@@ -68,7 +68,7 @@ print_profile(const Profile *profile)
   append_origins(profile, text);
   append_groups(profile, text);
   profile_append_missing(profile, text);
-  fputs(text->str, stdout);
+  cli_print(text->str);
 }
 
 static json_t *

@@ -64,7 +64,7 @@ read_words(const Words *words, SelfcheckOptions *options, GError **error)
     options->kernels = g_strsplit(words->only, ",", -1);
   if (!read_format(words, options, error))
     return FALSE;
-  if (words->seed != NULL && !cli_parse_uint(words->seed, "--seed", 0, G_MAXINT32, &seed, error))
+  if (words->seed != NULL && !typed_uint(words->seed, "--seed", 0, G_MAXINT32, &seed, error))
     return FALSE;
   options->seed = (guint32)seed;
   if (words->number == NULL)
@@ -74,7 +74,7 @@ read_words(const Words *words, SelfcheckOptions *options, GError **error)
                 "--case: it is of one kernel; give that with --only");
     return FALSE;
   }
-  if (!cli_parse_uint(words->number, "--case", 0, G_MAXINT32, &number, error))
+  if (!typed_uint(words->number, "--case", 0, G_MAXINT32, &number, error))
     return FALSE;
   options->number = (gint64)number;
   return TRUE;

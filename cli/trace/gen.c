@@ -13,7 +13,7 @@ static const TraceFormat *
 choose_format(const GenOptions *options, const TraceGen *gen, GError **error)
 {
   const TraceFormat *format =
-      cli_trace_format_to_write(options->to, options->out != NULL ? options->out : "-", error);
+      trace_name_format_to_write(options->to, options->out != NULL ? options->out : "-", error);
 
   if (format != NULL && trace_gen_has_hashes(gen) && !(format->flags & TRACE_KEEPS_HASHES)) {
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
@@ -34,8 +34,8 @@ check_files(const GenOptions *options, GError **error)
 
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
     if (texts[i] != NULL && g_str_has_prefix(texts[i], "empirical:") &&
-        !cli_check_files(&output, 1, &(NamedFile){"empirical", texts[i] + strlen("empirical:")}, 1,
-                         error))
+        !output_file_check(&output, 1, &(NamedFile){"empirical", texts[i] + strlen("empirical:")},
+                           1, error))
       return FALSE;
   return TRUE;
 }

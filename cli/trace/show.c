@@ -106,7 +106,8 @@ print_table(const char *path, const TraceFormat *format, const TraceStats *stats
 {
   g_autofree char *span = print_span(stats->duration_s);
 
-  printf("%s: %u request%s", path, stats->requests, stats->requests == 1 ? "" : "s");
+  cli_print(path);
+  printf(": %u request%s", stats->requests, stats->requests == 1 ? "" : "s");
   if (stats->duration_s > 0)
     printf(" over %s s, %.4g a second", span, stats->rate);
   printf("; form %s, times in %s\n\n", format->name, format->time_unit);
@@ -169,7 +170,7 @@ show(const char *name, const char *format, json_t *traces)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(TraceNotes) notes = trace_notes_new();
-  g_autofree char *path = cli_trace_path(name, &error);
+  g_autofree char *path = trace_name_path(name, &error);
   g_autoptr(Workload) workload = NULL;
   TraceStats stats;
 
@@ -240,7 +241,7 @@ command_trace_show(int argc, char **argv)
     return cli_error(CLI_USAGE, verb, "which trace? 'spillway trace show --help' says more");
   if (format != NULL && !g_strv_contains(formats, format))
     return cli_error(CLI_USAGE, verb, "--format: found '%s', expected table or json", format);
-  if (!cli_trace_format_check(trace_format, &error))
+  if (!trace_name_check_format(trace_format, &error))
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   return show_all(argc - 1, argv + 1, trace_format, g_strcmp0(format, "json") == 0);
 }

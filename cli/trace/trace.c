@@ -59,12 +59,12 @@ read_part(const char *name, const ConvertOptions *options, TraceNotes *notes, GE
   double time_scale = 1;
 
   if (options->limit != NULL &&
-      !cli_parse_uint(options->limit, "--limit", 1, G_MAXUINT32, &limit, error))
+      !typed_uint(options->limit, "--limit", 1, G_MAXUINT32, &limit, error))
     return NULL;
   if (options->time_scale != NULL &&
-      !cli_parse_double(options->time_scale, "--time-scale", 1e-9, 1e9, &time_scale, error))
+      !typed_real(options->time_scale, "--time-scale", 1e-9, 1e9, &time_scale, error))
     return NULL;
-  path = cli_trace_path(name, error);
+  path = trace_name_path(name, error);
   if (path == NULL)
     return NULL;
   return trace_read_part(path, options->trace_format, (guint32)limit, time_scale, notes, error);
@@ -79,10 +79,10 @@ convert(const char *name, const ConvertOptions *options)
   const TraceFormat *to = NULL;
   static const char verb[] = "trace convert";
 
-  if (!cli_check_files(&(NamedFile){"-o", options->out}, 1, &(NamedFile){"TRACE", name}, 1,
-                       &error) ||
-      !cli_trace_format_check(options->trace_format, &error) ||
-      (to = cli_trace_format_to_write(options->to, options->out, &error)) == NULL ||
+  if (!output_file_check(&(NamedFile){"-o", options->out}, 1, &(NamedFile){"TRACE", name}, 1,
+                         &error) ||
+      !trace_name_check_format(options->trace_format, &error) ||
+      (to = trace_name_format_to_write(options->to, options->out, &error)) == NULL ||
       (workload = read_part(name, options, notes, &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (!trace_write(options->out, to, workload, NULL, notes, &error))

@@ -2,9 +2,9 @@
  * the trace; an observer that collects the run's latencies beside the measured ones; and what they
  * come to.
  *
- * TTFT, TPOT and latency (end to end) are those of sim/metrics.h. A pair counts where the request
- * finished in both with equally many output tokens; statistics of both sides are over the same
- * pairs.
+ * TTFT, TPOT and latency (end to end) are defined as in sim/metrics.h. A pair counts if the request
+ * finished on both sides with the same number of output tokens. The statistics of both sides are
+ * over the same pairs.
  */
 #pragma once
 

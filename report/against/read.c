@@ -1,48 +1,30 @@
 /* Reads what a server did, or what an earlier run did.
  *
- * The file is read whole. Rows give times as they stand; once all are known, the engine's clock
- * is laid over that of the arrivals (finish()). Times are doubles of up to 10^9 seconds, so
- * differences are taken from each clock's first, where a double keeps its last digit.
+ * The file is read whole, with times as the rows give them. Then finish() brings the engine's clock
+ * and that of the arrivals together. Times are doubles of up to 10^9 seconds: only their
+ * differences from the first time of the same clock keep every digit.
  */
 #include "rows.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <zlib.h>
 
+#include "files/input.h"
 #include "sim/units.h"
 
-#define READ_BYTES (64 * 1024)
+/* A gigabyte is a million requests with the times of all their tokens. */
+#define MEASURED_MAX_BYTES ((gsize)1 << 30)
 
 /* Plain or compressed. */
-static GString *
-read_all(const char *path, GError **error)
+static char *
+read_all(const char *path, gsize *n_bytes, GError **error)
 {
-  g_autoptr(GString) text = g_string_new(NULL);
-  gzFile file = gzopen(path, "rbe");
-  int saved = errno, n = 0, status;
-  const char *why;
+  g_autoptr(GError) cause = NULL;
+  char *text = input_read(path, INPUT_MAYBE_GZIP, MEASURED_MAX_BYTES, n_bytes, &cause);
 
-  if (file == NULL) {
-    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(saved), "cannot read %s: %s", path,
-                g_strerror(saved));
-    return NULL;
-  }
-  do {
-    gsize had = text->len;
-    g_string_set_size(text, had + READ_BYTES);
-    errno = 0;
-    n = gzread(file, text->str + had, READ_BYTES);
-    saved = errno;
-    g_string_set_size(text, had + (gsize)MAX(n, 0));
-  } while (n > 0);
-  why = gzerror(file, &status);
-  if (n < 0 || status != Z_OK)
-    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_IO, "cannot read %s: %s", path,
-                status == Z_ERRNO || *why == '\0' ? g_strerror(saved) : why);
-  gzclose(file);
-  return n < 0 || status != Z_OK ? NULL : g_steal_pointer(&text);
+  if (text == NULL)
+    g_set_error(error, G_FILE_ERROR, cause->code, "cannot read %s: %s", path, cause->message);
+  return text;
 }
 
 static gint64
@@ -148,18 +130,19 @@ Measured *
 measured_read(const char *path, GError **error)
 {
   g_autoptr(Measured) measured = g_new0(Measured, 1);
-  g_autoptr(GString) text = NULL;
+  g_autofree char *text = NULL;
   MeasuredReader reader = {.measured = measured, .line = 1, .zero_ns = -1};
+  gsize n_bytes;
   gboolean ok;
 
   measured->file = g_strdup(path);
   measured->requests = g_array_new(FALSE, FALSE, sizeof(MeasuredRequest));
   g_array_set_clear_func(measured->requests, request_clear);
-  text = read_all(path, error);
+  text = read_all(path, &n_bytes, error);
   if (text == NULL)
     return NULL;
-  reader.at = text->str;
-  reader.end = text->str + text->len;
+  reader.at = text;
+  reader.end = text + n_bytes;
   reader.ids = g_hash_table_new(g_str_hash, g_str_equal);
   reader.clocks = g_array_new(FALSE, FALSE, sizeof(MeasuredClocks));
   ok = read_text(&reader, error);

@@ -346,8 +346,10 @@ cell_time(const MeasuredReader *reader, const char *name, const char *cell, gboo
                        MEASURED_SPAN_MAX_S);
 }
 
+/* status: NULL where the file has no such column. */
 static gboolean
-read_row(MeasuredReader *reader, const GPtrArray *row, const guint *place, GError **error)
+read_row(MeasuredReader *reader, const GPtrArray *row, const guint *place, const char *status,
+         GError **error)
 {
   MeasuredRequest request = {.may_be_cut = TRUE};
   MeasuredClocks clocks = {.queued_s = NAN};
@@ -363,6 +365,9 @@ read_row(MeasuredReader *reader, const GPtrArray *row, const guint *place, GErro
       !cell_time(reader, "first_token_s", cells[COLUMN_FIRST], TRUE, &clocks.first_s, error) ||
       !cell_time(reader, "finish_s", cells[COLUMN_FINISH], TRUE, &clocks.last_s, error))
     return FALSE;
+  /* What did not finish has times that say how far it came, and no latencies. */
+  if (status != NULL && !g_str_equal(status, "finished"))
+    clocks.first_s = clocks.last_s = NAN;
   request.id = g_strdup(cells[COLUMN_ID]);
   return add_request(reader, &request, &clocks, error);
 }
@@ -386,7 +391,7 @@ read_header(MeasuredReader *reader, const GPtrArray *row, guint *place, GError *
 gboolean
 measured_read_csv(MeasuredReader *reader, GError **error)
 {
-  guint place[COLUMNS], n_columns = 0, breaks;
+  guint place[COLUMNS], n_columns = 0, breaks, status = G_MAXUINT;
 
   for (reader->line = 1; reader->at < reader->end; reader->line += breaks + 1) {
     g_autoptr(GPtrArray) row = take_row(reader, &breaks);
@@ -396,10 +401,13 @@ measured_read_csv(MeasuredReader *reader, GError **error)
       n_columns = row->len;
       if (!read_header(reader, row, place, error))
         return FALSE;
+      if (!g_ptr_array_find_with_equal_func(row, "status", g_str_equal, &status))
+        status = G_MAXUINT;
     } else if (row->len != n_columns) {
       return measured_fail(reader, error, "found %u fields, expected %u as in the header", row->len,
                            n_columns);
-    } else if (!read_row(reader, row, place, error)) {
+    } else if (!read_row(reader, row, place,
+                         status < row->len ? g_ptr_array_index(row, status) : NULL, error)) {
       return FALSE;
     }
   }

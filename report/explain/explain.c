@@ -1,4 +1,4 @@
-/* The overview of a run; explain_request.c has requests and preemptions. */
+/* The overview of a run; request.c has requests and preemptions. */
 #include "explain.h"
 
 #include <math.h>

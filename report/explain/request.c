@@ -48,11 +48,33 @@ append_fate(ResultsQuery *p, GString *text)
     g_string_append_printf(text, "It came back %s later.", away);
 }
 
+/* How texts put an action, and the one that was not taken. */
+typedef struct {
+  const char *action, *takes, *other_takes;
+} ActionText;
+
+static const ActionText *
+action_text(ResultsQuery *p)
+{
+  static const ActionText texts[] = {
+      {"recompute", "Computing its tokens again takes", "copying its blocks out and in"},
+      {"swap", "Copying its blocks out and in takes", "computing its tokens again"},
+      {"split", "Computing the first and copying the rest takes", "computing all of them again"},
+      {"partial", "Computing what it lost again takes", "copying those blocks out and in"},
+  };
+  const char *action = results_query_text(p, "action");
+  guint i = G_N_ELEMENTS(texts) - 1;
+
+  while (i > 0 && !g_str_equal(texts[i].action, action))
+    i--;
+  return &texts[i];
+}
+
 /* What it cost, and what the other action would have cost at that moment. */
 static void
 append_price(ResultsQuery *p, GString *text)
 {
-  gboolean swapped = g_str_equal(results_query_text(p, "action"), "swap");
+  const ActionText *action = action_text(p);
   double cost_s = results_query_real(p, "cost_s"), other_s = results_query_real(p, "other_cost_s");
   g_autofree char *cost = format_duration(cost_s), *other = format_duration(other_s);
   g_autofree char *difference = format_percent(fabs(cost_s - other_s) / MAX(cost_s, other_s));
@@ -61,36 +83,52 @@ append_price(ResultsQuery *p, GString *text)
     g_string_append(text, " What it cost is not known: the run had no cost model.");
     return;
   }
-  g_string_append_printf(
-      text, " %s %s; %s would have taken %s, ",
-      swapped ? "Copying its blocks out and in takes" : "Computing its tokens again takes", cost,
-      swapped ? "computing its tokens again" : "copying its blocks out and in", other);
+  g_string_append_printf(text, " %s %s; %s would have taken %s, ", action->takes, cost,
+                         action->other_takes, other);
   if (cost_s == other_s)
     g_string_append(text, "the same.");
   else
     g_string_append_printf(text, "%s %s.", difference, other_s < cost_s ? "less" : "more");
 }
 
+/* Where its KV went. */
 static void
-append_eviction(ResultsQuery *p, GString *text)
+append_action(ResultsQuery *p, GString *text)
 {
-  gboolean swapped = g_str_equal(results_query_text(p, "action"), "swap");
-  g_autofree char *time = format_duration(results_query_real(p, "time_s"));
+  const char *action = results_query_text(p, "action");
   g_autofree char *blocks = format_count((guint64)results_query_count(p, "blocks"));
   g_autofree char *lost = format_count((guint64)results_query_count(p, "tokens_lost"));
   g_autofree char *held = format_count(
       (guint64)(results_query_count(p, "blocks") * results_query_count(p, "block_size")));
 
-  g_string_append_printf(text, "At %s (step %" G_GINT64_FORMAT "), request %s was evicted ", time,
-                         results_query_count(p, "step"), results_query_text(p, "victim_id"));
-  append_beneficiary(p, text);
-  if (swapped)
+  if (g_str_equal(action, "swap"))
     g_string_append_printf(text, ". Its %s blocks, %s tokens at most, went to the host. ", blocks,
                            held);
+  else if (g_str_equal(action, "split"))
+    g_string_append_printf(
+        text,
+        ". Of its %s blocks, those of its first %s tokens were dropped, the others went to "
+        "the host. ",
+        blocks, lost);
+  else if (g_str_equal(action, "partial"))
+    g_string_append_printf(
+        text, ". It gave back %s of its blocks, the last ones, and lost the KV of %s tokens. ",
+        blocks, lost);
   else
     g_string_append_printf(
         text, ". It gave back %s blocks and lost the KV of %s tokens%s. ", blocks, lost,
         results_query_count(p, "fell_back") ? ", since the host had no room to swap it to" : "");
+}
+
+static void
+append_eviction(ResultsQuery *p, GString *text)
+{
+  g_autofree char *time = format_duration(results_query_real(p, "time_s"));
+
+  g_string_append_printf(text, "At %s (step %" G_GINT64_FORMAT "), request %s was evicted ", time,
+                         results_query_count(p, "step"), results_query_text(p, "victim_id"));
+  append_beneficiary(p, text);
+  append_action(p, text);
   append_fate(p, text);
   append_price(p, text);
   g_string_append_c(text, '\n');

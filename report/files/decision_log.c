@@ -145,6 +145,29 @@ append_hits(DecisionLog *log, GString *text, const Step *step)
     g_string_append_c(text, ']');
 }
 
+/* Native offload. */
+static void
+append_jobs(DecisionLog *log, GString *text, const Step *step)
+{
+  for (guint i = 0; i < step->stores->len; i++) {
+    const StepStore *store = &g_array_index(step->stores, StepStore, i);
+    g_string_append(text, i > 0 ? ",[" : ",\"store\":[[");
+    append_id(log, text, store->request);
+    g_string_append_printf(text, ",%u]%s", store->blocks, i + 1 == step->stores->len ? "]" : "");
+  }
+  for (guint i = 0; i < step->loads->len; i++) {
+    const StepLoad *load = &g_array_index(step->loads, StepLoad, i);
+    g_string_append(text, i > 0 ? ",[" : ",\"load\":[[");
+    append_id(log, text, load->request);
+    g_string_append_printf(text, ",%u,%u]%s", load->hit_tokens, load->tokens,
+                           i + 1 == step->loads->len ? "]" : "");
+  }
+  for (guint i = 0; i < step->flushes->len; i++)
+    g_string_append_printf(text, "%s%u%s", i > 0 ? "," : ",\"flush\":[",
+                           g_array_index(step->flushes, guint32, i),
+                           i + 1 == step->flushes->len ? "]" : "");
+}
+
 static void
 format_shared(DecisionLog *log, const Step *step)
 {
@@ -164,6 +187,7 @@ format_shared(DecisionLog *log, const Step *step)
     append_ids(log, text, step->sglang.mode != NULL ? "aborted" : "ignored",
                (const guint32 *)(gpointer)step->ignored->data, step->ignored->len);
   append_hits(log, text, step);
+  append_jobs(log, text, step);
 }
 
 static void
@@ -215,6 +239,8 @@ append_state(GString *text, const Step *step, guint32 free_blocks)
   append_key(text, "waiting", step->waiting);
   append_key(text, "running", step->running);
   append_key(text, "swapped", step->swapped);
+  if (step->has_tier)
+    append_key(text, "host_used", step->tier_used_blocks);
 }
 
 static void

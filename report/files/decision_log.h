@@ -1,8 +1,9 @@
 /* The decision log (--decisions): what the scheduler decided, as JSON lines.
  *
- * A header (kind "header", format 1, then the configuration), a line for each step with a
- * decision, a footer. Keys as in the recordings of real engines, so that the logs can be held
- * against each other, and t: the step's start in seconds. Repeats are written out, a line each.
+ * The first line is a header (kind "header", format 1, then the configuration), the last a footer;
+ * between them each step with a decision has a line. Keys are those of the recordings of real
+ * engines, so that logs can be compared, and t, the step's start in seconds. Of repeated steps each
+ * has its own line.
  */
 #pragma once
 

@@ -28,6 +28,7 @@ typedef struct {
   guint8 state;
   guint8 named;  /* its track has its name */
   guint8 before; /* the state that it was swapped out in */
+  guint8 ended;
 } Track;
 
 typedef struct {
@@ -103,6 +104,9 @@ note_victims(Perfetto *p, const StepReport *report)
     track->before = track->state;
     enter(p, victim->request, victim->copied_blocks > 0 ? STATE_SWAPPED : STATE_PREEMPTED,
           report->start_ps);
+    /* Its last token was in flight when it was preempted. */
+    if (track->ended)
+      enter(p, victim->request, STATE_NONE, report->start_ps);
     args = g_strdup_printf("\"for\":%s,\"blocks\":%u,\"tokens_lost\":%u", id, victim->blocks,
                            victim->tokens_lost);
     if (report->start_ps >= p->events.from_ps && report->start_ps <= p->events.to_ps &&
@@ -313,6 +317,7 @@ on_request(Observer *self, const RequestResult *result)
   begin_waiting(p, result->request);
   if (result->finish_ps >= 0) /* the others end with the run */
     enter(p, result->request, STATE_NONE, result->finish_ps);
+  p->tracks[result->request].ended = TRUE;
 }
 
 static void

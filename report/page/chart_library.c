@@ -4,6 +4,8 @@
 
 #include "chart_library.h"
 
+#include "files/input.h"
+
 #include <string.h>
 
 static const char *const places[] = {
@@ -58,8 +60,11 @@ chart_library_read(const char *path, GError **error)
                 "libjs-chart.js), or name its file with --chart-js");
     return NULL;
   }
-  if (!g_file_get_contents(path, &text, NULL, error))
+  text = input_read(path, INPUT_PLAIN, INPUT_TEXT_MAX_BYTES, NULL, error);
+  if (text == NULL) {
+    g_prefix_error(error, "%s: cannot be read: ", path);
     return NULL;
+  }
   if (!g_utf8_validate(text, -1, NULL)) {
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
                 "%s: found bytes that are no UTF-8 text, "

@@ -1,8 +1,8 @@
 /* Charts of bars that lie, several parts one after the other: what the overhead is made of, and
  * where the victims' time went.
  *
- * Names stand beside the bars, whatever their length. A terminal fills no boxes: there each part is
- * a line of its own character.
+ * Names of any length stand beside the bars. A terminal cannot fill boxes: there each part is a
+ * line of its own character.
  */
 #include "charts.h"
 

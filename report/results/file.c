@@ -9,7 +9,7 @@
 #include "check.h"
 #include "query.h"
 
-/* The views that explain.c asks, over the file's tables; then nothing may be changed. */
+/* The views that explain/ asks, over the file's tables; then nothing may be changed. */
 static gboolean
 prepare_views(Results *results, GError **error)
 {

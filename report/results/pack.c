@@ -1,7 +1,7 @@
 /* header | record | end_reason NUL | config NUL | requests | ids, NUL each | preemptions | buckets
  *
- * The counts of the four lists are in the header. The record's pointers are no use to another
- * process: they travel as NULL, and what they point to follows.
+ * The header counts the four lists. The record's pointers mean nothing in another process: they are
+ * sent as NULL, and what they point to follows the record.
  */
 #include "config.h"
 

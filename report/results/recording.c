@@ -130,7 +130,7 @@ take_row(sqlite3_stmt *statement)
 }
 
 /* What the run has taken with this step; FALSE where no clock holds that. The values themselves are
- * in range (results_check.h). */
+ * in range (check.h). */
 static gboolean
 add_elapsed(const RecordedStep *step, gint64 *elapsed_ps)
 {

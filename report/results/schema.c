@@ -93,7 +93,7 @@ append_config_column(GString *sql, const char *key)
       sql, ", (SELECT value FROM config WHERE run_id = run.id AND key = '%s') AS \"%s\"", key, key);
 }
 
-/* Of a file without studies; study_schema.c has that of one with them. */
+/* Of a file without studies; study/store/schema.c has that of one with them. */
 static void
 append_summary_view(GString *sql, const char *kind)
 {

@@ -1,7 +1,7 @@
 /* Names for runs: only what differs between them is worth reading.
  *
- * Settings that follow from others (the number of blocks from the memory) would be axes of their
- * own; a setting counts only where it tells runs apart that those before it do not.
+ * Some settings follow from others, such as the number of blocks from the memory. They are left
+ * out: a setting is in the label only if it tells runs apart that the settings before it do not.
  */
 #include "label.h"
 

@@ -109,10 +109,18 @@ format_percent(double fraction)
   return g_strdup_printf("%s %%", buffer);
 }
 
+static gboolean
+has_controls(const char *text)
+{
+  while (*text != '\0' && !g_ascii_iscntrl(*text))
+    text++;
+  return *text != '\0';
+}
+
 void
 format_csv_cell(GString *row, const char *text)
 {
-  if (strpbrk(text, ",\"\r\n") == NULL) {
+  if (strpbrk(text, ",\"\r\n") == NULL && !has_controls(text)) {
     g_string_append(row, text);
     return;
   }

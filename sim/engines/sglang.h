@@ -14,6 +14,7 @@ typedef struct {
   gboolean batch_is_full; /* nobody is admitted until the running batch shrinks */
   Sequence *chunked;      /* whose prompt is computed in part; it is in self->prefilling */
   guint32 prefilled;      /* sequences of the last step, if that was a prefill */
+  gboolean will_publish;  /* the step in flight is a prefill: its end changes the radix cache */
   guint32 running_known;  /* those that ran after the last decision */
   guint32 free_rows;      /* of the table of requests: max_num_seqs in all */
   guint32 queue_looks;    /* attempts to admit from a waiting queue */

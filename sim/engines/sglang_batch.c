@@ -64,4 +64,3 @@ sglang_add_decode(Scheduler *self, Step *step, Sequence *sequence)
     step->sequences->pdata[step->sequences->len - 1] = NULL;
   }
 }
-

@@ -9,61 +9,8 @@
  */
 #include "vllm.h"
 
-/* What one decision goes by. */
-typedef struct {
-  Scheduler *self;
-  Step *step;
-  guint32 budget;    /* tokens that are left */
-  guint32 threshold; /* most tokens of one prompt; 0: no limit */
-  gboolean hold;     /* no prefill now, by the interval */
-  gboolean prefills; /* the step has one */
-} Decision;
-
-static gboolean
-has_rule(const Scheduler *self, VllmRule rule)
-{
-  return (self->class->rules & rule) != 0;
-}
-
-static guint32
-most_active(const Scheduler *self)
-{
-  return self->config.max_num_active_seqs > 0 ? self->config.max_num_active_seqs
-                                              : self->config.max_num_seqs;
-}
-
-/* Tokens of `sequence` to compute in this step, at most `most`, without regard to blocks. */
-static guint32
-wanted_tokens(const Decision *d, const Sequence *sequence, guint32 cached, guint32 most)
-{
-  guint32 tokens = sequence_goal_tokens(sequence, cached) - cached;
-
-  if (d->threshold > 0)
-    tokens = MIN(tokens, d->threshold);
-  return MIN(tokens, most);
-}
-
-/* Blocks for `tokens` more tokens after `cached`. */
-static guint32
-blocks_after(const Scheduler *self, guint32 cached, guint32 tokens)
-{
-  return pool_blocks_for(&self->pool, MIN((guint64)cached + tokens, self->config.max_model_len));
-}
-
-static gboolean
-allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
-{
-  if (!pool_holds(&self->pool, sequence, (guint64)sequence->computed_tokens + tokens) &&
-      !pool_grow(&self->pool, sequence, blocks_after(self, sequence->computed_tokens, tokens))) {
-    self->memory_bound = TRUE;
-    return FALSE;
-  }
-  scheduler_register(self, sequence, tokens);
-  return TRUE;
-}
-
 static void
-preempt(Decision *d, Sequence *victim, const Sequence *beneficiary, guint32 short_blocks)
+preempt(VllmDecision *d, Sequence *victim, const Sequence *beneficiary, guint32 short_blocks)
 {
   Scheduler *self = d->self;
 
@@ -73,17 +20,29 @@ preempt(Decision *d, Sequence *victim, const Sequence *beneficiary, guint32 shor
     waiting_queue_push_head(&self->waiting, victim);
 }
 
-/* TRUE once the sequence has its blocks; FALSE if it had to preempt itself. */
+/* With native offload blocks that the step in flight writes must not be freed, since a load may
+ * write them at any time. */
 static gboolean
-allocate_by_preempting(Decision *d, Sequence *sequence, guint32 tokens)
+may_preempt(const Scheduler *self, const Sequence *victim)
+{
+  gboolean computing = victim->computing || (victim->in_clock && self->tick_in_flight);
+
+  return self->offload == NULL || !computing;
+}
+
+/* TRUE once the sequence has its blocks; FALSE if it had to preempt itself, or nobody can be. */
+static gboolean
+allocate_by_preempting(VllmDecision *d, Sequence *sequence, guint32 tokens)
 {
   Scheduler *self = d->self;
 
-  while (!allocate(self, sequence, tokens)) {
-    guint32 more = blocks_after(self, sequence->computed_tokens, tokens) - sequence->blocks;
+  while (!vllm_allocate(self, sequence, tokens)) {
+    guint32 more = vllm_blocks_after(self, sequence->computed_tokens, tokens) - sequence->blocks;
     Sequence *victim = self->running.tail;
     if (scheduler_free_up(self, d->step, sequence, more))
       continue;
+    if (!may_preempt(self, victim))
+      return FALSE;
     preempt(d, victim, sequence, more - self->pool.free_blocks);
     if (victim == sequence)
       return FALSE;
@@ -103,10 +62,10 @@ running_kind(const Sequence *sequence)
 
 /* Tokens that a running sequence gets of those that are left of the budget. */
 static guint32
-running_tokens(const Decision *d, const Sequence *sequence, guint32 left)
+running_tokens(const VllmDecision *d, const Sequence *sequence, guint32 left)
 {
   guint32 longest = d->self->config.max_model_len - 1, computed = sequence->computed_tokens;
-  guint32 tokens = wanted_tokens(d, sequence, computed, left);
+  guint32 tokens = vllm_wanted_tokens(d, sequence, computed, left);
 
   if (sequence->ending || (d->hold && sequence->stage == STAGE_PREFILL))
     return 0;
@@ -116,7 +75,7 @@ running_tokens(const Decision *d, const Sequence *sequence, guint32 left)
 /* The first running sequence that the available blocks do not reach, and how many it lacks; NULL:
  * they suffice. */
 static Sequence *
-first_short(const Decision *d, guint32 *short_blocks)
+first_short(const VllmDecision *d, guint32 *short_blocks)
 {
   Scheduler *self = d->self;
   const DueList *due = decode_clock_due(&self->clock, 0);
@@ -133,7 +92,7 @@ first_short(const Decision *d, guint32 *short_blocks)
   budget -= self->clock.count;
   for (Sequence *s = scheduler_first_loose(self); s != NULL && budget > 0; s = s->next) {
     guint32 tokens = running_tokens(d, s, budget);
-    guint32 blocks = tokens > 0 ? blocks_after(self, s->computed_tokens, tokens) : 0;
+    guint32 blocks = tokens > 0 ? vllm_blocks_after(self, s->computed_tokens, tokens) : 0;
     guint32 more = blocks > s->blocks ? blocks - s->blocks : 0;
     *short_blocks = more - MIN(more, left);
     if (*short_blocks > 0)
@@ -146,13 +105,14 @@ first_short(const Decision *d, guint32 *short_blocks)
 
 /* What a policy ranks goes before anybody has work in the step: a what-if. */
 static void
-preempt_by_rank(Decision *d)
+preempt_by_rank(VllmDecision *d)
 {
   Sequence *in_need, *victim;
   guint32 short_blocks;
 
   while ((in_need = first_short(d, &short_blocks)) != NULL &&
-         (victim = scheduler_first_victim(d->self)) != NULL) {
+         (victim = scheduler_first_victim(d->self, in_need, short_blocks)) != NULL &&
+         may_preempt(d->self, victim)) {
     d->self->memory_bound = TRUE;
     preempt(d, victim, in_need, short_blocks);
   }
@@ -161,7 +121,7 @@ preempt_by_rank(Decision *d)
 /* The members of the clock get their blocks, the oldest first. FALSE if one preempted itself, and
  * with it the running pass ends. */
 static gboolean
-supply_members(Decision *d)
+supply_members(VllmDecision *d)
 {
   Scheduler *self = d->self;
   const DueList *due = decode_clock_due(&self->clock, 0);
@@ -190,14 +150,22 @@ supply_members(Decision *d)
   return TRUE;
 }
 
+/* Blocks are short and nobody can be preempted: some members get no token. */
+static gboolean
+cannot_supply_members(Scheduler *self)
+{
+  return self->offload != NULL && self->config.async_scheduling && self->clock.count > 0 &&
+         decode_clock_due(&self->clock, 0)->length > self->pool.free_blocks;
+}
+
 static void
-schedule_running(Decision *d)
+schedule_running(VllmDecision *d)
 {
   Scheduler *self = d->self;
   gboolean goes_on = TRUE;
   Sequence *next;
 
-  if (self->clock.count > d->budget)
+  if (self->clock.count > d->budget || cannot_supply_members(self))
     scheduler_dissolve_clock(self, d->step);
   if (self->config.victim->rank != NULL)
     preempt_by_rank(d);
@@ -222,23 +190,26 @@ schedule_running(Decision *d)
 }
 
 /* The what-if: swapped sequences return in the order of the queue; the first that finds no room
- * blocks those behind it, and all admissions. */
-static void
-schedule_swapped(Decision *d)
+ * blocks those behind it, and all admissions. Returns FALSE if a later step might decide otherwise
+ * although the pool has only shrunk. */
+static gboolean
+schedule_swapped(VllmDecision *d)
 {
   Scheduler *self = d->self;
 
-  while (self->swapped.length > 0 && d->budget > 0 && self->running.length < most_active(self)) {
+  while (self->swapped.length > 0 && d->budget > 0 &&
+         self->running.length < vllm_most_active(self)) {
     Sequence *sequence = self->swapped.head;
     guint32 idle, back = scheduler_return_blocks(self, sequence);
     guint32 hits = pool_hits(&self->pool, sequence, back, &idle);
     guint32 computed = scheduler_return_tokens(self, sequence, hits);
-    guint32 tokens = wanted_tokens(d, sequence, computed, d->budget);
-    guint32 need = MAX(blocks_after(self, computed, tokens), back);
+    guint32 tokens = vllm_wanted_tokens(d, sequence, computed, d->budget);
+    guint32 need = MAX(vllm_blocks_after(self, computed, tokens), back);
     guint32 more = need - sequence->blocks - hits + idle;
 
+    /* A hit that is lost may leave a gap to compute first, and a chunk of it needs less. */
     if (more > scheduler_available_blocks(self, sequence))
-      break;
+      return hits == 0 || sequence->gap_end_tokens == 0;
     scheduler_free_up(self, d->step, sequence, more);
     sequence_queue_pop_head(&self->swapped);
     scheduler_bring_back(self, d->step, sequence, hits, need);
@@ -249,86 +220,7 @@ schedule_swapped(Decision *d)
                                                         : ENTRY_PREFILL_SWAPPED_IN);
     d->budget -= tokens;
   }
-}
-
-/* Admits the head of waiting if its blocks are there: those of this chunk and, with the gate, those
- * of all that it has to compute. It begins behind what it kept, or what the prefix cache has. */
-static gboolean
-admit(Decision *d, Sequence *sequence, guint32 hits, guint32 idle_hits, guint32 tokens)
-{
-  Scheduler *self = d->self;
-  guint32 cached_blocks = sequence->blocks + hits;
-  guint32 cached = cached_blocks * self->config.block_size;
-  guint32 whole = sequence_length(sequence) - cached;
-  guint32 need = blocks_after(self, cached, self->config.reserve_full_isl ? whole : tokens) -
-                 cached_blocks + idle_hits;
-  guint32 spared = self->running.length > 0 ? self->watermark_blocks : 0;
-  EntryKind kind = scheduler_entry_kind(sequence);
-
-  if ((guint64)need + spared > scheduler_available_blocks(self, sequence)) {
-    self->memory_bound = TRUE;
-    return FALSE;
-  }
-  if (!scheduler_admits(self, sequence, need,
-                        blocks_after(self, cached, whole) - cached_blocks + idle_hits, 0))
-    return FALSE;
-  scheduler_free_up(self, d->step, sequence, need);
-  scheduler_take_kept(self, sequence);
-  if (hits > 0) {
-    const StepHit hit = {.request = sequence->request, .tokens = cached};
-    pool_share(&self->pool, sequence, hits);
-    g_array_append_val(d->step->hits, hit);
-  }
-  sequence->computed_tokens = cached;
-  allocate(self, sequence, tokens);
-  scheduler_take_waiting(self);
-  sequence_queue_push_tail(&self->running, sequence);
-  scheduler_add_entry(self, d->step, sequence, tokens, kind);
-  d->budget -= tokens;
-  d->prefills |= whole > 1;
   return TRUE;
-}
-
-/* Returns FALSE if a later step might decide otherwise although the pool has only shrunk. */
-static gboolean
-schedule_waiting(Decision *d)
-{
-  Scheduler *self = d->self;
-  SequenceQueue *skipped = &self->scratch[0];
-  gboolean stable = TRUE;
-
-  while (self->waiting.length > 0 && d->budget > 0 && self->running.length < most_active(self)) {
-    Sequence *sequence = scheduler_waiting_head(self);
-    guint32 idle;
-    guint32 hits = pool_hits(&self->pool, sequence, G_MAXUINT32, &idle);
-    guint32 cached = (sequence->blocks + hits) * self->config.block_size;
-    guint32 most = self->config.chunked_prefill ? d->budget : G_MAXUINT32;
-    guint32 tokens = wanted_tokens(d, sequence, cached, most);
-
-    if (d->hold && cached + 1 < sequence_length(sequence)) {
-      stable = FALSE;
-      break;
-    }
-    if (tokens > d->budget && has_rule(self, RULE_LONG_PROMPT_STOPS))
-      break;
-    if (tokens > d->budget) {
-      sequence_queue_push_tail(skipped, scheduler_take_waiting(self));
-      continue;
-    }
-    if (!admit(d, sequence, hits, idle, tokens)) {
-      /* A hit that is lost leaves more to compute: a chunk that is then limited needs less. */
-      stable = hits == 0 || self->config.reserve_full_isl ||
-               wanted_tokens(d, sequence, 0, d->budget) == sequence_length(sequence);
-      break;
-    }
-  }
-  if (skipped->length > 1)
-    d->step->idle_changes = TRUE;
-  if (skipped->length > 0)
-    stable = FALSE;
-  while (skipped->length > 0)
-    waiting_queue_push_head(&self->waiting, sequence_queue_pop_head(skipped));
-  return stable;
 }
 
 /* Some running request has its prompt behind it. The members of the clock have, and stand first. */
@@ -355,21 +247,25 @@ holds_prefills(const Scheduler *self, const VllmPace *pace)
 }
 
 static void
-note_pace(const Decision *d, VllmPace *pace)
+note_pace(const VllmDecision *d, VllmPace *pace)
 {
+  const Scheduler *self = d->self;
+  guint32 waiting = self->waiting.length + self->held.length;
+  guint32 held_up = self->offload != NULL ? offload_held_up(self->offload) : 0;
+
   if (d->prefills)
     pace->last_prefill = (gint64)d->self->executed + 1;
   if (!d->hold && d->step->victims->len == 0)
-    pace->bound = d->self->waiting.length > 0;
+    pace->bound = waiting > held_up;
 }
 
 void
 vllm_schedule(Scheduler *self, Step *step)
 {
   gboolean alone = scheduler_unfinished(self) <= 1;
-  gboolean unlimited = alone && has_rule(self, RULE_LONE_REQUEST_UNLIMITED);
+  gboolean unlimited = alone && vllm_has_rule(self, RULE_LONE_REQUEST_UNLIMITED);
   VllmPace *pace = self->state;
-  Decision d = {
+  VllmDecision d = {
       .self = self,
       .step = step,
       .budget = self->config.max_num_batched_tokens,
@@ -380,11 +276,15 @@ vllm_schedule(Scheduler *self, Step *step)
 
   schedule_running(&d);
   if (step->victims->len == 0) {
-    schedule_swapped(&d);
-    if (self->swapped.length == 0)
-      stable = schedule_waiting(&d);
+    stable = schedule_swapped(&d);
+    if (self->swapped.length == 0 && vllm_schedule_held(&d))
+      stable = vllm_schedule_waiting(&d);
   }
   note_pace(&d, pace);
+  /* What the interval holds back, or lets go again, changes with the count of steps. */
+  if (self->config.prefill_schedule_interval > 1 && !pace->bound &&
+      self->waiting.length + self->held.length > 0)
+    stable = FALSE;
   scheduler_join_clock(self, step);
   if (stable && step_is_only_decodes(step))
     scheduler_set_repeat(self, step, 0);

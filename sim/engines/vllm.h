@@ -1,4 +1,4 @@
-/* The scheduler of vLLM 0.8 to 0.33, for vllm_versions.c. */
+/* The scheduler of vLLM 0.8 to 0.33: what its files share. */
 #pragma once
 
 #include "sim/scheduler.h"
@@ -18,6 +18,69 @@ typedef struct {
   gint64 last_prefill; /* decisions with tokens up to the last that had a prefill, it included */
   gboolean bound;      /* requests were left waiting: then prefills are not held back */
 } VllmPace;
+
+/* What one decision goes by. */
+typedef struct {
+  Scheduler *self;
+  Step *step;
+  guint32 budget;    /* tokens that are left */
+  guint32 threshold; /* most tokens of one prompt; 0: no limit */
+  gboolean hold;     /* no prefill now, by the interval */
+  gboolean prefills; /* the step has one */
+} VllmDecision;
+
+static inline gboolean
+vllm_has_rule(const Scheduler *self, VllmRule rule)
+{
+  return (self->class->rules & rule) != 0;
+}
+
+/* Blocks for `tokens` more tokens after `cached`. */
+static inline guint32
+vllm_blocks_after(const Scheduler *self, guint32 cached, guint32 tokens)
+{
+  return pool_blocks_for(&self->pool, MIN((guint64)cached + tokens, self->config.max_model_len));
+}
+
+/* Running sequences at which admission stops. */
+static inline guint32
+vllm_most_active(const Scheduler *self)
+{
+  return self->config.max_num_active_seqs > 0 ? self->config.max_num_active_seqs
+                                              : self->config.max_num_seqs;
+}
+
+/* Tokens of `sequence` to compute in this step, at most `most`, without regard to blocks. */
+static inline guint32
+vllm_wanted_tokens(const VllmDecision *d, const Sequence *sequence, guint32 cached, guint32 most)
+{
+  guint32 tokens = sequence_goal_tokens(sequence, cached) - cached;
+
+  if (d->threshold > 0)
+    tokens = MIN(tokens, d->threshold);
+  return MIN(tokens, most);
+}
+
+/* Blocks for `tokens` more of the sequence. FALSE: there are too few. */
+static inline gboolean
+vllm_allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
+{
+  if (!pool_holds(&self->pool, sequence, (guint64)sequence->computed_tokens + tokens) &&
+      !pool_grow(&self->pool, sequence,
+                 vllm_blocks_after(self, sequence->computed_tokens, tokens))) {
+    self->memory_bound = TRUE;
+    return FALSE;
+  }
+  scheduler_register(self, sequence, tokens);
+  return TRUE;
+}
+
+/* Sequences that wait with blocks, whose KV has come from the host. FALSE if one of them ends the
+ * pass. */
+gboolean vllm_schedule_held(VllmDecision *d);
+/* The waiting ones. FALSE if a later step might decide otherwise although the pool has only shrunk.
+ */
+gboolean vllm_schedule_waiting(VllmDecision *d);
 
 /* The hooks of a SchedulerClass whose state is a VllmPace. */
 void vllm_begin(Scheduler *self);

@@ -153,7 +153,7 @@ preempt_by_rank(Plan *p)
   Sequence *in_need, *victim;
 
   while (p->step->abort == NULL && (in_need = first_short(p)) != NULL &&
-         (victim = scheduler_first_victim(p->self)) != NULL) {
+         (victim = scheduler_first_victim(p->self, in_need, 1)) != NULL) {
     p->self->memory_bound = TRUE;
     preempt(p, victim, in_need);
   }
@@ -457,6 +457,7 @@ schedule_05(Scheduler *self, Step *step)
 const SchedulerClass scheduler_vllm_06 = {
     .name = "vllm-0.6",
     .help = "vLLM 0.5.4 to 0.6: prefills first, resumed requests are the next victims",
+    .evidence = "read in 0.6.0; recorded, under recompute and swap, with and without chunking",
     .features = FEATURES,
     .schedule = schedule_06,
 };
@@ -464,6 +465,7 @@ const SchedulerClass scheduler_vllm_06 = {
 const SchedulerClass scheduler_vllm_05 = {
     .name = "vllm-0.5",
     .help = "vLLM 0.5.0 to 0.5.3: prefills first, queues sorted by arrival",
+    .evidence = "read in 0.5.0; recorded, under recompute and swap, with and without chunking",
     .features = FEATURES,
     .schedule = schedule_05,
 };

@@ -14,16 +14,25 @@
    SINCE(minor, 19, SCHEDULER_HAS_RESERVE_FULL_ISL) |                                              \
    SINCE(minor, 23, SCHEDULER_REUSES_PARTIAL_FIRST) |                                              \
    SINCE(minor, 24, SCHEDULER_HAS_WATERMARK | SCHEDULER_HAS_PREFILL_INTERVAL) |                    \
-   SINCE(minor, 31, SCHEDULER_HAS_ACTIVE_SEQS))
+   SINCE(minor, 31, SCHEDULER_HAS_ACTIVE_SEQS) | SINCE(minor, 33, SCHEDULER_HAS_OFFLOAD))
 
-#define ENGINE(called, minor, text, more_features)                                                 \
+/* What the recordings are of; what lies between two of them was read in the release. */
+#define RECORDED(minor)                                                                            \
+  ((minor) == 14 || (minor) == 18 || (minor) == 22 || (minor) == 26 || (minor) == 33)
+#define EVIDENCE(minor)                                                                            \
+  (RECORDED(minor) ? "read in the release; recorded, with and without caching and overlap"         \
+                   : "read in the release; not recorded itself")
+
+#define ENGINE(called, minor, text, grounds, more_features)                                        \
   {                                                                                                \
-    .name = called, .help = text, .version = minor, .costs_as = "vllm-v1",                         \
+    .name = called, .help = text, .version = minor, .costs_as = "vllm-v1", .evidence = grounds,    \
+                                                                                                   \
     .features = FEATURES(minor) | (more_features), .rules = RULES(minor), .hidden_blocks = 1,      \
     .stops_at_max_model_len = TRUE, .state_bytes = sizeof(VllmPace), .begin = vllm_begin,          \
     .schedule = vllm_schedule,                                                                     \
   }
-#define VERSION(minor, text) ENGINE("vllm-0." #minor, minor, text, SCHEDULER_CACHES_BY_DEFAULT)
+#define VERSION(minor, text)                                                                       \
+  ENGINE("vllm-0." #minor, minor, text, EVIDENCE(minor), SCHEDULER_CACHES_BY_DEFAULT)
 
 const SchedulerClass scheduler_vllm_versions[] = {
     VERSION(8, "vLLM 0.8: running first, preempts the newest, recomputes; prefix caching"),
@@ -57,5 +66,6 @@ const SchedulerClass scheduler_vllm_versions[] = {
 G_STATIC_ASSERT(G_N_ELEMENTS(scheduler_vllm_versions) ==
                 SCHEDULER_VLLM_NEWEST - SCHEDULER_VLLM_OLDEST + 1);
 
-const SchedulerClass scheduler_vllm_v1 = ENGINE(
-    "vllm-v1", 10, "vLLM v1 of August 2025: running first, preempts the newest, recomputes", 0);
+const SchedulerClass scheduler_vllm_v1 =
+    ENGINE("vllm-v1", 10, "vLLM v1 of August 2025: running first, preempts the newest, recomputes",
+           "ROCm/vllm of 28 August 2025; recorded, with and without caching and chunking", 0);

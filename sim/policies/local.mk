@@ -11,6 +11,7 @@ libspillway_sim_a_SOURCES += \
   %D%/admission/whole_prompt.c \
   %D%/overflow.c %D%/overflow.h \
   %D%/overflow/auto.c \
+  %D%/overflow/offload.c \
   %D%/overflow/partial.c \
   %D%/overflow/recompute.c \
   %D%/overflow/split.c \
@@ -19,6 +20,7 @@ libspillway_sim_a_SOURCES += \
   %D%/overflow/threshold.c \
   %D%/price.c %D%/price.h \
   %D%/victim.c %D%/victim.h \
+  %D%/victim/cheapest.c \
   %D%/victim/fewest_outputs.c \
   %D%/victim/least_computed.c \
   %D%/victim/least_left.c \

@@ -19,6 +19,10 @@ typedef struct {
   guint32 short_blocks;        /* that the beneficiary lacks, at least 1 */
   guint32 block_size;          /* tokens */
   guint32 host_free_blocks;
+  /* With prefix caching: tokens that were dropped so far, and those of them that victims found
+   * again when they came back; both 0 without. */
+  guint64 dropped_tokens, found_tokens;
+  gboolean caches_prefixes;
   guint32 waiting;        /* requests that are to come before the victim returns, or behind it */
   guint32 step_tokens;    /* the token budget of a step */
   DecodeContexts decodes; /* of what decoded when the step was decided; only where needs_decodes */
@@ -51,6 +55,7 @@ typedef struct OverflowPolicy OverflowPolicy;
 struct OverflowPolicy {
   Policy base;
   gboolean needs_host;    /* it may copy, so the run needs host blocks */
+  gboolean needs_tier;    /* the host is a second prefix cache (sim/offload.h) */
   gboolean needs_decodes; /* it asks for query->decodes */
   gboolean of_no_engine;  /* under every engine a what-if */
   gboolean only_modelled; /* an executor that computes cannot carry it out */
@@ -61,6 +66,7 @@ struct OverflowPolicy {
 #define OVERFLOW_POLICIES(ENTRY)                                                                   \
   ENTRY(overflow_recompute)                                                                        \
   ENTRY(overflow_swap)                                                                             \
+  ENTRY(overflow_offload)                                                                          \
   ENTRY(overflow_swap_free)                                                                        \
   ENTRY(overflow_threshold)                                                                        \
   ENTRY(overflow_auto)                                                                             \

@@ -7,9 +7,7 @@
  */
 #pragma once
 
-#include "policy.h"
-#include "sim/cost.h"
-#include "sim/sequence.h"
+#include "overflow.h"
 
 typedef struct {
   const Sequence *sequence; /* whose counts of tokens and blocks may be older than these */
@@ -19,7 +17,8 @@ typedef struct {
 } VictimCandidate;
 
 typedef struct {
-  CostModel *cost; /* NULL where the executor has none */
+  const OverflowPolicy *overflow; /* what would happen to the victim, */
+  const OverflowQuery *eviction;  /* asked of it with this, but for the victim */
   const PolicyValues *options;
 } VictimQuery;
 
@@ -27,6 +26,7 @@ typedef struct VictimPolicy VictimPolicy;
 
 struct VictimPolicy {
   Policy base;
+  gboolean needs_decodes; /* it asks for query->eviction->decodes */
   /* The highest goes, of equals the newest. NULL: the last of the running queue goes. Asked of each
    * running sequence at an eviction, and at no other time. */
   gint64 (*rank)(const VictimPolicy *self, const VictimQuery *query,
@@ -41,6 +41,7 @@ struct VictimPolicy {
   ENTRY(victim_longest)                                                                            \
   ENTRY(victim_shortest)                                                                           \
   ENTRY(victim_least_computed)                                                                     \
+  ENTRY(victim_cheapest)                                                                           \
   ENTRY(victim_least_left)                                                                         \
   ENTRY(victim_most_left)
 

@@ -1,10 +1,9 @@
 /* The parts of `spillway study poster`: a setting is measured, its findings are judged, and both
  * are written down.
  *
- *   poster.c           the verb                                 -> Poster
  *   measure.c   prices evictions and replays the burst        PosterSetting -> PosterData
  *   replay.c    a run of the burst
- *   live.c      the same where they are computed (jobs.c, _probe.c, _store.c)
+ *   live.c      the same where they are computed (jobs.c, probe.c, store.c)
  *   variants.c  the settings beside the study
  *   judge.c     findings F1 to F9, from the numbers alone     PosterData -> PosterFinding
  *   data.c      the numbers as CSV                            a file a figure

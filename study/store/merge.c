@@ -1,7 +1,7 @@
 /* One results database into another, as a transaction: the runs that it lacks, then the studies.
  *
- * A run of a sweep is known by its identity, one of `run -o` by its name, its moment and what it
- * took, which no other run shares. map holds the runs' numbers in both files.
+ * A run of a sweep is recognized by its identity, a run of `run -o` by its name, its date and its
+ * duration, which no other run shares. The table `map` holds each run's number in both files.
  */
 #include "config.h"
 

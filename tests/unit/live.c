@@ -117,6 +117,7 @@ test_same_tokens(void)
   guint32 n = wanted != NULL ? (guint32)atoi(wanted) : 1000;
   TestModel models[G_N_ELEMENTS(model_names)];
   guint preempted = 0, swapped = 0, recomputed = 0, hit = 0, done = 0;
+  guint split = 0, partial = 0, shed = 0;
   guint64 tokens = 0;
 
   for (guint i = 0; i < G_N_ELEMENTS(model_names); i++)
@@ -131,6 +132,9 @@ test_same_tokens(void)
     tokens += check_result(&c, &r, seed);
     preempted += r.outcome.preemptions > 0;
     swapped += r.swapped_blocks > 0;
+    split += r.split > 0;
+    partial += r.partial > 0;
+    shed += r.shed > 0;
     recomputed += r.recomputed_tokens > 0;
     hit += r.hit_tokens > 0;
     done += r.outcome.end == RUN_DONE;
@@ -139,12 +143,15 @@ test_same_tokens(void)
   }
   g_test_message("%u scenarios, %" G_GUINT64_FORMAT
                  " tokens: %u done, %u preempted, %u swapped in, "
-                 "%u recomputed, %u with prefix hits",
-                 n, tokens, done, preempted, swapped, recomputed, hit);
+                 "%u recomputed, %u with prefix hits, %u split, %u partial, %u shed later",
+                 n, tokens, done, preempted, swapped, recomputed, hit, split, partial, shed);
   g_assert_cmpuint(done, >, n / 2);
   g_assert_cmpuint(swapped, >, n / 10);
   g_assert_cmpuint(recomputed, >, n / 8);
   g_assert_cmpuint(hit, >, n / 20);
+  g_assert_cmpuint(split, >, n / 50);
+  g_assert_cmpuint(partial, >, n / 50);
+  g_assert_cmpuint(shed, >, n / 50);
   for (guint i = 0; i < G_N_ELEMENTS(model_names); i++)
     test_model_close(&models[i]);
 }

@@ -3,7 +3,7 @@
  * absent (SPILLWAY_SHARED, else ../shared). */
 #include "calib/cost/dtype.h"
 #include "calib/cost/roofline.h"
-#include "calib/store/packed_text.h"
+#include "files/input.h"
 
 #include "sim/units.h"
 
@@ -42,13 +42,12 @@ static gboolean
 table_open(Table *table, const char *file)
 {
   g_autofree char *path = data_path(file);
-  GString *text = packed_text_read(path, NULL);
+  g_autofree char *text = input_read(path, INPUT_MAYBE_GZIP, INPUT_TABLE_MAX_BYTES, NULL, NULL);
 
   *table = (Table){0};
   if (text == NULL)
     return FALSE;
-  table->lines = g_strsplit(g_strchomp(text->str), "\n", -1);
-  g_string_free(text, TRUE);
+  table->lines = g_strsplit(g_strchomp(text), "\n", -1);
   table->header = g_strsplit(g_strchomp(table->lines[0]), ",", -1);
   table->next = 1;
   return TRUE;

@@ -4,38 +4,14 @@
 #include "traces/binary.h"
 #include "traces/gen.h"
 #include "traces/trace.h"
+#include "tests/trace_fixture.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
 #include <zlib.h>
 
-typedef struct {
-  char *folder, *path;
-} Fixture;
-
-static void
-set_up(Fixture *fixture, gconstpointer data)
-{
-  g_autoptr(GError) error = NULL;
-
-  (void)data;
-  fixture->folder = g_dir_make_tmp("spillway-binary-XXXXXX", &error);
-  g_assert_no_error(error);
-  fixture->path = g_build_filename(fixture->folder, "t.bin", NULL);
-}
-
-static void
-tear_down(Fixture *fixture, gconstpointer data)
-{
-  (void)data;
-  g_remove(fixture->path);
-  g_rmdir(fixture->folder);
-  g_free(fixture->folder);
-  g_free(fixture->path);
-}
-
 static Workload *
-read_bytes(const Fixture *fixture, const GString *bytes, GError **error)
+read_bytes(const TraceFixture *fixture, const GString *bytes, GError **error)
 {
   g_assert_true(g_file_set_contents(fixture->path, bytes->str, (gssize)bytes->len, NULL));
   return trace_read(fixture->path, NULL, NULL, error);
@@ -87,7 +63,7 @@ assert_equal(const Workload *a, const Workload *b)
 }
 
 static void
-test_round_trips(Fixture *fixture, gconstpointer data)
+test_round_trips(TraceFixture *fixture, gconstpointer data)
 {
   static const char *const numbers[] = {"-5", "9223372036854775807", "3"};
   static const char *const names[] = {"b", "a \"quoted\" one", "c\xc3\xa9"};
@@ -160,7 +136,7 @@ test_bytes(void)
 }
 
 static void
-assert_refused(const Fixture *fixture, const GString *bytes, const char *expected)
+assert_refused(const TraceFixture *fixture, const GString *bytes, const char *expected)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(Workload) workload = read_bytes(fixture, bytes, &error);
@@ -186,7 +162,7 @@ small_trace(gboolean with_max_tokens)
 /* Every cut, every changed bit (but for the mark, by which a file is known), every exchange of two
  * words. */
 static void
-test_damage(Fixture *fixture, gconstpointer data)
+test_damage(TraceFixture *fixture, gconstpointer data)
 {
   GString *whole = small_trace(TRUE);
 
@@ -217,7 +193,7 @@ test_damage(Fixture *fixture, gconstpointer data)
 
 /* What a checksum does not catch: a program that writes nonsense and sums it up well. */
 static void
-test_nonsense(Fixture *fixture, gconstpointer data)
+test_nonsense(TraceFixture *fixture, gconstpointer data)
 {
   static const struct {
     gsize word;
@@ -272,7 +248,7 @@ test_nonsense(Fixture *fixture, gconstpointer data)
 
 /* What format 1 could hold has the same bytes but for the number. */
 static void
-test_first_format(Fixture *fixture, gconstpointer data)
+test_first_format(TraceFixture *fixture, gconstpointer data)
 {
   static const char *const names[] = {"b", "a", "c"};
   g_autoptr(Workload) workload = new_workload(names, TRUE, FALSE), again = NULL;
@@ -297,7 +273,7 @@ test_first_format(Fixture *fixture, gconstpointer data)
 
 /* Compressed, when the length is not known before: as long as it takes, and no longer. */
 static void
-test_packed(Fixture *fixture, gconstpointer data)
+test_packed(TraceFixture *fixture, gconstpointer data)
 {
   g_autofree char *path = g_strconcat(fixture->path, ".gz", NULL);
   g_autoptr(Workload) workload = NULL;
@@ -339,7 +315,7 @@ test_packed(Fixture *fixture, gconstpointer data)
 }
 
 static void
-test_not_binary(Fixture *fixture, gconstpointer data)
+test_not_binary(TraceFixture *fixture, gconstpointer data)
 {
   g_autoptr(GError) error = NULL;
 
@@ -355,12 +331,18 @@ int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
-  g_test_add("/trace-binary/round-trips", Fixture, NULL, set_up, test_round_trips, tear_down);
+  g_test_add("/trace-binary/round-trips", TraceFixture, "t.bin", trace_fixture_set_up,
+             test_round_trips, trace_fixture_tear_down);
   g_test_add_func("/trace-binary/bytes", test_bytes);
-  g_test_add("/trace-binary/damage", Fixture, NULL, set_up, test_damage, tear_down);
-  g_test_add("/trace-binary/nonsense", Fixture, NULL, set_up, test_nonsense, tear_down);
-  g_test_add("/trace-binary/first-format", Fixture, NULL, set_up, test_first_format, tear_down);
-  g_test_add("/trace-binary/packed", Fixture, NULL, set_up, test_packed, tear_down);
-  g_test_add("/trace-binary/not-binary", Fixture, NULL, set_up, test_not_binary, tear_down);
+  g_test_add("/trace-binary/damage", TraceFixture, "t.bin", trace_fixture_set_up, test_damage,
+             trace_fixture_tear_down);
+  g_test_add("/trace-binary/nonsense", TraceFixture, "t.bin", trace_fixture_set_up, test_nonsense,
+             trace_fixture_tear_down);
+  g_test_add("/trace-binary/first-format", TraceFixture, "t.bin", trace_fixture_set_up,
+             test_first_format, trace_fixture_tear_down);
+  g_test_add("/trace-binary/packed", TraceFixture, "t.bin", trace_fixture_set_up, test_packed,
+             trace_fixture_tear_down);
+  g_test_add("/trace-binary/not-binary", TraceFixture, "t.bin", trace_fixture_set_up,
+             test_not_binary, trace_fixture_tear_down);
   return g_test_run();
 }

@@ -137,18 +137,18 @@ test_generate(void)
   const char *options = "--requests 9 --rate 2 --prompt uniform:1,99 --output fixed:3";
   const guint64 seed = 5;
   g_autoptr(GError) error = NULL;
-  g_autoptr(Workload) a = cli_trace_generate(options, &seed, &error);
-  g_autoptr(Workload) b = cli_trace_generate(
+  g_autoptr(Workload) a = generated_trace(options, &seed, &error);
+  g_autoptr(Workload) b = generated_trace(
       "--seed 5 --requests 9 --rate 2 --prompt uniform:1,99 --output fixed:3", NULL, &error);
 
   g_assert_no_error(error);
   for (guint32 i = 0; i < 9; i++)
     g_assert_cmpint(workload_request(a, i)->arrival_ps, ==, workload_request(b, i)->arrival_ps);
-  g_assert_null(cli_trace_generate("--requests", NULL, &error));
+  g_assert_null(generated_trace("--requests", NULL, &error));
   g_assert_nonnull(error);
   g_clear_error(&error);
-  g_assert_null(cli_trace_generate("--requests 5 stray --rate 2 --prompt fixed:1 --output fixed:1",
-                                   NULL, &error));
+  g_assert_null(generated_trace("--requests 5 stray --rate 2 --prompt fixed:1 --output fixed:1",
+                                NULL, &error));
   g_assert_nonnull(error);
 }
 

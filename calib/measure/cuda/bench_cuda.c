@@ -12,7 +12,7 @@
 #define NVML_LIBRARY "libnvidia-ml.so.1"
 enum { LEAST_CAPABILITY = 80 }; /* ten times major, and minor */
 
-/* Health is asked while the card works: idle, it lowers its clocks of itself. */
+/* Health is asked while the card works: an idle card lowers its clocks. */
 enum { BUSY_EDGE = 4096, BUSY_CALLS = 60, BUSY_US = 8000 };
 
 static BenchCuda *

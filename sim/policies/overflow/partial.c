@@ -26,6 +26,5 @@ const OverflowPolicy overflow_partial = {
                                     .max = G_MAXUINT32,
                                     .whole = TRUE}}},
     .of_no_engine = TRUE,
-    .only_modelled = TRUE,
     .plan = plan,
 };

@@ -51,6 +51,5 @@ const OverflowPolicy overflow_split = {
     .needs_host = TRUE,
     .needs_decodes = TRUE,
     .of_no_engine = TRUE,
-    .only_modelled = TRUE,
     .plan = plan,
 };

@@ -1,7 +1,7 @@
 /* Who goes first, where the victim policy ranks what runs. It is asked of each running sequence at
  * an eviction: the decode clock keeps running, and nothing is kept up to date between evictions.
  */
-#include "scheduler.h"
+#include "sim/scheduler.h"
 
 static VictimCandidate
 candidate_of(const Scheduler *self, const Sequence *sequence)
@@ -17,10 +17,15 @@ candidate_of(const Scheduler *self, const Sequence *sequence)
 }
 
 Sequence *
-scheduler_first_victim(const Scheduler *self)
+scheduler_first_victim(const Scheduler *self, const Sequence *beneficiary, guint32 short_blocks)
 {
   const VictimPolicy *policy = self->config.victim;
-  const VictimQuery query = {.cost = self->config.cost, .options = &self->config.victim_options};
+  const OverflowQuery eviction = scheduler_overflow_query(self, NULL, beneficiary, short_blocks);
+  const VictimQuery query = {
+      .overflow = self->config.overflow,
+      .eviction = &eviction,
+      .options = &self->config.victim_options,
+  };
   Sequence *first = NULL;
   gint64 highest = G_MININT64;
 

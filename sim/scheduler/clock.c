@@ -6,7 +6,7 @@
  * many blocks is in the clock's due lists, so repeats are bounded without stepping through them;
  * the executor then runs as many as fit before the next arrival.
  */
-#include "scheduler.h"
+#include "sim/scheduler.h"
 
 /* More repeats than this in one step would only risk an overflow of the closed-form sums. */
 #define REPEAT_MAX 65536
@@ -172,7 +172,7 @@ ticks_left(const Scheduler *self, const Sequence *sequence)
 
   if (sequence->stage != STAGE_DECODE || sequence->computed_tokens + 1 != length ||
       sequence->blocks != sequence->computed_tokens / self->config.block_size + 1 ||
-      length >= longest)
+      length >= longest || (self->offload != NULL && offload_may_store(self->offload, sequence)))
     return 0;
   return MIN(sequence->output_limit - sequence->generated_tokens, longest - length);
 }
@@ -191,7 +191,7 @@ scheduler_join_clock(Scheduler *self, Step *step)
     guint32 left;
     while (loose != NULL && loose->ending)
       loose = loose->next;
-    if (entry->kind != ENTRY_DECODE || step->sequences->pdata[i] != loose)
+    if (entry->kind != ENTRY_DECODE || loose == NULL || step->sequences->pdata[i] != loose)
       return;
     left = ticks_left(self, loose);
     if (left == 0)
@@ -244,7 +244,7 @@ scheduler_leave_clock(Scheduler *self, Sequence *member)
 {
   decode_clock_leave(&self->clock, member);
   if (self->tick_in_flight) {
-    member->in_flight = self->config.async_scheduling;
+    member->in_flight = member->computing = self->config.async_scheduling;
     g_ptr_array_add(self->left_in_flight, member);
   }
   note_registered(self, member);
@@ -275,7 +275,7 @@ scheduler_tick(Scheduler *self, Step *step, guint32 repeats)
   decode_clock_tick(&self->clock, repeats);
   while ((sequence = decode_clock_take_ended(&self->clock)) != NULL) {
     sequence->ending = TRUE;
-    sequence->in_flight = self->config.async_scheduling;
+    sequence->in_flight = sequence->computing = self->config.async_scheduling;
     note_registered(self, sequence);
     g_ptr_array_add(self->ended_in_flight, sequence);
     g_ptr_array_add(step->ending, sequence);

@@ -3,7 +3,7 @@
  * A refusal holds until somebody joins or leaves what runs: in between nothing changes but by the
  * steps themselves, so that a step may still stand for several.
  */
-#include "scheduler.h"
+#include "sim/scheduler.h"
 
 static AdmissionSequence
 describe(const Scheduler *self, const Sequence *sequence)
@@ -61,6 +61,7 @@ scheduler_admits(Scheduler *self, const Sequence *candidate, guint32 now_blocks,
     return FALSE;
   self->described->len = 0;
   add_queue(self, &self->running);
+  add_queue(self, &self->held);
   for (guint i = 0; i < n_planned; i++)
     add_queue(self, &self->scratch[i]);
   if (self->described->len == 0 || ask(self, candidate, now_blocks, whole_blocks))

@@ -1,10 +1,11 @@
 /* The engines by name: each set of rules, and vLLM's by its version. */
 #include <string.h>
 
-#include "scheduler.h"
+#include "sim/scheduler.h"
 
 #define VLLM_PREFIX "vllm-0."
-#define KNOWN "vllm (the newest known), vllm-0.8 to vllm-0.33, vllm-v1, vllm-0.6, vllm-0.5, sglang"
+#define KNOWN                                                                                      \
+  "vllm (the newest known), vllm-0.8 to vllm-0.33, vllm-v1, vllm-0.6, vllm-0.5, sglang, trtllm"
 G_STATIC_ASSERT(SCHEDULER_VLLM_OLDEST == 8 && SCHEDULER_VLLM_NEWEST == 33); /* the text above */
 
 #define NEWEST scheduler_vllm_versions[SCHEDULER_VLLM_NEWEST - SCHEDULER_VLLM_OLDEST]
@@ -12,7 +13,13 @@ G_STATIC_ASSERT(SCHEDULER_VLLM_OLDEST == 8 && SCHEDULER_VLLM_NEWEST == 33); /* t
 G_DEFINE_QUARK(scheduler - error - quark, scheduler_error)
 
 const SchedulerClass *const scheduler_classes[] = {
-    &NEWEST, &scheduler_vllm_v1, &scheduler_vllm_06, &scheduler_vllm_05, &scheduler_sglang, NULL,
+    &NEWEST,
+    &scheduler_vllm_v1,
+    &scheduler_vllm_06,
+    &scheduler_vllm_05,
+    &scheduler_sglang,
+    &scheduler_trtllm,
+    NULL,
 };
 
 /* "18" or "18.1", whole: the minor version, and the patch, 0 if there is none. */

@@ -7,7 +7,7 @@
  *     | computed again | on the host, then in the pool |
  *     0          gap_end_tokens                 tail_end_tokens
  */
-#include "scheduler.h"
+#include "sim/scheduler.h"
 
 DecodeContexts
 scheduler_running_decodes(Scheduler *self)
@@ -20,24 +20,34 @@ scheduler_running_decodes(Scheduler *self)
   return contexts;
 }
 
-/* The policy's plan, with what it may not ask for left out. */
-static OverflowPlan
-plan_of(const Scheduler *self, const Sequence *victim, const Sequence *beneficiary,
-        guint32 short_blocks)
+OverflowQuery
+scheduler_overflow_query(const Scheduler *self, const Sequence *victim, const Sequence *beneficiary,
+                         guint32 short_blocks)
 {
-  const OverflowPolicy *policy = self->config.overflow;
-  const OverflowQuery query = {
+  return (OverflowQuery){
       .victim = victim,
       .beneficiary = beneficiary,
       .short_blocks = short_blocks,
       .block_size = self->config.block_size,
       .host_free_blocks = self->pool.host_free_blocks,
+      .dropped_tokens = self->dropped_tokens,
+      .found_tokens = MIN(self->found_tokens, self->dropped_tokens),
+      .caches_prefixes = self->config.prefix_caching,
       .waiting = self->waiting.length,
       .step_tokens = self->config.max_num_batched_tokens,
       .decodes = self->decodes,
       .cost = self->config.cost,
       .options = &self->config.overflow_options,
   };
+}
+
+/* The policy's plan, with what it may not ask for left out. */
+static OverflowPlan
+plan_of(const Scheduler *self, const Sequence *victim, const Sequence *beneficiary,
+        guint32 short_blocks)
+{
+  const OverflowPolicy *policy = self->config.overflow;
+  const OverflowQuery query = scheduler_overflow_query(self, victim, beneficiary, short_blocks);
   OverflowPlan plan = policy->plan(policy, &query);
   guint32 front = plan.keep_blocks + plan.drop_blocks;
 
@@ -82,6 +92,8 @@ scheduler_take_kept(Scheduler *self, Sequence *sequence)
 static void
 drop(Scheduler *self, Sequence *victim, guint32 keep_blocks)
 {
+  if (self->config.prefix_caching)
+    self->dropped_tokens += victim->computed_tokens;
   pool_shrink(&self->pool, victim, keep_blocks);
   victim->computed_tokens = keep_blocks * self->config.block_size;
   victim->gap_end_tokens = victim->tail_end_tokens = 0;
@@ -153,6 +165,8 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
     sequence_queue_remove(victim);
   if (victim->in_clock)
     scheduler_leave_clock(self, victim);
+  if (self->offload != NULL)
+    offload_preempt(self->offload, victim);
   computed = victim->computed_tokens;
   plan = plan_of(self, victim, beneficiary, short_blocks);
   if (!fit_host(self, victim, can_fall_back, &plan, &record))

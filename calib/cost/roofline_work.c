@@ -1,0 +1,310 @@
+#include "roofline_work.h"
+
+#include "pool_size.h"
+
+#include <math.h>
+
+/* What one device of the group has of each layer's matrices. */
+static void
+set_products(Roofline *self, const Model *model, guint32 tp)
+{
+  self->n_kinds = model->n_kinds;
+  self->kinds = g_new0(LayerProducts, model->n_kinds);
+  for (guint i = 0; i < model->n_kinds; i++) {
+    const Layer *layer = &model->kinds[i];
+    LayerProducts *kind = &self->kinds[i];
+    kind->layers = layer->count;
+    for (guint j = 0; j < layer->n_matrices; j++) {
+      const Matrix *matrix = &layer->matrices[j];
+      kind->products[kind->n_products++] =
+          (Product){matrix_rank_n(matrix, &layer->mixer, tp), matrix_rank_k(matrix, tp),
+                    matrix->copies, matrix->active, matrix->format};
+    }
+  }
+  self->head = (Product){(model->vocab + tp - 1) / tp, model->hidden, 1, 1, model->head_format};
+}
+
+/* The class of a mixer, a new one where there is none. */
+static AttentionClass *
+find_class(Roofline *self, const Mixer *mixer)
+{
+  ContextWindow window = mixer_window(mixer);
+  AttentionClass *class;
+
+  for (guint i = 0; i < self->n_classes; i++) {
+    class = &self->classes[i];
+    if (class->window.tokens == window.tokens && class->window.in_chunks == window.in_chunks)
+      return class;
+  }
+  g_assert(self->n_classes < ATTENTION_CLASSES);
+  class = &self->classes[self->n_classes++];
+  class->mixer = *mixer;
+  class->window = window;
+  return class;
+}
+
+/* Work of one layer for a pair of a query and a key, and bytes that a decode reads a token. */
+typedef struct {
+  double prefill_flops, decode_flops, bytes, decompress_flops;
+} AttentionWork;
+
+/* What picks the tokens of sparse attention looks at all of them, on every rank: index_heads
+ * products of index_dim over a key of FP8 with a scale of 32 bits for 128 elements (DeepSeek-V3.2).
+ */
+static AttentionWork
+indexer_work_of(const Mixer *mixer)
+{
+  double flops = 2.0 * mixer->index_heads * mixer->index_dim;
+
+  return (AttentionWork){.prefill_flops = flops,
+                         .decode_flops = flops,
+                         .bytes = mixer->index_dim + mixer->index_dim / 32};
+}
+
+/* Latent attention decodes in the latent space, into which the queries are taken (absorbed):
+ * 2 (r + p) + 2 r FLOPs a head, r the latent's and p the rotated width, over one vector that all
+ * heads read. Prefills make K and V of it first: 2 r (d + v) FLOPs a head and token, d and v the
+ * widths of the part of K that is not rotated and of V; then they are ordinary attention
+ * (DeepSeek-V2, section 2.1; vLLM's MLA backends). Sparse attention stays in the latent space. */
+static AttentionWork
+work_of(const Layer *layer, guint32 kv_bits, guint32 tp)
+{
+  const Mixer *mixer = &layer->mixer;
+  double heads = mixer->heads / tp, latent = mixer->latent_dim;
+  AttentionWork work = {
+      .prefill_flops = 2.0 * heads * (mixer->head_dim + mixer->value_dim),
+      .bytes = (double)layer_kv_bytes(layer, kv_bits, tp),
+  };
+
+  work.decode_flops = work.prefill_flops;
+  if (mixer->kind == MIXER_LATENT || mixer->kind == MIXER_SPARSE)
+    work.decode_flops = 2 * heads * (2 * latent + mixer->rope_dim);
+  if (mixer->kind == MIXER_LATENT)
+    work.decompress_flops =
+        2 * heads * latent * (mixer->head_dim - mixer->rope_dim + mixer->value_dim);
+  if (mixer->kind == MIXER_SPARSE) {
+    work.prefill_flops = work.decode_flops;
+    work.bytes -= indexer_work_of(mixer).bytes;
+  }
+  if (mixer->borrows_kv) /* of the layer that it borrows from */
+    work.bytes =
+        (double)MAX(1, mixer->kv_heads / tp) * (mixer->head_dim + mixer->value_dim) * kv_bits / 8;
+  return work;
+}
+
+/* A recurrent layer reads and writes its state once a step, and updates it for each token. */
+static void
+add_recurrent(Roofline *self, const Layer *layer, guint32 tp, double peak)
+{
+  double bytes = 2.0 * (double)layer_state_bytes(layer, tp);
+  double flops = layer_attention_flops(layer, 1, 0) / tp;
+
+  self->recurrent_sequence_ps +=
+      roofline_round_ps(layer->count * roofline_memory_ps(&self->device, &self->what_if, bytes,
+                                                          self->device.decode_efficiency));
+  self->recurrent_token_ps +=
+      roofline_round_ps(layer->count * flops / peak * (double)PS_PER_S * self->what_if.flops_time);
+}
+
+static void
+add_work(AttentionWork *sum, const AttentionWork *work, double layers)
+{
+  sum->prefill_flops += layers * work->prefill_flops;
+  sum->decode_flops += layers * work->decode_flops;
+  sum->bytes += layers * work->bytes;
+  sum->decompress_flops += layers * work->decompress_flops;
+}
+
+/* The work of all layers, by class. */
+static void
+sum_attention(Roofline *self, const Model *model, guint32 tp, AttentionWork *sums)
+{
+  static const Mixer sees_all = {.kind = MIXER_FULL};
+
+  for (guint i = 0; i < model->n_kinds; i++) {
+    const Layer *layer = &model->kinds[i];
+    AttentionWork work;
+    if (layer->mixer.kind == MIXER_NONE || layer->mixer.kind == MIXER_RECURRENT)
+      continue;
+    work = work_of(layer, model->kv_bits, tp);
+    add_work(&sums[find_class(self, &layer->mixer) - self->classes], &work, layer->count);
+    if (layer->mixer.kind == MIXER_SPARSE) {
+      work = indexer_work_of(&layer->mixer);
+      add_work(&sums[find_class(self, &sees_all) - self->classes], &work, layer->count);
+    }
+  }
+}
+
+static void
+set_class(const Roofline *self, const AttentionWork *work, double peak, AttentionClass *class)
+{
+  const WhatIf *what_if = &self->what_if;
+  double decode_ps = work->decode_flops / peak * (double)PS_PER_S * what_if->flops_time;
+
+  class->prefill_pair_ps = work->prefill_flops / peak * (double)PS_PER_S * what_if->flops_time;
+  class->prefill_token_ps =
+      roofline_memory_ps(&self->device, what_if, work->bytes, self->device.decode_efficiency);
+  class->prefill_decompress_ps =
+      work->decompress_flops / peak * (double)PS_PER_S * what_if->flops_time;
+  class->decode_token_ps = roofline_round_ps(MAX(class->prefill_token_ps, decode_ps));
+}
+
+static void
+set_attention(Roofline *self, const Model *model, guint32 tp)
+{
+  const Device *device = &self->device;
+  double peak = device->fp16_flops * device->prefill_efficiency, launch = 0;
+  AttentionWork sums[ATTENTION_CLASSES] = {{0}};
+
+  for (guint i = 0; i < model->n_kinds; i++) {
+    const Layer *layer = &model->kinds[i];
+    if (layer->mixer.kind != MIXER_NONE)
+      launch += layer->count * self->what_if.launch_time;
+    if (layer->mixer.kind == MIXER_RECURRENT)
+      add_recurrent(self, layer, tp, peak);
+  }
+  sum_attention(self, model, tp, sums);
+  for (guint i = 0; i < self->n_classes; i++)
+    set_class(self, &sums[i], peak, &self->classes[i]);
+  self->prefill_ramp_tokens = device->prefill_ramp_tokens;
+  self->prefill_fixed_ps = roofline_round_ps(device->prefill_fixed_ps * launch);
+  self->decode_fixed_ps = roofline_round_ps(device->decode_fixed_ps * launch);
+}
+
+/* What lies between a layer's products, in elements a token, and its kernels: two norms with the
+ * residual's addition, rotary embedding, the KV write, the activation; with experts their routing
+ * and the weighted sum; a recurrent layer's convolution, gate and norm. */
+static double
+small_elements(const Layer *layer, guint32 hidden, guint32 tp, double *kernels)
+{
+  const Mixer *mixer = &layer->mixer;
+  guint32 parts = MAX(1, layer->active_experts);
+  double q_width = (double)(mixer->heads / tp) * mixer->head_dim;
+  double kv_width = (double)MAX(1, mixer->kv_heads / tp) * mixer->head_dim;
+  double ffn_width = (double)parts * layer->ffn / tp + (double)layer->shared_ffn / tp;
+  double elements = 0;
+
+  *kernels = 0;
+  if (mixer->kind == MIXER_LATENT || mixer->kind == MIXER_SPARSE)
+    kv_width = mixer->latent_dim + mixer->rope_dim;
+  if (mixer->kind == MIXER_RECURRENT)
+    elements += 4.0 * hidden + 2 * (double)mixer->window_elements / tp +
+                4 * (double)(mixer->heads / tp) * mixer->value_dim;
+  else if (mixer->kind != MIXER_NONE)
+    elements += 4.0 * hidden + 2 * (q_width + kv_width) + 4 * kv_width;
+  if (mixer->kind != MIXER_NONE)
+    *kernels += 3;
+  if (layer->ffn > 0) {
+    elements += (layer->parallel ? 0 : 4.0 * hidden) + (layer->gated ? 3 : 2) * ffn_width;
+    *kernels += layer->parallel ? 1 : 2;
+  }
+  if (mixer->normed) {
+    elements += 2 * (q_width + kv_width);
+    *kernels += 1;
+  }
+  if (layer->experts > 0) {
+    elements += (1.0 + parts) * hidden;
+    *kernels += ROUTING_KERNELS;
+  }
+  return elements;
+}
+
+/* The embedding and the last norm once, and what lies between the products of each layer. */
+static void
+set_elementwise(Roofline *self, const Model *model, guint32 tp)
+{
+  const Device *device = &self->device;
+  double elements = 0, kernels = 0, outside = 2.0 * model->hidden + 4.0 * model->hidden;
+  double logit_bytes = (double)LOGIT_BYTES * model->vocab;
+
+  for (guint i = 0; i < model->n_kinds; i++) {
+    double layer_kernels;
+    elements +=
+        model->kinds[i].count * small_elements(&model->kinds[i], model->hidden, tp, &layer_kernels);
+    kernels += model->kinds[i].count * layer_kernels;
+  }
+  self->elementwise_token_ps = roofline_round_ps(
+      roofline_memory_ps(device, &self->what_if, ACTIVATION_BYTES * (elements + outside),
+                         device->elementwise_efficiency));
+  self->elementwise_fixed_ps =
+      roofline_round_ps((kernels + 2) * device->elementwise_fixed_ps * self->what_if.launch_time);
+  self->sampling_ps =
+      roofline_memory_ps(device, &self->what_if, logit_bytes, device->elementwise_efficiency);
+  self->sampling_fixed_ps =
+      SAMPLING_KERNELS * device->elementwise_fixed_ps * self->what_if.launch_time;
+}
+
+/* Two ways: each device reads all that the others have, at once (small messages, over peer memory);
+ * or the sum goes round, 2 (g - 1) / g of it over each link. */
+static void
+set_comm(Roofline *self, const Model *model, guint32 tp)
+{
+  const Device *device = &self->device;
+  double reduces = model_all_reduces(model) * self->what_if.comm_time;
+  double bytes = ACTIVATION_BYTES * (double)model->hidden * reduces;
+
+  if (tp == 1)
+    return;
+  self->comm[0].token_ps = roofline_round_ps(2.0 * (tp - 1) / tp * bytes /
+                                             device->allreduce_bytes_per_s * (double)PS_PER_S);
+  self->comm[0].fixed_ps = roofline_round_ps(reduces * device->allreduce_latency_ps);
+  self->comm[1] = self->comm[0];
+  if (device->allreduce_direct_bytes_per_s == 0)
+    return;
+  self->comm[1].token_ps =
+      roofline_round_ps((tp - 1) * bytes / device->allreduce_direct_bytes_per_s * (double)PS_PER_S);
+  self->comm[1].fixed_ps = roofline_round_ps(reduces * device->allreduce_direct_latency_ps);
+}
+
+static void
+set_host(Roofline *self, HostScheduler scheduler)
+{
+  const HostCost *host = &self->device.host[scheduler];
+
+  self->host_step_ps = roofline_round_ps(host->step_ps * self->what_if.host_time);
+  self->host_sequence_ps = roofline_round_ps(host->sequence_ps * self->what_if.host_time);
+  self->host_eager_ps = roofline_round_ps(host->eager_ps * self->what_if.host_time);
+}
+
+static void
+set_copies(Roofline *self, const RooflineConfig *config)
+{
+  const Device *device = &self->device;
+  const WhatIf *what_if = &self->what_if;
+  gboolean pinned = config->host_memory == HOST_MEMORY_PINNED;
+  gboolean batched = config->copy_path == COPY_PATH_BATCHED;
+  double bytes =
+      (double)pool_block_bytes(config->model, config->block_size, config->tensor_parallel_size);
+  double rates[2] = {
+      [COPY_OUT] = pinned ? device->pinned_d2h_bytes_per_s : device->pageable_d2h_bytes_per_s,
+      [COPY_IN] = pinned ? device->pinned_h2d_bytes_per_s : device->pageable_h2d_bytes_per_s,
+  };
+  double factors[2] = {[COPY_OUT] = what_if->d2h_time, [COPY_IN] = what_if->h2d_time};
+  double pieces = config->copy_path == COPY_PATH_PER_BLOCK ? 1 : model_kv_tensors(config->model);
+  double piece_ps = batched ? device->batched_piece_ps : device->copy_launch_ps;
+  double share = batched ? device->batched_share : 1;
+
+  /* A direction at factor 0 is off: its launches too. */
+  for (int d = 0; d < 2; d++) {
+    double launch = factors[d] > 0 ? what_if->copy_launch_time : 0;
+    double block_bytes_ps = bytes / (rates[d] * share) * (double)PS_PER_S * factors[d];
+    self->copy_block_ps[d] = roofline_round_ps(pieces * piece_ps * launch + block_bytes_ps);
+    self->copy_contention[d] =
+        factors[d] > 0 ? rates[d] * share / factors[d] / device->hbm_bytes_per_s : 0;
+    self->copy_fixed_ps[d] = batched ? roofline_round_ps(device->copy_launch_ps * launch) : 0;
+  }
+}
+
+void
+roofline_take(Roofline *self, const RooflineConfig *config)
+{
+  set_products(self, config->model, config->tensor_parallel_size);
+  set_attention(self, config->model, config->tensor_parallel_size);
+  set_elementwise(self, config->model, config->tensor_parallel_size);
+  set_comm(self, config->model, config->tensor_parallel_size);
+  set_host(self, config->scheduler);
+  self->captured = config->captured;
+  self->captured_tokens =
+      config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;
+  set_copies(self, config);
+}

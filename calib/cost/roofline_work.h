@@ -1,0 +1,94 @@
+/* What a model makes a device do, reduced to coefficients: roofline_take() finds them, the
+ * roofline's steps are made of them. Internal to roofline.c and roofline_work.c.
+ */
+#pragma once
+
+#include "roofline.h"
+#include "rounding.h"
+#include "sim/units.h"
+
+enum {
+  MEMO_TOKENS = 16384,
+  MEMO_SAMPLED = 4096,
+  SAMPLING_KERNELS = 10,
+  ROUTING_KERNELS = 5,  /* choice, two for the order of tokens by experts, its inverse, the sum */
+  WALK_INPUTS = 128,    /* that a block of threads takes at a time */
+  ACTIVATION_BYTES = 2, /* an element between kernels */
+  LOGIT_BYTES = 4,
+};
+
+/* A product on one device of the group. */
+typedef struct {
+  guint64 n, k;
+  guint32 copies, active; /* experts; 1 and 1 for a matrix that is there once */
+  WeightFormat format;
+} Product;
+
+/* Layers of one kind. */
+typedef struct {
+  guint32 layers;
+  guint n_products;
+  Product products[LAYER_MATRICES];
+} LayerProducts;
+
+/* Attention of all layers that see the same of a context. */
+typedef struct {
+  Mixer mixer; /* its kind and window */
+  ContextWindow window;
+  gint64 decode_token_ps;
+  double prefill_pair_ps, prefill_token_ps;
+  double prefill_decompress_ps; /* latent: making K and V of a cached token again */
+} AttentionClass;
+
+/* One way to sum over the devices of a group, for all layers. */
+typedef struct {
+  gint64 token_ps, fixed_ps;
+} CommWay;
+
+enum { ATTENTION_CLASSES = CONTEXT_WINDOWS + 1 };
+
+typedef struct {
+  CostModel base;
+  Device device; /* numbers only; its strings are not used */
+  WhatIf what_if;
+  guint n_kinds;
+  LayerProducts *kinds;
+  Product head;
+  double sampling_ps; /* a sequence's */
+  double sampling_fixed_ps;
+
+  guint n_classes;
+  AttentionClass classes[ATTENTION_CLASSES];
+  gint64 recurrent_token_ps, recurrent_sequence_ps;
+  gint64 decode_fixed_ps, prefill_fixed_ps;
+  double prefill_ramp_tokens;
+  gint64 elementwise_token_ps, elementwise_fixed_ps;
+  CommWay comm[2]; /* of which engines take the faster; the same twice where there is one */
+  gint64 host_step_ps, host_sequence_ps, host_eager_ps;
+  CapturedKind captured;
+  guint64 captured_tokens;
+  gint64 copy_fixed_ps[2], copy_block_ps[2]; /* by CopyDirection */
+  double copy_contention[2]; /* the share of the memory's bandwidth that a copy takes */
+
+  gint64 linear_ps[MEMO_TOKENS + 1]; /* -1: not asked yet */
+  gint64 head_ps[MEMO_SAMPLED + 1];
+} Roofline;
+
+/* The longest that one cost may be; steps add up a dozen of them. */
+#define COST_MAX_PS (TIME_MAX_PS / 16)
+
+static inline gint64
+roofline_round_ps(double ps)
+{
+  return round_within(ps, COST_MAX_PS);
+}
+
+/* Bytes through the memory, at a share of its bandwidth. */
+static inline double
+roofline_memory_ps(const Device *device, const WhatIf *what_if, double bytes, double efficiency)
+{
+  return bytes / (device->hbm_bytes_per_s * efficiency) * (double)PS_PER_S * what_if->hbm_time;
+}
+
+/* All but the class, the device and the what-if scales, which are set. */
+void roofline_take(Roofline *self, const RooflineConfig *config);

@@ -1,0 +1,32 @@
+/* A link between two memories: a queue of copies each way.
+ *
+ * Copies of one way run one after the other, in the order in which they were submitted; the two
+ * ways do not disturb each other. Whoever submits a copy knows how long it takes alone. A
+ * side_by_side link has no queue, every copy begins at once: the unit executor's, as in the
+ * recordings.
+ */
+#pragma once
+
+#include "cost.h"
+
+typedef struct {
+  gboolean side_by_side;
+  gint64 free_ps[2]; /* by CopyDirection: when the last copy ends */
+} CopyLink;
+
+/* The time at which a copy of duration_ps that is submitted at now_ps ends. */
+static inline gint64
+copy_link_submit(CopyLink *link, CopyDirection direction, gint64 now_ps, gint64 duration_ps)
+{
+  gint64 begin_ps = link->side_by_side ? now_ps : MAX(now_ps, link->free_ps[direction]);
+
+  link->free_ps[direction] = MAX(link->free_ps[direction], begin_ps + duration_ps);
+  return begin_ps + duration_ps;
+}
+
+/* How long a way is busy from now_ps on, without what is still to be submitted. */
+static inline gint64
+copy_link_busy_ps(const CopyLink *link, CopyDirection direction, gint64 now_ps)
+{
+  return MAX(0, link->free_ps[direction] - now_ps);
+}

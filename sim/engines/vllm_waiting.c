@@ -1,0 +1,212 @@
+/* How vLLM admits: those whose KV was being loaded first, then the waiting ones, strictly in order.
+ *
+ * With native offload a waiting request may begin to load instead, or be passed over while the host
+ * is not ready for it; both keep their place.
+ */
+#include "vllm.h"
+
+/* Admits the head of waiting if its blocks are there: those of this chunk and, with the gate, those
+ * of all that it has to compute. It begins behind what it kept, or what the prefix cache has. */
+static gboolean
+admit(VllmDecision *d, Sequence *sequence, guint32 hits, guint32 idle_hits, guint32 tokens)
+{
+  Scheduler *self = d->self;
+  guint32 cached_blocks = sequence->blocks + hits;
+  guint32 cached = cached_blocks * self->config.block_size;
+  guint32 whole = sequence_length(sequence) - cached;
+  guint32 need = vllm_blocks_after(self, cached, self->config.reserve_full_isl ? whole : tokens) -
+                 cached_blocks + idle_hits;
+  guint32 spared = self->running.length > 0 ? self->watermark_blocks : 0;
+  EntryKind kind = scheduler_entry_kind(sequence);
+
+  if ((guint64)need + spared > scheduler_available_blocks(self, sequence)) {
+    self->memory_bound = TRUE;
+    return FALSE;
+  }
+  if (!scheduler_admits(self, sequence, need,
+                        vllm_blocks_after(self, cached, whole) - cached_blocks + idle_hits, 0))
+    return FALSE;
+  scheduler_free_up(self, d->step, sequence, need);
+  scheduler_take_kept(self, sequence);
+  if (hits > 0) {
+    const StepHit hit = {.request = sequence->request, .tokens = cached};
+    pool_share(&self->pool, sequence, hits);
+    g_array_append_val(d->step->hits, hit);
+  }
+  sequence->computed_tokens = cached;
+  vllm_allocate(self, sequence, tokens);
+  if (self->offload != NULL)
+    offload_note_waiting(self->offload, sequence, FALSE);
+  waiting_queue_remove(&self->waiting, sequence);
+  sequence_queue_push_tail(&self->running, sequence);
+  scheduler_add_entry(self, d->step, sequence, tokens, kind);
+  d->budget -= tokens;
+  d->prefills |= whole > 1;
+  return TRUE;
+}
+
+/* Native offload: blocks that prompts in progress, and loads, still lack to hold all that is known
+ * of them. */
+static guint32
+reserved_blocks(const Scheduler *self)
+{
+  const SequenceQueue *queues[] = {&self->running, &self->held};
+  guint32 reserved = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS(queues); i++)
+    for (const Sequence *s = queues[i]->head; s != NULL; s = s->next) {
+      guint32 whole = s->in_clock ? 0 : vllm_blocks_after(self, 0, sequence_length(s));
+      if (s->stage == STAGE_PREFILL && whole > s->blocks)
+        reserved += whole - s->blocks;
+    }
+  return reserved;
+}
+
+/* Begins to load what the host has of the sequence, which holds its blocks from now on. FALSE:
+ * there are too few. */
+static gboolean
+load(VllmDecision *d, Sequence *sequence, guint32 hits, guint32 idle_hits, guint32 blocks)
+{
+  Scheduler *self = d->self;
+  guint64 free_blocks = self->pool.free_blocks;
+  guint64 spared = (self->running.length > 0 ? self->watermark_blocks : 0) + (guint64)idle_hits;
+  guint32 whole = vllm_blocks_after(self, 0, sequence_length(sequence));
+
+  if ((self->config.reserve_full_isl && whole - hits + spared > free_blocks) ||
+      blocks + spared + reserved_blocks(self) > free_blocks) {
+    self->memory_bound = TRUE;
+    return FALSE;
+  }
+  if (!scheduler_admits(self, sequence, blocks + idle_hits, whole - hits + idle_hits, 0))
+    return FALSE;
+  if (hits > 0)
+    pool_share(&self->pool, sequence, hits);
+  pool_grow(&self->pool, sequence, hits + blocks);
+  sequence->computed_tokens = (hits + blocks) * self->config.block_size;
+  offload_load(self->offload, d->step, sequence, hits, blocks);
+  offload_note_waiting(self->offload, sequence, TRUE);
+  waiting_queue_remove(&self->waiting, sequence);
+  sequence_queue_push_tail(&self->held, sequence);
+  return TRUE;
+}
+
+/* Admits a sequence whose load is over, if the blocks are there that it lacks. */
+static gboolean
+admit_loaded(VllmDecision *d, Sequence *sequence, guint32 tokens)
+{
+  Scheduler *self = d->self;
+  const StepHit hit = {.request = sequence->request, .tokens = sequence->computed_tokens};
+  guint32 whole = sequence_length(sequence) - sequence->computed_tokens;
+  guint32 need = vllm_blocks_after(self, sequence->computed_tokens,
+                                   self->config.reserve_full_isl ? whole : tokens);
+  guint32 spared = self->running.length > 0 ? self->watermark_blocks : 0;
+  EntryKind kind = scheduler_entry_kind(sequence);
+
+  if ((guint64)(need > sequence->blocks ? need - sequence->blocks : 0) + spared >
+      self->pool.free_blocks) {
+    self->memory_bound = TRUE;
+    return FALSE;
+  }
+  g_array_append_val(d->step->hits, hit);
+  vllm_allocate(self, sequence, tokens);
+  offload_note_waiting(self->offload, sequence, FALSE);
+  sequence_queue_remove(sequence);
+  sequence_queue_push_tail(&self->running, sequence);
+  scheduler_add_entry(self, d->step, sequence, tokens, kind);
+  d->budget -= tokens;
+  d->prefills |= whole > 1;
+  return TRUE;
+}
+
+gboolean
+vllm_schedule_held(VllmDecision *d)
+{
+  Scheduler *self = d->self;
+  Sequence *next;
+
+  for (Sequence *s = self->held.head;
+       s != NULL && d->budget > 0 && self->running.length < vllm_most_active(self); s = next) {
+    guint32 most = self->config.chunked_prefill ? d->budget : G_MAXUINT32, tokens;
+    next = s->next;
+    if (!offload_loaded(s)) {
+      offload_note_waiting(self->offload, s, TRUE);
+      continue;
+    }
+    pool_register(&self->pool, s, s->computed_tokens);
+    s->computed_tokens = MIN(s->computed_tokens, sequence_length(s) - 1);
+    tokens = vllm_wanted_tokens(d, s, s->computed_tokens, most);
+    if ((d->hold && s->computed_tokens + 1 < sequence_length(s)) || tokens > d->budget ||
+        !admit_loaded(d, s, tokens))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+typedef enum { ADMITTED, PASSED_OVER, PASS_ENDS, PASS_ENDS_FOR_NOW } Outcome;
+
+/* Tries a waiting sequence that holds no blocks. */
+static Outcome
+try_waiting(VllmDecision *d, Sequence *sequence, SequenceQueue *skipped)
+{
+  Scheduler *self = d->self;
+  guint32 idle, loadable = 0;
+  guint32 hits = pool_hits(&self->pool, sequence, G_MAXUINT32, &idle);
+  guint32 cached = (sequence->blocks + hits) * self->config.block_size;
+  guint32 most = self->config.chunked_prefill ? d->budget : G_MAXUINT32;
+  guint32 tokens = vllm_wanted_tokens(d, sequence, cached, most);
+
+  if (self->offload != NULL && !offload_lookup(self->offload, sequence, hits, &loadable)) {
+    offload_note_waiting(self->offload, sequence, TRUE);
+    return PASSED_OVER;
+  }
+  if (loadable > 0)
+    return load(d, sequence, hits, idle, loadable) ? ADMITTED : PASS_ENDS_FOR_NOW;
+  if (d->hold && cached + 1 < sequence_length(sequence))
+    return PASS_ENDS_FOR_NOW;
+  if (tokens > d->budget && vllm_has_rule(self, RULE_LONG_PROMPT_STOPS))
+    return self->offload != NULL && hits > 0 ? PASS_ENDS_FOR_NOW : PASS_ENDS;
+  if (tokens > d->budget) {
+    waiting_queue_remove(&self->waiting, sequence);
+    sequence_queue_push_tail(skipped, sequence);
+    return ADMITTED;
+  }
+  if (admit(d, sequence, hits, idle, tokens))
+    return ADMITTED;
+  /* A hit that is lost leaves more to compute: a chunk that is then limited needs less, and so does
+   * what is then loaded instead. */
+  if (hits == 0 || self->config.reserve_full_isl ||
+      (self->offload == NULL &&
+       vllm_wanted_tokens(d, sequence, 0, d->budget) == sequence_length(sequence)))
+    return PASS_ENDS;
+  return PASS_ENDS_FOR_NOW;
+}
+
+gboolean
+vllm_schedule_waiting(VllmDecision *d)
+{
+  Scheduler *self = d->self;
+  SequenceQueue *skipped = &self->scratch[0];
+  const Sequence *passed = NULL; /* the last one that keeps its place */
+  gboolean stable;
+  Outcome outcome = ADMITTED;
+
+  while (d->budget > 0 && self->running.length < vllm_most_active(self)) {
+    Sequence *sequence =
+        passed != NULL ? scheduler_waiting_after(self, passed) : scheduler_waiting_head(self);
+    if (sequence == NULL)
+      break;
+    outcome = try_waiting(d, sequence, skipped);
+    if (outcome == PASSED_OVER)
+      passed = sequence;
+    else if (outcome != ADMITTED)
+      break;
+  }
+  stable = outcome != PASS_ENDS_FOR_NOW;
+  if (skipped->length > 1)
+    d->step->idle_changes = TRUE;
+  if (skipped->length > 0)
+    stable = FALSE;
+  while (skipped->length > 0)
+    waiting_queue_push_head(&self->waiting, sequence_queue_pop_head(skipped));
+  return stable;
+}

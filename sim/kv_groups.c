@@ -1,0 +1,163 @@
+#include "kv_groups.h"
+
+enum { STATE_ALIGNMENT = 16 }; /* tokens that a block of attention beside states is a multiple of */
+
+/* One kind while it is put together. */
+typedef struct {
+  KvGroupKind base;
+  guint64 token_bytes; /* of one layer; the largest, where they differ */
+  guint64 all_bytes;   /* of all its layers */
+  guint64 state_bytes; /* of one layer */
+} Kind;
+
+static KvKind
+kind_of(const Mixer *mixer)
+{
+  switch (mixer->kind) {
+  case MIXER_SLIDING:
+    return KV_WINDOW;
+  case MIXER_CHUNKED:
+    return KV_CHUNKS;
+  case MIXER_RECURRENT:
+    return KV_STATE;
+  case MIXER_FULL:
+  case MIXER_LATENT:
+  case MIXER_SPARSE: /* it may pick any token, so it keeps all */
+  case MIXER_NONE:
+    break;
+  }
+  return KV_WHOLE;
+}
+
+/* Adds the layers of one entry to the kind they are of; FALSE if there is no room for it. */
+static gboolean
+add_layers(Kind *kinds, guint *n_kinds, const Layer *layer, guint32 kv_bits, guint32 tp)
+{
+  KvKind kind = kind_of(&layer->mixer);
+  guint32 window = kind == KV_WINDOW || kind == KV_CHUNKS ? layer->mixer.window : 0;
+  guint64 token_bytes = layer_kv_bytes(layer, kv_bits, tp);
+  guint64 state_bytes = layer_state_bytes(layer, tp);
+  guint i = 0;
+
+  if (token_bytes == 0 && state_bytes == 0)
+    return TRUE;
+  while (i < *n_kinds && (kinds[i].base.kind != kind || kinds[i].base.window != window))
+    i++;
+  if (i == KV_GROUP_KINDS)
+    return FALSE;
+  if (i == *n_kinds)
+    kinds[(*n_kinds)++] = (Kind){.base = {.kind = kind, .window = window}};
+  kinds[i].base.layers += layer->count;
+  kinds[i].token_bytes = MAX(kinds[i].token_bytes, token_bytes);
+  kinds[i].state_bytes = MAX(kinds[i].state_bytes, state_bytes);
+  kinds[i].all_bytes += layer->count * token_bytes;
+  return TRUE;
+}
+
+/* Layers a group: the fewest of a kind; the most, where that is less than a quarter more. */
+static guint32
+layers_a_group(const Kind *kinds, guint n_kinds)
+{
+  guint32 fewest = G_MAXUINT32, most = 0;
+
+  for (guint i = 0; i < n_kinds; i++) {
+    fewest = MIN(fewest, kinds[i].base.layers);
+    most = MAX(most, kinds[i].base.layers);
+  }
+  return 4 * (guint64)most < 5 * (guint64)fewest ? most : fewest;
+}
+
+/* The page: that of the widest token, of block_size tokens, or of more where a state would not fit
+ * into it. */
+static guint64
+find_page(const Kind *kinds, guint n_kinds, guint32 block_size)
+{
+  guint64 widest = 0, state = 0, tokens = block_size;
+
+  for (guint i = 0; i < n_kinds; i++) {
+    widest = MAX(widest, kinds[i].token_bytes);
+    state = MAX(state, kinds[i].state_bytes);
+  }
+  if (widest == 0)
+    return state;
+  if (state > widest * tokens)
+    tokens = (state + widest * STATE_ALIGNMENT - 1) / (widest * STATE_ALIGNMENT) * STATE_ALIGNMENT;
+  return widest * tokens;
+}
+
+static void
+set_kinds(KvLayout *layout, Kind *kinds, guint n_kinds)
+{
+  for (guint i = 0; i < n_kinds; i++) {
+    KvGroupKind *base = &kinds[i].base;
+    base->groups = (base->layers + layout->group_layers - 1) / layout->group_layers;
+    if (base->kind != KV_STATE)
+      base->block_tokens = (guint32)(layout->page_bytes / kinds[i].token_bytes);
+    layout->kinds[i] = *base;
+    layout->n_groups += base->groups;
+  }
+  layout->n_kinds = n_kinds;
+}
+
+gboolean
+kv_layout_find(const Model *model, guint32 block_size, guint32 tp, KvLayout *layout)
+{
+  Kind kinds[KV_GROUP_KINDS] = {0};
+  guint n_kinds = 0;
+
+  *layout = (KvLayout){0};
+  for (guint i = 0; i < model->n_kinds; i++)
+    if (!add_layers(kinds, &n_kinds, &model->kinds[i], model->kv_bits, tp))
+      return FALSE;
+  if (n_kinds == 0)
+    return FALSE;
+  layout->group_layers = layers_a_group(kinds, n_kinds);
+  layout->page_bytes = find_page(kinds, n_kinds, block_size);
+  layout->block_bytes = layout->page_bytes * layout->group_layers;
+  set_kinds(layout, kinds, n_kinds);
+  /* Layers of one kind need no pages that are alike. */
+  if (n_kinds == 1 && kinds[0].base.kind != KV_STATE) {
+    layout->block_bytes = kinds[0].all_bytes * block_size;
+    layout->kinds[0].block_tokens = block_size;
+  }
+  return TRUE;
+}
+
+/* Blocks before the first token that is still needed are given back. */
+static guint64
+group_blocks(const KvGroupKind *kind, guint64 tokens)
+{
+  guint64 all, gone = 0;
+
+  if (tokens == 0)
+    return 0;
+  if (kind->kind == KV_STATE)
+    return 1;
+  all = (tokens + kind->block_tokens - 1) / kind->block_tokens;
+  if (kind->kind == KV_WINDOW && tokens >= kind->window)
+    gone = (tokens - kind->window + 1) / kind->block_tokens;
+  else if (kind->kind == KV_CHUNKS)
+    gone = tokens / kind->window * kind->window / kind->block_tokens;
+  return all - MIN(gone, all);
+}
+
+guint64
+kv_layout_sequence_blocks(const KvLayout *layout, guint64 tokens)
+{
+  guint64 blocks = 0;
+
+  for (guint i = 0; i < layout->n_kinds; i++)
+    blocks += layout->kinds[i].groups * group_blocks(&layout->kinds[i], tokens);
+  return blocks;
+}
+
+guint64
+kv_layout_tokens(const KvLayout *layout, guint64 blocks)
+{
+  guint32 tokens = G_MAXUINT32;
+
+  for (guint i = 0; i < layout->n_kinds; i++)
+    if (layout->kinds[i].block_tokens > 0)
+      tokens = MIN(tokens, layout->kinds[i].block_tokens);
+  return tokens == G_MAXUINT32 ? 0 : blocks / layout->n_groups * tokens;
+}

@@ -1,0 +1,28 @@
+/* Cheapest: whose return costs least, by the cost model and what the overflow policy would do with
+ * it.
+ */
+#include "sim/policies/price.h"
+#include "sim/policies/victim.h"
+
+static gint64
+rank(const VictimPolicy *self G_GNUC_UNUSED, const VictimQuery *query,
+     const VictimCandidate *candidate)
+{
+  OverflowQuery eviction = *query->eviction;
+  Sequence victim = *candidate->sequence;
+  OverflowPlan plan;
+
+  victim.computed_tokens = candidate->computed_tokens;
+  victim.generated_tokens = candidate->generated_tokens;
+  victim.blocks = candidate->blocks;
+  eviction.victim = &victim;
+  plan = query->overflow->plan(query->overflow, &eviction);
+  return -price_plan_ps(&eviction, &plan);
+}
+
+const VictimPolicy victim_cheapest = {
+    .base = {.name = "cheapest",
+             .help = "the one whose return costs least, by what the overflow policy does with it"},
+    .needs_decodes = TRUE,
+    .rank = rank,
+};

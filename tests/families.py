@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Models: an example of each family, its sizes against what is published. --table prints doc/models.md's table:
+SPILLWAY=build/spillway SPILLWAY_SRCDIR=. tests/families.py --table"""
+import csv
+import json
+import os
+import sys
+
+from spillway_test import (SHARED, Skip, all_tests, check, check_equal, check_refused, main, read, run_json, source,
+                           succeed, write)
+
+FIGURES = ("parameters", "weight_bytes", "kv_bytes_per_token")
+GIB = 1 << 30
+
+
+def rows():
+    """families.csv: what is right of each example."""
+    with open(source("tests", "models", "families.csv"), newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def example(name):
+    return source("tests", "models", "families", name + ".json")
+
+
+def show(path):
+    return succeed("model", "show", path, "--format", "json").json
+
+
+def table():
+    """The table of doc/models.md, from what the program says of each example."""
+    lines = ["| family | example | parameters | weights GiB | KV bytes a token | context | parameters checked against |",
+             "| --- | --- | ---: | ---: | ---: | ---: | --- |"]
+    for row in rows():
+        found = show(example(row["example"]))
+        lines.append("| %s | %s | %s | %.2f | %s | %s | %s |" % (
+            found["family"], row["example"], format(found["parameters"], ","), found["weight_bytes"] / GIB,
+            format(found["kv_bytes_per_token"], ","), format(found["max_position"], ","), row["source"]))
+    return "\n".join(lines) + "\n"
+
+
+def test_examples():
+    """Every example has the sizes that are right of it, to the last one."""
+    for row in rows():
+        found = show(example(row["example"]))
+        check_equal((row["example"], found["family"], found["max_position"], *(found[f] for f in FIGURES)),
+                    (row["example"], row["family"], int(row["context"]), *(int(row[f]) for f in FIGURES)))
+
+
+def test_document():
+    """doc/models.md has the table that this program prints."""
+    check(table() in read(source("doc", "models.md")).decode(), "doc/models.md: run tests/families.py --table")
+
+
+def test_strides():
+    """Layers of every kind cost the same step by step and many steps at once."""
+    for name in ("gpt-oss-20b", "gemma-3-4b", "llama-4-scout", "deepseek-v2-lite", "deepseek-v3.2",
+                 "qwen3-next-80b-a3b", "nemotron-nano-9b-v2", "jamba-v0.1"):
+        words = ["--model", example(name), "--device", "b200", "--trace", "demo",
+                 "--limit", "60", "--num-gpu-blocks", "2000"]
+        many, single = run_json(*words), run_json(*words, "--no-stride")
+        for summary in (many, single):
+            summary.pop("wall_s")
+            summary["config"].pop("no_stride", None)
+        check_equal(many, single)
+
+
+def test_window_bounds_attention():
+    """Decodes behind a window cost less than where all is seen, and the more the longer they are."""
+    write("long.csv", "arrival_s,prompt_tokens,output_tokens\n0,20000,2000\n")
+    config = json.loads(read(example("gpt-oss-20b")))
+    words = ["--device", "h100-sxm", "--trace", "long.csv"]
+    times = []
+    for window in (128, 8192, 131072):
+        write("window.json", json.dumps(dict(config, sliding_window=window)))
+        times.append(run_json("--model", "window.json", *words)["makespan_s"])
+    check(times[0] < times[1] < times[2], times)
+
+
+def test_assumed():
+    """What is taken to be so of layers that give KV back, of states and of towers is said."""
+    words = ["--device", "b200", "--trace", "demo", "--limit", "5"]
+    for name, pattern in (("gpt-oss-20b", "12 of 24 layers see a window"), ("qwen3-next-80b-a3b", "recurrent state"),
+                          ("llama-4-scout", "36 of 48 layers see a window")):
+        text = succeed("run", "--model", example(name), *words,
+                       "--num-gpu-blocks", "9000").text
+        check("Assumed: " in text and pattern in text, text)
+    check("Assumed" not in succeed("run", "--model", "llama-3.1-8b", *words).text)
+    tower = json.loads(read(example("qwen3-vl-8b")))
+    tower.update(model_type="llava", vision_config={"hidden_size": 9})
+    tower["text_config"]["model_type"] = "qwen3"
+    write("tower.json", json.dumps(tower))
+    text = succeed("model", "show", "tower.json").text
+    check("not counted" in text and "its vision tower" in text, text)
+
+
+def test_refused():
+    """What is refused names the family and what is not known of it."""
+    base = json.loads(read(example("nemotron-nano-9b-v2")))
+    lacking = {key: value for key, value in base.items() if key != "hybrid_override_pattern"}
+    for config, words in (
+            (lacking, ["hybrid_override_pattern: found nothing, expected the kind of each layer", "nemotron_h"]),
+            (dict(base, hybrid_override_pattern="M" * 55 + "?"), ["a letter a layer"]),
+            (dict(base, model_type="mamba9"), ["\"mamba9\", whose layers are not known; known are llama"]),
+            (dict(base, num_hidden_layers=9), ["as many letters as num_hidden_layers"])):
+        write("bad.json", json.dumps(config))
+        check_refused(["model", "show", "bad.json"], words)
+
+
+def test_infinity():
+    """Infinity and NaN, which Python writes, are read; within a text they stay."""
+    base = json.loads(read(example("nemotron-nano-9b-v2")))
+    text = json.dumps(dict(base, time_step_limit=[0.0, float("inf")], other=[float("-inf"), float("nan")],
+                           note="an Infinity of \"NaN\""))
+    check("Infinity]" in text)
+    write("infinity.json", text)
+    check_equal(show("infinity.json")["parameters"], 8888227328)
+
+
+HANDED = {"nvidia-fp8": (163840, 131072, None), "qwen3-8b-yarn-ropeparameters.json": (147456, 131072, 8190735360),
+          "deepseek-coder-6.7b.json": (524288, 65536, 6740512768), "phi3-mini-4k.json": (393216, 4096, 3821079552),
+          "mistral-7b-v0.1.json": (131072, 32768, 7241732096), "zephyr-7b-awq.json": (131072, 32768, 7241732096),
+          "qwen3-30b-a3b-w4a16.json": (98304, 40960, 30532122624), "deepseek-v3.json": (70272, 163840, 671026419200),
+          "gpt-oss-120b.json": (73728, 131072, 116829156672), "llama-4-scout.json": (196608, 10485760, None),
+          "qwen3-vl-8b.json": (147456, 262144, 8190735360), "qwen2-llama-attnbias.json": (32768, 131072, None),
+          "llama31-405b-fbgemm.json": (516096, 131072, 405853388800)}
+
+
+def test_handed():
+    """The files that were handed in, with what is right of them."""
+    folder = os.path.join(SHARED or "", "cases", "configs")
+    if not os.path.isdir(folder):
+        raise Skip("no shared cases")
+    for name, (kv_bytes, context, parameters) in HANDED.items():
+        found = show(os.path.join(folder, name))
+        check_equal((name, found["kv_bytes_per_token"], found["max_position"]), (name, kv_bytes, context))
+        check_equal(parameters or found["parameters"], found["parameters"])
+    check_refused(["model", "show", os.path.join(folder, "nemotron-h-infinity.json")], ["hybrid_override_pattern"])
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--table"]:
+        sys.stdout.write(table())
+    else:
+        main(all_tests(globals()))
