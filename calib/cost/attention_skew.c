@@ -131,7 +131,6 @@ attention_skew_new(const Profile *profile, const AttentionHeads *heads, double m
   skew->heads = heads->heads;
   skew->kv_heads = heads->kv_heads;
   skew->tail_speed = find_tail_speed(skew, profile, heads);
-  g_printerr("tail %g\n", skew->tail_speed);
   return skew->tail_speed > 0 ? g_steal_pointer(&skew) : NULL;
 }
 
