@@ -3,6 +3,7 @@
 
 #include "cli.h"
 #include "scenario/settings_option.h"
+#include "scenario/vllm_args.h"
 
 static const struct {
   const char *name, *title;
@@ -96,12 +97,13 @@ group_entries(Group group, const char *verb, GStringChunk *texts)
   return entries;
 }
 
-/* Adds the table's options to the context, a group a heading, and lists them all in `all`. */
+/* Adds the table's options to the context up to that group, a group a heading, and lists them all
+ * in `all`. */
 static void
-add_groups(GOptionContext *context, const char *verb, Settings *settings, GArray *all,
+add_groups(GOptionContext *context, const char *verb, Settings *settings, Group last, GArray *all,
            GStringChunk *texts)
 {
-  for (Group g = 0; g < GROUPS; g++) {
+  for (Group g = 0; g <= last; g++) {
     GOptionGroup *group =
         g_option_group_new(groups[g].name, groups[g].title, groups[g].title, settings, NULL);
     g_autoptr(GArray) entries = group_entries(g, verb, texts);
@@ -112,17 +114,39 @@ add_groups(GOptionContext *context, const char *verb, Settings *settings, GArray
 }
 
 gboolean
+settings_parse_beside(Settings *settings, const VerbOptions *verb, int *argc, char ***argv,
+                      int *status)
+{
+  g_autoptr(GStringChunk) texts = g_string_chunk_new(4096);
+  g_autoptr(GOptionContext) context = g_option_context_new(verb->arguments);
+  g_autoptr(GArray) all = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
+  g_autoptr(GError) error = NULL;
+
+  g_option_context_set_summary(context, verb->summary);
+  g_option_context_set_description(context, verb->examples);
+  if (verb->own != NULL) {
+    g_option_context_add_main_entries(context, verb->own, NULL);
+    for (const GOptionEntry *entry = verb->own; entry->long_name != NULL; entry++)
+      g_array_append_vals(all, entry, 1);
+  }
+  add_groups(context, verb->name, settings, verb->own != NULL ? GROUP_COST : GROUP_OUTPUT, all,
+             texts);
+  if (!cli_parse(context, verb->name, (const GOptionEntry *)(gpointer)all->data, argc, argv,
+                 status))
+    return FALSE;
+  if (vllm_args_apply(settings, &error))
+    return TRUE;
+  *status = cli_error(CLI_USAGE, verb->name, "%s", error->message);
+  return FALSE;
+}
+
+gboolean
 settings_parse(Settings *settings, const char *verb, const char *summary, const char *examples,
                int *argc, char ***argv, int *status)
 {
-  g_autoptr(GStringChunk) texts = g_string_chunk_new(4096);
-  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
-  g_autoptr(GArray) all = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
+  const VerbOptions options = {.name = verb, .summary = summary, .examples = examples};
 
-  g_option_context_set_summary(context, summary);
-  g_option_context_set_description(context, examples);
-  add_groups(context, verb, settings, all, texts);
-  if (!cli_parse(context, verb, (const GOptionEntry *)(gpointer)all->data, argc, argv, status))
+  if (!settings_parse_beside(settings, &options, argc, argv, status))
     return FALSE;
   if (*argc > 1) {
     *status = cli_error(CLI_USAGE, verb, "unexpected argument '%s'", (*argv)[1]);

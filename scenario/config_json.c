@@ -88,6 +88,7 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "num_gpu_blocks", json_integer(c->num_gpu_blocks));
   json_object_set_new(object, "num_cpu_blocks", json_integer(c->num_cpu_blocks));
   json_object_set_new(object, "kv_memory", text_or_null(settings->kv_memory));
+  json_object_set_new(object, "quantization", text_or_null(settings->quantization));
   json_object_set_new(
       object, "kv_cache_dtype",
       json_string(settings->kv_cache_dtype != NULL ? settings->kv_cache_dtype : "auto"));

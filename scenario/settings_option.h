@@ -1,5 +1,5 @@
-/* What settings.c, which has the table of a run's options, shares with cli/run_options.c, which
- * makes a command line of it.
+/* What settings.c, which has the table of a run's options, shares with settings_set.c, which sets
+ * them, and cli/run_options.c, which makes a command line of them.
  */
 #pragma once
 
@@ -49,4 +49,17 @@ static inline gboolean
 settings_option_is_switch(const SettingsOption *option)
 {
   return option->kind == KIND_SWITCH || option->kind == KIND_SWITCH_OFF;
+}
+
+static inline gboolean
+settings_option_is_text(const SettingsOption *option)
+{
+  return option->kind == KIND_TEXT || option->kind == KIND_FILE;
+}
+
+/* Where the settings keep its value: char*, guint64, double or gboolean, by its kind. */
+static inline gpointer
+settings_option_field(Settings *settings, const SettingsOption *option)
+{
+  return (char *)settings + option->offset;
 }
