@@ -12,6 +12,7 @@
 #include "scenario/settings.h"
 #include "scenario/settings_files.h"
 #include "run_options.h"
+#include "terminal.h"
 
 #define SUMMARY                                                                                    \
   "Replays a trace under several overflow policies (--overflow a,b,c, or all; recompute,swap if\n" \
@@ -164,11 +165,13 @@ run_all(Comparison *c)
 static void
 print_records(const Comparison *c, OutputFormat format)
 {
+  static const TerminalColumns terminal = {.fallback = 120, .min = 60, .max = 1000};
   const RunRecord *records = (const RunRecord *)(gpointer)c->records->data;
   guint n = c->records->len;
-  g_autofree char *text = format == OUTPUT_JSON  ? comparison_json(records, n)
-                          : format == OUTPUT_CSV ? summary_csv(records, n, TRUE)
-                                                 : comparison_text(records, n);
+  g_autofree char *text = format == OUTPUT_JSON ? comparison_json(records, n)
+                          : format == OUTPUT_CSV
+                              ? summary_csv(records, n, TRUE)
+                              : comparison_text(records, n, terminal_columns(&terminal));
   if (format == OUTPUT_TABLE)
     cli_print(text);
   else

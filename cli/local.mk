@@ -44,6 +44,7 @@ libspillway_cli_a_SOURCES = \
   %D%/sweep.c \
   %D%/sweep_internal.h \
   %D%/sweep_report.c \
+  %D%/terminal.c %D%/terminal.h \
   %D%/validate.c \
   %D%/calibrate/calibrate.c %D%/calibrate/calibrate.h \
   %D%/calibrate/progress.c %D%/calibrate/progress.h \
