@@ -75,6 +75,15 @@ policy_entry(const PolicyOptionPlace *place, GStringChunk *texts)
   };
 }
 
+static gboolean
+has_option(const char *verb, const SettingsOption *option)
+{
+  g_auto(GStrv) except = option->except != NULL ? g_strsplit(option->except, ",", -1) : NULL;
+
+  return (option->only == NULL || g_str_equal(option->only, verb)) &&
+         (except == NULL || !g_strv_contains((const char *const *)except, verb));
+}
+
 /* The entries of a group's options that the verb has. */
 static GArray *
 group_entries(Group group, const char *verb, GStringChunk *texts)
@@ -83,9 +92,7 @@ group_entries(Group group, const char *verb, GStringChunk *texts)
   PolicyOptionPlace place;
 
   for (guint i = 0; i < settings_n_options; i++)
-    if (settings_options[i].group == group &&
-        (settings_options[i].only == NULL || g_str_equal(settings_options[i].only, verb)) &&
-        g_strcmp0(settings_options[i].except, verb) != 0) {
+    if (settings_options[i].group == group && has_option(verb, &settings_options[i])) {
       GOptionEntry entry = option_entry(&settings_options[i], texts);
       g_array_append_val(entries, entry);
     }
@@ -102,18 +109,40 @@ add_groups(GOptionContext *context, const char *verb, Settings *settings, GArray
            GStringChunk *texts)
 {
   for (Group g = 0; g < GROUPS; g++) {
-    GOptionGroup *group =
-        g_option_group_new(groups[g].name, groups[g].title, groups[g].title, settings, NULL);
     g_autoptr(GArray) entries = group_entries(g, verb, texts);
+    GOptionGroup *group;
+    if (entries->len == 0)
+      continue;
+    group = g_option_group_new(groups[g].name, groups[g].title, groups[g].title, settings, NULL);
     g_array_append_vals(all, entries->data, entries->len);
     g_option_group_add_entries(group, (const GOptionEntry *)(gpointer)entries->data);
     g_option_context_add_group(context, group);
   }
 }
 
+/* Options that the verb alone has. */
+static void
+add_own(GOptionContext *context, const char *title, const GOptionEntry *own, GArray *all)
+{
+  GOptionGroup *group = g_option_group_new("own", title, title, NULL, NULL);
+
+  for (const GOptionEntry *entry = own; entry->long_name != NULL; entry++)
+    g_array_append_val(all, *entry);
+  g_option_group_add_entries(group, own);
+  g_option_context_add_group(context, group);
+}
+
 gboolean
 settings_parse(Settings *settings, const char *verb, const char *summary, const char *examples,
                int *argc, char ***argv, int *status)
+{
+  return settings_parse_with(settings, verb, summary, examples, NULL, NULL, argc, argv, status);
+}
+
+gboolean
+settings_parse_with(Settings *settings, const char *verb, const char *summary, const char *examples,
+                    const char *title, const GOptionEntry *own, int *argc, char ***argv,
+                    int *status)
 {
   g_autoptr(GStringChunk) texts = g_string_chunk_new(4096);
   g_autoptr(GOptionContext) context = g_option_context_new(NULL);
@@ -121,6 +150,8 @@ settings_parse(Settings *settings, const char *verb, const char *summary, const 
 
   g_option_context_set_summary(context, summary);
   g_option_context_set_description(context, examples);
+  if (own != NULL)
+    add_own(context, title, own, all);
   add_groups(context, verb, settings, all, texts);
   if (!cli_parse(context, verb, (const GOptionEntry *)(gpointer)all->data, argc, argv, status))
     return FALSE;

@@ -9,3 +9,9 @@
  */
 gboolean settings_parse(Settings *settings, const char *verb, const char *summary,
                         const char *examples, int *argc, char ***argv, int *status);
+
+/* The same of a verb that has options of its own besides: `own`, terminated by a NULL long_name,
+ * under that title. */
+gboolean settings_parse_with(Settings *settings, const char *verb, const char *summary,
+                             const char *examples, const char *title, const GOptionEntry *own,
+                             int *argc, char ***argv, int *status);

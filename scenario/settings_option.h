@@ -37,7 +37,7 @@ typedef struct {
   const char *help;
   char letter;
   const char *only;           /* the one verb that has it; NULL: all */
-  const char *except;         /* the one verb that lacks it; NULL: none */
+  const char *except;         /* the verbs that lack it, between commas; NULL: none */
   const PolicyKind *policies; /* names one of them, which are added to the help; NULL: does not */
 } SettingsOption;
 

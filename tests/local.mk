@@ -47,6 +47,7 @@ script_tests = \
   %D%/perfetto.py \
   %D%/poster.py \
   %D%/profile.py \
+  %D%/regret.py \
   %D%/report.py \
   %D%/sweep.py
 check_PROGRAMS += $(module_tests)
