@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "scenario/execute.h"
+#include "dry_run.h"
 #include "format_option.h"
 #include "report/summary.h"
 #include "report/text.h"
@@ -12,6 +13,7 @@
 #include "scenario/settings_files.h"
 #include "scenario/settings_policies.h"
 #include "run_options.h"
+#include "terminal.h"
 
 #define SUMMARY                                                                                    \
   "Replays a trace under several overflow policies (--overflow a,b,c, or all; recompute,swap if\n" \
@@ -128,11 +130,13 @@ run_all(Comparison *c)
 static void
 print_records(const Comparison *c, OutputFormat format)
 {
+  static const TerminalColumns terminal = {.fallback = 120, .min = 60, .max = 1000};
   const RunRecord *records = (const RunRecord *)(gpointer)c->records->data;
   guint n = c->records->len;
-  g_autofree char *text = format == OUTPUT_JSON  ? comparison_json(records, n)
-                          : format == OUTPUT_CSV ? summary_csv(records, n, TRUE)
-                                                 : comparison_text(records, n);
+  g_autofree char *text = format == OUTPUT_JSON ? comparison_json(records, n)
+                          : format == OUTPUT_CSV
+                              ? summary_csv(records, n, TRUE)
+                              : comparison_text(records, n, terminal_columns(&terminal));
   if (format == OUTPUT_TABLE)
     cli_print(text);
   else
@@ -153,6 +157,10 @@ compare(Comparison *c)
            NULL &&
        error != NULL))
     return cli_error(CLI_USAGE, "compare", "%s", error->message);
+  if (c->settings->dry_run) {
+    dry_run_print(c->scenarios, c->settings, format);
+    return CLI_DONE;
+  }
   if (!execute_open_results(c->settings->output, "compare", &c->results))
     status = CLI_USAGE;
   run_status = run_all(c);

@@ -21,6 +21,7 @@ libspillway_cli_a_SOURCES = \
   %D%/compare.c \
   %D%/crossover.c %D%/crossover.h \
   %D%/crossover_text.c \
+  %D%/dry_run.c %D%/dry_run.h \
   %D%/explain.c \
   %D%/format_option.c %D%/format_option.h \
   %D%/gpu.c %D%/gpu.h \
@@ -39,10 +40,12 @@ libspillway_cli_a_SOURCES = \
   %D%/results_options.c %D%/results_options.h \
   %D%/run.c \
   %D%/run_options.c %D%/run_options.h \
+  %D%/servers.c \
   %D%/sub_verb.c %D%/sub_verb.h \
   %D%/sweep.c \
   %D%/sweep_internal.h \
   %D%/sweep_report.c \
+  %D%/terminal.c %D%/terminal.h \
   %D%/validate.c \
   %D%/calibrate/calibrate.c %D%/calibrate/calibrate.h \
   %D%/calibrate/progress.c %D%/calibrate/progress.h \

@@ -118,7 +118,10 @@ model_memory_clear(ModelMemory *memory)
 static guint64
 kv_tokens(const ModelMemory *memory)
 {
-  return (guint64)memory->pool.num_gpu_blocks * memory->request.block_size;
+  const PoolSizeRequest *request = &memory->request;
+
+  return pool_logged_tokens(request->server.model, request->block_size,
+                            request->server.tensor_parallel_size, memory->pool.kv_bytes);
 }
 
 json_t *

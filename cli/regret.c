@@ -33,7 +33,7 @@
   "file is wrong."
 
 typedef struct {
-  char *budget, *jobs; /* as typed, or NULL */
+  char *budget, *jobs, *format; /* as typed, or NULL */
   gboolean exhaustive;
 } RegretOptions;
 
@@ -86,7 +86,7 @@ hold(const Settings *settings, const RegretOptions *options)
   RegretRequest request = {.settings = settings, .verb = VERB, .exhaustive = options->exhaustive};
   OutputFormat format;
 
-  if (!output_format_parse(settings->format, &format, &error) ||
+  if (!output_format_parse(options->format, &format, &error) ||
       !parse_budget(options->budget, &request.budget, &error) ||
       !parse_jobs(options->jobs, &request.n_threads, &error) ||
       (request.workload = workload = scenario_read_workload(settings, VERB, &error)) == NULL)
@@ -115,14 +115,18 @@ command_regret(int argc, char **argv)
        NULL},
       {"jobs", 'j', 0, G_OPTION_ARG_STRING, &options.jobs,
        "threads that play (default: one a core); the result is the same", "N"},
+      {"format", 0, 0, G_OPTION_ARG_STRING, &options.format,
+       "on standard output: table (default), json, csv", "FORMAT"},
       {0},
   };
+  const VerbOptions verb = {.name = VERB, .summary = SUMMARY, .examples = EXAMPLES, .own = own};
   int status = CLI_USAGE;
 
-  if (settings_parse_with(settings, VERB, SUMMARY, EXAMPLES, "The search:", own, &argc, &argv,
-                          &status))
-    status = hold(settings, &options);
+  if (settings_parse_beside(settings, &verb, &argc, &argv, &status))
+    status = argc > 1 ? cli_error(CLI_USAGE, VERB, "unexpected argument '%s'", argv[1])
+                      : hold(settings, &options);
   g_free(options.budget);
   g_free(options.jobs);
+  g_free(options.format);
   return status;
 }

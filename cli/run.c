@@ -5,6 +5,7 @@
 
 #include "scenario/execute.h"
 #include "scenario/executors.h"
+#include "dry_run.h"
 #include "format_option.h"
 #include "gpu.h"
 #include "live.h"
@@ -119,7 +120,7 @@ read_inputs(Inputs *inputs, const Settings *settings, const char *verb, const Li
     return FALSE;
   }
   note_differences(inputs->scenario, verb);
-  if (!executor_computes(inputs->scenario->executor))
+  if (settings->dry_run || !executor_computes(inputs->scenario->executor))
     return TRUE;
   inputs->live = live_setup_new(inputs->scenario, settings, inputs->workload, gpu, NULL, &error);
   if (inputs->live != NULL)
@@ -127,6 +128,15 @@ read_inputs(Inputs *inputs, const Settings *settings, const char *verb, const Li
   *status =
       cli_error(error->domain == LIVE_ERROR ? CLI_FAILED : CLI_USAGE, verb, "%s", error->message);
   return FALSE;
+}
+
+static void
+print_dry_run(Scenario *scenario, const Settings *settings, OutputFormat format)
+{
+  g_autoptr(GPtrArray) one = g_ptr_array_new();
+
+  g_ptr_array_add(one, scenario);
+  dry_run_print(one, settings, format);
 }
 
 int
@@ -147,6 +157,10 @@ run_settings(const Settings *settings, const char *verb, const LiveDeviceClass *
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (!read_inputs(&inputs, settings, verb, gpu, &status))
     return status;
+  if (settings->dry_run) {
+    print_dry_run(inputs.scenario, settings, format);
+    return CLI_DONE;
+  }
   if (!execute_open_results(settings->output, verb, &results))
     status = CLI_USAGE;
 

@@ -3,6 +3,7 @@
 
 #include "cli.h"
 #include "scenario/settings_option.h"
+#include "scenario/vllm_args.h"
 
 static const struct {
   const char *name, *title;
@@ -75,15 +76,6 @@ policy_entry(const PolicyOptionPlace *place, GStringChunk *texts)
   };
 }
 
-static gboolean
-has_option(const char *verb, const SettingsOption *option)
-{
-  g_auto(GStrv) except = option->except != NULL ? g_strsplit(option->except, ",", -1) : NULL;
-
-  return (option->only == NULL || g_str_equal(option->only, verb)) &&
-         (except == NULL || !g_strv_contains((const char *const *)except, verb));
-}
-
 /* The entries of a group's options that the verb has. */
 static GArray *
 group_entries(Group group, const char *verb, GStringChunk *texts)
@@ -92,7 +84,9 @@ group_entries(Group group, const char *verb, GStringChunk *texts)
   PolicyOptionPlace place;
 
   for (guint i = 0; i < settings_n_options; i++)
-    if (settings_options[i].group == group && has_option(verb, &settings_options[i])) {
+    if (settings_options[i].group == group &&
+        (settings_options[i].only == NULL || g_str_equal(settings_options[i].only, verb)) &&
+        g_strcmp0(settings_options[i].except, verb) != 0) {
       GOptionEntry entry = option_entry(&settings_options[i], texts);
       g_array_append_val(entries, entry);
     }
@@ -103,57 +97,56 @@ group_entries(Group group, const char *verb, GStringChunk *texts)
   return entries;
 }
 
-/* Adds the table's options to the context, a group a heading, and lists them all in `all`. */
+/* Adds the table's options to the context up to that group, a group a heading, and lists them all
+ * in `all`. */
 static void
-add_groups(GOptionContext *context, const char *verb, Settings *settings, GArray *all,
+add_groups(GOptionContext *context, const char *verb, Settings *settings, Group last, GArray *all,
            GStringChunk *texts)
 {
-  for (Group g = 0; g < GROUPS; g++) {
+  for (Group g = 0; g <= last; g++) {
+    GOptionGroup *group =
+        g_option_group_new(groups[g].name, groups[g].title, groups[g].title, settings, NULL);
     g_autoptr(GArray) entries = group_entries(g, verb, texts);
-    GOptionGroup *group;
-    if (entries->len == 0)
-      continue;
-    group = g_option_group_new(groups[g].name, groups[g].title, groups[g].title, settings, NULL);
     g_array_append_vals(all, entries->data, entries->len);
     g_option_group_add_entries(group, (const GOptionEntry *)(gpointer)entries->data);
     g_option_context_add_group(context, group);
   }
 }
 
-/* Options that the verb alone has. */
-static void
-add_own(GOptionContext *context, const char *title, const GOptionEntry *own, GArray *all)
+gboolean
+settings_parse_beside(Settings *settings, const VerbOptions *verb, int *argc, char ***argv,
+                      int *status)
 {
-  GOptionGroup *group = g_option_group_new("own", title, title, NULL, NULL);
+  g_autoptr(GStringChunk) texts = g_string_chunk_new(4096);
+  g_autoptr(GOptionContext) context = g_option_context_new(verb->arguments);
+  g_autoptr(GArray) all = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
+  g_autoptr(GError) error = NULL;
 
-  for (const GOptionEntry *entry = own; entry->long_name != NULL; entry++)
-    g_array_append_val(all, *entry);
-  g_option_group_add_entries(group, own);
-  g_option_context_add_group(context, group);
+  g_option_context_set_summary(context, verb->summary);
+  g_option_context_set_description(context, verb->examples);
+  if (verb->own != NULL) {
+    g_option_context_add_main_entries(context, verb->own, NULL);
+    for (const GOptionEntry *entry = verb->own; entry->long_name != NULL; entry++)
+      g_array_append_vals(all, entry, 1);
+  }
+  add_groups(context, verb->name, settings, verb->own != NULL ? GROUP_COST : GROUP_OUTPUT, all,
+             texts);
+  if (!cli_parse(context, verb->name, (const GOptionEntry *)(gpointer)all->data, argc, argv,
+                 status))
+    return FALSE;
+  if (vllm_args_apply(settings, &error))
+    return TRUE;
+  *status = cli_error(CLI_USAGE, verb->name, "%s", error->message);
+  return FALSE;
 }
 
 gboolean
 settings_parse(Settings *settings, const char *verb, const char *summary, const char *examples,
                int *argc, char ***argv, int *status)
 {
-  return settings_parse_with(settings, verb, summary, examples, NULL, NULL, argc, argv, status);
-}
+  const VerbOptions options = {.name = verb, .summary = summary, .examples = examples};
 
-gboolean
-settings_parse_with(Settings *settings, const char *verb, const char *summary, const char *examples,
-                    const char *title, const GOptionEntry *own, int *argc, char ***argv,
-                    int *status)
-{
-  g_autoptr(GStringChunk) texts = g_string_chunk_new(4096);
-  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
-  g_autoptr(GArray) all = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
-
-  g_option_context_set_summary(context, summary);
-  g_option_context_set_description(context, examples);
-  if (own != NULL)
-    add_own(context, title, own, all);
-  add_groups(context, verb, settings, all, texts);
-  if (!cli_parse(context, verb, (const GOptionEntry *)(gpointer)all->data, argc, argv, status))
+  if (!settings_parse_beside(settings, &options, argc, argv, status))
     return FALSE;
   if (*argc > 1) {
     *status = cli_error(CLI_USAGE, verb, "unexpected argument '%s'", (*argv)[1]);

@@ -10,8 +10,14 @@
 gboolean settings_parse(Settings *settings, const char *verb, const char *summary,
                         const char *examples, int *argc, char ***argv, int *status);
 
-/* The same of a verb that has options of its own besides: `own`, terminated by a NULL long_name,
- * under that title. */
-gboolean settings_parse_with(Settings *settings, const char *verb, const char *summary,
-                             const char *examples, const char *title, const GOptionEntry *own,
-                             int *argc, char ***argv, int *status);
+/* A verb that runs many scenarios: a run's options but those of what is computed and of its
+ * outputs, beside options of its own. */
+typedef struct {
+  const char *name, *summary, *examples;
+  const char *arguments;   /* what may be left over, for the help; NULL: nothing */
+  const GOptionEntry *own; /* up to one without a name; NULL: all of a run's options, no others */
+} VerbOptions;
+
+/* FALSE where the verb is to return *status. What is left over is the caller's to look at. */
+gboolean settings_parse_beside(Settings *settings, const VerbOptions *verb, int *argc, char ***argv,
+                               int *status);

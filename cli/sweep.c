@@ -5,12 +5,8 @@
  */
 #include "sweep_internal.h"
 
-#include <unistd.h>
-
 #include "cli.h"
 #include "study/sweep_run.h"
-
-#define MAX_JOBS 4096
 
 #define SUMMARY                                                                                    \
   "Runs a study, a grid of settings times seeds, on all cores, and prints what came of it.\n"      \
@@ -92,7 +88,7 @@ check_options(Sweep *s, GError **error)
   const SweepOptions *o = &s->options;
   guint64 jobs = 0;
 
-  if (o->jobs != NULL && !typed_uint(o->jobs, "--jobs", 1, MAX_JOBS, &jobs, error))
+  if (o->jobs != NULL && !typed_uint(o->jobs, "--jobs", 1, JOBS_MAX, &jobs, error))
     return FALSE;
   s->n_jobs = (guint)jobs;
   if (!parse_detail(o->detail, &s->detail, error) ||
@@ -167,14 +163,13 @@ open_results(Sweep *s, GError **error)
 static Transport *
 new_transport(Sweep *s, SweepWorker *worker, guint n_cells)
 {
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  guint n_jobs = s->n_jobs > 0 ? s->n_jobs : (guint)CLAMP(cores, 1, MAX_JOBS);
+  const TransportWork work = {sweep_worker_run, worker};
 
   if (s->cluster.size > 1) {
     g_autofree char *digest = study_plan_digest(s->plan);
     return cluster_transport(&s->cluster, digest);
   }
-  return transport_local_new(worker, MAX(1, MIN(n_jobs, n_cells)));
+  return transport_local_new(&work, s->n_jobs, n_cells);
 }
 
 static SweepWorker

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli.h"
+#include "scenario/workload_source.h"
 #include "study/store/text.h"
 
 gboolean

@@ -5,7 +5,9 @@ libspillway_models_a_SOURCES = \
   %D%/decoder_config.c %D%/decoder_config.h \
   %D%/family.c %D%/family.h \
   %D%/family_classic.c \
+  %D%/family_ernie.c \
   %D%/family_gemma.c \
+  %D%/family_hunyuan.c \
   %D%/family_hybrid.c \
   %D%/family_latent.c \
   %D%/family_llama.c \
@@ -21,6 +23,8 @@ libspillway_models_a_SOURCES = \
 
 modelsdir = $(pkgdatadir)/models
 dist_models_DATA = \
+  %D%/deepseek-r1.json \
+  %D%/gpt-oss-120b.json \
   %D%/llama-2-13b.json \
   %D%/llama-2-70b.json \
   %D%/llama-2-7b.json \
@@ -38,6 +42,7 @@ dist_models_DATA = \
   %D%/qwen2.5-32b.json \
   %D%/qwen2.5-72b.json \
   %D%/qwen2.5-7b.json \
+  %D%/qwen3-235b-a22b.json \
   %D%/qwen3-30b-a3b.json \
   %D%/qwen3-32b.json \
   %D%/qwen3-8b.json \

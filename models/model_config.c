@@ -8,9 +8,9 @@
 #include "family.h"
 #include "tower.h"
 
-static const Family *const tables[] = {families_llama,   families_moe,   families_latent,
-                                       families_hybrid,  families_mamba, families_gemma,
-                                       families_classic, families_puzzle};
+static const Family *const tables[] = {
+    families_llama, families_moe,     families_latent, families_hybrid, families_mamba,
+    families_gemma, families_classic, families_puzzle, families_ernie,  families_hunyuan};
 
 static const Family *
 find_family(const char *type)
@@ -171,15 +171,72 @@ read_model(const ConfigReader *file, Model *model)
   return family != NULL ? read_decoder(&reader, family, type, model) : refuse_family(file, type);
 }
 
+/* As a file would say it that was published so. */
+static const struct {
+  const char *name, *config;
+} quantizations[] = {
+    {"fp8", "{\"quant_method\": \"fp8\", \"activation_scheme\": \"dynamic\"}"},
+    {"fp8_block", "{\"quant_method\": \"fp8\", \"activation_scheme\": \"dynamic\","
+                  " \"weight_block_size\": [128, 128]}"},
+    {"nvfp4", "{\"quant_method\": \"modelopt\", \"quant_algo\": \"NVFP4\", \"group_size\": 16}"},
+};
+
+/* What the file says itself; NULL: nothing. */
+static const json_t *
+own_quantization(const json_t *root)
+{
+  const char *key = inner_key(root);
+  const json_t *inner = key != NULL ? json_object_get(root, key) : NULL;
+  const json_t *found = json_object_get(inner, "quantization_config");
+
+  return found != NULL ? found : json_object_get(root, "quantization_config");
+}
+
+static gboolean
+set_quantization(json_t *root, const char *path, const char *name, GError **error)
+{
+  const json_t *own = own_quantization(root);
+  const char *method = json_string_value(json_object_get(own, "quant_method"));
+  g_autoptr(GString) known = g_string_new(NULL);
+
+  if (method != NULL && g_str_has_prefix(name, method)) /* a server is told what the file says */
+    return TRUE;
+  if (own != NULL) {
+    g_set_error(error, MODEL_CONFIG_ERROR, MODEL_CONFIG_ERROR_VALUE,
+                "--quantization: found '%s', and %s says itself how its weights are quantized "
+                "(%s); leave it out",
+                name, path, method != NULL ? method : "quantization_config");
+    return FALSE;
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(quantizations); i++) {
+    if (g_str_equal(name, quantizations[i].name)) {
+      json_object_set_new(root, "quantization_config",
+                          json_loads(quantizations[i].config, 0, NULL));
+      return TRUE;
+    }
+    g_string_append_printf(known, "%s%s", i > 0 ? ", " : "", quantizations[i].name);
+  }
+  g_set_error(error, MODEL_CONFIG_ERROR, MODEL_CONFIG_ERROR_VALUE,
+              "--quantization: found '%s', expected one of %s", name, known->str);
+  return FALSE;
+}
+
 Model *
-model_config_read(const char *path, const char *name, GError **error)
+model_config_read_quantized(const char *path, const char *name, const char *quantization,
+                            GError **error)
 {
   g_autoptr(json_t) root = config_load(path, "a model's config.json", error);
   g_autoptr(Model) model = g_new0(Model, 1);
   const ConfigReader reader = {.path = path, .root = root, .error = error};
 
-  if (root == NULL)
+  if (root == NULL || (quantization != NULL && !set_quantization(root, path, quantization, error)))
     return NULL;
   model->name = g_strdup(name);
   return read_model(&reader, model) ? g_steal_pointer(&model) : NULL;
+}
+
+Model *
+model_config_read(const char *path, const char *name, GError **error)
+{
+  return model_config_read_quantized(path, name, NULL, error);
 }

@@ -24,3 +24,10 @@ typedef enum {
 
 /* The caller frees the model. `name` is what the model will be called. */
 Model *model_config_read(const char *path, const char *name, GError **error);
+
+/* The same with its weights quantized while an engine loads them, as vLLM's --quantization: "fp8"
+ * (one scale a matrix), "fp8_block" (a scale a block of 128 x 128), "nvfp4" (a scale 16 elements).
+ * NULL: as the file says. A file that says itself how weights are quantized says the same, or is
+ * refused. */
+Model *model_config_read_quantized(const char *path, const char *name, const char *quantization,
+                                   GError **error);

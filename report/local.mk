@@ -63,7 +63,9 @@ report_page = \
   %D%/page/base.js \
   %D%/page/runs.js \
   %D%/page/study.js \
-  %D%/page/report.js
+  %D%/page/report.js \
+  %D%/page/plain.html \
+  %D%/page/servers.js
 EXTRA_DIST += $(report_page) %D%/page/embed
 CLEANFILES += %D%/page_files.c
 nodist_libspillway_report_a_SOURCES = %D%/page_files.c

@@ -78,13 +78,17 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
 
   json_object_set_new(object, "scheduler", json_string(s->scheduler->name));
   set_policy(object, POLICY_OVERFLOW, &c->overflow->base, &c->overflow_options);
-  set_policy(object, POLICY_VICTIM, &c->victim->base, &c->victim_options);
+  if (has(s, SCHEDULER_ONLY_RECOMPUTES)) /* it picks by its own rule */
+    json_object_set_new(object, policy_kinds[POLICY_VICTIM].option, json_string("engine"));
+  else
+    set_policy(object, POLICY_VICTIM, &c->victim->base, &c->victim_options);
   set_policy(object, POLICY_ADMISSION, &c->admission->base, &c->admission_options);
   json_object_set_new(object, "executor", json_string(s->executor->name));
   json_object_set_new(object, "block_size", json_integer(c->block_size));
   json_object_set_new(object, "num_gpu_blocks", json_integer(c->num_gpu_blocks));
   json_object_set_new(object, "num_cpu_blocks", json_integer(c->num_cpu_blocks));
   json_object_set_new(object, "kv_memory", text_or_null(settings->kv_memory));
+  json_object_set_new(object, "quantization", text_or_null(settings->quantization));
   json_object_set_new(
       object, "kv_cache_dtype",
       json_string(settings->kv_cache_dtype != NULL ? settings->kv_cache_dtype : "auto"));

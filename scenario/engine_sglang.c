@@ -62,8 +62,11 @@ resolver_capacity_policy(Resolver *r, GError **error)
 {
   const char *name = r->settings->capacity_policy;
 
-  if (name == NULL)
+  if (name == NULL) {
+    if (r->scenario->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY)
+      resolver_origin(r, "capacity_policy", "%s", r->scenario->scheduler->name);
     return TRUE;
+  }
   for (guint i = 0; capacity_policy_names[i] != NULL; i++)
     if (g_str_equal(name, capacity_policy_names[i])) {
       r->scenario->config.capacity_policy = (CapacityPolicy)i;

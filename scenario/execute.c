@@ -215,10 +215,11 @@ simulate(Run *run, RunRecord *record)
   g_autoptr(GError) error = NULL;
   gint64 start_us = g_get_monotonic_time();
   RunOutcome outcome;
+  const LoopInstance instance = {.scheduler = scheduler, .executor = executor};
   const Loop loop = {
       .client = run->client,
-      .scheduler = scheduler,
-      .executor = executor,
+      .instances = &instance,
+      .n_instances = 1,
       .observers = (Observer *const *)run->observers->pdata,
       .n_observers = run->observers->len,
       .stride = run->execution->stride,

@@ -25,10 +25,12 @@ libspillway_scenario_a_SOURCES = \
   %D%/settings_files.c %D%/settings_files.h \
   %D%/settings_option.h \
   %D%/settings_policies.c %D%/settings_policies.h \
+  %D%/settings_set.c \
   %D%/shelf.c %D%/shelf.h \
   %D%/shipped.c %D%/shipped.h \
   %D%/slowdown.c %D%/slowdown.h \
   %D%/trace_name.c %D%/trace_name.h \
   %D%/typed.c %D%/typed.h \
+  %D%/vllm_args.c %D%/vllm_args.h \
   %D%/vllm_flags.c %D%/vllm_flags.h \
   %D%/workload_source.c %D%/workload_source.h

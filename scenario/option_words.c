@@ -15,6 +15,28 @@ find_entry(const GOptionEntry *entries, const char *name, gsize length)
   return NULL;
 }
 
+static gboolean
+takes_value(const GOptionEntry *entry)
+{
+  return entry->arg != G_OPTION_ARG_NONE && !(entry->flags & G_OPTION_FLAG_NO_ARG);
+}
+
+/* The last of the words that belong to this one: the next, if it is this option's value, whatever
+ * it looks like; else this. */
+static char *const *
+last_of(char *const *word, const GOptionEntry *entries)
+{
+  gboolean is_long = g_str_has_prefix(*word, "--");
+  const GOptionEntry *entry = NULL;
+
+  if (is_long)
+    entry = find_entry(entries, *word + 2, strlen(*word + 2));
+  else if ((*word)[0] == '-' && (*word)[1] != '\0' && (*word)[2] == '\0')
+    for (const GOptionEntry *e = entries; e->long_name != NULL && entry == NULL; e++)
+      entry = e->short_name == (*word)[1] ? e : NULL;
+  return entry != NULL && takes_value(entry) && word[1] != NULL ? word + 1 : word;
+}
+
 static const char *
 nearest_option(const char *option, const GOptionEntry *entries)
 {
@@ -36,11 +58,12 @@ check_switches(char *const *words, const GOptionEntry *entries, GError **error)
     const char *name = *word + 2;
     const GOptionEntry *entry;
 
-    if (equals == NULL)
+    if (equals == NULL) {
+      word = last_of(word, entries);
       continue;
+    }
     entry = find_entry(entries, name, (gsize)(equals - name));
-    if (entry != NULL &&
-        ((entry->flags & G_OPTION_FLAG_NO_ARG) || entry->arg == G_OPTION_ARG_NONE)) {
+    if (entry != NULL && !takes_value(entry)) {
       g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                   "--%s: found '%s', expected no value", entry->long_name, equals + 1);
       return FALSE;
@@ -53,10 +76,11 @@ check_switches(char *const *words, const GOptionEntry *entries, GError **error)
 static gboolean
 check_attached(char *const *words, const GOptionEntry *entries, GError **error)
 {
-  for (char *const *word = words + 1; *word != NULL && !g_str_equal(*word, "--"); word++)
+  for (char *const *word = words + 1; *word != NULL && !g_str_equal(*word, "--");
+       word = last_of(word, entries) + 1)
     for (const GOptionEntry *e = entries; e->long_name != NULL; e++)
       if ((*word)[0] == '-' && e->short_name != 0 && (*word)[1] == e->short_name &&
-          (*word)[2] != '\0' && e->arg != G_OPTION_ARG_NONE && !(e->flags & G_OPTION_FLAG_NO_ARG)) {
+          (*word)[2] != '\0' && takes_value(e)) {
         g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                     "found %s, expected -%c %s, with a space between them", *word, e->short_name,
                     *word + 2);
@@ -68,7 +92,8 @@ check_attached(char *const *words, const GOptionEntry *entries, GError **error)
 static void
 set_unknown(GError **error, char *word, const GOptionEntry *entries)
 {
-  const char *near, *advice;
+  g_autofree char *advice = NULL;
+  const char *near;
 
   word[strcspn(word, "=")] = '\0';
   if (g_str_equal(word, "--help") || g_str_equal(word, "-h")) {
@@ -135,9 +160,10 @@ option_words_parse(GOptionContext *context, const GOptionEntry *entries, char **
 
 /* vLLM takes --max_num_seqs for --max-num-seqs. */
 static void
-dash_underscores(char **words)
+dash_underscores(char **words, const GOptionEntry *entries)
 {
-  for (char **word = words + 1; *word != NULL && !g_str_equal(*word, "--"); word++)
+  for (char **word = words + 1; *word != NULL && !g_str_equal(*word, "--");
+       word = (char **)last_of(word, entries) + 1)
     if (g_str_has_prefix(*word, "--"))
       for (char *c = *word; *c != '\0' && *c != '='; c++)
         if (*c == '_')
@@ -150,7 +176,7 @@ option_arguments_parse(GOptionContext *context, const GOptionEntry *entries, int
 {
   GError *cause = NULL;
 
-  dash_underscores(*argv);
+  dash_underscores(*argv, entries);
   if (!check_switches(*argv, entries, error) || !check_attached(*argv, entries, error))
     return FALSE;
   if (!g_option_context_parse(context, argc, argv, &cause)) {

@@ -83,12 +83,18 @@ find_model(const char *text, char **name, GError **error)
 }
 
 Model *
-resolve_model(const char *text, GError **error)
+resolve_model_quantized(const char *text, const char *quantization, GError **error)
 {
   g_autofree char *name = NULL;
   g_autofree char *path = find_model(text, &name, error);
 
-  return path != NULL ? model_config_read(path, name, error) : NULL;
+  return path != NULL ? model_config_read_quantized(path, name, quantization, error) : NULL;
+}
+
+Model *
+resolve_model(const char *text, GError **error)
+{
+  return resolve_model_quantized(text, NULL, error);
 }
 
 gboolean

@@ -10,6 +10,8 @@
 /* A built-in name, or the path of a config.json, or of the folder that holds one. An unknown name's
  * error tells the nearest. The caller frees the model. */
 Model *resolve_model(const char *text, GError **error);
+/* The same as --quantization has it (models/model_config.h); NULL: as the file says. */
+Model *resolve_model_quantized(const char *text, const char *quantization, GError **error);
 
 /* --kv-cache-dtype: NULL leaves the model as it is. */
 gboolean resolve_kv_cache_dtype(Model *model, const char *name, GError **error);

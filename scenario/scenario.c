@@ -155,6 +155,9 @@ resolve_decoder(Resolver *r, GError **error)
     g_prefix_error(error, "--model: ");
     return FALSE;
   }
+  if (settings->quantization != NULL)
+    return resolver_refuse(error, "--quantization: the executor %s computes with plain weights",
+                           s->executor->name);
   if (s->model->kv_bits != 16)
     return resolver_refuse(error, "--kv-cache-dtype: the executor %s keeps KV at 16 bits or more",
                            s->executor->name);
@@ -183,7 +186,10 @@ resolve_hardware(Resolver *r, GError **error)
         error, "--model is missing: a name from 'spillway list models', or a config.json");
   if (s->executor->needs_cost && settings->device == NULL)
     return resolver_refuse(error, "--device is missing: a name from 'spillway list devices'");
-  if (settings->model != NULL && (s->model = resolve_model(settings->model, error)) == NULL) {
+  if (settings->quantization != NULL && settings->model == NULL)
+    return resolver_refuse(error, "--quantization needs --model");
+  if (settings->model != NULL && (s->model = resolve_model_quantized(
+                                      settings->model, settings->quantization, error)) == NULL) {
     g_prefix_error(error, "--model: ");
     return FALSE;
   }
@@ -317,6 +323,8 @@ resolve(Resolver *r, GError **error)
 {
   g_autoptr(Scenario) scenario = r->scenario;
 
+  for (guint i = 0; i < r->settings->notes->len; i++)
+    resolver_note(r, "%s", (const char *)g_ptr_array_index(r->settings->notes, i));
   scenario->defaults = json_object();
   scenario->max_concurrency = (guint32)r->settings->max_concurrency;
   if (!resolve_names(r, error) || !resolver_check(r, error) || !resolve_hardware(r, error) ||

@@ -7,7 +7,6 @@
 #include "settings_option.h"
 
 #include "traces/bench.h"
-#include "typed.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -59,12 +58,16 @@ const SettingsOption settings_options[] = {
     {"admission", GROUP_ENGINE, KIND_TEXT, AT(admission), 0, 0, "NAME",
      "whether a waiting request may join what runs", 0,
      .policies = &policy_kinds[POLICY_ADMISSION]},
+    {"vllm-args", GROUP_ENGINE, KIND_TEXT, AT(vllm_args), 0, 0, "'FLAGS'",
+     "a vLLM server's command line as it is: what matters is taken, what does not is said", 0},
     {"block-size", GROUP_ENGINE, KIND_COUNT, AT(block_size), 1, 65536, "TOKENS",
      "tokens a KV block (default 16)", 0},
     {"num-gpu-blocks", GROUP_ENGINE, KIND_COUNT, AT(num_gpu_blocks), 1, COUNT_MAX, "N",
      "size of the KV pool, in blocks", 0},
     {"kv-memory", GROUP_ENGINE, KIND_TEXT, AT(kv_memory), 0, 0, "12%|4GiB",
      "size of the KV pool, of the device's memory or in bytes", 0},
+    {"quantization", GROUP_ENGINE, KIND_TEXT, AT(quantization), 0, 0, "METHOD",
+     "quantize weights that are published at 16 bits: fp8 (as vLLM does), fp8_block, nvfp4", 0},
     {"kv-cache-dtype", GROUP_ENGINE, KIND_TEXT, AT(kv_cache_dtype), 0, 0, "TYPE",
      "how KV is kept: auto (default: as the model says, 16 bits or fp8), fp8, bfloat16, float16",
      0},
@@ -168,68 +171,53 @@ const SettingsOption settings_options[] = {
      "decide every step by itself; slower, the same results", 0},
 
     {"replay", GROUP_COST, KIND_FILE, AT(replay), 0, 0, "FILE.db[:RUN]",
-     "the run whose recorded durations --executor replay takes (the last, if none is named)", 0,
-     .except = "regret"},
+     "the run whose recorded durations --executor replay takes (the last, if none is named)", 0},
 
     {"load-format", GROUP_LIVE, KIND_TEXT, AT(load_format), 0, 0, "FORMAT",
      "weights: auto (default: safetensors beside the config.json, or else dummy), dummy (from the "
      "seed), safetensors",
-     0, .except = "regret"},
+     0},
     {"token-ids", GROUP_LIVE, KIND_FILE, AT(token_ids), 0, 0, "FILE.jsonl",
-     "the prompts' token ids, a request a line (default: made up from the seed)", 0,
-     .except = "regret"},
+     "the prompts' token ids, a request a line (default: made up from the seed)", 0},
     {"temperature", GROUP_LIVE, KIND_REAL, AT(temperature), 0, 1000, "X",
-     "of sampling (default 0: the likeliest token)", 0, .except = "regret"},
+     "of sampling (default 0: the likeliest token)", 0},
     {"top-k", GROUP_LIVE, KIND_COUNT, AT(top_k), 0, COUNT_MAX, "N",
-     "sample among the N likeliest (default 0: all)", 0, .except = "regret"},
+     "sample among the N likeliest (default 0: all)", 0},
     {"top-p", GROUP_LIVE, KIND_REAL, AT(top_p), TINY, 1, "X",
-     "and among those that make up X (default 1)", 0, .except = "regret"},
+     "and among those that make up X (default 1)", 0},
     {"copy-method", GROUP_LIVE, KIND_TEXT, AT(copy_method), 0, 0, "METHOD",
-     "gpu: pieces (a copy each; default but for --copy-path batched), batch, kernel", 0,
-     .except = "regret"},
+     "gpu: pieces (a copy each; default but for --copy-path batched), batch, kernel", 0},
     {"overlap-copies", GROUP_LIVE, KIND_SWITCH, AT(overlap_copies), 0, 0, NULL,
-     "gpu: copy swapped blocks beside the computation where order allows, not before it", 0,
-     .except = "regret"},
+     "gpu: copy swapped blocks beside the computation where order allows, not before it", 0},
 
+    {"dry-run", GROUP_OUTPUT, KIND_SWITCH, AT(dry_run), 0, 0, NULL,
+     "print every setting with where it is from; run and write nothing", 0, .except = "validate"},
     {"format", GROUP_OUTPUT, KIND_TEXT, AT(format), 0, 0, "FORMAT",
      "on standard output: table (default), json, csv", 0},
     {"output", GROUP_OUTPUT, KIND_FILE, AT(output), 0, 0, "FILE.db",
-     "add the run to a results database", 'o', .except = "regret"},
+     "add the run to a results database", 'o'},
     {"decisions", GROUP_OUTPUT, KIND_FILE, AT(decisions), 0, 0, "FILE.jsonl",
-     "log every step's decision (.gz: compressed)", 0, .except = "regret"},
+     "log every step's decision (.gz: compressed)", 0},
     {"requests", GROUP_OUTPUT, KIND_FILE, AT(requests), 0, 0, "FILE.csv", "write a row a request",
-     0, .except = "regret"},
+     0},
     {"perfetto", GROUP_OUTPUT, KIND_FILE, AT(perfetto), 0, 0, "FILE.json",
      "write the run as a trace that ui.perfetto.dev opens (.gz: compressed)", 0,
-     .except = "validate,regret"},
+     .except = "validate"},
     {"perfetto-window", GROUP_OUTPUT, KIND_TEXT, AT(perfetto_window), 0, 0, "A:B",
-     "only from A to B, in seconds of the trace; either may be left out", 0,
-     .except = "validate,regret"},
+     "only from A to B, in seconds of the trace; either may be left out", 0, .except = "validate"},
     {"against", GROUP_OUTPUT, KIND_FILE, AT(against), 0, 0, "FILE",
      "hold TTFT, TPOT and latency against a measured run: a benchmark's JSON lines, or --requests' "
      "CSV",
-     0, .except = "validate,regret"},
+     0, .except = "validate"},
     {"output-token-ids", GROUP_OUTPUT, KIND_FILE, AT(output_token_ids), 0, 0, "FILE.jsonl",
-     "what each request got, where it is computed", 0, .except = "regret"},
+     "what each request got, where it is computed", 0},
     {"record-steps", GROUP_OUTPUT, KIND_SWITCH, AT(record_steps), 0, 0, NULL,
-     "keep every step in -o, for --replay (default where it is computed)", 0, .except = "regret"},
+     "keep every step in -o, for --replay (default where it is computed)", 0},
     {"plot", GROUP_OUTPUT, KIND_FILE, AT(plot), 0, 0, "FILE",
      "draw each step's time, computed against predicted: .svg, .png or .pdf", 0, "validate"},
 };
 
 const guint settings_n_options = G_N_ELEMENTS(settings_options);
-
-static gpointer
-field(Settings *settings, const SettingsOption *option)
-{
-  return (char *)settings + option->offset;
-}
-
-static gboolean
-is_text(const SettingsOption *option)
-{
-  return option->kind == KIND_TEXT || option->kind == KIND_FILE;
-}
 
 Settings *
 settings_new(void)
@@ -254,6 +242,7 @@ settings_new(void)
   settings->top_p = 1;
   settings->policy_values = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
   settings->given = g_hash_table_new(g_str_hash, g_str_equal);
+  settings->notes = g_ptr_array_new_with_free_func(g_free);
   return settings;
 }
 
@@ -263,10 +252,11 @@ settings_free(Settings *settings)
   if (settings == NULL)
     return;
   for (guint i = 0; i < settings_n_options; i++)
-    if (is_text(&settings_options[i]))
-      g_free(*(char **)field(settings, &settings_options[i]));
+    if (settings_option_is_text(&settings_options[i]))
+      g_free(*(char **)settings_option_field(settings, &settings_options[i]));
   g_hash_table_unref(settings->policy_values);
   g_hash_table_unref(settings->given);
+  g_ptr_array_unref(settings->notes);
   g_free(settings);
 }
 
@@ -278,8 +268,8 @@ settings_copy(const Settings *settings)
   gpointer name, value;
 
   for (guint i = 0; i < settings_n_options; i++)
-    if (is_text(&settings_options[i])) {
-      char **text = field(copy, &settings_options[i]);
+    if (settings_option_is_text(&settings_options[i])) {
+      char **text = settings_option_field(copy, &settings_options[i]);
       *text = g_strdup(*text);
     }
   copy->policy_values = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
@@ -288,8 +278,9 @@ settings_copy(const Settings *settings)
     g_hash_table_insert(copy->policy_values, name, g_memdup2(value, sizeof(double)));
   copy->given = g_hash_table_new(g_str_hash, g_str_equal);
   g_hash_table_iter_init(&iter, settings->given);
-  while (g_hash_table_iter_next(&iter, &name, NULL))
-    g_hash_table_add(copy->given, name);
+  while (g_hash_table_iter_next(&iter, &name, &value))
+    g_hash_table_insert(copy->given, name, value);
+  g_ptr_array_ref(copy->notes);
   return copy;
 }
 
@@ -297,6 +288,19 @@ gboolean
 settings_given(const Settings *settings, const char *name)
 {
   return g_hash_table_contains(settings->given, name);
+}
+
+const char *
+settings_origin(const Settings *settings, const char *name)
+{
+  return g_hash_table_lookup(settings->given, name);
+}
+
+void
+settings_set_origin(Settings *settings, const char *name, const char *origin)
+{
+  if (settings_given(settings, name))
+    g_hash_table_insert(settings->given, (gpointer)g_intern_string(name), (gpointer)origin);
 }
 
 PolicyValues
@@ -331,111 +335,4 @@ settings_names(void)
     g_ptr_array_add(names, (gpointer)place.option->name);
   g_ptr_array_add(names, NULL);
   return (const char **)g_ptr_array_free(names, FALSE);
-}
-
-static const PolicyOption *
-find_policy_option(const char *name)
-{
-  PolicyOptionPlace place;
-
-  for (guint n = 0; policy_option_at(n, &place); n++)
-    if (g_str_equal(place.option->name, name))
-      return place.option;
-  return NULL;
-}
-
-static const SettingsOption *
-find_option(const char *name, GError **error)
-{
-  g_autofree const char **names = settings_names();
-  const char *near;
-
-  for (guint i = 0; i < settings_n_options; i++)
-    if (g_str_equal(settings_options[i].name, name) ||
-        (settings_options[i].letter != 0 && settings_options[i].letter == name[0] &&
-         name[1] == '\0'))
-      return &settings_options[i];
-  near = typed_nearest(name, names);
-  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "unknown option %s%s%s%s", name,
-              near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-              near != NULL ? "?" : "");
-  return NULL;
-}
-
-static gboolean
-set_switch(Settings *settings, const SettingsOption *option, const char *value, GError **error)
-{
-  gboolean on = value == NULL || g_ascii_strcasecmp(value, "true") == 0;
-
-  if (!on && g_ascii_strcasecmp(value, "false") != 0) {
-    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                "--%s: found '%s', expected true or false", option->name, value);
-    return FALSE;
-  }
-  *(gboolean *)field(settings, option) = option->kind == KIND_SWITCH ? on : !on;
-  return TRUE;
-}
-
-static gboolean
-set_text(Settings *settings, const SettingsOption *option, const char *value, GError **error)
-{
-  char **text = field(settings, option);
-
-  if (*value == '\0') {
-    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--%s: found nothing, expected %s",
-                option->name, option->argument);
-    return FALSE;
-  }
-  g_free(*text);
-  *text = g_strdup(value);
-  return TRUE;
-}
-
-static gboolean
-set_policy_option(Settings *settings, const PolicyOption *option, const char *value, GError **error)
-{
-  g_autofree char *what = g_strconcat("--", option->name, NULL);
-  guint64 count = 0;
-  double real = 0;
-
-  if (option->whole
-          ? !typed_uint(value, what, (guint64)option->min, (guint64)option->max, &count, error)
-          : !typed_real(value, what, option->min, option->max, &real, error))
-    return FALSE;
-  if (option->whole)
-    real = (double)count;
-  g_hash_table_insert(settings->policy_values, (gpointer)option->name,
-                      g_memdup2(&real, sizeof real));
-  g_hash_table_add(settings->given, (gpointer)option->name);
-  return TRUE;
-}
-
-gboolean
-settings_set(Settings *settings, const char *name, const char *value, GError **error)
-{
-  const PolicyOption *policy_option = find_policy_option(name);
-  const SettingsOption *option;
-  g_autofree char *what = NULL;
-  gboolean ok = FALSE;
-
-  if (policy_option != NULL)
-    return set_policy_option(settings, policy_option, value, error);
-  option = find_option(name, error);
-  if (option == NULL)
-    return FALSE;
-  what = g_strconcat("--", option->name, NULL);
-  if (settings_option_is_switch(option))
-    ok = set_switch(settings, option, value, error);
-  else if (is_text(option))
-    ok = set_text(settings, option, value, error);
-  else if (option->kind == KIND_COUNT)
-    ok = typed_uint(value, what, (guint64)option->min, (guint64)option->max,
-                    field(settings, option), error);
-  else if (option->kind == KIND_RATE)
-    ok = typed_rate(value, what, option->min, option->max, field(settings, option), error);
-  else
-    ok = typed_real(value, what, option->min, option->max, field(settings, option), error);
-  if (ok)
-    g_hash_table_add(settings->given, (gpointer)option->name);
-  return ok;
 }

@@ -29,10 +29,12 @@ typedef struct {
   char *overflow; /* compare: a comma-separated list */
   char *victim;
   char *admission;
+  char *vllm_args; /* vllm_args.h */
   guint64 block_size;
   guint64 num_gpu_blocks;
   char *kv_memory;
   char *kv_cache_dtype;
+  char *quantization;
   double gpu_memory_utilization;
   char *swap_space;
   guint64 num_cpu_blocks;
@@ -85,6 +87,7 @@ typedef struct {
   char *copy_method;
   gboolean overlap_copies;
   /* What comes out. */
+  gboolean dry_run;
   char *format;
   char *output;
   char *decisions;
@@ -97,7 +100,8 @@ typedef struct {
   char *plot;
 
   GHashTable *policy_values; /* of double: policies' own options, by their names */
-  GHashTable *given;         /* long names of the options that were set */
+  GHashTable *given; /* long names of the options that were set → where from (const char*) */
+  GPtrArray *notes;  /* of char*: sentences for whoever resolves them; copies share it */
 } Settings;
 
 Settings *settings_new(void); /* the defaults */
@@ -107,6 +111,12 @@ Settings *settings_copy(const Settings *settings);
 
 /* TRUE if the option of that long name was given. */
 gboolean settings_given(const Settings *settings, const char *name);
+
+/* Where the option of that long name was set: SETTINGS_TYPED, or as settings_set_origin() says;
+ * NULL if it was not given. `origin` outlives the settings. */
+#define SETTINGS_TYPED "typed"
+const char *settings_origin(const Settings *settings, const char *name);
+void settings_set_origin(Settings *settings, const char *name, const char *origin);
 
 /* What options of the policy's own were given; its fallbacks where not. */
 PolicyValues settings_policy_values(const Settings *settings, const Policy *policy);

@@ -1,5 +1,5 @@
-/* What settings.c, which has the table of a run's options, shares with cli/run_options.c, which
- * makes a command line of it.
+/* What settings.c, which has the table of a run's options, shares with settings_set.c, which sets
+ * them, and cli/run_options.c, which makes a command line of them.
  */
 #pragma once
 
@@ -37,7 +37,7 @@ typedef struct {
   const char *help;
   char letter;
   const char *only;           /* the one verb that has it; NULL: all */
-  const char *except;         /* the verbs that lack it, between commas; NULL: none */
+  const char *except;         /* the one verb that lacks it; NULL: none */
   const PolicyKind *policies; /* names one of them, which are added to the help; NULL: does not */
 } SettingsOption;
 
@@ -49,4 +49,17 @@ static inline gboolean
 settings_option_is_switch(const SettingsOption *option)
 {
   return option->kind == KIND_SWITCH || option->kind == KIND_SWITCH_OFF;
+}
+
+static inline gboolean
+settings_option_is_text(const SettingsOption *option)
+{
+  return option->kind == KIND_TEXT || option->kind == KIND_FILE;
+}
+
+/* Where the settings keep its value: char*, guint64, double or gboolean, by its kind. */
+static inline gpointer
+settings_option_field(Settings *settings, const SettingsOption *option)
+{
+  return (char *)settings + option->offset;
 }

@@ -44,9 +44,11 @@ simulate_unlimited(const Scenario *s, const Workload *trace, gboolean (*interrup
   g_autoptr(Executor) executor = s->executor->create(s->cost);
   g_autoptr(Metrics) metrics = NULL;
   Observer *observers[1];
+  LoopInstance instance = {.executor = executor};
   Loop loop = {
       .client = client,
-      .executor = executor,
+      .instances = &instance,
+      .n_instances = 1,
       .observers = observers,
       .n_observers = G_N_ELEMENTS(observers),
       .stride = TRUE,
@@ -60,7 +62,7 @@ simulate_unlimited(const Scenario *s, const Workload *trace, gboolean (*interrup
                         config.num_cpu_blocks);
   observers[0] = metrics_observer(metrics);
   scheduler = scheduler_new(s->scheduler, &config, workload);
-  loop.scheduler = scheduler;
+  instance.scheduler = scheduler;
   if (!loop_run(&loop, &outcome, NULL) || outcome.end != RUN_DONE || outcome.lines == 0)
     return unlimited;
   metrics_summary(metrics, &summary);

@@ -35,25 +35,21 @@ add_entry(ModelExecutor *self, const StepEntry *entry, gboolean without_recomput
 }
 
 /* A step's shape. With `without_recompute`, tokens that had been computed before count as cached.
- */
-static CostShape
-shape_of(ModelExecutor *self, const Step *step, gboolean without_recompute)
+ * Written in place: copies of it would be felt, of which there is one a step. */
+static void
+find_shape(ModelExecutor *self, const Step *step, gboolean without_recompute, CostShape *shape)
 {
-  CostShape shape = {
-      .contexts = step->contexts,
-      .sampled = step->contexts.count,
-      .copy_out_blocks = step->copy_out_blocks,
-      .copy_in_blocks = step->copy_in_blocks,
-  };
-
+  shape->contexts = step->contexts;
+  shape->sampled = step->contexts.count;
+  shape->copy_out_blocks = step->copy_out_blocks;
+  shape->copy_in_blocks = step->copy_in_blocks;
   self->chunks->len = 0;
   if (step->contexts.count < step->n_sequences)
     for (guint i = 0; i < step->entries->len; i++)
-      add_entry(self, &g_array_index(step->entries, StepEntry, i), without_recompute, &shape);
-  shape.prefills = (const CostChunk *)(gpointer)self->chunks->data;
-  shape.n_prefills = self->chunks->len;
-  shape.sequences = shape.n_prefills + shape.contexts.count;
-  return shape;
+      add_entry(self, &g_array_index(step->entries, StepEntry, i), without_recompute, shape);
+  shape->prefills = (const CostChunk *)(gpointer)self->chunks->data;
+  shape->n_prefills = self->chunks->len;
+  shape->sequences = shape->n_prefills + shape->contexts.count;
 }
 
 static gboolean
@@ -68,9 +64,10 @@ recomputes(const Step *step)
 static gint64
 cost_without_recompute_ps(ModelExecutor *self, const Step *step)
 {
-  CostShape shape = shape_of(self, step, TRUE);
+  CostShape shape;
   CostPiece piece;
 
+  find_shape(self, step, TRUE, &shape);
   cost_model_step(self->cost, &shape, 1, &piece);
   return cost_piece_total_ps(&piece);
 }
@@ -86,7 +83,7 @@ run(Executor *base, const Step *step, const RepeatLimit *limit, StepTiming *timi
     timing->cost = (CostPiece){.steps = 1};
     return TRUE;
   }
-  shape = shape_of(self, step, FALSE);
+  find_shape(self, step, FALSE, &shape);
   cost_model_step(self->cost, &shape, step->repeat, &timing->cost);
   timing->first_ps = cost_piece_total_ps(&timing->cost);
   timing->growth_ps = timing->cost.growth_ps;

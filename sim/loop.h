@@ -1,4 +1,6 @@
-/* The loop: replays a workload through a scheduler and an executor, and tells observers. */
+/* The loop: replays a workload through one instance or many, in one virtual time, and tells
+ * observers.
+ */
 #pragma once
 
 #include "client.h"
@@ -12,9 +14,17 @@
 #define LOOP_EXECUTOR_FAILED "the executor could not go on"
 
 typedef struct {
-  Client *client;       /* fresh; its workload is sealed */
   Scheduler *scheduler; /* fresh */
   Executor *executor;
+} LoopInstance;
+
+typedef struct {
+  Client *client; /* fresh; its workload is sealed */
+  const LoopInstance *instances;
+  guint n_instances; /* at least 1 */
+  /* Which of several gets the request, which arrives now. NULL: each in its turn. */
+  guint (*route)(gpointer data, const LoopInstance *instances, guint n_instances, guint32 request);
+  gpointer route_data;
   Observer *const *observers;
   guint n_observers;
   guint32 unit_copy_steps; /* native offload under the unit executor: what a copy takes */

@@ -44,6 +44,7 @@ typedef struct {
 
 /* One decided and executed step, or `repeats` identical ones. */
 typedef struct {
+  guint instance;
   const Step *step;
   guint64 step_index;    /* of the first repeat */
   guint32 repeats;       /* that were executed, at least 1, at most step->repeat */

@@ -167,6 +167,8 @@ struct Scheduler {
   guint64 executed;               /* steps with tokens that have taken off */
   gint64 now_ps;
   DecodeContexts decodes;   /* that ran when the decision began; where the policy asks for them */
+  guint64 dropped_tokens;   /* with prefix caching: of victims, and of them */
+  guint64 found_tokens;     /* those that were still there when they came back */
   GPtrArray *keepers;       /* preempted sequences that keep blocks, in the order of preemption */
   guint32 kept_blocks;      /* of them all */
   guint64 changes;          /* of what runs: who joined, left, was preempted */

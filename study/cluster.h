@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "transport.h"
+#include "worker.h"
 
 typedef struct {
   guint rank, size; /* 0 and 1 where the program was started by itself */

@@ -228,7 +228,8 @@ void
 cluster_work(const Cluster *cluster G_GNUC_UNUSED, SweepWorker *worker, const char *plan_digest,
              const char *failure)
 {
-  g_autoptr(Transport) local = transport_local_new(worker, 1);
+  g_autoptr(Transport) local =
+      transport_local_new(&(TransportWork){sweep_worker_run, worker}, 1, 1);
   g_autoptr(GByteArray) word = g_byte_array_new();
   guint32 cell;
   int from;

@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libspillway-study.a
 libspillway_study_a_SOURCES = \
   %D%/cluster.h \
+  %D%/job_run.c %D%/job_run.h \
   %D%/paths.c %D%/paths.h \
   %D%/plan.c %D%/plan.h \
   %D%/progress.c %D%/progress.h \
@@ -38,6 +39,13 @@ libspillway_study_a_SOURCES = \
   %D%/regret/script.c %D%/regret/script.h \
   %D%/regret/search.c %D%/regret/search.h \
   %D%/regret/text.c \
+  %D%/servers/groups.c \
+  %D%/servers/point.c %D%/servers/point.h \
+  %D%/servers/predict.c \
+  %D%/servers/read_csv.c \
+  %D%/servers/read_results.c \
+  %D%/servers/servers.h \
+  %D%/servers/text.c \
   %D%/store/merge.c \
   %D%/store/private.h \
   %D%/store/schema.c \

@@ -29,6 +29,8 @@ static const struct {
     {"perfetto-window", "a sweep writes no traces; run that cell by itself with 'spillway run'"},
     {"requests", "--detail all keeps every request in the database"},
     {"against", "a sweep is held against nothing; run that cell by itself with 'spillway run'"},
+    {"dry-run", "'spillway sweep --dry-run' lists the cells"},
+    {"vllm-args", "give its options one by one; 'spillway run --dry-run' shows what they are"},
     {"seed", "the seeds of a study are in [study]: seeds = 1,2,3"},
 };
 
@@ -137,7 +139,8 @@ static gboolean
 check_option(const Reader *r, const char *name, gboolean in_grid, guint line, GError **error)
 {
   g_autofree const char **names = settings_names();
-  const char *near, *advice = vllm_flag_advice(name);
+  g_autofree char *advice = vllm_flag_advice(name);
+  const char *near;
 
   for (guint i = 0; i < G_N_ELEMENTS(refused); i++)
     if (g_str_equal(name, refused[i].name))

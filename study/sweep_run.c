@@ -1,130 +1,30 @@
 #include "sweep_run.h"
 
-#include <signal.h>
-
-#include "progress.h"
-
-#define WAIT_MS 200
-#define NOTHING G_MAXUINT
-
-typedef struct {
-  const SweepRun *run;
-  guint *cell_of;      /* a worker's cell, or NOTHING */
-  gboolean *is_usable; /* a worker that cannot be started is left alone */
-  guint next, n_running;
-  SweepProgress progress;
-  GError *unusable; /* why the last such worker is */
-} Manager;
-
-/* Set by Ctrl-C and SIGTERM. The one piece of state that a signal handler can reach. */
-static volatile sig_atomic_t stop_seen;
-
-static void
-on_stop(int signal_number G_GNUC_UNUSED)
-{
-  stop_seen = 1;
-}
-
-static StudyCell *
-cell_of_plan(const Manager *m, guint cell)
-{
-  return &g_array_index(m->run->plan->table.cells, StudyCell, cell);
-}
+#include "job_run.h"
 
 static gboolean
-has_usable(const Manager *m)
+store(gpointer data, guint index, const GByteArray *answer, gboolean *failed, GError **error)
 {
-  for (guint i = 0; i < m->run->transport->n_workers; i++)
-    if (m->is_usable[i])
-      return TRUE;
-  return FALSE;
-}
+  const SweepRun *run = data;
+  StudyCell *cell = &g_array_index(run->plan->table.cells, StudyCell, index);
+  g_autofree char *message = answer_message(answer);
+  gboolean worked = message == NULL ? study_store_run(run->results, cell, answer->data + 1,
+                                                      answer->len - 1, error)
+                                    : study_store_failure(run->results, cell, message, error);
 
-/* Gives every idle worker a cell. FALSE where cells are left and nobody to run them. */
-static gboolean
-start_idle(Manager *m)
-{
-  Transport *transport = m->run->transport;
-
-  for (guint i = 0; i < transport->n_workers && m->next < m->run->n_cells; i++) {
-    if (m->cell_of[i] != NOTHING || !m->is_usable[i])
-      continue;
-    g_clear_error(&m->unusable);
-    if (transport->class->start(transport, i, m->run->cells[m->next], &m->unusable)) {
-      m->cell_of[i] = m->run->cells[m->next++];
-      m->n_running++;
-    } else {
-      m->is_usable[i] = FALSE;
-    }
-  }
-  return m->n_running > 0 || m->next == m->run->n_cells || has_usable(m);
-}
-
-static gboolean
-store(Manager *m, const TransportEvent *event, GError **error)
-{
-  StudyCell *cell = cell_of_plan(m, m->cell_of[event->worker]);
-  const GByteArray *answer = event->answer;
-  gboolean worked;
-
-  m->cell_of[event->worker] = NOTHING;
-  m->n_running--;
-  if (answer->len > 0 && answer->data[0] == ANSWER_RUN) {
-    worked = study_store_run(m->run->results, cell, answer->data + 1, answer->len - 1, error);
-  } else {
-    g_autofree char *message = g_strndup((const char *)answer->data + 1, MAX(answer->len, 1) - 1);
-    worked = study_store_failure(m->run->results, cell, message, error);
-  }
-  if (worked) {
-    m->progress.done++;
-    m->progress.failed += cell->state != CELL_DONE;
-  }
+  *failed = cell->state != CELL_DONE;
   return worked;
-}
-
-static gboolean
-run_all(Manager *m, GError **error)
-{
-  Transport *transport = m->run->transport;
-  TransportEvent event;
-
-  while (m->progress.done < m->run->n_cells && !stop_seen) {
-    if (!start_idle(m)) {
-      g_propagate_error(error, g_steal_pointer(&m->unusable));
-      return FALSE;
-    }
-    if (transport->class->wait(transport, WAIT_MS, &event) && !stop_seen &&
-        !store(m, &event, error))
-      return FALSE;
-    sweep_progress_show(&m->progress, m->n_running);
-  }
-  return !stop_seen;
 }
 
 gboolean
 sweep_run(const SweepRun *run, guint *n_done, GError **error)
 {
-  Manager m = {.run = run,
-               .cell_of = g_new(guint, run->transport->n_workers),
-               .is_usable = g_new(gboolean, run->transport->n_workers)};
-  void (*on_int)(int) = signal(SIGINT, on_stop);
-  void (*on_term)(int) = signal(SIGTERM, on_stop);
-  void (*on_pipe)(int) = signal(SIGPIPE, SIG_IGN); /* a worker that died is told by its pipe */
-  gboolean worked;
+  const JobRun jobs = {.name = run->plan->table.name,
+                       .transport = run->transport,
+                       .jobs = run->cells,
+                       .n_jobs = run->n_cells,
+                       .take = store,
+                       .data = (gpointer)run};
 
-  for (guint i = 0; i < run->transport->n_workers; i++) {
-    m.cell_of[i] = NOTHING;
-    m.is_usable[i] = TRUE;
-  }
-  sweep_progress_start(&m.progress, run->plan->table.name, run->n_cells);
-  worked = run_all(&m, error);
-  sweep_progress_end(&m.progress);
-  *n_done = m.progress.done;
-  signal(SIGINT, on_int);
-  signal(SIGTERM, on_term);
-  signal(SIGPIPE, on_pipe);
-  g_clear_error(&m.unusable);
-  g_free(m.cell_of);
-  g_free(m.is_usable);
-  return worked;
+  return job_run(&jobs, n_done, error);
 }

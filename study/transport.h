@@ -1,16 +1,32 @@
 /* Between the one process that writes (the manager) and those that run cells: a worker is given a
- * cell, and later its answer comes, or word that the worker was lost with it. Workers are numbered
- * from 0; one has one cell at a time.
+ * cell (a number), and later its answer comes, or word that the worker was lost with it. Workers
+ * are numbered from 0; one has one cell at a time.
  */
 #pragma once
 
-#include "worker.h"
+#include <glib.h>
+
+/* The first byte of an answer. */
+typedef enum {
+  ANSWER_RUN = 'R',     /* what the work came to follows */
+  ANSWER_FAILURE = 'F', /* a message follows, without a NUL */
+} AnswerKind;
+
+void answer_failure(GByteArray *answer, const char *message);
+
+/* What a worker does with a cell: it fills the answer, writes no file and prints nothing. */
+typedef struct {
+  void (*run)(gpointer data, guint cell, GByteArray *answer);
+  gpointer data;
+} TransportWork;
 
 typedef struct {
   guint worker;
-  GByteArray *answer; /* worker.h; the transport's, until the next call. Of a worker that was
+  GByteArray *answer; /* the transport's, until the next call. Of a worker that was
                          lost: the failure that says how */
 } TransportEvent;
+
+#define JOBS_MAX 4096 /* workers of one machine */
 
 typedef struct Transport Transport;
 
@@ -38,5 +54,5 @@ transport_free(Transport *transport)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Transport, transport_free)
 
 /* Processes of this machine, forked from this one when they are first needed, and again when one
- * was lost: they share what it has read. The worker is copied with them. */
-Transport *transport_local_new(SweepWorker *worker, guint n_workers);
+ * was lost: they share what it has read. n_workers 0: one a core, at most n_cells. */
+Transport *transport_local_new(const TransportWork *work, guint n_workers, guint n_cells);

@@ -28,11 +28,21 @@ typedef struct {
 
 typedef struct {
   Transport transport; /* first */
-  SweepWorker *worker;
+  TransportWork work;
   Process *processes;
   struct pollfd *polls;
   GByteArray *answer;
 } Local;
+
+void
+answer_failure(GByteArray *answer, const char *message)
+{
+  const guint8 kind = ANSWER_FAILURE;
+
+  g_byte_array_set_size(answer, 0);
+  g_byte_array_append(answer, &kind, 1);
+  g_byte_array_append(answer, (const guint8 *)message, (guint)strlen(message));
+}
 
 static gboolean
 write_all(int fd, const void *data, gsize n_bytes)
@@ -70,7 +80,7 @@ read_all(int fd, void *data, gsize n_bytes)
 
 /* The worker's life. _exit(): what the manager has buffered is the manager's to write. */
 static void G_GNUC_NORETURN
-work(SweepWorker *worker, int from_fd, int to_fd, pid_t manager)
+live(const TransportWork *work, int from_fd, int to_fd, pid_t manager)
 {
   g_autoptr(GByteArray) answer = g_byte_array_new();
   guint32 cell;
@@ -83,7 +93,7 @@ work(SweepWorker *worker, int from_fd, int to_fd, pid_t manager)
     _exit(0);
   while (read_all(from_fd, &cell, sizeof cell)) {
     guint64 length;
-    sweep_worker_run(worker, cell, answer);
+    work->run(work->data, cell, answer);
     length = answer->len;
     if (!write_all(to_fd, &length, sizeof length) || !write_all(to_fd, answer->data, length))
       break;
@@ -128,7 +138,7 @@ fork_worker(Local *local, Process *process, GError **error)
     close_others(local);
     close(to[1]);
     close(from[0]);
-    work(local->worker, to[0], from[1], manager);
+    live(&local->work, to[0], from[1], manager);
   }
   close(to[0]);
   close(from[1]);
@@ -254,14 +264,17 @@ local_free(Transport *self)
 }
 
 Transport *
-transport_local_new(SweepWorker *worker, guint n_workers)
+transport_local_new(const TransportWork *work, guint n_workers, guint n_cells)
 {
   static const TransportClass class = {
       .name = "processes", .start = local_start, .wait = local_wait, .free = local_free};
   Local *local = g_new0(Local, 1);
 
+  if (n_workers == 0)
+    n_workers = (guint)CLAMP(sysconf(_SC_NPROCESSORS_ONLN), 1, JOBS_MAX);
+  n_workers = MAX(1, MIN(n_workers, n_cells));
   local->transport = (Transport){.class = &class, .n_workers = n_workers};
-  local->worker = worker;
+  local->work = *work;
   local->processes = g_new0(Process, n_workers);
   local->polls = g_new0(struct pollfd, n_workers);
   local->answer = g_byte_array_new();

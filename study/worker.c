@@ -3,21 +3,10 @@
 #include "scenario/execute.h"
 #include "scenario/scenario.h"
 
-#include <string.h>
-
 void
-answer_failure(GByteArray *answer, const char *message)
+sweep_worker_run(gpointer data, guint cell, GByteArray *answer)
 {
-  const guint8 kind = ANSWER_FAILURE;
-
-  g_byte_array_set_size(answer, 0);
-  g_byte_array_append(answer, &kind, 1);
-  g_byte_array_append(answer, (const guint8 *)message, (guint)strlen(message));
-}
-
-void
-sweep_worker_run(SweepWorker *worker, guint cell, GByteArray *answer)
-{
+  SweepWorker *worker = data;
   const guint8 kind = ANSWER_RUN;
   g_autoptr(Settings) settings = study_plan_settings(worker->plan, cell);
   g_autoptr(Scenario) scenario = NULL;

@@ -4,6 +4,7 @@
 
 #include "report/results/pack.h"
 #include "plan.h"
+#include "transport.h"
 #include "unlimited_table.h"
 
 typedef struct {
@@ -13,11 +14,5 @@ typedef struct {
   UnlimitedTable *unlimited; /* shared by the workers of a machine */
 } SweepWorker;
 
-/* The first byte of an answer. */
-typedef enum {
-  ANSWER_RUN = 'R',     /* a packed run follows (report/results/pack.h) */
-  ANSWER_FAILURE = 'F', /* a message follows, without a NUL */
-} AnswerKind;
-
-void sweep_worker_run(SweepWorker *worker, guint cell, GByteArray *answer);
-void answer_failure(GByteArray *answer, const char *message);
+/* `data` is a SweepWorker; the answer is a packed run (report/results/pack.h). */
+void sweep_worker_run(gpointer data, guint cell, GByteArray *answer);

@@ -71,6 +71,28 @@ def test_broken_fields():
     check_refused(trace(HEADER + '0,"1,1\n'), ["t.csv:2:3", "quotes that pair"])
 
 
+def test_engines_options():
+    """Options of one engine under another, with the name that the other has; and SGLang's and TensorRT-LLM's own."""
+    base = ["run", "--executor", "unit", "--trace", "demo"]
+    sglang = [*base, "--scheduler", "sglang", "--max-total-tokens", "9000"]
+    for words, *expected in [
+            ([*base, "--num-gpu-blocks", "99", "--page-size", "16"], "--page-size", "--block-size"),
+            ([*base, "--num-gpu-blocks", "99", "--ignore-eos"], "--ignore-eos", "no such thing"),
+            ([*base, "--num-gpu-blocks", "99", "--capacity-policy", "static-batch"], "--capacity-policy", "no such thing"),
+            ([*sglang, "--max-num-seqs", "8"], "--max-num-seqs", "--max-running-requests"),
+            ([*sglang, "--num-gpu-blocks", "8"], "--num-gpu-blocks", "--max-total-tokens"),
+            ([*sglang, "--no-async-scheduling"], "--no-async-scheduling", "--disable-overlap-schedule"),
+            ([*sglang, "--chunked-prefill-size", "0"], "--chunked-prefill-size", "'0'"),
+            ([*sglang, "--kv-memory", "1GiB"], "--max-total-tokens", "--kv-memory", "contradict"),
+            ([*sglang, "--overflow", "swap", "--num-cpu-blocks", "9"], "--overflow", "only recomputes"),
+            ([*sglang, "--victim", "newest"], "--victim", "own order"),
+            ([*base, "--scheduler", "trtllm", "--num-gpu-blocks", "999", "--capacity-policy", "maximum"],
+             "'maximum'", "max-utilization"),
+            ([*base, "--scheduler", "trtllm", "--num-gpu-blocks", "999", "--enable-prefix-caching"],
+             "--enable-prefix-caching", "no such thing")]:
+        check_refused(words, expected)
+
+
 def test_broken_binary_traces():
     """Binary traces that are cut, longer than they say, changed, of another format number, or none."""
     succeed("trace", "convert", "demo", "-o", "whole.bin")

@@ -225,10 +225,11 @@ live_case_run(const LiveCase *c, LiveDevice *device, const ExecutorClass *class,
   g_autoptr(Executor) executor = live_executor_base(live);
   g_autoptr(Client) client = client_trace_new(c->workload);
   Observer *const observers[] = {live_executor_observer(live), &r->observer};
+  const LoopInstance instance = {.scheduler = scheduler, .executor = executor};
   const Loop loop = {
       .client = client,
-      .scheduler = scheduler,
-      .executor = executor,
+      .instances = &instance,
+      .n_instances = 1,
       .observers = observers,
       .n_observers = G_N_ELEMENTS(observers),
       .stride = TRUE,

@@ -2,12 +2,36 @@
  * than any cost does, so runs report what it was made of. */
 #include "pool_size.h"
 
+#include "sim/kv_groups.h"
+
 G_DEFINE_QUARK(spillway - pool - size - error, pool_size_error)
 
 guint64
 pool_block_bytes(const Model *model, guint32 block_size, guint32 tensor_parallel_size)
 {
-  return model_rank_kv_bytes(model, tensor_parallel_size) * block_size;
+  guint64 bytes = 0;
+  KvLayout layout;
+
+  if (!kv_layout_find(model, block_size, tensor_parallel_size, &layout))
+    return model_rank_kv_bytes(model, tensor_parallel_size) * block_size;
+  if (layout.n_kinds == 1)
+    return layout.block_bytes;
+  for (guint i = 0; i < layout.n_kinds; i++)
+    if (layout.kinds[i].block_tokens > 0)
+      bytes +=
+          layout.kinds[i].groups * layout.block_bytes * block_size / layout.kinds[i].block_tokens;
+  return bytes;
+}
+
+guint64
+pool_logged_tokens(const Model *model, guint32 block_size, guint32 tensor_parallel_size,
+                   guint64 kv_bytes)
+{
+  KvLayout layout;
+
+  return kv_layout_find(model, block_size, tensor_parallel_size, &layout)
+             ? kv_layout_tokens(&layout, kv_bytes / layout.block_bytes)
+             : 0;
 }
 
 guint32

@@ -34,9 +34,14 @@ typedef struct {
 /* FALSE where not one block is left; *pool has the sum all the same. */
 gboolean pool_size_find(const PoolSizeRequest *request, PoolSize *pool, GError **error);
 
-/* KV bytes of one block on one device: KV heads are split, and repeated when there are fewer of
- * them than devices. */
+/* KV bytes of one block of so many tokens in all layers, on one device: KV heads are split, and
+ * repeated when there are fewer of them than devices. Layers of several kinds are kept in groups
+ * (sim/kv_groups.h), whose padding counts. */
 guint64 pool_block_bytes(const Model *model, guint32 block_size, guint32 tensor_parallel_size);
+/* The tokens that vLLM's log names for so much KV memory: fewer than blocks hold where a group of
+ * states takes a share. */
+guint64 pool_logged_tokens(const Model *model, guint32 block_size, guint32 tensor_parallel_size,
+                           guint64 kv_bytes);
 
 /* Blocks that `bytes` hold (of KV memory or of swap space), at most G_MAXUINT32. */
 guint32 pool_blocks(guint64 bytes, guint64 block_bytes);

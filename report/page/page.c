@@ -3,6 +3,8 @@
  * Nothing of a trace or a configuration becomes HTML: it is JSON within a script element that is
  * not run, in which no '<' is left, and the page's script sets it as text.
  */
+#include "config.h"
+
 #include "page.h"
 
 #include <jansson.h>
@@ -55,20 +57,42 @@ fill(const char *template, const char *const *marks, const char *const *texts)
   return g_string_free(page, FALSE);
 }
 
-gboolean
-page_write(Stored *stored, const char *library, const char *path, GError **error)
+/* The named template with the data and the scripts (NULL-terminated) in their places. */
+static gboolean
+write_filled(const char *template, const json_t *data, const char *const *scripts,
+             const char *library, const char *path, GError **error)
 {
   static const char *const marks[] = {"@STYLE@", "@LIBRARY@", "@DATA@", "@SCRIPT@", NULL};
   g_autofree char *charts = chart_library_read(library, error);
-  json_auto_t *data = charts != NULL ? page_data(stored, error) : NULL;
-  g_autofree char *json = NULL, *script = NULL, *page = NULL;
+  g_autofree char *json = NULL, *page = NULL;
+  g_autoptr(GString) script = g_string_new(NULL);
 
-  if (data == NULL)
+  if (charts == NULL)
     return FALSE;
   json = embeddable(data);
-  script = g_strconcat(page_file("base.js"), page_file("runs.js"), page_file("study.js"),
-                       page_file("report.js"), NULL);
-  const char *const texts[] = {page_file("report.css"), charts, json, script};
-  page = fill(page_file("report.html"), marks, texts);
+  for (; *scripts != NULL; scripts++)
+    g_string_append(script, page_file(*scripts));
+  const char *const texts[] = {page_file("report.css"), charts, json, script->str};
+  page = fill(page_file(template), marks, texts);
   return output_write(path, page, -1, error);
+}
+
+gboolean
+page_write(Stored *stored, const char *library, const char *path, GError **error)
+{
+  static const char *const scripts[] = {"base.js", "runs.js", "study.js", "report.js", NULL};
+  json_auto_t *data = page_data(stored, error);
+
+  return data != NULL && write_filled("report.html", data, scripts, library, path, error);
+}
+
+gboolean
+page_write_data(json_t *data, const char *script, const char *library, const char *path,
+                GError **error)
+{
+  const char *const scripts[] = {"base.js", script, NULL};
+
+  json_object_set_new(data, "runs", json_array());
+  json_object_set_new(data, "version", json_string(PACKAGE_VERSION));
+  return write_filled("plain.html", data, scripts, library, path, error);
 }

@@ -11,5 +11,10 @@ typedef struct {
 
 extern const PageFile page_files[];
 
-/* library: the path of Chart.js; NULL looks where distributions put it. */
+/* A page of other data, an object, that a script of the folder (by its name) draws: a skeleton with
+ * a title and an empty <main>. Adds what all pages share to the data.
+ * library: the path of Chart.js; NULL looks where distributions put it. */
+gboolean page_write_data(json_t *data, const char *script, const char *library, const char *path,
+                         GError **error);
+
 gboolean page_write(Stored *stored, const char *library, const char *path, GError **error);

@@ -19,6 +19,10 @@ typedef struct {
   guint32 short_blocks;        /* that the beneficiary lacks, at least 1 */
   guint32 block_size;          /* tokens */
   guint32 host_free_blocks;
+  /* With prefix caching: tokens that were dropped so far, and those of them that victims found
+   * again when they came back; both 0 without. */
+  guint64 dropped_tokens, found_tokens;
+  gboolean caches_prefixes;
   guint32 waiting;        /* requests that are to come before the victim returns, or behind it */
   guint32 step_tokens;    /* the token budget of a step */
   DecodeContexts decodes; /* of what decoded when the step was decided; only where needs_decodes */

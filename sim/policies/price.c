@@ -44,14 +44,28 @@ price_copies_ps(const OverflowQuery *query, guint32 blocks)
          cost_model_copy_ps(query->cost, COPY_IN, blocks);
 }
 
+/* Of so many dropped tokens, those that the prefix cache will not have. It loses a victim's last
+ * blocks first. */
+static guint32
+lost_tokens(const OverflowQuery *query, guint32 dropped)
+{
+  guint64 found = query->found_tokens;
+
+  if (!query->caches_prefixes)
+    return dropped;
+  return (guint32)(dropped * (double)(query->dropped_tokens - found) /
+                   (double)MAX(query->dropped_tokens, 1));
+}
+
 gint64
 price_plan_ps(const OverflowQuery *query, const OverflowPlan *plan)
 {
   guint32 kept = plan->keep_blocks * query->block_size;
   guint32 computed = query->victim->computed_tokens;
   guint32 dropped = MIN(plan->drop_blocks * query->block_size, computed - MIN(kept, computed));
+  guint32 lost = lost_tokens(query, dropped);
   guint32 copied = query->victim->blocks - plan->keep_blocks - plan->drop_blocks;
 
-  return price_recompute_ps(query, dropped, kept) +
+  return price_recompute_ps(query, lost, kept + dropped - lost) +
          (plan->free_copies ? 0 : price_copies_ps(query, copied));
 }

@@ -16,5 +16,6 @@ gint64 price_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 ca
  * 1 ps each way. */
 gint64 price_copies_ps(const OverflowQuery *query, guint32 blocks);
 
-/* What the plan costs; its copies nothing where they are free. */
+/* What the plan costs; its copies nothing where they are free. Of what is dropped the prefix cache,
+ * if there is one, is trusted to keep the share that it has kept so far; at first, all. */
 gint64 price_plan_ps(const OverflowQuery *query, const OverflowPlan *plan);

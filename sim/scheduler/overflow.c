@@ -30,6 +30,9 @@ scheduler_overflow_query(const Scheduler *self, const Sequence *victim, const Se
       .short_blocks = short_blocks,
       .block_size = self->config.block_size,
       .host_free_blocks = self->pool.host_free_blocks,
+      .dropped_tokens = self->dropped_tokens,
+      .found_tokens = MIN(self->found_tokens, self->dropped_tokens),
+      .caches_prefixes = self->config.prefix_caching,
       .waiting = self->waiting.length,
       .step_tokens = self->config.max_num_batched_tokens,
       .decodes = self->decodes,
@@ -89,6 +92,8 @@ scheduler_take_kept(Scheduler *self, Sequence *sequence)
 static void
 drop(Scheduler *self, Sequence *victim, guint32 keep_blocks)
 {
+  if (self->config.prefix_caching)
+    self->dropped_tokens += victim->computed_tokens;
   pool_shrink(&self->pool, victim, keep_blocks);
   victim->computed_tokens = keep_blocks * self->config.block_size;
   victim->gap_end_tokens = victim->tail_end_tokens = 0;

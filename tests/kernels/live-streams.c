@@ -363,9 +363,10 @@ test_lost_midway(void)
     guint finished, others;
   } counter = {.observer.request = count_request};
   Observer *const observers[] = {live_executor_observer(live), &counter.observer};
+  const LoopInstance instance = {.scheduler = scheduler, .executor = executor};
   const Loop loop = {.client = client,
-                     .scheduler = scheduler,
-                     .executor = executor,
+                     .instances = &instance,
+                     .n_instances = 1,
                      .observers = observers,
                      .n_observers = G_N_ELEMENTS(observers)};
   g_autoptr(GError) error = NULL;

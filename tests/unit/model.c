@@ -1,4 +1,5 @@
 /* The shipped models' sizes against the published counts, and the reader against bad files. */
+#include "calib/cost/pool_size.h"
 #include "models/model_config.h"
 #include "sim/kv_groups.h"
 
@@ -405,6 +406,31 @@ test_kv_groups(void)
   }
 }
 
+/* Bytes of a block in all layers: with what pads groups, without states. */
+static void
+test_block_bytes(void)
+{
+  static const struct {
+    const char *name;
+    guint64 bytes;
+    guint64 gib_tokens; /* that vLLM's log would name for 1 GiB */
+  } cases[] = {
+      {"phi-2", 16 * 327680, 204 * 16},
+      {"gpt-oss-120b", 16 * 73728, 1820 / 2 * 16},
+      /* 7 groups of 10 layers for 62. */
+      {"gemma-3-27b", 70 * 16 * 8192, 819 / 7 * 16},
+      /* 12 layers of attention; a block holds 544 tokens, and 3 of 4 groups are states. */
+      {"qwen3-next-80b-a3b", 16 * 24576, 80 / 4 * 544},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(Model) model = example(cases[i].name);
+
+    g_assert_cmpuint(pool_block_bytes(model, 16, 1), ==, cases[i].bytes);
+    g_assert_cmpuint(pool_logged_tokens(model, 16, 1, (guint64)1 << 30), ==, cases[i].gib_tokens);
+  }
+}
+
 /* What tensor parallelism splits, and what every rank has. */
 static void
 test_ranks(void)
@@ -445,6 +471,7 @@ main(int argc, char **argv)
   g_test_add_func("/model/bad-files", test_bad_files);
   g_test_add_func("/model/loaded-by-log", test_loaded_by_log);
   g_test_add_func("/model/kv-groups", test_kv_groups);
+  g_test_add_func("/model/block-bytes", test_block_bytes);
   g_test_add_func("/model/ranks", test_ranks);
   g_test_add_func("/model/no-file", test_no_file);
   return g_test_run();

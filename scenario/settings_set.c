@@ -1,0 +1,113 @@
+/* Sets options of the table (settings.c) and of policies by their names, from texts. */
+#include "settings_option.h"
+
+#include "typed.h"
+
+static const PolicyOption *
+find_policy_option(const char *name)
+{
+  PolicyOptionPlace place;
+
+  for (guint n = 0; policy_option_at(n, &place); n++)
+    if (g_str_equal(place.option->name, name))
+      return place.option;
+  return NULL;
+}
+
+static const SettingsOption *
+find_option(const char *name, GError **error)
+{
+  g_autofree const char **names = settings_names();
+  const char *near;
+
+  for (guint i = 0; i < settings_n_options; i++)
+    if (g_str_equal(settings_options[i].name, name) ||
+        (settings_options[i].letter != 0 && settings_options[i].letter == name[0] &&
+         name[1] == '\0'))
+      return &settings_options[i];
+  near = typed_nearest(name, names);
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "unknown option %s%s%s%s", name,
+              near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+              near != NULL ? "?" : "");
+  return NULL;
+}
+
+static gboolean
+set_switch(Settings *settings, const SettingsOption *option, const char *value, GError **error)
+{
+  gboolean on = value == NULL || g_ascii_strcasecmp(value, "true") == 0;
+
+  if (!on && g_ascii_strcasecmp(value, "false") != 0) {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--%s: found '%s', expected true or false", option->name, value);
+    return FALSE;
+  }
+  *(gboolean *)settings_option_field(settings, option) = option->kind == KIND_SWITCH ? on : !on;
+  return TRUE;
+}
+
+static gboolean
+set_text(Settings *settings, const SettingsOption *option, const char *value, GError **error)
+{
+  char **text = settings_option_field(settings, option);
+
+  if (*value == '\0') {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--%s: found nothing, expected %s",
+                option->name, option->argument);
+    return FALSE;
+  }
+  g_free(*text);
+  *text = g_strdup(value);
+  return TRUE;
+}
+
+static gboolean
+set_policy_option(Settings *settings, const PolicyOption *option, const char *value, GError **error)
+{
+  g_autofree char *what = g_strconcat("--", option->name, NULL);
+  guint64 count = 0;
+  double real = 0;
+
+  if (option->whole
+          ? !typed_uint(value, what, (guint64)option->min, (guint64)option->max, &count, error)
+          : !typed_real(value, what, option->min, option->max, &real, error))
+    return FALSE;
+  if (option->whole)
+    real = (double)count;
+  g_hash_table_insert(settings->policy_values, (gpointer)option->name,
+                      g_memdup2(&real, sizeof real));
+  g_hash_table_insert(settings->given, (gpointer)option->name, (gpointer)SETTINGS_TYPED);
+  return TRUE;
+}
+
+gboolean
+settings_set(Settings *settings, const char *name, const char *value, GError **error)
+{
+  const PolicyOption *policy_option = find_policy_option(name);
+  const SettingsOption *option;
+  g_autofree char *what = NULL;
+  gboolean ok = FALSE;
+
+  if (policy_option != NULL)
+    return set_policy_option(settings, policy_option, value, error);
+  option = find_option(name, error);
+  if (option == NULL)
+    return FALSE;
+  what = g_strconcat("--", option->name, NULL);
+  if (settings_option_is_switch(option))
+    ok = set_switch(settings, option, value, error);
+  else if (settings_option_is_text(option))
+    ok = set_text(settings, option, value, error);
+  else if (option->kind == KIND_COUNT)
+    ok = typed_uint(value, what, (guint64)option->min, (guint64)option->max,
+                    settings_option_field(settings, option), error);
+  else if (option->kind == KIND_RATE)
+    ok = typed_rate(value, what, option->min, option->max, settings_option_field(settings, option),
+                    error);
+  else
+    ok = typed_real(value, what, option->min, option->max, settings_option_field(settings, option),
+                    error);
+  if (ok)
+    g_hash_table_insert(settings->given, (gpointer)option->name, (gpointer)SETTINGS_TYPED);
+  return ok;
+}

@@ -1,0 +1,150 @@
+#include "instance.h"
+
+#include "units.h"
+
+static gboolean
+lists_decodes(const Loop *loop, const Executor *executor)
+{
+  gboolean needed = executor->class->needs_decodes;
+
+  for (guint i = 0; i < loop->n_observers; i++)
+    needed |= loop->observers[i]->needs_decodes;
+  return needed;
+}
+
+void
+instance_init(Instance *self, const Run *run, guint number)
+{
+  const LoopInstance *parts = &run->loop->instances[number];
+  guint32 block_size = parts->scheduler->config.block_size;
+
+  *self = (Instance){
+      .run = run,
+      .loop = run->loop,
+      .outcome = run->outcome,
+      .number = number,
+      .scheduler = parts->scheduler,
+      .executor = parts->executor,
+      .step = step_new(block_size),
+      .flying = step_new(block_size),
+  };
+  self->scheduler->list_decodes = lists_decodes(run->loop, self->executor);
+  self->link.side_by_side = self->executor->class->bare_scheduler;
+}
+
+void
+instance_clear(Instance *self)
+{
+  step_free(self->step);
+  step_free(self->flying);
+}
+
+gboolean
+instance_is_over(const Instance *self)
+{
+  return scheduler_unfinished(self->scheduler) == 0 &&
+         (self->scheduler->offload == NULL || !offload_wants_decision(self->scheduler->offload));
+}
+
+/* How long a copy of native offload takes, alone on the link. */
+static gint64
+copy_duration(gpointer data, CopyDirection direction, guint32 blocks)
+{
+  const Instance *self = data;
+  gint64 tick_ps = self->executor->class->idle_tick_ps;
+
+  if (tick_ps > 0)
+    return self->loop->unit_copy_steps * tick_ps;
+  return cost_model_copy_ps(self->scheduler->config.cost, direction, blocks);
+}
+
+/* A step begins, even if it is empty: copies that are due are submitted. Returns how long it waits
+ * for some of them. */
+gint64
+instance_begin_copies(Instance *self)
+{
+  Offload *offload = self->scheduler->offload;
+
+  if (offload == NULL)
+    return 0;
+  return offload_begin_step(offload, self->now_ps, &self->link, copy_duration, self);
+}
+
+static void
+lengthen(Instance *self, CostComponent component, gint64 by_ps)
+{
+  g_assert(by_ps == 0 || self->timing.repeats == 1);
+  self->timing.first_ps += by_ps;
+  self->timing.elapsed_ps += by_ps;
+  self->timing.cost.base_ps[component] += by_ps;
+}
+
+void
+instance_add_copies(Instance *self, gint64 wait_ps)
+{
+  CostModel *cost = self->scheduler->config.cost;
+  gint64 computes_ps = self->timing.first_ps, begin_ps = self->start_ps + wait_ps;
+
+  lengthen(self, COST_SWAP_OUT, wait_ps);
+  if (!self->executor->class->needs_cost)
+    return;
+  for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++) {
+    gint64 beside_ps = MIN(copy_link_busy_ps(&self->link, d, begin_ps), computes_ps);
+    lengthen(self, d == COPY_OUT ? COST_SWAP_OUT : COST_SWAP_IN,
+             cost_model_contention_ps(cost, d, beside_ps));
+  }
+}
+
+/* Copies that were over by then are reported. TRUE if there were any. */
+gboolean
+instance_end_copies(const Instance *self, gint64 by_ps)
+{
+  Offload *offload = self->scheduler->offload;
+
+  return offload != NULL && offload_end_step(offload, by_ps);
+}
+
+/* The same, at an empty decision. In recordings of asynchronous scheduling what the engine learns
+ * then is what was so at its empty decision before. */
+gboolean
+instance_end_copies_while_idle(Instance *self)
+{
+  gboolean late = self->executor->class->bare_scheduler && self->scheduler->config.async_scheduling;
+  gint64 by_ps = late ? self->empty_ps : self->now_ps;
+
+  self->empty_ps = self->now_ps;
+  return instance_end_copies(self, by_ps);
+}
+
+/* When an idle engine has something to do: an arrival, or a copy that ends. Recordings skip to the
+ * arrival where there is one. */
+static gint64
+idle_until_ps(const Instance *self)
+{
+  const Offload *offload = self->scheduler->offload;
+  gint64 arrival_ps = self->loop->client->next_ps;
+  gint64 copy_ps = offload != NULL ? offload_next_end_ps(offload) : G_MAXINT64;
+
+  if (self->executor->class->bare_scheduler && arrival_ps < G_MAXINT64)
+    return arrival_ps;
+  return MIN(arrival_ps, copy_ps);
+}
+
+gboolean
+instance_idle(Instance *self)
+{
+  gint64 tick_ps = self->executor->class->idle_tick_ps;
+  gint64 until_ps = idle_until_ps(self);
+
+  if (until_ps == G_MAXINT64)
+    return FALSE;
+  if (tick_ps == 0) {
+    self->now_ps = MAX(self->now_ps, until_ps);
+  } else {
+    gint64 wait_ps = MAX(0, until_ps - self->now_ps);
+    gint64 ticks = self->step->idle_changes ? 1 : (wait_ps + tick_ps - 1) / tick_ps;
+    self->now_ps += ticks * tick_ps;
+    self->step_index += (guint64)ticks;
+  }
+  return TRUE;
+}

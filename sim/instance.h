@@ -1,0 +1,56 @@
+/* An instance: an engine, its memory and its executor, and how far they are. For loop.c, which
+ * orders the events of all instances in one virtual time.
+ *
+ * now_ps is when the instance decides next. Whatever it tells (steps, requests that left) lies at
+ * or after the decision that it was told at, so an instance that decides earliest can be let on.
+ */
+#pragma once
+
+#include "loop.h"
+
+/* What all instances of a run share. */
+typedef struct {
+  const Loop *loop;
+  RunOutcome *outcome;
+} Run;
+
+typedef struct {
+  const Run *run;
+  const Loop *loop;    /* the run's, at hand */
+  RunOutcome *outcome; /* likewise */
+  guint number;
+  Scheduler *scheduler;
+  Executor *executor;
+  Step *step;        /* being decided */
+  Step *flying;      /* executed, not yet settled; meaningful while in_flight */
+  StepTiming timing; /* of the flying one, from here */
+  gint64 start_ps;
+  guint64 start_index;
+  guint32 tokens;
+  gboolean in_flight;
+  gint64 now_ps;
+  guint64 step_index;       /* of the step being decided */
+  gboolean waits;           /* it has nothing to do before a request comes that is not known yet */
+  guint64 idle_since;       /* step index of the last token or arrival */
+  gboolean preempted_since; /* a preemption since then */
+  CopyLink link;            /* native offload's */
+  gint64 empty_ps;          /* when the last decision was that was empty */
+} Instance;
+
+void instance_init(Instance *self, const Run *run, guint number);
+void instance_clear(Instance *self);
+
+/* A step begins, even if it is empty: native offload's copies that are due are submitted. Returns
+ * how long it waits for some of them. */
+gint64 instance_begin_copies(Instance *self);
+/* The step that was executed waited so long for copies, and computes beside others. */
+void instance_add_copies(Instance *self, gint64 wait_ps);
+/* Copies that were over by then are reported. TRUE if there were any. */
+gboolean instance_end_copies(const Instance *self, gint64 by_ps);
+/* The same, at an empty decision. */
+gboolean instance_end_copies_while_idle(Instance *self);
+
+/* It goes to the next arrival or end of a copy. FALSE if none is known. */
+gboolean instance_idle(Instance *self);
+/* Nobody is left in it, and nobody who left leaves something to be looked at. */
+gboolean instance_is_over(const Instance *self);

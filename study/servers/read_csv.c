@@ -1,0 +1,188 @@
+/* The table of points that NVIDIA's aiconfigurator keeps (silicon_sample.csv).
+ *
+ * What is known of how they ran: a closed loop at the concurrency (batch_size). Those whose id
+ * begins with a date are of dumps of public benchmarks (InferenceMAX): 10 requests a slot, lengths
+ * uniform from 80 to 100 % of ISL and OSL, 8192 batched tokens, no prefix caching, asynchronous
+ * scheduling. Of others the number of requests is not known: they get 10 a slot, too, of fixed
+ * lengths. KV is fp8 on H200 and B200 for Llama in fp8 (told by where their pools saturate), as the
+ * model says elsewhere. TensorRT-LLM is built for a length and takes as much of its memory for a
+ * prompt of that length; it is assumed to be built for the longest request.
+ */
+#include "point.h"
+
+#include <string.h>
+
+#include "calib/import/csv_table.h"
+#include "scenario/shipped.h"
+
+#define REQUESTS_A_SLOT 10
+
+typedef struct {
+  int id, model, card, engine, version, precision, isl, osl, concurrency, tp, ttft,
+      tpot;                                  /* must be */
+  int mode, detail, pp, dp, num_prompts, kv; /* -1: the table has none */
+} Columns;
+
+static Columns
+find_columns(CsvTable *table)
+{
+  return (Columns){
+      .id = csv_table_need(table, "id"),
+      .model = csv_table_need(table, "model_path"),
+      .card = csv_table_need(table, "system"),
+      .engine = csv_table_need(table, "backend"),
+      .version = csv_table_need(table, "backend_version"),
+      .precision = csv_table_need(table, "precision"),
+      .isl = csv_table_need(table, "isl"),
+      .osl = csv_table_need(table, "osl"),
+      .concurrency = csv_table_need(table, "batch_size"),
+      .tp = csv_table_need(table, "tp_size"),
+      .ttft = csv_table_need(table, "silicon_ttft_ms"),
+      .tpot = csv_table_need(table, "silicon_tpot_ms"),
+      .mode = csv_table_column(table, "mode"),
+      .detail = csv_table_column(table, "gemm_quant_mode"),
+      .pp = csv_table_column(table, "pp_size"),
+      .dp = csv_table_column(table, "attention_dp_size"),
+      .num_prompts = csv_table_column(table, "num_prompts"),
+      .kv = csv_table_column(table, "kvcache_quant_mode"),
+  };
+}
+
+static const char *
+text_or_empty(const CsvTable *table, int column)
+{
+  return column >= 0 ? csv_table_text(table, column) : "";
+}
+
+/* An optional column's number; `absent` where there is none or it is empty. */
+static guint
+whole_or(CsvTable *table, int column, guint absent)
+{
+  if (column < 0 || *csv_table_text(table, column) == '\0')
+    return absent;
+  return (guint)MIN(csv_table_whole(table, column, 0), G_MAXINT32);
+}
+
+/* "h100_sxm" is h100-sxm here, "h200_sxm" h200. Caller frees. */
+static char *
+card_name(const char *system)
+{
+  char *name = g_strdelimit(g_ascii_strdown(system, -1), "_", '-');
+  const char *const tries[] = {"", "-sxm", "-80gb"};
+
+  if (g_str_has_suffix(name, "-sxm") || g_str_has_suffix(name, "-pcie")) {
+    g_autofree char *file = shipped_file("devices", name, ".ini");
+    if (file == NULL)
+      *strrchr(name, '-') = '\0';
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(tries); i++) {
+    g_autofree char *full = g_strconcat(name, tries[i], NULL);
+    g_autofree char *file = shipped_file("devices", full, ".ini");
+    if (file != NULL) {
+      g_free(name);
+      return g_steal_pointer(&full);
+    }
+  }
+  return name;
+}
+
+static void
+set_card(ServerPoint *point, const char *system)
+{
+  g_autofree char *file = NULL;
+
+  g_free(point->card);
+  point->card = card_name(system);
+  file = shipped_file("devices", point->card, ".ini");
+  if (file == NULL)
+    server_point_refuse(point, "there is no card %s", system);
+  else
+    server_point_set(point, "device", "%s", point->card);
+}
+
+static gboolean
+is_of_dump(const char *id)
+{
+  return strspn(id, "0123456789") == 4 && id[4] == '_';
+}
+
+static void
+set_load(ServerPoint *point, guint isl, guint osl, guint num_prompts)
+{
+  if (g_str_equal(point->engine, "trtllm"))
+    server_point_set(point, "max-model-len", "%u", isl + osl + 64);
+  if (is_of_dump(point->id)) {
+    server_point_set(point, "trace",
+                     "gen:--requests %u --arrivals burst --prompt uniform:%u,%u --output "
+                     "uniform:%u,%u",
+                     num_prompts, MAX(isl * 4 / 5, 1), isl, MAX(osl * 4 / 5, 1), osl);
+    if (!g_str_equal(point->engine, "vllm"))
+      return;
+    server_point_set(point, "max-num-batched-tokens", "8192");
+    server_point_set(point, "no-enable-prefix-caching", "%s", "");
+    server_point_set(point, "async-scheduling", "%s", "");
+    return;
+  }
+  server_point_set(point, "num-prompts", "%u", num_prompts);
+  server_point_set(point, "random-input-len", "%u", isl);
+  server_point_set(point, "random-output-len", "%u", osl);
+}
+
+static void
+set_kv(ServerPoint *point, const char *kv, const char *precision)
+{
+  g_autofree char *model = g_ascii_strdown(point->model, -1);
+
+  if (g_str_has_prefix(kv, "fp8"))
+    server_point_set(point, "kv-cache-dtype", "fp8");
+  else if (*kv == '\0' && g_str_equal(precision, "fp8") && strstr(model, "llama") != NULL &&
+           (g_str_equal(point->card, "h200") || g_str_equal(point->card, "b200")))
+    server_point_set(point, "kv-cache-dtype", "fp8");
+}
+
+static ServerPoint *
+read_row(CsvTable *table, const Columns *c, const char *folder)
+{
+  ServerPoint *point = server_point_new(csv_table_text(table, c->id));
+  const char *precision = csv_table_text(table, c->precision);
+  const char *mode = text_or_empty(table, c->mode);
+  guint isl = (guint)csv_table_whole(table, c->isl, 1);
+  guint osl = (guint)csv_table_whole(table, c->osl, 1);
+  guint num_prompts;
+
+  point->published_ttft_ms = csv_table_time(table, c->ttft);
+  point->published_tpot_ms = csv_table_time(table, c->tpot);
+  point->concurrency = (guint)csv_table_whole(table, c->concurrency, 1);
+  point->tp = (guint)csv_table_whole(table, c->tp, 1);
+  num_prompts = MAX(whole_or(table, c->num_prompts, REQUESTS_A_SLOT * point->concurrency), 1);
+  if (*mode != '\0' && !g_str_equal(mode, "agg"))
+    server_point_refuse(point, "servers of the mode %s are not simulated", mode);
+  if (whole_or(table, c->pp, 1) > 1)
+    server_point_refuse(point, "pipelines are not simulated");
+  if (whole_or(table, c->dp, 1) > 1)
+    server_point_refuse(point, "attention split by requests (data parallel) is not simulated");
+  server_point_set_model(point, csv_table_text(table, c->model), folder, precision,
+                         text_or_empty(table, c->detail));
+  set_card(point, csv_table_text(table, c->card));
+  server_point_set(point, "tensor-parallel-size", "%u", point->tp);
+  server_point_set_engine(point, csv_table_text(table, c->engine),
+                          csv_table_text(table, c->version));
+  set_kv(point, text_or_empty(table, c->kv), precision);
+  server_point_set(point, "max-concurrency", "%u", point->concurrency);
+  set_load(point, isl, osl, num_prompts);
+  return point;
+}
+
+gboolean
+server_points_read_csv(const char *path, const char *folder, GPtrArray *points, GError **error)
+{
+  g_autoptr(CsvTable) table = csv_table_open(path, error);
+  Columns columns;
+
+  if (table == NULL)
+    return FALSE;
+  columns = find_columns(table);
+  while (csv_table_ok(table) && csv_table_next(table))
+    g_ptr_array_add(points, read_row(table, &columns, folder));
+  return csv_table_finish(table, error);
+}

@@ -1,0 +1,43 @@
+/* Published points against predictions: each is run as its benchmark ran, and the errors are told
+ * by what points share. `spillway servers`.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "point.h"
+#include "scenario/shelf.h"
+
+/* Sets each point's prediction, or why there is none, on n_jobs processes (0: one a core). The same
+ * whatever their number. FALSE where it was told to stop, or no process can be had. */
+gboolean servers_predict(GPtrArray *points, const Settings *given, Shelf *shelf, guint n_jobs,
+                         GError **error);
+
+/* Errors are predicted / published - 1. */
+typedef struct {
+  double median, median_abs, mean_abs; /* NAN: there is none */
+} ServerError;
+
+typedef struct {
+  const char *card, *engine, *model, *precision; /* what they share; NULL: they do not */
+  guint tp;                                      /* likewise, 0 */
+  guint n, refused;
+  ServerError ttft, tpot;
+} ServerGroup;
+
+/* All points, then those of a card, an engine, a model, a precision, a TP, then those that share
+ * all of these. Of ServerGroup, the caller's. Names are the points'. */
+GArray *servers_groups(const GPtrArray *points);
+/* "h100-sxm, vllm, …": what they share. Caller frees. */
+char *server_group_name(const ServerGroup *group);
+
+/* Predicted / published - 1; NAN where one of them is missing. */
+double server_ttft_error(const ServerPoint *point);
+double server_tpot_error(const ServerPoint *point);
+
+/* Whole outputs, for the caller to free. */
+char *servers_text(const GPtrArray *points);
+char *servers_json(const GPtrArray *points);
+char *servers_csv(const GPtrArray *points);
+/* Of the page. */
+json_t *servers_page_data(const GPtrArray *points);

@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""What an operator does first: paste a server's command line, and look at what would be run."""
+import csv
+import io
+import os
+
+from spillway_test import (HARDWARE, all_tests, check, check_equal, check_refused, execute, main, read, run_json, source,
+                           succeed, write)
+
+CARD = ["run", "--device", "h100-sxm", "--trace", "demo", "--limit", "20"]
+PASTED = """VLLM_USE_V1=1 vllm serve meta-llama/Llama-3.1-8B \\
+    --max-model-len 16k --max_num_seqs=64 -tp 2 --no-enable-prefix-caching \\
+    --gpu-memory-utilization 0.85 --num-gpu-blocks-override 4000 \\
+    --host 0.0.0.0 --port 8000 --served-model-name a b --dtype auto --seed 3 \\
+    --enforce-eager --compilation-config.mode 3 -O3 --speculative-config '{"method": "ngram"}' --no-such-flag 1 2"""
+TYPED = ["--model", "llama-3.1-8b", "--max-model-len", "16000", "--max-num-seqs", "64", "--tensor-parallel-size", "2",
+         "--no-enable-prefix-caching", "--num-gpu-blocks", "4000"]
+
+
+def settings(*words):
+    """What --dry-run shows: setting → (value, where from)."""
+    rows = csv.DictReader(io.StringIO(succeed(*words, "--dry-run", "--format", "csv").text))
+    return {row["setting"]: (row["value"], row["from"]) for row in rows}
+
+
+def test_pasted():
+    """--vllm-args is as if its flags had been typed; every other flag is named in a note."""
+    pasted = succeed(*CARD, "--vllm-args", PASTED, "--format", "json")
+    typed = succeed(*CARD, *TYPED, "--format", "json")
+    ours, theirs = pasted.json, typed.json
+    for summary in (ours, theirs):
+        del summary["wall_s"]
+    check_equal(ours, theirs)
+    check_equal(typed.err, "")
+    for flag in ("--host", "--port", "--served-model-name", "--dtype", "--seed", "--enforce-eager", "--compilation-config.mode",
+                 "-O3", "--speculative-config", "--no-such-flag", "VLLM_USE_V1", "--gpu-memory-utilization"):
+        check(flag in pasted.err, flag + " is not named: " + pasted.err)
+    for flag in ("--max-model-len", "max_num_seqs", "-tp", "--num-gpu-blocks-override"):
+        check(flag not in pasted.err, flag + " is named: " + pasted.err)
+
+
+def test_forms():
+    """The other ways in which servers are started: python -m, docker, flags alone, 0.6's switches with a value."""
+    for before in ("python3 -m vllm.entrypoints.openai.api_server --model meta-llama/Llama-3.1-8B",
+                   "docker run --gpus all -p 8000:8000 vllm/vllm-openai:latest --model=meta-llama/Llama-3.1-8B",
+                   "--trust-remote-code meta-llama/Llama-3.1-8B", "--model llama-3.1-8b"):
+        found = settings(*CARD, "--vllm-args", before + " --max-num-seqs 7")
+        check_equal([found["model"], found["max_num_seqs"]], [("llama-3.1-8b", "--vllm-args"), ("7", "--vllm-args")], before)
+    for text, chunked in (("--enable-chunked-prefill False", "false"), ("--enable-chunked-prefill", "true"),
+                          ("--enable-chunked-prefill=True --use-v2-block-manager", "true")):
+        found = settings("run", *HARDWARE, "--trace", "demo", "--scheduler", "vllm-0.6", "--vllm-args", text)
+        check_equal(found["enable_chunked_prefill"], (chunked, "--vllm-args"), text)
+        check_equal(found["block_manager"][0], "2" if "v2" in text else "1", text)
+    os.mkdir("my_model=1")
+    write("my_model=1/config.json", read(source("tests", "models", "tiny-llama.json")))
+    check_equal(settings(*CARD, "--vllm-args", "--model my_model=1 --max-num-seqs 7")["model"][0], "my_model=1")
+    for text, tokens in (("32k", "32000"), ("32K", "32768"), ("1.5k", "1500"), ("4096", "4096")):
+        found = settings(*CARD, "--vllm-args", "llama-3.1-8b --max-num-batched-tokens " + text)
+        check_equal(found["max_num_batched_tokens"][0], tokens, text)
+    found = settings(*CARD, "--vllm-args", "llama-3.1-8b --kv-cache-memory-bytes 4G --gpu-memory-utilization 0.5")
+    check_equal(found["num_gpu_blocks"], (str(4 * 2**30 // (128 * 1024 * 16)), "--vllm-args"))
+
+
+def test_typed_first():
+    """What is typed goes before what is pasted, whatever the order, and a note says what gave way."""
+    paste = ["--vllm-args", "llama-2-7b --max-num-seqs 9 --gpu-memory-utilization 0.5 --enable-prefix-caching"]
+    typed = ["--model", "llama-3.1-8b", "--max-num-seqs", "3", "--kv-memory", "10%", "--no-enable-prefix-caching"]
+    for words in (paste + typed, typed + paste):
+        found = settings(*CARD, *words)
+        check_equal(found["max_num_seqs"], ("3", "--max-num-seqs"))
+        check_equal(found["enable_prefix_caching"], ("false", "--no-enable-prefix-caching"))
+        check_equal(found["num_gpu_blocks"][1], "--kv-memory")
+        check_equal(found["model"], ("llama-3.1-8b", "--model"))
+        notes = succeed(*CARD, *words).err
+        for flag in ("--max-num-seqs 9", "--gpu-memory-utilization 0.5", "--enable-prefix-caching"):
+            check(flag + " gives way" in notes, notes)
+
+
+def test_refused():
+    """What no server would take, and a model that does not ship, end with one message."""
+    for text, found in (("--max-num-seqs", "--max-num-seqs"), ("--max-num-seqs many", "'many'"), ("--port '8000", "quot"),
+                        ("llama-2-7b another", "another"), (" ", "empty"), ("--watermark 7", "'7'")):
+        check_refused([*CARD, "--vllm-args", text], ["--vllm-args", found])
+    for command in ("vllm serve", "serve", "/opt/bin/vllm serve"):
+        result = execute(*CARD, "--vllm-args", command + " Qwen/Qwen9-1T")
+        check(result.status == 2 and "Qwen/Qwen9-1T does not ship" in result.err and "--model is missing" in result.err, str(result))
+    write("study.ini", "[study]\nname = x\n[run]\nmodel = llama-2-7b\nvllm-args = --port 1\n")
+    check_refused(["sweep", "study.ini", "--dry-run"], ["study.ini:5", "vllm-args"])
+
+
+def test_dry_run():
+    """--dry-run shows the configuration of the run, every key with its origin, and writes nothing."""
+    words = [*HARDWARE, "--trace", "demo", "--kv-memory", "12%", "--max-num-seqs", "32"]
+    dry = succeed("run", *words, "--dry-run", "--format", "json", "-o", "x.db", "--decisions", "d", "--requests", "r").json
+    check_equal(os.listdir(), [])
+    check_equal(dry["scenarios"][0]["config"], run_json(*words)["config"])
+    origins = dry["scenarios"][0]["from"]
+    check_equal(set(key for key, value in dry["scenarios"][0]["config"].items() if value not in (None, {})) -
+                {"defaults", "program_version", "profile"}, {key for key in origins if "." not in key})
+    check_equal([origins[key] for key in ("model", "num_gpu_blocks", "max_num_seqs", "seed", "profile.name")],
+                ["--model", "--kv-memory", "--max-num-seqs", "default", "--device"])
+    check("vllm-0.33" in origins["max_num_batched_tokens"], origins)
+    text = succeed("run", *words, "--dry-run").text
+    check("max_num_seqs" in text and "makespan" not in text, text)
+
+
+def test_dry_run_of_compare():
+    """compare --dry-run: what all policies have once, and under each policy what is its own."""
+    words = ["compare", *HARDWARE, "--trace", "demo", "--overflow", "recompute,offload", "--dry-run"]
+    rows = list(csv.DictReader(io.StringIO(succeed(*words, "--format", "csv").text)))
+    check_equal({row["setting"] for row in rows if row["policy"] == "offload"},
+                {"overflow", "num_offload_blocks", "offload_prompt_only"})
+    check_equal(sum(row["setting"] == "max_num_seqs" for row in rows), 1)
+    check("under offload:" in succeed(*words).text)
+    check_equal(len(succeed(*words, "--format", "json").json["scenarios"]), 2)
+
+
+main(all_tests(globals()))
