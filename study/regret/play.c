@@ -66,9 +66,11 @@ play_one(const Players *players, const Scenario *s, Play *play)
   SchedulerConfig config = play->config;
   EvictionWatch watch = {.observer = {.step = note_evictions}};
   Observer *observers[2] = {NULL, &watch.observer};
-  Loop loop = {
+  LoopInstance instance = {.executor = executor};
+  const Loop loop = {
       .client = client,
-      .executor = executor,
+      .instances = &instance,
+      .n_instances = 1,
       .observers = observers,
       .n_observers = play->recorded ? 2 : 1,
       .stride = players->stride,
@@ -87,7 +89,7 @@ play_one(const Players *players, const Scenario *s, Play *play)
   metrics = metrics_new(workload, config.num_gpu_blocks - s->scheduler->hidden_blocks,
                         config.num_cpu_blocks);
   observers[0] = metrics_observer(metrics);
-  loop.scheduler = scheduler = scheduler_new(s->scheduler, &config, workload);
+  instance.scheduler = scheduler = scheduler_new(s->scheduler, &config, workload);
   worked = loop_run(&loop, &outcome, NULL);
   take_figures(metrics, worked, &play->figures);
   if (play->recorded && script != NULL) {
