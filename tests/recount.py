@@ -165,7 +165,7 @@ def check_rates(summary, count, words):
 
 def check_latencies(summary, count, words):
     """TPOT is rounded to a picosecond each; requests that were cut off have tokens whose times no file has."""
-    all_done = all(r.status != "aborted" or r.output < 2 for r in count.requests)
+    all_done = all(r.status == "finished" or r.output < 2 for r in count.requests)
     for key, values in count.latencies().items():
         if key == "tpot_s":
             if all_done:

@@ -90,6 +90,31 @@ def test_every_engine_and_policy():
     check(len(preempted) > len(ENGINES), preempted)
 
 
+def changed(summary):
+    """The summary with one figure a little off: each that the files tell."""
+    for key in ("finished", "output_tokens", "prompt_tokens", "preemptions", "preempted_requests", "recomputed_tokens",
+                "prefix_hit_tokens", "steps", "peak_gpu_blocks"):
+        yield key, {**summary, key: summary[key] + 1}
+    for key in ("makespan_s", "requests_per_s", "output_tokens_per_s", "mean_batch"):
+        yield key, {**summary, key: summary[key] * 1.000001}
+    for key in ("ttft_s", "tpot_s", "e2e_s", "queue_s", "itl_s"):
+        for name in summary[key] if key != "itl_s" else ["mean"]:
+            yield key + "." + name, {**summary, key: {**summary[key], name: summary[key][name] * 1.000001}}
+
+
+def test_the_recount_notices():
+    """A figure that is a little off is noticed by the recount"""
+    words = ["--model", "llama-2-7b", "--device", "a100-40gb", "--trace", TRACE, "--kv-memory", "1600MiB"]
+    summary = check_scenario(words)
+    check(summary["recomputed_tokens"] > 0, summary["recomputed_tokens"])
+    for name, other in changed(summary):
+        try:
+            check_recount(other, "a.csv", "a.jsonl", words)
+        except Failure:
+            continue
+        raise Failure("%s is off and nothing was noticed" % name)
+
+
 def maybe(chance, share, *words):
     return list(words) if chance.random() < share else []
 
@@ -183,7 +208,10 @@ def random_words(chance, choices):
         "--scheduler", scheduler, *of_engine, *random_machine(chance), *random_trace(chance),
         *random_policies(chance, {key: values for key, values in choices.items() if key != "--scheduler"}),
         *maybe(chance, 0.3, "--max-concurrency", chance.choice([1, 3, 30])),
-        *maybe(chance, 0.2, "--max-num-seqs", chance.choice([1, 4, 60])), "--seed", chance.randint(0, 9)]]
+        *maybe(chance, 0.2, "--max-num-seqs", chance.choice([1, 4, 60])),
+        *maybe(chance, 0.1, "--vllm-args", chance.choice(["--max-num-seqs 40 --swap-space 2 --disable-log-requests",
+                                                          "vllm serve x --block-size 32 --no-enable-prefix-caching"])),
+        "--seed", chance.randint(0, 9)]]
 
 
 def check_compare(words):
