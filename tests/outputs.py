@@ -403,7 +403,8 @@ def test_preemptions_in_the_database():
                         relative=0.05 if "--async-scheduling" in engine else 1e-9)
         for action, cost, other in database.execute(
                 "SELECT action, cost_s, other_cost_s FROM preemption"):
-            check(cost > 0 and other > 0, (engine, action))
+            # A victim that finds all of it in the prefix cache computes nothing again.
+            check(cost >= 0 and other > 0, (engine, action))
         database.close()
 
 
