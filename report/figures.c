@@ -47,6 +47,13 @@ static const Figure table[] = {
      .help = "finished requests by the makespan"},
     {"output_tokens_per_s", FIGURE_DOUBLE, AT(summary.output_tokens_per_s), "output tokens / s",
      BETTER_HIGH, .help = "output tokens by the makespan"},
+    {"goodput_per_s", FIGURE_DOUBLE, AT(summary.goodput_per_s), "goodput, requests / s",
+     BETTER_HIGH,
+     .help =
+         "requests that finished within every limit of --slo, by the makespan; none without it",
+     .always = TRUE},
+    {"good_share", FIGURE_DOUBLE, AT(summary.good_share), "within the limits", BETTER_HIGH,
+     .help = "the share of the requests that did, 0 to 1", .always = TRUE},
     QUANTILES("ttft_s", "arrival to first token", summary.ttft_s, TTFT ", mean", TTFT ", p50",
               TTFT ", p99", NULL),
     QUANTILES("tpot_s", "time per output token after the first", summary.tpot_s, TPOT ", mean",
@@ -308,8 +315,13 @@ figure_largest(const Figure *figure, const RunRecord *records, guint n_records)
 gboolean
 figure_is_shown(const Figure *figure, const RunRecord *records, guint n_records)
 {
-  return figure->label != NULL &&
-         (figure->always || figure_largest(figure, records, n_records) > 0);
+  gboolean is_there = FALSE;
+
+  if (figure->label == NULL)
+    return FALSE;
+  for (guint i = 0; i < n_records; i++)
+    is_there |= !isnan(figure_real(figure, &records[i]));
+  return is_there && (figure->always || figure_largest(figure, records, n_records) > 0);
 }
 
 gboolean

@@ -327,8 +327,9 @@ resolve(Resolver *r, GError **error)
     resolver_note(r, "%s", (const char *)g_ptr_array_index(r->settings->notes, i));
   scenario->defaults = json_object();
   scenario->max_concurrency = (guint32)r->settings->max_concurrency;
-  if (!resolve_names(r, error) || !resolver_check(r, error) || !resolve_hardware(r, error) ||
-      !resolve_decoder(r, error) || !resolve_recording(r, error))
+  if (!slo_parse(r->settings->slo, &scenario->slo, error) || !resolve_names(r, error) ||
+      !resolver_check(r, error) || !resolve_hardware(r, error) || !resolve_decoder(r, error) ||
+      !resolve_recording(r, error))
     return NULL;
   resolver_limits(r);
   if (!resolver_sglang(r, error))

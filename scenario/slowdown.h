@@ -16,4 +16,5 @@ typedef struct {
 /* Sets the record's slowdowns. A run whose pool never said no is its own measure; one that did not
  * end well, or finished other requests, has none. */
 void slowdown_measure(const Scenario *scenario, const Workload *workload, Unlimited *unlimited,
-                      const RunOutcome *outcome, gboolean (*interrupted)(void), RunRecord *record);
+                      const RunOutcome *outcome, gboolean (*interrupted)(gpointer data),
+                      RunRecord *record);

@@ -9,7 +9,7 @@
 #include "report/figures.h"
 #include "sim/observer.h"
 
-#define RESULTS_FORMAT 2
+#define RESULTS_FORMAT 3
 #define RESULTS_APPLICATION_ID 0x5370696c /* "Spil" */
 #define RESULTS_LOCK_WAIT_MS 10000
 

@@ -130,7 +130,7 @@ results_schema_script(void)
   GString *sql = g_string_new(fixed_tables);
 
   append_run_table(sql);
-  g_string_append_printf(sql, "%s;%s", steps, study_tables);
+  g_string_append_printf(sql, "%s;%s%s", steps, study_tables, capacity_tables);
   return g_string_free(sql, FALSE);
 }
 
@@ -151,7 +151,7 @@ create_schema(Results *results, GError **error)
 }
 
 static const char *const optional_tables[] = {"step",         "study",     "cell", "cell_setting",
-                                              "run_identity", "student_t", NULL};
+                                              "run_identity", "student_t", "capacity", NULL};
 
 gboolean
 results_check_tables(Results *results, const char *schema, const char *path, GError **error)
