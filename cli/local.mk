@@ -36,6 +36,7 @@ libspillway_cli_a_SOURCES = \
   %D%/poster.c \
   %D%/poster_verb.h \
   %D%/program.c %D%/program.h \
+  %D%/regret.c \
   %D%/report.c \
   %D%/results_options.c %D%/results_options.h \
   %D%/run.c \
@@ -45,6 +46,7 @@ libspillway_cli_a_SOURCES = \
   %D%/sweep.c \
   %D%/sweep_internal.h \
   %D%/sweep_report.c \
+  %D%/terminal.c %D%/terminal.h \
   %D%/validate.c \
   %D%/calibrate/calibrate.c %D%/calibrate/calibrate.h \
   %D%/calibrate/progress.c %D%/calibrate/progress.h \

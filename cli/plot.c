@@ -3,16 +3,12 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "report/plot/plot.h"
 #include "results_options.h"
 #include "scenario/output_file.h"
+#include "terminal.h"
 
-#define DEFAULT_COLUMNS 100
-#define MIN_COLUMNS 40
-#define MAX_COLUMNS 160
 #define ROWS 26
 
 #define SUMMARY                                                                                    \
@@ -26,16 +22,6 @@
   "\n"                                                                                             \
   "Exit status: 0 done; 1 gnuplot is missing, the picture cannot be written, or these runs have\n" \
   "nothing for the chart; 2 the command line or a file is wrong."
-
-static guint
-terminal_columns(void)
-{
-  struct winsize size;
-
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-    return CLAMP(size.ws_col, MIN_COLUMNS, MAX_COLUMNS);
-  return DEFAULT_COLUMNS;
-}
 
 static char *
 describe_charts(void)
@@ -112,6 +98,7 @@ draw(Stored *stored, char **charts, gboolean asked, PlotRequest *request)
 int
 command_plot(int argc, char **argv)
 {
+  static const TerminalColumns terminal = {.fallback = 100, .min = 40, .max = 160};
   g_autofree char *runs = NULL, *figure = NULL, *out = NULL, *chart_list = NULL;
   const GOptionEntry entries[] = {
       {"chart", 0, 0, G_OPTION_ARG_STRING, &chart_list,
@@ -150,7 +137,7 @@ command_plot(int argc, char **argv)
   request.figure = figure;
   request.out = out;
   if (out == NULL) {
-    request.width = terminal_columns();
+    request.width = terminal_columns(&terminal);
     request.height = ROWS;
   }
   return draw(stored, charts, chart_list != NULL, &request);

@@ -317,6 +317,7 @@ const Family families_llama[] = {
     {"mimo", read_mimo, FALSE, NULL},
     {"glm", read_glm, FALSE, NULL},
     {"glm4", read_glm4, FALSE, NULL},
+    {"glm4v_text", read_glm4, FALSE, NULL},
     {"chatglm", read_chatglm, FALSE, NULL},
     {"internlm", read_internlm, FALSE, NULL},
     {"internlm2", read_internlm2, FALSE, NULL},

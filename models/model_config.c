@@ -8,9 +8,9 @@
 #include "family.h"
 #include "tower.h"
 
-static const Family *const tables[] = {families_llama,   families_moe,   families_latent,
-                                       families_hybrid,  families_mamba, families_gemma,
-                                       families_classic, families_puzzle};
+static const Family *const tables[] = {
+    families_llama, families_moe,     families_latent, families_hybrid, families_mamba,
+    families_gemma, families_classic, families_puzzle, families_ernie,  families_hunyuan};
 
 static const Family *
 find_family(const char *type)

@@ -79,6 +79,30 @@ read_qwen2_5(Tower *t, guint64 *parameters)
   return TRUE;
 }
 
+/* Qwen2-VL: the width is embed_dim, and hidden_size is the decoder's. */
+static gboolean
+read_qwen2(Tower *t, guint64 *parameters)
+{
+  const ConfigReader *r = &t->reader;
+  guint32 merge, frames, ratio, out;
+  guint64 merged;
+
+  if (!config_count(r, "embed_dim", CONFIG_MAX_HIDDEN, &t->width) ||
+      !config_count(r, "depth", CONFIG_MAX_LAYERS, &t->layers) ||
+      !config_count_or(r, "mlp_ratio", 64, 4, &ratio) ||
+      !config_count_or(r, "patch_size", 256, 14, &t->patch) ||
+      !config_count_or(r, "spatial_merge_size", 64, 2, &merge) ||
+      !config_count_or(r, "temporal_patch_size", 64, 2, &frames) ||
+      !config_count_or(r, "hidden_size", CONFIG_MAX_HIDDEN, t->text_width, &out))
+    return FALSE;
+  t->ffn = ratio * t->width;
+  merged = (guint64)t->width * merge * merge;
+  *parameters = product(t->width, 3 * (guint64)frames * t->patch * t->patch, FALSE) +
+                t->layers * block_with_biases(t) + 2 * (guint64)t->width +
+                product(merged, merged, TRUE) + product(out, merged, TRUE);
+  return TRUE;
+}
+
 /* Pixtral, and Mistral's projector behind it. */
 static gboolean
 read_pixtral(Tower *t, guint64 *parameters)
@@ -159,9 +183,9 @@ static const struct {
   const char *family; /* how its model_type begins */
   gboolean (*read)(Tower *tower, guint64 *parameters);
 } kinds[] = {
-    {"qwen3_vl", read_qwen3},   {"qwen3_5", read_qwen3}, {"qwen2_5_vl", read_qwen2_5},
-    {"mistral3", read_pixtral}, {"gemma3", read_siglip}, {"llama4", read_llama4},
-    {"gemma4", read_gemma4},
+    {"qwen3_vl", read_qwen3}, {"qwen3_5", read_qwen3},    {"qwen2_5_vl", read_qwen2_5},
+    {"qwen2_vl", read_qwen2}, {"mistral3", read_pixtral}, {"gemma3", read_siglip},
+    {"llama4", read_llama4},  {"gemma4", read_gemma4},
 };
 
 /* Vision configurations that a file leaves at their defaults are of no use here: the sizes are

@@ -42,7 +42,7 @@ append_bounds(GString *text, const RunRecord *records, guint n_records)
 }
 
 static void
-append_figures(GString *text, const RunRecord *records, guint n_records)
+append_figures(GString *text, const RunRecord *records, guint n_records, guint width)
 {
   g_autoptr(GString) columns = g_string_new("l");
   g_autoptr(Table) table = NULL;
@@ -50,7 +50,7 @@ append_figures(GString *text, const RunRecord *records, guint n_records)
   const Figure *all = figures(&n);
 
   for (guint i = 0; i < n_records; i++)
-    g_string_append(columns, i == 0 ? "rm" : "rmr");
+    g_string_append(columns, i == 0 ? "|rm" : "|rmr");
   table = table_new(columns->str);
   table_add(table, "");
   for (guint i = 0; i < n_records; i++) {
@@ -62,7 +62,7 @@ append_figures(GString *text, const RunRecord *records, guint n_records)
   for (guint i = 0; i < n; i++)
     if (figure_is_shown(&all[i], records, n_records))
       add_row(table, &all[i], records, n_records);
-  table_append(table, "", text);
+  table_append_within(table, "", width, text);
   g_string_append_printf(text, "\n* best of its row; change: from %s\n", records[0].name);
   append_bounds(text, records, n_records);
   g_string_append_c(text, '\n');
@@ -288,7 +288,7 @@ comparison_words(const RunRecord *records, guint n_records)
 }
 
 char *
-comparison_text(const RunRecord *records, guint n_records)
+comparison_text(const RunRecord *records, guint n_records, guint width)
 {
   GString *text = g_string_new(NULL);
 
@@ -300,7 +300,7 @@ comparison_text(const RunRecord *records, guint n_records)
     if (text->len > 0)
       g_string_append_c(text, '\n');
     text_append_setting(text, &common, FALSE);
-    append_figures(text, records, n_records);
+    append_figures(text, records, n_records, width);
     append_words(text, records, n_records, TRUE);
     append_advice(text, records, n_records);
     append_origins(text, records, n_records);

@@ -5,8 +5,9 @@
 
 char *summary_text(const RunRecord *record);
 
-/* Figures down, runs across, the best of a row marked, and the difference in words. */
-char *comparison_text(const RunRecord *records, guint n_records);
+/* Figures down, runs across, the best of a row marked, and the difference in words. The table is
+ * broken into parts that fit a terminal of `width` columns. */
+char *comparison_text(const RunRecord *records, guint n_records, guint width);
 
 /* Of that, what is told in sentences. */
 char *comparison_words(const RunRecord *records, guint n_records);

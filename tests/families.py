@@ -117,6 +117,53 @@ def test_infinity():
     check_equal(show("infinity.json")["parameters"], 8888227328)
 
 
+MODELOPT = {"quant_algo": "NVFP4", "kv_cache_quant_algo": None, "group_size": 16}
+INT4 = {"quant_method": "compressed-tensors", "format": "pack-quantized",
+        "ignore": ["lm_head", "re:.*self_attn.*", "re:.*shared_experts.*", "re:.*mlp\\.(gate|up|gate_up|down)_proj.*"],
+        "config_groups": {"group_0": {"targets": ["Linear"], "input_activations": None, "weights": {
+            "num_bits": 4, "type": "int", "strategy": "group", "group_size": 32, "symmetric": True, "actorder": None}}}}
+
+
+def test_quantized():
+    """Quantizations that name modules by patterns, beside the file or within its decoder, weigh what they do by hand."""
+    # DeepSeek-V3-0324 as NVIDIA has it: attention, routers and tables stay; four bits and a byte for 16 of them.
+    names = ["lm_head", "model.embed_tokens", "model.layers.61*", "model.norm"]
+    for i in range(61):
+        names += ["model.layers.%d.self_attn*" % i, "model.layers.%d.mlp.gate" % i, "model.layers.%d.input_layernorm" % i]
+    os.mkdir("nvfp4")
+    write("nvfp4/config.json", read(example("deepseek-v3")).decode().replace('"quantization_config"', '"_"'))
+    write("nvfp4/hf_quant_config.json", json.dumps({"quantization": dict(MODELOPT, exclude_modules=names)}))
+    quantized = 58 * 257 * 3 * 7168 * 2048 + 3 * 3 * 7168 * 18432
+    found = show("nvfp4/config.json")
+    check_equal((found["parameters"], found["kv_bytes_per_token"]), (671026419200, 70272))
+    close = 2 * (671026419200 - quantized) + quantized * 9 // 16
+    check(abs(found["weight_bytes"] / close - 1) < 1e-5, "%d, not %d" % (found["weight_bytes"], close))
+
+    # Kimi-K2.5: the decoder within a file of another type; routed experts only, and vLLM keeps two orders of their columns.
+    base = json.loads(read(example("kimi-k2-thinking")))
+    base.pop("quantization_config", None)
+    write("kimi.json", json.dumps({"model_type": "kimi_k25", "vision_config": {"vt_hidden_size": 1152},
+                                   "text_config": dict(base, max_position_embeddings=262144, quantization_config=INT4)}))
+    quantized = 60 * 384 * 3 * 7168 * 2048
+    found = show("kimi.json")
+    check_equal((found["parameters"], found["family"]), (1026408232448, "kimi_k2"))
+    close = 2 * (1026408232448 - quantized) + quantized * 9 // 16 + 60 * 384 * 2 * 4 * (7168 + 2048)
+    check(abs(found["weight_bytes"] / close - 1) < 1e-5, "%d, not %d" % (found["weight_bytes"], close))
+
+
+def test_hunyuan():
+    """Lists with a number a layer are read where all are alike, and refused where not."""
+    base = json.loads(read(example("hunyuan-a13b")))
+    write("plain.json", json.dumps(dict(base, moe_topk=8, moe_intermediate_size=3072, num_shared_expert=1)))
+    check_equal(show("plain.json")["weight_bytes"], show(example("hunyuan-a13b"))["weight_bytes"])
+    for change, words in ((dict(moe_topk=[8] * 31 + [4]), ["moe_topk", "the same number"]),
+                          (dict(moe_intermediate_size=[3072] * 9), ["moe_intermediate_size", "for each layer"]),
+                          (dict(moe_topk=65), ["moe_topk", "than there are experts"]), (dict(num_experts=0), ["num_experts"]),
+                          (dict(use_cla=True), ["use_cla", "false"])):
+        write("bad.json", json.dumps(dict(base, **change)))
+        check_refused(["model", "show", "bad.json"], words)
+
+
 HANDED = {"nvidia-fp8": (163840, 131072, None), "qwen3-8b-yarn-ropeparameters.json": (147456, 131072, 8190735360),
           "deepseek-coder-6.7b.json": (524288, 65536, 6740512768), "phi3-mini-4k.json": (393216, 4096, 3821079552),
           "mistral-7b-v0.1.json": (131072, 32768, 7241732096), "zephyr-7b-awq.json": (131072, 32768, 7241732096),

@@ -49,12 +49,14 @@ script_tests = \
   %D%/perfetto.py \
   %D%/poster.py \
   %D%/profile.py \
+  %D%/regret.py \
   %D%/report.py \
+  %D%/scenarios.py \
   %D%/servers.py \
   %D%/sweep.py
 check_PROGRAMS += $(module_tests)
 TESTS += $(module_tests) $(script_tests)
-EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
+EXTRA_DIST += $(script_tests) %D%/recount.py %D%/spillway_test.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
 %C%_unit_invariants_SOURCES = %D%/unit/invariants.c %D%/kv_witness.c %D%/kv_witness.h
 live_cases = %D%/live_cases.c %D%/live_cases.h
@@ -129,6 +131,7 @@ EXTRA_DIST += \
   %D%/models/families/baichuan2-7b.json \
   %D%/models/families/bloom-7b1.json \
   %D%/models/families/chatglm3-6b.json \
+  %D%/models/families/command-a.json \
   %D%/models/families/command-r.json \
   %D%/models/families/command-r7b.json \
   %D%/models/families/deepseek-v2-lite.json \
@@ -137,6 +140,7 @@ EXTRA_DIST += \
   %D%/models/families/deepseek-v3.json \
   %D%/models/families/dots.llm1.json \
   %D%/models/families/ernie-4.5-0.3b.json \
+  %D%/models/families/ernie-4.5-21b-a3b.json \
   %D%/models/families/exaone-3.5-7.8b.json \
   %D%/models/families/exaone-4.0-32b.json \
   %D%/models/families/falcon-40b.json \
@@ -147,18 +151,24 @@ EXTRA_DIST += \
   %D%/models/families/gemma-3-27b.json \
   %D%/models/families/gemma-3-4b.json \
   %D%/models/families/gemma-4-31b.json \
+  %D%/models/families/gemma-7b.json \
   %D%/models/families/glm-4-9b-0414.json \
+  %D%/models/families/glm-4.1v-9b.json \
   %D%/models/families/glm-4.5-air.json \
   %D%/models/families/glm-4.6.json \
+  %D%/models/families/glm-4.7-flash.json \
   %D%/models/families/glm-5.2.json \
   %D%/models/families/glm-5.json \
   %D%/models/families/gpt-neox-20b.json \
   %D%/models/families/gpt-oss-120b.json \
   %D%/models/families/gpt-oss-20b.json \
   %D%/models/families/gpt2.json \
+  %D%/models/families/granite-20b-code.json \
   %D%/models/families/granite-3.0-1b-a400m.json \
   %D%/models/families/granite-3.1-8b.json \
   %D%/models/families/granite-4.0-h-tiny.json \
+  %D%/models/families/hunyuan-7b.json \
+  %D%/models/families/hunyuan-a13b.json \
   %D%/models/families/internlm2.5-7b.json \
   %D%/models/families/internlm3-8b.json \
   %D%/models/families/jamba-v0.1.json \
@@ -170,6 +180,8 @@ EXTRA_DIST += \
   %D%/models/families/mimo-v2-flash.json \
   %D%/models/families/minimax-m2.json \
   %D%/models/families/mistral-small-3.1-24b.json \
+  %D%/models/families/mixtral-8x22b.json \
+  %D%/models/families/moonlight-16b.json \
   %D%/models/families/nemotron-3-nano-30b.json \
   %D%/models/families/nemotron-nano-9b-v2.json \
   %D%/models/families/nemotron-nas-three-blocks.json \
@@ -179,10 +191,12 @@ EXTRA_DIST += \
   %D%/models/families/olmoe-1b-7b.json \
   %D%/models/families/phi-2.json \
   %D%/models/families/phi-3.5-moe.json \
+  %D%/models/families/phi-4-mini.json \
   %D%/models/families/pythia-6.9b.json \
   %D%/models/families/qwen-7b.json \
   %D%/models/families/qwen1.5-moe-a2.7b.json \
   %D%/models/families/qwen2-57b-a14b.json \
+  %D%/models/families/qwen2-vl-7b.json \
   %D%/models/families/qwen2.5-vl-7b.json \
   %D%/models/families/qwen3-235b-a22b.json \
   %D%/models/families/qwen3-next-80b-a3b.json \
@@ -190,6 +204,7 @@ EXTRA_DIST += \
   %D%/models/families/qwen3-vl-8b.json \
   %D%/models/families/qwen3.5-27b.json \
   %D%/models/families/qwen3.5-35b-a3b.json \
+  %D%/models/families/qwen3.5-397b.json \
   %D%/models/families/seed-oss-36b.json \
   %D%/models/families/smollm3-3b.json \
   %D%/models/families/stablelm-2-1.6b.json \

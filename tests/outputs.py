@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
 """What runs print and write: JSON, CSV, logs and databases, held against each other and themselves."""
+import contextlib
 import csv
+import fcntl
 import gzip
 import itertools
 import os
+import pty
 import re
 import sqlite3
+import struct
 import subprocess
 import sys
+import termios
 
-from spillway_test import (HARDWARE, Skip, all_tests, check, check_close, check_equal, execute, main, options_of_help,
+from spillway_test import (HARDWARE, SPILLWAY, Skip, all_tests, check, check_close, check_equal, execute, main, options_of_help,
                            read, read_json_lines, run_json, source, succeed, without, write)
 
 DEMO = [*HARDWARE, "--trace", "demo", "--kv-memory", "12%"]
@@ -147,6 +152,37 @@ def test_table():
     text = succeed("compare", *DEMO).text
     check("recompute" in text and "swap" in text and "*" in text, text)
     check(max(map(len, text.splitlines())) <= 120, text)
+
+
+def test_wide_table():
+    """compare --overflow all: in parts no wider than the terminal, or 120; every policy in one of them, with all rows."""
+    words = ["compare", *DEMO, "--overflow", "all"]
+    policies = succeed("list", "overflow", "--names").text.split()
+    whole = succeed(*words).text
+    for width in (None, 80, 132):
+        text = whole if width is None else in_terminal(width, *words)
+        lines = text[:text.index("* best of its row")].splitlines()
+        heads = [i for i, line in enumerate(lines) if re.match(" {20}.* change$", line)]
+        check_equal([word for i in heads for word in lines[i].split() if word != "change"], policies, str(width))
+        parts = [[line[:22].strip() for line in lines[start + 1:end] if line]
+                 for start, end in zip(heads, [*heads[1:], len(lines)])]
+        check(len(parts) > 1 and all(part == parts[0] for part in parts) and len(parts[0]) > 20, parts)
+        check(max(map(len, lines[heads[0]:])) <= (width or 120), text)
+
+
+def in_terminal(width, *words):
+    """What it prints on a terminal so wide."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
+    with subprocess.Popen([SPILLWAY, *map(str, words)], stdout=follower, stderr=subprocess.DEVNULL) as process:
+        os.close(follower)
+        text = b""
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while part := os.read(leader, 65536):
+                text += part
+        check_equal(process.wait(), 0, text)
+    os.close(leader)
+    return text.decode().replace("\r", "")
 
 
 def test_same_twice():

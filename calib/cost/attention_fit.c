@@ -23,11 +23,6 @@ typedef struct {
   double ps;
 } Row;
 
-/* One skew sample's share, by what it depends on. */
-typedef struct {
-  double new_tokens, decodes, long_share, alpha;
-} Skew;
-
 enum { ALONE_TOKENS = 16384 };
 
 /* A prompt's chunk alone, nothing before it: what most prefills are. */
@@ -42,7 +37,6 @@ struct AttentionFit {
   gboolean has_mixed;
   double least_ps; /* the shortest time: what a kernel takes whatever its size */
   Alone *alone;    /* [ALONE_TOKENS + 1], remembered by new tokens */
-  GArray *skews;   /* of Skew, averaged, sorted by (new_tokens, decodes, long_share) */
 };
 
 static int
@@ -110,81 +104,6 @@ row_of(const ProfileSample *sample)
   };
 }
 
-/* Skew shares: what (skew - mean) is of (max - mean), for a batch whose contexts are of two
- * lengths. */
-static void
-add_skew(GArray *skews, const ProfileSample *mean, const ProfileSample *max,
-         const ProfileSample *skew)
-{
-  double range = max->median_ns - mean->median_ns;
-  Skew one = {
-      .new_tokens = (double)mean->shape[0],
-      .decodes = (double)mean->shape[2],
-      .long_share = (double)mean->shape[3] / (double)mean->shape[2],
-      .alpha = (skew->median_ns - mean->median_ns) / range,
-  };
-
-  /* Where the range is lost in the noise of a timing, the share says nothing. */
-  if (range > 0.1 * mean->median_ns)
-    g_array_append_val(skews, one);
-}
-
-static int
-compare_skews(gconstpointer a, gconstpointer b)
-{
-  const Skew *p = a, *q = b;
-
-  if (p->new_tokens != q->new_tokens)
-    return p->new_tokens < q->new_tokens ? -1 : 1;
-  if (p->decodes != q->decodes)
-    return p->decodes < q->decodes ? -1 : 1;
-  if (p->long_share != q->long_share)
-    return p->long_share < q->long_share ? -1 : 1;
-  return (p->alpha > q->alpha) - (p->alpha < q->alpha);
-}
-
-/* Of equal keys the median remains. */
-static void
-condense_skews(GArray *skews)
-{
-  guint kept = 0, first = 0;
-
-  g_array_sort(skews, compare_skews);
-  for (guint i = 1; i <= skews->len; i++) {
-    const Skew *start = &g_array_index(skews, Skew, first);
-    const Skew *here = &g_array_index(skews, Skew, MIN(i, skews->len - 1));
-    if (i < skews->len && here->new_tokens == start->new_tokens &&
-        here->decodes == start->decodes && here->long_share == start->long_share)
-      continue;
-    g_array_index(skews, Skew, kept++) = g_array_index(skews, Skew, first + (i - first) / 2);
-    first = i;
-  }
-  g_array_set_size(skews, kept);
-}
-
-static gboolean
-same_batch(const ProfileSample *a, const ProfileSample *b)
-{
-  return memcmp(a->shape, b->shape, sizeof a->shape) == 0 && strcmp(a->dtype, b->dtype) == 0;
-}
-
-/* The three variants are three runs in the sorted samples, each in the same order of shapes. */
-static void
-read_skews(AttentionFit *fit, const Profile *profile, const AttentionHeads *heads)
-{
-  guint n, third;
-  const ProfileSample *samples = profile_samples(profile, OP_ATTENTION_SKEW, &n);
-
-  third = n / 3;
-  for (guint i = 0; n % 3 == 0 && i < third; i++) {
-    const ProfileSample *max = &samples[i], *mean = &samples[third + i];
-    const ProfileSample *skew = &samples[2 * third + i];
-    if (is_for(mean, 6, heads) && same_batch(max, mean) && same_batch(mean, skew))
-      add_skew(fit->skews, mean, max, skew);
-  }
-  condense_skews(fit->skews);
-}
-
 /* Between chunk lengths of which one was measured alone, the decodes would be lost. */
 static Table
 mixed_part(const Table *all)
@@ -230,8 +149,6 @@ attention_fit_new(const Profile *profile, const AttentionHeads *heads, SampleFil
   fit->alone = g_new(Alone, ALONE_TOKENS + 1);
   for (guint i = 0; i <= ALONE_TOKENS; i++)
     fit->alone[i] = (Alone){.ps = NAN};
-  fit->skews = g_array_new(FALSE, FALSE, sizeof(Skew));
-  read_skews(fit, profile, heads);
   return fit;
 }
 
@@ -244,7 +161,6 @@ attention_fit_free(AttentionFit *fit)
   g_free(fit->mixed.x);
   g_free(fit->mixed.tables);
   table_free(fit->all);
-  g_array_unref(fit->skews);
   g_free(fit);
 }
 
@@ -364,28 +280,4 @@ attention_fit_contexts(const AttentionFit *fit, double decodes, guint *n)
   g_array_sort(contexts, curve_compare_doubles);
   *n = contexts->len;
   return (double *)(gpointer)g_array_free(contexts, FALSE);
-}
-
-gboolean
-attention_fit_has_skew(const AttentionFit *fit)
-{
-  return fit->skews->len > 0;
-}
-
-/* The nearest skew share, in the logarithm of the batch and in the share of long ones. */
-double
-attention_fit_skew(const AttentionFit *fit, double new_tokens, double decodes, double long_share)
-{
-  double sum = 0, weights = 0;
-
-  for (guint i = 0; i < fit->skews->len; i++) {
-    const Skew *skew = &g_array_index(fit->skews, Skew, i);
-    double far_new = log2((skew->new_tokens + 32) / (new_tokens + 32));
-    double far_n = log2(skew->decodes / decodes), far_share = (skew->long_share - long_share) * 4;
-    double distance = far_new * far_new + 4 * far_n * far_n + far_share * far_share;
-    double weight = 1 / (0.02 + distance) / (0.02 + distance);
-    sum += weight * skew->alpha;
-    weights += weight;
-  }
-  return weights > 0 ? CLAMP(sum / weights, 0, 1) : 0;
 }

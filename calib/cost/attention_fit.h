@@ -39,16 +39,7 @@ double attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gb
 /* Whether it has points with prefills, with decodes, or each, as asked. A table may hold one alone.
  */
 gboolean attention_fit_has(const AttentionFit *fit, gboolean prefills, gboolean decodes);
-/* Whether there are skew samples; without, every share is 0. */
-gboolean attention_fit_has_skew(const AttentionFit *fit);
 
 /* The contexts at which a decode batch of this size has points: nodes of its affine pieces. The
  * caller frees. */
 double *attention_fit_contexts(const AttentionFit *fit, double decodes, guint *n);
-
-/* How many tokens of mean context a batch of unequal contexts is worth beyond its mean, as a share
- * of (longest of those that end last - mean): from the skew samples, by batch size, by the share of
- * long ones, (mean - least) / (largest - least), and by new_tokens. 0 where the profile has none.
- */
-double attention_fit_skew(const AttentionFit *fit, double new_tokens, double decodes,
-                          double long_share);

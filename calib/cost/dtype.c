@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+enum { FP8_BLOCK_ROWS = 128 };
+
 guint32
 dtype_bits(const char *dtype)
 {
@@ -18,6 +20,18 @@ dtype_bits(const char *dtype)
     if (g_str_has_prefix(dtype, known[i].prefix))
       return known[i].bits;
   return 0;
+}
+
+WeightFormat
+dtype_format(const char *dtype)
+{
+  guint32 bits = dtype_bits(dtype);
+
+  return (WeightFormat){
+      .name = "",
+      .bits = bits > 0 ? bits : 16,
+      .group_rows = g_str_has_suffix(dtype, "_block") ? FP8_BLOCK_ROWS : 0,
+  };
 }
 
 const char *

@@ -3,8 +3,8 @@
  * Every dtype is a key of its own. "fp8" (a scale a tensor or a row) and "fp8_block" (a scale a
  * block of 128 x 128) are kernels apart that differ by half, and "int8" is neither. One pair alone
  * stands in for each other: bfloat16 and float16, which have the same width and run at the same
- * rate on every device that is known. What stands in is said (profile_remarks.h); what has no samples
- * is the roofline's.
+ * rate on every device that is known. What stands in is said (profile_remarks.h); what has no
+ * samples is the roofline's.
  */
 #pragma once
 
@@ -15,6 +15,9 @@
 /* "bfloat16" → 16, "fp8_block" → 8, "int4" → 4; of "bfloat16+fp8kv" that of the first. 0 for a
  * dtype that is not known. */
 guint32 dtype_bits(const char *dtype);
+/* What a product of weights of a dtype costs by: its bits, 16 where they are not known, and whether
+ * a scale is a block's. */
+WeightFormat dtype_format(const char *dtype);
 
 /* What a model's activations are in: its weights' dtype if that has 16 bits, else bfloat16. Norms
  * and embeddings of quantized checkpoints stay in it. */

@@ -16,7 +16,7 @@ typedef struct {
 
 struct GemmFit {
   Device device; /* numbers only */
-  guint32 weight_bits;
+  WeightFormat format;
   GArray *products; /* of Product */
 };
 
@@ -120,7 +120,7 @@ gemm_fit_new(const Profile *profile, const Device *device, const char *dtype, Sa
   g_array_sort(timings, compare_timings);
   fit = g_new0(GemmFit, 1);
   fit->device = *device;
-  fit->weight_bits = dtype_bits(dtype) > 0 ? dtype_bits(dtype) : 16;
+  fit->format = dtype_format(dtype);
   fit->products = g_array_new(FALSE, FALSE, sizeof(Product));
   g_array_set_clear_func(fit->products, clear_product);
   for (guint first = 0, i = 1; i <= timings->len; i++) {
@@ -146,7 +146,7 @@ gemm_fit_free(GemmFit *fit)
 static double
 roofline_ps(const GemmFit *fit, const WhatIf *what_if, guint64 m, guint64 n, guint64 k)
 {
-  return (double)roofline_gemm_ps(&fit->device, what_if, m, n, k, fit->weight_bits);
+  return (double)roofline_gemm_ps(&fit->device, what_if, m, n, k, &fit->format);
 }
 
 /* A measured pair's time at m; beyond its range the roofline's growth from the last point. */
@@ -186,19 +186,94 @@ neighbours_ratio(const GemmFit *fit, guint64 m, guint64 n, guint64 k)
   return sum / weights;
 }
 
+static const Product *
+find_product(const GemmFit *fit, guint64 n, guint64 k)
+{
+  for (guint i = 0; i < fit->products->len; i++) {
+    const Product *product = &g_array_index(fit->products, Product, i);
+    if (product->n == n && product->k == k)
+      return product;
+  }
+  return NULL;
+}
+
+/* The largest measured value of at most `x`, and the smallest of at least it; 0: there is none. */
+static void
+find_bounds(const GemmFit *fit, gsize field, guint64 x, guint64 *low, guint64 *high)
+{
+  *low = *high = 0;
+  for (guint i = 0; i < fit->products->len; i++) {
+    guint64 here = G_STRUCT_MEMBER(guint64, &g_array_index(fit->products, Product, i), field);
+    if (here <= x && here > *low)
+      *low = here;
+    if (here >= x && (*high == 0 || here < *high))
+      *high = here;
+  }
+}
+
+/* A pair's ratio to its roofline. */
+static double
+ratio_of(const GemmFit *fit, const Product *product, guint64 m, gboolean *inside)
+{
+  const WhatIf none = WHAT_IF_NONE;
+  gboolean here;
+  double ps = product_ps(fit, product, m, &here);
+
+  *inside &= here;
+  return ps / roofline_ps(fit, &none, m, product->n, product->k);
+}
+
+static double
+share_of_way(guint64 low, guint64 x, guint64 high)
+{
+  return low == high ? 0 : log((double)x / (double)low) / log((double)high / (double)low);
+}
+
+/* Between four measured pairs that lie no further apart than a factor of two, each way; 0: it is
+ * not. Held out, such points of published grids are 1 to 5 % off in median, as points between two m
+ * are. */
+static double
+ratio_between(const GemmFit *fit, guint64 m, guint64 n, guint64 k, gboolean *inside)
+{
+  guint64 n_low, n_high, k_low, k_high;
+  const Product *corners[4];
+  double ratios[4], along_n, along_k;
+
+  find_bounds(fit, G_STRUCT_OFFSET(Product, n), n, &n_low, &n_high);
+  find_bounds(fit, G_STRUCT_OFFSET(Product, k), k, &k_low, &k_high);
+  if (n_low == 0 || k_low == 0 || n_high == 0 || k_high == 0 || n_high > 2 * n_low ||
+      k_high > 2 * k_low)
+    return 0;
+  corners[0] = find_product(fit, n_low, k_low);
+  corners[1] = find_product(fit, n_high, k_low);
+  corners[2] = find_product(fit, n_low, k_high);
+  corners[3] = find_product(fit, n_high, k_high);
+  *inside = TRUE;
+  for (guint i = 0; i < G_N_ELEMENTS(corners); i++) {
+    if (corners[i] == NULL)
+      return 0;
+    ratios[i] = ratio_of(fit, corners[i], m, inside);
+  }
+  along_n = share_of_way(n_low, n, n_high);
+  along_k = share_of_way(k_low, k, k_high);
+  return (1 - along_k) * ((1 - along_n) * ratios[0] + along_n * ratios[1]) +
+         along_k * ((1 - along_n) * ratios[2] + along_n * ratios[3]);
+}
+
 double
 gemm_fit_ps(const GemmFit *fit, const WhatIf *what_if, guint64 m, guint64 n, guint64 k,
             gboolean *measured)
 {
   const WhatIf none = WHAT_IF_NONE;
-  double plain = roofline_ps(fit, &none, m, n, k);
+  double plain = roofline_ps(fit, &none, m, n, k), ratio;
   double scale = plain > 0 ? roofline_ps(fit, what_if, m, n, k) / plain : 1;
+  const Product *product = find_product(fit, n, k);
 
-  for (guint i = 0; i < fit->products->len; i++) {
-    const Product *product = &g_array_index(fit->products, Product, i);
-    if (product->n == n && product->k == k)
-      return scale * product_ps(fit, product, m, measured);
-  }
+  if (product != NULL)
+    return scale * product_ps(fit, product, m, measured);
+  ratio = ratio_between(fit, m, n, k, measured);
+  if (ratio > 0)
+    return scale * plain * ratio;
   *measured = FALSE;
   return scale * plain * neighbours_ratio(fit, m, n, k);
 }

@@ -2,8 +2,8 @@
  *
  * A product's time has steps where m passes a multiple of the kernel's tile. The tile is the one
  * that predicts best: each point is held out in turn and predicted from the others. A pair (n, k)
- * that was not measured takes its roofline, scaled as the nearest measured pairs are to theirs at
- * that m.
+ * between measured ones takes its roofline, scaled as those are to theirs at that m; another as the
+ * nearest measured pairs are, and counts as scaled.
  */
 #pragma once
 

@@ -1,22 +1,20 @@
 /* Attention of a step from a profile's fit: decodes alone as affine pieces of their total context,
  * prefills with or without decodes as one kernel over one equivalent chunk.
  *
- * Called by the cost model of a profile for every step. Rows of decode batches and shares of skew
- * are made when first asked for and kept, so a step costs a look into a table.
+ * Called by the cost model of a profile for every step. Rows of decode batches are made when first
+ * asked for and kept, so a step costs a look into a table.
  */
 #include "profile_attention.h"
 
 #include <math.h>
 
 #include "attention_fit.h"
+#include "attention_skew.h"
 #include "dtype.h"
 #include "rounding.h"
 
 enum {
-  ROWS = 4096,     /* decode batches that are remembered */
-  SKEW_NEW = 16,   /* buckets: octaves of new tokens */
-  SKEW_BATCH = 48, /* quarter octaves of decodes */
-  SKEW_SHARES = 32,
+  ROWS = 4096, /* decode batches that are remembered */
 };
 
 /* Attention of all layers for a decode batch of one size, over its total context. */
@@ -32,11 +30,9 @@ struct ProfileAttention {
   AttentionFit *fit;
   CostModel *roofline, *plain; /* borrowed: with and without the what-if scales */
   guint32 layers;
-  gboolean has_skew;         /* was measured */
-  gboolean is_scaled;        /* what-if scales: the two rooflines differ */
-  double longest_deviations; /* of the contexts that run at a kernel's end */
+  AttentionSkew *skew; /* NULL: not known */
+  gboolean is_scaled;  /* what-if scales: the two rooflines differ */
   DecodeRow rows[ROWS + 1];
-  float skew[SKEW_NEW][SKEW_BATCH][SKEW_SHARES]; /* NAN: not asked yet */
 };
 
 /* What the what-if scales make of the roofline's attention. */
@@ -102,67 +98,12 @@ row_node(const DecodeRow *row, gint64 total)
   return low;
 }
 
-static guint
-octave(double x, double per_octave, guint buckets)
-{
-  return (guint)CLAMP(lround(log2(x) * per_octave), 0, (glong)buckets - 1);
-}
-
-/* How unequal a batch's contexts are. All of it stays while they grow together. */
-typedef struct {
-  double mean;    /* above the least */
-  double largest; /* above the least */
-  double deviation;
-} Spread;
-
-static Spread
-spread_of(const DecodeContexts *contexts)
-{
-  guint64 n = contexts->count, least = contexts->least;
-  guint64 above = contexts->sum - n * least;
-  guint64 squares = contexts->squares - 2 * least * contexts->sum + n * least * least;
-  Spread spread = {.mean = (double)above / (double)n, .largest = contexts->largest - least};
-
-  spread.deviation = sqrt(MAX(0, (double)squares / (double)n - spread.mean * spread.mean));
-  return spread;
-}
-
-/* How far the longest of n draws lies above the mean, in deviations: the expectation of the largest
- * of n normal variables (its asymptotic form, within 4 % from n = 8). */
-static double
-longest_of(double n)
-{
-  double a = sqrt(2 * log(MAX(n, 2)));
-
-  return a - (log(log(MAX(n, 2))) + log(4 * G_PI)) / (2 * a) + 0.5772 / a;
-}
-
-/* The tokens of total context that unequal contexts are worth beyond their sum. A kernel lasts as
- * long as what ends last. Skew is measured with the long ones last in the batch; in an engine's
- * batch they are anywhere, and what ends last is the longest of the sequences that run at the end:
- * as many as the multiprocessors hold at a time. */
 static gint64
-skew_tokens(ProfileAttention *self, const CostShape *shape, double new_tokens)
+skew_tokens(const ProfileAttention *self, const CostShape *shape)
 {
-  Spread spread;
-  double above, share;
-  float *alpha;
-  guint i, j, k;
-
-  if (shape->contexts.count < 2 || shape->contexts.largest <= shape->contexts.least ||
-      !self->has_skew)
-    return 0;
-  spread = spread_of(&shape->contexts);
-  above = MIN(spread.largest - spread.mean, spread.deviation * self->longest_deviations);
-  share = spread.mean / spread.largest;
-  i = octave(new_tokens + 1, 1, SKEW_NEW);
-  j = octave(shape->contexts.count, 4, SKEW_BATCH);
-  k = (guint)CLAMP(lround(share * (SKEW_SHARES - 1)), 0, SKEW_SHARES - 1);
-  alpha = &self->skew[i][j][k];
-  if (isnan(*alpha))
-    *alpha = (float)attention_fit_skew(self->fit, i == 0 ? 0 : exp2(i), exp2(j / 4.0),
-                                       (double)k / (SKEW_SHARES - 1));
-  return round_within(above * shape->contexts.count * *alpha, TIME_MAX_PS);
+  return self->skew != NULL
+             ? attention_skew_tokens(self->skew, &shape->contexts, shape->n_prefills > 0)
+             : 0;
 }
 
 /* A batch of decodes: the affine piece that its total context lies in. */
@@ -172,7 +113,7 @@ decodes_only(ProfileAttention *self, const CostShape *shape, guint32 repeat, Cos
   DecodeRow large = {0};
   gboolean remembered = shape->contexts.count <= ROWS;
   DecodeRow *row = remembered ? &self->rows[shape->contexts.count] : &large;
-  gint64 total = (gint64)shape->contexts.sum + skew_tokens(self, shape, 0);
+  gint64 total = (gint64)shape->contexts.sum + skew_tokens(self, shape);
   guint i;
 
   if (row->context == NULL)
@@ -189,6 +130,8 @@ decodes_only(ProfileAttention *self, const CostShape *shape, guint32 repeat, Cos
     gint64 steps = (end - total + shape->contexts.count - 1) / shape->contexts.count;
     piece->steps = (guint32)CLAMP(steps, 1, repeat);
   }
+  if (total != (gint64)shape->contexts.sum)
+    piece->steps = MIN(piece->steps, attention_skew_steps(&shape->contexts));
   piece->measured_ps[COST_ATTENTION] = 0;
   piece->growth_measured =
       row->measured && total >= row->context[0] && total < row->context[row->n - 1];
@@ -223,8 +166,8 @@ mixed(ProfileAttention *self, const CostShape *shape, CostPiece *piece)
       .decodes = shape->contexts.count,
   };
   if (shape->contexts.count > 0)
-    point.context = (double)((gint64)shape->contexts.sum + skew_tokens(self, shape, tokens)) /
-                    shape->contexts.count;
+    point.context =
+        (double)((gint64)shape->contexts.sum + skew_tokens(self, shape)) / shape->contexts.count;
   piece->base_ps[COST_ATTENTION] = profile_round_ps(attention_fit_ps(self->fit, &point, &measured) *
                                                     self->layers * attention_scale(self, shape));
   piece->measured_ps[COST_ATTENTION] = measured ? piece->base_ps[COST_ATTENTION] : 0;
@@ -269,13 +212,8 @@ profile_attention_new(const Profile *profile, const RooflineConfig *config, Cost
   self->roofline = roofline;
   self->plain = plain;
   self->layers = model->layers;
-  self->has_skew = attention_fit_has_skew(fit);
+  self->skew = attention_skew_new(profile, &heads, config->device->multiprocessors);
   self->is_scaled = !what_if_is_none(&config->what_if);
-  self->longest_deviations = longest_of(config->device->multiprocessors / kv_heads);
-  for (guint i = 0; i < SKEW_NEW; i++)
-    for (guint j = 0; j < SKEW_BATCH; j++)
-      for (guint k = 0; k < SKEW_SHARES; k++)
-        self->skew[i][j][k] = NAN;
   return self;
 }
 
@@ -290,5 +228,6 @@ profile_attention_free(ProfileAttention *self)
     g_free(self->rows[i].slope_ps);
   }
   attention_fit_free(self->fit);
+  attention_skew_free(self->skew);
   g_free(self);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "attention_fit.h"
+#include "attention_skew.h"
 #include "calib/curve.h"
 #include "gemm_fit.h"
 #include "sim/units.h"
@@ -196,28 +197,24 @@ check_curve(Check *check, Group *group, const ProfileSample *samples, guint n)
   }
 }
 
-/* Skew: of each unequal batch, its share between the equal ones read from all. The shares are
- * medians over many, so that one's own weighs little. */
+/* Skew: of each unequal batch of decodes, what the rule makes of the equal one's time. Its one
+ * number is a median over many, so that one's own weighs little. */
 static void
-check_skew(Check *check, const ProfileSample *all, const ProfileSample *samples, guint n)
+check_skew(Check *check, const ProfileSample *all, const ProfileSample *samples, guint n,
+           const Device *device)
 {
   const AttentionHeads heads = heads_of(samples, 6);
   guint third = n / 3;
-  g_autoptr(AttentionFit) fit = attention_fit_new(check->profile, &heads, NULL, NULL);
+  g_autoptr(AttentionSkew) rule =
+      attention_skew_new(check->profile, &heads, device->multiprocessors);
 
-  if (fit == NULL || n % 3 != 0)
+  if (rule == NULL || n % 3 != 0)
     return;
   begin(check, &samples[2 * third]);
   for (guint i = 0; i < third; i++) {
-    const ProfileSample *max = &samples[i], *mean = &samples[third + i];
-    const ProfileSample *skew = &samples[2 * third + i];
-    double share = (double)skew->shape[3] / (double)skew->shape[2];
-    double alpha = attention_fit_skew(fit, (double)skew->shape[0], (double)skew->shape[2], share);
-    if (memcmp(max->shape, skew->shape, sizeof skew->shape) != 0 ||
-        memcmp(mean->shape, skew->shape, sizeof skew->shape) != 0)
-      continue;
-    note(check, all, skew,
-         (mean->median_ns + alpha * (max->median_ns - mean->median_ns)) * PS_PER_NS);
+    const ProfileSample *mean = &samples[third + i], *skew = &samples[2 * third + i];
+    if (memcmp(mean->shape, skew->shape, sizeof skew->shape) == 0 && skew->shape[0] == 0)
+      note(check, all, skew, attention_skew_of_sample(rule, skew) * mean->median_ns * PS_PER_NS);
   }
   finish(check);
 }
@@ -269,7 +266,7 @@ profile_check(const Profile *profile, const Device *device, GArray *results, GAr
                        : is_checked_as_one(&samples[first], &samples[i])))
       continue;
     if (skew)
-      check_skew(&check, samples, samples + first, i - first);
+      check_skew(&check, samples, samples + first, i - first, device);
     else
       check_run(&check, samples, samples + first, i - first, device);
     first = i;

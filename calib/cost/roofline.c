@@ -27,32 +27,63 @@ product_ps(gint64 ps, guint64 n)
   return (gint64)product;
 }
 
-/* By `m` rows; of experts, all rows of all of them, and `reads` of them are read. Weights of 8 bits
- * are multiplied as such where the device can; those of 4 are widened on their way (vLLM's Marlin
- * kernels), so that they save bytes and no FLOPs. */
+/* What multiplies weights of a format: the rate it reaches, its time whatever the size, and that of
+ * a block of threads for an input, which walks over all k of them. */
+typedef struct {
+  double flops, fixed_ps, walk_ps;
+} Multiplier;
+
+/* Weights of 8 bits are multiplied as such where the device can; those of 4 are widened on their
+ * way (vLLM's Marlin kernels), so that they save bytes and no FLOPs. */
+static Multiplier
+multiplier_of(const Device *device, const WeightFormat *format)
+{
+  if (format->bits != 8 || device->fp8_flops == 0)
+    return (Multiplier){device->fp16_flops * device->gemm_compute_efficiency, device->gemm_fixed_ps,
+                        0};
+  if (format->group_rows > 1)
+    return (Multiplier){device->fp8_flops * device->gemm_fp8_block_compute_efficiency,
+                        device->gemm_fp8_block_fixed_ps,
+                        device->gemm_fp8_block_walk_ps / WALK_INPUTS};
+  return (Multiplier){device->fp8_flops * device->gemm_fp8_compute_efficiency,
+                      device->gemm_fp8_fixed_ps, 0};
+}
+
+static double
+experts_share(const Device *device, const Product *product)
+{
+  if (product->copies == 1)
+    return 1;
+  return device->experts_compute_share *
+         (product->format.bits < 8 ? device->experts_4bit_compute_share : 1);
+}
+
+/* By `m` rows; of experts, all rows of all of them, and `reads` of them are read. An expert has few
+ * rows, so its product reaches less of the rate, and what one reads is only in part hidden by what
+ * another computes. */
 static double
 gemm_ps(const Device *device, const WhatIf *what_if, double m, const Product *product, double reads)
 {
   const WeightFormat *format = &product->format;
-  gboolean fp8 = format->bits == 8 && device->fp8_flops > 0;
-  double peak = fp8 ? device->fp8_flops * device->gemm_fp8_compute_efficiency
-                    : device->fp16_flops * device->gemm_compute_efficiency;
+  const Multiplier multiplier = multiplier_of(device, format);
   double n = (double)product->n, k = (double)product->k;
-  double compute_ps = 2 * m * n * k / peak * (double)PS_PER_S * what_if->flops_time;
+  double rate = multiplier.flops * experts_share(device, product);
+  double overlap = product->copies > 1 ? device->experts_overlap : 1;
+  double compute_ps = 2 * m * n * k / rate * (double)PS_PER_S * what_if->flops_time;
   double scale_bytes = (double)weight_format_scale_bytes(format, product->n, product->k);
   double bytes =
       reads * n * k * format->bits / 8 + reads * scale_bytes + ACTIVATION_BYTES * m * (n + k);
+  double read_ps = roofline_memory_ps(device, what_if, bytes, device->gemm_memory_efficiency);
 
-  return MAX(compute_ps,
-             roofline_memory_ps(device, what_if, bytes, device->gemm_memory_efficiency)) +
-         (fp8 ? device->gemm_fp8_fixed_ps : device->gemm_fixed_ps) * what_if->launch_time;
+  return MAX(MAX(compute_ps, read_ps), multiplier.walk_ps * k * what_if->flops_time) +
+         (1 - overlap) * MIN(compute_ps, read_ps) + multiplier.fixed_ps * what_if->launch_time;
 }
 
 gint64
 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64 n, guint64 k,
-                 guint32 weight_bits)
+                 const WeightFormat *format)
 {
-  const Product product = {n, k, 1, 1, {.name = "", .bits = weight_bits}};
+  const Product product = {n, k, 1, 1, *format};
 
   return roofline_round_ps(gemm_ps(device, what_if, (double)m, &product, 1));
 }
@@ -205,6 +236,15 @@ roofline_contention(const CostModel *base, CopyDirection direction)
   return ((const Roofline *)base)->copy_contention[direction];
 }
 
+static gint64
+comm_ps(const Roofline *self, guint64 tokens)
+{
+  gint64 around = product_ps(self->comm[0].token_ps, tokens) + self->comm[0].fixed_ps;
+  gint64 direct = product_ps(self->comm[1].token_ps, tokens) + self->comm[1].fixed_ps;
+
+  return MIN(around, direct);
+}
+
 gboolean
 roofline_is_captured(CapturedKind captured, guint64 captured_tokens, const CostShape *shape,
                      guint64 tokens)
@@ -241,7 +281,7 @@ roofline_step_without(CostModel *base, const CostShape *shape, guint32 repeat, g
     piece->base_ps[COST_ATTENTION] = attention_ps(self, shape);
   piece->base_ps[COST_ELEMENTWISE] =
       product_ps(self->elementwise_token_ps, tokens) + self->elementwise_fixed_ps;
-  piece->base_ps[COST_COMM] = product_ps(self->comm_token_ps, tokens) + self->comm_fixed_ps;
+  piece->base_ps[COST_COMM] = comm_ps(self, tokens);
 }
 
 static void

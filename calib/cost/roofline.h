@@ -1,28 +1,27 @@
 /* The roofline: a cost model from a device's peaks and the shares of them that kernels reach.
  *
  * Every kernel takes max(FLOPs / (peak x share), bytes / (bandwidth x share)) + a fixed time.
- *   linear       one product a matrix: qkv, o, gate+up (or fc1), down (or fc2), and what a layer has
- *                besides; experts, a grouped product: the rows of all, and the bytes of those that a
- *                batch is expected to touch, E (1 - (1 - k/E)^tokens), each token's k being drawn
- *                alike from E. Weights of 4 bits are read as such and multiplied at 16
- *   attention    prefill by pairs of tokens, n c + n (n + 1) / 2 + n x ramp / 2, fewer where a window
- *                hides some; decode affine in what is seen of the context, with an integer slope.
- *                Latent attention decodes absorbed, 2 h (2 r + p) FLOPs and (r + p) elements a token,
- *                and makes K and V of cached tokens again for a prefill, 2 h r (d + v) (DeepSeek-V2,
- *                2.1); sparse attention adds its indexer over the whole context (DeepSeek-V3.2). A
- *                recurrent layer reads and writes its state once, and updates it with 6 FLOPs an
- *                element and token: decay, outer product, read (Mamba-2, Gated DeltaNet, recurrent
+ *   linear       one product a matrix: qkv, o, gate+up (or fc1), down (or fc2), and what a layer
+ * has besides; experts, a grouped product: the rows of all, and the bytes of those that a batch is
+ * expected to touch, E (1 - (1 - k/E)^tokens), each token's k being drawn alike from E; the shorter
+ * of the two is hidden in part. Weights of 4 bits are read as such and multiplied at 16 attention
+ * prefill by pairs of tokens, n c + n (n + 1) / 2 + n x ramp / 2, fewer where a window hides some;
+ * decode affine in what is seen of the context, with an integer slope. Latent attention decodes
+ * absorbed, 2 h (2 r + p) FLOPs and (r + p) elements a token, and makes K and V of cached tokens
+ * again for a prefill, 2 h r (d + v) (DeepSeek-V2, 2.1); sparse attention adds its indexer over the
+ * whole context (DeepSeek-V3.2). A recurrent layer reads and writes its state once, and updates it
+ * with 6 FLOPs an element and token: decay, outer product, read (Mamba-2, Gated DeltaNet, recurrent
  *                form); chunked forms of a prefill trade those for products of the same order
  *   head         the output head of sampled tokens, then sampling over their logits
- *   comm         two all-reduces a layer, 2 (g - 1) / g of the activations over the bus bandwidth
- *   host         a step's and each sequence's, by scheduler
- *   swap         a copy's launch and its bytes; paths below
+ *   comm         two all-reduces a layer, 2 (g - 1) / g of the activations over the bus bandwidth,
+ * or all that the others have read at once, (g - 1) of them, whichever is faster host         a
+ * step's and each sequence's, by scheduler swap         a copy's launch and its bytes; paths below
  *   contention   a copy beside a step takes its share of the memory's bandwidth from it
  * Left out: overlap of kernels, and full copy queues. Nothing is measured:
  * the mask is always 0. Median error against published tables (tests/unit/roofline-tables.c), in
- * percent on A100, H100, RTX PRO 6000: products 10, 7 (fp8 13), 9; a layer's products by Vidur 4 to
- * 6, 20; prefill attention 6, 10, 6; decode attention of 16 MB and more 8, 15, 6. All but Vidur
- * are in sample: the shares were fitted to those tables.
+ * percent on A100, H100, RTX PRO 6000: products 10, 7 (fp8 13, in blocks 33), 9; a layer's products
+ * by Vidur 4 to 6, 20; prefill attention 6, 10, 6; decode attention of 16 MB and more 8, 15, 6. All
+ * but Vidur are in sample: the shares were fitted to those tables.
  */
 #pragma once
 
@@ -72,6 +71,6 @@ void roofline_step_without(CostModel *self, const CostShape *shape, guint32 repe
 gboolean roofline_is_captured(CapturedKind captured, guint64 captured_tokens,
                               const CostShape *shape, guint64 tokens);
 
-/* An (m x k) by (k x n) product with weights of weight_bits: what `linear` is made of. */
+/* An (m x k) by (k x n) product with weights of a format: what `linear` is made of. */
 gint64 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64 n,
-                        guint64 k, guint32 weight_bits);
+                        guint64 k, const WeightFormat *format);

@@ -204,7 +204,7 @@ small_elements(const Layer *layer, guint32 hidden, guint32 tp, double *kernels)
   }
   if (layer->experts > 0) {
     elements += (1.0 + parts) * hidden;
-    *kernels += 2;
+    *kernels += ROUTING_KERNELS;
   }
   return elements;
 }
@@ -234,17 +234,26 @@ set_elementwise(Roofline *self, const Model *model, guint32 tp)
       SAMPLING_KERNELS * device->elementwise_fixed_ps * self->what_if.launch_time;
 }
 
+/* Two ways: each device reads all that the others have, at once (small messages, over peer memory);
+ * or the sum goes round, 2 (g - 1) / g of it over each link. */
 static void
 set_comm(Roofline *self, const Model *model, guint32 tp)
 {
-  double reduces = model_all_reduces(model), factor = self->what_if.comm_time;
-  double bytes = 2.0 * (tp - 1) / tp * ACTIVATION_BYTES * model->hidden;
+  const Device *device = &self->device;
+  double reduces = model_all_reduces(model) * self->what_if.comm_time;
+  double bytes = ACTIVATION_BYTES * (double)model->hidden * reduces;
 
   if (tp == 1)
     return;
-  self->comm_token_ps = roofline_round_ps(reduces * bytes / self->device.allreduce_bytes_per_s *
-                                          (double)PS_PER_S * factor);
-  self->comm_fixed_ps = roofline_round_ps(reduces * self->device.allreduce_latency_ps * factor);
+  self->comm[0].token_ps = roofline_round_ps(2.0 * (tp - 1) / tp * bytes /
+                                             device->allreduce_bytes_per_s * (double)PS_PER_S);
+  self->comm[0].fixed_ps = roofline_round_ps(reduces * device->allreduce_latency_ps);
+  self->comm[1] = self->comm[0];
+  if (device->allreduce_direct_bytes_per_s == 0)
+    return;
+  self->comm[1].token_ps =
+      roofline_round_ps((tp - 1) * bytes / device->allreduce_direct_bytes_per_s * (double)PS_PER_S);
+  self->comm[1].fixed_ps = roofline_round_ps(reduces * device->allreduce_direct_latency_ps);
 }
 
 static void

@@ -11,6 +11,8 @@ enum {
   MEMO_TOKENS = 16384,
   MEMO_SAMPLED = 4096,
   SAMPLING_KERNELS = 10,
+  ROUTING_KERNELS = 5,  /* choice, two for the order of tokens by experts, its inverse, the sum */
+  WALK_INPUTS = 128,    /* that a block of threads takes at a time */
   ACTIVATION_BYTES = 2, /* an element between kernels */
   LOGIT_BYTES = 4,
 };
@@ -38,6 +40,11 @@ typedef struct {
   double prefill_decompress_ps; /* latent: making K and V of a cached token again */
 } AttentionClass;
 
+/* One way to sum over the devices of a group, for all layers. */
+typedef struct {
+  gint64 token_ps, fixed_ps;
+} CommWay;
+
 enum { ATTENTION_CLASSES = CONTEXT_WINDOWS + 1 };
 
 typedef struct {
@@ -56,7 +63,7 @@ typedef struct {
   gint64 decode_fixed_ps, prefill_fixed_ps;
   double prefill_ramp_tokens;
   gint64 elementwise_token_ps, elementwise_fixed_ps;
-  gint64 comm_token_ps, comm_fixed_ps;
+  CommWay comm[2]; /* of which engines take the faster; the same twice where there is one */
   gint64 host_step_ps, host_sequence_ps, host_eager_ps;
   CapturedKind captured;
   guint64 captured_tokens;

@@ -42,8 +42,15 @@ static const Field fields[] = {
     {"compute", "gemm_compute_efficiency", FIELD(gemm_compute_efficiency), SHARE, FALSE},
     {"compute", "gemm_fp8_compute_efficiency", FIELD(gemm_fp8_compute_efficiency), SHARE, TRUE},
     {"compute", "gemm_fp8_fixed_us", FIELD(gemm_fp8_fixed_ps), MICROSECONDS, TRUE},
+    {"compute", "gemm_fp8_block_compute_efficiency", FIELD(gemm_fp8_block_compute_efficiency),
+     SHARE, TRUE},
+    {"compute", "gemm_fp8_block_fixed_us", FIELD(gemm_fp8_block_fixed_ps), MICROSECONDS, TRUE},
+    {"compute", "gemm_fp8_block_walk_us", FIELD(gemm_fp8_block_walk_ps), MICROSECONDS, TRUE},
+    {"compute", "experts_4bit_compute_share", FIELD(experts_4bit_compute_share), SHARE, TRUE},
     {"compute", "gemm_memory_efficiency", FIELD(gemm_memory_efficiency), SHARE, FALSE},
     {"compute", "gemm_fixed_us", FIELD(gemm_fixed_ps), MICROSECONDS, FALSE},
+    {"compute", "experts_compute_share", FIELD(experts_compute_share), SHARE, TRUE},
+    {"compute", "experts_overlap", FIELD(experts_overlap), SHARE, TRUE},
     {"attention", "prefill_efficiency", FIELD(prefill_efficiency), SHARE, FALSE},
     {"attention", "prefill_ramp_tokens", FIELD(prefill_ramp_tokens), 1, 0, 1e6, FALSE},
     {"attention", "prefill_fixed_us", FIELD(prefill_fixed_ps), MICROSECONDS, FALSE},
@@ -60,6 +67,10 @@ static const Field fields[] = {
     {"copy", "batched_share", FIELD(batched_share), SHARE, FALSE},
     {"interconnect", "allreduce_bytes_per_s", FIELD(allreduce_bytes_per_s), RATE, TRUE},
     {"interconnect", "allreduce_latency_us", FIELD(allreduce_latency_ps), MICROSECONDS, TRUE},
+    {"interconnect", "allreduce_direct_bytes_per_s", FIELD(allreduce_direct_bytes_per_s), RATE,
+     TRUE},
+    {"interconnect", "allreduce_direct_latency_us", FIELD(allreduce_direct_latency_ps),
+     MICROSECONDS, TRUE},
 #define HOST(group, scheduler)                                                                     \
   {group, "step_us", FIELD(host[scheduler].step_ps), MICROSECONDS, FALSE},                         \
       {group, "sequence_us", FIELD(host[scheduler].sequence_ps), MICROSECONDS, FALSE},             \
@@ -206,6 +217,16 @@ read_fields(GKeyFile *file, const char *path, Device *device, GError **error)
   if (device->fp8_flops > 0 && device->gemm_fp8_compute_efficiency == 0)
     return refuse(path, "compute", "gemm_fp8_compute_efficiency", NULL,
                   "a number, since fp8_flops is given", error);
+  if (device->gemm_fp8_block_compute_efficiency == 0) {
+    device->gemm_fp8_block_compute_efficiency = device->gemm_fp8_compute_efficiency;
+    device->gemm_fp8_block_fixed_ps = device->gemm_fp8_fixed_ps;
+  }
+  if (device->experts_4bit_compute_share == 0)
+    device->experts_4bit_compute_share = 1;
+  if (device->experts_compute_share == 0)
+    device->experts_compute_share = 1;
+  if (device->experts_overlap == 0)
+    device->experts_overlap = 1;
   return TRUE;
 }
 

@@ -47,8 +47,14 @@ typedef struct {
   double gemm_compute_efficiency;     /* share of fp16_flops */
   double gemm_fp8_compute_efficiency; /* share of fp8_flops */
   double gemm_fp8_fixed_ps;           /* as gemm_fixed_ps, with the activations' quantization */
-  double gemm_memory_efficiency;      /* share of hbm_bytes_per_s */
-  double gemm_fixed_ps;               /* of a kernel whatever its size: launch, ramp, tail */
+  double gemm_fp8_block_compute_efficiency; /* the same with a scale a block; as above if absent */
+  double gemm_fp8_block_fixed_ps;
+  double gemm_fp8_block_walk_ps;     /* of a block of threads over 128 inputs: a floor, by k */
+  double experts_4bit_compute_share; /* of that, where weights of 4 bits are widened on their way */
+  double gemm_memory_efficiency;     /* share of hbm_bytes_per_s */
+  double experts_compute_share;      /* of a plain product's rate, that experts' products reach */
+  double experts_overlap; /* part of the shorter of computing and reading that is hidden */
+  double gemm_fixed_ps;   /* of a kernel whatever its size: launch, ramp, tail */
 
   double prefill_efficiency; /* share of fp16_flops, long sequences */
   double
@@ -68,6 +74,8 @@ typedef struct {
 
   double allreduce_bytes_per_s; /* bus bandwidth; 0: no figure, one device only */
   double allreduce_latency_ps;
+  double allreduce_direct_bytes_per_s; /* of each device's from all others; 0: it is not done so */
+  double allreduce_direct_latency_ps;
 
   HostCost host[HOST_SCHEDULERS];
 

@@ -362,7 +362,11 @@ read_file(Profile *profile, const char *path, const char *gpu, GError **error)
   return TRUE;
 }
 
-static const ImportFiles files = {.takes = takes, .gpu = file_gpu, .read = read_file};
+/* SYSTEM/BACKEND/VERSION, with OPERATION before or after BACKEND. */
+enum { FOLDERS_DEEP = 5 };
+
+static const ImportFiles files = {
+    .takes = takes, .folders_deep = FOLDERS_DEEP, .gpu = file_gpu, .read = read_file};
 
 const ProfileImporter profile_importer_aiconfigurator = {
     .name = "aiconfigurator",

@@ -155,7 +155,7 @@ csv_table_open(const char *path, GError **error)
   table->path = g_strdup(path);
   table->columns = g_ptr_array_new();
   table->cells = g_ptr_array_new();
-  table->content = input_read(path, INPUT_PLAIN, INPUT_TABLE_MAX_BYTES, &bytes, error);
+  table->content = input_read(path, INPUT_MAYBE_GZIP, INPUT_TABLE_MAX_BYTES, &bytes, error);
   if (table->content == NULL) {
     g_prefix_error(error, "%s: cannot be read: ", path);
     return NULL;

@@ -1,9 +1,11 @@
 /* Sources of one file or a folder of them: which are read, and that they are of one device.
  */
+#include "config.h"
+
 #include "common.h"
 
-#include <stdio.h>
 #include <string.h>
+#include <zlib.h>
 
 static gint
 compare_paths(gconstpointer a, gconstpointer b)
@@ -11,42 +13,56 @@ compare_paths(gconstpointer a, gconstpointer b)
   return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The files of a folder that the hook takes, sorted; the path itself if it is no folder. */
-static GPtrArray *
-list_files(const char *path, gboolean (*takes)(const char *path), GError **error)
+/* Adds the files of a folder that the hook takes, and of the folders in it as deep as asked. */
+static gboolean
+add_files(GPtrArray *files, const char *path, gboolean (*takes)(const char *path), guint depth,
+          GError **error)
 {
-  g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
-  g_autoptr(GDir) folder = NULL;
+  g_autoptr(GDir) folder = g_dir_open(path, 0, error);
   const char *name;
 
-  if (!g_file_test(path, G_FILE_TEST_IS_DIR)) {
-    g_ptr_array_add(files, g_strdup(path));
-    return g_steal_pointer(&files);
-  }
-  folder = g_dir_open(path, 0, error);
   if (folder == NULL)
-    return NULL;
+    return FALSE;
   while ((name = g_dir_read_name(folder)) != NULL) {
     g_autofree char *file = g_build_filename(path, name, NULL);
-    if (g_file_test(file, G_FILE_TEST_IS_REGULAR) && takes(file))
+    if (g_file_test(file, G_FILE_TEST_IS_DIR)) {
+      if (depth > 0 && !add_files(files, file, takes, depth - 1, error))
+        return FALSE;
+    } else if (g_file_test(file, G_FILE_TEST_IS_REGULAR) && takes(file)) {
       g_ptr_array_add(files, g_steal_pointer(&file));
+    }
   }
+  return TRUE;
+}
+
+/* Those files, sorted; the path itself if it is no folder. */
+static GPtrArray *
+list_files(const ImportFiles *kind, const char *path, gboolean (*takes)(const char *path),
+           GError **error)
+{
+  g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func(g_free);
+
+  if (!g_file_test(path, G_FILE_TEST_IS_DIR))
+    g_ptr_array_add(files, g_strdup(path));
+  else if (!add_files(files, path, takes, kind->folders_deep, error))
+    return NULL;
   g_ptr_array_sort(files, compare_paths);
   return g_steal_pointer(&files);
 }
 
+/* gzread() takes plain files as they are. */
 gboolean
 import_header_has(const char *path, const char *const *names)
 {
   char head[8192];
-  FILE *file = g_file_test(path, G_FILE_TEST_IS_REGULAR) ? fopen(path, "rb") : NULL;
-  gsize bytes;
+  gzFile file = g_file_test(path, G_FILE_TEST_IS_REGULAR) ? gzopen(path, "rb") : NULL;
+  int bytes;
 
   if (file == NULL)
     return FALSE;
-  bytes = fread(head, 1, sizeof head - 1, file);
-  fclose(file);
-  head[bytes] = '\0';
+  bytes = gzread(file, head, sizeof head - 1);
+  gzclose(file);
+  head[MAX(bytes, 0)] = '\0';
   head[strcspn(head, "\r\n")] = '\0';
   g_auto(GStrv) columns = g_strsplit(head, ",", -1);
   for (; *names != NULL; names++)
@@ -74,7 +90,7 @@ import_files_sniff(const ImportFiles *kind, const char *path)
 
   if (!g_file_test(path, G_FILE_TEST_IS_DIR))
     return is_own(path);
-  files = list_files(path, is_own, NULL);
+  files = list_files(kind, path, is_own, NULL);
   return files != NULL && files->len > 0;
 }
 
@@ -120,7 +136,7 @@ read_files(Profile *profile, const ImportFiles *kind, GPtrArray *files, GPtrArra
 gboolean
 import_files_read(Profile *profile, const ImportFiles *kind, const char *path, GError **error)
 {
-  g_autoptr(GPtrArray) files = list_files(path, kind->takes, error);
+  g_autoptr(GPtrArray) files = list_files(kind, path, kind->takes, error);
   g_autoptr(GPtrArray) gpus = g_ptr_array_new_with_free_func(g_free);
   g_autofree char *device = NULL;
   guint before = profile->samples->len;

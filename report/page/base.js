@@ -72,6 +72,7 @@ const palettes = {
   light: ['#0072b2', '#d55e00', '#009e73', '#b0569a', '#a66f00', '#2a93c9', '#6b6b6b', '#8a3b00'],
   dark: ['#56b4e9', '#f08a3c', '#2fc79a', '#dd92bd', '#e6b422', '#9fd3f3', '#b3b3b3', '#f5c9a0'],
 };
+// Where the colours begin again, the dashes are shifted by one: no two runs are alike.
 const dashes = [[], [7, 3], [2, 3], [9, 3, 2, 3], [4, 2], [12, 4], [1, 2], [6, 2, 2, 2]];
 let printing = false;
 
@@ -87,7 +88,7 @@ function colour(index) {
 }
 
 function dash(index) {
-  return dashes[index % dashes.length];
+  return dashes[(index + Math.floor(index / palettes.light.length)) % dashes.length];
 }
 
 function withAlpha(hex, alpha) {
@@ -143,9 +144,7 @@ function redraw(chart, update) {
 
 function redrawAll() {
   drawn.forEach(({ chart, update }) => redraw(chart, update));
-  document.querySelectorAll('.swatch').forEach(swatch => {
-    swatch.style.borderTopColor = colour(Number(swatch.dataset.run));
-  });
+  document.querySelectorAll('.swatch').forEach(paintSwatch);
 }
 
 // Of every curve that is shown, the point nearest to the pointer's x.
@@ -165,11 +164,22 @@ Chart.Interaction.modes.nearestOfEach = function (chart, event, options, useFina
   return found;
 };
 
+// The run's line, dash by dash.
+function paintSwatch(swatch) {
+  const run = Number(swatch.dataset.run);
+  let at = 0;
+  const stripes = dash(run).map((length, i) => {
+    const from = at;
+    at += length;
+    return (i % 2 === 0 ? colour(run) : 'transparent') + ' ' + from + 'px ' + at + 'px';
+  });
+  swatch.style.background = stripes.length ? 'repeating-linear-gradient(to right, ' + stripes.join(', ') + ')' : colour(run);
+}
+
 function swatchFor(run) {
   const swatch = element('span', undefined, 'swatch');
   swatch.dataset.run = run;
-  swatch.style.borderTopColor = colour(run);
-  swatch.style.borderTopStyle = dash(run).length ? 'dashed' : 'solid';
+  paintSwatch(swatch);
   return swatch;
 }
 

@@ -6,6 +6,6 @@
 #include "report/stored/stored.h"
 
 /* Runs whose course, latencies and victims are told; of the others only the figures are. */
-#define PAGE_DETAILED_RUNS 8
+#define PAGE_DETAILED_RUNS 12
 
 json_t *page_data(Stored *stored, GError **error);

@@ -37,16 +37,18 @@ function showHead() {
     + Chart.version + ' (MIT licence, its notice is within this file).';
 }
 
-// Figures down and runs across, or, of many runs, turned round.
+// Figures down and runs across, the change from the first in a column beside each of a few, else
+// behind the pointer; of many runs, turned round.
 function showFigures() {
-  const few = report.runs.length <= 6;
+  const few = report.runs.length <= 6, across = report.runs.length <= 12;
   const best = (cell, made) => {
     if (!cell.best) return;
     made.className = 'best';
     made.textContent += ' ★';
-    made.title = 'best of its row';
+    made.title = 'best of its ' + (across ? 'row' : 'column');
   };
   let made;
+  byId('figures').classList.toggle('many', !few);
   if (few) {
     const head = report.runs.flatMap((run, i) => i === 0 ? [run.label] : [run.label, 'change']);
     made = table(['', ...head], report.figures.map(row =>
@@ -56,20 +58,28 @@ function showFigures() {
       best(cell, cells[i === 0 ? 1 : 2 * i]);
       if (i > 0) cells[2 * i + 1].className = 'change';
     }));
+  } else if (across) {
+    made = table(['', ...report.runs.map(run => run.label)],
+      report.figures.map(row => [row.label, ...row.cells.map(cell => cell.text)]));
+    report.figures.forEach((row, r) => row.cells.forEach((cell, i) => {
+      const found = made.tBodies[0].rows[r].cells[i + 1];
+      best(cell, found);
+      if (cell.change) found.title = (cell.best ? found.title + ', ' : '') + cell.change + ' from ' + report.runs[0].label;
+    }));
   } else {
     made = table(['', ...report.figures.map(row => row.label)],
       report.runs.map((run, i) => [run.label, ...report.figures.map(row => row.cells[i].text)]));
     report.figures.forEach((row, r) => row.cells.forEach((cell, i) =>
       best(cell, made.tBodies[0].rows[i].cells[r + 1])));
   }
-  if (report.runs.length > 12) {
+  if (!across) {
     const details = element('details');
     details.append(element('summary', 'All ' + report.runs.length + ' runs, ★ best of its column'), made);
     made = details;
   }
   byId('figures').append(made);
-  byId('figures-note').textContent = report.runs.length === 1 || report.runs.length > 12 ? ''
-    : '★ best of its ' + (few ? 'row; change: from ' + report.runs[0].label : 'column');
+  byId('figures-note').textContent = report.runs.length === 1 || !across ? ''
+    : '★ best of its row; ' + (few ? 'change: from ' : 'point at a figure for its change from ') + report.runs[0].label;
 }
 
 function showSettings() {

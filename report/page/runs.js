@@ -77,6 +77,8 @@ function marks(run, name, y) {
 function fillKv(chart) {
   const marked = detailed.filter(run => shown[run] && report.runs[run].preempted.length);
   const rows = marked.length > 2 ? 1 : 2; // of a run: two where there is room
+  // The curves keep their height, however many rows stand above them.
+  if (!printing) byId('chart-kv').parentElement.style.height = marked.length > 4 ? 17 + 0.9 * (marked.length - 4) + 'rem' : '';
   chart.data.datasets = [
     ...marked.flatMap((run, i) => [marks(run, 'preempted', 105 + 7 * (rows * i + rows - 1)),
       marks(run, 'resumed', 105 + 7 * rows * i)]),

@@ -197,16 +197,21 @@ check_table(Results *results, const char *schema, guint t, gint64 run_id, const 
   return refuse_row(results, sql, run_id, tables[t].name, path, error);
 }
 
-/* The figures of a run among themselves. A rule that is NULL holds. */
+/* The figures of a run among themselves. A rule that is NULL holds. The host's blocks are those of
+ * swap, or of the native offload. */
 static void
-append_sums(GString *rules)
+append_sums(GString *rules, const char *schema)
 {
   static const char *const latencies[] = {"ttft_s", "tpot_s", "itl_s", "e2e_s", "queue_s"};
 
-  g_string_append(rules, " WHEN finished + ignored + aborted > requests THEN 'finished, ignored and"
-                         " aborted are requests'"
-                         " WHEN peak_gpu_blocks > num_gpu_blocks OR peak_cpu_blocks >"
-                         " num_cpu_blocks THEN 'the peak is at most the pool'");
+  g_string_append_printf(
+      rules,
+      " WHEN finished + ignored + aborted > requests THEN 'finished, ignored and"
+      " aborted are requests'"
+      " WHEN peak_gpu_blocks > num_gpu_blocks OR peak_cpu_blocks > num_cpu_blocks + coalesce("
+      "(SELECT value FROM \"%s\".config WHERE run_id = id AND key = 'num_offload_blocks'), 0)"
+      " THEN 'the peak is at most the pool'",
+      schema);
   for (guint i = 0; i < G_N_ELEMENTS(latencies); i++) {
     const char *l = latencies[i];
     g_string_append_printf(rules,
@@ -225,7 +230,7 @@ check_sums(Results *results, const char *schema, gint64 run_id, const char *path
   g_autoptr(GString) rules = g_string_new("CASE");
   g_autofree char *sql = NULL;
 
-  append_sums(rules);
+  append_sums(rules, schema);
   sql = g_strdup_printf("SELECT id, %s END AS fault, 'other figures' FROM \"%s\".run"
                         " WHERE (?1 = 0 OR id = ?1) AND fault IS NOT NULL LIMIT 1",
                         rules->str, schema);

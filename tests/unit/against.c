@@ -378,7 +378,7 @@ test_outputs(Fixture *f, gconstpointer data)
   g_assert_nonnull(strstr(text, "Mean TTFT is 16.7 % below the measured, mean TPOT as measured, "
                                 "mean latency 7.1 % below; the largest difference is +100.0 %, in "
                                 "the median of TTFT.\n"));
-  comparison = comparison_text(&record, 1);
+  comparison = comparison_text(&record, 1, 120);
   g_assert_nonnull(strstr(comparison, "swap against "));
   against_figures_free(record.against);
 }

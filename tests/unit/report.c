@@ -178,6 +178,30 @@ test_table(void)
   g_assert_cmpstr(text->str, ==, "> µs     1*\n> 日本  22\n> long   3*\n");
 }
 
+/* Parts repeat the head, fit the width where a break allows it, and are even. */
+static void
+test_table_within(void)
+{
+  static const char *const cells[] = {"k", "aa", "*", "bb", "", "cc", "", "dd", "*"};
+  static const struct {
+    guint width;
+    const char *text;
+  } cases[] = {
+      {100, "k  aa*  bb  cc  dd*\n"},         {19, "k  aa*  bb  cc  dd*\n"},
+      {18, "k  aa*  bb\n\nk  cc  dd*\n"},     {10, "k  aa*  bb\n\nk  cc  dd*\n"},
+      {9, "k  aa*\n\nk  bb  cc\n\nk  dd*\n"}, {0, "k  aa*\n\nk  bb\n\nk  cc\n\nk  dd*\n"},
+  };
+  g_autoptr(Table) table = table_new("l|rm|rm|rm|rm");
+
+  for (guint i = 0; i < G_N_ELEMENTS(cells); i++)
+    table_add(table, cells[i]);
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(GString) text = g_string_new(NULL);
+    table_append_within(table, "", cases[i].width, text);
+    g_assert_cmpstr(text->str, ==, cases[i].text);
+  }
+}
+
 static void
 test_summary_json(Fixture *f, gconstpointer data)
 {
@@ -236,7 +260,7 @@ test_comparison(Fixture *f, gconstpointer data)
   records[2].summary.end = RUN_ABORT;
   records[2].summary.end_reason = (char *)"the host has no room";
   g_autofree char *json_text = comparison_json(records, 3), *csv = summary_csv(records, 3, TRUE);
-  g_autofree char *text = comparison_text(records, 3), *same = NULL, *near = NULL;
+  g_autofree char *text = comparison_text(records, 3, 120), *same = NULL, *near = NULL;
   json_auto_t *json = json_loads(json_text, 0, NULL);
   json_t *best = json_object_get(json, "best");
 
@@ -249,13 +273,13 @@ test_comparison(Fixture *f, gconstpointer data)
   g_assert_nonnull(strstr(text, "third did not finish (abort)"));
   records[0] = records[1];
   records[0].name = "recompute";
-  same = comparison_text(records, 2);
+  same = comparison_text(records, 2, 120);
   g_assert_nonnull(strstr(same, "All finished at the same time.\n"));
   records[0].summary.makespan_ps = records[1].summary.makespan_ps * 10005 / 10000;
   records[0].summary.ignored = 3;
   records[1].summary.ignored = 0;
   records[1].summary.swap_fallbacks = 1;
-  near = comparison_text(records, 2);
+  near = comparison_text(records, 2, 120);
   g_assert_nonnull(strstr(near, "The makespans are within 0.1 % of each other: "));
   g_assert_nonnull(strstr(near, "\nrecompute: 3 requests were ignored: "));
   g_assert_nonnull(strstr(near, "\nswap: 1 victim was recomputed because the host's "));
@@ -269,7 +293,8 @@ test_texts(Fixture *f, gconstpointer data)
   RunRecord records[] = {make_record(f, "recompute", 1.2), make_record(f, "swap", 1)};
   RunRecord empty = {.name = "", .summary = {.end = RUN_STUCK, .requests = 2, .aborted = 2}};
   g_autofree char *one = summary_text(&records[0]), *nothing = summary_text(&empty);
-  g_autofree char *both = comparison_text(records, 2), *none = comparison_text(records, 0);
+  g_autofree char *both = comparison_text(records, 2, 120),
+                  *none = comparison_text(records, 0, 120);
   g_autofree char *waiting = NULL;
 
   (void)data;
@@ -293,6 +318,7 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/report/format", test_format);
   g_test_add_func("/report/table", test_table);
+  g_test_add_func("/report/table-within", test_table_within);
   ADD("/report/decision-log", "log.jsonl", test_decision_log);
   ADD("/report/decision-log-gz", "log.jsonl.gz", test_decision_log);
   ADD("/report/bad-logs", NULL, test_bad_logs);

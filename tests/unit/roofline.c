@@ -122,7 +122,7 @@ test_bad_devices(void)
       {"hbm_bytes_per_s=3350e9", "hbm_bytes_per_s=0", "expected a number from 1e+06"},
       {"hbm_bytes_per_s=3350e9\n", "", "hbm_bytes_per_s: found nothing"},
       {"prefill_efficiency=0.62", "prefill_efficiency=62", "a number from 0.01 to 1"},
-      {"gemm_fp8_compute_efficiency=0.35\n", "", "since fp8_flops is given"},
+      {"gemm_fp8_compute_efficiency=0.57\n", "", "since fp8_flops is given"},
       {"[host.vllm-0.5]", "[host.vllm-0.4]", "host.vllm-0.4"},
       {"eager_us=4500", "eager_us=0x10", "found '0x10'"},
   };
