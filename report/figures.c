@@ -47,13 +47,6 @@ static const Figure table[] = {
      .help = "finished requests by the makespan"},
     {"output_tokens_per_s", FIGURE_DOUBLE, AT(summary.output_tokens_per_s), "output tokens / s",
      BETTER_HIGH, .help = "output tokens by the makespan"},
-    {"goodput_per_s", FIGURE_DOUBLE, AT(summary.goodput_per_s), "goodput, requests / s",
-     BETTER_HIGH,
-     .help =
-         "requests that finished within every limit of --slo, by the makespan; none without it",
-     .always = TRUE},
-    {"good_share", FIGURE_DOUBLE, AT(summary.good_share), "within the limits", BETTER_HIGH,
-     .help = "the share of the requests that did, 0 to 1", .always = TRUE},
     QUANTILES("ttft_s", "arrival to first token", summary.ttft_s, TTFT ", mean", TTFT ", p50",
               TTFT ", p99", NULL),
     QUANTILES("tpot_s", "time per output token after the first", summary.tpot_s, TPOT ", mean",
@@ -123,6 +116,12 @@ static const Figure table[] = {
     COMPONENT("host", COST_HOST),
     COMPONENT("swap_out", COST_SWAP_OUT),
     COMPONENT("swap_in", COST_SWAP_IN),
+    {"goodput_per_s", FIGURE_DOUBLE, AT(summary.goodput_per_s), "goodput, requests / s",
+     BETTER_HIGH,
+     .help = "requests that finished within every limit of --slo, by the makespan; none without it",
+     .always = TRUE},
+    {"good_share", FIGURE_DOUBLE, AT(summary.good_share), "within the limits", BETTER_HIGH,
+     .help = "the share of the requests that did, 0 to 1", .always = TRUE},
 };
 
 static const FigureLatency latencies[] = {
