@@ -92,7 +92,7 @@ command_explain(int argc, char **argv)
   g_option_context_set_summary(
       context,
       "Says in words what a run of a results database did: how full the pool was, who was\n"
-      "evicted and at what cost, what the other action would have cost then, and which\n"
+      "evicted and at what cost, what every other policy would have cost then, and which\n"
       "requests waited longest.");
   g_option_context_set_description(context, "Examples:\n"
                                             "  spillway explain results.db\n"

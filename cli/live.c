@@ -44,6 +44,11 @@ live_choose(Settings *settings, const char *verb, char **words, const LiveDevice
                         settings->executor);
     return FALSE;
   }
+  if (settings->dry_run) { /* needs no GPU */
+    if (settings->executor == NULL && settings_set(settings, "executor", "gpu", NULL))
+      settings_set_origin(settings, "executor", "spillway live");
+    return TRUE;
+  }
   if (gpu == NULL) {
     *status = gpu_run(words);
     return FALSE;

@@ -196,7 +196,7 @@ command_run(int argc, char **argv)
 
   if (!settings_parse(settings, "run", SUMMARY, EXAMPLES, &argc, &argv, &status))
     return status;
-  if (g_strcmp0(settings->executor, "gpu") == 0) {
+  if (g_strcmp0(settings->executor, "gpu") == 0 && !settings->dry_run) {
     /* That program has no other verb for it. */
     g_free(words[0]);
     words[0] = g_strdup("live");

@@ -61,14 +61,13 @@ static void
 make_up(const TokenSource *source, guint32 index, gint32 *ids)
 {
   const Request *request = workload_request(source->workload, index);
-  const guint64 *hashes =
-      (const guint64 *)(gpointer)source->workload->hashes->data + request->hash_first;
+  const GArray *hashes = source->workload->hashes;
   guint64 own = random_key(random_key(source->seed, 1), index);
   guint64 shared = random_key(source->seed, 2);
   guint32 place = 0;
 
   for (guint32 h = 0; h < request->hash_count; h++) {
-    shared = random_key(shared, hashes[h]);
+    shared = random_key(shared, g_array_index(hashes, guint64, request->hash_first + h));
     for (guint32 i = 0; i < request->hash_block_tokens && place < request->prompt_tokens; i++)
       ids[place++] = token_of(source, shared, i);
   }

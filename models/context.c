@@ -83,8 +83,8 @@ stretch(const ConfigReader *reader, const char *key, const json_t *scaling, cons
   return TRUE;
 }
 
-gboolean
-context_read(const ConfigReader *reader, ModelContext *context)
+static gboolean
+read_scaled(const ConfigReader *reader, ModelContext *context)
 {
   static const char *const unstretched[] = {"default", "llama3",       "longrope",
                                             "su",      "proportional", NULL};
@@ -101,4 +101,14 @@ context_read(const ConfigReader *reader, ModelContext *context)
       (family != NULL && strstr(family, "gemma3") != NULL))
     return TRUE;
   return stretch(reader, key, scaling, type, context);
+}
+
+gboolean
+context_read(const ConfigReader *reader, ModelContext *context)
+{
+  gboolean is_read = read_scaled(reader, context);
+
+  if (!is_read)
+    g_clear_pointer(&context->source, g_free);
+  return is_read;
 }

@@ -14,6 +14,7 @@ libspillway_report_a_SOURCES = \
   %D%/against/rows.c %D%/against/rows.h \
   %D%/against/text.c \
   %D%/explain/explain.c %D%/explain/explain.h \
+  %D%/explain/prices.c \
   %D%/explain/request.c \
   %D%/files/decision_log.c %D%/files/decision_log.h \
   %D%/files/perfetto.c %D%/files/perfetto.h \
@@ -35,6 +36,7 @@ libspillway_report_a_SOURCES = \
   %D%/results/connection.c \
   %D%/results/file.c \
   %D%/results/pack.c %D%/results/pack.h \
+  %D%/results/preemptions.c \
   %D%/results/private.h \
   %D%/results/query.c %D%/results/query.h \
   %D%/results/recording.c %D%/results/recording.h %D%/results/recording.h \

@@ -109,7 +109,8 @@ open_files(Run *run)
     g_ptr_array_add(run->observers, against_observer(run->against));
   }
   if (e->results != NULL || (e->packed != NULL && e->detail == RESULTS_DETAIL_ALL)) {
-    run->results = results_run_new(e->workload, run->scenario->cost);
+    run->results = results_run_new(e->workload, run->scenario->cost,
+                                   run->scenario->config.max_num_batched_tokens);
     if (e->record_steps || e->live != NULL)
       results_run_record_steps(run->results);
     g_ptr_array_add(run->observers, results_run_observer(run->results));

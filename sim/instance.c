@@ -12,6 +12,16 @@ lists_decodes(const Loop *loop, const Executor *executor)
   return needed;
 }
 
+static gboolean
+tells_plans(const Loop *loop)
+{
+  gboolean needed = FALSE;
+
+  for (guint i = 0; i < loop->n_observers; i++)
+    needed |= loop->observers[i]->needs_plans;
+  return needed;
+}
+
 void
 instance_init(Instance *self, const Run *run, guint number)
 {
@@ -29,6 +39,7 @@ instance_init(Instance *self, const Run *run, guint number)
       .flying = step_new(block_size),
   };
   self->scheduler->list_decodes = lists_decodes(run->loop, self->executor);
+  self->scheduler->tell_plans = tells_plans(run->loop);
   self->link.side_by_side = self->executor->class->bare_scheduler;
 }
 

@@ -87,6 +87,7 @@ typedef struct Observer Observer;
 /* Hooks may be NULL. */
 struct Observer {
   gboolean needs_decodes; /* it reads step->entries, and plain decodes are to be listed there */
+  gboolean needs_plans;   /* it reads step->plans */
   void (*step)(Observer *self, const StepReport *report);
   /* Each request once: when it finished, was ignored, or at the end of the run. */
   void (*request)(Observer *self, const RequestResult *result);

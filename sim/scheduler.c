@@ -190,7 +190,8 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
   step->contexts.windows = self->config.windows;
   self->now_ps = now_ps;
   self->stride = stride;
-  if (self->config.overflow->needs_decodes || self->config.victim->needs_decodes)
+  if (self->tell_plans || self->config.overflow->needs_decodes ||
+      self->config.victim->needs_decodes)
     self->decodes = scheduler_running_decodes(self);
   self->class->schedule(self, step);
   if (self->offload != NULL)

@@ -154,6 +154,7 @@ struct Scheduler {
   SequenceQueue prefilling; /* under engines where they join the running ones a step later */
   DecodeClock clock;        /* of those running that decode in every step */
   gboolean list_decodes;    /* somebody reads all of step->entries; set before the first step */
+  gboolean tell_plans;      /* somebody reads step->plans; set before the first step */
   gboolean stride;          /* of the decision being made */
   SequenceQueue left;       /* sequences that ended since scheduler_take_left() */
   GArray *just_finished;    /* of guint32: requests that the last settled step finished */

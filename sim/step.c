@@ -15,6 +15,7 @@ step_new(guint32 block_size)
   step->entries = g_array_new(FALSE, FALSE, sizeof(StepEntry));
   step->sequences = g_ptr_array_new();
   step->victims = g_array_new(FALSE, FALSE, sizeof(StepVictim));
+  step->plans = g_array_new(FALSE, FALSE, sizeof(OverflowPlan));
   step->shed = g_array_new(FALSE, FALSE, sizeof(StepShed));
   step->swapped_in = g_array_new(FALSE, FALSE, sizeof(StepSwapIn));
   step->ignored = g_array_new(FALSE, FALSE, sizeof(guint32));
@@ -35,6 +36,7 @@ step_free(Step *step)
   g_array_unref(step->entries);
   g_ptr_array_unref(step->sequences);
   g_array_unref(step->victims);
+  g_array_unref(step->plans);
   g_array_unref(step->shed);
   g_array_unref(step->swapped_in);
   g_array_unref(step->ignored);
@@ -52,6 +54,7 @@ step_clear(Step *step)
 {
   /* The lengths alone: this runs a million times a second. */
   step->entries->len = step->victims->len = step->swapped_in->len = 0;
+  step->plans->len = 0;
   step->ignored->len = step->hits->len = step->shed->len = 0;
   step->stores->len = step->loads->len = step->flushes->len = 0;
   step->sequences->len = step->ending->len = 0;

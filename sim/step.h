@@ -35,14 +35,22 @@ typedef enum {
 
 const char *overflow_action_name(OverflowAction action);
 
+/* What becomes of a victim's blocks, from the first on; those behind are copied. */
 typedef struct {
-  guint32 request;       /* who was preempted */
-  guint32 beneficiary;   /* for whom; itself where nobody else was left */
-  guint32 blocks;        /* GPU blocks that it gave back */
-  guint32 kept_blocks;   /* that it still has */
-  guint32 copied_blocks; /* of what it gave back */
-  gboolean free_copies;  /* they took no time */
-  guint32 tokens_lost;   /* tokens whose KV was dropped; 0 if swapped */
+  guint32 keep_blocks;  /* whole blocks, less than the victim has */
+  guint32 drop_blocks;  /* whole blocks if any are copied */
+  gboolean free_copies; /* the copies take no time and no room: a bound */
+} OverflowPlan;
+
+typedef struct {
+  guint32 request;         /* who was preempted */
+  guint32 beneficiary;     /* for whom; itself where nobody else was left */
+  guint32 computed_tokens; /* whose KV it had */
+  guint32 blocks;          /* GPU blocks that it gave back */
+  guint32 kept_blocks;     /* that it still has */
+  guint32 copied_blocks;   /* of what it gave back */
+  gboolean free_copies;    /* they took no time */
+  guint32 tokens_lost;     /* tokens whose KV was dropped; 0 if swapped */
   OverflowAction action;
   gboolean fell_back; /* the policy wanted to swap, the host had no room */
 } StepVictim;
@@ -89,6 +97,8 @@ typedef struct {
   guint32 clocked, clocked_at;
   gboolean listed;         /* they are listed all the same */
   GArray *victims;         /* of StepVictim, in the order of preemption */
+  GArray *plans;           /* of OverflowPlan: of each victim what each overflow policy would have
+                              done, in the order of their table; only if asked for (tell_plans) */
   GArray *shed;            /* of StepShed, in order */
   GArray *swapped_in;      /* of StepSwapIn, in order */
   GArray *ignored;         /* of guint32: requests that the scheduler dropped */

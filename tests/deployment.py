@@ -104,6 +104,14 @@ def test_dry_run():
     check("max_num_seqs" in text and "makespan" not in text, text)
 
 
+def test_dry_run_of_what_computes():
+    """run and live --dry-run need neither a GPU nor a computation."""
+    small = ["--model", source("tests", "models", "tiny-llama.json"), "--num-gpu-blocks", "9", "--trace", "demo", "--limit", "3"]
+    check_equal(settings("run", *small, "--executor", "gpu")["executor"], ("gpu", "--executor"))
+    check_equal(settings("live", *small)["executor"], ("gpu", "spillway live"))
+    check_equal(settings("live", *small, "--executor", "cpu")["executor"], ("cpu", "--executor"))
+
+
 def test_dry_run_of_compare():
     """compare --dry-run: what all policies have once, and under each policy what is its own."""
     words = ["compare", *HARDWARE, "--trace", "demo", "--overflow", "recompute,offload", "--dry-run"]

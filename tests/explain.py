@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """explain: what it says is what the database holds."""
 import contextlib
+import re
 import sqlite3
 
-from spillway_test import HARDWARE, all_tests, check, check_equal, execute, main, succeed
+from spillway_test import HARDWARE, all_tests, check, check_close, check_equal, execute, main, succeed
 
 BURST = [*HARDWARE, "--trace", "study-burst", "--scheduler", "vllm-0.6", "--kv-memory", "20%",
          "--swap-space", "64"]
@@ -56,7 +57,7 @@ def test_requests():
 def test_preemptions():
     """An eviction by its number: victim, beneficiary, blocks, way back, both prices."""
     database = make()
-    for run, verb in ((1, "Computing its tokens again takes"), (2, "Copying its blocks out and in takes")):
+    for run, verb in ((1, "Computing its tokens again took"), (2, "Copying its blocks out and in took")):
         for sequence, victim, beneficiary, blocks, lost, cost, other in database.execute(
                 "SELECT sequence, v.id, b.id, blocks, tokens_lost, cost_s, other_cost_s FROM preemption AS p"
                 " JOIN request AS v ON v.run_id = p.run_id AND v.request = victim"
@@ -67,7 +68,69 @@ def test_preemptions():
             check(victim == beneficiary or "for request %s, which" % beneficiary in text, text)
             check("%d blocks" % blocks in text and verb in text, text)
             check(run == 2 or "{:,} tokens".format(lost) in text, text)
-            check(("less." in text) == (other < cost), text)
+            check((" less." in text) == (other < cost), text)
+
+
+def price_columns(database):
+    """Policy → its column of preemption."""
+    columns = [row[1] for row in database.execute("PRAGMA table_info(preemption)")]
+    return {column.removeprefix("price_s_").replace("_", "-"): column for column in columns if column.startswith("price_s_")}
+
+
+def seconds(text):
+    """Of "12.3 ms"."""
+    number, unit = text.split()
+    return float(number) * {"s": 1, "ms": 1e-3, "µs": 1e-6}[unit]
+
+
+def test_every_policy():
+    """An eviction: what each policy would have cost; its own is what it cost, auto's and split's no more than what they choose from."""
+    words = [*HARDWARE, "--trace", "demo", "--kv-memory", "12%", "--no-enable-prefix-caching"]
+    for own in ("recompute", "swap", "split", "swap-free"):
+        succeed("run", *words, "--overflow", own, "-o", own + ".db")
+        with contextlib.closing(sqlite3.connect(own + ".db")) as database:
+            columns = price_columns(database)
+            check_equal(list(columns), succeed("list", "overflow", "--names").text.split())
+            rows = database.execute("SELECT sequence, cost_s, %s FROM preemption" % ", ".join(columns.values())).fetchall()
+        check(len(rows) > 10, own)
+        sums = dict.fromkeys(columns, 0)
+        for sequence, cost, *prices in rows:
+            price = dict(zip(columns, prices))
+            check_close(price[own], cost, "%s %d" % (own, sequence))
+            check_equal((price["offload"], price["swap-free"]), (None, 0))
+            check(price["auto"] in (price["recompute"], price["swap"]), price)
+            check(0 < price["split"] <= 1.5 * min(price["recompute"], price["swap"]), price)
+            check(0 <= price["partial"] <= price["recompute"], price)
+            for policy in columns:
+                sums[policy] += price[policy] or 0
+        check(sums["auto"] <= min(sums["recompute"], sums["swap"]), sums)
+        for text, expected in ((succeed("explain", own + ".db").text, sums),
+                               (succeed("explain", own + ".db", "--preemption", sequence).text, price)):
+            told = dict(re.findall(r"^  (%s) +([\d.,]+ (?:s|ms|µs))" % "|".join(columns), text, re.M))
+            check_equal(set(told), set(columns) - {"offload"}, text)
+            for policy, cost in told.items():
+                check_close(seconds(cost), expected[policy], policy, relative=1e-3)
+            best = min((p for p in told if p != "swap-free"), key=lambda p: expected[p])
+            check(re.search(r"^  %s .*least$" % best, text, re.M), text)
+
+
+def test_prefix_hits():
+    """What a prefix cache still has of a victim is neither computed again nor copied in: prices near what the steps took."""
+    for own, spent in (("recompute", "overhead_s_recompute"), ("swap", "overhead_s_swap_out + overhead_s_swap_in")):
+        for caching in ("--enable-prefix-caching", "--no-enable-prefix-caching"):
+            path = own + caching + ".db"
+            succeed("run", *HARDWARE, "--trace", "demo", "--kv-memory", "12%", caching, "--overflow", own, "-o", path)
+            with contextlib.closing(sqlite3.connect(path)) as database:
+                overhead, cost, found, lost = one(
+                    database, "SELECT (SELECT %s FROM run), sum(cost_s), sum(found_tokens), sum(tokens_lost)"
+                              " FROM preemption WHERE resumed_s IS NOT NULL" % spent)
+                recomputed = one(database, "SELECT sum(recomputed_tokens) FROM request")[0]
+            check((found > 0) == (caching[:5] != "--no-"), (path, found))
+            check_close(cost, overhead, path, relative=0.25)
+            if own == "recompute":
+                check_close(lost - found, recomputed, path, relative=0.02)
+            text = succeed("explain", path).text
+            check(("A prefix cache still had {:,} of their tokens".format(found) in text) == (found > 0), text)
 
 
 def test_parts():
@@ -118,7 +181,7 @@ def test_refused():
     old.execute("UPDATE meta SET value = 1 WHERE key = 'format'")
     old.commit()
     old.backup(sqlite3.connect("old.db"))
-    old.execute("UPDATE meta SET value = 2 WHERE key = 'format'")
+    old.execute("UPDATE meta SET value = 3 WHERE key = 'format'")
     old.commit()
     for words, expected in [
             ([], "is missing"), (["a.db", "b.db"], "expected one"), (["none.db"], "no such file"), (["."], "folder"),

@@ -49,11 +49,12 @@ script_tests = \
   %D%/poster.py \
   %D%/profile.py \
   %D%/report.py \
+  %D%/scenarios.py \
   %D%/servers.py \
   %D%/sweep.py
 check_PROGRAMS += $(module_tests)
 TESTS += $(module_tests) $(script_tests)
-EXTRA_DIST += $(script_tests) %D%/spillway_test.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
+EXTRA_DIST += $(script_tests) %D%/recount.py %D%/spillway_test.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
 %C%_unit_invariants_SOURCES = %D%/unit/invariants.c %D%/kv_witness.c %D%/kv_witness.h
 live_cases = %D%/live_cases.c %D%/live_cases.h

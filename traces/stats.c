@@ -115,6 +115,8 @@ compute_repeats(const Workload *workload, TraceStats *stats)
   g_autoptr(GHashTable) seen = g_hash_table_new(g_int64_hash, g_int64_equal);
   g_autofree guint64 *keys = g_new(guint64, workload->hashes->len);
 
+  if (workload->hashes->len == 0)
+    return;
   for (guint32 i = 0; i < stats->requests; i++) {
     const Request *request = workload_request(workload, i);
     guint64 *own = keys + request->hash_first;

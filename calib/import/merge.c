@@ -82,6 +82,8 @@ keep_one_kernel(const ProfileSample *samples, guint32 *indices, guint n, GHashTa
 void
 import_merge_repeats(Profile *profile, guint first)
 {
+  if (profile->samples->len == first)
+    return;
   const ProfileSample *samples = (const ProfileSample *)(gconstpointer)profile->samples->data;
   guint n = profile->samples->len - first, merged = 0, of_others = 0;
   g_autofree guint32 *order = g_new(guint32, n);

@@ -11,6 +11,9 @@ G_DEFINE_QUARK(spillway - startup - log - error, startup_log_error)
 #define NUMBER "(-?[0-9][0-9.,]*) ?"
 #define MAX_LOG_BYTES (256u << 20)
 
+/* GiB or tokens: more than any server has, so a damaged number says nothing. */
+#define MOST_OF_ANYTHING 1e15
+
 enum { MOST_NUMBERS = 4 };
 
 typedef struct {
@@ -83,8 +86,9 @@ read_line(const Line *line, const char *text, gsize n_bytes, StartupLog *log)
   for (guint i = 0; i < line->n; i++) {
     g_autofree char *number = g_match_info_fetch(match, (int)i + 1);
     double *field = &G_STRUCT_MEMBER(double, log, line->fields[i]);
-    if (isnan(*field))
-      *field = parse_number(number);
+    double value = parse_number(number);
+    if (isnan(*field) && fabs(value) <= MOST_OF_ANYTHING)
+      *field = value;
   }
   return TRUE;
 }

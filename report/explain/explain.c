@@ -121,7 +121,7 @@ append_choice(ResultsQuery *choice, GString *text)
   g_autofree char *lost = format_duration(results_query_real(choice, "lost_by_choice_s"));
 
   g_string_append_printf(text,
-                         "%s %s %s, which alone takes %s; %s would have taken %s, and was the "
+                         "%s %s %s, which took %s; %s would have taken %s, and was the "
                          "cheaper for ",
                          count, n == 1 ? "was" : "were", swapped ? "swapped" : "recomputed", cost,
                          swapped ? "recomputing" : "swapping", other);
@@ -129,6 +129,28 @@ append_choice(ResultsQuery *choice, GString *text)
     g_string_append(text, "none of them.\n");
   else
     g_string_append_printf(text, "%s of them, by %s in sum.\n", cheaper_count, lost);
+}
+
+/* What of their KV the prefix cache had kept, and what each policy would have cost. */
+static gboolean
+append_prices(Results *results, gint64 run_id, GString *text, GError **error)
+{
+  g_autofree char *sums = explain_price_sums();
+  g_autofree char *sql = g_strdup_printf(
+      "SELECT sum(found_tokens) AS found, %s FROM preemption WHERE run_id = ?1", sums);
+  g_autoptr(ResultsQuery) row =
+      results_query_first(results_query_new(results, sql, run_id, 0, error), "", error);
+
+  if (row == NULL)
+    return FALSE;
+  if (results_query_count(row, "found") > 0) {
+    g_autofree char *found = format_count((guint64)results_query_count(row, "found"));
+    g_string_append_printf(
+        text, "A prefix cache still had %s of their tokens when they came back; that is in it.\n",
+        found);
+  }
+  explain_append_prices(row, "these evictions, one by one", text);
+  return TRUE;
 }
 
 static gboolean
@@ -164,7 +186,7 @@ append_preemptions(Results *results, gint64 run_id, ResultsQuery *run, GString *
     append_choice(choice, text);
   if (cause != NULL)
     g_propagate_error(error, cause);
-  return cause == NULL;
+  return cause == NULL && append_prices(results, run_id, text, error);
 }
 
 static gboolean

@@ -1,5 +1,5 @@
 /* A run in words, from its results database: why requests were slow, who was evicted for whom, what
- * that cost, and what the other action would have cost. Texts are the caller's and end in a line
+ * that cost, and what every other policy would have cost. Texts are the caller's and end in a line
  * break; NULL with an error. */
 #pragma once
 
@@ -14,6 +14,12 @@ gint64 explain_find_run(Results *results, gint64 run_id, GError **error);
 
 /* FALSE: the run has no rows in that table, which a sweep keeps only if it is told to. */
 gboolean explain_is_kept(Results *results, const char *table, gint64 run_id);
+
+/* The columns of what every policy would have cost, each summed up, for a SELECT; caller frees. */
+char *explain_price_sums(void);
+/* A table of those columns, or of a row of preemption; nothing where no cost is known. what: "this
+ * eviction". */
+void explain_append_prices(ResultsQuery *row, const char *what, GString *text);
 
 /* A paragraph on the run, and the `top` requests that waited longest. */
 char *explain_run(Results *results, gint64 run_id, guint top, GError **error);

@@ -39,13 +39,19 @@ static void
 append_fate(ResultsQuery *p, GString *text)
 {
   double resumed_s = results_query_real(p, "resumed_s");
+  guint64 found = (guint64)results_query_count(p, "found_tokens");
+  g_autofree char *found_text = format_count(found);
   g_autofree char *away = format_duration(resumed_s - results_query_real(p, "time_s"));
 
   if (isnan(resumed_s))
     g_string_append_printf(text, "It never came back (%s).",
                            results_query_text(p, "victim_status"));
-  else
+  else if (found == 0)
     g_string_append_printf(text, "It came back %s later.", away);
+  else
+    g_string_append_printf(text,
+                           "It came back %s later, when a prefix cache still had %s of its tokens.",
+                           away, found_text);
 }
 
 /* How texts put an action, and the one that was not taken. */
@@ -57,10 +63,10 @@ static const ActionText *
 action_text(ResultsQuery *p)
 {
   static const ActionText texts[] = {
-      {"recompute", "Computing its tokens again takes", "copying its blocks out and in"},
-      {"swap", "Copying its blocks out and in takes", "computing its tokens again"},
-      {"split", "Computing the first and copying the rest takes", "computing all of them again"},
-      {"partial", "Computing what it lost again takes", "copying those blocks out and in"},
+      {"recompute", "Computing its tokens again took", "copying its blocks out and in"},
+      {"swap", "Copying its blocks out and in took", "computing its tokens again"},
+      {"split", "Computing the first and copying the rest took", "computing all of them again"},
+      {"partial", "Computing what it lost again took", "copying all its blocks out and in"},
   };
   const char *action = results_query_text(p, "action");
   guint i = G_N_ELEMENTS(texts) - 1;
@@ -70,7 +76,7 @@ action_text(ResultsQuery *p)
   return &texts[i];
 }
 
-/* What it cost, and what the other action would have cost at that moment. */
+/* What it cost at the load that it met, and what the other action would have cost then. */
 static void
 append_price(ResultsQuery *p, GString *text)
 {
@@ -169,6 +175,7 @@ explain_preemption(Results *results, gint64 run_id, gint64 sequence, GError **er
     return NULL;
   text = g_string_new(NULL);
   append_eviction(p, text);
+  explain_append_prices(p, "this eviction", text);
   return g_string_free(text, FALSE);
 }
 

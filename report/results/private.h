@@ -7,6 +7,7 @@
 #include "report/files/request_rows.h"
 #include "results.h"
 #include "sim/executor_replay.h"
+#include "sim/policies/overflow.h"
 
 #define RESULTS_APPLICATION_ID 0x5370696c /* "Spil" */
 
@@ -20,9 +21,11 @@ struct Results {
 typedef struct {
   guint64 step;
   gint64 time_ps;
-  gint64 cost_ps;       /* -1: not known */
-  gint64 other_cost_ps; /* of the action that was not taken; -1: not known */
-  gint64 resumed_ps;    /* -1: never */
+  gint64 resumed_ps; /* -1: never */
+  gint64 cost_ps;    /* of what was done; -1: not known */
+  /* Of what each overflow policy would have done, by its place in their table; -1: not known. */
+  gint64 price_ps[OVERFLOW_POLICIES_COUNT];
+  guint32 found_tokens; /* the first of its tokens, that a cache had when it came back */
   StepVictim victim;
 } Preemption;
 
@@ -30,6 +33,7 @@ struct ResultsRun {
   Observer observer; /* first */
   const Workload *workload;
   CostModel *cost;
+  guint32 step_tokens; /* the token budget of a step */
   /* One result a request: in memory where it was unpacked, else in a temporary file, which requests
    * go to in order as they end; both NULL: they are not kept. */
   RequestResult *requests;
@@ -37,6 +41,7 @@ struct ResultsRun {
   int spool_errno; /* of what could not be opened or written; 0: nothing */
   RequestRows *rows;
   GArray *preemptions;      /* of Preemption */
+  GHashTable *away;         /* request → Plans, of victims that are not back; only with a cost */
   guint32 *last_preemption; /* of each request, its index + 1; 0: none, or it was brought back */
   GArray *steps;            /* of RecordedStep; NULL: not recorded */
 };
@@ -98,6 +103,10 @@ char *results_column(const char *key);
 #define RESULTS_STEP_COLUMNS                                                                       \
   "step, repeats, first_ps, growth_ps, recompute_overhead_ps, sequences, decodes, tokens,"         \
   " preemptions, copy_out_blocks, copy_in_blocks"
+
+/* Preemptions (preemptions.c): what a step says of them. */
+void preemptions_note_returns(ResultsRun *run, const StepReport *report);
+void preemptions_note_victims(ResultsRun *run, const StepReport *report);
 
 /* Recorded steps (step_record.c): one that was told, the table, and the rows of a run that has any.
  */

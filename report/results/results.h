@@ -8,8 +8,9 @@
 
 #include "report/figures.h"
 #include "sim/observer.h"
+#include "sim/policies/overflow.h"
 
-#define RESULTS_FORMAT 2
+#define RESULTS_FORMAT 3
 #define RESULTS_APPLICATION_ID 0x5370696c /* "Spil" */
 #define RESULTS_LOCK_WAIT_MS 10000
 
@@ -41,8 +42,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Results, results_free)
 
 typedef struct ResultsRun ResultsRun;
 
-/* Collects a run. cost: prices each preemption; NULL leaves its cost empty. Both outlive it. */
-ResultsRun *results_run_new(const Workload *workload, CostModel *cost);
+/* The column of preemption with what that policy would have cost: "price_s_swap_free". Caller
+ * frees. */
+char *results_price_column(const OverflowPolicy *policy);
+
+/* Collects a run. cost: prices each preemption; NULL leaves its cost empty. Both outlive it.
+ * step_tokens: the token budget of a step. */
+ResultsRun *results_run_new(const Workload *workload, CostModel *cost, guint32 step_tokens);
 Observer *results_run_observer(ResultsRun *run);
 /* Before the run: keeps its steps too, so that it can be replayed. */
 void results_run_record_steps(ResultsRun *run);

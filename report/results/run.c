@@ -7,75 +7,16 @@
 #include <glib/gstdio.h>
 #include <unistd.h>
 
-static gint64
-recompute_ps(CostModel *cost, guint32 tokens, guint32 cached)
-{
-  return cost != NULL ? cost_model_recompute_ps(cost, tokens, cached) : -1;
-}
-
-static gint64
-swap_ps(CostModel *cost, guint32 blocks)
-{
-  return cost != NULL ? cost_model_copy_ps(cost, COPY_OUT, blocks) +
-                            cost_model_copy_ps(cost, COPY_IN, blocks)
-                      : -1;
-}
-
-/* What the preemption costs, and what the other action would have cost then: copying all that was
- * given back where nothing was copied, else computing all of it again. A swapped victim's tokens
- * are not told; its blocks full are less than a block more. */
-static void
-price(Preemption *preemption, CostModel *cost, guint32 block_size)
-{
-  const StepVictim *victim = &preemption->victim;
-
-  guint32 kept = victim->kept_blocks * block_size;
-
-  if (victim->copied_blocks == 0) {
-    preemption->cost_ps = recompute_ps(cost, victim->tokens_lost, kept);
-    preemption->other_cost_ps = swap_ps(cost, victim->blocks);
-  } else {
-    preemption->cost_ps = victim->free_copies ? 0 : swap_ps(cost, victim->copied_blocks);
-    if (victim->tokens_lost > 0 && cost != NULL)
-      preemption->cost_ps += recompute_ps(cost, victim->tokens_lost, kept);
-    preemption->other_cost_ps = recompute_ps(cost, victim->blocks * block_size, kept);
-  }
-}
-
-static void
-resume(ResultsRun *run, guint32 request, gint64 now_ps)
-{
-  guint32 last = run->last_preemption[request];
-
-  if (last > 0)
-    g_array_index(run->preemptions, Preemption, last - 1).resumed_ps = now_ps;
-  run->last_preemption[request] = 0;
-}
-
 /* Nobody is brought back and preempted in one step. */
 static void
 on_step(Observer *self, const StepReport *report)
 {
   ResultsRun *run = (ResultsRun *)self;
-  const Step *step = report->step;
 
-  if (step->abort != NULL)
+  if (report->step->abort != NULL)
     return;
-  for (guint i = 0; i < step->swapped_in->len; i++)
-    resume(run, g_array_index(step->swapped_in, StepSwapIn, i).request, report->start_ps);
-  for (guint i = 0; i < step->entries->len; i++) {
-    const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
-    if (entry->kind == ENTRY_RESUMED)
-      resume(run, entry->request, report->start_ps);
-  }
-  for (guint i = 0; i < step->victims->len; i++) {
-    Preemption preemption = {
-        .step = report->step_index, .time_ps = report->start_ps, .resumed_ps = -1};
-    preemption.victim = g_array_index(step->victims, StepVictim, i);
-    price(&preemption, run->cost, step->block_size);
-    g_array_append_val(run->preemptions, preemption);
-    run->last_preemption[preemption.victim.request] = run->preemptions->len;
-  }
+  preemptions_note_returns(run, report);
+  preemptions_note_victims(run, report);
   if (run->steps != NULL)
     results_note_step(run, report);
 }
@@ -141,13 +82,15 @@ results_spool_read(const ResultsRun *run, gpointer results, gsize n, GError **er
 }
 
 ResultsRun *
-results_run_new(const Workload *workload, CostModel *cost)
+results_run_new(const Workload *workload, CostModel *cost, guint32 step_tokens)
 {
   ResultsRun *run = g_new0(ResultsRun, 1);
 
-  run->observer = (Observer){.step = on_step, .request = on_request};
+  run->observer = (Observer){.step = on_step, .request = on_request, .needs_plans = cost != NULL};
   run->workload = workload;
   run->cost = cost;
+  run->step_tokens = step_tokens;
+  run->away = g_hash_table_new_full(NULL, NULL, NULL, g_free);
   open_spool(run);
   run->rows = request_rows_new(workload, spool, run);
   run->preemptions = g_array_new(FALSE, FALSE, sizeof(Preemption));
@@ -178,6 +121,7 @@ results_run_free(ResultsRun *run)
     fclose(run->spool);
   g_free(run->last_preemption);
   g_array_unref(run->preemptions);
+  g_hash_table_unref(run->away);
   g_clear_pointer(&run->steps, g_array_unref);
   g_free(run);
 }

@@ -24,14 +24,6 @@ static const char fixed_tables[] =
     " preempted_s REAL NOT NULL, recomputed_tokens INTEGER NOT NULL,"
     " swapped_out_blocks INTEGER NOT NULL, swapped_in_blocks INTEGER NOT NULL,"
     " PRIMARY KEY (run_id, request)) WITHOUT ROWID;"
-    "CREATE TABLE preemption (run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,"
-    " sequence INTEGER NOT NULL, victim INTEGER NOT NULL, beneficiary INTEGER NOT NULL,"
-    " step INTEGER NOT NULL, time_s REAL NOT NULL, action TEXT NOT NULL,"
-    " fell_back INTEGER NOT NULL, blocks INTEGER NOT NULL, tokens_lost INTEGER NOT NULL,"
-    " cost_s REAL, other_cost_s REAL, resumed_s REAL,"
-    " PRIMARY KEY (run_id, sequence)) WITHOUT ROWID;"
-    "CREATE INDEX preemption_of_victim ON preemption (run_id, victim);"
-    "CREATE INDEX preemption_for_beneficiary ON preemption (run_id, beneficiary);"
     "CREATE TABLE series (run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,"
     " bucket INTEGER NOT NULL, time_s REAL NOT NULL, length_s REAL NOT NULL,"
     " output_tokens INTEGER NOT NULL, computed_tokens INTEGER NOT NULL,"
@@ -44,6 +36,33 @@ char *
 results_column(const char *key)
 {
   return g_strdelimit(g_strdup(key), ".", '_');
+}
+
+char *
+results_price_column(const OverflowPolicy *policy)
+{
+  char *column = g_strdup_printf("price_s_%s", policy->base.name);
+
+  return g_strdelimit(column, "-", '_');
+}
+
+static void
+append_preemption_table(GString *sql)
+{
+  g_string_append(
+      sql, "CREATE TABLE preemption (run_id INTEGER NOT NULL REFERENCES run(id) ON DELETE CASCADE,"
+           " sequence INTEGER NOT NULL, victim INTEGER NOT NULL, beneficiary INTEGER NOT NULL,"
+           " step INTEGER NOT NULL, time_s REAL NOT NULL, action TEXT NOT NULL,"
+           " fell_back INTEGER NOT NULL, blocks INTEGER NOT NULL, tokens_lost INTEGER NOT NULL,"
+           " found_tokens INTEGER NOT NULL, cost_s REAL, other_cost_s REAL, resumed_s REAL");
+  for (guint i = 0; overflow_policies[i] != NULL; i++) {
+    g_autofree char *column = results_price_column(overflow_policies[i]);
+    g_string_append_printf(sql, ", %s REAL", column);
+  }
+  g_string_append(sql,
+                  ", PRIMARY KEY (run_id, sequence)) WITHOUT ROWID;"
+                  "CREATE INDEX preemption_of_victim ON preemption (run_id, victim);"
+                  "CREATE INDEX preemption_for_beneficiary ON preemption (run_id, beneficiary);");
 }
 
 /* A run that ended badly has no slowdown. */
@@ -130,6 +149,7 @@ results_schema_script(void)
   GString *sql = g_string_new(fixed_tables);
 
   append_run_table(sql);
+  append_preemption_table(sql);
   g_string_append_printf(sql, "%s;%s", steps, study_tables);
   return g_string_free(sql, FALSE);
 }
@@ -142,6 +162,7 @@ create_schema(Results *results, GError **error)
 
   append_run_table(sql);
   g_string_append(sql, fixed_tables);
+  append_preemption_table(sql);
   g_string_append(sql, views);
   g_string_append_printf(sql,
                          "PRAGMA application_id = %d;"

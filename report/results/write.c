@@ -197,11 +197,15 @@ insert_requests(Results *results, const ResultsRun *run, gint64 run_id, GError *
 static gboolean
 insert_preemptions(Results *results, const ResultsRun *run, gint64 run_id, GError **error)
 {
+  g_autoptr(GString) sql =
+      g_string_new("INSERT INTO preemption VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?");
   Insert insert;
   gboolean worked = TRUE;
 
-  if (!insert_prepare(&insert, results, "INSERT INTO preemption VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                      error))
+  for (guint p = 0; p < OVERFLOW_POLICIES_COUNT; p++)
+    g_string_append(sql, ",?");
+  g_string_append_c(sql, ')');
+  if (!insert_prepare(&insert, results, sql->str, error))
     return FALSE;
   for (guint i = 0; worked && i < run->preemptions->len; i++) {
     const Preemption *preemption = &g_array_index(run->preemptions, Preemption, i);
@@ -215,9 +219,14 @@ insert_preemptions(Results *results, const ResultsRun *run, gint64 run_id, GErro
     bind_int(&insert, preemption->victim.fell_back != FALSE);
     bind_int(&insert, preemption->victim.blocks);
     bind_int(&insert, preemption->victim.tokens_lost);
+    bind_int(&insert, preemption->found_tokens);
     bind_time(&insert, preemption->cost_ps);
-    bind_time(&insert, preemption->other_cost_ps);
+    bind_time(&insert,
+              preemption->price_ps[preemption->victim.copied_blocks > 0 ? overflow_recompute_place
+                                                                        : overflow_swap_place]);
     bind_time(&insert, preemption->resumed_ps);
+    for (guint p = 0; p < OVERFLOW_POLICIES_COUNT; p++)
+      bind_time(&insert, preemption->price_ps[p]);
     worked = insert_row(&insert, error);
   }
   return insert_finish(&insert, worked);

@@ -30,12 +30,6 @@ typedef struct {
   const PolicyValues *options;
 } OverflowQuery;
 
-typedef struct {
-  guint32 keep_blocks;  /* whole blocks, less than the victim has */
-  guint32 drop_blocks;  /* whole blocks if any are copied */
-  gboolean free_copies; /* the copies take no time and no room: a bound */
-} OverflowPlan;
-
 /* Nothing stays and nothing is copied. */
 static inline OverflowPlan
 overflow_plan_recompute(const OverflowQuery *query)
@@ -78,3 +72,7 @@ OVERFLOW_POLICIES(OVERFLOW_DECLARE)
 
 /* The same, NULL-terminated. */
 extern const OverflowPolicy *const overflow_policies[];
+
+/* The place of each in the table, such as overflow_swap_place, and their number. */
+#define OVERFLOW_PLACE(name) name##_place,
+enum { OVERFLOW_POLICIES(OVERFLOW_PLACE) OVERFLOW_POLICIES_COUNT };

@@ -35,13 +35,19 @@ price_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached)
   return total_ps;
 }
 
+static gint64
+copies_ps(const OverflowQuery *query, guint32 out_blocks, guint32 in_blocks)
+{
+  if (query->cost == NULL)
+    return ((gint64)out_blocks + in_blocks) * query->block_size;
+  return cost_model_copy_ps(query->cost, COPY_OUT, out_blocks) +
+         cost_model_copy_ps(query->cost, COPY_IN, in_blocks);
+}
+
 gint64
 price_copies_ps(const OverflowQuery *query, guint32 blocks)
 {
-  if (query->cost == NULL)
-    return 2 * (gint64)blocks * query->block_size;
-  return cost_model_copy_ps(query->cost, COPY_OUT, blocks) +
-         cost_model_copy_ps(query->cost, COPY_IN, blocks);
+  return copies_ps(query, blocks, blocks);
 }
 
 /* Of so many dropped tokens, those that the prefix cache will not have. It loses a victim's last
@@ -63,9 +69,20 @@ price_plan_ps(const OverflowQuery *query, const OverflowPlan *plan)
   guint32 kept = plan->keep_blocks * query->block_size;
   guint32 computed = query->victim->computed_tokens;
   guint32 dropped = MIN(plan->drop_blocks * query->block_size, computed - MIN(kept, computed));
-  guint32 lost = lost_tokens(query, dropped);
-  guint32 copied = query->victim->blocks - plan->keep_blocks - plan->drop_blocks;
 
-  return price_recompute_ps(query, lost, kept + dropped - lost) +
-         (plan->free_copies ? 0 : price_copies_ps(query, copied));
+  return price_found_plan_ps(query, plan, kept + dropped - lost_tokens(query, dropped));
+}
+
+gint64
+price_found_plan_ps(const OverflowQuery *query, const OverflowPlan *plan, guint32 found_tokens)
+{
+  guint32 front = plan->keep_blocks + plan->drop_blocks, copied = query->victim->blocks - front;
+  guint32 kept = plan->keep_blocks * query->block_size;
+  guint32 end = MIN(front * query->block_size, query->victim->computed_tokens);
+  guint32 ready = MIN(MAX(kept, found_tokens), end);
+  guint32 found = found_tokens / query->block_size;
+  guint32 found_copied = MIN(copied, found - MIN(found, front));
+
+  return price_recompute_ps(query, end - ready, ready) +
+         (plan->free_copies ? 0 : copies_ps(query, copied, copied - found_copied));
 }

@@ -19,3 +19,8 @@ gint64 price_copies_ps(const OverflowQuery *query, guint32 blocks);
 /* What the plan costs; its copies nothing where they are free. Of what is dropped the prefix cache,
  * if there is one, is trusted to keep the share that it has kept so far; at first, all. */
 gint64 price_plan_ps(const OverflowQuery *query, const OverflowPlan *plan);
+
+/* The same in hindsight: when the victim came back, its first `found_tokens` were in the prefix
+ * cache. They are neither computed again nor copied in. */
+gint64 price_found_plan_ps(const OverflowQuery *query, const OverflowPlan *plan,
+                           guint32 found_tokens);

@@ -43,23 +43,39 @@ scheduler_overflow_query(const Scheduler *self, const Sequence *victim, const Se
 
 /* The policy's plan, with what it may not ask for left out. */
 static OverflowPlan
-plan_of(const Scheduler *self, const Sequence *victim, const Sequence *beneficiary,
-        guint32 short_blocks)
+plan_of(const Scheduler *self, const OverflowPolicy *policy, const OverflowQuery *query)
 {
-  const OverflowPolicy *policy = self->config.overflow;
-  const OverflowQuery query = scheduler_overflow_query(self, victim, beneficiary, short_blocks);
-  OverflowPlan plan = policy->plan(policy, &query);
+  OverflowPlan plan = policy->plan(policy, query);
   guint32 front = plan.keep_blocks + plan.drop_blocks;
 
-  g_assert(plan.keep_blocks <= victim->blocks && front <= victim->blocks);
+  g_assert(plan.keep_blocks <= query->victim->blocks && front <= query->victim->blocks);
   /* The prefix cache keeps what it can of what is dropped; its queue has no place for a part. */
   if (self->config.prefix_caching && plan.keep_blocks > 0)
-    return overflow_plan_recompute(&query);
+    return overflow_plan_recompute(query);
   /* A victim that is still to close a gap starts anew, and nothing is copied of nothing. */
-  if (victim->gap_end_tokens > 0 ||
-      (front > 0 && (guint64)front * self->config.block_size >= victim->computed_tokens))
-    plan.drop_blocks = victim->blocks - plan.keep_blocks;
+  if (query->victim->gap_end_tokens > 0 ||
+      (front > 0 && (guint64)front * self->config.block_size >= query->victim->computed_tokens))
+    plan.drop_blocks = query->victim->blocks - plan.keep_blocks;
   return plan;
+}
+
+/* What each policy would do, the others by their options' fallbacks. Where this run has no host
+ * memory for copies, there is as much as they ask for. */
+static void
+tell_plans(const Scheduler *self, const OverflowQuery *asked, Step *step)
+{
+  for (guint i = 0; overflow_policies[i] != NULL; i++) {
+    const OverflowPolicy *policy = overflow_policies[i];
+    const PolicyValues fallbacks = policy_fallbacks(&policy->base);
+    OverflowQuery query = *asked;
+    OverflowPlan plan;
+    if (policy != self->config.overflow)
+      query.options = &fallbacks;
+    if (self->config.num_cpu_blocks == 0)
+      query.host_free_blocks = G_MAXUINT32;
+    plan = plan_of(self, policy, &query);
+    g_array_append_val(step->plans, plan);
+  }
 }
 
 static OverflowAction
@@ -159,6 +175,7 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
 {
   StepVictim record = {.request = victim->request, .beneficiary = beneficiary->request};
   guint32 computed, copied;
+  OverflowQuery query;
   OverflowPlan plan;
 
   if (victim->queue != NULL)
@@ -168,10 +185,14 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
   if (self->offload != NULL)
     offload_preempt(self->offload, victim);
   computed = victim->computed_tokens;
-  plan = plan_of(self, victim, beneficiary, short_blocks);
+  query = scheduler_overflow_query(self, victim, beneficiary, short_blocks);
+  plan = plan_of(self, self->config.overflow, &query);
+  if (self->tell_plans)
+    tell_plans(self, &query, step);
   if (!fit_host(self, victim, can_fall_back, &plan, &record))
     step->abort = "Aborted due to the lack of CPU swap space";
   copied = victim->blocks - plan.keep_blocks - plan.drop_blocks;
+  record.computed_tokens = computed;
   record.blocks = victim->blocks - plan.keep_blocks;
   record.kept_blocks = plan.keep_blocks;
   record.copied_blocks = copied;

@@ -15,7 +15,7 @@
 static gint64
 commit(Fixture *f, Results *results, const char *name, GError **error)
 {
-  g_autoptr(ResultsRun) run = results_run_new(f->workload, NULL);
+  g_autoptr(ResultsRun) run = results_run_new(f->workload, NULL, 0);
   const RunRecord record = make_record(f, name, 1);
   const SeriesBucket buckets[] = {{.output_tokens = 3, .sampled = TRUE}, {.output_tokens = 4}};
   const ResultsSeries series = {buckets, 2, PS_PER_S / 1000};

@@ -1,0 +1,198 @@
+"""A run's figures, counted anew from the files that it wrote (--requests, --decisions) and nothing else."""
+import csv
+import json
+from decimal import Decimal
+from fractions import Fraction
+
+from spillway_test import check, check_equal
+
+LEVELS = {"p50": Fraction(50, 100), "p90": Fraction(90, 100), "p95": Fraction(95, 100), "p99": Fraction(99, 100)}
+NONE = dict.fromkeys(["mean", *LEVELS, "max"], 0)
+
+
+def picoseconds(seconds):
+    return int(Decimal(seconds) * 10**12)
+
+
+def distribution(values):
+    """As NumPy's default: between two order statistics, linearly. In the values' unit."""
+    values = sorted(values)
+    if not values:
+        return NONE
+    found = {"mean": Fraction(sum(values), len(values)), "max": values[-1]}
+    for name, level in LEVELS.items():
+        place = (len(values) - 1) * level
+        low = int(place)
+        high = min(low + 1, len(values) - 1)
+        found[name] = values[low] + (values[high] - values[low]) * (place - low)
+    return found
+
+
+class Request:
+    """A row of --requests, and what the log says of it."""
+
+    def __init__(self, row):
+        self.status, self.preemptions = row["status"], int(row["preemptions"])
+        self.prompt, self.output = int(row["prompt_tokens"]), int(row["output_tokens"])
+        self.arrival = picoseconds(row["arrival_s"])
+        self.first, self.finish = (picoseconds(row[key]) if row[key] else None
+                                   for key in ("first_token_s", "finish_s"))
+        self.first_step = None  # when it began
+        self.victim = self.scheduled = 0
+        self.computed = self.highest = self.spared = 0  # tokens; spared: found in a cache before they were ever computed
+        self.is_certain = True  # how many are computed can be told
+
+    def find(self, tokens):
+        """In a cache, as it starts: so many from the first on."""
+        self.computed = max(self.computed, tokens)
+        self.spared += max(0, tokens - self.highest)
+        self.highest = max(self.highest, tokens)
+
+    def run(self, tokens, time):
+        if self.first_step is None:
+            self.first_step = time
+        self.scheduled += tokens
+        self.computed += tokens
+        self.highest = max(self.highest, self.computed)
+
+    def lose(self, action):
+        self.victim += 1
+        if action in ("recompute", "offload", None):
+            self.computed = 0
+        elif action not in ("swap", "swap-free"):
+            self.is_certain = False
+
+    def recomputed(self):
+        """Of one that finished: its KV is that of the prompt and of all tokens but the last."""
+        return self.scheduled + self.spared - (self.prompt + self.output - 1)
+
+
+class Recount:
+    def __init__(self, requests_path, decisions_path):
+        with open(requests_path, newline="") as file:
+            rows = list(csv.DictReader(file))
+        self.requests = [Request(row) for row in rows]
+        self.by_id = {row["id"]: request for row, request in zip(rows, self.requests)}
+        with open(decisions_path) as file:
+            lines = [json.loads(line, parse_float=Decimal) for line in file]
+        self.header, self.footer = lines[0], lines[-1]
+        self.steps = [line for line in lines[1:-1] if "abort" not in line]
+        self.lines = lines[1:-1]
+        self.hit_tokens = 0
+        for line in self.lines:
+            self.follow(line)
+
+    def request(self, name):
+        return self.by_id[str(name)]
+
+    def follow(self, line):
+        time = picoseconds(line["t"])
+        for name, action in line.get("preempted", []):
+            self.request(name).lose(action)
+        for name in line.get("retracted", []):
+            self.request(name).lose(None)
+        for name, tokens in line.get("cached", []):
+            self.hit_tokens += tokens
+            self.request(name).find(tokens)
+        for name, tokens, _ in line.get("scheduled", []):
+            self.request(name).run(tokens, time)
+
+    def latencies(self):
+        done = [r for r in self.requests if r.status == "finished"]
+        return {
+            "ttft_s": [r.first - r.arrival for r in self.requests if r.first is not None],
+            "e2e_s": [r.finish - r.arrival for r in done],
+            "tpot_s": [Fraction(r.finish - r.first, r.output - 1) for r in done if r.output > 1],
+            "queue_s": [r.first_step - r.arrival for r in self.requests if r.first_step is not None],
+        }
+
+    def end(self):
+        """Of the last step, where a request finished in it: the clock may go on to requests that find no place."""
+        return max((self.request(name).finish for name in self.steps[-1].get("finished", [])), default=None)
+
+    def peak_blocks(self):
+        """Of the pool as it is when all have left it: an engine may keep a block to itself. SGLang counts tokens, and
+        what its cache holds as in use."""
+        if any("free" in step for step in self.steps):
+            size, pool = self.header["block_size"], self.header["num_gpu_blocks"]
+            return max(pool - step["free"] // size for step in self.steps)
+        pool = self.steps[-1].get("gpu_free_end") if self.steps else None
+        if self.footer["end"] != "done" or pool is None:
+            return None
+        return max(pool - step["gpu_free"] for step in self.steps)
+
+
+def close(found, expected, what, absolute=2e-12):
+    expected = float(expected)
+    check(abs(found - expected) <= 2e-11 * abs(expected) + absolute, "%s: found %r, counted %r" % (what, found, expected))
+
+
+def check_distribution(summary, key, values, words):
+    for name, value in distribution(values).items():
+        close(summary[key][name], Fraction(value) / 10**12, "%s.%s of %s" % (key, name, words))
+
+
+def check_counts(summary, count, words):
+    """What is counted is what the summary says."""
+    requests = count.requests
+    by_status = {status: sum(r.status == status for r in requests) for status in ("finished", "ignored", "aborted")}
+    for key, value in {
+            **by_status,
+            "requests": len(requests),
+            "output_tokens": sum(r.output for r in requests),
+            "prompt_tokens": sum(r.prompt for r in requests),
+            "preemptions": sum(r.victim for r in requests),
+            "preempted_requests": sum(r.victim > 0 for r in requests),
+            "prefix_hit_tokens": count.hit_tokens,
+            "steps": len(count.steps),
+            "peak_gpu_blocks": count.peak_blocks()}.items():
+        if value is not None:
+            check_equal(summary[key], value, "%s of %s" % (key, words))
+    check(all(r.victim == r.preemptions for r in requests), words)
+    check_equal(sum(step["tokens"] for step in count.steps), summary["output_tokens"], words)
+
+
+def check_rates(summary, count, words):
+    end = count.end() if count.steps else count.requests[0].arrival
+    makespan = end - count.requests[0].arrival if end is not None else picoseconds(repr(summary["makespan_s"]))
+    close(summary["makespan_s"], Fraction(makespan, 10**12), "makespan of %s" % words)
+    if makespan > 0:
+        close(summary["requests_per_s"], Fraction(summary["finished"] * 10**12, makespan), "rate of %s" % words)
+        close(summary["output_tokens_per_s"], Fraction(summary["output_tokens"] * 10**12, makespan), words)
+    batch = Fraction(sum(len(step["scheduled"]) for step in count.steps), max(len(count.steps), 1))
+    close(summary["mean_batch"], batch, "batch of %s" % words)
+
+
+def check_latencies(summary, count, words):
+    """TPOT is rounded to a picosecond each; requests that were cut off have tokens whose times no file has."""
+    all_done = all(r.status == "finished" or r.output < 2 for r in count.requests)
+    for key, values in count.latencies().items():
+        if key == "tpot_s":
+            if all_done:
+                check_distribution(summary, key, [int(value + Fraction(1, 2)) for value in values], words)
+        else:
+            check_distribution(summary, key, values, words)
+    gaps = sum(r.output - 1 for r in count.requests if r.output > 1)
+    if all_done and gaps > 0:
+        between = sum(r.finish - r.first for r in count.requests if r.output > 1 and r.finish is not None)
+        close(summary["itl_s"]["mean"], Fraction(between, gaps * 10**12), "itl of %s" % words)
+
+
+def recomputed(count):
+    """None where the files do not tell: KV that came back in part beside KV from a cache, or a run cut off."""
+    worked = [r for r in count.requests if r.scheduled > 0]
+    if any(r.status != "finished" for r in worked) or (count.hit_tokens and not all(r.is_certain for r in worked)):
+        return None
+    return sum(r.recomputed() for r in worked)
+
+
+def check_recount(summary, requests_path, decisions_path, words):
+    """Every figure that the files tell."""
+    count = Recount(requests_path, decisions_path)
+    check_counts(summary, count, words)
+    check_rates(summary, count, words)
+    check_latencies(summary, count, words)
+    tokens = recomputed(count)
+    if tokens is not None and summary["config"]["num_offload_blocks"] in (0, None):
+        check_equal(summary["recomputed_tokens"], tokens, "recomputed tokens of %s" % words)
+    return count
