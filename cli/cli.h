@@ -20,6 +20,7 @@ extern const Command commands[];
 
 int command_run(int argc, char **argv);
 int command_compare(int argc, char **argv);
+int command_regret(int argc, char **argv);
 int command_live(int argc, char **argv);
 int command_validate(int argc, char **argv);
 int command_selfcheck(int argc, char **argv);

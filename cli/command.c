@@ -4,6 +4,8 @@
 const Command commands[] = {
     {"run", "replay a trace and say what it took", command_run},
     {"compare", "the same under several overflow policies, side by side", command_compare},
+    {"regret", "policies against the best schedule that can be found, and against bounds",
+     command_regret},
     {"live", "the same as run, computed: on the GPU, or a small model on the CPU", command_live},
     {"validate", "what a simulation says, held against the same scenario computed",
      command_validate},

@@ -11,6 +11,7 @@
 #include "report/text.h"
 #include "scenario/settings.h"
 #include "scenario/settings_files.h"
+#include "scenario/settings_policies.h"
 #include "run_options.h"
 #include "terminal.h"
 
@@ -37,39 +38,6 @@ typedef struct {
   GPtrArray *scenarios; /* of Scenario */
   GArray *records;      /* of RunRecord */
 } Comparison;
-
-static char **
-policies(const Settings *settings)
-{
-  GPtrArray *names;
-
-  if (g_strcmp0(settings->overflow, "all") != 0)
-    return g_strsplit(settings->overflow != NULL ? settings->overflow : "recompute,swap", ",", -1);
-  names = g_ptr_array_new();
-  for (guint i = 0; overflow_policies[i] != NULL; i++)
-    g_ptr_array_add(names, g_strdup(overflow_policies[i]->base.name));
-  g_ptr_array_add(names, NULL);
-  return (char **)g_ptr_array_free(names, FALSE);
-}
-
-/* Takes from the settings of `name` the options of the other policies in the comparison. */
-static void
-forget_options_of_others(Settings *settings, const char *name, const char *const *names)
-{
-  static const char *const of_offload[] = {"kv-offloading-size", "num-offload-blocks",
-                                           "offload-prompt-only", "no-offload-prompt-only",
-                                           "unit-copy-steps"};
-  PolicyOptionPlace place;
-
-  for (guint n = 0; policy_option_at(n, &place); n++)
-    if (place.kind == &policy_kinds[POLICY_OVERFLOW] && !g_str_equal(place.policy->name, name) &&
-        g_strv_contains(names, place.policy->name))
-      settings_forget(settings, place.option->name);
-  if (!g_str_equal(name, overflow_offload.base.name) &&
-      g_strv_contains(names, overflow_offload.base.name))
-    for (guint i = 0; i < G_N_ELEMENTS(of_offload); i++)
-      settings_forget(settings, of_offload[i]);
-}
 
 /* "log.jsonl" → "log.swap.jsonl": a file a policy. */
 static char *
@@ -105,19 +73,16 @@ check_files(const Settings *settings, const char *policy, GError **error)
 static gboolean
 resolve_all(Comparison *c, GError **error)
 {
-  g_auto(GStrv) names = policies(c->settings);
+  const PolicyKind *kind = &policy_kinds[POLICY_OVERFLOW];
+  const char *list = c->settings->overflow != NULL ? c->settings->overflow : "recompute,swap";
+  g_auto(GStrv) names = settings_policy_list(kind, list, error);
 
-  for (guint i = 0; names[i] != NULL; i++) {
+  for (guint i = 0; names != NULL && names[i] != NULL; i++) {
     g_autoptr(Settings) one = settings_copy(c->settings);
     Scenario *scenario;
     if (!settings_set(one, "overflow", names[i], error) || !check_files(one, names[i], error))
       return FALSE;
-    forget_options_of_others(one, names[i], (const char *const *)names);
-    if (g_strv_contains((const char *const *)names + i + 1, names[i])) {
-      g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                  "--overflow: found %s twice, expected each policy once", names[i]);
-      return FALSE;
-    }
+    settings_forget_others(one, kind, names[i], (const char *const *)names);
     scenario = scenario_new(one, "compare", i > 0, error);
     if (scenario == NULL)
       return FALSE;
@@ -125,7 +90,7 @@ resolve_all(Comparison *c, GError **error)
     if (!scenario_runs_among_others(scenario, error))
       return FALSE;
   }
-  return TRUE;
+  return names != NULL;
 }
 
 static int

@@ -35,6 +35,7 @@ libspillway_cli_a_SOURCES = \
   %D%/poster.c \
   %D%/poster_verb.h \
   %D%/program.c %D%/program.h \
+  %D%/regret.c \
   %D%/report.c \
   %D%/results_options.c %D%/results_options.h \
   %D%/run.c \

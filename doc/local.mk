@@ -4,6 +4,7 @@ man_includes = \
   %D%/man/spillway.h2m \
   %D%/man/spillway-run.h2m \
   %D%/man/spillway-compare.h2m \
+  %D%/man/spillway-regret.h2m \
   %D%/man/spillway-live.h2m \
   %D%/man/spillway-validate.h2m \
   %D%/man/spillway-selfcheck.h2m \

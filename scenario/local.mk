@@ -24,6 +24,7 @@ libspillway_scenario_a_SOURCES = \
   %D%/settings.c %D%/settings.h \
   %D%/settings_files.c %D%/settings_files.h \
   %D%/settings_option.h \
+  %D%/settings_policies.c %D%/settings_policies.h \
   %D%/settings_set.c \
   %D%/shelf.c %D%/shelf.h \
   %D%/shipped.c %D%/shipped.h \

@@ -21,13 +21,25 @@ unlimited_blocks(const Scenario *s, const Workload *workload)
   return (guint32)CLAMP(blocks, c->num_gpu_blocks, G_MAXINT32);
 }
 
+SchedulerConfig
+slowdown_unlimited_config(const Scenario *s, const Workload *workload)
+{
+  SchedulerConfig config = s->config;
+
+  config.num_offload_blocks = 0;
+  config.num_gpu_blocks = unlimited_blocks(s, workload);
+  /* Nobody is preempted, so only prompts with hashes can be hits. */
+  config.prefix_caching = s->config.prefix_caching && workload->hashes->len > 0;
+  return config;
+}
+
 static Unlimited
 simulate_unlimited(const Scenario *s, const Workload *trace, gboolean (*interrupted)(void))
 {
   g_autoptr(Workload) own = NULL;
   const Workload *workload = trace;
   g_autoptr(Client) client = scenario_client_new(s, &workload, &own);
-  SchedulerConfig config = s->config;
+  const SchedulerConfig config = slowdown_unlimited_config(s, workload);
   g_autoptr(Scheduler) scheduler = NULL;
   g_autoptr(Executor) executor = s->executor->create(s->cost);
   g_autoptr(Metrics) metrics = NULL;
@@ -46,10 +58,6 @@ simulate_unlimited(const Scenario *s, const Workload *trace, gboolean (*interrup
   RunOutcome outcome;
   Summary summary;
 
-  config.num_offload_blocks = 0;
-  config.num_gpu_blocks = unlimited_blocks(s, workload);
-  /* Nobody is preempted, so only prompts with hashes can be hits. */
-  config.prefix_caching = s->config.prefix_caching && workload->hashes->len > 0;
   metrics = metrics_new(workload, config.num_gpu_blocks - s->scheduler->hidden_blocks,
                         config.num_cpu_blocks);
   observers[0] = metrics_observer(metrics);

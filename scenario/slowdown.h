@@ -13,6 +13,9 @@ typedef struct {
   double e2e_s; /* mean from arrival to finish */
 } Unlimited;
 
+/* The scenario's configuration with more memory than can ever be asked for at once. */
+SchedulerConfig slowdown_unlimited_config(const Scenario *scenario, const Workload *workload);
+
 /* Sets the record's slowdowns. A run whose pool never said no is its own measure; one that did not
  * end well, or finished other requests, has none. */
 void slowdown_measure(const Scenario *scenario, const Workload *workload, Unlimited *unlimited,

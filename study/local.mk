@@ -31,6 +31,14 @@ libspillway_study_a_SOURCES = \
   %D%/poster/timeline.c %D%/poster/timeline.h \
   %D%/poster/variants.c \
   %D%/poster/verdict.c \
+  %D%/regret/exhaustive.c %D%/regret/exhaustive.h \
+  %D%/regret/field.c %D%/regret/field.h \
+  %D%/regret/json.c \
+  %D%/regret/play.c %D%/regret/play.h \
+  %D%/regret/regret.c %D%/regret/regret.h \
+  %D%/regret/script.c %D%/regret/script.h \
+  %D%/regret/search.c %D%/regret/search.h \
+  %D%/regret/text.c \
   %D%/servers/groups.c \
   %D%/servers/point.c %D%/servers/point.h \
   %D%/servers/predict.c \

@@ -48,6 +48,7 @@ script_tests = \
   %D%/perfetto.py \
   %D%/poster.py \
   %D%/profile.py \
+  %D%/regret.py \
   %D%/report.py \
   %D%/scenarios.py \
   %D%/servers.py \

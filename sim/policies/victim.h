@@ -22,13 +22,16 @@ typedef struct {
   const PolicyValues *options;
 } VictimQuery;
 
+/* The rank of a sequence that is not to go. */
+#define VICTIM_NEVER G_MININT64
+
 typedef struct VictimPolicy VictimPolicy;
 
 struct VictimPolicy {
   Policy base;
   gboolean needs_decodes; /* it asks for query->eviction->decodes */
-  /* The highest goes, of equals the newest. NULL: the last of the running queue goes. Asked of each
-   * running sequence at an eviction, and at no other time. */
+  /* The highest goes, of equals the newest. NULL, or VICTIM_NEVER for all: the last of the running
+   * queue goes. Asked of each running sequence at an eviction, and at no other time. */
   gint64 (*rank)(const VictimPolicy *self, const VictimQuery *query,
                  const VictimCandidate *candidate);
 };

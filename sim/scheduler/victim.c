@@ -27,7 +27,7 @@ scheduler_first_victim(const Scheduler *self, const Sequence *beneficiary, guint
       .options = &self->config.victim_options,
   };
   Sequence *first = NULL;
-  gint64 highest = G_MININT64;
+  gint64 highest = VICTIM_NEVER;
 
   for (Sequence *s = self->running.head; s != NULL; s = s->next) {
     const VictimCandidate candidate = candidate_of(self, s);
@@ -35,6 +35,8 @@ scheduler_first_victim(const Scheduler *self, const Sequence *beneficiary, guint
     if (s->ending)
       continue;
     rank = policy->rank(policy, &query, &candidate);
+    if (rank == VICTIM_NEVER)
+      continue;
     if (first == NULL || rank > highest || (rank == highest && s->request > first->request)) {
       first = s;
       highest = rank;

@@ -1,0 +1,132 @@
+/* spillway regret: policies held against the best schedule that can be found, and against bounds.
+ */
+#include "cli.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "format_option.h"
+#include "run_options.h"
+#include "scenario/workload_source.h"
+#include "study/regret/regret.h"
+
+#define VERB "regret"
+#define MAX_JOBS 256
+#define MAX_PLAYS 1e9
+
+#define SUMMARY                                                                                    \
+  "Holds overflow and victim policies (--overflow a,b, --victim a,b; all that the engine can\n"    \
+  "have if not given) against bounds, and against the best schedule found: at each eviction of\n"  \
+  "a run everything else that could have been done is played to the end, what lowers the mean\n"   \
+  "latency is kept, until nothing does. It begins from each policy's run, and starts anew each\n"  \
+  "time: nothing is kept between calls."
+
+#define EXAMPLES                                                                                   \
+  "Examples:\n"                                                                                    \
+  "  spillway regret --model llama-2-7b --device a100-40gb --trace demo --kv-memory 12%\n"         \
+  "  spillway regret --model llama-2-7b --device a100-40gb --trace demo --kv-memory 12% \\\n"      \
+  "      --overflow recompute,swap,auto --victim newest,cheapest --budget 20000\n"                 \
+  "  spillway regret --model llama-2-7b --device a100-40gb --num-gpu-blocks 40 --exhaustive \\\n"  \
+  "      --trace 'gen:--requests 4 --prompt fixed:150 --output fixed:100'\n"                       \
+  "\n"                                                                                             \
+  "Exit status: 0 done; 1 the engine did not end well under any policy; 2 the command line or a\n" \
+  "file is wrong."
+
+typedef struct {
+  char *budget, *jobs, *format; /* as typed, or NULL */
+  gboolean exhaustive;
+} RegretOptions;
+
+/* "2000", a number of runs, or "30s", a time. */
+static gboolean
+parse_budget(const char *text, SearchBudget *budget, GError **error)
+{
+  *budget = (SearchBudget){.plays = REGRET_PLAYS, .deadline_us = G_MAXINT64};
+  if (text == NULL)
+    return TRUE;
+  if (g_str_has_suffix(text, "s") || g_str_has_suffix(text, "m") || g_str_has_suffix(text, "h")) {
+    budget->plays = G_MAXUINT64;
+    if (typed_duration(text, "--budget", &budget->deadline_us, error))
+      return TRUE;
+    g_prefix_error(error, "a number of runs, or a time: ");
+    return FALSE;
+  }
+  return typed_uint(text, "--budget", 0, (guint64)MAX_PLAYS, &budget->plays, error);
+}
+
+static gboolean
+parse_jobs(const char *text, guint *n_threads, GError **error)
+{
+  guint64 jobs = (guint64)CLAMP(sysconf(_SC_NPROCESSORS_ONLN), 1, MAX_JOBS);
+
+  if (text != NULL && !typed_uint(text, "--jobs", 1, MAX_JOBS, &jobs, error))
+    return FALSE;
+  *n_threads = (guint)jobs;
+  return TRUE;
+}
+
+static void
+print_regret(const Regret *regret, OutputFormat format)
+{
+  g_autofree char *text = format == OUTPUT_JSON  ? regret_json(regret)
+                          : format == OUTPUT_CSV ? regret_csv(regret)
+                                                 : regret_text(regret);
+  if (format == OUTPUT_TABLE)
+    cli_print(text);
+  else
+    fputs(text, stdout);
+}
+
+static int
+hold(const Settings *settings, const RegretOptions *options)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(Workload) workload = NULL;
+  g_autoptr(Regret) regret = NULL;
+  RegretRequest request = {.settings = settings, .verb = VERB, .exhaustive = options->exhaustive};
+  OutputFormat format;
+
+  if (!output_format_parse(options->format, &format, &error) ||
+      !parse_budget(options->budget, &request.budget, &error) ||
+      !parse_jobs(options->jobs, &request.n_threads, &error) ||
+      (request.workload = workload = scenario_read_workload(settings, VERB, &error)) == NULL)
+    return cli_error(CLI_USAGE, VERB, "%s", error->message);
+  regret = regret_new(&request, &error);
+  if (regret == NULL)
+    return cli_error(error->domain == REGRET_ERROR ? CLI_FAILED : CLI_USAGE, VERB, "%s",
+                     error->message);
+  print_regret(regret, format);
+  return CLI_DONE;
+}
+
+int
+command_regret(int argc, char **argv)
+{
+  g_autoptr(Settings) settings = settings_new();
+  RegretOptions options = {0};
+  const GOptionEntry own[] = {
+      {"budget", 0, 0, G_OPTION_ARG_STRING, &options.budget,
+       "the search plays N runs at most (default 2000), or ends after a time: then it is another "
+       "on "
+       "another machine",
+       "N|TIME"},
+      {"exhaustive", 0, 0, G_OPTION_ARG_NONE, &options.exhaustive,
+       "also try every schedule there is, where they are few, and tell how near the search came",
+       NULL},
+      {"jobs", 'j', 0, G_OPTION_ARG_STRING, &options.jobs,
+       "threads that play (default: one a core); the result is the same", "N"},
+      {"format", 0, 0, G_OPTION_ARG_STRING, &options.format,
+       "on standard output: table (default), json, csv", "FORMAT"},
+      {0},
+  };
+  const VerbOptions verb = {.name = VERB, .summary = SUMMARY, .examples = EXAMPLES, .own = own};
+  int status = CLI_USAGE;
+
+  if (settings_parse_beside(settings, &verb, &argc, &argv, &status))
+    status = argc > 1 ? cli_error(CLI_USAGE, VERB, "unexpected argument '%s'", argv[1])
+                      : hold(settings, &options);
+  g_free(options.budget);
+  g_free(options.jobs);
+  g_free(options.format);
+  return status;
+}

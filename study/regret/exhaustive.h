@@ -1,0 +1,20 @@
+/* Every schedule that the decisions at evictions can lead to, played: what a search is held
+ * against, on cases so small that there are few. At each eviction anybody who runs may go, or whom
+ * the engine takes, with each action.
+ */
+#pragma once
+
+#include "play.h"
+
+#define EXHAUSTIVE_MOST 50000 /* schedules */
+
+typedef struct {
+  gboolean is_whole; /* FALSE: there are more than EXHAUSTIVE_MOST */
+  guint64 schedules; /* that were played */
+  PlayFigures best;
+  GArray *decisions; /* of ScriptDecision, under recompute and the engine's own victims */
+} Exhaustive;
+
+void exhaustive_run(const Players *players, const ScriptSpace *space, const SchedulerConfig *config,
+                    Exhaustive *exhaustive);
+void exhaustive_clear(Exhaustive *exhaustive);

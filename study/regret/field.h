@@ -1,0 +1,22 @@
+/* The policies that are held against each other, and what a schedule may be made of. */
+#pragma once
+
+#include "scenario/scenario.h"
+#include "script.h"
+
+typedef struct {
+  GPtrArray *scenarios;    /* of Scenario, one an overflow policy that is held */
+  GPtrArray *players;      /* of Scenario: the first of them again, one a thread */
+  GArray *victims;         /* of ScriptPick: the victim policies that are held with each */
+  ScriptSpace space;       /* of every overflow and victim policy that this engine can have */
+  guint32 num_cpu_blocks;  /* that a policy of it would have */
+  Scenario *swap_free;     /* bounds; NULL where this engine cannot have them */
+  Scenario *known_lengths; /* likewise */
+} RegretField;
+
+/* settings->overflow, ->victim: lists, "all" or NULL: all but bounds that the engine can have; what
+ * it cannot have of all is told on standard error. n_threads: that are to play. */
+RegretField *regret_field_new(const Settings *settings, guint n_threads, const char *verb,
+                              GError **error);
+void regret_field_free(RegretField *field);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RegretField, regret_field_free)

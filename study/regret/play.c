@@ -1,0 +1,137 @@
+#include "play.h"
+
+#include <math.h>
+
+#include "sim/loop.h"
+#include "sim/metrics.h"
+
+/* Notes who was evicted, when. */
+typedef struct {
+  Observer observer; /* first */
+  GArray *went;
+} EvictionWatch;
+
+typedef struct {
+  const Players *players;
+  Play *plays;
+  guint n;
+  gint next; /* atomic: the first play that nobody has taken */
+} Batch;
+
+typedef struct {
+  Batch *batch;
+  const Scenario *scenario;
+} Player;
+
+static void
+note_evictions(Observer *self, const StepReport *report)
+{
+  GArray *went = ((EvictionWatch *)self)->went;
+  const GArray *victims = report->step->victims;
+
+  for (guint i = 0; i < victims->len; i++) {
+    const PlayEviction eviction = {report->start_ps, g_array_index(victims, StepVictim, i)};
+    g_array_append_val(went, eviction);
+  }
+}
+
+static void
+take_figures(Metrics *metrics, gboolean worked, PlayFigures *figures)
+{
+  Summary summary;
+
+  metrics_summary(metrics, &summary);
+  *figures = (PlayFigures){
+      .end = summary.end,
+      .finished = summary.finished,
+      .preemptions = summary.preemptions,
+      .mean_latency_s = worked && summary.end == RUN_DONE ? summary.e2e_s.mean : INFINITY,
+      .ttft_p99_s = summary.ttft_s.p99,
+      .requests_per_s = summary.requests_per_s,
+      .output_tokens_per_s = summary.output_tokens_per_s,
+  };
+  summary_clear(&summary);
+}
+
+static void
+play_one(const Players *players, const Scenario *s, Play *play)
+{
+  g_autoptr(Workload) own = NULL;
+  const Workload *workload = players->workload;
+  g_autoptr(Client) client = scenario_client_new(s, &workload, &own);
+  g_autoptr(Executor) executor = s->executor->create(s->cost);
+  g_autoptr(Metrics) metrics = NULL;
+  g_autoptr(Scheduler) scheduler = NULL;
+  g_autoptr(Script) script = NULL;
+  SchedulerConfig config = play->config;
+  EvictionWatch watch = {.observer = {.step = note_evictions}};
+  Observer *observers[2] = {NULL, &watch.observer};
+  LoopInstance instance = {.executor = executor};
+  const Loop loop = {
+      .client = client,
+      .instances = &instance,
+      .n_instances = 1,
+      .observers = observers,
+      .n_observers = play->recorded ? 2 : 1,
+      .stride = players->stride,
+      .unit_copy_steps = players->unit_copy_steps,
+  };
+  RunOutcome outcome;
+  gboolean worked;
+
+  config.cost = s->cost;
+  if (play->space != NULL) {
+    script = script_new(play->space, &play->config, play->decisions, play->recorded);
+    script_install(script, &config);
+  }
+  if (play->recorded)
+    watch.went = play->went = g_array_new(FALSE, FALSE, sizeof(PlayEviction));
+  metrics = metrics_new(workload, config.num_gpu_blocks - s->scheduler->hidden_blocks,
+                        config.num_cpu_blocks);
+  observers[0] = metrics_observer(metrics);
+  instance.scheduler = scheduler = scheduler_new(s->scheduler, &config, workload);
+  worked = loop_run(&loop, &outcome, NULL);
+  take_figures(metrics, worked, &play->figures);
+  if (play->recorded && script != NULL) {
+    play->evictions = script_take_evictions(script);
+    play->victims = script_take_victims(script);
+  }
+}
+
+static gpointer
+play_some(gpointer data)
+{
+  const Player *player = data;
+  Batch *batch = player->batch;
+  guint i;
+
+  while ((i = (guint)g_atomic_int_add(&batch->next, 1)) < batch->n)
+    play_one(batch->players, player->scenario, &batch->plays[i]);
+  return NULL;
+}
+
+void
+players_run(const Players *players, Play *plays, guint n)
+{
+  Batch batch = {.players = players, .plays = plays, .n = n};
+  guint n_threads = MIN(players->scenarios->len, n);
+  g_autofree Player *all = g_new(Player, players->scenarios->len);
+  g_autofree GThread **threads = g_new(GThread *, players->scenarios->len);
+
+  for (guint i = 0; i < n_threads; i++)
+    all[i] = (Player){&batch, g_ptr_array_index(players->scenarios, i)};
+  for (guint i = 1; i < n_threads; i++)
+    threads[i] = g_thread_new("play", play_some, &all[i]);
+  if (n_threads > 0)
+    play_some(&all[0]);
+  for (guint i = 1; i < n_threads; i++)
+    g_thread_join(threads[i]);
+}
+
+void
+play_clear(Play *play)
+{
+  g_clear_pointer(&play->went, g_array_unref);
+  g_clear_pointer(&play->evictions, g_array_unref);
+  g_clear_pointer(&play->victims, g_array_unref);
+}

@@ -1,0 +1,48 @@
+/* Plays a scenario many times, under policies or scripts, on several threads. Each thread has a
+ * scenario of its own, since a cost model may keep what it computed last. What comes out does not
+ * depend on how many there are.
+ */
+#pragma once
+
+#include "scenario/scenario.h"
+#include "script.h"
+#include "sim/observer.h"
+
+/* What a run comes to. */
+typedef struct {
+  RunEnd end;
+  guint64 finished, preemptions;
+  double mean_latency_s; /* of those that finished; INFINITY where the run did not end well */
+  double ttft_p99_s;
+  double requests_per_s, output_tokens_per_s;
+} PlayFigures;
+
+/* An eviction, as it went. */
+typedef struct {
+  gint64 time_ps;
+  StepVictim victim;
+} PlayEviction;
+
+typedef struct {
+  SchedulerConfig config;   /* but for its cost model */
+  const ScriptSpace *space; /* NULL: the configuration's policies as they are */
+  const GArray *decisions;  /* of ScriptDecision, or NULL; borrowed */
+  gboolean recorded;        /* with a space: keep the evictions */
+  /* What came of it. */
+  PlayFigures figures;
+  GArray *went;      /* of PlayEviction, one each */
+  GArray *evictions; /* of ScriptEviction, likewise */
+  GArray *victims;   /* of guint32 (script.h) */
+} Play;
+
+typedef struct {
+  GPtrArray *scenarios; /* of Scenario: a thread each */
+  const Workload *workload;
+  gboolean stride;
+  guint32 unit_copy_steps;
+} Players;
+
+/* Plays them all. */
+void players_run(const Players *players, Play *plays, guint n);
+
+void play_clear(Play *play);

@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""spillway regret: the search against all schedules there are, and what it says of policies."""
+from spillway_test import HARDWARE, all_tests, check, check_equal, check_refused, execute, main, succeed
+
+# The search's best may be so much above the best of all schedules.
+STATED_GAP = 0.01
+
+
+def small(seed, *more, requests=4, pool=("--num-gpu-blocks", "22")):
+    """A case of few evictions."""
+    return ["regret", *HARDWARE, *pool, "--max-model-len", "300", "--seed", str(seed), "--trace",
+            "gen:--requests %d --rate 30 --prompt uniform:60,160 --output uniform:20,90" % requests, *more]
+
+
+def test_search_against_all_schedules():
+    """No schedule of all is worse than what the search finds, and that is within the gap of the best."""
+    evicting = 0
+    for engine, seeds in (("vllm-v1", (1, 2, 3, 4, 5)), ("vllm-0.33", (1, 2, 3, 4, 5)), ("vllm-0.6", (2,))):
+        for seed in seeds:
+            whole = succeed(*small(seed, "--scheduler", engine, "--exhaustive", "--format", "json")).json
+            every = whole["exhaustive"]
+            check(every["all"], whole)
+            check(-1e-9 <= every["gap"] <= STATED_GAP, (engine, seed, every))
+            check(whole["best_found"]["mean_latency_s"] <= every["mean_latency_s"] * (1 + 1e-9), whole["best_found"])
+            evicting += every["schedules"] > 3
+            check_policies(whole)
+    check(evicting >= 5, evicting)
+
+
+def check_policies(whole):
+    """No regret is less than none; each search begins from its policy's own run; gains add up."""
+    best = whole["best_found"]["mean_latency_s"]
+    for policy in whole["policies"]:
+        check(policy["regret"] >= 0, policy)
+        check(abs(policy["mean_latency_s"] / best - 1 - policy["regret"]) < 1e-9, policy)
+        if "same_as" in policy or policy["overflow"] == "offload":
+            check("lost" not in policy, policy)
+            continue
+        gained = sum(step["gain_s"] for step in policy["lost"])
+        check(all(step["gain_s"] > 0 for step in policy["lost"]), policy)
+        check(abs(policy["mean_latency_s"] - gained - policy["searched_to_s"]) < 1e-9, policy)
+
+
+def test_policies_are_those_of_run():
+    """A policy's figures are those that run has."""
+    words = [*HARDWARE, "--scheduler", "vllm-v1", "--trace", "demo", "--limit", "100", "--kv-memory", "12%"]
+    whole = succeed("regret", *words, "--budget", "0", "--format", "json").json
+    for policy in whole["policies"][::5]:
+        run = succeed("run", *words, "--overflow", policy["overflow"], "--victim", policy["victim"], "--format", "json").json
+        check_equal((policy["mean_latency_s"], policy["ttft_p99_s"], policy["preemptions"], policy["requests_per_s"]),
+                    (run["e2e_s"]["mean"], run["ttft_s"]["p99"], run["preemptions"], run["requests_per_s"]))
+    check("lost" not in whole["policies"][0], whole["policies"][0])
+    check_equal(whole["best_found"]["mean_latency_s"], whole["policies"][0]["mean_latency_s"])
+    bounds = {bound["name"]: bound for bound in whole["bounds"]}
+    check_equal(set(bounds), {"unlimited-memory", "swap-free", "known-lengths"})
+    check(bounds["unlimited-memory"]["mean_latency_s"] <= whole["best_found"]["mean_latency_s"], bounds)
+
+
+def test_same_on_any_number_of_threads():
+    """The same bytes with one thread, two and five; a run is played at most so often; more of them find no worse."""
+    words = ["regret", *HARDWARE, "--scheduler", "vllm-v1", "--trace", "demo", "--limit", "100", "--kv-memory", "12%",
+             "--overflow", "recompute,swap", "--victim", "newest,oldest", "--format", "json", "--budget"]
+    first = succeed(*words, "200", "--jobs", "1")
+    for jobs in ("2", "5"):
+        check_equal(succeed(*words, "200", "--jobs", jobs).out, first.out)
+    check(first.json["best_found"]["runs"] <= 200, first.json["best_found"])
+    check_equal(len(first.json["policies"]), 4)
+    more = succeed(*words, "600").json["best_found"]
+    check(more["mean_latency_s"] <= first.json["best_found"]["mean_latency_s"], more)
+    check(first.json["best_found"]["mean_latency_s"] < first.json["policies"][0]["mean_latency_s"], first.json)
+
+
+def test_words():
+    """The text has the table, and says what should have been done."""
+    text = succeed(*small(1, "--scheduler", "vllm-v1", "--exhaustive", requests=5)).text
+    for words in ("best found", "unlimited-memory", "(a bound)", "schedules were tried", "would have lowered the mean latency"):
+        check(words in text, text)
+    rows = succeed(*small(1, "--overflow", "recompute,swap", "--victim", "newest", "--format", "csv")).text.splitlines()
+    check_equal((len(rows), rows[0][:16]), (3, "overflow,victim,"))
+
+
+def test_engines_without_a_choice():
+    """Where an engine decides alone, its own policy is all there is."""
+    result = succeed(*small(1, "--scheduler", "sglang", "--format", "json", pool=("--max-total-tokens", "320")))
+    check_equal([(p["overflow"], p["victim"]) for p in result.json["policies"]], [("recompute", "newest")])
+    check("left out" in result.err, result.err)
+
+
+def test_refusals():
+    """What is wrong is refused with status 2, in a message."""
+    for more, words in ((["--overflow", "swap,swap"], ["swap twice"]), (["--overflow", "swap-free"], ["swap-free", "bound"]),
+                        (["--victim", "oldest,least-left"], ["least-left", "bound"]), (["--victim", "old"], ["oldest"]),
+                        (["--overflow", "recompute", "--swap-from-blocks", "3"], ["threshold", "recompute"]),
+                        (["--budget", "few"], ["--budget", "few"]), (["--budget", "0s"], ["--budget", "0s"]),
+                        (["--jobs", "0"], ["--jobs"]), (["--executor", "cpu"], ["cpu"]), (["--format", "xml"], ["xml"]),
+                        (["--decisions", "d.jsonl"], ["--decisions"])):
+        check_refused(small(1, *more), words)
+    check_equal(execute(*small(1, "--num-cpu-blocks", "0", "--scheduler", "vllm-0.6", "--budget", "1")).status, 0)
+
+
+main(all_tests(globals()))
