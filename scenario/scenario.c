@@ -282,6 +282,7 @@ resolve_cost(Resolver *r, GError **error)
       .model = s->model,
       .block_size = s->config.block_size,
       .tensor_parallel_size = (guint32)settings->tensor_parallel_size,
+      .asynchronous = s->config.async_scheduling,
       /* vLLM v1 captures graphs up to twice the batch, and no more than 512 tokens. */
       .captured = CAPTURED_STEPS,
       .captured_tokens = MIN(512, 2 * MIN(s->config.max_num_seqs, 256)),
