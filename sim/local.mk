@@ -19,6 +19,7 @@ libspillway_sim_a_SOURCES = \
   %D%/observer.c %D%/observer.h \
   %D%/copy_link.h \
   %D%/offload.c %D%/offload.h \
+  %D%/offload_jobs.c %D%/offload_jobs.h \
   %D%/tier.c %D%/tier.h \
   %D%/pool.c %D%/pool.h \
   %D%/prefix_cache.c %D%/prefix_cache.h \
