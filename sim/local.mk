@@ -28,7 +28,8 @@ libspillway_sim_a_SOURCES = \
   %D%/engines/sglang_prefill.c \
   %D%/engines/trtllm.c \
   %D%/engines/vllm.c %D%/engines/vllm.h \
-  %D%/engines/vllm_v0.c \
+  %D%/engines/vllm_v0.c %D%/engines/vllm_v0.h \
+  %D%/engines/vllm_v0_end.c \
   %D%/engines/vllm_versions.c \
   %D%/engines/vllm_waiting.c \
   %D%/free_runs.c %D%/free_runs.h \
