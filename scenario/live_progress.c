@@ -33,15 +33,16 @@ on_step(Observer *observer, const StepReport *report)
   p->tokens += (guint64)report->tokens * report->repeats;
   if (now_us - p->shown_us < EVERY_US)
     return;
-  fprintf(
-      stderr,
-      "\r%u of %u requests, %.0f tokens/s, KV %.0f %%, host %.0f %%, running %u, waiting %u, "
-      "swapped %u, %.1f s\033[K",
-      p->ended, p->requests, (double)(p->tokens - p->shown_tokens) / since_s,
-      percent(p->num_gpu_blocks - MIN(p->num_gpu_blocks, step->gpu_free_blocks), p->num_gpu_blocks),
-      percent(p->num_cpu_blocks - MIN(p->num_cpu_blocks, step->host_free_blocks),
-              p->num_cpu_blocks),
-      step->running, step->waiting, step->swapped, ps_to_s(report->start_ps + report->elapsed_ps));
+  fprintf(stderr,
+          "\r%u of %u requests, %.0f tokens/s, KV %.0f %%, host %.0f %%, running %u, waiting %u, "
+          "swapped %u, %.1f s\033[K",
+          p->ended, p->requests, (double)(p->tokens - p->shown_tokens) / since_s,
+          percent(p->num_gpu_blocks - MIN(p->num_gpu_blocks, step_unheld_blocks(step)),
+                  p->num_gpu_blocks),
+          percent(p->num_cpu_blocks - MIN(p->num_cpu_blocks, step->host_free_blocks),
+                  p->num_cpu_blocks),
+          step->running, step->waiting, step->swapped,
+          ps_to_s(report->start_ps + report->elapsed_ps));
   p->shown_tokens = p->tokens;
   p->shown_us = now_us;
   p->shown = TRUE;

@@ -86,7 +86,7 @@ note_peaks(Instance *self)
 {
   const Pool *pool = &self->scheduler->pool;
   const Step *step = self->flying;
-  guint32 used = pool->total_blocks - step->gpu_free_blocks +
+  guint32 used = pool->total_blocks - step_unheld_blocks(step) +
                  (guint32)step_grown_blocks(step, self->timing.repeats);
 
   self->outcome->peak_gpu_blocks = MAX(self->outcome->peak_gpu_blocks, used);
@@ -123,6 +123,7 @@ tell_step(Instance *self)
       .finished = (const guint32 *)(gpointer)scheduler->just_finished->data,
       .n_finished = scheduler->just_finished->len,
       .gpu_free_end_blocks = scheduler->pool.free_blocks,
+      .gpu_unheld_end_blocks = scheduler_unheld_blocks(scheduler),
   };
 
   for (guint i = 0; i < loop->n_observers; i++)

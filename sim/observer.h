@@ -59,7 +59,8 @@ typedef struct {
   guint32 n_gaps;
   const guint32 *finished; /* requests that the last repeat completed, in scheduled order */
   guint32 n_finished;
-  guint32 gpu_free_end_blocks; /* after they left */
+  guint32 gpu_free_end_blocks;   /* after they left */
+  guint32 gpu_unheld_end_blocks; /* and with those that hold only what may go */
 } StepReport;
 
 typedef enum { RUN_DONE, RUN_ABORT, RUN_STUCK, RUN_LIVELOCK } RunEnd;

@@ -104,6 +104,14 @@ scheduler_refuses(const Scheduler *self, const Request *request)
   return NULL;
 }
 
+guint32
+scheduler_unheld_blocks(const Scheduler *self)
+{
+  guint32 cached = self->class->cached_blocks != NULL ? self->class->cached_blocks(self) : 0;
+
+  return self->pool.free_blocks + cached;
+}
+
 void
 scheduler_arrive(Scheduler *self, guint32 request)
 {

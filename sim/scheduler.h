@@ -106,6 +106,8 @@ typedef struct {
   void (*end)(Scheduler *self);   /* before self->state is freed */
   const char *(*refuses)(const Scheduler *self,
                          const Request *request); /* as scheduler_refuses() */
+  /* Blocks beside the pool's free ones that hold only what may go: a cache of prefixes. */
+  guint32 (*cached_blocks)(const Scheduler *self);
   /* Of a settled step, in its order: the sequence's prompt is computed, and it goes on; or it has
    * ended, and its blocks are about to be given back. */
   void (*prefilled)(Scheduler *self, Sequence *sequence);
@@ -193,6 +195,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scheduler, scheduler_free)
 
 /* NULL if the server would take this request, else why its front end refuses it (static text). */
 const char *scheduler_refuses(const Scheduler *self, const Request *request);
+
+/* The pool's blocks that are free, or hold only what may go. */
+guint32 scheduler_unheld_blocks(const Scheduler *self);
 
 /* The request of that index joins the waiting ones. */
 void scheduler_arrive(Scheduler *self, guint32 request);

@@ -106,7 +106,7 @@ count_finished(SeriesBucket *bucket, const Series *series, const StepReport *rep
   if (report->n_finished == 0)
     return;
   bucket->finished += report->n_finished;
-  bucket->gpu_blocks = series->num_gpu_blocks - report->gpu_free_end_blocks;
+  bucket->gpu_blocks = series->num_gpu_blocks - report->gpu_unheld_end_blocks;
   bucket->running -= MIN(bucket->running, report->n_finished);
 }
 
@@ -135,7 +135,7 @@ series_add(Series *series, const StepReport *report)
 {
   const Step *step = report->step;
   guint32 host_blocks = series->num_cpu_blocks - step->host_free_blocks;
-  guint32 held = series->num_gpu_blocks - step->gpu_free_blocks;
+  guint32 held = series->num_gpu_blocks - step_unheld_blocks(step);
   SeriesBucket *bucket = NULL;
 
   for (guint32 i = 0, n; i < report->repeats; i += n) {

@@ -158,6 +158,12 @@ gboolean step_has_jobs(const Step *step);
 gboolean step_has_work(const Step *step);
 /* TRUE if it is decodes and nothing else at all: what may be repeated. */
 gboolean step_is_only_decodes(const Step *step);
+/* Blocks that are free, or hold only what may go. vLLM counts those as free itself. */
+static inline guint32
+step_unheld_blocks(const Step *step)
+{
+  return step->gpu_free_blocks + step->sglang.evictable_blocks;
+}
 /* Blocks that the repeats after the first take, of `repeats` in all. */
 static inline guint64
 step_grown_blocks(const Step *step, guint32 repeats)

@@ -26,10 +26,21 @@ NUMBERS = ["0", "1", "2", "3", "16", "65536", "2147483647", "4294967295", "42949
            "0.0001%", "1", "1B", "39GiB", "1TiB"]
 COUNTS = ["--limit", "--block-size", "--num-gpu-blocks", "--max-num-seqs", "--max-num-batched-tokens",
           "--max-model-len", "--num-cpu-blocks", "--long-prefill-token-threshold", "--tensor-parallel-size",
-          "--kv-memory", "--swap-space", "--gpu-memory-utilization", "--watermark", "--time-scale", "--seed"]
+          "--kv-memory", "--swap-space", "--gpu-memory-utilization", "--watermark", "--time-scale", "--seed",
+          "--num-offload-blocks", "--kv-offloading-size", "--max-concurrency", "--num-prompts", "--request-rate",
+          "--burstiness", "--random-input-len", "--random-output-len", "--random-range-ratio", "--max-num-active-seqs",
+          "--prefill-schedule-interval", "--page-size", "--max-total-tokens", "--mem-fraction-static",
+          "--max-running-requests", "--chunked-prefill-size", "--max-prefill-tokens", "--schedule-conservativeness",
+          "--swap-from-blocks", "--split-cuts", "--partial-ahead-blocks", "--admission-watermark", "--reserve-share",
+          "--reserve-learning", "--past-future-quantile", "--unit-copy-steps"]
 CHOICES = [["--scheduler", "vllm-v1"], ["--scheduler", "vllm-0.6"], ["--scheduler", "vllm-0.5"],
            ["--overflow", "swap"], ["--block-manager", "2"], ["--enable-chunked-prefill"],
-           ["--no-enable-chunked-prefill"], ["--enable-prefix-caching"], ["--executor", "unit"]]
+           ["--no-enable-chunked-prefill"], ["--enable-prefix-caching"], ["--executor", "unit"],
+           ["--scheduler", "vllm-0.33"], ["--scheduler", "sglang"], ["--scheduler", "sglang", "--enable-mixed-chunk"],
+           ["--scheduler", "trtllm"], ["--scheduler", "trtllm", "--capacity-policy", "static-batch"],
+           ["--async-scheduling"], ["--overflow", "split"], ["--overflow", "partial"], ["--overflow", "threshold"],
+           ["--overflow", "auto"], ["--victim", "cheapest"], ["--admission", "reserve"], ["--admission", "past-future"],
+           ["--admission", "watermark"]]
 
 
 def mutate(data, chance):

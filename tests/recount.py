@@ -111,11 +111,11 @@ class Recount:
         return max((self.request(name).finish for name in self.steps[-1].get("finished", [])), default=None)
 
     def peak_blocks(self):
-        """Of the pool as it is when all have left it: an engine may keep a block to itself. SGLang counts tokens, and
-        what its cache holds as in use."""
+        """Of the pool as it is when all have left it: an engine may keep a block to itself. SGLang counts tokens,
+        and what its cache may drop as free."""
         if any("free" in step for step in self.steps):
             size, pool = self.header["block_size"], self.header["num_gpu_blocks"]
-            return max(pool - step["free"] // size for step in self.steps)
+            return max(pool - (step["free"] + step["evictable"]) // size for step in self.steps)
         pool = self.steps[-1].get("gpu_free_end") if self.steps else None
         if self.footer["end"] != "done" or pool is None:
             return None

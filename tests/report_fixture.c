@@ -120,7 +120,8 @@ drive(Observer *observer, RunEnd end)
                         .elapsed_ps = 3 * PS_PER_S / 2 + 3,
                         .finished = finished,
                         .n_finished = 1,
-                        .gpu_free_end_blocks = 10};
+                        .gpu_free_end_blocks = 10,
+                        .gpu_unheld_end_blocks = 10};
   if (observer->step != NULL)
     observer->step(observer, &report);
   step_clear(step);

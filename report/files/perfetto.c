@@ -275,7 +275,7 @@ write_repeats(Perfetto *p, const StepReport *report)
   const Step *step = report->step;
   const Work work = work_of(step);
   gint64 start_ps = report->start_ps, duration_ps = report->first_ps;
-  guint32 gpu_free_blocks = step->gpu_free_blocks;
+  guint32 gpu_free_blocks = step_unheld_blocks(step);
 
   if (start_ps > p->busy_until_ps)
     count_batch(p, p->busy_until_ps, 0, 0);
@@ -305,7 +305,7 @@ on_step(Observer *self, const StepReport *report)
   write_copies(p, report);
   write_repeats(p, report);
   if (report->n_finished > 0)
-    count_blocks(p, report->start_ps + report->elapsed_ps, report->gpu_free_end_blocks,
+    count_blocks(p, report->start_ps + report->elapsed_ps, report->gpu_unheld_end_blocks,
                  report->step->host_free_blocks);
 }
 

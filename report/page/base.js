@@ -206,7 +206,8 @@ function fitPaper(chart) {
   const columns = chart.canvas.closest('.columns'), across = columns ? columns.children.length : 1;
   chart.config.options.devicePixelRatio = 2;
   chart.update('none');
-  chart.resize(Math.floor(690 / across) - 24, across > 1 ? 200 : Math.max(210, chart.height));
+  const lines = chart.config.type === 'bar' ? chart.data.labels.flat().length : 0;
+  chart.resize(Math.floor(690 / across) - 24, across > 1 ? Math.max(200, 90 + 15 * lines) : Math.max(210, chart.height));
 }
 
 function fitScreen(chart) {

@@ -249,7 +249,7 @@ function drawBars(id, label, parts, key) {
   drawChart(id, label, { type: 'bar', data: { labels: [], datasets: [] }, options: barOptions() }, chart => {
     const runs = detailed.filter(run => shown[run]);
     chart.data.labels = runs.map(run => labelLines(nameOf(run)));
-    if (!printing) byId(id).parentElement.style.height = 5 + Math.max(9, 2.3 * runs.length) + 'rem';
+    if (!printing) byId(id).parentElement.style.height = 5 + Math.max(9, 2.3 * runs.length, chart.data.labels.flat().length + 0.3 * runs.length) + 'rem';
     chart.data.datasets = used.map(i => ({
       label: parts[i], data: runs.map(run => report.runs[run][key][i] || 0), backgroundColor: partColour(parts[i]),
       maxBarThickness: 44, borderColor: inks().panel, borderWidth: { right: 1 },

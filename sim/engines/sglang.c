@@ -355,6 +355,14 @@ catch_up_ratio(SglangState *state, guint32 repeats)
     state->ratio = MAX(state->ratio - state->ratio_decay, state->min_ratio);
 }
 
+static guint32
+cached_blocks(const Scheduler *self)
+{
+  const SglangState *state = self->state;
+
+  return state->radix != NULL ? radix_cache_evictable_pages(state->radix) : 0;
+}
+
 static void
 schedule(Scheduler *self, Step *step)
 {
@@ -375,8 +383,7 @@ schedule(Scheduler *self, Step *step)
   step->sglang.ratio_decay = state->ratio_decay;
   step->sglang.ratio_min = state->min_ratio;
   step->sglang.batch_is_full = state->batch_is_full;
-  step->sglang.evictable_blocks =
-      state->radix != NULL ? radix_cache_evictable_pages(state->radix) : 0;
+  step->sglang.evictable_blocks = cached_blocks(self);
 }
 
 const SchedulerClass scheduler_sglang = {
@@ -394,6 +401,7 @@ const SchedulerClass scheduler_sglang = {
     .end = end,
     .refuses = refuses,
     .prefilled = publish_unfinished,
+    .cached_blocks = cached_blocks,
     .finished = finished,
     .schedule = schedule,
 };

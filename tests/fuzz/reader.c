@@ -56,6 +56,8 @@ const FuzzReader fuzz_readers[] = {
      .commands = TAKE_RESULTS},
     {"against", .files = {"measured"}, .prepare = {MAKE_TRACE},
      .commands = {UNIT_RUN "--against measured"}},
+    {"vllm-args", .files = {"flags"}, .prepare = {MAKE_TRACE},
+     .commands = {"run --device h100-sxm --trace trace.csv --dry-run --vllm-args @flags"}},
     {"startup-log", .files = {"log"},
      .commands = {"model show llama-3.1-8b --device h100-sxm --log log"}},
     {"safetensors", .files = {"config.json", "model.safetensors"}, .prepare = {MAKE_TRACE},
@@ -140,6 +142,20 @@ count_messages(const char *text)
   return n;
 }
 
+/* "SRC/…" is a path in the source tree, "@FILE" what the file holds, up to a NUL; the caller frees
+ * it. */
+static char *
+expand(const char *word)
+{
+  char *content = NULL;
+
+  if (g_str_has_prefix(word, "SRC/"))
+    return g_build_filename(SPILLWAY_SRCDIR, word + 4, NULL);
+  if (word[0] == '@' && g_file_get_contents(word + 1, &content, NULL, NULL))
+    return content;
+  return g_strdup(word);
+}
+
 /* The exit status of a command that is given as it would be typed. */
 static int
 run(const char *command, char **messages)
@@ -150,12 +166,11 @@ run(const char *command, char **messages)
   int argc, status;
 
   g_assert_true(g_shell_parse_argv(line, &argc, &words, NULL));
-  for (int i = 0; i < argc; i++)
-    if (g_str_has_prefix(words[i], "SRC/")) {
-      char *path = g_build_filename(SPILLWAY_SRCDIR, words[i] + 4, NULL);
-      g_free(words[i]);
-      words[i] = path;
-    }
+  for (int i = 0; i < argc; i++) {
+    char *word = words[i];
+    words[i] = expand(word);
+    g_free(word);
+  }
   passed = g_memdup2(words, ((gsize)argc + 1) * sizeof *words);
   redirect(TRUE);
   status = program_main(&program, argc, passed);

@@ -17,7 +17,8 @@ typedef struct {
   gboolean
       edits; /* the input is edits of the database template.db (edits.h), which becomes files[0] */
   const char *prepare[3];  /* commands that make what else is needed, once */
-  const char *commands[4]; /* that read the files; "SRC/" begins a path in the source tree */
+  const char *commands[4]; /* that read the files; "SRC/" begins a path in the source tree, "@FILE"
+                              is what the file holds */
 } FuzzReader;
 
 /* Up to one without a name. */

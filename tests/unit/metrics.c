@@ -135,6 +135,7 @@ random_report(Source *source, Step *step, StepReport *report)
   random_gaps(source, report);
   report->n_finished = (guint32)g_rand_int_range(rand, 0, 3);
   report->gpu_free_end_blocks = step->gpu_free_blocks; /* a value of its own is enough */
+  report->gpu_unheld_end_blocks = step->gpu_free_blocks;
   source->step_index += (guint64)n;
   source->now_ps += report->elapsed_ps + g_rand_int_range(rand, 0, 3) * PS_PER_US;
 }
