@@ -29,6 +29,7 @@ int command_report(int argc, char **argv);
 int command_plot(int argc, char **argv);
 int command_sweep(int argc, char **argv);
 int command_merge(int argc, char **argv);
+int command_capacity(int argc, char **argv);
 int command_servers(int argc, char **argv);
 int command_study(int argc, char **argv);
 int command_explain(int argc, char **argv);

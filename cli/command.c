@@ -17,6 +17,8 @@ const Command commands[] = {
     {"plot", "a chart of results in the terminal, or as a picture", command_plot},
     {"sweep", "a grid of runs, in parallel, into one database; resumable", command_sweep},
     {"merge", "join results databases, such as those of a sweep's shards", command_merge},
+    {"capacity", "the load that given latencies allow, and the settings that hold most",
+     command_capacity},
     {"servers", "published measurements of servers against predictions, error by group",
      command_servers},
     {"study", "repeat a published study: its figures, its findings judged", command_study},

@@ -17,6 +17,7 @@ endif
 noinst_LIBRARIES += libspillway-cli.a
 libspillway_cli_a_SOURCES = \
   %D%/cli.h \
+  %D%/capacity.c \
   %D%/command.c \
   %D%/compare.c \
   %D%/crossover.c %D%/crossover.h \

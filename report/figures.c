@@ -116,6 +116,12 @@ static const Figure table[] = {
     COMPONENT("host", COST_HOST),
     COMPONENT("swap_out", COST_SWAP_OUT),
     COMPONENT("swap_in", COST_SWAP_IN),
+    {"goodput_per_s", FIGURE_DOUBLE, AT(summary.goodput_per_s), "goodput, requests / s",
+     BETTER_HIGH,
+     .help = "requests that finished within every limit of --slo, by the makespan; none without it",
+     .always = TRUE},
+    {"good_share", FIGURE_DOUBLE, AT(summary.good_share), "within the limits", BETTER_HIGH,
+     .help = "the share of the requests that did, 0 to 1", .always = TRUE},
 };
 
 static const FigureLatency latencies[] = {
@@ -308,8 +314,13 @@ figure_largest(const Figure *figure, const RunRecord *records, guint n_records)
 gboolean
 figure_is_shown(const Figure *figure, const RunRecord *records, guint n_records)
 {
-  return figure->label != NULL &&
-         (figure->always || figure_largest(figure, records, n_records) > 0);
+  gboolean is_there = FALSE;
+
+  if (figure->label == NULL)
+    return FALSE;
+  for (guint i = 0; i < n_records; i++)
+    is_there |= !isnan(figure_real(figure, &records[i]));
+  return is_there && (figure->always || figure_largest(figure, records, n_records) > 0);
 }
 
 gboolean

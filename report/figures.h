@@ -47,7 +47,7 @@ typedef struct {
   const char *label; /* its row in a comparison; NULL: none */
   FigureBetter better;
   const char *help; /* what it is, for `spillway list figures` */
-  gboolean always;  /* its row is there even where it is 0 in every run */
+  gboolean always;  /* its row is there even where it is 0 in every run, unless none has it */
 } Figure;
 
 /* What is told as quantiles: its name in texts ("first token", with the statistic behind it in a

@@ -67,7 +67,8 @@ report_page = \
   %D%/page/study.js \
   %D%/page/report.js \
   %D%/page/plain.html \
-  %D%/page/servers.js
+  %D%/page/servers.js \
+  %D%/page/capacity.js
 EXTRA_DIST += $(report_page) %D%/page/embed
 CLEANFILES += %D%/page_files.c
 nodist_libspillway_report_a_SOURCES = %D%/page_files.c

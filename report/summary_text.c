@@ -1,5 +1,7 @@
 #include "text.h"
 
+#include <math.h>
+
 #include <string.h>
 
 #include "figure_cell.h"
@@ -197,6 +199,13 @@ append_throughput(GString *text, const RunRecord *record)
 
   add_figure(table, "Throughput", "output_tokens_per_s", record);
   add_figure(table, "", "requests_per_s", record);
+  if (!isnan(record->summary.goodput_per_s)) {
+    table_add(table, "Goodput");
+    table_take(table, format_number(record->summary.goodput_per_s));
+    table_take(table, g_strdup_printf("requests / s within the limits, %" G_GUINT64_FORMAT
+                                      " of %" G_GUINT64_FORMAT,
+                                      record->summary.good_requests, record->summary.requests));
+  }
   table_add(table, "Steps");
   table_take(table, format_count(record->summary.steps));
   table_add(table, "");

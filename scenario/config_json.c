@@ -37,6 +37,7 @@ set_client(json_t *object, const Settings *settings)
     const char *key;
     json_t *value;
   } rows[] = {
+      {"slo", text_or_null(settings->slo)},
       {"max_concurrency", settings->max_concurrency > 0
                               ? json_integer((json_int_t)settings->max_concurrency)
                               : json_null()},

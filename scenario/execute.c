@@ -49,9 +49,12 @@ on_interrupt(int signal_number)
 }
 
 static gboolean
-was_interrupted(void)
+was_interrupted(gpointer data)
 {
-  return interrupt_seen != 0;
+  const Execution *execution = data;
+
+  return interrupt_seen != 0 ||
+         (execution != NULL && execution->stop != NULL && execution->stop(execution->stop_data));
 }
 
 static void
@@ -226,6 +229,7 @@ simulate(Run *run, RunRecord *record)
       .stride = run->execution->stride,
       .unit_copy_steps = (guint32)run->execution->settings->unit_copy_steps,
       .interrupted = was_interrupted,
+      .interrupted_data = (gpointer)run->execution,
   };
 
   if (!loop_run(&loop, &outcome, &error))
@@ -269,6 +273,7 @@ execute_scenario(const Scenario *scenario, const Execution *given, RunRecord *re
                             scenario->config.num_gpu_blocks - scenario->scheduler->hidden_blocks,
                             scenario->config.num_cpu_blocks),
   };
+  RequestLimits limits;
   const gboolean is_alone = execution->failure == NULL; /* not one of a sweep's worker */
   void (*on_int)(int) = is_alone ? signal(SIGINT, on_interrupt) : SIG_ERR;
   void (*on_term)(int) = is_alone ? signal(SIGTERM, on_interrupt) : SIG_ERR;
@@ -279,6 +284,8 @@ execute_scenario(const Scenario *scenario, const Execution *given, RunRecord *re
       .num_cpu_blocks = scenario->config.num_cpu_blocks,
       .config = json_incref(scenario->settings),
   };
+  limits = slo_request_limits(&scenario->slo);
+  metrics_set_limits(run.metrics, &limits);
   g_ptr_array_add(run.observers, metrics_observer(run.metrics));
   if (execution->live != NULL)
     g_ptr_array_add(run.observers, live_progress_observer(run.live_progress));

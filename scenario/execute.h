@@ -27,6 +27,9 @@ typedef struct {
   ResultsDetail detail;  /* of what is packed */
   /* Not NULL: no progress bar, no messages, Ctrl-C is left alone; what failed is put here. */
   char **failure;
+  /* Asked before each step: TRUE ends the run early, as an abort. NULL: nobody asks. */
+  gboolean (*stop)(gpointer data);
+  gpointer stop_data;
   Unlimited *unlimited; /* shared by runs that differ in their policy only */
 } Execution;
 

@@ -29,6 +29,7 @@ libspillway_scenario_a_SOURCES = \
   %D%/shelf.c %D%/shelf.h \
   %D%/shipped.c %D%/shipped.h \
   %D%/slowdown.c %D%/slowdown.h \
+  %D%/slo.c %D%/slo.h \
   %D%/trace_name.c %D%/trace_name.h \
   %D%/typed.c %D%/typed.h \
   %D%/vllm_args.c %D%/vllm_args.h \

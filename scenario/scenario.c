@@ -282,6 +282,7 @@ resolve_cost(Resolver *r, GError **error)
       .model = s->model,
       .block_size = s->config.block_size,
       .tensor_parallel_size = (guint32)settings->tensor_parallel_size,
+      .asynchronous = s->config.async_scheduling,
       /* vLLM v1 captures graphs up to twice the batch, and no more than 512 tokens. */
       .captured = CAPTURED_STEPS,
       .captured_tokens = MIN(512, 2 * MIN(s->config.max_num_seqs, 256)),
@@ -327,8 +328,9 @@ resolve(Resolver *r, GError **error)
     resolver_note(r, "%s", (const char *)g_ptr_array_index(r->settings->notes, i));
   scenario->defaults = json_object();
   scenario->max_concurrency = (guint32)r->settings->max_concurrency;
-  if (!resolve_names(r, error) || !resolver_check(r, error) || !resolve_hardware(r, error) ||
-      !resolve_decoder(r, error) || !resolve_recording(r, error))
+  if (!slo_parse(r->settings->slo, &scenario->slo, error) || !resolve_names(r, error) ||
+      !resolver_check(r, error) || !resolve_hardware(r, error) || !resolve_decoder(r, error) ||
+      !resolve_recording(r, error))
     return NULL;
   resolver_limits(r);
   if (!resolver_sglang(r, error))

@@ -18,10 +18,12 @@
 #include "sim/executor.h"
 #include "sim/model.h"
 #include "sim/scheduler.h"
+#include "slo.h"
 #include "workload_source.h"
 
 typedef struct {
   guint32 max_concurrency; /* 0: no limit */
+  Slo slo;
   const SchedulerClass *scheduler;
   const ExecutorClass *executor;
   SchedulerConfig config;

@@ -46,6 +46,8 @@ const SettingsOption settings_options[] = {
      "and of outputs (default 128)", 0},
     {"random-range-ratio", GROUP_CLIENT, KIND_REAL, AT(random_range_ratio), 0, 0.999999, "X",
      "lengths are uniform from (1 - X) to (1 + X) times the mean (default 0)", 0},
+    {"slo", GROUP_CLIENT, KIND_TEXT, AT(slo), 0, 0, "LIMITS",
+     "limits that goodput counts by, such as 'ttft:p99<2s,tpot:p99<50ms'", 0},
 
     {"scheduler", GROUP_ENGINE, KIND_TEXT, AT(scheduler), 0, 0, "NAME",
      "vllm (default: the newest), vllm-0.8 to vllm-0.33, vllm-v1, vllm-0.6, vllm-0.5, sglang, "

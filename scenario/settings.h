@@ -23,6 +23,7 @@ typedef struct {
   double burstiness;
   guint64 random_input_len, random_output_len; /* tokens */
   double random_range_ratio;
+  char *slo;
   guint64 seed;
   /* The engine. */
   char *scheduler;

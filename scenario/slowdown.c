@@ -34,7 +34,7 @@ slowdown_unlimited_config(const Scenario *s, const Workload *workload)
 }
 
 static Unlimited
-simulate_unlimited(const Scenario *s, const Workload *trace, gboolean (*interrupted)(void))
+simulate_unlimited(const Scenario *s, const Workload *trace, gboolean (*interrupted)(gpointer data))
 {
   g_autoptr(Workload) own = NULL;
   const Workload *workload = trace;
@@ -75,7 +75,8 @@ simulate_unlimited(const Scenario *s, const Workload *trace, gboolean (*interrup
 
 void
 slowdown_measure(const Scenario *s, const Workload *workload, Unlimited *unlimited,
-                 const RunOutcome *outcome, gboolean (*interrupted)(void), RunRecord *record)
+                 const RunOutcome *outcome, gboolean (*interrupted)(gpointer data),
+                 RunRecord *record)
 {
   const Summary *summary = &record->summary;
 

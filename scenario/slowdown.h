@@ -19,4 +19,5 @@ SchedulerConfig slowdown_unlimited_config(const Scenario *scenario, const Worklo
 /* Sets the record's slowdowns. A run whose pool never said no is its own measure; one that did not
  * end well, or finished other requests, has none. */
 void slowdown_measure(const Scenario *scenario, const Workload *workload, Unlimited *unlimited,
-                      const RunOutcome *outcome, gboolean (*interrupted)(void), RunRecord *record);
+                      const RunOutcome *outcome, gboolean (*interrupted)(gpointer data),
+                      RunRecord *record);

@@ -290,7 +290,7 @@ goes_on(const Instance *s)
   const Run *run = s->run;
   guint64 idle_steps = s->step_index - s->idle_since;
 
-  if (run->loop->interrupted != NULL && run->loop->interrupted())
+  if (run->loop->interrupted != NULL && run->loop->interrupted(run->loop->interrupted_data))
     return end_with(run, RUN_ABORT, LOOP_INTERRUPTED);
   if (s->now_ps > TIME_MAX_PS)
     return end_with(run, RUN_ABORT,

@@ -29,8 +29,9 @@ typedef struct {
   guint n_observers;
   guint32 unit_copy_steps; /* native offload under the unit executor: what a copy takes */
   gboolean stride;         /* let steps be repeated; the results are the same without */
-  gboolean (*interrupted)(
-      void); /* asked before each step: TRUE ends the run, as an abort; may be NULL */
+  /* Asked before each step: TRUE ends the run, as an abort; may be NULL. */
+  gboolean (*interrupted)(gpointer data);
+  gpointer interrupted_data;
 } Loop;
 
 /* Runs to the end: all requests done, or an engine that died, is stuck, or goes round in circles

@@ -11,6 +11,8 @@
 #include "series.h"
 #include "units.h"
 
+#include <math.h>
+
 struct Metrics {
   Observer observer; /* first */
   const Workload *workload;
@@ -21,7 +23,8 @@ struct Metrics {
   Series *series;
   gint64 end_ps;     /* of the last step */
   guint64 sequences; /* of all steps */
-  Summary summary;   /* its integers */
+  RequestLimits limits;
+  Summary summary; /* its integers */
 };
 
 void
@@ -124,7 +127,7 @@ on_request(Observer *self, const RequestResult *result)
   Summary *sum = &metrics->summary;
   gint64 ttft_ps = result->first_token_ps - result->arrival_ps;
   gint64 queue_ps = result->first_scheduled_ps - result->arrival_ps;
-  gint64 e2e_ps = result->finish_ps - result->arrival_ps;
+  gint64 e2e_ps = result->finish_ps - result->arrival_ps, tpot_ps = 0;
 
   sum->finished += result->status == STATUS_FINISHED;
   sum->ignored += result->status == STATUS_IGNORED;
@@ -142,11 +145,14 @@ on_request(Observer *self, const RequestResult *result)
     ARRAY_PUSH(metrics->ttft_ps, &metrics->room, gint64, ttft_ps);
   if (result->generated_tokens >= 2) {
     gint64 gaps = (gint64)result->generated_tokens - 1;
-    gint64 tpot_ps = (result->last_token_ps - result->first_token_ps + gaps / 2) / gaps;
+    tpot_ps = (result->last_token_ps - result->first_token_ps + gaps / 2) / gaps;
     ARRAY_PUSH(metrics->tpot_ps, &metrics->room, gint64, tpot_ps);
   }
-  if (result->status == STATUS_FINISHED)
+  if (result->status == STATUS_FINISHED) {
     ARRAY_PUSH(metrics->e2e_ps, &metrics->room, gint64, e2e_ps);
+    sum->good_requests += ttft_ps < metrics->limits.ttft_ps && tpot_ps < metrics->limits.tpot_ps &&
+                          e2e_ps < metrics->limits.e2e_ps && queue_ps < metrics->limits.queue_ps;
+  }
 }
 
 static void
@@ -195,6 +201,12 @@ metrics_free(Metrics *metrics)
   g_free(metrics);
 }
 
+void
+metrics_set_limits(Metrics *metrics, const RequestLimits *limits)
+{
+  metrics->limits = *limits;
+}
+
 Observer *
 metrics_observer(Metrics *metrics)
 {
@@ -214,6 +226,11 @@ metrics_summary(Metrics *metrics, Summary *summary)
   if (n > 0 && summary->steps > 0)
     summary->makespan_ps = metrics->end_ps - workload_request(metrics->workload, 0)->arrival_ps;
   makespan_s = ps_to_s(summary->makespan_ps);
+  summary->goodput_per_s = summary->good_share = NAN;
+  if (metrics->limits.are_set && makespan_s > 0) {
+    summary->goodput_per_s = (double)summary->good_requests / makespan_s;
+    summary->good_share = (double)summary->good_requests / n;
+  }
   if (makespan_s > 0) {
     summary->requests_per_s = (double)summary->finished / makespan_s;
     summary->output_tokens_per_s = (double)summary->output_tokens / makespan_s;

@@ -22,6 +22,9 @@ typedef struct {
   char *end_reason;
   gint64 makespan_ps; /* first arrival to the end of the last step */
   double requests_per_s, output_tokens_per_s;
+  guint64 good_requests; /* that finished within every limit */
+  double goodput_per_s,
+      good_share; /* of them, by the makespan and by the requests; NAN: no limits */
   Quantiles ttft_s, tpot_s, itl_s, e2e_s, queue_s;
   guint64 preemptions, preempted_requests, recomputed_tokens;
   guint64 swapped_out_blocks, swapped_in_blocks, swap_fallbacks;
@@ -35,6 +38,12 @@ typedef struct {
   gint64 scaled_ps;   /* and the part that was scaled from measurements near by */
   double mean_batch;  /* sequences a step */
 } Summary;
+
+/* What a request must stay below to count for goodput; G_MAXINT64: anything will do. */
+typedef struct {
+  gboolean are_set;
+  gint64 ttft_ps, tpot_ps, e2e_ps, queue_ps;
+} RequestLimits;
 
 void summary_clear(Summary *summary);
 
@@ -62,6 +71,8 @@ typedef struct Metrics Metrics;
 Metrics *metrics_new(const Workload *workload, guint32 num_gpu_blocks, guint32 num_cpu_blocks);
 void metrics_free(Metrics *metrics);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Metrics, metrics_free)
+/* Before the run: what goodput is counted by. */
+void metrics_set_limits(Metrics *metrics, const RequestLimits *limits);
 Observer *metrics_observer(Metrics *metrics);
 
 /* After the run. The summary is the caller's, to be given to summary_clear(). */

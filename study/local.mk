@@ -31,6 +31,11 @@ libspillway_study_a_SOURCES = \
   %D%/poster/timeline.c %D%/poster/timeline.h \
   %D%/poster/variants.c \
   %D%/poster/verdict.c \
+  %D%/capacity/capacity.h \
+  %D%/capacity/output.c \
+  %D%/capacity/rows.c \
+  %D%/capacity/run.c \
+  %D%/capacity/search.c %D%/capacity/search.h \
   %D%/regret/exhaustive.c %D%/regret/exhaustive.h \
   %D%/regret/field.c %D%/regret/field.h \
   %D%/regret/json.c \

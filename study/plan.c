@@ -169,7 +169,8 @@ refuse(const Study *study, guint line, const char *message, GError **error)
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s:%u: %s", study->path, line,
                 message);
   else
-    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: %s", study->path, message);
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s%s%s", study->path,
+                *study->path != '\0' ? ": " : "", message);
   return FALSE;
 }
 

@@ -14,6 +14,24 @@ study_free(Study *study)
   g_free(study);
 }
 
+Study *
+study_of_one(const char *name, const Settings *base, guint n_seeds)
+{
+  Study *study = g_new0(Study, 1);
+
+  study->path = g_strdup("");
+  study->name = g_strdup(name);
+  study->seeds = g_array_new(FALSE, FALSE, sizeof(guint64));
+  study->run = g_ptr_array_new();
+  study->grid = g_ptr_array_new();
+  study->base = base;
+  for (guint i = 0; i < n_seeds; i++) {
+    guint64 seed = base->seed + i;
+    g_array_append_val(study->seeds, seed);
+  }
+  return study;
+}
+
 guint
 study_points(const Study *study)
 {
@@ -45,11 +63,12 @@ study_settings(const Study *study, guint point, guint seed)
 {
   g_autofree char *seed_text =
       g_strdup_printf("%" G_GUINT64_FORMAT, g_array_index(study->seeds, guint64, seed));
-  Settings *settings = settings_new();
+  Settings *settings = study->base != NULL ? settings_copy(study->base) : settings_new();
 
   for (guint i = 0; i < study->run->len; i++) {
     const StudyOption *option = g_ptr_array_index(study->run, i);
-    set_checked(settings, option->name, option->values[0]);
+    if (study->base == NULL || !settings_given(study->base, option->name))
+      set_checked(settings, option->name, option->values[0]);
   }
   for (guint i = 0; i < study->grid->len; i++) {
     const StudyOption *option = g_ptr_array_index(study->grid, i);

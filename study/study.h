@@ -20,7 +20,11 @@ typedef struct {
   GArray *seeds;   /* of guint64, at least one */
   GPtrArray *run;  /* of StudyOption: the same in every cell */
   GPtrArray *grid; /* of StudyOption: a list each */
+  const Settings *base; /* what was set beside the file and goes before it; NULL: nothing */
 } Study;
+
+/* One of a single point, which has the base's settings, and of so many seeds from the base's on. */
+Study *study_of_one(const char *name, const Settings *base, guint n_seeds);
 
 Study *study_read(const char *path, GError **error);
 void study_free(Study *study);

@@ -90,6 +90,27 @@ def test_of_a_study():
     check_equal(without(one, "config"), without(again, "config"))
 
 
+def test_goodput():
+    """Requests that finished within every limit, counted again from the rows; nothing without --slo."""
+    words = [*HARDWARE, "--trace", "demo", "--kv-memory", "12%"]
+    none = run_json(*words)
+    check_equal((none["goodput_per_s"], none["good_share"], none["config"]["slo"]), (None, None, None))
+    for text, ttft, tpot, e2e in (("ttft:p99<2s,tpot:p99<60ms", 2, 0.06, 1e9), ("e2e:mean<8s,ttft:p50<900ms", 0.9, 1e9, 8),
+                                  ("tpot:max<1us", 1e9, 1e-6, 1e9)):
+        run = succeed("run", *words, "--slo", text, "--requests", "rows.csv", "--format", "json").json
+        rows = [{key: float(row[key]) for key in ("arrival_s", "first_token_s", "finish_s", "output_tokens")}
+                for row in csv.DictReader(read("rows.csv").decode().splitlines())]
+        good = sum(r["first_token_s"] - r["arrival_s"] < ttft and r["finish_s"] - r["arrival_s"] < e2e
+                   and (r["finish_s"] - r["first_token_s"]) / max(r["output_tokens"] - 1, 1) < tpot for r in rows)
+        check_close(run["good_share"], good / len(rows), text)
+        check_close(run["goodput_per_s"], good / run["makespan_s"], text)
+        check_equal(without(run, "goodput_per_s", "good_share", "config"), without(none, "goodput_per_s", "good_share", "config"))
+        check_equal(run["config"]["slo"], text)
+    check("Goodput" in succeed("run", *words, "--slo", "ttft:p99<2s").text)
+    check("within the limits" in succeed("compare", *words, "--slo", "tpot:max<1us").text)
+    check("oodput" not in succeed("run", *words).text + succeed("compare", *words).text)
+
+
 def test_bad_input():
     """What contradicts, and what has no sense alone."""
     run = ["run", *HARDWARE]
@@ -102,6 +123,11 @@ def test_bad_input():
                            (["--trace", "demo", "--num-prompts", "401"], "found 401, expected at most 400"),
                            (["--trace", "demo", "--num-prompts", "4", "--limit", "5"], "--num-prompts and --limit contradict"),
                            (["--trace", "demo", "--request-rate", "4", "--time-scale", "2"], "--request-rate and --time-scale"),
+                           (["--trace", "demo", "--slo", "ttft"], "--slo: found 'ttft', expected METRIC:STAT<TIME"),
+                           (["--trace", "demo", "--slo", "itl:p99<1s"], "--slo: found 'itl', expected ttft, tpot, e2e or queue"),
+                           (["--trace", "demo", "--slo", "ttft:p98<1s"], "--slo: found 'p98'"),
+                           (["--trace", "demo", "--slo", "ttft:p99<1"], "--slo: found 'ttft:p99<1', expected a time"),
+                           (["--trace", "demo", "--slo", "ttft:p99<0s"], "--slo: found 'ttft:p99<0s', expected a time"),
                            (["--dataset-name", "random"], "without --trace lengths are random")):
         check_refused(run + words, message)
 

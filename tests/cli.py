@@ -11,7 +11,7 @@ from spillway_test import (HARDWARE, HEADER, SHARED, SPILLWAY, Skip, all_tests, 
                            check_equal, check_refused, execute, main, options_of_help, read, run_json, source,
                            succeed, without, write)
 
-VERBS = [["run"], ["live"], ["validate"], ["selfcheck"], ["compare"], ["regret"], ["crossover"], ["sweep"], ["servers"], ["merge"], ["explain"], ["report"],
+VERBS = [["run"], ["live"], ["validate"], ["selfcheck"], ["compare"], ["regret"], ["crossover"], ["sweep"], ["capacity"], ["servers"], ["merge"], ["explain"], ["report"],
          ["plot"], ["study", "poster"],
          ["trace", "gen"], ["trace", "convert"], ["trace", "show"], ["profile", "list"],
          ["profile", "show"], ["profile", "import"],

@@ -181,7 +181,7 @@ def test_refused():
     old.execute("UPDATE meta SET value = 1 WHERE key = 'format'")
     old.commit()
     old.backup(sqlite3.connect("old.db"))
-    old.execute("UPDATE meta SET value = 3 WHERE key = 'format'")
+    old.execute("UPDATE meta SET value = 4 WHERE key = 'format'")
     old.commit()
     for words, expected in [
             ([], "is missing"), (["a.db", "b.db"], "expected one"), (["none.db"], "no such file"), (["."], "folder"),

@@ -31,6 +31,7 @@ script_tests = \
   %D%/bad-input.py \
   %D%/bench-client.py \
   %D%/bootstrap.sh \
+  %D%/capacity.py \
   %D%/cli.py \
   %D%/completion.sh \
   %D%/deployment.py \

@@ -401,8 +401,9 @@ def test_preemptions_in_the_database():
             # An asynchronous decision is made while the step before it runs, up to 0.15 s of it.
             check_close(sum_s, preempted_s, str(engine),
                         relative=0.05 if "--async-scheduling" in engine else 1e-9)
+        # A victim whose blocks the prefix cache kept computes its last token alone, as it would have.
         for action, cost, other in database.execute(
-                "SELECT action, cost_s, other_cost_s FROM preemption"):
+                "SELECT action, cost_s, other_cost_s FROM preemption WHERE tokens_lost - found_tokens > 1"):
             check(cost > 0 and other > 0, (engine, action))
         database.close()
 

@@ -183,6 +183,12 @@ operation_sheet_free(OperationSheet *sheet)
   g_free(sheet);
 }
 
+gboolean
+operation_sheet_is_derived(const OperationSheet *sheet)
+{
+  return sheet->derived;
+}
+
 double
 operation_sheet_ps(const OperationSheet *sheet, double x, double y, gboolean *inside)
 {

@@ -30,6 +30,8 @@ void elementwise_fit_free(ElementwiseFit *fit);
 typedef struct OperationSheet OperationSheet;
 OperationSheet *operation_sheet_new(const Profile *profile, OperationKind kind, const char *variant,
                                     const char *dtype);
+/* Whether any of its samples is. */
+gboolean operation_sheet_is_derived(const OperationSheet *sheet);
 /* Linear in both; x is field 0, y field 1. Derived samples are never inside. */
 double operation_sheet_ps(const OperationSheet *sheet, double x, double y, gboolean *inside);
 void operation_sheet_free(OperationSheet *sheet);

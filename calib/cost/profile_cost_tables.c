@@ -92,6 +92,19 @@ sampling_new(const Profile *profile, const RooflineConfig *config, const char *d
                         : operation_curve_new(profile, OP_SAMPLING, "", dtype, 0, 1, vocab);
 }
 
+/* Of measured ones: what an import took over from a device's file is the roofline's, which knows
+ * what of it is beside the device. */
+static OperationSheet *
+host_new(const Profile *profile, const char *variant)
+{
+  OperationSheet *sheet = operation_sheet_new(profile, OP_HOST, variant, "");
+
+  if (sheet == NULL || !operation_sheet_is_derived(sheet))
+    return sheet;
+  operation_sheet_free(sheet);
+  return NULL;
+}
+
 static void
 fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
 {
@@ -119,8 +132,8 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
     self->all_reduce[1] =
         operation_curve_new(profile, OP_ALL_REDUCE, "nccl", activations, 0, 1, tp);
   }
-  self->host[0] = operation_sheet_new(profile, OP_HOST, host_scheduler_name(config->scheduler), "");
-  self->host[1] = operation_sheet_new(profile, OP_HOST, eager, "");
+  self->host[0] = host_new(profile, host_scheduler_name(config->scheduler));
+  self->host[1] = host_new(profile, eager);
   self->captured = config->captured;
   self->captured_tokens =
       config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;

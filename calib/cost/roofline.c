@@ -284,10 +284,24 @@ roofline_step_without(CostModel *base, const CostShape *shape, guint32 repeat, g
   piece->base_ps[COST_COMM] = comm_ps(self, tokens);
 }
 
+void
+roofline_wait_for_host(const CostModel *base, const CostShape *shape, CostPiece *piece)
+{
+  const Roofline *self = (const Roofline *)base;
+  gint64 work_ps = self->work_ps + product_ps(self->work_sequence_ps, shape->sequences);
+  gint64 wait_ps = work_ps - cost_piece_total_ps(piece);
+
+  if (wait_ps <= 0)
+    return;
+  piece->base_ps[COST_HOST] += wait_ps;
+  piece->steps = 1;
+}
+
 static void
 roofline_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece)
 {
   roofline_step_without(base, shape, repeat, 0, piece);
+  roofline_wait_for_host(base, shape, piece);
 }
 
 static void

@@ -48,6 +48,7 @@ typedef struct {
   guint32 block_size; /* tokens */
   guint32 tensor_parallel_size;
   HostScheduler scheduler;
+  gboolean asynchronous; /* the host prepares a step while the one before runs */
   CapturedKind captured;
   guint32 captured_tokens; /* of the largest step that runs as a captured graph; 0: 512, vLLM's
                               most */
@@ -66,6 +67,10 @@ CostModel *roofline_new(const RooflineConfig *config, GError **error);
  * left as they are. Of a roofline alone, into a cleared piece. */
 void roofline_step_without(CostModel *self, const CostShape *shape, guint32 repeat, guint covered,
                            CostPiece *piece);
+
+/* With asynchronous scheduling a step lasts as long as the host's work at least: adds what the
+ * other components lack, and then answers for one step alone, as it changes with the contexts. */
+void roofline_wait_for_host(const CostModel *self, const CostShape *shape, CostPiece *piece);
 
 /* Whether a step of so many tokens runs as a captured graph. */
 gboolean roofline_is_captured(CapturedKind captured, guint64 captured_tokens,

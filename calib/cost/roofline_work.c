@@ -257,13 +257,18 @@ set_comm(Roofline *self, const Model *model, guint32 tp)
 }
 
 static void
-set_host(Roofline *self, HostScheduler scheduler)
+set_host(Roofline *self, const RooflineConfig *config)
 {
-  const HostCost *host = &self->device.host[scheduler];
+  const HostCost *host = &self->device.host[config->scheduler];
+  double factor = self->what_if.host_time;
+  gboolean in_turn = !config->asynchronous && host->work_ps > 0;
 
-  self->host_step_ps = roofline_round_ps(host->step_ps * self->what_if.host_time);
-  self->host_sequence_ps = roofline_round_ps(host->sequence_ps * self->what_if.host_time);
-  self->host_eager_ps = roofline_round_ps(host->eager_ps * self->what_if.host_time);
+  self->host_step_ps = roofline_round_ps((in_turn ? host->work_ps : host->step_ps) * factor);
+  self->host_sequence_ps =
+      roofline_round_ps((in_turn ? host->work_sequence_ps : host->sequence_ps) * factor);
+  self->host_eager_ps = roofline_round_ps(host->eager_ps * factor);
+  self->work_ps = in_turn ? 0 : roofline_round_ps(host->work_ps * factor);
+  self->work_sequence_ps = in_turn ? 0 : roofline_round_ps(host->work_sequence_ps * factor);
 }
 
 static void
@@ -302,7 +307,7 @@ roofline_take(Roofline *self, const RooflineConfig *config)
   set_attention(self, config->model, config->tensor_parallel_size);
   set_elementwise(self, config->model, config->tensor_parallel_size);
   set_comm(self, config->model, config->tensor_parallel_size);
-  set_host(self, config->scheduler);
+  set_host(self, config);
   self->captured = config->captured;
   self->captured_tokens =
       config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;

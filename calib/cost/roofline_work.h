@@ -65,6 +65,7 @@ typedef struct {
   gint64 elementwise_token_ps, elementwise_fixed_ps;
   CommWay comm[2]; /* of which engines take the faster; the same twice where there is one */
   gint64 host_step_ps, host_sequence_ps, host_eager_ps;
+  gint64 work_ps, work_sequence_ps; /* of the host, beside the device; 0: nothing is */
   CapturedKind captured;
   guint64 captured_tokens;
   gint64 copy_fixed_ps[2], copy_block_ps[2]; /* by CopyDirection */

@@ -78,6 +78,9 @@ static const Field fields[] = {
     group, "eager_us", FIELD(host[scheduler].eager_ps), MICROSECONDS, FALSE                        \
   }
     HOST("host.vllm-v1", HOST_VLLM_V1),
+    {"host.vllm-v1", "work_us", FIELD(host[HOST_VLLM_V1].work_ps), MICROSECONDS, TRUE},
+    {"host.vllm-v1", "work_sequence_us", FIELD(host[HOST_VLLM_V1].work_sequence_ps), MICROSECONDS,
+     TRUE},
     HOST("host.vllm-0.6", HOST_VLLM_0_6),
     HOST("host.vllm-0.5", HOST_VLLM_0_5),
 };

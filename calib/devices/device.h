@@ -30,6 +30,9 @@ typedef struct {
   double step_ps;
   double sequence_ps; /* more for each sequence in the step */
   double eager_ps;    /* more for a step of more tokens than the captured graphs hold */
+  /* What it does for a step in all: beside the device where scheduling is asynchronous, so that the
+   * longer of the two counts; else before and after it, instead of the above. 0: not told apart. */
+  double work_ps, work_sequence_ps;
 } HostCost;
 
 typedef struct {

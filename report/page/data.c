@@ -317,16 +317,26 @@ axis_data(const GridAxis *axis)
                    "numeric", axis->is_numeric);
 }
 
-/* Figures that a study asks for: those of the comparison. */
+/* Figures that a study asks for: those of the comparison that a cell has. */
+static gboolean
+is_metric(const Grid *grid, const Figure *figure, guint f)
+{
+  gboolean is_there = FALSE;
+
+  for (guint c = 0; c < grid->cells->len; c++)
+    is_there |= !isnan(((const GridCell *)g_ptr_array_index(grid->cells, c))->values[f].mean);
+  return figure->label != NULL && is_there;
+}
+
 static json_t *
-metrics(void)
+metrics(const Grid *grid)
 {
   json_t *array = json_array();
   guint n;
   const Figure *all = figures(&n);
 
   for (guint f = 0; f < n; f++)
-    if (all[f].label != NULL)
+    if (is_metric(grid, &all[f], f))
       json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:i}", "key", all[f].key, "label",
                                              all[f].label, "unit", unit_of(&all[f]), "better",
                                              all[f].better == BETTER_LOW    ? -1
@@ -345,7 +355,7 @@ cell_data(const Grid *grid, const GridCell *cell)
   for (guint a = 0; a < grid->axes->len; a++)
     json_array_append_new(at, json_integer(cell->at[a]));
   for (guint f = 0; f < n; f++)
-    if (all[f].label != NULL) {
+    if (is_metric(grid, &all[f], f)) {
       json_array_append_new(means, real(cell->values[f].mean));
       json_array_append_new(halves, real(cell->values[f].half));
     }
@@ -369,7 +379,7 @@ grid_data(const Stored *stored)
     json_array_append_new(axes, axis_data(g_ptr_array_index(grid->axes, a)));
   for (guint c = 0; c < grid->cells->len; c++)
     json_array_append_new(cells, cell_data(grid, g_ptr_array_index(grid->cells, c)));
-  return json_pack("{s:o, s:o, s:o}", "axes", axes, "metrics", metrics(), "cells", cells);
+  return json_pack("{s:o, s:o, s:o}", "axes", axes, "metrics", metrics(grid), "cells", cells);
 }
 
 json_t *

@@ -150,7 +150,7 @@ results_schema_script(void)
 
   append_run_table(sql);
   append_preemption_table(sql);
-  g_string_append_printf(sql, "%s;%s", steps, study_tables);
+  g_string_append_printf(sql, "%s;%s%s", steps, study_tables, capacity_tables);
   return g_string_free(sql, FALSE);
 }
 
@@ -172,7 +172,7 @@ create_schema(Results *results, GError **error)
 }
 
 static const char *const optional_tables[] = {"step",         "study",     "cell", "cell_setting",
-                                              "run_identity", "student_t", NULL};
+                                              "run_identity", "student_t", "capacity", NULL};
 
 gboolean
 results_check_tables(Results *results, const char *schema, const char *path, GError **error)

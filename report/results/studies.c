@@ -21,6 +21,10 @@ const char study_tables[] =
     " identity TEXT NOT NULL UNIQUE);"
     "CREATE TABLE student_t (df INTEGER PRIMARY KEY, t95 REAL NOT NULL);";
 
+const char capacity_tables[] =
+    "CREATE TABLE IF NOT EXISTS capacity (identity TEXT NOT NULL, kind TEXT NOT NULL,"
+    " search TEXT NOT NULL, PRIMARY KEY (identity, kind)) WITHOUT ROWID;";
+
 gboolean
 study_has_tables(Results *results, const char *schema, gboolean *has, GError **error)
 {

@@ -124,7 +124,7 @@ test_bad_devices(void)
       {"prefill_efficiency=0.62", "prefill_efficiency=62", "a number from 0.01 to 1"},
       {"gemm_fp8_compute_efficiency=0.57\n", "", "since fp8_flops is given"},
       {"[host.vllm-0.5]", "[host.vllm-0.4]", "host.vllm-0.4"},
-      {"eager_us=4500", "eager_us=0x10", "found '0x10'"},
+      {"eager_us=2250", "eager_us=0x10", "found '0x10'"},
   };
 
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -185,6 +185,7 @@ test_repeats_are_exact(void)
         shipped_model(model_names[g_test_rand_int_range(0, G_N_ELEMENTS(model_names))]);
     RooflineConfig config = plain_config(device, model);
     config.scheduler = (HostScheduler)g_test_rand_int_range(0, HOST_SCHEDULERS);
+    config.asynchronous = g_test_rand_int_range(0, 2) == 0;
     config.what_if.hbm_time = g_test_rand_double_range(0, 3);
     config.what_if.flops_time = g_test_rand_double_range(0, 3);
     g_autoptr(CostModel) costs = new_roofline(&config);
@@ -193,8 +194,7 @@ test_repeats_are_exact(void)
     CostShape shape = {.contexts.count = decodes,
                        .sampled = decodes,
                        .sequences = decodes,
-                       .contexts.sum =
-                           (guint64)g_test_rand_int_range(1, 100000) * decodes};
+                       .contexts.sum = (guint64)g_test_rand_int_range(1, 100000) * decodes};
     CostPiece whole, single;
     gint64 together_ps, one_by_one_ps = 0;
 

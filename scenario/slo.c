@@ -1,0 +1,147 @@
+#include "slo.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "sim/units.h"
+#include "typed.h"
+
+static const struct {
+  const char *name;
+  gsize offset; /* of its quantiles in Summary */
+} metrics[SLO_METRICS] = {
+    [SLO_TTFT] = {"ttft", offsetof(Summary, ttft_s)},
+    [SLO_TPOT] = {"tpot", offsetof(Summary, tpot_s)},
+    [SLO_E2E] = {"e2e", offsetof(Summary, e2e_s)},
+    [SLO_QUEUE] = {"queue", offsetof(Summary, queue_s)},
+};
+
+static const struct {
+  const char *name;
+  gsize offset; /* in Quantiles */
+  double level;
+} statistics[SLO_STATISTICS] = {
+    [SLO_MEAN] = {"mean", offsetof(Quantiles, mean), -1},
+    [SLO_P50] = {"p50", offsetof(Quantiles, p50), 0.5},
+    [SLO_P90] = {"p90", offsetof(Quantiles, p90), 0.9},
+    [SLO_P95] = {"p95", offsetof(Quantiles, p95), 0.95},
+    [SLO_P99] = {"p99", offsetof(Quantiles, p99), 0.99},
+    [SLO_MAX] = {"max", offsetof(Quantiles, max), 1},
+};
+
+static gboolean
+refuse(const char *found, const char *expected, GError **error)
+{
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--slo: found '%s', expected %s",
+              found, expected);
+  return FALSE;
+}
+
+static gboolean
+read_time(const char *text, const char *part, gint64 *limit_ps, GError **error)
+{
+  static const struct {
+    const char *suffix;
+    double seconds;
+  } units[] = {{"ms", 1e-3}, {"us", 1e-6}, {"s", 1}};
+
+  for (guint i = 0; i < G_N_ELEMENTS(units); i++) {
+    g_autofree char *number = NULL;
+    double value;
+    if (!g_str_has_suffix(text, units[i].suffix))
+      continue;
+    number = g_strndup(text, strlen(text) - strlen(units[i].suffix));
+    if (!typed_real(number, "--slo", 0, 1e6, &value, NULL) ||
+        value * units[i].seconds * (double)PS_PER_S < 1)
+      break;
+    *limit_ps = llround(value * units[i].seconds * (double)PS_PER_S);
+    return TRUE;
+  }
+  return refuse(part, "a time behind '<', such as 2s, 50ms or 300us", error);
+}
+
+/* "ttft:p99<2s". */
+static gboolean
+read_limit(const char *part, SloLimit *limit, GError **error)
+{
+  const char *colon = strchr(part, ':'), *less = strchr(part, '<');
+  g_autofree char *metric = NULL, *statistic = NULL;
+
+  if (colon == NULL || less == NULL || less < colon)
+    return refuse(part, "METRIC:STAT<TIME, such as ttft:p99<2s", error);
+  metric = g_strndup(part, (gsize)(colon - part));
+  statistic = g_strndup(colon + 1, (gsize)(less - colon - 1));
+  limit->metric = 0;
+  while (limit->metric < SLO_METRICS && !g_str_equal(metric, metrics[limit->metric].name))
+    limit->metric++;
+  if (limit->metric == SLO_METRICS)
+    return refuse(metric, "ttft, tpot, e2e or queue", error);
+  limit->statistic = 0;
+  while (limit->statistic < SLO_STATISTICS &&
+         !g_str_equal(statistic, statistics[limit->statistic].name))
+    limit->statistic++;
+  if (limit->statistic == SLO_STATISTICS)
+    return refuse(statistic, "mean, p50, p90, p95, p99 or max", error);
+  return read_time(less + 1, part, &limit->limit_ps, error);
+}
+
+gboolean
+slo_parse(const char *text, Slo *slo, GError **error)
+{
+  g_auto(GStrv) parts = g_strsplit(text != NULL ? text : "", ",", -1);
+
+  *slo = (Slo){0};
+  for (guint i = 0; parts[i] != NULL; i++) {
+    if (slo->n == SLO_LIMITS_MAX)
+      return refuse(text, "at most 8 limits", error);
+    if (!read_limit(g_strstrip(parts[i]), &slo->limits[slo->n++], error))
+      return FALSE;
+  }
+  return TRUE;
+}
+
+RequestLimits
+slo_request_limits(const Slo *slo)
+{
+  gint64 least[SLO_METRICS];
+
+  for (guint m = 0; m < SLO_METRICS; m++)
+    least[m] = G_MAXINT64;
+  for (guint i = 0; i < slo->n; i++)
+    least[slo->limits[i].metric] = MIN(least[slo->limits[i].metric], slo->limits[i].limit_ps);
+  return (RequestLimits){.are_set = slo->n > 0,
+                         .ttft_ps = least[SLO_TTFT],
+                         .tpot_ps = least[SLO_TPOT],
+                         .e2e_ps = least[SLO_E2E],
+                         .queue_ps = least[SLO_QUEUE]};
+}
+
+double
+slo_value(const SloLimit *limit, const Summary *summary)
+{
+  const char *at =
+      (const char *)summary + metrics[limit->metric].offset + statistics[limit->statistic].offset;
+  double value;
+
+  memcpy(&value, at, sizeof value);
+  return value;
+}
+
+gboolean
+slo_holds(const SloLimit *limit, const Summary *summary)
+{
+  return slo_value(limit, summary) < ps_to_s(limit->limit_ps);
+}
+
+char *
+slo_key(const SloLimit *limit)
+{
+  return g_strdup_printf("%s_s.%s", metrics[limit->metric].name, statistics[limit->statistic].name);
+}
+
+double
+slo_level(SloStatistic statistic)
+{
+  return statistics[statistic].level;
+}

@@ -1,0 +1,42 @@
+/* Limits on latencies, as operators write them: 'ttft:p99<2s,tpot:p99<50ms'.
+ *
+ *   METRIC  ttft, tpot, e2e, queue (defined in sim/metrics.h)
+ *   STAT    mean, p50, p90, p95, p99, max of a run's requests
+ *   TIME    a number with s, ms or us
+ *
+ * A run holds a limit if its statistic is below it; a request meets it if its own value is.
+ */
+#pragma once
+
+#include "sim/metrics.h"
+
+enum { SLO_LIMITS_MAX = 8 };
+
+typedef enum { SLO_TTFT, SLO_TPOT, SLO_E2E, SLO_QUEUE, SLO_METRICS } SloMetric;
+typedef enum { SLO_MEAN, SLO_P50, SLO_P90, SLO_P95, SLO_P99, SLO_MAX, SLO_STATISTICS } SloStatistic;
+
+typedef struct {
+  SloMetric metric;
+  SloStatistic statistic;
+  gint64 limit_ps;
+} SloLimit;
+
+typedef struct {
+  guint n;
+  SloLimit limits[SLO_LIMITS_MAX];
+} Slo;
+
+/* A NULL text has no limits. The error says what was found and what is expected. */
+gboolean slo_parse(const char *text, Slo *slo, GError **error);
+
+/* What a request must meet. */
+RequestLimits slo_request_limits(const Slo *slo);
+
+/* The run's value of a limit's statistic, in seconds. */
+double slo_value(const SloLimit *limit, const Summary *summary);
+/* TRUE if the run holds it. */
+gboolean slo_holds(const SloLimit *limit, const Summary *summary);
+/* "ttft_s.p99": the figure that it limits. Caller frees. */
+char *slo_key(const SloLimit *limit);
+/* 0.5 for p50 …; -1 for the mean, 1 for the maximum. */
+double slo_level(SloStatistic statistic);
