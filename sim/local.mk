@@ -19,6 +19,7 @@ libspillway_sim_a_SOURCES = \
   %D%/observer.c %D%/observer.h \
   %D%/copy_link.h \
   %D%/offload.c %D%/offload.h \
+  %D%/offload_jobs.c %D%/offload_jobs.h \
   %D%/tier.c %D%/tier.h \
   %D%/pool.c %D%/pool.h \
   %D%/prefix_cache.c %D%/prefix_cache.h \
@@ -27,7 +28,8 @@ libspillway_sim_a_SOURCES = \
   %D%/engines/sglang_prefill.c \
   %D%/engines/trtllm.c \
   %D%/engines/vllm.c %D%/engines/vllm.h \
-  %D%/engines/vllm_v0.c \
+  %D%/engines/vllm_v0.c %D%/engines/vllm_v0.h \
+  %D%/engines/vllm_v0_end.c \
   %D%/engines/vllm_versions.c \
   %D%/engines/vllm_waiting.c \
   %D%/free_runs.c %D%/free_runs.h \

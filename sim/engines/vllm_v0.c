@@ -6,25 +6,7 @@
  * victims. The engine's own mistakes are kept: it dies when the host has no room for a swap, and
  * when a sequence comes back into a full pool under block manager 2.
  */
-#include "sim/scheduler.h"
-
-/* What the passes of one step hand to each other. The queues are the scheduler's scratch. */
-typedef struct {
-  Scheduler *self;
-  Step *step;
-  gint64 tokens;           /* of the budget, left */
-  guint32 seqs;            /* counted against max_num_seqs */
-  gboolean by_arrival;     /* 0.5: queues are sorted before a pass */
-  guint32 members;         /* of the decode clock, if they run; they stay in running */
-  SequenceQueue *fresh;    /* prefills out of waiting */
-  SequenceQueue *prefills; /* continued ones */
-  SequenceQueue *decodes;
-  SequenceQueue *back_prefills; /* swapped in in this step */
-  SequenceQueue *back_decodes;
-  SequenceQueue *dropped; /* victims, to go to the head of waiting */
-  SequenceQueue *moved;   /* victims, to go to the tail of swapped */
-  GArray *ignored_swapped;
-} Plan;
+#include "vllm_v0.h"
 
 #define N_RUNNING_LISTS 5 /* the first: of what runs */
 
@@ -61,7 +43,7 @@ can_append(const Scheduler *self, const Sequence *sequence, guint32 free_blocks)
 }
 
 static void
-preempt(Plan *p, Sequence *victim, const Sequence *beneficiary)
+preempt(V0Plan *p, Sequence *victim, const Sequence *beneficiary)
 {
   if (scheduler_preempt(p->self, p->step, victim, beneficiary, 1, FALSE))
     sequence_queue_push_tail(p->moved, victim);
@@ -69,23 +51,16 @@ preempt(Plan *p, Sequence *victim, const Sequence *beneficiary)
     sequence_queue_push_tail(p->dropped, victim);
 }
 
-/* The next of the running sequences that this pass has not come to; NULL: none. */
-static Sequence *
-next_running(const Plan *p)
-{
-  return scheduler_first_loose(p->self);
-}
-
 /* TRUE once a block can be appended to `sequence`, which is out of the queue; FALSE if it was
  * preempted itself, or the engine died. */
 static gboolean
-make_room(Plan *p, Sequence *sequence)
+make_room(V0Plan *p, Sequence *sequence)
 {
   Scheduler *self = p->self;
 
   self->memory_bound |= self->pool.free_blocks == 0;
   while (!can_append(self, sequence, self->pool.free_blocks)) {
-    Sequence *victim = next_running(p) != NULL ? self->running.tail : sequence;
+    Sequence *victim = v0_next_running(p) != NULL ? self->running.tail : sequence;
     if (scheduler_free_up(self, p->step, sequence, 1))
       continue;
     preempt(p, victim, sequence);
@@ -101,7 +76,7 @@ make_room(Plan *p, Sequence *sequence)
 
 /* Tokens that a running sequence gets. */
 static guint32
-running_tokens(const Plan *p, const Sequence *sequence, gint64 budget)
+running_tokens(const V0Plan *p, const Sequence *sequence, gint64 budget)
 {
   guint32 tokens = remaining_tokens(sequence);
 
@@ -110,7 +85,7 @@ running_tokens(const Plan *p, const Sequence *sequence, gint64 budget)
 
 /* The members of the clock, which are the oldest, find a free block each, and one is left over. */
 static gboolean
-members_can_run(const Plan *p)
+members_can_run(const V0Plan *p)
 {
   const Scheduler *self = p->self;
   guint32 count = self->clock.count;
@@ -121,7 +96,7 @@ members_can_run(const Plan *p)
 
 /* The first running sequence that finds no free block; NULL: all do. */
 static Sequence *
-first_short(const Plan *p)
+first_short(const V0Plan *p)
 {
   Scheduler *self = p->self;
   guint32 due = decode_clock_due(&self->clock, 0)->length;
@@ -148,7 +123,7 @@ first_short(const Plan *p)
 
 /* What a policy ranks goes before anybody has work in the step: a what-if. */
 static void
-preempt_by_rank(Plan *p)
+preempt_by_rank(V0Plan *p)
 {
   Sequence *in_need, *victim;
 
@@ -161,7 +136,7 @@ preempt_by_rank(Plan *p)
 
 /* 0.5: sequences that came back are as old as they are. */
 static void
-sort_running(Plan *p)
+sort_running(V0Plan *p)
 {
   Sequence *first = scheduler_first_loose(p->self);
   const Sequence *member = first != NULL ? first->previous : NULL;
@@ -176,7 +151,7 @@ sort_running(Plan *p)
 
 /* The members run all at once where they can. Else they are looked at one by one. */
 static void
-run_members(Plan *p)
+run_members(V0Plan *p)
 {
   Scheduler *self = p->self;
   guint32 count = self->clock.count;
@@ -195,7 +170,7 @@ run_members(Plan *p)
 }
 
 static void
-schedule_running(Plan *p)
+schedule_running(V0Plan *p)
 {
   Scheduler *self = p->self;
   Sequence *sequence;
@@ -205,7 +180,7 @@ schedule_running(Plan *p)
   if (self->config.victim->rank != NULL)
     preempt_by_rank(p);
   run_members(p);
-  while (p->step->abort == NULL && (sequence = next_running(p)) != NULL) {
+  while (p->step->abort == NULL && (sequence = v0_next_running(p)) != NULL) {
     guint32 tokens = running_tokens(p, sequence, p->tokens);
     if (tokens == 0)
       break;
@@ -224,7 +199,7 @@ schedule_running(Plan *p)
 /* Brings the head of swapped back. FALSE if the pool has no block left to append: the engine dies,
  * which only block manager 2 lets happen. */
 static gboolean
-swap_in(Plan *p, Sequence *sequence)
+swap_in(V0Plan *p, Sequence *sequence)
 {
   Scheduler *self = p->self;
   sequence_queue_pop_head(&self->swapped);
@@ -237,7 +212,7 @@ swap_in(Plan *p, Sequence *sequence)
 }
 
 static void
-schedule_swapped(Plan *p)
+schedule_swapped(V0Plan *p)
 {
   Scheduler *self = p->self;
   guint32 spare = self->config.block_manager == 1 ? 1 : 0;
@@ -268,7 +243,7 @@ schedule_swapped(Plan *p)
 }
 
 static void
-schedule_waiting(Plan *p)
+schedule_waiting(V0Plan *p)
 {
   Scheduler *self = p->self;
   const SchedulerConfig *config = &self->config;
@@ -309,7 +284,7 @@ schedule_waiting(Plan *p)
 }
 
 static void
-schedule_unchunked(Plan *p)
+schedule_unchunked(V0Plan *p)
 {
   p->seqs = p->self->running.length;
   if (p->self->swapped.length == 0)
@@ -322,7 +297,7 @@ schedule_unchunked(Plan *p)
 }
 
 static void
-schedule_chunked(Plan *p)
+schedule_chunked(V0Plan *p)
 {
   schedule_running(p);
   if (p->step->abort == NULL && p->step->victims->len == 0)
@@ -331,85 +306,11 @@ schedule_chunked(Plan *p)
     schedule_waiting(p);
 }
 
-/* The entries, in the engine's order of output. */
-static void
-emit(Plan *p)
-{
-  const struct {
-    SequenceQueue *queue;
-    EntryKind kind; /* 0: from the sequence's state */
-  } order[] = {
-      {p->fresh, 0},
-      {p->prefills, 0},
-      {p->back_prefills, ENTRY_PREFILL_SWAPPED_IN},
-      {p->decodes, 0},
-      {p->back_decodes, ENTRY_DECODE_SWAPPED_IN},
-  };
-
-  for (guint i = 0; i < G_N_ELEMENTS(order); i++) {
-    if (order[i].queue == p->decodes && p->members > 0)
-      scheduler_run_members(p->self, p->step);
-    for (Sequence *s = order[i].queue->head; s != NULL; s = s->next) {
-      EntryKind kind = order[i].kind != 0 ? order[i].kind : scheduler_entry_kind(s);
-      if (order[i].queue == p->decodes && p->members == 0 && s == p->decodes->head)
-        p->step->clocked_at = p->step->entries->len;
-      scheduler_add_entry(p->self, p->step, s, s->step_tokens, kind);
-    }
-  }
-}
-
-static void
-move_all(SequenceQueue *from, SequenceQueue *to)
-{
-  while (from->length > 0)
-    sequence_queue_push_tail(to, sequence_queue_pop_head(from));
-}
-
-/* 0.6 with chunking puts what it did not reach and what came back before the decodes, the members
- * of the clock among them, which then have to be moved like any other. */
-static void
-take_members_out(Plan *p)
-{
-  Sequence *last_decode = NULL, *next;
-
-  scheduler_dissolve_clock(p->self, p->step);
-  for (Sequence *s = p->self->running.head; p->members > 0; s = next, p->members--) {
-    next = s->next;
-    sequence_queue_remove(s);
-    sequence_queue_insert_behind(p->decodes, last_decode, s);
-    last_decode = s;
-  }
-}
-
-/* What runs after the step. Where the queue is sorted before it is used, the order is free. */
-static void
-requeue(Plan *p)
-{
-  SequenceQueue *running = &p->self->running;
-  gboolean chunked = p->self->config.chunked_prefill;
-
-  if (chunked && !p->by_arrival && p->members > 0 &&
-      (next_running(p) != NULL || p->back_decodes->length + p->back_prefills->length > 0))
-    take_members_out(p);
-  if (chunked && !p->by_arrival) {
-    move_all(p->back_decodes, running);
-    move_all(p->back_prefills, running);
-  }
-  move_all(p->decodes, running);
-  move_all(p->prefills, running);
-  move_all(p->back_decodes, running);
-  move_all(p->back_prefills, running);
-  move_all(p->fresh, running);
-  while (p->dropped->length > 0)
-    waiting_queue_push_head(&p->self->waiting, sequence_queue_pop_head(p->dropped));
-  move_all(p->moved, &p->self->swapped);
-}
-
 static void
 schedule(Scheduler *self, Step *step, gboolean by_arrival)
 {
   SequenceQueue *scratch = self->scratch;
-  Plan p = {
+  V0Plan p = {
       .self = self,
       .step = step,
       .tokens = self->config.max_num_batched_tokens,
@@ -430,8 +331,8 @@ schedule(Scheduler *self, Step *step, gboolean by_arrival)
   else
     schedule_unchunked(&p);
   g_array_append_vals(step->ignored, self->scratch_requests->data, self->scratch_requests->len);
-  emit(&p);
-  requeue(&p);
+  v0_emit(&p);
+  v0_requeue(&p);
   if (step->abort == NULL)
     scheduler_join_clock(self, step);
   if (step_is_only_decodes(step))

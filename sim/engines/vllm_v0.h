@@ -1,0 +1,35 @@
+/* What the passes of a step of vLLM 0.x hand to each other, and what follows from it. For the
+ * engine's own files. */
+#pragma once
+
+#include "sim/scheduler.h"
+
+/* Of one step. The queues are the scheduler's scratch. */
+typedef struct {
+  Scheduler *self;
+  Step *step;
+  gint64 tokens;           /* of the budget, left */
+  guint32 seqs;            /* counted against max_num_seqs */
+  gboolean by_arrival;     /* 0.5: queues are sorted before a pass */
+  guint32 members;         /* of the decode clock, if they run; they stay in running */
+  SequenceQueue *fresh;    /* prefills out of waiting */
+  SequenceQueue *prefills; /* continued ones */
+  SequenceQueue *decodes;
+  SequenceQueue *back_prefills; /* swapped in in this step */
+  SequenceQueue *back_decodes;
+  SequenceQueue *dropped; /* victims, to go to the head of waiting */
+  SequenceQueue *moved;   /* victims, to go to the tail of swapped */
+  GArray *ignored_swapped;
+} V0Plan;
+
+/* The next of the running sequences that this pass has not come to; NULL: none. */
+static inline Sequence *
+v0_next_running(const V0Plan *p)
+{
+  return scheduler_first_loose(p->self);
+}
+
+/* The entries, in the engine's order of output. */
+void v0_emit(V0Plan *p);
+/* What runs after the step. Where the queue is sorted before it is used, the order is free. */
+void v0_requeue(V0Plan *p);
