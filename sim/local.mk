@@ -40,6 +40,7 @@ libspillway_sim_a_SOURCES = \
   %D%/scheduler/classes.c \
   %D%/scheduler/clock.c \
   %D%/scheduler/admission.c \
+  %D%/scheduler/progress.c \
   %D%/scheduler/overflow.c \
   %D%/scheduler/victim.c \
   %D%/scheduler.c %D%/scheduler.h \
