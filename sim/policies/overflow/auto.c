@@ -1,5 +1,6 @@
 /* Auto: whichever costs less for this victim now, at the load that it will meet when it returns.
- * What it cannot see is how long it stays away and what runs then.
+ * What it cannot see is how long it stays away and what runs then. Where both cost the same it
+ * keeps what was computed.
  */
 #include "sim/policies/price.h"
 
@@ -9,7 +10,7 @@ plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
   const OverflowPlan recompute = overflow_plan_recompute(query), swap = overflow_plan_swap();
 
   if (query->victim->blocks > query->host_free_blocks ||
-      price_plan_ps(query, &recompute) <= price_plan_ps(query, &swap))
+      price_plan_ps(query, &recompute) < price_plan_ps(query, &swap))
     return recompute;
   return swap;
 }

@@ -15,7 +15,8 @@ price_at_ps(const OverflowQuery *query, guint32 drop_blocks)
 }
 
 /* Tries `tries` cuts evenly over the victim's blocks, both ends among them: the price is nearly,
- * but for steps in what products cost, that of a valley. */
+ * but for steps in what products cost, that of a valley. Of two that cost the same it drops less.
+ */
 static OverflowPlan
 plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
 {
@@ -29,7 +30,7 @@ plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
     if (blocks - drop > query->host_free_blocks)
       continue;
     price_ps = price_at_ps(query, drop);
-    if (price_ps < least_ps) {
+    if (price_ps < least_ps || (price_ps == least_ps && drop < best)) {
       least_ps = price_ps;
       best = drop;
     }
