@@ -174,7 +174,8 @@ test_what_if(void)
   }
 }
 
-/* n repeats in closed form and n steps one by one are the same integer, component by component. */
+/* n repeats in closed form and n steps one by one are the same integer, component by component.
+ * Steps that wait for the host are told one at a time: their parts change from one to the next. */
 static void
 test_repeats_are_exact(void)
 {
@@ -199,7 +200,8 @@ test_repeats_are_exact(void)
     gint64 together_ps, one_by_one_ps = 0;
 
     cost_model_step(costs, &shape, repeat, &whole);
-    g_assert_cmpuint(whole.steps, ==, repeat);
+    g_assert_true(whole.steps == repeat || (config.asynchronous && whole.steps == 1));
+    repeat = whole.steps;
     for (guint c = 0; c < COST_COMPONENTS; c++)
       g_assert_cmpint(whole.measured_ps[c], ==, 0);
     together_ps = repeat * cost_piece_total_ps(&whole) +
