@@ -92,8 +92,9 @@ static gboolean
 check_request(const TokenSource *source, guint32 index, GHashTable *seen, GError **error)
 {
   const Request *request = workload_request(source->workload, index);
-  const guint64 *hashes =
-      (const guint64 *)(gpointer)source->workload->hashes->data + request->hash_first;
+  const guint64 *hashes = request->hash_count > 0 ? &g_array_index(source->workload->hashes,
+                                                                   guint64, request->hash_first)
+                                                  : NULL;
   g_autofree gint32 *ids = g_new(gint32, request->prompt_tokens);
   guint64 key = request->hash_block_tokens, tokens = 0;
   guint64 whole = request->hash_count > 0 ? request->prompt_tokens / request->hash_block_tokens : 0;
