@@ -35,6 +35,7 @@ script_tests = \
   %D%/capacity.py \
   %D%/cli.py \
   %D%/completion.sh \
+  %D%/copies.py \
   %D%/deployment.py \
   %D%/explain.py \
   %D%/families.py \
