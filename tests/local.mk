@@ -37,7 +37,9 @@ script_tests = \
   %D%/capacity.py \
   %D%/cli.py \
   %D%/completion.sh \
+  %D%/dependencies.py \
   %D%/deployment.py \
+  %D%/distribution.sh \
   %D%/explain.py \
   %D%/families.py \
   %D%/forms.py \
