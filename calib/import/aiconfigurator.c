@@ -10,69 +10,6 @@
 
 #include <string.h>
 
-static const char *const of_file[AICONFIGURATOR_OF_FILE] = {"framework", "version", "device"};
-
-gboolean
-aiconfigurator_next(Aiconfigurator *reader)
-{
-  CsvTable *table = reader->table;
-
-  if (!csv_table_next(table))
-    return FALSE;
-  for (guint i = 0; i < G_N_ELEMENTS(of_file); i++) {
-    const char *text = csv_table_text(table, reader->columns[i]);
-    if (reader->values[i] == NULL) {
-      reader->values[i] = g_strdup(text);
-    } else if (!g_str_equal(reader->values[i], text)) {
-      csv_table_fail(table, reader->columns[i], "%s, as in the first row (a file is of one)",
-                     reader->values[i]);
-      return FALSE;
-    }
-  }
-  return TRUE;
-}
-
-void
-aiconfigurator_add(Aiconfigurator *reader, OperationKind kind, const char *variant,
-                   const char *dtype, const gint64 *shape, double time_ms)
-{
-  ProfileSample sample = {
-      .operation = (guint8)kind,
-      .origin = reader->origin,
-      .variant = variant,
-      .dtype = dtype,
-      .kernel = aiconfigurator_text(reader->table, "kernel_source"),
-      .median_ns = time_ms * NS_PER_MS,
-  };
-
-  memcpy(sample.shape, shape, operation_n_shape(kind) * sizeof *shape);
-  profile_add(reader->profile, &sample);
-}
-
-void
-aiconfigurator_leave_out(Aiconfigurator *reader, const char *reason)
-{
-  guint rows = GPOINTER_TO_UINT(g_hash_table_lookup(reader->left_out, reason));
-
-  g_hash_table_insert(reader->left_out, g_strdup(reason), GUINT_TO_POINTER(rows + 1));
-}
-
-const char *
-aiconfigurator_text(CsvTable *table, const char *column)
-{
-  int index = csv_table_column(table, column);
-
-  return index >= 0 ? csv_table_text(table, index) : "";
-}
-
-gint64
-aiconfigurator_whole(CsvTable *table, const char *column)
-{
-  int index = csv_table_column(table, column);
-
-  return index >= 0 ? csv_table_whole(table, index, 0) : 0;
-}
-
 static gboolean
 read_absorbed(Aiconfigurator *reader, GError **error)
 {
@@ -189,8 +126,7 @@ read_rows(Aiconfigurator *reader, const char *path, const char *gpu, GError **er
       break;
     }
   add_origin(reader, path, gpu);
-  for (guint i = 0; i < G_N_ELEMENTS(of_file); i++)
-    reader->columns[i] = csv_table_need(table, of_file[i]);
+  aiconfigurator_begin(reader);
   if (!read(reader, error))
     return FALSE;
   import_merge_repeats(reader->profile, reader->first);
@@ -208,7 +144,7 @@ read_file(Profile *profile, const char *path, const char *gpu, GError **error)
       .profile = profile, .table = table, .first = profile->samples->len, .left_out = left_out};
   gboolean is_read = table != NULL && read_rows(&reader, path, gpu, error);
 
-  for (guint i = 0; i < G_N_ELEMENTS(of_file); i++)
+  for (guint i = 0; i < AICONFIGURATOR_OF_FILE; i++)
     g_free(reader.values[i]);
   return is_read;
 }

@@ -16,6 +16,8 @@ typedef struct {
   char *values[AICONFIGURATOR_OF_FILE]; /* of the first row */
 } Aiconfigurator;
 
+/* Finds the columns that say what the file is of. */
+void aiconfigurator_begin(Aiconfigurator *reader);
 /* The next row, which is of what the first is of: an origin is a file's, and kernels of two
  * versions or two cards are no one table. FALSE after the last, and after a mistake. */
 gboolean aiconfigurator_next(Aiconfigurator *reader);
