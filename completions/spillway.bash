@@ -48,6 +48,7 @@ _spillway_value()
     --figure) _spillway_from < <(_spillway_names figures) ;;
     --trace-format) _spillway_from < <(_spillway_names trace-formats) ;;
     --device) _spillway_from < <(_spillway_names devices; _spillway_names profiles); _spillway_files ;;
+    --host) _spillway_from < <(_spillway_names hosts); _spillway_files ;;
     --model) _spillway_from < <(_spillway_names models); _spillway_files ;;
     --trace) _spillway_from < <(_spillway_names traces); _spillway_files ;;
     --kv-cache-dtype) _spillway_from < <(printf '%s\n' auto fp8 fp8_e4m3 fp8_e5m2 bfloat16 float16) ;;
