@@ -30,7 +30,11 @@ libspillway_calib_a_SOURCES = \
   %D%/devices/device.c %D%/devices/device.h \
   %D%/devices/figure_file.c %D%/devices/figure_file.h \
   %D%/devices/host.c %D%/devices/host.h \
-  %D%/import/aiconfigurator.c \
+  %D%/import/aiconfigurator.c %D%/import/aiconfigurator.h \
+  %D%/import/aiconfigurator_attention.c \
+  %D%/import/aiconfigurator_derive.c \
+  %D%/import/aiconfigurator_rows.c \
+  %D%/import/aiconfigurator_tables.c \
   %D%/import/common.c %D%/import/common.h \
   %D%/import/csv.c %D%/import/csv.h \
   %D%/import/csv_table.c %D%/import/csv_table.h \
@@ -43,6 +47,7 @@ libspillway_calib_a_SOURCES = \
   %D%/import/origins.c \
   %D%/import/startup_log.c %D%/import/startup_log.h \
   %D%/import/time_stats.c %D%/import/time_stats.h \
+  %D%/import/unread.c \
   %D%/import/vidur.c \
   %D%/measure/bench.c %D%/measure/bench.h \
   %D%/measure/calibration.c %D%/measure/calibration.h \

@@ -228,6 +228,17 @@ list_kind(const char *name, gboolean names_only)
   return cli_error(CLI_USAGE, "list", "there is no list of '%s'; 'spillway list' shows all", name);
 }
 
+/* The caller's. */
+static char *
+summary_of_kinds(void)
+{
+  GString *text = g_string_new("Lists what options can be given; all of it if no KIND is.\n\nLists:");
+
+  for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
+    g_string_append_printf(text, "\n  %-14s %s", kinds[i].name, kinds[i].help);
+  return g_string_free(text, FALSE);
+}
+
 int
 command_list(int argc, char **argv)
 {
@@ -237,12 +248,10 @@ command_list(int argc, char **argv)
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
   g_autoptr(GOptionContext) context = g_option_context_new("[KIND]");
+  g_autofree char *summary = summary_of_kinds();
   int status;
 
-  g_option_context_set_summary(
-      context, "Lists what options can be given. KIND is one of verbs, "
-               "schedulers, overflow, victims,\nadmission, executors, devices, profiles, "
-               "models, traces, trace-formats; all of them if not given.");
+  g_option_context_set_summary(context, summary);
   g_option_context_set_description(context, "Examples:\n  spillway list\n  spillway list devices\n"
                                             "  spillway list models --names");
   g_option_context_add_main_entries(context, entries, NULL);
