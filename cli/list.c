@@ -119,6 +119,17 @@ list_devices(gboolean names_only)
 }
 
 static void
+list_hosts(gboolean names_only)
+{
+  g_auto(GStrv) names = shipped_names("hosts", ".ini");
+
+  for (guint i = 0; names[i] != NULL; i++) {
+    g_autoptr(Host) host = resolve_host(names[i], NULL, NULL, NULL);
+    print_entry(names[i], host != NULL ? host->title : "(unreadable)", names_only);
+  }
+}
+
+static void
 list_profiles(gboolean names_only)
 {
   g_auto(GStrv) names = resolve_profile_names();
@@ -191,6 +202,7 @@ static const Kind kinds[] = {
     {"executors", "--executor: who owns time", list_executors},
     {"figures", "--figure: what a run comes to, by its key in JSON and CSV", list_figures},
     {"devices", "--device: shipped devices", list_devices},
+    {"hosts", "--host: shipped hosts", list_hosts},
     {"profiles", "--device: shipped profiles, measured costs of a device", list_profiles},
     {"models", "--model: built-in models", list_models},
     {"traces", "--trace: shipped traces", list_traces},

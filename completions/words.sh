@@ -57,6 +57,7 @@ values()
   *,--figure) names figures ;;
   *,--trace-format) names trace-formats ;;
   *,--device) names devices && names profiles && file ;;
+  *,--host) names hosts && file ;;
   *,--profile) names profiles && file ;;
   *,--model) names models && file ;;
   *,--trace) names traces && file ;;
