@@ -1,12 +1,9 @@
 #include "assumptions.h"
 
-<<<<<<< HEAD
 #include "calib/cost/copy_contention.h"
 #include "calib/cost/operation_fit.h"
 #include "calib/cost/pool_size.h"
-=======
 #include "calib/cost/profile_remarks.h"
->>>>>>> main
 #include "sim/kv_groups.h"
 #include "sim/units.h"
 

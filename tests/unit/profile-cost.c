@@ -407,8 +407,8 @@ test_contention(Fixture *f, gconstpointer data G_GNUC_UNUSED)
     g_autoptr(CostModel) cost = profile_cost_new(f->profile, &config, NULL);
     found = cost_model_contention(cost, COPY_OUT, TRUE);
     g_assert_true(found.measured);
-    assert_near(found.step, 0.05, 1e-9);
-    assert_near(found.copy, 0.25, 1e-9);
+    g_assert_cmpfloat_with_epsilon(found.step, 0.05, 1e-9);
+    g_assert_cmpfloat_with_epsilon(found.copy, 0.25, 1e-9);
     g_assert_false(cost_model_contention(cost, COPY_OUT, FALSE).measured);
     g_assert_false(cost_model_contention(cost, COPY_IN, TRUE).measured);
     g_assert_cmpfloat(cost_model_contention(cost, COPY_IN, TRUE).step, >, 0);
