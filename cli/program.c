@@ -63,15 +63,20 @@ program_lost_reader(void)
 static int
 finish(const char *verb, int status)
 {
-  gboolean unwritten = fflush(stdout) != 0 || ferror(stdout) != 0;
+  gboolean was_unwritten = ferror(stdout) != 0; /* what errno said of that is gone */
+  gboolean unwritten = fflush(stdout) != 0;
+  int cause = errno;
 
   if (program_lost_reader()) { /* as programs end whose output is not wanted */
     signal(SIGPIPE, SIG_DFL);
     raise(SIGPIPE);
   }
-  if (!unwritten || status != CLI_DONE)
+  if (status != CLI_DONE || (!unwritten && !was_unwritten))
     return status;
-  return cli_error(CLI_FAILED, verb, "standard output cannot be written: %s", g_strerror(errno));
+  if (!unwritten)
+    return cli_error(CLI_FAILED, verb,
+                     "standard output was not written to its end; is the disk full?");
+  return cli_error(CLI_FAILED, verb, "standard output cannot be written: %s", g_strerror(cause));
 }
 
 /* GLib ends the program where there is no memory; before that it says so here. */
