@@ -86,7 +86,7 @@ _spillway_argument()
         *) _spillway_from < <(_spillway_names profiles); _spillway_files ;;
       esac
       ;;
-    study) [[ $2 != study ]] || _spillway_from < <(printf '%s\n' poster) ;;
+    study) [[ $2 != study ]] || _spillway_from < <(printf '%s\n' poster policies) ;;
     trace)
       case $2 in
         trace) _spillway_from < <(printf '%s\n' gen convert show) ;;

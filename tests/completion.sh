@@ -41,5 +41,7 @@ offers "a kind of list" "figures" list fig
 offers "a report's format" "svg" report --format sv
 offers "a study" "poster" study pos
 offers "an option of a study" "--device=" study poster --dev
+offers "a map" "policies" study pol
+offers "an option of a map" "--pressures=" study policies --pres
 offers "a kind of list" "victims" list vic
 echo "1..$number"

@@ -33,6 +33,7 @@ script_tests = \
   %D%/bench-client.py \
   %D%/bootstrap.sh \
   %D%/capacity.py \
+  %D%/study-policies.py \
   %D%/cli.py \
   %D%/completion.sh \
   %D%/deployment.py \
