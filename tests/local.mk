@@ -36,7 +36,9 @@ script_tests = \
   %D%/study-policies.py \
   %D%/cli.py \
   %D%/completion.sh \
+  %D%/dependencies.py \
   %D%/deployment.py \
+  %D%/distribution.sh \
   %D%/explain.py \
   %D%/families.py \
   %D%/forms.py \
