@@ -43,10 +43,10 @@ typedef struct {
 static void
 policies_options_clear(PoliciesOptions *o)
 {
-  char **const texts[] = {&o->device,   &o->engines, &o->models, &o->links,  &o->pressures,
-                          &o->prompts,  &o->outputs, &o->requests, &o->seeds, &o->figure,
-                          &o->budget,   &o->output,  &o->page,   &o->library, &o->format,
-                          &o->jobs};
+  char **const texts[] = {&o->device,    &o->engines, &o->models,  &o->links,
+                          &o->pressures, &o->prompts, &o->outputs, &o->requests,
+                          &o->seeds,     &o->figure,  &o->budget,  &o->output,
+                          &o->page,      &o->library, &o->format,  &o->jobs};
 
   for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
     g_free(*texts[i]);
@@ -82,8 +82,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Policies, policies_clear)
 static gboolean
 refuse_twice(const char *option, const char *what, GError **error)
 {
-  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: found %s twice, expected it once",
-              option, what);
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "%s: found %s twice, expected it once", option, what);
   return FALSE;
 }
 
@@ -117,10 +117,11 @@ check_engines(char **engines, GError **error)
     const char *colon = strchr(engines[i], ':');
     if (colon == NULL || (g_str_equal(colon, ":uncached") && g_str_has_prefix(engines[i], "vllm")))
       continue;
-    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                "--engines: found '%s', expected a scheduler, such as vllm, or vllm:uncached, which "
-                "is without prefix caching",
-                engines[i]);
+    g_set_error(
+        error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+        "--engines: found '%s', expected a scheduler, such as vllm, or vllm:uncached, which "
+        "is without prefix caching",
+        engines[i]);
     return FALSE;
   }
   return TRUE;
@@ -146,8 +147,7 @@ parse_reals(const char *text, const char *option, double min, double max, GError
   return g_steal_pointer(&values);
 }
 
-static const char *
-or(const char *text, const char *fallback)
+static const char * or (const char *text, const char *fallback)
 {
   return text != NULL ? text : fallback;
 }
@@ -155,18 +155,19 @@ or(const char *text, const char *fallback)
 static gboolean
 parse_axes(const PoliciesOptions *o, MapRequest *r, GError **error)
 {
-  r->device = g_strdup(or(o->device, "h100-sxm"));
-  return (r->engines = parse_names(or(o->engines, "vllm,vllm:uncached,vllm-0.6"), "--engines",
+  r->device = g_strdup(or (o->device, "h100-sxm"));
+  return (r->engines = parse_names(or (o->engines, "vllm,vllm:uncached,vllm-0.6"), "--engines",
                                    error)) != NULL &&
          check_engines(r->engines, error) &&
-         (r->models = parse_names(or(o->models, "yarn-llama-2-7b-64k,llama-3.1-8b,llama-3.1-8b:fp8"),
-                                  "--models", error)) != NULL &&
-         (r->links = parse_reals(or(o->links, "0.25,1,8"), "--links", 1e-3, 1e3, error)) != NULL &&
-         (r->pressures = parse_reals(or(o->pressures, "1.25,2,4"), "--pressures", 1, 100, error)) !=
+         (r->models =
+              parse_names(or (o->models, "yarn-llama-2-7b-64k,llama-3.1-8b,llama-3.1-8b:fp8"),
+                          "--models", error)) != NULL &&
+         (r->links = parse_reals(or (o->links, "0.25,1,8"), "--links", 1e-3, 1e3, error)) != NULL &&
+         (r->pressures =
+              parse_reals(or (o->pressures, "1.25,2,4"), "--pressures", 1, 100, error)) != NULL &&
+         (r->prompts = parse_reals(or (o->prompts, "256,1024,4096"), "--prompts", 2, 1e6, error)) !=
              NULL &&
-         (r->prompts = parse_reals(or(o->prompts, "256,1024,4096"), "--prompts", 2, 1e6, error)) !=
-             NULL &&
-         (r->outputs = parse_reals(or(o->outputs, "64,256,1024"), "--outputs", 2, 1e6, error)) !=
+         (r->outputs = parse_reals(or (o->outputs, "64,256,1024"), "--outputs", 2, 1e6, error)) !=
              NULL;
 }
 
@@ -175,7 +176,8 @@ static gboolean
 parse_traces(char **typed, MapRequest *r, GError **error)
 {
   static const char *const shipped[] = {"chat-hour", "code-hour", NULL};
-  const gboolean is_none = typed != NULL && g_strv_length(typed) == 1 && g_str_equal(typed[0], "none");
+  const gboolean is_none =
+      typed != NULL && g_strv_length(typed) == 1 && g_str_equal(typed[0], "none");
 
   r->traces = is_none ? g_new0(char *, 1) : g_strdupv(typed != NULL ? typed : (char **)shipped);
   for (guint i = 0; r->traces[i] != NULL; i++)
@@ -206,7 +208,8 @@ parse_numbers(const PoliciesOptions *o, Policies *p, GError **error)
   guint64 requests = 200, seeds = 5, jobs = 0;
   gint64 budget_us = 0;
 
-  if ((o->requests != NULL && !typed_uint(o->requests, "--requests", 1, 1000000, &requests, error)) ||
+  if ((o->requests != NULL &&
+       !typed_uint(o->requests, "--requests", 1, 1000000, &requests, error)) ||
       (o->seeds != NULL && !typed_uint(o->seeds, "--seeds", 1, 1000, &seeds, error)) ||
       (o->jobs != NULL && !typed_uint(o->jobs, "--jobs", 1, JOBS_MAX, &jobs, error)) ||
       (o->budget != NULL && !typed_duration(o->budget, "--budget", &budget_us, error)))

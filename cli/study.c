@@ -16,7 +16,8 @@ command_study(int argc, char **argv)
       .verb = "study",
       .kinds = kinds,
       .expected = "poster or policies",
-      .summary = "Studies: a published one repeated and judged; a map of which policy is best where.",
+      .summary =
+          "Studies: a published one repeated and judged; a map of which policy is best where.",
       .examples = "  spillway study poster -o poster\n"
                   "  spillway study poster --live --device h100-sxm -o poster-live\n"
                   "  spillway study policies -o policies.db --page policies.html\n",

@@ -18,6 +18,15 @@ WIDE = ["study", "policies", "--trace", "none", "--models", "llama-3.1-8b", "--s
 T95 = {1: 12.7062, 2: 4.30265}
 
 
+def rows_of(path, query):
+    """What a query of a database gives."""
+    table = sqlite3.connect(path)
+    try:
+        return table.execute(query).fetchall()
+    finally:
+        table.close()
+
+
 def study(*words):
     return succeed(*words, "--format", "json").json
 
@@ -72,7 +81,7 @@ def test_same_however_it_is_run():
     """One worker, two and five: the same bytes; the same again from the database, where nothing is run."""
     results = {jobs: succeed(*ALONE, "-o", "j%s.db" % jobs, "--jobs", jobs, "--format", "json").out for jobs in ("1", "2", "5")}
     check_equal(len(set(results.values())), 1)
-    rows = [sorted(sqlite3.connect("j%s.db" % jobs).execute("SELECT * FROM policy_run").fetchall(), key=str) for jobs in results]
+    rows = [sorted(rows_of("j%s.db" % jobs, "SELECT * FROM policy_run"), key=str) for jobs in results]
     check(rows[0] == rows[1] == rows[2])
     again = succeed(*ALONE, "-o", "j1.db", "--format", "json")
     check_equal(again.out, results["1"])
@@ -82,7 +91,7 @@ def test_same_however_it_is_run():
 
 def kept(path):
     try:
-        return sqlite3.connect(path).execute("SELECT count(DISTINCT identity) FROM policy_run").fetchone()[0]
+        return rows_of(path, "SELECT count(DISTINCT identity) FROM policy_run")[0][0]
     except sqlite3.OperationalError:
         return 0
 
@@ -109,8 +118,7 @@ def test_budget():
     """A budget ends it with what there is, first seeds first; the same command goes on."""
     short = succeed(*WIDE[:-1], "400", "-o", "t.db", "--budget", "1s", "--jobs", "1")
     check("Not whole" in short.text and "the budget is spent" in short.err, short.err)
-    table = sqlite3.connect("t.db")
-    seeds = dict(table.execute("SELECT seed, count(*) FROM policy_run GROUP BY seed").fetchall())
+    seeds = dict(rows_of("t.db", "SELECT seed, count(*) FROM policy_run GROUP BY seed"))
     check(seeds.get(2, 0) == 0 or seeds[1] >= seeds[2], seeds)
 
 

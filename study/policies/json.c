@@ -48,12 +48,11 @@ choices_json(const PolicyMap *map)
   for (guint c = 0; c < map->choices->len; c++) {
     const MapChoice *choice = &g_array_index(map->choices, MapChoice, c);
     json_array_append_new(
-        array,
-        choice->policy == NULL
-            ? json_pack("{s:s, s:s, s:b}", "kind", "own", "policy", "own", "bound", 0)
-            : json_pack("{s:s, s:s, s:b, s:s}", "kind", policy_kinds[choice->kind].option, "policy",
-                        choice->policy->name, "bound", choice->policy->is_bound, "help",
-                        choice->policy->help));
+        array, choice->policy == NULL
+                   ? json_pack("{s:s, s:s, s:b}", "kind", "own", "policy", "own", "bound", 0)
+                   : json_pack("{s:s, s:s, s:b, s:s}", "kind", policy_kinds[choice->kind].option,
+                               "policy", choice->policy->name, "bound", choice->policy->is_bound,
+                               "help", choice->policy->help));
   }
   return array;
 }
@@ -127,14 +126,14 @@ policy_map_json(const PolicyMap *map, const MapProgress *progress, guint figure)
 
   for (guint p = 0; p < map->points->len; p++)
     json_array_append_new(points, point_json(map, p, figure));
-  return json_pack("{s:o, s:s, s:s, s:i, s:i, s:i, s:i, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
-                   "s:o}",
-                   "device", text_or_null(r->device), "figure", map_figures[figure], "label",
-                   figure_find(map_figures[figure])->label, "seeds", (int)r->n_seeds, "requests",
-                   (int)r->n_requests, "jobs", (int)progress->n_jobs, "jobs_done",
-                   (int)(progress->n_before + progress->n_now), "least_gain", MAP_LEAST_GAIN,
-                   "engines", texts(r->engines), "models", texts(r->models), "links",
-                   reals(r->links), "pressures", reals(r->pressures), "prompt_tokens",
-                   reals(r->prompts), "output_tokens", reals(r->outputs), "traces",
-                   texts(r->traces), "choices", choices_json(map), "points", points);
+  return json_pack(
+      "{s:o, s:s, s:s, s:i, s:i, s:i, s:i, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+      "s:o}",
+      "device", text_or_null(r->device), "figure", map_figures[figure], "label",
+      figure_find(map_figures[figure])->label, "seeds", (int)r->n_seeds, "requests",
+      (int)r->n_requests, "jobs", (int)progress->n_jobs, "jobs_done",
+      (int)(progress->n_before + progress->n_now), "least_gain", MAP_LEAST_GAIN, "engines",
+      texts(r->engines), "models", texts(r->models), "links", reals(r->links), "pressures",
+      reals(r->pressures), "prompt_tokens", reals(r->prompts), "output_tokens", reals(r->outputs),
+      "traces", texts(r->traces), "choices", choices_json(map), "points", points);
 }

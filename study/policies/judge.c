@@ -44,8 +44,7 @@ policy_map_gain(const PolicyMap *map, guint point, guint choice, guint figure)
     squares += isnan(away) ? 0 : away * away;
   }
   if (gain.n_seeds > 1)
-    gain.half =
-        student_t95(gain.n_seeds - 1) * sqrt(squares / (gain.n_seeds - 1) / gain.n_seeds);
+    gain.half = student_t95(gain.n_seeds - 1) * sqrt(squares / (gain.n_seeds - 1) / gain.n_seeds);
   return gain;
 }
 

@@ -1,6 +1,6 @@
 /* Which policy is best at a point, and by how much. A gain is by how much a figure is better than
- * under the engine's own policies, seed by seed with the same random numbers; its interval is of the
- * mean over seeds (Student, 95 %). */
+ * under the engine's own policies, seed by seed with the same random numbers; its interval is of
+ * the mean over seeds (Student, 95 %). */
 #pragma once
 
 #include "map.h"
@@ -18,7 +18,8 @@ MapGain policy_map_gain(const PolicyMap *map, guint point, guint choice, guint f
 /* The bounds are left out. FALSE: this one is a bound, or changes what is not of that kind
  * (POLICY_KINDS: of any). */
 gboolean policy_map_is_held(const PolicyMap *map, guint choice, guint kind);
-/* The choice with the largest gain of those that are held; 0, the engine's own, where none gains. */
+/* The choice with the largest gain of those that are held; 0, the engine's own, where none gains.
+ */
 guint policy_map_best(const PolicyMap *map, guint point, guint kind, guint figure, MapGain *gain);
 /* TRUE if the gain is beyond what seeds do, and at least MAP_LEAST_GAIN. */
 #define MAP_LEAST_GAIN 0.005

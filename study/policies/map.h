@@ -1,10 +1,10 @@
 /* The map of policies: under which traffic, memory, link, model and engine which policy is best.
  *
- * A point is a place on the map: an engine, a model, a link's speed, traffic and a pool. At each the
- * engine's own policies run, and then every other overflow, victim and admission policy in its
+ * A point is a place on the map: an engine, a model, a link's speed, traffic and a pool. At each
+ * the engine's own policies run, and then every other overflow, victim and admission policy in its
  * place, one at a time, with the same random numbers: so a gain is a difference of pairs, one a
- * seed. Pools are named by pressure: what the traffic would hold at its peak with memory for all, by
- * what the pool has.
+ * seed. Pools are named by pressure: what the traffic would hold at its peak with memory for all,
+ * by what the pool has.
  */
 #pragma once
 
@@ -28,7 +28,7 @@ typedef struct {
 
 /* Generated requests of these lengths, or a trace's. */
 typedef struct {
-  const char *trace; /* NULL: generated */
+  const char *trace;                   /* NULL: generated */
   double prompt_tokens, output_tokens; /* means, of a generated one */
 } MapTraffic;
 
@@ -54,7 +54,7 @@ typedef struct {
 
 #define MAP_BLOCK_TOKENS 16
 #define MAP_FIGURES 9
-enum { MAP_FINISHED = 4, MAP_PREEMPTIONS = 5 }; /* places of two of them */
+enum { MAP_FINISHED = 4, MAP_PREEMPTIONS = 5 };    /* places of two of them */
 extern const char *const map_figures[MAP_FIGURES]; /* keys of report/figures.h */
 
 typedef enum {
@@ -96,8 +96,8 @@ Settings *policy_map_settings(const PolicyMap *map, const MapPoint *point, guint
                               const MapChoice *choice, GError **error);
 /* Of the engine of today with memory for all: generated traffic at that rate, or (0) MAP_IN_FLIGHT
  * requests at a time. Caller frees. */
-Settings *policy_map_probe(const PolicyMap *map, guint model, const MapTraffic *traffic, double rate,
-                           GError **error);
+Settings *policy_map_probe(const PolicyMap *map, guint model, const MapTraffic *traffic,
+                           double rate, GError **error);
 /* As a command line: what `spillway` is to be given. Caller frees. */
 char *policy_map_command(const PolicyMap *map, const MapPoint *point, guint seed,
                          const MapChoice *choice);

@@ -8,9 +8,15 @@
 #include "scenario/execute.h"
 
 const char *const map_figures[MAP_FIGURES] = {
-    "e2e_s.mean",         "ttft_s.p99",       "tpot_s.mean", "output_tokens_per_s",
-    [MAP_FINISHED] = "finished", [MAP_PREEMPTIONS] = "preemptions", "recomputed_tokens",
-    "swapped_out_blocks", "latency_slowdown",
+    "e2e_s.mean",
+    "ttft_s.p99",
+    "tpot_s.mean",
+    "output_tokens_per_s",
+    [MAP_FINISHED] = "finished",
+    [MAP_PREEMPTIONS] = "preemptions",
+    "recomputed_tokens",
+    "swapped_out_blocks",
+    "latency_slowdown",
 };
 
 static void
@@ -99,14 +105,14 @@ probe(const PolicyMap *map, guint model, const MapTraffic *traffic, double rate,
   demand->peak_blocks = (guint64)figure_real(figure_find("peak_gpu_blocks"), &record);
   demand->largest_blocks = largest_blocks(workload, scenario->config.max_model_len);
   demand->n_requests = record.summary.requests;
-  if (fault == NULL && (record.summary.finished == 0 ||
-                        (traffic->trace == NULL && record.summary.finished < record.summary.requests)))
-    fault = g_strdup_printf("%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
-                            " requests are too long for %s: %s",
-                            record.summary.requests - record.summary.finished,
-                            record.summary.requests, map->request->models[model],
-                            record.summary.ignored_reason != NULL ? record.summary.ignored_reason
-                                                                  : "they were left");
+  if (fault == NULL &&
+      (record.summary.finished == 0 ||
+       (traffic->trace == NULL && record.summary.finished < record.summary.requests)))
+    fault = g_strdup_printf(
+        "%" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT " requests are too long for %s: %s",
+        record.summary.requests - record.summary.finished, record.summary.requests,
+        map->request->models[model],
+        record.summary.ignored_reason != NULL ? record.summary.ignored_reason : "they were left");
   run_record_clear(&record);
   if (fault != NULL)
     g_set_error_literal(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, fault);
@@ -181,7 +187,8 @@ list_points(PolicyMap *map)
       for (guint t = 0; t < map->traffic->len; t++) {
         if (g_array_index(map->traffic, MapTraffic, t).trace != NULL)
           add_points(map, e, m, t, own_link(r->links));
-        for (guint l = 0; g_array_index(map->traffic, MapTraffic, t).trace == NULL && l < r->links->len; l++)
+        for (guint l = 0;
+             g_array_index(map->traffic, MapTraffic, t).trace == NULL && l < r->links->len; l++)
           add_points(map, e, m, t, l);
       }
 }

@@ -64,7 +64,8 @@ run_job(gpointer data, guint job, GByteArray *answer)
   }
 }
 
-/* Policies under which other requests were served than under the engine's own are no match for it. */
+/* Policies under which other requests were served than under the engine's own are no match for it.
+ */
 static void
 check_finished(const PolicyMap *map, guint point, guint seed)
 {
@@ -92,8 +93,8 @@ take(gpointer data, guint job, const GByteArray *answer, gboolean *failed, GErro
   memcpy(policy_map_run(c->map, point, seed, 0), answer->data + 1,
          c->map->choices->len * sizeof(MapRun));
   check_finished(c->map, point, seed);
-  if (!policy_store_put(c->results, c->map, point, seed,
-                        g_ptr_array_index(c->identities, job), error))
+  if (!policy_store_put(c->results, c->map, point, seed, g_ptr_array_index(c->identities, job),
+                        error))
     return FALSE;
   return TRUE;
 }

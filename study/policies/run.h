@@ -16,7 +16,7 @@ typedef struct {
   guint n_now;            /* that were run now */
 } MapProgress;
 
-/* Fills in map->runs. FALSE without an error: it was told to stop (Ctrl-C, SIGTERM), what was run is
- * kept. A deadline that has passed is no failure: progress tells what is left. */
+/* Fills in map->runs. FALSE without an error: it was told to stop (Ctrl-C, SIGTERM), what was run
+ * is kept. A deadline that has passed is no failure: progress tells what is left. */
 gboolean policy_map_execute(PolicyMap *map, const MapRunOptions *options, MapProgress *progress,
                             GError **error);

@@ -68,7 +68,8 @@ add_engine(GPtrArray *options, const char *text, guint64 blocks)
 
   split(text, &name, &behind);
   if (g_str_equal(name, "sglang"))
-    add(options, "max-total-tokens", g_strdup_printf("%" G_GUINT64_FORMAT, blocks * MAP_BLOCK_TOKENS));
+    add(options, "max-total-tokens",
+        g_strdup_printf("%" G_GUINT64_FORMAT, blocks * MAP_BLOCK_TOKENS));
   else
     add(options, "num-gpu-blocks", g_strdup_printf("%" G_GUINT64_FORMAT, blocks));
   if (behind != NULL)

@@ -9,7 +9,21 @@ static const char *const states[] = {
     [MAP_DONE] = "done", [MAP_ENDED] = "ended", [MAP_LACKED] = "lacked"};
 
 /* The columns before the figures, and their places. */
-enum { IDENTITY = 1, KIND, POLICY, ENGINE, MODEL, DEVICE, TRAFFIC, PRESSURE, LINK, BLOCKS, SEED, STATE, FIGURES };
+enum {
+  IDENTITY = 1,
+  KIND,
+  POLICY,
+  ENGINE,
+  MODEL,
+  DEVICE,
+  TRAFFIC,
+  PRESSURE,
+  LINK,
+  BLOCKS,
+  SEED,
+  STATE,
+  FIGURES
+};
 
 gboolean
 policy_store_open(Results *results, GError **error)
@@ -128,7 +142,8 @@ put_all(Results *results, const PolicyMap *map, guint point, guint seed, const c
 {
   sqlite3_stmt *row = results_prepare(
       results,
-      "INSERT OR REPLACE INTO policy_run VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", error);
+      "INSERT OR REPLACE INTO policy_run VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+      error);
   gboolean worked = row != NULL;
 
   if (worked)

@@ -109,7 +109,8 @@ add_policy(Table *table, const PolicyMap *map, guint choice, guint figure)
   if (everywhere->len == 0)
     return;
   table_add(table, policy_kinds[c->kind].option);
-  table_take(table, g_strdup_printf("%s%s", c->policy->name, c->policy->is_bound ? " (a bound)" : ""));
+  table_take(table,
+             g_strdup_printf("%s%s", c->policy->name, c->policy->is_bound ? " (a bound)" : ""));
   table_take(table, g_strdup_printf("%u", everywhere->len));
   table_take(table, c->policy->is_bound ? g_strdup("–") : g_strdup_printf("%u", where_best->len));
   table_take(table, gain_text(median(where_best)));
@@ -121,8 +122,8 @@ add_policy(Table *table, const PolicyMap *map, guint choice, guint figure)
 static void
 append_policies(GString *text, const PolicyMap *map, guint figure)
 {
-  static const char *const head[] = {"in place of the engine's", "",       "points", "best in",
-                                     "gain there",               "median", "least",  "most"};
+  static const char *const head[] = {
+      "in place of the engine's", "", "points", "best in", "gain there", "median", "least", "most"};
   g_autoptr(Table) table = table_new("llrrrrrr");
 
   for (guint i = 0; i < G_N_ELEMENTS(head); i++)
@@ -135,7 +136,8 @@ append_policies(GString *text, const PolicyMap *map, guint figure)
 /* A part's row: how many of its points, where anything counts, and by kind the median of the best
  * gain. */
 static void
-add_part(Table *table, const PolicyMap *map, char *axis, char *value, const Part *part, guint figure)
+add_part(Table *table, const PolicyMap *map, char *axis, char *value, const Part *part,
+         guint figure)
 {
   guint n = 0, n_counts = 0;
   GArray *gains[POLICY_KINDS + 1];
@@ -165,8 +167,9 @@ add_part(Table *table, const PolicyMap *map, char *axis, char *value, const Part
 }
 
 static void
-add_reals(Table *table, const PolicyMap *map, const char *axis, const GArray *values, const char *unit,
-          gboolean (*has)(const PolicyMap *, const MapPoint *, guint), guint figure)
+add_reals(Table *table, const PolicyMap *map, const char *axis, const GArray *values,
+          const char *unit, gboolean (*has)(const PolicyMap *, const MapPoint *, guint),
+          guint figure)
 {
   for (guint i = 0; i < values->len; i++) {
     const Part part = {has, i};
@@ -188,7 +191,8 @@ add_texts(Table *table, const PolicyMap *map, const char *axis, char **values,
 static void
 append_axes(GString *text, const PolicyMap *map, guint figure)
 {
-  static const char *const head[] = {"", "", "points", "any counts", "overflow", "victim", "admission", "any"};
+  static const char *const head[] = {"",         "",       "points",    "any counts",
+                                     "overflow", "victim", "admission", "any"};
   const MapRequest *r = map->request;
   g_autoptr(Table) table = table_new("llrrrrrr");
 
@@ -208,8 +212,9 @@ choice_name(const PolicyMap *map, guint choice)
 {
   const MapChoice *c = &g_array_index(map->choices, MapChoice, choice);
 
-  return c->policy == NULL ? g_strdup("the engine's own")
-                           : g_strdup_printf("%s %s", policy_kinds[c->kind].option, c->policy->name);
+  return c->policy == NULL
+             ? g_strdup("the engine's own")
+             : g_strdup_printf("%s %s", policy_kinds[c->kind].option, c->policy->name);
 }
 
 /* "3,412 of 3,993", where some are too long. */
@@ -242,8 +247,10 @@ append_traces(GString *text, const PolicyMap *map, guint figure)
     table_take(table, served_text(map, p));
     table_add(table, map->request->engines[point->engine]);
     table_add(table, map->request->models[point->model]);
-    table_take(table, g_strdup_printf("%.10g", policy_map_value(map->request->pressures, point->pressure)));
-    table_take(table, format_count((guint64)policy_map_run(map, p, 0, 0)->figures[MAP_PREEMPTIONS]));
+    table_take(table, g_strdup_printf("%.10g",
+                                      policy_map_value(map->request->pressures, point->pressure)));
+    table_take(table,
+               format_count((guint64)policy_map_run(map, p, 0, 0)->figures[MAP_PREEMPTIONS]));
     for (guint k = 0; k < G_N_ELEMENTS(kinds); k++) {
       MapGain gain;
       table_take(table, choice_name(map, policy_map_best(map, p, kinds[k], figure, &gain)));
@@ -279,7 +286,8 @@ policy_map_text(const PolicyMap *map, const MapProgress *progress, guint figure)
       n_alone += policy_map_alternatives(map, p) == 0 ? 1 : 0;
     }
   g_string_append_printf(
-      text, "%s: %u points, %u requests each, %u %s; gains in %s (%s) over the engine's own policies\n",
+      text,
+      "%s: %u points, %u requests each, %u %s; gains in %s (%s) over the engine's own policies\n",
       map->request->device, n, map->request->n_requests, map->request->n_seeds,
       map->request->n_seeds == 1 ? "seed" : "seeds", figure_find(map_figures[figure])->label,
       map_figures[figure]);
@@ -287,18 +295,23 @@ policy_map_text(const PolicyMap *map, const MapProgress *progress, guint figure)
     g_string_append_printf(text, "Not whole: %u of %u jobs are done; the same command goes on.\n",
                            progress->n_before + progress->n_now, progress->n_jobs);
   if (n_alone > 0)
-    g_string_append_printf(text, "At %u points the engine decides alone: it has no other policy.\n", n_alone);
+    g_string_append_printf(text, "At %u points the engine decides alone: it has no other policy.\n",
+                           n_alone);
   g_string_append_c(text, '\n');
   append_policies(text, map, figure);
   g_string_append_printf(
-      text, "\nBest in: the most gain of all at a point, beyond what seeds do (95 %%) and at least %g %%.\n\n"
+      text,
+      "\nBest in: the most gain of all at a point, beyond what seeds do (95 %%) and at least %g "
+      "%%.\n\n"
       "The best gain there is, the median of the points, if only this may be chosen:\n\n",
       100 * MAP_LEAST_GAIN);
   append_axes(text, map, figure);
   if (map->request->traces[0] != NULL)
     append_traces(text, map, figure);
-  g_string_append(text, "\nThe best of many is chosen by the runs that it is measured by, so a small gain is rather "
-                        "too large.\n");
+  g_string_append(
+      text,
+      "\nThe best of many is chosen by the runs that it is measured by, so a small gain is rather "
+      "too large.\n");
   append_holes(text, map);
   return g_string_free(text, FALSE);
 }
@@ -322,7 +335,8 @@ policy_map_csv(const PolicyMap *map, guint figure)
                              map->request->models[point->model]);
       format_csv_cell(text, traffic->trace != NULL ? traffic->trace : "");
       if (traffic->trace == NULL)
-        g_string_append_printf(text, ",%.10g,%.10g", traffic->prompt_tokens, traffic->output_tokens);
+        g_string_append_printf(text, ",%.10g,%.10g", traffic->prompt_tokens,
+                               traffic->output_tokens);
       else
         g_string_append(text, ",,");
       g_string_append_printf(text, ",%.10g,%.10g,%" G_GUINT64_FORMAT ",%s,%s,%s,",
@@ -331,7 +345,8 @@ policy_map_csv(const PolicyMap *map, guint figure)
                              policy_map_blocks(map, point), policy_kinds[choice->kind].option,
                              choice->policy->name, choice->policy->is_bound ? "true" : "false");
       g_string_append(text, format_real(gain.gain, number));
-      g_string_append_printf(text, ",%s,%u\n", isfinite(gain.half) ? format_real(gain.half, number) : "",
+      g_string_append_printf(text, ",%s,%u\n",
+                             isfinite(gain.half) ? format_real(gain.half, number) : "",
                              gain.n_seeds);
     }
   }
