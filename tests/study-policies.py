@@ -176,8 +176,9 @@ def test_page():
         with browser.Page(dark=dark) as page:
             page.open("g.html")
             check_equal(page.complaints, [])
-            check_equal(page.evaluate("document.querySelectorAll('.map').length"), 3)
-            cells = "[...document.querySelectorAll('.map td')].map(cell => cell.title.split('best: ')[1].split(' ')[0])"
+            check_equal(page.evaluate("document.querySelectorAll('#maps .map').length"), 3)
+            check_equal(page.evaluate("document.querySelectorAll('#traces td').length"), 3)
+            cells = "[...document.querySelectorAll('#maps td')].map(cell => cell.title.split('best: ')[1].split(' ')[0])"
             kinds = page.evaluate(cells)
             check_equal(len(kinds), 3)
             page.evaluate("(() => { byId('kind').value = 'victim'; byId('kind').dispatchEvent(new Event('change')); })()")

@@ -71,6 +71,7 @@ function groundOf(choice, gain) {
 }
 
 function placeText(point) {
+  if (point.trace !== null) return [point.trace.replace(/^.*\//, ''), point.engine, point.model, 'pressure ' + point.pressure].join(', ');
   return point.engine + ', ' + point.model + ', pressure ' + point.pressure + ', link ' + point.link + 'x, '
     + point.prompt_tokens + ' tokens in, ' + point.output_tokens + ' out';
 }
@@ -106,6 +107,14 @@ function headRow(top, label, values) {
   row.cells[0].title = label;
 }
 
+function addHeadings(row, texts) {
+  texts.forEach(text => {
+    const cell = element('th', text);
+    cell.scope = 'row';
+    row.append(cell);
+  });
+}
+
 function mapTable(points) {
   const made = element('table'), across = report.output_tokens.length, top = made.createTHead();
   headRow(top, 'mean tokens of the prompts', [['tokens in', 2], ...report.prompt_tokens.map(value => [number(value), across])]);
@@ -114,11 +123,7 @@ function mapTable(points) {
   report.pressures.forEach(pressure => report.links.forEach((link, i) => {
     const row = body.insertRow();
     if (i === 0) row.className = 'group';
-    [i === 0 ? pressure + '×' : '', 'link ' + link + 'x'].forEach(text => {
-      const cell = element('th', text);
-      cell.scope = 'row';
-      row.append(cell);
-    });
+    addHeadings(row, [i === 0 ? pressure + '×' : '', 'link ' + link + '×']);
     report.prompt_tokens.forEach(prompt => report.output_tokens.forEach((output, at) => {
       const box = row.insertCell();
       if (at === 0) box.className = 'group';
@@ -129,14 +134,35 @@ function mapTable(points) {
   return made;
 }
 
+function framed(caption, made, className) {
+  const figure = element('figure', undefined, className), box = element('div', undefined, 'scroll');
+  box.append(made);
+  figure.append(element('figcaption', caption), box);
+  return figure;
+}
+
+// Engines and pressures across, traces and models down.
+function traceTable() {
+  const made = element('table'), across = report.pressures.length, top = made.createTHead(), body = made.createTBody();
+  headRow(top, 'engine', [['', 2], ...report.engines.map(engine => [engine, across])]);
+  headRow(top, 'memory pressure', [['pressure', 2], ...report.engines.flatMap(() => report.pressures.map(pressure => [pressure + '×', 1]))]);
+  report.traces.forEach(trace => report.models.forEach((model, i) => {
+    const row = body.insertRow();
+    if (i === 0) row.className = 'group';
+    addHeadings(row, [i === 0 ? trace.replace(/^.*\//, '') : '', modelName(model)]);
+    report.engines.forEach(engine => report.pressures.forEach((pressure, at) => {
+      const box = row.insertCell();
+      if (at === 0) box.className = 'group';
+      paintCell(box, report.points.find(point => point.trace === trace && point.model === model && point.engine === engine && point.pressure === pressure));
+    }));
+  }));
+  return made;
+}
+
 function showMaps() {
-  byId('maps').replaceChildren(...report.engines.flatMap(engine => report.models.map(model => {
-    const figure = element('figure', undefined, 'map'), box = element('div', undefined, 'scroll');
-    const points = onMap.filter(point => point.engine === engine && point.model === model);
-    box.append(mapTable(points));
-    figure.append(element('figcaption', engine + ', ' + modelName(model)), box);
-    return figure;
-  })));
+  byId('maps').replaceChildren(...report.engines.flatMap(engine => report.models.map(model =>
+    framed(engine + ', ' + modelName(model), mapTable(onMap.filter(point => point.engine === engine && point.model === model)), 'map'))));
+  if (report.traces.length) byId('traces').replaceChildren(framed('Traces as they are, one run each: no interval', traceTable(), 'map wide'));
 }
 
 function showLegend() {
@@ -213,11 +239,14 @@ function showTraces() {
   const rows = report.points.filter(point => point.trace !== null && point.gains !== null);
   if (!rows.length) return;
   const section = addSection('Traces', 'As they are, one run each, over the device’s own link: no interval.');
+  const details = element('details'), box = element('div', undefined, 'scroll');
   const cell = best => (best.choice ? choiceName(best.choice) + ' ' + gainText(best.gain) + ' %' : '–');
-  addTable(section, ['trace', 'served', 'engine', 'model', 'pressure', 'evictions', figureName, 'best', ...kindsOfPolicy.map(kind => 'best ' + kind)],
+  box.append(table(['trace', 'served', 'engine', 'model', 'pressure', 'evictions', figureName, 'best', ...kindsOfPolicy.map(kind => 'best ' + kind)],
     rows.map(point => [point.trace.replace(/^.*\//, ''), number(point.own.finished)
       + (point.own.finished < point.requests ? ' of ' + number(point.requests) : ''), point.engine, point.model, String(point.pressure),
-      number(point.own.preemptions), number(point.own[report.figure]), cell(bestOf(point, '')), ...kindsOfPolicy.map(kind => cell(bestOf(point, kind)))]));
+      number(point.own.preemptions), number(point.own[report.figure]), cell(bestOf(point, '')), ...kindsOfPolicy.map(kind => cell(bestOf(point, kind)))])));
+  details.append(element('summary', 'All ' + rows.length + ' rows'), box);
+  section.append(details);
 }
 
 const best = run.map(point => ({ point, ...bestOf(point, '') })), gaining = best.filter(({ counts: does }) => does);
@@ -233,11 +262,13 @@ const section = addSection('The maps', 'A cell: the best policy, and its gain in
   + 'the stronger the colour, the more. · nothing gains; empty: nobody is evicted; × cannot be run. Point at a cell for more. Down: what the traffic would hold '
   + 'at its peak with memory for all, by what the pool has, and the speed of the link to the host. ' + report.requests + ' requests a run, ' + report.seeds
   + (report.seeds === 1 ? ' seed' : ' seeds') + '. The best of many is chosen by the runs that it is measured by, so a small gain is rather too large.');
-const controls = element('div', undefined, 'controls'), legend = element('div', undefined, 'keys'), maps = element('div', undefined, 'maps');
+const controls = element('div', undefined, 'controls'), legend = element('div', undefined, 'keys'), maps = element('div', undefined, 'maps'),
+  traces = element('div');
 legend.id = 'legend';
 maps.id = 'maps';
+traces.id = 'traces';
 controls.append(kindChooser());
-section.append(controls, legend, maps);
+section.append(controls, legend, maps, traces);
 showAll();
 showAxes();
 showTraces();
