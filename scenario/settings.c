@@ -195,7 +195,7 @@ const SettingsOption settings_options[] = {
      "gpu: copy swapped blocks beside the computation where order allows, not before it", 0},
 
     {"dry-run", GROUP_OUTPUT, KIND_SWITCH, AT(dry_run), 0, 0, NULL,
-     "print every setting with where it is from; run and write nothing", 0, .except = "validate"},
+     "print every setting with where it is from; run and write nothing", 0},
     {"format", GROUP_OUTPUT, KIND_TEXT, AT(format), 0, 0, "FORMAT",
      "on standard output: table (default), json, csv", 0},
     {"output", GROUP_OUTPUT, KIND_FILE, AT(output), 0, 0, "FILE.db",

@@ -50,6 +50,7 @@ script_tests = \
   %D%/live.py \
   %D%/man.sh \
   %D%/memory.py \
+  %D%/notebook.py \
   %D%/outputs.py \
   %D%/policies.py \
   %D%/perfetto.py \
