@@ -28,7 +28,13 @@ libspillway_calib_a_SOURCES = \
   %D%/cost/step_residual.c %D%/cost/step_residual.h \
   %D%/cost/what_if.c %D%/cost/what_if.h \
   %D%/devices/device.c %D%/devices/device.h \
-  %D%/import/aiconfigurator.c \
+  %D%/devices/figure_file.c %D%/devices/figure_file.h \
+  %D%/devices/host.c %D%/devices/host.h \
+  %D%/import/aiconfigurator.c %D%/import/aiconfigurator.h \
+  %D%/import/aiconfigurator_attention.c \
+  %D%/import/aiconfigurator_derive.c \
+  %D%/import/aiconfigurator_rows.c \
+  %D%/import/aiconfigurator_tables.c \
   %D%/import/common.c %D%/import/common.h \
   %D%/import/csv.c %D%/import/csv.h \
   %D%/import/csv_table.c %D%/import/csv_table.h \
@@ -41,6 +47,7 @@ libspillway_calib_a_SOURCES = \
   %D%/import/origins.c \
   %D%/import/startup_log.c %D%/import/startup_log.h \
   %D%/import/time_stats.c %D%/import/time_stats.h \
+  %D%/import/unread.c \
   %D%/import/vidur.c \
   %D%/measure/bench.c %D%/measure/bench.h \
   %D%/measure/calibration.c %D%/measure/calibration.h \
@@ -91,6 +98,11 @@ endif
 # For a day with a GPU.
 EXTRA_DIST += %D%/gpu/bundle %D%/gpu/compare_torch.py %D%/gpu/gpu-day %D%/gpu/libraries
 
+hostsdir = $(pkgdatadir)/hosts
+dist_hosts_DATA = \
+  %D%/hosts/llmservingsim-rtx-4090.ini \
+  %D%/hosts/llmservingsim-rtx-pro-6000.ini \
+  %D%/hosts/unknown.ini
 devicesdir = $(pkgdatadir)/devices
 dist_devices_DATA = \
   %D%/devices/a100-40gb.ini \

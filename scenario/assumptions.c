@@ -1,6 +1,8 @@
 #include "assumptions.h"
 
+#include "calib/cost/profile_remarks.h"
 #include "sim/kv_groups.h"
+#include "sim/units.h"
 
 static void
 add(json_t *list, char *sentence)
@@ -81,4 +83,20 @@ scenario_assumptions(const Scenario *s, guint32 tp)
   if (kv_groups_find(s->model, s->config.block_size, tp, &groups) && windowed_layers(&groups) > 0)
     add_held(list, s, &groups);
   return list;
+}
+
+void
+scenario_assume_host(const Scenario *s, HostScheduler scheduler, json_t *list)
+{
+  const HostCost *cost = &s->host->costs[scheduler];
+  gboolean is_own;
+
+  g_free(host_time_source(s->profile, s->host, scheduler, &is_own));
+  if (is_own || cost->step_most_ps + cost->eager_most_ps == 0)
+    return;
+  add(list, g_strdup_printf("host unknown: %.0f us a step (known hosts: %.0f to %.0f), %.0f more "
+                            "beyond graphs (%.0f to %.0f); --host names it",
+                            cost->step_ps / PS_PER_US, cost->step_least_ps / PS_PER_US,
+                            cost->step_most_ps / PS_PER_US, cost->eager_ps / PS_PER_US,
+                            cost->eager_least_ps / PS_PER_US, cost->eager_most_ps / PS_PER_US));
 }

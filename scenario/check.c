@@ -98,7 +98,7 @@ resolver_check(const Resolver *r, GError **error)
       {"offload-prompt-only", "no-offload-prompt-only"},
       {"scheduler-reserve-full-isl", "no-scheduler-reserve-full-isl"},
   };
-  static const char *const costed[] = {"what-if", "copy-path", "host-memory"};
+  static const char *const costed[] = {"what-if", "copy-path", "host-memory", "host"};
   static const char *const computed[] = {"load-format",     "token-ids", "temperature",
                                          "top-k",           "top-p",     "overlap-copies",
                                          "output-token-ids"};

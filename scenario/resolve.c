@@ -134,6 +134,82 @@ resolve_device(const char *text, GError **error)
   return device_read(text, name, error);
 }
 
+/* Whether some of the profile's tables were measured on the machine. */
+static gboolean
+has_tables_of(const Profile *profile, const Host *host)
+{
+  g_autofree char *tables = g_key_file_get_string(host->file, "host", "tables", NULL);
+  g_autofree char *device = g_key_file_get_string(host->file, "host", "tables_device", NULL);
+
+  if (tables == NULL || g_strcmp0(device, profile->device) != 0)
+    return FALSE;
+  for (guint i = 0; i < profile->origins->len; i++)
+    if (g_str_has_prefix(g_array_index(profile->origins, ProfileOrigin, i).source, tables))
+      return TRUE;
+  return FALSE;
+}
+
+/* NULL without an error: none of those that ship. */
+static Host *
+host_of_tables(const Profile *profile, GError **error)
+{
+  g_auto(GStrv) names = shipped_names("hosts", ".ini");
+
+  for (guint i = 0; names[i] != NULL; i++) {
+    g_autofree char *path = shipped_file("hosts", names[i], ".ini");
+    g_autoptr(Host) host = host_read(path, names[i], error);
+    if (host == NULL)
+      return NULL;
+    if (has_tables_of(profile, host))
+      return g_steal_pointer(&host);
+  }
+  return NULL;
+}
+
+static Host *
+default_host(const Device *device, const Profile *profile, GError **error)
+{
+  g_autoptr(GError) failure = NULL;
+  Host *host = profile != NULL ? host_of_tables(profile, &failure) : NULL;
+  g_autofree char *path = NULL;
+
+  if (host == NULL && failure == NULL)
+    host = host_of_device(device, &failure);
+  if (host != NULL)
+    return host;
+  if (failure != NULL) {
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return NULL;
+  }
+  path = shipped_file("hosts", HOST_UNKNOWN, ".ini");
+  if (path != NULL)
+    return host_read(path, HOST_UNKNOWN, error);
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "the shipped host '%s' is not there; --host names the file of another", HOST_UNKNOWN);
+  return NULL;
+}
+
+Host *
+resolve_host(const char *text, const Device *device, const Profile *profile, GError **error)
+{
+  g_autofree char *shipped = text != NULL ? shipped_file("hosts", text, ".ini") : NULL;
+  g_autofree char *name = NULL;
+
+  if (text == NULL)
+    return default_host(device, profile, error);
+  if (shipped != NULL)
+    return host_read(shipped, text, error);
+  if (!looks_like_path(text, ".ini")) {
+    set_unknown(error, text, "hosts", ".ini", "a host's file");
+    g_prefix_error(error,
+                   "the machine around the cards, not an address to listen at (vLLM's: leave "
+                   "it out): ");
+    return NULL;
+  }
+  name = name_from_path(text);
+  return host_read(text, name, error);
+}
+
 static const char *const profile_suffixes[] = {".csv", ".csv.gz"};
 
 char *

@@ -20,6 +20,8 @@ const SettingsOption settings_options[] = {
      "a built-in model, or a published config.json", 0},
     {"device", GROUP_WHAT, KIND_FILE, AT(device), 0, 0, "NAME|FILE",
      "a shipped device or profile, or the file of one", 0},
+    {"host", GROUP_WHAT, KIND_FILE, AT(host), 0, 0, "NAME|FILE",
+     "the machine around the cards: a shipped host, or the file of one (default: unknown)", 0},
     {"trace", GROUP_WHAT, KIND_FILE, AT(trace), 0, 0, "FILE",
      "the requests: a file, - for standard input, a shipped trace's name, or 'gen:OPTIONS' of "
      "trace gen",
@@ -193,7 +195,7 @@ const SettingsOption settings_options[] = {
      "gpu: copy swapped blocks beside the computation where order allows, not before it", 0},
 
     {"dry-run", GROUP_OUTPUT, KIND_SWITCH, AT(dry_run), 0, 0, NULL,
-     "print every setting with where it is from; run and write nothing", 0, .except = "validate"},
+     "print every setting with where it is from; run and write nothing", 0},
     {"format", GROUP_OUTPUT, KIND_TEXT, AT(format), 0, 0, "FORMAT",
      "on standard output: table (default), json, csv", 0},
     {"output", GROUP_OUTPUT, KIND_FILE, AT(output), 0, 0, "FILE.db",

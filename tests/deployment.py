@@ -105,11 +105,17 @@ def test_dry_run():
 
 
 def test_dry_run_of_what_computes():
-    """run and live --dry-run need neither a GPU nor a computation."""
+    """run, live and validate --dry-run need neither a GPU nor a computation."""
     small = ["--model", source("tests", "models", "tiny-llama.json"), "--num-gpu-blocks", "9", "--trace", "demo", "--limit", "3"]
     check_equal(settings("run", *small, "--executor", "gpu")["executor"], ("gpu", "--executor"))
     check_equal(settings("live", *small)["executor"], ("gpu", "spillway live"))
     check_equal(settings("live", *small, "--executor", "cpu")["executor"], ("cpu", "--executor"))
+    write("x.db", "not touched")
+    computed = settings("validate", *small, "--executor", "cpu", "--output", "x.db", "--plot", "x.svg")
+    check_equal((computed["executor"], computed["num_gpu_blocks"]), (("cpu", "--executor"), ("9", "--num-gpu-blocks")))
+    check_equal(settings("validate", *small, "--device", "h100-sxm")["executor"], ("gpu", "spillway validate"))
+    check_refused(["validate", *small, "--dry-run"], ["--device is missing"])
+    check_equal((os.listdir(), open("x.db").read()), (["x.db"], "not touched"))
 
 
 def test_dry_run_of_compare():
