@@ -63,20 +63,20 @@ program_lost_reader(void)
 static int
 finish(const char *verb, int status)
 {
-  gboolean was_unwritten = ferror(stdout) != 0; /* what errno said of that is gone */
-  gboolean unwritten = fflush(stdout) != 0;
-  int cause = errno;
+  gboolean unwritten = ferror(stdout) != 0;
+  int cause = fflush(stdout) != 0 ? errno : 0;
 
   if (program_lost_reader()) { /* as programs end whose output is not wanted */
     signal(SIGPIPE, SIG_DFL);
     raise(SIGPIPE);
   }
-  if (status != CLI_DONE || (!unwritten && !was_unwritten))
+  if (status != CLI_DONE || (!unwritten && cause == 0))
     return status;
-  if (!unwritten)
-    return cli_error(CLI_FAILED, verb,
-                     "standard output was not written to its end; is the disk full?");
-  return cli_error(CLI_FAILED, verb, "standard output cannot be written: %s", g_strerror(cause));
+  /* What errno said of a write long ago is gone: it says it of another. */
+  if (cause == 0 && write(STDOUT_FILENO, "\n", 1) != 1)
+    cause = errno;
+  return cli_error(CLI_FAILED, verb, "standard output cannot be written: %s",
+                   cause != 0 ? g_strerror(cause) : "for a while there was no room");
 }
 
 /* GLib ends the program where there is no memory; before that it says so here. */
