@@ -108,13 +108,17 @@ search_and_print(const RegretRequest *request, OutputFormat format)
     return cli_error(error->domain == REGRET_ERROR ? CLI_FAILED : CLI_USAGE, VERB, "%s",
                      error->message);
   print_regret(regret, format);
-  if (request->kept == NULL)
-    return CLI_DONE;
-  cli_note(VERB,
-           "%" G_GUINT64_FORMAT " runs were found, %" G_GUINT64_FORMAT " were played and kept",
-           kept_plays_found(request->kept), kept_plays_added(request->kept));
-  return kept_plays_check(request->kept, &error) ? CLI_DONE
-                                                 : cli_error(CLI_USAGE, VERB, "%s", error->message);
+  if (request->kept != NULL)
+    cli_note(VERB,
+             "%" G_GUINT64_FORMAT " runs were found, %" G_GUINT64_FORMAT " were played and kept",
+             kept_plays_found(request->kept), kept_plays_added(request->kept));
+  if (request->kept != NULL && !kept_plays_check(request->kept, &error))
+    return cli_error(CLI_USAGE, VERB, "%s", error->message);
+  if (regret->is_interrupted)
+    return cli_error(CLI_FAILED, VERB,
+                     "interrupted: the best schedule is the best of those played until then%s",
+                     request->kept != NULL ? "; start it again to go on" : "");
+  return CLI_DONE;
 }
 
 static int

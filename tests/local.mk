@@ -44,7 +44,6 @@ script_tests = \
   %D%/explain.py \
   %D%/families.py \
   %D%/forms.py \
-  %D%/faults.py \
   %D%/fuzz.py \
   %D%/gpu-day.sh \
   %D%/live.py \
