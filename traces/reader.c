@@ -9,6 +9,8 @@
 
 #include "reader.h"
 
+#include "columns.h"
+
 #include "sim/units.h"
 
 #include <stdarg.h>
@@ -37,6 +39,7 @@ reader_clear(TraceReader *reader)
 {
   g_clear_pointer(&reader->workload, workload_free);
   g_free(reader->remark);
+  columns_free(reader->own_columns);
   g_array_unref(reader->id_lines);
   g_array_unref(reader->hashes);
   g_string_free(reader->id, TRUE);
