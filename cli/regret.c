@@ -96,6 +96,9 @@ hold(const Settings *settings, const RegretOptions *options)
     return cli_error(error->domain == REGRET_ERROR ? CLI_FAILED : CLI_USAGE, VERB, "%s",
                      error->message);
   print_regret(regret, format);
+  if (regret->is_interrupted)
+    return cli_error(CLI_FAILED, VERB,
+                     "interrupted: the best schedule is the best of those played until then");
   return CLI_DONE;
 }
 

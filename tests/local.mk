@@ -35,6 +35,7 @@ script_tests = \
   %D%/bench-client.py \
   %D%/bootstrap.sh \
   %D%/capacity.py \
+  %D%/study-policies.py \
   %D%/cli.py \
   %D%/completion.sh \
   %D%/dependencies.py \
@@ -43,7 +44,6 @@ script_tests = \
   %D%/explain.py \
   %D%/families.py \
   %D%/forms.py \
-  %D%/faults.py \
   %D%/fuzz.py \
   %D%/gpu-day.sh \
   %D%/live.py \

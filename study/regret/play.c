@@ -114,18 +114,19 @@ void
 players_run(const Players *players, Play *plays, guint n)
 {
   Batch batch = {.players = players, .plays = plays, .n = n};
-  guint n_threads = MIN(players->scenarios->len, n);
+  guint n_threads = MIN(players->scenarios->len, n), n_started = 1; /* this one is the first */
   g_autofree Player *all = g_new(Player, players->scenarios->len);
   g_autofree GThread **threads = g_new(GThread *, players->scenarios->len);
 
-  for (guint i = 0; i < n_threads; i++)
+  for (guint i = 0; i < players->scenarios->len; i++)
     all[i] = (Player){&batch, g_ptr_array_index(players->scenarios, i)};
-  for (guint i = 1; i < n_threads; i++)
-    threads[i] = g_thread_new("play", play_some, &all[i]);
-  if (n_threads > 0)
-    play_some(&all[0]);
-  for (guint i = 1; i < n_threads; i++)
-    g_thread_join(threads[i]);
+  /* Where the system has no more threads, those that there are play all. */
+  while (n_started < n_threads &&
+         (threads[n_started] = g_thread_try_new("play", play_some, &all[n_started], NULL)) != NULL)
+    n_started++;
+  play_some(&all[0]);
+  while (n_started > 1)
+    g_thread_join(threads[--n_started]);
 }
 
 void
