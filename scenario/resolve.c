@@ -124,7 +124,7 @@ own_device_advice(void)
 {
   g_autofree char *pattern = shipped_file("devices", "h100-sxm", ".ini");
 
-  return g_strdup_printf("\nFor hardware of your own copy %s, whose comments say what each figure is, "
+  return g_strdup_printf(".\nFor hardware of your own copy %s, whose comments say what each figure is, "
                          "and give the copy.",
                          pattern != NULL ? pattern : "a shipped device file");
 }
@@ -141,7 +141,7 @@ resolve_device(const char *text, GError **error)
     g_autofree char *advice = own_device_advice();
     if (looks_like_path(text, ".ini"))
       g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
-                  "%s: there is no such file, expected a device file%s", text, advice);
+                  "%s: No such file or directory; expected a device file%s", text, advice);
     else
       set_unknown(error, text, "devices", ".ini", "a device file", advice);
     return NULL;

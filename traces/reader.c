@@ -9,8 +9,6 @@
 
 #include "reader.h"
 
-#include "columns.h"
-
 #include "sim/units.h"
 
 #include <stdarg.h>
@@ -39,7 +37,6 @@ reader_clear(TraceReader *reader)
 {
   g_clear_pointer(&reader->workload, workload_free);
   g_free(reader->remark);
-  columns_free(reader->own_columns);
   g_array_unref(reader->id_lines);
   g_array_unref(reader->hashes);
   g_string_free(reader->id, TRUE);

@@ -295,6 +295,7 @@ read_whole(const char *path, const char *format, TraceNotes *notes, GError **err
     }
   }
   reader_clear(&reader);
+  columns_free(own_columns);
   return workload;
 }
 
