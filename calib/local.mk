@@ -7,6 +7,7 @@ libspillway_calib_a_SOURCES = \
   %D%/profile_summary.c %D%/profile_summary.h \
   %D%/cost/attention_fit.c %D%/cost/attention_fit.h \
   %D%/cost/attention_skew.c %D%/cost/attention_skew.h \
+  %D%/cost/copy_contention.c %D%/cost/copy_contention.h \
   %D%/cost/copy_path.c %D%/cost/copy_path.h \
   %D%/cost/crossover.c %D%/cost/crossover.h \
   %D%/cost/dtype.c %D%/cost/dtype.h \

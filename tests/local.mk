@@ -38,6 +38,7 @@ script_tests = \
   %D%/study-policies.py \
   %D%/cli.py \
   %D%/completion.sh \
+  %D%/copies.py \
   %D%/dependencies.py \
   %D%/deployment.py \
   %D%/distribution.sh \
