@@ -8,6 +8,7 @@ libspillway_calib_a_SOURCES = \
   %D%/cost/attention_fit.c %D%/cost/attention_fit.h \
   %D%/cost/attention_part.c %D%/cost/attention_part.h \
   %D%/cost/attention_skew.c %D%/cost/attention_skew.h \
+  %D%/cost/copy_contention.c %D%/cost/copy_contention.h \
   %D%/cost/copy_path.c %D%/cost/copy_path.h \
   %D%/cost/crossover.c %D%/cost/crossover.h \
   %D%/cost/dtype.c %D%/cost/dtype.h \
@@ -33,6 +34,8 @@ libspillway_calib_a_SOURCES = \
   %D%/cost/step_residual.c %D%/cost/step_residual.h \
   %D%/cost/what_if.c %D%/cost/what_if.h \
   %D%/devices/device.c %D%/devices/device.h \
+  %D%/devices/figure_file.c %D%/devices/figure_file.h \
+  %D%/devices/host.c %D%/devices/host.h \
   %D%/import/aiconfigurator.c %D%/import/aiconfigurator.h \
   %D%/import/aiconfigurator_attention.c \
   %D%/import/aiconfigurator_derive.c \
@@ -101,6 +104,11 @@ endif
 # For a day with a GPU.
 EXTRA_DIST += %D%/gpu/bundle %D%/gpu/compare_torch.py %D%/gpu/gpu-day %D%/gpu/libraries
 
+hostsdir = $(pkgdatadir)/hosts
+dist_hosts_DATA = \
+  %D%/hosts/llmservingsim-rtx-4090.ini \
+  %D%/hosts/llmservingsim-rtx-pro-6000.ini \
+  %D%/hosts/unknown.ini
 devicesdir = $(pkgdatadir)/devices
 dist_devices_DATA = \
   %D%/devices/a100-40gb.ini \

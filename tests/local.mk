@@ -36,20 +36,22 @@ script_tests = \
   %D%/bench-client.py \
   %D%/bootstrap.sh \
   %D%/capacity.py \
+  %D%/study-policies.py \
   %D%/cli.py \
   %D%/completion.sh \
+  %D%/copies.py \
   %D%/dependencies.py \
   %D%/deployment.py \
   %D%/distribution.sh \
   %D%/explain.py \
   %D%/families.py \
   %D%/forms.py \
-  %D%/faults.py \
   %D%/fuzz.py \
   %D%/gpu-day.sh \
   %D%/live.py \
   %D%/man.sh \
   %D%/memory.py \
+  %D%/notebook.py \
   %D%/outputs.py \
   %D%/policies.py \
   %D%/perfetto.py \

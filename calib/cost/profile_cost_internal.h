@@ -40,6 +40,7 @@ typedef struct {
   OperationSheet *copies[2];  /* by CopyDirection */
   OperationSheet *submits[2]; /* what the host takes to hand the same copies over */
   guint64 copy_piece_bytes, copy_pieces_per_block;
+  CopyContention contention[2][2]; /* by CopyDirection, and beside a decode, a prefill */
   Memo linear[MEMO_TOKENS + 1], small[MEMO_TOKENS + 1];
   Memo head_memo[MEMO_SEQUENCES + 1], host_decodes[MEMO_SEQUENCES + 1];
   double spread[OPERATIONS]; /* of the timings, (p90 - p10) / median */
@@ -48,4 +49,5 @@ typedef struct {
 /* Hooks of the class (sim/cost.h). */
 void profile_cost_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece);
 gint64 profile_cost_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks);
-double profile_cost_contention(const CostModel *base, CopyDirection direction);
+CopyContention profile_cost_contention(const CostModel *base, CopyDirection direction,
+                                       gboolean prefills);

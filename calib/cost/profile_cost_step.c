@@ -101,13 +101,18 @@ set(CostPiece *piece, CostComponent component, Memo memo)
   piece->scaled_ps[component] = memo.scaled_ps;
 }
 
-/* No table has it. */
-double
-profile_cost_contention(const CostModel *base, CopyDirection direction)
+/* A copy that is made slower takes less from a step, for longer. */
+CopyContention
+profile_cost_contention(const CostModel *base, CopyDirection direction, gboolean prefills)
 {
-  const CostModel *roofline = ((const ProfileCost *)base)->roofline;
+  const ProfileCost *self = (const ProfileCost *)base;
+  double factor = direction == COPY_OUT ? self->what_if.d2h_time : self->what_if.h2d_time;
+  CopyContention measured = self->contention[direction][prefills ? 1 : 0];
 
-  return roofline->class->contention(roofline, direction);
+  if (!measured.measured)
+    return cost_model_contention(self->roofline, direction, prefills);
+  measured.step = factor > 0 ? measured.step / factor : 0;
+  return measured;
 }
 
 /* Copies were timed in a stream that waited for all of them to be handed over. Where pieces are so

@@ -2,6 +2,7 @@
  */
 #include "profile_cost_internal.h"
 
+#include "copy_contention.h"
 #include "dtype.h"
 #include "pool_size.h"
 #include "calib/profile_host.h"
@@ -142,6 +143,12 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
       config->copy_path == COPY_PATH_PER_BLOCK ? 1 : model_kv_tensors(model);
   self->copy_piece_bytes =
       pool_block_bytes(model, config->block_size, tp) / self->copy_pieces_per_block;
+  for (gsize prefills = 0; prefills < 2; prefills++) {
+    self->contention[COPY_OUT][prefills] =
+        copy_contention_find(profile, out, prefills, self->copy_piece_bytes);
+    self->contention[COPY_IN][prefills] =
+        copy_contention_find(profile, in, prefills, self->copy_piece_bytes);
+  }
 }
 
 /* Without residuals. */

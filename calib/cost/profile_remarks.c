@@ -194,21 +194,18 @@ profile_remarks(const Profile *profile, const Model *model, guint32 tp)
 }
 
 char *
-host_time_source(const Profile *profile, const Device *device, HostScheduler scheduler,
+host_time_source(const Profile *profile, const Host *host, HostScheduler scheduler,
                  gboolean *is_own)
 {
   const char *name = host_scheduler_name(scheduler);
   guint n = 0;
   const ProfileSample *samples = profile != NULL ? profile_samples(profile, OP_HOST, &n) : NULL;
-  g_autofree char *group = g_strconcat("host.", name, NULL);
-  g_autofree char *source = g_key_file_get_string(device->file, group, "step_us.source", NULL);
 
   *is_own = FALSE;
   for (guint i = 0; i < n; i++)
-    if (g_str_equal(samples[i].variant, name)) {
-      *is_own = !samples[i].derived;
+    if (!samples[i].derived && g_str_equal(samples[i].variant, name)) {
+      *is_own = TRUE;
       return g_strdup(g_array_index(profile->origins, ProfileOrigin, samples[i].origin).source);
     }
-  return g_strdup_printf("device file of %s, [%s] step_us: %s", device->name, group,
-                         source != NULL ? source : "no source given");
+  return host_source(host, scheduler);
 }

@@ -247,10 +247,12 @@ roofline_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
              : product_ps(self->copy_block_ps[direction], blocks) + self->copy_fixed_ps[direction];
 }
 
-static double
-roofline_contention(const CostModel *base, CopyDirection direction)
+/* The link is slower than the memory: a copy is not slowed. */
+static CopyContention
+roofline_contention(const CostModel *base, CopyDirection direction,
+                    gboolean prefills G_GNUC_UNUSED)
 {
-  return ((const Roofline *)base)->copy_contention[direction];
+  return (CopyContention){.step = ((const Roofline *)base)->copy_contention[direction]};
 }
 
 static gint64

@@ -138,14 +138,16 @@ import_options_clear(ImportOptions *options)
   g_free(options->engine);
 }
 
+/* That of the machine that the tables are of, where it is known. */
 static gboolean
 add_host(Profile *profile, GError **error)
 {
   g_autoptr(Device) device = resolve_device(profile->device, error);
+  g_autoptr(Host) host = device != NULL ? resolve_host(NULL, device, profile, error) : NULL;
 
-  if (device == NULL)
+  if (host == NULL)
     return FALSE;
-  profile_add_host(profile, device);
+  profile_add_host(profile, host);
   profile_seal(profile);
   return TRUE;
 }

@@ -14,6 +14,7 @@ enum { TP = 2, SLOW = 7 };
 typedef struct {
   Model *model;
   Device *device;
+  Host *host;
 } Fixture;
 
 static void
@@ -24,10 +25,13 @@ set_up(Fixture *f, gconstpointer data G_GNUC_UNUSED)
       g_build_filename(source != NULL ? source : ".", "models", "llama-3.1-8b.json", NULL);
   g_autofree char *device =
       g_build_filename(source != NULL ? source : ".", "calib", "devices", "h100-sxm.ini", NULL);
+  g_autofree char *host =
+      g_build_filename(source != NULL ? source : ".", "calib", "hosts", "unknown.ini", NULL);
 
   f->model = model_config_read(model, "llama-3.1-8b", NULL);
   f->device = device_read(device, "h100-sxm", NULL);
-  g_assert_true(f->model != NULL && f->device != NULL);
+  f->host = host_read(host, "unknown", NULL);
+  g_assert_true(f->model != NULL && f->device != NULL && f->host != NULL);
 }
 
 static void
@@ -35,6 +39,7 @@ tear_down(Fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
   model_free(f->model);
   device_free(f->device);
+  host_free(f->host);
 }
 
 static void
@@ -361,7 +366,7 @@ test_remarks(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   g_assert_false(has_remark(of_block, f->model, "Modelled"));
 }
 
-/* A device's host time is of one machine; a profile's own is its own. */
+/* A host's file is of one machine; a profile's own time is its own. */
 static void
 test_host(Fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
@@ -369,17 +374,17 @@ test_host(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   gboolean is_own = TRUE;
 
   for (HostScheduler s = 0; s < HOST_SCHEDULERS; s++) {
-    g_autofree char *source = host_time_source(NULL, f->device, s, &is_own);
+    g_autofree char *source = host_time_source(NULL, f->host, s, &is_own);
     g_assert_false(is_own);
     g_assert_nonnull(strstr(source, host_scheduler_name(s)));
   }
   profile_add_origin(profile, &(const ProfileOrigin){.source = "my server"});
   add(profile, OP_HOST, "vllm-0.6", "", (gint64[]){1, 1}, 1e5);
   profile_seal(profile);
-  g_free(host_time_source(profile, f->device, HOST_VLLM_V1, &is_own));
+  g_free(host_time_source(profile, f->host, HOST_VLLM_V1, &is_own));
   g_assert_false(is_own);
   {
-    g_autofree char *source = host_time_source(profile, f->device, HOST_VLLM_0_6, &is_own);
+    g_autofree char *source = host_time_source(profile, f->host, HOST_VLLM_0_6, &is_own);
     g_assert_true(is_own);
     g_assert_cmpstr(source, ==, "my server");
   }
