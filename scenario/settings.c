@@ -27,7 +27,7 @@ const SettingsOption settings_options[] = {
      "trace gen",
      0},
     {"trace-format", GROUP_WHAT, KIND_TEXT, AT(trace_format), 0, 0, "FORMAT",
-     "auto (by content), or a name from 'spillway list trace-formats'", 0},
+     "auto (by content), a name from 'spillway list trace-formats', or 'columns:…' for any CSV", 0},
     {"limit", GROUP_WHAT, KIND_COUNT, AT(limit), 1, COUNT_MAX, "N", "only the first N requests", 0},
     {"time-scale", GROUP_WHAT, KIND_REAL, AT(time_scale), TINY, 1e9, "X",
      "multiply all arrival times (0.5 doubles the load; default 1)", 0},

@@ -10,6 +10,7 @@ module_tests = \
   %D%/unit/import-llmservingsim \
   %D%/unit/invariants \
   %D%/unit/keys \
+  %D%/unit/keys-layers \
   %D%/unit/kv-groups \
   %D%/unit/live \
   %D%/unit/metrics \
