@@ -41,6 +41,7 @@ script_tests = \
   %D%/completion.sh \
   %D%/copies.py \
   %D%/dependencies.py \
+  %D%/database.py \
   %D%/deployment.py \
   %D%/distribution.sh \
   %D%/explain.py \
@@ -58,13 +59,16 @@ script_tests = \
   %D%/poster.py \
   %D%/profile.py \
   %D%/regret.py \
+  %D%/replay.py \
   %D%/report.py \
   %D%/scenarios.py \
   %D%/servers.py \
-  %D%/sweep.py
+  %D%/strides.py \
+  %D%/sweep.py \
+  %D%/validate.py
 check_PROGRAMS += $(module_tests)
 TESTS += $(module_tests) $(script_tests)
-EXTRA_DIST += $(script_tests) %D%/recount.py %D%/spillway_test.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
+EXTRA_DIST += $(script_tests) %D%/recount.py %D%/spillway_test.py %D%/live_fixture.py %D%/plain_decoder.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
 %C%_unit_invariants_SOURCES = %D%/unit/invariants.c %D%/kv_witness.c %D%/kv_witness.h
 live_cases = %D%/live_cases.c %D%/live_cases.h
