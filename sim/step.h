@@ -7,6 +7,7 @@
 #pragma once
 
 #include "contexts.h"
+#include "copy_direction.h"
 
 typedef enum {
   ENTRY_NEW = 'n',       /* first prefill (chunk) ever */
@@ -65,6 +66,13 @@ typedef struct {
   guint32 blocks; /* copied from the host */
 } StepSwapIn;
 
+/* A copy of swapped blocks beside the steps. */
+typedef struct {
+  guint32 request;
+  CopyDirection direction;
+  guint32 blocks;
+} StepCopy;
+
 typedef struct {
   guint32 request;
   guint32 tokens; /* of its prompt found in the prefix cache on admission */
@@ -101,6 +109,10 @@ typedef struct {
                               done, in the order of their table; only if asked for (tell_plans) */
   GArray *shed;            /* of StepShed, in order */
   GArray *swapped_in;      /* of StepSwapIn, in order */
+  GArray *copies;          /* of StepCopy: beside the steps, begun with this one */
+  GArray *copied;          /* of StepCopy: those that ended since the step before was decided */
+  GArray *starved;         /* of guint32: requests that run, and wait for blocks that are being
+                              copied out */
   GArray *ignored;         /* of guint32: requests that the scheduler dropped */
   GArray *hits;            /* of StepHit, in order of admission */
   GArray *stores;          /* of StepStore: decided in this step, which does not wait for them */

@@ -150,7 +150,8 @@ results_schema_script(void)
 
   append_run_table(sql);
   append_preemption_table(sql);
-  g_string_append_printf(sql, "%s;%s%s", steps, study_tables, capacity_tables);
+  g_string_append_printf(sql, "%s;%s%s%s%s", steps, study_tables, capacity_tables, policy_tables,
+                         regret_tables);
   return g_string_free(sql, FALSE);
 }
 
@@ -171,8 +172,9 @@ create_schema(Results *results, GError **error)
   return results_exec(results, sql->str, error);
 }
 
-static const char *const optional_tables[] = {"step",         "study",     "cell", "cell_setting",
-                                              "run_identity", "student_t", "capacity", NULL};
+static const char *const optional_tables[] = {
+    "step",      "study",    "cell",       "cell_setting", "run_identity",
+    "student_t", "capacity", "policy_run", "regret_play",  NULL};
 
 gboolean
 results_check_tables(Results *results, const char *schema, const char *path, GError **error)

@@ -149,9 +149,14 @@ copy_out(Scheduler *self, Step *step, Sequence *victim, const OverflowPlan *plan
   guint32 block_size = self->config.block_size, keep_blocks = plan->keep_blocks;
 
   victim->copies_are_free = plan->free_copies;
-  step->copy_out_blocks += plan->free_copies ? 0 : copied;
   victim->result.swapped_out_blocks += copied;
-  pool_swap_out(&self->pool, victim, keep_blocks, copied);
+  if (self->swap_copies != NULL && !plan->free_copies) {
+    pool_begin_swap_out(&self->pool, victim, keep_blocks, copied);
+    scheduler_begin_copy_out(self, step, victim);
+  } else {
+    step->copy_out_blocks += plan->free_copies ? 0 : copied;
+    pool_swap_out(&self->pool, victim, keep_blocks, copied);
+  }
   if (plan->drop_blocks > 0)
     open_gap(victim, keep_blocks * block_size, (keep_blocks + plan->drop_blocks) * block_size);
 }
@@ -210,7 +215,7 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
     record.tokens_lost = copied == 0            ? computed - victim->computed_tokens
                          : plan.drop_blocks > 0 ? plan.drop_blocks * self->config.block_size
                                                 : 0;
-  if (step->abort == NULL)
+  if (step->abort == NULL && !self->config.prefix_caching)
     keep(self, victim);
   self->changes++;
   victim->result.preemptions++;
@@ -299,8 +304,12 @@ scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hi
   sequence->computed_tokens = scheduler_return_tokens(self, sequence, hits);
   scheduler_close_gap(sequence);
   self->changes++;
-  step->copy_in_blocks += sequence->copies_are_free ? 0 : copied;
   sequence->result.swapped_in_blocks += copied;
+  if (self->swap_copies != NULL && !sequence->copies_are_free && copied > 0) {
+    scheduler_begin_copy_in(self, step, sequence, copied);
+    return;
+  }
+  step->copy_in_blocks += sequence->copies_are_free ? 0 : copied;
   pool_release_host(&self->pool, sequence);
   g_array_append_val(step->swapped_in, record);
 }
