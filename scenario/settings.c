@@ -27,7 +27,7 @@ const SettingsOption settings_options[] = {
      "trace gen",
      0},
     {"trace-format", GROUP_WHAT, KIND_TEXT, AT(trace_format), 0, 0, "FORMAT",
-     "auto (by content), or a name from 'spillway list trace-formats'", 0},
+     "auto (by content), a name from 'spillway list trace-formats', or 'columns:…' for any CSV", 0},
     {"limit", GROUP_WHAT, KIND_COUNT, AT(limit), 1, COUNT_MAX, "N", "only the first N requests", 0},
     {"time-scale", GROUP_WHAT, KIND_REAL, AT(time_scale), TINY, 1e9, "X",
      "multiply all arrival times (0.5 doubles the load; default 1)", 0},
@@ -167,10 +167,14 @@ const SettingsOption settings_options[] = {
      "how blocks are swapped: per-layer (default under vllm-0.x), per-block, batched (vllm-v1)", 0},
     {"host-memory", GROUP_COST, KIND_TEXT, AT(host_memory), 0, 0, "KIND",
      "of the host's blocks: pinned (default), pageable", 0},
+    {"overlap-copies", GROUP_COST, KIND_SWITCH, AT(overlap_copies), 0, 0, NULL,
+     "copy swapped blocks beside the steps, on a link with a queue each way, not as part of them "
+     "(from vllm-0.8); gpu: beside the computation of a step where order allows, not before it",
+     0},
     {"what-if", GROUP_COST, KIND_TEXT, AT(what_if), 0, 0, "LIST",
      "scale or switch off costs, e.g. h2d=2x,copy-launch=0,hbm=1.4x,flops=1.5x,host=0", 0},
     {"unit-copy-steps", GROUP_COST, KIND_COUNT, AT(unit_copy_steps), 0, 1000000, "N",
-     "unit: seconds that a copy of native offload takes (default 2)", 0},
+     "unit: seconds that a copy beside the steps takes (default 2)", 0},
     {"no-stride", GROUP_COST, KIND_SWITCH, AT(no_stride), 0, 0, NULL,
      "decide every step by itself; slower, the same results", 0},
 
@@ -191,8 +195,6 @@ const SettingsOption settings_options[] = {
      "and among those that make up X (default 1)", 0},
     {"copy-method", GROUP_LIVE, KIND_TEXT, AT(copy_method), 0, 0, "METHOD",
      "gpu: pieces (a copy each; default but for --copy-path batched), batch, kernel", 0},
-    {"overlap-copies", GROUP_LIVE, KIND_SWITCH, AT(overlap_copies), 0, 0, NULL,
-     "gpu: copy swapped blocks beside the computation where order allows, not before it", 0},
 
     {"dry-run", GROUP_OUTPUT, KIND_SWITCH, AT(dry_run), 0, 0, NULL,
      "print every setting with where it is from; run and write nothing", 0},

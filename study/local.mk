@@ -49,6 +49,7 @@ libspillway_study_a_SOURCES = \
   %D%/regret/exhaustive.c %D%/regret/exhaustive.h \
   %D%/regret/field.c %D%/regret/field.h \
   %D%/regret/json.c \
+  %D%/regret/kept.c %D%/regret/kept.h \
   %D%/regret/play.c %D%/regret/play.h \
   %D%/regret/regret.c %D%/regret/regret.h \
   %D%/regret/script.c %D%/regret/script.h \

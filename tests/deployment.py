@@ -84,6 +84,12 @@ def test_refused():
     for command in ("vllm serve", "serve", "/opt/bin/vllm serve"):
         result = execute(*CARD, "--vllm-args", command + " Qwen/Qwen9-1T")
         check(result.status == 2 and "Qwen/Qwen9-1T does not ship" in result.err and "--model is missing" in result.err, str(result))
+    for model in ("meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Meta-Llama-3-8B-Instruct"):
+        result = execute(*CARD, "--vllm-args", "vllm serve " + model)
+        nearest = model.split("/")[1].lower().removeprefix("meta-").removesuffix("-instruct")
+        check(result.status == 2 and "or --model %s, whose layers" % nearest in result.err, str(result))
+        succeed(*CARD, "--vllm-args", "vllm serve " + model, "--model", nearest)
+    check_refused([*CARD, "--vllm-args", "python -m sglang.launch_server --model-path x --tp 2"], ["SGLang", "--scheduler sglang"])
     write("study.ini", "[study]\nname = x\n[run]\nmodel = llama-2-7b\nvllm-args = --port 1\n")
     check_refused(["sweep", "study.ini", "--dry-run"], ["study.ini:5", "vllm-args"])
 

@@ -10,6 +10,7 @@ module_tests = \
   %D%/unit/import-llmservingsim \
   %D%/unit/invariants \
   %D%/unit/keys \
+  %D%/unit/keys-layers \
   %D%/unit/kv-groups \
   %D%/unit/live \
   %D%/unit/metrics \
@@ -38,6 +39,7 @@ script_tests = \
   %D%/study-policies.py \
   %D%/cli.py \
   %D%/completion.sh \
+  %D%/copies.py \
   %D%/dependencies.py \
   %D%/deployment.py \
   %D%/distribution.sh \

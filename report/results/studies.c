@@ -25,6 +25,12 @@ const char capacity_tables[] =
     "CREATE TABLE IF NOT EXISTS capacity (identity TEXT NOT NULL, kind TEXT NOT NULL,"
     " search TEXT NOT NULL, PRIMARY KEY (identity, kind)) WITHOUT ROWID;";
 
+const char regret_tables[] =
+    "CREATE TABLE IF NOT EXISTS regret_play (key TEXT PRIMARY KEY, end TEXT NOT NULL,"
+    " finished INTEGER NOT NULL, preemptions INTEGER NOT NULL, mean_latency_s REAL,"
+    " ttft_p99_s REAL NOT NULL, requests_per_s REAL NOT NULL, output_tokens_per_s REAL NOT NULL)"
+    " WITHOUT ROWID;";
+
 const char policy_tables[] =
     "CREATE TABLE IF NOT EXISTS policy_run (identity TEXT NOT NULL, kind TEXT NOT NULL,"
     " policy TEXT NOT NULL, engine TEXT NOT NULL, model TEXT NOT NULL, device TEXT NOT NULL,"

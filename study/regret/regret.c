@@ -288,7 +288,8 @@ regret_new(const RegretRequest *request, GError **error)
   g_autoptr(Regret) regret = g_new0(Regret, 1);
   Players players = {.workload = request->workload,
                      .stride = !request->settings->no_stride,
-                     .unit_copy_steps = (guint32)request->settings->unit_copy_steps};
+                     .unit_copy_steps = (guint32)request->settings->unit_copy_steps,
+                     .kept = request->kept};
 
   regret->workload = request->workload;
   regret->policies = g_array_new(FALSE, FALSE, sizeof(RegretPolicy));

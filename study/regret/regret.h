@@ -16,6 +16,7 @@ typedef struct {
   SearchBudget budget; /* deadline_us: microseconds from now */
   gboolean exhaustive;
   guint n_threads;
+  KeptPlays *kept; /* NULL: plays are not kept */
 } RegretRequest;
 
 typedef struct {
