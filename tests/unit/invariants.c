@@ -13,6 +13,7 @@
 #include "sim/engines/sglang.h"
 #include "sim/loop.h"
 #include "sim/metrics.h"
+#include "sim/policies/price.h"
 #include "sim/units.h"
 
 /* A cost model with integer coefficients of its own, affine in the context. */
@@ -815,6 +816,29 @@ test_limited_hits(void)
   g_free(sequence.prefix_keys);
 }
 
+/* A copy that waits behind others is dear: by the share of the pool that it holds meanwhile. */
+static void
+test_price_of_a_queue(void)
+{
+  RandomCost cost = {.base.class = &random_cost_class, .block_ps = 1000, .slow = {0.5, 0.5}};
+  const Sequence victim = {.blocks = 30, .computed_tokens = 300};
+  OverflowQuery query = {
+      .victim = &victim,
+      .block_size = 10,
+      .copies = {.beside = TRUE, .pool_blocks = 100},
+      .cost = &cost.base,
+  };
+
+  /* Each way 30,000 ps: half of it slows the steps, 0.3 of it is of the pool. */
+  g_assert_cmpint(price_copies_ps(&query, 30), ==, 2 * (15000 + 9000));
+  query.copies.busy_ps[COPY_OUT] = 100000;
+  g_assert_cmpint(price_copies_ps(&query, 30), ==, 2 * (15000 + 9000) + 30000);
+  query.copies.busy_ps[COPY_IN] = 50000;
+  g_assert_cmpint(price_copies_ps(&query, 30), ==, 2 * (15000 + 9000) + 45000);
+  query.copies = (CopyLoad){.beside = FALSE};
+  g_assert_cmpint(price_copies_ps(&query, 30), ==, 60000);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -823,5 +847,6 @@ main(int argc, char **argv)
   g_test_add_func("/invariants/sglang", test_sglang);
   g_test_add_func("/invariants/trtllm", test_trtllm);
   g_test_add_func("/invariants/limited-hits", test_limited_hits);
+  g_test_add_func("/invariants/price-of-a-queue", test_price_of_a_queue);
   return g_test_run();
 }
