@@ -242,7 +242,7 @@ pick_own_settings(Case *c, GRand *rand)
   config->async_scheduling = coin(rand);
   config->chunked_prefill_size = coin(rand) ? 0 : pick(rand, 1, 4) * config->block_size;
   config->max_prefill_tokens = pick(rand, 1, 600);
-  config->schedule_conservativeness = g_rand_double_range(rand, 0, coin(rand) ? 0.1 : 2);
+  config->schedule_conservativeness = g_rand_double_range(rand, 0, pick(rand, 0, 4) > 0 ? 0.02 : 2);
   config->mixed_chunk = pick(rand, 0, 3) == 0 && config->chunked_prefill_size > 0;
   config->ignore_eos = pick(rand, 0, 3) == 0;
 }
