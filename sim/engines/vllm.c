@@ -30,6 +30,16 @@ may_preempt(const Scheduler *self, const Sequence *victim)
   return self->offload == NULL || !computing;
 }
 
+/* Blocks that a running sequence takes for so many tokens, less those that it gives back first. */
+static gint64
+more_blocks(const Scheduler *self, const Sequence *sequence, guint32 tokens)
+{
+  if (tokens == 0)
+    return 0;
+  return pool_lacks(&self->pool, sequence, vllm_settled_tokens(self, sequence),
+                    vllm_end_tokens(self, sequence->computed_tokens, tokens));
+}
+
 /* TRUE once the sequence has its blocks; FALSE if it had to preempt itself, or nobody can be. */
 static gboolean
 allocate_by_preempting(VllmDecision *d, Sequence *sequence, guint32 tokens)
@@ -37,7 +47,7 @@ allocate_by_preempting(VllmDecision *d, Sequence *sequence, guint32 tokens)
   Scheduler *self = d->self;
 
   while (!vllm_allocate(self, sequence, tokens)) {
-    guint32 more = vllm_blocks_after(self, sequence->computed_tokens, tokens) - sequence->blocks;
+    guint32 more = (guint32)more_blocks(self, sequence, tokens);
     Sequence *victim = self->running.tail;
     if (scheduler_free_up(self, d->step, sequence, more))
       continue;
@@ -64,24 +74,14 @@ running_kind(const Sequence *sequence)
 static guint32
 running_tokens(const VllmDecision *d, const Sequence *sequence, guint32 left)
 {
-  guint32 longest = d->self->config.max_model_len - 1, computed = sequence->computed_tokens;
+  const Scheduler *self = d->self;
+  guint32 longest = self->config.max_model_len - 1, computed = sequence->computed_tokens;
   guint32 tokens = vllm_wanted_tokens(d, sequence, computed, left);
 
   if (sequence->ending || (d->hold && sequence->stage == STAGE_PREFILL))
     return 0;
-  return MIN(tokens, longest > computed ? longest - computed : 0);
-}
-
-/* Blocks that a running sequence takes for so many tokens, less those that it gives back first. */
-static gint64
-more_blocks(const Scheduler *self, const Sequence *sequence, guint32 tokens)
-{
-  gint64 more;
-
-  if (tokens == 0)
-    return 0;
-  more = (gint64)vllm_blocks_after(self, sequence->computed_tokens, tokens) - sequence->blocks;
-  return self->pool.groups != NULL ? more : MAX(more, 0);
+  tokens = MIN(tokens, longest > computed ? longest - computed : 0);
+  return self->pool.groups != NULL ? vllm_cut_at_states(d, sequence, computed, tokens) : tokens;
 }
 
 /* The first running sequence that the available blocks do not reach, and how many it lacks; NULL:
@@ -217,7 +217,9 @@ schedule_swapped(VllmDecision *d)
     guint32 computed = scheduler_return_tokens(self, sequence, hits);
     guint32 tokens = vllm_wanted_tokens(d, sequence, computed, d->budget);
     guint32 need = MAX(vllm_blocks_after(self, computed, tokens), back);
-    guint32 more = need - sequence->blocks - hits + idle;
+    guint32 more = self->pool.group_cache != NULL
+                       ? (guint32)pool_lacks(&self->pool, sequence, computed, computed + tokens)
+                       : need - sequence->blocks - hits + idle;
 
     /* A hit that is lost may leave a gap to compute first, and a chunk of it needs less. */
     if (more > scheduler_available_blocks(self, sequence))
@@ -225,7 +227,7 @@ schedule_swapped(VllmDecision *d)
     scheduler_free_up(self, d->step, sequence, more);
     sequence_queue_pop_head(&self->swapped);
     scheduler_bring_back(self, d->step, sequence, hits, need);
-    scheduler_register(self, sequence, tokens);
+    vllm_allocate(self, sequence, tokens);
     sequence_queue_push_tail(&self->running, sequence);
     scheduler_add_entry(self, d->step, sequence, tokens,
                         sequence->stage == STAGE_DECODE ? ENTRY_DECODE_SWAPPED_IN

@@ -7,14 +7,20 @@
 
 #define SINCE(minor, first, what) ((minor) >= (first) ? (guint32)(what) : 0u)
 #define RULES(minor)                                                                               \
-  (SINCE(minor, 12, RULE_LONG_PROMPT_STOPS) | SINCE(minor, 31, RULE_LONE_REQUEST_UNLIMITED))
+  (SINCE(minor, 12, RULE_LONG_PROMPT_STOPS) | SINCE(minor, 26, RULE_STOPS_AT_SHARED_PREFIX) |      \
+   SINCE(minor, 29, RULE_ALIGNS_ALL_CHUNKS) | SINCE(minor, 31, RULE_LONE_REQUEST_UNLIMITED) |      \
+   SINCE(minor, 33, RULE_LAST_STATE_BEFORE_END))
+#define RETENTION(minor)                                                                           \
+  ((minor) >= 29 ? RETAIN_REPLAYED : (minor) >= 22 ? RETAIN_REACHABLE : RETAIN_ALL)
 #define FEATURES(minor)                                                                            \
   (SCHEDULER_HAS_PREFIX_CACHING | SCHEDULER_HAS_LONG_PREFILL | SCHEDULER_CHUNKS_BY_DEFAULT |       \
    SINCE(minor, 10, SCHEDULER_HAS_ASYNC | SCHEDULER_HAS_KV_GROUPS) |                               \
    SINCE(minor, 14, SCHEDULER_ASYNC_BY_DEFAULT) |                                                  \
    SINCE(minor, 19, SCHEDULER_HAS_RESERVE_FULL_ISL) |                                              \
+   SINCE(minor, 21, SCHEDULER_GATE_KNOWS_WINDOWS) |                                                \
    SINCE(minor, 23, SCHEDULER_REUSES_PARTIAL_FIRST) |                                              \
    SINCE(minor, 24, SCHEDULER_HAS_WATERMARK | SCHEDULER_HAS_PREFILL_INTERVAL) |                    \
+   SINCE(minor, 26, SCHEDULER_GIVES_BACK_SETTLED | SCHEDULER_CACHES_STATES_BY_DEFAULT) |           \
    SINCE(minor, 31, SCHEDULER_HAS_ACTIVE_SEQS) | SINCE(minor, 33, SCHEDULER_HAS_OFFLOAD))
 
 /* What the recordings are of; what lies between two of them was read in the release. */
@@ -29,6 +35,7 @@
     .name = called, .help = text, .version = minor, .costs_as = "vllm-v1", .evidence = grounds,    \
                                                                                                    \
     .features = FEATURES(minor) | (more_features), .rules = RULES(minor), .hidden_blocks = 1,      \
+    .group_retention = RETENTION(minor),                                                           \
     .stops_at_max_model_len = TRUE, .state_bytes = sizeof(VllmPace), .begin = vllm_begin,          \
     .schedule = vllm_schedule,                                                                     \
   }

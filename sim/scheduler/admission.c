@@ -42,6 +42,8 @@ ask(Scheduler *self, const Sequence *candidate, guint32 now_blocks, guint32 whol
       .free_blocks = scheduler_available_blocks(self, candidate),
       .total_blocks = self->pool.total_blocks,
       .block_size = self->config.block_size,
+      .groups = self->pool.groups,
+      .in_flight_tokens = scheduler_in_flight_tokens(self->class, &self->config),
       .state = self->admission_state,
       .options = &self->config.admission_options,
   };
