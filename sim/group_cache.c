@@ -17,11 +17,11 @@ struct GroupCache {
   const Workload *workload;
   const KvGroups *layout;
   GroupRetention retention;
+  gboolean two_ended, windows_two_ended;
   guint32 unit_tokens; /* that all groups' blocks are a multiple of: content has a key at each */
   guint32 alignment;   /* tokens, a multiple of all groups' blocks */
   const KvGroupKind **kind_of; /* by group */
-  guint64 decisions;
-  guint64 *written; /* by block: the decision in which a state was registered there */
+  GArray *new_states; /* of guint64: keys of states that this decision's steps write */
 };
 
 static guint32
@@ -41,13 +41,15 @@ group_cache_new(const Workload *workload, const GroupCacheConfig *config)
   GroupCache *cache = g_new0(GroupCache, 1);
   guint32 n = 0;
 
-  named_blocks_init(&cache->blocks, config->num_blocks, config->two_ended);
+  named_blocks_init(&cache->blocks, config->num_blocks);
+  cache->two_ended = config->two_ended;
+  cache->windows_two_ended = config->windows_two_ended;
   cache->workload = workload;
   cache->layout = config->layout;
   cache->retention = config->retention;
   cache->alignment = 1;
   cache->kind_of = g_new(const KvGroupKind *, config->layout->n_groups);
-  cache->written = g_new0(guint64, config->num_blocks);
+  cache->new_states = g_array_new(FALSE, FALSE, sizeof(guint64));
   for (guint i = 0; i < config->layout->n_kinds; i++) {
     const KvGroupKind *kind = &config->layout->kinds[i];
     g_assert(kind->block_tokens > 0);
@@ -66,7 +68,7 @@ group_cache_free(GroupCache *cache)
     return;
   named_blocks_clear(&cache->blocks);
   g_free(cache->kind_of);
-  g_free(cache->written);
+  g_array_unref(cache->new_states);
   g_free(cache);
 }
 
@@ -85,7 +87,7 @@ group_cache_evicted(const GroupCache *cache)
 void
 group_cache_begin(GroupCache *cache)
 {
-  cache->decisions++;
+  cache->new_states->len = 0;
 }
 
 const KvGroups *
@@ -109,6 +111,16 @@ block_key(GroupCache *cache, Sequence *sequence, guint32 group, guint32 index)
       content_key(cache->workload, cache->unit_tokens, sequence, (index + 1) * units - 1);
 
   return MAX(mix64(content + (group + 1) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15)), 1);
+}
+
+/* TRUE if the state of that key is only written in this decision's step. */
+static gboolean
+is_new_state(const GroupCache *cache, guint64 key)
+{
+  for (guint i = 0; i < cache->new_states->len; i++)
+    if (g_array_index(cache->new_states, guint64, i) == key)
+      return TRUE;
+  return FALSE;
 }
 
 gboolean
@@ -165,7 +177,8 @@ group_cache_admission_blocks(GroupCache *cache, Sequence *sequence, guint32 cach
         g_assert_not_reached();
       blocks += cache->blocks.of[id].references == 0;
     }
-    if (kind->kind == KV_STATE && hits > 0 && cache->written[id] == cache->decisions)
+    if (kind->kind == KV_STATE && hits > 0 &&
+        is_new_state(cache, block_key(cache, sequence, g, hits - 1)))
       return G_MAXUINT32;
   }
   return blocks;
@@ -219,16 +232,19 @@ group_cache_share(GroupCache *cache, Sequence *sequence, guint32 cached)
   }
 }
 
-/* Blocks [first, end) of the table, the last one first. */
+/* Blocks [first, end) of the group's table, the last one first. */
 static void
-give(GroupCache *cache, Sequence *sequence, GroupTable *table, guint32 end)
+give(GroupCache *cache, Sequence *sequence, guint32 group, guint32 end)
 {
+  GroupTable *table = &sequence->group_tables[group];
+  gboolean two_ended =
+      cache->kind_of[group]->kind == KV_WINDOW ? cache->windows_two_ended : cache->two_ended;
   guint32 last_first = 0;
 
   for (guint32 i = end; i-- > table->first;) {
     if (table->ids[i] == 0)
       continue;
-    named_blocks_give(&cache->blocks, table->ids[i], &last_first);
+    named_blocks_give(&cache->blocks, table->ids[i], two_ended, &last_first);
     table->ids[i] = 0;
     sequence->blocks--;
   }
@@ -241,9 +257,8 @@ group_cache_give_back(GroupCache *cache, Sequence *sequence, guint32 computed)
   if (sequence->blocks == 0)
     return;
   for (guint32 g = 0; g < cache->layout->n_groups; g++) {
-    GroupTable *table = &sequence->group_tables[g];
     guint32 gone = (guint32)kv_group_gone_blocks(cache->kind_of[g], computed);
-    give(cache, sequence, table, MIN(gone, table->length));
+    give(cache, sequence, g, MIN(gone, sequence->group_tables[g].length));
   }
 }
 
@@ -359,11 +374,12 @@ group_cache_register(GroupCache *cache, Sequence *sequence, guint32 tokens)
     gboolean dense = kind->kind == KV_WHOLE || kind->kind == KV_CHUNKS;
     guint32 full = MIN(aligned / kind->block_tokens, table->length);
     for (guint32 i = table->registered; i < full; i++) {
-      guint32 id = table->ids[i];
-      if (id == 0 || !(dense || is_kept(cache, sequence, kind, i)))
+      guint64 key = block_key(cache, sequence, g, i);
+      if (table->ids[i] == 0 || !(dense || is_kept(cache, sequence, kind, i)))
         continue;
-      named_blocks_register(&cache->blocks, id, block_key(cache, sequence, g, i));
-      cache->written[id] = cache->decisions;
+      named_blocks_register(&cache->blocks, table->ids[i], key);
+      if (kind->kind == KV_STATE)
+        g_array_append_val(cache->new_states, key);
     }
     table->registered = MAX(table->registered, full);
   }
@@ -376,7 +392,7 @@ group_cache_release(GroupCache *cache, Sequence *sequence)
     return;
   for (guint32 g = 0; g < cache->layout->n_groups; g++) {
     GroupTable *table = &sequence->group_tables[g];
-    give(cache, sequence, table, table->length);
+    give(cache, sequence, g, table->length);
     table->length = table->first = table->registered = 0;
   }
   g_assert(sequence->blocks == 0);

@@ -31,7 +31,8 @@ typedef struct {
   const KvGroups *layout; /* borrowed */
   guint32 num_blocks;     /* count of ids, the engine's own among them */
   GroupRetention retention;
-  gboolean two_ended; /* see named_blocks.h */
+  gboolean two_ended;     /* what is given back without content is the next to be used again, */
+  gboolean windows_two_ended; /* and that of groups with windows (0.23), else all is the last */
 } GroupCacheConfig;
 
 GroupCache *group_cache_new(const Workload *workload, const GroupCacheConfig *config);

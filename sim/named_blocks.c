@@ -3,9 +3,9 @@
 #define NO_BLOCK G_MAXUINT32
 
 void
-named_blocks_init(NamedBlocks *blocks, guint32 num_blocks, gboolean two_ended)
+named_blocks_init(NamedBlocks *blocks, guint32 num_blocks)
 {
-  *blocks = (NamedBlocks){.two_ended = two_ended, .free_blocks = num_blocks - 1};
+  *blocks = (NamedBlocks){.free_blocks = num_blocks - 1};
   blocks->of = g_new0(NamedBlock, num_blocks);
   while (blocks->chain_mask + 1 < num_blocks)
     blocks->chain_mask = 2 * blocks->chain_mask + 1;
@@ -108,9 +108,9 @@ named_blocks_take(NamedBlocks *blocks)
 }
 
 void
-named_blocks_give(NamedBlocks *blocks, guint32 id, guint32 *last_first)
+named_blocks_give(NamedBlocks *blocks, guint32 id, gboolean two_ended, guint32 *last_first)
 {
-  gboolean first = blocks->two_ended && blocks->of[id].key == 0;
+  gboolean first = two_ended && blocks->of[id].key == 0;
 
   if (--blocks->of[id].references > 0)
     return;

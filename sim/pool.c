@@ -23,13 +23,9 @@ pool_cache(Pool *pool, const Workload *workload, guint32 num_blocks, gboolean na
 }
 
 void
-pool_cache_groups(Pool *pool, const Workload *workload, guint32 num_blocks,
-                  GroupRetention retention, gboolean two_ended)
+pool_cache_groups(Pool *pool, const Workload *workload, const GroupCacheConfig *config)
 {
-  pool->group_cache = group_cache_new(workload, &(GroupCacheConfig){.layout = pool->groups,
-                                                                    .num_blocks = num_blocks,
-                                                                    .retention = retention,
-                                                                    .two_ended = two_ended});
+  pool->group_cache = group_cache_new(workload, config);
 }
 
 void

@@ -40,8 +40,7 @@ void pool_init(Pool *pool, guint32 block_size, guint32 usable_blocks, guint32 ho
 void pool_cache(Pool *pool, const Workload *workload, guint32 num_blocks, gboolean named,
                 gboolean two_ended);
 /* The same for a pool of groups, of a workload with prefix hashes. */
-void pool_cache_groups(Pool *pool, const Workload *workload, guint32 num_blocks,
-                       GroupRetention retention, gboolean two_ended);
+void pool_cache_groups(Pool *pool, const Workload *workload, const GroupCacheConfig *config);
 void pool_clear(Pool *pool);
 
 static inline guint32

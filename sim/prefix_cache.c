@@ -7,6 +7,7 @@ struct PrefixCache {
   NamedBlocks blocks;
   const Workload *workload;
   guint32 block_size;
+  gboolean two_ended;
   GArray *given; /* borrowed; NULL: nobody watches */
 };
 
@@ -16,7 +17,8 @@ prefix_cache_new(const Workload *workload, guint32 num_blocks, guint32 block_siz
 {
   PrefixCache *cache = g_new0(PrefixCache, 1);
 
-  named_blocks_init(&cache->blocks, num_blocks, two_ended);
+  named_blocks_init(&cache->blocks, num_blocks);
+  cache->two_ended = two_ended;
   cache->workload = workload;
   cache->block_size = block_size;
   return cache;
@@ -119,7 +121,7 @@ prefix_cache_release(PrefixCache *cache, Sequence *sequence)
   guint32 last_first = 0;
 
   for (guint32 i = sequence->blocks; i-- > 0;)
-    named_blocks_give(&cache->blocks, sequence->block_ids[i], &last_first);
+    named_blocks_give(&cache->blocks, sequence->block_ids[i], cache->two_ended, &last_first);
   sequence->blocks = 0;
   sequence->registered_blocks = 0;
 }

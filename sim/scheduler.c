@@ -26,8 +26,15 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
     /* Where no two requests share a prefix blocks of groups are counted, and nothing is found. */
     self->config.prefix_caching &= workload->hashes->len > 0;
     if (self->config.prefix_caching)
-      pool_cache_groups(&self->pool, workload, config->num_gpu_blocks, class->group_retention,
-                        (class->features & SCHEDULER_REUSES_PARTIAL_FIRST) != 0);
+      pool_cache_groups(
+          &self->pool, workload,
+          &(GroupCacheConfig){
+              .layout = self->pool.groups,
+              .num_blocks = config->num_gpu_blocks,
+              .retention = class->group_retention,
+              .two_ended = (class->features & SCHEDULER_REUSES_PARTIAL_FIRST) != 0,
+              .windows_two_ended = (class->features & SCHEDULER_REUSES_PARTIAL_WINDOWS) != 0,
+          });
   } else if (self->config.prefix_caching && (class->features & SCHEDULER_HAS_PREFIX_CACHING) != 0)
     pool_cache(&self->pool, workload, config->num_gpu_blocks,
                config->named_blocks || config->num_offload_blocks > 0,

@@ -94,6 +94,7 @@ typedef enum {
   SCHEDULER_GIVES_BACK_SETTLED = 1 << 19,
   SCHEDULER_GATE_KNOWS_WINDOWS = 1 << 20,
   SCHEDULER_CACHES_STATES_BY_DEFAULT = 1 << 21,
+  SCHEDULER_REUSES_PARTIAL_WINDOWS = 1 << 22, /* as REUSES_PARTIAL_FIRST, of groups with windows */
 } SchedulerFeatures;
 
 typedef struct {

@@ -9,6 +9,7 @@ module_tests = \
   %D%/unit/invariants \
   %D%/unit/keys \
   %D%/unit/kv-groups \
+  %D%/unit/group-cache \
   %D%/unit/live \
   %D%/unit/metrics \
   %D%/unit/model \

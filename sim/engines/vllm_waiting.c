@@ -6,7 +6,7 @@
 #include "vllm.h"
 
 /* Blocks that must be free to admit the sequence: those of this chunk and, with the gate, those of
- * all that it has to compute; *whole is what the latter are in any case. Before 0.21 the gate counts
+ * all that it has to compute; *whole is what the latter are in any case. In 0.19 the gate counts
  * what windows will have given back by then. */
 static guint32
 needed_blocks(const Scheduler *self, Sequence *sequence, const PoolPrefix *prefix, guint32 tokens,
