@@ -35,6 +35,8 @@ align_end(const VllmDecision *d, guint32 start, guint32 end, guint32 prefill_end
 {
   guint32 aligned = end / block_tokens * block_tokens;
 
+  if (!vllm_has_rule(d->self, RULE_STOPS_AT_SHARED_PREFIX))
+    return end < last ? start + (end - start) / block_tokens * block_tokens : end;
   if (!vllm_has_rule(d->self, RULE_ALIGNS_ALL_CHUNKS))
     return end < last ? MAX(aligned, start) : end;
   if (end >= prefill_end)
