@@ -50,6 +50,7 @@ script_tests = \
   %D%/man.sh \
   %D%/memory.py \
   %D%/outputs.py \
+  %D%/parallel.py \
   %D%/policies.py \
   %D%/perfetto.py \
   %D%/poster.py \

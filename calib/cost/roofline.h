@@ -13,6 +13,9 @@
  * with 6 FLOPs an element and token: decay, outer product, read (Mamba-2, Gated DeltaNet, recurrent
  *                form); chunked forms of a prefill trade those for products of the same order
  *   head         the output head of sampled tokens, then sampling over their logits
+ *                Experts are shared by tensor x data-parallel ranks, of which each engine has as
+ *                many tokens as this one. Split by width, a rank has a part of each expert; with
+ *                expert parallelism whole ones, and the rows of the busiest rank (experts.h)
  *   comm         two all-reduces a layer, 2 (g - 1) / g of the activations over the bus bandwidth,
  * or all that the others have read at once, (g - 1) of them, whichever is faster host         a
  * step's and each sequence's, by scheduler swap         a copy's launch and its bytes; paths below
@@ -46,12 +49,15 @@ typedef enum { ROOFLINE_ERROR_CONFIG } RooflineError;
 typedef struct {
   const Device *device; /* these three are needed during roofline_new() only */
   const Model *model;
-  const Host *host; /* NULL: a step takes no time of it */
+  const Host *host;   /* NULL: a step takes no time of it */
   guint32 block_size; /* tokens */
   /* Of a block of a KV group, which is what is copied; 0: blocks are of all layers. */
   guint64 block_bytes; /* on one rank */
   guint32 block_tensors;
   guint32 tensor_parallel_size;
+  /* Of a model with experts: engines that share them, each with tokens of its own; 0 is 1. */
+  guint32 data_parallel_size;
+  gboolean expert_parallel; /* a rank has whole experts, not a part of each */
   HostScheduler scheduler;
   gboolean asynchronous; /* the host prepares a step while the one before runs */
   CapturedKind captured;
