@@ -1,5 +1,8 @@
 #include "assumptions.h"
 
+#include "calib/cost/copy_contention.h"
+#include "calib/cost/operation_fit.h"
+#include "calib/cost/pool_size.h"
 #include "calib/cost/profile_remarks.h"
 #include "sim/kv_groups.h"
 #include "sim/units.h"
@@ -63,6 +66,25 @@ add_held(json_t *list, const Scenario *s, const KvGroups *groups)
                     (double)blocks_held(groups, longest)));
 }
 
+/* What copies and steps do to each other. */
+static gboolean
+contention_is_measured(const Scenario *s, guint32 tp)
+{
+  g_autofree char *out = copy_variant(COPY_OUT, s->copy_path, s->host_memory);
+  g_autofree char *in = copy_variant(COPY_IN, s->copy_path, s->host_memory);
+  guint64 piece_bytes;
+
+  if (s->profile == NULL || s->model == NULL)
+    return FALSE;
+  piece_bytes = pool_block_bytes(s->model, s->config.block_size, tp) /
+                (s->copy_path == COPY_PATH_PER_BLOCK ? 1 : model_kv_tensors(s->model));
+  for (gboolean prefills = FALSE; prefills <= TRUE; prefills++)
+    if (!copy_contention_find(s->profile, out, prefills, piece_bytes).measured ||
+        !copy_contention_find(s->profile, in, prefills, piece_bytes).measured)
+      return FALSE;
+  return TRUE;
+}
+
 json_t *
 scenario_assumptions(const Scenario *s, guint32 tp)
 {
@@ -70,6 +92,9 @@ scenario_assumptions(const Scenario *s, guint32 tp)
   guint64 state_bytes = model_rank_state_bytes(s->model, tp);
   KvGroups groups;
 
+  if (s->config.overlap_copies && s->executor->needs_cost && !contention_is_measured(s, tp))
+    add(list, g_strdup("a copy beside a step takes its share of the memory's bandwidth from it, and "
+                       "is not slowed itself: modelled, not measured"));
   if (s->model->left_out != NULL)
     add(list, g_strdup_printf("%s takes no memory", s->model->left_out));
   if (s->config.kv_groups.n_kinds > 0) {

@@ -22,15 +22,15 @@ looks_like_path(const char *text, const char *suffix)
 
 static void
 set_unknown(GError **error, const char *text, const char *kind, const char *suffix,
-            const char *file)
+            const char *file, const char *advice)
 {
   g_auto(GStrv) names = shipped_names(kind, suffix);
   const char *near = typed_nearest(text, (const char *const *)names);
   g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : g_strdup("");
 
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-              "found '%s', expected a name from 'spillway list %s' or the path of %s%s", text, kind,
-              file, hint);
+              "found '%s', expected a name from 'spillway list %s' or the path of %s%s%s", text, kind,
+              file, hint, advice);
 }
 
 /* "…/Llama-2-7b/config.json" is called Llama-2-7b, "…/mine.ini" is called mine. */
@@ -73,7 +73,7 @@ find_model(const char *text, char **name, GError **error)
     return path;
   }
   if (!looks_like_path(text, ".json")) {
-    set_unknown(error, text, "models", ".json", "a config.json");
+    set_unknown(error, text, "models", ".json", "a config.json", "");
     return NULL;
   }
   path = g_file_test(text, G_FILE_TEST_IS_DIR) ? g_build_filename(text, CONFIG_FILE, NULL)
@@ -118,6 +118,17 @@ resolve_decoder_config(const char *text, GError **error)
   return path != NULL ? decoder_config_read(path, name, error) : NULL;
 }
 
+/* What to begin with. The caller frees it. */
+static char *
+own_device_advice(void)
+{
+  g_autofree char *pattern = shipped_file("devices", "h100-sxm", ".ini");
+
+  return g_strdup_printf(".\nFor hardware of your own copy %s, whose comments say what each figure is, "
+                         "and give the copy.",
+                         pattern != NULL ? pattern : "a shipped device file");
+}
+
 Device *
 resolve_device(const char *text, GError **error)
 {
@@ -126,8 +137,13 @@ resolve_device(const char *text, GError **error)
 
   if (shipped != NULL)
     return device_read(shipped, text, error);
-  if (!looks_like_path(text, ".ini")) {
-    set_unknown(error, text, "devices", ".ini", "a device file");
+  if (!looks_like_path(text, ".ini") || !g_file_test(text, G_FILE_TEST_EXISTS)) {
+    g_autofree char *advice = own_device_advice();
+    if (looks_like_path(text, ".ini"))
+      g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
+                  "%s: No such file or directory; expected a device file%s", text, advice);
+    else
+      set_unknown(error, text, "devices", ".ini", "a device file", advice);
     return NULL;
   }
   name = name_from_path(text);
@@ -200,7 +216,7 @@ resolve_host(const char *text, const Device *device, const Profile *profile, GEr
   if (shipped != NULL)
     return host_read(shipped, text, error);
   if (!looks_like_path(text, ".ini")) {
-    set_unknown(error, text, "hosts", ".ini", "a host's file");
+    set_unknown(error, text, "hosts", ".ini", "a host's file", "");
     g_prefix_error(error,
                    "the machine around the cards, not an address to listen at (vLLM's: leave "
                    "it out): ");

@@ -351,8 +351,9 @@ resolve(Resolver *r, GError **error)
   resolver_kv_groups(r);
   if (!resolver_sglang(r, error))
     return NULL;
+  scenario->block_bytes = r->pool_bytes_per_block;
   if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) || !resolver_tier(r, error) ||
-      !fit_length_limit(r, error))
+      !resolver_copies(r, error) || !fit_length_limit(r, error))
     return NULL;
   resolver_sglang_requests(r);
   if (!resolve_cost(r, error))

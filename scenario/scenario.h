@@ -38,6 +38,7 @@ typedef struct {
   CostModel *cost;              /* NULL where the executor needs none, or none was asked for */
   CopyPath copy_path;
   HostMemory host_memory;
+  guint64 block_bytes;           /* of a KV block on a card; 0 without a model */
   double mem_fraction_static;    /* SGLang's, where it sized the pool; else 0 */
   DecoderConfig *decoder;        /* NULL where nothing is computed */
   Recording *recording;          /* NULL where nothing is replayed */

@@ -51,6 +51,8 @@ case_of "a model to show" "llama-2-7b" "model show llam"
 case_of "a report's format" "svg" "report --format sv"
 case_of "a study" "poster" "study pos"
 case_of "an option of a study" "--device=" "study poster --dev"
+case_of "a map" "policies" "study pol"
+case_of "an option of a map" "--pressures=" "study policies --pres"
 n=${#names[@]}
 
 # Each leaves what it is offered for line I in $folder/SHELL.I, a line each.

@@ -28,7 +28,7 @@ OBJECTS = dict.fromkeys(["ttft_s", "tpot_s", "itl_s", "e2e_s", "queue_s"], QUANT
 OBJECTS["overhead_s"] = ["recompute", "swap_out", "swap_in"]
 
 # Settings of what is computed, in an object of their own.
-OF_LIVE = {"--load-format", "--token-ids", "--temperature", "--top-k", "--top-p", "--copy-method", "--overlap-copies"}
+OF_LIVE = {"--load-format", "--token-ids", "--temperature", "--top-k", "--top-p", "--copy-method"}
 
 # Settings that decide a result; where output goes and how steps are taken do not.
 NOT_CONFIG = {"--output-token-ids", "--record-steps", "--replay", "--help", "--output", "--decisions", "--requests", "--against", "--format",
@@ -84,7 +84,7 @@ def test_config():
     check_equal(config["live"], None)
     live = succeed("live", "--executor", "cpu", "--model", source("tests", "models", "tiny-llama.json"), "--trace",
                    "demo", "--limit", "1", "--num-gpu-blocks", "9", "--format", "json").json["config"]["live"]
-    check_equal(OF_LIVE | {"--copy-path", "--host-memory"}, {"--" + key.replace("_", "-") for key in live})
+    check_equal(OF_LIVE | {"--copy-path", "--host-memory", "--overlap-copies"}, {"--" + key.replace("_", "-") for key in live})
     check_equal(config["seed"], 5)
     check_equal(config["program_version"], succeed("--version").text.split()[1])
     check_equal(sorted(config["profile"]), ["format", "host_time", "kind", "name", "sha256"])

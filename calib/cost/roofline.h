@@ -90,3 +90,7 @@ gboolean roofline_is_captured(CapturedKind captured, guint64 captured_tokens,
 /* An (m x k) by (k x n) product with weights of a format: what `linear` is made of. */
 gint64 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64 n,
                         guint64 k, const WeightFormat *format);
+
+/* The routed experts of one layer, on one of `tp` devices that share each of them. */
+gint64 roofline_experts_ps(const Device *device, const WhatIf *what_if, guint64 tokens,
+                           const Layer *layer, guint32 tp);
