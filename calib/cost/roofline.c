@@ -89,30 +89,31 @@ roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64
   return roofline_round_ps(gemm_ps(device, what_if, (double)m, &product, 1));
 }
 
-/* Experts' products of a step of so many tokens in each engine. */
+/* An expert layer's product of a step of so many tokens in each engine. */
 static double
-experts_ps(const Roofline *self, const Product *product, double tokens)
+expert_ps(const Device *device, const WhatIf *what_if, const Product *product,
+          const ExpertSplit *split, double tokens)
 {
-  double all = tokens * self->engines;
-  double rows = experts_busiest_rows(product->experts, product->active, self->expert_ranks, all);
+  double all = tokens * split->engines;
+  guint32 ranks = split->whole ? split->tp * split->engines : 1;
 
-  return gemm_ps(&self->device, &self->what_if, rows, product,
+  return gemm_ps(device, what_if,
+                 experts_busiest_rows(product->experts, product->active, ranks, all), product,
                  experts_touched(product->experts, product->active, product->copies, all));
 }
 
 gint64
 roofline_experts_ps(const Device *device, const WhatIf *what_if, guint64 tokens, const Layer *layer,
-                    guint32 tp)
+                    const ExpertSplit *split)
 {
-  double total_ps = 0, m = (double)tokens;
+  double total_ps = 0;
 
   for (guint i = 0; i < layer->n_matrices; i++) {
     const Matrix *matrix = &layer->matrices[i];
-    const Product product = {matrix_rank_n(matrix, &layer->mixer, tp), matrix_rank_k(matrix, tp),
-                             matrix->copies, matrix->active, matrix->format};
-    if (matrix->copies > 1)
-      total_ps +=
-          gemm_ps(device, what_if, m * product.active, &product, touched_experts(&product, m));
+    if (matrix->copies > 1) {
+      const Product product = roofline_expert_product(matrix, &layer->mixer, split);
+      total_ps += expert_ps(device, what_if, &product, split, (double)tokens);
+    }
   }
   return roofline_round_ps(total_ps);
 }
@@ -129,8 +130,9 @@ find_linear_ps(const Roofline *self, guint64 tokens)
     double layer_ps = 0;
     for (guint j = 0; j < kind->n_products; j++) {
       const Product *product = &kind->products[j];
-      layer_ps += product->experts > 1 ? experts_ps(self, product, m)
-                                       : gemm_ps(&self->device, &self->what_if, m, product, 1);
+      layer_ps += product->experts > 1
+                      ? expert_ps(&self->device, &self->what_if, product, &self->split, m)
+                      : gemm_ps(&self->device, &self->what_if, m, product, 1);
     }
     total_ps += kind->layers * layer_ps;
   }
@@ -252,10 +254,17 @@ roofline_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
 
 /* The link is slower than the memory: a copy is not slowed. */
 static CopyContention
-roofline_contention(const CostModel *base, CopyDirection direction,
-                    gboolean prefills G_GNUC_UNUSED)
+roofline_contention(const CostModel *base, CopyDirection direction, gboolean prefills G_GNUC_UNUSED)
 {
   return (CopyContention){.step = ((const Roofline *)base)->copy_contention[direction]};
+}
+
+gint64
+roofline_exchange_ps(const CostModel *base, guint64 tokens)
+{
+  const Roofline *self = (const Roofline *)base;
+
+  return tokens > 0 ? product_ps(self->exchange_token_ps, tokens) + self->exchange_fixed_ps : 0;
 }
 
 static gint64
@@ -264,8 +273,7 @@ comm_ps(const Roofline *self, guint64 tokens)
   gint64 around = product_ps(self->comm[0].token_ps, tokens) + self->comm[0].fixed_ps;
   gint64 direct = product_ps(self->comm[1].token_ps, tokens) + self->comm[1].fixed_ps;
 
-  return MIN(around, direct) +
-         (tokens > 0 ? product_ps(self->exchange_token_ps, tokens) + self->exchange_fixed_ps : 0);
+  return MIN(around, direct) + roofline_exchange_ps(&self->base, tokens);
 }
 
 gboolean

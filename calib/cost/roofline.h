@@ -70,6 +70,12 @@ typedef struct {
   WhatIf what_if;
 } RooflineConfig;
 
+/* Which ranks share a model's experts, and how. */
+typedef struct {
+  guint32 tp, engines; /* tp x engines ranks; at least 1 each */
+  gboolean whole;      /* a rank has whole ones, else a part of each */
+} ExpertSplit;
+
 /* The caller frees it with cost_model_free(). For use by one thread: it remembers what it was
  * asked. */
 CostModel *roofline_new(const RooflineConfig *config, GError **error);
@@ -91,6 +97,12 @@ gboolean roofline_is_captured(CapturedKind captured, guint64 captured_tokens,
 gint64 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64 n,
                         guint64 k, const WeightFormat *format);
 
-/* The routed experts of one layer, on one of `tp` devices that share each of them. */
+/* The routed experts of one layer on one rank, in a step of so many tokens in each engine. */
 gint64 roofline_experts_ps(const Device *device, const WhatIf *what_if, guint64 tokens,
-                           const Layer *layer, guint32 tp);
+                           const Layer *layer, const ExpertSplit *split);
+
+/* Of COST_COMM: what engines that share experts send each other. */
+gint64 roofline_exchange_ps(const CostModel *self, guint64 tokens);
+
+/* How a config's ranks share experts. */
+ExpertSplit roofline_expert_split(const RooflineConfig *config);

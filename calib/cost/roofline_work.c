@@ -4,19 +4,31 @@
 
 #include <math.h>
 
-/* Whole experts, or a part of the width of each. */
-static Product
-expert_product(const Roofline *self, const Matrix *matrix, const Mixer *mixer, guint32 tp)
+ExpertSplit
+roofline_expert_split(const RooflineConfig *config)
 {
+  gboolean has_experts = config->model->experts > 0;
+
+  return (ExpertSplit){
+      .tp = config->tensor_parallel_size,
+      .engines = has_experts ? MAX(1, config->data_parallel_size) : 1,
+      .whole = has_experts && config->expert_parallel,
+  };
+}
+
+Product
+roofline_expert_product(const Matrix *matrix, const Mixer *mixer, const ExpertSplit *split)
+{
+  guint32 ranks = split->tp * split->engines;
   Product product = {matrix->n,      matrix->k,      matrix->copies,
                      matrix->active, matrix->copies, matrix->format};
 
-  if (self->expert_ranks > 1) {
-    product.copies = (matrix->copies + self->expert_ranks - 1) / self->expert_ranks;
+  if (split->whole) {
+    product.copies = (matrix->copies + ranks - 1) / ranks;
     return product;
   }
-  product.n = matrix_rank_n(matrix, mixer, tp * self->engines);
-  product.k = matrix_rank_k(matrix, tp * self->engines);
+  product.n = matrix_rank_n(matrix, mixer, ranks);
+  product.k = matrix_rank_k(matrix, ranks);
   return product;
 }
 
@@ -32,14 +44,14 @@ set_products(Roofline *self, const Model *model, guint32 tp)
     kind->layers = layer->count;
     for (guint j = 0; j < layer->n_matrices; j++) {
       const Matrix *matrix = &layer->matrices[j];
-      kind->products[kind->n_products++] = matrix->copies > 1
-                                               ? expert_product(self, matrix, &layer->mixer, tp)
-                                               : (Product){matrix_rank_n(matrix, &layer->mixer, tp),
-                                                           matrix_rank_k(matrix, tp),
-                                                           1,
-                                                           1,
-                                                           1,
-                                                           matrix->format};
+      kind->products[kind->n_products++] =
+          matrix->copies > 1 ? roofline_expert_product(matrix, &layer->mixer, &self->split)
+                             : (Product){matrix_rank_n(matrix, &layer->mixer, tp),
+                                         matrix_rank_k(matrix, tp),
+                                         1,
+                                         1,
+                                         1,
+                                         matrix->format};
     }
   }
   self->head = (Product){(model->vocab + tp - 1) / tp, model->hidden, 1, 1, 1, model->head_format};
@@ -286,12 +298,12 @@ set_exchange(Roofline *self, const Model *model)
   const Device *device = &self->device;
   double collectives = 0, bytes = ACTIVATION_BYTES * (double)model->hidden;
 
-  if (self->engines == 1)
+  if (self->split.engines == 1)
     return;
   for (guint i = 0; i < model->n_kinds; i++)
     collectives += model->kinds[i].experts > 0 ? 2.0 * model->kinds[i].count : 0;
   collectives *= self->what_if.comm_time;
-  self->exchange_token_ps = roofline_round_ps(collectives * (self->engines - 1) * bytes /
+  self->exchange_token_ps = roofline_round_ps(collectives * (self->split.engines - 1) * bytes /
                                               device->allreduce_bytes_per_s * (double)PS_PER_S);
   self->exchange_fixed_ps = roofline_round_ps(collectives * device->allreduce_latency_ps);
 }
@@ -347,10 +359,7 @@ set_copies(Roofline *self, const RooflineConfig *config)
 void
 roofline_take(Roofline *self, const RooflineConfig *config)
 {
-  self->engines = config->model->experts > 0 ? MAX(1, config->data_parallel_size) : 1;
-  self->expert_ranks = config->expert_parallel && config->model->experts > 0
-                           ? config->tensor_parallel_size * self->engines
-                           : 1;
+  self->split = roofline_expert_split(config);
   set_products(self, config->model, config->tensor_parallel_size);
   set_attention(self, config->model, config->tensor_parallel_size);
   set_elementwise(self, config->model, config->tensor_parallel_size);

@@ -64,8 +64,7 @@ typedef struct {
   gint64 decode_fixed_ps, prefill_fixed_ps;
   double prefill_ramp_tokens;
   gint64 elementwise_token_ps, elementwise_fixed_ps;
-  guint32 engines;      /* that share the experts */
-  guint32 expert_ranks; /* that whole experts lie on; 1: each has a part of all */
+  ExpertSplit split;
   gint64 exchange_token_ps, exchange_fixed_ps; /* of tokens between engines, for all layers */
   CommWay comm[2]; /* of which engines take the faster; the same twice where there is one */
   gint64 host_step_ps, host_sequence_ps, host_eager_ps;
@@ -94,6 +93,9 @@ roofline_memory_ps(const Device *device, const WhatIf *what_if, double bytes, do
 {
   return bytes / (device->hbm_bytes_per_s * efficiency) * (double)PS_PER_S * what_if->hbm_time;
 }
+
+/* What one rank has of a layer's experts. */
+Product roofline_expert_product(const Matrix *matrix, const Mixer *mixer, const ExpertSplit *split);
 
 /* All but the class, the device and the what-if scales, which are set. */
 void roofline_take(Roofline *self, const RooflineConfig *config);
