@@ -79,10 +79,7 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
 
   json_object_set_new(object, "scheduler", json_string(s->scheduler->name));
   set_policy(object, POLICY_OVERFLOW, &c->overflow->base, &c->overflow_options);
-  if (has(s, SCHEDULER_ONLY_RECOMPUTES)) /* it picks by its own rule */
-    json_object_set_new(object, policy_kinds[POLICY_VICTIM].option, json_string("engine"));
-  else
-    set_policy(object, POLICY_VICTIM, &c->victim->base, &c->victim_options);
+  set_policy(object, POLICY_VICTIM, &c->victim->base, &c->victim_options);
   set_policy(object, POLICY_ADMISSION, &c->admission->base, &c->admission_options);
   json_object_set_new(object, "executor", json_string(s->executor->name));
   json_object_set_new(object, "block_size", json_integer(c->block_size));

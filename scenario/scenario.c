@@ -103,6 +103,8 @@ resolve_names(Resolver *r, GError **error)
                                                           &s->config.victim_options, error);
   if (s->config.victim == NULL)
     return FALSE;
+  if (settings->victim == NULL && (s->scheduler->features & SCHEDULER_OWN_VICTIMS))
+    s->config.victim = &victim_engine;
   s->config.admission = (const AdmissionPolicy *)resolve_policy(
       r, POLICY_ADMISSION, settings->admission, &s->config.admission_options, error);
   return s->config.admission != NULL;
