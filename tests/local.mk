@@ -12,6 +12,7 @@ module_tests = \
   %D%/unit/keys \
   %D%/unit/keys-layers \
   %D%/unit/kv-groups \
+  %D%/unit/group-cache \
   %D%/unit/live \
   %D%/unit/metrics \
   %D%/unit/model \
@@ -47,6 +48,7 @@ script_tests = \
   %D%/memory.py \
   %D%/monotonic.py \
   %D%/outputs.py \
+  %D%/parallel.py \
   %D%/policies.py \
   %D%/perfetto.py \
   %D%/poster.py \
