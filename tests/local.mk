@@ -282,15 +282,25 @@ check_PROGRAMS += %D%/emulated-gpu
 %C%_emulated_gpu_SOURCES = %D%/emulated-gpu.c
 %C%_emulated_gpu_CPPFLAGS = $(emulator_cppflags)
 %C%_emulated_gpu_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
-# And the calibration's GPU, with steps as spillway-gpu runs them. It exports a management library to
-# itself.
-check_PROGRAMS += %D%/kernels/bench-emulated
-TESTS += %D%/kernels/bench-emulated
-%C%_kernels_bench_emulated_SOURCES = \
-  %D%/kernels/bench-emulated.c $(calib_gpu_sources) $(step_runner_gpu) %D%/emulator/bench.cc
+# And the calibration's GPU, with steps as spillway-gpu runs them.
+check_LIBRARIES += %D%/libemulated-bench.a
+check_PROGRAMS += %D%/kernels/bench-emulated %D%/kernels/calibration-emulated %D%/kernels/nvml-emulated
+TESTS += %D%/kernels/calibration-emulated %D%/kernels/bench-emulated %D%/kernels/nvml-emulated
+%C%_libemulated_bench_a_CPPFLAGS = $(emulator_cppflags)
+%C%_libemulated_bench_a_SOURCES = \
+  $(calib_gpu_sources) $(step_runner_gpu) %D%/emulator/bench.cc %D%/bench_fixture.c %D%/bench_fixture.h
+emulated_bench_ldadd = %D%/libemulated-bench.a %D%/libemulated-live.a $(emulator_ldadd)
+%C%_kernels_bench_emulated_SOURCES = %D%/kernels/bench-emulated.c
 %C%_kernels_bench_emulated_CPPFLAGS = $(emulator_cppflags)
-%C%_kernels_bench_emulated_LDFLAGS = $(AM_LDFLAGS) -rdynamic
-%C%_kernels_bench_emulated_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
+%C%_kernels_bench_emulated_LDADD = $(emulated_bench_ldadd)
+%C%_kernels_calibration_emulated_SOURCES = %D%/kernels/calibration-emulated.c
+%C%_kernels_calibration_emulated_CPPFLAGS = $(emulator_cppflags)
+%C%_kernels_calibration_emulated_LDADD = $(emulated_bench_ldadd)
+# It exports a management library to itself.
+%C%_kernels_nvml_emulated_SOURCES = %D%/kernels/nvml-emulated.c
+%C%_kernels_nvml_emulated_CPPFLAGS = $(emulator_cppflags)
+%C%_kernels_nvml_emulated_LDFLAGS = $(AM_LDFLAGS) -rdynamic
+%C%_kernels_nvml_emulated_LDADD = $(emulated_bench_ldadd)
 # So does the self-check: every kernel's tiny cases, and damaged results that must be found.
 check_PROGRAMS += %D%/kernels/selfcheck-emulated
 TESTS += %D%/kernels/selfcheck-emulated
