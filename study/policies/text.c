@@ -311,7 +311,7 @@ policy_map_text(const PolicyMap *map, const MapProgress *progress, guint figure)
   g_string_append(
       text,
       "\nThe best of many is chosen by the runs that it is measured by, so a small gain is rather "
-      "too large.\n");
+      "too large;\nof some that tie, the first of the list is told.\n");
   append_holes(text, map);
   return g_string_free(text, FALSE);
 }
