@@ -2,7 +2,7 @@
 """The figures of doc/policies.md: the map, what became of the field's claims, the regret of policies, and how near the search of
 regret comes to the best of all schedules. Each part is kept in BENCH_OUT and not run again: remove it there, and it is.
 
-usage: SPILLWAY=build/spillway BENCH_OUT=FOLDER bench/policies.py PART... [doc/policies.md]    parts: map traces claims regret gap picture
+usage: SPILLWAY=build/spillway BENCH_OUT=FOLDER bench/policies.py PART... [doc/policies.md]    parts: map traces public claims regret gap picture
 With a page the parts' tables are put into it, between <!-- PART --> and <!-- end of PART -->.
 """
 import base64
@@ -17,11 +17,15 @@ SPILLWAY = os.environ.get("SPILLWAY", "spillway")
 OUT = os.environ.get("BENCH_OUT", "bench/out")
 HOUR = "gen:--duration 3600 --rate 1.2 --prompt lognormal:mean=1155,median=1020,max=3500 --output lognormal:mean=211,median=129,max=590"
 CARD = ["--model", "llama-2-7b", "--device", "a100-40gb"]
-REGRET = [("the study's burst", ["--model", "yarn-llama-2-7b-64k", "--device", "a100-40gb", "--trace", "study-burst"], "20000"),
-          ("an hour of conversation", [*CARD, "--trace", HOUR], "4000")]
+BURST = ["--model", "yarn-llama-2-7b-64k", "--device", "a100-40gb", "--trace", "study-burst"]
+# Traffic, its short name, its options and the budget.
+REGRET = [("the study's burst", "burst", BURST, "20000"),
+          ("the same, vllm-0.6", "burst-0.6", [*BURST, "--scheduler", "vllm-0.6"], "20000"),
+          ("an hour of conversation", "conversation", [*CARD, "--trace", HOUR], "4000")]
 SHARES = ["12%", "20%", "30%"]
-ENGINES = [["vllm-v1"], ["vllm-0.33"], ["vllm-0.33", "--no-enable-prefix-caching"], ["vllm-0.6"]]
-GAP_CASES = 200
+# Engines, cases, and the lengths of outputs: vllm-0.6 keeps a block free a sequence and evicts so often that most cases have too many schedules.
+GAP = [(["vllm-v1"], 60, "20,90"), (["vllm-0.33"], 60, "20,90"), (["vllm-0.33", "--no-enable-prefix-caching"], 60, "20,90"),
+       (["vllm-0.6"], 20, "10,45")]
 KINDS = ["overflow", "victim", "admission"]
 
 
@@ -108,17 +112,31 @@ def part_map():
     return text + "\n" + table(["in place of the engine's own", "points", "best in", "least", "median", "most"], rows)
 
 
-def part_traces():
-    whole = the_map()
+def trace_table(whole, model):
     rows = []
     for point in whole["points"]:
-        if point["trace"] and point["gains"] and point["model"] == whole["models"][1]:
+        if point["trace"] and point["gains"] and point["model"] == model:
             cells = []
             for kind in [None, "overflow"]:
                 choice, gain, _ = best_of(whole, point, kind)
                 cells.append("–" if choice == 0 or gain < 5e-4 else "%s %s" % (name_of(whole["choices"][choice]), percent(gain)))
-            rows.append([point["trace"], point["engine"], "%g" % point["pressure"], "%d" % point["own"]["preemptions"], *cells])
-    return table(["trace", "engine", "pressure", "evictions", "best of all", "best overflow"], rows)
+            rows.append([os.path.basename(point["trace"]), "{:,.0f}".format(point["own"]["finished"]), point["engine"], "%g" % point["pressure"],
+                         "%d" % point["own"]["preemptions"], "%.2f s" % point["own"]["e2e_s.mean"], *cells])
+    return table(["trace", "requests", "engine", "pressure", "evictions", "mean latency", "best of all", "best overflow"], rows)
+
+
+def part_traces():
+    whole = the_map()
+    return trace_table(whole, whole["models"][1])
+
+
+def part_public():
+    """Rows of the traces in BENCH_TRACES, as published, ':' between them."""
+    names = os.environ.get("BENCH_TRACES", "").split(":")
+    whole = kept("public.json", lambda: spillway(
+        "study", "policies", "-o", path("public.db"), "--prompts", "none", "--models", "llama-3.1-8b", "--format", "json",
+        *(word for name in names for word in ("--trace", name))))
+    return trace_table(whole, whole["models"][0])
 
 
 def claim_rows(whole):
@@ -174,9 +192,9 @@ def kept(name, make):
 
 def part_regret():
     rows = []
-    for title, words, budget in REGRET:
+    for title, short, words, budget in REGRET:
         for share in SHARES:
-            name = "regret-%s-%s.json" % (title.split()[-1], share.rstrip("%"))
+            name = "regret-%s-%s.json" % (short, share.rstrip("%"))
             whole = kept(name, lambda words=words, share=share, budget=budget: spillway(
                 "regret", *words, "--kv-memory", share, "--swap-space", "64", "--budget", budget, "-o", path("regret.db"), "--format", "json"))
             by = {(p["overflow"], p["victim"]): p for p in whole["policies"]}
@@ -187,12 +205,13 @@ def part_regret():
                          "%s, %s %s" % (best["overflow"], best["victim"], percent(best["regret"])), "%.2f s" % found,
                          "%.2f s" % bounds["swap-free"], "%.2f s" % bounds["unlimited-memory"], whole["best_found"]["runs"]])
     return table(["traffic, memory", "evictions", "the engine's own", "its regret", "best policy, its regret", "best schedule found",
-                  "swap-free (a bound)", "unlimited memory (a bound)", "runs"], rows)
+                  "swap-free, best victim", "unlimited memory (a bound)", "runs"], rows)
 
 
-def gap_case(engine, seed):
+def gap_case(engine, seed, outputs):
     words = ["regret", *CARD, "--scheduler", *engine, "--num-gpu-blocks", "22", "--max-model-len", "300", "--seed", str(seed), "--trace",
-             "gen:--requests %d --rate 30 --prompt uniform:60,160 --output uniform:20,90" % (4 + seed % 2), "--exhaustive", "--format", "json"]
+             "gen:--requests %d --rate 30 --prompt uniform:60,160 --output uniform:%s" % (4 + seed % 2 * (engine != ["vllm-0.6"]), outputs),
+             "--exhaustive", "--format", "json"]
     every = json.loads(spillway(*words))["exhaustive"]
     return {"engine": engine, "seed": seed, "all": every["all"], "schedules": every["schedules"], "gap": every.get("gap")}
 
@@ -204,11 +223,11 @@ def gap_cases():
         with open(path("regret-gap.jsonl"), encoding="utf-8") as file:
             have = [json.loads(line) for line in file]
     with open(path("regret-gap.jsonl"), "a", encoding="utf-8") as file:
-        for engine in ENGINES:
+        for engine, n_cases, outputs in GAP:
             seed = max((case["seed"] for case in have if case["engine"] == engine), default=0)
-            while sum(case["engine"] == engine and counts(case) for case in have) < GAP_CASES // len(ENGINES):
+            while sum(case["engine"] == engine and counts(case) for case in have) < n_cases:
                 seed += 1
-                have.append(gap_case(engine, seed))
+                have.append(gap_case(engine, seed, outputs))
                 file.write(json.dumps(have[-1]) + "\n")
                 file.flush()
     return have
@@ -220,7 +239,7 @@ def counts(case):
 
 def part_gap():
     rows, cases = [], gap_cases()
-    for engine in [*ENGINES, None]:
+    for engine in [*(of[0] for of in GAP), None]:
         of = [case for case in cases if counts(case) and engine in (None, case["engine"])]
         gaps = [case["gap"] for case in of]
         rows.append([" ".join(engine) if engine else "all", len(of), "%d to %d" % (min(c["schedules"] for c in of), max(c["schedules"] for c in of)),
@@ -245,7 +264,7 @@ def part_picture():
     return ""
 
 
-PARTS = {"map": part_map, "traces": part_traces, "claims": part_claims, "regret": part_regret, "gap": part_gap, "picture": part_picture}
+PARTS = {"map": part_map, "traces": part_traces, "public": part_public, "claims": part_claims, "regret": part_regret, "gap": part_gap, "picture": part_picture}
 
 
 def put(page, part, text):

@@ -48,6 +48,7 @@ function median(values) {
 
 const onMap = report.points.filter(point => point.trace === null);
 const run = onMap.filter(point => point.gains !== null);
+const rated = onMap.length ? run : report.points.filter(point => point.gains !== null); // that the legend and colours are of
 const modelNames = { 'yarn-llama-2-7b-64k': 'MHA', 'llama-3.1-8b': 'GQA', 'llama-3.1-8b:fp8': 'GQA, fp8 KV' };
 
 function modelName(model) {
@@ -57,7 +58,7 @@ function modelName(model) {
 // Colours go to the policies that are best most often, whatever may be chosen.
 const ranked = (() => {
   const times = new Map();
-  run.forEach(point => ['', ...kindsOfPolicy].forEach(kind => {
+  rated.forEach(point => ['', ...kindsOfPolicy].forEach(kind => {
     const best = bestOf(point, kind);
     if (best.counts) times.set(best.choice, (times.get(best.choice) || 0) + 1);
   }));
@@ -159,13 +160,13 @@ function traceTable() {
 }
 
 function showMaps() {
-  byId('maps').replaceChildren(...report.engines.flatMap(engine => report.models.map(model =>
+  if (onMap.length) byId('maps').replaceChildren(...report.engines.flatMap(engine => report.models.map(model =>
     framed(engine + ', ' + modelName(model), mapTable(onMap.filter(point => point.engine === engine && point.model === model)), 'map'))));
   if (report.traces.length) byId('traces').replaceChildren(framed('Traces as they are, one run each: no interval', traceTable(), 'map wide'));
 }
 
 function showLegend() {
-  const times = new Map();
+  const times = new Map(), run = rated;
   run.forEach(point => {
     const best = bestOf(point, view.kind);
     const key = best.counts ? best.choice : 0;
@@ -250,7 +251,7 @@ function showTraces() {
 
 const best = run.map(point => ({ point, ...bestOf(point, '') })), gaining = best.filter(({ counts: does }) => does);
 const most = gaining.reduce((a, b) => (a && a.gain >= b.gain ? a : b), null);
-showTitle('Which policy is best where', [
+showTitle('Which policy is best where', run.length === 0 ? ['Traces on ' + report.device + ', by ' + figureName + '.'] : [
   'At ' + gaining.length + ' of ' + run.length + ' points on ' + report.device + ' another policy than the engine’s own is better in ' + figureName
     + ' by ' + gainText(report.least_gain) + ' % or more, beyond what seeds do; there the median gain is '
     + gainText(median(gaining.map(({ gain }) => gain))) + ' %.',
@@ -269,7 +270,7 @@ traces.id = 'traces';
 controls.append(kindChooser());
 section.append(controls, legend, maps, traces);
 showAll();
-showAxes();
+if (run.length) showAxes();
 showTraces();
-showPolicies();
+if (run.length) showPolicies();
 setUpTheme();
