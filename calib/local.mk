@@ -6,12 +6,17 @@ libspillway_calib_a_SOURCES = \
   %D%/profile_host.c %D%/profile_host.h \
   %D%/profile_summary.c %D%/profile_summary.h \
   %D%/cost/attention_fit.c %D%/cost/attention_fit.h \
+  %D%/cost/attention_part.c %D%/cost/attention_part.h \
   %D%/cost/attention_skew.c %D%/cost/attention_skew.h \
   %D%/cost/copy_contention.c %D%/cost/copy_contention.h \
   %D%/cost/copy_path.c %D%/cost/copy_path.h \
   %D%/cost/crossover.c %D%/cost/crossover.h \
   %D%/cost/dtype.c %D%/cost/dtype.h \
+  %D%/cost/experts.c %D%/cost/experts.h \
   %D%/cost/gemm_fit.c %D%/cost/gemm_fit.h \
+  %D%/cost/gemm_series.c %D%/cost/gemm_series.h \
+  %D%/cost/mixer_table.c %D%/cost/mixer_table.h \
+  %D%/cost/moe_fit.c %D%/cost/moe_fit.h \
   %D%/cost/operation_fit.c %D%/cost/operation_fit.h \
   %D%/cost/pool_size.c %D%/cost/pool_size.h \
   %D%/cost/server_memory.c %D%/cost/server_memory.h \
@@ -21,10 +26,12 @@ libspillway_calib_a_SOURCES = \
   %D%/cost/profile_cost_internal.h \
   %D%/cost/profile_cost_step.c \
   %D%/cost/profile_cost_tables.c \
+  %D%/cost/profile_linear.c %D%/cost/profile_linear.h \
   %D%/cost/profile_remarks.c %D%/cost/profile_remarks.h \
   %D%/cost/roofline.c %D%/cost/roofline.h \
   %D%/cost/roofline_work.c %D%/cost/roofline_work.h \
   %D%/cost/rounding.h \
+  %D%/cost/state_fit.c %D%/cost/state_fit.h \
   %D%/cost/step_fit.c %D%/cost/step_fit.h \
   %D%/cost/step_residual.c %D%/cost/step_residual.h \
   %D%/cost/what_if.c %D%/cost/what_if.h \

@@ -102,6 +102,21 @@ swap_copies_take_ended(SwapCopies *copies, CopyDirection direction, gint64 by_ps
 }
 
 gint64
+swap_copies_busy_ps(const SwapCopies *copies, CopyDirection direction, gint64 now_ps,
+                    CostModel *cost)
+{
+  gint64 busy_ps = 0;
+
+  for (guint i = copies->ways[direction]->len; i-- > 0;) {
+    const SwapJob *job = job_at(copies, direction, i);
+    if (job->end_ps < G_MAXINT64)
+      return busy_ps + MAX(0, job->end_ps - now_ps);
+    busy_ps += cost != NULL ? cost_model_copy_ps(cost, direction, job->blocks) : 0;
+  }
+  return busy_ps;
+}
+
+gint64
 swap_copies_next_end_ps(const SwapCopies *copies)
 {
   gint64 next_ps = G_MAXINT64;

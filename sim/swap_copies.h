@@ -43,5 +43,9 @@ void swap_copies_slow(SwapCopies *copies, CopyLink *link, CopyDirection directio
 /* The next job of that way that is over by then, taken out. FALSE: there is none. */
 gboolean swap_copies_take_ended(SwapCopies *copies, CopyDirection direction, gint64 by_ps,
                                 SwapJob *job);
+/* How long a way is busy from now_ps on, those included that are not submitted; without a cost model
+ * they take no time. */
+gint64 swap_copies_busy_ps(const SwapCopies *copies, CopyDirection direction, gint64 now_ps,
+                           CostModel *cost);
 /* When the next one ends that was submitted; G_MAXINT64 if there is none. */
 gint64 swap_copies_next_end_ps(const SwapCopies *copies);

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """Copies of swapped blocks beside the steps (--overlap-copies): what the log of decisions tells of them."""
+import sqlite3
+
 from spillway_test import (HARDWARE, all_tests, check, check_close, check_equal, check_refused, execute, main, read, read_json_lines,
                            run_json, succeed, without, write)
 
@@ -118,6 +120,36 @@ def test_figures():
     alone = run_json(*TIGHT, "--overflow", "swap")
     check_equal((alone["copy_wait_s"], alone["starved_s"], alone["config"]["overlap_copies"]), (0, 0, False))
     check_close(alone["swapped_out_bytes"], alone["swapped_out_blocks"] * block)
+
+
+def test_prices():
+    """A copy that waits behind others is dear: what an eviction costs grows with the link's queue, and so `auto` copies less"""
+    # Small victims, of which many go at once.
+    write("small.csv", "arrival_s,prompt_tokens,output_tokens\n" + "".join("0,%d,120\n" % (15 + i % 7) for i in range(60)))
+    succeed("run", *HARDWARE, "--trace", "small.csv", "--num-gpu-blocks", "60", "--what-if", "d2h=0.1x,h2d=0.1x", "--overflow", "swap",
+            "--overlap-copies", "-o", "prices.db", "--decisions", "log.jsonl")
+    rows = sqlite3.connect("prices.db").execute(
+        "SELECT victim, time_s, blocks, free_s, price_s_swap, price_s_recompute FROM preemption ORDER BY sequence").fetchall()
+    steps = [step for step in read_json_lines("log.jsonl") if "step" in step]
+    # By the log: when the link has made what was decided before.
+    gone = {}
+    for step in steps:
+        for request, _ in copies_of(step, "copied_out"):
+            gone.setdefault(request, []).append(step["t"])
+    checked = 0
+    for victim, time_s, _, free_s, _, _ in rows:
+        if gone.get(victim):
+            # It is told with the step after its end; the copies' own slowdown, and the step in flight, come on top.
+            check(time_s + free_s <= gone[victim].pop(0) + 1e-9, "%d is gone before its time" % victim)
+            checked += 1
+    check(checked > 10, checked)
+    rates = [free_s / blocks for _, _, blocks, free_s, _, _ in rows]
+    check(max(rates) > 1.2 * min(rates), "nobody waited for the link")
+    text = succeed("explain", "prices.db", "--preemption", "0").text
+    check("They were free" in text and "beside the steps" in text, text)
+    copied = [run_json(*TIGHT[:-1], "h2d=%s,d2h=%s" % (speed, speed), "--overflow", "auto", "--overlap-copies")["swapped_out_blocks"]
+              for speed in ("10x", "0.1x", "0.001x")]
+    check(copied[0] > copied[1] >= copied[2], copied)
 
 
 def test_assumed():

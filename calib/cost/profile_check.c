@@ -48,6 +48,13 @@ same_shape(const ProfileSample *a, const ProfileSample *b, guint first, guint la
   return memcmp(a->shape + first, b->shape + first, (last - first) * sizeof a->shape[0]) == 0;
 }
 
+static gboolean
+is_attention(const ProfileSample *sample)
+{
+  return sample->operation == OP_ATTENTION || sample->operation == OP_ATTENTION_WINDOW ||
+         sample->operation == OP_MLA;
+}
+
 /* Whether two samples belong to one fit: dtype and variant, and for attention the heads. */
 static gboolean
 same_group(const ProfileSample *a, const ProfileSample *b)
@@ -55,8 +62,8 @@ same_group(const ProfileSample *a, const ProfileSample *b)
   if (a->operation != b->operation || strcmp(a->dtype, b->dtype) != 0 ||
       strcmp(a->variant, b->variant) != 0)
     return FALSE;
-  if (a->operation == OP_ATTENTION)
-    return same_shape(a, b, 5, 8);
+  if (is_attention(a))
+    return same_shape(a, b, 5, OPERATION_SHAPE_MAX);
   return a->operation == OP_GEMM || same_shape(a, b, 1, OPERATION_SHAPE_MAX);
 }
 
@@ -92,21 +99,29 @@ finish(Check *check)
 }
 
 static void
+note_error(Check *check, const ProfileSample *sample, double predicted_ps)
+{
+  double predicted_ns = predicted_ps / PS_PER_NS;
+  double error = fabs(predicted_ns / sample->median_ns - 1);
+
+  if (error >= check->now.worst) {
+    check->now.worst = error;
+    memcpy(check->now.worst_shape, sample->shape, sizeof sample->shape);
+    check->now.worst_measured_ns = sample->median_ns;
+    check->now.worst_predicted_ns = predicted_ns;
+  }
+  g_array_append_val(check->errors, error);
+}
+
+static void
 note(Check *check, const ProfileSample *all, const ProfileSample *sample, double predicted_ps)
 {
   const ProfileCheckPoint point = {
       .sample = (guint32)(sample - all),
       .predicted_ns = predicted_ps / PS_PER_NS,
   };
-  double error = fabs(point.predicted_ns / sample->median_ns - 1);
 
-  if (error >= check->now.worst) {
-    check->now.worst = error;
-    memcpy(check->now.worst_shape, sample->shape, sizeof sample->shape);
-    check->now.worst_measured_ns = sample->median_ns;
-    check->now.worst_predicted_ns = point.predicted_ns;
-  }
-  g_array_append_val(check->errors, error);
+  note_error(check, sample, predicted_ps);
   if (check->points != NULL)
     g_array_append_val(check->points, point);
 }
@@ -132,28 +147,57 @@ check_gemm(Check *check, Group *group, const ProfileSample *samples, guint n, co
   }
 }
 
-static AttentionHeads
-heads_of(const ProfileSample *sample, guint first)
+/* All samples of one n are of one fold, or all of one k: in the even folds, or in the odd ones. */
+static gboolean
+not_of_other_shapes(const ProfileSample *sample, gpointer user_data)
 {
-  return (AttentionHeads){.heads = (guint32)sample->shape[first],
-                          .kv_heads = (guint32)sample->shape[first + 1],
-                          .head_dim = (guint32)sample->shape[first + 2],
-                          .dtype = sample->dtype};
+  const Group *group = user_data;
+  guint64 x = (guint64)sample->shape[1 + group->fold % 2] * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+
+  return !same_group(sample, group->like) || (guint)((x >> 33) % FOLDS) == group->fold / 2;
+}
+
+/* Products of an n or a k that no fit was told: what a model's own shapes are. */
+static void
+check_shapes(Check *check, const ProfileSample *all, const ProfileSample *samples, guint n,
+             const Device *device)
+{
+  const WhatIf none = WHAT_IF_NONE;
+  Group group = {.profile = check->profile, .all = all, .like = samples};
+
+  begin(check, samples);
+  check->now.variant = PROFILE_CHECK_SHAPES;
+  for (group.fold = 0; group.fold < 2 * FOLDS; group.fold++) {
+    g_autoptr(GemmFit) fit =
+        gemm_fit_new(check->profile, device, samples->dtype, not_of_other_shapes, &group);
+    for (guint i = 0; fit != NULL && i < n; i++) {
+      gboolean measured;
+      double ps;
+      if (!not_of_other_shapes(&samples[i], &group))
+        continue;
+      ps = gemm_fit_ps(fit, &none, (guint64)samples[i].shape[0], (guint64)samples[i].shape[1],
+                       (guint64)samples[i].shape[2], &measured);
+      if (measured)
+        note_error(check, &samples[i], ps);
+    }
+  }
+  finish(check);
 }
 
 static void
 check_attention(Check *check, Group *group, const ProfileSample *samples, guint n)
 {
-  const AttentionHeads heads = heads_of(group->like, 5);
+  const AttentionKey key = attention_key_of(group->like, 5);
+  gint64 window = attention_key_window(&key), seen = window > 0 ? window : G_MAXINT64;
 
   for (group->fold = 0; group->fold < FOLDS; group->fold++) {
-    g_autoptr(AttentionFit) fit = attention_fit_new(check->profile, &heads, not_in_rest, group);
+    g_autoptr(AttentionFit) fit = attention_fit_new(check->profile, &key, not_in_rest, group);
     for (guint i = 0; fit != NULL && i < n; i++) {
       const AttentionPoint point = {
           .new_tokens = (double)samples[i].shape[1],
-          .cached_tokens = (double)samples[i].shape[2],
+          .cached_tokens = (double)MIN(samples[i].shape[2], seen),
           .decodes = (double)samples[i].shape[3],
-          .context = (double)samples[i].shape[4],
+          .context = (double)MIN(samples[i].shape[4], seen),
       };
       gboolean measured;
       double ps;
@@ -203,10 +247,9 @@ static void
 check_skew(Check *check, const ProfileSample *all, const ProfileSample *samples, guint n,
            const Device *device)
 {
-  const AttentionHeads heads = heads_of(samples, 6);
+  const AttentionKey key = attention_key_of(samples, 6);
   guint third = n / 3;
-  g_autoptr(AttentionSkew) rule =
-      attention_skew_new(check->profile, &heads, device->multiprocessors);
+  g_autoptr(AttentionSkew) rule = attention_skew_new(check->profile, &key, device->multiprocessors);
 
   if (rule == NULL || n % 3 != 0)
     return;
@@ -242,12 +285,14 @@ check_run(Check *check, const ProfileSample *all, const ProfileSample *samples, 
       done[j] |= same_group(&samples[i], &samples[j]);
     if (samples->operation == OP_GEMM)
       check_gemm(check, &group, samples, n, device);
-    else if (samples->operation == OP_ATTENTION)
+    else if (is_attention(samples))
       check_attention(check, &group, samples, n);
     else
       check_curve(check, &group, samples, n);
   }
   finish(check);
+  if (samples->operation == OP_GEMM)
+    check_shapes(check, all, samples, n, device);
 }
 
 gboolean

@@ -54,7 +54,7 @@ append_preemption_table(GString *sql)
            " sequence INTEGER NOT NULL, victim INTEGER NOT NULL, beneficiary INTEGER NOT NULL,"
            " step INTEGER NOT NULL, time_s REAL NOT NULL, action TEXT NOT NULL,"
            " fell_back INTEGER NOT NULL, blocks INTEGER NOT NULL, tokens_lost INTEGER NOT NULL,"
-           " found_tokens INTEGER NOT NULL, cost_s REAL, other_cost_s REAL, resumed_s REAL");
+           " found_tokens INTEGER NOT NULL, cost_s REAL, other_cost_s REAL, resumed_s REAL, free_s REAL");
   for (guint i = 0; overflow_policies[i] != NULL; i++) {
     g_autofree char *column = results_price_column(overflow_policies[i]);
     g_string_append_printf(sql, ", %s REAL", column);

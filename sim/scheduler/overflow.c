@@ -20,6 +20,22 @@ scheduler_running_decodes(Scheduler *self)
   return contexts;
 }
 
+static CopyLoad
+copy_load(const Scheduler *self)
+{
+  const SwapCopies *copies = self->swap_copies;
+  CostModel *cost = self->config.cost;
+
+  if (copies == NULL)
+    return (CopyLoad){.beside = FALSE};
+  return (CopyLoad){
+      .beside = TRUE,
+      .busy_ps = {[COPY_OUT] = swap_copies_busy_ps(copies, COPY_OUT, self->now_ps, cost),
+                  [COPY_IN] = swap_copies_busy_ps(copies, COPY_IN, self->now_ps, cost)},
+      .pool_blocks = self->pool.total_blocks,
+  };
+}
+
 OverflowQuery
 scheduler_overflow_query(const Scheduler *self, const Sequence *victim, const Sequence *beneficiary,
                          guint32 short_blocks)
@@ -36,14 +52,26 @@ scheduler_overflow_query(const Scheduler *self, const Sequence *victim, const Se
       .waiting = self->waiting.length,
       .step_tokens = self->config.max_num_batched_tokens,
       .decodes = self->decodes,
+      .copies = copy_load(self),
       .cost = self->config.cost,
       .options = &self->config.overflow_options,
   };
 }
 
+/* Until those of the victim's blocks that the plan copies are free. */
+static gint64
+free_after_ps(const OverflowQuery *query, const OverflowPlan *plan)
+{
+  guint32 copied = query->victim->blocks - plan->keep_blocks - plan->drop_blocks;
+
+  if (!query->copies.beside || plan->free_copies || copied == 0 || query->cost == NULL)
+    return 0;
+  return query->copies.busy_ps[COPY_OUT] + cost_model_copy_ps(query->cost, COPY_OUT, copied);
+}
+
 /* The policy's plan, with what it may not ask for left out. */
 static OverflowPlan
-plan_of(const Scheduler *self, const OverflowPolicy *policy, const OverflowQuery *query)
+permitted_plan(const Scheduler *self, const OverflowPolicy *policy, const OverflowQuery *query)
 {
   OverflowPlan plan = policy->plan(policy, query);
   guint32 front = plan.keep_blocks + plan.drop_blocks;
@@ -59,6 +87,15 @@ plan_of(const Scheduler *self, const OverflowPolicy *policy, const OverflowQuery
   if (query->victim->gap_end_tokens > 0 ||
       (front > 0 && (guint64)front * self->config.block_size >= query->victim->computed_tokens))
     plan.drop_blocks = query->victim->blocks - plan.keep_blocks;
+  return plan;
+}
+
+static OverflowPlan
+plan_of(const Scheduler *self, const OverflowPolicy *policy, const OverflowQuery *query)
+{
+  OverflowPlan plan = permitted_plan(self, policy, query);
+
+  plan.free_after_ps = free_after_ps(query, &plan);
   return plan;
 }
 
@@ -193,11 +230,15 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
   if (self->offload != NULL)
     offload_preempt(self->offload, victim);
   computed = victim->computed_tokens;
-  pool_give_back(&self->pool, victim);
+  if (self->pool.group_cache == NULL)
+    pool_give_back(&self->pool, victim, victim->computed_tokens);
   query = scheduler_overflow_query(self, victim, beneficiary, short_blocks);
   plan = plan_of(self, self->config.overflow, &query);
   if (self->tell_plans)
     tell_plans(self, &query, step);
+  /* What is dropped the cache gets in one go. */
+  if (plan.drop_blocks == 0 && plan.keep_blocks == 0)
+    pool_give_back(&self->pool, victim, victim->computed_tokens);
   if (!fit_host(self, victim, can_fall_back, &plan, &record))
     step->abort = "Aborted due to the lack of CPU swap space";
   copied = victim->blocks - plan.keep_blocks - plan.drop_blocks;
@@ -206,6 +247,8 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
   record.kept_blocks = plan.keep_blocks;
   record.copied_blocks = copied;
   record.free_copies = plan.free_copies;
+  record.copies = query.copies;
+  record.free_after_ps = copied > 0 ? plan.free_after_ps : 0;
   record.action = action_of(&plan, copied);
   if (step->abort == NULL && copied > 0)
     copy_out(self, step, victim, &plan, copied);
@@ -288,16 +331,21 @@ scheduler_return_tokens(const Scheduler *self, const Sequence *sequence, guint32
 }
 
 void
-scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hits, guint32 blocks)
+scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hits, guint32 blocks,
+                     guint32 tokens)
 {
   guint32 front = scheduler_return_blocks(self, sequence) - sequence->host_blocks;
   guint32 copied = sequence->host_blocks - (hits > front ? hits - front : 0);
   const StepSwapIn record = {.request = sequence->request, .blocks = copied};
 
   scheduler_take_kept(self, sequence);
-  if (hits > 0)
+  if (hits > 0 && self->class->take_cached != NULL)
+    self->class->take_cached(self, sequence, hits);
+  else if (hits > 0)
     pool_share(&self->pool, sequence, hits);
-  if (!pool_grow(&self->pool, sequence, blocks))
+  if (self->pool.group_cache != NULL
+          ? !pool_extend(&self->pool, sequence, sequence->computed_tokens, tokens)
+          : !pool_grow(&self->pool, sequence, blocks))
     g_assert_not_reached();
   sequence->computed_tokens = scheduler_return_tokens(self, sequence, hits);
   scheduler_close_gap(sequence);

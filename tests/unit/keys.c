@@ -278,7 +278,7 @@ has_remark(const Profile *profile, const Model *model, const char *part)
   return FALSE;
 }
 
-/* Tables of attention over the whole context cost nothing of a model with a window. */
+/* Tables of attention over the whole context serve no layer with a window. */
 static void
 test_model_windows(Fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
@@ -299,7 +299,7 @@ test_model_windows(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   profile_seal(profile);
   f->model->kinds[0].mixer.kind = MIXER_SLIDING;
   f->model->kinds[0].mixer.window = 128;
-  g_assert_true(has_remark(profile, f->model, "attend to the whole context"));
+  g_assert_true(has_remark(profile, f->model, "none of this model's: attention to the last 128 tokens"));
   roofline = roofline_new(&config, NULL);
   cost = profile_cost_new(profile, &config, NULL);
   if (cost == NULL) /* nothing of the profile serves it, and that is said */
