@@ -54,6 +54,7 @@ script_tests = \
   %D%/monotonic.py \
   %D%/notebook.py \
   %D%/outputs.py \
+  %D%/parallel.py \
   %D%/policies.py \
   %D%/perfetto.py \
   %D%/poster.py \
