@@ -69,16 +69,11 @@ copy_duration(gpointer data, CopyDirection direction, guint32 blocks)
   return cost_model_copy_ps(self->scheduler->config.cost, direction, blocks);
 }
 
-/* A step begins, even if it is empty: copies that are due are submitted. Returns how long it waits
- * for some of them. */
 gint64
-instance_begin_copies(Instance *self)
+instance_submit_copies(Instance *self)
 {
-  Offload *offload = self->scheduler->offload;
-
-  if (offload == NULL)
-    return 0;
-  return offload_begin_step(offload, self->now_ps, &self->link, copy_duration, self);
+  return offload_begin_step(self->scheduler->offload, self->now_ps, &self->link, copy_duration,
+                            self);
 }
 
 static void
@@ -104,15 +99,6 @@ instance_add_copies(Instance *self, gint64 wait_ps)
     lengthen(self, d == COPY_OUT ? COST_SWAP_OUT : COST_SWAP_IN,
              cost_model_contention_ps(cost, d, beside_ps));
   }
-}
-
-/* Copies that were over by then are reported. TRUE if there were any. */
-gboolean
-instance_end_copies(const Instance *self, gint64 by_ps)
-{
-  Offload *offload = self->scheduler->offload;
-
-  return offload != NULL && offload_end_step(offload, by_ps);
 }
 
 /* The same, at an empty decision. In recordings of asynchronous scheduling what the engine learns

@@ -42,11 +42,22 @@ void instance_clear(Instance *self);
 
 /* A step begins, even if it is empty: native offload's copies that are due are submitted. Returns
  * how long it waits for some of them. */
-gint64 instance_begin_copies(Instance *self);
+gint64 instance_submit_copies(Instance *self);
+static inline gint64
+instance_begin_copies(Instance *self)
+{
+  return self->scheduler->offload != NULL ? instance_submit_copies(self) : 0;
+}
 /* The step that was executed waited so long for copies, and computes beside others. */
 void instance_add_copies(Instance *self, gint64 wait_ps);
 /* Copies that were over by then are reported. TRUE if there were any. */
-gboolean instance_end_copies(const Instance *self, gint64 by_ps);
+static inline gboolean
+instance_end_copies(const Instance *self, gint64 by_ps)
+{
+  Offload *offload = self->scheduler->offload;
+
+  return offload != NULL && offload_end_step(offload, by_ps);
+}
 /* The same, at an empty decision. */
 gboolean instance_end_copies_while_idle(Instance *self);
 
