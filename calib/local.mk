@@ -6,11 +6,15 @@ libspillway_calib_a_SOURCES = \
   %D%/profile_host.c %D%/profile_host.h \
   %D%/profile_summary.c %D%/profile_summary.h \
   %D%/cost/attention_fit.c %D%/cost/attention_fit.h \
+  %D%/cost/attention_part.c %D%/cost/attention_part.h \
   %D%/cost/attention_skew.c %D%/cost/attention_skew.h \
+  %D%/cost/copy_contention.c %D%/cost/copy_contention.h \
   %D%/cost/copy_path.c %D%/cost/copy_path.h \
   %D%/cost/crossover.c %D%/cost/crossover.h \
   %D%/cost/dtype.c %D%/cost/dtype.h \
   %D%/cost/gemm_fit.c %D%/cost/gemm_fit.h \
+  %D%/cost/mixer_table.c %D%/cost/mixer_table.h \
+  %D%/cost/moe_fit.c %D%/cost/moe_fit.h \
   %D%/cost/operation_fit.c %D%/cost/operation_fit.h \
   %D%/cost/pool_size.c %D%/cost/pool_size.h \
   %D%/cost/server_memory.c %D%/cost/server_memory.h \
@@ -20,15 +24,23 @@ libspillway_calib_a_SOURCES = \
   %D%/cost/profile_cost_internal.h \
   %D%/cost/profile_cost_step.c \
   %D%/cost/profile_cost_tables.c \
+  %D%/cost/profile_linear.c %D%/cost/profile_linear.h \
   %D%/cost/profile_remarks.c %D%/cost/profile_remarks.h \
   %D%/cost/roofline.c %D%/cost/roofline.h \
   %D%/cost/roofline_work.c %D%/cost/roofline_work.h \
   %D%/cost/rounding.h \
+  %D%/cost/state_fit.c %D%/cost/state_fit.h \
   %D%/cost/step_fit.c %D%/cost/step_fit.h \
   %D%/cost/step_residual.c %D%/cost/step_residual.h \
   %D%/cost/what_if.c %D%/cost/what_if.h \
   %D%/devices/device.c %D%/devices/device.h \
-  %D%/import/aiconfigurator.c \
+  %D%/devices/figure_file.c %D%/devices/figure_file.h \
+  %D%/devices/host.c %D%/devices/host.h \
+  %D%/import/aiconfigurator.c %D%/import/aiconfigurator.h \
+  %D%/import/aiconfigurator_attention.c \
+  %D%/import/aiconfigurator_derive.c \
+  %D%/import/aiconfigurator_rows.c \
+  %D%/import/aiconfigurator_tables.c \
   %D%/import/common.c %D%/import/common.h \
   %D%/import/csv.c %D%/import/csv.h \
   %D%/import/csv_table.c %D%/import/csv_table.h \
@@ -41,6 +53,7 @@ libspillway_calib_a_SOURCES = \
   %D%/import/origins.c \
   %D%/import/startup_log.c %D%/import/startup_log.h \
   %D%/import/time_stats.c %D%/import/time_stats.h \
+  %D%/import/unread.c \
   %D%/import/vidur.c \
   %D%/measure/bench.c %D%/measure/bench.h \
   %D%/measure/calibration.c %D%/measure/calibration.h \
@@ -91,6 +104,11 @@ endif
 # For a day with a GPU.
 EXTRA_DIST += %D%/gpu/bundle %D%/gpu/compare_torch.py %D%/gpu/gpu-day %D%/gpu/libraries
 
+hostsdir = $(pkgdatadir)/hosts
+dist_hosts_DATA = \
+  %D%/hosts/llmservingsim-rtx-4090.ini \
+  %D%/hosts/llmservingsim-rtx-pro-6000.ini \
+  %D%/hosts/unknown.ini
 devicesdir = $(pkgdatadir)/devices
 dist_devices_DATA = \
   %D%/devices/a100-40gb.ini \

@@ -27,6 +27,18 @@
  *   ceiling         work; variant: CEILING_*. FLOPs, bytes or launches
  *   step            new_tokens, cached_tokens, decodes, context, layers, hidden, ffn, heads,
  *                   kv_heads; variant graph or eager: a whole step, as an executor runs it
+ *   attention_window  as attention, and window: each token sees the last `window` tokens alone
+ *   mla             attention over one latent vector a token, as attention: prefills, new_tokens,
+ *                   cached_tokens, decodes, context, heads, latent_dim, rope_dim, value_dim;
+ *                   variant: "" the kernels, or what a block's time holds with its products
+ *                   (MLA_BLOCK, the architecture, the products' dtype)
+ *   moe             tokens, hidden, ffn, active, experts, moe_tp, moe_ep, touched: the routed
+ *                   experts of one layer, of which a token passes `active`; ffn is an expert's
+ *                   width before it is split; variant: how tokens are drawn (balanced,
+ *                   power_law_1.2 …), or MOE_TOUCHED: a batch reads `touched` experts (else 0)
+ *   recurrent       sequences, tokens, hidden, groups, state_dim, heads, head_dim, conv, chunk: a
+ *                   kernel of a layer with a state (Mamba 2, gated delta), over sequences of
+ *                   `tokens` each; variant: the layer's kind / the kernel / prefill or decode
  *
  * All times are of one device of a tensor-parallel group, for one layer where layers repeat; heads,
  * n, k and width are what that device holds.
@@ -50,6 +62,10 @@ typedef enum {
   OP_BESIDE,
   OP_CEILING,
   OP_STEP,
+  OP_ATTENTION_WINDOW,
+  OP_MLA,
+  OP_MOE,
+  OP_RECURRENT,
   OPERATIONS
 } OperationKind;
 
@@ -78,6 +94,15 @@ char *operation_names(void);
 #define ELEMENTWISE_ACTIVATION "activation" /* ffn */
 #define ELEMENTWISE_RESIDUAL "residual"     /* hidden; where it is not fused into the norm */
 #define ELEMENTWISE_KV_WRITE "kv_write"     /* 2 x kv_heads x head_dim */
+
+/* Of OP_ELEMENTWISE, what quantizes a product's input: width is k. */
+#define ELEMENTWISE_QUANTIZE_SCALE "quantize_scale" /* finding the scale */
+#define ELEMENTWISE_QUANTIZE "quantize"             /* dividing by it */
+
+/* The variant of OP_MOE whose `touched` counts. */
+#define MOE_TOUCHED "touched"
+/* Variants of OP_MLA that begin so hold a block's products, too: "block/ARCHITECTURE/DTYPE". */
+#define MLA_BLOCK "block/"
 
 /* Variants of OP_CEILING. */
 #define CEILING_GEMM "gemm"     /* FLOPs of a large product */

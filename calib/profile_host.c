@@ -20,19 +20,6 @@ profile_has_host(const Profile *profile)
   return FALSE;
 }
 
-static guint16
-add_origin(Profile *profile, const Device *device, const char *scheduler, const char *key)
-{
-  g_autofree char *group = g_strconcat("host.", scheduler, NULL);
-  g_autofree char *source_key = g_strconcat(key, ".source", NULL);
-  g_autofree char *why = g_key_file_get_string(device->file, group, source_key, NULL);
-  g_autofree char *source = g_strdup_printf("device file of %s, [%s] %s: %s", device->name, group,
-                                            key, why != NULL ? why : "no source given");
-  const ProfileOrigin origin = {.source = source};
-
-  return profile_add_origin(profile, &origin);
-}
-
 static void
 add_line(Profile *profile, guint16 origin, const char *variant, double step_ps, double sequence_ps)
 {
@@ -52,22 +39,22 @@ add_line(Profile *profile, guint16 origin, const char *variant, double step_ps, 
 }
 
 void
-profile_add_host(Profile *profile, const Device *device)
+profile_add_host(Profile *profile, const Host *host)
 {
   for (HostScheduler s = 0; s < HOST_SCHEDULERS; s++) {
-    const HostCost *host = &device->host[s];
+    const HostCost *cost = &host->costs[s];
     const char *name = host_scheduler_name(s);
     g_autofree char *eager = g_strconcat(name, HOST_EAGER_SUFFIX, NULL);
+    g_autofree char *source = host_source(host, s);
+    guint16 origin = profile_add_origin(profile, &(const ProfileOrigin){.source = source});
 
-    add_line(profile, add_origin(profile, device, name, "step_us"), name, host->step_ps,
-             host->sequence_ps);
-    if (host->eager_ps > 0)
-      add_line(profile, add_origin(profile, device, name, "eager_us"), eager,
-               host->step_ps + host->eager_ps, host->sequence_ps);
+    add_line(profile, origin, name, cost->step_ps, cost->sequence_ps);
+    if (cost->eager_ps > 0)
+      add_line(profile, origin, eager, cost->step_ps + cost->eager_ps, cost->sequence_ps);
   }
-  profile_add_note(
-      profile,
-      "The tables have none of the host's (host time: of another machine): it is from the file of "
-      "the device %s, for every scheduler; replace it with your server's (doc/profiles.md).",
-      device->name);
+  profile_add_note(profile,
+                   "The tables have none of the host's (host time: of %s): a run takes that of the "
+                   "host %s, for every scheduler, or that of --host; replace it with your server's "
+                   "(doc/profiles.md).",
+                   host_is_unknown(host) ? "host unknown" : host->title, host->name);
 }

@@ -21,7 +21,7 @@ const Command commands[] = {
      command_capacity},
     {"servers", "published measurements of servers against predictions, error by group",
      command_servers},
-    {"study", "repeat a published study: its figures, its findings judged", command_study},
+    {"study", "a published study repeated and judged; which policy is best where", command_study},
     {"explain", "say in words what a run did, and why a request was slow", command_explain},
     {"trace", "generate, convert and show traces", command_trace},
     {"profile", "list, show, import, export, check and plot measured costs", command_profile},

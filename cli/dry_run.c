@@ -258,3 +258,12 @@ dry_run_print(const GPtrArray *scenarios, const Settings *settings, OutputFormat
   else
     print_table(joined, g_ptr_array_index(scenarios, 0));
 }
+
+void
+dry_run_print_one(Scenario *scenario, const Settings *settings, OutputFormat format)
+{
+  g_autoptr(GPtrArray) one = g_ptr_array_new();
+
+  g_ptr_array_add(one, scenario);
+  dry_run_print(one, settings, format);
+}

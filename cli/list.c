@@ -119,6 +119,17 @@ list_devices(gboolean names_only)
 }
 
 static void
+list_hosts(gboolean names_only)
+{
+  g_auto(GStrv) names = shipped_names("hosts", ".ini");
+
+  for (guint i = 0; names[i] != NULL; i++) {
+    g_autoptr(Host) host = resolve_host(names[i], NULL, NULL, NULL);
+    print_entry(names[i], host != NULL ? host->title : "(unreadable)", names_only);
+  }
+}
+
+static void
 list_profiles(gboolean names_only)
 {
   g_auto(GStrv) names = resolve_profile_names();
@@ -191,6 +202,7 @@ static const Kind kinds[] = {
     {"executors", "--executor: who owns time", list_executors},
     {"figures", "--figure: what a run comes to, by its key in JSON and CSV", list_figures},
     {"devices", "--device: shipped devices", list_devices},
+    {"hosts", "--host: shipped hosts", list_hosts},
     {"profiles", "--device: shipped profiles, measured costs of a device", list_profiles},
     {"models", "--model: built-in models", list_models},
     {"traces", "--trace: shipped traces", list_traces},
@@ -216,6 +228,17 @@ list_kind(const char *name, gboolean names_only)
   return cli_error(CLI_USAGE, "list", "there is no list of '%s'; 'spillway list' shows all", name);
 }
 
+/* The caller's. */
+static char *
+summary_of_kinds(void)
+{
+  GString *text = g_string_new("Lists what options can be given; all of it if no KIND is.\n\nLists:");
+
+  for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
+    g_string_append_printf(text, "\n  %-14s %s", kinds[i].name, kinds[i].help);
+  return g_string_free(text, FALSE);
+}
+
 int
 command_list(int argc, char **argv)
 {
@@ -225,12 +248,10 @@ command_list(int argc, char **argv)
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
   g_autoptr(GOptionContext) context = g_option_context_new("[KIND]");
+  g_autofree char *summary = summary_of_kinds();
   int status;
 
-  g_option_context_set_summary(
-      context, "Lists what options can be given. KIND is one of verbs, "
-               "schedulers, overflow, victims,\nadmission, executors, devices, profiles, "
-               "models, traces, trace-formats; all of them if not given.");
+  g_option_context_set_summary(context, summary);
   g_option_context_set_description(context, "Examples:\n  spillway list\n  spillway list devices\n"
                                             "  spillway list models --names");
   g_option_context_add_main_entries(context, entries, NULL);

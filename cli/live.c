@@ -45,8 +45,9 @@ live_choose(Settings *settings, const char *verb, char **words, const LiveDevice
     return FALSE;
   }
   if (settings->dry_run) { /* needs no GPU */
+    g_autofree char *origin = g_strconcat("spillway ", verb, NULL);
     if (settings->executor == NULL && settings_set(settings, "executor", "gpu", NULL))
-      settings_set_origin(settings, "executor", "spillway live");
+      settings_set_origin(settings, "executor", g_intern_string(origin));
     return TRUE;
   }
   if (gpu == NULL) {

@@ -33,6 +33,7 @@ libspillway_cli_a_SOURCES = \
   %D%/model_memory.c %D%/model_memory.h \
   %D%/options.c \
   %D%/plot.c \
+  %D%/policies.c \
   %D%/poster.c \
   %D%/poster_verb.h \
   %D%/program.c %D%/program.h \
@@ -42,6 +43,8 @@ libspillway_cli_a_SOURCES = \
   %D%/run.c \
   %D%/run_options.c %D%/run_options.h \
   %D%/servers.c \
+  %D%/study.c \
+  %D%/study_verb.h \
   %D%/sub_verb.c %D%/sub_verb.h \
   %D%/sweep.c \
   %D%/sweep_internal.h \

@@ -1,4 +1,4 @@
-/* The verb `study`: published studies that the program repeats. */
+/* spillway study poster: a published study, repeated and judged. */
 #include "config.h"
 
 #include <errno.h>
@@ -11,13 +11,11 @@
 #include "study/poster/live.h"
 #include "poster_verb.h"
 #include "files/output.h"
-#include "sub_verb.h"
+#include "study_verb.h"
 
 #define VERB "study poster"
 #define DEVICE "a100-40gb"
 #define MODEL "yarn-llama-2-7b-64k"
-
-static int command_study_poster(int argc, char **argv);
 
 /* The command line. */
 typedef struct {
@@ -37,27 +35,6 @@ poster_options_clear(PosterOptions *options)
   g_free(options->burst_text);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(PosterOptions, poster_options_clear)
-
-static const Command kinds[] = {
-    {"poster", "recompute or swap when the KV cache overflows (SC 2024)", command_study_poster},
-    {NULL, NULL, NULL},
-};
-
-int
-command_study(int argc, char **argv)
-{
-  static const VerbFamily family = {
-      .verb = "study",
-      .kinds = kinds,
-      .expected = "poster",
-      .summary = "Repeats a published study: its figures, and its findings judged.",
-      .examples = "  spillway study poster -o poster\n"
-                  "  spillway study poster --device h100-sxm -o poster-h100\n"
-                  "  spillway study poster --live --device h100-sxm -o poster-live\n",
-  };
-
-  return verb_family_run(&family, argc, argv);
-}
 
 static void
 poster_clear(Poster *poster)
@@ -298,7 +275,7 @@ poster_verb(int argc, char **argv, const LiveDeviceClass *gpu)
   return study_poster(&o, gpu);
 }
 
-static int
+int
 command_study_poster(int argc, char **argv)
 {
   return poster_verb(argc, argv, NULL);

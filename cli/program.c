@@ -63,15 +63,20 @@ program_lost_reader(void)
 static int
 finish(const char *verb, int status)
 {
-  gboolean unwritten = fflush(stdout) != 0 || ferror(stdout) != 0;
+  gboolean unwritten = ferror(stdout) != 0;
+  int cause = fflush(stdout) != 0 ? errno : 0;
 
   if (program_lost_reader()) { /* as programs end whose output is not wanted */
     signal(SIGPIPE, SIG_DFL);
     raise(SIGPIPE);
   }
-  if (!unwritten || status != CLI_DONE)
+  if (status != CLI_DONE || (!unwritten && cause == 0))
     return status;
-  return cli_error(CLI_FAILED, verb, "standard output cannot be written: %s", g_strerror(errno));
+  /* What errno said of a write long ago is gone: it says it of another. */
+  if (cause == 0 && write(STDOUT_FILENO, "\n", 1) != 1)
+    cause = errno;
+  return cli_error(CLI_FAILED, verb, "standard output cannot be written: %s",
+                   cause != 0 ? g_strerror(cause) : "for a while there was no room");
 }
 
 /* GLib ends the program where there is no memory; before that it says so here. */

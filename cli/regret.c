@@ -7,7 +7,9 @@
 
 #include "format_option.h"
 #include "run_options.h"
+#include "scenario/output_file.h"
 #include "scenario/workload_source.h"
+#include "study/regret/kept.h"
 #include "study/regret/regret.h"
 
 #define VERB "regret"
@@ -18,14 +20,17 @@
   "Holds overflow and victim policies (--overflow a,b, --victim a,b; all that the engine can\n"    \
   "have if not given) against bounds, and against the best schedule found: at each eviction of\n"  \
   "a run everything else that could have been done is played to the end, what lowers the mean\n"   \
-  "latency is kept, until nothing does. It begins from each policy's run, and starts anew each\n"  \
-  "time: nothing is kept between calls."
+  "latency is kept, until nothing does. It begins from each policy's run. With -o FILE.db what "   \
+  "was\n"                                                                                          \
+  "played is kept: killed at any moment, or out of its budget, it goes on when started again."
 
 #define EXAMPLES                                                                                   \
   "Examples:\n"                                                                                    \
   "  spillway regret --model llama-2-7b --device a100-40gb --trace demo --kv-memory 12%\n"         \
   "  spillway regret --model llama-2-7b --device a100-40gb --trace demo --kv-memory 12% \\\n"      \
   "      --overflow recompute,swap,auto --victim newest,cheapest --budget 20000\n"                 \
+  "  spillway regret --model llama-2-7b --device a100-40gb --trace chat-hour --limit 2000 \\\n"    \
+  "      --kv-memory 12% --budget 10m -o regret.db\n"                                              \
   "  spillway regret --model llama-2-7b --device a100-40gb --num-gpu-blocks 40 --exhaustive \\\n"  \
   "      --trace 'gen:--requests 4 --prompt fixed:150 --output fixed:100'\n"                       \
   "\n"                                                                                             \
@@ -33,7 +38,7 @@
   "file is wrong."
 
 typedef struct {
-  char *budget, *jobs, *format; /* as typed, or NULL */
+  char *budget, *jobs, *output, *format; /* as typed, or NULL */
   gboolean exhaustive;
 } RegretOptions;
 
@@ -77,26 +82,68 @@ print_regret(const Regret *regret, OutputFormat format)
     fputs(text, stdout);
 }
 
+static gboolean
+parse_options(const RegretOptions *options, RegretRequest *request, OutputFormat *format,
+              GError **error)
+{
+  const NamedFile output = {"-o", options->output};
+  const NamedFile inputs[] = {{"--trace", request->settings->trace},
+                              {"--model", request->settings->model}};
+
+  request->exhaustive = options->exhaustive;
+  return output_format_parse(options->format, format, error) &&
+         parse_budget(options->budget, &request->budget, error) &&
+         parse_jobs(options->jobs, &request->n_threads, error) &&
+         output_file_check(&output, 1, inputs, G_N_ELEMENTS(inputs), error);
+}
+
+/* Holds the policies, and prints what came of it. What could not be kept is told behind that. */
+static int
+search_and_print(const RegretRequest *request, OutputFormat format)
+{
+  g_autoptr(GError) error = NULL;
+  g_autoptr(Regret) regret = regret_new(request, &error);
+
+  if (regret == NULL)
+    return cli_error(error->domain == REGRET_ERROR ? CLI_FAILED : CLI_USAGE, VERB, "%s",
+                     error->message);
+  print_regret(regret, format);
+  if (request->kept != NULL)
+    cli_note(VERB,
+             "%" G_GUINT64_FORMAT " runs were found, %" G_GUINT64_FORMAT " were played and kept",
+             kept_plays_found(request->kept), kept_plays_added(request->kept));
+  if (request->kept != NULL && !kept_plays_check(request->kept, &error))
+    return cli_error(CLI_USAGE, VERB, "%s", error->message);
+  if (regret->is_interrupted)
+    return cli_error(CLI_FAILED, VERB,
+                     "interrupted: the best schedule is the best of those played until then%s",
+                     request->kept != NULL ? "; start it again to go on" : "");
+  return CLI_DONE;
+}
+
 static int
 hold(const Settings *settings, const RegretOptions *options)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(Workload) workload = NULL;
-  g_autoptr(Regret) regret = NULL;
-  RegretRequest request = {.settings = settings, .verb = VERB, .exhaustive = options->exhaustive};
+  g_autoptr(Results) results = NULL;
+  g_autoptr(KeptPlays) kept = NULL;
+  RegretRequest request = {.settings = settings, .verb = VERB};
   OutputFormat format;
+  int status;
 
-  if (!output_format_parse(options->format, &format, &error) ||
-      !parse_budget(options->budget, &request.budget, &error) ||
-      !parse_jobs(options->jobs, &request.n_threads, &error) ||
-      (request.workload = workload = scenario_read_workload(settings, VERB, &error)) == NULL)
+  if (!parse_options(options, &request, &format, &error) ||
+      (request.workload = workload = scenario_read_workload(settings, VERB, &error)) == NULL ||
+      (options->output != NULL &&
+       ((results = results_open(options->output, RESULTS_LOCK_WAIT_MS, &error)) == NULL ||
+        (request.kept = kept = kept_plays_new(results, settings, &error)) == NULL)))
     return cli_error(CLI_USAGE, VERB, "%s", error->message);
-  regret = regret_new(&request, &error);
-  if (regret == NULL)
-    return cli_error(error->domain == REGRET_ERROR ? CLI_FAILED : CLI_USAGE, VERB, "%s",
-                     error->message);
-  print_regret(regret, format);
-  return CLI_DONE;
+  if (results != NULL)
+    results_set_ahead(results, TRUE);
+  status = search_and_print(&request, format);
+  if (results != NULL)
+    results_set_ahead(results, FALSE);
+  return status;
 }
 
 int
@@ -115,6 +162,8 @@ command_regret(int argc, char **argv)
        NULL},
       {"jobs", 'j', 0, G_OPTION_ARG_STRING, &options.jobs,
        "threads that play (default: one a core); the result is the same", "N"},
+      {"output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output,
+       "keep what the search plays in a results database, and go on from it", "FILE.db"},
       {"format", 0, 0, G_OPTION_ARG_STRING, &options.format,
        "on standard output: table (default), json, csv", "FORMAT"},
       {0},
@@ -127,6 +176,7 @@ command_regret(int argc, char **argv)
                       : hold(settings, &options);
   g_free(options.budget);
   g_free(options.jobs);
+  g_free(options.output);
   g_free(options.format);
   return status;
 }

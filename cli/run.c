@@ -130,15 +130,6 @@ read_inputs(Inputs *inputs, const Settings *settings, const char *verb, const Li
   return FALSE;
 }
 
-static void
-print_dry_run(Scenario *scenario, const Settings *settings, OutputFormat format)
-{
-  g_autoptr(GPtrArray) one = g_ptr_array_new();
-
-  g_ptr_array_add(one, scenario);
-  dry_run_print(one, settings, format);
-}
-
 int
 run_settings(const Settings *settings, const char *verb, const LiveDeviceClass *gpu)
 {
@@ -158,7 +149,7 @@ run_settings(const Settings *settings, const char *verb, const LiveDeviceClass *
   if (!read_inputs(&inputs, settings, verb, gpu, &status))
     return status;
   if (settings->dry_run) {
-    print_dry_run(inputs.scenario, settings, format);
+    dry_run_print_one(inputs.scenario, settings, format);
     return CLI_DONE;
   }
   if (!execute_open_results(settings->output, verb, &results))

@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "cli.h"
+#include "dry_run.h"
 #include "scenario/settings_files.h"
 #include "study/validation/cost_with_host.h"
 #include "scenario/execute.h"
@@ -315,6 +316,10 @@ validate_settings(Validate *v)
   if (!settings_check_files(settings, &error) ||
       !output_format_parse(settings->format, &format, &error) || !prepare(v, &error))
     return cli_error(CLI_USAGE, "validate", "%s", error->message);
+  if (settings->dry_run) {
+    dry_run_print_one(v->scenario, settings, format);
+    return CLI_DONE;
+  }
   live = live_setup_new(v->scenario, settings, v->workload, v->gpu, NULL, &error);
   if (live == NULL)
     return cli_error(error->domain == LIVE_ERROR ? CLI_FAILED : CLI_USAGE, "validate", "%s",

@@ -125,7 +125,8 @@ defend(sqlite3 *db)
     (void)sqlite3_limit(db, limits[i].what, limits[i].value);
   /* What is kept in the file itself may be damaged; and nothing is mapped, since a file that
    * another program cuts off would kill its reader. */
-  (void)sqlite3_exec(db, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0", NULL, NULL, NULL);
+  (void)sqlite3_exec(db, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; " DATABASE_DURABLE,
+                     NULL, NULL, NULL);
 }
 
 int

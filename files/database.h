@@ -13,6 +13,10 @@
 
 #define DATABASE_VALUE_MAX_BYTES (16 << 20)
 
+/* What was committed is there after a loss of power: the journal's end is synced, too, or the
+ * journal would come back and undo it. */
+#define DATABASE_DURABLE "PRAGMA synchronous = EXTRA"
+
 /* Why no database can be at `path`, such as "it is a folder"; NULL where nothing speaks against it.
  * There need be no such file yet. */
 const char *database_refusal(const char *path);

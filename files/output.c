@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -71,10 +72,33 @@ write_through(const char *path, const char *bytes, gsize n_bytes, GError **error
   return cause == 0 || fail(path, cause, error);
 }
 
+/* A new name is there after a loss of power once its folder was synced. Not every file system has
+ * that. */
+static void
+sync_folder_of(const char *path)
+{
+  g_autofree char *folder = g_path_get_dirname(path);
+  int fd = g_open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+  if (fd < 0)
+    return;
+  (void)fsync(fd);
+  close(fd);
+}
+
+int
+output_rename(int fd, const char *temporary, const char *target)
+{
+  if (fsync(fd) != 0 || g_rename(temporary, target) != 0)
+    return errno;
+  sync_folder_of(target);
+  return 0;
+}
+
 /* The file's permissions, where there is one, stay. */
 static gboolean
-replace(const char *path, const char *target, const struct stat *before, const char *bytes,
-        gsize n_bytes, GError **error)
+replace_now(const char *path, const char *target, const struct stat *before, const char *bytes,
+            gsize n_bytes, GError **error)
 {
   g_autofree char *temporary = g_strconcat(target, ".XXXXXX", NULL);
   int fd = g_mkstemp_full(temporary, O_WRONLY | O_CLOEXEC, 0666);
@@ -88,16 +112,32 @@ replace(const char *path, const char *target, const struct stat *before, const c
   cause = write_all(fd, bytes, n_bytes);
   if (cause == 0 && before != NULL && fchmod(fd, before->st_mode & 07777) != 0)
     cause = errno;
-  if (cause == 0 && fsync(fd) != 0)
-    cause = errno;
-  if (close(fd) != 0 && cause == 0)
-    cause = errno;
-  if (cause == 0 && g_rename(temporary, target) != 0)
-    cause = errno;
+  if (cause == 0)
+    cause = output_rename(fd, temporary, target);
+  close(fd);
   if (cause == 0)
     return TRUE;
   g_unlink(temporary);
   return fail(path, cause, error);
+}
+
+/* Who ends it meanwhile, by Ctrl-C or otherwise, waits until no half of a file is left beside the
+ * target. */
+static gboolean
+replace(const char *path, const char *target, const struct stat *before, const char *bytes,
+        gsize n_bytes, GError **error)
+{
+  sigset_t ends, old;
+  gboolean worked;
+
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGINT);
+  sigaddset(&ends, SIGTERM);
+  sigaddset(&ends, SIGHUP);
+  pthread_sigmask(SIG_BLOCK, &ends, &old);
+  worked = replace_now(path, target, before, bytes, n_bytes, error);
+  pthread_sigmask(SIG_SETMASK, &old, NULL);
+  return worked;
 }
 
 gboolean

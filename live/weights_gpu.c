@@ -69,10 +69,13 @@ load_pieces(Piece *pieces, guint n, char *arena, GError **error)
   cudaError_t status = cudaSuccess;
 
   for (guint i = 1; i < n; i++)
-    threads[i] = g_thread_new("weights", read_piece, &pieces[i]);
+    threads[i] = g_thread_try_new("weights", read_piece, &pieces[i], NULL);
   read_piece(&pieces[0]);
   for (guint i = 1; i < n; i++)
-    g_thread_join(threads[i]);
+    if (threads[i] != NULL)
+      g_thread_join(threads[i]);
+    else /* there are no more threads to be had */
+      read_piece(&pieces[i]);
   for (guint i = 0; i < n && status == cudaSuccess; i++) {
     const Piece *p = &pieces[i];
     if (p->error != NULL) {

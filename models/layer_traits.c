@@ -67,6 +67,7 @@ layer_attention(LayerMaker *maker, const AttentionTraits *t)
                                .window = t->kind == MIXER_FULL ? 0 : t->window,
                                .borrows_kv = t->borrows_kv,
                                .normed = t->qk_norm != QK_NORM_NONE};
+  maker->layer.n_mixer_matrices = maker->layer.n_matrices;
   maker->layer.vectors +=
       (t->qkv_bias ? qkv->n : 0) + (t->output_bias ? hidden : 0) + t->extra_vectors;
   if (t->qk_norm == QK_NORM_HEAD)
@@ -104,6 +105,7 @@ layer_latent(LayerMaker *maker, const LatentTraits *t)
                                .window = t->index_tokens,
                                .index_heads = t->index_heads,
                                .index_dim = t->index_dim};
+  maker->layer.n_mixer_matrices = maker->layer.n_matrices;
   maker->layer.vectors += t->query_rank + t->kv_rank;
   if (t->bias)
     maker->layer.vectors += t->query_rank + t->kv_rank + t->rope_dim + hidden;
@@ -114,6 +116,7 @@ layer_latent(LayerMaker *maker, const LatentTraits *t)
       SPLIT_NONE);
   add(maker, t->module, "indexer.wk", t->index_dim, hidden, SPLIT_NONE);
   add(maker, t->module, "indexer.weights_proj", t->index_heads, hidden, SPLIT_NONE);
+  maker->layer.n_mixer_matrices = maker->layer.n_matrices;
   maker->layer.vectors += 2 * (guint64)t->index_dim;
 }
 
@@ -183,6 +186,9 @@ layer_recurrent(LayerMaker *maker, const RecurrentTraits *t)
                                .heads = t->heads,
                                .head_dim = t->state,
                                .value_dim = t->head_dim,
+                               .recurrent = t->kind,
+                               .groups = t->groups,
+                               .conv_width = t->kernel,
                                .state_bits = t->state_bits,
                                .window_bits = 16};
   if (t->kind == RECURRENT_MAMBA)
@@ -191,6 +197,7 @@ layer_recurrent(LayerMaker *maker, const RecurrentTraits *t)
     add_mamba2(maker, t);
   else
     add_delta(maker, t);
+  maker->layer.n_mixer_matrices = maker->layer.n_matrices;
 }
 
 static void

@@ -40,8 +40,6 @@ typedef struct {
   guint32 index_heads, index_dim; /* of its own indexer; 0: it has none */
 } LatentTraits;
 
-typedef enum { RECURRENT_MAMBA, RECURRENT_MAMBA2, RECURRENT_DELTA } RecurrentKind;
-
 typedef struct {
   const char *module;
   RecurrentKind kind;

@@ -23,6 +23,7 @@ typedef struct {
   double latency_slowdown; /* the same of the mean from arrival to finish */
   double
       slowdown;   /* its makespan over that with unlimited memory; NAN where one did not end well */
+  double swapped_out_bytes, swapped_in_bytes; /* of a card; NAN: a block has no size */
   json_t *config; /* an object with every resolved setting, or NULL */
   AgainstFigures *against; /* the run held against a measured one, or NULL */
 } RunRecord;

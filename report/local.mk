@@ -68,7 +68,8 @@ report_page = \
   %D%/page/report.js \
   %D%/page/plain.html \
   %D%/page/servers.js \
-  %D%/page/capacity.js
+  %D%/page/capacity.js \
+  %D%/page/policies.js
 EXTRA_DIST += $(report_page) %D%/page/embed
 CLEANFILES += %D%/page_files.c
 nodist_libspillway_report_a_SOURCES = %D%/page_files.c

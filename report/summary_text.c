@@ -282,6 +282,21 @@ add_peak(Table *table, const char *label, guint32 peak_blocks, guint32 num_block
   table_add(table, "");
 }
 
+/* For copies beside the steps. sum: the device's; NULL: of many at once, which is no share of it. */
+static void
+add_wait(Table *table, const char *label, gint64 time_ps, const Summary *sum)
+{
+  if (time_ps == 0)
+    return;
+  table_add(table, label);
+  table_add(table, "");
+  table_add(table, "for copies");
+  table_take(table, format_duration(ps_to_s(time_ps)));
+  table_take(table, sum != NULL ? format_percent((double)time_ps / (double)sum->makespan_ps)
+                                : g_strdup(""));
+  table_add(table, sum != NULL ? "of the makespan" : "in sum");
+}
+
 static void
 append_overflow(GString *text, const RunRecord *record)
 {
@@ -313,6 +328,8 @@ append_overflow(GString *text, const RunRecord *record)
                sum);
   add_overhead(table, "swapped in", sum->swapped_in_blocks, "blocks", sum->overhead_swap_in_ps,
                sum);
+  add_wait(table, "device waits", sum->copy_wait_ps, sum);
+  add_wait(table, "sequences wait", sum->starved_ps, NULL);
   table_append(table, "  ", text);
   if (sum->swap_fallbacks > 0) {
     g_string_append(text, "  ");

@@ -1,6 +1,11 @@
 #include "assumptions.h"
 
+#include "calib/cost/copy_contention.h"
+#include "calib/cost/operation_fit.h"
+#include "calib/cost/pool_size.h"
+#include "calib/cost/profile_remarks.h"
 #include "sim/kv_groups.h"
+#include "sim/units.h"
 
 static void
 add(json_t *list, char *sentence)
@@ -61,6 +66,25 @@ add_held(json_t *list, const Scenario *s, const KvGroups *groups)
                     (double)blocks_held(groups, longest)));
 }
 
+/* What copies and steps do to each other. */
+static gboolean
+contention_is_measured(const Scenario *s, guint32 tp)
+{
+  g_autofree char *out = copy_variant(COPY_OUT, s->copy_path, s->host_memory);
+  g_autofree char *in = copy_variant(COPY_IN, s->copy_path, s->host_memory);
+  guint64 piece_bytes;
+
+  if (s->profile == NULL || s->model == NULL)
+    return FALSE;
+  piece_bytes = pool_block_bytes(s->model, s->config.block_size, tp) /
+                (s->copy_path == COPY_PATH_PER_BLOCK ? 1 : model_kv_tensors(s->model));
+  for (gboolean prefills = FALSE; prefills <= TRUE; prefills++)
+    if (!copy_contention_find(s->profile, out, prefills, piece_bytes).measured ||
+        !copy_contention_find(s->profile, in, prefills, piece_bytes).measured)
+      return FALSE;
+  return TRUE;
+}
+
 json_t *
 scenario_assumptions(const Scenario *s, guint32 tp)
 {
@@ -68,6 +92,9 @@ scenario_assumptions(const Scenario *s, guint32 tp)
   guint64 state_bytes = model_rank_state_bytes(s->model, tp);
   KvGroups groups;
 
+  if (s->config.overlap_copies && s->executor->needs_cost && !contention_is_measured(s, tp))
+    add(list, g_strdup("a copy beside a step takes its share of the memory's bandwidth from it, and "
+                       "is not slowed itself: modelled, not measured"));
   if (s->model->left_out != NULL)
     add(list, g_strdup_printf("%s takes no memory", s->model->left_out));
   if (s->config.kv_groups.n_kinds > 0) {
@@ -81,4 +108,20 @@ scenario_assumptions(const Scenario *s, guint32 tp)
   if (kv_groups_find(s->model, s->config.block_size, tp, &groups) && windowed_layers(&groups) > 0)
     add_held(list, s, &groups);
   return list;
+}
+
+void
+scenario_assume_host(const Scenario *s, HostScheduler scheduler, json_t *list)
+{
+  const HostCost *cost = &s->host->costs[scheduler];
+  gboolean is_own;
+
+  g_free(host_time_source(s->profile, s->host, scheduler, &is_own));
+  if (is_own || cost->step_most_ps + cost->eager_most_ps == 0)
+    return;
+  add(list, g_strdup_printf("host unknown: %.0f us a step (known hosts: %.0f to %.0f), %.0f more "
+                            "beyond graphs (%.0f to %.0f); --host names it",
+                            cost->step_ps / PS_PER_US, cost->step_least_ps / PS_PER_US,
+                            cost->step_most_ps / PS_PER_US, cost->eager_ps / PS_PER_US,
+                            cost->eager_least_ps / PS_PER_US, cost->eager_most_ps / PS_PER_US));
 }

@@ -98,10 +98,9 @@ resolver_check(const Resolver *r, GError **error)
       {"offload-prompt-only", "no-offload-prompt-only"},
       {"scheduler-reserve-full-isl", "no-scheduler-reserve-full-isl"},
   };
-  static const char *const costed[] = {"what-if", "copy-path", "host-memory"};
+  static const char *const costed[] = {"what-if", "copy-path", "host-memory", "host"};
   static const char *const computed[] = {"load-format",     "token-ids", "temperature",
-                                         "top-k",           "top-p",     "overlap-copies",
-                                         "output-token-ids"};
+                                         "top-k",           "top-p",     "output-token-ids"};
   const Scenario *s = r->scenario;
   gboolean computes = executor_computes(s->executor);
 
@@ -135,11 +134,13 @@ resolver_check(const Resolver *r, GError **error)
                            "native offload: the executor %s cannot do it; model and unit can",
                            s->executor->name);
   if (!resolver_offloads(r) &&
-      (resolver_given(r, "offload-prompt-only") || resolver_given(r, "no-offload-prompt-only") ||
-       resolver_given(r, "unit-copy-steps")))
-    return resolver_refuse(error, "--[no-]offload-prompt-only and --unit-copy-steps are of native "
-                                  "offload, which --kv-offloading-size, --num-offload-blocks "
-                                  "or --overflow offload turns on");
+      (resolver_given(r, "offload-prompt-only") || resolver_given(r, "no-offload-prompt-only")))
+    return resolver_refuse(error, "--[no-]offload-prompt-only is of native offload, which "
+                                  "--kv-offloading-size, --num-offload-blocks or --overflow "
+                                  "offload turns on");
+  if (!resolver_offloads(r) && !r->settings->overlap_copies && resolver_given(r, "unit-copy-steps"))
+    return resolver_refuse(error, "--unit-copy-steps is of copies beside the steps: of native "
+                                  "offload, or with --overlap-copies");
   if (computes && s->config.overflow->only_modelled)
     return resolver_refuse(error, "--overflow %s: the executor %s cannot carry it out; model can",
                            s->config.overflow->base.name, s->executor->name);
@@ -147,7 +148,7 @@ resolver_check(const Resolver *r, GError **error)
     return resolver_refuse(error, "--tensor-parallel-size: the executor %s computes on one device",
                            s->executor->name);
   if (s->executor == &executor_cpu &&
-      (resolver_given(r, "overlap-copies") || resolver_given(r, "copy-method") ||
+      (r->settings->overlap_copies || resolver_given(r, "copy-method") ||
        resolver_given(r, "host-memory")))
     return resolver_refuse(error, "--copy-method, --overlap-copies and --host-memory mean nothing "
                                   "to the executor cpu");

@@ -98,12 +98,14 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
                           ? json_null()
                           : json_real(s->gpu_memory_utilization));
   json_object_set_new(object, "swap_space", text_or_null(settings->swap_space));
+  json_object_set_new(object, "overlap_copies", json_boolean(c->overlap_copies));
   json_object_set_new(object, "num_offload_blocks", json_integer(c->num_offload_blocks));
   json_object_set_new(object, "kv_offloading_size",
                       c->num_offload_blocks > 0 ? text_or_null(settings->kv_offloading_size)
                                                 : json_null());
   json_object_set_new(object, "unit_copy_steps",
-                      c->num_offload_blocks > 0 && s->executor == &executor_unit
+                      (c->num_offload_blocks > 0 || c->overlap_copies) &&
+                              s->executor == &executor_unit
                           ? json_integer((json_int_t)settings->unit_copy_steps)
                           : json_null());
   json_object_set_new(object, "offload_prompt_only",
@@ -204,17 +206,24 @@ measured_identity(const Scenario *s)
   return profile;
 }
 
+/* "of" whom its time is. */
+static const char *
+host_owner(const Scenario *s)
+{
+  return host_is_unknown(s->host) ? "host unknown" : s->host->title;
+}
+
 /* Whose host time it is. What our own executor takes is measured on the machine that it runs on. */
 static json_t *
 host_time(const Scenario *s, const Settings *settings, HostScheduler scheduler)
 {
   gboolean is_own;
-  g_autofree char *source = host_time_source(s->profile, s->device, scheduler, &is_own);
+  g_autofree char *source = host_time_source(s->profile, s->host, scheduler, &is_own);
   g_autofree char *valid = g_utf8_make_valid(source, -1);
 
   if (settings->of_own_executor)
     return json_pack("{s:s, s:s}", "of", "this machine", "source", "the live executor");
-  return json_pack("{s:s, s:s}", "of", is_own ? "the profile" : "another machine", "source", valid);
+  return json_pack("{s:s, s:s}", "of", is_own ? "the profile" : host_owner(s), "source", valid);
 }
 
 static json_t *
@@ -250,13 +259,16 @@ live_settings(const Scenario *s, const Settings *settings)
 
 /* Only where there are any. */
 static void
-set_assumptions(json_t *object, const Scenario *s, const Settings *settings)
+set_assumptions(json_t *object, const Scenario *s, const Settings *settings,
+                const RooflineConfig *costs)
 {
   json_t *list;
 
   if (s->model == NULL)
     return;
   list = scenario_assumptions(s, (guint32)settings->tensor_parallel_size);
+  if (costs != NULL && !settings->of_own_executor)
+    scenario_assume_host(s, costs->scheduler, list);
   if (json_array_size(list) > 0)
     json_object_set(object, "assumed", list);
   json_decref(list);
@@ -270,6 +282,7 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
   json_object_set_new(object, "program_version", json_string(PACKAGE_VERSION));
   json_object_set_new(object, "model", text_or_null(s->model != NULL ? s->model->name : NULL));
   json_object_set_new(object, "device", text_or_null(s->device != NULL ? s->device->name : NULL));
+  json_object_set_new(object, "host", text_or_null(s->host != NULL ? s->host->name : NULL));
   json_object_set_new(object, "trace", text_or_null(settings->trace));
   json_object_set_new(
       object, "trace_format",
@@ -281,7 +294,7 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
   set_engine(object, s, settings);
   set_sglang(object, s);
   json_object_set_new(object, "defaults", json_deep_copy(s->defaults));
-  set_assumptions(object, s, settings);
+  set_assumptions(object, s, settings, costs);
   json_object_set_new(object, "live",
                       executor_computes(s->executor) ? live_settings(s, settings) : json_null());
   if (costs != NULL) {

@@ -251,6 +251,12 @@ simulate(Run *run, RunRecord *record)
               workload_count(run->execution->workload));
 }
 
+static double
+copied_bytes(const Scenario *scenario, guint64 blocks)
+{
+  return scenario->block_bytes > 0 ? (double)blocks * (double)scenario->block_bytes : NAN;
+}
+
 int
 execute_scenario(const Scenario *scenario, const Execution *given, RunRecord *record)
 {
@@ -295,6 +301,8 @@ execute_scenario(const Scenario *scenario, const Execution *given, RunRecord *re
     g_ptr_array_add(run.observers, execution->observer);
   open_files(&run);
   simulate(&run, record);
+  record->swapped_out_bytes = copied_bytes(scenario, record->summary.swapped_out_blocks);
+  record->swapped_in_bytes = copied_bytes(scenario, record->summary.swapped_in_blocks);
   if (run.against != NULL)
     record->against = against_figures(run.against);
   close_files(&run, record);

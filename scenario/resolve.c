@@ -22,15 +22,15 @@ looks_like_path(const char *text, const char *suffix)
 
 static void
 set_unknown(GError **error, const char *text, const char *kind, const char *suffix,
-            const char *file)
+            const char *file, const char *advice)
 {
   g_auto(GStrv) names = shipped_names(kind, suffix);
   const char *near = typed_nearest(text, (const char *const *)names);
   g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : g_strdup("");
 
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-              "found '%s', expected a name from 'spillway list %s' or the path of %s%s", text, kind,
-              file, hint);
+              "found '%s', expected a name from 'spillway list %s' or the path of %s%s%s", text, kind,
+              file, hint, advice);
 }
 
 /* "…/Llama-2-7b/config.json" is called Llama-2-7b, "…/mine.ini" is called mine. */
@@ -73,7 +73,7 @@ find_model(const char *text, char **name, GError **error)
     return path;
   }
   if (!looks_like_path(text, ".json")) {
-    set_unknown(error, text, "models", ".json", "a config.json");
+    set_unknown(error, text, "models", ".json", "a config.json", "");
     return NULL;
   }
   path = g_file_test(text, G_FILE_TEST_IS_DIR) ? g_build_filename(text, CONFIG_FILE, NULL)
@@ -118,6 +118,17 @@ resolve_decoder_config(const char *text, GError **error)
   return path != NULL ? decoder_config_read(path, name, error) : NULL;
 }
 
+/* What to begin with. The caller frees it. */
+static char *
+own_device_advice(void)
+{
+  g_autofree char *pattern = shipped_file("devices", "h100-sxm", ".ini");
+
+  return g_strdup_printf(".\nFor hardware of your own copy %s, whose comments say what each figure is, "
+                         "and give the copy.",
+                         pattern != NULL ? pattern : "a shipped device file");
+}
+
 Device *
 resolve_device(const char *text, GError **error)
 {
@@ -126,12 +137,93 @@ resolve_device(const char *text, GError **error)
 
   if (shipped != NULL)
     return device_read(shipped, text, error);
-  if (!looks_like_path(text, ".ini")) {
-    set_unknown(error, text, "devices", ".ini", "a device file");
+  if (!looks_like_path(text, ".ini") || !g_file_test(text, G_FILE_TEST_EXISTS)) {
+    g_autofree char *advice = own_device_advice();
+    if (looks_like_path(text, ".ini"))
+      g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
+                  "%s: No such file or directory; expected a device file%s", text, advice);
+    else
+      set_unknown(error, text, "devices", ".ini", "a device file", advice);
     return NULL;
   }
   name = name_from_path(text);
   return device_read(text, name, error);
+}
+
+/* Whether some of the profile's tables were measured on the machine. */
+static gboolean
+has_tables_of(const Profile *profile, const Host *host)
+{
+  g_autofree char *tables = g_key_file_get_string(host->file, "host", "tables", NULL);
+  g_autofree char *device = g_key_file_get_string(host->file, "host", "tables_device", NULL);
+
+  if (tables == NULL || g_strcmp0(device, profile->device) != 0)
+    return FALSE;
+  for (guint i = 0; i < profile->origins->len; i++)
+    if (g_str_has_prefix(g_array_index(profile->origins, ProfileOrigin, i).source, tables))
+      return TRUE;
+  return FALSE;
+}
+
+/* NULL without an error: none of those that ship. */
+static Host *
+host_of_tables(const Profile *profile, GError **error)
+{
+  g_auto(GStrv) names = shipped_names("hosts", ".ini");
+
+  for (guint i = 0; names[i] != NULL; i++) {
+    g_autofree char *path = shipped_file("hosts", names[i], ".ini");
+    g_autoptr(Host) host = host_read(path, names[i], error);
+    if (host == NULL)
+      return NULL;
+    if (has_tables_of(profile, host))
+      return g_steal_pointer(&host);
+  }
+  return NULL;
+}
+
+static Host *
+default_host(const Device *device, const Profile *profile, GError **error)
+{
+  g_autoptr(GError) failure = NULL;
+  Host *host = profile != NULL ? host_of_tables(profile, &failure) : NULL;
+  g_autofree char *path = NULL;
+
+  if (host == NULL && failure == NULL)
+    host = host_of_device(device, &failure);
+  if (host != NULL)
+    return host;
+  if (failure != NULL) {
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return NULL;
+  }
+  path = shipped_file("hosts", HOST_UNKNOWN, ".ini");
+  if (path != NULL)
+    return host_read(path, HOST_UNKNOWN, error);
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "the shipped host '%s' is not there; --host names the file of another", HOST_UNKNOWN);
+  return NULL;
+}
+
+Host *
+resolve_host(const char *text, const Device *device, const Profile *profile, GError **error)
+{
+  g_autofree char *shipped = text != NULL ? shipped_file("hosts", text, ".ini") : NULL;
+  g_autofree char *name = NULL;
+
+  if (text == NULL)
+    return default_host(device, profile, error);
+  if (shipped != NULL)
+    return host_read(shipped, text, error);
+  if (!looks_like_path(text, ".ini")) {
+    set_unknown(error, text, "hosts", ".ini", "a host's file", "");
+    g_prefix_error(error,
+                   "the machine around the cards, not an address to listen at (vLLM's: leave "
+                   "it out): ");
+    return NULL;
+  }
+  name = name_from_path(text);
+  return host_read(text, name, error);
 }
 
 static const char *const profile_suffixes[] = {".csv", ".csv.gz"};

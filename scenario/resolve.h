@@ -2,6 +2,7 @@
 #pragma once
 
 #include "calib/devices/device.h"
+#include "calib/devices/host.h"
 #include "calib/profile.h"
 #include "calib/cost/roofline.h"
 #include "models/decoder_config.h"
@@ -24,6 +25,11 @@ char *resolve_model_file(const char *text);
 
 /* A shipped device's name, or the path of a device file (.ini). The caller frees the device. */
 Device *resolve_device(const char *text, GError **error);
+
+/* --host: a shipped host's name, or the path of a host's file (.ini); NULL: the machine on
+ * which the profile's tables were measured, if a shipped host is that; or the one in the device's
+ * file; or else HOST_UNKNOWN. The caller frees the host. */
+Host *resolve_host(const char *text, const Device *device, const Profile *profile, GError **error);
 
 /* A shipped profile's name, or the path of one: FILE.db, FILE.csv, FILE.csv.gz, or any file that
  * begins as a profile does. NULL without an error if `text` names no profile (a device's name, an

@@ -56,3 +56,5 @@ gboolean resolver_host_pool(Resolver *r, GError **error);
 gboolean resolver_offloads(const Resolver *r);
 /* That cache's size, from --kv-offloading-size or --num-offload-blocks, or else as swap's. */
 gboolean resolver_tier(Resolver *r, GError **error);
+/* Whether swapped blocks are copied beside the steps. After the pools. */
+gboolean resolver_copies(Resolver *r, GError **error);

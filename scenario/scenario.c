@@ -201,6 +201,11 @@ resolve_hardware(Resolver *r, GError **error)
     g_prefix_error(error, "--device: ");
     return FALSE;
   }
+  if (s->executor->needs_cost &&
+      (s->host = resolve_host(settings->host, s->device, s->profile, error)) == NULL) {
+    g_prefix_error(error, "--host: ");
+    return FALSE;
+  }
   if (s->model != NULL)
     r->pool_bytes_per_block = pool_block_bytes(s->model, (guint32)settings->block_size,
                                                (guint32)settings->tensor_parallel_size);
@@ -283,6 +288,7 @@ resolve_cost(Resolver *r, GError **error)
   gboolean engine_has_swap = (s->scheduler->features & SCHEDULER_HAS_SWAP) != 0;
   RooflineConfig config = {
       .device = s->device,
+      .host = s->host,
       .model = s->model,
       .block_size = s->config.block_size,
       .block_bytes = s->config.kv_groups.block_bytes,
@@ -342,8 +348,9 @@ resolve(Resolver *r, GError **error)
   resolver_kv_groups(r);
   if (!resolver_sglang(r, error))
     return NULL;
+  scenario->block_bytes = r->pool_bytes_per_block;
   if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) || !resolver_tier(r, error) ||
-      !fit_length_limit(r, error))
+      !resolver_copies(r, error) || !fit_length_limit(r, error))
     return NULL;
   resolver_sglang_requests(r);
   if (!resolve_cost(r, error))
@@ -405,6 +412,7 @@ scenario_free(Scenario *scenario)
   cost_model_free(scenario->cost);
   model_free(scenario->model);
   device_free(scenario->device);
+  host_free(scenario->host);
   if (scenario->profile_digest == NULL)
     profile_free(scenario->profile);
   decoder_config_free(scenario->decoder);

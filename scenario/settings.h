@@ -12,6 +12,7 @@ typedef struct {
   /* What is replayed, on what. NULL where not given. */
   char *model;
   char *device;
+  char *host;
   char *trace;
   char *trace_format;
   guint64 limit;

@@ -1,6 +1,7 @@
 #include "trace_name.h"
 
 #include "shipped.h"
+#include "traces/columns.h"
 #include "typed.h"
 
 #include <string.h>
@@ -50,6 +51,8 @@ trace_name_format(const char *option, const char *name, gboolean to_write, GErro
   const TraceFormat *found = trace_format_find(name);
   const char *near;
 
+  if (!to_write && columns_are_named(name))
+    return columns_find(name, NULL, error);
   if (found != NULL && (!to_write || found->write != NULL))
     return found;
   if (!to_write)

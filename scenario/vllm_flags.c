@@ -132,7 +132,7 @@ static const VllmFlag flags[] = {
     NO_EFFECT("distributed-executor-backend"),
     NO_EFFECT("max-parallel-loading-workers"),
     NO_EFFECT_SWITCH("disable-custom-all-reduce"),
-    NO_EFFECT("host"),
+    NO_EFFECT("host"), /* an address; the machine is ours to name */
     NO_EFFECT("port"),
     NO_EFFECT("uds"),
     NO_EFFECT("root-path"),

@@ -14,6 +14,9 @@ typedef struct {
   gint64 free_ps[2]; /* by CopyDirection: when the last copy ends */
 } CopyLink;
 
+/* How long a copy of so many blocks takes, alone on the link. */
+typedef gint64 (*CopyDuration)(gpointer data, CopyDirection direction, guint32 blocks);
+
 /* The time at which a copy of duration_ps that is submitted at now_ps ends. */
 static inline gint64
 copy_link_submit(CopyLink *link, CopyDirection direction, gint64 now_ps, gint64 duration_ps)

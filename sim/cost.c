@@ -40,12 +40,22 @@ cost_model_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks)
   return blocks == 0 ? 0 : self->class->copy_ps(self, direction, blocks);
 }
 
-gint64
-cost_model_contention_ps(const CostModel *self, CopyDirection direction, gint64 beside_ps)
+CopyContention
+cost_model_contention(const CostModel *self, CopyDirection direction, gboolean prefills)
 {
-  if (beside_ps == 0 || self->class->contention == NULL)
-    return 0;
-  return (gint64)(self->class->contention(self, direction) * (double)beside_ps);
+  if (self->class->contention == NULL)
+    return (CopyContention){0};
+  return self->class->contention(self, direction, prefills);
+}
+
+gint64
+copy_contention_step_ps(const CopyContention *contention, gint64 copy_ps, gint64 computes_ps)
+{
+  double slow = contention->step, beside_ps = (double)copy_ps * (1 + contention->copy);
+
+  if (beside_ps >= (double)computes_ps * (1 + slow))
+    return (gint64)((double)computes_ps * slow);
+  return (gint64)(beside_ps * slow / (1 + slow));
 }
 
 gint64

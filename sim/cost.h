@@ -10,6 +10,7 @@
 #pragma once
 
 #include "contexts.h"
+#include "copy_direction.h"
 
 typedef enum {
   COST_LINEAR, /* projections and feed-forward */
@@ -62,7 +63,12 @@ cost_piece_total_ps(const CostPiece *piece)
   return ps[0] + ps[1] + ps[2] + ps[3] + ps[4] + ps[5] + ps[6] + ps[7];
 }
 
-typedef enum { COPY_OUT, COPY_IN } CopyDirection;
+/* How much longer a step takes while a copy runs beside it, and the copy while a step does: 0.01 is
+ * one percent. */
+typedef struct {
+  double step, copy;
+  gboolean measured;
+} CopyContention;
 
 typedef struct CostModel CostModel;
 
@@ -73,9 +79,9 @@ typedef struct {
   void (*step)(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece);
   /* The time that copying `blocks` KV blocks takes, alone on the link. */
   gint64 (*copy_ps)(CostModel *self, CopyDirection direction, guint32 blocks);
-  /* How much longer a step takes while such a copy runs beside it: 0.01 is one percent. May be NULL:
-   * not at all. */
-  double (*contention)(const CostModel *self, CopyDirection direction);
+  /* What such a copy and a step, with prefills or of decodes alone, do to each other. May be NULL:
+   * nothing. */
+  CopyContention (*contention)(const CostModel *self, CopyDirection direction, gboolean prefills);
   /* The spread of the timings behind a component, (p90 - p10) / median; 0 where unknown. May be
    * NULL. */
   double (*spread)(const CostModel *self, CostComponent component);
@@ -89,8 +95,11 @@ struct CostModel {
 
 void cost_model_step(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece);
 gint64 cost_model_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks);
-/* By how much a step is longer that a copy runs beside for beside_ps of it. */
-gint64 cost_model_contention_ps(const CostModel *self, CopyDirection direction, gint64 beside_ps);
+CopyContention cost_model_contention(const CostModel *self, CopyDirection direction,
+                                     gboolean prefills);
+/* By how much a step that computes for computes_ps is longer, where a copy of copy_ps (alone) begins
+ * with it and both slow each other as long as both run. */
+gint64 copy_contention_step_ps(const CopyContention *contention, gint64 copy_ps, gint64 computes_ps);
 /* The time of computing `tokens` tokens after `cached_tokens` in a step of their own, host time
  * left out: what recomputing them costs. */
 gint64 cost_model_recompute_ps(CostModel *self, guint32 tokens, guint32 cached_tokens);

@@ -57,7 +57,7 @@ instance_is_over(const Instance *self)
          (self->scheduler->offload == NULL || !offload_wants_decision(self->scheduler->offload));
 }
 
-/* How long a copy of native offload takes, alone on the link. */
+/* How long a copy takes, alone on the link. */
 static gint64
 copy_duration(gpointer data, CopyDirection direction, guint32 blocks)
 {
@@ -72,10 +72,17 @@ copy_duration(gpointer data, CopyDirection direction, guint32 blocks)
 gint64
 instance_submit_copies(Instance *self)
 {
-  return offload_begin_step(self->scheduler->offload, self->now_ps, &self->link, copy_duration,
-                            self);
+  Offload *offload = self->scheduler->offload;
+  SwapCopies *swap_copies = self->scheduler->swap_copies;
+
+  if (swap_copies != NULL)
+    swap_copies_submit(swap_copies, self->now_ps, &self->link, copy_duration, self);
+  if (offload == NULL)
+    return 0;
+  return offload_begin_step(offload, self->now_ps, &self->link, copy_duration, self);
 }
 
+/* The step takes longer by as much. */
 static void
 lengthen(Instance *self, CostComponent component, gint64 by_ps)
 {
@@ -85,20 +92,63 @@ lengthen(Instance *self, CostComponent component, gint64 by_ps)
   self->timing.cost.base_ps[component] += by_ps;
 }
 
+/* Native offload: of the step's time, as long as the way is busy. */
+static gint64
+offload_contention_ps(const CopyContention *contention, gint64 busy_ps, gint64 computes_ps)
+{
+  return (gint64)(contention->step * (double)MIN(busy_ps, computes_ps));
+}
+
+/* The copies that were timed alone take longer, too, beside a step from begin_ps to end_ps. */
+static void
+slow_copies(Instance *self, gint64 begin_ps, gboolean prefills)
+{
+  const CostModel *cost = self->scheduler->config.cost;
+  gint64 end_ps = begin_ps + self->timing.first_ps;
+
+  for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++) {
+    const CopyContention contention = cost_model_contention(cost, d, prefills);
+    swap_copies_slow(self->scheduler->swap_copies, &self->link, d, begin_ps, end_ps,
+                     contention.copy);
+  }
+}
+
 void
 instance_add_copies(Instance *self, gint64 wait_ps)
 {
-  CostModel *cost = self->scheduler->config.cost;
+  const CostModel *cost = self->scheduler->config.cost;
+  const SwapCopies *swap_copies = self->scheduler->swap_copies;
   gint64 computes_ps = self->timing.first_ps, begin_ps = self->start_ps + wait_ps;
+  gboolean prefills = self->flying->n_decodes < self->flying->n_sequences;
 
   lengthen(self, COST_SWAP_OUT, wait_ps);
-  if (!self->executor->class->needs_cost)
+  if (!self->executor->class->needs_cost || computes_ps == 0 ||
+      (swap_copies != NULL && !swap_copies_are_under_way(swap_copies)))
     return;
   for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++) {
-    gint64 beside_ps = MIN(copy_link_busy_ps(&self->link, d, begin_ps), computes_ps);
-    lengthen(self, d == COPY_OUT ? COST_SWAP_OUT : COST_SWAP_IN,
-             cost_model_contention_ps(cost, d, beside_ps));
+    CostComponent component = d == COPY_OUT ? COST_SWAP_OUT : COST_SWAP_IN;
+    gint64 busy_ps = copy_link_busy_ps(&self->link, d, begin_ps), by_ps;
+    const CopyContention contention = cost_model_contention(cost, d, prefills);
+    by_ps = swap_copies != NULL ? copy_contention_step_ps(&contention, busy_ps, computes_ps)
+                                : offload_contention_ps(&contention, busy_ps, computes_ps);
+    lengthen(self, component, by_ps);
+    if (contention.measured) {
+      self->timing.cost.measured_ps[component] += by_ps;
+      self->timing.cost.is_modelled = FALSE;
+    }
   }
+  if (swap_copies != NULL)
+    slow_copies(self, begin_ps, prefills);
+}
+
+gboolean
+instance_report_copies(Instance *self, gint64 by_ps)
+{
+  Offload *offload = self->scheduler->offload;
+
+  if (self->scheduler->swap_copies != NULL)
+    return scheduler_end_copies(self->scheduler, by_ps);
+  return offload != NULL && offload_end_step(offload, by_ps);
 }
 
 /* The same, at an empty decision. In recordings of asynchronous scheduling what the engine learns
@@ -106,7 +156,8 @@ instance_add_copies(Instance *self, gint64 wait_ps)
 gboolean
 instance_end_copies_while_idle(Instance *self)
 {
-  gboolean late = self->executor->class->bare_scheduler && self->scheduler->config.async_scheduling;
+  gboolean late = self->executor->class->bare_scheduler &&
+                  self->scheduler->config.async_scheduling && self->scheduler->offload != NULL;
   gint64 by_ps = late ? self->empty_ps : self->now_ps;
 
   self->empty_ps = self->now_ps;
@@ -120,9 +171,12 @@ idle_until_ps(const Instance *self)
 {
   const Offload *offload = self->scheduler->offload;
   gint64 arrival_ps = self->loop->client->next_ps;
-  gint64 copy_ps = offload != NULL ? offload_next_end_ps(offload) : G_MAXINT64;
+  const SwapCopies *swap_copies = self->scheduler->swap_copies;
+  gint64 copy_ps = offload != NULL       ? offload_next_end_ps(offload)
+                   : swap_copies != NULL ? swap_copies_next_end_ps(swap_copies)
+                                         : G_MAXINT64;
 
-  if (self->executor->class->bare_scheduler && arrival_ps < G_MAXINT64)
+  if (self->executor->class->bare_scheduler && arrival_ps < G_MAXINT64 && swap_copies == NULL)
     return arrival_ps;
   return MIN(arrival_ps, copy_ps);
 }
@@ -131,7 +185,8 @@ gboolean
 instance_idle(Instance *self)
 {
   gint64 tick_ps = self->executor->class->idle_tick_ps;
-  gint64 until_ps = idle_until_ps(self);
+  gint64 until_ps = idle_until_ps(self), since_ps = self->now_ps;
+  const SwapCopies *swap_copies = self->scheduler->swap_copies;
 
   if (until_ps == G_MAXINT64)
     return FALSE;
@@ -143,5 +198,8 @@ instance_idle(Instance *self)
     self->now_ps += ticks * tick_ps;
     self->step_index += (guint64)ticks;
   }
+  /* Whoever is left waits for a copy, its own or the one that frees its blocks. */
+  if (swap_copies != NULL && swap_copies_are_under_way(swap_copies))
+    self->waited_ps += self->now_ps - since_ps;
   return TRUE;
 }

@@ -33,30 +33,37 @@ typedef struct {
   gboolean waits;           /* it has nothing to do before a request comes that is not known yet */
   guint64 idle_since;       /* step index of the last token or arrival */
   gboolean preempted_since; /* a preemption since then */
-  CopyLink link;            /* native offload's */
+  CopyLink link;            /* of native offload, or of swapping beside the steps */
+  gint64 waited_ps;         /* for copies, since the last step that was executed */
+  gint64 told_waited_ps;    /* the same, before the one that flies */
   gint64 empty_ps;          /* when the last decision was that was empty */
 } Instance;
 
 void instance_init(Instance *self, const Run *run, guint number);
 void instance_clear(Instance *self);
 
-/* A step begins, even if it is empty: native offload's copies that are due are submitted. Returns
- * how long it waits for some of them. */
+static inline gboolean
+instance_copies(const Instance *self)
+{
+  return self->scheduler->offload != NULL || self->scheduler->swap_copies != NULL;
+}
+
+/* A step begins, even if it is empty: copies that are due are submitted. Returns how long it waits
+ * for some of native offload's. */
 gint64 instance_submit_copies(Instance *self);
 static inline gint64
 instance_begin_copies(Instance *self)
 {
-  return self->scheduler->offload != NULL ? instance_submit_copies(self) : 0;
+  return instance_copies(self) ? instance_submit_copies(self) : 0;
 }
 /* The step that was executed waited so long for copies, and computes beside others. */
 void instance_add_copies(Instance *self, gint64 wait_ps);
 /* Copies that were over by then are reported. TRUE if there were any. */
+gboolean instance_report_copies(Instance *self, gint64 by_ps);
 static inline gboolean
-instance_end_copies(const Instance *self, gint64 by_ps)
+instance_end_copies(Instance *self, gint64 by_ps)
 {
-  Offload *offload = self->scheduler->offload;
-
-  return offload != NULL && offload_end_step(offload, by_ps);
+  return instance_copies(self) && instance_report_copies(self, by_ps);
 }
 /* The same, at an empty decision. */
 gboolean instance_end_copies_while_idle(Instance *self);

@@ -2,7 +2,7 @@
  * every field so that no product here overflows 64 bits. */
 #include "layer.h"
 
-static gboolean
+gboolean
 mixer_equal(const Mixer *a, const Mixer *b)
 {
   return a->kind == b->kind && a->heads == b->heads && a->kv_heads == b->kv_heads &&
@@ -10,6 +10,7 @@ mixer_equal(const Mixer *a, const Mixer *b)
          a->borrows_kv == b->borrows_kv && a->normed == b->normed &&
          a->latent_dim == b->latent_dim && a->rope_dim == b->rope_dim &&
          a->index_heads == b->index_heads && a->index_dim == b->index_dim &&
+         a->recurrent == b->recurrent && a->groups == b->groups && a->conv_width == b->conv_width &&
          a->state_elements == b->state_elements && a->window_elements == b->window_elements &&
          a->state_bits == b->state_bits && a->window_bits == b->window_bits;
 }
@@ -26,9 +27,9 @@ gboolean
 layer_equal(const Layer *a, const Layer *b)
 {
   if (!mixer_equal(&a->mixer, &b->mixer) || a->n_matrices != b->n_matrices ||
-      a->vectors != b->vectors || a->ffn != b->ffn || a->experts != b->experts ||
-      a->active_experts != b->active_experts || a->shared_ffn != b->shared_ffn ||
-      a->gated != b->gated || a->parallel != b->parallel)
+      a->n_mixer_matrices != b->n_mixer_matrices || a->vectors != b->vectors || a->ffn != b->ffn ||
+      a->experts != b->experts || a->active_experts != b->active_experts ||
+      a->shared_ffn != b->shared_ffn || a->gated != b->gated || a->parallel != b->parallel)
     return FALSE;
   for (guint i = 0; i < a->n_matrices; i++)
     if (!matrix_equal(&a->matrices[i], &b->matrices[i]))

@@ -25,6 +25,10 @@ typedef enum {
   MIXER_RECURRENT
 } MixerKind;
 
+/* Kinds of recurrent layers: a selective scan, one with a scalar decay a head, a gated delta rule.
+ */
+typedef enum { RECURRENT_MAMBA, RECURRENT_MAMBA2, RECURRENT_DELTA } RecurrentKind;
+
 typedef struct {
   MixerKind kind;
   guint32 heads, kv_heads;
@@ -37,7 +41,10 @@ typedef struct {
   guint32 latent_dim; /* of the vector that K and V are made of */
   guint32 rope_dim;   /* of the rotated key beside it */
   guint32 index_heads, index_dim;
-  /* recurrent: `heads` states of head_dim x value_dim, and the inputs that the convolution keeps */
+  /* recurrent: `heads` states of head_dim x value_dim, and the inputs that the convolution keeps;
+   * `groups` of heads share their inputs, of which it sees conv_width tokens */
+  RecurrentKind recurrent;
+  guint32 groups, conv_width;
   guint64 state_elements, window_elements;
   guint32 state_bits, window_bits;
 } Mixer;
@@ -61,6 +68,7 @@ typedef struct {
   guint32 count; /* layers of this kind */
   Mixer mixer;
   guint n_matrices;
+  guint n_mixer_matrices;          /* of them, the first, which are the mixer's */
   Matrix matrices[LAYER_MATRICES]; /* in the order of use */
   guint64 vectors;                 /* elements of norms, biases, convolutions: kept at 16 bits */
   guint32 ffn;                     /* width of the feed-forward part, of one expert; 0: none */
@@ -70,6 +78,7 @@ typedef struct {
   gboolean parallel;               /* mixer and feed-forward part read the same input */
 } Layer;
 
+gboolean mixer_equal(const Mixer *a, const Mixer *b);
 /* TRUE if they differ in nothing but their counts. */
 gboolean layer_equal(const Layer *a, const Layer *b);
 

@@ -17,6 +17,7 @@ libspillway_sim_a_SOURCES = \
   %D%/layer.c %D%/layer.h \
   %D%/model.c %D%/model.h \
   %D%/observer.c %D%/observer.h \
+  %D%/copy_direction.h \
   %D%/copy_link.h \
   %D%/offload.c %D%/offload.h \
   %D%/offload_jobs.c %D%/offload_jobs.h \
@@ -28,6 +29,7 @@ libspillway_sim_a_SOURCES = \
   %D%/engines/sglang_prefill.c \
   %D%/engines/trtllm.c \
   %D%/engines/vllm.c %D%/engines/vllm.h \
+  %D%/engines/vllm_swapped.c \
   %D%/engines/vllm_v0.c %D%/engines/vllm_v0.h \
   %D%/engines/vllm_v0_end.c \
   %D%/engines/vllm_versions.c \
@@ -40,6 +42,7 @@ libspillway_sim_a_SOURCES = \
   %D%/scheduler/classes.c \
   %D%/scheduler/clock.c \
   %D%/scheduler/admission.c \
+  %D%/scheduler/copies.c \
   %D%/scheduler/progress.c \
   %D%/scheduler/overflow.c \
   %D%/scheduler/victim.c \
@@ -47,6 +50,7 @@ libspillway_sim_a_SOURCES = \
   %D%/sequence.c %D%/sequence.h \
   %D%/series.c %D%/series.h \
   %D%/step.c %D%/step.h \
+  %D%/swap_copies.c %D%/swap_copies.h \
   %D%/units.h \
   %D%/waiting.c %D%/waiting.h \
   %D%/weight_format.h \

@@ -118,6 +118,7 @@ tell_step(Instance *self)
       .cost = tells_cost(self->executor) ? &self->timing.cost : NULL,
       .recompute_overhead_ps = self->timing.recompute_overhead_ps,
       .tokens = self->tokens,
+      .waited_ps = self->told_waited_ps,
       .gaps = (const TokenGap *)(gpointer)scheduler->gaps->data,
       .n_gaps = scheduler->gaps->len,
       .finished = (const guint32 *)(gpointer)scheduler->just_finished->data,
@@ -178,9 +179,11 @@ take_off(Instance *self, gint64 until_ps, GError **error)
   self->flying = step;
   self->start_ps = self->now_ps;
   self->start_index = self->step_index;
+  self->told_waited_ps = self->waited_ps;
+  self->waited_ps = 0;
   if (!executor_run(self->executor, step, &limit, &self->timing, error))
     return FALSE;
-  if (self->scheduler->offload != NULL)
+  if (self->scheduler->offload != NULL || self->scheduler->swap_copies != NULL)
     instance_add_copies(self, wait_ps);
   self->in_flight = TRUE;
   note_peaks(self);

@@ -115,6 +115,8 @@ on_step(Observer *self, const StepReport *report)
     sum->swap_fallbacks += g_array_index(step->victims, StepVictim, i).fell_back != FALSE;
   for (guint i = 0; i < step->hits->len; i++)
     sum->prefix_hit_tokens += g_array_index(step->hits, StepHit, i).tokens;
+  sum->copy_wait_ps += report->waited_ps;
+  sum->starved_ps += step->starved->len * report->elapsed_ps;
   count_time(metrics, report);
   count_blocks(metrics, report);
   count_gaps(metrics, report);

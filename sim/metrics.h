@@ -28,6 +28,8 @@ typedef struct {
   Quantiles ttft_s, tpot_s, itl_s, e2e_s, queue_s;
   guint64 preemptions, preempted_requests, recomputed_tokens;
   guint64 swapped_out_blocks, swapped_in_blocks, swap_fallbacks;
+  gint64 copy_wait_ps, starved_ps; /* that the device stood still for copies beside the steps; that
+                                      running sequences went without blocks for them, summed */
   gint64 overhead_recompute_ps, overhead_swap_out_ps, overhead_swap_in_ps;
   guint32 peak_gpu_blocks, peak_host_blocks;
   guint64 steps, output_tokens, prompt_tokens, prefix_hit_tokens;

@@ -53,6 +53,7 @@ typedef struct {
   gint64 growth_ps;      /* each later repeat takes this much longer than the one before */
   gint64 elapsed_ps;     /* of all repeats */
   const CostPiece *cost; /* components of the first repeat; NULL where the executor has none */
+  gint64 waited_ps;      /* that the device stood still before it, until copies had ended */
   gint64 recompute_overhead_ps; /* of first_ps, for tokens computed before */
   guint32 tokens;               /* output tokens that each repeat yields */
   const TokenGap *gaps; /* of the first repeat's tokens; a request's first token ends none */

@@ -23,9 +23,6 @@ typedef struct {
   gboolean prompt_only; /* generated tokens are not stored */
 } OffloadConfig;
 
-/* How long a copy of so many blocks takes. */
-typedef gint64 (*OffloadDuration)(gpointer data, CopyDirection direction, guint32 blocks);
-
 /* pool: borrowed, with named blocks. */
 Offload *offload_new(const OffloadConfig *config, Pool *pool);
 void offload_free(Offload *offload);
@@ -67,7 +64,7 @@ gboolean offload_may_store(const Offload *offload, const Sequence *sequence);
 /* A step, of whatever kind, begins: submits what is due. Returns how long it waits for what is
  * flushed. */
 gint64 offload_begin_step(Offload *offload, gint64 start_ps, CopyLink *link,
-                          OffloadDuration duration, gpointer data);
+                          CopyDuration duration, gpointer data);
 /* A step ended: what was over by then is reported. TRUE if anything was. */
 gboolean offload_end_step(Offload *offload, gint64 end_ps);
 /* When the next job ends that was submitted; G_MAXINT64 if there is none. */

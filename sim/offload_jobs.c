@@ -60,7 +60,7 @@ wait_for(OffloadJob *job, gint64 start_ps, const CopyLink *link)
 }
 
 gint64
-offload_begin_step(Offload *offload, gint64 start_ps, CopyLink *link, OffloadDuration duration,
+offload_begin_step(Offload *offload, gint64 start_ps, CopyLink *link, CopyDuration duration,
                    gpointer data)
 {
   gint64 wait_ps = 0;

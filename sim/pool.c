@@ -130,6 +130,37 @@ pool_swap_out(Pool *pool, Sequence *sequence, guint32 blocks, guint32 copied)
   pool_shrink(pool, sequence, blocks);
 }
 
+static gboolean
+keeps_content(const Pool *pool)
+{
+  return pool->cache != NULL || pool->runs != NULL;
+}
+
+void
+pool_begin_swap_out(Pool *pool, Sequence *sequence, guint32 blocks, guint32 copied)
+{
+  g_assert(sequence->host_blocks == 0 && copied <= pool->host_free_blocks);
+  sequence->host_blocks = copied;
+  pool->host_free_blocks -= copied;
+  sequence->leaving_blocks = keeps_content(pool) ? sequence->blocks : copied;
+  pool->leaving_blocks += sequence->leaving_blocks;
+  if (keeps_content(pool))
+    return;
+  pool->free_blocks += sequence->blocks - blocks - copied;
+  sequence->blocks = blocks;
+}
+
+void
+pool_end_swap_out(Pool *pool, Sequence *sequence)
+{
+  pool->leaving_blocks -= sequence->leaving_blocks;
+  if (keeps_content(pool))
+    pool_release(pool, sequence, TRUE);
+  else
+    pool->free_blocks += sequence->leaving_blocks;
+  sequence->leaving_blocks = 0;
+}
+
 void
 pool_release_host(Pool *pool, Sequence *sequence)
 {

@@ -33,6 +33,11 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
     self->offload = offload_new(&(OffloadConfig){.host_blocks = config->num_offload_blocks,
                                                  .prompt_only = config->offload_prompt_only},
                                 &self->pool);
+  if (config->overlap_copies) {
+    g_assert((class->features & SCHEDULER_OVERLAPS_COPIES) != 0);
+    self->swap_copies = swap_copies_new();
+    self->copied = g_array_new(FALSE, FALSE, sizeof(StepCopy));
+  }
   waiting_queue_init(&self->waiting);
   decode_clock_init(&self->clock, config->block_size, &config->windows);
   self->left_in_flight = g_ptr_array_new();
@@ -86,6 +91,8 @@ scheduler_free(Scheduler *self)
   if (self->class->end != NULL)
     self->class->end(self);
   offload_free(self->offload);
+  swap_copies_free(self->swap_copies);
+  g_clear_pointer(&self->copied, g_array_unref);
   pool_clear(&self->pool);
   g_free(self->state);
   g_free(self);
@@ -196,7 +203,11 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
   self->class->schedule(self, step);
   if (self->offload != NULL)
     offload_decide(self->offload, step);
-  if (!stride || (self->offload != NULL && offload_is_busy(self->offload)))
+  if (self->swap_copies != NULL)
+    scheduler_tell_copied(self, step);
+  if (!stride || (self->offload != NULL && offload_is_busy(self->offload)) ||
+      step->copied->len > 0 ||
+      (self->swap_copies != NULL && swap_copies_are_under_way(self->swap_copies)))
     step->repeat = 1;
   if (self->list_decodes && step->clocked > 0)
     scheduler_list_members(self, step);
@@ -204,7 +215,7 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
   step->host_free_blocks = self->pool.host_free_blocks;
   step->waiting = self->waiting.length + self->held.length;
   step->running = self->running.length;
-  step->swapped = self->swapped.length;
+  step->swapped = self->swapped.length + self->returning.length;
 }
 
 void
@@ -275,6 +286,8 @@ scheduler_take_unfinished(Scheduler *self)
   if (sequence == NULL)
     sequence = self->held.head;
   if (sequence == NULL)
+    sequence = self->returning.head;
+  if (sequence == NULL)
     sequence = scheduler_take_waiting(self);
   else
     sequence_queue_remove(sequence);
@@ -290,5 +303,5 @@ guint32
 scheduler_unfinished(const Scheduler *self)
 {
   return self->waiting.length + self->running.length + self->swapped.length +
-         self->prefilling.length + self->held.length;
+         self->prefilling.length + self->held.length + self->returning.length;
 }

@@ -12,6 +12,7 @@
 #include "offload.h"
 #include "pool.h"
 #include "step.h"
+#include "swap_copies.h"
 #include "sim/policies/victim.h"
 #include "waiting.h"
 
@@ -44,6 +45,7 @@ typedef struct {
                          one group */
   gboolean prefix_caching;
   gboolean named_blocks; /* with prefix caching: the executor wants to know which block is whose */
+  gboolean overlap_copies;        /* swapped blocks are copied beside the steps */
   gboolean async_scheduling;      /* a step is decided while the one before it runs */
   CapacityPolicy capacity_policy; /* TensorRT-LLM's */
   /* SGLang's own; its pages are blocks, max_running_requests is max_num_seqs. */
@@ -88,6 +90,7 @@ typedef enum {
   SCHEDULER_HAS_CAPACITY_POLICY = 1 << 17, /* --capacity-policy */
   SCHEDULER_ONLY_RECOMPUTES = 1 << 18,     /* and picks its victims itself */
   SCHEDULER_IS_SGLANG = 1 << 16,           /* has SGLang's options, and none of vLLM's */
+  SCHEDULER_OVERLAPS_COPIES = 1 << 19,     /* it can swap beside the steps: --overlap-copies */
   SCHEDULER_HAS_KV_GROUPS = 1 << 15,       /* its pool is shared by groups that give blocks back */
 } SchedulerFeatures;
 
@@ -155,7 +158,10 @@ struct Scheduler {
   SequenceQueue running;
   SequenceQueue swapped;
   SequenceQueue held; /* waiting too, before all others: hold blocks, their KV is being loaded */
-  Offload *offload;   /* NULL: none */
+  SequenceQueue returning; /* swapped ones that hold blocks again: they run when copied in */
+  SwapCopies *swap_copies; /* beside the steps; NULL: copies are part of the steps */
+  GArray *copied;          /* of StepCopy: ended, and not told with a step yet */
+  Offload *offload;        /* NULL: none */
   SequenceQueue prefilling; /* under engines where they join the running ones a step later */
   DecodeClock clock;        /* of those running that decode in every step */
   gboolean list_decodes;    /* somebody reads all of step->entries; set before the first step */
@@ -291,6 +297,17 @@ guint32 scheduler_return_tokens(const Scheduler *self, const Sequence *sequence,
  * ones are in the prefix cache. Notes the copies in the step. */
 void scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hits,
                           guint32 blocks);
+/* Copies beside the steps (scheduler/copies.c). The victim's host blocks are filled; the sequence's
+ * are read, `blocks` of them. */
+void scheduler_begin_copy_out(Scheduler *self, Step *step, Sequence *victim);
+void scheduler_begin_copy_in(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks);
+/* The sequence ended before its copy was submitted: there is none, and its blocks are its own. */
+void scheduler_cancel_copy_out(Scheduler *self, Sequence *sequence);
+/* For the loop: what is over by then has ended. TRUE if anything has. */
+gboolean scheduler_end_copies(Scheduler *self, gint64 by_ps);
+/* For scheduler.c: a decision tells what has ended; it was told, the step is on its way. */
+void scheduler_tell_copied(Scheduler *self, Step *step);
+void scheduler_forget_copied(Scheduler *self, const Step *step);
 /* A preempted sequence runs again, so that what it kept is its own. */
 static inline void
 scheduler_take_kept(Scheduler *self, Sequence *sequence)

@@ -3,25 +3,26 @@
 #include <stddef.h>
 #include <string.h>
 
-/* What lies between two members, the first included, cleared. */
-#define CLEAR(sequence, from, to)                                                                  \
-  memset((char *)(sequence) + offsetof(Sequence, from), 0,                                         \
-         offsetof(Sequence, to) - offsetof(Sequence, from))
+/* What lies between two offsets, cleared. */
+static inline void
+clear(Sequence *sequence, gsize from, gsize to)
+{
+  memset((char *)sequence + from, 0, to - from);
+}
 
-/* Part by part: cleared as a whole it would be a string instruction, slow to start. */
+/* Cleared part by part: as a whole it would be a string instruction, which is slow to start. */
 void
 sequence_init(Sequence *sequence, guint32 index, const Request *request)
 {
-  CLEAR(sequence, previous, request);
+  clear(sequence, 0, offsetof(Sequence, result));
+  sequence->result = request_result_untouched(index, request);
+  clear(sequence, offsetof(Sequence, host_blocks), offsetof(Sequence, in_clock));
+  clear(sequence, offsetof(Sequence, in_clock), offsetof(Sequence, radix_node));
+  clear(sequence, offsetof(Sequence, radix_node), sizeof *sequence);
   sequence->request = index;
   sequence->output_limit = request->output_tokens;
   sequence->max_tokens = request_max_tokens(request);
-  CLEAR(sequence, generated_tokens, result);
-  sequence->result = request_result_untouched(index, request);
-  CLEAR(sequence, host_blocks, preempted_at_ps);
   sequence->preempted_at_ps = -1;
-  CLEAR(sequence, in_clock, radix_node);
-  memset(&sequence->radix_node, 0, sizeof *sequence - offsetof(Sequence, radix_node));
 }
 
 void

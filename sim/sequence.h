@@ -32,6 +32,9 @@ struct Sequence {
 
   guint32 host_blocks;
   gboolean copies_are_free; /* of them: they take no room of the host's, and no time */
+  guint32 leaving_blocks;   /* that a copy beside the steps still reads (scheduler/copies.c) */
+  gboolean arriving;        /* such a copy still writes its blocks */
+  guint32 arrived_blocks;   /* that the last one wrote */
   guint32 gap_end_tokens;   /* it computes up to here, then goes on where what was copied ends: */
   guint32 tail_end_tokens;  /* here; 0, and 0, without a gap (scheduler/overflow.c) */
   gboolean decodes_after_gap;

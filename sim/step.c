@@ -18,6 +18,9 @@ step_new(guint32 block_size)
   step->plans = g_array_new(FALSE, FALSE, sizeof(OverflowPlan));
   step->shed = g_array_new(FALSE, FALSE, sizeof(StepShed));
   step->swapped_in = g_array_new(FALSE, FALSE, sizeof(StepSwapIn));
+  step->copies = g_array_new(FALSE, FALSE, sizeof(StepCopy));
+  step->copied = g_array_new(FALSE, FALSE, sizeof(StepCopy));
+  step->starved = g_array_new(FALSE, FALSE, sizeof(guint32));
   step->ignored = g_array_new(FALSE, FALSE, sizeof(guint32));
   step->hits = g_array_new(FALSE, FALSE, sizeof(StepHit));
   step->stores = g_array_new(FALSE, FALSE, sizeof(StepStore));
@@ -39,6 +42,9 @@ step_free(Step *step)
   g_array_unref(step->plans);
   g_array_unref(step->shed);
   g_array_unref(step->swapped_in);
+  g_array_unref(step->copies);
+  g_array_unref(step->copied);
+  g_array_unref(step->starved);
   g_array_unref(step->ignored);
   g_array_unref(step->hits);
   g_array_unref(step->stores);
@@ -56,6 +62,7 @@ step_clear(Step *step)
   step->entries->len = step->victims->len = step->swapped_in->len = 0;
   step->plans->len = 0;
   step->ignored->len = step->hits->len = step->shed->len = 0;
+  step->copies->len = step->copied->len = step->starved->len = 0;
   step->stores->len = step->loads->len = step->flushes->len = 0;
   step->sequences->len = step->ending->len = 0;
   step->clocked = step->clocked_at = 0;
@@ -72,7 +79,8 @@ gboolean
 step_is_empty(const Step *step)
 {
   return step->n_sequences == 0 && step->victims->len == 0 && step->shed->len == 0 &&
-         step->swapped_in->len == 0 && step->ignored->len == 0 && !step_has_jobs(step);
+         step->swapped_in->len == 0 && step->ignored->len == 0 &&
+         step->copies->len == 0 && !step_has_jobs(step);
 }
 
 gboolean

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "contexts.h"
+#include "copy_direction.h"
 
 typedef enum {
   ENTRY_NEW = 'n',       /* first prefill (chunk) ever */
@@ -35,11 +36,21 @@ typedef enum {
 
 const char *overflow_action_name(OverflowAction action);
 
+/* The state of the link at a decision, where copies run beside the steps. */
+typedef struct {
+  gboolean beside;     /* they do; else they are part of the steps, and the rest is 0 */
+  gint64 busy_ps[2];   /* by CopyDirection: what was decided before takes so long from now on */
+  guint32 pool_blocks; /* of which nobody has any use while they are being copied */
+} CopyLoad;
+
 /* What becomes of a victim's blocks, from the first on; those behind are copied. */
 typedef struct {
   guint32 keep_blocks;  /* whole blocks, less than the victim has */
   guint32 drop_blocks;  /* whole blocks if any are copied */
   gboolean free_copies; /* the copies take no time and no room: a bound */
+  /* The scheduler's: those that are copied are free so much later; 0: at once, and where no cost
+   * model knows. */
+  gint64 free_after_ps;
 } OverflowPlan;
 
 typedef struct {
@@ -53,6 +64,8 @@ typedef struct {
   guint32 tokens_lost;     /* tokens whose KV was dropped; 0 if swapped */
   OverflowAction action;
   gboolean fell_back; /* the policy wanted to swap, the host had no room */
+  CopyLoad copies;      /* when it was chosen */
+  gint64 free_after_ps; /* of the plan */
 } StepVictim;
 
 typedef struct {
@@ -64,6 +77,13 @@ typedef struct {
   guint32 request;
   guint32 blocks; /* copied from the host */
 } StepSwapIn;
+
+/* A copy of swapped blocks beside the steps. */
+typedef struct {
+  guint32 request;
+  CopyDirection direction;
+  guint32 blocks;
+} StepCopy;
 
 typedef struct {
   guint32 request;
@@ -101,6 +121,10 @@ typedef struct {
                               done, in the order of their table; only if asked for (tell_plans) */
   GArray *shed;            /* of StepShed, in order */
   GArray *swapped_in;      /* of StepSwapIn, in order */
+  GArray *copies;          /* of StepCopy: beside the steps, begun with this one */
+  GArray *copied;          /* of StepCopy: those that ended since the step before was decided */
+  GArray *starved;         /* of guint32: requests that run, and wait for blocks that are being
+                              copied out */
   GArray *ignored;         /* of guint32: requests that the scheduler dropped */
   GArray *hits;            /* of StepHit, in order of admission */
   GArray *stores;          /* of StepStore: decided in this step, which does not wait for them */

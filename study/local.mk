@@ -2,6 +2,7 @@
 noinst_LIBRARIES += libspillway-study.a
 libspillway_study_a_SOURCES = \
   %D%/cluster.h \
+  %D%/identity.c %D%/identity.h \
   %D%/job_run.c %D%/job_run.h \
   %D%/paths.c %D%/paths.h \
   %D%/plan.c %D%/plan.h \
@@ -13,6 +14,15 @@ libspillway_study_a_SOURCES = \
   %D%/transport_local.c \
   %D%/unlimited_table.c %D%/unlimited_table.h \
   %D%/worker.c %D%/worker.h \
+  %D%/policies/json.c \
+  %D%/policies/judge.c %D%/policies/judge.h \
+  %D%/policies/map.h \
+  %D%/policies/output.h \
+  %D%/policies/plan.c \
+  %D%/policies/run.c %D%/policies/run.h \
+  %D%/policies/settings.c \
+  %D%/policies/store.c %D%/policies/store.h \
+  %D%/policies/text.c \
   %D%/poster/data.c \
   %D%/poster/figures.c \
   %D%/poster/jobs.c %D%/poster/jobs.h \
@@ -39,6 +49,7 @@ libspillway_study_a_SOURCES = \
   %D%/regret/exhaustive.c %D%/regret/exhaustive.h \
   %D%/regret/field.c %D%/regret/field.h \
   %D%/regret/json.c \
+  %D%/regret/kept.c %D%/regret/kept.h \
   %D%/regret/play.c %D%/regret/play.h \
   %D%/regret/regret.c %D%/regret/regret.h \
   %D%/regret/script.c %D%/regret/script.h \

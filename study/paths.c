@@ -49,6 +49,7 @@ study_value(const char *folder, const char *option, const char *text)
   static const char *const models[] = {"models", ".json", NULL};
   static const char *const devices[] = {"devices",  ".ini",    "profiles", ".csv",
                                         "profiles", ".csv.gz", NULL};
+  static const char *const hosts[] = {"hosts", ".ini", NULL};
   static const char *const traces[] = {"traces", ".csv", "traces", ".jsonl", NULL};
 
   if (g_str_equal(option, "trace") && g_str_has_prefix(text, TRACE_GENERATED))
@@ -57,6 +58,8 @@ study_value(const char *folder, const char *option, const char *text)
     return path_from_study(folder, text, traces);
   if (g_str_equal(option, "model"))
     return path_from_study(folder, text, models);
+  if (g_str_equal(option, "host"))
+    return path_from_study(folder, text, hosts);
   if (g_str_equal(option, "device"))
     return path_from_study(folder, text, devices);
   return g_strdup(text);

@@ -1,101 +1,14 @@
-/* A cell's identity is a digest of its resolved settings, the contents of the model, the profile
- * and the trace behind it, its seed, and the program's version. Names of files are not in it. */
+/* A cell is known by what decides its run (identity.h), one that cannot be resolved by what was
+ * asked for. */
 #include "config.h"
 
 #include "plan.h"
 
-#include "scenario/trace_name.h"
-#include "scenario/resolve.h"
-#include "scenario/scenario.h"
-#include "unlimited_table.h"
+#include "identity.h"
+#include "scenario/workload_source.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define EMPIRICAL "empirical:"
-
-/* A generated trace is its options, and the files that they name. */
-static gboolean
-append_generator(GString *text, Shelf *shelf, const char *options, GError **error)
-{
-  const char *at = options;
-
-  g_string_append(text, options);
-  while ((at = strstr(at, EMPIRICAL)) != NULL) {
-    g_autofree char *name = NULL;
-    const char *digest;
-    at += strlen(EMPIRICAL);
-    name = g_strndup(at, strcspn(at, " \t'\""));
-    digest = shelf_file_digest(shelf, name, error);
-    if (digest == NULL)
-      return FALSE;
-    g_string_append_printf(text, "\n%s", digest);
-  }
-  return TRUE;
-}
-
-static gboolean
-append_trace(GString *text, Shelf *shelf, const Settings *settings, GError **error)
-{
-  g_autofree char *path = NULL;
-  const char *digest;
-
-  if (!workload_source_check(settings, error))
-    return FALSE;
-  if (workload_source(settings) == WORKLOAD_RANDOM) /* its settings say it all */
-    return TRUE;
-  if (workload_source(settings) == WORKLOAD_GENERATED)
-    return append_generator(text, shelf, settings->trace, error);
-  path = trace_name_path(settings->trace, error);
-  digest = path != NULL ? shelf_file_digest(shelf, path, error) : NULL;
-  if (digest == NULL) {
-    g_prefix_error(error, "--trace: ");
-    return FALSE;
-  }
-  g_string_append(text, digest);
-  return TRUE;
-}
-
-static gboolean
-append_model(GString *text, Shelf *shelf, const Settings *settings, GError **error)
-{
-  g_autofree char *path = NULL;
-  const char *digest;
-
-  if (settings->model == NULL)
-    return TRUE;
-  path = resolve_model_file(settings->model);
-  digest = shelf_file_digest(shelf, path, error);
-  if (digest != NULL)
-    g_string_append(text, digest);
-  return digest != NULL;
-}
-
-/* NULL and an error where the cell cannot be resolved. *measure: the key of the run that its
- * slowdown is measured by. */
-static char *
-identity_of(const Settings *settings, Shelf *shelf, char **measure, GError **error)
-{
-  g_autoptr(Scenario) scenario = scenario_new_shared(settings, shelf, FALSE, error);
-  g_autoptr(GString) text = NULL;
-  json_auto_t *config = NULL;
-  g_autofree char *resolved = NULL;
-
-  if (scenario == NULL)
-    return NULL;
-  config = json_deep_copy(scenario->settings);
-  json_object_del(config, "trace");
-  resolved = json_dumps(config, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
-  text = g_string_new(resolved);
-  g_string_append(text, "\nmodel ");
-  if (!append_model(text, shelf, settings, error))
-    return NULL;
-  g_string_append(text, "\ntrace ");
-  if (!append_trace(text, shelf, settings, error))
-    return NULL;
-  *measure = unlimited_key(scenario, settings);
-  return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text->str, (gssize)text->len);
-}
 
 /* Of a cell that cannot be resolved: what was asked for. */
 static char *
@@ -138,7 +51,7 @@ add_cell(StudyPlan *plan, Shelf *shelf, guint point, guint seed)
   StudyCell cell = {.point = point, .seed = g_array_index(plan->study->seeds, guint64, seed)};
 
   name_cell(plan->study, &cell);
-  cell.identity = identity_of(settings, shelf, &measure, &cause);
+  cell.identity = run_identity(settings, shelf, &measure, &cause);
   if (cell.identity == NULL)
     cell.identity = identity_of_refused(plan->study, &cell);
   g_array_append_val(plan->table.cells, cell);

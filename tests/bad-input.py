@@ -5,6 +5,7 @@ Cases are rows: the words of the command line, then what the message must hold. 
 made by make_files().
 """
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -283,6 +284,18 @@ def test_models():
     for path in ("./gone.json", "folder"):
         check_refused(["crossover", "--model", path, "--device", "h200"],
                       ["--model: " + path, "No such file", "config.json"])
+
+
+def test_own_hardware():
+    """A device that is not there: what to begin with is named, and a copy of it is a device."""
+    for name in ("my-card", "./mine.ini"):
+        result = execute("run", "--model", "llama-2-7b", "--device", name, "--trace", "demo")
+        found = re.search(r"copy (\S+/h100-sxm\.ini), whose comments", result.err)
+        check(result.status == 2 and found and name in result.err and len(result.messages) == 1, str(result))
+    shutil.copy(found.group(1), "mine.ini")
+    succeed("run", "--model", "llama-2-7b", "--device", "mine.ini", "--trace", "demo", "--limit", "3")
+    result = execute("run", "--model", "llama-2-7b", "--device", "h100-sxn", "--trace", "demo")
+    check("did you mean h100-sxm?" in result.err, str(result))
 
 
 def test_devices():

@@ -10,6 +10,7 @@
 
 typedef struct {
   Device *nominal;
+  Host *host;
   Model *model;
   char *folder, *path;
   GString *notes;

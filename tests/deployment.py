@@ -84,6 +84,12 @@ def test_refused():
     for command in ("vllm serve", "serve", "/opt/bin/vllm serve"):
         result = execute(*CARD, "--vllm-args", command + " Qwen/Qwen9-1T")
         check(result.status == 2 and "Qwen/Qwen9-1T does not ship" in result.err and "--model is missing" in result.err, str(result))
+    for model in ("meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Meta-Llama-3-8B-Instruct"):
+        result = execute(*CARD, "--vllm-args", "vllm serve " + model)
+        nearest = model.split("/")[1].lower().removeprefix("meta-").removesuffix("-instruct")
+        check(result.status == 2 and "or --model %s, whose layers" % nearest in result.err, str(result))
+        succeed(*CARD, "--vllm-args", "vllm serve " + model, "--model", nearest)
+    check_refused([*CARD, "--vllm-args", "python -m sglang.launch_server --model-path x --tp 2"], ["SGLang", "--scheduler sglang"])
     write("study.ini", "[study]\nname = x\n[run]\nmodel = llama-2-7b\nvllm-args = --port 1\n")
     check_refused(["sweep", "study.ini", "--dry-run"], ["study.ini:5", "vllm-args"])
 
@@ -105,11 +111,17 @@ def test_dry_run():
 
 
 def test_dry_run_of_what_computes():
-    """run and live --dry-run need neither a GPU nor a computation."""
+    """run, live and validate --dry-run need neither a GPU nor a computation."""
     small = ["--model", source("tests", "models", "tiny-llama.json"), "--num-gpu-blocks", "9", "--trace", "demo", "--limit", "3"]
     check_equal(settings("run", *small, "--executor", "gpu")["executor"], ("gpu", "--executor"))
     check_equal(settings("live", *small)["executor"], ("gpu", "spillway live"))
     check_equal(settings("live", *small, "--executor", "cpu")["executor"], ("cpu", "--executor"))
+    write("x.db", "not touched")
+    computed = settings("validate", *small, "--executor", "cpu", "--output", "x.db", "--plot", "x.svg")
+    check_equal((computed["executor"], computed["num_gpu_blocks"]), (("cpu", "--executor"), ("9", "--num-gpu-blocks")))
+    check_equal(settings("validate", *small, "--device", "h100-sxm")["executor"], ("gpu", "spillway validate"))
+    check_refused(["validate", *small, "--dry-run"], ["--device is missing"])
+    check_equal((os.listdir(), open("x.db").read()), (["x.db"], "not touched"))
 
 
 def test_dry_run_of_compare():

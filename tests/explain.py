@@ -178,10 +178,11 @@ def test_refused():
         file.write("not a database " * 100)
     sqlite3.connect("foreign.db").execute("CREATE TABLE t (x)").connection.close()
     old = make()
+    (known,) = old.execute("SELECT value FROM meta WHERE key = 'format'").fetchone()
     old.execute("UPDATE meta SET value = 1 WHERE key = 'format'")
     old.commit()
     old.backup(sqlite3.connect("old.db"))
-    old.execute("UPDATE meta SET value = 4 WHERE key = 'format'")
+    old.execute("UPDATE meta SET value = ? WHERE key = 'format'", (known,))
     old.commit()
     for words, expected in [
             ([], "is missing"), (["a.db", "b.db"], "expected one"), (["none.db"], "no such file"), (["."], "folder"),

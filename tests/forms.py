@@ -136,6 +136,54 @@ def test_refusals():
         check("\\x0a" not in result.err, result.err)
 
 
+def test_columns():
+    """Any CSV is read by its columns' names, with its times in the unit that is said; the same requests in every unit."""
+    expected = [("0", 100, 20), ("0.25", 7, 3), ("1.75", 200, 30)]
+    names = ",prompt_tokens=Input Tokens,output_tokens=out"
+    for role, times in {"arrival_s": ["1714557600.5", "1714557600.75", "1714557602.25"],
+                        "arrival_ms": ["1714557600500", "1714557600750.0", "1714557602250"],
+                        "arrival_us": ["1714557600500000", "1714557600750000", "1714557602250000"],
+                        "arrival_ns": ["1714557600500000000", "1714557600750000000", "1714557602250000000"],
+                        "arrival_date": ["2024-05-01 10:00:00.5", "2024-05-01T10:00:00.750Z", "2024-05-01 12:00:02.25+02:00"]}.items():
+        write("own.csv", "user;group,out,When did it come,Input Tokens\n" +
+              "".join("x,%d,%s,%d\n" % (out, time, prompt) for time, (_, prompt, out) in zip(times, expected)))
+        form = "columns:%s=When did it come%s" % (role, names)
+        succeed("trace", "convert", "own.csv", "--trace-format", form, "-o", "t.csv")
+        with open("t.csv") as file:
+            found = [line.strip().split(",") for line in file if line[0].isdigit()]
+        check_equal([(time, int(prompt), int(out)) for time, prompt, out in found], expected, role)
+        result = succeed(*RUN, "--trace", "own.csv", "--trace-format", form, "--format", "json").json
+        check_equal((result["requests"], result["config"]["trace_format"]), (3, form))
+    write("more.csv", "ts,in,out,who,top\n0,5,9,a,20\n5,0,9,b,\n1,5,9,c,\n")
+    first = succeed("trace", "convert", "more.csv", "--trace-format",
+                    "columns:arrival_s=ts,prompt_tokens=in,output_tokens=out,id=who,max_tokens=top", "-o", "m.csv")
+    check("1 request" in first.err, first.err)
+    with open("m.csv") as file:
+        check_equal(file.read().split("\n")[1:4], ["arrival_s,prompt_tokens,output_tokens,id,max_tokens", "0,5,9,a,20", "1,5,9,c,9"])
+
+
+def test_columns_that_are_wrong():
+    """What is missing, or twice, is named; a header of no form is told with the option that would read it."""
+    write("own.csv", "Request Time,Input Tokens,Generated Tokens,User\n1,2,3,x\n")
+    said = execute("trace", "show", "own.csv").err
+    advised = "columns:arrival_s=Request Time,prompt_tokens=Input Tokens,output_tokens=Generated Tokens"
+    check("'%s'" % advised in said, said)
+    check_equal(show("own.csv", "--trace-format", advised)["requests"], 1)
+    for columns, part in (("arrival_s=a", "prompt_tokens and output_tokens"), ("prompt_tokens=a,output_tokens=b", "arrival_s"),
+                          ("arrival_s=a,arrival_ms=b,prompt_tokens=c,output_tokens=d", "arrival_ms=b"),
+                          ("arrival_s=a,prompt_tokens=b,prompt_tokens=c,output_tokens=d", "prompt_tokens=c"),
+                          ("arrival_s=Request Time,prompt_tokens=nosuch,output_tokens=User", "lacks nosuch"),
+                          ("arrival_s=Request Time,prompt_tokens=Input Tokens,output_tokens=User", "own.csv:2:7: found 'x' in User"),
+                          ("arrival_ns=User,prompt_tokens=Input Tokens,output_tokens=Generated Tokens", "expected nanoseconds")):
+        result = execute("trace", "show", "own.csv", "--trace-format", "columns:" + columns)
+        check(result.status == 2 and part in result.err and len(result.messages) == 1, str(result))
+    check("--trace-format 'columns:" in execute("trace", "show", "own.csv", "--trace-format", "columns").err)
+    check(execute("trace", "convert", "own.csv", "--to", advised, "-o", "x.csv").status == 2)
+    for text, part in (("ts;in;out\n1;2;3\n", "tr ';' ,"), ("ts\tin\tout\n1\t2\t3\n", "tr '\\t' ,")):
+        write("apart.csv", text)
+        check(part in execute("trace", "show", "apart.csv").err, part)
+
+
 def test_against():
     """A benchmark's result is what a run is held against: TTFT, and the time of the last token, as it has them."""
     write("v.json", json.dumps(VLLM, indent=1))

@@ -4,6 +4,7 @@ typedef struct {
   guint64 front;              /* tokens from the first on whose KV is in the pool */
   guint64 tail_from, tail_to; /* tokens behind a gap, or on the host; both 0 where there are none */
   gboolean away;              /* the tail is on the host */
+  gboolean leaving, arriving; /* a copy beside the steps reads it, writes it */
 } Place;
 
 struct KvWitness {
@@ -62,6 +63,30 @@ evict(KvWitness *witness, const StepVictim *victim)
   g_assert_cmpuint(place->tail_from, <=, place->tail_to);
 }
 
+/* Copies beside the steps: nothing comes back that has not gone, or runs before it is back. */
+static void
+follow_copies(KvWitness *witness, const Step *step)
+{
+  for (guint i = 0; i < step->copied->len; i++) {
+    const StepCopy *copy = &g_array_index(step->copied, StepCopy, i);
+    Place *place = &witness->places[copy->request];
+    gboolean *under_way = copy->direction == COPY_OUT ? &place->leaving : &place->arriving;
+    g_assert_true(*under_way);
+    *under_way = FALSE;
+  }
+}
+
+static void
+begin_copies(KvWitness *witness, const Step *step)
+{
+  for (guint i = 0; i < step->copies->len; i++) {
+    const StepCopy *copy = &g_array_index(step->copies, StepCopy, i);
+    Place *place = &witness->places[copy->request];
+    g_assert_true(place->away && !place->leaving && !place->arriving);
+    *(copy->direction == COPY_OUT ? &place->leaving : &place->arriving) = TRUE;
+  }
+}
+
 static void
 give_back(KvWitness *witness, const StepShed *shed)
 {
@@ -88,16 +113,18 @@ kv_witness_step(KvWitness *witness, const StepReport *report)
 {
   const Step *step = report->step;
 
+  follow_copies(witness, step);
   for (guint i = 0; i < step->victims->len; i++)
     evict(witness, &g_array_index(step->victims, StepVictim, i));
   for (guint i = 0; i < step->shed->len; i++)
     give_back(witness, &g_array_index(step->shed, StepShed, i));
   for (guint i = 0; i < step->swapped_in->len; i++) {
     Place *place = &witness->places[g_array_index(step->swapped_in, StepSwapIn, i).request];
-    g_assert_true(place->away);
+    g_assert_true(place->away && !place->leaving && !place->arriving);
     place->away = FALSE;
     join(place);
   }
+  begin_copies(witness, step);
   for (guint i = 0; i < step->entries->len; i++)
     work(witness, &g_array_index(step->entries, StepEntry, i), report->repeats);
 }

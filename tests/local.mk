@@ -5,9 +5,12 @@ module_tests = \
   %D%/unit/defaults \
   %D%/unit/executor \
   %D%/unit/import \
-  %D%/unit/import-engines \
+  %D%/unit/import-aiconfigurator \
+  %D%/unit/import-keys \
+  %D%/unit/import-llmservingsim \
   %D%/unit/invariants \
   %D%/unit/keys \
+  %D%/unit/keys-layers \
   %D%/unit/kv-groups \
   %D%/unit/live \
   %D%/unit/metrics \
@@ -33,23 +36,29 @@ script_tests = \
   %D%/bench-client.py \
   %D%/bootstrap.sh \
   %D%/capacity.py \
+  %D%/study-policies.py \
   %D%/cli.py \
   %D%/completion.sh \
+  %D%/copies.py \
+  %D%/dependencies.py \
   %D%/deployment.py \
+  %D%/distribution.sh \
   %D%/explain.py \
   %D%/families.py \
   %D%/forms.py \
-  %D%/faults.py \
   %D%/fuzz.py \
   %D%/gpu-day.sh \
   %D%/live.py \
   %D%/man.sh \
   %D%/memory.py \
+  %D%/monotonic.py \
+  %D%/notebook.py \
   %D%/outputs.py \
   %D%/policies.py \
   %D%/perfetto.py \
   %D%/poster.py \
   %D%/profile.py \
+  %D%/random-studies.py \
   %D%/regret.py \
   %D%/report.py \
   %D%/scenarios.py \
@@ -57,7 +66,7 @@ script_tests = \
   %D%/sweep.py
 check_PROGRAMS += $(module_tests)
 TESTS += $(module_tests) $(script_tests)
-EXTRA_DIST += $(script_tests) %D%/recount.py %D%/spillway_test.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
+EXTRA_DIST += $(script_tests) %D%/random_words.py %D%/recount.py %D%/spillway_test.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
 %C%_unit_invariants_SOURCES = %D%/unit/invariants.c %D%/kv_witness.c %D%/kv_witness.h
 live_cases = %D%/live_cases.c %D%/live_cases.h
@@ -66,7 +75,8 @@ report_fixture = %D%/report_fixture.c %D%/report_fixture.h
 %C%_unit_results_SOURCES = %D%/unit/results.c $(report_fixture)
 import_fixture = %D%/import_fixture.c %D%/import_fixture.h
 %C%_unit_import_SOURCES = %D%/unit/import.c $(import_fixture)
-%C%_unit_import_engines_SOURCES = %D%/unit/import-engines.c $(import_fixture)
+%C%_unit_import_aiconfigurator_SOURCES = %D%/unit/import-aiconfigurator.c $(import_fixture)
+%C%_unit_import_llmservingsim_SOURCES = %D%/unit/import-llmservingsim.c $(import_fixture)
 trace_fixture = %D%/trace_fixture.c %D%/trace_fixture.h
 %C%_unit_traces_SOURCES = %D%/unit/traces.c $(trace_fixture)
 %C%_unit_trace_binary_SOURCES = %D%/unit/trace-binary.c $(trace_fixture)

@@ -5,6 +5,7 @@ import csv
 import fcntl
 import gzip
 import itertools
+import json
 import os
 import pty
 import re
@@ -27,7 +28,7 @@ OBJECTS = dict.fromkeys(["ttft_s", "tpot_s", "itl_s", "e2e_s", "queue_s"], QUANT
 OBJECTS["overhead_s"] = ["recompute", "swap_out", "swap_in"]
 
 # Settings of what is computed, in an object of their own.
-OF_LIVE = {"--load-format", "--token-ids", "--temperature", "--top-k", "--top-p", "--copy-method", "--overlap-copies"}
+OF_LIVE = {"--load-format", "--token-ids", "--temperature", "--top-k", "--top-p", "--copy-method"}
 
 # Settings that decide a result; where output goes and how steps are taken do not.
 NOT_CONFIG = {"--output-token-ids", "--record-steps", "--replay", "--help", "--output", "--decisions", "--requests", "--against", "--format",
@@ -83,11 +84,11 @@ def test_config():
     check_equal(config["live"], None)
     live = succeed("live", "--executor", "cpu", "--model", source("tests", "models", "tiny-llama.json"), "--trace",
                    "demo", "--limit", "1", "--num-gpu-blocks", "9", "--format", "json").json["config"]["live"]
-    check_equal(OF_LIVE | {"--copy-path", "--host-memory"}, {"--" + key.replace("_", "-") for key in live})
+    check_equal(OF_LIVE | {"--copy-path", "--host-memory", "--overlap-copies"}, {"--" + key.replace("_", "-") for key in live})
     check_equal(config["seed"], 5)
     check_equal(config["program_version"], succeed("--version").text.split()[1])
     check_equal(sorted(config["profile"]), ["format", "host_time", "kind", "name", "sha256"])
-    check_equal(config["profile"]["host_time"]["of"], "another machine")
+    check_equal(config["profile"]["host_time"]["of"], "host unknown")
     check("RTX PRO 6000" in config["profile"]["host_time"]["source"], config["profile"]["host_time"])
     check_equal(config["profile"]["name"], "a100-40gb")
 
@@ -327,6 +328,7 @@ def check_row(database, row, summary):
     stored = {key: value for key, value in database.execute(
         "SELECT key, value FROM config WHERE run_id = %d" % row["run_id"])}
     for key, value in flatten(summary["config"]).items():
+        value = json.dumps(value, separators=(",", ":")) if isinstance(value, list) else value
         check(stored[key] == value, "%s: %r is not %r" % (key, stored[key], value))
 
 
@@ -516,7 +518,7 @@ HOST = "host,vllm-v1,,sequences=1;tokens=1,400000,0\n"
 def test_host_time():
     """Whose host time it is stands in each summary and in an import's note, with its share; own samples are the profile's."""
     run = ["--model", "llama-3.1-8b", "--trace", "demo", "--limit", "20"]
-    for name, text, of in (("lacks", PROFILE, "another machine"), ("has", PROFILE + HOST, "the profile")):
+    for name, text, of in (("lacks", PROFILE, "host unknown"), ("has", PROFILE + HOST, "the profile")):
         path = name + ".csv"
         write(path, text)
         summary = run_json(*run, "--device", path)
@@ -532,8 +534,11 @@ def test_host_time():
     write(table, "framework,version,device,op_name,kernel_source,gemm_dtype,m,n,k,latency\n"
                  "VLLM,0.19.0,NVIDIA H100 80GB HBM3,gemm,a,fp8_block,1,4096,4096,0.01\n")
     note = succeed("profile", "import", table, "-o", "gemm.db").text
-    check("host time: of another machine" in note, note)
-    check("host time: of another machine, " in succeed("run", *run, "--device", "rtx-pro-6000").text)
+    check("host unknown" in note, note)
+    said = succeed("run", *run, "--device", "rtx-pro-6000").text
+    check("host time: of host unknown, " in said and "Assumed: host unknown: 220 us a step (known hosts: 0 to 440)" in said, said)
+    said = succeed("run", *run, "--device", "rtx-pro-6000", "--host", "llmservingsim-rtx-pro-6000").text
+    check("host time: of the machine of LLMServingSim" in said and "Assumed: host" not in said, said)
 
 
 main(all_tests(globals()))

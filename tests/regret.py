@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
-"""spillway regret: the search against all schedules there are, and what it says of policies."""
-from spillway_test import HARDWARE, all_tests, check, check_equal, check_refused, execute, main, succeed
+"""spillway regret: the search against all schedules there are, what it says of policies, and that it goes on where it was."""
+import signal
+import sqlite3
+import subprocess
+
+from spillway_test import HARDWARE, SPILLWAY, all_tests, check, check_equal, check_refused, execute, main, succeed, write
 
 # The search's best may be so much above the best of all schedules.
 STATED_GAP = 0.01
@@ -68,6 +72,57 @@ def test_same_on_any_number_of_threads():
     more = succeed(*words, "600").json["best_found"]
     check(more["mean_latency_s"] <= first.json["best_found"]["mean_latency_s"], more)
     check(first.json["best_found"]["mean_latency_s"] < first.json["policies"][0]["mean_latency_s"], first.json)
+
+
+def kept(path):
+    """How many plays the database holds."""
+    table = sqlite3.connect(path)
+    try:
+        return table.execute("SELECT count(*) FROM regret_play").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+    finally:
+        table.close()
+
+
+def counts(result):
+    """Of the note: runs found, and played."""
+    words = result.err.split("spillway regret: note: ")[-1].split()
+    return int(words[0]), int(words[4])
+
+
+def test_killed():
+    """Killed at any moment it goes on with what it played, to the same bytes; then nothing is left to play."""
+    words = ["regret", *HARDWARE, "--trace", "demo", "--limit", "120", "--kv-memory", "12%", "--budget", "4000"]
+    plain = succeed(*words)
+    process = subprocess.Popen([SPILLWAY, *words, "-o", "k.db", "--jobs", "1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(600):
+        try:
+            process.wait(0.05)
+        except subprocess.TimeoutExpired:
+            if kept("k.db") > 200:
+                break
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = kept("k.db")
+    check(before > 200, before)
+    rest = succeed(*words, "-o", "k.db", "--jobs", "2")
+    check_equal(rest.out, plain.out)
+    found, played = counts(rest)
+    check(found >= before and played == kept("k.db") - before > 0, (before, found, played))
+    again = succeed(*words, "-o", "k.db")
+    check_equal((again.out, counts(again)), (plain.out, (found + played, 0)))
+
+
+def test_other_cases_share_a_file():
+    """What another scenario, another seed, or other policies' options played is not taken for it."""
+    for more in (("--seed", "2"), ("--num-gpu-blocks", "24"), ("--overflow", "recompute,threshold,partial", "--swap-from-blocks", "2"),
+                 ("--overflow", "recompute,threshold,partial", "--partial-ahead-blocks", "3"), ("--scheduler", "vllm-0.6")):
+        words = [w for i, w in enumerate(small(1, requests=5)) if more[0] not in (small(1)[i - 1:i + 1])]
+        check_equal(succeed(*words, *more, "-o", "s.db").out, succeed(*words, *more).out, more)
+    write("no.db", "this is no database, whatever it is called, and it is left alone")
+    check_refused(small(1, "-o", "no.db"), "no.db")
+    check_refused(small(1, "--trace", "t.csv", "-o", "t.csv"), "t.csv")
 
 
 def test_words():

@@ -17,6 +17,8 @@ SPILLWAY = os.environ["SPILLWAY"]
 SRCDIR = os.environ["SPILLWAY_SRCDIR"]
 SHARED = os.environ.get("SPILLWAY_SHARED")
 TIMEOUT_S = 60
+with open(SPILLWAY, "rb") as program:
+    SANITIZED = b"__asan_init" in program.read()
 
 HARDWARE = ["--model", "llama-2-7b", "--device", "a100-40gb"]
 HEADER = "arrival_s,prompt_tokens,output_tokens\n"

@@ -58,17 +58,26 @@ field_is(const Field *field, const char *name)
   return (gsize)(field->end - field->text) == bytes && memcmp(field->text, name, bytes) == 0;
 }
 
-static CsvRole
-find_role(const CsvSchema *schema, const Field *field)
+/* What the file calls a column. NULL: it has none. */
+static const char *
+column_name(const CsvSchema *schema, char *const *own, CsvRole role)
 {
-  for (guint role = CSV_ARRIVAL; role < CSV_ROLES; role++)
-    if (schema->columns[role].name != NULL && field_is(field, schema->columns[role].name))
+  return own != NULL ? own[role] : schema->columns[role].name;
+}
+
+static CsvRole
+find_role(const CsvSchema *schema, char *const *own, const Field *field)
+{
+  for (guint role = CSV_ARRIVAL; role < CSV_ROLES; role++) {
+    const char *name = column_name(schema, own, role);
+    if (name != NULL && field_is(field, name))
       return role;
+  }
   return CSV_IGNORED;
 }
 
-guint
-csv_match(const TraceFormat *self, const char *line, const char *end, char **lacking)
+static guint
+match(const TraceFormat *self, char *const *own, const char *line, const char *end, char **lacking)
 {
   gboolean seen[CSV_ROLES] = {FALSE};
   g_autoptr(GString) missing = g_string_new(NULL);
@@ -76,17 +85,24 @@ csv_match(const TraceFormat *self, const char *line, const char *end, char **lac
 
   for (const char *c = line; c <= end;) {
     Field field = find_field(c, end);
-    seen[find_role(self->csv, &field)] = TRUE;
+    seen[find_role(self->csv, own, &field)] = TRUE;
     c = field.next + 1;
   }
   for (guint role = CSV_ARRIVAL; role < CSV_ROLES; role++) {
-    const CsvColumn *column = &self->csv->columns[role];
+    const char *name = column_name(self->csv, own, role);
+    gboolean is_optional = own == NULL && self->csv->columns[role].is_optional;
     count += seen[role];
-    if (column->name != NULL && !column->is_optional && !seen[role])
-      g_string_append_printf(missing, "%s%s", missing->len > 0 ? ", " : "", column->name);
+    if (name != NULL && !is_optional && !seen[role])
+      g_string_append_printf(missing, "%s%s", missing->len > 0 ? ", " : "", name);
   }
   *lacking = missing->len > 0 ? g_string_free(g_steal_pointer(&missing), FALSE) : NULL;
   return count;
+}
+
+guint
+csv_match(const TraceFormat *self, const char *line, const char *end, char **lacking)
+{
+  return match(self, NULL, line, end, lacking);
 }
 
 gboolean
@@ -104,13 +120,16 @@ csv_header(const TraceFormat *self, TraceReader *reader, const char *line, const
 {
   g_autofree char *lacking = NULL;
 
-  csv_match(self, line, end, &lacking);
+  match(self, reader->own_columns, line, end, &lacking);
+  if (lacking != NULL && reader->own_columns != NULL)
+    return reader_fail(reader, line, end, NULL, error,
+                       "a header with the columns that --trace-format names; it lacks %s", lacking);
   if (lacking != NULL)
     return reader_fail(reader, line, end, NULL, error, "the header %s (%s); it lacks %s",
                        self->shape, self->name, lacking);
   for (const char *c = line; c <= end;) {
     Field field = find_field(c, end);
-    CsvRole role = find_role(self->csv, &field);
+    CsvRole role = find_role(self->csv, reader->own_columns, &field);
     if (reader->column_count == TRACE_COLUMNS_MAX)
       return reader_fail(reader, c, field.end, "the header", error, "at most %d columns",
                          TRACE_COLUMNS_MAX);
@@ -204,7 +223,7 @@ static gboolean
 read_field(TraceReader *reader, const CsvSchema *schema, CsvRole role, const Field *field,
            Request *request, GError **error)
 {
-  const char *name = schema->columns[role].name;
+  const char *name = column_name(schema, reader->own_columns, role);
 
   if (field->is_broken)
     return reader_fail(reader, field->text, field->end, name, error, "quotes that pair");
@@ -297,7 +316,7 @@ fail_columns(const TraceReader *reader, const CsvSchema *schema, const char *lin
   const char *missing = NULL;
 
   if (found < reader->column_count)
-    missing = schema->columns[reader->roles[found]].name;
+    missing = column_name(schema, reader->own_columns, reader->roles[found]);
   return reader_fail(reader, line, end, NULL, error,
                      "%u fields as in the header; there are %s%u%s%s", reader->column_count,
                      missing != NULL ? "only " : "", found, missing != NULL ? ", none for " : "",

@@ -61,6 +61,7 @@ extern const TraceFormat trace_format_aiperf;
 extern const TraceFormat trace_format_azure;
 extern const TraceFormat trace_format_bailian;
 extern const TraceFormat trace_format_burstgpt;
+extern const TraceFormat trace_format_columns;
 extern const TraceFormat trace_format_llmservingsim;
 extern const TraceFormat trace_format_run_result;
 extern const TraceFormat trace_format_splitwise;

@@ -8,6 +8,7 @@ libspillway_traces_a_SOURCES = \
   %D%/digits.h \
   %D%/binary.c %D%/binary.h %D%/binary_read.c \
   %D%/burstgpt.c \
+  %D%/columns.c %D%/columns.h \
   %D%/csv.c %D%/csv.h \
   %D%/document.c %D%/document.h \
   %D%/format.h \

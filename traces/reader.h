@@ -28,6 +28,7 @@ struct TraceReader {
 
   guint8 roles[TRACE_COLUMNS_MAX]; /* CSV: what each column is */
   guint column_count;
+  char **own_columns; /* columns: their names by role; NULL elsewhere */
   GString *id;     /* CSV: the current request's */
   gint32 priority; /* CSV: the same; 0 once it was added */
   GArray *hashes;  /* of guint64: the current request's */

@@ -5,6 +5,7 @@
 
 #include "trace.h"
 
+#include "columns.h"
 #include "csv.h"
 #include "document.h"
 #include "refusal.h"
@@ -28,7 +29,8 @@ const TraceFormat *const trace_formats[] = {
     &trace_format_mooncake,      &trace_format_benchmark,
     &trace_format_llmservingsim, &trace_format_aiperf,
     &trace_format_run_result,    &trace_format_steps,
-    &trace_format_binary,        NULL,
+    &trace_format_binary,        &trace_format_columns,
+    NULL,
 };
 
 TraceNotes *
@@ -51,6 +53,8 @@ trace_notes_free(TraceNotes *notes)
 const TraceFormat *
 trace_format_find(const char *name)
 {
+  if (columns_are_named(name))
+    return columns_find(name, NULL, NULL);
   for (const TraceFormat *const *format = trace_formats; *format != NULL; format++)
     if (g_str_equal((*format)->name, name))
       return *format;
@@ -76,6 +80,7 @@ static gboolean
 fail_unknown(TraceReader *reader, const char *line, const char *end, GError **error)
 {
   const char *refusal = trace_refusal(line, end);
+  g_autofree char *advice = columns_advice(line, end);
   g_autoptr(GString) names = g_string_new("");
   const TraceFormat *nearest = NULL;
   guint most = 0;
@@ -98,11 +103,12 @@ fail_unknown(TraceReader *reader, const char *line, const char *end, GError **er
   if (nearest != NULL)
     return nearest->header(nearest, reader, line, end, error);
   return reader_fail(reader, line, end, "the first line", error,
-                     "the start of a trace, such as %s.\nForms: %s; 'spillway list trace-formats' "
-                     "says what they are.",
+                     "the start of a trace, such as %s.\n%s%s; 'spillway list trace-formats' says "
+                     "what %s.",
                      *line == '{' ? "JSON lines with timestamp (ms), input_length, output_length"
                                   : "a line arrival_s,prompt_tokens,output_tokens",
-                     names->str);
+                     advice != NULL ? advice : "Forms: ", advice != NULL ? "" : names->str,
+                     advice != NULL ? "is read as it is" : "they are");
 }
 
 static const TraceFormat *
@@ -259,9 +265,15 @@ read_whole(const char *path, const char *format, TraceNotes *notes, GError **err
   const TraceFormat *chosen = NULL;
   TraceReader reader;
   Workload *workload = NULL;
+  char **own_columns = NULL;
 
   if (format != NULL && !g_str_equal(format, "auto")) {
-    chosen = trace_format_find(format);
+    if (columns_are_named(format)) {
+      chosen = columns_find(format, &own_columns, error);
+      if (chosen == NULL)
+        return NULL;
+    } else
+      chosen = trace_format_find(format);
     if (chosen == NULL) {
       g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "no trace format is called '%s'",
                   format);
@@ -269,9 +281,12 @@ read_whole(const char *path, const char *format, TraceNotes *notes, GError **err
     }
   }
   source = source_open(path, error);
-  if (source == NULL)
+  if (source == NULL) {
+    columns_free(own_columns);
     return NULL;
+  }
   reader_init(&reader, source_name(source), chosen);
+  reader.own_columns = own_columns;
   if (read_content(&reader, source, error)) {
     workload = g_steal_pointer(&reader.workload);
     if (notes != NULL) {
@@ -280,6 +295,7 @@ read_whole(const char *path, const char *format, TraceNotes *notes, GError **err
     }
   }
   reader_clear(&reader);
+  columns_free(own_columns);
   return workload;
 }
 

@@ -20,6 +20,7 @@ struct Table {
 
 typedef struct {
   double x[LEVELS];
+  double beyond; /* tokens of the context, or before the chunk, that a window hides */
   double ps;
 } Row;
 
@@ -35,6 +36,7 @@ struct AttentionFit {
   Table *all;
   Table mixed; /* of all, the chunk lengths that were measured together with decodes; borrows */
   gboolean has_mixed;
+  double window;   /* 0: the whole context is seen */
   double least_ps; /* the shortest time: what a kernel takes whatever its size */
   Alone *alone;    /* [ALONE_TOKENS + 1], remembered by new tokens */
 };
@@ -47,7 +49,31 @@ compare_rows(gconstpointer a, gconstpointer b)
   for (guint level = 0; level < LEVELS; level++)
     if (p->x[level] != q->x[level])
       return p->x[level] < q->x[level] ? -1 : 1;
-  return 0;
+  return (p->beyond > q->beyond) - (p->beyond < q->beyond);
+}
+
+static gboolean
+is_same_point(const Row *a, const Row *b)
+{
+  return memcmp(a->x, b->x, sizeof a->x) == 0;
+}
+
+/* Of sorted rows that a window makes one point, the middle one of those with something hidden: a
+ * window that is just full takes another way through some kernels. Returns how many are left. */
+static guint
+keep_one_a_point(Row *rows, guint n)
+{
+  guint kept = 0;
+
+  for (guint i = 0, j; i < n; i = j) {
+    guint hidden = i;
+    for (j = i + 1; j < n && is_same_point(&rows[i], &rows[j]);)
+      j++;
+    while (hidden + 1 < j && rows[hidden].beyond == 0)
+      hidden++;
+    rows[kept++] = rows[(hidden + j - 1) / 2];
+  }
+  return kept;
 }
 
 /* Nests sorted rows from `level` on. */
@@ -87,19 +113,54 @@ table_free(Table *table)
   g_free(table);
 }
 
-static gboolean
-is_for(const ProfileSample *sample, guint first, const AttentionHeads *heads)
+enum { SHAPE_HEADS = 5 }; /* of the three operations, the first field of the key */
+
+AttentionKey
+attention_key_of(const ProfileSample *sample, guint first)
 {
-  return sample->shape[first] == heads->heads && sample->shape[first + 1] == heads->kv_heads &&
-         sample->shape[first + 2] == heads->head_dim && g_str_equal(sample->dtype, heads->dtype);
+  AttentionKey key = {.operation = (OperationKind)sample->operation,
+                      .variant = sample->variant,
+                      .dtype = sample->dtype};
+
+  for (guint i = 0; i < G_N_ELEMENTS(key.shape) && first + i < OPERATION_SHAPE_MAX; i++)
+    key.shape[i] = sample->shape[first + i];
+  return key;
+}
+
+gint64
+attention_key_window(const AttentionKey *key)
+{
+  return key->operation == OP_ATTENTION_WINDOW ? key->shape[3] : 0;
+}
+
+static gboolean
+is_for(const ProfileSample *sample, const AttentionKey *key)
+{
+  return memcmp(sample->shape + SHAPE_HEADS, key->shape, sizeof key->shape) == 0 &&
+         g_str_equal(sample->variant, key->variant) && g_str_equal(sample->dtype, key->dtype);
+}
+
+gboolean
+attention_key_is_there(const Profile *profile, const AttentionKey *key)
+{
+  guint n;
+  const ProfileSample *samples = profile_samples(profile, key->operation, &n);
+
+  for (guint i = 0; i < n; i++)
+    if (samples[i].shape[0] <= 1 && is_for(&samples[i], key))
+      return TRUE;
+  return FALSE;
 }
 
 static Row
-row_of(const ProfileSample *sample)
+row_of(const ProfileSample *sample, gint64 window)
 {
+  gint64 seen = window > 0 ? window : G_MAXINT64;
+  gint64 cached = MIN(sample->shape[2], seen), context = MIN(sample->shape[4], seen);
+
   return (Row){
-      .x = {(double)sample->shape[1], (double)sample->shape[3], (double)sample->shape[2],
-            (double)sample->shape[4]},
+      .x = {(double)sample->shape[1], (double)sample->shape[3], (double)cached, (double)context},
+      .beyond = (double)(sample->shape[2] - cached + sample->shape[4] - context),
       .ps = sample->median_ns * PS_PER_NS,
   };
 }
@@ -119,18 +180,18 @@ mixed_part(const Table *all)
 }
 
 AttentionFit *
-attention_fit_new(const Profile *profile, const AttentionHeads *heads, SampleFilter skip,
+attention_fit_new(const Profile *profile, const AttentionKey *key, SampleFilter skip,
                   gpointer user_data)
 {
   g_autoptr(GArray) rows = g_array_new(FALSE, FALSE, sizeof(Row));
   AttentionFit *fit;
   guint n;
-  const ProfileSample *samples = profile_samples(profile, OP_ATTENTION, &n);
+  const ProfileSample *samples = profile_samples(profile, key->operation, &n);
   gboolean mixed = FALSE;
 
   for (guint i = 0; i < n; i++) {
-    const Row row = row_of(&samples[i]);
-    if (samples[i].shape[0] > 1 || !is_for(&samples[i], 5, heads) ||
+    const Row row = row_of(&samples[i], attention_key_window(key));
+    if (samples[i].shape[0] > 1 || !is_for(&samples[i], key) ||
         (skip != NULL && skip(&samples[i], user_data)))
       continue;
     mixed |= row.x[LEVEL_NEW] > 0 && row.x[LEVEL_DECODES] > 0;
@@ -139,8 +200,10 @@ attention_fit_new(const Profile *profile, const AttentionHeads *heads, SampleFil
   if (rows->len == 0)
     return NULL;
   g_array_sort(rows, compare_rows);
+  g_array_set_size(rows, keep_one_a_point((Row *)(gpointer)rows->data, rows->len));
   fit = g_new0(AttentionFit, 1);
   fit->has_mixed = mixed;
+  fit->window = (double)attention_key_window(key);
   fit->all = table_new((const Row *)(gpointer)rows->data, rows->len, 0);
   fit->mixed = mixed_part(fit->all);
   fit->least_ps = G_MAXDOUBLE;
@@ -164,31 +227,38 @@ attention_fit_free(AttentionFit *fit)
   g_free(fit);
 }
 
+double
+attention_fit_pairs(const AttentionFit *fit, double n, double c)
+{
+  double growing = fit->window > 0 ? CLAMP(fit->window - c, 0, n) : n;
+
+  return growing * c + growing * (growing + 1) / 2 + (n - growing) * fit->window;
+}
+
 /* What time is linear in, at each level: pairs of tokens for a chunk's length. */
 static double
-coordinate(guint level, double x, const double *at)
+coordinate(const AttentionFit *fit, guint level, double x, const double *at)
 {
-  if (level != LEVEL_NEW)
-    return x;
-  return x * MAX(at[LEVEL_CACHED], 0) + x * (x + 1) / 2 + x;
+  return level != LEVEL_NEW ? x : attention_fit_pairs(fit, x, MAX(at[LEVEL_CACHED], 0)) + x;
 }
 
 static double
-table_at(const Table *table, guint level, const double *at, gboolean *inside)
+table_at(const AttentionFit *fit, const Table *table, guint level, const double *at,
+         gboolean *inside)
 {
   guint i = curve_segment(table->x, table->n, at[level]);
   guint j = MIN(i + 1, table->n - 1);
   double low, high, x, x1, x2;
 
-  low = table->ps != NULL ? table->ps[i] : table_at(table->tables[i], level + 1, at, inside);
+  low = table->ps != NULL ? table->ps[i] : table_at(fit, table->tables[i], level + 1, at, inside);
   if (i == j || at[level] == table->x[i]) {
     *inside &= at[level] == table->x[i];
     return low;
   }
-  high = table->ps != NULL ? table->ps[j] : table_at(table->tables[j], level + 1, at, inside);
-  x = coordinate(level, at[level], at);
-  x1 = coordinate(level, table->x[i], at);
-  x2 = coordinate(level, table->x[j], at);
+  high = table->ps != NULL ? table->ps[j] : table_at(fit, table->tables[j], level + 1, at, inside);
+  x = coordinate(fit, level, at[level], at);
+  x1 = coordinate(fit, level, table->x[i], at);
+  x2 = coordinate(fit, level, table->x[j], at);
   *inside &= x >= x1 && x <= x2;
   return MAX(low + (high - low) * (x - x1) / (x2 - x1), MIN(low, high) * 0.25);
 }
@@ -205,7 +275,7 @@ part_at(const AttentionFit *fit, gboolean prefill, const double *at, gboolean *i
     *inside = FALSE;
     return fit->least_ps;
   }
-  return table_at(&part, LEVEL_NEW, at, inside);
+  return table_at(fit, &part, LEVEL_NEW, at, inside);
 }
 
 static double
@@ -233,7 +303,7 @@ attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gboolean 
 
   *measured = TRUE;
   if (prefill && point->decodes > 0 && fit->has_mixed)
-    return table_at(&fit->mixed, LEVEL_NEW, at, measured);
+    return table_at(fit, &fit->mixed, LEVEL_NEW, at, measured);
   if (prefill && point->decodes > 0) {
     const AttentionPoint alone = {.new_tokens = point->new_tokens,
                                   .cached_tokens = point->cached_tokens};

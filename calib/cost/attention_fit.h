@@ -4,8 +4,10 @@
  * nested tables, new_tokens > decodes > cached_tokens > context, and read chunk by chunk, each
  * table on its own grid. Between chunk lengths time is linear in the pairs of tokens that attend to
  * each other, not in the length. Several chunks in one step count as the one chunk that has as many
- * tokens and pairs. Without measured mixed batches prefill and decode are added; with some, steps
- * of both are read from the chunk lengths that have them.
+ * tokens and pairs. With a window, contexts and cached tokens count by what of them is seen: the
+ * caller gives them so, and of the samples of fuller contexts one counts. Without measured mixed
+ * batches prefill and decode are added; with some, steps of both are read from the chunk lengths
+ * that have them.
  */
 #pragma once
 
@@ -20,21 +22,34 @@ typedef struct {
   double context; /* mean of the decodes' */
 } AttentionPoint;
 
-/* What one device holds of a layer, and the dtype of its samples ("bfloat16", "float16+fp8kv":
- * dtype.h), which alone count. */
+/* What one device holds of a layer, as samples of one of the three operations are keyed; they alone
+ * count. */
 typedef struct {
-  guint32 heads, kv_heads, head_dim;
-  const char *dtype; /* needed while a fit is made */
-} AttentionHeads;
+  OperationKind operation;     /* OP_ATTENTION, OP_ATTENTION_WINDOW or OP_MLA */
+  const char *variant, *dtype; /* needed while a fit is made */
+  gint64 shape[4]; /* fields from heads on: heads, kv_heads, head_dim; behind them a window; or
+                      heads, latent_dim, rope_dim, value_dim */
+} AttentionKey;
+
+/* Of a sample whose shape has the fields from heads on at `first`. */
+AttentionKey attention_key_of(const ProfileSample *sample, guint first);
+/* Whether the profile has samples of it. */
+gboolean attention_key_is_there(const Profile *profile, const AttentionKey *key);
+/* The window of OP_ATTENTION_WINDOW, else 0. */
+gint64 attention_key_window(const AttentionKey *key);
 
 /* NULL if the profile has no attention for these heads. */
-AttentionFit *attention_fit_new(const Profile *profile, const AttentionHeads *heads,
-                                SampleFilter skip, gpointer user_data);
+AttentionFit *attention_fit_new(const Profile *profile, const AttentionKey *key, SampleFilter skip,
+                                gpointer user_data);
 void attention_fit_free(AttentionFit *fit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AttentionFit, attention_fit_free)
 
 /* Time of one layer. *measured: inside the grid. */
 double attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gboolean *measured);
+
+/* Pairs of a query and a key that n tokens after c that are seen make, as far as a window lets
+ * them: n c + n (n + 1) / 2 without one. */
+double attention_fit_pairs(const AttentionFit *fit, double n, double c);
 
 /* Whether it has points with prefills, with decodes, or each, as asked. A table may hold one alone.
  */

@@ -89,16 +89,16 @@ same_batch(const ProfileSample *a, const ProfileSample *b)
 }
 
 static gboolean
-is_for(const ProfileSample *sample, const AttentionHeads *heads)
+is_for(const ProfileSample *sample, const AttentionKey *key)
 {
-  return sample->shape[6] == heads->heads && sample->shape[7] == heads->kv_heads &&
-         sample->shape[8] == heads->head_dim && g_str_equal(sample->dtype, heads->dtype);
+  return sample->shape[6] == key->shape[0] && sample->shape[7] == key->shape[1] &&
+         sample->shape[8] == key->shape[2] && g_str_equal(sample->dtype, key->dtype);
 }
 
 /* The median over the samples that tell; 0 where none does. The variants max, mean and skew are
  * three runs in the sorted samples, each in the same order of shapes. */
 static double
-find_tail_speed(const AttentionSkew *skew, const Profile *profile, const AttentionHeads *heads)
+find_tail_speed(const AttentionSkew *skew, const Profile *profile, const AttentionKey *key)
 {
   guint n, third;
   const ProfileSample *samples = profile_samples(profile, OP_ATTENTION_SKEW, &n);
@@ -108,7 +108,7 @@ find_tail_speed(const AttentionSkew *skew, const Profile *profile, const Attenti
   for (guint i = 0; n % 3 == 0 && i < third; i++) {
     const ProfileSample *mean = &samples[third + i], *unequal = &samples[2 * third + i];
     double others, left, tail, speed;
-    if (!is_for(mean, heads) || !same_batch(mean, unequal) || !tells_tail(skew, unequal))
+    if (!is_for(mean, key) || !same_batch(mean, unequal) || !tells_tail(skew, unequal))
       continue;
     find_tail(skew, unequal, &others, &left);
     tail = unequal->median_ns / mean->median_ns * tokens_each(skew, unequal) - others;
@@ -123,14 +123,14 @@ find_tail_speed(const AttentionSkew *skew, const Profile *profile, const Attenti
 }
 
 AttentionSkew *
-attention_skew_new(const Profile *profile, const AttentionHeads *heads, double multiprocessors)
+attention_skew_new(const Profile *profile, const AttentionKey *key, double multiprocessors)
 {
   g_autoptr(AttentionSkew) skew = g_new0(AttentionSkew, 1);
 
   skew->multiprocessors = multiprocessors;
-  skew->heads = heads->heads;
-  skew->kv_heads = heads->kv_heads;
-  skew->tail_speed = find_tail_speed(skew, profile, heads);
+  skew->heads = (double)key->shape[0];
+  skew->kv_heads = (double)key->shape[1];
+  skew->tail_speed = find_tail_speed(skew, profile, key);
   return skew->tail_speed > 0 ? g_steal_pointer(&skew) : NULL;
 }
 

@@ -29,7 +29,7 @@ typedef struct AttentionSkew AttentionSkew;
 #define ATTENTION_SKEW_STRIDE 256
 
 /* NULL where no sample is of a batch that is not split: nothing is known of the tail then. */
-AttentionSkew *attention_skew_new(const Profile *profile, const AttentionHeads *heads,
+AttentionSkew *attention_skew_new(const Profile *profile, const AttentionKey *key,
                                   double multiprocessors);
 void attention_skew_free(AttentionSkew *skew);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AttentionSkew, attention_skew_free)

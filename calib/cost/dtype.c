@@ -40,16 +40,6 @@ dtype_of_activations(const Model *model)
   return g_str_equal(model->dtype, "float16") ? "float16" : "bfloat16";
 }
 
-gboolean
-dtype_is_one(const Model *model)
-{
-  for (guint i = 0; i < model->n_kinds; i++)
-    for (guint j = 0; j < model->kinds[i].n_matrices; j++)
-      if (!g_str_equal(model->kinds[i].matrices[j].format.name, model->dtype))
-        return FALSE;
-  return TRUE;
-}
-
 const char *
 dtype_of_head(const Model *model)
 {

@@ -22,9 +22,6 @@ WeightFormat dtype_format(const char *dtype);
 /* What a model's activations are in: its weights' dtype if that has 16 bits, else bfloat16. Norms
  * and embeddings of quantized checkpoints stay in it. */
 const char *dtype_of_activations(const Model *model);
-/* Whether all matrices of its layers are kept as model->dtype: tables of one dtype are of nothing
- * else. */
-gboolean dtype_is_one(const Model *model);
 /* What its output head is kept as: most quantized checkpoints leave it in 16 bits. */
 const char *dtype_of_head(const Model *model);
 /* What its attention asks for: "bfloat16", or "bfloat16+fp8kv" with a KV cache of 8 bits. */

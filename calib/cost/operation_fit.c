@@ -9,10 +9,18 @@ struct OperationCurve {
   Curve *curve;
 };
 
+/* Fields 0 and 1 are coordinates; `rest` are those behind them, NULL: whatever they are. */
+static gboolean
+is_of_rest(const ProfileSample *sample, const gint64 *rest)
+{
+  return rest == NULL ||
+         memcmp(sample->shape + 2, rest, (OPERATION_SHAPE_MAX - 2) * sizeof *rest) == 0;
+}
+
 /* Of one dtype, exactly. */
 static OperationCurve *
 curve_of_dtype(const Profile *profile, OperationKind kind, const char *variant, const char *dtype,
-               guint over, guint at_field, guint64 at)
+               const gint64 *rest, guint over, guint at_field, guint64 at)
 {
   guint n, kept = 0;
   const ProfileSample *samples = profile_samples(profile, kind, &n);
@@ -22,7 +30,7 @@ curve_of_dtype(const Profile *profile, OperationKind kind, const char *variant, 
 
   for (guint i = 0; i < n; i++) {
     if ((guint64)samples[i].shape[at_field] != at || !g_str_equal(samples[i].dtype, dtype) ||
-        !g_str_equal(samples[i].variant, variant))
+        !g_str_equal(samples[i].variant, variant) || !is_of_rest(&samples[i], rest))
       continue;
     x[kept] = (double)samples[i].shape[over];
     y[kept++] = samples[i].median_ns * PS_PER_NS;
@@ -40,7 +48,7 @@ operation_curve_new(const Profile *profile, OperationKind kind, const char *vari
 {
   const char *serving = dtype_serving(profile, kind, variant, dtype);
 
-  return serving != NULL ? curve_of_dtype(profile, kind, variant, serving, over, at_field, at)
+  return serving != NULL ? curve_of_dtype(profile, kind, variant, serving, NULL, over, at_field, at)
                          : NULL;
 }
 
@@ -143,7 +151,7 @@ struct OperationSheet {
 
 OperationSheet *
 operation_sheet_new(const Profile *profile, OperationKind kind, const char *variant,
-                    const char *dtype)
+                    const char *dtype, const gint64 *rest)
 {
   guint n;
   const ProfileSample *samples = profile_samples(profile, kind, &n);
@@ -154,7 +162,7 @@ operation_sheet_new(const Profile *profile, OperationKind kind, const char *vari
     double next = G_MAXDOUBLE;
     for (guint i = 0; i < n; i++)
       if (strcmp(samples[i].variant, variant) == 0 && g_str_equal(samples[i].dtype, dtype) &&
-          (double)samples[i].shape[1] > last) {
+          is_of_rest(&samples[i], rest) && (double)samples[i].shape[1] > last) {
         derived |= samples[i].derived;
         next = MIN(next, (double)samples[i].shape[1]);
       }
@@ -168,7 +176,7 @@ operation_sheet_new(const Profile *profile, OperationKind kind, const char *vari
     sheet->derived = derived;
     g_array_append_val(sheet->y, next);
     g_ptr_array_add(sheet->curves,
-                    curve_of_dtype(profile, kind, variant, dtype, 0, 1, (guint64)next));
+                    curve_of_dtype(profile, kind, variant, dtype, rest, 0, 1, (guint64)next));
     last = next;
   }
 }

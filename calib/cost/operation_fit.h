@@ -26,10 +26,12 @@ double elementwise_fit_ps(const ElementwiseFit *fit, guint32 layers, double toke
 void elementwise_fit_free(ElementwiseFit *fit);
 
 /* Samples of one operation and variant over two shape fields, 0 and 1: host time by sequences and
- * tokens, copies by bytes a piece and pieces, which have no dtype (""). NULL if there are none. */
+ * tokens, copies by bytes a piece and pieces, which have no dtype (""). `rest` has the shape's
+ * fields behind those two, OPERATION_SHAPE_MAX - 2 of them; NULL: they do not count. NULL if there
+ * are none. */
 typedef struct OperationSheet OperationSheet;
 OperationSheet *operation_sheet_new(const Profile *profile, OperationKind kind, const char *variant,
-                                    const char *dtype);
+                                    const char *dtype, const gint64 *rest);
 /* Whether any of its samples is. */
 gboolean operation_sheet_is_derived(const OperationSheet *sheet);
 /* Linear in both; x is field 0, y field 1. Derived samples are never inside. */

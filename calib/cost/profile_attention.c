@@ -1,220 +1,132 @@
-/* Attention of a step from a profile's fit: decodes alone as affine pieces of their total context,
- * prefills with or without decodes as one kernel over one equivalent chunk.
+/* The tables that serve each kind of mixer, and their sum over a step.
  *
- * Called by the cost model of a profile for every step. Rows of decode batches are made when first
- * asked for and kept, so a step costs a look into a table.
+ * Layers of one mixer are a part, however their feed-forward parts differ. A model of one part goes
+ * by the device's roofline where it needs one, another by those of its parts: the same model
+ * without the other layers.
  */
 #include "profile_attention.h"
 
-#include <math.h>
-
-#include "attention_fit.h"
-#include "attention_skew.h"
+#include "attention_part.h"
 #include "dtype.h"
+#include "mixer_table.h"
 #include "rounding.h"
+#include "state_fit.h"
 
-enum {
-  ROWS = 4096, /* decode batches that are remembered */
-};
-
-/* Attention of all layers for a decode batch of one size, over its total context. */
+/* Layers of one mixer. */
 typedef struct {
-  guint n;
-  gint64 *context; /* totals: nodes of the affine pieces */
-  gint64 *ps;
-  gint64 *slope_ps; /* per token of the total, from node i to the next */
-  gboolean measured;
-} DecodeRow;
+  Mixer mixer;
+  guint32 layers;
+  gboolean has_products;
+  AttentionPart *attention; /* of attention, or of a state that is modelled */
+  StateFit *states;
+  CostModel *own[2]; /* rooflines, with and without the what-if scales; NULL: the model's */
+} MixerPart;
 
 struct ProfileAttention {
-  AttentionFit *fit;
-  CostModel *roofline, *plain; /* borrowed: with and without the what-if scales */
-  guint32 layers;
-  AttentionSkew *skew; /* NULL: not known */
-  gboolean is_scaled;  /* what-if scales: the two rooflines differ */
-  DecodeRow rows[ROWS + 1];
+  guint n_parts, n_kinds;
+  MixerPart *parts;
+  guint *part_of; /* [n_kinds], n_parts for layers without a mixer */
 };
 
-/* What the what-if scales make of the roofline's attention. */
-static double
-attention_scale(const ProfileAttention *self, const CostShape *shape)
+/* The roofline of a part's layers alone. */
+static CostModel *
+part_roofline(const ProfileAttention *self, const RooflineConfig *config, guint part,
+              const WhatIf *what_if)
 {
-  CostPiece scaled, plain;
+  g_autoptr(Model) model = model_copy(config->model);
+  RooflineConfig alone = *config;
 
-  if (!self->is_scaled)
-    return 1;
-  cost_model_step(self->roofline, shape, 1, &scaled);
-  cost_model_step(self->plain, shape, 1, &plain);
-  return plain.base_ps[COST_ATTENTION] > 0
-             ? (double)scaled.base_ps[COST_ATTENTION] / (double)plain.base_ps[COST_ATTENTION]
-             : 1;
-}
-
-static double
-decode_scale(const ProfileAttention *self, guint32 decodes, double context)
-{
-  const CostShape shape = {.contexts.count = decodes,
-                           .contexts.sum = (guint64)(decodes * context),
-                           .sequences = decodes};
-  return attention_scale(self, &shape);
+  model->n_kinds = 0;
+  for (guint i = 0; i < self->n_kinds; i++)
+    if (self->part_of[i] == part)
+      model->kinds[model->n_kinds++] = model->kinds[i];
+  alone.model = model;
+  alone.block_bytes = alone.block_tensors = 1; /* it is not asked for copies */
+  alone.what_if = *what_if;
+  return roofline_new(&alone, NULL);
 }
 
 static void
-fill_row(const ProfileAttention *self, guint32 decodes, DecodeRow *row)
+serve_part(ProfileAttention *self, const Profile *profile, const RooflineConfig *config,
+           const Layer *layer, guint i, CostModel *roofline, CostModel *plain)
 {
-  guint n;
-  g_autofree double *contexts = attention_fit_contexts(self->fit, decodes, &n);
+  static const WhatIf none = WHAT_IF_NONE;
+  MixerPart *part = &self->parts[i];
+  const Mixer *mixer = &part->mixer;
+  g_auto(MixerTable) table = {0};
+  AttentionPartConfig attention = {.layers = part->layers,
+                                   .window = mixer_window(mixer),
+                                   .is_scaled = !what_if_is_none(&config->what_if)};
 
-  row->n = n;
-  row->context = g_new0(gint64, n);
-  row->ps = g_new0(gint64, n);
-  row->slope_ps = g_new0(gint64, n);
-  row->measured = TRUE;
-  for (guint i = 0; i < n; i++) {
-    const AttentionPoint point = {.decodes = decodes, .context = contexts[i]};
-    double scale = decode_scale(self, decodes, contexts[i]) * self->layers;
-    gboolean inside;
-    row->context[i] = (gint64)contexts[i] * decodes;
-    row->ps[i] = profile_round_ps(scale * attention_fit_ps(self->fit, &point, &inside));
-    row->measured &= inside;
+  if (self->n_parts > 1) {
+    part->own[0] = roofline = part_roofline(self, config, i, &config->what_if);
+    part->own[1] = plain = part_roofline(self, config, i, &none);
   }
-  for (guint i = 0; i + 1 < n; i++) {
-    row->slope_ps[i] =
-        MAX(0, (row->ps[i + 1] - row->ps[i]) / (row->context[i + 1] - row->context[i]));
-    if (i + 2 == n)
-      row->slope_ps[i + 1] = row->slope_ps[i];
+  if (mixer_table_find(profile, config->model, layer, config->tensor_parallel_size, &table)) {
+    attention.fit = attention_fit_new(profile, &table.key, NULL, NULL);
+    part->has_products = table.has_products;
+    if (mixer->kind == MIXER_FULL)
+      attention.skew = attention_skew_new(profile, &table.key, config->device->multiprocessors);
   }
+  if (mixer->kind == MIXER_RECURRENT)
+    part->states = state_fit_new(profile, mixer, config->model->hidden,
+                                 config->tensor_parallel_size, dtype_of_activations(config->model));
+  if (mixer->kind == MIXER_SPARSE) /* a block's time goes by the whole context */
+    attention.window = (ContextWindow){0};
+  attention.roofline = roofline;
+  attention.plain = plain;
+  part->attention = attention_part_new(&attention);
 }
 
-static guint
-row_node(const DecodeRow *row, gint64 total)
-{
-  guint low = 0;
-
-  for (guint left = row->n, half; left > 1; left -= half) {
-    half = left / 2;
-    low += row->context[low + half] <= total ? half : 0;
-  }
-  return low;
-}
-
-static gint64
-skew_tokens(const ProfileAttention *self, const CostShape *shape)
-{
-  return self->skew != NULL
-             ? attention_skew_tokens(self->skew, &shape->contexts, shape->n_prefills > 0)
-             : 0;
-}
-
-/* A batch of decodes: the affine piece that its total context lies in. */
+/* Groups the layers by mixer. */
 static void
-decodes_only(ProfileAttention *self, const CostShape *shape, guint32 repeat, CostPiece *piece)
+find_parts(ProfileAttention *self, const Model *model)
 {
-  DecodeRow large = {0};
-  gboolean remembered = shape->contexts.count <= ROWS;
-  DecodeRow *row = remembered ? &self->rows[shape->contexts.count] : &large;
-  gint64 total = (gint64)shape->contexts.sum + skew_tokens(self, shape);
-  guint i;
-
-  if (row->context == NULL)
-    fill_row(self, shape->contexts.count, row);
-  i = row_node(row, total);
-  piece->base_ps[COST_ATTENTION] =
-      MAX(0, row->ps[i] + row->slope_ps[i] * (total - row->context[i]));
-  if (total < row->context[0])
-    piece->base_ps[COST_ATTENTION] = row->ps[0];
-  piece->growth_ps = total < row->context[0] ? 0 : row->slope_ps[i] * shape->contexts.count;
-  piece->steps = repeat;
-  if (total < row->context[i] || i + 1 < row->n) {
-    gint64 end = total < row->context[0] ? row->context[0] : row->context[i + 1];
-    gint64 steps = (end - total + shape->contexts.count - 1) / shape->contexts.count;
-    piece->steps = (guint32)CLAMP(steps, 1, repeat);
-  }
-  if (total != (gint64)shape->contexts.sum)
-    piece->steps = MIN(piece->steps, attention_skew_steps(&shape->contexts));
-  piece->measured_ps[COST_ATTENTION] = 0;
-  piece->growth_measured =
-      row->measured && total >= row->context[0] && total < row->context[row->n - 1];
-  piece->growth_scaled = !piece->growth_measured;
-  if (piece->growth_measured)
-    piece->measured_ps[COST_ATTENTION] = piece->base_ps[COST_ATTENTION];
-  piece->scaled_ps[COST_ATTENTION] =
-      piece->base_ps[COST_ATTENTION] - piece->measured_ps[COST_ATTENTION];
-  if (!remembered) {
-    g_free(large.context);
-    g_free(large.ps);
-    g_free(large.slope_ps);
+  self->n_kinds = model->n_kinds;
+  self->part_of = g_new0(guint, model->n_kinds);
+  self->parts = g_new0(MixerPart, model->n_kinds);
+  for (guint i = 0; i < model->n_kinds; i++) {
+    const Layer *layer = &model->kinds[i];
+    guint part = 0;
+    if (layer->mixer.kind == MIXER_NONE) {
+      self->part_of[i] = G_MAXUINT;
+      continue;
+    }
+    while (part < self->n_parts && !mixer_equal(&self->parts[part].mixer, &layer->mixer))
+      part++;
+    if (part == self->n_parts)
+      self->parts[self->n_parts++].mixer = layer->mixer;
+    self->parts[part].layers += layer->count;
+    self->part_of[i] = part;
   }
 }
 
-/* Prefills, alone or with decodes: all chunks as the one with as many tokens and pairs. */
-static void
-mixed(ProfileAttention *self, const CostShape *shape, CostPiece *piece)
+static const Layer *
+first_of_part(const ProfileAttention *self, const Model *model, guint part)
 {
-  double tokens = 0, pairs = 0;
-  AttentionPoint point;
-  gboolean measured;
+  guint i = 0;
 
-  for (guint32 i = 0; i < shape->n_prefills; i++) {
-    double n = shape->prefills[i].tokens, c = shape->prefills[i].cached_tokens;
-    tokens += n;
-    pairs += n * c + n * (n + 1) / 2;
-  }
-  point = (AttentionPoint){
-      .new_tokens = tokens,
-      .cached_tokens = (pairs - tokens * (tokens + 1) / 2) / tokens,
-      .decodes = shape->contexts.count,
-  };
-  if (shape->contexts.count > 0)
-    point.context =
-        (double)((gint64)shape->contexts.sum + skew_tokens(self, shape)) / shape->contexts.count;
-  piece->base_ps[COST_ATTENTION] = profile_round_ps(attention_fit_ps(self->fit, &point, &measured) *
-                                                    self->layers * attention_scale(self, shape));
-  piece->measured_ps[COST_ATTENTION] = measured ? piece->base_ps[COST_ATTENTION] : 0;
-  piece->scaled_ps[COST_ATTENTION] =
-      piece->base_ps[COST_ATTENTION] - piece->measured_ps[COST_ATTENTION];
-}
-
-gboolean
-profile_attention_has(const ProfileAttention *self, const CostShape *shape)
-{
-  return attention_fit_has(self->fit, shape->n_prefills > 0, shape->contexts.count > 0);
-}
-
-void
-profile_attention_step(ProfileAttention *self, const CostShape *shape, guint32 repeat,
-                       CostPiece *piece)
-{
-  if (shape->n_prefills > 0)
-    mixed(self, shape, piece);
-  else
-    decodes_only(self, shape, repeat, piece);
+  while (self->part_of[i] != part)
+    i++;
+  return &model->kinds[i];
 }
 
 ProfileAttention *
 profile_attention_new(const Profile *profile, const RooflineConfig *config, CostModel *roofline,
                       CostModel *plain)
 {
-  const Model *model = config->model;
-  guint32 tp = config->tensor_parallel_size, kv_heads = MAX(1, model->kv_heads / tp);
-  const AttentionHeads heads = {
-      .heads = model->heads / tp,
-      .kv_heads = kv_heads,
-      .head_dim = model->head_dim,
-      .dtype = dtype_serving(profile, OP_ATTENTION, "", dtype_of_attention(model))};
-  AttentionFit *fit = heads.dtype != NULL ? attention_fit_new(profile, &heads, NULL, NULL) : NULL;
-  ProfileAttention *self;
+  ProfileAttention *self = g_new0(ProfileAttention, 1);
+  gboolean any = FALSE;
 
-  if (fit == NULL)
-    return NULL;
-  self = g_new0(ProfileAttention, 1);
-  self->fit = fit;
-  self->roofline = roofline;
-  self->plain = plain;
-  self->layers = model->layers;
-  self->skew = attention_skew_new(profile, &heads, config->device->multiprocessors);
-  self->is_scaled = !what_if_is_none(&config->what_if);
-  return self;
+  find_parts(self, config->model);
+  for (guint i = 0; i < self->n_parts; i++) {
+    serve_part(self, profile, config, first_of_part(self, config->model, i), i, roofline, plain);
+    any |= self->parts[i].states != NULL || attention_part_is_measured(self->parts[i].attention);
+  }
+  if (any)
+    return self;
+  profile_attention_free(self);
+  return NULL;
 }
 
 void
@@ -222,12 +134,78 @@ profile_attention_free(ProfileAttention *self)
 {
   if (self == NULL)
     return;
-  for (guint i = 0; i <= ROWS; i++) {
-    g_free(self->rows[i].context);
-    g_free(self->rows[i].ps);
-    g_free(self->rows[i].slope_ps);
+  for (guint i = 0; i < self->n_parts; i++) {
+    attention_part_free(self->parts[i].attention);
+    state_fit_free(self->parts[i].states);
+    for (guint j = 0; j < G_N_ELEMENTS(self->parts[i].own); j++)
+      if (self->parts[i].own[j] != NULL)
+        cost_model_free(self->parts[i].own[j]);
   }
-  attention_fit_free(self->fit);
-  attention_skew_free(self->skew);
+  g_free(self->parts);
+  g_free(self->part_of);
   g_free(self);
+}
+
+gboolean
+profile_attention_has_products(const ProfileAttention *self, guint i)
+{
+  return self->part_of[i] < self->n_parts && self->parts[self->part_of[i]].has_products;
+}
+
+/* A layer with a state costs the same whatever the contexts are. */
+static void
+states_step(const MixerPart *part, const CostShape *shape, guint32 repeat, CostPiece *piece)
+{
+  double tokens = 0, ps;
+  gboolean inside = TRUE;
+
+  for (guint32 i = 0; i < shape->n_prefills; i++)
+    tokens += shape->prefills[i].tokens;
+  ps = state_fit_ps(part->states, TRUE, shape->contexts.count, 1, &inside);
+  if (shape->n_prefills > 0)
+    ps += state_fit_ps(part->states, FALSE, shape->n_prefills, tokens / shape->n_prefills, &inside);
+  piece->base_ps[COST_ATTENTION] =
+      profile_round_ps(ps * part->layers * attention_part_scale(part->attention, shape));
+  piece->measured_ps[COST_ATTENTION] = inside ? piece->base_ps[COST_ATTENTION] : 0;
+  piece->scaled_ps[COST_ATTENTION] = inside ? 0 : piece->base_ps[COST_ATTENTION];
+  piece->steps = repeat;
+}
+
+/* What is measured or scaled of a sum's growth is so of all that grows. */
+static void
+add_part(CostPiece *sum, const CostPiece *part, guint *modelled, guint *scaled)
+{
+  sum->base_ps[COST_ATTENTION] += part->base_ps[COST_ATTENTION];
+  sum->measured_ps[COST_ATTENTION] += part->measured_ps[COST_ATTENTION];
+  sum->scaled_ps[COST_ATTENTION] += part->scaled_ps[COST_ATTENTION];
+  sum->growth_ps += part->growth_ps;
+  sum->steps = MIN(sum->steps, part->steps);
+  if (part->growth_ps > 0 && !part->growth_measured)
+    ++*(part->growth_scaled ? scaled : modelled);
+}
+
+void
+profile_attention_step(ProfileAttention *self, const CostShape *shape, guint32 repeat,
+                       CostPiece *piece)
+{
+  CostPiece sum = {.steps = repeat};
+  guint modelled = 0, scaled = 0;
+
+  for (guint i = 0; i < self->n_parts; i++) {
+    CostPiece part = {.steps = repeat};
+    if (self->parts[i].states != NULL)
+      states_step(&self->parts[i], shape, repeat, &part);
+    else
+      attention_part_step(self->parts[i].attention, shape, repeat, &part);
+    add_part(&sum, &part, &modelled, &scaled);
+  }
+  piece->base_ps[COST_ATTENTION] = sum.base_ps[COST_ATTENTION];
+  piece->measured_ps[COST_ATTENTION] = sum.measured_ps[COST_ATTENTION];
+  piece->scaled_ps[COST_ATTENTION] = sum.scaled_ps[COST_ATTENTION];
+  if (shape->n_prefills > 0)
+    return;
+  piece->growth_ps = sum.growth_ps;
+  piece->steps = sum.steps;
+  piece->growth_measured = modelled == 0 && scaled == 0;
+  piece->growth_scaled = modelled == 0 && scaled > 0;
 }

@@ -48,6 +48,13 @@ same_shape(const ProfileSample *a, const ProfileSample *b, guint first, guint la
   return memcmp(a->shape + first, b->shape + first, (last - first) * sizeof a->shape[0]) == 0;
 }
 
+static gboolean
+is_attention(const ProfileSample *sample)
+{
+  return sample->operation == OP_ATTENTION || sample->operation == OP_ATTENTION_WINDOW ||
+         sample->operation == OP_MLA;
+}
+
 /* Whether two samples belong to one fit: dtype and variant, and for attention the heads. */
 static gboolean
 same_group(const ProfileSample *a, const ProfileSample *b)
@@ -55,8 +62,8 @@ same_group(const ProfileSample *a, const ProfileSample *b)
   if (a->operation != b->operation || strcmp(a->dtype, b->dtype) != 0 ||
       strcmp(a->variant, b->variant) != 0)
     return FALSE;
-  if (a->operation == OP_ATTENTION)
-    return same_shape(a, b, 5, 8);
+  if (is_attention(a))
+    return same_shape(a, b, 5, OPERATION_SHAPE_MAX);
   return a->operation == OP_GEMM || same_shape(a, b, 1, OPERATION_SHAPE_MAX);
 }
 
@@ -132,28 +139,20 @@ check_gemm(Check *check, Group *group, const ProfileSample *samples, guint n, co
   }
 }
 
-static AttentionHeads
-heads_of(const ProfileSample *sample, guint first)
-{
-  return (AttentionHeads){.heads = (guint32)sample->shape[first],
-                          .kv_heads = (guint32)sample->shape[first + 1],
-                          .head_dim = (guint32)sample->shape[first + 2],
-                          .dtype = sample->dtype};
-}
-
 static void
 check_attention(Check *check, Group *group, const ProfileSample *samples, guint n)
 {
-  const AttentionHeads heads = heads_of(group->like, 5);
+  const AttentionKey key = attention_key_of(group->like, 5);
+  gint64 window = attention_key_window(&key), seen = window > 0 ? window : G_MAXINT64;
 
   for (group->fold = 0; group->fold < FOLDS; group->fold++) {
-    g_autoptr(AttentionFit) fit = attention_fit_new(check->profile, &heads, not_in_rest, group);
+    g_autoptr(AttentionFit) fit = attention_fit_new(check->profile, &key, not_in_rest, group);
     for (guint i = 0; fit != NULL && i < n; i++) {
       const AttentionPoint point = {
           .new_tokens = (double)samples[i].shape[1],
-          .cached_tokens = (double)samples[i].shape[2],
+          .cached_tokens = (double)MIN(samples[i].shape[2], seen),
           .decodes = (double)samples[i].shape[3],
-          .context = (double)samples[i].shape[4],
+          .context = (double)MIN(samples[i].shape[4], seen),
       };
       gboolean measured;
       double ps;
@@ -203,10 +202,9 @@ static void
 check_skew(Check *check, const ProfileSample *all, const ProfileSample *samples, guint n,
            const Device *device)
 {
-  const AttentionHeads heads = heads_of(samples, 6);
+  const AttentionKey key = attention_key_of(samples, 6);
   guint third = n / 3;
-  g_autoptr(AttentionSkew) rule =
-      attention_skew_new(check->profile, &heads, device->multiprocessors);
+  g_autoptr(AttentionSkew) rule = attention_skew_new(check->profile, &key, device->multiprocessors);
 
   if (rule == NULL || n % 3 != 0)
     return;
@@ -242,7 +240,7 @@ check_run(Check *check, const ProfileSample *all, const ProfileSample *samples, 
       done[j] |= same_group(&samples[i], &samples[j]);
     if (samples->operation == OP_GEMM)
       check_gemm(check, &group, samples, n, device);
-    else if (samples->operation == OP_ATTENTION)
+    else if (is_attention(samples))
       check_attention(check, &group, samples, n);
     else
       check_curve(check, &group, samples, n);

@@ -8,6 +8,8 @@
 #include "gemm_fit.h"
 #include "operation_fit.h"
 #include "profile_attention.h"
+#include "profile_linear.h"
+#include "rounding.h"
 #include "step_residual.h"
 
 enum { MEMO_TOKENS = 16384, MEMO_SEQUENCES = 4096 };
@@ -15,7 +17,7 @@ enum { MEMO_TOKENS = 16384, MEMO_SEQUENCES = 4096 };
 /* A remembered cost; ps < 0: not asked yet. */
 typedef struct {
   gint64 ps;
-  gint64 measured_ps; /* of it */
+  gint64 measured_ps, scaled_ps; /* of it */
 } Memo;
 
 typedef struct {
@@ -23,10 +25,10 @@ typedef struct {
   Model *model;
   guint32 tp;
   WhatIf what_if;
-  CostModel *roofline; /* with the what-if scales */
-  CostModel *plain;    /* without: their ratio scales what was measured */
-  GemmFit *gemm;       /* NULL: none of the weights' dtype */
-  GemmFit *head;       /* of the output head's, which quantized checkpoints keep in 16 bits */
+  CostModel *roofline;       /* with the what-if scales */
+  CostModel *plain;          /* without: their ratio scales what was measured */
+  ProfileLinear *linear_fit; /* NULL: none of the layers' products is there */
+  GemmFit *head; /* of the output head's dtype, which quantized checkpoints keep in 16 bits */
   ProfileAttention *attention;
   ElementwiseFit *elementwise;
   OperationCurve *sampling;
@@ -38,24 +40,14 @@ typedef struct {
   OperationSheet *copies[2];  /* by CopyDirection */
   OperationSheet *submits[2]; /* what the host takes to hand the same copies over */
   guint64 copy_piece_bytes, copy_pieces_per_block;
+  CopyContention contention[2][2]; /* by CopyDirection, and beside a decode, a prefill */
   Memo linear[MEMO_TOKENS + 1], small[MEMO_TOKENS + 1];
   Memo head_memo[MEMO_SEQUENCES + 1], host_decodes[MEMO_SEQUENCES + 1];
   double spread[OPERATIONS]; /* of the timings, (p90 - p10) / median */
 } ProfileCost;
 
-static inline guint64
-profile_cost_heads(const Model *model, guint32 tp)
-{
-  return model->heads / tp;
-}
-
-static inline guint64
-profile_cost_kv_heads(const Model *model, guint32 tp)
-{
-  return MAX(1, model->kv_heads / tp);
-}
-
 /* Hooks of the class (sim/cost.h). */
 void profile_cost_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece);
 gint64 profile_cost_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks);
-double profile_cost_contention(const CostModel *base, CopyDirection direction);
+CopyContention profile_cost_contention(const CostModel *base, CopyDirection direction,
+                                       gboolean prefills);

@@ -22,13 +22,18 @@ sum_add(Sum *sum, double ps, gboolean measured)
 static Memo
 sum_times(Sum sum, double factor)
 {
-  return (Memo){profile_round_ps(sum.ps * factor), profile_round_ps(sum.measured_ps * factor)};
+  gint64 ps = profile_round_ps(sum.ps * factor);
+  gint64 measured_ps = profile_round_ps(sum.measured_ps * factor);
+
+  return (Memo){ps, measured_ps, ps - measured_ps};
 }
 
 static Memo
 memo_of(double ps, gboolean measured)
 {
-  return (Memo){profile_round_ps(ps), measured ? profile_round_ps(ps) : 0};
+  gint64 whole_ps = profile_round_ps(ps);
+
+  return measured ? (Memo){whole_ps, whole_ps, 0} : (Memo){whole_ps, 0, whole_ps};
 }
 
 static void
@@ -43,17 +48,10 @@ add_product(const ProfileCost *self, const GemmFit *fit, Sum *sum, guint64 m, gu
 static Memo
 find_linear(const ProfileCost *self, guint64 tokens)
 {
-  const Model *model = self->model;
-  guint64 q = profile_cost_heads(model, self->tp) * model->head_dim;
-  guint64 kv = profile_cost_kv_heads(model, self->tp) * model->head_dim;
-  guint64 ffn = model->ffn / self->tp;
-  Sum layer = {0, 0};
+  ProfileTime time = profile_linear_time(self->linear_fit, tokens);
 
-  add_product(self, self->gemm, &layer, tokens, q + 2 * kv, model->hidden);
-  add_product(self, self->gemm, &layer, tokens, model->hidden, q);
-  add_product(self, self->gemm, &layer, tokens, (model->gated_ffn ? 2 : 1) * ffn, model->hidden);
-  add_product(self, self->gemm, &layer, tokens, model->hidden, ffn);
-  return sum_times(layer, model->layers);
+  return (Memo){profile_round_ps(time.ps), profile_round_ps(time.measured_ps),
+                profile_round_ps(time.scaled_ps)};
 }
 
 static Memo
@@ -87,7 +85,7 @@ remember(ProfileCost *self, Memo *memo, guint64 room, guint64 at,
          Memo (*find)(const ProfileCost *self, guint64 at))
 {
   if (at == 0)
-    return (Memo){0, 0};
+    return (Memo){0, 0, 0};
   if (at > room)
     return find(self, at);
   if (memo[at].ps < 0)
@@ -100,16 +98,21 @@ set(CostPiece *piece, CostComponent component, Memo memo)
 {
   piece->base_ps[component] = memo.ps;
   piece->measured_ps[component] = memo.measured_ps;
-  piece->scaled_ps[component] = memo.ps - memo.measured_ps;
+  piece->scaled_ps[component] = memo.scaled_ps;
 }
 
-/* No table has it. */
-double
-profile_cost_contention(const CostModel *base, CopyDirection direction)
+/* A copy that is made slower takes less from a step, for longer. */
+CopyContention
+profile_cost_contention(const CostModel *base, CopyDirection direction, gboolean prefills)
 {
-  const CostModel *roofline = ((const ProfileCost *)base)->roofline;
+  const ProfileCost *self = (const ProfileCost *)base;
+  double factor = direction == COPY_OUT ? self->what_if.d2h_time : self->what_if.h2d_time;
+  CopyContention measured = self->contention[direction][prefills ? 1 : 0];
 
-  return roofline->class->contention(roofline, direction);
+  if (!measured.measured)
+    return cost_model_contention(self->roofline, direction, prefills);
+  measured.step = factor > 0 ? measured.step / factor : 0;
+  return measured;
 }
 
 /* Copies were timed in a stream that waited for all of them to be handed over. Where pieces are so
@@ -191,7 +194,7 @@ set_host_and_comm(ProfileCost *self, const CostShape *shape, guint64 tokens, Cos
   if ((self->all_reduce[0] != NULL || self->all_reduce[1] != NULL) && tokens > 0) {
     ps = all_reduce_ps(self, (double)tokens * self->model->hidden * ACTIVATION_BYTES, &inside);
     set(piece, COST_COMM,
-        memo_of(2.0 * self->model->layers * ps * self->what_if.comm_time, inside));
+        memo_of(model_all_reduces(self->model) * ps * self->what_if.comm_time, inside));
   }
 }
 
@@ -258,12 +261,12 @@ profile_cost_step(CostModel *base, const CostShape *shape, guint32 repeat, CostP
   ProfileCost *self = (ProfileCost *)base;
   guint64 tokens = shape_tokens(shape);
   guint covered =
-      (self->gemm != NULL ? 1 << COST_LINEAR : 0) | (self->head != NULL ? 1 << COST_HEAD : 0);
+      (self->linear_fit != NULL ? 1 << COST_LINEAR : 0) | (self->head != NULL ? 1 << COST_HEAD : 0);
 
-  if (self->attention != NULL && profile_attention_has(self->attention, shape))
+  if (self->attention != NULL)
     covered |= 1 << COST_ATTENTION;
   roofline_step_without(self->roofline, shape, repeat, covered, piece);
-  if (self->gemm != NULL)
+  if (self->linear_fit != NULL)
     set(piece, COST_LINEAR, remember(self, self->linear, MEMO_TOKENS, tokens, find_linear));
   if (self->head != NULL)
     set(piece, COST_HEAD,

@@ -2,6 +2,7 @@
  */
 #include "profile_cost_internal.h"
 
+#include "copy_contention.h"
 #include "dtype.h"
 #include "pool_size.h"
 #include "calib/profile_host.h"
@@ -32,7 +33,7 @@ profile_free_cost(CostModel *base)
 
   cost_model_free(self->roofline);
   cost_model_free(self->plain);
-  gemm_fit_free(self->gemm);
+  profile_linear_free(self->linear_fit);
   gemm_fit_free(self->head);
   profile_attention_free(self->attention);
   elementwise_fit_free(self->elementwise);
@@ -97,7 +98,7 @@ sampling_new(const Profile *profile, const RooflineConfig *config, const char *d
 static OperationSheet *
 host_new(const Profile *profile, const char *variant)
 {
-  OperationSheet *sheet = operation_sheet_new(profile, OP_HOST, variant, "");
+  OperationSheet *sheet = operation_sheet_new(profile, OP_HOST, variant, "", NULL);
 
   if (sheet == NULL || !operation_sheet_is_derived(sheet))
     return sheet;
@@ -116,15 +117,12 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
       g_strconcat(host_scheduler_name(config->scheduler), HOST_EAGER_SUFFIX, NULL);
   g_autofree char *in = copy_variant(COPY_IN, config->copy_path, config->host_memory);
 
-  /* Experts are products of ragged batches, which the curves of plain ones do not tell; nor do
-   * tables of one layer tell of a model whose layers differ. */
-  if (model->experts == 0 && model_is_uniform(model) && dtype_is_one(model))
-    self->gemm = product_fit(profile, config->device, model->dtype);
+  self->attention = profile_attention_new(profile, config, self->roofline, self->plain);
+  self->linear_fit = profile_linear_new(profile, config, self->attention);
   self->head = product_fit(profile, config->device, dtype_of_head(model));
-  if (model_is_uniform(model)) {
-    self->attention = profile_attention_new(profile, config, self->roofline, self->plain);
+  /* Tables of one layer's small operations do not tell of a model whose layers differ. */
+  if (model_is_uniform(model))
     self->elementwise = elementwise_fit_new(profile, model, tp);
-  }
   self->sampling = sampling_new(profile, config, activations);
   if (tp > 1) {
     self->all_reduce[0] =
@@ -137,14 +135,20 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
   self->captured = config->captured;
   self->captured_tokens =
       config->captured_tokens > 0 ? config->captured_tokens : ROOFLINE_CAPTURED_TOKENS;
-  self->copies[COPY_OUT] = operation_sheet_new(profile, OP_COPY, out, "");
-  self->copies[COPY_IN] = operation_sheet_new(profile, OP_COPY, in, "");
-  self->submits[COPY_OUT] = operation_sheet_new(profile, OP_COPY_SUBMIT, out, "");
-  self->submits[COPY_IN] = operation_sheet_new(profile, OP_COPY_SUBMIT, in, "");
+  self->copies[COPY_OUT] = operation_sheet_new(profile, OP_COPY, out, "", NULL);
+  self->copies[COPY_IN] = operation_sheet_new(profile, OP_COPY, in, "", NULL);
+  self->submits[COPY_OUT] = operation_sheet_new(profile, OP_COPY_SUBMIT, out, "", NULL);
+  self->submits[COPY_IN] = operation_sheet_new(profile, OP_COPY_SUBMIT, in, "", NULL);
   self->copy_pieces_per_block =
       config->copy_path == COPY_PATH_PER_BLOCK ? 1 : model_kv_tensors(model);
   self->copy_piece_bytes =
       pool_block_bytes(model, config->block_size, tp) / self->copy_pieces_per_block;
+  for (gsize prefills = 0; prefills < 2; prefills++) {
+    self->contention[COPY_OUT][prefills] =
+        copy_contention_find(profile, out, prefills, self->copy_piece_bytes);
+    self->contention[COPY_IN][prefills] =
+        copy_contention_find(profile, in, prefills, self->copy_piece_bytes);
+  }
 }
 
 /* Without residuals. */
@@ -220,14 +224,14 @@ profile_cost_new(const Profile *profile, const RooflineConfig *config, GError **
   find_residuals(self, profile, config);
   for (guint i = 0; i < OPERATIONS; i++)
     self->spread[i] = profile_spread(profile, (OperationKind)i);
-  if (self->gemm == NULL && self->attention == NULL) {
+  if (self->linear_fit == NULL && self->attention == NULL) {
     g_set_error(error, PROFILE_COST_ERROR, PROFILE_COST_ERROR_LACKS,
                 "the profile %s has no measurements that %s on %u device%s could use: neither "
                 "products of %s weights nor attention of %u heads and %u KV heads; import or "
                 "calibrate them, or use the device %s itself",
                 profile->name, config->model->name, self->tp, self->tp == 1 ? "" : "s",
-                config->model->dtype, (guint32)profile_cost_heads(config->model, self->tp),
-                (guint32)profile_cost_kv_heads(config->model, self->tp), profile->device);
+                config->model->dtype, config->model->heads / self->tp,
+                MAX(1, config->model->kv_heads / self->tp), profile->device);
     profile_free_cost(&self->base);
     return NULL;
   }

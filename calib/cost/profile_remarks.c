@@ -1,6 +1,9 @@
 #include "profile_remarks.h"
 
 #include "dtype.h"
+#include "mixer_table.h"
+#include "moe_fit.h"
+#include "state_fit.h"
 
 #include <string.h>
 
@@ -61,25 +64,122 @@ add_stand_ins(GPtrArray *remarks, const Profile *profile, const Asked *asked, gu
   }
 }
 
+/* What a layer's mixer is called where no table is of it; NULL for none. */
+static char *
+mixer_words(const Mixer *mixer)
+{
+  static const char *const names[] = {
+      [MIXER_FULL] = "attention to the whole context",
+      [MIXER_CHUNKED] = "attention in chunks",
+      [MIXER_LATENT] = "latent attention",
+      [MIXER_SPARSE] = "sparse attention",
+      [MIXER_RECURRENT] = "layers with a state",
+  };
+
+  if (mixer->kind == MIXER_SLIDING)
+    return g_strdup_printf("attention to the last %u tokens", mixer->window);
+  return mixer->kind == MIXER_NONE ? NULL : g_strdup(names[mixer->kind]);
+}
+
+static gboolean
+has_mixer(const Profile *profile, const Model *model, const Layer *layer, guint32 tp)
+{
+  g_auto(MixerTable) table = {0};
+  g_autoptr(StateFit) states = NULL;
+
+  if (layer->mixer.kind != MIXER_RECURRENT)
+    return mixer_table_find(profile, model, layer, tp, &table);
+  states = state_fit_new(profile, &layer->mixer, model->hidden, tp, dtype_of_activations(model));
+  return states != NULL;
+}
+
+/* Kinds of layers that the tables are not of, one sentence. */
+static void
+add_missing_layers(GPtrArray *remarks, const Profile *profile, const Model *model, guint32 tp)
+{
+  g_autoptr(GString) names = g_string_new(NULL);
+
+  for (guint i = 0; i < model->n_kinds; i++) {
+    const Layer *layer = &model->kinds[i];
+    g_autofree char *mixer = mixer_words(&layer->mixer);
+    if (mixer != NULL && !model_is_uniform(model) && !has_mixer(profile, model, layer, tp))
+      append_name(names, mixer);
+    if (layer->experts > 0 && moe_fit_distribution(profile, model, layer, tp) == NULL)
+      append_name(names, "experts");
+  }
+  if (names->len > 0)
+    g_ptr_array_add(remarks, g_strdup_printf("Modelled, because the tables have none of this "
+                                             "model's: %s.",
+                                             names->str));
+}
+
+/* How tokens are taken to be drawn among measured experts: an assumption. */
+static void
+add_draws(GPtrArray *remarks, const Profile *profile, const Model *model, guint32 tp)
+{
+  for (guint i = 0; i < model->n_kinds; i++) {
+    const Layer *layer = &model->kinds[i];
+    const char *draws = layer->experts > 0 ? moe_fit_distribution(profile, model, layer, tp) : NULL;
+    if (draws == NULL)
+      continue;
+    if (g_str_equal(draws, MOE_TOUCHED))
+      draws = "each token draws alike from all";
+    g_ptr_array_add(remarks, g_strdup_printf("Assumed of how tokens choose experts: %s.", draws));
+    return;
+  }
+}
+
+static void
+add_asked(GArray *asked, const char *what, OperationKind kind, const char *variant,
+          const char *dtype)
+{
+  const Asked one = {what, kind, variant, dtype};
+
+  for (guint i = 0; i < asked->len; i++)
+    if (g_array_index(asked, Asked, i).kind == kind &&
+        g_str_equal(g_array_index(asked, Asked, i).variant, variant) &&
+        g_str_equal(g_array_index(asked, Asked, i).asked, dtype) &&
+        g_str_equal(g_array_index(asked, Asked, i).what, what))
+      return;
+  g_array_append_val(asked, one);
+}
+
+/* All that a step asks for by a dtype. */
+static GArray *
+asked_for(const Model *model, guint32 tp)
+{
+  const char *activations = dtype_of_activations(model);
+  GArray *asked = g_array_new(FALSE, FALSE, sizeof(Asked));
+  gboolean has_full = FALSE;
+
+  for (guint i = 0; i < model->n_kinds; i++) {
+    const Layer *layer = &model->kinds[i];
+    has_full |= layer->mixer.kind == MIXER_FULL;
+    for (guint j = 0; j < layer->n_matrices; j++)
+      if (layer->matrices[j].copies == 1)
+        add_asked(asked, "products", OP_GEMM, "", layer->matrices[j].format.name);
+  }
+  add_asked(asked, "the output head", OP_GEMM, "", dtype_of_head(model));
+  if (has_full)
+    add_asked(asked, "attention", OP_ATTENTION, "", dtype_of_attention(model));
+  add_asked(asked, "norms and activation", OP_ELEMENTWISE, ELEMENTWISE_NORM, activations);
+  add_asked(asked, "norms and activation", OP_ELEMENTWISE, ELEMENTWISE_ACTIVATION, activations);
+  add_asked(asked, "sampling", OP_SAMPLING, "", activations);
+  if (tp > 1) {
+    add_asked(asked, "all-reduce", OP_ALL_REDUCE, "custom", activations);
+    add_asked(asked, "all-reduce", OP_ALL_REDUCE, "nccl", activations);
+  }
+  return asked;
+}
+
 GPtrArray *
 profile_remarks(const Profile *profile, const Model *model, guint32 tp)
 {
-  const char *activations = dtype_of_activations(model);
-  const Asked asked[] = {
-      {"products", OP_GEMM, "",
-       model->experts == 0 && dtype_is_one(model) ? model->dtype : dtype_of_head(model)},
-      {"the output head", OP_GEMM, "", dtype_of_head(model)},
-      {"attention", OP_ATTENTION, "", dtype_of_attention(model)},
-      {"norms and activation", OP_ELEMENTWISE, ELEMENTWISE_NORM, activations},
-      {"norms and activation", OP_ELEMENTWISE, ELEMENTWISE_ACTIVATION, activations},
-      {"sampling", OP_SAMPLING, "", activations},
-      {"all-reduce", OP_ALL_REDUCE, "custom", activations},
-      {"all-reduce", OP_ALL_REDUCE, "nccl", activations},
-  };
-  guint n = G_N_ELEMENTS(asked) - (tp > 1 ? 0 : 2);
+  g_autoptr(GArray) array = asked_for(model, tp);
+  const Asked *asked = (const Asked *)(gconstpointer)array->data;
   GPtrArray *remarks = g_ptr_array_new_with_free_func(g_free);
 
-  for (guint i = 0; i < n; i++) {
+  for (guint i = 0; i < array->len; i++) {
     g_autofree char *there = dtypes_there(profile, &asked[i]);
     if (there != NULL &&
         dtype_serving(profile, asked[i].kind, asked[i].variant, asked[i].asked) == NULL)
@@ -87,36 +187,25 @@ profile_remarks(const Profile *profile, const Model *model, guint32 tp)
                                                "in %s, which is another kernel: %s.",
                                                there, asked[i].asked, asked[i].what));
   }
-  add_stand_ins(remarks, profile, asked, n);
-  if (!model_is_uniform(model))
-    g_ptr_array_add(remarks,
-                    g_strdup("Modelled, because the tables are of layers that are all alike and "
-                             "attend to the whole context: projections and attention."));
-  else if (model->experts == 0 && !dtype_is_one(model))
-    g_ptr_array_add(remarks, g_strdup("Modelled, because the model's weights are of several "
-                                      "dtypes: projections and MLP."));
-  else if (model->experts > 0)
-    g_ptr_array_add(remarks, g_strdup("Modelled, because the tables' products are of dense layers: "
-                                      "projections and experts."));
+  add_stand_ins(remarks, profile, asked, array->len);
+  add_missing_layers(remarks, profile, model, tp);
+  add_draws(remarks, profile, model, tp);
   return remarks;
 }
 
 char *
-host_time_source(const Profile *profile, const Device *device, HostScheduler scheduler,
+host_time_source(const Profile *profile, const Host *host, HostScheduler scheduler,
                  gboolean *is_own)
 {
   const char *name = host_scheduler_name(scheduler);
   guint n = 0;
   const ProfileSample *samples = profile != NULL ? profile_samples(profile, OP_HOST, &n) : NULL;
-  g_autofree char *group = g_strconcat("host.", name, NULL);
-  g_autofree char *source = g_key_file_get_string(device->file, group, "step_us.source", NULL);
 
   *is_own = FALSE;
   for (guint i = 0; i < n; i++)
-    if (g_str_equal(samples[i].variant, name)) {
-      *is_own = !samples[i].derived;
+    if (!samples[i].derived && g_str_equal(samples[i].variant, name)) {
+      *is_own = TRUE;
       return g_strdup(g_array_index(profile->origins, ProfileOrigin, samples[i].origin).source);
     }
-  return g_strdup_printf("device file of %s, [%s] step_us: %s", device->name, group,
-                         source != NULL ? source : "no source given");
+  return host_source(host, scheduler);
 }

@@ -14,5 +14,5 @@ GPtrArray *profile_remarks(const Profile *profile, const Model *model, guint32 t
 /* Where the host time of a scheduler's steps is from; the caller frees it. *is_own: it was measured
  * for this profile. Otherwise it is the device file's, which is of the one machine that the text
  * names. profile may be NULL: a device alone. */
-char *host_time_source(const Profile *profile, const Device *device, HostScheduler scheduler,
+char *host_time_source(const Profile *profile, const Host *host, HostScheduler scheduler,
                        gboolean *is_own);

@@ -97,6 +97,23 @@ touched_experts(const Product *product, double tokens)
   return product->copies * (1 - pow(1 - share, tokens));
 }
 
+gint64
+roofline_experts_ps(const Device *device, const WhatIf *what_if, guint64 tokens, const Layer *layer,
+                    guint32 tp)
+{
+  double total_ps = 0, m = (double)tokens;
+
+  for (guint i = 0; i < layer->n_matrices; i++) {
+    const Matrix *matrix = &layer->matrices[i];
+    const Product product = {matrix_rank_n(matrix, &layer->mixer, tp), matrix_rank_k(matrix, tp),
+                             matrix->copies, matrix->active, matrix->format};
+    if (matrix->copies > 1)
+      total_ps +=
+          gemm_ps(device, what_if, m * product.active, &product, touched_experts(&product, m));
+  }
+  return roofline_round_ps(total_ps);
+}
+
 static gint64
 find_linear_ps(const Roofline *self, guint64 tokens)
 {
@@ -219,10 +236,12 @@ roofline_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
              : product_ps(self->copy_block_ps[direction], blocks) + self->copy_fixed_ps[direction];
 }
 
-static double
-roofline_contention(const CostModel *base, CopyDirection direction)
+/* The link is slower than the memory: a copy is not slowed. */
+static CopyContention
+roofline_contention(const CostModel *base, CopyDirection direction,
+                    gboolean prefills G_GNUC_UNUSED)
 {
-  return ((const Roofline *)base)->copy_contention[direction];
+  return (CopyContention){.step = ((const Roofline *)base)->copy_contention[direction]};
 }
 
 static gint64

@@ -27,6 +27,7 @@
 
 #include "copy_path.h"
 #include "calib/devices/device.h"
+#include "calib/devices/host.h"
 #include "sim/cost.h"
 #include "sim/model.h"
 #include "what_if.h"
@@ -43,8 +44,9 @@ GQuark roofline_error_quark(void);
 typedef enum { ROOFLINE_ERROR_CONFIG } RooflineError;
 
 typedef struct {
-  const Device *device; /* these two are needed during roofline_new() only */
+  const Device *device; /* these three are needed during roofline_new() only */
   const Model *model;
+  const Host *host; /* NULL: a step takes no time of it */
   guint32 block_size; /* tokens */
   /* Of a block of a KV group, which is what is copied; 0: blocks are of all layers. */
   guint64 block_bytes; /* on one rank */
@@ -82,3 +84,7 @@ gboolean roofline_is_captured(CapturedKind captured, guint64 captured_tokens,
 /* An (m x k) by (k x n) product with weights of a format: what `linear` is made of. */
 gint64 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64 n,
                         guint64 k, const WeightFormat *format);
+
+/* The routed experts of one layer, on one of `tp` devices that share each of them. */
+gint64 roofline_experts_ps(const Device *device, const WhatIf *what_if, guint64 tokens,
+                           const Layer *layer, guint32 tp);

@@ -260,7 +260,8 @@ set_comm(Roofline *self, const Model *model, guint32 tp)
 static void
 set_host(Roofline *self, const RooflineConfig *config)
 {
-  const HostCost *host = &self->device.host[config->scheduler];
+  static const HostCost none = {0};
+  const HostCost *host = config->host != NULL ? &config->host->costs[config->scheduler] : &none;
   double factor = self->what_if.host_time;
   gboolean in_turn = !config->asynchronous && host->work_ps > 0;
 

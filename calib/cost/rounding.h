@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include "sim/units.h"
+
 #include <glib.h>
 
 /* From 0 to `most`; in that range the same as llround(). */
@@ -17,4 +19,11 @@ round_within(double value, gint64 most)
     return most;
   whole = (gint64)value;
   return whole + (value - (double)whole >= 0.5);
+}
+
+/* A part of a step: what a dozen of add up to is still a time. */
+static inline gint64
+profile_round_ps(double ps)
+{
+  return round_within(ps, TIME_MAX_PS / 64);
 }

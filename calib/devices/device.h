@@ -1,39 +1,18 @@
-/* A device: nominal peaks, the shares of them that kernels reach, copies, and the host's work.
+/* A device: nominal peaks, the shares of them that kernels reach, and copies.
  *
  * Read from a key file (calib/devices/NAME.ini) in the groups [device], [compute], [attention],
- * [elementwise], [copy], [interconnect] and [host.SCHEDULER]. Each number has beside it, as
- * `KEY.source`, where it is from; device_sources() lists them. `title` and `driver_names` (those
- * that the driver calls it by, separated by semicolons) are texts. Units are in the keys and kept
- * here, except that times are read in microseconds and kept in picoseconds. `format=1` is the only
- * one known.
- *
- * Errors (DEVICE_ERROR) name the file, the group and key, what was found and what was expected.
+ * [elementwise], [copy] and [interconnect]; one of a whole machine has a host's groups, too
+ * (host.h). Each number has beside it, as `KEY.source`, where it is from; device_sources() lists
+ * them. `title` and `driver_names` (those that the driver calls it by, separated by semicolons) are
+ * texts. Units are in the keys and kept here, except that times are read in microseconds and kept
+ * in picoseconds. `format=1` is the only one known.
  */
 #pragma once
 
-#include <glib.h>
+#include "figure_file.h"
 
 #define DEVICE_FORMAT 1
-#define DEVICE_ERROR (device_error_quark())
-GQuark device_error_quark(void);
-
-typedef enum {
-  DEVICE_ERROR_OPEN,   /* the file cannot be read or is no key file */
-  DEVICE_ERROR_FORMAT, /* written in another format */
-  DEVICE_ERROR_VALUE,  /* a key is missing, unknown or out of range */
-} DeviceError;
-
-typedef enum { HOST_VLLM_V1, HOST_VLLM_0_6, HOST_VLLM_0_5, HOST_SCHEDULERS } HostScheduler;
-
-/* What a step costs the host beyond what overlaps with the device. */
-typedef struct {
-  double step_ps;
-  double sequence_ps; /* more for each sequence in the step */
-  double eager_ps;    /* more for a step of more tokens than the captured graphs hold */
-  /* What it does for a step in all: beside the device where scheduling is asynchronous, so that the
-   * longer of the two counts; else before and after it, instead of the above. 0: not told apart. */
-  double work_ps, work_sequence_ps;
-} HostCost;
+#define HOST_GROUPS "host." /* of a host in the same file */
 
 typedef struct {
   char *name;  /* "h100-sxm" */
@@ -80,8 +59,6 @@ typedef struct {
   double allreduce_direct_bytes_per_s; /* of each device's from all others; 0: it is not done so */
   double allreduce_direct_latency_ps;
 
-  HostCost host[HOST_SCHEDULERS];
-
   GKeyFile *file; /* what it was read from, for the sources */
 } Device;
 
@@ -96,7 +73,3 @@ gboolean device_has_driver_name(const Device *device, const char *name);
 /* One line "GROUP KEY=VALUE: SOURCE" for each number; the caller frees with g_strfreev(). A number
  * without a source says "no source given". */
 char **device_sources(const Device *device);
-
-/* "vllm-v1", "vllm-0.6", "vllm-0.5"; FALSE if it is none of them. */
-gboolean host_scheduler_from_name(const char *name, HostScheduler *scheduler);
-const char *host_scheduler_name(HostScheduler scheduler);

@@ -33,7 +33,11 @@ gboolean import_header_has(const char *path, const char *const *names);
 
 gboolean import_files_sniff(const ImportFiles *kind, const char *path);
 gboolean import_files_read(Profile *profile, const ImportFiles *kind, const char *path,
-                           GError **error);
+                           const char *engine, GError **error);
+
+/* What to do about files that hold a table in a form that is not read (parquet, a pointer of Git
+ * LFS): at the path, or in a folder there. NULL if there are none. The caller frees it. */
+char *import_unread_forms(const char *path);
 
 /* Whether the samples from `first` on are of the engine and the device that earlier ones of the
  * same operation, variant and dtype are of (where both say): kernels of two versions, or of two

@@ -113,15 +113,31 @@ check_devices(const char *path, GPtrArray *gpus, GError **error)
   return TRUE;
 }
 
+/* "vLLM 0.19.0" is vllm-0.19.0. */
+static gboolean
+is_of_engine(const ImportFiles *kind, const char *path, const char *engine)
+{
+  g_autofree char *of_file = NULL;
+
+  if (engine == NULL || kind->engine == NULL)
+    return TRUE;
+  of_file = g_strdelimit(kind->engine(path), " ", '-');
+  return *of_file == '\0' || g_ascii_strcasecmp(of_file, engine) == 0;
+}
+
 static gboolean
 read_files(Profile *profile, const ImportFiles *kind, GPtrArray *files, GPtrArray *gpus,
-           const char *device, GError **error)
+           const char *device, const char *engine, GError **error)
 {
-  guint others = 0;
+  guint others = 0, of_engines = 0;
 
   for (guint i = 0; i < files->len; i++) {
     if (device != NULL && g_strcmp0(import_guess_device(gpus->pdata[i]), device) != 0) {
       others++;
+      continue;
+    }
+    if (!is_of_engine(kind, files->pdata[i], engine)) {
+      of_engines++;
       continue;
     }
     if (!kind->read(profile, files->pdata[i], gpus->pdata[i], error))
@@ -130,15 +146,19 @@ read_files(Profile *profile, const ImportFiles *kind, GPtrArray *files, GPtrArra
   }
   if (others > 0)
     profile_add_note(profile, "%u files are of other devices and were left out.", others);
+  if (of_engines > 0)
+    profile_add_note(profile, "%u files are of other engines than %s and were left out.",
+                     of_engines, engine);
   return TRUE;
 }
 
 gboolean
-import_files_read(Profile *profile, const ImportFiles *kind, const char *path, GError **error)
+import_files_read(Profile *profile, const ImportFiles *kind, const char *path, const char *engine,
+                  GError **error)
 {
   g_autoptr(GPtrArray) files = list_files(kind, path, kind->takes, error);
   g_autoptr(GPtrArray) gpus = g_ptr_array_new_with_free_func(g_free);
-  g_autofree char *device = NULL;
+  g_autofree char *device = NULL, *unread = NULL;
   guint before = profile->samples->len;
 
   if (files == NULL)
@@ -150,10 +170,13 @@ import_files_read(Profile *profile, const ImportFiles *kind, const char *path, G
     if (device == NULL && files->len > 0 && !check_devices(path, gpus, error))
       return FALSE;
   }
-  if (!read_files(profile, kind, files, gpus, device, error))
+  if (!read_files(profile, kind, files, gpus, device, engine, error))
     return FALSE;
   if (profile->samples->len == before)
-    g_set_error(error, IMPORT_ERROR, IMPORT_ERROR_FILE, "%s: no table that is known%s%s", path,
-                device != NULL ? " is of " : "", device != NULL ? device : "");
+    g_set_error(error, IMPORT_ERROR, IMPORT_ERROR_FILE, "%s: no table that is known%s%s%s%s", path,
+                device != NULL || engine != NULL ? " is of " : "", device != NULL ? device : "",
+                device != NULL && engine != NULL ? " and " : "", engine != NULL ? engine : "");
+  else if ((unread = import_unread_forms(path)) != NULL)
+    profile_add_note(profile, "%s.", unread);
   return profile->samples->len > before;
 }

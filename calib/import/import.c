@@ -41,14 +41,15 @@ static gboolean
 importer_reads(const ProfileImporter *importer, Profile *profile, const char *path,
                const ImportContext *context, GError **error)
 {
-  return importer->files != NULL ? import_files_read(profile, importer->files, path, error)
-                                 : importer->read(profile, path, context, error);
+  return importer->files != NULL
+             ? import_files_read(profile, importer->files, path, context->engine, error)
+             : importer->read(profile, path, context, error);
 }
 
 static const ProfileImporter *
 choose(const char *path, const char *format, GError **error)
 {
-  g_autofree char *names = importer_names();
+  g_autofree char *names = importer_names(), *unread = NULL;
   const ProfileImporter *importer;
 
   if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
@@ -66,8 +67,13 @@ choose(const char *path, const char *format, GError **error)
   for (guint i = 0; profile_importers[i] != NULL; i++)
     if (importer_sniffs(profile_importers[i], path))
       return profile_importers[i];
-  g_set_error(error, IMPORT_ERROR, IMPORT_ERROR_UNKNOWN,
-              "%s: no table that is known; the imports are %s, and a name picks one", path, names);
+  unread = import_unread_forms(path);
+  if (unread != NULL)
+    g_set_error(error, IMPORT_ERROR, IMPORT_ERROR_FILE, "%s", unread);
+  else
+    g_set_error(error, IMPORT_ERROR, IMPORT_ERROR_UNKNOWN,
+                "%s: no table that is known; the imports are %s, and a name picks one", path,
+                names);
   return NULL;
 }
 

@@ -35,6 +35,9 @@ typedef struct {
    * NULL and an error if it is not known. May be NULL: then none is known. */
   Model *(*find_model)(const char *name, gpointer data, GError **error);
   gpointer data;
+  /* Of a folder with tables of several, the engine whose tables are meant: "vllm-0.19.0"; NULL: of
+   * all. */
+  const char *engine;
 } ImportContext;
 
 /* A source that is a file or a folder of files. */
@@ -44,6 +47,8 @@ typedef struct {
   gboolean (*is_own)(const char *path); /* no other importer takes it; NULL: as takes */
   /* What the file calls the GPU, "" if it does not say; the caller frees it. */
   char *(*gpu)(const char *path);
+  /* Likewise its engine, "" if it is of no engine alone; NULL: not known of such files. */
+  char *(*engine)(const char *path);
   gboolean (*read)(Profile *profile, const char *path, const char *gpu, GError **error);
 } ImportFiles;
 

@@ -5,11 +5,13 @@
  *   per_sequence.csv   layer,sequences,time_us
  *   attention.csv      prefill_chunk,kv_prefill,n_decode,kv_decode,time_us
  *   skew.csv           n,nb,pc,kp,kvs,kv_big,t_mean_us,t_max_us,t_skew_us
+ *   moe.csv            tokens,activated_experts,time_us and, of newer versions, ep
  *
  * The tables stand beside meta.yaml, or in folders tp1, tp2 … there, one a tensor-parallel degree.
  * Shapes come from the model that meta.yaml names; its hf_overrides are those of the last degree
  * profiled, a shard of one layer, and are not read. A degree is profiled as such a shard on one
- * device: its head and sampler have that share of the vocabulary.
+ * device: its head and sampler have that share of the vocabulary. moe.csv is read by itself, too,
+ * where the model and the device are given.
  */
 #include "llmservingsim.h"
 
@@ -65,6 +67,30 @@ read_origin(LlmServingSim *reader, const char *const *lines)
     reader->program = g_strconcat("LLMServingSim profiler ", version, NULL);
   if (repeats != NULL)
     reader->count = (guint32)g_ascii_strtoull(repeats, NULL, 10);
+}
+
+/* Versions under category_provenance: a line "  TABLE:", below it "    vllm_version: V". */
+static void
+read_versions(LlmServingSim *reader, const char *const *lines)
+{
+  g_autofree char *table = NULL;
+  gboolean is_there = FALSE;
+
+  for (; *lines != NULL; lines++) {
+    const char *line = *lines;
+    gsize indent = strspn(line, " ");
+    if (indent == 0)
+      is_there = g_str_has_prefix(line, "category_provenance:");
+    if (!is_there || indent == 0)
+      continue;
+    if (g_str_has_suffix(line, ":")) {
+      g_free(table);
+      table = g_strndup(line + indent, strlen(line + indent) - 1);
+    } else if (table != NULL && g_str_has_prefix(line + indent, "vllm_version:")) {
+      g_hash_table_replace(reader->versions, g_strdup(table),
+                           meta_value((const char *const[]){line + indent, NULL}, "vllm_version"));
+    }
+  }
 }
 
 /* "…/tp2" is 2, any other name 0. */
@@ -137,12 +163,21 @@ find_place(const char *path, Place *place)
   return has_meta(place->folder);
 }
 
+/* A table of experts without meta.yaml. */
+static gboolean
+is_lone_moe(const char *path)
+{
+  static const char *const columns[] = {"tokens", "activated_experts", "time_us", NULL};
+
+  return import_header_has(path, columns);
+}
+
 static gboolean
 sniff(const char *path)
 {
   g_auto(Place) place = {0};
 
-  return find_place(path, &place);
+  return find_place(path, &place) || is_lone_moe(path);
 }
 
 static gboolean
@@ -172,7 +207,7 @@ read_place(LlmServingSim *reader, const Place *place, GError **error)
   if (n_tables == 0)
     g_set_error(error, IMPORT_ERROR, IMPORT_ERROR_FILE,
                 "%s: no table beside meta.yaml, expected dense.csv, per_sequence.csv, "
-                "attention.csv, skew.csv, there or in tp1, tp2, …",
+                "attention.csv, skew.csv, moe.csv, there or in tp1, tp2, …",
                 place->folder);
   return n_tables > 0;
 }
@@ -224,6 +259,7 @@ reader_clear(LlmServingSim *reader)
   g_free(reader->dtype);
   model_free(reader->model);
   g_hash_table_unref(reader->left_out);
+  g_hash_table_unref(reader->versions);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(LlmServingSim, reader_clear)
 
@@ -252,8 +288,32 @@ read_meta(LlmServingSim *reader, const char *path, const ImportContext *context,
     return FALSE;
   reader->dtype = g_strdup(import_dtype(variant));
   read_origin(reader, lines);
+  read_versions(reader, lines);
   reader->model = find_model(context, reader->model_name, path, error);
   return reader->model != NULL;
+}
+
+/* The table has no shape, no dtype and no device: they are the given model's and device's. */
+static gboolean
+read_lone_moe(LlmServingSim *reader, const char *path, const ImportContext *context, GError **error)
+{
+  g_autofree char *file = g_path_get_basename(path);
+
+  reader->ranks = 1;
+  reader->gpu = g_strdup(reader->profile->device);
+  reader->model_name = g_strdup("");
+  reader->model = find_model(context, "of this table", path, error);
+  if (reader->model == NULL)
+    return FALSE;
+  reader->dtype = g_strdup(reader->model->dtype);
+  reader->engine = g_strdup("");
+  if (!llmservingsim_read_moe(reader, path, error))
+    return FALSE;
+  import_know_device(reader->profile, reader->gpu);
+  import_add_note(reader->profile,
+                  "LLMServingSim: %s is of %s in %s on one device, as was said: it names none.",
+                  file, reader->model->name, reader->dtype);
+  return TRUE;
 }
 
 static gboolean
@@ -264,7 +324,10 @@ import_read(Profile *profile, const char *path, const ImportContext *context, GE
   g_auto(LlmServingSim) reader = {.profile = profile};
 
   reader.left_out = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  reader.versions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   if (!find_place(path, &place)) {
+    if (is_lone_moe(path))
+      return read_lone_moe(&reader, path, context, error);
     g_set_error(error, IMPORT_ERROR, IMPORT_ERROR_FILE,
                 "%s: expected a folder with meta.yaml, one that holds such a folder as perf, or "
                 "one of its tables",

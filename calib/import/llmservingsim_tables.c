@@ -166,25 +166,75 @@ read_skew(LlmServingSim *reader, CsvTable *table, GError **error)
   return csv_table_finish(table, error);
 }
 
+/* One layer's routed experts, by tokens and by how many of the experts on the device they touch.
+ * Of a group of `ep` devices each holds experts whole; else all are split by the folder's degree.
+ */
+static gboolean
+read_moe(LlmServingSim *reader, CsvTable *table, GError **error)
+{
+  int tokens = csv_table_need(table, "tokens"), ep = csv_table_column(table, "ep");
+  int touched = csv_table_need(table, "activated_experts");
+  int time = csv_table_need(table, "time_us");
+  const Model *model = reader->model;
+
+  while (csv_table_next(table)) {
+    gint64 groups = ep >= 0 ? csv_table_whole(table, ep, 1) : 1;
+    const gint64 shape[] = {
+        csv_table_whole(table, tokens, 1),
+        model->hidden,
+        model->ffn,
+        model->active_experts,
+        model->experts,
+        MAX(reader->ranks / groups, 1),
+        groups,
+        csv_table_whole(table, touched, 1),
+    };
+    double time_us = csv_table_time(table, time);
+    if (csv_table_ok(table) && model->experts == 0)
+      csv_table_fail(table, touched, "none, as %s has no experts", model->name);
+    if (csv_table_ok(table) && shape[7] > model->experts / groups)
+      csv_table_fail(table, touched, "at most the %u experts of %s on %" G_GINT64_FORMAT " devices",
+                     model->experts, model->name, groups);
+    if (csv_table_ok(table))
+      add(reader, OP_MOE, MOE_TOUCHED, shape, time_us);
+  }
+  return csv_table_finish(table, error);
+}
+
+typedef gboolean (*ReadTable)(LlmServingSim *reader, CsvTable *table, GError **error);
+
 static const struct {
   const char *file;
-  gboolean (*read)(LlmServingSim *reader, CsvTable *table, GError **error);
+  ReadTable read;
 } tables[] = {
     {"dense.csv", read_dense},
     {"per_sequence.csv", read_per_sequence},
     {"attention.csv", read_attention},
     {"skew.csv", read_skew},
+    {"moe.csv", read_moe},
 };
+
+/* A table that was measured again with another engine has that engine's version under its name. */
+static char *
+engine_of(const LlmServingSim *reader, const char *path)
+{
+  g_autofree char *file = g_path_get_basename(path);
+  g_autofree char *category = g_strndup(file, strcspn(file, "."));
+  const char *version = g_hash_table_lookup(reader->versions, category);
+
+  return version != NULL ? g_strconcat("vLLM ", version, NULL) : g_strdup(reader->engine);
+}
 
 static void
 add_origin(LlmServingSim *reader, const char *path)
 {
   g_autofree char *source = import_source("llmservingsim", path);
+  g_autofree char *engine = engine_of(reader, path);
   const ProfileOrigin origin = {
       .source = source,
       .measured_device = reader->gpu,
       .measured_model = reader->model_name,
-      .engine = reader->engine,
+      .engine = engine,
       .cuda = reader->cuda,
       .date = reader->date,
       .program_version = reader->program,
@@ -206,6 +256,50 @@ check_ranks(const LlmServingSim *reader, const char *folder, GError **error)
   return FALSE;
 }
 
+static gboolean
+read_file(LlmServingSim *reader, const char *path, ReadTable read, GError **error)
+{
+  g_autoptr(CsvTable) table = csv_table_open(path, error);
+
+  if (table == NULL)
+    return FALSE;
+  add_origin(reader, path);
+  return read(reader, table, error);
+}
+
+gboolean
+llmservingsim_read_moe(LlmServingSim *reader, const char *path, GError **error)
+{
+  return read_file(reader, path, read_moe, error);
+}
+
+/* Tables of the folder that are not read, with their rows. */
+static gboolean
+note_others(LlmServingSim *reader, const char *folder, GError **error)
+{
+  g_autoptr(GDir) dir = g_dir_open(folder, 0, error);
+  GList *names = NULL;
+  const char *name;
+
+  if (dir == NULL)
+    return FALSE;
+  while ((name = g_dir_read_name(dir)) != NULL)
+    if (g_str_has_suffix(name, ".csv") && !llmservingsim_is_table(name) &&
+        !g_str_equal(name, "skew_fit.csv"))
+      names = g_list_insert_sorted(names, g_strdup(name), (GCompareFunc)strcmp);
+  for (GList *at = names; at != NULL; at = at->next) {
+    g_autofree char *path = g_build_filename(folder, at->data, NULL);
+    g_autoptr(CsvTable) table = csv_table_open(path, NULL);
+    guint rows = 0;
+    while (table != NULL && csv_table_next(table))
+      rows++;
+    import_add_note(reader->profile, "%u rows of %s were left out: a table that no cost asks for.",
+                    rows, (const char *)at->data);
+  }
+  g_list_free_full(names, g_free);
+  return TRUE;
+}
+
 gboolean
 llmservingsim_read_folder(LlmServingSim *reader, const char *folder, const char *only,
                           guint *n_tables, GError **error)
@@ -215,15 +309,11 @@ llmservingsim_read_folder(LlmServingSim *reader, const char *folder, const char 
     if ((only != NULL && !g_str_equal(only, tables[i].file)) ||
         !g_file_test(path, G_FILE_TEST_EXISTS))
       continue;
-    g_autoptr(CsvTable) table = csv_table_open(path, error);
-    if (table == NULL || !check_ranks(reader, folder, error))
-      return FALSE;
-    add_origin(reader, path);
-    if (!tables[i].read(reader, table, error))
+    if (!check_ranks(reader, folder, error) || !read_file(reader, path, tables[i].read, error))
       return FALSE;
     ++*n_tables;
   }
-  return TRUE;
+  return only != NULL || note_others(reader, folder, error);
 }
 
 gboolean

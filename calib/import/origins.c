@@ -66,7 +66,7 @@ check_sample(const Profile *profile, const ProfileSample *sample, GHashTable *fi
   g_strchomp(group);
   g_set_error(error, IMPORT_ERROR, IMPORT_ERROR_MIXED,
               "%s: its %s is of the %s %s, and the profile has that of %s (%s): one profile takes "
-              "an operation from one; import them into two",
+              "an operation from one; import them into two, or say which with --engine",
               path, group, what, found, expected, first->source);
   return FALSE;
 }

@@ -343,7 +343,7 @@ open_journal(Calibration *self, guint64 *seed, GError **error)
   const Profile *profile;
 
   profile_add_note(header, "Measured with 'spillway calibrate' on %s.", config->identity->name);
-  profile_add_host(header, config->nominal);
+  profile_add_host(header, config->host);
   profile_seal(header);
   *seed = config->seed;
   self->journal = profile_journal_open(config->path, header, config->identity->name, seed,

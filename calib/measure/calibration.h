@@ -8,7 +8,7 @@
 #pragma once
 
 #include "bench.h"
-#include "calib/devices/device.h"
+#include "calib/devices/host.h"
 #include "calib/cost/profile_check.h"
 
 /* How the errors on held-out shapes are kept in the profile's table of fits. */
@@ -34,6 +34,7 @@ typedef struct {
   BenchDevice *bench;
   const BenchIdentity *identity; /* of it */
   const Device *nominal;         /* the shipped device whose roofline stands behind the profile */
+  const Host *host;              /* whose time stands in for what is not measured */
   const Model *const *models;
   guint n_models;
   const char *path; /* of the profile */

@@ -123,15 +123,15 @@ predict_gemm_ps(const CalibrationFamily *family, const Device *device, const gin
 static double
 predict_attention_ps(const CalibrationFamily *family, const gint64 *shape, gboolean *inside)
 {
-  const AttentionHeads heads = {.heads = (guint32)shape[5],
-                                .kv_heads = (guint32)shape[6],
-                                .head_dim = (guint32)shape[7],
-                                .dtype = family->dtype};
+  const AttentionKey key = {.operation = OP_ATTENTION,
+                            .variant = "",
+                            .dtype = family->dtype,
+                            .shape = {shape[5], shape[6], shape[7]}};
   const AttentionPoint point = {.new_tokens = (double)shape[1],
                                 .cached_tokens = (double)shape[2],
                                 .decodes = (double)shape[3],
                                 .context = (double)shape[4]};
-  g_autoptr(AttentionFit) fit = attention_fit_new(family->own, &heads, NULL, NULL);
+  g_autoptr(AttentionFit) fit = attention_fit_new(family->own, &key, NULL, NULL);
 
   return fit != NULL ? attention_fit_ps(fit, &point, inside) : 0;
 }
@@ -151,7 +151,7 @@ static double
 predict_sheet_ps(const CalibrationFamily *family, const gint64 *shape, gboolean *inside)
 {
   OperationSheet *sheet =
-      operation_sheet_new(family->own, family->operation, family->variant, family->dtype);
+      operation_sheet_new(family->own, family->operation, family->variant, family->dtype, NULL);
   double ps =
       sheet != NULL ? operation_sheet_ps(sheet, (double)shape[0], (double)shape[1], inside) : 0;
 

@@ -98,7 +98,7 @@ profile_store_write(const Profile *profile, const char *path, GError **error)
   g_autofree char *target = output_target(path); /* a symbolic link stays */
   g_autofree char *temporary = g_strconcat(target, ".XXXXXX", NULL);
   gboolean worked;
-  int fd;
+  int fd, cause;
 
   if (!profile_file_check(profile, path, error) || !profile_file_may_replace(path, error))
     return FALSE;
@@ -111,8 +111,8 @@ profile_store_write(const Profile *profile, const char *path, GError **error)
   if (fd < 0)
     return fail_errno(path, errno, error);
   worked = write_file(profile, temporary, path, error);
-  if (worked && (fsync(fd) != 0 || g_rename(temporary, target) != 0))
-    worked = fail_errno(path, errno, error);
+  if (worked && (cause = output_rename(fd, temporary, target)) != 0)
+    worked = fail_errno(path, cause, error);
   close(fd);
   if (!worked)
     g_unlink(temporary);

@@ -15,6 +15,7 @@
 #include "db.h"
 #include "database.h"
 #include "sniff.h"
+#include "calib/devices/host.h"
 
 #define SOURCE_PREFIX "calibrate"
 #define SEED_KEY "calibrate_seed"
@@ -75,7 +76,8 @@ refuse(GError **error, const char *path, const char *why)
   return FALSE;
 }
 
-/* Derived samples, of host time, have origins of their own. */
+/* Derived samples, of host time, have origins of their own: a host's file, or a device's where
+ * older programs wrote them. */
 static gboolean
 check_origins(const ProfileJournal *journal, const char *measured_device, GError **error)
 {
@@ -84,7 +86,8 @@ check_origins(const ProfileJournal *journal, const char *measured_device, GError
 
   for (guint i = 0; i < origins->len; i++) {
     const ProfileOrigin *origin = &g_array_index(origins, ProfileOrigin, i);
-    if (*origin->measured_device == '\0' && g_str_has_prefix(origin->source, "device file"))
+    if (*origin->measured_device == '\0' && (g_str_has_prefix(origin->source, HOST_SOURCE) ||
+                                             g_str_has_prefix(origin->source, "device file")))
       continue;
     if (!g_str_has_prefix(origin->source, SOURCE_PREFIX))
       return refuse(error, journal->path, "is a profile of tables that were imported");

@@ -51,6 +51,7 @@ typedef struct {
   GPtrArray *models; /* of Model; empty: those that fit */
   char *path, *name;
   Device *nominal; /* NULL: by the card's name */
+  Host *host;
   gint64 limit_us;
   guint64 seed;
   double target;
@@ -86,6 +87,7 @@ order_clear(Order *order)
 {
   g_clear_pointer(&order->models, g_ptr_array_unref);
   device_free(order->nominal);
+  host_free(order->host);
   g_free(order->path);
   g_free(order->name);
 }
@@ -274,6 +276,7 @@ run(const Order *order, BenchDevice *bench, const BenchIdentity *identity, GErro
       .bench = bench,
       .identity = identity,
       .nominal = order->nominal,
+      .host = order->host,
       .models = (const Model *const *)order->models->pdata,
       .n_models = order->models->len,
       .path = order->path,
@@ -317,7 +320,8 @@ calibrate(Order *order, BenchDevice *bench, const BenchIdentity *identity)
   CalibrateResult result = {.path = order->path, .identity = identity, .is_quick = order->is_quick};
   int status;
 
-  if (!find_nominal(order, identity, &error) || !find_models(order, identity, &error))
+  if (!find_nominal(order, identity, &error) || !find_models(order, identity, &error) ||
+      (order->host = resolve_host(NULL, order->nominal, NULL, &error)) == NULL)
     return cli_error(CLI_FAILED, VERB, "%s", error->message);
   if (identity->note != NULL)
     cli_note(VERB, "%s", identity->note);

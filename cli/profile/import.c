@@ -124,7 +124,7 @@ print_import(const Profile *profile, const char *out)
 }
 
 typedef struct {
-  char *out, *format, *name, *device, *model;
+  char *out, *format, *name, *device, *model, *engine;
 } ImportOptions;
 
 static void
@@ -135,16 +135,19 @@ import_options_clear(ImportOptions *options)
   g_free(options->name);
   g_free(options->device);
   g_free(options->model);
+  g_free(options->engine);
 }
 
+/* That of the machine that the tables are of, where it is known. */
 static gboolean
 add_host(Profile *profile, GError **error)
 {
   g_autoptr(Device) device = resolve_device(profile->device, error);
+  g_autoptr(Host) host = device != NULL ? resolve_host(NULL, device, profile, error) : NULL;
 
-  if (device == NULL)
+  if (host == NULL)
     return FALSE;
-  profile_add_host(profile, device);
+  profile_add_host(profile, host);
   profile_seal(profile);
   return TRUE;
 }
@@ -154,7 +157,8 @@ import(char **paths, const ImportOptions *options, GError **error)
 {
   g_autoptr(Profile) profile = profile_new(options->name != NULL ? options->name : "",
                                            options->device != NULL ? options->device : "");
-  const ImportContext context = {.find_model = find_model, .data = options->model};
+  const ImportContext context = {
+      .find_model = find_model, .data = options->model, .engine = options->engine};
   gboolean has_tables = FALSE;
 
   for (; *paths != NULL; paths++) {
@@ -235,6 +239,8 @@ command_profile_import(int argc, char **argv)
        "the model that was measured, where tables do not have its shape: a name from "
        "'spillway list models' or a config.json",
        "MODEL"},
+      {"engine", 0, 0, G_OPTION_ARG_STRING, &options.engine,
+       "of folders with tables of several engines, the one to take: vllm-0.19.0", "ENGINE"},
       {NULL},
   };
   static const char verb[] = "profile import";

@@ -218,7 +218,7 @@ command_trace_show(int argc, char **argv)
   const GOptionEntry entries[] = {
       {"format", 0, 0, G_OPTION_ARG_STRING, &format, "table (default) or json", "FORMAT"},
       {"trace-format", 0, 0, G_OPTION_ARG_STRING, &trace_format,
-       "the form to read: auto (default), or a name from 'spillway list trace-formats'", "FORM"},
+       "the form to read: auto (default), a name from 'spillway list trace-formats', or 'columns:…' for any CSV", "FORM"},
       {NULL},
   };
   static const char *const formats[] = {"table", "json", NULL};

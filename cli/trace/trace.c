@@ -104,7 +104,7 @@ command_trace_convert(int argc, char **argv)
        "benchmark, steps, binary (.bin)",
        "FORM"},
       {"trace-format", 0, 0, G_OPTION_ARG_STRING, &options.trace_format,
-       "the form to read: auto (default), or a name from 'spillway list trace-formats'", "FORM"},
+       "the form to read: auto (default), a name from 'spillway list trace-formats', or 'columns:…' for any CSV", "FORM"},
       {"limit", 0, 0, G_OPTION_ARG_STRING, &options.limit, "keep the first N requests", "N"},
       {"time-scale", 0, 0, G_OPTION_ARG_STRING, &options.time_scale,
        "multiply arrival times by X: 2 halves the load", "X"},

@@ -38,8 +38,9 @@ parallel_for(gsize count, void (*call)(gpointer data, gsize i), gpointer data)
       call(data, i);
     return;
   }
-  while (started < num_threads - 1) /* this one works, too */
-    threads[started++] = g_thread_new("reference", work_through, &work);
+  while (started < num_threads - 1 && /* this one works, too, alone where no other can be had */
+         (threads[started] = g_thread_try_new("reference", work_through, &work, NULL)) != NULL)
+    started++;
   work_through(&work);
   while (started > 0)
     g_thread_join(threads[--started]);

@@ -35,6 +35,19 @@ append_beneficiary(ResultsQuery *p, GString *text)
                            earlier_s > 0 ? "before" : "after");
 }
 
+/* Where copies ran beside the steps. */
+static void
+append_freed(ResultsQuery *p, GString *text)
+{
+  double free_s = results_query_real(p, "free_s");
+  g_autofree char *later = format_duration(free_s);
+
+  if (free_s > 0)
+    g_string_append_printf(
+        text, "They were free %s later, when the link had made this copy and those before it. ",
+        later);
+}
+
 static void
 append_fate(ResultsQuery *p, GString *text)
 {
@@ -89,8 +102,13 @@ append_price(ResultsQuery *p, GString *text)
     g_string_append(text, " What it cost is not known: the run had no cost model.");
     return;
   }
-  g_string_append_printf(text, " %s %s; %s would have taken %s, ", action->takes, cost,
-                         action->other_takes, other);
+  if (results_query_real(p, "free_s") > 0)
+    g_string_append_printf(text, " Copies beside the steps, and the blocks that they held, took the "
+                                 "device %s; %s would have taken %s, ",
+                           cost, action->other_takes, other);
+  else
+    g_string_append_printf(text, " %s %s; %s would have taken %s, ", action->takes, cost,
+                           action->other_takes, other);
   if (cost_s == other_s)
     g_string_append(text, "the same.");
   else
@@ -135,6 +153,7 @@ append_eviction(ResultsQuery *p, GString *text)
                          results_query_count(p, "step"), results_query_text(p, "victim_id"));
   append_beneficiary(p, text);
   append_action(p, text);
+  append_freed(p, text);
   append_fate(p, text);
   append_price(p, text);
   g_string_append_c(text, '\n');

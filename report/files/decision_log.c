@@ -168,6 +168,40 @@ append_jobs(DecisionLog *log, GString *text, const Step *step)
                            i + 1 == step->flushes->len ? "]" : "");
 }
 
+/* Of swapped blocks, beside the steps. */
+static void
+append_copies(DecisionLog *log, GString *text, const char *key, const GArray *copies,
+              CopyDirection direction)
+{
+  gboolean any = FALSE;
+
+  for (guint i = 0; i < copies->len; i++) {
+    const StepCopy *copy = &g_array_index(copies, StepCopy, i);
+    if (copy->direction != direction)
+      continue;
+    if (!any)
+      g_string_append_printf(text, ",\"%s\":[", key);
+    g_string_append(text, any ? ",[" : "[");
+    any = TRUE;
+    append_id(log, text, copy->request);
+    g_string_append_printf(text, ",%u]", copy->blocks);
+  }
+  if (any)
+    g_string_append_c(text, ']');
+}
+
+static void
+append_overlap(DecisionLog *log, GString *text, const Step *step)
+{
+  append_copies(log, text, "copied_out", step->copied, COPY_OUT);
+  append_copies(log, text, "copied_in", step->copied, COPY_IN);
+  append_copies(log, text, "copies_out", step->copies, COPY_OUT);
+  append_copies(log, text, "copies_in", step->copies, COPY_IN);
+  if (step->starved->len > 0)
+    append_ids(log, text, "wait_for_copies", (const guint32 *)(gpointer)step->starved->data,
+               step->starved->len);
+}
+
 static void
 format_shared(DecisionLog *log, const Step *step)
 {
@@ -188,6 +222,7 @@ format_shared(DecisionLog *log, const Step *step)
                (const guint32 *)(gpointer)step->ignored->data, step->ignored->len);
   append_hits(log, text, step);
   append_jobs(log, text, step);
+  append_overlap(log, text, step);
 }
 
 static void
@@ -255,6 +290,16 @@ append_finished(DecisionLog *log, GString *text, const StepReport *report)
     append_key(text, "gpu_free_end", report->gpu_free_end_blocks);
 }
 
+/* The device stood still before the step. */
+static void
+append_waited(GString *text, gint64 waited_ps)
+{
+  char seconds[FORMAT_SECONDS_MAX];
+
+  g_string_append_printf(text, ",\"waited_for_copies_s\":%s",
+                         format_seconds_ps(waited_ps, seconds));
+}
+
 static void
 write_steps(DecisionLog *log, const StepReport *report)
 {
@@ -271,6 +316,8 @@ write_steps(DecisionLog *log, const StepReport *report)
       gpu_free_blocks -= step_growth_blocks(step, i);
     begin_line(text, report->step_index + i, start_ps);
     g_string_append_len(text, log->shared->str, (gssize)log->shared->len);
+    if (report->waited_ps > 0)
+      append_waited(text, report->waited_ps);
     if (step->sglang.mode != NULL)
       append_sglang(text, report, gpu_free_blocks, ratio);
     else

@@ -42,6 +42,7 @@ price(const ResultsRun *run, const Step *step, const Plans *plans, guint32 kept_
       .block_size = step->block_size,
       .step_tokens = run->step_tokens,
       .decodes = step->contexts,
+      .copies = preemption->victim.copies,
       .cost = run->cost,
   };
   const OverflowPlan done = plan_done(preemption, kept_blocks);

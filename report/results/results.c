@@ -111,8 +111,7 @@ results_set_ahead(Results *results, gboolean ahead)
   gboolean is_log = ahead && is_on_local_disk(results->path) && set_journal_mode(results, "WAL");
 
   /* A log that is not waited for leaves the file whole; a journal has to be waited for. */
-  (void)sqlite3_exec(results->db,
-                     is_log ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL", NULL,
+  (void)sqlite3_exec(results->db, is_log ? "PRAGMA synchronous = NORMAL" : DATABASE_DURABLE, NULL,
                      NULL, NULL);
   if (!ahead)
     (void)set_journal_mode(results, "DELETE");

@@ -54,7 +54,7 @@ append_preemption_table(GString *sql)
            " sequence INTEGER NOT NULL, victim INTEGER NOT NULL, beneficiary INTEGER NOT NULL,"
            " step INTEGER NOT NULL, time_s REAL NOT NULL, action TEXT NOT NULL,"
            " fell_back INTEGER NOT NULL, blocks INTEGER NOT NULL, tokens_lost INTEGER NOT NULL,"
-           " found_tokens INTEGER NOT NULL, cost_s REAL, other_cost_s REAL, resumed_s REAL");
+           " found_tokens INTEGER NOT NULL, cost_s REAL, other_cost_s REAL, resumed_s REAL, free_s REAL");
   for (guint i = 0; overflow_policies[i] != NULL; i++) {
     g_autofree char *column = results_price_column(overflow_policies[i]);
     g_string_append_printf(sql, ", %s REAL", column);
@@ -150,7 +150,8 @@ results_schema_script(void)
 
   append_run_table(sql);
   append_preemption_table(sql);
-  g_string_append_printf(sql, "%s;%s%s", steps, study_tables, capacity_tables);
+  g_string_append_printf(sql, "%s;%s%s%s%s", steps, study_tables, capacity_tables, policy_tables,
+                         regret_tables);
   return g_string_free(sql, FALSE);
 }
 
@@ -171,8 +172,9 @@ create_schema(Results *results, GError **error)
   return results_exec(results, sql->str, error);
 }
 
-static const char *const optional_tables[] = {"step",         "study",     "cell", "cell_setting",
-                                              "run_identity", "student_t", "capacity", NULL};
+static const char *const optional_tables[] = {
+    "step",      "study",    "cell",       "cell_setting", "run_identity",
+    "student_t", "capacity", "policy_run", "regret_play",  NULL};
 
 gboolean
 results_check_tables(Results *results, const char *schema, const char *path, GError **error)

@@ -25,6 +25,21 @@ const char capacity_tables[] =
     "CREATE TABLE IF NOT EXISTS capacity (identity TEXT NOT NULL, kind TEXT NOT NULL,"
     " search TEXT NOT NULL, PRIMARY KEY (identity, kind)) WITHOUT ROWID;";
 
+const char regret_tables[] =
+    "CREATE TABLE IF NOT EXISTS regret_play (key TEXT PRIMARY KEY, end TEXT NOT NULL,"
+    " finished INTEGER NOT NULL, preemptions INTEGER NOT NULL, mean_latency_s REAL,"
+    " ttft_p99_s REAL NOT NULL, requests_per_s REAL NOT NULL, output_tokens_per_s REAL NOT NULL)"
+    " WITHOUT ROWID;";
+
+const char policy_tables[] =
+    "CREATE TABLE IF NOT EXISTS policy_run (identity TEXT NOT NULL, kind TEXT NOT NULL,"
+    " policy TEXT NOT NULL, engine TEXT NOT NULL, model TEXT NOT NULL, device TEXT NOT NULL,"
+    " traffic TEXT NOT NULL, pressure REAL NOT NULL, link REAL NOT NULL,"
+    " num_gpu_blocks INTEGER NOT NULL, seed INTEGER NOT NULL, state TEXT NOT NULL,"
+    " e2e_s_mean REAL, ttft_s_p99 REAL, tpot_s_mean REAL, output_tokens_per_s REAL, finished REAL,"
+    " preemptions REAL, recomputed_tokens REAL, swapped_out_blocks REAL, latency_slowdown REAL,"
+    " PRIMARY KEY (identity, kind, policy)) WITHOUT ROWID;";
+
 gboolean
 study_has_tables(Results *results, const char *schema, gboolean *has, GError **error)
 {

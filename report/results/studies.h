@@ -10,6 +10,10 @@
 extern const char study_tables[];
 /* Likewise of what `spillway capacity` keeps: a search a row, as JSON. */
 extern const char capacity_tables[];
+/* Likewise of what `spillway study policies` keeps: a run a row. */
+extern const char policy_tables[];
+/* Likewise of `spillway regret`: a play a row. */
+extern const char regret_tables[];
 /* *has: whether the database of that schema name ("main", or one attached) holds studies. */
 gboolean study_has_tables(Results *results, const char *schema, gboolean *has, GError **error);
 /* The options of every grid in the file, each once, in the order of the studies' names. NULL with

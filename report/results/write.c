@@ -198,7 +198,7 @@ static gboolean
 insert_preemptions(Results *results, const ResultsRun *run, gint64 run_id, GError **error)
 {
   g_autoptr(GString) sql =
-      g_string_new("INSERT INTO preemption VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?");
+      g_string_new("INSERT INTO preemption VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?");
   Insert insert;
   gboolean worked = TRUE;
 
@@ -225,6 +225,7 @@ insert_preemptions(Results *results, const ResultsRun *run, gint64 run_id, GErro
               preemption->price_ps[preemption->victim.copied_blocks > 0 ? overflow_recompute_place
                                                                         : overflow_swap_place]);
     bind_time(&insert, preemption->resumed_ps);
+    bind_time(&insert, preemption->victim.copies.beside ? preemption->victim.free_after_ps : -1);
     for (guint p = 0; p < OVERFLOW_POLICIES_COUNT; p++)
       bind_time(&insert, preemption->price_ps[p]);
     worked = insert_row(&insert, error);

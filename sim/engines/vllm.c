@@ -30,24 +30,69 @@ may_preempt(const Scheduler *self, const Sequence *victim)
   return self->offload == NULL || !computing;
 }
 
-/* TRUE once the sequence has its blocks; FALSE if it had to preempt itself, or nobody can be. */
+/* Blocks that a running sequence takes for so many tokens, less those that it gives back first. */
+static gint64
+more_blocks(const Scheduler *self, const Sequence *sequence, guint32 tokens)
+{
+  gint64 more;
+
+  if (tokens == 0)
+    return 0;
+  more = (gint64)vllm_blocks_after(self, sequence->computed_tokens, tokens) - sequence->blocks;
+  return self->pool.groups != NULL ? more : MAX(more, 0);
+}
+
+typedef enum {
+  SUPPLIED,
+  LEFT_OUT, /* it has no work, or waits for blocks that are being copied out */
+  GONE,     /* it had to preempt itself, or nobody can be */
+} Supply;
+
+/* Copies beside the steps: of the free blocks those that starved sequences wait for are theirs. */
 static gboolean
-allocate_by_preempting(VllmDecision *d, Sequence *sequence, guint32 tokens)
+allocate(VllmDecision *d, Sequence *sequence, guint32 tokens)
+{
+  if (d->owed_blocks > 0 && more_blocks(d->self, sequence, tokens) > 0 &&
+      d->self->pool.free_blocks <
+          d->owed_blocks + (guint64)more_blocks(d->self, sequence, tokens))
+    return FALSE;
+  return vllm_allocate(d->self, sequence, tokens);
+}
+
+/* TRUE if what is being copied out will do for it; it waits for that. */
+static gboolean
+starves(VllmDecision *d, const Sequence *sequence, guint32 more)
+{
+  const Pool *pool = &d->self->pool;
+
+  if (pool->leaving_blocks == 0 ||
+      (guint64)pool->free_blocks + pool->leaving_blocks < (guint64)d->owed_blocks + more)
+    return FALSE;
+  d->owed_blocks += more;
+  g_array_append_val(d->step->starved, sequence->request);
+  return TRUE;
+}
+
+static Supply
+supply(VllmDecision *d, Sequence *sequence, guint32 tokens)
 {
   Scheduler *self = d->self;
 
-  while (!vllm_allocate(self, sequence, tokens)) {
+  while (!allocate(d, sequence, tokens)) {
     guint32 more = vllm_blocks_after(self, sequence->computed_tokens, tokens) - sequence->blocks;
     Sequence *victim = self->running.tail;
-    if (scheduler_free_up(self, d->step, sequence, more))
+    if (scheduler_free_up(self, d->step, sequence, d->owed_blocks + more))
       continue;
+    if (starves(d, sequence, more))
+      return LEFT_OUT;
     if (!may_preempt(self, victim))
-      return FALSE;
-    preempt(d, victim, sequence, more - self->pool.free_blocks);
+      return GONE;
+    preempt(d, victim, sequence,
+            d->owed_blocks + more - self->pool.free_blocks - self->pool.leaving_blocks);
     if (victim == sequence)
-      return FALSE;
+      return GONE;
   }
-  return TRUE;
+  return SUPPLIED;
 }
 
 /* v1 knows no stages: whatever has all but its newest token computed decodes, so the last chunk of
@@ -72,18 +117,6 @@ running_tokens(const VllmDecision *d, const Sequence *sequence, guint32 left)
   return MIN(tokens, longest > computed ? longest - computed : 0);
 }
 
-/* Blocks that a running sequence takes for so many tokens, less those that it gives back first. */
-static gint64
-more_blocks(const Scheduler *self, const Sequence *sequence, guint32 tokens)
-{
-  gint64 more;
-
-  if (tokens == 0)
-    return 0;
-  more = (gint64)vllm_blocks_after(self, sequence->computed_tokens, tokens) - sequence->blocks;
-  return self->pool.groups != NULL ? more : MAX(more, 0);
-}
-
 /* The first running sequence that the available blocks do not reach, and how many it lacks; NULL:
  * they suffice. */
 static Sequence *
@@ -91,7 +124,8 @@ first_short(const VllmDecision *d, guint32 *short_blocks)
 {
   Scheduler *self = d->self;
   const DueList *due = decode_clock_due(&self->clock, 0);
-  guint32 left = scheduler_available_blocks(self, NULL), budget = d->budget;
+  guint32 left = scheduler_available_blocks(self, NULL) + self->pool.leaving_blocks;
+  guint32 budget = d->budget;
 
   *short_blocks = 1;
   if (due->length > left) {
@@ -162,11 +196,15 @@ supply_members(VllmDecision *d)
   return TRUE;
 }
 
-/* Blocks are short and nobody can be preempted: some members get no token. */
+/* Blocks are short, and nobody can be preempted, or what is preempted is free later: some members
+ * get no token. */
 static gboolean
 cannot_supply_members(Scheduler *self)
 {
-  return self->offload != NULL && self->config.async_scheduling && self->clock.count > 0 &&
+  gboolean may_wait = (self->offload != NULL && self->config.async_scheduling) ||
+                      self->swap_copies != NULL;
+
+  return may_wait && self->clock.count > 0 &&
          decode_clock_due(&self->clock, 0)->length > self->pool.free_blocks;
 }
 
@@ -190,49 +228,16 @@ schedule_running(VllmDecision *d)
        sequence != NULL && goes_on && d->budget > 0; sequence = next) {
     gboolean prefills = sequence->stage == STAGE_PREFILL;
     guint32 tokens = running_tokens(d, sequence, d->budget);
-    if (tokens > 0) {
-      if (!allocate_by_preempting(d, sequence, tokens))
-        break;
+    Supply supplied = tokens > 0 ? supply(d, sequence, tokens) : LEFT_OUT;
+    if (supplied == GONE)
+      break;
+    if (supplied == SUPPLIED) {
       scheduler_add_entry(self, d->step, sequence, tokens, running_kind(sequence));
       d->budget -= tokens;
       d->prefills |= prefills;
     }
     next = sequence->next;
   }
-}
-
-/* The what-if: swapped sequences return in the order of the queue; the first that finds no room
- * blocks those behind it, and all admissions. Returns FALSE if a later step might decide otherwise
- * although the pool has only shrunk. */
-static gboolean
-schedule_swapped(VllmDecision *d)
-{
-  Scheduler *self = d->self;
-
-  while (self->swapped.length > 0 && d->budget > 0 &&
-         self->running.length < vllm_most_active(self)) {
-    Sequence *sequence = self->swapped.head;
-    guint32 idle, back = scheduler_return_blocks(self, sequence);
-    guint32 hits = pool_hits(&self->pool, sequence, back, &idle);
-    guint32 computed = scheduler_return_tokens(self, sequence, hits);
-    guint32 tokens = vllm_wanted_tokens(d, sequence, computed, d->budget);
-    guint32 need = MAX(vllm_blocks_after(self, computed, tokens), back);
-    guint32 more = need - sequence->blocks - hits + idle;
-
-    /* A hit that is lost may leave a gap to compute first, and a chunk of it needs less. */
-    if (more > scheduler_available_blocks(self, sequence))
-      return hits == 0 || sequence->gap_end_tokens == 0;
-    scheduler_free_up(self, d->step, sequence, more);
-    sequence_queue_pop_head(&self->swapped);
-    scheduler_bring_back(self, d->step, sequence, hits, need);
-    scheduler_register(self, sequence, tokens);
-    sequence_queue_push_tail(&self->running, sequence);
-    scheduler_add_entry(self, d->step, sequence, tokens,
-                        sequence->stage == STAGE_DECODE ? ENTRY_DECODE_SWAPPED_IN
-                                                        : ENTRY_PREFILL_SWAPPED_IN);
-    d->budget -= tokens;
-  }
-  return TRUE;
 }
 
 /* Some running request has its prompt behind it. The members of the clock have, and stand first. */
@@ -287,8 +292,9 @@ vllm_schedule(Scheduler *self, Step *step)
   gboolean stable = TRUE;
 
   schedule_running(&d);
-  if (step->victims->len == 0) {
-    stable = schedule_swapped(&d);
+  vllm_join_returned(&d);
+  if (step->victims->len == 0 && d.owed_blocks == 0) {
+    stable = vllm_schedule_swapped(&d);
     if (self->swapped.length == 0 && (self->held.length == 0 || vllm_schedule_held(&d)) &&
         self->waiting.length > 0)
       stable = vllm_schedule_waiting(&d);

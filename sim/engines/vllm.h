@@ -27,6 +27,7 @@ typedef struct {
   guint32 threshold; /* most tokens of one prompt; 0: no limit */
   gboolean hold;     /* no prefill now, by the interval */
   gboolean prefills; /* the step has one */
+  guint32 owed_blocks; /* that running sequences wait for, while copies beside the steps free them */
 } VllmDecision;
 
 static inline gboolean
@@ -51,12 +52,14 @@ vllm_most_blocks(const Scheduler *self, guint32 cached, guint32 tokens)
                           self->config.max_num_batched_tokens);
 }
 
-/* Running sequences at which admission stops. */
-static inline guint32
-vllm_most_active(const Scheduler *self)
+/* TRUE if one more may run, or return, before admission stops. */
+static inline gboolean
+vllm_may_run_more(const Scheduler *self)
 {
-  return self->config.max_num_active_seqs > 0 ? self->config.max_num_active_seqs
-                                              : self->config.max_num_seqs;
+  guint32 most = self->config.max_num_active_seqs > 0 ? self->config.max_num_active_seqs
+                                                      : self->config.max_num_seqs;
+
+  return self->running.length + self->returning.length < most;
 }
 
 /* Tokens of `sequence` to compute in this step, at most `most`, without regard to blocks. */
@@ -86,6 +89,11 @@ vllm_allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
   return TRUE;
 }
 
+/* Swapped sequences begin to return, or return. FALSE if a later step might decide otherwise although
+ * the pool has only shrunk. */
+gboolean vllm_schedule_swapped(VllmDecision *d);
+/* Those whose copies beside the steps have ended run again. */
+void vllm_join_returned(VllmDecision *d);
 /* Sequences that wait with blocks, whose KV has come from the host. FALSE if one of them ends the
  * pass. */
 gboolean vllm_schedule_held(VllmDecision *d);

@@ -10,6 +10,7 @@
   (SINCE(minor, 12, RULE_LONG_PROMPT_STOPS) | SINCE(minor, 31, RULE_LONE_REQUEST_UNLIMITED))
 #define FEATURES(minor)                                                                            \
   (SCHEDULER_HAS_PREFIX_CACHING | SCHEDULER_HAS_LONG_PREFILL | SCHEDULER_CHUNKS_BY_DEFAULT |       \
+   SCHEDULER_OVERLAPS_COPIES |                                                                     \
    SINCE(minor, 10, SCHEDULER_HAS_ASYNC | SCHEDULER_HAS_KV_GROUPS) |                               \
    SINCE(minor, 14, SCHEDULER_ASYNC_BY_DEFAULT) |                                                  \
    SINCE(minor, 19, SCHEDULER_HAS_RESERVE_FULL_ISL) |                                              \

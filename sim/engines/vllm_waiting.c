@@ -126,7 +126,7 @@ vllm_schedule_held(VllmDecision *d)
   Sequence *next;
 
   for (Sequence *s = self->held.head;
-       s != NULL && d->budget > 0 && self->running.length < vllm_most_active(self); s = next) {
+       s != NULL && d->budget > 0 && vllm_may_run_more(self); s = next) {
     guint32 most = self->config.chunked_prefill ? d->budget : G_MAXUINT32, tokens;
     next = s->next;
     if (!offload_loaded(s)) {
@@ -191,7 +191,7 @@ vllm_schedule_waiting(VllmDecision *d)
   gboolean stable;
   Outcome outcome = ADMITTED;
 
-  while (d->budget > 0 && self->running.length < vllm_most_active(self)) {
+  while (d->budget > 0 && vllm_may_run_more(self)) {
     Sequence *sequence =
         passed != NULL ? scheduler_waiting_after(self, passed) : scheduler_waiting_head(self);
     if (sequence == NULL)

@@ -35,11 +35,28 @@ price_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached)
   return total_ps;
 }
 
+/* Beside the steps: what the copy slows them by, and the share of the pool that is of no use until
+ * it has ended, as a share of the device's time. */
+static gint64
+copy_beside_ps(const OverflowQuery *query, CopyDirection direction, guint32 blocks)
+{
+  const CopyContention contention = cost_model_contention(query->cost, direction, FALSE);
+  gint64 copy_ps = cost_model_copy_ps(query->cost, direction, blocks);
+  gint64 held_ps = query->copies.busy_ps[direction] + copy_ps;
+
+  if (blocks == 0)
+    return 0;
+  return (gint64)(contention.step * (double)copy_ps +
+                  (double)held_ps * blocks / query->copies.pool_blocks);
+}
+
 static gint64
 copies_ps(const OverflowQuery *query, guint32 out_blocks, guint32 in_blocks)
 {
   if (query->cost == NULL)
     return ((gint64)out_blocks + in_blocks) * query->block_size;
+  if (query->copies.beside)
+    return copy_beside_ps(query, COPY_OUT, out_blocks) + copy_beside_ps(query, COPY_IN, in_blocks);
   return cost_model_copy_ps(query->cost, COPY_OUT, out_blocks) +
          cost_model_copy_ps(query->cost, COPY_IN, in_blocks);
 }

@@ -62,6 +62,7 @@ scheduler_admits(Scheduler *self, const Sequence *candidate, guint32 now_blocks,
   self->described->len = 0;
   add_queue(self, &self->running);
   add_queue(self, &self->held);
+  add_queue(self, &self->returning);
   for (guint i = 0; i < n_planned; i++)
     add_queue(self, &self->scratch[i]);
   if (self->described->len == 0 || ask(self, candidate, now_blocks, whole_blocks))

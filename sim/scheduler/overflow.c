@@ -21,6 +21,22 @@ scheduler_running_decodes(Scheduler *self)
   return contexts;
 }
 
+static CopyLoad
+copy_load(const Scheduler *self)
+{
+  const SwapCopies *copies = self->swap_copies;
+  CostModel *cost = self->config.cost;
+
+  if (copies == NULL)
+    return (CopyLoad){.beside = FALSE};
+  return (CopyLoad){
+      .beside = TRUE,
+      .busy_ps = {[COPY_OUT] = swap_copies_busy_ps(copies, COPY_OUT, self->now_ps, cost),
+                  [COPY_IN] = swap_copies_busy_ps(copies, COPY_IN, self->now_ps, cost)},
+      .pool_blocks = self->pool.total_blocks,
+  };
+}
+
 OverflowQuery
 scheduler_overflow_query(const Scheduler *self, const Sequence *victim, const Sequence *beneficiary,
                          guint32 short_blocks)
@@ -37,14 +53,26 @@ scheduler_overflow_query(const Scheduler *self, const Sequence *victim, const Se
       .waiting = self->waiting.length,
       .step_tokens = self->config.max_num_batched_tokens,
       .decodes = self->decodes,
+      .copies = copy_load(self),
       .cost = self->config.cost,
       .options = &self->config.overflow_options,
   };
 }
 
+/* Until those of the victim's blocks that the plan copies are free. */
+static gint64
+free_after_ps(const OverflowQuery *query, const OverflowPlan *plan)
+{
+  guint32 copied = query->victim->blocks - plan->keep_blocks - plan->drop_blocks;
+
+  if (!query->copies.beside || plan->free_copies || copied == 0 || query->cost == NULL)
+    return 0;
+  return query->copies.busy_ps[COPY_OUT] + cost_model_copy_ps(query->cost, COPY_OUT, copied);
+}
+
 /* The policy's plan, with what it may not ask for left out. */
 static OverflowPlan
-plan_of(const Scheduler *self, const OverflowPolicy *policy, const OverflowQuery *query)
+permitted_plan(const Scheduler *self, const OverflowPolicy *policy, const OverflowQuery *query)
 {
   OverflowPlan plan = policy->plan(policy, query);
   guint32 front = plan.keep_blocks + plan.drop_blocks;
@@ -60,6 +88,15 @@ plan_of(const Scheduler *self, const OverflowPolicy *policy, const OverflowQuery
   if (query->victim->gap_end_tokens > 0 ||
       (front > 0 && (guint64)front * self->config.block_size >= query->victim->computed_tokens))
     plan.drop_blocks = query->victim->blocks - plan.keep_blocks;
+  return plan;
+}
+
+static OverflowPlan
+plan_of(const Scheduler *self, const OverflowPolicy *policy, const OverflowQuery *query)
+{
+  OverflowPlan plan = permitted_plan(self, policy, query);
+
+  plan.free_after_ps = free_after_ps(query, &plan);
   return plan;
 }
 
@@ -143,9 +180,14 @@ copy_out(Scheduler *self, Step *step, Sequence *victim, const OverflowPlan *plan
   guint32 block_size = self->config.block_size, keep_blocks = plan->keep_blocks;
 
   victim->copies_are_free = plan->free_copies;
-  step->copy_out_blocks += plan->free_copies ? 0 : copied;
   victim->result.swapped_out_blocks += copied;
-  pool_swap_out(&self->pool, victim, keep_blocks, copied);
+  if (self->swap_copies != NULL && !plan->free_copies) {
+    pool_begin_swap_out(&self->pool, victim, keep_blocks, copied);
+    scheduler_begin_copy_out(self, step, victim);
+  } else {
+    step->copy_out_blocks += plan->free_copies ? 0 : copied;
+    pool_swap_out(&self->pool, victim, keep_blocks, copied);
+  }
   if (plan->drop_blocks > 0)
     open_gap(victim, keep_blocks * block_size, (keep_blocks + plan->drop_blocks) * block_size);
 }
@@ -195,6 +237,8 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
   record.kept_blocks = plan.keep_blocks;
   record.copied_blocks = copied;
   record.free_copies = plan.free_copies;
+  record.copies = query.copies;
+  record.free_after_ps = copied > 0 ? plan.free_after_ps : 0;
   record.action = action_of(&plan, copied);
   if (step->abort == NULL && copied > 0)
     copy_out(self, step, victim, &plan, copied);
@@ -204,7 +248,7 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
     record.tokens_lost = copied == 0            ? computed - victim->computed_tokens
                          : plan.drop_blocks > 0 ? plan.drop_blocks * self->config.block_size
                                                 : 0;
-  if (step->abort == NULL)
+  if (step->abort == NULL && !self->config.prefix_caching)
     keep(self, victim);
   self->changes++;
   victim->result.preemptions++;
@@ -291,8 +335,12 @@ scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hi
   sequence->computed_tokens = scheduler_return_tokens(self, sequence, hits);
   scheduler_close_gap(sequence);
   self->changes++;
-  step->copy_in_blocks += sequence->copies_are_free ? 0 : copied;
   sequence->result.swapped_in_blocks += copied;
+  if (self->swap_copies != NULL && !sequence->copies_are_free && copied > 0) {
+    scheduler_begin_copy_in(self, step, sequence, copied);
+    return;
+  }
+  step->copy_in_blocks += sequence->copies_are_free ? 0 : copied;
   pool_release_host(&self->pool, sequence);
   g_array_append_val(step->swapped_in, record);
 }

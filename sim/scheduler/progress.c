@@ -76,6 +76,8 @@ scheduler_advance(Scheduler *self, Step *step, guint32 repeats, gint64 start_ps)
 
   note_starts(self, step, start_ps);
 
+  if (self->swap_copies != NULL)
+    scheduler_forget_copied(self, step);
   self->in_flight = TRUE;
   self->repeats = repeats;
   for (guint i = 0; i < step->sequences->len; i++) {
@@ -184,6 +186,8 @@ finish(Scheduler *self, Sequence *sequence, gint64 end_ps)
   ARRAY_PUSH(self->just_finished, &self->finished_room, guint32, sequence->request);
   if (self->offload != NULL)
     offload_finish(self->offload, sequence);
+  if (sequence->leaving_blocks > 0)
+    scheduler_cancel_copy_out(self, sequence);
   pool_release(&self->pool, sequence, FALSE);
   pool_release_host(&self->pool, sequence);
 }

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "kept.h"
 #include "sim/loop.h"
 #include "sim/metrics.h"
 
@@ -14,8 +15,9 @@ typedef struct {
 typedef struct {
   const Players *players;
   Play *plays;
+  guint *places; /* of those that are to be played */
   guint n;
-  gint next; /* atomic: the first play that nobody has taken */
+  gint next; /* atomic: the first place that nobody has taken */
 } Batch;
 
 typedef struct {
@@ -106,26 +108,42 @@ play_some(gpointer data)
   guint i;
 
   while ((i = (guint)g_atomic_int_add(&batch->next, 1)) < batch->n)
-    play_one(batch->players, player->scenario, &batch->plays[i]);
+    play_one(batch->players, player->scenario, &batch->plays[batch->places[i]]);
   return NULL;
+}
+
+static void
+play_batch(Batch *batch)
+{
+  const Players *players = batch->players;
+  guint n_threads = MIN(players->scenarios->len, batch->n),
+        n_started = 1; /* this one is the first */
+  g_autofree Player *all = g_new(Player, players->scenarios->len);
+  g_autofree GThread **threads = g_new(GThread *, players->scenarios->len);
+
+  for (guint i = 0; i < players->scenarios->len; i++)
+    all[i] = (Player){batch, g_ptr_array_index(players->scenarios, i)};
+  /* Where the system has no more threads, those that there are play all. */
+  while (n_started < n_threads &&
+         (threads[n_started] = g_thread_try_new("play", play_some, &all[n_started], NULL)) != NULL)
+    n_started++;
+  play_some(&all[0]);
+  while (n_started > 1)
+    g_thread_join(threads[--n_started]);
 }
 
 void
 players_run(const Players *players, Play *plays, guint n)
 {
-  Batch batch = {.players = players, .plays = plays, .n = n};
-  guint n_threads = MIN(players->scenarios->len, n);
-  g_autofree Player *all = g_new(Player, players->scenarios->len);
-  g_autofree GThread **threads = g_new(GThread *, players->scenarios->len);
+  g_autofree guint *places = g_new(guint, MAX(n, 1));
+  Batch batch = {.players = players, .plays = plays, .places = places};
 
-  for (guint i = 0; i < n_threads; i++)
-    all[i] = (Player){&batch, g_ptr_array_index(players->scenarios, i)};
-  for (guint i = 1; i < n_threads; i++)
-    threads[i] = g_thread_new("play", play_some, &all[i]);
-  if (n_threads > 0)
-    play_some(&all[0]);
-  for (guint i = 1; i < n_threads; i++)
-    g_thread_join(threads[i]);
+  for (guint i = 0; i < n; i++)
+    if (players->kept == NULL || !kept_plays_find(players->kept, &plays[i]))
+      places[batch.n++] = i;
+  play_batch(&batch);
+  if (players->kept != NULL)
+    kept_plays_add(players->kept, plays, places, batch.n);
 }
 
 void

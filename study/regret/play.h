@@ -35,14 +35,17 @@ typedef struct {
   GArray *victims;   /* of guint32 (script.h) */
 } Play;
 
+typedef struct KeptPlays KeptPlays; /* kept.h */
+
 typedef struct {
   GPtrArray *scenarios; /* of Scenario: a thread each */
   const Workload *workload;
   gboolean stride;
   guint32 unit_copy_steps;
+  KeptPlays *kept; /* where plays of scripts are kept, and found again; NULL: nowhere */
 } Players;
 
-/* Plays them all. */
+/* Plays them all, but for those that are found. */
 void players_run(const Players *players, Play *plays, guint n);
 
 void play_clear(Play *play);

@@ -148,6 +148,16 @@ is_start(const RegretPolicy *policy)
          isfinite(policy->figures.mean_latency_s);
 }
 
+/* Set by Ctrl-C and SIGTERM. The one piece of state that a signal handler can reach. */
+static volatile sig_atomic_t stop_seen;
+
+static void
+on_stop(int signal_number)
+{
+  stop_seen = 1;
+  signal(signal_number, SIG_DFL);
+}
+
 /* The best policy's search may take half, the others share the other half. */
 static SearchBudget
 share_of(const SearchBudget *budget, guint i, guint n)
@@ -159,11 +169,12 @@ share_of(const SearchBudget *budget, guint i, guint n)
       .plays = budget->plays / of + (i == 0 && n > 1 ? budget->plays % 2 : 0),
       .deadline_us = budget->deadline_us == G_MAXINT64 ? G_MAXINT64
                                                        : now_us + budget->deadline_us / (gint64)of,
+      .stop = &stop_seen,
   };
 }
 
 static void
-search_all(Regret *regret, const Players *players, const SearchBudget *budget)
+search_each(Regret *regret, const Players *players, const SearchBudget *budget)
 {
   GArray *policies = regret->policies;
   guint n = 0, place = 0;
@@ -181,6 +192,19 @@ search_all(Regret *regret, const Players *players, const SearchBudget *budget)
     search_run(players, &regret->field->space, &config, &policy->figures, &share, &policy->search);
     regret->plays += policy->search.plays;
   }
+}
+
+/* Ctrl-C and SIGTERM end the search, and what it found is told; the second one ends it at once. */
+static void
+search_all(Regret *regret, const Players *players, const SearchBudget *budget)
+{
+  void (*on_int)(int) = signal(SIGINT, on_stop);
+  void (*on_term)(int) = signal(SIGTERM, on_stop);
+
+  search_each(regret, players, budget);
+  signal(SIGINT, on_int);
+  signal(SIGTERM, on_term);
+  regret->is_interrupted = stop_seen != 0;
 }
 
 static void
@@ -264,7 +288,8 @@ regret_new(const RegretRequest *request, GError **error)
   g_autoptr(Regret) regret = g_new0(Regret, 1);
   Players players = {.workload = request->workload,
                      .stride = !request->settings->no_stride,
-                     .unit_copy_steps = (guint32)request->settings->unit_copy_steps};
+                     .unit_copy_steps = (guint32)request->settings->unit_copy_steps,
+                     .kept = request->kept};
 
   regret->workload = request->workload;
   regret->policies = g_array_new(FALSE, FALSE, sizeof(RegretPolicy));
@@ -280,7 +305,7 @@ regret_new(const RegretRequest *request, GError **error)
     return NULL;
   play_bounds(regret, &players);
   search_all(regret, &players, &request->budget);
-  if (request->exhaustive)
+  if (request->exhaustive && !regret->is_interrupted)
     try_everything(regret, &players);
   choose_best(regret);
   return g_steal_pointer(&regret);

@@ -16,6 +16,7 @@ typedef struct {
   SearchBudget budget; /* deadline_us: microseconds from now */
   gboolean exhaustive;
   guint n_threads;
+  KeptPlays *kept; /* NULL: plays are not kept */
 } RegretRequest;
 
 typedef struct {
@@ -43,7 +44,8 @@ typedef struct {
   PlayFigures found; /* the best of the searches */
   gboolean has_exhaustive;
   Exhaustive exhaustive;
-  guint64 plays; /* of all searches */
+  guint64 plays;           /* of all searches */
+  gboolean is_interrupted; /* by Ctrl-C or SIGTERM: the searches ended then */
 } Regret;
 
 #define REGRET_ERROR (regret_error_quark())

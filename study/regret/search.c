@@ -70,7 +70,8 @@ plays_left(const Course *c)
 static gboolean
 is_spent(const Course *c)
 {
-  return plays_left(c) == 0 || g_get_monotonic_time() >= c->budget->deadline_us;
+  return plays_left(c) == 0 || g_get_monotonic_time() >= c->budget->deadline_us ||
+         (c->budget->stop != NULL && *c->budget->stop != 0);
 }
 
 /* Plays by the decisions found so far, and records it. */

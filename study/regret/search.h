@@ -8,12 +8,15 @@
  */
 #pragma once
 
+#include <signal.h>
+
 #include "play.h"
 
 /* What may be spent. A number of runs is the same schedule on every machine, a time is not. */
 typedef struct {
   guint64 plays;
-  gint64 deadline_us; /* monotonic; G_MAXINT64: none */
+  gint64 deadline_us;                /* monotonic; G_MAXINT64: none */
+  const volatile sig_atomic_t *stop; /* to end now, once it is not 0; or NULL */
 } SearchBudget;
 
 /* A decision that was changed, and what it gained. */

@@ -80,7 +80,9 @@ append_best(GString *text, const Regret *regret)
                            from->overflow, from->victim, search->decisions->len,
                            search->n_evictions);
     g_string_append(text, search->is_done ? "; no single other decision makes it better.\n"
-                                          : "; the budget ended before all others were tried.\n");
+                          : regret->is_interrupted
+                              ? "; it was interrupted before all others were tried.\n"
+                              : "; the budget ended before all others were tried.\n");
   }
 }
 
@@ -171,7 +173,9 @@ append_lost(GString *text, const Regret *regret, const RegretPolicy *policy)
                          "decision%s that the search changed%s:\n",
                          policy->overflow, policy->victim, all, lost, steps->len,
                          steps->len == 1 ? "" : "s",
-                         search->is_done ? "" : " before its budget ended");
+                         search->is_done          ? ""
+                         : regret->is_interrupted ? " before it was interrupted"
+                                                  : " before its budget ended");
   for (guint i = 0; i < MIN(steps->len, MOST_STEPS_TOLD); i++)
     append_step(text, regret, &g_array_index(steps, SearchStep, i));
   if (steps->len > MOST_STEPS_TOLD)

@@ -553,7 +553,9 @@ test_quick(void)
   g_autofree char *folder = g_dir_make_tmp("bench-XXXXXX", NULL);
   g_autofree char *path = g_build_filename(folder, "made.db", NULL);
   g_autofree char *ini = g_build_filename(SPILLWAY_SRCDIR, "calib/devices/h100-sxm.ini", NULL);
+  g_autofree char *around = g_build_filename(SPILLWAY_SRCDIR, "calib/hosts/unknown.ini", NULL);
   g_autoptr(Device) nominal = device_read(ini, "h100-sxm", NULL);
+  g_autoptr(Host) host = host_read(around, HOST_UNKNOWN, NULL);
   g_autoptr(Model) model = read_model("tiny-gpu");
   const Model *models[] = {model};
   g_autoptr(BenchDevice) bench = NULL;
@@ -565,6 +567,7 @@ test_quick(void)
   BenchIdentity identity;
   CalibrationConfig config = {.identity = &identity,
                               .nominal = nominal,
+                              .host = host,
                               .models = models,
                               .n_models = 1,
                               .path = path,

@@ -17,6 +17,7 @@ typedef struct {
   BenchDevice *bench;
   BenchIdentity identity;
   Device *nominal; /* figures of a card, whichever: nothing is held against them */
+  Host *host;
   Model *model;
   char *folder, *path;
 } Setup;
@@ -34,6 +35,8 @@ set_up(Setup *s)
   }
   s->nominal = resolve_device("h100-sxm", &error);
   g_assert_no_error(error);
+  s->host = resolve_host(NULL, s->nominal, NULL, &error);
+  g_assert_no_error(error);
   s->model = resolve_model(MODEL, &error);
   g_assert_no_error(error);
   s->folder = g_dir_make_tmp("bench-XXXXXX", NULL);
@@ -46,6 +49,7 @@ tear_down(Setup *s)
 {
   bench_device_free(s->bench);
   device_free(s->nominal);
+  host_free(s->host);
   model_free(s->model);
   g_unlink(s->path);
   g_rmdir(s->folder);
@@ -91,6 +95,7 @@ test_quick(void)
   config.bench = s.bench;
   config.identity = &s.identity;
   config.nominal = s.nominal;
+  config.host = s.host;
   config.path = s.path;
   report = calibration_run(&config, &error);
   g_assert_no_error(error);

@@ -13,6 +13,7 @@
 #include "sim/engines/sglang.h"
 #include "sim/loop.h"
 #include "sim/metrics.h"
+#include "sim/policies/price.h"
 #include "sim/units.h"
 
 /* A cost model with integer coefficients of its own, affine in the context. */
@@ -21,6 +22,7 @@ typedef struct {
   gint64 step_ps, token_ps, context_ps, sequence_ps, block_ps;
   gint64 window_ps[CONTEXT_WINDOWS];
   guint32 longest_piece;
+  double slow[2]; /* by CopyDirection: what copies and steps do to each other */
 } RandomCost;
 
 static void
@@ -48,6 +50,15 @@ random_cost_copy(CostModel *base, CopyDirection direction G_GNUC_UNUSED, guint32
   return ((RandomCost *)base)->block_ps * blocks;
 }
 
+static CopyContention
+random_cost_contention(const CostModel *base, CopyDirection direction, gboolean prefills)
+{
+  const RandomCost *self = (const RandomCost *)base;
+
+  return (CopyContention){.step = self->slow[direction] * (prefills ? 2 : 1),
+                          .copy = self->slow[direction] / 2};
+}
+
 static void
 random_cost_free(CostModel *base G_GNUC_UNUSED)
 {
@@ -57,6 +68,7 @@ static const CostModelClass random_cost_class = {
     .name = "random",
     .step = random_cost_step,
     .copy_ps = random_cost_copy,
+    .contention = random_cost_contention,
     .free = random_cost_free,
 };
 
@@ -89,6 +101,8 @@ typedef struct {
   guint64 tokens;
   guint64 preemptions;
   guint64 loads;            /* of native offload */
+  guint64 copies;           /* beside the steps */
+  guint64 starved;          /* sequences that waited for one */
   const Workload *workload; /* with the arrivals of this run */
   gint64 *left_ps;          /* by request: when it left */
   guint32 *told;            /* by request */
@@ -325,6 +339,10 @@ make_case(Case *c, guint32 seed, const SchedulerClass *class)
   c->n_instances = coin(rand) ? 1 : pick(rand, 2, INSTANCES_MAX);
   c->routed = coin(rand);
   pick_groups(c, rand);
+  c->cost.slow[COPY_OUT] = coin(rand) ? 0 : g_rand_double(rand);
+  c->cost.slow[COPY_IN] = coin(rand) ? 0 : g_rand_double(rand);
+  c->config.overlap_copies = c->config.overflow->needs_host && c->config.num_offload_blocks == 0 &&
+                             may(c, rand, SCHEDULER_OVERLAPS_COPIES);
 }
 
 static void
@@ -344,6 +362,8 @@ add_queue(const Scheduler *scheduler, const SequenceQueue *queue, guint32 *gpu, 
     g_assert_true(s->queue == queue);
     g_assert_true((s->next != NULL ? s->next->previous : queue->tail) == s);
     *gpu += s->in_clock ? decode_clock_blocks(&scheduler->clock, s) : s->blocks;
+    if (scheduler->pool.cache == NULL && scheduler->pool.runs == NULL)
+      *gpu += s->leaving_blocks;
     *host += s->copies_are_free ? 0 : s->host_blocks;
   }
   g_assert_cmpuint(length, ==, queue->length);
@@ -388,7 +408,8 @@ check_conservation(Scheduler *scheduler, gboolean died)
     g_assert_cmpuint(host, ==, 0);
   add_queue(scheduler, &scheduler->swapped, &gpu, &host);
   if (!died)
-    g_assert_cmpuint(gpu, ==, scheduler->kept_blocks);
+    g_assert_cmpuint(gpu, ==, scheduler->kept_blocks + pool->leaving_blocks);
+  add_queue(scheduler, &scheduler->returning, &gpu, &host);
   add_queue(scheduler, &scheduler->running, &gpu, died ? &host : &nowhere);
   add_queue(scheduler, &scheduler->prefilling, &gpu, died ? &host : &nowhere);
   add_queue(scheduler, &scheduler->held, &gpu, &nowhere);
@@ -461,6 +482,13 @@ witness_repeat(Witness *w, const StepReport *report, guint32 i, guint32 free_blo
   for (guint j = 0; j < step->flushes->len; j++)
     digest_add(w, g_array_index(step->flushes, guint32, j));
   digest_add(w, step->tier_used_blocks);
+  for (guint j = 0; j < step->starved->len; j++)
+    digest_add(w, g_array_index(step->starved, guint32, j));
+  for (guint j = 0; j < step->copies->len; j++)
+    digest_add(w, g_array_index(step->copies, StepCopy, j).request);
+  for (guint j = 0; j < step->copied->len; j++)
+    digest_add(w, g_array_index(step->copied, StepCopy, j).blocks);
+  digest_add(w, (guint64)(i == 0 ? report->waited_ps : 0));
   for (guint j = 0; j < report->n_finished && i + 1 == report->repeats; j++)
     digest_add(w, report->finished[j]);
 }
@@ -502,6 +530,8 @@ on_step(Observer *observer, const StepReport *report)
   w->tokens += (guint64)report->tokens * report->repeats;
   w->preemptions += step->victims->len;
   w->loads += step->loads->len;
+  w->copies += step->copies->len;
+  w->starved += step->starved->len;
 }
 
 /* SGLang keeps the end of a sequence free of the pool's and the context's. */
@@ -679,7 +709,7 @@ check_scenarios(const SchedulerClass *class, guint32 of, guint32 preempting_of)
   const char *wanted = g_getenv("TEST_SCENARIOS"), *begin = g_getenv("TEST_SEED");
   guint32 n = (wanted != NULL ? (guint32)atoi(wanted) : 3000) / of;
   guint32 first = begin != NULL ? (guint32)atoi(begin) : 1;
-  guint ends[4] = {0}, preempted = 0, loaded = 0;
+  guint ends[4] = {0}, preempted = 0, loaded = 0, copied = 0, starved = 0;
 
   for (guint32 seed = first; seed - first < n; seed++) {
     Case c;
@@ -716,6 +746,8 @@ check_scenarios(const SchedulerClass *class, guint32 of, guint32 preempting_of)
     ends[strided.outcome.end]++;
     preempted += strided.preemptions > 0;
     loaded += strided.loads > 0;
+    copied += strided.copies > 0;
+    starved += strided.starved > 0;
     g_free(strided.told);
     g_free(single.told);
     g_free(unlisted.told);
@@ -724,12 +756,17 @@ check_scenarios(const SchedulerClass *class, guint32 of, guint32 preempting_of)
     workload_free(c.workload);
   }
   g_test_message(
-      "%u scenarios: %u done, %u aborted, %u stuck, %u livelocked; %u preempted, %u loaded", n,
-      ends[RUN_DONE], ends[RUN_ABORT], ends[RUN_STUCK], ends[RUN_LIVELOCK], preempted, loaded);
+      "%u scenarios: %u done, %u aborted, %u stuck, %u livelocked; %u preempted, %u loaded, %u "
+      "copied beside steps, %u waited for that",
+      n, ends[RUN_DONE], ends[RUN_ABORT], ends[RUN_STUCK], ends[RUN_LIVELOCK], preempted, loaded,
+      copied, starved);
   g_assert_cmpuint(ends[RUN_DONE], >, n / 4);
   g_assert_cmpuint(preempted, >=, n / preempting_of);
-  if (class == NULL)
+  if (class == NULL) {
     g_assert_cmpuint(loaded, >, n / 500);
+    g_assert_cmpuint(copied, >, n / 60);
+    g_assert_cmpuint(starved, >, n / 200);
+  }
 }
 
 static void
@@ -777,6 +814,29 @@ test_limited_hits(void)
   g_free(sequence.prefix_keys);
 }
 
+/* A copy that waits behind others is dear: by the share of the pool that it holds meanwhile. */
+static void
+test_price_of_a_queue(void)
+{
+  RandomCost cost = {.base.class = &random_cost_class, .block_ps = 1000, .slow = {0.5, 0.5}};
+  const Sequence victim = {.blocks = 30, .computed_tokens = 300};
+  OverflowQuery query = {
+      .victim = &victim,
+      .block_size = 10,
+      .copies = {.beside = TRUE, .pool_blocks = 100},
+      .cost = &cost.base,
+  };
+
+  /* Each way 30,000 ps: half of it slows the steps, 0.3 of it is of the pool. */
+  g_assert_cmpint(price_copies_ps(&query, 30), ==, 2 * (15000 + 9000));
+  query.copies.busy_ps[COPY_OUT] = 100000;
+  g_assert_cmpint(price_copies_ps(&query, 30), ==, 2 * (15000 + 9000) + 30000);
+  query.copies.busy_ps[COPY_IN] = 50000;
+  g_assert_cmpint(price_copies_ps(&query, 30), ==, 2 * (15000 + 9000) + 45000);
+  query.copies = (CopyLoad){.beside = FALSE};
+  g_assert_cmpint(price_copies_ps(&query, 30), ==, 60000);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -785,5 +845,6 @@ main(int argc, char **argv)
   g_test_add_func("/invariants/sglang", test_sglang);
   g_test_add_func("/invariants/trtllm", test_trtllm);
   g_test_add_func("/invariants/limited-hits", test_limited_hits);
+  g_test_add_func("/invariants/price-of-a-queue", test_price_of_a_queue);
   return g_test_run();
 }

@@ -3,12 +3,10 @@
  * that there is. And tables that differ in what is no field of a key (the engine's version, the
  * card) are not imported into one profile.
  */
-#include "calib/import/import.h"
 #include "calib/cost/profile_cost.h"
 #include "calib/cost/profile_remarks.h"
 #include "models/model_config.h"
 
-#include <glib/gstdio.h>
 #include <string.h>
 
 enum { TP = 2, SLOW = 7 };
@@ -16,6 +14,7 @@ enum { TP = 2, SLOW = 7 };
 typedef struct {
   Model *model;
   Device *device;
+  Host *host;
 } Fixture;
 
 static void
@@ -26,10 +25,13 @@ set_up(Fixture *f, gconstpointer data G_GNUC_UNUSED)
       g_build_filename(source != NULL ? source : ".", "models", "llama-3.1-8b.json", NULL);
   g_autofree char *device =
       g_build_filename(source != NULL ? source : ".", "calib", "devices", "h100-sxm.ini", NULL);
+  g_autofree char *host =
+      g_build_filename(source != NULL ? source : ".", "calib", "hosts", "unknown.ini", NULL);
 
   f->model = model_config_read(model, "llama-3.1-8b", NULL);
   f->device = device_read(device, "h100-sxm", NULL);
-  g_assert_true(f->model != NULL && f->device != NULL);
+  f->host = host_read(host, "unknown", NULL);
+  g_assert_true(f->model != NULL && f->device != NULL && f->host != NULL);
 }
 
 static void
@@ -37,6 +39,7 @@ tear_down(Fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
   model_free(f->model);
   device_free(f->device);
+  host_free(f->host);
 }
 
 static void
@@ -275,7 +278,7 @@ has_remark(const Profile *profile, const Model *model, const char *part)
   return FALSE;
 }
 
-/* Tables of attention over the whole context cost nothing of a model with a window. */
+/* Tables of attention over the whole context serve no layer with a window. */
 static void
 test_model_windows(Fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
@@ -296,7 +299,7 @@ test_model_windows(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   profile_seal(profile);
   f->model->kinds[0].mixer.kind = MIXER_SLIDING;
   f->model->kinds[0].mixer.window = 128;
-  g_assert_true(has_remark(profile, f->model, "attend to the whole context"));
+  g_assert_true(has_remark(profile, f->model, "none of this model's: attention to the last 128 tokens"));
   roofline = roofline_new(&config, NULL);
   cost = profile_cost_new(profile, &config, NULL);
   if (cost == NULL) /* nothing of the profile serves it, and that is said */
@@ -363,149 +366,7 @@ test_remarks(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   g_assert_false(has_remark(of_block, f->model, "Modelled"));
 }
 
-/* Tables as aiconfigurator writes them. */
-typedef struct {
-  const char *engine, *device, *kernel;
-  double scale;
-} Table;
-
-static char *
-write_gemm(const char *folder, const char *name, const Table *table, guint step)
-{
-  char *path = g_build_filename(folder, name, NULL);
-  GString *text =
-      g_string_new("framework,version,device,op_name,kernel_source,gemm_dtype,m,n,k,latency\n");
-
-  for (guint m = step; m <= 64; m += step)
-    g_string_append_printf(text, "VLLM,%s,%s,gemm,%s,bfloat16,%u,4096,4096,%g\n", table->engine,
-                           table->device, table->kernel, m, table->scale * (0.01 + 0.001 * m));
-  g_assert_true(g_file_set_contents(path, text->str, -1, NULL));
-  g_string_free(text, TRUE);
-  return path;
-}
-
-static void
-test_imports(Fixture *f G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSED)
-{
-  static const Table tables_of[] = {
-      {"0.19.0", "NVIDIA H100 80GB HBM3", "vllm_default", 1},
-      {"0.14.0", "NVIDIA H100 80GB HBM3", "vllm_default", 3},
-      {"0.19.0", "NVIDIA A100-SXM4-80GB", "vllm_default", 3},
-  };
-  g_autofree char *folder = g_dir_make_tmp("spillway-keys-XXXXXX", NULL);
-  g_autofree char *first = write_gemm(folder, "first.csv", &tables_of[0], 4);
-
-  for (guint i = 1; i < G_N_ELEMENTS(tables_of); i++) {
-    g_autofree char *second = write_gemm(folder, "second.csv", &tables_of[i], 1);
-    g_autoptr(Profile) profile = profile_new("", "");
-    g_autoptr(GError) error = NULL;
-    guint before;
-    g_assert_true(profile_import(profile, first, NULL, NULL, NULL));
-    before = profile->samples->len;
-    g_assert_false(profile_import(profile, second, NULL, NULL, &error));
-    g_assert_error(error, IMPORT_ERROR, IMPORT_ERROR_MIXED);
-    g_assert_nonnull(strstr(error->message, i == 1 ? "0.14.0" : "A100"));
-    g_assert_cmpuint(profile->samples->len, ==, before);
-    g_unlink(second);
-  }
-  g_unlink(first);
-  g_rmdir(folder);
-}
-
-/* Two engines or two cards in one file; and two kernels at the same shapes. */
-static void
-test_one_file(Fixture *f G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSED)
-{
-  static const Table own = {"0.19.0", "NVIDIA H100 80GB HBM3", "a", 1};
-  static const Table others[] = {{"0.18.0", "NVIDIA H100 80GB HBM3", "a", 3},
-                                 {"0.19.0", "NVIDIA A100-SXM4-80GB", "a", 3},
-                                 {"0.19.0", "NVIDIA H100 80GB HBM3", "b", 3}};
-  g_autofree char *folder = g_dir_make_tmp("spillway-keys-XXXXXX", NULL);
-  g_autofree char *first = write_gemm(folder, "first.csv", &own, 2);
-
-  for (guint i = 0; i < G_N_ELEMENTS(others); i++) {
-    g_autofree char *second = write_gemm(folder, "second.csv", &others[i], 4);
-    g_autofree char *a = NULL, *b = NULL, *both = NULL;
-    g_autoptr(Profile) profile = profile_new("", "");
-    g_autoptr(GError) error = NULL;
-    gboolean worked;
-    guint n;
-    const ProfileSample *samples;
-    g_file_get_contents(first, &a, NULL, NULL);
-    g_file_get_contents(second, &b, NULL, NULL);
-    both = g_strconcat(a, strchr(b, '\n') + 1, NULL);
-    g_file_set_contents(second, both, -1, NULL);
-    worked = profile_import(profile, second, NULL, NULL, &error);
-    g_assert_true(worked == (i == 2));
-    if (!worked)
-      g_assert_nonnull(strstr(error->message, "as in the first row"));
-    samples = profile_samples(profile, OP_GEMM, &n);
-    for (guint s = 0; s < n; s++)
-      g_assert_cmpfloat_with_epsilon(samples[s].median_ns,
-                                     1e6 * (0.01 + 0.001 * (double)samples[s].shape[0]), 1);
-    g_unlink(second);
-  }
-  g_unlink(first);
-  g_rmdir(folder);
-}
-
-/* Windows and beams are keys that no lookup asks for: their rows stay out. */
-static void
-test_windows(Fixture *f G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSED)
-{
-  static const char head[] =
-      "framework,version,device,op_name,kernel_source,batch_size,isl,num_heads,"
-      "num_key_value_heads,head_dim,beam_width,attn_dtype,kv_cache_dtype,step,window_size,"
-      "latency\n";
-  static const char row[] =
-      "VLLM,0.19.0,NVIDIA H100 80GB HBM3,generation_attention,fa,8,1,32,8,128,%d,bfloat16,bfloat16,"
-      "255,%d,%g\n";
-  g_autofree char *folder = g_dir_make_tmp("spillway-keys-XXXXXX", NULL);
-  g_autofree char *path = g_build_filename(folder, "attention.csv", NULL);
-  g_autoptr(GString) text = g_string_new(head);
-  g_autoptr(Profile) profile = profile_new("", "");
-  g_autoptr(GError) error = NULL;
-  guint n;
-  const ProfileSample *samples;
-
-  g_string_append_printf(text, row, 1, 0, 0.01);
-  g_string_append_printf(text, row, 1, 128, 0.005);
-  g_string_append_printf(text, row, 4, 0, 0.04);
-  g_file_set_contents(path, text->str, -1, NULL);
-  g_assert_true(profile_import(profile, path, NULL, NULL, &error));
-  samples = profile_samples(profile, OP_ATTENTION, &n);
-  g_assert_cmpuint(n, ==, 1);
-  g_assert_cmpfloat(samples[0].median_ns, ==, 0.01 * 1e6);
-  g_assert_nonnull(strstr(profile->note, "2 rows"));
-  g_unlink(path);
-  g_rmdir(folder);
-}
-
-/* Tables of TensorRT-LLM of before have no kernel_source. */
-static void
-test_without_kernel(Fixture *f G_GNUC_UNUSED, gconstpointer data G_GNUC_UNUSED)
-{
-  static const char text[] =
-      "framework,version,device,op_name,batch_size,isl,num_heads,num_key_value_heads,head_dim,"
-      "beam_width,attn_dtype,kv_cache_dtype,step,latency\n"
-      "TRTLLM,1.0,NVIDIA B200,context_attention,1,2,4,4,16,1,bfloat16,bfloat16,0,0.321\n";
-  g_autofree char *folder = g_dir_make_tmp("spillway-keys-XXXXXX", NULL);
-  g_autofree char *path = g_build_filename(folder, "attention.csv", NULL);
-  g_autoptr(Profile) profile = profile_new("", "");
-  guint n;
-  const ProfileSample *samples;
-
-  g_file_set_contents(path, text, -1, NULL);
-  g_assert_true(profile_import(profile, path, NULL, NULL, NULL));
-  samples = profile_samples(profile, OP_ATTENTION, &n);
-  g_assert_cmpuint(n, ==, 1);
-  g_assert_cmpfloat_with_epsilon(samples[0].median_ns, 321000, 1e-6);
-  g_assert_cmpstr(samples[0].kernel, ==, "");
-  g_unlink(path);
-  g_rmdir(folder);
-}
-
-/* A device's host time is of one machine; a profile's own is its own. */
+/* A host's file is of one machine; a profile's own time is its own. */
 static void
 test_host(Fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
@@ -513,17 +374,17 @@ test_host(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   gboolean is_own = TRUE;
 
   for (HostScheduler s = 0; s < HOST_SCHEDULERS; s++) {
-    g_autofree char *source = host_time_source(NULL, f->device, s, &is_own);
+    g_autofree char *source = host_time_source(NULL, f->host, s, &is_own);
     g_assert_false(is_own);
     g_assert_nonnull(strstr(source, host_scheduler_name(s)));
   }
   profile_add_origin(profile, &(const ProfileOrigin){.source = "my server"});
   add(profile, OP_HOST, "vllm-0.6", "", (gint64[]){1, 1}, 1e5);
   profile_seal(profile);
-  g_free(host_time_source(profile, f->device, HOST_VLLM_V1, &is_own));
+  g_free(host_time_source(profile, f->host, HOST_VLLM_V1, &is_own));
   g_assert_false(is_own);
   {
-    g_autofree char *source = host_time_source(profile, f->device, HOST_VLLM_0_6, &is_own);
+    g_autofree char *source = host_time_source(profile, f->host, HOST_VLLM_0_6, &is_own);
     g_assert_true(is_own);
     g_assert_cmpstr(source, ==, "my server");
   }
@@ -539,10 +400,6 @@ main(int argc, char **argv)
   ADD("steps", test_steps);
   ADD("model-windows", test_model_windows);
   ADD("remarks", test_remarks);
-  ADD("imports", test_imports);
-  ADD("one-file", test_one_file);
-  ADD("windows", test_windows);
-  ADD("without-kernel", test_without_kernel);
   ADD("host", test_host);
   return g_test_run();
 }

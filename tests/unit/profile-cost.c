@@ -36,7 +36,9 @@ add(Fixture *f, OperationKind kind, const char *variant, const gint64 *shape, do
 {
   ProfileSample sample = {.operation = (guint8)kind,
                           .variant = variant,
-                          .dtype = kind == OP_COPY || kind == OP_COPY_SUBMIT ? "" : "bfloat16",
+                          .dtype = kind == OP_COPY || kind == OP_COPY_SUBMIT || kind == OP_BESIDE
+                                       ? ""
+                                        : "bfloat16",
                           .kernel = "",
                           .median_ns = ns};
 
@@ -375,6 +377,47 @@ test_submission(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   }
 }
 
+/* What copies and kernels do to each other is the ratio of the table's parts, of the nearest size. */
+static void
+test_contention(Fixture *f, gconstpointer data G_GNUC_UNUSED)
+{
+  const struct {
+    const char *variant;
+    double ns;
+  } parts[] = {{"gemm/d2h/pinned/batched/alone", 200e3},
+               {"gemm/d2h/pinned/batched/beside", 210e3},
+               {"gemm/d2h/pinned/batched/copy-alone", 100e3},
+               {"gemm/d2h/pinned/batched/copy-beside", 125e3}};
+  const gint64 near[] = {64 << 10, 256}, far[] = {2 << 20, 8};
+  const RooflineConfig config = {.device = f->device,
+                                 .model = f->model,
+                                 .block_size = 16,
+                                 .tensor_parallel_size = 1,
+                                 .copy_path = COPY_PATH_BATCHED,
+                                 .host_memory = HOST_MEMORY_PINNED,
+                                 .what_if = WHAT_IF_NONE};
+  CopyContention found;
+
+  for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
+    add(f, OP_BESIDE, parts[i].variant, near, parts[i].ns);
+    add(f, OP_BESIDE, parts[i].variant, far, 7e6 / (i + 1));
+  }
+  profile_seal(f->profile);
+  {
+    g_autoptr(CostModel) cost = profile_cost_new(f->profile, &config, NULL);
+    found = cost_model_contention(cost, COPY_OUT, TRUE);
+    g_assert_true(found.measured);
+    g_assert_cmpfloat_with_epsilon(found.step, 0.05, 1e-9);
+    g_assert_cmpfloat_with_epsilon(found.copy, 0.25, 1e-9);
+    g_assert_false(cost_model_contention(cost, COPY_OUT, FALSE).measured);
+    g_assert_false(cost_model_contention(cost, COPY_IN, TRUE).measured);
+    g_assert_cmpfloat(cost_model_contention(cost, COPY_IN, TRUE).step, >, 0);
+  }
+  /* A copy that takes 100 alone takes 125 beside a step, which is 5 % longer meanwhile. */
+  g_assert_cmpint(copy_contention_step_ps(&found, 100000, 1000000), ==, 5952);
+  g_assert_cmpint(copy_contention_step_ps(&found, 100000, 50000), ==, 2500);
+}
+
 static void
 test_what_if(Fixture *f, gconstpointer data G_GNUC_UNUSED)
 {
@@ -458,6 +501,7 @@ main(int argc, char **argv)
   ADD("beyond", test_beyond, NULL);
   ADD("residual-beyond", test_residual_beyond, NULL);
   ADD("submission", test_submission, NULL);
+  ADD("contention", test_contention, NULL);
   ADD("what-if", test_what_if, NULL);
   ADD("lacking", test_lacking, NULL);
   ADD("lookup-time", test_lookup_time, "skew");

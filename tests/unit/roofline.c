@@ -47,11 +47,26 @@ shipped_model(const char *name)
   return model;
 }
 
+/* Read once, for all tests. */
+static const Host *
+unknown_host(void)
+{
+  static Host *host;
+
+  if (host == NULL) {
+    g_autofree char *path = source_path("calib/hosts", HOST_UNKNOWN, ".ini");
+    host = host_read(path, HOST_UNKNOWN, NULL);
+    g_assert_nonnull(host);
+  }
+  return host;
+}
+
 static RooflineConfig
 plain_config(const Device *device, const Model *model)
 {
   return (RooflineConfig){.device = device,
                           .model = model,
+                          .host = unknown_host(),
                           .block_size = 16,
                           .tensor_parallel_size = 1,
                           .what_if = WHAT_IF_NONE};
@@ -104,6 +119,41 @@ read_changed(const char *from, const char *to, GError **error)
   return device;
 }
 
+/* The groups of a host in a device's file are that machine's, and read as strictly. */
+static void
+test_host_of_device(void)
+{
+  static const struct {
+    const char *groups, *expected; /* NULL: it is taken */
+  } cases[] = {
+      {"step_us=70\nsequence_us=1\neager_us=0\n", NULL},
+      {"step_us=70\nsequence_us=1\neager_us=0x10\n", "found '0x10'"},
+      {"step_us=70\nsequence_us=1\neager_us=0\nworks_us=3\n", "works_us: unknown key"},
+      {"step_us=70\nsequence_us=1\n", "eager_us: found nothing"},
+  };
+  g_autoptr(Device) plain = shipped_device("h100-sxm");
+
+  g_assert_null(host_of_device(plain, NULL));
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(GError) error = NULL;
+    GString *changed = g_string_new(NULL);
+    g_autoptr(Host) host = NULL;
+    static const char *const schedulers[] = {"vllm-v1", "vllm-0.6", "vllm-0.5"};
+    for (guint s = 0; s < G_N_ELEMENTS(schedulers); s++)
+      g_string_append_printf(changed, "[host.%s]\n%s", schedulers[s], cases[i].groups);
+    g_string_append(changed, "[copy]");
+    g_autofree char *text = g_string_free(changed, FALSE);
+    g_autoptr(Device) device = read_changed("[copy]", text, &error);
+    g_assert_no_error(error);
+    host = host_of_device(device, &error);
+    g_assert_cmpint(host != NULL, ==, cases[i].expected == NULL);
+    if (host != NULL)
+      g_assert_cmpfloat(host->costs[HOST_VLLM_0_6].step_ps, ==, 70e6);
+    else
+      g_assert_nonnull(strstr(error->message, cases[i].expected));
+  }
+}
+
 static void
 test_bad_devices(void)
 {
@@ -123,8 +173,6 @@ test_bad_devices(void)
       {"hbm_bytes_per_s=3350e9\n", "", "hbm_bytes_per_s: found nothing"},
       {"prefill_efficiency=0.62", "prefill_efficiency=62", "a number from 0.01 to 1"},
       {"gemm_fp8_compute_efficiency=0.57\n", "", "since fp8_flops is given"},
-      {"[host.vllm-0.5]", "[host.vllm-0.4]", "host.vllm-0.4"},
-      {"eager_us=2250", "eager_us=0x10", "found '0x10'"},
   };
 
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -463,6 +511,7 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/roofline/devices", test_devices);
   g_test_add_func("/roofline/bad-devices", test_bad_devices);
+  g_test_add_func("/roofline/host-of-device", test_host_of_device);
   g_test_add_func("/roofline/what-if", test_what_if);
   g_test_add_func("/roofline/repeats-are-exact", test_repeats_are_exact);
   g_test_add_func("/roofline/what-if-directions", test_what_if_directions);

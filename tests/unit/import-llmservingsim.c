@@ -1,4 +1,4 @@
-/* Tables of LLMServingSim and AIConfigurator: published ones, small ones, broken ones. */
+/* Tables of LLMServingSim: published ones, small ones, broken ones. */
 #include "tests/import_fixture.h"
 
 #include <glib/gstdio.h>
@@ -109,120 +109,66 @@ test_llmservingsim_meta(Fixture *fixture, gconstpointer unused)
   import_fails(fixture, fixture->folder, "--model");
 }
 
+#define MOE_META                                                                                   \
+  "vllm_version: 0.28.0\ngpu: NVIDIA RTX PRO 6000 Blackwell\nmodel: Qwen/Qwen3-30B-A3B\n"          \
+  "variant: bf16\ncategory_provenance:\n  dense:\n    vllm_version: 0.19.0\n    profiled_at: "     \
+  "'x'\n"                                                                                          \
+  "  moe:\n    vllm_version: 0.28.0\nengine_effective:\n  vllm_version: no\n"
+
+/* Experts by what a batch touches, whole on a device of a group or split; each table has its own
+ * engine; a table that is not read is told. */
 static void
-test_aiconfigurator_h100(Fixture *fixture, gconstpointer unused)
+test_experts(Fixture *fixture, gconstpointer unused)
 {
-  g_autofree char *path = shared_path("aiconfigurator");
-  Profile *profile = fixture->profile;
-  const ProfileSample *derived;
-  guint n, n_derived = 0;
-  double expected;
-
-  (void)unused;
-  if (path == NULL)
-    return;
-  import_fails(fixture, path, "say which with --device");
-  g_free(profile->device);
-  profile->device = g_strdup("h100-sxm");
-  import(profile, path, NULL);
-  g_assert_cmpstr(profile->name, ==, "h100-sxm");
-  expect_count(profile, OP_GEMM, 26040);
-  const ProfileSample *samples = profile_samples(profile, OP_ATTENTION, &n);
-  for (guint i = 0; i < n; i++)
-    n_derived += samples[i].derived;
-  g_assert_cmpuint(n - n_derived, ==, 10914 - 816 + 10870);
-  g_test_message("%u derived", n_derived);
-  expect_ns(profile, OP_GEMM, "", "bfloat16", SHAPE(4096, 4096, 4096), 156046.21834225124);
-  expect_ns(profile, OP_GEMM, "", "fp8", SHAPE(4096, 4096, 4096), 286647.10786607533);
-  expect_ns(profile, OP_GEMM, "", "fp8_block", SHAPE(4096, 4096, 4096), 346795.55892944336);
-  expect_ns(profile, OP_ATTENTION, "", "bfloat16", SHAPE(4, 2048, 0, 0, 0, 32, 8, 128),
-            372885.3464126587);
-  expect_ns(profile, OP_ATTENTION, "", "bfloat16+fp8kv", SHAPE(4, 2048, 0, 0, 0, 32, 8, 128),
-            398314.6746953328);
-  /* twice 134217728 elements of two bytes */
-  expect_ns(profile, OP_ALL_REDUCE, "nccl", "float16", SHAPE(268435456, 8), 1090140);
-  expect_ns(profile, OP_ALL_REDUCE, "custom", "bfloat16", SHAPE(2048, 8), 4532.159864902496);
-  derived = find(profile, OP_ATTENTION, "", "bfloat16", SHAPE(4, 1024, 1024, 0, 0, 32, 8, 128));
-  g_assert_nonnull(derived);
-  expected = 11642.667154471079 + 0.75 * (372885.3464126587 - 11642.667154471079);
-  g_assert_cmpfloat_with_epsilon(derived->median_ns, expected, 1e-3);
-  g_assert_cmpuint(derived->derived, ==, 1);
-}
-
-static void
-test_aiconfigurator_a100(Fixture *fixture, gconstpointer unused)
-{
-  g_autofree char *path =
-      shared_path("aiconfigurator/a100_sxm_attention_vllm_0.14.0_generation_attention_perf.csv");
-
-  (void)unused;
-  if (path == NULL)
-    return;
-  import(fixture->profile, path, NULL);
-  g_assert_cmpstr(fixture->profile->device, ==, "a100-80gb");
-  expect_count(fixture->profile, OP_ATTENTION, 5431);
-  expect_ns(fixture->profile, OP_ATTENTION, "", "bfloat16", SHAPE(0, 0, 0, 64, 4096, 32, 8, 128),
-            681615.9884134928);
-}
-
-static void
-test_aiconfigurator_small(Fixture *fixture, gconstpointer unused)
-{
-  g_autofree char *gemm =
-      write_file(fixture, "gemm_perf.txt",
-                 AI_GEMM AI_ROW("gemm") "float16,1,2,3,0.5\n" AI_ROW("gemm") "fp8,1,2,3,.25\n" /* */
-                 AI_ROW("gemm") "fp8,1,2,3,.75\n");
-  g_autofree char *attention = write_file(
-      fixture, "attention_perf.txt",
-      AI_ATTENTION AI_ROW("context_attention") "2,1,4,0,64,1,bfloat16,bfloat16,0,0.01\n" /* */
-      AI_ROW("context_attention") "2,16,4,0,64,1,bfloat16,bfloat16,0,0.02\n"             /* */
-      AI_ROW("context_attention") "2,32,4,0,64,1,bfloat16,bfloat16,0,0.05\n"             /* */
-      AI_ROW("generation_attention") "2,1,4,0,64,4,bfloat16,bfloat16,7,9\n"              /* */
-      AI_ROW("generation_attention") "2,1,4,0,64,1,bfloat16,bfloat16,7,0.04\n");
-  g_autofree char *comm =
-      write_file(fixture, "nccl_perf.txt",
-                 AI "nccl_dtype,num_gpus,message_size,latency\n" /* */
-                 AI_ROW("all_gather") "half,2,128,1\n" AI_ROW("all_reduce") "half,2,128,2\n");
-  g_autofree char *moe = write_file(fixture, "moe_perf.txt", AI "latency\n" AI_ROW("moe") "1\n");
+  g_autofree char *meta = write_file(fixture, "meta.yaml", MOE_META);
+  g_autofree char *moe = write_file(fixture, "tp2/moe.csv",
+                                    "ep,tokens,activated_experts,time_us\n1,4,16,10\n2,4,16,7\n");
+  g_autofree char *dense =
+      write_file(fixture, "tp2/dense.csv", "layer,tokens,time_us\nmoe_gate,7,2.5\n");
+  g_autofree char *other =
+      write_file(fixture, "tp2/mtp.csv", "layer,tokens,time_us\nx,7,2.5\ny,7,1\n");
   const Profile *profile = fixture->profile;
 
   (void)unused;
   import(fixture->profile, fixture->folder, NULL);
-  expect_count(profile, OP_GEMM, 2);
-  expect_ns(profile, OP_GEMM, "", "float16", SHAPE(1, 2, 3), 5e5);
-  expect_ns(profile, OP_GEMM, "", "fp8", SHAPE(1, 2, 3), 5e5); /* of two rows */
-  g_assert_cmpfloat(find(profile, OP_GEMM, "", "fp8", SHAPE(1, 2, 3))->p90_ns, ==, 75e4);
-  expect_count(profile, OP_ATTENTION, 5);
-  expect_ns(profile, OP_ATTENTION, "", "bfloat16", SHAPE(0, 0, 0, 2, 8, 4, 4, 64), 4e4);
-  expect_ns(profile, OP_ATTENTION, "", "bfloat16", SHAPE(2, 16, 16, 0, 0, 4, 4, 64), 4e4);
-  expect_count(profile, OP_ALL_REDUCE, 1);
-  expect_ns(profile, OP_ALL_REDUCE, "custom", "float16", SHAPE(256, 2), 2e6);
-  g_assert_nonnull(strstr(profile->note, "moe_perf.txt is of an operation that is not known"));
+  expect_count(profile, OP_MOE, 2);
+  expect_ns(profile, OP_MOE, MOE_TOUCHED, "bfloat16", SHAPE(4, 2048, 768, 8, 128, 2, 1, 16), 1e4);
+  expect_ns(profile, OP_MOE, MOE_TOUCHED, "bfloat16", SHAPE(4, 2048, 768, 8, 128, 1, 2, 16), 7e3);
+  expect_ns(profile, OP_GEMM, "", "bfloat16", SHAPE(7, 128, 2048), 2500);
+  g_assert_nonnull(strstr(profile->note, "2 rows of mtp.csv"));
+  for (guint i = 0; i < profile->samples->len; i++) {
+    const ProfileSample *sample = &g_array_index(profile->samples, ProfileSample, i);
+    g_assert_cmpstr(g_array_index(profile->origins, ProfileOrigin, sample->origin).engine, ==,
+                    sample->operation == OP_MOE ? "vLLM 0.28.0" : "vLLM 0.19.0");
+  }
+}
+
+static Model *
+find_experts(const char *name, gpointer data, GError **error)
+{
+  (void)name;
+  return find_model("qwen3-30b-a3b", data, error);
 }
 
 static void
-test_aiconfigurator_broken(Fixture *fixture, gconstpointer unused)
+test_experts_alone(Fixture *fixture, gconstpointer unused)
 {
-  static const struct {
-    const char *content, *message;
-  } cases[] = {
-      {AI_GEMM AI_ROW("gemm") "float16,1,2,3,inf\n", ":2:56: latency is \"inf\""},
-      {AI_GEMM AI_ROW("gemm") "float16,1,-2,3,1\n", "n is \"-2\", expected a whole number"},
-      {AI "gemm_dtype,m,n,latency\n" AI_ROW("gemm") "fp8,1,2,3\n", "has no column k"},
-      {AI_GEMM AI_ROW("gemm") "float16,1,2\n", "8 cells, expected 10"},
-      {AI_ATTENTION AI_ROW("context_attention") "2,0,4,0,64,1,bfloat16,bfloat16,0,1\n",
-       "isl is \"0\""},
-      {AI "nccl_dtype,num_gpus,message_size,latency\n" AI_ROW("all_reduce") "int3,2,128,1\n",
-       "nccl_dtype is \"int3\", expected half"},
-      {AI "latency\n" AI_ROW("moe") "1\n", "no table that is known"},
-      {AI_GEMM, "has a header and no rows"},
-  };
+  static const ImportContext of_experts = {.find_model = find_experts};
+  g_autofree char *path =
+      write_file(fixture, "moe.csv", "tokens,activated_experts,time_us\n1,8,50.5\n");
+  g_autofree char *many =
+      write_file(fixture, "many.csv", "tokens,activated_experts,time_us\n64,129,50.5\n");
+  g_autoptr(GError) error = NULL;
 
   (void)unused;
-  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-    g_autofree char *path = write_file(fixture, "x_perf.csv", cases[i].content);
-    import_fails(fixture, path, cases[i].message);
-  }
+  import_fails(fixture, path, "give its config.json with --model");
+  g_assert_false(profile_import(fixture->profile, many, NULL, &of_experts, &error));
+  g_assert_nonnull(strstr(error->message, "at most the 128 experts"));
+  g_free(fixture->profile->device);
+  fixture->profile->device = g_strdup("rtx-pro-6000");
+  g_assert_true(profile_import(fixture->profile, path, NULL, &of_experts, NULL));
+  expect_ns(fixture->profile, OP_MOE, MOE_TOUCHED, "bfloat16", SHAPE(1, 2048, 768, 8, 128, 1, 1, 8),
+            50500);
 }
 
 int
@@ -234,10 +180,8 @@ main(int argc, char **argv)
   ADD("/import/llmservingsim/ranks", test_llmservingsim_ranks);
   ADD("/import/llmservingsim/broken", test_llmservingsim_broken);
   ADD("/import/llmservingsim/meta", test_llmservingsim_meta);
-  ADD("/import/aiconfigurator/h100", test_aiconfigurator_h100);
-  ADD("/import/aiconfigurator/a100", test_aiconfigurator_a100);
-  ADD("/import/aiconfigurator/small", test_aiconfigurator_small);
-  ADD("/import/aiconfigurator/broken", test_aiconfigurator_broken);
+  ADD("/import/llmservingsim/experts", test_experts);
+  ADD("/import/llmservingsim/experts-alone", test_experts_alone);
 #undef ADD
   return g_test_run();
 }

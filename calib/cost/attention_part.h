@@ -1,0 +1,35 @@
+/* Attention of the layers of a model that mix tokens alike, for a step: from a profile's fit, or
+ * modelled by the roofline of those layers.
+ *
+ * Decodes alone are affine pieces of what they see of their contexts, prefills with or without
+ * decodes one kernel over one equivalent chunk.
+ */
+#pragma once
+
+#include "attention_fit.h"
+#include "attention_skew.h"
+#include "roofline.h"
+
+typedef struct AttentionPart AttentionPart;
+
+typedef struct {
+  AttentionFit *fit;           /* taken over; NULL: all is modelled */
+  AttentionSkew *skew;         /* taken over; NULL: not known */
+  CostModel *roofline, *plain; /* of these layers, with and without the what-if scales; borrowed */
+  guint32 layers;
+  ContextWindow window; /* 0 tokens: none */
+  gboolean is_scaled;   /* the two rooflines differ */
+} AttentionPartConfig;
+
+AttentionPart *attention_part_new(const AttentionPartConfig *config);
+void attention_part_free(AttentionPart *part);
+
+/* Sets base_ps[COST_ATTENTION], growth_ps and steps of a cleared piece, and what of them is
+ * measured. The shape has work. */
+void attention_part_step(AttentionPart *part, const CostShape *shape, guint32 repeat,
+                         CostPiece *piece);
+
+/* Whether a fit is behind it. */
+gboolean attention_part_is_measured(const AttentionPart *part);
+/* What the what-if scales make of the layers' roofline. */
+double attention_part_scale(const AttentionPart *part, const CostShape *shape);

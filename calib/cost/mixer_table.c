@@ -1,0 +1,78 @@
+#include "mixer_table.h"
+
+#include "dtype.h"
+
+/* Which of aiconfigurator's architectures a family's block of latent attention is. */
+static const struct {
+  const char *family, *architecture;
+  guint32 hidden;
+} blocks[] = {
+    {"deepseek_v3", "DeepseekV3ForCausalLM", 7168},
+    {"kimi_k2", "DeepseekV3ForCausalLM", 7168},
+    {"deepseek_v32", "DeepseekV32ForCausalLM", 7168},
+    {"glm_moe_dsa", "GlmMoeDsaForCausalLM", 6144},
+};
+
+/* "block/ARCHITECTURE/DTYPE" of the layer's products; NULL where none is known. */
+static char *
+block_variant(const Model *model, const Layer *layer)
+{
+  for (guint i = 0; i < G_N_ELEMENTS(blocks) && layer->n_mixer_matrices > 0; i++)
+    if (g_strcmp0(model->family, blocks[i].family) == 0 && model->hidden == blocks[i].hidden)
+      return g_strdup_printf(MLA_BLOCK "%s/%s", blocks[i].architecture,
+                             layer->matrices[0].format.name);
+  return NULL;
+}
+
+/* With the dtype that serves; takes the variant. */
+static gboolean
+try_variant(const Profile *profile, const Model *model, char *variant, MixerTable *table)
+{
+  g_free(table->variant);
+  table->variant = variant;
+  if (variant == NULL)
+    return FALSE;
+  table->key.variant = variant;
+  table->key.dtype =
+      dtype_serving(profile, table->key.operation, variant, dtype_of_attention(model));
+  return table->key.dtype != NULL && attention_key_is_there(profile, &table->key);
+}
+
+/* Kernels where there are some, else the block with its products. */
+static gboolean
+find_latent(const Profile *profile, const Model *model, const Layer *layer, guint32 tp,
+            MixerTable *table)
+{
+  const Mixer *mixer = &layer->mixer;
+
+  table->key = (AttentionKey){
+      .operation = OP_MLA,
+      .shape = {mixer->heads / tp, mixer->latent_dim, mixer->rope_dim, mixer->value_dim}};
+  if (mixer->kind == MIXER_LATENT && try_variant(profile, model, g_strdup(""), table))
+    return TRUE;
+  table->has_products = try_variant(profile, model, block_variant(model, layer), table);
+  return table->has_products;
+}
+
+gboolean
+mixer_table_find(const Profile *profile, const Model *model, const Layer *layer, guint32 tp,
+                 MixerTable *table)
+{
+  const Mixer *mixer = &layer->mixer;
+  gboolean slides = mixer->kind == MIXER_SLIDING;
+
+  if (mixer->kind == MIXER_LATENT || mixer->kind == MIXER_SPARSE)
+    return find_latent(profile, model, layer, tp, table);
+  if ((mixer->kind != MIXER_FULL && !slides) || mixer->head_dim != mixer->value_dim)
+    return FALSE;
+  table->key = (AttentionKey){.operation = slides ? OP_ATTENTION_WINDOW : OP_ATTENTION,
+                              .shape = {mixer->heads / tp, MAX(1, mixer->kv_heads / tp),
+                                        mixer->head_dim, slides ? mixer->window : 0}};
+  return try_variant(profile, model, g_strdup(""), table);
+}
+
+void
+mixer_table_clear(MixerTable *table)
+{
+  g_clear_pointer(&table->variant, g_free);
+}

@@ -1,0 +1,222 @@
+#include "moe_fit.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "calib/curve.h"
+#include "dtype.h"
+#include "roofline.h"
+#include "sim/units.h"
+
+enum { /* fields of OP_MOE */
+       SHAPE_TOKENS,
+       SHAPE_HIDDEN,
+       SHAPE_FFN,
+       SHAPE_ACTIVE,
+       SHAPE_EXPERTS,
+       SHAPE_TP,
+       SHAPE_EP,
+       SHAPE_TOUCHED
+};
+
+struct MoeFit {
+  Device device; /* numbers only */
+  Layer layer;
+  guint32 tp;
+  gboolean is_split_so; /* as the table's experts are */
+  Curve *ratio;         /* over log2 of the tokens: to the roofline's time */
+  double last;          /* tokens */
+};
+
+static const Matrix *
+experts_matrix(const Layer *layer)
+{
+  for (guint i = 0; i < layer->n_matrices; i++)
+    if (layer->matrices[i].copies > 1)
+      return &layer->matrices[i];
+  return NULL;
+}
+
+/* Of the layer's experts, however they are split over devices that share each of them. */
+static gboolean
+is_for(const ProfileSample *sample, const Model *model, const Layer *layer)
+{
+  return sample->shape[SHAPE_HIDDEN] == model->hidden && sample->shape[SHAPE_FFN] == layer->ffn &&
+         sample->shape[SHAPE_ACTIVE] == layer->active_experts &&
+         sample->shape[SHAPE_EXPERTS] == layer->experts && sample->shape[SHAPE_EP] == 1;
+}
+
+/* One table: a variant, a dtype, and by how many devices an expert is split. */
+typedef struct {
+  const char *variant, *dtype;
+  gint64 tp;
+} Table;
+
+static gboolean
+has_table(const Profile *profile, const Model *model, const Layer *layer, Table *table)
+{
+  gint64 asked = table->tp, best = 0;
+  guint n;
+  const ProfileSample *samples = profile_samples(profile, OP_MOE, &n);
+
+  for (guint i = 0; i < n; i++) {
+    gint64 tp = samples[i].shape[SHAPE_TP];
+    if (!g_str_equal(samples[i].variant, table->variant) ||
+        !g_str_equal(samples[i].dtype, table->dtype) || !is_for(&samples[i], model, layer))
+      continue;
+    if (best == 0 ||
+        fabs(log2((double)tp / (double)asked)) < fabs(log2((double)best / (double)asked)))
+      best = tp;
+  }
+  table->tp = best;
+  return best > 0;
+}
+
+/* The table that serves: of draws as they were observed, if there is one. */
+static gboolean
+find_table(const Profile *profile, const Model *model, const Layer *layer, guint32 tp, Table *table)
+{
+  gboolean is_latent = layer->mixer.kind == MIXER_LATENT || layer->mixer.kind == MIXER_SPARSE;
+  const char *const variants[] = {is_latent ? "power_law_1.01" : "power_law_1.2",
+                                  is_latent ? "power_law_1.2" : "power_law_1.01", MOE_TOUCHED,
+                                  "uniform", "balanced"};
+  const Matrix *experts = experts_matrix(layer);
+
+  for (guint i = 0; experts != NULL && i < G_N_ELEMENTS(variants); i++) {
+    *table = (Table){.variant = variants[i],
+                     .dtype = dtype_serving(profile, OP_MOE, variants[i], experts->format.name),
+                     .tp = tp};
+    if (table->dtype != NULL && has_table(profile, model, layer, table))
+      return TRUE;
+  }
+  return FALSE;
+}
+
+const char *
+moe_fit_distribution(const Profile *profile, const Model *model, const Layer *layer, guint32 tp)
+{
+  Table table;
+
+  return find_table(profile, model, layer, tp, &table) ? table.variant : NULL;
+}
+
+typedef struct {
+  double tokens, touched, ps;
+} Timing;
+
+static int
+compare_timings(gconstpointer a, gconstpointer b)
+{
+  const Timing *p = a, *q = b;
+
+  if (p->tokens != q->tokens)
+    return p->tokens < q->tokens ? -1 : 1;
+  return (p->touched > q->touched) - (p->touched < q->touched);
+}
+
+static GArray *
+timings_of(const Profile *profile, const Model *model, const Layer *layer, const Table *table)
+{
+  GArray *timings = g_array_new(FALSE, FALSE, sizeof(Timing));
+  guint n;
+  const ProfileSample *samples = profile_samples(profile, OP_MOE, &n);
+
+  for (guint i = 0; i < n; i++) {
+    const Timing timing = {.tokens = (double)samples[i].shape[SHAPE_TOKENS],
+                           .touched = (double)samples[i].shape[SHAPE_TOUCHED],
+                           .ps = samples[i].median_ns * PS_PER_NS};
+    if (g_str_equal(samples[i].variant, table->variant) &&
+        g_str_equal(samples[i].dtype, table->dtype) && is_for(&samples[i], model, layer) &&
+        samples[i].shape[SHAPE_TP] == table->tp)
+      g_array_append_val(timings, timing);
+  }
+  g_array_sort(timings, compare_timings);
+  return timings;
+}
+
+/* Of timings of as many tokens, that at the experts which they are expected to touch; where draws
+ * are the table's there is one. */
+static double
+time_at_touched(const MoeFit *fit, const Timing *timings, guint n)
+{
+  double share = (double)fit->layer.active_experts / fit->layer.experts;
+  double touched = fit->layer.experts * (1 - pow(1 - share, timings->tokens));
+  g_autofree double *x = g_new(double, n);
+  g_autofree double *y = g_new(double, n);
+  g_autoptr(Curve) curve = NULL;
+  gboolean inside;
+
+  if (n == 1)
+    return timings->ps;
+  for (guint i = 0; i < n; i++) {
+    x[i] = timings[i].touched;
+    y[i] = timings[i].ps;
+  }
+  curve = curve_new(x, y, n);
+  return curve_at(curve, touched, &inside);
+}
+
+static double
+roofline_ps(const MoeFit *fit, const WhatIf *what_if, guint64 tokens, guint32 tp)
+{
+  return (double)roofline_experts_ps(&fit->device, what_if, tokens, &fit->layer, tp);
+}
+
+static void
+add_curve(MoeFit *fit, const GArray *timings, guint32 tp)
+{
+  const WhatIf none = WHAT_IF_NONE;
+  const Timing *rows = (const Timing *)(gconstpointer)timings->data;
+  g_autofree double *x = g_new(double, timings->len);
+  g_autofree double *y = g_new(double, timings->len);
+  guint kept = 0;
+
+  for (guint i = 0, j; i < timings->len; i = j) {
+    for (j = i + 1; j < timings->len && rows[j].tokens == rows[i].tokens;)
+      j++;
+    x[kept] = log2(rows[i].tokens);
+    y[kept++] = time_at_touched(fit, rows + i, j - i) /
+                roofline_ps(fit, &none, (guint64)rows[i].tokens, tp);
+    fit->last = rows[i].tokens;
+  }
+  fit->ratio = curve_new(x, y, kept);
+}
+
+MoeFit *
+moe_fit_new(const Profile *profile, const Device *device, const Model *model, const Layer *layer,
+            guint32 tp)
+{
+  g_autoptr(GArray) timings = NULL;
+  Table table;
+  MoeFit *fit;
+
+  if (!find_table(profile, model, layer, tp, &table))
+    return NULL;
+  timings = timings_of(profile, model, layer, &table);
+  fit = g_new0(MoeFit, 1);
+  fit->device = *device;
+  fit->layer = *layer;
+  fit->tp = tp;
+  fit->is_split_so = table.tp == tp;
+  add_curve(fit, timings, (guint32)table.tp);
+  return fit;
+}
+
+void
+moe_fit_free(MoeFit *fit)
+{
+  if (fit == NULL)
+    return;
+  curve_free(fit->ratio);
+  g_free(fit);
+}
+
+double
+moe_fit_ps(const MoeFit *fit, const WhatIf *what_if, guint64 tokens, gboolean *measured)
+{
+  double at = MIN(log2((double)tokens), fit->ratio->x[fit->ratio->n - 1]);
+  double ratio = curve_at(fit->ratio, at, measured);
+
+  *measured &= fit->is_split_so && (double)tokens <= fit->last;
+  return ratio * roofline_ps(fit, what_if, tokens, fit->tp);
+}

@@ -1,0 +1,32 @@
+/* Routed experts of one layer from a profile.
+ *
+ * Samples are keyed by the products' dtype, hidden size, an expert's width, how many a token passes
+ * of how many, and how they are split. How tokens were drawn among the experts is the table's: by a
+ * power law that was observed (exponent 1.01 for DeepSeek-V3, 1.2 for Qwen3-235B: aiconfigurator,
+ * POWER_LAW_DISTRIBUTION.md), balanced, or, where the table goes by how many experts are touched,
+ * each token's alike, E (1 - (1 - k/E)^tokens). Between points the time is the roofline's of the
+ * same experts, scaled as the points beside it are to theirs.
+ */
+#pragma once
+
+#include "calib/devices/device.h"
+#include "calib/profile.h"
+#include "sim/model.h"
+#include "what_if.h"
+
+typedef struct MoeFit MoeFit;
+
+/* Of one kind of layer on one of `tp` devices; NULL if the profile has none of its shape, split
+ * so or otherwise. */
+MoeFit *moe_fit_new(const Profile *profile, const Device *device, const Model *model,
+                    const Layer *layer, guint32 tp);
+void moe_fit_free(MoeFit *fit);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MoeFit, moe_fit_free)
+
+/* The variant of OP_MOE that serves; NULL: none does. Valid as long as the profile. */
+const char *moe_fit_distribution(const Profile *profile, const Model *model, const Layer *layer,
+                                 guint32 tp);
+
+/* Picoseconds for `tokens` of a batch. *measured: the split is the table's, and tokens lie in its
+ * range. */
+double moe_fit_ps(const MoeFit *fit, const WhatIf *what_if, guint64 tokens, gboolean *measured);

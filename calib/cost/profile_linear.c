@@ -1,0 +1,157 @@
+#include "profile_linear.h"
+
+#include "dtype.h"
+#include "gemm_fit.h"
+#include "moe_fit.h"
+
+/* One product of a kind of layer, that is there once. */
+typedef struct {
+  guint64 n, k;
+  WeightFormat format;
+  const GemmFit *fit; /* NULL: modelled */
+} PlainProduct;
+
+typedef struct {
+  guint32 layers;
+  guint n_products;
+  PlainProduct products[LAYER_MATRICES];
+  Layer layer; /* whose experts are the rest */
+  MoeFit *experts;
+} LinearKind;
+
+struct ProfileLinear {
+  Device device; /* numbers only */
+  WhatIf what_if;
+  guint32 tp;
+  GPtrArray *fits; /* of GemmFit, one a dtype */
+  guint n_kinds;
+  LinearKind *kinds;
+};
+
+/* The curves of the dtype that serves a format, made once. */
+static const GemmFit *
+fit_for(const ProfileLinear *self, const Profile *profile, const Device *device, const char *format,
+        GHashTable *made)
+{
+  const char *dtype = dtype_serving(profile, OP_GEMM, "", format);
+  GemmFit *fit;
+
+  if (dtype == NULL)
+    return NULL;
+  fit = g_hash_table_lookup(made, dtype);
+  if (fit == NULL) {
+    fit = gemm_fit_new(profile, device, dtype, NULL, NULL);
+    g_ptr_array_add(self->fits, fit);
+    g_hash_table_insert(made, (gpointer)dtype, fit);
+  }
+  return fit;
+}
+
+/* TRUE if any of its products is served. */
+static gboolean
+add_kind(ProfileLinear *self, const Profile *profile, const RooflineConfig *config, guint i,
+         gboolean without_mixer, GHashTable *made)
+{
+  const Layer *layer = &config->model->kinds[i];
+  LinearKind *kind = &self->kinds[self->n_kinds++];
+  gboolean any = FALSE;
+
+  kind->layers = layer->count;
+  kind->layer = *layer;
+  for (guint j = without_mixer ? layer->n_mixer_matrices : 0; j < layer->n_matrices; j++) {
+    const Matrix *matrix = &layer->matrices[j];
+    PlainProduct *product = &kind->products[kind->n_products];
+    if (matrix->copies > 1)
+      continue;
+    kind->n_products++;
+    *product =
+        (PlainProduct){.n = matrix_rank_n(matrix, &layer->mixer, self->tp),
+                       .k = matrix_rank_k(matrix, self->tp),
+                       .format = matrix->format,
+                       .fit = fit_for(self, profile, config->device, matrix->format.name, made)};
+    any |= product->fit != NULL;
+  }
+  if (layer->experts > 0)
+    kind->experts = moe_fit_new(profile, config->device, config->model, layer, self->tp);
+  return any || kind->experts != NULL;
+}
+
+ProfileLinear *
+profile_linear_new(const Profile *profile, const RooflineConfig *config,
+                   const ProfileAttention *attention)
+{
+  ProfileLinear *self = g_new0(ProfileLinear, 1);
+  g_autoptr(GHashTable) made = g_hash_table_new(g_str_hash, g_str_equal);
+  gboolean any = FALSE;
+
+  self->device = *config->device;
+  self->what_if = config->what_if;
+  self->tp = config->tensor_parallel_size;
+  self->fits = g_ptr_array_new_with_free_func((GDestroyNotify)gemm_fit_free);
+  self->kinds = g_new0(LinearKind, config->model->n_kinds);
+  for (guint i = 0; i < config->model->n_kinds; i++)
+    any |= add_kind(self, profile, config, i,
+                    attention != NULL && profile_attention_has_products(attention, i), made);
+  if (any)
+    return self;
+  profile_linear_free(self);
+  return NULL;
+}
+
+void
+profile_linear_free(ProfileLinear *self)
+{
+  if (self == NULL)
+    return;
+  for (guint i = 0; i < self->n_kinds; i++)
+    moe_fit_free(self->kinds[i].experts);
+  g_free(self->kinds);
+  g_ptr_array_unref(self->fits);
+  g_free(self);
+}
+
+static void
+add_time(ProfileTime *sum, double ps, gboolean is_served, gboolean measured)
+{
+  sum->ps += ps;
+  sum->measured_ps += is_served && measured ? ps : 0;
+  sum->scaled_ps += is_served && !measured ? ps : 0;
+}
+
+static void
+add_experts(const ProfileLinear *self, const LinearKind *kind, guint64 tokens, ProfileTime *sum)
+{
+  gboolean measured = FALSE;
+  double ps = kind->experts != NULL ? moe_fit_ps(kind->experts, &self->what_if, tokens, &measured)
+                                    : (double)roofline_experts_ps(&self->device, &self->what_if,
+                                                                  tokens, &kind->layer, self->tp);
+
+  add_time(sum, ps, kind->experts != NULL, measured);
+}
+
+ProfileTime
+profile_linear_time(const ProfileLinear *self, guint64 tokens)
+{
+  ProfileTime sum = {0};
+
+  for (guint i = 0; i < self->n_kinds; i++) {
+    const LinearKind *kind = &self->kinds[i];
+    ProfileTime layer = {0};
+    for (guint j = 0; j < kind->n_products; j++) {
+      const PlainProduct *product = &kind->products[j];
+      gboolean measured = FALSE;
+      double ps =
+          product->fit != NULL
+              ? gemm_fit_ps(product->fit, &self->what_if, tokens, product->n, product->k, &measured)
+              : (double)roofline_gemm_ps(&self->device, &self->what_if, tokens, product->n,
+                                         product->k, &product->format);
+      add_time(&layer, ps, product->fit != NULL, measured);
+    }
+    if (kind->layer.experts > 0)
+      add_experts(self, kind, tokens, &layer);
+    sum.ps += kind->layers * layer.ps;
+    sum.measured_ps += kind->layers * layer.measured_ps;
+    sum.scaled_ps += kind->layers * layer.scaled_ps;
+  }
+  return sum;
+}

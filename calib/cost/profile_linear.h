@@ -1,0 +1,23 @@
+/* The products of all layers, over a step's tokens, from a profile: plain ones from curves of
+ * their dtype, routed experts from the tables of such layers. What has no table is modelled.
+ */
+#pragma once
+
+#include "calib/profile.h"
+#include "profile_attention.h"
+#include "roofline.h"
+
+typedef struct ProfileLinear ProfileLinear;
+
+/* Times in picoseconds. */
+typedef struct {
+  double ps, measured_ps, scaled_ps; /* the rest is modelled */
+} ProfileTime;
+
+/* NULL if no product is served. The mixers' products that are part of the attention's blocks are
+ * left out (`attention` may be NULL). */
+ProfileLinear *profile_linear_new(const Profile *profile, const RooflineConfig *config,
+                                  const ProfileAttention *attention);
+void profile_linear_free(ProfileLinear *self);
+
+ProfileTime profile_linear_time(const ProfileLinear *self, guint64 tokens);

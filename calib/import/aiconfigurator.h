@@ -1,0 +1,43 @@
+/* aiconfigurator's tables, between the files that read them. */
+#pragma once
+
+#include "common.h"
+
+/* What a file is of as a whole: its columns framework, version and device. */
+enum { AICONFIGURATOR_OF_FILE = 3 };
+
+typedef struct {
+  Profile *profile;
+  CsvTable *table;
+  guint first;          /* sample of this file */
+  GHashTable *left_out; /* rows by reason: text to count */
+  guint16 origin;
+  int columns[AICONFIGURATOR_OF_FILE];
+  char *values[AICONFIGURATOR_OF_FILE]; /* of the first row */
+} Aiconfigurator;
+
+/* Finds the columns that say what the file is of. */
+void aiconfigurator_begin(Aiconfigurator *reader);
+/* The next row, which is of what the first is of: an origin is a file's, and kernels of two
+ * versions or two cards are no one table. FALSE after the last, and after a mistake. */
+gboolean aiconfigurator_next(Aiconfigurator *reader);
+void aiconfigurator_add(Aiconfigurator *reader, OperationKind kind, const char *variant,
+                        const char *dtype, const gint64 *shape, double time_ms);
+void aiconfigurator_leave_out(Aiconfigurator *reader, const char *reason);
+
+/* The text of a column that not all versions write, "" where it is missing; likewise a number, 0.
+ */
+const char *aiconfigurator_text(CsvTable *table, const char *column);
+gint64 aiconfigurator_whole(CsvTable *table, const char *column);
+
+/* Each reads the rows of one kind of table. */
+gboolean aiconfigurator_read_gemm(Aiconfigurator *reader, GError **error);
+gboolean aiconfigurator_read_quantize(Aiconfigurator *reader, GError **error);
+gboolean aiconfigurator_read_collectives(Aiconfigurator *reader, GError **error);
+gboolean aiconfigurator_read_moe(Aiconfigurator *reader, GError **error);
+gboolean aiconfigurator_read_recurrent(Aiconfigurator *reader, GError **error);
+gboolean aiconfigurator_read_attention(Aiconfigurator *reader, GError **error);
+gboolean aiconfigurator_read_mla(Aiconfigurator *reader, GError **error);
+
+/* Chunks after cached tokens, from prompts without, if the file has no others. */
+void aiconfigurator_derive_cached(Aiconfigurator *reader);

@@ -1,0 +1,128 @@
+#include "swap_copies.h"
+
+SwapCopies *
+swap_copies_new(void)
+{
+  SwapCopies *copies = g_new0(SwapCopies, 1);
+
+  for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++)
+    copies->ways[d] = g_array_new(FALSE, FALSE, sizeof(SwapJob));
+  return copies;
+}
+
+void
+swap_copies_free(SwapCopies *copies)
+{
+  if (copies == NULL)
+    return;
+  for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++)
+    g_array_unref(copies->ways[d]);
+  g_free(copies);
+}
+
+static SwapJob *
+job_at(const SwapCopies *copies, CopyDirection direction, guint i)
+{
+  return &g_array_index(copies->ways[direction], SwapJob, i);
+}
+
+void
+swap_copies_add(SwapCopies *copies, CopyDirection direction, Sequence *sequence, guint32 blocks)
+{
+  const SwapJob job = {.sequence = sequence, .blocks = blocks, .end_ps = G_MAXINT64};
+
+  g_array_append_val(copies->ways[direction], job);
+}
+
+void
+swap_copies_cancel(SwapCopies *copies, const Sequence *sequence)
+{
+  GArray *way = copies->ways[COPY_OUT];
+
+  for (guint i = way->len; i-- > 0;)
+    if (job_at(copies, COPY_OUT, i)->sequence == sequence) {
+      g_assert(job_at(copies, COPY_OUT, i)->end_ps == G_MAXINT64);
+      g_array_remove_index(way, i);
+      return;
+    }
+  g_assert_not_reached();
+}
+
+void
+swap_copies_submit(SwapCopies *copies, gint64 now_ps, CopyLink *link, CopyDuration duration,
+                   gpointer data)
+{
+  for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++) {
+    guint first = copies->ways[d]->len;
+    while (first > 0 && job_at(copies, d, first - 1)->end_ps == G_MAXINT64)
+      first--;
+    for (guint i = first; i < copies->ways[d]->len; i++) {
+      SwapJob *job = job_at(copies, d, i);
+      job->end_ps = copy_link_submit(link, d, now_ps, duration(data, d, job->blocks));
+    }
+  }
+}
+
+/* When a copy that would end at end_ps does, where it is slowed between begin_ps and until_ps. */
+static gint64
+slowed_end_ps(gint64 end_ps, gint64 begin_ps, gint64 until_ps, double slowdown)
+{
+  gint64 alone_ps = end_ps - begin_ps, beside_ps = until_ps - begin_ps;
+  gint64 done_ps = (gint64)((double)beside_ps / (1 + slowdown));
+
+  if (alone_ps <= 0)
+    return end_ps;
+  if (alone_ps < done_ps)
+    return begin_ps + (gint64)((double)alone_ps * (1 + slowdown));
+  return end_ps + beside_ps - done_ps;
+}
+
+void
+swap_copies_slow(SwapCopies *copies, CopyLink *link, CopyDirection direction, gint64 begin_ps,
+                 gint64 end_ps, double slowdown)
+{
+  if (slowdown <= 0)
+    return;
+  for (guint i = 0; i < copies->ways[direction]->len; i++) {
+    SwapJob *job = job_at(copies, direction, i);
+    if (job->end_ps < G_MAXINT64)
+      job->end_ps = slowed_end_ps(job->end_ps, begin_ps, end_ps, slowdown);
+  }
+  link->free_ps[direction] = slowed_end_ps(link->free_ps[direction], begin_ps, end_ps, slowdown);
+}
+
+gboolean
+swap_copies_take_ended(SwapCopies *copies, CopyDirection direction, gint64 by_ps, SwapJob *job)
+{
+  if (copies->ways[direction]->len == 0 || job_at(copies, direction, 0)->end_ps > by_ps)
+    return FALSE;
+  *job = *job_at(copies, direction, 0);
+  g_array_remove_index(copies->ways[direction], 0);
+  return TRUE;
+}
+
+gint64
+swap_copies_busy_ps(const SwapCopies *copies, CopyDirection direction, gint64 now_ps,
+                    CostModel *cost)
+{
+  gint64 busy_ps = 0;
+
+  for (guint i = copies->ways[direction]->len; i-- > 0;) {
+    const SwapJob *job = job_at(copies, direction, i);
+    if (job->end_ps < G_MAXINT64)
+      return busy_ps + MAX(0, job->end_ps - now_ps);
+    busy_ps += cost != NULL ? cost_model_copy_ps(cost, direction, job->blocks) : 0;
+  }
+  return busy_ps;
+}
+
+gint64
+swap_copies_next_end_ps(const SwapCopies *copies)
+{
+  gint64 next_ps = G_MAXINT64;
+
+  for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++)
+    if (copies->ways[d]->len > 0)
+      next_ps = MIN(next_ps, job_at(copies, d, 0)->end_ps);
+  return next_ps;
+}

@@ -1,0 +1,51 @@
+/* Copies of swapped blocks that run beside the steps: jobs on a link, which has a queue each way.
+ *
+ * A job is decided in a step, submitted when that step begins, and over when a step or a wait ends
+ * after it. What it reads and what it writes is held until then: a victim's blocks in the pool are
+ * free, and a sequence that came back runs, when its copy has ended. Of one way the first decided
+ * ends first. scheduler/copies.c says what becomes of the sequences.
+ */
+#pragma once
+
+#include "copy_link.h"
+#include "sequence.h"
+
+typedef struct {
+  Sequence *sequence;
+  guint32 blocks;
+  gint64 end_ps; /* G_MAXINT64: not submitted */
+} SwapJob;
+
+typedef struct {
+  GArray *ways[2]; /* by CopyDirection, of SwapJob: those under way, the first decided first */
+} SwapCopies;
+
+SwapCopies *swap_copies_new(void);
+void swap_copies_free(SwapCopies *copies);
+
+static inline gboolean
+swap_copies_are_under_way(const SwapCopies *copies)
+{
+  return copies->ways[COPY_OUT]->len + copies->ways[COPY_IN]->len > 0;
+}
+
+void swap_copies_add(SwapCopies *copies, CopyDirection direction, Sequence *sequence,
+                     guint32 blocks);
+/* The sequence's copy out, which is not submitted yet, is not made. */
+void swap_copies_cancel(SwapCopies *copies, const Sequence *sequence);
+/* What is not submitted is now. */
+void swap_copies_submit(SwapCopies *copies, gint64 now_ps, CopyLink *link, CopyDuration duration,
+                        gpointer data);
+/* A step from begin_ps to end_ps computes beside the copies of that way, which makes them take
+ * (1 + slowdown) times as long meanwhile. */
+void swap_copies_slow(SwapCopies *copies, CopyLink *link, CopyDirection direction, gint64 begin_ps,
+                      gint64 end_ps, double slowdown);
+/* The next job of that way that is over by then, taken out. FALSE: there is none. */
+gboolean swap_copies_take_ended(SwapCopies *copies, CopyDirection direction, gint64 by_ps,
+                                SwapJob *job);
+/* How long a way is busy from now_ps on, those included that are not submitted; without a cost model
+ * they take no time. */
+gint64 swap_copies_busy_ps(const SwapCopies *copies, CopyDirection direction, gint64 now_ps,
+                           CostModel *cost);
+/* When the next one ends that was submitted; G_MAXINT64 if there is none. */
+gint64 swap_copies_next_end_ps(const SwapCopies *copies);

@@ -1,0 +1,32 @@
+/* Which policy is best at a point, and by how much. A gain is by how much a figure is better than
+ * under the engine's own policies, seed by seed with the same random numbers; its interval is of
+ * the mean over seeds (Student, 95 %). */
+#pragma once
+
+#include "map.h"
+
+typedef struct {
+  double gain; /* 0.1: 10 % better; NAN: nothing to compare */
+  double half; /* of the interval; NAN with one seed */
+  guint n_seeds;
+} MapGain;
+
+/* More is better, or less? */
+gboolean map_figure_is_rate(guint figure);
+
+MapGain policy_map_gain(const PolicyMap *map, guint point, guint choice, guint figure);
+/* The bounds are left out. FALSE: this one is a bound, or changes what is not of that kind
+ * (POLICY_KINDS: of any). */
+gboolean policy_map_is_held(const PolicyMap *map, guint choice, guint kind);
+/* The choice with the largest gain of those that are held; 0, the engine's own, where none gains.
+ */
+guint policy_map_best(const PolicyMap *map, guint point, guint kind, guint figure, MapGain *gain);
+/* TRUE if the gain is beyond what seeds do, and at least MAP_LEAST_GAIN. */
+#define MAP_LEAST_GAIN 0.005
+gboolean map_gain_counts(const MapGain *gain);
+/* TRUE if the engine's own policies have been run there. */
+gboolean policy_map_is_run(const PolicyMap *map, guint point);
+/* Of the engine's own policies, the mean over seeds; NAN where they have not been run. */
+double policy_map_own(const PolicyMap *map, guint point, guint figure);
+/* How many policies other than the engine's own have been run there, bounds left out. */
+guint policy_map_alternatives(const PolicyMap *map, guint point);
