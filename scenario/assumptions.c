@@ -47,8 +47,13 @@ add_groups(json_t *list, const Scenario *s)
                             "groups of layers share the pool, as in vLLM's hybrid manager",
                             groups->group_layers, groups->n_groups));
   if (s->config.prefix_caching)
-    add(list, g_strdup("what a preempted sequence leaves in the prefix cache is lost to it: a "
-                       "window's groups lose their part first, and no prompt shares a prefix"));
+    add(list, g_strdup("where no prompt of a trace has prefix hashes, what a preempted sequence "
+                       "leaves in the prefix cache is lost to it"));
+  if (kv_groups_state_tokens(groups) > 0)
+    add(list, g_strdup_printf("the prefix cache has a recurrent state every %u tokens, where "
+                              "prefills stop for it (mamba_cache_mode align); the last of a prompt "
+                              "takes a step of its own, which kernels spare since 0.29",
+                              kv_groups_state_tokens(groups)));
 }
 
 /* Of windows where blocks are of all layers. */
@@ -124,4 +129,20 @@ scenario_assume_host(const Scenario *s, HostScheduler scheduler, json_t *list)
                             cost->step_ps / PS_PER_US, cost->step_least_ps / PS_PER_US,
                             cost->step_most_ps / PS_PER_US, cost->eager_ps / PS_PER_US,
                             cost->eager_least_ps / PS_PER_US, cost->eager_most_ps / PS_PER_US));
+}
+
+void
+scenario_assume_parallel(const Scenario *s, const Settings *settings, json_t *list)
+{
+  if (settings->enable_expert_parallel)
+    add(list, g_strdup("each token draws its experts alike and by itself, and the busiest rank is "
+                       "waited for"));
+  if (s->data_parallel_size == 1)
+    return;
+  add(list, g_strdup_printf("%u engines, and blocks and limits are of each; the front end knows "
+                            "their queues at once",
+                            s->data_parallel_size));
+  if (s->model->experts > 0)
+    add(list, g_strdup("engines step together with as many tokens each, all-gather them before "
+                       "experts and reduce-scatter behind"));
 }

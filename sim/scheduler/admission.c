@@ -39,9 +39,12 @@ ask(Scheduler *self, const Sequence *candidate, guint32 now_blocks, guint32 whol
       .n_running = self->described->len,
       .now_blocks = now_blocks,
       .whole_blocks = whole_blocks,
-      .free_blocks = scheduler_available_blocks(self, candidate),
+      .free_blocks = scheduler_available_blocks(self, candidate) - self->pool.free_blocks +
+                     scheduler_unheld_blocks(self),
       .total_blocks = self->pool.total_blocks,
       .block_size = self->config.block_size,
+      .groups = self->pool.groups,
+      .in_flight_tokens = scheduler_in_flight_tokens(self->class, &self->config),
       .state = self->admission_state,
       .options = &self->config.admission_options,
   };
@@ -62,6 +65,7 @@ scheduler_admits(Scheduler *self, const Sequence *candidate, guint32 now_blocks,
   self->described->len = 0;
   add_queue(self, &self->running);
   add_queue(self, &self->held);
+  add_queue(self, &self->prefilling);
   add_queue(self, &self->returning);
   for (guint i = 0; i < n_planned; i++)
     add_queue(self, &self->scratch[i]);

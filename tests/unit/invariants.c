@@ -224,17 +224,16 @@ any_values(GRand *rand, const Policy *policy)
   return values;
 }
 
-/* SGLang's settings, and those that engines have which only recompute. */
+/* SGLang's settings, and those of other engines with an order of victims of their own. */
 static void
 pick_own_settings(Case *c, GRand *rand)
 {
   SchedulerConfig *config = &c->config;
 
-  if (!(c->class->features & SCHEDULER_ONLY_RECOMPUTES))
+  if (!(c->class->features & SCHEDULER_OWN_VICTIMS))
     return;
-  config->overflow = &overflow_recompute;
-  config->victim = &victim_newest;
-  config->admission = &admission_engine;
+  if (coin(rand))
+    config->victim = &victim_engine;
   config->capacity_policy = (CapacityPolicy)pick(rand, 0, 2);
   if (!(c->class->features & SCHEDULER_IS_SGLANG))
     return;
@@ -243,7 +242,7 @@ pick_own_settings(Case *c, GRand *rand)
   config->async_scheduling = coin(rand);
   config->chunked_prefill_size = coin(rand) ? 0 : pick(rand, 1, 4) * config->block_size;
   config->max_prefill_tokens = pick(rand, 1, 600);
-  config->schedule_conservativeness = g_rand_double_range(rand, 0, coin(rand) ? 0.1 : 2);
+  config->schedule_conservativeness = g_rand_double_range(rand, 0, pick(rand, 0, 4) > 0 ? 0.02 : 2);
   config->mixed_chunk = pick(rand, 0, 3) == 0 && config->chunked_prefill_size > 0;
   config->ignore_eos = pick(rand, 0, 3) == 0;
 }
@@ -255,8 +254,8 @@ pick_groups(Case *c, GRand *rand)
   KvGroups *groups = &c->config.kv_groups;
   guint n = pick(rand, 1, 3);
 
-  if ((c->class->features & SCHEDULER_HAS_KV_GROUPS) == 0 || c->config.prefix_caching ||
-      c->config.admission->admits != NULL || coin(rand))
+  if ((c->class->features & SCHEDULER_HAS_KV_GROUPS) == 0 || c->config.num_offload_blocks > 0 ||
+      coin(rand))
     return;
   for (guint i = 0; i < n; i++) {
     KvGroupKind *kind = &groups->kinds[i];
@@ -270,6 +269,9 @@ pick_groups(Case *c, GRand *rand)
     groups->n_groups += kind->groups;
   }
   groups->n_kinds = n;
+  if (c->config.prefix_caching && !kv_groups_keep_states(groups))
+    c->config.prefix_caching = FALSE;
+  c->config.named_blocks = FALSE;
 }
 
 /* class: NULL: any. */
@@ -362,7 +364,8 @@ add_queue(const Scheduler *scheduler, const SequenceQueue *queue, guint32 *gpu, 
     g_assert_true(s->queue == queue);
     g_assert_true((s->next != NULL ? s->next->previous : queue->tail) == s);
     *gpu += s->in_clock ? decode_clock_blocks(&scheduler->clock, s) : s->blocks;
-    if (scheduler->pool.cache == NULL && scheduler->pool.runs == NULL)
+    if (scheduler->pool.cache == NULL && scheduler->pool.runs == NULL &&
+        scheduler->pool.group_cache == NULL)
       *gpu += s->leaving_blocks;
     *host += s->copies_are_free ? 0 : s->host_blocks;
   }
@@ -407,6 +410,10 @@ check_conservation(Scheduler *scheduler, gboolean died)
   if (!died)
     g_assert_cmpuint(host, ==, 0);
   add_queue(scheduler, &scheduler->swapped, &gpu, &host);
+  for (guint i = 0; i < scheduler->keepers->len; i++) {
+    const Sequence *keeper = g_ptr_array_index(scheduler->keepers, i);
+    gpu += keeper->queue == NULL ? keeper->blocks : 0; /* it went to the waiting queue's tail */
+  }
   if (!died)
     g_assert_cmpuint(gpu, ==, scheduler->kept_blocks + pool->leaving_blocks);
   add_queue(scheduler, &scheduler->returning, &gpu, &host);
@@ -415,8 +422,8 @@ check_conservation(Scheduler *scheduler, gboolean died)
   add_queue(scheduler, &scheduler->held, &gpu, &nowhere);
   g_assert_cmpuint(nowhere, ==, 0);
   if (scheduler->class == &scheduler_sglang)
-    gpu += sglang_available_blocks(scheduler) - pool->free_blocks; /* what nobody holds and stays */
-  if (pool->cache == NULL &&
+    gpu += scheduler_unheld_blocks(scheduler) - pool->free_blocks; /* what nobody holds and stays */
+  if (pool->cache == NULL && pool->group_cache == NULL &&
       !(scheduler->class == &scheduler_sglang && scheduler->config.prefix_caching))
     g_assert_cmpuint(gpu + pool->free_blocks, ==, pool->total_blocks);
   else
@@ -674,7 +681,11 @@ all_fit_alone(const Case *c)
   for (guint32 i = 0; i < workload_count(c->workload); i++) {
     const Request *request = workload_request(c->workload, i);
     guint64 tokens = (guint64)request->prompt_tokens + request_max_tokens(request);
-    if (tokens / c->config.block_size + 1 >= pool)
+    guint64 blocks = tokens / c->config.block_size;
+    if (c->config.kv_groups.n_kinds > 0)
+      blocks = kv_groups_most_blocks(&c->config.kv_groups, tokens,
+                                     scheduler_in_flight_tokens(c->class, &c->config));
+    if (blocks + 1 >= pool)
       return FALSE;
   }
   return TRUE;
