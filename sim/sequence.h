@@ -52,7 +52,7 @@ struct Sequence {
 
   /* The decode clock's own. */
   gboolean in_clock;
-  guint32 heap_index[1 + CONTEXT_WINDOWS];
+  guint32 heap_index[2 + CONTEXT_WINDOWS];
   guint64 joined_ticks;
   Sequence *due_previous, *due_next; /* those that take a block at the same ticks */
 

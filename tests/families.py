@@ -170,6 +170,7 @@ def test_assumed():
         text = succeed("run", "--model", example(name), *words, *more).text
         check("Assumed: " in text and pattern in text, text)
     check("Assumed" not in succeed("run", "--model", "llama-3.1-8b", *words, *demo).text)
+    check("the tower's work" in succeed("run", "--model", example("qwen3-vl-8b"), *words, *demo).text)
     tower = json.loads(read(example("qwen3-vl-8b")))
     tower.update(model_type="llava", vision_config={"hidden_size": 9})
     tower["text_config"]["model_type"] = "qwen3"

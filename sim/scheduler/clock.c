@@ -171,10 +171,33 @@ ticks_left(const Scheduler *self, const Sequence *sequence)
   guint32 length = sequence_length(sequence), longest = scheduler_longest_length(self);
 
   if (sequence->stage != STAGE_DECODE || sequence->computed_tokens + 1 != length ||
-      sequence->blocks != sequence->computed_tokens / self->config.block_size + 1 ||
+      sequence->blocks != decode_clock_blocks_at(&self->clock, length) ||
       length >= longest || (self->offload != NULL && offload_may_store(self->offload, sequence)))
     return 0;
   return MIN(sequence->output_limit - sequence->generated_tokens, longest - length);
+}
+
+/* Where groups share the pool members only count what they take and give back. */
+static gboolean
+may_use_clock(const Scheduler *self)
+{
+  return self->pool.groups == NULL ||
+         (self->pool.group_cache == NULL && self->config.victim->rank == NULL);
+}
+
+gboolean
+scheduler_supply_groups(Scheduler *self)
+{
+  DecodeClock *clock = &self->clock;
+  guint64 most = (guint64)clock->count * (clock->groups != NULL ? clock->groups->n_groups : 0);
+
+  if (clock->count == 0 || clock->groups == NULL)
+    return TRUE;
+  if ((clock->lag > 0 && !self->tick_in_flight) ||
+      (most > self->pool.free_blocks && decode_clock_taken_blocks(clock) > self->pool.free_blocks))
+    return FALSE;
+  decode_clock_supply(clock, &self->pool.free_blocks);
+  return TRUE;
 }
 
 void
@@ -182,8 +205,7 @@ scheduler_join_clock(Scheduler *self, Step *step)
 {
   Sequence *loose = NULL, *next;
 
-  /* Members take blocks and give none back. */
-  if (!self->stride || self->pool.groups != NULL || step->clocked_at == step->entries->len ||
+  if (!self->stride || !may_use_clock(self) || step->clocked_at == step->entries->len ||
       g_array_index(step->entries, StepEntry, step->clocked_at).kind != ENTRY_DECODE)
     return;
   loose = scheduler_first_loose(self);
@@ -212,6 +234,8 @@ count_growth(Scheduler *self, Step *step, guint64 repeats)
   guint32 places = (guint32)MIN(step->block_size, repeats - 1), grown = 0;
   guint32 place = (guint32)((self->clock.ticks + 1) % step->block_size);
 
+  /* With groups the lists are empty: nothing changes while the step is repeated. */
+
   for (guint32 i = 0; i < places; i++) {
     grown += self->clock.due[place].length;
     step->grown[i] = grown;
@@ -229,6 +253,7 @@ scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
     return;
   limit = MIN(decode_clock_ticks_to_end(&self->clock), REPEAT_MAX);
   limit = MIN(limit, decode_clock_ticks_to_kink(&self->clock));
+  limit = MIN(limit, decode_clock_ticks_to_change(&self->clock));
   if (limit <= 1)
     return;
   count_growth(self, step, limit);
@@ -247,6 +272,7 @@ scheduler_leave_clock(Scheduler *self, Sequence *member)
   decode_clock_leave(&self->clock, member);
   if (self->tick_in_flight) {
     member->in_flight = member->computing = self->config.async_scheduling;
+    member->flying_tokens = self->config.async_scheduling ? 1 : 0;
     g_ptr_array_add(self->left_in_flight, member);
   }
   note_registered(self, member);
