@@ -94,7 +94,7 @@ typedef enum {
   /* With groups: what is given back is not in the sight of a step in flight either; a prompt is
    * admitted by the blocks that it holds at its widest, else by all that it ever takes; recurrent
    * states are cached where prefixes are. */
-  SCHEDULER_GIVES_BACK_SETTLED = 1 << 19,
+  SCHEDULER_GIVES_BACK_SETTLED = 1 << 23,
   SCHEDULER_GATE_KNOWS_WINDOWS = 1 << 20,
   SCHEDULER_CACHES_STATES_BY_DEFAULT = 1 << 21,
   SCHEDULER_REUSES_PARTIAL_WINDOWS = 1 << 22, /* as REUSES_PARTIAL_FIRST, of groups with windows */
