@@ -199,17 +199,17 @@ decode_clock_taken_blocks(const DecodeClock *clock)
   return blocks;
 }
 
-void
-decode_clock_supply(DecodeClock *clock, guint32 *free_blocks)
+Sequence *
+decode_clock_take_change(DecodeClock *clock)
 {
-  while (clock->changes.count > 0 && clock->changes.events[0].ticks == clock->ticks) {
-    const Sequence *member = clock->changes.events[0].sequence;
-    guint32 computed = decode_clock_tokens(clock, member);
-    *free_blocks += decode_clock_blocks_at(clock, computed) -
-                    decode_clock_blocks_at(clock, computed + 1);
-    clock_heap_postpone(&clock->changes, change_after(clock, member, computed));
-  }
-  clock->supplied = TRUE;
+  Sequence *member;
+
+  if (clock->changes.count == 0 || clock->changes.events[0].ticks > clock->ticks)
+    return NULL;
+  member = clock->changes.events[0].sequence;
+  clock_heap_postpone(&clock->changes,
+                      change_after(clock, member, decode_clock_tokens(clock, member)));
+  return member;
 }
 
 void

@@ -74,9 +74,9 @@ Sequence *decode_clock_take_ended(DecodeClock *clock);
 guint64 decode_clock_ticks_to_change(const DecodeClock *clock);
 /* With groups: blocks that members take at the coming tick. */
 guint64 decode_clock_taken_blocks(const DecodeClock *clock);
-/* With groups: they take them and give others back, which are added to and taken off
- * *free_blocks. */
-void decode_clock_supply(DecodeClock *clock, guint32 *free_blocks);
+/* With groups: the first in running order of those that do at the coming tick, which has been
+ * supplied by then; NULL when there is none any more. */
+Sequence *decode_clock_take_change(DecodeClock *clock);
 /* Ticks until the first ends; there must be a member. */
 guint64 decode_clock_ticks_to_end(const DecodeClock *clock);
 /* Ticks for which every member sees one token more at each, or the same at all: beyond them what a

@@ -330,9 +330,9 @@ Sequence *scheduler_first_loose(const Scheduler *self);
 gboolean scheduler_take_due(Scheduler *self, Sequence *member);
 /* All members that need one do, of which there must be enough; then scheduler_note_supplied(). */
 void scheduler_take_all_due(Scheduler *self);
-/* Where groups share the pool: members take what they need and give back the rest, in any order.
- * FALSE, and nothing done, if it matters in which, since blocks are short, or if a step is not in
- * flight that they take for granted: then the clock is to be dissolved. */
+/* Where groups share the pool: members take what they need and give back the rest. FALSE, and nothing
+ * done, if blocks are short, or if a step is not in flight that they take for granted: then the
+ * clock is to be dissolved. */
 gboolean scheduler_supply_groups(Scheduler *self);
 /* Every member has the block that it needs. */
 void scheduler_note_supplied(Scheduler *self);

@@ -177,12 +177,32 @@ ticks_left(const Scheduler *self, const Sequence *sequence)
   return MIN(sequence->output_limit - sequence->generated_tokens, longest - length);
 }
 
-/* Where groups share the pool members only count what they take and give back. */
+/* Where groups share the pool members take no part in what a victim policy asks before a step. */
 static gboolean
 may_use_clock(const Scheduler *self)
 {
-  return self->pool.groups == NULL ||
-         (self->pool.group_cache == NULL && self->config.victim->rank == NULL);
+  return self->pool.groups == NULL || self->config.victim->rank == NULL;
+}
+
+/* The member takes and gives back what the coming tick asks for. What the cache was to be told of it
+ * before nobody could have found: its own outputs. */
+static void
+change_blocks(Scheduler *self, Sequence *member)
+{
+  guint32 computed = decode_clock_tokens(&self->clock, member);
+  guint32 unknown = self->config.async_scheduling ? 1 : 0;
+  Pool *pool = &self->pool;
+
+  if (pool->group_cache == NULL) {
+    pool->free_blocks += decode_clock_blocks_at(&self->clock, computed) -
+                         decode_clock_blocks_at(&self->clock, computed + 1);
+    return;
+  }
+  pool_register(pool, member, computed - unknown);
+  group_cache_give_back(pool->group_cache, member, computed - MIN(self->clock.lag, computed));
+  group_cache_take(pool->group_cache, member, computed, computed + 1);
+  pool->free_blocks = group_cache_free_blocks(pool->group_cache);
+  pool_register(pool, member, computed + 1 - unknown);
 }
 
 gboolean
@@ -190,13 +210,16 @@ scheduler_supply_groups(Scheduler *self)
 {
   DecodeClock *clock = &self->clock;
   guint64 most = (guint64)clock->count * (clock->groups != NULL ? clock->groups->n_groups : 0);
+  Sequence *member;
 
   if (clock->count == 0 || clock->groups == NULL)
     return TRUE;
   if ((clock->lag > 0 && !self->tick_in_flight) ||
       (most > self->pool.free_blocks && decode_clock_taken_blocks(clock) > self->pool.free_blocks))
     return FALSE;
-  decode_clock_supply(clock, &self->pool.free_blocks);
+  while ((member = decode_clock_take_change(clock)) != NULL)
+    change_blocks(self, member);
+  clock->supplied = TRUE;
   return TRUE;
 }
 
