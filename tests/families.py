@@ -130,6 +130,10 @@ def test_group_hits():
     for version, wanted in (("vllm-0.18", 2 * 1024), ("vllm-0.28", 2 * 1024), ("vllm", 1024)):
         check_equal((version, hits("gpt-oss-20b", same, "--scheduler", version)), (version, 2032))
         check_equal((version, hits("gpt-oss-20b", shares, "--scheduler", version)), (version, wanted))
+    words = ["run", "--model", example("qwen3-next-80b-a3b"), "--device", "b200", "--num-gpu-blocks", "2000", "--trace", "demo"]
+    check_refused([*words, "--scheduler", "vllm-0.28", "--max-num-batched-tokens", "512", "--max-num-seqs", "64"],
+                  ["512 tokens a step", "block of 544"])
+    check_refused([*words, "--no-enable-chunked-prefill"], ["--no-enable-prefix-caching"])
     # States lie 544 tokens apart: three of them before the last token; of the 1024 shared ones one is found at 544, where
     # the second prompt stops for it since 0.26.
     check_equal(hits("qwen3-next-80b-a3b", same), 3 * 544)
