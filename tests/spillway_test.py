@@ -20,6 +20,7 @@ SHARED = os.environ.get("SPILLWAY_SHARED")
 TIMEOUT_S = 60
 with open(SPILLWAY, "rb") as program:
     SANITIZED = b"__asan_init" in program.read()
+SANITIZED_SLOWNESS = 5
 
 HARDWARE = ["--model", "llama-2-7b", "--device", "a100-40gb"]
 DEMO = [*HARDWARE, "--trace", "demo", "--kv-memory", "12%"]
@@ -80,6 +81,7 @@ class Result:
 def execute(*words, stdin=b"", file_blocks=None, patience_s=TIMEOUT_S):
     """Runs the program. file_blocks: the largest file that it may write, in 512 bytes."""
     command = [SPILLWAY, *map(os.fspath, map(str_or_path, words))]
+    patience_s *= SANITIZED_SLOWNESS if SANITIZED else 1
     shell = ["sh", "-c", 'ulimit -f "$0"; exec "$@"', str(file_blocks)] if file_blocks else []
     try:
         done = subprocess.run(shell + command, input=stdin, capture_output=True, timeout=patience_s)
