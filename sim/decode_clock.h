@@ -59,7 +59,7 @@ void decode_clock_use_groups(DecodeClock *clock, const KvGroups *groups, guint32
 void decode_clock_clear(DecodeClock *clock);
 
 /* A decode whose blocks hold the token of the coming tick joins, behind all members; it ends after
- * `tokens_left` ticks (at least 1). */
+ * `tokens_left` ticks. */
 void decode_clock_join(DecodeClock *clock, Sequence *sequence, guint32 tokens_left);
 /* A member leaves, its state brought up to date, but for a token that is not settled. */
 void decode_clock_leave(DecodeClock *clock, Sequence *sequence);
@@ -78,7 +78,7 @@ guint64 decode_clock_taken_blocks(const DecodeClock *clock);
 /* With groups: the first in running order of those that do at the coming tick, which has been
  * supplied by then; NULL when there is none any more. */
 Sequence *decode_clock_take_change(DecodeClock *clock);
-/* Ticks until the first ends; there must be a member. */
+/* Ticks until the first member ends. */
 guint64 decode_clock_ticks_to_end(const DecodeClock *clock);
 /* Ticks for which every member sees one token more at each, or the same at all: beyond them what a
  * window shows has a kink. G_MAXUINT64 where there is none. */

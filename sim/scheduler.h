@@ -358,7 +358,7 @@ scheduler_first_loose(const Scheduler *self)
 }
 /* A member that needs a block takes it. FALSE if there is none. */
 gboolean scheduler_take_due(Scheduler *self, Sequence *member);
-/* All members that need one do, of which there must be enough; then scheduler_note_supplied(). */
+/* All members that need one do; then scheduler_note_supplied(). */
 void scheduler_take_all_due(Scheduler *self);
 /* Where groups share the pool: members take what they need and give back the rest. FALSE, and nothing
  * done, if blocks are short, or if a step is not in flight that they take for granted: then the
