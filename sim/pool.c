@@ -139,9 +139,6 @@ keeps_content(const Pool *pool)
 void
 pool_begin_swap_out(Pool *pool, Sequence *sequence, guint32 blocks, guint32 copied)
 {
-  g_assert(sequence->host_blocks == 0 && copied <= pool->host_free_blocks);
-  sequence->host_blocks = copied;
-  pool->host_free_blocks -= copied;
   sequence->leaving_blocks = keeps_content(pool) ? sequence->blocks : copied;
   pool->leaving_blocks += sequence->leaving_blocks;
   if (keeps_content(pool))
@@ -159,6 +156,14 @@ pool_end_swap_out(Pool *pool, Sequence *sequence)
   else
     pool->free_blocks += sequence->leaving_blocks;
   sequence->leaving_blocks = 0;
+}
+
+void
+pool_take_host(Pool *pool, Sequence *sequence, guint32 blocks)
+{
+  g_assert(blocks <= pool->host_free_blocks);
+  pool->host_free_blocks -= blocks;
+  sequence->host_blocks += blocks;
 }
 
 void

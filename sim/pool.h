@@ -100,10 +100,12 @@ void pool_shrink(Pool *pool, Sequence *sequence, guint32 blocks);
 /* It shrinks to its first `blocks` GPU blocks, and `copied` blocks of it are on the host, which
  * must have room unless the sequence's copies are free. */
 void pool_swap_out(Pool *pool, Sequence *sequence, guint32 blocks, guint32 copied);
-/* The same, where the blocks that are copied are still read: they are free, with prefix caching all
- * that it holds are, once pool_end_swap_out() is told. */
+/* It gives back all but its first `blocks` GPU blocks, of which `copied` are still read: they are
+ * free, with prefix caching all that it holds are, once pool_end_swap_out() is told. */
 void pool_begin_swap_out(Pool *pool, Sequence *sequence, guint32 blocks, guint32 copied);
 void pool_end_swap_out(Pool *pool, Sequence *sequence);
+/* Blocks of the host, which must be free, become its own. */
+void pool_take_host(Pool *pool, Sequence *sequence, guint32 blocks);
 /* Its host blocks are given up: what it needs on the GPU it took before. */
 void pool_release_host(Pool *pool, Sequence *sequence);
 /* `tokens` of the sequence are known and are, or will be in this step, in its blocks: with prefix

@@ -32,6 +32,10 @@ struct Sequence {
 
   guint32 host_blocks;
   gboolean copies_are_free; /* of them: they take no room of the host's, and no time */
+  guint32 ahead_blocks;     /* its first ones, of which the host has, or is getting, copies ahead of
+                               need (scheduler/ahead.c), */
+  guint32 ahead_pending;    /* of them the last ones, which it is getting */
+  guint32 rest_blocks;      /* away: behind those on the host, which it computes again */
   guint32 leaving_blocks;   /* that a copy beside the steps still reads (scheduler/copies.c) */
   gboolean arriving;        /* such a copy still writes its blocks */
   guint32 arrived_blocks;   /* that the last one wrote */
@@ -68,6 +72,9 @@ struct Sequence {
   guint64 *prefix_keys;    /* content keys of the prompt's hashed blocks */
   guint32 n_prefix_keys;
 };
+
+/* Of one that nobody keeps to be used again. */
+void sequence_free(Sequence *sequence);
 
 static inline guint32
 sequence_length(const Sequence *sequence)

@@ -13,7 +13,10 @@
 typedef struct {
   Sequence *sequence;
   guint32 blocks;
-  gint64 end_ps; /* G_MAXINT64: not submitted */
+  gint64 end_ps;     /* G_MAXINT64: not submitted */
+  gboolean is_ahead; /* out, ahead of need: the sequence runs on */
+  gboolean is_last;  /* out: the blocks that its sequence gave up are free with it */
+  gboolean is_orphan; /* its sequence ended: what is left of it is the job's own */
 } SwapJob;
 
 typedef struct {
@@ -29,10 +32,13 @@ swap_copies_are_under_way(const SwapCopies *copies)
   return copies->ways[COPY_OUT]->len + copies->ways[COPY_IN]->len > 0;
 }
 
-void swap_copies_add(SwapCopies *copies, CopyDirection direction, Sequence *sequence,
-                     guint32 blocks);
-/* The sequence's copy out, which is not submitted yet, is not made. */
+/* Returns the job, until the next one is added: neither ahead nor last. */
+SwapJob *swap_copies_add(SwapCopies *copies, CopyDirection direction, Sequence *sequence,
+                         guint32 blocks);
+/* The sequence's last copy out, if it is not submitted yet, is not made. */
 void swap_copies_cancel(SwapCopies *copies, const Sequence *sequence);
+/* The sequence's last copy out that is under way; NULL: there is none. */
+SwapJob *swap_copies_find(const SwapCopies *copies, const Sequence *sequence);
 /* What is not submitted is now. */
 void swap_copies_submit(SwapCopies *copies, gint64 now_ps, CopyLink *link, CopyDuration duration,
                         gpointer data);

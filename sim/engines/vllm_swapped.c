@@ -47,7 +47,7 @@ vllm_schedule_swapped(VllmDecision *d)
     if (sequence->leaving_blocks > 0)
       return FALSE;
     back = scheduler_return_blocks(self, sequence);
-    hits = pool_hits(&self->pool, sequence, back, &idle);
+    hits = pool_hits(&self->pool, sequence, back + sequence->rest_blocks, &idle);
     computed = scheduler_return_tokens(self, sequence, hits);
     tokens = vllm_wanted_tokens(d, sequence, computed, most);
     need = MAX(vllm_blocks_after(self, computed, tokens), back);
