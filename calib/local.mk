@@ -12,6 +12,7 @@ libspillway_calib_a_SOURCES = \
   %D%/cost/copy_path.c %D%/cost/copy_path.h \
   %D%/cost/crossover.c %D%/cost/crossover.h \
   %D%/cost/dtype.c %D%/cost/dtype.h \
+  %D%/cost/experts.c %D%/cost/experts.h \
   %D%/cost/gemm_fit.c %D%/cost/gemm_fit.h \
   %D%/cost/mixer_table.c %D%/cost/mixer_table.h \
   %D%/cost/moe_fit.c %D%/cost/moe_fit.h \

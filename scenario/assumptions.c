@@ -125,3 +125,19 @@ scenario_assume_host(const Scenario *s, HostScheduler scheduler, json_t *list)
                             cost->step_most_ps / PS_PER_US, cost->eager_ps / PS_PER_US,
                             cost->eager_least_ps / PS_PER_US, cost->eager_most_ps / PS_PER_US));
 }
+
+void
+scenario_assume_parallel(const Scenario *s, const Settings *settings, json_t *list)
+{
+  if (settings->enable_expert_parallel)
+    add(list, g_strdup("each token draws its experts alike and by itself, and the busiest rank is "
+                       "waited for"));
+  if (s->data_parallel_size == 1)
+    return;
+  add(list, g_strdup_printf("%u engines, and blocks and limits are of each; the front end knows "
+                            "their queues at once",
+                            s->data_parallel_size));
+  if (s->model->experts > 0)
+    add(list, g_strdup("engines step together with as many tokens each, all-gather them before "
+                       "experts and reduce-scatter behind"));
+}

@@ -79,10 +79,7 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
 
   json_object_set_new(object, "scheduler", json_string(s->scheduler->name));
   set_policy(object, POLICY_OVERFLOW, &c->overflow->base, &c->overflow_options);
-  if (has(s, SCHEDULER_ONLY_RECOMPUTES)) /* it picks by its own rule */
-    json_object_set_new(object, policy_kinds[POLICY_VICTIM].option, json_string("engine"));
-  else
-    set_policy(object, POLICY_VICTIM, &c->victim->base, &c->victim_options);
+  set_policy(object, POLICY_VICTIM, &c->victim->base, &c->victim_options);
   set_policy(object, POLICY_ADMISSION, &c->admission->base, &c->admission_options);
   json_object_set_new(object, "executor", json_string(s->executor->name));
   json_object_set_new(object, "block_size", json_integer(c->block_size));
@@ -142,6 +139,10 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
                           : json_null());
   json_object_set_new(object, "tensor_parallel_size",
                       json_integer((json_int_t)settings->tensor_parallel_size));
+  json_object_set_new(object, "data_parallel_size",
+                      json_integer((json_int_t)settings->data_parallel_size));
+  json_object_set_new(object, "enable_expert_parallel",
+                      json_boolean(settings->enable_expert_parallel));
 }
 
 /* SGLang's, under its own names; null under other engines. */
@@ -270,6 +271,8 @@ set_assumptions(json_t *object, const Scenario *s, const Settings *settings,
   list = scenario_assumptions(s, (guint32)settings->tensor_parallel_size);
   if (costs != NULL && !settings->of_own_executor)
     scenario_assume_host(s, costs->scheduler, list);
+  if (costs != NULL)
+    scenario_assume_parallel(s, settings, list);
   if (json_array_size(list) > 0)
     json_object_set(object, "assumed", list);
   json_decref(list);

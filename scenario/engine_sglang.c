@@ -44,16 +44,6 @@ resolver_check_engine_names(const Resolver *r, GError **error)
     return resolver_refuse(error, "--%s: the scheduler %s has no such thing", foreign,
                            scheduler->name);
   }
-  if (!(scheduler->features & SCHEDULER_ONLY_RECOMPUTES))
-    return TRUE;
-  if (r->scenario->config.overflow != overflow_policies[0])
-    return resolver_refuse(error, "--overflow: found %s, and the scheduler %s only recomputes",
-                           r->scenario->config.overflow->base.name, scheduler->name);
-  if (resolver_given(r, "victim"))
-    return resolver_refuse(error, "--victim: the scheduler %s has its own order", scheduler->name);
-  if (resolver_given(r, "admission"))
-    return resolver_refuse(error, "--admission: the scheduler %s has its own rule",
-                           scheduler->name);
   return TRUE;
 }
 

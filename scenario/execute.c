@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "message.h"
+#include "engines.h"
 #include "executors.h"
 #include "live_progress.h"
 #include "progress.h"
@@ -111,7 +112,13 @@ open_files(Run *run)
     run->against = against_new(e->against);
     g_ptr_array_add(run->observers, against_observer(run->against));
   }
-  if (e->results != NULL || (e->packed != NULL && e->detail == RESULTS_DETAIL_ALL)) {
+  if (run->scenario->data_parallel_size > 1 && e->packed != NULL &&
+      e->detail == RESULTS_DETAIL_ALL) {
+    g_set_error(&error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "all details are kept of a run of one engine: --data-parallel-size is %u",
+                run->scenario->data_parallel_size);
+    say(run, CLI_USAGE, error);
+  } else if (e->results != NULL || (e->packed != NULL && e->detail == RESULTS_DETAIL_ALL)) {
     run->results = results_run_new(e->workload, run->scenario->cost,
                                    run->scenario->config.max_num_batched_tokens);
     if (e->record_steps || e->live != NULL)
@@ -140,6 +147,8 @@ close_files(Run *run, const RunRecord *record)
     g_clear_error(&error);
   }
   series.buckets = metrics_series(run->metrics, &series.n, &series.bucket_ps);
+  if (run->scenario->data_parallel_size > 1) /* levels would be now of one, now of another engine */
+    series.n = 0;
   if (run->execution->results != NULL &&
       results_commit(run->execution->results, run->results, record, &series, &error) == 0) {
     say(run, CLI_USAGE, error);
@@ -213,17 +222,13 @@ static void
 simulate(Run *run, RunRecord *record)
 {
   const Scenario *s = run->scenario;
-  g_autoptr(Scheduler) scheduler =
-      scheduler_new(s->scheduler, &s->config, run->execution->workload);
-  g_autoptr(Executor) executor = create_executor(run);
+  Executor *executor = s->data_parallel_size > 1 ? NULL : create_executor(run);
+  g_autoptr(Engines) engines = engines_new(s, &s->config, run->execution->workload, executor);
   g_autoptr(GError) error = NULL;
   gint64 start_us = g_get_monotonic_time();
   RunOutcome outcome;
-  const LoopInstance instance = {.scheduler = scheduler, .executor = executor};
-  const Loop loop = {
+  Loop loop = {
       .client = run->client,
-      .instances = &instance,
-      .n_instances = 1,
       .observers = (Observer *const *)run->observers->pdata,
       .n_observers = run->observers->len,
       .stride = run->execution->stride,
@@ -232,6 +237,7 @@ simulate(Run *run, RunRecord *record)
       .interrupted_data = (gpointer)run->execution,
   };
 
+  engines_put(engines, &loop);
   if (!loop_run(&loop, &outcome, &error))
     say(run, CLI_FAILED, error);
   check_all_replayed(run, executor, &outcome);

@@ -7,6 +7,7 @@ libspillway_scenario_a_SOURCES = \
   %D%/config_json.c %D%/config_json.h \
   %D%/defaults.c \
   %D%/engine_defaults.c %D%/engine_defaults.h \
+  %D%/engines.c %D%/engines.h \
   %D%/engine_sglang.c \
   %D%/execute.c %D%/execute.h \
   %D%/executors.c %D%/executors.h \

@@ -121,6 +121,8 @@ utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
               .tensor_parallel_size = (guint32)r->settings->tensor_parallel_size,
               .max_num_batched_tokens = r->scenario->config.max_num_batched_tokens,
               .max_num_seqs = r->scenario->config.max_num_seqs,
+              .data_parallel_size = r->scenario->data_parallel_size,
+              .expert_parallel = r->settings->enable_expert_parallel,
           },
       .utilization = r->scenario->gpu_memory_utilization,
       .block_size = r->scenario->config.block_size,
@@ -157,6 +159,11 @@ note_weights_and_pool(const Resolver *r)
   if (s->model == NULL || s->device == NULL || s->executor->bare_scheduler)
     return;
   weights = (double)(model_weight_bytes(s->model) / r->settings->tensor_parallel_size);
+  if (s->data_parallel_size > 1)
+    weights = (double)model_rank_bytes_shared(s->model, (guint32)r->settings->tensor_parallel_size,
+                                              (guint32)r->settings->tensor_parallel_size *
+                                                  s->data_parallel_size,
+                                              r->settings->enable_expert_parallel);
   pool = (double)s->config.num_gpu_blocks * (double)r->pool_bytes_per_block;
   if (weights + pool > s->device->memory_bytes)
     resolver_note(

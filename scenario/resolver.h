@@ -27,6 +27,9 @@ void resolver_origin(const Resolver *r, const char *key, const char *format, ...
 /* FALSE for options that this scheduler or executor has no use for, and options that contradict. */
 gboolean resolver_check(const Resolver *r, GError **error);
 
+/* Once the model is known: FALSE for a group of devices that no node has, or experts that the model has
+ * not. */
+gboolean resolver_check_node(const Resolver *r, GError **error);
 /* FALSE for options that only another engine has. */
 gboolean resolver_check_engine_names(const Resolver *r, GError **error);
 /* Under TensorRT-LLM: --capacity-policy by name. */

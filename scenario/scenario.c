@@ -103,6 +103,8 @@ resolve_names(Resolver *r, GError **error)
                                                           &s->config.victim_options, error);
   if (s->config.victim == NULL)
     return FALSE;
+  if (settings->victim == NULL && (s->scheduler->features & SCHEDULER_OWN_VICTIMS))
+    s->config.victim = &victim_engine;
   s->config.admission = (const AdmissionPolicy *)resolve_policy(
       r, POLICY_ADMISSION, settings->admission, &s->config.admission_options, error);
   return s->config.admission != NULL;
@@ -294,6 +296,8 @@ resolve_cost(Resolver *r, GError **error)
       .block_bytes = s->config.kv_groups.block_bytes,
       .block_tensors = s->config.kv_groups.block_tensors,
       .tensor_parallel_size = (guint32)settings->tensor_parallel_size,
+      .data_parallel_size = s->data_parallel_size,
+      .expert_parallel = settings->enable_expert_parallel,
       .asynchronous = s->config.async_scheduling,
       /* vLLM v1 captures graphs up to twice the batch, and no more than 512 tokens. */
       .captured = CAPTURED_STEPS,
@@ -340,9 +344,10 @@ resolve(Resolver *r, GError **error)
     resolver_note(r, "%s", (const char *)g_ptr_array_index(r->settings->notes, i));
   scenario->defaults = json_object();
   scenario->max_concurrency = (guint32)r->settings->max_concurrency;
+  scenario->data_parallel_size = (guint32)r->settings->data_parallel_size;
   if (!slo_parse(r->settings->slo, &scenario->slo, error) || !resolve_names(r, error) ||
-      !resolver_check(r, error) || !resolve_hardware(r, error) || !resolve_decoder(r, error) ||
-      !resolve_recording(r, error))
+      !resolver_check(r, error) || !resolve_hardware(r, error) || !resolver_check_node(r, error) ||
+      !resolve_decoder(r, error) || !resolve_recording(r, error))
     return NULL;
   resolver_limits(r);
   resolver_kv_groups(r);

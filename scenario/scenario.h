@@ -23,6 +23,7 @@
 
 typedef struct {
   guint32 max_concurrency; /* 0: no limit */
+  guint32 data_parallel_size; /* engines, each with its own queues and pool */
   Slo slo;
   const SchedulerClass *scheduler;
   const ExecutorClass *executor;

@@ -134,6 +134,12 @@ const SettingsOption settings_options[] = {
      "N", "from vllm-0.24: of N steps one may have prefills, while some decode (default 1)", 0},
     {"tensor-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(tensor_parallel_size), 1, 64, "N",
      "devices that share each layer (default 1)", 0},
+    {"data-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(data_parallel_size), 1, 64, "N",
+     "engines behind one front end, each on its own devices; they share a model's experts "
+     "(default 1)",
+     0},
+    {"enable-expert-parallel", GROUP_ENGINE, KIND_SWITCH, AT(enable_expert_parallel), 0, 0, NULL,
+     "a device has whole experts, not a part of each", 0},
     {"capacity-policy", GROUP_ENGINE, KIND_TEXT, AT(capacity_policy), 0, 0, "NAME",
      "trtllm: guaranteed-no-evict (default), max-utilization, static-batch", 0},
 
@@ -245,6 +251,7 @@ settings_new(void)
   settings->offload_prompt_only = TRUE;
   settings->unit_copy_steps = 2;
   settings->tensor_parallel_size = 1;
+  settings->data_parallel_size = 1;
   settings->page_size = 1;
   settings->max_running_requests = 2048;
   settings->max_prefill_tokens = 16384;

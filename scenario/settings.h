@@ -57,6 +57,8 @@ typedef struct {
   guint64 prefill_schedule_interval;
   gboolean offline;
   guint64 tensor_parallel_size;
+  guint64 data_parallel_size;
+  gboolean enable_expert_parallel;
   char *capacity_policy;
   /* Under the names of SGLang. */
   guint64 page_size;

@@ -1,5 +1,7 @@
 #include "slowdown.h"
 
+#include "engines.h"
+
 #include <math.h>
 
 /* More blocks than can ever be asked for at once: all that may run, at their longest, or all
@@ -40,15 +42,11 @@ simulate_unlimited(const Scenario *s, const Workload *trace, gboolean (*interrup
   const Workload *workload = trace;
   g_autoptr(Client) client = scenario_client_new(s, &workload, &own);
   const SchedulerConfig config = slowdown_unlimited_config(s, workload);
-  g_autoptr(Scheduler) scheduler = NULL;
-  g_autoptr(Executor) executor = s->executor->create(s->cost);
+  g_autoptr(Engines) engines = engines_new(s, &config, workload, NULL);
   g_autoptr(Metrics) metrics = NULL;
   Observer *observers[1];
-  LoopInstance instance = {.executor = executor};
   Loop loop = {
       .client = client,
-      .instances = &instance,
-      .n_instances = 1,
       .observers = observers,
       .n_observers = G_N_ELEMENTS(observers),
       .stride = TRUE,
@@ -61,8 +59,7 @@ simulate_unlimited(const Scenario *s, const Workload *trace, gboolean (*interrup
   metrics = metrics_new(workload, config.num_gpu_blocks - s->scheduler->hidden_blocks,
                         config.num_cpu_blocks);
   observers[0] = metrics_observer(metrics);
-  scheduler = scheduler_new(s->scheduler, &config, workload);
-  instance.scheduler = scheduler;
+  engines_put(engines, &loop);
   if (!loop_run(&loop, &outcome, NULL) || outcome.end != RUN_DONE || outcome.lines == 0)
     return unlimited;
   metrics_summary(metrics, &summary);

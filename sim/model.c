@@ -176,8 +176,26 @@ latent_copy_bytes(const Layer *layer, guint32 tp)
   return bytes;
 }
 
+/* What a rank has of experts that `ranks` ranks share. */
+static guint64
+expert_rank_bytes(const Matrix *matrix, const Mixer *mixer, guint32 ranks, gboolean whole)
+{
+  Matrix part = *matrix;
+
+  if (!whole)
+    return matrix_rank_bytes(matrix, mixer, ranks);
+  part.copies = (matrix->copies + ranks - 1) / ranks;
+  return allocated_bytes(matrix_element_bytes(&part)) + allocated_bytes(matrix_scale_bytes(&part));
+}
+
 guint64
 model_rank_bytes(const Model *model, guint32 tp)
+{
+  return model_rank_bytes_shared(model, tp, tp, FALSE);
+}
+
+guint64
+model_rank_bytes_shared(const Model *model, guint32 tp, guint32 ranks, gboolean whole)
 {
   guint64 rows = (model->vocab + VOCAB_PADDING - 1) / VOCAB_PADDING * VOCAB_PADDING / tp;
   guint64 bytes = allocated_bytes(2 * rows * model->hidden) +
@@ -192,7 +210,9 @@ model_rank_bytes(const Model *model, guint32 tp)
     guint64 layer_bytes = 2 * layer->vectors;
 
     for (guint j = 0; j < layer->n_matrices; j++)
-      layer_bytes += matrix_rank_bytes(&layer->matrices[j], &layer->mixer, tp);
+      layer_bytes += layer->matrices[j].copies > 1
+                         ? expert_rank_bytes(&layer->matrices[j], &layer->mixer, ranks, whole)
+                         : matrix_rank_bytes(&layer->matrices[j], &layer->mixer, tp);
     layer_bytes += latent_copy_bytes(layer, tp);
     bytes += layer->count * layer_bytes;
   }

@@ -81,6 +81,9 @@ guint64 model_rank_state_bytes(const Model *model, guint32 tp);
  * and cosines for every position. An allocation of 10 MiB or more is made of segments of 2 MiB
  * whose rest is kept where it is at most 1 MiB (PyTorch's caching allocator). */
 guint64 model_rank_bytes(const Model *model, guint32 tp);
+/* The same where experts are shared by `ranks` ranks, tp or a multiple: `whole` ones on each, or a
+ * part of each. */
+guint64 model_rank_bytes_shared(const Model *model, guint32 tp, guint32 ranks, gboolean whole);
 /* All-reduces of a tensor-parallel group in one step: one behind each mixer and each feed-forward
  * part, one for both where they are parallel. */
 guint32 model_all_reduces(const Model *model);

@@ -89,7 +89,7 @@ typedef enum {
   SCHEDULER_REUSES_PARTIAL_FIRST = 1 << 13,
   SCHEDULER_HAS_OFFLOAD = 1 << 14,         /* --kv-offloading-size, by the rules of offload.h */
   SCHEDULER_HAS_CAPACITY_POLICY = 1 << 17, /* --capacity-policy */
-  SCHEDULER_ONLY_RECOMPUTES = 1 << 18,     /* and picks its victims itself */
+  SCHEDULER_OWN_VICTIMS = 1 << 18,         /* where no victim policy is asked for: victim_engine */
   SCHEDULER_IS_SGLANG = 1 << 16,           /* has SGLang's options, and none of vLLM's */
   SCHEDULER_OVERLAPS_COPIES = 1 << 19,     /* it can swap beside the steps: --overlap-copies */
   SCHEDULER_HAS_KV_GROUPS = 1 << 15,       /* its pool is shared by groups that give blocks back */
@@ -115,6 +115,8 @@ typedef struct {
                          const Request *request); /* as scheduler_refuses() */
   /* Blocks beside the pool's free ones that hold only what may go: a cache of prefixes. */
   guint32 (*cached_blocks)(const Scheduler *self);
+  /* The sequence, which comes back from the host, has its first `blocks` from that cache. */
+  void (*take_cached)(Scheduler *self, Sequence *sequence, guint32 blocks);
   /* Of a settled step, in its order: the sequence's prompt is computed, and it goes on; or it has
    * ended, and its blocks are about to be given back. */
   void (*prefilled)(Scheduler *self, Sequence *sequence);

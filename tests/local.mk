@@ -51,12 +51,15 @@ script_tests = \
   %D%/live.py \
   %D%/man.sh \
   %D%/memory.py \
+  %D%/monotonic.py \
   %D%/notebook.py \
   %D%/outputs.py \
+  %D%/parallel.py \
   %D%/policies.py \
   %D%/perfetto.py \
   %D%/poster.py \
   %D%/profile.py \
+  %D%/random-studies.py \
   %D%/regret.py \
   %D%/report.py \
   %D%/scenarios.py \
@@ -64,7 +67,7 @@ script_tests = \
   %D%/sweep.py
 check_PROGRAMS += $(module_tests)
 TESTS += $(module_tests) $(script_tests)
-EXTRA_DIST += $(script_tests) %D%/recount.py %D%/spillway_test.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
+EXTRA_DIST += $(script_tests) %D%/random_words.py %D%/recount.py %D%/spillway_test.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
 %C%_unit_invariants_SOURCES = %D%/unit/invariants.c %D%/kv_witness.c %D%/kv_witness.h
 live_cases = %D%/live_cases.c %D%/live_cases.h

@@ -6,7 +6,10 @@ from spillway_test import (HARDWARE, all_tests, check, check_equal, check_refuse
                            succeed, write)
 
 ENGINES = [["--scheduler", "vllm-v1"], ["--scheduler", "vllm-v1", "--max-num-batched-tokens", "256"],
-           ["--scheduler", "vllm-0.6"], ["--scheduler", "vllm-0.5", "--enable-chunked-prefill"]]
+           ["--scheduler", "vllm-0.6"], ["--scheduler", "vllm-0.5", "--enable-chunked-prefill"],
+           ["--scheduler", "trtllm", "--capacity-policy", "max-utilization"]]
+# Its decisions are logged in another way, and its pool is counted in tokens.
+SGLANG = ["--scheduler", "sglang", "--disable-radix-cache", "--page-size", "16", "--schedule-conservativeness", "0.1"]
 
 # The victim is one for whom this is greatest: request, of which r has the arrival's place, prompt and output tokens.
 RANKS = {
@@ -108,25 +111,28 @@ def test_auto_takes_the_cheaper():
 
 def test_no_host_for_what_is_copied():
     """Where the host is full, a what-if recomputes under every engine, and none dies."""
-    for policy, engine in itertools.product(("threshold", "auto", "split"), ("vllm-v1", "vllm-0.6", "vllm-0.5")):
-        run = overflow(policy, "--scheduler", engine, "--num-cpu-blocks", "0", "--what-if", "h2d=0,d2h=0,copy-launch=0")
-        check_equal((run["finished"], run["swapped_out_blocks"]), (400, 0), policy)
+    engines = [["--scheduler", "vllm-v1"], ["--scheduler", "vllm-0.6"], ["--scheduler", "vllm-0.5"], ENGINES[-1], SGLANG,
+               ["--scheduler", "sglang"]]
+    for policy, engine in itertools.product(("threshold", "auto", "split"), engines):
+        run = overflow(policy, *engine, "--num-cpu-blocks", "0", "--what-if", "h2d=0,d2h=0,copy-launch=0")
+        check_equal((run["finished"] + run["ignored"], run["swapped_out_blocks"]), (400, 0), policy)
         check(run["recomputed_tokens"] > 0)
 
 
 def test_bound():
     """swap-free needs no host, computes nothing twice, costs nothing, and beats swap and recompute here."""
-    for engine in ("vllm-v1", "vllm-0.6"):
-        free = overflow("swap-free", "--scheduler", engine, "--num-cpu-blocks", "0")
+    for engine in (["--scheduler", "vllm-v1"], ["--scheduler", "vllm-0.6"], ENGINES[-1]):
+        free = overflow("swap-free", *engine, "--num-cpu-blocks", "0")
         check_equal((free["recomputed_tokens"], set(free["overhead_s"].values())), (0, {0.0}))
         check(free["preemptions"] > 0)
         for policy in ("recompute", "swap"):
-            check(free["makespan_s"] < overflow(policy, "--scheduler", engine)["makespan_s"], policy)
+            check(free["makespan_s"] < overflow(policy, *engine)["makespan_s"], policy)
 
 
 def test_partial_keeps_the_front():
     """partial computes less again than recompute does, the less the fewer blocks it drops ahead."""
-    for engine in (["--scheduler", "vllm-v1", "--no-enable-prefix-caching"], ["--scheduler", "vllm-0.6"], ["--scheduler", "vllm-0.5"]):
+    for engine in (["--scheduler", "vllm-v1", "--no-enable-prefix-caching"], ["--scheduler", "vllm-0.6"], ["--scheduler", "vllm-0.5"],
+                   ENGINES[-1], SGLANG):
         lost = [overflow("partial", *engine, "--partial-ahead-blocks", ahead)["recomputed_tokens"]
                 for ahead in ("0", "4294967295")]
         check(0 < lost[0] < lost[1], lost)
@@ -146,7 +152,7 @@ def admission(policy, *words):
 def test_admission():
     """no-evict and known lengths never preempt, a watermark and a reserve the less the more they hold back."""
     for engine in (["--scheduler", "vllm-v1"], ["--scheduler", "vllm-v1", "--async-scheduling"], ["--scheduler", "vllm-0.6"],
-                   ["--scheduler", "vllm-0.5", "--enable-chunked-prefill"]):
+                   ["--scheduler", "vllm-0.5", "--enable-chunked-prefill"], ENGINES[-1]):
         own = admission("engine", *engine)
         check(own["preemptions"] > 10, own["preemptions"])
         for policy, words in (("watermark", ["--admission-watermark", "0"]), ("reserve", ["--reserve-share", "0", "--reserve-learning", "0"])):
@@ -165,6 +171,28 @@ def test_admission():
     for chunk in ("64", "256"):
         tight = ["--scheduler", "vllm-v1", "--max-num-batched-tokens", chunk]
         check(admission("whole-prompt", *tight)["preemptions"] < admission("engine", *tight)["preemptions"], chunk)
+
+
+def test_sglang():
+    """What was copied comes back whole, but for a token in flight; who goes is as the victim policy says, or SGLang's own order."""
+    sglang = ["--scheduler", "sglang", "--schedule-conservativeness", "0.1"]
+    for more in ([], ["--disable-radix-cache"], ["--disable-overlap-schedule"], ["--page-size", "16", "--enable-mixed-chunk"]):
+        own = overflow("recompute", *sglang, *more)
+        check_equal((own["config"]["victim"], own["finished"]), ("engine", 399)) # one is as long as the context
+        for policy in ("swap", "swap-free", "split", "auto", "threshold", "partial"):
+            words = [*sglang, *more, "--swap-space", "64", "--victim", "oldest"]
+            run, single = overflow(policy, *words), overflow(policy, *words, "--no-stride")
+            for key in ("makespan_s", "preemptions", "recomputed_tokens", "swapped_out_blocks", "swapped_in_blocks", "e2e_s"):
+                check_equal(run[key], single[key], key)
+            check_equal((run["finished"], run["config"]["victim"]), (399, "oldest"))
+            check(run["preemptions"] > 0, run["preemptions"])
+            if policy in ("swap", "swap-free"):
+                check(run["recomputed_tokens"] <= run["preemptions"] and run["swapped_out_blocks"] > 0, run)
+                check(run["swapped_in_blocks"] <= run["swapped_out_blocks"], run)
+                check("--disable-radix-cache" not in more or run["swapped_in_blocks"] == run["swapped_out_blocks"], run)
+    orders = {victim: overflow("swap", *sglang, "--victim", victim)["makespan_s"]
+              for victim in ("newest", "oldest", "fewest-outputs", "longest", "least-computed", "cheapest")}
+    check(len(set(orders.values())) > 3, orders)
 
 
 def test_bounds_are_never_best():

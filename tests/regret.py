@@ -134,11 +134,14 @@ def test_words():
     check_equal((len(rows), rows[0][:16]), (3, "overflow,victim,"))
 
 
-def test_engines_without_a_choice():
-    """Where an engine decides alone, its own policy is all there is."""
-    result = succeed(*small(1, "--scheduler", "sglang", "--format", "json", pool=("--max-total-tokens", "320")))
-    check_equal([(p["overflow"], p["victim"]) for p in result.json["policies"]], [("recompute", "newest")])
-    check("left out" in result.err, result.err)
+def test_engines_of_their_own_order():
+    """An engine's own order of victims is held beside the policies, and the search goes on from there."""
+    for engine, pool in ((["sglang"], ("--max-total-tokens", "320")), (["trtllm", "--capacity-policy", "max-utilization"], ())):
+        result = succeed(*small(1, "--format", "json", "--scheduler", *engine, **({"pool": pool} if pool else {})))
+        victims = {p["victim"] for p in result.json["policies"]}
+        check("engine" in victims and "oldest" in victims and "newest" not in victims, victims)
+        best = result.json["best_found"]["mean_latency_s"]
+        check(all(best <= p["mean_latency_s"] for p in result.json["policies"]), result.json)
 
 
 def test_refusals():

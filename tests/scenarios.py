@@ -6,22 +6,16 @@ TEST_SCENARIOS: how many random scenarios (12); TEST_SEED: the first seed (1). A
 which TEST_SEED with TEST_SCENARIOS=1 tries again.
 """
 import itertools
-import json
 import os
 import random
-import re
 
+from random_words import all_choices, names, parse, random_words
 from recount import check_recount
-from spillway_test import Failure, all_tests, check, check_equal, execute, main, read, source, succeed
+from spillway_test import Failure, all_tests, check, check_equal, execute, main, options_of_help, read, succeed
 
 SCENARIOS = int(os.environ.get("TEST_SCENARIOS", "12"))
 SEED = int(os.environ.get("TEST_SEED", "1"))
 
-FAMILIES = ["llama-2-7b", "llama-3.1-8b", "mixtral-8x7b", "qwen2.5-0.5b", "mistral-7b",
-            *(source("tests", "models", "families", name + ".json")
-              for name in ("gemma-3-4b", "deepseek-v2-lite", "jamba-v0.1", "qwen3-next-80b-a3b", "gpt-oss-20b",
-                           "nemotron-nano-9b-v2", "falcon-7b", "llama-4-scout"))]
-DEVICES = ["a100-40gb", "h100-sxm", "b200", "l4", "mi300x", "rtx-4090"]
 ENGINES = [["vllm-v1"], ["vllm-v1", "--enable-prefix-caching"], ["vllm-0.6"], ["vllm-0.6", "--enable-chunked-prefill"],
            ["vllm-0.5", "--block-manager", "2"], ["vllm-0.10", "--async-scheduling"], ["vllm-0.14"], ["vllm-0.33"],
            ["vllm-0.33", "--num-offload-blocks", "400"], ["sglang"], ["sglang", "--disable-overlap-schedule"],
@@ -30,18 +24,6 @@ ENGINES = [["vllm-v1"], ["vllm-v1", "--enable-prefix-caching"], ["vllm-0.6"], ["
            ["trtllm", "--capacity-policy", "static-batch"]]
 OWN_RULES = {"sglang": ["--victim", "--admission"], "trtllm": ["--victim", "--admission"]}  # they take no other
 TRACE = "gen:--requests 30 --rate 20 --prompt uniform:20,300 --output uniform:5,120"
-
-
-def names(kind):
-    return re.findall(r"^  ([a-z][a-z0-9.-]*) ", succeed("list", kind).text, re.M)
-
-
-def refuse_constant(word):
-    raise Failure("%s in JSON" % word)
-
-
-def parse(text):
-    return json.loads(text, parse_constant=refuse_constant)
 
 
 def lines_without_wall(text):
@@ -115,105 +97,6 @@ def test_the_recount_notices():
         raise Failure("%s is off and nothing was noticed" % name)
 
 
-def maybe(chance, share, *words):
-    return list(words) if chance.random() < share else []
-
-
-def random_trace(chance):
-    """Generated, drawn as a benchmark's, shipped, or with prompts that repeat."""
-    kind = chance.randrange(4)
-    if kind == 0:
-        prompt, output = chance.choice([1, 16, 100, 700]), chance.choice([1, 2, 30, 200])
-        text = "gen:--requests %d --rate %s --prompt uniform:1,%d --output uniform:1,%d" % (
-            chance.randint(1, 60), chance.choice(["0.5", "8", "200"]), prompt, output)
-        return ["--trace", text]
-    if kind == 1:
-        return ["--num-prompts", chance.randint(1, 50), "--random-input-len", chance.choice([1, 64, 512]),
-                "--random-output-len", chance.choice([1, 16, 100]), *maybe(chance, 0.5, "--random-range-ratio", "0.4"),
-                *maybe(chance, 0.5, "--request-rate", chance.choice(["1", "30", "inf"])),
-                *maybe(chance, 0.2, "--burstiness", "0.3")]
-    shipped = chance.choice(["demo", "study-burst", "chat-hour", "code-hour"]) if kind == 2 else "chat-turns"
-    return ["--trace", shipped, "--limit", chance.randint(1, 60), *maybe(chance, 0.5, "--time-scale", "0.05")]
-
-
-def random_pool(chance):
-    blocks = ["--num-gpu-blocks", chance.choice([1, 7, 40, 150, 600, 4000])]
-    memory = ["--kv-memory", chance.choice(["1%", "6%", "600MiB", "3GiB", "20GiB"])]
-    return chance.choice([blocks, memory, ["--gpu-memory-utilization", chance.choice(["0.5", "0.85", "0.95"])]])
-
-
-def random_sglang(chance):
-    return [*maybe(chance, 0.4, "--page-size", chance.choice([1, 4, 16, 64])), *maybe(chance, 0.2, "--disable-radix-cache"),
-            *maybe(chance, 0.4, "--disable-overlap-schedule"), *maybe(chance, 0.3, "--enable-mixed-chunk"),
-            *maybe(chance, 0.3, "--ignore-eos"), *maybe(chance, 0.3, "--max-running-requests", chance.choice([1, 5, 300])),
-            *maybe(chance, 0.4, "--chunked-prefill-size", chance.choice([-1, 16, 64, 512])),
-            *maybe(chance, 0.3, "--max-prefill-tokens", chance.choice([64, 4096])),
-            *maybe(chance, 0.3, "--schedule-conservativeness", chance.choice(["0.1", "1", "3"])),
-            *maybe(chance, 0.3, "--max-total-tokens", chance.choice([64, 600, 5000]))]
-
-
-def random_vllm(chance, scheduler):
-    words = [*maybe(chance, 0.3, "--block-size", chance.choice([1, 8, 16, 32, 128])),
-             *maybe(chance, 0.3, "--max-num-batched-tokens", chance.choice([64, 512, 5000])),
-             *maybe(chance, 0.3, chance.choice(["--enable-chunked-prefill", "--no-enable-chunked-prefill"])),
-             *maybe(chance, 0.2, "--watermark", chance.choice(["0", "0.01", "0.3"]))]
-    if scheduler in ("vllm-0.5", "vllm-0.6"):
-        return words + maybe(chance, 0.5, "--block-manager", chance.choice([1, 2]))
-    words += [*maybe(chance, 0.4, chance.choice(["--enable-prefix-caching", "--no-enable-prefix-caching"])),
-              *maybe(chance, 0.2, "--long-prefill-token-threshold", chance.choice([16, 200])),
-              *maybe(chance, 0.3, chance.choice(["--async-scheduling", "--no-async-scheduling"])),
-              *maybe(chance, 0.2, chance.choice(["--scheduler-reserve-full-isl", "--no-scheduler-reserve-full-isl"])),
-              *maybe(chance, 0.1, "--max-num-active-seqs", chance.choice([1, 20])),
-              *maybe(chance, 0.1, "--prefill-schedule-interval", chance.choice([1, 3]))]
-    return words + maybe(chance, 0.3, *chance.choice([["--num-offload-blocks", chance.choice([5, 200, 5000])],
-                                                      ["--kv-offloading-size", "2"]]),
-                         *maybe(chance, 0.5, "--no-offload-prompt-only"))
-
-
-def random_policies(chance, choices):
-    own = {"threshold": ["--swap-from-blocks", chance.choice([1, 20])], "split": ["--split-cuts", chance.choice([1, 30])],
-           "partial": ["--partial-ahead-blocks", chance.choice([0, 9])],
-           "watermark": ["--admission-watermark", chance.choice(["0", "0.4"])],
-           "reserve": ["--reserve-share", "0.3", "--reserve-learning", "0.2"],
-           "past-future": ["--past-future-quantile", "0.5"]}
-    words = []
-    for option, values in choices.items():
-        if chance.random() < 0.4:
-            value = chance.choice(values)
-            words += [option, value, *maybe(chance, 0.5, *own.get(value, []))]
-    return words
-
-
-def random_machine(chance):
-    if chance.random() < 0.25:
-        return ["--executor", "unit", "--max-model-len", chance.choice([64, 2048]), *maybe(chance, 0.3, "--unit-copy-steps", "3"),
-                "--num-gpu-blocks", chance.choice([9, 90, 900]), *maybe(chance, 0.5, "--num-cpu-blocks", chance.choice([0, 80]))]
-    return ["--model", chance.choice(FAMILIES), "--device", chance.choice(DEVICES),
-            *random_pool(chance), *maybe(chance, 0.2, "--tensor-parallel-size", chance.choice([2, 4])),
-            *maybe(chance, 0.2, "--kv-cache-dtype", chance.choice(["fp8", "bfloat16"])),
-            *maybe(chance, 0.3, "--swap-space", chance.choice([0, 1, 40])),
-            *maybe(chance, 0.2, "--copy-path", chance.choice(["per-layer", "per-block", "batched"])),
-            *maybe(chance, 0.2, "--host-memory", "pageable"),
-            *maybe(chance, 0.2, "--what-if", chance.choice(["h2d=2x,copy-launch=0", "hbm=1.4x,flops=1.5x", "host=0"])),
-            *maybe(chance, 0.2, "--max-model-len", chance.choice([200, 2000, 30000]))]
-
-
-def random_words(chance, choices):
-    scheduler = chance.choice(choices["--scheduler"])
-    engine = {"sglang": random_sglang(chance),
-              "trtllm": maybe(chance, 0.7, "--capacity-policy",
-                              chance.choice(["guaranteed-no-evict", "max-utilization", "static-batch"]))}
-    of_engine = engine[scheduler] if scheduler in engine else random_vllm(chance, scheduler)
-    return [str(word) for word in [
-        "--scheduler", scheduler, *of_engine, *random_machine(chance), *random_trace(chance),
-        *random_policies(chance, {key: values for key, values in choices.items() if key != "--scheduler"}),
-        *maybe(chance, 0.3, "--max-concurrency", chance.choice([1, 3, 30])),
-        *maybe(chance, 0.2, "--max-num-seqs", chance.choice([1, 4, 60])),
-        *maybe(chance, 0.1, "--vllm-args", chance.choice(["--max-num-seqs 40 --swap-space 2 --disable-log-requests",
-                                                          "vllm serve x --block-size 32 --no-enable-prefix-caching"])),
-        "--seed", chance.randint(0, 9)]]
-
-
 def check_compare(words):
     """compare takes what run takes, and its runs are as sound."""
     without_overflow = list(words)
@@ -228,10 +111,33 @@ def check_compare(words):
         check_equal(run["requests"], run["finished"] + run["ignored"] + run["aborted"], words)
 
 
+COMPUTED = ["--copy-method", "--load-format", "--output-token-ids", "--overlap-copies", "--temperature", "--token-ids",
+            "--top-k", "--top-p"]  # of executors that compute
+BESIDE = ["--against", "--decisions", "--dry-run", "--format", "--help", "--no-stride", "--output", "--perfetto",
+          "--perfetto-window", "--record-steps", "--replay", "--requests", "--trace-format"]  # what is read and written
+
+
+def test_every_option_is_drawn():
+    """Random scenarios have every option that run has, but for those of executors that compute and those that only read or write"""
+    choices = all_choices()
+    drawn = {word for seed in range(2000) for word in random_words(random.Random(seed), choices) if word.startswith("--") and " " not in word}
+    options = set(options_of_help(succeed("run", "--help").text))
+    check(len(options) > 60, options)
+    check_equal(sorted(options - drawn - set(COMPUTED) - set(BESIDE)), [])
+    check_equal(sorted(drawn - options), [])
+
+
+def test_every_scheduler():
+    """Every scheduler that is listed, in a pool that overflows: the figures are those of its files"""
+    for scheduler in names("schedulers"):
+        summary = check_scenario(["--model", "llama-2-7b", "--device", "a100-40gb", "--scheduler", scheduler, "--trace", TRACE,
+                                  "--kv-memory", "1600MiB"])
+        check(summary is not None and summary["finished"] == 30, scheduler)
+
+
 def test_random():
     """Random scenarios over all options are sound, and their figures those of their files"""
-    choices = {"--scheduler": names("schedulers"), "--overflow": names("overflow"), "--victim": names("victims"),
-               "--admission": names("admission")}
+    choices = all_choices()
     done = 0
     for seed in range(SEED, SEED + SCENARIOS):
         chance = random.Random(seed)

@@ -17,13 +17,13 @@ c,Qwen/Qwen3-32B,h100_sxm,sglang,0.5.1.post1,,agg,512,128,,4,8,1,,100,8
 d,Qwen/Qwen3-32B-FP8,h100_sxm,trtllm,1.0.0rc3,fp8,agg,512,128,fp8_block,4,4,1,,100,8
 no-model,nobody/Nothing-7B,h100_sxm,vllm,,,agg,512,128,,4,1,1,,100,8
 no-card,Qwen/Qwen3-32B,abacus,vllm,,,agg,512,128,,4,1,1,,100,8
-dp,Qwen/Qwen3-32B,h100_sxm,vllm,,,agg,512,128,,4,8,1,8,100,8
+dp,Qwen/Qwen3-32B,h100_sxm,vllm,,,agg,512,128,,4,8,1,128,100,8
 pp,Qwen/Qwen3-32B,h100_sxm,vllm,,,agg,512,128,,4,8,2,1,100,8
 disagg,Qwen/Qwen3-32B,h100_sxm,vllm,,,disagg,512,128,,4,8,1,1,100,8
 big,meta-llama/Llama-3.1-70B,h100_sxm,vllm,,,agg,512,128,,4,1,1,1,100,8
 engine,Qwen/Qwen3-32B,h100_sxm,tgi,,,agg,512,128,,4,8,1,1,100,8
 """
-REFUSED = {"no-model": "there is no model nobody/Nothing-7B", "no-card": "there is no card abacus", "dp": "data parallel",
+REFUSED = {"no-model": "there is no model nobody/Nothing-7B", "no-card": "there is no card abacus", "dp": "data-parallel-size",
            "pp": "pipelines", "disagg": "disagg", "big": "memory", "engine": "tgi"}
 
 

@@ -159,7 +159,9 @@ time_at_touched(const MoeFit *fit, const Timing *timings, guint n)
 static double
 roofline_ps(const MoeFit *fit, const WhatIf *what_if, guint64 tokens, guint32 tp)
 {
-  return (double)roofline_experts_ps(&fit->device, what_if, tokens, &fit->layer, tp);
+  const ExpertSplit split = {.tp = tp, .engines = 1};
+
+  return (double)roofline_experts_ps(&fit->device, what_if, tokens, &fit->layer, &split);
 }
 
 static void

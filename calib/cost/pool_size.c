@@ -74,7 +74,8 @@ pool_size_find(const PoolSizeRequest *request, PoolSize *pool, GError **error)
 
   *pool = (PoolSize){
       .usable_bytes = (guint64)(server->device->memory_bytes * request->utilization),
-      .weight_bytes = model_rank_bytes(server->model, tp),
+      .weight_bytes = model_rank_bytes_shared(server->model, tp, server_expert_ranks(server),
+                                              server->expert_parallel),
       .server = server_memory_find(server),
       .block_bytes = pool_block_bytes(server->model, request->block_size, tp),
   };

@@ -195,6 +195,7 @@ set_host_and_comm(ProfileCost *self, const CostShape *shape, guint64 tokens, Cos
     ps = all_reduce_ps(self, (double)tokens * self->model->hidden * ACTIVATION_BYTES, &inside);
     set(piece, COST_COMM,
         memo_of(model_all_reduces(self->model) * ps * self->what_if.comm_time, inside));
+    piece->base_ps[COST_COMM] += roofline_exchange_ps(self->roofline, tokens);
   }
 }
 

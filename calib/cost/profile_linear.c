@@ -23,6 +23,7 @@ struct ProfileLinear {
   Device device; /* numbers only */
   WhatIf what_if;
   guint32 tp;
+  ExpertSplit split;
   GPtrArray *fits; /* of GemmFit, one a dtype */
   guint n_kinds;
   LinearKind *kinds;
@@ -71,7 +72,8 @@ add_kind(ProfileLinear *self, const Profile *profile, const RooflineConfig *conf
                        .fit = fit_for(self, profile, config->device, matrix->format.name, made)};
     any |= product->fit != NULL;
   }
-  if (layer->experts > 0)
+  /* Tables have parts of every expert, and the tokens of one engine. */
+  if (layer->experts > 0 && !self->split.whole && self->split.engines == 1)
     kind->experts = moe_fit_new(profile, config->device, config->model, layer, self->tp);
   return any || kind->experts != NULL;
 }
@@ -87,6 +89,7 @@ profile_linear_new(const Profile *profile, const RooflineConfig *config,
   self->device = *config->device;
   self->what_if = config->what_if;
   self->tp = config->tensor_parallel_size;
+  self->split = roofline_expert_split(config);
   self->fits = g_ptr_array_new_with_free_func((GDestroyNotify)gemm_fit_free);
   self->kinds = g_new0(LinearKind, config->model->n_kinds);
   for (guint i = 0; i < config->model->n_kinds; i++)
@@ -122,9 +125,10 @@ static void
 add_experts(const ProfileLinear *self, const LinearKind *kind, guint64 tokens, ProfileTime *sum)
 {
   gboolean measured = FALSE;
-  double ps = kind->experts != NULL ? moe_fit_ps(kind->experts, &self->what_if, tokens, &measured)
-                                    : (double)roofline_experts_ps(&self->device, &self->what_if,
-                                                                  tokens, &kind->layer, self->tp);
+  double ps = kind->experts != NULL
+                  ? moe_fit_ps(kind->experts, &self->what_if, tokens, &measured)
+                  : (double)roofline_experts_ps(&self->device, &self->what_if, tokens, &kind->layer,
+                                                &self->split);
 
   add_time(sum, ps, kind->experts != NULL, measured);
 }

@@ -10,6 +10,7 @@
  */
 #include "roofline.h"
 
+#include "experts.h"
 #include "roofline_work.h"
 
 #include <math.h>
@@ -52,7 +53,7 @@ multiplier_of(const Device *device, const WeightFormat *format)
 static double
 experts_share(const Device *device, const Product *product)
 {
-  if (product->copies == 1)
+  if (product->experts == 1)
     return 1;
   return device->experts_compute_share *
          (product->format.bits < 8 ? device->experts_4bit_compute_share : 1);
@@ -68,7 +69,7 @@ gemm_ps(const Device *device, const WhatIf *what_if, double m, const Product *pr
   const Multiplier multiplier = multiplier_of(device, format);
   double n = (double)product->n, k = (double)product->k;
   double rate = multiplier.flops * experts_share(device, product);
-  double overlap = product->copies > 1 ? device->experts_overlap : 1;
+  double overlap = product->experts > 1 ? device->experts_overlap : 1;
   double compute_ps = 2 * m * n * k / rate * (double)PS_PER_S * what_if->flops_time;
   double scale_bytes = (double)weight_format_scale_bytes(format, product->n, product->k);
   double bytes =
@@ -83,33 +84,36 @@ gint64
 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64 n, guint64 k,
                  const WeightFormat *format)
 {
-  const Product product = {n, k, 1, 1, *format};
+  const Product product = {n, k, 1, 1, 1, *format};
 
   return roofline_round_ps(gemm_ps(device, what_if, (double)m, &product, 1));
 }
 
-/* Experts that a batch is expected to touch: E (1 - (1 - k / E)^tokens). */
+/* An expert layer's product of a step of so many tokens in each engine. */
 static double
-touched_experts(const Product *product, double tokens)
+expert_ps(const Device *device, const WhatIf *what_if, const Product *product,
+          const ExpertSplit *split, double tokens)
 {
-  double share = (double)product->active / product->copies;
+  double all = tokens * split->engines;
+  guint32 ranks = split->whole ? split->tp * split->engines : 1;
 
-  return product->copies * (1 - pow(1 - share, tokens));
+  return gemm_ps(device, what_if,
+                 experts_busiest_rows(product->experts, product->active, ranks, all), product,
+                 experts_touched(product->experts, product->active, product->copies, all));
 }
 
 gint64
 roofline_experts_ps(const Device *device, const WhatIf *what_if, guint64 tokens, const Layer *layer,
-                    guint32 tp)
+                    const ExpertSplit *split)
 {
-  double total_ps = 0, m = (double)tokens;
+  double total_ps = 0;
 
   for (guint i = 0; i < layer->n_matrices; i++) {
     const Matrix *matrix = &layer->matrices[i];
-    const Product product = {matrix_rank_n(matrix, &layer->mixer, tp), matrix_rank_k(matrix, tp),
-                             matrix->copies, matrix->active, matrix->format};
-    if (matrix->copies > 1)
-      total_ps +=
-          gemm_ps(device, what_if, m * product.active, &product, touched_experts(&product, m));
+    if (matrix->copies > 1) {
+      const Product product = roofline_expert_product(matrix, &layer->mixer, split);
+      total_ps += expert_ps(device, what_if, &product, split, (double)tokens);
+    }
   }
   return roofline_round_ps(total_ps);
 }
@@ -126,8 +130,9 @@ find_linear_ps(const Roofline *self, guint64 tokens)
     double layer_ps = 0;
     for (guint j = 0; j < kind->n_products; j++) {
       const Product *product = &kind->products[j];
-      layer_ps += gemm_ps(&self->device, &self->what_if, m * product->active, product,
-                          product->copies > 1 ? touched_experts(product, m) : 1);
+      layer_ps += product->experts > 1
+                      ? expert_ps(&self->device, &self->what_if, product, &self->split, m)
+                      : gemm_ps(&self->device, &self->what_if, m, product, 1);
     }
     total_ps += kind->layers * layer_ps;
   }
@@ -249,10 +254,17 @@ roofline_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
 
 /* The link is slower than the memory: a copy is not slowed. */
 static CopyContention
-roofline_contention(const CostModel *base, CopyDirection direction,
-                    gboolean prefills G_GNUC_UNUSED)
+roofline_contention(const CostModel *base, CopyDirection direction, gboolean prefills G_GNUC_UNUSED)
 {
   return (CopyContention){.step = ((const Roofline *)base)->copy_contention[direction]};
+}
+
+gint64
+roofline_exchange_ps(const CostModel *base, guint64 tokens)
+{
+  const Roofline *self = (const Roofline *)base;
+
+  return tokens > 0 ? product_ps(self->exchange_token_ps, tokens) + self->exchange_fixed_ps : 0;
 }
 
 static gint64
@@ -261,7 +273,7 @@ comm_ps(const Roofline *self, guint64 tokens)
   gint64 around = product_ps(self->comm[0].token_ps, tokens) + self->comm[0].fixed_ps;
   gint64 direct = product_ps(self->comm[1].token_ps, tokens) + self->comm[1].fixed_ps;
 
-  return MIN(around, direct);
+  return MIN(around, direct) + roofline_exchange_ps(&self->base, tokens);
 }
 
 gboolean
@@ -338,6 +350,20 @@ static const CostModelClass roofline_class = {
     .free = roofline_free,
 };
 
+/* Experts that are split by width, or are too few for each rank to have one; NULL: none. */
+static const char *
+find_unsplit_experts(const Layer *layer, guint32 ranks, gboolean whole)
+{
+  if (layer->experts == 0)
+    return NULL;
+  if (whole)
+    return layer->experts < ranks ? "it has fewer experts than there are ranks" : NULL;
+  return layer->ffn % ranks != 0
+             ? "its experts' width does not divide by the ranks that share them; "
+               "--enable-expert-parallel gives each whole experts"
+             : NULL;
+}
+
 /* What of a layer cannot be split into `tp` parts; NULL: it can. */
 static const char *
 find_unsplit(const Layer *layer, guint32 tp)
@@ -346,7 +372,7 @@ find_unsplit(const Layer *layer, guint32 tp)
 
   if (heads % tp != 0)
     return "its attention heads do not divide by the tensor-parallel size";
-  if (layer->ffn % tp != 0 || layer->shared_ffn % tp != 0)
+  if ((layer->experts == 0 && layer->ffn % tp != 0) || layer->shared_ffn % tp != 0)
     return "its feed-forward width does not divide by the tensor-parallel size";
   if (kv_heads > 0 && layer->mixer.latent_dim == 0 && MAX(tp, kv_heads) % MIN(tp, kv_heads) != 0)
     return "its KV heads and the tensor-parallel size do not divide";
@@ -367,10 +393,14 @@ check_config(const RooflineConfig *config, GError **error)
     problem = "a tensor-parallel size of 0";
   for (guint i = 0; i < model->n_kinds && problem == NULL; i++)
     problem = find_unsplit(&model->kinds[i], tp);
+  for (guint i = 0; i < model->n_kinds && problem == NULL; i++)
+    problem = find_unsplit_experts(&model->kinds[i], tp * MAX(1, config->data_parallel_size),
+                                   config->expert_parallel);
   if (problem == NULL && !model_windows(model, &windows))
     problem = "its layers have more than two kinds of windows";
-  if (problem == NULL && tp > 1 && config->device->allreduce_bytes_per_s == 0)
-    problem = "the device has no [interconnect] figures, needed for tensor parallelism";
+  if (problem == NULL && (tp > 1 || (config->data_parallel_size > 1 && model->experts > 0)) &&
+      config->device->allreduce_bytes_per_s == 0)
+    problem = "the device has no [interconnect] figures, needed for several devices";
   if (problem != NULL)
     g_set_error(error, ROOFLINE_ERROR, ROOFLINE_ERROR_CONFIG, "%s on %u x %s: %s", model->name, tp,
                 config->device->name, problem);

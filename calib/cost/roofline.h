@@ -13,6 +13,9 @@
  * with 6 FLOPs an element and token: decay, outer product, read (Mamba-2, Gated DeltaNet, recurrent
  *                form); chunked forms of a prefill trade those for products of the same order
  *   head         the output head of sampled tokens, then sampling over their logits
+ *                Experts are shared by tensor x data-parallel ranks, of which each engine has as
+ *                many tokens as this one. Split by width, a rank has a part of each expert; with
+ *                expert parallelism whole ones, and the rows of the busiest rank (experts.h)
  *   comm         two all-reduces a layer, 2 (g - 1) / g of the activations over the bus bandwidth,
  * or all that the others have read at once, (g - 1) of them, whichever is faster host         a
  * step's and each sequence's, by scheduler swap         a copy's launch and its bytes; paths below
@@ -46,12 +49,15 @@ typedef enum { ROOFLINE_ERROR_CONFIG } RooflineError;
 typedef struct {
   const Device *device; /* these three are needed during roofline_new() only */
   const Model *model;
-  const Host *host; /* NULL: a step takes no time of it */
+  const Host *host;   /* NULL: a step takes no time of it */
   guint32 block_size; /* tokens */
   /* Of a block of a KV group, which is what is copied; 0: blocks are of all layers. */
   guint64 block_bytes; /* on one rank */
   guint32 block_tensors;
   guint32 tensor_parallel_size;
+  /* Of a model with experts: engines that share them, each with tokens of its own; 0 is 1. */
+  guint32 data_parallel_size;
+  gboolean expert_parallel; /* a rank has whole experts, not a part of each */
   HostScheduler scheduler;
   gboolean asynchronous; /* the host prepares a step while the one before runs */
   CapturedKind captured;
@@ -63,6 +69,12 @@ typedef struct {
   HostMemory host_memory;
   WhatIf what_if;
 } RooflineConfig;
+
+/* Which ranks share a model's experts, and how. */
+typedef struct {
+  guint32 tp, engines; /* tp x engines ranks; at least 1 each */
+  gboolean whole;      /* a rank has whole ones, else a part of each */
+} ExpertSplit;
 
 /* The caller frees it with cost_model_free(). For use by one thread: it remembers what it was
  * asked. */
@@ -85,6 +97,12 @@ gboolean roofline_is_captured(CapturedKind captured, guint64 captured_tokens,
 gint64 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64 n,
                         guint64 k, const WeightFormat *format);
 
-/* The routed experts of one layer, on one of `tp` devices that share each of them. */
+/* The routed experts of one layer on one rank, in a step of so many tokens in each engine. */
 gint64 roofline_experts_ps(const Device *device, const WhatIf *what_if, guint64 tokens,
-                           const Layer *layer, guint32 tp);
+                           const Layer *layer, const ExpertSplit *split);
+
+/* Of COST_COMM: what engines that share experts send each other. */
+gint64 roofline_exchange_ps(const CostModel *self, guint64 tokens);
+
+/* How a config's ranks share experts. */
+ExpertSplit roofline_expert_split(const RooflineConfig *config);

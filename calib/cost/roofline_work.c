@@ -4,6 +4,34 @@
 
 #include <math.h>
 
+ExpertSplit
+roofline_expert_split(const RooflineConfig *config)
+{
+  gboolean has_experts = config->model->experts > 0;
+
+  return (ExpertSplit){
+      .tp = config->tensor_parallel_size,
+      .engines = has_experts ? MAX(1, config->data_parallel_size) : 1,
+      .whole = has_experts && config->expert_parallel,
+  };
+}
+
+Product
+roofline_expert_product(const Matrix *matrix, const Mixer *mixer, const ExpertSplit *split)
+{
+  guint32 ranks = split->tp * split->engines;
+  Product product = {matrix->n,      matrix->k,      matrix->copies,
+                     matrix->active, matrix->copies, matrix->format};
+
+  if (split->whole) {
+    product.copies = (matrix->copies + ranks - 1) / ranks;
+    return product;
+  }
+  product.n = matrix_rank_n(matrix, mixer, ranks);
+  product.k = matrix_rank_k(matrix, ranks);
+  return product;
+}
+
 /* What one device of the group has of each layer's matrices. */
 static void
 set_products(Roofline *self, const Model *model, guint32 tp)
@@ -17,11 +45,16 @@ set_products(Roofline *self, const Model *model, guint32 tp)
     for (guint j = 0; j < layer->n_matrices; j++) {
       const Matrix *matrix = &layer->matrices[j];
       kind->products[kind->n_products++] =
-          (Product){matrix_rank_n(matrix, &layer->mixer, tp), matrix_rank_k(matrix, tp),
-                    matrix->copies, matrix->active, matrix->format};
+          matrix->copies > 1 ? roofline_expert_product(matrix, &layer->mixer, &self->split)
+                             : (Product){matrix_rank_n(matrix, &layer->mixer, tp),
+                                         matrix_rank_k(matrix, tp),
+                                         1,
+                                         1,
+                                         1,
+                                         matrix->format};
     }
   }
-  self->head = (Product){(model->vocab + tp - 1) / tp, model->hidden, 1, 1, model->head_format};
+  self->head = (Product){(model->vocab + tp - 1) / tp, model->hidden, 1, 1, 1, model->head_format};
 }
 
 /* The class of a mixer, a new one where there is none. */
@@ -256,6 +289,25 @@ set_comm(Roofline *self, const Model *model, guint32 tp)
   self->comm[1].fixed_ps = roofline_round_ps(reduces * device->allreduce_direct_latency_ps);
 }
 
+/* Engines that share experts send their tokens to all others before a layer's experts (all-gather),
+ * and get the sums of their own back (reduce-scatter): each (g - 1) / g of all engines' activations
+ * over the bus. That is vLLM's way if none is chosen (all2all_backend allgather_reducescatter). */
+static void
+set_exchange(Roofline *self, const Model *model)
+{
+  const Device *device = &self->device;
+  double collectives = 0, bytes = ACTIVATION_BYTES * (double)model->hidden;
+
+  if (self->split.engines == 1)
+    return;
+  for (guint i = 0; i < model->n_kinds; i++)
+    collectives += model->kinds[i].experts > 0 ? 2.0 * model->kinds[i].count : 0;
+  collectives *= self->what_if.comm_time;
+  self->exchange_token_ps = roofline_round_ps(collectives * (self->split.engines - 1) * bytes /
+                                              device->allreduce_bytes_per_s * (double)PS_PER_S);
+  self->exchange_fixed_ps = roofline_round_ps(collectives * device->allreduce_latency_ps);
+}
+
 static void
 set_host(Roofline *self, const RooflineConfig *config)
 {
@@ -307,10 +359,12 @@ set_copies(Roofline *self, const RooflineConfig *config)
 void
 roofline_take(Roofline *self, const RooflineConfig *config)
 {
+  self->split = roofline_expert_split(config);
   set_products(self, config->model, config->tensor_parallel_size);
   set_attention(self, config->model, config->tensor_parallel_size);
   set_elementwise(self, config->model, config->tensor_parallel_size);
   set_comm(self, config->model, config->tensor_parallel_size);
+  set_exchange(self, config->model);
   set_host(self, config);
   self->captured = config->captured;
   self->captured_tokens =

@@ -20,7 +20,8 @@ enum {
 /* A product on one device of the group. */
 typedef struct {
   guint64 n, k;
-  guint32 copies, active; /* experts; 1 and 1 for a matrix that is there once */
+  guint32 experts, active; /* of all ranks, and those that a token passes; 1 and 1 without */
+  guint32 copies;          /* of the experts, those on this rank */
   WeightFormat format;
 } Product;
 
@@ -63,6 +64,8 @@ typedef struct {
   gint64 decode_fixed_ps, prefill_fixed_ps;
   double prefill_ramp_tokens;
   gint64 elementwise_token_ps, elementwise_fixed_ps;
+  ExpertSplit split;
+  gint64 exchange_token_ps, exchange_fixed_ps; /* of tokens between engines, for all layers */
   CommWay comm[2]; /* of which engines take the faster; the same twice where there is one */
   gint64 host_step_ps, host_sequence_ps, host_eager_ps;
   gint64 work_ps, work_sequence_ps; /* of the host, beside the device; 0: nothing is */
@@ -90,6 +93,9 @@ roofline_memory_ps(const Device *device, const WhatIf *what_if, double bytes, do
 {
   return bytes / (device->hbm_bytes_per_s * efficiency) * (double)PS_PER_S * what_if->hbm_time;
 }
+
+/* What one rank has of a layer's experts. */
+Product roofline_expert_product(const Matrix *matrix, const Mixer *mixer, const ExpertSplit *split);
 
 /* All but the class, the device and the what-if scales, which are set. */
 void roofline_take(Roofline *self, const RooflineConfig *config);

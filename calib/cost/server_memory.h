@@ -19,7 +19,16 @@ typedef struct {
   guint32 tensor_parallel_size;
   guint32 max_num_batched_tokens;
   guint32 max_num_seqs;
+  guint32 data_parallel_size; /* engines that share experts; 0 is 1 */
+  gboolean expert_parallel;
 } ServerSetup;
+
+/* Ranks that a model's experts are shared by. */
+static inline guint32
+server_expert_ranks(const ServerSetup *setup)
+{
+  return setup->tensor_parallel_size * MAX(1, setup->data_parallel_size);
+}
 
 typedef struct {
   guint64 activation_bytes;    /* peak of the profile run */

@@ -206,6 +206,7 @@ append_sums(GString *rules, const char *schema)
 
   g_string_append_printf(
       rules,
+      " WHEN id < 1 THEN 'runs are numbered from 1'"
       " WHEN finished + ignored + aborted > requests THEN 'finished, ignored and"
       " aborted are requests'"
       " WHEN peak_gpu_blocks > num_gpu_blocks OR peak_cpu_blocks > num_cpu_blocks + coalesce("

@@ -56,7 +56,8 @@ find_run(Recording *recording, Results *results, GError **error)
     query =
         results_query_first(results_query_new(results,
                                               "SELECT coalesce(max(run_id), 0) AS run_id FROM step"
-                                              " WHERE ?1 = 0 OR run_id = ?1",
+                                              " WHERE (?1 = 0 OR run_id = ?1)"
+                                              " AND run_id IN (SELECT id FROM run)",
                                               recording->run_id, 0, error),
                             "", error);
     if (query == NULL)

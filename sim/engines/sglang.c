@@ -7,6 +7,8 @@
  * their KV and go to the waiting queue's tail. With the overlap schedule a decision does not know
  * the outputs of the step in flight: who ends by its length is foreseen, who ends by EOS computes a
  * token in vain, and a retracted request's token on its way is lost.
+ * Anything but that order and recomputing is a what-if: who was copied to the host comes back before
+ * anybody is admitted, straight into the running batch, as in the engine's decode servers.
  * Rules: recorded schedules, and sglang's managers/scheduler.py, schedule_batch.py.
  */
 #include "sglang.h"
@@ -91,17 +93,30 @@ publish_unfinished(Scheduler *self, Sequence *sequence)
   sequence->radix_node = node;
 }
 
-/* The blocks that it holds are its own from here: what it published stays. */
 static void
-leave_published(Scheduler *self, Sequence *sequence, guint32 published_blocks)
+unlock_path(Scheduler *self, Sequence *sequence)
 {
   SglangState *state = self->state;
 
   if (sequence->radix_node != NULL)
     radix_cache_unlock(state->radix, sequence->radix_node);
-  sequence->blocks -= published_blocks;
   sequence->radix_node = NULL;
   sequence->radix_blocks = 0;
+}
+
+/* The blocks that it holds are its own from here: what it published stays. */
+static void
+leave_published(Scheduler *self, Sequence *sequence, guint32 published_blocks)
+{
+  unlock_path(self, sequence);
+  sequence->blocks -= published_blocks;
+}
+
+/* It comes back, and the tree has its first `blocks`: the path to them is locked already. */
+static void
+take_cached(Scheduler *self G_GNUC_UNUSED, Sequence *sequence, guint32 blocks)
+{
+  sequence->blocks = sequence->radix_blocks = blocks;
 }
 
 static void
@@ -171,18 +186,42 @@ lose_flying_token(Scheduler *self, Sequence *sequence)
   self->lost_tokens++;
 }
 
+/* A copy has no more than what was known before the token on its way: that one is computed again. */
 static void
-retract(Scheduler *self, Step *step, Sequence *sequence, const Sequence *stays, guint32 n_stay)
+lose_flying_kv(Step *step, Sequence *sequence)
+{
+  StepVictim *record = &g_array_index(step->victims, StepVictim, step->victims->len - 1);
+
+  record->tokens_lost++;
+  if (sequence->gap_end_tokens > 0)
+    sequence->tail_end_tokens = sequence_length(sequence) - 1;
+  else
+    sequence->computed_tokens = sequence_length(sequence) - 1;
+  sequence->was_preempted = TRUE; /* what is in flight is nothing to it */
+}
+
+/* short_blocks: that those who stay lack. */
+static void
+retract(Scheduler *self, Step *step, Sequence *sequence, const Sequence *stays, guint32 n_stay,
+        guint32 short_blocks)
 {
   SglangState *state = self->state;
+  guint32 published_blocks = sequence->radix_blocks;
+  gboolean flies = sequence->in_flight;
 
   lose_flying_token(self, sequence);
-  leave_published(self, sequence, sequence->radix_blocks);
-  (void)scheduler_preempt(self, step, sequence, stays, 1, TRUE); /* it only recomputes */
+  if (scheduler_preempt(self, step, sequence, stays, short_blocks, TRUE)) {
+    sequence_queue_push_tail(&self->swapped, sequence);
+    if (flies)
+      lose_flying_kv(step, sequence);
+  } else {
+    waiting_queue_push_tail(&self->waiting, sequence);
+  }
+  self->pool.free_blocks -= published_blocks; /* the tree has them */
+  unlock_path(self, sequence);
   state->free_rows++;
-  sglang_free_blocks(self, (n_stay * RETRACT_DECODE_STEPS + self->config.block_size - 1) /
-                               self->config.block_size);
-  waiting_queue_push_tail(&self->waiting, sequence);
+  sglang_evict(self, (n_stay * RETRACT_DECODE_STEPS + self->config.block_size - 1) /
+                         self->config.block_size);
 }
 
 /* Nobody is left whom it could displace. */
@@ -213,6 +252,53 @@ estimate_ratio(const Scheduler *self, Sequence *const *stay, guint32 n)
   return MIN(1, (double)(outputs + (guint64)RETRACT_DECODE_STEPS * n) / (double)(limits + 1));
 }
 
+/* The place in `order` of who goes next. By the engine's order, and by that of admission, it is the
+ * last. */
+static guint32
+next_to_go(const Scheduler *self, Sequence *const *order, guint32 n, const Sequence *in_need,
+           guint32 short_blocks)
+{
+  const Sequence *victim = NULL;
+  guint32 place = 0;
+
+  if (self->config.victim->rank != NULL)
+    victim = scheduler_first_victim(self, in_need, short_blocks);
+  if (victim == NULL)
+    return n - 1;
+  while (order[place] != victim)
+    place++;
+  return place;
+}
+
+/* The first that needs a block; by the engine's order simply the first. */
+static const Sequence *
+first_in_need(const Scheduler *self, Sequence *const *order, guint32 n)
+{
+  guint32 i = 0;
+
+  while (!self->config.victim->of_engine && i + 1 < n && !sglang_needs_block(self, order[i]))
+    i++;
+  return order[i];
+}
+
+/* Retracts one of those in `order`, which keeps its order. Returns the blocks that the others need,
+ * of `due` with it. */
+static guint32
+retract_next(Scheduler *self, Step *step, Sequence **order, guint32 *n, guint32 due)
+{
+  const Sequence *in_need = first_in_need(self, order, *n);
+  guint32 available = sglang_available_blocks(self);
+  guint32 short_blocks = due > available ? due - available : 1;
+  guint32 place = next_to_go(self, order, *n, in_need, short_blocks);
+  Sequence *victim = order[place];
+
+  due -= sglang_needs_block(self, victim);
+  memmove(order + place, order + place + 1, (--*n - place) * sizeof *order);
+  retract(self, step, victim, in_need != victim ? in_need : first_in_need(self, order, *n), *n,
+          short_blocks);
+  return due;
+}
+
 static void
 retract_some(Scheduler *self, Step *step)
 {
@@ -222,16 +308,15 @@ retract_some(Scheduler *self, Step *step)
 
   for (Sequence *s = self->running.head; s != NULL; s = s->next)
     order[i++] = s;
-  g_qsort_with_data(order, (gint)n, sizeof *order, compare_stay, self);
+  if (self->config.victim->of_engine)
+    g_qsort_with_data(order, (gint)n, sizeof *order, compare_stay, self);
   scheduler_dissolve_clock(self, step);
   for (i = 0; i < n; i++)
     due += sglang_needs_block(self, order[i]);
-  for (gboolean first = TRUE; n > 1 && (first || !sglang_free_blocks(self, due)); first = FALSE) {
-    n--;
-    due -= sglang_needs_block(self, order[n]);
-    retract(self, step, order[n], order[0], n);
-  }
-  if (n == 1 && !sglang_free_blocks(self, due))
+  for (gboolean first = TRUE; n > 1 && (first || !sglang_free_blocks(self, step, due));
+       first = FALSE)
+    due = retract_next(self, step, order, &n, due);
+  if (n == 1 && !sglang_free_blocks(self, step, due))
     give_up(self, step, order[--n]);
   for (i = 0; i < n; i++) {
     sequence_queue_remove(order[i]);
@@ -278,7 +363,7 @@ decode_all(Scheduler *self, Step *step)
   Sequence *loose = apart ? scheduler_first_loose(self) : self->running.head, *sequence;
   guint i = 0;
 
-  sglang_free_blocks(self, self->running.length); /* as if each needed one */
+  sglang_evict(self, self->running.length); /* as if each needed one */
   if (apart) {
     scheduler_take_all_due(self);
     scheduler_run_members(self, step);
@@ -299,7 +384,7 @@ set_repeat(Scheduler *self, Step *step)
   guint32 reserve = 0;
 
   scheduler_join_clock(self, step);
-  if ((self->waiting.length > 0 && !state->batch_is_full) || self->ended_in_flight->len > 0 ||
+  if ((sglang_waits(self) && !state->batch_is_full) || self->ended_in_flight->len > 0 ||
       state->will_publish || !step_is_only_decodes(step))
     return;
   /* Pages are evicted for all, needed or not; then decisions change the cache. */
@@ -328,7 +413,7 @@ decode(Scheduler *self, Step *step)
   }
   if (self->list_decodes && next_eos_in_flight(self, &i) != NULL)
     scheduler_dissolve_clock(self, step); /* for their places in the list */
-  if (sglang_free_blocks(self, count_due(self))) {
+  if (sglang_free_blocks(self, step, count_due(self))) {
     state->ratio = MAX(state->ratio - state->ratio_decay, state->min_ratio);
   } else {
     self->memory_bound = TRUE;
@@ -393,7 +478,7 @@ const SchedulerClass scheduler_sglang = {
         "read in the release; recorded, with and without radix cache and overlap, in pages of "
         "1 and 16, with mixed chunks, ignore_eos, EOS",
     .costs_as = "vllm-v1",
-    .features = SCHEDULER_IS_SGLANG | SCHEDULER_ONLY_RECOMPUTES,
+    .features = SCHEDULER_IS_SGLANG | SCHEDULER_OWN_VICTIMS,
     .stops_at_max_model_len = FALSE,
     .loses_flying_tokens = TRUE,
     .state_bytes = sizeof(SglangState),
@@ -402,6 +487,7 @@ const SchedulerClass scheduler_sglang = {
     .refuses = refuses,
     .prefilled = publish_unfinished,
     .cached_blocks = cached_blocks,
+    .take_cached = take_cached,
     .finished = finished,
     .schedule = schedule,
 };

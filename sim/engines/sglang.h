@@ -21,10 +21,17 @@ typedef struct {
   RadixCache *radix;      /* NULL: off */
 } SglangState;
 
-/* Blocks that can be had: free ones, and those that can be evicted. */
+/* Blocks that can be had: free ones, those that can be evicted, and those that retracted requests
+ * keep. */
 guint32 sglang_available_blocks(const Scheduler *self);
-/* Evicts until so many blocks are free. FALSE if they are not to be had. */
-gboolean sglang_free_blocks(Scheduler *self, guint32 blocks);
+/* Evicts from the radix cache until so many blocks are free, if it can. */
+void sglang_evict(Scheduler *self, guint32 blocks);
+/* The same, and then takes what retracted requests keep. FALSE if so many are not to be had. */
+gboolean sglang_free_blocks(Scheduler *self, Step *step, guint32 blocks);
+/* TRUE if requests wait, on the host or not. */
+gboolean sglang_waits(const Scheduler *self);
+/* As scheduler_entry_kind(), of one that may have come back in this very step. */
+EntryKind sglang_kind(const Step *step, const Sequence *sequence);
 
 /* Output tokens that have arrived: the one on its way is not known yet. */
 guint32 sglang_outputs(const Scheduler *self, const Sequence *sequence);

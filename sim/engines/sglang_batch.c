@@ -6,18 +6,39 @@ sglang_available_blocks(const Scheduler *self)
 {
   const SglangState *state = self->state;
 
-  return self->pool.free_blocks +
+  return self->pool.free_blocks + self->kept_blocks +
          (state->radix != NULL ? radix_cache_evictable_pages(state->radix) : 0);
 }
 
-gboolean
-sglang_free_blocks(Scheduler *self, guint32 blocks)
+void
+sglang_evict(Scheduler *self, guint32 blocks)
 {
   SglangState *state = self->state;
 
   if (state->radix != NULL && self->pool.free_blocks < blocks)
     self->pool.free_blocks += radix_cache_evict(state->radix, blocks - self->pool.free_blocks);
-  return self->pool.free_blocks >= blocks;
+}
+
+gboolean
+sglang_free_blocks(Scheduler *self, Step *step, guint32 blocks)
+{
+  sglang_evict(self, blocks);
+  return scheduler_free_up(self, step, NULL, blocks);
+}
+
+gboolean
+sglang_waits(const Scheduler *self)
+{
+  return self->waiting.length + self->swapped.length > 0;
+}
+
+EntryKind
+sglang_kind(const Step *step, const Sequence *sequence)
+{
+  for (guint i = 0; i < step->swapped_in->len; i++)
+    if (g_array_index(step->swapped_in, StepSwapIn, i).request == sequence->request)
+      return sequence->stage == STAGE_DECODE ? ENTRY_DECODE_SWAPPED_IN : ENTRY_PREFILL_SWAPPED_IN;
+  return scheduler_entry_kind(sequence);
 }
 
 guint32
@@ -57,7 +78,7 @@ sglang_add_decode(Scheduler *self, Step *step, Sequence *sequence)
 {
   if (sglang_needs_block(self, sequence))
     pool_grow(&self->pool, sequence, sequence->blocks + 1);
-  scheduler_add_entry(self, step, sequence, 1, ENTRY_DECODE);
+  scheduler_add_entry(self, step, sequence, 1, sglang_kind(step, sequence));
   if (sequence->ending) { /* by EOS, which is not known yet: the result will be dropped */
     StepEntry *entry = &g_array_index(step->entries, StepEntry, step->entries->len - 1);
     entry->samples = 0;

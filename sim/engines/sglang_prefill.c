@@ -118,7 +118,8 @@ take(Adder *a, Sequence *sequence, guint32 tokens)
 static void
 add_chunked(Adder *a, Sequence *sequence)
 {
-  gint64 wanted = sequence_length(sequence) - sequence->computed_tokens;
+  guint32 computed = sequence->computed_tokens;
+  gint64 wanted = sequence_goal_tokens(sequence, computed) - computed;
   gint64 room = (gint64)left(a);
   gboolean is_cut;
 
@@ -134,21 +135,24 @@ add_chunked(Adder *a, Sequence *sequence)
     state_of(a)->chunked = NULL;
 }
 
+/* It begins behind the prefix that the cache has, or, without one, behind what it kept. */
 static void
 admit(Adder *a, Sequence *sequence, guint32 prefix, gint64 tokens, gboolean is_cut, gint64 reserved)
 {
   Scheduler *self = a->scheduler;
   SglangState *state = state_of(a);
 
-  if (prefix > 0) {
+  if (prefix > 0 && state->radix != NULL) {
     const StepHit hit = {.request = sequence->request, .tokens = prefix};
     g_array_append_val(a->step->hits, hit);
   }
   sequence->computed_tokens = prefix;
-  sequence->blocks = sequence->radix_blocks = prefix / self->config.block_size;
+  sequence->blocks = prefix / self->config.block_size;
+  sequence->radix_blocks = state->radix != NULL ? sequence->blocks : 0;
   if (is_cut)
     state->chunked = sequence;
   state->free_rows--;
+  scheduler_take_kept(self, sequence);
   scheduler_take_waiting(self);
   take(a, sequence, (guint32)tokens);
   reserve(a, reserved, is_cut ? 0 : planned_outputs(sequence));
@@ -217,21 +221,37 @@ lasts_to_all_ends(const Adder *a, gint64 tokens)
   return TRUE;
 }
 
+/* The admission policy, beside the engine's rule. `tokens` of the `extend` that it lacks are to be
+ * computed now; the step has promised `current` to others. */
+static gboolean
+policy_admits(const Adder *a, const Sequence *sequence, gint64 tokens, gint64 extend)
+{
+  gint64 page = a->scheduler->config.block_size;
+
+  return scheduler_admits(a->scheduler, sequence,
+                          (guint32)(paged(a, a->current + tokens) / page),
+                          (guint32)(paged(a, a->current + extend) / page), 0);
+}
+
 static AddResult
 add_ignoring_eos(Adder *a, Sequence *sequence)
 {
-  gint64 fill = sequence_length(sequence);
+  gint64 kept = sequence->computed_tokens, fill = sequence_length(sequence) - kept;
   gint64 need = paged(a, fill) + a->scheduler->config.block_size;
   gboolean is_cut = a->chunks && fill > a->chunk;
+  gint64 tokens;
 
-  if ((double)need > MIN((double)(available_tokens(a) - a->current), left(a)))
+  if ((double)(need + kept) > MIN((double)(available_tokens(a) - a->current), left(a)))
     return ADD_NO_TOKEN;
   list_ends(a, sequence);
-  if (!lasts_to_all_ends(a, need))
+  if (!lasts_to_all_ends(a, need + kept))
     return ADD_NO_TOKEN;
   if (is_cut && a->chunk == 0)
     return ADD_OTHER;
-  admit(a, sequence, 0, is_cut ? a->chunk : fill, is_cut, is_cut ? a->chunk : fill);
+  tokens = is_cut ? a->chunk : fill;
+  if (!policy_admits(a, sequence, tokens, fill))
+    return ADD_NO_TOKEN;
+  admit(a, sequence, (guint32)kept, tokens, is_cut, tokens);
   return budget_state(a);
 }
 
@@ -242,14 +262,16 @@ add_usual(Adder *a, Sequence *sequence)
 {
   Scheduler *self = a->scheduler;
   SglangState *state = state_of(a);
-  guint32 page = self->config.block_size, fill = sequence_length(sequence), prefix = 0;
+  guint32 page = self->config.block_size, fill = sequence_length(sequence);
+  guint32 kept = sequence->computed_tokens, prefix = kept;
+  AddResult result = ADD_CONTINUE;
   RadixNode *node = NULL;
   gint64 extend, total, tokens;
 
   if (state->radix != NULL)
     prefix = radix_cache_match(state->radix, sequence->request, fill - 1, &node) * page;
   extend = fill - prefix;
-  total = extend + outputs_left(self, sequence) + page;
+  total = kept + extend + outputs_left(self, sequence) + page; /* kept ones count as available */
   if ((double)total >= left(a))
     return ADD_NO_TOKEN;
   if (node != NULL)
@@ -259,10 +281,14 @@ add_usual(Adder *a, Sequence *sequence)
     return ADD_NO_TOKEN;
   }
   tokens = a->chunks ? a->chunk / page * page : extend;
-  if ((!a->chunks && paged(a, extend) >= a->input && a->n > 0) || (a->chunks && tokens <= 0)) {
+  if ((!a->chunks && paged(a, extend) >= a->input && a->n > 0) || (a->chunks && tokens <= 0))
+    result = ADD_OTHER;
+  else if (!policy_admits(a, sequence, MIN(tokens, extend), extend))
+    result = ADD_NO_TOKEN;
+  if (result != ADD_CONTINUE) {
     if (node != NULL)
       radix_cache_unlock(state->radix, node);
-    return ADD_OTHER;
+    return result;
   }
   sequence->radix_node = node;
   if (a->chunks && paged(a, extend) > a->chunk)
@@ -283,6 +309,91 @@ clip_max_tokens(const Scheduler *self, Sequence *sequence)
 
   sequence->max_tokens = (guint32)MIN(sequence->max_tokens, MAX(limit, 0));
   sequence->output_limit = MIN(sequence->output_limit, MAX(sequence->max_tokens, 1));
+}
+
+/* Of those on the host ----------------------------------------------------------------------- */
+
+/* What the tree has of it need not be copied back. */
+static guint32
+lock_cached(Scheduler *self, Sequence *sequence)
+{
+  SglangState *state = self->state;
+  guint32 blocks;
+
+  if (state->radix == NULL)
+    return 0;
+  blocks = radix_cache_match(state->radix, sequence->request,
+                             sequence->gap_end_tokens > 0 ? sequence->tail_end_tokens
+                                                          : sequence->computed_tokens,
+                             &sequence->radix_node);
+  radix_cache_lock(state->radix, sequence->radix_node);
+  return blocks;
+}
+
+/* It takes its blocks. If there is a gap before those on the host, that is computed first, like a
+ * prompt; else it runs. */
+static void
+bring_back(Adder *a, Sequence *sequence, guint32 hits)
+{
+  Scheduler *self = a->scheduler;
+  guint32 back = scheduler_return_blocks(self, sequence), computed;
+  gint64 tokens, page = self->config.block_size;
+
+  sglang_evict(self, back - hits);
+  sequence_queue_remove(sequence);
+  scheduler_free_up(self, a->step, sequence, back - sequence->blocks - hits);
+  scheduler_bring_back(self, a->step, sequence, hits, back);
+  state_of(a)->free_rows--;
+  sequence->was_preempted = FALSE;
+  a->total += (double)(planned_outputs(sequence) + page);
+  computed = sequence->computed_tokens;
+  if (sequence->gap_end_tokens == 0) {
+    sequence_queue_push_tail(&self->running, sequence);
+    return;
+  }
+  tokens = sequence->gap_end_tokens - computed;
+  if (a->chunks && tokens > a->chunk) {
+    state_of(a)->chunked = sequence;
+    tokens = a->chunk;
+  }
+  take(a, sequence, (guint32)tokens);
+  a->input -= paged(a, tokens);
+  a->chunk -= paged(a, tokens);
+}
+
+/* Those on the host, in order of retraction, each if it could be admitted. FALSE: one could not, and
+ * nobody else is. */
+static gboolean
+add_returning(Adder *a)
+{
+  Scheduler *self = a->scheduler;
+  SglangState *state = state_of(a);
+
+  while (self->swapped.length > 0) {
+    Sequence *sequence = self->swapped.head;
+    gint64 page = self->config.block_size, back = scheduler_return_blocks(self, sequence);
+    guint32 hits;
+    gboolean fits;
+    if (self->running.length + a->n >= self->config.max_num_seqs || state->free_rows == 0) {
+      state->batch_is_full = TRUE;
+      return FALSE;
+    }
+    if (sequence->gap_end_tokens > 0 && budget_state(a) == ADD_OTHER)
+      return FALSE;
+    hits = lock_cached(self, sequence);
+    fits = (double)((back - hits + 1) * page + outputs_left(self, sequence)) < left(a) &&
+           policy_admits(a, sequence, (back - hits) * page, (back - hits) * page);
+    if (!fits) {
+      if (sequence->radix_node != NULL)
+        radix_cache_unlock(state->radix, sequence->radix_node);
+      sequence->radix_node = NULL;
+      self->memory_bound = TRUE;
+      state->batch_is_full = a->n > 0 || self->running.length > 0;
+      return FALSE;
+    }
+    bring_back(a, sequence, hits);
+  }
+  return TRUE;
 }
 
 static void
@@ -324,14 +435,16 @@ run_prefills(Adder *a)
 
   for (const Sequence *s = self->prefilling.head; s != NULL; s = s->next)
     tokens += s->step_tokens + (page > 1 ? page : 0);
-  sglang_free_blocks(self, (guint32)((tokens + page - 1) / page));
+  sglang_evict(self, (guint32)((tokens + page - 1) / page));
   for (Sequence *s = self->prefilling.head; s != NULL; s = s->next) {
-    guint64 end = (guint64)s->computed_tokens + s->step_tokens;
-    if (!pool_grow(&self->pool, s, pool_blocks_for(&self->pool, end))) {
+    guint32 blocks = MAX(
+        pool_blocks_for(&self->pool, (guint64)s->computed_tokens + s->step_tokens), s->blocks);
+    if (!scheduler_free_up(self, a->step, s, blocks - s->blocks) ||
+        !pool_grow(&self->pool, s, blocks)) {
       a->step->abort = "Prefill out of memory";
       return FALSE;
     }
-    scheduler_add_entry(self, a->step, s, s->step_tokens, scheduler_entry_kind(s));
+    scheduler_add_entry(self, a->step, s, s->step_tokens, sglang_kind(a->step, s));
   }
   return TRUE;
 }
@@ -348,7 +461,7 @@ mix_decodes(Adder *a)
   scheduler_dissolve_clock(self, a->step);
   for (const Sequence *s = self->running.head; s != NULL; s = s->next)
     due += sglang_needs_block(self, s);
-  if (self->running.length == 0 || !sglang_free_blocks(self, due))
+  if (self->running.length == 0 || !sglang_free_blocks(self, a->step, due))
     return;
   a->step->sglang.mode = "mixed";
   while (self->running.length > 0) {
@@ -394,7 +507,7 @@ sglang_prefill(Scheduler *self, Step *step)
 
   if (self->running.length == 0)
     state->batch_is_full = FALSE;
-  if ((state->batch_is_full || self->waiting.length == 0) && state->chunked == NULL)
+  if ((state->batch_is_full || !sglang_waits(self)) && state->chunked == NULL)
     return FALSE;
   if (MIN(c->max_num_seqs - self->running.length, state->free_rows) == 0 &&
       state->chunked == NULL) {
@@ -405,7 +518,8 @@ sglang_prefill(Scheduler *self, Step *step)
   reserve_running(&a);
   if (state->chunked != NULL)
     add_chunked(&a, state->chunked);
-  add_waiting(&a);
+  if (add_returning(&a))
+    add_waiting(&a);
   g_clear_pointer(&a.ends, g_array_unref);
   if (a.n == 0)
     return FALSE;

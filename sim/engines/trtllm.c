@@ -8,6 +8,9 @@
  * budget, in order of arrival. Those that have started are always the first in order of arrival.
  * Rules: tensorrt_llm/_torch/pyexecutor/scheduler/scheduler.py (2026). Reuse of blocks is not
  * there.
+ *
+ * Anything but recomputing the last is a what-if: who was copied to the host comes back in order of
+ * arrival among those that wait; a victim policy that ranks picks before anybody has work.
  */
 #include "sim/scheduler.h"
 
@@ -32,13 +35,17 @@ guarantees(const Scheduler *self)
 }
 
 static void
-pause_sequence(Scheduler *self, Step *step, Sequence *victim, const Sequence *beneficiary)
+pause_sequence(Scheduler *self, Step *step, Sequence *victim, const Sequence *beneficiary,
+               guint32 short_blocks)
 {
   TrtllmState *state = self->state;
 
+  self->memory_bound = TRUE;
   state->promised_blocks -= blocks_at_end(self, victim);
-  (void)scheduler_preempt(self, step, victim, beneficiary, 1, TRUE); /* it only recomputes */
-  waiting_queue_push_head(&self->waiting, victim);
+  if (scheduler_preempt(self, step, victim, beneficiary, short_blocks, TRUE))
+    sequence_queue_push_head(&self->swapped, victim);
+  else
+    waiting_queue_push_head(&self->waiting, victim);
 }
 
 static void
@@ -53,10 +60,9 @@ finished(Scheduler *self, Sequence *sequence)
 static gboolean
 find_room(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks)
 {
-  while (blocks > self->pool.free_blocks) {
+  while (!scheduler_free_up(self, step, sequence, blocks)) {
     Sequence *victim = self->running.tail;
-    self->memory_bound = TRUE;
-    pause_sequence(self, step, victim, sequence);
+    pause_sequence(self, step, victim, sequence, blocks - self->pool.free_blocks);
     if (victim == sequence)
       return FALSE;
   }
@@ -84,11 +90,12 @@ supply_members(Scheduler *self, Step *step)
   return goes_on;
 }
 
-/* Tokens of its prompt that it computes now, of `budget`: whole blocks, unless it is the end. */
+/* Tokens of its prompt that it computes now, of `budget`, behind those that it has: whole blocks,
+ * unless it is the end. */
 static guint32
-context_tokens(const Scheduler *self, const Sequence *sequence, guint32 budget)
+context_tokens(const Scheduler *self, const Sequence *sequence, guint32 computed, guint32 budget)
 {
-  guint32 tokens = sequence_length(sequence) - sequence->computed_tokens;
+  guint32 tokens = sequence_goal_tokens(sequence, computed) - computed;
 
   if (tokens <= budget)
     return tokens;
@@ -134,6 +141,45 @@ count_loose_generating(const Scheduler *self)
   return n;
 }
 
+/* Tokens that one which has started gets of what is left of the budget for each kind. */
+static guint32
+started_tokens(const Scheduler *self, const Sequence *sequence, guint32 generation,
+               guint32 contexts)
+{
+  if (sequence->ending)
+    return 0;
+  return generates(sequence) ? MIN(generation, 1)
+                             : context_tokens(self, sequence, sequence->computed_tokens, contexts);
+}
+
+/* The first that has started and finds no room for its step, and the blocks that it lacks; NULL:
+ * all do. */
+static const Sequence *
+first_short(const Scheduler *self, guint32 generation, guint32 contexts, guint32 *short_blocks)
+{
+  const DueList *due = decode_clock_due(&self->clock, 0);
+  guint32 left = scheduler_available_blocks(self, NULL);
+  const Sequence *member = due->head;
+
+  *short_blocks = 1;
+  if (due->length > left) {
+    for (; left > 0; left--)
+      member = member->due_next;
+    return member;
+  }
+  left -= due->length;
+  for (const Sequence *s = scheduler_first_loose(self); s != NULL; s = s->next) {
+    guint32 tokens = started_tokens(self, s, generation, contexts), more = lacks(self, s, tokens);
+    if (tokens > 0 && more > left) {
+      *short_blocks = more - left;
+      return s;
+    }
+    left -= tokens > 0 ? more : 0;
+    *(generates(s) ? &generation : &contexts) -= tokens;
+  }
+  return NULL;
+}
+
 /* The capacity, in order of arrival: who has started and stands behind one that finds no room may
  * be paused for it. *contexts: the budget for prompts, the rest of which is left there. TRUE if
  * nobody was refused. */
@@ -143,9 +189,9 @@ grant_started(Scheduler *self, Step *step, guint32 generation, guint32 *contexts
   Sequence *next;
 
   for (Sequence *s = scheduler_first_loose(self); s != NULL; s = next) {
-    guint32 tokens = generates(s) ? MIN(generation, 1) : context_tokens(self, s, *contexts);
+    guint32 tokens = started_tokens(self, s, generation, *contexts);
     s->step_tokens = 0;
-    if (!s->ending && tokens > 0) {
+    if (tokens > 0) {
       if (!grant(self, step, s, tokens))
         return FALSE;
       *(generates(s) ? &generation : contexts) -= tokens;
@@ -165,62 +211,130 @@ run_started(Scheduler *self, Step *step)
         scheduler_add_entry(self, step, s, s->step_tokens, scheduler_entry_kind(s));
 }
 
+/* What is left of the budget for those that generate one by one, and for contexts. */
+static void
+split_budget(const Scheduler *self, guint32 *generation, guint32 *contexts)
+{
+  guint32 left = self->config.max_num_batched_tokens - self->clock.count;
+
+  *generation = MIN(left, count_loose_generating(self));
+  *contexts = left - *generation;
+}
+
+/* Whom the victim policy ranks goes before anybody has work. */
+static void
+pause_by_rank(Scheduler *self, Step *step)
+{
+  guint32 generation, contexts, short_blocks;
+
+  for (;;) {
+    const Sequence *in_need;
+    Sequence *victim;
+    split_budget(self, &generation, &contexts);
+    in_need = first_short(self, generation, contexts, &short_blocks);
+    victim = in_need != NULL ? scheduler_first_victim(self, in_need, short_blocks) : NULL;
+    if (victim == NULL)
+      return;
+    pause_sequence(self, step, victim, in_need, short_blocks);
+  }
+}
+
 /* Those that have started. Returns the budget that is left for those that wait, 0 if somebody found
  * no room. */
 static guint32
 schedule_started(Scheduler *self, Step *step)
 {
-  guint32 budget = self->config.max_num_batched_tokens, generation;
+  guint32 generation, contexts;
   gboolean goes_on = TRUE;
 
-  if (self->clock.count > budget)
+  if (self->clock.count > self->config.max_num_batched_tokens)
     scheduler_dissolve_clock(self, step);
+  if (self->config.victim->rank != NULL)
+    pause_by_rank(self, step);
   if (self->clock.count > 0)
     goes_on = supply_members(self, step);
-  generation = MIN(budget - self->clock.count, count_loose_generating(self));
-  budget -= self->clock.count + generation;
+  split_budget(self, &generation, &contexts);
   if (!goes_on)
     for (Sequence *s = scheduler_first_loose(self); s != NULL; s = s->next)
       s->step_tokens = 0;
   else
-    goes_on = grant_started(self, step, generation, &budget);
+    goes_on = grant_started(self, step, generation, &contexts);
   if (self->clock.count > 0)
     scheduler_run_members(self, step);
   run_started(self, step);
-  return goes_on ? budget : 0;
+  return goes_on ? contexts : 0;
 }
 
-/* TRUE if the pool holds it, as the capacity policy sees it. */
+/* TRUE if the pool holds it with `blocks` more, as the capacity policy sees it. */
 static gboolean
-has_capacity(Scheduler *self, const Sequence *sequence, guint32 tokens)
+has_capacity(Scheduler *self, const Sequence *sequence, guint32 blocks)
 {
   const TrtllmState *state = self->state;
 
   if (guarantees(self))
     return state->promised_blocks + blocks_at_end(self, sequence) <= self->pool.total_blocks;
-  return lacks(self, sequence, tokens) <= self->pool.free_blocks;
+  return blocks <= scheduler_available_blocks(self, sequence);
+}
+
+/* The first in order of arrival of those that wait, on the host or not; NULL if nobody does. */
+static Sequence *
+next_to_start(Scheduler *self)
+{
+  Sequence *waiting = self->waiting.length > 0 ? scheduler_waiting_head(self) : NULL;
+  Sequence *swapped = self->swapped.head;
+
+  if (waiting == NULL || (swapped != NULL && swapped->request < waiting->request))
+    return swapped;
+  return waiting;
+}
+
+/* It runs from now on, and holds `blocks`, which are available. */
+static EntryKind
+start(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks)
+{
+  TrtllmState *state = self->state;
+  gboolean decodes = generates(sequence);
+  EntryKind kind = scheduler_entry_kind(sequence);
+
+  state->promised_blocks += blocks_at_end(self, sequence);
+  scheduler_free_up(self, step, sequence, blocks - sequence->blocks);
+  if (sequence->queue == &self->swapped) {
+    sequence_queue_remove(sequence);
+    scheduler_bring_back(self, step, sequence, 0, blocks);
+    kind = decodes ? ENTRY_DECODE_SWAPPED_IN : ENTRY_PREFILL_SWAPPED_IN;
+  } else {
+    scheduler_take_waiting(self);
+    scheduler_take_kept(self, sequence);
+    pool_grow(&self->pool, sequence, blocks);
+  }
+  sequence_queue_push_tail(&self->running, sequence);
+  return kind;
 }
 
 static void
 schedule_waiting(Scheduler *self, Step *step, guint32 budget)
 {
-  TrtllmState *state = self->state;
+  Sequence *sequence;
 
-  while (self->waiting.length > 0 && budget > 0 &&
-         self->running.length < self->config.max_num_seqs) {
-    Sequence *sequence = scheduler_waiting_head(self);
-    guint32 tokens = context_tokens(self, sequence, budget);
+  while (budget > 0 && self->running.length < self->config.max_num_seqs &&
+         (sequence = next_to_start(self)) != NULL) {
+    gboolean copied = sequence->queue == &self->swapped;
+    guint32 computed =
+        copied ? scheduler_return_tokens(self, sequence, 0) : sequence->computed_tokens;
+    guint32 tokens = generates(sequence) ? 1 : context_tokens(self, sequence, computed, budget);
+    guint32 blocks = pool_blocks_for(&self->pool, (guint64)computed + tokens);
+    guint32 whole = pool_blocks_for(&self->pool, sequence_length(sequence));
     if (tokens == 0)
       return;
-    if (!has_capacity(self, sequence, tokens)) {
+    blocks = MAX(blocks, copied ? scheduler_return_blocks(self, sequence) : sequence->blocks);
+    if (!has_capacity(self, sequence, blocks - sequence->blocks)) {
       self->memory_bound = TRUE;
       return;
     }
-    scheduler_take_waiting(self);
-    sequence_queue_push_tail(&self->running, sequence);
-    state->promised_blocks += blocks_at_end(self, sequence);
-    grant(self, step, sequence, tokens);
-    scheduler_add_entry(self, step, sequence, tokens, scheduler_entry_kind(sequence));
+    if (!scheduler_admits(self, sequence, blocks - sequence->blocks,
+                          MAX(whole, blocks) - sequence->blocks, 0))
+      return;
+    scheduler_add_entry(self, step, sequence, tokens, start(self, step, sequence, blocks));
     budget -= tokens;
   }
 }
@@ -247,7 +361,7 @@ const SchedulerClass scheduler_trtllm = {
     .help = "TensorRT-LLM, by its published rules: reserves to the end, or pauses the last",
     .evidence = "read in tensorrt_llm/_torch/pyexecutor/scheduler, 2026; not recorded",
     .costs_as = "vllm-v1",
-    .features = SCHEDULER_HAS_CAPACITY_POLICY | SCHEDULER_ONLY_RECOMPUTES,
+    .features = SCHEDULER_HAS_CAPACITY_POLICY | SCHEDULER_OWN_VICTIMS,
     .stops_at_max_model_len = TRUE,
     .state_bytes = sizeof(TrtllmState),
     .finished = finished,

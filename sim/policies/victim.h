@@ -30,11 +30,16 @@ typedef struct VictimPolicy VictimPolicy;
 struct VictimPolicy {
   Policy base;
   gboolean needs_decodes; /* it asks for query->eviction->decodes */
+  gboolean of_engine;     /* an engine with an order of its own goes by that where nobody is ranked */
   /* The highest goes, of equals the newest. NULL, or VICTIM_NEVER for all: the last of the running
    * queue goes. Asked of each running sequence at an eviction, and at no other time. */
   gint64 (*rank)(const VictimPolicy *self, const VictimQuery *query,
                  const VictimCandidate *candidate);
 };
+
+/* The order of an engine that has one of its own (SCHEDULER_OWN_VICTIMS), where none of the table is
+ * asked for. It ranks nobody. */
+extern const VictimPolicy victim_engine;
 
 /* The table, in the order of the lists; the first is the default. */
 #define VICTIM_POLICIES(ENTRY)                                                                     \

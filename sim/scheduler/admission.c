@@ -39,7 +39,8 @@ ask(Scheduler *self, const Sequence *candidate, guint32 now_blocks, guint32 whol
       .n_running = self->described->len,
       .now_blocks = now_blocks,
       .whole_blocks = whole_blocks,
-      .free_blocks = scheduler_available_blocks(self, candidate),
+      .free_blocks = scheduler_available_blocks(self, candidate) - self->pool.free_blocks +
+                     scheduler_unheld_blocks(self),
       .total_blocks = self->pool.total_blocks,
       .block_size = self->config.block_size,
       .state = self->admission_state,
@@ -62,6 +63,7 @@ scheduler_admits(Scheduler *self, const Sequence *candidate, guint32 now_blocks,
   self->described->len = 0;
   add_queue(self, &self->running);
   add_queue(self, &self->held);
+  add_queue(self, &self->prefilling);
   add_queue(self, &self->returning);
   for (guint i = 0; i < n_planned; i++)
     add_queue(self, &self->scratch[i]);

@@ -192,7 +192,8 @@ scheduler_join_clock(Scheduler *self, Step *step)
     guint32 left;
     while (loose != NULL && loose->ending)
       loose = loose->next;
-    if (entry->kind != ENTRY_DECODE || loose == NULL || step->sequences->pdata[i] != loose)
+    if (entry->kind != ENTRY_DECODE || entry->recomputed_tokens > 0 || loose == NULL ||
+        step->sequences->pdata[i] != loose)
       return;
     left = ticks_left(self, loose);
     if (left == 0)

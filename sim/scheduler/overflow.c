@@ -352,7 +352,9 @@ scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hi
   const StepSwapIn record = {.request = sequence->request, .blocks = copied};
 
   scheduler_take_kept(self, sequence);
-  if (hits > 0)
+  if (hits > 0 && self->class->take_cached != NULL)
+    self->class->take_cached(self, sequence, hits);
+  else if (hits > 0)
     pool_share(&self->pool, sequence, hits);
   if (!pool_grow(&self->pool, sequence, blocks))
     g_assert_not_reached();

@@ -69,6 +69,11 @@ scenario_under(const Names *names, const char *overflow, const char *victim, gbo
       (scenario = scenario_new(one, names->verb, quiet, error)) == NULL ||
       !scenario_runs_among_others(scenario, error))
     return NULL;
+  if (scenario->data_parallel_size > 1) {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--data-parallel-size: schedules are searched of one engine");
+    return NULL;
+  }
   return g_steal_pointer(&scenario);
 }
 

@@ -212,6 +212,7 @@ script_new(const ScriptSpace *space, const SchedulerConfig *base, const GArray *
   script->victim.policy = (VictimPolicy){
       .base = base->victim->base,
       .needs_decodes = TRUE,
+      .of_engine = base->victim->of_engine,
       .rank = rank,
   };
   script->victim.script = script;

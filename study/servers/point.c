@@ -228,6 +228,7 @@ server_point_set_model(ServerPoint *point, const char *published, const char *fo
     server_point_refuse(point, "%s", error->message);
     return;
   }
+  point->has_experts = model->experts > 0;
   set_quantization(point, model, precision, detail);
   if (*precision == '\0') {
     g_free(point->precision);

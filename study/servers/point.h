@@ -12,6 +12,7 @@ typedef struct {
   /* What points share in a group; "" where the file does not say. */
   char *card, *engine, *model, *precision;
   guint tp;
+  gboolean has_experts;                        /* its model */
   guint concurrency;                           /* 0: not limited */
   double published_ttft_ms, published_tpot_ms; /* means; NAN: not in the file */
   double predicted_ttft_ms, predicted_tpot_ms; /* NAN: not predicted */

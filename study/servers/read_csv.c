@@ -16,11 +16,12 @@
 #include "scenario/shipped.h"
 
 #define REQUESTS_A_SLOT 10
+#define MOST_ENGINES 64 /* that --data-parallel-size takes */
 
 typedef struct {
   int id, model, card, engine, version, precision, isl, osl, concurrency, tp, ttft,
-      tpot;                                  /* must be */
-  int mode, detail, pp, dp, num_prompts, kv; /* -1: the table has none */
+      tpot;                                                  /* must be */
+  int mode, detail, pp, dp, ep, experts_tp, num_prompts, kv; /* -1: the table has none */
 } Columns;
 
 static Columns
@@ -43,6 +44,8 @@ find_columns(CsvTable *table)
       .detail = csv_table_column(table, "gemm_quant_mode"),
       .pp = csv_table_column(table, "pp_size"),
       .dp = csv_table_column(table, "attention_dp_size"),
+      .ep = csv_table_column(table, "moe_ep_size"),
+      .experts_tp = csv_table_column(table, "moe_tp_size"),
       .num_prompts = csv_table_column(table, "num_prompts"),
       .kv = csv_table_column(table, "kvcache_quant_mode"),
   };
@@ -140,6 +143,22 @@ set_kv(ServerPoint *point, const char *kv, const char *precision)
     server_point_set(point, "kv-cache-dtype", "fp8");
 }
 
+/* How engines share requests, and their devices experts. */
+static void
+set_ranks(ServerPoint *point, guint dp, guint ep, guint experts_tp)
+{
+  if (dp > 1)
+    server_point_set(point, "data-parallel-size", "%u", dp);
+  if (ep <= 1 || !point->has_experts)
+    return;
+  if (experts_tp > 1)
+    server_point_refuse(point,
+                        "experts that are split and shared at once (%u x %u) are not "
+                        "simulated",
+                        experts_tp, ep);
+  server_point_set(point, "enable-expert-parallel", "%s", "");
+}
+
 static ServerPoint *
 read_row(CsvTable *table, const Columns *c, const char *folder)
 {
@@ -152,19 +171,21 @@ read_row(CsvTable *table, const Columns *c, const char *folder)
 
   point->published_ttft_ms = csv_table_time(table, c->ttft);
   point->published_tpot_ms = csv_table_time(table, c->tpot);
-  point->concurrency = (guint)csv_table_whole(table, c->concurrency, 1);
+  /* Of each engine, where several share the experts. */
+  point->concurrency = (guint)csv_table_whole(table, c->concurrency, 1) *
+                       MIN(whole_or(table, c->dp, 1), MOST_ENGINES);
   point->tp = (guint)csv_table_whole(table, c->tp, 1);
   num_prompts = MAX(whole_or(table, c->num_prompts, REQUESTS_A_SLOT * point->concurrency), 1);
   if (*mode != '\0' && !g_str_equal(mode, "agg"))
     server_point_refuse(point, "servers of the mode %s are not simulated", mode);
   if (whole_or(table, c->pp, 1) > 1)
     server_point_refuse(point, "pipelines are not simulated");
-  if (whole_or(table, c->dp, 1) > 1)
-    server_point_refuse(point, "attention split by requests (data parallel) is not simulated");
   server_point_set_model(point, csv_table_text(table, c->model), folder, precision,
                          text_or_empty(table, c->detail));
   set_card(point, csv_table_text(table, c->card));
   server_point_set(point, "tensor-parallel-size", "%u", point->tp);
+  set_ranks(point, whole_or(table, c->dp, 1), whole_or(table, c->ep, 1),
+            whole_or(table, c->experts_tp, 1));
   server_point_set_engine(point, csv_table_text(table, c->engine),
                           csv_table_text(table, c->version));
   set_kv(point, text_or_empty(table, c->kv), precision);

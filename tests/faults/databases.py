@@ -82,6 +82,15 @@ def test_values_are_checked():
         check(not os.path.exists("merged.db"))
 
 
+def test_numbers_of_runs():
+    """runs are numbered from 1, and what is kept of a run that is not there is nobody's"""
+    make_run()
+    for number in ("0", "-3"):
+        damaged("UPDATE run SET id = %s" % number)
+        for words in readers("bad.db"):
+            refused(*words, expected=["bad.db"])
+
+
 def test_steps_are_checked():
     """recorded steps are checked before they are replayed"""
     make_run()

@@ -225,17 +225,16 @@ any_values(GRand *rand, const Policy *policy)
   return values;
 }
 
-/* SGLang's settings, and those that engines have which only recompute. */
+/* SGLang's settings, and those of other engines with an order of victims of their own. */
 static void
 pick_own_settings(Case *c, GRand *rand)
 {
   SchedulerConfig *config = &c->config;
 
-  if (!(c->class->features & SCHEDULER_ONLY_RECOMPUTES))
+  if (!(c->class->features & SCHEDULER_OWN_VICTIMS))
     return;
-  config->overflow = &overflow_recompute;
-  config->victim = &victim_newest;
-  config->admission = &admission_engine;
+  if (coin(rand))
+    config->victim = &victim_engine;
   config->capacity_policy = (CapacityPolicy)pick(rand, 0, 2);
   if (!(c->class->features & SCHEDULER_IS_SGLANG))
     return;
@@ -244,7 +243,7 @@ pick_own_settings(Case *c, GRand *rand)
   config->async_scheduling = coin(rand);
   config->chunked_prefill_size = coin(rand) ? 0 : pick(rand, 1, 4) * config->block_size;
   config->max_prefill_tokens = pick(rand, 1, 600);
-  config->schedule_conservativeness = g_rand_double_range(rand, 0, coin(rand) ? 0.1 : 2);
+  config->schedule_conservativeness = g_rand_double_range(rand, 0, pick(rand, 0, 4) > 0 ? 0.02 : 2);
   config->mixed_chunk = pick(rand, 0, 3) == 0 && config->chunked_prefill_size > 0;
   config->ignore_eos = pick(rand, 0, 3) == 0;
 }
@@ -433,6 +432,10 @@ check_conservation(Scheduler *scheduler, gboolean died)
   add_queue(scheduler, &scheduler->swapped, &gpu, &host);
   if (scheduler->swap_copies != NULL)
     add_orphans(scheduler, &gpu, &host);
+  for (guint i = 0; i < scheduler->keepers->len; i++) {
+    const Sequence *keeper = g_ptr_array_index(scheduler->keepers, i);
+    gpu += keeper->queue == NULL ? keeper->blocks : 0; /* it went to the waiting queue's tail */
+  }
   if (!died)
     g_assert_cmpuint(gpu, ==, scheduler->kept_blocks + pool->leaving_blocks);
   add_queue(scheduler, &scheduler->returning, &gpu, &host);
@@ -442,7 +445,7 @@ check_conservation(Scheduler *scheduler, gboolean died)
   add_queue(scheduler, &scheduler->held, &gpu, &nowhere);
   g_assert_cmpuint(nowhere, ==, 0);
   if (scheduler->class == &scheduler_sglang)
-    gpu += sglang_available_blocks(scheduler) - pool->free_blocks; /* what nobody holds and stays */
+    gpu += scheduler_unheld_blocks(scheduler) - pool->free_blocks; /* what nobody holds and stays */
   if (pool->cache == NULL &&
       !(scheduler->class == &scheduler_sglang && scheduler->config.prefix_caching))
     g_assert_cmpuint(gpu + pool->free_blocks, ==, pool->total_blocks);

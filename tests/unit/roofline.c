@@ -1,6 +1,7 @@
 /* Device files, what-if scales, pool sizes and the roofline: its exactness and its directions. */
 #include "calib/cost/crossover.h"
 #include "calib/cost/pool_size.h"
+#include "calib/cost/experts.h"
 #include "calib/cost/roofline.h"
 #include "models/model_config.h"
 #include "sim/units.h"
@@ -117,6 +118,44 @@ read_changed(const char *from, const char *to, GError **error)
   device = device_read(path, "changed", error);
   g_assert_cmpint(g_remove(path), ==, 0);
   return device;
+}
+
+/* What the busiest rank gets, and how many experts are touched, by drawing them. */
+static void
+test_experts(void)
+{
+  enum { EXPERTS = 64, ACTIVE = 4, RANKS = 8, TOKENS = 200, ROUNDS = 300 };
+  double busiest = 0, touched = 0;
+
+  for (guint round = 0; round < ROUNDS; round++) {
+    guint rows[EXPERTS] = {0}, most = 0;
+    for (guint t = 0; t < TOKENS; t++) {
+      guint64 drawn = 0;
+      for (guint n = 0; n < ACTIVE;) {
+        guint e = (guint)g_test_rand_int_range(0, EXPERTS);
+        if (drawn & 1ull << e)
+          continue;
+        drawn |= 1ull << e;
+        rows[e]++;
+        n++;
+      }
+    }
+    for (guint r = 0; r < RANKS; r++) {
+      guint sum = 0;
+      for (guint e = r * EXPERTS / RANKS; e < (r + 1) * EXPERTS / RANKS; e++)
+        sum += rows[e];
+      most = MAX(most, sum);
+    }
+    for (guint e = 0; e < EXPERTS / RANKS; e++)
+      touched += rows[e] > 0;
+    busiest += most;
+  }
+  g_assert_cmpfloat_with_epsilon(busiest / ROUNDS,
+                                 experts_busiest_rows(EXPERTS, ACTIVE, RANKS, TOKENS),
+                                 0.01 * TOKENS * ACTIVE / RANKS + 1);
+  g_assert_cmpfloat_with_epsilon(touched / ROUNDS,
+                                 experts_touched(EXPERTS, ACTIVE, EXPERTS / RANKS, TOKENS), 0.05);
+  g_assert_cmpfloat(experts_busiest_rows(EXPERTS, ACTIVE, 1, TOKENS), ==, TOKENS * ACTIVE);
 }
 
 /* The groups of a host in a device's file are that machine's, and read as strictly. */
@@ -511,6 +550,7 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/roofline/devices", test_devices);
   g_test_add_func("/roofline/bad-devices", test_bad_devices);
+  g_test_add_func("/roofline/experts", test_experts);
   g_test_add_func("/roofline/host-of-device", test_host_of_device);
   g_test_add_func("/roofline/what-if", test_what_if);
   g_test_add_func("/roofline/repeats-are-exact", test_repeats_are_exact);

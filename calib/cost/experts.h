@@ -1,0 +1,13 @@
+/* How the tokens of a step fall on experts, if each token draws its own alike and by itself: what
+ * costs assume. Traffic that prefers some experts is less even.
+ */
+#pragma once
+
+/* Of `own` experts out of `experts`, those that `tokens` tokens with `active` experts each are
+ * expected to touch: own (1 - (1 - k / E)^tokens). */
+double experts_touched(unsigned experts, unsigned active, unsigned own, double tokens);
+
+/* Rows of experts' products on the busiest of `ranks` that have E / ranks experts each: the mean,
+ * tokens x k / ranks, and as many standard deviations as the largest of so many normal draws is
+ * expected to lie above (Tippett 1925). A rank's rows of one token are hypergeometric. */
+double experts_busiest_rows(unsigned experts, unsigned active, unsigned ranks, double tokens);

@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""Engines and devices that share work: --data-parallel-size, --enable-expert-parallel."""
+from spillway_test import all_tests, check, check_close, check_equal, execute, main, run_json, succeed
+
+LOAD = ["--num-prompts", "240", "--random-input-len", "600", "--random-output-len", "80", "--seed", "3"]
+DENSE = ["--model", "llama-3.1-8b", "--device", "h100-sxm"]
+EXPERTS = ["--model", "qwen3-30b-a3b", "--device", "h100-sxm"]
+
+
+def test_engines_of_a_dense_model():
+    """Two engines of a dense model share nothing: each does what one alone does with its half of the load."""
+    one = run_json(*DENSE, *LOAD[2:], "--num-prompts", "120", "--max-concurrency", "16")
+    two = run_json(*DENSE, *LOAD, "--max-concurrency", "32", "--data-parallel-size", "2")
+    check_equal((two["finished"], two["ignored"], two["aborted"]), (240, 0, 0))
+    check_equal(two["num_gpu_blocks"], one["num_gpu_blocks"])
+    check(abs(two["tpot_s"]["mean"] / one["tpot_s"]["mean"] - 1) < 0.02, (one["tpot_s"], two["tpot_s"]))
+    check(abs(two["makespan_s"] / one["makespan_s"] - 1) < 0.05, (one["makespan_s"], two["makespan_s"]))
+    check_equal(two["config"]["data_parallel_size"], 2)
+    check(any("2 engines" in sentence for sentence in two["config"]["assumed"]), two["config"]["assumed"])
+
+
+def test_stride():
+    """Engines that step by themselves and steps told one at a time give the same."""
+    for more in ([*DENSE, "--max-concurrency", "40"], [*EXPERTS, "--enable-expert-parallel", "--request-rate", "30"],
+                 [*DENSE, "--request-rate", "40", "--kv-memory", "1%"]):
+        run = [*more, *LOAD, "--data-parallel-size", "3" if more[1] == DENSE[1] else "4"]
+        strided, single = run_json(*run), run_json(*run, "--no-stride")
+        for summary in (strided, single):
+            del summary["wall_s"]
+        check_equal(strided, single)
+
+
+def test_experts():
+    """Whole experts cost the busiest rank's rows; engines that share them hold fewer weights, and send their tokens."""
+    split = run_json(*EXPERTS, *LOAD, "--tensor-parallel-size", "4")
+    whole = run_json(*EXPERTS, *LOAD, "--tensor-parallel-size", "4", "--enable-expert-parallel")
+    ratio = whole["time_s"]["linear"] / split["time_s"]["linear"]
+    check(0.8 < ratio < 1.3 and ratio != 1, ratio)  # as many weights to read, other rows to compute
+    check_equal(whole["time_s"]["comm"], split["time_s"]["comm"])
+    check(any("busiest rank" in sentence for sentence in whole["config"]["assumed"]), whole["config"]["assumed"])
+    alone = run_json(*EXPERTS, *LOAD)
+    shared = run_json(*EXPERTS, *LOAD, "--data-parallel-size", "4", "--enable-expert-parallel")
+    check_equal((alone["time_s"]["comm"] == 0, shared["time_s"]["comm"] > 0), (True, True))
+    # Three of four parts of the experts' 54 GiB are elsewhere.
+    block_bytes = 16 * 48 * 2 * 4 * 128 * 2
+    more = (shared["num_gpu_blocks"] - alone["num_gpu_blocks"]) * block_bytes / 2 ** 30
+    check(36 < more < 44, more)
+    check_equal(run_json(*EXPERTS, *LOAD, "--data-parallel-size", "4", "--what-if", "comm=0")["time_s"]["comm"], 0.0)
+
+
+def test_refused():
+    """What is not modelled is refused with what it is, once."""
+    for words, expected in [
+            ([*DENSE, "--enable-expert-parallel"], "has no experts"),
+            ([*EXPERTS, "--data-parallel-size", "16"], "links between nodes"),
+            ([*EXPERTS, "--tensor-parallel-size", "4", "--data-parallel-size", "4"], "links between nodes"),
+            ([*DENSE, "--data-parallel-size", "2", "-o", "r.db"], "is of one engine"),
+            ([*DENSE, "--data-parallel-size", "2", "--decisions", "d.jsonl"], "is of one engine"),
+            ([*DENSE, "--data-parallel-size", "2", "--scheduler", "sglang"], "--dp-size"),
+            ([*DENSE, "--data-parallel-size", "0"], "--data-parallel-size")]:
+        result = execute("run", *words, *LOAD)
+        check(result.status == 2 and expected in result.err and len(result.messages) == 1, str(result))
+    check("one engine" in execute("regret", *DENSE, "--trace", "demo", "--data-parallel-size", "2").err)
+
+
+def test_pasted():
+    """A deployment's flags are taken as they are."""
+    found = run_json("--device", "h100-sxm", *LOAD, "--vllm-args",
+                     "vllm serve Qwen/Qwen3-30B-A3B -tp 2 -dp 2 --enable-expert-parallel")["config"]
+    check_equal([found[key] for key in ("tensor_parallel_size", "data_parallel_size", "enable_expert_parallel")], [2, 2, True])
+
+
+main(all_tests(globals()))
