@@ -12,6 +12,7 @@ module_tests = \
   %D%/unit/keys \
   %D%/unit/keys-layers \
   %D%/unit/kv-groups \
+  %D%/unit/group-cache \
   %D%/unit/live \
   %D%/unit/metrics \
   %D%/unit/model \

@@ -38,6 +38,7 @@ static gboolean
 advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
 {
   sequence->computing = self->config.async_scheduling;
+  sequence->flying_tokens = self->config.async_scheduling ? entry->tokens : 0;
   sequence->computed_tokens += entry->tokens;
   scheduler_close_gap(sequence);
   sequence->highest_computed = MAX(sequence->highest_computed, sequence->computed_tokens);
@@ -129,6 +130,7 @@ static void
 deliver(Scheduler *self, Sequence *sequence)
 {
   sequence->in_flight = sequence->computing = FALSE;
+  sequence->flying_tokens = 0;
   if (self->config.async_scheduling && !sequence->in_clock)
     pool_register(&self->pool, sequence, sequence->computed_tokens);
 }
@@ -156,6 +158,7 @@ note_tokens(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_p
     if (sequence == NULL)
       continue;
     sequence->computing = FALSE;
+    sequence->flying_tokens = 0;
     if (!g_array_index(step->entries, StepEntry, i).samples || lost_token(self, sequence))
       continue;
     deliver(self, sequence);
