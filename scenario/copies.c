@@ -13,12 +13,14 @@ take_swap_ahead(Resolver *r, GError **error)
   if (r->settings->swap_ahead == 0)
     return TRUE;
   if (s->config.victim->rank != NULL)
-    return resolver_refuse(error, "--swap-ahead: the engine's next victims are known, those of "
-                                  "--victim %s only when one is due",
+    return resolver_refuse(error,
+                           "--swap-ahead: the engine's next victims are known, those of "
+                           "--victim %s only when one is due",
                            s->config.victim->base.name);
   if (s->config.kv_groups.n_kinds > 0)
-    return resolver_refuse(error, "--swap-ahead: the pool of %s is shared by groups of layers, whose "
-                                  "blocks are given back before a sequence is evicted",
+    return resolver_refuse(error,
+                           "--swap-ahead: the pool of %s is shared by groups of layers, whose "
+                           "blocks are given back before a sequence is evicted",
                            s->model->name);
   s->config.swap_ahead_blocks = (guint32)r->settings->swap_ahead;
   return TRUE;
@@ -31,10 +33,14 @@ resolver_copies(Resolver *r, GError **error)
   const char *overflow = s->config.overflow->base.name;
 
   if (r->settings->swap_ahead > 0 && (!r->settings->overlap_copies || s->executor == &executor_gpu))
-    return resolver_refuse(error, "--swap-ahead needs --overlap-copies, and copies beside the steps: "
-                                  "the executors model and unit have them");
+    return resolver_refuse(error,
+                           "--swap-ahead needs --overlap-copies, and copies beside the steps: "
+                           "the executors model and unit have them");
   if (!r->settings->overlap_copies || s->executor == &executor_gpu)
     return TRUE;
+  if (s->executor == &executor_cpu)
+    return resolver_refuse(error, "--overlap-copies: the executor cpu copies before it computes; "
+                                  "model and unit copy beside the steps, gpu inside them");
   if (s->executor == &executor_replay)
     return resolver_refuse(error, "--overlap-copies: the executor replay knows steps' durations, "
                                   "and none of copies beside them; model and unit can");

@@ -50,8 +50,8 @@ pool_blocks_for(const Pool *pool, guint64 tokens)
   return (guint32)((tokens + pool->block_size - 1) / pool->block_size);
 }
 
-/* The same of a sequence that a step takes from `computed` tokens, of which `settled` are in no step
- * in flight, to `tokens`. */
+/* The same of a sequence that a step takes from `computed` tokens, of which `settled` are in no
+ * step in flight, to `tokens`. */
 static inline guint32
 pool_step_blocks(const Pool *pool, guint64 settled, guint64 computed, guint64 tokens)
 {
@@ -112,8 +112,8 @@ PoolPrefix pool_find_prefix(const Pool *pool, Sequence *sequence);
 /* Blocks that must be free for it to begin there and be taken to `tokens` in one step. */
 guint32 pool_admission_blocks(const Pool *pool, Sequence *sequence, const PoolPrefix *prefix,
                               guint64 tokens);
-/* Blocks that must be free for it to get there in steps, with in_flight_tokens under way at once; 0:
- * as if groups gave nothing back. */
+/* Blocks that must be free for it to get there in steps, with in_flight_tokens under way at once;
+ * 0: as if groups gave nothing back. */
 guint32 pool_whole_blocks(const Pool *pool, Sequence *sequence, const PoolPrefix *prefix,
                           guint64 tokens, guint32 in_flight_tokens);
 /* It takes what was found. */

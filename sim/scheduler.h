@@ -41,7 +41,7 @@ typedef struct {
   double watermark;      /* share of the pool kept free on admission */
   gboolean chunked_prefill;
   ContextWindows windows; /* that the model's layers have */
-  KvGroups kv_groups; /* that share the pool; no kinds: one group */
+  KvGroups kv_groups;     /* that share the pool; no kinds: one group */
   gboolean prefix_caching;
   gboolean named_blocks; /* with prefix caching: the executor wants to know which block is whose */
   guint32 swap_ahead_blocks;      /* with overlap_copies: kept free by copies ahead of need */
@@ -168,10 +168,10 @@ struct Scheduler {
   SequenceQueue running;
   SequenceQueue swapped;
   SequenceQueue held; /* waiting too, before all others: hold blocks, their KV is being loaded */
-  SequenceQueue returning; /* swapped ones that hold blocks again: they run when copied in */
-  SwapCopies *swap_copies; /* beside the steps; NULL: copies are part of the steps */
-  GArray *copied;          /* of StepCopy: ended, and not told with a step yet */
-  Offload *offload;        /* NULL: none */
+  SequenceQueue returning;  /* swapped ones that hold blocks again: they run when copied in */
+  SwapCopies *swap_copies;  /* beside the steps; NULL: copies are part of the steps */
+  GArray *copied;           /* of StepCopy: ended, and not told with a step yet */
+  Offload *offload;         /* NULL: none */
   SequenceQueue prefilling; /* under engines where they join the running ones a step later */
   DecodeClock clock;        /* of those running that decode in every step */
   gboolean list_decodes;    /* somebody reads all of step->entries; set before the first step */
@@ -294,13 +294,13 @@ guint32 scheduler_return_tokens(const Scheduler *self, const Sequence *sequence,
  * tokens. Notes the copies in the step. */
 void scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hits,
                           guint32 blocks, guint32 tokens);
-/* Copies beside the steps (scheduler/copies.c): `blocks` of the sequence's host blocks are filled, or
- * read; a copy ahead takes them. */
+/* Copies beside the steps (scheduler/copies.c): `blocks` of the sequence's host blocks are filled,
+ * or read; a copy ahead takes them. */
 void scheduler_begin_copy_out(Scheduler *self, Step *step, Sequence *victim, guint32 blocks);
 void scheduler_begin_copy_ahead(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks);
 void scheduler_begin_copy_in(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks);
-/* The sequence ended: what is not submitted is not made, and what a copy still reads is free when it
- * has ended. */
+/* The sequence ended: what is not submitted is not made, and what a copy still reads is free when
+ * it has ended. */
 void scheduler_leave_copies(Scheduler *self, Sequence *sequence);
 /* Copies ahead of need (scheduler/ahead.c). For the end of a decision: begins them, and says how
  * far the step may be repeated until there would be more to copy. */

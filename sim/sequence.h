@@ -50,7 +50,7 @@ struct Sequence {
   /* With asynchronous scheduling: its newest token is on its way; the step in flight runs it. */
   gboolean in_flight, computing;
   guint32 flying_tokens; /* that the step in flight computes */
-  gboolean ending; /* its last token is being computed: it has its place, but no work */
+  gboolean ending;       /* its last token is being computed: it has its place, but no work */
   gboolean ended;
   gint64 preempted_at_ps; /* -1 while not preempted */
 

@@ -66,7 +66,7 @@ typedef struct {
   gboolean free_copies;    /* they took no time */
   guint32 tokens_lost;     /* tokens whose KV was dropped; 0 if swapped */
   OverflowAction action;
-  gboolean fell_back; /* the policy wanted to swap, the host had no room */
+  gboolean fell_back;   /* the policy wanted to swap, the host had no room */
   CopyLoad copies;      /* when it was chosen */
   gint64 free_after_ps; /* of the plan */
 } StepVictim;

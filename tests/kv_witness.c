@@ -86,7 +86,7 @@ follow_copies(KvWitness *witness, const Step *step)
   for (guint i = 0; i < step->copied->len; i++) {
     const StepCopy *copy = &g_array_index(step->copied, StepCopy, i);
     Place *place = &witness->places[copy->request];
-    gboolean *under_way = copy->is_ahead                  ? &place->copying_ahead
+    gboolean *under_way = copy->is_ahead                ? &place->copying_ahead
                           : copy->direction == COPY_OUT ? &place->leaving
                                                         : &place->arriving;
     g_assert_true(*under_way);

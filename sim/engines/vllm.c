@@ -51,8 +51,7 @@ static gboolean
 allocate(VllmDecision *d, Sequence *sequence, guint32 tokens)
 {
   if (d->owed_blocks > 0 && more_blocks(d->self, sequence, tokens) > 0 &&
-      d->self->pool.free_blocks <
-          d->owed_blocks + (guint64)more_blocks(d->self, sequence, tokens))
+      d->self->pool.free_blocks < d->owed_blocks + (guint64)more_blocks(d->self, sequence, tokens))
     return FALSE;
   return vllm_allocate(d->self, sequence, tokens);
 }
@@ -201,8 +200,8 @@ supply_members(VllmDecision *d)
 static gboolean
 cannot_supply_members(Scheduler *self)
 {
-  gboolean may_wait = (self->offload != NULL && self->config.async_scheduling) ||
-                      self->swap_copies != NULL;
+  gboolean may_wait =
+      (self->offload != NULL && self->config.async_scheduling) || self->swap_copies != NULL;
 
   return may_wait && self->clock.count > 0 &&
          decode_clock_due(&self->clock, 0)->length > self->pool.free_blocks;

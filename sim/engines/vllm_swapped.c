@@ -2,8 +2,8 @@
  *
  * In the order of the queue; the first that finds no room blocks those behind it, and all
  * admissions. Copies are part of the step in which they return; or, beside the steps, they hold
- * their blocks from the decision on, and run in the first one after their copy has ended. Those have
- * their tokens without asking for more blocks, and are preempted by nobody before that.
+ * their blocks from the decision on, and run in the first one after their copy has ended. Those
+ * have their tokens without asking for more blocks, and are preempted by nobody before that.
  */
 #include "vllm.h"
 

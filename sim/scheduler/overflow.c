@@ -273,8 +273,8 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
     drop(self, victim, plan.keep_blocks);
   if (step->abort == NULL)
     record.tokens_lost = copied == 0 || from_ahead ? computed - victim->computed_tokens
-                         : plan.drop_blocks > 0 ? plan.drop_blocks * self->config.block_size
-                                                : 0;
+                         : plan.drop_blocks > 0    ? plan.drop_blocks * self->config.block_size
+                                                   : 0;
   if (step->abort == NULL && !self->config.prefix_caching)
     keep(self, victim);
   self->changes++;
