@@ -9,14 +9,6 @@
  */
 #include "sim/scheduler.h"
 
-void
-scheduler_forget_ahead(Scheduler *self, Sequence *sequence)
-{
-  g_assert(sequence->ahead_pending == 0);
-  self->pool.host_free_blocks += sequence->ahead_blocks;
-  sequence->ahead_blocks = 0;
-}
-
 static guint32
 computed_tokens(const Scheduler *self, const Sequence *sequence)
 {

@@ -55,6 +55,14 @@ scheduler_begin_copy_in(Scheduler *self, Step *step, Sequence *sequence, guint32
   begin(self, step, COPY_IN, sequence, blocks, FALSE);
 }
 
+void
+scheduler_forget_ahead(Scheduler *self, Sequence *sequence)
+{
+  g_assert(sequence->ahead_pending == 0);
+  self->pool.host_free_blocks += sequence->ahead_blocks;
+  sequence->ahead_blocks = 0;
+}
+
 /* What the job reads and writes of the sequence, which will be used for another request. */
 static Sequence *
 make_orphan(Scheduler *self, Sequence *sequence)
