@@ -160,7 +160,8 @@ land(Instance *self)
                    self->now_ps);
   instance_end_copies(self, self->now_ps);
   tell_step(self);
-  tell_left(self);
+  if (self->scheduler->left.head != NULL)
+    tell_left(self);
 }
 
 /* The decided step starts now; the other buffer is for the next decision. */
