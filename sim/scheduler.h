@@ -378,7 +378,7 @@ scheduler_first_loose(const Scheduler *self)
 }
 /* A member that needs a block takes it. FALSE if there is none. */
 gboolean scheduler_take_due(Scheduler *self, Sequence *member);
-/* All members that need one do, of which there must be enough; then scheduler_note_supplied(). */
+/* All members that need one do; then scheduler_note_supplied(). */
 void scheduler_take_all_due(Scheduler *self);
 /* Every member has the block that it needs. */
 void scheduler_note_supplied(Scheduler *self);

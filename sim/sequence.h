@@ -107,7 +107,6 @@ void sequence_queue_push_head(SequenceQueue *queue, Sequence *sequence);
 void sequence_queue_push_tail(SequenceQueue *queue, Sequence *sequence);
 /* Behind `before`, which is in the queue; NULL: to the head. */
 void sequence_queue_insert_behind(SequenceQueue *queue, Sequence *before, Sequence *sequence);
-/* There must be one. */
 Sequence *sequence_queue_pop_head(SequenceQueue *queue);
 /* Takes it out of the queue that it is in. */
 void sequence_queue_remove(Sequence *sequence);
