@@ -98,10 +98,14 @@ scenario_assumptions(const Scenario *s, guint32 tp)
   KvGroups groups;
 
   if (s->config.overlap_copies && s->executor->needs_cost && !contention_is_measured(s, tp))
-    add(list, g_strdup("a copy beside a step takes its share of the memory's bandwidth from it, and "
-                       "is not slowed itself: modelled, not measured"));
+    add(list,
+        g_strdup("a copy beside a step takes its share of the memory's bandwidth from it, and "
+                 "is not slowed itself: modelled, not measured"));
   if (s->model->left_out != NULL)
     add(list, g_strdup_printf("%s takes no memory", s->model->left_out));
+  if (s->model->tower_bytes > 0)
+    add(list, g_strdup("prompts have no images; what the tower's work takes of the memory when a "
+                       "server measures itself is not taken from the pool"));
   if (s->config.kv_groups.n_kinds > 0) {
     add_groups(list, s);
     return list;

@@ -51,8 +51,7 @@ static gboolean
 allocate(VllmDecision *d, Sequence *sequence, guint32 tokens)
 {
   if (d->owed_blocks > 0 && more_blocks(d->self, sequence, tokens) > 0 &&
-      d->self->pool.free_blocks <
-          d->owed_blocks + (guint64)more_blocks(d->self, sequence, tokens))
+      d->self->pool.free_blocks < d->owed_blocks + (guint64)more_blocks(d->self, sequence, tokens))
     return FALSE;
   return vllm_allocate(d->self, sequence, tokens);
 }
@@ -173,6 +172,8 @@ supply_members(VllmDecision *d)
   const DueList *due = decode_clock_due(&self->clock, 0);
   Sequence *next;
 
+  if (self->clock.supplied)
+    return TRUE;
   if (due->length <= self->pool.free_blocks) {
     scheduler_take_all_due(self);
     return TRUE;
@@ -201,8 +202,8 @@ supply_members(VllmDecision *d)
 static gboolean
 cannot_supply_members(Scheduler *self)
 {
-  gboolean may_wait = (self->offload != NULL && self->config.async_scheduling) ||
-                      self->swap_copies != NULL;
+  gboolean may_wait =
+      (self->offload != NULL && self->config.async_scheduling) || self->swap_copies != NULL;
 
   return may_wait && self->clock.count > 0 &&
          decode_clock_due(&self->clock, 0)->length > self->pool.free_blocks;
@@ -215,7 +216,8 @@ schedule_running(VllmDecision *d)
   gboolean goes_on = TRUE;
   Sequence *next;
 
-  if (self->clock.count > d->budget || cannot_supply_members(self))
+  if (self->clock.count > d->budget || cannot_supply_members(self) ||
+      !scheduler_supply_groups(self))
     scheduler_dissolve_clock(self, d->step);
   if (self->config.victim->rank != NULL)
     preempt_by_rank(d);
@@ -290,6 +292,7 @@ vllm_schedule(Scheduler *self, Step *step)
       .hold = holds_prefills(self, pace),
   };
   gboolean stable = TRUE;
+  AheadBound bound;
 
   schedule_running(&d);
   vllm_join_returned(&d);
@@ -305,8 +308,10 @@ vllm_schedule(Scheduler *self, Step *step)
       self->waiting.length + self->held.length > 0)
     stable = FALSE;
   scheduler_join_clock(self, step);
+  bound = scheduler_copy_ahead(self, step);
   if (stable && step_is_only_decodes(step))
-    scheduler_set_repeat(self, step, 0);
+    scheduler_set_repeat(self, step, bound.reserve_blocks);
+  step->repeat = MIN(step->repeat, bound.repeats);
 }
 
 void
