@@ -117,13 +117,24 @@ has_controls(const char *text)
   return *text != '\0';
 }
 
+/* "--max-num-seqs": letters, digits and hyphens call nothing, and what begins with a letter behind
+ * the hyphens is no number to take away. */
+static gboolean
+is_option_name(const char *text)
+{
+  gsize hyphens = strspn(text, "-");
+
+  return hyphens == 2 && g_ascii_islower(text[2]) &&
+         text[strspn(text, "-abcdefghijklmnopqrstuvwxyz0123456789")] == '\0';
+}
+
 gboolean
 format_is_formula(const char *text)
 {
   const char *first = text + strspn(text, "'");
   char *end;
 
-  if (*first == '\0' || strchr("=+-@\t\r", *first) == NULL)
+  if (is_option_name(text) || *first == '\0' || strchr("=+-@\t\r", *first) == NULL)
     return FALSE;
   (void)g_ascii_strtod(text, &end);
   return *end != '\0' || end == text;

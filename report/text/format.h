@@ -31,7 +31,7 @@ char *format_duration(double seconds);
 char *format_percent(double fraction);
 
 /* TRUE for a text, not a number, that a spreadsheet would compute where it opens a CSV file:
- * "=1+1", "@x"; with apostrophes before it, too. */
+ * "=1+1", "@x"; with apostrophes before it, too. An option's name ("--seed") is none. */
 gboolean format_is_formula(const char *text);
 /* Appends a cell of a CSV row: quoted where it holds a comma, a quote, or a line break. A formula
  * gets an apostrophe before it, which makes it text. */
