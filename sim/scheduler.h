@@ -45,6 +45,8 @@ typedef struct {
                          one group */
   gboolean prefix_caching;
   gboolean named_blocks; /* with prefix caching: the executor wants to know which block is whose */
+  guint32 pipeline_parallel_size; /* stages, and steps in flight; 0 is 1 */
+  guint32 layers;                 /* of the model, which they share; where there are several */
   gboolean overlap_copies;        /* swapped blocks are copied beside the steps */
   gboolean async_scheduling;      /* a step is decided while the one before it runs */
   CapacityPolicy capacity_policy; /* TensorRT-LLM's */
@@ -160,10 +162,10 @@ struct Scheduler {
   SequenceQueue running;
   SequenceQueue swapped;
   SequenceQueue held; /* waiting too, before all others: hold blocks, their KV is being loaded */
-  SequenceQueue returning; /* swapped ones that hold blocks again: they run when copied in */
-  SwapCopies *swap_copies; /* beside the steps; NULL: copies are part of the steps */
-  GArray *copied;          /* of StepCopy: ended, and not told with a step yet */
-  Offload *offload;        /* NULL: none */
+  SequenceQueue returning;  /* swapped ones that hold blocks again: they run when copied in */
+  SwapCopies *swap_copies;  /* beside the steps; NULL: copies are part of the steps */
+  GArray *copied;           /* of StepCopy: ended, and not told with a step yet */
+  Offload *offload;         /* NULL: none */
   SequenceQueue prefilling; /* under engines where they join the running ones a step later */
   DecodeClock clock;        /* of those running that decode in every step */
   gboolean list_decodes;    /* somebody reads all of step->entries; set before the first step */
@@ -203,6 +205,12 @@ Scheduler *scheduler_new(const SchedulerClass *class, const SchedulerConfig *con
                          const Workload *workload);
 void scheduler_free(Scheduler *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scheduler, scheduler_free)
+
+static inline gboolean
+scheduler_is_pipelined(const Scheduler *self)
+{
+  return self->config.pipeline_parallel_size > 1;
+}
 
 /* NULL if the server would take this request, else why its front end refuses it (static text). */
 const char *scheduler_refuses(const Scheduler *self, const Request *request);

@@ -37,7 +37,8 @@ scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const cha
 static gboolean
 advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
 {
-  sequence->computing = self->config.async_scheduling;
+  sequence->computing = self->config.async_scheduling || scheduler_is_pipelined(self);
+  sequence->flights += scheduler_is_pipelined(self);
   sequence->computed_tokens += entry->tokens;
   scheduler_close_gap(sequence);
   sequence->highest_computed = MAX(sequence->highest_computed, sequence->computed_tokens);
@@ -45,7 +46,7 @@ advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
   if (!entry->samples)
     return FALSE;
   sequence->stage = STAGE_DECODE;
-  sequence->in_flight = self->config.async_scheduling;
+  sequence->in_flight = self->config.async_scheduling || scheduler_is_pipelined(self);
   sequence->generated_tokens++;
   sequence->ending = sequence->generated_tokens >= sequence->output_limit ||
                      sequence_length(sequence) >= scheduler_longest_length(self);
@@ -155,7 +156,8 @@ note_tokens(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_p
     Sequence *sequence = g_ptr_array_index(step->sequences, i);
     if (sequence == NULL)
       continue;
-    sequence->computing = FALSE;
+    sequence->flights -= sequence->flights > 0;
+    sequence->computing = sequence->flights > 0;
     if (!g_array_index(step->entries, StepEntry, i).samples || lost_token(self, sequence))
       continue;
     deliver(self, sequence);
@@ -179,7 +181,7 @@ note_tokens(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_p
 static void
 finish(Scheduler *self, Sequence *sequence, gint64 end_ps)
 {
-  if (sequence == NULL || !sequence->ending || sequence->ended)
+  if (sequence == NULL || !sequence->ending || sequence->ended || sequence->flights > 0)
     return;
   scheduler_note_finished(self, sequence);
   leave(self, sequence, STATUS_FINISHED, end_ps);
