@@ -5,7 +5,8 @@ BENCH_REPEATS =
 BENCH_DEVICE =
 BENCH_PROFILE =
 BENCH_PARTS =
-bench_scripts = %D%/bench.py %D%/copy.py %D%/measure.py %D%/to_doc.py
+BENCH_TRACES =
+bench_scripts = %D%/bench.py %D%/copy.py %D%/measure.py %D%/policies.py %D%/to_doc.py
 EXTRA_DIST += $(bench_scripts) %D%/growth.gnuplot %D%/validation_table.py
 
 # make bench/mapped && bench/mapped bench/out/chat-10000000.bin: reading against mapping (doc/performance.md)
@@ -27,4 +28,11 @@ bench-doc: bench
 	$(AM_V_at)$(PYTHON) -B $(srcdir)/%D%/to_doc.py %D%/out/figures.md $(srcdir)/doc/performance.md && \
 	  cp %D%/out/growth.svg $(srcdir)/doc/performance-growth.svg
 
-.PHONY: bench bench-doc
+# The tables and the picture of doc/policies.md, from what %D%/out has, and what is missing there.
+policies-doc: spillway$(EXEEXT)
+	$(AM_V_at)$(MKDIR_P) %D%/out && traces='$(BENCH_TRACES)' && \
+	  SPILLWAY=$(abs_top_builddir)/spillway BENCH_OUT=%D%/out BENCH_TRACES="$$traces" $(PYTHON) -B $(srcdir)/%D%/policies.py \
+	    map traces claims regret gap picture $${traces:+public} $(srcdir)/doc/policies.md && \
+	  cp %D%/out/policies.png $(srcdir)/doc/policies.png
+
+.PHONY: bench bench-doc policies-doc

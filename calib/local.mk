@@ -14,6 +14,7 @@ libspillway_calib_a_SOURCES = \
   %D%/cost/dtype.c %D%/cost/dtype.h \
   %D%/cost/experts.c %D%/cost/experts.h \
   %D%/cost/gemm_fit.c %D%/cost/gemm_fit.h \
+  %D%/cost/gemm_series.c %D%/cost/gemm_series.h \
   %D%/cost/mixer_table.c %D%/cost/mixer_table.h \
   %D%/cost/moe_fit.c %D%/cost/moe_fit.h \
   %D%/cost/operation_fit.c %D%/cost/operation_fit.h \

@@ -28,7 +28,8 @@
   "Examples:\n"                                                                                    \
   "  spillway study policies -o policies.db --page policies.html\n"                                \
   "  spillway study policies -o policies.db --budget 2m\n"                                         \
-  "  spillway study policies -o traces.db --trace mooncake.jsonl --trace azure-code.csv \\\n"      \
+  "  spillway study policies -o traces.db --prompts none --trace mooncake.jsonl --trace "          \
+  "azure-code.csv \\\n"                                                                            \
   "      --models llama-3.1-8b --engines vllm,sglang --figure ttft_s.p99 --page traces.html\n"     \
   "\n"                                                                                             \
   "Exit status: 0 done, or the budget is spent (a line says what is left); 1 stopped, or the\n"    \
@@ -152,6 +153,15 @@ static const char * or (const char *text, const char *fallback)
   return text != NULL ? text : fallback;
 }
 
+/* "none": only traces are run. */
+static GArray *
+parse_prompts(const char *text, GError **error)
+{
+  if (g_strcmp0(text, "none") == 0)
+    return g_array_new(FALSE, FALSE, sizeof(double));
+  return parse_reals(or (text, "256,1024,4096"), "--prompts", 2, 1e6, error);
+}
+
 static gboolean
 parse_axes(const PoliciesOptions *o, MapRequest *r, GError **error)
 {
@@ -165,8 +175,7 @@ parse_axes(const PoliciesOptions *o, MapRequest *r, GError **error)
          (r->links = parse_reals(or (o->links, "0.25,1,8"), "--links", 1e-3, 1e3, error)) != NULL &&
          (r->pressures =
               parse_reals(or (o->pressures, "1.25,2,4"), "--pressures", 1, 100, error)) != NULL &&
-         (r->prompts = parse_reals(or (o->prompts, "256,1024,4096"), "--prompts", 2, 1e6, error)) !=
-             NULL &&
+         (r->prompts = parse_prompts(o->prompts, error)) != NULL &&
          (r->outputs = parse_reals(or (o->outputs, "64,256,1024"), "--outputs", 2, 1e6, error)) !=
              NULL;
 }
@@ -184,7 +193,11 @@ parse_traces(char **typed, MapRequest *r, GError **error)
     for (guint j = 0; j < i; j++)
       if (g_str_equal(r->traces[i], r->traces[j]))
         return refuse_twice("--trace", r->traces[i], error);
-  return TRUE;
+  if (r->traces[0] != NULL || r->prompts->len > 0)
+    return TRUE;
+  g_set_error_literal(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                      "--prompts none and --trace none leave nothing to run: leave one out");
+  return FALSE;
 }
 
 static gboolean
@@ -326,7 +339,7 @@ command_study_policies(int argc, char **argv)
       {"pressures", 0, 0, G_OPTION_ARG_STRING, &o.pressures,
        "what the traffic holds at its peak / the pool (default 1.25,2,4)", "LIST"},
       {"prompts", 0, 0, G_OPTION_ARG_STRING, &o.prompts,
-       "mean tokens of prompts (default 256,1024,4096)", "LIST"},
+       "mean tokens of prompts (default 256,1024,4096; none: only traces)", "LIST"},
       {"outputs", 0, 0, G_OPTION_ARG_STRING, &o.outputs,
        "mean tokens of outputs (default 64,256,1024)", "LIST"},
       {"links", 0, 0, G_OPTION_ARG_STRING, &o.links,

@@ -335,8 +335,8 @@ launch(const AttentionArguments &a, const DecodeWork &work, cudaStream_t stream)
   static_assert(sizeof(Sums<head_dim>) * WARPS <= SHARED_BYTES<head_dim>, "sums replace rings");
   const unsigned thread_blocks =
       work.num_pieces * attention_decode_thread_blocks(a.heads, a.kv_heads);
-  cudaError_t status = device_launch(decode_pieces<dtype, head_dim>, thread_blocks, THREADS,
-                                     SHARED_BYTES<head_dim>, stream, a, work);
+  cudaError_t status = device_launch_large<decode_pieces<dtype, head_dim>, SHARED_BYTES<head_dim>>(
+      thread_blocks, THREADS, stream, a, work);
 
   if (status != cudaSuccess || work.num_merges == 0)
     return status;

@@ -308,8 +308,8 @@ template <Dtype dtype, unsigned head_dim>
 cudaError_t
 launch(const AttentionArguments &a, const PrefillWork &work, cudaStream_t stream)
 {
-  return device_launch(prefill<dtype, head_dim>, work.num_tiles * a.heads, THREADS,
-                       sizeof(Tiles<head_dim>), stream, a, work);
+  return device_launch_large<prefill<dtype, head_dim>, sizeof(Tiles<head_dim>)>(
+      work.num_tiles * a.heads, THREADS, stream, a, work);
 }
 
 } // namespace

@@ -319,8 +319,8 @@ template <Dtype dtype, unsigned head_dim>
 cudaError_t
 launch(const AttentionArguments &a, const PrefillWork &work, cudaStream_t stream)
 {
-  return device_launch(prefill<dtype, head_dim>, work.num_lists, THREADS, sizeof(Shared<head_dim>),
-                       stream, a, work);
+  return device_launch_large<prefill<dtype, head_dim>, sizeof(Shared<head_dim>)>(
+      work.num_lists, THREADS, stream, a, work);
 }
 
 } // namespace

@@ -11,20 +11,29 @@
 
 #include <cuda_runtime.h>
 
-/* Starts `kernel`, with room for its shared memory, and says whether that went well. */
+/* Starts `kernel`, and says whether that went well. Of shared memory a launch has 48 KiB without
+ * being asked. */
 template <typename... Parameters, typename... Arguments>
 cudaError_t
 device_launch(void (*kernel)(Parameters...), dim3 grid, unsigned threads, size_t shared_bytes,
               cudaStream_t stream, Arguments... arguments)
 {
-  if (shared_bytes > 48 * 1024) {
-    cudaError_t status = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                              (int)shared_bytes);
-    if (status != cudaSuccess)
-      return status;
-  }
   kernel<<<grid, threads, shared_bytes, stream>>>(arguments...);
   return cudaGetLastError();
+}
+
+/* The same with more of it, for which the driver is asked at a kernel's first launch: on the device
+ * of that launch, as a program has but one. */
+template <auto kernel, size_t shared_bytes, typename... Arguments>
+cudaError_t
+device_launch_large(dim3 grid, unsigned threads, cudaStream_t stream, Arguments... arguments)
+{
+  static const cudaError_t allowed = cudaFuncSetAttribute(
+      kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes);
+
+  return allowed != cudaSuccess
+             ? allowed
+             : device_launch(kernel, grid, threads, shared_bytes, stream, arguments...);
 }
 
 /* The shared memory of the launch; on a multiple of 1024 bytes. */

@@ -26,6 +26,13 @@
       QUANTILE(key ".p95", what ", 95th percentile", member.p95, NULL),                            \
       QUANTILE(key ".p99", what ", 99th percentile", member.p99, p99_label),                       \
       QUANTILE(key ".max", what ", longest", member.max, max_label)
+static const char *const component_labels[COST_COMPONENTS] = {
+    [COST_LINEAR] = "projections and MLP", [COST_ATTENTION] = "attention",
+    [COST_ELEMENTWISE] = "elementwise",    [COST_HEAD] = "output head",
+    [COST_COMM] = "communication",         [COST_HOST] = "host",
+    [COST_SWAP_OUT] = "copies out",        [COST_SWAP_IN] = "copies in",
+};
+
 #define COMPONENT(name, component)                                                                 \
   {                                                                                                \
     "time_s." name, FIGURE_PS, AT(summary.component_ps[component]), NULL, BETTER_NEITHER,          \
@@ -136,6 +143,12 @@ static const FigureLatency latencies[] = {
     {QUEUED, AT(summary.queue_s)}, {TTFT, AT(summary.ttft_s)}, {TPOT, AT(summary.tpot_s)},
     {ITL, AT(summary.itl_s)},      {E2E, AT(summary.e2e_s)},
 };
+
+const char *
+figure_component_label(CostComponent component)
+{
+  return component_labels[component];
+}
 
 const FigureLatency *
 figure_latencies(guint *n)

@@ -61,6 +61,9 @@ typedef struct {
 const FigureLatency *figure_latencies(guint *n);
 const Quantiles *figure_quantiles(const FigureLatency *latency, const RunRecord *record);
 
+/* What a component of the device's time is called in texts and on the page. */
+const char *figure_component_label(CostComponent component);
+
 /* All figures in the order of the JSON, `*n` of them. */
 const Figure *figures(guint *n);
 const Figure *figure_find(const char *key);

@@ -341,10 +341,6 @@ append_overflow(GString *text, const RunRecord *record)
 static void
 append_components(GString *text, const Summary *sum)
 {
-  static const char *const labels[COST_COMPONENTS] = {
-      "projections and MLP", "attention", "elementwise", "output head",
-      "communication",       "host",      "copies out",  "copies in",
-  };
   g_autoptr(Table) table = table_new("lrr");
   g_autofree char *busy = format_duration(ps_to_s(sum->busy_ps));
   g_autofree char *share =
@@ -353,7 +349,7 @@ append_components(GString *text, const Summary *sum)
   for (guint c = 0; c < COST_COMPONENTS; c++) {
     if (sum->component_ps[c] == 0)
       continue;
-    table_add(table, labels[c]);
+    table_add(table, figure_component_label((CostComponent)c));
     table_take(table, format_duration(ps_to_s(sum->component_ps[c])));
     table_take(table, format_percent((double)sum->component_ps[c] / (double)sum->busy_ps));
   }

@@ -47,8 +47,13 @@ add_groups(json_t *list, const Scenario *s)
                             "groups of layers share the pool, as in vLLM's hybrid manager",
                             groups->group_layers, groups->n_groups));
   if (s->config.prefix_caching)
-    add(list, g_strdup("what a preempted sequence leaves in the prefix cache is lost to it: a "
-                       "window's groups lose their part first, and no prompt shares a prefix"));
+    add(list, g_strdup("where no prompt of a trace has prefix hashes, what a preempted sequence "
+                       "leaves in the prefix cache is lost to it"));
+  if (kv_groups_state_tokens(groups) > 0)
+    add(list, g_strdup_printf("the prefix cache has a recurrent state every %u tokens, where "
+                              "prefills stop for it (mamba_cache_mode align); the last of a prompt "
+                              "takes a step of its own, which kernels spare since 0.29",
+                              kv_groups_state_tokens(groups)));
 }
 
 /* Of windows where blocks are of all layers. */

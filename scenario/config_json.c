@@ -232,8 +232,10 @@ host_time(const Scenario *s, const Settings *settings, HostScheduler scheduler)
 static json_t *
 remarks(const Scenario *s, const Settings *settings)
 {
-  g_autoptr(GPtrArray) texts =
-      profile_remarks(s->profile, s->model, (guint32)settings->tensor_parallel_size);
+  const ExpertSplit split = {.tp = (guint32)settings->tensor_parallel_size,
+                             .engines = (guint32)settings->data_parallel_size,
+                             .whole = settings->enable_expert_parallel};
+  g_autoptr(GPtrArray) texts = profile_remarks(s->profile, s->model, &split);
   json_t *array = json_array();
 
   for (guint i = 0; i < texts->len; i++)

@@ -89,12 +89,13 @@ has(const Scenario *s, SchedulerFeatures feature)
   return (s->scheduler->features & feature) != 0;
 }
 
-/* vLLM takes caching of recurrent states for experimental: ModelConfig.is_prefix_caching_supported.
- */
+/* Before 0.26 vLLM takes caching of recurrent states for experimental:
+ * ModelConfig.is_prefix_caching_supported. */
 static gboolean
 leaves_states_uncached(const Scenario *s)
 {
-  return has(s, SCHEDULER_HAS_KV_GROUPS) && s->model != NULL &&
+  return has(s, SCHEDULER_HAS_KV_GROUPS) && !has(s, SCHEDULER_CACHES_STATES_BY_DEFAULT) &&
+         s->model != NULL &&
          model_rank_state_bytes(s->model, 1) > 0;
 }
 

@@ -3,34 +3,15 @@
 #include "typed.h"
 #include "executors.h"
 #include "resolver.h"
-#include "workload_source.h"
 
 #define GIB (1024.0 * 1024 * 1024)
 /* Prefix caching has a record of each block, 24 bytes; no card holds as many blocks. */
 #define MAX_CACHED_BLOCKS (1u << 24)
 
-/* TRUE if requests may find each other's prefixes, or that cannot be known before the run. */
-static gboolean
-shares_prefixes(const Resolver *r)
-{
-  const Settings *settings = r->settings;
-  g_autoptr(Workload) read = NULL;
-  const Workload *workload;
-
-  if (workload_source(settings) == WORKLOAD_RANDOM)
-    return FALSE;
-  if (workload_source(settings) == WORKLOAD_NONE || g_strcmp0(settings->trace, "-") == 0)
-    return TRUE;
-  if (r->shelf != NULL)
-    workload = shelf_workload(r->shelf, settings, NULL);
-  else
-    workload = read = scenario_read_workload(settings, NULL, NULL);
-  return workload == NULL || workload->hashes->len > 0;
-}
-
-/* Why blocks are counted for all layers alike, as half a sentence; NULL: groups are counted. */
+/* Why blocks are counted for all layers alike, as half a sentence; NULL: groups are counted, and the
+ * prefix cache keeps states where it is on. */
 static const char *
-reason_for_one_group(const Resolver *r, const KvGroups *groups)
+reason_for_one_group(const Resolver *r, KvGroups *groups)
 {
   const Scenario *s = r->scenario;
 
@@ -42,13 +23,11 @@ reason_for_one_group(const Resolver *r, const KvGroups *groups)
     return "a pipeline's stages are taken to have layers of all groups alike";
   if (executor_computes(s->executor))
     return "the executor keeps real blocks of all layers";
-  if (s->config.admission->admits != NULL)
-    return "the admission policy counts blocks of all layers";
   if (s->config.prefix_caching && resolver_offloads(r))
     return "native offload counts blocks of all layers";
-  if (s->config.prefix_caching && shares_prefixes(r))
-    return "hits in the prefix cache count blocks of all layers (--no-enable-prefix-caching counts "
-           "groups)";
+  if (s->config.prefix_caching && !kv_groups_keep_states(groups))
+    return "the prefix cache has states only between blocks of attention "
+           "(--no-enable-prefix-caching counts groups)";
   return NULL;
 }
 

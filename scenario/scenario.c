@@ -228,7 +228,8 @@ fit_length_limit(Resolver *r, GError **error)
   guint64 pool_tokens =
       c->kv_groups.n_kinds == 0
           ? blocks * c->block_size
-          : kv_groups_longest(&c->kv_groups, blocks, c->max_num_batched_tokens, c->max_model_len);
+          : kv_groups_longest(&c->kv_groups, blocks, scheduler_in_flight_tokens(s->scheduler, c),
+                              c->max_model_len);
 
   if (s->executor->bare_scheduler || (s->scheduler->features & SCHEDULER_IS_SGLANG))
     return TRUE;

@@ -127,6 +127,33 @@ kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *lay
 }
 
 gboolean
+kv_groups_keep_states(KvGroups *layout)
+{
+  guint32 tokens = 0;
+  gboolean states = FALSE;
+
+  for (guint i = 0; i < layout->n_kinds; i++)
+    if (layout->kinds[i].kind == KV_WHOLE)
+      tokens = MAX(tokens, layout->kinds[i].block_tokens);
+  for (guint i = 0; i < layout->n_kinds; i++) {
+    if (layout->kinds[i].kind != KV_STATE)
+      continue;
+    layout->kinds[i].block_tokens = tokens;
+    states = TRUE;
+  }
+  return !states || tokens > 0;
+}
+
+guint32
+kv_groups_state_tokens(const KvGroups *layout)
+{
+  for (guint i = 0; i < layout->n_kinds; i++)
+    if (layout->kinds[i].kind == KV_STATE)
+      return layout->kinds[i].block_tokens;
+  return 0;
+}
+
+gboolean
 kv_groups_is_plain(const KvGroups *layout)
 {
   return layout->n_kinds == 1 && layout->kinds[0].kind == KV_WHOLE;
@@ -138,46 +165,72 @@ blocks_of(const KvGroupKind *kind, guint64 tokens)
   return (tokens + kind->block_tokens - 1) / kind->block_tokens;
 }
 
-/* Blocks before the first token that a step behind `computed` tokens still needs are given back. */
-static guint64
-group_blocks(const KvGroupKind *kind, guint64 computed, guint64 tokens)
+guint64
+kv_group_gone_blocks(const KvGroupKind *kind, guint64 computed)
 {
-  guint64 all, gone = 0;
+  switch (kind->kind) {
+  case KV_WINDOW:
+    return computed >= kind->window ? (computed - kind->window + 1) / kind->block_tokens : 0;
+  case KV_CHUNKS:
+    return computed / kind->window * kind->window / kind->block_tokens;
+  case KV_STATE:
+    return kind->block_tokens > 0 && computed > 0 ? (computed - 1) / kind->block_tokens : 0;
+  case KV_WHOLE:
+    break;
+  }
+  return 0;
+}
+
+/* A state is written where a step ends; those that steps begin with stay where they are. */
+static guint64
+state_blocks(const KvGroupKind *kind, guint64 settled, guint64 computed, guint64 tokens)
+{
+  const guint64 ends[] = {settled, computed, tokens};
+  guint64 blocks = 1;
+
+  for (guint i = 0; i + 1 < G_N_ELEMENTS(ends); i++)
+    blocks += ends[i] > 0 && kv_group_gone_blocks(kind, ends[i]) !=
+                                 kv_group_gone_blocks(kind, ends[i + 1]);
+  return blocks;
+}
+
+static guint64
+group_blocks(const KvGroupKind *kind, guint64 settled, guint64 computed, guint64 tokens)
+{
+  guint64 all;
 
   if (tokens == 0)
     return 0;
   if (kind->kind == KV_STATE)
-    return 1;
+    return state_blocks(kind, settled, computed, tokens);
   all = blocks_of(kind, tokens);
-  if (kind->kind == KV_WINDOW && computed >= kind->window)
-    gone = (computed - kind->window + 1) / kind->block_tokens;
-  else if (kind->kind == KV_CHUNKS)
-    gone = computed / kind->window * kind->window / kind->block_tokens;
-  return all - MIN(gone, all);
+  return all - MIN(kv_group_gone_blocks(kind, settled), all);
 }
 
 guint64
-kv_groups_step_blocks(const KvGroups *layout, guint64 computed, guint64 tokens)
+kv_groups_step_blocks(const KvGroups *layout, guint64 settled, guint64 computed, guint64 tokens)
 {
   guint64 blocks = 0;
 
   for (guint i = 0; i < layout->n_kinds; i++)
-    blocks += layout->kinds[i].groups * group_blocks(&layout->kinds[i], computed, tokens);
+    blocks += layout->kinds[i].groups * group_blocks(&layout->kinds[i], settled, computed, tokens);
   return blocks;
 }
 
 guint64
 kv_groups_sequence_blocks(const KvGroups *layout, guint64 tokens)
 {
-  return kv_groups_step_blocks(layout, tokens, tokens);
+  return kv_groups_step_blocks(layout, tokens, tokens, tokens);
 }
 
 /* What is in sight begins anywhere in a block; a chunk where a multiple of its tokens does. */
 static guint64
 most_group_blocks(const KvGroupKind *kind, guint64 tokens, guint64 step_tokens)
 {
-  guint64 all = group_blocks(kind, 0, tokens), seen;
+  guint64 all = group_blocks(kind, 0, 0, tokens), seen;
 
+  if (kind->kind == KV_STATE && kind->block_tokens > 0)
+    return MIN(blocks_of(kind, tokens), 3);
   if (kind->window == 0)
     return all;
   seen = kind->window + step_tokens - (kind->kind == KV_WINDOW ? 1 : 0);
@@ -216,7 +269,7 @@ kv_groups_tokens(const KvGroups *layout, guint64 blocks)
   guint32 tokens = G_MAXUINT32;
 
   for (guint i = 0; i < layout->n_kinds; i++)
-    if (layout->kinds[i].block_tokens > 0)
+    if (layout->kinds[i].block_tokens > 0 && layout->kinds[i].kind != KV_STATE)
       tokens = MIN(tokens, layout->kinds[i].block_tokens);
   return tokens == G_MAXUINT32 ? 0 : blocks / layout->n_groups * tokens;
 }

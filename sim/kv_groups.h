@@ -9,8 +9,10 @@
  *
  * A sequence of n tokens holds, in each group: of the whole context, all its blocks; of a window of
  * w, those of its last w - 1 tokens and the one being filled; of chunks, those since the last
- * multiple of w; of a state, one. Source: vLLM 0.11 to 0.19, v1/core/kv_cache_utils.py and
- * single_type_kv_cache_manager.py.
+ * multiple of w; of a state, one. Where a prefix cache keeps states, it has one behind every so many
+ * tokens (vLLM's mamba_cache_mode "align"), and a step that passes such a point holds two: that which
+ * it begins with and that which it ends with. Source: vLLM 0.11 to 0.33, v1/core/kv_cache_utils.py
+ * and single_type_kv_cache_manager.py.
  */
 #pragma once
 
@@ -23,7 +25,8 @@ typedef struct {
   guint32 layers; /* of this kind, over all its groups */
   guint32 groups;
   guint32 window;       /* tokens; 0 for the whole context and for states */
-  guint32 block_tokens; /* that a block of such a group holds; 0 for states */
+  guint32 block_tokens; /* that a block of such a group holds; of states: from one that the prefix
+                           cache keeps to the next, 0: it keeps none */
 } KvGroupKind;
 
 enum { KV_GROUP_KINDS = 8 };
@@ -42,14 +45,24 @@ typedef struct {
  * no state, or more kinds than are known. */
 gboolean kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *layout);
 
+/* States are kept by the prefix cache, as far apart as the widest block is long. FALSE if there are
+ * some, and no group has all of the context. */
+gboolean kv_groups_keep_states(KvGroups *layout);
+/* Tokens from one kept state to the next, at which prefills are cut; 0 where none is kept. */
+guint32 kv_groups_state_tokens(const KvGroups *layout);
+
 /* TRUE if every sequence holds all blocks of its tokens and nothing else: one kind of block to
  * count. */
 gboolean kv_groups_is_plain(const KvGroups *layout);
 /* Blocks that a sequence of so many tokens holds, over all groups. */
 guint64 kv_groups_sequence_blocks(const KvGroups *layout, guint64 tokens);
-/* The same in a step that takes it from `computed` tokens to `tokens`: what is out of sight is
- * given back when the step begins, and room for all new tokens is taken then. */
-guint64 kv_groups_step_blocks(const KvGroups *layout, guint64 computed, guint64 tokens);
+/* Of one group, leading blocks that a step behind `computed` tokens does not need. */
+guint64 kv_group_gone_blocks(const KvGroupKind *kind, guint64 computed);
+/* The blocks of all in a step that takes it from `computed` tokens to `tokens`: what a step behind
+ * the `settled` ones, which no step in flight computes, does not need is given back when it begins,
+ * and room for all new tokens is taken then. */
+guint64 kv_groups_step_blocks(const KvGroups *layout, guint64 settled, guint64 computed,
+                              guint64 tokens);
 /* The most that it holds on its way to `tokens`, in steps of at most step_tokens: vLLM's
  * max_admission_blocks_per_request. It never falls with more tokens. */
 guint64 kv_groups_most_blocks(const KvGroups *layout, guint64 tokens, guint64 step_tokens);

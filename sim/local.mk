@@ -26,6 +26,9 @@ libspillway_sim_a_SOURCES = \
   %D%/tier.c %D%/tier.h \
   %D%/pool.c %D%/pool.h \
   %D%/prefix_cache.c %D%/prefix_cache.h \
+  %D%/named_blocks.c %D%/named_blocks.h \
+  %D%/content_key.c %D%/content_key.h \
+  %D%/group_cache.c %D%/group_cache.h %D%/group_hits.c \
   %D%/engines/sglang.c %D%/engines/sglang.h \
   %D%/engines/sglang_batch.c \
   %D%/engines/sglang_prefill.c \
@@ -35,7 +38,7 @@ libspillway_sim_a_SOURCES = \
   %D%/engines/vllm_v0.c %D%/engines/vllm_v0.h \
   %D%/engines/vllm_v0_end.c \
   %D%/engines/vllm_versions.c \
-  %D%/engines/vllm_waiting.c \
+  %D%/engines/vllm_waiting.c %D%/engines/vllm_states.c \
   %D%/free_runs.c %D%/free_runs.h \
   %D%/duration_histogram.c %D%/duration_histogram.h \
   %D%/mix.h \

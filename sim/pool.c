@@ -23,8 +23,15 @@ pool_cache(Pool *pool, const Workload *workload, guint32 num_blocks, gboolean na
 }
 
 void
+pool_cache_groups(Pool *pool, const Workload *workload, const GroupCacheConfig *config)
+{
+  pool->group_cache = group_cache_new(workload, config);
+}
+
+void
 pool_clear(Pool *pool)
 {
+  g_clear_pointer(&pool->group_cache, group_cache_free);
   g_clear_pointer(&pool->cache, prefix_cache_free);
   g_clear_pointer(&pool->runs, free_runs_free);
 }
@@ -47,20 +54,109 @@ pool_grow(Pool *pool, Sequence *sequence, guint32 blocks)
 }
 
 void
-pool_give_back_groups(Pool *pool, Sequence *sequence)
+pool_give_back_groups(Pool *pool, Sequence *sequence, guint32 settled)
 {
-  guint32 needed = (guint32)kv_groups_sequence_blocks(pool->groups, sequence->computed_tokens);
+  guint32 needed;
 
+  if (pool->group_cache != NULL) {
+    group_cache_give_back(pool->group_cache, sequence, settled);
+    pool->free_blocks = group_cache_free_blocks(pool->group_cache);
+    return;
+  }
+  needed = (guint32)kv_groups_step_blocks(pool->groups, settled, sequence->computed_tokens,
+                                          sequence->computed_tokens);
   if (needed >= sequence->blocks)
     return;
   pool->free_blocks += sequence->blocks - needed;
   sequence->blocks = needed;
 }
 
+gint64
+pool_lacks(const Pool *pool, const Sequence *sequence, guint32 settled, guint64 tokens)
+{
+  gint64 lacks;
+
+  if (pool->group_cache != NULL)
+    return group_cache_lacks(pool->group_cache, sequence, sequence->computed_tokens,
+                             (guint32)tokens) -
+           (gint64)group_cache_gone_blocks(pool->group_cache, sequence, settled);
+  lacks = (gint64)pool_step_blocks(pool, settled, sequence->computed_tokens, tokens) - sequence->blocks;
+  return pool->groups != NULL ? lacks : MAX(lacks, 0);
+}
+
+gboolean
+pool_extend(Pool *pool, Sequence *sequence, guint32 settled, guint64 tokens)
+{
+  guint32 lacks;
+
+  pool_give_back(pool, sequence, settled);
+  if (pool->group_cache == NULL)
+    return pool_grow(pool, sequence,
+                     pool_step_blocks(pool, settled, sequence->computed_tokens, tokens));
+  lacks = group_cache_lacks(pool->group_cache, sequence, sequence->computed_tokens,
+                            (guint32)tokens);
+  if (lacks > pool->free_blocks)
+    return FALSE;
+  group_cache_take(pool->group_cache, sequence, sequence->computed_tokens, (guint32)tokens);
+  pool->free_blocks = group_cache_free_blocks(pool->group_cache);
+  return TRUE;
+}
+
+PoolPrefix
+pool_find_prefix(const Pool *pool, Sequence *sequence)
+{
+  PoolPrefix prefix = {0};
+
+  if (pool->group_cache != NULL) {
+    prefix.tokens = group_cache_hits(pool->group_cache, sequence);
+    return prefix;
+  }
+  prefix.blocks = pool_hits(pool, sequence, G_MAXUINT32, &prefix.idle);
+  prefix.tokens = (sequence->blocks + prefix.blocks) * pool->block_size;
+  return prefix;
+}
+
+guint32
+pool_admission_blocks(const Pool *pool, Sequence *sequence, const PoolPrefix *prefix,
+                      guint64 tokens)
+{
+  if (pool->group_cache != NULL)
+    return group_cache_admission_blocks(pool->group_cache, sequence, prefix->tokens,
+                                        (guint32)tokens, 0);
+  return pool_step_blocks(pool, prefix->tokens, prefix->tokens, tokens) - sequence->blocks -
+         prefix->blocks + prefix->idle;
+}
+
+guint32
+pool_whole_blocks(const Pool *pool, Sequence *sequence, const PoolPrefix *prefix, guint64 tokens,
+                  guint32 in_flight_tokens)
+{
+  if (pool->group_cache != NULL)
+    return group_cache_admission_blocks(pool->group_cache, sequence, prefix->tokens,
+                                        (guint32)tokens, in_flight_tokens);
+  if (pool->groups != NULL && in_flight_tokens == 0)
+    return pool_step_blocks(pool, prefix->tokens, prefix->tokens, tokens);
+  return pool_most_blocks(pool, tokens, in_flight_tokens) - sequence->blocks - prefix->blocks +
+         prefix->idle;
+}
+
+void
+pool_share_prefix(Pool *pool, Sequence *sequence, const PoolPrefix *prefix)
+{
+  if (pool->group_cache != NULL) {
+    group_cache_share(pool->group_cache, sequence, prefix->tokens);
+    pool->free_blocks = group_cache_free_blocks(pool->group_cache);
+  } else if (prefix->blocks > 0) {
+    pool_share(pool, sequence, prefix->blocks);
+  }
+}
+
 guint32
 pool_hits(const Pool *pool, Sequence *sequence, guint32 most, guint32 *n_idle)
 {
   *n_idle = 0;
+  if (pool->group_cache != NULL)
+    return 0;
   if (pool->cache != NULL)
     return prefix_cache_hits(pool->cache, sequence, most, n_idle);
   /* It had not computed its newest token when it left, so one is left to compute; and on the host
@@ -87,6 +183,11 @@ pool_share(Pool *pool, Sequence *sequence, guint32 blocks)
 void
 pool_release(Pool *pool, Sequence *sequence, gboolean comes_back)
 {
+  if (pool->group_cache != NULL) {
+    group_cache_release(pool->group_cache, sequence);
+    pool->free_blocks = group_cache_free_blocks(pool->group_cache);
+    return;
+  }
   if (pool->cache != NULL) {
     prefix_cache_release(pool->cache, sequence);
     pool->free_blocks = prefix_cache_free_blocks(pool->cache);
@@ -103,6 +204,7 @@ pool_forget(Pool *pool, Sequence *sequence)
 {
   if (pool->runs != NULL)
     free_runs_forget(sequence);
+  group_cache_forget(sequence);
 }
 
 void
@@ -133,7 +235,7 @@ pool_swap_out(Pool *pool, Sequence *sequence, guint32 blocks, guint32 copied)
 static gboolean
 keeps_content(const Pool *pool)
 {
-  return pool->cache != NULL || pool->runs != NULL;
+  return pool->cache != NULL || pool->runs != NULL || pool->group_cache != NULL;
 }
 
 void
@@ -175,7 +277,9 @@ pool_register(Pool *pool, Sequence *sequence, guint32 tokens)
 {
   guint32 full;
 
-  if (pool->cache != NULL) {
+  if (pool->group_cache != NULL) {
+    group_cache_register(pool->group_cache, sequence, tokens);
+  } else if (pool->cache != NULL) {
     prefix_cache_register(pool->cache, sequence, tokens);
   } else if (pool->runs != NULL) {
     full = MIN(tokens / pool->block_size, sequence->blocks);
@@ -186,6 +290,7 @@ pool_register(Pool *pool, Sequence *sequence, guint32 tokens)
 gboolean
 pool_evicted(const Pool *pool)
 {
-  return (pool->cache != NULL && prefix_cache_evicted(pool->cache)) ||
+  return (pool->group_cache != NULL && group_cache_evicted(pool->group_cache)) ||
+         (pool->cache != NULL && prefix_cache_evicted(pool->cache)) ||
          (pool->runs != NULL && free_runs_evicted(pool->runs));
 }

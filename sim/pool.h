@@ -3,13 +3,14 @@
  * Blocks are counted, not named, except with prefix caching where requests share prefixes or the
  * executor holds real blocks (prefix_cache.h); where neither is so, the cache's queue is counted
  * too (free_runs.h). Groups that give blocks back (kv_groups.h) share the pool: what a sequence
- * holds then follows from its tokens and is counted over all of them. Invariant: free + held (+
+ * holds then follows from its tokens and is counted over all of them, or they have names, too
+ * (group_cache.h). Invariant: free + held (+
  * leaked) == total on each side, which tests/unit/invariants.c holds over random scenarios.
  */
 #pragma once
 
 #include "free_runs.h"
-#include "kv_groups.h"
+#include "group_cache.h"
 #include "prefix_cache.h"
 
 typedef struct {
@@ -22,8 +23,16 @@ typedef struct {
   guint32 host_leaked_blocks; /* held by requests that the engine dropped without freeing them */
   PrefixCache *cache;         /* named blocks, or NULL */
   FreeRuns *runs;             /* counted ones, or NULL; without prefix caching both are */
-  const KvGroups *groups;     /* NULL: one, of all blocks of block_size tokens; else no cache */
+  const KvGroups *groups;     /* NULL: one, of all blocks of block_size tokens */
+  GroupCache *group_cache;    /* of the groups' named blocks, or NULL; then both above are */
 } Pool;
+
+/* What is in the pool of a sequence that waits to be admitted. */
+typedef struct {
+  guint32 tokens; /* that it need not compute; what it kept is among them */
+  guint32 blocks; /* leading ones that were found; 0 with groups */
+  guint32 idle;   /* of these, those that are free */
+} PoolPrefix;
 
 void pool_init(Pool *pool, guint32 block_size, guint32 usable_blocks, guint32 host_blocks);
 /* A fresh pool keeps the content of freed blocks. named: the executor wants their names; they have
@@ -31,6 +40,8 @@ void pool_init(Pool *pool, guint32 block_size, guint32 usable_blocks, guint32 ho
  * own among them. two_ended: see free_runs_new(). */
 void pool_cache(Pool *pool, const Workload *workload, guint32 num_blocks, gboolean named,
                 gboolean two_ended);
+/* The same for a pool of groups, of a workload with prefix hashes. */
+void pool_cache_groups(Pool *pool, const Workload *workload, const GroupCacheConfig *config);
 void pool_clear(Pool *pool);
 
 static inline guint32
@@ -39,15 +50,18 @@ pool_blocks_for(const Pool *pool, guint64 tokens)
   return (guint32)((tokens + pool->block_size - 1) / pool->block_size);
 }
 
-/* The same of a sequence that a step takes from `computed` tokens to `tokens`. */
+/* The same of a sequence that a step takes from `computed` tokens, of which `settled` are in no step
+ * in flight, to `tokens`. */
 static inline guint32
-pool_step_blocks(const Pool *pool, guint64 computed, guint64 tokens)
+pool_step_blocks(const Pool *pool, guint64 settled, guint64 computed, guint64 tokens)
 {
-  return pool->groups == NULL ? pool_blocks_for(pool, tokens)
-                              : (guint32)kv_groups_step_blocks(pool->groups, computed, tokens);
+  return pool->groups == NULL
+             ? pool_blocks_for(pool, tokens)
+             : (guint32)kv_groups_step_blocks(pool->groups, settled, computed, tokens);
 }
 
-/* The most that it holds on the way there from nothing, in steps of at most step_tokens. */
+/* The most that it holds on the way there from nothing, in steps of at most step_tokens, more than
+ * one of which may be in flight. */
 static inline guint32
 pool_most_blocks(const Pool *pool, guint64 tokens, guint32 step_tokens)
 {
@@ -75,15 +89,35 @@ pool_take(Pool *pool, guint32 blocks)
 /* Grows what the sequence holds to `blocks`; fewer is no change. FALSE, and nothing done, if the
  * free ones do not suffice. */
 gboolean pool_grow(Pool *pool, Sequence *sequence, guint32 blocks);
+
+/* Blocks that the sequence, which has `computed` tokens, lacks to be taken to `tokens` in a step;
+ * negative where it gives back more than it takes. With groups it gives back first what a step
+ * behind `settled` tokens does not need: those that no step in flight computes. */
+gint64 pool_lacks(const Pool *pool, const Sequence *sequence, guint32 settled, guint64 tokens);
+/* It gives back and takes them. FALSE, and nothing taken, if the free ones do not suffice. */
+gboolean pool_extend(Pool *pool, Sequence *sequence, guint32 settled, guint64 tokens);
 /* With groups: the sequence gives back the blocks that it cannot see any more. */
-void pool_give_back_groups(Pool *pool, Sequence *sequence);
+void pool_give_back_groups(Pool *pool, Sequence *sequence, guint32 settled);
 
 static inline void
-pool_give_back(Pool *pool, Sequence *sequence)
+pool_give_back(Pool *pool, Sequence *sequence, guint32 settled)
 {
   if (pool->groups != NULL)
-    pool_give_back_groups(pool, sequence);
+    pool_give_back_groups(pool, sequence, settled);
 }
+
+/* What is there of a sequence that has no blocks but those that it kept, so that a token is left to
+ * compute. */
+PoolPrefix pool_find_prefix(const Pool *pool, Sequence *sequence);
+/* Blocks that must be free for it to begin there and be taken to `tokens` in one step. */
+guint32 pool_admission_blocks(const Pool *pool, Sequence *sequence, const PoolPrefix *prefix,
+                              guint64 tokens);
+/* Blocks that must be free for it to get there in steps, with in_flight_tokens under way at once; 0:
+ * as if groups gave nothing back. */
+guint32 pool_whole_blocks(const Pool *pool, Sequence *sequence, const PoolPrefix *prefix,
+                          guint64 tokens, guint32 in_flight_tokens);
+/* It takes what was found. */
+void pool_share_prefix(Pool *pool, Sequence *sequence, const PoolPrefix *prefix);
 
 /* Leading blocks of the sequence, which holds none, whose content is still there, at most `most`,
  * and so that a token is left to compute. *n_idle is how many of them are free. */

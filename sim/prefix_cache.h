@@ -1,14 +1,8 @@
-/* The prefix cache of vLLM v1: which block holds which content, and the order in which free blocks
- * are reused.
+/* The prefix cache of vLLM v1 where all layers keep all of the context: a sequence's blocks are its
+ * tokens', and a hit is the longest run of its first ones that are there (named_blocks.h).
  *
- * Picture: blocks 1 … N-1 (0 is the engine's null block), each with a reference count and, once it
- * is full, a content key. Blocks without references wait in the free queue with their content still
- * there; taking one from the head erases it, a hit takes it from the middle. A freed sequence's
- * blocks join the tail in reverse order, so a prefix's end is lost before its start; since vLLM
- * 0.23 those without content join the head instead, and cached content lives longer. Several blocks
- * may hold the same content; the one that was registered first is used.
- * Keys are 64-bit mixes of the prompt's prefix hashes (shared between requests), or of the request
- * and block index (its own); a collision among 10^7 blocks has odds of 1 in 10^5.
+ * A freed sequence's blocks are given back in reverse order, so that a prefix's end is lost before
+ * its start.
  */
 #pragma once
 

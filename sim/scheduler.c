@@ -23,9 +23,19 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   if (config->kv_groups.n_kinds > 0) {
     g_assert((class->features & SCHEDULER_HAS_KV_GROUPS) != 0);
     self->pool.groups = &self->config.kv_groups;
-    self->config.prefix_caching = FALSE;
-  }
-  if (self->config.prefix_caching && (class->features & SCHEDULER_HAS_PREFIX_CACHING) != 0)
+    /* Where no two requests share a prefix blocks of groups are counted, and nothing is found. */
+    self->config.prefix_caching &= workload->hashes->len > 0;
+    if (self->config.prefix_caching)
+      pool_cache_groups(
+          &self->pool, workload,
+          &(GroupCacheConfig){
+              .layout = self->pool.groups,
+              .num_blocks = config->num_gpu_blocks,
+              .retention = class->group_retention,
+              .two_ended = (class->features & SCHEDULER_REUSES_PARTIAL_FIRST) != 0,
+              .windows_two_ended = (class->features & SCHEDULER_REUSES_PARTIAL_WINDOWS) != 0,
+          });
+  } else if (self->config.prefix_caching && (class->features & SCHEDULER_HAS_PREFIX_CACHING) != 0)
     pool_cache(&self->pool, workload, config->num_gpu_blocks,
                config->named_blocks || config->num_offload_blocks > 0,
                (class->features & SCHEDULER_REUSES_PARTIAL_FIRST) != 0);
@@ -110,11 +120,19 @@ scheduler_refuses(const Scheduler *self, const Request *request)
   if (request->prompt_tokens >= config->max_model_len)
     return "a prompt leaves no room for a token within max_model_len";
   if (pool_most_blocks(&self->pool, (guint64)request->prompt_tokens + 1,
-                       config->max_num_batched_tokens) > self->pool.total_blocks)
+                       scheduler_in_flight_tokens(self->class, config)) > self->pool.total_blocks)
     return "the prompt is longer than the KV pool";
   if (!config->chunked_prefill && request->prompt_tokens > config->max_num_batched_tokens)
     return "the prompt is longer than max_num_batched_tokens, and chunked prefill is off";
   return NULL;
+}
+
+guint32
+scheduler_in_flight_tokens(const SchedulerClass *class, const SchedulerConfig *config)
+{
+  gboolean two = (class->features & SCHEDULER_GIVES_BACK_SETTLED) != 0 && config->async_scheduling;
+
+  return (two ? 2 : 1) * config->max_num_batched_tokens;
 }
 
 guint32
@@ -214,6 +232,8 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
   if (self->tell_plans || self->config.overflow->needs_decodes ||
       self->config.victim->needs_decodes)
     self->decodes = scheduler_running_decodes(self);
+  if (self->pool.group_cache != NULL)
+    group_cache_begin(self->pool.group_cache);
   self->class->schedule(self, step);
   if (self->offload != NULL)
     offload_decide(self->offload, step);

@@ -41,8 +41,7 @@ typedef struct {
   double watermark;      /* share of the pool kept free on admission */
   gboolean chunked_prefill;
   ContextWindows windows; /* that the model's layers have */
-  KvGroups kv_groups; /* that share the pool, where nothing is found in the prefix cache; no kinds:
-                         one group */
+  KvGroups kv_groups; /* that share the pool; no kinds: one group */
   gboolean prefix_caching;
   gboolean named_blocks; /* with prefix caching: the executor wants to know which block is whose */
   guint32 pipeline_parallel_size; /* stages, and steps in flight; 0 is 1 */
@@ -94,6 +93,13 @@ typedef enum {
   SCHEDULER_IS_SGLANG = 1 << 16,           /* has SGLang's options, and none of vLLM's */
   SCHEDULER_OVERLAPS_COPIES = 1 << 19,     /* it can swap beside the steps: --overlap-copies */
   SCHEDULER_HAS_KV_GROUPS = 1 << 15,       /* its pool is shared by groups that give blocks back */
+  /* With groups: what is given back is not in the sight of a step in flight either; a prompt is
+   * admitted by the blocks that it holds at its widest, else by all that it ever takes; recurrent
+   * states are cached where prefixes are. */
+  SCHEDULER_GIVES_BACK_SETTLED = 1 << 19,
+  SCHEDULER_GATE_KNOWS_WINDOWS = 1 << 20,
+  SCHEDULER_CACHES_STATES_BY_DEFAULT = 1 << 21,
+  SCHEDULER_REUSES_PARTIAL_WINDOWS = 1 << 22, /* as REUSES_PARTIAL_FIRST, of groups with windows */
 } SchedulerFeatures;
 
 typedef struct {
@@ -105,6 +111,7 @@ typedef struct {
   guint32 features;      /* SchedulerFeatures */
   guint32 rules;         /* its engine's own flags */
   guint32 hidden_blocks; /* of the pool, which the engine keeps for itself */
+  GroupRetention group_retention; /* of the prefix cache, where groups share the pool */
   gboolean
       stops_at_max_model_len;   /* a sequence ends when it is this long; else when it is longer */
   gboolean loses_flying_tokens; /* of what it preempts: the token on its way is sampled again */
@@ -215,6 +222,9 @@ scheduler_is_pipelined(const Scheduler *self)
 /* NULL if the server would take this request, else why its front end refuses it (static text). */
 const char *scheduler_refuses(const Scheduler *self, const Request *request);
 
+/* Tokens that a sequence may have in steps that are under way at once. */
+guint32 scheduler_in_flight_tokens(const SchedulerClass *class, const SchedulerConfig *config);
+
 /* The pool's blocks that are free, or hold only what may go. */
 guint32 scheduler_unheld_blocks(const Scheduler *self);
 
@@ -287,9 +297,10 @@ guint32 scheduler_return_blocks(const Scheduler *self, const Sequence *sequence)
 /* Tokens that it has when it comes back, with `hits` leading blocks in the prefix cache. */
 guint32 scheduler_return_tokens(const Scheduler *self, const Sequence *sequence, guint32 hits);
 /* It takes them, and what more it needs to hold `blocks`, which must be available; `hits` leading
- * ones are in the prefix cache. Notes the copies in the step. */
+ * ones are in the prefix cache. Where groups' blocks have names it takes what holds `tokens`
+ * tokens. Notes the copies in the step. */
 void scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hits,
-                          guint32 blocks);
+                          guint32 blocks, guint32 tokens);
 /* Copies beside the steps (scheduler/copies.c). The victim's host blocks are filled; the sequence's
  * are read, `blocks` of them. */
 void scheduler_begin_copy_out(Scheduler *self, Step *step, Sequence *victim);

@@ -12,6 +12,7 @@ typedef enum { STAGE_PREFILL, STAGE_DECODE } Stage;
 
 typedef struct FreeRun FreeRun;
 typedef struct OffloadRequest OffloadRequest;
+typedef struct GroupTable GroupTable;
 typedef struct Sequence Sequence;
 typedef struct SequenceQueue SequenceQueue;
 
@@ -44,8 +45,9 @@ struct Sequence {
   gboolean was_scheduled;
   /* With asynchronous scheduling: its newest token is on its way; the step in flight runs it. */
   gboolean in_flight, computing;
-  guint32 flights; /* in a pipeline: steps in flight that run it; then those two as well */
-  gboolean ending; /* its last token is being computed: it has its place, but no work */
+  guint32 flights;       /* in a pipeline: steps in flight that run it; then those two as well */
+  guint32 flying_tokens; /* that the step in flight computes */
+  gboolean ending;       /* its last token is being computed: it has its place, but no work */
   gboolean ended;
   gint64 preempted_at_ps; /* -1 while not preempted */
 
@@ -66,8 +68,11 @@ struct Sequence {
   guint32 *block_ids;        /* `blocks` of them, room for block_ids_room */
   guint32 block_ids_room;
   OffloadRequest *offload; /* its part in native offload (offload.h); NULL: none yet */
-  guint64 *prefix_keys;    /* content keys of the prompt's hashed blocks */
+  guint64 *prefix_keys;    /* content keys of the prompt's hashed blocks (content_key.h) */
   guint32 n_prefix_keys;
+  GroupTable *group_tables; /* with KV groups: its blocks in each (group_cache.h); NULL: none yet */
+  guint32 n_group_tables;
+  guint32 shared_prefix_tokens; /* of a prefix that only some groups have; 0: there is none */
 };
 
 static inline guint32

@@ -1,210 +1,14 @@
 #!/usr/bin/env python3
-"""live, run --executor cpu and replay, validate: what is computed, against a decoder in plain Python and itself."""
+"""live and run --executor cpu: what is computed, against a decoder in plain Python and itself."""
 import json
-import math
 import os
 import pty
-import random
-import sqlite3
 import struct
 import subprocess
-import sys
 
-from spillway_test import (SPILLWAY, Skip, all_tests, check, check_equal, execute, main, read, read_json_lines, source, succeed,
-                           without, write)
-
-LIVE = ["live", "--executor", "cpu"]
-TRACE = "gen:--requests=14 --rate=3000 --prompt=uniform:3,40 --output=uniform:8,40"
-TIGHT = ["--num-gpu-blocks", "24", "--block-size", "8", "--num-cpu-blocks", "200"]
-
-
-def model(name):
-    return source("tests", "models", name + ".json")
-
-
-def refuse(expected, *words):
-    result = execute(*words)
-    check_equal(result.status, 2, str(result))
-    for text in expected:
-        check(text in result.err, "%r is not in\n%s" % (text, result))
-
-
-# A decoder in plain Python, from the published definitions.
-
-def rope_frequencies(config, head_dim):
-    theta, scaling = config.get("rope_theta", 10000.0), config.get("rope_scaling") or {}
-    kind = scaling.get("rope_type", scaling.get("type", "default"))
-    plain = [1.0 / theta ** (i / head_dim) for i in range(0, head_dim, 2)]
-    if kind == "llama3":
-        original, result = scaling["original_max_position_embeddings"], []
-        for f in plain:
-            wavelength = 2 * math.pi / f
-            if wavelength > original / scaling["low_freq_factor"]:
-                result.append(f / scaling["factor"])
-            elif wavelength < original / scaling["high_freq_factor"]:
-                result.append(f)
-            else:
-                smooth = ((original / wavelength - scaling["low_freq_factor"]) /
-                          (scaling["high_freq_factor"] - scaling["low_freq_factor"]))
-                result.append((1 - smooth) * f / scaling["factor"] + smooth * f)
-        return result, 1.0
-    if kind == "yarn":
-        original, factor = scaling["original_max_position_embeddings"], scaling["factor"]
-
-        def dimension(turns):
-            return head_dim * math.log(original / (turns * 2 * math.pi)) / (2 * math.log(theta))
-        low, high = max(math.floor(dimension(32)), 0), min(math.ceil(dimension(1)), head_dim - 1)
-        high = high if high != low else high + 0.001
-        ramp = [min(max((i - low) / (high - low), 0), 1) for i in range(head_dim // 2)]
-        return ([f / factor * r + f * (1 - r) for f, r in zip(plain, ramp)], 0.1 * math.log(factor) + 1)
-    return plain, 1.0
-
-
-def times(rows, x):
-    return [sum(a * b for a, b in zip(row, x)) for row in rows]
-
-
-def norm(x, weight, epsilon):
-    scale = 1 / math.sqrt(sum(v * v for v in x) / len(x) + epsilon)
-    return [v * scale * w for v, w in zip(x, weight)]
-
-
-class Decoder:
-    def __init__(self, config, tensors):
-        self.c, self.t = config, tensors
-        self.heads = config["num_attention_heads"]
-        self.kv_heads = config.get("num_key_value_heads", self.heads)
-        self.dim = config.get("head_dim", config["hidden_size"] // self.heads)
-        self.epsilon = config.get("rms_norm_eps", 1e-6)
-        self.frequencies, self.scale = rope_frequencies(config, self.dim)
-        self.cache = [([], []) for _ in range(config["num_hidden_layers"])]
-
-    def rotate(self, head, position):
-        half, out = self.dim // 2, list(head)
-        for i, f in enumerate(self.frequencies):
-            cos, sin = self.scale * math.cos(position * f), self.scale * math.sin(position * f)
-            out[i] = head[i] * cos - head[half + i] * sin
-            out[half + i] = head[half + i] * cos + head[i] * sin
-        return out
-
-    def project(self, name, x):
-        out = times(self.t[name + ".weight"], x)
-        bias = self.t.get(name + ".bias")
-        return [a + b for a, b in zip(out, bias)] if bias else out
-
-    def attend(self, prefix, cache, x, position):
-        split = lambda v: [v[i:i + self.dim] for i in range(0, len(v), self.dim)]
-        q, k, v = (split(self.project(prefix + "self_attn.%s_proj" % n, x)) for n in "qkv")
-        if prefix + "self_attn.q_norm.weight" in self.t:
-            q = [norm(h, self.t[prefix + "self_attn.q_norm.weight"], self.epsilon) for h in q]
-            k = [norm(h, self.t[prefix + "self_attn.k_norm.weight"], self.epsilon) for h in k]
-        cache[0].append([self.rotate(h, position) for h in k])
-        cache[1].append(v)
-        out = []
-        for h, query in enumerate(self.rotate(h, position) for h in q):
-            kv = h // (self.heads // self.kv_heads)
-            scores = [sum(a * b for a, b in zip(query, key[kv])) / math.sqrt(self.dim) for key in cache[0]]
-            weights = [math.exp(s - max(scores)) for s in scores]
-            out += [sum(w * value[kv][i] for w, value in zip(weights, cache[1])) / sum(weights)
-                    for i in range(self.dim)]
-        return self.project(prefix + "self_attn.o_proj", out)
-
-    def step(self, token, position):
-        x = self.t["model.embed_tokens.weight"][token]
-        for i, cache in enumerate(self.cache):
-            prefix = "model.layers.%d." % i
-            h = self.attend(prefix, cache, norm(x, self.t[prefix + "input_layernorm.weight"], self.epsilon), position)
-            x = [a + b for a, b in zip(x, h)]
-            h = norm(x, self.t[prefix + "post_attention_layernorm.weight"], self.epsilon)
-            gate, up = (self.project(prefix + "mlp.%s_proj" % n, h) for n in ("gate", "up"))
-            h = self.project(prefix + "mlp.down_proj", [g / (1 + math.exp(-g)) * u for g, u in zip(gate, up)])
-            x = [a + b for a, b in zip(x, h)]
-        head = "model.embed_tokens.weight" if self.c.get("tie_word_embeddings") else "lm_head.weight"
-        return times(self.t[head], norm(x, self.t["model.norm.weight"], self.epsilon))
-
-    def generate(self, prompt, n):
-        for position, token in enumerate(prompt):
-            logits = self.step(token, position)
-        out = []
-        while len(out) < n:
-            out.append(logits.index(max(logits)))
-            logits = self.step(out[-1], len(prompt) + len(out) - 1) if len(out) < n else None
-        return out
-
-
-def shapes(config):
-    """The tensors of a checkpoint of that model."""
-    hidden, ffn = config["hidden_size"], config["intermediate_size"]
-    heads = config["num_attention_heads"]
-    dim = config.get("head_dim", hidden // heads)
-    q, kv = heads * dim, config.get("num_key_value_heads", heads) * dim
-    tensors = {"model.embed_tokens.weight": [config["vocab_size"], hidden], "model.norm.weight": [hidden]}
-    if not config["tie_word_embeddings"]:
-        tensors["lm_head.weight"] = [config["vocab_size"], hidden]
-    for i in range(config["num_hidden_layers"]):
-        layer = {"input_layernorm.weight": [hidden], "post_attention_layernorm.weight": [hidden],
-                 "self_attn.q_proj.weight": [q, hidden], "self_attn.k_proj.weight": [kv, hidden],
-                 "self_attn.v_proj.weight": [kv, hidden], "self_attn.o_proj.weight": [hidden, q],
-                 "mlp.gate_proj.weight": [ffn, hidden], "mlp.up_proj.weight": [ffn, hidden],
-                 "mlp.down_proj.weight": [hidden, ffn]}
-        if config["model_type"] == "qwen2":
-            layer.update({"self_attn.%s_proj.bias" % n: [q if n == "q" else kv] for n in "qkv"})
-        if config["model_type"] == "qwen3":
-            layer.update({"self_attn.q_norm.weight": [dim], "self_attn.k_norm.weight": [dim]})
-        tensors.update({"model.layers.%d.%s" % (i, name): shape for name, shape in layer.items()})
-    return tensors
-
-
-def pack(values, dtype):
-    if dtype == "BF16":
-        return b"".join(struct.pack("<f", v)[2:] for v in values)
-    return struct.pack("<%d%s" % (len(values), "f" if dtype == "F32" else "e"), *values)
-
-
-def safetensors(tensors, dtype):
-    """tensors: name → (shape, values). The values are exact in all of the types."""
-    header, data = {"__metadata__": {"format": "pt"}}, b""
-    for name, (shape, values) in tensors.items():
-        piece = pack(values, dtype)
-        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(piece)]}
-        data += piece
-    text = json.dumps(header).encode()
-    return struct.pack("<Q", len(text)) + text + data
-
-
-def make_weights(config, seed):
-    rng = random.Random(seed)
-    made = {}
-    for name, shape in shapes(config).items():
-        n = math.prod(shape)
-        is_norm = "norm" in name
-        made[name] = (shape, [1 + rng.randrange(-4, 5) / 32 if is_norm else rng.randrange(-127, 128) / 512
-                              for _ in range(n)])
-    return made
-
-
-def rows_of(tensors):
-    return {name: values if len(shape) == 1 else [values[i:i + shape[1]] for i in range(0, len(values), shape[1])]
-            for name, (shape, values) in tensors.items()}
-
-
-def make_checkpoint(name, dtype, folder, shards=1):
-    config = json.loads(read(model(name)))
-    tensors = make_weights(config, name)
-    os.mkdir(folder)
-    write(os.path.join(folder, "config.json"), json.dumps(config))
-    if shards == 1:
-        write(os.path.join(folder, "model.safetensors"), safetensors(tensors, dtype))
-    else:
-        names = list(tensors)
-        parts = [names[i::shards] for i in range(shards)]
-        files = ["model-%d.safetensors" % i for i in range(shards)]
-        for file, part in zip(files, parts):
-            write(os.path.join(folder, file), safetensors({n: tensors[n] for n in part}, dtype))
-        write(os.path.join(folder, "model.safetensors.index.json"), json.dumps(
-            {"weight_map": {n: file for file, part in zip(files, parts) for n in part}}))
-    return config, rows_of(tensors)
-
+from live_fixture import GPU, GPU_TIGHT, LIVE, TIGHT, TRACE, emulated_gpu, model, refuse
+from plain_decoder import Decoder, make_checkpoint, make_weights, safetensors
+from spillway_test import SPILLWAY, Skip, all_tests, check, check_equal, execute, main, read, read_json_lines, succeed, write
 
 PROMPTS = [[3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3], [2, 7], [31, 8, 28, 18, 28, 45]]
 
@@ -259,70 +63,6 @@ def test_seed():
         outputs.append(read("out.jsonl"))
     check_equal(outputs[0], outputs[1])
     check(outputs[0] != outputs[2], "another seed changes nothing")
-
-
-def check_replayed(options, recorded, database):
-    replayed = succeed("run", "--executor", "replay", "--replay", database, *options, "--decisions", "b.jsonl",
-                       "--format", "json")
-    check_equal(read("b.jsonl"), read("a.jsonl"), "the decision log")
-    check_equal(without(replayed.json, "config", "slowdown", "latency_slowdown", "measured_share", "measured_spread"),
-                without(recorded, "config", "slowdown", "latency_slowdown", "measured_share", "measured_spread"))
-
-
-def test_replay():
-    """replaying a run that was computed gives the same decision log, byte for byte, and the same summary"""
-    for number, engine in enumerate((["--overflow", "swap"], ["--scheduler", "vllm-0.6", "--overflow", "swap"],
-                                     ["--async-scheduling"], ["--enable-prefix-caching"])):
-        options = ["--model", model("tiny-llama"), "--trace", TRACE, *TIGHT, *engine]
-        database = "r%d.db" % number
-        recorded = succeed(*LIVE, *options, "-o", database, "--decisions", "a.jsonl", "--format", "json").json
-        check_replayed(options, recorded, database)
-        check_replayed([*options, "--no-stride"], recorded, database + ":1")
-
-
-def test_replay_of_a_simulation():
-    """a simulated run with --record-steps is replayed, strides and all"""
-    options = ["--model", "llama-2-7b", "--device", "a100-40gb", "--trace", "demo", "--limit", "60", "--kv-memory", "12%"]
-    recorded = succeed("run", *options, "-o", "r.db", "--record-steps", "--requests", "a.csv", "--format", "json").json
-    replayed = succeed("run", "--executor", "replay", "--replay", "r.db", *options, "--requests", "b.csv",
-                       "--format", "json").json
-    check_equal(read("b.csv"), read("a.csv"))
-    for key in ("makespan_s", "overhead_s", "preemptions", "ttft_s", "time_s"):
-        check_equal(replayed[key], recorded[key], key)
-    steps = sqlite3.connect("r.db").execute("SELECT count(*), sum(repeats) FROM step").fetchone()
-    check(steps[0] < steps[1], "nothing was strided")
-    check_equal(steps[1], recorded["steps"])
-
-
-def test_departure():
-    """a schedule that departs from its recording is told where and how, and what was set otherwise"""
-    options = ["--model", model("tiny-llama"), "--trace", TRACE]
-    succeed(*LIVE, *options, *TIGHT, "-o", "r.db")
-    result = execute("run", "--executor", "replay", "--replay", "r.db", *options, "--num-gpu-blocks", "24",
-                     "--block-size", "8", "--num-cpu-blocks", "200", "--max-num-seqs", "3")
-    check_equal(result.status, 1, str(result))
-    check("max_num_seqs was 256 when the run was recorded, and is 3 now" in result.err, str(result))
-    check("departs from the recording at its line" in result.err and "decided was" in result.err, str(result))
-    check("executor could not go on" in result.text, result.text)
-    fewer = execute("run", "--executor", "replay", "--replay", "r.db", *options, *TIGHT, "--limit", "1")
-    check_equal(fewer.status, 1, str(fewer))
-    check("departs" in fewer.err, str(fewer))
-
-
-def test_bad_recordings():
-    """--replay without steps, without such a run, without a database"""
-    options = ["--model", model("tiny-llama"), "--trace", TRACE, *TIGHT]
-    succeed("run", "--model", "llama-2-7b", "--device", "a100-40gb", "--trace", "demo", "--limit", "3", "-o", "plain.db")
-    succeed(*LIVE, *options, "-o", "r.db")
-    write("text.db", "no database")
-    replay = ["run", "--executor", "replay", *options]
-    refuse(["--replay: plain.db", "step"], *replay, "--replay", "plain.db")
-    refuse(["--replay: r.db: its run 7 has no recorded steps"], *replay, "--replay", "r.db:7")
-    refuse(["--replay: text.db"], *replay, "--replay", "text.db")
-    refuse(["--replay: none.db"], *replay, "--replay", "none.db")
-    refuse(["--executor replay needs --replay"], *replay)
-    refuse(["--replay needs --executor replay"], "run", *options, "--executor", "unit", "--replay", "r.db")
-    refuse(["--record-steps needs -o"], "run", *options, "--executor", "unit", "--record-steps")
 
 
 def test_bad_models():
@@ -399,42 +139,6 @@ def test_prefixes_that_differ():
     refuse(["begins with the same 512 tokens"], *words, "--enable-prefix-caching")
 
 
-def test_validate():
-    """validate: figures of all three runs, the replay the same, the runs in the database"""
-    words = ["validate", "--executor", "cpu", "--model", model("tiny-llama"), "--trace", TRACE, *TIGHT, "--overflow",
-             "swap", "--scheduler", "vllm-0.6"]
-    found = succeed(*words, "--format", "json", "-o", "v.db").json
-    check(found["replay_identical"] is True)
-    for key in ("makespan_s", "ttft_s.p99", "tpot_s.p50", "preemptions", "overhead_s.swap_out"):
-        check_equal(sorted(found["figures"][key]), ["computed", "error", "simulated"], key)
-    figures = found["figures"]["makespan_s"]
-    check(0.5 < figures["simulated"] / figures["computed"] < 2, str(figures))
-    check({"decode", "copies"} <= set(found["steps"]), str(found["steps"]))
-    for key in ("linear", "attention", "swap_out", "swap_in"):
-        check(found["operations"][key]["computed_s"] > 0, key)
-        check_equal(found["operations"][key]["inferred"], False, key)
-    check_equal(found["format"], 1)
-    check_equal(list(found["targets"]), ["makespan_s", "step_s.p50", "step_s.p95", "ttft_s.p99", "tpot_s.p99"])
-    for key, target in found["targets"].items():
-        check_equal(list(target), ["computed", "simulated", "error", "target", "met"], key)
-        check_equal(target["met"], abs(target["error"]) <= target["target"], key)
-    check_equal(found["targets_met"], all(target["met"] for target in found["targets"].values()))
-    check_equal(found["targets"]["makespan_s"]["computed"], found["figures"]["makespan_s"]["computed"])
-    check("of the busy time)" in found["explanation"], found["explanation"])
-    runs = sqlite3.connect("v.db").execute("SELECT name, makespan_s FROM run ORDER BY id").fetchall()
-    check_equal([name for name, _ in runs], ["live", "simulated", "replayed"])
-    check_equal(runs[0][1], runs[2][1], "the replay's makespan")
-    text = succeed(*words).text
-    for part in ("asked of it", "error of p95", "What the difference is made of", "What explains most of it: ",
-                 "Replay: the same decisions at the same times"):
-        check(part in text, text)
-    lines = succeed(*words, "--format", "csv").text.split("\n")
-    check_equal(lines[0], "figure,computed,simulated,error,target,met")
-    check(lines[1].startswith("makespan_s,") and lines[1].split(",")[4] == "0.01", lines[1])
-    refuse(["--plot: found 'x.bmp'"], *words, "--plot", "x.bmp")
-    check("fitted" in text and "the roofline of" not in text, text)
-
-
 def test_progress():
     """a terminal is told of throughput, KV in use and queues while a run computes"""
     try:
@@ -467,19 +171,6 @@ def test_memory():
         check(part in result.err, str(result))
 
 
-def emulated_gpu(*words):
-    """spillway-gpu with an emulated GPU, which make check builds where there is a C++ compiler; None: it is not there"""
-    program = os.path.join(os.path.dirname(SPILLWAY), "tests", "emulated-gpu")
-    if not os.path.exists(program):
-        return None
-    return subprocess.run([program, *[str(word) for word in words]], capture_output=True, text=True, check=False)
-
-
-GPU = ["--model", model("tiny-gpu"), "--trace", "gen:--requests=8 --arrivals=burst --prompt=uniform:5,40 --output=uniform:8,20",
-       "--scheduler", "vllm-0.6", "--overflow", "swap", "--block-size", "8", "--max-num-seqs", "8"]
-GPU_TIGHT = [*GPU, "--num-gpu-blocks", "20", "--num-cpu-blocks", "100"]
-
-
 def test_emulated_copies():
     """on an emulated GPU: whatever the copies, tokens are those without any; the run is replayed byte for byte"""
     done = emulated_gpu("live", *GPU, "--num-gpu-blocks", "400", "--output-token-ids", "out.jsonl")
@@ -499,43 +190,6 @@ def test_emulated_copies():
         succeed("run", "--executor", "replay", "--replay", "gpu.db", *GPU_TIGHT, "--decisions", "b.jsonl")
         check_equal(read("b.jsonl"), read("a.jsonl"), "the decision log")
         os.remove("gpu.db")
-
-
-def test_emulated_validate():
-    """validate on an emulated GPU: the layers are one figure and their parts inferred, the host's time is fitted"""
-    done = emulated_gpu("validate", *GPU_TIGHT, "--device", "h100-sxm", "--format", "json")
-    if done is None:
-        return
-    check_equal(done.returncode, 0, done.stderr)
-    found = json.loads(done.stdout)
-    check(found["replay_identical"] is True)
-    check("the roofline of h100-sxm; the host's time is fitted" in found["cost"], found["cost"])
-    check_equal(found["operations"]["layers"]["inferred"], False)
-    for key in ("linear", "attention", "elementwise"):
-        check_equal(found["operations"][key]["inferred"], True, key)
-    check(found["operations"]["swap_in"]["computed_s"] > 0, str(found["operations"]))
-    text = emulated_gpu("validate", *GPU_TIGHT, "--device", "h100-sxm", "--what-if", "h2d=2x").stdout
-    check("the roofline of h100-sxm, --what-if h2d=2x" in text and "~: the layers are timed as one" in text, text)
-    done = emulated_gpu("validate", *GPU_TIGHT)
-    check_equal(done.returncode, 2)
-    check("--device is missing" in done.stderr, done.stderr)
-
-
-def test_validation_table():
-    """the script that makes tables of validations takes their JSON, and refuses other"""
-    script = source("bench", "validation_table.py")
-    for policy in ("recompute", "swap"):
-        result = succeed("validate", "--executor", "cpu", "--model", model("tiny-llama"), "--trace", TRACE, *TIGHT,
-                         "--overflow", policy, "--scheduler", "vllm-0.6", "--format", "json")
-        write(policy + ".json", result.text)
-    done = subprocess.run([sys.executable, script, "recompute.json", "swap.json"], capture_output=True, text=True,
-                          check=True)
-    lines = done.stdout.split("\n")
-    check("| makespan (1 %) | step, median (2 %) |" in lines[0], lines[0])
-    check(lines[2].startswith("| 24 blocks | recompute | ") and lines[3].startswith("| 24 blocks | swap | "), done.stdout)
-    write("other.json", "{}")
-    done = subprocess.run([sys.executable, script, "other.json"], capture_output=True, text=True, check=False)
-    check(done.returncode != 0 and "other.json: found format None" in done.stderr, done.stderr)
 
 
 def has_gpu():

@@ -1,24 +1,19 @@
 #!/usr/bin/env python3
-"""What runs print and write: JSON, CSV, logs and databases, held against each other and themselves."""
+"""What runs print: JSON, CSV and tables, held against each other."""
 import contextlib
 import csv
 import fcntl
 import gzip
-import itertools
-import json
 import os
 import pty
 import re
-import sqlite3
 import struct
 import subprocess
-import sys
 import termios
 
-from spillway_test import (HARDWARE, SPILLWAY, Skip, all_tests, check, check_close, check_equal, execute, main, options_of_help,
-                           read, read_json_lines, run_json, source, succeed, without, write)
+from spillway_test import (DEMO, HARDWARE, SPILLWAY, all_tests, check, check_close, check_equal, execute, flatten, main,
+                           options_of_help, read, run_json, source, succeed, without, without_wall, write)
 
-DEMO = [*HARDWARE, "--trace", "demo", "--kv-memory", "12%"]
 QUANTILES = ["mean", "p50", "p90", "p95", "p99", "max"]
 COUNTS = ["requests", "finished", "ignored", "aborted", "preemptions", "recomputed_tokens",
           "swapped_out_blocks", "swapped_in_blocks", "num_gpu_blocks", "num_cpu_blocks",
@@ -33,22 +28,6 @@ OF_LIVE = {"--load-format", "--token-ids", "--temperature", "--top-k", "--top-p"
 # Settings that decide a result; where output goes and how steps are taken do not.
 NOT_CONFIG = {"--output-token-ids", "--record-steps", "--replay", "--help", "--output", "--decisions", "--requests", "--against", "--format",
               "--perfetto", "--perfetto-window", "--vllm-args", "--dry-run"}
-
-ENGINES = [["--scheduler", "vllm-v1"],
-           ["--scheduler", "vllm-v1", "--no-enable-chunked-prefill"],
-           ["--scheduler", "vllm-v1", "--enable-prefix-caching"],
-           ["--scheduler", "vllm-v1", "--long-prefill-token-threshold", "100"],
-           ["--scheduler", "vllm-v1", "--async-scheduling"],
-           *(["--scheduler", scheduler, "--block-manager", manager, chunked]
-             for scheduler, manager, chunked in itertools.product(
-                 ["vllm-0.6", "vllm-0.5"], ["1", "2"],
-                 ["--enable-chunked-prefill", "--no-enable-chunked-prefill"]))]
-OVERFLOW = [["--overflow", "recompute"], ["--overflow", "swap"]]
-TRACES = [["--trace", "study-burst", "--limit", "9", "--num-gpu-blocks", "600"],
-          ["--trace", "demo", "--limit", "150", "--num-gpu-blocks", "500"],
-          ["--trace", "chat-turns", "--limit", "150", "--time-scale", "0.1", "--num-gpu-blocks", "300"],
-          ["--trace", "chat-hour", "--limit", "200", "--num-gpu-blocks", "700", "--block-size", "8"],
-          ["--trace", "code-hour", "--limit", "80", "--num-gpu-blocks", "900", "--max-num-seqs", "20"]]
 
 
 def check_types(summary):
@@ -122,13 +101,6 @@ def test_json_of_compare():
     check_equal(whole["best"]["makespan_s"], makespans[min(makespans)])
 
 
-def flatten(value, prefix=""):
-    if not isinstance(value, dict):
-        return {prefix: value}
-    return {key: leaf for name, member in value.items()
-            for key, leaf in flatten(member, prefix + "." + name if prefix else name).items()}
-
-
 def test_csv():
     """--format csv: the JSON's figures, a row a run."""
     expected = flatten(run_json(*DEMO))
@@ -195,113 +167,6 @@ def test_same_twice():
             check_equal(succeed(*words).out, succeed(*words).out)
 
 
-def without_wall(text):
-    return [line for line in text.splitlines() if '"wall_s"' not in line]
-
-
-def run_with_files(name, words):
-    result = execute("run", *words, "--format", "json", "--requests", name + ".csv",
-                     "--decisions", name + ".jsonl")
-    check(result.status in (0, 1) and len(result.messages) == result.status, str(result))
-    return result
-
-
-def check_stride(words):
-    """Step by step, and many steps at once: the same output of every kind; and it adds up."""
-    strides, steps = run_with_files("a", words), run_with_files("b", [*words, "--no-stride"])
-    check_equal(without_wall(steps.text), without_wall(strides.text), words)
-    check(steps.err == strides.err and steps.status == strides.status, words)
-    for kind in (".csv", ".jsonl"):
-        check(read("a" + kind) == read("b" + kind), "%s differs: %s" % (kind, words))
-    summary = strides.json
-    check_equal(summary["requests"],
-                summary["finished"] + summary["ignored"] + summary["aborted"], words)
-    check_requests("a.csv", summary, words)
-    check_decisions("a.jsonl", summary, words)
-
-
-def mean(values):
-    values = list(values)
-    return sum(values) / len(values)
-
-
-def check_requests(path, summary, words):
-    """The file of requests against the summary."""
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    check_equal(list(rows[0]), "id,arrival_s,prompt_tokens,output_tokens,first_token_s,finish_s,"
-                               "preemptions,status".split(","))
-    finished = [row for row in rows if row["status"] == "finished"]
-    check_equal(len(rows), summary["requests"], words)
-    for status in ("finished", "ignored", "aborted"):
-        check_equal(sum(row["status"] == status for row in rows), summary[status], words)
-    check_equal(sum(int(row["preemptions"]) for row in rows), summary["preemptions"], words)
-    check_equal(sum(int(row["output_tokens"]) for row in rows), summary["output_tokens"], words)
-    check(all(float(row["arrival_s"]) <= float(row["first_token_s"]) <= float(row["finish_s"])
-              for row in finished), words)
-    if summary["end"] != "done" or not finished:
-        return
-    first = float(rows[0]["arrival_s"])
-    check_close(max(float(row["finish_s"]) for row in finished) - first, summary["makespan_s"], words)
-    check_close(mean(float(row["first_token_s"]) - float(row["arrival_s"])
-                     for row in rows if row["first_token_s"]), summary["ttft_s"]["mean"], words)
-    check_close(mean(float(row["finish_s"]) - float(row["arrival_s"]) for row in finished),
-                summary["e2e_s"]["mean"], words)
-    rest = [row for row in finished if int(row["output_tokens"]) > 1]
-    check_close(mean((float(row["finish_s"]) - float(row["first_token_s"])) /
-                     (int(row["output_tokens"]) - 1) for row in rest), summary["tpot_s"]["mean"], words)
-
-
-def check_decisions(path, summary, words):
-    """The log of decisions against the summary."""
-    header, *steps, footer = read_json_lines(path)
-    check(header["kind"] == "header" and header["format"] == 1, header)
-    decided = {key: value for key, value in summary["config"].items() if key not in ("executor", "live", "defaults")}
-    check_equal({key: header[key] for key in decided}, decided, words)
-    check(not {"executor", "live", "defaults"} & set(header), words)
-    for key in ("finished", "ignored", "preemptions"):
-        check_equal(footer[key], summary[key], "%s %s" % (words, key))
-    check_equal((footer["end"], footer["unfinished"], footer["lines"]),
-                (summary["end"], summary["aborted"], len(steps)), words)
-    check_equal(sum(step.get("tokens", 0) for step in steps), summary["output_tokens"], words)
-    check_equal(sum(len(step.get("preempted", [])) for step in steps), summary["preemptions"], words)
-    times = [step["t"] for step in steps] + [footer["end_s"]]
-    check(times == sorted(times), "times go backward: %s" % words)
-    numbers = [step["step"] for step in steps]
-    check(numbers == sorted(set(numbers)), "steps repeat: %s" % words)
-    ended = [name for step in steps for name in step.get("finished", [])]
-    check(len(set(ended)) == len(ended) == summary["finished"], words)
-    check(all(0 <= step["gpu_free"] <= summary["num_gpu_blocks"] and
-              0 <= step["cpu_free"] <= summary["num_cpu_blocks"]
-              for step in steps if "abort" not in step), words)
-
-
-def test_strides():
-    """--no-stride changes nothing, and every output agrees with the others, for many engines."""
-    traces = itertools.cycle(TRACES)
-    for engine, overflow in itertools.product(ENGINES, OVERFLOW):
-        for trace in itertools.islice(traces, 2):
-            check_stride([*HARDWARE, *engine, *overflow, *trace])
-
-
-def test_strides_to_the_end_of_the_clock():
-    """Steps of minutes: where the clock ends, both forms end with the same step."""
-    write("long.csv", "arrival_s,prompt_tokens,output_tokens\n0,1000000000,1000000000\n0,1,1000000000\n5,999999999,3\n")
-    room = ["--num-gpu-blocks", 4294967295, "--block-size", 65536, "--max-model-len", 2147483647,
-            "--max-num-batched-tokens", 4294967295]
-    for more in ([], ["--async-scheduling"]):
-        check_stride([*HARDWARE, "--trace", "long.csv", *room, *more])
-        check_equal(read_json_lines("a.jsonl")[-1]["end"], "abort")
-
-
-def test_strides_of_the_unit_executor():
-    """The same with one second a step, where no model or device is needed."""
-    traces = itertools.cycle(TRACES[:4])
-    for engine, overflow in itertools.product(ENGINES, OVERFLOW):
-        check_stride(["--executor", "unit", *engine, *overflow, *next(traces),
-                      "--num-cpu-blocks", "200", "--max-model-len", "4096"])
-
-
 def test_packed_decisions():
     """A log of decisions that ends in .gz is the same, compressed; compare writes one a policy."""
     succeed("run", *DEMO, "--decisions", "a.jsonl")
@@ -310,48 +175,6 @@ def test_packed_decisions():
     succeed("compare", *DEMO, "--decisions", "c.jsonl", "--requests", "c.csv")
     check(read("c.recompute.jsonl") == read("a.jsonl"))
     check(read("c.swap.jsonl") != read("a.jsonl") and read("c.swap.csv") != read("c.recompute.csv"))
-
-
-def rows_of(database, query):
-    database.row_factory = sqlite3.Row
-    return [dict(row) for row in database.execute(query)]
-
-
-def check_row(database, row, summary):
-    expected = flatten(without(summary, "config", "policy", "host_time"))  # host_time follows from time_s and config
-    for key, value in expected.items():
-        found = row[key.replace(".", "_")]
-        if isinstance(value, float):
-            check_close(found, value, key)
-        else:
-            check_equal(found, value, key)
-    stored = {key: value for key, value in database.execute(
-        "SELECT key, value FROM config WHERE run_id = %d" % row["run_id"])}
-    for key, value in flatten(summary["config"]).items():
-        value = json.dumps(value, separators=(",", ":")) if isinstance(value, list) else value
-        check(stored[key] == value, "%s: %r is not %r" % (key, stored[key], value))
-
-
-def test_database():
-    """-o: tables and views are there, runs are added, and each holds what was printed."""
-    first = run_json(*DEMO, "-o", "r.db")
-    both = succeed("compare", *DEMO, "-o", "r.db", "--format", "json").json["runs"]
-    database = sqlite3.connect("r.db")
-    objects = dict(database.execute("SELECT name, type FROM sqlite_master"))
-    for name in ("meta", "run", "config", "request", "preemption", "series"):
-        check_equal(objects.get(name), "table", name)
-    for name in ("run_summary", "component", "preemption_by_request", "preemption_choice",
-                 "preemption_by_length", "policy", "full_pool"):
-        check_equal(objects.get(name), "view", name)
-        database.execute("SELECT * FROM " + name).fetchall()
-    rows = rows_of(database, "SELECT * FROM run_summary ORDER BY run_id")
-    check_equal(len(rows), 3)
-    for row, summary in zip(rows, [first, *both]):
-        check_row(database, row, summary)
-        for table, count in (("request", summary["requests"]), ("preemption", summary["preemptions"])):
-            query = "SELECT count(*) FROM %s WHERE run_id = %d" % (table, row["run_id"])
-            check_equal(database.execute(query).fetchone()[0], count, table)
-    database.close()
 
 
 def test_defaults():
@@ -384,75 +207,6 @@ def test_defaults():
     check("gpu_memory_utilization" not in text, text)
     result = execute("run", *HARDWARE, "--trace", "demo", "--scheduler", "vllm-0.6", "--offline")
     check(result.status == 2 and "--offline: vllm-0.6" in result.err, str(result))
-
-
-def test_preemptions_in_the_database():
-    """-o: the times that victims were away add up to their requests', and both actions have a price."""
-    words = [*HARDWARE, "--trace", "study-burst", "--kv-memory", "20%", "--swap-space", "64", "-o", "r.db"]
-    for engine in ENGINES:
-        if os.path.exists("r.db"):
-            os.remove("r.db")
-        for overflow in OVERFLOW:
-            run_json(*words, *engine, *overflow)
-        database = sqlite3.connect("r.db")
-        away = database.execute(
-            "SELECT preempted_s, sum(resumed_s - time_s) FROM request JOIN preemption AS p"
-            " ON p.run_id = request.run_id AND victim = request GROUP BY p.run_id, victim").fetchall()
-        check(len(away) > 5, engine)
-        for preempted_s, sum_s in away:
-            # An asynchronous decision is made while the step before it runs, up to 0.15 s of it.
-            check_close(sum_s, preempted_s, str(engine),
-                        relative=0.05 if "--async-scheduling" in engine else 1e-9)
-        # A victim whose blocks the prefix cache kept computes its last token alone, as it would have.
-        for action, cost, other in database.execute(
-                "SELECT action, cost_s, other_cost_s FROM preemption WHERE tokens_lost - found_tokens > 1"):
-            check(cost > 0 and other > 0, (engine, action))
-        database.close()
-
-
-def test_questions_of_the_documentation():
-    """doc/results.md: its queries and its Python example answer on a real database."""
-    succeed("compare", *HARDWARE, "--trace", "study-burst", "--scheduler", "vllm-0.6", "--kv-memory",
-            "20%", "--swap-space", "64", "-o", "results.db")
-    text = read(source("doc", "results.md")).decode()
-    database = sqlite3.connect("results.db")
-    policy, choice, length, suffered, full = [
-        rows_of(database, query) for query in re.findall(r"```sql\n(.*?)```", text, re.S)]
-    check_equal([row["runs"] for row in policy], [1, 1])
-    check(policy[0]["makespan_s"] < policy[1]["makespan_s"], policy)
-    check_equal({row["action"] for row in choice}, {"recompute", "swap"})
-    for row in choice:
-        check(0 <= row["other_cheaper"] <= row["preemptions"] and row["lost_by_choice_s"] >= 0, row)
-    check_equal([(row["prompt_from"], row["requests"]) for row in length], [(1024, 32)] * 2)
-    check_equal(len(suffered), 10)
-    check(suffered[0]["preempted_s"] >= suffered[9]["preempted_s"] > 0, suffered)
-    check_equal(len(full), 2)
-    for row in full:
-        check(0 < row["share"] <= 1 and row["waiting_max"] > 0, row)
-    for python in (sys.executable, "/usr/bin/python3"):
-        if subprocess.run([python, "-c", "import pandas"], capture_output=True).returncode == 0:
-            break
-    else:
-        raise Skip("its queries hold; pandas, for its example, is not installed")
-    example = re.search(r"```python\n(.*?)```", text, re.S).group(1)
-    done = subprocess.run([python, "-c", example], capture_output=True, text=True)
-    check(done.returncode == 0, done.stderr)
-    for words in ("overflow", "recompute", "swap", "away_s", "mean"):
-        check(words in done.stdout, done.stdout)
-
-
-def test_database_of_a_bad_end():
-    """A run that ended badly is told, status 1, and kept in the database all the same."""
-    words = ["run", *HARDWARE, "--trace", "study-burst", "--scheduler", "vllm-0.6", "--overflow",
-             "swap", "--num-gpu-blocks", "400", "--num-cpu-blocks", "50"]
-    result = execute(*words, "--format", "json", "-o", "r.db")
-    check(result.status == 1 and len(result.messages) == 1, str(result))
-    check("abort" in result.messages[0], result.err)
-    summary = result.json
-    check(summary["aborted"] > 0 and summary["end_reason"] != "", summary)
-    row = rows_of(sqlite3.connect("r.db"), "SELECT * FROM run_summary")[0]
-    check_equal((row["end"], row["aborted"]), ("abort", summary["aborted"]))
-    check("ended early (abort)" in execute(*words).text)
 
 
 def test_against():

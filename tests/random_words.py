@@ -109,6 +109,7 @@ def random_machine(chance):
                 "--num-gpu-blocks", chance.choice([9, 90, 900]), *maybe(chance, 0.5, "--num-cpu-blocks", chance.choice([0, 80]))]
     return ["--model", chance.choice(FAMILIES), "--device", chance.choice(DEVICES),
             *random_pool(chance), *maybe(chance, 0.2, "--tensor-parallel-size", chance.choice([2, 4])),
+            *maybe(chance, 0.05, "--data-parallel-size", chance.choice([2, 3])), *maybe(chance, 0.05, "--enable-expert-parallel"),
             *maybe(chance, 0.2, "--kv-cache-dtype", chance.choice(["fp8", "bfloat16"])),
             *maybe(chance, 0.3, "--swap-space", chance.choice([0, 1, 40])),
             *maybe(chance, 0.2, "--copy-path", chance.choice(["per-layer", "per-block", "batched"])),

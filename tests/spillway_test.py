@@ -4,6 +4,7 @@ A test is a function that takes nothing and raises on failure; it runs in a fold
 $SPILLWAY, the source tree $SPILLWAY_SRCDIR.
 """
 import gzip
+import itertools
 import json
 import os
 import re
@@ -19,9 +20,23 @@ SHARED = os.environ.get("SPILLWAY_SHARED")
 TIMEOUT_S = 60
 with open(SPILLWAY, "rb") as program:
     SANITIZED = b"__asan_init" in program.read()
+SANITIZED_SLOWNESS = 5
 
 HARDWARE = ["--model", "llama-2-7b", "--device", "a100-40gb"]
+DEMO = [*HARDWARE, "--trace", "demo", "--kv-memory", "12%"]
 HEADER = "arrival_s,prompt_tokens,output_tokens\n"
+
+# The older engines, with and without what each can have.
+ENGINES = [["--scheduler", "vllm-v1"],
+           ["--scheduler", "vllm-v1", "--no-enable-chunked-prefill"],
+           ["--scheduler", "vllm-v1", "--enable-prefix-caching"],
+           ["--scheduler", "vllm-v1", "--long-prefill-token-threshold", "100"],
+           ["--scheduler", "vllm-v1", "--async-scheduling"],
+           *(["--scheduler", scheduler, "--block-manager", manager, chunked]
+             for scheduler, manager, chunked in itertools.product(
+                 ["vllm-0.6", "vllm-0.5"], ["1", "2"],
+                 ["--enable-chunked-prefill", "--no-enable-chunked-prefill"]))]
+OVERFLOW = [["--overflow", "recompute"], ["--overflow", "swap"]]
 
 
 class Failure(Exception):
@@ -66,6 +81,7 @@ class Result:
 def execute(*words, stdin=b"", file_blocks=None, patience_s=TIMEOUT_S):
     """Runs the program. file_blocks: the largest file that it may write, in 512 bytes."""
     command = [SPILLWAY, *map(os.fspath, map(str_or_path, words))]
+    patience_s *= SANITIZED_SLOWNESS if SANITIZED else 1
     shell = ["sh", "-c", 'ulimit -f "$0"; exec "$@"', str(file_blocks)] if file_blocks else []
     try:
         done = subprocess.run(shell + command, input=stdin, capture_output=True, timeout=patience_s)
@@ -119,6 +135,19 @@ def check_equal(found, expected, what=""):
 def check_close(found, expected, what="", relative=1e-9):
     close = abs(found - expected) <= relative * max(abs(found), abs(expected), 1e-9)
     check(close, "%s: found %r, expected %r" % (what, found, expected))
+
+
+def flatten(value, prefix=""):
+    """Its leaves, by their keys with points between."""
+    if not isinstance(value, dict):
+        return {prefix: value}
+    return {key: leaf for name, member in value.items()
+            for key, leaf in flatten(member, prefix + "." + name if prefix else name).items()}
+
+
+def without_wall(text):
+    """The lines of a JSON summary, but for the time that it took."""
+    return [line for line in text.splitlines() if '"wall_s"' not in line]
 
 
 def without(summary, *keys):

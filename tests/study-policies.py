@@ -146,6 +146,16 @@ def test_traces():
     check(len(lines) > 40 and len(set(line.count(",") for line in lines)) == 1, lines[:3])
 
 
+def test_only_traces():
+    """Without generated traffic there are only a trace's rows, the same as beside it."""
+    words = ["study", "policies", "--models", "llama-3.1-8b", "--engines", "vllm-0.6", "--pressures", "2", "--trace", "demo"]
+    rows = study(*words, "--prompts", "none", "-o", "o.db")["points"]
+    check_equal([row["trace"] for row in rows], ["demo"])
+    check("Traces, as they are" in succeed(*words, "--prompts", "none", "-o", "o.db").text)
+    beside = study(*words, "--prompts", "200", "--outputs", "100", "--links", "1", "--seeds", "1", "--requests", "20", "-o", "o.db")
+    check_equal([point for point in beside["points"] if point["trace"]], rows)
+
+
 def test_bad_input():
     """What is wrong is refused with status 2, before anything runs."""
     for more, words in (([], "-o is missing"), (["-o", "x.db", "--engines", "vllm,vllm"], "vllm twice"), (["-o", "x.db", "--engines", "vllm:slow"], "uncached"),
@@ -154,7 +164,7 @@ def test_bad_input():
                         (["-o", "x.db", "--figure", "steps"], "--figure"), (["-o", "x.db", "--budget", "0s"], "--budget"),
                         (["-o", "x.db", "--trace", "none.csv"], "none.csv"), (["-o", "x.db", "--page", "x.db"], "x.db"),
                         (["-o", "x.db", "--seeds", "0"], "--seeds"), (["-o", "x.db", "--format", "xml"], "xml"), (["-o", "x.db", "--device", "card"], "card"),
-                        (["-o", "x.db", "y"], "'y'"), (["-o", "x.db", "--prompts", "4,4"], "4 twice")):
+                        (["-o", "x.db", "y"], "'y'"), (["-o", "x.db", "--prompts", "none", "--trace", "none"], "nothing to run"), (["-o", "x.db", "--prompts", "4,4"], "4 twice")):
         check_refused(["study", "policies", *more], words)
     check(not os.path.exists("x.db"))
     with open("other.db", "w", encoding="ascii") as file:
@@ -184,6 +194,10 @@ def test_page():
             page.evaluate("(() => { byId('kind').value = 'victim'; byId('kind').dispatchEvent(new Event('change')); })()")
             check(set(page.evaluate(cells)) <= {"victim", "the"}, page.evaluate(cells))
             check_equal(page.complaints, [])
+    succeed(*words, "--prompts", "none")
+    with browser.Page() as page:
+        page.open("g.html")
+        check_equal((page.complaints, page.evaluate("document.querySelectorAll('.map').length")), ([], 1))
 
 
 if __name__ == "__main__":

@@ -5,73 +5,48 @@
 
 #include "calib/curve.h"
 #include "dtype.h"
+#include "gemm_series.h"
 #include "roofline.h"
 #include "sim/units.h"
 
 typedef struct {
   guint64 n, k;
-  Curve *curve;
-  double tile;
+  GemmSeries series[GEMM_SERIES];
 } Product;
+
+/* What a block of threads makes of a product; 0 rows: time goes by n itself. */
+typedef struct {
+  guint32 rows, columns;
+} Tile;
+
+enum { OCTAVES = 32 }; /* of m */
 
 struct GemmFit {
   Device device; /* numbers only */
   WeightFormat format;
-  GArray *products; /* of Product */
+  GArray *products; /* of Product, by n, then k */
+  GArray *n, *k;    /* of guint64, ascending: where products are, and between which */
+  guint *at;        /* [n][k]: an index into products, or NONE */
+  Tile tiles[OCTAVES];
+  gboolean by_alignment; /* m goes by GEMM_ALIGNED and GEMM_OTHERS, not by GEMM_EVERY */
 };
 
-/* The mean relative error at interior points when each is left out. */
-static double
-left_out_error(const Curve *curve, double tile)
-{
-  g_autofree double *x = g_new(double, curve->n);
-  g_autofree double *y = g_new(double, curve->n);
-  Curve rest = {.n = curve->n - 1, .x = x, .y = y};
-  double sum = 0;
+enum { NONE = G_MAXUINT };
 
-  /* Without the first point; from one hidden point to the next only one place changes. */
-  memcpy(x, curve->x + 1, rest.n * sizeof *x);
-  memcpy(y, curve->y + 1, rest.n * sizeof *y);
-  for (guint hidden = 1; hidden + 1 < curve->n; hidden++) {
-    gboolean inside;
-    x[hidden - 1] = curve->x[hidden - 1];
-    y[hidden - 1] = curve->y[hidden - 1];
-    sum += fabs(curve_at_tiles(&rest, curve->x[hidden], tile, &inside) / curve->y[hidden] - 1);
-  }
-  return sum;
-}
-
-static double
-find_tile(const Curve *curve)
-{
-  static const double tiles[] = {0, 16, 32, 64, 128, 256};
-  double best = 0, best_error = G_MAXDOUBLE;
-
-  for (guint i = 0; i < G_N_ELEMENTS(tiles); i++) {
-    double error = left_out_error(curve, tiles[i]);
-    if (error < best_error * 0.999) {
-      best_error = error;
-      best = tiles[i];
-    }
-  }
-  return best;
-}
+/* Holes in published grids that are this wide are predicted as well as narrow ones. */
+#define WIDEST_HOLE 4.2
 
 static void
 clear_product(gpointer data)
 {
-  curve_free(((Product *)data)->curve);
+  for (guint i = 0; i < GEMM_SERIES; i++)
+    curve_free(((Product *)data)->series[i].curve);
 }
-
-typedef struct {
-  guint64 n, k;
-  double m, ps;
-} Timing;
 
 static int
 compare_timings(gconstpointer a, gconstpointer b)
 {
-  const Timing *p = a, *q = b;
+  const GemmTiming *p = a, *q = b;
 
   if (p->n != q->n)
     return p->n < q->n ? -1 : 1;
@@ -81,57 +56,33 @@ compare_timings(gconstpointer a, gconstpointer b)
 }
 
 static void
-add_product(GemmFit *fit, const Timing *timings, guint count)
+add_product(GemmFit *fit, const GemmTiming *timings, guint count)
 {
-  g_autofree double *x = g_new(double, count);
-  g_autofree double *y = g_new(double, count);
   Product product = {.n = timings->n, .k = timings->k};
 
-  for (guint i = 0; i < count; i++) {
-    x[i] = timings[i].m;
-    y[i] = timings[i].ps;
-  }
-  product.curve = curve_new(x, y, count);
-  product.tile = find_tile(product.curve);
+  for (guint i = 0; i < GEMM_SERIES; i++)
+    product.series[i] = gemm_series_of(timings, count, i);
   g_array_append_val(fit->products, product);
 }
 
-GemmFit *
-gemm_fit_new(const Profile *profile, const Device *device, const char *dtype, SampleFilter skip,
-             gpointer user_data)
+/* Whether points that are held out are clearly better predicted from those of their alignment. */
+static gboolean
+goes_by_alignment(const GemmFit *fit)
 {
-  g_autoptr(GArray) timings = g_array_new(FALSE, FALSE, sizeof(Timing));
-  GemmFit *fit;
-  guint n;
-  const ProfileSample *samples = profile_samples(profile, OP_GEMM, &n);
+  double errors[GEMM_SERIES] = {0}, points[GEMM_SERIES] = {0};
 
-  for (guint i = 0; i < n; i++) {
-    const Timing timing = {
-        .n = (guint64)samples[i].shape[1],
-        .k = (guint64)samples[i].shape[2],
-        .m = (double)samples[i].shape[0],
-        .ps = samples[i].median_ns * PS_PER_NS,
-    };
-    if (g_str_equal(samples[i].dtype, dtype) && (skip == NULL || !skip(&samples[i], user_data)))
-      g_array_append_val(timings, timing);
-  }
-  if (timings->len == 0)
-    return NULL;
-  g_array_sort(timings, compare_timings);
-  fit = g_new0(GemmFit, 1);
-  fit->device = *device;
-  fit->format = dtype_format(dtype);
-  fit->products = g_array_new(FALSE, FALSE, sizeof(Product));
-  g_array_set_clear_func(fit->products, clear_product);
-  for (guint first = 0, i = 1; i <= timings->len; i++) {
-    const Timing *start = &g_array_index(timings, Timing, first);
-    const Timing *here = &g_array_index(timings, Timing, MIN(i, timings->len - 1));
-    if (i == timings->len || here->n != start->n || here->k != start->k) {
-      add_product(fit, start, i - first);
-      first = i;
+  for (guint p = 0; p < fit->products->len; p++)
+    for (guint i = 0; i < GEMM_SERIES; i++) {
+      const GemmSeries *series = &g_array_index(fit->products, Product, p).series[i];
+      if (series->curve == NULL || series->curve->n < 3)
+        continue;
+      errors[i] += gemm_series_left_out_error(series);
+      points[i] += series->curve->n - 2;
     }
-  }
-  return fit;
+  return points[GEMM_ALIGNED] > 0 && points[GEMM_OTHERS] > 0 &&
+         (errors[GEMM_ALIGNED] + errors[GEMM_OTHERS]) /
+                 (points[GEMM_ALIGNED] + points[GEMM_OTHERS]) <
+             0.9 * errors[GEMM_EVERY] / points[GEMM_EVERY];
 }
 
 void
@@ -140,6 +91,9 @@ gemm_fit_free(GemmFit *fit)
   if (fit == NULL)
     return;
   g_array_unref(fit->products);
+  g_array_unref(fit->n);
+  g_array_unref(fit->k);
+  g_free(fit->at);
   g_free(fit);
 }
 
@@ -149,12 +103,23 @@ roofline_ps(const GemmFit *fit, const WhatIf *what_if, guint64 m, guint64 n, gui
   return (double)roofline_gemm_ps(&fit->device, what_if, m, n, k, &fit->format);
 }
 
+static const GemmSeries *
+series_at(const GemmFit *fit, const Product *product, guint64 m)
+{
+  const GemmSeries *series = &product->series[!fit->by_alignment   ? GEMM_EVERY
+                                              : gemm_is_aligned(m) ? GEMM_ALIGNED
+                                                                   : GEMM_OTHERS];
+
+  return series->curve != NULL ? series : &product->series[GEMM_EVERY];
+}
+
 /* A measured pair's time at m; beyond its range the roofline's growth from the last point. */
 static double
 product_ps(const GemmFit *fit, const Product *product, guint64 m, gboolean *inside)
 {
   const WhatIf none = WHAT_IF_NONE;
-  const Curve *curve = product->curve;
+  const GemmSeries *series = series_at(fit, product, m);
+  const Curve *curve = series->curve;
   double last = curve->x[curve->n - 1];
 
   if ((double)m > last) {
@@ -162,7 +127,7 @@ product_ps(const GemmFit *fit, const Product *product, guint64 m, gboolean *insi
     return curve->y[curve->n - 1] * roofline_ps(fit, &none, m, product->n, product->k) /
            roofline_ps(fit, &none, (guint64)last, product->n, product->k);
   }
-  return curve_at_tiles(curve, (double)m, product->tile, inside);
+  return curve_at_tiles(curve, (double)m, series->tile, inside);
 }
 
 /* The measured pairs' ratio to their roofline, weighted by nearness of n and k. */
@@ -187,77 +152,228 @@ neighbours_ratio(const GemmFit *fit, guint64 m, guint64 n, guint64 k)
 }
 
 static const Product *
-find_product(const GemmFit *fit, guint64 n, guint64 k)
+product_at(const GemmFit *fit, guint i, guint j)
 {
-  for (guint i = 0; i < fit->products->len; i++) {
-    const Product *product = &g_array_index(fit->products, Product, i);
-    if (product->n == n && product->k == k)
-      return product;
-  }
-  return NULL;
+  guint at = fit->at[i * fit->k->len + j];
+
+  return at != NONE ? &g_array_index(fit->products, Product, at) : NULL;
 }
 
-/* The largest measured value of at most `x`, and the smallest of at least it; 0: there is none. */
-static void
-find_bounds(const GemmFit *fit, gsize field, guint64 x, guint64 *low, guint64 *high)
+/* The places around x: both the same where it is there. FALSE: it is not between two. */
+static gboolean
+find_bounds(const GArray *values, guint64 x, guint *low, guint *high)
 {
-  *low = *high = 0;
-  for (guint i = 0; i < fit->products->len; i++) {
-    guint64 here = G_STRUCT_MEMBER(guint64, &g_array_index(fit->products, Product, i), field);
-    if (here <= x && here > *low)
-      *low = here;
-    if (here >= x && (*high == 0 || here < *high))
-      *high = here;
-  }
+  const guint64 *v = (const guint64 *)(gconstpointer)values->data;
+  guint i = 0;
+
+  while (i < values->len && v[i] < x)
+    i++;
+  *low = *high = i;
+  if (i == values->len)
+    return FALSE;
+  if (v[i] == x)
+    return TRUE;
+  *low = i > 0 ? i - 1 : 0;
+  return i > 0 && (double)v[i] <= WIDEST_HOLE * (double)v[*low];
 }
 
-/* A pair's ratio to its roofline. */
+static guint64
+value_at(const GArray *values, guint i)
+{
+  return g_array_index(values, guint64, i);
+}
+
+static guint
+octave_of(guint64 m)
+{
+  return MIN(g_bit_nth_msf(m, -1), OCTAVES - 1);
+}
+
+/* What time goes by, by the outputs of m rows: how often the device's multiprocessors are filled
+ * with tiles. */
 static double
-ratio_of(const GemmFit *fit, const Product *product, guint64 m, gboolean *inside)
+along_outputs(const GemmFit *fit, const Tile *tile, guint64 m, guint64 n)
 {
-  const WhatIf none = WHAT_IF_NONE;
-  gboolean here;
-  double ps = product_ps(fit, product, m, &here);
+  double blocks;
 
-  *inside &= here;
-  return ps / roofline_ps(fit, &none, m, product->n, product->k);
+  if (tile->rows == 0)
+    return (double)n;
+  blocks = ceil((double)m / tile->rows) * ceil((double)n / tile->columns);
+  return ceil(blocks / fit->device.multiprocessors);
 }
 
 static double
-share_of_way(guint64 low, guint64 x, guint64 high)
+share_of_way(const GemmFit *fit, const Tile *tile, guint64 m, guint64 low, guint64 x, guint64 high)
 {
-  return low == high ? 0 : log((double)x / (double)low) / log((double)high / (double)low);
-}
+  double from = along_outputs(fit, tile, m, low), to = along_outputs(fit, tile, m, high);
 
-/* Between four measured pairs that lie no further apart than a factor of two, each way; 0: it is
- * not. Held out, such points of published grids are 1 to 5 % off in median, as points between two m
- * are. */
-static double
-ratio_between(const GemmFit *fit, guint64 m, guint64 n, guint64 k, gboolean *inside)
-{
-  guint64 n_low, n_high, k_low, k_high;
-  const Product *corners[4];
-  double ratios[4], along_n, along_k;
-
-  find_bounds(fit, G_STRUCT_OFFSET(Product, n), n, &n_low, &n_high);
-  find_bounds(fit, G_STRUCT_OFFSET(Product, k), k, &k_low, &k_high);
-  if (n_low == 0 || k_low == 0 || n_high == 0 || k_high == 0 || n_high > 2 * n_low ||
-      k_high > 2 * k_low)
+  if (low == high)
     return 0;
-  corners[0] = find_product(fit, n_low, k_low);
-  corners[1] = find_product(fit, n_high, k_low);
-  corners[2] = find_product(fit, n_low, k_high);
-  corners[3] = find_product(fit, n_high, k_high);
+  if (from == to)
+    return ((double)x - (double)low) / ((double)high - (double)low);
+  return (along_outputs(fit, tile, m, x) - from) / (to - from);
+}
+
+/* Between four measured pairs (or two, or one), whose times go by the tiles of n and by k; 0: it is
+ * not. */
+static double
+time_between(const GemmFit *fit, guint64 m, guint64 n, guint64 k, gboolean *inside)
+{
+  static const Tile none = {0, 0};
+  guint i[2], j[2];
+  double times[2][2], along_n, along_k;
+
+  if (!find_bounds(fit->n, n, &i[0], &i[1]) || !find_bounds(fit->k, k, &j[0], &j[1]))
+    return 0;
   *inside = TRUE;
-  for (guint i = 0; i < G_N_ELEMENTS(corners); i++) {
-    if (corners[i] == NULL)
-      return 0;
-    ratios[i] = ratio_of(fit, corners[i], m, inside);
+  for (guint a = 0; a < 2; a++)
+    for (guint b = 0; b < 2; b++) {
+      const Product *product = product_at(fit, i[a], j[b]);
+      gboolean here;
+      if (product == NULL)
+        return 0;
+      times[a][b] = product_ps(fit, product, m, &here);
+      *inside &= here;
+    }
+  along_n = share_of_way(fit, &fit->tiles[octave_of(m)], m, value_at(fit->n, i[0]), n,
+                         value_at(fit->n, i[1]));
+  along_k = share_of_way(fit, &none, m, value_at(fit->k, j[0]), k, value_at(fit->k, j[1]));
+  return (1 - along_k) * ((1 - along_n) * times[0][0] + along_n * times[1][0]) +
+         along_k * ((1 - along_n) * times[0][1] + along_n * times[1][1]);
+}
+
+/* The error at one pair, held out, of what those beside it in n say. */
+static double
+held_out_error(const GemmFit *fit, const Tile *tile, const Product *const *products, guint64 m)
+{
+  double share = share_of_way(fit, tile, m, products[0]->n, products[1]->n, products[2]->n);
+  double times[3];
+
+  for (guint i = 0; i < G_N_ELEMENTS(times); i++) {
+    gboolean inside;
+    times[i] = product_ps(fit, products[i], m, &inside);
   }
-  along_n = share_of_way(n_low, n, n_high);
-  along_k = share_of_way(k_low, k, k_high);
-  return (1 - along_k) * ((1 - along_n) * ratios[0] + along_n * ratios[1]) +
-         along_k * ((1 - along_n) * ratios[2] + along_n * ratios[3]);
+  return MIN(1, fabs(((1 - share) * times[0] + share * times[2]) / times[1] - 1));
+}
+
+/* Adds up, by octaves of m, the errors of each pair with neighbours in n. */
+static void
+sum_errors(const GemmFit *fit, const Tile *tile, double *errors)
+{
+  for (guint i = 1; i + 1 < fit->n->len; i++)
+    for (guint j = 0; j < fit->k->len; j++) {
+      const Product *products[3] = {product_at(fit, i - 1, j), product_at(fit, i, j),
+                                    product_at(fit, i + 1, j)};
+      if (products[0] == NULL || products[1] == NULL || products[2] == NULL ||
+          (double)products[2]->n > WIDEST_HOLE * (double)products[0]->n)
+        continue;
+      for (guint x = 0; x < products[1]->series[GEMM_EVERY].curve->n; x++) {
+        guint64 m = (guint64)products[1]->series[GEMM_EVERY].curve->x[x];
+        errors[octave_of(m)] += held_out_error(fit, tile, products, m);
+      }
+    }
+}
+
+/* For each octave of m the tile that predicts best pairs that are held out, if it is clearly better
+ * than going by n. */
+static void
+find_tiles(GemmFit *fit)
+{
+  static const Tile tiles[] = {{0, 0}, {64, 128}, {64, 256}, {128, 128}, {128, 256}, {256, 64}};
+  double best[OCTAVES];
+
+  for (guint t = 0; t < G_N_ELEMENTS(tiles); t++) {
+    double errors[OCTAVES] = {0};
+    sum_errors(fit, &tiles[t], errors);
+    for (guint o = 0; o < OCTAVES; o++)
+      if (t == 0 || errors[o] < 0.95 * best[o]) {
+        best[o] = errors[o];
+        fit->tiles[o] = tiles[t];
+      }
+  }
+}
+
+static int
+compare_values(gconstpointer a, gconstpointer b)
+{
+  guint64 x = *(const guint64 *)a, y = *(const guint64 *)b;
+
+  return (x > y) - (x < y);
+}
+
+/* The values of a field, each once. */
+static GArray *
+distinct(const GArray *products, gsize field)
+{
+  GArray *values = g_array_new(FALSE, FALSE, sizeof(guint64));
+  guint kept = 0;
+
+  for (guint i = 0; i < products->len; i++)
+    g_array_append_val(values,
+                       G_STRUCT_MEMBER(guint64, &g_array_index(products, Product, i), field));
+  g_array_sort(values, compare_values);
+  for (guint i = 0; i < values->len; i++)
+    if (i == 0 || value_at(values, i) != value_at(values, kept - 1))
+      g_array_index(values, guint64, kept++) = value_at(values, i);
+  g_array_set_size(values, kept);
+  return values;
+}
+
+static void
+make_grid(GemmFit *fit)
+{
+  fit->n = distinct(fit->products, G_STRUCT_OFFSET(Product, n));
+  fit->k = distinct(fit->products, G_STRUCT_OFFSET(Product, k));
+  fit->at = g_new(guint, (gsize)fit->n->len * fit->k->len);
+  memset(fit->at, 0xff, sizeof *fit->at * fit->n->len * fit->k->len);
+  for (guint p = 0; p < fit->products->len; p++) {
+    const Product *product = &g_array_index(fit->products, Product, p);
+    guint i, j, same;
+    find_bounds(fit->n, product->n, &i, &same);
+    find_bounds(fit->k, product->k, &j, &same);
+    fit->at[i * fit->k->len + j] = p;
+  }
+  find_tiles(fit);
+}
+
+GemmFit *
+gemm_fit_new(const Profile *profile, const Device *device, const char *dtype, SampleFilter skip,
+             gpointer user_data)
+{
+  g_autoptr(GArray) timings = g_array_new(FALSE, FALSE, sizeof(GemmTiming));
+  GemmFit *fit;
+  guint n;
+  const ProfileSample *samples = profile_samples(profile, OP_GEMM, &n);
+
+  for (guint i = 0; i < n; i++) {
+    const GemmTiming timing = {
+        .n = (guint64)samples[i].shape[1],
+        .k = (guint64)samples[i].shape[2],
+        .m = (double)samples[i].shape[0],
+        .ps = samples[i].median_ns * PS_PER_NS,
+    };
+    if (g_str_equal(samples[i].dtype, dtype) && (skip == NULL || !skip(&samples[i], user_data)))
+      g_array_append_val(timings, timing);
+  }
+  if (timings->len == 0)
+    return NULL;
+  g_array_sort(timings, compare_timings);
+  fit = g_new0(GemmFit, 1);
+  fit->device = *device;
+  fit->format = dtype_format(dtype);
+  fit->products = g_array_new(FALSE, FALSE, sizeof(Product));
+  g_array_set_clear_func(fit->products, clear_product);
+  for (guint first = 0, i = 1; i <= timings->len; i++) {
+    const GemmTiming *start = &g_array_index(timings, GemmTiming, first);
+    const GemmTiming *here = &g_array_index(timings, GemmTiming, MIN(i, timings->len - 1));
+    if (i == timings->len || here->n != start->n || here->k != start->k) {
+      add_product(fit, start, i - first);
+      first = i;
+    }
+  }
+  fit->by_alignment = goes_by_alignment(fit);
+  make_grid(fit);
+  return fit;
 }
 
 double
@@ -265,15 +381,12 @@ gemm_fit_ps(const GemmFit *fit, const WhatIf *what_if, guint64 m, guint64 n, gui
             gboolean *measured)
 {
   const WhatIf none = WHAT_IF_NONE;
-  double plain = roofline_ps(fit, &none, m, n, k), ratio;
+  double plain = roofline_ps(fit, &none, m, n, k), ps;
   double scale = plain > 0 ? roofline_ps(fit, what_if, m, n, k) / plain : 1;
-  const Product *product = find_product(fit, n, k);
 
-  if (product != NULL)
-    return scale * product_ps(fit, product, m, measured);
-  ratio = ratio_between(fit, m, n, k, measured);
-  if (ratio > 0)
-    return scale * plain * ratio;
+  ps = time_between(fit, m, n, k, measured);
+  if (ps > 0)
+    return scale * ps;
   *measured = FALSE;
   return scale * plain * neighbours_ratio(fit, m, n, k);
 }

@@ -1,9 +1,12 @@
 /* Matrix products from a profile: a curve over m for each measured (n, k, dtype).
  *
  * A product's time has steps where m passes a multiple of the kernel's tile. The tile is the one
- * that predicts best: each point is held out in turn and predicted from the others. A pair (n, k)
- * between measured ones takes its roofline, scaled as those are to theirs at that m; another as the
- * nearest measured pairs are, and counts as scaled.
+ * that predicts best: each point is held out in turn and predicted from the others. Between
+ * measured pairs (n, k) no further apart than WIDEST_HOLE, each way, time goes by k, and by how
+ * often the multiprocessors are filled with the tiles that n and m make; the tile is for each
+ * octave of m the one that predicts best each pair that is held out, or none, and time goes by n.
+ * Another pair takes the roofline, scaled as the nearest measured pairs are to theirs at that m,
+ * and counts as scaled.
  */
 #pragma once
 
@@ -22,6 +25,6 @@ GemmFit *gemm_fit_new(const Profile *profile, const Device *device, const char *
 void gemm_fit_free(GemmFit *fit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GemmFit, gemm_fit_free)
 
-/* Time of one product. *measured: (n, k) is in the profile and m in its range. */
+/* Time of one product. *measured: (n, k) is in the profile or between such, and m in its range. */
 double gemm_fit_ps(const GemmFit *fit, const WhatIf *what_if, guint64 m, guint64 n, guint64 k,
                    gboolean *measured);

@@ -5,7 +5,7 @@
 
 #include "calib/curve.h"
 #include "dtype.h"
-#include "roofline.h"
+#include "experts.h"
 #include "sim/units.h"
 
 enum { /* fields of OP_MOE */
@@ -22,7 +22,7 @@ enum { /* fields of OP_MOE */
 struct MoeFit {
   Device device; /* numbers only */
   Layer layer;
-  guint32 tp;
+  ExpertSplit split;
   gboolean is_split_so; /* as the table's experts are */
   Curve *ratio;         /* over log2 of the tokens: to the roofline's time */
   double last;          /* tokens */
@@ -37,13 +37,29 @@ experts_matrix(const Layer *layer)
   return NULL;
 }
 
-/* Of the layer's experts, however they are split over devices that share each of them. */
+/* Devices that the experts are dealt out to, each whole; 1: all share each. */
+static guint32
+ranks_of(const ExpertSplit *split)
+{
+  return split->whole ? split->tp * split->engines : 1;
+}
+
+/* Devices that share each expert. */
+static guint32
+parts_of(const ExpertSplit *split)
+{
+  return split->whole ? 1 : split->tp * split->engines;
+}
+
+/* Of the layer's experts, dealt out so, however those that are shared are split. */
 static gboolean
-is_for(const ProfileSample *sample, const Model *model, const Layer *layer)
+is_for(const ProfileSample *sample, const Model *model, const Layer *layer,
+       const ExpertSplit *split)
 {
   return sample->shape[SHAPE_HIDDEN] == model->hidden && sample->shape[SHAPE_FFN] == layer->ffn &&
          sample->shape[SHAPE_ACTIVE] == layer->active_experts &&
-         sample->shape[SHAPE_EXPERTS] == layer->experts && sample->shape[SHAPE_EP] == 1;
+         sample->shape[SHAPE_EXPERTS] == layer->experts &&
+         sample->shape[SHAPE_EP] == ranks_of(split);
 }
 
 /* One table: a variant, a dtype, and by how many devices an expert is split. */
@@ -53,7 +69,8 @@ typedef struct {
 } Table;
 
 static gboolean
-has_table(const Profile *profile, const Model *model, const Layer *layer, Table *table)
+has_table(const Profile *profile, const Model *model, const Layer *layer, const ExpertSplit *split,
+          Table *table)
 {
   gint64 asked = table->tp, best = 0;
   guint n;
@@ -62,7 +79,7 @@ has_table(const Profile *profile, const Model *model, const Layer *layer, Table 
   for (guint i = 0; i < n; i++) {
     gint64 tp = samples[i].shape[SHAPE_TP];
     if (!g_str_equal(samples[i].variant, table->variant) ||
-        !g_str_equal(samples[i].dtype, table->dtype) || !is_for(&samples[i], model, layer))
+        !g_str_equal(samples[i].dtype, table->dtype) || !is_for(&samples[i], model, layer, split))
       continue;
     if (best == 0 ||
         fabs(log2((double)tp / (double)asked)) < fabs(log2((double)best / (double)asked)))
@@ -74,7 +91,8 @@ has_table(const Profile *profile, const Model *model, const Layer *layer, Table 
 
 /* The table that serves: of draws as they were observed, if there is one. */
 static gboolean
-find_table(const Profile *profile, const Model *model, const Layer *layer, guint32 tp, Table *table)
+find_table(const Profile *profile, const Model *model, const Layer *layer, const ExpertSplit *split,
+           Table *table)
 {
   gboolean is_latent = layer->mixer.kind == MIXER_LATENT || layer->mixer.kind == MIXER_SPARSE;
   const char *const variants[] = {is_latent ? "power_law_1.01" : "power_law_1.2",
@@ -85,19 +103,20 @@ find_table(const Profile *profile, const Model *model, const Layer *layer, guint
   for (guint i = 0; experts != NULL && i < G_N_ELEMENTS(variants); i++) {
     *table = (Table){.variant = variants[i],
                      .dtype = dtype_serving(profile, OP_MOE, variants[i], experts->format.name),
-                     .tp = tp};
-    if (table->dtype != NULL && has_table(profile, model, layer, table))
+                     .tp = parts_of(split)};
+    if (table->dtype != NULL && has_table(profile, model, layer, split, table))
       return TRUE;
   }
   return FALSE;
 }
 
 const char *
-moe_fit_distribution(const Profile *profile, const Model *model, const Layer *layer, guint32 tp)
+moe_fit_distribution(const Profile *profile, const Model *model, const Layer *layer,
+                     const ExpertSplit *split)
 {
   Table table;
 
-  return find_table(profile, model, layer, tp, &table) ? table.variant : NULL;
+  return find_table(profile, model, layer, split, &table) ? table.variant : NULL;
 }
 
 typedef struct {
@@ -115,7 +134,8 @@ compare_timings(gconstpointer a, gconstpointer b)
 }
 
 static GArray *
-timings_of(const Profile *profile, const Model *model, const Layer *layer, const Table *table)
+timings_of(const Profile *profile, const Model *model, const Layer *layer, const ExpertSplit *split,
+           const Table *table)
 {
   GArray *timings = g_array_new(FALSE, FALSE, sizeof(Timing));
   guint n;
@@ -126,7 +146,7 @@ timings_of(const Profile *profile, const Model *model, const Layer *layer, const
                            .touched = (double)samples[i].shape[SHAPE_TOUCHED],
                            .ps = samples[i].median_ns * PS_PER_NS};
     if (g_str_equal(samples[i].variant, table->variant) &&
-        g_str_equal(samples[i].dtype, table->dtype) && is_for(&samples[i], model, layer) &&
+        g_str_equal(samples[i].dtype, table->dtype) && is_for(&samples[i], model, layer, split) &&
         samples[i].shape[SHAPE_TP] == table->tp)
       g_array_append_val(timings, timing);
   }
@@ -139,8 +159,9 @@ timings_of(const Profile *profile, const Model *model, const Layer *layer, const
 static double
 time_at_touched(const MoeFit *fit, const Timing *timings, guint n)
 {
-  double share = (double)fit->layer.active_experts / fit->layer.experts;
-  double touched = fit->layer.experts * (1 - pow(1 - share, timings->tokens));
+  guint32 experts = fit->layer.experts;
+  double touched = experts_touched(experts, fit->layer.active_experts,
+                                   experts / ranks_of(&fit->split), timings->tokens);
   g_autofree double *x = g_new(double, n);
   g_autofree double *y = g_new(double, n);
   g_autoptr(Curve) curve = NULL;
@@ -156,12 +177,15 @@ time_at_touched(const MoeFit *fit, const Timing *timings, guint n)
   return curve_at(curve, touched, &inside);
 }
 
+/* Of a batch of so many tokens in all engines together; `parts` devices share each expert. */
 static double
-roofline_ps(const MoeFit *fit, const WhatIf *what_if, guint64 tokens, guint32 tp)
+roofline_ps(const MoeFit *fit, const WhatIf *what_if, guint64 tokens, guint32 parts)
 {
-  const ExpertSplit split = {.tp = tp, .engines = 1};
+  const ExpertSplit one = {.tp = fit->split.whole ? ranks_of(&fit->split) : parts,
+                           .whole = fit->split.whole,
+                           .engines = 1};
 
-  return (double)roofline_experts_ps(&fit->device, what_if, tokens, &fit->layer, &split);
+  return (double)roofline_experts_ps(&fit->device, what_if, tokens, &fit->layer, &one);
 }
 
 static void
@@ -186,20 +210,20 @@ add_curve(MoeFit *fit, const GArray *timings, guint32 tp)
 
 MoeFit *
 moe_fit_new(const Profile *profile, const Device *device, const Model *model, const Layer *layer,
-            guint32 tp)
+            const ExpertSplit *split)
 {
   g_autoptr(GArray) timings = NULL;
   Table table;
   MoeFit *fit;
 
-  if (!find_table(profile, model, layer, tp, &table))
+  if (!find_table(profile, model, layer, split, &table))
     return NULL;
-  timings = timings_of(profile, model, layer, &table);
+  timings = timings_of(profile, model, layer, split, &table);
   fit = g_new0(MoeFit, 1);
   fit->device = *device;
   fit->layer = *layer;
-  fit->tp = tp;
-  fit->is_split_so = table.tp == tp;
+  fit->split = *split;
+  fit->is_split_so = table.tp == parts_of(split);
   add_curve(fit, timings, (guint32)table.tp);
   return fit;
 }
@@ -216,9 +240,10 @@ moe_fit_free(MoeFit *fit)
 double
 moe_fit_ps(const MoeFit *fit, const WhatIf *what_if, guint64 tokens, gboolean *measured)
 {
-  double at = MIN(log2((double)tokens), fit->ratio->x[fit->ratio->n - 1]);
+  guint64 all = tokens * fit->split.engines;
+  double at = MIN(log2((double)all), fit->ratio->x[fit->ratio->n - 1]);
   double ratio = curve_at(fit->ratio, at, measured);
 
-  *measured &= fit->is_split_so && (double)tokens <= fit->last;
-  return ratio * roofline_ps(fit, what_if, tokens, fit->tp);
+  *measured &= fit->is_split_so && (double)all <= fit->last;
+  return ratio * roofline_ps(fit, what_if, all, parts_of(&fit->split));
 }

@@ -12,21 +12,22 @@
 #include "calib/devices/device.h"
 #include "calib/profile.h"
 #include "sim/model.h"
+#include "roofline.h"
 #include "what_if.h"
 
 typedef struct MoeFit MoeFit;
 
-/* Of one kind of layer on one of `tp` devices; NULL if the profile has none of its shape, split
- * so or otherwise. */
+/* Of one kind of layer on one device; NULL if the profile has none of its shape, dealt out so, or
+ * split so or otherwise. */
 MoeFit *moe_fit_new(const Profile *profile, const Device *device, const Model *model,
-                    const Layer *layer, guint32 tp);
+                    const Layer *layer, const ExpertSplit *split);
 void moe_fit_free(MoeFit *fit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MoeFit, moe_fit_free)
 
 /* The variant of OP_MOE that serves; NULL: none does. Valid as long as the profile. */
 const char *moe_fit_distribution(const Profile *profile, const Model *model, const Layer *layer,
-                                 guint32 tp);
+                                 const ExpertSplit *split);
 
-/* Picoseconds for `tokens` of a batch. *measured: the split is the table's, and tokens lie in its
- * range. */
+/* Picoseconds for `tokens` of a batch, in each engine. *measured: the split is the table's, and
+ * tokens lie in its range. */
 double moe_fit_ps(const MoeFit *fit, const WhatIf *what_if, guint64 tokens, gboolean *measured);

@@ -99,21 +99,29 @@ finish(Check *check)
 }
 
 static void
+note_error(Check *check, const ProfileSample *sample, double predicted_ps)
+{
+  double predicted_ns = predicted_ps / PS_PER_NS;
+  double error = fabs(predicted_ns / sample->median_ns - 1);
+
+  if (error >= check->now.worst) {
+    check->now.worst = error;
+    memcpy(check->now.worst_shape, sample->shape, sizeof sample->shape);
+    check->now.worst_measured_ns = sample->median_ns;
+    check->now.worst_predicted_ns = predicted_ns;
+  }
+  g_array_append_val(check->errors, error);
+}
+
+static void
 note(Check *check, const ProfileSample *all, const ProfileSample *sample, double predicted_ps)
 {
   const ProfileCheckPoint point = {
       .sample = (guint32)(sample - all),
       .predicted_ns = predicted_ps / PS_PER_NS,
   };
-  double error = fabs(point.predicted_ns / sample->median_ns - 1);
 
-  if (error >= check->now.worst) {
-    check->now.worst = error;
-    memcpy(check->now.worst_shape, sample->shape, sizeof sample->shape);
-    check->now.worst_measured_ns = sample->median_ns;
-    check->now.worst_predicted_ns = point.predicted_ns;
-  }
-  g_array_append_val(check->errors, error);
+  note_error(check, sample, predicted_ps);
   if (check->points != NULL)
     g_array_append_val(check->points, point);
 }
@@ -137,6 +145,43 @@ check_gemm(Check *check, Group *group, const ProfileSample *samples, guint n, co
         note(check, group->all, &samples[i], ps);
     }
   }
+}
+
+/* All samples of one n are of one fold, or all of one k: in the even folds, or in the odd ones. */
+static gboolean
+not_of_other_shapes(const ProfileSample *sample, gpointer user_data)
+{
+  const Group *group = user_data;
+  guint64 x = (guint64)sample->shape[1 + group->fold % 2] * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+
+  return !same_group(sample, group->like) || (guint)((x >> 33) % FOLDS) == group->fold / 2;
+}
+
+/* Products of an n or a k that no fit was told: what a model's own shapes are. */
+static void
+check_shapes(Check *check, const ProfileSample *all, const ProfileSample *samples, guint n,
+             const Device *device)
+{
+  const WhatIf none = WHAT_IF_NONE;
+  Group group = {.profile = check->profile, .all = all, .like = samples};
+
+  begin(check, samples);
+  check->now.variant = PROFILE_CHECK_SHAPES;
+  for (group.fold = 0; group.fold < 2 * FOLDS; group.fold++) {
+    g_autoptr(GemmFit) fit =
+        gemm_fit_new(check->profile, device, samples->dtype, not_of_other_shapes, &group);
+    for (guint i = 0; fit != NULL && i < n; i++) {
+      gboolean measured;
+      double ps;
+      if (!not_of_other_shapes(&samples[i], &group))
+        continue;
+      ps = gemm_fit_ps(fit, &none, (guint64)samples[i].shape[0], (guint64)samples[i].shape[1],
+                       (guint64)samples[i].shape[2], &measured);
+      if (measured)
+        note_error(check, &samples[i], ps);
+    }
+  }
+  finish(check);
 }
 
 static void
@@ -246,6 +291,8 @@ check_run(Check *check, const ProfileSample *all, const ProfileSample *samples, 
       check_curve(check, &group, samples, n);
   }
   finish(check);
+  if (samples->operation == OP_GEMM)
+    check_shapes(check, all, samples, n, device);
 }
 
 gboolean

@@ -4,6 +4,9 @@
 #include "calib/devices/device.h"
 #include "calib/profile.h"
 
+/* The variant of a result over products whose n or k was held out of all pairs, at every m. */
+#define PROFILE_CHECK_SHAPES "other shapes"
+
 /* Of one operation, variant and dtype. Errors are relative: |predicted / measured - 1|. */
 typedef struct {
   OperationKind operation;

@@ -45,10 +45,24 @@ add_product(const ProfileCost *self, const GemmFit *fit, Sum *sum, guint64 m, gu
   sum_add(sum, ps, measured);
 }
 
+/* Rows of the products of a captured graph: engines capture sizes of 1, 2, 4 and multiples of 8, of
+ * 16 from 256 on, and fill a batch up to the next (vLLM, cudagraph_capture_sizes). */
+static guint64
+captured_rows(guint64 tokens)
+{
+  if (tokens <= 2)
+    return tokens;
+  if (tokens <= 4)
+    return 4;
+  return tokens <= 256 ? (tokens + 7) / 8 * 8 : (tokens + 15) / 16 * 16;
+}
+
 static Memo
 find_linear(const ProfileCost *self, guint64 tokens)
 {
-  ProfileTime time = profile_linear_time(self->linear_fit, tokens);
+  gboolean captured = self->captured == CAPTURED_STEPS && tokens <= self->captured_tokens;
+  ProfileTime time =
+      profile_linear_time(self->linear_fit, captured ? captured_rows(tokens) : tokens);
 
   return (Memo){profile_round_ps(time.ps), profile_round_ps(time.measured_ps),
                 profile_round_ps(time.scaled_ps)};

@@ -72,9 +72,8 @@ add_kind(ProfileLinear *self, const Profile *profile, const RooflineConfig *conf
                        .fit = fit_for(self, profile, config->device, matrix->format.name, made)};
     any |= product->fit != NULL;
   }
-  /* Tables have parts of every expert, and the tokens of one engine. */
-  if (layer->experts > 0 && !self->split.whole && self->split.engines == 1)
-    kind->experts = moe_fit_new(profile, config->device, config->model, layer, self->tp);
+  if (layer->experts > 0)
+    kind->experts = moe_fit_new(profile, config->device, config->model, layer, &self->split);
   return any || kind->experts != NULL;
 }
 

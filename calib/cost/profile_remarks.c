@@ -95,16 +95,17 @@ has_mixer(const Profile *profile, const Model *model, const Layer *layer, guint3
 
 /* Kinds of layers that the tables are not of, one sentence. */
 static void
-add_missing_layers(GPtrArray *remarks, const Profile *profile, const Model *model, guint32 tp)
+add_missing_layers(GPtrArray *remarks, const Profile *profile, const Model *model,
+                   const ExpertSplit *split)
 {
   g_autoptr(GString) names = g_string_new(NULL);
 
   for (guint i = 0; i < model->n_kinds; i++) {
     const Layer *layer = &model->kinds[i];
     g_autofree char *mixer = mixer_words(&layer->mixer);
-    if (mixer != NULL && !model_is_uniform(model) && !has_mixer(profile, model, layer, tp))
+    if (mixer != NULL && !model_is_uniform(model) && !has_mixer(profile, model, layer, split->tp))
       append_name(names, mixer);
-    if (layer->experts > 0 && moe_fit_distribution(profile, model, layer, tp) == NULL)
+    if (layer->experts > 0 && moe_fit_distribution(profile, model, layer, split) == NULL)
       append_name(names, "experts");
   }
   if (names->len > 0)
@@ -115,11 +116,12 @@ add_missing_layers(GPtrArray *remarks, const Profile *profile, const Model *mode
 
 /* How tokens are taken to be drawn among measured experts: an assumption. */
 static void
-add_draws(GPtrArray *remarks, const Profile *profile, const Model *model, guint32 tp)
+add_draws(GPtrArray *remarks, const Profile *profile, const Model *model, const ExpertSplit *split)
 {
   for (guint i = 0; i < model->n_kinds; i++) {
     const Layer *layer = &model->kinds[i];
-    const char *draws = layer->experts > 0 ? moe_fit_distribution(profile, model, layer, tp) : NULL;
+    const char *draws =
+        layer->experts > 0 ? moe_fit_distribution(profile, model, layer, split) : NULL;
     if (draws == NULL)
       continue;
     if (g_str_equal(draws, MOE_TOUCHED))
@@ -173,9 +175,9 @@ asked_for(const Model *model, guint32 tp)
 }
 
 GPtrArray *
-profile_remarks(const Profile *profile, const Model *model, guint32 tp)
+profile_remarks(const Profile *profile, const Model *model, const ExpertSplit *split)
 {
-  g_autoptr(GArray) array = asked_for(model, tp);
+  g_autoptr(GArray) array = asked_for(model, split->tp);
   const Asked *asked = (const Asked *)(gconstpointer)array->data;
   GPtrArray *remarks = g_ptr_array_new_with_free_func(g_free);
 
@@ -188,8 +190,8 @@ profile_remarks(const Profile *profile, const Model *model, guint32 tp)
                                                there, asked[i].asked, asked[i].what));
   }
   add_stand_ins(remarks, profile, asked, array->len);
-  add_missing_layers(remarks, profile, model, tp);
-  add_draws(remarks, profile, model, tp);
+  add_missing_layers(remarks, profile, model, split);
+  add_draws(remarks, profile, model, split);
   return remarks;
 }
 

@@ -9,7 +9,7 @@
 
 /* Sentences for people, one a fact; empty where there is nothing to say. Free with
  * g_ptr_array_unref(). Of a model on a profile's tables. */
-GPtrArray *profile_remarks(const Profile *profile, const Model *model, guint32 tp);
+GPtrArray *profile_remarks(const Profile *profile, const Model *model, const ExpertSplit *split);
 
 /* Where the host time of a scheduler's steps is from; the caller frees it. *is_own: it was measured
  * for this profile. Otherwise it is the device file's, which is of the one machine that the text

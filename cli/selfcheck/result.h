@@ -12,6 +12,8 @@
 typedef struct {
   const char *name;
   guint num_cases, num_failed;
+  guint num_refused;   /* of num_cases: the driver does not take them */
+  const char *refused; /* what, NULL: nothing */
   double worst_error, limit; /* of the case that came nearest to its limit; limit 0: exact */
   double seconds;
   const char *lacks; /* NULL, or why it was not run */

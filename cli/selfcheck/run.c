@@ -91,6 +91,10 @@ run_case(Run *run, const KernelCheck *check, guint number, SelfcheckKernel *kern
 
   check_case_run(check, &run->check, number, s->seed, &result);
   kernel->num_cases++;
+  if (result.refused != NULL) {
+    kernel->num_refused++;
+    kernel->refused = result.refused;
+  }
   keep_worst(kernel, &result);
   if (result.problem != NULL) {
     SelfcheckFailure failure = {check->name, number, g_steal_pointer(&result.shape),

@@ -52,9 +52,12 @@ selfcheck_print_kernel(const SelfcheckKernel *kernel)
     g_autofree char *error = error_text(kernel);
     printf("%-14s %6u  %-19s %7.1f s  ", kernel->name, kernel->num_cases, error, kernel->seconds);
     if (kernel->num_failed == 0)
-      printf("passed\n");
+      printf("passed");
     else
-      printf("%u FAILED\n", kernel->num_failed);
+      printf("%u FAILED", kernel->num_failed);
+    if (kernel->num_refused > 0)
+      printf("; %u skipped: the driver takes no %s", kernel->num_refused, kernel->refused);
+    printf("\n");
   }
   fflush(stdout);
 }
@@ -148,8 +151,9 @@ kernels_json(const Selfcheck *s)
 
   for (guint i = 0; i < s->kernels->len; i++) {
     const SelfcheckKernel *k = &g_array_index(s->kernels, SelfcheckKernel, i);
-    json_array_append_new(array, json_pack("{ss si si so sf sf ss*}", "kernel", k->name, "cases",
-                                           (int)k->num_cases, "failed", (int)k->num_failed, "error",
+    json_array_append_new(array, json_pack("{ss si si si so sf sf ss*}", "kernel", k->name, "cases",
+                                           (int)k->num_cases, "failed", (int)k->num_failed,
+                                           "refused", (int)k->num_refused, "error",
                                            number_or_null(k->worst_error), "allowed", k->limit,
                                            "seconds", k->seconds, "skipped", k->lacks));
   }

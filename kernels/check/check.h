@@ -33,6 +33,7 @@ typedef struct {
   double limit; /* of the error; 0: every byte must be right */
   Comparison found;
   char *problem; /* NULL: it passed */
+  const char *refused; /* NULL, or what the driver does not take, so that nothing was checked */
 } CheckCase;
 
 typedef struct {

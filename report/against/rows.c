@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "report/text/format.h"
 #include "sim/units.h"
 #include "traces/document.h"
 #include "traces/results.h"
@@ -368,7 +369,9 @@ read_row(MeasuredReader *reader, const GPtrArray *row, const guint *place, const
   /* What did not finish has times that say how far it came, and no latencies. */
   if (status != NULL && !g_str_equal(status, "finished"))
     clocks.first_s = clocks.last_s = NAN;
-  request.id = g_strdup(cells[COLUMN_ID]);
+  /* As --requests wrote it. */
+  request.id = g_strdup(cells[COLUMN_ID] +
+                        (*cells[COLUMN_ID] == '\'' && format_is_formula(cells[COLUMN_ID] + 1)));
   return add_request(reader, &request, &clocks, error);
 }
 

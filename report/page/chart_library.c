@@ -75,6 +75,8 @@ chart_library_read(const char *path, GError **error)
   if (!check_version(path, text, error))
     return NULL;
   script = g_string_new(text);
+  g_string_replace(script, "\r\n", "\n", 0); /* as a browser reads it, and hashes it */
+  g_string_replace(script, "\r", "\n", 0);
   g_string_replace(script, "</script", "<\\/script", 0);
   g_string_replace(script, "//# sourceMappingURL=", "// ", 0);
   return g_string_free(g_steal_pointer(&script), FALSE);

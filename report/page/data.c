@@ -163,10 +163,8 @@ names_of_components(void)
 {
   json_t *names = json_array();
 
-  for (guint c = 0; c < COST_COMPONENTS; c++) {
-    g_autofree char *name = g_strdelimit(g_strdup(cost_component_name((CostComponent)c)), "_", ' ');
-    json_array_append_new(names, json_string(name));
-  }
+  for (guint c = 0; c < COST_COMPONENTS; c++)
+    json_array_append_new(names, json_string(figure_component_label((CostComponent)c)));
   return names;
 }
 

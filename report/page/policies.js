@@ -48,6 +48,7 @@ function median(values) {
 
 const onMap = report.points.filter(point => point.trace === null);
 const run = onMap.filter(point => point.gains !== null);
+const rated = onMap.length ? run : report.points.filter(point => point.gains !== null); // that the legend and colours are of
 const modelNames = { 'yarn-llama-2-7b-64k': 'MHA', 'llama-3.1-8b': 'GQA', 'llama-3.1-8b:fp8': 'GQA, fp8 KV' };
 
 function modelName(model) {
@@ -57,7 +58,7 @@ function modelName(model) {
 // Colours go to the policies that are best most often, whatever may be chosen.
 const ranked = (() => {
   const times = new Map();
-  run.forEach(point => ['', ...kindsOfPolicy].forEach(kind => {
+  rated.forEach(point => ['', ...kindsOfPolicy].forEach(kind => {
     const best = bestOf(point, kind);
     if (best.counts) times.set(best.choice, (times.get(best.choice) || 0) + 1);
   }));
@@ -95,7 +96,7 @@ function paintCell(box, point) {
   box.append(element('b', codeOf(best.choice)), element('span', gainText(best.gain)));
 }
 
-function headRow(top, label, values) {
+function headRow(top, values) {
   const row = top.insertRow();
   values.forEach(([text, span], i) => {
     const cell = element('th', text);
@@ -104,7 +105,6 @@ function headRow(top, label, values) {
     if (i > 0 && span > 1) cell.className = 'group';
     row.append(cell);
   });
-  row.cells[0].title = label;
 }
 
 function addHeadings(row, texts) {
@@ -117,13 +117,13 @@ function addHeadings(row, texts) {
 
 function mapTable(points) {
   const made = element('table'), across = report.output_tokens.length, top = made.createTHead();
-  headRow(top, 'mean tokens of the prompts', [['tokens in', 2], ...report.prompt_tokens.map(value => [number(value), across])]);
-  headRow(top, 'mean tokens of the outputs', [['out', 2], ...report.prompt_tokens.flatMap(() => report.output_tokens.map(value => [number(value), 1]))]);
+  headRow(top, [['tokens in, out', 2], ...report.prompt_tokens.map(value => [number(value), across])]);
+  headRow(top, [['pressure', 1], ['link', 1], ...report.prompt_tokens.flatMap(() => report.output_tokens.map(value => [number(value), 1]))]);
   const body = made.createTBody();
   report.pressures.forEach(pressure => report.links.forEach((link, i) => {
     const row = body.insertRow();
     if (i === 0) row.className = 'group';
-    addHeadings(row, [i === 0 ? pressure + '×' : '', 'link ' + link + '×']);
+    addHeadings(row, [i === 0 ? pressure + '×' : '', link + '×']);
     report.prompt_tokens.forEach(prompt => report.output_tokens.forEach((output, at) => {
       const box = row.insertCell();
       if (at === 0) box.className = 'group';
@@ -144,8 +144,8 @@ function framed(caption, made, className) {
 // Engines and pressures across, traces and models down.
 function traceTable() {
   const made = element('table'), across = report.pressures.length, top = made.createTHead(), body = made.createTBody();
-  headRow(top, 'engine', [['', 2], ...report.engines.map(engine => [engine, across])]);
-  headRow(top, 'memory pressure', [['pressure', 2], ...report.engines.flatMap(() => report.pressures.map(pressure => [pressure + '×', 1]))]);
+  headRow(top, [['', 1], ['', 1], ...report.engines.map(engine => [engine, across])]);
+  headRow(top, [['', 1], ['pressure', 1], ...report.engines.flatMap(() => report.pressures.map(pressure => [pressure + '×', 1]))]);
   report.traces.forEach(trace => report.models.forEach((model, i) => {
     const row = body.insertRow();
     if (i === 0) row.className = 'group';
@@ -160,13 +160,13 @@ function traceTable() {
 }
 
 function showMaps() {
-  byId('maps').replaceChildren(...report.engines.flatMap(engine => report.models.map(model =>
+  if (onMap.length) byId('maps').replaceChildren(...report.engines.flatMap(engine => report.models.map(model =>
     framed(engine + ', ' + modelName(model), mapTable(onMap.filter(point => point.engine === engine && point.model === model)), 'map'))));
   if (report.traces.length) byId('traces').replaceChildren(framed('Traces as they are, one run each: no interval', traceTable(), 'map wide'));
 }
 
 function showLegend() {
-  const times = new Map();
+  const times = new Map(), run = rated;
   run.forEach(point => {
     const best = bestOf(point, view.kind);
     const key = best.counts ? best.choice : 0;
@@ -251,7 +251,7 @@ function showTraces() {
 
 const best = run.map(point => ({ point, ...bestOf(point, '') })), gaining = best.filter(({ counts: does }) => does);
 const most = gaining.reduce((a, b) => (a && a.gain >= b.gain ? a : b), null);
-showTitle('Which policy is best where', [
+showTitle('Which policy is best where', run.length === 0 ? ['Traces on ' + report.device + ', by ' + figureName + '.'] : [
   'At ' + gaining.length + ' of ' + run.length + ' points on ' + report.device + ' another policy than the engine’s own is better in ' + figureName
     + ' by ' + gainText(report.least_gain) + ' % or more, beyond what seeds do; there the median gain is '
     + gainText(median(gaining.map(({ gain }) => gain))) + ' %.',
@@ -261,7 +261,7 @@ showTitle('Which policy is best where', [
 const section = addSection('The maps', 'A cell: the best policy, and its gain in percent over the engine’s own policies (recompute, newest victim, its own admission); '
   + 'the stronger the colour, the more. · nothing gains; empty: nobody is evicted; × cannot be run. Point at a cell for more. Down: what the traffic would hold '
   + 'at its peak with memory for all, by what the pool has, and the speed of the link to the host. ' + report.requests + ' requests a run, ' + report.seeds
-  + (report.seeds === 1 ? ' seed' : ' seeds') + '. The best of many is chosen by the runs that it is measured by, so a small gain is rather too large.');
+  + (report.seeds === 1 ? ' seed' : ' seeds') + '. The best of many is chosen by the runs that it is measured by, so a small gain is rather too large; of some that tie, the first of the list below.');
 const controls = element('div', undefined, 'controls'), legend = element('div', undefined, 'keys'), maps = element('div', undefined, 'maps'),
   traces = element('div');
 legend.id = 'legend';
@@ -270,7 +270,7 @@ traces.id = 'traces';
 controls.append(kindChooser());
 section.append(controls, legend, maps, traces);
 showAll();
-showAxes();
+if (run.length) showAxes();
 showTraces();
-showPolicies();
+if (run.length) showPolicies();
 setUpTheme();

@@ -117,9 +117,25 @@ has_controls(const char *text)
   return *text != '\0';
 }
 
+gboolean
+format_is_formula(const char *text)
+{
+  const char *first = text + strspn(text, "'");
+  char *end;
+
+  if (*first == '\0' || strchr("=+-@\t\r", *first) == NULL)
+    return FALSE;
+  (void)g_ascii_strtod(text, &end);
+  return *end != '\0' || end == text;
+}
+
 void
 format_csv_cell(GString *row, const char *text)
 {
+  g_autofree char *told = NULL;
+
+  if (format_is_formula(text))
+    text = told = g_strconcat("'", text, NULL);
   if (strpbrk(text, ",\"\r\n") == NULL && !has_controls(text)) {
     g_string_append(row, text);
     return;

@@ -30,7 +30,11 @@ char *format_duration(double seconds);
 /* 0.1234 → "12.3 %"; "0 %" is exactly none, "<0.1 %" is not. */
 char *format_percent(double fraction);
 
-/* Appends a cell of a CSV row: quoted where it holds a comma, a quote, or a line break. */
+/* TRUE for a text, not a number, that a spreadsheet would compute where it opens a CSV file:
+ * "=1+1", "@x"; with apostrophes before it, too. */
+gboolean format_is_formula(const char *text);
+/* Appends a cell of a CSV row: quoted where it holds a comma, a quote, or a line break. A formula
+ * gets an apostrophe before it, which makes it text. */
 void format_csv_cell(GString *row, const char *text);
 /* A real as our CSV and JSON print it: 12 digits. */
 const char *format_real(double value, char buffer[FORMAT_SECONDS_MAX]);

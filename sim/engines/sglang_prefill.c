@@ -342,7 +342,7 @@ bring_back(Adder *a, Sequence *sequence, guint32 hits)
   sglang_evict(self, back - hits);
   sequence_queue_remove(sequence);
   scheduler_free_up(self, a->step, sequence, back - sequence->blocks - hits);
-  scheduler_bring_back(self, a->step, sequence, hits, back);
+  scheduler_bring_back(self, a->step, sequence, hits, back, 0);
   state_of(a)->free_rows--;
   sequence->was_preempted = FALSE;
   a->total += (double)(planned_outputs(sequence) + page);

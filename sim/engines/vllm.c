@@ -34,12 +34,10 @@ may_preempt(const Scheduler *self, const Sequence *victim)
 static gint64
 more_blocks(const Scheduler *self, const Sequence *sequence, guint32 tokens)
 {
-  gint64 more;
-
   if (tokens == 0)
     return 0;
-  more = (gint64)vllm_blocks_after(self, sequence->computed_tokens, tokens) - sequence->blocks;
-  return self->pool.groups != NULL ? more : MAX(more, 0);
+  return pool_lacks(&self->pool, sequence, vllm_settled_tokens(self, sequence),
+                    vllm_end_tokens(self, sequence->computed_tokens, tokens));
 }
 
 typedef enum {
@@ -78,7 +76,7 @@ supply(VllmDecision *d, Sequence *sequence, guint32 tokens)
   Scheduler *self = d->self;
 
   while (!allocate(d, sequence, tokens)) {
-    guint32 more = vllm_blocks_after(self, sequence->computed_tokens, tokens) - sequence->blocks;
+    guint32 more = (guint32)more_blocks(self, sequence, tokens);
     Sequence *victim = self->running.tail;
     if (scheduler_free_up(self, d->step, sequence, d->owed_blocks + more))
       continue;
@@ -110,13 +108,15 @@ running_kind(const Sequence *sequence)
 static guint32
 running_tokens(const VllmDecision *d, const Sequence *sequence, guint32 left)
 {
-  guint32 longest = d->self->config.max_model_len - 1, computed = sequence->computed_tokens;
+  const Scheduler *self = d->self;
+  guint32 longest = self->config.max_model_len - 1, computed = sequence->computed_tokens;
   guint32 tokens = vllm_wanted_tokens(d, sequence, computed, left);
 
   if (sequence->ending || (d->hold && sequence->stage == STAGE_PREFILL) ||
       (sequence->in_flight && scheduler_is_pipelined(d->self)))
     return 0;
-  return MIN(tokens, longest > computed ? longest - computed : 0);
+  tokens = MIN(tokens, longest > computed ? longest - computed : 0);
+  return self->pool.groups != NULL ? vllm_cut_at_states(d, sequence, computed, tokens) : tokens;
 }
 
 /* The first running sequence that the available blocks do not reach, and how many it lacks; NULL:

@@ -10,6 +10,12 @@ typedef enum {
   RULE_LONG_PROMPT_STOPS = 1 << 0,
   /* A request that is alone has no long-prefill threshold. */
   RULE_LONE_REQUEST_UNLIMITED = 1 << 1,
+  /* Where states are cached, prefills stop where a prefix ends that others share, too, */
+  RULE_STOPS_AT_SHARED_PREFIX = 1 << 2,
+  /* and a chunk that ends a prompt is no more cut to whole blocks than before it; */
+  RULE_ALIGNS_ALL_CHUNKS = 1 << 3,
+  /* what is kept last leaves a token to compute. */
+  RULE_LAST_STATE_BEFORE_END = 1 << 4,
 } VllmRule;
 
 /* With a prefill interval of I, I decisions with tokens lie between two with prefills, as long as
@@ -36,20 +42,29 @@ vllm_has_rule(const Scheduler *self, VllmRule rule)
   return (self->class->rules & rule) != 0;
 }
 
+/* Where `tokens` more tokens after `cached` end. */
+static inline guint64
+vllm_end_tokens(const Scheduler *self, guint32 cached, guint32 tokens)
+{
+  return MIN((guint64)cached + tokens, self->config.max_model_len);
+}
+
 /* Blocks for `tokens` more tokens after `cached`. */
 static inline guint32
 vllm_blocks_after(const Scheduler *self, guint32 cached, guint32 tokens)
 {
-  return pool_step_blocks(&self->pool, cached,
-                          MIN((guint64)cached + tokens, self->config.max_model_len));
+  return pool_step_blocks(&self->pool, cached, cached, vllm_end_tokens(self, cached, tokens));
 }
 
-/* The most that it holds on the way there. */
+/* Tokens that it has computed but for those that a step in flight still computes: since 0.26 a
+ * window gives back only what these do not need. */
 static inline guint32
-vllm_most_blocks(const Scheduler *self, guint32 cached, guint32 tokens)
+vllm_settled_tokens(const Scheduler *self, const Sequence *sequence)
 {
-  return pool_most_blocks(&self->pool, MIN((guint64)cached + tokens, self->config.max_model_len),
-                          self->config.max_num_batched_tokens);
+  guint32 flying =
+      self->class->features & SCHEDULER_GIVES_BACK_SETTLED ? sequence->flying_tokens : 0;
+
+  return sequence->computed_tokens - MIN(flying, sequence->computed_tokens);
 }
 
 /* TRUE if one more may run, or return, before admission stops. */
@@ -73,14 +88,18 @@ vllm_wanted_tokens(const VllmDecision *d, const Sequence *sequence, guint32 cach
   return MIN(tokens, most);
 }
 
+/* What is left of `tokens` where a prefill has to stop, behind `cached`, so that the prefix cache can
+ * keep a state (vllm_states.c); 0: nothing can be computed now. */
+guint32 vllm_cut_at_states(const VllmDecision *d, const Sequence *sequence, guint32 cached,
+                           guint32 tokens);
+
 /* Blocks for `tokens` more of the sequence. FALSE: there are too few. */
 static inline gboolean
 vllm_allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
 {
   if (!pool_holds(&self->pool, sequence, (guint64)sequence->computed_tokens + tokens)) {
-    pool_give_back(&self->pool, sequence);
-    if (!pool_grow(&self->pool, sequence,
-                   vllm_blocks_after(self, sequence->computed_tokens, tokens))) {
+    if (!pool_extend(&self->pool, sequence, vllm_settled_tokens(self, sequence),
+                     vllm_end_tokens(self, sequence->computed_tokens, tokens))) {
       self->memory_bound = TRUE;
       return FALSE;
     }

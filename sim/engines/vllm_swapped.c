@@ -51,13 +51,15 @@ vllm_schedule_swapped(VllmDecision *d)
     computed = scheduler_return_tokens(self, sequence, hits);
     tokens = vllm_wanted_tokens(d, sequence, computed, most);
     need = MAX(vllm_blocks_after(self, computed, tokens), back);
-    more = need - sequence->blocks - hits + idle;
+    more = self->pool.group_cache != NULL
+               ? (guint32)pool_lacks(&self->pool, sequence, computed, computed + tokens)
+               : need - sequence->blocks - hits + idle;
     /* A hit that is lost may leave a gap to compute first, and a chunk of it needs less. */
     if (more > scheduler_available_blocks(self, sequence))
       return hits == 0 || sequence->gap_end_tokens == 0;
     scheduler_free_up(self, d->step, sequence, more);
     sequence_queue_pop_head(&self->swapped);
-    scheduler_bring_back(self, d->step, sequence, hits, need);
+    scheduler_bring_back(self, d->step, sequence, hits, need, computed + tokens);
     if (sequence->arriving) {
       sequence->step_tokens = tokens;
       sequence_queue_push_tail(&self->returning, sequence);

@@ -1,21 +1,30 @@
 /* The versions of vLLM: which rule and which option came with which.
  *
  * Read in the releases of 0.8.0 to 0.33.0, and held against recordings of 0.18.1, 0.22.1,
- * 0.26.0 and 0.33.0; so no version is a copy of another, it has what came up to it.
+ * 0.26.0 and 0.33.0; so no version is a copy of another, it has what came up to it. What groups of layers share
+ * (group_cache.h) was held, block by block, against the managers of 0.18, 0.20, 0.21, 0.23, 0.24,
+ * 0.26, 0.29, 0.30 and 0.33, run on random requests.
  */
 #include "vllm.h"
 
 #define SINCE(minor, first, what) ((minor) >= (first) ? (guint32)(what) : 0u)
 #define RULES(minor)                                                                               \
-  (SINCE(minor, 12, RULE_LONG_PROMPT_STOPS) | SINCE(minor, 31, RULE_LONE_REQUEST_UNLIMITED))
+  (SINCE(minor, 12, RULE_LONG_PROMPT_STOPS) | SINCE(minor, 26, RULE_STOPS_AT_SHARED_PREFIX) |      \
+   SINCE(minor, 29, RULE_ALIGNS_ALL_CHUNKS) | SINCE(minor, 31, RULE_LONE_REQUEST_UNLIMITED) |      \
+   SINCE(minor, 33, RULE_LAST_STATE_BEFORE_END))
+#define RETENTION(minor)                                                                           \
+  ((minor) >= 29 ? RETAIN_REPLAYED : (minor) >= 22 ? RETAIN_REACHABLE : RETAIN_ALL)
 #define FEATURES(minor)                                                                            \
   (SCHEDULER_HAS_PREFIX_CACHING | SCHEDULER_HAS_LONG_PREFILL | SCHEDULER_CHUNKS_BY_DEFAULT |       \
    SCHEDULER_OVERLAPS_COPIES |                                                                     \
    SINCE(minor, 10, SCHEDULER_HAS_ASYNC | SCHEDULER_HAS_KV_GROUPS) |                               \
    SINCE(minor, 14, SCHEDULER_ASYNC_BY_DEFAULT) |                                                  \
    SINCE(minor, 19, SCHEDULER_HAS_RESERVE_FULL_ISL) |                                              \
-   SINCE(minor, 23, SCHEDULER_REUSES_PARTIAL_FIRST) |                                              \
+   SINCE(minor, 20, SCHEDULER_GATE_KNOWS_WINDOWS) |                                                \
+   SINCE(minor, 23, SCHEDULER_REUSES_PARTIAL_WINDOWS) |                                            \
+   SINCE(minor, 24, SCHEDULER_REUSES_PARTIAL_FIRST) |                                              \
    SINCE(minor, 24, SCHEDULER_HAS_WATERMARK | SCHEDULER_HAS_PREFILL_INTERVAL) |                    \
+   SINCE(minor, 26, SCHEDULER_GIVES_BACK_SETTLED | SCHEDULER_CACHES_STATES_BY_DEFAULT) |           \
    SINCE(minor, 31, SCHEDULER_HAS_ACTIVE_SEQS) | SINCE(minor, 33, SCHEDULER_HAS_OFFLOAD))
 
 /* What the recordings are of; what lies between two of them was read in the release. */
@@ -30,6 +39,7 @@
     .name = called, .help = text, .version = minor, .costs_as = "vllm-v1", .evidence = grounds,    \
                                                                                                    \
     .features = FEATURES(minor) | (more_features), .rules = RULES(minor), .hidden_blocks = 1,      \
+    .group_retention = RETENTION(minor),                                                           \
     .stops_at_max_model_len = TRUE, .state_bytes = sizeof(VllmPace), .begin = vllm_begin,          \
     .schedule = vllm_schedule,                                                                     \
   }
@@ -49,17 +59,17 @@ const SchedulerClass scheduler_vllm_versions[] = {
     VERSION(17, "vLLM 0.17: decides as 0.14"),
     VERSION(18, "vLLM 0.18: decides as 0.14"),
     VERSION(19, "vLLM 0.19: admits only what finds blocks for all of its length"),
-    VERSION(20, "vLLM 0.20: decides as 0.19"),
+    VERSION(20, "vLLM 0.20: as 0.19; counts of windows only what they hold at their widest"),
     VERSION(21, "vLLM 0.21: decides as 0.19"),
     VERSION(22, "vLLM 0.22: decides as 0.19"),
-    VERSION(23, "vLLM 0.23: blocks without cached content are used again first"),
-    VERSION(24, "vLLM 0.24: a watermark and a prefill interval where asked for"),
+    VERSION(23, "vLLM 0.23: blocks of windows without cached content are used again first"),
+    VERSION(24, "vLLM 0.24: so are those of all layers; a watermark, a prefill interval"),
     VERSION(25, "vLLM 0.25: decides as 0.24"),
-    VERSION(26, "vLLM 0.26: decides as 0.24"),
-    VERSION(27, "vLLM 0.27: decides as 0.24"),
-    VERSION(28, "vLLM 0.28: decides as 0.24"),
-    VERSION(29, "vLLM 0.29: decides as 0.24"),
-    VERSION(30, "vLLM 0.30: decides as 0.24"),
+    VERSION(26, "vLLM 0.26: as 0.24; caches recurrent states by default"),
+    VERSION(27, "vLLM 0.27: decides as 0.26"),
+    VERSION(28, "vLLM 0.28: decides as 0.26"),
+    VERSION(29, "vLLM 0.29: of windows and states only prompts' ends stay cached"),
+    VERSION(30, "vLLM 0.30: decides as 0.29"),
     VERSION(31, "vLLM 0.31: a cap on active sequences; a lone prompt is not cut by the threshold"),
     VERSION(32, "vLLM 0.32: decides as 0.31"),
     VERSION(33, "vLLM 0.33: decides as 0.31; the newest known, also called vllm"),

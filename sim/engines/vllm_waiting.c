@@ -5,18 +5,34 @@
  */
 #include "vllm.h"
 
-/* Admits the head of waiting if its blocks are there: those of this chunk and, with the gate, those
- * of all that it has to compute. It begins behind what it kept, or what the prefix cache has. */
+/* Blocks that must be free to admit the sequence: those of this chunk and, with the gate, those of
+ * all that it has to compute; *whole is what the latter are in any case. In 0.19 the gate counts
+ * what windows will have given back by then. */
+static guint32
+needed_blocks(const Scheduler *self, Sequence *sequence, const PoolPrefix *prefix, guint32 tokens,
+              guint32 *whole)
+{
+  guint64 end = MIN(sequence_length(sequence), self->config.max_model_len);
+  guint32 chunk = pool_admission_blocks(&self->pool, sequence, prefix,
+                                        vllm_end_tokens(self, prefix->tokens, tokens));
+  guint32 in_flight_tokens = scheduler_in_flight_tokens(self->class, &self->config);
+
+  *whole = pool_whole_blocks(&self->pool, sequence, prefix, end, in_flight_tokens);
+  if (!self->config.reserve_full_isl)
+    return chunk;
+  if (self->class->features & SCHEDULER_GATE_KNOWS_WINDOWS)
+    return MAX(*whole, chunk);
+  return MAX(pool_whole_blocks(&self->pool, sequence, prefix, end, 0), chunk);
+}
+
+/* Admits the head of waiting if its blocks are there. It begins behind what it kept, or what the
+ * prefix cache has. */
 static gboolean
-admit(VllmDecision *d, Sequence *sequence, guint32 hits, guint32 idle_hits, guint32 tokens)
+admit(VllmDecision *d, Sequence *sequence, const PoolPrefix *prefix, guint32 tokens)
 {
   Scheduler *self = d->self;
-  guint32 cached_blocks = sequence->blocks + hits;
-  guint32 cached = cached_blocks * self->config.block_size;
-  guint32 whole = sequence_length(sequence) - cached;
-  guint32 need = (self->config.reserve_full_isl ? vllm_most_blocks(self, cached, whole)
-                                                : vllm_blocks_after(self, cached, tokens)) -
-                 cached_blocks + idle_hits;
+  guint32 left = sequence_length(sequence) - prefix->tokens, whole;
+  guint32 need = needed_blocks(self, sequence, prefix, tokens, &whole);
   guint32 spared = self->running.length > 0 ? self->watermark_blocks : 0;
   EntryKind kind = scheduler_entry_kind(sequence);
 
@@ -24,17 +40,16 @@ admit(VllmDecision *d, Sequence *sequence, guint32 hits, guint32 idle_hits, guin
     self->memory_bound = TRUE;
     return FALSE;
   }
-  if (!scheduler_admits(self, sequence, need,
-                        vllm_most_blocks(self, cached, whole) - cached_blocks + idle_hits, 0))
+  if (!scheduler_admits(self, sequence, need, whole, 0))
     return FALSE;
   scheduler_free_up(self, d->step, sequence, need);
   scheduler_take_kept(self, sequence);
-  if (hits > 0) {
-    const StepHit hit = {.request = sequence->request, .tokens = cached};
-    pool_share(&self->pool, sequence, hits);
+  pool_share_prefix(&self->pool, sequence, prefix);
+  if (prefix->blocks > 0 || (self->pool.group_cache != NULL && prefix->tokens > 0)) {
+    const StepHit hit = {.request = sequence->request, .tokens = prefix->tokens};
     g_array_append_val(d->step->hits, hit);
   }
-  sequence->computed_tokens = cached;
+  sequence->computed_tokens = prefix->tokens;
   vllm_allocate(self, sequence, tokens);
   if (self->offload != NULL)
     offload_note_waiting(self->offload, sequence, FALSE);
@@ -42,7 +57,7 @@ admit(VllmDecision *d, Sequence *sequence, guint32 hits, guint32 idle_hits, guin
   sequence_queue_push_tail(&self->running, sequence);
   scheduler_add_entry(self, d->step, sequence, tokens, kind);
   d->budget -= tokens;
-  d->prefills |= whole > 1;
+  d->prefills |= left > 1;
   return TRUE;
 }
 
@@ -150,9 +165,8 @@ static Outcome
 try_waiting(VllmDecision *d, Sequence *sequence, SequenceQueue *skipped)
 {
   Scheduler *self = d->self;
-  guint32 idle, loadable = 0;
-  guint32 hits = pool_hits(&self->pool, sequence, G_MAXUINT32, &idle);
-  guint32 cached = (sequence->blocks + hits) * self->config.block_size;
+  const PoolPrefix prefix = pool_find_prefix(&self->pool, sequence);
+  guint32 hits = prefix.blocks, cached = prefix.tokens, loadable = 0;
   guint32 most = self->config.chunked_prefill ? d->budget : G_MAXUINT32;
   guint32 tokens = vllm_wanted_tokens(d, sequence, cached, most);
 
@@ -161,7 +175,7 @@ try_waiting(VllmDecision *d, Sequence *sequence, SequenceQueue *skipped)
     return PASSED_OVER;
   }
   if (loadable > 0)
-    return load(d, sequence, hits, idle, loadable) ? ADMITTED : PASS_ENDS_FOR_NOW;
+    return load(d, sequence, hits, prefix.idle, loadable) ? ADMITTED : PASS_ENDS_FOR_NOW;
   if (d->hold && cached + 1 < sequence_length(sequence))
     return PASS_ENDS_FOR_NOW;
   if (tokens > d->budget && vllm_has_rule(self, RULE_LONG_PROMPT_STOPS))
@@ -171,11 +185,16 @@ try_waiting(VllmDecision *d, Sequence *sequence, SequenceQueue *skipped)
     sequence_queue_push_tail(skipped, sequence);
     return ADMITTED;
   }
-  if (admit(d, sequence, hits, idle, tokens))
+  if (self->pool.groups != NULL) {
+    tokens = vllm_cut_at_states(d, sequence, cached, tokens);
+    if (tokens == 0)
+      return PASS_ENDS_FOR_NOW;
+  }
+  if (admit(d, sequence, &prefix, tokens))
     return ADMITTED;
   /* A hit that is lost leaves more to compute: a chunk that is then limited needs less, and so does
    * what is then loaded instead. */
-  if (hits == 0 || self->config.reserve_full_isl ||
+  if (cached == 0 || self->config.reserve_full_isl ||
       (self->offload == NULL &&
        vllm_wanted_tokens(d, sequence, 0, d->budget) == sequence_length(sequence)))
     return PASS_ENDS;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "policy.h"
+#include "sim/kv_groups.h"
 
 /* A request that runs, or is to. Lengths in tokens. */
 typedef struct {
@@ -26,6 +27,8 @@ typedef struct {
   guint32 free_blocks;
   guint32 total_blocks;
   guint32 block_size;
+  const KvGroups *groups;   /* that share the pool; NULL: one, of blocks of block_size tokens */
+  guint32 in_flight_tokens; /* that a sequence may have in steps that are under way at once */
   gpointer state;
   const PolicyValues *options;
 } AdmissionQuery;
@@ -58,6 +61,10 @@ ADMISSION_POLICIES(ADMISSION_DECLARE)
 /* The same, NULL-terminated. */
 extern const AdmissionPolicy *const admission_policies[];
 
+/* The most blocks that a sequence ever holds on its way to `tokens`. */
+guint64 admission_most_blocks(const AdmissionQuery *query, guint64 tokens);
+/* Where groups share the pool: blocks by which a sequence of `length` tokens grows with more. */
+guint64 admission_group_growth(const AdmissionQuery *query, guint32 length, guint64 tokens);
 /* Blocks that all would hold together at the worst moment to come, if `outputs[i]` output tokens
  * were what the i-th gets in the end (the candidate is the last, i = n_running): each grows by a
  * token a step until it ends. At most a block too many for each. Reorders nothing. */

@@ -43,6 +43,8 @@ ask(Scheduler *self, const Sequence *candidate, guint32 now_blocks, guint32 whol
                      scheduler_unheld_blocks(self),
       .total_blocks = self->pool.total_blocks,
       .block_size = self->config.block_size,
+      .groups = self->pool.groups,
+      .in_flight_tokens = scheduler_in_flight_tokens(self->class, &self->config),
       .state = self->admission_state,
       .options = &self->config.admission_options,
   };

@@ -230,11 +230,15 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
   if (self->offload != NULL)
     offload_preempt(self->offload, victim);
   computed = victim->computed_tokens;
-  pool_give_back(&self->pool, victim);
+  if (self->pool.group_cache == NULL)
+    pool_give_back(&self->pool, victim, victim->computed_tokens);
   query = scheduler_overflow_query(self, victim, beneficiary, short_blocks);
   plan = plan_of(self, self->config.overflow, &query);
   if (self->tell_plans)
     tell_plans(self, &query, step);
+  /* What is dropped the cache gets in one go. */
+  if (plan.drop_blocks == 0 && plan.keep_blocks == 0)
+    pool_give_back(&self->pool, victim, victim->computed_tokens);
   if (!fit_host(self, victim, can_fall_back, &plan, &record))
     step->abort = "Aborted due to the lack of CPU swap space";
   copied = victim->blocks - plan.keep_blocks - plan.drop_blocks;
@@ -327,7 +331,8 @@ scheduler_return_tokens(const Scheduler *self, const Sequence *sequence, guint32
 }
 
 void
-scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hits, guint32 blocks)
+scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hits, guint32 blocks,
+                     guint32 tokens)
 {
   guint32 front = scheduler_return_blocks(self, sequence) - sequence->host_blocks;
   guint32 copied = sequence->host_blocks - (hits > front ? hits - front : 0);
@@ -338,7 +343,9 @@ scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hi
     self->class->take_cached(self, sequence, hits);
   else if (hits > 0)
     pool_share(&self->pool, sequence, hits);
-  if (!pool_grow(&self->pool, sequence, blocks))
+  if (self->pool.group_cache != NULL
+          ? !pool_extend(&self->pool, sequence, sequence->computed_tokens, tokens)
+          : !pool_grow(&self->pool, sequence, blocks))
     g_assert_not_reached();
   sequence->computed_tokens = scheduler_return_tokens(self, sequence, hits);
   scheduler_close_gap(sequence);

@@ -39,6 +39,7 @@ advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
 {
   sequence->computing = self->config.async_scheduling || scheduler_is_pipelined(self);
   sequence->flights += scheduler_is_pipelined(self);
+  sequence->flying_tokens = self->config.async_scheduling ? entry->tokens : 0;
   sequence->computed_tokens += entry->tokens;
   scheduler_close_gap(sequence);
   sequence->highest_computed = MAX(sequence->highest_computed, sequence->computed_tokens);
@@ -130,6 +131,7 @@ static void
 deliver(Scheduler *self, Sequence *sequence)
 {
   sequence->in_flight = sequence->computing = FALSE;
+  sequence->flying_tokens = 0;
   if (self->config.async_scheduling && !sequence->in_clock)
     pool_register(&self->pool, sequence, sequence->computed_tokens);
 }
@@ -158,6 +160,7 @@ note_tokens(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_p
       continue;
     sequence->flights -= sequence->flights > 0;
     sequence->computing = sequence->flights > 0;
+    sequence->flying_tokens = 0;
     if (!g_array_index(step->entries, StepEntry, i).samples || lost_token(self, sequence))
       continue;
     deliver(self, sequence);

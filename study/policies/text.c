@@ -274,6 +274,20 @@ append_holes(GString *text, const PolicyMap *map)
   }
 }
 
+static void
+append_map(GString *text, const PolicyMap *map, guint figure)
+{
+  g_string_append_c(text, '\n');
+  append_policies(text, map, figure);
+  g_string_append_printf(
+      text,
+      "\nBest in: the most gain of all at a point, beyond what seeds do (95 %%) and at least %g "
+      "%%.\n\n"
+      "The best gain there is, the median of the points, if only this may be chosen:\n\n",
+      100 * MAP_LEAST_GAIN);
+  append_axes(text, map, figure);
+}
+
 char *
 policy_map_text(const PolicyMap *map, const MapProgress *progress, guint figure)
 {
@@ -285,33 +299,27 @@ policy_map_text(const PolicyMap *map, const MapProgress *progress, guint figure)
       n++;
       n_alone += policy_map_alternatives(map, p) == 0 ? 1 : 0;
     }
-  g_string_append_printf(
-      text,
-      "%s: %u points, %u requests each, %u %s; gains in %s (%s) over the engine's own policies\n",
-      map->request->device, n, map->request->n_requests, map->request->n_seeds,
-      map->request->n_seeds == 1 ? "seed" : "seeds", figure_find(map_figures[figure])->label,
-      map_figures[figure]);
+  g_string_append_printf(text, "%s: ", map->request->device);
+  if (n > 0)
+    g_string_append_printf(text, "%u points, %u requests each, %u %s; ", n,
+                           map->request->n_requests, map->request->n_seeds,
+                           map->request->n_seeds == 1 ? "seed" : "seeds");
+  g_string_append_printf(text, "gains in %s (%s) over the engine's own policies\n",
+                         figure_find(map_figures[figure])->label, map_figures[figure]);
   if (progress->n_before + progress->n_now < progress->n_jobs)
     g_string_append_printf(text, "Not whole: %u of %u jobs are done; the same command goes on.\n",
                            progress->n_before + progress->n_now, progress->n_jobs);
   if (n_alone > 0)
     g_string_append_printf(text, "At %u points the engine decides alone: it has no other policy.\n",
                            n_alone);
-  g_string_append_c(text, '\n');
-  append_policies(text, map, figure);
-  g_string_append_printf(
-      text,
-      "\nBest in: the most gain of all at a point, beyond what seeds do (95 %%) and at least %g "
-      "%%.\n\n"
-      "The best gain there is, the median of the points, if only this may be chosen:\n\n",
-      100 * MAP_LEAST_GAIN);
-  append_axes(text, map, figure);
+  if (n > 0)
+    append_map(text, map, figure);
   if (map->request->traces[0] != NULL)
     append_traces(text, map, figure);
   g_string_append(
       text,
       "\nThe best of many is chosen by the runs that it is measured by, so a small gain is rather "
-      "too large.\n");
+      "too large;\nof some that tie, the first of the list is told.\n");
   append_holes(text, map);
   return g_string_free(text, FALSE);
 }

@@ -9,24 +9,31 @@
 #include "report/summary.h"
 #include "report/text/table.h"
 
-/* A column of the table for people. */
-typedef struct {
-  const char *column; /* of point_summary */
-  const char *heading;
-  FigureBetter better;
-  gboolean is_duration;
-} Shown;
-
-static const Shown shown[] = {
-    {"finished", "finished", BETTER_HIGH, FALSE},
-    {"requests_per_s", "req/s", BETTER_HIGH, FALSE},
-    {"output_tokens_per_s", "tokens/s", BETTER_HIGH, FALSE},
-    {"ttft_s_mean", "TTFT mean", BETTER_LOW, TRUE},
-    {"ttft_s_p99", "TTFT p99", BETTER_LOW, TRUE},
-    {"tpot_s_mean", "TPOT mean", BETTER_LOW, TRUE},
-    {"preemptions", "preempted", BETTER_LOW, FALSE},
-    {"overhead_s", "overhead", BETTER_LOW, TRUE},
+/* A column of the table for people: a figure's key, and a name that is narrow enough. The last is
+ * of all overheads together. */
+static const struct {
+  const char *key, *heading;
+} shown[] = {
+    {"finished", "finished"},     {"requests_per_s", "req/s"}, {"output_tokens_per_s", "tokens/s"},
+    {"ttft_s.mean", "TTFT mean"}, {"ttft_s.p99", "TTFT p99"},  {"tpot_s.mean", "TPOT mean"},
+    {"preemptions", "preempted"}, {"overhead_s", "overhead"},
 };
+
+static FigureBetter
+better_of(guint column)
+{
+  const Figure *figure = figure_find(shown[column].key);
+
+  return figure == NULL ? BETTER_LOW : figure->better;
+}
+
+static gboolean
+is_duration(guint column)
+{
+  const Figure *figure = figure_find(shown[column].key);
+
+  return figure == NULL || figure_is_duration(figure);
+}
 
 typedef struct {
   double mean, half; /* NAN: there is none */
@@ -138,24 +145,24 @@ unit_of(const GArray *points, guint column)
 }
 
 static char *
-format_mean(const Shown *what, double mean, const DurationUnit *unit)
+format_mean(guint column, double mean, const DurationUnit *unit)
 {
   if (isnan(mean))
     return g_strdup("-");
-  if (what->is_duration)
+  if (is_duration(column))
     return format_duration_in(mean, unit);
   return mean == floor(mean) && mean >= 0 && mean < 1e15 ? format_count((guint64)mean)
                                                          : format_number(mean);
 }
 
 static char *
-format_half(const Shown *what, double half, const DurationUnit *unit)
+format_half(guint column, double half, const DurationUnit *unit)
 {
   g_autofree char *number = NULL;
 
   if (isnan(half))
     return g_strdup("");
-  number = format_number(what->is_duration ? half * unit->per_s : half);
+  number = format_number(is_duration(column) ? half * unit->per_s : half);
   return g_strconcat("±", number, NULL);
 }
 
@@ -185,10 +192,10 @@ add_point(Table *table, const StudyTable *study, const GArray *points, guint ind
     table_add(table, values[i]);
   for (guint i = 0; i < G_N_ELEMENTS(shown); i++) {
     const DurationUnit *unit = unit_of(points, i);
-    double mean = point->estimates[i].mean, best = best_of(points, i, shown[i].better);
-    table_take(table, format_mean(&shown[i], mean, unit));
+    double mean = point->estimates[i].mean, best = best_of(points, i, better_of(i));
+    table_take(table, format_mean(i, mean, unit));
     table_add(table, !isnan(best) && !isnan(mean) && ties(mean, best) ? "*" : " ");
-    table_take(table, format_half(&shown[i], point->estimates[i].half, unit));
+    table_take(table, format_half(i, point->estimates[i].half, unit));
   }
 }
 
@@ -212,14 +219,14 @@ append_replicas(GString *text, const StudyTable *study, const GArray *points)
 char *
 study_text(Results *results, const StudyTable *study, GError **error)
 {
-  g_autoptr(GPtrArray) columns = g_ptr_array_new();
+  g_autoptr(GPtrArray) columns = g_ptr_array_new_with_free_func(g_free);
   g_autoptr(GArray) points = NULL;
   g_autoptr(GString) layout = g_string_new(study->options[0] == NULL ? "l" : "");
   g_autoptr(GString) text = g_string_new(NULL);
   g_autoptr(Table) table = NULL;
 
   for (guint i = 0; i < G_N_ELEMENTS(shown); i++)
-    g_ptr_array_add(columns, (gpointer)shown[i].column);
+    g_ptr_array_add(columns, results_column(shown[i].key));
   points = read_points(results, study, columns, error);
   if (points == NULL)
     return NULL;

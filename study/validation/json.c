@@ -18,13 +18,12 @@ static json_t *
 figures_json(const Validation *v)
 {
   json_t *object = json_object();
-  guint n;
-  const ValidationRow *rows = validation_rows(&n);
+  const char *const *keys = validation_keys();
 
-  for (guint i = 0; i < n; i++) {
-    const Figure *figure = figure_find(rows[i].key);
+  for (guint i = 0; keys[i] != NULL; i++) {
+    const Figure *figure = figure_find(keys[i]);
     double live = figure_real(figure, v->live), simulated = figure_real(figure, v->simulated);
-    json_object_set_new(object, rows[i].key,
+    json_object_set_new(object, keys[i],
                         json_pack("{s:o, s:o, s:o}", "computed", real_or_null(live), "simulated",
                                   real_or_null(simulated), "error",
                                   real_or_null(validation_error(live, simulated))));
@@ -129,20 +128,19 @@ validation_csv(const Validation *v)
 {
   GString *text = g_string_new("figure,computed,simulated,error,target,met\n");
   TargetResult targets[VALIDATION_TARGETS];
-  guint n;
-  const ValidationRow *rows = validation_rows(&n);
+  const char *const *keys = validation_keys();
 
   validation_targets(v, targets);
   for (guint i = 0; i < VALIDATION_TARGETS; i++)
     append_csv(text, targets[i].key, targets[i].computed_s, targets[i].simulated_s,
                targets[i].target, targets[i].met ? "yes" : "no");
-  for (guint i = 0; i < n; i++) {
-    const Figure *figure = figure_find(rows[i].key);
+  for (guint i = 0; keys[i] != NULL; i++) {
+    const Figure *figure = figure_find(keys[i]);
     gboolean is_target = FALSE;
     for (guint t = 0; t < VALIDATION_TARGETS; t++)
-      is_target |= g_str_equal(targets[t].key, rows[i].key);
+      is_target |= g_str_equal(targets[t].key, keys[i]);
     if (!is_target)
-      append_csv(text, rows[i].key, figure_real(figure, v->live), figure_real(figure, v->simulated),
+      append_csv(text, keys[i], figure_real(figure, v->live), figure_real(figure, v->simulated),
                  0, "");
   }
   return g_string_free(text, FALSE);

@@ -29,14 +29,13 @@ append_figures(const Validation *v, GString *text)
 {
   g_autoptr(Table) table = table_new("lrrr");
   const char *const head[] = {"", "computed", "simulated", "error"};
-  guint n;
-  const ValidationRow *rows = validation_rows(&n);
+  const char *const *keys = validation_keys();
 
   for (guint i = 0; i < G_N_ELEMENTS(head); i++)
     table_add(table, head[i]);
-  for (guint i = 0; i < n; i++) {
-    const Figure *figure = figure_find(rows[i].key);
-    table_add(table, rows[i].label);
+  for (guint i = 0; keys[i] != NULL; i++) {
+    const Figure *figure = figure_find(keys[i]);
+    table_add(table, figure->label);
     table_take(table, value_text(figure, v->live));
     table_take(table, value_text(figure, v->simulated));
     table_take(table, percent_text(validation_error(figure_real(figure, v->live),

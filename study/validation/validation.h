@@ -54,11 +54,8 @@ char *validation_text(const Validation *validation);
 char *validation_json(const Validation *validation);
 char *validation_csv(const Validation *validation);
 
-/* The figures that are compared: keys of report/figures.h. */
-typedef struct {
-  const char *key, *label;
-} ValidationRow;
-const ValidationRow *validation_rows(guint *n);
+/* The figures that are compared: keys of report/figures.h, NULL-terminated. */
+const char *const *validation_keys(void);
 
 /* One kind of step, as computed and as predicted. */
 typedef struct {

@@ -311,6 +311,14 @@ cudaMemcpyAsync(void *to, const void *from, size_t num_bytes, cudaMemcpyKind, cu
   return status;
 }
 
+static bool pageable_batches_are_refused;
+
+void
+emulator_refuse_pageable_batches(int refuse)
+{
+  pageable_batches_are_refused = refuse != 0;
+}
+
 /* In any order; where that is allowed, sources are perhaps read now. */
 cudaError_t
 cudaMemcpyBatchAsync(void *const *to, const void *const *from, const size_t *num_bytes,
@@ -324,6 +332,8 @@ cudaMemcpyBatchAsync(void *const *to, const void *const *from, const size_t *num
     return cudaErrorInvalidValue;
   for (size_t i = 0; i < count; i++) {
     const size_t place = (size_t)(emulator::draw_of_streams() % (i + 1));
+    if (pageable_batches_are_refused && (is_pageable(from[i]) || is_pageable(to[i])))
+      return cudaErrorInvalidValue;
     order[i] = order[place];
     order[place] = i;
   }

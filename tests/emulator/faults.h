@@ -16,6 +16,8 @@ void emulator_lose_device(cudaError_t status, unsigned long operations);
 unsigned long emulator_operations(void);
 unsigned long emulator_graph_launches(void);
 unsigned long emulator_allocations(void);
+/* Batches of copies with pageable memory are an invalid value from now on, or are not. */
+void emulator_refuse_pageable_batches(int refuse);
 /* Of the order in which streams go on. */
 void emulator_set_seed(uint64_t seed);
 

@@ -101,9 +101,9 @@ def noted(words, folder):
 
 
 def readers(path):
-    """Every way in for a results database."""
-    return [["report", path, "-o", "page.html"], ["report", path, "--format", "svg", "-o", "figures"],
-            ["plot", path], ["explain", path], ["explain", path, "--top", "3"], ["merge", path, "-o", "merged.db"],
+    """Every way in for a results database; pictures where there is what draws them."""
+    pictures = [["report", path, "--format", "svg", "-o", "figures"], ["plot", path]] if shutil.which("gnuplot") else []
+    return [["report", path, "-o", "page.html"], *pictures, ["explain", path], ["explain", path, "--top", "3"], ["merge", path, "-o", "merged.db"],
             [*RUN, "--executor", "replay", "--replay", path]]
 
 

@@ -104,12 +104,16 @@ def test_page():
 
 
 def test_regret():
-    """A search for schedules that is killed leaves nothing, and is the same again"""
+    """A search for schedules that is killed leaves nothing, and is the same again; with -o it goes on"""
     words = ["regret", *RUN[1:], "--budget", "600", "--format", "json"]
     lasts_s, whole = duration(words)
     for _ in kill(words, lasts_s):
         check_equal(os.listdir("."), [])
     check_equal(succeed(*words).out, whole.out)
+    for _ in kill([*words, "-o", "x.db"], lasts_s):
+        pass
+    check_equal(succeed(*words, "-o", "x.db").out, whole.out)
+    check_equal(rows("x.db", "PRAGMA integrity_check"), [("ok",)])
 
 
 def tell(words, number, wait_s):

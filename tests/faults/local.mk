@@ -7,6 +7,7 @@ fault_tests = \
   %D%/memory.py \
   %D%/outputs.py \
   %D%/power.py \
+  %D%/strangers.py \
   %D%/unwritable.py \
   %D%/writers.py
 TESTS += $(fault_tests)

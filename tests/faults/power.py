@@ -165,6 +165,14 @@ def test_capacity():
         check("0 searches made now" in rest.err or not is_end, when + rest.err)
 
 
+def test_regret():
+    """A search for schedules goes on from whatever is left, and ends with the same bytes"""
+    words = ["regret", *RUN[1:], "--budget", "60", "--format", "json"]
+    whole = succeed(*words).out
+    for when, _ in disks([*words, "-o", "disk/g.db"]):
+        check_equal(succeed(*words, "-o", "disk/g.db").out, whole, when)
+
+
 def test_merge():
     """Databases that are joined: joined again, they are the same"""
     write("study.ini", STUDY)

@@ -102,7 +102,8 @@ bind_value(sqlite3_stmt *statement, guint kind, const guint8 **data, gsize *byte
     break;
   case EDIT_TEXT:
   case EDIT_BLOB:
-    length = MIN(take_byte(data, bytes), *bytes);
+    length = take_byte(data, bytes);
+    length = MIN(length, *bytes);
     if (kind == EDIT_TEXT)
       sqlite3_bind_text(statement, 1, (const char *)*data, (int)length, SQLITE_TRANSIENT);
     else

@@ -1,8 +1,10 @@
 /* The self-check's checks: they pass, and they find what is wrong. Built with the emulator in
  * CUDA's place, where the GPU's memory is this program's and can be damaged. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/selfcheck/result.h"
+#include "tests/emulator/faults.h"
 
 enum { SEED = 1, SHRINK = 512 };
 
@@ -96,6 +98,29 @@ test_finds(gconstpointer data)
       g_assert_nonnull(g_strrstr(result.problem, damages[i].what));
     gemm_free(context.gemm);
   }
+}
+
+/* A driver that takes no pageable memory in a batch fails nothing; what it does not take is told.
+ */
+static void
+test_refused(void)
+{
+  const CheckContext context = make_context(NULL);
+  guint refused = 0;
+
+  emulator_refuse_pageable_batches(TRUE);
+  for (guint i = 0; i < check_kv_copy.num_cases[CHECK_TINY]; i++) {
+    g_auto(CheckCase) result = {0};
+    check_case_run(&check_kv_copy, &context, i, SEED, &result);
+    g_assert_cmpstr(result.problem, ==, NULL);
+    g_assert_true(result.refused == NULL || (strstr(result.shape, "batch") != NULL &&
+                                             strstr(result.shape, "pageable") != NULL));
+    refused += result.refused != NULL;
+  }
+  emulator_refuse_pageable_batches(FALSE);
+  g_assert_cmpuint(refused, >, 0);
+  g_assert_cmpuint(refused, <, check_kv_copy.num_cases[CHECK_TINY] / 2);
+  gemm_free(context.gemm);
 }
 
 /* The same case has the same shape and error, whatever ran before it. */
@@ -251,6 +276,7 @@ main(int argc, char **argv)
     g_test_add_data_func(passes, kernel_checks[i], test_passes);
     g_test_add_data_func(finds, kernel_checks[i], test_finds);
   }
+  g_test_add_func("/selfcheck/refused", test_refused);
   g_test_add_func("/selfcheck/repeats", test_repeats);
   g_test_add_func("/selfcheck/speeds", test_speeds);
   g_test_add_func("/selfcheck/marks", test_marks);

@@ -254,8 +254,8 @@ pick_groups(Case *c, GRand *rand)
   KvGroups *groups = &c->config.kv_groups;
   guint n = pick(rand, 1, 3);
 
-  if ((c->class->features & SCHEDULER_HAS_KV_GROUPS) == 0 || c->config.prefix_caching ||
-      c->config.admission->admits != NULL || coin(rand))
+  if ((c->class->features & SCHEDULER_HAS_KV_GROUPS) == 0 || c->config.num_offload_blocks > 0 ||
+      coin(rand))
     return;
   for (guint i = 0; i < n; i++) {
     KvGroupKind *kind = &groups->kinds[i];
@@ -269,6 +269,9 @@ pick_groups(Case *c, GRand *rand)
     groups->n_groups += kind->groups;
   }
   groups->n_kinds = n;
+  if (c->config.prefix_caching && !kv_groups_keep_states(groups))
+    c->config.prefix_caching = FALSE;
+  c->config.named_blocks = FALSE;
 }
 
 /* class: NULL: any. */
@@ -361,7 +364,8 @@ add_queue(const Scheduler *scheduler, const SequenceQueue *queue, guint32 *gpu, 
     g_assert_true(s->queue == queue);
     g_assert_true((s->next != NULL ? s->next->previous : queue->tail) == s);
     *gpu += s->in_clock ? decode_clock_blocks(&scheduler->clock, s) : s->blocks;
-    if (scheduler->pool.cache == NULL && scheduler->pool.runs == NULL)
+    if (scheduler->pool.cache == NULL && scheduler->pool.runs == NULL &&
+        scheduler->pool.group_cache == NULL)
       *gpu += s->leaving_blocks;
     *host += s->copies_are_free ? 0 : s->host_blocks;
   }
@@ -418,7 +422,7 @@ check_conservation(Scheduler *scheduler, gboolean died)
   g_assert_cmpuint(nowhere, ==, 0);
   if (scheduler->class == &scheduler_sglang)
     gpu += scheduler_unheld_blocks(scheduler) - pool->free_blocks; /* what nobody holds and stays */
-  if (pool->cache == NULL &&
+  if (pool->cache == NULL && pool->group_cache == NULL &&
       !(scheduler->class == &scheduler_sglang && scheduler->config.prefix_caching))
     g_assert_cmpuint(gpu + pool->free_blocks, ==, pool->total_blocks);
   else
@@ -676,7 +680,11 @@ all_fit_alone(const Case *c)
   for (guint32 i = 0; i < workload_count(c->workload); i++) {
     const Request *request = workload_request(c->workload, i);
     guint64 tokens = (guint64)request->prompt_tokens + request_max_tokens(request);
-    if (tokens / c->config.block_size + 1 >= pool)
+    guint64 blocks = tokens / c->config.block_size;
+    if (c->config.kv_groups.n_kinds > 0)
+      blocks = kv_groups_most_blocks(&c->config.kv_groups, tokens,
+                                     scheduler_in_flight_tokens(c->class, &c->config));
+    if (blocks + 1 >= pool)
       return FALSE;
   }
   return TRUE;

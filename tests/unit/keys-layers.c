@@ -259,6 +259,7 @@ test_counts(Fixture *f, gconstpointer data)
   g_autoptr(GPtrArray) there = NULL, missing = NULL;
   g_autoptr(CostModel) cost = NULL;
   const CostShape shape = {.contexts = decode_contexts_equal(4, 70), .sampled = 4, .sequences = 4};
+  const ExpertSplit split = {.tp = TP, .engines = 1};
   gint64 fast[PRICES], slower[PRICES];
   CostPiece piece;
 
@@ -269,13 +270,56 @@ test_counts(Fixture *f, gconstpointer data)
   cost = new_cost(f, own, NULL);
   cost_model_step(cost, &shape, 1, &piece);
   g_assert_cmpint(piece.measured_ps[c->component], >, 0);
-  there = profile_remarks(own, f->model, TP);
-  missing = profile_remarks(without, f->model, TP);
+  there = profile_remarks(own, f->model, &split);
+  missing = profile_remarks(without, f->model, &split);
   for (guint i = 0; i < there->len; i++)
     if (g_str_has_prefix(there->pdata[i], "Modelled"))
       g_assert_null(strstr(there->pdata[i], c->remark));
   g_assert_cmpuint(missing->len, >, 0);
   g_assert_nonnull(strstr(missing->pdata[0], c->remark));
+}
+
+/* Experts that are dealt out whole go by tables of experts that are, at the tokens of all engines,
+ * and by no others. */
+static void
+test_dealt_out(void)
+{
+  const Case *c = &cases[3];
+  Fixture f;
+  gint64 shape[OPERATION_SHAPE_MAX], ps[2];
+
+  set_up(&f, c);
+  memcpy(shape, c->shape, sizeof shape);
+  shape[5] = 1;
+  shape[6] = 2 * TP;
+  for (guint dealt = 0; dealt < 2; dealt++) {
+    g_autoptr(Profile) profile = new_profile(c, 1);
+    g_autoptr(CostModel) cost = NULL;
+    RooflineConfig config = {.device = f.device,
+                             .model = f.model,
+                             .block_size = 16,
+                             .tensor_parallel_size = TP,
+                             .data_parallel_size = 2,
+                             .expert_parallel = TRUE,
+                             .what_if = WHAT_IF_NONE};
+    const CostShape step = {
+        .contexts = decode_contexts_equal(8, 100), .sampled = 8, .sequences = 8};
+    CostPiece piece;
+    add_table(profile, c, "power_law_1.01", "bfloat16", shape, 1); /* another dtype */
+    if (dealt)
+      add_table(profile, c, c->variants[0], c->dtype, shape, 1);
+    else
+      add_table(profile, &cases[1], "", "bfloat16", cases[1].shape, 1); /* for there to be a cost */
+    profile_seal(profile);
+    cost = profile_cost_new(profile, &config, NULL);
+    g_assert_nonnull(cost);
+    cost_model_step(cost, &step, 1, &piece);
+    ps[dealt] = piece.measured_ps[COST_LINEAR];
+  }
+  g_assert_cmpint(ps[0], ==, 0);
+  /* 58 layers of them: 16 tokens are point 4 */
+  g_assert_cmpint(ps[1], ==, (gint64)58 * (5000 + 700 * 4) * 1000);
+  tear_down(&f, c);
 }
 
 /* A run of steps is the sum of single ones: the law of sim/cost.h, over windows that fill up. */
@@ -328,5 +372,6 @@ main(int argc, char **argv)
       g_test_add(path, Fixture, &cases[i], set_up, tests[t].test, tear_down);
     }
   }
+  g_test_add_func("/keys/experts dealt out", test_dealt_out);
   return g_test_run();
 }

@@ -270,7 +270,8 @@ test_each_counts(Fixture *f, gconstpointer data G_GNUC_UNUSED)
 static gboolean
 has_remark(const Profile *profile, const Model *model, const char *part)
 {
-  g_autoptr(GPtrArray) remarks = profile_remarks(profile, model, 1);
+  const ExpertSplit split = {.tp = 1, .engines = 1};
+  g_autoptr(GPtrArray) remarks = profile_remarks(profile, model, &split);
 
   for (guint i = 0; i < remarks->len; i++)
     if (strstr(remarks->pdata[i], part) != NULL)
@@ -299,7 +300,8 @@ test_model_windows(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   profile_seal(profile);
   f->model->kinds[0].mixer.kind = MIXER_SLIDING;
   f->model->kinds[0].mixer.window = 128;
-  g_assert_true(has_remark(profile, f->model, "none of this model's: attention to the last 128 tokens"));
+  g_assert_true(
+      has_remark(profile, f->model, "none of this model's: attention to the last 128 tokens"));
   roofline = roofline_new(&config, NULL);
   cost = profile_cost_new(profile, &config, NULL);
   if (cost == NULL) /* nothing of the profile serves it, and that is said */

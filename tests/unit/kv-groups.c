@@ -5,7 +5,7 @@
 
 typedef struct {
   gboolean held[4096]; /* by block of the group */
-  guint32 taken;       /* blocks that it ever took */
+  guint32 taken;       /* blocks that it ever took, or passed over */
 } Group;
 
 /* The first token that somebody still reads when the token behind `computed` is computed. */
@@ -17,8 +17,9 @@ first_needed(const KvGroupKind *kind, guint64 computed)
     return computed + 1 > kind->window ? computed + 1 - kind->window : 0;
   case KV_CHUNKS:
     return computed - computed % kind->window;
+  case KV_STATE: /* the state behind the last token */
+    return computed > 0 && kind->block_tokens > 0 ? computed - 1 : 0;
   case KV_WHOLE:
-  case KV_STATE:
     break;
   }
   return 0;
@@ -30,13 +31,16 @@ step(Group *group, const KvGroupKind *kind, guint64 computed, guint64 tokens)
 {
   guint64 held = 0;
 
-  if (kind->kind == KV_STATE)
+  if (kind->block_tokens == 0)
     return 1;
   for (guint32 i = 0; i < group->taken; i++)
     if ((guint64)(i + 1) * kind->block_tokens <= first_needed(kind, computed))
       group->held[i] = FALSE;
-  while ((guint64)group->taken * kind->block_tokens < tokens)
-    group->held[group->taken++] = TRUE;
+  while ((guint64)group->taken * kind->block_tokens < tokens) {
+    /* A state is written where the step ends only. */
+    guint64 end = (guint64)(group->taken + 1) * kind->block_tokens;
+    group->held[group->taken++] = kind->kind != KV_STATE || end >= tokens;
+  }
   for (guint32 i = 0; i < group->taken; i++)
     held += group->held[i];
   return held;
@@ -51,7 +55,7 @@ random_groups(GRand *rand)
     KvGroupKind *kind = &groups.kinds[i];
     kind->kind = (KvKind)g_rand_int_range(rand, KV_WHOLE, KV_STATE + 1);
     kind->groups = (guint32)g_rand_int_range(rand, 1, 4);
-    kind->block_tokens = (guint32)g_rand_int_range(rand, 1, 33);
+    kind->block_tokens = (guint32)g_rand_int_range(rand, kind->kind == KV_STATE ? 0 : 1, 33);
     if (kind->kind == KV_WINDOW || kind->kind == KV_CHUNKS)
       kind->window = (guint32)g_rand_int_range(rand, 1, 200);
     groups.n_groups += kind->groups;
@@ -78,7 +82,7 @@ test_against_blocks(void)
       tokens = MIN(tokens, longest);
       for (guint i = 0; i < groups.n_kinds; i++)
         held += groups.kinds[i].groups * step(&kept[i], &groups.kinds[i], computed, tokens);
-      g_assert_cmpuint(kv_groups_step_blocks(&groups, computed, tokens), ==, held);
+      g_assert_cmpuint(kv_groups_step_blocks(&groups, computed, computed, tokens), ==, held);
       g_assert_cmpuint(held, <=, most);
       computed = tokens;
     }
@@ -114,10 +118,10 @@ test_window(void)
                 {.kind = KV_WINDOW, .groups = 1, .window = 128, .block_tokens = 16}}};
 
   g_assert_false(kv_groups_is_plain(&groups));
-  g_assert_cmpuint(kv_groups_step_blocks(&groups, 0, 2048), ==, 2 * 128);
-  g_assert_cmpuint(kv_groups_step_blocks(&groups, 2048, 2049), ==, 129 + 9);
-  g_assert_cmpuint(kv_groups_step_blocks(&groups, 2047, 2048), ==, 128 + 8);
-  g_assert_cmpuint(kv_groups_step_blocks(&groups, 2048, 4096), ==, 256 + 136);
+  g_assert_cmpuint(kv_groups_step_blocks(&groups, 0, 0, 2048), ==, 2 * 128);
+  g_assert_cmpuint(kv_groups_step_blocks(&groups, 2048, 2048, 2049), ==, 129 + 9);
+  g_assert_cmpuint(kv_groups_step_blocks(&groups, 2047, 2047, 2048), ==, 128 + 8);
+  g_assert_cmpuint(kv_groups_step_blocks(&groups, 2048, 2048, 4096), ==, 256 + 136);
   g_assert_cmpuint(kv_groups_most_blocks(&groups, 131072, 2048), ==, 8192 + 137);
   /* (8192 + 8192) for all of it: what a window saves of 131072 tokens is nearly half. */
   g_assert_cmpuint(kv_groups_sequence_blocks(&groups, 131072), ==, 8192 + 8);

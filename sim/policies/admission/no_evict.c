@@ -8,7 +8,7 @@ last_blocks(const AdmissionQuery *query, const AdmissionSequence *sequence)
 {
   guint64 tokens = (guint64)sequence->length - sequence->generated + sequence->max_tokens;
 
-  return (tokens + query->block_size - 1) / query->block_size;
+  return admission_most_blocks(query, tokens);
 }
 
 static gboolean

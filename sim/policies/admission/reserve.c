@@ -26,15 +26,28 @@ foreseen_tokens(const AdmissionSequence *sequence, double share)
   return MAX(left, 1);
 }
 
+/* That all of them will take yet. */
+static double
+foreseen_blocks(const AdmissionQuery *query, double share)
+{
+  double tokens = 0, blocks = 0;
+
+  for (guint32 i = 0; i <= query->n_running; i++) {
+    const AdmissionSequence *s = i == 0 ? &query->candidate : &query->running[i - 1];
+    double more = foreseen_tokens(s, share);
+    tokens += more;
+    if (query->groups != NULL)
+      blocks += (double)admission_group_growth(query, s->length, (guint64)more);
+  }
+  return query->groups != NULL ? blocks : tokens / query->block_size;
+}
+
 static gboolean
 admits(const AdmissionPolicy *self G_GNUC_UNUSED, const AdmissionQuery *query)
 {
   double share = share_of(query->state, query->options);
-  double tokens = foreseen_tokens(&query->candidate, share);
 
-  for (guint32 i = 0; i < query->n_running; i++)
-    tokens += foreseen_tokens(&query->running[i], share);
-  return query->whole_blocks + tokens / query->block_size <= query->free_blocks;
+  return query->whole_blocks + foreseen_blocks(query, share) <= query->free_blocks;
 }
 
 static void

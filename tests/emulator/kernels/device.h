@@ -19,6 +19,13 @@ device_launch(void (*kernel)(Parameters...), dim3 grid, unsigned threads, size_t
   });
 }
 
+template <auto kernel, size_t shared_bytes, typename... Arguments>
+cudaError_t
+device_launch_large(dim3 grid, unsigned threads, cudaStream_t stream, Arguments... arguments)
+{
+  return device_launch(kernel, grid, threads, shared_bytes, stream, arguments...);
+}
+
 inline unsigned char *
 device_shared_memory(void)
 {

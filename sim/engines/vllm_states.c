@@ -1,0 +1,71 @@
+/* Where vLLM cuts the prefills of models whose recurrent states the prefix cache keeps.
+ *
+ * A state is there only where a step ends. So that one lies at the end of each block that is worth
+ * keeping, chunks end at whole blocks, at the last such point of all that is to be computed, and
+ * where a prefix ends that other requests share. Source: Scheduler._mamba_block_aligned_split of
+ * 0.18 to 0.33.
+ */
+#include "vllm.h"
+
+/* The last end of a block that can be found again. */
+static guint32
+last_kept(const VllmDecision *d, const Sequence *sequence, guint32 block_tokens)
+{
+  guint32 length = sequence_length(sequence) - (sequence->in_flight ? 1 : 0);
+
+  if (vllm_has_rule(d->self, RULE_LAST_STATE_BEFORE_END))
+    length--;
+  return length / block_tokens * block_tokens;
+}
+
+static guint32
+most_of_a_prefill(const VllmDecision *d)
+{
+  guint32 most = d->self->config.max_num_batched_tokens;
+  guint32 threshold = d->self->config.long_prefill_token_threshold;
+
+  return threshold > 0 ? MIN(most, threshold) : most;
+}
+
+/* A chunk that does not reach the end of what is prefilled ends at a whole block; blocks that are
+ * longer than a chunk may be are filled by several. */
+static guint32
+align_end(const VllmDecision *d, guint32 start, guint32 end, guint32 prefill_end, guint32 last,
+          guint32 block_tokens)
+{
+  guint32 aligned = end / block_tokens * block_tokens;
+
+  if (!vllm_has_rule(d->self, RULE_STOPS_AT_SHARED_PREFIX))
+    return end < last ? start + (end - start) / block_tokens * block_tokens : end;
+  if (!vllm_has_rule(d->self, RULE_ALIGNS_ALL_CHUNKS))
+    return end < last ? MAX(aligned, start) : end;
+  if (end >= prefill_end)
+    return end;
+  return aligned > start || block_tokens <= most_of_a_prefill(d) ? MAX(aligned, start) : end;
+}
+
+static guint32
+earlier_stop(guint32 start, guint32 end, guint32 stop)
+{
+  return start < stop && stop < end ? stop : end;
+}
+
+guint32
+vllm_cut_at_states(const VllmDecision *d, const Sequence *sequence, guint32 cached, guint32 tokens)
+{
+  guint32 block_tokens = kv_groups_state_tokens(d->self->pool.groups);
+  guint32 length = sequence_length(sequence) - (sequence->in_flight ? 1 : 0);
+  guint32 prefill_end = MAX(sequence->result.prompt_tokens, length - 1);
+  guint32 shared = sequence->shared_prefix_tokens, last, end;
+
+  if (block_tokens == 0 || tokens == 0 || cached >= prefill_end)
+    return tokens;
+  last = last_kept(d, sequence, block_tokens);
+  end = align_end(d, cached, cached + tokens, prefill_end, last, block_tokens);
+  if (vllm_has_rule(d->self, RULE_STOPS_AT_SHARED_PREFIX) && cached < shared && shared < end)
+    end = earlier_stop(cached, end, cached + (shared - cached) / block_tokens * block_tokens);
+  if (cached % block_tokens != 0 && vllm_has_rule(d->self, RULE_STOPS_AT_SHARED_PREFIX))
+    end = earlier_stop(cached, end, (cached / block_tokens + 1) * block_tokens);
+  end = earlier_stop(cached, end, last);
+  return end - cached;
+}

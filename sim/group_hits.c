@@ -1,0 +1,127 @@
+/* How much of a sequence's prefix is there in every group of layers: each kind accepts a length or
+ * shortens it, and all are asked again until none does.
+ */
+#include "group_cache.h"
+
+typedef struct {
+  GroupCache *cache;
+  Sequence *sequence;
+  guint32 alignment;
+} Search;
+
+/* TRUE if each group of the kind has that block; the first of them is `first`. */
+static gboolean
+has_block(const Search *s, const KvGroupKind *kind, guint32 first, guint32 index)
+{
+  guint32 id;
+
+  for (guint32 i = 0; i < kind->groups; i++)
+    if (!group_cache_find(s->cache, s->sequence, first + i, index, &id))
+      return FALSE;
+  return TRUE;
+}
+
+/* Of the whole context: the longest run from the start. */
+static guint32
+whole_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 most)
+{
+  guint32 blocks = 0, tokens;
+
+  while (blocks < most / kind->block_tokens && has_block(s, kind, first, blocks))
+    blocks++;
+  tokens = blocks * kind->block_tokens;
+  return tokens - tokens % s->alignment;
+}
+
+/* Of a window: from the right, the first run that ends at the alignment and fills what the window
+ * shows; or a shorter one that begins with the first block. */
+static guint32
+window_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 most)
+{
+  guint32 needed = (kind->window - 1 + kind->block_tokens - 1) / kind->block_tokens;
+  guint32 run = 0, end = 0, tokens;
+
+  if (needed == 0)
+    return most - most % s->alignment;
+  for (guint32 i = most / kind->block_tokens; i-- > 0;) {
+    if (!has_block(s, kind, first, i)) {
+      run = 0;
+      continue;
+    }
+    if (run == 0 && (i + 1) * kind->block_tokens % s->alignment != 0)
+      continue;
+    if (run == 0)
+      end = i + 1;
+    if (++run == needed)
+      break;
+  }
+  tokens = run > 0 ? end * kind->block_tokens : 0;
+  return tokens - tokens % s->alignment;
+}
+
+/* Of chunks: what was before the chunk that `most` lies in is not looked at any more. */
+static guint32
+chunk_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 most)
+{
+  guint32 blocks = (guint32)kv_group_gone_blocks(kind, most), tokens;
+
+  while (blocks < most / kind->block_tokens && has_block(s, kind, first, blocks))
+    blocks++;
+  tokens = blocks * kind->block_tokens;
+  return tokens - tokens % s->alignment;
+}
+
+/* Of states: the last one that is there. */
+static guint32
+state_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 most)
+{
+  for (guint32 i = most / kind->block_tokens; i > 0; i--)
+    if (i * kind->block_tokens % s->alignment == 0 && has_block(s, kind, first, i - 1))
+      return i * kind->block_tokens;
+  return 0;
+}
+
+static guint32
+kind_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 most)
+{
+  switch (kind->kind) {
+  case KV_WINDOW:
+    return window_hits(s, kind, first, most);
+  case KV_CHUNKS:
+    return chunk_hits(s, kind, first, most);
+  case KV_STATE:
+    return state_hits(s, kind, first, most);
+  case KV_WHOLE:
+    break;
+  }
+  return whole_hits(s, kind, first, most);
+}
+
+/* One round over the kinds, those with the whole context first: they bound the others, and what
+ * they have of it they have of all that is shorter, so they are looked at once. */
+static guint32
+ask_kinds(const Search *s, gboolean whole, guint32 most)
+{
+  const KvGroups *layout = group_cache_layout(s->cache);
+  guint32 first = 0;
+
+  for (guint i = 0; i < layout->n_kinds; first += layout->kinds[i++].groups)
+    if ((layout->kinds[i].kind == KV_WHOLE) == whole)
+      most = kind_hits(s, &layout->kinds[i], first, most);
+  return most;
+}
+
+guint32
+group_cache_hits(GroupCache *cache, Sequence *sequence)
+{
+  const Search search = {cache, sequence, group_cache_alignment(cache)};
+  guint32 whole = ask_kinds(&search, TRUE, sequence_length(sequence) - 1);
+  guint32 hits = whole, before;
+
+  do {
+    before = hits;
+    hits = ask_kinds(&search, FALSE, before);
+  } while (hits < before);
+  sequence->shared_prefix_tokens = whole > hits ? whole : 0;
+  return hits;
+}

@@ -1,0 +1,48 @@
+/* Blocks that have names: which of them hold which content, and the order in which free ones are
+ * used again. What a cache of prefixes is built of (prefix_cache.h, group_cache.h).
+ *
+ * Picture: blocks 1 … N-1 (0 is the engine's null block), each with a reference count and, once it
+ * is full, a content key. Blocks without references wait in the free queue with their content still
+ * there; taking one from the head erases it, a hit takes it from the middle. Those that are given
+ * back join the tail; since vLLM 0.24 those without content join the head instead, and cached
+ * content lives longer. Several blocks may hold the same content; the one that was registered first
+ * is used.
+ */
+#pragma once
+
+#include <glib.h>
+
+typedef struct {
+  guint64 key;      /* 0: the content is not registered */
+  guint32 previous; /* in the free queue */
+  guint32 next;
+  guint32 chain_next; /* of the same chain of keys, registered later; where key is not 0 */
+  guint32 references;
+} NamedBlock;
+
+typedef struct {
+  NamedBlock *of; /* of[0] is the null block, here the free queue's anchor */
+  guint32 free_blocks;
+  gboolean evicted;   /* content was lost because its block was taken */
+  /* A hash table of keys whose links are in the blocks, since a block has one key at most: chains
+   * in the order of registering, so that the first block with a key is the first one found. */
+  guint32 *chains;
+  guint64 chain_mask; /* at least as many chains as blocks; keys are mixed well */
+} NamedBlocks;
+
+void named_blocks_init(NamedBlocks *blocks, guint32 num_blocks);
+void named_blocks_clear(NamedBlocks *blocks);
+
+/* The first block that was registered with the key. */
+gboolean named_blocks_find(const NamedBlocks *blocks, guint64 key, guint32 *id);
+/* The block, which has no content yet, holds that of the key. */
+void named_blocks_register(NamedBlocks *blocks, guint32 id, guint64 key);
+
+/* Somebody more holds the block. */
+void named_blocks_hold(NamedBlocks *blocks, guint32 id);
+/* Takes the head of the free queue, of which there must be one; its content is lost. */
+guint32 named_blocks_take(NamedBlocks *blocks);
+/* Somebody less holds the block. two_ended: one without content goes to the head of the queue, else
+ * all go to its tail. Blocks that are given back in one go follow each other: *last_first is 0
+ * before the first, and then the last that went to the head. */
+void named_blocks_give(NamedBlocks *blocks, guint32 id, gboolean two_ended, guint32 *last_first);

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""validate: a scenario computed, simulated and replayed, on the CPU and on an emulated GPU."""
+import json
+import sqlite3
+import subprocess
+import sys
+
+from live_fixture import GPU_TIGHT, TIGHT, TRACE, emulated_gpu, model, refuse
+from spillway_test import all_tests, check, check_equal, main, source, succeed, write
+
+
+def test_validate():
+    """validate: figures of all three runs, the replay the same, the runs in the database"""
+    words = ["validate", "--executor", "cpu", "--model", model("tiny-llama"), "--trace", TRACE, *TIGHT, "--overflow",
+             "swap", "--scheduler", "vllm-0.6"]
+    found = succeed(*words, "--format", "json", "-o", "v.db").json
+    check(found["replay_identical"] is True)
+    for key in ("makespan_s", "ttft_s.p99", "tpot_s.p50", "preemptions", "overhead_s.swap_out"):
+        check_equal(sorted(found["figures"][key]), ["computed", "error", "simulated"], key)
+    figures = found["figures"]["makespan_s"]
+    check(0.5 < figures["simulated"] / figures["computed"] < 2, str(figures))
+    check({"decode", "copies"} <= set(found["steps"]), str(found["steps"]))
+    for key in ("linear", "attention", "swap_out", "swap_in"):
+        check(found["operations"][key]["computed_s"] > 0, key)
+        check_equal(found["operations"][key]["inferred"], False, key)
+    check_equal(found["format"], 1)
+    check_equal(list(found["targets"]), ["makespan_s", "step_s.p50", "step_s.p95", "ttft_s.p99", "tpot_s.p99"])
+    for key, target in found["targets"].items():
+        check_equal(list(target), ["computed", "simulated", "error", "target", "met"], key)
+        check_equal(target["met"], abs(target["error"]) <= target["target"], key)
+    check_equal(found["targets_met"], all(target["met"] for target in found["targets"].values()))
+    check_equal(found["targets"]["makespan_s"]["computed"], found["figures"]["makespan_s"]["computed"])
+    check("of the busy time)" in found["explanation"], found["explanation"])
+    runs = sqlite3.connect("v.db").execute("SELECT name, makespan_s FROM run ORDER BY id").fetchall()
+    check_equal([name for name, _ in runs], ["live", "simulated", "replayed"])
+    check_equal(runs[0][1], runs[2][1], "the replay's makespan")
+    text = succeed(*words).text
+    for part in ("asked of it", "error of p95", "What the difference is made of", "What explains most of it: ",
+                 "Replay: the same decisions at the same times"):
+        check(part in text, text)
+    lines = succeed(*words, "--format", "csv").text.split("\n")
+    check_equal(lines[0], "figure,computed,simulated,error,target,met")
+    check(lines[1].startswith("makespan_s,") and lines[1].split(",")[4] == "0.01", lines[1])
+    refuse(["--plot: found 'x.bmp'"], *words, "--plot", "x.bmp")
+    check("fitted" in text and "the roofline of" not in text, text)
+
+
+def test_emulated_validate():
+    """validate on an emulated GPU: the layers are one figure and their parts inferred, the host's time is fitted"""
+    done = emulated_gpu("validate", *GPU_TIGHT, "--device", "h100-sxm", "--format", "json")
+    if done is None:
+        return
+    check_equal(done.returncode, 0, done.stderr)
+    found = json.loads(done.stdout)
+    check(found["replay_identical"] is True)
+    check("the roofline of h100-sxm; the host's time is fitted" in found["cost"], found["cost"])
+    check_equal(found["operations"]["layers"]["inferred"], False)
+    for key in ("linear", "attention", "elementwise"):
+        check_equal(found["operations"][key]["inferred"], True, key)
+    check(found["operations"]["swap_in"]["computed_s"] > 0, str(found["operations"]))
+    text = emulated_gpu("validate", *GPU_TIGHT, "--device", "h100-sxm", "--what-if", "h2d=2x").stdout
+    check("the roofline of h100-sxm, --what-if h2d=2x" in text and "~: the layers are timed as one" in text, text)
+    done = emulated_gpu("validate", *GPU_TIGHT)
+    check_equal(done.returncode, 2)
+    check("--device is missing" in done.stderr, done.stderr)
+
+
+def test_validation_table():
+    """the script that makes tables of validations takes their JSON, and refuses other"""
+    script = source("bench", "validation_table.py")
+    for policy in ("recompute", "swap"):
+        result = succeed("validate", "--executor", "cpu", "--model", model("tiny-llama"), "--trace", TRACE, *TIGHT,
+                         "--overflow", policy, "--scheduler", "vllm-0.6", "--format", "json")
+        write(policy + ".json", result.text)
+    done = subprocess.run([sys.executable, script, "recompute.json", "swap.json"], capture_output=True, text=True,
+                          check=True)
+    lines = done.stdout.split("\n")
+    check("| makespan (1 %) | step, median (2 %) |" in lines[0], lines[0])
+    check(lines[2].startswith("| 24 blocks | recompute | ") and lines[3].startswith("| 24 blocks | swap | "), done.stdout)
+    write("other.json", "{}")
+    done = subprocess.run([sys.executable, script, "other.json"], capture_output=True, text=True, check=False)
+    check(done.returncode != 0 and "other.json: found format None" in done.stderr, done.stderr)
+
+
+main(all_tests(globals()))
