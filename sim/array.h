@@ -1,5 +1,5 @@
-/* Appending to a GArray in line: where a decision takes a few hundred instructions, GLib's call
- * for each value would be most of them.
+/* Appending to a GArray or a GPtrArray in line: where a decision takes a few hundred instructions,
+ * GLib's call for each value would be most of them.
  *
  * `room` is the appender's own note of how many elements the array has memory for; 0 at first. The
  * array is shortened by setting its `len` alone.
@@ -8,17 +8,14 @@
 
 #include <glib.h>
 
-static inline void
-array_reserve(GArray *array, guint *room)
-{
-  guint len = array->len;
-
-  if (G_LIKELY(len < *room))
-    return;
-  *room = MAX(16, 2 * len);
-  g_array_set_size(array, *room);
-  array->len = len;
-}
+/* Twice the room. */
+void array_grow(GArray *array, guint *room);
+void pointers_grow(GPtrArray *array, guint *room);
 
 #define ARRAY_PUSH(array, room, type, ...)                                                         \
-  (array_reserve((array), (room)), ((type *)(gpointer)(array)->data)[(array)->len++] = __VA_ARGS__)
+  (G_LIKELY((array)->len < *(room)) ? (void)0 : array_grow((array), (room)),                       \
+   ((type *)(gpointer)(array)->data)[(array)->len++] = __VA_ARGS__)
+
+#define POINTER_PUSH(array, room, pointer)                                                         \
+  (G_LIKELY((array)->len < *(room)) ? (void)0 : pointers_grow((array), (room)),                    \
+   (array)->pdata[(array)->len++] = (pointer))

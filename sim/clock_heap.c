@@ -7,13 +7,14 @@ clock_heap_clear(ClockHeap *heap)
   heap->count = heap->room = 0;
 }
 
-static gboolean
-is_before(const ClockEvent *a, const ClockEvent *b)
+static inline gboolean
+is_before(ClockEvent a, ClockEvent b)
 {
-  return a->ticks < b->ticks || (a->ticks == b->ticks && a->number < b->number);
+  return a.ticks != b.ticks ? a.ticks < b.ticks
+                            : a.sequence->joined_number < b.sequence->joined_number;
 }
 
-static void
+static inline void
 place(ClockHeap *heap, guint32 index, ClockEvent event)
 {
   heap->events[index] = event;
@@ -21,30 +22,32 @@ place(ClockHeap *heap, guint32 index, ClockEvent event)
 }
 
 /* Puts it where it belongs above the free place `index`. */
-static void
+static inline void
 sift_up(ClockHeap *heap, guint32 index, ClockEvent event)
 {
-  while (index > 0 && is_before(&event, &heap->events[(index - 1) / 2])) {
-    place(heap, index, heap->events[(index - 1) / 2]);
+  while (index > 0) {
+    const ClockEvent parent = heap->events[(index - 1) / 2];
+    if (!is_before(event, parent))
+      break;
+    place(heap, index, parent);
     index = (index - 1) / 2;
   }
   place(heap, index, event);
 }
 
 /* Or below it. */
-static void
+static inline void
 sift_down(ClockHeap *heap, guint32 index, ClockEvent event)
 {
-  for (;;) {
-    guint32 child = 2 * index + 1;
-    if (child >= heap->count)
-      break;
-    if (child + 1 < heap->count && is_before(&heap->events[child + 1], &heap->events[child]))
+  for (guint32 child; (child = 2 * index + 1) < heap->count; index = child) {
+    const ClockEvent *pair = &heap->events[child];
+    if (child + 1 < heap->count && is_before(pair[1], pair[0])) {
       child++;
-    if (!is_before(&heap->events[child], &event))
+      pair++;
+    }
+    if (!is_before(*pair, event))
       break;
-    place(heap, index, heap->events[child]);
-    index = child;
+    place(heap, index, *pair);
   }
   place(heap, index, event);
 }
@@ -67,7 +70,7 @@ clock_heap_remove(ClockHeap *heap, const Sequence *sequence)
 
   if (index == heap->count)
     return;
-  if (index > 0 && is_before(&last, &heap->events[(index - 1) / 2]))
+  if (index > 0 && is_before(last, heap->events[(index - 1) / 2]))
     sift_up(heap, index, last);
   else
     sift_down(heap, index, last);

@@ -7,8 +7,7 @@
 #include "sequence.h"
 
 typedef struct {
-  guint64 ticks;  /* when it happens */
-  guint64 number; /* of two at once the smaller is first */
+  guint64 ticks; /* when it happens; of two at once, that of the smaller joined_number is first */
   Sequence *sequence;
 } ClockEvent;
 

@@ -74,23 +74,6 @@ decode_contexts_equal(guint32 count, guint32 context)
   };
 }
 
-/* Both are of the same model. */
-static inline void
-decode_contexts_join(DecodeContexts *contexts, const DecodeContexts *more)
-{
-  if (more->count == 0)
-    return;
-  contexts->least = contexts->count == 0 ? more->least : MIN(contexts->least, more->least);
-  contexts->largest = MAX(contexts->largest, more->largest);
-  contexts->count += more->count;
-  contexts->sum += more->sum;
-  contexts->squares += more->squares;
-  for (guint32 i = 0; i < contexts->windows.n; i++) {
-    contexts->visible[i] += more->visible[i];
-    contexts->growing[i] += more->growing[i];
-  }
-}
-
 /* What is seen through a window, and of how many it grows. Exact where the contexts were added up
  * with that window, or are all alike; else taken to be as if all were as the mean. */
 static inline guint64

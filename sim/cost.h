@@ -45,20 +45,22 @@ typedef struct {
   gint64 base_ps[COST_COMPONENTS];
   gint64 growth_ps; /* of COST_ATTENTION, for each repeat after the first */
   guint32 steps;    /* the piece holds for this many repeats, at least 1 */
+  gboolean is_modelled; /* all of it: the rest is 0 */
   /* Of base_ps, what comes from measurements and lies inside their range, and what is scaled from
    * measurements near by; the rest is modelled. */
   gint64 measured_ps[COST_COMPONENTS];
-  gint64 scaled_ps[COST_COMPONENTS];
   gboolean growth_measured, growth_scaled;
+  gint64 scaled_ps[COST_COMPONENTS];
 } CostPiece;
 
+/* Of the first repeat. Without a loop: each step asks for it. */
 static inline gint64
 cost_piece_total_ps(const CostPiece *piece)
 {
-  gint64 total_ps = 0;
-  for (guint c = 0; c < COST_COMPONENTS; c++)
-    total_ps += piece->base_ps[c];
-  return total_ps;
+  const gint64 *ps = piece->base_ps;
+
+  G_STATIC_ASSERT(COST_COMPONENTS == 8);
+  return ps[0] + ps[1] + ps[2] + ps[3] + ps[4] + ps[5] + ps[6] + ps[7];
 }
 
 /* How much longer a step takes while a copy runs beside it, and the copy while a step does: 0.01 is
@@ -72,6 +74,7 @@ typedef struct CostModel CostModel;
 
 typedef struct {
   const char *name;
+  gboolean measures_nothing; /* all that it says is modelled */
   /* The cost of `repeat` identical steps of this shape, or of the first of them (piece->steps). */
   void (*step)(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece);
   /* The time that copying `blocks` KV blocks takes, alone on the link. */

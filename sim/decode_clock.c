@@ -22,14 +22,13 @@ decode_clock_clear(DecodeClock *clock)
     clock_heap_clear(&clock->seen[i].kinks);
 }
 
-/* A member takes a block at the ticks at which its computed tokens fill its blocks. */
-static DueList *
-due_list(const DecodeClock *clock, const Sequence *member)
+/* It takes a block at the ticks at which its computed tokens fill its blocks. */
+static guint32
+due_place(const DecodeClock *clock, const Sequence *joining)
 {
-  guint64 first = member->joined_ticks % clock->block_size + clock->block_size -
-                  member->computed_tokens % clock->block_size;
+  guint32 into_block = joining->computed_tokens % clock->block_size;
 
-  return &clock->due[first % clock->block_size];
+  return clock->place - into_block + (clock->place < into_block ? clock->block_size : 0);
 }
 
 static guint64
@@ -88,9 +87,7 @@ add_seen(DecodeClock *clock, guint32 index, Sequence *member)
     return;
   }
   seen->bases += context_visible(window, context) - (clock->ticks + 1);
-  clock_heap_push(
-      &seen->kinks,
-      (ClockEvent){.ticks = clock->ticks + left, .number = clock->next_number, .sequence = member});
+  clock_heap_push(&seen->kinks, (ClockEvent){clock->ticks + left, member});
 }
 
 static void
@@ -137,19 +134,18 @@ decode_clock_join(DecodeClock *clock, Sequence *sequence, guint32 tokens_left)
   g_assert(!sequence->in_clock && tokens_left > 0);
   sequence->in_clock = TRUE;
   sequence->joined_ticks = clock->ticks;
-  list = due_list(clock, sequence);
+  sequence->due_place = due_place(clock, sequence);
+  list = &clock->due[sequence->due_place];
   sequence->due_previous = list->tail;
   sequence->due_next = NULL;
   *(list->tail != NULL ? &list->tail->due_next : &list->head) = sequence;
   list->tail = sequence;
   list->length++;
   clock->count++;
-  clock_heap_push(&clock->ends, (ClockEvent){.ticks = clock->ticks + tokens_left,
-                                             .number = clock->next_number,
-                                             .sequence = sequence});
+  sequence->joined_number = clock->next_number++;
+  clock_heap_push(&clock->ends, (ClockEvent){clock->ticks + tokens_left, sequence});
   for (guint32 i = 0; i < clock->windows.n; i++)
     add_seen(clock, i, sequence);
-  clock->next_number++;
   add_offset(clock, sequence);
 }
 
@@ -157,7 +153,7 @@ void
 decode_clock_leave(DecodeClock *clock, Sequence *sequence)
 {
   guint32 ticks = (guint32)(clock->ticks - sequence->joined_ticks);
-  DueList *list = due_list(clock, sequence);
+  DueList *list = &clock->due[sequence->due_place];
 
   sequence->blocks = decode_clock_blocks(clock, sequence);
   *(sequence->due_previous != NULL ? &sequence->due_previous->due_next : &list->head) =
@@ -182,6 +178,7 @@ void
 decode_clock_tick(DecodeClock *clock, guint32 n)
 {
   clock->ticks += n;
+  clock->place = (clock->place + n) % clock->block_size;
   clock->supplied = FALSE;
   for (guint32 i = 0; i < clock->windows.n; i++)
     pass_kinks(clock, i);
@@ -237,26 +234,26 @@ decode_clock_ticks_to_kink(const DecodeClock *clock)
 }
 
 /* A context is offset + ticks + 1, the new token included. */
-DecodeContexts
-decode_clock_contexts(DecodeClock *clock)
+void
+decode_clock_add_contexts(DecodeClock *clock, DecodeContexts *contexts)
 {
-  guint64 now = clock->ticks + 1;
-  DecodeContexts contexts = {.windows = clock->windows};
+  guint64 now = clock->ticks + 1, count = clock->count;
+  guint32 least, largest;
 
-  if (clock->count == 0)
-    return contexts;
+  if (count == 0)
+    return;
   if (!clock->offsets_known)
     find_offsets(clock);
-  contexts.count = clock->count;
-  contexts.least = (guint32)((guint64)clock->offset_least + now);
-  contexts.largest = (guint32)((guint64)clock->offset_largest + now);
-  contexts.sum = clock->offsets_sum + clock->count * now;
-  contexts.squares =
-      clock->offsets_squares + 2 * now * clock->offsets_sum + clock->count * now * now;
+  least = (guint32)((guint64)clock->offset_least + now);
+  largest = (guint32)((guint64)clock->offset_largest + now);
+  contexts->least = contexts->count == 0 ? least : MIN(contexts->least, least);
+  contexts->largest = MAX(contexts->largest, largest);
+  contexts->count += clock->count;
+  contexts->sum += clock->offsets_sum + count * now;
+  contexts->squares += clock->offsets_squares + 2 * now * clock->offsets_sum + count * now * now;
   for (guint32 i = 0; i < clock->windows.n; i++) {
     const SeenPart *seen = &clock->seen[i];
-    contexts.visible[i] = seen->bases + seen->kinks.count * now + seen->full;
-    contexts.growing[i] = seen->kinks.count;
+    contexts->visible[i] += seen->bases + seen->kinks.count * now + seen->full;
+    contexts->growing[i] += seen->kinks.count;
   }
-  return contexts;
 }

@@ -33,6 +33,7 @@ typedef struct {
 typedef struct {
   guint32 block_size;
   guint64 ticks;
+  guint32 place; /* ticks modulo block_size */
   guint32 count;
   gboolean supplied;     /* the blocks for the next tick have been taken already */
   gint64 last_end_ps;    /* when the last settled tick ended, */
@@ -88,8 +89,9 @@ decode_clock_blocks(const DecodeClock *clock, const Sequence *member)
 static inline DueList *
 decode_clock_due(const DecodeClock *clock, guint64 later)
 {
-  return &clock->due[(clock->ticks + later) % clock->block_size];
+  return &clock->due[later == 0 ? clock->place : (clock->place + later) % clock->block_size];
 }
 
-/* What the members read at the coming tick. */
-DecodeContexts decode_clock_contexts(DecodeClock *clock);
+/* Adds what the members read at the coming tick. The contexts are of the clock's windows. Written in
+ * place: the sums are copied once a step as it is. */
+void decode_clock_add_contexts(DecodeClock *clock, DecodeContexts *contexts);

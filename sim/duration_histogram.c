@@ -43,10 +43,18 @@ duration_histogram_free(DurationHistogram *histogram)
 /* The first two octaves' worth of buckets are one picosecond wide; each later octave doubles that.
  */
 static guint
+shift_of(guint64 duration_ps)
+{
+  guint bits = 64 - (guint)__builtin_clzll(duration_ps | 1);
+
+  return bits > SUB_BITS + 1 ? bits - SUB_BITS - 1 : 0;
+}
+
+static guint
 bucket_of(guint64 duration_ps)
 {
-  guint bits = duration_ps == 0 ? 0 : 64 - (guint)__builtin_clzll(duration_ps);
-  guint shift = bits > SUB_BITS + 1 ? bits - SUB_BITS - 1 : 0;
+  guint shift = shift_of(duration_ps);
+
   return shift * SUB_BUCKETS + (guint)(duration_ps >> shift);
 }
 
@@ -60,17 +68,18 @@ bucket_lower_ps(guint bucket)
 void
 duration_histogram_add(DurationHistogram *histogram, gint64 duration_ps, guint64 weight)
 {
-  guint bucket = bucket_of((guint64)duration_ps);
+  guint shift = shift_of((guint64)duration_ps);
+  guint bucket = shift * SUB_BUCKETS + (guint)(duration_ps >> shift);
+  guint64 above_ps = (guint64)duration_ps & (((guint64)1 << shift) - 1);
 
   if (weight == 0)
     return;
   histogram->count[bucket] += weight;
-  histogram->above_lower_ps[bucket] +=
-      (WideSum)((guint64)duration_ps - bucket_lower_ps(bucket)) * weight;
+  histogram->above_lower_ps[bucket] += (WideSum)above_ps * weight;
   histogram->lowest = MIN(histogram->lowest, bucket);
   histogram->highest = MAX(histogram->highest, bucket);
   histogram->total += weight;
-  histogram->sum_ps += (WideSum)duration_ps * weight;
+  histogram->sum_ps += (WideSum)(guint64)duration_ps * weight;
   histogram->max_ps = MAX(histogram->max_ps, duration_ps);
 }
 

@@ -35,8 +35,8 @@ add_entry(ModelExecutor *self, const StepEntry *entry, gboolean without_recomput
 }
 
 /* A step's shape. With `without_recompute`, tokens that had been computed before count as cached.
- * Written in place: copies of it would be felt, of which there is one a step. */
-static void
+ * In line and written in place, since there is one a step. */
+static inline void
 find_shape(ModelExecutor *self, const Step *step, gboolean without_recompute, CostShape *shape)
 {
   shape->contexts = step->contexts;

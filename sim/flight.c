@@ -91,7 +91,8 @@ instance_land(Instance *self)
                    self->now_ps);
   instance_end_copies(self, self->now_ps);
   instance_tell_step(self);
-  instance_tell_left(self);
+  if (self->scheduler->left.head != NULL)
+    instance_tell_left(self);
 }
 
 /* The decided step starts now; the other buffer is for the next decision. */
@@ -114,7 +115,7 @@ instance_take_off(Instance *self, gint64 until_ps, GError **error)
   self->waited_ps = 0;
   if (!executor_run(self->executor, step, &limit, &self->timing, error))
     return FALSE;
-  if (self->scheduler->offload != NULL || self->scheduler->swap_copies != NULL)
+  if (instance_copies(self))
     instance_add_copies(self, wait_ps);
   if (self->pipeline != NULL)
     self->queued_ps = pipeline_flow(self->pipeline, self->start_ps, &self->timing);

@@ -73,10 +73,8 @@ copy_duration(gpointer data, CopyDirection direction, guint32 blocks)
   return cost_model_copy_ps(self->scheduler->config.cost, direction, blocks);
 }
 
-/* A step begins, even if it is empty: copies that are due are submitted. Returns how long it waits
- * for some of them. */
 gint64
-instance_begin_copies(Instance *self)
+instance_submit_copies(Instance *self)
 {
   Offload *offload = self->scheduler->offload;
   SwapCopies *swap_copies = self->scheduler->swap_copies;
@@ -138,16 +136,17 @@ instance_add_copies(Instance *self, gint64 wait_ps)
     by_ps = swap_copies != NULL ? copy_contention_step_ps(&contention, busy_ps, computes_ps)
                                 : offload_contention_ps(&contention, busy_ps, computes_ps);
     lengthen(self, component, by_ps);
-    if (contention.measured)
+    if (contention.measured) {
       self->timing.cost.measured_ps[component] += by_ps;
+      self->timing.cost.is_modelled = FALSE;
+    }
   }
   if (swap_copies != NULL)
     slow_copies(self, begin_ps, prefills);
 }
 
-/* Copies that were over by then are reported. TRUE if there were any. */
 gboolean
-instance_end_copies(Instance *self, gint64 by_ps)
+instance_report_copies(Instance *self, gint64 by_ps)
 {
   Offload *offload = self->scheduler->offload;
 

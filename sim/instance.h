@@ -45,13 +45,29 @@ typedef struct {
 void instance_init(Instance *self, const Run *run, guint number);
 void instance_clear(Instance *self);
 
+static inline gboolean
+instance_copies(const Instance *self)
+{
+  return self->scheduler->offload != NULL || self->scheduler->swap_copies != NULL;
+}
+
 /* A step begins, even if it is empty: copies that are due are submitted. Returns how long it waits
  * for some of native offload's. */
-gint64 instance_begin_copies(Instance *self);
+gint64 instance_submit_copies(Instance *self);
+static inline gint64
+instance_begin_copies(Instance *self)
+{
+  return instance_copies(self) ? instance_submit_copies(self) : 0;
+}
 /* The step that was executed waited so long for copies, and computes beside others. */
 void instance_add_copies(Instance *self, gint64 wait_ps);
 /* Copies that were over by then are reported. TRUE if there were any. */
-gboolean instance_end_copies(Instance *self, gint64 by_ps);
+gboolean instance_report_copies(Instance *self, gint64 by_ps);
+static inline gboolean
+instance_end_copies(Instance *self, gint64 by_ps)
+{
+  return instance_copies(self) && instance_report_copies(self, by_ps);
+}
 /* The same, at an empty decision. */
 gboolean instance_end_copies_while_idle(Instance *self);
 

@@ -114,7 +114,7 @@ double
 layer_attention_flops(const Layer *layer, double new_tokens, double cached_tokens)
 {
   const Mixer *mixer = &layer->mixer;
-  double pairs = layer_attention_pairs(mixer, new_tokens, cached_tokens);
+  double pairs = mixer_pairs(mixer, new_tokens, cached_tokens);
 
   switch (mixer->kind) {
   case MIXER_FULL:
@@ -163,22 +163,13 @@ pairs_in_chunks(double n, double w)
 }
 
 double
-layer_attention_pairs(const Mixer *mixer, double new_tokens, double cached_tokens)
+mixer_window_pairs(const Mixer *mixer, double new_tokens, double cached_tokens)
 {
   double all = cached_tokens + new_tokens;
 
-  switch (mixer->kind) {
-  case MIXER_FULL:
-  case MIXER_LATENT:
-    return new_tokens * cached_tokens + new_tokens * (new_tokens + 1) / 2;
-  case MIXER_SLIDING:
-  case MIXER_SPARSE:
+  if (mixer->kind == MIXER_SLIDING || mixer->kind == MIXER_SPARSE)
     return pairs_within(all, mixer->window) - pairs_within(cached_tokens, mixer->window);
-  case MIXER_CHUNKED:
+  if (mixer->kind == MIXER_CHUNKED)
     return pairs_in_chunks(all, mixer->window) - pairs_in_chunks(cached_tokens, mixer->window);
-  case MIXER_NONE:
-  case MIXER_RECURRENT:
-    break;
-  }
   return 0;
 }

@@ -97,8 +97,17 @@ guint64 layer_kv_bytes(const Layer *layer, guint32 kv_bits, guint32 tp);
 guint64 layer_state_bytes(const Layer *layer, guint32 tp);
 /* What a mixer sees of a context; 0 tokens: all of it, or no context at all. */
 ContextWindow mixer_window(const Mixer *mixer);
-/* Pairs of a query and a key that n new tokens after c cached ones make: n c + n (n + 1) / 2, fewer
- * where a token sees a window. */
-double layer_attention_pairs(const Mixer *mixer, double new_tokens, double cached_tokens);
+/* Pairs of a query and a key that n new tokens after c cached ones make, where a token sees a
+ * window, or nothing. */
+double mixer_window_pairs(const Mixer *mixer, double new_tokens, double cached_tokens);
+/* The same of any mixer: n c + n (n + 1) / 2 where a token sees all before it. In line, since steps
+ * of most models ask for that alone. */
+static inline double
+mixer_pairs(const Mixer *mixer, double new_tokens, double cached_tokens)
+{
+  if (mixer->kind == MIXER_FULL || mixer->kind == MIXER_LATENT)
+    return new_tokens * cached_tokens + new_tokens * (new_tokens + 1) / 2;
+  return mixer_window_pairs(mixer, new_tokens, cached_tokens);
+}
 /* Causal attention FLOPs of n new tokens after c cached ones, in one layer. */
 double layer_attention_flops(const Layer *layer, double new_tokens, double cached_tokens);

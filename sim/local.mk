@@ -2,7 +2,7 @@ noinst_LIBRARIES += libspillway-sim.a
 libspillway_sim_a_SOURCES = \
   %D%/client.c %D%/client.h \
   %D%/cost.c %D%/cost.h \
-  %D%/array.h \
+  %D%/array.c %D%/array.h \
   %D%/clock_heap.c %D%/clock_heap.h \
   %D%/contexts.h \
   %D%/decode_clock.c %D%/decode_clock.h \

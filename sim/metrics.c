@@ -34,21 +34,22 @@ summary_clear(Summary *summary)
   *summary = (Summary){0};
 }
 
-/* What was measured and what is scaled from it. Most pieces of a roofline have neither. */
+/* What was measured and what is scaled from it. */
 static void
 count_measured(Summary *sum, const CostPiece *cost, gint64 n, gint64 growth_ps)
 {
   gint64 measured_ps = 0, scaled_ps = 0;
 
+  if (cost->is_modelled)
+    return;
   for (guint c = 0; c < COST_COMPONENTS; c++) {
     measured_ps += cost->measured_ps[c];
     scaled_ps += cost->scaled_ps[c];
   }
   sum->measured_ps += n * measured_ps;
   sum->scaled_ps += n * scaled_ps;
-  if (measured_ps > 0)
-    for (guint c = 0; c < COST_COMPONENTS; c++)
-      sum->measured_component_ps[c] += n * cost->measured_ps[c];
+  for (guint c = 0; c < COST_COMPONENTS; c++)
+    sum->measured_component_ps[c] += n * cost->measured_ps[c];
   if (cost->growth_measured) {
     sum->measured_component_ps[COST_ATTENTION] += growth_ps;
     sum->measured_ps += growth_ps;

@@ -1,5 +1,7 @@
 #include "offload_jobs.h"
 
+#include <string.h>
+
 Offload *
 offload_new(const OffloadConfig *config, Pool *pool)
 {
@@ -11,7 +13,6 @@ offload_new(const OffloadConfig *config, Pool *pool)
   offload->host = tier_new(config->host_blocks);
   offload->jobs = g_ptr_array_new_with_free_func((GDestroyNotify)offload_job_free);
   offload->ended = g_ptr_array_new();
-  offload->loading = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
   offload->fences = g_hash_table_new(NULL, NULL);
   offload->given = g_array_new(FALSE, FALSE, sizeof(guint32));
   prefix_cache_watch(pool->cache, offload->given);
@@ -35,7 +36,6 @@ offload_free(Offload *offload)
   }
   g_ptr_array_unref(offload->jobs);
   g_ptr_array_unref(offload->ended);
-  g_hash_table_unref(offload->loading);
   g_hash_table_unref(offload->fences);
   g_array_unref(offload->given);
   tier_free(offload->host);
@@ -69,13 +69,15 @@ static void
 find_keys(Offload *offload, Sequence *sequence, guint32 blocks)
 {
   OffloadRequest *request = request_of(sequence);
-  guint8 unused = 0;
+  guint32 known = request->keys->len;
 
-  for (guint32 i = request->keys->len; i < blocks; i++) {
-    guint64 key = prefix_cache_key(offload->pool->cache, sequence, i);
-    g_array_append_val(request->keys, key);
-    g_byte_array_append(request->used, &unused, 1);
-  }
+  if (blocks <= known)
+    return;
+  g_array_set_size(request->keys, blocks);
+  g_byte_array_set_size(request->used, blocks);
+  memset(request->used->data + known, 0, blocks - known);
+  for (guint32 i = known; i < blocks; i++)
+    g_array_index(request->keys, guint64, i) = prefix_cache_key(offload->pool->cache, sequence, i);
 }
 
 static guint64
@@ -89,7 +91,7 @@ offload_lookup(Offload *offload, Sequence *sequence, guint32 hits, guint32 *bloc
 {
   OffloadRequest *request = request_of(sequence);
   guint32 most = known_tokens(sequence) / offload->pool->block_size, end = hits;
-  gboolean storing = FALSE;
+  gboolean copying = FALSE; /* some of them are: stored, or loaded by another */
 
   *blocks = 0;
   request->offered = 0;
@@ -101,13 +103,10 @@ offload_lookup(Offload *offload, Sequence *sequence, guint32 hits, guint32 *bloc
     state = tier_state(offload->host, key_at(request, end));
     if (state == TIER_ABSENT)
       break;
-    storing |= state == TIER_STORING;
+    copying |= state == TIER_STORING || state == TIER_PINNED;
   }
-  if (storing)
+  if (copying)
     return FALSE;
-  for (guint32 i = hits; i < end; i++)
-    if (g_hash_table_contains(offload->loading, &g_array_index(request->keys, guint64, i)))
-      return FALSE;
   *blocks = end - hits;
   return TRUE;
 }
@@ -142,7 +141,6 @@ offload_load(Offload *offload, Step *step, Sequence *sequence, guint32 hits, gui
     g_array_append_val(job->keys, key);
     tier_pin(offload->host, key);
     use(offload, request, i);
-    g_hash_table_add(offload->loading, g_memdup2(&key, sizeof key));
   }
   g_array_append_val(step->loads, load);
 }

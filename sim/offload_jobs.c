@@ -83,12 +83,10 @@ complete(Offload *offload, OffloadJob *job)
 {
   for (guint i = 0; i < job->keys->len; i++) {
     guint64 key = g_array_index(job->keys, guint64, i);
-    if (job->direction == COPY_OUT) {
+    if (job->direction == COPY_OUT)
       tier_stored(offload->host, key);
-    } else {
+    else
       tier_unpin(offload->host, key);
-      g_hash_table_remove(offload->loading, &key);
-    }
   }
   for (guint i = 0; i < job->ids->len; i++) {
     gpointer id = GUINT_TO_POINTER(g_array_index(job->ids, guint32, i));

@@ -40,7 +40,6 @@ struct Offload {
   guint32 step_first_job; /* the first one decided since a step began */
   GPtrArray *jobs;        /* of OffloadJob, under way, in the order of their ids */
   GPtrArray *ended;       /* of OffloadRequest: since the last decision */
-  GHashTable *loading;    /* keys that are being loaded */
   GHashTable *fences;     /* GPU block id → OffloadJob that stores it, of requests that ended */
   GArray *given;          /* of guint32: blocks that the pool gave out in this decision */
   guint32 n_held_up;

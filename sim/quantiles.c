@@ -56,26 +56,31 @@ typedef struct {
   guint32 *count;
 } Digits;
 
+/* A range in which some of the wanted lie: their ranks in it, and its values. */
+typedef struct {
+  guint range;
+  guint n_wanted;
+  Wanted wanted[QUANTILE_RANKS];
+  gint64 *values_ps;
+  guint32 found;
+} Place;
+
 static guint
 range_of(const Digits *digits, gint64 value_ps)
 {
   return (guint)((guint64)(value_ps - digits->least_ps) >> digits->shift);
 }
 
-static void
-count_digits(Digits *digits, const gint64 *values_ps, guint n)
+static Digits
+count_digits(const gint64 *values_ps, guint n, gint64 least_ps, gint64 largest_ps)
 {
-  gint64 least_ps = values_ps[0], largest_ps = values_ps[0];
+  Digits digits = {.least_ps = least_ps, .count = g_new0(guint32, SELECT_RANGES)};
 
-  for (guint i = 1; i < n; i++) {
-    least_ps = MIN(least_ps, values_ps[i]);
-    largest_ps = MAX(largest_ps, values_ps[i]);
-  }
-  *digits = (Digits){.least_ps = least_ps, .count = g_new0(guint32, SELECT_RANGES)};
-  while ((guint64)(largest_ps - least_ps) >> digits->shift >= SELECT_RANGES)
-    digits->shift++;
+  while ((guint64)(largest_ps - least_ps) >> digits.shift >= SELECT_RANGES)
+    digits.shift++;
   for (guint i = 0; i < n; i++)
-    digits->count[range_of(digits, values_ps[i])]++;
+    digits.count[range_of(&digits, values_ps[i])]++;
+  return digits;
 }
 
 static int
@@ -98,49 +103,68 @@ select_by_sorting(const gint64 *values_ps, guint n, const Wanted *wanted, guint 
     *wanted[i].out = (double)sorted_ps[wanted[i].rank];
 }
 
-static void select_values(const gint64 *values_ps, guint n, const Wanted *wanted, guint n_wanted);
-
-/* Those wanted that lie in one range with the first of them: looks at its values more closely. */
-static void
-select_in_range(const Digits *digits, const gint64 *values_ps, guint n, guint range,
-                const Wanted *wanted, guint n_wanted)
+/* Where the wanted lie, which are in rising order of rank. Returns how many places there are. */
+static guint
+find_places(const Digits *digits, const Wanted *wanted, guint n_wanted, Place *places)
 {
-  g_autofree gint64 *inside_ps = NULL;
-  guint found = 0;
+  guint64 before = 0;
+  guint range = 0, n = 0;
 
-  if (digits->shift == 0) {
-    for (guint i = 0; i < n_wanted; i++)
-      *wanted[i].out = (double)(digits->least_ps + (gint64)range);
-    return;
+  for (guint i = 0; i < n_wanted; i++) {
+    for (; wanted[i].rank >= before + digits->count[range]; range++)
+      before += digits->count[range];
+    if (n == 0 || places[n - 1].range != range)
+      places[n++] = (Place){.range = range};
+    places[n - 1].wanted[places[n - 1].n_wanted++] =
+        (Wanted){wanted[i].rank - before, wanted[i].out};
   }
-  inside_ps = g_new(gint64, digits->count[range]);
-  for (guint i = 0; i < n && found < digits->count[range]; i++)
-    if (range_of(digits, values_ps[i]) == range)
-      inside_ps[found++] = values_ps[i];
-  select_values(inside_ps, found, wanted, n_wanted);
+  return n;
 }
 
-/* wanted: in rising order of rank, below n. */
+/* The values of all places, in one pass. */
 static void
-select_values(const gint64 *values_ps, guint n, const Wanted *wanted, guint n_wanted)
+collect(const Digits *digits, const gint64 *values_ps, guint n, Place *places, guint n_places)
 {
-  Wanted here[QUANTILE_RANKS];
-  guint64 before = 0;
-  guint range = 0, same;
+  g_autofree guint8 *place_of = g_new0(guint8, SELECT_RANGES); /* 0: none */
+
+  for (guint i = 0; i < n_places; i++) {
+    place_of[places[i].range] = (guint8)(i + 1);
+    places[i].values_ps = g_new(gint64, digits->count[places[i].range]);
+  }
+  for (guint i = 0; i < n; i++) {
+    guint8 number = place_of[range_of(digits, values_ps[i])];
+    if (number > 0)
+      places[number - 1].values_ps[places[number - 1].found++] = values_ps[i];
+  }
+}
+
+/* All values lie from least_ps to largest_ps. wanted: in rising order of rank, below n. */
+static void
+select_values(const gint64 *values_ps, guint n, gint64 least_ps, gint64 largest_ps,
+              const Wanted *wanted, guint n_wanted)
+{
+  Place places[QUANTILE_RANKS];
+  guint n_places;
   Digits digits;
 
   if (n <= SORT_VALUES) {
     select_by_sorting(values_ps, n, wanted, n_wanted);
     return;
   }
-  count_digits(&digits, values_ps, n);
-  for (guint i = 0; i < n_wanted; i += same) {
-    for (; wanted[i].rank >= before + digits.count[range]; range++)
-      before += digits.count[range];
-    for (same = 0; i + same < n_wanted && wanted[i + same].rank < before + digits.count[range];
-         same++)
-      here[same] = (Wanted){wanted[i + same].rank - before, wanted[i + same].out};
-    select_in_range(&digits, values_ps, n, range, here, same);
+  digits = count_digits(values_ps, n, least_ps, largest_ps);
+  n_places = find_places(&digits, wanted, n_wanted, places);
+  if (digits.shift > 0)
+    collect(&digits, values_ps, n, places, n_places);
+  for (guint i = 0; i < n_places; i++) {
+    Place *place = &places[i];
+    gint64 from_ps = least_ps + ((gint64)place->range << digits.shift);
+    if (digits.shift > 0)
+      select_values(place->values_ps, place->found, from_ps,
+                    from_ps + ((gint64)1 << digits.shift) - 1, place->wanted, place->n_wanted);
+    else
+      for (guint j = 0; j < place->n_wanted; j++)
+        *place->wanted[j].out = (double)from_ps;
+    g_free(place->values_ps);
   }
   g_free(digits.count);
 }
@@ -160,13 +184,14 @@ quantiles_of(const GArray *list, Quantiles *quantiles)
   guint64 ranks[QUANTILE_RANKS];
   double found_ps[QUANTILE_RANKS];
   Wanted wanted[QUANTILE_RANKS];
-  gint64 largest_ps = 0;
+  gint64 least_ps = G_MAXINT64, largest_ps = 0;
   WideSum sum_ps = 0;
 
   *quantiles = (Quantiles){0};
   if (list->len == 0)
     return;
   for (guint i = 0; i < list->len; i++) {
+    least_ps = MIN(least_ps, values_ps[i]);
     largest_ps = MAX(largest_ps, values_ps[i]);
     sum_ps += (guint64)values_ps[i];
   }
@@ -176,6 +201,6 @@ quantiles_of(const GArray *list, Quantiles *quantiles)
   for (guint i = 0; i < QUANTILE_RANKS; i++)
     wanted[i] = (Wanted){ranks[i], &found_ps[i]};
   qsort(wanted, QUANTILE_RANKS, sizeof *wanted, compare_wanted);
-  select_values(values_ps, list->len, wanted, QUANTILE_RANKS);
+  select_values(values_ps, list->len, least_ps, largest_ps, wanted, QUANTILE_RANKS);
   quantiles_set(quantiles, list->len, found_ps);
 }

@@ -135,14 +135,6 @@ scheduler_in_flight_tokens(const SchedulerClass *class, const SchedulerConfig *c
   return (two ? 2 : 1) * config->max_num_batched_tokens;
 }
 
-guint32
-scheduler_unheld_blocks(const Scheduler *self)
-{
-  guint32 cached = self->class->cached_blocks != NULL ? self->class->cached_blocks(self) : 0;
-
-  return self->pool.free_blocks + cached;
-}
-
 void
 scheduler_arrive(Scheduler *self, guint32 request)
 {
@@ -159,13 +151,7 @@ new_sequence(Scheduler *self, guint32 index)
     self->spare = sequence->next;
   else
     sequence = g_new(Sequence, 1);
-  *sequence = (Sequence){
-      .request = index,
-      .output_limit = request->output_tokens,
-      .max_tokens = request_max_tokens(request),
-      .preempted_at_ps = -1,
-      .result = request_result_untouched(index, request),
-  };
+  sequence_init(sequence, index, request);
   return sequence;
 }
 
@@ -285,7 +271,7 @@ scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint32 tok
                  .kind = (guint8)kind,
                  .samples = computed + tokens == sequence_length(sequence),
              });
-  g_ptr_array_add(step->sequences, sequence);
+  POINTER_PUSH(step->sequences, &step->sequences_room, sequence);
   step->n_sequences++;
   step->n_decodes += kind == ENTRY_DECODE;
   step->n_tokens += tokens;

@@ -181,7 +181,7 @@ struct Scheduler {
   SequenceQueue left;       /* sequences that ended since scheduler_take_left() */
   GArray *just_finished;    /* of guint32: requests that the last settled step finished */
   GArray *gaps;             /* of TokenGap: of the last settled step */
-  guint finished_room, gaps_room; /* for array.h */
+  guint finished_room, gaps_room, ended_room; /* for array.h */
   gpointer state;                 /* the engine's own, see state_bytes */
   gboolean in_flight;             /* a step that took off is not settled */
   guint32 repeats;                /* of the last one that took off */
@@ -226,7 +226,13 @@ const char *scheduler_refuses(const Scheduler *self, const Request *request);
 guint32 scheduler_in_flight_tokens(const SchedulerClass *class, const SchedulerConfig *config);
 
 /* The pool's blocks that are free, or hold only what may go. */
-guint32 scheduler_unheld_blocks(const Scheduler *self);
+static inline guint32
+scheduler_unheld_blocks(const Scheduler *self)
+{
+  guint32 cached = self->class->cached_blocks != NULL ? self->class->cached_blocks(self) : 0;
+
+  return self->pool.free_blocks + cached;
+}
 
 /* The request of that index joins the waiting ones. */
 void scheduler_arrive(Scheduler *self, guint32 request);
@@ -287,10 +293,21 @@ gboolean scheduler_preempt(Scheduler *self, Step *step, Sequence *victim,
 
 /* Blocks that `sequence` (NULL: anybody) could have without a preemption: those that are free, and
  * those that others keep since they were preempted. */
-guint32 scheduler_available_blocks(const Scheduler *self, const Sequence *sequence);
+guint32 scheduler_available_beside_kept(const Scheduler *self, const Sequence *sequence);
+static inline guint32
+scheduler_available_blocks(const Scheduler *self, const Sequence *sequence)
+{
+  return self->kept_blocks == 0 ? self->pool.free_blocks
+                                : scheduler_available_beside_kept(self, sequence);
+}
 /* Others give back what they keep, the longest preempted first, until `blocks` are free or nobody
  * keeps any. TRUE if so many are free. */
-gboolean scheduler_free_up(Scheduler *self, Step *step, const Sequence *sequence, guint32 blocks);
+gboolean scheduler_shed(Scheduler *self, Step *step, const Sequence *sequence, guint32 blocks);
+static inline gboolean
+scheduler_free_up(Scheduler *self, Step *step, const Sequence *sequence, guint32 blocks)
+{
+  return self->pool.free_blocks >= blocks || scheduler_shed(self, step, sequence, blocks);
+}
 /* Blocks of the pool that a sequence with blocks on the host fills when it comes back, the ones
  * that it kept among them. */
 guint32 scheduler_return_blocks(const Scheduler *self, const Sequence *sequence);
@@ -313,7 +330,12 @@ gboolean scheduler_end_copies(Scheduler *self, gint64 by_ps);
 void scheduler_tell_copied(Scheduler *self, Step *step);
 void scheduler_forget_copied(Scheduler *self, const Step *step);
 /* A preempted sequence runs again, so that what it kept is its own. */
-void scheduler_take_kept(Scheduler *self, Sequence *sequence);
+static inline void
+scheduler_take_kept(Scheduler *self, Sequence *sequence)
+{
+  if (self->keepers->len > 0 && g_ptr_array_remove(self->keepers, sequence))
+    self->kept_blocks -= sequence->blocks;
+}
 
 /* The running sequence that goes first by a victim policy that ranks, of those that do not end with
  * the step in flight; NULL if there is none. An engine preempts it before anybody has work in the
@@ -333,7 +355,15 @@ guint32 scheduler_longest_length(const Scheduler *self);
  */
 
 /* The first running sequence behind all members; NULL if there is none. */
-Sequence *scheduler_first_loose(const Scheduler *self);
+static inline Sequence *
+scheduler_first_loose(const Scheduler *self)
+{
+  Sequence *loose = NULL;
+
+  for (Sequence *s = self->running.tail; s != NULL && !s->in_clock; s = s->previous)
+    loose = s;
+  return loose;
+}
 /* A member that needs a block takes it. FALSE if there is none. */
 gboolean scheduler_take_due(Scheduler *self, Sequence *member);
 /* All members that need one do, of which there must be enough; then scheduler_note_supplied(). */
@@ -346,7 +376,13 @@ void scheduler_run_members(Scheduler *self, Step *step);
  */
 void scheduler_dissolve_clock(Scheduler *self, Step *step);
 /* What decodes in this step directly behind the members joins them. For the end of a decision. */
-void scheduler_join_clock(Scheduler *self, Step *step);
+void scheduler_join_entries(Scheduler *self, Step *step);
+static inline void
+scheduler_join_clock(Scheduler *self, Step *step)
+{
+  if (step->clocked_at < step->entries->len)
+    scheduler_join_entries(self, step);
+}
 
 /* A step that is nothing but decodes of everything that runs may be repeated until the first
  * completion, or until fewer than `reserve_blocks` blocks would be free. Call after

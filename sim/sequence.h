@@ -54,8 +54,9 @@ struct Sequence {
   /* The decode clock's own. */
   gboolean in_clock;
   guint32 heap_index[1 + CONTEXT_WINDOWS];
-  guint64 joined_ticks;
-  Sequence *due_previous, *due_next; /* those that take a block at the same ticks */
+  guint64 joined_ticks, joined_number; /* who joined later has the greater number */
+  guint32 due_place;                 /* of the ticks at which it takes a block, modulo block_size */
+  Sequence *due_previous, *due_next; /* those that take one at the same */
 
   /* With a radix cache only: the path that it locks ends in radix_node (NULL: it locks none), and
    * is that many of its blocks. */
@@ -74,6 +75,9 @@ struct Sequence {
   guint32 n_group_tables;
   guint32 shared_prefix_tokens; /* of a prefix that only some groups have; 0: there is none */
 };
+
+/* A request that the engine has not looked at yet. */
+void sequence_init(Sequence *sequence, guint32 index, const Request *request);
 
 static inline guint32
 sequence_length(const Sequence *sequence)

@@ -117,7 +117,7 @@ repeats_before(const StepReport *report, guint32 first, gint64 end_ps)
   guint32 low = first, high = report->repeats;
 
   /* Nearly always all or only the next. */
-  if (repeats_elapsed_ps(report->first_ps, report->growth_ps, high) < end_ps)
+  if (report->elapsed_ps < end_ps)
     return high - first;
   while (low < high) {
     guint32 middle = low + (high - low) / 2;
@@ -139,9 +139,9 @@ series_add(Series *series, const StepReport *report)
   SeriesBucket *bucket = NULL;
 
   for (guint32 i = 0, n; i < report->repeats; i += n) {
-    gint64 end_ps =
-        report->start_ps + repeats_elapsed_ps(report->first_ps, report->growth_ps, i + 1);
-    bucket = bucket_at(series, end_ps);
+    gint64 end_ps = i == 0 ? report->first_ps
+                           : repeats_elapsed_ps(report->first_ps, report->growth_ps, i + 1);
+    bucket = bucket_at(series, report->start_ps + end_ps);
     n = MAX(1, repeats_before(report, i,
                               series->origin_ps + series->current_start_ps + series->bucket_ps -
                                   report->start_ps));

@@ -164,7 +164,7 @@ typedef struct {
    * leaves. */
   GPtrArray *sequences; /* of each entry; NULL where the decode clock runs it */
   GPtrArray *ending;    /* members of the clock whose last token this step computes */
-  guint entries_room;   /* for array.h */
+  guint entries_room, sequences_room, ending_room; /* for array.h */
   gboolean ticks;       /* the clock ticks with it */
 } Step;
 

@@ -1,17 +1,27 @@
 #include "tier.h"
 
-typedef struct {
+#define FIRST_CHAINS 1024 /* a power of 2 */
+
+typedef struct TierBlock TierBlock;
+
+struct TierBlock {
   guint64 key;
   guint64 rank;
   guint32 index;   /* in its request */
   guint32 readers; /* that have it pinned */
   gboolean ready;
-} TierBlock;
+  gboolean spared; /* while room is made */
+  TierBlock *chain_next;
+};
 
 struct Tier {
-  guint32 room_blocks;
+  guint32 room_blocks, used_blocks;
   guint64 last_rank;
-  GHashTable *blocks; /* by key, of TierBlock, which it owns */
+  /* A hash table by key whose links are in the blocks: keys are mixed well, and each use of a block
+   * looks for several. */
+  TierBlock **chains;
+  guint64 chain_mask; /* at least as many chains as blocks */
+  TierBlock *spare;   /* linked by chain_next */
   GTree *evictable;   /* the ready ones without readers, first to go first */
 };
 
@@ -33,9 +43,20 @@ tier_new(guint32 blocks)
   Tier *tier = g_new0(Tier, 1);
 
   tier->room_blocks = blocks;
-  tier->blocks = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
+  tier->chain_mask = FIRST_CHAINS - 1;
+  tier->chains = g_new0(TierBlock *, FIRST_CHAINS);
   tier->evictable = g_tree_new_full(compare_blocks, NULL, NULL, NULL);
   return tier;
+}
+
+static void
+free_chain(TierBlock *block)
+{
+  while (block != NULL) {
+    TierBlock *next = block->chain_next;
+    g_free(block);
+    block = next;
+  }
 }
 
 void
@@ -44,14 +65,55 @@ tier_free(Tier *tier)
   if (tier == NULL)
     return;
   g_tree_unref(tier->evictable);
-  g_hash_table_unref(tier->blocks);
+  for (guint64 i = 0; i <= tier->chain_mask; i++)
+    free_chain(tier->chains[i]);
+  free_chain(tier->spare);
+  g_free(tier->chains);
   g_free(tier);
+}
+
+/* Where the block of that key hangs, or would hang. */
+static TierBlock **
+link_of(const Tier *tier, guint64 key)
+{
+  TierBlock **link = &tier->chains[key & tier->chain_mask];
+
+  while (*link != NULL && (*link)->key != key)
+    link = &(*link)->chain_next;
+  return link;
 }
 
 static TierBlock *
 find(const Tier *tier, guint64 key)
 {
-  return g_hash_table_lookup(tier->blocks, &key);
+  return *link_of(tier, key);
+}
+
+/* Twice as many chains. */
+static void
+add_chains(Tier *tier)
+{
+  g_autofree TierBlock **old = g_steal_pointer(&tier->chains);
+  guint64 n = tier->chain_mask + 1;
+
+  tier->chain_mask = 2 * n - 1;
+  tier->chains = g_new0(TierBlock *, 2 * n);
+  for (guint64 i = 0; i < n; i++)
+    for (TierBlock *block = old[i], *next; block != NULL; block = next) {
+      TierBlock **link = &tier->chains[block->key & tier->chain_mask];
+      next = block->chain_next;
+      block->chain_next = *link;
+      *link = block;
+    }
+}
+
+static void
+drop(Tier *tier, TierBlock *block)
+{
+  *link_of(tier, block->key) = block->chain_next;
+  block->chain_next = tier->spare;
+  tier->spare = block;
+  tier->used_blocks--;
 }
 
 static gboolean
@@ -63,7 +125,7 @@ is_evictable(const TierBlock *block)
 guint32
 tier_used_blocks(const Tier *tier)
 {
-  return g_hash_table_size(tier->blocks);
+  return tier->used_blocks;
 }
 
 TierState
@@ -73,6 +135,8 @@ tier_state(const Tier *tier, guint64 key)
 
   if (block == NULL)
     return TIER_ABSENT;
+  if (block->readers > 0)
+    return TIER_PINNED;
   return block->ready ? TIER_READY : TIER_STORING;
 }
 
@@ -98,8 +162,6 @@ tier_use(Tier *tier, guint64 key, guint64 rank, guint32 index)
 }
 
 typedef struct {
-  const Tier *tier;
-  GHashTable *spared;
   guint32 missing;
   GPtrArray *victims;
 } Eviction;
@@ -110,16 +172,26 @@ add_victim(gpointer key, gpointer value G_GNUC_UNUSED, gpointer data)
   TierBlock *block = key;
   Eviction *eviction = data;
 
-  if (!g_hash_table_contains(eviction->spared, &block->key))
+  if (!block->spared)
     g_ptr_array_add(eviction->victims, block);
   return eviction->victims->len == eviction->missing;
+}
+
+static void
+spare(const Tier *tier, const guint64 *keys, guint32 n_keys, gboolean spared)
+{
+  for (guint32 i = 0; i < n_keys; i++) {
+    TierBlock *block = find(tier, keys[i]);
+    if (block != NULL)
+      block->spared = spared;
+  }
 }
 
 gboolean
 tier_make_room(Tier *tier, guint32 n_new, const guint64 *keys, guint32 n_keys)
 {
-  guint64 wanted = (guint64)tier_used_blocks(tier) + n_new;
-  Eviction eviction = {.tier = tier};
+  guint64 wanted = (guint64)tier->used_blocks + n_new;
+  Eviction eviction = {0};
   gboolean enough;
 
   if (wanted <= tier->room_blocks)
@@ -127,32 +199,34 @@ tier_make_room(Tier *tier, guint32 n_new, const guint64 *keys, guint32 n_keys)
   eviction.missing = (guint32)(wanted - tier->room_blocks);
   if (eviction.missing > (guint32)g_tree_nnodes(tier->evictable))
     return FALSE;
-  eviction.victims = g_ptr_array_new();
-  eviction.spared = g_hash_table_new(g_int64_hash, g_int64_equal);
-  for (guint32 i = 0; i < n_keys; i++)
-    g_hash_table_add(eviction.spared, (gpointer)&keys[i]);
+  eviction.victims = g_ptr_array_sized_new(eviction.missing);
+  spare(tier, keys, n_keys, TRUE);
   g_tree_foreach(tier->evictable, add_victim, &eviction);
+  spare(tier, keys, n_keys, FALSE);
   enough = eviction.victims->len == eviction.missing;
   for (guint i = 0; enough && i < eviction.victims->len; i++) {
     TierBlock *block = g_ptr_array_index(eviction.victims, i);
     g_tree_remove(tier->evictable, block);
-    g_hash_table_remove(tier->blocks, &block->key);
+    drop(tier, block);
   }
   g_ptr_array_unref(eviction.victims);
-  g_hash_table_unref(eviction.spared);
   return enough;
 }
 
 void
 tier_store(Tier *tier, guint64 key, guint64 rank, guint32 index)
 {
-  TierBlock *block = g_new0(TierBlock, 1);
+  TierBlock **link = link_of(tier, key), *block = tier->spare;
 
-  g_assert(tier_used_blocks(tier) < tier->room_blocks && find(tier, key) == NULL);
-  block->key = key;
-  block->rank = rank;
-  block->index = index;
-  g_hash_table_insert(tier->blocks, &block->key, block);
+  g_assert(tier->used_blocks < tier->room_blocks && *link == NULL);
+  if (block != NULL)
+    tier->spare = block->chain_next;
+  else
+    block = g_new(TierBlock, 1);
+  *block = (TierBlock){.key = key, .rank = rank, .index = index};
+  *link = block;
+  if (++tier->used_blocks > tier->chain_mask)
+    add_chains(tier);
 }
 
 void

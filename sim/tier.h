@@ -14,7 +14,7 @@
 
 typedef struct Tier Tier;
 
-typedef enum { TIER_ABSENT, TIER_STORING, TIER_READY } TierState;
+typedef enum { TIER_ABSENT, TIER_STORING, TIER_READY, TIER_PINNED } TierState;
 
 Tier *tier_new(guint32 blocks);
 void tier_free(Tier *tier);

@@ -47,6 +47,14 @@ def aiperf(start_ns, **metadata):
 
 AIPERF = lines(aiperf(1759813207532900363, benchmark_phase="warmup"), aiperf(1759813208532900363),
                aiperf(1759813207782900363), {**aiperf(5), "error": {"code": 500}})
+def guidellm(start, prompt, output, ttft_ms, gap_ms, **more):
+    """A request of GuideLLM's benchmarks.json."""
+    return {"type_": "generative_request_stats", "request_id": "r%g" % start, "request_start_time": start, "prompt_tokens": prompt,
+            "output_tokens": output, "time_to_first_token_ms": ttft_ms, "inter_token_latency_ms": gap_ms, **more}
+
+
+GUIDELLM = {"args": {"model": "x"}, "benchmarks": [{"metrics": {}, "requests": {"successful": [
+    guidellm(1760000000.25, 50, 100, 45.5, 5), guidellm(1760000001.0, 70, 1, 20, None)], "errored": [], "incomplete": []}}]}
 SPLITWISE = ("request_id,request_type,application_id,arrival_timestamp,batch_size,prompt_size,token_size\n"
              "0,2,0,1.5,1,4096,32\n1,2,0,3,1,2048,8\n")
 LSS = lines({"input_toks": 100, "output_toks": 20, "arrival_time_ns": 1000000001, "input_tok_ids": [1, 2]},
@@ -63,6 +71,7 @@ READ = {  # name: text, form, unit, requests
     "rate.jsonl": (lines({key: value for key, value in VLLM.items() if key != "start_times"}),
                    "bench-result", "seconds", [(0, 100, 20), (0.5, 120, 30)]),
     "aiperf.jsonl": (AIPERF, "aiperf", "ns", [(0, 50, 100), (0.75, 50, 100)]),
+    "guidellm.json": (json.dumps(GUIDELLM, indent=2), "bench-result", "seconds", [(0, 50, 100), (0.75, 70, 1)]),
     "splitwise.csv": (SPLITWISE, "splitwise", "seconds", [(1.5, 4096, 32), (3, 2048, 8)]),
     "llmservingsim.jsonl": (LSS, "llmservingsim", "ns", [(1.000000001, 100, 20), (2.5, 101, 21)]),
     "dynamo.jsonl": (DYNAMO, "mooncake", "ms", [(1.5, 1200, 6), (2.5005, 1400, 6)]),
@@ -197,6 +206,13 @@ def test_against():
     check_equal(against["requests"], 2)
     check_close(against["ttft_s"]["mean"]["measured"], 0.0455, "ttft")
     check_close(against["e2e_s"]["mean"]["measured"], 0.5, "e2e")
+    write("g.json", json.dumps(GUIDELLM))
+    against = succeed(*RUN, "--trace", "g.json", "--against", "g.json", "--format", "json").json["against"]
+    check_equal(against["requests"], 2)
+    check_close(against["ttft_s"]["mean"]["measured"], (0.0455 + 0.02) / 2, "ttft")
+    check_close(against["tpot_s"]["mean"]["measured"], 0.005, "tpot")
+    write("sweep.json", json.dumps({"benchmarks": 2 * GUIDELLM["benchmarks"]}))
+    check("2 benchmarks, expected one" in execute(*RUN, "--trace", "g.json", "--against", "sweep.json").err)
     write("two.jsonl", lines(VLLM, VLLM))
     check("second run" in execute(*RUN, "--trace", "v.json", "--against", "two.jsonl").err)
 

@@ -84,6 +84,11 @@ import_fixture = %D%/import_fixture.c %D%/import_fixture.h
 %C%_unit_import_SOURCES = %D%/unit/import.c $(import_fixture)
 %C%_unit_import_aiconfigurator_SOURCES = %D%/unit/import-aiconfigurator.c $(import_fixture)
 %C%_unit_import_llmservingsim_SOURCES = %D%/unit/import-llmservingsim.c $(import_fixture)
+shipped_fixture = %D%/shipped_fixture.c %D%/shipped_fixture.h
+%C%_unit_roofline_SOURCES = %D%/unit/roofline.c $(shipped_fixture)
+%C%_unit_roofline_tables_SOURCES = %D%/unit/roofline-tables.c $(shipped_fixture)
+%C%_unit_server_memory_SOURCES = %D%/unit/server-memory.c $(shipped_fixture)
+%C%_unit_defaults_SOURCES = %D%/unit/defaults.c $(shipped_fixture)
 trace_fixture = %D%/trace_fixture.c %D%/trace_fixture.h
 %C%_unit_traces_SOURCES = %D%/unit/traces.c $(trace_fixture)
 %C%_unit_trace_binary_SOURCES = %D%/unit/trace-binary.c $(trace_fixture)
@@ -262,7 +267,7 @@ TESTS += %D%/kernels/attention-emulated %D%/kernels/emulator %D%/kernels/emulato
   %D%/emulator/fibers.cc %D%/emulator/fibers.h \
   %D%/emulator/kernels/device.h %D%/emulator/kernels/device_sm90.h %D%/emulator/kv_copy.cc \
   %D%/emulator/kv_copy_methods.cc %D%/emulator/norm.cc %D%/emulator/operand.cc %D%/emulator/operand.h \
-  %D%/emulator/paged_kv.cc %D%/emulator/phase_barrier.cc %D%/emulator/sampling.cc %D%/emulator/stream.cc \
+  %D%/emulator/paged_kv.cc %D%/emulator/phase_barrier.cc %D%/emulator/sampling.cc %D%/emulator/shared_memory.cc %D%/emulator/shared_memory.h %D%/emulator/stream.cc \
   %D%/emulator/streams.cc %D%/emulator/streams.h \
   %D%/emulator/transformer.cc %D%/emulator/vector_types.h %D%/emulator/warp.cc %D%/emulator/warpgroup.cc
 # The GPU's device of live/ runs in it too.
@@ -282,15 +287,25 @@ check_PROGRAMS += %D%/emulated-gpu
 %C%_emulated_gpu_SOURCES = %D%/emulated-gpu.c
 %C%_emulated_gpu_CPPFLAGS = $(emulator_cppflags)
 %C%_emulated_gpu_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
-# And the calibration's GPU, with steps as spillway-gpu runs them. It exports a management library to
-# itself.
-check_PROGRAMS += %D%/kernels/bench-emulated
-TESTS += %D%/kernels/bench-emulated
-%C%_kernels_bench_emulated_SOURCES = \
-  %D%/kernels/bench-emulated.c $(calib_gpu_sources) $(step_runner_gpu) %D%/emulator/bench.cc
+# And the calibration's GPU, with steps as spillway-gpu runs them.
+check_LIBRARIES += %D%/libemulated-bench.a
+check_PROGRAMS += %D%/kernels/bench-emulated %D%/kernels/calibration-emulated %D%/kernels/nvml-emulated
+TESTS += %D%/kernels/calibration-emulated %D%/kernels/bench-emulated %D%/kernels/nvml-emulated
+%C%_libemulated_bench_a_CPPFLAGS = $(emulator_cppflags)
+%C%_libemulated_bench_a_SOURCES = \
+  $(calib_gpu_sources) $(step_runner_gpu) %D%/emulator/bench.cc %D%/bench_fixture.c %D%/bench_fixture.h
+emulated_bench_ldadd = %D%/libemulated-bench.a %D%/libemulated-live.a $(emulator_ldadd)
+%C%_kernels_bench_emulated_SOURCES = %D%/kernels/bench-emulated.c
 %C%_kernels_bench_emulated_CPPFLAGS = $(emulator_cppflags)
-%C%_kernels_bench_emulated_LDFLAGS = $(AM_LDFLAGS) -rdynamic
-%C%_kernels_bench_emulated_LDADD = %D%/libemulated-live.a $(emulator_ldadd)
+%C%_kernels_bench_emulated_LDADD = $(emulated_bench_ldadd)
+%C%_kernels_calibration_emulated_SOURCES = %D%/kernels/calibration-emulated.c
+%C%_kernels_calibration_emulated_CPPFLAGS = $(emulator_cppflags)
+%C%_kernels_calibration_emulated_LDADD = $(emulated_bench_ldadd)
+# It exports a management library to itself.
+%C%_kernels_nvml_emulated_SOURCES = %D%/kernels/nvml-emulated.c
+%C%_kernels_nvml_emulated_CPPFLAGS = $(emulator_cppflags)
+%C%_kernels_nvml_emulated_LDFLAGS = $(AM_LDFLAGS) -rdynamic
+%C%_kernels_nvml_emulated_LDADD = $(emulated_bench_ldadd)
 # So does the self-check: every kernel's tiny cases, and damaged results that must be found.
 check_PROGRAMS += %D%/kernels/selfcheck-emulated
 TESTS += %D%/kernels/selfcheck-emulated

@@ -125,6 +125,13 @@ def test_own_results():
         "input_sequence_length": {"unit": "tokens", "avg": 300}, "output_sequence_length": {"unit": "tokens", "avg": 50},
         "input_config": {"endpoint": {"model_names": ["meta-llama/Llama-3.1-8B"]}, "loadgen": {"concurrency": 4}}}))
 
+    with open("aiperf.json") as file:
+        aiperf = json.load(file)
+    aiperf["input_config"] = {"models": {"items": [{"name": "meta-llama/Llama-3.1-8B"}]}, "phases": [
+        {"name": "warmup", "concurrency": 1}, {"name": "profiling", "type": "concurrency", "concurrency": 4, "requests": 40}]}
+    write("phases.json", json.dumps(aiperf))
+    write("unsaid.json", json.dumps({**aiperf, "input_config": {"models": {"items": [{"name": "meta-llama/Llama-3.1-8B"}]}}}))
+
     def mean(value):
         return {"successful": {"mean": value}}
     write("guidellm.json", json.dumps({"args": {"model": "meta-llama/Llama-3.1-8B"}, "benchmarks": [{
@@ -132,9 +139,16 @@ def test_own_results():
             "request_totals": {"successful": 40}, "time_to_first_token_ms": mean(result["mean_ttft_ms"]),
             "inter_token_latency_ms": mean(result["mean_tpot_ms"]), "prompt_token_count": mean(300),
             "output_token_count": mean(50)}} for strategy in ({"type_": "concurrent", "streams": 4}, {"type_": "odd"})]}))
-    found, groups = points("vllm.json", "detailed.json", "aiperf.json", "guidellm.json", *card)
-    check_equal(list(found), ["vllm.json", "detailed.json", "aiperf.json", "guidellm.json:1", "guidellm.json:2"])
-    for name in ("vllm.json", "detailed.json", "aiperf.json", "guidellm.json:1"):
+    with open("guidellm.json") as file:
+        guidellm = json.load(file)
+    requests = [{"request_start_time": 1e9 + i, "prompt_tokens": 300, "output_tokens": 50, "time_to_first_token_ms": 40,
+                 "inter_token_latency_ms": 5} for i in range(40)]
+    write("requests.json", json.dumps({**guidellm, "benchmarks": [{**guidellm["benchmarks"][0], "requests": {"successful": requests}}]}))
+    found, groups = points("vllm.json", "detailed.json", "aiperf.json", "guidellm.json", "phases.json", "requests.json", "unsaid.json", *card)
+    check_equal(list(found), ["vllm.json", "detailed.json", "aiperf.json", "guidellm.json:1", "guidellm.json:2", "phases.json",
+                              "requests.json:1", "unsaid.json"])
+    check("does not say how its requests were sent" in found["unsaid.json"]["refused"])
+    for name in ("vllm.json", "detailed.json", "aiperf.json", "guidellm.json:1", "phases.json", "requests.json:1"):
         check_equal(found[name]["refused"], None, name)
         check_close(found[name]["predicted_ttft_ms"], result["mean_ttft_ms"], name, 1e-6)
         check_close(found[name]["predicted_tpot_ms"], result["mean_tpot_ms"], name, 1e-6)

@@ -39,10 +39,19 @@ results_mend_json(char *text, gsize bytes)
   }
 }
 
+/* GuideLLM's document: benchmarks, each with its requests. */
+static gboolean
+is_guidellm(const json_t *object)
+{
+  const json_t *first = json_array_get(json_object_get(object, "benchmarks"), 0);
+
+  return json_object_get(json_object_get(first, "requests"), "successful") != NULL;
+}
+
 gboolean
 results_is_run(const json_t *object)
 {
-  return json_is_array(json_object_get(object, "input_lens")) ||
+  return is_guidellm(object) || json_is_array(json_object_get(object, "input_lens")) ||
          (json_object_get(object, "completed") != NULL &&
           json_object_get(object, "duration") != NULL &&
           json_object_get(object, "total_input_tokens") != NULL);
@@ -121,12 +130,71 @@ read_rate(const json_t *object)
   return isfinite(value) && value > 0 ? value : 0;
 }
 
+static double
+number_of(const json_t *object, const char *key)
+{
+  const json_t *value = json_object_get(object, key);
+
+  return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+/* One of GuideLLM's requests. Its inter_token_latency_ms is between tokens, the first left out. */
+static gboolean
+read_guidellm_request(const json_t *object, gsize i, ResultRun *run, ResultRequest *request,
+                      GError **error)
+{
+  const json_t *start = json_object_get(object, "request_start_time");
+  double gap_s = number_of(object, "inter_token_latency_ms") / 1000;
+
+  if (start == NULL)
+    start = json_object_get(object, "start_time"); /* until 0.3 */
+  if (!read_tokens(json_object_get(object, "prompt_tokens"), "requests.successful.prompt_tokens", i,
+                   &request->prompt_tokens, error) ||
+      !read_tokens(json_object_get(object, "output_tokens"), "requests.successful.output_tokens", i,
+                   &request->output_tokens, error) ||
+      !read_start(start, run, i, request, error))
+    return FALSE;
+  request->ttft_s = number_of(object, "time_to_first_token_ms") / 1000;
+  request->e2e_s =
+      request->ttft_s + (request->output_tokens > 1 ? gap_s * (request->output_tokens - 1) : 0);
+  return TRUE;
+}
+
+static gboolean
+read_guidellm(const json_t *object, ResultRun *run, GError **error)
+{
+  const json_t *benchmarks = json_object_get(object, "benchmarks"), *requests, *one;
+  gsize n = json_array_size(benchmarks), i;
+
+  *run = (ResultRun){.has_starts = TRUE};
+  if (n != 1)
+    return fail(error,
+                "%" G_GSIZE_FORMAT " benchmarks, expected one in a file.\nKeep the first: jq "
+                "'.benchmarks |= .[0:1]' FILE",
+                n);
+  requests =
+      json_object_get(json_object_get(json_array_get(benchmarks, 0), "requests"), "successful");
+  if (json_array_size(requests) == 0)
+    return fail(error, "a benchmark without its requests (requests.successful)");
+  run->requests = g_array_new(FALSE, FALSE, sizeof(ResultRequest));
+  json_array_foreach(requests, i, one)
+  {
+    ResultRequest request = {.start_ps = -1};
+    if (!read_guidellm_request(one, i, run, &request, error))
+      return FALSE;
+    g_array_append_val(run->requests, request);
+  }
+  return TRUE;
+}
+
 gboolean
 results_read_run(const json_t *object, ResultRun *run, GError **error)
 {
   const json_t *prompts = json_object_get(object, "input_lens"), *outputs, *ttfts, *itls, *starts;
   gsize n = json_array_size(prompts);
 
+  if (is_guidellm(object))
+    return read_guidellm(object, run, error);
   *run = (ResultRun){.request_rate = read_rate(object)};
   if (!json_is_array(prompts) || !json_is_array(json_object_get(object, "output_lens")))
     return fail(error, "a benchmark's summary without its requests' lengths (input_lens, "

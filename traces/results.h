@@ -1,7 +1,7 @@
 /* What serving benchmarks write of their requests, out of parsed JSON: lengths, and times where
  * the file has them. Two families: one object a run with arrays (`vllm bench serve` with
- * --save-detailed, sglang.bench_serving with --output-details), and one object a request (AIPerf's
- * profile_export.jsonl). As traces they are traces/run_result.c and traces/aiperf.c; as what a
+ * --save-detailed, sglang.bench_serving with --output-details) or with an object a request (GuideLLM's
+ * benchmarks.json of one benchmark), and one object a request (AIPerf's profile_export.jsonl). As traces they are traces/run_result.c and traces/aiperf.c; as what a
  * server did, `--against`.
  */
 #pragma once

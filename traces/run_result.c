@@ -1,8 +1,8 @@
-/* The form "bench-result": what `vllm bench serve --save-result --save-detailed` or
- * `sglang.bench_serving --output-file --output-details` wrote of one run, an object with arrays of
- * lengths and, in later versions, start times in seconds of the client's clock. A run without them
- * arrives evenly spaced at the rate that the client sent at, or all at once, and a note says so.
- * Failed requests, which have no output, are skipped; ids are places in the arrays.
+/* The form "bench-result": what `vllm bench serve --save-result --save-detailed`,
+ * `sglang.bench_serving --output-file --output-details` or GuideLLM wrote of one run, an object
+ * with arrays of lengths and, in later versions, start times in seconds of the client's clock. A
+ * run without them arrives evenly spaced at the rate that the client sent at, or all at once, and a
+ * note says so. Failed requests, which have no output, are skipped; ids are places in the arrays.
  */
 #include "jsonl.h"
 #include "results.h"
@@ -12,9 +12,11 @@ sniff(const TraceFormat *self, const char *line, const char *end)
 {
   static const char *const keys[] = {"duration", "completed", "total_input_tokens", NULL};
   static const char *const arrays[] = {"input_lens", "output_lens", NULL};
+  static const char *const guidellm[] = {"benchmarks", "requests", "successful", NULL};
 
   (void)self;
-  return jsonl_sniff(line, end, keys) || jsonl_sniff(line, end, arrays);
+  return jsonl_sniff(line, end, keys) || jsonl_sniff(line, end, arrays) ||
+         jsonl_sniff(line, end, guidellm);
 }
 
 static void
@@ -77,8 +79,8 @@ read_row(const TraceFormat *self, TraceReader *reader, const char *line, const c
 
 const TraceFormat trace_format_run_result = {
     .name = "bench-result",
-    .help = "a run's result of vllm bench serve or sglang.bench_serving (read only)",
-    .shape = "JSON with input_lens, output_lens[, start_times]",
+    .help = "a run's result of vllm bench serve, SGLang or GuideLLM (read only)",
+    .shape = "JSON with input_lens, output_lens[, start_times], or benchmarks of requests",
     .time_unit = "seconds",
     .flags = TRACE_TIME_ABSOLUTE | TRACE_SKIPS_EMPTY | TRACE_KEEPS_IDS,
     .sniff = sniff,

@@ -177,69 +177,58 @@ read_tokens(const Mixer *mixer, double n, double c)
   return n + c;
 }
 
-/* Tokens that decodes read in such a layer, and decodes that read one more in the next step. */
-static guint64
-class_visible(const AttentionClass *class, const DecodeContexts *contexts, guint32 *growing)
-{
-  if (class->window.tokens > 0)
-    return decode_contexts_visible(contexts, &class->window, growing);
-  *growing = contexts->count;
-  return contexts->sum;
-}
-
-static gint64
-class_prefill_ps(const Roofline *self, const AttentionClass *class, CostChunk chunk)
-{
-  double n = chunk.tokens, c = chunk.cached_tokens, read = read_tokens(&class->mixer, n, c);
-  double pairs = layer_attention_pairs(&class->mixer, n, c) + n * self->prefill_ramp_tokens / 2;
-
-  return roofline_round_ps(MAX(pairs * class->prefill_pair_ps, read * class->prefill_token_ps) +
-                           c * class->prefill_decompress_ps);
-}
-
-static gint64
+static inline gint64
 prefill_ps(const Roofline *self, CostChunk chunk)
 {
-  gint64 total_ps =
-      self->recurrent_sequence_ps + product_ps(self->recurrent_token_ps, chunk.tokens);
+  double n = chunk.tokens, c = chunk.cached_tokens;
+  gint64 total_ps = 0;
 
-  for (guint i = 0; i < self->n_classes; i++)
-    total_ps = MIN(total_ps + class_prefill_ps(self, &self->classes[i], chunk), COST_MAX_PS);
+  if (self->has_recurrent)
+    total_ps = self->recurrent_sequence_ps + product_ps(self->recurrent_token_ps, chunk.tokens);
+  for (guint i = 0; i < self->n_classes; i++) {
+    const AttentionClass *class = &self->classes[i];
+    double read = read_tokens(&class->mixer, n, c);
+    double pairs = mixer_pairs(&class->mixer, n, c) + n * self->prefill_ramp_tokens / 2;
+    double class_ps = MAX(pairs * class->prefill_pair_ps, read * class->prefill_token_ps) +
+                      c * class->prefill_decompress_ps;
+    total_ps = MIN(total_ps + roofline_round_ps(class_ps), COST_MAX_PS);
+  }
+  return total_ps;
+}
+
+/* Attention of decodes, but for its fixed time. *growth_ps: what each repeat takes longer than the
+ * one before, as contexts grow by one token. */
+static gint64
+decode_ps(const Roofline *self, const DecodeContexts *contexts, gint64 *growth_ps)
+{
+  gint64 total_ps = 0;
+
+  if (self->has_recurrent)
+    total_ps = product_ps(self->recurrent_sequence_ps + self->recurrent_token_ps, contexts->count);
+  *growth_ps = 0;
+  for (guint i = 0; i < self->n_classes; i++) {
+    const AttentionClass *class = &self->classes[i];
+    guint32 growing = contexts->count;
+    guint64 seen = class->window.tokens == 0
+                       ? contexts->sum
+                       : decode_contexts_visible(contexts, &class->window, &growing);
+    total_ps = MIN(total_ps + product_ps(class->decode_token_ps, seen), COST_MAX_PS);
+    *growth_ps = MIN(*growth_ps + product_ps(class->decode_token_ps, growing), COST_MAX_PS);
+  }
   return total_ps;
 }
 
 /* One kernel a layer serves prefills and decodes: the fixed time counts once. */
 static gint64
-attention_ps(const Roofline *self, const CostShape *shape)
+attention_ps(const Roofline *self, const CostShape *shape, gint64 decodes_ps)
 {
-  gint64 total_ps =
-      product_ps(self->recurrent_sequence_ps + self->recurrent_token_ps, shape->contexts.count);
-  guint32 growing;
+  gint64 total_ps = decodes_ps;
 
-  for (guint i = 0; i < self->n_classes; i++)
-    total_ps =
-        MIN(total_ps + product_ps(self->classes[i].decode_token_ps,
-                                  class_visible(&self->classes[i], &shape->contexts, &growing)),
-            COST_MAX_PS);
   for (guint32 i = 0; i < shape->n_prefills; i++)
     total_ps = MIN(total_ps + prefill_ps(self, shape->prefills[i]), COST_MAX_PS);
   if (shape->n_prefills > 0)
     return total_ps + self->prefill_fixed_ps;
   return shape->contexts.count > 0 ? total_ps + self->decode_fixed_ps : total_ps;
-}
-
-/* What each repeat takes longer than the one before: contexts grow by one token. */
-static gint64
-growth_ps(const Roofline *self, const DecodeContexts *contexts)
-{
-  gint64 total_ps = 0;
-
-  for (guint i = 0; i < self->n_classes; i++) {
-    guint32 growing;
-    class_visible(&self->classes[i], contexts, &growing);
-    total_ps = MIN(total_ps + product_ps(self->classes[i].decode_token_ps, growing), COST_MAX_PS);
-  }
-  return total_ps;
 }
 
 static gint64
@@ -270,10 +259,13 @@ roofline_exchange_ps(const CostModel *base, guint64 tokens)
 static gint64
 comm_ps(const Roofline *self, guint64 tokens)
 {
-  gint64 around = product_ps(self->comm[0].token_ps, tokens) + self->comm[0].fixed_ps;
-  gint64 direct = product_ps(self->comm[1].token_ps, tokens) + self->comm[1].fixed_ps;
+  const CommWay *around = &self->comm[0], *direct = &self->comm[1];
 
-  return MIN(around, direct) + roofline_exchange_ps(&self->base, tokens);
+  if (around->token_ps == 0 && around->fixed_ps == 0)
+    return roofline_exchange_ps(&self->base, tokens);
+  return MIN(product_ps(around->token_ps, tokens) + around->fixed_ps,
+             product_ps(direct->token_ps, tokens) + direct->fixed_ps) +
+         roofline_exchange_ps(&self->base, tokens);
 }
 
 gboolean
@@ -283,17 +275,16 @@ roofline_is_captured(CapturedKind captured, guint64 captured_tokens, const CostS
   return tokens <= captured_tokens && (captured == CAPTURED_STEPS || shape->n_prefills == 0);
 }
 
-void
-roofline_step_without(CostModel *base, const CostShape *shape, guint32 repeat, guint covered,
-                      CostPiece *piece)
+static inline void
+step_without(Roofline *self, const CostShape *shape, guint32 repeat, guint covered,
+             CostPiece *piece)
 {
-  Roofline *self = (Roofline *)base;
   guint64 tokens = shape->contexts.count;
+  gint64 decodes_ps = decode_ps(self, &shape->contexts, &piece->growth_ps);
 
   for (guint32 i = 0; i < shape->n_prefills; i++)
     tokens += shape->prefills[i].tokens;
   piece->steps = repeat;
-  piece->growth_ps = growth_ps(self, &shape->contexts);
   if (!(covered & 1 << COST_HEAD))
     piece->base_ps[COST_HEAD] = head_ps(self, shape->sampled);
   if (!(covered & 1 << COST_HOST))
@@ -302,25 +293,31 @@ roofline_step_without(CostModel *base, const CostShape *shape, guint32 repeat, g
         (roofline_is_captured(self->captured, self->captured_tokens, shape, tokens)
              ? 0
              : self->host_eager_ps);
-  piece->base_ps[COST_SWAP_OUT] = roofline_copy_ps(base, COPY_OUT, shape->copy_out_blocks);
-  piece->base_ps[COST_SWAP_IN] = roofline_copy_ps(base, COPY_IN, shape->copy_in_blocks);
+  piece->base_ps[COST_SWAP_OUT] = roofline_copy_ps(&self->base, COPY_OUT, shape->copy_out_blocks);
+  piece->base_ps[COST_SWAP_IN] = roofline_copy_ps(&self->base, COPY_IN, shape->copy_in_blocks);
   if (tokens == 0)
     return;
   if (!(covered & 1 << COST_LINEAR))
     piece->base_ps[COST_LINEAR] = linear_ps(self, tokens);
   if (!(covered & 1 << COST_ATTENTION))
-    piece->base_ps[COST_ATTENTION] = attention_ps(self, shape);
+    piece->base_ps[COST_ATTENTION] = attention_ps(self, shape, decodes_ps);
   piece->base_ps[COST_ELEMENTWISE] =
       product_ps(self->elementwise_token_ps, tokens) + self->elementwise_fixed_ps;
   piece->base_ps[COST_COMM] = comm_ps(self, tokens);
 }
 
 void
-roofline_wait_for_host(const CostModel *base, const CostShape *shape, CostPiece *piece)
+roofline_step_without(CostModel *base, const CostShape *shape, guint32 repeat, guint covered,
+                      CostPiece *piece)
 {
-  const Roofline *self = (const Roofline *)base;
+  step_without((Roofline *)base, shape, repeat, covered, piece);
+}
+
+static inline void
+wait_for_host(const Roofline *self, const CostShape *shape, CostPiece *piece)
+{
   gint64 work_ps = self->work_ps + product_ps(self->work_sequence_ps, shape->sequences);
-  gint64 wait_ps = work_ps - cost_piece_total_ps(piece);
+  gint64 wait_ps = work_ps > 0 ? work_ps - cost_piece_total_ps(piece) : 0;
 
   if (wait_ps <= 0)
     return;
@@ -328,11 +325,17 @@ roofline_wait_for_host(const CostModel *base, const CostShape *shape, CostPiece 
   piece->steps = 1;
 }
 
+void
+roofline_wait_for_host(const CostModel *base, const CostShape *shape, CostPiece *piece)
+{
+  wait_for_host((const Roofline *)base, shape, piece);
+}
+
 static void
 roofline_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece)
 {
-  roofline_step_without(base, shape, repeat, 0, piece);
-  roofline_wait_for_host(base, shape, piece);
+  step_without((Roofline *)base, shape, repeat, 0, piece);
+  wait_for_host((const Roofline *)base, shape, piece);
 }
 
 static void
@@ -344,6 +347,7 @@ roofline_free(CostModel *base)
 
 static const CostModelClass roofline_class = {
     .name = "roofline",
+    .measures_nothing = TRUE,
     .step = roofline_step,
     .copy_ps = roofline_copy_ps,
     .contention = roofline_contention,

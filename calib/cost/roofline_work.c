@@ -132,6 +132,7 @@ add_recurrent(Roofline *self, const Layer *layer, guint32 tp, double peak)
   double bytes = 2.0 * (double)layer_state_bytes(layer, tp);
   double flops = layer_attention_flops(layer, 1, 0) / tp;
 
+  self->has_recurrent = TRUE;
   self->recurrent_sequence_ps +=
       roofline_round_ps(layer->count * roofline_memory_ps(&self->device, &self->what_if, bytes,
                                                           self->device.decode_efficiency));

@@ -60,6 +60,7 @@ typedef struct {
 
   guint n_classes;
   AttentionClass classes[ATTENTION_CLASSES];
+  gboolean has_recurrent;
   gint64 recurrent_token_ps, recurrent_sequence_ps;
   gint64 decode_fixed_ps, prefill_fixed_ps;
   double prefill_ramp_tokens;

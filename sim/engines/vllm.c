@@ -281,8 +281,8 @@ note_pace(const VllmDecision *d, VllmPace *pace)
 void
 vllm_schedule(Scheduler *self, Step *step)
 {
-  gboolean alone = scheduler_unfinished(self) <= 1;
-  gboolean unlimited = alone && vllm_has_rule(self, RULE_LONE_REQUEST_UNLIMITED);
+  gboolean unlimited =
+      vllm_has_rule(self, RULE_LONE_REQUEST_UNLIMITED) && scheduler_unfinished(self) <= 1;
   VllmPace *pace = self->state;
   VllmDecision d = {
       .self = self,
@@ -297,7 +297,8 @@ vllm_schedule(Scheduler *self, Step *step)
   vllm_join_returned(&d);
   if (step->victims->len == 0 && d.owed_blocks == 0) {
     stable = vllm_schedule_swapped(&d);
-    if (self->swapped.length == 0 && vllm_schedule_held(&d))
+    if (self->swapped.length == 0 && (self->held.length == 0 || vllm_schedule_held(&d)) &&
+        self->waiting.length > 0)
       stable = vllm_schedule_waiting(&d);
   }
   note_pace(&d, pace);

@@ -26,6 +26,7 @@ typedef struct {
   guint32 waiting;        /* requests that are to come before the victim returns, or behind it */
   guint32 step_tokens;    /* the token budget of a step */
   DecodeContexts decodes; /* of what decoded when the step was decided; only where needs_decodes */
+  gint64 decodes_ps;      /* what they take (price.h), for who asks for many prices; 0: not known */
   CopyLoad copies;
   CostModel *cost;        /* NULL where the executor has none */
   const PolicyValues *options;

@@ -19,6 +19,12 @@ step_ps(const OverflowQuery *query, const CostChunk *chunk)
 }
 
 gint64
+price_decodes_ps(const OverflowQuery *query)
+{
+  return query->cost != NULL ? step_ps(query, NULL) : 0;
+}
+
+gint64
 price_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached)
 {
   guint32 room = query->step_tokens - MIN(query->step_tokens - 1, query->decodes.count);
@@ -26,7 +32,7 @@ price_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached)
 
   if (query->cost == NULL || tokens == 0)
     return tokens;
-  idle_ps = step_ps(query, NULL);
+  idle_ps = query->decodes_ps > 0 ? query->decodes_ps : price_decodes_ps(query);
   for (guint32 done = 0; done < tokens; done += MIN(room, tokens - done)) {
     const CostChunk chunk = {.tokens = MIN(room, tokens - done), .cached_tokens = cached + done};
     /* A chunk can break a padded batch up, and so seem to save time. */

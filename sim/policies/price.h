@@ -10,6 +10,9 @@
 
 #include "overflow.h"
 
+/* What a step of the decodes alone takes. */
+gint64 price_decodes_ps(const OverflowQuery *query);
+
 /* Computing `tokens` after `cached` more. Without a cost model: as if each token took 1 ps. */
 gint64 price_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached);
 

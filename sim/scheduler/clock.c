@@ -6,20 +6,11 @@
  * many blocks is in the clock's due lists, so repeats are bounded without stepping through them;
  * the executor then runs as many as fit before the next arrival.
  */
+#include "sim/array.h"
 #include "sim/scheduler.h"
 
 /* More repeats than this in one step would only risk an overflow of the closed-form sums. */
 #define REPEAT_MAX 65536
-
-Sequence *
-scheduler_first_loose(const Scheduler *self)
-{
-  Sequence *loose = NULL;
-
-  for (Sequence *s = self->running.tail; s != NULL && !s->in_clock; s = s->previous)
-    loose = s;
-  return loose;
-}
 
 gboolean
 scheduler_take_due(Scheduler *self, Sequence *member)
@@ -88,14 +79,12 @@ scheduler_note_supplied(Scheduler *self)
 void
 scheduler_run_members(Scheduler *self, Step *step)
 {
-  const DecodeContexts contexts = decode_clock_contexts(&self->clock);
-
   step->clocked = self->clock.count;
   step->clocked_at = step->entries->len;
   step->n_sequences += step->clocked;
   step->n_decodes += step->clocked;
   step->n_tokens += step->clocked;
-  decode_contexts_join(&step->contexts, &contexts);
+  decode_clock_add_contexts(&self->clock, &step->contexts);
   step->ticks = step->clocked > 0;
 }
 
@@ -178,12 +167,12 @@ ticks_left(const Scheduler *self, const Sequence *sequence)
 }
 
 void
-scheduler_join_clock(Scheduler *self, Step *step)
+scheduler_join_entries(Scheduler *self, Step *step)
 {
   Sequence *loose = NULL, *next;
 
   /* Members take blocks and give none back. */
-  if (!self->stride || self->pool.groups != NULL || step->clocked_at == step->entries->len ||
+  if (!self->stride || self->pool.groups != NULL ||
       g_array_index(step->entries, StepEntry, step->clocked_at).kind != ENTRY_DECODE)
     return;
   loose = scheduler_first_loose(self);
@@ -210,12 +199,13 @@ static void
 count_growth(Scheduler *self, Step *step, guint64 repeats)
 {
   guint32 places = (guint32)MIN(step->block_size, repeats - 1), grown = 0;
-  guint32 place = (guint32)((self->clock.ticks + 1) % step->block_size);
+  const DueList *first = self->clock.due, *end = first + step->block_size;
+  const DueList *due = decode_clock_due(&self->clock, 1);
 
   for (guint32 i = 0; i < places; i++) {
-    grown += self->clock.due[place].length;
+    grown += due->length;
     step->grown[i] = grown;
-    place = place + 1 == step->block_size ? 0 : place + 1;
+    due = due + 1 == end ? first : due + 1;
   }
 }
 
@@ -279,8 +269,8 @@ scheduler_tick(Scheduler *self, Step *step, guint32 repeats)
     sequence->ending = TRUE;
     sequence->in_flight = sequence->computing = self->config.async_scheduling;
     note_registered(self, sequence);
-    g_ptr_array_add(self->ended_in_flight, sequence);
-    g_ptr_array_add(step->ending, sequence);
+    POINTER_PUSH(self->ended_in_flight, &self->ended_room, sequence);
+    POINTER_PUSH(step->ending, &step->ending_room, sequence);
   }
   self->tick_in_flight = TRUE;
 }

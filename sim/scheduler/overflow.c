@@ -12,8 +12,9 @@
 DecodeContexts
 scheduler_running_decodes(Scheduler *self)
 {
-  DecodeContexts contexts = decode_clock_contexts(&self->clock);
+  DecodeContexts contexts = {.windows = self->config.windows};
 
+  decode_clock_add_contexts(&self->clock, &contexts);
   for (const Sequence *s = scheduler_first_loose(self); s != NULL; s = s->next)
     if (!s->ending && s->stage == STAGE_DECODE)
       decode_contexts_add(&contexts, s->computed_tokens + 1);
@@ -135,13 +136,6 @@ keep(Scheduler *self, Sequence *victim)
     return;
   self->kept_blocks += victim->blocks;
   g_ptr_array_add(self->keepers, victim);
-}
-
-void
-scheduler_take_kept(Scheduler *self, Sequence *sequence)
-{
-  if (self->keepers->len > 0 && g_ptr_array_remove(self->keepers, sequence))
-    self->kept_blocks -= sequence->blocks;
 }
 
 /* What stays is its first blocks; it computes the rest again. */
@@ -268,7 +262,7 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
 }
 
 guint32
-scheduler_available_blocks(const Scheduler *self, const Sequence *sequence)
+scheduler_available_beside_kept(const Scheduler *self, const Sequence *sequence)
 {
   guint32 own = 0;
 
@@ -280,7 +274,7 @@ scheduler_available_blocks(const Scheduler *self, const Sequence *sequence)
 
 /* The sequence, which waits, gives back the last `blocks` of what it keeps. */
 static void
-shed(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks)
+shed_last(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks)
 {
   const StepShed record = {.request = sequence->request, .blocks = blocks};
   guint32 left = sequence->blocks - blocks, left_tokens = left * self->config.block_size;
@@ -295,7 +289,7 @@ shed(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks)
 }
 
 gboolean
-scheduler_free_up(Scheduler *self, Step *step, const Sequence *sequence, guint32 blocks)
+scheduler_shed(Scheduler *self, Step *step, const Sequence *sequence, guint32 blocks)
 {
   for (guint i = 0; i < self->keepers->len && self->pool.free_blocks < blocks;) {
     Sequence *keeper = g_ptr_array_index(self->keepers, i);
@@ -303,7 +297,7 @@ scheduler_free_up(Scheduler *self, Step *step, const Sequence *sequence, guint32
       i++;
       continue;
     }
-    shed(self, step, keeper, MIN(keeper->blocks, blocks - self->pool.free_blocks));
+    shed_last(self, step, keeper, MIN(keeper->blocks, blocks - self->pool.free_blocks));
     if (keeper->blocks == 0)
       g_ptr_array_remove_index(self->keepers, i);
   }

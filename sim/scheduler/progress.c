@@ -52,7 +52,7 @@ advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
   sequence->ending = sequence->generated_tokens >= sequence->output_limit ||
                      sequence_length(sequence) >= scheduler_longest_length(self);
   if (sequence->ending)
-    g_ptr_array_add(self->ended_in_flight, sequence);
+    POINTER_PUSH(self->ended_in_flight, &self->ended_room, sequence);
   return TRUE;
 }
 
@@ -94,7 +94,7 @@ scheduler_advance(Scheduler *self, Step *step, guint32 repeats, gint64 start_ps)
   return tokens;
 }
 
-static void
+static inline void
 add_gap(Scheduler *self, gint64 gap_ps, guint32 count)
 {
   ARRAY_PUSH(self->gaps, &self->gaps_room, TokenGap, (TokenGap){gap_ps, count});
@@ -184,8 +184,6 @@ note_tokens(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_p
 static void
 finish(Scheduler *self, Sequence *sequence, gint64 end_ps)
 {
-  if (sequence == NULL || !sequence->ending || sequence->ended || sequence->flights > 0)
-    return;
   scheduler_note_finished(self, sequence);
   leave(self, sequence, STATUS_FINISHED, end_ps);
   if (self->class->finished != NULL)
@@ -199,14 +197,21 @@ finish(Scheduler *self, Sequence *sequence, gint64 end_ps)
   pool_release_host(&self->pool, sequence);
 }
 
+static inline void
+finish_if_ending(Scheduler *self, Sequence *sequence, gint64 end_ps)
+{
+  if (sequence != NULL && sequence->ending && !sequence->ended && sequence->flights == 0)
+    finish(self, sequence, end_ps);
+}
+
 /* One of a settled step's entries. */
-static void
+static inline void
 settle_entry(Scheduler *self, const Step *step, guint i, gint64 end_ps)
 {
   const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
   Sequence *sequence = g_ptr_array_index(step->sequences, i);
 
-  finish(self, sequence, end_ps);
+  finish_if_ending(self, sequence, end_ps);
   if (self->class->prefilled != NULL && sequence != NULL && entry->samples &&
       entry->kind != ENTRY_DECODE && !sequence->ended && !lost_token(self, sequence))
     self->class->prefilled(self, sequence);
@@ -222,7 +227,7 @@ scheduler_settle(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 
   for (; i < step->clocked_at; i++)
     settle_entry(self, step, i, end_ps);
   for (guint j = 0; j < step->ending->len; j++)
-    finish(self, g_ptr_array_index(step->ending, j), end_ps);
+    finish_if_ending(self, g_ptr_array_index(step->ending, j), end_ps);
   for (; i < step->sequences->len; i++)
     settle_entry(self, step, i, end_ps);
   self->in_flight = FALSE;

@@ -114,6 +114,19 @@ set_range(ServerPoint *point, const json_t *object)
                    fmax(floor(output * ratio), 1), output);
 }
 
+/* The requests of the file, at the pace that was set, all at once without. */
+static void
+set_trace(ServerPoint *point, const char *path)
+{
+  gboolean has_rate = FALSE;
+
+  for (guint i = 0; i < point->options->len; i += 2)
+    has_rate |= g_str_equal(point->options->pdata[i], "request-rate");
+  server_point_set(point, "trace", "%s", path);
+  if (!has_rate)
+    server_point_set(point, "request-rate", "inf");
+}
+
 static void
 read_run(ServerPoint *point, const json_t *object, const char *path, const char *folder,
          gboolean is_alone)
@@ -131,13 +144,10 @@ read_run(ServerPoint *point, const json_t *object, const char *path, const char 
   point->published_tpot_ms = number_at(object, "mean_tpot_ms");
   set_pace(point, number_at(object, "max_concurrency"), number_at(object, "request_rate"),
            number_at(object, "burstiness"));
-  if (is_alone && json_is_array(json_object_get(object, "input_lens"))) {
-    server_point_set(point, "trace", "%s", path);
-    if (positive(number_at(object, "request_rate")) == 0)
-      server_point_set(point, "request-rate", "inf");
-  } else {
+  if (is_alone && json_is_array(json_object_get(object, "input_lens")))
+    set_trace(point, path);
+  else
     set_range(point, object);
-  }
 }
 
 static double
@@ -152,19 +162,42 @@ average(const json_t *object, const char *metric, double unit_ms)
   return value * unit_ms;
 }
 
+/* The phase that was measured: of newer versions one of input_config.phases, of older ones all
+ * there is, loadgen. */
+static const json_t *
+aiperf_load(const json_t *object)
+{
+  const json_t *phases = at(object, "input_config.phases"), *phase;
+  gsize i;
+
+  json_array_foreach(phases, i, phase)
+  {
+    if (g_strcmp0(text_at(phase, "name"), "profiling") == 0)
+      return phase;
+  }
+  return at(object, "input_config.loadgen");
+}
+
 static void
 read_aiperf(ServerPoint *point, const json_t *object, const char *folder)
 {
   const json_t *models = at(object, "input_config.endpoint.model_names");
   const char *model = json_string_value(json_array_get(models, 0));
+  const json_t *load = aiperf_load(object);
+  double rate = number_at(load, "rate"); /* request_rate in older versions */
 
+  if (model == NULL)
+    model = text_at(json_array_get(at(object, "input_config.models.items"), 0), "name");
+  if (isnan(rate))
+    rate = number_at(load, "request_rate");
   if (model != NULL)
     server_point_set_model(point, model, folder, "", "");
   server_point_set_engine(point, "vllm", "");
   point->published_ttft_ms = average(object, "time_to_first_token", 1);
   point->published_tpot_ms = average(object, "inter_token_latency", 1);
-  set_pace(point, number_at(object, "input_config.loadgen.concurrency"),
-           number_at(object, "input_config.loadgen.request_rate"), 1);
+  set_pace(point, number_at(load, "concurrency"), rate, 1);
+  if (positive(number_at(load, "concurrency")) == 0 && positive(rate) == 0)
+    server_point_refuse(point, "the file does not say how its requests were sent");
   set_lengths(point, number_at(object, "request_count.avg"),
               number_at(object, "input_sequence_length.avg"),
               number_at(object, "output_sequence_length.avg"));
@@ -196,7 +229,8 @@ set_strategy(ServerPoint *point, const json_t *benchmark)
 }
 
 static void
-read_guidellm(ServerPoint *point, const json_t *benchmark, const json_t *root, const char *folder)
+read_guidellm(ServerPoint *point, const json_t *benchmark, const json_t *root, const char *path,
+              const char *folder)
 {
   const json_t *metrics = json_object_get(benchmark, "metrics");
   const char *model = text_at(benchmark, "config.backend.model");
@@ -216,8 +250,12 @@ read_guidellm(ServerPoint *point, const json_t *benchmark, const json_t *root, c
   set_strategy(point, benchmark);
   if (isnan(requests))
     requests = number_at(benchmark, "request_totals.successful");
-  set_lengths(point, requests, number_at(metrics, "prompt_token_count.successful.mean"),
-              number_at(metrics, "output_token_count.successful.mean"));
+  if (json_array_size(json_object_get(root, "benchmarks")) == 1 &&
+      json_array_size(at(benchmark, "requests.successful")) > 0)
+    set_trace(point, path);
+  else
+    set_lengths(point, requests, number_at(metrics, "prompt_token_count.successful.mean"),
+                number_at(metrics, "output_token_count.successful.mean"));
 }
 
 static ServerPoint *
@@ -262,7 +300,8 @@ read_object(const json_t *object, const char *path, const char *folder, guint nu
       json_object_get(json_array_get(benchmarks, 0), "metrics") == NULL)
     return FALSE;
   for (guint i = 0; i < json_array_size(benchmarks); i++)
-    read_guidellm(add_point(points, path, i + 1), json_array_get(benchmarks, i), object, folder);
+    read_guidellm(add_point(points, path, i + 1), json_array_get(benchmarks, i), object, path,
+                  folder);
   return TRUE;
 }
 

@@ -1,14 +1,14 @@
-/* Thread blocks as fibers, their meetings, barriers, shared memory and asynchronous copies. */
+/* Thread blocks as fibers, their meetings and barriers. */
 #include "tests/emulator/emulator.h"
 
 #include "tests/emulator/card.h"
 #include "tests/emulator/fibers.h"
+#include "tests/emulator/shared_memory.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <vector>
 
@@ -19,21 +19,9 @@ namespace
 {
 
 enum {
-  MAX_THREADS = 1024,
   MAX_WARPS = MAX_THREADS / WARP_LANES,
-  ARENA_BYTES = 256 * 1024,
-  MAX_SHARED_BYTES = 227 * 1024,
-  FIRST_SHARED_ADDRESS = 1024,
-  SHARED_ALIGNMENT = 1024,
-  POISON = 0xff, /* NaN in every type */
-  VECTOR_BYTES = 16,
   RUN_AHEAD = 64, /* warp operations, in the mean */
   STRAY = 16,     /* of so many waits, one lets another warp go on */
-};
-
-struct Copy {
-  void *to;
-  const void *from; /* null: zeros */
 };
 
 /* Lanes that wait for each other in one operation. */
@@ -53,9 +41,6 @@ struct Thread {
   fibers::Fiber *fiber;
   dim3 place;
   bool polls; /* for what another thread must do */
-  std::vector<Copy> copies;
-  std::vector<size_t> groups; /* how many copies each has, oldest first */
-  bool unfenced;              /* wrote what products of a warpgroup may not see yet */
 };
 
 struct Machine {
@@ -66,11 +51,7 @@ struct Machine {
   uint32_t ready[MAX_WARPS]; /* lanes that can run */
   unsigned num_threads, num_warps, num_left;
   unsigned running;
-  bool unfenced; /* a thread told others of what it had not fenced */
   Place place;
-  unsigned char *arena; /* before a guard page */
-  unsigned char *shared;
-  size_t shared_bytes, slack_bytes;
   uint64_t random;
   const std::function<void()> *body;
 } machine;
@@ -240,39 +221,13 @@ complete(Barrier *barrier)
 }
 
 void
-make_arena(void)
-{
-  const size_t guard_bytes = 64 * 1024;
-  unsigned char *memory = (unsigned char *)mmap(nullptr, guard_bytes + ARENA_BYTES + guard_bytes,
-                                                PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-  if (memory == MAP_FAILED || mprotect(memory + guard_bytes, ARENA_BYTES, PROT_READ | PROT_WRITE))
-    fail("no memory for the shared memory");
-  machine.arena = memory + guard_bytes;
-}
-
-/* Its end is at the guard page, but for what the alignment of its start takes. */
-void
-place_shared_memory(size_t num_bytes)
-{
-  if (num_bytes > MAX_SHARED_BYTES)
-    fail("%zu bytes of shared memory; a thread block has no more than %d", num_bytes,
-         MAX_SHARED_BYTES);
-  machine.shared_bytes = num_bytes;
-  machine.slack_bytes = (SHARED_ALIGNMENT - num_bytes % SHARED_ALIGNMENT) % SHARED_ALIGNMENT;
-  machine.shared = machine.arena + ARENA_BYTES - num_bytes - machine.slack_bytes;
-}
-
-void
 prepare(const dim3 &block, size_t shared_bytes)
 {
   machine.num_threads = block.x * block.y * block.z;
   machine.num_warps = (machine.num_threads + WARP_LANES - 1) / WARP_LANES;
-  if (machine.arena == nullptr) {
+  if (machine.home == nullptr)
     machine.home = fibers::adopt();
-    make_arena();
-  }
-  place_shared_memory(shared_bytes);
+  shared_memory_place(shared_bytes);
   for (unsigned i = 0; i < machine.num_threads; i++) {
     Thread *thread = &machine.threads[i];
     thread->place = dim3(i % block.x, i / block.x % block.y, i / (block.x * block.y));
@@ -284,10 +239,7 @@ prepare(const dim3 &block, size_t shared_bytes)
 void
 check_after_block(void)
 {
-  for (size_t i = 0; i < machine.slack_bytes; i++)
-    if (machine.shared[machine.shared_bytes + i] != POISON)
-      fail("something wrote byte %zu of %zu of shared memory", machine.shared_bytes + i,
-           machine.shared_bytes);
+  shared_memory_end_block();
   for (unsigned id = 0; id < NAMED_BARRIERS; id++)
     if (machine.barriers[id].arrived > 0)
       fail("barrier %u was left with %u of %u threads", id, machine.barriers[id].arrived,
@@ -298,16 +250,10 @@ check_after_block(void)
 void
 run_block(void)
 {
-  memset(machine.shared, POISON, machine.shared_bytes + machine.slack_bytes);
-  machine.unfenced = false;
+  shared_memory_begin_block(machine.num_threads);
   machine.num_left = machine.num_threads;
-  for (unsigned i = 0; i < machine.num_threads; i++) {
-    Thread *thread = &machine.threads[i];
-    thread->copies.clear();
-    thread->groups.assign(1, 0);
-    thread->unfenced = false;
+  for (unsigned i = 0; i < machine.num_threads; i++)
     set_ready(i);
-  }
   machine.running = MAX_THREADS;
   run_thread((unsigned)(draw() % machine.num_threads));
   check_after_block();
@@ -333,6 +279,12 @@ const Place &
 place(void)
 {
   return machine.place;
+}
+
+unsigned
+running_thread(void)
+{
+  return machine.running;
 }
 
 cudaError_t
@@ -422,103 +374,6 @@ wake_waiters(void)
       set_ready(thread);
   if (draw() % 2 == 0)
     stray();
-}
-
-void
-tell_others(void)
-{
-  machine.unfenced |= machine.threads[machine.running].unfenced;
-}
-
-unsigned char *
-shared_memory(void)
-{
-  return machine.shared;
-}
-
-uint32_t
-shared_address(const void *at)
-{
-  return FIRST_SHARED_ADDRESS + (uint32_t)((const unsigned char *)at - machine.shared);
-}
-
-unsigned char *
-shared_place(uint32_t address)
-{
-  return machine.shared + address - FIRST_SHARED_ADDRESS;
-}
-
-void
-load_shared(uint32_t address, void *to, size_t num_bytes)
-{
-  const int64_t first = (int64_t)address - FIRST_SHARED_ADDRESS;
-
-  if (first < 0 || first + (int64_t)num_bytes > (int64_t)machine.shared_bytes)
-    fail("byte %lld of %zu of shared memory is read", (long long)first, machine.shared_bytes);
-  memcpy(to, machine.shared + first, num_bytes);
-}
-
-void
-check_vector(const void *at, size_t num_bytes, const char *what)
-{
-  if ((uintptr_t)at % num_bytes != 0)
-    fail("%s of %zu bytes at %p, which is no multiple of that", what, num_bytes, at);
-}
-
-void
-copy_async(void *to, const void *from, bool valid)
-{
-  Thread *thread = &machine.threads[machine.running];
-  const unsigned char *begin = (const unsigned char *)to;
-
-  check_vector(to, VECTOR_BYTES, "copy");
-  check_vector(from, VECTOR_BYTES, "copy");
-  if (begin < machine.shared || begin + VECTOR_BYTES > machine.shared + machine.shared_bytes)
-    fail("a copy to byte %td of %zu of shared memory", begin - machine.shared,
-         machine.shared_bytes);
-  memset(to, POISON, VECTOR_BYTES);
-  thread->copies.push_back({to, valid ? from : nullptr});
-  thread->groups.back()++;
-}
-
-void
-copy_async_commit(void)
-{
-  machine.threads[machine.running].groups.push_back(0);
-}
-
-/* The last group is the open one, which no wait completes. */
-void
-copy_async_wait(size_t pending_groups)
-{
-  Thread *thread = &machine.threads[machine.running];
-  size_t done = 0;
-
-  while (thread->groups.size() > pending_groups + 1) {
-    for (size_t end = done + thread->groups.front(); done < end; done++) {
-      const Copy &copy = thread->copies[done];
-      if (copy.from != nullptr)
-        memcpy(copy.to, copy.from, VECTOR_BYTES);
-      else
-        memset(copy.to, 0, VECTOR_BYTES);
-      thread->unfenced = true;
-    }
-    thread->groups.erase(thread->groups.begin());
-  }
-  thread->copies.erase(thread->copies.begin(), thread->copies.begin() + (ptrdiff_t)done);
-}
-
-void
-fence_async(void)
-{
-  machine.threads[machine.running].unfenced = false;
-}
-
-void
-check_fenced(void)
-{
-  if (machine.unfenced || machine.threads[machine.running].unfenced)
-    fail("a product of a warpgroup after copies that no fence made visible to it");
 }
 
 } // namespace emulator

@@ -1,25 +1,12 @@
 /* What an engine does by default: each version's batch sizes by card, as its own EngineArgs has
  * them, and the share of memory. */
 #include "scenario/engine_defaults.h"
-
-static Device *
-card(const char *name)
-{
-  const char *root = g_getenv("SPILLWAY_SRCDIR");
-  g_autofree char *file = g_strconcat(name, ".ini", NULL);
-  g_autofree char *path =
-      g_build_filename(root != NULL ? root : ".", "calib", "devices", file, NULL);
-  g_autoptr(GError) error = NULL;
-  Device *device = device_read(path, name, &error);
-
-  g_assert_no_error(error);
-  return device;
-}
+#include "tests/shipped_fixture.h"
 
 static EngineDefaults
 defaults(const char *scheduler, const char *name, gboolean offline)
 {
-  g_autoptr(Device) device = name != NULL ? card(name) : NULL;
+  g_autoptr(Device) device = name != NULL ? shipped_device(name) : NULL;
   const EngineSetup setup = {scheduler_class_from_name(scheduler, NULL), device, offline};
 
   return engine_defaults_find(&setup);

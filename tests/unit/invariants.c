@@ -377,10 +377,11 @@ add_queue(const Scheduler *scheduler, const SequenceQueue *queue, guint32 *gpu, 
 static void
 check_clock(Scheduler *scheduler)
 {
-  DecodeContexts contexts = decode_clock_contexts(&scheduler->clock);
+  DecodeContexts contexts = {.windows = scheduler->config.windows};
   DecodeContexts expected = {.windows = scheduler->config.windows};
   gboolean loose = FALSE;
 
+  decode_clock_add_contexts(&scheduler->clock, &contexts);
   for (const Sequence *s = scheduler->running.head; s != NULL; s = s->next) {
     if (s->in_clock)
       decode_contexts_add(&expected, decode_clock_tokens(&scheduler->clock, s) + 1);

@@ -6,6 +6,7 @@
 #include "files/input.h"
 
 #include "sim/units.h"
+#include "tests/shipped_fixture.h"
 
 #include <math.h>
 #include <string.h>
@@ -16,19 +17,6 @@ data_path(const char *file)
   const char *shared = g_getenv("SPILLWAY_SHARED");
 
   return g_build_filename(shared != NULL ? shared : "../shared", "data", "profiles", file, NULL);
-}
-
-static Device *
-shipped_device(const char *name)
-{
-  const char *root = g_getenv("SPILLWAY_SRCDIR");
-  g_autofree char *file = g_strconcat(name, ".ini", NULL);
-  g_autofree char *path = g_build_filename(root != NULL ? root : ".", "calib/devices", file, NULL);
-  g_autoptr(GError) error = NULL;
-  Device *device = device_read(path, name, &error);
-
-  g_assert_no_error(error);
-  return device;
 }
 
 static const WeightFormat plain = {.name = "bfloat16", .bits = 16};

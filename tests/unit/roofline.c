@@ -3,8 +3,8 @@
 #include "calib/cost/pool_size.h"
 #include "calib/cost/experts.h"
 #include "calib/cost/roofline.h"
-#include "models/model_config.h"
 #include "sim/units.h"
+#include "tests/shipped_fixture.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -16,37 +16,6 @@ static const char *const device_names[] = {
 static const char *const model_names[] = {
     "llama-2-7b", "opt-13b", "llama-3.1-8b", "mixtral-8x7b", "qwen2.5-0.5b", "qwen3-30b-a3b",
 };
-
-static char *
-source_path(const char *folder, const char *name, const char *suffix)
-{
-  const char *root = g_getenv("SPILLWAY_SRCDIR");
-  g_autofree char *file = g_strconcat(name, suffix, NULL);
-
-  return g_build_filename(root != NULL ? root : ".", folder, file, NULL);
-}
-
-static Device *
-shipped_device(const char *name)
-{
-  g_autofree char *path = source_path("calib/devices", name, ".ini");
-  g_autoptr(GError) error = NULL;
-  Device *device = device_read(path, name, &error);
-
-  g_assert_no_error(error);
-  return device;
-}
-
-static Model *
-shipped_model(const char *name)
-{
-  g_autofree char *path = source_path("models", name, ".json");
-  g_autoptr(GError) error = NULL;
-  Model *model = model_config_read(path, name, &error);
-
-  g_assert_no_error(error);
-  return model;
-}
 
 /* Read once, for all tests. */
 static const Host *

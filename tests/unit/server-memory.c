@@ -2,40 +2,9 @@
  * tokens of KV that it had left. */
 #include "calib/cost/pool_size.h"
 
-#include "models/model_config.h"
+#include "tests/shipped_fixture.h"
 
 #define GIB (1024.0 * 1024 * 1024)
-
-static char *
-source_path(const char *folder, const char *name, const char *suffix)
-{
-  const char *root = g_getenv("SPILLWAY_SRCDIR");
-  g_autofree char *file = g_strconcat(name, suffix, NULL);
-
-  return g_build_filename(root != NULL ? root : ".", folder, file, NULL);
-}
-
-static Device *
-card(const char *name)
-{
-  g_autofree char *path = source_path("calib/devices", name, ".ini");
-  g_autoptr(GError) error = NULL;
-  Device *device = device_read(path, name, &error);
-
-  g_assert_no_error(error);
-  return device;
-}
-
-static Model *
-shipped(const char *name)
-{
-  g_autofree char *path = source_path("models", name, ".json");
-  g_autoptr(GError) error = NULL;
-  Model *model = model_config_read(path, name, &error);
-
-  g_assert_no_error(error);
-  return model;
-}
 
 /* A log: what was started, and what it said. */
 typedef struct {
@@ -79,8 +48,8 @@ test_logs(void)
 {
   for (guint i = 0; i < G_N_ELEMENTS(logs); i++) {
     const Log *log = &logs[i];
-    g_autoptr(Device) device = card(log->card);
-    g_autoptr(Model) model = shipped(log->model);
+    g_autoptr(Device) device = shipped_device(log->card);
+    g_autoptr(Model) model = shipped_model(log->model);
     PoolSize pool = pool_of(log, device, model);
     double tokens = (double)pool.num_gpu_blocks * 16;
 
@@ -98,8 +67,8 @@ static ServerMemory
 memory_of(const char *name, const char *model_name, guint32 version, guint32 tp, guint32 tokens,
           guint32 seqs)
 {
-  g_autoptr(Device) device = card(name);
-  g_autoptr(Model) model = shipped(model_name);
+  g_autoptr(Device) device = shipped_device(name);
+  g_autoptr(Model) model = shipped_model(model_name);
   const ServerSetup setup = {device, model, version, tp, tokens, seqs};
 
   return server_memory_find(&setup);

@@ -18,12 +18,16 @@ price_at_ps(const OverflowQuery *query, guint32 drop_blocks)
  * but for steps in what products cost, that of a valley. Of two that cost the same it drops less.
  */
 static OverflowPlan
-plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
+plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *asked)
 {
+  OverflowQuery priced = *asked;
+  const OverflowQuery *query = &priced;
   guint32 blocks = query->victim->blocks, tries = (guint32)query->options->of[CUTS];
   guint32 best = blocks;
-  gint64 least_ps = price_at_ps(query, blocks);
+  gint64 least_ps;
 
+  priced.decodes_ps = price_decodes_ps(asked); /* once for all cuts */
+  least_ps = price_at_ps(query, blocks);
   for (guint32 i = 0; i < tries; i++) {
     guint32 drop = (guint32)((guint64)blocks * i / tries);
     gint64 price_ps;
