@@ -146,23 +146,23 @@ def claim_rows(whole):
             percent(statistics.median(gains)), percent(min(gains)), percent(max(gains)), 100 * limit,
             sum(g >= limit for g in gains), sum(g <= -limit for g in gains), len(gains))
 
-    def cached(point):
-        return point["engine"] == "vllm"
+    def vllm(kind, policy, where):
+        return told(gains_of(whole, kind, policy, lambda p: p["engine"] != "sglang" and where(p)))
 
-    free = lambda where: gains_of(whole, "overflow", "swap-free", where)
+    for name, engine in (("vLLM, with prefix caching", "vllm"), ("vLLM, without", "vllm:uncached"), ("vLLM 0.6", "vllm-0.6"), ("SGLang", "sglang")):
+        yield ("recomputing is always fine" if engine == "vllm" else "", "what free copies (a bound) gain over it: %s" % name,
+               told(gains_of(whole, "overflow", "swap-free", lambda p, engine=engine: p["engine"] == engine)))
     longest = max(whole["prompt_tokens"])
-    yield ("recomputing is always fine", "what free copies (a bound) gain over it, with prefix caching", told(free(cached)))
-    yield ("", "without prefix caching", told(free(lambda p: not cached(p))))
     for name, where in (("long prompts (%d)" % longest, lambda p: p["prompt_tokens"] == longest),
                         ("short ones (%d)" % min(whole["prompt_tokens"]), lambda p: p["prompt_tokens"] == min(whole["prompt_tokens"])),
                         ("long outputs (%d)" % max(whole["output_tokens"]), lambda p: p["output_tokens"] == max(whole["output_tokens"])),
                         ("a link of 8 times", lambda p: p["link"] == max(whole["links"])),
                         ("a link of a quarter", lambda p: p["link"] == min(whole["links"]))):
         yield ("swapping wins for long sequences" if name.startswith("long p") else "", "swap, %s" % name,
-               told(gains_of(whole, "overflow", "swap", where)))
+               vllm("overflow", "swap", where))
     for pressure in whole["pressures"]:
         yield ("a small watermark buys most" if pressure == whole["pressures"][0] else "", "watermark, pressure %g" % pressure,
-               told(gains_of(whole, "admission", "watermark", lambda p, pressure=pressure: p["pressure"] == pressure)))
+               vllm("admission", "watermark", lambda p, pressure=pressure: p["pressure"] == pressure))
     yield ("", "of the best admission's gain, where one counts: the share that the watermark gets", watermark_share(whole))
     for link in whole["links"]:
         yield ("native offload helps latency" if link == whole["links"][0] else "", "offload, link %g" % link,
@@ -171,7 +171,7 @@ def claim_rows(whole):
 
 def watermark_share(whole):
     at = next(i for i, c in enumerate(whole["choices"]) if c["policy"] == "watermark")
-    points = [p for p in whole["points"] if not p["trace"] and p["gains"] and best_of(whole, p, "admission")[2]]
+    points = [p for p in whole["points"] if not p["trace"] and p["gains"] and p["engine"] != "sglang" and best_of(whole, p, "admission")[2]]
     shares = [max(0, p["gains"][at][0]) / best_of(whole, p, "admission")[1] for p in points]
     return "median %.0f %% at %d points" % (100 * statistics.median(shares), len(points))
 

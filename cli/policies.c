@@ -148,7 +148,8 @@ parse_reals(const char *text, const char *option, double min, double max, GError
   return g_steal_pointer(&values);
 }
 
-static const char * or (const char *text, const char *fallback)
+static const char *
+or_else(const char *text, const char *fallback)
 {
   return text != NULL ? text : fallback;
 }
@@ -159,25 +160,26 @@ parse_prompts(const char *text, GError **error)
 {
   if (g_strcmp0(text, "none") == 0)
     return g_array_new(FALSE, FALSE, sizeof(double));
-  return parse_reals(or (text, "256,1024,4096"), "--prompts", 2, 1e6, error);
+  return parse_reals(or_else(text, "256,1024,4096"), "--prompts", 2, 1e6, error);
 }
 
 static gboolean
 parse_axes(const PoliciesOptions *o, MapRequest *r, GError **error)
 {
-  r->device = g_strdup(or (o->device, "h100-sxm"));
-  return (r->engines = parse_names(or (o->engines, "vllm,vllm:uncached,vllm-0.6"), "--engines",
-                                   error)) != NULL &&
+  r->device = g_strdup(or_else(o->device, "h100-sxm"));
+  return (r->engines = parse_names(or_else(o->engines, "vllm,vllm:uncached,vllm-0.6,sglang"),
+                                   "--engines", error)) != NULL &&
          check_engines(r->engines, error) &&
          (r->models =
-              parse_names(or (o->models, "yarn-llama-2-7b-64k,llama-3.1-8b,llama-3.1-8b:fp8"),
+              parse_names(or_else(o->models, "yarn-llama-2-7b-64k,llama-3.1-8b,llama-3.1-8b:fp8"),
                           "--models", error)) != NULL &&
-         (r->links = parse_reals(or (o->links, "0.25,1,8"), "--links", 1e-3, 1e3, error)) != NULL &&
-         (r->pressures =
-              parse_reals(or (o->pressures, "1.25,2,4"), "--pressures", 1, 100, error)) != NULL &&
+         (r->links = parse_reals(or_else(o->links, "0.25,1,8"), "--links", 1e-3, 1e3, error)) !=
+             NULL &&
+         (r->pressures = parse_reals(or_else(o->pressures, "1.25,2,4"), "--pressures", 1, 100,
+                                     error)) != NULL &&
          (r->prompts = parse_prompts(o->prompts, error)) != NULL &&
-         (r->outputs = parse_reals(or (o->outputs, "64,256,1024"), "--outputs", 2, 1e6, error)) !=
-             NULL;
+         (r->outputs =
+              parse_reals(or_else(o->outputs, "64,256,1024"), "--outputs", 2, 1e6, error)) != NULL;
 }
 
 /* Shipped ones, unless others are named; "none" leaves them out. */
@@ -330,7 +332,7 @@ command_study_policies(int argc, char **argv)
        "a shipped device or profile, or the file of one (default h100-sxm)", "NAME"},
       {"engines", 0, 0, G_OPTION_ARG_STRING, &o.engines,
        "schedulers, of which :uncached is without prefix caching (default "
-       "vllm,vllm:uncached,vllm-0.6)",
+       "vllm,vllm:uncached,vllm-0.6,sglang)",
        "LIST"},
       {"models", 0, 0, G_OPTION_ARG_STRING, &o.models,
        "models, with :fp8 or another type of their KV cache (default "

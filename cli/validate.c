@@ -177,6 +177,7 @@ read_costs(Validate *v, GError **error)
     settings_set(settings, "what-if", "host=0", NULL);
   for (guint i = 0; i < G_N_ELEMENTS(computed); i++)
     g_hash_table_remove(settings->given, computed[i]);
+  settings->overlap_copies = FALSE; /* the GPU's is inside a step */
   v->model_scenario = scenario_new(settings, "validate", TRUE, error);
   if (v->model_scenario == NULL)
     return FALSE;

@@ -282,7 +282,8 @@ add_peak(Table *table, const char *label, guint32 peak_blocks, guint32 num_block
   table_add(table, "");
 }
 
-/* For copies beside the steps. sum: the device's; NULL: of many at once, which is no share of it. */
+/* For copies beside the steps. sum: the device's; NULL: of many at once, which is no share of it.
+ */
 static void
 add_wait(Table *table, const char *label, gint64 time_ps, const Summary *sum)
 {

@@ -247,10 +247,9 @@ resolver_check(const Resolver *r, GError **error)
     return resolver_refuse(error, "--tensor-parallel-size: the executor %s computes on one device",
                            s->executor->name);
   if (s->executor == &executor_cpu &&
-      (r->settings->overlap_copies || resolver_given(r, "copy-method") ||
-       resolver_given(r, "host-memory")))
-    return resolver_refuse(error, "--copy-method, --overlap-copies and --host-memory mean nothing "
-                                  "to the executor cpu");
+      (resolver_given(r, "copy-method") || resolver_given(r, "host-memory")))
+    return resolver_refuse(error,
+                           "--copy-method and --host-memory mean nothing to the executor cpu");
   if (resolver_given(r, "record-steps") && r->settings->output == NULL)
     return resolver_refuse(error, "--record-steps needs -o FILE.db, where the steps are kept");
   note_what_ifs(r);

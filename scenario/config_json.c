@@ -96,6 +96,7 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
                           : json_real(s->gpu_memory_utilization));
   json_object_set_new(object, "swap_space", text_or_null(settings->swap_space));
   json_object_set_new(object, "overlap_copies", json_boolean(c->overlap_copies));
+  json_object_set_new(object, "swap_ahead", json_integer(c->swap_ahead_blocks));
   json_object_set_new(object, "num_offload_blocks", json_integer(c->num_offload_blocks));
   json_object_set_new(object, "kv_offloading_size",
                       c->num_offload_blocks > 0 ? text_or_null(settings->kv_offloading_size)

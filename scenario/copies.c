@@ -4,14 +4,43 @@
 #include "resolver.h"
 #include "sim/executor_replay.h"
 
+/* --swap-ahead, where copies are beside the steps. */
+static gboolean
+take_swap_ahead(Resolver *r, GError **error)
+{
+  Scenario *s = r->scenario;
+
+  if (r->settings->swap_ahead == 0)
+    return TRUE;
+  if (s->config.victim->rank != NULL)
+    return resolver_refuse(error,
+                           "--swap-ahead: the engine's next victims are known, those of "
+                           "--victim %s only when one is due",
+                           s->config.victim->base.name);
+  if (s->config.kv_groups.n_kinds > 0)
+    return resolver_refuse(error,
+                           "--swap-ahead: the pool of %s is shared by groups of layers, whose "
+                           "blocks are given back before a sequence is evicted",
+                           s->model->name);
+  s->config.swap_ahead_blocks = (guint32)r->settings->swap_ahead;
+  return TRUE;
+}
+
 gboolean
 resolver_copies(Resolver *r, GError **error)
 {
   Scenario *s = r->scenario;
   const char *overflow = s->config.overflow->base.name;
 
+  if (r->settings->swap_ahead > 0 && (!r->settings->overlap_copies || s->executor == &executor_gpu))
+    return resolver_refuse(error,
+                           "--swap-ahead needs --overlap-copies, and copies beside the steps: "
+                           "the executors model and unit have them");
   if (!r->settings->overlap_copies || s->executor == &executor_gpu)
     return TRUE;
+  if (s->executor == &executor_cpu)
+    return resolver_refuse(error, "--overlap-copies: the executor cpu copies before it computes; "
+                                  "model and unit copy beside the steps, gpu inside them");
   if (s->executor == &executor_replay)
     return resolver_refuse(error, "--overlap-copies: the executor replay knows steps' durations, "
                                   "and none of copies beside them; model and unit can");
@@ -24,5 +53,5 @@ resolver_copies(Resolver *r, GError **error)
     resolver_note(r, "--overlap-copies changes nothing: --overflow %s copies nothing", overflow);
   else
     s->config.overlap_copies = TRUE;
-  return TRUE;
+  return !s->config.overlap_copies || take_swap_ahead(r, error);
 }

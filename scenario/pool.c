@@ -8,8 +8,8 @@
 /* Prefix caching has a record of each block, 24 bytes; no card holds as many blocks. */
 #define MAX_CACHED_BLOCKS (1u << 24)
 
-/* Why blocks are counted for all layers alike, as half a sentence; NULL: groups are counted, and the
- * prefix cache keeps states where it is on. */
+/* Why blocks are counted for all layers alike, as half a sentence; NULL: groups are counted, and
+ * the prefix cache keeps states where it is on. */
 static const char *
 reason_for_one_group(const Resolver *r, KvGroups *groups)
 {
@@ -234,7 +234,8 @@ resolver_tier(Resolver *r, GError **error)
                            c->overflow->base.name);
   if (!r->scenario->executor->bare_scheduler)
     resolver_note(r, "copies of native offload run beside the steps, and slow them by their share "
-                     "of the memory's bandwidth: modelled, not measured");
+                     "of the memory's bandwidth, where no profile's table `beside` says more: "
+                     "modelled, not measured");
   return TRUE;
 }
 

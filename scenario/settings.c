@@ -179,6 +179,10 @@ const SettingsOption settings_options[] = {
      "copy swapped blocks beside the steps, on a link with a queue each way, not as part of them "
      "(from vllm-0.8); gpu: beside the computation of a step where order allows, not before it",
      0},
+    {"swap-ahead", GROUP_COST, KIND_COUNT, AT(swap_ahead), 0, COUNT_MAX, "N",
+     "with --overlap-copies: copy blocks of the next victims ahead of need, so that N are free, or "
+     "are free as soon as they are evicted (default 0)",
+     0},
     {"what-if", GROUP_COST, KIND_TEXT, AT(what_if), 0, 0, "LIST",
      "scale or switch off costs, e.g. h2d=2x,copy-launch=0,hbm=1.4x,flops=1.5x,host=0", 0},
     {"unit-copy-steps", GROUP_COST, KIND_COUNT, AT(unit_copy_steps), 0, 1000000, "N",

@@ -91,6 +91,7 @@ typedef struct {
   double top_p;
   char *copy_method;
   gboolean overlap_copies;
+  guint64 swap_ahead;
   /* What comes out. */
   gboolean dry_run;
   char *format;

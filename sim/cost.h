@@ -97,9 +97,10 @@ void cost_model_step(CostModel *self, const CostShape *shape, guint32 repeat, Co
 gint64 cost_model_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks);
 CopyContention cost_model_contention(const CostModel *self, CopyDirection direction,
                                      gboolean prefills);
-/* By how much a step that computes for computes_ps is longer, where a copy of copy_ps (alone) begins
- * with it and both slow each other as long as both run. */
-gint64 copy_contention_step_ps(const CopyContention *contention, gint64 copy_ps, gint64 computes_ps);
+/* By how much a step that computes for computes_ps is longer, where a copy of copy_ps (alone)
+ * begins with it and both slow each other as long as both run. */
+gint64 copy_contention_step_ps(const CopyContention *contention, gint64 copy_ps,
+                               gint64 computes_ps);
 /* The time of computing `tokens` tokens after `cached_tokens` in a step of their own, host time
  * left out: what recomputing them costs. */
 gint64 cost_model_recompute_ps(CostModel *self, guint32 tokens, guint32 cached_tokens);

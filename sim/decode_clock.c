@@ -206,6 +206,7 @@ decode_clock_take_ended(DecodeClock *clock)
 guint64
 decode_clock_ticks_to_end(const DecodeClock *clock)
 {
+  g_assert(clock->count > 0);
   return clock->ends.events[0].ticks - clock->ticks;
 }
 

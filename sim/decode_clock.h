@@ -53,7 +53,7 @@ void decode_clock_init(DecodeClock *clock, guint32 block_size, const ContextWind
 void decode_clock_clear(DecodeClock *clock);
 
 /* A decode whose blocks hold the token of the coming tick joins, behind all members; it ends after
- * `tokens_left` ticks (at least 1). */
+ * `tokens_left` ticks. */
 void decode_clock_join(DecodeClock *clock, Sequence *sequence, guint32 tokens_left);
 /* A member leaves, its state brought up to date, but for a token that is not settled. */
 void decode_clock_leave(DecodeClock *clock, Sequence *sequence);
@@ -64,7 +64,7 @@ void decode_clock_tick(DecodeClock *clock, guint32 n);
 void decode_clock_settle(DecodeClock *clock, gint64 end_ps);
 /* A member that ended at this tick, which has left; NULL when there is none any more. */
 Sequence *decode_clock_take_ended(DecodeClock *clock);
-/* Ticks until the first ends; there must be a member. */
+/* Ticks until the first member ends. */
 guint64 decode_clock_ticks_to_end(const DecodeClock *clock);
 /* Ticks for which every member sees one token more at each, or the same at all: beyond them what a
  * window shows has a kink. G_MAXUINT64 where there is none. */

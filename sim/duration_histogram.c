@@ -72,6 +72,7 @@ duration_histogram_add(DurationHistogram *histogram, gint64 duration_ps, guint64
   guint bucket = shift * SUB_BUCKETS + (guint)(duration_ps >> shift);
   guint64 above_ps = (guint64)duration_ps & (((guint64)1 << shift) - 1);
 
+  g_assert(duration_ps >= 0);
   if (weight == 0)
     return;
   histogram->count[bucket] += weight;

@@ -13,7 +13,7 @@ typedef struct DurationHistogram DurationHistogram;
 DurationHistogram *duration_histogram_new(void);
 void duration_histogram_free(DurationHistogram *histogram);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DurationHistogram, duration_histogram_free)
-/* Counts `duration_ps` (not negative) `weight` times. */
+/* Counts a duration `weight` times. */
 void duration_histogram_add(DurationHistogram *histogram, gint64 duration_ps, guint64 weight);
 /* Counts first_ps, first_ps + growth_ps, … (n of them, rising) `weight` times each. */
 void duration_histogram_add_rising(DurationHistogram *histogram, gint64 first_ps, gint64 growth_ps,

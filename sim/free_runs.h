@@ -22,7 +22,7 @@ typedef struct FreeRuns FreeRuns;
 FreeRuns *free_runs_new(guint32 blocks, gboolean two_ended);
 void free_runs_free(FreeRuns *runs);
 
-/* `blocks` from the head, of which there must be as many. */
+/* `blocks` from the head. */
 void free_runs_take(FreeRuns *runs, guint32 blocks);
 /* The sequence's blocks join: as many of them as it has registered hold cached content, which it
  * will ask for if it comes_back. It has no run in the queue. */

@@ -47,6 +47,7 @@ libspillway_sim_a_SOURCES = \
   %D%/scheduler/classes.c \
   %D%/scheduler/clock.c \
   %D%/scheduler/admission.c \
+  %D%/scheduler/ahead.c \
   %D%/scheduler/copies.c \
   %D%/scheduler/progress.c \
   %D%/scheduler/overflow.c \

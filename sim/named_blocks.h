@@ -40,7 +40,7 @@ void named_blocks_register(NamedBlocks *blocks, guint32 id, guint64 key);
 
 /* Somebody more holds the block. */
 void named_blocks_hold(NamedBlocks *blocks, guint32 id);
-/* Takes the head of the free queue, of which there must be one; its content is lost. */
+/* Takes the head of the free queue, whose content is lost. */
 guint32 named_blocks_take(NamedBlocks *blocks);
 /* Somebody less holds the block. two_ended: one without content goes to the head of the queue, else
  * all go to its tail. Blocks that are given back in one go follow each other: *last_first is 0

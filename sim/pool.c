@@ -80,7 +80,8 @@ pool_lacks(const Pool *pool, const Sequence *sequence, guint32 settled, guint64 
     return group_cache_lacks(pool->group_cache, sequence, sequence->computed_tokens,
                              (guint32)tokens) -
            (gint64)group_cache_gone_blocks(pool->group_cache, sequence, settled);
-  lacks = (gint64)pool_step_blocks(pool, settled, sequence->computed_tokens, tokens) - sequence->blocks;
+  lacks =
+      (gint64)pool_step_blocks(pool, settled, sequence->computed_tokens, tokens) - sequence->blocks;
   return pool->groups != NULL ? lacks : MAX(lacks, 0);
 }
 
@@ -93,8 +94,8 @@ pool_extend(Pool *pool, Sequence *sequence, guint32 settled, guint64 tokens)
   if (pool->group_cache == NULL)
     return pool_grow(pool, sequence,
                      pool_step_blocks(pool, settled, sequence->computed_tokens, tokens));
-  lacks = group_cache_lacks(pool->group_cache, sequence, sequence->computed_tokens,
-                            (guint32)tokens);
+  lacks =
+      group_cache_lacks(pool->group_cache, sequence, sequence->computed_tokens, (guint32)tokens);
   if (lacks > pool->free_blocks)
     return FALSE;
   group_cache_take(pool->group_cache, sequence, sequence->computed_tokens, (guint32)tokens);
@@ -241,9 +242,6 @@ keeps_content(const Pool *pool)
 void
 pool_begin_swap_out(Pool *pool, Sequence *sequence, guint32 blocks, guint32 copied)
 {
-  g_assert(sequence->host_blocks == 0 && copied <= pool->host_free_blocks);
-  sequence->host_blocks = copied;
-  pool->host_free_blocks -= copied;
   sequence->leaving_blocks = keeps_content(pool) ? sequence->blocks : copied;
   pool->leaving_blocks += sequence->leaving_blocks;
   if (keeps_content(pool))
@@ -261,6 +259,14 @@ pool_end_swap_out(Pool *pool, Sequence *sequence)
   else
     pool->free_blocks += sequence->leaving_blocks;
   sequence->leaving_blocks = 0;
+}
+
+void
+pool_take_host(Pool *pool, Sequence *sequence, guint32 blocks)
+{
+  g_assert(blocks <= pool->host_free_blocks);
+  pool->host_free_blocks -= blocks;
+  sequence->host_blocks += blocks;
 }
 
 void

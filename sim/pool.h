@@ -50,8 +50,8 @@ pool_blocks_for(const Pool *pool, guint64 tokens)
   return (guint32)((tokens + pool->block_size - 1) / pool->block_size);
 }
 
-/* The same of a sequence that a step takes from `computed` tokens, of which `settled` are in no step
- * in flight, to `tokens`. */
+/* The same of a sequence that a step takes from `computed` tokens, of which `settled` are in no
+ * step in flight, to `tokens`. */
 static inline guint32
 pool_step_blocks(const Pool *pool, guint64 settled, guint64 computed, guint64 tokens)
 {
@@ -112,8 +112,8 @@ PoolPrefix pool_find_prefix(const Pool *pool, Sequence *sequence);
 /* Blocks that must be free for it to begin there and be taken to `tokens` in one step. */
 guint32 pool_admission_blocks(const Pool *pool, Sequence *sequence, const PoolPrefix *prefix,
                               guint64 tokens);
-/* Blocks that must be free for it to get there in steps, with in_flight_tokens under way at once; 0:
- * as if groups gave nothing back. */
+/* Blocks that must be free for it to get there in steps, with in_flight_tokens under way at once;
+ * 0: as if groups gave nothing back. */
 guint32 pool_whole_blocks(const Pool *pool, Sequence *sequence, const PoolPrefix *prefix,
                           guint64 tokens, guint32 in_flight_tokens);
 /* It takes what was found. */
@@ -134,10 +134,12 @@ void pool_shrink(Pool *pool, Sequence *sequence, guint32 blocks);
 /* It shrinks to its first `blocks` GPU blocks, and `copied` blocks of it are on the host, which
  * must have room unless the sequence's copies are free. */
 void pool_swap_out(Pool *pool, Sequence *sequence, guint32 blocks, guint32 copied);
-/* The same, where the blocks that are copied are still read: they are free, with prefix caching all
- * that it holds are, once pool_end_swap_out() is told. */
+/* It gives back all but its first `blocks` GPU blocks, of which `copied` are still read: they are
+ * free, with prefix caching all that it holds are, once pool_end_swap_out() is told. */
 void pool_begin_swap_out(Pool *pool, Sequence *sequence, guint32 blocks, guint32 copied);
 void pool_end_swap_out(Pool *pool, Sequence *sequence);
+/* Blocks of the host, which must be free, become its own. */
+void pool_take_host(Pool *pool, Sequence *sequence, guint32 blocks);
 /* Its host blocks are given up: what it needs on the GPU it took before. */
 void pool_release_host(Pool *pool, Sequence *sequence);
 /* `tokens` of the sequence are known and are, or will be in this step, in its blocks: with prefix

@@ -30,9 +30,9 @@ guint64 prefix_cache_key(PrefixCache *cache, Sequence *sequence, guint32 index);
  * to compute. *n_idle is how many of them are in the free queue. */
 guint32 prefix_cache_hits(PrefixCache *cache, Sequence *sequence, guint32 most, guint32 *n_idle);
 
-/* Gives a sequence that holds no block the first `n` blocks of its content; they must be hits. */
+/* Gives a sequence that holds no block the first `n` blocks of its content, which are hits. */
 void prefix_cache_share(PrefixCache *cache, Sequence *sequence, guint32 n);
-/* Takes `n` blocks from the head of the free queue, which must hold as many. */
+/* Takes `n` blocks from the head of the free queue. */
 void prefix_cache_take(PrefixCache *cache, Sequence *sequence, guint32 n);
 /* Registers the content of the sequence's full blocks: those below `tokens`. */
 void prefix_cache_register(PrefixCache *cache, Sequence *sequence, guint32 tokens);

@@ -16,6 +16,7 @@ static const double levels[] = {0.50, 0.90, 0.95, 0.99};
 void
 quantiles_ranks(guint64 n, guint64 ranks[QUANTILE_RANKS])
 {
+  g_assert(n > 0);
   for (guint i = 0; i < G_N_ELEMENTS(levels); i++) {
     guint64 rank = MIN((guint64)((double)(n - 1) * levels[i]), n - 1);
     ranks[2 * i] = rank;

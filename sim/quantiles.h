@@ -11,7 +11,7 @@ void quantiles_of(const GArray *values_ps, Quantiles *quantiles);
 /* Two for each of p50, p90, p95, p99. */
 enum { QUANTILE_RANKS = 8 };
 
-/* Which order statistics (from 0) the levels of n values lie between; n > 0. */
+/* Which order statistics (from 0) the levels of n values lie between. */
 void quantiles_ranks(guint64 n, guint64 ranks[QUANTILE_RANKS]);
 /* Sets the levels from those, in picoseconds. */
 void quantiles_set(Quantiles *quantiles, guint64 n, const double values_ps[QUANTILE_RANKS]);

@@ -41,11 +41,12 @@ typedef struct {
   double watermark;      /* share of the pool kept free on admission */
   gboolean chunked_prefill;
   ContextWindows windows; /* that the model's layers have */
-  KvGroups kv_groups; /* that share the pool; no kinds: one group */
+  KvGroups kv_groups;     /* that share the pool; no kinds: one group */
   gboolean prefix_caching;
   gboolean named_blocks; /* with prefix caching: the executor wants to know which block is whose */
   guint32 pipeline_parallel_size; /* stages, and steps in flight; 0 is 1 */
   guint32 layers;                 /* of the model, which they share; where there are several */
+  guint32 swap_ahead_blocks;      /* with overlap_copies: kept free by copies ahead of need */
   gboolean overlap_copies;        /* swapped blocks are copied beside the steps */
   gboolean async_scheduling;      /* a step is decided while the one before it runs */
   CapacityPolicy capacity_policy; /* TensorRT-LLM's */
@@ -318,12 +319,31 @@ guint32 scheduler_return_tokens(const Scheduler *self, const Sequence *sequence,
  * tokens. Notes the copies in the step. */
 void scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hits,
                           guint32 blocks, guint32 tokens);
-/* Copies beside the steps (scheduler/copies.c). The victim's host blocks are filled; the sequence's
- * are read, `blocks` of them. */
-void scheduler_begin_copy_out(Scheduler *self, Step *step, Sequence *victim);
+/* Copies beside the steps (scheduler/copies.c): `blocks` of the sequence's host blocks are filled,
+ * or read; a copy ahead takes them. */
+void scheduler_begin_copy_out(Scheduler *self, Step *step, Sequence *victim, guint32 blocks);
+void scheduler_begin_copy_ahead(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks);
 void scheduler_begin_copy_in(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks);
-/* The sequence ended before its copy was submitted: there is none, and its blocks are its own. */
-void scheduler_cancel_copy_out(Scheduler *self, Sequence *sequence);
+/* The sequence ended: what is not submitted is not made, and what a copy still reads is free when
+ * it has ended. */
+void scheduler_leave_copies(Scheduler *self, Sequence *sequence);
+/* Copies ahead of need (scheduler/ahead.c). For the end of a decision: begins them, and says how
+ * far the step may be repeated until there would be more to copy. */
+typedef struct {
+  guint32 reserve_blocks; /* that must stay free */
+  guint32 repeats;        /* at most */
+} AheadBound;
+AheadBound scheduler_copy_ahead(Scheduler *self, Step *step);
+/* Blocks behind those on the host that a victim computes again rather than wait for a copy. */
+#define AHEAD_REST_BLOCKS 2
+/* The victim, which has copies ahead, goes to the host with all of its blocks. Returns how many of
+ * them, the last ones, it computes again instead. */
+guint32 scheduler_swap_out_ahead(Scheduler *self, Step *step, Sequence *victim);
+/* None is under way: its copies ahead are given up. */
+void scheduler_forget_ahead(Scheduler *self, Sequence *sequence);
+/* Copies ahead of others than the victim give way until so many blocks of the host are free. FALSE:
+ * they are not. */
+gboolean scheduler_make_host_room(Scheduler *self, const Sequence *victim, guint32 blocks);
 /* For the loop: what is over by then has ended. TRUE if anything has. */
 gboolean scheduler_end_copies(Scheduler *self, gint64 by_ps);
 /* For scheduler.c: a decision tells what has ended; it was told, the step is on its way. */
@@ -366,7 +386,7 @@ scheduler_first_loose(const Scheduler *self)
 }
 /* A member that needs a block takes it. FALSE if there is none. */
 gboolean scheduler_take_due(Scheduler *self, Sequence *member);
-/* All members that need one do, of which there must be enough; then scheduler_note_supplied(). */
+/* All members that need one do; then scheduler_note_supplied(). */
 void scheduler_take_all_due(Scheduler *self);
 /* Every member has the block that it needs. */
 void scheduler_note_supplied(Scheduler *self);

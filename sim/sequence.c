@@ -26,6 +26,14 @@ sequence_init(Sequence *sequence, guint32 index, const Request *request)
 }
 
 void
+sequence_free(Sequence *sequence)
+{
+  g_free(sequence->block_ids);
+  g_free(sequence->prefix_keys);
+  g_free(sequence);
+}
+
+void
 sequence_queue_insert_behind(SequenceQueue *queue, Sequence *before, Sequence *sequence)
 {
   Sequence *after = before != NULL ? before->next : queue->head;

@@ -33,6 +33,10 @@ struct Sequence {
 
   guint32 host_blocks;
   gboolean copies_are_free; /* of them: they take no room of the host's, and no time */
+  guint32 ahead_blocks;     /* its first ones, of which the host has, or is getting, copies ahead of
+                               need (scheduler/ahead.c), */
+  guint32 ahead_pending;    /* of them the last ones, which it is getting */
+  guint32 rest_blocks;      /* away: behind those on the host, which it computes again */
   guint32 leaving_blocks;   /* that a copy beside the steps still reads (scheduler/copies.c) */
   gboolean arriving;        /* such a copy still writes its blocks */
   guint32 arrived_blocks;   /* that the last one wrote */
@@ -76,6 +80,8 @@ struct Sequence {
   guint32 shared_prefix_tokens; /* of a prefix that only some groups have; 0: there is none */
 };
 
+/* Of one that nobody keeps to be used again. */
+void sequence_free(Sequence *sequence);
 /* A request that the engine has not looked at yet. */
 void sequence_init(Sequence *sequence, guint32 index, const Request *request);
 
@@ -102,7 +108,6 @@ void sequence_queue_push_head(SequenceQueue *queue, Sequence *sequence);
 void sequence_queue_push_tail(SequenceQueue *queue, Sequence *sequence);
 /* Behind `before`, which is in the queue; NULL: to the head. */
 void sequence_queue_insert_behind(SequenceQueue *queue, Sequence *before, Sequence *sequence);
-/* There must be one. */
 Sequence *sequence_queue_pop_head(SequenceQueue *queue);
 /* Takes it out of the queue that it is in. */
 void sequence_queue_remove(Sequence *sequence);

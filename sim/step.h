@@ -60,10 +60,13 @@ typedef struct {
   guint32 blocks;          /* GPU blocks that it gave back */
   guint32 kept_blocks;     /* that it still has */
   guint32 copied_blocks;   /* of what it gave back */
+  guint32 ahead_blocks;    /* of them those whose copies were begun before */
+  guint32 rest_blocks;     /* the last ones, which were not on the host yet and are computed again
+                              although the others were copied */
   gboolean free_copies;    /* they took no time */
   guint32 tokens_lost;     /* tokens whose KV was dropped; 0 if swapped */
   OverflowAction action;
-  gboolean fell_back; /* the policy wanted to swap, the host had no room */
+  gboolean fell_back;   /* the policy wanted to swap, the host had no room */
   CopyLoad copies;      /* when it was chosen */
   gint64 free_after_ps; /* of the plan */
 } StepVictim;
@@ -83,6 +86,7 @@ typedef struct {
   guint32 request;
   CopyDirection direction;
   guint32 blocks;
+  gboolean is_ahead; /* of need: the request runs on */
 } StepCopy;
 
 typedef struct {

@@ -1,5 +1,11 @@
 #include "swap_copies.h"
 
+static SwapJob *
+job_at(const SwapCopies *copies, CopyDirection direction, guint i)
+{
+  return &g_array_index(copies->ways[direction], SwapJob, i);
+}
+
 SwapCopies *
 swap_copies_new(void)
 {
@@ -15,37 +21,41 @@ swap_copies_free(SwapCopies *copies)
 {
   if (copies == NULL)
     return;
+  for (guint i = 0; i < copies->ways[COPY_OUT]->len; i++) {
+    SwapJob *job = job_at(copies, COPY_OUT, i);
+    if (job->is_orphan)
+      sequence_free(job->sequence);
+  }
   for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++)
     g_array_unref(copies->ways[d]);
   g_free(copies);
 }
 
-static SwapJob *
-job_at(const SwapCopies *copies, CopyDirection direction, guint i)
-{
-  return &g_array_index(copies->ways[direction], SwapJob, i);
-}
-
-void
+SwapJob *
 swap_copies_add(SwapCopies *copies, CopyDirection direction, Sequence *sequence, guint32 blocks)
 {
   const SwapJob job = {.sequence = sequence, .blocks = blocks, .end_ps = G_MAXINT64};
 
   g_array_append_val(copies->ways[direction], job);
+  return job_at(copies, direction, copies->ways[direction]->len - 1);
+}
+
+SwapJob *
+swap_copies_find(const SwapCopies *copies, const Sequence *sequence)
+{
+  for (guint i = copies->ways[COPY_OUT]->len; i-- > 0;)
+    if (job_at(copies, COPY_OUT, i)->sequence == sequence)
+      return job_at(copies, COPY_OUT, i);
+  return NULL;
 }
 
 void
 swap_copies_cancel(SwapCopies *copies, const Sequence *sequence)
 {
-  GArray *way = copies->ways[COPY_OUT];
+  const SwapJob *job = swap_copies_find(copies, sequence), *first = job_at(copies, COPY_OUT, 0);
 
-  for (guint i = way->len; i-- > 0;)
-    if (job_at(copies, COPY_OUT, i)->sequence == sequence) {
-      g_assert(job_at(copies, COPY_OUT, i)->end_ps == G_MAXINT64);
-      g_array_remove_index(way, i);
-      return;
-    }
-  g_assert_not_reached();
+  if (job != NULL && job->end_ps == G_MAXINT64)
+    g_array_remove_index(copies->ways[COPY_OUT], (guint)(job - first));
 }
 
 void

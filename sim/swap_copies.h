@@ -13,7 +13,10 @@
 typedef struct {
   Sequence *sequence;
   guint32 blocks;
-  gint64 end_ps; /* G_MAXINT64: not submitted */
+  gint64 end_ps;      /* G_MAXINT64: not submitted */
+  gboolean is_ahead;  /* out, ahead of need: the sequence runs on */
+  gboolean is_last;   /* out: the blocks that its sequence gave up are free with it */
+  gboolean is_orphan; /* its sequence ended: what is left of it is the job's own */
 } SwapJob;
 
 typedef struct {
@@ -29,10 +32,13 @@ swap_copies_are_under_way(const SwapCopies *copies)
   return copies->ways[COPY_OUT]->len + copies->ways[COPY_IN]->len > 0;
 }
 
-void swap_copies_add(SwapCopies *copies, CopyDirection direction, Sequence *sequence,
-                     guint32 blocks);
-/* The sequence's copy out, which is not submitted yet, is not made. */
+/* Returns the job, until the next one is added: neither ahead nor last. */
+SwapJob *swap_copies_add(SwapCopies *copies, CopyDirection direction, Sequence *sequence,
+                         guint32 blocks);
+/* The sequence's last copy out, if it is not submitted yet, is not made. */
 void swap_copies_cancel(SwapCopies *copies, const Sequence *sequence);
+/* The sequence's last copy out that is under way; NULL: there is none. */
+SwapJob *swap_copies_find(const SwapCopies *copies, const Sequence *sequence);
 /* What is not submitted is now. */
 void swap_copies_submit(SwapCopies *copies, gint64 now_ps, CopyLink *link, CopyDuration duration,
                         gpointer data);
@@ -43,8 +49,8 @@ void swap_copies_slow(SwapCopies *copies, CopyLink *link, CopyDirection directio
 /* The next job of that way that is over by then, taken out. FALSE: there is none. */
 gboolean swap_copies_take_ended(SwapCopies *copies, CopyDirection direction, gint64 by_ps,
                                 SwapJob *job);
-/* How long a way is busy from now_ps on, those included that are not submitted; without a cost model
- * they take no time. */
+/* How long a way is busy from now_ps on, those included that are not submitted; without a cost
+ * model they take no time. */
 gint64 swap_copies_busy_ps(const SwapCopies *copies, CopyDirection direction, gint64 now_ps,
                            CostModel *cost);
 /* When the next one ends that was submitted; G_MAXINT64 if there is none. */

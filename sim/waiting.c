@@ -39,8 +39,10 @@ guint32
 waiting_queue_take_untouched(WaitingQueue *queue, Sequence **sequence)
 {
   Range *range = &g_array_index(queue->untouched, Range, queue->first);
-  guint32 request = range->next++;
+  guint32 request;
 
+  g_assert(queue->first < queue->untouched->len);
+  request = range->next++;
   *sequence = range->sequence;
   queue->length--;
   if (range->next == range->end && ++queue->first == queue->untouched->len) {

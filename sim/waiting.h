@@ -17,12 +17,11 @@ typedef struct {
 } WaitingQueue;
 
 void waiting_queue_init(WaitingQueue *queue);
-/* What is in `known` must have been taken out. */
 void waiting_queue_clear(WaitingQueue *queue);
 
 /* A request joins the tail: its index, greater than any before. */
 void waiting_queue_add(WaitingQueue *queue, guint32 request);
-/* Takes the first that is not known out, of which there must be one. *sequence is one that went to
+/* Takes the first that is not known out. *sequence is one that went to
  * the tail; NULL: it is untouched, the request of the index that is returned. */
 guint32 waiting_queue_take_untouched(WaitingQueue *queue, Sequence **sequence);
 /* Puts a sequence of the first that was not known behind all that are. */

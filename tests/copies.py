@@ -107,6 +107,46 @@ def test_by_hand():
     ])
 
 
+def test_ahead_by_hand():
+    """Copies ahead of need, found by hand: what the host has is free at once, and the rest is computed again"""
+    # As above, with copies of a second, and two blocks kept free. At 1 s each has one full block, and one is free: the second,
+    # which would go first, is copied. At 2 s it goes: its block on the host and the one behind it are free at once. When it is
+    # back, the two tokens of that one are computed again with the next.
+    write("two.csv", "arrival_s,prompt_tokens,output_tokens\n0,3,6\n0,3,6\n")
+    succeed("run", "--executor", "unit", "--scheduler", "vllm-0.33", "--trace", "two.csv", "--block-size", "2", "--num-gpu-blocks", "6",
+            "--num-cpu-blocks", "10", "--overflow", "swap", "--overlap-copies", "--swap-ahead", "2", "--unit-copy-steps", "1",
+            "--no-async-scheduling", "--no-enable-prefix-caching", "--decisions", "two.jsonl")
+    steps = [without(step, "step", "waiting", "running", "swapped", "gpu_free_end", "tokens")
+             for step in read_json_lines("two.jsonl") if "step" in step]
+    check_equal(steps, [
+        {"t": 0, "scheduled": [[0, 3, "n"], [1, 3, "n"]], "gpu_free": 1, "cpu_free": 10},
+        {"t": 1, "scheduled": [[0, 1, "d"], [1, 1, "d"]], "copies_ahead": [[1, 1]], "gpu_free": 1, "cpu_free": 9},
+        {"t": 2, "scheduled": [[0, 1, "d"]], "preempted": [[1, "swap"]], "copied_ahead": [[1, 1]], "gpu_free": 2, "cpu_free": 9},
+        {"t": 3, "scheduled": [[0, 1, "d"]], "gpu_free": 2, "cpu_free": 9},
+        {"t": 4, "scheduled": [[0, 1, "d"]], "copies_ahead": [[0, 1]], "gpu_free": 1, "cpu_free": 8},
+        {"t": 5, "scheduled": [[0, 1, "d"]], "copied_ahead": [[0, 1]], "gpu_free": 1, "cpu_free": 8, "finished": [0]},
+        {"t": 6, "scheduled": [], "copies_in": [[1, 1]], "gpu_free": 2, "cpu_free": 9},
+        {"t": 7, "scheduled": [[1, 3, "S"]], "swapped_in": [1], "copied_in": [[1, 1]], "waited_for_copies_s": 1, "gpu_free": 2,
+         "cpu_free": 10},
+        {"t": 8, "scheduled": [[1, 1, "d"]], "gpu_free": 2, "cpu_free": 10},
+        {"t": 9, "scheduled": [[1, 1, "d"]], "copies_ahead": [[1, 1]], "gpu_free": 1, "cpu_free": 9},
+        {"t": 10, "scheduled": [[1, 1, "d"]], "copied_ahead": [[1, 1]], "gpu_free": 1, "cpu_free": 9, "finished": [1]},
+    ])
+
+
+def test_ahead():
+    """With copies ahead less is waited for; in single steps the same bytes"""
+    waits = [run_json(*TIGHT, "--overflow", "swap", "--overlap-copies", "--swap-ahead", n)["starved_s"] for n in (0, 20, 100)]
+    check(waits[0] > max(waits[1:]), waits)
+    for scheduling in ("--async-scheduling", "--no-async-scheduling"):
+        for n in (10, 250):
+            runs = [run_json(*TIGHT, scheduling, "--overflow", "auto", "--overlap-copies", "--swap-ahead", n, "--decisions", log, *stride)
+                    for log, stride in (("a.jsonl", []), ("b.jsonl", ["--no-stride"]))]
+            check_equal(without(runs[0], "wall_s"), without(runs[1], "wall_s"))
+            check_equal(read("a.jsonl"), read("b.jsonl"))
+            check_equal(runs[0]["finished"], runs[0]["requests"])
+
+
 def test_figures():
     """Bytes each way, and what waits for copies: in JSON, and in words"""
     slow = [*TIGHT, "--overflow", "swap", "--what-if", "h2d=0.02x,d2h=0.02x"]
@@ -162,6 +202,8 @@ def test_refused():
     """Where it cannot be done it is refused, and said where it changes nothing"""
     check_refused(["run", *SWAP, "--scheduler", "vllm-0.6", "--overlap-copies"], ["--overlap-copies", "vllm-0.8"])
     check_refused(["run", *DEMO, "--scheduler", "sglang", "--overlap-copies"], ["--overlap-copies", "sglang"])
+    check_refused(["run", *SWAP, "--swap-ahead", "9"], ["--swap-ahead", "--overlap-copies"])
+    check_refused(["run", *SWAP, "--overlap-copies", "--swap-ahead", "9", "--victim", "oldest"], ["--swap-ahead", "oldest"])
     for policy in ("recompute", "partial", "swap-free"):
         said = execute("run", *DEMO, "--overflow", policy, "--overlap-copies")
         check("--overlap-copies changes nothing" in said.err, said.err)

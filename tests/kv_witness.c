@@ -4,6 +4,7 @@ typedef struct {
   guint64 front;              /* tokens from the first on whose KV is in the pool */
   guint64 tail_from, tail_to; /* tokens behind a gap, or on the host; both 0 where there are none */
   gboolean away;              /* the tail is on the host */
+  gboolean copying_ahead;     /* a copy ahead of need reads it */
   gboolean leaving, arriving; /* a copy beside the steps reads it, writes it */
 } Place;
 
@@ -52,6 +53,17 @@ evict(KvWitness *witness, const StepVictim *victim)
 
   g_assert_false(place->away);
   g_assert_cmpuint(kept, <=, place->front);
+  if (victim->ahead_blocks > 0) {
+    guint64 there = (guint64)victim->copied_blocks * witness->block_size;
+    g_assert_cmpuint((guint64)victim->ahead_blocks * witness->block_size, <=, place->front);
+    g_assert_cmpuint(victim->tokens_lost, ==, place->front - MIN(place->front, there));
+    g_assert_cmpuint(victim->copied_blocks + victim->rest_blocks, ==, victim->blocks);
+    place->away = TRUE;
+    place->tail_to = MIN(there, victim->computed_tokens);
+    place->front = 0;
+    return;
+  }
+  g_assert_false(place->copying_ahead);
   if (victim->copied_blocks == 0) {
     g_assert_cmpuint(victim->tokens_lost, ==, lost);
     *place = (Place){.front = kept};
@@ -74,7 +86,9 @@ follow_copies(KvWitness *witness, const Step *step)
   for (guint i = 0; i < step->copied->len; i++) {
     const StepCopy *copy = &g_array_index(step->copied, StepCopy, i);
     Place *place = &witness->places[copy->request];
-    gboolean *under_way = copy->direction == COPY_OUT ? &place->leaving : &place->arriving;
+    gboolean *under_way = copy->is_ahead                ? &place->copying_ahead
+                          : copy->direction == COPY_OUT ? &place->leaving
+                                                        : &place->arriving;
     g_assert_true(*under_way);
     *under_way = FALSE;
   }
@@ -86,7 +100,14 @@ begin_copies(KvWitness *witness, const Step *step)
   for (guint i = 0; i < step->copies->len; i++) {
     const StepCopy *copy = &g_array_index(step->copies, StepCopy, i);
     Place *place = &witness->places[copy->request];
+    if (copy->is_ahead) {
+      g_assert_true(!place->away && !place->copying_ahead);
+      g_assert_cmpuint((guint64)copy->blocks * witness->block_size, <=, place->front);
+      place->copying_ahead = TRUE;
+      continue;
+    }
     g_assert_true(place->away && !place->leaving && !place->arriving);
+    g_assert_true(copy->direction == COPY_OUT || !place->copying_ahead);
     *(copy->direction == COPY_OUT ? &place->leaving : &place->arriving) = TRUE;
   }
 }

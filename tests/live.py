@@ -75,7 +75,8 @@ def test_bad_models():
     refuse(["--load-format", "found 'npz'"], *tiny, "--load-format", "npz")
     refuse(["--load-format safetensors", "no .safetensors file"], *tiny, "--load-format", "safetensors")
     refuse(["--tensor-parallel-size"], *tiny, "--tensor-parallel-size", "2")
-    refuse(["mean nothing to the executor cpu"], *tiny, "--overlap-copies")
+    refuse(["mean nothing to the executor cpu"], *tiny, "--copy-method", "batch")
+    refuse(["--overlap-copies", "the executor cpu copies before it computes"], *tiny, "--overlap-copies")
     refuse(["--kv-cache-dtype"], *tiny, "--kv-cache-dtype", "fp8")
     refuse(["--temperature", "computes nothing"], "run", "--executor", "unit", "--trace", TRACE, "--num-gpu-blocks",
            "9", "--temperature", "1")

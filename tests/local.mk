@@ -16,6 +16,7 @@ module_tests = \
   %D%/unit/live \
   %D%/unit/metrics \
   %D%/unit/model \
+  %D%/unit/moe-fit \
   %D%/unit/profile \
   %D%/unit/profile-cost \
   %D%/unit/report \
@@ -83,6 +84,7 @@ report_fixture = %D%/report_fixture.c %D%/report_fixture.h
 import_fixture = %D%/import_fixture.c %D%/import_fixture.h
 %C%_unit_import_SOURCES = %D%/unit/import.c $(import_fixture)
 %C%_unit_import_aiconfigurator_SOURCES = %D%/unit/import-aiconfigurator.c $(import_fixture)
+%C%_unit_moe_fit_SOURCES = %D%/unit/moe-fit.c $(import_fixture)
 %C%_unit_import_llmservingsim_SOURCES = %D%/unit/import-llmservingsim.c $(import_fixture)
 shipped_fixture = %D%/shipped_fixture.c %D%/shipped_fixture.h
 %C%_unit_roofline_SOURCES = %D%/unit/roofline.c $(shipped_fixture)

@@ -14,7 +14,8 @@ from spillway_test import SPILLWAY, Skip, all_tests, check, check_close, check_e
 SMALL = ["study", "policies", "--models", "llama-3.1-8b", "--engines", "vllm,vllm-0.6,sglang", "--pressures", "2", "--prompts", "200",
          "--outputs", "400", "--links", "1", "--requests", "80"]
 ALONE = [*SMALL, "--trace", "none", "--seeds", "2"]
-WIDE = ["study", "policies", "--trace", "none", "--models", "llama-3.1-8b", "--seeds", "2", "--requests", "100"]
+WIDE = ["study", "policies", "--trace", "none", "--models", "llama-3.1-8b", "--engines", "vllm,vllm:uncached,vllm-0.6", "--seeds", "2",
+        "--requests", "100"]
 T95 = {1: 12.7062, 2: 4.30265}
 
 
@@ -39,7 +40,7 @@ def test_gains_are_those_of_runs():
     """With two seeds: each gain, its interval, and the best are found again from `run` with the commands that are told."""
     whole = study(*ALONE, "-o", "a.db")
     check_equal(len(whole["points"]), 3)
-    for point in whole["points"][:2]:
+    for point in whole["points"]:
         words = shlex.split(point["command"])
         check_equal(words[0], "run")
         for kind, policy in (("overflow", "swap"), ("victim", "longest"), ("admission", "watermark"), ("overflow", "swap-free")):
@@ -51,7 +52,7 @@ def test_gains_are_those_of_runs():
             gain, half = point["gains"][choice_of(whole, kind, policy)]
             check_close(gain, sum(gains) / 2)
             check(abs(half - T95[1] * abs(gains[0] - gains[1]) / 2) < 1e-6, (half, gains))
-        check(point["own"]["preemptions"] > 5, point["own"])
+        check(point["own"]["preemptions"] > 5 or point["engine"] == "sglang", point["own"])
 
 
 def test_best():
@@ -132,7 +133,7 @@ def test_holes():
 
 
 def test_traces():
-    """A trace is a row, in one run; an engine that decides alone has no other policy."""
+    """A trace is a row, in one run, whatever the engine."""
     whole = study(*SMALL, "--seeds", "3", "--trace", "demo", "-o", "d.db")
     rows = [point for point in whole["points"] if point["trace"]]
     check_equal([row["engine"] for row in rows], ["vllm", "vllm-0.6", "sglang"])
@@ -141,7 +142,7 @@ def test_traces():
     own = run_json(*shlex.split(rows[0]["command"])[1:])
     check_close(rows[0]["own"]["e2e_s.mean"], own["e2e_s"]["mean"])
     text = succeed(*SMALL, "--seeds", "3", "--trace", "demo", "-o", "d.db").text
-    check("Traces, as they are" in text and "decides alone" in text, text)
+    check("Traces, as they are" in text, text)
     lines = succeed(*SMALL, "--seeds", "3", "--trace", "demo", "-o", "d.db", "--format", "csv").text.splitlines()
     check(len(lines) > 40 and len(set(line.count(",") for line in lines)) == 1, lines[:3])
 

@@ -214,63 +214,82 @@ share_of_way(const GemmFit *fit, const Tile *tile, guint64 m, guint64 low, guint
   return (along_outputs(fit, tile, m, x) - from) / (to - from);
 }
 
-/* Between four measured pairs (or two, or one), whose times go by the tiles of n and by k; 0: it is
- * not. */
+/* Of a measured n (or between two): of a measured k, or between two. NAN where a pair is missing.
+ */
+static double
+time_at_outputs(const GemmFit *fit, guint64 m, guint i, const guint *j, double along_k,
+                gboolean *inside)
+{
+  double times[2] = {0, 0};
+
+  for (guint b = 0; b < (j[0] == j[1] ? 1 : 2); b++) {
+    const Product *product = product_at(fit, i, j[b]);
+    gboolean here;
+    if (product == NULL)
+      return NAN;
+    times[b] = product_ps(fit, product, m, &here);
+    *inside &= here;
+  }
+  return j[0] == j[1] ? times[0] : (1 - along_k) * times[0] + along_k * times[1];
+}
+
+/* Between four measured pairs (or two, or one), whose times go by the tiles of n and by k; NAN: it
+ * is not. */
 static double
 time_between(const GemmFit *fit, guint64 m, guint64 n, guint64 k, gboolean *inside)
 {
   static const Tile none = {0, 0};
   guint i[2], j[2];
-  double times[2][2], along_n, along_k;
+  double along_n, along_k, low, high;
 
   if (!find_bounds(fit->n, n, &i[0], &i[1]) || !find_bounds(fit->k, k, &j[0], &j[1]))
-    return 0;
+    return NAN;
   *inside = TRUE;
-  for (guint a = 0; a < 2; a++)
-    for (guint b = 0; b < 2; b++) {
-      const Product *product = product_at(fit, i[a], j[b]);
-      gboolean here;
-      if (product == NULL)
-        return 0;
-      times[a][b] = product_ps(fit, product, m, &here);
-      *inside &= here;
-    }
+  along_k = share_of_way(fit, &none, m, value_at(fit->k, j[0]), k, value_at(fit->k, j[1]));
+  low = time_at_outputs(fit, m, i[0], j, along_k, inside);
+  if (i[0] == i[1])
+    return low;
+  high = time_at_outputs(fit, m, i[1], j, along_k, inside);
   along_n = share_of_way(fit, &fit->tiles[octave_of(m)], m, value_at(fit->n, i[0]), n,
                          value_at(fit->n, i[1]));
-  along_k = share_of_way(fit, &none, m, value_at(fit->k, j[0]), k, value_at(fit->k, j[1]));
-  return (1 - along_k) * ((1 - along_n) * times[0][0] + along_n * times[1][0]) +
-         along_k * ((1 - along_n) * times[0][1] + along_n * times[1][1]);
+  return (1 - along_n) * low + along_n * high;
 }
 
-/* The error at one pair, held out, of what those beside it in n say. */
-static double
-held_out_error(const GemmFit *fit, const Tile *tile, const Product *const *products, guint64 m)
+static const Tile tiles[] = {{0, 0}, {64, 128}, {64, 256}, {128, 128}, {128, 256}, {256, 64}};
+
+typedef double TileErrors[G_N_ELEMENTS(tiles)];
+
+/* Adds, for each tile, the error at one pair, held out, of what those beside it in n say. */
+static void
+add_errors(const GemmFit *fit, const Product *const *products, guint64 m, TileErrors errors)
 {
-  double share = share_of_way(fit, tile, m, products[0]->n, products[1]->n, products[2]->n);
   double times[3];
 
   for (guint i = 0; i < G_N_ELEMENTS(times); i++) {
     gboolean inside;
     times[i] = product_ps(fit, products[i], m, &inside);
   }
-  return MIN(1, fabs(((1 - share) * times[0] + share * times[2]) / times[1] - 1));
+  for (guint t = 0; t < G_N_ELEMENTS(tiles); t++) {
+    double share = share_of_way(fit, &tiles[t], m, products[0]->n, products[1]->n, products[2]->n);
+    errors[t] += MIN(1, fabs(((1 - share) * times[0] + share * times[2]) / times[1] - 1));
+  }
 }
 
-/* Adds up, by octaves of m, the errors of each pair with neighbours in n. */
+/* The same over all pairs with neighbours in n, by octaves of m. */
 static void
-sum_errors(const GemmFit *fit, const Tile *tile, double *errors)
+sum_errors(const GemmFit *fit, TileErrors *errors)
 {
   for (guint i = 1; i + 1 < fit->n->len; i++)
     for (guint j = 0; j < fit->k->len; j++) {
       const Product *products[3] = {product_at(fit, i - 1, j), product_at(fit, i, j),
                                     product_at(fit, i + 1, j)};
+      const Curve *curve;
       if (products[0] == NULL || products[1] == NULL || products[2] == NULL ||
           (double)products[2]->n > WIDEST_HOLE * (double)products[0]->n)
         continue;
-      for (guint x = 0; x < products[1]->series[GEMM_EVERY].curve->n; x++) {
-        guint64 m = (guint64)products[1]->series[GEMM_EVERY].curve->x[x];
-        errors[octave_of(m)] += held_out_error(fit, tile, products, m);
-      }
+      curve = products[1]->series[GEMM_EVERY].curve;
+      for (guint x = 0; x < curve->n; x++)
+        add_errors(fit, products, (guint64)curve->x[x], errors[octave_of((guint64)curve->x[x])]);
     }
 }
 
@@ -279,17 +298,15 @@ sum_errors(const GemmFit *fit, const Tile *tile, double *errors)
 static void
 find_tiles(GemmFit *fit)
 {
-  static const Tile tiles[] = {{0, 0}, {64, 128}, {64, 256}, {128, 128}, {128, 256}, {256, 64}};
-  double best[OCTAVES];
+  TileErrors errors[OCTAVES] = {{0}};
 
-  for (guint t = 0; t < G_N_ELEMENTS(tiles); t++) {
-    double errors[OCTAVES] = {0};
-    sum_errors(fit, &tiles[t], errors);
-    for (guint o = 0; o < OCTAVES; o++)
-      if (t == 0 || errors[o] < 0.95 * best[o]) {
-        best[o] = errors[o];
-        fit->tiles[o] = tiles[t];
-      }
+  sum_errors(fit, errors);
+  for (guint o = 0; o < OCTAVES; o++) {
+    guint best = 0;
+    for (guint t = 1; t < G_N_ELEMENTS(tiles); t++)
+      if (errors[o][t] < 0.95 * errors[o][best])
+        best = t;
+    fit->tiles[o] = tiles[best];
   }
 }
 
@@ -381,12 +398,14 @@ gemm_fit_ps(const GemmFit *fit, const WhatIf *what_if, guint64 m, guint64 n, gui
             gboolean *measured)
 {
   const WhatIf none = WHAT_IF_NONE;
-  double plain = roofline_ps(fit, &none, m, n, k), ps;
-  double scale = plain > 0 ? roofline_ps(fit, what_if, m, n, k) / plain : 1;
+  double ps = time_between(fit, m, n, k, measured), plain;
 
-  ps = time_between(fit, m, n, k, measured);
-  if (ps > 0)
-    return scale * ps;
-  *measured = FALSE;
-  return scale * plain * neighbours_ratio(fit, m, n, k);
+  if (isnan(ps)) {
+    *measured = FALSE;
+    ps = roofline_ps(fit, &none, m, n, k) * neighbours_ratio(fit, m, n, k);
+  }
+  if (what_if_is_none(what_if))
+    return ps;
+  plain = roofline_ps(fit, &none, m, n, k);
+  return plain > 0 ? ps * roofline_ps(fit, what_if, m, n, k) / plain : ps;
 }

@@ -191,6 +191,10 @@ profile_attention_step(ProfileAttention *self, const CostShape *shape, guint32 r
   CostPiece sum = {.steps = repeat};
   guint modelled = 0, scaled = 0;
 
+  if (self->n_parts == 1 && self->parts[0].states == NULL) {
+    attention_part_step(self->parts[0].attention, shape, repeat, piece);
+    return;
+  }
   for (guint i = 0; i < self->n_parts; i++) {
     CostPiece part = {.steps = repeat};
     if (self->parts[i].states != NULL)

@@ -28,7 +28,8 @@ typedef struct {
   CostModel *roofline;       /* with the what-if scales */
   CostModel *plain;          /* without: their ratio scales what was measured */
   ProfileLinear *linear_fit; /* NULL: none of the layers' products is there */
-  GemmFit *head; /* of the output head's dtype, which quantized checkpoints keep in 16 bits */
+  const GemmFit *head; /* of the output head's dtype, which quantized checkpoints keep in 16 bits */
+  GemmFit *own_head;   /* where it is none of the layers' */
   ProfileAttention *attention;
   ElementwiseFit *elementwise;
   OperationCurve *sampling;

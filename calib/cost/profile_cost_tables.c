@@ -34,7 +34,7 @@ profile_free_cost(CostModel *base)
   cost_model_free(self->roofline);
   cost_model_free(self->plain);
   profile_linear_free(self->linear_fit);
-  gemm_fit_free(self->head);
+  gemm_fit_free(self->own_head);
   profile_attention_free(self->attention);
   elementwise_fit_free(self->elementwise);
   operation_curve_free(self->sampling);
@@ -70,13 +70,17 @@ forget_all(ProfileCost *self)
     self->head_memo[i].ps = self->host_decodes[i].ps = -1;
 }
 
-/* NULL: no dtype of the profile's products serves. */
-static GemmFit *
-product_fit(const Profile *profile, const Device *device, const char *asked)
+/* The output head's curves: those of the layers where they are of its dtype. NULL: no dtype of the
+ * profile's products serves. */
+static void
+fit_head(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
 {
-  const char *dtype = dtype_serving(profile, OP_GEMM, "", asked);
+  const char *dtype = dtype_serving(profile, OP_GEMM, "", dtype_of_head(config->model));
 
-  return dtype != NULL ? gemm_fit_new(profile, device, dtype, NULL, NULL) : NULL;
+  if (dtype != NULL && self->linear_fit != NULL)
+    self->head = profile_linear_fit(self->linear_fit, dtype);
+  if (dtype != NULL && self->head == NULL)
+    self->head = self->own_head = gemm_fit_new(profile, config->device, dtype, NULL, NULL);
 }
 
 /* Profiles of before, and imports, have the time of sampling only. */
@@ -119,7 +123,7 @@ fit_all(ProfileCost *self, const Profile *profile, const RooflineConfig *config)
 
   self->attention = profile_attention_new(profile, config, self->roofline, self->plain);
   self->linear_fit = profile_linear_new(profile, config, self->attention);
-  self->head = product_fit(profile, config->device, dtype_of_head(model));
+  fit_head(self, profile, config);
   /* Tables of one layer's small operations do not tell of a model whose layers differ. */
   if (model_is_uniform(model))
     self->elementwise = elementwise_fit_new(profile, model, tp);

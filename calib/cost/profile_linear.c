@@ -24,34 +24,38 @@ struct ProfileLinear {
   WhatIf what_if;
   guint32 tp;
   ExpertSplit split;
-  GPtrArray *fits; /* of GemmFit, one a dtype */
+  GHashTable *fits; /* of GemmFit by dtype */
   guint n_kinds;
   LinearKind *kinds;
 };
 
 /* The curves of the dtype that serves a format, made once. */
 static const GemmFit *
-fit_for(const ProfileLinear *self, const Profile *profile, const Device *device, const char *format,
-        GHashTable *made)
+fit_for(const ProfileLinear *self, const Profile *profile, const Device *device, const char *format)
 {
   const char *dtype = dtype_serving(profile, OP_GEMM, "", format);
   GemmFit *fit;
 
   if (dtype == NULL)
     return NULL;
-  fit = g_hash_table_lookup(made, dtype);
+  fit = g_hash_table_lookup(self->fits, dtype);
   if (fit == NULL) {
     fit = gemm_fit_new(profile, device, dtype, NULL, NULL);
-    g_ptr_array_add(self->fits, fit);
-    g_hash_table_insert(made, (gpointer)dtype, fit);
+    g_hash_table_insert(self->fits, g_strdup(dtype), fit);
   }
   return fit;
+}
+
+const GemmFit *
+profile_linear_fit(const ProfileLinear *self, const char *dtype)
+{
+  return g_hash_table_lookup(self->fits, dtype);
 }
 
 /* TRUE if any of its products is served. */
 static gboolean
 add_kind(ProfileLinear *self, const Profile *profile, const RooflineConfig *config, guint i,
-         gboolean without_mixer, GHashTable *made)
+         gboolean without_mixer)
 {
   const Layer *layer = &config->model->kinds[i];
   LinearKind *kind = &self->kinds[self->n_kinds++];
@@ -65,11 +69,10 @@ add_kind(ProfileLinear *self, const Profile *profile, const RooflineConfig *conf
     if (matrix->copies > 1)
       continue;
     kind->n_products++;
-    *product =
-        (PlainProduct){.n = matrix_rank_n(matrix, &layer->mixer, self->tp),
-                       .k = matrix_rank_k(matrix, self->tp),
-                       .format = matrix->format,
-                       .fit = fit_for(self, profile, config->device, matrix->format.name, made)};
+    *product = (PlainProduct){.n = matrix_rank_n(matrix, &layer->mixer, self->tp),
+                              .k = matrix_rank_k(matrix, self->tp),
+                              .format = matrix->format,
+                              .fit = fit_for(self, profile, config->device, matrix->format.name)};
     any |= product->fit != NULL;
   }
   if (layer->experts > 0)
@@ -82,18 +85,18 @@ profile_linear_new(const Profile *profile, const RooflineConfig *config,
                    const ProfileAttention *attention)
 {
   ProfileLinear *self = g_new0(ProfileLinear, 1);
-  g_autoptr(GHashTable) made = g_hash_table_new(g_str_hash, g_str_equal);
   gboolean any = FALSE;
 
   self->device = *config->device;
   self->what_if = config->what_if;
   self->tp = config->tensor_parallel_size;
   self->split = roofline_expert_split(config);
-  self->fits = g_ptr_array_new_with_free_func((GDestroyNotify)gemm_fit_free);
+  self->fits =
+      g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)gemm_fit_free);
   self->kinds = g_new0(LinearKind, config->model->n_kinds);
   for (guint i = 0; i < config->model->n_kinds; i++)
     any |= add_kind(self, profile, config, i,
-                    attention != NULL && profile_attention_has_products(attention, i), made);
+                    attention != NULL && profile_attention_has_products(attention, i));
   if (any)
     return self;
   profile_linear_free(self);
@@ -108,7 +111,7 @@ profile_linear_free(ProfileLinear *self)
   for (guint i = 0; i < self->n_kinds; i++)
     moe_fit_free(self->kinds[i].experts);
   g_free(self->kinds);
-  g_ptr_array_unref(self->fits);
+  g_hash_table_unref(self->fits);
   g_free(self);
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "calib/profile.h"
+#include "gemm_fit.h"
 #include "profile_attention.h"
 #include "roofline.h"
 
@@ -21,3 +22,6 @@ ProfileLinear *profile_linear_new(const Profile *profile, const RooflineConfig *
 void profile_linear_free(ProfileLinear *self);
 
 ProfileTime profile_linear_time(const ProfileLinear *self, guint64 tokens);
+
+/* The curves of a dtype, if its products go by them; NULL otherwise. They are its own. */
+const GemmFit *profile_linear_fit(const ProfileLinear *self, const char *dtype);

@@ -103,8 +103,9 @@ append_price(ResultsQuery *p, GString *text)
     return;
   }
   if (results_query_real(p, "free_s") > 0)
-    g_string_append_printf(text, " Copies beside the steps, and the blocks that they held, took the "
-                                 "device %s; %s would have taken %s, ",
+    g_string_append_printf(text,
+                           " Copies beside the steps, and the blocks that they held, took the "
+                           "device %s; %s would have taken %s, ",
                            cost, action->other_takes, other);
   else
     g_string_append_printf(text, " %s %s; %s would have taken %s, ", action->takes, cost,

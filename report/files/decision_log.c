@@ -171,13 +171,13 @@ append_jobs(DecisionLog *log, GString *text, const Step *step)
 /* Of swapped blocks, beside the steps. */
 static void
 append_copies(DecisionLog *log, GString *text, const char *key, const GArray *copies,
-              CopyDirection direction)
+              CopyDirection direction, gboolean is_ahead)
 {
   gboolean any = FALSE;
 
   for (guint i = 0; i < copies->len; i++) {
     const StepCopy *copy = &g_array_index(copies, StepCopy, i);
-    if (copy->direction != direction)
+    if (copy->direction != direction || copy->is_ahead != is_ahead)
       continue;
     if (!any)
       g_string_append_printf(text, ",\"%s\":[", key);
@@ -193,10 +193,12 @@ append_copies(DecisionLog *log, GString *text, const char *key, const GArray *co
 static void
 append_overlap(DecisionLog *log, GString *text, const Step *step)
 {
-  append_copies(log, text, "copied_out", step->copied, COPY_OUT);
-  append_copies(log, text, "copied_in", step->copied, COPY_IN);
-  append_copies(log, text, "copies_out", step->copies, COPY_OUT);
-  append_copies(log, text, "copies_in", step->copies, COPY_IN);
+  append_copies(log, text, "copied_ahead", step->copied, COPY_OUT, TRUE);
+  append_copies(log, text, "copied_out", step->copied, COPY_OUT, FALSE);
+  append_copies(log, text, "copied_in", step->copied, COPY_IN, FALSE);
+  append_copies(log, text, "copies_ahead", step->copies, COPY_OUT, TRUE);
+  append_copies(log, text, "copies_out", step->copies, COPY_OUT, FALSE);
+  append_copies(log, text, "copies_in", step->copies, COPY_IN, FALSE);
   if (step->starved->len > 0)
     append_ids(log, text, "wait_for_copies", (const guint32 *)(gpointer)step->starved->data,
                step->starved->len);

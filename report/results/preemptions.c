@@ -15,7 +15,8 @@ typedef struct {
   OverflowPlan of[OVERFLOW_POLICIES_COUNT];
 } Plans;
 
-/* What was done. Where it kept blocks that it had to give back later, they were dropped. */
+/* What was done. Where it kept blocks that it had to give back later, they were dropped; a block or
+ * two that copies ahead of need did not reach count as copied with the others. */
 static OverflowPlan
 plan_done(const Preemption *preemption, guint32 kept_blocks)
 {
@@ -23,7 +24,8 @@ plan_done(const Preemption *preemption, guint32 kept_blocks)
 
   return (OverflowPlan){
       .keep_blocks = kept_blocks,
-      .drop_blocks = victim->kept_blocks + victim->blocks - victim->copied_blocks - kept_blocks,
+      .drop_blocks = victim->kept_blocks + victim->blocks - victim->copied_blocks -
+                     victim->rest_blocks - kept_blocks,
       .free_copies = victim->free_copies,
   };
 }
@@ -36,6 +38,7 @@ price(const ResultsRun *run, const Step *step, const Plans *plans, guint32 kept_
   const Sequence victim = {
       .blocks = preemption->victim.kept_blocks + preemption->victim.blocks,
       .computed_tokens = preemption->victim.computed_tokens,
+      .ahead_blocks = preemption->victim.ahead_blocks,
   };
   const OverflowQuery query = {
       .victim = &victim,
@@ -85,7 +88,8 @@ note_return(ResultsRun *run, const StepReport *report, guint32 request, guint32 
   if (plans == NULL)
     return;
   kept = preemption->victim.kept_blocks;
-  front = kept + preemption->victim.blocks - preemption->victim.copied_blocks;
+  front = kept + preemption->victim.blocks - preemption->victim.copied_blocks -
+          preemption->victim.rest_blocks;
   entry = entry_of(report->step, request);
   ready = entry != NULL ? entry->cached_tokens : 0;
   if (in_blocks < preemption->victim.copied_blocks)

@@ -292,6 +292,7 @@ vllm_schedule(Scheduler *self, Step *step)
       .hold = holds_prefills(self, pace),
   };
   gboolean stable = TRUE;
+  AheadBound bound;
 
   schedule_running(&d);
   vllm_join_returned(&d);
@@ -307,8 +308,10 @@ vllm_schedule(Scheduler *self, Step *step)
       self->waiting.length + self->held.length > 0)
     stable = FALSE;
   scheduler_join_clock(self, step);
+  bound = scheduler_copy_ahead(self, step);
   if (stable && step_is_only_decodes(step))
-    scheduler_set_repeat(self, step, 0);
+    scheduler_set_repeat(self, step, bound.reserve_blocks);
+  step->repeat = MIN(step->repeat, bound.repeats);
 }
 
 void

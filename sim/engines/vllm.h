@@ -29,11 +29,11 @@ typedef struct {
 typedef struct {
   Scheduler *self;
   Step *step;
-  guint32 budget;    /* tokens that are left */
-  guint32 threshold; /* most tokens of one prompt; 0: no limit */
-  gboolean hold;     /* no prefill now, by the interval */
-  gboolean prefills; /* the step has one */
-  guint32 owed_blocks; /* that running sequences wait for, while copies beside the steps free them */
+  guint32 budget;      /* tokens that are left */
+  guint32 threshold;   /* most tokens of one prompt; 0: no limit */
+  gboolean hold;       /* no prefill now, by the interval */
+  gboolean prefills;   /* the step has one */
+  guint32 owed_blocks; /* that starved sequences wait for: copies beside the steps free them */
 } VllmDecision;
 
 static inline gboolean
@@ -88,8 +88,8 @@ vllm_wanted_tokens(const VllmDecision *d, const Sequence *sequence, guint32 cach
   return MIN(tokens, most);
 }
 
-/* What is left of `tokens` where a prefill has to stop, behind `cached`, so that the prefix cache can
- * keep a state (vllm_states.c); 0: nothing can be computed now. */
+/* What is left of `tokens` where a prefill has to stop, behind `cached`, so that the prefix cache
+ * can keep a state (vllm_states.c); 0: nothing can be computed now. */
 guint32 vllm_cut_at_states(const VllmDecision *d, const Sequence *sequence, guint32 cached,
                            guint32 tokens);
 
@@ -108,8 +108,8 @@ vllm_allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
   return TRUE;
 }
 
-/* Swapped sequences begin to return, or return. FALSE if a later step might decide otherwise although
- * the pool has only shrunk. */
+/* Swapped sequences begin to return, or return. FALSE if a later step might decide otherwise
+ * although the pool has only shrunk. */
 gboolean vllm_schedule_swapped(VllmDecision *d);
 /* Those whose copies beside the steps have ended run again. */
 void vllm_join_returned(VllmDecision *d);

@@ -2,8 +2,8 @@
  *
  * In the order of the queue; the first that finds no room blocks those behind it, and all
  * admissions. Copies are part of the step in which they return; or, beside the steps, they hold
- * their blocks from the decision on, and run in the first one after their copy has ended. Those have
- * their tokens without asking for more blocks, and are preempted by nobody before that.
+ * their blocks from the decision on, and run in the first one after their copy has ended. Those
+ * have their tokens without asking for more blocks, and are preempted by nobody before that.
  */
 #include "vllm.h"
 
@@ -47,7 +47,7 @@ vllm_schedule_swapped(VllmDecision *d)
     if (sequence->leaving_blocks > 0)
       return FALSE;
     back = scheduler_return_blocks(self, sequence);
-    hits = pool_hits(&self->pool, sequence, back, &idle);
+    hits = pool_hits(&self->pool, sequence, back + sequence->rest_blocks, &idle);
     computed = scheduler_return_tokens(self, sequence, hits);
     tokens = vllm_wanted_tokens(d, sequence, computed, most);
     need = MAX(vllm_blocks_after(self, computed, tokens), back);

@@ -46,6 +46,12 @@ overflow_plan_swap(void)
   return (OverflowPlan){0};
 }
 
+static inline gboolean
+overflow_plan_copies_all(const OverflowPlan *plan)
+{
+  return plan->keep_blocks + plan->drop_blocks == 0 && !plan->free_copies;
+}
+
 typedef struct OverflowPolicy OverflowPolicy;
 
 struct OverflowPolicy {

@@ -115,7 +115,8 @@ price_found_plan_ps(const OverflowQuery *query, const OverflowPlan *plan, guint3
   guint32 ready = MIN(MAX(kept, found_tokens), end);
   guint32 found = found_tokens / query->block_size;
   guint32 found_copied = MIN(copied, found - MIN(found, front));
+  guint32 ahead = front == 0 ? MIN(copied, query->victim->ahead_blocks) : 0;
 
   return price_recompute_ps(query, end - ready, ready) +
-         (plan->free_copies ? 0 : copies_ps(query, copied, copied - found_copied));
+         (plan->free_copies ? 0 : copies_ps(query, copied - ahead, copied - found_copied));
 }

@@ -25,6 +25,7 @@ gint64 price_copies_ps(const OverflowQuery *query, guint32 blocks);
 gint64 price_plan_ps(const OverflowQuery *query, const OverflowPlan *plan);
 
 /* The same in hindsight: when the victim came back, its first `found_tokens` were in the prefix
- * cache. They are neither computed again nor copied in. */
+ * cache. They are neither computed again nor copied in. What was copied out ahead of need is not
+ * copied again. */
 gint64 price_found_plan_ps(const OverflowQuery *query, const OverflowPlan *plan,
                            guint32 found_tokens);

@@ -64,9 +64,13 @@ static gint64
 free_after_ps(const OverflowQuery *query, const OverflowPlan *plan)
 {
   guint32 copied = query->victim->blocks - plan->keep_blocks - plan->drop_blocks;
+  guint32 ahead = overflow_plan_copies_all(plan) ? query->victim->ahead_blocks : 0;
 
   if (!query->copies.beside || plan->free_copies || copied == 0 || query->cost == NULL)
     return 0;
+  if (ahead > 0 && copied - ahead <= AHEAD_REST_BLOCKS)
+    return query->victim->ahead_pending > 0 ? query->copies.busy_ps[COPY_OUT] : 0;
+  copied -= ahead;
   return query->copies.busy_ps[COPY_OUT] + cost_model_copy_ps(query->cost, COPY_OUT, copied);
 }
 
@@ -76,6 +80,10 @@ permitted_plan(const Scheduler *self, const OverflowPolicy *policy, const Overfl
 {
   OverflowPlan plan = policy->plan(policy, query);
   guint32 front = plan.keep_blocks + plan.drop_blocks;
+
+  /* Its blocks are being read. */
+  if (query->victim->ahead_pending > 0)
+    return overflow_plan_swap();
 
   g_assert(plan.keep_blocks <= query->victim->blocks && front <= query->victim->blocks);
   /* The prefix cache keeps what it can of what is dropped; its queue has no place for a part. */
@@ -182,8 +190,9 @@ copy_out(Scheduler *self, Step *step, Sequence *victim, const OverflowPlan *plan
   victim->copies_are_free = plan->free_copies;
   victim->result.swapped_out_blocks += copied;
   if (self->swap_copies != NULL && !plan->free_copies) {
+    pool_take_host(&self->pool, victim, copied);
     pool_begin_swap_out(&self->pool, victim, keep_blocks, copied);
-    scheduler_begin_copy_out(self, step, victim);
+    scheduler_begin_copy_out(self, step, victim, copied);
   } else {
     step->copy_out_blocks += plan->free_copies ? 0 : copied;
     pool_swap_out(&self->pool, victim, keep_blocks, copied);
@@ -194,12 +203,12 @@ copy_out(Scheduler *self, Step *step, Sequence *victim, const OverflowPlan *plan
 
 /* FALSE if the host has no room for what the plan copies, and the engine can only die. */
 static gboolean
-fit_host(const Scheduler *self, const Sequence *victim, gboolean can_fall_back, OverflowPlan *plan,
+fit_host(Scheduler *self, const Sequence *victim, gboolean can_fall_back, OverflowPlan *plan,
          StepVictim *record)
 {
   guint32 copied = victim->blocks - plan->keep_blocks - plan->drop_blocks;
 
-  if (plan->free_copies || copied <= self->pool.host_free_blocks)
+  if (plan->free_copies || scheduler_make_host_room(self, victim, copied))
     return TRUE;
   if (!can_fall_back && !self->config.overflow->of_no_engine)
     return FALSE;
@@ -213,6 +222,7 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
                   guint32 short_blocks, gboolean can_fall_back)
 {
   StepVictim record = {.request = victim->request, .beneficiary = beneficiary->request};
+  gboolean from_ahead;
   guint32 computed, copied;
   OverflowQuery query;
   OverflowPlan plan;
@@ -233,7 +243,10 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
   /* What is dropped the cache gets in one go. */
   if (plan.drop_blocks == 0 && plan.keep_blocks == 0)
     pool_give_back(&self->pool, victim, victim->computed_tokens);
-  if (!fit_host(self, victim, can_fall_back, &plan, &record))
+  from_ahead = victim->ahead_blocks > 0 && overflow_plan_copies_all(&plan);
+  if (!from_ahead && victim->ahead_blocks > 0)
+    scheduler_forget_ahead(self, victim);
+  if (!from_ahead && !fit_host(self, victim, can_fall_back, &plan, &record))
     step->abort = "Aborted due to the lack of CPU swap space";
   copied = victim->blocks - plan.keep_blocks - plan.drop_blocks;
   record.computed_tokens = computed;
@@ -244,14 +257,18 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
   record.copies = query.copies;
   record.free_after_ps = copied > 0 ? plan.free_after_ps : 0;
   record.action = action_of(&plan, copied);
-  if (step->abort == NULL && copied > 0)
+  if (from_ahead) {
+    record.ahead_blocks = victim->ahead_blocks;
+    record.rest_blocks = scheduler_swap_out_ahead(self, step, victim);
+    record.copied_blocks -= record.rest_blocks;
+  } else if (step->abort == NULL && copied > 0)
     copy_out(self, step, victim, &plan, copied);
   else if (step->abort == NULL)
     drop(self, victim, plan.keep_blocks);
   if (step->abort == NULL)
-    record.tokens_lost = copied == 0            ? computed - victim->computed_tokens
-                         : plan.drop_blocks > 0 ? plan.drop_blocks * self->config.block_size
-                                                : 0;
+    record.tokens_lost = copied == 0 || from_ahead ? computed - victim->computed_tokens
+                         : plan.drop_blocks > 0    ? plan.drop_blocks * self->config.block_size
+                                                   : 0;
   if (step->abort == NULL && !self->config.prefix_caching)
     keep(self, victim);
   self->changes++;
@@ -319,7 +336,7 @@ scheduler_return_tokens(const Scheduler *self, const Sequence *sequence, guint32
   guint32 computed = sequence->computed_tokens, gap_end = sequence->gap_end_tokens;
 
   if (gap_end == 0)
-    return computed;
+    return sequence->rest_blocks > 0 ? MAX(computed, hits * self->config.block_size) : computed;
   computed = MAX(computed, MIN(hits * self->config.block_size, gap_end));
   return computed < gap_end ? computed : sequence->tail_end_tokens;
 }
@@ -329,7 +346,8 @@ scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hi
                      guint32 tokens)
 {
   guint32 front = scheduler_return_blocks(self, sequence) - sequence->host_blocks;
-  guint32 copied = sequence->host_blocks - (hits > front ? hits - front : 0);
+  guint32 found = hits > front ? hits - front : 0;
+  guint32 copied = sequence->host_blocks - MIN(found, sequence->host_blocks);
   const StepSwapIn record = {.request = sequence->request, .blocks = copied};
 
   scheduler_take_kept(self, sequence);
@@ -343,6 +361,7 @@ scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hi
     g_assert_not_reached();
   sequence->computed_tokens = scheduler_return_tokens(self, sequence, hits);
   scheduler_close_gap(sequence);
+  sequence->rest_blocks = 0;
   self->changes++;
   sequence->result.swapped_in_blocks += copied;
   if (self->swap_copies != NULL && !sequence->copies_are_free && copied > 0) {

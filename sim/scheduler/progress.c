@@ -191,8 +191,7 @@ finish(Scheduler *self, Sequence *sequence, gint64 end_ps)
   ARRAY_PUSH(self->just_finished, &self->finished_room, guint32, sequence->request);
   if (self->offload != NULL)
     offload_finish(self->offload, sequence);
-  if (sequence->leaving_blocks > 0)
-    scheduler_cancel_copy_out(self, sequence);
+  scheduler_leave_copies(self, sequence);
   pool_release(&self->pool, sequence, FALSE);
   pool_release_host(&self->pool, sequence);
 }

@@ -1,6 +1,7 @@
 /* Who goes first, where the victim policy ranks what runs. It is asked of each running sequence at
  * an eviction: the decode clock keeps running, and nothing is kept up to date between evictions.
  */
+#include "sim/policies/price.h"
 #include "sim/scheduler.h"
 
 static VictimCandidate
@@ -20,7 +21,7 @@ Sequence *
 scheduler_first_victim(const Scheduler *self, const Sequence *beneficiary, guint32 short_blocks)
 {
   const VictimPolicy *policy = self->config.victim;
-  const OverflowQuery eviction = scheduler_overflow_query(self, NULL, beneficiary, short_blocks);
+  OverflowQuery eviction = scheduler_overflow_query(self, NULL, beneficiary, short_blocks);
   const VictimQuery query = {
       .overflow = self->config.overflow,
       .eviction = &eviction,
@@ -29,6 +30,8 @@ scheduler_first_victim(const Scheduler *self, const Sequence *beneficiary, guint
   Sequence *first = NULL;
   gint64 highest = VICTIM_NEVER;
 
+  if (policy->needs_decodes)
+    eviction.decodes_ps = price_decodes_ps(&eviction);
   for (Sequence *s = self->running.head; s != NULL; s = s->next) {
     const VictimCandidate candidate = candidate_of(self, s);
     gint64 rank;

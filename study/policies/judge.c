@@ -103,15 +103,3 @@ policy_map_own(const PolicyMap *map, guint point, guint figure)
   }
   return n_run > 0 ? sum / n_run : NAN;
 }
-
-guint
-policy_map_alternatives(const PolicyMap *map, guint point)
-{
-  guint n = 0;
-
-  for (guint c = 1; c < map->choices->len; c++)
-    if (policy_map_is_held(map, c, POLICY_KINDS) &&
-        policy_map_run(map, point, 0, c)->state == MAP_DONE)
-      n++;
-  return n;
-}

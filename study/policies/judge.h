@@ -28,5 +28,3 @@ gboolean map_gain_counts(const MapGain *gain);
 gboolean policy_map_is_run(const PolicyMap *map, guint point);
 /* Of the engine's own policies, the mean over seeds; NAN where they have not been run. */
 double policy_map_own(const PolicyMap *map, guint point, guint figure);
-/* How many policies other than the engine's own have been run there, bounds left out. */
-guint policy_map_alternatives(const PolicyMap *map, guint point);

@@ -74,8 +74,7 @@ add_engine(GPtrArray *options, const char *text, guint64 blocks)
     add(options, "num-gpu-blocks", g_strdup_printf("%" G_GUINT64_FORMAT, blocks));
   if (behind != NULL)
     add(options, "enable-prefix-caching", g_strdup("false"));
-  if (g_str_has_prefix(name, "vllm"))
-    add(options, "swap-space", g_strdup(HOST_GIB));
+  add(options, "swap-space", g_strdup(HOST_GIB));
   add(options, "scheduler", g_steal_pointer(&name));
 }
 

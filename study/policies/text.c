@@ -292,13 +292,10 @@ char *
 policy_map_text(const PolicyMap *map, const MapProgress *progress, guint figure)
 {
   GString *text = g_string_new(NULL);
-  guint n = 0, n_alone = 0;
+  guint n = 0;
 
   for (guint p = 0; p < map->points->len; p++)
-    if (is_of_map(map, p)) {
-      n++;
-      n_alone += policy_map_alternatives(map, p) == 0 ? 1 : 0;
-    }
+    n += is_of_map(map, p) ? 1 : 0;
   g_string_append_printf(text, "%s: ", map->request->device);
   if (n > 0)
     g_string_append_printf(text, "%u points, %u requests each, %u %s; ", n,
@@ -309,9 +306,6 @@ policy_map_text(const PolicyMap *map, const MapProgress *progress, guint figure)
   if (progress->n_before + progress->n_now < progress->n_jobs)
     g_string_append_printf(text, "Not whole: %u of %u jobs are done; the same command goes on.\n",
                            progress->n_before + progress->n_now, progress->n_jobs);
-  if (n_alone > 0)
-    g_string_append_printf(text, "At %u points the engine decides alone: it has no other policy.\n",
-                           n_alone);
   if (n > 0)
     append_map(text, map, figure);
   if (map->request->traces[0] != NULL)

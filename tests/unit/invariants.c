@@ -103,6 +103,7 @@ typedef struct {
   guint64 loads;            /* of native offload */
   guint64 copies;           /* beside the steps */
   guint64 starved;          /* sequences that waited for one */
+  guint64 at_once;          /* victims of which the host had all but a rest */
   const Workload *workload; /* with the arrivals of this run */
   gint64 *left_ps;          /* by request: when it left */
   guint32 *told;            /* by request */
@@ -345,6 +346,9 @@ make_case(Case *c, guint32 seed, const SchedulerClass *class)
   c->cost.slow[COPY_IN] = coin(rand) ? 0 : g_rand_double(rand);
   c->config.overlap_copies = c->config.overflow->needs_host && c->config.num_offload_blocks == 0 &&
                              may(c, rand, SCHEDULER_OVERLAPS_COPIES);
+  if (c->config.overlap_copies && c->config.kv_groups.n_kinds == 0 &&
+      c->config.victim->rank == NULL && pick(rand, 0, 3) > 0)
+    c->config.swap_ahead_blocks = pick(rand, 1, coin(rand) ? 8 : 100);
 }
 
 static void
@@ -368,6 +372,9 @@ add_queue(const Scheduler *scheduler, const SequenceQueue *queue, guint32 *gpu, 
         scheduler->pool.group_cache == NULL)
       *gpu += s->leaving_blocks;
     *host += s->copies_are_free ? 0 : s->host_blocks;
+    *host += s->ahead_blocks;
+    g_assert_cmpuint(s->ahead_pending, <=, s->ahead_blocks);
+    g_assert_cmpuint(s->ahead_blocks, <=, s->in_clock ? G_MAXUINT32 : s->blocks);
   }
   g_assert_cmpuint(length, ==, queue->length);
 }
@@ -399,6 +406,24 @@ check_clock(Scheduler *scheduler)
   }
 }
 
+/* What copies still read whose sequences have ended. */
+static void
+add_orphans(const Scheduler *scheduler, guint32 *gpu, guint32 *host)
+{
+  const GArray *way = scheduler->swap_copies->ways[COPY_OUT];
+
+  for (guint i = 0; i < way->len; i++) {
+    const SwapJob *job = &g_array_index(way, SwapJob, i);
+    g_assert_true(job->sequence->queue != NULL || job->is_orphan);
+    if (!job->is_orphan)
+      continue;
+    *gpu += job->sequence->blocks;
+    *host += job->sequence->host_blocks;
+    if (scheduler->pool.cache == NULL && scheduler->pool.runs == NULL)
+      *gpu += job->sequence->leaving_blocks;
+  }
+}
+
 /* Blocks held and free make up each pool. Shared blocks are held more than once. */
 static void
 check_conservation(Scheduler *scheduler, gboolean died)
@@ -410,6 +435,8 @@ check_conservation(Scheduler *scheduler, gboolean died)
   if (!died)
     g_assert_cmpuint(host, ==, 0);
   add_queue(scheduler, &scheduler->swapped, &gpu, &host);
+  if (scheduler->swap_copies != NULL)
+    add_orphans(scheduler, &gpu, &host);
   for (guint i = 0; i < scheduler->keepers->len; i++) {
     const Sequence *keeper = g_ptr_array_index(scheduler->keepers, i);
     gpu += keeper->queue == NULL ? keeper->blocks : 0; /* it went to the waiting queue's tail */
@@ -417,7 +444,8 @@ check_conservation(Scheduler *scheduler, gboolean died)
   if (!died)
     g_assert_cmpuint(gpu, ==, scheduler->kept_blocks + pool->leaving_blocks);
   add_queue(scheduler, &scheduler->returning, &gpu, &host);
-  add_queue(scheduler, &scheduler->running, &gpu, died ? &host : &nowhere);
+  add_queue(scheduler, &scheduler->running, &gpu,
+            died || scheduler->config.swap_ahead_blocks > 0 ? &host : &nowhere);
   add_queue(scheduler, &scheduler->prefilling, &gpu, died ? &host : &nowhere);
   add_queue(scheduler, &scheduler->held, &gpu, &nowhere);
   g_assert_cmpuint(nowhere, ==, 0);
@@ -481,6 +509,8 @@ witness_repeat(Witness *w, const StepReport *report, guint32 i, guint32 free_blo
     digest_add(w, victim->request);
     digest_add(w, victim->blocks);
     digest_add(w, victim->action);
+    digest_add(w, victim->rest_blocks);
+    w->at_once += victim->ahead_blocks > 0 && victim->ahead_blocks == victim->copied_blocks;
   }
   for (guint j = 0; j < step->stores->len; j++)
     digest_add(w, g_array_index(step->stores, StepStore, j).request);
@@ -576,7 +606,7 @@ on_request(Observer *observer, const RequestResult *result)
       g_assert_cmpuint(request->prompt_tokens + result->generated_tokens, >=,
                        MIN(w->test->config.max_model_len, shortest_cut(w->test, request)));
   }
-  if (result->preemptions == 0)
+  if (result->preemptions == 0 && w->test->config.swap_ahead_blocks == 0)
     g_assert_cmpuint(result->recomputed_tokens + result->swapped_out_blocks, ==, 0);
   w->generated += result->generated_tokens;
   w->victims_of_results += result->preemptions;
@@ -720,7 +750,7 @@ check_scenarios(const SchedulerClass *class, guint32 of, guint32 preempting_of)
   const char *wanted = g_getenv("TEST_SCENARIOS"), *begin = g_getenv("TEST_SEED");
   guint32 n = (wanted != NULL ? (guint32)atoi(wanted) : 3000) / of;
   guint32 first = begin != NULL ? (guint32)atoi(begin) : 1;
-  guint ends[4] = {0}, preempted = 0, loaded = 0, copied = 0, starved = 0;
+  guint ends[4] = {0}, preempted = 0, loaded = 0, copied = 0, starved = 0, at_once = 0;
 
   for (guint32 seed = first; seed - first < n; seed++) {
     Case c;
@@ -759,6 +789,7 @@ check_scenarios(const SchedulerClass *class, guint32 of, guint32 preempting_of)
     loaded += strided.loads > 0;
     copied += strided.copies > 0;
     starved += strided.starved > 0;
+    at_once += strided.at_once > 0;
     g_free(strided.told);
     g_free(single.told);
     g_free(unlisted.told);
@@ -768,15 +799,16 @@ check_scenarios(const SchedulerClass *class, guint32 of, guint32 preempting_of)
   }
   g_test_message(
       "%u scenarios: %u done, %u aborted, %u stuck, %u livelocked; %u preempted, %u loaded, %u "
-      "copied beside steps, %u waited for that",
+      "copied beside steps, %u waited for that, %u went at once",
       n, ends[RUN_DONE], ends[RUN_ABORT], ends[RUN_STUCK], ends[RUN_LIVELOCK], preempted, loaded,
-      copied, starved);
+      copied, starved, at_once);
   g_assert_cmpuint(ends[RUN_DONE], >, n / 4);
   g_assert_cmpuint(preempted, >=, n / preempting_of);
   if (class == NULL) {
     g_assert_cmpuint(loaded, >, n / 500);
     g_assert_cmpuint(copied, >, n / 60);
     g_assert_cmpuint(starved, >, n / 200);
+    g_assert_cmpuint(at_once, >, n / 4000);
   }
 }
 

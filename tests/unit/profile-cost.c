@@ -34,13 +34,12 @@ true_attention_ns(double fresh, double cached, double decodes, double context)
 static void
 add(Fixture *f, OperationKind kind, const char *variant, const gint64 *shape, double ns)
 {
-  ProfileSample sample = {.operation = (guint8)kind,
-                          .variant = variant,
-                          .dtype = kind == OP_COPY || kind == OP_COPY_SUBMIT || kind == OP_BESIDE
-                                       ? ""
-                                        : "bfloat16",
-                          .kernel = "",
-                          .median_ns = ns};
+  ProfileSample sample = {
+      .operation = (guint8)kind,
+      .variant = variant,
+      .dtype = kind == OP_COPY || kind == OP_COPY_SUBMIT || kind == OP_BESIDE ? "" : "bfloat16",
+      .kernel = "",
+      .median_ns = ns};
 
   memcpy(sample.shape, shape, operation_n_shape(kind) * sizeof *shape);
   profile_add(f->profile, &sample);
@@ -377,7 +376,8 @@ test_submission(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   }
 }
 
-/* What copies and kernels do to each other is the ratio of the table's parts, of the nearest size. */
+/* What copies and kernels do to each other is the ratio of the table's parts, of the nearest size.
+ */
 static void
 test_contention(Fixture *f, gconstpointer data G_GNUC_UNUSED)
 {

@@ -26,7 +26,8 @@ plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *asked)
   guint32 best = blocks;
   gint64 least_ps;
 
-  priced.decodes_ps = price_decodes_ps(asked); /* once for all cuts */
+  if (priced.decodes_ps == 0)
+    priced.decodes_ps = price_decodes_ps(asked); /* once for all cuts */
   least_ps = price_at_ps(query, blocks);
   for (guint32 i = 0; i < tries; i++) {
     guint32 drop = (guint32)((guint64)blocks * i / tries);
