@@ -129,9 +129,9 @@ write_all(const Poster *poster, const char *folder)
   g_autofree char *summary = poster_summary(poster);
   int status = CLI_DONE;
 
+  fputs(summary, stdout);
   if (!write_findings(poster, folder, &error) || !poster_write_data(poster, folder, &error))
     return cli_error(CLI_USAGE, VERB, "%s", error->message);
-  fputs(summary, stdout);
   if (!poster_draw(poster, folder, &error))
     status = cli_error(CLI_FAILED, VERB, "%s", error->message);
   else
@@ -151,6 +151,10 @@ study_poster(const PosterOptions *options, const LiveDeviceClass *gpu)
   g_auto(Poster) poster = {0};
   g_autoptr(GError) error = NULL;
 
+  if (g_file_test(options->folder, G_FILE_TEST_EXISTS) &&
+      !g_file_test(options->folder, G_FILE_TEST_IS_DIR)) /* told before anything is measured */
+    return cli_error(CLI_USAGE, VERB, "-o: %s cannot be made: %s; name another folder",
+                     options->folder, g_strerror(ENOTDIR));
   if (!poster_make(&poster, &study, &error) ||
       (!options->live && !make_others(&poster, &study, &error)))
     return cli_error(CLI_USAGE, VERB, "%s", error->message);

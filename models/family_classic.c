@@ -3,11 +3,26 @@
 
 enum { OPT_POSITION_OFFSET = 2 }; /* rows of OPT's position table before position 0 */
 
+/* What a table of learned positions goes with: biases everywhere, two norms a layer, no gate. */
+static gboolean
+add_with_learned_positions(FamilyReader *f, guint32 positions, DenseTraits dense)
+{
+  guint64 hidden = f->model->hidden;
+
+  f->model->learned_positions = positions;
+  f->model->rotary_dim = 0;
+  f->model->outer_vectors = 2 * hidden;
+  f->attention.qkv_bias = f->attention.output_bias = TRUE;
+  dense.width = f->dense.width;
+  dense.bias = TRUE;
+  f->dense = dense;
+  return family_add_dense_layers(f, 4 * hidden);
+}
+
 static gboolean
 read_opt(FamilyReader *f)
 {
   guint32 embedding_width;
-  guint64 hidden;
 
   if (!family_read_frame(f) ||
       !config_count(&f->reader, "ffn_dim", CONFIG_MAX_FFN, &f->dense.width) ||
@@ -18,15 +33,9 @@ read_opt(FamilyReader *f)
     return FALSE;
   if (embedding_width != f->model->hidden)
     return config_refuse(&f->reader, "word_embed_proj_dim", "the same as hidden_size");
-  hidden = f->model->hidden;
-  f->model->learned_positions = f->model->max_position + OPT_POSITION_OFFSET;
-  f->model->rotary_dim = 0;
-  f->model->outer_vectors = 2 * hidden;
   f->attention.output = "out_proj";
-  f->attention.qkv_bias = f->attention.output_bias = TRUE;
-  f->dense = (DenseTraits){
-      .module = "fc", .up = "fc1", .down = "fc2", .width = f->dense.width, .bias = TRUE};
-  return family_add_dense_layers(f, 4 * hidden);
+  return add_with_learned_positions(f, f->model->max_position + OPT_POSITION_OFFSET,
+                                    (DenseTraits){.module = "fc", .up = "fc1", .down = "fc2"});
 }
 
 /* GPT-NeoX (Pythia): both parts read the same input, each through its own norm. */
@@ -161,26 +170,19 @@ read_cohere(FamilyReader *f)
 static gboolean
 read_gpt2(FamilyReader *f)
 {
-  guint64 hidden;
   gboolean single;
 
   if (!family_read_frame(f) || !config_flag_or(&f->reader, "multi_query", FALSE, &single) ||
       !config_count_or(&f->reader, "n_inner", CONFIG_MAX_FFN, 4 * f->model->hidden,
                        &f->dense.width))
     return FALSE;
-  hidden = f->model->hidden;
   if (single)
     f->attention.kv_heads = 1;
-  f->model->rotary_dim = 0;
-  f->model->learned_positions = f->model->max_position;
-  f->model->outer_vectors = 2 * hidden;
   f->attention.module = "attn";
   f->attention.query = "c_attn";
   f->attention.output = "c_proj";
-  f->attention.qkv_bias = f->attention.output_bias = TRUE;
-  f->dense = (DenseTraits){
-      .module = "mlp", .up = "c_fc", .down = "c_proj", .width = f->dense.width, .bias = TRUE};
-  return family_add_dense_layers(f, 4 * hidden);
+  return add_with_learned_positions(
+      f, f->model->max_position, (DenseTraits){.module = "mlp", .up = "c_fc", .down = "c_proj"});
 }
 
 /* Bloom: linear biases for positions, and a norm behind the embedding. */

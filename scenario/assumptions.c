@@ -103,6 +103,9 @@ scenario_assumptions(const Scenario *s, guint32 tp)
                  "is not slowed itself: modelled, not measured"));
   if (s->model->left_out != NULL)
     add(list, g_strdup_printf("%s takes no memory", s->model->left_out));
+  if (s->model->tower_bytes > 0)
+    add(list, g_strdup("prompts have no images; what the tower's work takes of the memory when a "
+                       "server measures itself is not taken from the pool"));
   if (s->config.kv_groups.n_kinds > 0) {
     add_groups(list, s);
     return list;

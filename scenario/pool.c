@@ -31,20 +31,43 @@ reason_for_one_group(const Resolver *r, KvGroups *groups)
   return NULL;
 }
 
-void
-resolver_kv_groups(Resolver *r)
+/* Prefills stop where states are kept: before 0.29 a step has to reach from one to the next. */
+static gboolean
+reaches_states(const Resolver *r, const KvGroups *groups, GError **error)
+{
+  const SchedulerConfig *c = &r->scenario->config;
+  guint32 threshold = c->long_prefill_token_threshold, tokens = kv_groups_state_tokens(groups);
+  guint32 step = MIN(c->max_num_batched_tokens, threshold > 0 ? threshold : G_MAXUINT32);
+
+  if (tokens > 0 && !c->chunked_prefill)
+    return resolver_refuse(error,
+                           "--no-enable-chunked-prefill: recurrent states are cached where prefills "
+                           "are cut; --no-enable-prefix-caching goes with it");
+  if (step < tokens && r->scenario->scheduler->version < 29)
+    return resolver_refuse(error,
+                           "a prefill of at most %u tokens a step cannot reach the end of a block "
+                           "of %u, where %s caches recurrent states: give it more by "
+                           "--max-num-batched-tokens or --long-prefill-token-threshold, or "
+                           "--no-enable-prefix-caching",
+                           step, tokens, r->scenario->scheduler->name);
+  return TRUE;
+}
+
+gboolean
+resolver_kv_groups(Resolver *r, GError **error)
 {
   Scenario *s = r->scenario;
   KvGroups groups;
 
   if (s->model == NULL || !kv_groups_find(s->model, s->config.block_size,
                                           (guint32)r->settings->tensor_parallel_size, &groups))
-    return;
+    return TRUE;
   s->one_group_reason = reason_for_one_group(r, &groups);
   if (s->one_group_reason != NULL)
-    return;
+    return TRUE;
   s->config.kv_groups = groups;
   r->pool_bytes_per_block = groups.block_bytes;
+  return reaches_states(r, &groups, error);
 }
 
 static gboolean

@@ -361,7 +361,8 @@ resolve(Resolver *r, GError **error)
       !resolve_decoder(r, error) || !resolve_recording(r, error))
     return NULL;
   resolver_limits(r);
-  resolver_kv_groups(r);
+  if (!resolver_kv_groups(r, error))
+    return NULL;
   if (!resolver_sglang(r, error))
     return NULL;
   scenario->block_bytes = r->pool_bytes_per_block;

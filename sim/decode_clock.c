@@ -11,6 +11,14 @@ decode_clock_init(DecodeClock *clock, guint32 block_size, const ContextWindows *
   };
   for (guint32 i = 0; i < windows->n; i++)
     clock->seen[i].kinks.place = i + 1;
+  clock->changes.place = CONTEXT_WINDOWS + 1;
+}
+
+void
+decode_clock_use_groups(DecodeClock *clock, const KvGroups *groups, guint32 lag)
+{
+  clock->groups = groups;
+  clock->lag = lag;
 }
 
 void
@@ -18,6 +26,7 @@ decode_clock_clear(DecodeClock *clock)
 {
   g_clear_pointer(&clock->due, g_free);
   clock_heap_clear(&clock->ends);
+  clock_heap_clear(&clock->changes);
   for (guint32 i = 0; i < clock->windows.n; i++)
     clock_heap_clear(&clock->seen[i].kinks);
 }
@@ -126,23 +135,92 @@ pass_kinks(DecodeClock *clock, guint32 index)
   }
 }
 
-void
-decode_clock_join(DecodeClock *clock, Sequence *sequence, guint32 tokens_left)
+static void
+add_due(DecodeClock *clock, Sequence *member)
 {
   DueList *list;
 
+  member->due_place = due_place(clock, member);
+  list = &clock->due[member->due_place];
+  member->due_previous = list->tail;
+  member->due_next = NULL;
+  *(list->tail != NULL ? &list->tail->due_next : &list->head) = member;
+  list->tail = member;
+  list->length++;
+}
+
+static void
+take_due(DecodeClock *clock, const Sequence *member)
+{
+  DueList *list = &clock->due[member->due_place];
+
+  *(member->due_previous != NULL ? &member->due_previous->due_next : &list->head) =
+      member->due_next;
+  *(member->due_next != NULL ? &member->due_next->due_previous : &list->tail) =
+      member->due_previous;
+  list->length--;
+}
+
+/* The tick at which the member's blocks change next, behind one that takes it to `computed` + 1. */
+static guint64
+change_after(const DecodeClock *clock, const Sequence *member, guint32 computed)
+{
+  return member->joined_ticks + kv_groups_next_change(clock->groups, computed, clock->lag) -
+         member->computed_tokens;
+}
+
+static void
+add_change(DecodeClock *clock, Sequence *member)
+{
+  clock_heap_push(&clock->changes,
+                  (ClockEvent){change_after(clock, member, member->computed_tokens), member});
+}
+
+guint64
+decode_clock_ticks_to_change(const DecodeClock *clock)
+{
+  return clock->changes.count > 0 ? clock->changes.events[0].ticks - clock->ticks : G_MAXUINT64;
+}
+
+guint64
+decode_clock_taken_blocks(const DecodeClock *clock)
+{
+  guint64 blocks = 0;
+
+  for (guint32 i = 0; i < clock->changes.count; i++) {
+    const ClockEvent *event = &clock->changes.events[i];
+    if (event->ticks == clock->ticks)
+      blocks +=
+          kv_groups_taken_blocks(clock->groups, decode_clock_tokens(clock, event->sequence));
+  }
+  return blocks;
+}
+
+Sequence *
+decode_clock_take_change(DecodeClock *clock)
+{
+  Sequence *member;
+
+  if (clock->changes.count == 0 || clock->changes.events[0].ticks > clock->ticks)
+    return NULL;
+  member = clock->changes.events[0].sequence;
+  clock_heap_postpone(&clock->changes,
+                      change_after(clock, member, decode_clock_tokens(clock, member)));
+  return member;
+}
+
+void
+decode_clock_join(DecodeClock *clock, Sequence *sequence, guint32 tokens_left)
+{
   g_assert(!sequence->in_clock && tokens_left > 0);
   sequence->in_clock = TRUE;
   sequence->joined_ticks = clock->ticks;
-  sequence->due_place = due_place(clock, sequence);
-  list = &clock->due[sequence->due_place];
-  sequence->due_previous = list->tail;
-  sequence->due_next = NULL;
-  *(list->tail != NULL ? &list->tail->due_next : &list->head) = sequence;
-  list->tail = sequence;
-  list->length++;
-  clock->count++;
   sequence->joined_number = clock->next_number++;
+  if (clock->groups == NULL)
+    add_due(clock, sequence);
+  else
+    add_change(clock, sequence);
+  clock->count++;
   clock_heap_push(&clock->ends, (ClockEvent){clock->ticks + tokens_left, sequence});
   for (guint32 i = 0; i < clock->windows.n; i++)
     add_seen(clock, i, sequence);
@@ -153,14 +231,12 @@ void
 decode_clock_leave(DecodeClock *clock, Sequence *sequence)
 {
   guint32 ticks = (guint32)(clock->ticks - sequence->joined_ticks);
-  DueList *list = &clock->due[sequence->due_place];
 
   sequence->blocks = decode_clock_blocks(clock, sequence);
-  *(sequence->due_previous != NULL ? &sequence->due_previous->due_next : &list->head) =
-      sequence->due_next;
-  *(sequence->due_next != NULL ? &sequence->due_next->due_previous : &list->tail) =
-      sequence->due_previous;
-  list->length--;
+  if (clock->groups == NULL)
+    take_due(clock, sequence);
+  else
+    clock_heap_remove(&clock->changes, sequence);
   take_offset(clock, sequence);
   clock->count--;
   clock_heap_remove(&clock->ends, sequence);

@@ -17,6 +17,7 @@
 
 #include "clock_heap.h"
 #include "contexts.h"
+#include "kv_groups.h"
 
 typedef struct {
   Sequence *head, *tail; /* in running order */
@@ -38,7 +39,10 @@ typedef struct {
   gboolean supplied;     /* the blocks for the next tick have been taken already */
   gint64 last_end_ps;    /* when the last settled tick ended, */
   guint64 settled_ticks; /* and the ticks then */
-  DueList *due;          /* [block_size] */
+  DueList *due;          /* [block_size]; of one group */
+  const KvGroups *groups; /* that share the pool; NULL: one. Then nobody is in `due`, but in */
+  ClockHeap changes;      /* by the tick with which a member takes or gives back blocks, */
+  guint32 lag;            /* where so many of its tokens are in flight */
   ClockHeap ends;        /* when a member's last token is computed; `count` of them */
   ContextWindows windows;
   SeenPart seen[CONTEXT_WINDOWS];
@@ -50,6 +54,8 @@ typedef struct {
 } DecodeClock;
 
 void decode_clock_init(DecodeClock *clock, guint32 block_size, const ContextWindows *windows);
+/* Before the first member joins. */
+void decode_clock_use_groups(DecodeClock *clock, const KvGroups *groups, guint32 lag);
 void decode_clock_clear(DecodeClock *clock);
 
 /* A decode whose blocks hold the token of the coming tick joins, behind all members; it ends after
@@ -64,6 +70,14 @@ void decode_clock_tick(DecodeClock *clock, guint32 n);
 void decode_clock_settle(DecodeClock *clock, gint64 end_ps);
 /* A member that ended at this tick, which has left; NULL when there is none any more. */
 Sequence *decode_clock_take_ended(DecodeClock *clock);
+/* With groups: ticks for which no member takes or gives back blocks, once it has what it needs for
+ * the coming one; G_MAXUINT64 without. */
+guint64 decode_clock_ticks_to_change(const DecodeClock *clock);
+/* With groups: blocks that members take at the coming tick. */
+guint64 decode_clock_taken_blocks(const DecodeClock *clock);
+/* With groups: the first in running order of those that do at the coming tick, which has been
+ * supplied by then; NULL when there is none any more. */
+Sequence *decode_clock_take_change(DecodeClock *clock);
 /* Ticks until the first member ends. */
 guint64 decode_clock_ticks_to_end(const DecodeClock *clock);
 /* Ticks for which every member sees one token more at each, or the same at all: beyond them what a
@@ -76,13 +90,24 @@ decode_clock_tokens(const DecodeClock *clock, const Sequence *member)
   return member->computed_tokens + (guint32)(clock->ticks - member->joined_ticks);
 }
 
+/* GPU blocks of a member that a step has taken to `tokens` tokens. */
+static inline guint32
+decode_clock_blocks_at(const DecodeClock *clock, guint32 tokens)
+{
+  guint32 computed = tokens - 1;
+
+  if (clock->groups == NULL)
+    return (tokens + clock->block_size - 1) / clock->block_size;
+  return (guint32)kv_groups_step_blocks(clock->groups, computed - MIN(clock->lag, computed),
+                                        computed, tokens);
+}
+
 /* GPU blocks that a member holds. */
 static inline guint32
 decode_clock_blocks(const DecodeClock *clock, const Sequence *member)
 {
-  guint32 tokens = decode_clock_tokens(clock, member) + (clock->supplied ? 1 : 0);
-
-  return (tokens + clock->block_size - 1) / clock->block_size;
+  return decode_clock_blocks_at(clock, decode_clock_tokens(clock, member) +
+                                           (clock->supplied ? 1 : 0));
 }
 
 /* Those that take a block at the tick `later` ticks after the coming one. */

@@ -223,6 +223,57 @@ kv_groups_sequence_blocks(const KvGroups *layout, guint64 tokens)
   return kv_groups_step_blocks(layout, tokens, tokens, tokens);
 }
 
+guint64
+kv_groups_taken_blocks(const KvGroups *layout, guint64 computed)
+{
+  guint64 blocks = 0;
+
+  for (guint i = 0; i < layout->n_kinds; i++) {
+    const KvGroupKind *kind = &layout->kinds[i];
+    blocks += kind->block_tokens > 0 && computed % kind->block_tokens == 0 ? kind->groups : 0;
+  }
+  return blocks;
+}
+
+/* The next multiple of `step`, shifted by `from`, beyond `tokens`. */
+static guint64
+next_beyond(guint64 tokens, guint64 from, guint64 step)
+{
+  return tokens < from ? from : from + ((tokens - from) / step + 1) * step;
+}
+
+/* The first number of settled tokens beyond `settled` behind which more blocks are gone. */
+static guint64
+next_gone(const KvGroupKind *kind, guint64 settled)
+{
+  switch (kind->kind) {
+  case KV_WINDOW:
+    return next_beyond(settled, (guint64)kind->window - 1 + kind->block_tokens, kind->block_tokens);
+  case KV_CHUNKS:
+    return next_beyond(settled, kind->window, kind->window);
+  case KV_STATE:
+    return next_beyond(settled, (guint64)kind->block_tokens + 1, kind->block_tokens);
+  case KV_WHOLE:
+    break;
+  }
+  return G_MAXUINT64 / 2;
+}
+
+guint64
+kv_groups_next_change(const KvGroups *layout, guint64 computed, guint32 lag)
+{
+  guint64 next = G_MAXUINT64 / 2, settled = computed - MIN(lag, computed);
+
+  for (guint i = 0; i < layout->n_kinds; i++) {
+    const KvGroupKind *kind = &layout->kinds[i];
+    if (kind->block_tokens == 0)
+      continue;
+    next = MIN(next, next_beyond(computed, 0, kind->block_tokens));
+    next = MIN(next, next_gone(kind, settled) + lag);
+  }
+  return next;
+}
+
 /* What is in sight begins anywhere in a block; a chunk where a multiple of its tokens does. */
 static guint64
 most_group_blocks(const KvGroupKind *kind, guint64 tokens, guint64 step_tokens)

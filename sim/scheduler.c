@@ -50,6 +50,10 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   }
   waiting_queue_init(&self->waiting);
   decode_clock_init(&self->clock, config->block_size, &config->windows);
+  if (self->pool.groups != NULL)
+    decode_clock_use_groups(&self->clock, self->pool.groups,
+                            (class->features & SCHEDULER_GIVES_BACK_SETTLED) != 0 &&
+                                config->async_scheduling);
   self->left_in_flight = g_ptr_array_new();
   self->ended_in_flight = g_ptr_array_new();
   self->keepers = g_ptr_array_new();

@@ -97,7 +97,7 @@ typedef enum {
   /* With groups: what is given back is not in the sight of a step in flight either; a prompt is
    * admitted by the blocks that it holds at its widest, else by all that it ever takes; recurrent
    * states are cached where prefixes are. */
-  SCHEDULER_GIVES_BACK_SETTLED = 1 << 19,
+  SCHEDULER_GIVES_BACK_SETTLED = 1 << 23,
   SCHEDULER_GATE_KNOWS_WINDOWS = 1 << 20,
   SCHEDULER_CACHES_STATES_BY_DEFAULT = 1 << 21,
   SCHEDULER_REUSES_PARTIAL_WINDOWS = 1 << 22, /* as REUSES_PARTIAL_FIRST, of groups with windows */
@@ -388,6 +388,10 @@ scheduler_first_loose(const Scheduler *self)
 gboolean scheduler_take_due(Scheduler *self, Sequence *member);
 /* All members that need one do; then scheduler_note_supplied(). */
 void scheduler_take_all_due(Scheduler *self);
+/* Where groups share the pool: members take what they need and give back the rest. FALSE, and nothing
+ * done, if blocks are short, or if a step is not in flight that they take for granted: then the
+ * clock is to be dissolved. */
+gboolean scheduler_supply_groups(Scheduler *self);
 /* Every member has the block that it needs. */
 void scheduler_note_supplied(Scheduler *self);
 /* The step runs all members: their place is behind the entries that it has so far. */

@@ -57,7 +57,7 @@ struct Sequence {
 
   /* The decode clock's own. */
   gboolean in_clock;
-  guint32 heap_index[1 + CONTEXT_WINDOWS];
+  guint32 heap_index[2 + CONTEXT_WINDOWS];
   guint64 joined_ticks, joined_number; /* who joined later has the greater number */
   guint32 due_place;                 /* of the ticks at which it takes a block, modulo block_size */
   Sequence *due_previous, *due_next; /* those that take one at the same */

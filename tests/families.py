@@ -103,8 +103,8 @@ KINDS = {"gpt-oss-20b": [(1, 16, 0, False), (1, 16, 128, False)],
 
 
 def test_groups():
-    """One sequence holds in each group what vLLM's manager gives it, at the widest step. Where a step is decided while
-    another runs, what that one reads is not given back since 0.26."""
+    """One sequence holds in each group what vLLM's manager gives it, at the widest step."""
+    # Where a step is decided while another runs, what that one reads is not given back since 0.26.
     for name, kinds in KINDS.items():
         for prompt, output in ((100, 10), (4000, 1000), (9000, 3000)):
             steps = [(c, min(c + 2048, prompt)) for c in range(0, prompt, 2048)]
@@ -130,6 +130,10 @@ def test_group_hits():
     for version, wanted in (("vllm-0.18", 2 * 1024), ("vllm-0.28", 2 * 1024), ("vllm", 1024)):
         check_equal((version, hits("gpt-oss-20b", same, "--scheduler", version)), (version, 2032))
         check_equal((version, hits("gpt-oss-20b", shares, "--scheduler", version)), (version, wanted))
+    words = ["run", "--model", example("qwen3-next-80b-a3b"), "--device", "b200", "--num-gpu-blocks", "2000", "--trace", "demo"]
+    check_refused([*words, "--scheduler", "vllm-0.28", "--max-num-batched-tokens", "512", "--max-num-seqs", "64"],
+                  ["512 tokens a step", "block of 544"])
+    check_refused([*words, "--no-enable-chunked-prefill"], ["--no-enable-prefix-caching"])
     # States lie 544 tokens apart: three of them before the last token; of the 1024 shared ones one is found at 544, where
     # the second prompt stops for it since 0.26.
     check_equal(hits("qwen3-next-80b-a3b", same), 3 * 544)
@@ -171,6 +175,7 @@ def test_assumed():
         text = succeed("run", "--model", example(name), *words, *more).text
         check("Assumed: " in text and pattern in text, text)
     check(not re.search("groups of layers|see a window|recurrent", succeed("run", "--model", "llama-3.1-8b", *words, *demo).text))
+    check("the tower's work" in succeed("run", "--model", example("qwen3-vl-8b"), *words, *demo).text)
     tower = json.loads(read(example("qwen3-vl-8b")))
     tower.update(model_type="llava", vision_config={"hidden_size": 9})
     tower["text_config"]["model_type"] = "qwen3"

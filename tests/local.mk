@@ -4,6 +4,7 @@ module_tests = \
   %D%/unit/against \
   %D%/unit/defaults \
   %D%/unit/executor \
+  %D%/unit/gemm-fit \
   %D%/unit/import \
   %D%/unit/import-aiconfigurator \
   %D%/unit/import-keys \

@@ -175,6 +175,8 @@ supply_members(VllmDecision *d)
   const DueList *due = decode_clock_due(&self->clock, 0);
   Sequence *next;
 
+  if (self->clock.supplied)
+    return TRUE;
   if (due->length <= self->pool.free_blocks) {
     scheduler_take_all_due(self);
     return TRUE;
@@ -217,7 +219,8 @@ schedule_running(VllmDecision *d)
   gboolean goes_on = TRUE;
   Sequence *next;
 
-  if (self->clock.count > d->budget || cannot_supply_members(self))
+  if (self->clock.count > d->budget || cannot_supply_members(self) ||
+      !scheduler_supply_groups(self))
     scheduler_dissolve_clock(self, d->step);
   if (self->config.victim->rank != NULL)
     preempt_by_rank(d);

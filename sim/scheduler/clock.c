@@ -160,10 +160,56 @@ ticks_left(const Scheduler *self, const Sequence *sequence)
   guint32 length = sequence_length(sequence), longest = scheduler_longest_length(self);
 
   if (sequence->stage != STAGE_DECODE || sequence->computed_tokens + 1 != length ||
-      sequence->blocks != sequence->computed_tokens / self->config.block_size + 1 ||
+      sequence->blocks != decode_clock_blocks_at(&self->clock, length) ||
       length >= longest || (self->offload != NULL && offload_may_store(self->offload, sequence)))
     return 0;
   return MIN(sequence->output_limit - sequence->generated_tokens, longest - length);
+}
+
+/* Where groups share the pool members take no part in what a victim policy asks before a step. */
+static gboolean
+may_use_clock(const Scheduler *self)
+{
+  return self->pool.groups == NULL || self->config.victim->rank == NULL;
+}
+
+/* The member takes and gives back what the coming tick asks for. What the cache was to be told of it
+ * before nobody could have found: its own outputs. */
+static void
+change_blocks(Scheduler *self, Sequence *member)
+{
+  guint32 computed = decode_clock_tokens(&self->clock, member);
+  guint32 unknown = self->config.async_scheduling ? 1 : 0;
+  Pool *pool = &self->pool;
+
+  if (pool->group_cache == NULL) {
+    pool->free_blocks += decode_clock_blocks_at(&self->clock, computed) -
+                         decode_clock_blocks_at(&self->clock, computed + 1);
+    return;
+  }
+  pool_register(pool, member, computed - unknown);
+  group_cache_give_back(pool->group_cache, member, computed - MIN(self->clock.lag, computed));
+  group_cache_take(pool->group_cache, member, computed, computed + 1);
+  pool->free_blocks = group_cache_free_blocks(pool->group_cache);
+  pool_register(pool, member, computed + 1 - unknown);
+}
+
+gboolean
+scheduler_supply_groups(Scheduler *self)
+{
+  DecodeClock *clock = &self->clock;
+  guint64 most = (guint64)clock->count * (clock->groups != NULL ? clock->groups->n_groups : 0);
+  Sequence *member;
+
+  if (clock->count == 0 || clock->groups == NULL)
+    return TRUE;
+  if ((clock->lag > 0 && !self->tick_in_flight) ||
+      (most > self->pool.free_blocks && decode_clock_taken_blocks(clock) > self->pool.free_blocks))
+    return FALSE;
+  while ((member = decode_clock_take_change(clock)) != NULL)
+    change_blocks(self, member);
+  clock->supplied = TRUE;
+  return TRUE;
 }
 
 void
@@ -171,8 +217,7 @@ scheduler_join_entries(Scheduler *self, Step *step)
 {
   Sequence *loose = NULL, *next;
 
-  /* Members take blocks and give none back. */
-  if (!self->stride || self->pool.groups != NULL ||
+  if (!self->stride || !may_use_clock(self) ||
       g_array_index(step->entries, StepEntry, step->clocked_at).kind != ENTRY_DECODE)
     return;
   loose = scheduler_first_loose(self);
@@ -202,6 +247,8 @@ count_growth(Scheduler *self, Step *step, guint64 repeats)
   const DueList *first = self->clock.due, *end = first + step->block_size;
   const DueList *due = decode_clock_due(&self->clock, 1);
 
+  /* With groups the lists are empty: nothing changes while the step is repeated. */
+
   for (guint32 i = 0; i < places; i++) {
     grown += due->length;
     step->grown[i] = grown;
@@ -219,6 +266,7 @@ scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
     return;
   limit = MIN(decode_clock_ticks_to_end(&self->clock), REPEAT_MAX);
   limit = MIN(limit, decode_clock_ticks_to_kink(&self->clock));
+  limit = MIN(limit, decode_clock_ticks_to_change(&self->clock));
   if (limit <= 1)
     return;
   count_growth(self, step, limit);
@@ -237,6 +285,7 @@ scheduler_leave_clock(Scheduler *self, Sequence *member)
   decode_clock_leave(&self->clock, member);
   if (self->tick_in_flight) {
     member->in_flight = member->computing = self->config.async_scheduling;
+    member->flying_tokens = self->config.async_scheduling ? 1 : 0;
     g_ptr_array_add(self->left_in_flight, member);
   }
   note_registered(self, member);

@@ -30,6 +30,8 @@ def databases():
     yield ["capacity", "c.ini", "-o", "OUT"]
     yield ["merge", "r.db", "s.db", "-o", "OUT"]
     yield ["regret", *RUN[1:], "--budget", "30", "-o", "OUT"]
+    yield ["study", "policies", "--engines", "vllm", "--models", "llama-3.1-8b", "--pressures", "2", "--prompts", "256", "--outputs",
+           "64", "--links", "1", "--seeds", "1", "--requests", "30", "--trace", "none", "-o", "OUT"]
 
 
 def files():
@@ -49,7 +51,7 @@ def put(words, name):
 
 
 STATUS = {"trace": (1,), "profile": (1,), "report": (1, 2), "capacity": (1, 2), "sweep": (1, 2), "merge": (1, 2),
-          "regret": (1, 2)}  # 2: seen before anything was done
+          "regret": (1, 2), "study": (1, 2)}  # 2: seen before anything was done
 
 
 def check_told(result, words, name):
@@ -87,6 +89,18 @@ def as_nobody(*words):
     done = subprocess.run([SPILLWAY, *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, **who,
                           env={**os.environ, "HOME": "/nowhere"})
     return Result([SPILLWAY, *words], done.returncode, done.stdout, done.stderr)
+
+
+def test_folder_of_a_study():
+    """A folder of a study that cannot be one is told before anything is measured; a full disk under it, after its summary"""
+    write("file", "kept")
+    for name in ("/dev/full", "file"):
+        result = execute("study", "poster", "-o", name)
+        check(result.status == 2 and len(result.messages) == 1 and name in result.err and not result.out, str(result))
+    check_equal(read("file"), b"kept")
+    os.mkdir("disk")
+    result = fill(["study", "poster", "--burst", "32,750,256", "-o", "disk/out"], 3000)
+    check(result.status == 2 and "disk/out" in result.err and "No space left" in result.err and result.out, str(result))
 
 
 def test_read_only_folder():
@@ -143,7 +157,7 @@ def test_full_disk_under_databases():
     for words in databases():
         words = put(words, "disk/x.db")
         rooms = sizes(words, begin)
-        for room in rooms[:2] if words[0] == "regret" else rooms:  # how often that one commits hangs on the time
+        for room in rooms[:2] if words[0] in ("regret", "study") else rooms:  # how often these commit hangs on the time
             os.mkdir("disk")
             begin()
             before = runs_of("disk/x.db")

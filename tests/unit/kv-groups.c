@@ -89,6 +89,33 @@ test_against_blocks(void)
   }
 }
 
+/* Of a decode, token by token: in between the changes that are foretold nothing is taken or given
+ * back, and what is taken is said. */
+static void
+test_changes(void)
+{
+  g_autoptr(GRand) rand = g_rand_new_with_seed(9);
+
+  for (guint n = 0; n < 300; n++) {
+    const KvGroups groups = random_groups(rand);
+    guint32 lag = (guint32)g_rand_int_range(rand, 0, 2);
+    guint64 computed = (guint64)g_rand_int_range(rand, 1, 300), end = computed + 300;
+    guint64 next = kv_groups_next_change(&groups, computed, lag);
+    for (; computed < end; computed++) {
+      guint64 held = kv_groups_step_blocks(&groups, computed - lag, computed, computed + 1);
+      guint64 kept = kv_groups_step_blocks(&groups, computed + 1 - lag, computed + 1, computed + 1);
+      guint64 then = kv_groups_step_blocks(&groups, computed + 1 - lag, computed + 1, computed + 2);
+      guint64 taken = kv_groups_taken_blocks(&groups, computed + 1);
+      g_assert_cmpuint(then, ==, kept + taken);
+      if (computed + 1 < next)
+        g_assert_true(kept == held && taken == 0);
+      else
+        next = kv_groups_next_change(&groups, computed + 1, lag);
+      g_assert_cmpuint(next, >, computed + 1);
+    }
+  }
+}
+
 /* The longest sequence for so many blocks: one token more needs more of them. */
 static void
 test_longest(void)
@@ -132,6 +159,7 @@ main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/kv-groups/against-blocks", test_against_blocks);
+  g_test_add_func("/kv-groups/changes", test_changes);
   g_test_add_func("/kv-groups/longest", test_longest);
   g_test_add_func("/kv-groups/window", test_window);
   return g_test_run();
