@@ -141,6 +141,10 @@ scenario_assume_parallel(const Scenario *s, const Settings *settings, json_t *li
   if (settings->enable_expert_parallel)
     add(list, g_strdup("each token draws its experts alike and by itself, and the busiest rank is "
                        "waited for"));
+  if (settings->pipeline_parallel_size > 1)
+    add(list, g_strdup_printf("%u stages: no request is preempted or decoded while a step of it is "
+                              "under way, and none of its kinds of layers is in one stage alone",
+                              (guint32)settings->pipeline_parallel_size));
   if (s->data_parallel_size == 1)
     return;
   add(list, g_strdup_printf("%u engines, and blocks and limits are of each; the front end knows "

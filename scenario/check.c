@@ -63,17 +63,52 @@ note_what_ifs(const Resolver *r)
 }
 
 /* Options that this scheduler or executor has no use for, and options that contradict. */
-/* What describes one engine's steps, or is known of one alone. */
+/* What describes one engine's steps, one after the other, or is known of one alone. */
+static const char *const of_one[] = {"output", "decisions", "perfetto", "kv-offloading-size",
+                                     "num-offload-blocks"};
+
+static gboolean
+check_pipeline(const Resolver *r, GError **error)
+{
+  static const guint32 others =
+      SCHEDULER_HAS_BLOCK_MANAGER | SCHEDULER_IS_SGLANG | SCHEDULER_HAS_CAPACITY_POLICY;
+  const Scenario *s = r->scenario;
+
+  if (r->settings->pipeline_parallel_size == 1)
+    return TRUE;
+  if (s->scheduler->features & others)
+    return resolver_refuse(error,
+                           "--pipeline-parallel-size: pipelines are known of vLLM from 0.8 on, not "
+                           "of %s",
+                           s->scheduler->name);
+  if (s->executor->create == NULL)
+    return resolver_refuse(error, "--pipeline-parallel-size: the executor %s has one stage",
+                           s->executor->name);
+  if (resolver_given(r, "async-scheduling") && r->settings->async_scheduling)
+    return resolver_refuse(error, "--async-scheduling: with --pipeline-parallel-size a step is "
+                                  "decided while others run as it is");
+  if (s->config.overflow->needs_tier || r->settings->overlap_copies)
+    return resolver_refuse(error, "--pipeline-parallel-size: copies beside the steps are not "
+                                  "simulated in several stages");
+  for (guint i = 0; i < G_N_ELEMENTS(of_one); i++)
+    if (resolver_given(r, of_one[i]))
+      return resolver_refuse(error,
+                             "--%s is of steps that follow each other: those of "
+                             "--pipeline-parallel-size overlap; leave it out",
+                             of_one[i]);
+  return TRUE;
+}
+
 static gboolean
 check_engines(const Resolver *r, GError **error)
 {
-  static const char *const of_one[] = {"output", "decisions", "perfetto", "kv-offloading-size",
-                                       "num-offload-blocks"};
   const Scenario *s = r->scenario;
 
   if (resolver_given(r, "enable-expert-parallel") && resolver_is_sglang(r))
     return resolver_refuse(error, "--enable-expert-parallel: how %s shares experts is not known",
                            s->scheduler->name);
+  if (!check_pipeline(r, error))
+    return FALSE;
   if (s->data_parallel_size == 1)
     return TRUE;
   if (resolver_is_sglang(r))
@@ -99,11 +134,22 @@ resolver_check_node(const Resolver *r, GError **error)
 {
   const Settings *settings = r->settings;
   const Scenario *s = r->scenario;
-  guint64 devices = settings->tensor_parallel_size;
+  guint64 devices = settings->tensor_parallel_size * settings->pipeline_parallel_size;
 
   if (settings->enable_expert_parallel && (s->model == NULL || s->model->experts == 0))
     return resolver_refuse(error, "--enable-expert-parallel: %s has no experts",
                            s->model != NULL ? s->model->name : "no model was given, so there");
+  if (settings->pipeline_parallel_size > 1 && s->model == NULL)
+    return resolver_refuse(error, "--pipeline-parallel-size needs --model, whose layers it splits");
+  if (settings->pipeline_parallel_size > 1 && settings->pipeline_parallel_size > s->model->layers)
+    return resolver_refuse(error, "--pipeline-parallel-size: %s has %u layers", s->model->name,
+                           s->model->layers);
+  if (settings->pipeline_parallel_size > 1 && devices > NODE_DEVICES)
+    return resolver_refuse(error,
+                           "--pipeline-parallel-size: %" G_GUINT64_FORMAT
+                           " devices in a group, and "
+                           "links between nodes are not modelled: at most %u",
+                           devices, NODE_DEVICES);
   if (s->model == NULL || s->model->experts == 0 || s->data_parallel_size == 1)
     return TRUE;
   devices *= s->data_parallel_size;
@@ -152,8 +198,8 @@ resolver_check(const Resolver *r, GError **error)
       {"scheduler-reserve-full-isl", "no-scheduler-reserve-full-isl"},
   };
   static const char *const costed[] = {"what-if", "copy-path", "host-memory", "host"};
-  static const char *const computed[] = {"load-format",     "token-ids", "temperature",
-                                         "top-k",           "top-p",     "output-token-ids"};
+  static const char *const computed[] = {"load-format", "token-ids", "temperature",
+                                         "top-k",       "top-p",     "output-token-ids"};
   const Scenario *s = r->scenario;
   gboolean computes = executor_computes(s->executor);
 

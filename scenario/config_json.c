@@ -139,6 +139,8 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
                           : json_null());
   json_object_set_new(object, "tensor_parallel_size",
                       json_integer((json_int_t)settings->tensor_parallel_size));
+  json_object_set_new(object, "pipeline_parallel_size",
+                      json_integer((json_int_t)settings->pipeline_parallel_size));
   json_object_set_new(object, "data_parallel_size",
                       json_integer((json_int_t)settings->data_parallel_size));
   json_object_set_new(object, "enable_expert_parallel",

@@ -114,7 +114,9 @@ resolve_switches(Resolver *r)
                     s->scheduler->name);
   c->async_scheduling =
       choose_switch(r, "async_scheduling", SCHEDULER_HAS_ASYNC, settings->async_scheduling,
-                    has(s, SCHEDULER_ASYNC_BY_DEFAULT));
+                    has(s, SCHEDULER_ASYNC_BY_DEFAULT) && settings->pipeline_parallel_size == 1);
+  c->pipeline_parallel_size = (guint32)settings->pipeline_parallel_size;
+  c->layers = s->model != NULL ? s->model->layers : 1;
   c->reserve_full_isl =
       choose_switch(r, "scheduler_reserve_full_isl", SCHEDULER_HAS_RESERVE_FULL_ISL,
                     settings->reserve_full_isl, TRUE);

@@ -19,6 +19,8 @@ reason_for_one_group(const Resolver *r, KvGroups *groups)
     return "all layers keep all of it";
   if (!(s->scheduler->features & SCHEDULER_HAS_KV_GROUPS))
     return "this engine's groups are not known";
+  if (r->settings->pipeline_parallel_size > 1)
+    return "a pipeline's stages are taken to have layers of all groups alike";
   if (executor_computes(s->executor))
     return "the executor keeps real blocks of all layers";
   if (s->config.prefix_caching && resolver_offloads(r))
@@ -124,6 +126,7 @@ utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
               .max_num_batched_tokens = r->scenario->config.max_num_batched_tokens,
               .max_num_seqs = r->scenario->config.max_num_seqs,
               .data_parallel_size = r->scenario->data_parallel_size,
+              .pipeline_parallel_size = (guint32)r->settings->pipeline_parallel_size,
               .expert_parallel = r->settings->enable_expert_parallel,
           },
       .utilization = r->scenario->gpu_memory_utilization,
@@ -160,7 +163,8 @@ note_weights_and_pool(const Resolver *r)
 
   if (s->model == NULL || s->device == NULL || s->executor->bare_scheduler)
     return;
-  weights = (double)(model_weight_bytes(s->model) / r->settings->tensor_parallel_size);
+  weights = (double)(model_weight_bytes(s->model) / r->settings->tensor_parallel_size /
+                     r->settings->pipeline_parallel_size);
   if (s->data_parallel_size > 1)
     weights = (double)model_rank_bytes_shared(s->model, (guint32)r->settings->tensor_parallel_size,
                                               (guint32)r->settings->tensor_parallel_size *

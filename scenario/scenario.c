@@ -16,6 +16,7 @@
 #include "typed.h"
 #include "executors.h"
 #include "live/executor_live.h"
+#include "sim/pipeline.h"
 #include "resolve.h"
 #include "config_json.h"
 
@@ -209,8 +210,9 @@ resolve_hardware(Resolver *r, GError **error)
     return FALSE;
   }
   if (s->model != NULL)
-    r->pool_bytes_per_block = pool_block_bytes(s->model, (guint32)settings->block_size,
-                                               (guint32)settings->tensor_parallel_size);
+    r->pool_bytes_per_block = pool_stage_block_bytes(s->model, (guint32)settings->block_size,
+                                                     (guint32)settings->tensor_parallel_size,
+                                                     (guint32)settings->pipeline_parallel_size);
   return TRUE;
 }
 
@@ -298,6 +300,7 @@ resolve_cost(Resolver *r, GError **error)
       .block_tensors = s->config.kv_groups.block_tensors,
       .tensor_parallel_size = (guint32)settings->tensor_parallel_size,
       .data_parallel_size = s->data_parallel_size,
+      .pipeline_parallel_size = (guint32)settings->pipeline_parallel_size,
       .expert_parallel = settings->enable_expert_parallel,
       .asynchronous = s->config.async_scheduling,
       /* vLLM v1 captures graphs up to twice the batch, and no more than 512 tokens. */
@@ -310,6 +313,13 @@ resolve_cost(Resolver *r, GError **error)
   if (settings->of_own_executor || (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0) {
     config.captured = CAPTURED_DECODES;
     config.captured_tokens = 256;
+  }
+  if (settings->pipeline_parallel_size > 1) {
+    guint32 stages = (guint32)settings->pipeline_parallel_size;
+    config.block_bytes = r->pool_bytes_per_block;
+    config.block_tensors =
+        MAX(1, model_kv_tensors(s->model) * pipeline_most_layers(s->model->layers, stages) /
+                   s->model->layers);
   }
   config.greedy = settings->of_own_executor && settings->temperature == 0;
   if (!copy_path_from_name(path, &config.copy_path))

@@ -134,6 +134,8 @@ const SettingsOption settings_options[] = {
      "N", "from vllm-0.24: of N steps one may have prefills, while some decode (default 1)", 0},
     {"tensor-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(tensor_parallel_size), 1, 64, "N",
      "devices that share each layer (default 1)", 0},
+    {"pipeline-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(pipeline_parallel_size), 1, 64, "N",
+     "stages that the layers are split over, with as many steps in flight (default 1)", 0},
     {"data-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(data_parallel_size), 1, 64, "N",
      "engines behind one front end, each on its own devices; they share a model's experts "
      "(default 1)",
@@ -252,6 +254,7 @@ settings_new(void)
   settings->unit_copy_steps = 2;
   settings->tensor_parallel_size = 1;
   settings->data_parallel_size = 1;
+  settings->pipeline_parallel_size = 1;
   settings->page_size = 1;
   settings->max_running_requests = 2048;
   settings->max_prefill_tokens = 16384;

@@ -58,6 +58,7 @@ typedef struct {
   gboolean offline;
   guint64 tensor_parallel_size;
   guint64 data_parallel_size;
+  guint64 pipeline_parallel_size;
   gboolean enable_expert_parallel;
   char *capacity_policy;
   /* Under the names of SGLang. */

@@ -7,9 +7,6 @@
 #define FROM_CONFIG "the model's config.json says it: give that as --model"
 #define NO_SPECULATION "speculative decoding is not simulated"
 #define NO_ADAPTERS "adapters are not simulated"
-#define NO_PIPELINE "pipelines are not simulated; --tensor-parallel-size is"
-#define ONE_INSTANCE                                                                               \
-  "one instance is simulated; --time-scale 2 halves the load, its share of two, and so on"
 #define NO_GRAPH_CHOICE "CUDA graphs are taken to be captured as by default"
 
 #define SAME(flag)                                                                                 \
@@ -83,8 +80,8 @@ static const VllmFlag flags[] = {
     LEFT_OUT("cuda-graph-sizes", NO_GRAPH_CHOICE, NULL),
     LEFT_OUT("max-seq-len-to-capture", NO_GRAPH_CHOICE, NULL),
     LEFT_OUT("attention-backend", "attention costs what the device's profile says", NULL),
-    LEFT_OUT("pipeline-parallel-size", NO_PIPELINE, "1"),
-    LEFT_OUT("pp", NO_PIPELINE, "1"),
+    SAME("pipeline-parallel-size"),
+    CALLED("pp", "pipeline-parallel-size"),
     SAME("data-parallel-size"),
     CALLED("dp", "data-parallel-size"),
     LEFT_OUT("decode-context-parallel-size", "context parallelism is not simulated", "1"),

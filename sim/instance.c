@@ -38,6 +38,9 @@ instance_init(Instance *self, const Run *run, guint number)
       .step = step_new(block_size),
       .flying = step_new(block_size),
   };
+  if (scheduler_is_pipelined(self->scheduler))
+    self->pipeline = pipeline_new(self->scheduler->config.pipeline_parallel_size,
+                                  self->scheduler->config.layers, block_size);
   self->scheduler->list_decodes = lists_decodes(run->loop, self->executor);
   self->scheduler->tell_plans = tells_plans(run->loop);
   self->link.side_by_side = self->executor->class->bare_scheduler;
@@ -48,6 +51,7 @@ instance_clear(Instance *self)
 {
   step_free(self->step);
   step_free(self->flying);
+  pipeline_free(self->pipeline);
 }
 
 gboolean

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "loop.h"
+#include "pipeline.h"
 
 /* What all instances of a run share. */
 typedef struct {
@@ -26,6 +27,7 @@ typedef struct {
   StepTiming timing; /* of the flying one, from here */
   gint64 start_ps;
   guint64 start_index;
+  gint64 queued_ps; /* in a pipeline: what the flying one waits for stages */
   guint32 tokens;
   gboolean in_flight;
   gint64 now_ps;
@@ -33,6 +35,7 @@ typedef struct {
   gboolean waits;           /* it has nothing to do before a request comes that is not known yet */
   guint64 idle_since;       /* step index of the last token or arrival */
   gboolean preempted_since; /* a preemption since then */
+  Pipeline *pipeline;       /* NULL: one stage, one step in flight */
   CopyLink link;            /* of native offload, or of swapping beside the steps */
   gint64 waited_ps;         /* for copies, since the last step that was executed */
   gint64 told_waited_ps;    /* the same, before the one that flies */
@@ -72,3 +75,14 @@ gboolean instance_end_copies_while_idle(Instance *self);
 gboolean instance_idle(Instance *self);
 /* Nobody is left in it, and nobody who left leaves something to be looked at. */
 gboolean instance_is_over(const Instance *self);
+
+/* A step's flight (flight.c). The decided step starts, and its tokens count as computed; repeats
+ * end when until_ps has passed. FALSE if the executor failed. */
+gboolean instance_take_off(Instance *self, gint64 until_ps, GError **error);
+/* It is counted, once it has taken off. */
+void instance_count_step(Instance *self);
+/* It is done: the time is its end, and who has left is told. */
+void instance_land(Instance *self);
+void instance_tell_step(Instance *self);
+void instance_tell_left(Instance *self);
+void run_tell_request(const Run *run, const RequestResult *result);

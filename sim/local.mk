@@ -10,7 +10,9 @@ libspillway_sim_a_SOURCES = \
   %D%/executor_model.c \
   %D%/executor_replay.c %D%/executor_replay.h \
   %D%/executor_unit.c \
+  %D%/flight.c \
   %D%/instance.c %D%/instance.h \
+  %D%/pipeline.c %D%/pipeline.h \
   %D%/loop.c %D%/loop.h \
   %D%/metrics.c %D%/metrics.h \
   %D%/kv_groups.c %D%/kv_groups.h \

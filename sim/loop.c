@@ -19,14 +19,6 @@
 #define LIVELOCK_BEFORE_ARRIVAL_STEPS 100000
 #define PATIENCE_STEPS 10000000
 
-static void
-tell_request(const Run *run, const RequestResult *result)
-{
-  for (guint i = 0; i < run->loop->n_observers; i++)
-    if (run->loop->observers[i]->request != NULL)
-      run->loop->observers[i]->request(run->loop->observers[i], result);
-}
-
 static gint64
 next_arrival_ps(const Run *run)
 {
@@ -43,7 +35,7 @@ refuse(const Run *run, guint32 index, const char *reason)
   result.reason = reason;
   result.finish_ps = request->arrival_ps;
   run->outcome->ignored++;
-  tell_request(run, &result);
+  run_tell_request(run, &result);
   client_leave(run->loop->client, request->arrival_ps);
 }
 
@@ -81,144 +73,6 @@ take_arrivals(const Run *run, Instance *instances, gint64 now_ps)
   }
 }
 
-static void
-note_peaks(Instance *self)
-{
-  const Pool *pool = &self->scheduler->pool;
-  const Step *step = self->flying;
-  guint32 used = pool->total_blocks - step_unheld_blocks(step) +
-                 (guint32)step_grown_blocks(step, self->timing.repeats);
-
-  self->outcome->peak_gpu_blocks = MAX(self->outcome->peak_gpu_blocks, used);
-  self->outcome->peak_host_blocks =
-      MAX(self->outcome->peak_host_blocks,
-          pool->host_total_blocks - step->host_free_blocks + step->tier_used_blocks);
-}
-
-static gboolean
-tells_cost(const Executor *executor)
-{
-  return executor->class->needs_cost || executor->class->tells_cost;
-}
-
-static inline void
-tell_step(Instance *self)
-{
-  const Loop *loop = self->loop;
-  const Scheduler *scheduler = self->scheduler;
-  const StepReport report = {
-      .instance = self->number,
-      .step = self->flying,
-      .step_index = self->start_index,
-      .repeats = self->timing.repeats,
-      .start_ps = self->start_ps,
-      .first_ps = self->timing.first_ps,
-      .growth_ps = self->timing.growth_ps,
-      .elapsed_ps = self->timing.elapsed_ps,
-      .cost = tells_cost(self->executor) ? &self->timing.cost : NULL,
-      .recompute_overhead_ps = self->timing.recompute_overhead_ps,
-      .tokens = self->tokens,
-      .waited_ps = self->told_waited_ps,
-      .gaps = (const TokenGap *)(gpointer)scheduler->gaps->data,
-      .n_gaps = scheduler->gaps->len,
-      .finished = (const guint32 *)(gpointer)scheduler->just_finished->data,
-      .n_finished = scheduler->just_finished->len,
-      .gpu_free_end_blocks = scheduler->pool.free_blocks,
-      .gpu_unheld_end_blocks = scheduler_unheld_blocks(scheduler),
-  };
-
-  for (guint i = 0; i < loop->n_observers; i++)
-    if (loop->observers[i]->step != NULL)
-      loop->observers[i]->step(loop->observers[i], &report);
-}
-
-static void
-tell_left(Instance *self)
-{
-  Sequence *sequence;
-
-  while ((sequence = scheduler_take_left(self->scheduler)) != NULL) {
-    if (sequence->result.status == STATUS_FINISHED)
-      self->outcome->finished++;
-    else
-      self->outcome->ignored++;
-    tell_request(self->run, &sequence->result);
-    client_leave(self->loop->client, sequence->result.finish_ps);
-    scheduler_recycle(self->scheduler, sequence);
-  }
-}
-
-/* The step in flight is done. */
-static void
-land(Instance *self)
-{
-  self->now_ps = self->start_ps + self->timing.elapsed_ps;
-  self->in_flight = FALSE;
-  self->tokens -= self->scheduler->lost_tokens;
-  self->outcome->tokens -= self->scheduler->lost_tokens;
-  scheduler_settle(self->scheduler, self->flying, self->start_ps + self->timing.first_ps,
-                   self->now_ps);
-  instance_end_copies(self, self->now_ps);
-  tell_step(self);
-  if (self->scheduler->left.head != NULL)
-    tell_left(self);
-}
-
-/* The decided step starts now; the other buffer is for the next decision. */
-static gboolean
-take_off(Instance *self, gint64 until_ps, GError **error)
-{
-  const RepeatLimit limit = {
-      .until_ps = MIN(until_ps, TIME_MAX_PS + 1) - self->now_ps,
-      .lookahead = self->scheduler->config.async_scheduling ? 1 : 0,
-  };
-  Step *step = self->step;
-  gint64 wait_ps = instance_begin_copies(self);
-
-  self->step = self->flying;
-  self->flying = step;
-  self->start_ps = self->now_ps;
-  self->start_index = self->step_index;
-  self->told_waited_ps = self->waited_ps;
-  self->waited_ps = 0;
-  if (!executor_run(self->executor, step, &limit, &self->timing, error))
-    return FALSE;
-  if (self->scheduler->offload != NULL || self->scheduler->swap_copies != NULL)
-    instance_add_copies(self, wait_ps);
-  self->in_flight = TRUE;
-  note_peaks(self);
-  self->tokens = scheduler_advance(self->scheduler, step, self->timing.repeats, self->start_ps);
-  return TRUE;
-}
-
-/* An engine that counts steps by the clock takes two decisions in one where the first takes no
- * time.
- */
-static gboolean
-counts_no_step(const Instance *self)
-{
-  return self->flying->takes_no_time && self->executor->class->idle_tick_ps > 0 &&
-         !self->scheduler->config.async_scheduling;
-}
-
-static void
-count_step(Instance *self)
-{
-  guint32 repeats = self->timing.repeats;
-
-  self->outcome->preemptions += self->flying->victims->len;
-  self->outcome->tokens += (guint64)self->tokens * repeats;
-  self->outcome->lines += repeats;
-  self->outcome->last_step = self->step_index + repeats - 1;
-  if (!counts_no_step(self))
-    self->step_index += repeats;
-  self->preempted_since |= self->flying->victims->len > 0;
-  if (self->tokens > 0) {
-    self->idle_since = self->step_index;
-    self->preempted_since = FALSE;
-  }
-}
-
 /* Executes the decided step, after the one in flight. Leaves the time at the next decision. With
  * asynchronous scheduling a decision that only preempts takes no time where the device is at work;
  * where it is not, it is over before the next is taken. Repeats end when until_ps has passed. */
@@ -231,17 +85,70 @@ execute(Instance *self, gint64 until_ps, GError **error)
   self->step->takes_no_time =
       !step_has_work(self->step) && (self->step->victims->len == 0 || (async && device_works));
   if (self->in_flight)
-    land(self);
-  if (!take_off(self, until_ps, error))
+    instance_land(self);
+  if (!instance_take_off(self, until_ps, error))
     return FALSE;
-  count_step(self);
+  instance_count_step(self);
   if (async && (step_has_work(self->flying) || self->flying->takes_no_time))
     self->now_ps =
         self->start_ps +
         repeats_elapsed_ps(self->timing.first_ps, self->timing.growth_ps, self->timing.repeats - 1);
   else
-    land(self);
+    instance_land(self);
   return TRUE;
+}
+
+/* In a pipeline the oldest in flight lands; there must be one. */
+static void
+pipeline_land(Instance *self)
+{
+  Flight flight = {.step = self->flying};
+  gint64 now_ps = self->now_ps;
+
+  pipeline_pop(self->pipeline, &flight);
+  self->flying = flight.step;
+  self->timing = flight.timing;
+  self->start_ps = flight.start_ps;
+  self->queued_ps = flight.queued_ps;
+  self->start_index = flight.start_index;
+  self->tokens = flight.tokens;
+  instance_land(self);
+  self->now_ps = MAX(self->now_ps, now_ps);
+  self->in_flight = !pipeline_is_empty(self->pipeline);
+}
+
+/* The decided step takes off behind those in flight; where nothing more can be decided before the
+ * oldest lands, it does. */
+static gboolean
+pipeline_execute(Instance *self, GError **error)
+{
+  Flight flight;
+
+  self->step->takes_no_time = !step_has_work(self->step);
+  if (!instance_take_off(self, G_MAXINT64, error))
+    return FALSE;
+  instance_count_step(self);
+  flight = (Flight){.step = self->flying,
+                    .timing = self->timing,
+                    .start_ps = self->start_ps,
+                    .queued_ps = self->queued_ps,
+                    .start_index = self->start_index,
+                    .tokens = self->tokens};
+  pipeline_push(self->pipeline, &flight);
+  self->flying = flight.step;
+  if (pipeline_waits(self->pipeline, self->now_ps))
+    pipeline_land(self);
+  return TRUE;
+}
+
+static void
+land_all(Instance *self)
+{
+  while (self->in_flight)
+    if (self->pipeline != NULL)
+      pipeline_land(self);
+    else
+      instance_land(self);
 }
 
 /* The engine died while it decided: the step is told, and not executed. */
@@ -257,8 +164,8 @@ die(Instance *self)
   self->start_ps = self->now_ps;
   self->start_index = self->step_index;
   self->scheduler->just_finished->len = self->scheduler->gaps->len = 0;
-  tell_step(self);
-  tell_left(self);
+  instance_tell_step(self);
+  instance_tell_left(self);
   self->outcome->preemptions += step->victims->len;
   self->outcome->lines++;
   self->outcome->last_step = self->step_index;
@@ -269,8 +176,12 @@ die(Instance *self)
 static gboolean
 rest(Instance *self)
 {
+  if (self->in_flight && self->pipeline != NULL) {
+    pipeline_land(self);
+    return TRUE;
+  }
   if (self->in_flight) {
-    land(self);
+    instance_land(self);
     instance_begin_copies(self);
     self->empty_ps = self->now_ps;
     return TRUE;
@@ -317,13 +228,12 @@ end_instance(Instance *instance)
   RunOutcome *outcome = instance->outcome;
   Sequence *sequence;
 
-  if (instance->in_flight)
-    land(instance);
+  land_all(instance);
   outcome->unfinished += scheduler_unfinished(scheduler);
   outcome->end_ps = MAX(outcome->end_ps, instance->now_ps);
   outcome->memory_bound |= scheduler->memory_bound || pool_evicted(&scheduler->pool);
   while ((sequence = scheduler_take_unfinished(scheduler)) != NULL) {
-    tell_request(instance->run, &sequence->result);
+    run_tell_request(instance->run, &sequence->result);
     scheduler_recycle(scheduler, sequence);
   }
 }
@@ -336,7 +246,7 @@ tell_end(const Run *run)
   for (guint32 i = run->loop->client->taken; i < workload_count(workload); i++) {
     const RequestResult result = request_result_untouched(i, workload_request(workload, i));
     run->outcome->unfinished++;
-    tell_request(run, &result);
+    run_tell_request(run, &result);
   }
   for (guint i = 0; i < run->loop->n_observers; i++)
     if (run->loop->observers[i]->end != NULL)
@@ -383,13 +293,13 @@ act(Instance *s, const Instance *instances, gboolean *ok, GError **error)
 {
   if (s->step->abort != NULL) {
     const char *reason = s->step->abort;
-    if (s->in_flight)
-      land(s);
+    land_all(s);
     die(s);
     return end_with(s->run, RUN_ABORT, reason);
   }
   if (!step_is_empty(s->step)) {
-    *ok = execute(s, horizon_ps(s, instances), error);
+    *ok = s->pipeline != NULL ? pipeline_execute(s, error)
+                              : execute(s, horizon_ps(s, instances), error);
     return *ok || end_with(s->run, RUN_ABORT, LOOP_EXECUTOR_FAILED);
   }
   s->waits = !rest(s) && (scheduler_unfinished(s->scheduler) > 0 || instance_is_over(s));

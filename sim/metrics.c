@@ -64,7 +64,7 @@ count_time(Metrics *metrics, const StepReport *report)
   Summary *sum = &metrics->summary;
   gint64 n = report->repeats, growth_ps = report->growth_ps * (n * (n - 1) / 2);
 
-  sum->busy_ps += report->elapsed_ps;
+  sum->busy_ps += report->elapsed_ps - report->queued_ps;
   sum->overhead_recompute_ps += report->recompute_overhead_ps;
   metrics->end_ps = MAX(metrics->end_ps, report->start_ps + report->elapsed_ps);
   if (report->cost == NULL)

@@ -197,14 +197,27 @@ model_rank_bytes(const Model *model, guint32 tp)
 guint64
 model_rank_bytes_shared(const Model *model, guint32 tp, guint32 ranks, gboolean whole)
 {
-  guint64 rows = (model->vocab + VOCAB_PADDING - 1) / VOCAB_PADDING * VOCAB_PADDING / tp;
-  guint64 bytes = allocated_bytes(2 * rows * model->hidden) +
-                  2 * (model->learned_positions * (guint64)model->hidden + model->outer_vectors) +
-                  model->tower_bytes +
-                  allocated_bytes(2 * (guint64)model->max_position * model->rotary_dim);
+  const ModelStage all = {model->layers, TRUE, TRUE};
 
-  if (!model->tied_embeddings)
+  return model_stage_bytes(model, tp, ranks, whole, &all);
+}
+
+guint64
+model_stage_bytes(const Model *model, guint32 tp, guint32 ranks, gboolean whole,
+                  const ModelStage *stage)
+{
+  guint64 rows = (model->vocab + VOCAB_PADDING - 1) / VOCAB_PADDING * VOCAB_PADDING / tp;
+  guint64 table = allocated_bytes(2 * rows * model->hidden), layers = 0;
+  guint64 bytes = allocated_bytes(2 * (guint64)model->max_position * model->rotary_dim);
+
+  if (stage->is_first)
+    bytes += table + 2 * model->learned_positions * (guint64)model->hidden + model->tower_bytes;
+  if (stage->is_last)
+    bytes += 2 * model->outer_vectors;
+  if (stage->is_last && !model->tied_embeddings)
     bytes += allocated_bytes(weight_format_bytes(&model->head_format, rows, model->hidden));
+  else if (stage->is_last && !stage->is_first)
+    bytes += table;
   for (guint i = 0; i < model->n_kinds; i++) {
     const Layer *layer = &model->kinds[i];
     guint64 layer_bytes = 2 * layer->vectors;
@@ -214,9 +227,10 @@ model_rank_bytes_shared(const Model *model, guint32 tp, guint32 ranks, gboolean 
                          ? expert_rank_bytes(&layer->matrices[j], &layer->mixer, ranks, whole)
                          : matrix_rank_bytes(&layer->matrices[j], &layer->mixer, tp);
     layer_bytes += latent_copy_bytes(layer, tp);
-    bytes += layer->count * layer_bytes;
+    layers += layer->count * layer_bytes;
   }
-  return bytes;
+  return bytes + layers / model->layers * stage->layers +
+         layers % model->layers * stage->layers / model->layers;
 }
 
 gboolean

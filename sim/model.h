@@ -84,6 +84,14 @@ guint64 model_rank_bytes(const Model *model, guint32 tp);
 /* The same where experts are shared by `ranks` ranks, tp or a multiple: `whole` ones on each, or a
  * part of each. */
 guint64 model_rank_bytes_shared(const Model *model, guint32 tp, guint32 ranks, gboolean whole);
+/* The same in one stage of a pipeline, which has as much of every kind of layer as of all; the first has
+ * the embedding, the last the head. */
+typedef struct {
+  guint32 layers;
+  gboolean is_first, is_last;
+} ModelStage;
+guint64 model_stage_bytes(const Model *model, guint32 tp, guint32 ranks, gboolean whole,
+                          const ModelStage *stage);
 /* All-reduces of a tensor-parallel group in one step: one behind each mixer and each feed-forward
  * part, one for both where they are parallel. */
 guint32 model_all_reduces(const Model *model);

@@ -52,6 +52,7 @@ typedef struct {
   gint64 first_ps;       /* duration of the first repeat */
   gint64 growth_ps;      /* each later repeat takes this much longer than the one before */
   gint64 elapsed_ps;     /* of all repeats */
+  gint64 queued_ps;      /* of that, in a pipeline: it waits for a stage that is not free */
   const CostPiece *cost; /* components of the first repeat; NULL where the executor has none */
   gint64 waited_ps;      /* that the device stood still before it, until copies had ended */
   gint64 recompute_overhead_ps; /* of first_ps, for tokens computed before */

@@ -218,7 +218,7 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
   step_clear(step);
   step->contexts.windows = self->config.windows;
   self->now_ps = now_ps;
-  self->stride = stride;
+  self->stride = stride = stride && !scheduler_is_pipelined(self);
   if (self->tell_plans || self->config.overflow->needs_decodes ||
       self->config.victim->needs_decodes)
     self->decodes = scheduler_running_decodes(self);

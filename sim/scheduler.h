@@ -44,6 +44,8 @@ typedef struct {
   KvGroups kv_groups;     /* that share the pool; no kinds: one group */
   gboolean prefix_caching;
   gboolean named_blocks; /* with prefix caching: the executor wants to know which block is whose */
+  guint32 pipeline_parallel_size; /* stages, and steps in flight; 0 is 1 */
+  guint32 layers;                 /* of the model, which they share; where there are several */
   guint32 swap_ahead_blocks;      /* with overlap_copies: kept free by copies ahead of need */
   gboolean overlap_copies;        /* swapped blocks are copied beside the steps */
   gboolean async_scheduling;      /* a step is decided while the one before it runs */
@@ -211,6 +213,12 @@ Scheduler *scheduler_new(const SchedulerClass *class, const SchedulerConfig *con
                          const Workload *workload);
 void scheduler_free(Scheduler *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Scheduler, scheduler_free)
+
+static inline gboolean
+scheduler_is_pipelined(const Scheduler *self)
+{
+  return self->config.pipeline_parallel_size > 1;
+}
 
 /* NULL if the server would take this request, else why its front end refuses it (static text). */
 const char *scheduler_refuses(const Scheduler *self, const Request *request);

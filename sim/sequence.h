@@ -49,6 +49,7 @@ struct Sequence {
   gboolean was_scheduled;
   /* With asynchronous scheduling: its newest token is on its way; the step in flight runs it. */
   gboolean in_flight, computing;
+  guint32 flights;       /* in a pipeline: steps in flight that run it; then those two as well */
   guint32 flying_tokens; /* that the step in flight computes */
   gboolean ending;       /* its last token is being computed: it has its place, but no work */
   gboolean ended;

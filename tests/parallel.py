@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Engines and devices that share work: --data-parallel-size, --enable-expert-parallel."""
-from spillway_test import all_tests, check, check_close, check_equal, execute, main, run_json, succeed
+"""Engines and devices that share work: --data-parallel-size, --enable-expert-parallel, --pipeline-parallel-size."""
+from spillway_test import all_tests, check, check_equal, execute, main, read, run_json
 
 LOAD = ["--num-prompts", "240", "--random-input-len", "600", "--random-output-len", "80", "--seed", "3"]
 DENSE = ["--model", "llama-3.1-8b", "--device", "h100-sxm"]
@@ -48,6 +48,49 @@ def test_experts():
     check_equal(run_json(*EXPERTS, *LOAD, "--data-parallel-size", "4", "--what-if", "comm=0")["time_s"]["comm"], 0.0)
 
 
+def test_one_request_in_stages():
+    """Alone in a pipeline a request passes all stages in turn: as long as in one, and what is sent between them."""
+    alone = ["--num-prompts", "1", "--random-input-len", "800", "--random-output-len", "50", "--no-async-scheduling"]
+    for model in DENSE, EXPERTS:
+        times = [run_json(*model, *alone, "--pipeline-parallel-size", str(stages)) for stages in (1, 2, 4, 8)]
+        for stages, staged in zip((2, 4, 8), times[1:]):
+            sent = staged["time_s"]["comm"]
+            check(sent > 0 and abs(staged["makespan_s"] - times[0]["makespan_s"] - sent) < 1e-6, (stages, staged, times[0]))
+            check_equal(staged["steps"], times[0]["steps"])
+
+
+def test_stages_work_side_by_side():
+    """Many requests fill the stages: faster than one stage, slower than as many times so; no token is lost, whatever the pool."""
+    load = [*LOAD, "--max-concurrency", "48", "--no-async-scheduling"]
+    one = run_json(*DENSE, *load)
+    for stages in 2, 3, 4:
+        several = run_json(*DENSE, *load, "--pipeline-parallel-size", str(stages))
+        gain = one["makespan_s"] / several["makespan_s"]
+        check(1 < gain < stages, (stages, gain))
+        check(several["num_gpu_blocks"] > one["num_gpu_blocks"] * stages, several["num_gpu_blocks"])
+        check_equal((several["finished"], several["output_tokens_per_s"] > 0), (240, True))
+        check(several["busy_s"] < stages * several["makespan_s"], several["busy_s"])
+    for scheduler in "vllm-0.8", "vllm-0.19", "vllm", "vllm-v1":
+        for more in ([], ["--no-enable-prefix-caching"], ["--long-prefill-token-threshold", "200"]):
+            tight = run_json(*DENSE, *load, *more, "--scheduler", scheduler, "--pipeline-parallel-size", "3",
+                             "--num-gpu-blocks", "200", "--requests", "r.csv")
+            rows = [line.split(",") for line in read("r.csv").decode().splitlines()[1:]]
+            check_equal((tight["finished"], sum(int(row[3]) for row in rows)), (240, 240 * 80))
+            check(tight["preemptions"] > 0, tight["preemptions"])
+            check(all(float(row[1]) <= float(row[4]) <= float(row[5]) for row in rows))
+            check_equal(tight["peak_gpu_blocks"] <= 200, True)
+
+
+def test_stage_sizes():
+    """Layers that do not divide go to the stages before the last, and the fullest stage's pool is everybody's."""
+    whole = run_json(*DENSE, "--num-prompts", "1", "--max-model-len", "2048")
+    block_bytes = 16 * 32 * 2 * 8 * 128 * 2
+    for stages, most in (2, 16), (3, 11), (5, 7):
+        found = run_json(*DENSE, "--num-prompts", "1", "--max-model-len", "2048", "--pipeline-parallel-size", str(stages))
+        pool = found["num_gpu_blocks"] * block_bytes * most / 32 / 2 ** 30
+        check(pool < whole["num_gpu_blocks"] * block_bytes / 2 ** 30 + 14 and pool > 40, (stages, pool))
+
+
 def test_refused():
     """What is not modelled is refused with what it is, once."""
     for words, expected in [
@@ -57,6 +100,11 @@ def test_refused():
             ([*DENSE, "--data-parallel-size", "2", "-o", "r.db"], "is of one engine"),
             ([*DENSE, "--data-parallel-size", "2", "--decisions", "d.jsonl"], "is of one engine"),
             ([*DENSE, "--data-parallel-size", "2", "--scheduler", "sglang"], "--dp-size"),
+            ([*DENSE, "--pipeline-parallel-size", "64"], "32 layers"),
+            ([*DENSE, "--pipeline-parallel-size", "8", "--tensor-parallel-size", "2"], "links between nodes"),
+            ([*DENSE, "--pipeline-parallel-size", "2", "--async-scheduling"], "--async-scheduling"),
+            ([*DENSE, "--pipeline-parallel-size", "2", "--scheduler", "vllm-0.6"], "from 0.8 on"),
+            ([*DENSE, "--pipeline-parallel-size", "2", "--perfetto", "p.json"], "overlap"),
             ([*DENSE, "--data-parallel-size", "0"], "--data-parallel-size")]:
         result = execute("run", *words, *LOAD)
         check(result.status == 2 and expected in result.err and len(result.messages) == 1, str(result))
@@ -66,8 +114,9 @@ def test_refused():
 def test_pasted():
     """A deployment's flags are taken as they are."""
     found = run_json("--device", "h100-sxm", *LOAD, "--vllm-args",
-                     "vllm serve Qwen/Qwen3-30B-A3B -tp 2 -dp 2 --enable-expert-parallel")["config"]
-    check_equal([found[key] for key in ("tensor_parallel_size", "data_parallel_size", "enable_expert_parallel")], [2, 2, True])
+                     "vllm serve Qwen/Qwen3-30B-A3B -tp 2 -dp 2 -pp 2 --enable-expert-parallel")["config"]
+    check_equal([found[key] for key in ("tensor_parallel_size", "data_parallel_size", "pipeline_parallel_size", "enable_expert_parallel")],
+                [2, 2, 2, True])
 
 
 main(all_tests(globals()))

@@ -24,7 +24,7 @@ big,meta-llama/Llama-3.1-70B,h100_sxm,vllm,,,agg,512,128,,4,1,1,1,100,8
 engine,Qwen/Qwen3-32B,h100_sxm,tgi,,,agg,512,128,,4,8,1,1,100,8
 """
 REFUSED = {"no-model": "there is no model nobody/Nothing-7B", "no-card": "there is no card abacus", "dp": "data-parallel-size",
-           "pp": "pipelines", "disagg": "disagg", "big": "memory", "engine": "tgi"}
+           "pp": "links between nodes", "disagg": "disagg", "big": "memory", "engine": "tgi"}
 
 
 def points(*words):

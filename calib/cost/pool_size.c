@@ -3,6 +3,7 @@
 #include "pool_size.h"
 
 #include "sim/kv_groups.h"
+#include "sim/pipeline.h"
 
 G_DEFINE_QUARK(spillway - pool - size - error, pool_size_error)
 
@@ -21,6 +22,14 @@ pool_block_bytes(const Model *model, guint32 block_size, guint32 tensor_parallel
       bytes +=
           layout.kinds[i].groups * layout.block_bytes * block_size / layout.kinds[i].block_tokens;
   return bytes;
+}
+
+guint64
+pool_stage_block_bytes(const Model *model, guint32 block_size, guint32 tensor_parallel_size,
+                       guint32 stages)
+{
+  return pool_block_bytes(model, block_size, tensor_parallel_size) *
+         pipeline_most_layers(model->layers, stages) / model->layers;
 }
 
 guint64
@@ -65,24 +74,43 @@ refuse(const PoolSizeRequest *request, const PoolSize *pool, GError **error)
   return FALSE;
 }
 
+/* The sum on a rank of one stage. */
+static PoolSize
+stage_pool(const PoolSizeRequest *request, const ServerMemory *memory, const ModelStage *stage)
+{
+  const ServerSetup *server = &request->server;
+  const Model *model = server->model;
+  guint32 tp = server->tensor_parallel_size;
+  PoolSize pool = {
+      .usable_bytes = (guint64)(server->device->memory_bytes * request->utilization),
+      .weight_bytes =
+          model_stage_bytes(model, tp, server_expert_ranks(server), server->expert_parallel, stage),
+      .server = *memory,
+      .block_bytes =
+          pool_block_bytes(model, request->block_size, tp) * stage->layers / model->layers,
+  };
+  guint64 taken =
+      pool.weight_bytes + memory->activation_bytes + memory->non_torch_bytes + memory->graph_bytes;
+
+  if (taken < pool.usable_bytes)
+    pool.kv_bytes = pool.usable_bytes - taken;
+  pool.num_gpu_blocks = pool_blocks(pool.kv_bytes, pool.block_bytes);
+  return pool;
+}
+
 gboolean
 pool_size_find(const PoolSizeRequest *request, PoolSize *pool, GError **error)
 {
   const ServerSetup *server = &request->server;
-  guint32 tp = server->tensor_parallel_size;
-  guint64 taken;
+  const ServerMemory memory = server_memory_find(server);
+  guint32 stages = MAX(1, server->pipeline_parallel_size);
 
-  *pool = (PoolSize){
-      .usable_bytes = (guint64)(server->device->memory_bytes * request->utilization),
-      .weight_bytes = model_rank_bytes_shared(server->model, tp, server_expert_ranks(server),
-                                              server->expert_parallel),
-      .server = server_memory_find(server),
-      .block_bytes = pool_block_bytes(server->model, request->block_size, tp),
-  };
-  taken = pool->weight_bytes + pool->server.activation_bytes + pool->server.non_torch_bytes +
-          pool->server.graph_bytes;
-  if (taken < pool->usable_bytes)
-    pool->kv_bytes = pool->usable_bytes - taken;
-  pool->num_gpu_blocks = pool_blocks(pool->kv_bytes, pool->block_bytes);
+  for (guint32 i = 0; i < stages; i++) {
+    const ModelStage stage = {pipeline_stage_layers(server->model->layers, stages, i), i == 0,
+                              i + 1 == stages};
+    PoolSize one = stage_pool(request, &memory, &stage);
+    if (i == 0 || one.num_gpu_blocks < pool->num_gpu_blocks)
+      *pool = one;
+  }
   return pool->num_gpu_blocks > 0 || refuse(request, pool, error);
 }

@@ -38,6 +38,9 @@ gboolean pool_size_find(const PoolSizeRequest *request, PoolSize *pool, GError *
  * repeated when there are fewer of them than devices. Layers of several kinds are kept in groups
  * (sim/kv_groups.h), whose padding counts. */
 guint64 pool_block_bytes(const Model *model, guint32 block_size, guint32 tensor_parallel_size);
+/* The same on a rank of the stage of a pipeline that has the most layers. */
+guint64 pool_stage_block_bytes(const Model *model, guint32 block_size, guint32 tensor_parallel_size,
+                               guint32 stages);
 /* The tokens that vLLM's log names for so much KV memory: fewer than blocks hold where a group of
  * states takes a share. */
 guint64 pool_logged_tokens(const Model *model, guint32 block_size, guint32 tensor_parallel_size,

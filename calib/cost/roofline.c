@@ -402,7 +402,9 @@ check_config(const RooflineConfig *config, GError **error)
                                    config->expert_parallel);
   if (problem == NULL && !model_windows(model, &windows))
     problem = "its layers have more than two kinds of windows";
-  if (problem == NULL && (tp > 1 || (config->data_parallel_size > 1 && model->experts > 0)) &&
+  if (problem == NULL &&
+      (tp > 1 || config->pipeline_parallel_size > 1 ||
+       (config->data_parallel_size > 1 && model->experts > 0)) &&
       config->device->allreduce_bytes_per_s == 0)
     problem = "the device has no [interconnect] figures, needed for several devices";
   if (problem != NULL)

@@ -57,7 +57,8 @@ typedef struct {
   guint32 tensor_parallel_size;
   /* Of a model with experts: engines that share them, each with tokens of its own; 0 is 1. */
   guint32 data_parallel_size;
-  gboolean expert_parallel; /* a rank has whole experts, not a part of each */
+  guint32 pipeline_parallel_size; /* stages that the layers are split over; 0 is 1 */
+  gboolean expert_parallel;       /* a rank has whole experts, not a part of each */
   HostScheduler scheduler;
   gboolean asynchronous; /* the host prepares a step while the one before runs */
   CapturedKind captured;
@@ -101,7 +102,7 @@ gint64 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, 
 gint64 roofline_experts_ps(const Device *device, const WhatIf *what_if, guint64 tokens,
                            const Layer *layer, const ExpertSplit *split);
 
-/* Of COST_COMM: what engines that share experts send each other. */
+/* Of COST_COMM: what engines that share experts, and stages, send each other. */
 gint64 roofline_exchange_ps(const CostModel *self, guint64 tokens);
 
 /* How a config's ranks share experts. */

@@ -290,15 +290,31 @@ set_comm(Roofline *self, const Model *model, guint32 tp)
   self->comm[1].fixed_ps = roofline_round_ps(reduces * device->allreduce_direct_latency_ps);
 }
 
+/* A stage sends a token's hidden state and residual to the next (vLLM's IntermediateTensors), at
+ * the rate and latency of the link's all-reduces. */
+static void
+set_sends(Roofline *self, const Model *model, guint32 stages)
+{
+  const Device *device = &self->device;
+  double sends = (stages - 1) * self->what_if.comm_time;
+
+  if (stages == 1)
+    return;
+  self->exchange_token_ps = roofline_round_ps(sends * 2 * ACTIVATION_BYTES * (double)model->hidden /
+                                              device->allreduce_bytes_per_s * (double)PS_PER_S);
+  self->exchange_fixed_ps = roofline_round_ps(sends * 2 * device->allreduce_latency_ps);
+}
+
 /* Engines that share experts send their tokens to all others before a layer's experts (all-gather),
  * and get the sums of their own back (reduce-scatter): each (g - 1) / g of all engines' activations
  * over the bus. That is vLLM's way if none is chosen (all2all_backend allgather_reducescatter). */
 static void
-set_exchange(Roofline *self, const Model *model)
+set_exchange(Roofline *self, const Model *model, guint32 stages)
 {
   const Device *device = &self->device;
   double collectives = 0, bytes = ACTIVATION_BYTES * (double)model->hidden;
 
+  set_sends(self, model, stages);
   if (self->split.engines == 1)
     return;
   for (guint i = 0; i < model->n_kinds; i++)
@@ -306,7 +322,7 @@ set_exchange(Roofline *self, const Model *model)
   collectives *= self->what_if.comm_time;
   self->exchange_token_ps = roofline_round_ps(collectives * (self->split.engines - 1) * bytes /
                                               device->allreduce_bytes_per_s * (double)PS_PER_S);
-  self->exchange_fixed_ps = roofline_round_ps(collectives * device->allreduce_latency_ps);
+  self->exchange_fixed_ps += roofline_round_ps(collectives * device->allreduce_latency_ps);
 }
 
 static void
@@ -365,7 +381,7 @@ roofline_take(Roofline *self, const RooflineConfig *config)
   set_attention(self, config->model, config->tensor_parallel_size);
   set_elementwise(self, config->model, config->tensor_parallel_size);
   set_comm(self, config->model, config->tensor_parallel_size);
-  set_exchange(self, config->model);
+  set_exchange(self, config->model, MAX(1, config->pipeline_parallel_size));
   set_host(self, config);
   self->captured = config->captured;
   self->captured_tokens =

@@ -2,6 +2,8 @@
  * or in which logs. */
 #include "server_memory.h"
 
+#include "sim/pipeline.h"
+
 #include <string.h>
 
 #define GIB (1024.0 * 1024 * 1024)
@@ -191,7 +193,7 @@ non_torch(const ServerSetup *setup)
   gboolean profiles_graphs = setup->version >= FIRST_GRAPH_PROFILE;
   const double *gib =
       profiles_graphs ? NON_TORCH_GIB(0.25, 2.08, 2.17) : NON_TORCH_GIB(0.13, 0.55, 0.55);
-  guint32 tp = setup->tensor_parallel_size;
+  guint32 tp = setup->tensor_parallel_size * MAX(1, setup->pipeline_parallel_size);
 
   if (tp == 1 && profiles_graphs && setup->device->non_torch_bytes > 0)
     return (guint64)setup->device->non_torch_bytes;
@@ -204,7 +206,9 @@ server_memory_find(const ServerSetup *setup)
   ServerMemory memory = {.non_torch_bytes = non_torch(setup)};
 
   if (setup->version >= FIRST_GRAPHS_COUNTED)
-    memory.graph_bytes = GRAPH_BYTES_A_LAYER * setup->model->layers;
+    memory.graph_bytes =
+        GRAPH_BYTES_A_LAYER *
+        pipeline_most_layers(setup->model->layers, MAX(1, setup->pipeline_parallel_size));
   find_activation(setup, &memory);
   return memory;
 }

@@ -21,6 +21,7 @@ typedef struct {
   guint32 max_num_seqs;
   guint32 data_parallel_size; /* engines that share experts; 0 is 1 */
   gboolean expert_parallel;
+  guint32 pipeline_parallel_size; /* 0 is 1 */
 } ServerSetup;
 
 /* Ranks that a model's experts are shared by. */

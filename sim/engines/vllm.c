@@ -21,13 +21,13 @@ preempt(VllmDecision *d, Sequence *victim, const Sequence *beneficiary, guint32 
 }
 
 /* With native offload blocks that the step in flight writes must not be freed, since a load may
- * write them at any time. */
+ * write them at any time. In a pipeline nobody goes whose steps are under way. */
 static gboolean
 may_preempt(const Scheduler *self, const Sequence *victim)
 {
   gboolean computing = victim->computing || (victim->in_clock && self->tick_in_flight);
 
-  return self->offload == NULL || !computing;
+  return (self->offload == NULL && !scheduler_is_pipelined(self)) || !computing;
 }
 
 /* Blocks that a running sequence takes for so many tokens, less those that it gives back first. */
@@ -82,8 +82,10 @@ supply(VllmDecision *d, Sequence *sequence, guint32 tokens)
       continue;
     if (starves(d, sequence, more))
       return LEFT_OUT;
-    if (!may_preempt(self, victim))
+    if (!may_preempt(self, victim)) {
+      d->owed_blocks += scheduler_is_pipelined(self) ? more : 0;
       return GONE;
+    }
     preempt(d, victim, sequence,
             d->owed_blocks + more - self->pool.free_blocks - self->pool.leaving_blocks);
     if (victim == sequence)
@@ -110,7 +112,8 @@ running_tokens(const VllmDecision *d, const Sequence *sequence, guint32 left)
   guint32 longest = self->config.max_model_len - 1, computed = sequence->computed_tokens;
   guint32 tokens = vllm_wanted_tokens(d, sequence, computed, left);
 
-  if (sequence->ending || (d->hold && sequence->stage == STAGE_PREFILL))
+  if (sequence->ending || (d->hold && sequence->stage == STAGE_PREFILL) ||
+      (sequence->in_flight && scheduler_is_pipelined(d->self)))
     return 0;
   tokens = MIN(tokens, longest > computed ? longest - computed : 0);
   return self->pool.groups != NULL ? vllm_cut_at_states(d, sequence, computed, tokens) : tokens;

@@ -37,7 +37,8 @@ scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const cha
 static gboolean
 advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
 {
-  sequence->computing = self->config.async_scheduling;
+  sequence->computing = self->config.async_scheduling || scheduler_is_pipelined(self);
+  sequence->flights += scheduler_is_pipelined(self);
   sequence->flying_tokens = self->config.async_scheduling ? entry->tokens : 0;
   sequence->computed_tokens += entry->tokens;
   scheduler_close_gap(sequence);
@@ -46,7 +47,7 @@ advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
   if (!entry->samples)
     return FALSE;
   sequence->stage = STAGE_DECODE;
-  sequence->in_flight = self->config.async_scheduling;
+  sequence->in_flight = self->config.async_scheduling || scheduler_is_pipelined(self);
   sequence->generated_tokens++;
   sequence->ending = sequence->generated_tokens >= sequence->output_limit ||
                      sequence_length(sequence) >= scheduler_longest_length(self);
@@ -157,7 +158,8 @@ note_tokens(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_p
     Sequence *sequence = g_ptr_array_index(step->sequences, i);
     if (sequence == NULL)
       continue;
-    sequence->computing = FALSE;
+    sequence->flights -= sequence->flights > 0;
+    sequence->computing = sequence->flights > 0;
     sequence->flying_tokens = 0;
     if (!g_array_index(step->entries, StepEntry, i).samples || lost_token(self, sequence))
       continue;
@@ -197,7 +199,7 @@ finish(Scheduler *self, Sequence *sequence, gint64 end_ps)
 static inline void
 finish_if_ending(Scheduler *self, Sequence *sequence, gint64 end_ps)
 {
-  if (sequence != NULL && sequence->ending && !sequence->ended)
+  if (sequence != NULL && sequence->ending && !sequence->ended && sequence->flights == 0)
     finish(self, sequence, end_ps);
 }
 

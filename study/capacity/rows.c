@@ -110,7 +110,9 @@ make_row(const Capacity *c, guint point)
   g_autoptr(Settings) settings = study_plan_settings(c->plan, point * n);
   CapacityRow row = {.point = point,
                      .name = c->plan->study->grid->len > 0 ? cell->name : "",
-                     .cards = (guint)(settings->tensor_parallel_size * settings->data_parallel_size),
+                     .cards =
+                         (guint)(settings->tensor_parallel_size * settings->data_parallel_size *
+                                 settings->pipeline_parallel_size),
                      .load = NAN};
 
   for (guint seed = 0; seed < n && row.failure == NULL; seed++)

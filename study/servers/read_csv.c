@@ -179,7 +179,7 @@ read_row(CsvTable *table, const Columns *c, const char *folder)
   if (*mode != '\0' && !g_str_equal(mode, "agg"))
     server_point_refuse(point, "servers of the mode %s are not simulated", mode);
   if (whole_or(table, c->pp, 1) > 1)
-    server_point_refuse(point, "pipelines are not simulated");
+    server_point_set(point, "pipeline-parallel-size", "%u", whole_or(table, c->pp, 1));
   server_point_set_model(point, csv_table_text(table, c->model), folder, precision,
                          text_or_empty(table, c->detail));
   set_card(point, csv_table_text(table, c->card));
