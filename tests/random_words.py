@@ -82,6 +82,7 @@ def random_vllm(chance, scheduler):
               *maybe(chance, 0.3, chance.choice(["--async-scheduling", "--no-async-scheduling"])),
               *maybe(chance, newer(scheduler, 19, 0.2), chance.choice(["--scheduler-reserve-full-isl", "--no-scheduler-reserve-full-isl"])),
               *maybe(chance, 0.05, "--offline"),
+              *maybe(chance, 0.3, "--overlap-copies", *maybe(chance, 0.5, "--swap-ahead", chance.choice([1, 60]))),
               *maybe(chance, newer(scheduler, 31, 0.2), "--max-num-active-seqs", chance.choice([1, 20])),
               *maybe(chance, newer(scheduler, 24, 0.1), "--prefill-schedule-interval", chance.choice([1, 3]))]
     return words + maybe(chance, newer(scheduler, 33, 0.4), *chance.choice([["--num-offload-blocks", chance.choice([5, 200, 5000])],
@@ -110,6 +111,7 @@ def random_machine(chance):
     return ["--model", chance.choice(FAMILIES), "--device", chance.choice(DEVICES),
             *random_pool(chance), *maybe(chance, 0.2, "--tensor-parallel-size", chance.choice([2, 4])),
             *maybe(chance, 0.05, "--data-parallel-size", chance.choice([2, 3])), *maybe(chance, 0.05, "--enable-expert-parallel"),
+            *maybe(chance, 0.05, "--pipeline-parallel-size", chance.choice([2, 4])),
             *maybe(chance, 0.2, "--kv-cache-dtype", chance.choice(["fp8", "bfloat16"])),
             *maybe(chance, 0.3, "--swap-space", chance.choice([0, 1, 40])),
             *maybe(chance, 0.2, "--copy-path", chance.choice(["per-layer", "per-block", "batched"])),
