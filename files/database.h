@@ -32,7 +32,7 @@ int database_attach(sqlite3 *db, const char *path);
 
 /* What the tables and indexes of a schema ("main", or one attached) are otherwise than `script`
  * makes them in an empty database, such as "it has no table run". NULL: nothing, or *failed is set,
- * where they cannot be read (sqlite3_errmsg() says why).
+ * where they cannot be read (sqlite3_errmsg() says why). Both: there was no memory for it.
  *
  * Tables in `optional` (NULL-terminated, or NULL) may be absent. Tables that the script does not
  * make are let be; a trigger is a fault wherever it is. The caller frees the text. */

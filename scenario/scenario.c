@@ -302,7 +302,8 @@ resolve_cost(Resolver *r, GError **error)
       .data_parallel_size = s->data_parallel_size,
       .pipeline_parallel_size = (guint32)settings->pipeline_parallel_size,
       .expert_parallel = settings->enable_expert_parallel,
-      .asynchronous = s->config.async_scheduling,
+      .asynchronous =
+          s->config.async_scheduling || (s->scheduler->features & SCHEDULER_HIDES_HOST) != 0,
       /* vLLM v1 captures graphs up to twice the batch, and no more than 512 tokens. */
       .captured = CAPTURED_STEPS,
       .captured_tokens = MIN(512, 2 * MIN(s->config.max_num_seqs, 256)),

@@ -93,7 +93,9 @@ typedef enum {
   SCHEDULER_OWN_VICTIMS = 1 << 18,         /* where no victim policy is asked for: victim_engine */
   SCHEDULER_IS_SGLANG = 1 << 16,           /* has SGLang's options, and none of vLLM's */
   SCHEDULER_OVERLAPS_COPIES = 1 << 19,     /* it can swap beside the steps: --overlap-copies */
-  SCHEDULER_HAS_KV_GROUPS = 1 << 15,       /* its pool is shared by groups that give blocks back */
+  SCHEDULER_HIDES_HOST = 1 << 24,    /* it prepares a step while the one before runs, though here it
+                                        decides as if nothing ran */
+  SCHEDULER_HAS_KV_GROUPS = 1 << 15, /* its pool is shared by groups that give blocks back */
   /* With groups: what is given back is not in the sight of a step in flight either; a prompt is
    * admitted by the blocks that it holds at its widest, else by all that it ever takes; recurrent
    * states are cached where prefixes are. */
@@ -183,12 +185,12 @@ struct Scheduler {
   GArray *just_finished;    /* of guint32: requests that the last settled step finished */
   GArray *gaps;             /* of TokenGap: of the last settled step */
   guint finished_room, gaps_room, ended_room; /* for array.h */
-  gpointer state;                 /* the engine's own, see state_bytes */
-  gboolean in_flight;             /* a step that took off is not settled */
-  guint32 repeats;                /* of the last one that took off */
-  GPtrArray *ended_in_flight;     /* of Sequence: their last token is in it */
-  guint32 lost_tokens;            /* of the step in flight: whose requests were preempted since */
-  guint64 executed;               /* steps with tokens that have taken off */
+  gpointer state;                             /* the engine's own, see state_bytes */
+  gboolean in_flight;                         /* a step that took off is not settled */
+  guint32 repeats;                            /* of the last one that took off */
+  GPtrArray *ended_in_flight;                 /* of Sequence: their last token is in it */
+  guint32 lost_tokens; /* of the step in flight: whose requests were preempted since */
+  guint64 executed;    /* steps with tokens that have taken off */
   gint64 now_ps;
   DecodeContexts decodes;   /* that ran when the decision began; where the policy asks for them */
   guint64 dropped_tokens;   /* with prefix caching: of victims, and of them */
@@ -388,9 +390,9 @@ scheduler_first_loose(const Scheduler *self)
 gboolean scheduler_take_due(Scheduler *self, Sequence *member);
 /* All members that need one do; then scheduler_note_supplied(). */
 void scheduler_take_all_due(Scheduler *self);
-/* Where groups share the pool: members take what they need and give back the rest. FALSE, and nothing
- * done, if blocks are short, or if a step is not in flight that they take for granted: then the
- * clock is to be dissolved. */
+/* Where groups share the pool: members take what they need and give back the rest. FALSE, and
+ * nothing done, if blocks are short, or if a step is not in flight that they take for granted: then
+ * the clock is to be dissolved. */
 gboolean scheduler_supply_groups(Scheduler *self);
 /* Every member has the block that it needs. */
 void scheduler_note_supplied(Scheduler *self);

@@ -130,8 +130,12 @@ check_tables(const ProfileDb *db, GError **error)
   gboolean failed;
 
   fault = database_schema_fault(db->sqlite, "main", script, optional, &failed);
-  if (failed)
+  if (failed && fault == NULL)
     return profile_db_fail_read(db, error);
+  if (failed) {
+    g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_OPEN, "%s: %s", db->path, fault);
+    return FALSE;
+  }
   return fault == NULL || profile_db_damaged(db, fault, error);
 }
 

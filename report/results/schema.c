@@ -184,9 +184,11 @@ results_check_tables(Results *results, const char *schema, const char *path, GEr
   gboolean failed;
 
   fault = database_schema_fault(results->db, schema, script, optional_tables, &failed);
-  if (failed)
+  if (failed && fault == NULL)
     return results_fail(results, error);
-  if (fault != NULL)
+  if (failed)
+    g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED, "%s: %s", path, fault);
+  else if (fault != NULL)
     g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_DAMAGED,
                 "%s is no results database as this program writes them: %s", path, fault);
   return fault == NULL;

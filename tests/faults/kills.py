@@ -126,7 +126,7 @@ def tell(words, number, wait_s):
 
 def told_to_end(words, number):
     """As soon as it listens: before that it ends as any program does."""
-    for wait_s in (0.2, 0.5, 1, 2, 4, 8, 16):
+    for wait_s in (0.1, 0.2, 0.5, 1, 2, 4, 8, 16):
         found = tell(words, number, wait_s)
         if found[0] != -number:
             break
@@ -136,7 +136,7 @@ def told_to_end(words, number):
 def test_told_to_end():
     """Ctrl-C and SIGTERM: a sweep, a search for loads and one for schedules keep what was done, and say so; the rest is as after a kill"""
     write("study.ini", LONGER.replace("--requests 1500", "--requests 60000"))
-    write("c.ini", CAPACITY.replace("seeds = 1,2", "seeds = 1,2,3,4,5,6,7,8"))
+    write("c.ini", CAPACITY.replace("seeds = 1,2", "seeds = " + ",".join(map(str, range(1, 101)))))
     make_run()
     for number in (signal.SIGINT, signal.SIGTERM):
         for words, part in ((["sweep", "study.ini", "--jobs", "1", "-o", number.name + "s.db"], "are kept; start it again"),
