@@ -30,8 +30,12 @@ libspillway_sim_a_SOURCES = \
   %D%/content_key.c %D%/content_key.h \
   %D%/group_cache.c %D%/group_cache.h %D%/group_hits.c \
   %D%/engines/sglang.c %D%/engines/sglang.h \
+  %D%/engines/sglang_adder.h \
   %D%/engines/sglang_batch.c \
+  %D%/engines/sglang_ignore_eos.c \
   %D%/engines/sglang_prefill.c \
+  %D%/engines/sglang_retract.c \
+  %D%/engines/sglang_return.c \
   %D%/engines/trtllm.c \
   %D%/engines/vllm.c %D%/engines/vllm.h \
   %D%/engines/vllm_swapped.c \

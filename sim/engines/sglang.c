@@ -7,14 +7,12 @@
  * their KV and go to the waiting queue's tail. With the overlap schedule a decision does not know
  * the outputs of the step in flight: who ends by its length is foreseen, who ends by EOS computes a
  * token in vain, and a retracted request's token on its way is lost.
- * Anything but that order and recomputing is a what-if: who was copied to the host comes back before
- * anybody is admitted, straight into the running batch, as in the engine's decode servers.
+ * Anything but that order and recomputing is a what-if: who was copied to the host comes back
+ * before anybody is admitted, straight into the running batch, as in the engine's decode servers.
  * Rules: recorded schedules, and sglang's managers/scheduler.py, schedule_batch.py.
  */
 #include "sglang.h"
 
-/* Steps that a retraction foresees for those that stay. */
-#define RETRACT_DECODE_STEPS 20
 /* The ratio starts at this times the conservativeness, and falls to a share of it within so many
  * decode steps. */
 #define INIT_RATIO 0.7
@@ -93,25 +91,6 @@ publish_unfinished(Scheduler *self, Sequence *sequence)
   sequence->radix_node = node;
 }
 
-static void
-unlock_path(Scheduler *self, Sequence *sequence)
-{
-  SglangState *state = self->state;
-
-  if (sequence->radix_node != NULL)
-    radix_cache_unlock(state->radix, sequence->radix_node);
-  sequence->radix_node = NULL;
-  sequence->radix_blocks = 0;
-}
-
-/* The blocks that it holds are its own from here: what it published stays. */
-static void
-leave_published(Scheduler *self, Sequence *sequence, guint32 published_blocks)
-{
-  unlock_path(self, sequence);
-  sequence->blocks -= published_blocks;
-}
-
 /* It comes back, and the tree has its first `blocks`: the path to them is locked already. */
 static void
 take_cached(Scheduler *self G_GNUC_UNUSED, Sequence *sequence, guint32 blocks)
@@ -130,7 +109,7 @@ finished(Scheduler *self, Sequence *sequence)
   if (state->radix == NULL)
     return;
   publish(self, sequence, tokens, &node);
-  leave_published(self, sequence, tokens / self->config.block_size);
+  sglang_leave_published(self, sequence, tokens / self->config.block_size);
 }
 
 /* The running batch ------------------------------------------------------------------------- */
@@ -158,171 +137,6 @@ merge_prefilled(Scheduler *self)
     sequence_queue_push_tail(&self->running, sequence);
   }
   state->prefilled = 0;
-}
-
-/* Retraction -------------------------------------------------------------------------------- */
-
-/* Those that stay longest come first. The list's order decides between equals. */
-static int
-compare_stay(gconstpointer a, gconstpointer b, gpointer scheduler)
-{
-  const Sequence *x = *(Sequence *const *)a, *y = *(Sequence *const *)b;
-  guint32 x_outputs = sglang_outputs(scheduler, x), y_outputs = sglang_outputs(scheduler, y);
-
-  if (x_outputs != y_outputs)
-    return x_outputs > y_outputs ? -1 : 1;
-  return (x->result.prompt_tokens > y->result.prompt_tokens) -
-         (x->result.prompt_tokens < y->result.prompt_tokens);
-}
-
-/* Its token in flight is dropped, if there is one. */
-static void
-lose_flying_token(Scheduler *self, Sequence *sequence)
-{
-  if (!sequence->in_flight)
-    return;
-  sequence->in_flight = sequence->ending = FALSE;
-  sequence->generated_tokens--;
-  self->lost_tokens++;
-}
-
-/* A copy has no more than what was known before the token on its way: that one is computed again. */
-static void
-lose_flying_kv(Step *step, Sequence *sequence)
-{
-  StepVictim *record = &g_array_index(step->victims, StepVictim, step->victims->len - 1);
-
-  record->tokens_lost++;
-  if (sequence->gap_end_tokens > 0)
-    sequence->tail_end_tokens = sequence_length(sequence) - 1;
-  else
-    sequence->computed_tokens = sequence_length(sequence) - 1;
-  sequence->was_preempted = TRUE; /* what is in flight is nothing to it */
-}
-
-/* short_blocks: that those who stay lack. */
-static void
-retract(Scheduler *self, Step *step, Sequence *sequence, const Sequence *stays, guint32 n_stay,
-        guint32 short_blocks)
-{
-  SglangState *state = self->state;
-  guint32 published_blocks = sequence->radix_blocks;
-  gboolean flies = sequence->in_flight;
-
-  lose_flying_token(self, sequence);
-  if (scheduler_preempt(self, step, sequence, stays, short_blocks, TRUE)) {
-    sequence_queue_push_tail(&self->swapped, sequence);
-    if (flies)
-      lose_flying_kv(step, sequence);
-  } else {
-    waiting_queue_push_tail(&self->waiting, sequence);
-  }
-  self->pool.free_blocks -= published_blocks; /* the tree has them */
-  unlock_path(self, sequence);
-  state->free_rows++;
-  sglang_evict(self, (n_stay * RETRACT_DECODE_STEPS + self->config.block_size - 1) /
-                         self->config.block_size);
-}
-
-/* Nobody is left whom it could displace. */
-static void
-give_up(Scheduler *self, Step *step, Sequence *sequence)
-{
-  SglangState *state = self->state;
-
-  lose_flying_token(self, sequence);
-  sequence->was_preempted = TRUE; /* what is in flight is nothing to it */
-  leave_published(self, sequence, sequence->radix_blocks);
-  pool_release(&self->pool, sequence, FALSE);
-  state->free_rows++;
-  scheduler_ignore(self, step->ignored, sequence,
-                   "out of memory even after all other requests were retracted");
-}
-
-/* The ratio for those that stay: what they have generated of what they may. */
-static double
-estimate_ratio(const Scheduler *self, Sequence *const *stay, guint32 n)
-{
-  guint64 outputs = 0, limits = 0;
-
-  for (guint32 i = 0; i < n; i++) {
-    outputs += sglang_outputs(self, stay[i]);
-    limits += stay[i]->max_tokens;
-  }
-  return MIN(1, (double)(outputs + (guint64)RETRACT_DECODE_STEPS * n) / (double)(limits + 1));
-}
-
-/* The place in `order` of who goes next. By the engine's order, and by that of admission, it is the
- * last. */
-static guint32
-next_to_go(const Scheduler *self, Sequence *const *order, guint32 n, const Sequence *in_need,
-           guint32 short_blocks)
-{
-  const Sequence *victim = NULL;
-  guint32 place = 0;
-
-  if (self->config.victim->rank != NULL)
-    victim = scheduler_first_victim(self, in_need, short_blocks);
-  if (victim == NULL)
-    return n - 1;
-  while (order[place] != victim)
-    place++;
-  return place;
-}
-
-/* The first that needs a block; by the engine's order simply the first. */
-static const Sequence *
-first_in_need(const Scheduler *self, Sequence *const *order, guint32 n)
-{
-  guint32 i = 0;
-
-  while (!self->config.victim->of_engine && i + 1 < n && !sglang_needs_block(self, order[i]))
-    i++;
-  return order[i];
-}
-
-/* Retracts one of those in `order`, which keeps its order. Returns the blocks that the others need,
- * of `due` with it. */
-static guint32
-retract_next(Scheduler *self, Step *step, Sequence **order, guint32 *n, guint32 due)
-{
-  const Sequence *in_need = first_in_need(self, order, *n);
-  guint32 available = sglang_available_blocks(self);
-  guint32 short_blocks = due > available ? due - available : 1;
-  guint32 place = next_to_go(self, order, *n, in_need, short_blocks);
-  Sequence *victim = order[place];
-
-  due -= sglang_needs_block(self, victim);
-  memmove(order + place, order + place + 1, (--*n - place) * sizeof *order);
-  retract(self, step, victim, in_need != victim ? in_need : first_in_need(self, order, *n), *n,
-          short_blocks);
-  return due;
-}
-
-static void
-retract_some(Scheduler *self, Step *step)
-{
-  SglangState *state = self->state;
-  guint32 n = self->running.length, due = 0, i = 0;
-  g_autofree Sequence **order = g_new(Sequence *, n);
-
-  for (Sequence *s = self->running.head; s != NULL; s = s->next)
-    order[i++] = s;
-  if (self->config.victim->of_engine)
-    g_qsort_with_data(order, (gint)n, sizeof *order, compare_stay, self);
-  scheduler_dissolve_clock(self, step);
-  for (i = 0; i < n; i++)
-    due += sglang_needs_block(self, order[i]);
-  for (gboolean first = TRUE; n > 1 && (first || !sglang_free_blocks(self, step, due));
-       first = FALSE)
-    due = retract_next(self, step, order, &n, due);
-  if (n == 1 && !sglang_free_blocks(self, step, due))
-    give_up(self, step, order[--n]);
-  for (i = 0; i < n; i++) {
-    sequence_queue_remove(order[i]);
-    sequence_queue_push_tail(&self->running, order[i]);
-  }
-  state->ratio = estimate_ratio(self, order, n);
 }
 
 /* Decode ------------------------------------------------------------------------------------ */
@@ -421,7 +235,7 @@ decode(Scheduler *self, Step *step)
       state->batch_is_full = FALSE;
       return;
     }
-    retract_some(self, step);
+    sglang_retract(self, step);
   }
   if (self->running.length < before)
     state->batch_is_full = FALSE;

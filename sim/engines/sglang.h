@@ -43,6 +43,14 @@ gboolean sglang_drop_ending(Scheduler *self);
 /* The step is a prefill, if anything can be prefilled; FALSE if not. */
 gboolean sglang_prefill(Scheduler *self, Step *step);
 
+/* Its path in the tree is not locked any more. */
+void sglang_unlock_path(Scheduler *self, Sequence *sequence);
+/* The same, and the blocks that it holds are its own from here: what it published stays. */
+void sglang_leave_published(Scheduler *self, Sequence *sequence, guint32 published_blocks);
+
+/* A decode step lacks blocks: some of the running sequences go, one at least. */
+void sglang_retract(Scheduler *self, Step *step);
+
 /* The sequence decodes in this step, one by one; it takes a block if it needs one, which must be
  * there. */
 void sglang_add_decode(Scheduler *self, Step *step, Sequence *sequence);

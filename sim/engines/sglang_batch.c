@@ -85,3 +85,21 @@ sglang_add_decode(Scheduler *self, Step *step, Sequence *sequence)
     step->sequences->pdata[step->sequences->len - 1] = NULL;
   }
 }
+
+void
+sglang_unlock_path(Scheduler *self, Sequence *sequence)
+{
+  SglangState *state = self->state;
+
+  if (sequence->radix_node != NULL)
+    radix_cache_unlock(state->radix, sequence->radix_node);
+  sequence->radix_node = NULL;
+  sequence->radix_blocks = 0;
+}
+
+void
+sglang_leave_published(Scheduler *self, Sequence *sequence, guint32 published_blocks)
+{
+  sglang_unlock_path(self, sequence);
+  sequence->blocks -= published_blocks;
+}

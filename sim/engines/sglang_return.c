@@ -1,0 +1,87 @@
+/* How retracted requests come back that have blocks on the host: a what-if under SGLang, by the
+ * rules of its decode servers. They go before all that wait, and on decoding at once; what was
+ * dropped before their blocks is computed first, like a prompt.
+ */
+#include "sglang_adder.h"
+
+/* What the tree has of it need not be copied back. */
+static guint32
+lock_cached(Scheduler *self, Sequence *sequence)
+{
+  SglangState *state = self->state;
+  guint32 blocks;
+
+  if (state->radix == NULL)
+    return 0;
+  blocks = radix_cache_match(state->radix, sequence->request,
+                             sequence->gap_end_tokens > 0 ? sequence->tail_end_tokens
+                                                          : sequence->computed_tokens,
+                             &sequence->radix_node);
+  radix_cache_lock(state->radix, sequence->radix_node);
+  return blocks;
+}
+
+/* It takes its blocks. If there is a gap before those on the host, that is computed first, like a
+ * prompt; else it runs. */
+static void
+bring_back(Adder *a, Sequence *sequence, guint32 hits)
+{
+  Scheduler *self = a->scheduler;
+  guint32 back = scheduler_return_blocks(self, sequence), computed;
+  gint64 tokens, page = self->config.block_size;
+
+  sglang_evict(self, back - hits);
+  sequence_queue_remove(sequence);
+  scheduler_free_up(self, a->step, sequence, back - sequence->blocks - hits);
+  scheduler_bring_back(self, a->step, sequence, hits, back, 0);
+  adder_state(a)->free_rows--;
+  sequence->was_preempted = FALSE;
+  a->total += (double)(sglang_planned_outputs(sequence) + page);
+  computed = sequence->computed_tokens;
+  if (sequence->gap_end_tokens == 0) {
+    sequence_queue_push_tail(&self->running, sequence);
+    return;
+  }
+  tokens = sequence->gap_end_tokens - computed;
+  if (a->chunks && tokens > a->chunk) {
+    adder_state(a)->chunked = sequence;
+    tokens = a->chunk;
+  }
+  adder_take(a, sequence, (guint32)tokens);
+  a->input -= adder_paged(a, tokens);
+  a->chunk -= adder_paged(a, tokens);
+}
+
+gboolean
+adder_add_returning(Adder *a)
+{
+  Scheduler *self = a->scheduler;
+  SglangState *state = adder_state(a);
+
+  while (self->swapped.length > 0) {
+    Sequence *sequence = self->swapped.head;
+    gint64 page = self->config.block_size, back = scheduler_return_blocks(self, sequence);
+    guint32 hits;
+    gboolean fits;
+    if (self->running.length + a->n >= self->config.max_num_seqs || state->free_rows == 0) {
+      state->batch_is_full = TRUE;
+      return FALSE;
+    }
+    if (sequence->gap_end_tokens > 0 && adder_budget(a) == ADD_OTHER)
+      return FALSE;
+    hits = lock_cached(self, sequence);
+    fits =
+        (double)((back - hits + 1) * page + sglang_outputs_left(self, sequence)) < adder_left(a) &&
+        adder_policy_admits(a, sequence, (back - hits) * page, (back - hits) * page);
+    if (!fits) {
+      if (sequence->radix_node != NULL)
+        radix_cache_unlock(state->radix, sequence->radix_node);
+      sequence->radix_node = NULL;
+      self->memory_bound = TRUE;
+      state->batch_is_full = a->n > 0 || self->running.length > 0;
+      return FALSE;
+    }
+    bring_back(a, sequence, hits);
+  }
+  return TRUE;
+}
