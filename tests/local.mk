@@ -77,7 +77,8 @@ tree_tests = \
 check_PROGRAMS += $(module_tests)
 EXTRA_DIST += $(script_tests) $(tree_tests) %D%/random_words.py %D%/recount.py %D%/spillway_test.py %D%/live_fixture.py %D%/plain_decoder.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
 
-%C%_unit_invariants_SOURCES = %D%/unit/invariants.c %D%/kv_witness.c %D%/kv_witness.h
+%C%_unit_invariants_SOURCES = %D%/unit/invariants.c %D%/kv_witness.c %D%/kv_witness.h %D%/random_case.c \
+  %D%/random_case.h %D%/run_witness.c %D%/run_witness.h
 live_cases = %D%/live_cases.c %D%/live_cases.h
 report_fixture = %D%/report_fixture.c %D%/report_fixture.h
 %C%_unit_report_SOURCES = %D%/unit/report.c $(report_fixture)

@@ -1,0 +1,33 @@
+/* A random scenario for tests: an engine, its settings, policies, costs and requests. */
+#pragma once
+
+#include "sim/executor.h"
+#include "sim/scheduler.h"
+
+/* A cost model with integer coefficients of its own, affine in the context. */
+typedef struct {
+  CostModel base;
+  gint64 step_ps, token_ps, context_ps, sequence_ps, block_ps;
+  gint64 window_ps[CONTEXT_WINDOWS];
+  guint32 longest_piece;
+  double slow[2]; /* by CopyDirection: what copies and steps do to each other */
+} RandomCost;
+
+extern const CostModelClass random_cost_class;
+
+typedef struct {
+  const SchedulerClass *class;
+  const ExecutorClass *executor;
+  SchedulerConfig config;
+  RandomCost cost;
+  guint32 unit_copy_steps;
+  Workload *workload;
+  guint32 max_concurrency; /* 0: no limit */
+  guint n_instances;
+  gboolean routed; /* by length, else each in its turn */
+} RandomCase;
+
+#define INSTANCES_MAX 3
+
+/* What the seed makes; class: the engine, NULL: any. The caller frees the workload. */
+void random_case_make(RandomCase *c, guint32 seed, const SchedulerClass *class);
