@@ -136,7 +136,8 @@ def told_to_end(words, number):
 def test_told_to_end():
     """Ctrl-C and SIGTERM: a sweep, a search for loads and one for schedules keep what was done, and say so; the rest is as after a kill"""
     write("study.ini", LONGER.replace("--requests 1500", "--requests 60000"))
-    write("c.ini", CAPACITY.replace("seeds = 1,2", "seeds = " + ",".join(map(str, range(1, 101)))))
+    write("c.ini", CAPACITY.replace("seeds = 1,2", "seeds = " + ",".join(map(str, range(1, 101))))
+          .replace("num-prompts = 150", "num-prompts = 3000"))
     make_run()
     for number in (signal.SIGINT, signal.SIGTERM):
         for words, part in ((["sweep", "study.ini", "--jobs", "1", "-o", number.name + "s.db"], "are kept; start it again"),
