@@ -245,9 +245,7 @@ count_growth(Scheduler *self, Step *step, guint64 repeats)
 {
   guint32 places = (guint32)MIN(step->block_size, repeats - 1), grown = 0;
   const DueList *first = self->clock.due, *end = first + step->block_size;
-  const DueList *due = decode_clock_due(&self->clock, 1);
-
-  /* With groups the lists are empty: nothing changes while the step is repeated. */
+  const DueList *due = decode_clock_due(&self->clock, 1); /* with groups nothing is due */
 
   for (guint32 i = 0; i < places; i++) {
     grown += due->length;
@@ -270,6 +268,10 @@ scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
   if (limit <= 1)
     return;
   count_growth(self, step, limit);
+  if (self->pool.groups != NULL) { /* no block is taken before the next change */
+    step->repeat = (guint32)limit;
+    return;
+  }
   spare = self->pool.free_blocks - reserve_blocks;
   /* Every block_size steps each sequence takes one block. */
   repeat = 1 + (guint64)(spare / batch) * step->block_size;
