@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "scenario/execute.h"
+#include "scenario/message.h"
 #include "dry_run.h"
 #include "format_option.h"
 #include "report/summary.h"
@@ -69,7 +70,24 @@ check_files(const Settings *settings, const char *policy, GError **error)
   return settings_check_files(own, error);
 }
 
-/* Resolves every policy before any is run, so that a wrong name costs no time. */
+static Scenario *
+resolve(const Comparison *c, char *const *names, guint i, GError **error)
+{
+  const PolicyKind *kind = &policy_kinds[POLICY_OVERFLOW];
+  g_autoptr(Settings) one = settings_copy(c->settings);
+  g_autoptr(Scenario) scenario = NULL;
+
+  if (!settings_set(one, "overflow", names[i], error) || !check_files(one, names[i], error))
+    return NULL;
+  settings_forget_others(one, kind, names[i], (const char *const *)names);
+  scenario = scenario_new(one, "compare", i > 0, error);
+  if (scenario == NULL || !scenario_runs_among_others(scenario, error))
+    return NULL;
+  return g_steal_pointer(&scenario);
+}
+
+/* Resolves every policy before any is run, so that a wrong name costs no time. Of all, those that
+ * cannot be had beside the first are left out. */
 static gboolean
 resolve_all(Comparison *c, GError **error)
 {
@@ -78,17 +96,16 @@ resolve_all(Comparison *c, GError **error)
   g_auto(GStrv) names = settings_policy_list(kind, list, error);
 
   for (guint i = 0; names != NULL && names[i] != NULL; i++) {
-    g_autoptr(Settings) one = settings_copy(c->settings);
-    Scenario *scenario;
-    if (!settings_set(one, "overflow", names[i], error) || !check_files(one, names[i], error))
+    g_autoptr(GError) mine = NULL;
+    Scenario *scenario = resolve(c, names, i, &mine);
+    if (scenario != NULL) {
+      g_ptr_array_add(c->scenarios, scenario);
+    } else if (i > 0 && g_str_equal(list, "all")) {
+      cli_note("compare", "left out: %s", mine->message);
+    } else {
+      g_propagate_error(error, g_steal_pointer(&mine));
       return FALSE;
-    settings_forget_others(one, kind, names[i], (const char *const *)names);
-    scenario = scenario_new(one, "compare", i > 0, error);
-    if (scenario == NULL)
-      return FALSE;
-    g_ptr_array_add(c->scenarios, scenario);
-    if (!scenario_runs_among_others(scenario, error))
-      return FALSE;
+    }
   }
   return names != NULL;
 }

@@ -203,6 +203,17 @@ def test_bounds_are_never_best():
     check("swap-free" not in whole["best"].values(), whole["best"])
 
 
+def test_all_that_there_is():
+    """compare --overflow all: what the engine has not is left out with a note, under every engine; a name of its own is refused."""
+    for engine in (["vllm-0.6"], ["vllm-0.18"], ["sglang"], ["trtllm", "--capacity-policy", "max-utilization"]):
+        words = ["compare", *HARDWARE, "--trace", "demo", "--limit", "40", "--kv-memory", "12%", "--scheduler", *engine]
+        result = succeed(*words, "--overflow", "all", "--format", "json")
+        check("left out: --overflow offload" in result.err, result.err)
+        names = [run["config"]["overflow"] for run in result.json["runs"]]
+        check_equal(set(names), set(succeed("list", "overflow", "--names").text.split()) - {"offload"})
+        check_refused([*words, "--overflow", "recompute,offload"], ["offload"])
+
+
 def test_what_no_engine_does():
     """It is said that a policy is a what-if; an executor that computes refuses what it cannot carry out."""
     result = succeed("run", *HARDWARE, "--trace", "demo", "--limit", "5", "--overflow", "auto")
