@@ -284,6 +284,11 @@ resolver_host_pool(Resolver *r, GError **error)
         error, "--overflow %s needs --num-cpu-blocks, or --model to size the host's pool",
         s->config.overflow->base.name);
   }
+  if (s->config.overflow->keeps_blocks && s->config.prefix_caching)
+    resolver_note(r,
+                  "with prefix caching --overflow %s keeps nothing in place: the cache keeps of a "
+                  "victim what it can, as under recompute",
+                  s->config.overflow->base.name);
   if (s->config.overflow->of_no_engine)
     resolver_note(r, "no engine does what --overflow %s does; it is a what-if",
                   s->config.overflow->base.name);

@@ -60,6 +60,7 @@ struct OverflowPolicy {
   gboolean needs_tier;    /* the host is a second prefix cache (sim/offload.h) */
   gboolean needs_decodes; /* it asks for query->decodes */
   gboolean of_no_engine;  /* under every engine a what-if */
+  gboolean keeps_blocks;  /* it may leave blocks in place, which no prefix cache allows */
   gboolean only_modelled; /* an executor that computes cannot carry it out */
   OverflowPlan (*plan)(const OverflowPolicy *self, const OverflowQuery *query);
 };

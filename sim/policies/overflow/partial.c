@@ -26,5 +26,6 @@ const OverflowPolicy overflow_partial = {
                                     .max = G_MAXUINT32,
                                     .whole = TRUE}}},
     .of_no_engine = TRUE,
+    .keeps_blocks = TRUE,
     .plan = plan,
 };
