@@ -30,7 +30,7 @@ libspillway_sim_a_SOURCES = \
   %D%/content_key.c %D%/content_key.h \
   %D%/group_cache.c %D%/group_cache.h %D%/group_hits.c \
   %D%/engines/sglang.c %D%/engines/sglang.h \
-  %D%/engines/sglang_adder.h \
+  %D%/engines/sglang_adder.c %D%/engines/sglang_adder.h \
   %D%/engines/sglang_batch.c \
   %D%/engines/sglang_ignore_eos.c \
   %D%/engines/sglang_prefill.c \

@@ -11,17 +11,6 @@
 /* The prompts of so many waiting requests are used, at every so many attempts to admit one. */
 enum { TOUCHED_REQUESTS = 128, TOUCH_INTERVAL = 32 };
 
-void
-adder_reserve(Adder *a, gint64 tokens, gint64 new_tokens)
-{
-  gint64 extend = adder_paged(a, tokens), page = a->scheduler->config.block_size;
-
-  a->total += (double)(extend + page + new_tokens);
-  a->current += extend + page;
-  a->input -= extend;
-  a->chunk -= extend;
-}
-
 static void
 reserve_running(Adder *a)
 {
@@ -32,15 +21,6 @@ reserve_running(Adder *a)
     sum +=
         (double)MIN((gint64)s->max_tokens - sglang_outputs(self, s), SGLANG_CLIP_TOKENS) * weight;
   a->total += sum;
-}
-
-void
-adder_take(Adder *a, Sequence *sequence, guint32 tokens)
-{
-  sequence->step_tokens = tokens;
-  if (sequence->queue != &a->scheduler->prefilling)
-    sequence_queue_push_tail(&a->scheduler->prefilling, sequence);
-  a->n++;
 }
 
 /* The rest of a prompt, as much as there is room for; at least some, so that it gets on. */
@@ -62,40 +42,6 @@ add_chunked(Adder *a, Sequence *sequence)
   adder_reserve(a, wanted, is_cut ? 0 : sglang_planned_outputs(sequence));
   if (!is_cut)
     adder_state(a)->chunked = NULL;
-}
-
-void
-adder_admit(Adder *a, Sequence *sequence, guint32 prefix, gint64 tokens, gboolean is_cut,
-            gint64 reserved)
-{
-  Scheduler *self = a->scheduler;
-  SglangState *state = adder_state(a);
-
-  if (prefix > 0 && state->radix != NULL) {
-    const StepHit hit = {.request = sequence->request, .tokens = prefix};
-    g_array_append_val(a->step->hits, hit);
-  }
-  sequence->computed_tokens = prefix;
-  sequence->blocks = prefix / self->config.block_size;
-  sequence->radix_blocks = state->radix != NULL ? sequence->blocks : 0;
-  if (is_cut)
-    state->chunked = sequence;
-  state->free_rows--;
-  scheduler_take_kept(self, sequence);
-  scheduler_take_waiting(self);
-  adder_take(a, sequence, (guint32)tokens);
-  adder_reserve(a, reserved, is_cut ? 0 : sglang_planned_outputs(sequence));
-}
-
-/* The step has promised `current` to others. */
-gboolean
-adder_policy_admits(const Adder *a, const Sequence *sequence, gint64 tokens, gint64 extend)
-{
-  gint64 page = a->scheduler->config.block_size;
-
-  return scheduler_admits(a->scheduler, sequence,
-                          (guint32)(adder_paged(a, a->current + tokens) / page),
-                          (guint32)(adder_paged(a, a->current + extend) / page), 0);
 }
 
 /* The usual admission ----------------------------------------------------------------------- */
