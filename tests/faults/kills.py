@@ -19,8 +19,14 @@ SEED = int(os.environ.get("TEST_SEED", "1"))
 LONGER = STUDY.replace("--requests 30", "--requests 1500").replace("seeds = 1,2", "seeds = 1,2,3")
 
 
+def heed_signals():
+    """What a shell starts in the background ignores Ctrl-C; these must not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(words):
-    return subprocess.Popen([SPILLWAY, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen([SPILLWAY, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            preexec_fn=heed_signals)
 
 
 def duration(words):
