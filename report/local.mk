@@ -56,6 +56,7 @@ libspillway_report_a_SOURCES = \
   %D%/stored/thin.c %D%/stored/thin.h \
   %D%/text/flatten.c %D%/text/flatten.h \
   %D%/text/format.c %D%/text/format.h \
+  %D%/text/json_values.c %D%/text/json_values.h \
   %D%/text/table.c %D%/text/table.h
 
 # The page of `spillway report`, within the program: it is one file wherever it runs.

@@ -5,6 +5,7 @@
 
 #include "report/text/format.h"
 #include "report/text/table.h"
+#include "report/text/json_values.h"
 
 static const struct {
   const char *key, *label;
@@ -13,12 +14,6 @@ static const struct {
     [LATENCY_TPOT] = {"tpot_s", "TPOT"},
     [LATENCY_E2E] = {"e2e_s", "latency"},
 };
-
-static json_t *
-real_or_null(double value)
-{
-  return isfinite(value) ? json_real(value) : json_null();
-}
 
 static json_t *
 latency_to_json(const LatencyAgainst *latency)
@@ -30,7 +25,7 @@ latency_to_json(const LatencyAgainst *latency)
                         json_pack("{s:f, s:f, s:o}", "measured",
                                   against_statistic(&latency->measured_s, i), "simulated",
                                   against_statistic(&latency->simulated_s, i), "error",
-                                  real_or_null(against_error(latency, i))));
+                                  json_real_or_null(against_error(latency, i))));
   return object;
 }
 

@@ -7,13 +7,8 @@
 #include "report/summary.h"
 #include "report/text/format.h"
 #include "report/text/table.h"
+#include "report/text/json_values.h"
 #include "sim/units.h"
-
-static json_t *
-real_or_null(double value)
-{
-  return isfinite(value) ? json_real(value) : json_null();
-}
 
 /* The grid's options of a point, as the study has them. */
 static json_t *
@@ -43,12 +38,12 @@ row_to_json(const Capacity *c, const CapacityRow *row)
 {
   json_t *object = json_object();
 
-  json_object_set_new(object, "load", row->load > 0 ? real_or_null(row->load) : json_null());
+  json_object_set_new(object, "load", row->load > 0 ? json_real_or_null(row->load) : json_null());
   json_object_set_new(object, "unit", json_string(search_units[c->kind]));
   json_object_set_new(object, "interval",
-                      row->failure != NULL
-                          ? json_null()
-                          : json_pack("[o, o]", real_or_null(row->low), real_or_null(row->high)));
+                      row->failure != NULL ? json_null()
+                                           : json_pack("[o, o]", json_real_or_null(row->low),
+                                                       json_real_or_null(row->high)));
   json_object_set_new(object, "settings", settings_to_json(c, row->point));
   json_object_set_new(object, "figures", row->failure != NULL ? json_null() : figures_to_json(row));
   return object;

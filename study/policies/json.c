@@ -5,20 +5,7 @@
 #include <math.h>
 
 #include "report/figures.h"
-
-static json_t *
-real_or_null(double value)
-{
-  return isfinite(value) ? json_real(value) : json_null();
-}
-
-static json_t *
-text_or_null(const char *text)
-{
-  g_autofree char *valid = text != NULL ? g_utf8_make_valid(text, -1) : NULL;
-
-  return valid != NULL ? json_string(valid) : json_null();
-}
+#include "report/text/json_values.h"
 
 static json_t *
 texts(char **list)
@@ -26,7 +13,7 @@ texts(char **list)
   json_t *array = json_array();
 
   for (guint i = 0; list[i] != NULL; i++)
-    json_array_append_new(array, text_or_null(list[i]));
+    json_array_append_new(array, json_text_or_null(list[i]));
   return array;
 }
 
@@ -65,9 +52,10 @@ gains_json(const PolicyMap *map, guint point, guint figure)
 
   for (guint c = 0; c < map->choices->len; c++) {
     MapGain gain = policy_map_gain(map, point, c, figure);
-    json_array_append_new(array, isnan(gain.gain) ? json_null()
-                                                  : json_pack("[o, o]", real_or_null(gain.gain),
-                                                              real_or_null(gain.half)));
+    json_array_append_new(array, isnan(gain.gain)
+                                     ? json_null()
+                                     : json_pack("[o, o]", json_real_or_null(gain.gain),
+                                                 json_real_or_null(gain.half)));
   }
   return array;
 }
@@ -79,7 +67,7 @@ best_json(const PolicyMap *map, guint point, guint figure)
   guint best = policy_map_best(map, point, POLICY_KINDS, figure, &gain);
 
   return json_pack("{s:i, s:o, s:o, s:b, s:i}", "choice", (int)best, "gain",
-                   real_or_null(gain.gain), "half", real_or_null(gain.half), "counts",
+                   json_real_or_null(gain.gain), "half", json_real_or_null(gain.half), "counts",
                    map_gain_counts(&gain), "seeds", (int)gain.n_seeds);
 }
 
@@ -89,7 +77,7 @@ figures_json(const PolicyMap *map, guint point)
   json_t *object = json_object();
 
   for (guint f = 0; f < MAP_FIGURES; f++)
-    json_object_set_new(object, map_figures[f], real_or_null(policy_map_own(map, point, f)));
+    json_object_set_new(object, map_figures[f], json_real_or_null(policy_map_own(map, point, f)));
   return object;
 }
 
@@ -105,14 +93,14 @@ point_json(const PolicyMap *map, guint index, guint figure)
   return json_pack(
       "{s:s, s:s, s:o, s:I, s:f, s:f, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "engine",
       map->request->engines[point->engine], "model", map->request->models[point->model], "trace",
-      text_or_null(traffic->trace), "requests", (json_int_t)demand->n_requests, "pressure",
+      json_text_or_null(traffic->trace), "requests", (json_int_t)demand->n_requests, "pressure",
       policy_map_value(map->request->pressures, point->pressure), "link",
       policy_map_value(map->request->links, point->link), "prompt_tokens",
       traffic->trace == NULL ? json_real(traffic->prompt_tokens) : json_null(), "output_tokens",
       traffic->trace == NULL ? json_real(traffic->output_tokens) : json_null(), "requests_per_s",
-      traffic->trace == NULL ? real_or_null(demand->rate) : json_null(), "num_gpu_blocks",
+      traffic->trace == NULL ? json_real_or_null(demand->rate) : json_null(), "num_gpu_blocks",
       (json_int_t)(point->refused == NULL ? policy_map_blocks(map, point) : 0), "refused",
-      text_or_null(point->refused), "command", text_or_null(command), "own",
+      json_text_or_null(point->refused), "command", json_text_or_null(command), "own",
       is_run ? figures_json(map, index) : json_null(), "gains",
       is_run ? gains_json(map, index, figure) : json_null(), "best",
       is_run ? best_json(map, index, figure) : json_null());
@@ -129,7 +117,7 @@ policy_map_json(const PolicyMap *map, const MapProgress *progress, guint figure)
   return json_pack(
       "{s:o, s:s, s:s, s:i, s:i, s:i, s:i, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
       "s:o}",
-      "device", text_or_null(r->device), "figure", map_figures[figure], "label",
+      "device", json_text_or_null(r->device), "figure", map_figures[figure], "label",
       figure_find(map_figures[figure])->label, "seeds", (int)r->n_seeds, "requests",
       (int)r->n_requests, "jobs", (int)progress->n_jobs, "jobs_done",
       (int)(progress->n_before + progress->n_now), "least_gain", MAP_LEAST_GAIN, "engines",

@@ -4,20 +4,15 @@
 #include <math.h>
 
 #include "report/text/format.h"
-
-static json_t *
-real_or_null(double value)
-{
-  return isfinite(value) ? json_real(value) : json_null();
-}
+#include "report/text/json_values.h"
 
 static json_t *
 figures_to_json(const Regret *regret, const PlayFigures *figures)
 {
   json_t *object = json_object();
 
-  json_object_set_new(object, "mean_latency_s", real_or_null(figures->mean_latency_s));
-  json_object_set_new(object, "regret", real_or_null(regret_of(regret, figures)));
+  json_object_set_new(object, "mean_latency_s", json_real_or_null(figures->mean_latency_s));
+  json_object_set_new(object, "regret", json_real_or_null(regret_of(regret, figures)));
   json_object_set_new(object, "preemptions", json_integer((json_int_t)figures->preemptions));
   json_object_set_new(object, "ttft_p99_s", json_real(figures->ttft_p99_s));
   json_object_set_new(object, "requests_per_s", json_real(figures->requests_per_s));
@@ -109,9 +104,9 @@ exhaustive_to_json(const Regret *regret)
   const Exhaustive *exhaustive = &regret->exhaustive;
   json_t *object = json_pack("{s:I, s:b, s:o}", "schedules", (json_int_t)exhaustive->schedules,
                              "all", exhaustive->is_whole, "mean_latency_s",
-                             real_or_null(exhaustive->best.mean_latency_s));
+                             json_real_or_null(exhaustive->best.mean_latency_s));
 
-  json_object_set_new(object, "gap", real_or_null(regret_gap(regret)));
+  json_object_set_new(object, "gap", json_real_or_null(regret_gap(regret)));
   return object;
 }
 

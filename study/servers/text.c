@@ -6,6 +6,7 @@
 
 #include "report/text/format.h"
 #include "report/text/table.h"
+#include "report/text/json_values.h"
 
 #define WORST 10
 
@@ -158,43 +159,31 @@ servers_text(const GPtrArray *points)
 }
 
 static json_t *
-real_or_null(double value)
-{
-  return isfinite(value) ? json_real(value) : json_null();
-}
-
-static json_t *
-text_or_null(const char *text)
-{
-  g_autofree char *valid = text != NULL ? g_utf8_make_valid(text, -1) : NULL;
-
-  return valid != NULL ? json_string(valid) : json_null();
-}
-
-static json_t *
 point_to_json(const ServerPoint *point)
 {
-  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "id", text_or_null(point->id),
-                   "published_ttft_ms", real_or_null(point->published_ttft_ms), "published_tpot_ms",
-                   real_or_null(point->published_tpot_ms), "predicted_ttft_ms",
-                   real_or_null(point->predicted_ttft_ms), "predicted_tpot_ms",
-                   real_or_null(point->predicted_tpot_ms), "refused", text_or_null(point->refused));
+  return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "id", json_text_or_null(point->id),
+                   "published_ttft_ms", json_real_or_null(point->published_ttft_ms),
+                   "published_tpot_ms", json_real_or_null(point->published_tpot_ms),
+                   "predicted_ttft_ms", json_real_or_null(point->predicted_ttft_ms),
+                   "predicted_tpot_ms", json_real_or_null(point->predicted_tpot_ms), "refused",
+                   json_text_or_null(point->refused));
 }
 
 static json_t *
 error_to_json(const ServerError *error)
 {
-  return json_pack("{s:o, s:o, s:o}", "median_error", real_or_null(error->median),
-                   "median_absolute_error", real_or_null(error->median_abs), "mean_absolute_error",
-                   real_or_null(error->mean_abs));
+  return json_pack("{s:o, s:o, s:o}", "median_error", json_real_or_null(error->median),
+                   "median_absolute_error", json_real_or_null(error->median_abs),
+                   "mean_absolute_error", json_real_or_null(error->mean_abs));
 }
 
 static json_t *
 group_to_json(const ServerGroup *group)
 {
   return json_pack("{s:o, s:o, s:o, s:o, s:o, s:i, s:i, s:o, s:o}", "card",
-                   text_or_null(group->card), "engine", text_or_null(group->engine), "model",
-                   text_or_null(group->model), "precision", text_or_null(group->precision), "tp",
+                   json_text_or_null(group->card), "engine", json_text_or_null(group->engine),
+                   "model", json_text_or_null(group->model), "precision",
+                   json_text_or_null(group->precision), "tp",
                    group->tp > 0 ? json_integer(group->tp) : json_null(), "n", (int)group->n,
                    "refused", (int)group->refused, "ttft", error_to_json(&group->ttft), "tpot",
                    error_to_json(&group->tpot));
@@ -266,10 +255,10 @@ servers_page_data(const GPtrArray *points)
   for (guint i = 0; i < points->len; i++) {
     const ServerPoint *p = g_ptr_array_index(points, i);
     json_t *one = point_to_json(p);
-    json_object_set_new(one, "card", text_or_null(p->card));
-    json_object_set_new(one, "engine", text_or_null(p->engine));
-    json_object_set_new(one, "model", text_or_null(p->model));
-    json_object_set_new(one, "precision", text_or_null(p->precision));
+    json_object_set_new(one, "card", json_text_or_null(p->card));
+    json_object_set_new(one, "engine", json_text_or_null(p->engine));
+    json_object_set_new(one, "model", json_text_or_null(p->model));
+    json_object_set_new(one, "precision", json_text_or_null(p->precision));
     json_object_set_new(one, "tp", json_integer(p->tp));
     json_object_set_new(one, "concurrency", json_integer(p->concurrency));
     json_array_append_new(array, one);

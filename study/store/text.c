@@ -8,6 +8,7 @@
 #include "report/results/check.h"
 #include "report/summary.h"
 #include "report/text/table.h"
+#include "report/text/json_values.h"
 
 /* A column of the table for people: a figure's key, and a name that is narrow enough. The last is
  * of all overheads together. */
@@ -259,12 +260,6 @@ figure_columns(void)
 }
 
 static json_t *
-real_or_null(double value)
-{
-  return isnan(value) ? json_null() : json_real(value);
-}
-
-static json_t *
 point_to_json(const StudyTable *study, const Point *point)
 {
   json_t *settings = json_object(), *mean = json_object(), *ci95 = json_object();
@@ -277,8 +272,8 @@ point_to_json(const StudyTable *study, const Point *point)
   for (guint i = 0; i < n; i++)
     if (!figure_is_text(&all[i])) {
       const Estimate *estimate = &point->estimates[column++];
-      summary_set_nested(mean, all[i].key, real_or_null(estimate->mean));
-      summary_set_nested(ci95, all[i].key, real_or_null(estimate->half));
+      summary_set_nested(mean, all[i].key, json_real_or_null(estimate->mean));
+      summary_set_nested(ci95, all[i].key, json_real_or_null(estimate->half));
     }
   return json_pack("{s:s, s:o, s:i, s:o, s:o}", "cell", point->cell, "settings", settings, "runs",
                    (int)point->runs, "mean", mean, "ci95", ci95);

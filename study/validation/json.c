@@ -3,16 +3,11 @@
 #include <math.h>
 
 #include "report/text/format.h"
+#include "report/text/json_values.h"
 #include "validation.h"
 #include "sim/units.h"
 
 enum { JSON_FORMAT = 1 };
-
-static json_t *
-real_or_null(double value)
-{
-  return isfinite(value) ? json_real(value) : json_null();
-}
 
 static json_t *
 figures_json(const Validation *v)
@@ -24,9 +19,9 @@ figures_json(const Validation *v)
     const Figure *figure = figure_find(keys[i]);
     double live = figure_real(figure, v->live), simulated = figure_real(figure, v->simulated);
     json_object_set_new(object, keys[i],
-                        json_pack("{s:o, s:o, s:o}", "computed", real_or_null(live), "simulated",
-                                  real_or_null(simulated), "error",
-                                  real_or_null(validation_error(live, simulated))));
+                        json_pack("{s:o, s:o, s:o}", "computed", json_real_or_null(live),
+                                  "simulated", json_real_or_null(simulated), "error",
+                                  json_real_or_null(validation_error(live, simulated))));
   }
   return object;
 }
@@ -43,9 +38,9 @@ targets_json(const Validation *v, gboolean *all_met)
     *all_met &= targets[i].met;
     json_object_set_new(object, targets[i].key,
                         json_pack("{s:o, s:o, s:o, s:f, s:b}", "computed",
-                                  real_or_null(targets[i].computed_s), "simulated",
-                                  real_or_null(targets[i].simulated_s), "error",
-                                  real_or_null(targets[i].error), "target", targets[i].target,
+                                  json_real_or_null(targets[i].computed_s), "simulated",
+                                  json_real_or_null(targets[i].simulated_s), "error",
+                                  json_real_or_null(targets[i].error), "target", targets[i].target,
                                   "met", targets[i].met ? 1 : 0));
   }
   return object;
@@ -63,10 +58,10 @@ steps_json(const StepWatch *steps)
           object, steps_kind_name((StepsKind)k),
           json_pack("{s:i, s:f, s:f, s:o, s:o, s:o}", "steps", (int)e.steps, "computed_p50_s",
                     e.computed_s.p50, "predicted_p50_s", e.predicted_s.p50, "error_p50",
-                    real_or_null(validation_error(e.computed_s.p50, e.predicted_s.p50)),
+                    json_real_or_null(validation_error(e.computed_s.p50, e.predicted_s.p50)),
                     "error_p95",
-                    real_or_null(validation_error(e.computed_s.p95, e.predicted_s.p95)),
-                    "error_sum", real_or_null(e.sum_error)));
+                    json_real_or_null(validation_error(e.computed_s.p95, e.predicted_s.p95)),
+                    "error_sum", json_real_or_null(e.sum_error)));
   }
   return object;
 }
@@ -79,13 +74,13 @@ operations_json(const Validation *v)
   json_t *object = json_object();
 
   for (guint i = 0; i < n; i++)
-    json_object_set_new(object, parts[i].name,
-                        json_pack("{s:f, s:f, s:o, s:b}", "computed_s",
-                                  ps_to_s(parts[i].computed_ps), "predicted_s",
-                                  ps_to_s(parts[i].predicted_ps), "error",
-                                  real_or_null(validation_error((double)parts[i].computed_ps,
-                                                                (double)parts[i].predicted_ps)),
-                                  "inferred", parts[i].is_inferred ? 1 : 0));
+    json_object_set_new(
+        object, parts[i].name,
+        json_pack("{s:f, s:f, s:o, s:b}", "computed_s", ps_to_s(parts[i].computed_ps),
+                  "predicted_s", ps_to_s(parts[i].predicted_ps), "error",
+                  json_real_or_null(validation_error((double)parts[i].computed_ps,
+                                                     (double)parts[i].predicted_ps)),
+                  "inferred", parts[i].is_inferred ? 1 : 0));
   return object;
 }
 
@@ -140,8 +135,8 @@ validation_csv(const Validation *v)
     for (guint t = 0; t < VALIDATION_TARGETS; t++)
       is_target |= g_str_equal(targets[t].key, keys[i]);
     if (!is_target)
-      append_csv(text, keys[i], figure_real(figure, v->live), figure_real(figure, v->simulated),
-                 0, "");
+      append_csv(text, keys[i], figure_real(figure, v->live), figure_real(figure, v->simulated), 0,
+                 "");
   }
   return g_string_free(text, FALSE);
 }
