@@ -26,7 +26,6 @@ struct RadixCache {
   RadixNode root;
   guint64 numbers, uses;
   guint32 evictable_pages;
-  gboolean evicted;
   RadixNode **chains; /* a hash table of children by parent and first page */
   guint32 chain_mask, nodes;
   RadixNode **leaves; /* a heap, the least recently used first */
@@ -73,12 +72,6 @@ guint32
 radix_cache_evictable_pages(const RadixCache *cache)
 {
   return cache->evictable_pages;
-}
-
-gboolean
-radix_cache_evicted(const RadixCache *cache)
-{
-  return cache->evicted;
 }
 
 /* Content ----------------------------------------------------------------------------------- */
@@ -392,7 +385,6 @@ radix_cache_evict(RadixCache *cache, guint32 pages)
     leaf->chain_next = cache->spare;
     cache->spare = leaf;
     update_leaf(cache, parent);
-    cache->evicted = TRUE;
   }
   cache->evictable_pages -= freed;
   return freed;

@@ -25,8 +25,6 @@ void radix_cache_free(RadixCache *cache);
 
 /* Pages in nodes that nobody locks. */
 guint32 radix_cache_evictable_pages(const RadixCache *cache);
-/* TRUE if anything was ever evicted. */
-gboolean radix_cache_evicted(const RadixCache *cache);
 
 /* The longest prefix of the request's first `tokens` tokens that is there, in whole pages, which it
  * returns; *node is its end, the root where there is none. A node is split where it ends inside. */
