@@ -15,13 +15,13 @@ struct GroupTable {
 struct GroupCache {
   NamedBlocks blocks;
   const Workload *workload;
-  const KvGroups *layout;
+  const KvGroups *groups;
   GroupRetention retention;
   gboolean two_ended, windows_two_ended;
   guint32 unit_tokens; /* that all groups' blocks are a multiple of: content has a key at each */
   guint32 alignment;   /* tokens, a multiple of all groups' blocks */
   const KvGroupKind **kind_of; /* by group */
-  GArray *new_states; /* of guint64: keys of states that this decision's steps write */
+  GArray *new_states;          /* of guint64: keys of states that this decision's steps write */
 };
 
 static guint32
@@ -45,13 +45,13 @@ group_cache_new(const Workload *workload, const GroupCacheConfig *config)
   cache->two_ended = config->two_ended;
   cache->windows_two_ended = config->windows_two_ended;
   cache->workload = workload;
-  cache->layout = config->layout;
+  cache->groups = config->groups;
   cache->retention = config->retention;
   cache->alignment = 1;
-  cache->kind_of = g_new(const KvGroupKind *, config->layout->n_groups);
+  cache->kind_of = g_new(const KvGroupKind *, config->groups->n_groups);
   cache->new_states = g_array_new(FALSE, FALSE, sizeof(guint64));
-  for (guint i = 0; i < config->layout->n_kinds; i++) {
-    const KvGroupKind *kind = &config->layout->kinds[i];
+  for (guint i = 0; i < config->groups->n_kinds; i++) {
+    const KvGroupKind *kind = &config->groups->kinds[i];
     g_assert(kind->block_tokens > 0);
     cache->unit_tokens = divisor(kind->block_tokens, cache->unit_tokens);
     cache->alignment *= kind->block_tokens / divisor(kind->block_tokens, cache->alignment);
@@ -91,9 +91,9 @@ group_cache_begin(GroupCache *cache)
 }
 
 const KvGroups *
-group_cache_layout(const GroupCache *cache)
+group_cache_groups(const GroupCache *cache)
 {
-  return cache->layout;
+  return cache->groups;
 }
 
 guint32
@@ -166,7 +166,7 @@ group_cache_admission_blocks(GroupCache *cache, Sequence *sequence, guint32 cach
 {
   guint32 blocks = 0;
 
-  for (guint32 g = 0; g < cache->layout->n_groups; g++) {
+  for (guint32 g = 0; g < cache->groups->n_groups; g++) {
     const KvGroupKind *kind = cache->kind_of[g];
     guint32 hits = cached / kind->block_tokens;
     guint32 gone = (guint32)kv_group_gone_blocks(kind, cached);
@@ -205,8 +205,8 @@ static GroupTable *
 tables_of(const GroupCache *cache, Sequence *sequence)
 {
   if (sequence->group_tables == NULL) {
-    sequence->group_tables = g_new0(GroupTable, cache->layout->n_groups);
-    sequence->n_group_tables = cache->layout->n_groups;
+    sequence->group_tables = g_new0(GroupTable, cache->groups->n_groups);
+    sequence->n_group_tables = cache->groups->n_groups;
   }
   return sequence->group_tables;
 }
@@ -217,7 +217,7 @@ group_cache_share(GroupCache *cache, Sequence *sequence, guint32 cached)
   GroupTable *tables = tables_of(cache, sequence);
 
   g_assert(sequence->blocks == 0);
-  for (guint32 g = 0; g < cache->layout->n_groups; g++) {
+  for (guint32 g = 0; g < cache->groups->n_groups; g++) {
     guint32 hits = cached / cache->kind_of[g]->block_tokens, id;
     pad(&tables[g], (guint32)kv_group_gone_blocks(cache->kind_of[g], cached));
     tables[g].first = tables[g].length;
@@ -256,7 +256,7 @@ group_cache_give_back(GroupCache *cache, Sequence *sequence, guint32 computed)
 {
   if (sequence->blocks == 0)
     return;
-  for (guint32 g = 0; g < cache->layout->n_groups; g++) {
+  for (guint32 g = 0; g < cache->groups->n_groups; g++) {
     guint32 gone = (guint32)kv_group_gone_blocks(cache->kind_of[g], computed);
     give(cache, sequence, g, MIN(gone, sequence->group_tables[g].length));
   }
@@ -299,7 +299,7 @@ group_cache_lacks(const GroupCache *cache, const Sequence *sequence, guint32 com
 {
   guint32 blocks = 0;
 
-  for (guint32 g = 0; g < cache->layout->n_groups; g++) {
+  for (guint32 g = 0; g < cache->groups->n_groups; g++) {
     const KvGroupKind *kind = cache->kind_of[g];
     blocks += new_blocks(kind, absent(kind, sequence, g, computed), tokens) +
               brings_state(kind, sequence, computed, tokens);
@@ -314,7 +314,7 @@ group_cache_take(GroupCache *cache, Sequence *sequence, guint32 computed, guint3
   gboolean empty = sequence->blocks == 0;
   guint32 taken = 0;
 
-  for (guint32 g = 0; g < cache->layout->n_groups; g++) {
+  for (guint32 g = 0; g < cache->groups->n_groups; g++) {
     const KvGroupKind *kind = cache->kind_of[g];
     guint32 needed = blocks_of(kind, tokens);
     if (empty) {
@@ -349,9 +349,8 @@ static gboolean
 is_kept(const GroupCache *cache, const Sequence *sequence, const KvGroupKind *kind, guint32 index)
 {
   guint32 in_alignment = cache->alignment / kind->block_tokens;
-  guint32 needed = kind->kind == KV_STATE
-                       ? 1
-                       : (kind->window - 1 + kind->block_tokens - 1) / kind->block_tokens;
+  guint32 needed =
+      kind->kind == KV_STATE ? 1 : (kind->window - 1 + kind->block_tokens - 1) / kind->block_tokens;
 
   if (cache->retention == RETAIN_REPLAYED)
     return ends_at(cache, kind, index, needed, sequence->result.prompt_tokens - 1) ||
@@ -368,7 +367,7 @@ group_cache_register(GroupCache *cache, Sequence *sequence, guint32 tokens)
 
   if (sequence->blocks == 0)
     return;
-  for (guint32 g = 0; g < cache->layout->n_groups; g++) {
+  for (guint32 g = 0; g < cache->groups->n_groups; g++) {
     const KvGroupKind *kind = cache->kind_of[g];
     GroupTable *table = &sequence->group_tables[g];
     gboolean dense = kind->kind == KV_WHOLE || kind->kind == KV_CHUNKS;
@@ -390,7 +389,7 @@ group_cache_release(GroupCache *cache, Sequence *sequence)
 {
   if (sequence->group_tables == NULL)
     return;
-  for (guint32 g = 0; g < cache->layout->n_groups; g++) {
+  for (guint32 g = 0; g < cache->groups->n_groups; g++) {
     GroupTable *table = &sequence->group_tables[g];
     give(cache, sequence, g, table->length);
     table->length = table->first = table->registered = 0;

@@ -28,10 +28,10 @@ typedef enum {
 } GroupRetention;
 
 typedef struct {
-  const KvGroups *layout; /* borrowed */
+  const KvGroups *groups; /* borrowed */
   guint32 num_blocks;     /* count of ids, the engine's own among them */
   GroupRetention retention;
-  gboolean two_ended;     /* what is given back without content is the next to be used again, */
+  gboolean two_ended;         /* what is given back without content is the next to be used again, */
   gboolean windows_two_ended; /* and that of groups with windows (0.23), else all is the last */
 } GroupCacheConfig;
 
@@ -44,7 +44,8 @@ gboolean group_cache_evicted(const GroupCache *cache);
 void group_cache_begin(GroupCache *cache);
 
 /* Tokens of the sequence, which holds nothing, that are there in every group; at least one is left
- * to compute. Notes where a prefix ends that a group with the whole context has, and others lack. */
+ * to compute. Notes where a prefix ends that a group with the whole context has, and others lack.
+ */
 guint32 group_cache_hits(GroupCache *cache, Sequence *sequence);
 /* Blocks that the pool must have for a sequence that begins behind `cached` such tokens and is then
  * taken to `tokens`: new ones, and found ones that nobody holds. in_flight_tokens: a window's group
@@ -79,6 +80,6 @@ void group_cache_forget(Sequence *sequence);
 /* The block of the group that holds `index` of the sequence's blocks. */
 gboolean group_cache_find(GroupCache *cache, Sequence *sequence, guint32 group, guint32 index,
                           guint32 *id);
-const KvGroups *group_cache_layout(const GroupCache *cache);
+const KvGroups *group_cache_groups(const GroupCache *cache);
 /* Tokens that every hit is a multiple of. */
 guint32 group_cache_alignment(const GroupCache *cache);

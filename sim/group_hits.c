@@ -21,18 +21,6 @@ has_block(const Search *s, const KvGroupKind *kind, guint32 first, guint32 index
   return TRUE;
 }
 
-/* Of the whole context: the longest run from the start. */
-static guint32
-whole_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 most)
-{
-  guint32 blocks = 0, tokens;
-
-  while (blocks < most / kind->block_tokens && has_block(s, kind, first, blocks))
-    blocks++;
-  tokens = blocks * kind->block_tokens;
-  return tokens - tokens % s->alignment;
-}
-
 /* Of a window: from the right, the first run that ends at the alignment and fills what the window
  * shows; or a shorter one that begins with the first block. */
 static guint32
@@ -59,9 +47,10 @@ window_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 mos
   return tokens - tokens % s->alignment;
 }
 
-/* Of chunks: what was before the chunk that `most` lies in is not looked at any more. */
+/* The longest run from the first block that is still looked at: that of the context or, of chunks,
+ * of the chunk that `most` lies in. */
 static guint32
-chunk_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 most)
+run_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 most)
 {
   guint32 blocks = (guint32)kv_group_gone_blocks(kind, most), tokens;
 
@@ -87,14 +76,13 @@ kind_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 most)
   switch (kind->kind) {
   case KV_WINDOW:
     return window_hits(s, kind, first, most);
-  case KV_CHUNKS:
-    return chunk_hits(s, kind, first, most);
   case KV_STATE:
     return state_hits(s, kind, first, most);
+  case KV_CHUNKS:
   case KV_WHOLE:
     break;
   }
-  return whole_hits(s, kind, first, most);
+  return run_hits(s, kind, first, most);
 }
 
 /* One round over the kinds, those with the whole context first: they bound the others, and what
@@ -102,12 +90,12 @@ kind_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 most)
 static guint32
 ask_kinds(const Search *s, gboolean whole, guint32 most)
 {
-  const KvGroups *layout = group_cache_layout(s->cache);
+  const KvGroups *groups = group_cache_groups(s->cache);
   guint32 first = 0;
 
-  for (guint i = 0; i < layout->n_kinds; first += layout->kinds[i++].groups)
-    if ((layout->kinds[i].kind == KV_WHOLE) == whole)
-      most = kind_hits(s, &layout->kinds[i], first, most);
+  for (guint i = 0; i < groups->n_kinds; first += groups->kinds[i++].groups)
+    if ((groups->kinds[i].kind == KV_WHOLE) == whole)
+      most = kind_hits(s, &groups->kinds[i], first, most);
   return most;
 }
 

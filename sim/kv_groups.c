@@ -88,75 +88,75 @@ find_page(const Kind *kinds, guint n_kinds, guint32 block_size)
 }
 
 static void
-set_kinds(KvGroups *layout, Kind *kinds, guint n_kinds)
+set_kinds(KvGroups *groups, Kind *kinds, guint n_kinds)
 {
   for (guint i = 0; i < n_kinds; i++) {
     KvGroupKind *base = &kinds[i].base;
-    base->groups = (base->layers + layout->group_layers - 1) / layout->group_layers;
+    base->groups = (base->layers + groups->group_layers - 1) / groups->group_layers;
     if (base->kind != KV_STATE)
-      base->block_tokens = (guint32)(layout->page_bytes / kinds[i].token_bytes);
-    layout->kinds[i] = *base;
-    layout->n_groups += base->groups;
-    layout->block_tensors = MAX(layout->block_tensors, layout->group_layers * kinds[i].tensors);
+      base->block_tokens = (guint32)(groups->page_bytes / kinds[i].token_bytes);
+    groups->kinds[i] = *base;
+    groups->n_groups += base->groups;
+    groups->block_tensors = MAX(groups->block_tensors, groups->group_layers * kinds[i].tensors);
   }
-  layout->n_kinds = n_kinds;
+  groups->n_kinds = n_kinds;
 }
 
 gboolean
-kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *layout)
+kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *groups)
 {
   Kind kinds[KV_GROUP_KINDS] = {0};
   guint n_kinds = 0;
 
-  *layout = (KvGroups){0};
+  *groups = (KvGroups){0};
   for (guint i = 0; i < model->n_kinds; i++)
     if (!add_layers(kinds, &n_kinds, &model->kinds[i], model->kv_bits, tp))
       return FALSE;
   if (n_kinds == 0)
     return FALSE;
-  layout->group_layers = layers_a_group(kinds, n_kinds);
-  layout->page_bytes = find_page(kinds, n_kinds, block_size);
-  layout->block_bytes = layout->page_bytes * layout->group_layers;
-  set_kinds(layout, kinds, n_kinds);
+  groups->group_layers = layers_a_group(kinds, n_kinds);
+  groups->page_bytes = find_page(kinds, n_kinds, block_size);
+  groups->block_bytes = groups->page_bytes * groups->group_layers;
+  set_kinds(groups, kinds, n_kinds);
   /* Layers of one kind need no pages that are alike. */
   if (n_kinds == 1 && kinds[0].base.kind != KV_STATE) {
-    layout->block_bytes = kinds[0].all_bytes * block_size;
-    layout->kinds[0].block_tokens = block_size;
+    groups->block_bytes = kinds[0].all_bytes * block_size;
+    groups->kinds[0].block_tokens = block_size;
   }
   return TRUE;
 }
 
 gboolean
-kv_groups_keep_states(KvGroups *layout)
+kv_groups_keep_states(KvGroups *groups)
 {
   guint32 tokens = 0;
   gboolean states = FALSE;
 
-  for (guint i = 0; i < layout->n_kinds; i++)
-    if (layout->kinds[i].kind == KV_WHOLE)
-      tokens = MAX(tokens, layout->kinds[i].block_tokens);
-  for (guint i = 0; i < layout->n_kinds; i++) {
-    if (layout->kinds[i].kind != KV_STATE)
+  for (guint i = 0; i < groups->n_kinds; i++)
+    if (groups->kinds[i].kind == KV_WHOLE)
+      tokens = MAX(tokens, groups->kinds[i].block_tokens);
+  for (guint i = 0; i < groups->n_kinds; i++) {
+    if (groups->kinds[i].kind != KV_STATE)
       continue;
-    layout->kinds[i].block_tokens = tokens;
+    groups->kinds[i].block_tokens = tokens;
     states = TRUE;
   }
   return !states || tokens > 0;
 }
 
 guint32
-kv_groups_state_tokens(const KvGroups *layout)
+kv_groups_state_tokens(const KvGroups *groups)
 {
-  for (guint i = 0; i < layout->n_kinds; i++)
-    if (layout->kinds[i].kind == KV_STATE)
-      return layout->kinds[i].block_tokens;
+  for (guint i = 0; i < groups->n_kinds; i++)
+    if (groups->kinds[i].kind == KV_STATE)
+      return groups->kinds[i].block_tokens;
   return 0;
 }
 
 gboolean
-kv_groups_is_plain(const KvGroups *layout)
+kv_groups_is_plain(const KvGroups *groups)
 {
-  return layout->n_kinds == 1 && layout->kinds[0].kind == KV_WHOLE;
+  return groups->n_kinds == 1 && groups->kinds[0].kind == KV_WHOLE;
 }
 
 static guint64
@@ -189,8 +189,8 @@ state_blocks(const KvGroupKind *kind, guint64 settled, guint64 computed, guint64
   guint64 blocks = 1;
 
   for (guint i = 0; i + 1 < G_N_ELEMENTS(ends); i++)
-    blocks += ends[i] > 0 && kv_group_gone_blocks(kind, ends[i]) !=
-                                 kv_group_gone_blocks(kind, ends[i + 1]);
+    blocks += ends[i] > 0 &&
+              kv_group_gone_blocks(kind, ends[i]) != kv_group_gone_blocks(kind, ends[i + 1]);
   return blocks;
 }
 
@@ -208,28 +208,28 @@ group_blocks(const KvGroupKind *kind, guint64 settled, guint64 computed, guint64
 }
 
 guint64
-kv_groups_step_blocks(const KvGroups *layout, guint64 settled, guint64 computed, guint64 tokens)
+kv_groups_step_blocks(const KvGroups *groups, guint64 settled, guint64 computed, guint64 tokens)
 {
   guint64 blocks = 0;
 
-  for (guint i = 0; i < layout->n_kinds; i++)
-    blocks += layout->kinds[i].groups * group_blocks(&layout->kinds[i], settled, computed, tokens);
+  for (guint i = 0; i < groups->n_kinds; i++)
+    blocks += groups->kinds[i].groups * group_blocks(&groups->kinds[i], settled, computed, tokens);
   return blocks;
 }
 
 guint64
-kv_groups_sequence_blocks(const KvGroups *layout, guint64 tokens)
+kv_groups_sequence_blocks(const KvGroups *groups, guint64 tokens)
 {
-  return kv_groups_step_blocks(layout, tokens, tokens, tokens);
+  return kv_groups_step_blocks(groups, tokens, tokens, tokens);
 }
 
 guint64
-kv_groups_taken_blocks(const KvGroups *layout, guint64 computed)
+kv_groups_taken_blocks(const KvGroups *groups, guint64 computed)
 {
   guint64 blocks = 0;
 
-  for (guint i = 0; i < layout->n_kinds; i++) {
-    const KvGroupKind *kind = &layout->kinds[i];
+  for (guint i = 0; i < groups->n_kinds; i++) {
+    const KvGroupKind *kind = &groups->kinds[i];
     blocks += kind->block_tokens > 0 && computed % kind->block_tokens == 0 ? kind->groups : 0;
   }
   return blocks;
@@ -260,12 +260,12 @@ next_gone(const KvGroupKind *kind, guint64 settled)
 }
 
 guint64
-kv_groups_next_change(const KvGroups *layout, guint64 computed, guint32 lag)
+kv_groups_next_change(const KvGroups *groups, guint64 computed, guint32 lag)
 {
   guint64 next = G_MAXUINT64 / 2, settled = computed - MIN(lag, computed);
 
-  for (guint i = 0; i < layout->n_kinds; i++) {
-    const KvGroupKind *kind = &layout->kinds[i];
+  for (guint i = 0; i < groups->n_kinds; i++) {
+    const KvGroupKind *kind = &groups->kinds[i];
     if (kind->block_tokens == 0)
       continue;
     next = MIN(next, next_beyond(computed, 0, kind->block_tokens));
@@ -290,23 +290,23 @@ most_group_blocks(const KvGroupKind *kind, guint64 tokens, guint64 step_tokens)
 }
 
 guint64
-kv_groups_most_blocks(const KvGroups *layout, guint64 tokens, guint64 step_tokens)
+kv_groups_most_blocks(const KvGroups *groups, guint64 tokens, guint64 step_tokens)
 {
   guint64 blocks = 0;
 
-  for (guint i = 0; i < layout->n_kinds; i++)
-    blocks += layout->kinds[i].groups * most_group_blocks(&layout->kinds[i], tokens, step_tokens);
+  for (guint i = 0; i < groups->n_kinds; i++)
+    blocks += groups->kinds[i].groups * most_group_blocks(&groups->kinds[i], tokens, step_tokens);
   return blocks;
 }
 
 guint64
-kv_groups_longest(const KvGroups *layout, guint64 blocks, guint64 step_tokens, guint64 longest)
+kv_groups_longest(const KvGroups *groups, guint64 blocks, guint64 step_tokens, guint64 longest)
 {
   guint64 fits = 0, beyond = longest + 1;
 
   while (beyond - fits > 1) {
     guint64 middle = fits + (beyond - fits) / 2;
-    if (kv_groups_most_blocks(layout, middle, step_tokens) <= blocks)
+    if (kv_groups_most_blocks(groups, middle, step_tokens) <= blocks)
       fits = middle;
     else
       beyond = middle;
@@ -315,12 +315,12 @@ kv_groups_longest(const KvGroups *layout, guint64 blocks, guint64 step_tokens, g
 }
 
 guint64
-kv_groups_tokens(const KvGroups *layout, guint64 blocks)
+kv_groups_tokens(const KvGroups *groups, guint64 blocks)
 {
   guint32 tokens = G_MAXUINT32;
 
-  for (guint i = 0; i < layout->n_kinds; i++)
-    if (layout->kinds[i].block_tokens > 0 && layout->kinds[i].kind != KV_STATE)
-      tokens = MIN(tokens, layout->kinds[i].block_tokens);
-  return tokens == G_MAXUINT32 ? 0 : blocks / layout->n_groups * tokens;
+  for (guint i = 0; i < groups->n_kinds; i++)
+    if (groups->kinds[i].block_tokens > 0 && groups->kinds[i].kind != KV_STATE)
+      tokens = MIN(tokens, groups->kinds[i].block_tokens);
+  return tokens == G_MAXUINT32 ? 0 : blocks / groups->n_groups * tokens;
 }

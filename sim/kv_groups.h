@@ -9,10 +9,10 @@
  *
  * A sequence of n tokens holds, in each group: of the whole context, all its blocks; of a window of
  * w, those of its last w - 1 tokens and the one being filled; of chunks, those since the last
- * multiple of w; of a state, one. Where a prefix cache keeps states, it has one behind every so many
- * tokens (vLLM's mamba_cache_mode "align"), and a step that passes such a point holds two: that which
- * it begins with and that which it ends with. Source: vLLM 0.11 to 0.33, v1/core/kv_cache_utils.py
- * and single_type_kv_cache_manager.py.
+ * multiple of w; of a state, one. Where a prefix cache keeps states, it has one behind every so
+ * many tokens (vLLM's mamba_cache_mode "align"), and a step that passes such a point holds two:
+ * that which it begins with and that which it ends with. Source: vLLM 0.11 to 0.33,
+ * v1/core/kv_cache_utils.py and single_type_kv_cache_manager.py.
  */
 #pragma once
 
@@ -43,37 +43,37 @@ typedef struct {
 
 /* Of one of `tp` ranks, with blocks of at least block_size tokens. FALSE if the model has no KV and
  * no state, or more kinds than are known. */
-gboolean kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *layout);
+gboolean kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *groups);
 
 /* States are kept by the prefix cache, as far apart as the widest block is long. FALSE if there are
  * some, and no group has all of the context. */
-gboolean kv_groups_keep_states(KvGroups *layout);
+gboolean kv_groups_keep_states(KvGroups *groups);
 /* Tokens from one kept state to the next, at which prefills are cut; 0 where none is kept. */
-guint32 kv_groups_state_tokens(const KvGroups *layout);
+guint32 kv_groups_state_tokens(const KvGroups *groups);
 
 /* TRUE if every sequence holds all blocks of its tokens and nothing else: one kind of block to
  * count. */
-gboolean kv_groups_is_plain(const KvGroups *layout);
+gboolean kv_groups_is_plain(const KvGroups *groups);
 /* Blocks that a sequence of so many tokens holds, over all groups. */
-guint64 kv_groups_sequence_blocks(const KvGroups *layout, guint64 tokens);
+guint64 kv_groups_sequence_blocks(const KvGroups *groups, guint64 tokens);
 /* Of one group, leading blocks that a step behind `computed` tokens does not need. */
 guint64 kv_group_gone_blocks(const KvGroupKind *kind, guint64 computed);
 /* The blocks of all in a step that takes it from `computed` tokens to `tokens`: what a step behind
  * the `settled` ones, which no step in flight computes, does not need is given back when it begins,
  * and room for all new tokens is taken then. */
-guint64 kv_groups_step_blocks(const KvGroups *layout, guint64 settled, guint64 computed,
+guint64 kv_groups_step_blocks(const KvGroups *groups, guint64 settled, guint64 computed,
                               guint64 tokens);
 /* New blocks of all groups in a step from `computed` tokens to one more. */
-guint64 kv_groups_taken_blocks(const KvGroups *layout, guint64 computed);
+guint64 kv_groups_taken_blocks(const KvGroups *groups, guint64 computed);
 /* Of a sequence that a token is added to in each step, with `lag` of them in flight: the first
  * number of computed tokens beyond `computed` with which a step takes or gives back a block. */
-guint64 kv_groups_next_change(const KvGroups *layout, guint64 computed, guint32 lag);
+guint64 kv_groups_next_change(const KvGroups *groups, guint64 computed, guint32 lag);
 /* The most that it holds on its way to `tokens`, in steps of at most step_tokens: vLLM's
  * max_admission_blocks_per_request. It never falls with more tokens. */
-guint64 kv_groups_most_blocks(const KvGroups *layout, guint64 tokens, guint64 step_tokens);
+guint64 kv_groups_most_blocks(const KvGroups *groups, guint64 tokens, guint64 step_tokens);
 /* The longest sequence, up to `longest`, for which so many blocks suffice. */
-guint64 kv_groups_longest(const KvGroups *layout, guint64 blocks, guint64 step_tokens,
+guint64 kv_groups_longest(const KvGroups *groups, guint64 blocks, guint64 step_tokens,
                           guint64 longest);
 /* Tokens that vLLM's start-up log names for a pool: blocks / groups x tokens of the smallest
  * block. */
-guint64 kv_groups_tokens(const KvGroups *layout, guint64 blocks);
+guint64 kv_groups_tokens(const KvGroups *groups, guint64 blocks);

@@ -29,7 +29,7 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
       pool_cache_groups(
           &self->pool, workload,
           &(GroupCacheConfig){
-              .layout = self->pool.groups,
+              .groups = self->pool.groups,
               .num_blocks = config->num_gpu_blocks,
               .retention = class->group_retention,
               .two_ended = (class->features & SCHEDULER_REUSES_PARTIAL_FIRST) != 0,

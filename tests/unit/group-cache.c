@@ -50,7 +50,7 @@ begin(Server *server, const KvGroups *groups, guint32 usable_blocks, GroupRetent
   pool_init(&server->pool, 4, usable_blocks, 0);
   server->pool.groups = &server->groups;
   pool_cache_groups(&server->pool, server->workload,
-                    &(GroupCacheConfig){.layout = &server->groups,
+                    &(GroupCacheConfig){.groups = &server->groups,
                                         .num_blocks = usable_blocks + 1,
                                         .retention = retention,
                                         .two_ended = TRUE,
