@@ -89,20 +89,20 @@ typedef enum {
    * behind what is free. */
   SCHEDULER_REUSES_PARTIAL_FIRST = 1 << 13,
   SCHEDULER_HAS_OFFLOAD = 1 << 14,         /* --kv-offloading-size, by the rules of offload.h */
-  SCHEDULER_HAS_CAPACITY_POLICY = 1 << 17, /* --capacity-policy */
-  SCHEDULER_OWN_VICTIMS = 1 << 18,         /* where no victim policy is asked for: victim_engine */
-  SCHEDULER_IS_SGLANG = 1 << 16,           /* has SGLang's options, and none of vLLM's */
-  SCHEDULER_OVERLAPS_COPIES = 1 << 19,     /* it can swap beside the steps: --overlap-copies */
-  SCHEDULER_HIDES_HOST = 1 << 24,    /* it prepares a step while the one before runs, though here it
+  SCHEDULER_HAS_CAPACITY_POLICY = 1 << 15, /* --capacity-policy */
+  SCHEDULER_OWN_VICTIMS = 1 << 16,         /* where no victim policy is asked for: victim_engine */
+  SCHEDULER_IS_SGLANG = 1 << 17,           /* has SGLang's options, and none of vLLM's */
+  SCHEDULER_OVERLAPS_COPIES = 1 << 18,     /* it can swap beside the steps: --overlap-copies */
+  SCHEDULER_HIDES_HOST = 1 << 19,    /* it prepares a step while the one before runs, though here it
                                         decides as if nothing ran */
-  SCHEDULER_HAS_KV_GROUPS = 1 << 15, /* its pool is shared by groups that give blocks back */
+  SCHEDULER_HAS_KV_GROUPS = 1 << 20, /* its pool is shared by groups that give blocks back */
   /* With groups: what is given back is not in the sight of a step in flight either; a prompt is
    * admitted by the blocks that it holds at its widest, else by all that it ever takes; recurrent
    * states are cached where prefixes are. */
-  SCHEDULER_GIVES_BACK_SETTLED = 1 << 23,
-  SCHEDULER_GATE_KNOWS_WINDOWS = 1 << 20,
-  SCHEDULER_CACHES_STATES_BY_DEFAULT = 1 << 21,
-  SCHEDULER_REUSES_PARTIAL_WINDOWS = 1 << 22, /* as REUSES_PARTIAL_FIRST, of groups with windows */
+  SCHEDULER_GIVES_BACK_SETTLED = 1 << 21,
+  SCHEDULER_GATE_KNOWS_WINDOWS = 1 << 22,
+  SCHEDULER_CACHES_STATES_BY_DEFAULT = 1 << 23,
+  SCHEDULER_REUSES_PARTIAL_WINDOWS = 1 << 24, /* as REUSES_PARTIAL_FIRST, of groups with windows */
 } SchedulerFeatures;
 
 typedef struct {
