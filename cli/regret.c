@@ -121,6 +121,18 @@ search_and_print(const RegretRequest *request, OutputFormat format)
   return CLI_DONE;
 }
 
+/* Schedules of the same requests are compared by their places. */
+static gboolean
+has_fixed_order(const Workload *workload, GError **error)
+{
+  if (workload->turns == NULL)
+    return TRUE;
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "--trace: found turns that wait for an answer, so that requests arrive in another "
+              "order under each schedule; expected one where each request has its time");
+  return FALSE;
+}
+
 static int
 hold(const Settings *settings, const RegretOptions *options)
 {
@@ -134,6 +146,7 @@ hold(const Settings *settings, const RegretOptions *options)
 
   if (!parse_options(options, &request, &format, &error) ||
       (request.workload = workload = scenario_read_workload(settings, VERB, &error)) == NULL ||
+      !has_fixed_order(workload, &error) ||
       (options->output != NULL &&
        ((results = results_open(options->output, RESULTS_LOCK_WAIT_MS, &error)) == NULL ||
         (request.kept = kept = kept_plays_new(results, settings, &error)) == NULL)))

@@ -344,6 +344,12 @@ execute_read_against(const char *path, const Workload *workload, const char *ver
 
   if (path == NULL)
     return NULL;
+  if (workload->turns != NULL) {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--against: the trace has turns that wait for an answer, so its "
+                "requests are in no order that a measured run could be held against");
+    return NULL;
+  }
   measured = measured_read(path, error);
   if (measured == NULL || !measured_pair(measured, workload, notes, error)) {
     g_prefix_error(error, "--against: ");

@@ -125,6 +125,12 @@ live_setup_new(const Scenario *scenario, const Settings *settings, const Workloa
   const LiveDeviceClass *class = scenario->executor == &executor_cpu ? &live_device_cpu : gpu;
 
   g_assert(class != NULL);
+  if (workload->turns != NULL) {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "the trace has turns that wait for an answer, which only the executors "
+                "model and unit follow; expected one where each request has its time");
+    return NULL;
+  }
   setup->scenario = scenario;
   setup->settings = settings;
   setup->workload = workload;

@@ -416,10 +416,10 @@ scenario_new_shared(const Settings *settings, Shelf *shelf, gboolean with_cost, 
 Client *
 scenario_client_new(const Scenario *scenario, const Workload **workload, Workload **own)
 {
-  if (scenario->max_concurrency == 0)
+  if (scenario->max_concurrency == 0 && (*workload)->turns == NULL)
     return client_trace_new(*workload);
   *workload = *own = workload_copy(*workload);
-  return client_limited_new(*own, scenario->max_concurrency);
+  return client_waiting_new(*own, scenario->max_concurrency);
 }
 
 void

@@ -1,5 +1,7 @@
 #include "client.h"
 
+#include "turns.h"
+
 void
 client_free(Client *self)
 {
@@ -37,69 +39,92 @@ client_trace_new(const Workload *workload)
   return self;
 }
 
-/* `most` slots; a request takes the one that has been free for longest. */
+/* Those who wait: for a slot of `most`, of which a request takes the one that has been free for
+ * longest, or for an answer. */
 typedef struct {
   Client base;
   Workload *workload;
-  gint64 *free_since_ps; /* of the slots that are free: a ring */
+  gint64 *free_since_ps; /* of the slots that are free: a ring; NULL: there are always some */
   guint32 most, first, free_slots;
   gint64 last_ps; /* one that the engine drops may be told of after one that ended later */
-} LimitedClient;
+  Turns *turns;   /* NULL: requests come in the trace's order */
+} WaitingClient;
 
-static void
-set_next(LimitedClient *self)
+static gint64
+ready_ps(const WaitingClient *self)
 {
-  gint64 trace_ps = trace_next_ps(&self->base);
-
-  self->base.next_ps = G_MAXINT64;
-  if (self->free_slots == 0 || trace_ps == G_MAXINT64)
-    return;
-  self->base.next_ps = MAX(trace_ps, self->free_since_ps[self->first]);
-  workload_set_arrival(self->workload, self->base.taken, self->base.next_ps);
+  return self->turns != NULL ? turns_ready_ps(self->turns) : trace_next_ps(&self->base);
 }
 
 static void
-limited_take(Client *base)
+set_next(WaitingClient *self)
 {
-  LimitedClient *self = (LimitedClient *)base;
+  gint64 next_ps = ready_ps(self);
 
-  self->first = (self->first + 1) % self->most;
-  self->free_slots--;
+  self->base.next_ps = G_MAXINT64;
+  if (next_ps == G_MAXINT64 || (self->free_since_ps != NULL && self->free_slots == 0))
+    return;
+  if (self->free_since_ps != NULL)
+    next_ps = MAX(next_ps, self->free_since_ps[self->first]);
+  self->base.next_ps = next_ps;
+  if (self->turns == NULL)
+    workload_set_arrival(self->workload, self->base.taken, next_ps);
+}
+
+static void
+waiting_take(Client *base)
+{
+  WaitingClient *self = (WaitingClient *)base;
+
+  if (self->turns != NULL)
+    turns_take(self->turns, base->taken - 1, base->next_ps);
+  if (self->free_since_ps != NULL) {
+    self->first = (self->first + 1) % self->most;
+    self->free_slots--;
+  }
   set_next(self);
 }
 
 static void
-limited_leave(Client *base, gint64 at_ps)
+waiting_leave(Client *base, guint32 request, gint64 at_ps)
 {
-  LimitedClient *self = (LimitedClient *)base;
+  WaitingClient *self = (WaitingClient *)base;
 
   self->last_ps = MAX(self->last_ps, at_ps);
-  self->free_since_ps[(self->first + self->free_slots++) % self->most] = self->last_ps;
-  if (self->free_slots == 1)
+  if (self->turns != NULL)
+    turns_leave(self->turns, request, at_ps);
+  if (self->free_since_ps != NULL)
+    self->free_since_ps[(self->first + self->free_slots++) % self->most] = self->last_ps;
+  if (self->turns != NULL || self->free_slots == 1)
     set_next(self);
 }
 
 static void
-limited_free(Client *base)
+waiting_free(Client *base)
 {
-  LimitedClient *self = (LimitedClient *)base;
+  WaitingClient *self = (WaitingClient *)base;
 
+  turns_free(self->turns);
   g_free(self->free_since_ps);
   g_free(self);
 }
 
 Client *
-client_limited_new(Workload *workload, guint32 most)
+client_waiting_new(Workload *workload, guint32 most)
 {
-  LimitedClient *self = g_new0(LimitedClient, 1);
+  WaitingClient *self = g_new0(WaitingClient, 1);
 
-  g_assert(most > 0);
+  g_assert(most > 0 || workload->turns != NULL);
   self->base = (Client){
-      .workload = workload, .take = limited_take, .leave = limited_leave, .free = limited_free};
+      .workload = workload, .take = waiting_take, .leave = waiting_leave, .free = waiting_free};
   self->workload = workload;
-  self->most = MIN(most, MAX(workload_count(workload), 1));
-  self->free_since_ps = g_new0(gint64, self->most);
-  self->free_slots = self->most;
+  if (workload->turns != NULL)
+    self->turns = turns_new(workload);
+  if (most > 0) {
+    self->most = MIN(most, MAX(workload_count(workload), 1));
+    self->free_since_ps = g_new0(gint64, self->most);
+    self->free_slots = self->most;
+  }
   set_next(self);
   return &self->base;
 }

@@ -2,8 +2,8 @@
  * each that left, so that an arrival may depend on a completion.
  *
  * Requests arrive in the workload's order, and each has its arrival in the workload once it has
- * arrived: a client that does not keep to the trace's times writes its own there, before the
- * request is taken, so it needs a workload of its own.
+ * arrived. A client that does not keep to the trace's times or order has a workload of its own and
+ * writes there: a request gets its index, which is its place among the arrivals, when it arrives.
  */
 #pragma once
 
@@ -20,17 +20,18 @@ struct Client {
   /* The next one has arrived. */
   void (*take)(Client *self);
   /* One of those that arrived has left, finished or not. NULL: it does not matter. */
-  void (*leave)(Client *self, gint64 at_ps);
+  void (*leave)(Client *self, guint32 request, gint64 at_ps);
   void (*free)(Client *self);
 };
 
 /* Requests arrive when the trace says. */
 Client *client_trace_new(const Workload *workload);
 
-/* At most `most` requests, 1 or more, are under way: one that would be too many arrives when
+/* Turns arrive their delay after the request that they wait for has left, finished or not; and at
+ * most `most` requests are under way (0: any number): one that would be too many arrives when
  * another has left. (Benchmarks of servers call it max concurrency, and count latency from then,
- * too.) */
-Client *client_limited_new(Workload *workload, guint32 most);
+ * too.) The workload is its own while it is in use. */
+Client *client_waiting_new(Workload *workload, guint32 most);
 
 void client_free(Client *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Client, client_free)
@@ -46,8 +47,8 @@ client_take(Client *self)
 }
 
 static inline void
-client_leave(Client *self, gint64 at_ps)
+client_leave(Client *self, guint32 request, gint64 at_ps)
 {
   if (self->leave != NULL)
-    self->leave(self, at_ps);
+    self->leave(self, request, at_ps);
 }

@@ -74,7 +74,7 @@ instance_tell_left(Instance *self)
     else
       self->outcome->ignored++;
     run_tell_request(self->run, &sequence->result);
-    client_leave(self->loop->client, sequence->result.finish_ps);
+    client_leave(self->loop->client, sequence->request, sequence->result.finish_ps);
     scheduler_recycle(self->scheduler, sequence);
   }
 }

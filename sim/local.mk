@@ -65,6 +65,7 @@ libspillway_sim_a_SOURCES = \
   %D%/series.c %D%/series.h \
   %D%/step.c %D%/step.h \
   %D%/swap_copies.c %D%/swap_copies.h \
+  %D%/turns.c %D%/turns.h \
   %D%/units.h \
   %D%/waiting.c %D%/waiting.h \
   %D%/weight_format.h \

@@ -36,7 +36,7 @@ refuse(const Run *run, guint32 index, const char *reason)
   result.finish_ps = request->arrival_ps;
   run->outcome->ignored++;
   run_tell_request(run, &result);
-  client_leave(run->loop->client, request->arrival_ps);
+  client_leave(run->loop->client, index, request->arrival_ps);
 }
 
 /* Who gets the request. */

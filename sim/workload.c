@@ -13,6 +13,40 @@ workload_new(void)
   return workload;
 }
 
+static gpointer
+copy_name(gconstpointer name, gpointer data G_GNUC_UNUSED)
+{
+  return g_strdup(name);
+}
+
+/* What workload_swap() changes is the copy's own. */
+static void
+own_all(Workload *copy)
+{
+  GArray *shared = copy->priorities;
+  GPtrArray *names = copy->names;
+
+  copy->turns = g_array_copy(copy->turns);
+  if (shared != NULL) {
+    copy->priorities = g_array_copy(shared);
+    g_array_unref(shared);
+  }
+  if (names != NULL) {
+    copy->names = g_ptr_array_copy(names, copy_name, NULL);
+    g_ptr_array_set_free_func(copy->names, g_free);
+    g_ptr_array_unref(names);
+    return;
+  }
+  shared = copy->ids;
+  copy->ids = g_array_sized_new(FALSE, FALSE, sizeof(gint64), copy->requests->len);
+  for (gint64 i = 0; i < copy->requests->len; i++) {
+    gint64 id = shared != NULL ? g_array_index(shared, gint64, i) : i;
+    g_array_append_val(copy->ids, id);
+  }
+  if (shared != NULL)
+    g_array_unref(shared);
+}
+
 Workload *
 workload_copy(const Workload *workload)
 {
@@ -26,6 +60,8 @@ workload_copy(const Workload *workload)
     g_array_ref(copy->priorities);
   if (copy->names != NULL)
     g_ptr_array_ref(copy->names);
+  if (copy->turns != NULL)
+    own_all(copy);
   return copy;
 }
 
@@ -38,6 +74,7 @@ workload_free(Workload *workload)
   g_array_unref(workload->hashes);
   g_clear_pointer(&workload->ids, g_array_unref);
   g_clear_pointer(&workload->priorities, g_array_unref);
+  g_clear_pointer(&workload->turns, g_array_unref);
   g_clear_pointer(&workload->names, g_ptr_array_unref);
   g_free(workload);
 }
@@ -90,6 +127,16 @@ add_id(Workload *workload, const char *id)
   g_ptr_array_add(workload->names, id != NULL ? g_strdup(id) : g_strdup_printf("%u", index));
 }
 
+/* What has no turn yet waits for nobody. */
+static void
+append_roots(Workload *workload)
+{
+  const Turn root = {.after = NO_TURN};
+
+  while (workload->turns->len < workload->requests->len)
+    g_array_append_val(workload->turns, root);
+}
+
 void
 workload_add(Workload *workload, const Request *request, const char *id, const guint64 *hashes)
 {
@@ -104,6 +151,8 @@ workload_add(Workload *workload, const Request *request, const char *id, const g
   g_array_append_val(workload->requests, copy);
   if (workload->priorities != NULL)
     g_array_set_size(workload->priorities, workload->requests->len);
+  if (workload->turns != NULL)
+    append_roots(workload);
 }
 
 void
@@ -117,6 +166,52 @@ workload_set_priority(Workload *workload, gint32 priority)
     workload->priorities = g_array_new(FALSE, TRUE, sizeof(gint32));
   g_array_set_size(workload->priorities, n);
   g_array_index(workload->priorities, gint32, n - 1) = priority;
+}
+
+gboolean
+workload_set_turn(Workload *workload, guint32 after, gint64 delay_ps)
+{
+  guint32 index = workload_count(workload) - 1;
+  gint64 answer_ps = workload_request(workload, after)->arrival_ps;
+
+  g_assert(after < index && delay_ps >= 0);
+  if (delay_ps > TIME_MAX_PS || answer_ps > TIME_MAX_PS - delay_ps - 1)
+    return FALSE;
+  if (workload->turns == NULL)
+    workload->turns = g_array_new(FALSE, FALSE, sizeof(Turn));
+  append_roots(workload);
+  g_array_index(workload->turns, Turn, index) = (Turn){.after = after, .delay_ps = delay_ps};
+  workload_set_arrival(workload, index, answer_ps + delay_ps + 1); /* an answer takes time */
+  return TRUE;
+}
+
+static void
+swap_elements(GArray *array, guint32 a, guint32 b)
+{
+  gsize bytes = g_array_get_element_size(array);
+  char *x = array->data + a * bytes, *y = array->data + b * bytes;
+
+  for (gsize i = 0; i < bytes; i++) {
+    char c = x[i];
+    x[i] = y[i];
+    y[i] = c;
+  }
+}
+
+void
+workload_swap(Workload *workload, guint32 a, guint32 b)
+{
+  GArray *const arrays[] = {workload->requests, workload->ids, workload->priorities,
+                            workload->turns};
+
+  for (guint i = 0; i < G_N_ELEMENTS(arrays) && a != b; i++)
+    if (arrays[i] != NULL)
+      swap_elements(arrays[i], a, b);
+  if (workload->names != NULL && a != b) {
+    gpointer name = g_ptr_array_index(workload->names, a);
+    g_ptr_array_index(workload->names, a) = g_ptr_array_index(workload->names, b);
+    g_ptr_array_index(workload->names, b) = name;
+  }
 }
 
 Request *
@@ -162,7 +257,26 @@ compare_arrival(gconstpointer a, gconstpointer b, gpointer user_data)
   return x < y ? -1 : 1;
 }
 
-/* Puts requests, priorities and ids into the order of `order`. */
+static void
+permute_turns(Workload *workload, const guint32 *order)
+{
+  guint32 n = workload_count(workload);
+  g_autofree guint32 *place = g_new(guint32, n);
+  GArray *turns = g_array_sized_new(FALSE, FALSE, sizeof(Turn), n);
+
+  for (guint32 i = 0; i < n; i++)
+    place[order[i]] = i;
+  for (guint32 i = 0; i < n; i++) {
+    Turn turn = *workload_turn(workload, order[i]);
+    if (turn.after != NO_TURN)
+      turn.after = place[turn.after];
+    g_array_append_val(turns, turn);
+  }
+  g_array_unref(workload->turns);
+  workload->turns = turns;
+}
+
+/* Puts requests, and all that is theirs, into the order of `order`. */
 static void
 permute(Workload *workload, const guint32 *order)
 {
@@ -171,6 +285,8 @@ permute(Workload *workload, const guint32 *order)
   GArray *ids = NULL;
   GPtrArray *names = NULL;
 
+  if (workload->turns != NULL)
+    permute_turns(workload, order);
   if (workload->priorities != NULL) {
     GArray *priorities = g_array_sized_new(FALSE, TRUE, sizeof(gint32), n);
     for (guint32 i = 0; i < n; i++) {
@@ -251,11 +367,20 @@ workload_seal(Workload *workload, GError **error)
   return TRUE;
 }
 
+/* It is shorter than an arrival that fits. */
+static void
+scale_delay(Turn *turn, double time_scale)
+{
+  turn->delay_ps = (gint64)((double)turn->delay_ps * time_scale + 0.5);
+}
+
 gboolean
 workload_trim(Workload *workload, guint32 limit, double time_scale, GError **error)
 {
   if (limit > 0 && limit < workload_count(workload))
     g_array_set_size(workload->requests, limit);
+  if (workload->turns != NULL)
+    g_array_set_size(workload->turns, workload_count(workload));
   if (time_scale == 1.0)
     return TRUE;
   for (guint32 i = 0; i < workload_count(workload); i++) {
@@ -269,6 +394,8 @@ workload_trim(Workload *workload, guint32 limit, double time_scale, GError **err
       return FALSE;
     }
     request->arrival_ps = (gint64)(scaled_ps + 0.5);
+    if (workload->turns != NULL)
+      scale_delay(&g_array_index(workload->turns, Turn, i), time_scale);
   }
   return TRUE;
 }

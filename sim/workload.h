@@ -21,18 +21,29 @@ typedef struct {
 
 G_STATIC_ASSERT(sizeof(Request) == 32); /* two a cache line: this is what a long trace costs */
 
+/* A request that waits for the answer to another. */
+typedef struct {
+  guint32 after;   /* that request; NO_TURN: it arrives at its time */
+  gint64 delay_ps; /* from the other's end to its arrival; not negative */
+} Turn;
+
+#define NO_TURN G_MAXUINT32
+
 typedef struct {
   GArray *requests; /* of Request */
   GArray *hashes;   /* of guint64; hashes of one request are contiguous, in prompt order */
   GArray *ids; /* of gint64, one a request; NULL where the ids are 0, 1, 2 … in input order */
-  GPtrArray *names;        /* of char *, one a request, for ids that are not integers; or NULL */
-  GArray *priorities;      /* of gint32, one a request; NULL where all are 0. Kept for conversion */
+  GPtrArray *names;   /* of char *, one a request, for ids that are not integers; or NULL */
+  GArray *priorities; /* of gint32, one a request; NULL where all are 0. Kept for conversion */
+  GArray *turns;      /* of Turn, one a request; NULL where nobody waits. A turn's arrival_ps is the
+                         earliest that there can be */
   gboolean has_max_tokens; /* some request's limit is more than its output */
   gboolean was_unsorted;   /* arrivals went backward and workload_seal() sorted them */
 } Workload;
 
 Workload *workload_new(void);
-/* The same requests, whose arrivals can be set; all else is shared. */
+/* The same requests, whose arrivals can be set, and whose order where there are turns; all else is
+ * shared. */
 Workload *workload_copy(const Workload *workload);
 void workload_free(Workload *workload);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Workload, workload_free)
@@ -44,6 +55,11 @@ void workload_add(Workload *workload, const Request *request, const char *id,
 
 /* Of the request added last. */
 void workload_set_priority(Workload *workload, gint32 priority);
+
+/* The request added last waits for the answer to `after`, added before, and arrives delay_ps later:
+ * its arrival is set to the earliest that this can be. FALSE, and nothing done, if that is no time
+ * that a run can have. */
+gboolean workload_set_turn(Workload *workload, guint32 after, gint64 delay_ps);
 
 /* Appends `count` requests for the caller to fill in, all of them, and returns the first; for what
  * has many at hand. hash_first counts from the hashes that the caller appends. Requests that are in
@@ -86,14 +102,23 @@ workload_priority(const Workload *workload, guint32 index)
   return workload->priorities != NULL ? g_array_index(workload->priorities, gint32, index) : 0;
 }
 
+static inline const Turn *
+workload_turn(const Workload *workload, guint32 index)
+{
+  return &g_array_index(workload->turns, Turn, index);
+}
+
+/* Two requests change places, with all that is theirs; whom turns wait for is not renamed. */
+void workload_swap(Workload *workload, guint32 a, guint32 b);
+
 static inline void
 workload_set_arrival(Workload *workload, guint32 index, gint64 arrival_ps)
 {
   g_array_index(workload->requests, Request, index).arrival_ps = arrival_ps;
 }
 
-/* Keeps the first `limit` requests (0: all), and multiplies every arrival by `time_scale` (> 0: 2
- * halves the load). FALSE if a time no longer fits. */
+/* Keeps the first `limit` requests (0: all), and multiplies every arrival, and every turn's delay,
+ * by `time_scale` (> 0: 2 halves the load). FALSE if a time no longer fits. */
 gboolean workload_trim(Workload *workload, guint32 limit, double time_scale, GError **error);
 
 /* The request's identity as the trace has it, in `buffer` where it is a number. */

@@ -46,6 +46,7 @@ script_tests = \
   %D%/explain.py \
   %D%/families.py \
   %D%/forms.py \
+  %D%/sessions.py \
   %D%/fuzz.py \
   %D%/live.py \
   %D%/memory.py \

@@ -65,8 +65,11 @@ coin(GRand *rand)
 }
 
 static void
-add_requests(RandomCase *c, GRand *rand)
+add_requests(RandomCase *c, GRand *rand, guint32 seed)
 {
+  g_autoptr(GRand) turns =
+      g_rand_new_with_seed(seed ^ 0x7475726eu); /* the others stay as they are */
+  gboolean sessions = pick(turns, 0, 3) == 0;
   guint32 n = pick(rand, 1, 40);
   guint32 longest = pick(rand, 1, 300), output = pick(rand, 1, 120);
   guint32 hash_tokens = pick(rand, 1, 24);
@@ -92,6 +95,9 @@ add_requests(RandomCase *c, GRand *rand)
         hashes[j] = j < 5 ? family * 1000 + j : (guint64)i * 1000000 + j;
     }
     workload_add(c->workload, &request, NULL, hashes);
+    if (sessions && i > 0 && coin(turns))
+      g_assert_true(workload_set_turn(c->workload, pick(turns, 0, i - 1),
+                                      coin(turns) ? 0 : pick(turns, 0, 5000) * (PS_PER_S / 1000)));
   }
   g_assert_true(workload_seal(c->workload, NULL));
 }
@@ -275,7 +281,7 @@ random_case_make(RandomCase *c, guint32 seed, const SchedulerClass *class)
   c->config.windows.n = pick(rand, 0, CONTEXT_WINDOWS);
   for (guint32 i = 0; i < c->config.windows.n; i++)
     c->config.windows.of[i] = (ContextWindow){pick(rand, 1, coin(rand) ? 9 : 200), coin(rand)};
-  add_requests(c, rand);
+  add_requests(c, rand, seed);
   c->max_concurrency = coin(rand) ? 0 : pick(rand, 1, 12);
   c->n_instances = coin(rand) ? 1 : pick(rand, 2, INSTANCES_MAX);
   c->routed = coin(rand);

@@ -70,6 +70,12 @@ bench_set_arrivals(Workload *workload, double rate, double burstiness, guint64 s
   g_autofree double *arrivals = g_new(double, MAX(n, 1));
   RandomStream stream;
 
+  if (workload->turns != NULL) {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--request-rate: the trace has turns that wait for an answer, and arrive at no "
+                "rate; --time-scale changes when sessions begin");
+    return FALSE;
+  }
   if (end_s * (double)PS_PER_S >= (double)TIME_MAX_PS) {
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                 "--request-rate: the last of %u requests would arrive after %.3g s, expected at "

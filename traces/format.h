@@ -24,6 +24,7 @@ typedef enum {
   TRACE_KEEPS_HASHES = 1 << 3,     /* … and their prefix hashes */
   TRACE_KEEPS_PRIORITY = 1 << 4,   /* … and their priorities */
   TRACE_KEEPS_MAX_TOKENS = 1 << 5, /* … and the output tokens that their clients allow */
+  TRACE_KEEPS_TURNS = 1 << 7,      /* … and which of them wait for an answer; else it is refused */
   TRACE_HAS_COMMENTS = 1 << 6, /* a written file begins with a comment, format number included */
 } TraceFlags;
 

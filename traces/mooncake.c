@@ -4,7 +4,7 @@
  * block may be partial. The one text form that keeps hashes, and that is written with them.
  *
  * Dynamo's replay traces are of this form, with sessions: turns that have a timestamp arrive then,
- * and turns with a delay after the answer before are refused, since only a run knows that answer.
+ * others `delay` ms (0 where it is left out) after the answer to the session's row before.
  */
 #include "jsonl.h"
 
@@ -36,43 +36,60 @@ either(const json_t *object, const char *name, const char *alias)
                                                                                          : name;
 }
 
-/* A turn that comes a while after the answer before it. */
-static gboolean
-check_turn(TraceReader *reader, const json_t *object, const char *time, GError **error)
+static const char *
+session_of(const json_t *object, char number[24])
 {
-  gboolean has_time = json_object_get(object, time) != NULL;
+  const json_t *session = json_object_get(object, "session_id");
 
-  if (!has_time && json_object_get(object, either(object, "delay", "delay_ms")) != NULL) {
-    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                "%s:%" G_GUINT64_FORMAT ": found a turn with a delay and no timestamp: when it "
-                "arrives depends on the answer before, which a replay does not follow yet.\nGive "
-                "each turn a timestamp (ms), or keep the rows that have one.",
-                reader->name, reader->line_number);
-    return FALSE;
+  if (!json_is_integer(session))
+    return json_string_value(session);
+  g_snprintf(number, 24, "%" JSON_INTEGER_FORMAT, json_integer_value(session));
+  return number;
+}
+
+/* When it arrives: at its time, or, *delay_ps not negative, so long after an answer. */
+static gboolean
+read_time(TraceReader *reader, const char *end, const json_t *object, const char *session,
+          Request *request, gint64 *delay_ps, GError **error)
+{
+  const char *time = either(object, "timestamp", "created_time");
+  const char *delay = either(object, "delay", "delay_ms");
+  Request later = {0};
+
+  *delay_ps = -1;
+  if (session == NULL || json_object_get(object, time) != NULL) {
+    if (session != NULL && reader->remark == NULL && reader_knows_session(reader, session))
+      reader->remark = g_strdup("turns of a session that have timestamps arrive then, whether or "
+                                "not the answer before has come");
+    return jsonl_arrival(reader, end, object, time, 3, request, error);
   }
-  if (has_time && json_object_get(object, "session_id") != NULL && reader->remark == NULL)
-    reader->remark = g_strdup("turns of a session arrive at their timestamps, whether or not the "
-                              "answer before has come");
+  if (json_object_get(object, delay) != NULL &&
+      !jsonl_arrival(reader, end, object, delay, 3, &later, error))
+    return FALSE;
+  *delay_ps = later.arrival_ps;
   return TRUE;
 }
 
 static gboolean
 read_members(TraceReader *reader, const char *end, const json_t *object, GError **error)
 {
-  const char *time = either(object, "timestamp", "created_time");
   const char *prompt = either(object, "input_length", "input_tokens");
   const char *output = either(object, "output_length", "output_tokens");
+  char number[24];
+  const char *session = session_of(object, number);
   Request request = {0};
+  gint64 delay_ps;
   const char *id;
 
-  return check_turn(reader, object, time, error) &&
-         jsonl_id(reader, end, object, "id", &id, error) &&
-         jsonl_arrival(reader, end, object, time, 3, &request, error) &&
-         jsonl_tokens(reader, end, object, prompt, &request.prompt_tokens, error) &&
-         jsonl_tokens(reader, end, object, output, &request.output_tokens, error) &&
-         jsonl_max_tokens(reader, end, object, &request, error) &&
-         jsonl_hashes(reader, end, object, HASH_BLOCK_TOKENS, &request, error) &&
-         reader_add(reader, &request, id, error);
+  if (!jsonl_id(reader, end, object, "id", &id, error) ||
+      !read_time(reader, end, object, session, &request, &delay_ps, error) ||
+      !jsonl_tokens(reader, end, object, prompt, &request.prompt_tokens, error) ||
+      !jsonl_tokens(reader, end, object, output, &request.output_tokens, error) ||
+      !jsonl_max_tokens(reader, end, object, &request, error) ||
+      !jsonl_hashes(reader, end, object, HASH_BLOCK_TOKENS, &request, error))
+    return FALSE;
+  return session != NULL ? reader_add_turn(reader, session, delay_ps, &request, id, error)
+                         : reader_add(reader, &request, id, error);
 }
 
 static gboolean
@@ -83,11 +100,41 @@ read_row(const TraceFormat *self, TraceReader *reader, const char *line, const c
   return jsonl_row(reader, line, end, read_members, error);
 }
 
+/* Which session each request is of: that of the first turn; NO_TURN: of none. */
+static guint32 *
+find_sessions(const Workload *workload)
+{
+  guint32 n = workload_count(workload), *sessions = g_new(guint32, n);
+
+  for (guint32 i = 0; i < n; i++) {
+    guint32 after = workload->turns != NULL ? workload_turn(workload, i)->after : NO_TURN;
+    sessions[i] = NO_TURN;
+    if (after == NO_TURN)
+      continue;
+    if (sessions[after] == NO_TURN)
+      sessions[after] = after;
+    sessions[i] = sessions[after];
+  }
+  return sessions;
+}
+
+static void
+write_time(GString *text, const Workload *workload, guint32 i)
+{
+  const Turn *turn = workload->turns != NULL ? workload_turn(workload, i) : NULL;
+  gboolean waits = turn != NULL && turn->after != NO_TURN;
+  gint64 ps = waits ? turn->delay_ps : workload_request(workload, i)->arrival_ps;
+  char buffer[NUMBER_BUFFER_BYTES];
+
+  g_string_append_printf(text, "\"%s\": %s, ", waits ? "delay" : "timestamp",
+                         number_print(ps, DECIMALS_MAX - 3, 0, buffer));
+}
+
 static gboolean
 write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, GError **error)
 {
+  g_autofree guint32 *sessions = find_sessions(workload);
   GString *text = out->text;
-  char buffer[NUMBER_BUFFER_BYTES];
 
   (void)self;
   for (guint32 i = 0; i < workload_count(workload); i++) {
@@ -97,10 +144,11 @@ write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, G
       g_autofree char *id = workload_id_json(workload, i);
       g_string_append_printf(text, "\"id\": %s, ", id);
     }
-    g_string_append_printf(
-        text, "\"timestamp\": %s, \"input_length\": %u, \"output_length\": %u, \"hash_ids\": [",
-        number_print(request->arrival_ps, DECIMALS_MAX - 3, 0, buffer), request->prompt_tokens,
-        request->output_tokens);
+    if (sessions[i] != NO_TURN)
+      g_string_append_printf(text, "\"session_id\": \"s%u\", ", sessions[i]);
+    write_time(text, workload, i);
+    g_string_append_printf(text, "\"input_length\": %u, \"output_length\": %u, \"hash_ids\": [",
+                           request->prompt_tokens, request->output_tokens);
     for (guint32 h = 0; h < request->hash_count; h++)
       g_string_append_printf(
           text, "%s%" G_GINT64_FORMAT, h > 0 ? ", " : "",
@@ -120,9 +168,11 @@ write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, G
 const TraceFormat trace_format_mooncake = {
     .name = "mooncake",
     .help = "JSON lines of the Mooncake traces: ms, lengths, prefix hashes",
-    .shape = "JSON lines with timestamp, input_length, output_length[, hash_ids, max_tokens]",
+    .shape = "JSON lines with timestamp, input_length, output_length[, hash_ids, max_tokens, "
+             "session_id, delay]",
     .time_unit = "ms",
-    .flags = TRACE_SKIPS_EMPTY | TRACE_KEEPS_IDS | TRACE_KEEPS_HASHES | TRACE_KEEPS_MAX_TOKENS,
+    .flags = TRACE_SKIPS_EMPTY | TRACE_KEEPS_IDS | TRACE_KEEPS_HASHES | TRACE_KEEPS_MAX_TOKENS |
+             TRACE_KEEPS_TURNS,
     .sniff = sniff,
     .row = read_row,
     .write = write_all,

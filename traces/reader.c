@@ -35,6 +35,7 @@ reader_init(TraceReader *reader, const char *name, const TraceFormat *format)
 void
 reader_clear(TraceReader *reader)
 {
+  g_clear_pointer(&reader->sessions, g_hash_table_unref);
   g_clear_pointer(&reader->workload, workload_free);
   g_free(reader->remark);
   g_array_unref(reader->id_lines);
@@ -138,8 +139,18 @@ reader_set_arrival(TraceReader *reader, Request *request, gint64 seconds, gint64
   return TRUE;
 }
 
-gboolean
-reader_add(TraceReader *reader, const Request *request, const char *id, GError **error)
+static void
+note_time(TraceReader *reader, gint64 arrival_ps)
+{
+  if (arrival_ps < reader->previous_ps && reader->backward_line == 0)
+    reader->backward_line = reader->line_number;
+  reader->previous_ps = arrival_ps;
+  reader->earliest_ps = MIN(reader->earliest_ps, arrival_ps);
+  reader->latest_ps = MAX(reader->latest_ps, arrival_ps);
+}
+
+static gboolean
+add(TraceReader *reader, const Request *request, const char *id, gboolean has_time, GError **error)
 {
   Workload *workload = reader->workload;
 
@@ -163,22 +174,66 @@ reader_add(TraceReader *reader, const Request *request, const char *id, GError *
       workload->hashes->len > G_MAXUINT32 - request->hash_count)
     return reader_fail(reader, reader->line, reader->line, NULL, error,
                        "no more than 2147483647 requests and 4294967295 prefix hashes");
-  if (request->arrival_ps < reader->previous_ps && reader->backward_line == 0)
-    reader->backward_line = reader->line_number;
-  reader->previous_ps = request->arrival_ps;
-  reader->earliest_ps = MIN(reader->earliest_ps, request->arrival_ps);
-  reader->latest_ps = MAX(reader->latest_ps, request->arrival_ps);
+  if (has_time)
+    note_time(reader, request->arrival_ps);
   if (id != NULL)
     g_array_append_val(reader->id_lines, reader->line_number);
   /* The usual one goes straight to where there is room for it. */
   if (workload->requests->len < reader->room && id == NULL && workload->ids == NULL &&
       workload->names == NULL && workload->hashes->len == 0 && request->hash_count == 0 &&
-      request->max_tokens == 0 && reader->priority == 0 && workload->priorities == NULL)
+      request->max_tokens == 0 && reader->priority == 0 && workload->priorities == NULL &&
+      workload->turns == NULL)
     ((Request *)(gpointer)workload->requests->data)[workload->requests->len++] = *request;
   else
     workload_add(workload, request, id, (const guint64 *)(gpointer)reader->hashes->data);
   workload_set_priority(workload, reader->priority);
   reader->priority = 0;
+  return TRUE;
+}
+
+gboolean
+reader_add(TraceReader *reader, const Request *request, const char *id, GError **error)
+{
+  return add(reader, request, id, TRUE, error);
+}
+
+gboolean
+reader_knows_session(const TraceReader *reader, const char *session)
+{
+  return reader->sessions != NULL && g_hash_table_contains(reader->sessions, session);
+}
+
+gboolean
+reader_add_turn(TraceReader *reader, const char *session, gint64 delay_ps, const Request *request,
+                const char *id, GError **error)
+{
+  guint32 before = workload_count(reader->workload);
+  gsize last = 0;
+
+  if (reader->sessions == NULL)
+    reader->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  last = GPOINTER_TO_SIZE(g_hash_table_lookup(reader->sessions, session));
+  if (delay_ps >= 0 && last == 0) {
+    g_autofree char *quoted = reader_quote(session, session + strlen(session));
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                "%s:%" G_GUINT64_FORMAT ": found the first turn of session %s without a time, "
+                "expected one: only later turns wait for an answer",
+                reader->name, reader->line_number, quoted);
+    return FALSE;
+  }
+  if (!add(reader, request, id, delay_ps < 0, error))
+    return FALSE;
+  if (workload_count(reader->workload) == before) /* skipped */
+    return TRUE;
+  if (delay_ps >= 0 && !workload_set_turn(reader->workload, (guint32)last - 1, delay_ps)) {
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                "%s:%" G_GUINT64_FORMAT ": found a turn that cannot come before %.0f days, "
+                "expected less",
+                reader->name, reader->line_number, ps_to_s(TIME_MAX_PS) / 86400);
+    return FALSE;
+  }
+  reader->turns += delay_ps >= 0;
+  g_hash_table_insert(reader->sessions, g_strdup(session), GSIZE_TO_POINTER((gsize)before + 1));
   return TRUE;
 }
 
@@ -257,6 +312,11 @@ reader_fill_notes(const TraceReader *reader, TraceNotes *notes)
     add_note(notes, g_strdup_printf("%s: %" G_GUINT64_FORMAT
                                     " requests that failed, were cancelled or warmed up skipped",
                                     name, reader->skipped_failed));
+  if (reader->turns > 0)
+    add_note(notes, g_strdup_printf("%s: %" G_GUINT64_FORMAT
+                                    " of the requests wait for the answer before them; until a run "
+                                    "knows it, their times are the earliest that there can be",
+                                    name, reader->turns));
   if (reader->remark != NULL)
     add_note(notes, g_strdup_printf("%s: %s", name, reader->remark));
   if (reader->backward_line > 0)

@@ -29,9 +29,12 @@ struct TraceReader {
   guint8 roles[TRACE_COLUMNS_MAX]; /* CSV: what each column is */
   guint column_count;
   char **own_columns; /* columns: their names by role; NULL elsewhere */
-  GString *id;     /* CSV: the current request's */
-  gint32 priority; /* CSV: the same; 0 once it was added */
-  GArray *hashes;  /* of guint64: the current request's */
+  GString *id;        /* CSV: the current request's */
+  gint32 priority;    /* CSV: the same; 0 once it was added */
+  GArray *hashes;     /* of guint64: the current request's */
+
+  GHashTable *sessions; /* of guint32 + 1 by name: the last request of each; NULL: none yet */
+  guint64 turns;        /* requests that wait for an answer */
 };
 
 void reader_init(TraceReader *reader, const char *name, const TraceFormat *format);
@@ -60,6 +63,14 @@ gboolean reader_set_arrival(TraceReader *reader, Request *request, gint64 second
 
 /* Adds the request, with reader->hashes, or skips and counts it. id NULL: its index. */
 gboolean reader_add(TraceReader *reader, const Request *request, const char *id, GError **error);
+
+/* Adds a request that comes delay_ps after the answer to the session's last one; delay_ps < 0: one
+ * that has its own time. The session's later ones wait for it. */
+gboolean reader_add_turn(TraceReader *reader, const char *session, gint64 delay_ps,
+                         const Request *request, const char *id, GError **error);
+
+/* TRUE if a request of the session was added. */
+gboolean reader_knows_session(const TraceReader *reader, const char *session);
 
 /* Checks ids, moves absolute times to 0, sorts. */
 gboolean reader_finish(TraceReader *reader, GError **error);

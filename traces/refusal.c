@@ -8,22 +8,17 @@ static const struct {
   const char *keys[KEYS_MAX + 1];
   const char *text;
 } refusals[] = {
-    {{"sub_requests"},
-     "LLMServingSim's sessions: a request comes after the answer before it and a tool's time, so "
-     "its arrival depends on the server, which a replay does not follow yet.\nWrite one request a "
-     "line, with arrival_time_ns, input_toks and output_toks each."},
     {{"conversations"},
      "ShareGPT conversations: texts, without lengths in tokens and without times.\nCount tokens "
      "with the model's tokenizer, write prompt_tokens and output_tokens, and draw from them: "
      "'spillway trace gen --prompt empirical:FILE'."},
     {{"wait_for"},
-     "an agentic trace: requests wait for others (wait_for), so their arrivals depend on the "
-     "server, which a replay does not follow yet.\nGive each request a timestamp (ms), and leave "
-     "out wait_for and delay."},
+     "an agentic trace: requests wait for several others (wait_for), which a replay does not "
+     "follow.\nMake sessions of them, where each turn waits for the one before: session_id, a "
+     "timestamp (ms) for the first, a delay (ms) for the others."},
     {{"delay"},
-     "turns with a delay and no timestamp: when they arrive depends on the answer before, which a "
-     "replay does not follow yet.\nGive each turn a timestamp (ms), or keep the rows that have "
-     "one."},
+     "the file begins with a turn that has a delay and no timestamp, so nothing says when its "
+     "session begins.\nGive each session's first turn a timestamp (ms)."},
     {{"request_latency", "input_sequence_length", "avg"},
      "AIPerf's summary (profile_export_aiperf.json): statistics, no requests.\nUse "
      "profile_export.jsonl of the same run."},

@@ -23,14 +23,11 @@ enum { SPILLWAY_FORMAT_NUMBER = 1, LINE_BYTES = 16, RESERVE_MAX = 1 << 22 };
 #define FORMAT_MARK "# spillway-trace "
 
 const TraceFormat *const trace_formats[] = {
-    &trace_format_spillway,      &trace_format_azure,
-    &trace_format_burstgpt,      &trace_format_vidur,
-    &trace_format_splitwise,     &trace_format_bailian,
-    &trace_format_mooncake,      &trace_format_benchmark,
-    &trace_format_llmservingsim, &trace_format_aiperf,
-    &trace_format_run_result,    &trace_format_steps,
-    &trace_format_binary,        &trace_format_columns,
-    NULL,
+    &trace_format_spillway, &trace_format_azure,      &trace_format_burstgpt,
+    &trace_format_vidur,    &trace_format_splitwise,  &trace_format_bailian,
+    &trace_format_mooncake, &trace_format_benchmark,  &trace_format_llmservingsim,
+    &trace_format_aiperf,   &trace_format_run_result, &trace_format_steps,
+    &trace_format_binary,   &trace_format_columns,    NULL,
 };
 
 TraceNotes *
@@ -249,6 +246,8 @@ note_absurd_rate(const TraceReader *reader, const Workload *workload, TraceNotes
                           workload_request(workload, 0)->arrival_ps);
   double rate = span_s > 0 ? (n - 1) / span_s : 1;
 
+  if (workload->turns != NULL) /* the rate is the server's affair */
+    return;
   if (rate > RATE_MOST || rate < RATE_LEAST)
     g_ptr_array_add(notes->texts,
                     g_strdup_printf("%s: %u requests over %.6g s, %.4g %s: is that meant? The form "
@@ -331,6 +330,12 @@ write_whole(TraceOutput *output, const TraceFormat *format, const Workload *work
 {
   if (format->write == NULL) {
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "the form %s can only be read",
+                format->name);
+    return FALSE;
+  }
+  if (workload->turns != NULL && !(format->flags & TRACE_KEEPS_TURNS)) {
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+                "the form %s cannot hold turns that wait for an answer; write mooncake",
                 format->name);
     return FALSE;
   }

@@ -20,11 +20,55 @@ route_by_length(gpointer data, const LoopInstance *instances G_GNUC_UNUSED, guin
   return workload_request(data, request)->prompt_tokens % n_instances;
 }
 
+/* Ids are numbers below `n`. */
+static guint32
+id_at(const Workload *workload, guint32 index)
+{
+  return workload->ids != NULL ? (guint32)g_array_index(workload->ids, gint64, index) : index;
+}
+
+/* The `n` requests that arrived where some wait for answers: in the order of their times, each
+ * once, and turns as long after the end of what they wait for as they are to, or later where a slot
+ * was missing. */
+static void
+check_turns(const RandomCase *c, const RunWitness *w, guint32 n)
+{
+  guint32 all = workload_count(w->workload);
+  g_autofree guint32 *place = g_new(guint32, all), *index_of = g_new(guint32, all);
+  gint64 before_ps = 0;
+
+  for (guint32 i = 0; i < all; i++) {
+    place[i] = G_MAXUINT32;
+    index_of[id_at(c->workload, i)] = i;
+  }
+  for (guint32 i = 0; i < n; i++) {
+    guint32 index = index_of[id_at(w->workload, i)];
+    const Turn *turn = workload_turn(c->workload, index);
+    gint64 at_ps = workload_request(w->workload, i)->arrival_ps;
+    gint64 ready_ps = workload_request(c->workload, index)->arrival_ps;
+    g_assert_cmpuint(place[index], ==, G_MAXUINT32);
+    place[index] = i;
+    g_assert_cmpint(at_ps, >=, before_ps);
+    g_assert_cmpuint(workload_request(w->workload, i)->prompt_tokens, ==,
+                     workload_request(c->workload, index)->prompt_tokens);
+    if (turn->after != NO_TURN) {
+      g_assert_cmpuint(place[turn->after], <, i);
+      ready_ps = w->left_ps[place[turn->after]] + turn->delay_ps;
+    }
+    g_assert_cmpint(at_ps, >=, ready_ps);
+    if (c->max_concurrency == 0)
+      g_assert_cmpint(at_ps, ==, MAX(ready_ps, before_ps));
+    before_ps = at_ps;
+  }
+}
+
 /* The `n` requests that arrived: none before its time, never more under way than may be, and one
  * that had to wait came when another left. */
 static void
 check_arrivals(const RandomCase *c, const RunWitness *w, guint32 n)
 {
+  if (c->workload->turns != NULL)
+    check_turns(c, w, n);
   for (guint32 i = 0; i < n && c->max_concurrency > 0; i++) {
     gint64 at_ps = workload_request(w->workload, i)->arrival_ps;
     gboolean one_left = FALSE;
@@ -34,6 +78,8 @@ check_arrivals(const RandomCase *c, const RunWitness *w, guint32 n)
       one_left |= w->left_ps[j] == at_ps;
     }
     g_assert_cmpuint(under_way, <=, c->max_concurrency);
+    if (c->workload->turns != NULL)
+      continue;
     g_assert_cmpint(at_ps, >=, workload_request(c->workload, i)->arrival_ps);
     g_assert_true(one_left || at_ps == workload_request(c->workload, i)->arrival_ps);
   }
@@ -47,8 +93,8 @@ run_case(const RandomCase *c, Mode mode, RunWitness *w)
 {
   SchedulerConfig config = c->config;
   g_autoptr(Workload) workload = workload_copy(c->workload);
-  g_autoptr(Client) client = c->max_concurrency > 0
-                                 ? client_limited_new(workload, c->max_concurrency)
+  g_autoptr(Client) client = c->max_concurrency > 0 || workload->turns != NULL
+                                 ? client_waiting_new(workload, c->max_concurrency)
                                  : client_trace_new(workload);
   g_autoptr(Metrics) metrics = metrics_new(
       workload, c->config.num_gpu_blocks - c->class->hidden_blocks, c->config.num_cpu_blocks);
