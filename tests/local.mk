@@ -3,6 +3,7 @@
 module_tests = \
   %D%/unit/against \
   %D%/unit/defaults \
+  %D%/unit/devices \
   %D%/unit/executor \
   %D%/unit/gemm-fit \
   %D%/unit/import \
@@ -17,7 +18,9 @@ module_tests = \
   %D%/unit/live \
   %D%/unit/metrics \
   %D%/unit/model \
+  %D%/unit/model-memory \
   %D%/unit/moe-fit \
+  %D%/unit/numbers \
   %D%/unit/profile \
   %D%/unit/profile-cost \
   %D%/unit/report \
@@ -91,10 +94,13 @@ import_fixture = %D%/import_fixture.c %D%/import_fixture.h
 %C%_unit_moe_fit_SOURCES = %D%/unit/moe-fit.c $(import_fixture)
 %C%_unit_import_llmservingsim_SOURCES = %D%/unit/import-llmservingsim.c $(import_fixture)
 shipped_fixture = %D%/shipped_fixture.c %D%/shipped_fixture.h
+%C%_unit_devices_SOURCES = %D%/unit/devices.c $(shipped_fixture)
 %C%_unit_roofline_SOURCES = %D%/unit/roofline.c $(shipped_fixture)
 %C%_unit_roofline_tables_SOURCES = %D%/unit/roofline-tables.c $(shipped_fixture)
 %C%_unit_server_memory_SOURCES = %D%/unit/server-memory.c $(shipped_fixture)
 %C%_unit_defaults_SOURCES = %D%/unit/defaults.c $(shipped_fixture)
+%C%_unit_profile_SOURCES = %D%/unit/profile.c %D%/profile_fixture.c %D%/profile_fixture.h
+%C%_unit_profile_cost_SOURCES = %D%/unit/profile-cost.c %D%/known_profile.c %D%/known_profile.h
 trace_fixture = %D%/trace_fixture.c %D%/trace_fixture.h
 %C%_unit_traces_SOURCES = %D%/unit/traces.c $(trace_fixture)
 %C%_unit_trace_binary_SOURCES = %D%/unit/trace-binary.c $(trace_fixture)

@@ -2,6 +2,11 @@
 
 #include "models/model_config.h"
 
+const char *const shipped_device_names[SHIPPED_DEVICES] = {
+    "a100-40gb", "a100-80gb", "h100-sxm",     "h100-pcie", "h200",   "b200",
+    "l40s",      "rtx-4090",  "rtx-pro-6000", "gh200",     "mi300x",
+};
+
 char *
 source_path(const char *folder, const char *name, const char *suffix)
 {

@@ -4,6 +4,9 @@
 #include "calib/devices/device.h"
 #include "sim/model.h"
 
+enum { SHIPPED_DEVICES = 11 };
+extern const char *const shipped_device_names[SHIPPED_DEVICES];
+
 /* The path of FOLDER/NAMESUFFIX in the source tree. The caller frees it. */
 char *source_path(const char *folder, const char *name, const char *suffix);
 

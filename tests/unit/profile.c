@@ -5,128 +5,15 @@
 #include "calib/store/text.h"
 #include "calib/store/read.h"
 #include "calib/store/sniff.h"
+#include "tests/profile_fixture.h"
 
 #include <glib/gstdio.h>
 #include <math.h>
 #include <sqlite3.h>
 #include <string.h>
 
-typedef struct {
-  char *folder, *db, *csv;
-} Fixture;
-
 static void
-set_up(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
-{
-  fixture->folder = g_dir_make_tmp("spillway-profile-XXXXXX", NULL);
-  fixture->db = g_build_filename(fixture->folder, "p.db", NULL);
-  fixture->csv = g_build_filename(fixture->folder, "p.csv", NULL);
-}
-
-static void
-tear_down(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
-{
-  g_unlink(fixture->db);
-  g_unlink(fixture->csv);
-  g_assert_cmpint(g_rmdir(fixture->folder), ==, 0); /* nothing temporary is left */
-  g_free(fixture->folder);
-  g_free(fixture->db);
-  g_free(fixture->csv);
-}
-
-/* Texts that a CSV line, a head line, or SQL might trip over. */
-static const char *const texts[] = {"",           "bfloat16",    "a,b",          "say \"no\"",
-                                    "two\nlines", "back\\slash", "# not a head", " spaced out ",
-                                    "a;b=c",      "f\xc3\xbcr",  "'quoted'",     "\r",
-                                    "\"",         "\\n"};
-
-static const char *
-random_text(void)
-{
-  return texts[g_test_rand_int_range(0, G_N_ELEMENTS(texts))];
-}
-
-static double
-random_time(void)
-{
-  switch (g_test_rand_int_range(0, 4)) {
-  case 0:
-    return g_test_rand_int_range(1, 1 << 30);
-  case 1:
-    return g_test_rand_int_range(1, 1 << 20) / 1000.;
-  case 2:
-    return exp(g_test_rand_double_range(-30, 34));
-  default:
-    return g_test_rand_double_range(1, 1e6);
-  }
-}
-
-static ProfileSample
-random_sample(guint n_origins)
-{
-  ProfileSample sample = {
-      .operation = (guint8)g_test_rand_int_range(0, OPERATIONS),
-      .derived = g_test_rand_bit(),
-      .origin = (guint16)g_test_rand_int_range(0, (int)n_origins),
-      .count = g_test_rand_bit() ? 0 : (guint32)g_test_rand_int(),
-      .dtype = random_text(),
-      .kernel = random_text(),
-      .median_ns = random_time(),
-  };
-
-  sample.variant = operations[sample.operation].has_variant ? random_text() : "";
-  if (g_test_rand_bit()) {
-    sample.p10_ns = random_time();
-    sample.p90_ns = random_time();
-  }
-  for (guint i = 0; i < operation_n_shape(sample.operation); i++)
-    sample.shape[i] = g_test_rand_bit() ? g_test_rand_int_range(0, 4)
-                                        : (gint64)g_test_rand_int_range(0, G_MAXINT32) << 9;
-  return sample;
-}
-
-static Profile *
-random_profile(guint n_samples)
-{
-  Profile *profile = profile_new("a name", "h100-sxm");
-  guint n_origins = (guint)g_test_rand_int_range(1, 12);
-
-  profile_add_note(profile, "%s", random_text());
-  for (guint i = 0; i < n_origins; i++) {
-    ProfileOrigin origin;
-    for (guint field = 0; field < PROFILE_ORIGIN_FIELDS; field++)
-      profile_origin_set(&origin, field, random_text());
-    profile_add_origin(profile, &origin);
-  }
-  for (guint i = 0; i < n_samples; i++) {
-    ProfileSample sample = random_sample(n_origins);
-    profile_add(profile, &sample);
-  }
-  profile_seal(profile);
-  return profile;
-}
-
-static char *
-text_of(const Profile *profile)
-{
-  GString *text = g_string_new(NULL);
-
-  profile_text_append(profile, text);
-  return g_string_free(text, FALSE);
-}
-
-static void
-assert_same(const Profile *a, const Profile *b)
-{
-  g_autofree char *text_a = text_of(a), *text_b = text_of(b);
-  g_autofree char *digest_a = profile_digest(a), *digest_b = profile_digest(b);
-
-  g_assert_cmpstr(text_a, ==, text_b);
-  g_assert_cmpstr(digest_a, ==, digest_b);
-}
-
-static void
-test_round_trips(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+test_round_trips(ProfileFixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
   for (guint i = 0; i < 60; i++) {
     g_autoptr(Profile) profile = random_profile((guint)g_test_rand_int_range(1, 60));
@@ -139,13 +26,13 @@ test_round_trips(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     g_assert_no_error(error);
     g_autoptr(Profile) written = profile_read(fixture->csv, &error);
     g_assert_no_error(error);
-    assert_same(profile, stored);
-    assert_same(profile, written);
+    assert_same_profile(profile, stored);
+    assert_same_profile(profile, written);
   }
 }
 
 static void
-test_compressed(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+test_compressed(ProfileFixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
   g_autofree char *path = g_strconcat(fixture->csv, ".gz", NULL);
   g_autoptr(Profile) profile = random_profile(500);
@@ -156,7 +43,7 @@ test_compressed(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   g_assert_true(profile_text_write(profile, path, &error));
   g_autoptr(Profile) again = profile_read(path, &error);
   g_assert_no_error(error);
-  assert_same(profile, again);
+  assert_same_profile(profile, again);
   g_assert_true(profile_file_sniff(path));
   g_assert_true(g_file_get_contents(path, &bytes, &n_bytes, NULL));
   g_assert_true(g_file_set_contents(path, bytes, (gssize)n_bytes / 2, NULL));
@@ -199,7 +86,7 @@ run_sql(const char *path, const char *sql)
 }
 
 static void
-test_refused_databases(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+test_refused_databases(ProfileFixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
   static const struct {
     const char *sql;
@@ -239,7 +126,7 @@ test_refused_databases(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 
 /* As earlier programs wrote it, and with one that does not fit: the digest decides. */
 static void
-test_databases_without_crc(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+test_databases_without_crc(ProfileFixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
   static const char *const changes[] = {"DELETE FROM meta WHERE key = 'crc32'",
                                         "UPDATE meta SET value = 1 WHERE key = 'crc32'"};
@@ -249,7 +136,7 @@ test_databases_without_crc(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     g_assert_true(profile_store_write(profile, fixture->db, NULL));
     run_sql(fixture->db, changes[i]);
     g_autoptr(Profile) read = profile_read(fixture->db, NULL);
-    assert_same(profile, read);
+    assert_same_profile(profile, read);
     run_sql(fixture->db, "UPDATE sample SET median_ns = median_ns + 1 WHERE rowid = 1");
     assert_refused(fixture->db, PROFILE_ERROR_DAMAGED, "not those that were written");
     g_unlink(fixture->db);
@@ -259,7 +146,7 @@ test_databases_without_crc(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 /* Cut anywhere, or with a byte changed anywhere, it is refused or, where that byte means nothing,
  * read as it was; never read as something else. */
 static void
-test_damaged_databases(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+test_damaged_databases(ProfileFixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
   g_autoptr(Profile) profile = random_profile(200);
   g_autofree char *bytes = NULL;
@@ -281,13 +168,13 @@ test_damaged_databases(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
     g_assert_true(g_file_set_contents(fixture->db, bytes, (gssize)n_bytes, NULL));
     g_autoptr(Profile) read = profile_read(fixture->db, NULL);
     if (read != NULL)
-      assert_same(profile, read);
+      assert_same_profile(profile, read);
     bytes[at] = before;
   }
 }
 
 static void
-test_refused_files(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+test_refused_files(ProfileFixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(Profile) profile = random_profile(3);
@@ -319,7 +206,7 @@ test_refused_files(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
   "operation,dtype,shape,median_ns,origin\n"
 
 static void
-test_refused_texts(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+test_refused_texts(ProfileFixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
   static const struct {
     const char *text;
@@ -371,10 +258,10 @@ test_refused_texts(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 
 /* A text that ends early is refused, whatever the line it ends in. */
 static void
-test_cut_texts(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+test_cut_texts(ProfileFixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
   g_autoptr(Profile) profile = random_profile(40);
-  g_autofree char *text = text_of(profile);
+  g_autofree char *text = profile_fixture_text(profile);
 
   for (gsize n = 0; n + 1 < strlen(text); n += 7) {
     g_autoptr(GError) error = NULL;
@@ -388,7 +275,7 @@ test_cut_texts(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
 }
 
 static void
-test_checks_saved(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+test_checks_saved(ProfileFixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
   g_autoptr(GArray) results = g_array_new(FALSE, FALSE, sizeof(ProfileCheckResult));
   ProfileCheckResult result = {
@@ -426,7 +313,7 @@ large_profile(guint n)
 }
 
 static void
-test_large(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
+test_large(ProfileFixture *fixture, gconstpointer data G_GNUC_UNUSED)
 {
   enum { SAMPLES = 300000, MOST_S = 20 }; /* a sanitizer's build on a busy machine, too */
   g_autoptr(Profile) profile = large_profile(SAMPLES);
@@ -449,8 +336,8 @@ test_large(Fixture *fixture, gconstpointer data G_GNUC_UNUSED)
       seconds[0], seconds[1], seconds[2], seconds[3]);
   for (guint i = 0; i < G_N_ELEMENTS(seconds); i++)
     g_assert_cmpfloat(seconds[i], <, MOST_S);
-  assert_same(profile, stored);
-  assert_same(profile, written);
+  assert_same_profile(profile, stored);
+  assert_same_profile(profile, written);
 }
 
 int
@@ -458,7 +345,7 @@ main(int argc, char **argv)
 {
   static const struct {
     const char *name;
-    void (*test)(Fixture *fixture, gconstpointer data);
+    void (*test)(ProfileFixture *fixture, gconstpointer data);
   } tests[] = {
       {"/profile/round-trips", test_round_trips},
       {"/profile/compressed", test_compressed},
@@ -474,6 +361,7 @@ main(int argc, char **argv)
 
   g_test_init(&argc, &argv, NULL);
   for (guint i = 0; i < G_N_ELEMENTS(tests); i++)
-    g_test_add(tests[i].name, Fixture, NULL, set_up, tests[i].test, tear_down);
+    g_test_add(tests[i].name, ProfileFixture, NULL, profile_fixture_set_up, tests[i].test,
+               profile_fixture_tear_down);
   return g_test_run();
 }

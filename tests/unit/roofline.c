@@ -1,4 +1,4 @@
-/* Device files, what-if scales, pool sizes and the roofline: its exactness and its directions. */
+/* What-if scales, pool sizes and the roofline: its exactness and its directions. */
 #include "calib/cost/crossover.h"
 #include "calib/cost/pool_size.h"
 #include "calib/cost/experts.h"
@@ -9,10 +9,6 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-static const char *const device_names[] = {
-    "a100-40gb", "a100-80gb", "h100-sxm",     "h100-pcie", "h200",   "b200",
-    "l40s",      "rtx-4090",  "rtx-pro-6000", "gh200",     "mi300x",
-};
 static const char *const model_names[] = {
     "llama-2-7b", "opt-13b", "llama-3.1-8b", "mixtral-8x7b", "qwen2.5-0.5b", "qwen3-30b-a3b",
 };
@@ -52,43 +48,6 @@ new_roofline(const RooflineConfig *config)
   return costs;
 }
 
-static void
-test_devices(void)
-{
-  for (guint i = 0; i < G_N_ELEMENTS(device_names); i++) {
-    g_autoptr(Device) device = shipped_device(device_names[i]);
-    g_auto(GStrv) sources = device_sources(device);
-
-    g_assert_cmpstr(device->name, ==, device_names[i]);
-    g_assert_cmpuint(g_strv_length(sources), >=, 29);
-    for (char **line = sources; *line != NULL; line++)
-      g_assert_null(strstr(*line, "no source given"));
-    g_assert_cmpfloat(device->hbm_bytes_per_s, >, device->pinned_h2d_bytes_per_s);
-    g_assert_cmpfloat(device->pinned_h2d_bytes_per_s, >=, device->pageable_h2d_bytes_per_s);
-  }
-}
-
-/* The text of a shipped device with `from` replaced by `to`. */
-static Device *
-read_changed(const char *from, const char *to, GError **error)
-{
-  g_autofree char *original = source_path("calib/devices", "h100-sxm", ".ini");
-  g_autofree char *path = NULL;
-  g_autofree char *text = NULL;
-  int fd = g_file_open_tmp("spillway-device-XXXXXX.ini", &path, NULL);
-  Device *device;
-
-  g_assert_true(g_close(fd, NULL));
-  g_assert_true(g_file_get_contents(original, &text, NULL, NULL));
-  g_auto(GStrv) parts = g_strsplit(text, from, 2);
-  g_assert_cmpuint(g_strv_length(parts), ==, 2);
-  g_autofree char *changed = g_strjoinv(to, parts);
-  g_assert_true(g_file_set_contents(path, changed, -1, NULL));
-  device = device_read(path, "changed", error);
-  g_assert_cmpint(g_remove(path), ==, 0);
-  return device;
-}
-
 /* What the busiest rank gets, and how many experts are touched, by drawing them. */
 static void
 test_experts(void)
@@ -125,76 +84,6 @@ test_experts(void)
   g_assert_cmpfloat_with_epsilon(touched / ROUNDS,
                                  experts_touched(EXPERTS, ACTIVE, EXPERTS / RANKS, TOKENS), 0.05);
   g_assert_cmpfloat(experts_busiest_rows(EXPERTS, ACTIVE, 1, TOKENS), ==, TOKENS * ACTIVE);
-}
-
-/* The groups of a host in a device's file are that machine's, and read as strictly. */
-static void
-test_host_of_device(void)
-{
-  static const struct {
-    const char *groups, *expected; /* NULL: it is taken */
-  } cases[] = {
-      {"step_us=70\nsequence_us=1\neager_us=0\n", NULL},
-      {"step_us=70\nsequence_us=1\neager_us=0x10\n", "found '0x10'"},
-      {"step_us=70\nsequence_us=1\neager_us=0\nworks_us=3\n", "works_us: unknown key"},
-      {"step_us=70\nsequence_us=1\n", "eager_us: found nothing"},
-  };
-  g_autoptr(Device) plain = shipped_device("h100-sxm");
-
-  g_assert_null(host_of_device(plain, NULL));
-  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-    g_autoptr(GError) error = NULL;
-    GString *changed = g_string_new(NULL);
-    g_autoptr(Host) host = NULL;
-    static const char *const schedulers[] = {"vllm-v1", "vllm-0.6", "vllm-0.5"};
-    for (guint s = 0; s < G_N_ELEMENTS(schedulers); s++)
-      g_string_append_printf(changed, "[host.%s]\n%s", schedulers[s], cases[i].groups);
-    g_string_append(changed, "[copy]");
-    g_autofree char *text = g_string_free(changed, FALSE);
-    g_autoptr(Device) device = read_changed("[copy]", text, &error);
-    g_assert_no_error(error);
-    host = host_of_device(device, &error);
-    g_assert_cmpint(host != NULL, ==, cases[i].expected == NULL);
-    if (host != NULL)
-      g_assert_cmpfloat(host->costs[HOST_VLLM_0_6].step_ps, ==, 70e6);
-    else
-      g_assert_nonnull(strstr(error->message, cases[i].expected));
-  }
-}
-
-static void
-test_bad_devices(void)
-{
-  static const struct {
-    const char *from, *to, *expected;
-  } cases[] = {
-      {"format=1", "format=2", "found '2', this program reads 1"},
-      {"format=1", "format=", "found ''"},
-      {"format=1\n", "", "[device] format: found nothing"},
-      {"[device]", "", "expected the [device]"},
-      {"\nmemory_bytes=", "\nmemory=", "[device] memory: unknown key"},
-      {"hbm_bytes_per_s=3350e9", "hbm_bytes_per_s=nan", "hbm_bytes_per_s: found 'nan'"},
-      {"hbm_bytes_per_s=3350e9", "hbm_bytes_per_s=1e999", "found '1e999'"},
-      {"hbm_bytes_per_s=3350e9", "hbm_bytes_per_s=-3e12", "found '-3e12'"},
-      {"hbm_bytes_per_s=3350e9", "hbm_bytes_per_s=3.35 TB/s", "found '3.35 TB/s'"},
-      {"hbm_bytes_per_s=3350e9", "hbm_bytes_per_s=0", "expected a number from 1e+06"},
-      {"hbm_bytes_per_s=3350e9\n", "", "hbm_bytes_per_s: found nothing"},
-      {"prefill_efficiency=0.62", "prefill_efficiency=62", "a number from 0.01 to 1"},
-      {"gemm_fp8_compute_efficiency=0.57\n", "", "since fp8_flops is given"},
-  };
-
-  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(Device) device = read_changed(cases[i].from, cases[i].to, &error);
-
-    g_assert_null(device);
-    g_assert_nonnull(error);
-    g_test_message("%s", error->message);
-    g_assert_nonnull(strstr(error->message, cases[i].expected));
-  }
-  g_autoptr(GError) error = NULL;
-  g_assert_null(device_read("no/such.ini", "x", &error));
-  g_assert_error(error, DEVICE_ERROR, DEVICE_ERROR_OPEN);
 }
 
 static void
@@ -237,7 +126,7 @@ test_repeats_are_exact(void)
 {
   for (guint round = 0; round < 200; round++) {
     g_autoptr(Device) device =
-        shipped_device(device_names[g_test_rand_int_range(0, G_N_ELEMENTS(device_names))]);
+        shipped_device(shipped_device_names[g_test_rand_int_range(0, SHIPPED_DEVICES)]);
     g_autoptr(Model) model =
         shipped_model(model_names[g_test_rand_int_range(0, G_N_ELEMENTS(model_names))]);
     RooflineConfig config = plain_config(device, model);
@@ -517,10 +406,7 @@ int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
-  g_test_add_func("/roofline/devices", test_devices);
-  g_test_add_func("/roofline/bad-devices", test_bad_devices);
   g_test_add_func("/roofline/experts", test_experts);
-  g_test_add_func("/roofline/host-of-device", test_host_of_device);
   g_test_add_func("/roofline/what-if", test_what_if);
   g_test_add_func("/roofline/repeats-are-exact", test_repeats_are_exact);
   g_test_add_func("/roofline/what-if-directions", test_what_if_directions);

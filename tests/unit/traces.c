@@ -3,7 +3,6 @@
  */
 #include "sim/units.h"
 #include "traces/gen.h"
-#include "traces/number.h"
 #include "traces/stats.h"
 #include "traces/trace.h"
 #include "tests/trace_fixture.h"
@@ -409,34 +408,6 @@ test_round_trips(TraceFixture *fixture, gconstpointer data)
   }
 }
 
-static void
-test_numbers(void)
-{
-  static const struct {
-    const char *text;
-    gint64 whole, fraction;
-  } decimals[] = {
-      {"0", 0, 0},
-      {"1777142838.338653", 1777142838, 338653000000},
-      {".5", 0, 500000000000},
-      {"5.", 5, 0},
-      {"0.9999999999996", 1, 0},
-      {"1.0000000000005", 1, 1},
-      {"1.25e-3", 0, 1250000000},
-      {"1.25E+3", 1250, 0},
-      {"12e-14", 0, 0},
-      {"00000000000000000000012", 12, 0},
-  };
-  for (guint i = 0; i < G_N_ELEMENTS(decimals); i++) {
-    gint64 whole, fraction;
-    const char *stop, *text = decimals[i].text;
-    g_assert_true(number_decimal(text, text + strlen(text), 12, &whole, &fraction, &stop));
-    g_assert_cmpint(whole, ==, decimals[i].whole);
-    g_assert_cmpint(fraction, ==, decimals[i].fraction);
-    g_assert_cmpstr(stop, ==, "");
-  }
-}
-
 int
 main(int argc, char **argv)
 {
@@ -457,6 +428,5 @@ main(int argc, char **argv)
              trace_fixture_tear_down);
   g_test_add("/traces/round-trips", TraceFixture, NULL, trace_fixture_set_up, test_round_trips,
              trace_fixture_tear_down);
-  g_test_add_func("/traces/numbers", test_numbers);
   return g_test_run();
 }
