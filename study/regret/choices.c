@@ -57,7 +57,8 @@ choices_from_text(Play *play, const char *text, guint32 n_requests)
   play->victims = g_array_new(FALSE, FALSE, sizeof(guint32));
   while (*text != '\0')
     if (!take_line(&text, play, n_requests)) {
-      play_clear(play);
+      g_clear_pointer(&play->evictions, g_array_unref);
+      g_clear_pointer(&play->victims, g_array_unref);
       return FALSE;
     }
   return TRUE;
