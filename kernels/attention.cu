@@ -1,13 +1,13 @@
-/* Attention's plan and launcher: prefills and decodes of a batch each by their own kernels, and what
- * was computed in pieces merged. */
+/* Attention's plan and launcher: prefills and decodes of a batch each by their own kernels, and
+ * what was computed in pieces merged. */
 #include "kernels/attention_kernels.h"
 #include "kernels/without.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* How many there are of everything that goes to the GPU, and where it lies there, each on a multiple
- * of ALIGNMENT_BYTES. */
+/* How many there are of everything that goes to the GPU, and where it lies there, each on a
+ * multiple of ALIGNMENT_BYTES. */
 struct PlanLayout {
   PrefillPlan prefills; /* counts only */
   DecodePlan decodes;   /* counts only */
@@ -278,9 +278,8 @@ run_merges(Dtype dtype, const AttentionArguments &arguments, const AttentionPlan
       .partials = partials,
   };
 
-  return num_merges == 0
-             ? cudaSuccess
-             : attention_merge_launch(dtype, plan->head_dim, arguments, work, stream);
+  return num_merges == 0 ? cudaSuccess
+                         : attention_merge_launch(dtype, plan->head_dim, arguments, work, stream);
 }
 
 cudaError_t
@@ -329,8 +328,8 @@ run_decodes(Dtype dtype, const AttentionArguments &arguments, const AttentionPla
       attention_decode_launch(dtype, plan->head_dim, arguments, work, stream);
   return status != cudaSuccess
              ? status
-             : run_merges(dtype, arguments, plan, data + layout->decode_merges,
-                          decodes->num_merges, plan->heads, work.partials, stream);
+             : run_merges(dtype, arguments, plan, data + layout->decode_merges, decodes->num_merges,
+                          plan->heads, work.partials, stream);
 }
 
 } // namespace

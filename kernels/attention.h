@@ -53,7 +53,8 @@ typedef struct {
  * other fail on one. */
 #define ATTENTION_PORTABLE "SPILLWAY_PORTABLE_ATTENTION"
 
-/* The current GPU, and what kernels/without.h leaves; cudaErrorNotSupported below compute capability 8.0. */
+/* The current GPU, and what kernels/without.h leaves; cudaErrorNotSupported below compute
+ * capability 8.0. */
 int attention_device_query(AttentionDevice *device);
 
 /* How a batch is cut into thread blocks: worked out on the host once a step, used by all its

@@ -1,8 +1,7 @@
 /* Attention of one new token a sequence: a stream over the KV cache.
  *
- *     thread block   pieces of context, one after the other, of one KV head and up to 16 of its query
- *                    heads
- *     warp           every fourth tile of 16 tokens, on its own until the end
+ *     thread block   pieces of context, one after the other, of one KV head and up to 16 of its
+ * query heads warp           every fourth tile of 16 tokens, on its own until the end
  *
  *     scores (16 heads x 16 tokens)  =  Q (16 x dim, in registers) K^T     m16n8k16, twice a step
  *     values (16 heads x dim)       +=  P (scores' registers, packed) V

@@ -38,8 +38,8 @@ struct PackedHeads {
   uint32_t count, reciprocal;
 };
 
-/* Of the persistent kernel: thread block i of num_lists computes items[starts[i]] up to those of the
- * next. The portable one has a thread block an item. */
+/* Of the persistent kernel: thread block i of num_lists computes items[starts[i]] up to those of
+ * the next. The portable one has a thread block an item. */
 struct PrefillWork {
   const PrefillItem *items;
   const uint32_t *starts;

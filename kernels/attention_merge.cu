@@ -1,6 +1,6 @@
-/* Merges what pieces of keys gave: of prefills' items and of decodes, which are an item of all query
- * heads of one token. A warp merges a row; it reads each piece's row once, and the pieces' largest
- * scores and sums of weights first.
+/* Merges what pieces of keys gave: of prefills' items and of decodes, which are an item of all
+ * query heads of one token. A warp merges a row; it reads each piece's row once, and the pieces'
+ * largest scores and sums of weights first.
  */
 #include "kernels/attention_kernels.h"
 
@@ -42,10 +42,10 @@ __launch_bounds__(THREADS) merge_rows(const AttentionArguments a, const MergeWor
     for (unsigned d = 0; d < LANE_DIMS; d++)
       values[d] += shrink * part[d];
   }
-  uint16_t *out = a.out + (size_t)first_query * a.out_row_stride + (size_t)merge.head * head_dim +
-                  packed_row<head_dim>((unsigned)merge.first_row + row, work.packed,
-                                       a.out_row_stride) +
-                  lane * LANE_DIMS;
+  uint16_t *out =
+      a.out + (size_t)first_query * a.out_row_stride + (size_t)merge.head * head_dim +
+      packed_row<head_dim>((unsigned)merge.first_row + row, work.packed, a.out_row_stride) +
+      lane * LANE_DIMS;
   const float share = __fdividef(1, weights);
 #pragma unroll
   for (unsigned d = 0; d < LANE_DIMS; d += 2)

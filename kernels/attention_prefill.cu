@@ -165,8 +165,8 @@ multiply_values(Values<head_dim> &values, const Scores &weights, const uint16_t 
   }
 }
 
-/* Row r of the sequence sees the keys below `first_limit` + r / packed heads; rows that are no query
- * see any. */
+/* Row r of the sequence sees the keys below `first_limit` + r / packed heads; rows that are no
+ * query see any. */
 __device__ __forceinline__ void
 mask(Scores &scores, int first_key, unsigned first_row, const PackedHeads &packed, int first_limit)
 {
@@ -263,8 +263,8 @@ store_values(uint16_t *tile, const Values<head_dim> &values, const Rows &sums, u
     const unsigned index = i * LANES + lane, vector = index % (head_dim / VECTOR);
     const unsigned row = warp_row + index / (head_dim / VECTOR);
     if ((int)row < num_rows)
-      *(uint4 *)&out[packed_row<head_dim>(first_row + row, packed, row_stride) +
-                     vector * VECTOR] = *(const uint4 *)&tile[tile_place<head_dim>(row, vector)];
+      *(uint4 *)&out[packed_row<head_dim>(first_row + row, packed, row_stride) + vector * VECTOR] =
+          *(const uint4 *)&tile[tile_place<head_dim>(row, vector)];
   }
 }
 

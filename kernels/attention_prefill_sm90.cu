@@ -159,9 +159,9 @@ store_values(Tile<head_dim> &tile, const Values<head_dim> &values, const Rows &r
     const unsigned index = i * LANES + lane, vector = index % (head_dim / VECTOR);
     const unsigned row = warp_row + index / (head_dim / VECTOR);
     if ((int)row < item.num_rows)
-      *(uint4 *)&out[packed_row<head_dim>((unsigned)item.first_row + row, packed,
-                                          a.out_row_stride) +
-                     vector * VECTOR] = *(const uint4 *)place(tile, row, vector);
+      *(uint4
+            *)&out[packed_row<head_dim>((unsigned)item.first_row + row, packed, a.out_row_stride) +
+                   vector * VECTOR] = *(const uint4 *)place(tile, row, vector);
   }
 }
 

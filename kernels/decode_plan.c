@@ -191,8 +191,8 @@ cut_waves(DecodePlan *plan, const DecodeBatch *batch, const Work *work, int32_t 
     const int32_t length = work->lengths[s];
     const int32_t count = (int32_t)count_pieces(length, piece_units);
     if (count > 1)
-      plan->merges[merge++] = (AttentionMerge){
-          .sequence = (int32_t)s, .first_partial = partial, .num_partials = count};
+      plan->merges[merge++] =
+          (AttentionMerge){.sequence = (int32_t)s, .first_partial = partial, .num_partials = count};
     for (int32_t i = 0; i < count; i++)
       plan->pieces[at++] =
           piece_of(batch, s, (int32_t)((int64_t)length * i / count),

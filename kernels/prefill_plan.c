@@ -219,10 +219,10 @@ list_pieces(const PrefillItem *items, const WorkPiece *pieces, const WorkMerge *
   for (uint32_t i = 0; i < plan->num_merges; i++) {
     const PrefillItem *item = &items[merges[i].job];
     plan->merges[i] = (AttentionMerge){.sequence = item->sequence,
-                                     .first_row = item->first_row,
-                                     .head = item->head,
-                                     .first_partial = merges[i].first_partial,
-                                     .num_partials = merges[i].num_partials};
+                                       .first_row = item->first_row,
+                                       .head = item->head,
+                                       .first_partial = merges[i].first_partial,
+                                       .num_partials = merges[i].num_partials};
   }
 }
 
@@ -344,8 +344,8 @@ prefill_plan_make(PrefillPlan *plan, const PrefillBatch *batch, const PrefillWay
 
   *plan = (PrefillPlan){.packed_heads = tiles.packed_heads};
   if (is_made && tiles.count > 0) {
-    is_made = scratch_init(&scratch, tiles.count * (batch->heads / tiles.packed_heads),
-                           ways->places);
+    is_made =
+        scratch_init(&scratch, tiles.count * (batch->heads / tiles.packed_heads), ways->places);
     if (is_made) {
       list_items(batch, &tiles, scratch.items);
       is_made = deal(&scratch, ways, plan);

@@ -11,8 +11,11 @@ extern "C" {
 /* Names, with commas between. */
 #define KERNELS_WITHOUT "SPILLWAY_KERNELS_WITHOUT"
 
-#define WITHOUT_PREFILL_CUTS "prefill-cuts" /* packed heads, and keys cut, of few or short prefills */
+#define WITHOUT_PREFILL_CUTS                                                                       \
+  "prefill-cuts" /* packed heads, and keys cut, of few or short prefills */
 #define WITHOUT_DECODE_LISTS "decode-lists" /* decodes of equal work a thread block */
+
+#define KERNELS_WITHOUT_NAMES WITHOUT_PREFILL_CUTS ", " WITHOUT_DECODE_LISTS
 
 bool kernels_without(const char *name);
 /* The first name that is none of these, of static memory or the environment's; NULL: all are. */

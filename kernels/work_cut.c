@@ -122,8 +122,7 @@ work_cut_load(const WorkCut *self)
 WorkCounts
 work_cut(const WorkCut *self, int64_t load, WorkPiece *pieces, uint32_t *starts, WorkMerge *merges)
 {
-  Filling f = {
-      .cut = self, .load = load, .pieces = pieces, .starts = starts, .merges = merges};
+  Filling f = {.cut = self, .load = load, .pieces = pieces, .starts = starts, .merges = merges};
 
   fill(&f);
   return f.counts;

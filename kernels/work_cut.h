@@ -1,10 +1,10 @@
 /* Cuts jobs of unlike lengths into pieces, and deals these to lists, so that the thread blocks that
  * work on the lists end together.
  *
- * Jobs stand in a row, and each list takes the next pieces of it until it is full: so a list cuts at
- * most one job at either end, and what the pieces of a job give has to be merged. This is how
- * FlashMLA's tile scheduler and "stream-K" (Osama et al. 2023) share work out. A piece costs something
- * besides its length, for its queries, its first copies and its result.
+ * Jobs stand in a row, and each list takes the next pieces of it until it is full: so a list cuts
+ * at most one job at either end, and what the pieces of a job give has to be merged. This is how
+ * FlashMLA's tile scheduler and "stream-K" (Osama et al. 2023) share work out. A piece costs
+ * something besides its length, for its queries, its first copies and its result.
  */
 #pragma once
 

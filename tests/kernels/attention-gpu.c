@@ -141,8 +141,8 @@ test_long(void)
   }
 }
 
-/* Short chunks of few KV heads behind longer contexts: heads are packed, keys cut. Groups that do not
- * divide a tile, chunks of one tile and of two. */
+/* Short chunks of few KV heads behind longer contexts: heads are packed, keys cut. Groups that do
+ * not divide a tile, chunks of one tile and of two. */
 static void
 test_short(void)
 {

@@ -1,8 +1,9 @@
 /* Prefills are dealt out evenly, and every row of every head meets every key that it sees once.
  *
- * Whole items: no thread block has much more work than the mean, or than the longest item where that
- * is more; where a thread block has but two or three of unlike lengths, no deal is even, and Graham's
- * bound holds: the mean and the longest. Items that may be cut are even whatever the lengths. */
+ * Whole items: no thread block has much more work than the mean, or than the longest item where
+ * that is more; where a thread block has but two or three of unlike lengths, no deal is even, and
+ * Graham's bound holds: the mean and the longest. Items that may be cut are even whatever the
+ * lengths. */
 #include "config.h"
 
 #include <glib.h>
@@ -145,8 +146,8 @@ keys_of(const Case *c, const PrefillItem *item)
   return c->batch.context_lens[item->sequence] - tokens + (end - 1) / packed + 1;
 }
 
-/* Every tile of every head is there, and its pieces follow each other from the first key to the last
- * that it sees: each begins once, and ends where another begins. */
+/* Every tile of every head is there, and its pieces follow each other from the first key to the
+ * last that it sees: each begins once, and ends where another begins. */
 static void
 check_pairs(const Case *c)
 {
@@ -273,9 +274,10 @@ check_short(PrefillWays (*ways)(guint32, gboolean), double most)
         if (loads.mean >= 20)
           worst = MAX(worst, loads.most / loads.mean);
       }
-  g_test_message("%u of them are cut: the longest list is %.3f of the mean, and takes down to %.3f of "
-                 "the time that it took whole; at worst %.3f",
-                 num_cut, worst, gain, loss);
+  g_test_message(
+      "%u of them are cut: the longest list is %.3f of the mean, and takes down to %.3f of "
+      "the time that it took whole; at worst %.3f",
+      num_cut, worst, gain, loss);
   g_assert_cmpuint(num_cut, >, 100);
   g_assert_cmpfloat(worst, <, most);
   g_assert_cmpfloat(gain, <, 0.1);
@@ -322,7 +324,8 @@ test_ragged(void)
     gint32 tokens[16], contexts[16];
     guint32 count = (guint32)g_rand_int_range(rand, 1, G_N_ELEMENTS(tokens) + 1);
     const gboolean may_cut = g_rand_boolean(rand);
-    const PrefillWays ways = g_rand_boolean(rand) ? persistent(132, may_cut) : portable(132, may_cut);
+    const PrefillWays ways =
+        g_rand_boolean(rand) ? persistent(132, may_cut) : portable(132, may_cut);
     g_auto(Case) c = {0};
     for (guint32 s = 0; s < count; s++) {
       tokens[s] = g_rand_int_range(rand, 0, 1 << g_rand_int_range(rand, 2, 12));

@@ -127,7 +127,8 @@ test_random(void)
     f->cut.piece_units = g_rand_int_range(rand, 0, 3);
     f->cut.least_units = g_rand_int_range(rand, 1, 4);
     for (guint32 job = 0; job < f->cut.num_jobs; job++) {
-      f->lengths[job] = g_rand_int_range(rand, 0, 4) == 0 ? 0 : g_rand_int_range(rand, 1, longest + 1);
+      f->lengths[job] =
+          g_rand_int_range(rand, 0, 4) == 0 ? 0 : g_rand_int_range(rand, 1, longest + 1);
       all += f->lengths[job];
     }
     cut(f);
