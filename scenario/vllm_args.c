@@ -122,8 +122,10 @@ take_model(Args *args, const char *value, GError **error)
        "--vllm-args: the model %s does not ship with Spillway: give its config.json as "
        "--model%s%s%s",
        value, from != NULL ? ", or --model " : "", from != NULL ? from : "",
-       from != NULL ? ", whose layers it has if it is tuned from that; its context may differ"
-                    : "");
+       from != NULL
+           ? ", whose layers it has if it is tuned from that; its context may differ, and what its "
+             "weights are kept as (--quantization)"
+           : "");
   return TRUE;
 }
 
