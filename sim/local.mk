@@ -58,6 +58,7 @@ libspillway_sim_a_SOURCES = \
   %D%/scheduler/victim.c \
   %D%/scheduler.c %D%/scheduler.h \
   %D%/sequence.c %D%/sequence.h \
+  %D%/victim_order.c %D%/victim_order.h \
   %D%/series.c %D%/series.h \
   %D%/step.c %D%/step.h \
   %D%/swap_copies.c %D%/swap_copies.h \
