@@ -58,6 +58,7 @@ libspillway_sim_a_SOURCES = \
   %D%/scheduler/ahead.c \
   %D%/scheduler/copies.c \
   %D%/scheduler/progress.c \
+  %D%/scheduler/ranks.c \
   %D%/scheduler/overflow.c \
   %D%/scheduler/victim.c \
   %D%/scheduler.c %D%/scheduler.h \

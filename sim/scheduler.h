@@ -354,14 +354,18 @@ scheduler_take_kept(Scheduler *self, Sequence *sequence)
  * when a block is missing. */
 Sequence *scheduler_first_victim(Scheduler *self, const Sequence *beneficiary,
                                  guint32 short_blocks);
-/* For scheduler/clock.c: TRUE if members are kept in the order in which they would go; and one that
- * joins comes among them. */
+/* Of the victim policy, which ranks: the sequence's rank now (scheduler/ranks.c). */
+gint64 scheduler_rank(const Scheduler *self, const VictimQuery *query, const Sequence *sequence);
+/* TRUE if the clock's members are kept in the order in which they would go. Then one that joins
+ * comes among them, or leaves; and the first of them with its rank now, NULL if there is none. */
 static inline gboolean
 scheduler_orders_victims(const Scheduler *self)
 {
   return self->config.victim->moves_alike;
 }
-void scheduler_order_victim(Scheduler *self, Sequence *member);
+void scheduler_order_member(Scheduler *self, Sequence *member);
+void scheduler_forget_order(Scheduler *self, const Sequence *member);
+Sequence *scheduler_first_member(Scheduler *self, gint64 *rank);
 
 /* The engine drops the sequence, which is in no queue now. reason: static text. */
 void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const char *reason);

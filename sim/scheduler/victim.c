@@ -12,46 +12,6 @@ typedef struct {
   gint64 rank;
 } First;
 
-static VictimCandidate
-candidate_of(const Scheduler *self, const Sequence *sequence)
-{
-  guint32 ticks = sequence->in_clock ? (guint32)(self->clock.ticks - sequence->joined_ticks) : 0;
-
-  return (VictimCandidate){
-      .sequence = sequence,
-      .computed_tokens = sequence->computed_tokens + ticks,
-      .generated_tokens = sequence->generated_tokens + ticks,
-      .blocks = sequence->in_clock ? decode_clock_blocks(&self->clock, sequence) : sequence->blocks,
-  };
-}
-
-static gint64
-rank_of(const Scheduler *self, const VictimQuery *query, const Sequence *sequence)
-{
-  const VictimPolicy *policy = self->config.victim;
-  const VictimCandidate candidate = candidate_of(self, sequence);
-
-  return policy->rank(policy, query, &candidate);
-}
-
-/* What a rank of now was at tick 0, modulo 2^64; and back. */
-static guint64
-moved_since_start(const Scheduler *self)
-{
-  return (guint64)self->config.victim->rank_per_token * self->clock.ticks;
-}
-
-void
-scheduler_order_victim(Scheduler *self, Sequence *member)
-{
-  const VictimQuery query = {.overflow = self->config.overflow,
-                             .options = &self->config.victim_options};
-
-  if (scheduler_orders_victims(self))
-    victim_order_add(&self->victims, member,
-                     (guint64)rank_of(self, &query, member) - moved_since_start(self));
-}
-
 /* The first of `s` and those behind it in the queue, and of *first. */
 static void
 look_through(const Scheduler *self, const VictimQuery *query, Sequence *s, First *first)
@@ -60,7 +20,7 @@ look_through(const Scheduler *self, const VictimQuery *query, Sequence *s, First
     gint64 rank;
     if (s->ending)
       continue;
-    rank = rank_of(self, query, s);
+    rank = scheduler_rank(self, query, s);
     if (rank == VICTIM_NEVER)
       continue;
     if (first->sequence == NULL || rank > first->rank ||
@@ -70,19 +30,16 @@ look_through(const Scheduler *self, const VictimQuery *query, Sequence *s, First
 }
 
 /* Nobody who has work stands before a member: the rest is behind them. */
-static First
+static Sequence *
 first_in_order(Scheduler *self)
 {
   const VictimQuery query = {.overflow = self->config.overflow,
                              .options = &self->config.victim_options};
   First first = {0};
 
-  if (self->victims.count > 0) {
-    const RankedMember member = victim_order_first(&self->victims);
-    first = (First){member.member, (gint64)(member.rank + moved_since_start(self))};
-  }
+  first.sequence = scheduler_first_member(self, &first.rank);
   look_through(self, &query, scheduler_first_loose(self), &first);
-  return first;
+  return first.sequence;
 }
 
 Sequence *
@@ -93,7 +50,7 @@ scheduler_first_victim(Scheduler *self, const Sequence *beneficiary, guint32 sho
   First first = {0};
 
   if (scheduler_orders_victims(self))
-    return first_in_order(self).sequence;
+    return first_in_order(self);
   eviction = scheduler_overflow_query(self, NULL, beneficiary, short_blocks);
   if (self->config.victim->needs_decodes)
     eviction.decodes_ps = price_decodes_ps(&eviction);
