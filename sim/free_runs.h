@@ -17,6 +17,15 @@
 
 typedef struct FreeRuns FreeRuns;
 
+/* What is left in the queue of the cached blocks of a sequence that ended. All zero: nothing. */
+struct FreeWatch {
+  FreeRun *run;        /* NULL: none */
+  guint32 left_blocks; /* the first so many; the rest is used again */
+  guint32 told_blocks; /* the watcher's note: what was left when it looked last; all at first */
+};
+/* Nobody looks any more. */
+void free_watch_end(FreeWatch *watch);
+
 /* `blocks` free ones. two_ended: freed blocks without cached content go to the head of the queue,
  * else all go to its tail. */
 FreeRuns *free_runs_new(guint32 blocks, gboolean two_ended);
@@ -25,7 +34,8 @@ void free_runs_free(FreeRuns *runs);
 /* `blocks` from the head. */
 void free_runs_take(FreeRuns *runs, guint32 blocks);
 /* The sequence's blocks join: as many of them as it has registered hold cached content, which it
- * will ask for if it comes_back. It has no run in the queue. */
+ * will ask for if it comes_back; else its free_watch, if it has one, is told of them from now on. It
+ * has no run in the queue. */
 void free_runs_give(FreeRuns *runs, Sequence *sequence, gboolean comes_back);
 /* What is left of its cached blocks. */
 guint32 free_runs_left(const Sequence *sequence);

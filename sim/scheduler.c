@@ -37,7 +37,7 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
           });
   } else if (self->config.prefix_caching && (class->features & SCHEDULER_HAS_PREFIX_CACHING) != 0)
     pool_cache(&self->pool, workload, config->num_gpu_blocks,
-               config->named_blocks || config->num_offload_blocks > 0,
+               config->named_blocks,
                (class->features & SCHEDULER_REUSES_PARTIAL_FIRST) != 0);
   if (config->num_offload_blocks > 0)
     self->offload = offload_new(&(OffloadConfig){.host_blocks = config->num_offload_blocks,
@@ -163,7 +163,7 @@ void
 scheduler_recycle(Scheduler *self, Sequence *sequence)
 {
   pool_forget(&self->pool, sequence);
-  offload_forget(sequence);
+  offload_forget(self->offload, sequence);
   g_free(sequence->block_ids);
   g_free(sequence->prefix_keys);
   sequence->next = self->spare;
