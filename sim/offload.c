@@ -1,25 +1,26 @@
 #include "offload_jobs.h"
 
 Offload *
-offload_new(const OffloadConfig *config, Pool *pool)
+offload_new(const OffloadConfig *config, const Workload *workload, Pool *pool)
 {
   Offload *offload = g_new0(Offload, 1);
 
-  g_assert(pool->cache != NULL || pool->runs != NULL);
+  g_assert(pool->class->keeps_content && pool->groups == NULL);
   offload->config = *config;
   offload->pool = pool;
+  offload->workload = workload;
   offload->jobs = g_ptr_array_new();
   offload->ended = g_ptr_array_new();
   offload->spare_jobs = g_ptr_array_new_with_free_func((GDestroyNotify)offload_job_free);
   offload->spare_requests = g_ptr_array_new_with_free_func((GDestroyNotify)offload_request_free);
-  if (pool->cache == NULL) {
+  if (!pool->class->names_blocks) {
     offload->own = private_tier_new(config->host_blocks);
     return offload;
   }
   offload->shared = tier_new(config->host_blocks);
   offload->fences = g_hash_table_new(NULL, NULL);
   offload->given = g_array_new(FALSE, FALSE, sizeof(guint32));
-  prefix_cache_watch(pool->cache, offload->given);
+  pool->given = offload->given;
   return offload;
 }
 

@@ -2,6 +2,8 @@
  * the request (private_tier.h). */
 #include "offload_jobs.h"
 
+#include "sim/contents/content_key.h"
+
 #include <string.h>
 
 static guint64
@@ -25,7 +27,8 @@ offload_host_know(Offload *offload, Sequence *sequence, guint32 end)
   g_byte_array_set_size(request->used, end);
   memset(request->used->data + known, 0, end - known);
   for (guint32 i = known; i < end; i++)
-    g_array_index(request->keys, guint64, i) = prefix_cache_key(offload->pool->cache, sequence, i);
+    g_array_index(request->keys, guint64, i) =
+        content_key(offload->workload, offload->pool->block_size, sequence, i);
 }
 
 static TierState

@@ -50,6 +50,7 @@ struct OffloadJob {
 
 struct Offload {
   OffloadConfig config;
+  const Workload *workload;
   Pool *pool;
   PrivateTier *own; /* the host, where requests share nothing; */
   Tier *shared;     /* elsewhere. The other one is NULL */

@@ -37,6 +37,7 @@ script_tests = \
   %D%/bad-input.py \
   %D%/bench-client.py \
   %D%/capacity.py \
+  %D%/checkpoints.py \
   %D%/study-policies.py \
   %D%/cli.py \
   %D%/copies.py \
