@@ -182,18 +182,21 @@ offload_forget(Offload *offload, Sequence *sequence)
 static void
 store(Offload *offload, Step *step, OffloadRequest *request, guint32 full, const guint32 *ids)
 {
+  guint32 first = request->offered, n_new;
   OffloadJob *job;
 
-  if (full <= request->offered)
+  if (full <= first)
     return;
   offload->was_used = TRUE;
-  if (!offload_host_store(offload, request, request->offered, full, ids, &job)) {
+  if (!offload_host_make_room(offload, request, first, full, &n_new)) {
     offload->n_refused++;
     return;
   }
   request->offered = full;
-  if (job == NULL)
+  if (n_new == 0)
     return;
+  job = offload_add_job(offload, request, COPY_OUT, first, full);
+  offload_host_store(offload, job, ids);
   if (request->ended)
     offload_fence(offload, job);
   g_array_append_val(step->stores, ((const StepStore){request->request, job->n_blocks}));

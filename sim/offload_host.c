@@ -82,60 +82,52 @@ offload_host_load(Offload *offload, OffloadJob *job)
 }
 
 static gboolean
-store_own(Offload *offload, OffloadRequest *request, guint32 first, guint32 end, OffloadJob **job)
+make_own_room(Offload *offload, OffloadRequest *request, guint32 first, guint32 end, guint32 *n_new)
 {
-  guint32 n_new = private_tier_count(request->blocks, first, end, TIER_ABSENT);
-
+  *n_new = private_tier_count(request->blocks, first, end, TIER_ABSENT);
   if (request->blocks->rank == 0)
     private_tier_raise(offload->own, request->blocks);
-  if (n_new > 0 && !private_tier_make_room(offload->own, n_new, request->blocks, first, end))
-    return FALSE;
-  if (n_new > 0) {
-    *job = offload_add_job(offload, request, COPY_OUT, first, end);
-    (*job)->n_blocks = private_tier_change(offload->own, request->blocks, first, end, TIER_ABSENT,
-                                           TIER_STORING);
-  }
-  return TRUE;
-}
-
-static gboolean
-store_shared(Offload *offload, OffloadRequest *request, guint32 first, guint32 end,
-             const guint32 *ids, OffloadJob **job)
-{
-  Tier *tier = offload->shared;
-  guint32 n_new = 0;
-
-  for (guint32 i = first; i < end; i++) {
-    TierState state = tier_state(tier, key_at(request, i));
-    n_new += state == TIER_ABSENT;
-    if (state != TIER_STORING)
-      use(offload, request, i);
-  }
-  if (n_new > 0 && !tier_make_room(tier, n_new, &g_array_index(request->keys, guint64, first),
-                                   end - first))
-    return FALSE;
-  if (n_new == 0)
-    return TRUE;
-  *job = offload_add_job(offload, request, COPY_OUT, first, end);
-  (*job)->n_blocks = n_new;
-  for (guint32 i = first; i < end; i++) {
-    guint64 key = key_at(request, i);
-    if (tier_state(tier, key) != TIER_ABSENT)
-      continue;
-    tier_store(tier, key, request->rank, i);
-    g_array_append_val((*job)->keys, key);
-    g_array_append_val((*job)->ids, ids[i]);
-  }
-  return TRUE;
+  return *n_new == 0 ||
+         private_tier_make_room(offload->own, *n_new, request->blocks, first, end);
 }
 
 gboolean
-offload_host_store(Offload *offload, OffloadRequest *request, guint32 first, guint32 end,
-                   const guint32 *ids, OffloadJob **job)
+offload_host_make_room(Offload *offload, OffloadRequest *request, guint32 first, guint32 end,
+                       guint32 *n_new)
 {
-  *job = NULL;
-  return offload->own != NULL ? store_own(offload, request, first, end, job)
-                              : store_shared(offload, request, first, end, ids, job);
+  if (offload->own != NULL)
+    return make_own_room(offload, request, first, end, n_new);
+  *n_new = 0;
+  for (guint32 i = first; i < end; i++) {
+    TierState state = tier_state(offload->shared, key_at(request, i));
+    *n_new += state == TIER_ABSENT;
+    if (state != TIER_STORING)
+      use(offload, request, i);
+  }
+  return *n_new == 0 ||
+         tier_make_room(offload->shared, *n_new, &g_array_index(request->keys, guint64, first),
+                        end - first);
+}
+
+void
+offload_host_store(Offload *offload, OffloadJob *job, const guint32 *ids)
+{
+  const OffloadRequest *request = job->owner;
+
+  if (offload->own != NULL) {
+    job->n_blocks = private_tier_change(offload->own, request->blocks, job->first, job->end,
+                                        TIER_ABSENT, TIER_STORING);
+    return;
+  }
+  for (guint32 i = job->first; i < job->end; i++) {
+    guint64 key = key_at(request, i);
+    if (tier_state(offload->shared, key) != TIER_ABSENT)
+      continue;
+    tier_store(offload->shared, key, request->rank, i);
+    g_array_append_val(job->keys, key);
+    g_array_append_val(job->ids, ids[i]);
+  }
+  job->n_blocks = job->keys->len;
 }
 
 void

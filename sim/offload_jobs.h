@@ -95,10 +95,13 @@ guint32 offload_host_run_end(const Offload *offload, const OffloadRequest *reque
                              guint32 end, gboolean *copying);
 /* The job reads all of its blocks. */
 void offload_host_load(Offload *offload, OffloadJob *job);
-/* Makes a job of those that are not there from `first` to below `end`, which lie in the GPU blocks
- * `ids` (where they have names). *job: NULL if none are missing. FALSE: there is no room. */
-gboolean offload_host_store(Offload *offload, OffloadRequest *request, guint32 first, guint32 end,
-                            const guint32 *ids, OffloadJob **job);
+/* Makes room for those that are not there from `first` to below `end`, *n_new of them. FALSE: there
+ * is too little. */
+gboolean offload_host_make_room(Offload *offload, OffloadRequest *request, guint32 first,
+                                guint32 end, guint32 *n_new);
+/* The job writes those of its blocks that are not there, for which room was made. They lie in the
+ * GPU blocks `ids`, where they have names. */
+void offload_host_store(Offload *offload, OffloadJob *job, const guint32 *ids);
 /* The request ended: its blocks' ranks are fresh from now on, the last block's first. */
 void offload_host_end(Offload *offload, OffloadRequest *request);
 /* The job's blocks are written, or read. */
