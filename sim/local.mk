@@ -32,7 +32,8 @@ libspillway_sim_a_SOURCES = \
   %D%/copy_direction.h \
   %D%/copy_link.h \
   %D%/offload.c %D%/offload.h \
-  %D%/offload_jobs.c %D%/offload_jobs.h \
+  %D%/offload_jobs.c %D%/offload_jobs.h %D%/offload_host.c \
+  %D%/private_tier.c %D%/private_tier.h \
   %D%/tier.c %D%/tier.h \
   %D%/pool.c %D%/pool.h \
   %D%/engines/sglang.c %D%/engines/sglang.h \

@@ -402,6 +402,8 @@ void scheduler_run_members(Scheduler *self, Step *step);
 /* The members become sequences like any other; those that the step runs already are listed in it.
  */
 void scheduler_dissolve_clock(Scheduler *self, Step *step);
+/* The member and those behind it leave the clock; the step does not run them. */
+void scheduler_leave_clock_from(Scheduler *self, Sequence *member);
 /* What decodes in this step directly behind the members joins them. For the end of a decision. */
 void scheduler_join_entries(Scheduler *self, Step *step);
 static inline void

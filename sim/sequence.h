@@ -11,6 +11,7 @@
 typedef enum { STAGE_PREFILL, STAGE_DECODE } Stage;
 
 typedef struct FreeRun FreeRun;
+typedef struct FreeWatch FreeWatch;
 typedef struct OffloadRequest OffloadRequest;
 typedef struct GroupTable GroupTable;
 typedef struct Sequence Sequence;
@@ -71,6 +72,7 @@ struct Sequence {
   /* With prefix caching only. */
   guint32 registered_blocks; /* full blocks whose content the cache knows */
   FreeRun *free_run;         /* what is left of them in the free queue (contents/runs.c) */
+  FreeWatch *free_watch;     /* who is told what is left of them when it ended; NULL: nobody */
   guint32 *block_ids;        /* `blocks` of them, room for block_ids_room */
   guint32 block_ids_room;
   OffloadRequest *offload; /* its part in native offload (offload.h); NULL: none yet */

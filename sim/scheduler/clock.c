@@ -147,6 +147,14 @@ scheduler_dissolve_clock(Scheduler *self, Step *step)
   step->ticks = FALSE;
 }
 
+void
+scheduler_leave_clock_from(Scheduler *self, Sequence *member)
+{
+  for (Sequence *s = member; s != NULL; s = s->next)
+    if (s->in_clock)
+      scheduler_leave_clock(self, s);
+}
+
 guint32
 scheduler_longest_length(const Scheduler *self)
 {
