@@ -56,7 +56,10 @@ parse_budget(const char *text, SearchBudget *budget, GError **error)
     g_prefix_error(error, "a number of runs, or a time: ");
     return FALSE;
   }
-  return typed_uint(text, "--budget", 0, (guint64)MAX_PLAYS, &budget->plays, error);
+  if (typed_uint(text, "--budget", 0, (guint64)MAX_PLAYS, &budget->plays, error))
+    return TRUE;
+  g_prefix_error(error, "a number of runs, or a time such as 5m: ");
+  return FALSE;
 }
 
 static gboolean
@@ -149,7 +152,8 @@ hold(const Settings *settings, const RegretOptions *options)
       !has_fixed_order(workload, &error) ||
       (options->output != NULL &&
        ((results = results_open(options->output, RESULTS_LOCK_WAIT_MS, &error)) == NULL ||
-        (request.kept = kept = kept_plays_new(results, settings, &error)) == NULL)))
+        (request.kept = kept =
+             kept_plays_new(results, settings, workload_count(workload), &error)) == NULL)))
     return cli_error(CLI_USAGE, VERB, "%s", error->message);
   if (results != NULL)
     results_set_ahead(results, TRUE);
@@ -185,8 +189,7 @@ command_regret(int argc, char **argv)
   int status = CLI_USAGE;
 
   if (settings_parse_beside(settings, &verb, &argc, &argv, &status))
-    status = argc > 1 ? cli_error(CLI_USAGE, VERB, "unexpected argument '%s'", argv[1])
-                      : hold(settings, &options);
+    status = argc > 1 ? settings_refuse_argument(VERB, argv[1]) : hold(settings, &options);
   g_free(options.budget);
   g_free(options.jobs);
   g_free(options.output);
