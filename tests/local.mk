@@ -26,6 +26,7 @@ module_tests = \
   %D%/unit/roofline-tables \
   %D%/unit/server-memory \
   %D%/unit/stored \
+  %D%/unit/tier \
   %D%/unit/trace-binary \
   %D%/unit/trace-gen \
   %D%/unit/trace-verb \

@@ -87,7 +87,9 @@ def random_vllm(chance, scheduler):
               *maybe(chance, newer(scheduler, 24, 0.1), "--prefill-schedule-interval", chance.choice([1, 3]))]
     return words + maybe(chance, newer(scheduler, 33, 0.4), *chance.choice([["--num-offload-blocks", chance.choice([5, 200, 5000])],
                                                       ["--kv-offloading-size", "2"]]),
-                         *maybe(chance, 0.5, chance.choice(["--offload-prompt-only", "--no-offload-prompt-only"])))
+                         *maybe(chance, 0.5, chance.choice(["--offload-prompt-only", "--no-offload-prompt-only"])),
+                         *maybe(chance, 0.3, ["--eviction-policy", chance.choice(["lru", "arc"])]),
+                         *maybe(chance, 0.3, ["--store-threshold", str(chance.choice([1, 2, 3]))]))
 
 
 def random_policies(chance, choices):
