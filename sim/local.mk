@@ -61,10 +61,12 @@ libspillway_sim_a_SOURCES = \
   %D%/scheduler/ahead.c \
   %D%/scheduler/copies.c \
   %D%/scheduler/progress.c \
+  %D%/scheduler/ranks.c \
   %D%/scheduler/overflow.c \
   %D%/scheduler/victim.c \
   %D%/scheduler.c %D%/scheduler.h \
   %D%/sequence.c %D%/sequence.h \
+  %D%/victim_order.c %D%/victim_order.h \
   %D%/series.c %D%/series.h \
   %D%/step.c %D%/step.h \
   %D%/swap_copies.c %D%/swap_copies.h \

@@ -130,6 +130,7 @@ scheduler_free(Scheduler *self)
   free_all(self->spare);
   waiting_queue_clear(&self->waiting);
   decode_clock_clear(&self->clock);
+  victim_order_clear(&self->victims);
   g_ptr_array_unref(self->left_in_flight);
   g_ptr_array_unref(self->ended_in_flight);
   g_ptr_array_unref(self->keepers);

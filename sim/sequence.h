@@ -62,6 +62,7 @@ struct Sequence {
   guint64 joined_ticks, joined_number; /* who joined later has the greater number */
   guint32 due_place;                 /* of the ticks at which it takes a block, modulo block_size */
   Sequence *due_previous, *due_next; /* those that take one at the same */
+  guint32 victim_place;              /* in the order of victims (victim_order.h), if there is one */
 
   /* With a radix cache only (contents/radix.c): the path that it locks ends in radix_node (NULL: it
    * locks none), and is that many of its blocks. */

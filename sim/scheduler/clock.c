@@ -241,6 +241,7 @@ scheduler_join_entries(Scheduler *self, Step *step)
       return;
     next = loose->next;
     decode_clock_join(&self->clock, loose, left);
+    scheduler_order_member(self, loose);
     self->clock.supplied = TRUE;
     step->ticks = TRUE;
   }
@@ -292,6 +293,7 @@ void
 scheduler_leave_clock(Scheduler *self, Sequence *member)
 {
   decode_clock_leave(&self->clock, member);
+  scheduler_forget_order(self, member);
   if (self->tick_in_flight) {
     member->in_flight = member->computing = self->config.async_scheduling;
     member->flying_tokens = self->config.async_scheduling ? 1 : 0;
@@ -326,6 +328,7 @@ scheduler_tick(Scheduler *self, Step *step, guint32 repeats)
     supply_repeats(self, step, repeats);
   decode_clock_tick(&self->clock, repeats);
   while ((sequence = decode_clock_take_ended(&self->clock)) != NULL) {
+    scheduler_forget_order(self, sequence);
     sequence->ending = TRUE;
     sequence->in_flight = sequence->computing = self->config.async_scheduling;
     note_registered(self, sequence);

@@ -39,13 +39,15 @@ check_arrivals(const RandomCase *c, const RunWitness *w, guint32 n)
   }
 }
 
-/* OTHER_CACHE: with a prefix cache that nobody shares, blocks are named where they were counted. */
-typedef enum { STRIDED, SINGLE_STEPS, UNLISTED, OTHER_CACHE } Mode;
+/* OTHER_CACHE: with a prefix cache that nobody shares, blocks are named where they were counted.
+ * SCANNED: who goes first is looked for among all that run, where members are kept in order. */
+typedef enum { STRIDED, SINGLE_STEPS, UNLISTED, OTHER_CACHE, SCANNED } Mode;
 
 static void
 run_case(const RandomCase *c, Mode mode, RunWitness *w)
 {
   SchedulerConfig config = c->config;
+  VictimPolicy victim = *c->config.victim;
   g_autoptr(Workload) workload = workload_copy(c->workload);
   g_autoptr(Client) client = c->max_concurrency > 0
                                  ? client_limited_new(workload, c->max_concurrency)
@@ -67,6 +69,8 @@ run_case(const RandomCase *c, Mode mode, RunWitness *w)
   g_autoptr(GError) error = NULL;
 
   config.named_blocks ^= mode == OTHER_CACHE;
+  victim.moves_alike &= mode != SCANNED;
+  config.victim = &victim;
   *w = (RunWitness){
       .observer = {.step = run_witness_step,
                    .request = run_witness_request,
@@ -149,7 +153,7 @@ check_scenarios(const SchedulerClass *class, gboolean offload, guint32 of, guint
   for (guint32 seed = first; seed - first < n + skipped; seed++) {
     RandomCase c;
     gboolean whole;
-    RunWitness strided, single, unlisted, other_cache;
+    RunWitness strided, single, unlisted, other_cache, scanned;
 
     random_case_make(&c, seed, class);
     if (offload && c.config.num_offload_blocks == 0) {
@@ -161,6 +165,7 @@ check_scenarios(const SchedulerClass *class, gboolean offload, guint32 of, guint
     run_case(&c, SINGLE_STEPS, &single);
     run_case(&c, UNLISTED, &unlisted);
     run_case(&c, OTHER_CACHE, &other_cache);
+    run_case(&c, SCANNED, &scanned);
     /* Where one of several instances ends the run, how far the others are is free. */
     whole = c.n_instances == 1 || strided.outcome.end == RUN_DONE;
     g_assert_cmpint(strided.outcome.end == RUN_DONE, ==, single.outcome.end == RUN_DONE);
@@ -178,6 +183,8 @@ check_scenarios(const SchedulerClass *class, gboolean offload, guint32 of, guint
         strided.requests_digest != other_cache.requests_digest)
       g_error("scenario %u: with blocks %s it differs", seed,
               c.config.named_blocks ? "counted" : "named");
+    if (strided.digest != scanned.digest || strided.requests_digest != scanned.requests_digest)
+      g_error("scenario %u: where victims are looked for one by one it differs", seed);
     if (c.n_instances == 1 &&
         memcmp(&strided.summary, &single.summary, sizeof strided.summary) != 0)
       g_error("scenario %u: in single steps its summary differs", seed);
@@ -193,7 +200,9 @@ check_scenarios(const SchedulerClass *class, gboolean offload, guint32 of, guint
     g_free(single.told);
     g_free(unlisted.told);
     g_free(other_cache.told);
+    g_free(scanned.told);
     summary_clear(&other_cache.summary);
+    summary_clear(&scanned.summary);
     workload_free(c.workload);
   }
   g_test_message(
