@@ -133,7 +133,7 @@ add_front_end(json_t *list, const FrontEnd *front_end, const HostCost *cost)
                                : g_strdup("");
 
   if (!front_end_is_none(front_end))
-    add(list, g_strdup_printf("API front end: %.0f us a request, %.1f a token of its prompt%s; "
+    add(list, g_strdup_printf("API front end: %.0f us a request, %.1f a prompt token%s; "
                               "--what-if front-end=0 for none",
                               (double)front_end->request_ps / PS_PER_US,
                               (double)front_end->token_ps / PS_PER_US, known));

@@ -63,7 +63,7 @@ def test_replay():
 
 def test_told():
     """It is told as assumed; hosts whose runs were measured behind it have none, nor has the executor unit."""
-    check("Assumed: API front end: 2000 us a request, 1.5 a token" in succeed("run", *CARD, "--trace", "demo", "--limit", "3").text)
+    check("Assumed: API front end: 2000 us a request, 1.5 a prompt token (known" in succeed("run", *CARD, "--trace", "demo", "--limit", "3").text)
     for words in (["--host", "llmservingsim-rtx-4090"], ["--what-if", "front-end=0"], ["--scheduler", "vllm-0.6"]):
         text = succeed("run", *CARD, "--trace", "demo", "--limit", "3", *words).text
         check("API front end" not in text, text)
