@@ -55,20 +55,7 @@ def against(folder, options, *more):
     db = profile(folder, ["llmservingsim/" + folder])
     return kept(name, lambda: spillway("run", "--model", "llama-3.1-8b", "--device", db, "--trace", os.path.join(base, "bench", "trace.jsonl"),
                                        "--scheduler", "vllm-0.19", "--max-num-batched-tokens", "2048", *options, *more, "--against",
-                                       os.path.join(base, "bench", "requests.jsonl"), "--requests", path(folder + ".csv"),
-                                       "--format", "json"))
-
-
-def first_token(folder):
-    """Of the run's first request: measured and simulated time to its first token, in seconds."""
-    against(folder, dict((run[1], run[2]) for run in RUNS)[folder])
-    with open(os.path.join(TABLES, "llmservingsim", folder, "bench", "requests.jsonl"), encoding="utf-8") as file:
-        requests = [json.loads(line) for line in file]
-    offset = min(r["queued_ts"] - r["arrival_time"] for r in requests)
-    first = min(requests, key=lambda r: r["arrival_time"])
-    with open(path(folder + ".csv"), encoding="utf-8") as file:
-        row = min(csv.DictReader(file), key=lambda r: float(r["arrival_s"]))
-    return first["first_token_ts"] - first["arrival_time"] - offset, float(row["first_token_s"]) - float(row["arrival_s"])
+                                       os.path.join(base, "bench", "requests.jsonl"), "--format", "json"))
 
 
 def part_runs():
@@ -82,7 +69,7 @@ def part_runs():
                                                                                    ("tpot_s", ("mean", "p50", "p99")), ("e2e_s", ("mean", "p99")))
                            for stat in stats), whole["preemptions"]])
     text = table(["", "TTFT mean", "p50", "p99", "TPOT mean", "p50", "p99", "latency mean", "p99", "preemptions"], rows)
-    rows = [[title, *("%.2f s" % s for s in first_token(folder))] for title, folder, _ in RUNS]
+    rows = [[title, *("%.2f s" % s for s in against(folder, options)["against"]["first_request"].values())] for title, folder, options in RUNS]
     return text + "\n" + table(["the run's first request, to its first token", "measured", "simulated"], rows)
 
 
