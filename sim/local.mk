@@ -4,6 +4,16 @@ libspillway_sim_a_SOURCES = \
   %D%/cost.c %D%/cost.h \
   %D%/array.c %D%/array.h \
   %D%/clock_heap.c %D%/clock_heap.h \
+  %D%/contents.h \
+  %D%/contents/content_key.c %D%/contents/content_key.h \
+  %D%/contents/counted.c \
+  %D%/contents/groups.c %D%/contents/groups.h %D%/contents/groups_hits.c \
+  %D%/contents/groups_keys.c \
+  %D%/contents/named.c \
+  %D%/contents/named_blocks.c %D%/contents/named_blocks.h \
+  %D%/contents/radix.c \
+  %D%/contents/radix_tree.c %D%/contents/radix_tree.h \
+  %D%/contents/runs.c \
   %D%/contexts.h \
   %D%/decode_clock.c %D%/decode_clock.h \
   %D%/executor.c %D%/executor.h \
@@ -22,13 +32,10 @@ libspillway_sim_a_SOURCES = \
   %D%/copy_direction.h \
   %D%/copy_link.h \
   %D%/offload.c %D%/offload.h \
-  %D%/offload_jobs.c %D%/offload_jobs.h \
+  %D%/offload_jobs.c %D%/offload_jobs.h %D%/offload_host.c \
+  %D%/private_tier.c %D%/private_tier.h \
   %D%/tier.c %D%/tier.h \
   %D%/pool.c %D%/pool.h \
-  %D%/prefix_cache.c %D%/prefix_cache.h \
-  %D%/named_blocks.c %D%/named_blocks.h \
-  %D%/content_key.c %D%/content_key.h \
-  %D%/group_cache.c %D%/group_cache.h %D%/group_hits.c \
   %D%/engines/sglang.c %D%/engines/sglang.h \
   %D%/engines/sglang_adder.c %D%/engines/sglang_adder.h \
   %D%/engines/sglang_batch.c \
@@ -44,10 +51,8 @@ libspillway_sim_a_SOURCES = \
   %D%/engines/vllm_versions.c \
   %D%/engines/vllm_waiting.c %D%/engines/vllm_states.c \
   %D%/front_end.c %D%/front_end.h \
-  %D%/free_runs.c %D%/free_runs.h \
   %D%/duration_histogram.c %D%/duration_histogram.h \
   %D%/mix.h \
-  %D%/radix_cache.c %D%/radix_cache.h \
   %D%/quantiles.c %D%/quantiles.h \
   %D%/scheduler/classes.c \
   %D%/scheduler/clock.c \
@@ -55,10 +60,12 @@ libspillway_sim_a_SOURCES = \
   %D%/scheduler/ahead.c \
   %D%/scheduler/copies.c \
   %D%/scheduler/progress.c \
+  %D%/scheduler/ranks.c \
   %D%/scheduler/overflow.c \
   %D%/scheduler/victim.c \
   %D%/scheduler.c %D%/scheduler.h \
   %D%/sequence.c %D%/sequence.h \
+  %D%/victim_order.c %D%/victim_order.h \
   %D%/series.c %D%/series.h \
   %D%/step.c %D%/step.h \
   %D%/swap_copies.c %D%/swap_copies.h \

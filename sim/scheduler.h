@@ -14,6 +14,7 @@
 #include "step.h"
 #include "swap_copies.h"
 #include "sim/policies/victim.h"
+#include "victim_order.h"
 #include "waiting.h"
 
 typedef struct Scheduler Scheduler;
@@ -124,10 +125,6 @@ typedef struct {
   void (*end)(Scheduler *self);   /* before self->state is freed */
   const char *(*refuses)(const Scheduler *self,
                          const Request *request); /* as scheduler_refuses() */
-  /* Blocks beside the pool's free ones that hold only what may go: a cache of prefixes. */
-  guint32 (*cached_blocks)(const Scheduler *self);
-  /* The sequence, which comes back from the host, has its first `blocks` from that cache. */
-  void (*take_cached)(Scheduler *self, Sequence *sequence, guint32 blocks);
   /* Of a settled step, in its order: the sequence's prompt is computed, and it goes on; or it has
    * ended, and its blocks are about to be given back. */
   void (*prefilled)(Scheduler *self, Sequence *sequence);
@@ -178,6 +175,7 @@ struct Scheduler {
   Offload *offload;         /* NULL: none */
   SequenceQueue prefilling; /* under engines where they join the running ones a step later */
   DecodeClock clock;        /* of those running that decode in every step */
+  VictimOrder victims;      /* its members, where the victim policy's ranks move alike */
   gboolean list_decodes;    /* somebody reads all of step->entries; set before the first step */
   gboolean tell_plans;      /* somebody reads step->plans; set before the first step */
   gboolean stride;          /* of the decision being made */
@@ -227,15 +225,6 @@ const char *scheduler_refuses(const Scheduler *self, const Request *request);
 
 /* Tokens that a sequence may have in steps that are under way at once. */
 guint32 scheduler_in_flight_tokens(const SchedulerClass *class, const SchedulerConfig *config);
-
-/* The pool's blocks that are free, or hold only what may go. */
-static inline guint32
-scheduler_unheld_blocks(const Scheduler *self)
-{
-  guint32 cached = self->class->cached_blocks != NULL ? self->class->cached_blocks(self) : 0;
-
-  return self->pool.free_blocks + cached;
-}
 
 /* The request of that index joins the waiting ones. */
 void scheduler_arrive(Scheduler *self, guint32 request);
@@ -316,10 +305,10 @@ scheduler_free_up(Scheduler *self, Step *step, const Sequence *sequence, guint32
 guint32 scheduler_return_blocks(const Scheduler *self, const Sequence *sequence);
 /* Tokens that it has when it comes back, with `hits` leading blocks in the prefix cache. */
 guint32 scheduler_return_tokens(const Scheduler *self, const Sequence *sequence, guint32 hits);
-/* It takes them, and what more it needs to hold `blocks`, which must be available; `hits` leading
- * ones are in the prefix cache. Where groups' blocks have names it takes what holds `tokens`
- * tokens. Notes the copies in the step. */
-void scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hits,
+/* It takes what was found of it, and what more it needs to hold `blocks`, which must be available.
+ * Where groups' blocks have names it takes what holds `tokens` tokens. Notes the copies in the
+ * step. */
+void scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, const PoolPrefix *prefix,
                           guint32 blocks, guint32 tokens);
 /* Copies beside the steps (scheduler/copies.c): `blocks` of the sequence's host blocks are filled,
  * or read; a copy ahead takes them. */
@@ -363,8 +352,20 @@ scheduler_take_kept(Scheduler *self, Sequence *sequence)
  * the step in flight; NULL if there is none. An engine preempts it before anybody has work in the
  * step, until what is left finds its blocks. Where the policy ranks nobody, the queue's last goes
  * when a block is missing. */
-Sequence *scheduler_first_victim(const Scheduler *self, const Sequence *beneficiary,
+Sequence *scheduler_first_victim(Scheduler *self, const Sequence *beneficiary,
                                  guint32 short_blocks);
+/* Of the victim policy, which ranks: the sequence's rank now (scheduler/ranks.c). */
+gint64 scheduler_rank(const Scheduler *self, const VictimQuery *query, const Sequence *sequence);
+/* TRUE if the clock's members are kept in the order in which they would go. Then one that joins
+ * comes among them, or leaves; and the first of them with its rank now, NULL if there is none. */
+static inline gboolean
+scheduler_orders_victims(const Scheduler *self)
+{
+  return self->config.victim->moves_alike;
+}
+void scheduler_order_member(Scheduler *self, Sequence *member);
+void scheduler_forget_order(Scheduler *self, const Sequence *member);
+Sequence *scheduler_first_member(Scheduler *self, gint64 *rank);
 
 /* The engine drops the sequence, which is in no queue now. reason: static text. */
 void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const char *reason);
@@ -401,6 +402,8 @@ void scheduler_run_members(Scheduler *self, Step *step);
 /* The members become sequences like any other; those that the step runs already are listed in it.
  */
 void scheduler_dissolve_clock(Scheduler *self, Step *step);
+/* The member and those behind it leave the clock; the step does not run them. */
+void scheduler_leave_clock_from(Scheduler *self, Sequence *member);
 /* What decodes in this step directly behind the members joins them. For the end of a decision. */
 void scheduler_join_entries(Scheduler *self, Step *step);
 static inline void
