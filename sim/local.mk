@@ -32,7 +32,8 @@ libspillway_sim_a_SOURCES = \
   %D%/copy_direction.h \
   %D%/copy_link.h \
   %D%/offload.c %D%/offload.h \
-  %D%/offload_jobs.c %D%/offload_jobs.h \
+  %D%/offload_jobs.c %D%/offload_jobs.h %D%/offload_host.c \
+  %D%/private_tier.c %D%/private_tier.h \
   %D%/tier.c %D%/tier.h \
   %D%/pool.c %D%/pool.h \
   %D%/engines/sglang.c %D%/engines/sglang.h \
@@ -58,10 +59,12 @@ libspillway_sim_a_SOURCES = \
   %D%/scheduler/ahead.c \
   %D%/scheduler/copies.c \
   %D%/scheduler/progress.c \
+  %D%/scheduler/ranks.c \
   %D%/scheduler/overflow.c \
   %D%/scheduler/victim.c \
   %D%/scheduler.c %D%/scheduler.h \
   %D%/sequence.c %D%/sequence.h \
+  %D%/victim_order.c %D%/victim_order.h \
   %D%/series.c %D%/series.h \
   %D%/step.c %D%/step.h \
   %D%/swap_copies.c %D%/swap_copies.h \
