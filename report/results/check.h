@@ -13,7 +13,7 @@ gboolean results_check_values(Results *results, const char *schema, gint64 run_i
 gboolean results_check_figures(Results *results, const char *schema, gint64 run_id,
                                const char *path, GError **error);
 /* Likewise what studies and searches keep beside runs: sweeps' cells and settings, loads, plays,
- * maps. Whoever goes on from such a row asks first; results_check_values() of a whole file does. */
+ * maps. Whoever reads a whole file, or goes on from such a row, asks first. */
 gboolean results_check_kept(Results *results, const char *schema, const char *path, GError **error);
 
 /* What check.c and check_kept.c share. */
