@@ -92,7 +92,8 @@ resolve_names(Resolver *r, GError **error)
   s->scheduler = scheduler_class_from_name(or_default(settings->scheduler, "vllm"), &unknown);
   if (s->scheduler == NULL) {
     g_autofree const char **names = scheduler_names();
-    gboolean is_version = g_str_has_prefix(settings->scheduler, "vllm-0.");
+    gboolean is_version = g_str_has_prefix(settings->scheduler, "vllm-0.") ||
+                          unknown->code == SCHEDULER_ERROR_NEWER;
     const char *near = is_version ? NULL : typed_nearest(settings->scheduler, names);
     g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : NULL;
     return resolver_refuse(error, "--scheduler: %s%s", unknown->message, or_default(hint, ""));

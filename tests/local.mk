@@ -28,6 +28,7 @@ module_tests = \
   %D%/unit/server-memory \
   %D%/unit/shared-experts \
   %D%/unit/stored \
+  %D%/unit/tier \
   %D%/unit/trace-binary \
   %D%/unit/trace-gen \
   %D%/unit/trace-verb \
