@@ -101,6 +101,10 @@ scenario_assumptions(const Scenario *s, guint32 tp)
     add(list,
         g_strdup("a copy beside a step takes its share of the memory's bandwidth from it, and "
                  "is not slowed itself: modelled, not measured"));
+  if (s->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY)
+    add(list, g_strdup_printf("%s decides by TensorRT-LLM's published rules: no recording of it "
+                              "holds them",
+                              s->scheduler->name));
   if (s->scheduler->features & SCHEDULER_HIDES_HOST)
     add(list, g_strdup_printf("the overlap scheduler of %s hides the host's work behind the step "
                               "before, and decides as if that were done",
