@@ -8,6 +8,7 @@
 #include "format_option.h"
 #include "run_options.h"
 #include "scenario/output_file.h"
+#include "scenario/settings_files.h"
 #include "scenario/workload_source.h"
 #include "study/regret/kept.h"
 #include "study/regret/regret.h"
@@ -56,7 +57,10 @@ parse_budget(const char *text, SearchBudget *budget, GError **error)
     g_prefix_error(error, "a number of runs, or a time: ");
     return FALSE;
   }
-  return typed_uint(text, "--budget", 0, (guint64)MAX_PLAYS, &budget->plays, error);
+  if (typed_uint(text, "--budget", 0, (guint64)MAX_PLAYS, &budget->plays, error))
+    return TRUE;
+  g_prefix_error(error, "a number of runs, or a time such as 5m: ");
+  return FALSE;
 }
 
 static gboolean
@@ -87,14 +91,12 @@ parse_options(const RegretOptions *options, RegretRequest *request, OutputFormat
               GError **error)
 {
   const NamedFile output = {"-o", options->output};
-  const NamedFile inputs[] = {{"--trace", request->settings->trace},
-                              {"--model", request->settings->model}};
 
   request->exhaustive = options->exhaustive;
   return output_format_parse(options->format, format, error) &&
          parse_budget(options->budget, &request->budget, error) &&
          parse_jobs(options->jobs, &request->n_threads, error) &&
-         output_file_check(&output, 1, inputs, G_N_ELEMENTS(inputs), error);
+         settings_check_outputs(request->settings, &output, 1, NULL, 0, error);
 }
 
 /* Holds the policies, and prints what came of it. What could not be kept is told behind that. */
@@ -173,8 +175,7 @@ command_regret(int argc, char **argv)
   int status = CLI_USAGE;
 
   if (settings_parse_beside(settings, &verb, &argc, &argv, &status))
-    status = argc > 1 ? cli_error(CLI_USAGE, VERB, "unexpected argument '%s'", argv[1])
-                      : hold(settings, &options);
+    status = argc > 1 ? settings_refuse_argument(VERB, argv[1]) : hold(settings, &options);
   g_free(options.budget);
   g_free(options.jobs);
   g_free(options.output);

@@ -109,6 +109,12 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "offload_prompt_only",
                       c->num_offload_blocks > 0 ? json_boolean(c->offload_prompt_only)
                                                 : json_null());
+  json_object_set_new(object, "eviction_policy",
+                      c->num_offload_blocks > 0 ? json_string(tier_policy_names[c->offload_policy])
+                                                : json_null());
+  json_object_set_new(object, "store_threshold",
+                      c->num_offload_blocks > 0 ? json_integer(c->offload_store_threshold)
+                                                : json_null());
   json_object_set_new(object, "max_num_seqs", json_integer(c->max_num_seqs));
   json_object_set_new(object, "max_num_batched_tokens", json_integer(c->max_num_batched_tokens));
   json_object_set_new(object, "max_model_len", json_integer(c->max_model_len));
@@ -291,6 +297,8 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
   json_object_set_new(object, "model", text_or_null(s->model != NULL ? s->model->name : NULL));
   json_object_set_new(object, "device", text_or_null(s->device != NULL ? s->device->name : NULL));
   json_object_set_new(object, "host", text_or_null(s->host != NULL ? s->host->name : NULL));
+  json_object_set_new(object, CONFIG_FRONT_END_REQUEST, json_integer(s->front_end.request_ps));
+  json_object_set_new(object, CONFIG_FRONT_END_TOKEN, json_integer(s->front_end.token_ps));
   json_object_set_new(object, "trace", text_or_null(settings->trace));
   json_object_set_new(
       object, "trace_format",

@@ -8,6 +8,7 @@
 
 #include "resolver.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "calib/cost/pool_size.h"
@@ -17,6 +18,7 @@
 #include "executors.h"
 #include "live/executor_live.h"
 #include "sim/pipeline.h"
+#include "sim/units.h"
 #include "resolve.h"
 #include "config_json.h"
 
@@ -27,6 +29,13 @@ refuse_name(const char *option, const char *name, const GPtrArray *names, GError
   g_autofree char *known = g_strjoinv(", ", (char **)names->pdata);
   const char *near = typed_nearest(name, (const char *const *)names->pdata);
 
+  if (strchr(name, ',') != NULL) {
+    resolver_refuse(error,
+                    "--%s: found '%s', expected one of %s; 'spillway compare --overflow' takes "
+                    "several, 'spillway sweep' of every option",
+                    option, name, known);
+    return;
+  }
   resolver_refuse(error, "--%s: found '%s', expected %s%s%s%s%s", option, name,
                   names->len > 2 ? "one of " : "", known, near != NULL ? "; did you mean " : "",
                   near != NULL ? near : "", near != NULL ? "?" : "");
@@ -85,7 +94,8 @@ resolve_names(Resolver *r, GError **error)
   s->scheduler = scheduler_class_from_name(or_default(settings->scheduler, "vllm"), &unknown);
   if (s->scheduler == NULL) {
     g_autofree const char **names = scheduler_names();
-    gboolean is_version = g_str_has_prefix(settings->scheduler, "vllm-0.");
+    gboolean is_version = g_str_has_prefix(settings->scheduler, "vllm-0.") ||
+                          unknown->code == SCHEDULER_ERROR_NEWER;
     const char *near = is_version ? NULL : typed_nearest(settings->scheduler, names);
     g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : NULL;
     return resolver_refuse(error, "--scheduler: %s%s", unknown->message, or_default(hint, ""));
@@ -111,6 +121,16 @@ resolve_names(Resolver *r, GError **error)
   return s->config.admission != NULL;
 }
 
+/* A time in picoseconds among the settings of a recording, 0 where it had none. */
+static gint64
+recorded_ps(const Recording *recording, const char *key)
+{
+  const char *text = g_hash_table_lookup(recording->config, key);
+  gint64 ps = text != NULL ? g_ascii_strtoll(text, NULL, 10) : 0;
+
+  return CLAMP(ps, 0, PS_PER_S);
+}
+
 /* The recording that is replayed. What a decision depends on should be as it was then. */
 static gboolean
 resolve_recording(Resolver *r, GError **error)
@@ -125,9 +145,13 @@ resolve_recording(Resolver *r, GError **error)
   if (r->settings->replay == NULL)
     return TRUE;
   s->recording = recording_read(r->settings->replay, error);
-  if (s->recording == NULL)
+  if (s->recording == NULL) {
     g_prefix_error(error, "--replay: ");
-  return s->recording != NULL;
+    return FALSE;
+  }
+  s->front_end = (FrontEnd){recorded_ps(s->recording, CONFIG_FRONT_END_REQUEST),
+                            recorded_ps(s->recording, CONFIG_FRONT_END_TOKEN)};
+  return TRUE;
 }
 
 /* What the executors that compute take of --load-format and of the model. */
@@ -285,6 +309,27 @@ note_automatic_chunking(const Resolver *r)
            "--enable-chunked-prefill simulates that");
 }
 
+static FrontEnd
+front_end_of(const HostCost *host, double factor)
+{
+  return (FrontEnd){llround(host->api_request_ps * factor), llround(host->api_token_ps * factor)};
+}
+
+/* vLLM since 0.11.1 has a stream for experts that every token passes, in steps of up to 256 tokens
+ * (VLLM_SHARED_EXPERTS_STREAM_TOKEN_THRESHOLD); TensorRT-LLM one in steps that it captures; SGLang
+ * has them in the routed ones' kernel (determine_num_fused_shared_experts). */
+static SharedExperts
+shared_experts_of(const SchedulerClass *engine, guint64 captured_tokens)
+{
+  if (engine->features & SCHEDULER_IS_SGLANG)
+    return (SharedExperts){SHARED_WITHIN, G_MAXUINT64};
+  if (engine->features & SCHEDULER_HAS_CAPACITY_POLICY)
+    return (SharedExperts){SHARED_BESIDE, captured_tokens};
+  if (engine->version >= 12)
+    return (SharedExperts){SHARED_BESIDE, 256};
+  return (SharedExperts){SHARED_AFTER, 0};
+}
+
 static gboolean
 resolve_cost(Resolver *r, GError **error)
 {
@@ -322,6 +367,7 @@ resolve_cost(Resolver *r, GError **error)
         MAX(1, model_kv_tensors(s->model) * pipeline_most_layers(s->model->layers, stages) /
                    s->model->layers);
   }
+  config.shared_experts = shared_experts_of(s->scheduler, config.captured_tokens);
   config.greedy = settings->of_own_executor && settings->temperature == 0;
   if (!copy_path_from_name(path, &config.copy_path))
     return resolver_refuse(
@@ -338,6 +384,8 @@ resolve_cost(Resolver *r, GError **error)
                            s->scheduler->name);
   if (!what_if_parse(settings->what_if, &config.what_if, error))
     return FALSE;
+  if (!settings->of_own_executor)
+    s->front_end = front_end_of(&s->host->costs[config.scheduler], config.what_if.front_end_time);
   s->settings = scenario_config(s, settings, &config);
   if (r->without_cost)
     return TRUE;
@@ -417,9 +465,9 @@ Client *
 scenario_client_new(const Scenario *scenario, const Workload **workload, Workload **own)
 {
   if (scenario->max_concurrency == 0)
-    return client_trace_new(*workload);
+    return client_behind(client_trace_new(*workload), &scenario->front_end);
   *workload = *own = workload_copy(*workload);
-  return client_limited_new(*own, scenario->max_concurrency);
+  return client_behind(client_limited_new(*own, scenario->max_concurrency), &scenario->front_end);
 }
 
 void

@@ -32,8 +32,11 @@ libspillway_sim_a_SOURCES = \
   %D%/copy_direction.h \
   %D%/copy_link.h \
   %D%/offload.c %D%/offload.h \
-  %D%/offload_jobs.c %D%/offload_jobs.h \
+  %D%/offload_jobs.c %D%/offload_jobs.h %D%/offload_host.c \
+  %D%/private_tier.c %D%/private_tier.h \
   %D%/tier.c %D%/tier.h \
+  %D%/arc.c %D%/arc.h \
+  %D%/offer_counts.c %D%/offer_counts.h \
   %D%/pool.c %D%/pool.h \
   %D%/engines/sglang.c %D%/engines/sglang.h \
   %D%/engines/sglang_adder.c %D%/engines/sglang_adder.h \
@@ -49,6 +52,7 @@ libspillway_sim_a_SOURCES = \
   %D%/engines/vllm_v0_end.c \
   %D%/engines/vllm_versions.c \
   %D%/engines/vllm_waiting.c %D%/engines/vllm_states.c \
+  %D%/front_end.c %D%/front_end.h \
   %D%/duration_histogram.c %D%/duration_histogram.h \
   %D%/mix.h \
   %D%/quantiles.c %D%/quantiles.h \
@@ -58,10 +62,12 @@ libspillway_sim_a_SOURCES = \
   %D%/scheduler/ahead.c \
   %D%/scheduler/copies.c \
   %D%/scheduler/progress.c \
+  %D%/scheduler/ranks.c \
   %D%/scheduler/overflow.c \
   %D%/scheduler/victim.c \
   %D%/scheduler.c %D%/scheduler.h \
   %D%/sequence.c %D%/sequence.h \
+  %D%/victim_order.c %D%/victim_order.h \
   %D%/series.c %D%/series.h \
   %D%/step.c %D%/step.h \
   %D%/swap_copies.c %D%/swap_copies.h \

@@ -8,6 +8,25 @@
 
 #include "array.h"
 
+static OffloadConfig
+offload_config(const SchedulerConfig *config)
+{
+  return (OffloadConfig){
+      .host_blocks = config->num_offload_blocks,
+      .prompt_only = config->offload_prompt_only,
+      .policy = config->offload_policy,
+      .store_threshold = config->offload_store_threshold,
+  };
+}
+
+static gboolean
+offload_names_blocks(const SchedulerConfig *config)
+{
+  const OffloadConfig offload = offload_config(config);
+
+  return config->num_offload_blocks > 0 && offload_needs_names(&offload);
+}
+
 /* The one place that knows which contents a pool has. */
 static void
 begin_pool(Scheduler *self)
@@ -39,7 +58,7 @@ begin_pool(Scheduler *self)
     contents_use_radix(pool, self->workload);
   else if ((features & SCHEDULER_HAS_PREFIX_CACHING) == 0)
     return;
-  else if (shares_prefixes || config->named_blocks || config->num_offload_blocks > 0)
+  else if (shares_prefixes || config->named_blocks || offload_names_blocks(config))
     contents_use_named(pool, self->workload, config->num_gpu_blocks, two_ended);
   else
     contents_use_runs(pool, two_ended);
@@ -56,15 +75,18 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   self->workload = workload;
   self->watermark_blocks = (guint32)(config->watermark * config->num_gpu_blocks);
   begin_pool(self);
-  if (config->num_offload_blocks > 0)
-    self->offload = offload_new(&(OffloadConfig){.host_blocks = config->num_offload_blocks,
-                                                 .prompt_only = config->offload_prompt_only},
-                                workload, &self->pool);
+  if (config->num_offload_blocks > 0) {
+    const OffloadConfig offload = offload_config(config);
+    self->offload = offload_new(&offload, workload, &self->pool);
+  }
   if (config->overlap_copies) {
     g_assert((class->features & SCHEDULER_OVERLAPS_COPIES) != 0);
     self->swap_copies = swap_copies_new();
     self->copied = g_array_new(FALSE, FALSE, sizeof(StepCopy));
   }
+  self->needs_decodes = config->overflow->needs_decodes || config->victim->needs_decodes;
+  if (self->needs_decodes)
+    self->price_memo = g_new0(PriceMemo, 1);
   waiting_queue_init(&self->waiting);
   decode_clock_init(&self->clock, config->block_size, &config->windows);
   if (self->pool.groups != NULL)
@@ -111,6 +133,8 @@ scheduler_free(Scheduler *self)
   free_all(self->spare);
   waiting_queue_clear(&self->waiting);
   decode_clock_clear(&self->clock);
+  victim_order_clear(&self->victims);
+  g_free(self->price_memo);
   g_ptr_array_unref(self->left_in_flight);
   g_ptr_array_unref(self->ended_in_flight);
   g_ptr_array_unref(self->keepers);
@@ -180,7 +204,7 @@ void
 scheduler_recycle(Scheduler *self, Sequence *sequence)
 {
   pool_forget(&self->pool, sequence);
-  offload_forget(sequence);
+  offload_forget(self->offload, sequence);
   g_free(sequence->block_ids);
   g_free(sequence->prefix_keys);
   sequence->next = self->spare;
@@ -229,25 +253,37 @@ scheduler_take_waiting(Scheduler *self)
   return sequence;
 }
 
-void
-scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
+/* Of copies beside the steps. TRUE if one is under way, or has just ended: then no step stands for
+ * several. */
+static gboolean
+decide_copies(Scheduler *self, Step *step)
 {
-  step_clear(step);
-  step->contexts.windows = self->config.windows;
-  self->now_ps = now_ps;
-  self->stride = stride = stride && !scheduler_is_pipelined(self);
-  if (self->tell_plans || self->config.overflow->needs_decodes ||
-      self->config.victim->needs_decodes)
-    self->decodes = scheduler_running_decodes(self);
-  self->pool.decisions++;
-  self->class->schedule(self, step);
   if (self->offload != NULL)
     offload_decide(self->offload, step);
   if (self->swap_copies != NULL)
     scheduler_tell_copied(self, step);
-  if (!stride || (self->offload != NULL && offload_is_busy(self->offload)) ||
-      step->copied->len > 0 ||
-      (self->swap_copies != NULL && swap_copies_are_under_way(self->swap_copies)))
+  return (self->offload != NULL && offload_is_busy(self->offload)) || step->copied->len > 0 ||
+         (self->swap_copies != NULL && swap_copies_are_under_way(self->swap_copies));
+}
+
+void
+scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
+{
+  gboolean copying;
+
+  step_clear(step);
+  step->contexts.windows = self->config.windows;
+  self->now_ps = now_ps;
+  self->stride = stride = stride && !scheduler_is_pipelined(self);
+  if (self->tell_plans || self->needs_decodes) {
+    self->decodes = scheduler_running_decodes(self);
+    if (self->price_memo != NULL)
+      self->price_memo->load++;
+  }
+  self->pool.decisions++;
+  self->class->schedule(self, step);
+  copying = scheduler_copies_beside(self) && decide_copies(self, step);
+  if (!stride || copying)
     step->repeat = 1;
   if (self->list_decodes && step->clocked > 0)
     scheduler_list_members(self, step);

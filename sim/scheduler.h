@@ -14,6 +14,7 @@
 #include "step.h"
 #include "swap_copies.h"
 #include "sim/policies/victim.h"
+#include "victim_order.h"
 #include "waiting.h"
 
 typedef struct Scheduler Scheduler;
@@ -33,6 +34,8 @@ typedef struct {
   guint32 num_gpu_blocks;
   guint32 num_cpu_blocks;
   guint32 num_offload_blocks;   /* of the host's prefix cache (native offload); 0: none */
+  TierPolicy offload_policy;
+  guint32 offload_store_threshold;
   gboolean offload_prompt_only; /* generated tokens are not stored there */
   guint32 max_num_seqs;
   guint32 max_num_batched_tokens;
@@ -147,7 +150,7 @@ extern const SchedulerClass *const scheduler_classes[];
 
 #define SCHEDULER_ERROR (scheduler_error_quark())
 GQuark scheduler_error_quark(void);
-typedef enum { SCHEDULER_ERROR_UNKNOWN } SchedulerError;
+typedef enum { SCHEDULER_ERROR_UNKNOWN, SCHEDULER_ERROR_NEWER } SchedulerError;
 
 /* By name: that of a class, "vllm" (the newest), or "vllm-0.MINOR" with or without a patch number.
  * NULL, and a message that says what is known, if there is none. */
@@ -174,7 +177,9 @@ struct Scheduler {
   Offload *offload;         /* NULL: none */
   SequenceQueue prefilling; /* under engines where they join the running ones a step later */
   DecodeClock clock;        /* of those running that decode in every step */
+  VictimOrder victims;      /* its members, where the victim policy's ranks move alike */
   gboolean list_decodes;    /* somebody reads all of step->entries; set before the first step */
+  gboolean needs_decodes;   /* a policy asks what decodes */
   gboolean tell_plans;      /* somebody reads step->plans; set before the first step */
   gboolean stride;          /* of the decision being made */
   SequenceQueue left;       /* sequences that ended since scheduler_take_left() */
@@ -189,6 +194,7 @@ struct Scheduler {
   guint64 executed;    /* steps with tokens that have taken off */
   gint64 now_ps;
   DecodeContexts decodes;   /* that ran when the decision began; where the policy asks for them */
+  PriceMemo *price_memo;    /* of their load; NULL where no policy asks */
   guint64 dropped_tokens;   /* with prefix caching: of victims, and of them */
   guint64 found_tokens;     /* those that were still there when they came back */
   GPtrArray *keepers;       /* preempted sequences that keep blocks, in the order of preemption */
@@ -216,6 +222,13 @@ static inline gboolean
 scheduler_is_pipelined(const Scheduler *self)
 {
   return self->config.pipeline_parallel_size > 1;
+}
+
+/* Copies are made beside the steps, by native offload or by swaps. */
+static inline gboolean
+scheduler_copies_beside(const Scheduler *self)
+{
+  return self->offload != NULL || self->swap_copies != NULL;
 }
 
 /* NULL if the server would take this request, else why its front end refuses it (static text). */
@@ -350,8 +363,20 @@ scheduler_take_kept(Scheduler *self, Sequence *sequence)
  * the step in flight; NULL if there is none. An engine preempts it before anybody has work in the
  * step, until what is left finds its blocks. Where the policy ranks nobody, the queue's last goes
  * when a block is missing. */
-Sequence *scheduler_first_victim(const Scheduler *self, const Sequence *beneficiary,
+Sequence *scheduler_first_victim(Scheduler *self, const Sequence *beneficiary,
                                  guint32 short_blocks);
+/* Of the victim policy, which ranks: the sequence's rank now (scheduler/ranks.c). */
+gint64 scheduler_rank(const Scheduler *self, const VictimQuery *query, const Sequence *sequence);
+/* TRUE if the clock's members are kept in the order in which they would go. Then one that joins
+ * comes among them, or leaves; and the first of them with its rank now, NULL if there is none. */
+static inline gboolean
+scheduler_orders_victims(const Scheduler *self)
+{
+  return self->config.victim->moves_alike;
+}
+void scheduler_order_member(Scheduler *self, Sequence *member);
+void scheduler_forget_order(Scheduler *self, const Sequence *member);
+Sequence *scheduler_first_member(Scheduler *self, gint64 *rank);
 
 /* The engine drops the sequence, which is in no queue now. reason: static text. */
 void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const char *reason);
@@ -388,6 +413,8 @@ void scheduler_run_members(Scheduler *self, Step *step);
 /* The members become sequences like any other; those that the step runs already are listed in it.
  */
 void scheduler_dissolve_clock(Scheduler *self, Step *step);
+/* The member and those behind it leave the clock; the step does not run them. */
+void scheduler_leave_clock_from(Scheduler *self, Sequence *member);
 /* What decodes in this step directly behind the members joins them. For the end of a decision. */
 void scheduler_join_entries(Scheduler *self, Step *step);
 static inline void

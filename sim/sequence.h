@@ -11,6 +11,7 @@
 typedef enum { STAGE_PREFILL, STAGE_DECODE } Stage;
 
 typedef struct FreeRun FreeRun;
+typedef struct FreeWatch FreeWatch;
 typedef struct OffloadRequest OffloadRequest;
 typedef struct GroupTable GroupTable;
 typedef struct Sequence Sequence;
@@ -61,6 +62,7 @@ struct Sequence {
   guint64 joined_ticks, joined_number; /* who joined later has the greater number */
   guint32 due_place;                 /* of the ticks at which it takes a block, modulo block_size */
   Sequence *due_previous, *due_next; /* those that take one at the same */
+  guint32 victim_place;              /* in the order of victims (victim_order.h), if there is one */
 
   /* With a radix cache only (contents/radix.c): the path that it locks ends in radix_node (NULL: it
    * locks none), and is that many of its blocks. */
@@ -70,6 +72,7 @@ struct Sequence {
   /* With prefix caching only. */
   guint32 registered_blocks; /* full blocks whose content the cache knows */
   FreeRun *free_run;         /* what is left of them in the free queue (contents/runs.c) */
+  FreeWatch *free_watch;     /* who is told what is left of them when it ended; NULL: nobody */
   guint32 *block_ids;        /* `blocks` of them, room for block_ids_room */
   guint32 block_ids_room;
   OffloadRequest *offload; /* its part in native offload (offload.h); NULL: none yet */
@@ -105,12 +108,56 @@ struct SequenceQueue {
   guint32 length;
 };
 
-void sequence_queue_push_head(SequenceQueue *queue, Sequence *sequence);
-void sequence_queue_push_tail(SequenceQueue *queue, Sequence *sequence);
-/* Behind `before`, which is in the queue; NULL: to the head. */
-void sequence_queue_insert_behind(SequenceQueue *queue, Sequence *before, Sequence *sequence);
-Sequence *sequence_queue_pop_head(SequenceQueue *queue);
+/* Behind `before`, which is in the queue; NULL: to the head. In line, as all of these: each request
+ * goes through several queues. */
+static inline void
+sequence_queue_insert_behind(SequenceQueue *queue, Sequence *before, Sequence *sequence)
+{
+  Sequence *after = before != NULL ? before->next : queue->head;
+
+  g_assert(sequence->queue == NULL);
+  sequence->queue = queue;
+  sequence->previous = before;
+  sequence->next = after;
+  *(before != NULL ? &before->next : &queue->head) = sequence;
+  *(after != NULL ? &after->previous : &queue->tail) = sequence;
+  queue->length++;
+}
+
+static inline void
+sequence_queue_push_head(SequenceQueue *queue, Sequence *sequence)
+{
+  sequence_queue_insert_behind(queue, NULL, sequence);
+}
+
+static inline void
+sequence_queue_push_tail(SequenceQueue *queue, Sequence *sequence)
+{
+  sequence_queue_insert_behind(queue, queue->tail, sequence);
+}
+
 /* Takes it out of the queue that it is in. */
-void sequence_queue_remove(Sequence *sequence);
+static inline void
+sequence_queue_remove(Sequence *sequence)
+{
+  SequenceQueue *queue = sequence->queue;
+
+  *(sequence->previous != NULL ? &sequence->previous->next : &queue->head) = sequence->next;
+  *(sequence->next != NULL ? &sequence->next->previous : &queue->tail) = sequence->previous;
+  sequence->previous = sequence->next = NULL;
+  sequence->queue = NULL;
+  queue->length--;
+}
+
+static inline Sequence *
+sequence_queue_pop_head(SequenceQueue *queue)
+{
+  Sequence *sequence = queue->head;
+
+  g_assert(sequence != NULL);
+  sequence_queue_remove(sequence);
+  return sequence;
+}
+
 /* Orders by arrival: the requests' indices, oldest first. Cheap where it is nearly so already. */
 void sequence_queue_sort_by_arrival(SequenceQueue *queue);

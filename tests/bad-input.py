@@ -191,7 +191,11 @@ def test_contradictions():
         (RUN + ["--scheduler", "vllm-0.20", "--num-offload-blocks", "9"], "native offload", "vllm-0.20"),
         (RUN + ["--scheduler", "vllm-0.20", "--overflow", "offload"], "native offload", "vllm-0.20"),
         (RUN + ["--num-offload-blocks", "9", "--overflow", "swap"], "native offload", "swap"),
+        (RUN + ["--scheduler", "vllm-1.0"], "vllm-1.0", "vllm-0.33"),
         (RUN + ["--no-offload-prompt-only"], "native offload", "--num-offload-blocks"),
+        (RUN + ["--eviction-policy", "arc"], "--eviction-policy", "--num-offload-blocks"),
+        (RUN + ["--store-threshold", "2"], "--store-threshold", "--num-offload-blocks"),
+        (RUN + ["--num-offload-blocks", "9", "--eviction-policy", "lfu"], "--eviction-policy", "lfu", "lru or arc"),
         (RUN + ["--num-offload-blocks", "9", "--unit-copy-steps", "3"], "--unit-copy-steps", "model"),
         (RUN + ["--watermark", "0.1", "--scheduler", "vllm-v1"], "--watermark", "vllm-0.24"),
         (OLD + ["--enable-prefix-caching"], "--enable-prefix-caching", "vllm-0.6"),
@@ -283,6 +287,24 @@ def test_models():
     for path in ("./gone.json", "folder"):
         check_refused(["crossover", "--model", path, "--device", "h200"],
                       ["--model: " + path, "No such file", "config.json"])
+
+
+def test_next_step():
+    """What a stranger types first is told what to type next"""
+    card, model = ["--device", "h100-sxm"], ["--model", "llama-3.1-8b"]
+    write("own.csv", "time,in,out\n1,2,3\n")
+    for words, part in ((["run", *model, "--device", "H100"], "did you mean h100-nvl, h100-pcie or h100-sxm?\nFor hardware"),
+                        (["run", *card, "--model", "meta-llama/Llama-3.1-8B"], "the shipped model is called llama-3.1-8b"),
+                        (["run", *card, "--model", "meta-llama/Llama-3.1-8B-Instruct"], "or give its config.json"),
+                        (["run", *card, *model, "trace", "demo"], "did you mean --trace?"),
+                        (["run", *card, *model, "demo"], "options begin with --"),
+                        (["regret", *card, *model, "trace", "demo"], "did you mean --trace?"),
+                        (["run", *card, *model, "--trace", "demo", "--overflow", "recompute,swap"], "'spillway compare --overflow'"),
+                        (["regret", *card, *model, "--trace", "demo", "--budget", "x"], "a time such as 5m"),
+                        (["servers", "own.csv"], "published points"), (["crossover"], "--model is missing"),
+                        (["crossover", *model], "--device is missing"), (["profile", "plot"], "which profile?"),
+                        (["study", "poster"], "-o is missing")):
+        check_refused(words, [part])
 
 
 def test_own_hardware():

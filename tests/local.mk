@@ -13,6 +13,7 @@ module_tests = \
   %D%/unit/keys \
   %D%/unit/keys-layers \
   %D%/unit/kv-groups \
+  %D%/unit/victim-order \
   %D%/unit/group-cache \
   %D%/unit/live \
   %D%/unit/metrics \
@@ -25,7 +26,9 @@ module_tests = \
   %D%/unit/roofline \
   %D%/unit/roofline-tables \
   %D%/unit/server-memory \
+  %D%/unit/shared-experts \
   %D%/unit/stored \
+  %D%/unit/tier \
   %D%/unit/trace-binary \
   %D%/unit/trace-gen \
   %D%/unit/trace-verb \
@@ -41,6 +44,7 @@ script_tests = \
   %D%/study-policies.py \
   %D%/cli.py \
   %D%/copies.py \
+  %D%/front-end.py \
   %D%/database.py \
   %D%/deployment.py \
   %D%/explain.py \
@@ -92,6 +96,7 @@ import_fixture = %D%/import_fixture.c %D%/import_fixture.h
 shipped_fixture = %D%/shipped_fixture.c %D%/shipped_fixture.h
 %C%_unit_roofline_SOURCES = %D%/unit/roofline.c $(shipped_fixture)
 %C%_unit_roofline_tables_SOURCES = %D%/unit/roofline-tables.c $(shipped_fixture)
+%C%_unit_shared_experts_SOURCES = %D%/unit/shared-experts.c $(shipped_fixture)
 %C%_unit_server_memory_SOURCES = %D%/unit/server-memory.c $(shipped_fixture)
 %C%_unit_defaults_SOURCES = %D%/unit/defaults.c $(shipped_fixture)
 trace_fixture = %D%/trace_fixture.c %D%/trace_fixture.h

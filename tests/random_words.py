@@ -69,6 +69,10 @@ def newer(scheduler, minor, share):
     return share if version and int(version.group(1)) >= minor else 0.02
 
 
+OF_OFFLOAD = [["--offload-prompt-only", "--eviction-policy", "lru"], ["--no-offload-prompt-only", "--store-threshold", 2],
+              ["--no-offload-prompt-only", "--eviction-policy", "arc"], ["--eviction-policy", "arc", "--store-threshold", 3]]
+
+
 def random_vllm(chance, scheduler):
     is_old = scheduler in ("vllm-0.5", "vllm-0.6")
     words = [*maybe(chance, 0.3, "--block-size", chance.choice([1, 8, 16, 32, 128])),
@@ -87,7 +91,7 @@ def random_vllm(chance, scheduler):
               *maybe(chance, newer(scheduler, 24, 0.1), "--prefill-schedule-interval", chance.choice([1, 3]))]
     return words + maybe(chance, newer(scheduler, 33, 0.4), *chance.choice([["--num-offload-blocks", chance.choice([5, 200, 5000])],
                                                       ["--kv-offloading-size", "2"]]),
-                         *maybe(chance, 0.5, chance.choice(["--offload-prompt-only", "--no-offload-prompt-only"])))
+                         *maybe(chance, 0.5, *chance.choice(OF_OFFLOAD)))
 
 
 def random_policies(chance, choices):
@@ -118,7 +122,7 @@ def random_machine(chance):
             *maybe(chance, 0.2, "--host-memory", "pageable"),
             *maybe(chance, 0.2, "--host", chance.choice(["unknown", "llmservingsim-rtx-4090", "llmservingsim-rtx-pro-6000"])),
             *maybe(chance, 0.05, "--quantization", chance.choice(["fp8", "fp8_block", "nvfp4"])),
-            *maybe(chance, 0.2, "--what-if", chance.choice(["h2d=2x,copy-launch=0", "hbm=1.4x,flops=1.5x", "host=0"])),
+            *maybe(chance, 0.2, "--what-if", chance.choice(["h2d=2x,copy-launch=0", "hbm=1.4x,flops=1.5x", "host=0", "front-end=50x"])),
             *maybe(chance, 0.2, "--max-model-len", chance.choice([200, 2000, 30000]))]
 
 

@@ -166,8 +166,9 @@ preempt_by_rank(VllmDecision *d)
   }
 }
 
-/* The members of the clock get their blocks, the oldest first. FALSE if one preempted itself, and
- * with it the running pass ends. */
+/* The members of the clock get their blocks, the oldest first. FALSE if one preempted itself, or
+ * nobody can be preempted for it, so that it and those behind it get no token: the running pass
+ * ends. */
 static gboolean
 supply_members(VllmDecision *d)
 {
@@ -188,6 +189,11 @@ supply_members(VllmDecision *d)
       gboolean itself = victim == member;
       if (scheduler_free_up(self, d->step, NULL, 1))
         continue;
+      if (!may_preempt(self, victim)) {
+        scheduler_leave_clock_from(self, member);
+        scheduler_note_supplied(self);
+        return FALSE;
+      }
       preempt(d, victim, member, 1);
       if (itself) {
         scheduler_note_supplied(self);
@@ -200,15 +206,11 @@ supply_members(VllmDecision *d)
   return TRUE;
 }
 
-/* Blocks are short, and nobody can be preempted, or what is preempted is free later: some members
- * get no token. */
+/* Blocks are short, and what is preempted is free later: some members get no token. */
 static gboolean
 cannot_supply_members(Scheduler *self)
 {
-  gboolean may_wait =
-      (self->offload != NULL && self->config.async_scheduling) || self->swap_copies != NULL;
-
-  return may_wait && self->clock.count > 0 &&
+  return self->swap_copies != NULL && self->clock.count > 0 &&
          decode_clock_due(&self->clock, 0)->length > self->pool.free_blocks;
 }
 
@@ -281,6 +283,16 @@ note_pace(const VllmDecision *d, VllmPace *pace)
     pace->bound = waiting > held_up;
 }
 
+static void
+set_repeat_and_copy_ahead(Scheduler *self, Step *step, gboolean stable)
+{
+  const AheadBound bound = scheduler_copy_ahead(self, step);
+
+  if (stable && step_is_only_decodes(step))
+    scheduler_set_repeat(self, step, bound.reserve_blocks);
+  step->repeat = MIN(step->repeat, bound.repeats);
+}
+
 void
 vllm_schedule(Scheduler *self, Step *step)
 {
@@ -295,12 +307,12 @@ vllm_schedule(Scheduler *self, Step *step)
       .hold = holds_prefills(self, pace),
   };
   gboolean stable = TRUE;
-  AheadBound bound;
 
   schedule_running(&d);
-  vllm_join_returned(&d);
+  if (self->returning.length > 0)
+    vllm_join_returned(&d);
   if (step->victims->len == 0 && d.owed_blocks == 0) {
-    stable = vllm_schedule_swapped(&d);
+    stable = self->swapped.length == 0 || vllm_schedule_swapped(&d);
     if (self->swapped.length == 0 && (self->held.length == 0 || vllm_schedule_held(&d)) &&
         self->waiting.length > 0)
       stable = vllm_schedule_waiting(&d);
@@ -311,10 +323,10 @@ vllm_schedule(Scheduler *self, Step *step)
       self->waiting.length + self->held.length > 0)
     stable = FALSE;
   scheduler_join_clock(self, step);
-  bound = scheduler_copy_ahead(self, step);
-  if (stable && step_is_only_decodes(step))
-    scheduler_set_repeat(self, step, bound.reserve_blocks);
-  step->repeat = MIN(step->repeat, bound.repeats);
+  if (self->config.swap_ahead_blocks > 0)
+    set_repeat_and_copy_ahead(self, step, stable);
+  else if (stable && step_is_only_decodes(step))
+    scheduler_set_repeat(self, step, 0);
 }
 
 void
