@@ -67,7 +67,9 @@ set_next(WaitingClient *self)
   if (self->free_since_ps != NULL)
     next_ps = MAX(next_ps, self->free_since_ps[self->first]);
   self->base.next_ps = next_ps;
-  if (self->turns == NULL)
+  if (self->turns != NULL)
+    turns_place_next(self->turns, self->base.taken);
+  else
     workload_set_arrival(self->workload, self->base.taken, next_ps);
 }
 

@@ -15,7 +15,7 @@ struct Client {
   const Workload *workload; /* whose first `taken` requests have arrived */
   guint32 taken;
   /* When the next one arrives, as far as is known now: G_MAXINT64 if none will, or none before
-   * another has left. */
+   * another has left. It is at the place `taken` of the workload then. */
   gint64 next_ps;
   /* The next one has arrived. */
   void (*take)(Client *self);

@@ -110,15 +110,23 @@ turns_ready_ps(const Turns *turns)
 }
 
 void
-turns_take(Turns *turns, guint32 place, gint64 at_ps)
+turns_place_next(Turns *turns, guint32 place)
 {
-  guint32 request = pop(turns), other = turns->at[place], from = turns->place[request];
+  guint32 request = turns->heap[0], other = turns->at[place], from = turns->place[request];
 
   workload_swap(turns->workload, place, from);
   turns->at[from] = other;
   turns->place[other] = from;
   turns->at[place] = request;
   turns->place[request] = place;
+}
+
+void
+turns_take(Turns *turns, guint32 place, gint64 at_ps)
+{
+  guint32 request = pop(turns);
+
+  g_assert(turns->at[place] == request);
   turns->last_ps = at_ps;
   workload_set_arrival(turns->workload, place, at_ps);
 }

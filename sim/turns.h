@@ -15,7 +15,9 @@ void turns_free(Turns *turns);
 
 /* From when the next request can arrive; G_MAXINT64: all that are left wait for an answer. */
 gint64 turns_ready_ps(const Turns *turns);
-/* That request arrives at at_ps: it gets the place `place`, behind all that have arrived. */
+/* There is such a request: it gets the place `place`, behind all that have arrived, */
+void turns_place_next(Turns *turns, guint32 place);
+/* and arrives at at_ps. */
 void turns_take(Turns *turns, guint32 place, gint64 at_ps);
 /* The request at that place has left: those that wait for it are ready a while later. */
 void turns_leave(Turns *turns, guint32 place, gint64 at_ps);
