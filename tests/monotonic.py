@@ -120,7 +120,7 @@ def test_larger_pools():
 
     def try_one(chance):
         nonlocal more_evictions
-        words = [*HARDWARE, *scenario(chance)]
+        words = [*HARDWARE, "--what-if", "front-end=0", *scenario(chance)]
         small = int(blocks_for_all(words) * chance.uniform(0.1, 0.6))
         runs = [steps_of([*words, *pool(words, blocks)]) for blocks in (small, int(small * chance.uniform(1.02, 2)) + 1)]
         if None in runs:

@@ -37,8 +37,7 @@ scheduler_copy_ahead(Scheduler *self, Step *step)
   guint64 there = (guint64)self->pool.free_blocks + self->pool.leaving_blocks, ahead = 0;
   AheadBound bound = {.repeats = G_MAXUINT32};
 
-  if (self->swap_copies == NULL || wanted == 0)
-    return bound;
+  g_assert(self->swap_copies != NULL && wanted > 0);
   for (Sequence *s = self->running.tail; s != NULL && there + ahead < wanted; s = s->previous) {
     guint32 more;
     if (s->ending || s->gap_end_tokens > 0)

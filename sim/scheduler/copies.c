@@ -90,8 +90,6 @@ scheduler_leave_copies(Scheduler *self, Sequence *sequence)
 {
   SwapJob *job;
 
-  if (self->swap_copies == NULL)
-    return;
   swap_copies_cancel(self->swap_copies, sequence);
   job = swap_copies_find(self->swap_copies, sequence);
   if (job != NULL) {
