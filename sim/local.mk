@@ -21,6 +21,7 @@ libspillway_sim_a_SOURCES = \
   %D%/observer.c %D%/observer.h \
   %D%/copy_direction.h \
   %D%/copy_link.h \
+  %D%/disk.h \
   %D%/offload.c %D%/offload.h \
   %D%/offload_jobs.c %D%/offload_jobs.h \
   %D%/tier.c %D%/tier.h \
@@ -52,7 +53,7 @@ libspillway_sim_a_SOURCES = \
   %D%/scheduler/clock.c \
   %D%/scheduler/admission.c \
   %D%/scheduler/ahead.c \
-  %D%/scheduler/copies.c \
+  %D%/scheduler/copies.c %D%/scheduler/disk.c \
   %D%/scheduler/progress.c \
   %D%/scheduler/overflow.c \
   %D%/scheduler/victim.c \

@@ -19,6 +19,10 @@ typedef struct {
   guint32 free_blocks;
   guint32 host_total_blocks;
   guint32 host_free_blocks;
+  guint32 host_owed_blocks;   /* that wait for room there, and hold none (scheduler/disk.c) */
+  guint32 host_writing_blocks; /* held, and free when their copies to the disk have ended */
+  guint32 disk_total_blocks;
+  guint32 disk_free_blocks;
   guint32 leaving_blocks;     /* not free yet: they are being copied to the host */
   guint32 host_leaked_blocks; /* held by requests that the engine dropped without freeing them */
   PrefixCache *cache;         /* named blocks, or NULL */

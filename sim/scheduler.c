@@ -47,6 +47,7 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
     g_assert((class->features & SCHEDULER_OVERLAPS_COPIES) != 0);
     self->swap_copies = swap_copies_new();
     self->copied = g_array_new(FALSE, FALSE, sizeof(StepCopy));
+    self->pool.disk_total_blocks = self->pool.disk_free_blocks = config->num_disk_blocks;
   }
   waiting_queue_init(&self->waiting);
   decode_clock_init(&self->clock, config->block_size, &config->windows);
@@ -225,6 +226,7 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
   if (self->pool.group_cache != NULL)
     group_cache_begin(self->pool.group_cache);
   self->class->schedule(self, step);
+  scheduler_move_to_disk(self, step);
   if (self->offload != NULL)
     offload_decide(self->offload, step);
   if (self->swap_copies != NULL)
@@ -237,6 +239,8 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
     scheduler_list_members(self, step);
   step->gpu_free_blocks = self->pool.free_blocks;
   step->host_free_blocks = self->pool.host_free_blocks;
+  step->has_disk = self->config.num_disk_blocks > 0;
+  step->disk_used_blocks = self->pool.disk_total_blocks - self->pool.disk_free_blocks;
   step->waiting = self->waiting.length + self->held.length;
   step->running = self->running.length;
   step->swapped = self->swapped.length + self->returning.length;

@@ -40,6 +40,7 @@ script_tests = \
   %D%/study-policies.py \
   %D%/cli.py \
   %D%/copies.py \
+  %D%/disk.py \
   %D%/database.py \
   %D%/deployment.py \
   %D%/explain.py \

@@ -48,6 +48,8 @@ vllm_schedule_swapped(VllmDecision *d)
       return FALSE;
     back = scheduler_return_blocks(self, sequence);
     hits = pool_hits(&self->pool, sequence, back + sequence->rest_blocks, &idle);
+    if (!scheduler_read_ahead(self, d->step, sequence, hits < back))
+      return FALSE;
     computed = scheduler_return_tokens(self, sequence, hits);
     tokens = vllm_wanted_tokens(d, sequence, computed, most);
     need = MAX(vllm_blocks_after(self, computed, tokens), back);
