@@ -8,6 +8,10 @@
 #include "step_runner_gpu.h"
 #include "sub_verb.h"
 
+#include "kernels/without.h"
+
+#include <string.h>
+
 static BenchDevice *
 open_bench(GError **error G_GNUC_UNUSED)
 {
@@ -87,5 +91,13 @@ static const Program spillway_gpu = {
 int
 main(int argc, char **argv)
 {
+  const char *unknown = kernels_without_unknown();
+
+  if (unknown != NULL) {
+    g_printerr("spillway-gpu: " KERNELS_WITHOUT
+               ": found '%.*s', expected some of " KERNELS_WITHOUT_NAMES "\n",
+               (int)strcspn(unknown, ","), unknown);
+    return CLI_USAGE;
+  }
   return program_main(&spillway_gpu, argc, argv);
 }

@@ -26,12 +26,22 @@ billions(guint64 parameters)
   return g_strdup_printf("%.3f B", (double)parameters / 1e9);
 }
 
+/* By engine, where it is not told another. */
+static json_t *
+default_contexts(const Model *model)
+{
+  guint32 vllm =
+      model->unstretched_position > 0 ? model->unstretched_position : model->max_position;
+
+  return json_pack("{s:i, s:i}", "vllm", (int)vllm, "sglang", (int)model->sglang_position);
+}
+
 static json_t *
 model_json(const Model *model, guint32 block_size)
 {
   return json_pack(
       "{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:s, s:i, s:i, s:s, s:I, s:I, s:I, "
-      "s:I, s:I, s:I, s:I, s:f, s:f}",
+      "s:I, s:I, s:I, s:I, s:f, s:f, s:o}",
       "name", model->name, "family", model->family, "layers", (int)model->layers, "hidden",
       (int)model->hidden, "heads", (int)model->heads, "kv_heads", (int)model->kv_heads, "head_dim",
       (int)model->head_dim, "ffn", (int)model->ffn, "vocab", (int)model->vocab, "max_position",
@@ -43,7 +53,8 @@ model_json(const Model *model, guint32 block_size)
       "state_bytes_per_sequence", (json_int_t)model_rank_state_bytes(model, 1),
       "kv_bytes_per_token", (json_int_t)model_kv_bytes_per_token(model), "kv_bytes_per_block",
       (json_int_t)pool_block_bytes(model, block_size, 1), "linear_flops_per_token",
-      model_linear_flops_per_token(model), "head_flops", model_head_flops(model));
+      model_linear_flops_per_token(model), "head_flops", model_head_flops(model), "default_context",
+      default_contexts(model));
 }
 
 static int
@@ -131,6 +142,22 @@ add_kv_groups(Table *table, const Model *model, guint32 block_size)
                           layout.group_layers, (double)layout.page_bytes / 1024));
 }
 
+/* Where an engine that is not told serves another length. */
+static void
+add_served_contexts(Table *table, const Model *model)
+{
+  if (model->unstretched_position > 0) {
+    g_autofree char *tokens = format_count(model->unstretched_position);
+    add_row(
+        table, "by default",
+        g_strdup_printf("%s under vLLM from 0.11.1 on (original_max_position_embeddings)", tokens));
+  }
+  if (model->sglang_position != model->max_position) {
+    g_autofree char *tokens = format_count(model->sglang_position);
+    add_row(table, "by default", g_strdup_printf("%s under SGLang", tokens));
+  }
+}
+
 static void
 append_sizes(const Model *model, guint32 block_size, GString *text)
 {
@@ -168,6 +195,7 @@ append_sizes(const Model *model, guint32 block_size, GString *text)
                           model_linear_flops_per_token(model) / 1e9,
                           model_head_flops(model) / 1e9));
   add_row(table, "longest context", g_strdup_printf("%s (%s)", longest, model->context_source));
+  add_served_contexts(table, model);
   table_append(table, "  ", text);
 }
 

@@ -136,7 +136,8 @@ hold(const Settings *settings, const RegretOptions *options)
       (request.workload = workload = scenario_read_workload(settings, VERB, &error)) == NULL ||
       (options->output != NULL &&
        ((results = results_open(options->output, RESULTS_LOCK_WAIT_MS, &error)) == NULL ||
-        (request.kept = kept = kept_plays_new(results, settings, &error)) == NULL)))
+        (request.kept = kept =
+             kept_plays_new(results, settings, workload_count(workload), &error)) == NULL)))
     return cli_error(CLI_USAGE, VERB, "%s", error->message);
   if (results != NULL)
     results_set_ahead(results, TRUE);

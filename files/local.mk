@@ -4,4 +4,5 @@ libspillway_files_a_SOURCES = \
   %D%/database_schema.c \
   %D%/gunzip.c %D%/gunzip.h \
   %D%/input.c %D%/input.h \
-  %D%/output.c %D%/output.h
+  %D%/output.c %D%/output.h \
+  %D%/replacement.c %D%/replacement.h

@@ -11,14 +11,6 @@
  */
 gboolean output_write(const char *path, const char *bytes, gssize n_bytes, GError **error);
 
-/* What to rename onto, so that a symbolic link stays: the file that it leads to, or `path`. The
- * caller frees it. */
-char *output_target(const char *path);
-
-/* The file that is open as `fd` and whole takes its name: before and after a loss of power `target`
- * is what it was, or this file; this file once it was returned. 0, or why not (errno). */
-int output_rename(int fd, const char *temporary, const char *target);
-
 /* TRUE where writing to both names would write one file twice: the same file by whatever names, or
  * two names of one that is not there yet. Devices, such as /dev/null, may be written twice. */
 gboolean output_is_same(const char *a, const char *b);

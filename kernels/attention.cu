@@ -1,19 +1,24 @@
-/* Attention's plan and launcher: prefills and decodes of a batch each by their own kernels. */
+/* Attention's plan and launcher: prefills and decodes of a batch each by their own kernels, and
+ * what was computed in pieces merged. */
 #include "kernels/attention_kernels.h"
+#include "kernels/without.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* The data that goes to the GPU: tiles, their items in lists, the lists' starts, pieces, merges,
- * each on a multiple of ALIGNMENT_BYTES. */
+/* How many there are of everything that goes to the GPU, and where it lies there, each on a
+ * multiple of ALIGNMENT_BYTES. */
+struct PlanLayout {
+  PrefillPlan prefills; /* counts only */
+  DecodePlan decodes;   /* counts only */
+  size_t items, item_starts, prefill_merges, pieces, piece_starts, decode_merges, data_bytes;
+};
+
 struct AttentionPlan {
   bool has_wgmma;
-  uint32_t multiprocessors;
   uint32_t heads, kv_heads, head_dim, num_sequences;
-  uint32_t num_tiles, num_groups;
-  uint32_t num_lists; /* of items; 0 where the portable kernel runs */
-  DecodeCounts decodes;
-  size_t items_offset, starts_offset, pieces_offset, merges_offset, data_bytes;
+  DecodeWays decode_ways;
+  PlanLayout layout;
   unsigned char *data;
 };
 
@@ -66,65 +71,153 @@ are_aligned(const AttentionShape *shape, const PagedKv *kv, const void *q, const
          kv->token_stride % ALIGNED_ELEMENTS == 0;
 }
 
-/* Memory for as many tiles, pieces and merges as the plan counts, all of them zero. */
-bool
-make_room(AttentionPlan *plan)
+/* Thread blocks that wait for nothing in front of them fit beside each other on a multiprocessor:
+ * two of the portable kernel. Estimates, in the time of a tile of 128 rows and keys, which the one
+ * of compute capability 9.0 computes in 1.2 us and each of the portable one in 7: 66 KB of results
+ * that wait are written at 20 GB/s, and a kernel that merges takes 4 us. */
+PrefillWays
+prefill_ways(const AttentionDevice *device)
 {
-  const size_t items = plan->num_lists > 0 ? (size_t)plan->num_tiles * plan->heads : 0;
-  const size_t starts = plan->num_lists > 0 ? plan->num_lists + 1 : 0;
-
-  plan->items_offset = aligned(plan->num_tiles * sizeof(PrefillTile));
-  plan->starts_offset = plan->items_offset + aligned(items * sizeof(uint32_t));
-  plan->pieces_offset = plan->starts_offset + aligned(starts * sizeof(uint32_t));
-  plan->merges_offset =
-      plan->pieces_offset + aligned(plan->decodes.num_pieces * sizeof(DecodePiece));
-  plan->data_bytes = plan->merges_offset + aligned(plan->decodes.num_merges * sizeof(DecodeMerge));
-  plan->data = (unsigned char *)calloc(1, plan->data_bytes + 1); /* of no bytes it may be null */
-  return plan->data != nullptr;
+  return {
+      .tile_rows = PREFILL_ROWS,
+      .places = device->has_wgmma ? device->multiprocessors : 2 * device->multiprocessors,
+      .is_persistent = device->has_wgmma,
+      .may_cut = device->cuts_prefills,
+      .piece_tiles = device->has_wgmma ? 2.5 : 0.5,
+      .merge_tiles = device->has_wgmma ? 3.5 : 0.6,
+  };
 }
 
-/* As many lists as there are multiprocessors to work on them. */
+DecodeWays
+decode_ways(const AttentionDevice *device, uint32_t heads, uint32_t kv_heads)
+{
+  return {
+      .cut = device->levels_decodes ? DECODE_LISTS : DECODE_WAVES,
+      .thread_blocks_per_piece = attention_decode_thread_blocks(heads, kv_heads),
+      .multiprocessors = device->multiprocessors,
+  };
+}
+
+size_t
+take(size_t *end, size_t count, size_t element_bytes)
+{
+  const size_t begin = *end;
+
+  *end = aligned(begin + count * element_bytes);
+  return begin;
+}
+
+/* A list's end is the next one's start. */
 uint32_t
-count_lists(const AttentionPlan *plan)
+count_starts(uint32_t num_lists)
 {
-  const size_t num_items = (size_t)plan->num_tiles * plan->heads;
+  return num_lists > 0 ? num_lists + 1 : 0;
+}
 
-  if (!plan->has_wgmma)
-    return 0;
-  return num_items < plan->multiprocessors ? (uint32_t)num_items : plan->multiprocessors;
+PlanLayout
+make_layout(const PrefillPlan *prefills, const DecodePlan *decodes)
+{
+  PlanLayout layout = {};
+  size_t *end = &layout.data_bytes;
+
+  layout.prefills = *prefills;
+  layout.decodes = *decodes;
+  layout.prefills.items = nullptr;
+  layout.prefills.starts = nullptr;
+  layout.prefills.merges = nullptr;
+  layout.decodes.pieces = nullptr;
+  layout.decodes.starts = nullptr;
+  layout.decodes.merges = nullptr;
+  layout.items = take(end, prefills->num_items, sizeof(PrefillItem));
+  layout.item_starts = take(end, count_starts(prefills->num_lists), sizeof(uint32_t));
+  layout.prefill_merges = take(end, prefills->num_merges, sizeof(AttentionMerge));
+  layout.pieces = take(end, decodes->num_pieces, sizeof(DecodePiece));
+  layout.piece_starts = take(end, count_starts(decodes->num_lists), sizeof(uint32_t));
+  layout.decode_merges = take(end, decodes->num_merges, sizeof(AttentionMerge));
+  return layout;
+}
+
+/* Memory for all of it, zero. */
+unsigned char *
+new_data(const PlanLayout *layout)
+{
+  return (unsigned char *)calloc(1, layout->data_bytes + 1); /* of no bytes it may be null */
+}
+
+template <typename Element>
+void
+put(unsigned char *data, size_t offset, const Element *from, size_t count)
+{
+  if (count > 0)
+    memcpy(data + offset, from, count * sizeof(Element));
+}
+
+/* Into a layout that may have room for more of the decodes' than there are: lists behind the last
+ * are empty. */
+void
+put_decodes(unsigned char *data, const PlanLayout *layout, const DecodePlan *decodes)
+{
+  uint32_t *starts = (uint32_t *)(data + layout->piece_starts);
+
+  put(data, layout->pieces, decodes->pieces, decodes->num_pieces);
+  put(data, layout->piece_starts, decodes->starts, count_starts(decodes->num_lists));
+  put(data, layout->decode_merges, decodes->merges, decodes->num_merges);
+  for (uint32_t i = decodes->num_lists + 1; i < count_starts(layout->decodes.num_lists); i++)
+    starts[i] = decodes->num_pieces;
 }
 
 bool
-deal(AttentionPlan *plan)
+fill(AttentionPlan *plan, const PrefillPlan *prefills, const DecodePlan *decodes)
 {
-  const PrefillItems items = {
-      .tiles = (const PrefillTile *)plan->data,
-      .num_tiles = plan->num_tiles,
+  const PlanLayout *layout = &plan->layout;
+
+  plan->layout = make_layout(prefills, decodes);
+  plan->data = new_data(layout);
+  if (plan->data == nullptr)
+    return false;
+  put(plan->data, layout->items, prefills->items, prefills->num_items);
+  put(plan->data, layout->item_starts, prefills->starts, count_starts(prefills->num_lists));
+  put(plan->data, layout->prefill_merges, prefills->merges, prefills->num_merges);
+  put_decodes(plan->data, layout, decodes);
+  return true;
+}
+
+bool
+make(AttentionPlan *plan, const AttentionDevice *device, const AttentionBatch *batch)
+{
+  const PrefillWays ways = prefill_ways(device);
+  const PrefillBatch prefill_batch = {
+      .query_starts = batch->query_starts,
+      .context_lens = batch->context_lens,
+      .num_sequences = batch->num_sequences,
       .heads = plan->heads,
       .kv_heads = plan->kv_heads,
-      .num_groups = plan->num_groups,
+      .head_dim = plan->head_dim,
   };
+  const DecodeBatch decode_batch = {
+      .query_starts = batch->query_starts,
+      .context_lens = batch->context_lens,
+      .num_sequences = batch->num_sequences,
+  };
+  PrefillPlan prefills = {};
+  DecodePlan decodes = {};
+  const bool is_made = prefill_plan_make(&prefills, &prefill_batch, &ways) &&
+                       decode_plan_make(&decodes, &decode_batch, &plan->decode_ways) &&
+                       fill(plan, &prefills, &decodes);
 
-  return plan->num_lists == 0 ||
-         prefill_items_deal(&items, plan->num_lists, (uint32_t *)(plan->data + plan->items_offset),
-                            (uint32_t *)(plan->data + plan->starts_offset));
+  prefill_plan_clear(&prefills);
+  decode_plan_clear(&decodes);
+  return is_made;
 }
 
-/* Fills in all but the lengths of the parts. */
-bool
-cut(const AttentionBatch *batch, int32_t piece_tokens, AttentionPlan *plan)
+/* The two kinds run one after the other, and share the memory. */
+size_t
+workspace_bytes(const PlanLayout *layout, uint32_t heads, uint32_t head_dim)
 {
-  plan->num_lists = count_lists(plan);
-  if (!make_room(plan))
-    return false;
+  const size_t rows = (size_t)layout->prefills.num_partials * PREFILL_ROWS;
+  const size_t decode_rows = (size_t)layout->decodes.num_partials * heads;
 
-  PrefillTile *tiles = (PrefillTile *)plan->data;
-  prefill_plan_cut(batch->query_starts, batch->context_lens, batch->num_sequences, tiles);
-  plan->num_groups = prefill_plan_groups(tiles, plan->num_tiles, plan->kv_heads, plan->head_dim);
-  decode_plan_cut(batch->query_starts, batch->context_lens, batch->num_sequences, piece_tokens,
-                  (DecodePiece *)(plan->data + plan->pieces_offset),
-                  (DecodeMerge *)(plan->data + plan->merges_offset));
-  return deal(plan);
+  return (rows > decode_rows ? rows : decode_rows) * (head_dim * sizeof(float) + sizeof(float2));
 }
 
 AttentionArguments
@@ -155,44 +248,88 @@ make_arguments(const AttentionShape *shape, const AttentionBatch *batch, const P
   };
 }
 
-cudaError_t
-run_prefills(Dtype dtype, const AttentionArguments &arguments, const AttentionPlan *plan,
-             const unsigned char *data, cudaStream_t stream)
+AttentionPartials
+make_partials(void *workspace, size_t num_partials, uint32_t rows, uint32_t head_dim)
 {
-  const PrefillWork work = {
-      .tiles = (const PrefillTile *)data,
-      .num_tiles = plan->num_tiles,
-      .num_groups = plan->num_groups,
-      .items = (const uint32_t *)(data + plan->items_offset),
-      .starts = (const uint32_t *)(data + plan->starts_offset),
-      .num_lists = plan->num_lists,
+  float *values = (float *)workspace;
+
+  return {
+      .values = values,
+      .totals = (float2 *)(values + num_partials * rows * head_dim),
+      .rows = rows,
+  };
+}
+
+PackedHeads
+pack_heads(uint32_t count)
+{
+  return {.count = count, .reciprocal = ((1u << 31) - 1) / count + 1};
+}
+
+cudaError_t
+run_merges(Dtype dtype, const AttentionArguments &arguments, const AttentionPlan *plan,
+           const unsigned char *merges, uint32_t num_merges, uint32_t packed_heads,
+           const AttentionPartials &partials, cudaStream_t stream)
+{
+  const MergeWork work = {
+      .merges = (const AttentionMerge *)merges,
+      .num_merges = num_merges,
+      .packed = pack_heads(packed_heads),
+      .partials = partials,
   };
 
-  if (plan->num_tiles == 0)
+  return num_merges == 0 ? cudaSuccess
+                         : attention_merge_launch(dtype, plan->head_dim, arguments, work, stream);
+}
+
+cudaError_t
+run_prefills(Dtype dtype, const AttentionArguments &arguments, const AttentionPlan *plan,
+             const unsigned char *data, void *workspace, cudaStream_t stream)
+{
+  const PlanLayout *layout = &plan->layout;
+  const PrefillPlan *prefills = &layout->prefills;
+  const PrefillWork work = {
+      .items = (const PrefillItem *)(data + layout->items),
+      .starts = (const uint32_t *)(data + layout->item_starts),
+      .num_items = prefills->num_items,
+      .num_lists = prefills->num_lists,
+      .packed = pack_heads(prefills->packed_heads),
+      .partials = make_partials(workspace, prefills->num_partials, PREFILL_ROWS, plan->head_dim),
+  };
+
+  if (prefills->num_items == 0)
     return cudaSuccess;
-  return plan->has_wgmma
-             ? attention_prefill_sm90_launch(dtype, plan->head_dim, arguments, work, stream)
-             : attention_prefill_launch(dtype, plan->head_dim, arguments, work, stream);
+  const cudaError_t status =
+      plan->has_wgmma
+          ? attention_prefill_sm90_launch(dtype, plan->head_dim, arguments, work, stream)
+          : attention_prefill_launch(dtype, plan->head_dim, arguments, work, stream);
+  return status != cudaSuccess
+             ? status
+             : run_merges(dtype, arguments, plan, data + layout->prefill_merges,
+                          prefills->num_merges, prefills->packed_heads, work.partials, stream);
 }
 
 cudaError_t
 run_decodes(Dtype dtype, const AttentionArguments &arguments, const AttentionPlan *plan,
             const unsigned char *data, void *workspace, cudaStream_t stream)
 {
-  const size_t partials = (size_t)plan->decodes.num_partials * plan->heads;
-  float *values = (float *)workspace;
+  const PlanLayout *layout = &plan->layout;
+  const DecodePlan *decodes = &layout->decodes;
   const DecodeWork work = {
-      .pieces = (const DecodePiece *)(data + plan->pieces_offset),
-      .merges = (const DecodeMerge *)(data + plan->merges_offset),
-      .num_pieces = plan->decodes.num_pieces,
-      .num_merges = plan->decodes.num_merges,
-      .partials = values,
-      .partial_totals = (float2 *)(values + partials * plan->head_dim),
+      .pieces = (const DecodePiece *)(data + layout->pieces),
+      .starts = (const uint32_t *)(data + layout->piece_starts),
+      .num_lists = decodes->num_lists,
+      .partials = make_partials(workspace, decodes->num_partials, plan->heads, plan->head_dim),
   };
 
-  if (plan->decodes.num_pieces == 0)
+  if (decodes->num_pieces == 0)
     return cudaSuccess;
-  return attention_decode_launch(dtype, plan->head_dim, arguments, work, stream);
+  const cudaError_t status =
+      attention_decode_launch(dtype, plan->head_dim, arguments, work, stream);
+  return status != cudaSuccess
+             ? status
+             : run_merges(dtype, arguments, plan, data + layout->decode_merges, decodes->num_merges,
+                          plan->heads, work.partials, stream);
 }
 
 } // namespace
@@ -215,6 +352,8 @@ attention_device_query(AttentionDevice *device)
     return cudaErrorNotSupported;
   device->multiprocessors = (uint32_t)multiprocessors;
   device->has_wgmma = major == 9 && minor == 0 && getenv(ATTENTION_PORTABLE) == nullptr;
+  device->cuts_prefills = !kernels_without(WITHOUT_PREFILL_CUTS);
+  device->levels_decodes = !kernels_without(WITHOUT_DECODE_LISTS);
   return cudaSuccess;
 }
 
@@ -229,19 +368,13 @@ attention_plan_new(const AttentionDevice *device, const AttentionShape *shape, c
   AttentionPlan *made = (AttentionPlan *)calloc(1, sizeof *made);
   if (made == nullptr)
     return cudaErrorMemoryAllocation;
-  const int32_t piece_tokens = decode_plan_piece_tokens(
-      batch->query_starts, batch->context_lens, batch->num_sequences,
-      attention_decode_thread_blocks(shape->heads, kv->kv_heads), device->multiprocessors);
   made->has_wgmma = device->has_wgmma;
-  made->multiprocessors = device->multiprocessors;
   made->heads = shape->heads;
   made->kv_heads = kv->kv_heads;
   made->head_dim = kv->head_dim;
   made->num_sequences = batch->num_sequences;
-  made->num_tiles = (uint32_t)prefill_plan_count(batch->query_starts, batch->num_sequences);
-  made->decodes = decode_plan_count(batch->query_starts, batch->context_lens, batch->num_sequences,
-                                    piece_tokens);
-  if (!cut(batch, piece_tokens, made)) {
+  made->decode_ways = decode_ways(device, shape->heads, kv->kv_heads);
+  if (!make(made, device, batch)) {
     attention_plan_free(made);
     return cudaErrorMemoryAllocation;
   }
@@ -252,51 +385,55 @@ attention_plan_new(const AttentionDevice *device, const AttentionShape *shape, c
 bool
 attention_plan_is_cut(const AttentionPlan *plan)
 {
-  return plan->decodes.num_merges > 0;
+  return plan->layout.decodes.is_cut;
 }
 
 int
-attention_plan_pad(AttentionPlan *plan, const AttentionDevice *device, uint32_t num_sequences)
+attention_plan_pad(AttentionPlan *plan, uint32_t num_sequences)
 {
-  const uint32_t thread_blocks = attention_decode_thread_blocks(plan->heads, plan->kv_heads);
-  AttentionPlan padded = *plan;
+  const PlanLayout *layout = &plan->layout;
+  const DecodePlan *decodes = &layout->decodes;
+  DecodePlan most = {};
 
-  padded.num_sequences = num_sequences;
-  padded.decodes.num_pieces = num_sequences;
+  most.num_pieces = most.num_lists = num_sequences;
   if (attention_plan_is_cut(plan))
-    padded.decodes = decode_plan_most(num_sequences, thread_blocks, device->multiprocessors);
-  if (plan->num_tiles > 0 || num_sequences < plan->num_sequences ||
-      padded.decodes.num_pieces < plan->decodes.num_pieces)
+    most = decode_plan_most(num_sequences, &plan->decode_ways);
+  if (layout->prefills.num_items > 0 || num_sequences < plan->num_sequences ||
+      most.num_pieces < decodes->num_pieces || most.num_lists < decodes->num_lists)
     return cudaErrorInvalidValue;
-  if (!make_room(&padded))
+
+  const PlanLayout padded = make_layout(&layout->prefills, &most);
+  unsigned char *data = new_data(&padded);
+  DecodePlan present = *decodes;
+  if (data == nullptr)
     return cudaErrorMemoryAllocation;
-  memcpy(padded.data + padded.pieces_offset, plan->data + plan->pieces_offset,
-         plan->decodes.num_pieces * sizeof(DecodePiece));
-  memcpy(padded.data + padded.merges_offset, plan->data + plan->merges_offset,
-         plan->decodes.num_merges * sizeof(DecodeMerge));
+  present.pieces = (DecodePiece *)(plan->data + layout->pieces);
+  present.starts = (uint32_t *)(plan->data + layout->piece_starts);
+  present.merges = (AttentionMerge *)(plan->data + layout->decode_merges);
+  put_decodes(data, &padded, &present);
   free(plan->data);
-  *plan = padded;
+  plan->data = data;
+  plan->layout = padded;
+  plan->num_sequences = num_sequences;
   return cudaSuccess;
 }
 
 void
 attention_plan_most_bytes(const AttentionDevice *device, const AttentionShape *shape,
                           const PagedKv *kv, uint32_t num_rows, uint32_t num_sequences,
-                          size_t *data_bytes, size_t *workspace_bytes)
+                          size_t *data_bytes, size_t *most_workspace_bytes)
 {
-  const DecodeCounts most =
-      decode_plan_most(num_sequences, attention_decode_thread_blocks(shape->heads, kv->kv_heads),
-                       device->multiprocessors);
-  const size_t tiles = num_rows / PREFILL_TILE_ROWS + num_sequences;
-  const size_t items = device->has_wgmma ? tiles * shape->heads : 0;
-  const size_t starts = device->has_wgmma ? device->multiprocessors + 1 : 0;
+  const PrefillWays ways = prefill_ways(device);
+  const DecodeWays of_decodes = decode_ways(device, shape->heads, kv->kv_heads);
+  const PrefillPlan prefills = prefill_plan_most(num_rows, num_sequences, shape->heads, &ways);
+  const DecodePlan cut = decode_plan_most(num_sequences, &of_decodes);
+  DecodePlan decodes = cut; /* what is not cut has a list a sequence */
 
-  *data_bytes = aligned(tiles * sizeof(PrefillTile)) + aligned(items * sizeof(uint32_t)) +
-                aligned(starts * sizeof(uint32_t)) +
-                aligned(most.num_pieces * sizeof(DecodePiece)) +
-                aligned(most.num_merges * sizeof(DecodeMerge));
-  *workspace_bytes =
-      (size_t)most.num_partials * shape->heads * (kv->head_dim * sizeof(float) + sizeof(float2));
+  if (decodes.num_lists < num_sequences)
+    decodes.num_lists = num_sequences;
+  const PlanLayout layout = make_layout(&prefills, &decodes);
+  *data_bytes = layout.data_bytes;
+  *most_workspace_bytes = workspace_bytes(&layout, shape->heads, kv->head_dim);
 }
 
 void
@@ -310,15 +447,14 @@ attention_plan_free(AttentionPlan *plan)
 const void *
 attention_plan_data(const AttentionPlan *plan, size_t *num_bytes)
 {
-  *num_bytes = plan->data_bytes;
+  *num_bytes = plan->layout.data_bytes;
   return plan->data;
 }
 
 size_t
 attention_plan_workspace_bytes(const AttentionPlan *plan)
 {
-  return (size_t)plan->decodes.num_partials * plan->heads *
-         (plan->head_dim * sizeof(float) + sizeof(float2));
+  return workspace_bytes(&plan->layout, plan->heads, plan->head_dim);
 }
 
 int
@@ -335,7 +471,7 @@ attention_run(Dtype dtype, const AttentionShape *shape, const AttentionBatch *ba
 
   const AttentionArguments arguments = make_arguments(shape, batch, kv, q, out);
   const unsigned char *data = (const unsigned char *)plan_data;
-  cudaError_t status = run_prefills(dtype, arguments, plan, data, stream);
+  cudaError_t status = run_prefills(dtype, arguments, plan, data, workspace, stream);
   if (status == cudaSuccess)
     status = run_decodes(dtype, arguments, plan, data, workspace, stream);
   return status;

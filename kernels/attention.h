@@ -44,14 +44,17 @@ void attention_reference(const AttentionShape *shape, const AttentionBatch *batc
  * wrong while a kernel runs is told by the stream. */
 typedef struct {
   uint32_t multiprocessors;
-  bool has_wgmma; /* compute capability 9.0, and this program has code for it */
+  bool has_wgmma;      /* compute capability 9.0, and this program has code for it */
+  bool cuts_prefills;  /* few or short ones: heads are packed, keys cut (prefill_plan.h) */
+  bool levels_decodes; /* thread blocks get equal work (decode_plan.h) */
 } AttentionDevice;
 
 /* An environment variable: where it is set, prefills go the portable way on every GPU, should the
  * other fail on one. */
 #define ATTENTION_PORTABLE "SPILLWAY_PORTABLE_ATTENTION"
 
-/* The current GPU; cudaErrorNotSupported below compute capability 8.0. */
+/* The current GPU, and what kernels/without.h leaves; cudaErrorNotSupported below compute
+ * capability 8.0. */
 int attention_device_query(AttentionDevice *device);
 
 /* How a batch is cut into thread blocks: worked out on the host once a step, used by all its
@@ -63,10 +66,10 @@ int attention_plan_new(const AttentionDevice *device, const AttentionShape *shap
                        const PagedKv *kv, const AttentionBatch *batch, AttentionPlan **plan);
 void attention_plan_free(AttentionPlan *plan);
 /* For CUDA graphs, whose launches stay as they are: makes a plan of nothing but decodes, at most
- * `num_sequences` of them, one of num_sequences. All plans of one `device` and shape that are
+ * `num_sequences` of them, one of num_sequences. All plans of one device and shape that are
  * padded to as many and are alike in whether any sequence is cut have the same grids and the same
  * sizes and places of data and workspace; they run with a batch of num_sequences. */
-int attention_plan_pad(AttentionPlan *plan, const AttentionDevice *device, uint32_t num_sequences);
+int attention_plan_pad(AttentionPlan *plan, uint32_t num_sequences);
 bool attention_plan_is_cut(const AttentionPlan *plan);
 
 /* The most that the data and the workspace of a plan take, padded or not, over all batches of up to

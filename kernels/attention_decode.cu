@@ -1,7 +1,7 @@
 /* Attention of one new token a sequence: a stream over the KV cache.
  *
- *     thread block   a piece of context of one KV head, and up to 16 of its query heads
- *     warp           every fourth tile of 16 tokens, on its own until the end
+ *     thread block   pieces of context, one after the other, of one KV head and up to 16 of its
+ * query heads warp           every fourth tile of 16 tokens, on its own until the end
  *
  *     scores (16 heads x 16 tokens)  =  Q (16 x dim, in registers) K^T     m16n8k16, twice a step
  *     values (16 heads x dim)       +=  P (scores' registers, packed) V
@@ -9,7 +9,7 @@
  * The query heads of a KV head fill the rows of one matrix product, so KV is read once for all of
  * them. Each warp keeps its next two tiles of K and V in flight in a ring of its own and waits for
  * no other warp; where the tile after these lies is looked up a tile earlier still. At the end
- * the four warps' sums are merged through shared memory, and the pieces' by a second kernel.
+ * the four warps' sums are merged through shared memory, and the pieces' by attention_merge.cu.
  *
  * Rejected: tiles shared by the warps (a block barrier a tile); a thread a dimension, without the
  * matrix unit (its arithmetic is the bound from 4 query heads a KV head on).
@@ -202,7 +202,7 @@ store_sums(Sums<head_dim> &sums, Running<head_dim> &running, float scale_log2)
 template <Dtype dtype, unsigned head_dim>
 __device__ __forceinline__ void
 merge_warps(const Sums<head_dim> *sums, unsigned row, unsigned dim, uint16_t *out, int64_t partial,
-            const DecodeWork &work)
+            const AttentionPartials &partials)
 {
   float largest = -INFINITY, weights = 0;
   float2 values = make_float2(0, 0);
@@ -222,23 +222,20 @@ merge_warps(const Sums<head_dim> *sums, unsigned row, unsigned dim, uint16_t *ou
     const float share = __fdividef(1, weights);
     *(uint32_t *)&out[dim] = device_pack<dtype>(values.x * share, values.y * share);
   } else {
-    *(float2 *)&work.partials[partial * head_dim + dim] = values;
+    *(float2 *)&partials.values[partial * head_dim + dim] = values;
     if (dim == 0)
-      work.partial_totals[partial] = make_float2(largest, weights);
+      partials.totals[partial] = make_float2(largest, weights);
   }
 }
 
 template <Dtype dtype, unsigned head_dim>
-__global__ void
-__launch_bounds__(THREADS) decode_pieces(const AttentionArguments a, const DecodeWork work)
+__device__ __forceinline__ void
+decode_piece(const AttentionArguments &a, const DecodeWork &work, const DecodePiece &piece,
+             unsigned kv_head, unsigned head_tile)
 {
-  const unsigned group = a.heads / a.kv_heads, head_tiles = (group - 1) / TILE_HEADS + 1;
+  const unsigned group = a.heads / a.kv_heads;
   const unsigned warp = threadIdx.x / LANES, lane = threadIdx.x % LANES;
-  const DecodePiece piece = work.pieces[blockIdx.x / (a.kv_heads * head_tiles)];
-  if (piece.num_tokens == 0)
-    return; /* of a padded plan */
-  const unsigned kv_head = blockIdx.x / head_tiles % a.kv_heads;
-  const unsigned first_head = kv_head * group + blockIdx.x % head_tiles * TILE_HEADS;
+  const unsigned first_head = kv_head * group + head_tile * TILE_HEADS;
   const unsigned num_heads = min(TILE_HEADS, (kv_head + 1) * group - first_head);
   const size_t row = (size_t)a.query_starts[piece.sequence];
 
@@ -286,46 +283,24 @@ __launch_bounds__(THREADS) decode_pieces(const AttentionArguments a, const Decod
     const unsigned head = i / (head_dim / 2), dim = i % (head_dim / 2) * 2;
     uint16_t *out = a.out + row * a.out_row_stride + (size_t)(first_head + head) * head_dim;
     const int64_t partial =
-        piece.partial < 0 ? -1 : (int64_t)piece.partial * a.heads + first_head + head;
-    merge_warps<dtype, head_dim>(sums, head, dim, out, partial, work);
+        piece.partial < 0 ? -1 : (int64_t)piece.partial * work.partials.rows + first_head + head;
+    merge_warps<dtype, head_dim>(sums, head, dim, out, partial, work.partials);
   }
 }
 
-/* A warp merges the pieces of one head of one sequence. */
 template <Dtype dtype, unsigned head_dim>
 __global__ void
-__launch_bounds__(THREADS) merge_pieces(const AttentionArguments a, const DecodeWork work)
+__launch_bounds__(THREADS) decode_pieces(const AttentionArguments a, const DecodeWork work)
 {
-  constexpr unsigned LANE_DIMS = head_dim / LANES;
-  const unsigned index = blockIdx.x * WARPS + threadIdx.x / LANES, lane = threadIdx.x % LANES;
+  const unsigned head_tiles = (a.heads / a.kv_heads - 1) / TILE_HEADS + 1;
+  const unsigned list = blockIdx.x / (a.kv_heads * head_tiles);
+  const uint32_t end = work.starts[list + 1];
 
-  if (index >= work.num_merges * a.heads)
-    return;
-  const DecodeMerge merge = work.merges[index / a.heads];
-  if (merge.num_partials == 0)
-    return; /* of a padded plan */
-  const unsigned head = index % a.heads;
-  const size_t first = (size_t)merge.first_partial * a.heads + head;
-  float largest = -INFINITY, weights = 0, values[LANE_DIMS] = {};
-
-  for (int i = 0; i < merge.num_partials; i++)
-    largest = fmaxf(largest, work.partial_totals[first + (size_t)i * a.heads].x);
-  for (int i = 0; i < merge.num_partials; i++) {
-    const size_t partial = first + (size_t)i * a.heads;
-    const float2 total = work.partial_totals[partial];
-    const float shrink = device_exp2(total.x - largest);
-    const float *part = &work.partials[partial * head_dim + lane * LANE_DIMS];
-    weights += shrink * total.y;
-#pragma unroll
-    for (unsigned d = 0; d < LANE_DIMS; d++)
-      values[d] += shrink * part[d];
+  for (uint32_t i = work.starts[list]; i < end; i++) {
+    decode_piece<dtype, head_dim>(a, work, work.pieces[i], blockIdx.x / head_tiles % a.kv_heads,
+                                  blockIdx.x % head_tiles);
+    __syncthreads(); /* the sums are read */
   }
-  uint16_t *out = a.out + (size_t)a.query_starts[merge.sequence] * a.out_row_stride +
-                  (size_t)head * head_dim + lane * LANE_DIMS;
-  const float share = __fdividef(1, weights);
-#pragma unroll
-  for (unsigned d = 0; d < LANE_DIMS; d += 2)
-    *(uint32_t *)&out[d] = device_pack<dtype>(values[d] * share, values[d + 1] * share);
 }
 
 template <Dtype dtype, unsigned head_dim>
@@ -334,15 +309,10 @@ launch(const AttentionArguments &a, const DecodeWork &work, cudaStream_t stream)
 {
   static_assert(sizeof(Sums<head_dim>) * WARPS <= SHARED_BYTES<head_dim>, "sums replace rings");
   const unsigned thread_blocks =
-      work.num_pieces * attention_decode_thread_blocks(a.heads, a.kv_heads);
-  cudaError_t status = device_launch_large<decode_pieces<dtype, head_dim>, SHARED_BYTES<head_dim>>(
-      thread_blocks, THREADS, stream, a, work);
+      work.num_lists * attention_decode_thread_blocks(a.heads, a.kv_heads);
 
-  if (status != cudaSuccess || work.num_merges == 0)
-    return status;
-  return device_launch(merge_pieces<dtype, head_dim>,
-                       (work.num_merges * a.heads + WARPS - 1) / WARPS, THREADS, 0, stream, a,
-                       work);
+  return device_launch_large<decode_pieces<dtype, head_dim>, SHARED_BYTES<head_dim>>(
+      thread_blocks, THREADS, stream, a, work);
 }
 
 } // namespace

@@ -1,5 +1,5 @@
-/* What the launcher of attention and its kernels share: the arguments as kernels take them, and
- * the walk through a block table. */
+/* What the launcher of attention and its kernels share: the arguments as kernels take them, where
+ * rows lie, and the walk through a block table. */
 #pragma once
 
 #include "kernels/attention.h"
@@ -7,6 +7,8 @@
 #include "kernels/prefill_plan.h"
 
 #include "kernels/device.h"
+
+constexpr uint32_t PREFILL_ROWS = 128; /* of a tile */
 
 /* Strides count elements. */
 struct AttentionArguments {
@@ -23,23 +25,43 @@ struct AttentionArguments {
   float scale_log2;                         /* of exp2 instead of exp */
 };
 
-struct PrefillWork {
-  const PrefillTile *tiles;
-  uint32_t num_tiles;
-  uint32_t num_groups; /* of KV heads, one worked on after the other */
-  /* Of the persistent kernel: thread block i of num_lists computes items[starts[i]] up to those of
-   * the next. */
-  const uint32_t *items, *starts;
-  uint32_t num_lists;
+/* Results of pieces that wait to be merged: of each a row a query row of its item. */
+struct AttentionPartials {
+  float *values;  /* [partial][row][head_dim]: sums of weighted values */
+  float2 *totals; /* [partial][row]: the largest score, times scale_log2, and the sum of weights */
+  uint32_t rows;
 };
 
+/* Query heads whose rows stand together, and 2^31 by their number, rounded up: a row times that is
+ * its token, exactly for rows below 2^31 by the number. */
+struct PackedHeads {
+  uint32_t count, reciprocal;
+};
+
+/* Of the persistent kernel: thread block i of num_lists computes items[starts[i]] up to those of
+ * the next. The portable one has a thread block an item. */
+struct PrefillWork {
+  const PrefillItem *items;
+  const uint32_t *starts;
+  uint32_t num_items, num_lists;
+  PackedHeads packed;
+  AttentionPartials partials;
+};
+
+/* Of every list there is a thread block for each tile of heads. */
 struct DecodeWork {
   const DecodePiece *pieces;
-  const DecodeMerge *merges;
-  uint32_t num_pieces, num_merges;
-  float *partials;        /* [partial][head][head_dim]: sums of weighted values */
-  float2 *partial_totals; /* [partial][head]: the largest score, times scale_log2, and the sum of
-                             weights */
+  const uint32_t *starts;
+  uint32_t num_lists;
+  AttentionPartials partials; /* a row is a query head */
+};
+
+/* What an item's, or a sequence's, pieces gave. A decode is an item of all heads, packed. */
+struct MergeWork {
+  const AttentionMerge *merges;
+  uint32_t num_merges;
+  PackedHeads packed;
+  AttentionPartials partials;
 };
 
 cudaError_t attention_prefill_launch(Dtype dtype, uint32_t head_dim,
@@ -49,29 +71,31 @@ cudaError_t attention_prefill_launch(Dtype dtype, uint32_t head_dim,
 cudaError_t attention_prefill_sm90_launch(Dtype dtype, uint32_t head_dim,
                                           const AttentionArguments &arguments,
                                           const PrefillWork &work, cudaStream_t stream);
+cudaError_t attention_merge_launch(Dtype dtype, uint32_t head_dim,
+                                   const AttentionArguments &arguments, const MergeWork &work,
+                                   cudaStream_t stream);
 /* How many thread blocks a piece of a decode takes. */
 uint32_t attention_decode_thread_blocks(uint32_t heads, uint32_t kv_heads);
 cudaError_t attention_decode_launch(Dtype dtype, uint32_t head_dim,
                                     const AttentionArguments &arguments, const DecodeWork &work,
                                     cudaStream_t stream);
 
-/* Which tile and which query head an item of a prefill's work is about. */
-struct PrefillPlace {
-  PrefillTile tile;
-  uint32_t head;
-};
-
-/* As prefill_items_tile(). */
-__device__ __forceinline__ PrefillPlace
-prefill_place(const AttentionArguments &a, const PrefillWork &work, uint32_t item)
+/* The query token of row `row` of a sequence. */
+__device__ __forceinline__ unsigned
+packed_token(unsigned row, const PackedHeads &packed)
 {
-  const uint32_t ratio = a.heads / a.kv_heads;
-  const uint32_t group = ((item / work.num_tiles / ratio + 1) * work.num_groups - 1) / a.kv_heads;
-  const uint32_t first_head = group * a.kv_heads / work.num_groups * ratio;
-  const uint32_t heads = (group + 1) * a.kv_heads / work.num_groups * ratio - first_head;
-  const uint32_t within = item - first_head * work.num_tiles;
+  return __umulhi(2 * row, packed.reciprocal);
+}
 
-  return {work.tiles[within / heads], first_head + within % heads};
+/* Where the row lies, from the sequence's first token's first head of those that are packed:
+ * elements. */
+template <unsigned head_dim>
+__device__ __forceinline__ size_t
+packed_row(unsigned row, const PackedHeads &packed, size_t row_stride)
+{
+  const unsigned token = packed_token(row, packed);
+
+  return token * row_stride + (row - token * packed.count) * head_dim;
 }
 
 /* Where a sequence's token lies in the pool, from K's or V's place of this KV head. */

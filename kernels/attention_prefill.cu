@@ -23,7 +23,7 @@ namespace
 {
 
 constexpr unsigned LANES = 32, WARPS = 4, THREADS = WARPS * LANES;
-constexpr unsigned ROWS = PREFILL_TILE_ROWS, KEYS = 64;
+constexpr unsigned ROWS = PREFILL_ROWS, KEYS = 64;
 constexpr unsigned WARP_ROWS = ROWS / WARPS, FRAGMENTS = WARP_ROWS / 16;
 constexpr unsigned VECTOR = 8; /* elements in 16 bytes */
 constexpr unsigned ROW_LANES = 8, PASS_ROWS = THREADS / ROW_LANES;
@@ -64,7 +64,8 @@ load_row(uint16_t *tile, unsigned pass, const uint16_t *from, bool valid)
 
 template <unsigned head_dim>
 __device__ __forceinline__ void
-load_queries(uint16_t *tile, const uint16_t *q, size_t row_stride, int num_rows)
+load_queries(uint16_t *tile, const uint16_t *q, size_t row_stride, const PackedHeads &packed,
+             unsigned first_row, int num_rows)
 {
   const uint16_t *vectors = q + threadIdx.x % ROW_LANES * VECTOR;
 
@@ -72,7 +73,8 @@ load_queries(uint16_t *tile, const uint16_t *q, size_t row_stride, int num_rows)
   for (unsigned pass = 0; pass < ROWS / PASS_ROWS; pass++) {
     const unsigned row = pass * PASS_ROWS + pass_row();
     const bool valid = (int)row < num_rows;
-    load_row<head_dim>(tile, pass, valid ? vectors + row * row_stride : vectors, valid);
+    const size_t offset = packed_row<head_dim>(first_row + row, packed, row_stride);
+    load_row<head_dim>(tile, pass, valid ? vectors + offset : vectors, valid);
   }
 }
 
@@ -163,23 +165,26 @@ multiply_values(Values<head_dim> &values, const Scores &weights, const uint16_t 
   }
 }
 
-/* Row r of the tile sees the keys below `first_limit` + r, and none at or behind `num_keys`. */
+/* Row r of the sequence sees the keys below `first_limit` + r / packed heads; rows that are no
+ * query see any. */
 __device__ __forceinline__ void
-mask(Scores &scores, int first_key, int first_limit, int num_keys)
+mask(Scores &scores, int first_key, unsigned first_row, const PackedHeads &packed, int first_limit)
 {
   const unsigned lane = threadIdx.x % LANES, warp_row = threadIdx.x / LANES * WARP_ROWS;
 
 #pragma unroll
   for (unsigned f = 0; f < FRAGMENTS; f++)
 #pragma unroll
-    for (unsigned keys = 0; keys < KEYS / 8; keys++)
+    for (unsigned half = 0; half < 2; half++) {
+      const unsigned row = first_row + warp_row + f * 16 + half * 8 + lane / 4;
+      const int limit = first_limit + (int)packed_token(row, packed);
 #pragma unroll
-      for (unsigned i = 0; i < 4; i++) {
-        const int row = (int)(warp_row + f * 16 + lane / 4 + i / 2 * 8);
-        const int key = first_key + (int)(keys * 8 + lane % 4 * 2 + i % 2);
-        if (key >= min(first_limit + row, num_keys))
-          scores[f][keys][i] = -INFINITY;
-      }
+      for (unsigned keys = 0; keys < KEYS / 8; keys++)
+#pragma unroll
+        for (unsigned i = 0; i < 2; i++)
+          if (first_key + (int)(keys * 8 + lane % 4 * 2 + i) >= limit)
+            scores[f][keys][half * 2 + i] = -INFINITY;
+    }
 }
 
 /* Turns scores into weights on the scale of the largest so far, and shrinks what was added up on
@@ -219,11 +224,25 @@ weigh(Scores &scores, Values<head_dim> &values, Rows &largest, Rows &sums, float
     }
 }
 
-/* Through the rows of `tile` that only this warp reads, so that whole vectors are written. */
+/* A row's sum is with four lanes, each of which gets it. */
+__device__ __forceinline__ void
+add_sums(Rows &sums)
+{
+#pragma unroll
+  for (unsigned f = 0; f < FRAGMENTS; f++)
+#pragma unroll
+    for (unsigned half = 0; half < 2; half++) {
+      sums[f][half] += __shfl_xor_sync(ALL, sums[f][half], 1);
+      sums[f][half] += __shfl_xor_sync(ALL, sums[f][half], 2);
+    }
+}
+
+/* Through the rows of `tile` that only this warp reads, so that whole vectors are written. `out` is
+ * the place of the sequence's first row. */
 template <Dtype dtype, unsigned head_dim>
 __device__ __forceinline__ void
-store_values(uint16_t *tile, const Values<head_dim> &values, Rows &sums, uint16_t *out,
-             size_t row_stride, int num_rows)
+store_values(uint16_t *tile, const Values<head_dim> &values, const Rows &sums, uint16_t *out,
+             size_t row_stride, const PackedHeads &packed, unsigned first_row, int num_rows)
 {
   const unsigned lane = threadIdx.x % LANES, warp_row = threadIdx.x / LANES * WARP_ROWS;
 
@@ -232,45 +251,102 @@ store_values(uint16_t *tile, const Values<head_dim> &values, Rows &sums, uint16_
 #pragma unroll
     for (unsigned half = 0; half < 2; half++) {
       const unsigned row = warp_row + f * 16 + half * 8 + lane / 4;
-      float sum = sums[f][half];
-      sum += __shfl_xor_sync(ALL, sum, 1);
-      sum += __shfl_xor_sync(ALL, sum, 2);
-      const float share = __fdividef(1, sum);
+      const float share = __fdividef(1, sums[f][half]);
 #pragma unroll
       for (unsigned dims = 0; dims < head_dim / 8; dims++)
         *(uint32_t *)&tile[tile_place<head_dim>(row, dims) + lane % 4 * 2] = device_pack<dtype>(
             values[f][dims][half * 2] * share, values[f][dims][half * 2 + 1] * share);
     }
   __syncwarp();
-#pragma unroll
+#pragma unroll 2
   for (unsigned i = 0; i < WARP_ROWS * head_dim / VECTOR / LANES; i++) {
     const unsigned index = i * LANES + lane, vector = index % (head_dim / VECTOR);
     const unsigned row = warp_row + index / (head_dim / VECTOR);
     if ((int)row < num_rows)
-      *(uint4 *)&out[row * row_stride + vector * VECTOR] =
+      *(uint4 *)&out[packed_row<head_dim>(first_row + row, packed, row_stride) + vector * VECTOR] =
           *(const uint4 *)&tile[tile_place<head_dim>(row, vector)];
   }
 }
 
-template <Dtype dtype, unsigned head_dim>
-__global__ void
-__launch_bounds__(THREADS, 2) prefill(const AttentionArguments a, const PrefillWork work)
+/* The sums as they are, to be merged with those of other keys. Rows that are no query are left. */
+template <unsigned head_dim>
+__device__ __forceinline__ void
+store_partial(const AttentionPartials &partials, int partial, const Values<head_dim> &values,
+              const Rows &largest, const Rows &sums, int num_rows, float scale_log2)
 {
-  const PrefillPlace at = prefill_place(a, work, blockIdx.x);
-  const int sequence = at.tile.sequence, first_query = a.query_starts[sequence];
-  const int new_tokens = a.query_starts[sequence + 1] - first_query;
-  const int num_rows = min(new_tokens - at.tile.first_row, (int)ROWS);
-  const int num_keys = at.tile.num_keys, first_limit = num_keys - num_rows + 1;
-  const size_t row = (size_t)(first_query + at.tile.first_row);
-  const size_t head = (size_t)at.head * head_dim;
-  const size_t kv_head = at.head / (a.heads / a.kv_heads) * a.head_stride;
-  const int32_t *block_table = a.block_tables + (size_t)sequence * a.block_table_stride;
-  Tiles<head_dim> &tiles = *(Tiles<head_dim> *)device_shared_memory();
+  const unsigned lane = threadIdx.x % LANES, warp_row = threadIdx.x / LANES * WARP_ROWS;
 
-  int first_key = (num_keys - 1) / (int)KEYS * (int)KEYS;
-  int64_t offset = look_up(a, block_table, first_key, num_keys);
-  load_queries<head_dim>(tiles.q, a.q + row * a.q_row_stride + head, a.q_row_stride, num_rows);
-  load_tile<head_dim>(tiles.k, a.k + kv_head, offset, num_keys - first_key);
+#pragma unroll
+  for (unsigned f = 0; f < FRAGMENTS; f++)
+#pragma unroll
+    for (unsigned half = 0; half < 2; half++) {
+      const unsigned row = warp_row + f * 16 + half * 8 + lane / 4;
+      if ((int)row >= num_rows)
+        continue;
+      const size_t index = (size_t)partial * partials.rows + row;
+      float *to = partials.values + index * head_dim + lane % 4 * 2;
+#pragma unroll
+      for (unsigned dims = 0; dims < head_dim / 8; dims++)
+        *(float2 *)(to + dims * 8) =
+            make_float2(values[f][dims][half * 2], values[f][dims][half * 2 + 1]);
+      if (lane % 4 == 0)
+        partials.totals[index] = make_float2(largest[f][half] * scale_log2, sums[f][half]);
+    }
+}
+
+/* Where an item's rows lie, how many there are, and what they see. */
+struct Place {
+  size_t first_query; /* of its sequence */
+  unsigned head, first_row;
+  int num_rows, first_limit;
+};
+
+__device__ __forceinline__ Place
+find_rows(const AttentionArguments &a, const PrefillWork &work, const PrefillItem &item)
+{
+  const int first_query = a.query_starts[item.sequence];
+  const int new_tokens = a.query_starts[item.sequence + 1] - first_query;
+  const int num_rows = min(new_tokens * (int)work.packed.count - item.first_row, (int)ROWS);
+
+  return {(size_t)first_query, (unsigned)item.head, (unsigned)item.first_row, num_rows,
+          a.context_lens[item.sequence] - new_tokens + 1};
+}
+
+template <Dtype dtype, unsigned head_dim>
+__device__ __forceinline__ void
+store_item(Tiles<head_dim> &tiles, const AttentionArguments &a, const PrefillWork &work,
+           const PrefillItem &item, const Values<head_dim> &values, const Rows &largest,
+           const Rows &sums)
+{
+  const Place at = find_rows(a, work, item);
+  uint16_t *out = a.out + at.first_query * a.out_row_stride + (size_t)at.head * head_dim;
+
+  if (item.partial < 0)
+    store_values<dtype, head_dim>(tiles.q, values, sums, out, a.out_row_stride, work.packed,
+                                  at.first_row, at.num_rows);
+  else
+    store_partial<head_dim>(work.partials, item.partial, values, largest, sums, at.num_rows,
+                            a.scale_log2);
+}
+
+/* What is needed only for masking, or at the end, is read again there: registers are few. */
+template <Dtype dtype, unsigned head_dim>
+__device__ __forceinline__ void
+compute_item(Tiles<head_dim> &tiles, const AttentionArguments &a, const PrefillWork &work,
+             const PrefillItem &item)
+{
+  const Place at = find_rows(a, work, item);
+  const int all_see = at.first_limit + (int)packed_token(at.first_row, work.packed);
+  const int least_key = item.first_key, end_key = item.end_key;
+  const size_t kv_head = at.head / (a.heads / a.kv_heads) * a.head_stride;
+  const int32_t *block_table = a.block_tables + (size_t)item.sequence * a.block_table_stride;
+
+  int first_key = (end_key - 1) / (int)KEYS * (int)KEYS;
+  int64_t offset = look_up(a, block_table, first_key, end_key);
+  load_queries<head_dim>(tiles.q,
+                         a.q + at.first_query * a.q_row_stride + (size_t)at.head * head_dim,
+                         a.q_row_stride, work.packed, at.first_row, at.num_rows);
+  load_tile<head_dim>(tiles.k, a.k + kv_head, offset, end_key - first_key);
   device_copy_async_commit();
 
   Values<head_dim> values = {};
@@ -279,29 +355,40 @@ __launch_bounds__(THREADS, 2) prefill(const AttentionArguments a, const PrefillW
   for (unsigned f = 0; f < FRAGMENTS; f++)
     largest[f][0] = largest[f][1] = -INFINITY;
 
-  for (; first_key >= 0; first_key -= (int)KEYS) {
+  for (; first_key >= least_key; first_key -= (int)KEYS) {
     Scores scores = {};
     device_copy_async_wait<0>();
     __syncthreads(); /* K is there, and nobody reads V any more */
-    load_tile<head_dim>(tiles.v, a.v + kv_head, offset, num_keys - first_key);
+    load_tile<head_dim>(tiles.v, a.v + kv_head, offset, end_key - first_key);
     device_copy_async_commit();
-    if (first_key > 0)
-      offset = look_up(a, block_table, first_key - (int)KEYS, num_keys);
+    if (first_key > least_key)
+      offset = look_up(a, block_table, first_key - (int)KEYS, end_key);
     multiply_keys<dtype, head_dim>(scores, tiles.q, tiles.k);
-    if (first_key + (int)KEYS > first_limit)
-      mask(scores, first_key, first_limit, num_keys);
+    if (first_key + (int)KEYS > all_see) {
+      const Place again = find_rows(a, work, item);
+      mask(scores, first_key, again.first_row, work.packed, again.first_limit);
+    }
 
     device_copy_async_wait<0>();
     __syncthreads(); /* V is there, and nobody reads K any more */
-    if (first_key > 0) {
+    if (first_key > least_key) {
       load_tile<head_dim>(tiles.k, a.k + kv_head, offset, (int)KEYS);
       device_copy_async_commit();
     }
     weigh<head_dim>(scores, values, largest, sums, a.scale_log2);
     multiply_values<dtype, head_dim>(values, scores, tiles.v);
   }
-  store_values<dtype, head_dim>(tiles.q, values, sums, a.out + row * a.out_row_stride + head,
-                                a.out_row_stride, num_rows);
+  add_sums(sums);
+  store_item<dtype, head_dim>(tiles, a, work, item, values, largest, sums);
+}
+
+template <Dtype dtype, unsigned head_dim>
+__global__ void
+__launch_bounds__(THREADS, 2) prefill(const AttentionArguments a, const PrefillWork work)
+{
+  Tiles<head_dim> &tiles = *(Tiles<head_dim> *)device_shared_memory();
+
+  compute_item<dtype, head_dim>(tiles, a, work, work.items[blockIdx.x]);
 }
 
 template <Dtype dtype, unsigned head_dim>
@@ -309,7 +396,7 @@ cudaError_t
 launch(const AttentionArguments &a, const PrefillWork &work, cudaStream_t stream)
 {
   return device_launch_large<prefill<dtype, head_dim>, sizeof(Tiles<head_dim>)>(
-      work.num_tiles * a.heads, THREADS, stream, a, work);
+      work.num_items, THREADS, stream, a, work);
 }
 
 } // namespace

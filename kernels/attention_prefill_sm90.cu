@@ -65,18 +65,17 @@ multiply_values(Values<head_dim> &values, const Weights &weights, uint64_t v)
                                         v + step * (STEP_BYTES / DESCRIPTOR_UNIT));
 }
 
-/* Row r of the warpgroup sees the keys below `limit` + r. Rows that are no query see any. */
+/* A lane's two rows see the keys below `limits`. */
 __device__ __forceinline__ void
-mask(Scores &scores, int first_key, int limit)
+mask(Scores &scores, int first_key, const int (&limits)[2])
 {
-  const int row = (int)(threadIdx.x % GROUP_THREADS / LANES * 16 + threadIdx.x % LANES / 4);
-  const int seen = limit + row - first_key - (int)(threadIdx.x % 4 * 2);
+  const int first = first_key + (int)(threadIdx.x % 4 * 2);
 
 #pragma unroll
   for (unsigned keys = 0; keys < KEYS / 8; keys++)
 #pragma unroll
     for (unsigned i = 0; i < 4; i++)
-      if ((int)(keys * 8 + i % 2) >= seen + (int)(i / 2 * 8))
+      if ((int)(keys * 8 + i % 2) >= limits[i / 2] - first)
         scores[keys][i] = -INFINITY;
 }
 
@@ -124,21 +123,31 @@ pack(Weights &weights, const Scores &scores)
                                             scores[2 * step + i / 2][i % 2 * 2 + 1]);
 }
 
+/* A row's sum is with four lanes, each of which gets it. */
+__device__ __forceinline__ void
+add_sums(Rows &rows)
+{
+#pragma unroll
+  for (unsigned half = 0; half < 2; half++) {
+    rows.sums[half] += __shfl_xor_sync(ALL, rows.sums[half], 1);
+    rows.sums[half] += __shfl_xor_sync(ALL, rows.sums[half], 2);
+  }
+}
+
 /* Through Q's rows of this warpgroup, so that whole vectors are written. */
 template <Dtype dtype, unsigned head_dim>
 __device__ __forceinline__ void
-store_values(Tile<head_dim> &tile, const Values<head_dim> &values, Rows &rows, unsigned first_row,
-             uint16_t *out, size_t row_stride, int num_rows)
+store_values(Tile<head_dim> &tile, const Values<head_dim> &values, const Rows &rows,
+             unsigned first_row, const Item &item, const AttentionArguments &a,
+             const PackedHeads &packed)
 {
   const unsigned lane = threadIdx.x % LANES;
   const unsigned warp_row = first_row + threadIdx.x % GROUP_THREADS / LANES * 16;
+  uint16_t *out = a.out + item.out_offset;
 
 #pragma unroll
   for (unsigned half = 0; half < 2; half++) {
-    float sum = rows.sums[half];
-    sum += __shfl_xor_sync(ALL, sum, 1);
-    sum += __shfl_xor_sync(ALL, sum, 2);
-    const float share = __fdividef(1, sum);
+    const float share = __fdividef(1, rows.sums[half]);
 #pragma unroll
     for (unsigned dims = 0; dims < head_dim / 8; dims++)
       *(uint32_t *)(place(tile, warp_row + lane / 4 + half * 8, dims) + lane % 4 * 2) =
@@ -149,8 +158,34 @@ store_values(Tile<head_dim> &tile, const Values<head_dim> &values, Rows &rows, u
   for (unsigned i = 0; i < 16 * head_dim / VECTOR / LANES; i++) {
     const unsigned index = i * LANES + lane, vector = index % (head_dim / VECTOR);
     const unsigned row = warp_row + index / (head_dim / VECTOR);
-    if ((int)row < num_rows)
-      *(uint4 *)&out[row * row_stride + vector * VECTOR] = *(const uint4 *)place(tile, row, vector);
+    if ((int)row < item.num_rows)
+      *(uint4
+            *)&out[packed_row<head_dim>((unsigned)item.first_row + row, packed, a.out_row_stride) +
+                   vector * VECTOR] = *(const uint4 *)place(tile, row, vector);
+  }
+}
+
+/* The sums as they are, to be merged with those of other keys. Rows that are no query are left. */
+template <unsigned head_dim>
+__device__ __forceinline__ void
+store_partial(const AttentionPartials &partials, int partial, const Values<head_dim> &values,
+              const Rows &rows, unsigned first_row, int num_rows, float scale_log2)
+{
+  const unsigned lane = threadIdx.x % LANES;
+  const unsigned lane_row = first_row + threadIdx.x % GROUP_THREADS / LANES * 16 + lane / 4;
+
+#pragma unroll
+  for (unsigned half = 0; half < 2; half++) {
+    const unsigned row = lane_row + half * 8;
+    if ((int)row >= num_rows)
+      continue;
+    const size_t index = (size_t)partial * partials.rows + row;
+    float *to = partials.values + index * head_dim + lane % 4 * 2;
+#pragma unroll
+    for (unsigned dims = 0; dims < head_dim / 8; dims++)
+      *(float2 *)(to + dims * 8) = make_float2(values[dims][half * 2], values[dims][half * 2 + 1]);
+    if (lane % 4 == 0)
+      partials.totals[index] = make_float2(rows.largest[half] * scale_log2, rows.sums[half]);
   }
 }
 
@@ -186,11 +221,17 @@ struct Operands {
 template <Dtype dtype, unsigned head_dim>
 __device__ __forceinline__ unsigned
 compute_item(Shared<head_dim> &shared, const Item &item, const Operands &at, unsigned consumer,
-             unsigned n, float scale_log2, Values<head_dim> &values, Rows &rows)
+             const PackedHeads &packed, unsigned n, float scale_log2, Values<head_dim> &values,
+             Rows &rows)
 {
   constexpr unsigned STAGE_UNITS = sizeof(Tile<head_dim>) / DESCRIPTOR_UNIT;
-  const int limit = item.num_keys - item.num_rows + 1 + (int)(consumer * GROUP_ROWS);
-  int first_key = (item.num_keys - 1) / (int)KEYS * (int)KEYS;
+  const unsigned group_row = (unsigned)item.first_row + consumer * GROUP_ROWS;
+  const unsigned lane_row =
+      group_row + threadIdx.x % GROUP_THREADS / LANES * 16 + threadIdx.x % LANES / 4;
+  const int limit = item.first_limit + (int)packed_token(group_row, packed); /* the least */
+  const int limits[2] = {item.first_limit + (int)packed_token(lane_row, packed),
+                         item.first_limit + (int)packed_token(lane_row + 8, packed)};
+  int first_key = (item.end_key - 1) / (int)KEYS * (int)KEYS;
   Weights weights;
   Scores scores;
   float shrink[2];
@@ -200,16 +241,16 @@ compute_item(Shared<head_dim> &shared, const Item &item, const Operands &at, uns
   device_product_fence();
   multiply_keys<dtype, head_dim>(scores, at.q, at.k + first.stage * STAGE_UNITS);
   device_product_commit();
-  give_turn(consumer, item.is_last && first_key == 0);
+  give_turn(consumer, item.is_last && first_key == item.first_key);
   device_product_wait<0>();
   device_product_hold(scores);
   release(&shared.empty[OPERAND_K][first.stage]);
   if (first_key + (int)KEYS > limit)
-    mask(scores, first_key, limit);
+    mask(scores, first_key, limits);
   weigh(scores, rows, shrink, scale_log2);
   pack<dtype>(weights, scores);
 
-  for (first_key -= (int)KEYS; first_key >= 0; first_key -= (int)KEYS, n++) {
+  for (first_key -= (int)KEYS; first_key >= item.first_key; first_key -= (int)KEYS, n++) {
     const Step now = step_of(n), next = step_of(n + 1);
     device_barrier_wait(&shared.full[OPERAND_K][next.stage], next.parity);
     take_turn(consumer);
@@ -222,13 +263,13 @@ compute_item(Shared<head_dim> &shared, const Item &item, const Operands &at, uns
     device_product_fence();
     multiply_values<dtype, head_dim>(values, weights, at.v + now.stage * STAGE_UNITS);
     device_product_commit();
-    give_turn(consumer, item.is_last && first_key == 0);
+    give_turn(consumer, item.is_last && first_key == item.first_key);
 
     device_product_wait<1>();
     device_product_hold(scores);
     release(&shared.empty[OPERAND_K][next.stage]);
     if (first_key + (int)KEYS > limit)
-      mask(scores, first_key, limit);
+      mask(scores, first_key, limits);
     weigh(scores, rows, shrink, scale_log2);
 
     device_product_delay_wait(rows.sums[0] + rows.sums[1]); /* all weights are in them */
@@ -259,7 +300,8 @@ compute_item(Shared<head_dim> &shared, const Item &item, const Operands &at, uns
 /* All items, for one warpgroup's rows. */
 template <Dtype dtype, unsigned head_dim>
 __device__ __forceinline__ void
-compute(Shared<head_dim> &shared, const AttentionArguments &a, unsigned consumer)
+compute(Shared<head_dim> &shared, const AttentionArguments &a, const PrefillWork &work,
+        unsigned consumer)
 {
   constexpr unsigned STAGE_UNITS = sizeof(Tile<head_dim>) / DESCRIPTOR_UNIT;
   const unsigned first_row = consumer * GROUP_ROWS;
@@ -281,10 +323,15 @@ compute(Shared<head_dim> &shared, const AttentionArguments &a, unsigned consumer
     device_barrier_wait(&shared.full[OPERAND_K][first.stage], first.parity);
     const Item item = shared.items[step.stage];
     n = compute_item<dtype, head_dim>(shared, item, {at.q + step.stage * STAGE_UNITS, at.k, at.v},
-                                      consumer, n, a.scale_log2, values, rows);
+                                      consumer, work.packed, n, a.scale_log2, values, rows);
     device_named_sync(FIRST_ROWS_BARRIER + consumer, GROUP_THREADS); /* nobody reads Q any more */
-    store_values<dtype, head_dim>(shared.q[step.stage], values, rows, first_row,
-                                  a.out + item.out_offset, a.out_row_stride, item.num_rows);
+    add_sums(rows);
+    if (item.partial < 0)
+      store_values<dtype, head_dim>(shared.q[step.stage], values, rows, first_row, item, a,
+                                    work.packed);
+    else
+      store_partial<head_dim>(work.partials, item.partial, values, rows, first_row, item.num_rows,
+                              a.scale_log2);
     __syncwarp();
     release(&shared.empty_q[step.stage]);
     is_last = item.is_last;
@@ -295,6 +342,8 @@ template <Dtype dtype, unsigned head_dim>
 __global__ void
 __launch_bounds__(THREADS, 1) prefill(const AttentionArguments a, const PrefillWork work)
 {
+  if (work.starts[blockIdx.x] == work.starts[blockIdx.x + 1])
+    return; /* nothing was left for this list */
   if (DEVICE_SM90) {
     const unsigned warp = __shfl_sync(ALL, threadIdx.x / LANES, 0); /* known to be the same */
     const unsigned group = warp / (GROUP_THREADS / LANES);
@@ -308,7 +357,7 @@ __launch_bounds__(THREADS, 1) prefill(const AttentionArguments a, const PrefillW
       copy_tiles(shared, a, work, warp < COPY_WARPS ? OPERAND_K : OPERAND_V);
     } else {
       device_registers_raise<COMPUTE_REGISTERS>();
-      compute<dtype, head_dim>(shared, a, group - 1);
+      compute<dtype, head_dim>(shared, a, work, group - 1);
     }
   } else {
     __trap(); /* better no result than one that nobody wrote */

@@ -2,7 +2,7 @@
 # library for a reference alone takes no kernel from it, and needs no CUDA.
 noinst_LIBRARIES += libspillway-kernels.a
 libspillway_kernels_a_SOURCES = \
-  %D%/attention.h %D%/attention_kernels.h %D%/attention_reference.c \
+  %D%/attention.h %D%/attention_kernels.h %D%/attention_merge.h %D%/attention_reference.c \
   %D%/decode_plan.c %D%/decode_plan.h %D%/prefill_copies_sm90.h %D%/prefill_plan.c %D%/prefill_plan.h \
   %D%/cuda_status.h %D%/device.h %D%/device_sm90.h %D%/vector.h \
   %D%/dtype.h \
@@ -11,7 +11,8 @@ libspillway_kernels_a_SOURCES = \
   %D%/paged_kv.h %D%/paged_kv_reference.c \
   %D%/sampling.h %D%/sampling_reference.c \
   %D%/timing.h %D%/timing_statistics.c \
-  %D%/transformer.h %D%/transformer_reference.c
+  %D%/transformer.h %D%/transformer_reference.c \
+  %D%/without.c %D%/without.h %D%/work_cut.c %D%/work_cut.h
 EXTRA_DIST += $(cuda_kernels)
 
 # Every kernel depends on every header here: they are few, and a kernel that is not built anew after
@@ -19,6 +20,7 @@ EXTRA_DIST += $(cuda_kernels)
 cuda_kernels = \
   %D%/attention.cu \
   %D%/attention_decode.cu \
+  %D%/attention_merge.cu \
   %D%/attention_prefill.cu \
   %D%/attention_prefill_sm90.cu \
   %D%/gemm.cu \
@@ -31,9 +33,9 @@ cuda_kernels = \
   %D%/timing.cu \
   %D%/transformer.cu
 kernel_headers = \
-  %D%/attention.h %D%/attention_kernels.h %D%/cuda_status.h %D%/decode_plan.h \
+  %D%/attention.h %D%/attention_kernels.h %D%/attention_merge.h %D%/cuda_status.h %D%/decode_plan.h \
   %D%/prefill_copies_sm90.h %D%/prefill_plan.h %D%/device.h %D%/device_sm90.h %D%/dtype.h %D%/gemm.h %D%/kv_copy.h \
-  %D%/paged_kv.h %D%/sampling.h %D%/timing.h %D%/transformer.h %D%/vector.h
+  %D%/paged_kv.h %D%/sampling.h %D%/timing.h %D%/transformer.h %D%/vector.h %D%/without.h %D%/work_cut.h
 
 # Random cases of the kernels and what they should give: for the self-check and for tests.
 noinst_LIBRARIES += libspillway-cases.a

@@ -17,7 +17,7 @@
 
 constexpr unsigned LANES = 32, GROUP_THREADS = 128, CONSUMERS = 2;
 constexpr unsigned THREADS = (1 + CONSUMERS) * GROUP_THREADS;
-constexpr unsigned ROWS = PREFILL_TILE_ROWS, GROUP_ROWS = 64, KEYS = PREFILL_TILE_KEYS;
+constexpr unsigned ROWS = PREFILL_ROWS, GROUP_ROWS = 64, KEYS = PREFILL_TILE_KEYS;
 constexpr unsigned STAGES = 2;
 constexpr unsigned VECTOR = 8; /* elements in 16 bytes */
 constexpr unsigned ROW_LANES = 8, COPY_WARPS = 2;
@@ -38,8 +38,11 @@ enum Operand : unsigned { OPERAND_K, OPERAND_V, NUM_OPERANDS };
 
 /* What those who compute need to know of an item. */
 struct Item {
-  size_t out_offset; /* of its first row, in elements */
-  int num_rows, num_keys;
+  size_t out_offset; /* of its sequence's first row and its own first head, in elements */
+  int first_row, num_rows;
+  int first_limit; /* row r of the sequence sees the keys below this + r / packed heads */
+  int first_key, end_key;
+  int partial;
   bool is_last;
 };
 
@@ -106,7 +109,8 @@ load_row(Tile<head_dim> &tile, unsigned pass, const uint16_t *from, bool valid)
 
 template <unsigned head_dim>
 __device__ __forceinline__ void
-load_queries(Tile<head_dim> &tile, const uint16_t *q, size_t row_stride, int num_rows)
+load_queries(Tile<head_dim> &tile, const uint16_t *q, size_t row_stride, const PackedHeads &packed,
+             unsigned first_row, int num_rows)
 {
   const uint16_t *vectors = q + threadIdx.x % ROW_LANES * VECTOR;
 
@@ -114,7 +118,8 @@ load_queries(Tile<head_dim> &tile, const uint16_t *q, size_t row_stride, int num
   for (unsigned pass = 0; pass < PASSES; pass++) {
     const unsigned row = pass * PASS_ROWS + pass_row();
     const bool valid = (int)row < num_rows;
-    load_row(tile, pass, valid ? vectors + row * row_stride : vectors, valid);
+    const size_t offset = packed_row<head_dim>(first_row + row, packed, row_stride);
+    load_row(tile, pass, valid ? vectors + offset : vectors, valid);
   }
 }
 
@@ -151,18 +156,25 @@ load_tile(Tile<head_dim> &tile, const Places &places, int num_rows)
 /* Q's rows of an item, and the item itself. */
 template <unsigned head_dim>
 __device__ __forceinline__ void
-load_item(Shared<head_dim> &shared, const AttentionArguments &a, const PrefillPlace &at,
-          unsigned stage, bool is_last)
+load_item(Shared<head_dim> &shared, const AttentionArguments &a, const PackedHeads &packed,
+          const PrefillItem &at, unsigned stage, bool is_last)
 {
-  const int first_query = a.query_starts[at.tile.sequence];
-  const int new_tokens = a.query_starts[at.tile.sequence + 1] - first_query;
-  const int num_rows = min(new_tokens - at.tile.first_row, (int)ROWS);
-  const size_t row = (size_t)(first_query + at.tile.first_row);
-  const size_t head = (size_t)at.head * head_dim;
+  const int first_query = a.query_starts[at.sequence];
+  const int new_tokens = a.query_starts[at.sequence + 1] - first_query;
+  const int num_rows = min(new_tokens * (int)packed.count - at.first_row, (int)ROWS);
+  const size_t row = (size_t)first_query, head = (size_t)at.head * head_dim;
 
-  load_queries(shared.q[stage], a.q + row * a.q_row_stride + head, a.q_row_stride, num_rows);
+  load_queries(shared.q[stage], a.q + row * a.q_row_stride + head, a.q_row_stride, packed,
+               (unsigned)at.first_row, num_rows);
   if (threadIdx.x == 0)
-    shared.items[stage] = {row * a.out_row_stride + head, num_rows, at.tile.num_keys, is_last};
+    shared.items[stage] = {row * a.out_row_stride + head,
+                           at.first_row,
+                           num_rows,
+                           a.context_lens[at.sequence] - new_tokens + 1,
+                           at.first_key,
+                           at.end_key,
+                           at.partial,
+                           is_last};
 }
 
 /* One warp's part in the copies of all tiles of one operand; those of K take Q as well. */
@@ -171,32 +183,31 @@ __device__ __forceinline__ void
 copy_tiles(Shared<head_dim> &shared, const AttentionArguments &a, const PrefillWork &work,
            Operand operand)
 {
-  const uint32_t *items = work.items + work.starts[blockIdx.x];
+  const PrefillItem *items = work.items + work.starts[blockIdx.x];
   const unsigned num_items = work.starts[blockIdx.x + 1] - work.starts[blockIdx.x];
   unsigned n = 0; /* tiles copied */
 
   for (unsigned i = 0; i < num_items; i++) {
-    const PrefillPlace at = prefill_place(a, work, items[i]);
-    const int num_keys = at.tile.num_keys;
-    const int32_t *block_table = a.block_tables + (size_t)at.tile.sequence * a.block_table_stride;
-    const uint16_t *pool =
-        (operand == OPERAND_K ? a.k : a.v) + at.head / (a.heads / a.kv_heads) * a.head_stride;
-    int first_key = (num_keys - 1) / (int)KEYS * (int)KEYS;
+    const PrefillItem at = items[i];
+    const int32_t *block_table = a.block_tables + (size_t)at.sequence * a.block_table_stride;
+    const unsigned kv_head = (unsigned)at.head / (a.heads / a.kv_heads);
+    const uint16_t *pool = (operand == OPERAND_K ? a.k : a.v) + kv_head * a.head_stride;
+    int first_key = (at.end_key - 1) / (int)KEYS * (int)KEYS;
     Places places;
 
     if (operand == OPERAND_K) {
       const Step item = step_of(i);
       device_barrier_wait(&shared.empty_q[item.stage], item.parity ^ 1);
-      load_item(shared, a, at, item.stage, i + 1 == num_items);
+      load_item(shared, a, work.packed, at, item.stage, i + 1 == num_items);
     }
-    look_up(places, a, pool, block_table, first_key, num_keys);
-    for (; first_key >= 0; first_key -= (int)KEYS, n++) {
+    look_up(places, a, pool, block_table, first_key, at.end_key);
+    for (; first_key >= at.first_key; first_key -= (int)KEYS, n++) {
       const Step step = step_of(n);
       device_barrier_wait(&shared.empty[operand][step.stage], step.parity ^ 1);
-      load_tile(shared.tiles[operand][step.stage], places, num_keys - first_key);
+      load_tile(shared.tiles[operand][step.stage], places, at.end_key - first_key);
       device_copy_async_commit();
-      if (first_key > 0)
-        look_up(places, a, pool, block_table, first_key - (int)KEYS, num_keys);
+      if (first_key > at.first_key)
+        look_up(places, a, pool, block_table, first_key - (int)KEYS, at.end_key);
       device_copy_async_wait<0>();
       device_fence_async();
       __syncwarp();

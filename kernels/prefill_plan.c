@@ -1,77 +1,129 @@
 #include "kernels/prefill_plan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { CACHE_BYTES = 16 * 1024 * 1024, ELEMENT_BYTES = 2 }; /* half of an A100's second level */
+/* From so many items a thread block on, dealing them out is even enough. */
+enum { CUT_BELOW_ROUNDS = 4 };
+/* Packing and cutting have to save so much by the estimate. */
+#define WORTH 0.95
+
+/* Of one head, before heads are told apart. */
+typedef struct {
+  int32_t sequence, first_row, num_keys;
+} Tile;
+
+typedef struct {
+  Tile *tiles;
+  uint32_t count, packed_heads;
+  uint64_t load; /* of all items: tiles of keys, and one for what an item takes by itself */
+} Tiles;
 
 static int32_t
-num_tiles_of(int32_t rows)
+new_tokens(const PrefillBatch *batch, uint32_t sequence)
 {
-  return rows < 2 ? 0 : (rows - 1) / PREFILL_TILE_ROWS + 1;
+  const int32_t rows = batch->query_starts[sequence + 1] - batch->query_starts[sequence];
+
+  return rows < 2 ? 0 : rows;
 }
 
-size_t
-prefill_plan_count(const int32_t *query_starts, uint32_t num_sequences)
+static int32_t
+key_tiles(int32_t num_keys)
 {
-  size_t count = 0;
-
-  for (uint32_t s = 0; s < num_sequences; s++)
-    count += (size_t)num_tiles_of(query_starts[s + 1] - query_starts[s]);
-  return count;
+  return (num_keys - 1) / PREFILL_TILE_KEYS + 1;
 }
 
 static int
 compare_longest_first(const void *a, const void *b)
 {
-  const PrefillTile *one = a, *other = b;
+  const Tile *one = a, *other = b;
 
   if (one->num_keys != other->num_keys)
     return one->num_keys > other->num_keys ? -1 : 1;
-  return one->sequence < other->sequence ? -1 : one->sequence > other->sequence;
+  if (one->sequence != other->sequence)
+    return one->sequence < other->sequence ? -1 : 1;
+  return one->first_row > other->first_row ? -1 : one->first_row < other->first_row;
 }
 
-void
-prefill_plan_cut(const int32_t *query_starts, const int32_t *context_lens, uint32_t num_sequences,
-                 PrefillTile *tiles)
+/* The caller frees tiles->tiles. */
+static bool
+cut_rows(const PrefillBatch *batch, int32_t tile_rows, uint32_t packed_heads, Tiles *tiles)
 {
-  size_t count = 0;
+  const int32_t packed = (int32_t)packed_heads;
+  uint32_t count = 0;
 
-  for (uint32_t s = 0; s < num_sequences; s++) {
-    const int32_t rows = query_starts[s + 1] - query_starts[s];
-    for (int32_t i = 0; i < num_tiles_of(rows); i++) {
-      const int32_t first = i * PREFILL_TILE_ROWS;
-      const int32_t end = first + PREFILL_TILE_ROWS < rows ? first + PREFILL_TILE_ROWS : rows;
-      tiles[count++] = (PrefillTile){
-          .sequence = (int32_t)s, .first_row = first, .num_keys = context_lens[s] - rows + end};
+  *tiles = (Tiles){.packed_heads = packed_heads};
+  for (uint32_t s = 0; s < batch->num_sequences; s++)
+    count += (uint32_t)((new_tokens(batch, s) * packed + tile_rows - 1) / tile_rows);
+  tiles->tiles = malloc(count * sizeof *tiles->tiles + 1);
+  if (tiles->tiles == NULL)
+    return false;
+  for (uint32_t s = 0; s < batch->num_sequences; s++) {
+    const int32_t tokens = new_tokens(batch, s), rows = tokens * packed;
+    for (int32_t first = 0; first < rows; first += tile_rows) {
+      const int32_t end = first + tile_rows < rows ? first + tile_rows : rows;
+      const int32_t num_keys = batch->context_lens[s] - tokens + (end - 1) / packed + 1;
+      tiles->tiles[tiles->count++] =
+          (Tile){.sequence = (int32_t)s, .first_row = first, .num_keys = num_keys};
+      tiles->load += (uint64_t)(key_tiles(num_keys) + 1);
     }
   }
-  qsort(tiles, count, sizeof *tiles, compare_longest_first);
+  tiles->load *= batch->heads / packed_heads;
+  qsort(tiles->tiles, tiles->count, sizeof *tiles->tiles, compare_longest_first);
+  return true;
+}
+
+/* Packed where that is less work: where chunks are short. */
+static bool
+choose_tiles(const PrefillBatch *batch, const PrefillWays *ways, Tiles *tiles)
+{
+  const uint32_t ratio = batch->heads / batch->kv_heads;
+  Tiles packed;
+
+  if (!cut_rows(batch, (int32_t)ways->tile_rows, 1, tiles))
+    return false;
+  if (!ways->may_cut || ratio == 1)
+    return true;
+  if (!cut_rows(batch, (int32_t)ways->tile_rows, ratio, &packed))
+    return false;
+  const bool is_worth = (double)packed.load < WORTH * (double)tiles->load;
+  free(is_worth ? tiles->tiles : packed.tiles);
+  if (is_worth)
+    *tiles = packed;
+  return true;
 }
 
 uint32_t
-prefill_plan_groups(const PrefillTile *tiles, size_t num_tiles, uint32_t kv_heads,
-                    uint32_t head_dim)
+prefill_plan_groups(int32_t num_keys, uint32_t kv_heads, uint32_t head_dim)
 {
-  const size_t head_bytes =
-      num_tiles == 0 ? 1 : (size_t)tiles[0].num_keys * 2 * head_dim * ELEMENT_BYTES;
-  const size_t heads = CACHE_BYTES / head_bytes;
+  const size_t head_bytes = (size_t)num_keys * 2 * head_dim * ELEMENT_BYTES;
+  const size_t heads = CACHE_BYTES / (head_bytes < 1 ? 1 : head_bytes);
   const uint32_t most = heads < 1 ? 1 : heads < kv_heads ? (uint32_t)heads : kv_heads;
 
   return (kv_heads - 1) / most + 1;
 }
 
-uint32_t
-prefill_items_tile(const PrefillItems *self, uint32_t item, uint32_t *head)
+/* All tiles of all heads, whole, in the order of work. */
+static void
+list_items(const PrefillBatch *batch, const Tiles *tiles, PrefillItem *items)
 {
-  const uint32_t ratio = self->heads / self->kv_heads;
-  const uint32_t kv_head = item / self->num_tiles / ratio; /* one of the item's group */
-  const uint32_t group = ((kv_head + 1) * self->num_groups - 1) / self->kv_heads;
-  const uint32_t first = group * self->kv_heads / self->num_groups * ratio;
-  const uint32_t end = (group + 1) * self->kv_heads / self->num_groups * ratio;
-  const uint32_t within = item - first * self->num_tiles;
+  const uint32_t kv_heads = batch->kv_heads, ratio = batch->heads / kv_heads;
+  const uint32_t groups =
+      tiles->count == 0 ? 1
+                        : prefill_plan_groups(tiles->tiles[0].num_keys, kv_heads, batch->head_dim);
 
-  *head = first + within % (end - first);
-  return within / (end - first);
+  for (uint32_t group = 0; group < groups; group++) {
+    const uint32_t first = group * kv_heads / groups * ratio;
+    const uint32_t end = (group + 1) * kv_heads / groups * ratio;
+    for (uint32_t i = 0; i < tiles->count; i++)
+      for (uint32_t head = first; head < end; head += tiles->packed_heads)
+        *items++ = (PrefillItem){.sequence = tiles->tiles[i].sequence,
+                                 .first_row = tiles->tiles[i].first_row,
+                                 .head = (int32_t)head,
+                                 .end_key = tiles->tiles[i].num_keys,
+                                 .partial = -1};
+  }
 }
 
 /* A list of items and what they take so far; lists are in a heap, the least loaded on top. */
@@ -104,59 +156,229 @@ sift_down(Load *heap, uint32_t count)
   heap[at] = grown;
 }
 
-/* In steps of the kernel: tiles of keys, and one for what an item takes by itself. */
+/* Item i goes to the list owners[i], each to that with the least work so far: so no list has more
+ * than the mean and the longest item together (Graham 1966), and all are near the mean where items
+ * are many. starts[list + 1] counts the list's. Returns the most that a list has. */
 static uint64_t
-item_load(const PrefillItems *self, uint32_t item)
+choose_owners(const PrefillItem *items, uint32_t num_items, uint32_t num_lists, Load *heap,
+              uint32_t *owners, uint32_t *starts)
 {
-  uint32_t head;
-  const PrefillTile *tile = &self->tiles[prefill_items_tile(self, item, &head)];
+  uint64_t most = 0;
 
-  return (uint64_t)((tile->num_keys - 1) / PREFILL_TILE_KEYS + 2);
-}
-
-/* Item i goes to the list owners[i]; starts[list + 1] counts the list's. */
-static void
-choose_owners(const PrefillItems *self, uint32_t num_lists, Load *heap, uint32_t *owners,
-              uint32_t *starts)
-{
   for (uint32_t i = 0; i <= num_lists; i++)
     starts[i] = 0;
   for (uint32_t i = 0; i < num_lists; i++)
     heap[i] = (Load){.load = 0, .list = i};
-  for (uint32_t i = 0; i < self->num_tiles * self->heads; i++) {
+  for (uint32_t i = 0; i < num_items; i++) {
     owners[i] = heap[0].list;
     starts[owners[i] + 1]++;
-    heap[0].load += item_load(self, i);
+    heap[0].load += (uint64_t)(key_tiles(items[i].end_key) + 1);
+    most = heap[0].load > most ? heap[0].load : most;
     sift_down(heap, num_lists);
   }
+  return most;
 }
 
 /* From the counts of lists their starts; while they are filled, `ends` says how far each is. */
 static void
-fill_lists(const PrefillItems *self, uint32_t num_lists, const uint32_t *owners, uint32_t *ends,
-           uint32_t *items, uint32_t *starts)
+fill_lists(const PrefillItem *items, uint32_t num_items, const uint32_t *owners, uint32_t *ends,
+           PrefillPlan *plan)
 {
-  for (uint32_t i = 0; i < num_lists; i++) {
-    starts[i + 1] += starts[i];
-    ends[i] = starts[i];
+  for (uint32_t i = 0; i < plan->num_lists; i++) {
+    plan->starts[i + 1] += plan->starts[i];
+    ends[i] = plan->starts[i];
   }
-  for (uint32_t i = 0; i < self->num_tiles * self->heads; i++)
-    items[ends[owners[i]]++] = i;
+  for (uint32_t i = 0; i < num_items; i++)
+    plan->items[ends[owners[i]]++] = items[i];
+}
+
+static int
+compare_longest_item_first(const void *a, const void *b)
+{
+  const PrefillItem *one = a, *other = b;
+  const int32_t keys = one->end_key - one->first_key;
+  const int32_t other_keys = other->end_key - other->first_key;
+
+  if (keys != other_keys)
+    return keys > other_keys ? -1 : 1;
+  return one->partial < other->partial ? -1 : one->partial > other->partial;
+}
+
+static void
+list_pieces(const PrefillItem *items, const WorkPiece *pieces, const WorkMerge *merges,
+            PrefillPlan *plan)
+{
+  for (uint32_t i = 0; i < plan->num_items; i++) {
+    PrefillItem item = items[pieces[i].job];
+    const int32_t end = pieces[i].end * PREFILL_TILE_KEYS;
+    item.first_key = pieces[i].first * PREFILL_TILE_KEYS;
+    item.end_key = end < item.end_key ? end : item.end_key;
+    item.partial = pieces[i].partial;
+    plan->items[i] = item;
+  }
+  for (uint32_t i = 0; i < plan->num_merges; i++) {
+    const PrefillItem *item = &items[merges[i].job];
+    plan->merges[i] = (AttentionMerge){.sequence = item->sequence,
+                                       .first_row = item->first_row,
+                                       .head = item->head,
+                                       .first_partial = merges[i].first_partial,
+                                       .num_partials = merges[i].num_partials};
+  }
+}
+
+static bool
+allocate(PrefillPlan *plan)
+{
+  plan->items = malloc(plan->num_items * sizeof *plan->items + 1);
+  plan->starts = malloc((plan->num_lists + 1) * sizeof *plan->starts);
+  plan->merges = malloc(plan->num_merges * sizeof *plan->merges + 1);
+  return plan->items != NULL && plan->starts != NULL && plan->merges != NULL;
+}
+
+/* Dealt out whole. `lengths`: of items, in tiles of keys. */
+typedef struct {
+  PrefillItem *items; /* whole, in the order of work */
+  uint32_t num_items;
+  Load *heap;
+  uint32_t *owners, *starts;
+  int32_t *lengths;
+  WorkPiece *pieces;
+  WorkMerge *merges;
+} Scratch;
+
+static bool
+scratch_init(Scratch *s, uint32_t num_items, uint32_t num_lists)
+{
+  const WorkCounts most = work_cut_most(num_items, num_lists < 1 ? 1 : num_lists);
+
+  *s = (Scratch){
+      .items = malloc(num_items * sizeof *s->items + 1),
+      .num_items = num_items,
+      .heap = malloc(num_lists * sizeof *s->heap + 1),
+      .owners = malloc((num_items + num_lists) * sizeof *s->owners + 1),
+      .starts = malloc((num_lists + 1) * sizeof *s->starts),
+      .lengths = malloc(num_items * sizeof *s->lengths + 1),
+      .pieces = malloc(most.num_pieces * sizeof *s->pieces + 1),
+      .merges = malloc(most.num_merges * sizeof *s->merges + 1),
+  };
+  return s->items != NULL && s->heap != NULL && s->owners != NULL && s->starts != NULL &&
+         s->lengths != NULL && s->pieces != NULL && s->merges != NULL;
+}
+
+static void
+scratch_clear(Scratch *s)
+{
+  free(s->items);
+  free(s->heap);
+  free(s->owners);
+  free(s->starts);
+  free(s->lengths);
+  free(s->pieces);
+  free(s->merges);
+}
+
+/* Lists of equal work, items cut, where that is faster; false in *is_cut: it is not. */
+static bool
+try_cut(Scratch *s, const PrefillWays *ways, uint64_t most_dealt, PrefillPlan *plan, bool *is_cut)
+{
+  for (uint32_t i = 0; i < s->num_items; i++)
+    s->lengths[i] = key_tiles(s->items[i].end_key);
+
+  const WorkCut cut = {.lengths = s->lengths,
+                       .num_jobs = s->num_items,
+                       .num_lists = ways->places,
+                       .piece_units = 1,
+                       .least_units = 1};
+  const int64_t load = work_cut_load(&cut);
+  const double takes = (double)load + 2 * ways->piece_tiles + ways->merge_tiles;
+  *is_cut = takes < WORTH * (double)most_dealt;
+  if (!*is_cut)
+    return true;
+  const WorkCounts counts = work_cut(&cut, load, s->pieces, s->starts, s->merges);
+  plan->num_items = counts.num_pieces;
+  plan->num_lists = ways->is_persistent ? ways->places : 0;
+  plan->num_merges = counts.num_merges;
+  plan->num_partials = counts.num_partials;
+  if (!allocate(plan))
+    return false;
+  memcpy(plan->starts, s->starts, (plan->num_lists + 1) * sizeof *plan->starts);
+  list_pieces(s->items, s->pieces, s->merges, plan);
+  if (!ways->is_persistent)
+    qsort(plan->items, plan->num_items, sizeof *plan->items, compare_longest_item_first);
+  return true;
+}
+
+static bool
+deal(Scratch *s, const PrefillWays *ways, PrefillPlan *plan)
+{
+  const uint32_t lists = ways->places < s->num_items ? ways->places : s->num_items;
+  const bool is_few = s->num_items < CUT_BELOW_ROUNDS * ways->places;
+  uint64_t most = 0;
+  bool is_cut = false;
+
+  if (ways->is_persistent || (ways->may_cut && is_few))
+    most = choose_owners(s->items, s->num_items, lists, s->heap, s->owners, s->starts);
+  if (ways->may_cut && is_few && !try_cut(s, ways, most, plan, &is_cut))
+    return false;
+  if (is_cut)
+    return true;
+  plan->num_items = s->num_items;
+  plan->num_lists = ways->is_persistent ? lists : 0;
+  if (!allocate(plan))
+    return false;
+  if (ways->is_persistent) {
+    memcpy(plan->starts, s->starts, (lists + 1) * sizeof *plan->starts);
+    fill_lists(s->items, s->num_items, s->owners, s->owners + s->num_items, plan);
+  } else {
+    memcpy(plan->items, s->items, s->num_items * sizeof *s->items);
+  }
+  return true;
 }
 
 bool
-prefill_items_deal(const PrefillItems *self, uint32_t num_lists, uint32_t *items, uint32_t *starts)
+prefill_plan_make(PrefillPlan *plan, const PrefillBatch *batch, const PrefillWays *ways)
 {
-  const size_t num_items = (size_t)self->num_tiles * self->heads;
-  Load *heap = malloc(num_lists * sizeof *heap + 1);
-  uint32_t *owners = malloc((num_items + num_lists) * sizeof *owners + 1);
-  const bool has_room = heap != NULL && owners != NULL;
+  Tiles tiles = {0};
+  Scratch scratch = {0};
+  bool is_made = choose_tiles(batch, ways, &tiles);
 
-  if (has_room) {
-    choose_owners(self, num_lists, heap, owners, starts);
-    fill_lists(self, num_lists, owners, owners + num_items, items, starts);
+  *plan = (PrefillPlan){.packed_heads = tiles.packed_heads};
+  if (is_made && tiles.count > 0) {
+    is_made =
+        scratch_init(&scratch, tiles.count * (batch->heads / tiles.packed_heads), ways->places);
+    if (is_made) {
+      list_items(batch, &tiles, scratch.items);
+      is_made = deal(&scratch, ways, plan);
+    }
+    scratch_clear(&scratch);
   }
-  free(heap);
-  free(owners);
-  return has_room;
+  free(tiles.tiles);
+  if (!is_made)
+    prefill_plan_clear(plan);
+  return is_made;
+}
+
+void
+prefill_plan_clear(PrefillPlan *plan)
+{
+  free(plan->items);
+  free(plan->starts);
+  free(plan->merges);
+  *plan = (PrefillPlan){0};
+}
+
+PrefillPlan
+prefill_plan_most(uint32_t num_rows, uint32_t num_sequences, uint32_t heads,
+                  const PrefillWays *ways)
+{
+  const uint32_t items = (num_rows / ways->tile_rows + num_sequences) * heads;
+  const WorkCounts cut = work_cut_most(items, ways->places);
+  PrefillPlan most = {.num_items = items, .num_lists = ways->is_persistent ? ways->places : 0};
+
+  if (ways->may_cut) {
+    most.num_items = cut.num_pieces;
+    most.num_merges = cut.num_merges;
+    most.num_partials = cut.num_partials;
+  }
+  return most;
 }

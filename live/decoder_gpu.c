@@ -154,7 +154,7 @@ plan_attention(DecoderGpu *d, const StepPlan *plan, guint32 padded, GError **err
   g_clear_pointer(&d->attention, attention_plan_free);
   status = attention_plan_new(&d->attention_device, &shape, &kv, &batch, &d->attention);
   if (status == 0 && padded > 0)
-    status = attention_plan_pad(d->attention, &d->attention_device, padded);
+    status = attention_plan_pad(d->attention, padded);
   if (status != 0)
     return gpu_fail(error, status, "planning attention");
   if (attention_plan_workspace_bytes(d->attention) > d->room.workspace_bytes)

@@ -83,12 +83,64 @@ stretch(const ConfigReader *reader, const char *key, const json_t *scaling, cons
   return TRUE;
 }
 
+/* Gemma 3 states the stretched length, whatever the kind. */
+static gboolean
+states_stretched(const ConfigReader *reader)
+{
+  const char *family = config_text(reader, "model_type");
+
+  return family != NULL && strstr(family, "gemma3") != NULL;
+}
+
+static gboolean
+is_longrope(const char *type)
+{
+  return g_strcmp0(type, "longrope") == 0 || g_strcmp0(type, "su") == 0;
+}
+
+/* Beside the scaling, where Phi has it; within it vLLM does not look. */
+static gboolean
+read_unstretched(const ConfigReader *reader, const char *type, ModelContext *context)
+{
+  static const char *const key = "original_max_position_embeddings";
+
+  if (!is_longrope(type) || !config_has(reader, key))
+    return TRUE;
+  if (!config_count(reader, key, CONFIG_MAX_POSITION, &context->unstretched))
+    return FALSE;
+  if (context->unstretched >= context->max_position)
+    context->unstretched = 0;
+  return TRUE;
+}
+
+static gboolean
+read_sglang(const ConfigReader *reader, const json_t *scaling, const char *type,
+            ModelContext *context)
+{
+  static const char *const keys[] = {
+      "max_sequence_length",     "seq_length", "max_seq_len", "model_max_length",
+      "max_position_embeddings", NULL};
+  const char *key = config_key(reader, keys);
+  const json_t *found = json_object_get(scaling, "factor");
+  gboolean stretches = json_is_number(found) && g_strcmp0(type, "llama3") != 0 &&
+                       json_object_get(scaling, "original_max_position_embeddings") == NULL &&
+                       !states_stretched(reader);
+  guint32 length = context->max_position;
+  double stretched;
+
+  if (config_has(reader, key) && !config_count(reader, key, CONFIG_MAX_POSITION, &length))
+    return FALSE;
+  stretched = stretches ? json_number_value(found) * length : length;
+  context->sglang = (guint32)CLAMP(stretched, 1, CONFIG_MAX_POSITION);
+  return TRUE;
+}
+
 static gboolean
 read_scaled(const ConfigReader *reader, ModelContext *context)
 {
   static const char *const unstretched[] = {"default", "llama3",       "longrope",
                                             "su",      "proportional", NULL};
-  const char *key, *type, *family = config_text(reader, "model_type");
+  const char *key, *type;
   const json_t *scaling = find_scaling(reader, &key);
 
   if (!shortest_length(reader, context))
@@ -96,9 +148,9 @@ read_scaled(const ConfigReader *reader, ModelContext *context)
   if (scaling != NULL && !json_is_object(scaling))
     return config_refuse_value(reader, key, scaling, "an object or null");
   type = scaling_type(scaling);
-  /* Gemma 3 states the stretched length, whatever the kind. */
-  if (type == NULL || g_strv_contains(unstretched, type) ||
-      (family != NULL && strstr(family, "gemma3") != NULL))
+  if (!read_unstretched(reader, type, context) || !read_sglang(reader, scaling, type, context))
+    return FALSE;
+  if (type == NULL || g_strv_contains(unstretched, type) || states_stretched(reader))
     return TRUE;
   return stretch(reader, key, scaling, type, context);
 }

@@ -112,6 +112,8 @@ family_read_frame(FamilyReader *f)
     return FALSE;
   m->max_position = context.max_position;
   m->context_source = context.source;
+  m->unstretched_position = context.unstretched;
+  m->sglang_position = context.sglang;
   m->outer_vectors = m->hidden;
   if (!read_heads(f) || !read_rotary(f) || !read_window(f) || (plain_name = read_dtype(r)) == NULL)
     return FALSE;

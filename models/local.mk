@@ -19,6 +19,7 @@ libspillway_models_a_SOURCES = \
   %D%/module_pattern.c %D%/module_pattern.h \
   %D%/quantization.c %D%/quantization.h \
   %D%/quantization_groups.c %D%/quantization_rules.c %D%/quantization_rules.h \
+  %D%/quantization_source.c %D%/quantization_source.h \
   %D%/tower.c %D%/tower.h
 
 modelsdir = $(pkgdatadir)/models

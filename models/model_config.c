@@ -6,6 +6,7 @@
 
 #include "config_reader.h"
 #include "family.h"
+#include "quantization_source.h"
 #include "tower.h"
 
 static const Family *const tables[] = {
@@ -181,31 +182,30 @@ static const struct {
     {"nvfp4", "{\"quant_method\": \"modelopt\", \"quant_algo\": \"NVFP4\", \"group_size\": 16}"},
 };
 
-/* What the file says itself; NULL: nothing. */
-static const json_t *
-own_quantization(const json_t *root)
-{
-  const char *key = inner_key(root);
-  const json_t *inner = key != NULL ? json_object_get(root, key) : NULL;
-  const json_t *found = json_object_get(inner, "quantization_config");
-
-  return found != NULL ? found : json_object_get(root, "quantization_config");
-}
-
 static gboolean
 set_quantization(json_t *root, const char *path, const char *name, GError **error)
 {
-  const json_t *own = own_quantization(root);
-  const char *method = json_string_value(json_object_get(own, "quant_method"));
+  const char *inner = inner_key(root);
+  const ConfigReader reader = {
+      .path = path,
+      .root = inner != NULL ? json_object_get(root, inner) : root,
+      .outer = inner != NULL ? root : NULL,
+      .error = error,
+  };
+  g_auto(QuantizationSource) own = {0};
+  const char *method;
   g_autoptr(GString) known = g_string_new(NULL);
 
+  if (!quantization_source_find(&reader, &own))
+    return FALSE;
+  method = own.method;
   if (method != NULL && g_str_has_prefix(name, method)) /* a server is told what the file says */
     return TRUE;
-  if (own != NULL) {
+  if (own.found != NULL) {
     g_set_error(error, MODEL_CONFIG_ERROR, MODEL_CONFIG_ERROR_VALUE,
                 "--quantization: found '%s', and %s says itself how its weights are quantized "
                 "(%s); leave it out",
-                name, path, method != NULL ? method : "quantization_config");
+                name, own.path, method != NULL ? method : "quantization_config");
     return FALSE;
   }
   for (guint i = 0; i < G_N_ELEMENTS(quantizations); i++) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "quantization_rules.h"
+#include "quantization_source.h"
 
 static void
 rule_clear(gpointer data)
@@ -60,10 +61,14 @@ group_format(Quantization *q, const ConfigReader *reader, const json_t *found,
 {
   const json_t *bits = json_object_get(found, "bits");
   const json_t *group = json_object_get(found, "group_size");
-  json_int_t group_size = group == NULL || json_is_null(group) ? 128 : json_integer_value(group);
+  json_int_t group_size;
 
   if (bits == NULL)
     bits = json_object_get(found, "w_bit");
+  if (group == NULL)
+    group = json_object_get(found, "q_group_size");
+  group_size = group == NULL || json_is_null(group) ? 128 : json_integer_value(group);
+
   if (json_integer_value(bits) != 4 && json_integer_value(bits) != 8)
     return config_refuse_value(reader, q->key, found, "4 or 8 \"bits\"");
   if (group_size != -1 && (group_size < 1 || group_size > CONFIG_MAX_FFN))
@@ -194,22 +199,11 @@ static const struct {
     {"mxfp4", read_mxfp4},
 };
 
-/* bitsandbytes writes its switches, and not always its name. */
-static const char *
-method_of(const json_t *found)
-{
-  const char *method = json_string_value(json_object_get(found, "quant_method"));
-
-  if (method == NULL && (json_is_true(json_object_get(found, "load_in_4bit")) ||
-                         json_is_true(json_object_get(found, "load_in_8bit"))))
-    return "bitsandbytes";
-  return method;
-}
-
 static gboolean
-read_method(Quantization *q, const ConfigReader *reader, const json_t *found)
+read_method(Quantization *q, const ConfigReader *reader, const QuantizationSource *source)
 {
-  const char *method = method_of(found);
+  const json_t *found = source->found;
+  const char *method = source->method;
   g_autoptr(GString) known = g_string_new("a \"quant_method\" that is known: ");
 
   for (guint i = 0; method != NULL && i < G_N_ELEMENTS(methods); i++)
@@ -225,39 +219,22 @@ read_method(Quantization *q, const ConfigReader *reader, const json_t *found)
   return FALSE;
 }
 
-#define SIDE_FILE "hf_quant_config.json"
-
-/* ModelOpt's file, where config.json says nothing. */
-static gboolean
-read_side_file(Quantization *q, const ConfigReader *reader)
-{
-  g_autofree char *folder = g_path_get_dirname(reader->path);
-  g_autofree char *path = g_build_filename(folder, SIDE_FILE, NULL);
-  g_autoptr(json_t) root = NULL;
-  const ConfigReader side = {.path = path, .error = reader->error};
-
-  if (!g_file_test(path, G_FILE_TEST_EXISTS))
-    return TRUE;
-  root = config_load(path, "ModelOpt's " SIDE_FILE, reader->error);
-  q->key = "quantization";
-  return root != NULL && quantization_read_modelopt(q, &side, root);
-}
-
 Quantization *
 quantization_read(const ConfigReader *reader, const char *plain_name)
 {
   g_autoptr(Quantization) q = g_new0(Quantization, 1);
-  const json_t *found = config_get_either(reader, "quantization_config");
+  g_auto(QuantizationSource) source = {0};
+  ConfigReader file = {.error = reader->error};
 
-  q->key = "quantization_config";
   q->rules = g_array_new(FALSE, FALSE, sizeof(QuantizationRule));
   g_array_set_clear_func(q->rules, rule_clear);
+  if (!quantization_source_find(reader, &source))
+    return NULL;
+  file.path = source.path;
+  q->key = source.key;
   q->plain = (WeightFormat){.name = plain_name, .bits = 16};
   q->head = q->plain;
-  /* An empty object says nothing. */
-  if (json_is_object(found) && json_object_size(found) == 0)
-    found = NULL;
-  if (found != NULL ? !read_method(q, reader, found) : !read_side_file(q, reader))
+  if (source.found != NULL && !read_method(q, &file, &source))
     return NULL;
   /* A dtype of 8 bits: the products', with one scale each. */
   if (g_str_equal(plain_name, "fp8")) {

@@ -1,7 +1,6 @@
 /* What a checkpoint's weights and KV are kept as, module by module.
  *
- * Read from `quantization_config` in config.json, or from hf_quant_config.json beside it (NVIDIA's
- * ModelOpt). Known methods: fp8 (by tensor and by block), fbgemm_fp8, compressed-tensors (int8,
+ * Read from config.json, or from a file beside it (quantization_source.h). Known methods: fp8 (by tensor and by block), fbgemm_fp8, compressed-tensors (int8,
  * fp8, int4, NVFP4, MXFP4), modelopt (FP8, NVFP4, MXFP8, W4A16 and mixed), awq, gptq, auto-round,
  * bitsandbytes (int8, nf4), mxfp4. Others are refused by name: a width that is nearly right gives
  * a pool that is wrong without a sign.

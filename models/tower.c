@@ -188,6 +188,44 @@ static const struct {
     {"llama4", read_llama4},  {"gemma4", read_gemma4},
 };
 
+/* Objects of a file with a decoder within that describe no weights, or are read elsewhere. */
+static gboolean
+describes_part(const char *key, const json_t *value)
+{
+  static const char *const others[] = {
+      "text_config",         "llm_config",         "language_config",
+      "quantization_config", "compression_config", "generation_config",
+      "vision_config",       "audio_config",       NULL};
+
+  return g_str_has_suffix(key, "_config") && json_object_size(value) > 0 &&
+         !g_strv_contains(others, key);
+}
+
+/* What the file has besides the decoder and is not counted, in words; NULL: nothing. */
+static char *
+name_left_out(const ConfigReader *file, gboolean is_within, gboolean sees, gboolean hears)
+{
+  static const char *const flat[] = {"visual", "audio"}; /* the first Qwen's */
+  const char *key;
+  json_t *value;
+
+  if (sees || hears)
+    return g_strdup(sees && hears ? "its towers for vision and sound"
+                    : sees        ? "its vision tower"
+                                  : "its tower for sound");
+  for (guint i = 0; i < G_N_ELEMENTS(flat); i++)
+    if (json_object_size(config_get(file, flat[i])) > 0)
+      return g_strdup_printf("what its \"%s\" describes", flat[i]);
+  if (!is_within)
+    return NULL;
+  json_object_foreach((json_t *)file->root, key, value)
+  {
+    if (describes_part(key, value))
+      return g_strdup_printf("what its \"%.40s\" describes", key);
+  }
+  return NULL;
+}
+
 /* Vision configurations that a file leaves at their defaults are of no use here: the sizes are
  * needed. */
 gboolean
@@ -215,9 +253,7 @@ tower_read(const ConfigReader *reader, Model *model)
     known = TRUE;
   }
   /* Towers for sound are not known. */
-  if (json_object_size(vision) > 0 && !known)
-    model->left_out = g_strdup(hears ? "its towers for vision and sound" : "its vision tower");
-  else if (hears)
-    model->left_out = g_strdup("its tower for sound");
+  model->left_out =
+      name_left_out(&file, reader->outer != NULL, json_object_size(vision) > 0 && !known, hears);
   return TRUE;
 }

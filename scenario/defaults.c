@@ -95,8 +95,7 @@ static gboolean
 leaves_states_uncached(const Scenario *s)
 {
   return has(s, SCHEDULER_HAS_KV_GROUPS) && !has(s, SCHEDULER_CACHES_STATES_BY_DEFAULT) &&
-         s->model != NULL &&
-         model_rank_state_bytes(s->model, 1) > 0;
+         s->model != NULL && model_rank_state_bytes(s->model, 1) > 0;
 }
 
 static void
@@ -162,21 +161,49 @@ resolve_batch(Resolver *r, EngineDefaults *defaults)
     c->max_num_seqs = MIN(c->max_num_seqs, c->max_num_batched_tokens);
 }
 
+/* A longer limit than the model is made for, which servers take only against their advice. */
 static void
-resolve_length(Resolver *r)
+note_beyond_context(const Resolver *r)
+{
+  const Model *model = r->scenario->model;
+
+  if (model != NULL && r->scenario->config.max_model_len > model->max_position)
+    resolver_note(
+        r, "a server would not start: max_model_len %u is beyond the context of %s, %u (%s)",
+        r->scenario->config.max_model_len, model->name, model->max_position, model->context_source);
+}
+
+static void
+resolve_length(Resolver *r, const EngineDefaults *defaults)
 {
   const Scenario *s = r->scenario;
+  const Model *model = s->model;
   SchedulerConfig *c = &r->scenario->config;
 
   c->max_model_len = (guint32)r->settings->max_model_len;
-  if (c->max_model_len > 0)
+  if (c->max_model_len > 0) {
+    note_beyond_context(r);
     return;
+  }
   c->max_model_len = G_MAXINT32;
-  if (s->model == NULL)
+  if (model == NULL)
     return;
-  c->max_model_len = s->model->max_position;
+  c->max_model_len = model->max_position;
   resolver_origin(r, "max_model_len", "the context of %s (%s); --max-model-len changes it",
-                  s->model->name, s->model->context_source);
+                  model->name, model->context_source);
+  if (defaults->serves_unstretched && model->unstretched_position > 0) {
+    c->max_model_len = model->unstretched_position;
+    resolver_origin(r, "max_model_len",
+                    "what %s serves of %s by itself (longrope, original_max_position_embeddings); "
+                    "--max-model-len changes it, to %u at most",
+                    s->scheduler->name, model->name, model->max_position);
+  } else if (has(s, SCHEDULER_IS_SGLANG) && model->sglang_position != model->max_position) {
+    c->max_model_len = model->sglang_position;
+    resolver_origin(r, "max_model_len",
+                    "what SGLang takes for the context of %s (get_context_length; vLLM: %u); "
+                    "--max-model-len changes it",
+                    model->name, model->max_position);
+  }
 }
 
 /* What no default of a version is about. */
@@ -212,7 +239,7 @@ resolver_limits(Resolver *r)
 
   resolve_rest(r);
   resolve_switches(r);
-  resolve_length(r);
+  resolve_length(r, &defaults);
   resolve_batch(r, &defaults);
   s->gpu_memory_utilization = settings->gpu_memory_utilization;
   if (!is_typed(r, "gpu_memory_utilization"))

@@ -60,6 +60,7 @@ engine_defaults_find(const EngineSetup *setup)
       .max_num_batched_tokens = V0_CHUNK_TOKENS,
       .least_batched_tokens = V0_TOKENS,
       .gpu_memory_utilization = setup->scheduler->version >= 20 ? 0.92 : 0.9,
+      .serves_unstretched = setup->scheduler->version >= 12,
   };
 
   if (setup->scheduler->version > 0)

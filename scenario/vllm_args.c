@@ -153,9 +153,13 @@ take_model(Args *args, const char *value, GError **error)
     return set(args, "model", "model", name != NULL ? name : value, error);
   from = tuned_from(value);
   note(args,
-       "--vllm-args: the model %s does not ship with Spillway: give its config.json as --model%s%s%s",
+       "--vllm-args: the model %s does not ship with Spillway: give its config.json as "
+       "--model%s%s%s",
        value, from != NULL ? ", or --model " : "", from != NULL ? from : "",
-       from != NULL ? ", whose layers it has if it is tuned from that; its context may differ" : "");
+       from != NULL
+           ? ", whose layers it has if it is tuned from that; its context may differ, and what its "
+             "weights are kept as (--quantization)"
+           : "");
   return TRUE;
 }
 
@@ -293,9 +297,10 @@ read_words(Args *args, char **words, GError **error)
 
   for (guint i = 0; words[i] != NULL; i++)
     if (g_str_has_prefix(words[i], "sglang"))
-      return refuse(error, words[i],
-                    "found SGLang's command line, expected vLLM's; --scheduler sglang takes SGLang's "
-                    "options by their own names, as 'spillway run --help' lists them");
+      return refuse(
+          error, words[i],
+          "found SGLang's command line, expected vLLM's; --scheduler sglang takes SGLang's "
+          "options by their own names, as 'spillway run --help' lists them");
   for (guint i = skip_command(args, words); words[i] != NULL;) {
     if (is_flag(words[i])) {
       i = read_flag_words(args, words, i, error);

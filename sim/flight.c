@@ -55,7 +55,7 @@ instance_tell_step(Instance *self)
       .finished = (const guint32 *)(gpointer)scheduler->just_finished->data,
       .n_finished = scheduler->just_finished->len,
       .gpu_free_end_blocks = scheduler->pool.free_blocks,
-      .gpu_unheld_end_blocks = scheduler_unheld_blocks(scheduler),
+      .gpu_unheld_end_blocks = pool_unheld_blocks(&scheduler->pool),
   };
 
   for (guint i = 0; i < loop->n_observers; i++)

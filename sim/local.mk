@@ -4,6 +4,16 @@ libspillway_sim_a_SOURCES = \
   %D%/cost.c %D%/cost.h \
   %D%/array.c %D%/array.h \
   %D%/clock_heap.c %D%/clock_heap.h \
+  %D%/contents.h \
+  %D%/contents/content_key.c %D%/contents/content_key.h \
+  %D%/contents/counted.c \
+  %D%/contents/groups.c %D%/contents/groups.h %D%/contents/groups_hits.c \
+  %D%/contents/groups_keys.c \
+  %D%/contents/named.c \
+  %D%/contents/named_blocks.c %D%/contents/named_blocks.h \
+  %D%/contents/radix.c \
+  %D%/contents/radix_tree.c %D%/contents/radix_tree.h \
+  %D%/contents/runs.c \
   %D%/contexts.h \
   %D%/decode_clock.c %D%/decode_clock.h \
   %D%/executor.c %D%/executor.h \
@@ -26,10 +36,6 @@ libspillway_sim_a_SOURCES = \
   %D%/offload_jobs.c %D%/offload_jobs.h \
   %D%/tier.c %D%/tier.h \
   %D%/pool.c %D%/pool.h \
-  %D%/prefix_cache.c %D%/prefix_cache.h \
-  %D%/named_blocks.c %D%/named_blocks.h \
-  %D%/content_key.c %D%/content_key.h \
-  %D%/group_cache.c %D%/group_cache.h %D%/group_hits.c \
   %D%/engines/sglang.c %D%/engines/sglang.h \
   %D%/engines/sglang_adder.c %D%/engines/sglang_adder.h \
   %D%/engines/sglang_batch.c \
@@ -44,10 +50,8 @@ libspillway_sim_a_SOURCES = \
   %D%/engines/vllm_v0_end.c \
   %D%/engines/vllm_versions.c \
   %D%/engines/vllm_waiting.c %D%/engines/vllm_states.c \
-  %D%/free_runs.c %D%/free_runs.h \
   %D%/duration_histogram.c %D%/duration_histogram.h \
   %D%/mix.h \
-  %D%/radix_cache.c %D%/radix_cache.h \
   %D%/quantiles.c %D%/quantiles.h \
   %D%/scheduler/classes.c \
   %D%/scheduler/clock.c \

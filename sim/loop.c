@@ -231,7 +231,7 @@ end_instance(Instance *instance)
   land_all(instance);
   outcome->unfinished += scheduler_unfinished(scheduler);
   outcome->end_ps = MAX(outcome->end_ps, instance->now_ps);
-  outcome->memory_bound |= scheduler->memory_bound || pool_evicted(&scheduler->pool);
+  outcome->memory_bound |= scheduler->memory_bound || scheduler->pool.evicted;
   while ((sequence = scheduler_take_unfinished(scheduler)) != NULL) {
     run_tell_request(instance->run, &sequence->result);
     scheduler_recycle(scheduler, sequence);

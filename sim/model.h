@@ -21,8 +21,11 @@ typedef struct {
   guint32 layers;
   guint32 hidden;
   guint32 vocab;
-  guint32 max_position;      /* longest context that it was made for, tokens */
-  char *context_source;      /* which keys that comes from */
+  guint32 max_position; /* longest context that it was made for, tokens */
+  char *context_source; /* which keys that comes from */
+  /* What engines serve where they are not told: models/context.h. */
+  guint32 unstretched_position; /* vLLM from 0.11.1 on; 0: max_position */
+  guint32 sglang_position;
   guint32 learned_positions; /* rows of a learned position table (OPT), 0 with rotary embedding */
   guint32 rotary_dim;        /* elements of a head that are rotated; 0 without rotary embedding */
   gboolean tied_embeddings;  /* the output head is the embedding's table */
@@ -84,8 +87,8 @@ guint64 model_rank_bytes(const Model *model, guint32 tp);
 /* The same where experts are shared by `ranks` ranks, tp or a multiple: `whole` ones on each, or a
  * part of each. */
 guint64 model_rank_bytes_shared(const Model *model, guint32 tp, guint32 ranks, gboolean whole);
-/* The same in one stage of a pipeline, which has as much of every kind of layer as of all; the first has
- * the embedding, the last the head. */
+/* The same in one stage of a pipeline, which has as much of every kind of layer as of all; the
+ * first has the embedding, the last the head. */
 typedef struct {
   guint32 layers;
   gboolean is_first, is_last;

@@ -1,21 +1,24 @@
 #include "offload_jobs.h"
 
+#include "sim/contents/content_key.h"
+
 #include <string.h>
 
 Offload *
-offload_new(const OffloadConfig *config, Pool *pool)
+offload_new(const OffloadConfig *config, const Workload *workload, Pool *pool)
 {
   Offload *offload = g_new0(Offload, 1);
 
-  g_assert(pool->cache != NULL);
+  g_assert(pool->class->names_blocks && pool->groups == NULL);
   offload->config = *config;
   offload->pool = pool;
+  offload->workload = workload;
   offload->host = tier_new(config->host_blocks);
   offload->jobs = g_ptr_array_new_with_free_func((GDestroyNotify)offload_job_free);
   offload->ended = g_ptr_array_new();
   offload->fences = g_hash_table_new(NULL, NULL);
   offload->given = g_array_new(FALSE, FALSE, sizeof(guint32));
-  prefix_cache_watch(pool->cache, offload->given);
+  pool->given = offload->given;
   return offload;
 }
 
@@ -77,7 +80,8 @@ find_keys(Offload *offload, Sequence *sequence, guint32 blocks)
   g_byte_array_set_size(request->used, blocks);
   memset(request->used->data + known, 0, blocks - known);
   for (guint32 i = known; i < blocks; i++)
-    g_array_index(request->keys, guint64, i) = prefix_cache_key(offload->pool->cache, sequence, i);
+    g_array_index(request->keys, guint64, i) =
+        content_key(offload->workload, offload->pool->block_size, sequence, i);
 }
 
 static guint64

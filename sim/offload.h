@@ -23,8 +23,8 @@ typedef struct {
   gboolean prompt_only; /* generated tokens are not stored */
 } OffloadConfig;
 
-/* pool: borrowed, with named blocks. */
-Offload *offload_new(const OffloadConfig *config, Pool *pool);
+/* workload, pool: borrowed; the pool has named blocks. */
+Offload *offload_new(const OffloadConfig *config, const Workload *workload, Pool *pool);
 void offload_free(Offload *offload);
 
 /* For an engine's decision ------------------------------------------------------------------ */
@@ -63,8 +63,8 @@ gboolean offload_may_store(const Offload *offload, const Sequence *sequence);
 
 /* A step, of whatever kind, begins: submits what is due. Returns how long it waits for what is
  * flushed. */
-gint64 offload_begin_step(Offload *offload, gint64 start_ps, CopyLink *link,
-                          CopyDuration duration, gpointer data);
+gint64 offload_begin_step(Offload *offload, gint64 start_ps, CopyLink *link, CopyDuration duration,
+                          gpointer data);
 /* A step ended: what was over by then is reported. TRUE if anything was. */
 gboolean offload_end_step(Offload *offload, gint64 end_ps);
 /* When the next job ends that was submitted; G_MAXINT64 if there is none. */

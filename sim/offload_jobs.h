@@ -34,6 +34,7 @@ typedef struct {
 
 struct Offload {
   OffloadConfig config;
+  const Workload *workload;
   Pool *pool;
   Tier *host;
   guint32 next_job;

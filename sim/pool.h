@@ -1,22 +1,19 @@
 /* The KV pool: how many blocks are free on the GPU and on the host, and who holds how many.
  *
- * Blocks are counted, not named, except with prefix caching where requests share prefixes or the
- * executor holds real blocks (prefix_cache.h); where neither is so, the cache's queue is counted
- * too (free_runs.h). Groups that give blocks back (kv_groups.h) share the pool: what a sequence
- * holds then follows from its tokens and is counted over all of them, or they have names, too
- * (group_cache.h). Invariant: free + held (+
- * leaked) == total on each side, which tests/unit/invariants.c holds over random scenarios.
+ * Which block is whose, and what of freed ones can be found again, is its contents' (contents.h).
+ * Groups of layers that give blocks back (kv_groups.h) share the pool: what a sequence holds then
+ * follows from its tokens. Invariant: free + held (+ leaked) == total on each side, which
+ * tests/unit/invariants.c holds over random scenarios.
  */
 #pragma once
 
-#include "free_runs.h"
-#include "group_cache.h"
-#include "prefix_cache.h"
+#include "contents.h"
 
-typedef struct {
+struct Pool {
   guint32 block_size;   /* tokens */
   guint32 total_blocks; /* usable ones */
   guint32 free_blocks;
+  guint32 evictable_blocks; /* that nobody holds, and that are free once pool_evict() is told */
   guint32 host_total_blocks;
   guint32 host_free_blocks;
   guint32 host_owed_blocks;   /* that wait for room there, and hold none (scheduler/disk.c) */
@@ -25,27 +22,17 @@ typedef struct {
   guint32 disk_free_blocks;
   guint32 leaving_blocks;     /* not free yet: they are being copied to the host */
   guint32 host_leaked_blocks; /* held by requests that the engine dropped without freeing them */
-  PrefixCache *cache;         /* named blocks, or NULL */
-  FreeRuns *runs;             /* counted ones, or NULL; without prefix caching both are */
-  const KvGroups *groups;     /* NULL: one, of all blocks of block_size tokens */
-  GroupCache *group_cache;    /* of the groups' named blocks, or NULL; then both above are */
-} Pool;
+  const KvGroups *groups;     /* borrowed; NULL: one, of all blocks of block_size tokens */
+  const ContentsClass *class; /* of what is in the blocks, */
+  gpointer contents;          /* which are its own */
+  gboolean evicted;           /* content was lost that somebody might have found again */
+  guint64 decisions;          /* that have begun */
+  GArray *given; /* of guint32, borrowed: gets the name of each block that is taken; may be NULL */
+};
 
-/* What is in the pool of a sequence that waits to be admitted. */
-typedef struct {
-  guint32 tokens; /* that it need not compute; what it kept is among them */
-  guint32 blocks; /* leading ones that were found; 0 with groups */
-  guint32 idle;   /* of these, those that are free */
-} PoolPrefix;
-
-void pool_init(Pool *pool, guint32 block_size, guint32 usable_blocks, guint32 host_blocks);
-/* A fresh pool keeps the content of freed blocks. named: the executor wants their names; they have
- * some in any case where the workload has prefix hashes. num_blocks: the count of ids, the engine's
- * own among them. two_ended: see free_runs_new(). */
-void pool_cache(Pool *pool, const Workload *workload, guint32 num_blocks, gboolean named,
-                gboolean two_ended);
-/* The same for a pool of groups, of a workload with prefix hashes. */
-void pool_cache_groups(Pool *pool, const Workload *workload, const GroupCacheConfig *config);
+/* groups: of which it is the memory; NULL: of one. */
+void pool_init(Pool *pool, guint32 block_size, guint32 usable_blocks, guint32 host_blocks,
+               const KvGroups *groups);
 void pool_clear(Pool *pool);
 
 static inline guint32
@@ -85,9 +72,7 @@ pool_holds(const Pool *pool, const Sequence *sequence, guint64 tokens)
 static inline void
 pool_take(Pool *pool, guint32 blocks)
 {
-  pool->free_blocks -= blocks;
-  if (pool->runs != NULL)
-    free_runs_take(pool->runs, blocks);
+  pool->class->take(pool, NULL, blocks);
 }
 
 /* Grows what the sequence holds to `blocks`; fewer is no change. FALSE, and nothing done, if the
@@ -100,36 +85,42 @@ gboolean pool_grow(Pool *pool, Sequence *sequence, guint32 blocks);
 gint64 pool_lacks(const Pool *pool, const Sequence *sequence, guint32 settled, guint64 tokens);
 /* It gives back and takes them. FALSE, and nothing taken, if the free ones do not suffice. */
 gboolean pool_extend(Pool *pool, Sequence *sequence, guint32 settled, guint64 tokens);
+/* With groups whose blocks have names: it takes what it lacks, which must be free. */
+static inline void
+pool_take_to(Pool *pool, Sequence *sequence, guint32 tokens)
+{
+  pool->class->take_to(pool, sequence, tokens);
+}
 /* With groups: the sequence gives back the blocks that it cannot see any more. */
-void pool_give_back_groups(Pool *pool, Sequence *sequence, guint32 settled);
-
 static inline void
 pool_give_back(Pool *pool, Sequence *sequence, guint32 settled)
 {
-  if (pool->groups != NULL)
-    pool_give_back_groups(pool, sequence, settled);
+  if (pool->class->give_back != NULL)
+    pool->class->give_back(pool, sequence, settled);
 }
 
-/* What is there of a sequence that has no blocks but those that it kept, so that a token is left to
- * compute. */
-PoolPrefix pool_find_prefix(const Pool *pool, Sequence *sequence);
-/* Blocks that must be free for it to begin there and be taken to `tokens` in one step. */
-guint32 pool_admission_blocks(const Pool *pool, Sequence *sequence, const PoolPrefix *prefix,
-                              guint64 tokens);
-/* Blocks that must be free for it to get there in steps, with in_flight_tokens under way at once;
- * 0: as if groups gave nothing back. */
-guint32 pool_whole_blocks(const Pool *pool, Sequence *sequence, const PoolPrefix *prefix,
-                          guint64 tokens, guint32 in_flight_tokens);
+/* What there is of the first most_tokens tokens of a sequence that has no blocks but those that it
+ * kept. It is to be shared or let go before anything else is asked for. */
+PoolPrefix pool_find(Pool *pool, Sequence *sequence, guint32 most_tokens);
+/* The same of a sequence that comes back from the host, so that a token is left to compute. With
+ * groups nothing: of those all that was copied is copied back. */
+PoolPrefix pool_find_returning(Pool *pool, Sequence *sequence, guint32 most_blocks);
+void pool_let_go(Pool *pool, const PoolPrefix *prefix);
 /* It takes what was found. */
-void pool_share_prefix(Pool *pool, Sequence *sequence, const PoolPrefix *prefix);
+void pool_share(Pool *pool, Sequence *sequence, const PoolPrefix *prefix);
+/* Blocks that must be free for it to begin there and get to `tokens` in steps, with
+ * in_flight_tokens under way at once; 0: as if groups gave nothing back. */
+guint32 pool_admission_blocks(Pool *pool, Sequence *sequence, const PoolPrefix *prefix,
+                              guint64 tokens, guint32 in_flight_tokens);
+/* The same of one that comes back from the host, to `blocks` blocks or, where groups' have names,
+ * to `tokens` tokens; and it takes what was found, and them, which must be free. */
+guint32 pool_return_blocks(const Pool *pool, const Sequence *sequence, const PoolPrefix *prefix,
+                           guint32 blocks, guint32 tokens);
+void pool_bring_back(Pool *pool, Sequence *sequence, const PoolPrefix *prefix, guint32 blocks,
+                     guint32 tokens);
 
-/* Leading blocks of the sequence, which holds none, whose content is still there, at most `most`,
- * and so that a token is left to compute. *n_idle is how many of them are free. */
-guint32 pool_hits(const Pool *pool, Sequence *sequence, guint32 most, guint32 *n_idle);
-/* A sequence without blocks takes its first `blocks` ones, which are hits. */
-void pool_share(Pool *pool, Sequence *sequence, guint32 blocks);
-/* The sequence gives all its GPU blocks back. comes_back: it was preempted. */
-void pool_release(Pool *pool, Sequence *sequence, gboolean comes_back);
+/* The sequence gives all its GPU blocks back. */
+void pool_release(Pool *pool, Sequence *sequence, Release why);
 /* It ended, or will not be asked again. */
 void pool_forget(Pool *pool, Sequence *sequence);
 /* It was preempted and gives back all but its first `blocks` GPU blocks; with prefix caching all.
@@ -147,7 +138,24 @@ void pool_take_host(Pool *pool, Sequence *sequence, guint32 blocks);
 /* Its host blocks are given up: what it needs on the GPU it took before. */
 void pool_release_host(Pool *pool, Sequence *sequence);
 /* `tokens` of the sequence are known and are, or will be in this step, in its blocks: with prefix
- * caching those that are full of them count as cached. */
-void pool_register(Pool *pool, Sequence *sequence, guint32 tokens);
-/* TRUE if content that somebody might have found again was ever lost. */
-gboolean pool_evicted(const Pool *pool);
+ * caching those that are full of them can be found. */
+static inline void
+pool_commit(Pool *pool, Sequence *sequence, guint32 tokens)
+{
+  if (pool->class->commit != NULL)
+    pool->class->commit(pool, sequence, tokens);
+}
+/* A part of its prompt is computed, and it goes on. */
+void pool_publish(Pool *pool, Sequence *sequence);
+/* Of contents that nobody locks as much goes as it takes, if there is so much, to have `blocks`
+ * free.
+ */
+void pool_evict(Pool *pool, guint32 blocks);
+/* What there is of the request's first `tokens` tokens was used just now, though it waits. */
+void pool_touch(Pool *pool, guint32 request, guint32 tokens);
+/* The pool's blocks that are free, or hold only what may go. */
+static inline guint32
+pool_unheld_blocks(const Pool *pool)
+{
+  return pool->free_blocks + pool->evictable_blocks;
+}

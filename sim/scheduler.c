@@ -8,6 +8,43 @@
 
 #include "array.h"
 
+/* The one place that knows which contents a pool has. */
+static void
+begin_pool(Scheduler *self)
+{
+  const SchedulerConfig *config = &self->config;
+  guint32 features = self->class->features;
+  gboolean groups = config->kv_groups.n_kinds > 0;
+  gboolean shares_prefixes = self->workload->hashes->len > 0;
+  gboolean two_ended = (features & SCHEDULER_REUSES_PARTIAL_FIRST) != 0;
+  Pool *pool = &self->pool;
+
+  g_assert(!groups || (features & SCHEDULER_HAS_KV_GROUPS) != 0);
+  pool_init(pool, config->block_size, config->num_gpu_blocks - self->class->hidden_blocks,
+            config->num_cpu_blocks, groups ? &config->kv_groups : NULL);
+  /* Where no two requests share a prefix blocks of groups are counted, and nothing is found. */
+  if (groups)
+    self->config.prefix_caching &= shares_prefixes;
+  if (!config->prefix_caching)
+    return;
+  if (groups)
+    contents_use_groups(pool, self->workload,
+                        &(GroupContentsConfig){
+                            .num_blocks = config->num_gpu_blocks,
+                            .retention = self->class->group_retention,
+                            .two_ended = two_ended,
+                            .windows_two_ended = (features & SCHEDULER_REUSES_PARTIAL_WINDOWS) != 0,
+                        });
+  else if (features & SCHEDULER_IS_SGLANG)
+    contents_use_radix(pool, self->workload);
+  else if ((features & SCHEDULER_HAS_PREFIX_CACHING) == 0)
+    return;
+  else if (shares_prefixes || config->named_blocks || config->num_offload_blocks > 0)
+    contents_use_named(pool, self->workload, config->num_gpu_blocks, two_ended);
+  else
+    contents_use_runs(pool, two_ended);
+}
+
 Scheduler *
 scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const Workload *workload)
 {
@@ -18,31 +55,11 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   self->config = *config;
   self->workload = workload;
   self->watermark_blocks = (guint32)(config->watermark * config->num_gpu_blocks);
-  pool_init(&self->pool, config->block_size, config->num_gpu_blocks - class->hidden_blocks,
-            config->num_cpu_blocks);
-  if (config->kv_groups.n_kinds > 0) {
-    g_assert((class->features & SCHEDULER_HAS_KV_GROUPS) != 0);
-    self->pool.groups = &self->config.kv_groups;
-    /* Where no two requests share a prefix blocks of groups are counted, and nothing is found. */
-    self->config.prefix_caching &= workload->hashes->len > 0;
-    if (self->config.prefix_caching)
-      pool_cache_groups(
-          &self->pool, workload,
-          &(GroupCacheConfig){
-              .groups = self->pool.groups,
-              .num_blocks = config->num_gpu_blocks,
-              .retention = class->group_retention,
-              .two_ended = (class->features & SCHEDULER_REUSES_PARTIAL_FIRST) != 0,
-              .windows_two_ended = (class->features & SCHEDULER_REUSES_PARTIAL_WINDOWS) != 0,
-          });
-  } else if (self->config.prefix_caching && (class->features & SCHEDULER_HAS_PREFIX_CACHING) != 0)
-    pool_cache(&self->pool, workload, config->num_gpu_blocks,
-               config->named_blocks || config->num_offload_blocks > 0,
-               (class->features & SCHEDULER_REUSES_PARTIAL_FIRST) != 0);
+  begin_pool(self);
   if (config->num_offload_blocks > 0)
     self->offload = offload_new(&(OffloadConfig){.host_blocks = config->num_offload_blocks,
                                                  .prompt_only = config->offload_prompt_only},
-                                &self->pool);
+                                workload, &self->pool);
   if (config->overlap_copies) {
     g_assert((class->features & SCHEDULER_OVERLAPS_COPIES) != 0);
     self->swap_copies = swap_copies_new();
@@ -223,8 +240,7 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
   if (self->tell_plans || self->config.overflow->needs_decodes ||
       self->config.victim->needs_decodes)
     self->decodes = scheduler_running_decodes(self);
-  if (self->pool.group_cache != NULL)
-    group_cache_begin(self->pool.group_cache);
+  self->pool.decisions++;
   self->class->schedule(self, step);
   scheduler_move_to_disk(self, step);
   if (self->offload != NULL)
@@ -251,7 +267,7 @@ scheduler_register(Scheduler *self, Sequence *sequence, guint32 tokens)
 {
   guint32 known = sequence_length(sequence) - (sequence->in_flight ? 1 : 0);
 
-  pool_register(&self->pool, sequence, MIN(sequence->computed_tokens + tokens, known));
+  pool_commit(&self->pool, sequence, MIN(sequence->computed_tokens + tokens, known));
 }
 
 EntryKind

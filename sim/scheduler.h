@@ -127,10 +127,6 @@ typedef struct {
   void (*end)(Scheduler *self);   /* before self->state is freed */
   const char *(*refuses)(const Scheduler *self,
                          const Request *request); /* as scheduler_refuses() */
-  /* Blocks beside the pool's free ones that hold only what may go: a cache of prefixes. */
-  guint32 (*cached_blocks)(const Scheduler *self);
-  /* The sequence, which comes back from the host, has its first `blocks` from that cache. */
-  void (*take_cached)(Scheduler *self, Sequence *sequence, guint32 blocks);
   /* Of a settled step, in its order: the sequence's prompt is computed, and it goes on; or it has
    * ended, and its blocks are about to be given back. */
   void (*prefilled)(Scheduler *self, Sequence *sequence);
@@ -231,15 +227,6 @@ const char *scheduler_refuses(const Scheduler *self, const Request *request);
 /* Tokens that a sequence may have in steps that are under way at once. */
 guint32 scheduler_in_flight_tokens(const SchedulerClass *class, const SchedulerConfig *config);
 
-/* The pool's blocks that are free, or hold only what may go. */
-static inline guint32
-scheduler_unheld_blocks(const Scheduler *self)
-{
-  guint32 cached = self->class->cached_blocks != NULL ? self->class->cached_blocks(self) : 0;
-
-  return self->pool.free_blocks + cached;
-}
-
 /* The request of that index joins the waiting ones. */
 void scheduler_arrive(Scheduler *self, guint32 request);
 
@@ -319,10 +306,10 @@ scheduler_free_up(Scheduler *self, Step *step, const Sequence *sequence, guint32
 guint32 scheduler_return_blocks(const Scheduler *self, const Sequence *sequence);
 /* Tokens that it has when it comes back, with `hits` leading blocks in the prefix cache. */
 guint32 scheduler_return_tokens(const Scheduler *self, const Sequence *sequence, guint32 hits);
-/* It takes them, and what more it needs to hold `blocks`, which must be available; `hits` leading
- * ones are in the prefix cache. Where groups' blocks have names it takes what holds `tokens`
- * tokens. Notes the copies in the step. */
-void scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hits,
+/* It takes what was found of it, and what more it needs to hold `blocks`, which must be available.
+ * Where groups' blocks have names it takes what holds `tokens` tokens. Notes the copies in the
+ * step. */
+void scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, const PoolPrefix *prefix,
                           guint32 blocks, guint32 tokens);
 /* Copies beside the steps (scheduler/copies.c): `blocks` of the sequence's host blocks are filled,
  * or read; a copy ahead takes them. is_last: of the victim's. */

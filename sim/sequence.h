@@ -67,20 +67,21 @@ struct Sequence {
   guint32 due_place;                 /* of the ticks at which it takes a block, modulo block_size */
   Sequence *due_previous, *due_next; /* those that take one at the same */
 
-  /* With a radix cache only: the path that it locks ends in radix_node (NULL: it locks none), and
-   * is that many of its blocks. */
+  /* With a radix cache only (contents/radix.c): the path that it locks ends in radix_node (NULL: it
+   * locks none), and is that many of its blocks. */
   struct RadixNode *radix_node;
   guint32 radix_blocks;
 
   /* With prefix caching only. */
   guint32 registered_blocks; /* full blocks whose content the cache knows */
-  FreeRun *free_run;         /* what is left of them in the free queue (free_runs.h) */
+  FreeRun *free_run;         /* what is left of them in the free queue (contents/runs.c) */
   guint32 *block_ids;        /* `blocks` of them, room for block_ids_room */
   guint32 block_ids_room;
   OffloadRequest *offload; /* its part in native offload (offload.h); NULL: none yet */
-  guint64 *prefix_keys;    /* content keys of the prompt's hashed blocks (content_key.h) */
+  guint64 *prefix_keys;    /* content keys of the prompt's hashed blocks (contents/content_key.h) */
   guint32 n_prefix_keys;
-  GroupTable *group_tables; /* with KV groups: its blocks in each (group_cache.h); NULL: none yet */
+  GroupTable
+      *group_tables; /* with KV groups: its blocks in each (contents/groups.c); NULL: none yet */
   guint32 n_group_tables;
   guint32 shared_prefix_tokens; /* of a prefix that only some groups have; 0: there is none */
 };

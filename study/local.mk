@@ -46,6 +46,7 @@ libspillway_study_a_SOURCES = \
   %D%/capacity/rows.c \
   %D%/capacity/run.c \
   %D%/capacity/search.c %D%/capacity/search.h \
+  %D%/regret/choices.c %D%/regret/choices.h \
   %D%/regret/exhaustive.c %D%/regret/exhaustive.h \
   %D%/regret/field.c %D%/regret/field.h \
   %D%/regret/json.c \

@@ -34,7 +34,7 @@ case_of "a further overflow policy" "recompute,swap" "compare --overflow recompu
 case_of "a further one, after =" "--overflow=recompute,swap" "compare --overflow=recompute,sw"
 case_of "a further victim" "newest,oldest" "regret --victim newest,ol"
 case_of "a kernel" "sampling" "selfcheck --only samp"
-case_of "a further kernel" "decode,prefill-wgmma" "selfcheck --only decode,pre"
+case_of "a further kernel" "decode,rope" "selfcheck --only decode,ro"
 case_of "a file" "$SPILLWAY_SRCDIR/LICENSE" "run --trace $SPILLWAY_SRCDIR/LICEN"
 case_of "a file, after =" "--against=$SPILLWAY_SRCDIR/LICENSE" "run --against=$SPILLWAY_SRCDIR/LICEN"
 case_of "a verb's file" "$SPILLWAY_SRCDIR/LICENSE" "report $SPILLWAY_SRCDIR/LICEN"

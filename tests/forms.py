@@ -114,6 +114,34 @@ def test_absurd_rates():
     check_equal(execute("trace", "show", "t.csv").err, "")
 
 
+def test_doubted_units():
+    """A Mooncake trace whose times are in seconds is a thousand times too fast: doubted from 500 requests a second on."""
+    for gap, doubted in ((1, True), (1.5, True), (3, False), (900, False)):
+        write("m.jsonl", lines(*({"timestamp": gap * i, "input_length": 5, "output_length": 5} for i in range(50))))
+        said = execute("trace", "show", "m.jsonl").err
+        check(("is that meant" in said and "times in ms" in said) == doubted, (gap, said))
+
+
+def test_short_hashes():
+    """Hashes that end before their prompt does share less than they seem to, which is told; a last part of a block needs none."""
+    for prompt, hashes, told in ((1024, [1, 2], False), (1500, [1, 2], False), (1500, [1, 2, 3], False), (1536, [1, 2], True), (5000, [1], True)):
+        write("m.jsonl", lines({"timestamp": 0, "input_length": prompt, "output_length": 5, "hash_ids": hashes}))
+        said = execute("trace", "show", "m.jsonl").err
+        check(("1 requests have prefix hashes of less than their whole prompt" in said) == told, (prompt, hashes, said))
+    check("hash_block_tokens" not in execute("trace", "show", "chat-turns").err)
+
+
+def test_pace_of_results():
+    """A result without start times says how its client sent, as far as one number goes."""
+    write("r.json", json.dumps({**VLLM, "request_rate": "inf", "max_concurrency": 7, "start_times": None}))
+    check("--max-concurrency 7" in execute("trace", "show", "r.json").err)
+    write("r.json", json.dumps({**VLLM, "ramp_up_strategy": "linear"}))
+    check("start times" not in execute("trace", "show", "r.json").err)
+    write("r.json", json.dumps({**VLLM, "ramp_up_strategy": "linear", "start_times": None}))
+    write("t.csv", "arrival_s,prompt_tokens,output_tokens\n0,100,20\n1,120,30\n2,80,5\n")
+    succeed(*RUN, "--trace", "t.csv", "--against", "r.json")
+
+
 REFUSED = {
     "sharegpt.json": ('[{"id":"a","conversations":[{"from":"human","value":"a \\"delay\\""}]}]', "tokenizer"),
     "lss.jsonl": (lines({"session_id": "s", "arrival_time_ns": 1000, "sub_requests": [{"input_toks": 1, "output_toks": 2}]}),
@@ -125,6 +153,8 @@ REFUSED = {
     "summary.json": (json.dumps({**{key: VLLM[key] for key in ("duration", "completed", "total_input_tokens")},
                                  "request_rate": float("inf")}), "--save-detailed"),
     "runs.jsonl": (lines(VLLM, VLLM), "one run"),
+    "ramp.json": (json.dumps({**VLLM, "ramp_up_strategy": "linear", "start_times": None}), "start_times"),
+    "replay.jsonl": (json.dumps({**VLLM, "request_rate": "trace", "start_times": None}), "--against"),
     "aiperf.json": (json.dumps({"request_latency": {"avg": 1}, "input_sequence_length": {"avg": 1}}, indent=1),
                     "profile_export.jsonl"),
     "units.jsonl": (lines({"timestamp": 1.5, "input_tokens": 5, "output_tokens": 3}), "arrival_s (seconds)"),

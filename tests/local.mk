@@ -37,6 +37,7 @@ script_tests = \
   %D%/bad-input.py \
   %D%/bench-client.py \
   %D%/capacity.py \
+  %D%/checkpoints.py \
   %D%/study-policies.py \
   %D%/cli.py \
   %D%/copies.py \
@@ -116,7 +117,8 @@ kernel_tests = \
   %D%/kernels/prefill-plan \
   %D%/kernels/sampling \
   %D%/kernels/timing \
-  %D%/kernels/transformer
+  %D%/kernels/transformer \
+  %D%/kernels/work-cut
 check_PROGRAMS += $(kernel_tests)
 TESTS += $(kernel_tests)
 %C%_kernels_attention_LDADD = libspillway-cases.a libspillway-kernels.a $(LDADD)
@@ -126,6 +128,7 @@ TESTS += $(kernel_tests)
 %C%_kernels_sampling_LDADD = libspillway-kernels.a $(LDADD)
 %C%_kernels_timing_LDADD = libspillway-kernels.a $(LDADD)
 %C%_kernels_transformer_LDADD = libspillway-kernels.a $(LDADD)
+%C%_kernels_work_cut_LDADD = libspillway-kernels.a $(LDADD)
 
 # The tests of the kernels on a GPU, and the same tests in the emulator: a program %D%/kernels/NAME-gpu
 # and one %D%/kernels/NAME-emulated, both from %D%/kernels/NAME-gpu.c.
@@ -265,7 +268,7 @@ TESTS += %D%/kernels/attention-emulated %D%/kernels/emulator %D%/kernels/emulato
 %C%_libemulated_kernels_a_SOURCES = \
   %D%/emulator/cuda_live.h %D%/emulator/gemm.cc %D%/emulator/timer.cc \
   %D%/emulator/timer_streams.cc %D%/emulator/timer_streams.h \
-  %D%/emulator/attention.cc %D%/emulator/attention_decode.cc \
+  %D%/emulator/attention.cc %D%/emulator/attention_decode.cc %D%/emulator/attention_merge.cc \
   %D%/emulator/attention_prefill.cc %D%/emulator/attention_prefill_sm90.cc \
   %D%/emulator/card.h %D%/emulator/cuda.cc %D%/emulator/cuda_runtime.h %D%/emulator/cuda_runtime_api.h \
   %D%/emulator/emulator.cc %D%/emulator/emulator.h %D%/emulator/faults.h \

@@ -114,6 +114,37 @@ def test_killed():
     check_equal((again.out, counts(again)), (plain.out, (found + played, 0)))
 
 
+def test_all_schedules_go_on():
+    """Trying every schedule goes on from any part of it that is kept, to the same bytes; also where that is damaged."""
+    words = small(3, "--scheduler", "vllm-0.33", "--exhaustive", "--overflow", "recompute,swap", "--format", "json", requests=6)
+    plain = succeed(*words)
+    check(plain.json["exhaustive"]["schedules"] > 300, plain.json["exhaustive"])
+    whole = succeed(*words, "-o", "e.db")
+    check_equal(whole.out, plain.out)
+    played = sum(counts(whole))
+    for i, change in enumerate(("DELETE FROM regret_play", "DELETE FROM regret_choices",
+                                *("UPDATE regret_choices SET choices = " + wrong for wrong in (
+                                    "'1 2'", "'1 99' || char(10)", "'99999999999 1' || char(10)", "'1  2' || char(10)",
+                                    "' ' || char(10)", "x'31ff0a'", "choices || 'x'", "replace(choices, ' ', '  ') || '-'")))):
+        table = sqlite3.connect("e.db")
+        done = table.execute(change + " WHERE key IN (SELECT key FROM regret_choices ORDER BY key LIMIT 100 OFFSET ?)", (20 * i,))
+        check_equal(done.rowcount, 100, change)
+        table.commit()
+        table.close()
+        rest = succeed(*words, "-o", "e.db", "--jobs", str(1 + i % 3))
+        check_equal(rest.out, plain.out, change)
+        check_equal(sum(counts(rest)), played, change)
+        check(100 <= counts(rest)[1] < played, (change, counts(rest)))
+
+
+def test_all_schedules_in_time():
+    """A time is one for all of it, and what was not tried is told."""
+    words = small(1, "--scheduler", "vllm-0.6", "--exhaustive", "--jobs", "1", "--budget", "1s", "-o", "t.db")
+    short = succeed(*words)
+    check("were tried before the budget ended" in short.text, short.text)
+    check(kept("t.db") > 0)
+
+
 def test_other_cases_share_a_file():
     """What another scenario, another seed, or other policies' options played is not taken for it."""
     for more in (("--seed", "2"), ("--num-gpu-blocks", "24"), ("--overflow", "recompute,threshold,partial", "--swap-from-blocks", "2"),

@@ -33,8 +33,7 @@ add_queue(const Scheduler *scheduler, const SequenceQueue *queue, guint32 *gpu, 
     g_assert_true(s->queue == queue);
     g_assert_true((s->next != NULL ? s->next->previous : queue->tail) == s);
     *gpu += s->in_clock ? decode_clock_blocks(&scheduler->clock, s) : s->blocks;
-    if (scheduler->pool.cache == NULL && scheduler->pool.runs == NULL &&
-        scheduler->pool.group_cache == NULL)
+    if (!scheduler->pool.class->keeps_content)
       *gpu += s->leaving_blocks;
     add_away(s, host, disk);
     *host += s->ahead_blocks;
@@ -84,7 +83,7 @@ add_orphans(const Scheduler *scheduler, guint32 *gpu, guint32 *host, guint32 *di
       continue;
     *gpu += job->sequence->blocks;
     add_away(job->sequence, host, disk);
-    if (scheduler->pool.cache == NULL && scheduler->pool.runs == NULL)
+    if (!scheduler->pool.class->keeps_content)
       *gpu += job->sequence->leaving_blocks;
   }
 }
@@ -114,9 +113,8 @@ check_conservation(Scheduler *scheduler, gboolean died)
   add_queue(scheduler, &scheduler->prefilling, &gpu, died ? &host : &nowhere, &disk);
   add_queue(scheduler, &scheduler->held, &gpu, &nowhere, &disk);
   g_assert_cmpuint(nowhere, ==, 0);
-  if (scheduler->class == &scheduler_sglang)
-    gpu += scheduler_unheld_blocks(scheduler) - pool->free_blocks; /* what nobody holds and stays */
-  if (pool->cache == NULL && pool->group_cache == NULL &&
+  gpu += pool->evictable_blocks; /* what nobody holds and stays */
+  if (!pool->class->names_blocks &&
       !(scheduler->class == &scheduler_sglang && scheduler->config.prefix_caching))
     g_assert_cmpuint(gpu + pool->free_blocks, ==, pool->total_blocks);
   else

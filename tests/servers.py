@@ -173,6 +173,51 @@ def test_records():
     check("--device is missing" in points("records.jsonl", "--model", "llama-3.1-8b")[0]["records.jsonl"]["refused"])
 
 
+def command(name, *words, **result):
+    """The command line that a benchmark's result gives, or why it gives none."""
+    write(name, json.dumps({"backend": "vllm", "model_id": "meta-llama/Llama-3.1-8B", "completed": 10, "duration": 9.0,
+                            "total_input_tokens": 3000, "total_output_tokens": 500, "request_rate": "inf", "max_concurrency": 4,
+                            "mean_ttft_ms": 50, "mean_tpot_ms": 10, **result}))
+    return succeed("servers", name, "--device", "h100-sxm", "--commands", *words).text
+
+
+def test_names_that_say_how_weights_are_kept():
+    """A result names its model, not its weights: what the end of the name says is taken, not 16 bits."""
+    for model, words in (("RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic", " --quantization fp8 "), ("Qwen/Qwen3-32B-FP8", " --quantization fp8 "),
+                         ("nvidia/Llama-3.1-8B-Instruct-NVFP4", " --quantization nvfp4 "),
+                         ("x/Llama-3.1-8B-Instruct-FP8-KV", " --quantization fp8 --kv-cache-dtype fp8 ")):
+        check(words in command("x.json", model_id=model), model)
+    check("--quantization" not in command("x.json") + command("x.json", model_id="deepseek-ai/DeepSeek-R1-0528"))
+    for model in ("Qwen/Qwen3-32B-AWQ", "x/Llama-3.1-8B-bnb-4bit", "x/Llama-3.1-8B-quantized.w8a8"):
+        check("there is no model " + model in command("x.json", model_id=model), model)
+    with open("x.csv", "w") as file:
+        file.write(HEADER + "x,meta-llama/Llama-3.1-8B-FP8,h100_sxm,vllm,,fp8,agg,512,128,,4,1,1,,100,8\n")
+    check(succeed("servers", "x.csv", "--commands").text.count("--quantization fp8") == 1)
+
+
+def test_how_it_was_sent():
+    """Lengths are drawn only where the data set was drawn; a rate that the file does not tell, or an engine that is not
+    simulated, is refused."""
+    drawn = dict(backend="sglang", random_input_len=1024, random_output_len=1024, random_range_ratio=0.0, total_input_tokens=3000)
+    check("uniform:1,1024" in command("x.json", dataset_name="random", **drawn))
+    check("--random-input-len 300 --random-output-len 50" in command("x.json", dataset_name="sharegpt", **drawn))
+    for more, said in ((dict(request_rate="trace"), "request_rate \"trace\""), (dict(ramp_up_strategy="linear"), "ramp_up_strategy \"linear\""),
+                       (dict(backend="tgi"), "the engine tgi is not simulated"), (dict(backend="lmdeploy"), "engine lmdeploy")):
+        check(said in command("x.json", **more), (more, command("x.json", **more)))
+    check("--scheduler vllm " in command("x.json", backend="openai-chat"))
+
+
+def test_units_of_aiperf():
+    """A metric is in the unit that it says."""
+    for unit, scale in (("ms", 1), ("s", 1e-3), ("us", 1e3), ("ns", 1e6)):
+        write("x.json", json.dumps({"request_count": {"avg": 4}, "time_to_first_token": {"unit": unit, "avg": 50 * scale},
+                                    "inter_token_latency": {"unit": unit, "avg": 8 * scale}, "input_sequence_length": {"avg": 300},
+                                    "output_sequence_length": {"avg": 50}, "input_config": {"loadgen": {"concurrency": 2}}}))
+        found = points("x.json", "--model", "llama-3.1-8b", "--device", "l40s")[0]["x.json"]
+        check_close(found["published_ttft_ms"], 50, unit, 1e-9)
+        check_close(found["published_tpot_ms"], 8, unit, 1e-9)
+
+
 def test_model_dir():
     """Models that do not ship are looked for in --model-dir, by their published names."""
     write("p.csv", HEADER + "x,nobody/Nothing-7B,h100_sxm,vllm,,,agg,512,128,,4,1,1,,100,8\n")

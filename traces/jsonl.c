@@ -190,6 +190,8 @@ jsonl_hashes(TraceReader *reader, const char *end, const json_t *object, guint32
                         blocks_max, request->prompt_tokens, block_tokens, reader->hashes->len);
     return jsonl_fail(reader, end, object, "hash_ids", error, expected);
   }
+  if (reader->hashes->len < request->prompt_tokens / block_tokens)
+    reader->short_hashes++;
   request->hash_count = reader->hashes->len;
   request->hash_block_tokens = block_tokens;
   return TRUE;

@@ -19,6 +19,7 @@ libspillway_traces_a_SOURCES = \
   %D%/mooncake.c \
   %D%/number.c %D%/number.h \
   %D%/output.c %D%/output.h \
+  %D%/pace.c %D%/pace.h \
   %D%/random.c %D%/random.h \
   %D%/reader.c %D%/reader.h \
   %D%/refusal.c %D%/refusal.h \

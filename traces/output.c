@@ -1,14 +1,12 @@
-/* Passes a written trace on in pieces of about a MiB. The file is opened with the first of them, so
- * what fails at once leaves a file that is there as it was.
+/* Passes a written trace on in pieces of about a MiB, to a file that takes its name when all of it
+ * is there: half a trace would be read as a whole one.
  */
 #include "config.h"
 
 #include "output.h"
 
-#include "files/output.h"
-
 #include <errno.h>
-#include <string.h>
+#include <stdio.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -35,24 +33,42 @@ fail(const TraceOutput *output, GError **error)
   return FALSE;
 }
 
+/* gzclose() closes what it writes to, so it gets a copy. */
+static gboolean
+open_file(TraceOutput *output, GError **error)
+{
+  int copy;
+
+  if (output->file != NULL || is_stdout(output))
+    return TRUE;
+  output->file = replacement_begin(output->path, FALSE, error);
+  if (output->file == NULL) {
+    g_prefix_error(error, "%s: cannot be written: ", output->path);
+    return FALSE;
+  }
+  if (!g_str_has_suffix(output->path, ".gz"))
+    return TRUE;
+  copy = dup(replacement_fd(output->file));
+  output->packed = copy >= 0 ? gzdopen(copy, "wb6") : NULL;
+  return output->packed != NULL || fail(output, error);
+}
+
 static gboolean
 pass_on(TraceOutput *output, GError **error)
 {
   GString *text = output->text;
-  gboolean ok = TRUE;
+  gboolean ok;
 
-  if (output->file == NULL && output->packed == NULL) {
-    if (is_stdout(output))
-      output->file = stdout;
-    else if (g_str_has_suffix(output->path, ".gz"))
-      output->packed = gzopen(output->path, "wb6e");
-    else
-      output->file = fopen(output->path, "we");
-  }
+  if (!open_file(output, error))
+    return FALSE;
   if (output->packed != NULL)
     ok = text->len == 0 || gzwrite(output->packed, text->str, (unsigned)text->len) > 0;
+  else if (output->file != NULL)
+    ok = (errno = replacement_write(output->file, text->str, text->len)) == 0;
   else
-    ok = output->file != NULL && fwrite(text->str, 1, text->len, output->file) == text->len;
+    ok = fwrite(text->str, 1, text->len, stdout) == text->len;
+  if (ok && output->file != NULL)
+    replacement_spare(output->file);
   g_string_truncate(text, 0);
   return ok || fail(output, error);
 }
@@ -66,20 +82,18 @@ trace_output_spill(TraceOutput *output, GError **error)
 gboolean
 trace_output_finish(TraceOutput *output, gboolean ok, GError **error)
 {
-  gboolean is_open;
+  int cause;
 
   if (output->path == NULL)
     return ok;
   ok = ok && pass_on(output, error);
-  is_open = output->file != NULL || output->packed != NULL;
   if (output->packed != NULL && gzclose(output->packed) != Z_OK && ok)
     ok = fail(output, error);
-  if (output->file != NULL &&
-      (is_stdout(output) ? fflush(output->file) : fclose(output->file)) != 0 && ok)
+  if (is_stdout(output) && fflush(stdout) != 0 && ok)
     ok = fail(output, error);
-  if (!ok && is_open && g_file_test(output->path, G_FILE_TEST_IS_REGULAR)) {
-    g_autofree char *target = output_target(output->path);
-    unlink(target);
+  if (output->file != NULL && (cause = replacement_end(output->file, ok)) != 0 && ok) {
+    errno = cause;
+    ok = fail(output, error);
   }
   g_string_free(output->text, TRUE);
   return ok;

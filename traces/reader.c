@@ -257,6 +257,12 @@ reader_fill_notes(const TraceReader *reader, TraceNotes *notes)
     add_note(notes, g_strdup_printf("%s: %" G_GUINT64_FORMAT
                                     " requests that failed, were cancelled or warmed up skipped",
                                     name, reader->skipped_failed));
+  if (reader->short_hashes > 0)
+    add_note(notes, g_strdup_printf("%s: %" G_GUINT64_FORMAT
+                                    " requests have prefix hashes of less than their whole prompt: "
+                                    "the rest of it is shared with none (hash_block_tokens says "
+                                    "what one stands for)",
+                                    name, reader->short_hashes));
   if (reader->remark != NULL)
     add_note(notes, g_strdup_printf("%s: %s", name, reader->remark));
   if (reader->backward_line > 0)

@@ -20,18 +20,19 @@ struct TraceReader {
   guint64 backward_line; /* where arrivals first went backward; 0: never */
 
   guint64 skipped_no_prompt, skipped_no_output, skipped_failed;
-  char *remark;     /* a note on the whole file, or NULL */
-  guint runs;       /* bench-result: how many were read */
-  gint64 zero_ns;   /* aiperf: what times count from; -1: no request yet */
-  guint room;       /* requests that there is memory for, as reader_reserve() made it */
-  GArray *id_lines; /* of guint64, one a request; filled where requests have ids */
+  guint64 short_hashes; /* requests whose prefix hashes end before their last whole block */
+  char *remark;         /* a note on the whole file, or NULL */
+  guint runs;           /* bench-result: how many were read */
+  gint64 zero_ns;       /* aiperf: what times count from; -1: no request yet */
+  guint room;           /* requests that there is memory for, as reader_reserve() made it */
+  GArray *id_lines;     /* of guint64, one a request; filled where requests have ids */
 
   guint8 roles[TRACE_COLUMNS_MAX]; /* CSV: what each column is */
   guint column_count;
   char **own_columns; /* columns: their names by role; NULL elsewhere */
-  GString *id;     /* CSV: the current request's */
-  gint32 priority; /* CSV: the same; 0 once it was added */
-  GArray *hashes;  /* of guint64: the current request's */
+  GString *id;        /* CSV: the current request's */
+  gint32 priority;    /* CSV: the same; 0 once it was added */
+  GArray *hashes;     /* of guint64: the current request's */
 };
 
 void reader_init(TraceReader *reader, const char *name, const TraceFormat *format);

@@ -120,16 +120,6 @@ read_start(const json_t *value, ResultRun *run, gsize index, ResultRequest *requ
   return TRUE;
 }
 
-/* A number; "inf" and null (which Infinity became) are all at once. */
-static double
-read_rate(const json_t *object)
-{
-  const json_t *rate = json_object_get(object, "request_rate");
-  double value = json_number_value(rate);
-
-  return isfinite(value) && value > 0 ? value : 0;
-}
-
 static double
 number_of(const json_t *object, const char *key)
 {
@@ -195,7 +185,7 @@ results_read_run(const json_t *object, ResultRun *run, GError **error)
 
   if (is_guidellm(object))
     return read_guidellm(object, run, error);
-  *run = (ResultRun){.request_rate = read_rate(object)};
+  *run = (ResultRun){.has_starts = json_is_array(json_object_get(object, "start_times"))};
   if (!json_is_array(prompts) || !json_is_array(json_object_get(object, "output_lens")))
     return fail(error, "a benchmark's summary without its requests' lengths (input_lens, "
                        "output_lens).\nRun it again with --save-detailed (vllm bench serve) or "
@@ -205,8 +195,9 @@ results_read_run(const json_t *object, ResultRun *run, GError **error)
       !find_array(object, "itls", n, &itls, error) ||
       !find_array(object, "start_times", n, &starts, error))
     return FALSE;
+  if (!bench_pace_read(object, &run->pace, &run->no_pace) && run->has_starts)
+    g_clear_error(&run->no_pace);
   run->requests = g_array_new(FALSE, FALSE, sizeof(ResultRequest));
-  run->has_starts = starts != NULL;
   for (gsize i = 0; i < n; i++) {
     ResultRequest request = {.start_ps = -1};
     if (!read_tokens(json_array_get(prompts, i), "input_lens", i, &request.prompt_tokens, error) ||
@@ -223,6 +214,7 @@ void
 results_run_clear(ResultRun *run)
 {
   g_clear_pointer(&run->requests, g_array_unref);
+  g_clear_error(&run->no_pace);
 }
 
 gint64
@@ -230,7 +222,7 @@ results_arrival_ps(const ResultRun *run, guint i)
 {
   if (run->has_starts)
     return g_array_index(run->requests, ResultRequest, i).start_ps;
-  return run->request_rate > 0 ? (gint64)llround(i / run->request_rate * (double)PS_PER_S) : 0;
+  return run->pace.rate > 0 ? (gint64)llround(i / run->pace.rate * (double)PS_PER_S) : 0;
 }
 
 gboolean

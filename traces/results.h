@@ -1,13 +1,16 @@
 /* What serving benchmarks write of their requests, out of parsed JSON: lengths, and times where
  * the file has them. Two families: one object a run with arrays (`vllm bench serve` with
- * --save-detailed, sglang.bench_serving with --output-details) or with an object a request (GuideLLM's
- * benchmarks.json of one benchmark), and one object a request (AIPerf's profile_export.jsonl). As traces they are traces/run_result.c and traces/aiperf.c; as what a
+ * --save-detailed, sglang.bench_serving with --output-details) or with an object a request
+ * (GuideLLM's benchmarks.json of one benchmark), and one object a request (AIPerf's
+ * profile_export.jsonl). As traces they are traces/run_result.c and traces/aiperf.c; as what a
  * server did, `--against`.
  */
 #pragma once
 
 #include <glib.h>
 #include <jansson.h>
+
+#include "pace.h"
 
 typedef struct {
   gint64 start_ps; /* since the client's zero; -1: not in the file */
@@ -26,7 +29,8 @@ typedef struct {
   GArray *requests;    /* of ResultRequest, in the order of the arrays */
   gint64 zero_s;       /* seconds that start_ps count from */
   gboolean has_starts; /* start_times are there */
-  double request_rate; /* a second, that the client sent at; 0: all at once, or not said */
+  BenchPace pace;      /* of the client, where they are not */
+  GError *no_pace;     /* why neither they nor the pace tell when requests were sent */
 } ResultRun;
 
 /* The caller frees with results_run_clear(). FALSE and a message without position: what was found,

@@ -22,15 +22,33 @@ sniff(const TraceFormat *self, const char *line, const char *end)
 static void
 note_arrivals(TraceReader *reader, const ResultRun *run)
 {
+  g_autofree char *slots =
+      run->pace.concurrency > 0
+          ? g_strdup_printf("; the client had no more than %u under way, as --max-concurrency %u",
+                            run->pace.concurrency, run->pace.concurrency)
+          : g_strdup("");
+
   if (run->has_starts)
     return;
-  if (run->request_rate > 0)
+  if (run->pace.rate > 0)
     reader->remark = g_strdup_printf("the result has no start times: requests arrive evenly spaced "
-                                     "at the %g a second that the client sent at",
-                                     run->request_rate);
+                                     "at the %g a second that the client sent at%s",
+                                     run->pace.rate, slots);
   else
-    reader->remark = g_strdup("the result has neither start times nor a finite request rate: all "
-                              "requests arrive at 0 s");
+    reader->remark = g_strdup_printf("the result has neither start times nor a finite request "
+                                     "rate: all requests arrive at 0 s%s",
+                                     slots);
+}
+
+static gboolean
+read_run(const json_t *object, ResultRun *run, GError **error)
+{
+  if (!results_read_run(object, run, error))
+    return FALSE;
+  if (run->no_pace == NULL)
+    return TRUE;
+  g_propagate_error(error, g_steal_pointer(&run->no_pace));
+  return FALSE;
 }
 
 static gboolean
@@ -60,7 +78,7 @@ read_members(TraceReader *reader, const char *end, const json_t *object, GError 
                        "one run in a file; there are several here.\nKeep the line of one: sed -n "
                        "1p %s",
                        reader->name);
-  if (!results_read_run(object, &run, &why)) {
+  if (!read_run(object, &run, &why)) {
     g_propagate_prefixed_error(error, g_steal_pointer(&why), "%s:%" G_GUINT64_FORMAT ": ",
                                reader->name, reader->line_number);
     return FALSE;

@@ -98,7 +98,7 @@ compute_arrivals(const Workload *workload, TraceStats *stats)
 }
 
 /* Of a block and all before it: some traces hash a block's own tokens alone. As the prefix cache
- * has it (sim/prefix_cache.c). */
+ * has it (sim/contents/content_key.c). */
 static guint64
 chain(guint64 before, guint64 hash)
 {

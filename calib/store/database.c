@@ -7,14 +7,9 @@
 
 #include "database.h"
 
-#include "files/output.h"
+#include "files/replacement.h"
 #include "db.h"
 #include "sniff.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <glib/gstdio.h>
-#include <unistd.h>
 
 static gboolean
 write_meta(const ProfileDb *db, const Profile *profile, GError **error)
@@ -85,38 +80,30 @@ write_file(const Profile *profile, const char *temporary, const char *path, GErr
 }
 
 static gboolean
-fail_errno(const char *path, int code, GError **error)
+fail_to_write(const char *path, const char *cause, GError **error)
 {
-  g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_WRITE, "cannot write %s: %s", path,
-              g_strerror(code));
+  g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_WRITE, "cannot write %s: %s", path, cause);
   return FALSE;
 }
 
 gboolean
 profile_store_write(const Profile *profile, const char *path, GError **error)
 {
-  g_autofree char *target = output_target(path); /* a symbolic link stays */
-  g_autofree char *temporary = g_strconcat(target, ".XXXXXX", NULL);
+  g_autoptr(GError) why = NULL;
+  Replacement *file;
   gboolean worked;
-  int fd, cause;
+  int cause;
 
   if (!profile_file_check(profile, path, error) || !profile_file_may_replace(path, error))
     return FALSE;
-  if (g_file_test(path, G_FILE_TEST_EXISTS) && !g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
-    g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_WRITE,
-                "cannot write %s: it is no regular file, as a database has to be", path);
-    return FALSE;
-  }
-  fd = g_mkstemp_full(temporary, O_RDWR, 0666);
-  if (fd < 0)
-    return fail_errno(path, errno, error);
-  worked = write_file(profile, temporary, path, error);
-  if (worked && (cause = output_rename(fd, temporary, target)) != 0)
-    worked = fail_errno(path, cause, error);
-  close(fd);
-  if (!worked)
-    g_unlink(temporary);
-  return worked;
+  if (g_file_test(path, G_FILE_TEST_EXISTS) && !g_file_test(path, G_FILE_TEST_IS_REGULAR))
+    return fail_to_write(path, "it is no regular file, as a database has to be", error);
+  file = replacement_begin(path, TRUE, &why);
+  if (file == NULL)
+    return fail_to_write(path, why->message, error);
+  worked = write_file(profile, replacement_path(file), path, error);
+  cause = replacement_end(file, worked);
+  return worked && (cause == 0 || fail_to_write(path, g_strerror(cause), error));
 }
 
 static gboolean

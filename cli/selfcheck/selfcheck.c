@@ -12,8 +12,9 @@
 
 #define EXAMPLES                                                                                   \
   "Kernels:\n"                                                                                     \
-  "  kv-copy kv-write decode prefill prefill-wgmma mixed gemm embedding rms-norm\n"                \
-  "  residual-norm head-norm bias rope silu-gate sampling stream-copy\n"                           \
+  "  kv-copy kv-write decode decode-lists prefill prefill-cuts prefill-wgmma\n"                    \
+  "  prefill-wgmma-cuts mixed gemm embedding rms-norm residual-norm head-norm bias\n"              \
+  "  rope silu-gate sampling stream-copy\n"                                                        \
   "\n"                                                                                             \
   "Examples:\n"                                                                                    \
   "  spillway selfcheck\n"                                                                         \

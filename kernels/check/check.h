@@ -32,7 +32,7 @@ typedef struct {
   char *shape;  /* in words */
   double limit; /* of the error; 0: every byte must be right */
   Comparison found;
-  char *problem; /* NULL: it passed */
+  char *problem;       /* NULL: it passed */
   const char *refused; /* NULL, or what the driver does not take, so that nothing was checked */
 } CheckCase;
 
@@ -46,10 +46,10 @@ typedef struct {
 
 /* Up to one without a name. */
 extern const KernelCheck *const kernel_checks[];
-extern const KernelCheck check_prefill, check_prefill_wgmma, check_decode, check_mixed,
-    check_kv_write, check_kv_copy, check_embedding, check_rms_norm, check_residual_rms_norm,
-    check_head_rms_norm, check_bias, check_rope, check_silu_gate, check_sampling, check_gemm,
-    check_stream_copy;
+extern const KernelCheck check_prefill, check_prefill_cuts, check_prefill_wgmma,
+    check_prefill_wgmma_cuts, check_decode, check_decode_lists, check_mixed, check_kv_write,
+    check_kv_copy, check_embedding, check_rms_norm, check_residual_rms_norm, check_head_rms_norm,
+    check_bias, check_rope, check_silu_gate, check_sampling, check_gemm, check_stream_copy;
 
 /* Of 16-bit outputs. Attention rounds weights in between, the others their result only. */
 double check_limit(Dtype dtype);

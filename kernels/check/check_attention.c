@@ -3,9 +3,13 @@
  * Small cases are random over any layout, group and block size, and are cut into pieces as GPUs of
  * other sizes do it. Large ones are what servers run; of these some rows and heads are worked out,
  * the others must not be NaN.
+ *
+ * What kernels/without.h can leave out is a check of its own, so that it alone can be found wrong:
+ * `decode`, `prefill` and `prefill-wgmma` are without it.
  */
 #include "attention_device.h"
 #include "check.h"
+#include "kernels/without.h"
 
 enum { SMALL_CONTEXT = 300, MEDIUM_CONTEXT = 4000, MAX_CHECKED = 400 };
 
@@ -40,6 +44,19 @@ static const Large large_prefills[] = {
     {0, 0, 0, 512, 32768, 8, 2, 128, 16},   {0, 0, 0, 4097, 4097, 14, 2, 64, 16},
     {0, 0, 0, 16384, 16384, 4, 1, 128, 32}, {0, 0, 0, 1000, 9000, 8, 1, 64, 256},
     {0, 0, 0, 32768, 32768, 2, 1, 128, 16}, {0, 0, 0, 2, 20000, 16, 2, 128, 16},
+};
+/* Short chunks behind contexts, which are packed and cut. */
+static const Large large_cuts[] = {
+    {0, 0, 0, 16, 16384, 32, 8, 128, 16},  {0, 0, 0, 100, 32768, 8, 1, 128, 16},
+    {0, 0, 0, 128, 8192, 16, 16, 128, 16}, {0, 0, 0, 512, 9000, 14, 2, 64, 16},
+    {0, 0, 0, 2, 20000, 16, 2, 128, 32},   {0, 0, 0, 3000, 3000, 8, 8, 128, 16},
+    {0, 0, 0, 48, 30000, 32, 32, 64, 256}, {0, 0, 0, 700, 16000, 28, 4, 128, 16},
+};
+static const Large large_lists[] = {
+    {9, 2048, 2048, 0, 0, 32, 32, 128, 16}, {17, 1500, 2500, 0, 0, 32, 8, 128, 16},
+    {128, 1, 8000, 0, 0, 8, 2, 128, 16},    {3, 100, 32768, 0, 0, 16, 2, 128, 16},
+    {70, 500, 600, 0, 0, 14, 2, 64, 16},    {11, 1, 16000, 0, 0, 64, 4, 64, 32},
+    {255, 1, 1000, 0, 0, 8, 1, 128, 16},    {1, 30000, 30000, 0, 0, 40, 40, 128, 16},
 };
 static const Large large_mixed[] = {
     {64, 100, 2000, 512, 2048, 32, 8, 128, 16},
@@ -132,14 +149,12 @@ choose_multiprocessors(const CheckContext *context, GRand *rand, guint number)
 
 static void
 run_attention(const CheckContext *context, guint number, GRand *rand, CheckCase *result,
-              Percent percent, const Large *large, gboolean wgmma)
+              Percent percent, const Large *large, const AttentionDevice *ways)
 {
   const Dtype dtype = number % 3 == 2 ? DTYPE_FP16 : DTYPE_BF16;
   g_autoptr(AttentionCase) c = make_case(rand, dtype, percent, large, number);
-  const AttentionDevice device = {
-      .multiprocessors = choose_multiprocessors(context, rand, number),
-      .has_wgmma = wgmma,
-  };
+  AttentionDevice device = *ways;
+  device.multiprocessors = choose_multiprocessors(context, rand, number);
   g_autoptr(AttentionMemory) memory = attention_memory_new(&device, dtype, c, context->tamper);
   g_autofree float *out = attention_memory_run(memory, dtype, c);
   g_autofree char *shape = attention_case_describe(c);
@@ -155,26 +170,48 @@ run_attention(const CheckContext *context, guint number, GRand *rand, CheckCase 
 static void
 run_decode(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
 {
-  run_attention(context, number, rand, result, DECODES, large_decodes, FALSE);
+  run_attention(context, number, rand, result, DECODES, large_decodes, &(AttentionDevice){0});
+}
+
+static void
+run_decode_lists(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
+{
+  run_attention(context, number, rand, result, DECODES, large_lists,
+                &(AttentionDevice){.levels_decodes = TRUE});
 }
 
 static void
 run_prefill(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
 {
-  run_attention(context, number, rand, result, PREFILLS, large_prefills, FALSE);
+  run_attention(context, number, rand, result, PREFILLS, large_prefills, &(AttentionDevice){0});
+}
+
+static void
+run_prefill_cuts(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
+{
+  run_attention(context, number, rand, result, PREFILLS, large_cuts,
+                &(AttentionDevice){.cuts_prefills = TRUE});
 }
 
 static void
 run_prefill_wgmma(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
 {
-  run_attention(context, number, rand, result, PREFILLS, large_prefills, TRUE);
+  run_attention(context, number, rand, result, PREFILLS, large_prefills,
+                &(AttentionDevice){.has_wgmma = TRUE});
+}
+
+static void
+run_prefill_wgmma_cuts(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
+{
+  run_attention(context, number, rand, result, PREFILLS, large_cuts,
+                &(AttentionDevice){.has_wgmma = TRUE, .cuts_prefills = TRUE});
 }
 
 /* As a server runs it: by the path that this GPU takes. */
 static void
 run_mixed(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
 {
-  run_attention(context, number, rand, result, MIXED, large_mixed, context->attention.has_wgmma);
+  run_attention(context, number, rand, result, MIXED, large_mixed, &context->attention);
 }
 
 static const char *
@@ -184,6 +221,24 @@ lacks_wgmma(const CheckContext *context)
              ? NULL
              : "only GPUs of compute capability 9.0 have it, and " ATTENTION_PORTABLE
                " leaves it out";
+}
+
+static const char *
+lacks_lists(const CheckContext *context)
+{
+  return context->attention.levels_decodes ? NULL : KERNELS_WITHOUT " leaves it out";
+}
+
+static const char *
+lacks_cuts(const CheckContext *context)
+{
+  return context->attention.cuts_prefills ? NULL : KERNELS_WITHOUT " leaves it out";
+}
+
+static const char *
+lacks_wgmma_cuts(const CheckContext *context)
+{
+  return context->attention.has_wgmma ? lacks_cuts(context) : lacks_wgmma(context);
 }
 
 #define NUM_CASES(large)                                                                           \
@@ -196,16 +251,34 @@ const KernelCheck check_decode = {
     .num_cases = NUM_CASES(large_decodes),
     .run = run_decode,
 };
+const KernelCheck check_decode_lists = {
+    .name = "decode-lists",
+    .num_cases = NUM_CASES(large_lists),
+    .lacks = lacks_lists,
+    .run = run_decode_lists,
+};
 const KernelCheck check_prefill = {
     .name = "prefill",
     .num_cases = NUM_CASES(large_prefills),
     .run = run_prefill,
+};
+const KernelCheck check_prefill_cuts = {
+    .name = "prefill-cuts",
+    .num_cases = NUM_CASES(large_cuts),
+    .lacks = lacks_cuts,
+    .run = run_prefill_cuts,
 };
 const KernelCheck check_prefill_wgmma = {
     .name = "prefill-wgmma",
     .num_cases = NUM_CASES(large_prefills),
     .lacks = lacks_wgmma,
     .run = run_prefill_wgmma,
+};
+const KernelCheck check_prefill_wgmma_cuts = {
+    .name = "prefill-wgmma-cuts",
+    .num_cases = NUM_CASES(large_cuts),
+    .lacks = lacks_wgmma_cuts,
+    .run = run_prefill_wgmma_cuts,
 };
 const KernelCheck check_mixed = {
     .name = "mixed",

@@ -9,8 +9,11 @@ enum { RANDOM_BYTES = 16 << 20 };
 const KernelSpeed kernel_speeds[] = {
     {"ceiling", speed_ceilings},
     {"prefill", speed_prefill},
+    {"prefill-cuts", speed_prefill_cuts},
     {"prefill-wgmma", speed_prefill_wgmma},
+    {"prefill-wgmma-cuts", speed_prefill_wgmma_cuts},
     {"decode", speed_decode},
+    {"decode-lists", speed_decode_lists},
     {"mixed", speed_mixed},
     {"kv-copy", speed_kv_copy},
     {"kv-write", speed_kv_write},

@@ -79,8 +79,11 @@ typedef struct {
 extern const KernelSpeed kernel_speeds[];
 void speed_ceilings(SpeedContext *context);
 void speed_prefill(SpeedContext *context);
+void speed_prefill_cuts(SpeedContext *context);
 void speed_prefill_wgmma(SpeedContext *context);
+void speed_prefill_wgmma_cuts(SpeedContext *context);
 void speed_decode(SpeedContext *context);
+void speed_decode_lists(SpeedContext *context);
 void speed_mixed(SpeedContext *context);
 void speed_kv_copy(SpeedContext *context);
 void speed_gemm(SpeedContext *context);

@@ -147,11 +147,10 @@ upload(SpeedContext *context, CheckMemory *memory, Attention *a, const Host *hos
 
 /* Fills in what shapes do not say of the row, and times it. */
 static void
-measure(SpeedContext *context, gboolean wgmma, const Host *host, Attention *a, SpeedRow *row,
-        void (*judge)(const SpeedContext *, const Attention *, SpeedRow *))
+measure(SpeedContext *context, const AttentionDevice *ways, const Host *host, Attention *a,
+        SpeedRow *row, void (*judge)(const SpeedContext *, const Attention *, SpeedRow *))
 {
-  const AttentionDevice device = {.multiprocessors = context->attention.multiprocessors,
-                                  .has_wgmma = wgmma};
+  AttentionDevice device = *ways;
   g_autoptr(CheckMemory) memory = check_memory_new(NULL);
   const TimingRequest request = {.call = call_attention, .data = a};
   const gsize width = (gsize)a->shape.heads * a->kv.head_dim;
@@ -164,6 +163,7 @@ measure(SpeedContext *context, gboolean wgmma, const Host *host, Attention *a, S
   set_layout(a, host);
   count_work(a, host);
   judge(context, a, row);
+  device.multiprocessors = context->attention.multiprocessors;
   check_memory_called(memory, attention_plan_new(&device, &a->shape, &a->kv, &a->batch, &a->plan),
                       "attention_plan_new");
   if (a->plan != NULL)
@@ -205,7 +205,8 @@ judge_mixed(const SpeedContext *context, const Attention *a, SpeedRow *row)
 
 /* Sequences that bring the same number of tokens. */
 static void
-measure_alike(SpeedContext *context, const char *kernel, gboolean wgmma, const Shape *shape,
+measure_alike(SpeedContext *context, const char *kernel, const AttentionDevice *ways,
+              const Shape *shape,
               void (*judge)(const SpeedContext *, const Attention *, SpeedRow *))
 {
   const guint32 kv_heads = context->shrink > 1 ? 1 : shape->kv_heads;
@@ -229,11 +230,15 @@ measure_alike(SpeedContext *context, const char *kernel, gboolean wgmma, const S
     context_lens[s] = g_rand_int_range(context->rand, (gint32)shortest, (gint32)longest + 1);
   }
   host_init(&host, context->rand, batch, new_tokens, context_lens);
-  g_autofree char *text = decodes ? g_strdup_printf("batch %u, context %s%u, heads %u/%u of %u",
-                                                    batch, shortest < longest ? "up to " : "",
-                                                    longest, heads, kv_heads, shape->head_dim)
-                                  : g_strdup_printf("%u tokens of %u, heads %u/%u of %u", new,
-                                                    longest, heads, kv_heads, shape->head_dim);
+  g_autoptr(GString) times = g_string_new(NULL);
+  if (batch > 1)
+    g_string_printf(times, "%u times ", batch);
+  g_autofree char *text = decodes
+                              ? g_strdup_printf("batch %u, context %s%u, heads %u/%u of %u", batch,
+                                                shortest < longest ? "up to " : "", longest, heads,
+                                                kv_heads, shape->head_dim)
+                              : g_strdup_printf("%s%u tokens of %u, heads %u/%u of %u", times->str,
+                                                new, longest, heads, kv_heads, shape->head_dim);
   SpeedRow row = {
       .kernel = kernel,
       .shape = text,
@@ -247,26 +252,18 @@ measure_alike(SpeedContext *context, const char *kernel, gboolean wgmma, const S
                     .context_tokens = (shortest + longest) / 2,
                     .is_ragged = shortest < longest},
   };
-  measure(context, wgmma, &host, &a, &row, judge);
+  measure(context, ways, &host, &a, &row, judge);
   host_clear(&host);
 }
 
 static void
-measure_prefills(SpeedContext *context, const char *kernel, gboolean wgmma,
+measure_prefills(SpeedContext *context, const char *kernel, const AttentionDevice *ways,
                  const SpeedTarget *target)
 {
   static const guint32 lengths[] = {4096, 2048, 8192, 16384};
   static const struct {
     guint32 heads, kv_heads, head_dim;
   } forms[] = {{32, 32, 128}, {32, 8, 128}, {32, 32, 64}, {32, 8, 64}};
-  const Shape chunk = {.batch = 1,
-                       .new_tokens = 512,
-                       .shortest = 8192,
-                       .longest = 8192,
-                       .heads = 32,
-                       .kv_heads = 8,
-                       .head_dim = 128};
-
   for (guint f = 0; f < G_N_ELEMENTS(forms); f++)
     for (guint i = 0; i < G_N_ELEMENTS(lengths); i++) {
       const Shape shape = {
@@ -278,11 +275,30 @@ measure_prefills(SpeedContext *context, const char *kernel, gboolean wgmma,
           .kv_heads = forms[f].kv_heads,
           .head_dim = forms[f].head_dim,
           .target = forms[f].head_dim == 128 && lengths[i] >= 4096 ? *target : (SpeedTarget){0}};
-      measure_alike(context, kernel, wgmma, &shape, judge_prefill);
+      measure_alike(context, kernel, ways, &shape, judge_prefill);
       if (context->quick)
         return;
     }
-  measure_alike(context, kernel, wgmma, &chunk, judge_prefill);
+}
+
+/* What is packed and cut, and the same as it was before: which of the two is faster is seen here.
+ */
+static void
+measure_short(SpeedContext *context, const char *kernel, const char *kernel_cut, gboolean wgmma)
+{
+  static const Shape shapes[] = {
+      {1, 512, 8192, 8192, 32, 8, 128, {0}},  {1, 128, 8192, 8192, 32, 8, 128, {0}},
+      {1, 16, 16384, 16384, 32, 8, 128, {0}}, {1, 128, 4096, 4096, 32, 32, 128, {0}},
+      {16, 40, 40, 40, 32, 8, 128, {0}},      {2, 1500, 1500, 1500, 32, 32, 128, {0}},
+  };
+  const AttentionDevice before = {.has_wgmma = wgmma};
+  const AttentionDevice cut = {.has_wgmma = wgmma, .cuts_prefills = TRUE};
+
+  for (guint i = 0; i < (context->quick ? 1 : G_N_ELEMENTS(shapes)); i++) {
+    measure_alike(context, kernel, &before, &shapes[i], judge_prefill);
+    if (context->attention.cuts_prefills)
+      measure_alike(context, kernel_cut, &cut, &shapes[i], judge_prefill);
+  }
 }
 
 /* TFLOP/s on an H100, as shares of its 798. */
@@ -291,7 +307,7 @@ speed_prefill(SpeedContext *context)
 {
   const SpeedTarget target = {.must = 270 / 798.0, .good = 320 / 798.0, .aim = 335 / 798.0};
 
-  measure_prefills(context, "prefill", FALSE, &target);
+  measure_prefills(context, "prefill", &(AttentionDevice){0}, &target);
 }
 
 void
@@ -300,7 +316,20 @@ speed_prefill_wgmma(SpeedContext *context)
   const SpeedTarget target = {.must = 450 / 798.0, .good = 520 / 798.0, .aim = 600 / 798.0};
 
   if (context->attention.has_wgmma)
-    measure_prefills(context, "prefill-wgmma", TRUE, &target);
+    measure_prefills(context, "prefill-wgmma", &(AttentionDevice){.has_wgmma = TRUE}, &target);
+}
+
+void
+speed_prefill_cuts(SpeedContext *context)
+{
+  measure_short(context, "prefill", "prefill-cuts", FALSE);
+}
+
+void
+speed_prefill_wgmma_cuts(SpeedContext *context)
+{
+  if (context->attention.has_wgmma)
+    measure_short(context, "prefill-wgmma", "prefill-wgmma-cuts", TRUE);
 }
 
 #define LARGE                                                                                      \
@@ -325,7 +354,25 @@ speed_decode(SpeedContext *context)
   };
 
   for (guint i = 0; i < (context->quick ? 1 : G_N_ELEMENTS(shapes)); i++)
-    measure_alike(context, "decode", FALSE, &shapes[i], judge_decode);
+    measure_alike(context, "decode", &(AttentionDevice){0}, &shapes[i], judge_decode);
+}
+
+/* Batches that are cut into lists of equal work, and the same by waves. */
+void
+speed_decode_lists(SpeedContext *context)
+{
+  static const Shape shapes[] = {
+      {9, 1, 2048, 2048, 32, 32, 128, {0}},    {17, 1, 2048, 2048, 32, 32, 128, {0}},
+      {128, 1, 100, 8000, 32, 8, 128, LARGE},  {20, 1, 100, 16000, 32, 8, 128, {0}},
+      {1, 1, 32768, 32768, 32, 8, 128, SMALL},
+  };
+
+  for (guint i = 0; i < (context->quick ? 1 : G_N_ELEMENTS(shapes)); i++) {
+    measure_alike(context, "decode", &(AttentionDevice){0}, &shapes[i], judge_decode);
+    if (context->attention.levels_decodes)
+      measure_alike(context, "decode-lists", &(AttentionDevice){.levels_decodes = TRUE}, &shapes[i],
+                    judge_decode);
+  }
 }
 
 /* Decodes beside a chunk of a prefill, as a step of a server is. */
@@ -352,6 +399,6 @@ speed_mixed(SpeedContext *context)
   new_tokens[decodes] = (gint32)speed_shrunk(context, CHUNK);
   context_lens[decodes] = (gint32)speed_shrunk(context, CHUNK_CONTEXT);
   host_init(&host, context->rand, batch, new_tokens, context_lens);
-  measure(context, context->attention.has_wgmma, &host, &a, &row, judge_mixed);
+  measure(context, &context->attention, &host, &a, &row, judge_mixed);
   host_clear(&host);
 }

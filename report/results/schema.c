@@ -54,7 +54,8 @@ append_preemption_table(GString *sql)
            " sequence INTEGER NOT NULL, victim INTEGER NOT NULL, beneficiary INTEGER NOT NULL,"
            " step INTEGER NOT NULL, time_s REAL NOT NULL, action TEXT NOT NULL,"
            " fell_back INTEGER NOT NULL, blocks INTEGER NOT NULL, tokens_lost INTEGER NOT NULL,"
-           " found_tokens INTEGER NOT NULL, cost_s REAL, other_cost_s REAL, resumed_s REAL, free_s REAL");
+           " found_tokens INTEGER NOT NULL, cost_s REAL, other_cost_s REAL, resumed_s REAL, free_s "
+           "REAL");
   for (guint i = 0; overflow_policies[i] != NULL; i++) {
     g_autofree char *column = results_price_column(overflow_policies[i]);
     g_string_append_printf(sql, ", %s REAL", column);
@@ -173,8 +174,9 @@ create_schema(Results *results, GError **error)
 }
 
 static const char *const optional_tables[] = {
-    "step",      "study",    "cell",       "cell_setting", "run_identity",
-    "student_t", "capacity", "policy_run", "regret_play",  NULL};
+    "step",         "study",          "cell",     "cell_setting",
+    "run_identity", "student_t",      "capacity", "policy_run",
+    "regret_play",  "regret_choices", NULL};
 
 gboolean
 results_check_tables(Results *results, const char *schema, const char *path, GError **error)

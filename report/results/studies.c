@@ -29,6 +29,8 @@ const char regret_tables[] =
     "CREATE TABLE IF NOT EXISTS regret_play (key TEXT PRIMARY KEY, end TEXT NOT NULL,"
     " finished INTEGER NOT NULL, preemptions INTEGER NOT NULL, mean_latency_s REAL,"
     " ttft_p99_s REAL NOT NULL, requests_per_s REAL NOT NULL, output_tokens_per_s REAL NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS regret_choices (key TEXT PRIMARY KEY, choices TEXT NOT NULL)"
     " WITHOUT ROWID;";
 
 const char policy_tables[] =

@@ -12,7 +12,7 @@ extern const char study_tables[];
 extern const char capacity_tables[];
 /* Likewise of what `spillway study policies` keeps: a run a row. */
 extern const char policy_tables[];
-/* Likewise of `spillway regret`: a play a row. */
+/* Likewise of `spillway regret`: a play a row, and what else could have been decided in it. */
 extern const char regret_tables[];
 /* *has: whether the database of that schema name ("main", or one attached) holds studies. */
 gboolean study_has_tables(Results *results, const char *schema, gboolean *has, GError **error);

@@ -29,16 +29,6 @@ begin(Scheduler *self)
   state->ratio_decay = (state->init_ratio - state->min_ratio) / RATIO_DECAY_STEPS;
   state->ratio = state->init_ratio;
   state->free_rows = self->config.max_num_seqs;
-  if (self->config.prefix_caching)
-    state->radix = radix_cache_new(self->workload, self->config.block_size);
-}
-
-static void
-end(Scheduler *self)
-{
-  SglangState *state = self->state;
-
-  radix_cache_free(state->radix);
 }
 
 /* The front end's rules: the longest sequence is one token shorter than the context and the pool,
@@ -57,59 +47,18 @@ refuses(const Scheduler *self, const Request *request)
   return NULL;
 }
 
-/* Publishing -------------------------------------------------------------------------------- */
-
-/* The whole pages of the sequence's first `tokens` tokens are in the tree now; those that were
- * there already are given back. */
 static void
-publish(Scheduler *self, Sequence *sequence, guint32 tokens, RadixNode **node)
+prefilled(Scheduler *self, Sequence *sequence)
 {
-  SglangState *state = self->state;
-  guint32 known = radix_cache_insert(state->radix, sequence->request, tokens, node);
-
-  if (known > sequence->radix_blocks)
-    self->pool.free_blocks += known - sequence->radix_blocks;
-}
-
-/* It goes on, with the path to what it has computed locked. */
-static void
-publish_unfinished(Scheduler *self, Sequence *sequence)
-{
-  SglangState *state = self->state;
-  guint32 tokens = sequence->computed_tokens;
-  RadixNode *node;
-
-  if (state->radix == NULL)
-    return;
-  publish(self, sequence, tokens, &node);
-  if (tokens > sequence->result.prompt_tokens) /* a node ends at the prompt's end */
-    radix_cache_match(state->radix, sequence->request, sequence->result.prompt_tokens, &node);
-  sequence->radix_blocks = radix_cache_match(state->radix, sequence->request, tokens, &node);
-  if (sequence->radix_node != NULL)
-    radix_cache_unlock(state->radix, sequence->radix_node);
-  radix_cache_lock(state->radix, node);
-  sequence->radix_node = node;
-}
-
-/* It comes back, and the tree has its first `blocks`: the path to them is locked already. */
-static void
-take_cached(Scheduler *self G_GNUC_UNUSED, Sequence *sequence, guint32 blocks)
-{
-  sequence->blocks = sequence->radix_blocks = blocks;
+  pool_publish(&self->pool, sequence);
 }
 
 static void
-finished(Scheduler *self, Sequence *sequence)
+finished(Scheduler *self, Sequence *sequence G_GNUC_UNUSED)
 {
   SglangState *state = self->state;
-  guint32 tokens = sequence->computed_tokens;
-  RadixNode *node;
 
   state->free_rows++;
-  if (state->radix == NULL)
-    return;
-  publish(self, sequence, tokens, &node);
-  sglang_leave_published(self, sequence, tokens / self->config.block_size);
 }
 
 /* The running batch ------------------------------------------------------------------------- */
@@ -122,11 +71,11 @@ merge_prefilled(Scheduler *self)
   SequenceQueue *prefilling = &self->prefilling;
   Sequence *sequence, *next;
 
-  state->will_publish = state->prefilled > 0 && self->in_flight && state->radix != NULL;
+  state->will_publish = state->prefilled > 0 && self->in_flight && self->config.prefix_caching;
   if (state->prefilled == 0)
     return;
   if (state->chunked != NULL)
-    publish_unfinished(self, state->chunked);
+    pool_publish(&self->pool, state->chunked);
   if (state->chunked != NULL || prefilling->length < state->prefilled || self->running.length == 0)
     state->batch_is_full = FALSE;
   for (sequence = prefilling->head; sequence != NULL; sequence = next) {
@@ -177,7 +126,7 @@ decode_all(Scheduler *self, Step *step)
   Sequence *loose = apart ? scheduler_first_loose(self) : self->running.head, *sequence;
   guint i = 0;
 
-  sglang_evict(self, self->running.length); /* as if each needed one */
+  pool_evict(&self->pool, self->running.length); /* as if each needed one */
   if (apart) {
     scheduler_take_all_due(self);
     scheduler_run_members(self, step);
@@ -202,8 +151,7 @@ set_repeat(Scheduler *self, Step *step)
       state->will_publish || !step_is_only_decodes(step))
     return;
   /* Pages are evicted for all, needed or not; then decisions change the cache. */
-  if (state->radix != NULL && self->config.block_size > 1 &&
-      radix_cache_evictable_pages(state->radix) > 0)
+  if (self->config.block_size > 1 && self->pool.evictable_blocks > 0)
     reserve = self->running.length;
   scheduler_set_repeat(self, step, reserve);
   /* A retraction that follows takes a token from the step in flight: that step stands for itself.
@@ -254,14 +202,6 @@ catch_up_ratio(SglangState *state, guint32 repeats)
     state->ratio = MAX(state->ratio - state->ratio_decay, state->min_ratio);
 }
 
-static guint32
-cached_blocks(const Scheduler *self)
-{
-  const SglangState *state = self->state;
-
-  return state->radix != NULL ? radix_cache_evictable_pages(state->radix) : 0;
-}
-
 static void
 schedule(Scheduler *self, Step *step)
 {
@@ -282,7 +222,7 @@ schedule(Scheduler *self, Step *step)
   step->sglang.ratio_decay = state->ratio_decay;
   step->sglang.ratio_min = state->min_ratio;
   step->sglang.batch_is_full = state->batch_is_full;
-  step->sglang.evictable_blocks = cached_blocks(self);
+  step->sglang.evictable_blocks = self->pool.evictable_blocks;
 }
 
 const SchedulerClass scheduler_sglang = {
@@ -297,11 +237,8 @@ const SchedulerClass scheduler_sglang = {
     .loses_flying_tokens = TRUE,
     .state_bytes = sizeof(SglangState),
     .begin = begin,
-    .end = end,
     .refuses = refuses,
-    .prefilled = publish_unfinished,
-    .cached_blocks = cached_blocks,
-    .take_cached = take_cached,
+    .prefilled = prefilled,
     .finished = finished,
     .schedule = schedule,
 };

@@ -1,7 +1,6 @@
 /* What the files of SGLang's scheduler share: its state from step to step. */
 #pragma once
 
-#include "sim/radix_cache.h"
 #include "sim/scheduler.h"
 
 /* A request that allows more output tokens than this is planned for as if it allowed so many. */
@@ -18,15 +17,13 @@ typedef struct {
   guint32 running_known;  /* those that ran after the last decision */
   guint32 free_rows;      /* of the table of requests: max_num_seqs in all */
   guint32 queue_looks;    /* attempts to admit from a waiting queue */
-  RadixCache *radix;      /* NULL: off */
 } SglangState;
 
 /* Blocks that can be had: free ones, those that can be evicted, and those that retracted requests
  * keep. */
 guint32 sglang_available_blocks(const Scheduler *self);
-/* Evicts from the radix cache until so many blocks are free, if it can. */
-void sglang_evict(Scheduler *self, guint32 blocks);
-/* The same, and then takes what retracted requests keep. FALSE if so many are not to be had. */
+/* Evicts until so many blocks are free, and then takes what retracted requests keep. FALSE if so
+ * many are not to be had. */
 gboolean sglang_free_blocks(Scheduler *self, Step *step, guint32 blocks);
 /* TRUE if requests wait, on the host or not. */
 gboolean sglang_waits(const Scheduler *self);
@@ -42,11 +39,6 @@ gboolean sglang_drop_ending(Scheduler *self);
 
 /* The step is a prefill, if anything can be prefilled; FALSE if not. */
 gboolean sglang_prefill(Scheduler *self, Step *step);
-
-/* Its path in the tree is not locked any more. */
-void sglang_unlock_path(Scheduler *self, Sequence *sequence);
-/* The same, and the blocks that it holds are its own from here: what it published stays. */
-void sglang_leave_published(Scheduler *self, Sequence *sequence, guint32 published_blocks);
 
 /* A decode step lacks blocks: some of the running sequences go, one at least. */
 void sglang_retract(Scheduler *self, Step *step);

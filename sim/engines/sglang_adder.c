@@ -21,19 +21,18 @@ adder_take(Adder *a, Sequence *sequence, guint32 tokens)
 }
 
 void
-adder_admit(Adder *a, Sequence *sequence, guint32 prefix, gint64 tokens, gboolean is_cut,
+adder_admit(Adder *a, Sequence *sequence, const PoolPrefix *prefix, gint64 tokens, gboolean is_cut,
             gint64 reserved)
 {
   Scheduler *self = a->scheduler;
   SglangState *state = adder_state(a);
 
-  if (prefix > 0 && state->radix != NULL) {
-    const StepHit hit = {.request = sequence->request, .tokens = prefix};
+  if (prefix->found) {
+    const StepHit hit = {.request = sequence->request, .tokens = prefix->tokens};
     g_array_append_val(a->step->hits, hit);
   }
-  sequence->computed_tokens = prefix;
-  sequence->blocks = prefix / self->config.block_size;
-  sequence->radix_blocks = state->radix != NULL ? sequence->blocks : 0;
+  pool_share(&self->pool, sequence, prefix);
+  sequence->computed_tokens = prefix->tokens;
   if (is_cut)
     state->chunked = sequence;
   state->free_rows--;

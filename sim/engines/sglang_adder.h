@@ -71,10 +71,10 @@ sglang_outputs_left(const Scheduler *self, const Sequence *sequence)
 void adder_reserve(Adder *a, gint64 tokens, gint64 new_tokens);
 /* The sequence is in the step, with `tokens` of its prompt after what it has. */
 void adder_take(Adder *a, Sequence *sequence, guint32 tokens);
-/* The head of the waiting ones is: it begins behind the `prefix` tokens that the cache has, or,
- * without one, behind what it kept. `reserved` tokens are kept free for its prompt. */
-void adder_admit(Adder *a, Sequence *sequence, guint32 prefix, gint64 tokens, gboolean is_cut,
-                 gint64 reserved);
+/* The head of the waiting ones is: it begins behind what was found of it, or what it kept.
+ * `reserved` tokens are kept free for its prompt. */
+void adder_admit(Adder *a, Sequence *sequence, const PoolPrefix *prefix, gint64 tokens,
+                 gboolean is_cut, gint64 reserved);
 /* FALSE if the admission policy keeps it out, beside the engine's rule. `tokens` of the `extend`
  * that it lacks are to be computed now. */
 gboolean adder_policy_admits(const Adder *a, const Sequence *sequence, gint64 tokens,

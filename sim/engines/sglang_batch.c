@@ -4,25 +4,13 @@
 guint32
 sglang_available_blocks(const Scheduler *self)
 {
-  const SglangState *state = self->state;
-
-  return self->pool.free_blocks + self->kept_blocks +
-         (state->radix != NULL ? radix_cache_evictable_pages(state->radix) : 0);
-}
-
-void
-sglang_evict(Scheduler *self, guint32 blocks)
-{
-  SglangState *state = self->state;
-
-  if (state->radix != NULL && self->pool.free_blocks < blocks)
-    self->pool.free_blocks += radix_cache_evict(state->radix, blocks - self->pool.free_blocks);
+  return pool_unheld_blocks(&self->pool) + self->kept_blocks;
 }
 
 gboolean
 sglang_free_blocks(Scheduler *self, Step *step, guint32 blocks)
 {
-  sglang_evict(self, blocks);
+  pool_evict(&self->pool, blocks);
   return scheduler_free_up(self, step, NULL, blocks);
 }
 
@@ -84,22 +72,4 @@ sglang_add_decode(Scheduler *self, Step *step, Sequence *sequence)
     entry->samples = 0;
     step->sequences->pdata[step->sequences->len - 1] = NULL;
   }
-}
-
-void
-sglang_unlock_path(Scheduler *self, Sequence *sequence)
-{
-  SglangState *state = self->state;
-
-  if (sequence->radix_node != NULL)
-    radix_cache_unlock(state->radix, sequence->radix_node);
-  sequence->radix_node = NULL;
-  sequence->radix_blocks = 0;
-}
-
-void
-sglang_leave_published(Scheduler *self, Sequence *sequence, guint32 published_blocks)
-{
-  sglang_unlock_path(self, sequence);
-  sequence->blocks -= published_blocks;
 }

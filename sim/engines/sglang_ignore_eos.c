@@ -76,7 +76,8 @@ lasts_to_all_ends(const Adder *a, gint64 tokens)
 AddResult
 adder_add_ignoring_eos(Adder *a, Sequence *sequence)
 {
-  gint64 kept = sequence->computed_tokens, fill = sequence_length(sequence) - kept;
+  const PoolPrefix prefix = pool_find(&a->scheduler->pool, sequence, sequence_length(sequence) - 1);
+  gint64 kept = prefix.tokens, fill = sequence_length(sequence) - kept;
   gint64 need = adder_paged(a, fill) + a->scheduler->config.block_size;
   gboolean is_cut = a->chunks && fill > a->chunk;
   gint64 tokens;
@@ -91,6 +92,6 @@ adder_add_ignoring_eos(Adder *a, Sequence *sequence)
   tokens = is_cut ? a->chunk : fill;
   if (!adder_policy_admits(a, sequence, tokens, fill))
     return ADD_NO_TOKEN;
-  adder_admit(a, sequence, (guint32)kept, tokens, is_cut, tokens);
+  adder_admit(a, sequence, &prefix, tokens, is_cut, tokens);
   return adder_budget(a);
 }

@@ -50,41 +50,29 @@ static AddResult
 add_usual(Adder *a, Sequence *sequence)
 {
   Scheduler *self = a->scheduler;
-  SglangState *state = adder_state(a);
   guint32 page = self->config.block_size, fill = sequence_length(sequence);
-  guint32 kept = sequence->computed_tokens, prefix = kept;
+  guint32 kept = sequence->computed_tokens;
+  const PoolPrefix prefix = pool_find(&self->pool, sequence, fill - 1);
+  gint64 extend = fill - prefix.tokens, tokens = a->chunks ? a->chunk / page * page : extend;
+  /* What it kept counts as available; what was found cannot be evicted. */
+  gint64 total = kept + extend + sglang_outputs_left(self, sequence) + page;
   AddResult result = ADD_CONTINUE;
-  RadixNode *node = NULL;
-  gint64 extend, total, tokens;
 
-  if (state->radix != NULL)
-    prefix = radix_cache_match(state->radix, sequence->request, fill - 1, &node) * page;
-  extend = fill - prefix;
-  total =
-      kept + extend + sglang_outputs_left(self, sequence) + page; /* kept ones count as available */
   if ((double)total >= adder_left(a))
-    return ADD_NO_TOKEN;
-  if (node != NULL)
-    radix_cache_lock(state->radix, node);
-  if ((double)total >= adder_left(a)) { /* what is locked cannot be evicted */
-    radix_cache_unlock(state->radix, node);
-    return ADD_NO_TOKEN;
-  }
-  tokens = a->chunks ? a->chunk / page * page : extend;
-  if ((!a->chunks && adder_paged(a, extend) >= a->input && a->n > 0) || (a->chunks && tokens <= 0))
+    result = ADD_NO_TOKEN;
+  else if ((!a->chunks && adder_paged(a, extend) >= a->input && a->n > 0) ||
+           (a->chunks && tokens <= 0))
     result = ADD_OTHER;
   else if (!adder_policy_admits(a, sequence, MIN(tokens, extend), extend))
     result = ADD_NO_TOKEN;
   if (result != ADD_CONTINUE) {
-    if (node != NULL)
-      radix_cache_unlock(state->radix, node);
+    pool_let_go(&self->pool, &prefix);
     return result;
   }
-  sequence->radix_node = node;
   if (a->chunks && adder_paged(a, extend) > a->chunk)
-    adder_admit(a, sequence, prefix, tokens, TRUE, tokens);
+    adder_admit(a, sequence, &prefix, tokens, TRUE, tokens);
   else
-    adder_admit(a, sequence, prefix, extend, FALSE, extend);
+    adder_admit(a, sequence, &prefix, extend, FALSE, extend);
   return adder_budget(a);
 }
 
@@ -119,8 +107,9 @@ add_waiting(Adder *a)
     if (state->batch_is_full)
       return;
     clip_max_tokens(self, sequence);
-    result = self->config.ignore_eos && state->radix == NULL ? adder_add_ignoring_eos(a, sequence)
-                                                             : add_usual(a, sequence);
+    result = self->config.ignore_eos && !self->config.prefix_caching
+                 ? adder_add_ignoring_eos(a, sequence)
+                 : add_usual(a, sequence);
   }
   if (result == ADD_NO_TOKEN) {
     self->memory_bound = TRUE;
@@ -140,7 +129,7 @@ run_prefills(Adder *a)
 
   for (const Sequence *s = self->prefilling.head; s != NULL; s = s->next)
     tokens += s->step_tokens + (page > 1 ? page : 0);
-  sglang_evict(self, (guint32)((tokens + page - 1) / page));
+  pool_evict(&self->pool, (guint32)((tokens + page - 1) / page));
   for (Sequence *s = self->prefilling.head; s != NULL; s = s->next) {
     guint32 blocks =
         MAX(pool_blocks_for(&self->pool, (guint64)s->computed_tokens + s->step_tokens), s->blocks);
@@ -183,15 +172,14 @@ touch_waiting(Scheduler *self)
 {
   SglangState *state = self->state;
   guint32 requests[TOUCHED_REQUESTS], n;
-  RadixNode *node;
 
-  if (state->radix == NULL || self->waiting.length == 0 ||
+  if (!self->config.prefix_caching || self->waiting.length == 0 ||
       state->queue_looks++ % TOUCH_INTERVAL != 0)
     return;
   n = waiting_queue_peek(&self->waiting, TOUCHED_REQUESTS, requests);
   while (n-- > 0)
-    radix_cache_match(state->radix, requests[n],
-                      workload_request(self->workload, requests[n])->prompt_tokens, &node);
+    pool_touch(&self->pool, requests[n],
+               workload_request(self->workload, requests[n])->prompt_tokens);
 }
 
 gboolean

@@ -55,7 +55,6 @@ retract(Scheduler *self, Step *step, Sequence *sequence, const Sequence *stays, 
         guint32 short_blocks)
 {
   SglangState *state = self->state;
-  guint32 published_blocks = sequence->radix_blocks;
   gboolean flies = sequence->in_flight;
 
   lose_flying_token(self, sequence);
@@ -66,11 +65,9 @@ retract(Scheduler *self, Step *step, Sequence *sequence, const Sequence *stays, 
   } else {
     waiting_queue_push_tail(&self->waiting, sequence);
   }
-  self->pool.free_blocks -= published_blocks; /* the tree has them */
-  sglang_unlock_path(self, sequence);
   state->free_rows++;
-  sglang_evict(self, (n_stay * RETRACT_DECODE_STEPS + self->config.block_size - 1) /
-                         self->config.block_size);
+  pool_evict(&self->pool, (n_stay * RETRACT_DECODE_STEPS + self->config.block_size - 1) /
+                              self->config.block_size);
 }
 
 /* Nobody is left whom it could displace. */
@@ -81,8 +78,6 @@ give_up(Scheduler *self, Step *step, Sequence *sequence)
 
   lose_flying_token(self, sequence);
   sequence->was_preempted = TRUE; /* what is in flight is nothing to it */
-  sglang_leave_published(self, sequence, sequence->radix_blocks);
-  pool_release(&self->pool, sequence, FALSE);
   state->free_rows++;
   scheduler_ignore(self, step->ignored, sequence,
                    "out of memory even after all other requests were retracted");

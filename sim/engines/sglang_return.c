@@ -4,36 +4,28 @@
  */
 #include "sglang_adder.h"
 
-/* What the tree has of it need not be copied back. */
-static guint32
-lock_cached(Scheduler *self, Sequence *sequence)
+/* What is still there of it need not be copied back. */
+static PoolPrefix
+find_cached(Scheduler *self, Sequence *sequence)
 {
-  SglangState *state = self->state;
-  guint32 blocks;
-
-  if (state->radix == NULL)
-    return 0;
-  blocks = radix_cache_match(state->radix, sequence->request,
-                             sequence->gap_end_tokens > 0 ? sequence->tail_end_tokens
-                                                          : sequence->computed_tokens,
-                             &sequence->radix_node);
-  radix_cache_lock(state->radix, sequence->radix_node);
-  return blocks;
+  return pool_find(&self->pool, sequence,
+                   sequence->gap_end_tokens > 0 ? sequence->tail_end_tokens
+                                                : sequence->computed_tokens);
 }
 
 /* It takes its blocks. If there is a gap before those on the host, that is computed first, like a
  * prompt; else it runs. */
 static void
-bring_back(Adder *a, Sequence *sequence, guint32 hits)
+bring_back(Adder *a, Sequence *sequence, const PoolPrefix *prefix)
 {
   Scheduler *self = a->scheduler;
   guint32 back = scheduler_return_blocks(self, sequence), computed;
   gint64 tokens, page = self->config.block_size;
 
-  sglang_evict(self, back - hits);
+  pool_evict(&self->pool, back - prefix->blocks);
   sequence_queue_remove(sequence);
-  scheduler_free_up(self, a->step, sequence, back - sequence->blocks - hits);
-  scheduler_bring_back(self, a->step, sequence, hits, back, 0);
+  scheduler_free_up(self, a->step, sequence, back - sequence->blocks - prefix->blocks);
+  scheduler_bring_back(self, a->step, sequence, prefix, back, 0);
   adder_state(a)->free_rows--;
   sequence->was_preempted = FALSE;
   a->total += (double)(sglang_planned_outputs(sequence) + page);
@@ -61,7 +53,8 @@ adder_add_returning(Adder *a)
   while (self->swapped.length > 0) {
     Sequence *sequence = self->swapped.head;
     gint64 page = self->config.block_size, back = scheduler_return_blocks(self, sequence);
-    guint32 hits;
+    PoolPrefix prefix;
+    gint64 more;
     gboolean fits;
     if (self->running.length + a->n >= self->config.max_num_seqs || state->free_rows == 0) {
       state->batch_is_full = TRUE;
@@ -69,19 +62,17 @@ adder_add_returning(Adder *a)
     }
     if (sequence->gap_end_tokens > 0 && adder_budget(a) == ADD_OTHER)
       return FALSE;
-    hits = lock_cached(self, sequence);
-    fits =
-        (double)((back - hits + 1) * page + sglang_outputs_left(self, sequence)) < adder_left(a) &&
-        adder_policy_admits(a, sequence, (back - hits) * page, (back - hits) * page);
+    prefix = find_cached(self, sequence);
+    more = back - prefix.blocks;
+    fits = (double)((more + 1) * page + sglang_outputs_left(self, sequence)) < adder_left(a) &&
+           adder_policy_admits(a, sequence, more * page, more * page);
     if (!fits) {
-      if (sequence->radix_node != NULL)
-        radix_cache_unlock(state->radix, sequence->radix_node);
-      sequence->radix_node = NULL;
+      pool_let_go(&self->pool, &prefix);
       self->memory_bound = TRUE;
       state->batch_is_full = a->n > 0 || self->running.length > 0;
       return FALSE;
     }
-    bring_back(a, sequence, hits);
+    bring_back(a, sequence, &prefix);
   }
   return TRUE;
 }

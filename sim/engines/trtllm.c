@@ -300,7 +300,7 @@ start(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks)
   scheduler_free_up(self, step, sequence, blocks - sequence->blocks);
   if (sequence->queue == &self->swapped) {
     sequence_queue_remove(sequence);
-    scheduler_bring_back(self, step, sequence, 0, blocks, 0);
+    scheduler_bring_back(self, step, sequence, &(PoolPrefix){0}, blocks, 0);
     kind = decodes ? ENTRY_DECODE_SWAPPED_IN : ENTRY_PREFILL_SWAPPED_IN;
   } else {
     scheduler_take_waiting(self);

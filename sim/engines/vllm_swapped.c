@@ -42,26 +42,25 @@ vllm_schedule_swapped(VllmDecision *d)
   while (self->swapped.length > 0 && d->budget > 0 && vllm_may_run_more(self)) {
     Sequence *sequence = self->swapped.head;
     guint32 most = beside ? self->config.max_num_batched_tokens : d->budget;
-    guint32 idle, back, hits, computed, tokens, need, more;
+    guint32 back, computed, tokens, need, more;
+    PoolPrefix prefix;
 
     if (sequence->leaving_blocks > 0)
       return FALSE;
     back = scheduler_return_blocks(self, sequence);
-    hits = pool_hits(&self->pool, sequence, back + sequence->rest_blocks, &idle);
-    if (!scheduler_read_ahead(self, d->step, sequence, hits < back))
+    prefix = pool_find_returning(&self->pool, sequence, back + sequence->rest_blocks);
+    if (!scheduler_read_ahead(self, d->step, sequence, prefix.blocks < back))
       return FALSE;
-    computed = scheduler_return_tokens(self, sequence, hits);
+    computed = scheduler_return_tokens(self, sequence, prefix.blocks);
     tokens = vllm_wanted_tokens(d, sequence, computed, most);
     need = MAX(vllm_blocks_after(self, computed, tokens), back);
-    more = self->pool.group_cache != NULL
-               ? (guint32)pool_lacks(&self->pool, sequence, computed, computed + tokens)
-               : need - sequence->blocks - hits + idle;
+    more = pool_return_blocks(&self->pool, sequence, &prefix, need, computed + tokens);
     /* A hit that is lost may leave a gap to compute first, and a chunk of it needs less. */
     if (more > scheduler_available_blocks(self, sequence))
-      return hits == 0 || sequence->gap_end_tokens == 0;
+      return !prefix.found || sequence->gap_end_tokens == 0;
     scheduler_free_up(self, d->step, sequence, more);
     sequence_queue_pop_head(&self->swapped);
-    scheduler_bring_back(self, d->step, sequence, hits, need, computed + tokens);
+    scheduler_bring_back(self, d->step, sequence, &prefix, need, computed + tokens);
     if (sequence->arriving) {
       sequence->step_tokens = tokens;
       sequence_queue_push_tail(&self->returning, sequence);

@@ -203,7 +203,8 @@ swap_in(V0Plan *p, Sequence *sequence)
 {
   Scheduler *self = p->self;
   sequence_queue_pop_head(&self->swapped);
-  scheduler_bring_back(self, p->step, sequence, 0, scheduler_return_blocks(self, sequence), 0);
+  scheduler_bring_back(self, p->step, sequence, &(PoolPrefix){0},
+                       scheduler_return_blocks(self, sequence), 0);
   if (pool_grow(&self->pool, sequence, blocks_of_length(self, sequence)))
     return TRUE;
   p->step->abort = "NoFreeBlocksError: a sequence was swapped in and no block was left to append";

@@ -1,9 +1,9 @@
 /* The versions of vLLM: which rule and which option came with which.
  *
  * Read in the releases of 0.8.0 to 0.33.0, and held against recordings of 0.18.1, 0.22.1,
- * 0.26.0 and 0.33.0; so no version is a copy of another, it has what came up to it. What groups of layers share
- * (group_cache.h) was held, block by block, against the managers of 0.18, 0.20, 0.21, 0.23, 0.24,
- * 0.26, 0.29, 0.30 and 0.33, run on random requests.
+ * 0.26.0 and 0.33.0; so no version is a copy of another, it has what came up to it. What groups of
+ * layers share (sim/contents/groups.c) was held, block by block, against the managers of 0.18, 0.20,
+ * 0.21, 0.23, 0.24, 0.26, 0.29, 0.30 and 0.33, run on random requests.
  */
 #include "vllm.h"
 

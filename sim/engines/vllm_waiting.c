@@ -9,20 +9,20 @@
  * all that it has to compute; *whole is what the latter are in any case. In 0.19 the gate counts
  * what windows will have given back by then. */
 static guint32
-needed_blocks(const Scheduler *self, Sequence *sequence, const PoolPrefix *prefix, guint32 tokens,
+needed_blocks(Scheduler *self, Sequence *sequence, const PoolPrefix *prefix, guint32 tokens,
               guint32 *whole)
 {
   guint64 end = MIN(sequence_length(sequence), self->config.max_model_len);
   guint32 chunk = pool_admission_blocks(&self->pool, sequence, prefix,
-                                        vllm_end_tokens(self, prefix->tokens, tokens));
+                                        vllm_end_tokens(self, prefix->tokens, tokens), 0);
   guint32 in_flight_tokens = scheduler_in_flight_tokens(self->class, &self->config);
 
-  *whole = pool_whole_blocks(&self->pool, sequence, prefix, end, in_flight_tokens);
+  *whole = pool_admission_blocks(&self->pool, sequence, prefix, end, in_flight_tokens);
   if (!self->config.reserve_full_isl)
     return chunk;
   if (self->class->features & SCHEDULER_GATE_KNOWS_WINDOWS)
     return MAX(*whole, chunk);
-  return MAX(pool_whole_blocks(&self->pool, sequence, prefix, end, 0), chunk);
+  return MAX(pool_admission_blocks(&self->pool, sequence, prefix, end, 0), chunk);
 }
 
 /* Admits the head of waiting if its blocks are there. It begins behind what it kept, or what the
@@ -44,8 +44,8 @@ admit(VllmDecision *d, Sequence *sequence, const PoolPrefix *prefix, guint32 tok
     return FALSE;
   scheduler_free_up(self, d->step, sequence, need);
   scheduler_take_kept(self, sequence);
-  pool_share_prefix(&self->pool, sequence, prefix);
-  if (prefix->blocks > 0 || (self->pool.group_cache != NULL && prefix->tokens > 0)) {
+  pool_share(&self->pool, sequence, prefix);
+  if (prefix->found) {
     const StepHit hit = {.request = sequence->request, .tokens = prefix->tokens};
     g_array_append_val(d->step->hits, hit);
   }
@@ -81,9 +81,10 @@ reserved_blocks(const Scheduler *self)
 /* Begins to load what the host has of the sequence, which holds its blocks from now on. FALSE:
  * there are too few. */
 static gboolean
-load(VllmDecision *d, Sequence *sequence, guint32 hits, guint32 idle_hits, guint32 blocks)
+load(VllmDecision *d, Sequence *sequence, const PoolPrefix *prefix, guint32 blocks)
 {
   Scheduler *self = d->self;
+  guint32 hits = prefix->blocks, idle_hits = prefix->idle;
   guint64 free_blocks = self->pool.free_blocks;
   guint64 spared = (self->running.length > 0 ? self->watermark_blocks : 0) + (guint64)idle_hits;
   guint32 whole = vllm_blocks_after(self, 0, sequence_length(sequence));
@@ -95,8 +96,7 @@ load(VllmDecision *d, Sequence *sequence, guint32 hits, guint32 idle_hits, guint
   }
   if (!scheduler_admits(self, sequence, blocks + idle_hits, whole - hits + idle_hits, 0))
     return FALSE;
-  if (hits > 0)
-    pool_share(&self->pool, sequence, hits);
+  pool_share(&self->pool, sequence, prefix);
   pool_grow(&self->pool, sequence, hits + blocks);
   sequence->computed_tokens = (hits + blocks) * self->config.block_size;
   offload_load(self->offload, d->step, sequence, hits, blocks);
@@ -140,15 +140,15 @@ vllm_schedule_held(VllmDecision *d)
   Scheduler *self = d->self;
   Sequence *next;
 
-  for (Sequence *s = self->held.head;
-       s != NULL && d->budget > 0 && vllm_may_run_more(self); s = next) {
+  for (Sequence *s = self->held.head; s != NULL && d->budget > 0 && vllm_may_run_more(self);
+       s = next) {
     guint32 most = self->config.chunked_prefill ? d->budget : G_MAXUINT32, tokens;
     next = s->next;
     if (!offload_loaded(s)) {
       offload_note_waiting(self->offload, s, TRUE);
       continue;
     }
-    pool_register(&self->pool, s, s->computed_tokens);
+    pool_commit(&self->pool, s, s->computed_tokens);
     s->computed_tokens = MIN(s->computed_tokens, sequence_length(s) - 1);
     tokens = vllm_wanted_tokens(d, s, s->computed_tokens, most);
     if ((d->hold && s->computed_tokens + 1 < sequence_length(s)) || tokens > d->budget ||
@@ -165,7 +165,7 @@ static Outcome
 try_waiting(VllmDecision *d, Sequence *sequence, SequenceQueue *skipped)
 {
   Scheduler *self = d->self;
-  const PoolPrefix prefix = pool_find_prefix(&self->pool, sequence);
+  const PoolPrefix prefix = pool_find(&self->pool, sequence, sequence_length(sequence) - 1);
   guint32 hits = prefix.blocks, cached = prefix.tokens, loadable = 0;
   guint32 most = self->config.chunked_prefill ? d->budget : G_MAXUINT32;
   guint32 tokens = vllm_wanted_tokens(d, sequence, cached, most);
@@ -175,7 +175,7 @@ try_waiting(VllmDecision *d, Sequence *sequence, SequenceQueue *skipped)
     return PASSED_OVER;
   }
   if (loadable > 0)
-    return load(d, sequence, hits, prefix.idle, loadable) ? ADMITTED : PASS_ENDS_FOR_NOW;
+    return load(d, sequence, &prefix, loadable) ? ADMITTED : PASS_ENDS_FOR_NOW;
   if (d->hold && cached + 1 < sequence_length(sequence))
     return PASS_ENDS_FOR_NOW;
   if (tokens > d->budget && vllm_has_rule(self, RULE_LONG_PROMPT_STOPS))

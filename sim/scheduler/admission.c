@@ -40,7 +40,7 @@ ask(Scheduler *self, const Sequence *candidate, guint32 now_blocks, guint32 whol
       .now_blocks = now_blocks,
       .whole_blocks = whole_blocks,
       .free_blocks = scheduler_available_blocks(self, candidate) - self->pool.free_blocks +
-                     scheduler_unheld_blocks(self),
+                     pool_unheld_blocks(&self->pool),
       .total_blocks = self->pool.total_blocks,
       .block_size = self->config.block_size,
       .groups = self->pool.groups,

@@ -17,7 +17,7 @@ scheduler_take_due(Scheduler *self, Sequence *member)
 {
   if (self->pool.free_blocks == 0)
     return FALSE;
-  if (self->pool.cache != NULL)
+  if (self->pool.class->names_blocks)
     pool_grow(&self->pool, member, member->blocks + 1);
   else
     pool_take(&self->pool, 1);
@@ -31,7 +31,7 @@ take_due_at(Scheduler *self, guint64 later)
   const DueList *due = decode_clock_due(&self->clock, later);
 
   g_assert(due->length <= self->pool.free_blocks);
-  if (self->pool.cache == NULL) {
+  if (!self->pool.class->names_blocks) {
     pool_take(&self->pool, due->length);
     return;
   }
@@ -47,11 +47,11 @@ register_full_at(Scheduler *self, guint64 later)
 {
   guint64 known = later + (self->config.async_scheduling ? 0 : 1);
 
-  if (self->pool.cache == NULL)
+  if (!self->pool.class->names_blocks)
     return;
   for (Sequence *member = decode_clock_due(&self->clock, known)->head; member != NULL;
        member = member->due_next)
-    pool_register(&self->pool, member, decode_clock_tokens(&self->clock, member) + (guint32)known);
+    pool_commit(&self->pool, member, decode_clock_tokens(&self->clock, member) + (guint32)known);
 }
 
 /* What the prefix cache knows of a former member, where members' blocks are not named: what
@@ -59,7 +59,7 @@ register_full_at(Scheduler *self, guint64 later)
 static void
 note_registered(Scheduler *self, Sequence *member)
 {
-  pool_register(&self->pool, member, member->computed_tokens - (member->in_flight ? 1 : 0));
+  pool_commit(&self->pool, member, member->computed_tokens - (member->in_flight ? 1 : 0));
 }
 
 void
@@ -160,8 +160,8 @@ ticks_left(const Scheduler *self, const Sequence *sequence)
   guint32 length = sequence_length(sequence), longest = scheduler_longest_length(self);
 
   if (sequence->stage != STAGE_DECODE || sequence->computed_tokens + 1 != length ||
-      sequence->blocks != decode_clock_blocks_at(&self->clock, length) ||
-      length >= longest || (self->offload != NULL && offload_may_store(self->offload, sequence)))
+      sequence->blocks != decode_clock_blocks_at(&self->clock, length) || length >= longest ||
+      (self->offload != NULL && offload_may_store(self->offload, sequence)))
     return 0;
   return MIN(sequence->output_limit - sequence->generated_tokens, longest - length);
 }
@@ -173,8 +173,8 @@ may_use_clock(const Scheduler *self)
   return self->pool.groups == NULL || self->config.victim->rank == NULL;
 }
 
-/* The member takes and gives back what the coming tick asks for. What the cache was to be told of it
- * before nobody could have found: its own outputs. */
+/* The member takes and gives back what the coming tick asks for. What the cache was to be told of
+ * it before nobody could have found: its own outputs. */
 static void
 change_blocks(Scheduler *self, Sequence *member)
 {
@@ -182,16 +182,15 @@ change_blocks(Scheduler *self, Sequence *member)
   guint32 unknown = self->config.async_scheduling ? 1 : 0;
   Pool *pool = &self->pool;
 
-  if (pool->group_cache == NULL) {
+  if (!pool->class->names_blocks) {
     pool->free_blocks += decode_clock_blocks_at(&self->clock, computed) -
                          decode_clock_blocks_at(&self->clock, computed + 1);
     return;
   }
-  pool_register(pool, member, computed - unknown);
-  group_cache_give_back(pool->group_cache, member, computed - MIN(self->clock.lag, computed));
-  group_cache_take(pool->group_cache, member, computed, computed + 1);
-  pool->free_blocks = group_cache_free_blocks(pool->group_cache);
-  pool_register(pool, member, computed + 1 - unknown);
+  pool_commit(pool, member, computed - unknown);
+  pool_give_back(pool, member, computed - MIN(self->clock.lag, computed));
+  pool_take_to(pool, member, computed + 1);
+  pool_commit(pool, member, computed + 1 - unknown);
 }
 
 gboolean
@@ -298,7 +297,9 @@ scheduler_leave_clock(Scheduler *self, Sequence *member)
 static void
 supply_repeats(Scheduler *self, const Step *step, guint32 repeats)
 {
-  if (self->pool.cache == NULL) {
+  if (self->pool.groups != NULL) /* no block is taken before the next change */
+    return;
+  if (!self->pool.class->names_blocks) {
     pool_take(&self->pool, (guint32)step_grown_blocks(step, repeats));
     return;
   }

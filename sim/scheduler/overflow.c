@@ -236,7 +236,7 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
   if (self->offload != NULL)
     offload_preempt(self->offload, victim);
   computed = victim->computed_tokens;
-  if (self->pool.group_cache == NULL)
+  if (!self->pool.class->names_blocks)
     pool_give_back(&self->pool, victim, victim->computed_tokens);
   query = scheduler_overflow_query(self, victim, beneficiary, short_blocks);
   plan = plan_of(self, self->config.overflow, &query);
@@ -344,24 +344,18 @@ scheduler_return_tokens(const Scheduler *self, const Sequence *sequence, guint32
 }
 
 void
-scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, guint32 hits, guint32 blocks,
-                     guint32 tokens)
+scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, const PoolPrefix *prefix,
+                     guint32 blocks, guint32 tokens)
 {
   guint32 away = sequence_away_blocks(sequence);
   guint32 front = scheduler_return_blocks(self, sequence) - away;
+  guint32 hits = prefix->blocks;
   guint32 found = hits > front ? hits - front : 0;
   guint32 copied = away - MIN(found, away);
   const StepSwapIn record = {.request = sequence->request, .blocks = copied};
 
   scheduler_take_kept(self, sequence);
-  if (hits > 0 && self->class->take_cached != NULL)
-    self->class->take_cached(self, sequence, hits);
-  else if (hits > 0)
-    pool_share(&self->pool, sequence, hits);
-  if (self->pool.group_cache != NULL
-          ? !pool_extend(&self->pool, sequence, sequence->computed_tokens, tokens)
-          : !pool_grow(&self->pool, sequence, blocks))
-    g_assert_not_reached();
+  pool_bring_back(&self->pool, sequence, prefix, blocks, tokens);
   sequence->computed_tokens = scheduler_return_tokens(self, sequence, hits);
   scheduler_close_gap(sequence);
   sequence->rest_blocks = 0;

@@ -28,7 +28,7 @@ scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const cha
   g_array_append_val(ignored, sequence->request);
   self->pool.host_leaked_blocks += sequence->copies_are_free ? 0 : sequence->host_blocks;
   scheduler_take_kept(self, sequence);
-  pool_release(&self->pool, sequence, FALSE);
+  pool_release(&self->pool, sequence, RELEASE_DROPPED);
   sequence->result.reason = reason;
   leave(self, sequence, STATUS_IGNORED, self->now_ps);
 }
@@ -133,7 +133,7 @@ deliver(Scheduler *self, Sequence *sequence)
   sequence->in_flight = sequence->computing = FALSE;
   sequence->flying_tokens = 0;
   if (self->config.async_scheduling && !sequence->in_clock)
-    pool_register(&self->pool, sequence, sequence->computed_tokens);
+    pool_commit(&self->pool, sequence, sequence->computed_tokens);
 }
 
 /* Of a former member of the clock. */
@@ -192,7 +192,7 @@ finish(Scheduler *self, Sequence *sequence, gint64 end_ps)
   if (self->offload != NULL)
     offload_finish(self->offload, sequence);
   scheduler_leave_copies(self, sequence);
-  pool_release(&self->pool, sequence, FALSE);
+  pool_release(&self->pool, sequence, RELEASE_ENDED);
   pool_release_host(&self->pool, sequence);
 }
 

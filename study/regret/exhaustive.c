@@ -2,8 +2,6 @@
 
 #include <math.h>
 
-#include "search.h"
-
 #define BATCH_PLAYS 64
 
 /* Schedules that begin alike: what is decided up to `from` evictions, and after that the base's
@@ -72,7 +70,7 @@ play_last(Tree *tree)
     plays[i] = (Play){.config = tree->config,
                       .space = &tree->space,
                       .decisions = parents[i].decisions,
-                      .recorded = TRUE};
+                      .notes = PLAY_NOTES_CHOICES};
   }
   g_array_set_size(tree->branches, first);
   players_run(tree->players, plays, n);
@@ -85,7 +83,7 @@ play_last(Tree *tree)
 
 void
 exhaustive_run(const Players *players, const ScriptSpace *space, const SchedulerConfig *config,
-               Exhaustive *exhaustive)
+               const SearchBudget *budget, Exhaustive *exhaustive)
 {
   Tree tree = {.players = players,
                .space = *space,
@@ -102,7 +100,8 @@ exhaustive_run(const Players *players, const ScriptSpace *space, const Scheduler
   *exhaustive = (Exhaustive){.best = {.mean_latency_s = INFINITY},
                              .decisions = g_array_new(FALSE, FALSE, sizeof(ScriptDecision))};
   g_array_append_val(tree.branches, root);
-  while (tree.branches->len > 0 && exhaustive->schedules + tree.branches->len <= EXHAUSTIVE_MOST)
+  while (tree.branches->len > 0 && exhaustive->schedules + tree.branches->len <= EXHAUSTIVE_MOST &&
+         !(exhaustive->is_late = search_is_late(budget)))
     play_last(&tree);
   exhaustive->is_whole = tree.branches->len == 0;
   for (guint i = 0; i < tree.branches->len; i++)

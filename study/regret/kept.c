@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "choices.h"
 #include "report/results/private.h"
 #include "report/results/studies.h"
 #include "scenario/settings_policies.h"
@@ -10,7 +11,8 @@
 struct KeptPlays {
   Results *results;
   char *identity; /* of the scenario under the engine's own policies */
-  sqlite3_stmt *find, *add;
+  guint32 n_requests;
+  sqlite3_stmt *find, *add, *find_choices, *add_choices;
   guint64 n_found, n_added;
   GError *error;
 };
@@ -35,26 +37,36 @@ identity_of(const Settings *settings, GError **error)
   return run_identity(own, shelf, NULL, error);
 }
 
+static gboolean
+prepare_statements(KeptPlays *kept, GError **error)
+{
+  Results *results = kept->results;
+
+  return (kept->find =
+              results_prepare(results,
+                              "SELECT key, end, finished, preemptions, mean_latency_s, ttft_p99_s,"
+                              " requests_per_s, output_tokens_per_s FROM regret_play WHERE key = ?",
+                              error)) != NULL &&
+         (kept->add = results_prepare(results,
+                                      "INSERT OR REPLACE INTO regret_play VALUES (?,?,?,?,?,?,?,?)",
+                                      error)) != NULL &&
+         (kept->find_choices = results_prepare(
+              results, "SELECT choices FROM regret_choices WHERE key = ?", error)) != NULL &&
+         (kept->add_choices = results_prepare(
+              results, "INSERT OR REPLACE INTO regret_choices VALUES (?,?)", error)) != NULL;
+}
+
 KeptPlays *
-kept_plays_new(Results *results, const Settings *settings, GError **error)
+kept_plays_new(Results *results, const Settings *settings, guint32 n_requests, GError **error)
 {
   g_autoptr(KeptPlays) kept = g_new0(KeptPlays, 1);
 
   kept->results = results;
+  kept->n_requests = n_requests;
   kept->identity = identity_of(settings, error);
   if (kept->identity == NULL || !results_exec(results, regret_tables, error))
     return NULL;
-  kept->find =
-      results_prepare(results,
-                      "SELECT key, end, finished, preemptions, mean_latency_s, ttft_p99_s,"
-                      " requests_per_s, output_tokens_per_s FROM regret_play WHERE key = ?",
-                      error);
-  kept->add =
-      kept->find == NULL
-          ? NULL
-          : results_prepare(results, "INSERT OR REPLACE INTO regret_play VALUES (?,?,?,?,?,?,?,?)",
-                            error);
-  return kept->add != NULL ? g_steal_pointer(&kept) : NULL;
+  return prepare_statements(kept, error) ? g_steal_pointer(&kept) : NULL;
 }
 
 void
@@ -64,6 +76,8 @@ kept_plays_free(KeptPlays *kept)
     return;
   sqlite3_finalize(kept->find);
   sqlite3_finalize(kept->add);
+  sqlite3_finalize(kept->find_choices);
+  sqlite3_finalize(kept->add_choices);
   g_clear_error(&kept->error);
   g_free(kept->identity);
   g_free(kept);
@@ -121,7 +135,26 @@ key_of(const KeptPlays *kept, const Play *play)
 static gboolean
 is_kept(const Play *play)
 {
-  return play->space != NULL && play->decisions != NULL && !play->recorded;
+  return play->space != NULL && play->decisions != NULL && play->notes != PLAY_NOTES_ALL;
+}
+
+/* The key is one of what can be told: of choices that is so as long as each that runs can go, which
+ * exhaustive.c has. */
+static gboolean
+find_choices(KeptPlays *kept, const char *key, Play *play)
+{
+  sqlite3_stmt *row = kept->find_choices;
+  const char *text;
+  gboolean found;
+
+  if (play->notes != PLAY_NOTES_CHOICES)
+    return TRUE;
+  sqlite3_bind_text(row, 1, key, -1, SQLITE_STATIC);
+  found = sqlite3_step(row) == SQLITE_ROW &&
+          (text = (const char *)sqlite3_column_text(row, 0)) != NULL &&
+          choices_from_text(play, text, kept->n_requests);
+  sqlite3_reset(row);
+  return found;
 }
 
 gboolean
@@ -134,7 +167,7 @@ kept_plays_find(KeptPlays *kept, Play *play)
   if (key == NULL)
     return FALSE;
   sqlite3_bind_text(row, 1, key, -1, SQLITE_STATIC);
-  if (sqlite3_step(row) == SQLITE_ROW) {
+  if (sqlite3_step(row) == SQLITE_ROW && find_choices(kept, key, play)) {
     const gboolean has_latency = sqlite3_column_type(row, MEAN_LATENCY - 1) != SQLITE_NULL;
     play->figures = (PlayFigures){
         .end = has_latency ? RUN_DONE : RUN_ABORT,
@@ -150,6 +183,23 @@ kept_plays_find(KeptPlays *kept, Play *play)
   }
   sqlite3_reset(row);
   return found;
+}
+
+static gboolean
+add_choices(KeptPlays *kept, const char *key, const Play *play)
+{
+  g_autofree char *text = NULL;
+  sqlite3_stmt *row = kept->add_choices;
+  gboolean worked;
+
+  if (play->notes != PLAY_NOTES_CHOICES)
+    return TRUE;
+  text = choices_to_text(play);
+  sqlite3_bind_text(row, 1, key, -1, SQLITE_STATIC);
+  sqlite3_bind_text(row, 2, text, -1, SQLITE_STATIC);
+  worked = sqlite3_step(row) == SQLITE_DONE || results_fail(kept->results, &kept->error);
+  sqlite3_reset(row);
+  return worked;
 }
 
 static gboolean
@@ -173,6 +223,7 @@ add_one(KeptPlays *kept, const Play *play)
   sqlite3_bind_double(row, OUTPUT_TOKENS, f->output_tokens_per_s);
   worked = sqlite3_step(row) == SQLITE_DONE || results_fail(kept->results, &kept->error);
   sqlite3_reset(row);
+  worked = worked && add_choices(kept, key, play);
   kept->n_added += worked ? 1 : 0;
   return worked;
 }

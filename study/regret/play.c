@@ -74,7 +74,7 @@ play_one(const Players *players, const Scenario *s, Play *play)
       .instances = &instance,
       .n_instances = 1,
       .observers = observers,
-      .n_observers = play->recorded ? 2 : 1,
+      .n_observers = play->notes == PLAY_NOTES_ALL ? 2 : 1,
       .stride = players->stride,
       .unit_copy_steps = players->unit_copy_steps,
   };
@@ -83,10 +83,11 @@ play_one(const Players *players, const Scenario *s, Play *play)
 
   config.cost = s->cost;
   if (play->space != NULL) {
-    script = script_new(play->space, &play->config, play->decisions, play->recorded);
+    script =
+        script_new(play->space, &play->config, play->decisions, play->notes != PLAY_NOTES_NOTHING);
     script_install(script, &config);
   }
-  if (play->recorded)
+  if (play->notes == PLAY_NOTES_ALL)
     watch.went = play->went = g_array_new(FALSE, FALSE, sizeof(PlayEviction));
   metrics = metrics_new(workload, config.num_gpu_blocks - s->scheduler->hidden_blocks,
                         config.num_cpu_blocks);
@@ -94,7 +95,7 @@ play_one(const Players *players, const Scenario *s, Play *play)
   instance.scheduler = scheduler = scheduler_new(s->scheduler, &config, workload);
   worked = loop_run(&loop, &outcome, NULL);
   take_figures(metrics, worked, &play->figures);
-  if (play->recorded && script != NULL) {
+  if (play->notes != PLAY_NOTES_NOTHING && script != NULL) {
     play->evictions = script_take_evictions(script);
     play->victims = script_take_victims(script);
   }

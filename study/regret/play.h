@@ -23,15 +23,22 @@ typedef struct {
   StepVictim victim;
 } PlayEviction;
 
+/* What is noted of a play beside its figures; of the last two, of plays with a space only. */
+typedef enum {
+  PLAY_NOTES_NOTHING,
+  PLAY_NOTES_CHOICES, /* what else could have been told at each eviction */
+  PLAY_NOTES_ALL,     /* and who went, when */
+} PlayNotes;
+
 typedef struct {
   SchedulerConfig config;   /* but for its cost model */
   const ScriptSpace *space; /* NULL: the configuration's policies as they are */
   const GArray *decisions;  /* of ScriptDecision, or NULL; borrowed */
-  gboolean recorded;        /* with a space: keep the evictions */
+  PlayNotes notes;
   /* What came of it. */
   PlayFigures figures;
   GArray *went;      /* of PlayEviction, one each */
-  GArray *evictions; /* of ScriptEviction, likewise */
+  GArray *evictions; /* of ScriptEviction, likewise; of choices */
   GArray *victims;   /* of guint32 (script.h) */
 } Play;
 

@@ -194,14 +194,34 @@ search_each(Regret *regret, const Players *players, const SearchBudget *budget)
   }
 }
 
+/* Within the time that the searches left of theirs. */
+static void
+try_everything(Regret *regret, const Players *players, const SearchBudget *budget, gint64 began_us)
+{
+  const Scenario *first = g_ptr_array_index(regret->field->scenarios, 0);
+  const SearchBudget rest = {
+      .deadline_us =
+          budget->deadline_us == G_MAXINT64 ? G_MAXINT64 : began_us + budget->deadline_us,
+      .stop = &stop_seen,
+  };
+  SchedulerConfig config = first->config;
+
+  config.num_cpu_blocks = MAX(config.num_cpu_blocks, regret->field->num_cpu_blocks);
+  exhaustive_run(players, &regret->field->space, &config, &rest, &regret->exhaustive);
+  regret->has_exhaustive = TRUE;
+}
+
 /* Ctrl-C and SIGTERM end the search, and what it found is told; the second one ends it at once. */
 static void
-search_all(Regret *regret, const Players *players, const SearchBudget *budget)
+search_all(Regret *regret, const Players *players, const RegretRequest *request)
 {
   void (*on_int)(int) = signal(SIGINT, on_stop);
   void (*on_term)(int) = signal(SIGTERM, on_stop);
+  const gint64 began_us = g_get_monotonic_time();
 
-  search_each(regret, players, budget);
+  search_each(regret, players, &request->budget);
+  if (request->exhaustive && stop_seen == 0)
+    try_everything(regret, players, &request->budget, began_us);
   signal(SIGINT, on_int);
   signal(SIGTERM, on_term);
   regret->is_interrupted = stop_seen != 0;
@@ -271,17 +291,6 @@ check_one_ended_well(const Regret *regret, GError **error)
   return FALSE;
 }
 
-static void
-try_everything(Regret *regret, const Players *players)
-{
-  const Scenario *first = g_ptr_array_index(regret->field->scenarios, 0);
-  SchedulerConfig config = first->config;
-
-  config.num_cpu_blocks = MAX(config.num_cpu_blocks, regret->field->num_cpu_blocks);
-  exhaustive_run(players, &regret->field->space, &config, &regret->exhaustive);
-  regret->has_exhaustive = TRUE;
-}
-
 Regret *
 regret_new(const RegretRequest *request, GError **error)
 {
@@ -304,9 +313,7 @@ regret_new(const RegretRequest *request, GError **error)
   if (!check_one_ended_well(regret, error))
     return NULL;
   play_bounds(regret, &players);
-  search_all(regret, &players, &request->budget);
-  if (request->exhaustive && !regret->is_interrupted)
-    try_everything(regret, &players);
+  search_all(regret, &players, request);
   choose_best(regret);
   return g_steal_pointer(&regret);
 }

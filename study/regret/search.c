@@ -31,6 +31,13 @@ search_is_better(double mean_latency_s, double than_s)
   return isfinite(mean_latency_s) && mean_latency_s < than_s * (1 - LEAST_GAIN);
 }
 
+gboolean
+search_is_late(const SearchBudget *budget)
+{
+  return g_get_monotonic_time() >= budget->deadline_us ||
+         (budget->stop != NULL && *budget->stop != 0);
+}
+
 GArray *
 search_decide(const GArray *decisions, const ScriptDecision *decision)
 {
@@ -70,8 +77,7 @@ plays_left(const Course *c)
 static gboolean
 is_spent(const Course *c)
 {
-  return plays_left(c) == 0 || g_get_monotonic_time() >= c->budget->deadline_us ||
-         (c->budget->stop != NULL && *c->budget->stop != 0);
+  return plays_left(c) == 0 || search_is_late(c->budget);
 }
 
 /* Plays by the decisions found so far, and records it. */
@@ -83,7 +89,7 @@ play_current(Course *c)
       .config = *c->config,
       .space = c->space,
       .decisions = c->search->decisions,
-      .recorded = TRUE,
+      .notes = PLAY_NOTES_ALL,
   };
   players_run(c->players, &c->current, 1);
   c->search->plays++;

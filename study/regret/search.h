@@ -43,6 +43,9 @@ void search_run(const Players *players, const ScriptSpace *space, const Schedule
                 const PlayFigures *own, const SearchBudget *budget, Search *search);
 void search_clear(Search *search);
 
+/* TRUE if nothing more is to be begun: its time is over, or it is to end now. */
+gboolean search_is_late(const SearchBudget *budget);
+
 /* TRUE if the schedule is better than the other, by more than rounding. */
 gboolean search_is_better(double mean_latency_s, double than_s);
 

@@ -94,7 +94,13 @@ append_exhaustive(GString *text, const Regret *regret)
   double gap = regret_gap(regret);
   g_autofree char *gap_text = format_percent(isnan(gap) ? 0 : MAX(gap, 0));
 
-  if (isnan(gap))
+  if (exhaustive->is_late)
+    g_string_append_printf(text,
+                           "Of all schedules, %s were tried before %s: how near the search came is "
+                           "not known.\n",
+                           schedules,
+                           regret->is_interrupted ? "it was interrupted" : "the budget ended");
+  else if (isnan(gap))
     g_string_append_printf(text,
                            "There are more schedules than the %s that were tried: how near the "
                            "search came is not known.\n",

@@ -129,12 +129,21 @@ server_point_command(const ServerPoint *point, const Settings *given)
   return g_string_free(command, FALSE);
 }
 
+/* What the end of a published name says. */
+typedef struct {
+  const char *precision; /* "fp8", "nvfp4"; "": nothing */
+  gboolean has_fp8_kv;
+} NameEnds;
+
 /* "meta-llama/Llama-3.1-70B-Instruct-FP8" is called llama-3.1-70b here. Caller frees. */
 static char *
-short_name(const char *published)
+short_name(const char *published, NameEnds *ends)
 {
-  static const char *const suffixes[] = {"-instruct", "-it",    "-hf",   "-fp8",  "-fp8-dynamic",
-                                         "-kv",       "-nvfp4", "-0528", "-0324", "-fp4"};
+  static const struct {
+    const char *text, *precision;
+  } suffixes[] = {{"-instruct", NULL}, {"-it", NULL},    {"-hf", NULL},           {"-0528", NULL},
+                  {"-0324", NULL},     {"-fp8", "fp8"},  {"-fp8-dynamic", "fp8"}, {"-kv", NULL},
+                  {"-nvfp4", "nvfp4"}, {"-fp4", "nvfp4"}};
   static const char *const same[][2] = {{"deepseek-v3", "deepseek-r1"},
                                         {"deepseek-v3.1", "deepseek-r1"},
                                         {"llama-3.3-70b", "llama-3.1-70b"}};
@@ -142,13 +151,17 @@ short_name(const char *published)
   char *name = g_ascii_strdown(slash != NULL ? slash + 1 : published, -1);
   gboolean again = TRUE;
 
+  *ends = (NameEnds){.precision = ""};
   if (g_str_has_prefix(name, "meta-llama-"))
     memmove(name, name + strlen("meta-"), strlen(name) - strlen("meta-") + 1);
   while (again) {
     again = FALSE;
     for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++)
-      if (g_str_has_suffix(name, suffixes[i])) {
-        name[strlen(name) - strlen(suffixes[i])] = '\0';
+      if (g_str_has_suffix(name, suffixes[i].text)) {
+        name[strlen(name) - strlen(suffixes[i].text)] = '\0';
+        if (suffixes[i].precision != NULL)
+          ends->precision = suffixes[i].precision;
+        ends->has_fp8_kv |= g_str_equal(suffixes[i].text, "-kv");
         again = TRUE;
       }
   }
@@ -208,7 +221,8 @@ void
 server_point_set_model(ServerPoint *point, const char *published, const char *folder,
                        const char *precision, const char *detail)
 {
-  g_autofree char *name = short_name(published);
+  NameEnds ends;
+  g_autofree char *name = short_name(published, &ends);
   g_autofree char *config = find_config(published, name, folder);
   g_autoptr(GError) error = NULL;
   g_autoptr(Model) model = NULL;
@@ -229,10 +243,15 @@ server_point_set_model(ServerPoint *point, const char *published, const char *fo
     return;
   }
   point->has_experts = model->experts > 0;
-  set_quantization(point, model, precision, detail);
+  set_quantization(point, model, *precision != '\0' ? precision : ends.precision, detail);
+  if (*precision == '\0' && ends.has_fp8_kv && model->kv_bits == 16)
+    server_point_set(point, "kv-cache-dtype", "fp8");
   if (*precision == '\0') {
+    const char *kept = model->weight_bits < 16   ? model->dtype
+                       : *ends.precision != '\0' ? ends.precision
+                                                 : "bf16";
     g_free(point->precision);
-    point->precision = g_strdup(model->weight_bits == 16 ? "bf16" : model->dtype);
+    point->precision = g_strdup(kept);
   }
 }
 

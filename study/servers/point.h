@@ -35,8 +35,9 @@ char *server_point_command(const ServerPoint *point, const Settings *given);
 
 /* Which model the published name is of, and how its weights are kept: sets the options `model` and
  * `quantization`, or refuses. folder: where config.json files lie that do not ship (NULL: nowhere),
- * as NAME.json, NAME/config.json or OWNER/NAME/config.json. precision: "fp8" …, "" for 16 bits;
- * detail: "fp8_block" …, or "". */
+ * as NAME.json, NAME/config.json or OWNER/NAME/config.json. precision: "fp8" …, "" for what the
+ * model's file or else the end of its name says (…-FP8, …-NVFP4, …-FP8-KV); detail: "fp8_block" …,
+ * or "". */
 void server_point_set_model(ServerPoint *point, const char *published, const char *folder,
                             const char *precision, const char *detail);
 /* Sets `scheduler`: "vllm" of "0.12.0" is vllm-0.12.0. */

@@ -53,14 +53,17 @@ positive(double value)
   return isfinite(value) && value > 0 ? value : 0;
 }
 
+/* A client's backend names the server's protocol: OpenAI's is any server's, vLLM's foremost. */
 static const char *
 engine_of(const char *backend)
 {
-  if (backend != NULL && g_str_has_prefix(backend, "sglang"))
+  if (backend == NULL || g_str_has_prefix(backend, "openai") || g_str_has_prefix(backend, "vllm"))
+    return "vllm";
+  if (g_str_has_prefix(backend, "sglang"))
     return "sglang";
-  if (backend != NULL && (strstr(backend, "trt") != NULL || strstr(backend, "tensorrt") != NULL))
+  if (strstr(backend, "trt") != NULL || strstr(backend, "tensorrt") != NULL)
     return "trtllm";
-  return "vllm";
+  return backend;
 }
 
 /* The load: a slot count, a rate, or neither (all at once). */
@@ -93,7 +96,16 @@ set_lengths(ServerPoint *point, double requests, double prompt, double output)
   server_point_set(point, "random-output-len", "%.0f", fmax(round(output), 1));
 }
 
-/* SGLang's file has its ratio, by which lengths are drawn from ratio * length to the length. */
+/* SGLang's file has its ratio, by which lengths are drawn from ratio * length to the length. It has
+ * it for other data sets, too, which do not look at it. */
+static gboolean
+has_random_lengths(const json_t *object)
+{
+  const char *data = text_at(object, "dataset_name");
+
+  return data == NULL || g_str_has_prefix(data, "random");
+}
+
 static void
 set_range(ServerPoint *point, const json_t *object)
 {
@@ -101,7 +113,8 @@ set_range(ServerPoint *point, const json_t *object)
   double input = number_at(object, "random_input_len"),
          output = number_at(object, "random_output_len");
 
-  if (!(ratio >= 0 && ratio < 1) || positive(input) == 0 || positive(output) == 0) {
+  if (!has_random_lengths(object) || !(ratio >= 0 && ratio < 1) || positive(input) == 0 ||
+      positive(output) == 0) {
     double completed = number_at(object, "completed");
     set_lengths(point, completed, number_at(object, "total_input_tokens") / completed,
                 number_at(object, "total_output_tokens") / completed);
@@ -132,6 +145,8 @@ read_run(ServerPoint *point, const json_t *object, const char *path, const char 
          gboolean is_alone)
 {
   const char *backend = text_at(object, "backend"), *model = text_at(object, "model_id");
+  BenchPace pace;
+  GError *why = NULL;
 
   if (backend == NULL)
     backend = text_at(object, "endpoint_type");
@@ -142,24 +157,32 @@ read_run(ServerPoint *point, const json_t *object, const char *path, const char 
   server_point_set_engine(point, engine_of(backend), "");
   point->published_ttft_ms = number_at(object, "mean_ttft_ms");
   point->published_tpot_ms = number_at(object, "mean_tpot_ms");
-  set_pace(point, number_at(object, "max_concurrency"), number_at(object, "request_rate"),
-           number_at(object, "burstiness"));
+  if (!bench_pace_read(object, &pace, &why)) {
+    server_point_refuse(point, "%s", g_strdelimit(why->message, "\n", ' '));
+    g_error_free(why);
+  }
+  set_pace(point, pace.concurrency, pace.rate, pace.burstiness);
   if (is_alone && json_is_array(json_object_get(object, "input_lens")))
     set_trace(point, path);
   else
     set_range(point, object);
 }
 
+/* A metric's mean in ms; NAN where it has a unit that is not known. */
 static double
-average(const json_t *object, const char *metric, double unit_ms)
+average_ms(const json_t *object, const char *metric)
 {
+  static const struct {
+    const char *unit;
+    double ms;
+  } units[] = {{"ms", 1}, {"s", 1e3}, {"sec", 1e3}, {"us", 1e-3}, {"ns", 1e-6}};
   const json_t *found = json_object_get(object, metric);
   const char *unit = text_at(found, "unit");
-  double value = number_at(found, "avg");
 
-  if (unit != NULL && g_str_has_prefix(unit, "s"))
-    return value * 1000 * unit_ms;
-  return value * unit_ms;
+  for (guint i = 0; i < G_N_ELEMENTS(units); i++)
+    if (g_str_equal(units[i].unit, unit != NULL ? unit : "ms"))
+      return number_at(found, "avg") * units[i].ms;
+  return NAN;
 }
 
 /* The phase that was measured: of newer versions one of input_config.phases, of older ones all
@@ -193,8 +216,8 @@ read_aiperf(ServerPoint *point, const json_t *object, const char *folder)
   if (model != NULL)
     server_point_set_model(point, model, folder, "", "");
   server_point_set_engine(point, "vllm", "");
-  point->published_ttft_ms = average(object, "time_to_first_token", 1);
-  point->published_tpot_ms = average(object, "inter_token_latency", 1);
+  point->published_ttft_ms = average_ms(object, "time_to_first_token");
+  point->published_tpot_ms = average_ms(object, "inter_token_latency");
   set_pace(point, number_at(load, "concurrency"), rate, 1);
   if (positive(number_at(load, "concurrency")) == 0 && positive(rate) == 0)
     server_point_refuse(point, "the file does not say how its requests were sent");

@@ -205,6 +205,12 @@ __uint_as_float(unsigned value)
 {
   return emulator::bits<float>(value);
 }
+inline uint32_t
+__umulhi(uint32_t a, uint32_t b)
+{
+  return (uint32_t)((uint64_t)a * b >> 32);
+}
+
 inline unsigned
 __float_as_uint(float value)
 {

@@ -31,6 +31,16 @@ slo = ttft:p99<800ms,tpot:p99<40ms
 [grid]
 device = l40s,h100-sxm
 """
+POINTS = """id,model_path,system,backend,backend_version,precision,mode,isl,osl,gemm_quant_mode,batch_size,tp_size,pp_size,\
+attention_dp_size,silicon_ttft_ms,silicon_tpot_ms
+a,Qwen/Qwen3-32B,h100_sxm,vllm,0.12.0,,agg,256,32,,4,2,1,,200,15
+b,Qwen/Qwen3-32B,h100_sxm,sglang,0.5.1.post1,,agg,256,32,,4,8,1,,100,8
+"""
+POLICIES = ["study", "policies", "--engines", "vllm,vllm-0.6", "--models", "llama-3.1-8b", "--pressures", "2,4", "--prompts", "256",
+            "--outputs", "64", "--links", "1", "--seeds", "2", "--requests", "60", "--trace", "none"]
+TINY = ["--executor", "cpu", "--model", source("tests", "models", "tiny-llama.json"), "--num-gpu-blocks", "24", "--block-size", "8",
+        "--num-cpu-blocks", "200", "--scheduler", "vllm-0.6", "--overflow", "swap", "--trace",
+        "gen:--requests=14 --rate=3000 --prompt=uniform:3,40 --output=uniform:8,40"]
 PROFILE = """# spillway-profile 1
 # name: by-hand
 # device: h100-sxm

@@ -11,11 +11,14 @@ import signal
 import subprocess
 import time
 
-from common import CAPACITY, LIBRARY, LONG, RUN, STUDY, make_run, rows, runs_of
+from common import CAPACITY, LIBRARY, LONG, POINTS, POLICIES, PROFILE, RUN, STUDY, TINY, make_run, rows, runs_of
 from spillway_test import HARDWARE, SPILLWAY, all_tests, check, check_equal, execute, main, read, succeed, write
 
 KILLS = int(os.environ.get("TEST_KILLS", "4"))
 SEED = int(os.environ.get("TEST_SEED", "1"))
+EVERY_SCHEDULE = ["regret", *HARDWARE, "--num-gpu-blocks", "22", "--max-model-len", "300", "--seed", "2", "--scheduler", "vllm-0.6",
+                  "--trace", "gen:--requests 5 --rate 30 --prompt uniform:60,160 --output uniform:20,90", "--exhaustive", "--format", "json"]
+PROFILE_HEAD = PROFILE[:PROFILE.index("gemm")]
 LONGER = STUDY.replace("--requests 30", "--requests 1500").replace("seeds = 1,2", "seeds = 1,2,3")
 
 
@@ -98,28 +101,85 @@ def test_run():
     succeed(*words)
 
 
-def test_page():
-    """A page whose making is killed is the old one or the new one"""
-    if not LIBRARY:
+def replacing():
+    """What takes the place of the file `new`, of the same kind as `old`, at once."""
+    write("hand.csv", PROFILE)
+    succeed("profile", "import", "hand.csv", "-o", "old")
+    write("points.csv", POINTS)
+    write("big.csv", PROFILE_HEAD + "".join("gemm,bfloat16,m=%d;n=4096;k=4096,%d\n" % (m, 9000 + m) for m in range(1, 3000)))
+    succeed("trace", "gen", "--requests", "30000", "--rate", "1", "--prompt", "fixed:9", "--output", "fixed:9", "-o", "t.csv")
+    yield ["trace", "gen", "--requests", "300000", "--rate", "1", "--prompt", "uniform:1,900", "--output", "fixed:9", "-o", "new"]
+    yield ["trace", "convert", "t.csv", "--to", "binary", "-o", "new"]
+    yield ["profile", "import", "big.csv", "-o", "new"]
+    if LIBRARY:
+        make_run()
+        yield ["report", "r.db", "-o", "new"]
+        yield ["servers", "points.csv", "-o", "new"]
+
+
+def content(path, words):
+    """A profile has the time of its making in it; its digest is of all else."""
+    return read(path) if words[0] != "profile" else rows(path, "SELECT value FROM meta WHERE key = 'digest'")
+
+
+def test_replaced():
+    """A page, trace or profile whose making is killed is the old one or the new one"""
+    for words in replacing():
+        lasts_s, _ = duration(words)
+        new = content("new", words)
+        for _ in kill(words, lasts_s, lambda: write("new", read("old"))):
+            check(read("new") == read("old") or content("new", words) == new, ("a part of a file", words))
+        os.unlink("new")
+
+
+def test_computed():
+    """What is computed and killed leaves the runs before it"""
+    for verb in ("live", "validate"):
+        words = [verb, *TINY, "-o", verb + ".db"]
+        lasts_s, _ = duration(words)
+        before = runs_of(words[-1])
+        for _ in kill(words, lasts_s):
+            found = runs_of(words[-1])
+            check(before[0] in found and all(run[0] == run[1] == run[6] for run in found), found)
+            check_equal(rows(words[-1], "PRAGMA integrity_check"), [("ok",)])
+        succeed(*words)
+
+
+def test_study_of_policies():
+    """A map of policies that is killed goes on where it was, to the same bytes"""
+    words = [*POLICIES[:-3], "600", *POLICIES[-2:], "--jobs", "2", "--format", "json", "-o"]
+    lasts_s, whole = duration([*words, "whole.db"])
+    for _ in kill([*words, "x.db"], lasts_s):
+        pass
+    check_equal(succeed(*words, "x.db").out, whole.out)
+
+
+def test_poster():
+    """A study whose making is killed makes the same folder when it is started again"""
+    words = ["study", "poster", "--burst", "32,750,256", "-o"]
+    if not shutil.which("gnuplot"):
         return
-    make_run()
-    lasts_s, _ = duration(["report", "r.db", "-o", "page.html"])
-    new = read("page.html")
-    for _ in kill(["report", "r.db", "-o", "page.html"], lasts_s, lambda: write("page.html", "old")):
-        check(read("page.html") in (b"old", new), "a part of a page")
+    lasts_s, _ = duration([*words, "whole"])
+    for _ in kill([*words, "x"], lasts_s):
+        pass
+    succeed(*words, "x")
+    check_equal(sorted(os.listdir("x")), sorted(os.listdir("whole")))
+    for name in os.listdir("whole"):
+        check(name.endswith(".png") or read("x/" + name) == read("whole/" + name), name)
 
 
 def test_regret():
     """A search for schedules that is killed leaves nothing, and is the same again; with -o it goes on"""
-    words = ["regret", *RUN[1:], "--budget", "600", "--format", "json"]
-    lasts_s, whole = duration(words)
-    for _ in kill(words, lasts_s):
-        check_equal(os.listdir("."), [])
-    check_equal(succeed(*words).out, whole.out)
-    for _ in kill([*words, "-o", "x.db"], lasts_s):
-        pass
-    check_equal(succeed(*words, "-o", "x.db").out, whole.out)
-    check_equal(rows("x.db", "PRAGMA integrity_check"), [("ok",)])
+    for words in (["regret", *RUN[1:], "--budget", "600", "--format", "json"], EVERY_SCHEDULE):
+        lasts_s, whole = duration(words)
+        for _ in kill(words, lasts_s):
+            check_equal(os.listdir("."), [])
+        check_equal(succeed(*words).out, whole.out)
+        for _ in kill([*words, "-o", "x.db"], lasts_s):
+            pass
+        check_equal(succeed(*words, "-o", "x.db").out, whole.out)
+        check_equal(rows("x.db", "PRAGMA integrity_check"), [("ok",)])
+        os.unlink("x.db")
 
 
 def tell(words, number, wait_s):
@@ -159,17 +219,19 @@ def test_told_to_end():
 
 
 def test_no_half_files():
-    """Who ends a program while it writes a page finds the old one or the new one, and no third file"""
-    if not LIBRARY:
-        return
-    make_run()
+    """Who ends a program while it writes a page, trace or profile finds the old one or the new one, and no third file"""
     os.mkdir("folder")
-    words = ["report", "r.db", "-o", "folder/page.html"]
-    lasts_s, _ = duration(words)
     chance = random.Random(SEED)
-    for number in (signal.SIGINT, signal.SIGTERM) * 4 * KILLS:
-        tell(words, number, chance.uniform(0.2, 1) * lasts_s)
-        check_equal(os.listdir("folder"), ["page.html"])
+    for words in list(replacing()):
+        words[-1] = "folder/new"
+        lasts_s, _ = duration(words)
+        new = content("folder/new", words)
+        for number in (signal.SIGINT, signal.SIGTERM) * KILLS:
+            write("folder/new", read("old"))
+            tell(words, number, chance.uniform(0.2, 1) * lasts_s)
+            check_equal(os.listdir("folder"), ["new"], words)
+            check(read("folder/new") == read("old") or content("folder/new", words) == new, words)
+        os.unlink("folder/new")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import os
 import random
 import shutil
 
-from common import CAPACITY, LIBRARY, PROFILE, RUN, STUDY, make_run, noted, rows, runs_of
+from common import CAPACITY, LIBRARY, POINTS, POLICIES, PROFILE, RUN, STUDY, TINY, make_run, noted, rows, runs_of
 from spillway_test import all_tests, check, check_equal, main, read, succeed, write
 
 DISKS = int(os.environ.get("TEST_POWER", "8"))
@@ -173,6 +173,29 @@ def test_regret():
         check_equal(succeed(*words, "-o", "disk/g.db").out, whole, when)
 
 
+def test_study_of_policies():
+    """A map of policies goes on from whatever is left, and ends with the same bytes"""
+    words = [*POLICIES, "--jobs", "2", "--format", "json"]
+    whole = succeed(*words, "-o", "w.db").out
+    for when, is_end in disks([*words, "-o", "disk/p.db"]):
+        rest = succeed(*words, "-o", "disk/p.db")
+        check_equal(rest.out, whole, when)
+        check(" 0 jobs run now" in rest.err or not is_end, when + rest.err)
+
+
+def test_what_is_computed():
+    """Live and validate: the runs before are there, and this one, once it was said to be"""
+    def before():
+        succeed("live", *TINY, "-o", "disk/l.db")
+    for verb in ("live", "validate"):
+        for when, is_end in disks([verb, *TINY, "-o", "disk/l.db"], before):
+            check_whole("disk/l.db", when)
+            found, whole = runs_of("disk/l.db"), runs_of("whole/l.db")
+            check(len(found) >= 1 and all(run in whole for run in found), when)
+            check(len(found) == len(whole) or not is_end, when)
+            succeed("live", *TINY, "-o", "disk/l.db")
+
+
 def test_merge():
     """Databases that are joined: joined again, they are the same"""
     write("study.ini", STUDY)
@@ -192,8 +215,12 @@ def test_files():
     make_run()
     old = ["profile", "import", "hand.csv", "--name", "old", "-o", "disk/f"]
     new = [["profile", "import", "hand.csv", "-o", "disk/f"], ["profile", "export", "p.db", "-o", "disk/f"]]
+    new.append(["trace", "gen", "--requests", "3000", "--rate", "1", "--prompt", "fixed:9", "--output", "fixed:9", "-o", "disk/f"])
+    new.append(["trace", "convert", "demo", "-o", "disk/f"])
     if LIBRARY:
         new.append(["report", "r.db", "-o", "disk/f"])
+        write("points.csv", POINTS)
+        new.append(["servers", "points.csv", "-o", "disk/f"])
     for words in new:
         for when, is_end in disks(words, lambda: succeed(*old)):
             check(read("disk/f") == read("whole/f") or not is_end and b"old" in read("disk/f"), when)

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,6 +122,20 @@ take_messages(void)
   return text;
 }
 
+/* GLib ends a program that warns, or finds no memory, by SIGTRAP, which libFuzzer does not know:
+ * what was said is told, and it is a find as any other. */
+static void
+on_trap(int signal_number)
+{
+  char text[4096];
+  ssize_t bytes = pread(captured, text, sizeof text, 0);
+
+  (void)signal_number;
+  if (bytes > 0 && write(real_err, text, (gsize)bytes) != bytes)
+    _exit(1);
+  abort();
+}
+
 /* "spillway VERB: note: …". */
 static gboolean
 is_note(const char *line)
@@ -203,6 +218,7 @@ fuzz_reader_begin(const FuzzReader *reader)
 
   setlocale(LC_ALL, "C.UTF-8");
   start_capturing();
+  signal(SIGTRAP, on_trap);
   scratch = g_dir_make_tmp("spillway-fuzz-XXXXXX", &error);
   g_assert_no_error(error);
   g_assert_cmpint(g_chdir(scratch), ==, 0);

@@ -38,7 +38,7 @@ compare(const AttentionDevice *device, Dtype dtype, const AttentionCase *c)
   g_assert_true(attention_case_gaps_are_untouched(c, out));
 }
 
-/* A smaller GPU than this one cuts other pieces. */
+/* A smaller GPU than this one cuts other pieces; and what can be left out is, in turn. */
 static void
 compare_on(const AttentionDevice *device, GRand *rand, Dtype dtype, const AttentionCase *c)
 {
@@ -46,6 +46,7 @@ compare_on(const AttentionDevice *device, GRand *rand, Dtype dtype, const Attent
   AttentionDevice other = *device;
 
   other.multiprocessors = multiprocessors[g_rand_int_range(rand, 0, 4)];
+  other.cuts_prefills = other.levels_decodes = g_rand_int_range(rand, 0, 4) != 0;
   other.has_wgmma = FALSE;
   compare(&other, dtype, c);
   if (device->has_wgmma) {
@@ -140,6 +141,46 @@ test_long(void)
   }
 }
 
+/* Short chunks of few KV heads behind longer contexts: heads are packed, keys cut. Groups that do
+ * not divide a tile, chunks of one tile and of two. */
+static void
+test_short(void)
+{
+  static const struct {
+    gint32 new_tokens[3], context_lens[3];
+    guint32 heads, kv_heads, block_size;
+  } shapes[] = {
+      {{16, 3, 40}, {600, 3, 1100}, 4, 1, 16},
+      {{20, 1, 2}, {700, 400, 900}, 7, 1, 8},
+      {{130, 5, 5}, {140, 300, 5}, 6, 2, 32},
+      {{2, 1, 1}, {1300, 1000, 3}, 2, 2, 16},
+  };
+  g_autoptr(GRand) rand = g_rand_new_with_seed(8);
+  AttentionDevice device;
+
+  if (!find_device(&device))
+    return;
+  device.cuts_prefills = device.levels_decodes = TRUE;
+  device.multiprocessors = 12;
+  for (gsize i = 0; i < 2 * G_N_ELEMENTS(shapes); i++) {
+    const gsize shape = i / 2;
+    const AttentionSpec spec = {.heads = shapes[shape].heads,
+                                .kv_heads = shapes[shape].kv_heads,
+                                .head_dim = i % 2 ? 64 : 128,
+                                .block_size = shapes[shape].block_size,
+                                .num_sequences = 3,
+                                .new_tokens = shapes[shape].new_tokens,
+                                .context_lens = shapes[shape].context_lens};
+    g_autoptr(AttentionCase) c = attention_case_new(rand, DTYPE_BF16, &spec, 1);
+    const gboolean has_wgmma = device.has_wgmma;
+    device.has_wgmma = FALSE;
+    compare(&device, DTYPE_BF16, c);
+    device.has_wgmma = has_wgmma;
+    if (has_wgmma)
+      compare(&device, DTYPE_BF16, c);
+  }
+}
+
 /* Sequences that bring nothing are passed over, and a batch of nothing is no error. */
 static void
 test_nothing_new(void)
@@ -230,6 +271,7 @@ main(int argc, char **argv)
   g_test_add_func("/attention-gpu/mixed", test_mixed);
   g_test_add_func("/attention-gpu/edges", test_edges);
   g_test_add_func("/attention-gpu/long", test_long);
+  g_test_add_func("/attention-gpu/short", test_short);
   g_test_add_func("/attention-gpu/nothing-new", test_nothing_new);
   g_test_add_func("/attention-gpu/refused", test_refused);
   return g_test_run();

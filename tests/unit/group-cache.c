@@ -1,7 +1,7 @@
 /* The prefix cache of pools that groups of layers share: small cases by hand, and hits in random
  * runs against the longest prefix of which every group has what goes on behind it.
  */
-#include "sim/pool.h"
+#include "sim/contents/groups.h"
 
 typedef struct {
   Workload *workload;
@@ -47,14 +47,12 @@ static void
 begin(Server *server, const KvGroups *groups, guint32 usable_blocks, GroupRetention retention)
 {
   *server = (Server){.workload = workload_new(), .groups = *groups};
-  pool_init(&server->pool, 4, usable_blocks, 0);
-  server->pool.groups = &server->groups;
-  pool_cache_groups(&server->pool, server->workload,
-                    &(GroupCacheConfig){.groups = &server->groups,
-                                        .num_blocks = usable_blocks + 1,
-                                        .retention = retention,
-                                        .two_ended = TRUE,
-                                        .windows_two_ended = TRUE});
+  pool_init(&server->pool, 4, usable_blocks, 0, &server->groups);
+  contents_use_groups(&server->pool, server->workload,
+                      &(GroupContentsConfig){.num_blocks = usable_blocks + 1,
+                                             .retention = retention,
+                                             .two_ended = TRUE,
+                                             .windows_two_ended = TRUE});
 }
 
 static void
@@ -68,10 +66,18 @@ end(Server *server)
   workload_free(server->workload);
 }
 
+static PoolPrefix
+find_prefix(Server *server, guint32 i)
+{
+  Sequence *s = &server->sequences[i];
+
+  return pool_find(&server->pool, s, sequence_length(s) - 1);
+}
+
 static guint32
 find(Server *server, guint32 i)
 {
-  return pool_find_prefix(&server->pool, &server->sequences[i]).tokens;
+  return find_prefix(server, i).tokens;
 }
 
 /* FALSE if the free blocks do not suffice. */
@@ -83,7 +89,7 @@ step(Server *server, guint32 i, guint32 tokens)
 
   if (!pool_extend(&server->pool, s, s->computed_tokens, to))
     return FALSE;
-  pool_register(&server->pool, s, to);
+  pool_commit(&server->pool, s, to);
   s->computed_tokens = to;
   return TRUE;
 }
@@ -92,11 +98,11 @@ static gboolean
 admit(Server *server, guint32 i, guint32 to)
 {
   Sequence *s = &server->sequences[i];
-  const PoolPrefix prefix = pool_find_prefix(&server->pool, s);
+  const PoolPrefix prefix = find_prefix(server, i);
 
-  if (pool_admission_blocks(&server->pool, s, &prefix, to) > server->pool.free_blocks)
+  if (pool_admission_blocks(&server->pool, s, &prefix, to, 0) > server->pool.free_blocks)
     return FALSE;
-  pool_share_prefix(&server->pool, s, &prefix);
+  pool_share(&server->pool, s, &prefix);
   s->computed_tokens = prefix.tokens;
   return step(server, i, to - prefix.tokens);
 }
@@ -104,7 +110,7 @@ admit(Server *server, guint32 i, guint32 to)
 static void
 leave(Server *server, guint32 i)
 {
-  pool_release(&server->pool, &server->sequences[i], FALSE);
+  pool_release(&server->pool, &server->sequences[i], RELEASE_ENDED);
   server->sequences[i].computed_tokens = 0;
 }
 
@@ -176,7 +182,7 @@ test_chunks(void)
   g_assert_true(step(&s, 0, 4));
   g_assert_true(step(&s, 0, 1)); /* the last free block but one, which held the first chunk */
   g_assert_cmpuint(find(&s, 1), ==, 12);
-  g_assert_false(group_cache_find(s.pool.group_cache, &s.sequences[1], 1, 1, &id));
+  g_assert_false(group_cache_find(s.pool.contents, &s.sequences[1], 1, 1, &id));
   end(&s);
 }
 
@@ -190,12 +196,12 @@ test_states(void)
   begin(&s, &whole_and_state, 20, RETAIN_ALL);
   add_request(&s, 14, 14);
   add_request(&s, 15, 14);
-  group_cache_begin(s.pool.group_cache);
+  s.pool.decisions++;
   g_assert_true(admit(&s, 0, 8));
   g_assert_cmpuint(s.sequences[0].blocks, ==, 2 + 1);
   g_assert_cmpuint(find(&s, 1), ==, 8);
   g_assert_false(admit(&s, 1, 15));
-  group_cache_begin(s.pool.group_cache);
+  s.pool.decisions++;
   g_assert_true(step(&s, 0, 6)); /* the state that it begins with, and the one that it writes */
   g_assert_cmpuint(s.sequences[0].blocks, ==, 4 + 2);
   g_assert_cmpuint(find(&s, 1), ==, 8); /* none was written behind 12 tokens */
@@ -252,7 +258,7 @@ goes_on(Server *s, guint32 i, const KvGroupKind *kind, guint32 group, guint32 to
   guint32 begin = (guint32)kv_group_gone_blocks(kind, tokens);
 
   for (guint32 index = begin; index < end; index++)
-    if (!group_cache_find(s->pool.group_cache, &s->sequences[i], group, index, &id))
+    if (!group_cache_find(s->pool.contents, &s->sequences[i], group, index, &id))
       return FALSE;
   return TRUE;
 }
@@ -261,7 +267,7 @@ goes_on(Server *s, guint32 i, const KvGroupKind *kind, guint32 group, guint32 to
 static guint32
 longest_hit(Server *s, guint32 i)
 {
-  guint32 alignment = group_cache_alignment(s->pool.group_cache);
+  guint32 alignment = ((const GroupCache *)s->pool.contents)->alignment;
   guint32 tokens = (sequence_length(&s->sequences[i]) - 1) / alignment * alignment;
 
   for (; tokens > 0; tokens -= alignment) {
@@ -315,7 +321,7 @@ test_random(void)
     for (guint k = 0; k < 120; k++) {
       guint32 i = (guint32)g_rand_int_range(rand, 0, 8);
       Sequence *sequence = &s.sequences[i];
-      group_cache_begin(s.pool.group_cache);
+      s.pool.decisions++;
       if (sequence->blocks > 0 && g_rand_int_range(rand, 0, 6) == 0) {
         leave(&s, i);
       } else if (sequence->blocks > 0) {
@@ -328,7 +334,6 @@ test_random(void)
         hits += found > 0;
         admit(&s, i, MIN(to, sequence_length(sequence)));
       }
-      g_assert_cmpuint(s.pool.free_blocks, ==, group_cache_free_blocks(s.pool.group_cache));
     }
     for (guint32 i = 0; i < s.n; i++)
       leave(&s, i);

@@ -266,20 +266,23 @@ test_limited_hits(void)
   g_autoptr(Workload) workload = workload_new();
   const Request request = {.prompt_tokens = 60, .output_tokens = 1};
   Sequence sequence = {.result.prompt_tokens = 60};
-  PrefixCache *cache;
-  guint32 idle;
+  PoolPrefix prefix;
+  Pool pool;
 
   workload_add(workload, &request, NULL, NULL);
   g_assert_true(workload_seal(workload, NULL));
-  cache = prefix_cache_new(workload, 20, 10, FALSE);
-  prefix_cache_take(cache, &sequence, 5);
-  prefix_cache_register(cache, &sequence, 50);
-  prefix_cache_release(cache, &sequence);
-  g_assert_cmpuint(prefix_cache_hits(cache, &sequence, G_MAXUINT32, &idle), ==, 5);
-  g_assert_cmpuint(idle, ==, 5);
-  g_assert_cmpuint(prefix_cache_hits(cache, &sequence, 2, &idle), ==, 2);
-  g_assert_cmpuint(idle, ==, 2);
-  prefix_cache_free(cache);
+  pool_init(&pool, 10, 19, 0, NULL);
+  contents_use_named(&pool, workload, 20, FALSE);
+  g_assert_true(pool_grow(&pool, &sequence, 5));
+  pool_commit(&pool, &sequence, 50);
+  pool_release(&pool, &sequence, RELEASE_PREEMPTED);
+  prefix = pool_find_returning(&pool, &sequence, 6);
+  g_assert_cmpuint(prefix.blocks, ==, 5);
+  g_assert_cmpuint(prefix.idle, ==, 5);
+  prefix = pool_find_returning(&pool, &sequence, 2);
+  g_assert_cmpuint(prefix.blocks, ==, 2);
+  g_assert_cmpuint(prefix.idle, ==, 2);
+  pool_clear(&pool);
   g_free(sequence.block_ids);
   g_free(sequence.prefix_keys);
 }

@@ -1,6 +1,6 @@
 #include "content_key.h"
 
-#include "mix.h"
+#include "sim/mix.h"
 
 static guint64
 chain(guint64 key, guint64 value)

@@ -1,12 +1,11 @@
 /* How much of a sequence's prefix is there in every group of layers: each kind accepts a length or
  * shortens it, and all are asked again until none does.
  */
-#include "group_cache.h"
+#include "groups.h"
 
 typedef struct {
-  GroupCache *cache;
+  const GroupCache *cache;
   Sequence *sequence;
-  guint32 alignment;
 } Search;
 
 /* TRUE if each group of the kind has that block; the first of them is `first`. */
@@ -30,13 +29,13 @@ window_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 mos
   guint32 run = 0, end = 0, tokens;
 
   if (needed == 0)
-    return most - most % s->alignment;
+    return most - most % s->cache->alignment;
   for (guint32 i = most / kind->block_tokens; i-- > 0;) {
     if (!has_block(s, kind, first, i)) {
       run = 0;
       continue;
     }
-    if (run == 0 && (i + 1) * kind->block_tokens % s->alignment != 0)
+    if (run == 0 && (i + 1) * kind->block_tokens % s->cache->alignment != 0)
       continue;
     if (run == 0)
       end = i + 1;
@@ -44,7 +43,7 @@ window_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 mos
       break;
   }
   tokens = run > 0 ? end * kind->block_tokens : 0;
-  return tokens - tokens % s->alignment;
+  return tokens - tokens % s->cache->alignment;
 }
 
 /* The longest run from the first block that is still looked at: that of the context or, of chunks,
@@ -57,7 +56,7 @@ run_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 most)
   while (blocks < most / kind->block_tokens && has_block(s, kind, first, blocks))
     blocks++;
   tokens = blocks * kind->block_tokens;
-  return tokens - tokens % s->alignment;
+  return tokens - tokens % s->cache->alignment;
 }
 
 /* Of states: the last one that is there. */
@@ -65,7 +64,7 @@ static guint32
 state_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 most)
 {
   for (guint32 i = most / kind->block_tokens; i > 0; i--)
-    if (i * kind->block_tokens % s->alignment == 0 && has_block(s, kind, first, i - 1))
+    if (i * kind->block_tokens % s->cache->alignment == 0 && has_block(s, kind, first, i - 1))
       return i * kind->block_tokens;
   return 0;
 }
@@ -90,7 +89,7 @@ kind_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 most)
 static guint32
 ask_kinds(const Search *s, gboolean whole, guint32 most)
 {
-  const KvGroups *groups = group_cache_groups(s->cache);
+  const KvGroups *groups = s->cache->groups;
   guint32 first = 0;
 
   for (guint i = 0; i < groups->n_kinds; first += groups->kinds[i++].groups)
@@ -100,10 +99,10 @@ ask_kinds(const Search *s, gboolean whole, guint32 most)
 }
 
 guint32
-group_cache_hits(GroupCache *cache, Sequence *sequence)
+group_cache_hits(const GroupCache *cache, Sequence *sequence, guint32 most_tokens)
 {
-  const Search search = {cache, sequence, group_cache_alignment(cache)};
-  guint32 whole = ask_kinds(&search, TRUE, sequence_length(sequence) - 1);
+  const Search search = {cache, sequence};
+  guint32 whole = ask_kinds(&search, TRUE, most_tokens);
   guint32 hits = whole, before;
 
   do {

@@ -1,8 +1,17 @@
-#include "group_cache.h"
-
-#include "content_key.h"
-#include "mix.h"
-#include "named_blocks.h"
+/* The prefix cache of vLLM's hybrid manager: blocks of all groups of layers (kv_groups.h) in one
+ * pool, with names (named_blocks.h), and a table of blocks a group and sequence.
+ *
+ *     whole context   [ 4 ][ 9 ][ 2 ][ 7 ][ 1 ]
+ *     window          [   ][   ][ 3 ][ 8 ][ 5 ]    what is out of sight was given back
+ *     states          [   ][   ][   ][   ][ 6 ]    one, behind the last token of its block
+ *
+ * What is given back stays in the queue of free blocks with its content. A prefix of n tokens is
+ * there if every group has of it what goes on behind n tokens: all of it; of a window the blocks
+ * that it shows; of chunks those since the last chunk began; the state behind token n. So n is the
+ * longest that all groups agree on, a multiple of all groups' blocks. Source: vLLM 0.11 to 0.33,
+ * v1/core/kv_cache_coordinator.py and single_type_kv_cache_manager.py.
+ */
+#include "groups.h"
 
 /* A sequence's blocks in one group. */
 struct GroupTable {
@@ -12,121 +21,46 @@ struct GroupTable {
   guint32 registered; /* those before are known to the cache */
 };
 
-struct GroupCache {
-  NamedBlocks blocks;
-  const Workload *workload;
-  const KvGroups *groups;
-  GroupRetention retention;
-  gboolean two_ended, windows_two_ended;
-  guint32 unit_tokens; /* that all groups' blocks are a multiple of: content has a key at each */
-  guint32 alignment;   /* tokens, a multiple of all groups' blocks */
-  const KvGroupKind **kind_of; /* by group */
-  GArray *new_states;          /* of guint64: keys of states that this decision's steps write */
-};
-
-static guint32
-divisor(guint32 a, guint32 b)
+static void
+free_cache(Pool *pool)
 {
-  while (b != 0) {
-    guint32 rest = a % b;
-    a = b;
-    b = rest;
-  }
-  return a;
-}
+  GroupCache *cache = pool->contents;
 
-GroupCache *
-group_cache_new(const Workload *workload, const GroupCacheConfig *config)
-{
-  GroupCache *cache = g_new0(GroupCache, 1);
-  guint32 n = 0;
-
-  named_blocks_init(&cache->blocks, config->num_blocks);
-  cache->two_ended = config->two_ended;
-  cache->windows_two_ended = config->windows_two_ended;
-  cache->workload = workload;
-  cache->groups = config->groups;
-  cache->retention = config->retention;
-  cache->alignment = 1;
-  cache->kind_of = g_new(const KvGroupKind *, config->groups->n_groups);
-  cache->new_states = g_array_new(FALSE, FALSE, sizeof(guint64));
-  for (guint i = 0; i < config->groups->n_kinds; i++) {
-    const KvGroupKind *kind = &config->groups->kinds[i];
-    g_assert(kind->block_tokens > 0);
-    cache->unit_tokens = divisor(kind->block_tokens, cache->unit_tokens);
-    cache->alignment *= kind->block_tokens / divisor(kind->block_tokens, cache->alignment);
-    for (guint32 j = 0; j < kind->groups; j++)
-      cache->kind_of[n++] = kind;
-  }
-  return cache;
-}
-
-void
-group_cache_free(GroupCache *cache)
-{
-  if (cache == NULL)
-    return;
   named_blocks_clear(&cache->blocks);
   g_free(cache->kind_of);
   g_array_unref(cache->new_states);
   g_free(cache);
 }
 
-guint32
-group_cache_free_blocks(const GroupCache *cache)
+/* The pool's count, after something was taken or given. */
+static void
+count(Pool *pool)
 {
-  return cache->blocks.free_blocks;
+  const GroupCache *cache = pool->contents;
+
+  pool->free_blocks = cache->blocks.free_blocks;
+  pool->evicted |= cache->blocks.evicted;
 }
 
-gboolean
-group_cache_evicted(const GroupCache *cache)
+/* Keys of states that this decision's steps write. */
+static GArray *
+new_states(const Pool *pool)
 {
-  return cache->blocks.evicted;
+  GroupCache *cache = pool->contents;
+
+  if (cache->decision != pool->decisions)
+    cache->new_states->len = 0;
+  cache->decision = pool->decisions;
+  return cache->new_states;
 }
 
-void
-group_cache_begin(GroupCache *cache)
-{
-  cache->new_states->len = 0;
-}
-
-const KvGroups *
-group_cache_groups(const GroupCache *cache)
-{
-  return cache->groups;
-}
-
-guint32
-group_cache_alignment(const GroupCache *cache)
-{
-  return cache->alignment;
-}
-
-/* Of one group's block: the same tokens in another group are other content. */
-static guint64
-block_key(GroupCache *cache, Sequence *sequence, guint32 group, guint32 index)
-{
-  guint32 units = cache->kind_of[group]->block_tokens / cache->unit_tokens;
-  guint64 content =
-      content_key(cache->workload, cache->unit_tokens, sequence, (index + 1) * units - 1);
-
-  return MAX(mix64(content + (group + 1) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15)), 1);
-}
-
-/* TRUE if the state of that key is only written in this decision's step. */
 static gboolean
-is_new_state(const GroupCache *cache, guint64 key)
+contains(const GArray *keys, guint64 key)
 {
-  for (guint i = 0; i < cache->new_states->len; i++)
-    if (g_array_index(cache->new_states, guint64, i) == key)
+  for (guint i = 0; i < keys->len; i++)
+    if (g_array_index(keys, guint64, i) == key)
       return TRUE;
   return FALSE;
-}
-
-gboolean
-group_cache_find(GroupCache *cache, Sequence *sequence, guint32 group, guint32 index, guint32 *id)
-{
-  return named_blocks_find(&cache->blocks, block_key(cache, sequence, group, index), id);
 }
 
 static guint32
@@ -160,25 +94,29 @@ capped_tokens(const KvGroupKind *kind, guint32 tokens, guint32 in_flight_tokens)
   return (guint32)MIN(seen, tokens);
 }
 
-guint32
-group_cache_admission_blocks(GroupCache *cache, Sequence *sequence, guint32 cached, guint32 tokens,
-                             guint32 in_flight_tokens)
+/* Of a window's group no more than it ever holds while so many tokens are computed at once.
+ * G_MAXUINT32 where a state was only written in this decision. */
+static guint32
+admission_blocks(Pool *pool, Sequence *sequence, const PoolPrefix *prefix, guint64 tokens,
+                 guint32 in_flight_tokens)
 {
-  guint32 blocks = 0;
+  const GroupCache *cache = pool->contents;
+  guint32 blocks = 0, cached = prefix->tokens;
 
   for (guint32 g = 0; g < cache->groups->n_groups; g++) {
     const KvGroupKind *kind = cache->kind_of[g];
     guint32 hits = cached / kind->block_tokens;
     guint32 gone = (guint32)kv_group_gone_blocks(kind, cached);
     guint32 id = 0;
-    blocks += new_blocks(kind, MAX(gone, hits), capped_tokens(kind, tokens, in_flight_tokens));
+    blocks +=
+        new_blocks(kind, MAX(gone, hits), capped_tokens(kind, (guint32)tokens, in_flight_tokens));
     for (guint32 i = gone; i < hits; i++) {
       if (!group_cache_find(cache, sequence, g, i, &id))
         g_assert_not_reached();
       blocks += cache->blocks.of[id].references == 0;
     }
     if (kind->kind == KV_STATE && hits > 0 &&
-        is_new_state(cache, block_key(cache, sequence, g, hits - 1)))
+        contains(new_states(pool), group_cache_key(cache, sequence, g, hits - 1)))
       return G_MAXUINT32;
   }
   return blocks;
@@ -211,10 +149,12 @@ tables_of(const GroupCache *cache, Sequence *sequence)
   return sequence->group_tables;
 }
 
-void
-group_cache_share(GroupCache *cache, Sequence *sequence, guint32 cached)
+static void
+share(Pool *pool, Sequence *sequence, const PoolPrefix *prefix)
 {
+  GroupCache *cache = pool->contents;
   GroupTable *tables = tables_of(cache, sequence);
+  guint32 cached = prefix->tokens;
 
   g_assert(sequence->blocks == 0);
   for (guint32 g = 0; g < cache->groups->n_groups; g++) {
@@ -230,6 +170,7 @@ group_cache_share(GroupCache *cache, Sequence *sequence, guint32 cached)
     }
     tables[g].registered = tables[g].length;
   }
+  count(pool);
 }
 
 /* Blocks [first, end) of the group's table, the last one first. */
@@ -251,25 +192,30 @@ give(GroupCache *cache, Sequence *sequence, guint32 group, guint32 end)
   table->first = MAX(table->first, end);
 }
 
-void
-group_cache_give_back(GroupCache *cache, Sequence *sequence, guint32 computed)
+static void
+give_back(Pool *pool, Sequence *sequence, guint32 settled)
 {
+  GroupCache *cache = pool->contents;
+
   if (sequence->blocks == 0)
     return;
   for (guint32 g = 0; g < cache->groups->n_groups; g++) {
-    guint32 gone = (guint32)kv_group_gone_blocks(cache->kind_of[g], computed);
+    guint32 gone = (guint32)kv_group_gone_blocks(cache->kind_of[g], settled);
     give(cache, sequence, g, MIN(gone, sequence->group_tables[g].length));
   }
+  count(pool);
 }
 
-guint32
-group_cache_gone_blocks(const GroupCache *cache, const Sequence *sequence, guint32 computed)
+/* How many of its blocks become free when it gives back what a step behind `settled` does not need.
+ */
+static guint32
+gone_blocks(const GroupCache *cache, const Sequence *sequence, guint32 settled)
 {
   guint32 blocks = 0;
 
   for (guint32 g = 0; g < sequence->n_group_tables; g++) {
     const GroupTable *table = &sequence->group_tables[g];
-    guint32 gone = (guint32)kv_group_gone_blocks(cache->kind_of[g], computed);
+    guint32 gone = (guint32)kv_group_gone_blocks(cache->kind_of[g], settled);
     for (guint32 i = table->first; i < MIN(gone, table->length); i++)
       blocks += table->ids[i] != 0 && cache->blocks.of[table->ids[i]].references == 1;
   }
@@ -293,26 +239,28 @@ brings_state(const KvGroupKind *kind, const Sequence *sequence, guint32 computed
          kv_group_gone_blocks(kind, computed) != kv_group_gone_blocks(kind, tokens);
 }
 
-guint32
-group_cache_lacks(const GroupCache *cache, const Sequence *sequence, guint32 computed,
-                  guint32 tokens)
+/* One without blocks has its computed tokens elsewhere, and needs of them what goes on. */
+static gint64
+lacks(const Pool *pool, const Sequence *sequence, guint32 settled, guint64 tokens)
 {
-  guint32 blocks = 0;
+  const GroupCache *cache = pool->contents;
+  guint32 blocks = 0, computed = sequence->computed_tokens;
 
   for (guint32 g = 0; g < cache->groups->n_groups; g++) {
     const KvGroupKind *kind = cache->kind_of[g];
-    blocks += new_blocks(kind, absent(kind, sequence, g, computed), tokens) +
-              brings_state(kind, sequence, computed, tokens);
+    blocks += new_blocks(kind, absent(kind, sequence, g, computed), (guint32)tokens) +
+              brings_state(kind, sequence, computed, (guint32)tokens);
   }
-  return blocks;
+  return blocks - (gint64)gone_blocks(cache, sequence, settled);
 }
 
-void
-group_cache_take(GroupCache *cache, Sequence *sequence, guint32 computed, guint32 tokens)
+static void
+take_to(Pool *pool, Sequence *sequence, guint32 tokens)
 {
+  GroupCache *cache = pool->contents;
   GroupTable *tables = tables_of(cache, sequence);
   gboolean empty = sequence->blocks == 0;
-  guint32 taken = 0;
+  guint32 taken = 0, computed = sequence->computed_tokens;
 
   for (guint32 g = 0; g < cache->groups->n_groups; g++) {
     const KvGroupKind *kind = cache->kind_of[g];
@@ -331,6 +279,7 @@ group_cache_take(GroupCache *cache, Sequence *sequence, guint32 computed, guint3
       append(&tables[g], named_blocks_take(&cache->blocks));
   }
   sequence->blocks += taken;
+  count(pool);
 }
 
 /* TRUE if the block is one of the `needed` ones that end with the last multiple of the alignment
@@ -359,9 +308,10 @@ is_kept(const GroupCache *cache, const Sequence *sequence, const KvGroupKind *ki
          index % in_alignment + needed >= in_alignment;
 }
 
-void
-group_cache_register(GroupCache *cache, Sequence *sequence, guint32 tokens)
+static void
+commit(Pool *pool, Sequence *sequence, guint32 tokens)
 {
+  GroupCache *cache = pool->contents;
   guint32 aligned =
       cache->retention == RETAIN_ALL ? tokens : tokens / cache->alignment * cache->alignment;
 
@@ -373,20 +323,30 @@ group_cache_register(GroupCache *cache, Sequence *sequence, guint32 tokens)
     gboolean dense = kind->kind == KV_WHOLE || kind->kind == KV_CHUNKS;
     guint32 full = MIN(aligned / kind->block_tokens, table->length);
     for (guint32 i = table->registered; i < full; i++) {
-      guint64 key = block_key(cache, sequence, g, i);
+      guint64 key = group_cache_key(cache, sequence, g, i);
       if (table->ids[i] == 0 || !(dense || is_kept(cache, sequence, kind, i)))
         continue;
       named_blocks_register(&cache->blocks, table->ids[i], key);
       if (kind->kind == KV_STATE)
-        g_array_append_val(cache->new_states, key);
+        g_array_append_val(new_states(pool), key);
     }
     table->registered = MAX(table->registered, full);
   }
 }
 
-void
-group_cache_release(GroupCache *cache, Sequence *sequence)
+static PoolPrefix
+find(Pool *pool, Sequence *sequence, guint32 most_tokens)
 {
+  guint32 tokens = group_cache_hits(pool->contents, sequence, most_tokens);
+
+  return (PoolPrefix){.tokens = tokens, .found = tokens > 0};
+}
+
+static void
+release(Pool *pool, Sequence *sequence, Release why G_GNUC_UNUSED)
+{
+  GroupCache *cache = pool->contents;
+
   if (sequence->group_tables == NULL)
     return;
   for (guint32 g = 0; g < cache->groups->n_groups; g++) {
@@ -395,12 +355,45 @@ group_cache_release(GroupCache *cache, Sequence *sequence)
     table->length = table->first = table->registered = 0;
   }
   g_assert(sequence->blocks == 0);
+  count(pool);
 }
 
-void
-group_cache_forget(Sequence *sequence)
+static void
+forget(Sequence *sequence)
 {
   for (guint32 g = 0; g < sequence->n_group_tables; g++)
     g_free(sequence->group_tables[g].ids);
   g_clear_pointer(&sequence->group_tables, g_free);
+}
+
+static const ContentsClass contents_groups = {
+    .keeps_content = TRUE,
+    .names_blocks = TRUE,
+    .free = free_cache,
+    .find = find,
+    .share = share,
+    .commit = commit,
+    .release = release,
+    .forget = forget,
+    .give_back = give_back,
+    .lacks = lacks,
+    .take_to = take_to,
+    .admission_blocks = admission_blocks,
+};
+
+void
+contents_use_groups(Pool *pool, const Workload *workload, const GroupContentsConfig *config)
+{
+  GroupCache *cache = g_new0(GroupCache, 1);
+
+  named_blocks_init(&cache->blocks, config->num_blocks);
+  cache->two_ended = config->two_ended;
+  cache->windows_two_ended = config->windows_two_ended;
+  cache->workload = workload;
+  cache->groups = pool->groups;
+  cache->retention = config->retention;
+  cache->new_states = g_array_new(FALSE, FALSE, sizeof(guint64));
+  group_cache_align(cache);
+  pool->class = &contents_groups;
+  pool->contents = cache;
 }

@@ -1,5 +1,5 @@
 /* Blocks that have names: which of them hold which content, and the order in which free ones are
- * used again. What a cache of prefixes is built of (prefix_cache.h, group_cache.h).
+ * used again. What a cache of prefixes is built of (named.c, groups.c).
  *
  * Picture: blocks 1 … N-1 (0 is the engine's null block), each with a reference count and, once it
  * is full, a content key. Blocks without references wait in the free queue with their content still
@@ -23,7 +23,7 @@ typedef struct {
 typedef struct {
   NamedBlock *of; /* of[0] is the null block, here the free queue's anchor */
   guint32 free_blocks;
-  gboolean evicted;   /* content was lost because its block was taken */
+  gboolean evicted; /* content was lost because its block was taken */
   /* A hash table of keys whose links are in the blocks, since a block has one key at most: chains
    * in the order of registering, so that the first block with a key is the first one found. */
   guint32 *chains;

@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "sequence.h"
-#include "workload.h"
+#include "sim/sequence.h"
+#include "sim/workload.h"
 
 /* Of the sequence's first `unit` x (index + 1) tokens; not 0. One unit a sequence: keys are kept in
  * it. */

@@ -15,29 +15,29 @@
  */
 #pragma once
 
-#include "workload.h"
+#include "sim/workload.h"
 
-typedef struct RadixCache RadixCache;
+typedef struct RadixTree RadixTree;
 typedef struct RadixNode RadixNode;
 
-RadixCache *radix_cache_new(const Workload *workload, guint32 page_tokens);
-void radix_cache_free(RadixCache *cache);
+RadixTree *radix_tree_new(const Workload *workload, guint32 page_tokens);
+void radix_tree_free(RadixTree *tree);
 
 /* Pages in nodes that nobody locks. */
-guint32 radix_cache_evictable_pages(const RadixCache *cache);
+guint32 radix_tree_evictable_pages(const RadixTree *tree);
 
 /* The longest prefix of the request's first `tokens` tokens that is there, in whole pages, which it
  * returns; *node is its end, the root where there is none. A node is split where it ends inside. */
-guint32 radix_cache_match(RadixCache *cache, guint32 request, guint32 tokens, RadixNode **node);
+guint32 radix_tree_match(RadixTree *tree, guint32 request, guint32 tokens, RadixNode **node);
 
 /* Publishes the whole pages of the request's first `tokens` tokens. Returns how many of them were
  * there already; *node is the end of all of them. */
-guint32 radix_cache_insert(RadixCache *cache, guint32 request, guint32 tokens, RadixNode **node);
+guint32 radix_tree_insert(RadixTree *tree, guint32 request, guint32 tokens, RadixNode **node);
 
 /* The path from the root to `node` stays while it is locked, as often as it is. */
-void radix_cache_lock(RadixCache *cache, RadixNode *node);
-void radix_cache_unlock(RadixCache *cache, RadixNode *node);
+void radix_tree_lock(RadixTree *tree, RadixNode *node);
+void radix_tree_unlock(RadixTree *tree, RadixNode *node);
 
 /* Evicts until at least `pages` are free, or nothing is left that can go. Returns how many it
  * freed. */
-guint32 radix_cache_evict(RadixCache *cache, guint32 pages);
+guint32 radix_tree_evict(RadixTree *tree, guint32 pages);

@@ -1,0 +1,26 @@
+/* What kernels are to be left without, by an environment variable: ways that were not yet seen on a
+ * GPU, or that were found wrong on one. Each has an older way that takes its place. */
+#pragma once
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Names, with commas between. */
+#define KERNELS_WITHOUT "SPILLWAY_KERNELS_WITHOUT"
+
+#define WITHOUT_PREFILL_CUTS                                                                       \
+  "prefill-cuts" /* packed heads, and keys cut, of few or short prefills */
+#define WITHOUT_DECODE_LISTS "decode-lists" /* decodes of equal work a thread block */
+
+#define KERNELS_WITHOUT_NAMES WITHOUT_PREFILL_CUTS ", " WITHOUT_DECODE_LISTS
+
+bool kernels_without(const char *name);
+/* The first name that is none of these, of static memory or the environment's; NULL: all are. */
+const char *kernels_without_unknown(void);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,41 @@
+/* Blocks without names of which nothing is found again: numbers and no more. */
+#include "sim/pool.h"
+
+static void
+take(Pool *pool, Sequence *sequence, guint32 blocks)
+{
+  pool->free_blocks -= blocks;
+  if (sequence != NULL)
+    sequence->blocks += blocks;
+}
+
+static void
+release(Pool *pool, Sequence *sequence, Release why G_GNUC_UNUSED)
+{
+  pool->free_blocks += sequence->blocks;
+  sequence->blocks = 0;
+}
+
+const ContentsClass contents_counted = {
+    .take = take,
+    .release = release,
+};
+
+/* Groups: what a sequence holds follows from its tokens. */
+static void
+give_back(Pool *pool, Sequence *sequence, guint32 settled)
+{
+  guint32 needed = (guint32)kv_groups_step_blocks(pool->groups, settled, sequence->computed_tokens,
+                                                  sequence->computed_tokens);
+
+  if (needed >= sequence->blocks)
+    return;
+  pool->free_blocks += sequence->blocks - needed;
+  sequence->blocks = needed;
+}
+
+const ContentsClass contents_counted_groups = {
+    .take = take,
+    .release = release,
+    .give_back = give_back,
+};

@@ -1,0 +1,49 @@
+/* What the blocks of groups hold, and which block holds what. */
+#include "content_key.h"
+#include "groups.h"
+#include "sim/mix.h"
+
+static guint32
+divisor(guint32 a, guint32 b)
+{
+  while (b != 0) {
+    guint32 rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
+}
+
+void
+group_cache_align(GroupCache *cache)
+{
+  guint32 n = 0;
+
+  cache->alignment = 1;
+  cache->kind_of = g_new(const KvGroupKind *, cache->groups->n_groups);
+  for (guint i = 0; i < cache->groups->n_kinds; i++) {
+    const KvGroupKind *kind = &cache->groups->kinds[i];
+    g_assert(kind->block_tokens > 0);
+    cache->unit_tokens = divisor(kind->block_tokens, cache->unit_tokens);
+    cache->alignment *= kind->block_tokens / divisor(kind->block_tokens, cache->alignment);
+    for (guint32 j = 0; j < kind->groups; j++)
+      cache->kind_of[n++] = kind;
+  }
+}
+
+guint64
+group_cache_key(const GroupCache *cache, Sequence *sequence, guint32 group, guint32 index)
+{
+  guint32 units = cache->kind_of[group]->block_tokens / cache->unit_tokens;
+  guint64 content =
+      content_key(cache->workload, cache->unit_tokens, sequence, (index + 1) * units - 1);
+
+  return MAX(mix64(content + (group + 1) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15)), 1);
+}
+
+gboolean
+group_cache_find(const GroupCache *cache, Sequence *sequence, guint32 group, guint32 index,
+                 guint32 *id)
+{
+  return named_blocks_find(&cache->blocks, group_cache_key(cache, sequence, group, index), id);
+}

@@ -1,0 +1,158 @@
+/* SGLang's prefixes (radix_tree.h): what a sequence has published is the tree's, and the sequence
+ * locks the path to it; the blocks behind that are its own.
+ *
+ *     | radix_blocks: the tree's, up to radix_node | its own |
+ *     0                                                      blocks
+ *
+ * Nobody holds what no sequence locks; it is evictable, and not free.
+ */
+#include "radix_tree.h"
+#include "sim/pool.h"
+
+static void
+free_tree(Pool *pool)
+{
+  radix_tree_free(pool->contents);
+}
+
+static void
+lock(Pool *pool, RadixNode *node)
+{
+  radix_tree_lock(pool->contents, node);
+  pool->evictable_blocks = radix_tree_evictable_pages(pool->contents);
+}
+
+static void
+unlock(Pool *pool, RadixNode *node)
+{
+  radix_tree_unlock(pool->contents, node);
+  pool->evictable_blocks = radix_tree_evictable_pages(pool->contents);
+}
+
+/* What was found is locked, so that it stays. */
+static PoolPrefix
+find(Pool *pool, Sequence *sequence, guint32 most_tokens)
+{
+  PoolPrefix prefix = {0};
+
+  prefix.blocks = radix_tree_match(pool->contents, sequence->request, most_tokens, &prefix.end);
+  prefix.tokens = prefix.blocks * pool->block_size;
+  prefix.found = prefix.blocks > 0;
+  if (prefix.found)
+    lock(pool, prefix.end);
+  return prefix;
+}
+
+static void
+let_go(Pool *pool, const PoolPrefix *prefix)
+{
+  unlock(pool, prefix->end);
+}
+
+static void
+share(Pool *pool G_GNUC_UNUSED, Sequence *sequence, const PoolPrefix *prefix)
+{
+  g_assert(sequence->blocks == 0 && sequence->radix_node == NULL);
+  sequence->radix_node = prefix->end;
+  sequence->blocks = sequence->radix_blocks = prefix->blocks;
+}
+
+static void
+take(Pool *pool, Sequence *sequence, guint32 blocks)
+{
+  pool->free_blocks -= blocks;
+  if (sequence != NULL)
+    sequence->blocks += blocks;
+}
+
+/* The whole pages of what the sequence has computed are in the tree now; of those that were there
+ * already it gives its own back. */
+static void
+insert(Pool *pool, Sequence *sequence, RadixNode **node)
+{
+  guint32 known =
+      radix_tree_insert(pool->contents, sequence->request, sequence->computed_tokens, node);
+
+  if (known > sequence->radix_blocks)
+    pool->free_blocks += known - sequence->radix_blocks;
+  pool->evictable_blocks = radix_tree_evictable_pages(pool->contents);
+}
+
+/* The path to it is not locked any more. */
+static void
+leave_path(Pool *pool, Sequence *sequence)
+{
+  if (sequence->radix_node != NULL)
+    unlock(pool, sequence->radix_node);
+  sequence->radix_node = NULL;
+  sequence->radix_blocks = 0;
+}
+
+static void
+publish(Pool *pool, Sequence *sequence)
+{
+  guint32 tokens = sequence->computed_tokens, published;
+  RadixNode *node;
+
+  insert(pool, sequence, &node);
+  if (tokens > sequence->result.prompt_tokens) /* a node ends at the prompt's end */
+    radix_tree_match(pool->contents, sequence->request, sequence->result.prompt_tokens, &node);
+  published = radix_tree_match(pool->contents, sequence->request, tokens, &node);
+  leave_path(pool, sequence);
+  lock(pool, node);
+  sequence->radix_node = node;
+  sequence->radix_blocks = published;
+}
+
+/* Of one that has ended the tree gets all; a victim's tokens behind what it has published are lost.
+ */
+static void
+release(Pool *pool, Sequence *sequence, Release why)
+{
+  guint32 published = sequence->radix_blocks;
+  RadixNode *node;
+
+  if (why == RELEASE_ENDED) {
+    insert(pool, sequence, &node);
+    published = sequence->computed_tokens / pool->block_size;
+  }
+  leave_path(pool, sequence);
+  pool->free_blocks += sequence->blocks - published;
+  sequence->blocks = 0;
+}
+
+static void
+evict(Pool *pool, guint32 blocks)
+{
+  pool->free_blocks += radix_tree_evict(pool->contents, blocks);
+  pool->evictable_blocks = radix_tree_evictable_pages(pool->contents);
+}
+
+/* So it is not the least recently used. */
+static void
+touch(Pool *pool, guint32 request, guint32 tokens)
+{
+  RadixNode *node;
+
+  radix_tree_match(pool->contents, request, tokens, &node);
+}
+
+static const ContentsClass contents_radix = {
+    .keeps_content = TRUE,
+    .free = free_tree,
+    .find = find,
+    .let_go = let_go,
+    .share = share,
+    .take = take,
+    .publish = publish,
+    .release = release,
+    .evict = evict,
+    .touch = touch,
+};
+
+void
+contents_use_radix(Pool *pool, const Workload *workload)
+{
+  pool->class = &contents_radix;
+  pool->contents = radix_tree_new(workload, pool->block_size);
+}
