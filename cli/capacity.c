@@ -237,7 +237,7 @@ command_capacity(int argc, char **argv)
 
   if (settings_parse_beside(v.settings, &options, &argc, &argv, &status))
     status = argc <= 2 ? search(&v, argc == 2 ? argv[1] : NULL)
-                       : cli_error(CLI_USAGE, VERB, "unexpected argument '%s'", argv[2]);
+                       : settings_refuse_argument(VERB, argv[2]);
   verb_clear(&v);
   return status;
 }

@@ -136,9 +136,16 @@ set_tokens(const Options *options, CrossoverStudy *study, GError **error)
 static gboolean
 refuse(GError **error, const char *option, const char *found, const char *expected)
 {
-  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: found %s%s%s, expected %s",
-              option, found != NULL ? "'" : "", found != NULL ? found : "nothing",
-              found != NULL ? "'" : "", expected);
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: found '%s', expected %s",
+              option, found, expected);
+  return FALSE;
+}
+
+static gboolean
+refuse_missing(GError **error, const char *option, const char *expected)
+{
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s is missing: %s", option,
+              expected);
   return FALSE;
 }
 
@@ -192,9 +199,9 @@ static gboolean
 study_resolve(const Options *options, CrossoverStudy *study, GError **error)
 {
   if (options->model == NULL)
-    return refuse(error, "--model", NULL, "a name from 'spillway list models', or a config.json");
+    return refuse_missing(error, "--model", "a name from 'spillway list models', or a config.json");
   if (options->device == NULL)
-    return refuse(error, "--device", NULL, "a name from 'spillway list devices'");
+    return refuse_missing(error, "--device", "a name from 'spillway list devices'");
   study->model = resolve_model(options->model, error);
   if (study->model == NULL) {
     g_prefix_error(error, "--model: ");

@@ -196,7 +196,7 @@ check_options(PosterOptions *o, int argc, char **argv)
   if (argc > 1)
     return cli_error(CLI_USAGE, VERB, "found '%s', expected only options", argv[1]);
   if (o->folder == NULL || *o->folder == '\0')
-    return cli_error(CLI_USAGE, VERB, "-o: found nothing, expected a folder for the files");
+    return cli_error(CLI_USAGE, VERB, "-o is missing: the folder for the files, such as -o poster");
   if (!o->live && (o->executor != NULL || o->minutes != 0))
     return cli_error(CLI_USAGE, VERB, "--%s needs --live: a simulation takes a second",
                      o->executor != NULL ? "executor" : "minutes");

@@ -56,7 +56,10 @@ parse_budget(const char *text, SearchBudget *budget, GError **error)
     g_prefix_error(error, "a number of runs, or a time: ");
     return FALSE;
   }
-  return typed_uint(text, "--budget", 0, (guint64)MAX_PLAYS, &budget->plays, error);
+  if (typed_uint(text, "--budget", 0, (guint64)MAX_PLAYS, &budget->plays, error))
+    return TRUE;
+  g_prefix_error(error, "a number of runs, or a time such as 5m: ");
+  return FALSE;
 }
 
 static gboolean
@@ -173,8 +176,7 @@ command_regret(int argc, char **argv)
   int status = CLI_USAGE;
 
   if (settings_parse_beside(settings, &verb, &argc, &argv, &status))
-    status = argc > 1 ? cli_error(CLI_USAGE, VERB, "unexpected argument '%s'", argv[1])
-                      : hold(settings, &options);
+    status = argc > 1 ? settings_refuse_argument(VERB, argv[1]) : hold(settings, &options);
   g_free(options.budget);
   g_free(options.jobs);
   g_free(options.output);

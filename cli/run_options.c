@@ -140,6 +140,17 @@ settings_parse_beside(Settings *settings, const VerbOptions *verb, int *argc, ch
   return FALSE;
 }
 
+int
+settings_refuse_argument(const char *verb, const char *word)
+{
+  g_autofree const char **names = settings_names();
+
+  if (g_strv_contains(names, word))
+    return cli_error(CLI_USAGE, verb, "unexpected argument '%s'; did you mean --%s?", word, word);
+  return cli_error(CLI_USAGE, verb,
+                   "unexpected argument '%s'; options begin with --, as --help lists them", word);
+}
+
 gboolean
 settings_parse(Settings *settings, const char *verb, const char *summary, const char *examples,
                int *argc, char ***argv, int *status)
@@ -149,7 +160,7 @@ settings_parse(Settings *settings, const char *verb, const char *summary, const 
   if (!settings_parse_beside(settings, &options, argc, argv, status))
     return FALSE;
   if (*argc > 1) {
-    *status = cli_error(CLI_USAGE, verb, "unexpected argument '%s'", (*argv)[1]);
+    *status = settings_refuse_argument(verb, (*argv)[1]);
     return FALSE;
   }
   return TRUE;

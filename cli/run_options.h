@@ -4,6 +4,9 @@
 
 #include "scenario/settings.h"
 
+/* Of a word that is no option's and no file's. Returns the exit status. */
+int settings_refuse_argument(const char *verb, const char *word);
+
 /* Parses a verb's command line into `settings`, whole: no arguments may be left over. `summary` and
  * `examples` frame the help. FALSE where the verb is to return *status: after a message, or --help.
  */

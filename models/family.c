@@ -94,6 +94,20 @@ read_window(FamilyReader *f)
          (used || (f->attention.window = 0) == 0);
 }
 
+/* Nemotron-H may give each layer's kind, and no count of them. */
+static gboolean
+read_layers(FamilyReader *f)
+{
+  const ConfigReader *r = &f->reader;
+  const char *key = config_key(r, layer_names);
+  gsize kinds = json_array_size(config_get(r, "layers_block_type"));
+
+  if (kinds == 0 || kinds > CONFIG_MAX_LAYERS || config_get(r, key) != NULL)
+    return config_count(r, key, CONFIG_MAX_LAYERS, &f->layers);
+  f->layers = (guint32)kinds;
+  return TRUE;
+}
+
 gboolean
 family_read_frame(FamilyReader *f)
 {
@@ -105,7 +119,7 @@ family_read_frame(FamilyReader *f)
   f->attention = (AttentionTraits){
       .module = "self_attn", .query = "q_proj", .output = "o_proj", .kind = MIXER_FULL};
   f->dense = (DenseTraits){.module = "mlp", .up = "gate_proj", .down = "down_proj", .gated = TRUE};
-  if (!config_count(r, config_key(r, layer_names), CONFIG_MAX_LAYERS, &f->layers) ||
+  if (!read_layers(f) ||
       !config_count(r, config_key(r, hidden_names), CONFIG_MAX_HIDDEN, &m->hidden) ||
       !config_count(r, config_key(r, vocab_names), CONFIG_MAX_VOCAB, &m->vocab) ||
       !context_read(r, &context))

@@ -15,7 +15,8 @@ read_kv_scheme(Quantization *q, const ConfigReader *reader, const json_t *scheme
 {
   if (scheme == NULL || json_is_null(scheme))
     return TRUE;
-  if (json_integer_value(json_object_get(scheme, "num_bits")) != 8)
+  if (json_integer_value(json_object_get(scheme, "num_bits")) != 8 &&
+      g_strcmp0(json_string_value(scheme), "FP8") != 0)
     return config_refuse_value(reader, q->key, scheme, "a \"kv_cache_scheme\" of 8 \"num_bits\"");
   q->kv_bits = 8;
   return TRUE;

@@ -8,12 +8,16 @@ quantization_source_clear(QuantizationSource *source)
   g_clear_pointer(&source->method, g_free);
 }
 
-/* bitsandbytes writes its switches, and not always its name. */
+/* bitsandbytes writes its switches, and not always its name; ModelOpt at times only who made it. */
 static const char *
 method_within(const json_t *found)
 {
   const char *method = json_string_value(json_object_get(found, "quant_method"));
+  const json_t *producer = json_object_get(found, "producer");
 
+  if (method == NULL &&
+      g_strcmp0(json_string_value(json_object_get(producer, "name")), "modelopt") == 0)
+    return "modelopt";
   if (method == NULL && (json_is_true(json_object_get(found, "load_in_4bit")) ||
                          json_is_true(json_object_get(found, "load_in_8bit"))))
     return "bitsandbytes";

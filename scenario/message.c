@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 /* One line of text whatever was typed or read: what is not printable is shown as its bytes. A line
- * break behind a sentence of ours stays: the second line says what to do. */
+ * break behind a sentence or question of ours stays: the second line says what to do. */
 static char *
 one_line(const char *text)
 {
@@ -12,7 +12,7 @@ one_line(const char *text)
 
   while (*text != '\0') {
     gunichar c = g_utf8_get_char_validated(text, -1);
-    if (c == '\n' && g_str_has_suffix(line->str, ".")) {
+    if (c == '\n' && (g_str_has_suffix(line->str, ".") || g_str_has_suffix(line->str, "?"))) {
       g_string_append_c(line, *text++);
     } else if (c == (gunichar)-1 || c == (gunichar)-2 || g_unichar_iscntrl(c)) {
       g_string_append_printf(line, "\\x%02x", (guchar)*text++);

@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#define LIKELY_MOST 6 /* names that are told; more of them tell nothing */
+
 #define CONFIG_FILE "config.json"
 
 static gboolean
@@ -20,17 +22,42 @@ looks_like_path(const char *text, const char *suffix)
          g_file_test(text, G_FILE_TEST_EXISTS);
 }
 
+/* "; did you mean h100-nvl, h100-pcie or h100-sxm?": those that have this before a dash, or the
+ * nearest; "" where none is near. The caller frees it. */
+static char *
+hint_of(const char *text, GStrv names)
+{
+  g_autofree char *lower = g_ascii_strdown(text, -1);
+  g_autoptr(GPtrArray) likely = g_ptr_array_new();
+  g_autoptr(GString) hint = g_string_new("; did you mean ");
+
+  for (char **name = names; *name != NULL; name++)
+    if (*lower != '\0' && g_str_has_prefix(*name, lower) && (*name)[strlen(lower)] == '-')
+      g_ptr_array_add(likely, *name);
+  if (likely->len == 0 || likely->len > LIKELY_MOST) {
+    const char *near = typed_nearest(text, (const char *const *)names);
+    return near != NULL ? g_strdup_printf("; did you mean %s?", near) : g_strdup("");
+  }
+  for (guint i = 0; i < likely->len; i++)
+    g_string_append_printf(hint, "%s%s",
+                           i == 0                ? ""
+                           : i + 1 < likely->len ? ", "
+                                                 : " or ",
+                           (char *)g_ptr_array_index(likely, i));
+  g_string_append_c(hint, '?');
+  return g_string_free(g_steal_pointer(&hint), FALSE);
+}
+
 static void
 set_unknown(GError **error, const char *text, const char *kind, const char *suffix,
             const char *file, const char *advice)
 {
   g_auto(GStrv) names = shipped_names(kind, suffix);
-  const char *near = typed_nearest(text, (const char *const *)names);
-  g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : g_strdup("");
+  g_autofree char *hint = hint_of(text, names);
 
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-              "found '%s', expected a name from 'spillway list %s' or the path of %s%s%s", text, kind,
-              file, hint, advice);
+              "found '%s', expected a name from 'spillway list %s' or the path of %s%s%s%s", text,
+              kind, file, hint, *hint == '\0' && *advice != '\0' ? "." : "", advice);
 }
 
 /* "…/Llama-2-7b/config.json" is called Llama-2-7b, "…/mine.ini" is called mine. */
@@ -62,6 +89,24 @@ resolve_model_file(const char *text)
                                                : g_strdup(text);
 }
 
+/* The name under which a shipped model is published, or one that is tuned from it, is no path.
+ * FALSE without an error: it is none of these. */
+static gboolean
+refuse_published(const char *text, GError **error)
+{
+  g_autofree char *same = shipped_model(text), *tuned = shipped_model_tuned(text);
+
+  if (same == NULL && tuned == NULL)
+    return FALSE;
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "found '%s', which is no file here; the shipped model is called %s%s", text,
+              same != NULL ? same : tuned,
+              same != NULL ? ""
+                           : ", whose layers this one has if it is tuned from it (its context may "
+                             "differ), or give its config.json");
+  return TRUE;
+}
+
 /* The config.json that `text` names, and what to call it. The caller frees both. */
 static char *
 find_model(const char *text, char **name, GError **error)
@@ -76,6 +121,8 @@ find_model(const char *text, char **name, GError **error)
     set_unknown(error, text, "models", ".json", "a config.json", "");
     return NULL;
   }
+  if (!g_file_test(text, G_FILE_TEST_EXISTS) && refuse_published(text, error))
+    return NULL;
   path = g_file_test(text, G_FILE_TEST_IS_DIR) ? g_build_filename(text, CONFIG_FILE, NULL)
                                                : g_strdup(text);
   *name = name_from_path(path);
@@ -124,9 +171,10 @@ own_device_advice(void)
 {
   g_autofree char *pattern = shipped_file("devices", "h100-sxm", ".ini");
 
-  return g_strdup_printf(".\nFor hardware of your own copy %s, whose comments say what each figure is, "
-                         "and give the copy.",
-                         pattern != NULL ? pattern : "a shipped device file");
+  return g_strdup_printf(
+      "\nFor hardware of your own copy %s, whose comments say what each figure is, "
+      "and give the copy.",
+      pattern != NULL ? pattern : "a shipped device file");
 }
 
 Device *
@@ -141,7 +189,7 @@ resolve_device(const char *text, GError **error)
     g_autofree char *advice = own_device_advice();
     if (looks_like_path(text, ".ini"))
       g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
-                  "%s: No such file or directory; expected a device file%s", text, advice);
+                  "%s: No such file or directory; expected a device file.%s", text, advice);
     else
       set_unknown(error, text, "devices", ".ini", "a device file", advice);
     return NULL;

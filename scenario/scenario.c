@@ -27,6 +27,13 @@ refuse_name(const char *option, const char *name, const GPtrArray *names, GError
   g_autofree char *known = g_strjoinv(", ", (char **)names->pdata);
   const char *near = typed_nearest(name, (const char *const *)names->pdata);
 
+  if (strchr(name, ',') != NULL) {
+    resolver_refuse(error,
+                    "--%s: found '%s', expected one of %s; 'spillway compare --overflow' takes "
+                    "several, 'spillway sweep' of every option",
+                    option, name, known);
+    return;
+  }
   resolver_refuse(error, "--%s: found '%s', expected %s%s%s%s%s", option, name,
                   names->len > 2 ? "one of " : "", known, near != NULL ? "; did you mean " : "",
                   near != NULL ? near : "", near != NULL ? "?" : "");

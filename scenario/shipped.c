@@ -14,12 +14,8 @@
 static const struct {
   const char *kind, *source_folder;
 } kinds[] = {
-    {"devices", "calib/devices"},
-    {"disks", "calib/disks"},
-    {"hosts", "calib/hosts"},
-    {"models", "models"},
-    {"profiles", "calib/profiles"},
-    {"traces", "traces/shipped"},
+    {"devices", "calib/devices"}, {"disks", "calib/disks"},       {"hosts", "calib/hosts"},
+    {"models", "models"},         {"profiles", "calib/profiles"}, {"traces", "traces/shipped"},
 };
 
 static const char *
@@ -81,4 +77,38 @@ shipped_names(const char *kind, const char *suffix)
   g_ptr_array_sort(names, compare_names);
   g_ptr_array_add(names, NULL);
   return (char **)g_ptr_array_free(names, FALSE);
+}
+
+/* "meta-llama/Llama-2-7b-hf" is llama-2-7b. No other ending is dropped: a tuned model may have
+ * another context. NULL if no such model ships. The caller frees it. */
+char *
+shipped_model(const char *name)
+{
+  const char *slash = strrchr(name, '/');
+  g_autofree char *lower = g_ascii_strdown(slash != NULL ? slash + 1 : name, -1);
+  const char *base = g_str_has_prefix(lower, "meta-") ? lower + strlen("meta-") : lower;
+  g_autofree char *path = NULL;
+
+  if (g_str_has_suffix(lower, "-hf"))
+    lower[strlen(lower) - strlen("-hf")] = '\0';
+  path = shipped_file("models", base, ".json");
+  return path != NULL ? g_strdup(base) : NULL;
+}
+
+/* The shipped model that this one is called after: "Llama-3.1-8B-Instruct" is after llama-3.1-8b.
+ * NULL if none is. The caller frees it. */
+char *
+shipped_model_tuned(const char *name)
+{
+  const char *slash = strrchr(name, '/');
+  g_autofree char *lower = g_ascii_strdown(slash != NULL ? slash + 1 : name, -1);
+  g_auto(GStrv) shipped = shipped_names("models", ".json");
+  const char *base = g_str_has_prefix(lower, "meta-") ? lower + strlen("meta-") : lower;
+  const char *longest = NULL;
+
+  for (char **model = shipped; *model != NULL; model++)
+    if (g_str_has_prefix(base, *model) && base[strlen(*model)] == '-' &&
+        (longest == NULL || strlen(*model) > strlen(longest)))
+      longest = *model;
+  return g_strdup(longest);
 }

@@ -90,40 +90,6 @@ plain_count(const char *value)
   return g_strdup(value);
 }
 
-/* "meta-llama/Llama-2-7b-hf" is llama-2-7b. No other ending is dropped: a tuned model may have
- * another context. NULL if no such model ships. The caller frees it. */
-static char *
-shipped_model(const char *name)
-{
-  const char *slash = strrchr(name, '/');
-  g_autofree char *lower = g_ascii_strdown(slash != NULL ? slash + 1 : name, -1);
-  const char *base = g_str_has_prefix(lower, "meta-") ? lower + strlen("meta-") : lower;
-  g_autofree char *path = NULL;
-
-  if (g_str_has_suffix(lower, "-hf"))
-    lower[strlen(lower) - strlen("-hf")] = '\0';
-  path = shipped_file("models", base, ".json");
-  return path != NULL ? g_strdup(base) : NULL;
-}
-
-/* The shipped model that this one is called after: "Llama-3.1-8B-Instruct" is after llama-3.1-8b.
- * NULL if none is. The caller frees it. */
-static char *
-tuned_from(const char *name)
-{
-  const char *slash = strrchr(name, '/');
-  g_autofree char *lower = g_ascii_strdown(slash != NULL ? slash + 1 : name, -1);
-  g_auto(GStrv) shipped = shipped_names("models", ".json");
-  const char *base = g_str_has_prefix(lower, "meta-") ? lower + strlen("meta-") : lower;
-  const char *longest = NULL;
-
-  for (char **model = shipped; *model != NULL; model++)
-    if (g_str_has_prefix(base, *model) && base[strlen(*model)] == '-' &&
-        (longest == NULL || strlen(*model) > strlen(longest)))
-      longest = *model;
-  return g_strdup(longest);
-}
-
 static gboolean
 set(Args *args, const char *written, const char *option, const char *value, GError **error)
 {
@@ -151,7 +117,7 @@ take_model(Args *args, const char *value, GError **error)
     return TRUE;
   if (name != NULL || g_file_test(value, G_FILE_TEST_EXISTS))
     return set(args, "model", "model", name != NULL ? name : value, error);
-  from = tuned_from(value);
+  from = shipped_model_tuned(value);
   note(args,
        "--vllm-args: the model %s does not ship with Spillway: give its config.json as "
        "--model%s%s%s",

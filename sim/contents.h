@@ -76,6 +76,16 @@ typedef struct {
 extern const ContentsClass contents_counted;
 extern const ContentsClass contents_counted_groups;
 
+/* Of runs: what is left among the free blocks of those of a sequence that ended which can be found.
+ * A sequence with a free_watch fills it when it gives its blocks back. All zero: nothing is left. */
+struct FreeWatch {
+  FreeRun *run;        /* NULL: none */
+  guint32 left_blocks; /* the first so many; the others were taken */
+  guint32 told_blocks; /* the watcher's note: what was left when it looked last; all at first */
+};
+/* Nobody looks any more. */
+void free_watch_end(FreeWatch *watch);
+
 /* A fresh pool, which is counted, gets other contents, which it frees. two_ended: freed blocks
  * without content are the next to be taken, else all go behind what is free. num_blocks: the count
  * of ids, the engine's own among them. */

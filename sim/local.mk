@@ -33,7 +33,8 @@ libspillway_sim_a_SOURCES = \
   %D%/copy_link.h \
   %D%/disk.h \
   %D%/offload.c %D%/offload.h \
-  %D%/offload_jobs.c %D%/offload_jobs.h \
+  %D%/offload_jobs.c %D%/offload_jobs.h %D%/offload_host.c \
+  %D%/private_tier.c %D%/private_tier.h \
   %D%/tier.c %D%/tier.h \
   %D%/pool.c %D%/pool.h \
   %D%/engines/sglang.c %D%/engines/sglang.h \
@@ -59,10 +60,12 @@ libspillway_sim_a_SOURCES = \
   %D%/scheduler/ahead.c \
   %D%/scheduler/copies.c %D%/scheduler/disk.c \
   %D%/scheduler/progress.c \
+  %D%/scheduler/ranks.c \
   %D%/scheduler/overflow.c \
   %D%/scheduler/victim.c \
   %D%/scheduler.c %D%/scheduler.h \
   %D%/sequence.c %D%/sequence.h \
+  %D%/victim_order.c %D%/victim_order.h \
   %D%/series.c %D%/series.h \
   %D%/step.c %D%/step.h \
   %D%/swap_copies.c %D%/swap_copies.h \

@@ -231,7 +231,8 @@ end_instance(Instance *instance)
   land_all(instance);
   outcome->unfinished += scheduler_unfinished(scheduler);
   outcome->end_ps = MAX(outcome->end_ps, instance->now_ps);
-  outcome->memory_bound |= scheduler->memory_bound || scheduler->pool.evicted;
+  outcome->memory_bound |= scheduler->memory_bound || scheduler->pool.evicted ||
+                           (scheduler->offload != NULL && offload_was_used(scheduler->offload));
   while ((sequence = scheduler_take_unfinished(scheduler)) != NULL) {
     run_tell_request(instance->run, &sequence->result);
     scheduler_recycle(scheduler, sequence);

@@ -8,7 +8,8 @@
  * preempted request, or blocks that are used again, is flushed: the step that does so waits for it.
  *
  * Rules: vLLM 0.33.0, OffloadingConnector with its CPU manager. One Offload belongs to one
- * Scheduler, whose pool names its blocks.
+ * Scheduler. Where its pool has names for blocks, since requests share them, so has the host; else a
+ * request only finds its own, and nothing is looked for block by block.
  */
 #pragma once
 
@@ -23,7 +24,7 @@ typedef struct {
   gboolean prompt_only; /* generated tokens are not stored */
 } OffloadConfig;
 
-/* workload, pool: borrowed; the pool has named blocks. */
+/* workload, pool: borrowed; the pool keeps the content of free blocks, and has no groups. */
 Offload *offload_new(const OffloadConfig *config, const Workload *workload, Pool *pool);
 void offload_free(Offload *offload);
 
@@ -48,7 +49,7 @@ void offload_preempt(Offload *offload, Sequence *victim);
 /* The sequence ended: its blocks are about to be freed. */
 void offload_finish(Offload *offload, Sequence *sequence);
 /* It will not be looked at again. */
-void offload_forget(Sequence *sequence);
+void offload_forget(Offload *offload, Sequence *sequence);
 /* The end of a decision: what is stored, and what is flushed. */
 void offload_decide(Offload *offload, Step *step);
 /* TRUE if a decision is due although nobody waits or runs: something ended since the last. */
@@ -56,6 +57,8 @@ gboolean offload_wants_decision(const Offload *offload);
 /* TRUE while jobs are under way, or are to be offered again: the next decision may differ from this
  * one. */
 gboolean offload_is_busy(const Offload *offload);
+/* TRUE if anything was ever offered to the host: copies slow steps, whatever the pool has. */
+gboolean offload_was_used(const Offload *offload);
 /* TRUE if the sequence may have something to store in a later step. */
 gboolean offload_may_store(const Offload *offload, const Sequence *sequence);
 

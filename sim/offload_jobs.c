@@ -1,52 +1,148 @@
 #include "offload_jobs.h"
 
 void
-offload_job_free(OffloadJob *job)
+offload_request_free(OffloadRequest *request)
 {
-  g_array_unref(job->keys);
-  g_array_unref(job->ids);
-  g_free(job);
-}
-
-static void
-request_free(OffloadRequest *request)
-{
-  g_array_unref(request->keys);
-  g_byte_array_unref(request->used);
-  g_ptr_array_unref(request->jobs);
+  g_clear_pointer(&request->keys, g_array_unref);
+  g_clear_pointer(&request->used, g_byte_array_unref);
   g_clear_pointer(&request->freed_ids, g_array_unref);
   g_free(request);
 }
 
 void
-offload_request_free_if_done(OffloadRequest *request)
+offload_job_free(OffloadJob *job)
 {
-  if (request->forgotten && request->jobs->len == 0 && !request->ended)
-    request_free(request);
+  g_clear_pointer(&job->keys, g_array_unref);
+  g_clear_pointer(&job->ids, g_array_unref);
+  g_free(job);
+}
+
+/* The last of the array, which keeps what it has allocated; NULL: there is none. */
+static gpointer
+take_spare(GPtrArray *spare)
+{
+  return spare->len > 0 ? g_ptr_array_steal_index_fast(spare, spare->len - 1) : NULL;
+}
+
+OffloadRequest *
+offload_add_request(Offload *offload, const Sequence *sequence)
+{
+  OffloadRequest *request = take_spare(offload->spare_requests);
+
+  if (request == NULL) {
+    request = g_new0(OffloadRequest, 1);
+    if (offload->shared != NULL) {
+      request->keys = g_array_new(FALSE, FALSE, sizeof(guint64));
+      request->used = g_byte_array_new();
+      request->freed_ids = g_array_new(FALSE, FALSE, sizeof(guint32));
+    }
+  }
+  *request = (OffloadRequest){
+      .request = sequence->request,
+      .prompt_tokens = sequence->result.prompt_tokens,
+      .blocks = offload->own != NULL ? private_tier_add(offload->own) : NULL,
+      .keys = request->keys,
+      .used = request->used,
+      .freed_ids = request->freed_ids,
+  };
+  if (request->keys != NULL)
+    request->keys->len = request->used->len = request->freed_ids->len = 0;
+  return request;
+}
+
+void
+offload_free_request_if_done(Offload *offload, OffloadRequest *request)
+{
+  if (!request->forgotten || request->jobs != NULL || request->ended)
+    return;
+  if (request->blocks != NULL)
+    private_tier_forget(offload->own, request->blocks);
+  free_watch_end(&request->watch);
+  g_ptr_array_add(offload->spare_requests, request);
 }
 
 OffloadJob *
-offload_add_job(Offload *offload, OffloadRequest *owner, CopyDirection direction)
+offload_add_job(Offload *offload, OffloadRequest *owner, CopyDirection direction, guint32 first,
+                guint32 end)
 {
-  OffloadJob *job = g_new0(OffloadJob, 1);
+  OffloadJob *job = take_spare(offload->spare_jobs);
 
-  job->id = offload->next_job++;
-  job->owner = owner;
-  job->direction = direction;
-  job->keys = g_array_new(FALSE, FALSE, sizeof(guint64));
-  job->ids = g_array_new(FALSE, FALSE, sizeof(guint32));
-  job->end_ps = G_MAXINT64;
+  if (job == NULL) {
+    job = g_new0(OffloadJob, 1);
+    if (offload->shared != NULL) {
+      job->keys = g_array_new(FALSE, FALSE, sizeof(guint64));
+      job->ids = g_array_new(FALSE, FALSE, sizeof(guint32));
+    }
+  }
+  *job = (OffloadJob){
+      .id = offload->next_job++,
+      .owner = owner,
+      .sibling = owner->jobs,
+      .direction = direction,
+      .first = first,
+      .end = end,
+      .end_ps = G_MAXINT64,
+      .keys = job->keys,
+      .ids = job->ids,
+  };
+  if (job->keys != NULL)
+    job->keys->len = job->ids->len = 0;
+  owner->jobs = job;
   g_ptr_array_add(offload->jobs, job);
-  g_ptr_array_add(owner->jobs, job);
   return job;
 }
 
 void
 offload_fence(Offload *offload, OffloadJob *job)
 {
-  for (guint i = 0; i < job->ids->len; i++)
+  for (guint i = 0; job->ids != NULL && i < job->ids->len; i++)
     g_hash_table_insert(offload->fences, GUINT_TO_POINTER(g_array_index(job->ids, guint32, i)),
                         job);
+}
+
+static void
+unfence(Offload *offload, const OffloadJob *job)
+{
+  for (guint i = 0; job->ids != NULL && i < job->ids->len; i++) {
+    gpointer id = GUINT_TO_POINTER(g_array_index(job->ids, guint32, i));
+    if (g_hash_table_lookup(offload->fences, id) == job)
+      g_hash_table_remove(offload->fences, id);
+  }
+}
+
+/* Of a request that ended a store reads what the pool gave out in this decision. */
+static gboolean
+reads_given(const OffloadJob *job)
+{
+  const OffloadRequest *owner = job->owner;
+  guint32 first = MAX(job->first, owner->watch.left_blocks);
+  guint32 end = MIN(job->end, owner->watch.told_blocks);
+
+  return job->direction == COPY_OUT &&
+         private_tier_count(owner->blocks, first, end, TIER_STORING) > 0;
+}
+
+void
+offload_flush_overwritten(Offload *offload)
+{
+  if (offload->own != NULL) {
+    for (guint i = 0; i < offload->jobs->len; i++) {
+      OffloadJob *job = g_ptr_array_index(offload->jobs, i);
+      job->flushed |= reads_given(job);
+    }
+    for (guint i = 0; i < offload->jobs->len; i++) {
+      OffloadRequest *owner = ((OffloadJob *)g_ptr_array_index(offload->jobs, i))->owner;
+      owner->watch.told_blocks = owner->watch.left_blocks;
+    }
+    return;
+  }
+  for (guint i = 0; i < offload->given->len; i++) {
+    guint32 id = g_array_index(offload->given, guint32, i);
+    OffloadJob *job = g_hash_table_lookup(offload->fences, GUINT_TO_POINTER(id));
+    if (job != NULL)
+      job->flushed = TRUE;
+  }
+  offload->given->len = 0;
 }
 
 /* How long the step waits for a flushed job. */
@@ -70,7 +166,7 @@ offload_begin_step(Offload *offload, gint64 start_ps, CopyLink *link, CopyDurati
     gboolean due = job->direction == COPY_IN || job->id < offload->step_first_job || job->flushed;
     if (due && job->end_ps == G_MAXINT64)
       job->end_ps = copy_link_submit(link, job->direction, start_ps,
-                                     duration(data, job->direction, job->keys->len));
+                                     duration(data, job->direction, job->n_blocks));
     if (job->flushed)
       wait_ps = MAX(wait_ps, wait_for(job, start_ps, link));
   }
@@ -78,24 +174,20 @@ offload_begin_step(Offload *offload, gint64 start_ps, CopyLink *link, CopyDurati
   return wait_ps;
 }
 
-static void
-complete(Offload *offload, OffloadJob *job)
+void
+offload_complete_job(Offload *offload, OffloadJob *job)
 {
-  for (guint i = 0; i < job->keys->len; i++) {
-    guint64 key = g_array_index(job->keys, guint64, i);
-    if (job->direction == COPY_OUT)
-      tier_stored(offload->host, key);
-    else
-      tier_unpin(offload->host, key);
-  }
-  for (guint i = 0; i < job->ids->len; i++) {
-    gpointer id = GUINT_TO_POINTER(g_array_index(job->ids, guint32, i));
-    if (g_hash_table_lookup(offload->fences, id) == job)
-      g_hash_table_remove(offload->fences, id);
-  }
-  job->owner->load_is_over |= job->direction == COPY_IN;
-  g_ptr_array_remove(job->owner->jobs, job);
-  offload_request_free_if_done(job->owner);
+  OffloadRequest *owner = job->owner;
+  OffloadJob **link = &owner->jobs;
+
+  offload_host_done(offload, job);
+  unfence(offload, job);
+  owner->load_is_over |= job->direction == COPY_IN;
+  while (*link != job)
+    link = &(*link)->sibling;
+  *link = job->sibling;
+  offload_free_request_if_done(offload, owner);
+  g_ptr_array_add(offload->spare_jobs, job);
 }
 
 gboolean
@@ -108,7 +200,7 @@ offload_end_step(Offload *offload, gint64 end_ps)
     if (job->end_ps > end_ps) {
       i++;
     } else {
-      complete(offload, job);
+      offload_complete_job(offload, job);
       g_ptr_array_remove_index(offload->jobs, i);
     }
   }

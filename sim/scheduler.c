@@ -39,7 +39,7 @@ begin_pool(Scheduler *self)
     contents_use_radix(pool, self->workload);
   else if ((features & SCHEDULER_HAS_PREFIX_CACHING) == 0)
     return;
-  else if (shares_prefixes || config->named_blocks || config->num_offload_blocks > 0)
+  else if (shares_prefixes || config->named_blocks)
     contents_use_named(pool, self->workload, config->num_gpu_blocks, two_ended);
   else
     contents_use_runs(pool, two_ended);
@@ -112,6 +112,7 @@ scheduler_free(Scheduler *self)
   free_all(self->spare);
   waiting_queue_clear(&self->waiting);
   decode_clock_clear(&self->clock);
+  victim_order_clear(&self->victims);
   g_ptr_array_unref(self->left_in_flight);
   g_ptr_array_unref(self->ended_in_flight);
   g_ptr_array_unref(self->keepers);
@@ -181,7 +182,7 @@ void
 scheduler_recycle(Scheduler *self, Sequence *sequence)
 {
   pool_forget(&self->pool, sequence);
-  offload_forget(sequence);
+  offload_forget(self->offload, sequence);
   g_free(sequence->block_ids);
   g_free(sequence->prefix_keys);
   sequence->next = self->spare;

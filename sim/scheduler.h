@@ -15,6 +15,7 @@
 #include "step.h"
 #include "swap_copies.h"
 #include "sim/policies/victim.h"
+#include "victim_order.h"
 #include "waiting.h"
 
 typedef struct Scheduler Scheduler;
@@ -177,6 +178,7 @@ struct Scheduler {
   Offload *offload;         /* NULL: none */
   SequenceQueue prefilling; /* under engines where they join the running ones a step later */
   DecodeClock clock;        /* of those running that decode in every step */
+  VictimOrder victims;      /* its members, where the victim policy's ranks move alike */
   gboolean list_decodes;    /* somebody reads all of step->entries; set before the first step */
   gboolean tell_plans;      /* somebody reads step->plans; set before the first step */
   gboolean stride;          /* of the decision being made */
@@ -372,8 +374,20 @@ scheduler_take_kept(Scheduler *self, Sequence *sequence)
  * the step in flight; NULL if there is none. An engine preempts it before anybody has work in the
  * step, until what is left finds its blocks. Where the policy ranks nobody, the queue's last goes
  * when a block is missing. */
-Sequence *scheduler_first_victim(const Scheduler *self, const Sequence *beneficiary,
+Sequence *scheduler_first_victim(Scheduler *self, const Sequence *beneficiary,
                                  guint32 short_blocks);
+/* Of the victim policy, which ranks: the sequence's rank now (scheduler/ranks.c). */
+gint64 scheduler_rank(const Scheduler *self, const VictimQuery *query, const Sequence *sequence);
+/* TRUE if the clock's members are kept in the order in which they would go. Then one that joins
+ * comes among them, or leaves; and the first of them with its rank now, NULL if there is none. */
+static inline gboolean
+scheduler_orders_victims(const Scheduler *self)
+{
+  return self->config.victim->moves_alike;
+}
+void scheduler_order_member(Scheduler *self, Sequence *member);
+void scheduler_forget_order(Scheduler *self, const Sequence *member);
+Sequence *scheduler_first_member(Scheduler *self, gint64 *rank);
 
 /* The engine drops the sequence, which is in no queue now. reason: static text. */
 void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const char *reason);
@@ -410,6 +424,8 @@ void scheduler_run_members(Scheduler *self, Step *step);
 /* The members become sequences like any other; those that the step runs already are listed in it.
  */
 void scheduler_dissolve_clock(Scheduler *self, Step *step);
+/* The member and those behind it leave the clock; the step does not run them. */
+void scheduler_leave_clock_from(Scheduler *self, Sequence *member);
 /* What decodes in this step directly behind the members joins them. For the end of a decision. */
 void scheduler_join_entries(Scheduler *self, Step *step);
 static inline void

@@ -11,6 +11,7 @@
 typedef enum { STAGE_PREFILL, STAGE_DECODE } Stage;
 
 typedef struct FreeRun FreeRun;
+typedef struct FreeWatch FreeWatch;
 typedef struct OffloadRequest OffloadRequest;
 typedef struct GroupTable GroupTable;
 typedef struct Sequence Sequence;
@@ -66,6 +67,7 @@ struct Sequence {
   guint64 joined_ticks, joined_number; /* who joined later has the greater number */
   guint32 due_place;                 /* of the ticks at which it takes a block, modulo block_size */
   Sequence *due_previous, *due_next; /* those that take one at the same */
+  guint32 victim_place;              /* in the order of victims (victim_order.h), if there is one */
 
   /* With a radix cache only (contents/radix.c): the path that it locks ends in radix_node (NULL: it
    * locks none), and is that many of its blocks. */
@@ -75,6 +77,7 @@ struct Sequence {
   /* With prefix caching only. */
   guint32 registered_blocks; /* full blocks whose content the cache knows */
   FreeRun *free_run;         /* what is left of them in the free queue (contents/runs.c) */
+  FreeWatch *free_watch;     /* who is told what is left of them when it ended; NULL: nobody */
   guint32 *block_ids;        /* `blocks` of them, room for block_ids_room */
   guint32 block_ids_room;
   OffloadRequest *offload; /* its part in native offload (offload.h); NULL: none yet */

@@ -285,6 +285,24 @@ def test_models():
                       ["--model: " + path, "No such file", "config.json"])
 
 
+def test_next_step():
+    """What a stranger types first is told what to type next"""
+    card, model = ["--device", "h100-sxm"], ["--model", "llama-3.1-8b"]
+    write("own.csv", "time,in,out\n1,2,3\n")
+    for words, part in ((["run", *model, "--device", "H100"], "did you mean h100-nvl, h100-pcie or h100-sxm?\nFor hardware"),
+                        (["run", *card, "--model", "meta-llama/Llama-3.1-8B"], "the shipped model is called llama-3.1-8b"),
+                        (["run", *card, "--model", "meta-llama/Llama-3.1-8B-Instruct"], "or give its config.json"),
+                        (["run", *card, *model, "trace", "demo"], "did you mean --trace?"),
+                        (["run", *card, *model, "demo"], "options begin with --"),
+                        (["regret", *card, *model, "trace", "demo"], "did you mean --trace?"),
+                        (["run", *card, *model, "--trace", "demo", "--overflow", "recompute,swap"], "'spillway compare --overflow'"),
+                        (["regret", *card, *model, "--trace", "demo", "--budget", "x"], "a time such as 5m"),
+                        (["servers", "own.csv"], "published points"), (["crossover"], "--model is missing"),
+                        (["crossover", *model], "--device is missing"), (["profile", "plot"], "which profile?"),
+                        (["study", "poster"], "-o is missing")):
+        check_refused(words, [part])
+
+
 def test_own_hardware():
     """A device that is not there: what to begin with is named, and a copy of it is a device."""
     for name in ("my-card", "./mine.ini"):

@@ -37,6 +37,18 @@ def test_keys():
         check_refused(["model", "show", "x.json"], ["compression_config", '"%s"' % method])
 
 
+def test_modelopt_by_producer():
+    """ModelOpt 0.31 wrote who made the file in place of `quant_method`, and the KV scheme as a word."""
+    config = {"config_groups": {"group_0": {"weights": {"dynamic": False, "num_bits": 8, "type": "float"}}}, "ignore": ["lm_head"],
+              "quant_algo": "FP8", "kv_cache_scheme": "FP8", "producer": {"name": "modelopt", "version": "0.31.0"}}
+    named = {"quant_method": "modelopt", "quant_algo": "FP8", "kv_cache_quant_algo": "FP8", "ignore": ["lm_head"]}
+    found, wanted = (show("x.json", quantization_config=c) for c in (config, named))
+    for key in ("weight_bytes", "kv_bytes_per_token"):
+        check_equal((key, found[key]), (key, wanted[key]))
+    write("x.json", json.dumps(dict(LLAMA, quantization_config=dict(config, kv_cache_scheme="INT2"))))
+    check_refused(["model", "show", "x.json"], ["kv_cache_scheme"])
+
+
 def test_beside():
     """Files from before config.json said it: AutoGPTQ's, and AutoAWQ's under both of its names; config.json goes first."""
     os.mkdir("old")

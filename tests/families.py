@@ -197,6 +197,19 @@ def test_refused():
         check_refused(["model", "show", "bad.json"], words)
 
 
+def test_layers_by_their_kinds():
+    """Nemotron 3 Ultra gives a word a layer, and no count of them."""
+    base = json.loads(read(example("nemotron-nano-9b-v2")))
+    kinds = [{"M": "mamba", "*": "attention", "-": "mlp"}[letter] for letter in base["hybrid_override_pattern"]]
+    wanted = show(example("nemotron-nano-9b-v2"))
+    for key in ("hybrid_override_pattern", "num_hidden_layers"):
+        del base[key]
+    write("kinds.json", json.dumps(dict(base, layers_block_type=kinds)))
+    found = show("kinds.json")
+    for key in ("layers", "parameters", "kv_bytes_per_token", "state_bytes_per_sequence"):
+        check_equal((key, found[key]), (key, wanted[key]))
+
+
 def test_infinity():
     """Infinity and NaN, which Python writes, are read; within a text they stay."""
     base = json.loads(read(example("nemotron-nano-9b-v2")))

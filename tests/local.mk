@@ -13,6 +13,7 @@ module_tests = \
   %D%/unit/keys \
   %D%/unit/keys-layers \
   %D%/unit/kv-groups \
+  %D%/unit/victim-order \
   %D%/unit/group-cache \
   %D%/unit/live \
   %D%/unit/metrics \

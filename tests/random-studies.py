@@ -105,15 +105,23 @@ def check_cells(words, flags, path):
         check_close(again["makespan_s"], makespan, str(settings), 1e-10)
 
 
+FIGURES = "SELECT c.name, c.seed, c.state, r.steps, r.makespan_s FROM cell AS c LEFT JOIN run AS r ON r.id = c.run_id ORDER BY c.name, c.seed"
+
+
 def test_sweeps():
     """Grids of random scenarios: each cell as `run` has it, the same on any number of workers, and where it goes on"""
     def try_one(chance, words, flags):
         study_file(chance, words, flags)
-        first = execute("sweep", "study.ini", "-o", "a.db", "-j", "1", "--format", "json")
-        second = execute("sweep", "study.ini", "-o", "b.db", "-j", "2", "--format", "json")
+        line = ["sweep", "study.ini", "--format", "json", *maybe(chance, 0.5, "--detail", chance.choice(["figures", "series", "all"]))]
+        first = execute(*line, "-o", "a.db", "--jobs", "1")
+        second = execute(*line, "-o", "b.db", "--jobs", "2")
         check_equal(same(second, "b.db"), same(first, "a.db"), str(first))
         if sound(first) is None:
             return False
+        for shard in maybe(chance, 0.3, "1/2", "2/2"):
+            sound(execute(*line, "-o", "c.db", "--shard", shard))
+        if os.path.exists("c.db"):
+            check_equal(rows("c.db", FIGURES), rows("a.db", FIGURES), str(first))
         again = execute("sweep", "study.ini", "-o", "a.db", "--format", "json")
         check("0 cells run now" in again.err or first.status == 1, str(again))
         check_equal(same(again), same(first), str(again))
@@ -128,9 +136,10 @@ def test_capacities():
         line = without(words, flags, "--request-rate", "--max-concurrency", "--time-scale", "--seed", "--burstiness")
         line = ["capacity", *line, "--slo", chance.choice(LIMITS), "--seeds", "1", *maybe(chance, 0.4, "--search", "concurrency"),
                 "--format", "json"]
-        first = execute(*line, "-j", "1", "-o", "a.db")
+        first = execute(*line, "--jobs", "1", "-o", "a.db")
         found = sound(first)
-        for more in (["-j", "2"], ["--no-stride"], ["-o", "a.db"]):
+        write("chart.js", "/* Chart.js v3.9.1 */ var Chart = function () {};")
+        for more in (["--jobs", "2"], ["--no-stride"], ["-o", "a.db"], ["-o", "a.db", "--page", "page.html", "--chart-js", "chart.js"]):
             again = execute(*line, *more)
             check_equal(same(again), same(first), str(again))
         if not found:
@@ -148,10 +157,11 @@ def test_regrets():
     """Searches for schedules of random scenarios: no policy beats what is found, the same on any number of threads"""
     def try_one(chance, words, flags):
         line = without(words, flags, "--overflow", "--victim", "--swap-from-blocks", "--split-cuts", "--partial-ahead-blocks")
-        line = ["regret", *line, "--limit", "20", "--budget", chance.choice(["0", "7", "60"]), "--format", "json"]
-        first = execute(*line, "-j", "1")
+        size = chance.choice([["--limit", "20"], ["--limit", "3", "--exhaustive"]])
+        line = ["regret", *line, *size, "--budget", chance.choice(["0", "7", "60"]), "--format", "json"]
+        first = execute(*line, "--jobs", "1")
         found = sound(first)
-        for more in (["-j", "2"], ["--no-stride"]):
+        for more in (["--jobs", "2"], ["--no-stride"], ["-o", "a.db"], ["-o", "a.db", "--jobs", "2"]):
             again = execute(*line, *more)
             check_equal(same(again), same(first), str(again))
         if not found:
@@ -162,6 +172,17 @@ def test_regrets():
                 check(policy["mean_latency_s"] >= best * (1 - 1e-9) and policy["regret"] >= 0, policy)
         return True
     each_seed(try_one)
+
+
+def test_every_option_is_drawn():
+    """Each option that these verbs have and run has not is among what is drawn here"""
+    of_run = options_of_help(succeed("run", "--help").text)
+    with open(__file__, encoding="utf-8") as file:
+        text = file.read()
+    own = {option for verb in ("sweep", "capacity", "regret", "compare") for option in options_of_help(succeed(verb, "--help").text)
+           if option not in of_run}
+    check(len(own) > 8, own)
+    check_equal([option for option in sorted(own) if '"%s"' % option not in text], [])
 
 
 def test_comparisons():

@@ -47,9 +47,11 @@ aiconfigurator_read_quantize(Aiconfigurator *reader, GError **error)
 
   while (aiconfigurator_next(reader)) {
     const gint64 shape[] = {csv_table_whole(table, m, 1), csv_table_whole(table, k, 1)};
-    double time_ms = csv_table_time(table, latency);
+    double time_ms = csv_table_number(table, latency);
     gboolean is_scale = strstr(csv_table_text(table, op), "compute") != NULL;
-    if (csv_table_ok(table))
+    if (csv_table_ok(table) && time_ms == 0)
+      aiconfigurator_leave_out(reader, "quantizing with a time of 0");
+    else if (csv_table_ok(table))
       aiconfigurator_add(reader, OP_ELEMENTWISE,
                          is_scale ? ELEMENTWISE_QUANTIZE_SCALE : ELEMENTWISE_QUANTIZE,
                          import_dtype(csv_table_text(table, dtype)), shape, time_ms);

@@ -49,6 +49,15 @@ profile_named(const char *text, GError **error)
   return NULL;
 }
 
+int
+profile_verb_refuse_count(const char *verb, int n)
+{
+  if (n == 0)
+    return cli_error(CLI_USAGE, verb,
+                     "which profile? a name from 'spillway profile list', or a FILE.db");
+  return cli_error(CLI_USAGE, verb, "expected one profile, found %d", n);
+}
+
 gboolean
 profile_format_parse(const char *text, OutputFormat *format, GError **error)
 {

@@ -233,6 +233,6 @@ command_profile_plot(int argc, char **argv)
   if (!cli_parse(context, verb, entries, &argc, &argv, &status))
     return status;
   if (argc != 2)
-    return cli_error(CLI_USAGE, verb, "expected one profile; there are %d", argc - 1);
+    return profile_verb_refuse_count(verb, argc - 1);
   return plot(argv[1], operation, out);
 }

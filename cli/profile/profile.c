@@ -152,7 +152,7 @@ command_profile_export(int argc, char **argv)
   if (!cli_parse(context, verb, entries, &argc, &argv, &status))
     return status;
   if (argc != 2)
-    return cli_error(CLI_USAGE, verb, "expected one profile; there are %d", argc - 1);
+    return profile_verb_refuse_count(verb, argc - 1);
   if (out == NULL)
     return cli_error(CLI_USAGE, verb, "where to? give -o FILE.csv, or -o - for standard output");
   if (g_str_has_suffix(out, ".db"))

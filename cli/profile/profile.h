@@ -17,6 +17,9 @@ int command_profile_plot(int argc, char **argv);
  * shipped ones if there is none. */
 Profile *profile_named(const char *text, GError **error);
 
+/* The exit status where a verb of one profile got n of them. */
+int profile_verb_refuse_count(const char *verb, int n);
+
 /* Of --format: table or json only. */
 gboolean profile_format_parse(const char *text, OutputFormat *format, GError **error);
 

@@ -164,7 +164,7 @@ command_profile_show(int argc, char **argv)
   if (!cli_parse(context, verb, entries, &argc, &argv, &status))
     return status;
   if (argc != 2)
-    return cli_error(CLI_USAGE, verb, "expected one profile; there are %d", argc - 1);
+    return profile_verb_refuse_count(verb, argc - 1);
   if (!profile_format_parse(format_text, &format, &error))
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (profile_is_device(argv[1]))

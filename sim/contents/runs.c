@@ -16,6 +16,7 @@
 struct FreeRun {
   FreeRun *previous, *next; /* in the queue, a ring around the anchor */
   Sequence *owner;          /* NULL: nobody will ask for its content */
+  FreeWatch *watch;         /* NULL: nobody looks how much is left */
   guint32 blocks;           /* at least 1; its owner's first ones */
 };
 
@@ -45,6 +46,8 @@ drop(FreeRuns *runs, FreeRun *run)
 {
   if (run->owner != NULL)
     run->owner->free_run = NULL;
+  if (run->watch != NULL)
+    run->watch->run = NULL;
   run->previous->next = run->next;
   run->next->previous = run->previous;
   run->next = runs->spare;
@@ -57,7 +60,7 @@ add_unowned(FreeRuns *runs, FreeRun *before, FreeRun *neighbour, guint32 blocks)
 {
   if (blocks == 0)
     return;
-  if (neighbour != &runs->anchor && neighbour->owner == NULL)
+  if (neighbour != &runs->anchor && neighbour->owner == NULL && neighbour->watch == NULL)
     neighbour->blocks += blocks;
   else
     insert_behind(runs, before, NULL, blocks);
@@ -93,9 +96,31 @@ take(Pool *pool, Sequence *sequence, guint32 blocks)
     pool->evicted |= run->owner != NULL;
     run->blocks -= taken;
     blocks -= taken;
+    if (run->watch != NULL)
+      run->watch->left_blocks = run->blocks;
     if (run->blocks == 0)
       drop(runs, run);
   }
+}
+
+static void
+begin_watch(FreeRuns *runs, Sequence *sequence, guint32 blocks)
+{
+  FreeWatch *watch = g_steal_pointer(&sequence->free_watch);
+
+  *watch = (FreeWatch){.left_blocks = blocks, .told_blocks = blocks};
+  if (blocks == 0)
+    return;
+  watch->run = insert_behind(runs, runs->anchor.previous, NULL, blocks);
+  watch->run->watch = watch;
+}
+
+void
+free_watch_end(FreeWatch *watch)
+{
+  if (watch->run != NULL)
+    watch->run->watch = NULL;
+  watch->run = NULL;
 }
 
 /* As many of the sequence's blocks as are committed hold content, which it will ask for if it comes
@@ -111,7 +136,9 @@ give(FreeRuns *runs, Sequence *sequence, gboolean comes_back)
     add_unowned(runs, anchor, anchor->next, rest);
   else
     add_unowned(runs, anchor->previous, anchor->previous, rest);
-  if (!comes_back)
+  if (!comes_back && sequence->free_watch != NULL)
+    begin_watch(runs, sequence, cached);
+  else if (!comes_back)
     add_unowned(runs, anchor->previous, anchor->previous, cached);
   else if (cached > 0)
     sequence->free_run = insert_behind(runs, anchor->previous, sequence, cached);

@@ -99,7 +99,7 @@ estimate_ratio(const Scheduler *self, Sequence *const *stay, guint32 n)
 /* The place in `order` of who goes next. By the engine's order, and by that of admission, it is the
  * last. */
 static guint32
-next_to_go(const Scheduler *self, Sequence *const *order, guint32 n, const Sequence *in_need,
+next_to_go(Scheduler *self, Sequence *const *order, guint32 n, const Sequence *in_need,
            guint32 short_blocks)
 {
   const Sequence *victim = NULL;

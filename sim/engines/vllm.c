@@ -166,8 +166,9 @@ preempt_by_rank(VllmDecision *d)
   }
 }
 
-/* The members of the clock get their blocks, the oldest first. FALSE if one preempted itself, and
- * with it the running pass ends. */
+/* The members of the clock get their blocks, the oldest first. FALSE if one preempted itself, or
+ * nobody can be preempted for it, so that it and those behind it get no token: the running pass
+ * ends. */
 static gboolean
 supply_members(VllmDecision *d)
 {
@@ -188,6 +189,11 @@ supply_members(VllmDecision *d)
       gboolean itself = victim == member;
       if (scheduler_free_up(self, d->step, NULL, 1))
         continue;
+      if (!may_preempt(self, victim)) {
+        scheduler_leave_clock_from(self, member);
+        scheduler_note_supplied(self);
+        return FALSE;
+      }
       preempt(d, victim, member, 1);
       if (itself) {
         scheduler_note_supplied(self);
@@ -200,15 +206,11 @@ supply_members(VllmDecision *d)
   return TRUE;
 }
 
-/* Blocks are short, and nobody can be preempted, or what is preempted is free later: some members
- * get no token. */
+/* Blocks are short, and what is preempted is free later: some members get no token. */
 static gboolean
 cannot_supply_members(Scheduler *self)
 {
-  gboolean may_wait =
-      (self->offload != NULL && self->config.async_scheduling) || self->swap_copies != NULL;
-
-  return may_wait && self->clock.count > 0 &&
+  return self->swap_copies != NULL && self->clock.count > 0 &&
          decode_clock_due(&self->clock, 0)->length > self->pool.free_blocks;
 }
 

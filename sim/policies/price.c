@@ -35,8 +35,9 @@ price_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached)
   idle_ps = query->decodes_ps > 0 ? query->decodes_ps : price_decodes_ps(query);
   for (guint32 done = 0; done < tokens; done += MIN(room, tokens - done)) {
     const CostChunk chunk = {.tokens = MIN(room, tokens - done), .cached_tokens = cached + done};
+    gint64 added_ps = step_ps(query, &chunk) - idle_ps; /* MAX() would ask twice */
     /* A chunk can break a padded batch up, and so seem to save time. */
-    total_ps += MAX(0, step_ps(query, &chunk) - idle_ps);
+    total_ps += MAX(0, added_ps);
   }
   return total_ps;
 }

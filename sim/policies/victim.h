@@ -18,7 +18,7 @@ typedef struct {
 
 typedef struct {
   const OverflowPolicy *overflow; /* what would happen to the victim, */
-  const OverflowQuery *eviction;  /* asked of it with this, but for the victim */
+  const OverflowQuery *eviction;  /* asked of it with this, but for the victim; NULL: moves_alike */
   const PolicyValues *options;
 } VictimQuery;
 
@@ -31,8 +31,15 @@ struct VictimPolicy {
   Policy base;
   gboolean needs_decodes; /* it asks for query->eviction->decodes */
   gboolean of_engine;     /* an engine with an order of its own goes by that where nobody is ranked */
+  /* The rank is the sequence's own, whatever the eviction, never VICTIM_NEVER, and changes by
+   * rank_per_token with each token that it decodes, as everybody's does. Then those that decode are
+   * kept in order (sim/victim_order.h) and nobody looks through them. Two ranks differ by less than
+   * 2^63. Tokens are all that may move it: not the blocks. */
+  gboolean moves_alike;
+  gint64 rank_per_token;
   /* The highest goes, of equals the newest. NULL, or VICTIM_NEVER for all: the last of the running
-   * queue goes. Asked of each running sequence at an eviction, and at no other time. */
+   * queue goes. Asked of each running sequence at an eviction, and at no other time; where ranks
+   * move alike, of a sequence that decodes when it begins to, and not again. */
   gint64 (*rank)(const VictimPolicy *self, const VictimQuery *query,
                  const VictimCandidate *candidate);
 };

@@ -147,6 +147,14 @@ scheduler_dissolve_clock(Scheduler *self, Step *step)
   step->ticks = FALSE;
 }
 
+void
+scheduler_leave_clock_from(Scheduler *self, Sequence *member)
+{
+  for (Sequence *s = member; s != NULL; s = s->next)
+    if (s->in_clock)
+      scheduler_leave_clock(self, s);
+}
+
 guint32
 scheduler_longest_length(const Scheduler *self)
 {
@@ -233,6 +241,7 @@ scheduler_join_entries(Scheduler *self, Step *step)
       return;
     next = loose->next;
     decode_clock_join(&self->clock, loose, left);
+    scheduler_order_member(self, loose);
     self->clock.supplied = TRUE;
     step->ticks = TRUE;
   }
@@ -284,6 +293,7 @@ void
 scheduler_leave_clock(Scheduler *self, Sequence *member)
 {
   decode_clock_leave(&self->clock, member);
+  scheduler_forget_order(self, member);
   if (self->tick_in_flight) {
     member->in_flight = member->computing = self->config.async_scheduling;
     member->flying_tokens = self->config.async_scheduling ? 1 : 0;
@@ -318,6 +328,7 @@ scheduler_tick(Scheduler *self, Step *step, guint32 repeats)
     supply_repeats(self, step, repeats);
   decode_clock_tick(&self->clock, repeats);
   while ((sequence = decode_clock_take_ended(&self->clock)) != NULL) {
+    scheduler_forget_order(self, sequence);
     sequence->ending = TRUE;
     sequence->in_flight = sequence->computing = self->config.async_scheduling;
     note_registered(self, sequence);

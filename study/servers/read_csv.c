@@ -198,6 +198,7 @@ gboolean
 server_points_read_csv(const char *path, const char *folder, GPtrArray *points, GError **error)
 {
   g_autoptr(CsvTable) table = csv_table_open(path, error);
+  g_autoptr(GError) cause = NULL;
   Columns columns;
 
   if (table == NULL)
@@ -205,5 +206,15 @@ server_points_read_csv(const char *path, const char *folder, GPtrArray *points, 
   columns = find_columns(table);
   while (csv_table_ok(table) && csv_table_next(table))
     g_ptr_array_add(points, read_row(table, &columns, folder));
-  return csv_table_finish(table, error);
+  if (csv_table_finish(table, &cause))
+    return TRUE;
+  if (g_error_matches(cause, CSV_TABLE_ERROR, CSV_TABLE_ERROR_COLUMN))
+    g_set_error(
+        error, cause->domain, cause->code,
+        "%s; expected a table of published points, with the columns id, model_path, system, "
+        "backend and those that doc/servers.md names, or what a benchmark wrote",
+        cause->message);
+  else
+    g_propagate_error(error, g_steal_pointer(&cause));
+  return FALSE;
 }

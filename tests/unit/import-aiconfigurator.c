@@ -227,8 +227,9 @@ static void
 test_quantize(Fixture *fixture, gconstpointer unused)
 {
   g_autofree char *path = write_file(fixture, "computescale_perf.txt",
-                                     AI "quant_dtype,m,k,latency\n"            /* */
-                                     AI_ROW("compute_scale") "fp8,16,4096,1\n" /* */
+                                     AI "quant_dtype,m,k,latency\n"             /* */
+                                     AI_ROW("compute_scale") "fp8,16,4096,1\n"  /* */
+                                     AI_ROW("compute_scale") "fp8,1,4096,0.0\n" /* */
                                      AI_ROW("scale_matrix") "fp8,16,4096,2\n");
   const Profile *profile = fixture->profile;
 
@@ -236,6 +237,8 @@ test_quantize(Fixture *fixture, gconstpointer unused)
   import(fixture->profile, path, NULL);
   expect_ns(profile, OP_ELEMENTWISE, ELEMENTWISE_QUANTIZE_SCALE, "fp8", SHAPE(16, 4096), 1e6);
   expect_ns(profile, OP_ELEMENTWISE, ELEMENTWISE_QUANTIZE, "fp8", SHAPE(16, 4096), 2e6);
+  expect_count(profile, OP_ELEMENTWISE, 2);
+  g_assert_nonnull(strstr(profile->note, "1 of quantizing with a time of 0"));
 }
 
 /* Rows with a window are of an operation of their own, chunks after a full window once. */

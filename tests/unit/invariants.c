@@ -39,13 +39,15 @@ check_arrivals(const RandomCase *c, const RunWitness *w, guint32 n)
   }
 }
 
-/* OTHER_CACHE: with a prefix cache that nobody shares, blocks are named where they were counted. */
-typedef enum { STRIDED, SINGLE_STEPS, UNLISTED, OTHER_CACHE } Mode;
+/* OTHER_CACHE: with a prefix cache that nobody shares, blocks are named where they were counted.
+ * SCANNED: who goes first is looked for among all that run, where members are kept in order. */
+typedef enum { STRIDED, SINGLE_STEPS, UNLISTED, OTHER_CACHE, SCANNED } Mode;
 
 static void
 run_case(const RandomCase *c, Mode mode, RunWitness *w)
 {
   SchedulerConfig config = c->config;
+  VictimPolicy victim = *c->config.victim;
   g_autoptr(Workload) workload = workload_copy(c->workload);
   g_autoptr(Client) client = c->max_concurrency > 0
                                  ? client_limited_new(workload, c->max_concurrency)
@@ -67,6 +69,8 @@ run_case(const RandomCase *c, Mode mode, RunWitness *w)
   g_autoptr(GError) error = NULL;
 
   config.named_blocks ^= mode == OTHER_CACHE;
+  victim.moves_alike &= mode != SCANNED;
+  config.victim = &victim;
   *w = (RunWitness){
       .observer = {.step = run_witness_step,
                    .request = run_witness_request,
@@ -150,28 +154,40 @@ ends_well_without_disk(const RandomCase *c)
   return w.outcome.end == RUN_DONE;
 }
 
+typedef enum {
+  ANY_CASE,
+  WITH_OFFLOAD, /* those with native offload only, of which one in 12 must load */
+  WITH_DISK,    /* each swaps, to a host with a disk behind it */
+} CaseKind;
+
 /* One in `of` of the scenarios, of which one in `preempting_of` must preempt; class: NULL: any. */
 static void
-check_scenarios(const SchedulerClass *class, guint32 of, guint32 preempting_of, gboolean disk)
+check_scenarios(const SchedulerClass *class, CaseKind kind, guint32 of, guint32 preempting_of)
 {
   const char *wanted = g_getenv("TEST_SCENARIOS"), *begin = g_getenv("TEST_SEED");
   guint32 n = (wanted != NULL ? (guint32)atoi(wanted) : 3000) / of;
   guint32 first = begin != NULL ? (guint32)atoi(begin) : 1;
-  guint ends[4] = {0}, preempted = 0, loaded = 0, copied = 0, starved = 0, at_once = 0;
+  guint skipped = 0, ends[4] = {0}, preempted = 0, loaded = 0, copied = 0, starved = 0, at_once = 0;
   guint written = 0, read = 0;
 
-  for (guint32 seed = first; seed - first < n; seed++) {
+  for (guint32 seed = first; seed - first < n + skipped; seed++) {
     RandomCase c;
     gboolean whole;
-    RunWitness strided, single, unlisted, other_cache;
+    RunWitness strided, single, unlisted, other_cache, scanned;
 
     random_case_make(&c, seed, class);
-    if (disk)
+    if (kind == WITH_DISK)
       random_case_add_disk(&c, seed);
+    if (kind == WITH_OFFLOAD && c.config.num_offload_blocks == 0) {
+      skipped++;
+      workload_free(c.workload);
+      continue;
+    }
     run_case(&c, STRIDED, &strided);
     run_case(&c, SINGLE_STEPS, &single);
     run_case(&c, UNLISTED, &unlisted);
     run_case(&c, OTHER_CACHE, &other_cache);
+    run_case(&c, SCANNED, &scanned);
     /* Where one of several instances ends the run, how far the others are is free. */
     whole = c.n_instances == 1 || strided.outcome.end == RUN_DONE;
     g_assert_cmpint(strided.outcome.end == RUN_DONE, ==, single.outcome.end == RUN_DONE);
@@ -189,12 +205,14 @@ check_scenarios(const SchedulerClass *class, guint32 of, guint32 preempting_of, 
         strided.requests_digest != other_cache.requests_digest)
       g_error("scenario %u: with blocks %s it differs", seed,
               c.config.named_blocks ? "counted" : "named");
+    if (strided.digest != scanned.digest || strided.requests_digest != scanned.requests_digest)
+      g_error("scenario %u: where victims are looked for one by one it differs", seed);
     if (c.n_instances == 1 &&
         memcmp(&strided.summary, &single.summary, sizeof strided.summary) != 0)
       g_error("scenario %u: in single steps its summary differs", seed);
     check_accounts(&c, &strided);
     check_accounts(&c, &single);
-    if (disk && strided.outcome.end == RUN_STUCK && ends_well_without_disk(&c))
+    if (kind == WITH_DISK && strided.outcome.end == RUN_STUCK && ends_well_without_disk(&c))
       g_error("scenario %u: with a disk it is stuck", seed);
     ends[strided.outcome.end]++;
     preempted += strided.preemptions > 0;
@@ -208,7 +226,9 @@ check_scenarios(const SchedulerClass *class, guint32 of, guint32 preempting_of, 
     g_free(single.told);
     g_free(unlisted.told);
     g_free(other_cache.told);
+    g_free(scanned.told);
     summary_clear(&other_cache.summary);
+    summary_clear(&scanned.summary);
     workload_free(c.workload);
   }
   g_test_message(
@@ -219,13 +239,15 @@ check_scenarios(const SchedulerClass *class, guint32 of, guint32 preempting_of, 
       copied, starved, at_once, written, read);
   g_assert_cmpuint(ends[RUN_DONE], >, n / 4);
   g_assert_cmpuint(preempted, >=, n / preempting_of);
+  if (kind == WITH_OFFLOAD)
+    g_assert_cmpuint(loaded, >, n / 12);
   if (class == NULL) {
     g_assert_cmpuint(loaded, >, n / 500);
     g_assert_cmpuint(copied, >, n / 60);
     g_assert_cmpuint(starved, >, n / 200);
     g_assert_cmpuint(at_once, >, n / 4000);
   }
-  if (disk) {
+  if (kind == WITH_DISK) {
     g_assert_cmpuint(written, >, n / 30);
     g_assert_cmpuint(read, >, n / 30);
   }
@@ -234,28 +256,32 @@ check_scenarios(const SchedulerClass *class, guint32 of, guint32 preempting_of, 
 static void
 test_random_scenarios(void)
 {
-  check_scenarios(NULL, 1, 5, FALSE);
+  check_scenarios(NULL, ANY_CASE, 1, 5);
 }
 
 /* The engines of their own kind, which few of the others are. */
 static void
 test_sglang(void)
 {
-  check_scenarios(&scheduler_sglang, 3, 50, FALSE);
+  check_scenarios(&scheduler_sglang, ANY_CASE, 3, 50);
 }
 
 static void
 test_trtllm(void)
 {
-  check_scenarios(&scheduler_trtllm, 6, 20, FALSE);
+  check_scenarios(&scheduler_trtllm, ANY_CASE, 6, 20);
 }
 
 static void
 test_disk(void)
 {
-  const SchedulerClass *newest = scheduler_class_from_name("vllm", NULL);
+  check_scenarios(scheduler_class_from_name("vllm", NULL), WITH_DISK, 3, 5);
+}
 
-  check_scenarios(newest, 3, 5, TRUE);
+static void
+test_native_offload(void)
+{
+  check_scenarios(scheduler_class_first_with(SCHEDULER_HAS_OFFLOAD), WITH_OFFLOAD, 6, 4);
 }
 
 /* A swapped sequence takes no more of its cached blocks than it has on the host, and must not be
@@ -318,6 +344,7 @@ main(int argc, char **argv)
   g_test_add_func("/invariants/sglang", test_sglang);
   g_test_add_func("/invariants/trtllm", test_trtllm);
   g_test_add_func("/invariants/disk", test_disk);
+  g_test_add_func("/invariants/native-offload", test_native_offload);
   g_test_add_func("/invariants/limited-hits", test_limited_hits);
   g_test_add_func("/invariants/price-of-a-queue", test_price_of_a_queue);
   return g_test_run();

@@ -14,5 +14,7 @@ const VictimPolicy victim_fewest_outputs = {
     .base = {.name = "fewest-outputs",
              .help = "the one with the fewest output tokens, of equals the longest prompt (what "
                      "SGLang does)"},
+    .moves_alike = TRUE,
+    .rank_per_token = -((gint64)1 << 32),
     .rank = rank,
 };

@@ -13,5 +13,7 @@ rank(const VictimPolicy *self G_GNUC_UNUSED, const VictimQuery *query G_GNUC_UNU
 const VictimPolicy victim_least_computed = {
     .base = {.name = "least-computed",
              .help = "the one with the fewest tokens computed: the least work is lost"},
+    .moves_alike = TRUE,
+    .rank_per_token = -1,
     .rank = rank,
 };

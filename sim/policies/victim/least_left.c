@@ -15,5 +15,7 @@ const VictimPolicy victim_least_left = {
              .help =
                  "the one with the fewest output tokens to come (knows the lengths: no server can)",
              .is_bound = TRUE},
+    .moves_alike = TRUE,
+    .rank_per_token = 1,
     .rank = rank,
 };

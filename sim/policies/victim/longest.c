@@ -12,5 +12,7 @@ rank(const VictimPolicy *self G_GNUC_UNUSED, const VictimQuery *query G_GNUC_UNU
 const VictimPolicy victim_longest = {
     .base = {.name = "longest",
              .help = "the one with the most tokens, prompt and output: the fewest victims"},
+    .moves_alike = TRUE,
+    .rank_per_token = 1,
     .rank = rank,
 };

@@ -14,5 +14,7 @@ const VictimPolicy victim_most_left = {
     .base = {.name = "most-left",
              .help = "the one with the most output tokens to come (knows the lengths: a bound)",
              .is_bound = TRUE},
+    .moves_alike = TRUE,
+    .rank_per_token = -1,
     .rank = rank,
 };

@@ -12,5 +12,6 @@ rank(const VictimPolicy *self G_GNUC_UNUSED, const VictimQuery *query G_GNUC_UNU
 
 const VictimPolicy victim_oldest = {
     .base = {.name = "oldest", .help = "the one that arrived first"},
+    .moves_alike = TRUE,
     .rank = rank,
 };

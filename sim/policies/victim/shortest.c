@@ -11,5 +11,7 @@ rank(const VictimPolicy *self G_GNUC_UNUSED, const VictimQuery *query G_GNUC_UNU
 
 const VictimPolicy victim_shortest = {
     .base = {.name = "shortest", .help = "the one with the fewest tokens, prompt and output"},
+    .moves_alike = TRUE,
+    .rank_per_token = -1,
     .rank = rank,
 };

@@ -1,0 +1,63 @@
+/* What a victim policy makes of a running sequence, and the order in which it would take the
+ * members of the decode clock.
+ */
+#include "sim/scheduler.h"
+
+static VictimCandidate
+candidate_of(const Scheduler *self, const Sequence *sequence)
+{
+  guint32 ticks = sequence->in_clock ? (guint32)(self->clock.ticks - sequence->joined_ticks) : 0;
+
+  return (VictimCandidate){
+      .sequence = sequence,
+      .computed_tokens = sequence->computed_tokens + ticks,
+      .generated_tokens = sequence->generated_tokens + ticks,
+      .blocks = sequence->in_clock ? decode_clock_blocks(&self->clock, sequence) : sequence->blocks,
+  };
+}
+
+gint64
+scheduler_rank(const Scheduler *self, const VictimQuery *query, const Sequence *sequence)
+{
+  const VictimPolicy *policy = self->config.victim;
+  const VictimCandidate candidate = candidate_of(self, sequence);
+
+  return policy->rank(policy, query, &candidate);
+}
+
+/* What a rank of now was at tick 0, modulo 2^64; and back. */
+static guint64
+moved_since_start(const Scheduler *self)
+{
+  return (guint64)self->config.victim->rank_per_token * self->clock.ticks;
+}
+
+void
+scheduler_order_member(Scheduler *self, Sequence *member)
+{
+  const VictimQuery query = {.overflow = self->config.overflow,
+                             .options = &self->config.victim_options};
+
+  if (scheduler_orders_victims(self))
+    victim_order_add(&self->victims, member,
+                     (guint64)scheduler_rank(self, &query, member) - moved_since_start(self));
+}
+
+void
+scheduler_forget_order(Scheduler *self, const Sequence *member)
+{
+  if (scheduler_orders_victims(self))
+    victim_order_remove(&self->victims, member);
+}
+
+Sequence *
+scheduler_first_member(Scheduler *self, gint64 *rank)
+{
+  RankedMember first;
+
+  if (self->victims.count == 0)
+    return NULL;
+  first = victim_order_first(&self->victims);
+  *rank = (gint64)(first.rank + moved_since_start(self));
+  return first.member;
+}
