@@ -240,8 +240,11 @@ layer_experts(LayerMaker *maker, const ExpertTraits *t)
     layer->matrices[i].copies = t->experts_count;
     layer->matrices[i].active = t->active;
   }
+  first = layer->n_matrices;
   if (t->shared_width > 0)
     add_pair(maker, t->module, t->shared, t->shared, t->shared_width, t->gated, hidden);
+  for (guint i = first; i < layer->n_matrices; i++)
+    layer->matrices[i].shared = TRUE;
   if (t->shared_gate)
     add_plain(maker, 1, hidden, SPLIT_NONE);
   layer->ffn = t->width;

@@ -111,6 +111,10 @@ scenario_assumptions(const Scenario *s, guint32 tp)
                               s->disk->write_latency_ps / (double)PS_PER_US, s->disk->queue_depth));
   if (s->disk != NULL && s->data_parallel_size > 1)
     add(list, g_strdup("each engine has a disk of its own"));
+  if (s->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY)
+    add(list, g_strdup_printf("%s decides by TensorRT-LLM's published rules: no recording of it "
+                              "holds them",
+                              s->scheduler->name));
   if (s->scheduler->features & SCHEDULER_HIDES_HOST)
     add(list, g_strdup_printf("the overlap scheduler of %s hides the host's work behind the step "
                               "before, and decides as if that were done",

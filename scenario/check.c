@@ -48,6 +48,22 @@ resolver_offloads(const Resolver *r)
          r->scenario->config.overflow->needs_tier;
 }
 
+/* Options that say more of it want it. */
+static gboolean
+check_of_offload(const Resolver *r, GError **error)
+{
+  static const char *const of_offload[] = {"offload-prompt-only", "no-offload-prompt-only",
+                                           "eviction-policy", "store-threshold"};
+
+  for (guint i = 0; i < G_N_ELEMENTS(of_offload) && !resolver_offloads(r); i++)
+    if (resolver_given(r, of_offload[i]))
+      return resolver_refuse(error,
+                             "--%s is of native offload, which --kv-offloading-size, "
+                             "--num-offload-blocks or --overflow offload turns on",
+                             of_offload[i]);
+  return TRUE;
+}
+
 /* Choices that are not the engine's. */
 static void
 note_what_ifs(const Resolver *r)
@@ -181,6 +197,8 @@ resolver_check(const Resolver *r, GError **error)
       {"num-offload-blocks", SCHEDULER_HAS_OFFLOAD},
       {"offload-prompt-only", SCHEDULER_HAS_OFFLOAD},
       {"no-offload-prompt-only", SCHEDULER_HAS_OFFLOAD},
+      {"eviction-policy", SCHEDULER_HAS_OFFLOAD},
+      {"store-threshold", SCHEDULER_HAS_OFFLOAD},
   };
   static const char *const contradictions[][2] = {
       {"num-gpu-blocks", "kv-memory"},
@@ -233,11 +251,8 @@ resolver_check(const Resolver *r, GError **error)
     return resolver_refuse(error,
                            "native offload: the executor %s cannot do it; model and unit can",
                            s->executor->name);
-  if (!resolver_offloads(r) &&
-      (resolver_given(r, "offload-prompt-only") || resolver_given(r, "no-offload-prompt-only")))
-    return resolver_refuse(error, "--[no-]offload-prompt-only is of native offload, which "
-                                  "--kv-offloading-size, --num-offload-blocks or --overflow "
-                                  "offload turns on");
+  if (!check_of_offload(r, error))
+    return FALSE;
   if (!resolver_offloads(r) && !r->settings->overlap_copies && resolver_given(r, "unit-copy-steps"))
     return resolver_refuse(error, "--unit-copy-steps is of copies beside the steps: of native "
                                   "offload, or with --overlap-copies");

@@ -139,6 +139,12 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "offload_prompt_only",
                       c->num_offload_blocks > 0 ? json_boolean(c->offload_prompt_only)
                                                 : json_null());
+  json_object_set_new(object, "eviction_policy",
+                      c->num_offload_blocks > 0 ? json_string(tier_policy_names[c->offload_policy])
+                                                : json_null());
+  json_object_set_new(object, "store_threshold",
+                      c->num_offload_blocks > 0 ? json_integer(c->offload_store_threshold)
+                                                : json_null());
   json_object_set_new(object, "max_num_seqs", json_integer(c->max_num_seqs));
   json_object_set_new(object, "max_num_batched_tokens", json_integer(c->max_num_batched_tokens));
   json_object_set_new(object, "max_model_len", json_integer(c->max_model_len));

@@ -236,6 +236,20 @@ size_tier(Resolver *r, GError **error)
   return TRUE;
 }
 
+static gboolean
+find_eviction_policy(Resolver *r, GError **error)
+{
+  const char *name = r->settings->eviction_policy;
+
+  for (guint i = 0; name != NULL && tier_policy_names[i] != NULL; i++)
+    if (g_str_equal(name, tier_policy_names[i])) {
+      r->scenario->config.offload_policy = (TierPolicy)i;
+      return TRUE;
+    }
+  return name == NULL ||
+         resolver_refuse(error, "--eviction-policy: found '%s', expected lru or arc", name);
+}
+
 gboolean
 resolver_tier(Resolver *r, GError **error)
 {
@@ -244,6 +258,9 @@ resolver_tier(Resolver *r, GError **error)
   if (!resolver_offloads(r))
     return TRUE;
   c->offload_prompt_only = r->settings->offload_prompt_only;
+  c->offload_store_threshold = (guint32)r->settings->store_threshold;
+  if (!find_eviction_policy(r, error))
+    return FALSE;
   c->num_offload_blocks = (guint32)r->settings->num_offload_blocks;
   if (c->num_offload_blocks == 0 && !size_tier(r, error))
     return FALSE;

@@ -92,7 +92,8 @@ resolve_names(Resolver *r, GError **error)
   s->scheduler = scheduler_class_from_name(or_default(settings->scheduler, "vllm"), &unknown);
   if (s->scheduler == NULL) {
     g_autofree const char **names = scheduler_names();
-    gboolean is_version = g_str_has_prefix(settings->scheduler, "vllm-0.");
+    gboolean is_version = g_str_has_prefix(settings->scheduler, "vllm-0.") ||
+                          unknown->code == SCHEDULER_ERROR_NEWER;
     const char *near = is_version ? NULL : typed_nearest(settings->scheduler, names);
     g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : NULL;
     return resolver_refuse(error, "--scheduler: %s%s", unknown->message, or_default(hint, ""));
@@ -292,6 +293,21 @@ note_automatic_chunking(const Resolver *r)
            "--enable-chunked-prefill simulates that");
 }
 
+/* vLLM since 0.11.1 has a stream for experts that every token passes, in steps of up to 256 tokens
+ * (VLLM_SHARED_EXPERTS_STREAM_TOKEN_THRESHOLD); TensorRT-LLM one in steps that it captures; SGLang
+ * has them in the routed ones' kernel (determine_num_fused_shared_experts). */
+static SharedExperts
+shared_experts_of(const SchedulerClass *engine, guint64 captured_tokens)
+{
+  if (engine->features & SCHEDULER_IS_SGLANG)
+    return (SharedExperts){SHARED_WITHIN, G_MAXUINT64};
+  if (engine->features & SCHEDULER_HAS_CAPACITY_POLICY)
+    return (SharedExperts){SHARED_BESIDE, captured_tokens};
+  if (engine->version >= 12)
+    return (SharedExperts){SHARED_BESIDE, 256};
+  return (SharedExperts){SHARED_AFTER, 0};
+}
+
 static gboolean
 resolve_cost(Resolver *r, GError **error)
 {
@@ -329,6 +345,7 @@ resolve_cost(Resolver *r, GError **error)
         MAX(1, model_kv_tensors(s->model) * pipeline_most_layers(s->model->layers, stages) /
                    s->model->layers);
   }
+  config.shared_experts = shared_experts_of(s->scheduler, config.captured_tokens);
   config.greedy = settings->of_own_executor && settings->temperature == 0;
   if (!copy_path_from_name(path, &config.copy_path))
     return resolver_refuse(

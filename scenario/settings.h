@@ -45,6 +45,8 @@ typedef struct {
   char *kv_offloading_size;
   guint64 num_offload_blocks;
   gboolean offload_prompt_only;
+  char *eviction_policy;
+  guint64 store_threshold;
   guint64 max_num_seqs;
   guint64 max_num_batched_tokens;
   guint64 max_model_len;

@@ -37,6 +37,7 @@ settings_forget_others(Settings *settings, const PolicyKind *kind, const char *n
 {
   static const char *const of_offload[] = {"kv-offloading-size", "num-offload-blocks",
                                            "offload-prompt-only", "no-offload-prompt-only",
+                                           "eviction-policy", "store-threshold",
                                            "unit-copy-steps"};
   PolicyOptionPlace place;
 

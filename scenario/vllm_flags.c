@@ -99,7 +99,10 @@ static const VllmFlag flags[] = {
     LEFT_OUT("speculative-model", NO_SPECULATION, NULL),
     LEFT_OUT("num-speculative-tokens", NO_SPECULATION, "0"),
     LEFT_OUT("kv-transfer-config",
-             "of the connectors native offload is simulated: --kv-offloading-size", NULL),
+             "of the connectors native offload is simulated: --kv-offloading-size, and of its "
+             "extra_config --[no-]offload-prompt-only, --eviction-policy, --store-threshold; its "
+             "chunks are blocks, and its loads do not hold up a step",
+             NULL),
     LEFT_OUT("kv-offloading-backend",
              "of the connectors native offload is simulated: --kv-offloading-size", "native"),
     LEFT_OUT("limit-mm-per-prompt", "images, sound and their encoders are not simulated", NULL),

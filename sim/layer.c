@@ -20,7 +20,7 @@ matrix_equal(const Matrix *a, const Matrix *b)
 {
   return a->n == b->n && a->k == b->k && a->kv_n == b->kv_n && a->copies == b->copies &&
          a->active == b->active && a->pieces == b->pieces && a->split == b->split &&
-         weight_format_equal(&a->format, &b->format);
+         a->shared == b->shared && weight_format_equal(&a->format, &b->format);
 }
 
 gboolean

@@ -53,11 +53,12 @@ typedef struct {
 typedef enum { SPLIT_OUTPUTS, SPLIT_INPUTS, SPLIT_NONE } MatrixSplit;
 
 typedef struct {
-  guint64 n, k;   /* outputs, inputs */
-  guint64 kv_n;   /* of n, those of K and V: a rank has one KV head's at least */
-  guint32 copies; /* experts; 1 of what is there once */
-  guint32 active; /* of the copies, those that one token passes */
-  guint32 pieces; /* matrices that are fused into this one, each with scales of its own */
+  guint64 n, k;    /* outputs, inputs */
+  guint64 kv_n;    /* of n, those of K and V: a rank has one KV head's at least */
+  guint32 copies;  /* experts; 1 of what is there once */
+  guint32 active;  /* of the copies, those that one token passes */
+  guint32 pieces;  /* matrices that are fused into this one, each with scales of its own */
+  gboolean shared; /* of the experts that every token passes */
   MatrixSplit split;
   WeightFormat format;
 } Matrix;

@@ -36,6 +36,8 @@ libspillway_sim_a_SOURCES = \
   %D%/offload_jobs.c %D%/offload_jobs.h %D%/offload_host.c \
   %D%/private_tier.c %D%/private_tier.h \
   %D%/tier.c %D%/tier.h \
+  %D%/arc.c %D%/arc.h \
+  %D%/offer_counts.c %D%/offer_counts.h \
   %D%/pool.c %D%/pool.h \
   %D%/engines/sglang.c %D%/engines/sglang.h \
   %D%/engines/sglang_adder.c %D%/engines/sglang_adder.h \

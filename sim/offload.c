@@ -1,5 +1,11 @@
 #include "offload_jobs.h"
 
+gboolean
+offload_needs_names(const OffloadConfig *config)
+{
+  return config->policy != TIER_LRU || config->store_threshold > 1;
+}
+
 Offload *
 offload_new(const OffloadConfig *config, const Workload *workload, Pool *pool)
 {
@@ -17,7 +23,8 @@ offload_new(const OffloadConfig *config, const Workload *workload, Pool *pool)
     offload->own = private_tier_new(config->host_blocks);
     return offload;
   }
-  offload->shared = tier_new(config->host_blocks);
+  offload->shared = tier_new(config->host_blocks, config->policy);
+  offload->counts = config->store_threshold > 1 ? offer_counts_new() : NULL;
   offload->fences = g_hash_table_new(NULL, NULL);
   offload->given = g_array_new(FALSE, FALSE, sizeof(guint32));
   pool->given = offload->given;
@@ -42,6 +49,7 @@ offload_free(Offload *offload)
   g_ptr_array_unref(offload->spare_requests);
   g_clear_pointer(&offload->fences, g_hash_table_unref);
   g_clear_pointer(&offload->given, g_array_unref);
+  offer_counts_free(offload->counts);
   private_tier_free(offload->own);
   tier_free(offload->shared);
   g_free(offload);

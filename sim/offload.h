@@ -16,14 +16,19 @@
 #include "copy_link.h"
 #include "pool.h"
 #include "step.h"
+#include "tier.h"
 
 typedef struct Offload Offload;
 
 typedef struct {
   guint32 host_blocks;
-  gboolean prompt_only; /* generated tokens are not stored */
+  gboolean prompt_only;    /* generated tokens are not stored */
+  TierPolicy policy;       /* which blocks of the host go first */
+  guint32 store_threshold; /* what was offered so often is stored; 0 and 1: all */
 } OffloadConfig;
 
+/* TRUE if it looks at blocks by their content, so that the pool must name them. */
+gboolean offload_needs_names(const OffloadConfig *config);
 /* workload, pool: borrowed; the pool keeps the content of free blocks, and has no groups. */
 Offload *offload_new(const OffloadConfig *config, const Workload *workload, Pool *pool);
 void offload_free(Offload *offload);

@@ -52,11 +52,15 @@ offload_host_run_end(const Offload *offload, const OffloadRequest *request, guin
 
 /* The request stores or loads its block, or finds it stored: its first use gives it its rank. */
 static void
-use(Offload *offload, OffloadRequest *request, guint32 index)
+use(Offload *offload, OffloadRequest *request, guint32 index, UseFlag how)
 {
-  if (request->used->data[index])
+  guint8 *used = &request->used->data[index];
+
+  if (how != USE_FOUND || (*used & USE_STORED) == 0)
+    *used |= how;
+  if (*used & USE_SEEN)
     return;
-  request->used->data[index] = 1;
+  *used |= USE_SEEN;
   if (request->rank == 0)
     request->rank = tier_next_rank(offload->shared);
   tier_use(offload->shared, key_at(request, index), request->rank, index);
@@ -77,7 +81,7 @@ offload_host_load(Offload *offload, OffloadJob *job)
     guint64 key = key_at(request, i);
     g_array_append_val(job->keys, key);
     tier_pin(offload->shared, key);
-    use(offload, request, i);
+    use(offload, request, i, USE_FOUND);
   }
 }
 
@@ -91,22 +95,57 @@ make_own_room(Offload *offload, OffloadRequest *request, guint32 first, guint32 
          private_tier_make_room(offload->own, *n_new, request->blocks, first, end);
 }
 
+/* The block is absent, and was offered often enough. */
+static gboolean
+wants(const Offload *offload, guint64 key)
+{
+  return tier_state(offload->shared, key) == TIER_ABSENT &&
+         (offload->counts == NULL ||
+          offer_counts_of(offload->counts, key) >= offload->config.store_threshold);
+}
+
+/* What there will be to store; those that are missed for the first time are told, the last first. */
+static guint32
+count_missing(Offload *offload, OffloadRequest *request, guint32 first, guint32 end)
+{
+  guint32 n = 0;
+
+  for (guint32 i = end; i-- > first;) {
+    if (!wants(offload, key_at(request, i)))
+      continue;
+    n++;
+    if ((request->used->data[i] & USE_MISSED) == 0)
+      tier_miss(offload->shared, key_at(request, i));
+    request->used->data[i] |= USE_MISSED;
+  }
+  return n;
+}
+
+static gboolean
+make_shared_room(Offload *offload, OffloadRequest *request, guint32 first, guint32 end,
+                 guint32 *n_new)
+{
+  const guint64 *keys = &g_array_index(request->keys, guint64, first);
+
+  if (offload->counts != NULL)
+    offer_counts_note(offload->counts, keys, end - first);
+  *n_new = count_missing(offload, request, first, end);
+  for (guint32 i = first; i < end; i++) {
+    TierState state = tier_state(offload->shared, key_at(request, i));
+    if (state == TIER_READY || state == TIER_PINNED)
+      use(offload, request, i, USE_FOUND);
+    else if (wants(offload, key_at(request, i)))
+      use(offload, request, i, USE_MISSED);
+  }
+  return *n_new == 0 || tier_make_room(offload->shared, *n_new, keys, end - first);
+}
+
 gboolean
 offload_host_make_room(Offload *offload, OffloadRequest *request, guint32 first, guint32 end,
                        guint32 *n_new)
 {
-  if (offload->own != NULL)
-    return make_own_room(offload, request, first, end, n_new);
-  *n_new = 0;
-  for (guint32 i = first; i < end; i++) {
-    TierState state = tier_state(offload->shared, key_at(request, i));
-    *n_new += state == TIER_ABSENT;
-    if (state != TIER_STORING)
-      use(offload, request, i);
-  }
-  return *n_new == 0 ||
-         tier_make_room(offload->shared, *n_new, &g_array_index(request->keys, guint64, first),
-                        end - first);
+  return offload->own != NULL ? make_own_room(offload, request, first, end, n_new)
+                              : make_shared_room(offload, request, first, end, n_new);
 }
 
 void
@@ -121,9 +160,10 @@ offload_host_store(Offload *offload, OffloadJob *job, const guint32 *ids)
   }
   for (guint32 i = job->first; i < job->end; i++) {
     guint64 key = key_at(request, i);
-    if (tier_state(offload->shared, key) != TIER_ABSENT)
+    if (!wants(offload, key))
       continue;
     tier_store(offload->shared, key, request->rank, i);
+    request->used->data[i] |= USE_STORED;
     g_array_append_val(job->keys, key);
     g_array_append_val(job->ids, ids[i]);
   }
@@ -137,9 +177,12 @@ offload_host_end(Offload *offload, OffloadRequest *request)
     private_tier_raise(offload->own, request->blocks);
     return;
   }
-  for (guint32 i = request->used->len; i-- > 0;)
-    if (request->used->data[i])
-      tier_use(offload->shared, key_at(request, i), tier_next_rank(offload->shared), 0);
+  for (guint32 i = request->used->len; i-- > 0;) {
+    guint8 used = request->used->data[i];
+    gboolean found = (used & USE_FOUND) != 0;
+    if (used & USE_SEEN)
+      tier_end_use(offload->shared, key_at(request, i), (used & USE_STORED) != 0 && !found, found);
+  }
 }
 
 void

@@ -4,10 +4,18 @@
 #pragma once
 
 #include "offload.h"
+#include "offer_counts.h"
 #include "private_tier.h"
-#include "tier.h"
 
 typedef struct OffloadJob OffloadJob;
+
+/* What a request did to a block of its own at some time. */
+typedef enum {
+  USE_SEEN = 1 << 0,   /* stored, or wanted to, or found, or loaded */
+  USE_STORED = 1 << 1, /* stored */
+  USE_FOUND = 1 << 2,  /* found, or loaded, without having stored it before */
+  USE_MISSED = 1 << 3, /* wanted to store */
+} UseFlag;
 
 /* A request's part in it, which outlives its sequence while it has jobs. */
 struct OffloadRequest {
@@ -29,7 +37,7 @@ struct OffloadRequest {
   /* Else. */
   guint64 rank;      /* in the tier; 0: none yet */
   GArray *keys;      /* of guint64: of its full blocks, as far as they were asked for */
-  GByteArray *used;  /* a flag a block: stored or loaded by it at some time */
+  GByteArray *used;  /* a set of UseFlag a block */
   GArray *freed_ids; /* of guint32: its blocks when it ended */
 };
 
@@ -56,6 +64,7 @@ struct Offload {
   Tier *shared;     /* elsewhere. The other one is NULL */
   guint32 next_job;
   guint32 step_first_job;    /* the first one decided since a step began */
+  OfferCounts *counts;       /* shared, with a threshold; else NULL */
   GPtrArray *jobs;           /* of OffloadJob, under way, in the order of their ids */
   GPtrArray *ended;          /* of OffloadRequest: since the last decision */
   GPtrArray *spare_jobs;     /* of OffloadJob, */

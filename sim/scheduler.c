@@ -8,6 +8,25 @@
 
 #include "array.h"
 
+static OffloadConfig
+offload_config(const SchedulerConfig *config)
+{
+  return (OffloadConfig){
+      .host_blocks = config->num_offload_blocks,
+      .prompt_only = config->offload_prompt_only,
+      .policy = config->offload_policy,
+      .store_threshold = config->offload_store_threshold,
+  };
+}
+
+static gboolean
+offload_names_blocks(const SchedulerConfig *config)
+{
+  const OffloadConfig offload = offload_config(config);
+
+  return config->num_offload_blocks > 0 && offload_needs_names(&offload);
+}
+
 /* The one place that knows which contents a pool has. */
 static void
 begin_pool(Scheduler *self)
@@ -39,7 +58,7 @@ begin_pool(Scheduler *self)
     contents_use_radix(pool, self->workload);
   else if ((features & SCHEDULER_HAS_PREFIX_CACHING) == 0)
     return;
-  else if (shares_prefixes || config->named_blocks)
+  else if (shares_prefixes || config->named_blocks || offload_names_blocks(config))
     contents_use_named(pool, self->workload, config->num_gpu_blocks, two_ended);
   else
     contents_use_runs(pool, two_ended);
@@ -56,10 +75,10 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   self->workload = workload;
   self->watermark_blocks = (guint32)(config->watermark * config->num_gpu_blocks);
   begin_pool(self);
-  if (config->num_offload_blocks > 0)
-    self->offload = offload_new(&(OffloadConfig){.host_blocks = config->num_offload_blocks,
-                                                 .prompt_only = config->offload_prompt_only},
-                                workload, &self->pool);
+  if (config->num_offload_blocks > 0) {
+    const OffloadConfig offload = offload_config(config);
+    self->offload = offload_new(&offload, workload, &self->pool);
+  }
   if (config->overlap_copies) {
     g_assert((class->features & SCHEDULER_OVERLAPS_COPIES) != 0);
     self->swap_copies = swap_copies_new();

@@ -35,6 +35,8 @@ typedef struct {
   guint32 num_gpu_blocks;
   guint32 num_cpu_blocks;
   guint32 num_offload_blocks;   /* of the host's prefix cache (native offload); 0: none */
+  TierPolicy offload_policy;
+  guint32 offload_store_threshold;
   gboolean offload_prompt_only; /* generated tokens are not stored there */
   guint32 max_num_seqs;
   guint32 max_num_batched_tokens;
@@ -151,7 +153,7 @@ extern const SchedulerClass *const scheduler_classes[];
 
 #define SCHEDULER_ERROR (scheduler_error_quark())
 GQuark scheduler_error_quark(void);
-typedef enum { SCHEDULER_ERROR_UNKNOWN } SchedulerError;
+typedef enum { SCHEDULER_ERROR_UNKNOWN, SCHEDULER_ERROR_NEWER } SchedulerError;
 
 /* By name: that of a class, "vllm" (the newest), or "vllm-0.MINOR" with or without a patch number.
  * NULL, and a message that says what is known, if there is none. */

@@ -1,5 +1,9 @@
 #include "tier.h"
 
+#include "arc.h"
+
+const char *const tier_policy_names[] = {"lru", "arc", NULL};
+
 #define FIRST_CHAINS 1024 /* a power of 2 */
 
 typedef struct TierBlock TierBlock;
@@ -23,6 +27,7 @@ struct Tier {
   guint64 chain_mask; /* at least as many chains as blocks */
   TierBlock *spare;   /* linked by chain_next */
   GTree *evictable;   /* the ready ones without readers, first to go first */
+  Arc *arc;           /* the order where it is that; else NULL */
 };
 
 static gint
@@ -38,7 +43,7 @@ compare_blocks(gconstpointer a, gconstpointer b, gpointer data G_GNUC_UNUSED)
 }
 
 Tier *
-tier_new(guint32 blocks)
+tier_new(guint32 blocks, TierPolicy policy)
 {
   Tier *tier = g_new0(Tier, 1);
 
@@ -46,6 +51,8 @@ tier_new(guint32 blocks)
   tier->chain_mask = FIRST_CHAINS - 1;
   tier->chains = g_new0(TierBlock *, FIRST_CHAINS);
   tier->evictable = g_tree_new_full(compare_blocks, NULL, NULL, NULL);
+  if (policy == TIER_ARC)
+    tier->arc = arc_new(blocks);
   return tier;
 }
 
@@ -65,6 +72,7 @@ tier_free(Tier *tier)
   if (tier == NULL)
     return;
   g_tree_unref(tier->evictable);
+  arc_free(tier->arc);
   for (guint64 i = 0; i <= tier->chain_mask; i++)
     free_chain(tier->chains[i]);
   free_chain(tier->spare);
@@ -161,6 +169,22 @@ tier_use(Tier *tier, guint64 key, guint64 rank, guint32 index)
     g_tree_insert(tier->evictable, block, block);
 }
 
+void
+tier_miss(Tier *tier, guint64 key)
+{
+  if (tier->arc != NULL)
+    arc_miss(tier->arc, key);
+}
+
+void
+tier_end_use(Tier *tier, guint64 key, gboolean stored, gboolean found)
+{
+  if (tier->arc == NULL)
+    tier_use(tier, key, tier_next_rank(tier), 0);
+  else if (stored || found)
+    arc_use(tier->arc, key, stored);
+}
+
 typedef struct {
   guint32 missing;
   GPtrArray *victims;
@@ -187,6 +211,31 @@ spare(const Tier *tier, const guint64 *keys, guint32 n_keys, gboolean spared)
   }
 }
 
+static gboolean
+arc_may_go(gpointer data, guint64 key)
+{
+  const TierBlock *block = find(data, key);
+
+  return is_evictable(block) && !block->spared;
+}
+
+static gboolean
+make_room_by_arc(Tier *tier, guint32 missing, const guint64 *keys, guint32 n_keys)
+{
+  g_autoptr(GArray) victims = g_array_new(FALSE, FALSE, sizeof(guint64));
+  gboolean enough;
+
+  spare(tier, keys, n_keys, TRUE);
+  enough = arc_evict(tier->arc, missing, arc_may_go, tier, victims);
+  spare(tier, keys, n_keys, FALSE);
+  for (guint i = 0; i < victims->len; i++) {
+    TierBlock *block = find(tier, g_array_index(victims, guint64, i));
+    g_tree_remove(tier->evictable, block);
+    drop(tier, block);
+  }
+  return enough;
+}
+
 gboolean
 tier_make_room(Tier *tier, guint32 n_new, const guint64 *keys, guint32 n_keys)
 {
@@ -199,6 +248,8 @@ tier_make_room(Tier *tier, guint32 n_new, const guint64 *keys, guint32 n_keys)
   eviction.missing = (guint32)(wanted - tier->room_blocks);
   if (eviction.missing > (guint32)g_tree_nnodes(tier->evictable))
     return FALSE;
+  if (tier->arc != NULL)
+    return make_room_by_arc(tier, eviction.missing, keys, n_keys);
   eviction.victims = g_ptr_array_sized_new(eviction.missing);
   spare(tier, keys, n_keys, TRUE);
   g_tree_foreach(tier->evictable, add_victim, &eviction);
@@ -225,6 +276,8 @@ tier_store(Tier *tier, guint64 key, guint64 rank, guint32 index)
     block = g_new(TierBlock, 1);
   *block = (TierBlock){.key = key, .rank = rank, .index = index};
   *link = block;
+  if (tier->arc != NULL)
+    arc_insert(tier->arc, key);
   if (++tier->used_blocks > tier->chain_mask)
     add_chains(tier);
 }

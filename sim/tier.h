@@ -6,7 +6,8 @@
  * back. Ranks are given by those who use a block: a request has one rank for all that it stores and
  * loads, later requests higher ones; when it ends each of its blocks gets a fresh one, the last
  * block first. So least recently used requests go first, and within one the tail goes before the
- * head (vLLM's CPUOffloadingManager and its LRU policy, 0.33.0).
+ * head (vLLM's CPUOffloadingManager and its LRU policy, 0.33.0). The other order that it knows is
+ * arc.h's: then ranks mean nothing.
  */
 #pragma once
 
@@ -16,7 +17,11 @@ typedef struct Tier Tier;
 
 typedef enum { TIER_ABSENT, TIER_STORING, TIER_READY, TIER_PINNED } TierState;
 
-Tier *tier_new(guint32 blocks);
+typedef enum { TIER_LRU, TIER_ARC } TierPolicy;
+/* vLLM's names of them; NULL ends the list. */
+extern const char *const tier_policy_names[];
+
+Tier *tier_new(guint32 blocks, TierPolicy policy);
 void tier_free(Tier *tier);
 
 guint32 tier_used_blocks(const Tier *tier);
@@ -26,6 +31,11 @@ guint64 tier_next_rank(Tier *tier);
 
 /* A request of `rank` uses the block at `index` of its blocks: raises the block's rank. */
 void tier_use(Tier *tier, guint64 key, guint64 rank, guint32 index);
+/* A request is about to store a block that is absent, and has not tried before. */
+void tier_miss(Tier *tier, guint64 key);
+/* A request ended that used the block. stored: it only stored it; else, if `found`, it found it
+ * there. */
+void tier_end_use(Tier *tier, guint64 key, gboolean stored, gboolean found);
 /* Makes room for `n_new` blocks, all or none; `keys` are spared. FALSE if there are too few to
  * evict. */
 gboolean tier_make_room(Tier *tier, guint32 n_new, const guint64 *keys, guint32 n_keys);

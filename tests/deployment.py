@@ -129,7 +129,7 @@ def test_dry_run_of_compare():
     words = ["compare", *HARDWARE, "--trace", "demo", "--overflow", "recompute,offload", "--dry-run"]
     rows = list(csv.DictReader(io.StringIO(succeed(*words, "--format", "csv").text)))
     check_equal({row["setting"] for row in rows if row["policy"] == "offload"},
-                {"overflow", "num_offload_blocks", "offload_prompt_only"})
+                {"overflow", "num_offload_blocks", "offload_prompt_only", "eviction_policy", "store_threshold"})
     check_equal(sum(row["setting"] == "max_num_seqs" for row in rows), 1)
     check("under offload:" in succeed(*words).text)
     check_equal(len(succeed(*words, "--format", "json").json["scenarios"]), 2)

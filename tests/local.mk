@@ -26,7 +26,9 @@ module_tests = \
   %D%/unit/roofline \
   %D%/unit/roofline-tables \
   %D%/unit/server-memory \
+  %D%/unit/shared-experts \
   %D%/unit/stored \
+  %D%/unit/tier \
   %D%/unit/trace-binary \
   %D%/unit/trace-gen \
   %D%/unit/trace-verb \
@@ -94,6 +96,7 @@ import_fixture = %D%/import_fixture.c %D%/import_fixture.h
 shipped_fixture = %D%/shipped_fixture.c %D%/shipped_fixture.h
 %C%_unit_roofline_SOURCES = %D%/unit/roofline.c $(shipped_fixture)
 %C%_unit_roofline_tables_SOURCES = %D%/unit/roofline-tables.c $(shipped_fixture)
+%C%_unit_shared_experts_SOURCES = %D%/unit/shared-experts.c $(shipped_fixture)
 %C%_unit_server_memory_SOURCES = %D%/unit/server-memory.c $(shipped_fixture)
 %C%_unit_defaults_SOURCES = %D%/unit/defaults.c $(shipped_fixture)
 trace_fixture = %D%/trace_fixture.c %D%/trace_fixture.h

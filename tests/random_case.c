@@ -258,6 +258,10 @@ random_case_make(RandomCase *c, guint32 seed, const SchedulerClass *class)
     c->config.num_offload_blocks = pick(rand, 1, coin(rand) ? 20 : 300);
   }
   c->config.offload_prompt_only = coin(rand);
+  if (c->config.num_offload_blocks > 0 && c->config.named_blocks) {
+    c->config.offload_policy = coin(rand) ? TIER_LRU : TIER_ARC;
+    c->config.offload_store_threshold = coin(rand) ? 0 : pick(rand, 1, 3);
+  }
   c->unit_copy_steps = pick(rand, 0, 5);
   c->config.overflow_options = any_values(rand, &c->config.overflow->base);
   c->config.admission_options = any_values(rand, &c->config.admission->base);

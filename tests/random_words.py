@@ -77,6 +77,10 @@ def random_disk(chance):
             *maybe(chance, 0.2, "--disk-queue-depth", chance.choice([1, 4]))]
 
 
+OF_OFFLOAD = [["--offload-prompt-only", "--eviction-policy", "lru"], ["--no-offload-prompt-only", "--store-threshold", 2],
+              ["--no-offload-prompt-only", "--eviction-policy", "arc"], ["--eviction-policy", "arc", "--store-threshold", 3]]
+
+
 def random_vllm(chance, scheduler):
     is_old = scheduler in ("vllm-0.5", "vllm-0.6")
     words = [*maybe(chance, 0.3, "--block-size", chance.choice([1, 8, 16, 32, 128])),
@@ -97,7 +101,7 @@ def random_vllm(chance, scheduler):
               *maybe(chance, newer(scheduler, 24, 0.1), "--prefill-schedule-interval", chance.choice([1, 3]))]
     return words + maybe(chance, newer(scheduler, 33, 0.4), *chance.choice([["--num-offload-blocks", chance.choice([5, 200, 5000])],
                                                       ["--kv-offloading-size", "2"]]),
-                         *maybe(chance, 0.5, chance.choice(["--offload-prompt-only", "--no-offload-prompt-only"])))
+                         *maybe(chance, 0.5, *chance.choice(OF_OFFLOAD)))
 
 
 def random_policies(chance, choices):

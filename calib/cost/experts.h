@@ -3,6 +3,19 @@
  */
 #pragma once
 
+#include <glib.h>
+
+/* How an engine runs the experts that every token passes, of steps of no more than `tokens`; after
+ * the routed ones in larger steps.
+ *   beside   on a stream of their own (vLLM's shared_experts_stream, TensorRT-LLM's aux_stream)
+ *   within   as one expert more of the routed ones' kernel (SGLang's num_fused_shared_experts) */
+typedef enum { SHARED_AFTER, SHARED_BESIDE, SHARED_WITHIN } SharedWay;
+
+typedef struct {
+  SharedWay way;
+  guint64 tokens;
+} SharedExperts;
+
 /* Of `own` experts out of `experts`, those that `tokens` tokens with `active` experts each are
  * expected to touch: own (1 - (1 - k / E)^tokens). */
 double experts_touched(unsigned experts, unsigned active, unsigned own, double tokens);

@@ -7,6 +7,7 @@
 /* One product of a kind of layer, that is there once. */
 typedef struct {
   guint64 n, k;
+  gboolean shared; /* of the experts that every token passes */
   WeightFormat format;
   const GemmFit *fit; /* NULL: modelled */
 } PlainProduct;
@@ -71,6 +72,7 @@ add_kind(ProfileLinear *self, const Profile *profile, const RooflineConfig *conf
     kind->n_products++;
     *product = (PlainProduct){.n = matrix_rank_n(matrix, &layer->mixer, self->tp),
                               .k = matrix_rank_k(matrix, self->tp),
+                              .shared = matrix->shared,
                               .format = matrix->format,
                               .fit = fit_for(self, profile, config->device, matrix->format.name)};
     any |= product->fit != NULL;
@@ -123,8 +125,10 @@ add_time(ProfileTime *sum, double ps, gboolean is_served, gboolean measured)
   sum->scaled_ps += is_served && !measured ? ps : 0;
 }
 
+/* The layer's routed experts, and the shared ones that take so long alone. */
 static void
-add_experts(const ProfileLinear *self, const LinearKind *kind, guint64 tokens, ProfileTime *sum)
+add_experts(const ProfileLinear *self, const LinearKind *kind, guint64 tokens,
+            const ProfileTime *shared, ProfileTime *sum)
 {
   gboolean measured = FALSE;
   double ps = kind->experts != NULL
@@ -132,7 +136,14 @@ add_experts(const ProfileLinear *self, const LinearKind *kind, guint64 tokens, P
                   : (double)roofline_experts_ps(&self->device, &self->what_if, tokens, &kind->layer,
                                                 &self->split);
 
-  add_time(sum, ps, kind->experts != NULL, measured);
+  double both = roofline_experts_together_ps(&self->device, &self->what_if, tokens, &kind->layer,
+                                             &self->split, ps, shared->ps);
+  double part = both / (ps + shared->ps);
+
+  add_time(sum, ps * part, kind->experts != NULL, measured);
+  sum->ps += shared->ps * part;
+  sum->measured_ps += shared->measured_ps * part;
+  sum->scaled_ps += shared->scaled_ps * part;
 }
 
 ProfileTime
@@ -142,7 +153,7 @@ profile_linear_time(const ProfileLinear *self, guint64 tokens)
 
   for (guint i = 0; i < self->n_kinds; i++) {
     const LinearKind *kind = &self->kinds[i];
-    ProfileTime layer = {0};
+    ProfileTime layer = {0}, shared = {0};
     for (guint j = 0; j < kind->n_products; j++) {
       const PlainProduct *product = &kind->products[j];
       gboolean measured = FALSE;
@@ -151,10 +162,10 @@ profile_linear_time(const ProfileLinear *self, guint64 tokens)
               ? gemm_fit_ps(product->fit, &self->what_if, tokens, product->n, product->k, &measured)
               : (double)roofline_gemm_ps(&self->device, &self->what_if, tokens, product->n,
                                          product->k, &product->format);
-      add_time(&layer, ps, product->fit != NULL, measured);
+      add_time(product->shared ? &shared : &layer, ps, product->fit != NULL, measured);
     }
     if (kind->layer.experts > 0)
-      add_experts(self, kind, tokens, &layer);
+      add_experts(self, kind, tokens, &shared, &layer);
     sum.ps += kind->layers * layer.ps;
     sum.measured_ps += kind->layers * layer.measured_ps;
     sum.scaled_ps += kind->layers * layer.scaled_ps;

@@ -84,27 +84,29 @@ gint64
 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64 n, guint64 k,
                  const WeightFormat *format)
 {
-  const Product product = {n, k, 1, 1, 1, *format};
+  const Product product = {n, k, 1, 1, 1, FALSE, *format};
 
   return roofline_round_ps(gemm_ps(device, what_if, (double)m, &product, 1));
 }
 
-/* An expert layer's product of a step of so many tokens in each engine. */
+/* An expert layer's product of a step of so many tokens in each engine; `shared` experts more are
+ * in it, that all tokens pass. */
 static double
 expert_ps(const Device *device, const WhatIf *what_if, const Product *product,
-          const ExpertSplit *split, double tokens)
+          const ExpertSplit *split, double tokens, guint shared)
 {
   double all = tokens * split->engines;
   guint32 ranks = split->whole ? split->tp * split->engines : 1;
 
   return gemm_ps(device, what_if,
-                 experts_busiest_rows(product->experts, product->active, ranks, all), product,
-                 experts_touched(product->experts, product->active, product->copies, all));
+                 experts_busiest_rows(product->experts, product->active, ranks, all) + shared * all,
+                 product,
+                 experts_touched(product->experts, product->active, product->copies, all) + shared);
 }
 
-gint64
-roofline_experts_ps(const Device *device, const WhatIf *what_if, guint64 tokens, const Layer *layer,
-                    const ExpertSplit *split)
+static double
+routed_ps(const Device *device, const WhatIf *what_if, guint64 tokens, const Layer *layer,
+          const ExpertSplit *split, guint shared)
 {
   double total_ps = 0;
 
@@ -112,10 +114,41 @@ roofline_experts_ps(const Device *device, const WhatIf *what_if, guint64 tokens,
     const Matrix *matrix = &layer->matrices[i];
     if (matrix->copies > 1) {
       const Product product = roofline_expert_product(matrix, &layer->mixer, split);
-      total_ps += expert_ps(device, what_if, &product, split, (double)tokens);
+      total_ps += expert_ps(device, what_if, &product, split, (double)tokens, shared);
     }
   }
-  return roofline_round_ps(total_ps);
+  return total_ps;
+}
+
+gint64
+roofline_experts_ps(const Device *device, const WhatIf *what_if, guint64 tokens, const Layer *layer,
+                    const ExpertSplit *split)
+{
+  return roofline_round_ps(routed_ps(device, what_if, tokens, layer, split, 0));
+}
+
+gboolean
+roofline_fuses_shared(const Layer *layer, const ExpertSplit *split)
+{
+  gboolean is_latent = layer->mixer.kind == MIXER_LATENT || layer->mixer.kind == MIXER_SPARSE;
+
+  return is_latent && (layer->experts == 256 || layer->experts == 384) &&
+         layer->shared_ffn == layer->ffn && !split->whole;
+}
+
+double
+roofline_experts_together_ps(const Device *device, const WhatIf *what_if, guint64 tokens,
+                             const Layer *layer, const ExpertSplit *split, double routed,
+                             double shared)
+{
+  SharedWay way = tokens <= split->shared.tokens ? split->shared.way : SHARED_AFTER;
+
+  if (way == SHARED_BESIDE)
+    return MAX(routed, shared);
+  if (way == SHARED_AFTER || shared == 0 || !roofline_fuses_shared(layer, split))
+    return routed + shared;
+  return routed * routed_ps(device, what_if, tokens, layer, split, 1) /
+         routed_ps(device, what_if, tokens, layer, split, 0);
 }
 
 static gint64
@@ -127,13 +160,17 @@ find_linear_ps(const Roofline *self, guint64 tokens)
     return 0;
   for (guint i = 0; i < self->n_kinds; i++) {
     const LayerProducts *kind = &self->kinds[i];
-    double layer_ps = 0;
+    double layer_ps = 0, routed = 0, shared = 0;
     for (guint j = 0; j < kind->n_products; j++) {
       const Product *product = &kind->products[j];
-      layer_ps += product->experts > 1
-                      ? expert_ps(&self->device, &self->what_if, product, &self->split, m)
+      double ps = product->experts > 1
+                      ? expert_ps(&self->device, &self->what_if, product, &self->split, m, 0)
                       : gemm_ps(&self->device, &self->what_if, m, product, 1);
+      *(product->experts > 1 ? &routed : product->shared ? &shared : &layer_ps) += ps;
     }
+    if (routed > 0)
+      layer_ps += roofline_experts_together_ps(&self->device, &self->what_if, tokens, &kind->layer,
+                                               &self->split, routed, shared);
     total_ps += kind->layers * layer_ps;
   }
   return roofline_round_ps(total_ps);

@@ -20,15 +20,17 @@
  * or all that the others have read at once, (g - 1) of them, whichever is faster host         a
  * step's and each sequence's, by scheduler swap         a copy's launch and its bytes; paths below
  *   contention   a copy beside a step takes its share of the memory's bandwidth from it
- * Left out: overlap of kernels, and full copy queues. Nothing is measured:
- * the mask is always 0. Median error against published tables (tests/unit/roofline-tables.c), in
- * percent on A100, H100, RTX PRO 6000: products 10, 7 (fp8 13, in blocks 33), 9; a layer's products
- * by Vidur 4 to 6, 20; prefill attention 6, 10, 6; decode attention of 16 MB and more 8, 15, 6. All
- * but Vidur are in sample: the shares were fitted to those tables.
+ * Left out: overlap of kernels but of shared experts (SharedExperts), and full copy queues. Nothing
+ * is measured: the mask is always 0. Median error against published tables
+ * (tests/unit/roofline-tables.c), in percent on A100, H100, RTX PRO 6000: products 10, 7 (fp8 13,
+ * in blocks 33), 9; a layer's products by Vidur 4 to 6, 20; prefill attention 6, 10, 6; decode
+ * attention of 16 MB and more 8, 15, 6. All but Vidur are in sample: the shares were fitted to
+ * those tables.
  */
 #pragma once
 
 #include "copy_path.h"
+#include "experts.h"
 #include "calib/devices/device.h"
 #include "calib/devices/host.h"
 #include "sim/cost.h"
@@ -46,6 +48,13 @@ typedef enum { CAPTURED_STEPS, CAPTURED_DECODES } CapturedKind;
 GQuark roofline_error_quark(void);
 typedef enum { ROOFLINE_ERROR_CONFIG } RooflineError;
 
+/* Which ranks share a model's experts, and how. */
+typedef struct {
+  guint32 tp, engines; /* tp x engines ranks; at least 1 each */
+  gboolean whole;      /* a rank has whole ones, else a part of each */
+  SharedExperts shared;
+} ExpertSplit;
+
 typedef struct {
   const Device *device; /* these three are needed during roofline_new() only */
   const Model *model;
@@ -59,6 +68,7 @@ typedef struct {
   guint32 data_parallel_size;
   guint32 pipeline_parallel_size; /* stages that the layers are split over; 0 is 1 */
   gboolean expert_parallel;       /* a rank has whole experts, not a part of each */
+  SharedExperts shared_experts;
   HostScheduler scheduler;
   gboolean asynchronous; /* the host prepares a step while the one before runs */
   CapturedKind captured;
@@ -70,12 +80,6 @@ typedef struct {
   HostMemory host_memory;
   WhatIf what_if;
 } RooflineConfig;
-
-/* Which ranks share a model's experts, and how. */
-typedef struct {
-  guint32 tp, engines; /* tp x engines ranks; at least 1 each */
-  gboolean whole;      /* a rank has whole ones, else a part of each */
-} ExpertSplit;
 
 /* The caller frees it with cost_model_free(). For use by one thread: it remembers what it was
  * asked. */
@@ -101,6 +105,18 @@ gint64 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, 
 /* The routed experts of one layer on one rank, in a step of so many tokens in each engine. */
 gint64 roofline_experts_ps(const Device *device, const WhatIf *what_if, guint64 tokens,
                            const Layer *layer, const ExpertSplit *split);
+
+/* The experts of a layer together: routed ones that take `routed_ps` alone, shared ones that take
+ * `shared_ps`. Beside each other they take the longer of the two, since the shared ones' weights
+ * are few beside the routed ones'. */
+double roofline_experts_together_ps(const Device *device, const WhatIf *what_if, guint64 tokens,
+                                    const Layer *layer, const ExpertSplit *split, double routed_ps,
+                                    double shared_ps);
+
+/* Whether the routed experts' kernel can have the layer's shared one as one more: SGLang 0.5 does
+ * so for layers as DeepSeek-V3's and Kimi K2's, with latent attention, of 256 or 384 experts and a
+ * shared one as wide, where no rank has whole ones. */
+gboolean roofline_fuses_shared(const Layer *layer, const ExpertSplit *split);
 
 /* Of COST_COMM: what engines that share experts, and stages, send each other. */
 gint64 roofline_exchange_ps(const CostModel *self, guint64 tokens);

@@ -13,6 +13,7 @@ roofline_expert_split(const RooflineConfig *config)
       .tp = config->tensor_parallel_size,
       .engines = has_experts ? MAX(1, config->data_parallel_size) : 1,
       .whole = has_experts && config->expert_parallel,
+      .shared = config->shared_experts,
   };
 }
 
@@ -20,8 +21,8 @@ Product
 roofline_expert_product(const Matrix *matrix, const Mixer *mixer, const ExpertSplit *split)
 {
   guint32 ranks = split->tp * split->engines;
-  Product product = {matrix->n,      matrix->k,      matrix->copies,
-                     matrix->active, matrix->copies, matrix->format};
+  Product product = {matrix->n,      matrix->k, matrix->copies, matrix->active,
+                     matrix->copies, FALSE,     matrix->format};
 
   if (split->whole) {
     product.copies = (matrix->copies + ranks - 1) / ranks;
@@ -42,6 +43,7 @@ set_products(Roofline *self, const Model *model, guint32 tp)
     const Layer *layer = &model->kinds[i];
     LayerProducts *kind = &self->kinds[i];
     kind->layers = layer->count;
+    kind->layer = *layer;
     for (guint j = 0; j < layer->n_matrices; j++) {
       const Matrix *matrix = &layer->matrices[j];
       kind->products[kind->n_products++] =
@@ -51,10 +53,12 @@ set_products(Roofline *self, const Model *model, guint32 tp)
                                          1,
                                          1,
                                          1,
+                                         matrix->shared,
                                          matrix->format};
     }
   }
-  self->head = (Product){(model->vocab + tp - 1) / tp, model->hidden, 1, 1, 1, model->head_format};
+  self->head =
+      (Product){(model->vocab + tp - 1) / tp, model->hidden, 1, 1, 1, FALSE, model->head_format};
 }
 
 /* The class of a mixer, a new one where there is none. */

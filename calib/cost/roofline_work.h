@@ -22,12 +22,14 @@ typedef struct {
   guint64 n, k;
   guint32 experts, active; /* of all ranks, and those that a token passes; 1 and 1 without */
   guint32 copies;          /* of the experts, those on this rank */
+  gboolean shared;         /* of those that every token passes */
   WeightFormat format;
 } Product;
 
 /* Layers of one kind. */
 typedef struct {
   guint32 layers;
+  Layer layer;
   guint n_products;
   Product products[LAYER_MATRICES];
 } LayerProducts;

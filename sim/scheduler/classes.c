@@ -46,6 +46,24 @@ vllm_version(guint64 minor, guint64 patch)
   return &scheduler_vllm_versions[minor - SCHEDULER_VLLM_OLDEST];
 }
 
+/* "vllm-" and a version above the newest known. */
+static gboolean
+is_newer(const char *name)
+{
+  g_auto(GStrv) parts = NULL;
+  guint64 numbers[3] = {0};
+
+  if (!g_str_has_prefix(name, "vllm-"))
+    return FALSE;
+  parts = g_strsplit(name + strlen("vllm-"), ".", -1);
+  if (g_strv_length(parts) > G_N_ELEMENTS(numbers))
+    return FALSE;
+  for (guint i = 0; parts[i] != NULL; i++)
+    if (!g_ascii_string_to_unsigned(parts[i], 10, 0, 999, &numbers[i], NULL))
+      return FALSE;
+  return numbers[0] > 0 || numbers[1] > SCHEDULER_VLLM_NEWEST;
+}
+
 const SchedulerClass *
 scheduler_class_from_name(const char *name, GError **error)
 {
@@ -58,16 +76,12 @@ scheduler_class_from_name(const char *name, GError **error)
   if (g_str_equal(name, "vllm"))
     return &NEWEST;
   if (g_str_has_prefix(name, VLLM_PREFIX) &&
-      parse_version(name + strlen(VLLM_PREFIX), &minor, &patch)) {
+      parse_version(name + strlen(VLLM_PREFIX), &minor, &patch))
     class = vllm_version(minor, patch);
-    if (class == NULL && minor > SCHEDULER_VLLM_NEWEST) {
-      g_set_error(error, scheduler_error_quark(), SCHEDULER_ERROR_UNKNOWN,
-                  "found '%s', whose rules are not known: the newest known is %s", name,
-                  NEWEST.name);
-      return NULL;
-    }
-  }
-  if (class == NULL)
+  if (class == NULL && is_newer(name))
+    g_set_error(error, scheduler_error_quark(), SCHEDULER_ERROR_NEWER,
+                "found '%s', whose rules are not known: the newest known is %s", name, NEWEST.name);
+  else if (class == NULL)
     g_set_error(error, scheduler_error_quark(), SCHEDULER_ERROR_UNKNOWN,
                 "found '%s', expected one of " KNOWN, name);
   return class;
