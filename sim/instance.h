@@ -49,7 +49,7 @@ void instance_clear(Instance *self);
 static inline gboolean
 instance_copies(const Instance *self)
 {
-  return self->scheduler->offload != NULL || self->scheduler->swap_copies != NULL;
+  return scheduler_copies_beside(self->scheduler);
 }
 
 /* A step begins, even if it is empty: copies that are due are submitted. Returns how long it waits

@@ -85,6 +85,9 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
     self->copied = g_array_new(FALSE, FALSE, sizeof(StepCopy));
     self->pool.disk_total_blocks = self->pool.disk_free_blocks = config->num_disk_blocks;
   }
+  self->needs_decodes = config->overflow->needs_decodes || config->victim->needs_decodes;
+  if (self->needs_decodes)
+    self->price_memo = g_new0(PriceMemo, 1);
   waiting_queue_init(&self->waiting);
   decode_clock_init(&self->clock, config->block_size, &config->windows);
   if (self->pool.groups != NULL)
@@ -132,6 +135,7 @@ scheduler_free(Scheduler *self)
   waiting_queue_clear(&self->waiting);
   decode_clock_clear(&self->clock);
   victim_order_clear(&self->victims);
+  g_free(self->price_memo);
   g_ptr_array_unref(self->left_in_flight);
   g_ptr_array_unref(self->ended_in_flight);
   g_ptr_array_unref(self->keepers);
@@ -250,26 +254,38 @@ scheduler_take_waiting(Scheduler *self)
   return sequence;
 }
 
-void
-scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
+/* Of copies beside the steps. TRUE if one is under way, or has just ended: then no step stands for
+ * several. */
+static gboolean
+decide_copies(Scheduler *self, Step *step)
 {
-  step_clear(step);
-  step->contexts.windows = self->config.windows;
-  self->now_ps = now_ps;
-  self->stride = stride = stride && !scheduler_is_pipelined(self);
-  if (self->tell_plans || self->config.overflow->needs_decodes ||
-      self->config.victim->needs_decodes)
-    self->decodes = scheduler_running_decodes(self);
-  self->pool.decisions++;
-  self->class->schedule(self, step);
   scheduler_move_to_disk(self, step);
   if (self->offload != NULL)
     offload_decide(self->offload, step);
   if (self->swap_copies != NULL)
     scheduler_tell_copied(self, step);
-  if (!stride || (self->offload != NULL && offload_is_busy(self->offload)) ||
-      step->copied->len > 0 ||
-      (self->swap_copies != NULL && swap_copies_are_under_way(self->swap_copies)))
+  return (self->offload != NULL && offload_is_busy(self->offload)) || step->copied->len > 0 ||
+         (self->swap_copies != NULL && swap_copies_are_under_way(self->swap_copies));
+}
+
+void
+scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
+{
+  gboolean copying;
+
+  step_clear(step);
+  step->contexts.windows = self->config.windows;
+  self->now_ps = now_ps;
+  self->stride = stride = stride && !scheduler_is_pipelined(self);
+  if (self->tell_plans || self->needs_decodes) {
+    self->decodes = scheduler_running_decodes(self);
+    if (self->price_memo != NULL)
+      self->price_memo->load++;
+  }
+  self->pool.decisions++;
+  self->class->schedule(self, step);
+  copying = scheduler_copies_beside(self) && decide_copies(self, step);
+  if (!stride || copying)
     step->repeat = 1;
   if (self->list_decodes && step->clocked > 0)
     scheduler_list_members(self, step);

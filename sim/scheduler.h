@@ -182,6 +182,7 @@ struct Scheduler {
   DecodeClock clock;        /* of those running that decode in every step */
   VictimOrder victims;      /* its members, where the victim policy's ranks move alike */
   gboolean list_decodes;    /* somebody reads all of step->entries; set before the first step */
+  gboolean needs_decodes;   /* a policy asks what decodes */
   gboolean tell_plans;      /* somebody reads step->plans; set before the first step */
   gboolean stride;          /* of the decision being made */
   SequenceQueue left;       /* sequences that ended since scheduler_take_left() */
@@ -196,6 +197,7 @@ struct Scheduler {
   guint64 executed;    /* steps with tokens that have taken off */
   gint64 now_ps;
   DecodeContexts decodes;   /* that ran when the decision began; where the policy asks for them */
+  PriceMemo *price_memo;    /* of their load; NULL where no policy asks */
   guint64 dropped_tokens;   /* with prefix caching: of victims, and of them */
   guint64 found_tokens;     /* those that were still there when they came back */
   GPtrArray *keepers;       /* preempted sequences that keep blocks, in the order of preemption */
@@ -223,6 +225,13 @@ static inline gboolean
 scheduler_is_pipelined(const Scheduler *self)
 {
   return self->config.pipeline_parallel_size > 1;
+}
+
+/* Copies are made beside the steps, by native offload or by swaps. */
+static inline gboolean
+scheduler_copies_beside(const Scheduler *self)
+{
+  return self->offload != NULL || self->swap_copies != NULL;
 }
 
 /* NULL if the server would take this request, else why its front end refuses it (static text). */

@@ -34,54 +34,6 @@ sequence_free(Sequence *sequence)
 }
 
 void
-sequence_queue_insert_behind(SequenceQueue *queue, Sequence *before, Sequence *sequence)
-{
-  Sequence *after = before != NULL ? before->next : queue->head;
-
-  g_assert(sequence->queue == NULL);
-  sequence->queue = queue;
-  sequence->previous = before;
-  sequence->next = after;
-  *(before != NULL ? &before->next : &queue->head) = sequence;
-  *(after != NULL ? &after->previous : &queue->tail) = sequence;
-  queue->length++;
-}
-
-void
-sequence_queue_push_head(SequenceQueue *queue, Sequence *sequence)
-{
-  sequence_queue_insert_behind(queue, NULL, sequence);
-}
-
-void
-sequence_queue_push_tail(SequenceQueue *queue, Sequence *sequence)
-{
-  sequence_queue_insert_behind(queue, queue->tail, sequence);
-}
-
-void
-sequence_queue_remove(Sequence *sequence)
-{
-  SequenceQueue *queue = sequence->queue;
-
-  *(sequence->previous != NULL ? &sequence->previous->next : &queue->head) = sequence->next;
-  *(sequence->next != NULL ? &sequence->next->previous : &queue->tail) = sequence->previous;
-  sequence->previous = sequence->next = NULL;
-  sequence->queue = NULL;
-  queue->length--;
-}
-
-Sequence *
-sequence_queue_pop_head(SequenceQueue *queue)
-{
-  Sequence *sequence = queue->head;
-
-  g_assert(sequence != NULL);
-  sequence_queue_remove(sequence);
-  return sequence;
-}
-
-void
 sequence_queue_sort_by_arrival(SequenceQueue *queue)
 {
   Sequence *next;

@@ -120,12 +120,56 @@ struct SequenceQueue {
   guint32 length;
 };
 
-void sequence_queue_push_head(SequenceQueue *queue, Sequence *sequence);
-void sequence_queue_push_tail(SequenceQueue *queue, Sequence *sequence);
-/* Behind `before`, which is in the queue; NULL: to the head. */
-void sequence_queue_insert_behind(SequenceQueue *queue, Sequence *before, Sequence *sequence);
-Sequence *sequence_queue_pop_head(SequenceQueue *queue);
+/* Behind `before`, which is in the queue; NULL: to the head. In line, as all of these: each request
+ * goes through several queues. */
+static inline void
+sequence_queue_insert_behind(SequenceQueue *queue, Sequence *before, Sequence *sequence)
+{
+  Sequence *after = before != NULL ? before->next : queue->head;
+
+  g_assert(sequence->queue == NULL);
+  sequence->queue = queue;
+  sequence->previous = before;
+  sequence->next = after;
+  *(before != NULL ? &before->next : &queue->head) = sequence;
+  *(after != NULL ? &after->previous : &queue->tail) = sequence;
+  queue->length++;
+}
+
+static inline void
+sequence_queue_push_head(SequenceQueue *queue, Sequence *sequence)
+{
+  sequence_queue_insert_behind(queue, NULL, sequence);
+}
+
+static inline void
+sequence_queue_push_tail(SequenceQueue *queue, Sequence *sequence)
+{
+  sequence_queue_insert_behind(queue, queue->tail, sequence);
+}
+
 /* Takes it out of the queue that it is in. */
-void sequence_queue_remove(Sequence *sequence);
+static inline void
+sequence_queue_remove(Sequence *sequence)
+{
+  SequenceQueue *queue = sequence->queue;
+
+  *(sequence->previous != NULL ? &sequence->previous->next : &queue->head) = sequence->next;
+  *(sequence->next != NULL ? &sequence->next->previous : &queue->tail) = sequence->previous;
+  sequence->previous = sequence->next = NULL;
+  sequence->queue = NULL;
+  queue->length--;
+}
+
+static inline Sequence *
+sequence_queue_pop_head(SequenceQueue *queue)
+{
+  Sequence *sequence = queue->head;
+
+  g_assert(sequence != NULL);
+  sequence_queue_remove(sequence);
+  return sequence;
+}
+
 /* Orders by arrival: the requests' indices, oldest first. Cheap where it is nearly so already. */
 void sequence_queue_sort_by_arrival(SequenceQueue *queue);

@@ -45,6 +45,7 @@ script_tests = \
   %D%/cli.py \
   %D%/copies.py \
   %D%/disk.py \
+  %D%/front-end.py \
   %D%/database.py \
   %D%/deployment.py \
   %D%/explain.py \

@@ -122,7 +122,7 @@ def test_sweeps():
             sound(execute(*line, "-o", "c.db", "--shard", shard))
         if os.path.exists("c.db"):
             check_equal(rows("c.db", FIGURES), rows("a.db", FIGURES), str(first))
-        again = execute("sweep", "study.ini", "-o", "a.db", "--format", "json")
+        again = execute(*line, "-o", "a.db")
         check("0 cells run now" in again.err or first.status == 1, str(again))
         check_equal(same(again), same(first), str(again))
         check_cells(words, flags, "a.db")

@@ -24,7 +24,8 @@ read_time(guint64 per_second, const char *text, const char *end, gint64 *seconds
   if (!number_decimal(text, end, DECIMALS_MAX, &whole, &fraction, stop))
     return FALSE;
   *seconds = whole / (gint64)per_second;
-  *ps = whole % (gint64)per_second * (PS_PER_S / (gint64)per_second) + fraction / (gint64)per_second;
+  *ps =
+      whole % (gint64)per_second * (PS_PER_S / (gint64)per_second) + fraction / (gint64)per_second;
   return TRUE;
 }
 
@@ -60,24 +61,19 @@ static gboolean columns_header(const TraceFormat *self, TraceReader *reader, con
                                const char *end, GError **error);
 
 #define SCHEMA(ARRIVAL, EXPECTED, TIME)                                                            \
-  {.columns = {[CSV_ARRIVAL] = {ARRIVAL, FALSE},                                                   \
-               [CSV_PROMPT] = {"prompt_tokens", FALSE},                                            \
-               [CSV_OUTPUT] = {"output_tokens", FALSE},                                            \
-               [CSV_ID] = {"id", TRUE},                                                            \
-               [CSV_PRIORITY] = {"priority", TRUE},                                                \
-               [CSV_MAX_TOKENS] = {"max_tokens", TRUE}},                                           \
-   .takes_more_columns = TRUE,                                                                     \
-   .time_expected = EXPECTED,                                                                      \
-   .time = TIME}
+  {                                                                                                \
+    .columns = {[CSV_ARRIVAL] = {ARRIVAL, FALSE},        [CSV_PROMPT] = {"prompt_tokens", FALSE},  \
+                [CSV_OUTPUT] = {"output_tokens", FALSE}, [CSV_ID] = {"id", TRUE},                  \
+                [CSV_PRIORITY] = {"priority", TRUE},     [CSV_MAX_TOKENS] = {"max_tokens", TRUE}}, \
+    .takes_more_columns = TRUE, .time_expected = EXPECTED, .time = TIME                            \
+  }
 #define FORMAT(SCHEMA, UNIT)                                                                       \
-  {.name = "columns",                                                                              \
-   .help = "any CSV: '" MARK SHAPE "', arrival_ms, _us, _ns or _date as well (read only)",         \
-   .shape = SHAPE,                                                                                 \
-   .time_unit = UNIT,                                                                              \
-   .flags = TRACE_TIME_ABSOLUTE | TRACE_SKIPS_EMPTY,                                               \
-   .csv = SCHEMA,                                                                                  \
-   .header = columns_header,                                                                       \
-   .row = csv_row}
+  {                                                                                                \
+    .name = "columns",                                                                             \
+    .help = "any CSV: '" MARK SHAPE "', arrival_ms, _us, _ns or _date as well (read only)",        \
+    .shape = SHAPE, .time_unit = UNIT, .flags = TRACE_TIME_ABSOLUTE | TRACE_SKIPS_EMPTY,           \
+    .csv = SCHEMA, .header = columns_header, .row = csv_row                                        \
+  }
 
 static const CsvSchema schemas[] = {
     SCHEMA("arrival_s", "seconds, such as 12.5", csv_time_seconds),
@@ -179,7 +175,7 @@ columns_header(const TraceFormat *self, TraceReader *reader, const char *line, c
 
 /* Words by which people call what a role is; the first name with one of them is it. */
 static const char *const words[CSV_OUTPUT + 1][8] = {
-    [CSV_ARRIVAL] = {"arriv", "time", "date", "ts", "start"},
+    [CSV_ARRIVAL] = {"arriv", "time", "date", "ts", "start", "when", "creat"},
     [CSV_PROMPT] = {"prompt", "input", "context", "prefill", "in_", "in"},
     [CSV_OUTPUT] = {"output", "generated", "completion", "response", "decode", "answer", "out"},
 };
@@ -194,6 +190,21 @@ is_called(const char *name, CsvRole role)
                                    : g_str_has_prefix(lower, words[role][i]))
       return TRUE;
   return FALSE;
+}
+
+/* "arrival_ms" of a time that is called when_ms, "arrival_date" of start_date, or "arrival_s". */
+static const char *
+arrival_column(const char *name)
+{
+  static const char *const endings[][2] = {{"_ms", "arrival_ms"},
+                                           {"_us", "arrival_us"},
+                                           {"_ns", "arrival_ns"},
+                                           {"date", "arrival_date"}};
+
+  for (guint i = 0; i < G_N_ELEMENTS(endings); i++)
+    if (g_str_has_suffix(name, endings[i][0]))
+      return endings[i][1];
+  return "arrival_s";
 }
 
 char *
@@ -215,7 +226,8 @@ columns_advice(const char *line, const char *end)
       if (is_called(g_strstrip(names[i]), (CsvRole)role))
         found[role] = names[i];
   return g_strdup_printf("If it has these by other names: --trace-format "
-                         "'" MARK "arrival_s=%s,prompt_tokens=%s,output_tokens=%s', with arrival_ms, "
-                         "_us, _ns or _date where times are in those",
-                         found[CSV_ARRIVAL], found[CSV_PROMPT], found[CSV_OUTPUT]);
+                         "'" MARK "%s=%s,prompt_tokens=%s,output_tokens=%s'; arrival_s, _ms, _us, "
+                         "_ns or _date, as times are in those",
+                         arrival_column(found[CSV_ARRIVAL]), found[CSV_ARRIVAL], found[CSV_PROMPT],
+                         found[CSV_OUTPUT]);
 }

@@ -290,7 +290,9 @@ roofline_exchange_ps(const CostModel *base, guint64 tokens)
 {
   const Roofline *self = (const Roofline *)base;
 
-  return tokens > 0 ? product_ps(self->exchange_token_ps, tokens) + self->exchange_fixed_ps : 0;
+  if (tokens == 0 || (self->exchange_token_ps == 0 && self->exchange_fixed_ps == 0))
+    return 0;
+  return product_ps(self->exchange_token_ps, tokens) + self->exchange_fixed_ps;
 }
 
 static gint64
@@ -353,9 +355,12 @@ roofline_step_without(CostModel *base, const CostShape *shape, guint32 repeat, g
 static inline void
 wait_for_host(const Roofline *self, const CostShape *shape, CostPiece *piece)
 {
-  gint64 work_ps = self->work_ps + product_ps(self->work_sequence_ps, shape->sequences);
-  gint64 wait_ps = work_ps > 0 ? work_ps - cost_piece_total_ps(piece) : 0;
+  gint64 work_ps, wait_ps;
 
+  if (self->work_ps == 0 && self->work_sequence_ps == 0)
+    return;
+  work_ps = self->work_ps + product_ps(self->work_sequence_ps, shape->sequences);
+  wait_ps = work_ps > 0 ? work_ps - cost_piece_total_ps(piece) : 0;
   if (wait_ps <= 0)
     return;
   piece->base_ps[COST_HOST] += wait_ps;

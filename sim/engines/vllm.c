@@ -283,6 +283,16 @@ note_pace(const VllmDecision *d, VllmPace *pace)
     pace->bound = waiting > held_up;
 }
 
+static void
+set_repeat_and_copy_ahead(Scheduler *self, Step *step, gboolean stable)
+{
+  const AheadBound bound = scheduler_copy_ahead(self, step);
+
+  if (stable && step_is_only_decodes(step))
+    scheduler_set_repeat(self, step, bound.reserve_blocks);
+  step->repeat = MIN(step->repeat, bound.repeats);
+}
+
 void
 vllm_schedule(Scheduler *self, Step *step)
 {
@@ -297,12 +307,12 @@ vllm_schedule(Scheduler *self, Step *step)
       .hold = holds_prefills(self, pace),
   };
   gboolean stable = TRUE;
-  AheadBound bound;
 
   schedule_running(&d);
-  vllm_join_returned(&d);
+  if (self->returning.length > 0)
+    vllm_join_returned(&d);
   if (step->victims->len == 0 && d.owed_blocks == 0) {
-    stable = vllm_schedule_swapped(&d);
+    stable = self->swapped.length == 0 || vllm_schedule_swapped(&d);
     if (self->swapped.length == 0 && (self->held.length == 0 || vllm_schedule_held(&d)) &&
         self->waiting.length > 0)
       stable = vllm_schedule_waiting(&d);
@@ -313,10 +323,10 @@ vllm_schedule(Scheduler *self, Step *step)
       self->waiting.length + self->held.length > 0)
     stable = FALSE;
   scheduler_join_clock(self, step);
-  bound = scheduler_copy_ahead(self, step);
-  if (stable && step_is_only_decodes(step))
-    scheduler_set_repeat(self, step, bound.reserve_blocks);
-  step->repeat = MIN(step->repeat, bound.repeats);
+  if (self->config.swap_ahead_blocks > 0)
+    set_repeat_and_copy_ahead(self, step, stable);
+  else if (stable && step_is_only_decodes(step))
+    scheduler_set_repeat(self, step, 0);
 }
 
 void

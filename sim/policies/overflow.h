@@ -13,6 +13,21 @@
 #include "sim/cost.h"
 #include "sim/sequence.h"
 
+/* What computing so many tokens after so many adds to the steps of one load (price.h), remembered: a
+ * policy that tries cuts, or a choice among victims, asks the same again and again. */
+enum { PRICE_MEMO_SLOTS = 512 };
+
+typedef struct {
+  guint64 load; /* of which it is a price; 0: of none */
+  guint32 tokens, cached;
+  gint64 ps;
+} RememberedPrice;
+
+typedef struct {
+  guint64 load; /* the number of the present one, from 1 on */
+  RememberedPrice prices[PRICE_MEMO_SLOTS];
+} PriceMemo;
+
 typedef struct {
   const Sequence *victim;      /* its counts of tokens and blocks are of now */
   const Sequence *beneficiary; /* the victim itself where nobody else was left */
@@ -26,6 +41,7 @@ typedef struct {
   guint32 waiting;        /* requests that are to come before the victim returns, or behind it */
   guint32 step_tokens;    /* the token budget of a step */
   DecodeContexts decodes; /* of what decoded when the step was decided; only where needs_decodes */
+  PriceMemo *memo;        /* of them; NULL: nothing is remembered */
   gint64 decodes_ps;      /* what they take (price.h), for who asks for many prices; 0: not known */
   CopyLoad copies;
   CostModel *cost;        /* NULL where the executor has none */

@@ -24,14 +24,12 @@ price_decodes_ps(const OverflowQuery *query)
   return query->cost != NULL ? step_ps(query, NULL) : 0;
 }
 
-gint64
-price_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached)
+static gint64
+find_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached)
 {
   guint32 room = query->step_tokens - MIN(query->step_tokens - 1, query->decodes.count);
   gint64 idle_ps, total_ps = 0;
 
-  if (query->cost == NULL || tokens == 0)
-    return tokens;
   idle_ps = query->decodes_ps > 0 ? query->decodes_ps : price_decodes_ps(query);
   for (guint32 done = 0; done < tokens; done += MIN(room, tokens - done)) {
     const CostChunk chunk = {.tokens = MIN(room, tokens - done), .cached_tokens = cached + done};
@@ -40,6 +38,23 @@ price_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached)
     total_ps += MAX(0, added_ps);
   }
   return total_ps;
+}
+
+gint64
+price_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached)
+{
+  PriceMemo *memo = query->memo;
+  RememberedPrice *price;
+
+  if (query->cost == NULL || tokens == 0)
+    return tokens;
+  if (memo == NULL)
+    return find_recompute_ps(query, tokens, cached);
+  price = &memo->prices[(tokens + 31 * cached) % PRICE_MEMO_SLOTS];
+  if (price->load != memo->load || price->tokens != tokens || price->cached != cached)
+    *price =
+        (RememberedPrice){memo->load, tokens, cached, find_recompute_ps(query, tokens, cached)};
+  return price->ps;
 }
 
 /* Beside the steps: what the copy slows them by, and the share of the pool that is of no use until

@@ -37,7 +37,8 @@ scheduler_copy_ahead(Scheduler *self, Step *step)
   guint64 there = (guint64)self->pool.free_blocks + self->pool.leaving_blocks, ahead = 0;
   AheadBound bound = {.repeats = G_MAXUINT32};
 
-  if (self->swap_copies == NULL || wanted == 0 || self->pool.host_owed_blocks > 0)
+  g_assert(self->swap_copies != NULL && wanted > 0);
+  if (self->pool.host_owed_blocks > 0)
     return bound;
   for (Sequence *s = self->running.tail; s != NULL && there + ahead < wanted; s = s->previous) {
     guint32 more;

@@ -147,8 +147,6 @@ scheduler_leave_copies(Scheduler *self, Sequence *sequence)
 {
   SwapJob *job;
 
-  if (self->swap_copies == NULL)
-    return;
   swap_copies_cancel(self->swap_copies, sequence);
   leave_disk(self, sequence);
   job = swap_copies_find(self->swap_copies, sequence);

@@ -55,6 +55,7 @@ scheduler_overflow_query(const Scheduler *self, const Sequence *victim, const Se
       .waiting = self->waiting.length,
       .step_tokens = self->config.max_num_batched_tokens,
       .decodes = self->decodes,
+      .memo = self->price_memo,
       .copies = copy_load(self),
       .cost = self->config.cost,
       .options = &self->config.overflow_options,

@@ -191,7 +191,8 @@ finish(Scheduler *self, Sequence *sequence, gint64 end_ps)
   ARRAY_PUSH(self->just_finished, &self->finished_room, guint32, sequence->request);
   if (self->offload != NULL)
     offload_finish(self->offload, sequence);
-  scheduler_leave_copies(self, sequence);
+  if (self->swap_copies != NULL)
+    scheduler_leave_copies(self, sequence);
   pool_release(&self->pool, sequence, RELEASE_ENDED);
   pool_release_host(&self->pool, sequence);
 }

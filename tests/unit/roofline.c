@@ -209,7 +209,8 @@ test_what_if(void)
   WhatIf what_if;
 
   g_assert_true(
-      what_if_parse("h2d=2x,d2h=4x,copy-launch=0,hbm=1.25x,flops=0.5x,host=0,launch=3x,comm=2x",
+      what_if_parse("h2d=2x,d2h=4x,copy-launch=0,hbm=1.25x,flops=0.5x,host=0,launch=3x,comm=2x,"
+                    "front-end=4x",
                     &what_if, &error));
   g_assert_no_error(error);
   g_assert_cmpfloat(what_if.h2d_time, ==, 0.5);
@@ -220,6 +221,7 @@ test_what_if(void)
   g_assert_cmpfloat(what_if.host_time, ==, 0);
   g_assert_cmpfloat(what_if.launch_time, ==, 3);
   g_assert_cmpfloat(what_if.comm_time, ==, 2);
+  g_assert_cmpfloat(what_if.front_end_time, ==, 4);
   g_assert_true(what_if_parse(NULL, &what_if, NULL) && what_if.h2d_time == 1);
   g_assert_true(what_if_parse("h2d=0, flops=2x", &what_if, NULL) && what_if.h2d_time == 0);
   for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
