@@ -6,7 +6,8 @@ BENCH_DEVICE =
 BENCH_PROFILE =
 BENCH_PARTS =
 BENCH_TRACES =
-bench_scripts = %D%/bench.py %D%/copy.py %D%/measure.py %D%/policies.py %D%/to_doc.py
+BENCH_SHARED =
+bench_scripts = %D%/accuracy.py %D%/bench.py %D%/copy.py %D%/measure.py %D%/parts.py %D%/policies.py %D%/to_doc.py
 EXTRA_DIST += $(bench_scripts) %D%/growth.gnuplot %D%/validation_table.py
 
 # make bench/mapped && bench/mapped bench/out/chat-10000000.bin: reading against mapping (doc/performance.md)
@@ -35,4 +36,12 @@ policies-doc: spillway$(EXEEXT)
 	    map traces claims regret gap picture $${traces:+public} $(srcdir)/doc/policies.md && \
 	  cp %D%/out/policies.png $(srcdir)/doc/policies.png
 
-.PHONY: bench bench-doc policies-doc
+# The tables and the picture of doc/accuracy.md, likewise. BENCH_SHARED is the folder with servers/points.csv and data/profiles.
+accuracy-doc: spillway$(EXEEXT)
+	$(AM_V_at)if test -z '$(BENCH_SHARED)'; then echo 'make accuracy-doc needs BENCH_SHARED, the folder with servers/points.csv and data/profiles' >&2; exit 1; fi
+	$(AM_V_at)$(MKDIR_P) %D%/out && \
+	  SPILLWAY=$(abs_top_builddir)/spillway BENCH_OUT=%D%/out BENCH_SHARED='$(BENCH_SHARED)' $(PYTHON) -B $(srcdir)/%D%/accuracy.py \
+	    runs servers groups loads worst held picture $(srcdir)/doc/accuracy.md && \
+	  cp %D%/out/accuracy.png $(srcdir)/doc/accuracy.png
+
+.PHONY: accuracy-doc bench bench-doc policies-doc

@@ -8,13 +8,11 @@ With a page the parts' tables are put into it, between <!-- PART --> and <!-- en
 import base64
 import json
 import os
-import re
 import statistics
-import subprocess
 import sys
 
-SPILLWAY = os.environ.get("SPILLWAY", "spillway")
-OUT = os.environ.get("BENCH_OUT", "bench/out")
+from parts import kept, main, path, spillway, table
+
 HOUR = "gen:--duration 3600 --rate 1.2 --prompt lognormal:mean=1155,median=1020,max=3500 --output lognormal:mean=211,median=129,max=590"
 CARD = ["--model", "llama-2-7b", "--device", "a100-40gb"]
 BURST = ["--model", "yarn-llama-2-7b-64k", "--device", "a100-40gb", "--trace", "study-burst"]
@@ -27,22 +25,6 @@ SHARES = ["12%", "20%", "30%"]
 GAP = [(["vllm-v1"], 60, "20,90"), (["vllm-0.33"], 60, "20,90"), (["vllm-0.33", "--no-enable-prefix-caching"], 60, "20,90"),
        (["vllm-0.6"], 20, "10,45")]
 KINDS = ["overflow", "victim", "admission"]
-
-
-def path(name):
-    return os.path.join(OUT, name)
-
-
-def spillway(*words):
-    done = subprocess.run([SPILLWAY, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode != 0:
-        raise SystemExit("%s\n%s" % (" ".join(words), done.stderr))
-    return done.stdout
-
-
-def table(head, rows):
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join("| %s |\n" % " | ".join(map(str, line)) for line in lines)
 
 
 def percent(value):
@@ -180,16 +162,6 @@ def part_claims():
     return table(["claim", "figure", "gain in mean latency over the engine's own"], claim_rows(the_map()))
 
 
-def kept(name, make):
-    """The JSON of a file in OUT, made where it is missing."""
-    if not os.path.exists(path(name)):
-        text = make()
-        with open(path(name), "w", encoding="utf-8") as file:
-            file.write(text)
-    with open(path(name), encoding="utf-8") as file:
-        return json.load(file)
-
-
 def part_regret():
     rows = []
     for title, short, words, budget in REGRET:
@@ -267,28 +239,5 @@ def part_picture():
 PARTS = {"map": part_map, "traces": part_traces, "public": part_public, "claims": part_claims, "regret": part_regret, "gap": part_gap, "picture": part_picture}
 
 
-def put(page, part, text):
-    with open(page, encoding="utf-8") as file:
-        whole = file.read()
-    marked = re.compile("(<!-- %s -->\n).*?(<!-- end of %s -->)" % (part, part), re.S)
-    if not marked.search(whole):
-        raise SystemExit("%s: found no marks, expected <!-- %s --> and <!-- end of %s -->" % (page, part, part))
-    with open(page, "w", encoding="utf-8") as file:
-        file.write(marked.sub(lambda found: found.group(1) + "\n" + text + "\n" + found.group(2), whole))
-
-
-def main(words):
-    page = words.pop() if words and words[-1].endswith(".md") else None
-    if not words or any(word not in PARTS for word in words):
-        raise SystemExit(__doc__)
-    os.makedirs(OUT, exist_ok=True)
-    for part in words:
-        text = PARTS[part]()
-        if page and text:
-            put(page, part, text)
-        else:
-            print(text, end="")
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(PARTS, __doc__, sys.argv[1:])

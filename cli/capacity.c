@@ -6,8 +6,10 @@
 
 #include "format_option.h"
 #include "report/page/page.h"
+#include "results_options.h"
 #include "run_options.h"
 #include "scenario/output_file.h"
+#include "scenario/settings_files.h"
 #include "scenario/workload_source.h"
 #include "study/capacity/capacity.h"
 #include "study/transport.h"
@@ -74,12 +76,12 @@ check_options(CapacityVerb *v, GError **error)
 {
   guint64 jobs = 0, seeds = SEEDS;
   const NamedFile outputs[] = {{"-o", v->output}, {"--page", v->page}};
-  const NamedFile inputs[] = {{"--trace", v->settings->trace}, {"--model", v->settings->model}};
+  const NamedFile library = {"--chart-js", v->library};
 
   if ((v->jobs != NULL && !typed_uint(v->jobs, "--jobs", 1, JOBS_MAX, &jobs, error)) ||
       (v->seeds != NULL && !typed_uint(v->seeds, "--seeds", 1, 1000, &seeds, error)) ||
       !output_format_parse(v->format, &v->output_format, error) || !parse_search(v, error) ||
-      !output_file_check(outputs, 2, inputs, 2, error) ||
+      !settings_check_outputs(v->settings, outputs, 2, &library, 1, error) ||
       (v->page != NULL && !output_file_check_folder(v->page, "--page", error)))
     return FALSE;
   v->n_jobs = (guint)jobs;
@@ -170,7 +172,7 @@ search(CapacityVerb *v, const char *path)
     return cli_error(CLI_USAGE, VERB, "%s", error->message);
   if (!capacity_run(&v->capacity, v->results, v->n_jobs, &n_run, &error)) {
     if (error != NULL)
-      return cli_error(CLI_FAILED, VERB, "%s", error->message);
+      return results_search_status(VERB, error);
     return cli_error(CLI_FAILED, VERB, "stopped: %u searches were made%s", n_run,
                      v->results != NULL ? " and are kept; start it again to go on"
                                         : "; -o FILE.db keeps them");

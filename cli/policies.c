@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "format_option.h"
 #include "report/page/page.h"
+#include "results_options.h"
 #include "scenario/output_file.h"
 #include "study/policies/output.h"
 #include "study/transport.h"
@@ -240,6 +241,8 @@ static gboolean
 check_files(const PoliciesOptions *o, const MapRequest *r, GError **error)
 {
   const NamedFile outputs[] = {{"-o", o->output}, {"--page", o->page}};
+  const NamedFile inputs[] = {{"--device", o->device}, {"--chart-js", o->library}};
+  g_auto(GStrv) models = g_strsplit(o->models != NULL ? o->models : "", ",", -1);
 
   if (o->output == NULL) {
     g_set_error_literal(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
@@ -251,7 +254,10 @@ check_files(const PoliciesOptions *o, const MapRequest *r, GError **error)
     if (!output_file_check(outputs, 2, &input, 1, error))
       return FALSE;
   }
-  return output_file_check(outputs, 2, NULL, 0, error) &&
+  for (guint i = 0; models[i] != NULL; i++)
+    if (!output_file_check(outputs, 2, &(NamedFile){"--models", models[i]}, 1, error))
+      return FALSE;
+  return output_file_check(outputs, 2, inputs, G_N_ELEMENTS(inputs), error) &&
          (o->page == NULL || output_file_check_folder(o->page, "--page", error));
 }
 
@@ -282,7 +288,7 @@ run_map(Policies *p, const PoliciesOptions *o, PolicyMap *map)
 
   if (!policy_map_execute(map, &p->run, &progress, &error)) {
     if (error != NULL)
-      return cli_error(CLI_FAILED, VERB, "%s", error->message);
+      return results_search_status(VERB, error);
     return cli_error(CLI_FAILED, VERB,
                      "stopped: %u of %u jobs were run and are kept; start it again to go on",
                      progress.n_before + progress.n_now, progress.n_jobs);

@@ -8,6 +8,7 @@
 #include "format_option.h"
 #include "run_options.h"
 #include "scenario/output_file.h"
+#include "scenario/settings_files.h"
 #include "scenario/workload_source.h"
 #include "study/regret/kept.h"
 #include "study/regret/regret.h"
@@ -90,14 +91,12 @@ parse_options(const RegretOptions *options, RegretRequest *request, OutputFormat
               GError **error)
 {
   const NamedFile output = {"-o", options->output};
-  const NamedFile inputs[] = {{"--trace", request->settings->trace},
-                              {"--model", request->settings->model}};
 
   request->exhaustive = options->exhaustive;
   return output_format_parse(options->format, format, error) &&
          parse_budget(options->budget, &request->budget, error) &&
          parse_jobs(options->jobs, &request->n_threads, error) &&
-         output_file_check(&output, 1, inputs, G_N_ELEMENTS(inputs), error);
+         settings_check_outputs(request->settings, &output, 1, NULL, 0, error);
 }
 
 /* Holds the policies, and prints what came of it. What could not be kept is told behind that. */

@@ -24,11 +24,14 @@
 
 /* A picture's name for a page, or the name of what is read, is a mistake. */
 static gboolean
-check_out(const char *out, const char *const *paths, gboolean page, GError **error)
+check_out(const char *out, const char *const *paths, const char *library, gboolean page,
+          GError **error)
 {
   const NamedFile output = {"-o", out};
   GnuplotFormat format;
 
+  if (!output_file_check(&output, 1, &(NamedFile){"--chart-js", library}, 1, error))
+    return FALSE;
   for (guint i = 0; paths[i] != NULL; i++) {
     const NamedFile input = {"RESULTS.db", paths[i]};
     if (!output_file_check(&output, 1, &input, 1, error))
@@ -111,7 +114,7 @@ command_report(int argc, char **argv)
   if (out == NULL)
     out = g_strdup(page ? "report.html" : "figures");
   if (!results_figure_check(&figure, &error) ||
-      !check_out(out, (const char *const *)argv + 1, page, &error) ||
+      !check_out(out, (const char *const *)argv + 1, library, page, &error) ||
       (stored = results_options_open(argv, runs, &error)) == NULL)
     return cli_error(CLI_USAGE, "report", "%s", error->message);
   return page ? write_page(stored, library, out) : write_pictures(stored, format, figure, out);

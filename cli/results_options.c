@@ -23,6 +23,14 @@ results_error_status(const char *verb, const GError *error)
                    error->message);
 }
 
+int
+results_search_status(const char *verb, const GError *error)
+{
+  gboolean damaged = g_error_matches(error, RESULTS_ERROR, RESULTS_ERROR_DAMAGED);
+
+  return cli_error(damaged ? CLI_USAGE : CLI_FAILED, verb, "%s", error->message);
+}
+
 gboolean
 results_figure_check(char **figure, GError **error)
 {

@@ -18,6 +18,8 @@ Stored *results_options_open(char **argv, const char *runs, GError **error);
 
 /* Prints the error. The status for it: a file that cannot be read as results is bad input. */
 int results_error_status(const char *verb, const GError *error);
+/* The same of a search that goes on from a database: only what the file holds is a wrong file. */
+int results_search_status(const char *verb, const GError *error);
 
 /* Checks the key, or sets the default. */
 gboolean results_figure_check(char **figure, GError **error);

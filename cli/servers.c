@@ -8,6 +8,7 @@
 #include "report/page/page.h"
 #include "run_options.h"
 #include "scenario/output_file.h"
+#include "scenario/settings_files.h"
 #include "scenario/resolve.h"
 #include "study/servers/servers.h"
 #include "study/transport.h"
@@ -95,17 +96,41 @@ use_profiles(Servers *s, GError **error)
 }
 
 static gboolean
+check_page(const Servers *s, const char *name, const char *path, GError **error)
+{
+  const NamedFile page = {"-o", s->output}, input = {name, path};
+
+  return settings_check_outputs(s->settings, &page, 1, &input, 1, error);
+}
+
+/* Models of the folder are named by the points. */
+static gboolean
+check_models(const Servers *s, GError **error)
+{
+  for (guint i = 0; i < s->points->len; i++) {
+    const ServerPoint *point = g_ptr_array_index(s->points, i);
+    for (guint j = 0; j < point->options->len; j += 2)
+      if (g_str_equal(point->options->pdata[j], "model") &&
+          !check_page(s, "--model-dir", point->options->pdata[j + 1], error))
+        return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
 read_files(Servers *s, char **paths, GError **error)
 {
-  const NamedFile page = {"-o", s->output};
-
-  for (guint i = 0; paths[i] != NULL; i++) {
-    const NamedFile input = {"POINTS", paths[i]};
-    if (!output_file_check(&page, 1, &input, 1, error) ||
+  if (!check_page(s, "--chart-js", s->library, error))
+    return FALSE;
+  for (guint i = 0; s->profiles != NULL && s->profiles[i] != NULL; i++)
+    if (!check_page(s, "--profile", s->profiles[i], error))
+      return FALSE;
+  for (guint i = 0; paths[i] != NULL; i++)
+    if (!check_page(s, "POINTS", paths[i], error) ||
         !server_points_read(paths[i], s->model_dir, s->points, error))
       return FALSE;
-  }
-  return (s->output == NULL || output_file_check_folder(s->output, "-o", error)) &&
+  return check_models(s, error) &&
+         (s->output == NULL || output_file_check_folder(s->output, "-o", error)) &&
          use_profiles(s, error);
 }
 

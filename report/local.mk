@@ -32,7 +32,7 @@ libspillway_report_a_SOURCES = \
   %D%/plot/grid.c \
   %D%/plot/plot.c %D%/plot/plot.h \
   %D%/plot/script.c %D%/plot/script.h \
-  %D%/results/check.c %D%/results/check.h \
+  %D%/results/check.c %D%/results/check.h %D%/results/check_kept.c \
   %D%/results/connection.c \
   %D%/results/file.c \
   %D%/results/pack.c %D%/results/pack.h \

@@ -102,8 +102,8 @@ scenario_assumptions(const Scenario *s, guint32 tp)
         g_strdup("a copy beside a step takes its share of the memory's bandwidth from it, and "
                  "is not slowed itself: modelled, not measured"));
   if (s->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY)
-    add(list, g_strdup_printf("%s decides by TensorRT-LLM's published rules: no recording of it "
-                              "holds them",
+    add(list, g_strdup_printf("%s decides by TensorRT-LLM's published rules, which no recording "
+                              "of it holds; blocks are not reused between requests",
                               s->scheduler->name));
   if (s->scheduler->features & SCHEDULER_HIDES_HOST)
     add(list, g_strdup_printf("the overlap scheduler of %s hides the host's work behind the step "
@@ -127,6 +127,22 @@ scenario_assumptions(const Scenario *s, guint32 tp)
   return list;
 }
 
+static void
+add_front_end(json_t *list, const FrontEnd *front_end, const HostCost *cost)
+{
+  g_autofree char *known = cost->api_token_most_ps > 0
+                               ? g_strdup_printf(" (known: %.1f to %.1f)",
+                                                 cost->api_token_least_ps / PS_PER_US,
+                                                 cost->api_token_most_ps / PS_PER_US)
+                               : g_strdup("");
+
+  if (!front_end_is_none(front_end))
+    add(list, g_strdup_printf("API front end: %.0f us a request, %.1f a prompt token%s; "
+                              "--what-if front-end=0 for none",
+                              (double)front_end->request_ps / PS_PER_US,
+                              (double)front_end->token_ps / PS_PER_US, known));
+}
+
 void
 scenario_assume_host(const Scenario *s, HostScheduler scheduler, json_t *list)
 {
@@ -134,6 +150,7 @@ scenario_assume_host(const Scenario *s, HostScheduler scheduler, json_t *list)
   gboolean is_own;
 
   g_free(host_time_source(s->profile, s->host, scheduler, &is_own));
+  add_front_end(list, &s->front_end, cost);
   if (is_own || cost->step_most_ps + cost->eager_most_ps == 0)
     return;
   add(list, g_strdup_printf("host unknown: %.0f us a step (known hosts: %.0f to %.0f), %.0f more "

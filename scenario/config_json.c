@@ -297,6 +297,8 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
   json_object_set_new(object, "model", text_or_null(s->model != NULL ? s->model->name : NULL));
   json_object_set_new(object, "device", text_or_null(s->device != NULL ? s->device->name : NULL));
   json_object_set_new(object, "host", text_or_null(s->host != NULL ? s->host->name : NULL));
+  json_object_set_new(object, CONFIG_FRONT_END_REQUEST, json_integer(s->front_end.request_ps));
+  json_object_set_new(object, CONFIG_FRONT_END_TOKEN, json_integer(s->front_end.token_ps));
   json_object_set_new(object, "trace", text_or_null(settings->trace));
   json_object_set_new(
       object, "trace_format",

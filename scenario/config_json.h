@@ -4,6 +4,10 @@
 #include "calib/cost/roofline.h"
 #include "scenario.h"
 
+/* What a replayed run's front end took is read back from these. */
+#define CONFIG_FRONT_END_REQUEST "front_end_request_ps"
+#define CONFIG_FRONT_END_TOKEN "front_end_token_ps"
+
 /* A new reference. costs: NULL without a cost model. Holds nothing that leaves the results as they
  * are, such as where they are written. */
 json_t *scenario_config(const Scenario *scenario, const Settings *settings,

@@ -8,6 +8,7 @@
 
 #include "resolver.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "calib/cost/pool_size.h"
@@ -17,6 +18,7 @@
 #include "executors.h"
 #include "live/executor_live.h"
 #include "sim/pipeline.h"
+#include "sim/units.h"
 #include "resolve.h"
 #include "config_json.h"
 
@@ -119,6 +121,16 @@ resolve_names(Resolver *r, GError **error)
   return s->config.admission != NULL;
 }
 
+/* A time in picoseconds among the settings of a recording, 0 where it had none. */
+static gint64
+recorded_ps(const Recording *recording, const char *key)
+{
+  const char *text = g_hash_table_lookup(recording->config, key);
+  gint64 ps = text != NULL ? g_ascii_strtoll(text, NULL, 10) : 0;
+
+  return CLAMP(ps, 0, PS_PER_S);
+}
+
 /* The recording that is replayed. What a decision depends on should be as it was then. */
 static gboolean
 resolve_recording(Resolver *r, GError **error)
@@ -133,9 +145,13 @@ resolve_recording(Resolver *r, GError **error)
   if (r->settings->replay == NULL)
     return TRUE;
   s->recording = recording_read(r->settings->replay, error);
-  if (s->recording == NULL)
+  if (s->recording == NULL) {
     g_prefix_error(error, "--replay: ");
-  return s->recording != NULL;
+    return FALSE;
+  }
+  s->front_end = (FrontEnd){recorded_ps(s->recording, CONFIG_FRONT_END_REQUEST),
+                            recorded_ps(s->recording, CONFIG_FRONT_END_TOKEN)};
+  return TRUE;
 }
 
 /* What the executors that compute take of --load-format and of the model. */
@@ -293,6 +309,12 @@ note_automatic_chunking(const Resolver *r)
            "--enable-chunked-prefill simulates that");
 }
 
+static FrontEnd
+front_end_of(const HostCost *host, double factor)
+{
+  return (FrontEnd){llround(host->api_request_ps * factor), llround(host->api_token_ps * factor)};
+}
+
 /* vLLM since 0.11.1 has a stream for experts that every token passes, in steps of up to 256 tokens
  * (VLLM_SHARED_EXPERTS_STREAM_TOKEN_THRESHOLD); TensorRT-LLM one in steps that it captures; SGLang
  * has them in the routed ones' kernel (determine_num_fused_shared_experts). */
@@ -362,6 +384,8 @@ resolve_cost(Resolver *r, GError **error)
                            s->scheduler->name);
   if (!what_if_parse(settings->what_if, &config.what_if, error))
     return FALSE;
+  if (!settings->of_own_executor)
+    s->front_end = front_end_of(&s->host->costs[config.scheduler], config.what_if.front_end_time);
   s->settings = scenario_config(s, settings, &config);
   if (r->without_cost)
     return TRUE;
@@ -441,9 +465,9 @@ Client *
 scenario_client_new(const Scenario *scenario, const Workload **workload, Workload **own)
 {
   if (scenario->max_concurrency == 0)
-    return client_trace_new(*workload);
+    return client_behind(client_trace_new(*workload), &scenario->front_end);
   *workload = *own = workload_copy(*workload);
-  return client_limited_new(*own, scenario->max_concurrency);
+  return client_behind(client_limited_new(*own, scenario->max_concurrency), &scenario->front_end);
 }
 
 void

@@ -16,6 +16,7 @@
 #include "shelf.h"
 #include "sim/client.h"
 #include "sim/executor.h"
+#include "sim/front_end.h"
 #include "sim/model.h"
 #include "sim/scheduler.h"
 #include "slo.h"
@@ -36,6 +37,7 @@ typedef struct {
   const char *one_group_reason; /* why the pool's blocks are of all layers, static; NULL: they are
                                    of groups of layers, or there is no model */
   CostModel *cost;              /* NULL where the executor needs none, or none was asked for */
+  FrontEnd front_end;           /* before the engine; none where no cost is asked for */
   CopyPath copy_path;
   HostMemory host_memory;
   guint64 block_bytes;           /* of a KV block on a card; 0 without a model */

@@ -57,14 +57,18 @@ is_input(const SettingsOption *option)
          (option->group != GROUP_OUTPUT || g_str_equal(option->name, "against"));
 }
 
-gboolean
-settings_check_files(const Settings *settings, GError **error)
+static void
+files_init(Files *files)
 {
-  Files files = {.outputs = g_array_new(FALSE, FALSE, sizeof(NamedFile)),
-                 .inputs = g_array_new(FALSE, FALSE, sizeof(NamedFile)),
-                 .texts = g_string_chunk_new(256)};
-  gboolean worked;
+  *files = (Files){.outputs = g_array_new(FALSE, FALSE, sizeof(NamedFile)),
+                   .inputs = g_array_new(FALSE, FALSE, sizeof(NamedFile)),
+                   .texts = g_string_chunk_new(256)};
+}
 
+/* All that the settings read and write. */
+static void
+add_settings(Files *files, const Settings *settings)
+{
   for (guint i = 0; i < settings_n_options; i++) {
     const SettingsOption *option = &settings_options[i];
     const char *text = option->kind == KIND_FILE
@@ -74,10 +78,49 @@ settings_check_files(const Settings *settings, GError **error)
     if (text == NULL)
       continue;
     if (is_input(option))
-      add_input(&files, option->name, text);
+      add_input(files, option->name, text);
     else
-      add(&files, files.outputs, name, text);
+      add(files, files->outputs, name, text);
   }
+}
+
+static gboolean
+check_and_clear(Files *files, GError **error)
+{
+  gboolean worked = output_file_check(
+      (const NamedFile *)(gpointer)files->outputs->data, files->outputs->len,
+      (const NamedFile *)(gpointer)files->inputs->data, files->inputs->len, error);
+
+  g_array_unref(files->outputs);
+  g_array_unref(files->inputs);
+  g_string_chunk_free(files->texts);
+  return worked;
+}
+
+gboolean
+settings_check_outputs(const Settings *settings, const NamedFile *outputs, guint n_outputs,
+                       const NamedFile *inputs, guint n_inputs, GError **error)
+{
+  Files files;
+
+  files_init(&files);
+  add_settings(&files, settings);
+  for (guint i = 0; i < n_outputs; i++)
+    if (outputs[i].path != NULL)
+      add(&files, files.outputs, outputs[i].name, outputs[i].path);
+  for (guint i = 0; i < n_inputs; i++)
+    if (inputs[i].path != NULL)
+      add(&files, files.inputs, inputs[i].name, inputs[i].path);
+  return check_and_clear(&files, error);
+}
+
+gboolean
+settings_check_files(const Settings *settings, GError **error)
+{
+  Files files;
+
+  files_init(&files);
+  add_settings(&files, settings);
   /* Beside a results database SQLite keeps its journal or log. */
   if (settings->output != NULL)
     for (const char *const *suffix = (const char *const[]){"-journal", "-wal", "-shm", NULL};
@@ -91,11 +134,5 @@ settings_check_files(const Settings *settings, GError **error)
         output_is_same(settings->output, input->path))
       input->path = NULL;
   }
-  worked =
-      output_file_check((const NamedFile *)(gpointer)files.outputs->data, files.outputs->len,
-                        (const NamedFile *)(gpointer)files.inputs->data, files.inputs->len, error);
-  g_array_unref(files.outputs);
-  g_array_unref(files.inputs);
-  g_string_chunk_free(files.texts);
-  return worked;
+  return check_and_clear(&files, error);
 }

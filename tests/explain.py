@@ -153,7 +153,7 @@ def test_without_costs():
     check("It ended early (stuck)" in succeed("explain", "u.db").text)
     check("the run had no cost model" in succeed("explain", "u.db", "--preemption", 0).text)
     check("did not finish" in succeed("explain", "u.db", "--request", 399).text)
-    succeed("run", *HARDWARE, "--trace", "demo", "--limit", 3, "-o", "calm.db")
+    succeed("run", *HARDWARE, "--trace", "demo", "--limit", 3, "--what-if", "front-end=0", "-o", "calm.db")
     text = succeed("explain", "calm.db").text
     check("Nobody was evicted." in text and "Nobody waited." in text and "never full" in text, text)
 

@@ -232,6 +232,26 @@ def test_against():
     check("against.per_request.tpot_s.p90_abs_error" in runs[0].split(","))
 
 
+def test_cold_start():
+    """--against a server whose first request waited for a cold start: that is said, with both times; else nothing is."""
+    short = [*HARDWARE, "--trace", "demo", "--limit", "40"]
+    plain = run_json(*short, "--requests", "warm.csv")
+    check("cold start" not in succeed("run", *short, "--against", "warm.csv").text)
+    head, *rows = read("warm.csv").decode().splitlines()
+    rows = [dict(zip(head.split(","), row.split(","))) for row in rows]
+    first = min(rows, key=lambda row: float(row["arrival_s"]))
+    simulated_s = float(first["first_token_s"]) - float(first["arrival_s"])
+    for key in ("first_token_s", "finish_s"):
+        first[key] = "%.9f" % (float(first[key]) + 1)
+    write("cold.csv", "\n".join([head, *(",".join(row.values()) for row in rows)]) + "\n")
+    against = run_json(*short, "--against", "cold.csv")["against"]["first_request"]
+    check_close(against["measured_ttft_s"], simulated_s + 1, relative=1e-6)
+    check_close(against["simulated_ttft_s"], simulated_s, relative=1e-6)
+    text = succeed("run", *short, "--against", "cold.csv").text
+    check("The first request took %.2f s to its first token, %.2f s here: a cold start" % (simulated_s + 1, simulated_s) in text, text)
+    check_equal(plain["requests"], 40)
+
+
 # All arrive at once, so that durations decide nothing: what a scale does not reach stays as it is.
 BURST = [*HARDWARE, "--trace", "study-burst", "--scheduler", "vllm-0.6", "--overflow", "swap",
          "--num-gpu-blocks", "1200", "--swap-space", "32"]

@@ -122,7 +122,7 @@ def random_machine(chance):
             *maybe(chance, 0.2, "--host-memory", "pageable"),
             *maybe(chance, 0.2, "--host", chance.choice(["unknown", "llmservingsim-rtx-4090", "llmservingsim-rtx-pro-6000"])),
             *maybe(chance, 0.05, "--quantization", chance.choice(["fp8", "fp8_block", "nvfp4"])),
-            *maybe(chance, 0.2, "--what-if", chance.choice(["h2d=2x,copy-launch=0", "hbm=1.4x,flops=1.5x", "host=0"])),
+            *maybe(chance, 0.2, "--what-if", chance.choice(["h2d=2x,copy-launch=0", "hbm=1.4x,flops=1.5x", "host=0", "front-end=50x"])),
             *maybe(chance, 0.2, "--max-model-len", chance.choice([200, 2000, 30000]))]
 
 

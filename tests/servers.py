@@ -52,7 +52,7 @@ def test_each_is_its_command():
         check_close(point["predicted_ttft_ms"], 1000 * run["ttft_s"]["mean"])
         check_close(point["predicted_tpot_ms"], 1000 * run["tpot_s"]["mean"])
     check_equal([(g["n"], g["refused"]) for g in groups][0], (4, 7))
-    check("--scheduler vllm-0.12.0 --max-concurrency 8 --num-prompts 80" in commands[0], commands[0])
+    check("--scheduler vllm-0.12.0 --max-concurrency 8 --max-num-batched-tokens 2048 --num-prompts 80" in commands[0], commands[0])
     check("--quantization fp8 --device h200" in commands[1] and "--kv-cache-dtype fp8" in commands[1]
           and "uniform:819,1024" in commands[1], commands[1])
     check("--quantization fp8_block" in commands[3], commands[3])

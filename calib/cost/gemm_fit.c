@@ -33,6 +33,9 @@ struct GemmFit {
 
 enum { NONE = G_MAXUINT };
 
+/* What a row beyond a multiple of four must cost at least to be told from noise. */
+#define LEAST_ALIGNMENT 1.03
+
 /* Holes in published grids that are this wide are predicted as well as narrow ones. */
 #define WIDEST_HOLE 4.2
 
@@ -65,9 +68,26 @@ add_product(GemmFit *fit, const GemmTiming *timings, guint count)
   g_array_append_val(fit->products, product);
 }
 
+static int
+compare_doubles(gconstpointer a, gconstpointer b)
+{
+  return curve_compare_doubles(a, b);
+}
+
+/* Whether a row more within a tile costs anything. Tables may have rows of no multiple of four only
+ * behind tiles that are full, where a tile that is nearly empty is what they time. */
+static gboolean
+rows_show_alignment(GArray *ratios)
+{
+  if (ratios->len == 0)
+    return TRUE;
+  g_array_sort(ratios, compare_doubles);
+  return g_array_index(ratios, double, ratios->len / 2) > LEAST_ALIGNMENT;
+}
+
 /* Whether points that are held out are clearly better predicted from those of their alignment. */
 static gboolean
-goes_by_alignment(const GemmFit *fit)
+held_out_show_alignment(const GemmFit *fit)
 {
   double errors[GEMM_SERIES] = {0}, points[GEMM_SERIES] = {0};
 
@@ -358,6 +378,7 @@ gemm_fit_new(const Profile *profile, const Device *device, const char *dtype, Sa
              gpointer user_data)
 {
   g_autoptr(GArray) timings = g_array_new(FALSE, FALSE, sizeof(GemmTiming));
+  g_autoptr(GArray) ratios = NULL;
   GemmFit *fit;
   guint n;
   const ProfileSample *samples = profile_samples(profile, OP_GEMM, &n);
@@ -380,15 +401,17 @@ gemm_fit_new(const Profile *profile, const Device *device, const char *dtype, Sa
   fit->format = dtype_format(dtype);
   fit->products = g_array_new(FALSE, FALSE, sizeof(Product));
   g_array_set_clear_func(fit->products, clear_product);
+  ratios = g_array_new(FALSE, FALSE, sizeof(double));
   for (guint first = 0, i = 1; i <= timings->len; i++) {
     const GemmTiming *start = &g_array_index(timings, GemmTiming, first);
     const GemmTiming *here = &g_array_index(timings, GemmTiming, MIN(i, timings->len - 1));
     if (i == timings->len || here->n != start->n || here->k != start->k) {
       add_product(fit, start, i - first);
+      gemm_series_add_row_ratios(start, i - first, ratios);
       first = i;
     }
   }
-  fit->by_alignment = goes_by_alignment(fit);
+  fit->by_alignment = rows_show_alignment(ratios) && held_out_show_alignment(fit);
   make_grid(fit);
   return fit;
 }

@@ -3,6 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Kernels of many rows have tiles of so many rows and multiples of them. */
+enum { LEAST_LARGE_TILE = 64 };
+
 /* The sum of relative errors at inner points when each is left out. */
 static double
 left_out_error(const Curve *curve, double tile)
@@ -64,6 +67,17 @@ gemm_series_of(const GemmTiming *timings, guint count, guint which)
     series.tile = find_tile(series.curve);
   }
   return series;
+}
+
+void
+gemm_series_add_row_ratios(const GemmTiming *timings, guint count, GArray *ratios)
+{
+  for (guint i = 0; i + 1 < count; i++) {
+    guint64 m = (guint64)timings[i].m;
+    double ratio = timings[i + 1].ps / timings[i].ps;
+    if (gemm_is_aligned(m) && (guint64)timings[i + 1].m == m + 1 && m % LEAST_LARGE_TILE != 0)
+      g_array_append_val(ratios, ratio);
+  }
 }
 
 double

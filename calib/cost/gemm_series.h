@@ -26,5 +26,9 @@ typedef struct {
 gboolean gemm_is_aligned(guint64 m);
 /* `which` of the timings of one (n, k). The curve is the caller's. */
 GemmSeries gemm_series_of(const GemmTiming *timings, guint count, guint which);
+/* Adds to `ratios` (of double) what one row more than an aligned m costs, where both lie in one tile
+ * of any kernel (there the tile and not the alignment might be what is dear). The timings are of one
+ * (n, k), by m. */
+void gemm_series_add_row_ratios(const GemmTiming *timings, guint count, GArray *ratios);
 /* The sum of relative errors at inner points, each held out in turn. */
 double gemm_series_left_out_error(const GemmSeries *series);

@@ -24,6 +24,7 @@ static const struct {
     {"launch", FALSE, offsetof(WhatIf, launch_time), "cost of a kernel whatever its size"},
     {"comm", FALSE, offsetof(WhatIf, comm_time), "cost of all-reduces"},
     {"host", FALSE, offsetof(WhatIf, host_time), "cost of the host's part of a step"},
+    {"front-end", FALSE, offsetof(WhatIf, front_end_time), "cost of the API front end"},
 };
 
 char *

@@ -1,7 +1,7 @@
 /* What-if scales: `h2d=2x,copy-launch=0` as factors on the times of a modelled cost.
  *
  * Speeds (h2d, d2h, hbm, flops): `Nx` makes it N times faster. Costs (copy-launch, launch, comm,
- * host): `Nx` makes it N times dearer. `0` switches any of them off. A factor multiplies a time: 1
+ * host, front-end): `Nx` makes it N times dearer. `0` switches any of them off. A factor multiplies a time: 1
  * as it is, 0 off.
  */
 #pragma once
@@ -21,9 +21,10 @@ typedef struct {
   double launch_time;      /* what a kernel costs whatever its size */
   double comm_time;        /* all-reduce */
   double host_time;        /* the host's part of a step */
+  double front_end_time;   /* the API front end, before the scheduler knows of a request */
 } WhatIf;
 
-#define WHAT_IF_NONE ((WhatIf){1, 1, 1, 1, 1, 1, 1, 1})
+#define WHAT_IF_NONE ((WhatIf){1, 1, 1, 1, 1, 1, 1, 1, 1})
 
 gboolean what_if_is_none(const WhatIf *what_if);
 

@@ -17,6 +17,10 @@
       ROW(scheduler, group, "eager_us", eager_ps, FALSE),                                          \
       ROW(scheduler, group, "work_us", work_ps, TRUE),                                             \
       ROW(scheduler, group, "work_sequence_us", work_sequence_ps, TRUE),                           \
+      ROW(scheduler, group, "api_request_us", api_request_ps, TRUE),                               \
+      ROW(scheduler, group, "api_token_us", api_token_ps, TRUE),                                   \
+      ROW(scheduler, group, "api_token_least_us", api_token_least_ps, TRUE),                       \
+      ROW(scheduler, group, "api_token_most_us", api_token_most_ps, TRUE),                         \
       ROW(scheduler, group, "step_least_us", step_least_ps, TRUE),                                 \
       ROW(scheduler, group, "step_most_us", step_most_ps, TRUE),                                   \
       ROW(scheduler, group, "sequence_least_us", sequence_least_ps, TRUE),                         \

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "report/text/format.h"
 #include "report/text/table.h"
+#include "scenario/output_file.h"
 #include "scenario/resolve.h"
 #include "scenario/shipped.h"
 
@@ -196,6 +197,10 @@ run_import(char **paths, const ImportOptions *options)
   g_autoptr(GError) error = NULL;
   g_autoptr(Profile) profile = NULL;
 
+  for (guint i = 0; paths[i] != NULL; i++)
+    if (!output_file_check(&(NamedFile){"-o", options->out}, 1, &(NamedFile){"FILE", paths[i]}, 1,
+                           &error))
+      return cli_error(CLI_USAGE, verb, "%s", error->message);
   if ((options->format != NULL && !check_format(options->format, &error)) ||
       (options->device != NULL && !check_device(options->device, &error)) ||
       (profile = import(paths, options, &error)) == NULL || !check_known_device(profile, &error))

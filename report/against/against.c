@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "sim/quantiles.h"
+#include "sim/units.h"
 
 typedef struct {
   GArray *measured_ps, *simulated_ps, *error_ps; /* of gint64 */
@@ -15,6 +16,7 @@ struct Against {
   const Measured *measured;
   Lists lists[LATENCIES];
   guint64 requests, left_out;
+  gint64 first_measured_ps, first_simulated_ps; /* TTFT of the first to arrive; -1 */
 };
 
 #define AT(member) offsetof(Quantiles, member)
@@ -75,6 +77,10 @@ on_request(Observer *self, const RequestResult *result)
     return;
   }
   against->requests++;
+  if (result->request == 0) {
+    against->first_measured_ps = measured->ttft_ps;
+    against->first_simulated_ps = ttft_ps;
+  }
   add_pair(&against->lists[LATENCY_TTFT], measured->ttft_ps, ttft_ps);
   add_pair(&against->lists[LATENCY_E2E], measured->e2e_ps, result->finish_ps - result->arrival_ps);
   if (result->generated_tokens > 1)
@@ -91,6 +97,7 @@ against_new(const Measured *measured)
   g_assert(measured->pairs != NULL);
   against->observer = (Observer){.request = on_request};
   against->measured = measured;
+  against->first_measured_ps = against->first_simulated_ps = -1;
   for (guint i = 0; i < LATENCIES; i++) {
     Lists *lists = &against->lists[i];
     lists->measured_ps = g_array_new(FALSE, FALSE, sizeof(gint64));
@@ -127,6 +134,9 @@ against_figures(const Against *against)
   figures->file = g_strdup(against->measured->file);
   figures->requests = against->requests;
   figures->left_out = against->left_out;
+  figures->first_measured_s = against->first_measured_ps < 0 ? -1 : ps_to_s(against->first_measured_ps);
+  figures->first_simulated_s =
+      against->first_simulated_ps < 0 ? -1 : ps_to_s(against->first_simulated_ps);
   for (guint i = 0; i < LATENCIES; i++) {
     quantiles_of(against->lists[i].measured_ps, &figures->latencies[i].measured_s);
     quantiles_of(against->lists[i].simulated_ps, &figures->latencies[i].simulated_s);

@@ -62,6 +62,9 @@ typedef struct {
   guint64 requests; /* pairs that count */
   guint64 left_out; /* pairs that do not */
   LatencyAgainst latencies[LATENCIES];
+  /* TTFT of the request that came first, -1: it does not count. A server's first request may wait
+   * for what is compiled or allocated at its first use, which is not simulated. */
+  double first_measured_s, first_simulated_s;
 } AgainstFigures;
 
 void against_figures_free(AgainstFigures *figures);
@@ -90,7 +93,7 @@ Observer *against_observer(Against *against);
 AgainstFigures *against_figures(const Against *against);
 
 /* A new reference: {"file", "requests", "left_out", "ttft_s": {"mean": {"measured", "simulated",
- * "error"} …} …, "per_request": {"ttft_s": {"median_abs_error", "p90_abs_error"} …}}. error is a
+ * "error"} …} …, "per_request": {"ttft_s": {"median_abs_error", "p90_abs_error"} …}, "first_request": {"measured_ttft_s", "simulated_ttft_s"} or null}. error is a
  * fraction of the measured, the others are seconds. */
 json_t *against_to_json(const AgainstFigures *figures);
 /* The table, the errors a request, and a sentence. name: of the run among others, or NULL. */

@@ -7,6 +7,10 @@
 #include "report/text/table.h"
 #include "report/text/json_values.h"
 
+/* A first request that is so many times as late, by so much at least, met a cold server. */
+#define COLD_FACTOR 2
+#define COLD_LEAST_S 0.1
+
 static const struct {
   const char *key, *label;
 } latencies[LATENCIES] = {
@@ -46,6 +50,11 @@ against_to_json(const AgainstFigures *figures)
                                   "p90_abs_error", latency->error_s.p90));
   }
   json_object_set_new(object, "per_request", per_request);
+  json_object_set_new(object, "first_request",
+                      figures->first_measured_s < 0
+                          ? json_null()
+                          : json_pack("{s:f, s:f}", "measured_ttft_s", figures->first_measured_s,
+                                      "simulated_ttft_s", figures->first_simulated_s));
   return object;
 }
 
@@ -166,6 +175,19 @@ append_words(GString *text, const AgainstFigures *figures)
   g_string_append(text, said > 0 ? ".\n" : "");
 }
 
+/* That the first request waited for a cold server, where it took so much longer than simulated. */
+static void
+append_cold_start(GString *text, const AgainstFigures *figures)
+{
+  double late_s = figures->first_measured_s - figures->first_simulated_s;
+
+  if (figures->first_measured_s > COLD_FACTOR * figures->first_simulated_s && late_s > COLD_LEAST_S)
+    g_string_append_printf(text,
+                           "The first request took %.2f s to its first token, %.2f s here: a cold "
+                           "start is not simulated, and counts above.\n",
+                           figures->first_measured_s, figures->first_simulated_s);
+}
+
 static void
 append_head(GString *text, const AgainstFigures *figures, const char *name)
 {
@@ -198,4 +220,5 @@ against_append_text(GString *text, const AgainstFigures *figures, const char *na
   table_append(table, "  ", text);
   append_errors(text, figures);
   append_words(text, figures);
+  append_cold_start(text, figures);
 }

@@ -15,13 +15,12 @@
 #define U32_MAX "4294967295"
 #define QUANTILE_SLACK "1.002" /* quantiles of ITL come from a histogram with buckets of 1/1024 */
 
-/* Tables, and the column that tells the run. */
-enum { TABLE_RUN };
-static const struct {
-  const char *name, *run;
-} tables[] = {
-    {"run", "id"},        {"config", "run_id"}, {"request", "run_id"}, {"preemption", "run_id"},
-    {"series", "run_id"}, {"step", "run_id"},
+/* Of runs. */
+enum { TABLE_RUN, TABLE_CONFIG, TABLE_REQUEST };
+static const CheckedTable tables[] = {
+    {"run", "id", "run"},         {"config", "run_id", "run"},
+    {"request", "run_id", "run"}, {"preemption", "run_id", "run"},
+    {"series", "run_id", "run"},  {"step", "run_id", "run"},
 };
 
 typedef struct {
@@ -51,6 +50,9 @@ is_narrow(const char *table, const char *column)
 static Rule
 whole_number(const char *table, const char *column)
 {
+  /* A seed has all of its 64 bits. */
+  if (g_str_equal(column, "seed"))
+    return (Rule){g_strdup("(typeof(seed) = 'integer')"), "a whole number"};
   const char *max = g_str_has_suffix(column, "_ps") ? G_STRINGIFY(4611686018427387903)
                     : is_narrow(table, column)      ? U32_MAX
                                                     : COUNT_MAX;
@@ -87,6 +89,16 @@ text(const char *table, const char *column)
     for (RequestStatus status = STATUS_UNFINISHED; status <= STATUS_IGNORED; status++)
       g_string_append_printf(names, "%s'%s'", names->len > 0 ? ", " : "",
                              request_outcome_name(status));
+  else if (g_str_equal(table, "regret_play") && g_str_equal(column, "end"))
+    for (RunEnd end = RUN_DONE; end <= RUN_LIVELOCK; end++)
+      g_string_append_printf(names, "%s'%s'", names->len > 0 ? ", " : "", run_end_name(end));
+  else if (g_str_equal(table, "policy_run") && g_str_equal(column, "state"))
+    g_string_append(names, "'done', 'ended', 'lacked'");
+  else if (g_str_equal(table, "cell") && g_str_equal(column, "state")) {
+    g_string_append(names, "'pending', 'failed'");
+    for (RunEnd end = RUN_DONE; end <= RUN_LIVELOCK; end++)
+      g_string_append_printf(names, ", '%s'", run_end_name(end));
+  }
   if (names->len == 0)
     return (Rule){g_strdup_printf("(typeof(\"%s\") = 'text')", column), "a text"};
   return (Rule){
@@ -156,10 +168,9 @@ append_cases(Results *results, const char *schema, const char *table, GString *n
   return any;
 }
 
-/* A statement over at most one row: the run, what is expected, what was found. */
-static gboolean
-refuse_row(Results *results, const char *sql, gint64 run_id, const char *table, const char *path,
-           GError **error)
+gboolean
+results_refuse_row(Results *results, const char *sql, gint64 run_id, const CheckedTable *table,
+                   const char *path, GError **error)
 {
   sqlite3_stmt *statement = results_prepare(results, sql, error);
   int result;
@@ -170,9 +181,9 @@ refuse_row(Results *results, const char *sql, gint64 run_id, const char *table, 
   result = sqlite3_step(statement);
   if (result == SQLITE_ROW)
     g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_DAMAGED,
-                "%s: run %" G_GINT64_FORMAT ", in its table %s: found %s, expected that %s; the "
+                "%s: %s %s, in its table %s: found %s, expected that %s; the "
                 "file is damaged, or was changed by hand",
-                path, (gint64)sqlite3_column_int64(statement, 0), table,
+                path, table->row, (const char *)sqlite3_column_text(statement, 0), table->name,
                 (const char *)sqlite3_column_text(statement, 2),
                 (const char *)sqlite3_column_text(statement, 1));
   else if (result != SQLITE_DONE)
@@ -181,20 +192,19 @@ refuse_row(Results *results, const char *sql, gint64 run_id, const char *table, 
   return result == SQLITE_DONE;
 }
 
-static gboolean
-check_table(Results *results, const char *schema, guint t, gint64 run_id, const char *path,
-            GError **error)
+gboolean
+results_check_table(Results *results, const char *schema, const CheckedTable *table, gint64 run_id,
+                    const char *path, GError **error)
 {
   g_autoptr(GString) names = g_string_new("CASE"), values = g_string_new("CASE");
   g_autofree char *sql = NULL;
 
-  if (!append_cases(results, schema, tables[t].name, names, values))
+  if (!append_cases(results, schema, table->name, names, values))
     return TRUE; /* such as `step`, which not every file has */
-  sql = g_strdup_printf("SELECT %s, %s END AS fault, coalesce(%s END, 'nothing') FROM \"%s\".%s"
-                        " WHERE (?1 = 0 OR %s = ?1) AND fault IS NOT NULL LIMIT 1",
-                        tables[t].run, names->str, values->str, schema, tables[t].name,
-                        tables[t].run);
-  return refuse_row(results, sql, run_id, tables[t].name, path, error);
+  sql = g_strdup_printf("SELECT substr(%s, 1, 40), %s END AS fault, coalesce(%s END, 'nothing')"
+                        " FROM \"%s\".%s WHERE (?1 = 0 OR %s = ?1) AND fault IS NOT NULL LIMIT 1",
+                        table->key, names->str, values->str, schema, table->name, table->key);
+  return results_refuse_row(results, sql, run_id, table, path, error);
 }
 
 /* The figures of a run among themselves. A rule that is NULL holds. The host's blocks are those of
@@ -235,7 +245,7 @@ check_sums(Results *results, const char *schema, gint64 run_id, const char *path
   sql = g_strdup_printf("SELECT id, %s END AS fault, 'other figures' FROM \"%s\".run"
                         " WHERE (?1 = 0 OR id = ?1) AND fault IS NOT NULL LIMIT 1",
                         rules->str, schema);
-  return refuse_row(results, sql, run_id, "run", path, error);
+  return results_refuse_row(results, sql, run_id, &tables[TABLE_RUN], path, error);
 }
 
 /* There is a row a request, or none was kept. */
@@ -250,7 +260,7 @@ check_rows(Results *results, const char *schema, gint64 run_id, const char *path
       " run_id = id WHERE n <> requests OR done <> finished LIMIT 1",
       schema, schema);
 
-  return refuse_row(results, sql, run_id, "request", path, error);
+  return results_refuse_row(results, sql, run_id, &tables[TABLE_REQUEST], path, error);
 }
 
 /* A request's moments come in order. */
@@ -264,14 +274,14 @@ check_moments(Results *results, const char *schema, gint64 run_id, const char *p
       " last_token_s < first_token_s - 1e-9 OR finish_s < last_token_s - 1e-9) LIMIT 1",
       schema);
 
-  return refuse_row(results, sql, run_id, "request", path, error);
+  return results_refuse_row(results, sql, run_id, &tables[TABLE_REQUEST], path, error);
 }
 
 gboolean
 results_check_figures(Results *results, const char *schema, gint64 run_id, const char *path,
                       GError **error)
 {
-  return check_table(results, schema, TABLE_RUN, run_id, path, error) &&
+  return results_check_table(results, schema, &tables[TABLE_RUN], run_id, path, error) &&
          check_sums(results, schema, run_id, path, error);
 }
 
@@ -280,7 +290,7 @@ results_check_values(Results *results, const char *schema, gint64 run_id, const 
                      GError **error)
 {
   for (guint t = 0; t < G_N_ELEMENTS(tables); t++)
-    if (!check_table(results, schema, t, run_id, path, error))
+    if (!results_check_table(results, schema, &tables[t], run_id, path, error))
       return FALSE;
   return check_sums(results, schema, run_id, path, error) &&
          check_rows(results, schema, run_id, path, error) &&

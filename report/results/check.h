@@ -12,3 +12,20 @@ gboolean results_check_values(Results *results, const char *schema, gint64 run_i
 /* The same of the runs' figures alone, which is quick. */
 gboolean results_check_figures(Results *results, const char *schema, gint64 run_id,
                                const char *path, GError **error);
+/* Likewise what studies and searches keep beside runs: sweeps' cells and settings, loads, plays,
+ * maps. Whoever reads a whole file, or goes on from such a row, asks first. */
+gboolean results_check_kept(Results *results, const char *schema, const char *path, GError **error);
+
+/* What check.c and check_kept.c share. */
+typedef struct {
+  const char *name;
+  const char *key; /* the column that tells the row */
+  const char *row; /* what that is, for messages */
+} CheckedTable;
+
+/* By its columns' types and names; TRUE where the file has no such table. */
+gboolean results_check_table(Results *results, const char *schema, const CheckedTable *table,
+                             gint64 run_id, const char *path, GError **error);
+/* A statement over at most one row: its key, what is expected, what was found. */
+gboolean results_refuse_row(Results *results, const char *sql, gint64 run_id,
+                            const CheckedTable *table, const char *path, GError **error);

@@ -38,7 +38,8 @@ open_file(Stored *stored, const char *path, gboolean whole, GError **error)
   g_ptr_array_add(stored->files, file);
   file->results = results_open_read(path, error);
   return file->results != NULL &&
-         (!whole || results_check_values(file->results, "main", 0, path, error));
+         (!whole || (results_check_values(file->results, "main", 0, path, error) &&
+                     results_check_kept(file->results, "main", path, error)));
 }
 
 /* The column of that name, -1 where there is none. */

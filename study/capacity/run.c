@@ -78,6 +78,42 @@ take(gpointer data, guint cell, const GByteArray *answer, gboolean *failed, GErr
          ask(job, "INSERT OR REPLACE INTO capacity VALUES (?, ?, ?)", cell, text, &row, error);
 }
 
+static gboolean
+is_load(const json_t *value)
+{
+  return json_is_null(value) || (json_is_number(value) && json_number_value(value) >= 0);
+}
+
+static gboolean
+are_figures(const json_t *figures)
+{
+  const char *key;
+  json_t *value;
+
+  json_object_foreach((json_t *)figures, key, value)
+  {
+    if (!is_load(value))
+      return FALSE;
+  }
+  return json_is_object(figures);
+}
+
+/* As capacity_search() makes it. */
+static gboolean
+is_search(const json_t *search)
+{
+  const json_t *low = json_object_get(search, "low"), *high = json_object_get(search, "high");
+  const json_t *limit = json_object_get(search, "limited_by");
+
+  return is_load(low) && is_load(high) &&
+         (json_is_null(low) || json_is_null(high) ||
+          json_number_value(low) <= json_number_value(high)) &&
+         json_is_boolean(json_object_get(search, "unlimited")) &&
+         (json_is_null(limit) || json_is_string(limit)) &&
+         are_figures(json_object_get(search, "figures")) &&
+         json_is_array(json_object_get(search, "trials"));
+}
+
 /* What an earlier start has found. */
 static gboolean
 look(const Job *job, guint cell, GError **error)
@@ -89,9 +125,16 @@ look(const Job *job, guint cell, GError **error)
   if (!ask(job, "SELECT search FROM capacity WHERE identity = ? AND kind = ?", cell, NULL, &text,
            error))
     return FALSE;
-  if (text != NULL)
-    job->capacity->searches->pdata[cell] = json_loads(text, 0, NULL);
-  return TRUE;
+  if (text == NULL)
+    return TRUE;
+  job->capacity->searches->pdata[cell] = json_loads(text, 0, NULL);
+  if (is_search(job->capacity->searches->pdata[cell]))
+    return TRUE;
+  g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_DAMAGED,
+              "%s: search %.40s, in its table capacity: found '%.40s…', expected what a search "
+              "writes; the file is damaged, or was changed by hand",
+              job->results->path, identity_of(job->capacity, cell), text);
+  return FALSE;
 }
 
 /* Traces are read before there are workers, which share them. */

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "report/results/check.h"
 #include "report/results/private.h"
 #include "report/results/studies.h"
 
@@ -28,7 +29,8 @@ enum {
 gboolean
 policy_store_open(Results *results, GError **error)
 {
-  return results_exec(results, policy_tables, error);
+  return results_exec(results, policy_tables, error) &&
+         results_check_kept(results, "main", results->path, error);
 }
 
 static const char *

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "choices.h"
+#include "report/results/check.h"
 #include "report/results/private.h"
 #include "report/results/studies.h"
 #include "scenario/settings_policies.h"
@@ -64,7 +65,8 @@ kept_plays_new(Results *results, const Settings *settings, guint32 n_requests, G
   kept->results = results;
   kept->n_requests = n_requests;
   kept->identity = identity_of(settings, error);
-  if (kept->identity == NULL || !results_exec(results, regret_tables, error))
+  if (kept->identity == NULL || !results_exec(results, regret_tables, error) ||
+      !results_check_kept(results, "main", results->path, error))
     return NULL;
   return prepare_statements(kept, error) ? g_steal_pointer(&kept) : NULL;
 }

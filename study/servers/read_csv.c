@@ -2,9 +2,10 @@
  *
  * What is known of how they ran: a closed loop at the concurrency (batch_size). Those whose id
  * begins with a date are of dumps of public benchmarks (InferenceMAX): 10 requests a slot, lengths
- * uniform from 80 to 100 % of ISL and OSL, 8192 batched tokens, no prefix caching, asynchronous
- * scheduling. Of others the number of requests is not known: they get 10 a slot, too, of fixed
- * lengths. KV is fp8 on H200 and B200 for Llama in fp8 (told by where their pools saturate), as the
+ * uniform from 80 to 100 % of ISL and OSL, 8192 batched tokens, as many sequences as requests, no
+ * prefix caching, asynchronous scheduling (its scripts, benchmarks/70b_fp8_h100_docker.sh). Others
+ * get 10 a slot, too, of fixed lengths, and under vLLM 2048 batched tokens, as NVIDIA's own replay
+ * of these very rows has it (ai-dynamo/dynamo, h100_qwen3_counterpart, "Replay config"). KV is fp8 on H200 and B200 for Llama in fp8 (told by where their pools saturate), as the
  * model says elsewhere. TensorRT-LLM is built for a length and takes as much of its memory for a
  * prompt of that length; it is assumed to be built for the longest request.
  */
@@ -122,10 +123,13 @@ set_load(ServerPoint *point, guint isl, guint osl, guint num_prompts)
     if (!g_str_equal(point->engine, "vllm"))
       return;
     server_point_set(point, "max-num-batched-tokens", "8192");
+    server_point_set(point, "max-num-seqs", "%u", point->concurrency);
     server_point_set(point, "no-enable-prefix-caching", "%s", "");
     server_point_set(point, "async-scheduling", "%s", "");
     return;
   }
+  if (g_str_equal(point->engine, "vllm"))
+    server_point_set(point, "max-num-batched-tokens", "2048");
   server_point_set(point, "num-prompts", "%u", num_prompts);
   server_point_set(point, "random-input-len", "%u", isl);
   server_point_set(point, "random-output-len", "%u", osl);

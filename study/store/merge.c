@@ -209,7 +209,8 @@ check_attached(Results *results, const char *path, GError **error)
     return FALSE;
   }
   return results_check_tables(results, "other", path, error) &&
-         results_check_values(results, "other", 0, path, error);
+         results_check_values(results, "other", 0, path, error) &&
+         results_check_kept(results, "other", path, error);
 }
 
 /* meta of the other file promises the tables of a study. */

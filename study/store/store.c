@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/results/check.h"
+
 void
 study_cell_clear(StudyCell *cell)
 {
@@ -233,8 +235,9 @@ static gboolean
 put_all(Results *results, const StudyTable *study, GError **error)
 {
   Statements s = {0};
-  gboolean worked = study_check_tables(results, error) && put_study(results, study, error) &&
-                    statements_prepare(&s, results, error);
+  gboolean worked = study_check_tables(results, error) &&
+                    results_check_kept(results, "main", results->path, error) &&
+                    put_study(results, study, error) && statements_prepare(&s, results, error);
 
   for (guint i = 0; worked && i < study->cells->len; i++)
     worked = put_cell(results, &s, study, &g_array_index(study->cells, StudyCell, i), error);
@@ -259,7 +262,8 @@ study_store_look(Results *results, const StudyTable *study, GError **error)
     return FALSE;
   if (!has)
     return TRUE;
-  worked = statements_prepare(&s, results, error);
+  worked = results_check_kept(results, "main", results->path, error) &&
+           statements_prepare(&s, results, error);
   for (guint i = 0; worked && i < study->cells->len; i++) {
     StudyCell *cell = &g_array_index(study->cells, StudyCell, i);
     g_autofree char *end = NULL;

@@ -82,6 +82,49 @@ def test_values_are_checked():
         check(not os.path.exists("merged.db"))
 
 
+# Of what studies and searches keep beside runs: the table, a change, the verbs that would go on from it.
+STUDY_VALUES = [("study", "points = -5"), ("study", "seeds = 'many'"), ("cell", "state = 'well'"), ("cell", "point = -1"),
+                ("cell", "run_id = -5"), ("cell", "seed = 'one' WHERE id = 1"), ("cell", "state = 'failed' WHERE id = 1"),
+                ("cell", "message = x'ff00'"), ("cell_setting", "value = 9e999"), ("cell_setting", "position = -1"),
+                ("run_identity", "identity = x'00' WHERE run_id = 1"), ("student_t", "t95 = 'wide'"), ("student_t", "t95 = 1 WHERE df = 2"),
+                ("student_t", "df = 0 WHERE df = 9")]
+SEARCH = ["--model", "llama-2-7b", "--device", "a100-40gb", "--trace", "t.csv"]
+KEPT_VALUES = {
+    "capacity": (["capacity", *SEARCH, "--slo", "ttft:p99<2s", "--seeds", "2"],
+                 [("capacity", "search = '%s'" % text) for text in (
+                     "swap", "{}", "[]", '{"low": -5}', '{"low": 1, "high": null, "unlimited": false, "limited_by": 3, "figures": {}, "trials": []}',
+                     '{"low": 9, "high": 1, "unlimited": false, "limited_by": null, "figures": {}, "trials": []}',
+                     '{"low": 1, "high": 9, "unlimited": false, "limited_by": null, "figures": {"ttft_s.mean": "soon"}, "trials": []}')]),
+    "regret": (["regret", *SEARCH, "--num-gpu-blocks", "60", "--budget", "40"],
+               [("regret_play", change) for change in ("mean_latency_s = -5", "mean_latency_s = 'swap'", "finished = -1", "\"end\" = 'well'",
+                                                       "preemptions = 1.5", "ttft_p99_s = 9e999", "key = x'00'")]),
+    "study policies": (["study", "policies", "--requests", "8", "--seeds", "1", "--models", "llama-2-7b", "--pressures", "1.5",
+                        "--prompts", "256", "--outputs", "64", "--links", "1"],
+                       [("policy_run", change) for change in ("e2e_s_mean = 9e999", "e2e_s_mean = 'swap'", "ttft_s_p99 = -1", "state = 'well'",
+                                                              "num_gpu_blocks = -1", "preemptions = x'00'", "link = 'fast'")]),
+}
+
+
+def test_kept_values_are_checked():
+    """what studies and searches keep is checked before anybody goes on from it: sweeps, loads, plays, maps"""
+    make_study()
+    for table, change in STUDY_VALUES:
+        damaged("PRAGMA foreign_keys = OFF; UPDATE %s SET %s" % (table, change), original="s.db")
+        for words in (["merge", "bad.db", "-o", "merged.db"], ["report", "bad.db", "-o", "page.html"], ["sweep", "study.ini", "-o", "bad.db"]):
+            refused(*words, expected=["bad.db", "in its table " + table, "expected that"])
+    damaged("DELETE FROM run WHERE id = 1", original="s.db")  # by hand, without SQLite's cascade: it is run again
+    succeed("sweep", "study.ini", "-o", "bad.db")
+    write("t.csv", "arrival_s,prompt_tokens,output_tokens\n" + "".join("%d,300,60\n" % (i // 4) for i in range(20)))
+    for verb, (words, changes) in KEPT_VALUES.items():
+        name = verb.split()[-1] + ".db"
+        succeed(*words, "-o", name)
+        again = succeed(*words, "-o", name)
+        check_equal(again.text, succeed(*words, "-o", name).text)
+        for table, change in changes:
+            damaged("UPDATE OR IGNORE %s SET %s" % (table, change), original=name)
+            refused(*words, "-o", "bad.db", expected=["bad.db", "in its table " + table, "expected"])
+
+
 def test_numbers_of_runs():
     """runs are numbered from 1, and what is kept of a run that is not there is nobody's"""
     make_run()

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from common import (LIBRARY, LONG, PROFILE, RUN, drain, make_run, refused, rows)
-from spillway_test import (HARDWARE, SPILLWAY, all_tests, check, check_equal, execute, main, read, succeed, write)
+from spillway_test import (HARDWARE, SPILLWAY, all_tests, check, check_equal, execute, main, read, source, succeed, write)
 
 
 def outputs():
@@ -119,8 +119,43 @@ def test_one_name_twice():
     make_run()
     for words in (["report", "r.db", "-o", "r.db"], ["merge", "r.db", "-o", "r.db"]):
         refused(*words)
+    other_inputs()
     succeed(*RUN, "--requests", "/dev/null", "--decisions", "/dev/null")
     succeed(*RUN, "--executor", "replay", "--replay", "r.db", "-o", "r.db")
+
+
+def other_inputs():
+    """Outputs of the verbs whose inputs are not only a trace: devices, hosts, profiles, models, libraries, points, tables."""
+    shutil.copy(source("calib", "devices", "a100-40gb.ini"), "d.ini")
+    shutil.copy(source("calib", "hosts", "unknown.ini"), "h.ini")
+    shutil.copy(source("models", "llama-2-7b.json"), "m.json")
+    write("chart.js", b"/* Chart.js v4.4.0 */")
+    write("hand", PROFILE)
+    succeed("profile", "import", "hand", "-o", "p.db")
+    os.mkdir("models")
+    shutil.copy("m.json", "models/x.json")
+    write("points.csv", "id,model_path,system,backend,backend_version,precision,isl,osl,batch_size,tp_size,silicon_ttft_ms,silicon_tpot_ms\n"
+                        "x,nobody/x,h100_sxm,vllm,,,64,16,2,1,100,8\n")
+    for name in ("d.ini", "h.ini", "m.json", "p.db", "chart.js", "hand", "t.csv", "points.csv", "models/x.json"):
+        os.link(name, "hard-" + os.path.basename(name))
+        os.symlink(name, "soft-" + os.path.basename(name))
+    search = ["--model", "m.json", "--host", "h.ini", "--trace", "t.csv"]
+    for words, inputs in ((["capacity", *search, "--device", "d.ini", "--slo", "ttft:p99<2s", "--chart-js", "chart.js", "--page"],
+                           ("d.ini", "h.ini", "m.json", "t.csv", "chart.js")),
+                          (["capacity", *search, "--device", "p.db", "--slo", "ttft:p99<2s", "--page"], ("p.db",)),
+                          (["capacity", *search, "--device", "d.ini", "--slo", "ttft:p99<2s", "-o"], ("d.ini", "h.ini")),
+                          (["regret", *search, "--device", "p.db", "--num-gpu-blocks", "60", "-o"], ("p.db", "h.ini", "m.json", "t.csv")),
+                          (["servers", "points.csv", "--profile", "p.db", "--model-dir", "models", "--chart-js", "chart.js", "-o"],
+                           ("points.csv", "p.db", "models/x.json", "chart.js")),
+                          (["report", "r.db", "--chart-js", "chart.js", "-o"], ("chart.js",)),
+                          (["study", "policies", "--device", "d.ini", "--models", "m.json", "--chart-js", "chart.js", "-o", "x.db", "--page"],
+                           ("d.ini", "m.json", "chart.js")),
+                          (["profile", "import", "hand", "-o"], ("hand",))):
+        for name in inputs:
+            before = read(name)
+            for other in (name, "hard-" + os.path.basename(name), "soft-" + os.path.basename(name)):
+                refused(*words, other, expected=["name another file"])
+                check_equal(read(name), before, (words, other))
 
 
 def test_pipe_that_closes():
