@@ -112,8 +112,8 @@ scenario_assumptions(const Scenario *s, guint32 tp)
   if (s->disk != NULL && s->data_parallel_size > 1)
     add(list, g_strdup("each engine has a disk of its own"));
   if (s->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY)
-    add(list, g_strdup_printf("%s decides by TensorRT-LLM's published rules: no recording of it "
-                              "holds them",
+    add(list, g_strdup_printf("%s decides by TensorRT-LLM's published rules, which no recording "
+                              "of it holds; blocks are not reused between requests",
                               s->scheduler->name));
   if (s->scheduler->features & SCHEDULER_HIDES_HOST)
     add(list, g_strdup_printf("the overlap scheduler of %s hides the host's work behind the step "
