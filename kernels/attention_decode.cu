@@ -292,6 +292,7 @@ template <Dtype dtype, unsigned head_dim>
 __global__ void
 __launch_bounds__(THREADS) decode_pieces(const AttentionArguments a, const DecodeWork work)
 {
+  device_begin();
   const unsigned head_tiles = (a.heads / a.kv_heads - 1) / TILE_HEADS + 1;
   const unsigned list = blockIdx.x / (a.kv_heads * head_tiles);
   const uint32_t end = work.starts[list + 1];

@@ -13,6 +13,7 @@ template <Dtype dtype, unsigned head_dim>
 __global__ void
 __launch_bounds__(THREADS) merge_rows(const AttentionArguments a, const MergeWork work)
 {
+  device_begin();
   constexpr unsigned LANE_DIMS = head_dim / LANES;
   const AttentionPartials partials = work.partials;
   const unsigned index = blockIdx.x * WARPS + threadIdx.x / LANES, lane = threadIdx.x % LANES;

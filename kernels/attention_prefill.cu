@@ -386,6 +386,7 @@ template <Dtype dtype, unsigned head_dim>
 __global__ void
 __launch_bounds__(THREADS, 2) prefill(const AttentionArguments a, const PrefillWork work)
 {
+  device_begin();
   Tiles<head_dim> &tiles = *(Tiles<head_dim> *)device_shared_memory();
 
   compute_item<dtype, head_dim>(tiles, a, work, work.items[blockIdx.x]);

@@ -342,6 +342,7 @@ template <Dtype dtype, unsigned head_dim>
 __global__ void
 __launch_bounds__(THREADS, 1) prefill(const AttentionArguments a, const PrefillWork work)
 {
+  device_begin();
   if (work.starts[blockIdx.x] == work.starts[blockIdx.x + 1])
     return; /* nothing was left for this list */
   if (DEVICE_SM90) {

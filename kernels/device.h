@@ -8,18 +8,46 @@
 #pragma once
 
 #include "kernels/dtype.h"
+#include "kernels/without.h"
 
 #include <cuda_runtime.h>
 
+/* Whether a kernel's thread blocks may be placed while the kernel before them in the stream still
+ * runs (programmatic dependent launch): from compute capability 9.0 on, unless it is to be left
+ * without. Each kernel then has to wait by itself; see device_begin(). */
+inline bool
+device_launches_ahead(void)
+{
+  static const bool ahead = [] {
+    int device = 0, major = 0;
+    return cudaGetDevice(&device) == cudaSuccess &&
+           cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) ==
+               cudaSuccess &&
+           major >= 9 && !kernels_without(WITHOUT_LAUNCH_AHEAD);
+  }();
+
+  return ahead;
+}
+
 /* Starts `kernel`, and says whether that went well. Of shared memory a launch has 48 KiB without
- * being asked. */
+ * being asked. A capture keeps the way of launching as an edge of its graph. */
 template <typename... Parameters, typename... Arguments>
 cudaError_t
 device_launch(void (*kernel)(Parameters...), dim3 grid, unsigned threads, size_t shared_bytes,
               cudaStream_t stream, Arguments... arguments)
 {
-  kernel<<<grid, threads, shared_bytes, stream>>>(arguments...);
-  return cudaGetLastError();
+  cudaLaunchAttribute ahead = {};
+  cudaLaunchConfig_t config = {};
+
+  ahead.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  ahead.val.programmaticStreamSerializationAllowed = 1;
+  config.gridDim = grid;
+  config.blockDim = dim3(threads);
+  config.dynamicSmemBytes = shared_bytes;
+  config.stream = stream;
+  config.attrs = &ahead;
+  config.numAttrs = device_launches_ahead() ? 1 : 0;
+  return cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
 }
 
 /* The same with more of it, for which the driver is asked at a kernel's first launch: on the device
@@ -28,12 +56,33 @@ template <auto kernel, size_t shared_bytes, typename... Arguments>
 cudaError_t
 device_launch_large(dim3 grid, unsigned threads, cudaStream_t stream, Arguments... arguments)
 {
-  static const cudaError_t allowed = cudaFuncSetAttribute(
-      kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes);
+  static const cudaError_t allowed =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes);
 
   return allowed != cudaSuccess
              ? allowed
              : device_launch(kernel, grid, threads, shared_bytes, stream, arguments...);
+}
+
+/* Until the kernels before this one in the stream are done and what they wrote is seen. */
+__device__ __forceinline__ void
+device_wait_for_earlier(void)
+{
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+/* The first thing that every thread of every kernel does, before it reads or writes memory: lets
+ * the thread blocks of the next kernel be placed as soon as all of this one's are, and waits. As
+ * all kernels wait for the whole of the one before, they are done in order. */
+__device__ __forceinline__ void
+device_begin(void)
+{
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+  device_wait_for_earlier();
 }
 
 /* The shared memory of the launch; on a multiple of 1024 bytes. */

@@ -61,6 +61,7 @@ template <Direction direction>
 __global__ void
 __launch_bounds__(THREADS) copy_blocks(const Copy copy)
 {
+  device_begin();
   const size_t first = (size_t)blockIdx.x * WARPS + threadIdx.x / WARP_LANES;
 
   for (size_t tile = first; tile < copy.num_tiles; tile += (size_t)gridDim.x * WARPS) {

@@ -2,7 +2,8 @@
 # library for a reference alone takes no kernel from it, and needs no CUDA.
 noinst_LIBRARIES += libspillway-kernels.a
 libspillway_kernels_a_SOURCES = \
-  %D%/attention.h %D%/attention_kernels.h %D%/attention_merge.h %D%/attention_reference.c \
+  %D%/attention.h %D%/attention_kernels.h %D%/attention_layout.h %D%/attention_merge.h \
+  %D%/attention_reference.c \
   %D%/decode_plan.c %D%/decode_plan.h %D%/prefill_copies_sm90.h %D%/prefill_plan.c %D%/prefill_plan.h \
   %D%/cuda_status.h %D%/device.h %D%/device_sm90.h %D%/vector.h \
   %D%/dtype.h \
@@ -33,7 +34,7 @@ cuda_kernels = \
   %D%/timing.cu \
   %D%/transformer.cu
 kernel_headers = \
-  %D%/attention.h %D%/attention_kernels.h %D%/attention_merge.h %D%/cuda_status.h %D%/decode_plan.h \
+  %D%/attention.h %D%/attention_kernels.h %D%/attention_layout.h %D%/attention_merge.h %D%/cuda_status.h %D%/decode_plan.h \
   %D%/prefill_copies_sm90.h %D%/prefill_plan.h %D%/device.h %D%/device_sm90.h %D%/dtype.h %D%/gemm.h %D%/kv_copy.h \
   %D%/paged_kv.h %D%/sampling.h %D%/timing.h %D%/transformer.h %D%/vector.h %D%/without.h %D%/work_cut.h
 

@@ -118,6 +118,7 @@ template <Dtype dtype, unsigned lanes, unsigned vectors>
 __global__ void
 __launch_bounds__(THREADS, 2) norm_rows(const Norm n)
 {
+  device_begin();
   constexpr unsigned AT_ONCE = THREADS / lanes;
   const unsigned lane = threadIdx.x % lanes;
   uint4 held[vectors];

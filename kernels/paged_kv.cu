@@ -24,6 +24,7 @@ struct Write {
 __global__ void
 __launch_bounds__(THREADS) write_tokens(const Write w)
 {
+  device_begin();
   const unsigned item = blockIdx.y * THREADS + threadIdx.x;
   const int64_t slot = __ldg(&w.slots[blockIdx.x]);
 

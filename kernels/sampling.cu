@@ -328,6 +328,7 @@ template <Dtype dtype>
 __global__ void
 __launch_bounds__(THREADS) sample_rows(const Sampling s)
 {
+  device_begin();
   Shared *shared = (Shared *)device_shared_memory();
   const uint4 *logits = s.logits + blockIdx.x * s.row_stride_vectors;
   const uint64_t top = find_top<dtype>(s, logits, shared);

@@ -45,6 +45,7 @@ walk(const uint4 *__restrict__ memory, size_t num_vectors, Use use)
 __global__ void
 __launch_bounds__(THREADS) read_all(const uint4 *memory, size_t num_vectors, uint4 *sink)
 {
+  device_begin();
   uint32_t sum = 0;
 
   walk(memory, num_vectors, [&](size_t, uint4 v) { sum += v.x ^ v.y ^ v.z ^ v.w; });
@@ -55,12 +56,14 @@ __launch_bounds__(THREADS) read_all(const uint4 *memory, size_t num_vectors, uin
 __global__ void
 __launch_bounds__(THREADS) copy_all(const uint4 *memory, uint4 *copy, size_t num_vectors)
 {
+  device_begin();
   walk(memory, num_vectors, [&](size_t i, uint4 v) { __stcs(&copy[i], v); });
 }
 
 __global__ void
 do_nothing()
 {
+  device_begin();
 }
 
 cudaError_t

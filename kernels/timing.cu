@@ -68,6 +68,7 @@ device_clock_ns()
 __global__ void
 spin(volatile uint32_t *flags, uint32_t ticket)
 {
+  device_wait_for_earlier();
   const uint64_t begin = device_clock_ns();
 
   while (flags[RELEASED] < ticket)

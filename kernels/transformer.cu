@@ -35,6 +35,7 @@ __global__ void
 __launch_bounds__(THREADS)
     embed(const uint4 *table, const int32_t *ids, unsigned row_vectors, uint4 *out)
 {
+  device_begin();
   const unsigned item = item_of_row();
 
   if (item < row_vectors)
@@ -47,6 +48,7 @@ __global__ void
 __launch_bounds__(THREADS)
     add_bias(uint4 *in, const uint4 *bias, unsigned row_vectors, size_t row_stride_vectors)
 {
+  device_begin();
   const unsigned item = item_of_row();
   float values[VECTOR_ELEMENTS], more[VECTOR_ELEMENTS];
 
@@ -65,6 +67,7 @@ template <Dtype dtype>
 __global__ void
 __launch_bounds__(THREADS) gate_by_silu(const uint4 *gate_up, unsigned row_vectors, uint4 *out)
 {
+  device_begin();
   const unsigned item = item_of_row();
   float gate[VECTOR_ELEMENTS], up[VECTOR_ELEMENTS];
 
@@ -95,6 +98,7 @@ template <Dtype dtype>
 __global__ void
 __launch_bounds__(THREADS) rotate(const Rotation r)
 {
+  device_begin();
   const unsigned item = item_of_row();
   float x[VECTOR_ELEMENTS], y[VECTOR_ELEMENTS], cosines[VECTOR_ELEMENTS], sines[VECTOR_ELEMENTS];
 

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[] = {WITHOUT_PREFILL_CUTS, WITHOUT_DECODE_LISTS};
+static const char *const names[] = {WITHOUT_PREFILL_CUTS, WITHOUT_DECODE_LISTS,
+                                    WITHOUT_LAUNCH_AHEAD};
 
 static bool
 is_name(const char *begin, size_t length, const char *name)

@@ -15,7 +15,10 @@ extern "C" {
   "prefill-cuts" /* packed heads, and keys cut, of few or short prefills */
 #define WITHOUT_DECODE_LISTS "decode-lists" /* decodes of equal work a thread block */
 
-#define KERNELS_WITHOUT_NAMES WITHOUT_PREFILL_CUTS ", " WITHOUT_DECODE_LISTS
+/* Kernels' thread blocks placed while the one before still runs (kernels/device.h). */
+#define WITHOUT_LAUNCH_AHEAD "launch-ahead"
+#define KERNELS_WITHOUT_NAMES                                                                      \
+  WITHOUT_PREFILL_CUTS ", " WITHOUT_DECODE_LISTS ", " WITHOUT_LAUNCH_AHEAD
 
 bool kernels_without(const char *name);
 /* The first name that is none of these, of static memory or the environment's; NULL: all are. */

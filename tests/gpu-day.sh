@@ -27,7 +27,7 @@ fake()
   mkdir -p "$(dirname "$1")"
   cat >"$1" <<'PROGRAM'
 #!/usr/bin/env bash
-echo "${0##*/} $*${SPILLWAY_PORTABLE_ATTENTION:+ portable}" >>"$CALLS"
+echo "${0##*/} $*${SPILLWAY_PORTABLE_ATTENTION:+ portable}${SPILLWAY_KERNELS_WITHOUT:+ without $SPILLWAY_KERNELS_WITHOUT}" >>"$CALLS"
 # usage: charge SECONDS    what this takes, on the clock of the test
 charge()
 {
@@ -118,7 +118,8 @@ verdict()
 : >"$FAILING"
 day good
 check "all goes well" test "$status" = 0
-check "most valuable first" in_order nvidia-smi "only prefill-wgmma" "selfcheck -o" "calibrate.*time-limit" "profile check" "validate.*12%.*recompute" \
+check "most valuable first" in_order nvidia-smi "only prefill-wgmma" "only launch-ahead,prefill-cuts,prefill-wgmma-cuts,decode-lists" \
+  "selfcheck -o" "calibrate.*time-limit" "profile check" "validate.*12%.*recompute" \
   "validate.*12%.*swap" "validate.*20%" "validate.*50%" "validate.*30%" "validate.*40%" "memcheck" "racecheck" attention-gpu \
   "study poster --live.*--minutes [1-9]"
 check "five shares of memory, both policies" test "$(grep -c ' validate \|-gpu validate' "$CALLS")" = 10
@@ -128,7 +129,7 @@ for file in summary.md selfcheck.txt selfcheck.json profile.csv validation.md st
 done
 check "the logs are in the archive" tar -tzf good/logs.tgz ./validate-12-swap.txt ./calibrate.txt ./environment.log
 check "the table has every step" test \
-  "$(grep -cE '^(environment|wgmma|selfcheck|torch|calibrate|validate|sanitizer|tests|study) ' out)" = 9
+  "$(grep -cE '^(environment|wgmma|ways|selfcheck|torch|calibrate|validate|sanitizer|tests|study) ' out)" = 10
 if command -v python3 >/dev/null; then
   check "the tables of the validation are ready" test "$(grep -cE '^\| (12|20|30|40|50)% \| (recompute|swap) ' good/validation.md)" = 20
 fi
@@ -182,6 +183,25 @@ printf '%s\n' 'prefill-wgmma kill -9 $$' >"$FAILING"
 day lost --steps wgmma,calibrate
 check "one that was lost is done without" in_order "calibrate.*portable"
 rm -rf lost lost.work
+printf '%s\n' '--only [[ $* != *decode-lists* ]] || { echo FAILED: decode-lists case 3: wrong; exit 1; }' >"$FAILING"
+day ways --steps wgmma,ways,calibrate
+check "a way that is wrong is done without" in_order "only decode-lists" "calibrate.* without decode-lists$"
+check "and nothing else is" test "$(grep -c portable "$CALLS")" = 0
+: >"$FAILING"
+day ways --steps validate
+check "in later starts, too: a way" in_order "validate.* without decode-lists$"
+day ways --steps ways,calibrate
+check "a way is tried again, and taken again where it passes" test "$(grep -c '^spillway-gpu.* without ' "$CALLS")" = 0
+printf '%s\n' '--only case $* in *launch-ahead*) kill -9 $$ ;; *prefill-cuts*) echo FAILED: prefill-cuts case 1; exit 1 ;; esac' >"$FAILING"
+day ways-lost --steps ways,selfcheck
+check "more than one way is done without" in_order "selfcheck -o.* without launch-ahead,prefill-cuts$"
+printf '%s\n' '-o [[ $* != *selfcheck\ -o* ]] || { echo FAILED: decode-lists case 50: wrong; exit 1; }' >"$FAILING"
+day ways-later --stop-on-failure --steps selfcheck,calibrate
+check "a way that the self-check finds wrong is done without, and does not end the day" in_order \
+  "calibrate.* without decode-lists$"
+printf '%s\n' '--only exit 1' >"$FAILING"
+day ways-driver --steps ways,calibrate
+check "a machine's fault is not the way's" test "$status" = 1 -a "$(grep -c ' without ' "$CALLS")" = 0
 printf '%s\n' '-o exit 1' >"$FAILING"
 day lost --steps selfcheck
 check "kernels that were not come to are checked by themselves" in_order "only kv-copy" "only stream-copy"
@@ -208,7 +228,7 @@ check "runs sample as the calibration does" test "$(grep -c ' validate .*--tempe
 # The rehearsal: every link once, and nothing behind a broken one.
 : >"$FAILING"
 day rehearsed --rehearse --steps environment,wgmma
-check "a rehearsal tries every link, then the day goes on" in_order "only prefill-wgmma" "selfcheck --quick" \
+check "a rehearsal tries every link, then the day goes on" in_order "only prefill-wgmma" "only launch-ahead," "selfcheck --quick" \
   attention-gpu kv-copy-gpu live-gpu "calibrate --quick" "profile check" "validate.*--limit 6" \
   nvidia-smi "only prefill-wgmma"
 check "and passes" test "$status" = 0 -a "$(verdict rehearsed rehearsal)" = passed
@@ -226,6 +246,10 @@ broken wrong selfcheck '--quick case $* in *prefill-wgmma*|*calibrate*) ;; *) ec
 broken sticky tests 'kv-copy-gpu echo an error that stays: said of sticky; exit 1' calibrate
 broken old-driver driver 'nvidia-smi echo said of old-driver; exit 9' selfcheck
 broken no-library calibrate '--time-limit echo said of no-library; exit 127' 'validate'
+printf '%s\n' '--only [[ $* != *launch-ahead* ]] || { echo FAILED: launch-ahead case 2; exit 1; }' >"$FAILING"
+day rehearsed-ways --rehearse --steps environment
+check "a way that is wrong does not end a rehearsal" test "$status" = 0 -a "$(verdict rehearsed-ways rehearsal)" = passed
+check "what comes behind does without" in_order "only launch-ahead" "validate.*--limit 6.* without launch-ahead$"
 printf '%s\n' 'prefill-wgmma kill -9 $$' >"$FAILING"
 day rehearsed-hangs --rehearse
 check "a kernel that hangs ends the day" test "$status" = 1 -a "$(grep -c calibrate "$CALLS")" = 0
@@ -241,7 +265,7 @@ export CLOCK=$folder/clock
 cat >charges <<'CHARGES'
 --query-gpu=memory.total echo 143771; exit 0
 nvidia-smi [[ $* == *-l* ]] || charge 1
-selfcheck case $* in *prefill-wgmma*) charge 6 ;; *--quick*) charge 25 ;; *) charge 80 ;; esac
+selfcheck case $* in *launch-ahead*) charge 9 ;; *"--only "*) charge 6 ;; *--quick*) charge 30 ;; *) charge 95 ;; esac
 attention-gpu charge 8
 kv-copy-gpu charge 4
 live-gpu charge 8
@@ -253,7 +277,7 @@ CHARGES
 fake path/slow
 cp charges "$FAILING"
 echo 1000000 >"$CLOCK"
-PYTHON=slow day loan --rehearse --minutes 9 --steps environment,wgmma,selfcheck,calibrate,validate
+PYTHON=slow day loan --rehearse --minutes 9 --steps environment,wgmma,ways,selfcheck,calibrate,validate
 took=$(($(cat "$CLOCK") - 1000000))
 check "the first call takes nine minutes at most: $took s" test "$took" -le 540
 check "all its links and steps pass, or the last has no time left" test "$(verdict loan rehearsal)$(verdict loan selfcheck)$(

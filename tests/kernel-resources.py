@@ -27,6 +27,7 @@ MEANT = [
      [r"HGMMA\.64x\d+x16\.F32", r"HGMMA.*tnspB", r"USETMAXREG\.DEALLOC", r"USETMAXREG\.TRY_ALLOC", VECTOR_COPY]),
     ("attention_prefill", "prefill", BOTH, [r"HMMA\.16816\.F32", MATRIX_LOAD, VECTOR_COPY]),
     ("attention_decode", "decode_pieces", BOTH, [r"HMMA\.16816\.F32", MATRIX_LOAD, VECTOR_COPY]),
+    ("attention_merge", "merge_rows", BOTH, [r"LDG\.E\S*\.(64|128)"]),
     ("kv_copy", "copy_blocks", BOTH, [VECTOR_LOAD, VECTOR_STORE]),
     ("paged_kv", "write_tokens", BOTH, [VECTOR_LOAD, VECTOR_STORE]),
     ("norm", "norm_rows", BOTH, [VECTOR_LOAD, VECTOR_STORE]),
@@ -139,6 +140,23 @@ def test_instructions():
             for name, lines in variants.items():
                 for pattern in patterns:
                     check(places(lines, pattern), "%s: %s for %s without %s" % (file, name, arch, pattern))
+
+
+def test_launched_ahead():
+    """on compute capability 9.0 every kernel waits for the one before it ahead of all memory accesses"""
+    memory = r"^(@!?U?P\d+ )?(LDG|LD|LDGSTS|STG|ST|ATOMG?|RED|LDGDEPBAR|UTMALDG|CCTL)\b"
+    count = 0
+    for file in sorted(ptxas_says()):
+        for (kernel, arch), code in instructions(file).items():
+            if arch != "sm_90a":
+                continue
+            waits, accesses = places(code, r"^ACQBULK"), places(code, memory)
+            check(waits, "%s: %s does not wait" % (file, kernel))
+            check(not accesses or waits[0] < accesses[0],
+                  "%s: %s reads or writes memory before it waits" % (file, kernel))
+            check(kernel == "spin" or places(code, r"^PREEXIT"), "%s: %s lets nothing go ahead" % (file, kernel))
+            count += 1
+    check(count > 20, "only %d kernels were found" % count)
 
 
 def test_overlap():

@@ -44,6 +44,7 @@ script_tests = \
   %D%/study-policies.py \
   %D%/cli.py \
   %D%/copies.py \
+  %D%/disk.py \
   %D%/front-end.py \
   %D%/database.py \
   %D%/deployment.py \
@@ -122,6 +123,7 @@ kernel_tests = \
   %D%/kernels/sampling \
   %D%/kernels/timing \
   %D%/kernels/transformer \
+  %D%/kernels/without \
   %D%/kernels/work-cut
 check_PROGRAMS += $(kernel_tests)
 TESTS += $(kernel_tests)
@@ -132,6 +134,7 @@ TESTS += $(kernel_tests)
 %C%_kernels_sampling_LDADD = libspillway-kernels.a $(LDADD)
 %C%_kernels_timing_LDADD = libspillway-kernels.a $(LDADD)
 %C%_kernels_transformer_LDADD = libspillway-kernels.a $(LDADD)
+%C%_kernels_without_LDADD = libspillway-kernels.a $(LDADD)
 %C%_kernels_work_cut_LDADD = libspillway-kernels.a $(LDADD)
 
 # The tests of the kernels on a GPU, and the same tests in the emulator: a program %D%/kernels/NAME-gpu

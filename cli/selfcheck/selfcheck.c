@@ -14,7 +14,7 @@
   "Kernels:\n"                                                                                     \
   "  kv-copy kv-write decode decode-lists prefill prefill-cuts prefill-wgmma\n"                    \
   "  prefill-wgmma-cuts mixed gemm embedding rms-norm residual-norm head-norm bias\n"              \
-  "  rope silu-gate sampling stream-copy\n"                                                        \
+  "  rope silu-gate sampling stream-copy launch-ahead\n"                                           \
   "\n"                                                                                             \
   "Examples:\n"                                                                                    \
   "  spillway selfcheck\n"                                                                         \

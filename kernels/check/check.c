@@ -24,6 +24,7 @@ const KernelCheck *const kernel_checks[] = {
     &check_silu_gate,
     &check_sampling,
     &check_stream_copy,
+    &check_launch_ahead,
     NULL,
 };
 

@@ -40,7 +40,8 @@ struct Barrier {
 struct Thread {
   fibers::Fiber *fiber;
   dim3 place;
-  bool polls; /* for what another thread must do */
+  bool polls;  /* for what another thread must do */
+  bool waited; /* for the kernel before */
 };
 
 struct Machine {
@@ -273,6 +274,22 @@ fail(const char *format, ...)
           machine.place.block.y, machine.place.block.z);
   va_end(arguments);
   abort();
+}
+
+void
+wait_for_earlier(void)
+{
+  machine.threads[machine.running].waited = true;
+}
+
+void
+check_waited(void)
+{
+  Thread &thread = machine.threads[machine.running];
+
+  if (!thread.waited)
+    fail("a thread did not wait for the kernel before its own");
+  thread.waited = false;
 }
 
 const Place &

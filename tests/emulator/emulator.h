@@ -10,7 +10,8 @@
  * goes on is random, and so is how far a warp runs ahead of the others.
  *
  * What is caught, each with a message and abort(), or a fault at the guard page: memory behind
- * an allocation or behind the shared memory; misaligned vectors; lanes of a warp in different
+ * an allocation or behind the shared memory; misaligned vectors; threads that did not wait for the
+ * kernel before; lanes of a warp in different
  * operations; barriers that nobody reaches. Shared memory and new allocations are NaN, an
  * asynchronous copy arrives at the last moment that it may and its place is NaN until then, and a
  * product of a warpgroup reads its operands early or late and is there when it is waited for. What
@@ -59,6 +60,11 @@ void wait_until(const std::function<bool()> &is_true);
 void wake_waiters(void);
 /* What this thread wrote, others may now count on. */
 void tell_others(void);
+
+/* What a kernel's threads begin with; one that ends without is a failure, as it would not be in order
+ * behind the kernel before it. */
+void wait_for_earlier(void);
+void check_waited(void);
 
 unsigned char *shared_memory(void);
 /* As a kernel sees it: 32 bits, and a multiple of 1024 for the first byte. */

@@ -15,7 +15,10 @@ device_launch(void (*kernel)(Parameters...), dim3 grid, unsigned threads, size_t
   const cudaError_t status = emulator::check_launch(grid, dim3(threads));
 
   return status != cudaSuccess ? status : emulator::enqueue(stream, [=] {
-    emulator::launch(grid, dim3(threads), shared_bytes, [&] { kernel(arguments...); });
+    emulator::launch(grid, dim3(threads), shared_bytes, [&] {
+      kernel(arguments...);
+      emulator::check_waited();
+    });
   });
 }
 
@@ -24,6 +27,19 @@ cudaError_t
 device_launch_large(dim3 grid, unsigned threads, cudaStream_t stream, Arguments... arguments)
 {
   return device_launch(kernel, grid, threads, shared_bytes, stream, arguments...);
+}
+
+/* Kernels are done one after the other; that each thread would have waited is looked at. */
+inline void
+device_wait_for_earlier(void)
+{
+  emulator::wait_for_earlier();
+}
+
+inline void
+device_begin(void)
+{
+  emulator::wait_for_earlier();
 }
 
 inline unsigned char *
