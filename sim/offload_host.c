@@ -31,21 +31,17 @@ offload_host_know(Offload *offload, Sequence *sequence, guint32 end)
         content_key(offload->workload, offload->pool->block_size, sequence, i);
 }
 
-static TierState
-state_of(const Offload *offload, const OffloadRequest *request, guint32 index)
-{
-  return offload->own != NULL ? private_tier_state(request->blocks, index)
-                              : tier_state(offload->shared, key_at(request, index));
-}
-
 guint32
 offload_host_run_end(const Offload *offload, const OffloadRequest *request, guint32 first,
                      guint32 end, gboolean *copying)
 {
   guint32 i = first;
+  TierState state;
 
   *copying = FALSE;
-  for (TierState state; i < end && (state = state_of(offload, request, i)) != TIER_ABSENT; i++)
+  if (offload->own != NULL)
+    return private_tier_run_end(request->blocks, first, end, copying);
+  for (; i < end && (state = tier_state(offload->shared, key_at(request, i))) != TIER_ABSENT; i++)
     *copying |= state == TIER_STORING || state == TIER_PINNED;
   return i;
 }

@@ -187,6 +187,23 @@ private_tier_count(const PrivateBlocks *blocks, guint32 first, guint32 end, Tier
   return n;
 }
 
+guint32
+private_tier_run_end(const PrivateBlocks *blocks, guint32 first, guint32 end, gboolean *copying)
+{
+  const guint8 *absent;
+
+  *copying = FALSE;
+  end = MIN(end, blocks->n_blocks);
+  if (first >= end)
+    return first;
+  absent = memchr(blocks->states + first, TIER_ABSENT, end - first);
+  if (absent != NULL)
+    end = (guint32)(absent - blocks->states);
+  *copying = blocks->evictable < blocks->present &&
+             private_tier_count(blocks, first, end, TIER_READY) < end - first;
+  return end;
+}
+
 gboolean
 private_tier_make_room(PrivateTier *tier, guint32 n_new, PrivateBlocks *blocks, guint32 first,
                        guint32 end)

@@ -45,6 +45,10 @@ private_tier_state(const PrivateBlocks *blocks, guint32 index)
   return index < blocks->n_blocks ? (TierState)blocks->states[index] : TIER_ABSENT;
 }
 
+/* The end of the run of blocks, from `first` on and at most to `end`, that are not absent. *copying:
+ * some of them are not ready. */
+guint32 private_tier_run_end(const PrivateBlocks *blocks, guint32 first, guint32 end,
+                             gboolean *copying);
 /* Makes room for `n_new` blocks, all or none; those of `blocks` from `first` to below `end` are
  * spared. FALSE if there are too few to evict. */
 gboolean private_tier_make_room(PrivateTier *tier, guint32 n_new, PrivateBlocks *blocks,
