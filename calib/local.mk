@@ -38,6 +38,7 @@ libspillway_calib_a_SOURCES = \
   %D%/devices/device.c %D%/devices/device.h \
   %D%/devices/figure_file.c %D%/devices/figure_file.h \
   %D%/devices/host.c %D%/devices/host.h \
+  %D%/devices/disk_figures.c %D%/devices/disk_figures.h \
   %D%/import/aiconfigurator.c %D%/import/aiconfigurator.h \
   %D%/import/aiconfigurator_attention.c \
   %D%/import/aiconfigurator_derive.c \
@@ -105,6 +106,9 @@ endif
 
 # For a day with a GPU.
 EXTRA_DIST += %D%/gpu/bundle %D%/gpu/compare_torch.py %D%/gpu/gpu-day %D%/gpu/libraries
+
+disksdir = $(pkgdatadir)/disks
+dist_disks_DATA = %D%/disks/nvme-pcie4.ini %D%/disks/nvme-pcie5.ini
 
 hostsdir = $(pkgdatadir)/hosts
 dist_hosts_DATA = \

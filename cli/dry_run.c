@@ -58,6 +58,7 @@ given_by_another(const Settings *settings, const char *key)
   static const char *const sized[][3] = {
       {"num_gpu_blocks", "kv_memory", "max_total_tokens"},
       {"num_cpu_blocks", "swap_space", NULL},
+      {"num_disk_blocks", "kv_offloading_disk", NULL},
       {"num_offload_blocks", "kv_offloading_size", "swap_space"},
       {"profile", "device", NULL},
   };

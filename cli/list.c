@@ -130,6 +130,17 @@ list_hosts(gboolean names_only)
 }
 
 static void
+list_disks(gboolean names_only)
+{
+  g_auto(GStrv) names = shipped_names("disks", ".ini");
+
+  for (guint i = 0; names[i] != NULL; i++) {
+    g_autoptr(DiskFigures) disk = resolve_disk(names[i], NULL);
+    print_entry(names[i], disk != NULL ? disk->title : "(unreadable)", names_only);
+  }
+}
+
+static void
 list_profiles(gboolean names_only)
 {
   g_auto(GStrv) names = resolve_profile_names();
@@ -203,6 +214,7 @@ static const Kind kinds[] = {
     {"figures", "--figure: what a run comes to, by its key in JSON and CSV", list_figures},
     {"devices", "--device: shipped devices", list_devices},
     {"hosts", "--host: shipped hosts", list_hosts},
+    {"disks", "--disk: shipped disks", list_disks},
     {"profiles", "--device: shipped profiles, measured costs of a device", list_profiles},
     {"models", "--model: built-in models", list_models},
     {"traces", "--trace: shipped traces", list_traces},

@@ -58,6 +58,7 @@ values()
   *,--trace-format) names trace-formats ;;
   *,--device) names devices && names profiles && file ;;
   *,--host) names hosts && file ;;
+  *,--disk) names disks && file ;;
   *,--profile) names profiles && file ;;
   *,--model) names models && file ;;
   *,--trace) names traces && file ;;

@@ -137,6 +137,22 @@ static const Figure table[] = {
      .always = TRUE},
     {"good_share", FIGURE_DOUBLE, AT(summary.good_share), "within the limits", BETTER_HIGH,
      .help = "the share of the requests that did, 0 to 1", .always = TRUE},
+    {"num_disk_blocks", FIGURE_U32, AT(num_disk_blocks), NULL, BETTER_NEITHER,
+     .help = "size of the disk's pool"},
+    {"peak_disk_blocks", FIGURE_U32, AT(summary.peak_disk_blocks), "disk blocks, peak",
+     BETTER_NEITHER, .help = "most blocks in use on the disk"},
+    {"disk_written_blocks", FIGURE_U64, AT(summary.disk_written_blocks), "blocks to the disk",
+     BETTER_NEITHER, .help = "blocks that went on from the host to the disk"},
+    {"disk_read_blocks", FIGURE_U64, AT(summary.disk_read_blocks), "blocks from the disk",
+     BETTER_NEITHER, .help = "blocks that came back from there"},
+    {"disk_written_bytes", FIGURE_DOUBLE, AT(disk_written_bytes), "bytes to the disk",
+     BETTER_NEITHER, .help = "what all cards' blocks come to that were written"},
+    {"disk_read_bytes", FIGURE_DOUBLE, AT(disk_read_bytes), "bytes from the disk", BETTER_NEITHER,
+     .help = "that were read"},
+    {"disk_wait_s", FIGURE_PS, AT(summary.disk_wait_ps), "sequences wait for the disk",
+     BETTER_NEITHER,
+     .help = "that victims waited for room on the host and returning ones for their blocks, summed "
+             "over them"},
 };
 
 static const FigureLatency latencies[] = {

@@ -109,6 +109,10 @@ text_append_setting(GString *text, const RunRecord *record, gboolean with_overfl
   append_count(text, record->num_gpu_blocks, "GPU block", "GPU blocks");
   g_string_append(text, " and ");
   append_count(text, record->num_cpu_blocks, "host block", "host blocks");
+  if (record->num_disk_blocks > 0) {
+    g_string_append(text, ", ");
+    append_count(text, record->num_disk_blocks, "disk block", "disk blocks");
+  }
   append_config(text, record, "block_size", ", tokens a block: ");
   g_string_append_c(text, '\n');
   append_defaults(text, record);
@@ -267,6 +271,18 @@ add_overhead(Table *table, const char *label, guint64 count, const char *what, g
   table_add(table, priced ? "of the busy time" : "");
 }
 
+/* Beside the steps, which they do not lengthen. */
+static void
+add_blocks(Table *table, const char *label, guint64 blocks)
+{
+  if (blocks == 0)
+    return;
+  table_add(table, label);
+  table_take(table, format_count(blocks));
+  for (guint i = 0; i < 4; i++)
+    table_add(table, i == 0 ? "blocks" : "");
+}
+
 static void
 add_peak(Table *table, const char *label, guint32 peak_blocks, guint32 num_blocks)
 {
@@ -285,13 +301,13 @@ add_peak(Table *table, const char *label, guint32 peak_blocks, guint32 num_block
 /* For copies beside the steps. sum: the device's; NULL: of many at once, which is no share of it.
  */
 static void
-add_wait(Table *table, const char *label, gint64 time_ps, const Summary *sum)
+add_wait(Table *table, const char *label, const char *what, gint64 time_ps, const Summary *sum)
 {
   if (time_ps == 0)
     return;
   table_add(table, label);
   table_add(table, "");
-  table_add(table, "for copies");
+  table_add(table, what);
   table_take(table, format_duration(ps_to_s(time_ps)));
   table_take(table, sum != NULL ? format_percent((double)time_ps / (double)sum->makespan_ps)
                                 : g_strdup(""));
@@ -314,6 +330,7 @@ append_overflow(GString *text, const RunRecord *record)
     g_string_append(text, "  no preemption\n");
   add_peak(table, "GPU blocks", sum->peak_gpu_blocks, record->num_gpu_blocks);
   add_peak(table, "host blocks", sum->peak_host_blocks, record->num_cpu_blocks);
+  add_peak(table, "disk blocks", sum->peak_disk_blocks, record->num_disk_blocks);
   if (sum->preemptions > 0) {
     table_add(table, "preemptions");
     table_take(table, format_count(sum->preemptions));
@@ -329,8 +346,11 @@ append_overflow(GString *text, const RunRecord *record)
                sum);
   add_overhead(table, "swapped in", sum->swapped_in_blocks, "blocks", sum->overhead_swap_in_ps,
                sum);
-  add_wait(table, "device waits", sum->copy_wait_ps, sum);
-  add_wait(table, "sequences wait", sum->starved_ps, NULL);
+  add_blocks(table, "to the disk", sum->disk_written_blocks);
+  add_blocks(table, "from the disk", sum->disk_read_blocks);
+  add_wait(table, "device waits", "for copies", sum->copy_wait_ps, sum);
+  add_wait(table, "sequences wait", "for copies", sum->starved_ps, NULL);
+  add_wait(table, "sequences wait", "for the disk", sum->disk_wait_ps, NULL);
   table_append(table, "  ", text);
   if (sum->swap_fallbacks > 0) {
     g_string_append(text, "  ");

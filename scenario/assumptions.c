@@ -101,6 +101,16 @@ scenario_assumptions(const Scenario *s, guint32 tp)
     add(list,
         g_strdup("a copy beside a step takes its share of the memory's bandwidth from it, and "
                  "is not slowed itself: modelled, not measured"));
+  if (s->disk != NULL)
+    add(list, g_strdup_printf("the disk is %s: %.3g GB/s read, %.3g written, %.3g and %.3g us before "
+                              "a block's bytes, %.0f blocks in flight: published or typed, not "
+                              "measured; files, checks and the host's memory take no time",
+                              s->disk->title, s->disk->read_bytes_per_s / 1e9,
+                              s->disk->write_bytes_per_s / 1e9,
+                              s->disk->read_latency_ps / (double)PS_PER_US,
+                              s->disk->write_latency_ps / (double)PS_PER_US, s->disk->queue_depth));
+  if (s->disk != NULL && s->data_parallel_size > 1)
+    add(list, g_strdup("each engine has a disk of its own"));
   if (s->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY)
     add(list, g_strdup_printf("%s decides by TensorRT-LLM's published rules, which no recording "
                               "of it holds; blocks are not reused between requests",

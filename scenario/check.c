@@ -208,6 +208,7 @@ resolver_check(const Resolver *r, GError **error)
       {"max-total-tokens", "mem-fraction-static"},
       {"kv-memory", "mem-fraction-static"},
       {"swap-space", "num-cpu-blocks"},
+      {"kv-offloading-disk", "num-disk-blocks"},
       {"enable-chunked-prefill", "no-enable-chunked-prefill"},
       {"enable-prefix-caching", "no-enable-prefix-caching"},
       {"async-scheduling", "no-async-scheduling"},

@@ -9,6 +9,7 @@
 #include "calib/cost/profile_remarks.h"
 #include "calib/store/file.h"
 #include "executors.h"
+#include "sim/units.h"
 #include "traces/bench.h"
 
 /* A file's name may be no UTF-8, which JSON must be. */
@@ -72,6 +73,34 @@ set_policy(json_t *object, PolicyKindIndex kind, const Policy *policy, const Pol
   }
 }
 
+/* The disk behind the host; null where there is none. */
+static void
+set_disk(json_t *object, const Scenario *s, const Settings *settings)
+{
+  const DiskFigures *disk = s->disk;
+  gboolean costs = disk != NULL;
+
+  json_object_set_new(object, "num_disk_blocks", json_integer(s->config.num_disk_blocks));
+  json_object_set_new(object, "kv_offloading_disk",
+                      s->config.num_disk_blocks > 0 ? text_or_null(settings->kv_offloading_disk)
+                                                    : json_null());
+  json_object_set_new(object, "disk", text_or_null(costs ? disk->name : NULL));
+  json_object_set_new(object, "disk_read_bandwidth",
+                      costs ? json_real(disk->read_bytes_per_s / 1e9) : json_null());
+  json_object_set_new(object, "disk_write_bandwidth",
+                      costs ? json_real(disk->write_bytes_per_s / 1e9) : json_null());
+  json_object_set_new(object, "disk_latency",
+                      costs && settings_given(settings, "disk-latency")
+                          ? json_real(settings->disk_latency)
+                          : json_null());
+  json_object_set_new(object, "disk_read_latency_us",
+                      costs ? json_real(disk->read_latency_ps / (double)PS_PER_US) : json_null());
+  json_object_set_new(object, "disk_write_latency_us",
+                      costs ? json_real(disk->write_latency_ps / (double)PS_PER_US) : json_null());
+  json_object_set_new(object, "disk_queue_depth",
+                      costs ? json_integer((json_int_t)disk->queue_depth) : json_null());
+}
+
 static void
 set_engine(json_t *object, const Scenario *s, const Settings *settings)
 {
@@ -97,6 +126,7 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "swap_space", text_or_null(settings->swap_space));
   json_object_set_new(object, "overlap_copies", json_boolean(c->overlap_copies));
   json_object_set_new(object, "swap_ahead", json_integer(c->swap_ahead_blocks));
+  set_disk(object, s, settings);
   json_object_set_new(object, "num_offload_blocks", json_integer(c->num_offload_blocks));
   json_object_set_new(object, "kv_offloading_size",
                       c->num_offload_blocks > 0 ? text_or_null(settings->kv_offloading_size)

@@ -258,9 +258,9 @@ simulate(Run *run, RunRecord *record)
 }
 
 static double
-copied_bytes(const Scenario *scenario, guint64 blocks)
+copied_bytes(guint64 block_bytes, guint64 blocks)
 {
-  return scenario->block_bytes > 0 ? (double)blocks * (double)scenario->block_bytes : NAN;
+  return block_bytes > 0 ? (double)blocks * (double)block_bytes : NAN;
 }
 
 int
@@ -294,6 +294,7 @@ execute_scenario(const Scenario *scenario, const Execution *given, RunRecord *re
       .name = execution->name,
       .num_gpu_blocks = scenario->config.num_gpu_blocks,
       .num_cpu_blocks = scenario->config.num_cpu_blocks,
+      .num_disk_blocks = scenario->config.num_disk_blocks,
       .config = json_incref(scenario->settings),
   };
   limits = slo_request_limits(&scenario->slo);
@@ -307,8 +308,14 @@ execute_scenario(const Scenario *scenario, const Execution *given, RunRecord *re
     g_ptr_array_add(run.observers, execution->observer);
   open_files(&run);
   simulate(&run, record);
-  record->swapped_out_bytes = copied_bytes(scenario, record->summary.swapped_out_blocks);
-  record->swapped_in_bytes = copied_bytes(scenario, record->summary.swapped_in_blocks);
+  record->swapped_out_bytes =
+      copied_bytes(scenario->block_bytes, record->summary.swapped_out_blocks);
+  record->swapped_in_bytes =
+      copied_bytes(scenario->block_bytes, record->summary.swapped_in_blocks);
+  record->disk_written_bytes =
+      copied_bytes(scenario->disk_block_bytes, record->summary.disk_written_blocks);
+  record->disk_read_bytes =
+      copied_bytes(scenario->disk_block_bytes, record->summary.disk_read_blocks);
   if (run.against != NULL)
     record->against = against_figures(run.against);
   close_files(&run, record);

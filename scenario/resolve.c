@@ -274,6 +274,23 @@ resolve_host(const char *text, const Device *device, const Profile *profile, GEr
   return host_read(text, name, error);
 }
 
+DiskFigures *
+resolve_disk(const char *text, GError **error)
+{
+  const char *wanted = text != NULL ? text : DISK_DEFAULT;
+  g_autofree char *shipped = shipped_file("disks", wanted, ".ini");
+  g_autofree char *name = NULL;
+
+  if (shipped != NULL)
+    return disk_figures_read(shipped, wanted, error);
+  if (!looks_like_path(wanted, ".ini")) {
+    set_unknown(error, wanted, "disks", ".ini", "a disk's file", "");
+    return NULL;
+  }
+  name = name_from_path(wanted);
+  return disk_figures_read(wanted, name, error);
+}
+
 static const char *const profile_suffixes[] = {".csv", ".csv.gz"};
 
 char *

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "calib/devices/device.h"
+#include "calib/devices/disk_figures.h"
 #include "calib/devices/host.h"
 #include "calib/profile.h"
 #include "calib/cost/roofline.h"
@@ -30,6 +31,10 @@ Device *resolve_device(const char *text, GError **error);
  * which the profile's tables were measured, if a shipped host is that; or the one in the device's
  * file; or else HOST_UNKNOWN. The caller frees the host. */
 Host *resolve_host(const char *text, const Device *device, const Profile *profile, GError **error);
+
+/* --disk: a shipped disk's name, or the path of a disk's file (.ini); NULL: DISK_DEFAULT. The caller
+ * frees it. */
+DiskFigures *resolve_disk(const char *text, GError **error);
 
 /* A shipped profile's name, or the path of one: FILE.db, FILE.csv, FILE.csv.gz, or any file that
  * begins as a profile does. NULL without an error if `text` names no profile (a device's name, an

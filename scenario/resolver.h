@@ -61,3 +61,5 @@ gboolean resolver_offloads(const Resolver *r);
 gboolean resolver_tier(Resolver *r, GError **error);
 /* Whether swapped blocks are copied beside the steps. After the pools. */
 gboolean resolver_copies(Resolver *r, GError **error);
+/* The disk behind the host's memory. After these. */
+gboolean resolver_disk(Resolver *r, GError **error);

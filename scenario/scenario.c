@@ -415,8 +415,11 @@ resolve(Resolver *r, GError **error)
   if (!resolver_sglang(r, error))
     return NULL;
   scenario->block_bytes = r->pool_bytes_per_block;
+  /* The machine has one disk. */
+  scenario->disk_block_bytes = r->pool_bytes_per_block * r->settings->tensor_parallel_size *
+                               r->settings->pipeline_parallel_size;
   if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) || !resolver_tier(r, error) ||
-      !resolver_copies(r, error) || !fit_length_limit(r, error))
+      !resolver_copies(r, error) || !resolver_disk(r, error) || !fit_length_limit(r, error))
     return NULL;
   resolver_sglang_requests(r);
   if (!resolve_cost(r, error))
@@ -479,6 +482,7 @@ scenario_free(Scenario *scenario)
   model_free(scenario->model);
   device_free(scenario->device);
   host_free(scenario->host);
+  disk_figures_free(scenario->disk);
   if (scenario->profile_digest == NULL)
     profile_free(scenario->profile);
   decoder_config_free(scenario->decoder);

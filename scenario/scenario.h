@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "calib/cost/copy_path.h"
+#include "calib/devices/disk_figures.h"
 #include "calib/devices/host.h"
 #include "calib/profile.h"
 #include "models/decoder_config.h"
@@ -32,6 +33,7 @@ typedef struct {
   Model *model;                 /* NULL: none was given, which the unit executor allows */
   Device *device;               /* likewise */
   Host *host;                   /* NULL where no cost is asked for */
+  DiskFigures *disk;            /* NULL where there is none, or no cost is asked for */
   Profile *profile;             /* NULL: the device alone was named, its roofline is the cost */
   const char *profile_digest;   /* of a profile that is a shelf's; NULL: it is the scenario's own */
   const char *one_group_reason; /* why the pool's blocks are of all layers, static; NULL: they are
@@ -41,6 +43,7 @@ typedef struct {
   CopyPath copy_path;
   HostMemory host_memory;
   guint64 block_bytes;           /* of a KV block on a card; 0 without a model */
+  guint64 disk_block_bytes;      /* on the disk, of all cards that share it; likewise */
   double mem_fraction_static;    /* SGLang's, where it sized the pool; else 0 */
   DecoderConfig *decoder;        /* NULL where nothing is computed */
   Recording *recording;          /* NULL where nothing is replayed */

@@ -40,6 +40,8 @@ typedef struct {
   double gpu_memory_utilization;
   char *swap_space;
   guint64 num_cpu_blocks;
+  char *kv_offloading_disk;
+  guint64 num_disk_blocks;
   char *kv_offloading_size;
   guint64 num_offload_blocks;
   gboolean offload_prompt_only;
@@ -94,6 +96,10 @@ typedef struct {
   char *copy_method;
   gboolean overlap_copies;
   guint64 swap_ahead;
+  char *disk;
+  double disk_read_bandwidth, disk_write_bandwidth; /* GB/s; 0: the disk's own */
+  double disk_latency;                              /* us */
+  guint64 disk_queue_depth;                         /* 0: the disk's own */
   /* What comes out. */
   gboolean dry_run;
   char *format;

@@ -1,4 +1,4 @@
-/* Where the shipped data is: devices, hosts, models, profiles and traces.
+/* Where the shipped data is: devices, disks, hosts, models, profiles and traces.
  *
  * A program in the build tree uses the source tree's files, an installed one those beside it
  * (PREFIX/share/spillway, found from the program's own place, so that the tree can be moved), and
@@ -14,8 +14,8 @@
 static const struct {
   const char *kind, *source_folder;
 } kinds[] = {
-    {"devices", "calib/devices"},   {"hosts", "calib/hosts"},     {"models", "models"},
-    {"profiles", "calib/profiles"}, {"traces", "traces/shipped"},
+    {"devices", "calib/devices"}, {"disks", "calib/disks"},       {"hosts", "calib/hosts"},
+    {"models", "models"},         {"profiles", "calib/profiles"}, {"traces", "traces/shipped"},
 };
 
 static const char *

@@ -1,11 +1,11 @@
-/* The shipped data: devices, hosts, models, profiles and traces. */
+/* The shipped data: devices, disks, hosts, models, profiles and traces. */
 #pragma once
 
 #include <glib.h>
 
-/* A file of the shipped data: kind is "devices", "hosts", "models", "profiles" or "traces". NULL if
- * there is none of that name; the installed place or the build's source tree, whichever this
- * program belongs to. */
+/* A file of the shipped data: kind is "devices", "disks", "hosts", "models", "profiles" or "traces".
+ * NULL if there is none of that name; the installed place or the build's source tree, whichever
+ * this program belongs to. */
 char *shipped_file(const char *kind, const char *name, const char *suffix);
 /* The names of all shipped files of a kind with that suffix (removed), sorted. NULL-terminated,
  * caller frees with g_strfreev(). */

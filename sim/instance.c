@@ -44,6 +44,7 @@ instance_init(Instance *self, const Run *run, guint number)
   self->scheduler->list_decodes = lists_decodes(run->loop, self->executor);
   self->scheduler->tell_plans = tells_plans(run->loop);
   self->link.side_by_side = self->executor->class->bare_scheduler;
+  self->disk_link.side_by_side = self->link.side_by_side;
 }
 
 void
@@ -70,7 +71,7 @@ copy_duration(gpointer data, CopyDirection direction, guint32 blocks)
 
   if (tick_ps > 0)
     return self->loop->unit_copy_steps * tick_ps;
-  return cost_model_copy_ps(self->scheduler->config.cost, direction, blocks);
+  return scheduler_copy_ps(self->scheduler, direction, blocks);
 }
 
 gint64
@@ -80,7 +81,8 @@ instance_submit_copies(Instance *self)
   SwapCopies *swap_copies = self->scheduler->swap_copies;
 
   if (swap_copies != NULL)
-    swap_copies_submit(swap_copies, self->now_ps, &self->link, copy_duration, self);
+    swap_copies_submit(swap_copies, self->now_ps, &self->link, &self->disk_link, copy_duration,
+                       self);
   if (offload == NULL)
     return 0;
   return offload_begin_step(offload, self->now_ps, &self->link, copy_duration, self);

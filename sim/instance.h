@@ -37,6 +37,7 @@ typedef struct {
   gboolean preempted_since; /* a preemption since then */
   Pipeline *pipeline;       /* NULL: one stage, one step in flight */
   CopyLink link;            /* of native offload, or of swapping beside the steps */
+  CopyLink disk_link;       /* between the host and its disk */
   gint64 waited_ps;         /* for copies, since the last step that was executed */
   gint64 told_waited_ps;    /* the same, before the one that flies */
   gint64 empty_ps;          /* when the last decision was that was empty */

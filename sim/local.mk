@@ -31,6 +31,7 @@ libspillway_sim_a_SOURCES = \
   %D%/observer.c %D%/observer.h \
   %D%/copy_direction.h \
   %D%/copy_link.h \
+  %D%/disk.h \
   %D%/offload.c %D%/offload.h \
   %D%/offload_jobs.c %D%/offload_jobs.h %D%/offload_host.c \
   %D%/private_tier.c %D%/private_tier.h \
@@ -60,7 +61,7 @@ libspillway_sim_a_SOURCES = \
   %D%/scheduler/clock.c \
   %D%/scheduler/admission.c \
   %D%/scheduler/ahead.c \
-  %D%/scheduler/copies.c \
+  %D%/scheduler/copies.c %D%/scheduler/disk.c \
   %D%/scheduler/progress.c \
   %D%/scheduler/ranks.c \
   %D%/scheduler/overflow.c \

@@ -97,6 +97,18 @@ count_blocks(Metrics *metrics, const StepReport *report)
 
   sum->peak_gpu_blocks = MAX(sum->peak_gpu_blocks, (guint32)gpu_blocks);
   sum->peak_host_blocks = MAX(sum->peak_host_blocks, host_blocks);
+  sum->peak_disk_blocks = MAX(sum->peak_disk_blocks, step->disk_used_blocks);
+}
+
+static void
+count_disk(Summary *sum, const Step *step)
+{
+  for (guint i = 0; i < step->copied->len; i++) {
+    const StepCopy *copy = &g_array_index(step->copied, StepCopy, i);
+    sum->disk_written_blocks += copy->direction == COPY_TO_DISK ? copy->blocks : 0;
+    sum->disk_read_blocks += copy->direction == COPY_FROM_DISK ? copy->blocks : 0;
+    sum->disk_wait_ps += copy->waited_ps;
+  }
 }
 
 static void
@@ -117,6 +129,8 @@ on_step(Observer *self, const StepReport *report)
     sum->prefix_hit_tokens += g_array_index(step->hits, StepHit, i).tokens;
   sum->copy_wait_ps += report->waited_ps;
   sum->starved_ps += step->starved->len * report->elapsed_ps;
+  if (step->has_disk)
+    count_disk(sum, step);
   count_time(metrics, report);
   count_blocks(metrics, report);
   count_gaps(metrics, report);

@@ -31,7 +31,10 @@ typedef struct {
   gint64 copy_wait_ps, starved_ps; /* that the device stood still for copies beside the steps; that
                                       running sequences went without blocks for them, summed */
   gint64 overhead_recompute_ps, overhead_swap_out_ps, overhead_swap_in_ps;
-  guint32 peak_gpu_blocks, peak_host_blocks;
+  guint64 disk_written_blocks, disk_read_blocks;
+  gint64 disk_wait_ps; /* that sequences waited for the disk: victims for room on the host, returning
+                          ones for their blocks; summed */
+  guint32 peak_gpu_blocks, peak_host_blocks, peak_disk_blocks;
   guint64 steps, output_tokens, prompt_tokens, prefix_hit_tokens;
   gint64 component_ps[COST_COMPONENTS]; /* where the device's time went */
   gint64 measured_component_ps[COST_COMPONENTS];

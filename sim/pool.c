@@ -195,8 +195,10 @@ void
 pool_release_host(Pool *pool, Sequence *sequence)
 {
   if (!sequence->copies_are_free)
-    pool->host_free_blocks += sequence->host_blocks;
-  sequence->host_blocks = 0;
+    pool->host_free_blocks += sequence->host_blocks - sequence->owed_blocks;
+  pool->host_owed_blocks -= sequence->owed_blocks;
+  pool->disk_free_blocks += sequence->disk_blocks;
+  sequence->host_blocks = sequence->owed_blocks = sequence->disk_blocks = 0;
   sequence->copies_are_free = FALSE;
 }
 

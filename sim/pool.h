@@ -16,6 +16,10 @@ struct Pool {
   guint32 evictable_blocks; /* that nobody holds, and that are free once pool_evict() is told */
   guint32 host_total_blocks;
   guint32 host_free_blocks;
+  guint32 host_owed_blocks;   /* that wait for room there, and hold none (scheduler/disk.c) */
+  guint32 host_writing_blocks; /* held, and free when their copies to the disk have ended */
+  guint32 disk_total_blocks;
+  guint32 disk_free_blocks;
   guint32 leaving_blocks;     /* not free yet: they are being copied to the host */
   guint32 host_leaked_blocks; /* held by requests that the engine dropped without freeing them */
   const KvGroups *groups;     /* borrowed; NULL: one, of all blocks of block_size tokens */

@@ -83,6 +83,7 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
     g_assert((class->features & SCHEDULER_OVERLAPS_COPIES) != 0);
     self->swap_copies = swap_copies_new();
     self->copied = g_array_new(FALSE, FALSE, sizeof(StepCopy));
+    self->pool.disk_total_blocks = self->pool.disk_free_blocks = config->num_disk_blocks;
   }
   self->needs_decodes = config->overflow->needs_decodes || config->victim->needs_decodes;
   if (self->needs_decodes)
@@ -258,6 +259,7 @@ scheduler_take_waiting(Scheduler *self)
 static gboolean
 decide_copies(Scheduler *self, Step *step)
 {
+  scheduler_move_to_disk(self, step);
   if (self->offload != NULL)
     offload_decide(self->offload, step);
   if (self->swap_copies != NULL)
@@ -289,6 +291,8 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
     scheduler_list_members(self, step);
   step->gpu_free_blocks = self->pool.free_blocks;
   step->host_free_blocks = self->pool.host_free_blocks;
+  step->has_disk = self->config.num_disk_blocks > 0;
+  step->disk_used_blocks = self->pool.disk_total_blocks - self->pool.disk_free_blocks;
   step->waiting = self->waiting.length + self->held.length;
   step->running = self->running.length;
   step->swapped = self->swapped.length + self->returning.length;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "decode_clock.h"
+#include "disk.h"
 #include "sim/policies/admission.h"
 #include "sim/policies/overflow.h"
 #include "offload.h"
@@ -51,6 +52,8 @@ typedef struct {
   guint32 layers;                 /* of the model, which they share; where there are several */
   guint32 swap_ahead_blocks;      /* with overlap_copies: kept free by copies ahead of need */
   gboolean overlap_copies;        /* swapped blocks are copied beside the steps */
+  guint32 num_disk_blocks;        /* with overlap_copies: behind the host; 0: there is no disk */
+  Disk disk;                      /* its speed */
   gboolean async_scheduling;      /* a step is decided while the one before it runs */
   CapacityPolicy capacity_policy; /* TensorRT-LLM's */
   /* SGLang's own; its pages are blocks, max_running_requests is max_num_seqs. */
@@ -322,10 +325,29 @@ guint32 scheduler_return_tokens(const Scheduler *self, const Sequence *sequence,
 void scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, const PoolPrefix *prefix,
                           guint32 blocks, guint32 tokens);
 /* Copies beside the steps (scheduler/copies.c): `blocks` of the sequence's host blocks are filled,
- * or read; a copy ahead takes them. */
-void scheduler_begin_copy_out(Scheduler *self, Step *step, Sequence *victim, guint32 blocks);
+ * or read; a copy ahead takes them. is_last: of the victim's. */
+void scheduler_begin_copy_out(Scheduler *self, Step *step, Sequence *victim, guint32 blocks,
+                              gboolean waits, gboolean is_last);
 void scheduler_begin_copy_ahead(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks);
 void scheduler_begin_copy_in(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks);
+/* One way, for the disk or for what follows it: begins; a copy that waited for it does now. */
+void scheduler_begin_copy(Scheduler *self, Step *step, CopyDirection direction, Sequence *sequence,
+                          guint32 blocks);
+void scheduler_release_copy(Scheduler *self, Step *step, CopyDirection direction, SwapJob *job);
+/* A disk behind the host (scheduler/disk.c). How long a copy takes, alone on its link; without a
+ * cost model one on the device's takes no time. data: the scheduler. */
+gint64 scheduler_copy_ps(gpointer data, CopyDirection direction, guint32 blocks);
+/* The most blocks that a victim finds room for, now or once others have gone on. */
+guint32 scheduler_host_room(const Scheduler *self);
+/* FALSE if the victim finds none for `blocks`; others' copies ahead may have given way. Then they
+ * are copied out, at once or when they have it. */
+gboolean scheduler_find_host_room(Scheduler *self, const Sequence *victim, guint32 blocks);
+void scheduler_copy_out(Scheduler *self, Step *step, Sequence *victim, guint32 blocks);
+/* For the end of a decision: what waited for the disk begins, and what others wait for goes on. */
+void scheduler_move_to_disk(Scheduler *self, Step *step);
+/* The sequence is the next to return: TRUE if it may, by what is on the host, or because the host
+ * has no room to read it ahead. is_needed: not all that is away is in the prefix cache. */
+gboolean scheduler_read_ahead(Scheduler *self, Step *step, Sequence *sequence, gboolean is_needed);
 /* The sequence ended: what is not submitted is not made, and what a copy still reads is free when
  * it has ended. */
 void scheduler_leave_copies(Scheduler *self, Sequence *sequence);

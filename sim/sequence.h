@@ -41,6 +41,11 @@ struct Sequence {
   guint32 leaving_blocks;   /* that a copy beside the steps still reads (scheduler/copies.c) */
   gboolean arriving;        /* such a copy still writes its blocks */
   guint32 arrived_blocks;   /* that the last one wrote */
+  guint32 owed_blocks;      /* of host_blocks those that wait for room there (scheduler/disk.c) */
+  guint32 disk_blocks;      /* on the disk, the last of those that are away, */
+  guint32 to_disk_blocks;   /* of host_blocks those that are being copied there, and have room; */
+  guint32 from_disk_blocks; /* of disk_blocks those that are being read, into room on the host */
+  gboolean reads_through;   /* or past it: the copy in follows at once */
   guint32 gap_end_tokens;   /* it computes up to here, then goes on where what was copied ends: */
   guint32 tail_end_tokens;  /* here; 0, and 0, without a gap (scheduler/overflow.c) */
   gboolean decodes_after_gap;
@@ -93,6 +98,13 @@ static inline guint32
 sequence_length(const Sequence *sequence)
 {
   return sequence->result.prompt_tokens + sequence->generated_tokens;
+}
+
+/* Blocks that it has on the host and on the disk. */
+static inline guint32
+sequence_away_blocks(const Sequence *sequence)
+{
+  return sequence->host_blocks + sequence->disk_blocks;
 }
 
 /* Up to where it computes when it has `computed` tokens: its length, or the end of its gap. */

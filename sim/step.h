@@ -7,7 +7,7 @@
 #pragma once
 
 #include "contexts.h"
-#include "copy_direction.h"
+#include "disk.h"
 
 typedef enum {
   ENTRY_NEW = 'n',       /* first prefill (chunk) ever */
@@ -39,9 +39,24 @@ const char *overflow_action_name(OverflowAction action);
 /* The state of the link at a decision, where copies run beside the steps. */
 typedef struct {
   gboolean beside;     /* they do; else they are part of the steps, and the rest is 0 */
-  gint64 busy_ps[2];   /* by CopyDirection: what was decided before takes so long from now on */
+  gint64 busy_ps[COPY_DIRECTIONS]; /* what was decided before takes so long from now on */
   guint32 pool_blocks; /* of which nobody has any use while they are being copied */
+  Disk disk;           /* behind the host, if there is one: */
+  guint32 host_free_blocks; /* what is copied beyond these sends as much on to it */
 } CopyLoad;
+
+/* How long a copy of so many blocks waits before it can begin: for those before it, and, beyond what
+ * the host has room for, for as many that go on to the disk or come back from there. */
+static inline gint64
+copy_load_wait_ps(const CopyLoad *load, CopyDirection direction, guint32 blocks)
+{
+  CopyDirection on = direction == COPY_OUT ? COPY_TO_DISK : COPY_FROM_DISK;
+  guint32 over = blocks - MIN(blocks, load->host_free_blocks);
+
+  if (load->disk.queue_depth == 0 || over == 0)
+    return load->busy_ps[direction];
+  return MAX(load->busy_ps[direction], load->busy_ps[on] + disk_copy_ps(&load->disk, on, over));
+}
 
 /* What becomes of a victim's blocks, from the first on; those behind are copied. */
 typedef struct {
@@ -87,6 +102,7 @@ typedef struct {
   CopyDirection direction;
   guint32 blocks;
   gboolean is_ahead; /* of need: the request runs on */
+  gint64 waited_ps;  /* for the disk, until it began; of reads from the disk, until they ended */
 } StepCopy;
 
 typedef struct {
@@ -125,7 +141,8 @@ typedef struct {
                               done, in the order of their table; only if asked for (tell_plans) */
   GArray *shed;            /* of StepShed, in order */
   GArray *swapped_in;      /* of StepSwapIn, in order */
-  GArray *copies;          /* of StepCopy: beside the steps, begun with this one */
+  GArray *copies;          /* of StepCopy: beside the steps, begun with this one; what waits for
+                              the disk begins later */
   GArray *copied;          /* of StepCopy: those that ended since the step before was decided */
   GArray *starved;         /* of guint32: requests that run, and wait for blocks that are being
                               copied out */
@@ -157,6 +174,8 @@ typedef struct {
   guint32 swapped;
   gboolean has_tier;        /* native offload is on: */
   guint32 tier_used_blocks; /* of the host's prefix cache */
+  gboolean has_disk;        /* there is one behind the host: */
+  guint32 disk_used_blocks; /* with those that are being written */
 
   StepSglang sglang;
   gboolean takes_no_time; /* it is decided while the device works, and has nothing for it */

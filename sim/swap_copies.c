@@ -11,7 +11,7 @@ swap_copies_new(void)
 {
   SwapCopies *copies = g_new0(SwapCopies, 1);
 
-  for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++)
+  for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++)
     copies->ways[d] = g_array_new(FALSE, FALSE, sizeof(SwapJob));
   return copies;
 }
@@ -26,18 +26,40 @@ swap_copies_free(SwapCopies *copies)
     if (job->is_orphan)
       sequence_free(job->sequence);
   }
-  for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++)
+  for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++)
     g_array_unref(copies->ways[d]);
   g_free(copies);
 }
 
 SwapJob *
-swap_copies_add(SwapCopies *copies, CopyDirection direction, Sequence *sequence, guint32 blocks)
+swap_copies_add(SwapCopies *copies, CopyDirection direction, Sequence *sequence, guint32 blocks,
+                gint64 now_ps)
 {
-  const SwapJob job = {.sequence = sequence, .blocks = blocks, .end_ps = G_MAXINT64};
+  const SwapJob job = {
+      .sequence = sequence, .blocks = blocks, .decided_ps = now_ps, .end_ps = G_MAXINT64};
 
   g_array_append_val(copies->ways[direction], job);
   return job_at(copies, direction, copies->ways[direction]->len - 1);
+}
+
+gboolean
+swap_copies_is_copied_out(const SwapCopies *copies, const Sequence *sequence)
+{
+  for (guint i = 0; i < copies->ways[COPY_OUT]->len; i++) {
+    const SwapJob *job = job_at(copies, COPY_OUT, i);
+    if (job->sequence == sequence && !job->waits)
+      return TRUE;
+  }
+  return FALSE;
+}
+
+SwapJob *
+swap_copies_first_waiting(const SwapCopies *copies, CopyDirection direction)
+{
+  for (guint i = 0; i < copies->ways[direction]->len; i++)
+    if (job_at(copies, direction, i)->waits)
+      return job_at(copies, direction, i);
+  return NULL;
 }
 
 SwapJob *
@@ -52,23 +74,29 @@ swap_copies_find(const SwapCopies *copies, const Sequence *sequence)
 void
 swap_copies_cancel(SwapCopies *copies, const Sequence *sequence)
 {
-  const SwapJob *job = swap_copies_find(copies, sequence), *first = job_at(copies, COPY_OUT, 0);
-
-  if (job != NULL && job->end_ps == G_MAXINT64)
-    g_array_remove_index(copies->ways[COPY_OUT], (guint)(job - first));
+  for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++)
+    for (guint i = copies->ways[d]->len; i-- > 0;) {
+      const SwapJob *job = job_at(copies, d, i);
+      if (job->sequence == sequence && job->end_ps == G_MAXINT64)
+        g_array_remove_index(copies->ways[d], i);
+    }
 }
 
 void
-swap_copies_submit(SwapCopies *copies, gint64 now_ps, CopyLink *link, CopyDuration duration,
-                   gpointer data)
+swap_copies_submit(SwapCopies *copies, gint64 now_ps, CopyLink *link, CopyLink *disk_link,
+                   CopyDuration duration, gpointer data)
 {
-  for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++) {
+  for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++) {
     guint first = copies->ways[d]->len;
     while (first > 0 && job_at(copies, d, first - 1)->end_ps == G_MAXINT64)
       first--;
-    for (guint i = first; i < copies->ways[d]->len; i++) {
+    for (guint i = first; i < copies->ways[d]->len && !job_at(copies, d, i)->waits; i++) {
       SwapJob *job = job_at(copies, d, i);
-      job->end_ps = copy_link_submit(link, d, now_ps, duration(data, d, job->blocks));
+      job->end_ps =
+          d < COPY_TO_DISK
+              ? copy_link_submit(link, d, now_ps, duration(data, d, job->blocks))
+              : copy_link_submit(disk_link, (CopyDirection)(d - COPY_TO_DISK), now_ps,
+                                 duration(data, d, job->blocks));
     }
   }
 }
@@ -113,7 +141,7 @@ swap_copies_take_ended(SwapCopies *copies, CopyDirection direction, gint64 by_ps
 
 gint64
 swap_copies_busy_ps(const SwapCopies *copies, CopyDirection direction, gint64 now_ps,
-                    CostModel *cost)
+                    CopyDuration duration, gpointer data)
 {
   gint64 busy_ps = 0;
 
@@ -121,7 +149,7 @@ swap_copies_busy_ps(const SwapCopies *copies, CopyDirection direction, gint64 no
     const SwapJob *job = job_at(copies, direction, i);
     if (job->end_ps < G_MAXINT64)
       return busy_ps + MAX(0, job->end_ps - now_ps);
-    busy_ps += cost != NULL ? cost_model_copy_ps(cost, direction, job->blocks) : 0;
+    busy_ps += duration(data, direction, job->blocks);
   }
   return busy_ps;
 }
@@ -131,7 +159,7 @@ swap_copies_next_end_ps(const SwapCopies *copies)
 {
   gint64 next_ps = G_MAXINT64;
 
-  for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++)
+  for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++)
     if (copies->ways[d]->len > 0)
       next_ps = MIN(next_ps, job_at(copies, d, 0)->end_ps);
   return next_ps;

@@ -302,6 +302,8 @@ check "what takes too long is ended" test "$(verdict good torch)" = too-long
 day dry --dry-run
 check "a dry run calls nothing of ours" test "$(grep -vc '^nvidia-smi --query' "$CALLS")" = 0 -a ! -e dry
 check "and prints the commands" grep -q 'timeout .*spillway-gpu calibrate --model llama-2-7b' out
+day dry-rehearsal --dry-run --rehearse
+check "nor does that of a rehearsal, which prints its own" test "$status" = 0 -a ! -e dry-rehearsal -a "$(grep -c 'only launch-ahead' out)" -ge 2
 for words in "--steps dance" "--minutes none" "--minutes" "--nonsense" "--build nowhere"; do
   # shellcheck disable=SC2086 # words
   day wrong $words

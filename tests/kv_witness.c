@@ -4,8 +4,13 @@ typedef struct {
   guint64 front;              /* tokens from the first on whose KV is in the pool */
   guint64 tail_from, tail_to; /* tokens behind a gap, or on the host; both 0 where there are none */
   gboolean away;              /* the tail is on the host */
-  gboolean copying_ahead;     /* a copy ahead of need reads it */
-  gboolean leaving, arriving; /* a copy beside the steps reads it, writes it */
+  guint copying_ahead;        /* a copy ahead of need reads it */
+  guint leaving, arriving;    /* copies beside the steps that read it, write it */
+  gboolean beside;            /* such copies take it away and bring it back: */
+  guint64 to_go_blocks;       /* what has not begun to go */
+  gboolean back;              /* it has come */
+  guint writing, reading;     /* part of it is on its way to the disk, or from it */
+  guint64 disk_blocks;        /* that are there */
 } Place;
 
 struct KvWitness {
@@ -59,11 +64,13 @@ evict(KvWitness *witness, const StepVictim *victim)
     g_assert_cmpuint(victim->tokens_lost, ==, place->front - MIN(place->front, there));
     g_assert_cmpuint(victim->copied_blocks + victim->rest_blocks, ==, victim->blocks);
     place->away = TRUE;
+    place->to_go_blocks = victim->copied_blocks - victim->ahead_blocks;
+    place->beside = place->to_go_blocks > 0;
     place->tail_to = MIN(there, victim->computed_tokens);
     place->front = 0;
     return;
   }
-  g_assert_false(place->copying_ahead);
+  g_assert_cmpuint(place->copying_ahead, ==, 0);
   if (victim->copied_blocks == 0) {
     g_assert_cmpuint(victim->tokens_lost, ==, lost);
     *place = (Place){.front = kept};
@@ -75,8 +82,25 @@ evict(KvWitness *witness, const StepVictim *victim)
   *place = (Place){.front = kept,
                    .tail_from = cut,
                    .tail_to = place->front - (victim->tokens_lost - (cut - kept)),
-                   .away = TRUE};
+                   .away = TRUE,
+                   .beside = victim->copies.beside && !victim->free_copies};
+  place->to_go_blocks = place->beside ? victim->copied_blocks : 0;
   g_assert_cmpuint(place->tail_from, <=, place->tail_to);
+}
+
+static guint *
+under_way_of(Place *place, const StepCopy *copy)
+{
+  switch (copy->direction) {
+  case COPY_OUT:
+    return copy->is_ahead ? &place->copying_ahead : &place->leaving;
+  case COPY_IN:
+    return &place->arriving;
+  case COPY_TO_DISK:
+    return &place->writing;
+  default:
+    return &place->reading;
+  }
 }
 
 /* Copies beside the steps: nothing comes back that has not gone, or runs before it is back. */
@@ -86,11 +110,14 @@ follow_copies(KvWitness *witness, const Step *step)
   for (guint i = 0; i < step->copied->len; i++) {
     const StepCopy *copy = &g_array_index(step->copied, StepCopy, i);
     Place *place = &witness->places[copy->request];
-    gboolean *under_way = copy->is_ahead                ? &place->copying_ahead
-                          : copy->direction == COPY_OUT ? &place->leaving
-                                                        : &place->arriving;
-    g_assert_true(*under_way);
-    *under_way = FALSE;
+    guint *under_way = under_way_of(place, copy);
+    g_assert_cmpuint(*under_way, >, 0);
+    --*under_way;
+    place->back |= copy->direction == COPY_IN;
+    if (copy->direction == COPY_TO_DISK)
+      place->disk_blocks += copy->blocks;
+    if (copy->direction == COPY_FROM_DISK)
+      place->disk_blocks -= copy->blocks;
   }
 }
 
@@ -103,12 +130,25 @@ begin_copies(KvWitness *witness, const Step *step)
     if (copy->is_ahead) {
       g_assert_true(!place->away && !place->copying_ahead);
       g_assert_cmpuint((guint64)copy->blocks * witness->block_size, <=, place->front);
-      place->copying_ahead = TRUE;
+      place->copying_ahead++;
       continue;
     }
-    g_assert_true(place->away && !place->leaving && !place->arriving);
+    g_assert_true(place->away && !place->arriving);
+    g_assert_true(!place->leaving || copy->direction == COPY_OUT ||
+                  copy->direction == COPY_TO_DISK);
+    /* What was copied ahead may go on while the rest is copied out. */
+    g_assert_true(!place->writing || copy->direction == COPY_OUT);
     g_assert_true(copy->direction == COPY_OUT || !place->copying_ahead);
-    *(copy->direction == COPY_OUT ? &place->leaving : &place->arriving) = TRUE;
+    g_assert_true(!place->reading);
+    if (copy->direction == COPY_OUT) {
+      g_assert_cmpuint(copy->blocks, <=, place->to_go_blocks);
+      place->to_go_blocks -= copy->blocks;
+    } else if (copy->direction != COPY_TO_DISK) {
+      g_assert_cmpuint(place->to_go_blocks, ==, 0);
+    }
+    if (copy->direction == COPY_FROM_DISK)
+      g_assert_cmpuint(copy->blocks, ==, place->disk_blocks);
+    ++*under_way_of(place, copy);
   }
 }
 
@@ -146,7 +186,12 @@ kv_witness_step(KvWitness *witness, const StepReport *report)
   for (guint i = 0; i < step->swapped_in->len; i++) {
     Place *place = &witness->places[g_array_index(step->swapped_in, StepSwapIn, i).request];
     g_assert_true(place->away && !place->leaving && !place->arriving);
-    place->away = FALSE;
+    g_assert_true(!place->writing && !place->reading);
+    g_assert_cmpuint(place->to_go_blocks, ==, 0);
+    g_assert_true(!place->beside || place->back ||
+                  g_array_index(step->swapped_in, StepSwapIn, i).blocks == 0);
+    place->away = place->beside = place->back = FALSE;
+    place->disk_blocks = 0;
     join(place);
   }
   begin_copies(witness, step);

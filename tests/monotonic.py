@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What must not go the wrong way, over random scenarios: a faster part of a machine makes no step longer; a pool that has room for
-all evicts nobody; of two pools the larger one is the first to start a request or to spare an eviction, whatever follows from it.
+all evicts nobody; of two pools the larger one is the first to start a request, to spare an eviction or to find a prefix, whatever follows from it.
 
 TEST_MONOTONIC: how many scenarios of each (25); TEST_SEED: the first seed (1).
 """
@@ -104,13 +104,18 @@ def gone(step):
     return {str(entry[0] if isinstance(entry, list) else entry) for entry in step.get("preempted", []) + step.get("retracted", [])}
 
 
+def cached(step):
+    """Tokens that a prefix cache still had."""
+    return sum(entry[1] for entry in step.get("cached", []))
+
+
 def comparable(step):
     """What is decided; not how much is free."""
     return {key: step.get(key) for key in ("scheduled", "preempted", "retracted", "finished", "mode")}
 
 
 def test_larger_pools():
-    """More memory may mean more evictions, but only since more were started: the first step that differs starts more or evicts less"""
+    """More memory may mean more evictions, but only since more were started: the first step that differs starts more, evicts less or finds more"""
     more_evictions = 0
 
     def try_one(chance):
@@ -126,7 +131,7 @@ def test_larger_pools():
         more_evictions += b["preemptions"] > a["preemptions"]
         for i, (less, more) in enumerate(zip(small_steps, large_steps)):
             if comparable(less) != comparable(more):
-                check(started(less) < started(more) or gone(more) < gone(less) or
+                check(started(less) < started(more) or gone(more) < gone(less) or cached(less) < cached(more) or
                       sum(entry[1] for entry in less["scheduled"]) < sum(entry[1] for entry in more["scheduled"]),
                       "%s\nstep %d\n%s\n%s" % (words, i, less, more))
                 break

@@ -298,3 +298,48 @@ random_case_make(RandomCase *c, guint32 seed, const SchedulerClass *class)
       c->config.victim->rank == NULL && pick(rand, 0, 3) > 0)
     c->config.swap_ahead_blocks = pick(rand, 1, coin(rand) ? 8 : 100);
 }
+
+static guint32
+longest_request(const RandomCase *c)
+{
+  guint32 longest = 0;
+
+  for (guint32 i = 0; i < workload_count(c->workload); i++) {
+    const Request *request = workload_request(c->workload, i);
+    longest = MAX(longest, request->prompt_tokens + request->output_tokens);
+  }
+  return longest;
+}
+
+void
+random_case_add_disk(RandomCase *c, guint32 seed)
+{
+  static const OverflowPolicy *const copying[] = {&overflow_swap, &overflow_auto, &overflow_split,
+                                                  &overflow_threshold};
+  g_autoptr(GRand) rand = g_rand_new_with_seed(seed);
+  SchedulerConfig *config = &c->config;
+  guint32 longest;
+
+  if (!config->overflow->needs_host) {
+    config->overflow = copying[pick(rand, 0, G_N_ELEMENTS(copying) - 1)];
+    config->overflow_options = policy_fallbacks(&config->overflow->base);
+  }
+  config->num_offload_blocks = 0;
+  config->overlap_copies = TRUE;
+  /* The longest fits the pool, and perhaps another; one or two of them find room on the host. */
+  longest = longest_request(c);
+  config->max_model_len = longest + 1;
+  config->num_gpu_blocks = longest / config->block_size + 4;
+  config->num_gpu_blocks += pick(rand, 0, config->num_gpu_blocks);
+  config->max_num_seqs = pick(rand, 3, 24);
+  config->chunked_prefill = TRUE; /* what is recomputed need not fit a step */
+  config->num_cpu_blocks = config->num_gpu_blocks / pick(rand, 1, 4) + 1;
+  c->n_instances = 1;
+  c->max_concurrency = 0;
+  config->num_disk_blocks = pick(rand, 1, coin(rand) ? 40 : 1000);
+  config->disk.queue_depth = pick(rand, 1, 8);
+  for (guint way = 0; way < 2; way++) {
+    config->disk.latency_ps[way] = pick(rand, 0, 1000) * PS_PER_US * 10;
+    config->disk.transfer_ps[way] = pick(rand, 1, 1000) * PS_PER_US;
+  }
+}

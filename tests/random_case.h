@@ -31,3 +31,6 @@ typedef struct {
 
 /* What the seed makes; class: the engine, NULL: any. The caller frees the workload. */
 void random_case_make(RandomCase *c, guint32 seed, const SchedulerClass *class);
+/* Its victims are copied beside the steps, to a small host that has a disk behind it. The engine
+ * must have such copies. */
+void random_case_add_disk(RandomCase *c, guint32 seed);

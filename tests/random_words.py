@@ -69,6 +69,14 @@ def newer(scheduler, minor, share):
     return share if version and int(version.group(1)) >= minor else 0.02
 
 
+def random_disk(chance):
+    return [*maybe(chance, 0.2, "--disk", chance.choice(["nvme-pcie4", "nvme-pcie5"])),
+            *maybe(chance, 0.2, "--disk-read-bandwidth", chance.choice(["0.5", "12"])),
+            *maybe(chance, 0.2, "--disk-write-bandwidth", chance.choice(["0.5", "12"])),
+            *maybe(chance, 0.2, "--disk-latency", chance.choice(["0", "5000"])),
+            *maybe(chance, 0.2, "--disk-queue-depth", chance.choice([1, 4]))]
+
+
 OF_OFFLOAD = [["--offload-prompt-only", "--eviction-policy", "lru"], ["--no-offload-prompt-only", "--store-threshold", 2],
               ["--no-offload-prompt-only", "--eviction-policy", "arc"], ["--eviction-policy", "arc", "--store-threshold", 3]]
 
@@ -86,7 +94,9 @@ def random_vllm(chance, scheduler):
               *maybe(chance, 0.3, chance.choice(["--async-scheduling", "--no-async-scheduling"])),
               *maybe(chance, newer(scheduler, 19, 0.2), chance.choice(["--scheduler-reserve-full-isl", "--no-scheduler-reserve-full-isl"])),
               *maybe(chance, 0.05, "--offline"),
-              *maybe(chance, 0.3, "--overlap-copies", *maybe(chance, 0.5, "--swap-ahead", chance.choice([1, 60]))),
+              *maybe(chance, 0.3, "--overlap-copies", *maybe(chance, 0.5, "--swap-ahead", chance.choice([1, 60])),
+                     *maybe(chance, 0.5, *chance.choice([["--num-disk-blocks", chance.choice([1, 30, 3000])],
+                                                         ["--kv-offloading-disk", chance.choice(["100", "64MiB"])]]), *random_disk(chance))),
               *maybe(chance, newer(scheduler, 31, 0.2), "--max-num-active-seqs", chance.choice([1, 20])),
               *maybe(chance, newer(scheduler, 24, 0.1), "--prefill-schedule-interval", chance.choice([1, 3]))]
     return words + maybe(chance, newer(scheduler, 33, 0.4), *chance.choice([["--num-offload-blocks", chance.choice([5, 200, 5000])],

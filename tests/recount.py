@@ -110,6 +110,27 @@ class Recount:
         """Of the last step, where a request finished in it: the clock may go on to requests that find no place."""
         return max((self.request(name).finish for name in self.steps[-1].get("finished", [])), default=None)
 
+    def copied(self, key):
+        return sum(blocks for step in self.steps for _, blocks in step.get(key, []))
+
+    def check_disk(self, words):
+        """What is on the disk is what went there and has not come back. A prefix cache may spare the way back."""
+        used, written, ended = 0, {}, set()
+        for step in self.steps:
+            for name, blocks in step.get("copied_from_disk", []):
+                check(blocks <= written.get(name, 0), "%s: %s reads %d" % (words, name, blocks))
+                written[name] -= blocks
+                used -= blocks
+            for name, blocks in step.get("copies_to_disk", []):
+                used += blocks
+                written[name] = written.get(name, 0) + blocks
+            if "disk_used" in step:
+                check(step["disk_used"] <= used if self.header["enable_prefix_caching"] else step["disk_used"] == used,
+                      "%s: step %d: %d on the disk, counted %d" % (words, step["step"], step["disk_used"], used))
+            for name, blocks in step.get("copies_to_disk", []):
+                used -= blocks if name in ended else 0  # its last token was on its way when it was evicted
+            ended.update(step.get("finished", []))
+
     def peak_blocks(self):
         """Of the pool as it is when all have left it: an engine may keep a block to itself. SGLang counts tokens,
         and what its cache may drop as free."""
@@ -145,10 +166,14 @@ def check_counts(summary, count, words):
             "preempted_requests": sum(r.victim > 0 for r in requests),
             "prefix_hit_tokens": count.hit_tokens,
             "steps": len(count.steps),
+            "disk_written_blocks": count.copied("copied_to_disk"),
+            "disk_read_blocks": count.copied("copied_from_disk"),
+            "peak_disk_blocks": max((step.get("disk_used", 0) for step in count.steps), default=0),
             "peak_gpu_blocks": count.peak_blocks()}.items():
         if value is not None:
             check_equal(summary[key], value, "%s of %s" % (key, words))
     check(all(r.victim == r.preemptions for r in requests), words)
+    count.check_disk(words)
     check_equal(sum(step["tokens"] for step in count.steps), summary["output_tokens"], words)
 
 

@@ -9,8 +9,22 @@ digest_add(RunWitness *w, guint64 value)
   w->digest ^= w->digest >> 29;
 }
 
+/* What a sequence has on the disk, and on the host that is reserved for what comes from there. */
 static void
-add_queue(const Scheduler *scheduler, const SequenceQueue *queue, guint32 *gpu, guint32 *host)
+add_away(const Sequence *s, guint32 *host, guint32 *disk)
+{
+  *host += s->copies_are_free ? 0 : s->host_blocks - s->owed_blocks;
+  *host += s->reads_through ? 0 : s->from_disk_blocks;
+  *disk += s->disk_blocks + s->to_disk_blocks;
+  g_assert_cmpuint(s->owed_blocks, <=, s->host_blocks);
+  g_assert_cmpuint(s->to_disk_blocks, <=, s->host_blocks - s->owed_blocks);
+  g_assert_cmpuint(s->from_disk_blocks, <=, s->disk_blocks);
+  g_assert_true(s->to_disk_blocks == 0 || s->from_disk_blocks == 0);
+}
+
+static void
+add_queue(const Scheduler *scheduler, const SequenceQueue *queue, guint32 *gpu, guint32 *host,
+          guint32 *disk)
 {
   guint32 length = 0;
 
@@ -21,7 +35,7 @@ add_queue(const Scheduler *scheduler, const SequenceQueue *queue, guint32 *gpu, 
     *gpu += s->in_clock ? decode_clock_blocks(&scheduler->clock, s) : s->blocks;
     if (!scheduler->pool.class->keeps_content)
       *gpu += s->leaving_blocks;
-    *host += s->copies_are_free ? 0 : s->host_blocks;
+    add_away(s, host, disk);
     *host += s->ahead_blocks;
     g_assert_cmpuint(s->ahead_pending, <=, s->ahead_blocks);
     g_assert_cmpuint(s->ahead_blocks, <=, s->in_clock ? G_MAXUINT32 : s->blocks);
@@ -58,7 +72,7 @@ check_clock(Scheduler *scheduler)
 
 /* What copies still read whose sequences have ended. */
 static void
-add_orphans(const Scheduler *scheduler, guint32 *gpu, guint32 *host)
+add_orphans(const Scheduler *scheduler, guint32 *gpu, guint32 *host, guint32 *disk)
 {
   const GArray *way = scheduler->swap_copies->ways[COPY_OUT];
 
@@ -68,7 +82,7 @@ add_orphans(const Scheduler *scheduler, guint32 *gpu, guint32 *host)
     if (!job->is_orphan)
       continue;
     *gpu += job->sequence->blocks;
-    *host += job->sequence->host_blocks;
+    add_away(job->sequence, host, disk);
     if (!scheduler->pool.class->keeps_content)
       *gpu += job->sequence->leaving_blocks;
   }
@@ -79,25 +93,25 @@ static void
 check_conservation(Scheduler *scheduler, gboolean died)
 {
   const Pool *pool = &scheduler->pool;
-  guint32 gpu = 0, host = 0, nowhere = 0;
+  guint32 gpu = 0, host = 0, disk = 0, nowhere = 0;
 
-  add_queue(scheduler, &scheduler->waiting.known, &gpu, &host);
+  add_queue(scheduler, &scheduler->waiting.known, &gpu, &host, &disk);
   if (!died)
     g_assert_cmpuint(host, ==, 0);
-  add_queue(scheduler, &scheduler->swapped, &gpu, &host);
+  add_queue(scheduler, &scheduler->swapped, &gpu, &host, &disk);
   if (scheduler->swap_copies != NULL)
-    add_orphans(scheduler, &gpu, &host);
+    add_orphans(scheduler, &gpu, &host, &disk);
   for (guint i = 0; i < scheduler->keepers->len; i++) {
     const Sequence *keeper = g_ptr_array_index(scheduler->keepers, i);
     gpu += keeper->queue == NULL ? keeper->blocks : 0; /* it went to the waiting queue's tail */
   }
   if (!died)
     g_assert_cmpuint(gpu, ==, scheduler->kept_blocks + pool->leaving_blocks);
-  add_queue(scheduler, &scheduler->returning, &gpu, &host);
+  add_queue(scheduler, &scheduler->returning, &gpu, &host, &disk);
   add_queue(scheduler, &scheduler->running, &gpu,
-            died || scheduler->config.swap_ahead_blocks > 0 ? &host : &nowhere);
-  add_queue(scheduler, &scheduler->prefilling, &gpu, died ? &host : &nowhere);
-  add_queue(scheduler, &scheduler->held, &gpu, &nowhere);
+            died || scheduler->config.swap_ahead_blocks > 0 ? &host : &nowhere, &disk);
+  add_queue(scheduler, &scheduler->prefilling, &gpu, died ? &host : &nowhere, &disk);
+  add_queue(scheduler, &scheduler->held, &gpu, &nowhere, &disk);
   g_assert_cmpuint(nowhere, ==, 0);
   gpu += pool->evictable_blocks; /* what nobody holds and stays */
   if (!pool->class->names_blocks &&
@@ -107,6 +121,7 @@ check_conservation(Scheduler *scheduler, gboolean died)
     g_assert_cmpuint(gpu + pool->free_blocks, >=, pool->total_blocks);
   g_assert_cmpuint(host + pool->host_free_blocks + pool->host_leaked_blocks, ==,
                    pool->host_total_blocks);
+  g_assert_cmpuint(disk + pool->disk_free_blocks, ==, pool->disk_total_blocks);
 }
 
 static void
@@ -168,6 +183,7 @@ witness_repeat(RunWitness *w, const StepReport *report, guint32 i, guint32 free_
   for (guint j = 0; j < step->flushes->len; j++)
     digest_add(w, g_array_index(step->flushes, guint32, j));
   digest_add(w, step->tier_used_blocks);
+  digest_add(w, step->disk_used_blocks);
   for (guint j = 0; j < step->starved->len; j++)
     digest_add(w, g_array_index(step->starved, guint32, j));
   for (guint j = 0; j < step->copies->len; j++)
@@ -217,6 +233,11 @@ run_witness_step(Observer *observer, const StepReport *report)
   w->preemptions += step->victims->len;
   w->loads += step->loads->len;
   w->copies += step->copies->len;
+  for (guint i = 0; i < step->copies->len; i++) {
+    CopyDirection direction = g_array_index(step->copies, StepCopy, i).direction;
+    w->to_disk += direction == COPY_TO_DISK;
+    w->from_disk += direction == COPY_FROM_DISK;
+  }
   w->starved += step->starved->len;
 }
 

@@ -11,7 +11,8 @@
 #define PREEMPTIONS                                                                                \
   "SELECT p.*, v.id AS victim_id, b.id AS beneficiary_id, v.arrival_s AS victim_arrival_s,"        \
   " b.arrival_s AS beneficiary_arrival_s, v.status AS victim_status,"                              \
-  " (SELECT value FROM config WHERE run_id = p.run_id AND key = 'block_size') AS block_size"       \
+  " (SELECT value FROM config WHERE run_id = p.run_id AND key = 'block_size') AS block_size,"      \
+  " (SELECT num_disk_blocks FROM run WHERE id = p.run_id) AS num_disk_blocks"                      \
   " FROM preemption AS p"                                                                          \
   " JOIN request AS v ON v.run_id = p.run_id AND v.request = p.victim"                             \
   " JOIN request AS b ON b.run_id = p.run_id AND b.request = p.beneficiary WHERE p.run_id = ?1"
@@ -44,8 +45,11 @@ append_freed(ResultsQuery *p, GString *text)
 
   if (free_s > 0)
     g_string_append_printf(
-        text, "They were free %s later, when the link had made this copy and those before it. ",
-        later);
+        text, "They were free %s later, when %sthe link had made this copy and those before it. ",
+        later,
+        results_query_count(p, "num_disk_blocks") > 0
+            ? "others' blocks had gone on to the disk as far as the host had no room, and "
+            : "");
 }
 
 static void

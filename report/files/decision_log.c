@@ -196,9 +196,13 @@ append_overlap(DecisionLog *log, GString *text, const Step *step)
   append_copies(log, text, "copied_ahead", step->copied, COPY_OUT, TRUE);
   append_copies(log, text, "copied_out", step->copied, COPY_OUT, FALSE);
   append_copies(log, text, "copied_in", step->copied, COPY_IN, FALSE);
+  append_copies(log, text, "copied_to_disk", step->copied, COPY_TO_DISK, FALSE);
+  append_copies(log, text, "copied_from_disk", step->copied, COPY_FROM_DISK, FALSE);
   append_copies(log, text, "copies_ahead", step->copies, COPY_OUT, TRUE);
   append_copies(log, text, "copies_out", step->copies, COPY_OUT, FALSE);
   append_copies(log, text, "copies_in", step->copies, COPY_IN, FALSE);
+  append_copies(log, text, "copies_to_disk", step->copies, COPY_TO_DISK, FALSE);
+  append_copies(log, text, "copies_from_disk", step->copies, COPY_FROM_DISK, FALSE);
   if (step->starved->len > 0)
     append_ids(log, text, "wait_for_copies", (const guint32 *)(gpointer)step->starved->data,
                step->starved->len);
@@ -278,6 +282,8 @@ append_state(GString *text, const Step *step, guint32 free_blocks)
   append_key(text, "swapped", step->swapped);
   if (step->has_tier)
     append_key(text, "host_used", step->tier_used_blocks);
+  if (step->has_disk)
+    append_key(text, "disk_used", step->disk_used_blocks);
 }
 
 static void

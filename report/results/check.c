@@ -219,6 +219,7 @@ append_sums(GString *rules, const char *schema)
       " WHEN id < 1 THEN 'runs are numbered from 1'"
       " WHEN finished + ignored + aborted > requests THEN 'finished, ignored and"
       " aborted are requests'"
+      " WHEN peak_disk_blocks > num_disk_blocks THEN 'the peak is at most the disk'"
       " WHEN peak_gpu_blocks > num_gpu_blocks OR peak_cpu_blocks > num_cpu_blocks + coalesce("
       "(SELECT value FROM \"%s\".config WHERE run_id = id AND key = 'num_offload_blocks'), 0)"
       " THEN 'the peak is at most the pool'",

@@ -10,7 +10,7 @@
 #include "sim/observer.h"
 #include "sim/policies/overflow.h"
 
-#define RESULTS_FORMAT 5
+#define RESULTS_FORMAT 6
 #define RESULTS_APPLICATION_ID 0x5370696c /* "Spil" */
 #define RESULTS_LOCK_WAIT_MS 10000
 

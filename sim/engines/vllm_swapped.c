@@ -49,6 +49,8 @@ vllm_schedule_swapped(VllmDecision *d)
       return FALSE;
     back = scheduler_return_blocks(self, sequence);
     prefix = pool_find_returning(&self->pool, sequence, back + sequence->rest_blocks);
+    if (!scheduler_read_ahead(self, d->step, sequence, prefix.blocks < back))
+      return FALSE;
     computed = scheduler_return_tokens(self, sequence, prefix.blocks);
     tokens = vllm_wanted_tokens(d, sequence, computed, most);
     need = MAX(vllm_blocks_after(self, computed, tokens), back);

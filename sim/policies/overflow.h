@@ -33,7 +33,7 @@ typedef struct {
   const Sequence *beneficiary; /* the victim itself where nobody else was left */
   guint32 short_blocks;        /* that the beneficiary lacks, at least 1 */
   guint32 block_size;          /* tokens */
-  guint32 host_free_blocks;
+  guint32 host_free_blocks;    /* now, or once others have gone on to a disk */
   /* With prefix caching: tokens that were dropped so far, and those of them that victims found
    * again when they came back; both 0 without. */
   guint64 dropped_tokens, found_tokens;

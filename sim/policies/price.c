@@ -64,7 +64,7 @@ copy_beside_ps(const OverflowQuery *query, CopyDirection direction, guint32 bloc
 {
   const CopyContention contention = cost_model_contention(query->cost, direction, FALSE);
   gint64 copy_ps = cost_model_copy_ps(query->cost, direction, blocks);
-  gint64 held_ps = query->copies.busy_ps[direction] + copy_ps;
+  gint64 held_ps = copy_load_wait_ps(&query->copies, direction, blocks) + copy_ps;
 
   if (blocks == 0)
     return 0;

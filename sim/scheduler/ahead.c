@@ -38,6 +38,8 @@ scheduler_copy_ahead(Scheduler *self, Step *step)
   AheadBound bound = {.repeats = G_MAXUINT32};
 
   g_assert(self->swap_copies != NULL && wanted > 0);
+  if (self->pool.host_owed_blocks > 0)
+    return bound;
   for (Sequence *s = self->running.tail; s != NULL && there + ahead < wanted; s = s->previous) {
     guint32 more;
     if (s->ending || s->gap_end_tokens > 0)
@@ -58,16 +60,6 @@ scheduler_copy_ahead(Scheduler *self, Step *step)
   return bound;
 }
 
-gboolean
-scheduler_make_host_room(Scheduler *self, const Sequence *victim, guint32 blocks)
-{
-  for (Sequence *s = self->running.head;
-       s != NULL && self->swap_copies != NULL && self->pool.host_free_blocks < blocks; s = s->next)
-    if (s != victim && s->ahead_pending == 0)
-      scheduler_forget_ahead(self, s);
-  return blocks <= self->pool.host_free_blocks;
-}
-
 /* The victim's last blocks are computed again. */
 static void
 drop_rest(Scheduler *self, Sequence *victim, guint32 rest)
@@ -84,15 +76,14 @@ guint32
 scheduler_swap_out_ahead(Scheduler *self, Step *step, Sequence *victim)
 {
   guint32 pending = victim->ahead_pending, rest = victim->blocks - victim->ahead_blocks;
-  gboolean copies_rest = rest > AHEAD_REST_BLOCKS && scheduler_make_host_room(self, victim, rest);
+  gboolean copies_rest = rest > AHEAD_REST_BLOCKS && scheduler_find_host_room(self, victim, rest);
 
   victim->host_blocks = victim->ahead_blocks;
   victim->ahead_blocks = victim->ahead_pending = 0;
   if (copies_rest) {
-    pool_take_host(&self->pool, victim, rest);
     victim->result.swapped_out_blocks += rest;
     pool_begin_swap_out(&self->pool, victim, 0, rest + pending);
-    scheduler_begin_copy_out(self, step, victim, rest);
+    scheduler_copy_out(self, step, victim, rest);
     return 0;
   }
   drop_rest(self, victim, rest);

@@ -9,32 +9,65 @@
  */
 #include "sim/scheduler.h"
 
+gint64
+scheduler_copy_ps(gpointer data, CopyDirection direction, guint32 blocks)
+{
+  const Scheduler *self = data;
+
+  if (direction >= COPY_TO_DISK)
+    return disk_copy_ps(&self->config.disk, direction, blocks);
+  return self->config.cost != NULL ? cost_model_copy_ps(self->config.cost, direction, blocks) : 0;
+}
+
 static StepCopy
 copy_of(const SwapJob *job, CopyDirection direction)
 {
   return (StepCopy){.request = job->sequence->request,
                     .direction = direction,
                     .blocks = job->blocks,
-                    .is_ahead = job->is_ahead};
+                    .is_ahead = job->is_ahead,
+                    .waited_ps = job->waited_ps};
 }
 
 static SwapJob *
 begin(Scheduler *self, Step *step, CopyDirection direction, Sequence *sequence, guint32 blocks,
-      gboolean is_ahead)
+      gboolean is_ahead, gboolean waits)
 {
-  SwapJob *job = swap_copies_add(self->swap_copies, direction, sequence, blocks);
+  SwapJob *job = swap_copies_add(self->swap_copies, direction, sequence, blocks, self->now_ps);
   StepCopy copy;
 
   job->is_ahead = is_ahead;
-  copy = copy_of(job, direction);
-  g_array_append_val(step->copies, copy);
+  job->waits = waits;
+  if (!waits) {
+    copy = copy_of(job, direction);
+    g_array_append_val(step->copies, copy);
+  }
   return job;
 }
 
 void
-scheduler_begin_copy_out(Scheduler *self, Step *step, Sequence *victim, guint32 blocks)
+scheduler_begin_copy(Scheduler *self, Step *step, CopyDirection direction, Sequence *sequence,
+                     guint32 blocks)
 {
-  begin(self, step, COPY_OUT, victim, blocks, FALSE)->is_last = TRUE;
+  begin(self, step, direction, sequence, blocks, FALSE, FALSE);
+}
+
+void
+scheduler_release_copy(Scheduler *self, Step *step, CopyDirection direction, SwapJob *job)
+{
+  StepCopy copy;
+
+  job->waits = FALSE;
+  job->waited_ps = direction == COPY_OUT ? self->now_ps - job->decided_ps : 0;
+  copy = copy_of(job, direction);
+  g_array_append_val(step->copies, copy);
+}
+
+void
+scheduler_begin_copy_out(Scheduler *self, Step *step, Sequence *victim, guint32 blocks,
+                         gboolean waits, gboolean is_last)
+{
+  begin(self, step, COPY_OUT, victim, blocks, FALSE, waits)->is_last = is_last;
 }
 
 void
@@ -44,7 +77,18 @@ scheduler_begin_copy_ahead(Scheduler *self, Step *step, Sequence *sequence, guin
   sequence->ahead_blocks += blocks;
   sequence->ahead_pending = blocks;
   sequence->result.swapped_out_blocks += blocks;
-  begin(self, step, COPY_OUT, sequence, blocks, TRUE);
+  begin(self, step, COPY_OUT, sequence, blocks, TRUE, FALSE);
+}
+
+/* What is on the disk is read for the copy in that follows. */
+static void
+read_through(Scheduler *self, Step *step, Sequence *sequence)
+{
+  if (sequence->disk_blocks == 0)
+    return;
+  sequence->from_disk_blocks = sequence->disk_blocks;
+  sequence->reads_through = TRUE;
+  scheduler_begin_copy(self, step, COPY_FROM_DISK, sequence, sequence->disk_blocks);
 }
 
 void
@@ -52,7 +96,8 @@ scheduler_begin_copy_in(Scheduler *self, Step *step, Sequence *sequence, guint32
 {
   sequence->arriving = TRUE;
   sequence->arrived_blocks = blocks;
-  begin(self, step, COPY_IN, sequence, blocks, FALSE);
+  read_through(self, step, sequence);
+  begin(self, step, COPY_IN, sequence, blocks, FALSE, sequence->from_disk_blocks > 0);
 }
 
 void
@@ -74,15 +119,27 @@ make_orphan(Scheduler *self, Sequence *sequence)
       .blocks = sequence->blocks,
       .leaving_blocks = sequence->leaving_blocks,
       .host_blocks = sequence->host_blocks + sequence->ahead_blocks,
+      .owed_blocks = sequence->owed_blocks,
       .registered_blocks = sequence->registered_blocks,
       .block_ids = g_steal_pointer(&sequence->block_ids),
       .block_ids_room = sequence->block_ids_room,
   };
   sequence->blocks = sequence->leaving_blocks = sequence->host_blocks = sequence->ahead_blocks = 0;
+  sequence->owed_blocks = 0;
   sequence->registered_blocks = sequence->block_ids_room = 0;
   if (orphan->leaving_blocks == 0)
     pool_begin_swap_out(&self->pool, orphan, 0, orphan->blocks);
   return orphan;
+}
+
+/* Its copies to the disk, which cannot have begun, are not made. */
+static void
+leave_disk(Scheduler *self, Sequence *sequence)
+{
+  g_assert(sequence->disk_blocks == 0);
+  self->pool.host_writing_blocks -= sequence->to_disk_blocks;
+  self->pool.disk_free_blocks += sequence->to_disk_blocks;
+  sequence->to_disk_blocks = 0;
 }
 
 void
@@ -91,6 +148,7 @@ scheduler_leave_copies(Scheduler *self, Sequence *sequence)
   SwapJob *job;
 
   swap_copies_cancel(self->swap_copies, sequence);
+  leave_disk(self, sequence);
   job = swap_copies_find(self->swap_copies, sequence);
   if (job != NULL) {
     job->sequence = make_orphan(self, sequence);
@@ -118,6 +176,40 @@ end_copy_out(Scheduler *self, const SwapJob *job)
   }
 }
 
+static void
+end_disk_copy(Scheduler *self, CopyDirection direction, Sequence *sequence)
+{
+  Pool *pool = &self->pool;
+  guint32 read = sequence->from_disk_blocks, written = sequence->to_disk_blocks;
+
+  if (direction == COPY_TO_DISK) {
+    sequence->to_disk_blocks = 0;
+    sequence->host_blocks -= written;
+    sequence->disk_blocks += written;
+    pool->host_writing_blocks -= written;
+    pool->host_free_blocks += written;
+    return;
+  }
+  sequence->disk_blocks -= read;
+  pool->disk_free_blocks += read;
+  sequence->host_blocks += sequence->reads_through ? 0 : read;
+  sequence->from_disk_blocks = 0;
+  sequence->reads_through = FALSE;
+}
+
+static void
+end_copy(Scheduler *self, CopyDirection direction, const SwapJob *job)
+{
+  if (direction == COPY_OUT) {
+    end_copy_out(self, job);
+  } else if (direction == COPY_IN) {
+    job->sequence->arriving = FALSE;
+    pool_release_host(&self->pool, job->sequence);
+  } else {
+    end_disk_copy(self, direction, job->sequence);
+  }
+}
+
 gboolean
 scheduler_end_copies(Scheduler *self, gint64 by_ps)
 {
@@ -127,17 +219,15 @@ scheduler_end_copies(Scheduler *self, gint64 by_ps)
   if (self->swap_copies == NULL)
     return FALSE;
   before = self->copied->len;
-  while (swap_copies_take_ended(self->swap_copies, COPY_OUT, by_ps, &job)) {
-    const StepCopy copy = copy_of(&job, COPY_OUT);
-    g_array_append_val(self->copied, copy);
-    end_copy_out(self, &job);
-  }
-  while (swap_copies_take_ended(self->swap_copies, COPY_IN, by_ps, &job)) {
-    const StepCopy copy = copy_of(&job, COPY_IN);
-    g_array_append_val(self->copied, copy);
-    job.sequence->arriving = FALSE;
-    pool_release_host(&self->pool, job.sequence);
-  }
+  for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++)
+    while (swap_copies_take_ended(self->swap_copies, d, by_ps, &job)) {
+      StepCopy copy;
+      if (d == COPY_FROM_DISK)
+        job.waited_ps = job.end_ps - job.decided_ps;
+      copy = copy_of(&job, d);
+      g_array_append_val(self->copied, copy);
+      end_copy(self, d, &job);
+    }
   return self->copied->len > before;
 }
 

@@ -25,16 +25,18 @@ static CopyLoad
 copy_load(const Scheduler *self)
 {
   const SwapCopies *copies = self->swap_copies;
-  CostModel *cost = self->config.cost;
+  CopyLoad load = {.beside = copies != NULL};
 
   if (copies == NULL)
-    return (CopyLoad){.beside = FALSE};
-  return (CopyLoad){
-      .beside = TRUE,
-      .busy_ps = {[COPY_OUT] = swap_copies_busy_ps(copies, COPY_OUT, self->now_ps, cost),
-                  [COPY_IN] = swap_copies_busy_ps(copies, COPY_IN, self->now_ps, cost)},
-      .pool_blocks = self->pool.total_blocks,
-  };
+    return load;
+  for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++)
+    load.busy_ps[d] =
+        swap_copies_busy_ps(copies, d, self->now_ps, scheduler_copy_ps, (gpointer)self);
+  load.pool_blocks = self->pool.total_blocks;
+  load.disk = self->config.disk;
+  load.host_free_blocks =
+      self->pool.host_free_blocks - MIN(self->pool.host_free_blocks, self->pool.host_owed_blocks);
+  return load;
 }
 
 OverflowQuery
@@ -46,7 +48,7 @@ scheduler_overflow_query(const Scheduler *self, const Sequence *victim, const Se
       .beneficiary = beneficiary,
       .short_blocks = short_blocks,
       .block_size = self->config.block_size,
-      .host_free_blocks = self->pool.host_free_blocks,
+      .host_free_blocks = scheduler_host_room(self),
       .dropped_tokens = self->dropped_tokens,
       .found_tokens = MIN(self->found_tokens, self->dropped_tokens),
       .caches_prefixes = self->config.prefix_caching,
@@ -72,7 +74,8 @@ free_after_ps(const OverflowQuery *query, const OverflowPlan *plan)
   if (ahead > 0 && copied - ahead <= AHEAD_REST_BLOCKS)
     return query->victim->ahead_pending > 0 ? query->copies.busy_ps[COPY_OUT] : 0;
   copied -= ahead;
-  return query->copies.busy_ps[COPY_OUT] + cost_model_copy_ps(query->cost, COPY_OUT, copied);
+  return copy_load_wait_ps(&query->copies, COPY_OUT, copied) +
+         cost_model_copy_ps(query->cost, COPY_OUT, copied);
 }
 
 /* The policy's plan, with what it may not ask for left out. */
@@ -191,9 +194,8 @@ copy_out(Scheduler *self, Step *step, Sequence *victim, const OverflowPlan *plan
   victim->copies_are_free = plan->free_copies;
   victim->result.swapped_out_blocks += copied;
   if (self->swap_copies != NULL && !plan->free_copies) {
-    pool_take_host(&self->pool, victim, copied);
     pool_begin_swap_out(&self->pool, victim, keep_blocks, copied);
-    scheduler_begin_copy_out(self, step, victim, copied);
+    scheduler_copy_out(self, step, victim, copied);
   } else {
     step->copy_out_blocks += plan->free_copies ? 0 : copied;
     pool_swap_out(&self->pool, victim, keep_blocks, copied);
@@ -209,7 +211,7 @@ fit_host(Scheduler *self, const Sequence *victim, gboolean can_fall_back, Overfl
 {
   guint32 copied = victim->blocks - plan->keep_blocks - plan->drop_blocks;
 
-  if (plan->free_copies || scheduler_make_host_room(self, victim, copied))
+  if (plan->free_copies || scheduler_find_host_room(self, victim, copied))
     return TRUE;
   if (!can_fall_back && !self->config.overflow->of_no_engine)
     return FALSE;
@@ -297,7 +299,7 @@ shed_last(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks)
   const StepShed record = {.request = sequence->request, .blocks = blocks};
   guint32 left = sequence->blocks - blocks, left_tokens = left * self->config.block_size;
 
-  if (sequence->host_blocks > 0)
+  if (sequence_away_blocks(sequence) > 0)
     open_gap(sequence, left_tokens, sequence->blocks * self->config.block_size);
   else
     sequence->computed_tokens = left_tokens;
@@ -328,7 +330,7 @@ scheduler_return_blocks(const Scheduler *self, const Sequence *sequence)
   guint32 front = sequence->gap_end_tokens > 0 ? sequence->gap_end_tokens / self->config.block_size
                                                : sequence->blocks;
 
-  return front + sequence->host_blocks;
+  return front + sequence_away_blocks(sequence);
 }
 
 guint32
@@ -346,10 +348,11 @@ void
 scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, const PoolPrefix *prefix,
                      guint32 blocks, guint32 tokens)
 {
-  guint32 front = scheduler_return_blocks(self, sequence) - sequence->host_blocks;
+  guint32 away = sequence_away_blocks(sequence);
+  guint32 front = scheduler_return_blocks(self, sequence) - away;
   guint32 hits = prefix->blocks;
   guint32 found = hits > front ? hits - front : 0;
-  guint32 copied = sequence->host_blocks - MIN(found, sequence->host_blocks);
+  guint32 copied = away - MIN(found, away);
   const StepSwapIn record = {.request = sequence->request, .blocks = copied};
 
   scheduler_take_kept(self, sequence);

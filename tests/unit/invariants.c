@@ -186,15 +186,35 @@ check_accounts(const RandomCase *c, const RunWitness *w)
   }
 }
 
-/* One in `of` of the scenarios, of which one in `preempting_of` must preempt; class: NULL: any;
- * offload: those with native offload only, of which one in 12 must load. */
+static gboolean
+ends_well_without_disk(const RandomCase *c)
+{
+  RandomCase without = *c;
+  RunWitness w;
+
+  without.config.num_disk_blocks = 0;
+  without.config.disk.queue_depth = 0;
+  run_case(&without, STRIDED, &w);
+  g_free(w.told);
+  summary_clear(&w.summary);
+  return w.outcome.end == RUN_DONE;
+}
+
+typedef enum {
+  ANY_CASE,
+  WITH_OFFLOAD, /* those with native offload only, of which one in 12 must load */
+  WITH_DISK,    /* each swaps, to a host with a disk behind it */
+} CaseKind;
+
+/* One in `of` of the scenarios, of which one in `preempting_of` must preempt; class: NULL: any. */
 static void
-check_scenarios(const SchedulerClass *class, gboolean offload, guint32 of, guint32 preempting_of)
+check_scenarios(const SchedulerClass *class, CaseKind kind, guint32 of, guint32 preempting_of)
 {
   const char *wanted = g_getenv("TEST_SCENARIOS"), *begin = g_getenv("TEST_SEED");
   guint32 n = (wanted != NULL ? (guint32)atoi(wanted) : 3000) / of;
   guint32 first = begin != NULL ? (guint32)atoi(begin) : 1;
   guint skipped = 0, ends[4] = {0}, preempted = 0, loaded = 0, copied = 0, starved = 0, at_once = 0;
+  guint written = 0, read = 0;
 
   for (guint32 seed = first; seed - first < n + skipped; seed++) {
     RandomCase c;
@@ -202,7 +222,9 @@ check_scenarios(const SchedulerClass *class, gboolean offload, guint32 of, guint
     RunWitness strided, single, unlisted, other_cache, scanned;
 
     random_case_make(&c, seed, class);
-    if (offload && c.config.num_offload_blocks == 0) {
+    if (kind == WITH_DISK)
+      random_case_add_disk(&c, seed);
+    if (kind == WITH_OFFLOAD && c.config.num_offload_blocks == 0) {
       skipped++;
       workload_free(c.workload);
       continue;
@@ -236,10 +258,14 @@ check_scenarios(const SchedulerClass *class, gboolean offload, guint32 of, guint
       g_error("scenario %u: in single steps its summary differs", seed);
     check_accounts(&c, &strided);
     check_accounts(&c, &single);
+    if (kind == WITH_DISK && strided.outcome.end == RUN_STUCK && ends_well_without_disk(&c))
+      g_error("scenario %u: with a disk it is stuck", seed);
     ends[strided.outcome.end]++;
     preempted += strided.preemptions > 0;
     loaded += strided.loads > 0;
     copied += strided.copies > 0;
+    written += strided.to_disk > 0;
+    read += strided.from_disk > 0;
     starved += strided.starved > 0;
     at_once += strided.at_once > 0;
     g_free(strided.told);
@@ -253,12 +279,13 @@ check_scenarios(const SchedulerClass *class, gboolean offload, guint32 of, guint
   }
   g_test_message(
       "%u scenarios: %u done, %u aborted, %u stuck, %u livelocked; %u preempted, %u loaded, %u "
-      "copied beside steps, %u waited for that, %u went at once",
+      "copied beside steps, %u waited for that, %u went at once; %u went on to a disk, %u came from "
+      "there",
       n, ends[RUN_DONE], ends[RUN_ABORT], ends[RUN_STUCK], ends[RUN_LIVELOCK], preempted, loaded,
-      copied, starved, at_once);
+      copied, starved, at_once, written, read);
   g_assert_cmpuint(ends[RUN_DONE], >, n / 4);
   g_assert_cmpuint(preempted, >=, n / preempting_of);
-  if (offload)
+  if (kind == WITH_OFFLOAD)
     g_assert_cmpuint(loaded, >, n / 12);
   if (class == NULL) {
     g_assert_cmpuint(loaded, >, n / 500);
@@ -266,31 +293,41 @@ check_scenarios(const SchedulerClass *class, gboolean offload, guint32 of, guint
     g_assert_cmpuint(starved, >, n / 200);
     g_assert_cmpuint(at_once, >, n / 4000);
   }
+  if (kind == WITH_DISK) {
+    g_assert_cmpuint(written, >, n / 30);
+    g_assert_cmpuint(read, >, n / 30);
+  }
 }
 
 static void
 test_random_scenarios(void)
 {
-  check_scenarios(NULL, FALSE, 1, 5);
+  check_scenarios(NULL, ANY_CASE, 1, 5);
 }
 
 /* The engines of their own kind, which few of the others are. */
 static void
 test_sglang(void)
 {
-  check_scenarios(&scheduler_sglang, FALSE, 3, 50);
+  check_scenarios(&scheduler_sglang, ANY_CASE, 3, 50);
 }
 
 static void
 test_trtllm(void)
 {
-  check_scenarios(&scheduler_trtllm, FALSE, 6, 20);
+  check_scenarios(&scheduler_trtllm, ANY_CASE, 6, 20);
+}
+
+static void
+test_disk(void)
+{
+  check_scenarios(scheduler_class_from_name("vllm", NULL), WITH_DISK, 3, 5);
 }
 
 static void
 test_native_offload(void)
 {
-  check_scenarios(scheduler_class_first_with(SCHEDULER_HAS_OFFLOAD), TRUE, 6, 4);
+  check_scenarios(scheduler_class_first_with(SCHEDULER_HAS_OFFLOAD), WITH_OFFLOAD, 6, 4);
 }
 
 /* A swapped sequence takes no more of its cached blocks than it has on the host, and must not be
@@ -352,6 +389,7 @@ main(int argc, char **argv)
   g_test_add_func("/invariants/random-scenarios", test_random_scenarios);
   g_test_add_func("/invariants/sglang", test_sglang);
   g_test_add_func("/invariants/trtllm", test_trtllm);
+  g_test_add_func("/invariants/disk", test_disk);
   g_test_add_func("/invariants/native-offload", test_native_offload);
   g_test_add_func("/invariants/limited-hits", test_limited_hits);
   g_test_add_func("/invariants/price-of-a-queue", test_price_of_a_queue);
