@@ -3,12 +3,12 @@
 # PKG_CHECK_MODULES for all of them at once, into PREFIX_CFLAGS and PREFIX_LIBS. Where some are
 # missing, the error names all of these with the Debian packages that supply them.
 m4_ifndef([PKG_PROG_PKG_CONFIG],
-  [m4_fatal([pkg.m4 was not found: install pkg-config (Debian: pkg-config)])])
+  [m4_fatal([pkg.m4 was not found: install pkg-config (Debian: pkgconf)])])
 
 AC_DEFUN([SPILLWAY_MODULES],
 [PKG_PROG_PKG_CONFIG
 AS_IF([test -z "$PKG_CONFIG"],
-  [AC_MSG_ERROR([pkg-config was not found (Debian: apt-get install pkg-config)])])
+  [AC_MSG_ERROR([pkg-config was not found (Debian: apt-get install pkgconf)])])
 spillway_missing=
 spillway_packages=
 m4_foreach([module], [m4_shift($@)],

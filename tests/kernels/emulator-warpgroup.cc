@@ -73,6 +73,7 @@ template <Dtype dtype, unsigned columns>
 void
 multiply_shared(const uint16_t *a, const uint16_t *b, float *c, Layout layout)
 {
+  device_begin();
   unsigned char *shared_a = device_shared_memory(), *shared_b = shared_a + A_BYTES;
   float sums[columns / 8][4];
 
@@ -98,6 +99,7 @@ template <Dtype dtype, unsigned columns>
 void
 multiply_registers(const uint16_t *a, const uint16_t *b, float *c, Layout layout)
 {
+  device_begin();
   unsigned char *shared_b = device_shared_memory();
   const unsigned row = threadIdx.x / 32 * 16 + threadIdx.x % 32 / 4, pair = threadIdx.x % 4 * 2;
   uint32_t parts[DEPTH / STEP][4];
@@ -177,6 +179,7 @@ test_registers(void)
 void
 pass_on(unsigned count, unsigned *sums)
 {
+  device_begin();
   uint64_t *full = (uint64_t *)device_shared_memory(), *empty = full + 1;
   unsigned *ring = (unsigned *)(empty + 1), sum = 0;
 
@@ -262,6 +265,7 @@ copy_in(int mistake, unsigned char *shared, const uint4 *from)
 void
 blunder(int mistake, const uint4 *from)
 {
+  device_begin();
   unsigned char *shared = device_shared_memory();
   const unsigned far = mistake == BEHIND_SHARED ? 2048 : 0;
   const unsigned other = mistake == OTHER_DESCRIPTOR ? threadIdx.x / 64 * 1024 : 0;

@@ -10,6 +10,7 @@ namespace
 void
 multiply(const uint16_t *a, const uint16_t *b, float *c)
 {
+  device_begin();
   uint16_t *shared = (uint16_t *)device_shared_memory();
   const unsigned lane = threadIdx.x;
   uint32_t a_parts[4], b_parts[4];
@@ -54,6 +55,7 @@ test_multiply(void)
 void
 sum_up(const int *numbers, int *sums)
 {
+  device_begin();
   int *parts = (int *)device_shared_memory();
   int sum = numbers[blockIdx.x * blockDim.x + threadIdx.x];
 
@@ -83,6 +85,7 @@ test_sums(void)
 
 /* Mistakes, each of which must end the program. */
 enum Mistake {
+  NO_BEGIN,
   NO_WAIT,
   NO_BARRIER,
   BEHIND_SHARED,
@@ -98,7 +101,11 @@ blunder(int mistake, const uint4 *from, float *out)
   float *shared = (float *)device_shared_memory();
   const unsigned lane = threadIdx.x;
 
+  if (mistake != NO_BEGIN)
+    device_begin();
   switch (mistake) {
+  case NO_BEGIN:
+    break;
   case NO_WAIT:
     device_copy_async(&shared[4 * lane], &from[lane], true);
     device_copy_async_commit();
@@ -154,6 +161,7 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, nullptr);
   g_test_add_func("/emulator/multiply", test_multiply);
   g_test_add_func("/emulator/sums", test_sums);
+  g_test_add_data_func("/emulator/no-begin", GINT_TO_POINTER(NO_BEGIN), test_mistake);
   g_test_add_data_func("/emulator/no-wait", GINT_TO_POINTER(NO_WAIT), test_mistake);
   g_test_add_data_func("/emulator/no-barrier", GINT_TO_POINTER(NO_BARRIER), test_mistake);
   g_test_add_data_func("/emulator/behind-shared", GINT_TO_POINTER(BEHIND_SHARED), test_mistake);
