@@ -6,6 +6,7 @@ libspillway_report_a_SOURCES = \
   %D%/overhead.c %D%/overhead.h \
   %D%/student.c %D%/student.h \
   %D%/summary.c %D%/summary.h \
+  %D%/summary_overflow.c \
   %D%/summary_text.c \
   %D%/text.h \
   %D%/against/against.c %D%/against/against.h \

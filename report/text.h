@@ -26,3 +26,7 @@ gboolean text_refuses_many(const RunRecord *record);
  * A line each, for more than 0. */
 void text_append_ignored(GString *text, const RunRecord *record);
 void text_append_fallbacks(GString *text, const RunRecord *record);
+/* Pools at their peaks, preemptions, what was recomputed and copied, and who waited for it. */
+void text_append_overflow(GString *text, const RunRecord *record);
+/* Of all of a run's steps; 0 where no cost model was asked. */
+gint64 text_components_ps(const Summary *sum);

@@ -3,7 +3,7 @@ noinst_LIBRARIES += libspillway-scenario.a
 libspillway_scenario_a_SOURCES = \
   %D%/assumptions.c %D%/assumptions.h \
   %D%/check.c \
-  %D%/copies.c %D%/disk.c \
+  %D%/copies.c %D%/cost.c %D%/disk.c \
   %D%/config_json.c %D%/config_json.h \
   %D%/defaults.c \
   %D%/engine_defaults.c %D%/engine_defaults.h \

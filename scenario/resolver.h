@@ -27,8 +27,8 @@ void resolver_origin(const Resolver *r, const char *key, const char *format, ...
 /* FALSE for options that this scheduler or executor has no use for, and options that contradict. */
 gboolean resolver_check(const Resolver *r, GError **error);
 
-/* Once the model is known: FALSE for a group of devices that no node has, or experts that the model has
- * not. */
+/* Once the model is known: FALSE for a group of devices that no node has, or experts that the model
+ * has not. */
 gboolean resolver_check_node(const Resolver *r, GError **error);
 /* FALSE for options that only another engine has. */
 gboolean resolver_check_engine_names(const Resolver *r, GError **error);
@@ -39,6 +39,12 @@ gboolean resolver_capacity_policy(Resolver *r, GError **error);
 gboolean resolver_sglang(Resolver *r, GError **error);
 gboolean resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error);
 void resolver_sglang_requests(Resolver *r);
+
+static inline const char *
+or_default(const char *text, const char *fallback)
+{
+  return text != NULL ? text : fallback;
+}
 
 static inline gboolean
 resolver_is_sglang(const Resolver *r)
@@ -63,3 +69,5 @@ gboolean resolver_tier(Resolver *r, GError **error);
 gboolean resolver_copies(Resolver *r, GError **error);
 /* The disk behind the host's memory. After these. */
 gboolean resolver_disk(Resolver *r, GError **error);
+/* The cost model, for executors that ask one. After all else. */
+gboolean resolver_cost(Resolver *r, GError **error);

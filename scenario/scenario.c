@@ -8,11 +8,9 @@
 
 #include "resolver.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "calib/cost/pool_size.h"
-#include "calib/cost/roofline.h"
 #include "message.h"
 #include "typed.h"
 #include "executors.h"
@@ -78,12 +76,6 @@ resolve_policy(const Resolver *r, PolicyKindIndex index, const char *name, Polic
   return NULL;
 }
 
-static const char *
-or_default(const char *text, const char *fallback)
-{
-  return text != NULL ? text : fallback;
-}
-
 static gboolean
 resolve_names(Resolver *r, GError **error)
 {
@@ -94,8 +86,8 @@ resolve_names(Resolver *r, GError **error)
   s->scheduler = scheduler_class_from_name(or_default(settings->scheduler, "vllm"), &unknown);
   if (s->scheduler == NULL) {
     g_autofree const char **names = scheduler_names();
-    gboolean is_version = g_str_has_prefix(settings->scheduler, "vllm-0.") ||
-                          unknown->code == SCHEDULER_ERROR_NEWER;
+    gboolean is_version =
+        g_str_has_prefix(settings->scheduler, "vllm-0.") || unknown->code == SCHEDULER_ERROR_NEWER;
     const char *near = is_version ? NULL : typed_nearest(settings->scheduler, names);
     g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : NULL;
     return resolver_refuse(error, "--scheduler: %s%s", unknown->message, or_default(hint, ""));
@@ -309,91 +301,6 @@ note_automatic_chunking(const Resolver *r)
            "--enable-chunked-prefill simulates that");
 }
 
-static FrontEnd
-front_end_of(const HostCost *host, double factor)
-{
-  return (FrontEnd){llround(host->api_request_ps * factor), llround(host->api_token_ps * factor)};
-}
-
-/* vLLM since 0.11.1 has a stream for experts that every token passes, in steps of up to 256 tokens
- * (VLLM_SHARED_EXPERTS_STREAM_TOKEN_THRESHOLD); TensorRT-LLM one in steps that it captures; SGLang
- * has them in the routed ones' kernel (determine_num_fused_shared_experts). */
-static SharedExperts
-shared_experts_of(const SchedulerClass *engine, guint64 captured_tokens)
-{
-  if (engine->features & SCHEDULER_IS_SGLANG)
-    return (SharedExperts){SHARED_WITHIN, G_MAXUINT64};
-  if (engine->features & SCHEDULER_HAS_CAPACITY_POLICY)
-    return (SharedExperts){SHARED_BESIDE, captured_tokens};
-  if (engine->version >= 12)
-    return (SharedExperts){SHARED_BESIDE, 256};
-  return (SharedExperts){SHARED_AFTER, 0};
-}
-
-static gboolean
-resolve_cost(Resolver *r, GError **error)
-{
-  const Settings *settings = r->settings;
-  Scenario *s = r->scenario;
-  gboolean engine_has_swap = (s->scheduler->features & SCHEDULER_HAS_SWAP) != 0;
-  RooflineConfig config = {
-      .device = s->device,
-      .host = s->host,
-      .model = s->model,
-      .block_size = s->config.block_size,
-      .block_bytes = s->config.kv_groups.block_bytes,
-      .block_tensors = s->config.kv_groups.block_tensors,
-      .tensor_parallel_size = (guint32)settings->tensor_parallel_size,
-      .data_parallel_size = s->data_parallel_size,
-      .pipeline_parallel_size = (guint32)settings->pipeline_parallel_size,
-      .expert_parallel = settings->enable_expert_parallel,
-      .asynchronous =
-          s->config.async_scheduling || (s->scheduler->features & SCHEDULER_HIDES_HOST) != 0,
-      /* vLLM v1 captures graphs up to twice the batch, and no more than 512 tokens. */
-      .captured = CAPTURED_STEPS,
-      .captured_tokens = MIN(512, 2 * MIN(s->config.max_num_seqs, 256)),
-  };
-  const char *path = or_default(settings->copy_path, engine_has_swap ? "per-layer" : "batched");
-  const char *memory = or_default(settings->host_memory, "pinned");
-
-  if (settings->of_own_executor || (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0) {
-    config.captured = CAPTURED_DECODES;
-    config.captured_tokens = 256;
-  }
-  if (settings->pipeline_parallel_size > 1) {
-    guint32 stages = (guint32)settings->pipeline_parallel_size;
-    config.block_bytes = r->pool_bytes_per_block;
-    config.block_tensors =
-        MAX(1, model_kv_tensors(s->model) * pipeline_most_layers(s->model->layers, stages) /
-                   s->model->layers);
-  }
-  config.shared_experts = shared_experts_of(s->scheduler, config.captured_tokens);
-  config.greedy = settings->of_own_executor && settings->temperature == 0;
-  if (!copy_path_from_name(path, &config.copy_path))
-    return resolver_refuse(
-        error, "--copy-path: found '%s', expected per-layer, per-block or batched", path);
-  if (!host_memory_from_name(memory, &config.host_memory))
-    return resolver_refuse(error, "--host-memory: found '%s', expected pinned or pageable", memory);
-  s->copy_path = config.copy_path;
-  s->host_memory = config.host_memory;
-  if (!s->executor->needs_cost)
-    return TRUE;
-  if (!host_scheduler_from_name(or_default(s->scheduler->costs_as, s->scheduler->name),
-                                &config.scheduler))
-    return resolver_refuse(error, "no host costs are known for the scheduler %s",
-                           s->scheduler->name);
-  if (!what_if_parse(settings->what_if, &config.what_if, error))
-    return FALSE;
-  if (!settings->of_own_executor)
-    s->front_end = front_end_of(&s->host->costs[config.scheduler], config.what_if.front_end_time);
-  s->settings = scenario_config(s, settings, &config);
-  if (r->without_cost)
-    return TRUE;
-  s->cost = resolve_cost_model(s->profile, &config, error);
-  s->config.cost = s->cost;
-  return s->cost != NULL;
-}
-
 /* Takes over r->scenario, which it returns or frees. */
 static Scenario *
 resolve(Resolver *r, GError **error)
@@ -422,7 +329,7 @@ resolve(Resolver *r, GError **error)
       !resolver_copies(r, error) || !resolver_disk(r, error) || !fit_length_limit(r, error))
     return NULL;
   resolver_sglang_requests(r);
-  if (!resolve_cost(r, error))
+  if (!resolver_cost(r, error))
     return NULL;
   note_automatic_chunking(r);
   if (scenario->settings == NULL)

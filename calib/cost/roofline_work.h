@@ -100,5 +100,11 @@ roofline_memory_ps(const Device *device, const WhatIf *what_if, double bytes, do
 /* What one rank has of a layer's experts. */
 Product roofline_expert_product(const Matrix *matrix, const Mixer *mixer, const ExpertSplit *split);
 
+/* A product by `m` rows; of experts by all rows of all of them, of which `reads` are read. */
+double roofline_product_ps(const Device *device, const WhatIf *what_if, double m,
+                           const Product *product, double reads);
+/* All products of a step of so many tokens but the head's. */
+gint64 roofline_find_linear_ps(const Roofline *self, guint64 tokens);
+
 /* All but the class, the device and the what-if scales, which are set. */
 void roofline_take(Roofline *self, const RooflineConfig *config);

@@ -1,0 +1,152 @@
+/* What products take: dense ones, and those of experts, routed and shared. */
+#include "experts.h"
+#include "roofline_work.h"
+
+/* What multiplies weights of a format: the rate it reaches, its time whatever the size, and that of
+ * a block of threads for an input, which walks over all k of them. */
+typedef struct {
+  double flops, fixed_ps, walk_ps;
+} Multiplier;
+
+/* Weights of 8 bits are multiplied as such where the device can; those of 4 are widened on their
+ * way (vLLM's Marlin kernels), so that they save bytes and no FLOPs. */
+static Multiplier
+multiplier_of(const Device *device, const WeightFormat *format)
+{
+  if (format->bits != 8 || device->fp8_flops == 0)
+    return (Multiplier){device->fp16_flops * device->gemm_compute_efficiency, device->gemm_fixed_ps,
+                        0};
+  if (format->group_rows > 1)
+    return (Multiplier){device->fp8_flops * device->gemm_fp8_block_compute_efficiency,
+                        device->gemm_fp8_block_fixed_ps,
+                        device->gemm_fp8_block_walk_ps / WALK_INPUTS};
+  return (Multiplier){device->fp8_flops * device->gemm_fp8_compute_efficiency,
+                      device->gemm_fp8_fixed_ps, 0};
+}
+
+static double
+experts_share(const Device *device, const Product *product)
+{
+  if (product->experts == 1)
+    return 1;
+  return device->experts_compute_share *
+         (product->format.bits < 8 ? device->experts_4bit_compute_share : 1);
+}
+
+/* By `m` rows; of experts, all rows of all of them, and `reads` of them are read. An expert has few
+ * rows, so its product reaches less of the rate, and what one reads is only in part hidden by what
+ * another computes. */
+double
+roofline_product_ps(const Device *device, const WhatIf *what_if, double m, const Product *product,
+                    double reads)
+{
+  const WeightFormat *format = &product->format;
+  const Multiplier multiplier = multiplier_of(device, format);
+  double n = (double)product->n, k = (double)product->k;
+  double rate = multiplier.flops * experts_share(device, product);
+  double overlap = product->experts > 1 ? device->experts_overlap : 1;
+  double compute_ps = 2 * m * n * k / rate * (double)PS_PER_S * what_if->flops_time;
+  double scale_bytes = (double)weight_format_scale_bytes(format, product->n, product->k);
+  double bytes =
+      reads * n * k * format->bits / 8 + reads * scale_bytes + ACTIVATION_BYTES * m * (n + k);
+  double read_ps = roofline_memory_ps(device, what_if, bytes, device->gemm_memory_efficiency);
+
+  return MAX(MAX(compute_ps, read_ps), multiplier.walk_ps * k * what_if->flops_time) +
+         (1 - overlap) * MIN(compute_ps, read_ps) + multiplier.fixed_ps * what_if->launch_time;
+}
+
+gint64
+roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64 n, guint64 k,
+                 const WeightFormat *format)
+{
+  const Product product = {n, k, 1, 1, 1, FALSE, *format};
+
+  return roofline_round_ps(roofline_product_ps(device, what_if, (double)m, &product, 1));
+}
+
+/* An expert layer's product of a step of so many tokens in each engine; `shared` experts more are
+ * in it, that all tokens pass. */
+static double
+expert_ps(const Device *device, const WhatIf *what_if, const Product *product,
+          const ExpertSplit *split, double tokens, guint shared)
+{
+  double all = tokens * split->engines;
+  guint32 ranks = split->whole ? split->tp * split->engines : 1;
+
+  return roofline_product_ps(
+      device, what_if,
+      experts_busiest_rows(product->experts, product->active, ranks, all) + shared * all, product,
+      experts_touched(product->experts, product->active, product->copies, all) + shared);
+}
+
+static double
+routed_ps(const Device *device, const WhatIf *what_if, guint64 tokens, const Layer *layer,
+          const ExpertSplit *split, guint shared)
+{
+  double total_ps = 0;
+
+  for (guint i = 0; i < layer->n_matrices; i++) {
+    const Matrix *matrix = &layer->matrices[i];
+    if (matrix->copies > 1) {
+      const Product product = roofline_expert_product(matrix, &layer->mixer, split);
+      total_ps += expert_ps(device, what_if, &product, split, (double)tokens, shared);
+    }
+  }
+  return total_ps;
+}
+
+gint64
+roofline_experts_ps(const Device *device, const WhatIf *what_if, guint64 tokens, const Layer *layer,
+                    const ExpertSplit *split)
+{
+  return roofline_round_ps(routed_ps(device, what_if, tokens, layer, split, 0));
+}
+
+gboolean
+roofline_fuses_shared(const Layer *layer, const ExpertSplit *split)
+{
+  gboolean is_latent = layer->mixer.kind == MIXER_LATENT || layer->mixer.kind == MIXER_SPARSE;
+
+  return is_latent && (layer->experts == 256 || layer->experts == 384) &&
+         layer->shared_ffn == layer->ffn && !split->whole;
+}
+
+double
+roofline_experts_together_ps(const Device *device, const WhatIf *what_if, guint64 tokens,
+                             const Layer *layer, const ExpertSplit *split, double routed,
+                             double shared)
+{
+  SharedWay way = tokens <= split->shared.tokens ? split->shared.way : SHARED_AFTER;
+
+  if (way == SHARED_BESIDE)
+    return MAX(routed, shared);
+  if (way == SHARED_AFTER || shared == 0 || !roofline_fuses_shared(layer, split))
+    return routed + shared;
+  return routed * routed_ps(device, what_if, tokens, layer, split, 1) /
+         routed_ps(device, what_if, tokens, layer, split, 0);
+}
+
+gint64
+roofline_find_linear_ps(const Roofline *self, guint64 tokens)
+{
+  double total_ps = 0, m = (double)tokens;
+
+  if (tokens == 0)
+    return 0;
+  for (guint i = 0; i < self->n_kinds; i++) {
+    const LayerProducts *kind = &self->kinds[i];
+    double layer_ps = 0, routed = 0, shared = 0;
+    for (guint j = 0; j < kind->n_products; j++) {
+      const Product *product = &kind->products[j];
+      double ps = product->experts > 1
+                      ? expert_ps(&self->device, &self->what_if, product, &self->split, m, 0)
+                      : roofline_product_ps(&self->device, &self->what_if, m, product, 1);
+      *(product->experts > 1 ? &routed : product->shared ? &shared : &layer_ps) += ps;
+    }
+    if (routed > 0)
+      layer_ps += roofline_experts_together_ps(&self->device, &self->what_if, tokens, &kind->layer,
+                                               &self->split, routed, shared);
+    total_ps += kind->layers * layer_ps;
+  }
+  return roofline_round_ps(total_ps);
+}
