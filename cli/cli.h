@@ -39,9 +39,25 @@ int command_calibrate(int argc, char **argv);
 int command_model(int argc, char **argv);
 int command_list(int argc, char **argv);
 
-/* g_option_context_parse() with messages of ours: an unknown option is named with the nearest one
- * of the context's own (`entries`, terminated by a NULL long_name), leftover arguments that begin
- * with a dash are refused. FALSE where the verb is to return *status: after a message, or after
- * --help was printed to standard output. TRUE leaves *status as it is. */
-gboolean cli_parse(GOptionContext *context, const char *verb, const GOptionEntry *entries,
-                   int *argc, char ***argv, int *status);
+/* What a verb's command line is, and what --help says around its options. */
+typedef struct {
+  const char *name; /* as it is typed: "trace convert" */
+  const char *summary, *examples;
+  const char *arguments;   /* what may be left over, for the help; NULL: nothing */
+  const GOptionEntry *own; /* its options, up to one without a name; NULL: none */
+} VerbOptions;
+
+/* Options of one heading, beside the verb's own. */
+typedef struct {
+  const char *name, *title;
+  const GOptionEntry *entries; /* as above */
+  gpointer data;               /* for those that call back */
+} VerbGroup;
+
+/* Takes the options out of a verb's arguments. An unknown one is named with the nearest that the
+ * verb has, and leftover arguments that begin with a dash are refused. FALSE where the verb is to
+ * return *status: after a message, or after --help was printed to standard output. TRUE leaves
+ * *status as it is. */
+gboolean verb_parse(const VerbOptions *verb, int *argc, char ***argv, int *status);
+gboolean verb_parse_groups(const VerbOptions *verb, const VerbGroup *groups, guint n_groups,
+                           int *argc, char ***argv, int *status);

@@ -263,19 +263,19 @@ command_crossover(int argc, char **argv)
       {"format", 0, 0, G_OPTION_ARG_STRING, &o.format, "table, json or csv", "FORMAT"},
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
-  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
   g_autofree char *more = description();
   g_autofree char *text = NULL;
   g_autoptr(GError) error = NULL;
   OutputFormat format;
   int status;
+  const VerbOptions usage = {
+      .name = "crossover",
+      .summary = "What recomputing n tokens of KV costs on a device, what swapping them out and "
+                 "in again costs,\nand the n where the two cross.",
+      .examples = more,
+      .own = entries};
 
-  g_option_context_set_summary(
-      context, "What recomputing n tokens of KV costs on a device, what swapping them out and "
-               "in again costs,\nand the n where the two cross.");
-  g_option_context_set_description(context, more);
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, "crossover", entries, &argc, &argv, &status))
+  if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   if (argc > 1)
     return cli_error(CLI_USAGE, "crossover", "found '%s', expected only options", argv[1]);

@@ -86,20 +86,21 @@ command_explain(int argc, char **argv)
        "N"},
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
-  g_autoptr(GOptionContext) context = g_option_context_new("RESULTS.db");
   int status = CLI_DONE;
+  const VerbOptions usage = {
+      .name = VERB,
+      .arguments = "RESULTS.db",
+      .summary =
+          "Says in words what a run of a results database did: how full the pool was, who was\n"
+          "evicted and at what cost, what every other policy would have cost then, and which\n"
+          "requests waited longest.",
+      .examples = "Examples:\n"
+                  "  spillway explain results.db\n"
+                  "  spillway explain results.db --run 2 --request 17\n"
+                  "  spillway explain results.db --preemption 0\n",
+      .own = entries};
 
-  g_option_context_set_summary(
-      context,
-      "Says in words what a run of a results database did: how full the pool was, who was\n"
-      "evicted and at what cost, what every other policy would have cost then, and which\n"
-      "requests waited longest.");
-  g_option_context_set_description(context, "Examples:\n"
-                                            "  spillway explain results.db\n"
-                                            "  spillway explain results.db --run 2 --request 17\n"
-                                            "  spillway explain results.db --preemption 0\n");
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, VERB, entries, &argc, &argv, &status))
+  if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   if (argc != 2)
     return cli_error(CLI_USAGE, VERB, "%s; 'spillway run -o FILE.db' writes one",

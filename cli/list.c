@@ -244,7 +244,8 @@ list_kind(const char *name, gboolean names_only)
 static char *
 summary_of_kinds(void)
 {
-  GString *text = g_string_new("Lists what options can be given; all of it if no KIND is.\n\nLists:");
+  GString *text =
+      g_string_new("Lists what options can be given; all of it if no KIND is.\n\nLists:");
 
   for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
     g_string_append_printf(text, "\n  %-14s %s", kinds[i].name, kinds[i].help);
@@ -259,15 +260,16 @@ command_list(int argc, char **argv)
       {"names", 0, 0, G_OPTION_ARG_NONE, &names_only, "only the names, one a line", NULL},
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
-  g_autoptr(GOptionContext) context = g_option_context_new("[KIND]");
   g_autofree char *summary = summary_of_kinds();
   int status;
+  const VerbOptions usage = {.name = "list",
+                             .arguments = "[KIND]",
+                             .summary = summary,
+                             .examples = "Examples:\n  spillway list\n  spillway list devices\n"
+                                         "  spillway list models --names",
+                             .own = entries};
 
-  g_option_context_set_summary(context, summary);
-  g_option_context_set_description(context, "Examples:\n  spillway list\n  spillway list devices\n"
-                                            "  spillway list models --names");
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, "list", entries, &argc, &argv, &status))
+  if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   if (argc > 2)
     return cli_error(CLI_USAGE, "list", "found '%s' after '%s', expected one kind", argv[2],

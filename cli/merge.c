@@ -87,13 +87,14 @@ command_merge(int argc, char **argv)
        "FILE.db"},
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
-  g_autoptr(GOptionContext) context = g_option_context_new("FILE.db…");
   int status = CLI_DONE;
+  const VerbOptions usage = {.name = VERB,
+                             .arguments = "FILE.db…",
+                             .summary = SUMMARY,
+                             .examples = EXAMPLES,
+                             .own = entries};
 
-  g_option_context_set_summary(context, SUMMARY);
-  g_option_context_set_description(context, EXAMPLES);
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, VERB, entries, &argc, &argv, &status))
+  if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   if (argc < 2)
     return cli_error(CLI_USAGE, VERB, "files are missing: spillway merge A.db B.db -o ALL.db");

@@ -386,18 +386,19 @@ command_model(int argc, char **argv)
       {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "table or json", "FORMAT"},
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
-  g_autoptr(GOptionContext) context = g_option_context_new("list | show MODEL");
   g_autoptr(GError) error = NULL;
   OutputFormat format;
   int status;
+  const VerbOptions usage = {.name = "model",
+                             .arguments = "list | show MODEL",
+                             .summary =
+                                 "Lists the built-in models, or shows one's sizes: parameters, "
+                                 "KV bytes, FLOPs, and what fits where.\nMODEL is a name or a "
+                                 "published config.json.",
+                             .examples = examples,
+                             .own = entries};
 
-  g_option_context_set_summary(context,
-                               "Lists the built-in models, or shows one's sizes: parameters, "
-                               "KV bytes, FLOPs, and what fits where.\nMODEL is a name or a "
-                               "published config.json.");
-  g_option_context_set_description(context, examples);
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, "model", entries, &argc, &argv, &status))
+  if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   if (!output_format_parse(format_text, &format, &error) ||
       !typed_uint(block_text != NULL ? block_text : "16", "--block-size", 1, 65536, &block_size,

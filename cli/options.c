@@ -39,19 +39,56 @@ print_help_if_asked(GOptionContext *context, const char *verb, int argc, char **
   return FALSE;
 }
 
-gboolean
-cli_parse(GOptionContext *context, const char *verb, const GOptionEntry *entries, int *argc,
-          char ***argv, int *status)
+static guint
+count(const GOptionEntry *entries)
 {
+  guint n = 0;
+
+  while (entries != NULL && entries[n].long_name != NULL)
+    n++;
+  return n;
+}
+
+static void
+add_group(GOptionContext *context, const VerbGroup *part)
+{
+  GOptionGroup *group = g_option_group_new(part->name, part->title, part->title, part->data, NULL);
+
+  g_option_group_add_entries(group, part->entries);
+  g_option_context_add_group(context, group);
+}
+
+gboolean
+verb_parse_groups(const VerbOptions *verb, const VerbGroup *groups, guint n_groups, int *argc,
+                  char ***argv, int *status)
+{
+  g_autoptr(GOptionContext) context = g_option_context_new(verb->arguments);
+  g_autoptr(GArray) all = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
   g_autoptr(GError) error = NULL;
 
+  g_option_context_set_summary(context, verb->summary);
+  g_option_context_set_description(context, verb->examples);
+  if (verb->own != NULL)
+    g_option_context_add_main_entries(context, verb->own, NULL);
+  g_array_append_vals(all, verb->own, count(verb->own));
+  for (guint i = 0; i < n_groups; i++) {
+    add_group(context, &groups[i]);
+    g_array_append_vals(all, groups[i].entries, count(groups[i].entries));
+  }
   g_option_context_set_help_enabled(context, FALSE);
-  if (print_help_if_asked(context, verb, *argc, *argv)) {
+  if (print_help_if_asked(context, verb->name, *argc, *argv)) {
     *status = CLI_DONE;
     return FALSE;
   }
-  if (option_arguments_parse(context, entries, argc, argv, &error))
+  if (option_arguments_parse(context, (const GOptionEntry *)(gpointer)all->data, argc, argv,
+                             &error))
     return TRUE;
-  *status = cli_error(CLI_USAGE, verb, "%s", error->message);
+  *status = cli_error(CLI_USAGE, verb->name, "%s", error->message);
   return FALSE;
+}
+
+gboolean
+verb_parse(const VerbOptions *verb, int *argc, char ***argv, int *status)
+{
+  return verb_parse_groups(verb, NULL, 0, argc, argv, status);
 }

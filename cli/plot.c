@@ -109,18 +109,19 @@ command_plot(int argc, char **argv)
       RESULTS_OPTION_FIGURE(&figure),
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
-  g_autoptr(GOptionContext) context = g_option_context_new("RESULTS.db…");
   g_autofree char *more = describe_charts();
   g_auto(GStrv) charts = NULL;
   g_autoptr(Stored) stored = NULL;
   g_autoptr(GError) error = NULL;
   PlotRequest request = {0};
   int status;
+  const VerbOptions usage = {.name = "plot",
+                             .arguments = "RESULTS.db…",
+                             .summary = SUMMARY,
+                             .examples = more,
+                             .own = entries};
 
-  g_option_context_set_summary(context, SUMMARY);
-  g_option_context_set_description(context, more);
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, "plot", entries, &argc, &argv, &status))
+  if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   if (!gnuplot_format_of(out, &request.format))
     return cli_error(CLI_USAGE, "plot",

@@ -371,13 +371,11 @@ command_study_policies(int argc, char **argv)
        "how many runs at once (default: the number of cores)", "N"},
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
-  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
   int status = CLI_DONE;
+  const VerbOptions usage = {
+      .name = VERB, .summary = SUMMARY, .examples = EXAMPLES, .own = entries};
 
-  g_option_context_set_summary(context, SUMMARY);
-  g_option_context_set_description(context, EXAMPLES);
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, VERB, entries, &argc, &argv, &status))
+  if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   if (argc > 1)
     return cli_error(CLI_USAGE, VERB, "found '%s', expected only options", argv[1]);

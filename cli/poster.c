@@ -244,30 +244,33 @@ poster_verb(int argc, char **argv, const LiveDeviceClass *gpu)
       {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.folder, "where the files go; it is made", "FOLDER"},
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
-  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
   int status = CLI_DONE;
+  const VerbOptions usage = {
+      .name = VERB,
+      .summary =
+          "Repeats the poster \"Uncover the Overhead and Resource Usage for Handling KV Cache "
+          "Overflow\n"
+          "in LLM Inference\" (SC 2024): its figures 2 to 5 (SVG, PNG, CSV, gnuplot), and its "
+          "nine\n"
+          "findings, each judged: holds, does not hold, cannot be told (findings.md, "
+          "findings.json).\n"
+          "Then what other engines, errors of the costs, and today's copy paths, models and "
+          "devices\n"
+          "change. Figures need gnuplot.\n\n"
+          "With --live every setting is computed as well, and kept as soon as it is (live/, and "
+          "the\n"
+          "runs in live.db): Ctrl-C ends after the one under way, and the same command goes on.",
+      .examples = "Examples:\n"
+                  "  spillway study poster -o poster\n"
+                  "  spillway study poster --device h100-sxm -o poster-h100\n"
+                  "  spillway study poster --device a100.db -o poster-measured\n"
+                  "  spillway study poster --live --device h100-sxm -o poster-live\n"
+                  "  spillway study poster --live --executor cpu --model tiny/config.json --burst "
+                  "32,60,40 \\\n"
+                  "      -o poster-tiny",
+      .own = entries};
 
-  g_option_context_set_summary(
-      context,
-      "Repeats the poster \"Uncover the Overhead and Resource Usage for Handling KV Cache "
-      "Overflow\n"
-      "in LLM Inference\" (SC 2024): its figures 2 to 5 (SVG, PNG, CSV, gnuplot), and its nine\n"
-      "findings, each judged: holds, does not hold, cannot be told (findings.md, findings.json).\n"
-      "Then what other engines, errors of the costs, and today's copy paths, models and devices\n"
-      "change. Figures need gnuplot.\n\n"
-      "With --live every setting is computed as well, and kept as soon as it is (live/, and the\n"
-      "runs in live.db): Ctrl-C ends after the one under way, and the same command goes on.");
-  g_option_context_set_description(
-      context,
-      "Examples:\n"
-      "  spillway study poster -o poster\n"
-      "  spillway study poster --device h100-sxm -o poster-h100\n"
-      "  spillway study poster --device a100.db -o poster-measured\n"
-      "  spillway study poster --live --device h100-sxm -o poster-live\n"
-      "  spillway study poster --live --executor cpu --model tiny/config.json --burst 32,60,40 \\\n"
-      "      -o poster-tiny");
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, VERB, entries, &argc, &argv, &status))
+  if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   status = check_options(&o, argc, argv);
   if (status != CLI_DONE)

@@ -89,17 +89,18 @@ command_report(int argc, char **argv)
        "the Chart.js to put into the page, where it is not found by itself", "FILE"},
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
-  g_autoptr(GOptionContext) context = g_option_context_new("RESULTS.db…");
   g_autoptr(Stored) stored = NULL;
   g_autoptr(GError) error = NULL;
   GnuplotFormat format = GNUPLOT_TEXT;
   gboolean page;
   int status;
+  const VerbOptions usage = {.name = "report",
+                             .arguments = "RESULTS.db…",
+                             .summary = SUMMARY,
+                             .examples = EXAMPLES,
+                             .own = entries};
 
-  g_option_context_set_summary(context, SUMMARY);
-  g_option_context_set_description(context, EXAMPLES);
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, "report", entries, &argc, &argv, &status))
+  if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   page = format_name == NULL || g_str_equal(format_name, "html");
   if (!page && !gnuplot_format(format_name, &format))

@@ -97,42 +97,25 @@ group_entries(Group group, const char *verb, GStringChunk *texts)
   return entries;
 }
 
-/* Adds the table's options to the context up to that group, a group a heading, and lists them all
- * in `all`. */
-static void
-add_groups(GOptionContext *context, const char *verb, Settings *settings, Group last, GArray *all,
-           GStringChunk *texts)
-{
-  for (Group g = 0; g <= last; g++) {
-    GOptionGroup *group =
-        g_option_group_new(groups[g].name, groups[g].title, groups[g].title, settings, NULL);
-    g_autoptr(GArray) entries = group_entries(g, verb, texts);
-    g_array_append_vals(all, entries->data, entries->len);
-    g_option_group_add_entries(group, (const GOptionEntry *)(gpointer)entries->data);
-    g_option_context_add_group(context, group);
-  }
-}
-
 gboolean
 settings_parse_beside(Settings *settings, const VerbOptions *verb, int *argc, char ***argv,
                       int *status)
 {
   g_autoptr(GStringChunk) texts = g_string_chunk_new(4096);
-  g_autoptr(GOptionContext) context = g_option_context_new(verb->arguments);
-  g_autoptr(GArray) all = g_array_new(TRUE, TRUE, sizeof(GOptionEntry));
+  g_autoptr(GPtrArray) entries = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
+  const guint n_groups = (verb->own != NULL ? GROUP_COST : GROUP_OUTPUT) + 1;
+  VerbGroup parts[G_N_ELEMENTS(groups)];
   g_autoptr(GError) error = NULL;
 
-  g_option_context_set_summary(context, verb->summary);
-  g_option_context_set_description(context, verb->examples);
-  if (verb->own != NULL) {
-    g_option_context_add_main_entries(context, verb->own, NULL);
-    for (const GOptionEntry *entry = verb->own; entry->long_name != NULL; entry++)
-      g_array_append_vals(all, entry, 1);
+  for (guint g = 0; g < n_groups; g++) {
+    GArray *of_group = group_entries((Group)g, verb->name, texts);
+    g_ptr_array_add(entries, of_group);
+    parts[g] = (VerbGroup){.name = groups[g].name,
+                           .title = groups[g].title,
+                           .entries = (const GOptionEntry *)(gpointer)of_group->data,
+                           .data = settings};
   }
-  add_groups(context, verb->name, settings, verb->own != NULL ? GROUP_COST : GROUP_OUTPUT, all,
-             texts);
-  if (!cli_parse(context, verb->name, (const GOptionEntry *)(gpointer)all->data, argc, argv,
-                 status))
+  if (!verb_parse_groups(verb, parts, n_groups, argc, argv, status))
     return FALSE;
   if (vllm_args_apply(settings, &error))
     return TRUE;

@@ -2,6 +2,7 @@
  */
 #pragma once
 
+#include "cli.h"
 #include "scenario/settings.h"
 
 /* Of a word that is no option's and no file's. Returns the exit status. */
@@ -13,14 +14,8 @@ int settings_refuse_argument(const char *verb, const char *word);
 gboolean settings_parse(Settings *settings, const char *verb, const char *summary,
                         const char *examples, int *argc, char ***argv, int *status);
 
-/* A verb that runs many scenarios: a run's options but those of what is computed and of its
- * outputs, beside options of its own. */
-typedef struct {
-  const char *name, *summary, *examples;
-  const char *arguments;   /* what may be left over, for the help; NULL: nothing */
-  const GOptionEntry *own; /* up to one without a name; NULL: all of a run's options, no others */
-} VerbOptions;
-
-/* FALSE where the verb is to return *status. What is left over is the caller's to look at. */
+/* Of a verb that runs many scenarios: a run's options but those of what is computed and of its
+ * outputs, beside options of its own; where it has none, all of a run's. FALSE where the verb is to
+ * return *status. What is left over is the caller's to look at. */
 gboolean settings_parse_beside(Settings *settings, const VerbOptions *verb, int *argc, char ***argv,
                                int *status);

@@ -320,13 +320,14 @@ command_sweep(int argc, char **argv)
        "on standard output: table (default), json, csv", "FORMAT"},
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
-  g_autoptr(GOptionContext) context = g_option_context_new("STUDY.ini");
   int status = CLI_DONE;
+  const VerbOptions usage = {.name = SWEEP_VERB,
+                             .arguments = "STUDY.ini",
+                             .summary = SUMMARY,
+                             .examples = EXAMPLES,
+                             .own = entries};
 
-  g_option_context_set_summary(context, SUMMARY);
-  g_option_context_set_description(context, EXAMPLES);
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (cli_parse(context, SWEEP_VERB, entries, &argc, &argv, &status)) {
+  if (verb_parse(&usage, &argc, &argv, &status)) {
     if (argc == 2)
       status = sweep(&s, argv[1]);
     else if (argc < 2)

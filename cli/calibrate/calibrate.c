@@ -381,13 +381,11 @@ calibrate_verb(int argc, char **argv, BenchOpen open)
       {NULL},
   };
   int status = CLI_DONE;
-  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
   g_autoptr(GError) error = NULL;
+  const VerbOptions usage = {
+      .name = VERB, .summary = SUMMARY, .examples = EXAMPLES, .own = entries};
 
-  g_option_context_set_summary(context, SUMMARY);
-  g_option_context_set_description(context, EXAMPLES);
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, VERB, entries, &argc, &argv, &status))
+  if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   if (argc > 1)
     return cli_error(CLI_USAGE, VERB, "unexpected argument '%s'", argv[1]);

@@ -80,23 +80,24 @@ command_profile_check(int argc, char **argv)
   };
   static const char verb[] = "profile check";
   int status = CLI_DONE;
-  g_autoptr(GOptionContext) context = g_option_context_new("NAME|FILE");
   g_autoptr(GError) error = NULL;
   g_autoptr(Profile) profile = NULL;
   g_autoptr(Device) device = NULL;
   g_autoptr(GArray) points = g_array_new(FALSE, FALSE, sizeof(ProfileCheckPoint));
   g_autoptr(GArray) results = g_array_new(FALSE, FALSE, sizeof(ProfileCheckResult));
   OutputFormat format;
+  const VerbOptions usage = {
+      .name = verb,
+      .arguments = "NAME|FILE",
+      .summary = "Predicts each sample without having been told it, and prints how far off that\n"
+                 "is: by operation and dtype the median, the 95th percentile, and the worst.",
+      .examples = "Examples:\n"
+                  "  spillway profile check a100.db\n"
+                  "  spillway profile check a100.db --save\n"
+                  "  spillway profile check a100.db --plot errors.svg\n",
+      .own = entries};
 
-  g_option_context_set_summary(
-      context, "Predicts each sample without having been told it, and prints how far off that\n"
-               "is: by operation and dtype the median, the 95th percentile, and the worst.");
-  g_option_context_set_description(context, "Examples:\n"
-                                            "  spillway profile check a100.db\n"
-                                            "  spillway profile check a100.db --save\n"
-                                            "  spillway profile check a100.db --plot errors.svg\n");
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, verb, entries, &argc, &argv, &status))
+  if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   if (argc != 2)
     return profile_verb_refuse_count(verb, argc - 1);

@@ -249,17 +249,18 @@ command_profile_import(int argc, char **argv)
       {NULL},
   };
   static const char verb[] = "profile import";
-  g_autoptr(GOptionContext) context = g_option_context_new("PATH…");
   g_autofree char *description = describe_formats();
   int status = CLI_USAGE;
+  const VerbOptions usage = {
+      .name = verb,
+      .arguments = "PATH…",
+      .summary = "Makes a profile of tables that others measured, files or folders, or of a\n"
+                 "profile's text. Says what was read, what was derived, and what a model's step\n"
+                 "takes that they lack.",
+      .examples = description,
+      .own = entries};
 
-  g_option_context_set_summary(
-      context, "Makes a profile of tables that others measured, files or folders, or of a\n"
-               "profile's text. Says what was read, what was derived, and what a model's step\n"
-               "takes that they lack.");
-  g_option_context_set_description(context, description);
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (cli_parse(context, verb, entries, &argc, &argv, &status)) {
+  if (verb_parse(&usage, &argc, &argv, &status)) {
     if (argc < 2)
       cli_error(CLI_USAGE, verb, "what to import? 'spillway profile import --help' says more");
     else if (options.out == NULL)

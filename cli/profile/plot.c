@@ -220,17 +220,17 @@ command_profile_plot(int argc, char **argv)
   };
   static const char verb[] = "profile plot";
   int status = CLI_DONE;
-  g_autoptr(GOptionContext) context = g_option_context_new("NAME|FILE");
+  const VerbOptions usage = {
+      .name = verb,
+      .arguments = "NAME|FILE",
+      .summary = "Draws samples that were held out, measured against predicted, with the worst\n"
+                 "marked. Needs gnuplot.",
+      .examples = "Examples:\n"
+                  "  spillway profile plot a100.db\n"
+                  "  spillway profile plot a100.db --operation attention -o attention.svg\n",
+      .own = entries};
 
-  g_option_context_set_summary(
-      context, "Draws samples that were held out, measured against predicted, with the worst\n"
-               "marked. Needs gnuplot.");
-  g_option_context_set_description(
-      context, "Examples:\n"
-               "  spillway profile plot a100.db\n"
-               "  spillway profile plot a100.db --operation attention -o attention.svg\n");
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, verb, entries, &argc, &argv, &status))
+  if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   if (argc != 2)
     return profile_verb_refuse_count(verb, argc - 1);

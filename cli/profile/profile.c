@@ -108,15 +108,15 @@ command_profile_list(int argc, char **argv)
   };
   static const char verb[] = "profile list";
   int status = CLI_DONE;
-  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
   g_autoptr(GError) error = NULL;
   OutputFormat format;
+  const VerbOptions usage = {.name = verb,
+                             .summary = "Lists the shipped profiles, which are measured, and the "
+                                        "shipped devices, whose costs\na roofline models.",
+                             .examples = "Examples:\n  spillway profile list\n",
+                             .own = entries};
 
-  g_option_context_set_summary(context, "Lists the shipped profiles, which are measured, and the "
-                                        "shipped devices, whose costs\na roofline models.");
-  g_option_context_set_description(context, "Examples:\n  spillway profile list\n");
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, verb, entries, &argc, &argv, &status))
+  if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   if (argc > 1)
     return cli_error(CLI_USAGE, verb, "unexpected argument '%s'", argv[1]);
@@ -138,18 +138,19 @@ command_profile_export(int argc, char **argv)
   };
   static const char verb[] = "profile export";
   int status = CLI_DONE;
-  g_autoptr(GOptionContext) context = g_option_context_new("NAME|FILE");
   g_autoptr(GError) error = NULL;
   g_autoptr(Profile) profile = NULL;
+  const VerbOptions usage = {
+      .name = verb,
+      .arguments = "NAME|FILE",
+      .summary = "Writes a profile as one CSV file, to be reviewed, shipped, or changed by hand.\n"
+                 "'spillway profile import' reads it; exporting that again gives the same bytes.",
+      .examples = "Examples:\n"
+                  "  spillway profile export a100.db -o a100.csv\n"
+                  "  spillway profile export a100.db -o -\n",
+      .own = entries};
 
-  g_option_context_set_summary(
-      context, "Writes a profile as one CSV file, to be reviewed, shipped, or changed by hand.\n"
-               "'spillway profile import' reads it; exporting that again gives the same bytes.");
-  g_option_context_set_description(context, "Examples:\n"
-                                            "  spillway profile export a100.db -o a100.csv\n"
-                                            "  spillway profile export a100.db -o -\n");
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, verb, entries, &argc, &argv, &status))
+  if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   if (argc != 2)
     return profile_verb_refuse_count(verb, argc - 1);

@@ -145,23 +145,24 @@ command_profile_show(int argc, char **argv)
   };
   static const char verb[] = "profile show";
   int status = CLI_DONE;
-  g_autoptr(GOptionContext) context = g_option_context_new("NAME|FILE");
   g_autoptr(GError) error = NULL;
   g_autoptr(Profile) profile = NULL;
   OutputFormat format;
+  const VerbOptions usage = {
+      .name = verb,
+      .arguments = "NAME|FILE",
+      .summary =
+          "Says what a profile holds: who measured it, and of each operation and dtype how\n"
+          "many samples, their range of shapes, their spread; and what a model's step takes\n"
+          "that it lacks. Of a device, the figures that stand in where none were measured, and\n"
+          "where each is from.",
+      .examples = "Examples:\n"
+                  "  spillway profile show a100.db\n"
+                  "  spillway profile show h100-sxm\n"
+                  "  spillway profile show a100.csv --format json\n",
+      .own = entries};
 
-  g_option_context_set_summary(
-      context,
-      "Says what a profile holds: who measured it, and of each operation and dtype how\n"
-      "many samples, their range of shapes, their spread; and what a model's step takes\n"
-      "that it lacks. Of a device, the figures that stand in where none were measured, and\n"
-      "where each is from.");
-  g_option_context_set_description(context, "Examples:\n"
-                                            "  spillway profile show a100.db\n"
-                                            "  spillway profile show h100-sxm\n"
-                                            "  spillway profile show a100.csv --format json\n");
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, verb, entries, &argc, &argv, &status))
+  if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   if (argc != 2)
     return profile_verb_refuse_count(verb, argc - 1);

@@ -99,13 +99,11 @@ parse(Words *words, SelfcheckOptions *options, int *argc, char ***argv, int *sta
       {"output", 'o', 0, G_OPTION_ARG_FILENAME, &words->output, "all of it as JSON, too", "FILE"},
       {NULL},
   };
-  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
   g_autoptr(GError) error = NULL;
+  const VerbOptions usage = {
+      .name = "selfcheck", .summary = SUMMARY, .examples = EXAMPLES, .own = entries};
 
-  g_option_context_set_summary(context, SUMMARY);
-  g_option_context_set_description(context, EXAMPLES);
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, "selfcheck", entries, argc, argv, status))
+  if (!verb_parse(&usage, argc, argv, status))
     return FALSE;
   if (*argc > 1)
     *status = cli_error(CLI_USAGE, "selfcheck", "takes options only, found '%s'", (*argv)[1]);

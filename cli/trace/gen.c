@@ -66,38 +66,39 @@ command_trace_gen(int argc, char **argv)
 {
   GenOptions options = {0};
   GOptionEntry entries[GEN_ENTRIES + 1];
-  g_autoptr(GOptionContext) context = g_option_context_new(NULL);
   int status = CLI_USAGE;
   TraceGen gen;
+  const VerbOptions usage = {
+      .name = "trace gen",
+      .summary = "Makes a trace from distributions. The same options make the same bytes on every "
+                 "machine.",
+      .examples =
+          "LENGTHS is one of\n"
+          "  fixed:1500                                always that\n"
+          "  uniform:100,2000                          whole numbers from 100 to 2000\n"
+          "  lognormal:mean=1155,median=1020[,max=N]   longer ones become N; the mean holds all "
+          "the "
+          "same\n"
+          "  empirical:FILE                            drawn from a trace\n\n"
+          "Give two of --requests, --duration and --rate. With --requests and --duration the gaps "
+          "are\n"
+          "scaled to fill the duration. With --turns, a prompt is all that was said before in its\n"
+          "conversation plus a new part of LENGTHS, and turns may come after the duration. Traces "
+          "with\n"
+          "--turns or --shared-prefix have prefix hashes and need the form mooncake or "
+          "binary.\n\nExamples:\n"
+          "  spillway trace gen --requests 32 --arrivals burst --prompt fixed:1500 --output "
+          "fixed:1024\n"
+          "  spillway trace gen --duration 600 --rate 4 --arrivals gamma --cv 2 \\\n"
+          "    --prompt lognormal:mean=1155,median=1020 --output lognormal:mean=211,median=129 -o "
+          "t.csv\n"
+          "  spillway trace gen --requests 200 --rate 1 --turns 5 --shared-prefix 400 \\\n"
+          "    --prompt uniform:20,200 --output uniform:50,300 -o turns.jsonl\n",
+      .own = entries};
 
   trace_gen_init(&gen);
   gen_options_entries(&options, entries);
-  g_option_context_set_summary(
-      context,
-      "Makes a trace from distributions. The same options make the same bytes on every machine.");
-  g_option_context_set_description(
-      context,
-      "LENGTHS is one of\n"
-      "  fixed:1500                                always that\n"
-      "  uniform:100,2000                          whole numbers from 100 to 2000\n"
-      "  lognormal:mean=1155,median=1020[,max=N]   longer ones become N; the mean holds all the "
-      "same\n"
-      "  empirical:FILE                            drawn from a trace\n\n"
-      "Give two of --requests, --duration and --rate. With --requests and --duration the gaps are\n"
-      "scaled to fill the duration. With --turns, a prompt is all that was said before in its\n"
-      "conversation plus a new part of LENGTHS, and turns may come after the duration. Traces "
-      "with\n"
-      "--turns or --shared-prefix have prefix hashes and need the form mooncake or "
-      "binary.\n\nExamples:\n"
-      "  spillway trace gen --requests 32 --arrivals burst --prompt fixed:1500 --output "
-      "fixed:1024\n"
-      "  spillway trace gen --duration 600 --rate 4 --arrivals gamma --cv 2 \\\n"
-      "    --prompt lognormal:mean=1155,median=1020 --output lognormal:mean=211,median=129 -o "
-      "t.csv\n"
-      "  spillway trace gen --requests 200 --rate 1 --turns 5 --shared-prefix 400 \\\n"
-      "    --prompt uniform:20,200 --output uniform:50,300 -o turns.jsonl\n");
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (cli_parse(context, "trace gen", entries, &argc, &argv, &status)) {
+  if (verb_parse(&usage, &argc, &argv, &status)) {
     if (argc > 1)
       cli_error(CLI_USAGE, "trace gen", "unexpected argument '%s'", argv[1]);
     else

@@ -218,24 +218,26 @@ command_trace_show(int argc, char **argv)
   const GOptionEntry entries[] = {
       {"format", 0, 0, G_OPTION_ARG_STRING, &format, "table (default) or json", "FORMAT"},
       {"trace-format", 0, 0, G_OPTION_ARG_STRING, &trace_format,
-       "the form to read: auto (default), a name from 'spillway list trace-formats', or 'columns:…' for any CSV", "FORM"},
+       "the form to read: auto (default), a name from 'spillway list trace-formats', or "
+       "'columns:…' for any CSV",
+       "FORM"},
       {NULL},
   };
   static const char *const formats[] = {"table", "json", NULL};
   static const char verb[] = "trace show";
-  g_autoptr(GOptionContext) context = g_option_context_new("TRACE…");
   g_autoptr(GError) error = NULL;
   int status;
+  const VerbOptions usage = {
+      .name = verb,
+      .arguments = "TRACE…",
+      .summary = "Says what traces are like: rates, burstiness, lengths, how much prompts repeat.\n"
+                 "A trace is a file, - for standard input, or a shipped trace's name.",
+      .examples = "Examples:\n"
+                  "  spillway trace show chat-hour\n"
+                  "  spillway trace show --format json a.csv b.jsonl.gz\n",
+      .own = entries};
 
-  g_option_context_set_summary(
-      context, "Says what traces are like: rates, burstiness, lengths, how much prompts repeat.\n"
-               "A trace is a file, - for standard input, or a shipped trace's name.");
-  g_option_context_set_description(context,
-                                   "Examples:\n"
-                                   "  spillway trace show chat-hour\n"
-                                   "  spillway trace show --format json a.csv b.jsonl.gz\n");
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (!cli_parse(context, verb, entries, &argc, &argv, &status))
+  if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   if (argc < 2)
     return cli_error(CLI_USAGE, verb, "which trace? 'spillway trace show --help' says more");

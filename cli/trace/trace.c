@@ -104,29 +104,32 @@ command_trace_convert(int argc, char **argv)
        "benchmark, steps, binary (.bin)",
        "FORM"},
       {"trace-format", 0, 0, G_OPTION_ARG_STRING, &options.trace_format,
-       "the form to read: auto (default), a name from 'spillway list trace-formats', or 'columns:…' for any CSV", "FORM"},
+       "the form to read: auto (default), a name from 'spillway list trace-formats', or "
+       "'columns:…' for any CSV",
+       "FORM"},
       {"limit", 0, 0, G_OPTION_ARG_STRING, &options.limit, "keep the first N requests", "N"},
       {"time-scale", 0, 0, G_OPTION_ARG_STRING, &options.time_scale,
        "multiply arrival times by X: 2 halves the load", "X"},
       {NULL},
   };
-  g_autoptr(GOptionContext) context = g_option_context_new("TRACE");
   int status = CLI_USAGE;
+  const VerbOptions usage = {
+      .name = "trace convert",
+      .arguments = "TRACE",
+      .summary =
+          "Reads a trace (a file, - for standard input, or a shipped trace's name; plain or\n"
+          "gzip) and writes it in another form.",
+      .examples =
+          "The form binary holds all that a trace has and is the quickest to read. Prefix hashes "
+          "are\nkept by it and by mooncake only, ids not by azure and vidur; a note says what was "
+          "left out.\n\nExamples:\n"
+          "  spillway trace convert AzureLLMInferenceTrace_code.csv -o code.csv\n"
+          "  spillway trace convert mooncake.jsonl.gz -o - --limit 100 --time-scale 2\n"
+          "  spillway trace convert chat-turns -o turns.jsonl.gz\n"
+          "  spillway trace convert AzureLLMInferenceTrace_conv.csv -o conv.bin\n",
+      .own = entries};
 
-  g_option_context_set_summary(
-      context, "Reads a trace (a file, - for standard input, or a shipped trace's name; plain or\n"
-               "gzip) and writes it in another form.");
-  g_option_context_set_description(
-      context,
-      "The form binary holds all that a trace has and is the quickest to read. Prefix hashes "
-      "are\nkept by it and by mooncake only, ids not by azure and vidur; a note says what was "
-      "left out.\n\nExamples:\n"
-      "  spillway trace convert AzureLLMInferenceTrace_code.csv -o code.csv\n"
-      "  spillway trace convert mooncake.jsonl.gz -o - --limit 100 --time-scale 2\n"
-      "  spillway trace convert chat-turns -o turns.jsonl.gz\n"
-      "  spillway trace convert AzureLLMInferenceTrace_conv.csv -o conv.bin\n");
-  g_option_context_add_main_entries(context, entries, NULL);
-  if (cli_parse(context, "trace convert", entries, &argc, &argv, &status)) {
+  if (verb_parse(&usage, &argc, &argv, &status)) {
     if (argc != 2)
       cli_error(CLI_USAGE, "trace convert", "expected one trace to read; there are %d", argc - 1);
     else if (options.out == NULL)
