@@ -113,11 +113,6 @@ double roofline_experts_together_ps(const Device *device, const WhatIf *what_if,
                                     const Layer *layer, const ExpertSplit *split, double routed_ps,
                                     double shared_ps);
 
-/* Whether the routed experts' kernel can have the layer's shared one as one more: SGLang 0.5 does
- * so for layers as DeepSeek-V3's and Kimi K2's, with latent attention, of 256 or 384 experts and a
- * shared one as wide, where no rank has whole ones. */
-gboolean roofline_fuses_shared(const Layer *layer, const ExpertSplit *split);
-
 /* Of COST_COMM: what engines that share experts, and stages, send each other. */
 gint64 roofline_exchange_ps(const CostModel *self, guint64 tokens);
 

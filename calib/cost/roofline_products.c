@@ -102,8 +102,11 @@ roofline_experts_ps(const Device *device, const WhatIf *what_if, guint64 tokens,
   return roofline_round_ps(routed_ps(device, what_if, tokens, layer, split, 0));
 }
 
-gboolean
-roofline_fuses_shared(const Layer *layer, const ExpertSplit *split)
+/* Whether the routed experts' kernel can have the layer's shared one as one more: SGLang 0.5 does
+ * so for layers as DeepSeek-V3's and Kimi K2's, with latent attention, of 256 or 384 experts and a
+ * shared one as wide, where no rank has whole ones. */
+static gboolean
+fuses_shared(const Layer *layer, const ExpertSplit *split)
 {
   gboolean is_latent = layer->mixer.kind == MIXER_LATENT || layer->mixer.kind == MIXER_SPARSE;
 
@@ -120,7 +123,7 @@ roofline_experts_together_ps(const Device *device, const WhatIf *what_if, guint6
 
   if (way == SHARED_BESIDE)
     return MAX(routed, shared);
-  if (way == SHARED_AFTER || shared == 0 || !roofline_fuses_shared(layer, split))
+  if (way == SHARED_AFTER || shared == 0 || !fuses_shared(layer, split))
     return routed + shared;
   return routed * routed_ps(device, what_if, tokens, layer, split, 1) /
          routed_ps(device, what_if, tokens, layer, split, 0);
