@@ -146,12 +146,12 @@ results_views_script(const char *kind)
 char *
 results_schema_script(void)
 {
-  g_autofree char *steps = results_steps_sql();
+  g_autofree char *steps = results_steps_sql(), *policies = policy_tables();
   GString *sql = g_string_new(fixed_tables);
 
   append_run_table(sql);
   append_preemption_table(sql);
-  g_string_append_printf(sql, "%s;%s%s%s%s", steps, study_tables, capacity_tables, policy_tables,
+  g_string_append_printf(sql, "%s;%s%s%s%s", steps, study_tables, capacity_tables, policies,
                          regret_tables);
   return g_string_free(sql, FALSE);
 }
