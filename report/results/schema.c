@@ -33,12 +33,6 @@ static const char fixed_tables[] =
     " sampled INTEGER NOT NULL, PRIMARY KEY (run_id, bucket)) WITHOUT ROWID;";
 
 char *
-results_column(const char *key)
-{
-  return g_strdelimit(g_strdup(key), ".", '_');
-}
-
-char *
 results_price_column(const OverflowPolicy *policy)
 {
   char *column = g_strdup_printf("price_s_%s", policy->base.name);
