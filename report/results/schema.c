@@ -137,7 +137,9 @@ results_views_script(const char *kind)
   return g_string_free(sql, FALSE);
 }
 
-char *
+/* All that a new file has but its views, with the tables that are added later; for the caller to
+ * free. */
+static char *
 results_schema_script(void)
 {
   g_autofree char *steps = results_steps_sql(), *policies = policy_tables();
