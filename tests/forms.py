@@ -251,7 +251,7 @@ def test_cases():
     """The cases that people met, where they are at hand."""
     folder = os.path.join(os.environ.get("SPILLWAY_SHARED", ""), "cases", "traces")
     if not os.path.isdir(folder):
-        raise Skip("no cases: SPILLWAY_SHARED is not set, or has none")
+        raise Skip("these files do not ship, and are not at hand")
     for name in ("bailian.jsonl", "bailian-nohash.jsonl"):
         shown = show(os.path.join(folder, name))
         check_equal(shown["requests"], 3, name)
