@@ -38,6 +38,8 @@ def test_no_arguments():
 def test_version():
     """--version is one line."""
     check(re.fullmatch(r"spillway \d+\.\d+\.\d+\n", succeed("--version").text))
+    check_equal(succeed("version").text, succeed("--version").text)
+    check_equal(succeed("help", "run").text, succeed("run", "--help").text)
 
 
 def test_help_of_the_program():
