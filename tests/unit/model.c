@@ -261,7 +261,7 @@ test_handed_cases(void)
     g_autoptr(Model) model = NULL;
 
     if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
-      g_test_skip("no shared cases");
+      g_test_skip("these files do not ship, and are not at hand");
       return;
     }
     model = model_config_read(path, cases[i].file, &error);
