@@ -241,12 +241,12 @@ gboolean scheduler_preempt(Scheduler *self, Step *step, Sequence *victim,
 
 /* Blocks that `sequence` (NULL: anybody) could have without a preemption: those that are free, and
  * those that others keep since they were preempted. */
-guint32 scheduler_available_beside_kept(const Scheduler *self, const Sequence *sequence);
 static inline guint32
 scheduler_available_blocks(const Scheduler *self, const Sequence *sequence)
 {
-  return self->kept_blocks == 0 ? self->pool.free_blocks
-                                : scheduler_available_beside_kept(self, sequence);
+  guint32 own = sequence != NULL && sequence->keeps_blocks ? sequence->blocks : 0;
+
+  return self->pool.free_blocks + self->kept_blocks - own;
 }
 /* Others give back what they keep, the longest preempted first, until `blocks` are free or nobody
  * keeps any. TRUE if so many are free. */
@@ -319,8 +319,11 @@ void scheduler_forget_copied(Scheduler *self, const Step *step);
 static inline void
 scheduler_take_kept(Scheduler *self, Sequence *sequence)
 {
-  if (self->keepers->len > 0 && g_ptr_array_remove(self->keepers, sequence))
-    self->kept_blocks -= sequence->blocks;
+  if (!sequence->keeps_blocks)
+    return;
+  sequence->keeps_blocks = FALSE;
+  g_ptr_array_remove(self->keepers, sequence);
+  self->kept_blocks -= sequence->blocks;
 }
 
 /* The running sequence that goes first by a victim policy that ranks, of those that do not end with
