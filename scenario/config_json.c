@@ -181,6 +181,7 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
                       json_integer((json_int_t)settings->data_parallel_size));
   json_object_set_new(object, "enable_expert_parallel",
                       json_boolean(settings->enable_expert_parallel));
+  json_object_set_new(object, "expert_parallel_size", json_integer(s->expert_groups));
 }
 
 /* SGLang's, under its own names; null under other engines. */
@@ -204,6 +205,7 @@ set_sglang(json_t *object, const Scenario *s)
       {"disable_radix_cache", json_boolean(!c->prefix_caching)},
       {"disable_overlap_schedule", json_boolean(!c->async_scheduling)},
       {"enable_mixed_chunk", json_boolean(c->mixed_chunk)},
+      {"enable_dp_attention", json_boolean(s->sharing_engines > 1)},
       {"ignore_eos", json_boolean(c->ignore_eos)},
   };
 
@@ -269,9 +271,9 @@ host_time(const Scenario *s, const Settings *settings, HostScheduler scheduler)
 static json_t *
 remarks(const Scenario *s, const Settings *settings)
 {
-  const ExpertSplit split = {.tp = (guint32)settings->tensor_parallel_size,
-                             .engines = (guint32)settings->data_parallel_size,
-                             .whole = settings->enable_expert_parallel};
+  const ExpertSplit split = {.tp = s->tensor_parallel_size,
+                             .engines = s->sharing_engines,
+                             .groups = s->expert_groups};
   g_autoptr(GPtrArray) texts = profile_remarks(s->profile, s->model, &split);
   json_t *array = json_array();
 
@@ -308,7 +310,7 @@ set_assumptions(json_t *object, const Scenario *s, const Settings *settings,
 
   if (s->model == NULL)
     return;
-  list = scenario_assumptions(s, (guint32)settings->tensor_parallel_size);
+  list = scenario_assumptions(s, s->tensor_parallel_size);
   if (costs != NULL && !settings->of_own_executor)
     scenario_assume_host(s, costs->scheduler, list);
   if (costs != NULL)

@@ -112,13 +112,7 @@ open_files(Run *run)
     run->against = against_new(e->against);
     g_ptr_array_add(run->observers, against_observer(run->against));
   }
-  if (run->scenario->data_parallel_size > 1 && e->packed != NULL &&
-      e->detail == RESULTS_DETAIL_ALL) {
-    g_set_error(&error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                "all details are kept of a run of one engine: --data-parallel-size is %u",
-                run->scenario->data_parallel_size);
-    say(run, CLI_USAGE, error);
-  } else if (e->results != NULL || (e->packed != NULL && e->detail == RESULTS_DETAIL_ALL)) {
+  if (e->results != NULL || (e->packed != NULL && e->detail == RESULTS_DETAIL_ALL)) {
     run->results = results_run_new(e->workload, run->scenario->cost,
                                    run->scenario->config.max_num_batched_tokens);
     if (e->record_steps || e->live != NULL)

@@ -227,7 +227,7 @@ resolve_hardware(Resolver *r, GError **error)
   }
   if (s->model != NULL)
     r->pool_bytes_per_block = pool_stage_block_bytes(s->model, (guint32)settings->block_size,
-                                                     (guint32)settings->tensor_parallel_size,
+                                                     s->tensor_parallel_size,
                                                      (guint32)settings->pipeline_parallel_size);
   return TRUE;
 }
@@ -311,10 +311,9 @@ resolve(Resolver *r, GError **error)
     resolver_note(r, "%s", (const char *)g_ptr_array_index(r->settings->notes, i));
   scenario->defaults = json_object();
   scenario->max_concurrency = (guint32)r->settings->max_concurrency;
-  scenario->data_parallel_size = (guint32)r->settings->data_parallel_size;
   if (!slo_parse(r->settings->slo, &scenario->slo, error) || !resolve_names(r, error) ||
-      !resolver_check(r, error) || !resolve_hardware(r, error) || !resolver_check_node(r, error) ||
-      !resolve_decoder(r, error) || !resolve_recording(r, error))
+      !resolver_check(r, error) || !resolver_ranks(r, error) || !resolve_hardware(r, error) ||
+      !resolver_node(r, error) || !resolve_decoder(r, error) || !resolve_recording(r, error))
     return NULL;
   resolver_limits(r);
   if (!resolver_kv_groups(r, error))
@@ -323,7 +322,7 @@ resolve(Resolver *r, GError **error)
     return NULL;
   scenario->block_bytes = r->pool_bytes_per_block;
   /* The machine has one disk. */
-  scenario->disk_block_bytes = r->pool_bytes_per_block * r->settings->tensor_parallel_size *
+  scenario->disk_block_bytes = r->pool_bytes_per_block * scenario->tensor_parallel_size *
                                r->settings->pipeline_parallel_size;
   if (!resolver_gpu_pool(r, error) || !resolver_host_pool(r, error) || !resolver_tier(r, error) ||
       !resolver_copies(r, error) || !resolver_disk(r, error) || !fit_length_limit(r, error))
