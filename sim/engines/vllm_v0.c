@@ -42,17 +42,6 @@ can_append(const Scheduler *self, const Sequence *sequence, guint32 free_blocks)
          sequence_length(sequence) % self->config.block_size == 0;
 }
 
-void
-v0_preempt(V0Plan *p, Sequence *victim, const Sequence *beneficiary)
-{
-  if (victim == p->next)
-    p->next = victim->next;
-  if (scheduler_preempt(p->self, p->step, victim, beneficiary, 1, FALSE))
-    sequence_queue_push_tail(p->moved, victim);
-  else
-    sequence_queue_push_tail(p->dropped, victim);
-}
-
 /* The engine died over it: it is among what runs. */
 static void
 run_on(V0Plan *p, Sequence *sequence)

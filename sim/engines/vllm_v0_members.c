@@ -7,6 +7,17 @@
  */
 #include "vllm_v0.h"
 
+void
+v0_preempt(V0Plan *p, Sequence *victim, const Sequence *beneficiary)
+{
+  if (victim == p->next)
+    p->next = victim->next;
+  if (scheduler_preempt(p->self, p->step, victim, beneficiary, 1, FALSE))
+    sequence_queue_push_tail(p->moved, victim);
+  else
+    sequence_queue_push_tail(p->dropped, victim);
+}
+
 gboolean
 v0_reaches_members(const V0Plan *p)
 {
