@@ -122,7 +122,9 @@ struct Scheduler {
   Offload *offload;         /* NULL: none */
   SequenceQueue prefilling; /* under engines where they join the running ones a step later */
   DecodeClock clock;        /* of those running that decode in every step */
-  VictimOrder victims;      /* its members, where the victim policy's ranks move alike */
+  VictimOrder victims;      /* its members, by the ranks of */
+  const VictimPolicy *ordered_by; /* the victim policy, or what bounds it; NULL: there is no order */
+  gboolean prices_asked, prices_rise; /* whether the bound holds */
   gboolean list_decodes;    /* somebody reads all of step->entries; set before the first step */
   gboolean needs_decodes;   /* a policy asks what decodes */
   gboolean tell_plans;      /* somebody reads step->plans; set before the first step */
@@ -331,12 +333,12 @@ Sequence *scheduler_first_victim(Scheduler *self, const Sequence *beneficiary,
                                  guint32 short_blocks);
 /* Of the victim policy, which ranks: the sequence's rank now (scheduler/ranks.c). */
 gint64 scheduler_rank(const Scheduler *self, const VictimQuery *query, const Sequence *sequence);
-/* TRUE if the clock's members are kept in the order in which they would go. Then one that joins
- * comes among them, or leaves; and the first of them with its rank now, NULL if there is none. */
+/* TRUE if the clock's members are kept in an order. Then one that joins comes among them, or leaves;
+ * and the first of them with its rank now, NULL if there is none. */
 static inline gboolean
 scheduler_orders_victims(const Scheduler *self)
 {
-  return self->config.victim->moves_alike;
+  return self->ordered_by != NULL;
 }
 void scheduler_order_member(Scheduler *self, Sequence *member);
 void scheduler_forget_order(Scheduler *self, const Sequence *member);
@@ -368,7 +370,8 @@ gboolean scheduler_take_due(Scheduler *self, Sequence *member);
 void scheduler_take_all_due(Scheduler *self);
 /* Where groups share the pool: members take what they need and give back the rest. FALSE, and
  * nothing done, if blocks are short, or if a step is not in flight that they take for granted: then
- * the clock is to be dissolved. */
+ * the clock is to be dissolved. Whether it is so, asked before. */
+gboolean scheduler_groups_fit(const Scheduler *self);
 gboolean scheduler_supply_groups(Scheduler *self);
 /* Every member has the block that it needs. */
 void scheduler_note_supplied(Scheduler *self);
