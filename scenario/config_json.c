@@ -173,6 +173,10 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
                       has(s, SCHEDULER_HAS_CAPACITY_POLICY)
                           ? json_string(capacity_policy_names[c->capacity_policy])
                           : json_null());
+  json_object_set_new(object, "context_chunking_policy",
+                      has(s, SCHEDULER_HAS_CAPACITY_POLICY) && c->chunked_prefill
+                          ? json_string(chunking_policy_names[c->chunking_policy])
+                          : json_null());
   json_object_set_new(object, "tensor_parallel_size",
                       json_integer((json_int_t)settings->tensor_parallel_size));
   json_object_set_new(object, "pipeline_parallel_size",

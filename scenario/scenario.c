@@ -92,7 +92,7 @@ resolve_names(Resolver *r, GError **error)
     g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : NULL;
     return resolver_refuse(error, "--scheduler: %s%s", unknown->message, or_default(hint, ""));
   }
-  if (!resolver_capacity_policy(r, error))
+  if (!resolver_trtllm(r, error))
     return FALSE;
   s->executor = find_entry("executor", or_default(settings->executor, "model"),
                            (const gconstpointer *)executors, error);

@@ -65,6 +65,7 @@ typedef struct {
   guint64 pipeline_parallel_size;
   gboolean enable_expert_parallel;
   char *capacity_policy;
+  char *context_chunking_policy;
   /* Under the names of SGLang. */
   guint64 page_size;
   guint64 max_total_tokens;

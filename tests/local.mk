@@ -47,7 +47,7 @@ script_tests = \
   %D%/study-policies.py \
   %D%/cli.py \
   %D%/copies.py \
-  %D%/disk.py \
+  %D%/disk.py %D%/trtllm.py \
   %D%/front-end.py \
   %D%/database.py \
   %D%/deployment.py \
