@@ -200,20 +200,62 @@ set_kv(ServerPoint *point, const char *kv, const char *precision)
     server_point_set(point, "kv-cache-dtype", "fp8");
 }
 
+/* How a row's devices are shared: TP x attention DP ranks, which are as many as experts' TP x EP. */
+typedef struct {
+  guint tp, dp, ep, experts_tp;
+} RowRanks;
+
+/* Rows of a dump whose id says tpN_epM have N devices, and some of them N x M ranks: attention and
+ * experts are multiplied where they are the same devices. Nine of the thirteen such points that are
+ * handed out are there a second time with N ranks, the same to the last digit. */
+static void
+undo_product(const char *id, RowRanks *ranks)
+{
+  g_autofree char *named = g_strdup_printf("_tp%u_ep%u_", ranks->experts_tp, ranks->ep);
+  guint *multiplied = ranks->tp > 1 ? &ranks->tp : &ranks->dp;
+
+  if (ranks->ep <= 1 || ranks->experts_tp % ranks->ep != 0 ||
+      (guint64)ranks->tp * ranks->dp != (guint64)ranks->experts_tp * ranks->ep ||
+      *multiplied % ranks->ep != 0 ||
+      strstr(id, named) == NULL)
+    return;
+  *multiplied /= ranks->ep;
+  ranks->experts_tp /= ranks->ep;
+}
+
+static RowRanks
+read_ranks(CsvTable *table, const Columns *c)
+{
+  RowRanks ranks = {.tp = (guint)csv_table_whole(table, c->tp, 1),
+                    .dp = whole_or(table, c->dp, 1),
+                    .ep = whole_or(table, c->ep, 1),
+                    .experts_tp = whole_or(table, c->experts_tp, 1)};
+
+  undo_product(csv_table_text(table, c->id), &ranks);
+  return ranks;
+}
+
 /* How engines share requests, and their devices experts. */
 static void
-set_ranks(ServerPoint *point, guint dp, guint ep, guint experts_tp)
+set_ranks(ServerPoint *point, const char *engine, const RowRanks *ranks)
 {
-  if (dp > 1)
-    server_point_set(point, "data-parallel-size", "%u", dp);
-  if (ep <= 1 || !point->has_experts)
+  gboolean is_sglang = g_str_equal(engine, "sglang");
+
+  server_point_set(point, "tensor-parallel-size", "%u",
+                   is_sglang && point->has_experts ? ranks->tp * ranks->dp : ranks->tp);
+  if (ranks->dp > 1)
+    server_point_set(point, "data-parallel-size", "%u", ranks->dp);
+  if (ranks->dp > 1 && is_sglang && point->has_experts)
+    server_point_set(point, "enable-dp-attention", "%s", "");
+  if (ranks->ep <= 1 || !point->has_experts)
     return;
-  if (experts_tp > 1)
-    server_point_refuse(point,
-                        "experts that are split and shared at once (%u x %u) are not "
-                        "simulated",
-                        experts_tp, ep);
-  server_point_set(point, "enable-expert-parallel", "%s", "");
+  if (!g_str_equal(engine, "vllm"))
+    server_point_set(point, "expert-parallel-size", "%u", ranks->ep);
+  else if (ranks->experts_tp > 1)
+    server_point_refuse(point, "vllm does not split and share experts at once (%u x %u)",
+                        ranks->experts_tp, ranks->ep);
+  else
+    server_point_set(point, "enable-expert-parallel", "%s", "");
 }
 
 static ServerPoint *
@@ -224,6 +266,7 @@ read_row(CsvTable *table, const Columns *c, const char *folder)
   const char *mode = text_or_empty(table, c->mode);
   guint isl = (guint)csv_table_whole(table, c->isl, 1);
   guint osl = (guint)csv_table_whole(table, c->osl, 1);
+  RowRanks ranks = read_ranks(table, c);
   guint num_prompts;
 
   point->published_ttft_ms = csv_table_time(table, c->ttft);
@@ -231,7 +274,7 @@ read_row(CsvTable *table, const Columns *c, const char *folder)
   /* Of each engine, where several share the experts. */
   point->concurrency = (guint)csv_table_whole(table, c->concurrency, 1) *
                        MIN(whole_or(table, c->dp, 1), MOST_ENGINES);
-  point->tp = (guint)csv_table_whole(table, c->tp, 1);
+  point->tp = ranks.tp;
   num_prompts = MAX(whole_or(table, c->num_prompts, REQUESTS_A_SLOT * point->concurrency), 1);
   if (*mode != '\0' && !g_str_equal(mode, "agg"))
     server_point_refuse(point, "servers of the mode %s are not simulated", mode);
@@ -240,9 +283,7 @@ read_row(CsvTable *table, const Columns *c, const char *folder)
   server_point_set_model(point, csv_table_text(table, c->model), folder, precision,
                          text_or_empty(table, c->detail));
   set_card(point, csv_table_text(table, c->card));
-  server_point_set(point, "tensor-parallel-size", "%u", point->tp);
-  set_ranks(point, whole_or(table, c->dp, 1), whole_or(table, c->ep, 1),
-            whole_or(table, c->experts_tp, 1));
+  set_ranks(point, csv_table_text(table, c->engine), &ranks);
   server_point_set_engine(point, csv_table_text(table, c->engine),
                           csv_table_text(table, c->version));
   set_kv(point, text_or_empty(table, c->kv), precision);
