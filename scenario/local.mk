@@ -20,6 +20,7 @@ libspillway_scenario_a_SOURCES = \
   %D%/perfetto_window.c %D%/perfetto_window.h \
   %D%/pool.c \
   %D%/progress.c %D%/progress.h \
+  %D%/ranks.c \
   %D%/resolve.c %D%/resolve.h \
   %D%/resolver.c %D%/resolver.h \
   %D%/scenario.c %D%/scenario.h \

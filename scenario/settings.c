@@ -151,7 +151,11 @@ const SettingsOption settings_options[] = {
      "(default 1)",
      0},
     {"enable-expert-parallel", GROUP_ENGINE, KIND_SWITCH, AT(enable_expert_parallel), 0, 0, NULL,
-     "a device has whole experts, not a part of each", 0},
+     "vllm: a device has whole experts, not a part of each", 0},
+    {"expert-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(expert_parallel_size), 1, 64, "N",
+     "sglang, trtllm: groups of devices that experts are dealt out to; a group's devices share "
+     "each of its experts (default 1)",
+     0},
     {"capacity-policy", GROUP_ENGINE, KIND_TEXT, AT(capacity_policy), 0, 0, "NAME",
      "trtllm (by its published rules): guaranteed-no-evict (default), max-utilization, static-batch", 0},
 
@@ -176,6 +180,9 @@ const SettingsOption settings_options[] = {
      NULL, "decide a step when the one before it is done, not while it runs", 0},
     {"enable-mixed-chunk", GROUP_SGLANG, KIND_SWITCH, AT(enable_mixed_chunk), 0, 0, NULL,
      "decode in the same steps as prompts are computed", 0},
+    {"enable-dp-attention", GROUP_SGLANG, KIND_SWITCH, AT(enable_dp_attention), 0, 0, NULL,
+     "the devices of --tensor-parallel-size make --data-parallel-size groups, each with KV and "
+     "queues of its own; all share the experts", 0},
     {"ignore-eos", GROUP_SGLANG, KIND_SWITCH, AT(ignore_eos), 0, 0, NULL,
      "requests say that they generate all of their max_tokens, as benchmarks' do", 0},
 
@@ -278,6 +285,7 @@ settings_new(void)
   settings->tensor_parallel_size = 1;
   settings->data_parallel_size = 1;
   settings->pipeline_parallel_size = 1;
+  settings->expert_parallel_size = 1;
   settings->page_size = 1;
   settings->max_running_requests = 2048;
   settings->max_prefill_tokens = 16384;

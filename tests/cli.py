@@ -38,6 +38,8 @@ def test_no_arguments():
 def test_version():
     """--version is one line."""
     check(re.fullmatch(r"spillway \d+\.\d+\.\d+\n", succeed("--version").text))
+    check_equal(succeed("version").text, succeed("--version").text)
+    check_equal(succeed("help", "run").text, succeed("run", "--help").text)
 
 
 def test_help_of_the_program():
@@ -432,7 +434,7 @@ def test_recordings():
     """A dozen schedules recorded from real engines are reproduced."""
     golden = os.path.join(SHARED or "", "golden", "check")
     if SHARED is None or not os.path.exists(golden):
-        raise Skip("no recordings: SPILLWAY_SHARED is not set")
+        raise Skip("the recordings do not ship, and are not at hand")
     done = subprocess.run([sys.executable, golden, "--spillway", SPILLWAY, "--only", "/fuzz00",
                            "--jobs", "2"], capture_output=True, text=True)
     check(re.search(r"^\d\d passed, 0 failed", done.stdout, re.M), done.stdout + done.stderr)
