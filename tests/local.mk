@@ -65,6 +65,7 @@ script_tests = \
   %D%/perfetto.py \
   %D%/poster.py \
   %D%/profile.py \
+  %D%/published-copies.py \
   %D%/random-studies.py \
   %D%/regret.py \
   %D%/replay.py \
