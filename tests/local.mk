@@ -49,6 +49,7 @@ script_tests = \
   %D%/copies.py \
   %D%/disk.py \
   %D%/front-end.py \
+  %D%/graphs.py \
   %D%/database.py \
   %D%/deployment.py \
   %D%/explain.py \
