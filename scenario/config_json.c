@@ -191,6 +191,10 @@ set_rules(json_t *object, const Scenario *s)
                       has(s, SCHEDULER_HAS_CAPACITY_POLICY)
                           ? json_string(capacity_policy_names[c->capacity_policy])
                           : json_null());
+  json_object_set_new(object, "context_chunking_policy",
+                      has(s, SCHEDULER_HAS_CAPACITY_POLICY) && c->chunked_prefill
+                          ? json_string(chunking_policy_names[c->chunking_policy])
+                          : json_null());
 }
 
 static void
