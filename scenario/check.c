@@ -266,6 +266,10 @@ resolver_check(const Resolver *r, GError **error)
       (resolver_given(r, "copy-method") || resolver_given(r, "host-memory")))
     return resolver_refuse(error,
                            "--copy-method and --host-memory mean nothing to the executor cpu");
+  if (resolver_given(r, "copy-block-us") &&
+      (s->executor != &executor_cpu || !r->settings->overlap_copies))
+    return resolver_refuse(error, "--copy-block-us is of the executor cpu's copies beside the "
+                                  "steps, which --overlap-copies makes");
   if (resolver_given(r, "record-steps") && r->settings->output == NULL)
     return resolver_refuse(error, "--record-steps needs -o FILE.db, where the steps are kept");
   note_what_ifs(r);
