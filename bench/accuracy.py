@@ -6,14 +6,13 @@ parts: runs servers loads groups worst held picture
 BENCH_SHARED has servers/points.csv, and the published tables and runs in data/profiles. With a page the parts' tables are put into it, between
 <!-- PART --> and <!-- end of PART -->.
 """
-import base64
 import csv
 import json
 import os
 import statistics
 import sys
 
-from parts import kept, main, path, spillway, table
+from parts import kept, main, path, screenshot, spillway, table
 
 DATA = os.environ.get("BENCH_SHARED", "")
 TABLES = os.path.join(DATA, "data", "profiles")
@@ -167,17 +166,11 @@ def part_held():
 
 def part_picture():
     """The scatters of the page, TTFT and TPOT, as a PNG, by a browser that draws them."""
-    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests"))
-    import browser
-
     predicted("roofline")
-    with browser.Page(width=1160) as page:
-        page.open(path("servers-roofline.html"))
-        box = page.evaluate("(() => { const [a, b] = [...document.querySelectorAll('canvas')].map((e) => e.getBoundingClientRect());"
-                            "return { x: a.left - 16, y: a.top - 52, width: a.width + 32, height: b.bottom - a.top + 60, scale: 1 }; })()")
-        data = page.call("Page.captureScreenshot", captureBeyondViewport=True, clip=box)["data"]
-    with open(path("accuracy.png"), "wb") as file:
-        file.write(base64.b64decode(data))
+    screenshot("servers-roofline.html",
+               "(() => { const [a, b] = [...document.querySelectorAll('canvas')].map((e) => e.getBoundingClientRect());"
+               "return { x: a.left - 16, y: a.top - 52, width: a.width + 32, height: b.bottom - a.top + 60, scale: 1 }; })()",
+               "accuracy.png")
     return ""
 
 

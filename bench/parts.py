@@ -1,8 +1,10 @@
 """What the scripts share that write a page's figures anew, part by part: runs that are kept, tables, and the marks of a page."""
+import base64
 import json
 import os
 import re
 import subprocess
+import sys
 
 SPILLWAY = os.environ.get("SPILLWAY", "spillway")
 OUT = os.environ.get("BENCH_OUT", "bench/out")
@@ -27,6 +29,18 @@ def kept(name, make):
             file.write(text)
     with open(path(name), encoding="utf-8") as file:
         return json.load(file)
+
+
+def screenshot(page_name, box, name):
+    """A PNG in OUT of a part of a page there, by a browser that draws it. box: JavaScript whose value is the clip."""
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests"))
+    import browser
+
+    with browser.Page(width=1160) as page:
+        page.open(path(page_name))
+        data = page.call("Page.captureScreenshot", captureBeyondViewport=True, clip=page.evaluate(box))["data"]
+    with open(path(name), "wb") as file:
+        file.write(base64.b64decode(data))
 
 
 def table(head, rows):

@@ -5,13 +5,12 @@ regret comes to the best of all schedules. Each part is kept in BENCH_OUT and no
 usage: SPILLWAY=build/spillway BENCH_OUT=FOLDER bench/policies.py PART... [doc/policies.md]    parts: map traces public claims regret gap picture
 With a page the parts' tables are put into it, between <!-- PART --> and <!-- end of PART -->.
 """
-import base64
 import json
 import os
 import statistics
 import sys
 
-from parts import kept, main, path, spillway, table
+from parts import kept, main, path, screenshot, spillway, table
 
 HOUR = "gen:--duration 3600 --rate 1.2 --prompt lognormal:mean=1155,median=1020,max=3500 --output lognormal:mean=211,median=129,max=590"
 CARD = ["--model", "llama-2-7b", "--device", "a100-40gb"]
@@ -222,17 +221,11 @@ def part_gap():
 
 def part_picture():
     """The page's maps as a PNG, by a browser that draws them."""
-    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests"))
-    import browser
-
     the_map()
-    with browser.Page(width=1160) as page:
-        page.open(path("policies.html"))
-        box = page.evaluate("(() => { const a = byId('legend').getBoundingClientRect(), b = byId('traces').getBoundingClientRect();"
-                            "return { x: a.left - 6, y: a.top - 6, width: a.width + 12, height: b.bottom - a.top + 12, scale: 1 }; })()")
-        data = page.call("Page.captureScreenshot", captureBeyondViewport=True, clip=box)["data"]
-    with open(path("policies.png"), "wb") as file:
-        file.write(base64.b64decode(data))
+    screenshot("policies.html",
+               "(() => { const a = byId('legend').getBoundingClientRect(), b = byId('traces').getBoundingClientRect();"
+               "return { x: a.left - 6, y: a.top - 6, width: a.width + 12, height: b.bottom - a.top + 12, scale: 1 }; })()",
+               "policies.png")
     return ""
 
 

@@ -34,14 +34,14 @@
   "Exit status: 0 every cell is done; 1 some are not (a message says how many, and why);\n"        \
   "2 the command line, the study or a file is wrong."
 
+static const char *const detail_names[] = {"figures", "series", "all"};
+
 static gboolean
 parse_detail(const char *text, ResultsDetail *detail, GError **error)
 {
-  static const char *const names[] = {"figures", "series", "all"};
-
   *detail = RESULTS_DETAIL_FIGURES;
-  for (guint i = 0; text != NULL && i < G_N_ELEMENTS(names); i++)
-    if (g_str_equal(text, names[i])) {
+  for (guint i = 0; text != NULL && i < G_N_ELEMENTS(detail_names); i++)
+    if (g_str_equal(text, detail_names[i])) {
       *detail = (ResultsDetail)i;
       return TRUE;
     }
@@ -230,13 +230,37 @@ prepare(Sweep *s, const char *path, GError **error)
          (s->plan = study_plan_new(s->study, s->shelf, error)) != NULL;
 }
 
+/* What several engines' steps, or those of several stages, have no place for. */
+static gboolean
+check_detail(const Sweep *s, GError **error)
+{
+  for (guint i = 0; s->detail != RESULTS_DETAIL_FIGURES && i < s->plan->table.cells->len; i++) {
+    g_autoptr(Settings) settings = study_plan_settings(s->plan, i);
+    const gboolean engines = settings->data_parallel_size > 1;
+    const guint n =
+        (guint)(engines ? settings->data_parallel_size : settings->pipeline_parallel_size);
+    if (!engines && (s->detail == RESULTS_DETAIL_SERIES || settings->pipeline_parallel_size == 1))
+      continue;
+    g_set_error(
+        error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+        "%s: --detail %s keeps the steps of one engine, one after the other, and a cell has "
+        "%s = %u: --detail %s, or another study for that",
+        s->study->path, detail_names[s->detail],
+        engines ? "data-parallel-size" : "pipeline-parallel-size", n,
+        engines ? "figures" : "series");
+    return FALSE;
+  }
+  return TRUE;
+}
+
 /* Rank 0, or the only one. */
 static int
 manage(Sweep *s, const char *path)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(GArray) cells = g_array_new(FALSE, FALSE, sizeof(guint));
-  gboolean ready = check_options(s, &error) && prepare(s, path, &error) && open_results(s, &error);
+  gboolean ready = check_options(s, &error) && prepare(s, path, &error) &&
+                   check_detail(s, &error) && open_results(s, &error);
   int status;
 
   if (ready && s->options.dry_run) {

@@ -6,6 +6,8 @@
 enum { CACHE_BYTES = 16 * 1024 * 1024, ELEMENT_BYTES = 2 }; /* half of an A100's second level */
 /* From so many items a thread block on, dealing them out is even enough. */
 enum { CUT_BELOW_ROUNDS = 4 };
+/* What a piece takes besides its tiles of keys, in the time of one. */
+enum { PIECE_UNITS = 1 };
 /* Packing and cutting have to save so much by the estimate. */
 #define WORTH 0.95
 
@@ -192,28 +194,52 @@ fill_lists(const PrefillItem *items, uint32_t num_items, const uint32_t *owners,
     plan->items[ends[owners[i]]++] = items[i];
 }
 
-static int
-compare_longest_item_first(const void *a, const void *b)
-{
-  const PrefillItem *one = a, *other = b;
-  const int32_t keys = one->end_key - one->first_key;
-  const int32_t other_keys = other->end_key - other->first_key;
+/* When a list comes to one of its pieces, in tiles of keys. */
+typedef struct {
+  int64_t start;
+  uint32_t piece;
+} Turn;
 
-  if (keys != other_keys)
-    return keys > other_keys ? -1 : 1;
-  return one->partial < other->partial ? -1 : one->partial > other->partial;
+static int
+compare_turns(const void *a, const void *b)
+{
+  const Turn *one = a, *other = b;
+
+  if (one->start != other->start)
+    return one->start < other->start ? -1 : 1;
+  return one->piece < other->piece ? -1 : one->piece > other->piece;
+}
+
+/* In which order thread blocks take pieces: by lists; or, where the hardware gives the next piece
+ * to the place that is free first, by when lists come to them. Then each piece begins as early as
+ * in its list, or earlier: where all before it began so, at most one place less than all is taken
+ * at that time. So no place takes longer than the longest list. */
+static void
+order_pieces(const WorkPiece *pieces, const uint32_t *starts, const PrefillWays *ways,
+             uint32_t num_pieces, Turn *turns)
+{
+  for (uint32_t list = 0; list < ways->places; list++) {
+    int64_t start = 0;
+    for (uint32_t i = starts[list]; i < starts[list + 1]; i++) {
+      turns[i] = (Turn){.start = start, .piece = i};
+      start += pieces[i].end - pieces[i].first + PIECE_UNITS;
+    }
+  }
+  if (!ways->is_persistent)
+    qsort(turns, num_pieces, sizeof *turns, compare_turns);
 }
 
 static void
-list_pieces(const PrefillItem *items, const WorkPiece *pieces, const WorkMerge *merges,
-            PrefillPlan *plan)
+list_pieces(const PrefillItem *items, const WorkPiece *pieces, const Turn *turns,
+            const WorkMerge *merges, PrefillPlan *plan)
 {
   for (uint32_t i = 0; i < plan->num_items; i++) {
-    PrefillItem item = items[pieces[i].job];
-    const int32_t end = pieces[i].end * PREFILL_TILE_KEYS;
-    item.first_key = pieces[i].first * PREFILL_TILE_KEYS;
+    const WorkPiece *piece = &pieces[turns[i].piece];
+    PrefillItem item = items[piece->job];
+    const int32_t end = piece->end * PREFILL_TILE_KEYS;
+    item.first_key = piece->first * PREFILL_TILE_KEYS;
     item.end_key = end < item.end_key ? end : item.end_key;
-    item.partial = pieces[i].partial;
+    item.partial = piece->partial;
     plan->items[i] = item;
   }
   for (uint32_t i = 0; i < plan->num_merges; i++) {
@@ -243,6 +269,7 @@ typedef struct {
   uint32_t *owners, *starts;
   int32_t *lengths;
   WorkPiece *pieces;
+  Turn *turns;
   WorkMerge *merges;
 } Scratch;
 
@@ -259,10 +286,11 @@ scratch_init(Scratch *s, uint32_t num_items, uint32_t num_lists)
       .starts = malloc((num_lists + 1) * sizeof *s->starts),
       .lengths = malloc(num_items * sizeof *s->lengths + 1),
       .pieces = malloc(most.num_pieces * sizeof *s->pieces + 1),
+      .turns = malloc(most.num_pieces * sizeof *s->turns + 1),
       .merges = malloc(most.num_merges * sizeof *s->merges + 1),
   };
   return s->items != NULL && s->heap != NULL && s->owners != NULL && s->starts != NULL &&
-         s->lengths != NULL && s->pieces != NULL && s->merges != NULL;
+         s->lengths != NULL && s->pieces != NULL && s->turns != NULL && s->merges != NULL;
 }
 
 static void
@@ -274,6 +302,7 @@ scratch_clear(Scratch *s)
   free(s->starts);
   free(s->lengths);
   free(s->pieces);
+  free(s->turns);
   free(s->merges);
 }
 
@@ -287,7 +316,7 @@ try_cut(Scratch *s, const PrefillWays *ways, uint64_t most_dealt, PrefillPlan *p
   const WorkCut cut = {.lengths = s->lengths,
                        .num_jobs = s->num_items,
                        .num_lists = ways->places,
-                       .piece_units = 1,
+                       .piece_units = PIECE_UNITS,
                        .least_units = 1};
   const int64_t load = work_cut_load(&cut);
   const double takes = (double)load + 2 * ways->piece_tiles + ways->merge_tiles;
@@ -302,9 +331,8 @@ try_cut(Scratch *s, const PrefillWays *ways, uint64_t most_dealt, PrefillPlan *p
   if (!allocate(plan))
     return false;
   memcpy(plan->starts, s->starts, (plan->num_lists + 1) * sizeof *plan->starts);
-  list_pieces(s->items, s->pieces, s->merges, plan);
-  if (!ways->is_persistent)
-    qsort(plan->items, plan->num_items, sizeof *plan->items, compare_longest_item_first);
+  order_pieces(s->pieces, s->starts, ways, counts.num_pieces, s->turns);
+  list_pieces(s->items, s->pieces, s->turns, s->merges, plan);
   return true;
 }
 

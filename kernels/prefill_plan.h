@@ -11,7 +11,7 @@
  * blocks as multiprocessors, each with a list of items. Where items are too few to be dealt out
  * evenly - a short chunk behind a long context, a few long prompts - lists of equal work are made,
  * and items are cut where a list ends (work_cut.h); the portable kernel then has a thread block a
- * piece.
+ * piece, in the order in which lists come to them.
  */
 #pragma once
 

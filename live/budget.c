@@ -13,7 +13,7 @@ budget_add(Budget *budget, const char *what, guint64 bytes)
   budget->needs[budget->count++] = (BudgetNeed){what, bytes};
 }
 
-guint64
+static guint64
 budget_total_bytes(const Budget *budget)
 {
   guint64 bytes = 0;

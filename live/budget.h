@@ -18,7 +18,6 @@ typedef struct {
 } Budget;
 
 void budget_add(Budget *budget, const char *what, guint64 bytes);
-guint64 budget_total_bytes(const Budget *budget);
 
 /* FALSE if the GPU's free memory is less than everything and a pool of `num_blocks` blocks: the
  * message lists what is needed and says how many blocks there is room for. */

@@ -44,12 +44,6 @@ fp16_of_float(float value)
   return (guint16)(sign | (((size + 0xfff + (size >> 13 & 1)) >> 13) - (112 << 10)));
 }
 
-guint16
-float16_from_float(Dtype dtype, float value)
-{
-  return dtype == DTYPE_FP16 ? fp16_of_float(value) : bf16_of_float(value);
-}
-
 void
 float16_from_floats(Dtype dtype, const float *values, gsize n, guint16 *halves)
 {

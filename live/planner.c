@@ -83,6 +83,16 @@ close_gap(LiveRequest *request)
   request->gap_end_tokens = 0;
 }
 
+/* The victim gave up the last of its blocks, which held no token yet. */
+static void
+drop_empty(Planner *planner, LiveRequest *request, guint32 held)
+{
+  guint32 block_size = planner->config.block_size;
+  guint32 filled = MAX(held, (request->computed + block_size - 1) / block_size);
+
+  planner_give_blocks(planner, request->blocks, filled);
+}
+
 /* The last blocks of the victim go to the host before the step. */
 static gboolean
 copy_out(Planner *planner, const StepVictim *victim, LiveRequest *request, StepPlan *plan,
@@ -116,6 +126,7 @@ evict(Planner *planner, const StepVictim *victim, StepPlan *plan, GError **error
 
   if (request == NULL || (request->left && request->ahead_pending == 0))
     return TRUE;
+  drop_empty(planner, request, victim->kept_blocks + victim->blocks);
   if (victim->copies.beside) {
     if (!planner_evict_beside(planner, victim, request, error))
       return FALSE;

@@ -28,7 +28,8 @@ skip_frames(const char *path)
   return path;
 }
 
-ModulePattern *
+/* The rest of `text` is a regular expression. */
+static ModulePattern *
 module_pattern_regex(const char *text, GError **error)
 {
   g_autofree char *anchored = g_strdup_printf("^(?:%s)", text);

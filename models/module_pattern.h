@@ -16,8 +16,6 @@ typedef struct ModulePattern ModulePattern;
 
 /* NULL with G_REGEX_ERROR for a regular expression that is none. */
 ModulePattern *module_pattern_new(const char *text, GError **error);
-/* The rest of `text` is a regular expression. */
-ModulePattern *module_pattern_regex(const char *text, GError **error);
 gboolean module_pattern_matches(const ModulePattern *pattern, const char *module);
 void module_pattern_free(ModulePattern *pattern);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ModulePattern, module_pattern_free)

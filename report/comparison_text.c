@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "figure_cell.h"
+#include "overhead.h"
 #include "sim/units.h"
 #include "report/text/table.h"
 
@@ -227,9 +228,7 @@ append_advice(GString *text, const RunRecord *records, guint n_records)
   int best = figure_best(figure_find("e2e_s.mean"), records, n_records);
   const RunRecord *record = &records[MAX(best, 0)];
   const Summary *sum = &record->summary;
-  double overhead =
-      (double)(sum->overhead_recompute_ps + sum->overhead_swap_out_ps + sum->overhead_swap_in_ps) /
-      (double)MAX(sum->makespan_ps, 1);
+  double overhead = (double)overhead_spent_ps(record) / (double)MAX(sum->makespan_ps, 1);
   /* Of the latency with this memory; below 0 it would grow. */
   double gain = 1 - 1 / record->latency_slowdown, sooner = 1 - 1 / record->slowdown;
   g_autofree char *latency = format_percent(fabs(gain));

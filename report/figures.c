@@ -15,17 +15,19 @@
 #define ITL "between tokens"
 #define E2E "end to end"
 
-#define QUANTILE(key, what, member, label)                                                         \
+#define QUANTILE(key, what, member, label, column)                                                 \
   {                                                                                                \
-    key, FIGURE_DOUBLE, AT(member), label, BETTER_LOW, .help = what                                \
+    key, FIGURE_DOUBLE, AT(member), label, BETTER_LOW, .help = what, .heading = column             \
   }
-#define QUANTILES(key, what, member, mean_label, p50_label, p99_label, max_label)                  \
-  QUANTILE(key ".mean", what ", mean", member.mean, mean_label),                                   \
-      QUANTILE(key ".p50", what ", median", member.p50, p50_label),                                \
-      QUANTILE(key ".p90", what ", 90th percentile", member.p90, NULL),                            \
-      QUANTILE(key ".p95", what ", 95th percentile", member.p95, NULL),                            \
-      QUANTILE(key ".p99", what ", 99th percentile", member.p99, p99_label),                       \
-      QUANTILE(key ".max", what ", longest", member.max, max_label)
+/* With a row for some of them in a comparison, and a column in a study's table. */
+#define QUANTILES(key, what, member, mean_label, p50_label, p99_label, max_label, mean_heading,    \
+                  p99_heading)                                                                     \
+  QUANTILE(key ".mean", what ", mean", member.mean, mean_label, mean_heading),                     \
+      QUANTILE(key ".p50", what ", median", member.p50, p50_label, NULL),                          \
+      QUANTILE(key ".p90", what ", 90th percentile", member.p90, NULL, NULL),                      \
+      QUANTILE(key ".p95", what ", 95th percentile", member.p95, NULL, NULL),                      \
+      QUANTILE(key ".p99", what ", 99th percentile", member.p99, p99_label, p99_heading),          \
+      QUANTILE(key ".max", what ", longest", member.max, max_label, NULL)
 static const char *const component_labels[COST_COMPONENTS] = {
     [COST_LINEAR] = "projections and MLP", [COST_ATTENTION] = "attention",
     [COST_ELEMENTWISE] = "elementwise",    [COST_HEAD] = "output head",
@@ -43,7 +45,7 @@ static const Figure table[] = {
     {"requests", FIGURE_U64, AT(summary.requests), NULL, BETTER_NEITHER,
      .help = "requests of the trace"},
     {"finished", FIGURE_U64, AT(summary.finished), "requests finished", BETTER_HIGH,
-     .help = "requests that were completed"},
+     .help = "requests that were completed", .heading = "finished"},
     {"ignored", FIGURE_U64, AT(summary.ignored), NULL, BETTER_LOW,
      .help = "requests that the engine dropped: they can never fit"},
     {"aborted", FIGURE_U64, AT(summary.aborted), NULL, BETTER_LOW,
@@ -51,21 +53,22 @@ static const Figure table[] = {
     {"makespan_s", FIGURE_PS, AT(summary.makespan_ps), "makespan", BETTER_LOW,
      .help = "first arrival to the end of the last step"},
     {"requests_per_s", FIGURE_DOUBLE, AT(summary.requests_per_s), "requests / s", BETTER_HIGH,
-     .help = "finished requests by the makespan"},
+     .help = "finished requests by the makespan", .heading = "req/s"},
     {"output_tokens_per_s", FIGURE_DOUBLE, AT(summary.output_tokens_per_s), "output tokens / s",
-     BETTER_HIGH, .help = "output tokens by the makespan"},
+     BETTER_HIGH, .help = "output tokens by the makespan", .heading = "tokens/s"},
     QUANTILES("ttft_s", "arrival to first token", summary.ttft_s, TTFT ", mean", TTFT ", p50",
-              TTFT ", p99", NULL),
+              TTFT ", p99", NULL, "TTFT mean", "TTFT p99"),
     QUANTILES("tpot_s", "time per output token after the first", summary.tpot_s, TPOT ", mean",
-              TPOT ", p50", TPOT ", p99", NULL),
+              TPOT ", p50", TPOT ", p99", NULL, "TPOT mean", NULL),
     QUANTILES("itl_s", "between two tokens of a request", summary.itl_s, NULL, NULL, ITL ", p99",
-              ITL ", max"),
+              ITL ", max", NULL, NULL),
     QUANTILES("e2e_s", "arrival to finish", summary.e2e_s, E2E ", mean", E2E ", p50", E2E ", p99",
-              NULL),
+              NULL, NULL, NULL),
     QUANTILES("queue_s", "arrival to the first step that worked on it", summary.queue_s,
-              QUEUED ", mean", NULL, QUEUED ", p99", NULL),
+              QUEUED ", mean", NULL, QUEUED ", p99", NULL, NULL, NULL),
     {"preemptions", FIGURE_U64, AT(summary.preemptions), "preemptions", BETTER_LOW,
-     .help = "victims: sequences that lost their place in the KV cache", .always = TRUE},
+     .help = "victims: sequences that lost their place in the KV cache", .always = TRUE,
+     .heading = "preempted"},
     {"recomputed_tokens", FIGURE_U64, AT(summary.recomputed_tokens), "recomputed tokens",
      BETTER_NEITHER, .help = "tokens whose KV was computed again"},
     {"swapped_out_blocks", FIGURE_U64, AT(summary.swapped_out_blocks), "blocks swapped out",
@@ -156,8 +159,9 @@ static const Figure table[] = {
 };
 
 static const FigureLatency latencies[] = {
-    {QUEUED, AT(summary.queue_s)}, {TTFT, AT(summary.ttft_s)}, {TPOT, AT(summary.tpot_s)},
-    {ITL, AT(summary.itl_s)},      {E2E, AT(summary.e2e_s)},
+    {"queue_s", QUEUED, AT(summary.queue_s)}, {"ttft_s", TTFT, AT(summary.ttft_s)},
+    {"tpot_s", TPOT, AT(summary.tpot_s)},     {"itl_s", ITL, AT(summary.itl_s)},
+    {"e2e_s", E2E, AT(summary.e2e_s)},
 };
 
 const char *

@@ -22,11 +22,11 @@ typedef struct {
   double measured_spread;  /* of the timings behind the measured part; 0 where unknown */
   double latency_slowdown; /* the same of the mean from arrival to finish */
   double
-      slowdown;   /* its makespan over that with unlimited memory; NAN where one did not end well */
+      slowdown; /* its makespan over that with unlimited memory; NAN where one did not end well */
   double swapped_out_bytes, swapped_in_bytes; /* of a card; NAN: a block has no size */
   double disk_written_bytes, disk_read_bytes; /* of all cards; likewise */
-  json_t *config; /* an object with every resolved setting, or NULL */
-  AgainstFigures *against; /* the run held against a measured one, or NULL */
+  json_t *config;                             /* an object with every resolved setting, or NULL */
+  AgainstFigures *against;                    /* the run held against a measured one, or NULL */
 } RunRecord;
 
 typedef enum {
@@ -48,14 +48,16 @@ typedef struct {
   gsize offset;      /* in RunRecord; 0 where the type says it all */
   const char *label; /* its row in a comparison; NULL: none */
   FigureBetter better;
-  const char *help; /* what it is, for `spillway list figures` */
-  gboolean always;  /* its row is there even where it is 0 in every run, unless none has it */
+  const char *help;    /* what it is, for `spillway list figures` */
+  gboolean always;     /* its row is there even where it is 0 in every run, unless none has it */
+  const char *heading; /* of its column in a study's table, which is narrow; NULL: none */
 } Figure;
 
-/* What is told as quantiles: its name in texts ("first token", with the statistic behind it in a
- * figure's label), and where its Quantiles are. In the order of a request's life. */
+/* What is told as quantiles: the key of their object ("ttft_s"), its name in texts ("first token",
+ * with the statistic behind it in a figure's label), and where they are. In the order of a
+ * request's life. */
 typedef struct {
-  const char *label;
+  const char *key, *label;
   gsize offset; /* in RunRecord */
 } FigureLatency;
 

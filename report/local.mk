@@ -40,12 +40,12 @@ libspillway_report_a_SOURCES = \
   %D%/results/preemptions.c \
   %D%/results/private.h \
   %D%/results/query.c %D%/results/query.h \
-  %D%/results/recording.c %D%/results/recording.h %D%/results/recording.h \
+  %D%/results/recording.c %D%/results/recording.h \
   %D%/results/results.c %D%/results/results.h \
   %D%/results/run.c \
   %D%/results/schema.c \
   %D%/results/step_record.c \
-  %D%/results/studies.c %D%/results/studies.h \
+  %D%/results/studies.c %D%/results/studies.h %D%/results/map_figures.h \
   %D%/results/views.c \
   %D%/results/write.c \
   %D%/stored/course.c %D%/stored/course.h \

@@ -12,6 +12,10 @@ typedef enum {
 } Overhead;
 
 const char *overhead_title(Overhead overhead);
+/* The figure that it is; NULL: a stall is none. */
+const char *overhead_key(Overhead overhead);
+/* What was spent on KV that had lost its place: all but the stall. */
+gint64 overhead_spent_ps(const RunRecord *record);
 
 /* NAN where it is not known: a stall without a slowdown. Requests that wait for room leave steps
  * with fewer sequences; that is the stall, and never below 0. */

@@ -113,8 +113,9 @@ scenario_assumptions(const Scenario *s, guint32 tp)
     add(list, g_strdup("each engine has a disk of its own"));
   if (s->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY)
     add(list, g_strdup_printf("%s decides by TensorRT-LLM's published rules, which no recording "
-                              "of it holds; blocks are not reused between requests",
-                              s->scheduler->name));
+                              "of it holds%s",
+                              s->scheduler->name,
+                              s->config.prefix_caching ? "; blocks are reused whole" : ""));
   if (s->scheduler->features & SCHEDULER_HIDES_HOST)
     add(list, g_strdup_printf("the overlap scheduler of %s hides the host's work behind the step "
                               "before, and decides as if that were done",
@@ -173,7 +174,7 @@ scenario_assume_host(const Scenario *s, HostScheduler scheduler, json_t *list)
 void
 scenario_assume_parallel(const Scenario *s, const Settings *settings, json_t *list)
 {
-  if (settings->enable_expert_parallel)
+  if (s->expert_groups > 1)
     add(list, g_strdup("each token draws its experts alike and by itself, and the busiest rank is "
                        "waited for"));
   if (settings->pipeline_parallel_size > 1)
@@ -182,10 +183,18 @@ scenario_assume_parallel(const Scenario *s, const Settings *settings, json_t *li
                               (guint32)settings->pipeline_parallel_size));
   if (s->data_parallel_size == 1)
     return;
-  add(list, g_strdup_printf("%u engines, and blocks and limits are of each; the front end knows "
-                            "their queues at once",
-                            s->data_parallel_size));
-  if (s->model->experts > 0)
+  if (s->scheduler->features & SCHEDULER_IS_SGLANG)
+    add(list, g_strdup_printf("%u engines, and pages and limits are of each; each gets a request in "
+                              "its turn",
+                              s->data_parallel_size));
+  else
+    add(list, g_strdup_printf("%u engines, and blocks and limits are of each; the front end knows "
+                              "their queues at once",
+                              s->data_parallel_size));
+  if (settings->enable_dp_attention)
+    add(list, g_strdup("layers without experts and the output head are whole in each group, where "
+                       "SGLang splits them over all devices"));
+  if (s->model->experts > 0 && s->sharing_engines > 1)
     add(list, g_strdup("engines step together with as many tokens each, all-gather them before "
                        "experts and reduce-scatter behind"));
 }

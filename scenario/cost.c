@@ -43,10 +43,10 @@ resolver_cost(Resolver *r, GError **error)
       .block_size = s->config.block_size,
       .block_bytes = s->config.kv_groups.block_bytes,
       .block_tensors = s->config.kv_groups.block_tensors,
-      .tensor_parallel_size = (guint32)settings->tensor_parallel_size,
-      .data_parallel_size = s->data_parallel_size,
+      .tensor_parallel_size = s->tensor_parallel_size,
+      .data_parallel_size = s->sharing_engines,
       .pipeline_parallel_size = (guint32)settings->pipeline_parallel_size,
-      .expert_parallel = settings->enable_expert_parallel,
+      .expert_groups = s->expert_groups,
       .asynchronous =
           s->config.async_scheduling || (s->scheduler->features & SCHEDULER_HIDES_HOST) != 0,
       /* vLLM v1 captures graphs up to twice the batch, and no more than 512 tokens. */

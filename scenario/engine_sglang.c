@@ -25,6 +25,7 @@ static const struct {
     {"schedule-conservativeness", NULL},
     {"enable-mixed-chunk", NULL},
     {"ignore-eos", NULL},
+    {"enable-dp-attention", NULL},
 };
 
 gboolean
@@ -45,27 +46,6 @@ resolver_check_engine_names(const Resolver *r, GError **error)
                            scheduler->name);
   }
   return TRUE;
-}
-
-gboolean
-resolver_capacity_policy(Resolver *r, GError **error)
-{
-  const char *name = r->settings->capacity_policy;
-
-  if (name == NULL) {
-    if (r->scenario->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY)
-      resolver_origin(r, "capacity_policy", "%s", r->scenario->scheduler->name);
-    return TRUE;
-  }
-  for (guint i = 0; capacity_policy_names[i] != NULL; i++)
-    if (g_str_equal(name, capacity_policy_names[i])) {
-      r->scenario->config.capacity_policy = (CapacityPolicy)i;
-      return TRUE;
-    }
-  return resolver_refuse(error,
-                         "--capacity-policy: found '%s', expected guaranteed-no-evict, "
-                         "max-utilization or static-batch",
-                         name);
 }
 
 /* What SGLang takes by the card's memory: server_args.py of 0.5.x, _handle_gpu_memory_settings().
@@ -103,10 +83,13 @@ default_mem_fraction(const Resolver *r)
   const CardClass *card = card_class(r->scenario->device);
   double memory = r->scenario->device->memory_bytes / MIB, reserved = 512;
   guint64 tp = r->settings->tensor_parallel_size;
+  double graphs = tp < 4 ? card->graph_batch : card->graph_batch_large;
 
   reserved += 1.5 * MAX(c->chunked_prefill ? c->chunked_prefill_size : c->max_prefill_tokens, 2048);
-  reserved += 2.0 * (tp < 4 ? card->graph_batch : card->graph_batch_large);
+  reserved += 2.0 * graphs;
   reserved += (double)tp / 8 * 1024;
+  if (r->settings->enable_dp_attention)
+    reserved += (graphs > 300 ? 4.5 : 3) * graphs * r->scenario->data_parallel_size;
   if (memory > 60 * 1024)
     reserved = MAX(reserved, 10 * 1024);
   return round((memory - reserved) / memory * 1000) / 1000;
@@ -157,6 +140,17 @@ note_origins(const Resolver *r)
                     device != NULL ? device->name : "a card of 80 GiB");
 }
 
+/* With --enable-dp-attention what is typed is of all groups together, and less is kept free for
+ * outputs: server_args.py, _handle_data_parallelism(). */
+static void
+share_by_groups(SchedulerConfig *c, guint32 groups)
+{
+  if (c->chunked_prefill_size > 0)
+    c->chunked_prefill_size = MAX(c->chunked_prefill_size / groups, 1);
+  c->max_num_seqs = MAX(c->max_num_seqs / groups, 1);
+  c->schedule_conservativeness *= 0.3;
+}
+
 gboolean
 resolver_sglang(Resolver *r, GError **error)
 {
@@ -169,7 +163,7 @@ resolver_sglang(Resolver *r, GError **error)
   c->block_size = (guint32)settings->page_size;
   if (r->scenario->model != NULL)
     r->pool_bytes_per_block = pool_block_bytes(r->scenario->model, c->block_size,
-                                               (guint32)settings->tensor_parallel_size);
+                                               r->scenario->tensor_parallel_size);
   c->max_num_seqs = (guint32)settings->max_running_requests;
   c->max_prefill_tokens = (guint32)settings->max_prefill_tokens;
   c->schedule_conservativeness = settings->schedule_conservativeness;
@@ -179,6 +173,8 @@ resolver_sglang(Resolver *r, GError **error)
   c->ignore_eos = settings->ignore_eos;
   if (!chunk_size(r, &c->chunked_prefill_size, error))
     return FALSE;
+  if (settings->enable_dp_attention)
+    share_by_groups(c, r->scenario->data_parallel_size);
   c->chunked_prefill = c->chunked_prefill_size > 0;
   c->max_num_batched_tokens = MAX(c->chunked_prefill_size, c->max_prefill_tokens);
   return TRUE;
@@ -188,8 +184,11 @@ gboolean
 resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
 {
   Scenario *s = r->scenario;
-  guint64 weights =
-      model_weight_bytes(s->model) / MAX((guint64)r->settings->tensor_parallel_size, 1);
+  guint64 weights = s->expert_groups > 1 || s->sharing_engines > 1
+                        ? model_rank_bytes_shared(s->model, s->tensor_parallel_size,
+                                                  s->tensor_parallel_size * s->sharing_engines,
+                                                  s->expert_groups)
+                        : model_weight_bytes(s->model) / s->tensor_parallel_size;
   double bytes;
 
   s->mem_fraction_static = resolver_given(r, "mem-fraction-static")

@@ -10,6 +10,7 @@ engines_new(const Scenario *s, const SchedulerConfig *config, const Workload *wo
 
   g_assert(executor == NULL || s->data_parallel_size == 1);
   engines->n = s->data_parallel_size;
+  engines->in_turn = (s->scheduler->features & SCHEDULER_IS_SGLANG) != 0;
   engines->instances = g_new0(LoopInstance, engines->n);
   for (guint i = 0; i < engines->n; i++)
     engines->instances[i] = (LoopInstance){
@@ -56,5 +57,5 @@ engines_put(const Engines *engines, Loop *loop)
 {
   loop->instances = engines->instances;
   loop->n_instances = engines->n;
-  loop->route = least_loaded;
+  loop->route = engines->in_turn ? NULL : least_loaded;
 }

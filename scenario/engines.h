@@ -7,6 +7,7 @@
 typedef struct {
   guint n;
   LoopInstance *instances; /* [n] */
+  gboolean in_turn;        /* each gets the next request */
 } Engines;
 
 /* Fresh ones. executor: of the only engine, taken over; NULL: as the scenario's class creates them.
@@ -18,5 +19,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Engines, engines_free)
 
 /* Sets the loop's instances, and who gets a request: the engine with the least 4 x waiting +
  * running, the first of equals, as vLLM's front end does (DPLBAsyncMPClient; its counts are up to
- * 100 ms old but for what it sent itself, these are not). */
+ * 100 ms old but for what it sent itself, these are not); under SGLang each in its turn
+ * (DataParallelController, round_robin). */
 void engines_put(const Engines *engines, Loop *loop);

@@ -8,7 +8,7 @@ libspillway_scenario_a_SOURCES = \
   %D%/defaults.c \
   %D%/engine_defaults.c %D%/engine_defaults.h \
   %D%/engines.c %D%/engines.h \
-  %D%/engine_sglang.c \
+  %D%/engine_sglang.c %D%/engine_trtllm.c \
   %D%/execute.c %D%/execute.h \
   %D%/executors.c %D%/executors.h \
   %D%/generated_trace.c %D%/generated_trace.h \
@@ -20,6 +20,7 @@ libspillway_scenario_a_SOURCES = \
   %D%/perfetto_window.c %D%/perfetto_window.h \
   %D%/pool.c \
   %D%/progress.c %D%/progress.h \
+  %D%/ranks.c \
   %D%/resolve.c %D%/resolve.h \
   %D%/resolver.c %D%/resolver.h \
   %D%/scenario.c %D%/scenario.h \

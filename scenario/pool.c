@@ -60,7 +60,7 @@ resolver_kv_groups(Resolver *r, GError **error)
   KvGroups groups;
 
   if (s->model == NULL || !kv_groups_find(s->model, s->config.block_size,
-                                          (guint32)r->settings->tensor_parallel_size, &groups))
+                                          s->tensor_parallel_size, &groups))
     return TRUE;
   s->one_group_reason = reason_for_one_group(r, &groups);
   if (s->one_group_reason != NULL)
@@ -122,12 +122,12 @@ utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
               .device = r->scenario->device,
               .model = r->scenario->model,
               .version = r->scenario->scheduler->version,
-              .tensor_parallel_size = (guint32)r->settings->tensor_parallel_size,
+              .tensor_parallel_size = r->scenario->tensor_parallel_size,
               .max_num_batched_tokens = r->scenario->config.max_num_batched_tokens,
               .max_num_seqs = r->scenario->config.max_num_seqs,
-              .data_parallel_size = r->scenario->data_parallel_size,
+              .data_parallel_size = r->scenario->sharing_engines,
               .pipeline_parallel_size = (guint32)r->settings->pipeline_parallel_size,
-              .expert_parallel = r->settings->enable_expert_parallel,
+              .expert_groups = r->scenario->expert_groups,
           },
       .utilization = r->scenario->gpu_memory_utilization,
       .block_size = r->scenario->config.block_size,
@@ -163,13 +163,12 @@ note_weights_and_pool(const Resolver *r)
 
   if (s->model == NULL || s->device == NULL || s->executor->bare_scheduler)
     return;
-  weights = (double)(model_weight_bytes(s->model) / r->settings->tensor_parallel_size /
+  weights = (double)(model_weight_bytes(s->model) / s->tensor_parallel_size /
                      r->settings->pipeline_parallel_size);
   if (s->data_parallel_size > 1)
-    weights = (double)model_rank_bytes_shared(s->model, (guint32)r->settings->tensor_parallel_size,
-                                              (guint32)r->settings->tensor_parallel_size *
-                                                  s->data_parallel_size,
-                                              r->settings->enable_expert_parallel);
+    weights = (double)model_rank_bytes_shared(s->model, s->tensor_parallel_size,
+                                              s->tensor_parallel_size * s->sharing_engines,
+                                              s->expert_groups);
   pool = (double)s->config.num_gpu_blocks * (double)r->pool_bytes_per_block;
   if (weights + pool > s->device->memory_bytes)
     resolver_note(

@@ -1,4 +1,4 @@
-/* What scenario.c, check.c, defaults.c and pool.c share while a scenario is resolved. */
+/* What scenario.c, check.c, ranks.c, defaults.c and pool.c share while a scenario is resolved. */
 #pragma once
 
 #include "scenario.h"
@@ -27,13 +27,15 @@ void resolver_origin(const Resolver *r, const char *key, const char *format, ...
 /* FALSE for options that this scheduler or executor has no use for, and options that contradict. */
 gboolean resolver_check(const Resolver *r, GError **error);
 
-/* Once the model is known: FALSE for a group of devices that no node has, or experts that the model
- * has not. */
-gboolean resolver_check_node(const Resolver *r, GError **error);
+/* How devices make engines. */
+gboolean resolver_ranks(Resolver *r, GError **error);
+/* How experts are dealt out, once the model is known. FALSE for a group of devices that no node has,
+ * or experts that the model has not. */
+gboolean resolver_node(Resolver *r, GError **error);
 /* FALSE for options that only another engine has. */
 gboolean resolver_check_engine_names(const Resolver *r, GError **error);
-/* Under TensorRT-LLM: --capacity-policy by name. */
-gboolean resolver_capacity_policy(Resolver *r, GError **error);
+/* Under TensorRT-LLM: --capacity-policy and --context-chunking-policy by name. */
+gboolean resolver_trtllm(Resolver *r, GError **error);
 /* Under SGLang: its settings, from its own options; then the pool that it finds room for, where its
  * size is not given; then how many requests run at once. */
 gboolean resolver_sglang(Resolver *r, GError **error);

@@ -25,7 +25,10 @@
 
 typedef struct {
   guint32 max_concurrency; /* 0: no limit */
-  guint32 data_parallel_size; /* engines, each with its own queues and pool */
+  guint32 data_parallel_size;   /* engines, each with its own queues and pool */
+  guint32 tensor_parallel_size; /* devices of each */
+  guint32 sharing_engines;      /* of the engines, those that share a model's experts; 1: none do */
+  guint32 expert_groups;        /* of their devices, that the experts are dealt out to */
   Slo slo;
   const SchedulerClass *scheduler;
   const ExecutorClass *executor;

@@ -123,8 +123,8 @@ const SettingsOption settings_options[] = {
      "to 0.23)",
      0},
     {"enable-prefix-caching", GROUP_ENGINE, KIND_SWITCH, AT(prefix_caching), 0, 0, NULL,
-     "from vllm-0.8: keep freed blocks and reuse equal prefixes (default; not "
-     "of vllm-v1 where no server is simulated)",
+     "from vllm-0.8, trtllm: keep freed blocks and reuse equal prefixes (default; not of vllm-v1 "
+     "where no server is simulated)",
      0},
     {"no-enable-prefix-caching", GROUP_ENGINE, KIND_SWITCH_OFF, AT(prefix_caching), 0, 0, NULL,
      "do not", 0},
@@ -151,9 +151,15 @@ const SettingsOption settings_options[] = {
      "(default 1)",
      0},
     {"enable-expert-parallel", GROUP_ENGINE, KIND_SWITCH, AT(enable_expert_parallel), 0, 0, NULL,
-     "a device has whole experts, not a part of each", 0},
+     "vllm: a device has whole experts, not a part of each", 0},
+    {"expert-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(expert_parallel_size), 1, 64, "N",
+     "sglang, trtllm: groups of devices that experts are dealt out to; a group's devices share "
+     "each of its experts (default 1)",
+     0},
     {"capacity-policy", GROUP_ENGINE, KIND_TEXT, AT(capacity_policy), 0, 0, "NAME",
      "trtllm (by its published rules): guaranteed-no-evict (default), max-utilization, static-batch", 0},
+    {"context-chunking-policy", GROUP_ENGINE, KIND_TEXT, AT(context_chunking_policy), 0, 0, "NAME",
+     "trtllm with --enable-chunked-prefill: first-come-first-served (default), equal-progress", 0},
 
     {"page-size", GROUP_SGLANG, KIND_COUNT, AT(page_size), 1, 65536, "TOKENS",
      "tokens a page of KV (default 1)", 0},
@@ -176,6 +182,9 @@ const SettingsOption settings_options[] = {
      NULL, "decide a step when the one before it is done, not while it runs", 0},
     {"enable-mixed-chunk", GROUP_SGLANG, KIND_SWITCH, AT(enable_mixed_chunk), 0, 0, NULL,
      "decode in the same steps as prompts are computed", 0},
+    {"enable-dp-attention", GROUP_SGLANG, KIND_SWITCH, AT(enable_dp_attention), 0, 0, NULL,
+     "the devices of --tensor-parallel-size make --data-parallel-size groups, each with KV and "
+     "queues of its own; all share the experts", 0},
     {"ignore-eos", GROUP_SGLANG, KIND_SWITCH, AT(ignore_eos), 0, 0, NULL,
      "requests say that they generate all of their max_tokens, as benchmarks' do", 0},
 
@@ -280,6 +289,7 @@ settings_new(void)
   settings->tensor_parallel_size = 1;
   settings->data_parallel_size = 1;
   settings->pipeline_parallel_size = 1;
+  settings->expert_parallel_size = 1;
   settings->page_size = 1;
   settings->max_running_requests = 2048;
   settings->max_prefill_tokens = 16384;

@@ -64,7 +64,10 @@ typedef struct {
   guint64 data_parallel_size;
   guint64 pipeline_parallel_size;
   gboolean enable_expert_parallel;
+  guint64 expert_parallel_size;
+  gboolean enable_dp_attention;
   char *capacity_policy;
+  char *context_chunking_policy;
   /* Under the names of SGLang. */
   guint64 page_size;
   guint64 max_total_tokens;

@@ -17,19 +17,6 @@ static const struct {
     [SLO_QUEUE] = {"queue", offsetof(Summary, queue_s)},
 };
 
-static const struct {
-  const char *name;
-  gsize offset; /* in Quantiles */
-  double level;
-} statistics[SLO_STATISTICS] = {
-    [SLO_MEAN] = {"mean", offsetof(Quantiles, mean), -1},
-    [SLO_P50] = {"p50", offsetof(Quantiles, p50), 0.5},
-    [SLO_P90] = {"p90", offsetof(Quantiles, p90), 0.9},
-    [SLO_P95] = {"p95", offsetof(Quantiles, p95), 0.95},
-    [SLO_P99] = {"p99", offsetof(Quantiles, p99), 0.99},
-    [SLO_MAX] = {"max", offsetof(Quantiles, max), 1},
-};
-
 static gboolean
 refuse(const char *found, const char *expected, GError **error)
 {
@@ -77,11 +64,10 @@ read_limit(const char *part, SloLimit *limit, GError **error)
     limit->metric++;
   if (limit->metric == SLO_METRICS)
     return refuse(metric, "ttft, tpot, e2e or queue", error);
-  limit->statistic = 0;
-  while (limit->statistic < SLO_STATISTICS &&
-         !g_str_equal(statistic, statistics[limit->statistic].name))
+  limit->statistic = STATISTIC_MEAN;
+  while (limit->statistic < STATISTICS && !g_str_equal(statistic, statistic_name(limit->statistic)))
     limit->statistic++;
-  if (limit->statistic == SLO_STATISTICS)
+  if (limit->statistic == STATISTICS)
     return refuse(statistic, "mean, p50, p90, p95, p99 or max", error);
   return read_time(less + 1, part, &limit->limit_ps, error);
 }
@@ -120,12 +106,9 @@ slo_request_limits(const Slo *slo)
 double
 slo_value(const SloLimit *limit, const Summary *summary)
 {
-  const char *at =
-      (const char *)summary + metrics[limit->metric].offset + statistics[limit->statistic].offset;
-  double value;
+  const char *at = (const char *)summary + metrics[limit->metric].offset;
 
-  memcpy(&value, at, sizeof value);
-  return value;
+  return quantiles_get((const Quantiles *)(gconstpointer)at, limit->statistic);
 }
 
 gboolean
@@ -137,11 +120,5 @@ slo_holds(const SloLimit *limit, const Summary *summary)
 char *
 slo_key(const SloLimit *limit)
 {
-  return g_strdup_printf("%s_s.%s", metrics[limit->metric].name, statistics[limit->statistic].name);
-}
-
-double
-slo_level(SloStatistic statistic)
-{
-  return statistics[statistic].level;
+  return g_strdup_printf("%s_s.%s", metrics[limit->metric].name, statistic_name(limit->statistic));
 }

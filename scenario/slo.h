@@ -8,16 +8,15 @@
  */
 #pragma once
 
-#include "sim/metrics.h"
+#include "sim/quantiles.h"
 
 enum { SLO_LIMITS_MAX = 8 };
 
 typedef enum { SLO_TTFT, SLO_TPOT, SLO_E2E, SLO_QUEUE, SLO_METRICS } SloMetric;
-typedef enum { SLO_MEAN, SLO_P50, SLO_P90, SLO_P95, SLO_P99, SLO_MAX, SLO_STATISTICS } SloStatistic;
 
 typedef struct {
   SloMetric metric;
-  SloStatistic statistic;
+  Statistic statistic;
   gint64 limit_ps;
 } SloLimit;
 
@@ -38,5 +37,3 @@ double slo_value(const SloLimit *limit, const Summary *summary);
 gboolean slo_holds(const SloLimit *limit, const Summary *summary);
 /* "ttft_s.p99": the figure that it limits. Caller frees. */
 char *slo_key(const SloLimit *limit);
-/* 0.5 for p50 …; -1 for the mean, 1 for the maximum. */
-double slo_level(SloStatistic statistic);

@@ -43,7 +43,9 @@ trace_name_path(const char *name, GError **error)
   return NULL;
 }
 
-const TraceFormat *
+/* The format of that name, for reading or writing; NULL and an error that names the nearest, where
+ * `option` has none such. */
+static const TraceFormat *
 trace_name_format(const char *option, const char *name, gboolean to_write, GError **error)
 {
   g_autoptr(GPtrArray) names = g_ptr_array_new();

@@ -14,10 +14,6 @@ char *trace_name_path(const char *name, GError **error);
 /* Whether --trace-format may be that: a format's name, auto, or NULL where it was not given. */
 gboolean trace_name_check_format(const char *name, GError **error);
 
-/* The format of that name, for reading or writing; NULL and an error that names the nearest, where
- * `option` has none such. */
-const TraceFormat *trace_name_format(const char *option, const char *name, gboolean to_write,
-                                     GError **error);
 
 /* The format that --to names, one that can be written; where it was not given (NULL), the one that
  * the output's name ends in. */

@@ -2,12 +2,6 @@
 
 #include <math.h>
 
-const ExecutorClass *const executor_classes[] = {
-    &executor_model,
-    &executor_unit,
-    NULL,
-};
-
 gboolean
 executor_run(Executor *self, const Step *step, const RepeatLimit *limit, StepTiming *timing,
              GError **error)

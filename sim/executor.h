@@ -63,9 +63,6 @@ struct Executor {
 extern const ExecutorClass executor_model;
 extern const ExecutorClass executor_unit;
 
-/* NULL-terminated. */
-extern const ExecutorClass *const executor_classes[];
-
 gboolean executor_run(Executor *self, const Step *step, const RepeatLimit *limit,
                       StepTiming *timing, GError **error);
 void executor_free(Executor *self);

@@ -178,32 +178,32 @@ latent_copy_bytes(const Layer *layer, guint32 tp)
 
 /* What a rank has of experts that `ranks` ranks share. */
 static guint64
-expert_rank_bytes(const Matrix *matrix, const Mixer *mixer, guint32 ranks, gboolean whole)
+expert_rank_bytes(const Matrix *matrix, const Mixer *mixer, guint32 ranks, guint32 groups)
 {
   Matrix part = *matrix;
 
-  if (!whole)
-    return matrix_rank_bytes(matrix, mixer, ranks);
-  part.copies = (matrix->copies + ranks - 1) / ranks;
+  part.copies = (matrix->copies + groups - 1) / groups;
+  if (groups < ranks)
+    return matrix_rank_bytes(&part, mixer, ranks / groups);
   return allocated_bytes(matrix_element_bytes(&part)) + allocated_bytes(matrix_scale_bytes(&part));
 }
 
 guint64
 model_rank_bytes(const Model *model, guint32 tp)
 {
-  return model_rank_bytes_shared(model, tp, tp, FALSE);
+  return model_rank_bytes_shared(model, tp, tp, 1);
 }
 
 guint64
-model_rank_bytes_shared(const Model *model, guint32 tp, guint32 ranks, gboolean whole)
+model_rank_bytes_shared(const Model *model, guint32 tp, guint32 ranks, guint32 groups)
 {
   const ModelStage all = {model->layers, TRUE, TRUE};
 
-  return model_stage_bytes(model, tp, ranks, whole, &all);
+  return model_stage_bytes(model, tp, ranks, groups, &all);
 }
 
 guint64
-model_stage_bytes(const Model *model, guint32 tp, guint32 ranks, gboolean whole,
+model_stage_bytes(const Model *model, guint32 tp, guint32 ranks, guint32 groups,
                   const ModelStage *stage)
 {
   guint64 rows = (model->vocab + VOCAB_PADDING - 1) / VOCAB_PADDING * VOCAB_PADDING / tp;
@@ -224,7 +224,7 @@ model_stage_bytes(const Model *model, guint32 tp, guint32 ranks, gboolean whole,
 
     for (guint j = 0; j < layer->n_matrices; j++)
       layer_bytes += layer->matrices[j].copies > 1
-                         ? expert_rank_bytes(&layer->matrices[j], &layer->mixer, ranks, whole)
+                         ? expert_rank_bytes(&layer->matrices[j], &layer->mixer, ranks, groups)
                          : matrix_rank_bytes(&layer->matrices[j], &layer->mixer, tp);
     layer_bytes += latent_copy_bytes(layer, tp);
     layers += layer->count * layer_bytes;

@@ -84,16 +84,17 @@ guint64 model_rank_state_bytes(const Model *model, guint32 tp);
  * and cosines for every position. An allocation of 10 MiB or more is made of segments of 2 MiB
  * whose rest is kept where it is at most 1 MiB (PyTorch's caching allocator). */
 guint64 model_rank_bytes(const Model *model, guint32 tp);
-/* The same where experts are shared by `ranks` ranks, tp or a multiple: `whole` ones on each, or a
- * part of each. */
-guint64 model_rank_bytes_shared(const Model *model, guint32 tp, guint32 ranks, gboolean whole);
+/* The same where experts are shared by `ranks` ranks, tp or a multiple, in `groups` groups of as
+ * many: a group has E / groups of them, and each of its ranks a part of each. One group: all ranks
+ * have a part of every expert; as many as ranks: each has whole ones. */
+guint64 model_rank_bytes_shared(const Model *model, guint32 tp, guint32 ranks, guint32 groups);
 /* The same in one stage of a pipeline, which has as much of every kind of layer as of all; the
  * first has the embedding, the last the head. */
 typedef struct {
   guint32 layers;
   gboolean is_first, is_last;
 } ModelStage;
-guint64 model_stage_bytes(const Model *model, guint32 tp, guint32 ranks, gboolean whole,
+guint64 model_stage_bytes(const Model *model, guint32 tp, guint32 ranks, guint32 groups,
                           const ModelStage *stage);
 /* All-reduces of a tensor-parallel group in one step: one behind each mixer and each feed-forward
  * part, one for both where they are parallel. */

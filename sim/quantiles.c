@@ -2,6 +2,7 @@
 
 #include "units.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 /* Ranges that a list is split into to find order statistics; the counts stay in the cache. */
@@ -11,14 +12,52 @@
 
 __extension__ typedef unsigned __int128 WideSum; /* a sum over requests can pass 2^63 ps */
 
-static const double levels[] = {0.50, 0.90, 0.95, 0.99};
+static const struct {
+  const char *name, *label;
+  gsize offset; /* in Quantiles */
+  double level;
+} statistics[STATISTICS] = {
+    [STATISTIC_MEAN] = {"mean", "mean", offsetof(Quantiles, mean), -1},
+    [STATISTIC_P50] = {"p50", "median", offsetof(Quantiles, p50), 0.50},
+    [STATISTIC_P90] = {"p90", "p90", offsetof(Quantiles, p90), 0.90},
+    [STATISTIC_P95] = {"p95", "p95", offsetof(Quantiles, p95), 0.95},
+    [STATISTIC_P99] = {"p99", "p99", offsetof(Quantiles, p99), 0.99},
+    [STATISTIC_MAX] = {"max", "max", offsetof(Quantiles, max), 1},
+};
+
+#define LEVELS (QUANTILE_RANKS / 2)
+
+const char *
+statistic_name(Statistic statistic)
+{
+  return statistics[statistic].name;
+}
+
+const char *
+statistic_label(Statistic statistic)
+{
+  return statistics[statistic].label;
+}
+
+double
+statistic_level(Statistic statistic)
+{
+  return statistics[statistic].level;
+}
+
+double
+quantiles_get(const Quantiles *quantiles, Statistic statistic)
+{
+  return *(const double *)(gconstpointer)((const char *)quantiles + statistics[statistic].offset);
+}
 
 void
 quantiles_ranks(guint64 n, guint64 ranks[QUANTILE_RANKS])
 {
   g_assert(n > 0);
-  for (guint i = 0; i < G_N_ELEMENTS(levels); i++) {
-    guint64 rank = MIN((guint64)((double)(n - 1) * levels[i]), n - 1);
+  for (guint i = 0; i < LEVELS; i++) {
+    double level = statistics[STATISTIC_P50 + i].level;
+    guint64 rank = MIN((guint64)((double)(n - 1) * level), n - 1);
     ranks[2 * i] = rank;
     ranks[2 * i + 1] = MIN(rank + 1, n - 1);
   }
@@ -36,8 +75,8 @@ quantiles_set(Quantiles *quantiles, guint64 n, const double values_ps[QUANTILE_R
 {
   double *out[] = {&quantiles->p50, &quantiles->p90, &quantiles->p95, &quantiles->p99};
 
-  for (guint i = 0; i < G_N_ELEMENTS(levels); i++) {
-    double position = (double)(n - 1) * levels[i];
+  for (guint i = 0; i < LEVELS; i++) {
+    double position = (double)(n - 1) * statistics[STATISTIC_P50 + i].level;
     guint64 rank = MIN((guint64)position, n - 1);
     *out[i] = interpolate(values_ps[2 * i], values_ps[2 * i + 1], position - (double)rank) /
               (double)PS_PER_S;

@@ -5,6 +5,25 @@
 
 #include "metrics.h"
 
+/* What Quantiles holds, in its order. */
+typedef enum {
+  STATISTIC_MEAN,
+  STATISTIC_P50,
+  STATISTIC_P90,
+  STATISTIC_P95,
+  STATISTIC_P99,
+  STATISTIC_MAX,
+  STATISTICS
+} Statistic;
+
+/* "p50", as in keys and --slo. */
+const char *statistic_name(Statistic statistic);
+/* "median", for people. */
+const char *statistic_label(Statistic statistic);
+/* 0.5 for p50 …; -1 for the mean, 1 for the maximum. */
+double statistic_level(Statistic statistic);
+double quantiles_get(const Quantiles *quantiles, Statistic statistic);
+
 /* values_ps: of gint64, not negative, in any order. */
 void quantiles_of(const GArray *values_ps, Quantiles *quantiles);
 

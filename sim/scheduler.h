@@ -51,6 +51,8 @@ typedef enum {
   SCHEDULER_GATE_KNOWS_WINDOWS = 1 << 22,
   SCHEDULER_CACHES_STATES_BY_DEFAULT = 1 << 23,
   SCHEDULER_REUSES_PARTIAL_WINDOWS = 1 << 24, /* as REUSES_PARTIAL_FIRST, of groups with windows */
+  /* A prompt is found once all of it is computed, an output once it has ended: contents/reuse.c. */
+  SCHEDULER_REUSES_COMPUTED = 1 << 25,
 } SchedulerFeatures;
 
 typedef struct {
@@ -307,9 +309,6 @@ AheadBound scheduler_copy_ahead(Scheduler *self, Step *step);
 guint32 scheduler_swap_out_ahead(Scheduler *self, Step *step, Sequence *victim);
 /* None is under way: its copies ahead are given up. */
 void scheduler_forget_ahead(Scheduler *self, Sequence *sequence);
-/* Copies ahead of others than the victim give way until so many blocks of the host are free. FALSE:
- * they are not. */
-gboolean scheduler_make_host_room(Scheduler *self, const Sequence *victim, guint32 blocks);
 /* For the loop: what is over by then has ended. TRUE if anything has. */
 gboolean scheduler_end_copies(Scheduler *self, gint64 by_ps);
 /* For scheduler.c: a decision tells what has ended; it was told, the step is on its way. */

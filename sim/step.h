@@ -199,8 +199,6 @@ void step_clear(Step *step);
 
 /* TRUE if the decision holds nothing at all: no work, no victim, nobody ignored. */
 gboolean step_is_empty(const Step *step);
-/* TRUE if it decided or flushed jobs of the native offload. */
-gboolean step_has_jobs(const Step *step);
 /* TRUE if there is something to compute, or to copy before that, or to tell: else it only preempts,
  * or decides jobs. */
 gboolean step_has_work(const Step *step);

@@ -53,6 +53,18 @@ def test_database():
     database.close()
 
 
+def test_columns_of_a_run_are_told():
+    """doc/results.md: its table of the run's figures names each column that there is, and no other."""
+    statistics = ("mean", "p50", "p90", "p95", "p99", "max")
+    section = read(source("doc", "results.md")).decode().split("| columns | meaning |")[1].split("\n### ")[0]
+    told = []
+    for line in section.splitlines():
+        for name in re.findall("`([^`]+)`", line.split(" | ")[0]):
+            told += [name[:-1] + statistic for statistic in statistics] if name.endswith("_…") else [name]
+    figures = [line.replace(".", "_") for line in succeed("list", "figures", "--names").text.split()]
+    check_equal(sorted(told), sorted(figures))
+
+
 def test_preemptions_in_the_database():
     """-o: the times that victims were away add up to their requests', and both actions have a price."""
     words = [*HARDWARE, "--trace", "study-burst", "--kv-memory", "20%", "--swap-space", "64", "-o", "r.db"]

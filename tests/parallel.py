@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Engines and devices that share work: --data-parallel-size, --enable-expert-parallel, --pipeline-parallel-size."""
-from spillway_test import all_tests, check, check_equal, execute, main, read, run_json
+from spillway_test import all_tests, check, check_equal, execute, main, read, run_json, write
 
 LOAD = ["--num-prompts", "240", "--random-input-len", "600", "--random-output-len", "80", "--seed", "3"]
 DENSE = ["--model", "llama-3.1-8b", "--device", "h100-sxm"]
@@ -47,6 +47,64 @@ def test_experts():
     more = (shared["num_gpu_blocks"] - alone["num_gpu_blocks"]) * block_bytes / 2 ** 30
     check(36 < more < 44, more)
     check_equal(run_json(*EXPERTS, *LOAD, "--data-parallel-size", "4", "--what-if", "comm=0")["time_s"]["comm"], 0.0)
+
+
+def test_experts_split_and_dealt_out():
+    """Between a part of every expert and whole ones lie groups: the busiest group's rows, by the ranks that share them. Sizes that mean the
+    same are the same."""
+    tp4 = [*EXPERTS, *LOAD, "--scheduler", "trtllm", "--tensor-parallel-size", "4"]
+    runs = [run_json(*tp4, "--expert-parallel-size", size) for size in "124"]
+    linear = [run["time_s"]["linear"] for run in runs]
+    check(len(set(linear)) == 3 and max(linear) < 1.3 * min(linear), linear)
+    for other, same in ((run_json(*tp4), runs[0]), (run_json(*tp4, "--enable-expert-parallel"), runs[2])):
+        check_equal((other["time_s"], other["num_gpu_blocks"]), (same["time_s"], same["num_gpu_blocks"]))
+    check_equal([run["config"]["expert_parallel_size"] for run in runs], [1, 2, 4])
+    check_equal([any("busiest" in sentence for sentence in run["config"]["assumed"]) for run in runs], [False, True, True])
+    # Three times as many experts, each a third as wide: 768 = 3 x 256 does not divide by 4 x 2.
+    check("do not divide" in execute("run", *tp4, "--expert-parallel-size", "3").err)
+
+
+def test_attention_groups():
+    """SGLang's --enable-dp-attention: groups with KV of their own share experts; without it engines share nothing."""
+    sglang = [*EXPERTS, *LOAD, "--scheduler", "sglang", "--what-if", "front-end=0"]
+    groups = run_json(*sglang, "--tensor-parallel-size", "4", "--data-parallel-size", "2", "--enable-dp-attention")
+    config = groups["config"]
+    check_equal((config["tensor_parallel_size"], config["data_parallel_size"], config["enable_dp_attention"]), (4, 2, True))
+    # A step's prompts, and how much is kept free, are shared out; so is --max-running-requests.
+    check_equal((config["chunked_prefill_size"], config["schedule_conservativeness"]), (4096, 0.3))
+    typed = run_json(*sglang, "--tensor-parallel-size", "4", "--data-parallel-size", "2", "--enable-dp-attention",
+                     "--max-running-requests", "64", "--chunked-prefill-size", "2000")["config"]
+    check_equal((typed["max_running_requests"], typed["chunked_prefill_size"]), (32, 1000))
+    check(any("each gets a request in its turn" in sentence for sentence in config["assumed"]), config["assumed"])
+    # Each group has two devices' KV heads, and a rank a fourth of the experts: more pages than two devices with half of them have.
+    alone = run_json(*sglang, "--tensor-parallel-size", "2")
+    check(groups["num_gpu_blocks"] > alone["num_gpu_blocks"], (groups["num_gpu_blocks"], alone["num_gpu_blocks"]))
+    apart = run_json(*sglang, "--tensor-parallel-size", "2", "--data-parallel-size", "2")
+    check_equal(apart["num_gpu_blocks"], alone["num_gpu_blocks"])
+    check(apart["time_s"]["comm"] < groups["time_s"]["comm"], (apart["time_s"], groups["time_s"]))
+    for size in "14":
+        run = [*sglang, "--tensor-parallel-size", "4", "--data-parallel-size", "4", "--enable-dp-attention", "--expert-parallel-size", size]
+        strided, single = run_json(*run), run_json(*run, "--no-stride")
+        for summary in (strided, single):
+            del summary["wall_s"]
+        check_equal(strided, single)
+
+
+def test_in_turn():
+    """SGLang's engines get requests in turn: a long one every other time fills one engine alone."""
+    lines = "".join(f"{i / 100},{4000 if i % 2 else 100},50\n" for i in range(60))
+    write("t.csv", "arrival_s,prompt_tokens,output_tokens\n" + lines)
+    load = [*DENSE, "--trace", "t.csv", "--data-parallel-size", "2"]
+    sglang = run_json(*load, "--scheduler", "sglang", "--max-running-requests", "4", "--requests", "s.csv")
+    vllm = run_json(*load, "--max-num-seqs", "4", "--requests", "v.csv")
+
+    def latest(path, odd):
+        rows = [line.split(",") for line in read(path).decode().splitlines()[1:]]
+        return max(float(row[5]) for i, row in enumerate(rows) if i % 2 == odd)
+
+    check_equal((sglang["finished"], vllm["finished"]), (60, 60))
+    check(latest("s.csv", 1) > 1.5 * latest("s.csv", 0), (latest("s.csv", 0), latest("s.csv", 1)))
+    check(latest("v.csv", 1) < 1.2 * latest("v.csv", 0), (latest("v.csv", 0), latest("v.csv", 1)))
 
 
 def test_one_request_in_stages():
@@ -100,7 +158,15 @@ def test_refused():
             ([*EXPERTS, "--tensor-parallel-size", "4", "--data-parallel-size", "4"], "links between nodes"),
             ([*DENSE, "--data-parallel-size", "2", "-o", "r.db"], "is of one engine"),
             ([*DENSE, "--data-parallel-size", "2", "--decisions", "d.jsonl"], "is of one engine"),
-            ([*DENSE, "--data-parallel-size", "2", "--scheduler", "sglang"], "--dp-size"),
+            ([*DENSE, "--expert-parallel-size", "2", "--scheduler", "trtllm"], "has no experts"),
+            ([*EXPERTS, "--expert-parallel-size", "2"], "--enable-expert-parallel"),
+            ([*EXPERTS, "--enable-expert-parallel", "--scheduler", "sglang"], "--expert-parallel-size"),
+            ([*EXPERTS, "--enable-dp-attention", "--data-parallel-size", "2"], "--enable-dp-attention"),
+            ([*EXPERTS, "--enable-dp-attention", "--scheduler", "sglang"], "no effect"),
+            ([*EXPERTS, "--enable-dp-attention", "--data-parallel-size", "3", "--tensor-parallel-size", "4", "--scheduler", "sglang"],
+             "of as many"),
+            ([*DENSE, "--enable-dp-attention", "--data-parallel-size", "2", "--tensor-parallel-size", "2", "--scheduler", "sglang"],
+             "has no experts"),
             ([*DENSE, "--pipeline-parallel-size", "64"], "32 layers"),
             ([*DENSE, "--pipeline-parallel-size", "8", "--tensor-parallel-size", "2"], "links between nodes"),
             ([*DENSE, "--pipeline-parallel-size", "2", "--async-scheduling"], "--async-scheduling"),

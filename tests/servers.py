@@ -34,6 +34,27 @@ def points(*words):
     return {point["id"]: point for point in whole["points"]}, whole["groups"]
 
 
+def test_multiplied_ranks():
+    """Rows of a dump whose id says tp8_ep8 have 8 devices, where the table multiplies those that share attention and experts; other rows
+    are what they say."""
+    header = HEADER.replace("attention_dp_size,", "attention_dp_size,moe_tp_size,moe_ep_size,")
+    row = "{},deepseek-ai/DeepSeek-R1,h200_sxm,{},1.0,fp8,agg,1024,1024,fp8,{},{},1,{},{},{},500,9\n"
+    write("m.csv", header + "".join(row.format(*cells) for cells in [
+        ("2026_04_06_r1_tp8_ep8_1", "trtllm", 4, 64, 1, 8, 8), ("2026_04_06_r1_tp8_0_ep8_0_2", "trtllm", 4, 8, 1, 1, 8),
+        ("2026_04_06_r1_tp8_ep8_3", "trtllm", 4, 1, 64, 8, 8), ("2026_04_06_r1_tp8_ep2_4", "sglang", 4, 8, 1, 4, 2),
+        ("2026_04_06_r1_tp8_ep8_5", "sglang", 4, 1, 8, 1, 8), ("r1_tp8_ep1", "vllm", 4, 8, 1, 4, 2)]))
+    commands = [line.split(" --max-model-len")[0].split(" --trace")[0]
+                for line in succeed("servers", "m.csv", "--commands").text.splitlines()[:5]]
+    start = "spillway run --model deepseek-r1 --device h200 "
+    check_equal(commands[0], commands[1])
+    check_equal(commands, [start + rest for rest in (
+        "--tensor-parallel-size 8 --expert-parallel-size 8 --scheduler trtllm --max-concurrency 4",) * 2 + (
+        "--tensor-parallel-size 1 --data-parallel-size 8 --expert-parallel-size 8 --scheduler trtllm --max-concurrency 256",
+        "--tensor-parallel-size 8 --expert-parallel-size 2 --scheduler sglang --max-concurrency 4",
+        "--tensor-parallel-size 8 --data-parallel-size 8 --enable-dp-attention --expert-parallel-size 8 --scheduler sglang --max-concurrency 32")])
+    check("split and share" in points("m.csv")[0]["r1_tp8_ep1"]["refused"])
+
+
 def test_each_is_its_command():
     """A point's prediction is what `run` says under the command line that --commands prints; others say why there is none."""
     write("p.csv", HEADER + ROWS)
@@ -52,10 +73,29 @@ def test_each_is_its_command():
         check_close(point["predicted_ttft_ms"], 1000 * run["ttft_s"]["mean"])
         check_close(point["predicted_tpot_ms"], 1000 * run["tpot_s"]["mean"])
     check_equal([(g["n"], g["refused"]) for g in groups][0], (4, 7))
-    check("--scheduler vllm-0.12.0 --max-concurrency 8 --max-num-batched-tokens 2048 --num-prompts 80" in commands[0], commands[0])
+    check("--scheduler vllm-0.12.0 --max-concurrency 8 --max-num-batched-tokens 2532 --max-num-seqs 8 --max-model-len 2652 "
+          "--num-prompts 80" in commands[0], commands[0])
     check("--quantization fp8 --device h200" in commands[1] and "--kv-cache-dtype fp8" in commands[1]
           and "uniform:819,1024" in commands[1], commands[1])
     check("--quantization fp8_block" in commands[3], commands[3])
+
+
+def test_dump_settings():
+    """A dump's servers run as its scripts start them: DeepSeek under SGLang by card, precision, devices and lengths; what is not
+    DeepSeek's without a prefix cache alone; a model without a script as SGLang does by itself."""
+    row = "2026_04_06_%d,%s,%s,sglang,0.5.9,%s,agg,%d,%d,,64,%d,1,,300,30\n"
+    cases = (("deepseek-ai/DeepSeek-R1", "h200_sxm", "fp8", 1024, 1024, 8, "32768", "512", "0.82"),
+             ("deepseek-ai/DeepSeek-R1", "h200_sxm", "fp8", 8192, 1024, 8, "32768", "256", "0.82"),
+             ("deepseek-ai/DeepSeek-R1", "b200_sxm", "fp8", 1024, 1024, 8, "32768", "128", "0.82"),
+             ("deepseek-ai/DeepSeek-R1", "b200_sxm", "fp8", 8192, 1024, 4, "8192", "32", "0.95"),
+             ("deepseek-ai/DeepSeek-R1", "h100_sxm", "fp8", 1024, 1024, 8, None, None, None),
+             ("Qwen/Qwen3-32B", "h200_sxm", "", 1024, 1024, 8, None, None, None))
+    write("p.csv", HEADER + "".join(row % (i, *case[:6]) for i, case in enumerate(cases)))
+    for command, case in zip(succeed("servers", "p.csv", "--commands").text.splitlines(), cases):
+        check("--disable-radix-cache" in command, command)
+        given = dict(zip(shlex.split(command), shlex.split(command)[1:]))
+        check_equal([given.get("--" + name) for name in ("chunked-prefill-size", "max-prefill-tokens", "max-running-requests",
+                                                         "mem-fraction-static")], [case[6], case[6], case[7], case[8]])
 
 
 def test_groups():
@@ -270,7 +310,7 @@ def test_shared_points():
     """All handed points: each is predicted or says why, and the roofline's TPOT is in the known range."""
     path = os.path.join(SHARED or "", "servers", "points.csv")
     if SHARED is None or not os.path.exists(path):
-        raise Skip("no points: SPILLWAY_SHARED is not set")
+        raise Skip("the published points do not ship, and are not at hand")
     found, groups = points(path)
     check_equal(len(found), 363)
     check(sum(point["refused"] is None for point in found.values()) > 340)

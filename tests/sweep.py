@@ -192,6 +192,13 @@ def test_bad_studies():
         check(not os.path.exists("a.db"), text)
     for words in (["--shard", "4/3"], ["--shard", "x"], ["-j", "0"], ["--detail", "much"]):
         check_equal(execute("sweep", write(STUDY), "-o", "a.db", *words).status, 2, words)
+    for size, detail, instead in (("data", "all", "figures"), ("data", "series", "figures"), ("pipeline", "all", "series")):
+        study = write(STUDY.replace("[grid]", "[grid]\n%s-parallel-size = 1,2" % size))
+        result = execute("sweep", study, "-o", "a.db", "--detail", detail)
+        check_equal(result.status, 2, result)
+        check("%s-parallel-size = 2" % size in result.err and "--detail %s" % instead in result.err, result)
+        check(not os.path.exists("a.db"), result)
+        succeed("sweep", study, "-o", "b.db", "--detail", instead)
     check_equal(execute("sweep", write(STUDY)).status, 2, "no -o")
     check_equal(execute("merge", "small.ini", "-o", "all.db").status, 2)
     check(not os.path.exists("all.db"), "nothing was merged into it")

@@ -38,7 +38,8 @@ jsonl_sniff(const char *line, const char *end, const char *const *keys)
   return TRUE;
 }
 
-json_t *
+/* The line's object, or NULL with an error. Caller calls json_decref(). */
+static json_t *
 jsonl_parse(const TraceReader *reader, const char *line, const char *end, GError **error)
 {
   json_error_t json_error;

@@ -8,8 +8,6 @@
 /* TRUE if the line begins as an object does and has all `keys` (NULL-terminated). */
 gboolean jsonl_sniff(const char *line, const char *end, const char *const *keys);
 
-/* The line's object, or NULL with an error. Caller calls json_decref(). */
-json_t *jsonl_parse(const TraceReader *reader, const char *line, const char *end, GError **error);
 
 /* "found VALUE in KEY, expected …" at the member's column. Returns FALSE. */
 gboolean jsonl_fail(const TraceReader *reader, const char *end, const json_t *object,

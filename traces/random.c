@@ -53,7 +53,8 @@ random_bits(RandomStream *stream)
   return result;
 }
 
-double
+/* In (0, 1). */
+static double
 random_unit(RandomStream *stream)
 {
   return ((double)(random_bits(stream) >> 12) + 0.5) / 4503599627370496.0; /* 2^52 */

@@ -16,8 +16,6 @@ typedef struct {
 void random_init(RandomStream *stream, guint64 seed, guint64 purpose);
 
 guint64 random_bits(RandomStream *stream);
-/* In (0, 1). */
-double random_unit(RandomStream *stream);
 /* 0 … n-1, n at least 1; each equally likely. */
 guint64 random_below(RandomStream *stream, guint64 n);
 double random_normal(RandomStream *stream);

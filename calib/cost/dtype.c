@@ -4,7 +4,9 @@
 
 enum { FP8_BLOCK_ROWS = 128 };
 
-guint32
+/* "bfloat16" → 16, "fp8_block" → 8, "int4" → 4; of "bfloat16+fp8kv" that of the first. 0 for a
+ * dtype that is not known. */
+static guint32
 dtype_bits(const char *dtype)
 {
   static const struct {

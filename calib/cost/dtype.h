@@ -12,9 +12,6 @@
 
 #include "sim/model.h"
 
-/* "bfloat16" → 16, "fp8_block" → 8, "int4" → 4; of "bfloat16+fp8kv" that of the first. 0 for a
- * dtype that is not known. */
-guint32 dtype_bits(const char *dtype);
 /* What a product of weights of a dtype costs by: its bits, 16 where they are not known, and whether
  * a scale is a block's. */
 WeightFormat dtype_format(const char *dtype);

@@ -37,20 +37,6 @@ experts_matrix(const Layer *layer)
   return NULL;
 }
 
-/* Devices that the experts are dealt out to, each whole; 1: all share each. */
-static guint32
-ranks_of(const ExpertSplit *split)
-{
-  return split->whole ? split->tp * split->engines : 1;
-}
-
-/* Devices that share each expert. */
-static guint32
-parts_of(const ExpertSplit *split)
-{
-  return split->whole ? 1 : split->tp * split->engines;
-}
-
 /* Of the layer's experts, dealt out so, however those that are shared are split. */
 static gboolean
 is_for(const ProfileSample *sample, const Model *model, const Layer *layer,
@@ -59,7 +45,7 @@ is_for(const ProfileSample *sample, const Model *model, const Layer *layer,
   return sample->shape[SHAPE_HIDDEN] == model->hidden && sample->shape[SHAPE_FFN] == layer->ffn &&
          sample->shape[SHAPE_ACTIVE] == layer->active_experts &&
          sample->shape[SHAPE_EXPERTS] == layer->experts &&
-         sample->shape[SHAPE_EP] == ranks_of(split);
+         sample->shape[SHAPE_EP] == expert_split_groups(split);
 }
 
 /* One table: a variant, a dtype, and by how many devices an expert is split. */
@@ -103,7 +89,7 @@ find_table(const Profile *profile, const Model *model, const Layer *layer, const
   for (guint i = 0; experts != NULL && i < G_N_ELEMENTS(variants); i++) {
     *table = (Table){.variant = variants[i],
                      .dtype = dtype_serving(profile, OP_MOE, variants[i], experts->format.name),
-                     .tp = parts_of(split)};
+                     .tp = expert_split_parts(split)};
     if (table->dtype != NULL && has_table(profile, model, layer, split, table))
       return TRUE;
   }
@@ -161,7 +147,7 @@ time_at_touched(const MoeFit *fit, const Timing *timings, guint n)
 {
   guint32 experts = fit->layer.experts;
   double touched = experts_touched(experts, fit->layer.active_experts,
-                                   experts / ranks_of(&fit->split), timings->tokens);
+                                   experts / expert_split_groups(&fit->split), timings->tokens);
   g_autofree double *x = g_new(double, n);
   g_autofree double *y = g_new(double, n);
   g_autoptr(Curve) curve = NULL;
@@ -181,8 +167,8 @@ time_at_touched(const MoeFit *fit, const Timing *timings, guint n)
 static double
 roofline_ps(const MoeFit *fit, const WhatIf *what_if, guint64 tokens, guint32 parts)
 {
-  const ExpertSplit one = {.tp = fit->split.whole ? ranks_of(&fit->split) : parts,
-                           .whole = fit->split.whole,
+  const ExpertSplit one = {.tp = parts * expert_split_groups(&fit->split),
+                           .groups = fit->split.groups,
                            .engines = 1};
 
   return (double)roofline_experts_ps(&fit->device, what_if, tokens, &fit->layer, &one);
@@ -223,7 +209,7 @@ moe_fit_new(const Profile *profile, const Device *device, const Model *model, co
   fit->device = *device;
   fit->layer = *layer;
   fit->split = *split;
-  fit->is_split_so = table.tp == parts_of(split);
+  fit->is_split_so = table.tp == expert_split_parts(split);
   add_curve(fit, timings, (guint32)table.tp);
   return fit;
 }
@@ -245,5 +231,5 @@ moe_fit_ps(const MoeFit *fit, const WhatIf *what_if, guint64 tokens, gboolean *m
   double ratio = curve_at(fit->ratio, at, measured);
 
   *measured &= fit->is_split_so && (double)all <= fit->last;
-  return ratio * roofline_ps(fit, what_if, all, parts_of(&fit->split));
+  return ratio * roofline_ps(fit, what_if, all, expert_split_parts(&fit->split));
 }

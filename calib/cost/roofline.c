@@ -248,17 +248,20 @@ static const CostModelClass roofline_class = {
     .free = roofline_free,
 };
 
-/* Experts that are split by width, or are too few for each rank to have one; NULL: none. */
+/* Experts that do not divide by width, or are too few for each group of ranks to have one; NULL:
+ * they can be split so. */
 static const char *
-find_unsplit_experts(const Layer *layer, guint32 ranks, gboolean whole)
+find_unsplit_experts(const Layer *layer, guint32 ranks, guint32 groups)
 {
   if (layer->experts == 0)
     return NULL;
-  if (whole)
-    return layer->experts < ranks ? "it has fewer experts than there are ranks" : NULL;
-  return layer->ffn % ranks != 0
-             ? "its experts' width does not divide by the ranks that share them; "
-               "--enable-expert-parallel gives each whole experts"
+  if (ranks % groups != 0)
+    return "the ranks that share its experts do not divide by the expert-parallel size";
+  if (layer->experts < groups)
+    return "it has fewer experts than there are ranks that they are dealt out to";
+  return layer->ffn % (ranks / groups) != 0
+             ? "its experts' width does not divide by the ranks that share each; expert "
+               "parallelism gives a rank whole experts"
              : NULL;
 }
 
@@ -293,7 +296,7 @@ check_config(const RooflineConfig *config, GError **error)
     problem = find_unsplit(&model->kinds[i], tp);
   for (guint i = 0; i < model->n_kinds && problem == NULL; i++)
     problem = find_unsplit_experts(&model->kinds[i], tp * MAX(1, config->data_parallel_size),
-                                   config->expert_parallel);
+                                   MAX(1, config->expert_groups));
   if (problem == NULL && !model_windows(model, &windows))
     problem = "its layers have more than two kinds of windows";
   if (problem == NULL &&

@@ -15,7 +15,8 @@
  *   head         the output head of sampled tokens, then sampling over their logits
  *                Experts are shared by tensor x data-parallel ranks, of which each engine has as
  *                many tokens as this one. Split by width, a rank has a part of each expert; with
- *                expert parallelism whole ones, and the rows of the busiest rank (experts.h)
+ *                expert parallelism a part of fewer, down to whole ones, and the rows of the
+ *                busiest group (experts.h)
  *   comm         two all-reduces a layer, 2 (g - 1) / g of the activations over the bus bandwidth,
  * or all that the others have read at once, (g - 1) of them, whichever is faster host         a
  * step's and each sequence's, by scheduler swap         a copy's launch and its bytes; paths below
@@ -51,9 +52,23 @@ typedef enum { ROOFLINE_ERROR_CONFIG } RooflineError;
 /* Which ranks share a model's experts, and how. */
 typedef struct {
   guint32 tp, engines; /* tp x engines ranks; at least 1 each */
-  gboolean whole;      /* a rank has whole ones, else a part of each */
+  guint32 groups;      /* of ranks, that experts are dealt out to: each rank of a group has a part of
+                          each of the group's; 0 is 1 */
   SharedExperts shared;
 } ExpertSplit;
+
+/* Groups that have E / n experts each, and ranks that have a part of each of those. */
+static inline guint32
+expert_split_groups(const ExpertSplit *split)
+{
+  return MAX(1, split->groups);
+}
+
+static inline guint32
+expert_split_parts(const ExpertSplit *split)
+{
+  return split->tp * split->engines / expert_split_groups(split);
+}
 
 typedef struct {
   const Device *device; /* these three are needed during roofline_new() only */
@@ -67,7 +82,7 @@ typedef struct {
   /* Of a model with experts: engines that share them, each with tokens of its own; 0 is 1. */
   guint32 data_parallel_size;
   guint32 pipeline_parallel_size; /* stages that the layers are split over; 0 is 1 */
-  gboolean expert_parallel;       /* a rank has whole experts, not a part of each */
+  guint32 expert_groups;          /* that experts are dealt out to (ExpertSplit); 0 is 1 */
   SharedExperts shared_experts;
   HostScheduler scheduler;
   gboolean asynchronous; /* the host prepares a step while the one before runs */

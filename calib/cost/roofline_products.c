@@ -71,11 +71,10 @@ expert_ps(const Device *device, const WhatIf *what_if, const Product *product,
           const ExpertSplit *split, double tokens, guint shared)
 {
   double all = tokens * split->engines;
-  guint32 ranks = split->whole ? split->tp * split->engines : 1;
 
   return roofline_product_ps(
       device, what_if,
-      experts_busiest_rows(product->experts, product->active, ranks, all) + shared * all, product,
+      experts_busiest_rows(product->experts, product->active, expert_split_groups(split), all) + shared * all, product,
       experts_touched(product->experts, product->active, product->copies, all) + shared);
 }
 
@@ -104,14 +103,14 @@ roofline_experts_ps(const Device *device, const WhatIf *what_if, guint64 tokens,
 
 /* Whether the routed experts' kernel can have the layer's shared one as one more: SGLang 0.5 does
  * so for layers as DeepSeek-V3's and Kimi K2's, with latent attention, of 256 or 384 experts and a
- * shared one as wide, where no rank has whole ones. */
+ * shared one as wide, where experts are not dealt out. */
 static gboolean
 fuses_shared(const Layer *layer, const ExpertSplit *split)
 {
   gboolean is_latent = layer->mixer.kind == MIXER_LATENT || layer->mixer.kind == MIXER_SPARSE;
 
   return is_latent && (layer->experts == 256 || layer->experts == 384) &&
-         layer->shared_ffn == layer->ffn && !split->whole;
+         layer->shared_ffn == layer->ffn && expert_split_groups(split) == 1;
 }
 
 double

@@ -12,7 +12,7 @@ roofline_expert_split(const RooflineConfig *config)
   return (ExpertSplit){
       .tp = config->tensor_parallel_size,
       .engines = has_experts ? MAX(1, config->data_parallel_size) : 1,
-      .whole = has_experts && config->expert_parallel,
+      .groups = has_experts ? MAX(1, config->expert_groups) : 1,
       .shared = config->shared_experts,
   };
 }
@@ -20,17 +20,14 @@ roofline_expert_split(const RooflineConfig *config)
 Product
 roofline_expert_product(const Matrix *matrix, const Mixer *mixer, const ExpertSplit *split)
 {
-  guint32 ranks = split->tp * split->engines;
-  Product product = {matrix->n,      matrix->k, matrix->copies, matrix->active,
-                     matrix->copies, FALSE,     matrix->format};
+  guint32 groups = expert_split_groups(split), parts = expert_split_parts(split);
 
-  if (split->whole) {
-    product.copies = (matrix->copies + ranks - 1) / ranks;
-    return product;
-  }
-  product.n = matrix_rank_n(matrix, mixer, ranks);
-  product.k = matrix_rank_k(matrix, ranks);
-  return product;
+  return (Product){.n = matrix_rank_n(matrix, mixer, parts),
+                   .k = matrix_rank_k(matrix, parts),
+                   .experts = matrix->copies,
+                   .active = matrix->active,
+                   .copies = (matrix->copies + groups - 1) / groups,
+                   .format = matrix->format};
 }
 
 /* What one device of the group has of each layer's matrices. */

@@ -122,7 +122,7 @@ expert_workspace(const ServerSetup *setup, const Layer *layer)
 {
   guint64 rows = (guint64)setup->max_num_batched_tokens * MAX(1, setup->data_parallel_size) *
                  layer->active_experts;
-  guint64 width = layer->ffn / (setup->expert_parallel ? 1 : server_expert_ranks(setup));
+  guint64 width = layer->ffn * MAX(1, setup->expert_groups) / server_expert_ranks(setup);
   guint64 inner = MAX(width, (guint64)setup->model->hidden);
   guint64 outer = MAX((layer->gated ? 2 : 1) * width, (guint64)setup->model->hidden);
 

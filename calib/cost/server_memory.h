@@ -20,7 +20,7 @@ typedef struct {
   guint32 max_num_batched_tokens;
   guint32 max_num_seqs;
   guint32 data_parallel_size; /* engines that share experts; 0 is 1 */
-  gboolean expert_parallel;
+  guint32 expert_groups;      /* that experts are dealt out to; 0 is 1 */
   guint32 pipeline_parallel_size; /* 0 is 1 */
 } ServerSetup;
 

@@ -27,7 +27,6 @@ gboolean calibration_measure(Calibration *self, CalibrationFamily *family,
 /* Takes a measured point into the profile and tells the family's fits. */
 void calibration_accept(Calibration *self, CalibrationFamily *family,
                         const CalibrationPoint *point);
-void calibration_tell_progress(Calibration *self, const CalibrationFamily *family);
 
 /* An empty one, for calibration_report_free(). */
 CalibrationReport *calibration_report_new(void);

@@ -26,7 +26,7 @@ end(Calibration *self, CalibrationEnd how)
   self->is_over = TRUE;
 }
 
-void
+static void
 calibration_tell_progress(Calibration *self, const CalibrationFamily *family)
 {
   const CalibrationListener *listener = &self->config->listener;

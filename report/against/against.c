@@ -2,9 +2,7 @@
 #include "against.h"
 
 #include <math.h>
-#include <stddef.h>
 
-#include "sim/quantiles.h"
 #include "sim/units.h"
 
 typedef struct {
@@ -19,25 +17,11 @@ struct Against {
   gint64 first_measured_ps, first_simulated_ps; /* TTFT of the first to arrive; -1 */
 };
 
-#define AT(member) offsetof(Quantiles, member)
-
-const AgainstStatistic against_statistics[AGAINST_STATISTICS] = {
-    {"mean", "mean", AT(mean)}, {"p50", "median", AT(p50)}, {"p90", "p90", AT(p90)},
-    {"p95", "p95", AT(p95)},    {"p99", "p99", AT(p99)},
-};
-
 double
-against_statistic(const Quantiles *quantiles, guint statistic)
+against_error(const LatencyAgainst *latency, Statistic statistic)
 {
-  return *(const double *)(gconstpointer)((const char *)quantiles +
-                                          against_statistics[statistic].offset);
-}
-
-double
-against_error(const LatencyAgainst *latency, guint statistic)
-{
-  double measured_s = against_statistic(&latency->measured_s, statistic);
-  double simulated_s = against_statistic(&latency->simulated_s, statistic);
+  double measured_s = quantiles_get(&latency->measured_s, statistic);
+  double simulated_s = quantiles_get(&latency->simulated_s, statistic);
 
   return measured_s > 0 ? simulated_s / measured_s - 1 : NAN;
 }
@@ -134,7 +118,8 @@ against_figures(const Against *against)
   figures->file = g_strdup(against->measured->file);
   figures->requests = against->requests;
   figures->left_out = against->left_out;
-  figures->first_measured_s = against->first_measured_ps < 0 ? -1 : ps_to_s(against->first_measured_ps);
+  figures->first_measured_s =
+      against->first_measured_ps < 0 ? -1 : ps_to_s(against->first_measured_ps);
   figures->first_simulated_s =
       against->first_simulated_ps < 0 ? -1 : ps_to_s(against->first_simulated_ps);
   for (guint i = 0; i < LATENCIES; i++) {

@@ -10,7 +10,7 @@
 
 #include <jansson.h>
 
-#include "sim/metrics.h"
+#include "sim/quantiles.h"
 #include "sim/observer.h"
 
 /* A request of the file. */
@@ -69,18 +69,11 @@ typedef struct {
 
 void against_figures_free(AgainstFigures *figures);
 
-/* What is compared of each latency's quantiles: mean, p50, p90, p95, p99. */
-typedef struct {
-  const char *key, *label;
-  gsize offset; /* in Quantiles */
-} AgainstStatistic;
+/* What is compared of each latency: its mean and quantiles, not its longest. */
+#define AGAINST_STATISTICS STATISTIC_MAX
 
-#define AGAINST_STATISTICS 5
-extern const AgainstStatistic against_statistics[AGAINST_STATISTICS];
-
-double against_statistic(const Quantiles *quantiles, guint statistic);
 /* simulated / measured - 1; NAN where nothing was measured. */
-double against_error(const LatencyAgainst *latency, guint statistic);
+double against_error(const LatencyAgainst *latency, Statistic statistic);
 
 /* The observer of one run. `measured` is paired and outlives it. */
 typedef struct Against Against;
@@ -93,8 +86,9 @@ Observer *against_observer(Against *against);
 AgainstFigures *against_figures(const Against *against);
 
 /* A new reference: {"file", "requests", "left_out", "ttft_s": {"mean": {"measured", "simulated",
- * "error"} …} …, "per_request": {"ttft_s": {"median_abs_error", "p90_abs_error"} …}, "first_request": {"measured_ttft_s", "simulated_ttft_s"} or null}. error is a
- * fraction of the measured, the others are seconds. */
+ * "error"} …} …, "per_request": {"ttft_s": {"median_abs_error", "p90_abs_error"} …},
+ * "first_request": {"measured_ttft_s", "simulated_ttft_s"} or null}. error is a fraction of the
+ * measured, the others are seconds. */
 json_t *against_to_json(const AgainstFigures *figures);
 /* The table, the errors a request, and a sentence. name: of the run among others, or NULL. */
 void against_append_text(GString *text, const AgainstFigures *figures, const char *name);

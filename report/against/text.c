@@ -24,12 +24,12 @@ latency_to_json(const LatencyAgainst *latency)
 {
   json_t *object = json_object();
 
-  for (guint i = 0; i < AGAINST_STATISTICS; i++)
-    json_object_set_new(object, against_statistics[i].key,
+  for (Statistic s = STATISTIC_MEAN; s < AGAINST_STATISTICS; s++)
+    json_object_set_new(object, statistic_name(s),
                         json_pack("{s:f, s:f, s:o}", "measured",
-                                  against_statistic(&latency->measured_s, i), "simulated",
-                                  against_statistic(&latency->simulated_s, i), "error",
-                                  json_real_or_null(against_error(latency, i))));
+                                  quantiles_get(&latency->measured_s, s), "simulated",
+                                  quantiles_get(&latency->simulated_s, s), "error",
+                                  json_real_or_null(against_error(latency, s))));
   return object;
 }
 
@@ -89,15 +89,15 @@ add_latency(Table *table, const char *label, const LatencyAgainst *latency)
 {
   const DurationUnit *unit = format_duration_unit(latency->measured_s.p99);
 
-  for (guint i = 0; i < AGAINST_STATISTICS; i++) {
-    double measured_s = against_statistic(&latency->measured_s, i);
-    double simulated_s = against_statistic(&latency->simulated_s, i);
-    table_add(table, i == 0 ? label : "");
-    table_add(table, against_statistics[i].label);
+  for (Statistic s = STATISTIC_MEAN; s < AGAINST_STATISTICS; s++) {
+    double measured_s = quantiles_get(&latency->measured_s, s);
+    double simulated_s = quantiles_get(&latency->simulated_s, s);
+    table_add(table, s == STATISTIC_MEAN ? label : "");
+    table_add(table, statistic_label(s));
     table_take(table, format_duration_in(measured_s, unit));
     table_take(table, format_duration_in(simulated_s, unit));
     table_take(table, format_difference(simulated_s - measured_s));
-    table_take(table, format_error(against_error(latency, i)));
+    table_take(table, format_error(against_error(latency, s)));
   }
 }
 
@@ -146,7 +146,7 @@ in_words(double error, gboolean is_first)
 static void
 append_words(GString *text, const AgainstFigures *figures)
 {
-  const AgainstStatistic *worst_statistic = NULL;
+  Statistic worst_statistic = STATISTIC_MEAN;
   const char *worst_latency = NULL;
   double worst = 0;
   guint said = 0;
@@ -154,23 +154,23 @@ append_words(GString *text, const AgainstFigures *figures)
   for (guint i = 0; i < LATENCIES; i++) {
     const LatencyAgainst *latency = &figures->latencies[i];
     g_autofree char *words = NULL;
-    if (!isfinite(against_error(latency, 0)))
+    if (!isfinite(against_error(latency, STATISTIC_MEAN)))
       continue;
-    words = in_words(against_error(latency, 0), said == 0);
+    words = in_words(against_error(latency, STATISTIC_MEAN), said == 0);
     g_string_append_printf(text, "%s %s %s%s", said == 0 ? "Mean" : ", mean", latencies[i].label,
                            said == 0 ? "is " : "", words);
     said++;
-    for (guint j = 0; j < AGAINST_STATISTICS; j++)
-      if (fabs(against_error(latency, j)) > fabs(worst)) {
-        worst = against_error(latency, j);
+    for (Statistic s = STATISTIC_MEAN; s < AGAINST_STATISTICS; s++)
+      if (fabs(against_error(latency, s)) > fabs(worst)) {
+        worst = against_error(latency, s);
         worst_latency = latencies[i].label;
-        worst_statistic = &against_statistics[j];
+        worst_statistic = s;
       }
   }
   if (fabs(worst) >= 0.0005) {
     g_autofree char *error = format_error(worst);
     g_string_append_printf(text, "; the largest difference is %s, in the %s of %s", error,
-                           worst_statistic->label, worst_latency);
+                           statistic_label(worst_statistic), worst_latency);
   }
   g_string_append(text, said > 0 ? ".\n" : "");
 }

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "report/overhead.h"
 #include "report/results/check.h"
 #include "report/text/format.h"
 #include "report/text/table.h"
@@ -153,15 +154,25 @@ append_prices(Results *results, gint64 run_id, GString *text, GError **error)
   return TRUE;
 }
 
+static double
+overhead_spent_s(ResultsQuery *run)
+{
+  double spent_s = 0;
+
+  for (Overhead part = 0; part < OVERHEAD_STALL; part++) {
+    g_autofree char *column = results_column(overhead_key(part));
+    spent_s += results_query_real(run, column);
+  }
+  return spent_s;
+}
+
 static gboolean
 append_preemptions(Results *results, gint64 run_id, ResultsQuery *run, GString *text,
                    GError **error)
 {
   guint64 preemptions = (guint64)results_query_count(run, "preemptions");
-  double overhead_s = results_query_real(run, "overhead_s_recompute") +
-                      results_query_real(run, "overhead_s_swap_out") +
-                      results_query_real(run, "overhead_s_swap_in");
-  g_autofree char *n = format_count(preemptions), *overhead = format_duration(overhead_s);
+  double spent_s = overhead_spent_s(run);
+  g_autofree char *n = format_count(preemptions), *overhead = format_duration(spent_s);
   g_autofree char *victims = format_count((guint64)results_query_count(run, "preempted_requests"));
   g_autoptr(ResultsQuery) choice = NULL;
   GError *cause = NULL;
@@ -172,8 +183,8 @@ append_preemptions(Results *results, gint64 run_id, ResultsQuery *run, GString *
   }
   g_string_append_printf(text, "%s eviction%s of %s request%s", n, preemptions == 1 ? "" : "s",
                          victims, results_query_count(run, "preempted_requests") == 1 ? "" : "s");
-  if (overhead_s > 0) {
-    g_autofree char *share = format_percent(overhead_s / results_query_real(run, "busy_s"));
+  if (spent_s > 0) {
+    g_autofree char *share = format_percent(spent_s / results_query_real(run, "busy_s"));
     g_string_append_printf(text, " lengthened its steps by %s, %s of the device's time", overhead,
                            share);
   }

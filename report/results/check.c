@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "report/files/requests.h"
+#include "sim/quantiles.h"
 #include "sim/units.h"
 
 #define COUNT_MAX "9007199254740992" /* to where a double holds every whole number */
@@ -22,6 +23,21 @@ static const CheckedTable tables[] = {
     {"request", "run_id", "run"}, {"preemption", "run_id", "run"},
     {"series", "run_id", "run"},  {"step", "run_id", "run"},
 };
+
+/* The figure whose column of the table `run` it is; NULL: none. */
+static const Figure *
+figure_of_column(const char *column)
+{
+  guint n;
+  const Figure *all = figures(&n);
+
+  for (guint i = 0; i < n; i++) {
+    g_autofree char *name = results_column(all[i].key);
+    if (g_str_equal(name, column))
+      return &all[i];
+  }
+  return NULL;
+}
 
 typedef struct {
   char *condition;      /* SQL; never NULL */
@@ -42,7 +58,9 @@ is_narrow(const char *table, const char *column)
   static const char *const step[] = {"repeats",         "sequences",      "decodes", "preemptions",
                                      "copy_out_blocks", "copy_in_blocks", NULL};
 
-  return (g_str_equal(table, "run") && g_str_has_suffix(column, "pu_blocks")) ||
+  const Figure *figure = g_str_equal(table, "run") ? figure_of_column(column) : NULL;
+
+  return (figure != NULL && figure->type == FIGURE_U32) ||
          (g_str_equal(table, "request") && g_str_equal(column, "preemptions")) ||
          (g_str_equal(table, "step") && g_strv_contains(step, column));
 }
@@ -127,15 +145,9 @@ rule_of(const char *table, const char *column, const char *type)
 static gboolean
 may_be_absent(const char *table, const char *column, gboolean declared)
 {
-  guint n;
-  const Figure *all = figures(&n);
+  const Figure *figure = g_str_equal(table, "run") ? figure_of_column(column) : NULL;
 
-  for (guint i = 0; declared && g_str_equal(table, "run") && i < n; i++) {
-    g_autofree char *name = results_column(all[i].key);
-    if (g_str_equal(name, column))
-      return all[i].type == FIGURE_DOUBLE;
-  }
-  return declared;
+  return declared && (figure == NULL || figure->type == FIGURE_DOUBLE);
 }
 
 /* Appends a WHEN for each column of the table to both CASEs. FALSE: it has none, or reading failed.
@@ -212,7 +224,8 @@ results_check_table(Results *results, const char *schema, const CheckedTable *ta
 static void
 append_sums(GString *rules, const char *schema)
 {
-  static const char *const latencies[] = {"ttft_s", "tpot_s", "itl_s", "e2e_s", "queue_s"};
+  guint n;
+  const FigureLatency *latencies = figure_latencies(&n);
 
   g_string_append_printf(
       rules,
@@ -224,15 +237,13 @@ append_sums(GString *rules, const char *schema)
       "(SELECT value FROM \"%s\".config WHERE run_id = id AND key = 'num_offload_blocks'), 0)"
       " THEN 'the peak is at most the pool'",
       schema);
-  for (guint i = 0; i < G_N_ELEMENTS(latencies); i++) {
-    const char *l = latencies[i];
-    g_string_append_printf(rules,
-                           " WHEN NOT (%s_p50 <= %s_p90 * " QUANTILE_SLACK " AND %s_p90 <= %s_p95"
-                           " * " QUANTILE_SLACK " AND %s_p95 <= %s_p99 * " QUANTILE_SLACK
-                           " AND %s_p99 <= %s_max * " QUANTILE_SLACK
-                           " AND %s_mean <= %s_max * " QUANTILE_SLACK
-                           ") THEN 'the quantiles of %s ascend'",
-                           l, l, l, l, l, l, l, l, l, l, l);
+  for (guint i = 0; i < n; i++) {
+    const char *l = latencies[i].key;
+    g_string_append_printf(rules, " WHEN NOT (%s_mean <= %s_max * " QUANTILE_SLACK, l, l);
+    for (Statistic s = STATISTIC_P50; s < STATISTIC_MAX; s++)
+      g_string_append_printf(rules, " AND %s_%s <= %s_%s * " QUANTILE_SLACK, l, statistic_name(s),
+                             l, statistic_name(s + 1));
+    g_string_append_printf(rules, ") THEN 'the quantiles of %s ascend'", l);
   }
 }
 

@@ -46,7 +46,8 @@ results_fail_read(Results *results, const char *path, GError **error)
   return FALSE;
 }
 
-gboolean
+/* TRUE if the last result is about a file that is read, and not about one that is written. */
+static gboolean
 results_is_of_reading(const Results *results)
 {
   int code = sqlite3_errcode(results->db) & 0xff;

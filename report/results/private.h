@@ -68,8 +68,6 @@ gboolean results_fail(Results *results, GError **error);
 gboolean results_fail_read_only(const Results *results, GError **error);
 /* The same of a file that is read, which is at `path`. */
 gboolean results_fail_read(Results *results, const char *path, GError **error);
-/* TRUE if the last result is about a file that is read, and not about one that is written. */
-gboolean results_is_of_reading(const Results *results);
 /* Runs a script of ours. */
 gboolean results_exec(Results *results, const char *sql, GError **error);
 /* The first column of the first row as an integer, -1 where there is no row. */
@@ -86,9 +84,6 @@ gboolean results_check_schema(Results *results, GError **error);
 /* The settings that every run_summary shows. NULL-terminated. */
 extern const char *const results_summary_keys[];
 
-/* All that a new file has but its views, with the tables that are added later; for the caller to
- * free. */
-char *results_schema_script(void);
 /* The statements that make the views, each "CREATE VIEW" or, with "TEMP ", "CREATE TEMP VIEW". */
 char *results_views_script(const char *kind);
 /* FALSE with an error that names `path` unless the schema's tables are as this program makes them.

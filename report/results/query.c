@@ -65,6 +65,12 @@ results_query_next(ResultsQuery *query, GError **error)
   return result == SQLITE_ROW;
 }
 
+char *
+results_column(const char *key)
+{
+  return g_strdelimit(g_strdup(key), ".", '_');
+}
+
 static int
 find_column(const ResultsQuery *query, const char *column)
 {

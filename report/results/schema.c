@@ -33,12 +33,6 @@ static const char fixed_tables[] =
     " sampled INTEGER NOT NULL, PRIMARY KEY (run_id, bucket)) WITHOUT ROWID;";
 
 char *
-results_column(const char *key)
-{
-  return g_strdelimit(g_strdup(key), ".", '_');
-}
-
-char *
 results_price_column(const OverflowPolicy *policy)
 {
   char *column = g_strdup_printf("price_s_%s", policy->base.name);
@@ -143,15 +137,17 @@ results_views_script(const char *kind)
   return g_string_free(sql, FALSE);
 }
 
-char *
+/* All that a new file has but its views, with the tables that are added later; for the caller to
+ * free. */
+static char *
 results_schema_script(void)
 {
-  g_autofree char *steps = results_steps_sql();
+  g_autofree char *steps = results_steps_sql(), *policies = policy_tables();
   GString *sql = g_string_new(fixed_tables);
 
   append_run_table(sql);
   append_preemption_table(sql);
-  g_string_append_printf(sql, "%s;%s%s%s%s", steps, study_tables, capacity_tables, policy_tables,
+  g_string_append_printf(sql, "%s;%s%s%s%s", steps, study_tables, capacity_tables, policies,
                          regret_tables);
   return g_string_free(sql, FALSE);
 }

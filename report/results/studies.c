@@ -1,6 +1,7 @@
 /* What a results database holds of studies, as far as its readers ask: study/store/ fills it. */
 #include "config.h"
 
+#include "map_figures.h"
 #include "studies.h"
 
 #include <string.h>
@@ -33,14 +34,34 @@ const char regret_tables[] =
     "CREATE TABLE IF NOT EXISTS regret_choices (key TEXT PRIMARY KEY, choices TEXT NOT NULL)"
     " WITHOUT ROWID;";
 
-const char policy_tables[] =
-    "CREATE TABLE IF NOT EXISTS policy_run (identity TEXT NOT NULL, kind TEXT NOT NULL,"
-    " policy TEXT NOT NULL, engine TEXT NOT NULL, model TEXT NOT NULL, device TEXT NOT NULL,"
-    " traffic TEXT NOT NULL, pressure REAL NOT NULL, link REAL NOT NULL,"
-    " num_gpu_blocks INTEGER NOT NULL, seed INTEGER NOT NULL, state TEXT NOT NULL,"
-    " e2e_s_mean REAL, ttft_s_p99 REAL, tpot_s_mean REAL, output_tokens_per_s REAL, finished REAL,"
-    " preemptions REAL, recomputed_tokens REAL, swapped_out_blocks REAL, latency_slowdown REAL,"
-    " PRIMARY KEY (identity, kind, policy)) WITHOUT ROWID;";
+const char *const map_figures[MAP_FIGURES] = {
+    "e2e_s.mean",
+    "ttft_s.p99",
+    "tpot_s.mean",
+    "output_tokens_per_s",
+    [MAP_FINISHED] = "finished",
+    [MAP_PREEMPTIONS] = "preemptions",
+    "recomputed_tokens",
+    "swapped_out_blocks",
+    "latency_slowdown",
+};
+
+char *
+policy_tables(void)
+{
+  GString *sql = g_string_new(
+      "CREATE TABLE IF NOT EXISTS policy_run (identity TEXT NOT NULL, kind TEXT NOT NULL,"
+      " policy TEXT NOT NULL, engine TEXT NOT NULL, model TEXT NOT NULL, device TEXT NOT NULL,"
+      " traffic TEXT NOT NULL, pressure REAL NOT NULL, link REAL NOT NULL,"
+      " num_gpu_blocks INTEGER NOT NULL, seed INTEGER NOT NULL, state TEXT NOT NULL,");
+
+  for (guint i = 0; i < MAP_FIGURES; i++) {
+    g_autofree char *column = results_column(map_figures[i]);
+    g_string_append_printf(sql, " %s REAL,", column);
+  }
+  g_string_append(sql, " PRIMARY KEY (identity, kind, policy)) WITHOUT ROWID;");
+  return g_string_free(sql, FALSE);
+}
 
 gboolean
 study_has_tables(Results *results, const char *schema, gboolean *has, GError **error)

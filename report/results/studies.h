@@ -10,8 +10,9 @@
 extern const char study_tables[];
 /* Likewise of what `spillway capacity` keeps: a search a row, as JSON. */
 extern const char capacity_tables[];
-/* Likewise of what `spillway study policies` keeps: a run a row. */
-extern const char policy_tables[];
+/* Likewise of what `spillway study policies` keeps: a run a row, with the figures of map_figures.h.
+ * Caller frees. */
+char *policy_tables(void);
 /* Likewise of `spillway regret`: a play a row, and what else could have been decided in it. */
 extern const char regret_tables[];
 /* *has: whether the database of that schema name ("main", or one attached) holds studies. */

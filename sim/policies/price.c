@@ -40,7 +40,8 @@ find_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached)
   return total_ps;
 }
 
-gint64
+/* Computing `tokens` after `cached` more. Without a cost model: as if each token took 1 ps. */
+static gint64
 price_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached)
 {
   PriceMemo *memo = query->memo;
@@ -72,6 +73,7 @@ copy_beside_ps(const OverflowQuery *query, CopyDirection direction, guint32 bloc
                   (double)held_ps * blocks / query->copies.pool_blocks);
 }
 
+/* Without a cost model: as if each of a block's tokens took 1 ps each way. */
 static gint64
 copies_ps(const OverflowQuery *query, guint32 out_blocks, guint32 in_blocks)
 {
@@ -81,12 +83,6 @@ copies_ps(const OverflowQuery *query, guint32 out_blocks, guint32 in_blocks)
     return copy_beside_ps(query, COPY_OUT, out_blocks) + copy_beside_ps(query, COPY_IN, in_blocks);
   return cost_model_copy_ps(query->cost, COPY_OUT, out_blocks) +
          cost_model_copy_ps(query->cost, COPY_IN, in_blocks);
-}
-
-gint64
-price_copies_ps(const OverflowQuery *query, guint32 blocks)
-{
-  return copies_ps(query, blocks, blocks);
 }
 
 /* Of so many dropped tokens, those that the prefix cache will not have. It loses a victim's last

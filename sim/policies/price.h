@@ -13,12 +13,6 @@
 /* What a step of the decodes alone takes. */
 gint64 price_decodes_ps(const OverflowQuery *query);
 
-/* Computing `tokens` after `cached` more. Without a cost model: as if each token took 1 ps. */
-gint64 price_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached);
-
-/* Copying so many blocks out and back in. Without a cost model: as if each of a block's tokens took
- * 1 ps each way. */
-gint64 price_copies_ps(const OverflowQuery *query, guint32 blocks);
 
 /* What the plan costs; its copies nothing where they are free. Of what is dropped the prefix cache,
  * if there is one, is trusted to keep the share that it has kept so far; at first, all. */

@@ -13,7 +13,9 @@
  */
 #include "sim/scheduler.h"
 
-gboolean
+/* Copies ahead of others than the victim give way until so many blocks of the host are free. FALSE:
+ * they are not. */
+static gboolean
 scheduler_make_host_room(Scheduler *self, const Sequence *victim, guint32 blocks)
 {
   for (Sequence *s = self->running.head;

@@ -53,9 +53,9 @@ time_of(const RequestResult *r, SloMetric metric, gint64 *time_ps)
 /* So many requests at the limit or beyond it put the statistic of n there: those from the lower of
  * the two order statistics on that it lies between. */
 static guint64
-enough(SloStatistic statistic, guint32 n)
+enough(Statistic statistic, guint32 n)
 {
-  double level = slo_level(statistic);
+  double level = statistic_level(statistic);
 
   return n - (guint64)floor(level * (n - 1.0));
 }
@@ -72,7 +72,7 @@ on_request(Observer *self, const RequestResult *result)
       continue;
     watch->beyond[i] += time_ps >= limit->limit_ps;
     watch->sum_ps[i] = MIN(watch->sum_ps[i] + time_ps, G_MAXINT64 / 2);
-    if (limit->statistic == SLO_MEAN)
+    if (limit->statistic == STATISTIC_MEAN)
       watch->hopeless |= (double)watch->sum_ps[i] / watch->requests >= (double)limit->limit_ps;
     else
       watch->hopeless |= watch->beyond[i] >= enough(limit->statistic, watch->requests);
@@ -196,7 +196,7 @@ try(Search *s, double load, gboolean to_end, gboolean *holds, GError **error)
                                          watch.hopeless && record.summary.end != RUN_DONE, holds));
   if (s->key == NULL && !*holds)
     for (guint i = 0; i < scenario->slo.n && s->key == NULL; i++)
-      if (scenario->slo.limits[i].statistic != SLO_MEAN &&
+      if (scenario->slo.limits[i].statistic != STATISTIC_MEAN &&
           watch.beyond[i] >= enough(scenario->slo.limits[i].statistic, watch.requests))
         s->key = slo_key(&scenario->slo.limits[i]);
   keep_figures(s, &record, *holds);

@@ -5,7 +5,8 @@
 #include "report/figures.h"
 #include "report/student.h"
 
-gboolean
+/* More is better, or less? */
+static gboolean
 map_figure_is_rate(guint figure)
 {
   return figure_find(map_figures[figure])->better == BETTER_HIGH;
@@ -48,7 +49,9 @@ policy_map_gain(const PolicyMap *map, guint point, guint choice, guint figure)
   return gain;
 }
 
-gboolean
+/* The bounds are left out. FALSE: this one is a bound, or changes what is not of that kind
+ * (POLICY_KINDS: of any). */
+static gboolean
 policy_map_is_held(const PolicyMap *map, guint choice, guint kind)
 {
   const MapChoice *c = &g_array_index(map->choices, MapChoice, choice);

@@ -11,13 +11,7 @@ typedef struct {
   guint n_seeds;
 } MapGain;
 
-/* More is better, or less? */
-gboolean map_figure_is_rate(guint figure);
-
 MapGain policy_map_gain(const PolicyMap *map, guint point, guint choice, guint figure);
-/* The bounds are left out. FALSE: this one is a bound, or changes what is not of that kind
- * (POLICY_KINDS: of any). */
-gboolean policy_map_is_held(const PolicyMap *map, guint choice, guint kind);
 /* The choice with the largest gain of those that are held; 0, the engine's own, where none gains.
  */
 guint policy_map_best(const PolicyMap *map, guint point, guint kind, guint figure, MapGain *gain);

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "report/results/map_figures.h"
 #include "scenario/settings.h"
 #include "scenario/shelf.h"
 #include "sim/policies/policy.h"
@@ -53,9 +54,6 @@ typedef struct {
 } MapChoice;
 
 #define MAP_BLOCK_TOKENS 16
-#define MAP_FIGURES 9
-enum { MAP_FINISHED = 4, MAP_PREEMPTIONS = 5 };    /* places of two of them */
-extern const char *const map_figures[MAP_FIGURES]; /* keys of report/figures.h */
 
 typedef enum {
   MAP_UNKNOWN, /* not run yet */

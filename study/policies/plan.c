@@ -7,18 +7,6 @@
 #include "report/figures.h"
 #include "scenario/execute.h"
 
-const char *const map_figures[MAP_FIGURES] = {
-    "e2e_s.mean",
-    "ttft_s.p99",
-    "tpot_s.mean",
-    "output_tokens_per_s",
-    [MAP_FINISHED] = "finished",
-    [MAP_PREEMPTIONS] = "preemptions",
-    "recomputed_tokens",
-    "swapped_out_blocks",
-    "latency_slowdown",
-};
-
 static void
 demand_clear(gpointer data)
 {

@@ -29,7 +29,9 @@ enum {
 gboolean
 policy_store_open(Results *results, GError **error)
 {
-  return results_exec(results, policy_tables, error) &&
+  g_autofree char *tables = policy_tables();
+
+  return results_exec(results, tables, error) &&
          results_check_kept(results, "main", results->path, error);
 }
 

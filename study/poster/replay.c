@@ -125,9 +125,7 @@ take_origin(PosterData *data, const RunRecord *record)
 {
   const json_t *profile = json_object_get(record->config, "profile");
 
-  data->measured_share = record->summary.busy_ps > 0
-                             ? (double)record->summary.measured_ps / (double)record->summary.busy_ps
-                             : 0;
+  data->measured_share = figure_real(figure_find("measured_share"), record);
   if (data->digest == NULL)
     data->digest = g_strdup(json_string_value(json_object_get(profile, "sha256")));
 }

@@ -50,5 +50,3 @@ gboolean server_points_read(const char *path, const char *folder, GPtrArray *poi
                             GError **error);
 gboolean server_points_read_csv(const char *path, const char *folder, GPtrArray *points,
                                 GError **error);
-gboolean server_points_read_results(const char *path, const char *folder, GPtrArray *points,
-                                    GError **error);

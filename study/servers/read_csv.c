@@ -3,10 +3,12 @@
  * What is known of how they ran: a closed loop at the concurrency (batch_size). Those whose id
  * begins with a date are of dumps of public benchmarks (InferenceMAX): 10 requests a slot, lengths
  * uniform from 80 to 100 % of ISL and OSL, 8192 batched tokens, as many sequences as requests, no
- * prefix caching, asynchronous scheduling (its scripts, benchmarks/70b_fp8_h100_docker.sh). Others
- * get 10 a slot, too, of fixed lengths, and under vLLM 2048 batched tokens, as NVIDIA's own replay
- * of these very rows has it (ai-dynamo/dynamo, h100_qwen3_counterpart, "Replay config"). KV is fp8 on H200 and B200 for Llama in fp8 (told by where their pools saturate), as the
- * model says elsewhere. TensorRT-LLM is built for a length and takes as much of its memory for a
+ * prefix caching, asynchronous scheduling (its scripts, benchmarks/70b_fp8_h100_docker.sh); DeepSeek
+ * under SGLang what dsr1_fp8_h200.sh, dsr1_fp8_b200.sh and dsr1_fp4_b200.sh give. Others are of
+ * fixed lengths, 10 a slot, too (aiconfigurator's genai_perf_runner.py), and under vLLM of a server
+ * that its generator configured: isl + 1500 and one for each sequence batched tokens
+ * (rule_plugin/benchmark/vllm.rule). KV is fp8 on H200 and B200 for Llama in fp8 (told by where
+ * their pools saturate), as the model says elsewhere. TensorRT-LLM is built for a length and takes as much of its memory for a
  * prompt of that length; it is assumed to be built for the longest request.
  */
 #include "point.h"
@@ -110,6 +112,59 @@ is_of_dump(const char *id)
   return strspn(id, "0123456789") == 4 && id[4] == '_';
 }
 
+/* Of InferenceMAX's scripts for DeepSeek-R1 under SGLang: tokens of a prefill batch, of a pool's
+ * share, and requests that run at once. NULL, 0: any. */
+static const struct {
+  const char *card, *precision;
+  guint tp, isl, osl;
+  guint batch_tokens, running;
+  const char *memory;
+} deepseek_servers[] = {
+    {"h200", NULL, 0, 1024, 1024, 32768, 512, "0.82"},
+    {"h200", NULL, 0, 0, 0, 32768, 256, "0.82"},
+    {"b200", "fp8", 8, 0, 0, 32768, 128, "0.82"},
+    {"b200", "fp8", 4, 0, 0, 8192, 32, "0.95"},
+    {"b200", "fp4", 0, 0, 0, 16384, 256, "0.85"},
+};
+
+static void
+set_sglang_of_dump(ServerPoint *point, guint isl, guint osl)
+{
+  g_autofree char *model = g_ascii_strdown(point->model, -1);
+
+  server_point_set(point, "disable-radix-cache", "%s", "");
+  if (strstr(model, "deepseek") == NULL)
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS(deepseek_servers); i++) {
+    if (!g_str_equal(deepseek_servers[i].card, point->card) ||
+        (deepseek_servers[i].precision != NULL &&
+         !g_str_equal(deepseek_servers[i].precision, point->precision)) ||
+        (deepseek_servers[i].tp != 0 && deepseek_servers[i].tp != point->tp) ||
+        (deepseek_servers[i].isl != 0 && deepseek_servers[i].isl != isl) ||
+        (deepseek_servers[i].osl != 0 && deepseek_servers[i].osl != osl))
+      continue;
+    server_point_set(point, "chunked-prefill-size", "%u", deepseek_servers[i].batch_tokens);
+    server_point_set(point, "max-prefill-tokens", "%u", deepseek_servers[i].batch_tokens);
+    server_point_set(point, "max-running-requests", "%u", deepseek_servers[i].running);
+    server_point_set(point, "mem-fraction-static", "%s", deepseek_servers[i].memory);
+    return;
+  }
+}
+
+/* How the server of a dump was started. */
+static void
+set_server_of_dump(ServerPoint *point, guint isl, guint osl)
+{
+  if (g_str_equal(point->engine, "sglang"))
+    set_sglang_of_dump(point, isl, osl);
+  if (!g_str_equal(point->engine, "vllm"))
+    return;
+  server_point_set(point, "max-num-batched-tokens", "8192");
+  server_point_set(point, "max-num-seqs", "%u", point->concurrency);
+  server_point_set(point, "no-enable-prefix-caching", "%s", "");
+  server_point_set(point, "async-scheduling", "%s", "");
+}
+
 static void
 set_load(ServerPoint *point, guint isl, guint osl, guint num_prompts)
 {
@@ -120,16 +175,14 @@ set_load(ServerPoint *point, guint isl, guint osl, guint num_prompts)
                      "gen:--requests %u --arrivals burst --prompt uniform:%u,%u --output "
                      "uniform:%u,%u",
                      num_prompts, MAX(isl * 4 / 5, 1), isl, MAX(osl * 4 / 5, 1), osl);
-    if (!g_str_equal(point->engine, "vllm"))
-      return;
-    server_point_set(point, "max-num-batched-tokens", "8192");
-    server_point_set(point, "max-num-seqs", "%u", point->concurrency);
-    server_point_set(point, "no-enable-prefix-caching", "%s", "");
-    server_point_set(point, "async-scheduling", "%s", "");
+    set_server_of_dump(point, isl, osl);
     return;
   }
-  if (g_str_equal(point->engine, "vllm"))
-    server_point_set(point, "max-num-batched-tokens", "2048");
+  if (g_str_equal(point->engine, "vllm")) {
+    server_point_set(point, "max-num-batched-tokens", "%u", point->concurrency + isl + 1500);
+    server_point_set(point, "max-num-seqs", "%u", point->concurrency);
+    server_point_set(point, "max-model-len", "%u", isl + osl + 1500);
+  }
   server_point_set(point, "num-prompts", "%u", num_prompts);
   server_point_set(point, "random-input-len", "%u", isl);
   server_point_set(point, "random-output-len", "%u", osl);
@@ -147,20 +200,62 @@ set_kv(ServerPoint *point, const char *kv, const char *precision)
     server_point_set(point, "kv-cache-dtype", "fp8");
 }
 
+/* How a row's devices are shared: TP x attention DP ranks, which are as many as experts' TP x EP. */
+typedef struct {
+  guint tp, dp, ep, experts_tp;
+} RowRanks;
+
+/* Rows of a dump whose id says tpN_epM have N devices, and some of them N x M ranks: attention and
+ * experts are multiplied where they are the same devices. Nine of the thirteen such points that are
+ * handed out are there a second time with N ranks, the same to the last digit. */
+static void
+undo_product(const char *id, RowRanks *ranks)
+{
+  g_autofree char *named = g_strdup_printf("_tp%u_ep%u_", ranks->experts_tp, ranks->ep);
+  guint *multiplied = ranks->tp > 1 ? &ranks->tp : &ranks->dp;
+
+  if (ranks->ep <= 1 || ranks->experts_tp % ranks->ep != 0 ||
+      (guint64)ranks->tp * ranks->dp != (guint64)ranks->experts_tp * ranks->ep ||
+      *multiplied % ranks->ep != 0 ||
+      strstr(id, named) == NULL)
+    return;
+  *multiplied /= ranks->ep;
+  ranks->experts_tp /= ranks->ep;
+}
+
+static RowRanks
+read_ranks(CsvTable *table, const Columns *c)
+{
+  RowRanks ranks = {.tp = (guint)csv_table_whole(table, c->tp, 1),
+                    .dp = whole_or(table, c->dp, 1),
+                    .ep = whole_or(table, c->ep, 1),
+                    .experts_tp = whole_or(table, c->experts_tp, 1)};
+
+  undo_product(csv_table_text(table, c->id), &ranks);
+  return ranks;
+}
+
 /* How engines share requests, and their devices experts. */
 static void
-set_ranks(ServerPoint *point, guint dp, guint ep, guint experts_tp)
+set_ranks(ServerPoint *point, const char *engine, const RowRanks *ranks)
 {
-  if (dp > 1)
-    server_point_set(point, "data-parallel-size", "%u", dp);
-  if (ep <= 1 || !point->has_experts)
+  gboolean is_sglang = g_str_equal(engine, "sglang");
+
+  server_point_set(point, "tensor-parallel-size", "%u",
+                   is_sglang && point->has_experts ? ranks->tp * ranks->dp : ranks->tp);
+  if (ranks->dp > 1)
+    server_point_set(point, "data-parallel-size", "%u", ranks->dp);
+  if (ranks->dp > 1 && is_sglang && point->has_experts)
+    server_point_set(point, "enable-dp-attention", "%s", "");
+  if (ranks->ep <= 1 || !point->has_experts)
     return;
-  if (experts_tp > 1)
-    server_point_refuse(point,
-                        "experts that are split and shared at once (%u x %u) are not "
-                        "simulated",
-                        experts_tp, ep);
-  server_point_set(point, "enable-expert-parallel", "%s", "");
+  if (!g_str_equal(engine, "vllm"))
+    server_point_set(point, "expert-parallel-size", "%u", ranks->ep);
+  else if (ranks->experts_tp > 1)
+    server_point_refuse(point, "vllm does not split and share experts at once (%u x %u)",
+                        ranks->experts_tp, ranks->ep);
+  else
+    server_point_set(point, "enable-expert-parallel", "%s", "");
 }
 
 static ServerPoint *
@@ -171,6 +266,7 @@ read_row(CsvTable *table, const Columns *c, const char *folder)
   const char *mode = text_or_empty(table, c->mode);
   guint isl = (guint)csv_table_whole(table, c->isl, 1);
   guint osl = (guint)csv_table_whole(table, c->osl, 1);
+  RowRanks ranks = read_ranks(table, c);
   guint num_prompts;
 
   point->published_ttft_ms = csv_table_time(table, c->ttft);
@@ -178,7 +274,7 @@ read_row(CsvTable *table, const Columns *c, const char *folder)
   /* Of each engine, where several share the experts. */
   point->concurrency = (guint)csv_table_whole(table, c->concurrency, 1) *
                        MIN(whole_or(table, c->dp, 1), MOST_ENGINES);
-  point->tp = (guint)csv_table_whole(table, c->tp, 1);
+  point->tp = ranks.tp;
   num_prompts = MAX(whole_or(table, c->num_prompts, REQUESTS_A_SLOT * point->concurrency), 1);
   if (*mode != '\0' && !g_str_equal(mode, "agg"))
     server_point_refuse(point, "servers of the mode %s are not simulated", mode);
@@ -187,9 +283,7 @@ read_row(CsvTable *table, const Columns *c, const char *folder)
   server_point_set_model(point, csv_table_text(table, c->model), folder, precision,
                          text_or_empty(table, c->detail));
   set_card(point, csv_table_text(table, c->card));
-  server_point_set(point, "tensor-parallel-size", "%u", point->tp);
-  set_ranks(point, whole_or(table, c->dp, 1), whole_or(table, c->ep, 1),
-            whole_or(table, c->experts_tp, 1));
+  set_ranks(point, csv_table_text(table, c->engine), &ranks);
   server_point_set_engine(point, csv_table_text(table, c->engine),
                           csv_table_text(table, c->version));
   set_kv(point, text_or_empty(table, c->kv), precision);

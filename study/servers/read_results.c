@@ -384,7 +384,7 @@ read_lines(const char *text, const char *path, const char *folder, GPtrArray *po
   return number > 0 || refuse(path, error);
 }
 
-gboolean
+static gboolean
 server_points_read_results(const char *path, const char *folder, GPtrArray *points, GError **error)
 {
   gsize bytes;

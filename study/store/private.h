@@ -13,8 +13,3 @@ gboolean study_create_views(Results *results, GError **error);
 /* Makes a temporary view point_summary, without the grids' columns, that hides the file's. */
 gboolean study_point_view(Results *results, GError **error);
 
-/* Runs a statement to its end and resets it. Its values are bound by `types`: i gint64, s const
- * char
- * * or NULL, v likewise, but stored as a number where it is one. */
-gboolean study_run(Results *results, sqlite3_stmt *statement, GError **error, const char *types,
-                   ...);

@@ -2,6 +2,7 @@
  * without a sweep has none of them; meta's study_format tells. */
 #include "private.h"
 
+#include "report/overhead.h"
 #include "report/student.h"
 
 #define STUDENT_ROWS 200 /* beyond, the last is used: 0.01 % too wide */
@@ -95,13 +96,15 @@ static gboolean
 create_point_summary(Results *results, const GPtrArray *options, const char *head, GError **error)
 {
   g_autoptr(GString) sql = g_string_new(head);
-  g_string_append(
-      sql, " AS WITH replica AS (SELECT"
-           " cell.study, cell.point, cell.name AS cell, cell.id AS"
-           " cell_id, run.overhead_s_recompute + run.overhead_s_swap_out +"
-           " run.overhead_s_swap_in AS overhead_s, run.* FROM cell JOIN run ON run.id = cell.run_id"
-           " WHERE cell.state = 'done'), average AS (SELECT study,"
-           " point, cell, min(cell_id) AS cell_id, count(*) AS runs");
+  g_string_append(sql, " AS WITH replica AS (SELECT"
+                       " cell.study, cell.point, cell.name AS cell, cell.id AS cell_id, ");
+  for (Overhead part = 0; part < OVERHEAD_STALL; part++) {
+    g_autofree char *column = results_column(overhead_key(part));
+    g_string_append_printf(sql, "%srun.%s", part > 0 ? " + " : "", column);
+  }
+  g_string_append(sql, " AS overhead_s, run.* FROM cell JOIN run ON run.id = cell.run_id"
+                       " WHERE cell.state = 'done'), average AS (SELECT study,"
+                       " point, cell, min(cell_id) AS cell_id, count(*) AS runs");
   guint n;
   const Figure *all = figures(&n);
 

@@ -10,30 +10,43 @@
 #include "report/text/table.h"
 #include "report/text/json_values.h"
 
-/* A column of the table for people: a figure's key, and a name that is narrow enough. The last is
- * of all overheads together. */
-static const struct {
-  const char *key, *heading;
-} shown[] = {
-    {"finished", "finished"},     {"requests_per_s", "req/s"}, {"output_tokens_per_s", "tokens/s"},
-    {"ttft_s.mean", "TTFT mean"}, {"ttft_s.p99", "TTFT p99"},  {"tpot_s.mean", "TPOT mean"},
-    {"preemptions", "preempted"}, {"overhead_s", "overhead"},
-};
+/* All overheads together, a column of the views and not a figure. */
+#define OVERHEAD_COLUMN "overhead_s"
+
+/* A column of the table for people; its figure is NULL for the last, which is of all overheads. */
+typedef struct {
+  const Figure *figure;
+  const char *heading;
+} Shown;
+
+/* The figures that have a heading, and the overheads. */
+static GArray *
+shown_columns(void)
+{
+  static const Shown overheads = {NULL, "overhead"};
+  GArray *shown = g_array_new(FALSE, FALSE, sizeof(Shown));
+  guint n;
+  const Figure *all = figures(&n);
+
+  for (guint i = 0; i < n; i++)
+    if (all[i].heading != NULL) {
+      const Shown column = {&all[i], all[i].heading};
+      g_array_append_val(shown, column);
+    }
+  g_array_append_val(shown, overheads);
+  return shown;
+}
 
 static FigureBetter
-better_of(guint column)
+better_of(const Shown *column)
 {
-  const Figure *figure = figure_find(shown[column].key);
-
-  return figure == NULL ? BETTER_LOW : figure->better;
+  return column->figure == NULL ? BETTER_LOW : column->figure->better;
 }
 
 static gboolean
-is_duration(guint column)
+is_duration(const Shown *column)
 {
-  const Figure *figure = figure_find(shown[column].key);
-
-  return figure == NULL || figure_is_duration(figure);
+  return column->figure == NULL || figure_is_duration(column->figure);
 }
 
 typedef struct {
@@ -146,7 +159,7 @@ unit_of(const GArray *points, guint column)
 }
 
 static char *
-format_mean(guint column, double mean, const DurationUnit *unit)
+format_mean(const Shown *column, double mean, const DurationUnit *unit)
 {
   if (isnan(mean))
     return g_strdup("-");
@@ -157,7 +170,7 @@ format_mean(guint column, double mean, const DurationUnit *unit)
 }
 
 static char *
-format_half(guint column, double half, const DurationUnit *unit)
+format_half(const Shown *column, double half, const DurationUnit *unit)
 {
   g_autofree char *number = NULL;
 
@@ -168,21 +181,22 @@ format_half(guint column, double half, const DurationUnit *unit)
 }
 
 static void
-add_heading(Table *table, const StudyTable *study)
+add_heading(Table *table, const StudyTable *study, const GArray *shown)
 {
   if (study->options[0] == NULL)
     table_add(table, "");
   for (guint i = 0; study->options[i] != NULL; i++)
     table_add(table, study->options[i]);
-  for (guint i = 0; i < G_N_ELEMENTS(shown); i++) {
-    table_add(table, shown[i].heading);
+  for (guint i = 0; i < shown->len; i++) {
+    table_add(table, g_array_index(shown, Shown, i).heading);
     table_add(table, "");
     table_add(table, "");
   }
 }
 
 static void
-add_point(Table *table, const StudyTable *study, const GArray *points, guint index)
+add_point(Table *table, const StudyTable *study, const GArray *shown, const GArray *points,
+          guint index)
 {
   const Point *point = &g_array_index(points, Point, index);
   char *const *values = point_values(study, point->point);
@@ -191,12 +205,13 @@ add_point(Table *table, const StudyTable *study, const GArray *points, guint ind
     table_add(table, point->cell);
   for (guint i = 0; study->options[i] != NULL; i++)
     table_add(table, values[i]);
-  for (guint i = 0; i < G_N_ELEMENTS(shown); i++) {
+  for (guint i = 0; i < shown->len; i++) {
+    const Shown *column = &g_array_index(shown, Shown, i);
     const DurationUnit *unit = unit_of(points, i);
-    double mean = point->estimates[i].mean, best = best_of(points, i, better_of(i));
-    table_take(table, format_mean(i, mean, unit));
+    double mean = point->estimates[i].mean, best = best_of(points, i, better_of(column));
+    table_take(table, format_mean(column, mean, unit));
     table_add(table, !isnan(best) && !isnan(mean) && ties(mean, best) ? "*" : " ");
-    table_take(table, format_half(i, point->estimates[i].half, unit));
+    table_take(table, format_half(column, point->estimates[i].half, unit));
   }
 }
 
@@ -221,24 +236,27 @@ char *
 study_text(Results *results, const StudyTable *study, GError **error)
 {
   g_autoptr(GPtrArray) columns = g_ptr_array_new_with_free_func(g_free);
-  g_autoptr(GArray) points = NULL;
+  g_autoptr(GArray) shown = shown_columns(), points = NULL;
   g_autoptr(GString) layout = g_string_new(study->options[0] == NULL ? "l" : "");
   g_autoptr(GString) text = g_string_new(NULL);
   g_autoptr(Table) table = NULL;
 
-  for (guint i = 0; i < G_N_ELEMENTS(shown); i++)
-    g_ptr_array_add(columns, results_column(shown[i].key));
+  for (guint i = 0; i < shown->len; i++) {
+    const Figure *figure = g_array_index(shown, Shown, i).figure;
+    g_ptr_array_add(columns,
+                    figure != NULL ? results_column(figure->key) : g_strdup(OVERHEAD_COLUMN));
+  }
   points = read_points(results, study, columns, error);
   if (points == NULL)
     return NULL;
   for (guint i = 0; study->options[i] != NULL; i++)
     g_string_append_c(layout, 'l');
-  for (guint i = 0; i < G_N_ELEMENTS(shown); i++)
+  for (guint i = 0; i < shown->len; i++)
     g_string_append(layout, "rmm");
   table = table_new(layout->str);
-  add_heading(table, study);
+  add_heading(table, study, shown);
   for (guint i = 0; i < points->len; i++)
-    add_point(table, study, points, i);
+    add_point(table, study, shown, points, i);
   if (points->len > 0)
     table_append(table, "", text);
   append_replicas(text, study, points);

@@ -300,7 +300,7 @@ test_dealt_out(void)
                              .block_size = 16,
                              .tensor_parallel_size = TP,
                              .data_parallel_size = 2,
-                             .expert_parallel = TRUE,
+                             .expert_groups = 2 * TP,
                              .what_if = WHAT_IF_NONE};
     const CostShape step = {
         .contexts = decode_contexts_equal(8, 100), .sampled = 8, .sequences = 8};

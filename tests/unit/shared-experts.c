@@ -14,7 +14,7 @@ linear_ps(const Device *device, const Model *model, SharedWay way, guint32 seque
       .model = model,
       .block_size = 16,
       .tensor_parallel_size = RANKS,
-      .expert_parallel = whole,
+      .expert_groups = whole ? RANKS : 1,
       .shared_experts = {.way = way, .tokens = LIMIT},
       .what_if = WHAT_IF_NONE,
   };
