@@ -83,6 +83,7 @@ typedef struct {
   /* How it is costed and executed. */
   char *executor;
   char *copy_path;
+  char *cudagraph_mode;
   char *host_memory;
   char *what_if;
   guint64 unit_copy_steps;

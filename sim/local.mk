@@ -54,6 +54,7 @@ libspillway_sim_a_SOURCES = \
   %D%/engines/vllm_swapped.c \
   %D%/engines/vllm_v0.c %D%/engines/vllm_v0.h \
   %D%/engines/vllm_v0_end.c \
+  %D%/engines/vllm_v0_members.c \
   %D%/engines/vllm_versions.c \
   %D%/engines/vllm_waiting.c %D%/engines/vllm_states.c \
   %D%/front_end.c %D%/front_end.h \
