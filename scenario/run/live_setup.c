@@ -105,6 +105,9 @@ open_device(LiveSetup *setup, const LiveDeviceClass *class, GError **error)
       .copy_method = copy_method(setup),
       .pageable_host = s->host_memory == HOST_MEMORY_PAGEABLE,
       .overlap_copies = settings->overlap_copies,
+      .num_disk_blocks = s->config.num_disk_blocks,
+      .num_through_blocks = planner_through_blocks(&s->config),
+      .copy_ns = (gint64)(settings->copy_block_us * 1e3),
       .sampling =
           {
               .temperature = (float)settings->temperature,
@@ -186,6 +189,8 @@ live_setup_executor(const LiveSetup *setup)
               .num_device_blocks = s->config.num_gpu_blocks,
               .hidden_blocks = s->scheduler->hidden_blocks,
               .num_host_blocks = setup->num_host_blocks,
+              .num_disk_blocks = s->config.num_disk_blocks,
+              .num_through_blocks = planner_through_blocks(&s->config),
               .prefix_caching = s->config.prefix_caching,
           },
   };
