@@ -44,6 +44,7 @@ typedef struct {
   CostModel *cost;              /* NULL where the executor needs none, or none was asked for */
   FrontEnd front_end;           /* before the engine; none where no cost is asked for */
   CopyPath copy_path;
+  gboolean graphs_in_pieces;
   HostMemory host_memory;
   guint64 block_bytes;           /* of a KV block on a card; 0 without a model */
   guint64 disk_block_bytes;      /* on the disk, of all cards that share it; likewise */

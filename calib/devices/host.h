@@ -23,6 +23,9 @@ typedef struct {
   double step_ps;
   double sequence_ps; /* more for each sequence in the step */
   double eager_ps;    /* more for a step of more tokens than the captured graphs hold */
+  /* Of each layer whose attention is launched between two captured graphs, where graphs are captured
+   * in pieces (vLLM's cudagraph_mode PIECEWISE). */
+  double piece_ps;
   /* What it does for a step in all: beside the device where scheduling is asynchronous, so that the
    * longer of the two counts; else before and after it, instead of the above. 0: not told apart. */
   double work_ps, work_sequence_ps;
@@ -33,6 +36,7 @@ typedef struct {
   double step_least_ps, step_most_ps;
   double sequence_least_ps, sequence_most_ps;
   double eager_least_ps, eager_most_ps;
+  double piece_least_ps, piece_most_ps;
   double api_token_least_ps, api_token_most_ps;
 } HostCost;
 
