@@ -97,6 +97,40 @@ test_aiconfigurator_small(Fixture *fixture, gconstpointer unused)
   g_assert_nonnull(strstr(profile->note, "1 of beam search"));
 }
 
+/* A dtype none of whose small products takes less than the launch of one is left out, and told;
+ * others of the file stay, whatever they take. */
+static void
+test_aiconfigurator_launches(Fixture *fixture, gconstpointer unused)
+{
+  static const struct {
+    double least_ms; /* of the small fp8_block */
+    guint kept;
+  } cases[] = {{0.055, 10}, {0.045, 20}};
+  Profile *profile = fixture->profile;
+
+  (void)unused;
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(GString) rows = g_string_new(AI_GEMM);
+    g_autofree char *path = NULL;
+    for (guint m = 1; m <= 9; m++)
+      g_string_append_printf(
+          rows, AI_ROW("gemm") "fp8_block,%u,1024,2048,%g\n" AI_ROW("gemm") "bfloat16,%u,1024,2048,0.004\n",
+          m, cases[i].least_ms + m * 1e-3, m);
+    g_string_append(rows, AI_ROW("gemm") "fp8_block,4096,8192,8192,0.5\n");
+    g_string_append(rows, AI_ROW("gemm") "bfloat16,4096,8192,8192,0.9\n");
+    path = write_file(fixture, i == 0 ? "a.csv" : "b.csv", rows->str);
+    g_array_set_size(profile->samples, 0);
+    import(profile, path, NULL);
+    expect_count(profile, OP_GEMM, cases[i].kept);
+    if (i == 0) {
+      g_assert_nonnull(strstr(profile->note, "10 rows of a.csv were left out: 10 of fp8_block, where the "
+                                             "smallest product takes 56 us: timed without a graph"));
+      g_assert_null(find(profile, OP_GEMM, "", "fp8_block", SHAPE(4096, 8192, 8192)));
+    }
+  }
+  g_assert_null(strstr(profile->note, "b.csv were left out"));
+}
+
 static void
 test_aiconfigurator_broken(Fixture *fixture, gconstpointer unused)
 {
@@ -333,6 +367,7 @@ main(int argc, char **argv)
   ADD("/import/aiconfigurator/h100", test_aiconfigurator_h100);
   ADD("/import/aiconfigurator/a100", test_aiconfigurator_a100);
   ADD("/import/aiconfigurator/small", test_aiconfigurator_small);
+  ADD("/import/aiconfigurator/launches", test_aiconfigurator_launches);
   ADD("/import/aiconfigurator/broken", test_aiconfigurator_broken);
   ADD("/import/aiconfigurator/experts", test_experts);
   ADD("/import/aiconfigurator/latent", test_latent);
