@@ -80,7 +80,7 @@ static gboolean
 find_table(const Profile *profile, const Model *model, const Layer *layer, const ExpertSplit *split,
            Table *table)
 {
-  gboolean is_latent = layer->mixer.kind == MIXER_LATENT || layer->mixer.kind == MIXER_SPARSE;
+  gboolean is_latent = layer->mixer.latent_dim > 0;
   const char *const variants[] = {is_latent ? "power_law_1.01" : "power_law_1.2",
                                   is_latent ? "power_law_1.2" : "power_law_1.01", MOE_TOUCHED,
                                   "uniform", "balanced"};

@@ -14,60 +14,6 @@
 
 #include <string.h>
 
-/* A product so small takes some 5 us on any card. Where none of a dtype takes less than ten times
- * that, each was launched and timed by itself, and what was timed is the host: the collector of vLLM
- * 0.24's fp8_block had no graph (on a B200 149 us so and 12 in a graph: ai-dynamo/aisimulate, pull
- * request 219). */
-enum { SMALL_ROWS = 64, SMALL_WEIGHTS = 1 << 22, HOST_FLOOR_US = 50, SMALL_PRODUCTS = 8 };
-
-static gboolean
-is_of_host(const Profile *profile, guint first, const char *dtype, double *shortest_ns)
-{
-  guint n = 0;
-
-  *shortest_ns = G_MAXDOUBLE;
-  for (guint i = first; i < profile->samples->len; i++) {
-    const ProfileSample *sample = &g_array_index(profile->samples, ProfileSample, i);
-    if (!g_str_equal(sample->dtype, dtype) || sample->shape[0] > SMALL_ROWS ||
-        sample->shape[1] * sample->shape[2] > SMALL_WEIGHTS)
-      continue;
-    n++;
-    *shortest_ns = MIN(*shortest_ns, sample->median_ns);
-  }
-  return n >= SMALL_PRODUCTS && *shortest_ns > HOST_FLOOR_US * NS_PER_US;
-}
-
-/* Leaves out the products of dtypes whose times are the host's. */
-static void
-drop_timed_launches(Aiconfigurator *reader)
-{
-  GArray *samples = reader->profile->samples;
-  g_autoptr(GHashTable) verdicts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
-  guint kept = reader->first;
-
-  for (guint i = reader->first; i < samples->len; i++) {
-    const char *dtype = g_array_index(samples, ProfileSample, i).dtype;
-    double shortest_ns;
-    if (g_hash_table_contains(verdicts, dtype))
-      continue;
-    g_hash_table_insert(verdicts, (gpointer)dtype,
-                        is_of_host(reader->profile, reader->first, dtype, &shortest_ns)
-                            ? g_strdup_printf("%s, where the smallest product takes %.0f us: timed "
-                                              "without a graph, so the host is in it",
-                                              dtype, shortest_ns / NS_PER_US)
-                            : g_strdup(""));
-  }
-  for (guint i = reader->first; i < samples->len; i++) {
-    ProfileSample sample = g_array_index(samples, ProfileSample, i);
-    const char *reason = g_hash_table_lookup(verdicts, sample.dtype);
-    if (*reason != '\0')
-      aiconfigurator_leave_out(reader, reason);
-    else
-      g_array_index(samples, ProfileSample, kept++) = sample;
-  }
-  g_array_set_size(samples, kept);
-}
-
 gboolean
 aiconfigurator_read_gemm(Aiconfigurator *reader, GError **error)
 {
@@ -87,7 +33,7 @@ aiconfigurator_read_gemm(Aiconfigurator *reader, GError **error)
       aiconfigurator_add(reader, OP_GEMM, "", import_dtype(csv_table_text(table, dtype)), shape,
                          time_ms);
   }
-  drop_timed_launches(reader);
+  aiconfigurator_drop_launches(reader);
   return csv_table_finish(table, error);
 }
 
@@ -212,6 +158,13 @@ state_field(CsvTable *table, const char *column)
   return column != NULL ? csv_table_whole(table, csv_table_need(table, column), 1) : 0;
 }
 
+/* vLLM's and SGLang's whole step of a KDA decode. */
+static gboolean
+holds_convolution(const char *kernel)
+{
+  return g_str_equal(kernel, "fused_kda_decode") || g_str_equal(kernel, "kda_fused_decode");
+}
+
 gboolean
 aiconfigurator_read_recurrent(Aiconfigurator *reader, GError **error)
 {
@@ -240,8 +193,12 @@ aiconfigurator_read_recurrent(Aiconfigurator *reader, GError **error)
       continue;
     if (!is_decode && !g_str_equal(csv_table_text(table, phase), "context"))
       aiconfigurator_leave_out(reader, "checking drafted tokens, which no cost asks for");
+    else if (holds_convolution(csv_table_text(table, kernel)))
+      aiconfigurator_leave_out(reader, "a decode's convolution and state in one kernel (the kernels "
+                                       "of each stand for it)");
     else
       aiconfigurator_add(reader, OP_RECURRENT, variant, "bfloat16", shape, time_ms);
   }
+  aiconfigurator_drop_launches(reader);
   return csv_table_finish(table, error);
 }
