@@ -82,7 +82,7 @@ check_options(CapacityVerb *v, GError **error)
       (v->seeds != NULL && !typed_uint(v->seeds, "--seeds", 1, 1000, &seeds, error)) ||
       !output_format_parse(v->format, &v->output_format, error) || !parse_search(v, error) ||
       !settings_check_outputs(v->settings, outputs, 2, &library, 1, error) ||
-      (v->page != NULL && !output_file_check_folder(v->page, "--page", error)))
+      (v->page != NULL && !output_file_check_page(v->page, "--page", error)))
     return FALSE;
   v->n_jobs = (guint)jobs;
   v->n_seeds = (guint)seeds;

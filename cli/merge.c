@@ -44,7 +44,8 @@ check_inputs(char **paths, int n_paths, const char *output)
 static void
 print_merged(const char *path, guint n_runs, const char *output)
 {
-  g_autofree char *text = g_strdup_printf("%s: %u runs, new in %s\n", path, n_runs, output);
+  g_autofree char *text =
+      g_strdup_printf("%s: %u run%s, new in %s\n", path, n_runs, n_runs == 1 ? "" : "s", output);
 
   cli_print(text);
 }

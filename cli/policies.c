@@ -258,7 +258,7 @@ check_files(const PoliciesOptions *o, const MapRequest *r, GError **error)
     if (!output_file_check(outputs, 2, &(NamedFile){"--models", models[i]}, 1, error))
       return FALSE;
   return output_file_check(outputs, 2, inputs, G_N_ELEMENTS(inputs), error) &&
-         (o->page == NULL || output_file_check_folder(o->page, "--page", error));
+         (o->page == NULL || output_file_check_page(o->page, "--page", error));
 }
 
 static void

@@ -97,6 +97,8 @@ on_log(const char *domain, GLogLevelFlags level, const char *message, gpointer d
 int
 program_main(const Program *program, int argc, char **argv)
 {
+  char help[] = "--help";
+
   setlocale(LC_CTYPE, "");
   g_log_set_default_handler(on_log, NULL);
   /* A full disk or a file too large is told by the write that fails. */
@@ -107,12 +109,16 @@ program_main(const Program *program, int argc, char **argv)
     print_help(program, stderr);
     return CLI_USAGE;
   }
+  if (argc > 2 && g_str_equal(argv[1], "help")) { /* "help run" is "run --help" */
+    argv[1] = argv[2];
+    argv[2] = help;
+  }
   if (g_str_equal(argv[1], "--help") || g_str_equal(argv[1], "-h") ||
       g_str_equal(argv[1], "help")) {
     print_help(program, stdout);
     return finish(NULL, CLI_DONE);
   }
-  if (g_str_equal(argv[1], "--version")) {
+  if (g_str_equal(argv[1], "--version") || g_str_equal(argv[1], "version")) {
     printf("%s %s\n", program->name, PACKAGE_VERSION);
     return finish(NULL, CLI_DONE);
   }

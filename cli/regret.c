@@ -52,14 +52,14 @@ parse_budget(const char *text, SearchBudget *budget, GError **error)
     return TRUE;
   if (g_str_has_suffix(text, "s") || g_str_has_suffix(text, "m") || g_str_has_suffix(text, "h")) {
     budget->plays = G_MAXUINT64;
-    if (typed_duration(text, "--budget", &budget->deadline_us, error))
-      return TRUE;
-    g_prefix_error(error, "a number of runs, or a time: ");
-    return FALSE;
+    return typed_duration(text, "--budget", &budget->deadline_us, error);
   }
   if (typed_uint(text, "--budget", 0, (guint64)MAX_PLAYS, &budget->plays, error))
     return TRUE;
-  g_prefix_error(error, "a number of runs, or a time such as 5m: ");
+  g_clear_error(error);
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "--budget: found '%s', expected a number of runs, at most %g, or a time such as 5m",
+              text, (double)MAX_PLAYS);
   return FALSE;
 }
 

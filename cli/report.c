@@ -40,7 +40,7 @@ check_out(const char *out, const char *const *paths, const char *library, gboole
   if (!page)
     return TRUE;
   if (!gnuplot_format_of(out, &format))
-    return output_file_check_folder(out, "-o", error);
+    return output_file_check_page(out, "-o", error);
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
               "-o: found '%s', expected an HTML file's name; 'spillway plot --chart NAME -o %s' "
               "draws one picture, '--format png|svg|pdf' all of them into a folder",

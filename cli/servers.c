@@ -130,7 +130,7 @@ read_files(Servers *s, char **paths, GError **error)
         !server_points_read(paths[i], s->model_dir, s->points, error))
       return FALSE;
   return check_models(s, error) &&
-         (s->output == NULL || output_file_check_folder(s->output, "-o", error)) &&
+         (s->output == NULL || output_file_check_page(s->output, "-o", error)) &&
          use_profiles(s, error);
 }
 

@@ -15,7 +15,7 @@ command_study(int argc, char **argv)
   static const VerbFamily family = {
       .verb = "study",
       .kinds = kinds,
-      .expected = "poster or policies",
+      .expected = "poster or policies ('spillway sweep' runs a study file)",
       .summary =
           "Studies: a published one repeated and judged; a map of which policy is best where.",
       .examples = "  spillway study poster -o poster\n"

@@ -35,6 +35,19 @@ output_write(const char *path, const char *bytes, gssize n_bytes, GError **error
   return (cause == 0 && named == 0) || fail(path, cause != 0 ? cause : named, error);
 }
 
+const char *
+output_other_kind(const char *path, const char *own)
+{
+  static const char *const kinds[] = {".csv",   ".db",  ".gz",  ".html", ".ini", ".json",
+                                      ".jsonl", ".pdf", ".png", ".svg",  ".txt", ".xlsx"};
+
+  for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
+    if (g_str_has_suffix(path, kinds[i]) && !g_str_equal(kinds[i], own) &&
+        !g_file_test(path, G_FILE_TEST_EXISTS))
+      return kinds[i];
+  return NULL;
+}
+
 /* A name of a file that is not there: its folder's, without links, and its own. */
 static char *
 future_name(const char *path)

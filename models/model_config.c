@@ -227,7 +227,9 @@ set_quantization(json_t *root, const char *path, const char *name, GError **erro
     g_string_append_printf(known, "%s%s", i > 0 ? ", " : "", quantizations[i].name);
   }
   g_set_error(error, MODEL_CONFIG_ERROR, MODEL_CONFIG_ERROR_VALUE,
-              "--quantization: found '%s', expected one of %s", name, known->str);
+              "--quantization: found '%s', expected one of %s; weights that are published "
+              "quantized (AWQ, GPTQ) say so in their own config.json: give that as --model",
+              name, known->str);
   return FALSE;
 }
 

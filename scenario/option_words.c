@@ -49,6 +49,70 @@ nearest_option(const char *option, const GOptionEntry *entries)
   return typed_nearest(option, (const char *const *)names->pdata);
 }
 
+/* What other programs call an option. */
+static const struct {
+  const char *other, *option, *value;
+} other_words[] = {
+    {"policy", "overflow", ""},
+    {"policies", "overflow", ""},
+    {"preemption", "overflow", ""},
+    {"preemption-policy", "overflow", ""},
+    {"engine", "scheduler", ""},
+    {"backend", "scheduler", ""},
+    {"model-path", "model", ""},
+    {"gpu", "device", ""},
+    {"hardware", "device", ""},
+    {"gpus", "tensor-parallel-size", ""},
+    {"num-gpus", "tensor-parallel-size", ""},
+    {"rps", "request-rate", ""},
+    {"qps", "request-rate", ""},
+    {"users", "max-concurrency", ""},
+    {"dataset", "trace", ""},
+    {"dataset-path", "trace", ""},
+    {"input", "trace", ""},
+    {"workload", "trace", ""},
+    {"input-len", "random-input-len", ""},
+    {"output-len", "random-output-len", ""},
+    {"input-len", "prompt", ""},
+    {"output-len", "output", ""},
+    {"num-requests", "num-prompts", ""},
+    {"num-requests", "requests", ""},
+    {"batch-size", "max-num-seqs", ""},
+    {"max-batch-size", "max-num-seqs", ""},
+    {"blocks", "num-gpu-blocks", ""},
+    {"memory", "kv-memory", ""},
+    {"pool-size", "kv-memory", ""},
+    {"cpu-offload", "kv-offloading-size", ""},
+    {"from", "trace-format", ""},
+    {"columns", "trace-format", " 'columns:…'"},
+    {"json", "format", " json"},
+    {"csv", "format", " csv"},
+    {"threads", "jobs", ""},
+    {"workers", "jobs", ""},
+    {"num-workers", "jobs", ""},
+};
+
+/* "max-concurrency" of concurrency, "format json" of json: what it is called here, or the only
+ * option that has its words. NULL: neither. The caller frees it. */
+static char *
+known_by_another_word(const char *option, const GOptionEntry *entries)
+{
+  const char *found = NULL;
+  guint n = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS(other_words); i++)
+    if (g_ascii_strcasecmp(other_words[i].other, option) == 0 &&
+        find_entry(entries, other_words[i].option, strlen(other_words[i].option)) != NULL)
+      return g_strconcat(other_words[i].option, other_words[i].value, NULL);
+  for (; entries->long_name != NULL && strlen(option) > 2; entries++)
+    if (typed_has_words(entries->long_name, option) &&
+        !g_str_has_prefix(entries->long_name, "no-")) {
+      found = entries->long_name;
+      n++;
+    }
+  return n == 1 ? g_strdup(found) : NULL;
+}
+
 /* GOption drops the value of an option that takes none: --enable-x=false would turn x on. */
 static gboolean
 check_switches(char *const *words, const GOptionEntry *entries, GError **error)
@@ -92,7 +156,7 @@ check_attached(char *const *words, const GOptionEntry *entries, GError **error)
 static void
 set_unknown(GError **error, char *word, const GOptionEntry *entries)
 {
-  g_autofree char *advice = NULL;
+  g_autofree char *advice = NULL, *other = NULL;
   const char *near;
 
   word[strcspn(word, "=")] = '\0';
@@ -101,14 +165,15 @@ set_unknown(GError **error, char *word, const GOptionEntry *entries)
                 "found %s, which only a verb has, such as 'spillway trace gen --help'", word);
     return;
   }
+  other = g_str_has_prefix(word, "--") ? known_by_another_word(word + 2, entries) : NULL;
   near = g_str_has_prefix(word, "--") ? nearest_option(word + 2, entries) : NULL;
   advice = g_str_has_prefix(word, "--") ? vllm_flag_advice(word + 2) : NULL;
   if (advice != NULL)
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "no option %s: %s", word,
                 advice);
-  else if (near != NULL)
+  else if (other != NULL || near != NULL)
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
-                "unknown option %s; did you mean --%s?", word, near);
+                "unknown option %s; did you mean --%s?", word, other != NULL ? other : near);
   else
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
                 "unknown option %s; --help lists all of them", word);

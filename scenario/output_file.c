@@ -14,6 +14,19 @@ output_file_check_folder(const char *path, const char *option, GError **error)
   return FALSE;
 }
 
+gboolean
+output_file_check_page(const char *path, const char *option, GError **error)
+{
+  const char *other = output_other_kind(path, ".html");
+
+  if (other == NULL)
+    return output_file_check_folder(path, option, error);
+  g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+              "%s: found '%s', expected an HTML file's name, such as page.html, not %s", option,
+              path, other);
+  return FALSE;
+}
+
 /* "-" is standard input or output. */
 static gboolean
 is_same(const NamedFile *a, const NamedFile *b)

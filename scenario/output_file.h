@@ -15,3 +15,5 @@ gboolean output_file_check(const NamedFile *outputs, guint n_outputs, const Name
 /* FALSE with an error where the file that is to be written would lie in a folder that is not there.
  */
 gboolean output_file_check_folder(const char *path, const char *option, GError **error);
+/* The same of a page, whose name must not be that of another kind of file. */
+gboolean output_file_check_page(const char *path, const char *option, GError **error);

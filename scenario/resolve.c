@@ -22,7 +22,16 @@ looks_like_path(const char *text, const char *suffix)
          g_file_test(text, G_FILE_TEST_EXISTS);
 }
 
-/* "; did you mean h100-nvl, h100-pcie or h100-sxm?": those that have this before a dash, or the
+/* As nvidia-smi calls a card "NVIDIA H100". */
+static const char *
+without_maker(const char *name)
+{
+  return g_str_has_prefix(name, "nvidia-") ? name + strlen("nvidia-")
+         : g_str_has_prefix(name, "amd-")  ? name + strlen("amd-")
+                                           : name;
+}
+
+/* "; did you mean h100-nvl, h100-pcie or h100-sxm?": those that have this as a part, or the
  * nearest; "" where none is near. The caller frees it. */
 static char *
 hint_of(const char *text, GStrv names)
@@ -31,8 +40,9 @@ hint_of(const char *text, GStrv names)
   g_autoptr(GPtrArray) likely = g_ptr_array_new();
   g_autoptr(GString) hint = g_string_new("; did you mean ");
 
+  g_strdelimit(lower, " _", '-');
   for (char **name = names; *name != NULL; name++)
-    if (*lower != '\0' && g_str_has_prefix(*name, lower) && (*name)[strlen(lower)] == '-')
+    if (typed_has_words(*name, without_maker(lower)))
       g_ptr_array_add(likely, *name);
   if (likely->len == 0 || likely->len > LIKELY_MOST) {
     const char *near = typed_nearest(text, (const char *const *)names);
@@ -169,7 +179,8 @@ resolve_decoder_config(const char *text, GError **error)
 static char *
 own_device_advice(void)
 {
-  g_autofree char *pattern = shipped_file("devices", "h100-sxm", ".ini");
+  g_autofree char *shipped = shipped_file("devices", "h100-sxm", ".ini");
+  g_autofree char *pattern = shipped != NULL ? g_canonicalize_filename(shipped, NULL) : NULL;
 
   return g_strdup_printf(
       "\nFor hardware of your own copy %s, whose comments say what each figure is, "

@@ -76,6 +76,25 @@ resolve_policy(const Resolver *r, PolicyKindIndex index, const char *name, Polic
   return NULL;
 }
 
+/* "; did you mean vllm-0.11?" of "0.11.2", "v0.11" and "vllm==0.11", trtllm of TensorRT-LLM, or the
+ * nearest name; "" where none is near. The caller frees it. */
+static char *
+scheduler_hint(const char *typed, const char *const *names)
+{
+  const char *digit = typed + strcspn(typed, "0123456789");
+  g_autofree char *lower = g_ascii_strdown(typed, -1);
+  g_autofree char *version = g_strconcat("vllm-", digit, NULL);
+  const char *near = strstr(lower, "trt") != NULL || strstr(lower, "tensorrt") != NULL ? "trtllm"
+                     : g_str_equal(lower, "vllm-v0")                                   ? "vllm-0.6"
+                     : g_str_has_prefix(lower, "sgl")                                  ? "sglang"
+                     : (g_str_has_prefix(lower, "v") || digit == typed) &&
+                             scheduler_class_from_name(version, NULL) != NULL
+                         ? version
+                         : typed_nearest(typed, names);
+
+  return near != NULL ? g_strdup_printf("; did you mean %s?", near) : g_strdup("");
+}
+
 static gboolean
 resolve_names(Resolver *r, GError **error)
 {
@@ -88,11 +107,10 @@ resolve_names(Resolver *r, GError **error)
     g_autofree const char **names = scheduler_names();
     gboolean is_version =
         g_str_has_prefix(settings->scheduler, "vllm-0.") || unknown->code == SCHEDULER_ERROR_NEWER;
-    const char *near = is_version ? NULL : typed_nearest(settings->scheduler, names);
-    g_autofree char *hint = near != NULL ? g_strdup_printf("; did you mean %s?", near) : NULL;
-    return resolver_refuse(error, "--scheduler: %s%s", unknown->message, or_default(hint, ""));
+    g_autofree char *hint = is_version ? g_strdup("") : scheduler_hint(settings->scheduler, names);
+    return resolver_refuse(error, "--scheduler: %s%s", unknown->message, hint);
   }
-  if (!resolver_capacity_policy(r, error))
+  if (!resolver_trtllm(r, error))
     return FALSE;
   s->executor = find_entry("executor", or_default(settings->executor, "model"),
                            (const gconstpointer *)executors, error);
@@ -209,7 +227,8 @@ resolve_hardware(Resolver *r, GError **error)
     return resolver_refuse(error, "--quantization needs --model");
   if (settings->model != NULL && (s->model = resolve_model_quantized(
                                       settings->model, settings->quantization, error)) == NULL) {
-    g_prefix_error(error, "--model: ");
+    if (error != NULL && !g_str_has_prefix((*error)->message, "--"))
+      g_prefix_error(error, "--model: ");
     return FALSE;
   }
   if (settings->kv_cache_dtype != NULL && s->model == NULL)

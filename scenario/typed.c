@@ -42,8 +42,8 @@ typed_nearest(const char *typed, const char *const *candidates)
   for (; *candidates != NULL; candidates++) {
     guint edits = edit_distance(word, *candidates);
     guint distance = *word != '\0' && g_str_has_prefix(*candidates, word) ? 0 : edits;
-    /* Two edits of three letters leave anything. */
-    if (distance > 1 && strlen(word) <= 3 && **candidates != *word)
+    /* Two edits of four letters leave anything. */
+    if (distance > 1 && strlen(word) <= 4 && **candidates != *word)
       continue;
     if (distance < best || (distance == best && edits < best_edits && nearest != NULL)) {
       best = distance;
@@ -52,6 +52,18 @@ typed_nearest(const char *typed, const char *const *candidates)
     }
   }
   return nearest;
+}
+
+gboolean
+typed_has_words(const char *name, const char *words)
+{
+  gsize length = strlen(words);
+
+  for (const char *at = length > 1 ? strstr(name, words) : NULL; at != NULL;
+       at = strstr(at + 1, words))
+    if ((at == name || at[-1] == '-') && (at[length] == '-' || at[length] == '\0'))
+      return TRUE;
+  return FALSE;
 }
 
 static void

@@ -6,6 +6,9 @@
 /* The candidate (NULL-terminated) nearest to what was typed by edit distance, or NULL if none is
  * near. */
 const char *typed_nearest(const char *typed, const char *const *candidates);
+/* Whether these are words of the name, which dashes keep apart: "h100" and "4090" of "h100-sxm" and
+ * "rtx-4090". */
+gboolean typed_has_words(const char *name, const char *words);
 
 /* Numbers as people type them. Each sets an error that says what was found and what is expected;
  * `what` names the option or field. Whole text must match; no NaN, no infinity, no sign but '-'. */

@@ -49,7 +49,8 @@ struct Sequence {
   guint32 gap_end_tokens;   /* it computes up to here, then goes on where what was copied ends: */
   guint32 tail_end_tokens;  /* here; 0, and 0, without a gap (scheduler/overflow.c) */
   gboolean decodes_after_gap;
-  guint32 step_tokens; /* an engine's note while it decides a step */
+  gboolean keeps_blocks; /* it was preempted, and its blocks stay (Scheduler.keepers) */
+  guint32 step_tokens;   /* an engine's note while it decides a step */
   Stage stage;
   gboolean was_preempted; /* by recompute, and not prefilled again since */
   gboolean was_scheduled;

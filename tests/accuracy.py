@@ -19,7 +19,7 @@ ENGINE = ["--max-num-seqs", "128", "--max-num-batched-tokens", "2048", "--enable
 def replay():
     folder = os.path.join(SHARED or "", "data", "profiles", "llmservingsim", "rtxpro6000-llama-3.1-8b")
     if SHARED is None or not os.path.exists(os.path.join(folder, "bench", "requests.jsonl")):
-        raise Skip("no measured run: SPILLWAY_SHARED is not set")
+        raise Skip("the measured run does not ship, and is not at hand")
     succeed("profile", "import", folder, "-o", "tables.db")
     return run_json("--model", "llama-3.1-8b", "--device", "./tables.db",
                     "--trace", os.path.join(folder, "bench", "trace.jsonl"), *ENGINE,

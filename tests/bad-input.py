@@ -88,8 +88,12 @@ def test_engines_options():
             ([*sglang, "--overflow", "offload", "--num-cpu-blocks", "9"], "offload", "sglang"),
             ([*base, "--scheduler", "trtllm", "--num-gpu-blocks", "999", "--capacity-policy", "maximum"],
              "'maximum'", "max-utilization"),
-            ([*base, "--scheduler", "trtllm", "--num-gpu-blocks", "999", "--enable-prefix-caching"],
-             "--enable-prefix-caching", "no such thing")]:
+            ([*base, "--num-gpu-blocks", "99", "--context-chunking-policy", "equal-progress"],
+             "--context-chunking-policy", "no such thing"),
+            ([*base, "--scheduler", "trtllm", "--num-gpu-blocks", "999", "--enable-chunked-prefill",
+              "--context-chunking-policy", "fair"], "'fair'", "equal-progress"),
+            ([*base, "--scheduler", "trtllm", "--num-gpu-blocks", "999", "--context-chunking-policy", "equal-progress"],
+             "--context-chunking-policy", "--enable-chunked-prefill")]:
         check_refused(words, expected)
 
 
@@ -298,13 +302,42 @@ def test_next_step():
                         (["run", *card, "--model", "meta-llama/Llama-3.1-8B-Instruct"], "or give its config.json"),
                         (["run", *card, *model, "trace", "demo"], "did you mean --trace?"),
                         (["run", *card, *model, "demo"], "options begin with --"),
+                        (["run", *model, "--device", "NVIDIA H100"], "did you mean h100-nvl, h100-pcie or h100-sxm?"),
+                        (["run", *model, "--device", "4090"], "did you mean rtx-4090?"),
+                        *((["run", *card, *model, "--trace", "demo", "--scheduler", name], "did you mean %s?" % meant)
+                          for name, meant in (("vllm==0.9.1", "vllm-0.9.1"), ("v0.11", "vllm-0.11"), ("0.11.2", "vllm-0.11.2"),
+                                              ("vllm-v0", "vllm-0.6"), ("TensorRT-LLM", "trtllm"), ("sgl", "sglang"))),
+                        *((["run", *card, *model, "--trace", "demo", *typed.split()], "did you mean --%s?" % meant)
+                          for typed, meant in (("--qps 5", "request-rate"), ("--rate 5", "request-rate"), ("--policy swap", "overflow"),
+                                               ("--concurrency 3", "max-concurrency"), ("--json", "format json"), ("--gpu a100", "device"),
+                                               ("--model-path x", "model"), ("--prefix-caching", "enable-prefix-caching"))),
+                        (["run", *card, *model, "--trace", "demo", "--plot"], "--help lists all"),
+                        (["run", *card, *model, "--trace", "demo", "--quantization", "awq"], "run: --quantization: found 'awq'"),
+                        (["run", *card, *model, "--trace", "demo", "--quantization", "awq"], "(AWQ, GPTQ)"),
+                        (["trace", "list"], "'spillway list traces'"), (["study", "study.ini"], "'spillway sweep'"),
                         (["regret", *card, *model, "trace", "demo"], "did you mean --trace?"),
                         (["run", *card, *model, "--trace", "demo", "--overflow", "recompute,swap"], "'spillway compare --overflow'"),
-                        (["regret", *card, *model, "--trace", "demo", "--budget", "x"], "a time such as 5m"),
+                        (["regret", *card, *model, "--trace", "demo", "--budget", "x"], "--budget: found 'x', expected a number of runs, at most 1e+09, or a time such as 5m"),
                         (["servers", "own.csv"], "published points"), (["crossover"], "--model is missing"),
                         (["crossover", *model], "--device is missing"), (["profile", "plot"], "which profile?"),
                         (["study", "poster"], "-o is missing")):
         check_refused(words, [part])
+
+
+def test_names_of_other_kinds():
+    """A database or a page under a name that says it is something else: refused, and not made"""
+    write("study.ini", "[study]\nname = x\n[run]\nmodel = llama-2-7b\ndevice = l4\nnum-gpu-blocks = 300\ntrace = demo\nlimit = 3\n")
+    succeed(*RUN, "-o", "r.db")
+    for words, name in ((["sweep", "study.ini", "-o"], "r.csv"), (["merge", "r.db", "-o"], "r.json"),
+                        (["capacity", "study.ini", "--slo", "ttft:p99<2s", "-o"], "r.html"),
+                        (["capacity", "study.ini", "--slo", "ttft:p99<2s", "--page"], "page.pdf"),
+                        (["report", "r.db", "-o"], "page.csv")):
+        check_refused([*words, name], ["'%s'" % name, name[name.index("."):]])
+        check(not os.path.exists(name), name)
+    check_summary_in_spite(RUN + ["-o", "r.csv"], "'r.csv'", "FILE.db")
+    os.rename("r.db", "r.txt")
+    succeed("merge", "r.txt", "-o", "b.db")
+    succeed(*RUN, "-o", "r.txt")  # it is there, and is one
 
 
 def test_own_hardware():

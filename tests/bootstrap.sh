@@ -26,7 +26,7 @@ tool()
   chmod +x "$folder/bin/$name"
 }
 
-for name in cat chmod dirname env getconf grep head mkdir rm sed sh tail touch true uname; do
+for name in cat chmod dirname env find getconf grep head mkdir rm sed sh tail touch true uname; do
   ln -s "$(command -v $name)" "$folder/bin/"
 done
 for name in autoconf automake bash cc gcc help2man make pkg-config python3; do
@@ -77,4 +77,12 @@ rm "$folder/tree/build/bootstrap.had"
 bootstrap check hand
 bootstrap check hand
 check "and once where the folder was configured by hand" called ";old;--recheck;hand;"
+
+check "nothing is said of tests that were skipped where none was" sh -c '! grep skipped "$1"' - "$folder/said"
+tool make 'cat >/dev/null' 'mkdir -p tests/unit' 'echo ":test-result: SKIP page # SKIP chromium was not found" >tests/report.trs' \
+  'printf ":test-result: %s 1\n" PASS SKIP >tests/unit/import.trs'
+tool gnuplot 'exit 0'
+bootstrap check skips
+check "how many tests were skipped is said" grep "==> 2 tests were skipped" "$folder/said"
+check "with the programs that they lack" grep "'./bootstrap packages' installs: xz-utils .*chromium" "$folder/said"
 echo "1..$number"

@@ -38,6 +38,8 @@ def test_no_arguments():
 def test_version():
     """--version is one line."""
     check(re.fullmatch(r"spillway \d+\.\d+\.\d+\n", succeed("--version").text))
+    check_equal(succeed("version").text, succeed("--version").text)
+    check_equal(succeed("help", "run").text, succeed("run", "--help").text)
 
 
 def test_help_of_the_program():
@@ -328,6 +330,10 @@ def test_engines_page():
         run = run_json("--executor", "unit", "--trace", "four.csv", *words.split(), "--decisions", "log.jsonl")
         check_equal([run["preemptions"], run["makespan_s"]], [int(preempted), int(seconds)], words)
         logged += [json.loads(line) for line in read("log.jsonl").splitlines()]
+    write("same.jsonl", "\n".join(re.findall(r"'(\{[^']*\})'", re.search(r"printf '%s.*> same.jsonl", page)[0])) + "\n")
+    shared = re.search(r"spillway run (--executor unit --trace same.jsonl .*)", page)[1]
+    run_json(*shared.split(), "--decisions", "log.jsonl")
+    logged += [json.loads(line) for line in read("log.jsonl").splitlines()]
     costed = re.findall(r"^\| `((?:vllm|sglang|trtllm)[^`]*)`[^|]* \| (\d+) \| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", page, re.M)
     check(len(costed) > 8, str(costed))
     for words, preempted, again, *seconds in costed:
@@ -432,7 +438,7 @@ def test_recordings():
     """A dozen schedules recorded from real engines are reproduced."""
     golden = os.path.join(SHARED or "", "golden", "check")
     if SHARED is None or not os.path.exists(golden):
-        raise Skip("no recordings: SPILLWAY_SHARED is not set")
+        raise Skip("the recordings do not ship, and are not at hand")
     done = subprocess.run([sys.executable, golden, "--spillway", SPILLWAY, "--only", "/fuzz00",
                            "--jobs", "2"], capture_output=True, text=True)
     check(re.search(r"^\d\d passed, 0 failed", done.stdout, re.M), done.stdout + done.stderr)

@@ -38,13 +38,11 @@ def modules():
 
 
 def needs():
-    """{variable: packages} of bootstrap, and those that it installs by name."""
+    """{variable: packages} of bootstrap."""
     text = text_of("bootstrap")
     found = {name: words.split() for name, words in re.findall(r'^([A-Z]+)="([^"]*)"', text, re.M)}
     del found["OPTIONAL"]
-    expanded = {name: [word for word in words if not word.startswith("$")] for name, words in found.items()}
-    named = re.search(r"install_missing \$CHECK \$CHARTS (.*)", text).group(1).split()
-    return {**expanded, "packages": named}
+    return {name: [word for word in words if not word.startswith("$")] for name, words in found.items()}
 
 
 def test_linked():
@@ -58,7 +56,7 @@ def test_installed():
     """Every package that bootstrap installs is listed, under what it is needed for"""
     places = {"PREPARE": {"Build"}, "BUILD": {"Build", "Linked"}, "CHECK": {"Tests"}, "CHARTS": {"Run, not linked"},
               "TRIALS": {"Tests", "Run, not linked", "Linked where configure is told, or finds them"},
-              "packages": {"Tests", "Run, not linked"}}
+              "DRAW": {"Tests", "Run, not linked"}}
     check_equal(set(needs()), set(places))
     for variable, packages in needs().items():
         check(packages, variable)

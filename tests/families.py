@@ -337,7 +337,7 @@ def test_handed():
     """The files that were handed in, with what is right of them."""
     folder = os.path.join(SHARED or "", "cases", "configs")
     if not os.path.isdir(folder):
-        raise Skip("no shared cases")
+        raise Skip("these files do not ship, and are not at hand")
     for name, (kv_bytes, context, parameters) in HANDED.items():
         found = show(os.path.join(folder, name))
         check_equal((name, found["kv_bytes_per_token"], found["max_position"]), (name, kv_bytes, context))

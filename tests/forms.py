@@ -208,6 +208,21 @@ def test_columns_that_are_wrong():
         write("unit.csv", "%s,in,out\n1,2,3\n" % name)
         said = execute("trace", "show", "unit.csv").err
         check("'columns:arrival_%s=%s,prompt_tokens=in,output_tokens=out'" % (unit, name) in said, said)
+    for header, arrival, prompt, output in (("Timestamp,Input Tokens,Output Tokens,User", "s=Timestamp", "Input Tokens", "Output Tokens"),
+                                            ('"time", "in","out"', "s=time", "in", "out"),
+                                            ("id,prompt,completion,created_at,prompt_tokens,completion_tokens,latency", "s=created_at",
+                                             "prompt_tokens", "completion_tokens")):
+        write("odd.csv", header + "\n")
+        said = execute("trace", "show", "odd.csv").err
+        check("'columns:arrival_%s,prompt_tokens=%s,output_tokens=%s'" % (arrival, prompt, output) in said, said)
+    write("prose.md", "# Notes, of a kind that goes on for rather more than a column's name does, in three parts\n")
+    check("columns:" not in execute("trace", "show", "prose.md").err)
+    write("r.db", b"SQLite format 3\0" + bytes(84))
+    check("found a database" in execute("trace", "show", "r.db").err)
+    for unit, time in (("s", "2024-05-01 10:00:00"), ("s", "1714557600500"), ("ms", "1714557600500000"), ("us", "1714557600500000000")):
+        write("late.csv", "t,in,out\n%s,2,3\n" % time)
+        said = execute("trace", "show", "late.csv", "--trace-format", "columns:arrival_%s=t,prompt_tokens=in,output_tokens=out" % unit).err
+        check("found '%s' in t, expected" % time in said and "arrival_s, _ms, _us, _ns and _date" in said, said)
     for columns, part in (("arrival_s=a", "prompt_tokens and output_tokens"), ("prompt_tokens=a,output_tokens=b", "arrival_s"),
                           ("arrival_s=a,arrival_ms=b,prompt_tokens=c,output_tokens=d", "arrival_ms=b"),
                           ("arrival_s=a,prompt_tokens=b,prompt_tokens=c,output_tokens=d", "prompt_tokens=c"),
@@ -251,7 +266,7 @@ def test_cases():
     """The cases that people met, where they are at hand."""
     folder = os.path.join(os.environ.get("SPILLWAY_SHARED", ""), "cases", "traces")
     if not os.path.isdir(folder):
-        raise Skip("no cases: SPILLWAY_SHARED is not set, or has none")
+        raise Skip("these files do not ship, and are not at hand")
     for name in ("bailian.jsonl", "bailian-nohash.jsonl"):
         shown = show(os.path.join(folder, name))
         check_equal(shown["requests"], 3, name)

@@ -68,7 +68,7 @@ shared_path(const char *file)
   g_autofree char *path = NULL;
 
   if (shared == NULL) {
-    g_test_skip("SPILLWAY_SHARED is not set");
+    g_test_skip("the published tables do not ship, and are not at hand");
     return NULL;
   }
   path = g_build_filename(shared, "data", "profiles", file, NULL);

@@ -68,7 +68,7 @@ def test_logged_pools():
     """tokens of KV of vLLM 0.19 on H100 within 1 % of each logged start, its parts within a few hundredths of a GiB"""
     path = os.path.join(SHARED or "", "cases", "pool-vllm-0.19-h100.csv")
     if not os.path.exists(path):
-        raise Skip("the logged pools are not at hand")
+        raise Skip("the logged pools do not ship, and are not at hand")
     with open(path) as lines:
         rows = list(csv.DictReader(lines))
     check(len(rows) >= 16, "%d rows" % len(rows))

@@ -172,7 +172,7 @@ def test_profile():
     """With measured A100 tables: costs are of the profile, and what doc/poster.md says of it."""
     tables = os.path.join(SHARED or "", "data", "profiles", "aiconfigurator")
     if SHARED is None or not os.path.exists(tables):
-        raise Skip("no tables: SPILLWAY_SHARED is not set")
+        raise Skip("the measured tables do not ship, and are not at hand")
     names = [os.path.join(tables, name) for name in os.listdir(tables)
              if re.match("a100_sxm_(gemm|attention).*csv", name)]
     succeed("profile", "import", *names, "-o", "a100.db")

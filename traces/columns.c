@@ -12,7 +12,11 @@
 #include <string.h>
 
 #define MARK "columns:"
+#define NAME_MOST 40 /* bytes of a column's name that is advised */
 #define SHAPE "arrival_s=…,prompt_tokens=…,output_tokens=…"
+
+/* The year 5138: milliseconds since 1970 that are called seconds are later, and so on. */
+#define SECONDS_MOST 100000000000
 
 /* `per_second` units in the text are a second. */
 static gboolean
@@ -24,9 +28,17 @@ read_time(guint64 per_second, const char *text, const char *end, gint64 *seconds
   if (!number_decimal(text, end, DECIMALS_MAX, &whole, &fraction, stop))
     return FALSE;
   *seconds = whole / (gint64)per_second;
+  if (*seconds >= SECONDS_MOST)
+    return FALSE;
   *ps =
       whole % (gint64)per_second * (PS_PER_S / (gint64)per_second) + fraction / (gint64)per_second;
   return TRUE;
+}
+
+static gboolean
+read_s(const char *text, const char *end, gint64 *seconds, gint64 *ps, const char **stop)
+{
+  return read_time(1, text, end, seconds, ps, stop);
 }
 
 static gboolean
@@ -75,12 +87,14 @@ static gboolean columns_header(const TraceFormat *self, TraceReader *reader, con
     .csv = SCHEMA, .header = columns_header, .row = csv_row                                        \
   }
 
+#define OTHERS " (arrival_s, _ms, _us, _ns and _date each read times of their own)"
+
 static const CsvSchema schemas[] = {
-    SCHEMA("arrival_s", "seconds, such as 12.5", csv_time_seconds),
-    SCHEMA("arrival_ms", "milliseconds, such as 12500", read_ms),
-    SCHEMA("arrival_us", "microseconds, such as 12500000", read_us),
-    SCHEMA("arrival_ns", "nanoseconds, such as 12500000000", read_ns),
-    SCHEMA("arrival_date", "a time such as 2023-11-16 18:17:03.97", number_timestamp),
+    SCHEMA("arrival_s", "seconds, such as 12.5" OTHERS, read_s),
+    SCHEMA("arrival_ms", "milliseconds, such as 12500" OTHERS, read_ms),
+    SCHEMA("arrival_us", "microseconds, such as 12500000" OTHERS, read_us),
+    SCHEMA("arrival_ns", "nanoseconds, such as 12500000000" OTHERS, read_ns),
+    SCHEMA("arrival_date", "a time such as 2023-11-16 18:17:03.97" OTHERS, number_timestamp),
 };
 
 const TraceFormat trace_format_columns = FORMAT(&schemas[0], "seconds");
@@ -192,6 +206,22 @@ is_called(const char *name, CsvRole role)
   return FALSE;
 }
 
+/* The name for that role: of those that are called so one that counts tokens, else the first. NULL:
+ * none. */
+static const char *
+name_for(CsvRole role, const GStrv names)
+{
+  const char *found = NULL;
+
+  for (guint i = g_strv_length(names); i-- > 0;)
+    if (is_called(names[i], role)) {
+      g_autofree char *lower = g_ascii_strdown(names[i], -1);
+      if (role == CSV_ARRIVAL || found == NULL || strstr(lower, "tok") != NULL)
+        found = names[i];
+    }
+  return found;
+}
+
 /* "arrival_ms" of a time that is called when_ms, "arrival_date" of start_date, or "arrival_s". */
 static const char *
 arrival_column(const char *name)
@@ -207,6 +237,19 @@ arrival_column(const char *name)
   return "arrival_s";
 }
 
+/* Takes spaces and a pair of quotes off a field, where it stands. */
+static const char *
+unquote(char *name)
+{
+  gsize length = strlen(g_strstrip(name));
+
+  if (length > 1 && name[0] == '"' && name[length - 1] == '"') {
+    memmove(name, name + 1, length - 2);
+    name[length - 2] = '\0';
+  }
+  return name;
+}
+
 char *
 columns_advice(const char *line, const char *end)
 {
@@ -219,12 +262,15 @@ columns_advice(const char *line, const char *end)
     return g_strdup_printf("Its fields are apart by '%s', expected ',': tr '%s' , <FILE >OTHER",
                            strchr(header, ';') != NULL ? ";" : "\\t",
                            strchr(header, ';') != NULL ? ";" : "\\t");
-  if (n < 3 || !g_utf8_validate(header, -1, NULL) || strpbrk(header, "{'\"") != NULL)
+  if (n < 3 || !g_utf8_validate(header, -1, NULL) || strpbrk(header, "{'") != NULL)
     return NULL;
-  for (guint role = CSV_ARRIVAL; role <= CSV_OUTPUT; role++)
-    for (guint i = n; i-- > 0;)
-      if (is_called(g_strstrip(names[i]), (CsvRole)role))
-        found[role] = names[i];
+  for (guint i = 0; i < n; i++)
+    if (strlen(unquote(names[i])) > NAME_MOST || strchr(names[i], '"') != NULL)
+      return NULL; /* it is prose */
+  for (guint role = CSV_ARRIVAL; role <= CSV_OUTPUT; role++) {
+    const char *name = name_for((CsvRole)role, names);
+    found[role] = name != NULL ? name : found[role];
+  }
   return g_strdup_printf("If it has these by other names: --trace-format "
                          "'" MARK "%s=%s,prompt_tokens=%s,output_tokens=%s'; arrival_s, _ms, _us, "
                          "_ns or _date, as times are in those",

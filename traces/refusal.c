@@ -2,6 +2,10 @@
 
 #include "jsonl.h"
 
+#include <string.h>
+
+#define DATABASE_MARK "SQLite format 3"
+
 enum { KEYS_MAX = 3 };
 
 static const struct {
@@ -40,6 +44,9 @@ static const struct {
 const char *
 trace_refusal(const char *line, const char *end)
 {
+  if ((gsize)(end - line) >= strlen(DATABASE_MARK) &&
+      memcmp(line, DATABASE_MARK, strlen(DATABASE_MARK)) == 0)
+    return "a database, such as -o writes, expected a trace: requests with their lengths in tokens";
   for (guint i = 0; i < G_N_ELEMENTS(refusals); i++)
     if (jsonl_sniff(line, end, refusals[i].keys))
       return refusals[i].text;

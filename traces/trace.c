@@ -91,7 +91,7 @@ fail_unknown(TraceReader *reader, const char *line, const char *end, GError **er
   for (const TraceFormat *const *format = trace_formats; *format != NULL; format++) {
     g_autofree char *lacking = NULL;
     guint count = (*format)->csv != NULL ? csv_match(*format, line, end, &lacking) : 0;
-    if (count > most) {
+    if (count > most && (advice == NULL || lacking == NULL || strchr(lacking, ',') == NULL)) {
       most = count;
       nearest = *format;
     }

@@ -232,6 +232,24 @@ roofline_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece
   wait_for_host((const Roofline *)base, shape, piece);
 }
 
+/* What is not a product rises term by term. Products are looked at, each size once: a tile more can
+ * be of a kind that is faster. In chunks of the context attention begins anew. */
+static gboolean
+roofline_rises(CostModel *base, guint64 tokens)
+{
+  Roofline *self = (Roofline *)base;
+
+  if (tokens > MEMO_TOKENS)
+    return FALSE;
+  for (guint i = 0; i < self->n_classes; i++)
+    if (self->classes[i].mixer.kind == MIXER_CHUNKED)
+      return FALSE;
+  for (guint64 m = 1; m <= tokens; m++)
+    if (linear_ps(self, m) < linear_ps(self, m - 1))
+      return FALSE;
+  return TRUE;
+}
+
 static void
 roofline_free(CostModel *base)
 {
@@ -245,6 +263,7 @@ static const CostModelClass roofline_class = {
     .step = roofline_step,
     .copy_ps = roofline_copy_ps,
     .contention = roofline_contention,
+    .rises = roofline_rises,
     .free = roofline_free,
 };
 

@@ -23,7 +23,7 @@ command_trace(int argc, char **argv)
   static const VerbFamily family = {
       .verb = "trace",
       .kinds = sub_verbs,
-      .expected = "gen, convert or show",
+      .expected = "gen, convert or show ('spillway list traces' has those that ship)",
       .summary = "Makes, converts and shows traces of requests: when each arrives, and how many "
                  "tokens its\n"
                  "prompt and its output have.",

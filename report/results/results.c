@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "files/database.h"
+#include "files/output.h"
 
 /* point_summary takes a root, which not every build of SQLite has. */
 static void
@@ -31,8 +32,17 @@ results_open(const char *path, guint lock_wait_ms, GError **error)
 {
   g_autoptr(Results) results = g_new0(Results, 1);
   const char *refusal = database_refusal(path);
+  const char *other = output_other_kind(path, ".db");
 
   results->path = g_strdup(path);
+  if (other != NULL) {
+    g_set_error(
+        error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
+        "cannot write results to '%s': they are a database, of which %s is no name: call it "
+        "FILE.db (--format prints, 'spillway report' makes pages and pictures of it)",
+        path, other);
+    return NULL;
+  }
   if (refusal != NULL) {
     g_set_error(error, RESULTS_ERROR, RESULTS_ERROR_FAILED,
                 "cannot write results to '%s': %s; name a file", path, refusal);

@@ -147,7 +147,7 @@ test_gemm(gconstpointer data)
   Table table;
 
   if (!table_open(&table, c->file)) {
-    g_test_skip("no shared data");
+    g_test_skip("the measured tables do not ship, and are not at hand");
     return;
   }
   while (table_next(&table)) {
@@ -224,7 +224,7 @@ test_attention(gconstpointer data)
   Table table;
 
   if (!table_open(&table, c->file)) {
-    g_test_skip("no shared data");
+    g_test_skip("the measured tables do not ship, and are not at hand");
     return;
   }
   for (guint row = 0; table_next(&table); row++) {
@@ -276,7 +276,7 @@ test_layer(gconstpointer data)
   Table table;
 
   if (!table_open(&table, c->file)) {
-    g_test_skip("no shared data");
+    g_test_skip("the measured tables do not ship, and are not at hand");
     return;
   }
   while (table_next(&table)) {
@@ -320,7 +320,7 @@ test_served_products(void)
   Table table;
 
   if (!table_open(&table, SERVED "dense.csv")) {
-    g_test_skip("no shared data");
+    g_test_skip("the measured tables do not ship, and are not at hand");
     return;
   }
   while (table_next(&table))
@@ -345,7 +345,7 @@ test_served_attention(gconstpointer data)
   Table table;
 
   if (!table_open(&table, SERVED "attention.csv")) {
-    g_test_skip("no shared data");
+    g_test_skip("the measured tables do not ship, and are not at hand");
     return;
   }
   while (table_next(&table)) {

@@ -15,5 +15,6 @@ const OverflowPolicy overflow_offload = {
              .help = "drop it, and load from the host what was stored there ahead of time (vLLM's "
                      "native offload)"},
     .needs_tier = TRUE,
+    .price_rises = TRUE,
     .plan = plan,
 };
