@@ -34,7 +34,8 @@ read_indexer(const FamilyReader *f, ConfigReader *sparse, AttentionTraits *atten
                            .within = "sparse_attention_config",
                            .error = f->reader.error};
   if (!json_is_object(sparse->root))
-    return config_refuse(&f->reader, "sparse_attention_config", "an object with the indexer's sizes");
+    return config_refuse(&f->reader, "sparse_attention_config",
+                         "an object with the indexer's sizes");
   if (!config_count(sparse, "sparse_num_index_heads", CONFIG_MAX_HEADS, &attention->index_heads) ||
       !config_count(sparse, "sparse_index_dim", CONFIG_MAX_HEAD_DIM, &attention->index_dim) ||
       !config_count(sparse, "sparse_topk_blocks", 1 << 14, &blocks) ||

@@ -78,7 +78,7 @@ layer_attention(LayerMaker *maker, const AttentionTraits *t)
                                .kv_heads = t->kv_heads,
                                .head_dim = t->head_dim,
                                .value_dim = t->value_dim,
-                               .window = t->index_tokens > 0   ? t->index_tokens
+                               .window = t->index_tokens > 0     ? t->index_tokens
                                          : t->kind == MIXER_FULL ? 0
                                                                  : t->window,
                                .index_heads = t->index_heads,
@@ -199,8 +199,8 @@ add_delta(LayerMaker *maker, const RecurrentTraits *t)
                           + t->head_dim;                                        /* norm */
 }
 
-/* Kimi's delta attention: the decay of a key's element comes of a product of rank head_dim, the gate
- * of another, or of one of full rank; each of q, k and v is convolved. */
+/* Kimi's delta attention: the decay of a key's element comes of a product of rank head_dim, the
+ * gate of another, or of one of full rank; each of q, k and v is convolved. */
 static void
 add_kda(LayerMaker *maker, const RecurrentTraits *t)
 {

@@ -75,7 +75,8 @@ typedef struct {
   gboolean shared_gate; /* one product that weighs the shared expert */
   gboolean gated, router_bias, bias;
   guint32 latent; /* width that routed experts work at; 0: the hidden one */
-  gboolean plain_latent, latent_norm; /* its products are not quantized; a norm behind the experts */
+  gboolean plain_latent,
+      latent_norm; /* its products are not quantized; a norm behind the experts */
 } ExpertTraits;
 
 typedef struct {

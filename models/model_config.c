@@ -9,10 +9,10 @@
 #include "quantization_source.h"
 #include "tower.h"
 
-static const Family *const tables[] = {
-    families_llama, families_moe,     families_latent, families_hybrid, families_mamba,
-    families_gemma, families_classic, families_puzzle, families_ernie,  families_hunyuan, families_kimi,
-    families_minimax};
+static const Family *const tables[] = {families_llama,   families_moe,    families_latent,
+                                       families_hybrid,  families_mamba,  families_gemma,
+                                       families_classic, families_puzzle, families_ernie,
+                                       families_hunyuan, families_kimi,   families_minimax};
 
 static const Family *
 find_family(const char *type)

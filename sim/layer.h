@@ -29,12 +29,7 @@ typedef enum {
 /* Kinds of recurrent layers: a selective scan, one with a scalar decay a head, a gated delta rule,
  * one with a decay an element of the key (Kimi's KDA).
  */
-typedef enum {
-  RECURRENT_MAMBA,
-  RECURRENT_MAMBA2,
-  RECURRENT_DELTA,
-  RECURRENT_KDA
-} RecurrentKind;
+typedef enum { RECURRENT_MAMBA, RECURRENT_MAMBA2, RECURRENT_DELTA, RECURRENT_KDA } RecurrentKind;
 
 typedef struct {
   MixerKind kind;
@@ -97,8 +92,8 @@ guint64 matrix_rank_k(const Matrix *matrix, guint32 tp);
 guint64 matrix_element_bytes(const Matrix *matrix);
 guint64 matrix_scale_bytes(const Matrix *matrix);
 
-/* Sparse: bytes of the indexer's key of a token. Of latent attention FP8 with a scale of 32 bits for
- * 128 elements (DeepSeek-V3.2), else of 16 bits (MiniMax-M3, vLLM's indexer_kv_dtype). */
+/* Sparse: bytes of the indexer's key of a token. Of latent attention FP8 with a scale of 32 bits
+ * for 128 elements (DeepSeek-V3.2), else of 16 bits (MiniMax-M3, vLLM's indexer_kv_dtype). */
 static inline guint64
 mixer_index_bytes(const Mixer *mixer)
 {

@@ -167,9 +167,8 @@ time_at_touched(const MoeFit *fit, const Timing *timings, guint n)
 static double
 roofline_ps(const MoeFit *fit, const WhatIf *what_if, guint64 tokens, guint32 parts)
 {
-  const ExpertSplit one = {.tp = parts * expert_split_groups(&fit->split),
-                           .groups = fit->split.groups,
-                           .engines = 1};
+  const ExpertSplit one = {
+      .tp = parts * expert_split_groups(&fit->split), .groups = fit->split.groups, .engines = 1};
 
   return (double)roofline_experts_ps(&fit->device, what_if, tokens, &fit->layer, &one);
 }

@@ -74,8 +74,9 @@ expert_ps(const Device *device, const WhatIf *what_if, const Product *product,
 
   return roofline_product_ps(
       device, what_if,
-      experts_busiest_rows(product->experts, product->active, expert_split_groups(split), all) + shared * all, product,
-      experts_touched(product->experts, product->active, product->copies, all) + shared);
+      experts_busiest_rows(product->experts, product->active, expert_split_groups(split), all) +
+          shared * all,
+      product, experts_touched(product->experts, product->active, product->copies, all) + shared);
 }
 
 static double

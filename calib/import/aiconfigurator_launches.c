@@ -1,7 +1,8 @@
 /* Times that are the host's. A small kernel takes some 5 us on any card. Where none of a kind takes
- * less than ten times that, each was launched and timed by itself: vLLM 0.24's products of fp8_block,
- * whose collector has no graph (on a B200 149 us so and 12 in a graph: ai-dynamo/aisimulate, pull
- * request 219), and prompts' convolutions before layers with a state. They are left out and told.
+ * less than ten times that, each was launched and timed by itself: vLLM 0.24's products of
+ * fp8_block, whose collector has no graph (on a B200 149 us so and 12 in a graph:
+ * ai-dynamo/aisimulate, pull request 219), and prompts' convolutions before layers with a state.
+ * They are left out and told.
  */
 #include "aiconfigurator.h"
 
@@ -17,8 +18,7 @@ static gboolean
 is_small(const ProfileSample *sample)
 {
   if (sample->operation == OP_GEMM)
-    return sample->shape[0] <= SMALL_TOKENS &&
-           sample->shape[1] * sample->shape[2] <= SMALL_WEIGHTS;
+    return sample->shape[0] <= SMALL_TOKENS && sample->shape[1] * sample->shape[2] <= SMALL_WEIGHTS;
   return sample->shape[0] * sample->shape[1] <= SMALL_TOKENS; /* sequences, tokens of each */
 }
 
@@ -65,10 +65,10 @@ aiconfigurator_drop_launches(Aiconfigurator *reader)
     if (small->n < SMALL_SAMPLES || small->shortest_ns <= FLOOR_US * NS_PER_US) {
       g_array_index(samples, ProfileSample, kept++) = sample;
     } else {
-      g_autofree char *reason =
-          g_strdup_printf("%s, of which the shortest small one takes %.0f us: timed without a graph, "
-                          "so the host is in it",
-                          kind, small->shortest_ns / NS_PER_US);
+      g_autofree char *reason = g_strdup_printf(
+          "%s, of which the shortest small one takes %.0f us: timed without a graph, "
+          "so the host is in it",
+          kind, small->shortest_ns / NS_PER_US);
       aiconfigurator_leave_out(reader, reason);
     }
   }

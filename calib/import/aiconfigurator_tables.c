@@ -37,8 +37,8 @@ aiconfigurator_read_gemm(Aiconfigurator *reader, GError **error)
   return csv_table_finish(table, error);
 }
 
-/* The scale of a product's input, and dividing by it. Rows of fp8 products hold the division, and of
- * vLLM 0.24 the scale (doc/imports.md). */
+/* The scale of a product's input, and dividing by it. Rows of fp8 products hold the division, and
+ * of vLLM 0.24 the scale (doc/imports.md). */
 gboolean
 aiconfigurator_read_quantize(Aiconfigurator *reader, GError **error)
 {
@@ -194,8 +194,9 @@ aiconfigurator_read_recurrent(Aiconfigurator *reader, GError **error)
     if (!is_decode && !g_str_equal(csv_table_text(table, phase), "context"))
       aiconfigurator_leave_out(reader, "checking drafted tokens, which no cost asks for");
     else if (holds_convolution(csv_table_text(table, kernel)))
-      aiconfigurator_leave_out(reader, "a decode's convolution and state in one kernel (the kernels "
-                                       "of each stand for it)");
+      aiconfigurator_leave_out(reader,
+                               "a decode's convolution and state in one kernel (the kernels "
+                               "of each stand for it)");
     else
       aiconfigurator_add(reader, OP_RECURRENT, variant, "bfloat16", shape, time_ms);
   }

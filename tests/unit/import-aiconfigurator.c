@@ -113,9 +113,10 @@ test_aiconfigurator_launches(Fixture *fixture, gconstpointer unused)
     g_autoptr(GString) rows = g_string_new(AI_GEMM);
     g_autofree char *path = NULL;
     for (guint m = 1; m <= 9; m++)
-      g_string_append_printf(
-          rows, AI_ROW("gemm") "fp8_block,%u,1024,2048,%g\n" AI_ROW("gemm") "bfloat16,%u,1024,2048,0.004\n",
-          m, cases[i].least_ms + m * 1e-3, m);
+      g_string_append_printf(rows,
+                             AI_ROW("gemm") "fp8_block,%u,1024,2048,%g\n" AI_ROW(
+                                 "gemm") "bfloat16,%u,1024,2048,0.004\n",
+                             m, cases[i].least_ms + m * 1e-3, m);
     g_string_append(rows, AI_ROW("gemm") "fp8_block,4096,8192,8192,0.5\n");
     g_string_append(rows, AI_ROW("gemm") "bfloat16,4096,8192,8192,0.9\n");
     path = write_file(fixture, i == 0 ? "a.csv" : "b.csv", rows->str);
@@ -123,8 +124,9 @@ test_aiconfigurator_launches(Fixture *fixture, gconstpointer unused)
     import(profile, path, NULL);
     expect_count(profile, OP_GEMM, cases[i].kept);
     if (i == 0) {
-      g_assert_nonnull(strstr(profile->note, "10 rows of a.csv were left out: 10 of fp8_block, of which "
-                                             "the shortest small one takes 56 us: timed without a graph"));
+      g_assert_nonnull(strstr(profile->note,
+                              "10 rows of a.csv were left out: 10 of fp8_block, of which "
+                              "the shortest small one takes 56 us: timed without a graph"));
       g_assert_null(find(profile, OP_GEMM, "", "fp8_block", SHAPE(4096, 8192, 8192)));
     }
   }
@@ -268,7 +270,8 @@ test_delta_attention(Fixture *fixture, gconstpointer unused)
   const Profile *profile = fixture->profile;
 
   (void)unused;
-  g_string_append(rows, KDA_ROW("fused_kda_decode") "generation,8,1,8,7168,4,96,128,96,128,m,0.05\n");
+  g_string_append(rows,
+                  KDA_ROW("fused_kda_decode") "generation,8,1,8,7168,4,96,128,96,128,m,0.05\n");
   g_string_append(rows, KDA_ROW("packed") "generation,8,1,8,7168,4,96,128,96,128,m,0.04\n");
   for (guint n = 1; n <= 8; n++)
     g_string_append_printf(rows,
