@@ -336,6 +336,9 @@ live_settings(const Scenario *s, const Settings *settings)
   json_object_set_new(object, "copy_path", json_string(copy_path_name(s->copy_path)));
   json_object_set_new(object, "copy_method", text_or_null(settings->copy_method));
   json_object_set_new(object, "host_memory", json_string(host_memory_name(s->host_memory)));
+  json_object_set_new(object, "copy_block_us",
+                      settings->copy_block_us > 0 ? json_real(settings->copy_block_us)
+                                                  : json_null());
   return object;
 }
 

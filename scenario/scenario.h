@@ -15,13 +15,13 @@
 #include "report/results/recording.h"
 #include "settings.h"
 #include "shelf.h"
-#include "sim/client.h"
+#include "sim/clients/client.h"
 #include "sim/executor.h"
-#include "sim/front_end.h"
+#include "sim/clients/front_end.h"
 #include "sim/model.h"
 #include "sim/scheduler.h"
 #include "slo.h"
-#include "workload_source.h"
+#include "scenario/workload/workload_source.h"
 
 typedef struct {
   guint32 max_concurrency; /* 0: no limit */

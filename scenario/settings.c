@@ -242,6 +242,8 @@ const SettingsOption settings_options[] = {
      "and among those that make up X (default 1)", 0},
     {"copy-method", GROUP_LIVE, KIND_TEXT, AT(copy_method), 0, 0, "METHOD",
      "gpu: pieces (a copy each; default but for --copy-path batched), batch, kernel", 0},
+    {"copy-block-us", GROUP_LIVE, KIND_REAL, AT(copy_block_us), 1e-3, 1e9, "X",
+     "cpu, with --overlap-copies: a block is copied in X microseconds (default: what it takes)", 0},
 
     {"dry-run", GROUP_OUTPUT, KIND_SWITCH, AT(dry_run), 0, 0, NULL,
      "print every setting with where it is from; run and write nothing", 0},

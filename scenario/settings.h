@@ -98,6 +98,7 @@ typedef struct {
   guint64 top_k;
   double top_p;
   char *copy_method;
+  double copy_block_us; /* 0: what it takes */
   gboolean overlap_copies;
   guint64 swap_ahead;
   char *disk;
