@@ -21,7 +21,7 @@ typedef struct {
 typedef struct {
   AdmissionSequence candidate;
   const AdmissionSequence *running; /* for a policy that sees_running */
-  guint32 n_running;    /* of them, at least 1; else 0 */
+  guint32 n_running;                /* of them, at least 1; else 0 */
   guint32 now_blocks;   /* that the engine would give the candidate now, beyond those it has */
   guint32 whole_blocks; /* that its prompt, and what it had generated, need beyond those it has */
   guint32 free_blocks;

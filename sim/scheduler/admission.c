@@ -41,9 +41,8 @@ describe_running(Scheduler *self, guint n_planned)
 
   self->described->len = 0;
   for (guint i = 0; i < G_N_ELEMENTS(queues) + n_planned && (all || !any); i++) {
-    const SequenceQueue *queue = i < G_N_ELEMENTS(queues)
-                                     ? queues[i]
-                                     : &self->scratch[i - G_N_ELEMENTS(queues)];
+    const SequenceQueue *queue =
+        i < G_N_ELEMENTS(queues) ? queues[i] : &self->scratch[i - G_N_ELEMENTS(queues)];
     if (all)
       add_queue(self, queue);
     for (const Sequence *s = queue->head; s != NULL && !any; s = s->next)

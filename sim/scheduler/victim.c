@@ -64,7 +64,8 @@ first_in_order(Scheduler *self)
   return first.sequence;
 }
 
-/* What a return costs rises with the tokens that the victim has: then the order bounds the ranks. */
+/* What a return costs rises with the tokens that the victim has: then the order bounds the ranks.
+ */
 static gboolean
 find_prices_rise(const Scheduler *self)
 {
