@@ -72,5 +72,10 @@ void profile_seal(Profile *profile);
  */
 double profile_spread(const Profile *profile, OperationKind kind);
 
+/* Which of this program's kernels attention and whole steps were measured with
+ * (kernels/attention.h), where a calibration measured them on a GPU; else NULL. One calibration
+ * takes no others. */
+const char *profile_kernels(const Profile *profile);
+
 /* The samples of one operation, contiguous after profile_seal(). */
 const ProfileSample *profile_samples(const Profile *profile, OperationKind kind, guint *n);
