@@ -113,8 +113,9 @@ scenario_assumptions(const Scenario *s, guint32 tp)
     add(list, g_strdup("each engine has a disk of its own"));
   if (s->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY)
     add(list, g_strdup_printf("%s decides by TensorRT-LLM's published rules, which no recording "
-                              "of it holds; blocks are not reused between requests",
-                              s->scheduler->name));
+                              "of it holds%s",
+                              s->scheduler->name,
+                              s->config.prefix_caching ? "; blocks are reused whole" : ""));
   if (s->scheduler->features & SCHEDULER_HIDES_HOST)
     add(list, g_strdup_printf("the overlap scheduler of %s hides the host's work behind the step "
                               "before, and decides as if that were done",
@@ -161,6 +162,10 @@ scenario_assume_host(const Scenario *s, HostScheduler scheduler, json_t *list)
 
   g_free(host_time_source(s->profile, s->host, scheduler, &is_own));
   add_front_end(list, &s->front_end, cost);
+  if (s->graphs_in_pieces)
+    add(list, g_strdup_printf("graphs in pieces: %.1f us a layer between them (known: %.1f to %.1f)",
+                              cost->piece_ps / PS_PER_US, cost->piece_least_ps / PS_PER_US,
+                              cost->piece_most_ps / PS_PER_US));
   if (is_own || cost->step_most_ps + cost->eager_most_ps == 0)
     return;
   add(list, g_strdup_printf("host unknown: %.0f us a step (known hosts: %.0f to %.0f), %.0f more "

@@ -94,6 +94,7 @@ check_features(const Resolver *r, GError **error)
       {"long-prefill-token-threshold", SCHEDULER_HAS_LONG_PREFILL},
       {"async-scheduling", SCHEDULER_HAS_ASYNC},
       {"capacity-policy", SCHEDULER_HAS_CAPACITY_POLICY},
+      {"context-chunking-policy", SCHEDULER_HAS_CAPACITY_POLICY},
       {"kv-offloading-size", SCHEDULER_HAS_OFFLOAD},
       {"num-offload-blocks", SCHEDULER_HAS_OFFLOAD},
       {"offload-prompt-only", SCHEDULER_HAS_OFFLOAD},
@@ -109,6 +110,9 @@ check_features(const Resolver *r, GError **error)
   if (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER && r->settings->offline)
     return resolver_refuse(error, "--offline: %s takes the same batches offline and in a server",
                            s->scheduler->name);
+  if (resolver_given(r, "context-chunking-policy") && !r->settings->chunked_prefill)
+    return resolver_refuse(error, "--context-chunking-policy is of --enable-chunked-prefill, "
+                                  "without which no prompt is cut");
   if (s->config.overflow->needs_tier && !(s->scheduler->features & SCHEDULER_HAS_OFFLOAD))
     return refuse_missing("overflow offload", s->scheduler, SCHEDULER_HAS_OFFLOAD, error);
   return TRUE;
@@ -207,6 +211,10 @@ resolver_check(const Resolver *r, GError **error)
                                   "offload, or with --overlap-copies");
   if (!check_computed(r, error))
     return FALSE;
+  if (resolver_given(r, "copy-block-us") &&
+      (s->executor != &executor_cpu || !r->settings->overlap_copies))
+    return resolver_refuse(error, "--copy-block-us is of the executor cpu's copies beside the "
+                                  "steps, which --overlap-copies makes");
   if (resolver_given(r, "record-steps") && r->settings->output == NULL)
     return resolver_refuse(error, "--record-steps needs -o FILE.db, where the steps are kept");
   note_what_ifs(r);

@@ -123,8 +123,8 @@ const SettingsOption settings_options[] = {
      "to 0.23)",
      0},
     {"enable-prefix-caching", GROUP_ENGINE, KIND_SWITCH, AT(prefix_caching), 0, 0, NULL,
-     "from vllm-0.8: keep freed blocks and reuse equal prefixes (default; not "
-     "of vllm-v1 where no server is simulated)",
+     "from vllm-0.8, trtllm: keep freed blocks and reuse equal prefixes (default; not of vllm-v1 "
+     "where no server is simulated)",
      0},
     {"no-enable-prefix-caching", GROUP_ENGINE, KIND_SWITCH_OFF, AT(prefix_caching), 0, 0, NULL,
      "do not", 0},
@@ -142,6 +142,9 @@ const SettingsOption settings_options[] = {
      "from vllm-0.31: sequences at which admission stops (default max_num_seqs)", 0},
     {"prefill-schedule-interval", GROUP_ENGINE, KIND_COUNT, AT(prefill_schedule_interval), 1, 65536,
      "N", "from vllm-0.24: of N steps one may have prefills, while some decode (default 1)", 0},
+    {"cudagraph-mode", GROUP_ENGINE, KIND_TEXT, AT(cudagraph_mode), 0, 0, "MODE",
+     "from vllm-0.8: full-and-piecewise (default), piecewise: attention is launched between graphs",
+     0},
     {"tensor-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(tensor_parallel_size), 1, 64, "N",
      "devices that share each layer (default 1)", 0},
     {"pipeline-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(pipeline_parallel_size), 1, 64, "N",
@@ -158,6 +161,8 @@ const SettingsOption settings_options[] = {
      0},
     {"capacity-policy", GROUP_ENGINE, KIND_TEXT, AT(capacity_policy), 0, 0, "NAME",
      "trtllm (by its published rules): guaranteed-no-evict (default), max-utilization, static-batch", 0},
+    {"context-chunking-policy", GROUP_ENGINE, KIND_TEXT, AT(context_chunking_policy), 0, 0, "NAME",
+     "trtllm with --enable-chunked-prefill: first-come-first-served (default), equal-progress", 0},
 
     {"page-size", GROUP_SGLANG, KIND_COUNT, AT(page_size), 1, 65536, "TOKENS",
      "tokens a page of KV (default 1)", 0},
@@ -237,6 +242,8 @@ const SettingsOption settings_options[] = {
      "and among those that make up X (default 1)", 0},
     {"copy-method", GROUP_LIVE, KIND_TEXT, AT(copy_method), 0, 0, "METHOD",
      "gpu: pieces (a copy each; default but for --copy-path batched), batch, kernel", 0},
+    {"copy-block-us", GROUP_LIVE, KIND_REAL, AT(copy_block_us), 1e-3, 1e9, "X",
+     "cpu, with --overlap-copies: a block is copied in X microseconds (default: what it takes)", 0},
 
     {"dry-run", GROUP_OUTPUT, KIND_SWITCH, AT(dry_run), 0, 0, NULL,
      "print every setting with where it is from; run and write nothing", 0},

@@ -139,8 +139,11 @@ def random_machine(chance):
 def random_words(chance, choices):
     scheduler = chance.choice(choices["--scheduler"])
     engine = {"sglang": random_sglang(chance),
-              "trtllm": maybe(chance, 0.7, "--capacity-policy",
-                              chance.choice(["guaranteed-no-evict", "max-utilization", "static-batch"]))}
+              "trtllm": [*maybe(chance, 0.7, "--capacity-policy",
+                                chance.choice(["guaranteed-no-evict", "max-utilization", "static-batch"])),
+                         *maybe(chance, 0.3, "--no-enable-prefix-caching"),
+                         *maybe(chance, 0.4, "--enable-chunked-prefill", "--context-chunking-policy",
+                                chance.choice(["first-come-first-served", "equal-progress"]))]}
     of_engine = engine[scheduler] if scheduler in engine else random_vllm(chance, scheduler)
     return [str(word) for word in [
         "--scheduler", scheduler, *of_engine, *random_machine(chance), *random_trace(chance),
