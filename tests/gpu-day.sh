@@ -192,6 +192,7 @@ day ways --steps validate
 check "in later starts, too: a way" in_order "validate.* without decode-lists$"
 day ways --steps ways,calibrate
 check "a way is tried again, and taken again where it passes" test "$(grep -c '^spillway-gpu.* without ' "$CALLS")" = 0
+day ways --steps validate
 printf '%s\n' '--only [[ $* != *decode-lists* ]] || { echo FAILED: decode-lists case 3: wrong; exit 1; }' >"$FAILING"
 day ways --steps ways,calibrate,validate
 check "a profile of other kernels is put aside, and what was validated with it" test -f ways.work/other-kernels/profile.db -a \

@@ -74,7 +74,7 @@ def test_other_kernels():
 # origin 0 source: calibrate
 # origin 0 measured_device: Emulated H100
 operation,dtype,shape,median_ns,p10_ns,p90_ns,kernel
-attention,bfloat16,prefills=1;new_tokens=128;cached_tokens=0;decodes=0;context=0;heads=4;kv_heads=2;head_dim=64,2e4,,,%s
+attention,bfloat16,prefills=1;new_tokens=128;cached_tokens=0;decodes=0;context=0;heads=2;kv_heads=1;head_dim=64,2e4,,,%s
 """
     write("same.csv", text % "sm_90a")
     done = emulated_gpu("validate", *GPU_TIGHT, "--device", "same.csv", "--format", "json")
