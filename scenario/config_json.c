@@ -115,9 +115,13 @@ set_pool(json_t *object, const Scenario *s, const Settings *settings)
       object, "kv_cache_dtype",
       json_string(settings->kv_cache_dtype != NULL ? settings->kv_cache_dtype : "auto"));
   json_object_set_new(object, "gpu_memory_utilization",
-                      settings_given(settings, "num-gpu-blocks") || settings->kv_memory != NULL
+                      settings_given(settings, "num-gpu-blocks") || settings->kv_memory != NULL ||
+                              s->free_gpu_memory_fraction > 0
                           ? json_null()
                           : json_real(s->gpu_memory_utilization));
+  json_object_set_new(object, "free_gpu_memory_fraction",
+                      s->free_gpu_memory_fraction > 0 ? json_real(s->free_gpu_memory_fraction)
+                                                      : json_null());
   json_object_set_new(object, "swap_space", text_or_null(settings->swap_space));
   json_object_set_new(object, "overlap_copies", json_boolean(c->overlap_copies));
   json_object_set_new(object, "swap_ahead", json_integer(c->swap_ahead_blocks));
@@ -309,9 +313,8 @@ host_time(const Scenario *s, const Settings *settings, HostScheduler scheduler)
 static json_t *
 remarks(const Scenario *s, const Settings *settings)
 {
-  const ExpertSplit split = {.tp = s->tensor_parallel_size,
-                             .engines = s->sharing_engines,
-                             .groups = s->expert_groups};
+  const ExpertSplit split = {
+      .tp = s->tensor_parallel_size, .engines = s->sharing_engines, .groups = s->expert_groups};
   g_autoptr(GPtrArray) texts = profile_remarks(s->profile, s->model, &split);
   json_t *array = json_array();
 
@@ -336,6 +339,9 @@ live_settings(const Scenario *s, const Settings *settings)
   json_object_set_new(object, "copy_path", json_string(copy_path_name(s->copy_path)));
   json_object_set_new(object, "copy_method", text_or_null(settings->copy_method));
   json_object_set_new(object, "host_memory", json_string(host_memory_name(s->host_memory)));
+  json_object_set_new(object, "copy_block_us",
+                      settings->copy_block_us > 0 ? json_real(settings->copy_block_us)
+                                                  : json_null());
   return object;
 }
 
@@ -386,6 +392,8 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
   if (costs != NULL) {
     json_object_set_new(object, "copy_path", json_string(copy_path_name(costs->copy_path)));
     json_object_set_new(object, "host_memory", json_string(host_memory_name(costs->host_memory)));
+    json_object_set_new(object, "cudagraph_mode",
+                        json_string(s->graphs_in_pieces ? "piecewise" : "full-and-piecewise"));
     json_object_set_new(object, "what_if", text_or_null(settings->what_if));
     profile = s->profile != NULL ? measured_identity(s) : profile_identity(s->device);
     json_object_set_new(profile, "host_time", host_time(s, settings, costs->scheduler));

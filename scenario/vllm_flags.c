@@ -7,7 +7,8 @@
 #define FROM_CONFIG "the model's config.json says it: give that as --model"
 #define NO_SPECULATION "speculative decoding is not simulated"
 #define NO_ADAPTERS "adapters are not simulated"
-#define NO_GRAPH_CHOICE "CUDA graphs are taken to be captured as by default"
+#define NO_GRAPH_CHOICE                                                                            \
+  "CUDA graphs are taken to be captured as by default; --cudagraph-mode says whether in pieces"
 
 #define SAME(flag)                                                                                 \
   {                                                                                                \

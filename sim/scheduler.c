@@ -341,6 +341,8 @@ scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint32 tok
   if ((kind == ENTRY_DECODE || kind == ENTRY_DECODE_SWAPPED_IN) && lost == 0)
     decode_contexts_add(&step->contexts, computed + 1);
   self->changes += kind == ENTRY_NEW || kind == ENTRY_RESUMED;
+  if (kind != ENTRY_DECODE && kind != ENTRY_CONTINUED)
+    sequence->began_in = self->pool.decisions;
   if (kind == ENTRY_RESUMED && self->config.prefix_caching)
     self->found_tokens += computed;
   sequence->was_scheduled = TRUE;

@@ -54,6 +54,8 @@ struct Sequence {
   Stage stage;
   gboolean was_preempted; /* by recompute, and not prefilled again since */
   gboolean was_scheduled;
+  guint64 began_in; /* the decision (of the pool's count) in which it was admitted last, or came back:
+                       what it found in the prefix cache may be computed in that step */
   /* With asynchronous scheduling: its newest token is on its way; the step in flight runs it. */
   gboolean in_flight, computing;
   guint32 flights;       /* in a pipeline: steps in flight that run it; then those two as well */

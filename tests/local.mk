@@ -16,6 +16,7 @@ module_tests = \
   %D%/unit/kv-groups \
   %D%/unit/victim-order \
   %D%/unit/group-cache \
+  %D%/unit/reuse-tree \
   %D%/unit/live \
   %D%/unit/metrics \
   %D%/unit/model \
@@ -49,6 +50,7 @@ script_tests = \
   %D%/copies.py \
   %D%/disk.py %D%/trtllm.py \
   %D%/front-end.py \
+  %D%/graphs.py \
   %D%/database.py \
   %D%/deployment.py \
   %D%/explain.py \
@@ -65,6 +67,7 @@ script_tests = \
   %D%/perfetto.py \
   %D%/poster.py \
   %D%/profile.py \
+  %D%/published-copies.py \
   %D%/random-studies.py \
   %D%/regret.py \
   %D%/replay.py \

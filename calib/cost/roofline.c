@@ -159,6 +159,12 @@ comm_ps(const Roofline *self, guint64 tokens)
          roofline_exchange_ps(&self->base, tokens);
 }
 
+gint64
+roofline_pieces_ps(const CostModel *base)
+{
+  return ((const Roofline *)base)->host_pieces_ps;
+}
+
 gboolean
 roofline_is_captured(CapturedKind captured, guint64 captured_tokens, const CostShape *shape,
                      guint64 tokens)
@@ -182,7 +188,7 @@ step_without(Roofline *self, const CostShape *shape, guint32 repeat, guint cover
     piece->base_ps[COST_HOST] =
         self->host_step_ps + product_ps(self->host_sequence_ps, shape->sequences) +
         (roofline_is_captured(self->captured, self->captured_tokens, shape, tokens)
-             ? 0
+             ? self->host_pieces_ps
              : self->host_eager_ps);
   piece->base_ps[COST_SWAP_OUT] = roofline_copy_ps(&self->base, COPY_OUT, shape->copy_out_blocks);
   piece->base_ps[COST_SWAP_IN] = roofline_copy_ps(&self->base, COPY_IN, shape->copy_in_blocks);
