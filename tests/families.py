@@ -113,6 +113,14 @@ def test_block_indexer():
     check_refused(["model", "show", "odd.json"], ["sparse_attention_config"])
 
 
+def test_nvfp4_is_told():
+    """That 4-bit products have the rate of 16 bits is said, where a model has some."""
+    words = ["--model", "llama-3.1-8b", "--device", "b200", "--num-prompts", "2"]
+    found = [any("NVFP4" in sentence for sentence in run_json(*words, *more)["config"]["assumed"])
+             for more in ([], ["--quantization", "nvfp4"])]
+    check_equal(found, [False, True])
+
+
 def test_unknown_layers():
     """A family that is refused says which of its layers, and what of them is not known."""
     write("v4.json", json.dumps({"model_type": "deepseek_v4"}))

@@ -7,8 +7,9 @@
  * DeepSeek under SGLang what dsr1_fp8_h200.sh, dsr1_fp8_b200.sh and dsr1_fp4_b200.sh give. Others
  * are of fixed lengths, 10 a slot, too (aiconfigurator's genai_perf_runner.py), and under vLLM of a
  * server that its generator configured: isl + 1500 and one for each sequence batched tokens
- * (rule_plugin/benchmark/vllm.rule). KV is fp8 on H200 and B200 for Llama in fp8 (told by where
- * their pools saturate), as the model says elsewhere. TensorRT-LLM is built for a length and takes
+ * (rule_plugin/benchmark/vllm.rule), under TensorRT-LLM in whole blocks (rule_authoring.md). KV is
+ * fp8 on H200 and B200 for Llama in fp8 (told by where their pools saturate), as the model says
+ * elsewhere. TensorRT-LLM is built for a length and takes
  * as much of its memory for a prompt of that length; it is assumed to be built for the longest
  * request.
  */
@@ -194,6 +195,11 @@ set_load(ServerPoint *point, guint isl, guint osl, guint num_prompts, const char
     server_point_set(point, "max-num-batched-tokens", "%u", point->concurrency + isl + 1500);
     server_point_set(point, "max-num-seqs", "%u", point->concurrency);
     server_point_set(point, "max-model-len", "%u", isl + osl + 1500);
+  }
+  if (g_str_equal(point->engine, "trtllm")) { /* in whole blocks */
+    server_point_set(point, "max-num-batched-tokens", "%u",
+                     (point->concurrency + isl + 1500 + 31) / 32 * 32);
+    server_point_set(point, "max-num-seqs", "%u", point->concurrency);
   }
   server_point_set(point, "num-prompts", "%u", num_prompts);
   server_point_set(point, "random-input-len", "%u", isl);
