@@ -108,6 +108,40 @@ read_layers(FamilyReader *f)
   return TRUE;
 }
 
+/* A word, or 0 or 1, for each layer. */
+static gboolean
+list_is_whole(const FamilyReader *f, const json_t *list, gboolean of_words)
+{
+  gsize n = json_array_size(list);
+
+  for (gsize i = 0; i < n; i++) {
+    const json_t *value = json_array_get(list, i);
+    const char *word = json_string_value(value);
+    if (of_words ? g_strcmp0(word, "dense") != 0 && g_strcmp0(word, "sparse") != 0
+                 : !json_is_integer(value) || json_integer_value(value) >> 1 != 0)
+      return FALSE;
+  }
+  return n >= f->layers;
+}
+
+/* What family_is_past_dense() goes by. */
+static gboolean
+check_dense_first(const FamilyReader *f)
+{
+  const ConfigReader *r = &f->reader;
+  const json_t *words = config_get(r, "mlp_layer_types");
+  const json_t *every = config_get(r, "moe_layer_freq");
+  guint32 ignored;
+
+  if (words != NULL && !(json_is_array(words) && list_is_whole(f, words, TRUE)))
+    return config_refuse(r, "mlp_layer_types", "\"dense\" or \"sparse\" for each layer");
+  if (json_is_array(every) && !list_is_whole(f, every, FALSE))
+    return config_refuse(r, "moe_layer_freq", "0 or 1 for each layer, or a number");
+  return config_amount_or(r, "first_k_dense_replace", CONFIG_MAX_LAYERS, 0, &ignored) &&
+         (json_is_array(every) ||
+          config_count_or(r, "moe_layer_freq", CONFIG_MAX_LAYERS, 1, &ignored));
+}
+
 gboolean
 family_read_frame(FamilyReader *f)
 {
@@ -119,7 +153,7 @@ family_read_frame(FamilyReader *f)
   f->attention = (AttentionTraits){
       .module = "self_attn", .query = "q_proj", .output = "o_proj", .kind = MIXER_FULL};
   f->dense = (DenseTraits){.module = "mlp", .up = "gate_proj", .down = "down_proj", .gated = TRUE};
-  if (!read_layers(f) ||
+  if (!read_layers(f) || !check_dense_first(f) ||
       !config_count(r, config_key(r, hidden_names), CONFIG_MAX_HIDDEN, &m->hidden) ||
       !config_count(r, config_key(r, vocab_names), CONFIG_MAX_VOCAB, &m->vocab) ||
       !context_read(r, &context))
@@ -216,7 +250,7 @@ family_is_past_dense(const FamilyReader *f, guint32 index)
   const json_t *first = config_get(&f->reader, "first_k_dense_replace");
   const json_t *every = config_get(&f->reader, "moe_layer_freq");
   const json_t *words = config_get(&f->reader, "mlp_layer_types");
-  json_int_t step = json_is_integer(every) ? MAX(1, json_integer_value(every)) : 1;
+  json_int_t step = json_is_integer(every) ? json_integer_value(every) : 1;
 
   if (json_array_size(words) > 0)
     return g_strcmp0(json_string_value(json_array_get(words, index)), "dense") != 0;
