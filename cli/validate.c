@@ -10,7 +10,7 @@
 #include "dry_run.h"
 #include "scenario/settings_files.h"
 #include "study/validation/cost_with_host.h"
-#include "scenario/execute.h"
+#include "scenario/run/execute.h"
 #include "scenario/executors.h"
 #include "format_option.h"
 #include "gpu.h"

@@ -45,7 +45,8 @@ static gboolean
 check_experts(const Resolver *r, GError **error)
 {
   const SchedulerClass *engine = r->scenario->scheduler;
-  gboolean deals_by_size = resolver_is_sglang(r) || engine->features & SCHEDULER_HAS_CAPACITY_POLICY;
+  gboolean deals_by_size =
+      resolver_is_sglang(r) || engine->features & SCHEDULER_HAS_CAPACITY_POLICY;
 
   if (resolver_given(r, "enable-expert-parallel") && resolver_is_sglang(r))
     return resolver_refuse(error,

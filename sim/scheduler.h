@@ -7,7 +7,7 @@
 #pragma once
 
 #include "decode_clock.h"
-#include "offload.h"
+#include "sim/offload/offload.h"
 #include "pool.h"
 #include "scheduler_config.h"
 #include "step.h"

@@ -142,6 +142,7 @@ def random_words(chance, choices):
               "trtllm": [*maybe(chance, 0.7, "--capacity-policy",
                                 chance.choice(["guaranteed-no-evict", "max-utilization", "static-batch"])),
                          *maybe(chance, 0.3, "--no-enable-prefix-caching"),
+                         *maybe(chance, 0.2, "--free-gpu-memory-fraction", chance.choice(["0.3", "0.8"])),
                          *maybe(chance, 0.4, "--enable-chunked-prefill", "--context-chunking-policy",
                                 chance.choice(["first-come-first-served", "equal-progress"]))]}
     of_engine = engine[scheduler] if scheduler in engine else random_vllm(chance, scheduler)
