@@ -45,13 +45,13 @@ static gboolean
 would_die(const Scheduler *self, const Sequence *victim)
 {
   const OverflowPolicy *overflow = self->config.overflow;
-  guint32 blocks =
-      victim->in_clock ? decode_clock_blocks(&self->clock, victim) : victim->blocks;
+  guint32 blocks = victim->in_clock ? decode_clock_blocks(&self->clock, victim) : victim->blocks;
 
   return overflow->needs_host && !overflow->of_no_engine && blocks > self->pool.host_free_blocks;
 }
 
-/* A block is to be free for the member. FALSE, and nothing done, if the engine would die over it. */
+/* A block is to be free for the member. FALSE, and nothing done, if the engine would die over it.
+ */
 static gboolean
 make_room_for_member(V0Plan *p, Sequence *member, gboolean *gone)
 {
