@@ -97,6 +97,14 @@ supply_members(V0Plan *p)
   return TRUE;
 }
 
+/* Blocks are short, and what is preempted is free later: some members get no token. */
+static gboolean
+cannot_supply_members(const Scheduler *self)
+{
+  return self->swap_copies != NULL &&
+         decode_clock_due(&self->clock, 0)->length >= self->pool.free_blocks;
+}
+
 void
 v0_run_members(V0Plan *p)
 {
@@ -105,7 +113,7 @@ v0_run_members(V0Plan *p)
   p->next = self->clock.count > 0 ? scheduler_first_loose(self) : self->running.head;
   if (self->clock.count == 0 || p->step->abort != NULL)
     return;
-  if (!v0_reaches_members(p) || !supply_members(p)) {
+  if (!v0_reaches_members(p) || cannot_supply_members(self) || !supply_members(p)) {
     scheduler_dissolve_clock(self, p->step);
     p->next = self->running.head;
     return;
