@@ -10,7 +10,7 @@
 #include "kv_geometry.h"
 #include "sim/executor.h"
 #include "step_plan.h"
-#include "weights.h"
+#include "live/weights/weights.h"
 
 #define LIVE_ERROR (live_error_quark())
 GQuark live_error_quark(void);

@@ -15,7 +15,7 @@
 #include "gpu_copies.h"
 #include "gpu_memory.h"
 #include "host_memory.h"
-#include "weights_gpu.h"
+#include "live/weights/gpu.h"
 
 enum { EVENT_START, EVENT_HEAD, EVENT_END, EVENTS };
 
