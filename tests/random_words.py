@@ -92,6 +92,7 @@ def random_vllm(chance, scheduler):
     words += [*maybe(chance, 0.4, chance.choice(["--enable-prefix-caching", "--no-enable-prefix-caching"])),
               *maybe(chance, 0.2, "--long-prefill-token-threshold", chance.choice([16, 200])),
               *maybe(chance, 0.3, chance.choice(["--async-scheduling", "--no-async-scheduling"])),
+              *maybe(chance, newer(scheduler, 8, 0.1), "--cudagraph-mode", chance.choice(["piecewise", "full-and-piecewise"])),
               *maybe(chance, newer(scheduler, 19, 0.2), chance.choice(["--scheduler-reserve-full-isl", "--no-scheduler-reserve-full-isl"])),
               *maybe(chance, 0.05, "--offline"),
               *maybe(chance, 0.3, "--overlap-copies", *maybe(chance, 0.5, "--swap-ahead", chance.choice([1, 60])),
