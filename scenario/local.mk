@@ -11,6 +11,7 @@ libspillway_scenario_a_SOURCES = \
   %D%/engine_sglang.c \
   %D%/execute.c %D%/execute.h \
   %D%/executors.c %D%/executors.h \
+  %D%/flag_table.h \
   %D%/generated_trace.c %D%/generated_trace.h \
   %D%/live_progress.c %D%/live_progress.h \
   %D%/live_setup.c %D%/live_setup.h \
@@ -24,17 +25,20 @@ libspillway_scenario_a_SOURCES = \
   %D%/resolve.c %D%/resolve.h \
   %D%/resolver.c %D%/resolver.h \
   %D%/scenario.c %D%/scenario.h \
+  %D%/server_args.c %D%/server_args.h \
+  %D%/server_flags.c %D%/server_flags.h \
   %D%/settings.c %D%/settings.h \
   %D%/settings_files.c %D%/settings_files.h \
   %D%/settings_option.h \
   %D%/settings_policies.c %D%/settings_policies.h \
   %D%/settings_set.c \
+  %D%/sglang_flags.c \
   %D%/shelf.c %D%/shelf.h \
   %D%/shipped.c %D%/shipped.h \
   %D%/slowdown.c %D%/slowdown.h \
   %D%/slo.c %D%/slo.h \
   %D%/trace_name.c %D%/trace_name.h \
+  %D%/trtllm_flags.c \
   %D%/typed.c %D%/typed.h \
-  %D%/vllm_args.c %D%/vllm_args.h \
-  %D%/vllm_flags.c %D%/vllm_flags.h \
+  %D%/vllm_flags.c \
   %D%/workload_source.c %D%/workload_source.h

@@ -60,7 +60,8 @@ def random_sglang(chance):
             *maybe(chance, 0.3, "--max-prefill-tokens", chance.choice([64, 4096])),
             *maybe(chance, 0.3, "--schedule-conservativeness", chance.choice(["0.1", "1", "3"])),
             *maybe(chance, 0.05, "--mem-fraction-static", chance.choice(["0.6", "0.9"])),
-            *maybe(chance, 0.3, "--max-total-tokens", chance.choice([64, 600, 5000]))]
+            *maybe(chance, 0.3, "--max-total-tokens", chance.choice([64, 600, 5000])),
+            *maybe(chance, 0.1, "--sglang-args", "python -m sglang.launch_server --page-size 16 --enable-mixed-chunk --port 1")]
 
 
 def newer(scheduler, minor, share):
@@ -139,8 +140,9 @@ def random_machine(chance):
 def random_words(chance, choices):
     scheduler = chance.choice(choices["--scheduler"])
     engine = {"sglang": random_sglang(chance),
-              "trtllm": maybe(chance, 0.7, "--capacity-policy",
-                              chance.choice(["guaranteed-no-evict", "max-utilization", "static-batch"]))}
+              "trtllm": [*maybe(chance, 0.7, "--capacity-policy",
+                                chance.choice(["guaranteed-no-evict", "max-utilization", "static-batch"])),
+                         *maybe(chance, 0.1, "--trtllm-args", "--max_batch_size 12 --max_num_tokens 900 --log_level info")]}
     of_engine = engine[scheduler] if scheduler in engine else random_vllm(chance, scheduler)
     return [str(word) for word in [
         "--scheduler", scheduler, *of_engine, *random_machine(chance), *random_trace(chance),
