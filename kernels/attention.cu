@@ -8,8 +8,9 @@
 #include <string.h>
 
 struct AttentionPlan {
-  bool has_wgmma;
+  bool has_wgmma, maps_blocks;
   uint32_t heads, kv_heads, head_dim, num_sequences;
+  uint32_t tile_rows; /* of prefills */
   DecodeWays decode_ways;
   PlanLayout layout;
   unsigned char *data;
@@ -62,10 +63,12 @@ are_aligned(const AttentionShape *shape, const PagedKv *kv, const void *q, const
  * of compute capability 9.0 computes in 1.2 us and each of the portable one in 7: 66 KB of results
  * that wait are written at 20 GB/s, and a kernel that merges takes 4 us. */
 PrefillWays
-prefill_ways(const AttentionDevice *device)
+prefill_ways(const AttentionDevice *device, uint32_t head_dim)
 {
+  const bool is_wide = device->has_wgmma && device->widens_tiles && head_dim == 64;
+
   return {
-      .tile_rows = PREFILL_ROWS,
+      .tile_rows = is_wide ? PREFILL_WIDE_ROWS : PREFILL_ROWS,
       .places = device->has_wgmma ? device->multiprocessors : 2 * device->multiprocessors,
       .is_persistent = device->has_wgmma,
       .may_cut = device->cuts_prefills,
@@ -103,7 +106,7 @@ fill(AttentionPlan *plan, const PrefillPlan *prefills, const DecodePlan *decodes
 bool
 make(AttentionPlan *plan, const AttentionDevice *device, const AttentionBatch *batch)
 {
-  const PrefillWays ways = prefill_ways(device);
+  const PrefillWays ways = prefill_ways(device, plan->head_dim);
   const PrefillBatch prefill_batch = {
       .query_starts = batch->query_starts,
       .context_lens = batch->context_lens,
@@ -123,6 +126,7 @@ make(AttentionPlan *plan, const AttentionDevice *device, const AttentionBatch *b
                        decode_plan_make(&decodes, &decode_batch, &plan->decode_ways) &&
                        fill(plan, &prefills, &decodes);
 
+  plan->tile_rows = ways.tile_rows;
   prefill_plan_clear(&prefills);
   decode_plan_clear(&decodes);
   return is_made;
@@ -130,9 +134,9 @@ make(AttentionPlan *plan, const AttentionDevice *device, const AttentionBatch *b
 
 /* The two kinds run one after the other, and share the memory. */
 size_t
-workspace_bytes(const PlanLayout *layout, uint32_t heads, uint32_t head_dim)
+workspace_bytes(const PlanLayout *layout, uint32_t tile_rows, uint32_t heads, uint32_t head_dim)
 {
-  const size_t rows = (size_t)layout->prefills.num_partials * PREFILL_ROWS;
+  const size_t rows = (size_t)layout->prefills.num_partials * tile_rows;
   const size_t decode_rows = (size_t)layout->decodes.num_partials * heads;
 
   return (rows > decode_rows ? rows : decode_rows) * (head_dim * sizeof(float) + sizeof(float2));
@@ -211,16 +215,17 @@ run_prefills(Dtype dtype, const AttentionArguments &arguments, const AttentionPl
       .starts = (const uint32_t *)(data + layout->item_starts),
       .num_items = prefills->num_items,
       .num_lists = prefills->num_lists,
+      .tile_rows = plan->tile_rows,
       .packed = pack_heads(prefills->packed_heads),
-      .partials = make_partials(workspace, prefills->num_partials, PREFILL_ROWS, plan->head_dim),
+      .partials = make_partials(workspace, prefills->num_partials, plan->tile_rows, plan->head_dim),
   };
 
   if (prefills->num_items == 0)
     return cudaSuccess;
   const cudaError_t status =
-      plan->has_wgmma
-          ? attention_prefill_sm90_launch(dtype, plan->head_dim, arguments, work, stream)
-          : attention_prefill_launch(dtype, plan->head_dim, arguments, work, stream);
+      plan->has_wgmma ? attention_prefill_sm90_launch(dtype, plan->head_dim, arguments, work,
+                                                      plan->maps_blocks, stream)
+                      : attention_prefill_launch(dtype, plan->head_dim, arguments, work, stream);
   return status != cudaSuccess
              ? status
              : run_merges(dtype, arguments, plan, data + layout->prefill_merges,
@@ -272,6 +277,8 @@ attention_device_query(AttentionDevice *device)
   device->has_wgmma = major == 9 && minor == 0 && getenv(ATTENTION_PORTABLE) == nullptr;
   device->cuts_prefills = !kernels_without(WITHOUT_PREFILL_CUTS);
   device->levels_decodes = !kernels_without(WITHOUT_DECODE_LISTS);
+  device->widens_tiles = !kernels_without(WITHOUT_WIDE_TILES);
+  device->maps_blocks = !kernels_without(WITHOUT_TENSOR_MAPS);
   return cudaSuccess;
 }
 
@@ -287,6 +294,7 @@ attention_plan_new(const AttentionDevice *device, const AttentionShape *shape, c
   if (made == nullptr)
     return cudaErrorMemoryAllocation;
   made->has_wgmma = device->has_wgmma;
+  made->maps_blocks = device->maps_blocks;
   made->heads = shape->heads;
   made->kv_heads = kv->kv_heads;
   made->head_dim = kv->head_dim;
@@ -341,7 +349,7 @@ attention_plan_most_bytes(const AttentionDevice *device, const AttentionShape *s
                           const PagedKv *kv, uint32_t num_rows, uint32_t num_sequences,
                           size_t *data_bytes, size_t *most_workspace_bytes)
 {
-  const PrefillWays ways = prefill_ways(device);
+  const PrefillWays ways = prefill_ways(device, kv->head_dim);
   const DecodeWays of_decodes = decode_ways(device, shape->heads, kv->kv_heads);
   const PrefillPlan prefills = prefill_plan_most(num_rows, num_sequences, shape->heads, &ways);
   const DecodePlan cut = decode_plan_most(num_sequences, &of_decodes);
@@ -351,7 +359,7 @@ attention_plan_most_bytes(const AttentionDevice *device, const AttentionShape *s
     decodes.num_lists = num_sequences;
   const PlanLayout layout = make_layout(&prefills, &decodes);
   *data_bytes = layout.data_bytes;
-  *most_workspace_bytes = workspace_bytes(&layout, shape->heads, kv->head_dim);
+  *most_workspace_bytes = workspace_bytes(&layout, ways.tile_rows, shape->heads, kv->head_dim);
 }
 
 void
@@ -372,7 +380,7 @@ attention_plan_data(const AttentionPlan *plan, size_t *num_bytes)
 size_t
 attention_plan_workspace_bytes(const AttentionPlan *plan)
 {
-  return workspace_bytes(&plan->layout, plan->heads, plan->head_dim);
+  return workspace_bytes(&plan->layout, plan->tile_rows, plan->heads, plan->head_dim);
 }
 
 int

@@ -47,6 +47,9 @@ typedef struct {
   bool has_wgmma;      /* compute capability 9.0, and this program has code for it */
   bool cuts_prefills;  /* few or short ones: heads are packed, keys cut (prefill_plan.h) */
   bool levels_decodes; /* thread blocks get equal work (decode_plan.h) */
+  /* With has_wgmma: */
+  bool widens_tiles; /* of heads of 64 dimensions, to 192 rows */
+  bool maps_blocks;  /* keys and values are copied a block at a time, by tensor maps */
 } AttentionDevice;
 
 /* An environment variable: where it is set, prefills go the portable way on every GPU, should the

@@ -8,7 +8,9 @@
 
 #include "kernels/device.h"
 
-constexpr uint32_t PREFILL_ROWS = 128; /* of a tile */
+/* Of a tile: of the portable kernel, and of that for compute capability 9.0; the latter's of heads
+ * of 64 dimensions may have more. */
+constexpr uint32_t PREFILL_ROWS = 128, PREFILL_WIDE_ROWS = 192;
 
 /* Strides count elements. */
 struct AttentionArguments {
@@ -43,7 +45,7 @@ struct PackedHeads {
 struct PrefillWork {
   const PrefillItem *items;
   const uint32_t *starts;
-  uint32_t num_items, num_lists;
+  uint32_t num_items, num_lists, tile_rows;
   PackedHeads packed;
   AttentionPartials partials;
 };
@@ -67,10 +69,13 @@ struct MergeWork {
 cudaError_t attention_prefill_launch(Dtype dtype, uint32_t head_dim,
                                      const AttentionArguments &arguments, const PrefillWork &work,
                                      cudaStream_t stream);
-/* The same for compute capability 9.0. */
+/* The same for compute capability 9.0; `in_boxes`: blocks go by tensor maps where their size
+ * allows.
+ */
 cudaError_t attention_prefill_sm90_launch(Dtype dtype, uint32_t head_dim,
                                           const AttentionArguments &arguments,
-                                          const PrefillWork &work, cudaStream_t stream);
+                                          const PrefillWork &work, bool in_boxes,
+                                          cudaStream_t stream);
 cudaError_t attention_merge_launch(Dtype dtype, uint32_t head_dim,
                                    const AttentionArguments &arguments, const MergeWork &work,
                                    cudaStream_t stream);

@@ -2,15 +2,17 @@
  * warpgroups that run by themselves.
  *
  *     warpgroup 0       copies (prefill_copies_sm90.h): two warps Q and keys, two warps values
- *     warpgroups 1, 2   64 query rows each, all tiles of 128 keys, last ones first:
+ *     the others        64 query rows each, all tiles of 128 keys, last ones first:
  *
- *       my turn │ next scores = Q K^T │ out += P V │ other's turn │ weigh next scores │ shrink out
+ *       my turn │ next scores = Q K^T │ out += P V │ next one's turn │ weigh next scores │ shrink
+ * out
  *
  * Both products of a step are issued before its weights are computed, so they run beside them; and
  * the warpgroups take turns in issuing, so that one weighs while the other multiplies. P is
  * repacked in registers. There are as many thread blocks as multiprocessors, and each takes the
  * items of its list (prefill_plan.h) one after the other, so that only the first waits for its
- * copies.
+ * copies. Two warpgroups compute; of heads of 64 dimensions, whose products take half as long
+ * beside as many weights, three: more rows share the keys that are read.
  *
  * Rejected: a thread block an item (it waits for its copies, and the next cannot begin beside it);
  * one role that copies keys, then values (a tile's signal then waits until the slower consumer
@@ -21,13 +23,16 @@
 namespace
 {
 
-/* What a copying thread and a computing one keep: of the 65536 registers, all but 1024. */
-constexpr unsigned COPY_REGISTERS = 40, COMPUTE_REGISTERS = 232;
+/* For so many warpgroups that compute: threads, and what a copying one and a computing one keep of
+ * the 65536 registers. */
+template <unsigned consumers> constexpr unsigned THREADS = (1 + consumers) * GROUP_THREADS;
+template <unsigned consumers> constexpr unsigned COPY_REGISTERS = consumers == 2 ? 40 : 32;
+template <unsigned consumers> constexpr unsigned COMPUTE_REGISTERS = consumers == 2 ? 232 : 160;
 
 constexpr unsigned DESCRIPTOR_UNIT = 16; /* bytes */
 
 /* The named barriers of the consumers, by their number. */
-constexpr unsigned FIRST_TURN_BARRIER = 1, FIRST_ROWS_BARRIER = FIRST_TURN_BARRIER + CONSUMERS;
+constexpr unsigned FIRST_TURN_BARRIER = 1, FIRST_ROWS_BARRIER = 4;
 
 /* A lane has two rows of its warp's sixteen: lane / 4, and eight below. */
 
@@ -39,7 +44,7 @@ struct Rows {
   float largest[2], sums[2]; /* sums of this lane's columns only */
 };
 
-template <Dtype dtype, unsigned head_dim>
+template <Dtype dtype, unsigned head_dim, unsigned rows>
 __device__ __forceinline__ void
 multiply_keys(Scores &scores, uint64_t q, uint64_t k)
 {
@@ -47,9 +52,9 @@ multiply_keys(Scores &scores, uint64_t q, uint64_t k)
 
 #pragma unroll
   for (unsigned step = 0; step < head_dim / 16; step++) {
-    const unsigned bytes = step / PANEL_STEPS * PANEL_BYTES + step % PANEL_STEPS * STEP_BYTES;
-    device_product<dtype, KEYS>(scores, q + bytes / DESCRIPTOR_UNIT, k + bytes / DESCRIPTOR_UNIT,
-                                step > 0);
+    const unsigned panel = step / PANEL_STEPS, bytes = step % PANEL_STEPS * STEP_BYTES;
+    device_product<dtype, KEYS>(scores, q + (panel * rows * ROW_BYTES + bytes) / DESCRIPTOR_UNIT,
+                                k + (panel * KEYS * ROW_BYTES + bytes) / DESCRIPTOR_UNIT, step > 0);
   }
 }
 
@@ -135,9 +140,9 @@ add_sums(Rows &rows)
 }
 
 /* Through Q's rows of this warpgroup, so that whole vectors are written. */
-template <Dtype dtype, unsigned head_dim>
+template <Dtype dtype, unsigned head_dim, unsigned rows_of_tile>
 __device__ __forceinline__ void
-store_values(Tile<head_dim> &tile, const Values<head_dim> &values, const Rows &rows,
+store_values(Tile<head_dim, rows_of_tile> &tile, const Values<head_dim> &values, const Rows &rows,
              unsigned first_row, const Item &item, const AttentionArguments &a,
              const PackedHeads &packed)
 {
@@ -197,18 +202,23 @@ release(uint64_t *empty)
     device_barrier_arrive(empty);
 }
 
-/* The consumers issue their products by turns; the first begins. */
+/* The consumers issue their products by turns, round and round; the first begins. A turn's barrier
+ * is for the one that takes it and the one before, who gives it: who gives again must have had a
+ * turn in between, which the others had before, so no barrier is given to twice. */
 __device__ __forceinline__ void
 take_turn(unsigned consumer)
 {
-  device_named_sync(FIRST_TURN_BARRIER + consumer, CONSUMERS * GROUP_THREADS);
+  device_named_sync(FIRST_TURN_BARRIER + consumer, 2 * GROUP_THREADS);
 }
 
+/* The last consumer's last gift nobody would take: a barrier that waits for the rest of a thread
+ * block that has ended. */
+template <unsigned consumers>
 __device__ __forceinline__ void
 give_turn(unsigned consumer, bool is_last)
 {
-  if (consumer == 0 || !is_last)
-    device_named_arrive(FIRST_TURN_BARRIER + (consumer ^ 1), CONSUMERS * GROUP_THREADS);
+  if (consumer + 1 < consumers || !is_last)
+    device_named_arrive(FIRST_TURN_BARRIER + (consumer + 1) % consumers, 2 * GROUP_THREADS);
 }
 
 /* Where a warpgroup's operands lie, as descriptors of their first place. */
@@ -218,13 +228,14 @@ struct Operands {
 
 /* One item: all tiles for the warpgroup's rows. The scores of the first tile are on their own, the
  * values of the last. `n` counts tiles; returns the count behind the item. */
-template <Dtype dtype, unsigned head_dim>
+template <Dtype dtype, unsigned head_dim, unsigned consumers>
 __device__ __forceinline__ unsigned
-compute_item(Shared<head_dim> &shared, const Item &item, const Operands &at, unsigned consumer,
-             const PackedHeads &packed, unsigned n, float scale_log2, Values<head_dim> &values,
-             Rows &rows)
+compute_item(Shared<head_dim, consumers> &shared, const Item &item, const Operands &at,
+             unsigned consumer, const PackedHeads &packed, unsigned n, float scale_log2,
+             Values<head_dim> &values, Rows &rows)
 {
-  constexpr unsigned STAGE_UNITS = sizeof(Tile<head_dim>) / DESCRIPTOR_UNIT;
+  constexpr unsigned STAGE_UNITS = sizeof(Tile<head_dim, KEYS>) / DESCRIPTOR_UNIT;
+  constexpr unsigned ROWS = consumers * GROUP_ROWS;
   const unsigned group_row = (unsigned)item.first_row + consumer * GROUP_ROWS;
   const unsigned lane_row =
       group_row + threadIdx.x % GROUP_THREADS / LANES * 16 + threadIdx.x % LANES / 4;
@@ -239,9 +250,9 @@ compute_item(Shared<head_dim> &shared, const Item &item, const Operands &at, uns
   const Step first = step_of(n);
   take_turn(consumer);
   device_product_fence();
-  multiply_keys<dtype, head_dim>(scores, at.q, at.k + first.stage * STAGE_UNITS);
+  multiply_keys<dtype, head_dim, ROWS>(scores, at.q, at.k + first.stage * STAGE_UNITS);
   device_product_commit();
-  give_turn(consumer, item.is_last && first_key == item.first_key);
+  give_turn<consumers>(consumer, item.is_last && first_key == item.first_key);
   device_product_wait<0>();
   device_product_hold(scores);
   release(&shared.empty[OPERAND_K][first.stage]);
@@ -257,13 +268,13 @@ compute_item(Shared<head_dim> &shared, const Item &item, const Operands &at, uns
     device_product_hold(values);
     device_product_hold(weights);
     device_product_fence();
-    multiply_keys<dtype, head_dim>(scores, at.q, at.k + next.stage * STAGE_UNITS);
+    multiply_keys<dtype, head_dim, ROWS>(scores, at.q, at.k + next.stage * STAGE_UNITS);
     device_product_commit();
     device_barrier_wait(&shared.full[OPERAND_V][now.stage], now.parity);
     device_product_fence();
     multiply_values<dtype, head_dim>(values, weights, at.v + now.stage * STAGE_UNITS);
     device_product_commit();
-    give_turn(consumer, item.is_last && first_key == item.first_key);
+    give_turn<consumers>(consumer, item.is_last && first_key == item.first_key);
 
     device_product_wait<1>();
     device_product_hold(scores);
@@ -298,23 +309,23 @@ compute_item(Shared<head_dim> &shared, const Item &item, const Operands &at, uns
 }
 
 /* All items, for one warpgroup's rows. */
-template <Dtype dtype, unsigned head_dim>
+template <Dtype dtype, unsigned head_dim, unsigned consumers>
 __device__ __forceinline__ void
-compute(Shared<head_dim> &shared, const AttentionArguments &a, const PrefillWork &work,
+compute(Shared<head_dim, consumers> &shared, const AttentionArguments &a, const PrefillWork &work,
         unsigned consumer)
 {
-  constexpr unsigned STAGE_UNITS = sizeof(Tile<head_dim>) / DESCRIPTOR_UNIT;
+  constexpr unsigned Q_STAGE_UNITS = sizeof shared.q[0] / DESCRIPTOR_UNIT;
   const unsigned first_row = consumer * GROUP_ROWS;
   const Operands at = {
       .q = device_matrix_swizzled(shared.q[0].panels[0][first_row], 16, ATOM_BYTES),
       .k = device_matrix_swizzled(&shared.tiles[OPERAND_K][0], 16, ATOM_BYTES),
-      .v = device_matrix_swizzled(&shared.tiles[OPERAND_V][0], PANEL_BYTES, ATOM_BYTES),
+      .v = device_matrix_swizzled(&shared.tiles[OPERAND_V][0], KEYS * ROW_BYTES, ATOM_BYTES),
   };
   unsigned n = 0; /* tiles computed */
   bool is_last = false;
 
-  if (consumer == 1)
-    give_turn(consumer, false);
+  if (consumer == consumers - 1)
+    give_turn<consumers>(consumer, false);
   for (unsigned round = 0; !is_last; round++) {
     const Step step = step_of(round), first = step_of(n);
     Rows rows = {{-INFINITY, -INFINITY}, {0, 0}};
@@ -322,13 +333,12 @@ compute(Shared<head_dim> &shared, const AttentionArguments &a, const PrefillWork
 
     device_barrier_wait(&shared.full[OPERAND_K][first.stage], first.parity);
     const Item item = shared.items[step.stage];
-    n = compute_item<dtype, head_dim>(shared, item, {at.q + step.stage * STAGE_UNITS, at.k, at.v},
-                                      consumer, work.packed, n, a.scale_log2, values, rows);
+    n = compute_item<dtype>(shared, item, {at.q + step.stage * Q_STAGE_UNITS, at.k, at.v}, consumer,
+                            work.packed, n, a.scale_log2, values, rows);
     device_named_sync(FIRST_ROWS_BARRIER + consumer, GROUP_THREADS); /* nobody reads Q any more */
     add_sums(rows);
     if (item.partial < 0)
-      store_values<dtype, head_dim>(shared.q[step.stage], values, rows, first_row, item, a,
-                                    work.packed);
+      store_values<dtype>(shared.q[step.stage], values, rows, first_row, item, a, work.packed);
     else
       store_partial<head_dim>(work.partials, item.partial, values, rows, first_row, item.num_rows,
                               a.scale_log2);
@@ -338,9 +348,10 @@ compute(Shared<head_dim> &shared, const AttentionArguments &a, const PrefillWork
   }
 }
 
-template <Dtype dtype, unsigned head_dim>
+template <Dtype dtype, unsigned head_dim, unsigned consumers>
 __global__ void
-__launch_bounds__(THREADS, 1) prefill(const AttentionArguments a, const PrefillWork work)
+__launch_bounds__(THREADS<consumers>, 1) prefill(const AttentionArguments a, const PrefillWork work,
+                                                 const __grid_constant__ BlockMaps maps)
 {
   device_begin();
   if (work.starts[blockIdx.x] == work.starts[blockIdx.x + 1])
@@ -348,40 +359,82 @@ __launch_bounds__(THREADS, 1) prefill(const AttentionArguments a, const PrefillW
   if (DEVICE_SM90) {
     const unsigned warp = __shfl_sync(ALL, threadIdx.x / LANES, 0); /* known to be the same */
     const unsigned group = warp / (GROUP_THREADS / LANES);
-    Shared<head_dim> &shared = *(Shared<head_dim> *)device_shared_memory();
+    Shared<head_dim, consumers> &shared = *(Shared<head_dim, consumers> *)device_shared_memory();
 
     if (threadIdx.x == 0)
       init_barriers(shared);
     __syncthreads();
     if (group == 0) {
-      device_registers_lower<COPY_REGISTERS>();
-      copy_tiles(shared, a, work, warp < COPY_WARPS ? OPERAND_K : OPERAND_V);
+      device_registers_lower<COPY_REGISTERS<consumers>>();
+      copy_tiles(shared, a, work, maps, warp < COPY_WARPS ? OPERAND_K : OPERAND_V);
     } else {
-      device_registers_raise<COMPUTE_REGISTERS>();
-      compute<dtype, head_dim>(shared, a, work, group - 1);
+      device_registers_raise<COMPUTE_REGISTERS<consumers>>();
+      compute<dtype>(shared, a, work, group - 1);
     }
   } else {
     __trap(); /* better no result than one that nobody wrote */
   }
 }
 
-template <Dtype dtype, unsigned head_dim>
-cudaError_t
-launch(const AttentionArguments &a, const PrefillWork &work, cudaStream_t stream)
+/* Boxes are the tokens of a block, or a tile of longer blocks: whole atoms of the swizzle. */
+unsigned
+box_shift(uint32_t block_size)
 {
-  return device_launch_large<prefill<dtype, head_dim>, sizeof(Shared<head_dim>)>(
-      work.num_lists, THREADS, stream, a, work);
+  for (unsigned shift = 3; 1u << shift <= KEYS; shift++)
+    if (block_size == 1u << shift || (1u << shift == KEYS && block_size % KEYS == 0))
+      return shift;
+  return 0;
+}
+
+cudaError_t
+make_maps(BlockMaps *maps, uint32_t head_dim, const AttentionArguments &a, bool in_boxes)
+{
+  const uint64_t sizes[] = {head_dim, a.block_size, a.kv_heads};
+  const uint64_t strides[] = {a.token_stride * sizeof(uint16_t), a.head_stride * sizeof(uint16_t),
+                              a.block_stride * sizeof(uint16_t)};
+
+  *maps = {};
+  maps->shift = in_boxes ? box_shift(a.block_size) : 0;
+  if (maps->shift == 0)
+    return cudaSuccess;
+  const cudaError_t status = device_tensor_map(&maps->k, a.k, sizes, strides, 1u << maps->shift);
+  return status != cudaSuccess
+             ? status
+             : device_tensor_map(&maps->v, a.v, sizes, strides, 1u << maps->shift);
+}
+
+template <Dtype dtype, unsigned head_dim, unsigned consumers>
+cudaError_t
+launch(const AttentionArguments &a, const PrefillWork &work, const BlockMaps &maps,
+       cudaStream_t stream)
+{
+  return device_launch_large<prefill<dtype, head_dim, consumers>,
+                             sizeof(Shared<head_dim, consumers>)>(
+      work.num_lists, THREADS<consumers>, stream, a, work, maps);
+}
+
+template <Dtype dtype>
+cudaError_t
+launch_for(uint32_t head_dim, const AttentionArguments &a, const PrefillWork &work,
+           const BlockMaps &maps, cudaStream_t stream)
+{
+  if (head_dim == 128)
+    return launch<dtype, 128, 2>(a, work, maps, stream);
+  return work.tile_rows == PREFILL_WIDE_ROWS ? launch<dtype, 64, 3>(a, work, maps, stream)
+                                             : launch<dtype, 64, 2>(a, work, maps, stream);
 }
 
 } // namespace
 
 cudaError_t
 attention_prefill_sm90_launch(Dtype dtype, uint32_t head_dim, const AttentionArguments &arguments,
-                              const PrefillWork &work, cudaStream_t stream)
+                              const PrefillWork &work, bool in_boxes, cudaStream_t stream)
 {
-  if (dtype == DTYPE_BF16)
-    return head_dim == 64 ? launch<DTYPE_BF16, 64>(arguments, work, stream)
-                          : launch<DTYPE_BF16, 128>(arguments, work, stream);
-  return head_dim == 64 ? launch<DTYPE_FP16, 64>(arguments, work, stream)
-                        : launch<DTYPE_FP16, 128>(arguments, work, stream);
+  BlockMaps maps;
+  const cudaError_t status = make_maps(&maps, head_dim, arguments, in_boxes);
+
+  if (status != cudaSuccess)
+    return status;
+  return dtype == DTYPE_BF16 ? launch_for<DTYPE_BF16>(head_dim, arguments, work, maps, stream)
+                             : launch_for<DTYPE_FP16>(head_dim, arguments, work, maps, stream);
 }

@@ -13,6 +13,8 @@
 
 #include "kernels/device.h"
 
+#include <cuda.h>
+
 #if !defined(__CUDA_ARCH__) || defined(__CUDA_ARCH_FEAT_SM90_ALL)
 constexpr bool DEVICE_SM90 = true;
 #else
@@ -34,6 +36,16 @@ __device__ __forceinline__ void
 device_barrier_arrive(uint64_t *barrier)
 {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(device_shared_address(barrier))
+               : "memory");
+}
+
+/* The phase does not end before so many more bytes have come by device_copy_box(). */
+__device__ __forceinline__ void
+device_barrier_expect(uint64_t *barrier, unsigned num_bytes)
+{
+  asm volatile("mbarrier.expect_tx.relaxed.cta.shared::cta.b64 [%0], %1;" ::"r"(
+                   device_shared_address(barrier)),
+               "r"(num_bytes)
                : "memory");
 }
 
@@ -72,6 +84,55 @@ __device__ __forceinline__ void
 device_fence_async(void)
 {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
+
+/* A tensor map: where the elements of an array of up to 2^31 blocks lie, {contiguous, row, head,
+ * block}, and the box of 64 elements of `rows` rows that a copy takes. To kernels it goes as a
+ * parameter that is __grid_constant__. */
+using DeviceTensorMap = CUtensorMap;
+
+/* On the host: of 16-bit elements. `sizes` of the first three, `strides` of the last three in
+ * bytes, multiples of 16. The driver's function is asked for by name, as a program is not linked
+ * with the driver. */
+inline cudaError_t
+device_tensor_map(DeviceTensorMap *map, const void *base, const uint64_t (&sizes)[3],
+                  const uint64_t (&strides)[3], uint32_t rows)
+{
+  static const auto encode = [] {
+    void *found = nullptr;
+    cudaDriverEntryPointQueryResult result;
+    return cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &found, 12000,
+                                            cudaEnableDefault, &result) == cudaSuccess &&
+                   result == cudaDriverEntryPointSuccess
+               ? (decltype(&cuTensorMapEncodeTiled))found
+               : nullptr;
+  }();
+  const cuuint64_t all_sizes[] = {sizes[0], sizes[1], sizes[2], (cuuint64_t)1 << 31};
+  const cuuint64_t all_strides[] = {strides[0], strides[1], strides[2]};
+  const cuuint32_t box[] = {64, rows, 1, 1}, steps[] = {1, 1, 1, 1};
+
+  if (encode == nullptr)
+    return cudaErrorNotSupported;
+  return encode(map, CU_TENSOR_MAP_DATA_TYPE_UINT16, 4, const_cast<void *>(base), all_sizes,
+                all_strides, box, steps, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+                CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS
+             ? cudaSuccess
+             : cudaErrorInvalidValue;
+}
+
+/* A box into shared memory, on a multiple of 1024 bytes: a row is 128 bytes, swizzled as
+ * device_matrix_swizzled() has it. By one thread, which does not wait; `barrier` counts the
+ * bytes. */
+__device__ __forceinline__ void
+device_copy_box(void *to, const DeviceTensorMap &map, int element, int row, int head, int block,
+                uint64_t *barrier)
+{
+  asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
+               "[%0], [%1, {%2, %3, %4, %5}], [%6];" ::"r"(device_shared_address(to)),
+               "l"(&map), "r"(element), "r"(row), "r"(head), "r"(block),
+               "r"(device_shared_address(barrier))
+               : "memory");
 }
 
 /* For a whole warpgroup: gives registers back, or waits for more, up to `num_registers` a thread.

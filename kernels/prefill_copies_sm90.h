@@ -6,32 +6,38 @@
  * stage that it is full, another that it is empty; that the first keys of an item are there says so
  * of its Q as well.
  *
- * Copies go token by token, because a block may have any number of tokens and any strides. Where
- * blocks divide a tile, a tensor map {dim, head, token, block} could copy a block at once with one
- * thread; that is left for later.
+ * A tile of keys or values comes in boxes where blocks of 8 tokens and more divide it, or it them:
+ * a tensor map {dimension, token, head, block} of the pool says where they lie, and one instruction
+ * copies up to 64 dimensions of a block's tokens (the tensor memory accelerator, which computes
+ * addresses, swizzles and signals by itself). The tile in which a sequence ends, whose last block
+ * may hold anything behind the last token, and blocks of other sizes go token by token: there a
+ * predicate leaves zeros. Queries do too: their rows are packed heads of any number, and an item
+ * has one tile of them for many of keys.
+ *
+ * Who writes a stage, and in which proxy: a copy token by token is a generic write, so its thread
+ * fences before it signals; a box is a write of the asynchronous proxy, as is a product's reading,
+ * and needs no fence: the barrier's transaction count shows its bytes to those who wait. A stage is
+ * written anew, in either proxy, only after its readers waited for their products and arrived at
+ * `empty`: a read that is complete needs no fence to stay in front of a write.
  */
 #pragma once
 
 #include "kernels/attention_kernels.h"
 #include "kernels/device_sm90.h"
 
-constexpr unsigned LANES = 32, GROUP_THREADS = 128, CONSUMERS = 2;
-constexpr unsigned THREADS = (1 + CONSUMERS) * GROUP_THREADS;
-constexpr unsigned ROWS = PREFILL_ROWS, GROUP_ROWS = 64, KEYS = PREFILL_TILE_KEYS;
+constexpr unsigned LANES = 32, GROUP_THREADS = 128, GROUP_ROWS = 64, KEYS = PREFILL_TILE_KEYS;
 constexpr unsigned STAGES = 2;
 constexpr unsigned VECTOR = 8; /* elements in 16 bytes */
 constexpr unsigned ROW_LANES = 8, COPY_WARPS = 2;
 constexpr unsigned PASS_ROWS = COPY_WARPS * LANES / ROW_LANES, PASSES = KEYS / PASS_ROWS;
 constexpr unsigned ALL = 0xffffffff;
-static_assert(ROWS == CONSUMERS * GROUP_ROWS && ROWS == KEYS, "Q is a tile like any other");
 
 /* A row's part in a panel is what the 128-byte swizzle takes: 64 dimensions. */
 constexpr unsigned PANEL_DIMS = 64, ROW_BYTES = PANEL_DIMS * sizeof(uint16_t);
 constexpr unsigned ATOM_ROWS = 8, ATOM_BYTES = ATOM_ROWS * ROW_BYTES;
-constexpr unsigned PANEL_BYTES = ROWS * ROW_BYTES;
 
-template <unsigned head_dim> struct Tile {
-  uint16_t panels[head_dim / PANEL_DIMS][ROWS][PANEL_DIMS];
+template <unsigned head_dim, unsigned rows> struct Tile {
+  uint16_t panels[head_dim / PANEL_DIMS][rows][PANEL_DIMS];
 };
 
 enum Operand : unsigned { OPERAND_K, OPERAND_V, NUM_OPERANDS };
@@ -46,10 +52,18 @@ struct Item {
   bool is_last;
 };
 
-template <unsigned head_dim> struct Shared {
-  Tile<head_dim> q[STAGES], tiles[NUM_OPERANDS][STAGES];
+/* For `consumers` warpgroups that compute. */
+template <unsigned head_dim, unsigned consumers> struct Shared {
+  Tile<head_dim, consumers * GROUP_ROWS> q[STAGES];
+  Tile<head_dim, KEYS> tiles[NUM_OPERANDS][STAGES];
   Item items[STAGES];
   uint64_t full[NUM_OPERANDS][STAGES], empty[NUM_OPERANDS][STAGES], empty_q[STAGES];
+};
+
+/* Boxes of 2^shift tokens; 0: there are none, and all goes token by token. */
+struct BlockMaps {
+  DeviceTensorMap k, v;
+  unsigned shift;
 };
 
 /* Which stage the n-th tile or item of a thread block has, and in which phase of its barriers. */
@@ -63,20 +77,20 @@ step_of(unsigned n)
   return {n % STAGES, n / STAGES % 2};
 }
 
-template <unsigned head_dim>
+template <unsigned head_dim, unsigned rows>
 __device__ __forceinline__ uint16_t *
-place(Tile<head_dim> &tile, unsigned row, unsigned vector)
+place(Tile<head_dim, rows> &tile, unsigned row, unsigned vector)
 {
   const unsigned swapped = (vector ^ row) % (PANEL_DIMS / VECTOR);
 
   return &tile.panels[vector / (PANEL_DIMS / VECTOR)][row][swapped * VECTOR];
 }
 
-template <unsigned head_dim>
+template <unsigned head_dim, unsigned consumers>
 __device__ __forceinline__ void
-init_barriers(Shared<head_dim> &shared)
+init_barriers(Shared<head_dim, consumers> &shared)
 {
-  const unsigned consumer_warps = CONSUMERS * GROUP_THREADS / LANES;
+  const unsigned consumer_warps = consumers * GROUP_THREADS / LANES;
 
   for (unsigned stage = 0; stage < STAGES; stage++) {
     for (unsigned operand = 0; operand < NUM_OPERANDS; operand++) {
@@ -95,27 +109,27 @@ pass_row(void)
 }
 
 /* Its 16 bytes of each panel. */
-template <unsigned head_dim>
+template <unsigned head_dim, unsigned rows>
 __device__ __forceinline__ void
-load_row(Tile<head_dim> &tile, unsigned pass, const uint16_t *from, bool valid)
+load_row(Tile<head_dim, rows> &tile, unsigned pass, const uint16_t *from, bool valid)
 {
   static_assert(PASS_ROWS % ATOM_ROWS == 0, "all passes have the swizzle of the first");
   uint16_t *to = place(tile, pass_row(), threadIdx.x % ROW_LANES) + pass * PASS_ROWS * PANEL_DIMS;
 
 #pragma unroll
   for (unsigned panel = 0; panel < head_dim / PANEL_DIMS; panel++)
-    device_copy_async(to + panel * (PANEL_BYTES / sizeof *to), from + panel * PANEL_DIMS, valid);
+    device_copy_async(to + panel * rows * PANEL_DIMS, from + panel * PANEL_DIMS, valid);
 }
 
-template <unsigned head_dim>
+template <unsigned head_dim, unsigned rows>
 __device__ __forceinline__ void
-load_queries(Tile<head_dim> &tile, const uint16_t *q, size_t row_stride, const PackedHeads &packed,
-             unsigned first_row, int num_rows)
+load_queries(Tile<head_dim, rows> &tile, const uint16_t *q, size_t row_stride,
+             const PackedHeads &packed, unsigned first_row, int num_rows)
 {
   const uint16_t *vectors = q + threadIdx.x % ROW_LANES * VECTOR;
 
 #pragma unroll 2
-  for (unsigned pass = 0; pass < PASSES; pass++) {
+  for (unsigned pass = 0; pass < rows / PASS_ROWS; pass++) {
     const unsigned row = pass * PASS_ROWS + pass_row();
     const bool valid = (int)row < num_rows;
     const size_t offset = packed_row<head_dim>(first_row + row, packed, row_stride);
@@ -141,7 +155,7 @@ look_up(Places &places, const AttentionArguments &a, const uint16_t *pool,
 
 template <unsigned head_dim>
 __device__ __forceinline__ void
-load_tile(Tile<head_dim> &tile, const Places &places, int num_rows)
+load_tile(Tile<head_dim, KEYS> &tile, const Places &places, int num_rows)
 {
   const unsigned first_lane = threadIdx.x % LANES / ROW_LANES * ROW_LANES;
 
@@ -153,15 +167,50 @@ load_tile(Tile<head_dim> &tile, const Places &places, int num_rows)
   }
 }
 
-/* Q's rows of an item, and the item itself. */
+/* A lane's box of a tile: each warp of an operand has every second of them, a lane one at most. */
+struct Box {
+  bool is_there;
+  unsigned panel, row; /* of the tile */
+};
+
+template <unsigned head_dim>
+__device__ __forceinline__ Box
+my_box(unsigned shift)
+{
+  static_assert(head_dim / PANEL_DIMS * (KEYS / ATOM_ROWS) <= COPY_WARPS * LANES, "one a lane");
+  const unsigned index = threadIdx.x % LANES * COPY_WARPS + threadIdx.x / LANES % COPY_WARPS;
+  const unsigned of_panel = KEYS >> shift;
+
+  return {index < head_dim / PANEL_DIMS * of_panel, index / of_panel, index % of_panel << shift};
+}
+
+/* The tile's part of this warp, of which all tokens are there. What is to come is told first: by a
+ * lane that arrives later, so that the phase cannot end in between. */
 template <unsigned head_dim>
 __device__ __forceinline__ void
-load_item(Shared<head_dim> &shared, const AttentionArguments &a, const PackedHeads &packed,
-          const PrefillItem &at, unsigned stage, bool is_last)
+load_boxes(Tile<head_dim, KEYS> &tile, const DeviceTensorMap &map, unsigned shift, const Box &box,
+           unsigned token, unsigned kv_head, int32_t block, uint64_t *full)
+{
+  const unsigned boxes = __popc(__ballot_sync(ALL, box.is_there));
+
+  if (threadIdx.x % LANES == 0)
+    device_barrier_expect(full, boxes * (ROW_BYTES << shift));
+  __syncwarp();
+  if (box.is_there)
+    device_copy_box(&tile.panels[box.panel][box.row], map, (int)(box.panel * PANEL_DIMS),
+                    (int)token, (int)kv_head, block, full);
+}
+
+/* Q's rows of an item, and the item itself. */
+template <unsigned head_dim, unsigned consumers>
+__device__ __forceinline__ void
+load_item(Shared<head_dim, consumers> &shared, const AttentionArguments &a,
+          const PackedHeads &packed, const PrefillItem &at, unsigned stage, bool is_last)
 {
   const int first_query = a.query_starts[at.sequence];
   const int new_tokens = a.query_starts[at.sequence + 1] - first_query;
-  const int num_rows = min(new_tokens * (int)packed.count - at.first_row, (int)ROWS);
+  const int num_rows =
+      min(new_tokens * (int)packed.count - at.first_row, (int)(consumers * GROUP_ROWS));
   const size_t row = (size_t)first_query, head = (size_t)at.head * head_dim;
 
   load_queries(shared.q[stage], a.q + row * a.q_row_stride + head, a.q_row_stride, packed,
@@ -177,14 +226,27 @@ load_item(Shared<head_dim> &shared, const AttentionArguments &a, const PackedHea
                            is_last};
 }
 
-/* One warp's part in the copies of all tiles of one operand; those of K take Q as well. */
-template <unsigned head_dim>
+/* This warp's copies token by token are there, and seen by products of those that it signals. */
 __device__ __forceinline__ void
-copy_tiles(Shared<head_dim> &shared, const AttentionArguments &a, const PrefillWork &work,
-           Operand operand)
+settle_copies(void)
+{
+  device_copy_async_commit();
+  device_copy_async_wait<0>();
+  device_fence_async();
+  __syncwarp();
+}
+
+/* One warp's part in the copies of all tiles of one operand; those of K take Q as well, which the
+ * signal of an item's first tile tells of, too. */
+template <unsigned head_dim, unsigned consumers>
+__device__ __forceinline__ void
+copy_tiles(Shared<head_dim, consumers> &shared, const AttentionArguments &a,
+           const PrefillWork &work, const BlockMaps &maps, Operand operand)
 {
   const PrefillItem *items = work.items + work.starts[blockIdx.x];
   const unsigned num_items = work.starts[blockIdx.x + 1] - work.starts[blockIdx.x];
+  const DeviceTensorMap &map = operand == OPERAND_K ? maps.k : maps.v;
+  const Box box = my_box<head_dim>(maps.shift);
   unsigned n = 0; /* tiles copied */
 
   for (unsigned i = 0; i < num_items; i++) {
@@ -193,6 +255,8 @@ copy_tiles(Shared<head_dim> &shared, const AttentionArguments &a, const PrefillW
     const unsigned kv_head = (unsigned)at.head / (a.heads / a.kv_heads);
     const uint16_t *pool = (operand == OPERAND_K ? a.k : a.v) + kv_head * a.head_stride;
     int first_key = (at.end_key - 1) / (int)KEYS * (int)KEYS;
+    bool is_first = true;
+    bool in_boxes = maps.shift > 0 && first_key + (int)KEYS <= a.context_lens[at.sequence];
     Places places;
 
     if (operand == OPERAND_K) {
@@ -200,19 +264,29 @@ copy_tiles(Shared<head_dim> &shared, const AttentionArguments &a, const PrefillW
       device_barrier_wait(&shared.empty_q[item.stage], item.parity ^ 1);
       load_item(shared, a, work.packed, at, item.stage, i + 1 == num_items);
     }
-    look_up(places, a, pool, block_table, first_key, at.end_key);
+    if (!in_boxes)
+      look_up(places, a, pool, block_table, first_key, at.end_key);
     for (; first_key >= at.first_key; first_key -= (int)KEYS, n++) {
       const Step step = step_of(n);
+      uint64_t *full = &shared.full[operand][step.stage];
+      const unsigned token = (unsigned)first_key + (box.is_there ? box.row : 0);
+      const int32_t block = in_boxes ? block_table[token / a.block_size] : 0;
+
       device_barrier_wait(&shared.empty[operand][step.stage], step.parity ^ 1);
-      load_tile(shared.tiles[operand][step.stage], places, at.end_key - first_key);
-      device_copy_async_commit();
-      if (first_key > at.first_key)
-        look_up(places, a, pool, block_table, first_key - (int)KEYS, at.end_key);
-      device_copy_async_wait<0>();
-      device_fence_async();
-      __syncwarp();
+      if (in_boxes) {
+        load_boxes(shared.tiles[operand][step.stage], map, maps.shift, box, token % a.block_size,
+                   kv_head, block, full);
+      } else {
+        load_tile(shared.tiles[operand][step.stage], places, at.end_key - first_key);
+        if (first_key > at.first_key && maps.shift == 0)
+          look_up(places, a, pool, block_table, first_key - (int)KEYS, at.end_key);
+      }
+      if (is_first || !in_boxes)
+        settle_copies();
       if (threadIdx.x % LANES == 0)
-        device_barrier_arrive(&shared.full[operand][step.stage]);
+        device_barrier_arrive(full);
+      is_first = false;
+      in_boxes = maps.shift > 0;
     }
   }
 }

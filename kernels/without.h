@@ -17,8 +17,15 @@ extern "C" {
 
 /* Kernels' thread blocks placed while the one before still runs (kernels/device.h). */
 #define WITHOUT_LAUNCH_AHEAD "launch-ahead"
+
+/* Of prefills on compute capability 9.0: tiles of 192 rows for heads of 64 dimensions, and copies
+ * by tensor maps. */
+#define WITHOUT_WIDE_TILES "wide-tiles"
+#define WITHOUT_TENSOR_MAPS "tensor-maps"
+
 #define KERNELS_WITHOUT_NAMES                                                                      \
-  WITHOUT_PREFILL_CUTS ", " WITHOUT_DECODE_LISTS ", " WITHOUT_LAUNCH_AHEAD
+  WITHOUT_PREFILL_CUTS ", " WITHOUT_DECODE_LISTS ", " WITHOUT_LAUNCH_AHEAD ", " WITHOUT_WIDE_TILES \
+                       ", " WITHOUT_TENSOR_MAPS
 
 bool kernels_without(const char *name);
 /* The first name that is none of these, of static memory or the environment's; NULL: all are. */

@@ -204,6 +204,19 @@ close_gap(LiveRequest *request)
   request->gap_end_tokens = 0;
 }
 
+/* The victim gave up the last of its blocks, which held no token yet. */
+static void
+drop_empty(Planner *planner, LiveRequest *request, guint32 held)
+{
+  guint32 block_size = planner->config.block_size, filled;
+  GArray *ids = request->blocks;
+
+  filled = MAX(held, (request->computed + block_size - 1) / block_size);
+  for (; ids->len > filled; g_array_set_size(ids, ids->len - 1))
+    if (!planner->config.prefix_caching)
+      g_array_append_val(planner->free_blocks, g_array_index(ids, gint32, ids->len - 1));
+}
+
 /* The last blocks of the victim go to the host. */
 static gboolean
 copy_out(Planner *planner, const StepVictim *victim, LiveRequest *request, StepPlan *plan,
@@ -211,6 +224,7 @@ copy_out(Planner *planner, const StepVictim *victim, LiveRequest *request, StepP
 {
   guint32 held = victim->kept_blocks + victim->blocks;
 
+  drop_empty(planner, request, held);
   if (request->blocks->len != held)
     return disagree(error, victim->request, "blocks of a victim", request->blocks->len, held);
   if (!take_host(planner, request->host, victim->copied_blocks))

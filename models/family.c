@@ -227,6 +227,28 @@ family_is_past_dense(const FamilyReader *f, guint32 index)
 }
 
 gboolean
+family_read_sparse(FamilyReader *f)
+{
+  const json_t *dense = config_get(&f->reader, "mlp_only_layers");
+
+  for (gsize i = 0; i < json_array_size(dense); i++)
+    if (!json_is_integer(json_array_get(dense, i)))
+      return config_refuse(&f->reader, "mlp_only_layers", "numbers of layers");
+  return config_count_or(&f->reader, "decoder_sparse_step", CONFIG_MAX_LAYERS, 1, &f->sparse_step);
+}
+
+gboolean
+family_is_sparse(const FamilyReader *f, guint32 index)
+{
+  const json_t *dense = config_get(&f->reader, "mlp_only_layers");
+
+  for (gsize i = 0; i < json_array_size(dense); i++)
+    if (json_integer_value(json_array_get(dense, i)) == (json_int_t)index)
+      return FALSE;
+  return (index + 1) % f->sparse_step == 0;
+}
+
+gboolean
 family_read_experts(FamilyReader *f, ExpertTraits *experts)
 {
   static const char *const counts[] = {"num_local_experts", "num_experts", "n_routed_experts",

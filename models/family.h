@@ -25,6 +25,7 @@ struct FamilyReader {
   gboolean (*is_windowed)(const FamilyReader *family, guint32 index);
   MixerKind window_kind; /* sliding or chunked */
   guint32 pattern;       /* for is_windowed and is_sparse */
+  guint32 sparse_step;   /* for family_is_sparse() */
 };
 
 typedef struct {
@@ -56,6 +57,9 @@ gboolean family_add_expert_layers(FamilyReader *family, const ExpertTraits *expe
                                   guint64 norm_elements);
 /* Experts from a layer on: first_k_dense_replace, then every moe_layer_freq. */
 gboolean family_is_past_dense(const FamilyReader *family, guint32 index);
+/* decoder_sparse_step, every so many layers has experts, and mlp_only_layers, which have none. */
+gboolean family_read_sparse(FamilyReader *family);
+gboolean family_is_sparse(const FamilyReader *family, guint32 index);
 /* num_experts_per_tok, and the experts' number in a key that goes by many names. */
 gboolean family_read_experts(FamilyReader *family, ExpertTraits *experts);
 /* TRUE if tie_word_embeddings, in the decoder's object or in the file, says so. */

@@ -35,19 +35,6 @@ read_delta(const FamilyReader *f, RecurrentTraits *delta)
 }
 
 static gboolean
-is_sparse(const FamilyReader *f, guint32 index)
-{
-  const json_t *step = config_get(&f->reader, "decoder_sparse_step");
-  const json_t *dense = config_get(&f->reader, "mlp_only_layers");
-  gsize i;
-  json_t *entry;
-
-  json_array_foreach(dense, i,
-                     entry) if (json_integer_value(entry) == (json_int_t)index) return FALSE;
-  return step == NULL || (json_int_t)(index + 1) % MAX(1, json_integer_value(step)) == 0;
-}
-
-static gboolean
 add_layers(FamilyReader *f, const RecurrentTraits *delta, const ExpertTraits *experts)
 {
   for (guint32 i = 0; i < f->layers; i++) {
@@ -56,7 +43,7 @@ add_layers(FamilyReader *f, const RecurrentTraits *delta, const ExpertTraits *ex
       layer_recurrent(&f->maker, delta);
     else
       layer_attention(&f->maker, &f->attention);
-    if (experts != NULL && is_sparse(f, i))
+    if (experts != NULL && family_is_sparse(f, i))
       layer_experts(&f->maker, experts);
     else
       layer_dense(&f->maker, &f->dense);
@@ -89,7 +76,7 @@ read_moe(FamilyReader *f, gboolean split_products)
                           .gated = TRUE};
   RecurrentTraits delta;
 
-  if (!read_frame(f, &delta) || !family_read_experts(f, &experts) ||
+  if (!read_frame(f, &delta) || !family_read_experts(f, &experts) || !family_read_sparse(f) ||
       !config_count(r, "moe_intermediate_size", CONFIG_MAX_FFN, &experts.width) ||
       !config_count(r, "shared_expert_intermediate_size", CONFIG_MAX_FFN, &experts.shared_width) ||
       !config_count_or(r, "intermediate_size", CONFIG_MAX_FFN, experts.width, &f->dense.width))

@@ -14,26 +14,13 @@ read_mixtral(FamilyReader *f)
   return family_add_expert_layers(f, &experts, NULL, 2 * (guint64)f->model->hidden);
 }
 
-/* decoder_sparse_step: every so many layers; mlp_only_layers: not these. */
-static gboolean
-is_qwen_sparse(const FamilyReader *f, guint32 index)
-{
-  const json_t *dense = config_get(&f->reader, "mlp_only_layers");
-  gsize i;
-  json_t *entry;
-
-  json_array_foreach(dense, i,
-                     entry) if (json_integer_value(entry) == (json_int_t)index) return FALSE;
-  return (index + 1) % f->pattern == 0;
-}
-
 static gboolean
 read_qwen_moe(FamilyReader *f, ExpertTraits *experts)
 {
   *experts = (ExpertTraits){.module = "mlp", .experts = "experts.0.gate_proj", .gated = TRUE};
   if (!family_read_frame(f) || !family_read_experts(f, experts) ||
       !config_count(&f->reader, "moe_intermediate_size", CONFIG_MAX_FFN, &experts->width) ||
-      !config_count_or(&f->reader, "decoder_sparse_step", CONFIG_MAX_LAYERS, 1, &f->pattern))
+      !family_read_sparse(f))
     return FALSE;
   f->attention.window = 0;
   return family_read_width(f);
@@ -49,7 +36,7 @@ read_qwen3_moe(FamilyReader *f)
     return FALSE;
   f->attention.output_bias = f->attention.qkv_bias;
   f->attention.qk_norm = QK_NORM_HEAD;
-  return family_add_expert_layers(f, &experts, is_qwen_sparse, 2 * (guint64)f->model->hidden);
+  return family_add_expert_layers(f, &experts, family_is_sparse, 2 * (guint64)f->model->hidden);
 }
 
 /* One shared expert with a gate, and biases on q, k and v. */
@@ -64,7 +51,7 @@ read_qwen2_moe(FamilyReader *f)
   experts.shared = "shared_expert.gate_proj";
   experts.shared_gate = TRUE;
   f->attention.qkv_bias = TRUE;
-  return family_add_expert_layers(f, &experts, is_qwen_sparse, 2 * (guint64)f->model->hidden);
+  return family_add_expert_layers(f, &experts, family_is_sparse, 2 * (guint64)f->model->hidden);
 }
 
 /* Norms with biases, biases on q, k, v, o and the output head. */
@@ -385,7 +372,6 @@ read_mimo_v2(FamilyReader *f)
   "{\"intermediate_size_mlp\":16384,\"no_rope_layer_interval\":4,\"interleave_moe_layer_step\":1," \
   "\"head_dim\":128,\"num_local_experts\":16,\"num_experts_per_tok\":1,"                           \
   "\"attention_chunk_size\":8192}"
-#define QWEN2_MOE_DEFAULTS "{\"decoder_sparse_step\":1}"
 
 const Family families_moe[] = {
     {"mixtral", read_mixtral, FALSE, NULL},

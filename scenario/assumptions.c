@@ -113,8 +113,9 @@ scenario_assumptions(const Scenario *s, guint32 tp)
     add(list, g_strdup("each engine has a disk of its own"));
   if (s->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY)
     add(list, g_strdup_printf("%s decides by TensorRT-LLM's published rules, which no recording "
-                              "of it holds; blocks are not reused between requests",
-                              s->scheduler->name));
+                              "of it holds%s",
+                              s->scheduler->name,
+                              s->config.prefix_caching ? "; blocks are reused whole" : ""));
   if (s->scheduler->features & SCHEDULER_HIDES_HOST)
     add(list, g_strdup_printf("the overlap scheduler of %s hides the host's work behind the step "
                               "before, and decides as if that were done",

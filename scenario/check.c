@@ -76,9 +76,9 @@ note_what_ifs(const Resolver *r)
                   c->admission->base.name, r->scenario->scheduler->name);
 }
 
-/* Options that this scheduler or executor has no use for, and options that contradict. */
-gboolean
-resolver_check(const Resolver *r, GError **error)
+/* Options that ask for what the engine lacks. */
+static gboolean
+check_features(const Resolver *r, GError **error)
 {
   static const struct {
     const char *option;
@@ -94,6 +94,7 @@ resolver_check(const Resolver *r, GError **error)
       {"long-prefill-token-threshold", SCHEDULER_HAS_LONG_PREFILL},
       {"async-scheduling", SCHEDULER_HAS_ASYNC},
       {"capacity-policy", SCHEDULER_HAS_CAPACITY_POLICY},
+      {"context-chunking-policy", SCHEDULER_HAS_CAPACITY_POLICY},
       {"kv-offloading-size", SCHEDULER_HAS_OFFLOAD},
       {"num-offload-blocks", SCHEDULER_HAS_OFFLOAD},
       {"offload-prompt-only", SCHEDULER_HAS_OFFLOAD},
@@ -101,6 +102,25 @@ resolver_check(const Resolver *r, GError **error)
       {"eviction-policy", SCHEDULER_HAS_OFFLOAD},
       {"store-threshold", SCHEDULER_HAS_OFFLOAD},
   };
+  const Scenario *s = r->scenario;
+
+  for (guint i = 0; i < G_N_ELEMENTS(needs); i++)
+    if (resolver_given(r, needs[i].option) && !(s->scheduler->features & needs[i].feature))
+      return refuse_missing(needs[i].option, s->scheduler, needs[i].feature, error);
+  if (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER && r->settings->offline)
+    return resolver_refuse(error, "--offline: %s takes the same batches offline and in a server",
+                           s->scheduler->name);
+  if (resolver_given(r, "context-chunking-policy") && !r->settings->chunked_prefill)
+    return resolver_refuse(error, "--context-chunking-policy is of --enable-chunked-prefill, "
+                                  "without which no prompt is cut");
+  if (s->config.overflow->needs_tier && !(s->scheduler->features & SCHEDULER_HAS_OFFLOAD))
+    return refuse_missing("overflow offload", s->scheduler, SCHEDULER_HAS_OFFLOAD, error);
+  return TRUE;
+}
+
+static gboolean
+check_contradictions(const Resolver *r, GError **error)
+{
   static const char *const contradictions[][2] = {
       {"num-gpu-blocks", "kv-memory"},
       {"num-gpu-blocks", "gpu-memory-utilization"},
@@ -118,37 +138,68 @@ resolver_check(const Resolver *r, GError **error)
       {"offload-prompt-only", "no-offload-prompt-only"},
       {"scheduler-reserve-full-isl", "no-scheduler-reserve-full-isl"},
   };
-  static const char *const costed[] = {"what-if", "copy-path", "host-memory", "host"};
-  static const char *const computed[] = {"load-format", "token-ids", "temperature",
-                                         "top-k",       "top-p",     "output-token-ids"};
-  const Scenario *s = r->scenario;
-  gboolean computes = executor_computes(s->executor);
 
-  if (!resolver_check_engine_names(r, error))
-    return FALSE;
-  for (guint i = 0; i < G_N_ELEMENTS(needs); i++)
-    if (resolver_given(r, needs[i].option) && !(s->scheduler->features & needs[i].feature))
-      return refuse_missing(needs[i].option, s->scheduler, needs[i].feature, error);
-  if (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER && r->settings->offline)
-    return resolver_refuse(error, "--offline: %s takes the same batches offline and in a server",
-                           s->scheduler->name);
-  if (s->config.overflow->needs_tier && !(s->scheduler->features & SCHEDULER_HAS_OFFLOAD))
-    return refuse_missing("overflow offload", s->scheduler, SCHEDULER_HAS_OFFLOAD, error);
   for (guint i = 0; i < G_N_ELEMENTS(contradictions); i++)
     if (resolver_given(r, contradictions[i][0]) && resolver_given(r, contradictions[i][1]))
       return resolver_refuse(error, "--%s and --%s contradict each other: give one of them",
                              contradictions[i][0], contradictions[i][1]);
+  return TRUE;
+}
+
+/* Options that mean nothing where nothing costs, or nothing is computed. */
+static gboolean
+check_costs_and_computes(const Resolver *r, GError **error)
+{
+  static const char *const costed[] = {"what-if", "copy-path", "host-memory", "host"};
+  static const char *const computed[] = {"load-format", "token-ids", "temperature",
+                                         "top-k",       "top-p",     "output-token-ids"};
+  const ExecutorClass *executor = r->scenario->executor;
+  gboolean computes = executor_computes(executor);
+
   for (guint i = 0; i < G_N_ELEMENTS(costed); i++)
-    if (resolver_given(r, costed[i]) && !s->executor->needs_cost && (i == 0 || !computes))
+    if (resolver_given(r, costed[i]) && !executor->needs_cost && (i == 0 || !computes))
       return resolver_refuse(error, "--%s: the executor %s costs nothing that it could change",
-                             costed[i], s->executor->name);
+                             costed[i], executor->name);
   for (guint i = 0; i < G_N_ELEMENTS(computed); i++)
     if (resolver_given(r, computed[i]) && !computes)
       return resolver_refuse(error, "--%s: the executor %s computes nothing; cpu and gpu do",
-                             computed[i], s->executor->name);
-  if (resolver_given(r, "unit-copy-steps") && s->executor != &executor_unit)
+                             computed[i], executor->name);
+  if (resolver_given(r, "unit-copy-steps") && executor != &executor_unit)
     return resolver_refuse(error, "--unit-copy-steps: the executor %s has times of its own",
+                           executor->name);
+  return TRUE;
+}
+
+/* What an executor that computes cannot carry out. */
+static gboolean
+check_computed(const Resolver *r, GError **error)
+{
+  const Scenario *s = r->scenario;
+
+  if (!executor_computes(s->executor))
+    return TRUE;
+  if (s->config.overflow->only_modelled)
+    return resolver_refuse(error, "--overflow %s: the executor %s cannot carry it out; model can",
+                           s->config.overflow->base.name, s->executor->name);
+  if (r->settings->tensor_parallel_size > 1)
+    return resolver_refuse(error, "--tensor-parallel-size: the executor %s computes on one device",
                            s->executor->name);
+  if (s->executor == &executor_cpu &&
+      (resolver_given(r, "copy-method") || resolver_given(r, "host-memory")))
+    return resolver_refuse(error,
+                           "--copy-method and --host-memory mean nothing to the executor cpu");
+  return TRUE;
+}
+
+/* Options that this scheduler or executor has no use for, and options that contradict. */
+gboolean
+resolver_check(const Resolver *r, GError **error)
+{
+  const Scenario *s = r->scenario;
+
+  if (!resolver_check_engine_names(r, error) || !check_features(r, error) ||
+      !check_contradictions(r, error) || !check_costs_and_computes(r, error))
+    return FALSE;
   if (resolver_offloads(r) && !s->executor->needs_cost && s->executor != &executor_unit)
     return resolver_refuse(error,
                            "native offload: the executor %s cannot do it; model and unit can",
@@ -158,16 +209,8 @@ resolver_check(const Resolver *r, GError **error)
   if (!resolver_offloads(r) && !r->settings->overlap_copies && resolver_given(r, "unit-copy-steps"))
     return resolver_refuse(error, "--unit-copy-steps is of copies beside the steps: of native "
                                   "offload, or with --overlap-copies");
-  if (computes && s->config.overflow->only_modelled)
-    return resolver_refuse(error, "--overflow %s: the executor %s cannot carry it out; model can",
-                           s->config.overflow->base.name, s->executor->name);
-  if (computes && r->settings->tensor_parallel_size > 1)
-    return resolver_refuse(error, "--tensor-parallel-size: the executor %s computes on one device",
-                           s->executor->name);
-  if (s->executor == &executor_cpu &&
-      (resolver_given(r, "copy-method") || resolver_given(r, "host-memory")))
-    return resolver_refuse(error,
-                           "--copy-method and --host-memory mean nothing to the executor cpu");
+  if (!check_computed(r, error))
+    return FALSE;
   if (resolver_given(r, "record-steps") && r->settings->output == NULL)
     return resolver_refuse(error, "--record-steps needs -o FILE.db, where the steps are kept");
   note_what_ifs(r);

@@ -102,15 +102,10 @@ set_disk(json_t *object, const Scenario *s, const Settings *settings)
 }
 
 static void
-set_engine(json_t *object, const Scenario *s, const Settings *settings)
+set_pool(json_t *object, const Scenario *s, const Settings *settings)
 {
   const SchedulerConfig *c = &s->config;
 
-  json_object_set_new(object, "scheduler", json_string(s->scheduler->name));
-  set_policy(object, POLICY_OVERFLOW, &c->overflow->base, &c->overflow_options);
-  set_policy(object, POLICY_VICTIM, &c->victim->base, &c->victim_options);
-  set_policy(object, POLICY_ADMISSION, &c->admission->base, &c->admission_options);
-  json_object_set_new(object, "executor", json_string(s->executor->name));
   json_object_set_new(object, "block_size", json_integer(c->block_size));
   json_object_set_new(object, "num_gpu_blocks", json_integer(c->num_gpu_blocks));
   json_object_set_new(object, "num_cpu_blocks", json_integer(c->num_cpu_blocks));
@@ -127,6 +122,14 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "overlap_copies", json_boolean(c->overlap_copies));
   json_object_set_new(object, "swap_ahead", json_integer(c->swap_ahead_blocks));
   set_disk(object, s, settings);
+}
+
+/* Native offload; null where there is none. */
+static void
+set_offload(json_t *object, const Scenario *s, const Settings *settings)
+{
+  const SchedulerConfig *c = &s->config;
+
   json_object_set_new(object, "num_offload_blocks", json_integer(c->num_offload_blocks));
   json_object_set_new(object, "kv_offloading_size",
                       c->num_offload_blocks > 0 ? text_or_null(settings->kv_offloading_size)
@@ -145,6 +148,13 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "store_threshold",
                       c->num_offload_blocks > 0 ? json_integer(c->offload_store_threshold)
                                                 : json_null());
+}
+
+static void
+set_batches(json_t *object, const Scenario *s, const Settings *settings)
+{
+  const SchedulerConfig *c = &s->config;
+
   json_object_set_new(object, "max_num_seqs", json_integer(c->max_num_seqs));
   json_object_set_new(object, "max_num_batched_tokens", json_integer(c->max_num_batched_tokens));
   json_object_set_new(object, "max_model_len", json_integer(c->max_model_len));
@@ -154,6 +164,14 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   json_object_set_new(object, "offline", json_boolean(settings->offline));
   json_object_set_new(object, "long_prefill_token_threshold",
                       json_integer(c->long_prefill_token_threshold));
+}
+
+/* What only some engines have; null under the others. */
+static void
+set_rules(json_t *object, const Scenario *s)
+{
+  const SchedulerConfig *c = &s->config;
+
   json_object_set_new(object, "block_manager",
                       has(s, SCHEDULER_HAS_BLOCK_MANAGER) ? json_integer(c->block_manager)
                                                           : json_null());
@@ -173,6 +191,26 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
                       has(s, SCHEDULER_HAS_CAPACITY_POLICY)
                           ? json_string(capacity_policy_names[c->capacity_policy])
                           : json_null());
+  json_object_set_new(object, "context_chunking_policy",
+                      has(s, SCHEDULER_HAS_CAPACITY_POLICY) && c->chunked_prefill
+                          ? json_string(chunking_policy_names[c->chunking_policy])
+                          : json_null());
+}
+
+static void
+set_engine(json_t *object, const Scenario *s, const Settings *settings)
+{
+  const SchedulerConfig *c = &s->config;
+
+  json_object_set_new(object, "scheduler", json_string(s->scheduler->name));
+  set_policy(object, POLICY_OVERFLOW, &c->overflow->base, &c->overflow_options);
+  set_policy(object, POLICY_VICTIM, &c->victim->base, &c->victim_options);
+  set_policy(object, POLICY_ADMISSION, &c->admission->base, &c->admission_options);
+  json_object_set_new(object, "executor", json_string(s->executor->name));
+  set_pool(object, s, settings);
+  set_offload(object, s, settings);
+  set_batches(object, s, settings);
+  set_rules(object, s);
   json_object_set_new(object, "tensor_parallel_size",
                       json_integer((json_int_t)settings->tensor_parallel_size));
   json_object_set_new(object, "pipeline_parallel_size",

@@ -48,27 +48,6 @@ resolver_check_engine_names(const Resolver *r, GError **error)
   return TRUE;
 }
 
-gboolean
-resolver_capacity_policy(Resolver *r, GError **error)
-{
-  const char *name = r->settings->capacity_policy;
-
-  if (name == NULL) {
-    if (r->scenario->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY)
-      resolver_origin(r, "capacity_policy", "%s", r->scenario->scheduler->name);
-    return TRUE;
-  }
-  for (guint i = 0; capacity_policy_names[i] != NULL; i++)
-    if (g_str_equal(name, capacity_policy_names[i])) {
-      r->scenario->config.capacity_policy = (CapacityPolicy)i;
-      return TRUE;
-    }
-  return resolver_refuse(error,
-                         "--capacity-policy: found '%s', expected guaranteed-no-evict, "
-                         "max-utilization or static-batch",
-                         name);
-}
-
 /* What SGLang takes by the card's memory: server_args.py of 0.5.x, _handle_gpu_memory_settings().
  */
 typedef struct {

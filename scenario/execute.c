@@ -257,6 +257,48 @@ copied_bytes(guint64 block_bytes, guint64 blocks)
   return block_bytes > 0 ? (double)blocks * (double)block_bytes : NAN;
 }
 
+static void
+set_bytes(const Scenario *scenario, RunRecord *record)
+{
+  const Summary *sum = &record->summary;
+
+  record->swapped_out_bytes = copied_bytes(scenario->block_bytes, sum->swapped_out_blocks);
+  record->swapped_in_bytes = copied_bytes(scenario->block_bytes, sum->swapped_in_blocks);
+  record->disk_written_bytes = copied_bytes(scenario->disk_block_bytes, sum->disk_written_blocks);
+  record->disk_read_bytes = copied_bytes(scenario->disk_block_bytes, sum->disk_read_blocks);
+}
+
+/* Metrics, progress for who watches, and what the caller brings. */
+static void
+add_observers(Run *run)
+{
+  const RequestLimits limits = slo_request_limits(&run->scenario->slo);
+  const Execution *e = run->execution;
+
+  metrics_set_limits(run->metrics, &limits);
+  g_ptr_array_add(run->observers, metrics_observer(run->metrics));
+  if (e->live != NULL)
+    g_ptr_array_add(run->observers, live_progress_observer(run->live_progress));
+  else if (e->failure == NULL)
+    g_ptr_array_add(run->observers, progress_observer(run->progress));
+  if (e->observer != NULL)
+    g_ptr_array_add(run->observers, e->observer);
+}
+
+static void
+run_clear(Run *run)
+{
+  progress_free(run->progress);
+  live_progress_free(run->live_progress);
+  against_free(run->against);
+  results_run_free(run->results);
+  perfetto_free(run->perfetto);
+  requests_csv_free(run->requests);
+  decision_log_free(run->decisions);
+  metrics_free(run->metrics);
+  g_ptr_array_unref(run->observers);
+}
+
 int
 execute_scenario(const Scenario *scenario, const Execution *given, RunRecord *record)
 {
@@ -279,7 +321,6 @@ execute_scenario(const Scenario *scenario, const Execution *given, RunRecord *re
                             scenario->config.num_gpu_blocks - scenario->scheduler->hidden_blocks,
                             scenario->config.num_cpu_blocks),
   };
-  RequestLimits limits;
   const gboolean is_alone = execution->failure == NULL; /* not one of a sweep's worker */
   void (*on_int)(int) = is_alone ? signal(SIGINT, on_interrupt) : SIG_ERR;
   void (*on_term)(int) = is_alone ? signal(SIGTERM, on_interrupt) : SIG_ERR;
@@ -291,25 +332,10 @@ execute_scenario(const Scenario *scenario, const Execution *given, RunRecord *re
       .num_disk_blocks = scenario->config.num_disk_blocks,
       .config = json_incref(scenario->settings),
   };
-  limits = slo_request_limits(&scenario->slo);
-  metrics_set_limits(run.metrics, &limits);
-  g_ptr_array_add(run.observers, metrics_observer(run.metrics));
-  if (execution->live != NULL)
-    g_ptr_array_add(run.observers, live_progress_observer(run.live_progress));
-  else if (execution->failure == NULL)
-    g_ptr_array_add(run.observers, progress_observer(run.progress));
-  if (execution->observer != NULL)
-    g_ptr_array_add(run.observers, execution->observer);
+  add_observers(&run);
   open_files(&run);
   simulate(&run, record);
-  record->swapped_out_bytes =
-      copied_bytes(scenario->block_bytes, record->summary.swapped_out_blocks);
-  record->swapped_in_bytes =
-      copied_bytes(scenario->block_bytes, record->summary.swapped_in_blocks);
-  record->disk_written_bytes =
-      copied_bytes(scenario->disk_block_bytes, record->summary.disk_written_blocks);
-  record->disk_read_bytes =
-      copied_bytes(scenario->disk_block_bytes, record->summary.disk_read_blocks);
+  set_bytes(scenario, record);
   if (run.against != NULL)
     record->against = against_figures(run.against);
   close_files(&run, record);
@@ -317,15 +343,7 @@ execute_scenario(const Scenario *scenario, const Execution *given, RunRecord *re
     signal(SIGINT, on_int);
   if (on_term != SIG_ERR)
     signal(SIGTERM, on_term);
-  progress_free(run.progress);
-  live_progress_free(run.live_progress);
-  against_free(run.against);
-  results_run_free(run.results);
-  perfetto_free(run.perfetto);
-  requests_csv_free(run.requests);
-  decision_log_free(run.decisions);
-  metrics_free(run.metrics);
-  g_ptr_array_unref(run.observers);
+  run_clear(&run);
   return run.status;
 }
 

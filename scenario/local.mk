@@ -8,7 +8,7 @@ libspillway_scenario_a_SOURCES = \
   %D%/defaults.c \
   %D%/engine_defaults.c %D%/engine_defaults.h \
   %D%/engines.c %D%/engines.h \
-  %D%/engine_sglang.c \
+  %D%/engine_sglang.c %D%/engine_trtllm.c \
   %D%/execute.c %D%/execute.h \
   %D%/executors.c %D%/executors.h \
   %D%/flag_table.h \

@@ -34,8 +34,8 @@ gboolean resolver_ranks(Resolver *r, GError **error);
 gboolean resolver_node(Resolver *r, GError **error);
 /* FALSE for options that only another engine has. */
 gboolean resolver_check_engine_names(const Resolver *r, GError **error);
-/* Under TensorRT-LLM: --capacity-policy by name. */
-gboolean resolver_capacity_policy(Resolver *r, GError **error);
+/* Under TensorRT-LLM: --capacity-policy and --context-chunking-policy by name. */
+gboolean resolver_trtllm(Resolver *r, GError **error);
 /* Under SGLang: its settings, from its own options; then the pool that it finds room for, where its
  * size is not given; then how many requests run at once. */
 gboolean resolver_sglang(Resolver *r, GError **error);

@@ -110,7 +110,7 @@ resolve_names(Resolver *r, GError **error)
     g_autofree char *hint = is_version ? g_strdup("") : scheduler_hint(settings->scheduler, names);
     return resolver_refuse(error, "--scheduler: %s%s", unknown->message, hint);
   }
-  if (!resolver_capacity_policy(r, error))
+  if (!resolver_trtllm(r, error))
     return FALSE;
   s->executor = find_entry("executor", or_default(settings->executor, "model"),
                            (const gconstpointer *)executors, error);

@@ -128,8 +128,8 @@ const SettingsOption settings_options[] = {
      "to 0.23)",
      0},
     {"enable-prefix-caching", GROUP_ENGINE, KIND_SWITCH, AT(prefix_caching), 0, 0, NULL,
-     "from vllm-0.8: keep freed blocks and reuse equal prefixes (default; not "
-     "of vllm-v1 where no server is simulated)",
+     "from vllm-0.8, trtllm: keep freed blocks and reuse equal prefixes (default; not of vllm-v1 "
+     "where no server is simulated)",
      0},
     {"no-enable-prefix-caching", GROUP_ENGINE, KIND_SWITCH_OFF, AT(prefix_caching), 0, 0, NULL,
      "do not", 0},
@@ -162,9 +162,9 @@ const SettingsOption settings_options[] = {
      "each of its experts (default 1)",
      0},
     {"capacity-policy", GROUP_ENGINE, KIND_TEXT, AT(capacity_policy), 0, 0, "NAME",
-     "trtllm (by its published rules): guaranteed-no-evict (default), max-utilization, "
-     "static-batch",
-     0},
+     "trtllm (by its published rules): guaranteed-no-evict (default), max-utilization, static-batch", 0},
+    {"context-chunking-policy", GROUP_ENGINE, KIND_TEXT, AT(context_chunking_policy), 0, 0, "NAME",
+     "trtllm with --enable-chunked-prefill: first-come-first-served (default), equal-progress", 0},
 
     {"page-size", GROUP_SGLANG, KIND_COUNT, AT(page_size), 1, 65536, "TOKENS",
      "tokens a page of KV (default 1)", 0},

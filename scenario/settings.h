@@ -67,6 +67,7 @@ typedef struct {
   guint64 expert_parallel_size;
   gboolean enable_dp_attention;
   char *capacity_policy;
+  char *context_chunking_policy;
   /* Under the names of SGLang. */
   guint64 page_size;
   guint64 max_total_tokens;

@@ -9,6 +9,7 @@
  *     named            prefixes of vLLM's requests, block by block           (contents/named.c)
  *     groups           the same in each group of layers                      (contents/groups.c)
  *     radix            prefixes of SGLang's requests, in a tree              (contents/radix.c)
+ *     reuse            prefixes of TensorRT-LLM's requests, in a tree        (contents/reuse.c)
  *
  * Engines and policies ask the pool, never contents. Each function below keeps pool->free_blocks
  * and sequence->blocks true; NULL means that there is nothing to do or to find, or that what is
@@ -25,11 +26,12 @@ typedef struct RadixNode RadixNode;
 
 /* What there is of a sequence that is not running. */
 typedef struct {
-  guint32 tokens; /* that it need not compute; what it kept is among them */
-  guint32 blocks; /* leading ones that were found; 0 with groups */
-  guint32 idle;   /* of these, those that are free */
-  gboolean found; /* there is more than what it kept */
-  RadixNode *end; /* of contents/radix.c: where it ends */
+  guint32 tokens;   /* that it need not compute; what it kept is among them */
+  guint32 blocks;   /* leading ones that were found; 0 with groups */
+  guint32 idle;     /* of these, those that are free */
+  gboolean found;   /* there is more than what it kept */
+  RadixNode *end;   /* of contents/radix.c: where it ends */
+  guint64 next_key; /* of contents/reuse.c: of its first full block that is not there; 0: all are */
 } PoolPrefix;
 
 /* Why a sequence gives its blocks back. */
@@ -56,6 +58,8 @@ typedef struct {
   void (*commit)(Pool *pool, Sequence *sequence, guint32 tokens);
   /* A part of its prompt is computed, and it goes on: what it has computed can be found. */
   void (*publish)(Pool *pool, Sequence *sequence);
+  /* It gives its last blocks back, which hold nothing yet. */
+  void (*give_last)(Pool *pool, Sequence *sequence, guint32 blocks);
   /* It gives all its blocks back. */
   void (*release)(Pool *pool, Sequence *sequence, Release why);
   /* It will not be asked again. */
@@ -77,7 +81,8 @@ extern const ContentsClass contents_counted;
 extern const ContentsClass contents_counted_groups;
 
 /* Of runs: what is left among the free blocks of those of a sequence that ended which can be found.
- * A sequence with a free_watch fills it when it gives its blocks back. All zero: nothing is left. */
+ * A sequence with a free_watch fills it when it gives its blocks back. All zero: nothing is left.
+ */
 struct FreeWatch {
   FreeRun *run;        /* NULL: none */
   guint32 left_blocks; /* the first so many; the others were taken */
@@ -93,6 +98,7 @@ void contents_use_runs(Pool *pool, gboolean two_ended);
 void contents_use_named(Pool *pool, const Workload *workload, guint32 num_blocks,
                         gboolean two_ended);
 void contents_use_radix(Pool *pool, const Workload *workload);
+void contents_use_reuse(Pool *pool, const Workload *workload);
 
 /* Which full blocks of windows and states count as cached. */
 typedef enum {

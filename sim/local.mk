@@ -5,6 +5,7 @@ libspillway_sim_a_SOURCES = \
   %D%/array.c %D%/array.h \
   %D%/clock_heap.c %D%/clock_heap.h \
   %D%/contents.h \
+  %D%/contents/block_ids.h \
   %D%/contents/content_key.c %D%/contents/content_key.h \
   %D%/contents/counted.c \
   %D%/contents/groups.c %D%/contents/groups.h %D%/contents/groups_hits.c \
@@ -13,6 +14,7 @@ libspillway_sim_a_SOURCES = \
   %D%/contents/named_blocks.c %D%/contents/named_blocks.h \
   %D%/contents/radix.c \
   %D%/contents/radix_tree.c %D%/contents/radix_tree.h \
+  %D%/contents/reuse.c \
   %D%/contents/runs.c \
   %D%/contexts.h \
   %D%/decode_clock.c %D%/decode_clock.h \
@@ -46,7 +48,8 @@ libspillway_sim_a_SOURCES = \
   %D%/engines/sglang_prefill.c \
   %D%/engines/sglang_retract.c \
   %D%/engines/sglang_return.c \
-  %D%/engines/trtllm.c \
+  %D%/engines/trtllm.c %D%/engines/trtllm.h %D%/engines/trtllm_contexts.c \
+  %D%/engines/trtllm_room.c \
   %D%/engines/vllm.c %D%/engines/vllm.h \
   %D%/engines/vllm_swapped.c \
   %D%/engines/vllm_v0.c %D%/engines/vllm_v0.h \

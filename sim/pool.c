@@ -125,6 +125,13 @@ pool_bring_back(Pool *pool, Sequence *sequence, const PoolPrefix *prefix, guint3
 }
 
 void
+pool_give_last(Pool *pool, Sequence *sequence, guint32 blocks)
+{
+  if (blocks > 0)
+    pool->class->give_last(pool, sequence, blocks);
+}
+
+void
 pool_release(Pool *pool, Sequence *sequence, Release why)
 {
   pool->class->release(pool, sequence, why);

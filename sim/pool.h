@@ -2,8 +2,8 @@
  *
  * Which block is whose, and what of freed ones can be found again, is its contents' (contents.h).
  * Groups of layers that give blocks back (kv_groups.h) share the pool: what a sequence holds then
- * follows from its tokens. Invariant: free + held (+ leaked) == total on each side, which
- * tests/unit/invariants.c holds over random scenarios.
+ * follows from its tokens. Invariant: free + held (+ leaked) == total on each side, a block that
+ * several hold counted once, which tests/unit/invariants.c holds over random scenarios.
  */
 #pragma once
 
@@ -14,9 +14,10 @@ struct Pool {
   guint32 total_blocks; /* usable ones */
   guint32 free_blocks;
   guint32 evictable_blocks; /* that nobody holds, and that are free once pool_evict() is told */
+  guint32 shared_blocks;    /* of contents/reuse.c: holders of blocks beyond the first of each */
   guint32 host_total_blocks;
   guint32 host_free_blocks;
-  guint32 host_owed_blocks;   /* that wait for room there, and hold none (scheduler/disk.c) */
+  guint32 host_owed_blocks;    /* that wait for room there, and hold none (scheduler/disk.c) */
   guint32 host_writing_blocks; /* held, and free when their copies to the disk have ended */
   guint32 disk_total_blocks;
   guint32 disk_free_blocks;
@@ -119,6 +120,8 @@ guint32 pool_return_blocks(const Pool *pool, const Sequence *sequence, const Poo
 void pool_bring_back(Pool *pool, Sequence *sequence, const PoolPrefix *prefix, guint32 blocks,
                      guint32 tokens);
 
+/* It gives its last blocks back, which hold nothing yet. One group only. */
+void pool_give_last(Pool *pool, Sequence *sequence, guint32 blocks);
 /* The sequence gives all its GPU blocks back. */
 void pool_release(Pool *pool, Sequence *sequence, Release why);
 /* It ended, or will not be asked again. */

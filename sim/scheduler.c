@@ -58,10 +58,12 @@ begin_pool(Scheduler *self)
     contents_use_radix(pool, self->workload);
   else if ((features & SCHEDULER_HAS_PREFIX_CACHING) == 0)
     return;
-  else if (shares_prefixes || config->named_blocks || offload_names_blocks(config))
-    contents_use_named(pool, self->workload, config->num_gpu_blocks, two_ended);
-  else
+  else if (!shares_prefixes && !config->named_blocks && !offload_names_blocks(config))
     contents_use_runs(pool, two_ended);
+  else if (features & SCHEDULER_REUSES_COMPUTED)
+    contents_use_reuse(pool, self->workload);
+  else
+    contents_use_named(pool, self->workload, config->num_gpu_blocks, two_ended);
 }
 
 Scheduler *

@@ -51,6 +51,8 @@ typedef enum {
   SCHEDULER_GATE_KNOWS_WINDOWS = 1 << 22,
   SCHEDULER_CACHES_STATES_BY_DEFAULT = 1 << 23,
   SCHEDULER_REUSES_PARTIAL_WINDOWS = 1 << 24, /* as REUSES_PARTIAL_FIRST, of groups with windows */
+  /* A prompt is found once all of it is computed, an output once it has ended: contents/reuse.c. */
+  SCHEDULER_REUSES_COMPUTED = 1 << 25,
 } SchedulerFeatures;
 
 typedef struct {

@@ -20,6 +20,14 @@ typedef enum {
 /* In that order, NULL-terminated. */
 extern const char *const capacity_policy_names[];
 
+/* TensorRT-LLM with chunked prefill: how prompts that do not all fit a step share it. */
+typedef enum {
+  CHUNKING_FIRST_COME_FIRST_SERVED, /* each what those before it left */
+  CHUNKING_EQUAL_PROGRESS,          /* a block each in turn, until nothing fits */
+} ChunkingPolicy;
+
+extern const char *const chunking_policy_names[];
+
 typedef struct {
   guint32 block_size; /* tokens */
   guint32 num_gpu_blocks;
@@ -46,6 +54,7 @@ typedef struct {
   Disk disk;                      /* its speed */
   gboolean async_scheduling;      /* a step is decided while the one before it runs */
   CapacityPolicy capacity_policy; /* TensorRT-LLM's */
+  ChunkingPolicy chunking_policy; /* the same */
   /* SGLang's own; its pages are blocks, max_running_requests is max_num_seqs. */
   guint32 chunked_prefill_size; /* tokens of prompts in a step; 0: no limit, and none is cut */
   guint32 max_prefill_tokens;   /* the same, of which the last prompt may go beyond it */

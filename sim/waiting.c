@@ -53,10 +53,16 @@ waiting_queue_take_untouched(WaitingQueue *queue, Sequence **sequence)
 }
 
 void
+waiting_queue_insert_behind(WaitingQueue *queue, Sequence *before, Sequence *sequence)
+{
+  sequence_queue_insert_behind(&queue->known, before, sequence);
+  queue->length++;
+}
+
+void
 waiting_queue_push_head(WaitingQueue *queue, Sequence *sequence)
 {
-  sequence_queue_push_head(&queue->known, sequence);
-  queue->length++;
+  waiting_queue_insert_behind(queue, NULL, sequence);
 }
 
 void

@@ -27,6 +27,8 @@ guint32 waiting_queue_take_untouched(WaitingQueue *queue, Sequence **sequence);
 /* Puts a sequence of the first that was not known behind all that are. */
 void waiting_queue_push_known(WaitingQueue *queue, Sequence *sequence);
 void waiting_queue_push_head(WaitingQueue *queue, Sequence *sequence);
+/* Behind `before`, one of the known; NULL: to the head. */
+void waiting_queue_insert_behind(WaitingQueue *queue, Sequence *before, Sequence *sequence);
 /* A sequence that the engine knows goes behind all that wait. */
 void waiting_queue_push_tail(WaitingQueue *queue, Sequence *sequence);
 /* The requests of the first `n` that wait, fewer where there are fewer. Returns how many. */

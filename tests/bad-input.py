@@ -88,8 +88,12 @@ def test_engines_options():
             ([*sglang, "--overflow", "offload", "--num-cpu-blocks", "9"], "offload", "sglang"),
             ([*base, "--scheduler", "trtllm", "--num-gpu-blocks", "999", "--capacity-policy", "maximum"],
              "'maximum'", "max-utilization"),
-            ([*base, "--scheduler", "trtllm", "--num-gpu-blocks", "999", "--enable-prefix-caching"],
-             "--enable-prefix-caching", "no such thing")]:
+            ([*base, "--num-gpu-blocks", "99", "--context-chunking-policy", "equal-progress"],
+             "--context-chunking-policy", "no such thing"),
+            ([*base, "--scheduler", "trtllm", "--num-gpu-blocks", "999", "--enable-chunked-prefill",
+              "--context-chunking-policy", "fair"], "'fair'", "equal-progress"),
+            ([*base, "--scheduler", "trtllm", "--num-gpu-blocks", "999", "--context-chunking-policy", "equal-progress"],
+             "--context-chunking-policy", "--enable-chunked-prefill")]:
         check_refused(words, expected)
 
 

@@ -330,6 +330,10 @@ def test_engines_page():
         run = run_json("--executor", "unit", "--trace", "four.csv", *words.split(), "--decisions", "log.jsonl")
         check_equal([run["preemptions"], run["makespan_s"]], [int(preempted), int(seconds)], words)
         logged += [json.loads(line) for line in read("log.jsonl").splitlines()]
+    write("same.jsonl", "\n".join(re.findall(r"'(\{[^']*\})'", re.search(r"printf '%s.*> same.jsonl", page)[0])) + "\n")
+    shared = re.search(r"spillway run (--executor unit --trace same.jsonl .*)", page)[1]
+    run_json(*shared.split(), "--decisions", "log.jsonl")
+    logged += [json.loads(line) for line in read("log.jsonl").splitlines()]
     costed = re.findall(r"^\| `((?:vllm|sglang|trtllm)[^`]*)`[^|]* \| (\d+) \| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", page, re.M)
     check(len(costed) > 8, str(costed))
     for words, preempted, again, *seconds in costed:

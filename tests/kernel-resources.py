@@ -24,7 +24,8 @@ VECTOR_COPY, MATRIX_LOAD = r"LDGSTS\.E\S*\.128", r"LDSM\.16\.M(T88|88)\.4"
 # What a kernel is slow without: file, kernel, architectures, instructions.
 MEANT = [
     ("attention_prefill_sm90", "prefill", ("sm_90a",),
-     [r"HGMMA\.64x\d+x16\.F32", r"HGMMA.*tnspB", r"USETMAXREG\.DEALLOC", r"USETMAXREG\.TRY_ALLOC", VECTOR_COPY]),
+     [r"HGMMA\.64x\d+x16\.F32", r"HGMMA.*tnspB", r"USETMAXREG\.DEALLOC", r"USETMAXREG\.TRY_ALLOC", VECTOR_COPY,
+      r"UTMALDG\.4D"]),
     ("attention_prefill", "prefill", BOTH, [r"HMMA\.16816\.F32", MATRIX_LOAD, VECTOR_COPY]),
     ("attention_decode", "decode_pieces", BOTH, [r"HMMA\.16816\.F32", MATRIX_LOAD, VECTOR_COPY]),
     ("attention_merge", "merge_rows", BOTH, [r"LDG\.E\S*\.(64|128)"]),
@@ -157,6 +158,22 @@ def test_launched_ahead():
             check(kernel == "spin" or places(code, r"^PREEXIT"), "%s: %s lets nothing go ahead" % (file, kernel))
             count += 1
     check(count > 20, "only %d kernels were found" % count)
+
+
+def test_registers_handed_over():
+    """no warpgroup uses more registers than it has after registers were handed over"""
+    count = 0
+    for (kernel, arch), code in instructions("attention_prefill_sm90").items():
+        if arch != "sm_90a":
+            continue
+        begins = places(code, r"USETMAXREG")
+        check(len(begins) == 2, "%s hands registers over %d times" % (kernel, len(begins)))
+        for begin, end in zip(begins, begins[1:] + [len(code)]):
+            limit = int(re.search(r"(0x[0-9a-f]+)$", code[begin]).group(1), 16)
+            used = [int(number) for line in code[begin:end] for number in re.findall(r"\bR(\d+)\b", line)]
+            check(max(used) < limit, "%s: R%d is used where there are %d" % (kernel, max(used), limit))
+            count += 1
+    check(count == 12, "%d parts of kernels were found" % count)
 
 
 def test_overlap():

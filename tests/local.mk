@@ -47,7 +47,7 @@ script_tests = \
   %D%/study-policies.py \
   %D%/cli.py \
   %D%/copies.py \
-  %D%/disk.py \
+  %D%/disk.py %D%/trtllm.py \
   %D%/front-end.py \
   %D%/database.py \
   %D%/deployment.py \
@@ -290,7 +290,7 @@ TESTS += %D%/kernels/attention-emulated %D%/kernels/emulator %D%/kernels/emulato
   %D%/emulator/kernels/device.h %D%/emulator/kernels/device_sm90.h %D%/emulator/kv_copy.cc \
   %D%/emulator/kv_copy_methods.cc %D%/emulator/norm.cc %D%/emulator/operand.cc %D%/emulator/operand.h \
   %D%/emulator/paged_kv.cc %D%/emulator/phase_barrier.cc %D%/emulator/sampling.cc %D%/emulator/shared_memory.cc %D%/emulator/shared_memory.h %D%/emulator/stream.cc \
-  %D%/emulator/streams.cc %D%/emulator/streams.h \
+  %D%/emulator/streams.cc %D%/emulator/streams.h %D%/emulator/tensor_map.cc \
   %D%/emulator/transformer.cc %D%/emulator/vector_types.h %D%/emulator/warp.cc %D%/emulator/warpgroup.cc
 # The GPU's device of live/ runs in it too.
 check_LIBRARIES += %D%/libemulated-live.a

@@ -7,7 +7,7 @@ from spillway_test import (HARDWARE, all_tests, check, check_equal, check_refuse
 
 ENGINES = [["--scheduler", "vllm-v1"], ["--scheduler", "vllm-v1", "--max-num-batched-tokens", "256"],
            ["--scheduler", "vllm-0.6"], ["--scheduler", "vllm-0.5", "--enable-chunked-prefill"],
-           ["--scheduler", "trtllm", "--capacity-policy", "max-utilization"]]
+           ["--scheduler", "trtllm", "--capacity-policy", "max-utilization", "--no-enable-prefix-caching"]]
 # Its decisions are logged in another way, and its pool is counted in tokens.
 SGLANG = ["--scheduler", "sglang", "--disable-radix-cache", "--page-size", "16", "--schedule-conservativeness", "0.1"]
 

@@ -181,6 +181,7 @@ pick_own_settings(RandomCase *c, GRand *rand)
   if (coin(rand))
     config->victim = &victim_engine;
   config->capacity_policy = (CapacityPolicy)pick(rand, 0, 2);
+  config->chunking_policy = (ChunkingPolicy)pick(rand, 0, 1);
   if (!(c->class->features & SCHEDULER_IS_SGLANG))
     return;
   config->max_num_batched_tokens = G_MAXINT32;

@@ -142,7 +142,10 @@ def random_words(chance, choices):
     engine = {"sglang": random_sglang(chance),
               "trtllm": [*maybe(chance, 0.7, "--capacity-policy",
                                 chance.choice(["guaranteed-no-evict", "max-utilization", "static-batch"])),
-                         *maybe(chance, 0.1, "--trtllm-args", "--max_batch_size 12 --max_num_tokens 900 --log_level info")]}
+                         *maybe(chance, 0.1, "--trtllm-args", "--max_batch_size 12 --max_num_tokens 900 --log_level info"),
+                         *maybe(chance, 0.3, "--no-enable-prefix-caching"),
+                         *maybe(chance, 0.4, "--enable-chunked-prefill", "--context-chunking-policy",
+                                chance.choice(["first-come-first-served", "equal-progress"]))]}
     of_engine = engine[scheduler] if scheduler in engine else random_vllm(chance, scheduler)
     return [str(word) for word in [
         "--scheduler", scheduler, *of_engine, *random_machine(chance), *random_trace(chance),

@@ -21,7 +21,9 @@ ENGINES = [["vllm-v1"], ["vllm-v1", "--enable-prefix-caching"], ["vllm-0.6"], ["
            ["vllm-0.33", "--num-offload-blocks", "400"], ["sglang"], ["sglang", "--disable-overlap-schedule"],
            ["sglang", "--page-size", "16", "--enable-mixed-chunk", "--chunked-prefill-size", "128"],
            ["trtllm"], ["trtllm", "--capacity-policy", "max-utilization"],
-           ["trtllm", "--capacity-policy", "static-batch"]]
+           ["trtllm", "--capacity-policy", "static-batch"], ["trtllm", "--no-enable-prefix-caching"],
+           ["trtllm", "--enable-chunked-prefill", "--context-chunking-policy", "equal-progress"],
+           ["trtllm", "--capacity-policy", "max-utilization", "--enable-chunked-prefill", "--max-num-batched-tokens", "256"]]
 OWN_RULES = {"sglang": ["--victim", "--admission"], "trtllm": ["--victim", "--admission"]}  # they take no other
 TRACE = "gen:--requests 30 --rate 20 --prompt uniform:20,300 --output uniform:5,120"
 

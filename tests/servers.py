@@ -73,10 +73,29 @@ def test_each_is_its_command():
         check_close(point["predicted_ttft_ms"], 1000 * run["ttft_s"]["mean"])
         check_close(point["predicted_tpot_ms"], 1000 * run["tpot_s"]["mean"])
     check_equal([(g["n"], g["refused"]) for g in groups][0], (4, 7))
-    check("--scheduler vllm-0.12.0 --max-concurrency 8 --max-num-batched-tokens 2048 --num-prompts 80" in commands[0], commands[0])
+    check("--scheduler vllm-0.12.0 --max-concurrency 8 --max-num-batched-tokens 2532 --max-num-seqs 8 --max-model-len 2652 "
+          "--num-prompts 80" in commands[0], commands[0])
     check("--quantization fp8 --device h200" in commands[1] and "--kv-cache-dtype fp8" in commands[1]
           and "uniform:819,1024" in commands[1], commands[1])
     check("--quantization fp8_block" in commands[3], commands[3])
+
+
+def test_dump_settings():
+    """A dump's servers run as its scripts start them: DeepSeek under SGLang by card, precision, devices and lengths; what is not
+    DeepSeek's without a prefix cache alone; a model without a script as SGLang does by itself."""
+    row = "2026_04_06_%d,%s,%s,sglang,0.5.9,%s,agg,%d,%d,,64,%d,1,,300,30\n"
+    cases = (("deepseek-ai/DeepSeek-R1", "h200_sxm", "fp8", 1024, 1024, 8, "32768", "512", "0.82"),
+             ("deepseek-ai/DeepSeek-R1", "h200_sxm", "fp8", 8192, 1024, 8, "32768", "256", "0.82"),
+             ("deepseek-ai/DeepSeek-R1", "b200_sxm", "fp8", 1024, 1024, 8, "32768", "128", "0.82"),
+             ("deepseek-ai/DeepSeek-R1", "b200_sxm", "fp8", 8192, 1024, 4, "8192", "32", "0.95"),
+             ("deepseek-ai/DeepSeek-R1", "h100_sxm", "fp8", 1024, 1024, 8, None, None, None),
+             ("Qwen/Qwen3-32B", "h200_sxm", "", 1024, 1024, 8, None, None, None))
+    write("p.csv", HEADER + "".join(row % (i, *case[:6]) for i, case in enumerate(cases)))
+    for command, case in zip(succeed("servers", "p.csv", "--commands").text.splitlines(), cases):
+        check("--disable-radix-cache" in command, command)
+        given = dict(zip(shlex.split(command), shlex.split(command)[1:]))
+        check_equal([given.get("--" + name) for name in ("chunked-prefill-size", "max-prefill-tokens", "max-running-requests",
+                                                         "mem-fraction-static")], [case[6], case[6], case[7], case[8]])
 
 
 def test_groups():

@@ -13,8 +13,9 @@
 #define EXAMPLES                                                                                   \
   "Kernels:\n"                                                                                     \
   "  kv-copy kv-write decode decode-lists prefill prefill-cuts prefill-wgmma\n"                    \
-  "  prefill-wgmma-cuts mixed gemm embedding rms-norm residual-norm head-norm bias\n"              \
-  "  rope silu-gate sampling stream-copy launch-ahead\n"                                           \
+  "  prefill-wgmma-cuts prefill-wgmma-wide prefill-wgmma-maps mixed gemm embedding\n"              \
+  "  rms-norm residual-norm head-norm bias rope silu-gate sampling stream-copy\n"                  \
+  "  launch-ahead\n"                                                                               \
   "\n"                                                                                             \
   "Examples:\n"                                                                                    \
   "  spillway selfcheck\n"                                                                         \

@@ -13,6 +13,8 @@ const KernelCheck *const kernel_checks[] = {
     &check_prefill_cuts,
     &check_prefill_wgmma,
     &check_prefill_wgmma_cuts,
+    &check_prefill_wgmma_wide,
+    &check_prefill_wgmma_maps,
     &check_mixed,
     &check_gemm,
     &check_embedding,

@@ -47,7 +47,7 @@ typedef struct {
 /* Up to one without a name. */
 extern const KernelCheck *const kernel_checks[];
 extern const KernelCheck check_prefill, check_prefill_cuts, check_prefill_wgmma,
-    check_prefill_wgmma_cuts, check_decode, check_decode_lists, check_mixed, check_kv_write,
+    check_prefill_wgmma_cuts, check_prefill_wgmma_wide, check_prefill_wgmma_maps, check_decode, check_decode_lists, check_mixed, check_kv_write,
     check_kv_copy, check_embedding, check_rms_norm, check_residual_rms_norm, check_head_rms_norm,
     check_bias, check_rope, check_silu_gate, check_sampling, check_gemm, check_stream_copy,
     check_launch_ahead;

@@ -52,6 +52,20 @@ static const Large large_cuts[] = {
     {0, 0, 0, 2, 20000, 16, 2, 128, 32},   {0, 0, 0, 3000, 3000, 8, 8, 128, 16},
     {0, 0, 0, 48, 30000, 32, 32, 64, 256}, {0, 0, 0, 700, 16000, 28, 4, 128, 16},
 };
+/* Tiles of 192 rows: a whole number of them, and not; packed or not. */
+static const Large large_wide[] = {
+    {0, 0, 0, 4097, 4097, 14, 2, 64, 16},
+    {0, 0, 0, 1920, 8192, 8, 8, 64, 32},
+    {0, 0, 0, 100, 9000, 16, 2, 64, 128},
+    {0, 0, 0, 8192, 8192, 4, 1, 64, 16},
+};
+/* Blocks of every size that is copied whole or by tiles, and one that is not. */
+static const Large large_maps[] = {
+    {0, 0, 0, 4096, 4096, 8, 8, 128, 16}, {0, 0, 0, 1000, 9001, 8, 2, 128, 8},
+    {0, 0, 0, 2048, 5000, 4, 1, 64, 32},  {0, 0, 0, 3000, 3000, 8, 2, 128, 64},
+    {0, 0, 0, 300, 16000, 8, 4, 64, 128}, {0, 0, 0, 2000, 2000, 4, 4, 128, 256},
+    {0, 0, 0, 700, 3000, 4, 4, 128, 48},
+};
 static const Large large_lists[] = {
     {9, 2048, 2048, 0, 0, 32, 32, 128, 16}, {17, 1500, 2500, 0, 0, 32, 8, 128, 16},
     {128, 1, 8000, 0, 0, 8, 2, 128, 16},    {3, 100, 32768, 0, 0, 16, 2, 128, 16},
@@ -72,9 +86,23 @@ enum {
   LARGE_BEGIN = MEDIUM_BEGIN + MEDIUM_RANDOM
 };
 
-static AttentionCase *
-edge_case(GRand *rand, Dtype dtype, Percent percent, guint number)
+/* What a check's cases are of. */
+typedef struct {
+  Percent percent;
+  guint32 head_dim; /* of small and medium cases; 0: by turns */
+  const Large *large;
+} Kind;
+
+static guint32
+choose_head_dim(const Kind *kind, gboolean is_turn)
 {
+  return kind->head_dim != 0 ? kind->head_dim : is_turn ? 64 : 128;
+}
+
+static AttentionCase *
+edge_case(GRand *rand, Dtype dtype, const Kind *kind, guint number)
+{
+  const Percent percent = kind->percent;
   const gint32 context = edges[number].context, some = MIN(context, 3);
   const gint32 new_tokens[] = {percent == PREFILLS ? some : 1, percent == DECODES ? 1 : context,
                                percent == DECODES ? 1 : some};
@@ -82,7 +110,7 @@ edge_case(GRand *rand, Dtype dtype, Percent percent, guint number)
   const AttentionSpec spec = {
       .heads = edges[number].group,
       .kv_heads = 1,
-      .head_dim = number % 2 ? 64 : 128,
+      .head_dim = choose_head_dim(kind, number % 2 != 0),
       .block_size = edges[number].block_size,
       .num_sequences = G_N_ELEMENTS(new_tokens),
       .new_tokens = new_tokens,
@@ -121,17 +149,17 @@ large_case(GRand *rand, Dtype dtype, const Large *large)
 }
 
 static AttentionCase *
-make_case(GRand *rand, Dtype dtype, Percent percent, const Large *large, guint number)
+make_case(GRand *rand, Dtype dtype, const Kind *kind, guint number)
 {
-  const guint32 head_dim = number / 2 % 2 ? 64 : 128;
+  const guint32 head_dim = choose_head_dim(kind, number / 2 % 2 != 0);
 
   if (number < RANDOM_BEGIN)
-    return edge_case(rand, dtype, percent, number);
+    return edge_case(rand, dtype, kind, number);
   if (number < MEDIUM_BEGIN)
-    return attention_case_random(rand, dtype, head_dim, SMALL_CONTEXT, percent);
+    return attention_case_random(rand, dtype, head_dim, SMALL_CONTEXT, kind->percent);
   if (number < LARGE_BEGIN)
-    return attention_case_random(rand, dtype, head_dim, MEDIUM_CONTEXT, percent);
-  return large_case(rand, dtype, &large[number - LARGE_BEGIN]);
+    return attention_case_random(rand, dtype, head_dim, MEDIUM_CONTEXT, kind->percent);
+  return large_case(rand, dtype, &kind->large[number - LARGE_BEGIN]);
 }
 
 /* A smaller GPU than this one, or a larger, cuts other pieces: edges on each in turn. */
@@ -149,10 +177,10 @@ choose_multiprocessors(const CheckContext *context, GRand *rand, guint number)
 
 static void
 run_attention(const CheckContext *context, guint number, GRand *rand, CheckCase *result,
-              Percent percent, const Large *large, const AttentionDevice *ways)
+              const Kind *kind, const AttentionDevice *ways)
 {
   const Dtype dtype = number % 3 == 2 ? DTYPE_FP16 : DTYPE_BF16;
-  g_autoptr(AttentionCase) c = make_case(rand, dtype, percent, large, number);
+  g_autoptr(AttentionCase) c = make_case(rand, dtype, kind, number);
   AttentionDevice device = *ways;
   device.multiprocessors = choose_multiprocessors(context, rand, number);
   g_autoptr(AttentionMemory) memory = attention_memory_new(&device, dtype, c, context->tamper);
@@ -170,48 +198,68 @@ run_attention(const CheckContext *context, guint number, GRand *rand, CheckCase 
 static void
 run_decode(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
 {
-  run_attention(context, number, rand, result, DECODES, large_decodes, &(AttentionDevice){0});
+  run_attention(context, number, rand, result, &(Kind){.percent = DECODES, .large = large_decodes},
+                &(AttentionDevice){0});
 }
 
 static void
 run_decode_lists(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
 {
-  run_attention(context, number, rand, result, DECODES, large_lists,
+  run_attention(context, number, rand, result, &(Kind){.percent = DECODES, .large = large_lists},
                 &(AttentionDevice){.levels_decodes = TRUE});
 }
 
 static void
 run_prefill(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
 {
-  run_attention(context, number, rand, result, PREFILLS, large_prefills, &(AttentionDevice){0});
+  run_attention(context, number, rand, result,
+                &(Kind){.percent = PREFILLS, .large = large_prefills}, &(AttentionDevice){0});
 }
 
 static void
 run_prefill_cuts(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
 {
-  run_attention(context, number, rand, result, PREFILLS, large_cuts,
+  run_attention(context, number, rand, result, &(Kind){.percent = PREFILLS, .large = large_cuts},
                 &(AttentionDevice){.cuts_prefills = TRUE});
 }
 
 static void
 run_prefill_wgmma(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
 {
-  run_attention(context, number, rand, result, PREFILLS, large_prefills,
+  run_attention(context, number, rand, result,
+                &(Kind){.percent = PREFILLS, .large = large_prefills},
                 &(AttentionDevice){.has_wgmma = TRUE});
 }
 
 static void
 run_prefill_wgmma_cuts(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
 {
-  run_attention(context, number, rand, result, PREFILLS, large_cuts,
+  run_attention(context, number, rand, result, &(Kind){.percent = PREFILLS, .large = large_cuts},
                 &(AttentionDevice){.has_wgmma = TRUE, .cuts_prefills = TRUE});
+}
+
+static void
+run_prefill_wgmma_wide(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
+{
+  run_attention(context, number, rand, result, &(Kind){PREFILLS, 64, large_wide},
+                &(AttentionDevice){.has_wgmma = TRUE,
+                                   .widens_tiles = TRUE,
+                                   .cuts_prefills = context->attention.cuts_prefills});
+}
+
+static void
+run_prefill_wgmma_maps(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
+{
+  run_attention(context, number, rand, result, &(Kind){.percent = PREFILLS, .large = large_maps},
+                &(AttentionDevice){.has_wgmma = TRUE, .maps_blocks = TRUE});
 }
 
 /* As a server runs it: by the path that this GPU takes. */
 static void
 run_mixed(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
 {
-  run_attention(context, number, rand, result, MIXED, large_mixed, &context->attention);
+  run_attention(context, number, rand, result, &(Kind){.percent = MIXED, .large = large_mixed},
+                &context->attention);
 }
 
 static const char *
@@ -239,6 +287,22 @@ static const char *
 lacks_wgmma_cuts(const CheckContext *context)
 {
   return context->attention.has_wgmma ? lacks_cuts(context) : lacks_wgmma(context);
+}
+
+static const char *
+lacks_wide(const CheckContext *context)
+{
+  return !context->attention.has_wgmma     ? lacks_wgmma(context)
+         : context->attention.widens_tiles ? NULL
+                                           : KERNELS_WITHOUT " leaves it out";
+}
+
+static const char *
+lacks_maps(const CheckContext *context)
+{
+  return !context->attention.has_wgmma    ? lacks_wgmma(context)
+         : context->attention.maps_blocks ? NULL
+                                          : KERNELS_WITHOUT " leaves it out";
 }
 
 #define NUM_CASES(large)                                                                           \
@@ -279,6 +343,18 @@ const KernelCheck check_prefill_wgmma_cuts = {
     .num_cases = NUM_CASES(large_cuts),
     .lacks = lacks_wgmma_cuts,
     .run = run_prefill_wgmma_cuts,
+};
+const KernelCheck check_prefill_wgmma_wide = {
+    .name = "prefill-wgmma-wide",
+    .num_cases = NUM_CASES(large_wide),
+    .lacks = lacks_wide,
+    .run = run_prefill_wgmma_wide,
+};
+const KernelCheck check_prefill_wgmma_maps = {
+    .name = "prefill-wgmma-maps",
+    .num_cases = NUM_CASES(large_maps),
+    .lacks = lacks_maps,
+    .run = run_prefill_wgmma_maps,
 };
 const KernelCheck check_mixed = {
     .name = "mixed",

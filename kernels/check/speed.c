@@ -12,6 +12,8 @@ const KernelSpeed kernel_speeds[] = {
     {"prefill-cuts", speed_prefill_cuts},
     {"prefill-wgmma", speed_prefill_wgmma},
     {"prefill-wgmma-cuts", speed_prefill_wgmma_cuts},
+    {"prefill-wgmma-wide", speed_prefill_wgmma_wide},
+    {"prefill-wgmma-maps", speed_prefill_wgmma_maps},
     {"decode", speed_decode},
     {"decode-lists", speed_decode_lists},
     {"mixed", speed_mixed},

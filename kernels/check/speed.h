@@ -82,6 +82,8 @@ void speed_prefill(SpeedContext *context);
 void speed_prefill_cuts(SpeedContext *context);
 void speed_prefill_wgmma(SpeedContext *context);
 void speed_prefill_wgmma_cuts(SpeedContext *context);
+void speed_prefill_wgmma_wide(SpeedContext *context);
+void speed_prefill_wgmma_maps(SpeedContext *context);
 void speed_decode(SpeedContext *context);
 void speed_decode_lists(SpeedContext *context);
 void speed_mixed(SpeedContext *context);

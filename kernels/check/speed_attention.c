@@ -256,16 +256,20 @@ measure_alike(SpeedContext *context, const char *kernel, const AttentionDevice *
   host_clear(&host);
 }
 
+/* Of heads of `head_dim`; 0: of all. */
 static void
 measure_prefills(SpeedContext *context, const char *kernel, const AttentionDevice *ways,
-                 const SpeedTarget *target)
+                 guint32 head_dim, const SpeedTarget *target)
 {
   static const guint32 lengths[] = {4096, 2048, 8192, 16384};
   static const struct {
     guint32 heads, kv_heads, head_dim;
   } forms[] = {{32, 32, 128}, {32, 8, 128}, {32, 32, 64}, {32, 8, 64}};
+
   for (guint f = 0; f < G_N_ELEMENTS(forms); f++)
     for (guint i = 0; i < G_N_ELEMENTS(lengths); i++) {
+      if (head_dim != 0 && head_dim != forms[f].head_dim)
+        continue;
       const Shape shape = {
           .batch = 1,
           .new_tokens = lengths[i],
@@ -307,16 +311,37 @@ speed_prefill(SpeedContext *context)
 {
   const SpeedTarget target = {.must = 270 / 798.0, .good = 320 / 798.0, .aim = 335 / 798.0};
 
-  measure_prefills(context, "prefill", &(AttentionDevice){0}, &target);
+  measure_prefills(context, "prefill", &(AttentionDevice){0}, 0, &target);
 }
+
+static const SpeedTarget wgmma_target = {
+    .must = 450 / 798.0, .good = 520 / 798.0, .aim = 600 / 798.0};
 
 void
 speed_prefill_wgmma(SpeedContext *context)
 {
-  const SpeedTarget target = {.must = 450 / 798.0, .good = 520 / 798.0, .aim = 600 / 798.0};
-
   if (context->attention.has_wgmma)
-    measure_prefills(context, "prefill-wgmma", &(AttentionDevice){.has_wgmma = TRUE}, &target);
+    measure_prefills(context, "prefill-wgmma", &(AttentionDevice){.has_wgmma = TRUE}, 0,
+                     &wgmma_target);
+}
+
+/* Of the shapes of prefill-wgmma, those that it is for. */
+void
+speed_prefill_wgmma_wide(SpeedContext *context)
+{
+  if (context->attention.has_wgmma && context->attention.widens_tiles)
+    measure_prefills(context, "prefill-wgmma-wide",
+                     &(AttentionDevice){.has_wgmma = TRUE, .widens_tiles = TRUE}, 64,
+                     &wgmma_target);
+}
+
+void
+speed_prefill_wgmma_maps(SpeedContext *context)
+{
+  if (context->attention.has_wgmma && context->attention.maps_blocks)
+    measure_prefills(context, "prefill-wgmma-maps",
+                     &(AttentionDevice){.has_wgmma = TRUE, .maps_blocks = TRUE}, 128,
+                     &wgmma_target);
 }
 
 void

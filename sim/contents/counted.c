@@ -16,8 +16,16 @@ release(Pool *pool, Sequence *sequence, Release why G_GNUC_UNUSED)
   sequence->blocks = 0;
 }
 
+static void
+give_last(Pool *pool, Sequence *sequence, guint32 blocks)
+{
+  pool->free_blocks += blocks;
+  sequence->blocks -= blocks;
+}
+
 const ContentsClass contents_counted = {
     .take = take,
+    .give_last = give_last,
     .release = release,
 };
 

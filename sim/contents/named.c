@@ -4,9 +4,9 @@
  * A freed sequence's blocks are given back in reverse order, so that a prefix's end is lost before
  * its start.
  */
+#include "block_ids.h"
 #include "content_key.h"
 #include "named_blocks.h"
-#include "sim/pool.h"
 
 typedef struct {
   NamedBlocks blocks;
@@ -47,18 +47,6 @@ find(Pool *pool, Sequence *sequence, guint32 most_tokens)
 }
 
 static void
-add_block(Pool *pool, Sequence *sequence, guint32 id)
-{
-  if (sequence->blocks == sequence->block_ids_room) {
-    sequence->block_ids_room = MAX(16, 2 * sequence->block_ids_room);
-    sequence->block_ids = g_renew(guint32, sequence->block_ids, sequence->block_ids_room);
-  }
-  sequence->block_ids[sequence->blocks++] = id;
-  if (pool->given != NULL)
-    g_array_append_val(pool->given, id);
-}
-
-static void
 share(Pool *pool, Sequence *sequence, const PoolPrefix *prefix)
 {
   PrefixCache *cache = pool->contents;
@@ -69,7 +57,7 @@ share(Pool *pool, Sequence *sequence, const PoolPrefix *prefix)
     if (!named_blocks_find(&cache->blocks, key_of(pool, sequence, i), &id))
       g_assert_not_reached();
     named_blocks_hold(&cache->blocks, id);
-    add_block(pool, sequence, id);
+    block_ids_add(pool, sequence, id);
   }
   sequence->registered_blocks = prefix->blocks;
   pool->free_blocks = cache->blocks.free_blocks;
@@ -81,7 +69,7 @@ take(Pool *pool, Sequence *sequence, guint32 blocks)
   PrefixCache *cache = pool->contents;
 
   for (; blocks > 0; blocks--)
-    add_block(pool, sequence, named_blocks_take(&cache->blocks));
+    block_ids_add(pool, sequence, named_blocks_take(&cache->blocks));
   pool->free_blocks = cache->blocks.free_blocks;
   pool->evicted |= cache->blocks.evicted;
 }

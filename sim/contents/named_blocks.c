@@ -74,8 +74,8 @@ named_blocks_register(NamedBlocks *blocks, guint32 id, guint64 key)
   blocks->of[id].chain_next = NO_BLOCK;
 }
 
-static void
-erase_content(NamedBlocks *blocks, guint32 id)
+void
+named_blocks_erase(NamedBlocks *blocks, guint32 id)
 {
   NamedBlock *block = &blocks->of[id];
   guint32 *link = chain_of(blocks, block->key);
@@ -102,7 +102,7 @@ named_blocks_take(NamedBlocks *blocks)
   guint32 id = blocks->of[0].next;
 
   g_assert(blocks->free_blocks > 0);
-  erase_content(blocks, id);
+  named_blocks_erase(blocks, id);
   named_blocks_hold(blocks, id);
   return id;
 }

@@ -37,6 +37,8 @@ void named_blocks_clear(NamedBlocks *blocks);
 gboolean named_blocks_find(const NamedBlocks *blocks, guint64 key, guint32 *id);
 /* The block, which has no content yet, holds that of the key. */
 void named_blocks_register(NamedBlocks *blocks, guint32 id, guint64 key);
+/* The block holds no content any more, if it did. */
+void named_blocks_erase(NamedBlocks *blocks, guint32 id);
 
 /* Somebody more holds the block. */
 void named_blocks_hold(NamedBlocks *blocks, guint32 id);

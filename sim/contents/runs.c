@@ -66,6 +66,18 @@ add_unowned(FreeRuns *runs, FreeRun *before, FreeRun *neighbour, guint32 blocks)
     insert_behind(runs, before, NULL, blocks);
 }
 
+/* Blocks without content. */
+static void
+add_empty(FreeRuns *runs, guint32 blocks)
+{
+  FreeRun *anchor = &runs->anchor;
+
+  if (runs->two_ended)
+    add_unowned(runs, anchor, anchor->next, blocks);
+  else
+    add_unowned(runs, anchor->previous, anchor->previous, blocks);
+}
+
 static void
 free_runs(Pool *pool)
 {
@@ -129,19 +141,27 @@ static void
 give(FreeRuns *runs, Sequence *sequence, gboolean comes_back)
 {
   FreeRun *anchor = &runs->anchor;
-  guint32 cached = sequence->registered_blocks, rest = sequence->blocks - cached;
+  guint32 cached = sequence->registered_blocks;
 
   g_assert(cached <= sequence->blocks && sequence->free_run == NULL);
-  if (runs->two_ended)
-    add_unowned(runs, anchor, anchor->next, rest);
-  else
-    add_unowned(runs, anchor->previous, anchor->previous, rest);
+  add_empty(runs, sequence->blocks - cached);
   if (!comes_back && sequence->free_watch != NULL)
     begin_watch(runs, sequence, cached);
   else if (!comes_back)
     add_unowned(runs, anchor->previous, anchor->previous, cached);
   else if (cached > 0)
     sequence->free_run = insert_behind(runs, anchor->previous, sequence, cached);
+}
+
+static void
+give_last(Pool *pool, Sequence *sequence, guint32 blocks)
+{
+  FreeRuns *runs = pool->contents;
+
+  g_assert(blocks <= sequence->blocks - sequence->registered_blocks);
+  add_empty(runs, blocks);
+  sequence->blocks -= blocks;
+  pool->free_blocks += blocks;
 }
 
 static void
@@ -199,6 +219,7 @@ static const ContentsClass contents_runs = {
     .share = share,
     .take = take,
     .commit = commit,
+    .give_last = give_last,
     .release = release,
     .forget = forget,
 };

@@ -2,78 +2,40 @@
  *
  * First the capacity, then the batch. Under guaranteed-no-evict a request starts only if the pool
  * holds it, and all that run, to their ends: nobody is ever paused. Under max-utilization each
- * needs room for one step; where there is none, the last that started is paused, loses its KV, and
- * is the first to start again. Under static-batch nothing new starts until all have ended. In a
- * step the generating requests take their token each, then contexts what is left of the token
- * budget, in order of arrival. Those that have started are always the first in order of arrival.
- * Rules: tensorrt_llm/_torch/pyexecutor/scheduler/scheduler.py (2026). Reuse of blocks is not
- * there.
+ * needs room for one step, a context for all of its prompt; where there is none, the last that
+ * started is paused, loses its KV, and keeps its place in order of arrival. Under static-batch
+ * contexts run only while nobody generates. Contexts are trtllm_contexts.c's. With block reuse, or
+ * where a short chunk finds tokens that a long one does not, a later request may have started
+ * before an earlier one, which has its turn before it all the same.
+ * Rules: tensorrt_llm/_torch/pyexecutor/scheduler/scheduler.py and
+ * cpp/tensorrt_llm/batch_manager/{capacityScheduler,microBatchScheduler}.cpp (2026).
  *
  * Anything but recomputing the last is a what-if: who was copied to the host comes back in order of
  * arrival among those that wait; a victim policy that ranks picks before anybody has work.
  */
-#include "sim/scheduler.h"
-
-typedef struct {
-  guint64 promised_blocks; /* that those that have started hold at their ends */
-} TrtllmState;
-
-/* Blocks that it holds at its end, if it generates all that its client allows. */
-static guint64
-blocks_at_end(const Scheduler *self, const Sequence *sequence)
-{
-  guint64 prompt = sequence->result.prompt_tokens;
-  guint64 longest = MIN(prompt + sequence->max_tokens, self->config.max_model_len);
-
-  return pool_blocks_for(&self->pool, MAX(longest, prompt));
-}
-
-static gboolean
-guarantees(const Scheduler *self)
-{
-  return self->config.capacity_policy != CAPACITY_MAX_UTILIZATION;
-}
-
-static void
-pause_sequence(Scheduler *self, Step *step, Sequence *victim, const Sequence *beneficiary,
-               guint32 short_blocks)
-{
-  TrtllmState *state = self->state;
-
-  self->memory_bound = TRUE;
-  state->promised_blocks -= blocks_at_end(self, victim);
-  if (scheduler_preempt(self, step, victim, beneficiary, short_blocks, TRUE))
-    sequence_queue_push_head(&self->swapped, victim);
-  else
-    waiting_queue_push_head(&self->waiting, victim);
-}
+#include "trtllm.h"
 
 static void
 finished(Scheduler *self, Sequence *sequence)
 {
   TrtllmState *state = self->state;
 
-  state->promised_blocks -= blocks_at_end(self, sequence);
+  state->promised_blocks -= trtllm_blocks_at_end(self, sequence);
 }
 
-/* The last that started is paused until the sequence finds `blocks`; FALSE if that is itself. */
-static gboolean
-find_room(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks)
+/* All of its prompt can be found from now on. */
+static void
+prefilled(Scheduler *self, Sequence *sequence)
 {
-  while (!scheduler_free_up(self, step, sequence, blocks)) {
-    Sequence *victim = self->running.tail;
-    pause_sequence(self, step, victim, sequence, blocks - self->pool.free_blocks);
-    if (victim == sequence)
-      return FALSE;
-  }
-  return TRUE;
+  pool_publish(&self->pool, sequence);
 }
 
-/* Members of the decode clock get the blocks that they need, the oldest first. FALSE if the pass
- * ends with them. */
+/* Members of the decode clock get the blocks that they need, the oldest first. FALSE if the
+ * decision ends with them. */
 static gboolean
-supply_members(Scheduler *self, Step *step)
+supply_members(TrtllmDecision *d)
 {
+  Scheduler *self = d->self;
   const DueList *due = decode_clock_due(&self->clock, 0);
   gboolean goes_on = TRUE;
   Sequence *next;
@@ -83,52 +45,22 @@ supply_members(Scheduler *self, Step *step)
     return TRUE;
   }
   for (Sequence *member = due->head; member != NULL && goes_on; member = next) {
-    goes_on = find_room(self, step, member, 1) && scheduler_take_due(self, member);
+    goes_on = trtllm_find_room(d, member, 1) && scheduler_take_due(self, member);
     next = goes_on ? member->due_next : NULL;
   }
   scheduler_note_supplied(self);
   return goes_on;
 }
 
-/* Tokens of its prompt that it computes now, of `budget`, behind those that it has: whole blocks,
- * unless it is the end. */
+/* Blocks that one that has started lacks for its step: a context has all of its prompt's but behind
+ * a gap. */
 static guint32
-context_tokens(const Scheduler *self, const Sequence *sequence, guint32 computed, guint32 budget)
+lacks(const Scheduler *self, const Sequence *sequence)
 {
-  guint32 tokens = sequence_goal_tokens(sequence, computed) - computed;
-
-  if (tokens <= budget)
-    return tokens;
-  return self->config.chunked_prefill ? budget / self->config.block_size * self->config.block_size
-                                      : 0;
-}
-
-static gboolean
-generates(const Sequence *sequence)
-{
-  return sequence->stage == STAGE_DECODE;
-}
-
-/* Blocks that it lacks for `tokens` more. */
-static guint32
-lacks(const Scheduler *self, const Sequence *sequence, guint32 tokens)
-{
-  guint32 need = pool_blocks_for(&self->pool, (guint64)sequence->computed_tokens + tokens);
+  guint32 need =
+      pool_blocks_for(&self->pool, sequence_goal_tokens(sequence, sequence->computed_tokens));
 
   return need > sequence->blocks ? need - sequence->blocks : 0;
-}
-
-/* It gets the blocks for `tokens` more; FALSE if it was paused itself, and the pass ends. */
-static gboolean
-grant(Scheduler *self, Step *step, Sequence *sequence, guint32 tokens)
-{
-  guint32 blocks = lacks(self, sequence, tokens);
-
-  if (!find_room(self, step, sequence, blocks))
-    return FALSE;
-  pool_grow(&self->pool, sequence, sequence->blocks + blocks);
-  sequence->step_tokens = tokens;
-  return TRUE;
 }
 
 static guint32
@@ -137,25 +69,14 @@ count_loose_generating(const Scheduler *self)
   guint32 n = 0;
 
   for (const Sequence *s = scheduler_first_loose(self); s != NULL; s = s->next)
-    n += generates(s) && !s->ending;
+    n += trtllm_generates(s) && !s->ending;
   return n;
-}
-
-/* Tokens that one which has started gets of what is left of the budget for each kind. */
-static guint32
-started_tokens(const Scheduler *self, const Sequence *sequence, guint32 generation,
-               guint32 contexts)
-{
-  if (sequence->ending)
-    return 0;
-  return generates(sequence) ? MIN(generation, 1)
-                             : context_tokens(self, sequence, sequence->computed_tokens, contexts);
 }
 
 /* The first that has started and finds no room for its step, and the blocks that it lacks; NULL:
  * all do. */
 static const Sequence *
-first_short(const Scheduler *self, guint32 generation, guint32 contexts, guint32 *short_blocks)
+first_short(const Scheduler *self, guint32 *short_blocks)
 {
   const DueList *due = decode_clock_due(&self->clock, 0);
   guint32 left = scheduler_available_blocks(self, NULL);
@@ -169,201 +90,213 @@ first_short(const Scheduler *self, guint32 generation, guint32 contexts, guint32
   }
   left -= due->length;
   for (const Sequence *s = scheduler_first_loose(self); s != NULL; s = s->next) {
-    guint32 tokens = started_tokens(self, s, generation, contexts), more = lacks(self, s, tokens);
-    if (tokens > 0 && more > left) {
+    guint32 more = s->ending ? 0 : lacks(self, s);
+    if (more > left) {
       *short_blocks = more - left;
       return s;
     }
-    left -= tokens > 0 ? more : 0;
-    *(generates(s) ? &generation : &contexts) -= tokens;
+    left -= more;
   }
   return NULL;
 }
 
-/* The capacity, in order of arrival: who has started and stands behind one that finds no room may
- * be paused for it. *contexts: the budget for prompts, the rest of which is left there. TRUE if
- * nobody was refused. */
-static gboolean
-grant_started(Scheduler *self, Step *step, guint32 generation, guint32 *contexts)
+/* Whom the victim policy ranks goes before anybody has work. */
+static void
+pause_by_rank(TrtllmDecision *d)
 {
-  Sequence *next;
+  guint32 short_blocks;
 
-  for (Sequence *s = scheduler_first_loose(self); s != NULL; s = next) {
-    guint32 tokens = started_tokens(self, s, generation, *contexts);
-    s->step_tokens = 0;
-    if (tokens > 0) {
-      if (!grant(self, step, s, tokens))
-        return FALSE;
-      *(generates(s) ? &generation : contexts) -= tokens;
-    }
-    next = s->next;
+  for (;;) {
+    const Sequence *in_need = first_short(d->self, &short_blocks);
+    Sequence *victim =
+        in_need != NULL ? scheduler_first_victim(d->self, in_need, short_blocks) : NULL;
+    if (victim == NULL)
+      return;
+    trtllm_pause(d, victim, in_need, short_blocks);
   }
+}
+
+/* Somebody who waits has a turn before a member of the decode clock. */
+static gboolean
+waits_before_members(const TrtllmDecision *d)
+{
+  const Scheduler *self = d->self;
+  const Sequence *waiting = trtllm_first_waiting(d), *loose = scheduler_first_loose(self);
+  const Sequence *last = loose != NULL ? loose->previous : self->running.tail;
+
+  return !trtllm_guarantees(self) && trtllm_keeps_order(self) && self->clock.count > 0 &&
+         waiting != NULL && waiting->request < last->request;
+}
+
+/* One that has started has its turn; guaranteed, what it will need is taken off what others may
+ * ask for. FALSE: the decision ends. */
+static gboolean
+go_on(TrtllmDecision *d, Sequence *sequence)
+{
+  Scheduler *self = d->self;
+  guint32 blocks = lacks(self, sequence);
+
+  if (sequence->ending)
+    return TRUE;
+  if (trtllm_guarantees(self) && !trtllm_generates(sequence)) {
+    d->unpromised_blocks -= (gint64)trtllm_blocks_at_end(self, sequence) - sequence->blocks;
+    if (d->unpromised_blocks < 0)
+      return FALSE;
+  }
+  if (!trtllm_find_room(d, sequence, blocks))
+    return FALSE;
+  pool_grow(&self->pool, sequence, sequence->blocks + blocks);
+  return trtllm_go_on(d, sequence);
+}
+
+/* Guaranteed: who generates is in, before all others. FALSE: there are no tokens left. */
+static gboolean
+run_generating(TrtllmDecision *d)
+{
+  for (Sequence *s = scheduler_first_loose(d->self); s != NULL; s = s->next)
+    if (trtllm_generates(s) && !go_on(d, s))
+      return FALSE;
   return TRUE;
 }
 
-/* The batch: generation first, then contexts, each in order of arrival. */
-static void
-run_started(Scheduler *self, Step *step)
+/* Of blocks that are free now those that nobody who generates will need to its end. */
+static gint64
+unpromised_blocks(const TrtllmDecision *d)
 {
-  for (int contexts = 0; contexts < 2; contexts++)
-    for (Sequence *s = scheduler_first_loose(self); s != NULL; s = s->next)
-      if (s->step_tokens > 0 && !s->ending && generates(s) != contexts)
-        scheduler_add_entry(self, step, s, s->step_tokens, scheduler_entry_kind(s));
+  const Scheduler *self = d->self;
+  gint64 blocks = (gint64)self->pool.total_blocks + self->pool.shared_blocks;
+
+  for (const Sequence *s = scheduler_first_loose(self); s != NULL; s = s->next)
+    if (!trtllm_generates(s))
+      blocks += (gint64)trtllm_blocks_at_end(self, s) - s->blocks;
+  return blocks - (gint64)d->state->promised_blocks;
 }
 
-/* What is left of the budget for those that generate one by one, and for contexts. */
-static void
-split_budget(const Scheduler *self, guint32 *generation, guint32 *contexts)
-{
-  guint32 left = self->config.max_num_batched_tokens - self->clock.count;
-
-  *generation = MIN(left, count_loose_generating(self));
-  *contexts = left - *generation;
-}
-
-/* Whom the victim policy ranks goes before anybody has work. */
-static void
-pause_by_rank(Scheduler *self, Step *step)
-{
-  guint32 generation, contexts, short_blocks;
-
-  for (;;) {
-    const Sequence *in_need;
-    Sequence *victim;
-    split_budget(self, &generation, &contexts);
-    in_need = first_short(self, generation, contexts, &short_blocks);
-    victim = in_need != NULL ? scheduler_first_victim(self, in_need, short_blocks) : NULL;
-    if (victim == NULL)
-      return;
-    pause_sequence(self, step, victim, in_need, short_blocks);
-  }
-}
-
-/* Those that have started. Returns the budget that is left for those that wait, 0 if somebody found
- * no room. */
-static guint32
-schedule_started(Scheduler *self, Step *step)
-{
-  guint32 generation, contexts;
-  gboolean goes_on = TRUE;
-
-  if (self->clock.count > self->config.max_num_batched_tokens)
-    scheduler_dissolve_clock(self, step);
-  if (self->config.victim->rank != NULL)
-    pause_by_rank(self, step);
-  if (self->clock.count > 0)
-    goes_on = supply_members(self, step);
-  split_budget(self, &generation, &contexts);
-  if (!goes_on)
-    for (Sequence *s = scheduler_first_loose(self); s != NULL; s = s->next)
-      s->step_tokens = 0;
-  else
-    goes_on = grant_started(self, step, generation, &contexts);
-  if (self->clock.count > 0)
-    scheduler_run_members(self, step);
-  run_started(self, step);
-  return goes_on ? contexts : 0;
-}
-
-/* TRUE if the pool holds it with `blocks` more, as the capacity policy sees it. */
-static gboolean
-has_capacity(Scheduler *self, const Sequence *sequence, guint32 blocks)
-{
-  const TrtllmState *state = self->state;
-
-  if (guarantees(self))
-    return state->promised_blocks + blocks_at_end(self, sequence) <= self->pool.total_blocks;
-  return blocks <= scheduler_available_blocks(self, sequence);
-}
-
-/* The first in order of arrival of those that wait, on the host or not; NULL if nobody does. */
 static Sequence *
-next_to_start(Scheduler *self)
+if_running(const Scheduler *self, Sequence *sequence)
 {
-  Sequence *waiting = self->waiting.length > 0 ? scheduler_waiting_head(self) : NULL;
-  Sequence *swapped = self->swapped.head;
-
-  if (waiting == NULL || (swapped != NULL && swapped->request < waiting->request))
-    return swapped;
-  return waiting;
+  return sequence != NULL && sequence->queue == &self->running ? sequence : NULL;
 }
 
-/* It runs from now on, and holds `blocks`, which are available. */
-static EntryKind
-start(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks)
+/* The others, those that have started and those that wait, in order of arrival. */
+static void
+take_turns(TrtllmDecision *d)
 {
-  TrtllmState *state = self->state;
-  gboolean decodes = generates(sequence);
-  EntryKind kind = scheduler_entry_kind(sequence);
+  Scheduler *self = d->self;
+  gboolean mixes = trtllm_keeps_order(self);
+  Sequence *started = scheduler_first_loose(self), *waiting;
 
-  state->promised_blocks += blocks_at_end(self, sequence);
-  scheduler_free_up(self, step, sequence, blocks - sequence->blocks);
-  if (sequence->queue == &self->swapped) {
-    sequence_queue_remove(sequence);
-    scheduler_bring_back(self, step, sequence, &(PoolPrefix){0}, blocks, 0);
-    kind = decodes ? ENTRY_DECODE_SWAPPED_IN : ENTRY_PREFILL_SWAPPED_IN;
-  } else {
-    scheduler_take_waiting(self);
-    scheduler_take_kept(self, sequence);
-    pool_grow(&self->pool, sequence, blocks);
+  while (started != NULL || (trtllm_first_waiting(d) != NULL && !d->closed)) {
+    waiting = d->closed ? NULL : trtllm_first_waiting(d);
+    if (waiting != NULL && (started == NULL || (mixes && waiting->request < started->request))) {
+      if (waiting->request >= d->end || !trtllm_try(d))
+        return;
+    } else {
+      Sequence *next = started->next;
+      if (!(trtllm_guarantees(self) && trtllm_generates(started)) && !go_on(d, started))
+        return;
+      started = next;
+    }
+    started = if_running(self, started); /* the last ones may have been paused */
   }
-  sequence_queue_push_tail(&self->running, sequence);
-  return kind;
 }
 
 static void
-schedule_waiting(Scheduler *self, Step *step, guint32 budget)
+decide(TrtllmDecision *d)
 {
-  Sequence *sequence;
+  Scheduler *self = d->self;
+  gboolean batch_runs;
 
-  while (budget > 0 && self->running.length < self->config.max_num_seqs &&
-         (sequence = next_to_start(self)) != NULL) {
-    gboolean copied = sequence->queue == &self->swapped;
-    guint32 computed =
-        copied ? scheduler_return_tokens(self, sequence, 0) : sequence->computed_tokens;
-    guint32 tokens = generates(sequence) ? 1 : context_tokens(self, sequence, computed, budget);
-    guint32 blocks = pool_blocks_for(&self->pool, (guint64)computed + tokens);
-    guint32 whole = pool_blocks_for(&self->pool, sequence_length(sequence));
-    if (tokens == 0)
-      return;
-    blocks = MAX(blocks, copied ? scheduler_return_blocks(self, sequence) : sequence->blocks);
-    if (!has_capacity(self, sequence, blocks - sequence->blocks)) {
-      self->memory_bound = TRUE;
-      return;
-    }
-    if (!scheduler_admits(self, sequence, blocks - sequence->blocks,
-                          MAX(whole, blocks) - sequence->blocks, 0))
-      return;
-    scheduler_add_entry(self, step, sequence, tokens, start(self, step, sequence, blocks));
-    budget -= tokens;
+  if (self->clock.count > 0 && !supply_members(d)) {
+    scheduler_run_members(self, d->step);
+    return;
   }
+  if (self->clock.count > 0)
+    scheduler_run_members(self, d->step);
+  d->tokens -= self->clock.count;
+  d->chunk_tokens = d->tokens - MIN(d->tokens, count_loose_generating(self));
+  batch_runs = self->clock.count > 0 || d->tokens > d->chunk_tokens;
+  if (trtllm_guarantees(self) && !run_generating(d))
+    return;
+  if (self->config.capacity_policy == CAPACITY_STATIC_BATCH && batch_runs)
+    return;
+  d->unpromised_blocks = unpromised_blocks(d);
+  trtllm_note_coming(d);
+  take_turns(d);
+}
+
+/* Somebody who waits will pause one that runs as soon as there is no room for both. */
+static gboolean
+waits_before_started(const Scheduler *self)
+{
+  const Sequence *waiting = self->waiting.known.head, *swapped = self->swapped.head;
+
+  return (waiting != NULL && trtllm_may_pause(self, waiting)) ||
+         (swapped != NULL && trtllm_may_pause(self, swapped));
 }
 
 static void
 schedule(Scheduler *self, Step *step)
 {
-  gboolean may_start =
-      self->config.capacity_policy != CAPACITY_STATIC_BATCH || self->running.length == 0;
-  guint32 budget = schedule_started(self, step);
+  TrtllmDecision d = {
+      .self = self,
+      .step = step,
+      .state = self->state,
+      .waiting = scheduler_waiting_head(self),
+      .swapped = self->swapped.head,
+      .tokens = self->config.max_num_batched_tokens,
+      .end = G_MAXUINT32,
+  };
 
-  if (step->victims->len == 0 && may_start)
-    schedule_waiting(self, step, budget);
+  d.state->contexts->len = d.state->coming->len = 0;
+  if (self->clock.count > d.tokens || waits_before_members(&d))
+    scheduler_dissolve_clock(self, step);
+  if (self->config.victim->rank != NULL)
+    pause_by_rank(&d);
+  decide(&d);
+  trtllm_run_contexts(&d);
   scheduler_join_clock(self, step);
-  if (step_is_only_decodes(step))
+  if (step_is_only_decodes(step) && !waits_before_started(self))
     scheduler_set_repeat(self, step, 0);
+}
+
+static void
+begin(Scheduler *self)
+{
+  TrtllmState *state = self->state;
+
+  state->contexts = g_array_new(FALSE, FALSE, sizeof(TrtllmContext));
+  state->coming = g_array_new(FALSE, FALSE, sizeof(guint64));
+}
+
+static void
+end(Scheduler *self)
+{
+  TrtllmState *state = self->state;
+
+  g_array_unref(state->contexts);
+  g_array_unref(state->coming);
 }
 
 const char *const capacity_policy_names[] = {"guaranteed-no-evict", "max-utilization",
                                              "static-batch", NULL};
 
+const char *const chunking_policy_names[] = {"first-come-first-served", "equal-progress", NULL};
+
 const SchedulerClass scheduler_trtllm = {
     .name = "trtllm",
     .help = "TensorRT-LLM, by its published rules: reserves to the end, or pauses the last",
-    .evidence = "read in tensorrt_llm/_torch/pyexecutor/scheduler, 2026; not recorded",
+    .evidence = "read in tensorrt_llm/_torch/pyexecutor/scheduler and cpp/batch_manager, 2026; not "
+                "recorded",
     .costs_as = "vllm-v1",
-    .features = SCHEDULER_HAS_CAPACITY_POLICY | SCHEDULER_OWN_VICTIMS | SCHEDULER_HIDES_HOST,
+    .features = SCHEDULER_HAS_CAPACITY_POLICY | SCHEDULER_OWN_VICTIMS | SCHEDULER_HIDES_HOST |
+                SCHEDULER_HAS_PREFIX_CACHING | SCHEDULER_CACHES_BY_DEFAULT |
+                SCHEDULER_REUSES_COMPUTED,
     .stops_at_max_model_len = TRUE,
     .state_bytes = sizeof(TrtllmState),
+    .begin = begin,
+    .end = end,
+    .prefilled = prefilled,
     .finished = finished,
     .schedule = schedule,
 };

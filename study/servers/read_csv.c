@@ -3,10 +3,12 @@
  * What is known of how they ran: a closed loop at the concurrency (batch_size). Those whose id
  * begins with a date are of dumps of public benchmarks (InferenceMAX): 10 requests a slot, lengths
  * uniform from 80 to 100 % of ISL and OSL, 8192 batched tokens, as many sequences as requests, no
- * prefix caching, asynchronous scheduling (its scripts, benchmarks/70b_fp8_h100_docker.sh). Others
- * get 10 a slot, too, of fixed lengths, and under vLLM 2048 batched tokens, as NVIDIA's own replay
- * of these very rows has it (ai-dynamo/dynamo, h100_qwen3_counterpart, "Replay config"). KV is fp8 on H200 and B200 for Llama in fp8 (told by where their pools saturate), as the
- * model says elsewhere. TensorRT-LLM is built for a length and takes as much of its memory for a
+ * prefix caching, asynchronous scheduling (its scripts, benchmarks/70b_fp8_h100_docker.sh); DeepSeek
+ * under SGLang what dsr1_fp8_h200.sh, dsr1_fp8_b200.sh and dsr1_fp4_b200.sh give. Others are of
+ * fixed lengths, 10 a slot, too (aiconfigurator's genai_perf_runner.py), and under vLLM of a server
+ * that its generator configured: isl + 1500 and one for each sequence batched tokens
+ * (rule_plugin/benchmark/vllm.rule). KV is fp8 on H200 and B200 for Llama in fp8 (told by where
+ * their pools saturate), as the model says elsewhere. TensorRT-LLM is built for a length and takes as much of its memory for a
  * prompt of that length; it is assumed to be built for the longest request.
  */
 #include "point.h"
@@ -110,6 +112,59 @@ is_of_dump(const char *id)
   return strspn(id, "0123456789") == 4 && id[4] == '_';
 }
 
+/* Of InferenceMAX's scripts for DeepSeek-R1 under SGLang: tokens of a prefill batch, of a pool's
+ * share, and requests that run at once. NULL, 0: any. */
+static const struct {
+  const char *card, *precision;
+  guint tp, isl, osl;
+  guint batch_tokens, running;
+  const char *memory;
+} deepseek_servers[] = {
+    {"h200", NULL, 0, 1024, 1024, 32768, 512, "0.82"},
+    {"h200", NULL, 0, 0, 0, 32768, 256, "0.82"},
+    {"b200", "fp8", 8, 0, 0, 32768, 128, "0.82"},
+    {"b200", "fp8", 4, 0, 0, 8192, 32, "0.95"},
+    {"b200", "fp4", 0, 0, 0, 16384, 256, "0.85"},
+};
+
+static void
+set_sglang_of_dump(ServerPoint *point, guint isl, guint osl)
+{
+  g_autofree char *model = g_ascii_strdown(point->model, -1);
+
+  server_point_set(point, "disable-radix-cache", "%s", "");
+  if (strstr(model, "deepseek") == NULL)
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS(deepseek_servers); i++) {
+    if (!g_str_equal(deepseek_servers[i].card, point->card) ||
+        (deepseek_servers[i].precision != NULL &&
+         !g_str_equal(deepseek_servers[i].precision, point->precision)) ||
+        (deepseek_servers[i].tp != 0 && deepseek_servers[i].tp != point->tp) ||
+        (deepseek_servers[i].isl != 0 && deepseek_servers[i].isl != isl) ||
+        (deepseek_servers[i].osl != 0 && deepseek_servers[i].osl != osl))
+      continue;
+    server_point_set(point, "chunked-prefill-size", "%u", deepseek_servers[i].batch_tokens);
+    server_point_set(point, "max-prefill-tokens", "%u", deepseek_servers[i].batch_tokens);
+    server_point_set(point, "max-running-requests", "%u", deepseek_servers[i].running);
+    server_point_set(point, "mem-fraction-static", "%s", deepseek_servers[i].memory);
+    return;
+  }
+}
+
+/* How the server of a dump was started. */
+static void
+set_server_of_dump(ServerPoint *point, guint isl, guint osl)
+{
+  if (g_str_equal(point->engine, "sglang"))
+    set_sglang_of_dump(point, isl, osl);
+  if (!g_str_equal(point->engine, "vllm"))
+    return;
+  server_point_set(point, "max-num-batched-tokens", "8192");
+  server_point_set(point, "max-num-seqs", "%u", point->concurrency);
+  server_point_set(point, "no-enable-prefix-caching", "%s", "");
+  server_point_set(point, "async-scheduling", "%s", "");
+}
+
 static void
 set_load(ServerPoint *point, guint isl, guint osl, guint num_prompts)
 {
@@ -120,16 +175,14 @@ set_load(ServerPoint *point, guint isl, guint osl, guint num_prompts)
                      "gen:--requests %u --arrivals burst --prompt uniform:%u,%u --output "
                      "uniform:%u,%u",
                      num_prompts, MAX(isl * 4 / 5, 1), isl, MAX(osl * 4 / 5, 1), osl);
-    if (!g_str_equal(point->engine, "vllm"))
-      return;
-    server_point_set(point, "max-num-batched-tokens", "8192");
-    server_point_set(point, "max-num-seqs", "%u", point->concurrency);
-    server_point_set(point, "no-enable-prefix-caching", "%s", "");
-    server_point_set(point, "async-scheduling", "%s", "");
+    set_server_of_dump(point, isl, osl);
     return;
   }
-  if (g_str_equal(point->engine, "vllm"))
-    server_point_set(point, "max-num-batched-tokens", "2048");
+  if (g_str_equal(point->engine, "vllm")) {
+    server_point_set(point, "max-num-batched-tokens", "%u", point->concurrency + isl + 1500);
+    server_point_set(point, "max-num-seqs", "%u", point->concurrency);
+    server_point_set(point, "max-model-len", "%u", isl + osl + 1500);
+  }
   server_point_set(point, "num-prompts", "%u", num_prompts);
   server_point_set(point, "random-input-len", "%u", isl);
   server_point_set(point, "random-output-len", "%u", osl);

@@ -246,6 +246,7 @@ check_after_block(void)
       fail("barrier %u was left with %u of %u threads", id, machine.barriers[id].arrived,
            machine.barriers[id].expected);
   check_products();
+  check_boxes();
 }
 
 void

@@ -13,7 +13,8 @@
  * an allocation or behind the shared memory; misaligned vectors; threads that did not wait for the
  * kernel before; lanes of a warp in different
  * operations; barriers that nobody reaches. Shared memory and new allocations are NaN, an
- * asynchronous copy arrives at the last moment that it may and its place is NaN until then, and a
+ * asynchronous copy arrives at the last moment that it may and its place is NaN until then, a box
+ * of a tensor map early or late, and a
  * product of a warpgroup reads its operands early or late and is there when it is waited for. What
  * is not: the order of the memories of different thread blocks, plain writes that a product reads
  * without a fence, how many registers there are, speed.
@@ -81,7 +82,10 @@ void copy_async_wait(size_t pending_groups);
 /* For the ordering between copies and products of a warpgroup, which read in another way. */
 void fence_async(void);
 void check_fenced(void);
-/* At the end of a thread block: fails where products still run. */
+/* At the end of a thread block: fails where products still run, or boxes of a tensor map. */
 void check_products(void);
+void check_boxes(void);
+/* Fails where they are not all in the shared memory. */
+void check_shared(const void *place, size_t num_bytes);
 
 } // namespace emulator

@@ -133,16 +133,22 @@ check_vector(const void *at, size_t num_bytes, const char *what)
 }
 
 void
+check_shared(const void *at, size_t num_bytes)
+{
+  const unsigned char *begin = (const unsigned char *)at;
+
+  if (begin < memory.shared || begin + num_bytes > memory.shared + memory.shared_bytes)
+    fail("a copy to byte %td of %zu of shared memory", begin - memory.shared, memory.shared_bytes);
+}
+
+void
 copy_async(void *to, const void *from, bool valid)
 {
   Copies *thread = &memory.threads[running_thread()];
-  const unsigned char *begin = (const unsigned char *)to;
 
   check_vector(to, VECTOR_BYTES, "copy");
   check_vector(from, VECTOR_BYTES, "copy");
-  if (begin < memory.shared || begin + VECTOR_BYTES > memory.shared + memory.shared_bytes)
-    fail("a copy to byte %td of %zu of shared memory", begin - memory.shared,
-         memory.shared_bytes);
+  check_shared(to, VECTOR_BYTES);
   memset(to, POISON, VECTOR_BYTES);
   thread->copies.push_back({to, valid ? from : nullptr});
   thread->groups.back()++;

@@ -47,6 +47,8 @@ compare_on(const AttentionDevice *device, GRand *rand, Dtype dtype, const Attent
 
   other.multiprocessors = multiprocessors[g_rand_int_range(rand, 0, 4)];
   other.cuts_prefills = other.levels_decodes = g_rand_int_range(rand, 0, 4) != 0;
+  other.widens_tiles = g_rand_int_range(rand, 0, 4) != 0;
+  other.maps_blocks = g_rand_int_range(rand, 0, 4) != 0;
   other.has_wgmma = FALSE;
   compare(&other, dtype, c);
   if (device->has_wgmma) {
@@ -123,16 +125,17 @@ static void
 test_long(void)
 {
   static const gint32 new_tokens[] = {2, 130, 5}, context_lens[] = {1000, 700, 515};
+  static const guint32 block_sizes[] = {24, 16, 64, 128, 256};
   g_autoptr(GRand) rand = g_rand_new_with_seed(7);
   AttentionDevice device;
 
   if (!find_device(&device))
     return;
-  for (guint32 head_dim = 64; head_dim <= 128; head_dim *= 2) {
+  for (guint32 i = 0; i < 2 * G_N_ELEMENTS(block_sizes); i++) {
     const AttentionSpec spec = {.heads = 3,
                                 .kv_heads = 1,
-                                .head_dim = head_dim,
-                                .block_size = 24,
+                                .head_dim = i % 2 ? 64 : 128,
+                                .block_size = block_sizes[i / 2],
                                 .num_sequences = 3,
                                 .new_tokens = new_tokens,
                                 .context_lens = context_lens};

@@ -275,6 +275,10 @@ test_handed_cases(void)
   }
 }
 
+#define EXPERTS                                                                                    \
+  ",\"num_experts\":4,\"num_experts_per_tok\":2,\"moe_intermediate_size\":8,"                      \
+  "\"shared_expert_intermediate_size\":8"
+
 static void
 test_bad_files(void)
 {
@@ -313,6 +317,10 @@ test_bad_files(void)
       {"{\"model_type\":\"mixtral\"," FRAME "}", "num_local_experts: found nothing"},
       {"{\"model_type\":\"mixtral\"," FRAME ",\"num_local_experts\":2,\"num_experts_per_tok\":3}",
        "num_experts_per_tok: found 3"},
+      {"{\"model_type\":\"qwen3_next\"," FRAME EXPERTS ",\"decoder_sparse_step\":\"two\"}",
+       "decoder_sparse_step: found \"two\""},
+      {"{\"model_type\":\"qwen3_moe\"," FRAME EXPERTS ",\"mlp_only_layers\":[\"0\"]}",
+       "mlp_only_layers: found [\"0\"]"},
       {"{\"model_type\":\"opt\"," FRAME "}", "ffn_dim: found nothing"},
       {"{\"model_type\":\"opt\"," FRAME ",\"ffn_dim\":8,\"word_embed_proj_dim\":32}",
        "word_embed_proj_dim: found 32"},

@@ -11,7 +11,22 @@ namespace emulator
 
 void phase_barrier_init(uint64_t *barrier, unsigned num_arrivals);
 void phase_barrier_arrive(uint64_t *barrier);
+void phase_barrier_expect(uint64_t *barrier, unsigned num_bytes);
+void phase_barrier_complete(uint64_t *barrier, unsigned num_bytes);
 void phase_barrier_wait(const uint64_t *barrier, unsigned parity);
+
+/* Of 16-bit elements: a box of one row of `box[0]`, `box[1]` of them, and one of each other. */
+struct TensorMap {
+  const uint16_t *base;
+  uint64_t sizes[4], strides[3]; /* in bytes */
+  uint32_t box[2];
+  uint32_t mark; /* it was made */
+};
+cudaError_t tensor_map_make(TensorMap *map, const void *base, const uint64_t (&sizes)[4],
+                            const uint64_t (&strides)[3], const uint32_t (&box)[2]);
+void tensor_map_copy(void *to, const TensorMap &map, const int (&first)[4], uint64_t *barrier);
+/* What the copies that tell this barrier bring is there. */
+void tensor_map_arrive(const uint64_t *barrier);
 
 /* A product of a warpgroup, but for this lane's registers. */
 struct Product {
@@ -44,6 +59,12 @@ device_barrier_arrive(uint64_t *barrier)
 }
 
 inline void
+device_barrier_expect(uint64_t *barrier, unsigned num_bytes)
+{
+  emulator::phase_barrier_expect(barrier, num_bytes);
+}
+
+inline void
 device_barrier_wait(uint64_t *barrier, unsigned parity)
 {
   emulator::phase_barrier_wait(barrier, parity);
@@ -65,6 +86,23 @@ inline void
 device_fence_async(void)
 {
   emulator::fence_async();
+}
+
+using DeviceTensorMap = emulator::TensorMap;
+
+inline cudaError_t
+device_tensor_map(DeviceTensorMap *map, const void *base, const uint64_t (&sizes)[3],
+                  const uint64_t (&strides)[3], uint32_t rows)
+{
+  return emulator::tensor_map_make(map, base, {sizes[0], sizes[1], sizes[2], (uint64_t)1 << 31},
+                                   strides, {64, rows});
+}
+
+inline void
+device_copy_box(void *to, const DeviceTensorMap &map, int element, int row, int head, int block,
+                uint64_t *barrier)
+{
+  emulator::tensor_map_copy(to, map, {element, row, head, block}, barrier);
 }
 
 /* Registers are not emulated; that whole warpgroups come is. */

@@ -1,0 +1,17 @@
+/* The names of a sequence's blocks, for contents that name them. */
+#pragma once
+
+#include "sim/pool.h"
+
+/* The block becomes its last one, and whoever wants to know is told. */
+static inline void
+block_ids_add(Pool *pool, Sequence *sequence, guint32 id)
+{
+  if (sequence->blocks == sequence->block_ids_room) {
+    sequence->block_ids_room = MAX(16, 2 * sequence->block_ids_room);
+    sequence->block_ids = g_renew(guint32, sequence->block_ids, sequence->block_ids_room);
+  }
+  sequence->block_ids[sequence->blocks++] = id;
+  if (pool->given != NULL)
+    g_array_append_val(pool->given, id);
+}

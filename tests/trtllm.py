@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+"""TensorRT-LLM by its published rules: block reuse, and how contexts share a step."""
+import json
+
+from spillway_test import all_tests, check, check_equal, main, read_json_lines, run_json, write
+
+BASE = ["--executor", "unit", "--scheduler", "trtllm", "--block-size", "16", "--decisions", "log.jsonl"]
+CHUNKED = ["--enable-chunked-prefill", "--no-enable-prefix-caching"]
+
+
+def trace(name, *requests):
+    """Each request: prompt, output, and a hash for each 16 tokens of its prompt."""
+    write(name, "".join(json.dumps({"timestamp": 0, "input_length": prompt, "output_length": output, "hash_ids": hashes,
+                                    "hash_block_tokens": 16}) + "\n" for prompt, output, hashes in requests))
+    return ["--trace", name]
+
+
+def decisions():
+    return [line for line in read_json_lines("log.jsonl") if "scheduled" in line]
+
+
+def steps(words, *more):
+    """What each step schedules."""
+    run_json(*BASE, *words, *more)
+    return [line["scheduled"] for line in decisions()]
+
+
+def test_who_shares_waits_a_step():
+    """A context whose first new block another is computing is passed over, those behind it are not; then it finds the block."""
+    words = trace("same.jsonl", (64, 4, [1, 2, 3, 4]), (64, 4, [1, 2, 3, 5]), (32, 4, [6, 7])) + ["--num-gpu-blocks", "40"]
+    on = steps(words)
+    check_equal(on[0], [[0, 64, "n"], [2, 32, "n"]])
+    check(on[1][-1] == [1, 16, "n"] and len(on[1]) == 3, on[1])
+    off = steps(words, "--no-enable-prefix-caching")
+    check_equal(off[0], [[0, 64, "n"], [1, 64, "n"], [2, 32, "n"]])
+    batch = steps(words, "--capacity-policy", "static-batch")
+    check_equal(batch[0], off[0], "nobody is passed over in a static batch")
+
+
+def test_held_blocks_are_free_of_capacity():
+    """What another holds is not needed twice: the pool guarantees more requests to their ends."""
+    words = trace("same.jsonl", *[(64, 16, [1, 2, 3, 4 + i]) for i in range(3)]) + ["--num-gpu-blocks", "9"]
+    together = max(len(step) for step in steps(words))  # 5 blocks to the end of the first, 2 more of each other
+    check_equal(together, 3)
+    check_equal(max(len(step) for step in steps(words, "--no-enable-prefix-caching")), 1)
+
+
+def test_a_prompt_is_found_when_all_of_it_is_computed():
+    """Chunks are not found before their context has ended; who waits for them does not start."""
+    words = trace("same.jsonl", (64, 4, [1, 2, 3, 4]), (64, 4, [1, 2, 3, 5])) + ["--num-gpu-blocks", "40"]
+    log = steps(words, "--enable-chunked-prefill", "--max-num-batched-tokens", "32")
+    check_equal(log[:3], [[[0, 32, "n"]], [[0, 32, "c"]], [[0, 1, "d"], [1, 16, "n"]]])
+
+
+def test_paused_ones_find_their_blocks():
+    """Under max-utilization a paused request finds what nobody has taken since, and nothing without reuse."""
+    plain, hashed = [(40, 60, []), (24, 60, []), (56, 40, []), (30, 40, [])], [(40, 60, [1, 2, 3]), (24, 60, [4, 5]),
+                                                                             (56, 40, [6, 7, 8, 9]), (30, 40, [10, 11])]
+    pool = ["--num-gpu-blocks", "12", "--max-model-len", "192", "--capacity-policy", "max-utilization"]
+    for requests in (plain, hashed):
+        words = trace("four.jsonl", *requests) + pool
+        on, off = run_json(*BASE, *words), run_json(*BASE, *words, "--no-enable-prefix-caching")
+        check_equal([on["preemptions"], off["preemptions"]], [3, 3])
+        check(on["recomputed_tokens"] < off["recomputed_tokens"], [on["recomputed_tokens"], off["recomputed_tokens"]])
+
+
+def test_least_recently_used_goes_first():
+    """Blocks that nobody holds are taken in the order in which they were given back, a prefix's end before its start."""
+    first, second = (48, 1, [1, 2, 3]), (48, 1, [4, 5, 6])
+    words = trace("lru.jsonl", first, second, (64, 1, [7, 8, 9, 10]), first, second) + [
+        "--num-gpu-blocks", "8", "--max-num-seqs", "1"]
+    cached = {step[0][0]: step[0][1] for step in steps(words)}
+    # The third takes two blocks that were never used, then the first one's last and middle ones; the first, which comes back
+    # and finds its start, takes the second one's.
+    check_equal([cached[3], cached[4]], [32, 32])
+
+
+def test_chunks():
+    """First come, first served gives what is left in whole blocks, equal progress a block each in turn."""
+    words = trace("long.jsonl", (100, 2, []), (70, 2, []), (6, 2, [])) + ["--num-gpu-blocks", "40", *CHUNKED,
+                                                                             "--max-num-batched-tokens", "72"]
+    check_equal(steps(words)[0], [[0, 64, "n"], [2, 6, "n"]])
+    fair = steps(words, "--context-chunking-policy", "equal-progress")
+    check_equal(fair[0], [[0, 32, "n"], [1, 32, "n"], [2, 6, "n"]])
+    check_equal(sum(tokens for _, tokens, _ in fair[1]), 71)  # the decode, then whole blocks and what is left of the second
+
+
+def test_a_context_has_all_its_blocks_at_once():
+    """A context holds the blocks of its whole prompt from its first chunk on."""
+    words = trace("long.jsonl", (160, 2, [])) + ["--num-gpu-blocks", "40", *CHUNKED, "--max-num-batched-tokens", "32",
+                                                "--capacity-policy", "max-utilization"]
+    run_json(*BASE, *words)
+    check_equal([line["gpu_free"] for line in decisions()][:3], [30, 30, 30])
+
+
+main(all_tests(globals()))
