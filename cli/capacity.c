@@ -10,7 +10,7 @@
 #include "run_options.h"
 #include "scenario/output_file.h"
 #include "scenario/settings_files.h"
-#include "scenario/workload_source.h"
+#include "scenario/workload/workload_source.h"
 #include "study/capacity/capacity.h"
 #include "study/transport.h"
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "scenario/execute.h"
+#include "scenario/run/execute.h"
 #include "scenario/message.h"
 #include "dry_run.h"
 #include "format_option.h"

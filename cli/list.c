@@ -12,7 +12,7 @@
 #include "cli/trace/trace.h"
 #include "traces/trace.h"
 #include "scenario/shipped.h"
-#include "scenario/trace_name.h"
+#include "scenario/workload/trace_name.h"
 
 typedef struct {
   const char *name;

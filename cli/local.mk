@@ -20,8 +20,8 @@ libspillway_cli_a_SOURCES = \
   %D%/capacity.c \
   %D%/command.c \
   %D%/compare.c \
-  %D%/crossover.c %D%/crossover.h \
-  %D%/crossover_text.c \
+  %D%/crossover/crossover.c %D%/crossover/crossover.h \
+  %D%/crossover/text.c \
   %D%/dry_run.c %D%/dry_run.h \
   %D%/explain.c \
   %D%/format_option.c %D%/format_option.h \
@@ -33,9 +33,9 @@ libspillway_cli_a_SOURCES = \
   %D%/model_memory.c %D%/model_memory.h \
   %D%/options.c \
   %D%/plot.c \
-  %D%/policies.c \
-  %D%/poster.c \
-  %D%/poster_verb.h \
+  %D%/study/policies.c \
+  %D%/study/poster.c \
+  %D%/study/poster.h \
   %D%/program.c %D%/program.h \
   %D%/regret.c \
   %D%/report.c \
@@ -43,12 +43,12 @@ libspillway_cli_a_SOURCES = \
   %D%/run.c \
   %D%/run_options.c %D%/run_options.h \
   %D%/servers.c \
-  %D%/study.c \
-  %D%/study_verb.h \
+  %D%/study/study.c \
+  %D%/study/study.h \
   %D%/sub_verb.c %D%/sub_verb.h \
-  %D%/sweep.c \
-  %D%/sweep_internal.h \
-  %D%/sweep_report.c \
+  %D%/sweep/sweep.c \
+  %D%/sweep/sweep.h \
+  %D%/sweep/report.c \
   %D%/terminal.c %D%/terminal.h \
   %D%/validate.c \
   %D%/calibrate/calibrate.c %D%/calibrate/calibrate.h \

@@ -2,7 +2,7 @@
 #include "calib/measure/cuda/bench_cuda.h"
 #include "cli/calibrate/calibrate.h"
 #include "live.h"
-#include "poster_verb.h"
+#include "cli/study/poster.h"
 #include "program.h"
 #include "cli/selfcheck/result.h"
 #include "step_runner_gpu.h"

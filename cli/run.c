@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "scenario/execute.h"
+#include "scenario/run/execute.h"
 #include "scenario/executors.h"
 #include "dry_run.h"
 #include "format_option.h"

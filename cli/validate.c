@@ -10,7 +10,7 @@
 #include "dry_run.h"
 #include "scenario/settings_files.h"
 #include "study/validation/cost_with_host.h"
-#include "scenario/execute.h"
+#include "scenario/run/execute.h"
 #include "scenario/executors.h"
 #include "format_option.h"
 #include "gpu.h"
@@ -169,7 +169,7 @@ read_costs(Validate *v, GError **error)
   g_autoptr(Settings) settings = settings_copy(v->settings);
   const char *const computed[] = {"load-format", "token-ids",       "temperature",
                                   "top-k",       "top-p",           "overlap-copies",
-                                  "copy-method", "output-token-ids"};
+                                  "copy-method", "copy-block-us",   "output-token-ids"};
 
   settings_set(settings, "executor", "model", NULL);
   settings->of_own_executor = TRUE;

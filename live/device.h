@@ -8,7 +8,7 @@
 
 #include "kernels/sampling.h"
 #include "kv_geometry.h"
-#include "sim/cost.h"
+#include "sim/executor.h"
 #include "step_plan.h"
 #include "weights.h"
 
@@ -48,6 +48,9 @@ typedef struct {
   CopyMethod copy_method; /* of a GPU: the others copy alike */
   gboolean pageable_host;
   gboolean overlap_copies; /* beside the step before, where order allows */
+  guint32 num_disk_blocks; /* with copies beside the steps: */
+  guint32 num_through_blocks; /* of the host, behind its pool: planner_through_blocks() */
+  gint64 copy_ns;          /* of the CPU's copies beside the steps: of a block; 0: what it takes */
   SamplingParams sampling;
 } DeviceSetup;
 
@@ -70,6 +73,13 @@ typedef struct {
    * is refused. */
   gboolean (*run)(LiveDevice *self, const StepPlan *plan, gint32 *sampled, DeviceTimes *times,
                   GError **error);
+  /* The plan's jobs begin, at now_ps by the run's clock, before its rows do. *beside_ns: what of the
+   * device's clock is theirs, and not the step's. */
+  gboolean (*begin_copies)(LiveDevice *self, const StepPlan *plan, gint64 now_ps,
+                           gint64 *beside_ns, GError **error);
+  /* As of ExecutorClass. */
+  gboolean (*end_copies)(LiveDevice *self, gint64 now_ps, gboolean waits, CopiesEnded *ended,
+                         GError **error);
   /* What the last run's tokens were sampled from, [samples][vocab], for tests: `logits` is of float
    * and resized. FALSE if the device failed. */
   gboolean (*logits)(LiveDevice *self, GArray *logits);

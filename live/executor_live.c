@@ -66,24 +66,35 @@ tell_times(const LiveExecutor *self, const Step *step, const DeviceTimes *times,
 }
 
 static gboolean
-run(Executor *base, const Step *step, const RepeatLimit *limit G_GNUC_UNUSED, StepTiming *timing,
-    GError **error)
+run(Executor *base, const Step *step, const RepeatLimit *limit, StepTiming *timing, GError **error)
 {
   LiveExecutor *self = (LiveExecutor *)base;
   const LiveDeviceClass *device = self->config.device->class;
-  gint64 start_ns = live_clock_ns(device->clock), total_ns;
+  gint64 start_ns = live_clock_ns(device->clock), beside_ns = 0, total_ns;
   DeviceTimes times = {0};
 
   if (!planner_plan(self->planner, step, self->plan, error))
+    return FALSE;
+  if (self->plan->jobs->len > 0 &&
+      !device->begin_copies(self->config.device, self->plan, limit->start_ps, &beside_ns, error))
     return FALSE;
   g_array_set_size(self->sampled, MAX(self->plan->sample_rows->len, 1));
   if (!device->run(self->config.device, self->plan, (gint32 *)(gpointer)self->sampled->data, &times,
                    error))
     return FALSE;
   planner_commit(self->planner, self->plan, (const gint32 *)(gconstpointer)self->sampled->data);
-  total_ns = MAX(live_clock_ns(device->clock) - start_ns - times.first_time_ns, times.total_ns);
+  total_ns = MAX(live_clock_ns(device->clock) - start_ns - times.first_time_ns - beside_ns,
+                 times.total_ns);
   tell_times(self, step, &times, total_ns, timing);
   return TRUE;
+}
+
+static gboolean
+end_copies(Executor *base, gint64 now_ps, gboolean waits, CopiesEnded *ended, GError **error)
+{
+  const LiveExecutor *self = (LiveExecutor *)base;
+
+  return self->config.device->class->end_copies(self->config.device, now_ps, waits, ended, error);
 }
 
 static void
@@ -141,6 +152,7 @@ const ExecutorClass executor_cpu = {
     .tells_cost = TRUE,
     .needs_decodes = TRUE,
     .run = run,
+    .end_copies = end_copies,
     .free = live_executor_free,
 };
 
@@ -150,5 +162,6 @@ const ExecutorClass executor_gpu = {
     .tells_cost = TRUE,
     .needs_decodes = TRUE,
     .run = run,
+    .end_copies = end_copies,
     .free = live_executor_free,
 };

@@ -3,14 +3,22 @@ noinst_LIBRARIES += libspillway-live.a
 libspillway_live_a_SOURCES = \
   %D%/budget.c %D%/budget.h \
   %D%/clock.h \
+  %D%/copy_jobs.c %D%/copy_jobs.h \
+  %D%/cpu_copies.c %D%/cpu_copies.h \
   %D%/decoder_cpu.c %D%/decoder_cpu.h \
   %D%/device.h \
   %D%/device_cpu.c \
+  %D%/disk_copies.c %D%/disk_copies.h \
+  %D%/disk_file.c %D%/disk_file.h \
   %D%/executor_live.c %D%/executor_live.h \
   %D%/float16.c %D%/float16.h \
   %D%/host_memory.c %D%/host_memory.h \
   %D%/kv_geometry.c %D%/kv_geometry.h \
+  %D%/places.c %D%/places.h \
   %D%/planner.c %D%/planner.h \
+  %D%/planner_copies.c %D%/planner_copies.h \
+  %D%/planner_pools.c \
+  %D%/planner_state.h \
   %D%/random.h \
   %D%/rope_table.c %D%/rope_table.h \
   %D%/safetensors.c %D%/safetensors.h \

@@ -1,43 +1,6 @@
-#include "planner.h"
+#include "planner_copies.h"
 
 #include "random.h"
-
-G_DEFINE_QUARK(spillway - planner - error, planner_error)
-
-typedef struct {
-  const Sequence *sequence; /* the scheduler's, while it is there; with prefix caching: the ids */
-  GArray *tokens;           /* of gint32: the prompt, then what was generated */
-  guint32 prompt_tokens;
-  guint32 computed; /* tokens whose KV is in the blocks */
-  GArray *blocks;   /* of gint32, on the device */
-  GArray *host;     /* of gint32: its last blocks, behind `front` others */
-  guint32 front;
-  guint32 kept; /* coming back: of the host's blocks, the first ones that are not needed */
-  guint32 gap_end_tokens;  /* it computes up to here, then goes on where what was copied ends: */
-  guint32 tail_end_tokens; /* here; 0 without a gap */
-  gboolean returns;        /* in the step that is planned */
-  gboolean left;
-} LiveRequest;
-
-struct Planner {
-  PlannerConfig config;
-  guint64 seed;
-  LiveRequest **requests; /* one a request of the workload, NULL before its first step */
-  GArray *free_blocks;    /* of gint32: the last is the next; unused with prefix caching */
-  guint8 *host_used;      /* one a host block */
-};
-
-static GArray *
-ids_down_from(guint32 count, guint32 first)
-{
-  GArray *ids = g_array_sized_new(FALSE, FALSE, sizeof(gint32), count);
-
-  for (guint32 i = count; i-- > 0;) {
-    gint32 id = (gint32)(first + i);
-    g_array_append_val(ids, id);
-  }
-  return ids;
-}
 
 Planner *
 planner_new(const PlannerConfig *config)
@@ -47,9 +10,7 @@ planner_new(const PlannerConfig *config)
   planner->config = *config;
   planner->seed = random_key(config->seed, RANDOM_SAMPLING);
   planner->requests = g_new0(LiveRequest *, workload_count(config->workload));
-  planner->free_blocks =
-      ids_down_from(config->num_device_blocks - config->hidden_blocks, config->hidden_blocks);
-  planner->host_used = g_new0(guint8, MAX(config->num_host_blocks, 1));
+  planner_init_pools(planner);
   return planner;
 }
 
@@ -65,22 +26,15 @@ planner_free(Planner *planner)
     g_array_unref(request->tokens);
     g_array_unref(request->blocks);
     g_array_unref(request->host);
+    g_array_unref(request->disk);
+    g_array_unref(request->source);
+    g_array_unref(request->leaving);
+    g_array_unref(request->ahead);
     g_free(request);
   }
   g_free(planner->requests);
-  g_array_unref(planner->free_blocks);
-  g_free(planner->host_used);
+  planner_clear_pools(planner);
   g_free(planner);
-}
-
-static gboolean
-disagree(GError **error, guint32 request, const char *what, guint64 found, guint64 expected)
-{
-  g_set_error(error, PLANNER_ERROR, PLANNER_ERROR_DISAGREES,
-              "request %u of the trace: %s: found %" G_GUINT64_FORMAT
-              ", the scheduler counts %" G_GUINT64_FORMAT "; this is a mistake of the program",
-              request, what, found, expected);
-  return FALSE;
 }
 
 static LiveRequest *
@@ -99,81 +53,11 @@ get_request(Planner *planner, guint32 index)
   token_source_prompt(planner->config.tokens, index, (gint32 *)(gpointer)request->tokens->data);
   request->blocks = g_array_new(FALSE, FALSE, sizeof(gint32));
   request->host = g_array_new(FALSE, FALSE, sizeof(gint32));
+  request->disk = g_array_new(FALSE, FALSE, sizeof(gint32));
+  request->source = g_array_new(FALSE, FALSE, sizeof(gint32));
+  request->leaving = g_array_new(FALSE, FALSE, sizeof(gint32));
+  request->ahead = g_array_new(FALSE, FALSE, sizeof(gint32));
   return request;
-}
-
-/* Moves the last free id to the end of `ids`. FALSE if there is none. */
-static gboolean
-take(GArray *free_ids, GArray *ids)
-{
-  gint32 id;
-
-  if (free_ids->len == 0)
-    return FALSE;
-  id = g_array_index(free_ids, gint32, free_ids->len - 1);
-  g_array_set_size(free_ids, free_ids->len - 1);
-  g_array_append_val(ids, id);
-  return TRUE;
-}
-
-static void
-give_back(GArray *free_ids, GArray *ids)
-{
-  g_array_append_vals(free_ids, ids->data, ids->len);
-  g_array_set_size(ids, 0);
-}
-
-static void
-release_blocks(Planner *planner, LiveRequest *request)
-{
-  if (planner->config.prefix_caching)
-    g_array_set_size(request->blocks, 0);
-  else
-    give_back(planner->free_blocks, request->blocks);
-}
-
-/* The first host block of `n` free ones in a row, or of the longest row there is; *found: how many.
- */
-static guint32
-find_host_row(const Planner *planner, guint32 n, guint32 *found)
-{
-  guint32 best = 0, first = 0;
-
-  *found = 0;
-  for (guint32 i = 0; i < planner->config.num_host_blocks && *found < n; i++) {
-    if (planner->host_used[i]) {
-      first = i + 1;
-    } else if (i + 1 - first > *found) {
-      *found = i + 1 - first;
-      best = first;
-    }
-  }
-  return best;
-}
-
-/* Host blocks for a victim, in a row where there is one: such are copied at once. */
-static gboolean
-take_host(Planner *planner, GArray *ids, guint32 n)
-{
-  while (ids->len < n) {
-    guint32 found, first = find_host_row(planner, n - ids->len, &found);
-    if (found == 0)
-      return FALSE;
-    for (guint32 i = 0; i < found; i++) {
-      gint32 id = (gint32)(first + i);
-      planner->host_used[id] = TRUE;
-      g_array_append_val(ids, id);
-    }
-  }
-  return TRUE;
-}
-
-static void
-give_back_host(Planner *planner, GArray *ids)
-{
-  for (guint i = 0; i < ids->len; i++)
-    planner->host_used[g_array_index(ids, gint32, i)] = FALSE;
-  g_array_set_size(ids, 0);
 }
 
 /* What the request has on the device is its first `blocks` blocks. If it has some on the host, too,
@@ -181,12 +65,7 @@ give_back_host(Planner *planner, GArray *ids)
 static void
 shrink(Planner *planner, LiveRequest *request, guint32 blocks)
 {
-  GArray *ids = request->blocks;
-
-  for (; !planner->config.prefix_caching && ids->len > blocks; g_array_set_size(ids, ids->len - 1))
-    g_array_append_val(planner->free_blocks, g_array_index(ids, gint32, ids->len - 1));
-  if (planner->config.prefix_caching)
-    g_array_set_size(ids, 0);
+  planner_give_blocks(planner, request->blocks, planner->config.prefix_caching ? 0 : blocks);
   if (request->host->len == 0) {
     request->gap_end_tokens = 0;
   } else if (request->gap_end_tokens == 0 && blocks < request->front) {
@@ -208,28 +87,25 @@ close_gap(LiveRequest *request)
 static void
 drop_empty(Planner *planner, LiveRequest *request, guint32 held)
 {
-  guint32 block_size = planner->config.block_size, filled;
-  GArray *ids = request->blocks;
+  guint32 block_size = planner->config.block_size;
+  guint32 filled = MAX(held, (request->computed + block_size - 1) / block_size);
 
-  filled = MAX(held, (request->computed + block_size - 1) / block_size);
-  for (; ids->len > filled; g_array_set_size(ids, ids->len - 1))
-    if (!planner->config.prefix_caching)
-      g_array_append_val(planner->free_blocks, g_array_index(ids, gint32, ids->len - 1));
+  planner_give_blocks(planner, request->blocks, filled);
 }
 
-/* The last blocks of the victim go to the host. */
+/* The last blocks of the victim go to the host before the step. */
 static gboolean
 copy_out(Planner *planner, const StepVictim *victim, LiveRequest *request, StepPlan *plan,
          GError **error)
 {
   guint32 held = victim->kept_blocks + victim->blocks;
 
-  drop_empty(planner, request, held);
   if (request->blocks->len != held)
-    return disagree(error, victim->request, "blocks of a victim", request->blocks->len, held);
-  if (!take_host(planner, request->host, victim->copied_blocks))
-    return disagree(error, victim->request, "free blocks of the host", request->host->len,
-                    victim->copied_blocks);
+    return planner_disagree(error, victim->request, "blocks of a victim", request->blocks->len,
+                            held);
+  if (!places_take(&planner->host, request->host, victim->copied_blocks))
+    return planner_disagree(error, victim->request, "free blocks of the host",
+                            planner->host.free_blocks, victim->copied_blocks);
   request->front = held - victim->copied_blocks;
   for (guint32 i = 0; i < victim->copied_blocks; i++) {
     const BlockCopy copy = {
@@ -244,17 +120,29 @@ copy_out(Planner *planner, const StepVictim *victim, LiveRequest *request, StepP
 
 /* A victim may have left meanwhile: its last token was on its way when it was chosen. */
 static gboolean
+evict(Planner *planner, const StepVictim *victim, StepPlan *plan, GError **error)
+{
+  LiveRequest *request = planner->requests[victim->request];
+
+  if (request == NULL || (request->left && request->ahead_pending == 0))
+    return TRUE;
+  drop_empty(planner, request, victim->kept_blocks + victim->blocks);
+  if (victim->copies.beside) {
+    if (!planner_evict_beside(planner, victim, request, error))
+      return FALSE;
+  } else if (victim->copied_blocks > 0 && !copy_out(planner, victim, request, plan, error)) {
+    return FALSE;
+  }
+  shrink(planner, request, victim->kept_blocks);
+  return TRUE;
+}
+
+static gboolean
 plan_victims(Planner *planner, const Step *step, StepPlan *plan, GError **error)
 {
-  for (guint i = 0; i < step->victims->len; i++) {
-    const StepVictim *victim = &g_array_index(step->victims, StepVictim, i);
-    LiveRequest *request = planner->requests[victim->request];
-    if (request == NULL || request->left)
-      continue;
-    if (victim->copied_blocks > 0 && !copy_out(planner, victim, request, plan, error))
+  for (guint i = 0; i < step->victims->len; i++)
+    if (!evict(planner, &g_array_index(step->victims, StepVictim, i), plan, error))
       return FALSE;
-    shrink(planner, request, victim->kept_blocks);
-  }
   for (guint i = 0; i < step->shed->len; i++) {
     const StepShed *shed = &g_array_index(step->shed, StepShed, i);
     LiveRequest *request = planner->requests[shed->request];
@@ -271,10 +159,10 @@ plan_returns(Planner *planner, const Step *step, GError **error)
     const StepSwapIn *in = &g_array_index(step->swapped_in, StepSwapIn, i);
     LiveRequest *request = planner->requests[in->request];
     if (request == NULL || request->host->len < in->blocks)
-      return disagree(error, in->request, "blocks on the host",
+      return planner_disagree(error, in->request, "blocks on the host",
                       request != NULL ? request->host->len : 0, in->blocks);
     request->returns = TRUE;
-    request->kept = request->host->len - in->blocks;
+    request->kept = request->host->len - (request->arrived ? 0 : in->blocks);
   }
   return TRUE;
 }
@@ -292,17 +180,8 @@ hold_blocks(Planner *planner, LiveRequest *request, const StepEntry *entry,
 
   if (sequence != NULL)
     request->sequence = sequence;
-  if (planner->config.prefix_caching) {
-    g_array_set_size(request->blocks, 0);
-    for (guint32 i = 0; i < request->sequence->blocks; i++) {
-      gint32 id = (gint32)request->sequence->block_ids[i];
-      g_array_append_val(request->blocks, id);
-    }
-    return TRUE;
-  }
-  while (request->blocks->len < blocks)
-    if (!take(planner->free_blocks, request->blocks))
-      return disagree(error, entry->request, "free blocks", 0, blocks - request->blocks->len);
+  if (!planner_take_blocks(planner, request, blocks))
+    return planner_disagree(error, entry->request, "free blocks", request->blocks->len, blocks);
   return TRUE;
 }
 
@@ -317,7 +196,7 @@ plan_copies_in(Planner *planner, guint32 index, LiveRequest *request, StepPlan *
     };
     g_array_append_val(plan->copies_in, copy);
   }
-  give_back_host(planner, request->host);
+  planner_give_places(planner, request);
   request->returns = FALSE;
 }
 
@@ -357,21 +236,21 @@ check_entry(const Planner *planner, const StepEntry *entry, LiveRequest *request
 {
   gboolean hits =
       planner->config.prefix_caching && (entry->kind == ENTRY_NEW || entry->kind == ENTRY_RESUMED ||
-                                         (request->returns && request->gap_end_tokens > 0));
+                                         (request->returns && (request->gap_end_tokens > 0 || request->has_rest)));
   guint32 end = entry->cached_tokens + entry->tokens;
 
   if (hits && request->gap_end_tokens > 0 && entry->cached_tokens >= request->gap_end_tokens)
     close_gap(request);
   if (!hits && entry->cached_tokens != request->computed)
-    return disagree(error, entry->request, "tokens in the cache", request->computed,
+    return planner_disagree(error, entry->request, "tokens in the cache", request->computed,
                     entry->cached_tokens);
   if (end > request->tokens->len)
-    return disagree(error, entry->request, "tokens", request->tokens->len, end);
+    return planner_disagree(error, entry->request, "tokens", request->tokens->len, end);
   if ((guint64)request->blocks->len * planner->config.block_size < end)
-    return disagree(error, entry->request, "places in its blocks",
+    return planner_disagree(error, entry->request, "places in its blocks",
                     request->blocks->len * planner->config.block_size, end);
   if (entry->samples != (end == request->tokens->len))
-    return disagree(error, entry->request, "tokens when one is sampled", request->tokens->len, end);
+    return planner_disagree(error, entry->request, "tokens when one is sampled", request->tokens->len, end);
   return TRUE;
 }
 
@@ -389,12 +268,39 @@ plan_block_tables(const Planner *planner, StepPlan *plan)
   }
 }
 
+void
+planner_forget(Planner *planner, guint32 index)
+{
+  LiveRequest *request = planner->requests[index];
+
+  if (request == NULL || request->left)
+    return;
+  request->sequence = NULL;
+  request->left = planner->has_left = TRUE;
+  if (planner_leave_copies(planner, request))
+    return;
+  planner_give_blocks(planner, request->blocks, 0);
+  planner_give_blocks(planner, request->leaving, 0);
+  planner_give_places(planner, request);
+}
+
+/* Their blocks are free in this step already. */
+static void
+forget_ignored(Planner *planner, const Step *step)
+{
+  for (guint i = 0; i < step->ignored->len; i++)
+    planner_forget(planner, g_array_index(step->ignored, guint32, i));
+  planner->has_ignored |= step->ignored->len > 0;
+}
+
 gboolean
 planner_plan(Planner *planner, const Step *step, StepPlan *plan, GError **error)
 {
   step_plan_clear(plan);
-  if (!plan_victims(planner, step, plan, error) || !plan_returns(planner, step, error))
+  if (!planner_end_copies(planner, step, error) || !plan_victims(planner, step, plan, error) ||
+      !plan_returns(planner, step, error))
     return FALSE;
+  forget_ignored(planner, step);
   for (guint i = 0; i < step->entries->len; i++) {
     const StepEntry *entry = &g_array_index(step->entries, StepEntry, i);
     const Sequence *sequence = g_ptr_array_index(step->sequences, i);
@@ -410,7 +316,7 @@ planner_plan(Planner *planner, const Step *step, StepPlan *plan, GError **error)
       close_gap(request);
   }
   plan_block_tables(planner, plan);
-  return TRUE;
+  return planner_begin_copies(planner, step, plan, error) && planner_check_pools(planner, step, error);
 }
 
 void
@@ -421,19 +327,6 @@ planner_commit(Planner *planner, const StepPlan *plan, const gint32 *sampled)
     guint32 index = g_array_index(plan->requests, guint32, sequence);
     g_array_append_val(planner->requests[index]->tokens, sampled[i]);
   }
-}
-
-void
-planner_forget(Planner *planner, guint32 index)
-{
-  LiveRequest *request = planner->requests[index];
-
-  if (request == NULL)
-    return;
-  release_blocks(planner, request);
-  give_back_host(planner, request->host);
-  request->sequence = NULL;
-  request->left = TRUE;
 }
 
 const gint32 *

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "sim/scheduler_config.h"
 #include "sim/sequence.h"
 #include "sim/step.h"
 #include "step_plan.h"
@@ -24,10 +25,17 @@ typedef struct {
   guint32 num_device_blocks;
   guint32 hidden_blocks; /* the first ids, which nobody uses */
   guint32 num_host_blocks;
+  guint32 num_disk_blocks;
+  guint32 num_through_blocks; /* behind those of the host's pool: what is read from the disk and
+                                 copied in at once goes through them */
   gboolean prefix_caching;
 } PlannerConfig;
 
 typedef struct Planner Planner;
+
+/* Blocks that come from the disk at once, past the host's pool: those of all that come back. They
+ * find room in the pool together; but with prefix caching some of it is there already, and shared. */
+guint32 planner_through_blocks(const SchedulerConfig *config);
 
 Planner *planner_new(const PlannerConfig *config);
 void planner_free(Planner *planner);

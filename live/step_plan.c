@@ -17,6 +17,8 @@ step_plan_new(void)
   plan->uniforms = g_array_new(FALSE, FALSE, sizeof(float));
   plan->copies_out = g_array_new(FALSE, FALSE, sizeof(BlockCopy));
   plan->copies_in = g_array_new(FALSE, FALSE, sizeof(BlockCopy));
+  plan->jobs = g_array_new(FALSE, FALSE, sizeof(CopyJob));
+  plan->job_blocks = g_array_new(FALSE, FALSE, sizeof(BlockCopy));
   step_plan_clear(plan);
   return plan;
 }
@@ -38,6 +40,8 @@ step_plan_free(StepPlan *plan)
   g_array_unref(plan->uniforms);
   g_array_unref(plan->copies_out);
   g_array_unref(plan->copies_in);
+  g_array_unref(plan->jobs);
+  g_array_unref(plan->job_blocks);
   g_free(plan);
 }
 
@@ -60,6 +64,8 @@ step_plan_clear(StepPlan *plan)
   g_array_set_size(plan->uniforms, 0);
   g_array_set_size(plan->copies_out, 0);
   g_array_set_size(plan->copies_in, 0);
+  g_array_set_size(plan->jobs, 0);
+  g_array_set_size(plan->job_blocks, 0);
 }
 
 guint

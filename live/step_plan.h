@@ -2,9 +2,12 @@
  * copy out and in before them. Plain arrays, the same for every device.
  *
  * Order: first all copies out, then all copies in, then the rows. A block that is copied out may be
- * a target of what comes after.
+ * a target of what comes after. Copies beside the steps (jobs) begin with the rows, and end when the
+ * device says so: until then nobody writes what they read, or reads what they write.
  */
 #pragma once
+
+#include "sim/copy_direction.h"
 
 #include <glib.h>
 
@@ -12,7 +15,13 @@ typedef struct {
   guint32 request;
   gint32 device_block;
   gint32 host_block;
+  gint32 disk_block;
 } BlockCopy;
+
+typedef struct {
+  CopyDirection direction;
+  guint first, n; /* of job_blocks */
+} CopyJob;
 
 typedef struct {
   /* A row a token; a sequence's rows are contiguous, in the order of their positions. */
@@ -32,6 +41,8 @@ typedef struct {
 
   GArray *copies_out; /* of BlockCopy */
   GArray *copies_in;
+  GArray *jobs;       /* of CopyJob: of a way in their order */
+  GArray *job_blocks; /* of BlockCopy */
 } StepPlan;
 
 StepPlan *step_plan_new(void);

@@ -162,6 +162,10 @@ scenario_assume_host(const Scenario *s, HostScheduler scheduler, json_t *list)
 
   g_free(host_time_source(s->profile, s->host, scheduler, &is_own));
   add_front_end(list, &s->front_end, cost);
+  if (s->graphs_in_pieces)
+    add(list, g_strdup_printf("graphs in pieces: %.1f us a layer between them (known: %.1f to %.1f)",
+                              cost->piece_ps / PS_PER_US, cost->piece_least_ps / PS_PER_US,
+                              cost->piece_most_ps / PS_PER_US));
   if (is_own || cost->step_most_ps + cost->eager_most_ps == 0)
     return;
   add(list, g_strdup_printf("host unknown: %.0f us a step (known hosts: %.0f to %.0f), %.0f more "

@@ -211,6 +211,10 @@ resolver_check(const Resolver *r, GError **error)
                                   "offload, or with --overlap-copies");
   if (!check_computed(r, error))
     return FALSE;
+  if (resolver_given(r, "copy-block-us") &&
+      (s->executor != &executor_cpu || !r->settings->overlap_copies))
+    return resolver_refuse(error, "--copy-block-us is of the executor cpu's copies beside the "
+                                  "steps, which --overlap-copies makes");
   if (resolver_given(r, "record-steps") && r->settings->output == NULL)
     return resolver_refuse(error, "--record-steps needs -o FILE.db, where the steps are kept");
   note_what_ifs(r);

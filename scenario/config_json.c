@@ -336,6 +336,9 @@ live_settings(const Scenario *s, const Settings *settings)
   json_object_set_new(object, "copy_path", json_string(copy_path_name(s->copy_path)));
   json_object_set_new(object, "copy_method", text_or_null(settings->copy_method));
   json_object_set_new(object, "host_memory", json_string(host_memory_name(s->host_memory)));
+  json_object_set_new(object, "copy_block_us",
+                      settings->copy_block_us > 0 ? json_real(settings->copy_block_us)
+                                                  : json_null());
   return object;
 }
 
@@ -386,6 +389,8 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
   if (costs != NULL) {
     json_object_set_new(object, "copy_path", json_string(copy_path_name(costs->copy_path)));
     json_object_set_new(object, "host_memory", json_string(host_memory_name(costs->host_memory)));
+    json_object_set_new(object, "cudagraph_mode",
+                        json_string(s->graphs_in_pieces ? "piecewise" : "full-and-piecewise"));
     json_object_set_new(object, "what_if", text_or_null(settings->what_if));
     profile = s->profile != NULL ? measured_identity(s) : profile_identity(s->device);
     json_object_set_new(profile, "host_time", host_time(s, settings, costs->scheduler));

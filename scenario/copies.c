@@ -35,15 +35,12 @@ resolver_copies(Resolver *r, GError **error)
   if (r->settings->swap_ahead > 0 && (!r->settings->overlap_copies || s->executor == &executor_gpu))
     return resolver_refuse(error,
                            "--swap-ahead needs --overlap-copies, and copies beside the steps: "
-                           "the executors model and unit have them");
+                           "the executors model, unit and cpu have them");
   if (!r->settings->overlap_copies || s->executor == &executor_gpu)
     return TRUE;
-  if (s->executor == &executor_cpu)
-    return resolver_refuse(error, "--overlap-copies: the executor cpu copies before it computes; "
-                                  "model and unit copy beside the steps, gpu inside them");
   if (s->executor == &executor_replay)
     return resolver_refuse(error, "--overlap-copies: the executor replay knows steps' durations, "
-                                  "and none of copies beside them; model and unit can");
+                                  "and none of copies beside them; model, unit and cpu can");
   if (!(s->scheduler->features & SCHEDULER_OVERLAPS_COPIES))
     return resolver_refuse(error, "--overlap-copies: known for vllm-0.8 and later, not for %s",
                            s->scheduler->name);

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "calib/cost/profile_remarks.h"
 #include "calib/cost/roofline.h"
 #include "config_json.h"
 #include "resolve.h"
@@ -28,6 +29,46 @@ shared_experts_of(const SchedulerClass *engine, guint64 captured_tokens)
   if (engine->version >= 12)
     return (SharedExperts){SHARED_BESIDE, 256};
   return (SharedExperts){SHARED_AFTER, 0};
+}
+
+/* Graphs in pieces are vLLM's default before 0.11 (pull request 25444); here only if asked for. */
+static gboolean
+graphs_in_pieces(const Resolver *r, gboolean *in_pieces, GError **error)
+{
+  const char *mode = r->settings->cudagraph_mode;
+
+  *in_pieces = g_strcmp0(mode, "piecewise") == 0;
+  if (mode == NULL)
+    return TRUE;
+  if (!*in_pieces && !g_str_equal(mode, "full-and-piecewise"))
+    return resolver_refuse(error, "--cudagraph-mode: found '%s', expected full-and-piecewise or "
+                                  "piecewise",
+                           mode);
+  if (r->settings->of_own_executor)
+    return resolver_refuse(error, "--cudagraph-mode: the executor %s is no server",
+                           r->scenario->executor->name);
+  if (!(r->scenario->scheduler->features & SCHEDULER_HAS_LONG_PREFILL))
+    return resolver_refuse(error, "--cudagraph-mode: the scheduler %s has no such option; vllm has "
+                                  "it from 0.8 on",
+                           r->scenario->scheduler->name);
+  return TRUE;
+}
+
+/* A layer's price is a host's; steps that were measured have it, or have whole graphs. */
+static gboolean
+pieces_have_a_price(const Scenario *s, HostScheduler scheduler, GError **error)
+{
+  gboolean is_own;
+
+  g_free(host_time_source(s->profile, s->host, scheduler, &is_own));
+  if (is_own)
+    return resolver_refuse(error, "--cudagraph-mode piecewise: the profile has the host's time as it "
+                                  "was measured; measure a server that runs so");
+  if (s->host->costs[scheduler].piece_ps == 0)
+    return resolver_refuse(error, "--cudagraph-mode piecewise: the file of the host %s has no "
+                                  "piece_us (calib/hosts/unknown.ini has one)",
+                           s->host->name);
+  return TRUE;
 }
 
 gboolean
@@ -56,6 +97,9 @@ resolver_cost(Resolver *r, GError **error)
   const char *path = or_default(settings->copy_path, engine_has_swap ? "per-layer" : "batched");
   const char *memory = or_default(settings->host_memory, "pinned");
 
+  if (!graphs_in_pieces(r, &config.in_pieces, error))
+    return FALSE;
+  s->graphs_in_pieces = config.in_pieces;
   if (settings->of_own_executor || (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0) {
     config.captured = CAPTURED_DECODES;
     config.captured_tokens = 256;
@@ -82,6 +126,8 @@ resolver_cost(Resolver *r, GError **error)
                                 &config.scheduler))
     return resolver_refuse(error, "no host costs are known for the scheduler %s",
                            s->scheduler->name);
+  if (config.in_pieces && !pieces_have_a_price(s, config.scheduler, error))
+    return FALSE;
   if (!what_if_parse(settings->what_if, &config.what_if, error))
     return FALSE;
   if (!settings->of_own_executor)

@@ -6,7 +6,6 @@
 #define FROM_CONFIG "the model's config.json says it: give that as --model"
 #define NO_SPECULATION "speculative decoding is not simulated"
 #define NO_ADAPTERS "adapters are not simulated"
-#define NO_GRAPH_CHOICE "CUDA graphs are taken to be captured as by default"
 #define ATTENTION_OF_PROFILE "attention costs what the device's profile says"
 #define IN_ORDER "requests are served in order of arrival"
 

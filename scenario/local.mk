@@ -7,20 +7,13 @@ libspillway_scenario_a_SOURCES = \
   %D%/config_json.c %D%/config_json.h \
   %D%/defaults.c \
   %D%/engine_defaults.c %D%/engine_defaults.h \
-  %D%/engines.c %D%/engines.h \
   %D%/engine_sglang.c %D%/engine_trtllm.c \
-  %D%/execute.c %D%/execute.h \
   %D%/executors.c %D%/executors.h \
   %D%/flag_table.h \
-  %D%/generated_trace.c %D%/generated_trace.h \
-  %D%/live_progress.c %D%/live_progress.h \
-  %D%/live_setup.c %D%/live_setup.h \
   %D%/message.c %D%/message.h \
   %D%/option_words.c %D%/option_words.h \
   %D%/output_file.c %D%/output_file.h \
-  %D%/perfetto_window.c %D%/perfetto_window.h \
   %D%/pool.c \
-  %D%/progress.c %D%/progress.h \
   %D%/ranks.c \
   %D%/resolve.c %D%/resolve.h \
   %D%/resolver.c %D%/resolver.h \
@@ -35,10 +28,17 @@ libspillway_scenario_a_SOURCES = \
   %D%/sglang_flags.c \
   %D%/shelf.c %D%/shelf.h \
   %D%/shipped.c %D%/shipped.h \
-  %D%/slowdown.c %D%/slowdown.h \
   %D%/slo.c %D%/slo.h \
-  %D%/trace_name.c %D%/trace_name.h \
   %D%/trtllm_flags.c \
   %D%/typed.c %D%/typed.h \
   %D%/vllm_flags.c \
-  %D%/workload_source.c %D%/workload_source.h
+  %D%/run/engines.c %D%/run/engines.h \
+  %D%/run/execute.c %D%/run/execute.h \
+  %D%/run/live_progress.c %D%/run/live_progress.h \
+  %D%/run/live_setup.c %D%/run/live_setup.h \
+  %D%/run/perfetto_window.c %D%/run/perfetto_window.h \
+  %D%/run/progress.c %D%/run/progress.h \
+  %D%/run/slowdown.c %D%/run/slowdown.h \
+  %D%/workload/generated_trace.c %D%/workload/generated_trace.h \
+  %D%/workload/trace_name.c %D%/workload/trace_name.h \
+  %D%/workload/workload_source.c %D%/workload/workload_source.h

@@ -15,13 +15,13 @@
 #include "report/results/recording.h"
 #include "settings.h"
 #include "shelf.h"
-#include "sim/client.h"
+#include "sim/clients/client.h"
 #include "sim/executor.h"
-#include "sim/front_end.h"
+#include "sim/clients/front_end.h"
 #include "sim/model.h"
 #include "sim/scheduler.h"
 #include "slo.h"
-#include "workload_source.h"
+#include "scenario/workload/workload_source.h"
 
 typedef struct {
   guint32 max_concurrency; /* 0: no limit */
@@ -44,6 +44,7 @@ typedef struct {
   CostModel *cost;              /* NULL where the executor needs none, or none was asked for */
   FrontEnd front_end;           /* before the engine; none where no cost is asked for */
   CopyPath copy_path;
+  gboolean graphs_in_pieces;
   HostMemory host_memory;
   guint64 block_bytes;           /* of a KV block on a card; 0 without a model */
   guint64 disk_block_bytes;      /* on the disk, of all cards that share it; likewise */

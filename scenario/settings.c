@@ -147,6 +147,9 @@ const SettingsOption settings_options[] = {
      "from vllm-0.31: sequences at which admission stops (default max_num_seqs)", 0},
     {"prefill-schedule-interval", GROUP_ENGINE, KIND_COUNT, AT(prefill_schedule_interval), 1, 65536,
      "N", "from vllm-0.24: of N steps one may have prefills, while some decode (default 1)", 0},
+    {"cudagraph-mode", GROUP_ENGINE, KIND_TEXT, AT(cudagraph_mode), 0, 0, "MODE",
+     "from vllm-0.8: full-and-piecewise (default), piecewise: attention is launched between graphs",
+     0},
     {"tensor-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(tensor_parallel_size), 1, 64, "N",
      "devices that share each layer (default 1)", 0},
     {"pipeline-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(pipeline_parallel_size), 1, 64, "N",
@@ -244,6 +247,8 @@ const SettingsOption settings_options[] = {
      "and among those that make up X (default 1)", 0},
     {"copy-method", GROUP_LIVE, KIND_TEXT, AT(copy_method), 0, 0, "METHOD",
      "gpu: pieces (a copy each; default but for --copy-path batched), batch, kernel", 0},
+    {"copy-block-us", GROUP_LIVE, KIND_REAL, AT(copy_block_us), 1e-3, 1e9, "X",
+     "cpu, with --overlap-copies: a block is copied in X microseconds (default: what it takes)", 0},
 
     {"dry-run", GROUP_OUTPUT, KIND_SWITCH, AT(dry_run), 0, 0, NULL,
      "print every setting with where it is from; run and write nothing", 0},

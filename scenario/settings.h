@@ -83,6 +83,7 @@ typedef struct {
   /* How it is costed and executed. */
   char *executor;
   char *copy_path;
+  char *cudagraph_mode;
   char *host_memory;
   char *what_if;
   guint64 unit_copy_steps;
@@ -97,6 +98,7 @@ typedef struct {
   guint64 top_k;
   double top_p;
   char *copy_method;
+  double copy_block_us; /* 0: what it takes */
   gboolean overlap_copies;
   guint64 swap_ahead;
   char *disk;

@@ -6,7 +6,7 @@
 #include "output_file.h"
 #include "resolve.h"
 #include "settings_option.h"
-#include "trace_name.h"
+#include "scenario/workload/trace_name.h"
 
 typedef struct {
   GArray *outputs, *inputs; /* of NamedFile */

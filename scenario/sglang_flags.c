@@ -2,6 +2,7 @@
 #include "flag_table.h"
 
 #define NO_HIERARCHY "SGLang's hierarchical cache on the host is not simulated"
+#define NO_GRAPH_CHOICE "CUDA graphs are taken to be captured as by default"
 #define NO_SPLIT "prefill and decode on servers of their own are not simulated"
 
 const ServerFlag sglang_flags[] = {

@@ -4,7 +4,7 @@
 
 #include "calib/store/file.h"
 #include "message.h"
-#include "trace_name.h"
+#include "scenario/workload/trace_name.h"
 #include "resolve.h"
 #include "scenario.h"
 

@@ -1,6 +1,9 @@
 /* What vllm serve and vllm bench serve take. */
 #include "flag_table.h"
 
+#define NO_GRAPH_CHOICE                                                                            \
+  "CUDA graphs are taken to be captured as by default; --cudagraph-mode says whether in pieces"
+
 const ServerFlag vllm_flags[] = {
     SAME("model"),
     SAME("block-size"),

@@ -78,6 +78,12 @@ cost_model_free(CostModel *self)
     self->class->free(self);
 }
 
+gboolean
+cost_model_rises(CostModel *self, guint64 tokens)
+{
+  return self->class->rises != NULL && self->class->rises(self, tokens);
+}
+
 double
 cost_model_spread(const CostModel *self, CostComponent component)
 {

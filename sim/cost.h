@@ -82,6 +82,9 @@ typedef struct {
   /* What such a copy and a step, with prefills or of decodes alone, do to each other. May be NULL:
    * nothing. */
   CopyContention (*contention)(const CostModel *self, CopyDirection direction, gboolean prefills);
+  /* TRUE if no step of at most so many tokens takes less because a chunk of it is longer, or has
+   * more before it, and no copy because it is of more blocks. May be NULL: nobody knows. */
+  gboolean (*rises)(CostModel *self, guint64 tokens);
   /* The spread of the timings behind a component, (p90 - p10) / median; 0 where unknown. May be
    * NULL. */
   double (*spread)(const CostModel *self, CostComponent component);
@@ -104,6 +107,7 @@ gint64 copy_contention_step_ps(const CopyContention *contention, gint64 copy_ps,
 /* The time of computing `tokens` tokens after `cached_tokens` in a step of their own, host time
  * left out: what recomputing them costs. */
 gint64 cost_model_recompute_ps(CostModel *self, guint32 tokens, guint32 cached_tokens);
+gboolean cost_model_rises(CostModel *self, guint64 tokens);
 double cost_model_spread(const CostModel *self, CostComponent component);
 void cost_model_free(CostModel *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CostModel, cost_model_free)

@@ -196,6 +196,26 @@ decode_clock_taken_blocks(const DecodeClock *clock)
   return blocks;
 }
 
+/* Of the events from that place of the heap down. */
+static gint64
+more_blocks_from(const DecodeClock *clock, guint32 place)
+{
+  guint32 computed;
+
+  if (place >= clock->changes.count || clock->changes.events[place].ticks > clock->ticks)
+    return 0;
+  computed = decode_clock_tokens(clock, clock->changes.events[place].sequence);
+  return (gint64)decode_clock_blocks_at(clock, computed + 1) -
+         decode_clock_blocks_at(clock, computed) + more_blocks_from(clock, 2 * place + 1) +
+         more_blocks_from(clock, 2 * place + 2);
+}
+
+gint64
+decode_clock_more_blocks(const DecodeClock *clock)
+{
+  return more_blocks_from(clock, 0);
+}
+
 Sequence *
 decode_clock_take_change(DecodeClock *clock)
 {

@@ -75,6 +75,8 @@ Sequence *decode_clock_take_ended(DecodeClock *clock);
 guint64 decode_clock_ticks_to_change(const DecodeClock *clock);
 /* With groups: blocks that members take at the coming tick. */
 guint64 decode_clock_taken_blocks(const DecodeClock *clock);
+/* With groups: blocks that members take at the coming tick, less those that they give back. */
+gint64 decode_clock_more_blocks(const DecodeClock *clock);
 /* With groups: the first in running order of those that do at the coming tick, which has been
  * supplied by then; NULL when there is none any more. */
 Sequence *decode_clock_take_change(DecodeClock *clock);

@@ -20,9 +20,17 @@ typedef struct {
 /* A decision may change once until_ps have passed (from the step's start). It is made after the
  * repeat before, or, with asynchronous scheduling (lookahead 1), while that one is still to run. */
 typedef struct {
+  gint64 start_ps; /* when the step begins */
   gint64 until_ps;
   guint32 lookahead;
 } RepeatLimit;
+
+/* Of the copies beside the steps (step->copies) those that ended since it was asked last: the first
+ * ones of each way that were under way. */
+typedef struct {
+  guint32 ended[COPY_DIRECTIONS];
+  gint64 waited_ps; /* for the first of them */
+} CopiesEnded;
 
 typedef struct Executor Executor;
 
@@ -39,6 +47,11 @@ typedef struct {
    * wanted. An executor that can fail sets an error. */
   gboolean (*run)(Executor *self, const Step *step, const RepeatLimit *limit, StepTiming *timing,
                   GError **error);
+  /* Which copies beside the steps, which begin with the step that tells of them, have ended by
+   * now_ps; if none has and it is to wait: once the first has. NULL: it makes none, and they take
+   * what the cost model says. */
+  gboolean (*end_copies)(Executor *self, gint64 now_ps, gboolean waits, CopiesEnded *ended,
+                         GError **error);
   Executor *(*create)(CostModel *cost); /* cost: borrowed, NULL unless needs_cost */
   void (*free)(Executor *self);
 } ExecutorClass;

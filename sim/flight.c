@@ -100,6 +100,7 @@ gboolean
 instance_take_off(Instance *self, gint64 until_ps, GError **error)
 {
   const RepeatLimit limit = {
+      .start_ps = self->now_ps,
       .until_ps = MIN(until_ps, TIME_MAX_PS + 1) - self->now_ps,
       .lookahead = self->scheduler->config.async_scheduling ? 1 : 0,
   };

@@ -52,6 +52,7 @@ instance_clear(Instance *self)
 {
   step_free(self->step);
   step_free(self->flying);
+  g_clear_error(&self->failure);
   pipeline_free(self->pipeline);
 }
 
@@ -147,13 +148,30 @@ instance_add_copies(Instance *self, gint64 wait_ps)
     slow_copies(self, begin_ps, prefills);
 }
 
+/* Where the executor makes the copies: it says which have ended. What it cannot make ends the run. */
+static void
+ask_for_copies(Instance *self, gint64 now_ps, gboolean waits)
+{
+  const ExecutorClass *class = self->executor->class;
+  SwapCopies *copies = self->scheduler->swap_copies;
+  CopiesEnded ended = {.waited_ps = 0};
+
+  if (class->end_copies == NULL || self->failure != NULL || !swap_copies_are_under_way(copies) ||
+      !class->end_copies(self->executor, now_ps, waits, &ended, &self->failure))
+    return;
+  for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++)
+    swap_copies_tell_ended(copies, d, ended.ended[d], now_ps + ended.waited_ps);
+}
+
 gboolean
 instance_report_copies(Instance *self, gint64 by_ps)
 {
   Offload *offload = self->scheduler->offload;
 
-  if (self->scheduler->swap_copies != NULL)
+  if (self->scheduler->swap_copies != NULL) {
+    ask_for_copies(self, by_ps, FALSE);
     return scheduler_end_copies(self->scheduler, by_ps);
+  }
   return offload != NULL && offload_end_step(offload, by_ps);
 }
 
@@ -191,9 +209,12 @@ gboolean
 instance_idle(Instance *self)
 {
   gint64 tick_ps = self->executor->class->idle_tick_ps;
-  gint64 until_ps = idle_until_ps(self), since_ps = self->now_ps;
+  gint64 until_ps, since_ps = self->now_ps;
   const SwapCopies *swap_copies = self->scheduler->swap_copies;
 
+  if (swap_copies != NULL)
+    ask_for_copies(self, self->now_ps, TRUE);
+  until_ps = idle_until_ps(self);
   if (until_ps == G_MAXINT64)
     return FALSE;
   if (tick_ps == 0) {

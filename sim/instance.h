@@ -41,6 +41,7 @@ typedef struct {
   gint64 waited_ps;         /* for copies, since the last step that was executed */
   gint64 told_waited_ps;    /* the same, before the one that flies */
   gint64 empty_ps;          /* when the last decision was that was empty */
+  GError *failure;          /* of the executor's copies: it ends the run */
 } Instance;
 
 void instance_init(Instance *self, const Run *run, guint number);

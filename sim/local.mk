@@ -1,6 +1,6 @@
 noinst_LIBRARIES += libspillway-sim.a
 libspillway_sim_a_SOURCES = \
-  %D%/client.c %D%/client.h \
+  %D%/clients/client.c %D%/clients/client.h \
   %D%/cost.c %D%/cost.h \
   %D%/array.c %D%/array.h \
   %D%/clock_heap.c %D%/clock_heap.h \
@@ -34,12 +34,12 @@ libspillway_sim_a_SOURCES = \
   %D%/copy_direction.h \
   %D%/copy_link.h \
   %D%/disk.h \
-  %D%/offload.c %D%/offload.h \
-  %D%/offload_jobs.c %D%/offload_jobs.h %D%/offload_host.c \
-  %D%/private_tier.c %D%/private_tier.h \
-  %D%/tier.c %D%/tier.h \
-  %D%/arc.c %D%/arc.h \
-  %D%/offer_counts.c %D%/offer_counts.h \
+  %D%/offload/offload.c %D%/offload/offload.h \
+  %D%/offload/jobs.c %D%/offload/jobs.h %D%/offload/host.c \
+  %D%/offload/private_tier.c %D%/offload/private_tier.h \
+  %D%/offload/tier.c %D%/offload/tier.h \
+  %D%/offload/arc.c %D%/offload/arc.h \
+  %D%/offload/offer_counts.c %D%/offload/offer_counts.h \
   %D%/pool.c %D%/pool.h \
   %D%/engines/sglang.c %D%/engines/sglang.h \
   %D%/engines/sglang_adder.c %D%/engines/sglang_adder.h \
@@ -54,9 +54,10 @@ libspillway_sim_a_SOURCES = \
   %D%/engines/vllm_swapped.c \
   %D%/engines/vllm_v0.c %D%/engines/vllm_v0.h \
   %D%/engines/vllm_v0_end.c \
+  %D%/engines/vllm_v0_members.c \
   %D%/engines/vllm_versions.c \
   %D%/engines/vllm_waiting.c %D%/engines/vllm_states.c \
-  %D%/front_end.c %D%/front_end.h \
+  %D%/clients/front_end.c %D%/clients/front_end.h \
   %D%/duration_histogram.c %D%/duration_histogram.h \
   %D%/mix.h \
   %D%/quantiles.c %D%/quantiles.h \
@@ -76,7 +77,7 @@ libspillway_sim_a_SOURCES = \
   %D%/series.c %D%/series.h \
   %D%/step.c %D%/step.h \
   %D%/swap_copies.c %D%/swap_copies.h \
-  %D%/turns.c %D%/turns.h \
+  %D%/clients/turns.c %D%/clients/turns.h \
   %D%/units.h \
   %D%/waiting.c %D%/waiting.h \
   %D%/weight_format.h \

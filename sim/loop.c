@@ -337,6 +337,10 @@ run_instances(const Run *run, Instance *instances, GError **error)
     scheduler_schedule(next->scheduler, next->now_ps, run->loop->stride, next->step);
     if (!act(next, instances, &ok, error))
       return ok;
+    if (next->failure != NULL) {
+      g_propagate_error(error, g_steal_pointer(&next->failure));
+      return end_with(run, RUN_ABORT, LOOP_EXECUTOR_FAILED);
+    }
   }
 }
 
@@ -351,8 +355,13 @@ loop_run(const Loop *loop, RunOutcome *outcome, GError **error)
   for (guint i = 0; i < loop->n_instances; i++)
     instance_init(&instances[i], &run, i);
   ok = run_instances(&run, instances, error);
-  for (guint i = 0; i < loop->n_instances; i++)
+  for (guint i = 0; i < loop->n_instances; i++) {
     end_instance(&instances[i]);
+    if (ok && instances[i].failure != NULL) {
+      g_propagate_error(error, g_steal_pointer(&instances[i].failure));
+      ok = end_with(&run, RUN_ABORT, LOOP_EXECUTOR_FAILED);
+    }
+  }
   tell_end(&run);
   for (guint i = 0; i < loop->n_instances; i++)
     instance_clear(&instances[i]);

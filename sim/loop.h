@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "client.h"
+#include "sim/clients/client.h"
 #include "executor.h"
 #include "observer.h"
 #include "scheduler.h"

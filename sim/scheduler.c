@@ -90,6 +90,8 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   self->needs_decodes = config->overflow->needs_decodes || config->victim->needs_decodes;
   if (self->needs_decodes)
     self->price_memo = g_new0(PriceMemo, 1);
+  self->ordered_by =
+      config->victim->moves_alike ? config->victim : config->victim->bounded_by;
   waiting_queue_init(&self->waiting);
   decode_clock_init(&self->clock, config->block_size, &config->windows);
   if (self->pool.groups != NULL)
@@ -340,6 +342,8 @@ scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint32 tok
   if ((kind == ENTRY_DECODE || kind == ENTRY_DECODE_SWAPPED_IN) && lost == 0)
     decode_contexts_add(&step->contexts, computed + 1);
   self->changes += kind == ENTRY_NEW || kind == ENTRY_RESUMED;
+  if (kind != ENTRY_DECODE && kind != ENTRY_CONTINUED)
+    sequence->began_in = self->pool.decisions;
   if (kind == ENTRY_RESUMED && self->config.prefix_caching)
     self->found_tokens += computed;
   sequence->was_scheduled = TRUE;

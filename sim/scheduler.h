@@ -7,7 +7,7 @@
 #pragma once
 
 #include "decode_clock.h"
-#include "offload.h"
+#include "sim/offload/offload.h"
 #include "pool.h"
 #include "scheduler_config.h"
 #include "step.h"
@@ -124,7 +124,9 @@ struct Scheduler {
   Offload *offload;         /* NULL: none */
   SequenceQueue prefilling; /* under engines where they join the running ones a step later */
   DecodeClock clock;        /* of those running that decode in every step */
-  VictimOrder victims;      /* its members, where the victim policy's ranks move alike */
+  VictimOrder victims;      /* its members, by the ranks of */
+  const VictimPolicy *ordered_by; /* the victim policy, or what bounds it; NULL: there is no order */
+  gboolean prices_asked, prices_rise; /* whether the bound holds */
   gboolean list_decodes;    /* somebody reads all of step->entries; set before the first step */
   gboolean needs_decodes;   /* a policy asks what decodes */
   gboolean tell_plans;      /* somebody reads step->plans; set before the first step */
@@ -243,12 +245,12 @@ gboolean scheduler_preempt(Scheduler *self, Step *step, Sequence *victim,
 
 /* Blocks that `sequence` (NULL: anybody) could have without a preemption: those that are free, and
  * those that others keep since they were preempted. */
-guint32 scheduler_available_beside_kept(const Scheduler *self, const Sequence *sequence);
 static inline guint32
 scheduler_available_blocks(const Scheduler *self, const Sequence *sequence)
 {
-  return self->kept_blocks == 0 ? self->pool.free_blocks
-                                : scheduler_available_beside_kept(self, sequence);
+  guint32 own = sequence != NULL && sequence->keeps_blocks ? sequence->blocks : 0;
+
+  return self->pool.free_blocks + self->kept_blocks - own;
 }
 /* Others give back what they keep, the longest preempted first, until `blocks` are free or nobody
  * keeps any. TRUE if so many are free. */
@@ -318,8 +320,11 @@ void scheduler_forget_copied(Scheduler *self, const Step *step);
 static inline void
 scheduler_take_kept(Scheduler *self, Sequence *sequence)
 {
-  if (self->keepers->len > 0 && g_ptr_array_remove(self->keepers, sequence))
-    self->kept_blocks -= sequence->blocks;
+  if (!sequence->keeps_blocks)
+    return;
+  sequence->keeps_blocks = FALSE;
+  g_ptr_array_remove(self->keepers, sequence);
+  self->kept_blocks -= sequence->blocks;
 }
 
 /* The running sequence that goes first by a victim policy that ranks, of those that do not end with
@@ -330,12 +335,12 @@ Sequence *scheduler_first_victim(Scheduler *self, const Sequence *beneficiary,
                                  guint32 short_blocks);
 /* Of the victim policy, which ranks: the sequence's rank now (scheduler/ranks.c). */
 gint64 scheduler_rank(const Scheduler *self, const VictimQuery *query, const Sequence *sequence);
-/* TRUE if the clock's members are kept in the order in which they would go. Then one that joins
- * comes among them, or leaves; and the first of them with its rank now, NULL if there is none. */
+/* TRUE if the clock's members are kept in an order. Then one that joins comes among them, or leaves;
+ * and the first of them with its rank now, NULL if there is none. */
 static inline gboolean
 scheduler_orders_victims(const Scheduler *self)
 {
-  return self->config.victim->moves_alike;
+  return self->ordered_by != NULL;
 }
 void scheduler_order_member(Scheduler *self, Sequence *member);
 void scheduler_forget_order(Scheduler *self, const Sequence *member);
@@ -367,7 +372,8 @@ gboolean scheduler_take_due(Scheduler *self, Sequence *member);
 void scheduler_take_all_due(Scheduler *self);
 /* Where groups share the pool: members take what they need and give back the rest. FALSE, and
  * nothing done, if blocks are short, or if a step is not in flight that they take for granted: then
- * the clock is to be dissolved. */
+ * the clock is to be dissolved. Whether it is so, asked before. */
+gboolean scheduler_groups_fit(const Scheduler *self);
 gboolean scheduler_supply_groups(Scheduler *self);
 /* Every member has the block that it needs. */
 void scheduler_note_supplied(Scheduler *self);

@@ -8,7 +8,7 @@
 #include "sim/policies/admission.h"
 #include "sim/policies/overflow.h"
 #include "sim/policies/victim.h"
-#include "tier.h"
+#include "sim/offload/tier.h"
 
 /* TensorRT-LLM: what must fit for a request to start. */
 typedef enum {

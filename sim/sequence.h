@@ -49,10 +49,13 @@ struct Sequence {
   guint32 gap_end_tokens;   /* it computes up to here, then goes on where what was copied ends: */
   guint32 tail_end_tokens;  /* here; 0, and 0, without a gap (scheduler/overflow.c) */
   gboolean decodes_after_gap;
-  guint32 step_tokens; /* an engine's note while it decides a step */
+  gboolean keeps_blocks; /* it was preempted, and its blocks stay (Scheduler.keepers) */
+  guint32 step_tokens;   /* an engine's note while it decides a step */
   Stage stage;
   gboolean was_preempted; /* by recompute, and not prefilled again since */
   gboolean was_scheduled;
+  guint64 began_in; /* the decision (of the pool's count) in which it was admitted last, or came back:
+                       what it found in the prefix cache may be computed in that step */
   /* With asynchronous scheduling: its newest token is on its way; the step in flight runs it. */
   gboolean in_flight, computing;
   guint32 flights;       /* in a pipeline: steps in flight that run it; then those two as well */

@@ -102,6 +102,7 @@ typedef struct {
   CopyDirection direction;
   guint32 blocks;
   gboolean is_ahead; /* of need: the request runs on */
+  gboolean is_last;  /* out, ended: what its request gave up of the pool is free with it */
   gint64 waited_ps;  /* for the disk, until it began; of reads from the disk, until they ended */
 } StepCopy;
 

@@ -71,15 +71,20 @@ swap_copies_find(const SwapCopies *copies, const Sequence *sequence)
   return NULL;
 }
 
-void
+guint32
 swap_copies_cancel(SwapCopies *copies, const Sequence *sequence)
 {
+  guint32 unused = 0;
+
   for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++)
     for (guint i = copies->ways[d]->len; i-- > 0;) {
       const SwapJob *job = job_at(copies, d, i);
-      if (job->sequence == sequence && job->end_ps == G_MAXINT64)
-        g_array_remove_index(copies->ways[d], i);
+      if (job->sequence != sequence || job->end_ps < G_MAXINT64)
+        continue;
+      unused += d == COPY_OUT && !job->waits ? job->blocks : 0;
+      g_array_remove_index(copies->ways[d], i);
     }
+  return unused;
 }
 
 void
@@ -127,6 +132,20 @@ swap_copies_slow(SwapCopies *copies, CopyLink *link, CopyDirection direction, gi
       job->end_ps = slowed_end_ps(job->end_ps, begin_ps, end_ps, slowdown);
   }
   link->free_ps[direction] = slowed_end_ps(link->free_ps[direction], begin_ps, end_ps, slowdown);
+}
+
+void
+swap_copies_tell_ended(SwapCopies *copies, CopyDirection direction, guint32 ended, gint64 at_ps)
+{
+  for (guint i = 0; i < copies->ways[direction]->len; i++) {
+    SwapJob *job = job_at(copies, direction, i);
+    if (job->is_over || job->end_ps == G_MAXINT64)
+      continue;
+    job->is_over = ended > 0;
+    job->end_ps = job->is_over ? at_ps : MAX(job->end_ps, at_ps + 1);
+    ended -= job->is_over ? 1 : 0;
+  }
+  g_assert(ended == 0);
 }
 
 gboolean

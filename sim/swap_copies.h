@@ -21,6 +21,7 @@ typedef struct {
   gboolean is_ahead;  /* out, ahead of need: the sequence runs on */
   gboolean is_last;   /* out: the blocks that its sequence gave up are free with it */
   gboolean is_orphan; /* its sequence ended: what is left of it is the job's own */
+  gboolean is_over;   /* an executor that makes the copies said so: end_ps is no estimate */
 } SwapJob;
 
 typedef struct {
@@ -41,8 +42,9 @@ swap_copies_are_under_way(const SwapCopies *copies)
 /* Returns the job, until the next one is added: neither ahead nor last. */
 SwapJob *swap_copies_add(SwapCopies *copies, CopyDirection direction, Sequence *sequence,
                          guint32 blocks, gint64 now_ps);
-/* The sequence's copies, whichever way, that are not submitted yet are not made. */
-void swap_copies_cancel(SwapCopies *copies, const Sequence *sequence);
+/* The sequence's copies, whichever way, that are not submitted yet are not made. Returns how many
+ * blocks of the host that were taken for them nobody will write. */
+guint32 swap_copies_cancel(SwapCopies *copies, const Sequence *sequence);
 /* A copy out of the sequence's is under way that does not wait. */
 gboolean swap_copies_is_copied_out(const SwapCopies *copies, const Sequence *sequence);
 /* The first job of that way that waits; NULL: none does. */
@@ -56,6 +58,10 @@ void swap_copies_submit(SwapCopies *copies, gint64 now_ps, CopyLink *link, CopyL
  * (1 + slowdown) times as long meanwhile. */
 void swap_copies_slow(SwapCopies *copies, CopyLink *link, CopyDirection direction, gint64 begin_ps,
                       gint64 end_ps, double slowdown);
+/* An executor makes the copies: of those of a way that were submitted the first `ended` more are
+ * over at at_ps, the others later than that. */
+void swap_copies_tell_ended(SwapCopies *copies, CopyDirection direction, guint32 ended,
+                            gint64 at_ps);
 /* The next job of that way that is over by then, taken out. FALSE: there is none. */
 gboolean swap_copies_take_ended(SwapCopies *copies, CopyDirection direction, gint64 by_ps,
                                 SwapJob *job);

@@ -2,7 +2,7 @@
 
 #include "scenario/resolve.h"
 #include "scenario/scenario.h"
-#include "scenario/trace_name.h"
+#include "scenario/workload/trace_name.h"
 #include "unlimited_table.h"
 
 #include <string.h>

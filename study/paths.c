@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "scenario/shipped.h"
-#include "scenario/trace_name.h"
+#include "scenario/workload/trace_name.h"
 
 #define EMPIRICAL "empirical:"
 

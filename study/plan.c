@@ -5,7 +5,7 @@
 #include "plan.h"
 
 #include "identity.h"
-#include "scenario/workload_source.h"
+#include "scenario/workload/workload_source.h"
 
 #include <stdlib.h>
 #include <string.h>

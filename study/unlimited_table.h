@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "scenario/execute.h"
+#include "scenario/run/execute.h"
 
 typedef struct UnlimitedTable UnlimitedTable;
 

@@ -1,6 +1,6 @@
 #include "worker.h"
 
-#include "scenario/execute.h"
+#include "scenario/run/execute.h"
 #include "scenario/scenario.h"
 
 void

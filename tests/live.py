@@ -57,6 +57,37 @@ def test_same_tokens_whatever_the_memory():
     check(preempted >= 7, "only %d runs preempted" % preempted)
 
 
+BESIDE = ["--overlap-copies", "--copy-block-us"]
+
+
+def beside(log):
+    """Of a log: blocks that were copied beside the steps, by their ways"""
+    counts = dict.fromkeys(("copied_out", "copied_ahead", "copied_in", "copied_to_disk", "copied_from_disk"), 0)
+    for line in read_json_lines(log):
+        for key in counts:
+            counts[key] += sum(blocks for _, blocks in line.get(key, []))
+    return counts
+
+
+def test_same_tokens_beside_the_steps():
+    """copies beside the steps, ahead of need, and a disk behind the host: really made, and the tokens are those without any"""
+    common = ["--model", model("tiny-llama"), "--trace", TRACE, "--temperature", "1", "--output-token-ids", "out.jsonl"]
+    succeed(*LIVE, *common, "--num-gpu-blocks", "2000")
+    expected = read("out.jsonl")
+    seen = dict.fromkeys(("copied_out", "copied_ahead", "copied_in", "copied_to_disk", "copied_from_disk"), 0)
+    for overflow in (["swap"], ["split"], ["auto"], ["threshold", "--swap-from-blocks", "3"]):
+        for options in (BESIDE + ["30"], BESIDE + ["2000"], BESIDE + ["300", "--swap-ahead", "8"],
+                        BESIDE + ["20", "--num-cpu-blocks", "3", "--num-disk-blocks", "60"], ["--overlap-copies"],
+                        BESIDE + ["300", "--enable-prefix-caching", "--no-async-scheduling"], BESIDE + ["300", "--victim", "longest"]):
+            run = succeed(*LIVE, *common, *TIGHT[:4], *options, *([] if "--num-cpu-blocks" in options else TIGHT[4:]), "--overflow", *overflow,
+                          "--decisions", "log.jsonl", "--format", "json").json
+            check_equal(read("out.jsonl"), expected, " ".join(overflow + options))
+            check_equal(run["finished"], run["requests"])
+            for key, blocks in beside("log.jsonl").items():
+                seen[key] += blocks
+    check(min(seen.values()) > 10, seen)
+
+
 def test_seed():
     """the seed decides weights, prompts and samples; the same one gives the same tokens"""
     common = [*LIVE, "--model", model("tiny-qwen3"), "--trace", "gen:--requests=3 --arrivals=burst --prompt=fixed:9 --output=fixed:9",
@@ -81,7 +112,7 @@ def test_bad_models():
     refuse(["--load-format safetensors", "no .safetensors file"], *tiny, "--load-format", "safetensors")
     refuse(["--tensor-parallel-size"], *tiny, "--tensor-parallel-size", "2")
     refuse(["mean nothing to the executor cpu"], *tiny, "--copy-method", "batch")
-    refuse(["--overlap-copies", "the executor cpu copies before it computes"], *tiny, "--overlap-copies")
+    refuse(["--copy-block-us", "--overlap-copies"], *tiny, "--copy-block-us", "5")
     refuse(["--kv-cache-dtype"], *tiny, "--kv-cache-dtype", "fp8")
     refuse(["--temperature", "computes nothing"], "run", "--executor", "unit", "--trace", TRACE, "--num-gpu-blocks",
            "9", "--temperature", "1")

@@ -114,6 +114,28 @@ copy_cost(CostModel *self G_GNUC_UNUSED, CopyDirection direction G_GNUC_UNUSED, 
 static const CostModelClass live_case_costs = {
     .name = "test", .step = step_cost, .copy_ps = copy_cost};
 
+/* Copies beside the steps, of any length: within a step, or over many. A small host has a disk
+ * behind it, now and then. */
+static void
+pick_copies_beside(LiveCase *c, guint32 seed)
+{
+  g_autoptr(GRand) rand = g_rand_new_with_seed(seed ^ 0x636f7079u); /* the others stay as they are */
+  SchedulerConfig *config = &c->config;
+
+  if (!config->overflow->needs_host || (c->class->features & SCHEDULER_OVERLAPS_COPIES) == 0 ||
+      pick(rand, 0, 3) == 0)
+    return;
+  config->overlap_copies = TRUE;
+  c->copy_ns = coin(rand) ? 0 : (gint64)1 << pick(rand, 8, 24);
+  if (config->victim->rank == NULL && coin(rand))
+    config->swap_ahead_blocks = pick(rand, 1, coin(rand) ? 8 : 60);
+  if (coin(rand))
+    return;
+  config->num_disk_blocks = pick(rand, 1, coin(rand) ? 12 : 200);
+  config->disk = (Disk){.queue_depth = 1, .latency_ps = {10, 10}, .transfer_ps = {50, 30}};
+  config->num_cpu_blocks = pick(rand, 1, coin(rand) ? 4 : 24);
+}
+
 void
 live_case_make(LiveCase *c, const TestModel *models, guint n_models, guint32 seed)
 {
@@ -127,6 +149,7 @@ live_case_make(LiveCase *c, const TestModel *models, guint n_models, guint32 see
   gboolean v1;
 
   memset(c, 0, sizeof *c);
+  c->seed = seed;
   c->workload = workload_new();
   c->model = &models[pick(rand, 0, n_models - 1)];
   c->class = engines[pick(rand, 0, G_N_ELEMENTS(engines) - 1)];
@@ -152,6 +175,7 @@ live_case_make(LiveCase *c, const TestModel *models, guint n_models, guint32 see
   c->config.num_gpu_blocks = 3 + pick(rand, 76, 120) / c->config.block_size;
   c->config.async_scheduling = v1 && coin(rand);
   c->kv_form = coin(rand) ? KV_BY_LAYER : KV_BY_BLOCK;
+  pick_copies_beside(c, seed);
   add_requests(c, rand);
 }
 
@@ -169,14 +193,30 @@ live_case_setup(const LiveCase *c)
       .max_sequences = c->config.max_num_seqs,
       .max_model_len = c->config.max_model_len + 1,
       .kv_form = c->kv_form,
+      .num_disk_blocks = c->config.num_disk_blocks,
+      .num_through_blocks = planner_through_blocks(&c->config),
+      .copy_ns = c->copy_ns,
       .sampling = {.temperature = 1, .top_p = 1},
   };
+}
+
+static void
+count_copies(LiveResult *r, const Step *step)
+{
+  for (guint i = 0; i < step->copied->len; i++) {
+    const StepCopy *copy = &g_array_index(step->copied, StepCopy, i);
+    r->ahead += copy->is_ahead;
+    r->beside[copy->direction] += copy->blocks;
+  }
+  r->starved += step->starved->len;
 }
 
 static void
 on_step(Observer *observer, const StepReport *report)
 {
   LiveResult *r = (LiveResult *)observer;
+
+  count_copies(r, report->step);
 
   r->swapped_blocks += report->step->copy_in_blocks;
   r->shed += report->step->shed->len;
@@ -218,6 +258,8 @@ live_case_run(const LiveCase *c, LiveDevice *device, const ExecutorClass *class,
               .num_device_blocks = c->config.num_gpu_blocks,
               .hidden_blocks = c->class->hidden_blocks,
               .num_host_blocks = c->config.num_cpu_blocks,
+              .num_disk_blocks = c->config.num_disk_blocks,
+              .num_through_blocks = planner_through_blocks(&c->config),
               .prefix_caching = c->config.prefix_caching,
           },
   };
@@ -241,8 +283,8 @@ live_case_run(const LiveCase *c, LiveDevice *device, const ExecutorClass *class,
       .finished = g_new0(guint32, workload_count(c->workload)),
       .outputs = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref),
   };
-  g_assert_true(loop_run(&loop, &r->outcome, &error));
-  g_assert_no_error(error);
+  if (!loop_run(&loop, &r->outcome, &error))
+    g_error("scenario %u: %s", c->seed, error->message);
   for (guint32 i = 0; i < workload_count(c->workload); i++) {
     guint32 n;
     const gint32 *output = live_executor_output(live, i, &n);

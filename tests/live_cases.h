@@ -11,10 +11,12 @@ typedef struct {
 } TestModel;
 
 typedef struct {
+  guint32 seed;
   const TestModel *model;
   const SchedulerClass *class;
   SchedulerConfig config;
   KvForm kv_form;
+  gint64 copy_ns; /* of the device's setup */
   Workload *workload;
   CostModel cost; /* for policies that ask */
 } LiveCase;
@@ -27,6 +29,8 @@ typedef struct {
   RunOutcome outcome;
   guint64 swapped_blocks, hit_tokens, recomputed_tokens;
   guint split, partial, shed; /* how often */
+  guint ahead, starved;
+  guint64 beside[COPY_DIRECTIONS]; /* blocks, beside the steps */
 } LiveResult;
 
 /* Seeds of everything that is made up. */

@@ -49,6 +49,7 @@ script_tests = \
   %D%/copies.py \
   %D%/disk.py %D%/trtllm.py \
   %D%/front-end.py \
+  %D%/graphs.py \
   %D%/database.py \
   %D%/deployment.py \
   %D%/explain.py \
@@ -65,6 +66,7 @@ script_tests = \
   %D%/perfetto.py \
   %D%/poster.py \
   %D%/profile.py \
+  %D%/published-copies.py \
   %D%/random-studies.py \
   %D%/regret.py \
   %D%/replay.py \

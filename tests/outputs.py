@@ -23,7 +23,7 @@ OBJECTS = dict.fromkeys(["ttft_s", "tpot_s", "itl_s", "e2e_s", "queue_s"], QUANT
 OBJECTS["overhead_s"] = ["recompute", "swap_out", "swap_in"]
 
 # Settings of what is computed, in an object of their own.
-OF_LIVE = {"--load-format", "--token-ids", "--temperature", "--top-k", "--top-p", "--copy-method"}
+OF_LIVE = {"--load-format", "--token-ids", "--temperature", "--top-k", "--top-p", "--copy-method", "--copy-block-us"}
 
 # Settings that decide a result; where output goes and how steps are taken do not.
 NOT_CONFIG = {"--output-token-ids", "--record-steps", "--replay", "--help", "--output", "--decisions", "--requests", "--against", "--format",

@@ -39,6 +39,12 @@ random_cost_contention(const CostModel *base, CopyDirection direction, gboolean 
                           .copy = self->slow[direction] / 2};
 }
 
+static gboolean
+random_cost_rises(CostModel *base G_GNUC_UNUSED, guint64 tokens G_GNUC_UNUSED)
+{
+  return TRUE;
+}
+
 static void
 random_cost_free(CostModel *base G_GNUC_UNUSED)
 {
@@ -49,6 +55,7 @@ const CostModelClass random_cost_class = {
     .step = random_cost_step,
     .copy_ps = random_cost_copy,
     .contention = random_cost_contention,
+    .rises = random_cost_rises,
     .free = random_cost_free,
 };
 

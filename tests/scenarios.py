@@ -113,7 +113,7 @@ def check_compare(words):
         check_equal(run["requests"], run["finished"] + run["ignored"] + run["aborted"], words)
 
 
-COMPUTED = ["--copy-method", "--load-format", "--output-token-ids", "--temperature", "--token-ids",
+COMPUTED = ["--copy-block-us", "--copy-method", "--load-format", "--output-token-ids", "--temperature", "--token-ids",
             "--top-k", "--top-p"]  # of executors that compute
 BESIDE = ["--against", "--decisions", "--dry-run", "--format", "--help", "--no-stride", "--output", "--perfetto",
           "--perfetto-window", "--record-steps", "--replay", "--requests", "--trace-format"]  # what is read and written

@@ -98,6 +98,17 @@ def test_dump_settings():
                                                          "mem-fraction-static")], [case[6], case[6], case[7], case[8]])
 
 
+def test_dump_graphs():
+    """A dump's Llama without a version ran before vLLM 0.11, with graphs in pieces; on B200, with a version, and other models not."""
+    row = "2026_04_06_%d,%s,%s,vllm,%s,fp8,agg,1024,1024,,4,4,1,,300,30\n"
+    cases = (("meta-llama/Llama-3.1-70B", "h100_sxm", "", True), ("meta-llama/Llama-3.1-70B", "h200_sxm", "", True),
+             ("meta-llama/Llama-3.1-70B", "b200_sxm", "", False), ("meta-llama/Llama-3.1-70B", "h100_sxm", "0.12.0", False),
+             ("Qwen/Qwen3-32B", "h100_sxm", "", False))
+    write("p.csv", HEADER + "".join(row % (i, *case[:3]) for i, case in enumerate(cases)))
+    for command, case in zip(succeed("servers", "p.csv", "--commands").text.splitlines(), cases):
+        check_equal("--cudagraph-mode piecewise" in command, case[3], command)
+
+
 def test_groups():
     """The groups' statistics, computed again from the points."""
     write("p.csv", HEADER + ROWS)

@@ -2,8 +2,8 @@
  * the file has them. Two families: one object a run with arrays (`vllm bench serve` with
  * --save-detailed, sglang.bench_serving with --output-details) or with an object a request
  * (GuideLLM's benchmarks.json of one benchmark), and one object a request (AIPerf's
- * profile_export.jsonl). As traces they are traces/run_result.c and traces/aiperf.c; as what a
- * server did, `--against`.
+ * profile_export.jsonl). As traces they are traces/formats/run_result.c and aiperf.c beside it; as
+ * what a server did, `--against`.
  */
 #pragma once
 

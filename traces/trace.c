@@ -5,7 +5,7 @@
 
 #include "trace.h"
 
-#include "columns.h"
+#include "traces/formats/columns.h"
 #include "csv.h"
 #include "document.h"
 #include "refusal.h"

@@ -202,6 +202,8 @@ set_host_and_comm(ProfileCost *self, const CostShape *shape, guint64 tokens, Cos
         shape->contexts.count == tokens && shape->sequences == tokens && tokens > 0
             ? remember(self, self->host_decodes, MEMO_SEQUENCES, tokens, find_host_of_decodes)
             : find_host(self, shape->sequences, tokens, captured));
+    if (captured && operation_sheet_is_derived(self->host[0]))
+      piece->base_ps[COST_HOST] += roofline_pieces_ps(self->roofline);
     /* Where it is not measured it is a device file's figure, or beyond the range: modelled. */
     piece->scaled_ps[COST_HOST] = 0;
   }

@@ -159,6 +159,12 @@ comm_ps(const Roofline *self, guint64 tokens)
          roofline_exchange_ps(&self->base, tokens);
 }
 
+gint64
+roofline_pieces_ps(const CostModel *base)
+{
+  return ((const Roofline *)base)->host_pieces_ps;
+}
+
 gboolean
 roofline_is_captured(CapturedKind captured, guint64 captured_tokens, const CostShape *shape,
                      guint64 tokens)
@@ -182,7 +188,7 @@ step_without(Roofline *self, const CostShape *shape, guint32 repeat, guint cover
     piece->base_ps[COST_HOST] =
         self->host_step_ps + product_ps(self->host_sequence_ps, shape->sequences) +
         (roofline_is_captured(self->captured, self->captured_tokens, shape, tokens)
-             ? 0
+             ? self->host_pieces_ps
              : self->host_eager_ps);
   piece->base_ps[COST_SWAP_OUT] = roofline_copy_ps(&self->base, COPY_OUT, shape->copy_out_blocks);
   piece->base_ps[COST_SWAP_IN] = roofline_copy_ps(&self->base, COPY_IN, shape->copy_in_blocks);
@@ -232,6 +238,24 @@ roofline_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece
   wait_for_host((const Roofline *)base, shape, piece);
 }
 
+/* What is not a product rises term by term. Products are looked at, each size once: a tile more can
+ * be of a kind that is faster. In chunks of the context attention begins anew. */
+static gboolean
+roofline_rises(CostModel *base, guint64 tokens)
+{
+  Roofline *self = (Roofline *)base;
+
+  if (tokens > MEMO_TOKENS)
+    return FALSE;
+  for (guint i = 0; i < self->n_classes; i++)
+    if (self->classes[i].mixer.kind == MIXER_CHUNKED)
+      return FALSE;
+  for (guint64 m = 1; m <= tokens; m++)
+    if (linear_ps(self, m) < linear_ps(self, m - 1))
+      return FALSE;
+  return TRUE;
+}
+
 static void
 roofline_free(CostModel *base)
 {
@@ -245,6 +269,7 @@ static const CostModelClass roofline_class = {
     .step = roofline_step,
     .copy_ps = roofline_copy_ps,
     .contention = roofline_contention,
+    .rises = roofline_rises,
     .free = roofline_free,
 };
 

@@ -89,6 +89,7 @@ typedef struct {
   CapturedKind captured;
   guint32 captured_tokens; /* of the largest step that runs as a captured graph; 0: 512, vLLM's
                               most */
+  gboolean in_pieces; /* captured graphs end before each attention, and begin behind it */
   gboolean
       greedy; /* tokens are the likeliest, not sampled; the roofline does not tell them apart */
   CopyPath copy_path;
@@ -112,6 +113,9 @@ void roofline_wait_for_host(const CostModel *self, const CostShape *shape, CostP
 /* Whether a step of so many tokens runs as a captured graph. */
 gboolean roofline_is_captured(CapturedKind captured, guint64 captured_tokens,
                               const CostShape *shape, guint64 tokens);
+
+/* What lies between the pieces of a step that is captured in pieces; 0: it is captured whole. */
+gint64 roofline_pieces_ps(const CostModel *self);
 
 /* An (m x k) by (k x n) product with weights of a format: what `linear` is made of. */
 gint64 roofline_gemm_ps(const Device *device, const WhatIf *what_if, guint64 m, guint64 n,

@@ -326,6 +326,18 @@ set_exchange(Roofline *self, const Model *model, guint32 stages)
   self->exchange_fixed_ps += roofline_round_ps(collectives * device->allreduce_latency_ps);
 }
 
+/* Those whose mixer is launched by itself where graphs are captured in pieces. */
+static double
+mixing_layers(const Model *model)
+{
+  guint32 layers = 0;
+
+  for (guint i = 0; i < model->n_kinds; i++)
+    if (model->kinds[i].mixer.kind != MIXER_NONE)
+      layers += model->kinds[i].count;
+  return layers;
+}
+
 static void
 set_host(Roofline *self, const RooflineConfig *config)
 {
@@ -338,6 +350,9 @@ set_host(Roofline *self, const RooflineConfig *config)
   self->host_sequence_ps =
       roofline_round_ps((in_turn ? host->work_sequence_ps : host->sequence_ps) * factor);
   self->host_eager_ps = roofline_round_ps(host->eager_ps * factor);
+  if (config->in_pieces)
+    self->host_pieces_ps =
+        roofline_round_ps(host->piece_ps * mixing_layers(config->model) * factor);
   self->work_ps = in_turn ? 0 : roofline_round_ps(host->work_ps * factor);
   self->work_sequence_ps = in_turn ? 0 : roofline_round_ps(host->work_sequence_ps * factor);
 }

@@ -15,6 +15,9 @@
   ROW(scheduler, group, "step_us", step_ps, FALSE),                                                \
       ROW(scheduler, group, "sequence_us", sequence_ps, FALSE),                                    \
       ROW(scheduler, group, "eager_us", eager_ps, FALSE),                                          \
+      ROW(scheduler, group, "piece_us", piece_ps, TRUE),                                           \
+      ROW(scheduler, group, "piece_least_us", piece_least_ps, TRUE),                               \
+      ROW(scheduler, group, "piece_most_us", piece_most_ps, TRUE),                                 \
       ROW(scheduler, group, "work_us", work_ps, TRUE),                                             \
       ROW(scheduler, group, "work_sequence_us", work_sequence_ps, TRUE),                           \
       ROW(scheduler, group, "api_request_us", api_request_ps, TRUE),                               \

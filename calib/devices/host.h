@@ -23,16 +23,21 @@ typedef struct {
   double step_ps;
   double sequence_ps; /* more for each sequence in the step */
   double eager_ps;    /* more for a step of more tokens than the captured graphs hold */
+  /* Of each layer whose attention is launched between two captured graphs, where graphs are captured
+   * in pieces (vLLM's cudagraph_mode PIECEWISE). */
+  double piece_ps;
   /* What it does for a step in all: beside the device where scheduling is asynchronous, so that the
    * longer of the two counts; else before and after it, instead of the above. 0: not told apart. */
   double work_ps, work_sequence_ps;
-  /* The API front end, before the scheduler knows of a request (sim/front_end.h): of each request,
-   * and of each token of its prompt. 0: not told, or not in what was measured on that host. */
+  /* The API front end, before the scheduler knows of a request (sim/clients/front_end.h): of each
+   * request, and of each token of its prompt. 0: not told, or not in what was measured on that
+   * host. */
   double api_request_ps, api_token_ps;
   /* Between what these lie on hosts that are known; both 0: not told. */
   double step_least_ps, step_most_ps;
   double sequence_least_ps, sequence_most_ps;
   double eager_least_ps, eager_most_ps;
+  double piece_least_ps, piece_most_ps;
   double api_token_least_ps, api_token_most_ps;
 } HostCost;
 

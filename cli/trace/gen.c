@@ -3,9 +3,9 @@
 
 #include "cli/cli.h"
 #include "cli/program.h"
-#include "scenario/generated_trace.h"
+#include "scenario/workload/generated_trace.h"
 #include "scenario/output_file.h"
-#include "scenario/trace_name.h"
+#include "scenario/workload/trace_name.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
 #include "cli/cli.h"
 #include "report/text/format.h"
 #include "traces/stats.h"
-#include "scenario/trace_name.h"
+#include "scenario/workload/trace_name.h"
 
 #include <jansson.h>
 #include <math.h>

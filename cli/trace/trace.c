@@ -4,7 +4,7 @@
 #include "cli/cli.h"
 #include "cli/program.h"
 #include "cli/sub_verb.h"
-#include "scenario/trace_name.h"
+#include "scenario/workload/trace_name.h"
 #include "scenario/output_file.h"
 
 #include <stdio.h>

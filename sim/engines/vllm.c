@@ -137,6 +137,8 @@ first_short(const VllmDecision *d, guint32 *short_blocks)
     return member;
   }
   left -= due->length;
+  if (self->clock.groups != NULL) /* they find what they take: scheduler_groups_fit() */
+    left = (guint32)(left - decode_clock_more_blocks(&self->clock));
   budget -= self->clock.count;
   for (Sequence *s = scheduler_first_loose(self); s != NULL && budget > 0; s = s->next) {
     guint32 tokens = running_tokens(d, s, budget);
@@ -214,6 +216,23 @@ cannot_supply_members(Scheduler *self)
          decode_clock_due(&self->clock, 0)->length > self->pool.free_blocks;
 }
 
+/* Members are supplied all at once, or the clock is dissolved for the step. Those of groups are when
+ * a policy that ranks has preempted whom it wants to, which leaves them more. */
+static void
+prepare_members(VllmDecision *d)
+{
+  Scheduler *self = d->self;
+  gboolean ranks = self->config.victim->rank != NULL;
+
+  if (self->clock.count > d->budget || cannot_supply_members(self) ||
+      !(ranks ? scheduler_groups_fit(self) : scheduler_supply_groups(self)))
+    scheduler_dissolve_clock(self, d->step);
+  if (ranks) {
+    preempt_by_rank(d);
+    scheduler_supply_groups(self);
+  }
+}
+
 static void
 schedule_running(VllmDecision *d)
 {
@@ -221,11 +240,7 @@ schedule_running(VllmDecision *d)
   gboolean goes_on = TRUE;
   Sequence *next;
 
-  if (self->clock.count > d->budget || cannot_supply_members(self) ||
-      !scheduler_supply_groups(self))
-    scheduler_dissolve_clock(self, d->step);
-  if (self->config.victim->rank != NULL)
-    preempt_by_rank(d);
+  prepare_members(d);
   if (self->clock.count > 0) {
     goes_on = supply_members(d);
     scheduler_run_members(self, d->step);

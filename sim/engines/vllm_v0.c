@@ -42,13 +42,13 @@ can_append(const Scheduler *self, const Sequence *sequence, guint32 free_blocks)
          sequence_length(sequence) % self->config.block_size == 0;
 }
 
+/* The engine died over it: it is among what runs. */
 static void
-preempt(V0Plan *p, Sequence *victim, const Sequence *beneficiary)
+run_on(V0Plan *p, Sequence *sequence)
 {
-  if (scheduler_preempt(p->self, p->step, victim, beneficiary, 1, FALSE))
-    sequence_queue_push_tail(p->moved, victim);
-  else
-    sequence_queue_push_tail(p->dropped, victim);
+  sequence_queue_push_tail(&p->self->running, sequence);
+  if (p->next == NULL)
+    p->next = sequence;
 }
 
 /* TRUE once a block can be appended to `sequence`, which is out of the queue; FALSE if it was
@@ -60,14 +60,14 @@ make_room(V0Plan *p, Sequence *sequence)
 
   self->memory_bound |= self->pool.free_blocks == 0;
   while (!can_append(self, sequence, self->pool.free_blocks)) {
-    Sequence *victim = v0_next_running(p) != NULL ? self->running.tail : sequence;
+    Sequence *victim = p->next != NULL ? self->running.tail : sequence;
     if (scheduler_free_up(self, p->step, sequence, 1))
       continue;
-    preempt(p, victim, sequence);
+    v0_preempt(p, victim, sequence);
     if (victim == sequence)
       return FALSE;
     if (p->step->abort != NULL) {
-      sequence_queue_push_tail(&self->running, sequence);
+      run_on(p, sequence);
       return FALSE;
     }
   }
@@ -83,29 +83,23 @@ running_tokens(const V0Plan *p, const Sequence *sequence, gint64 budget)
   return p->self->config.chunked_prefill ? (guint32)MIN(tokens, MAX(budget, 0)) : tokens;
 }
 
-/* The members of the clock, which are the oldest, find a free block each, and one is left over. */
-static gboolean
-members_can_run(const V0Plan *p)
-{
-  const Scheduler *self = p->self;
-  guint32 count = self->clock.count;
-
-  return count > 0 && decode_clock_due(&self->clock, 0)->length < self->pool.free_blocks &&
-         !(self->config.chunked_prefill && p->tokens < count);
-}
-
 /* The first running sequence that finds no free block; NULL: all do. */
 static Sequence *
 first_short(const V0Plan *p)
 {
   Scheduler *self = p->self;
-  guint32 due = decode_clock_due(&self->clock, 0)->length;
   guint32 left = scheduler_available_blocks(self, NULL);
-  gboolean members_fit = members_can_run(p);
-  gint64 budget = p->tokens - (members_fit ? self->clock.count : 0);
-  Sequence *s = members_fit ? scheduler_first_loose(self) : self->running.head;
+  gint64 budget = p->tokens;
+  Sequence *s = self->running.head;
 
-  left -= members_fit ? due : 0;
+  if (v0_reaches_members(p)) {
+    Sequence *member = v0_first_short_member(self, left);
+    if (member != NULL)
+      return member;
+    left -= decode_clock_due(&self->clock, 0)->length;
+    budget -= self->clock.count;
+    s = scheduler_first_loose(self);
+  }
   for (; s != NULL; s = s->next) {
     guint32 tokens = s->in_clock ? 1 : running_tokens(p, s, budget);
     guint32 length = s->in_clock ? decode_clock_tokens(&self->clock, s) + 1 : sequence_length(s);
@@ -130,7 +124,7 @@ preempt_by_rank(V0Plan *p)
   while (p->step->abort == NULL && (in_need = first_short(p)) != NULL &&
          (victim = scheduler_first_victim(p->self, in_need, 1)) != NULL) {
     p->self->memory_bound = TRUE;
-    preempt(p, victim, in_need);
+    v0_preempt(p, victim, in_need);
   }
 }
 
@@ -149,26 +143,6 @@ sort_running(V0Plan *p)
   sequence_queue_sort_by_arrival(&p->self->running);
 }
 
-/* The members run all at once where they can. Else they are looked at one by one. */
-static void
-run_members(V0Plan *p)
-{
-  Scheduler *self = p->self;
-  guint32 count = self->clock.count;
-
-  if (count == 0 || p->step->abort != NULL)
-    return;
-  if (!members_can_run(p)) {
-    scheduler_dissolve_clock(self, p->step);
-    return;
-  }
-  scheduler_take_all_due(self);
-  p->members = count;
-  p->tokens -= count;
-  if (self->config.chunked_prefill)
-    p->seqs += count;
-}
-
 static void
 schedule_running(V0Plan *p)
 {
@@ -179,11 +153,12 @@ schedule_running(V0Plan *p)
     sort_running(p);
   if (self->config.victim->rank != NULL)
     preempt_by_rank(p);
-  run_members(p);
-  while (p->step->abort == NULL && (sequence = v0_next_running(p)) != NULL) {
+  v0_run_members(p);
+  while (p->step->abort == NULL && (sequence = p->next) != NULL) {
     guint32 tokens = running_tokens(p, sequence, p->tokens);
     if (tokens == 0)
       break;
+    p->next = sequence->next;
     sequence_queue_remove(sequence);
     if (!make_room(p, sequence))
       continue;
@@ -208,7 +183,7 @@ swap_in(V0Plan *p, Sequence *sequence)
   if (pool_grow(&self->pool, sequence, blocks_of_length(self, sequence)))
     return TRUE;
   p->step->abort = "NoFreeBlocksError: a sequence was swapped in and no block was left to append";
-  sequence_queue_push_tail(&self->running, sequence);
+  run_on(p, sequence);
   return FALSE;
 }
 

@@ -12,6 +12,7 @@ typedef struct {
   guint32 seqs;            /* counted against max_num_seqs */
   gboolean by_arrival;     /* 0.5: queues are sorted before a pass */
   guint32 members;         /* of the decode clock, if they run; they stay in running */
+  Sequence *next;          /* of the running ones behind them, the first not come to; NULL: none */
   SequenceQueue *fresh;    /* prefills out of waiting */
   SequenceQueue *prefills; /* continued ones */
   SequenceQueue *decodes;
@@ -22,12 +23,15 @@ typedef struct {
   GArray *ignored_swapped;
 } V0Plan;
 
-/* The next of the running sequences that this pass has not come to; NULL: none. */
-static inline Sequence *
-v0_next_running(const V0Plan *p)
-{
-  return scheduler_first_loose(p->self);
-}
+/* The victim goes for the beneficiary, which lacks a block. */
+void v0_preempt(V0Plan *p, Sequence *victim, const Sequence *beneficiary);
+/* The members of the decode clock (vllm_v0_members.c). The budget reaches all of them, which are
+ * the oldest of what runs. */
+gboolean v0_reaches_members(const V0Plan *p);
+/* The first that finds none of `left` blocks, though it may need none; NULL: all find one. */
+Sequence *v0_first_short_member(const Scheduler *self, guint32 left);
+/* They run all at once where they can. Else they are to be looked at one by one. */
+void v0_run_members(V0Plan *p);
 
 /* The entries, in the engine's order of output. */
 void v0_emit(V0Plan *p);

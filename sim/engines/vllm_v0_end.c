@@ -57,7 +57,7 @@ v0_requeue(V0Plan *p)
   gboolean chunked = p->self->config.chunked_prefill;
 
   if (chunked && !p->by_arrival && p->members > 0 &&
-      (v0_next_running(p) != NULL || p->back_decodes->length + p->back_prefills->length > 0))
+      (p->next != NULL || p->back_decodes->length + p->back_prefills->length > 0))
     take_members_out(p);
   if (chunked && !p->by_arrival) {
     move_all(p->back_decodes, running);

@@ -73,10 +73,12 @@ typedef struct OverflowPolicy OverflowPolicy;
 struct OverflowPolicy {
   Policy base;
   gboolean needs_host;    /* it may copy, so the run needs host blocks */
-  gboolean needs_tier;    /* the host is a second prefix cache (sim/offload.h) */
+  gboolean needs_tier;    /* the host is a second prefix cache (sim/offload/offload.h) */
   gboolean needs_decodes; /* it asks for query->decodes */
   gboolean of_no_engine;  /* under every engine a what-if */
   gboolean keeps_blocks;  /* it may leave blocks in place, which no prefix cache allows */
+  gboolean price_rises;   /* its plan for a victim with more tokens costs no less (price.h), where
+                             that holds for steps and copies */
   gboolean only_modelled; /* an executor that computes cannot carry it out */
   OverflowPlan (*plan)(const OverflowPolicy *self, const OverflowQuery *query);
 };

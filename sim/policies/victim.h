@@ -37,6 +37,9 @@ struct VictimPolicy {
    * 2^63. Tokens are all that may move it: not the blocks. */
   gboolean moves_alike;
   gint64 rank_per_token;
+  /* Where what returns cost rises with the tokens that are computed, whoever ranks lower by this
+   * one, which moves alike, ranks no higher. Then few of those that decode are asked. May be NULL. */
+  const VictimPolicy *bounded_by;
   /* The highest goes, of equals the newest. NULL, or VICTIM_NEVER for all: the last of the running
    * queue goes. Asked of each running sequence at an eviction, and at no other time; where ranks
    * move alike, of a sequence that decodes when it begins to, and not again. */

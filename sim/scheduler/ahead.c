@@ -16,7 +16,8 @@ computed_tokens(const Scheduler *self, const Sequence *sequence)
                             : sequence->computed_tokens;
 }
 
-/* Full blocks of the sequence that the host lacks, and has room for. */
+/* Full blocks of the sequence that the host lacks, and has room for. What one that just began found
+ * in the prefix cache may be computed in this very step. */
 static guint32
 uncopied_blocks(const Scheduler *self, const Sequence *sequence)
 {
@@ -25,7 +26,8 @@ uncopied_blocks(const Scheduler *self, const Sequence *sequence)
   /* One beyond max_model_len has fewer than its tokens would fill. */
   if (!sequence->in_clock)
     full = MIN(full, sequence->blocks);
-  if (sequence->ahead_pending > 0 || full <= sequence->ahead_blocks)
+  if (sequence->ahead_pending > 0 || full <= sequence->ahead_blocks ||
+      (self->config.prefix_caching && sequence->began_in == self->pool.decisions))
     return 0;
   return MIN(full - sequence->ahead_blocks, self->pool.host_free_blocks);
 }

@@ -174,11 +174,13 @@ ticks_left(const Scheduler *self, const Sequence *sequence)
   return MIN(sequence->output_limit - sequence->generated_tokens, longest - length);
 }
 
-/* Where groups share the pool members take no part in what a victim policy asks before a step. */
+/* What members of groups whose blocks have names lack is not counted before a victim policy is asked
+ * (first_short() of an engine). */
 static gboolean
 may_use_clock(const Scheduler *self)
 {
-  return self->pool.groups == NULL || self->config.victim->rank == NULL;
+  return self->pool.groups == NULL || self->config.victim->rank == NULL ||
+         !self->pool.class->names_blocks;
 }
 
 /* The member takes and gives back what the coming tick asks for. What the cache was to be told of
@@ -202,17 +204,28 @@ change_blocks(Scheduler *self, Sequence *member)
 }
 
 gboolean
-scheduler_supply_groups(Scheduler *self)
+scheduler_groups_fit(const Scheduler *self)
 {
-  DecodeClock *clock = &self->clock;
+  const DecodeClock *clock = &self->clock;
   guint64 most = (guint64)clock->count * (clock->groups != NULL ? clock->groups->n_groups : 0);
-  Sequence *member;
 
   if (clock->count == 0 || clock->groups == NULL)
     return TRUE;
-  if ((clock->lag > 0 && !self->tick_in_flight) ||
-      (most > self->pool.free_blocks && decode_clock_taken_blocks(clock) > self->pool.free_blocks))
+  return (clock->lag == 0 || self->tick_in_flight) &&
+         (most <= self->pool.free_blocks ||
+          decode_clock_taken_blocks(clock) <= self->pool.free_blocks);
+}
+
+gboolean
+scheduler_supply_groups(Scheduler *self)
+{
+  DecodeClock *clock = &self->clock;
+  Sequence *member;
+
+  if (!scheduler_groups_fit(self))
     return FALSE;
+  if (clock->count == 0 || clock->groups == NULL)
+    return TRUE;
   while ((member = decode_clock_take_change(clock)) != NULL)
     change_blocks(self, member);
   clock->supplied = TRUE;

@@ -26,6 +26,7 @@ copy_of(const SwapJob *job, CopyDirection direction)
                     .direction = direction,
                     .blocks = job->blocks,
                     .is_ahead = job->is_ahead,
+                    .is_last = job->is_last,
                     .waited_ps = job->waited_ps};
 }
 
@@ -97,7 +98,9 @@ scheduler_begin_copy_in(Scheduler *self, Step *step, Sequence *sequence, guint32
   sequence->arriving = TRUE;
   sequence->arrived_blocks = blocks;
   read_through(self, step, sequence);
-  begin(self, step, COPY_IN, sequence, blocks, FALSE, sequence->from_disk_blocks > 0);
+  begin(self, step, COPY_IN, sequence, blocks, FALSE,
+        sequence->from_disk_blocks > 0 ||
+            swap_copies_first_waiting(self->swap_copies, COPY_IN) != NULL);
 }
 
 void
@@ -145,9 +148,11 @@ leave_disk(Scheduler *self, Sequence *sequence)
 void
 scheduler_leave_copies(Scheduler *self, Sequence *sequence)
 {
+  guint32 unused = swap_copies_cancel(self->swap_copies, sequence);
   SwapJob *job;
 
-  swap_copies_cancel(self->swap_copies, sequence);
+  sequence->host_blocks -= unused;
+  self->pool.host_free_blocks += unused;
   leave_disk(self, sequence);
   job = swap_copies_find(self->swap_copies, sequence);
   if (job != NULL) {

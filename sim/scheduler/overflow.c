@@ -146,6 +146,7 @@ keep(Scheduler *self, Sequence *victim)
 {
   if (victim->blocks == 0)
     return;
+  victim->keeps_blocks = TRUE;
   self->kept_blocks += victim->blocks;
   g_ptr_array_add(self->keepers, victim);
 }
@@ -281,17 +282,6 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
   return copied > 0;
 }
 
-guint32
-scheduler_available_beside_kept(const Scheduler *self, const Sequence *sequence)
-{
-  guint32 own = 0;
-
-  for (guint i = 0; i < self->keepers->len && sequence != NULL; i++)
-    if (g_ptr_array_index(self->keepers, i) == sequence)
-      own = sequence->blocks;
-  return self->pool.free_blocks + self->kept_blocks - own;
-}
-
 /* The sequence, which waits, gives back the last `blocks` of what it keeps. */
 static void
 shed_last(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks)
@@ -318,8 +308,10 @@ scheduler_shed(Scheduler *self, Step *step, const Sequence *sequence, guint32 bl
       continue;
     }
     shed_last(self, step, keeper, MIN(keeper->blocks, blocks - self->pool.free_blocks));
-    if (keeper->blocks == 0)
+    if (keeper->blocks == 0) {
+      keeper->keeps_blocks = FALSE;
       g_ptr_array_remove_index(self->keepers, i);
+    }
   }
   return self->pool.free_blocks >= blocks;
 }

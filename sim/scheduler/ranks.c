@@ -1,5 +1,5 @@
-/* What a victim policy makes of a running sequence, and the order in which it would take the
- * members of the decode clock.
+/* What a victim policy makes of a running sequence, and the order in which it, or what bounds it,
+ * would take the members of the decode clock.
  */
 #include "sim/scheduler.h"
 
@@ -16,20 +16,26 @@ candidate_of(const Scheduler *self, const Sequence *sequence)
   };
 }
 
-gint64
-scheduler_rank(const Scheduler *self, const VictimQuery *query, const Sequence *sequence)
+static gint64
+rank_by(const Scheduler *self, const VictimPolicy *policy, const VictimQuery *query,
+        const Sequence *sequence)
 {
-  const VictimPolicy *policy = self->config.victim;
   const VictimCandidate candidate = candidate_of(self, sequence);
 
   return policy->rank(policy, query, &candidate);
+}
+
+gint64
+scheduler_rank(const Scheduler *self, const VictimQuery *query, const Sequence *sequence)
+{
+  return rank_by(self, self->config.victim, query, sequence);
 }
 
 /* What a rank of now was at tick 0, modulo 2^64; and back. */
 static guint64
 moved_since_start(const Scheduler *self)
 {
-  return (guint64)self->config.victim->rank_per_token * self->clock.ticks;
+  return (guint64)self->ordered_by->rank_per_token * self->clock.ticks;
 }
 
 void
@@ -40,7 +46,8 @@ scheduler_order_member(Scheduler *self, Sequence *member)
 
   if (scheduler_orders_victims(self))
     victim_order_add(&self->victims, member,
-                     (guint64)scheduler_rank(self, &query, member) - moved_since_start(self));
+                     (guint64)rank_by(self, self->ordered_by, &query, member) -
+                         moved_since_start(self));
 }
 
 void

@@ -1,8 +1,10 @@
 /* Who goes first, where the victim policy ranks what runs.
  *
  * Where all ranks move alike the members of the decode clock are kept in order, and only what runs
- * beside them is looked at; else the policy is asked of each running sequence. Either way it is
- * asked at an eviction: the decode clock keeps running.
+ * beside them is looked at. Where prices rise with the tokens that a victim has, the members are in
+ * the order of these, and a part of the heap whose first member costs more than the cheapest so far
+ * is passed over. Else the policy is asked of each running sequence. Either way it is asked at an
+ * eviction: the decode clock keeps running.
  */
 #include "sim/policies/price.h"
 #include "sim/scheduler.h"
@@ -12,21 +14,41 @@ typedef struct {
   gint64 rank;
 } First;
 
+static void
+compare(First *first, Sequence *s, gint64 rank)
+{
+  if (rank == VICTIM_NEVER)
+    return;
+  if (first->sequence == NULL || rank > first->rank ||
+      (rank == first->rank && s->request > first->sequence->request))
+    *first = (First){s, rank};
+}
+
 /* The first of `s` and those behind it in the queue, and of *first. */
 static void
 look_through(const Scheduler *self, const VictimQuery *query, Sequence *s, First *first)
 {
-  for (; s != NULL; s = s->next) {
-    gint64 rank;
-    if (s->ending)
-      continue;
-    rank = scheduler_rank(self, query, s);
-    if (rank == VICTIM_NEVER)
-      continue;
-    if (first->sequence == NULL || rank > first->rank ||
-        (rank == first->rank && s->request > first->sequence->request))
-      *first = (First){s, rank};
-  }
+  for (; s != NULL; s = s->next)
+    if (!s->ending)
+      compare(first, s, scheduler_rank(self, query, s));
+}
+
+/* The first of the members in the heap from that place down, and of *first. */
+static void
+look_down(const Scheduler *self, const VictimQuery *query, guint32 place, First *first)
+{
+  Sequence *member;
+  gint64 rank;
+
+  if (place >= self->victims.count)
+    return;
+  member = self->victims.members[place].member;
+  rank = scheduler_rank(self, query, member);
+  if (first->sequence != NULL && rank < first->rank)
+    return;
+  compare(first, member, rank);
+  look_down(self, query, 2 * place + 1, first);
+  look_down(self, query, 2 * place + 2, first);
 }
 
 /* Nobody who has work stands before a member: the rest is behind them. */
@@ -42,6 +64,26 @@ first_in_order(Scheduler *self)
   return first.sequence;
 }
 
+/* What a return costs rises with the tokens that the victim has: then the order bounds the ranks. */
+static gboolean
+find_prices_rise(const Scheduler *self)
+{
+  const SchedulerConfig *config = &self->config;
+  guint64 tokens = MAX(config->max_num_batched_tokens, (guint64)self->running.length + 1);
+
+  return config->overflow->price_rises && self->pool.groups == NULL && self->swap_copies == NULL &&
+         (config->cost == NULL || cost_model_rises(config->cost, tokens));
+}
+
+static gboolean
+prices_rise(Scheduler *self)
+{
+  if (!self->prices_asked)
+    self->prices_rise = find_prices_rise(self);
+  self->prices_asked = TRUE;
+  return self->prices_rise;
+}
+
 Sequence *
 scheduler_first_victim(Scheduler *self, const Sequence *beneficiary, guint32 short_blocks)
 {
@@ -49,7 +91,7 @@ scheduler_first_victim(Scheduler *self, const Sequence *beneficiary, guint32 sho
   VictimQuery query;
   First first = {0};
 
-  if (scheduler_orders_victims(self))
+  if (self->config.victim->moves_alike)
     return first_in_order(self);
   eviction = scheduler_overflow_query(self, NULL, beneficiary, short_blocks);
   if (self->config.victim->needs_decodes)
@@ -59,6 +101,12 @@ scheduler_first_victim(Scheduler *self, const Sequence *beneficiary, guint32 sho
       .eviction = &eviction,
       .options = &self->config.victim_options,
   };
-  look_through(self, &query, self->running.head, &first);
+  if (!scheduler_orders_victims(self) || self->victims.count == 0 || !prices_rise(self)) {
+    look_through(self, &query, self->running.head, &first);
+    return first.sequence;
+  }
+  victim_order_first(&self->victims);
+  look_down(self, &query, 0, &first);
+  look_through(self, &query, scheduler_first_loose(self), &first);
   return first.sequence;
 }

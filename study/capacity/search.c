@@ -9,7 +9,7 @@
 #include <math.h>
 
 #include "report/summary.h"
-#include "scenario/execute.h"
+#include "scenario/run/execute.h"
 #include "sim/units.h"
 
 #define RATE_PRECISION 1.01 /* the load that fails is at most so many times the one that holds */

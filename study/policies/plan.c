@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "report/figures.h"
-#include "scenario/execute.h"
+#include "scenario/run/execute.h"
 
 static void
 demand_clear(gpointer data)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "report/figures.h"
-#include "scenario/execute.h"
+#include "scenario/run/execute.h"
 #include "store.h"
 #include "study/identity.h"
 #include "study/job_run.h"

@@ -16,7 +16,7 @@
 
 #include "calib/cost/crossover.h"
 #include "calib/cost/roofline.h"
-#include "scenario/execute.h"
+#include "scenario/run/execute.h"
 #include "timeline.h"
 #include "scenario/shelf.h"
 

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "scenario/slowdown.h"
+#include "scenario/run/slowdown.h"
 
 G_DEFINE_QUARK(regret - error - quark, regret_error)
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "scenario/execute.h"
+#include "scenario/run/execute.h"
 #include "study/job_run.h"
 
 typedef struct {

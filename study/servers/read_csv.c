@@ -151,9 +151,21 @@ set_sglang_of_dump(ServerPoint *point, guint isl, guint osl)
   }
 }
 
+/* It ran Llama under images of before vLLM 0.11 (70b-tmpl.yml), whose graphs are in pieces; on B200
+ * its script asks for whole ones. */
+static void
+set_graphs_of_dump(ServerPoint *point, const char *version)
+{
+  g_autofree char *model = g_ascii_strdown(point->model, -1);
+
+  if (*version == '\0' && strstr(model, "llama-3") != NULL && strstr(model, "70b") != NULL &&
+      (g_str_equal(point->card, "h100-sxm") || g_str_equal(point->card, "h200")))
+    server_point_set(point, "cudagraph-mode", "piecewise");
+}
+
 /* How the server of a dump was started. */
 static void
-set_server_of_dump(ServerPoint *point, guint isl, guint osl)
+set_server_of_dump(ServerPoint *point, guint isl, guint osl, const char *version)
 {
   if (g_str_equal(point->engine, "sglang"))
     set_sglang_of_dump(point, isl, osl);
@@ -163,10 +175,11 @@ set_server_of_dump(ServerPoint *point, guint isl, guint osl)
   server_point_set(point, "max-num-seqs", "%u", point->concurrency);
   server_point_set(point, "no-enable-prefix-caching", "%s", "");
   server_point_set(point, "async-scheduling", "%s", "");
+  set_graphs_of_dump(point, version);
 }
 
 static void
-set_load(ServerPoint *point, guint isl, guint osl, guint num_prompts)
+set_load(ServerPoint *point, guint isl, guint osl, guint num_prompts, const char *version)
 {
   if (g_str_equal(point->engine, "trtllm"))
     server_point_set(point, "max-model-len", "%u", isl + osl + 64);
@@ -175,7 +188,7 @@ set_load(ServerPoint *point, guint isl, guint osl, guint num_prompts)
                      "gen:--requests %u --arrivals burst --prompt uniform:%u,%u --output "
                      "uniform:%u,%u",
                      num_prompts, MAX(isl * 4 / 5, 1), isl, MAX(osl * 4 / 5, 1), osl);
-    set_server_of_dump(point, isl, osl);
+    set_server_of_dump(point, isl, osl, version);
     return;
   }
   if (g_str_equal(point->engine, "vllm")) {
@@ -288,7 +301,7 @@ read_row(CsvTable *table, const Columns *c, const char *folder)
                           csv_table_text(table, c->version));
   set_kv(point, text_or_empty(table, c->kv), precision);
   server_point_set(point, "max-concurrency", "%u", point->concurrency);
-  set_load(point, isl, osl, num_prompts);
+  set_load(point, isl, osl, num_prompts, csv_table_text(table, c->version));
   return point;
 }
 

@@ -117,6 +117,7 @@ run_case(const RandomCase *c, Mode mode, RunWitness *w)
 
   config.named_blocks ^= mode == OTHER_CACHE;
   victim.moves_alike &= mode != SCANNED;
+  victim.bounded_by = mode != SCANNED ? victim.bounded_by : NULL;
   config.victim = &victim;
   *w = (RunWitness){
       .observer = {.step = run_witness_step,

@@ -3,7 +3,7 @@
  *
  * Over random scenarios, on tiny models of every kind, with the CPU device. Tokens are sampled at
  * temperature 1, so that a small mistake in the KV changes one soon. TEST_SCENARIOS sets how many
- * (default 1000).
+ * (default 1000), TEST_FIRST which is the first (1).
  */
 #include <stdlib.h>
 
@@ -113,16 +113,18 @@ check_result(const LiveCase *c, const LiveResult *r, guint32 seed)
 static void
 test_same_tokens(void)
 {
-  const char *wanted = g_getenv("TEST_SCENARIOS");
+  const char *wanted = g_getenv("TEST_SCENARIOS"), *from = g_getenv("TEST_FIRST");
+  guint32 first = from != NULL ? (guint32)atoi(from) : 1;
   guint32 n = wanted != NULL ? (guint32)atoi(wanted) : 1000;
   TestModel models[G_N_ELEMENTS(model_names)];
   guint preempted = 0, swapped = 0, recomputed = 0, hit = 0, done = 0;
-  guint split = 0, partial = 0, shed = 0;
+  guint split = 0, partial = 0, shed = 0, starved = 0, ahead = 0;
+  guint beside[COPY_DIRECTIONS] = {0};
   guint64 tokens = 0;
 
   for (guint i = 0; i < G_N_ELEMENTS(model_names); i++)
     models[i] = test_model_open(model_names[i]);
-  for (guint32 seed = 1; seed <= n; seed++) {
+  for (guint32 seed = first; seed < first + n; seed++) {
     LiveCase c;
     LiveResult r;
     g_autoptr(LiveDevice) device = NULL;
@@ -131,10 +133,14 @@ test_same_tokens(void)
     live_case_run(&c, device, &executor_cpu, &r);
     tokens += check_result(&c, &r, seed);
     preempted += r.outcome.preemptions > 0;
-    swapped += r.swapped_blocks > 0;
+    swapped += r.swapped_blocks + r.beside[COPY_IN] > 0;
     split += r.split > 0;
     partial += r.partial > 0;
     shed += r.shed > 0;
+    starved += r.starved > 0;
+    ahead += r.ahead > 0;
+    for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++)
+      beside[d] += r.beside[d] > 0;
     recomputed += r.recomputed_tokens > 0;
     hit += r.hit_tokens > 0;
     done += r.outcome.end == RUN_DONE;
@@ -145,6 +151,10 @@ test_same_tokens(void)
                  " tokens: %u done, %u preempted, %u swapped in, "
                  "%u recomputed, %u with prefix hits, %u split, %u partial, %u shed later",
                  n, tokens, done, preempted, swapped, recomputed, hit, split, partial, shed);
+  g_test_message("beside the steps: %u copied out, %u in, %u to the disk, %u from it, %u ahead of "
+                 "need; in %u somebody waited for blocks",
+                 beside[COPY_OUT], beside[COPY_IN], beside[COPY_TO_DISK], beside[COPY_FROM_DISK],
+                 ahead, starved);
   g_assert_cmpuint(done, >, n / 2);
   g_assert_cmpuint(swapped, >, n / 10);
   g_assert_cmpuint(recomputed, >, n / 8);

@@ -1,8 +1,8 @@
 /* The order in which blocks leave the host: what vLLM 0.33's own ARCCachePolicy did in this story,
  * and how offers are counted.
  */
-#include "sim/arc.h"
-#include "sim/offer_counts.h"
+#include "sim/offload/arc.h"
+#include "sim/offload/offer_counts.h"
 
 #define CAPACITY 4
 

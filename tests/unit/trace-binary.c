@@ -1,7 +1,7 @@
 /* The binary form of traces: its bytes are the same on every machine, all that a workload holds
  * comes back, and no byte can be lost, added or changed unnoticed.
  */
-#include "traces/binary.h"
+#include "traces/formats/binary.h"
 #include "traces/gen.h"
 #include "traces/trace.h"
 #include "tests/trace_fixture.h"

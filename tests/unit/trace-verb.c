@@ -4,7 +4,7 @@
  * them.
  */
 #include "cli/cli.h"
-#include "scenario/generated_trace.h"
+#include "scenario/workload/generated_trace.h"
 #include "traces/stats.h"
 #include "traces/trace.h"
 

@@ -21,5 +21,6 @@ const OverflowPolicy overflow_auto = {
     .needs_host = TRUE,
     .needs_decodes = TRUE,
     .of_no_engine = TRUE,
+    .price_rises = TRUE,
     .plan = plan,
 };

@@ -1,6 +1,6 @@
 /* Offload: vLLM's native offload. A victim's KV is dropped as under recompute; but full blocks of
  * prompts were stored on the host when they were computed, and are loaded when it returns. The host
- * is a second prefix cache (sim/offload.h), of --kv-offloading-size.
+ * is a second prefix cache (sim/offload/offload.h), of --kv-offloading-size.
  */
 #include "sim/policies/overflow.h"
 
@@ -15,5 +15,6 @@ const OverflowPolicy overflow_offload = {
              .help = "drop it, and load from the host what was stored there ahead of time (vLLM's "
                      "native offload)"},
     .needs_tier = TRUE,
+    .price_rises = TRUE,
     .plan = plan,
 };

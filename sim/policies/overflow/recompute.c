@@ -12,5 +12,6 @@ plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
 const OverflowPolicy overflow_recompute = {
     .base = {.name = "recompute",
              .help = "drop the victim's KV and prefill it again when it returns"},
+    .price_rises = TRUE,
     .plan = plan,
 };

@@ -57,5 +57,6 @@ const OverflowPolicy overflow_split = {
     .needs_host = TRUE,
     .needs_decodes = TRUE,
     .of_no_engine = TRUE,
+    .price_rises = TRUE,
     .plan = plan,
 };

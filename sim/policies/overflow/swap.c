@@ -13,5 +13,6 @@ const OverflowPolicy overflow_swap = {
     .base = {.name = "swap",
              .help = "copy the victim's KV blocks to host memory, and back when it returns"},
     .needs_host = TRUE,
+    .price_rises = TRUE,
     .plan = plan,
 };

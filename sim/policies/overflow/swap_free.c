@@ -15,5 +15,6 @@ const OverflowPolicy overflow_swap_free = {
              .is_bound = TRUE},
     .of_no_engine = TRUE,
     .only_modelled = TRUE,
+    .price_rises = TRUE,
     .plan = plan,
 };

@@ -24,5 +24,6 @@ const VictimPolicy victim_cheapest = {
     .base = {.name = "cheapest",
              .help = "the one whose return costs least, by what the overflow policy does with it"},
     .needs_decodes = TRUE,
+    .bounded_by = &victim_least_computed,
     .rank = rank,
 };
