@@ -43,6 +43,7 @@ libspillway_calib_a_SOURCES = \
   %D%/import/aiconfigurator.c %D%/import/aiconfigurator.h \
   %D%/import/aiconfigurator_attention.c \
   %D%/import/aiconfigurator_derive.c \
+  %D%/import/aiconfigurator_launches.c \
   %D%/import/aiconfigurator_rows.c \
   %D%/import/aiconfigurator_tables.c \
   %D%/import/common.c %D%/import/common.h \

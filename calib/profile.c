@@ -8,6 +8,20 @@
 
 G_DEFINE_QUARK(spillway - profile - error - quark, profile_error)
 
+typedef struct {
+  gpointer made;
+  GDestroyNotify free_made;
+} Kept;
+
+static void
+kept_free(gpointer data)
+{
+  Kept *kept = data;
+
+  kept->free_made(kept->made);
+  g_free(kept);
+}
+
 Profile *
 profile_new(const char *name, const char *device)
 {
@@ -19,6 +33,7 @@ profile_new(const char *name, const char *device)
   profile->origins = g_array_new(FALSE, FALSE, sizeof(ProfileOrigin));
   profile->samples = g_array_new(FALSE, FALSE, sizeof(ProfileSample));
   profile->texts = g_string_chunk_new(4096);
+  profile->made = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, kept_free);
   return profile;
 }
 
@@ -34,7 +49,25 @@ profile_free(Profile *profile)
   g_array_unref(profile->samples);
   g_string_chunk_free(profile->texts);
   g_free(profile->digest_read);
+  g_hash_table_unref(profile->made);
   g_free(profile);
+}
+
+gpointer
+profile_kept(const Profile *profile, const char *name)
+{
+  const Kept *kept = g_hash_table_lookup(profile->made, name);
+
+  return kept != NULL ? kept->made : NULL;
+}
+
+void
+profile_keep(const Profile *profile, const char *name, gpointer made, GDestroyNotify free_made)
+{
+  Kept *kept = g_new(Kept, 1);
+
+  *kept = (Kept){made, free_made};
+  g_hash_table_insert(profile->made, g_strdup(name), kept);
 }
 
 static const char *
@@ -79,6 +112,7 @@ profile_add(Profile *profile, const ProfileSample *sample)
   if (copy.p90_ns == 0)
     copy.p90_ns = copy.median_ns;
   g_array_append_val(profile->samples, copy);
+  g_hash_table_remove_all(profile->made);
 }
 
 void
@@ -150,17 +184,29 @@ profile_seal(Profile *profile)
   profile->samples = sorted;
 }
 
+/* The index of the first sample of this operation or a later one. */
+static guint
+first_from(const ProfileSample *samples, guint n, guint operation)
+{
+  guint low = 0, high = n;
+
+  while (low < high) {
+    guint middle = low + (high - low) / 2;
+    if (samples[middle].operation < operation)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
 const ProfileSample *
 profile_samples(const Profile *profile, OperationKind kind, guint *n)
 {
   const ProfileSample *samples = (const ProfileSample *)(gpointer)profile->samples->data;
-  guint first = 0, end;
+  guint first = first_from(samples, profile->samples->len, kind);
 
-  while (first < profile->samples->len && samples[first].operation < kind)
-    first++;
-  for (end = first; end < profile->samples->len && samples[end].operation == kind;)
-    end++;
-  *n = end - first;
+  *n = first_from(samples, profile->samples->len, (guint)kind + 1) - first;
   return samples + first;
 }
 

@@ -51,6 +51,7 @@ typedef struct {
   GArray *samples; /* of ProfileSample; sorted after profile_seal() */
   GStringChunk *texts;
   char *digest_read; /* of the database that it was read from, as it was then; else NULL */
+  GHashTable *made;  /* name → what was made of the samples; profile_keep() */
 } Profile;
 
 Profile *profile_new(const char *name, const char *device);
@@ -71,6 +72,12 @@ void profile_seal(Profile *profile);
 /* The median of (p90 - p10) / median over an operation's samples; 0 where they have but one figure.
  */
 double profile_spread(const Profile *profile, OperationKind kind);
+
+/* What was made of the samples is kept with them, for the next who needs the same, until samples are
+ * added: fits take longer than many a run. The name says all that it depends on beside the samples.
+ * profile_kept() returns the profile's own, or NULL. */
+gpointer profile_kept(const Profile *profile, const char *name);
+void profile_keep(const Profile *profile, const char *name, gpointer made, GDestroyNotify free_made);
 
 /* The samples of one operation, contiguous after profile_seal(). */
 const ProfileSample *profile_samples(const Profile *profile, OperationKind kind, guint *n);

@@ -198,23 +198,6 @@ read_dots1(FamilyReader *f)
   return family_add_expert_layers(f, &experts, family_is_past_dense, 2 * (guint64)f->model->hidden);
 }
 
-/* Norms of all of q and of k, a bias for the choice of experts. */
-static gboolean
-read_minimax_m2(FamilyReader *f)
-{
-  ExpertTraits experts = {.module = "block_sparse_moe", .experts = "experts.0.w1", .gated = TRUE};
-  gboolean norms;
-
-  if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
-      !config_flag_or(&f->reader, "use_routing_bias", TRUE, &experts.router_bias) ||
-      !config_flag_or(&f->reader, "use_qk_norm", TRUE, &norms))
-    return FALSE;
-  f->attention.qk_norm = norms ? QK_NORM_WIDTH : QK_NORM_NONE;
-  f->attention.window = 0;
-  experts.width = f->dense.width;
-  return family_add_expert_layers(f, &experts, NULL, 2 * (guint64)f->model->hidden);
-}
-
 static gboolean
 read_olmoe(FamilyReader *f)
 {
@@ -301,6 +284,10 @@ read_step3p5(FamilyReader *f)
   AttentionTraits other;
   gboolean gates;
 
+  if (!config_has(r, "num_attention_groups"))
+    return config_refuse(r, "num_attention_groups",
+                         "the KV heads of layers that see all; this file has neither these nor "
+                         "attention_other_setting, the heads of layers with a window");
   if (!family_read_frame(f) || !family_read_width(f) || !family_read_experts(f, &experts) ||
       !config_count(r, "moe_intermediate_size", CONFIG_MAX_FFN, &experts.width) ||
       !config_count(r, "share_expert_dim", CONFIG_MAX_FFN, &experts.shared_width) ||
@@ -387,7 +374,6 @@ const Family families_moe[] = {
     {"glm4v_moe_text", read_glm4_moe, FALSE, NULL},
     {"deepseek", read_deepseek, FALSE, NULL},
     {"dots1", read_dots1, FALSE, NULL},
-    {"minimax_m2", read_minimax_m2, FALSE, NULL},
     {"olmoe", read_olmoe, FALSE, NULL},
     {"granitemoe", read_granitemoe, FALSE, NULL},
     {"granitemoeshared", read_granitemoe, FALSE, NULL},

@@ -43,6 +43,18 @@ layer_end(LayerMaker *maker)
   model_add_layer(maker->model, &maker->layer);
 }
 
+/* Queries of an indexer that picks blocks of tokens, a head beside each KV head, and its key, each
+ * with a norm (MiniMax-M3). */
+static void
+add_block_indexer(LayerMaker *maker, const AttentionTraits *t)
+{
+  guint64 hidden = maker->model->hidden, width = (guint64)t->index_heads * t->index_dim;
+
+  add(maker, t->module, "index_q_proj", width, hidden, SPLIT_OUTPUTS)->kv_n = width;
+  add(maker, t->module, "index_k_proj", t->index_dim, hidden, SPLIT_NONE);
+  maker->layer.vectors += 2 * (guint64)t->index_dim;
+}
+
 void
 layer_attention(LayerMaker *maker, const AttentionTraits *t)
 {
@@ -59,12 +71,18 @@ layer_attention(LayerMaker *maker, const AttentionTraits *t)
   if (t->head_gates > 0)
     add(maker, t->module, "g_proj", t->head_gates, hidden, SPLIT_OUTPUTS);
   add(maker, t->module, t->output, hidden, out, SPLIT_INPUTS);
-  maker->layer.mixer = (Mixer){.kind = t->kind,
+  if (t->index_tokens > 0)
+    add_block_indexer(maker, t);
+  maker->layer.mixer = (Mixer){.kind = t->index_tokens > 0 ? MIXER_SPARSE : t->kind,
                                .heads = t->heads,
                                .kv_heads = t->kv_heads,
                                .head_dim = t->head_dim,
                                .value_dim = t->value_dim,
-                               .window = t->kind == MIXER_FULL ? 0 : t->window,
+                               .window = t->index_tokens > 0     ? t->index_tokens
+                                         : t->kind == MIXER_FULL ? 0
+                                                                 : t->window,
+                               .index_heads = t->index_heads,
+                               .index_dim = t->index_dim,
                                .borrows_kv = t->borrows_kv,
                                .normed = t->qk_norm != QK_NORM_NONE};
   maker->layer.n_mixer_matrices = maker->layer.n_matrices;
@@ -94,6 +112,8 @@ layer_latent(LayerMaker *maker, const LatentTraits *t)
     add(maker, t->module, "kv_a_proj_with_mqa", t->kv_rank + t->rope_dim, hidden, SPLIT_NONE);
   }
   add(maker, t->module, "kv_b_proj", kv, t->kv_rank, SPLIT_OUTPUTS);
+  if (t->gates)
+    add(maker, t->module, "g_proj", (guint64)t->heads * t->value_dim, hidden, SPLIT_OUTPUTS);
   add(maker, t->module, "o_proj", hidden, (guint64)t->heads * t->value_dim, SPLIT_INPUTS);
   maker->layer.mixer = (Mixer){.kind = t->index_tokens > 0 ? MIXER_SPARSE : MIXER_LATENT,
                                .heads = t->heads,
@@ -179,6 +199,30 @@ add_delta(LayerMaker *maker, const RecurrentTraits *t)
                           + t->head_dim;                                        /* norm */
 }
 
+/* Kimi's delta attention: the decay of a key's element comes of a product of rank head_dim, the
+ * gate of another, or of one of full rank; each of q, k and v is convolved. */
+static void
+add_kda(LayerMaker *maker, const RecurrentTraits *t)
+{
+  guint64 hidden = maker->model->hidden, width = (guint64)t->heads * t->head_dim;
+
+  add(maker, t->module, "q_proj", 3 * width, hidden, SPLIT_OUTPUTS)->pieces = 3;
+  add(maker, t->module, "f_a_proj", t->head_dim, hidden, SPLIT_NONE);
+  add(maker, t->module, "f_b_proj", width, t->head_dim, SPLIT_OUTPUTS);
+  add(maker, t->module, "b_proj", t->heads, hidden, SPLIT_OUTPUTS);
+  if (t->full_gate) {
+    add(maker, t->module, "g_proj", width, hidden, SPLIT_OUTPUTS);
+  } else {
+    add(maker, t->module, "g_a_proj", t->head_dim, hidden, SPLIT_NONE);
+    add(maker, t->module, "g_b_proj", width, t->head_dim, SPLIT_OUTPUTS);
+  }
+  add(maker, t->module, "o_proj", hidden, width, SPLIT_INPUTS);
+  maker->layer.mixer.state_elements = width * t->state;
+  maker->layer.mixer.window_elements = 3 * width * (t->kernel - 1);
+  maker->layer.vectors += 3 * width * t->kernel + width + t->heads /* the step's bias, A */
+                          + t->head_dim;                           /* norm */
+}
+
 void
 layer_recurrent(LayerMaker *maker, const RecurrentTraits *t)
 {
@@ -195,6 +239,8 @@ layer_recurrent(LayerMaker *maker, const RecurrentTraits *t)
     add_mamba(maker, t);
   else if (t->kind == RECURRENT_MAMBA2)
     add_mamba2(maker, t);
+  else if (t->kind == RECURRENT_KDA)
+    add_kda(maker, t);
   else
     add_delta(maker, t);
   maker->layer.n_mixer_matrices = maker->layer.n_matrices;
@@ -230,7 +276,10 @@ layer_experts(LayerMaker *maker, const ExpertTraits *t)
   guint first;
 
   add_plain(maker, t->experts_count, hidden, SPLIT_NONE);
-  if (t->latent > 0) {
+  if (t->latent > 0 && t->plain_latent) {
+    add_plain(maker, t->latent, hidden, SPLIT_NONE);
+    add_plain(maker, hidden, t->latent, SPLIT_NONE);
+  } else if (t->latent > 0) {
     add(maker, t->module, "fc1_latent_proj", t->latent, hidden, SPLIT_NONE);
     add(maker, t->module, "fc2_latent_proj", hidden, t->latent, SPLIT_NONE);
   }
@@ -254,6 +303,8 @@ layer_experts(LayerMaker *maker, const ExpertTraits *t)
   layer->shared_ffn = t->shared_width;
   if (t->router_bias)
     layer->vectors += t->experts_count;
+  if (t->latent_norm)
+    layer->vectors += t->latent;
   if (t->bias)
     layer->vectors += t->experts_count * ((t->gated ? 2 : 1) * (guint64)t->width + inner);
 }

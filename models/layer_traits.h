@@ -27,6 +27,8 @@ typedef struct {
   gboolean qkv_bias, output_bias;
   QkNorm qk_norm;
   guint32 extra_vectors; /* sinks and the like */
+  guint32 index_tokens;  /* that an indexer picks for each query to see; 0: it has none */
+  guint32 index_heads, index_dim;
 } AttentionTraits;
 
 typedef struct {
@@ -36,6 +38,7 @@ typedef struct {
   guint32 kv_rank;
   guint32 nope_dim, rope_dim, value_dim;
   gboolean bias;                  /* on the products down to the ranks, and on o */
+  gboolean gates;                 /* a product of the values' width before o */
   guint32 index_tokens;           /* that attention sees; 0: all */
   guint32 index_heads, index_dim; /* of its own indexer; 0: it has none */
 } LatentTraits;
@@ -53,6 +56,7 @@ typedef struct {
   gboolean inner_norms; /* mamba: on the step, B and C (Jamba) */
   guint32 state_bits;
   gboolean split_products; /* delta: a product for each of qkv, z, b, a */
+  gboolean full_gate;      /* kda: the gate is one product, not two of the rank head_dim */
 } RecurrentTraits;
 
 typedef struct {
@@ -71,6 +75,8 @@ typedef struct {
   gboolean shared_gate; /* one product that weighs the shared expert */
   gboolean gated, router_bias, bias;
   guint32 latent; /* width that routed experts work at; 0: the hidden one */
+  gboolean plain_latent,
+      latent_norm; /* its products are not quantized; a norm behind the experts */
 } ExpertTraits;
 
 typedef struct {

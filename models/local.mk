@@ -9,9 +9,11 @@ libspillway_models_a_SOURCES = \
   %D%/family_gemma.c \
   %D%/family_hunyuan.c \
   %D%/family_hybrid.c \
+  %D%/family_kimi.c \
   %D%/family_latent.c \
   %D%/family_llama.c \
   %D%/family_mamba.c \
+  %D%/family_minimax.c \
   %D%/family_moe.c \
   %D%/family_puzzle.c \
   %D%/layer_traits.c %D%/layer_traits.h \

@@ -90,6 +90,16 @@ contention_is_measured(const Scenario *s, guint32 tp)
   return TRUE;
 }
 
+static gboolean
+has_nvfp4(const Model *model)
+{
+  for (guint i = 0; i < model->n_kinds; i++)
+    for (guint j = 0; j < model->kinds[i].n_matrices; j++)
+      if (g_str_equal(model->kinds[i].matrices[j].format.name, "nvfp4"))
+        return TRUE;
+  return FALSE;
+}
+
 json_t *
 scenario_assumptions(const Scenario *s, guint32 tp)
 {
@@ -122,6 +132,9 @@ scenario_assumptions(const Scenario *s, guint32 tp)
                               s->scheduler->name));
   if (s->model->left_out != NULL)
     add(list, g_strdup_printf("%s takes no memory", s->model->left_out));
+  if (has_nvfp4(s->model) && s->profile == NULL && s->executor->needs_cost)
+    add(list, g_strdup("products of NVFP4 weights are computed at 16 bits, as on cards before "
+                       "Blackwell; those that multiply 4 bits do large ones in a half to a third"));
   if (s->model->tower_bytes > 0)
     add(list, g_strdup("prompts have no images; what the tower's work takes of the memory when a "
                        "server measures itself is not taken from the pool"));

@@ -95,6 +95,7 @@ check_features(const Resolver *r, GError **error)
       {"async-scheduling", SCHEDULER_HAS_ASYNC},
       {"capacity-policy", SCHEDULER_HAS_CAPACITY_POLICY},
       {"context-chunking-policy", SCHEDULER_HAS_CAPACITY_POLICY},
+      {"free-gpu-memory-fraction", SCHEDULER_HAS_CAPACITY_POLICY},
       {"kv-offloading-size", SCHEDULER_HAS_OFFLOAD},
       {"num-offload-blocks", SCHEDULER_HAS_OFFLOAD},
       {"offload-prompt-only", SCHEDULER_HAS_OFFLOAD},
@@ -109,6 +110,12 @@ check_features(const Resolver *r, GError **error)
       return refuse_missing(needs[i].option, s->scheduler, needs[i].feature, error);
   if (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER && r->settings->offline)
     return resolver_refuse(error, "--offline: %s takes the same batches offline and in a server",
+                           s->scheduler->name);
+  if (resolver_given(r, "gpu-memory-utilization") &&
+      s->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY)
+    return resolver_refuse(error,
+                           "--gpu-memory-utilization: the scheduler %s has no such option; it has "
+                           "--free-gpu-memory-fraction",
                            s->scheduler->name);
   if (resolver_given(r, "context-chunking-policy") && !r->settings->chunked_prefill)
     return resolver_refuse(error, "--context-chunking-policy is of --enable-chunked-prefill, "
@@ -128,6 +135,8 @@ check_contradictions(const Resolver *r, GError **error)
       {"max-total-tokens", "kv-memory"},
       {"max-total-tokens", "mem-fraction-static"},
       {"kv-memory", "mem-fraction-static"},
+      {"num-gpu-blocks", "free-gpu-memory-fraction"},
+      {"kv-memory", "free-gpu-memory-fraction"},
       {"swap-space", "num-cpu-blocks"},
       {"kv-offloading-disk", "num-disk-blocks"},
       {"enable-chunked-prefill", "no-enable-chunked-prefill"},

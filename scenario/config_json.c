@@ -115,9 +115,13 @@ set_pool(json_t *object, const Scenario *s, const Settings *settings)
       object, "kv_cache_dtype",
       json_string(settings->kv_cache_dtype != NULL ? settings->kv_cache_dtype : "auto"));
   json_object_set_new(object, "gpu_memory_utilization",
-                      settings_given(settings, "num-gpu-blocks") || settings->kv_memory != NULL
+                      settings_given(settings, "num-gpu-blocks") || settings->kv_memory != NULL ||
+                              s->free_gpu_memory_fraction > 0
                           ? json_null()
                           : json_real(s->gpu_memory_utilization));
+  json_object_set_new(object, "free_gpu_memory_fraction",
+                      s->free_gpu_memory_fraction > 0 ? json_real(s->free_gpu_memory_fraction)
+                                                      : json_null());
   json_object_set_new(object, "swap_space", text_or_null(settings->swap_space));
   json_object_set_new(object, "overlap_copies", json_boolean(c->overlap_copies));
   json_object_set_new(object, "swap_ahead", json_integer(c->swap_ahead_blocks));
@@ -309,9 +313,8 @@ host_time(const Scenario *s, const Settings *settings, HostScheduler scheduler)
 static json_t *
 remarks(const Scenario *s, const Settings *settings)
 {
-  const ExpertSplit split = {.tp = s->tensor_parallel_size,
-                             .engines = s->sharing_engines,
-                             .groups = s->expert_groups};
+  const ExpertSplit split = {
+      .tp = s->tensor_parallel_size, .engines = s->sharing_engines, .groups = s->expert_groups};
   g_autoptr(GPtrArray) texts = profile_remarks(s->profile, s->model, &split);
   json_t *array = json_array();
 

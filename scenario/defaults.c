@@ -5,6 +5,7 @@
  */
 #include "resolver.h"
 
+#include "calib/cost/pool_size.h"
 #include "engine_defaults.h"
 #include "executors.h"
 
@@ -149,7 +150,7 @@ resolve_batch(Resolver *r, EngineDefaults *defaults)
                                                settings->offline ? " offline" : "", defaults->card)
                              : g_strdup(s->scheduler->name);
 
-  if (computes && *defaults->card != 0) {
+  if (computes && (*defaults->card != 0 || has(s, SCHEDULER_HAS_CAPACITY_POLICY))) {
     defaults->max_num_seqs = OWN_SEQS;
     defaults->max_num_batched_tokens = defaults->least_batched_tokens = OWN_TOKENS;
   }
@@ -208,16 +209,20 @@ resolve_length(Resolver *r, const EngineDefaults *defaults)
 
 /* What no default of a version is about. */
 static void
-resolve_rest(Resolver *r)
+resolve_rest(Resolver *r, const EngineDefaults *defaults)
 {
   const Settings *settings = r->settings;
   const Scenario *s = r->scenario;
   SchedulerConfig *c = &r->scenario->config;
   gboolean has_manager = has(s, SCHEDULER_HAS_BLOCK_MANAGER);
 
-  c->block_size = (guint32)settings->block_size;
+  c->block_size = is_typed(r, "block_size") ? (guint32)settings->block_size : defaults->block_size;
   if (!is_typed(r, "block_size"))
     resolver_origin(r, "block_size", "%s", s->scheduler->name);
+  if (s->model != NULL)
+    r->pool_bytes_per_block =
+        pool_stage_block_bytes(s->model, c->block_size, s->tensor_parallel_size,
+                               (guint32)settings->pipeline_parallel_size);
   c->block_manager = has_manager ? (guint32)settings->block_manager : 0;
   c->watermark = is_typed(r, "watermark") ? settings->watermark : has_manager ? V0_WATERMARK : 0;
   c->max_num_active_seqs = (guint32)settings->max_num_active_seqs;
@@ -237,7 +242,7 @@ resolver_limits(Resolver *r)
   const EngineSetup setup = {s->scheduler, s->device, settings->offline};
   EngineDefaults defaults = engine_defaults_find(&setup);
 
-  resolve_rest(r);
+  resolve_rest(r, &defaults);
   resolve_switches(r);
   resolve_length(r, &defaults);
   resolve_batch(r, &defaults);

@@ -1,5 +1,5 @@
-/* The defaults of vLLM's versions, one table; called while a scenario is resolved, and by whoever
- * sizes a pool without one. */
+/* The defaults of vLLM's versions, one table, and TensorRT-LLM's; called while a scenario is
+ * resolved, and by whoever sizes a pool without one. */
 #include "engine_defaults.h"
 
 #include <string.h>
@@ -10,6 +10,11 @@
 #define V0_SEQS 256
 #define V0_CHUNK_TOKENS 512
 #define V0_TOKENS 2048
+#define BLOCK_TOKENS 16
+/* TensorRT-LLM's llm_args.py: max_batch_size, max_num_tokens, KvCacheConfig.tokens_per_block. */
+#define TRTLLM_SEQS 2048
+#define TRTLLM_TOKENS 8192
+#define TRTLLM_BLOCK_TOKENS 32
 
 /* Batch sizes by card: the first row that holds is taken. */
 static const struct {
@@ -60,10 +65,16 @@ engine_defaults_find(const EngineSetup *setup)
       .max_num_batched_tokens = V0_CHUNK_TOKENS,
       .least_batched_tokens = V0_TOKENS,
       .gpu_memory_utilization = setup->scheduler->version >= 20 ? 0.92 : 0.9,
+      .block_size = BLOCK_TOKENS,
       .serves_unstretched = setup->scheduler->version >= 12,
   };
 
   if (setup->scheduler->version > 0)
     find_batch(setup, &found);
+  if (setup->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY) {
+    found.max_num_seqs = TRTLLM_SEQS;
+    found.max_num_batched_tokens = found.least_batched_tokens = TRTLLM_TOKENS;
+    found.block_size = TRTLLM_BLOCK_TOKENS;
+  }
   return found;
 }

@@ -26,6 +26,7 @@ typedef struct {
   guint32 max_num_batched_tokens; /* with chunked prefill */
   guint32 least_batched_tokens;   /* without it: this, or max_model_len if that is more */
   double gpu_memory_utilization;
+  guint32 block_size;
   gboolean serves_unstretched; /* of LongRoPE, the length before it is stretched */
 } EngineDefaults;
 

@@ -162,8 +162,8 @@ resolver_sglang(Resolver *r, GError **error)
   note_origins(r);
   c->block_size = (guint32)settings->page_size;
   if (r->scenario->model != NULL)
-    r->pool_bytes_per_block = pool_block_bytes(r->scenario->model, c->block_size,
-                                               r->scenario->tensor_parallel_size);
+    r->pool_bytes_per_block =
+        pool_block_bytes(r->scenario->model, c->block_size, r->scenario->tensor_parallel_size);
   c->max_num_seqs = (guint32)settings->max_running_requests;
   c->max_prefill_tokens = (guint32)settings->max_prefill_tokens;
   c->schedule_conservativeness = settings->schedule_conservativeness;
@@ -184,11 +184,11 @@ gboolean
 resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
 {
   Scenario *s = r->scenario;
-  guint64 weights = s->expert_groups > 1 || s->sharing_engines > 1
-                        ? model_rank_bytes_shared(s->model, s->tensor_parallel_size,
-                                                  s->tensor_parallel_size * s->sharing_engines,
-                                                  s->expert_groups)
-                        : model_weight_bytes(s->model) / s->tensor_parallel_size;
+  guint64 weights =
+      s->expert_groups > 1 || s->sharing_engines > 1
+          ? model_rank_bytes_shared(s->model, s->tensor_parallel_size,
+                                    s->tensor_parallel_size * s->sharing_engines, s->expert_groups)
+          : model_weight_bytes(s->model) / s->tensor_parallel_size;
   double bytes;
 
   s->mem_fraction_static = resolver_given(r, "mem-fraction-static")

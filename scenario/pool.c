@@ -40,9 +40,9 @@ reaches_states(const Resolver *r, const KvGroups *groups, GError **error)
   guint32 step = MIN(c->max_num_batched_tokens, threshold > 0 ? threshold : G_MAXUINT32);
 
   if (tokens > 0 && !c->chunked_prefill)
-    return resolver_refuse(error,
-                           "--no-enable-chunked-prefill: recurrent states are cached where prefills "
-                           "are cut; --no-enable-prefix-caching goes with it");
+    return resolver_refuse(
+        error, "--no-enable-chunked-prefill: recurrent states are cached where prefills "
+               "are cut; --no-enable-prefix-caching goes with it");
   if (step < tokens && r->scenario->scheduler->version < 29)
     return resolver_refuse(error,
                            "a prefill of at most %u tokens a step cannot reach the end of a block "
@@ -59,8 +59,8 @@ resolver_kv_groups(Resolver *r, GError **error)
   Scenario *s = r->scenario;
   KvGroups groups;
 
-  if (s->model == NULL || !kv_groups_find(s->model, s->config.block_size,
-                                          s->tensor_parallel_size, &groups))
+  if (s->model == NULL ||
+      !kv_groups_find(s->model, s->config.block_size, s->tensor_parallel_size, &groups))
     return TRUE;
   s->one_group_reason = reason_for_one_group(r, &groups);
   if (s->one_group_reason != NULL)
@@ -113,9 +113,25 @@ kv_memory_blocks(const Resolver *r, guint32 *blocks, GError **error)
   return TRUE;
 }
 
+/* Under TensorRT-LLM: a share of what all else leaves free, of all of the memory. */
+static void
+take_fraction(const Resolver *r, PoolSize *pool)
+{
+  Scenario *s = r->scenario;
+
+  if ((s->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY) == 0)
+    return;
+  s->free_gpu_memory_fraction = r->settings->free_gpu_memory_fraction;
+  pool->kv_bytes = (guint64)((double)pool->kv_bytes * s->free_gpu_memory_fraction);
+  pool->num_gpu_blocks = pool_blocks(pool->kv_bytes, pool->block_bytes);
+  if (!resolver_given(r, "free-gpu-memory-fraction"))
+    resolver_origin(r, "free_gpu_memory_fraction", "%s", s->scheduler->name);
+}
+
 static gboolean
 utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
 {
+  gboolean takes_free = (r->scenario->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY) != 0;
   const PoolSizeRequest request = {
       .server =
           {
@@ -129,7 +145,7 @@ utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
               .pipeline_parallel_size = (guint32)r->settings->pipeline_parallel_size,
               .expert_groups = r->scenario->expert_groups,
           },
-      .utilization = r->scenario->gpu_memory_utilization,
+      .utilization = takes_free ? 1 : r->scenario->gpu_memory_utilization,
       .block_size = r->scenario->config.block_size,
   };
   PoolSize pool;
@@ -141,15 +157,16 @@ utilization_blocks(const Resolver *r, guint32 *blocks, GError **error)
     return resolver_sglang_pool(r, blocks, error);
   if (!pool_size_find(&request, &pool, error))
     return FALSE;
+  take_fraction(r, &pool);
   *blocks = r->scenario->config.kv_groups.n_kinds > 0
                 ? pool_blocks(pool.kv_bytes, r->pool_bytes_per_block)
                 : pool.num_gpu_blocks;
   resolver_origin(r, "num_gpu_blocks",
-                  "%.2f GiB less weights %.2f, activation %.2f, not PyTorch's %.2f, graphs %.2f",
-                  (double)pool.usable_bytes / GIB, (double)pool.weight_bytes / GIB,
-                  (double)pool.server.activation_bytes / GIB,
+                  "%s%.2f GiB less weights %.2f, activation %.2f, not PyTorch's %.2f, graphs %.2f",
+                  takes_free ? "a share of " : "", (double)pool.usable_bytes / GIB,
+                  (double)pool.weight_bytes / GIB, (double)pool.server.activation_bytes / GIB,
                   (double)pool.server.non_torch_bytes / GIB, (double)pool.server.graph_bytes / GIB);
-  if (!resolver_given(r, "gpu-memory-utilization"))
+  if (!takes_free && !resolver_given(r, "gpu-memory-utilization"))
     resolver_origin(r, "gpu_memory_utilization", "%s", r->scenario->scheduler->name);
   return TRUE;
 }

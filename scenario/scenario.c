@@ -244,10 +244,6 @@ resolve_hardware(Resolver *r, GError **error)
     g_prefix_error(error, "--host: ");
     return FALSE;
   }
-  if (s->model != NULL)
-    r->pool_bytes_per_block = pool_stage_block_bytes(s->model, (guint32)settings->block_size,
-                                                     s->tensor_parallel_size,
-                                                     (guint32)settings->pipeline_parallel_size);
   return TRUE;
 }
 

@@ -24,7 +24,7 @@
 #include "scenario/workload/workload_source.h"
 
 typedef struct {
-  guint32 max_concurrency; /* 0: no limit */
+  guint32 max_concurrency;      /* 0: no limit */
   guint32 data_parallel_size;   /* engines, each with its own queues and pool */
   guint32 tensor_parallel_size; /* devices of each */
   guint32 sharing_engines;      /* of the engines, those that share a model's experts; 1: none do */
@@ -46,14 +46,15 @@ typedef struct {
   CopyPath copy_path;
   gboolean graphs_in_pieces;
   HostMemory host_memory;
-  guint64 block_bytes;           /* of a KV block on a card; 0 without a model */
-  guint64 disk_block_bytes;      /* on the disk, of all cards that share it; likewise */
-  double mem_fraction_static;    /* SGLang's, where it sized the pool; else 0 */
-  DecoderConfig *decoder;        /* NULL where nothing is computed */
-  Recording *recording;          /* NULL where nothing is replayed */
-  json_t *defaults;              /* setting that was not typed → where its value is from */
-  double gpu_memory_utilization; /* of the device's memory, where the pool is sized by it */
-  json_t *settings;              /* every resolved setting, for the results */
+  guint64 block_bytes;             /* of a KV block on a card; 0 without a model */
+  guint64 disk_block_bytes;        /* on the disk, of all cards that share it; likewise */
+  double mem_fraction_static;      /* SGLang's, where it sized the pool; else 0 */
+  double free_gpu_memory_fraction; /* TensorRT-LLM's, likewise */
+  DecoderConfig *decoder;          /* NULL where nothing is computed */
+  Recording *recording;            /* NULL where nothing is replayed */
+  json_t *defaults;                /* setting that was not typed → where its value is from */
+  double gpu_memory_utilization;   /* of the device's memory, where the pool is sized by it */
+  json_t *settings;                /* every resolved setting, for the results */
 } Scenario;
 
 /* quiet: leave the notes out (they were told for another policy of the same comparison). */

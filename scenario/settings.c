@@ -69,7 +69,7 @@ const SettingsOption settings_options[] = {
     {"trtllm-args", GROUP_ENGINE, KIND_TEXT, AT(trtllm_args), 0, 0, "'FLAGS'",
      "the same of trtllm-serve, with --scheduler trtllm", 0},
     {"block-size", GROUP_ENGINE, KIND_COUNT, AT(block_size), 1, 65536, "TOKENS",
-     "tokens a KV block (default 16)", 0},
+     "tokens a KV block (default 16, trtllm 32)", 0},
     {"num-gpu-blocks", GROUP_ENGINE, KIND_COUNT, AT(num_gpu_blocks), 1, COUNT_MAX, "N",
      "size of the KV pool, in blocks", 0},
     {"kv-memory", GROUP_ENGINE, KIND_TEXT, AT(kv_memory), 0, 0, "12%|4GiB",
@@ -81,7 +81,7 @@ const SettingsOption settings_options[] = {
      0},
     {"gpu-memory-utilization", GROUP_ENGINE, KIND_REAL, AT(gpu_memory_utilization), TINY, 1, "X",
      "size the pool by what a server leaves of X of the memory (default: the engine's, 0.9 or "
-     "0.92)",
+     "0.92; not trtllm)",
      0},
     {"swap-space", GROUP_ENGINE, KIND_TEXT, AT(swap_space), 0, 0, "GiB",
      "host memory for swapped blocks (default 4)", 0},
@@ -168,6 +168,8 @@ const SettingsOption settings_options[] = {
      "trtllm (by its published rules): guaranteed-no-evict (default), max-utilization, static-batch", 0},
     {"context-chunking-policy", GROUP_ENGINE, KIND_TEXT, AT(context_chunking_policy), 0, 0, "NAME",
      "trtllm with --enable-chunked-prefill: first-come-first-served (default), equal-progress", 0},
+    {"free-gpu-memory-fraction", GROUP_ENGINE, KIND_REAL, AT(free_gpu_memory_fraction), TINY, 1, "X",
+     "trtllm: size the pool by X of what weights and activations leave free (default 0.9)", 0},
 
     {"page-size", GROUP_SGLANG, KIND_COUNT, AT(page_size), 1, 65536, "TOKENS",
      "tokens a page of KV (default 1)", 0},
@@ -290,6 +292,7 @@ settings_new(void)
   settings->random_input_len = BENCH_INPUT_LEN;
   settings->random_output_len = BENCH_OUTPUT_LEN;
   settings->block_size = 16;
+  settings->free_gpu_memory_fraction = 0.9;
   settings->block_manager = 1;
   settings->prefill_schedule_interval = 1;
   settings->offload_prompt_only = TRUE;

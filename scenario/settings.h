@@ -68,6 +68,7 @@ typedef struct {
   gboolean enable_dp_attention;
   char *capacity_policy;
   char *context_chunking_policy;
+  double free_gpu_memory_fraction;
   /* Under the names of SGLang. */
   guint64 page_size;
   guint64 max_total_tokens;

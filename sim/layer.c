@@ -87,11 +87,15 @@ layer_kv_bytes(const Layer *layer, guint32 kv_bits, guint32 tp)
   case MIXER_LATENT:
     return (guint64)(mixer->latent_dim + mixer->rope_dim) * kv_bits / 8;
   case MIXER_SPARSE:
+    if (mixer->latent_dim == 0)
+      return (guint64)MAX(1, mixer->kv_heads / tp) * (mixer->head_dim + mixer->value_dim) *
+                 kv_bits / 8 +
+             mixer_index_bytes(mixer);
     /* An FP8 cache keeps the rotated part at 16 bits and a scale of 32 bits for 128 elements; the
      * indexer's keys are FP8 with one such scale, whatever the cache (vLLM's fp8_ds_mla). */
     return (kv_bits == 8 ? mixer->latent_dim + mixer->latent_dim / 32 + 2 * mixer->rope_dim
                          : (mixer->latent_dim + mixer->rope_dim) * kv_bits / 8) +
-           mixer->index_dim + mixer->index_dim / 32;
+           mixer_index_bytes(mixer);
   case MIXER_NONE:
   case MIXER_RECURRENT:
     break;

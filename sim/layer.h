@@ -5,7 +5,8 @@
  *   sliding   attention over the last `window` tokens
  *   chunked   attention over the context since the last multiple of `window` tokens (Llama 4)
  *   latent    attention over one latent vector a token, shared by all heads (DeepSeek's MLA)
- *   sparse    latent, over the `window` tokens that an indexer picks (DeepSeek 3.2)
+ *   sparse    latent, or with KV heads, over the `window` tokens that an indexer picks (DeepSeek
+ *             3.2, MiniMax-M3)
  *   recurrent a state of fixed size a sequence (Mamba, gated delta, linear attention)
  *   none      no mixer: a layer of nothing but a feed-forward part
  * Layers that are alike in all of this are one entry with a count; their order is not kept.
@@ -25,9 +26,10 @@ typedef enum {
   MIXER_RECURRENT
 } MixerKind;
 
-/* Kinds of recurrent layers: a selective scan, one with a scalar decay a head, a gated delta rule.
+/* Kinds of recurrent layers: a selective scan, one with a scalar decay a head, a gated delta rule,
+ * one with a decay an element of the key (Kimi's KDA).
  */
-typedef enum { RECURRENT_MAMBA, RECURRENT_MAMBA2, RECURRENT_DELTA } RecurrentKind;
+typedef enum { RECURRENT_MAMBA, RECURRENT_MAMBA2, RECURRENT_DELTA, RECURRENT_KDA } RecurrentKind;
 
 typedef struct {
   MixerKind kind;
@@ -89,6 +91,15 @@ guint64 matrix_rank_k(const Matrix *matrix, guint32 tp);
 /* Of all copies: what the elements take, and what is beside them. */
 guint64 matrix_element_bytes(const Matrix *matrix);
 guint64 matrix_scale_bytes(const Matrix *matrix);
+
+/* Sparse: bytes of the indexer's key of a token. Of latent attention FP8 with a scale of 32 bits
+ * for 128 elements (DeepSeek-V3.2), else of 16 bits (MiniMax-M3, vLLM's indexer_kv_dtype). */
+static inline guint64
+mixer_index_bytes(const Mixer *mixer)
+{
+  return mixer->latent_dim > 0 ? mixer->index_dim + mixer->index_dim / 32
+                               : 2 * (guint64)mixer->index_dim;
+}
 
 /* KV bytes that a token leaves in one such layer, on one of `tp` ranks: KV heads are split, and
  * repeated where there are fewer of them than ranks; a latent vector is on every rank. 0 for a

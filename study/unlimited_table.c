@@ -50,10 +50,9 @@ char *
 unlimited_key(const Scenario *scenario, const Settings *settings)
 {
   static const char *const no_matter[] = {
-      "overflow",  "victim",     "num_gpu_blocks",         "num_cpu_blocks",
-      "kv_memory", "swap_space", "gpu_memory_utilization", "defaults",
-      "num_disk_blocks", "kv_offloading_disk",
-      NULL};
+      "overflow",  "victim",          "num_gpu_blocks",         "num_cpu_blocks",
+      "kv_memory", "swap_space",      "gpu_memory_utilization", "free_gpu_memory_fraction",
+      "defaults",  "num_disk_blocks", "kv_offloading_disk",     NULL};
   json_auto_t *config = json_deep_copy(scenario->settings);
   g_autofree char *text = NULL;
   PolicyOptionPlace place;

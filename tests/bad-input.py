@@ -92,6 +92,10 @@ def test_engines_options():
              "--context-chunking-policy", "no such thing"),
             ([*base, "--scheduler", "trtllm", "--num-gpu-blocks", "999", "--enable-chunked-prefill",
               "--context-chunking-policy", "fair"], "'fair'", "equal-progress"),
+            ([*base, "--scheduler", "trtllm", "--gpu-memory-utilization", "0.5"], "--gpu-memory-utilization", "--free-gpu-memory-fraction"),
+            ([*base, "--free-gpu-memory-fraction", "0.5"], "--free-gpu-memory-fraction", "no such thing"),
+            ([*base, "--scheduler", "trtllm", "--num-gpu-blocks", "999", "--free-gpu-memory-fraction", "0.5"],
+             "--free-gpu-memory-fraction", "contradict"),
             ([*base, "--scheduler", "trtllm", "--num-gpu-blocks", "999", "--context-chunking-policy", "equal-progress"],
              "--context-chunking-policy", "--enable-chunked-prefill")]:
         check_refused(words, expected)

@@ -56,7 +56,7 @@ def test_document():
 def test_strides():
     """Layers of every kind cost the same step by step and many steps at once."""
     for name in ("gpt-oss-20b", "gemma-3-4b", "llama-4-scout", "deepseek-v2-lite", "deepseek-v3.2",
-                 "qwen3-next-80b-a3b", "nemotron-nano-9b-v2", "jamba-v0.1"):
+                 "qwen3-next-80b-a3b", "nemotron-nano-9b-v2", "jamba-v0.1", "kimi-linear-48b-a3b"):
         words = ["--model", example(name), "--device", "b200", "--trace", "demo",
                  "--limit", "60", "--num-gpu-blocks", "2000"]
         many, single = run_json(*words), run_json(*words, "--no-stride")
@@ -64,6 +64,71 @@ def test_strides():
             summary.pop("wall_s")
             summary["config"].pop("no_stride", None)
         check_equal(many, single)
+
+
+def test_kimi_delta():
+    """KDA: a state of 32 bits and the convolution's inputs, of 20 layers; what K3 adds is read of its keys; other forms are refused."""
+    found = show(example("kimi-linear-48b-a3b"))
+    check_equal(found["state_bytes_per_sequence"], 20 * (32 * 128 * 128 * 4 + 3 * 32 * 128 * 3 * 2))
+    config = json.loads(read(example("kimi-linear-48b-a3b")))
+    hidden, width, layers = 2304, 32 * 128, 27
+    for change, more in (
+            ({"attn_res_block_size": 12}, layers * 4 * hidden + 2 * hidden),
+            ({"mla_use_output_gate": True}, 7 * hidden * width),
+            ({"routed_expert_hidden_size": 1152}, 26 * (2 * hidden * 1152 - 256 * 3 * 1024 * 1152)),
+            ({"routed_expert_hidden_size": 1152, "latent_moe_use_norm": True},
+             26 * (2 * hidden * 1152 - 256 * 3 * 1024 * 1152 + 1152)),
+            ({"linear_attn_config": dict(config["linear_attn_config"], use_full_rank_gate=True)},
+             20 * (hidden * width - 128 * (hidden + width)))):
+        write("changed.json", json.dumps(dict(config, **change)))
+        check_equal((change, show("changed.json")["parameters"] - found["parameters"]), (change, more))
+    for change, expected in (({"mla_use_nope": False}, "mla_use_nope"), ({"linear_attn_config": None}, "linear_attn_config"),
+                             ({"linear_attn_config": {"num_heads": 32, "head_dim": 128, "short_conv_kernel_size": 4}}, "kda_layers"),
+                             ({"num_experts_per_token": 300}, "num_experts_per_token")):
+        write("changed.json", json.dumps(dict(config, **change)))
+        check_refused(["model", "show", "changed.json"], [expected])
+
+
+def test_block_indexer():
+    """MiniMax-M3: a key of 16 bits a token beside the KV of a sparse layer; what a query sees is bounded, what its indexer scores is not."""
+    config = json.loads(read(example("minimax-m3")))
+    check_equal(show(example("minimax-m3"))["kv_bytes_per_token"], 60 * 2 * 4 * 128 * 2 + 57 * 128 * 2)
+    write("long.csv", "arrival_s,prompt_tokens,output_tokens\n0,60000,400\n")
+    words = ["--device", "b200", "--tensor-parallel-size", "8", "--trace", "long.csv", "--what-if", "front-end=0"]
+    times = []
+    for picked in (2, 16, 400):
+        sparse = dict(config["sparse_attention_config"], sparse_topk_blocks=picked)
+        write("picked.json", json.dumps(dict(config, sparse_attention_config=sparse)))
+        times.append(run_json("--model", "picked.json", *words)["time_s"]["attention"])
+    write("all.json", json.dumps(dict(config, sparse_attention_config=dict(config["sparse_attention_config"],
+                                                                           sparse_attention_freq=[0] * 60))))
+    seen = run_json("--model", "all.json", *words)["time_s"]["attention"]
+    check(times[0] < times[1] < times[2], times)
+    check(times[1] < 0.7 * seen, (times, seen))
+    for key, value, expected in (("sparse_num_index_heads", 2, "KV heads"), ("sparse_disable_index_value", [0] * 60, "values"),
+                                 ("sparse_attention_freq", 1, "a list"), ("sparse_block_size", 0, "sparse_block_size")):
+        write("odd.json", json.dumps(dict(config, sparse_attention_config=dict(config["sparse_attention_config"], **{key: value}))))
+        check_refused(["model", "show", "odd.json"], [expected])
+    write("odd.json", json.dumps(dict(config, sparse_attention_config=None)))
+    check_refused(["model", "show", "odd.json"], ["sparse_attention_config"])
+
+
+def test_nvfp4_is_told():
+    """That 4-bit products have the rate of 16 bits is said, where a model has some."""
+    words = ["--model", "llama-3.1-8b", "--device", "b200", "--num-prompts", "2"]
+    found = [any("NVFP4" in sentence for sentence in run_json(*words, *more)["config"]["assumed"])
+             for more in ([], ["--quantization", "nvfp4"])]
+    check_equal(found, [False, True])
+
+
+def test_unknown_layers():
+    """A family that is refused says which of its layers, and what of them is not known."""
+    write("v4.json", json.dumps({"model_type": "deepseek_v4"}))
+    check_refused(["model", "show", "v4.json"], ["compressed attention"])
+    step = json.loads(read(example("step-3.5-flash")))
+    del step["num_attention_groups"]
+    write("step.json", json.dumps(dict(step, model_type="step3p7")))
+    check_refused(["model", "show", "step.json"], ["layers with a window"])
 
 
 def test_window_bounds_attention():

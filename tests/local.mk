@@ -16,6 +16,7 @@ module_tests = \
   %D%/unit/kv-groups \
   %D%/unit/victim-order \
   %D%/unit/group-cache \
+  %D%/unit/reuse-tree \
   %D%/unit/live \
   %D%/unit/metrics \
   %D%/unit/model \

@@ -148,6 +148,7 @@ def random_words(chance, choices):
                                 chance.choice(["guaranteed-no-evict", "max-utilization", "static-batch"])),
                          *maybe(chance, 0.1, "--trtllm-args", "--max_batch_size 12 --max_num_tokens 900 --log_level info"),
                          *maybe(chance, 0.3, "--no-enable-prefix-caching"),
+                         *maybe(chance, 0.2, "--free-gpu-memory-fraction", chance.choice(["0.3", "0.8"])),
                          *maybe(chance, 0.4, "--enable-chunked-prefill", "--context-chunking-policy",
                                 chance.choice(["first-come-first-served", "equal-progress"]))]}
     of_engine = engine[scheduler] if scheduler in engine else random_vllm(chance, scheduler)

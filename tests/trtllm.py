@@ -93,4 +93,17 @@ def test_a_context_has_all_its_blocks_at_once():
     check_equal([line["gpu_free"] for line in decisions()][:3], [30, 30, 30])
 
 
+def test_defaults():
+    """What is not typed is the engine's own, and says so; the pool is a share of what all else leaves free."""
+    words = ["--trace", "demo", "--limit", "2", "--model", "llama-2-7b", "--device", "a100-40gb", "--scheduler", "trtllm"]
+    run = run_json(*words)
+    found = {key: run["config"][key] for key in ("block_size", "max_num_seqs", "max_num_batched_tokens", "enable_prefix_caching",
+                                                 "free_gpu_memory_fraction", "gpu_memory_utilization")}
+    check_equal(list(found.values()), [32, 2048, 8192, True, 0.9, None])
+    origins = run["config"]["defaults"]
+    check(all(origins[key] == "trtllm" for key in list(found)[:5]), origins)
+    half = run_json(*words, "--free-gpu-memory-fraction", "0.45")["config"]["num_gpu_blocks"]
+    check(abs(run["config"]["num_gpu_blocks"] - 2 * half) <= 1, half)
+
+
 main(all_tests(globals()))

@@ -22,6 +22,7 @@ typedef struct {
 enum { OCTAVES = 32 }; /* of m */
 
 struct GemmFit {
+  guint references;
   Device device; /* numbers only */
   WeightFormat format;
   GArray *products; /* of Product, by n, then k */
@@ -108,7 +109,7 @@ held_out_show_alignment(const GemmFit *fit)
 void
 gemm_fit_free(GemmFit *fit)
 {
-  if (fit == NULL)
+  if (fit == NULL || --fit->references > 0)
     return;
   g_array_unref(fit->products);
   g_array_unref(fit->n);
@@ -397,6 +398,7 @@ gemm_fit_new(const Profile *profile, const Device *device, const char *dtype, Sa
     return NULL;
   g_array_sort(timings, compare_timings);
   fit = g_new0(GemmFit, 1);
+  fit->references = 1;
   fit->device = *device;
   fit->format = dtype_format(dtype);
   fit->products = g_array_new(FALSE, FALSE, sizeof(Product));
@@ -413,6 +415,39 @@ gemm_fit_new(const Profile *profile, const Device *device, const char *dtype, Sa
   }
   fit->by_alignment = rows_show_alignment(ratios) && held_out_show_alignment(fit);
   make_grid(fit);
+  return fit;
+}
+
+static void
+free_fit(gpointer fit)
+{
+  gemm_fit_free(fit);
+}
+
+/* All that a fit depends on beside the samples: the dtype, and the device's numbers. */
+static char *
+name_of(const Device *device, const char *dtype)
+{
+  const gsize first = G_STRUCT_OFFSET(Device, nominal_memory_bytes),
+              end = G_STRUCT_OFFSET(Device, file);
+  g_autofree char *numbers = g_compute_checksum_for_data(
+      G_CHECKSUM_SHA256, (const guchar *)(gconstpointer)device + first, end - first);
+
+  return g_strconcat("products, ", dtype, ", ", numbers, NULL);
+}
+
+GemmFit *
+gemm_fit_of(const Profile *profile, const Device *device, const char *dtype)
+{
+  g_autofree char *name = name_of(device, dtype);
+  GemmFit *fit = profile_kept(profile, name);
+
+  if (fit == NULL) {
+    if ((fit = gemm_fit_new(profile, device, dtype, NULL, NULL)) == NULL)
+      return NULL;
+    profile_keep(profile, name, fit, free_fit);
+  }
+  fit->references++;
   return fit;
 }
 

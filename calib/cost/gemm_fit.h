@@ -22,6 +22,8 @@ typedef struct GemmFit GemmFit;
 typedef gboolean (*SampleFilter)(const ProfileSample *sample, gpointer user_data);
 GemmFit *gemm_fit_new(const Profile *profile, const Device *device, const char *dtype,
                       SampleFilter skip, gpointer user_data);
+/* The same of all samples, kept with the profile for the next that asks. A reference: free it. */
+GemmFit *gemm_fit_of(const Profile *profile, const Device *device, const char *dtype);
 void gemm_fit_free(GemmFit *fit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GemmFit, gemm_fit_free)
 

@@ -61,7 +61,7 @@ mixer_table_find(const Profile *profile, const Model *model, const Layer *layer,
   const Mixer *mixer = &layer->mixer;
   gboolean slides = mixer->kind == MIXER_SLIDING;
 
-  if (mixer->kind == MIXER_LATENT || mixer->kind == MIXER_SPARSE)
+  if (mixer->latent_dim > 0)
     return find_latent(profile, model, layer, tp, table);
   if ((mixer->kind != MIXER_FULL && !slides) || mixer->head_dim != mixer->value_dim)
     return FALSE;

@@ -80,7 +80,7 @@ static gboolean
 find_table(const Profile *profile, const Model *model, const Layer *layer, const ExpertSplit *split,
            Table *table)
 {
-  gboolean is_latent = layer->mixer.kind == MIXER_LATENT || layer->mixer.kind == MIXER_SPARSE;
+  gboolean is_latent = layer->mixer.latent_dim > 0;
   const char *const variants[] = {is_latent ? "power_law_1.01" : "power_law_1.2",
                                   is_latent ? "power_law_1.2" : "power_law_1.01", MOE_TOUCHED,
                                   "uniform", "balanced"};
@@ -167,9 +167,8 @@ time_at_touched(const MoeFit *fit, const Timing *timings, guint n)
 static double
 roofline_ps(const MoeFit *fit, const WhatIf *what_if, guint64 tokens, guint32 parts)
 {
-  const ExpertSplit one = {.tp = parts * expert_split_groups(&fit->split),
-                           .groups = fit->split.groups,
-                           .engines = 1};
+  const ExpertSplit one = {
+      .tp = parts * expert_split_groups(&fit->split), .groups = fit->split.groups, .engines = 1};
 
   return (double)roofline_experts_ps(&fit->device, what_if, tokens, &fit->layer, &one);
 }

@@ -83,8 +83,8 @@ stage_pool(const PoolSizeRequest *request, const ServerMemory *memory, const Mod
   guint32 tp = server->tensor_parallel_size;
   PoolSize pool = {
       .usable_bytes = (guint64)(server->device->memory_bytes * request->utilization),
-      .weight_bytes =
-          model_stage_bytes(model, tp, server_expert_ranks(server), MAX(1, server->expert_groups), stage),
+      .weight_bytes = model_stage_bytes(model, tp, server_expert_ranks(server),
+                                        MAX(1, server->expert_groups), stage),
       .server = *memory,
       .block_bytes =
           pool_block_bytes(model, request->block_size, tp) * stage->layers / model->layers,

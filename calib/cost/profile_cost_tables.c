@@ -80,7 +80,7 @@ fit_head(ProfileCost *self, const Profile *profile, const RooflineConfig *config
   if (dtype != NULL && self->linear_fit != NULL)
     self->head = profile_linear_fit(self->linear_fit, dtype);
   if (dtype != NULL && self->head == NULL)
-    self->head = self->own_head = gemm_fit_new(profile, config->device, dtype, NULL, NULL);
+    self->head = self->own_head = gemm_fit_of(profile, config->device, dtype);
 }
 
 /* Profiles of before, and imports, have the time of sampling only. */

@@ -41,7 +41,7 @@ fit_for(const ProfileLinear *self, const Profile *profile, const Device *device,
     return NULL;
   fit = g_hash_table_lookup(self->fits, dtype);
   if (fit == NULL) {
-    fit = gemm_fit_new(profile, device, dtype, NULL, NULL);
+    fit = gemm_fit_of(profile, device, dtype);
     g_hash_table_insert(self->fits, g_strdup(dtype), fit);
   }
   return fit;

@@ -74,8 +74,9 @@ expert_ps(const Device *device, const WhatIf *what_if, const Product *product,
 
   return roofline_product_ps(
       device, what_if,
-      experts_busiest_rows(product->experts, product->active, expert_split_groups(split), all) + shared * all, product,
-      experts_touched(product->experts, product->active, product->copies, all) + shared);
+      experts_busiest_rows(product->experts, product->active, expert_split_groups(split), all) +
+          shared * all,
+      product, experts_touched(product->experts, product->active, product->copies, all) + shared);
 }
 
 static double
@@ -107,7 +108,7 @@ roofline_experts_ps(const Device *device, const WhatIf *what_if, guint64 tokens,
 static gboolean
 fuses_shared(const Layer *layer, const ExpertSplit *split)
 {
-  gboolean is_latent = layer->mixer.kind == MIXER_LATENT || layer->mixer.kind == MIXER_SPARSE;
+  gboolean is_latent = layer->mixer.latent_dim > 0;
 
   return is_latent && (layer->experts == 256 || layer->experts == 384) &&
          layer->shared_ffn == layer->ffn && expert_split_groups(split) == 1;

@@ -82,17 +82,18 @@ typedef struct {
   double prefill_flops, decode_flops, bytes, decompress_flops;
 } AttentionWork;
 
-/* What picks the tokens of sparse attention looks at all of them, on every rank: index_heads
- * products of index_dim over a key of FP8 with a scale of 32 bits for 128 elements (DeepSeek-V3.2).
- */
+/* What picks the tokens of sparse attention looks at all of them: index_heads products of index_dim
+ * over one key. All of them on every rank with latent attention (DeepSeek-V3.2); one beside each KV
+ * head else (MiniMax-M3). */
 static AttentionWork
-indexer_work_of(const Mixer *mixer)
+indexer_work_of(const Mixer *mixer, guint32 tp)
 {
-  double flops = 2.0 * mixer->index_heads * mixer->index_dim;
+  guint32 heads = mixer->latent_dim > 0 ? mixer->index_heads : MAX(1, mixer->index_heads / tp);
+  double flops = 2.0 * heads * mixer->index_dim;
 
   return (AttentionWork){.prefill_flops = flops,
                          .decode_flops = flops,
-                         .bytes = mixer->index_dim + mixer->index_dim / 32};
+                         .bytes = (double)mixer_index_bytes(mixer)};
 }
 
 /* Latent attention decodes in the latent space, into which the queries are taken (absorbed):
@@ -111,14 +112,14 @@ work_of(const Layer *layer, guint32 kv_bits, guint32 tp)
   };
 
   work.decode_flops = work.prefill_flops;
-  if (mixer->kind == MIXER_LATENT || mixer->kind == MIXER_SPARSE)
+  if (mixer->latent_dim > 0)
     work.decode_flops = 2 * heads * (2 * latent + mixer->rope_dim);
   if (mixer->kind == MIXER_LATENT)
     work.decompress_flops =
         2 * heads * latent * (mixer->head_dim - mixer->rope_dim + mixer->value_dim);
   if (mixer->kind == MIXER_SPARSE) {
     work.prefill_flops = work.decode_flops;
-    work.bytes -= indexer_work_of(mixer).bytes;
+    work.bytes -= indexer_work_of(mixer, tp).bytes;
   }
   if (mixer->borrows_kv) /* of the layer that it borrows from */
     work.bytes =
@@ -164,7 +165,7 @@ sum_attention(Roofline *self, const Model *model, guint32 tp, AttentionWork *sum
     work = work_of(layer, model->kv_bits, tp);
     add_work(&sums[find_class(self, &layer->mixer) - self->classes], &work, layer->count);
     if (layer->mixer.kind == MIXER_SPARSE) {
-      work = indexer_work_of(&layer->mixer);
+      work = indexer_work_of(&layer->mixer, tp);
       add_work(&sums[find_class(self, &sees_all) - self->classes], &work, layer->count);
     }
   }
@@ -220,7 +221,7 @@ small_elements(const Layer *layer, guint32 hidden, guint32 tp, double *kernels)
   double elements = 0;
 
   *kernels = 0;
-  if (mixer->kind == MIXER_LATENT || mixer->kind == MIXER_SPARSE)
+  if (mixer->latent_dim > 0)
     kv_width = mixer->latent_dim + mixer->rope_dim;
   if (mixer->kind == MIXER_RECURRENT)
     elements += 4.0 * hidden + 2 * (double)mixer->window_elements / tp +

@@ -16,7 +16,10 @@ static const char *const phase_ends[PHASES] = {"/prefill", "/decode"};
 static const char *
 kind_prefix(RecurrentKind kind)
 {
-  return kind == RECURRENT_MAMBA2 ? "mamba2/" : kind == RECURRENT_DELTA ? "gdn/" : NULL;
+  return kind == RECURRENT_MAMBA2  ? "mamba2/"
+         : kind == RECURRENT_DELTA ? "gdn/"
+         : kind == RECURRENT_KDA   ? "kda/"
+                                   : NULL;
 }
 
 /* Whether a sample is of the mixer: a chunk is Mamba 2's, and its size is the kernel's choice. */

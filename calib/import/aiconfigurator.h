@@ -39,5 +39,8 @@ gboolean aiconfigurator_read_recurrent(Aiconfigurator *reader, GError **error);
 gboolean aiconfigurator_read_attention(Aiconfigurator *reader, GError **error);
 gboolean aiconfigurator_read_mla(Aiconfigurator *reader, GError **error);
 
+/* Leaves out samples of this file whose times are those of launches. */
+void aiconfigurator_drop_launches(Aiconfigurator *reader);
+
 /* Chunks after cached tokens, from prompts without, if the file has no others. */
 void aiconfigurator_derive_cached(Aiconfigurator *reader);

@@ -33,10 +33,12 @@ aiconfigurator_read_gemm(Aiconfigurator *reader, GError **error)
       aiconfigurator_add(reader, OP_GEMM, "", import_dtype(csv_table_text(table, dtype)), shape,
                          time_ms);
   }
+  aiconfigurator_drop_launches(reader);
   return csv_table_finish(table, error);
 }
 
-/* The scale of a product's input, and dividing by it. Rows of fp8 products hold both already. */
+/* The scale of a product's input, and dividing by it. Rows of fp8 products hold the division, and
+ * of vLLM 0.24 the scale (doc/imports.md). */
 gboolean
 aiconfigurator_read_quantize(Aiconfigurator *reader, GError **error)
 {
@@ -156,6 +158,13 @@ state_field(CsvTable *table, const char *column)
   return column != NULL ? csv_table_whole(table, csv_table_need(table, column), 1) : 0;
 }
 
+/* vLLM's and SGLang's whole step of a KDA decode. */
+static gboolean
+holds_convolution(const char *kernel)
+{
+  return g_str_equal(kernel, "fused_kda_decode") || g_str_equal(kernel, "kda_fused_decode");
+}
+
 gboolean
 aiconfigurator_read_recurrent(Aiconfigurator *reader, GError **error)
 {
@@ -184,8 +193,13 @@ aiconfigurator_read_recurrent(Aiconfigurator *reader, GError **error)
       continue;
     if (!is_decode && !g_str_equal(csv_table_text(table, phase), "context"))
       aiconfigurator_leave_out(reader, "checking drafted tokens, which no cost asks for");
+    else if (holds_convolution(csv_table_text(table, kernel)))
+      aiconfigurator_leave_out(reader,
+                               "a decode's convolution and state in one kernel (the kernels "
+                               "of each stand for it)");
     else
       aiconfigurator_add(reader, OP_RECURRENT, variant, "bfloat16", shape, time_ms);
   }
+  aiconfigurator_drop_launches(reader);
   return csv_table_finish(table, error);
 }

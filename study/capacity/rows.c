@@ -108,13 +108,13 @@ make_row(const Capacity *c, guint point)
   guint n = c->plan->study->seeds->len;
   const StudyCell *cell = &g_array_index(c->plan->table.cells, StudyCell, point * n);
   g_autoptr(Settings) settings = study_plan_settings(c->plan, point * n);
-  CapacityRow row = {.point = point,
-                     .name = c->plan->study->grid->len > 0 ? cell->name : "",
-                     .cards =
-                         (guint)(settings->tensor_parallel_size *
-                                 (settings->enable_dp_attention ? 1 : settings->data_parallel_size) *
-                                 settings->pipeline_parallel_size),
-                     .load = NAN};
+  CapacityRow row = {
+      .point = point,
+      .name = c->plan->study->grid->len > 0 ? cell->name : "",
+      .cards = (guint)(settings->tensor_parallel_size *
+                       (settings->enable_dp_attention ? 1 : settings->data_parallel_size) *
+                       settings->pipeline_parallel_size),
+      .load = NAN};
 
   for (guint seed = 0; seed < n && row.failure == NULL; seed++)
     row.failure = g_ptr_array_index(c->failures, point * n + seed);

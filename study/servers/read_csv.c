@@ -3,13 +3,15 @@
  * What is known of how they ran: a closed loop at the concurrency (batch_size). Those whose id
  * begins with a date are of dumps of public benchmarks (InferenceMAX): 10 requests a slot, lengths
  * uniform from 80 to 100 % of ISL and OSL, 8192 batched tokens, as many sequences as requests, no
- * prefix caching, asynchronous scheduling (its scripts, benchmarks/70b_fp8_h100_docker.sh); DeepSeek
- * under SGLang what dsr1_fp8_h200.sh, dsr1_fp8_b200.sh and dsr1_fp4_b200.sh give. Others are of
- * fixed lengths, 10 a slot, too (aiconfigurator's genai_perf_runner.py), and under vLLM of a server
- * that its generator configured: isl + 1500 and one for each sequence batched tokens
- * (rule_plugin/benchmark/vllm.rule). KV is fp8 on H200 and B200 for Llama in fp8 (told by where
- * their pools saturate), as the model says elsewhere. TensorRT-LLM is built for a length and takes as much of its memory for a
- * prompt of that length; it is assumed to be built for the longest request.
+ * prefix caching, asynchronous scheduling (its scripts, benchmarks/70b_fp8_h100_docker.sh);
+ * DeepSeek under SGLang what dsr1_fp8_h200.sh, dsr1_fp8_b200.sh and dsr1_fp4_b200.sh give. Others
+ * are of fixed lengths, 10 a slot, too (aiconfigurator's genai_perf_runner.py), and under vLLM of a
+ * server that its generator configured: isl + 1500 and one for each sequence batched tokens
+ * (rule_plugin/benchmark/vllm.rule), under TensorRT-LLM in whole blocks (rule_authoring.md). KV is
+ * fp8 on H200 and B200 for Llama in fp8 (told by where their pools saturate), as the model says
+ * elsewhere. TensorRT-LLM is built for a length and takes
+ * as much of its memory for a prompt of that length; it is assumed to be built for the longest
+ * request.
  */
 #include "point.h"
 
@@ -120,10 +122,8 @@ static const struct {
   guint batch_tokens, running;
   const char *memory;
 } deepseek_servers[] = {
-    {"h200", NULL, 0, 1024, 1024, 32768, 512, "0.82"},
-    {"h200", NULL, 0, 0, 0, 32768, 256, "0.82"},
-    {"b200", "fp8", 8, 0, 0, 32768, 128, "0.82"},
-    {"b200", "fp8", 4, 0, 0, 8192, 32, "0.95"},
+    {"h200", NULL, 0, 1024, 1024, 32768, 512, "0.82"}, {"h200", NULL, 0, 0, 0, 32768, 256, "0.82"},
+    {"b200", "fp8", 8, 0, 0, 32768, 128, "0.82"},      {"b200", "fp8", 4, 0, 0, 8192, 32, "0.95"},
     {"b200", "fp4", 0, 0, 0, 16384, 256, "0.85"},
 };
 
@@ -196,6 +196,11 @@ set_load(ServerPoint *point, guint isl, guint osl, guint num_prompts, const char
     server_point_set(point, "max-num-seqs", "%u", point->concurrency);
     server_point_set(point, "max-model-len", "%u", isl + osl + 1500);
   }
+  if (g_str_equal(point->engine, "trtllm")) { /* in whole blocks */
+    server_point_set(point, "max-num-batched-tokens", "%u",
+                     (point->concurrency + isl + 1500 + 31) / 32 * 32);
+    server_point_set(point, "max-num-seqs", "%u", point->concurrency);
+  }
   server_point_set(point, "num-prompts", "%u", num_prompts);
   server_point_set(point, "random-input-len", "%u", isl);
   server_point_set(point, "random-output-len", "%u", osl);
@@ -213,7 +218,8 @@ set_kv(ServerPoint *point, const char *kv, const char *precision)
     server_point_set(point, "kv-cache-dtype", "fp8");
 }
 
-/* How a row's devices are shared: TP x attention DP ranks, which are as many as experts' TP x EP. */
+/* How a row's devices are shared: TP x attention DP ranks, which are as many as experts' TP x EP.
+ */
 typedef struct {
   guint tp, dp, ep, experts_tp;
 } RowRanks;
@@ -229,8 +235,7 @@ undo_product(const char *id, RowRanks *ranks)
 
   if (ranks->ep <= 1 || ranks->experts_tp % ranks->ep != 0 ||
       (guint64)ranks->tp * ranks->dp != (guint64)ranks->experts_tp * ranks->ep ||
-      *multiplied % ranks->ep != 0 ||
-      strstr(id, named) == NULL)
+      *multiplied % ranks->ep != 0 || strstr(id, named) == NULL)
     return;
   *multiplied /= ranks->ep;
   ranks->experts_tp /= ranks->ep;

@@ -124,6 +124,38 @@ test_holes(void)
   device_free(device);
 }
 
+/* A profile keeps what was made of its samples, for the same device and dtype, until one is added. */
+static void
+test_kept(void)
+{
+  static const gint64 widths[] = {1024, 2048, 4096};
+  g_autoptr(Profile) profile = table(widths, G_N_ELEMENTS(widths));
+  Device *device = h100();
+  Device other = *device;
+  g_autoptr(GemmFit) fit = gemm_fit_of(profile, device, "fp8_block");
+  g_autoptr(GemmFit) again = gemm_fit_of(profile, device, "fp8_block");
+  g_autoptr(GemmFit) elsewhere = NULL, later = NULL;
+  ProfileSample slower = *profile_samples(profile, OP_GEMM, &(guint){0});
+  gboolean measured;
+
+  g_assert_true(fit == again);
+  g_assert_null(gemm_fit_of(profile, device, "int4"));
+  other.multiprocessors /= 2;
+  elsewhere = gemm_fit_of(profile, &other, "fp8_block");
+  g_assert_true(elsewhere != fit);
+  slower.median_ns *= 2;
+  profile_add(profile, &slower);
+  profile_seal(profile);
+  later = gemm_fit_of(profile, device, "fp8_block");
+  g_assert_cmpfloat_with_epsilon(
+      predicted_ns(later, slower.shape[0], slower.shape[1], slower.shape[2], &measured),
+      slower.median_ns, 1);
+  g_assert_cmpfloat_with_epsilon(
+      predicted_ns(fit, slower.shape[0], slower.shape[1], slower.shape[2], &measured),
+      slower.median_ns / 2, 1);
+  device_free(device);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -131,5 +163,6 @@ main(int argc, char **argv)
   g_test_add_func("/gemm-fit/between", test_between);
   g_test_add_func("/gemm-fit/alignment", test_alignment);
   g_test_add_func("/gemm-fit/holes", test_holes);
+  g_test_add_func("/gemm-fit/kept", test_kept);
   return g_test_run();
 }

@@ -97,6 +97,42 @@ test_aiconfigurator_small(Fixture *fixture, gconstpointer unused)
   g_assert_nonnull(strstr(profile->note, "1 of beam search"));
 }
 
+/* A dtype none of whose small products takes less than the launch of one is left out, and told;
+ * others of the file stay, whatever they take. */
+static void
+test_aiconfigurator_launches(Fixture *fixture, gconstpointer unused)
+{
+  static const struct {
+    double least_ms; /* of the small fp8_block */
+    guint kept;
+  } cases[] = {{0.055, 10}, {0.045, 20}};
+  Profile *profile = fixture->profile;
+
+  (void)unused;
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(GString) rows = g_string_new(AI_GEMM);
+    g_autofree char *path = NULL;
+    for (guint m = 1; m <= 9; m++)
+      g_string_append_printf(rows,
+                             AI_ROW("gemm") "fp8_block,%u,1024,2048,%g\n" AI_ROW(
+                                 "gemm") "bfloat16,%u,1024,2048,0.004\n",
+                             m, cases[i].least_ms + m * 1e-3, m);
+    g_string_append(rows, AI_ROW("gemm") "fp8_block,4096,8192,8192,0.5\n");
+    g_string_append(rows, AI_ROW("gemm") "bfloat16,4096,8192,8192,0.9\n");
+    path = write_file(fixture, i == 0 ? "a.csv" : "b.csv", rows->str);
+    g_array_set_size(profile->samples, 0);
+    import(profile, path, NULL);
+    expect_count(profile, OP_GEMM, cases[i].kept);
+    if (i == 0) {
+      g_assert_nonnull(strstr(profile->note,
+                              "10 rows of a.csv were left out: 10 of fp8_block, of which "
+                              "the shortest small one takes 56 us: timed without a graph"));
+      g_assert_null(find(profile, OP_GEMM, "", "fp8_block", SHAPE(4096, 8192, 8192)));
+    }
+  }
+  g_assert_null(strstr(profile->note, "b.csv were left out"));
+}
+
 static void
 test_aiconfigurator_broken(Fixture *fixture, gconstpointer unused)
 {
@@ -223,6 +259,35 @@ test_states(Fixture *fixture, gconstpointer unused)
   g_assert_nonnull(strstr(profile->note, "1 of checking drafted tokens"));
 }
 
+/* KDA: the kernel that holds a decode's convolution too is left out, and so is a convolution that
+ * takes as long whatever the prompt. */
+static void
+test_delta_attention(Fixture *fixture, gconstpointer unused)
+{
+#define KDA_ROW(kernel) "VLLM,0.1,NVIDIA H100 80GB HBM3,kda," kernel ","
+  g_autoptr(GString) rows = g_string_new(AI_DELTA);
+  g_autofree char *path = NULL;
+  const Profile *profile = fixture->profile;
+
+  (void)unused;
+  g_string_append(rows,
+                  KDA_ROW("fused_kda_decode") "generation,8,1,8,7168,4,96,128,96,128,m,0.05\n");
+  g_string_append(rows, KDA_ROW("packed") "generation,8,1,8,7168,4,96,128,96,128,m,0.04\n");
+  for (guint n = 1; n <= 8; n++)
+    g_string_append_printf(rows,
+                           KDA_ROW("conv1d") "context,1,%u,%u,7168,4,96,128,96,128,m,0.43\n" /* */
+                           KDA_ROW("flashkda_fwd") "context,1,%u,%u,7168,4,96,128,96,128,m,0.02\n",
+                           n, n, n, n);
+  path = write_file(fixture, "kda_perf.csv", rows->str);
+  import(fixture->profile, path, NULL);
+  expect_count(profile, OP_RECURRENT, 9);
+  expect_ns(profile, OP_RECURRENT, "kda/packed/decode", "bfloat16",
+            SHAPE(8, 1, 7168, 96, 128, 96, 128, 4, 0), 4e4);
+  g_assert_nonnull(strstr(profile->note, "1 of a decode's convolution and state in one kernel"));
+  g_assert_nonnull(strstr(profile->note, "8 of kda/conv1d/prefill, of which the shortest small one "
+                                         "takes 430 us"));
+}
+
 static void
 test_quantize(Fixture *fixture, gconstpointer unused)
 {
@@ -333,10 +398,12 @@ main(int argc, char **argv)
   ADD("/import/aiconfigurator/h100", test_aiconfigurator_h100);
   ADD("/import/aiconfigurator/a100", test_aiconfigurator_a100);
   ADD("/import/aiconfigurator/small", test_aiconfigurator_small);
+  ADD("/import/aiconfigurator/launches", test_aiconfigurator_launches);
   ADD("/import/aiconfigurator/broken", test_aiconfigurator_broken);
   ADD("/import/aiconfigurator/experts", test_experts);
   ADD("/import/aiconfigurator/latent", test_latent);
   ADD("/import/aiconfigurator/states", test_states);
+  ADD("/import/aiconfigurator/delta-attention", test_delta_attention);
   ADD("/import/aiconfigurator/quantize", test_quantize);
   ADD("/import/aiconfigurator/windows", test_windows);
   ADD("/import/aiconfigurator/folders", test_folders);

@@ -96,6 +96,19 @@ static const Case cases[] = {
      .step = 2,
      .component = COST_ATTENTION,
      .remark = "layers with a state"},
+    {.name = "delta attention",
+     .model = "tests/models/families/kimi-linear-48b-a3b.json",
+     .kind = OP_RECURRENT,
+     .variants = {"kda/causal_conv1d_fn/prefill", "kda/chunk_kda/prefill",
+                  "kda/causal_conv1d_update/decode", "kda/packed/decode"},
+     .dtype = "bfloat16",
+     .other_dtype = "float16",
+     .other_variant = "gdn/packed/decode",
+     .shape = {0, 1, 2304, 16, 128, 16, 128, 4, 0},
+     .along = 0,
+     .step = 2,
+     .component = COST_ATTENTION,
+     .remark = "layers with a state"},
 };
 
 typedef struct {
