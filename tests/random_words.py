@@ -99,6 +99,7 @@ def random_vllm(chance, scheduler):
               *maybe(chance, 0.3, chance.choice(["--async-scheduling", "--no-async-scheduling"])),
               *maybe(chance, newer(scheduler, 19, 0.2), chance.choice(["--scheduler-reserve-full-isl", "--no-scheduler-reserve-full-isl"])),
               *maybe(chance, 0.05, "--offline"),
+             *maybe(chance, 0.1, "--cudagraph-mode", chance.choice(["piecewise", "full-and-piecewise"])),
               *maybe(chance, 0.3, "--overlap-copies", *maybe(chance, 0.5, "--swap-ahead", chance.choice([1, 60])),
                      *maybe(chance, 0.5, *chance.choice([["--num-disk-blocks", chance.choice([1, 30, 3000])],
                                                          ["--kv-offloading-disk", chance.choice(["100", "64MiB"])]]), *random_disk(chance))),
