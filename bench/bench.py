@@ -184,6 +184,22 @@ def bench_overflow():
         bench_replay("overflow with a profile", "tight recompute", size, words)
 
 
+# What is decided otherwise than by default, and costs more than that: what a change may slow most.
+COMBINATIONS = [["--overflow", "split"], ["--overflow", "auto", "--victim", "cheapest"], ["--overflow", "split", "--victim", "cheapest"],
+                ["--overflow", "threshold", "--victim", "cheapest"], ["--scheduler", "vllm-v1", "--overflow", "split", "--victim", "cheapest"],
+                ["--scheduler", "vllm-0.6"], ["--scheduler", "vllm-0.6", "--overflow", "partial", "--victim", "cheapest"],
+                ["--scheduler", "vllm-0.5", "--overflow", "partial"], ["--overflow", "swap", "--overlap-copies"],
+                ["--kv-offloading-size", "64"], ["--admission", "known-lengths"], ["--admission", "past-future"]]
+
+
+def bench_combinations():
+    size = min(SIZE, 20000)
+    trace = make_trace("tight", size, TIGHT)
+    for options in COMBINATIONS:
+        words = ["run", *HARDWARE, "--trace", trace, "--num-gpu-blocks", str(TIGHT_BLOCKS), *options]
+        bench_replay("combinations", "tight " + " ".join(word.lstrip("-") for word in options), size, words)
+
+
 def bench_blocks():
     """Prefix caching names blocks, so that its time goes by blocks and not by requests."""
     size = min(SIZE, 20000)
@@ -290,7 +306,7 @@ def main():
                                                            " BENCH_PROFILE=%s" % os.path.basename(PROFILE) if PROFILE else "")
     print(heading + "\n", flush=True)
     parts = [bench_startup, bench_parsing, bench_growth, bench_output_length, bench_strides, bench_overflow,
-                 bench_blocks, bench_rows,
+                 bench_combinations, bench_blocks, bench_rows,
                  bench_memory, bench_sweep]
     for part in parts:
         if not PARTS or part.__name__.replace("bench_", "") in PARTS.split(","):

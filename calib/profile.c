@@ -228,3 +228,18 @@ profile_spread(const Profile *profile, OperationKind kind)
   qsort(spreads, kept, sizeof *spreads, curve_compare_doubles);
   return spreads[kept / 2];
 }
+
+/* Tables of other programs name their kernels otherwise. */
+const char *
+profile_kernels(const Profile *profile)
+{
+  for (guint i = 0; i < profile->samples->len; i++) {
+    const ProfileSample *sample = &g_array_index(profile->samples, ProfileSample, i);
+    const ProfileOrigin *origin = &g_array_index(profile->origins, ProfileOrigin, sample->origin);
+    if ((sample->operation == OP_ATTENTION || sample->operation == OP_ATTENTION_SKEW ||
+         sample->operation == OP_STEP) &&
+        g_str_has_prefix(origin->source, "calibrate") && g_str_has_prefix(sample->kernel, "sm_"))
+      return sample->kernel;
+  }
+  return NULL;
+}

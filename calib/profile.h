@@ -73,6 +73,11 @@ void profile_seal(Profile *profile);
  */
 double profile_spread(const Profile *profile, OperationKind kind);
 
+/* Which of this program's kernels attention and whole steps were measured with
+ * (kernels/attention.h), where a calibration measured them on a GPU; else NULL. One calibration
+ * takes no others. */
+const char *profile_kernels(const Profile *profile);
+
 /* What was made of the samples is kept with them, for the next who needs the same, until samples are
  * added: fits take longer than many a run. The name says all that it depends on beside the samples.
  * profile_kept() returns the profile's own, or NULL. */

@@ -60,6 +60,11 @@ typedef struct {
  * capability 8.0. */
 int attention_device_query(AttentionDevice *device);
 
+/* What tells times of attention and of whole steps apart: "sm_90a", or "sm_80" for the portable
+ * kernels, and what of kernels/without.h is left out: "sm_90a without decode-lists,tensor-maps". */
+enum { ATTENTION_DEVICE_NAME_BYTES = 128 };
+void attention_device_name(const AttentionDevice *device, char *name, size_t num_bytes);
+
 /* How a batch is cut into thread blocks: worked out on the host once a step, used by all its
  * layers. It depends on the batch's lengths and the number of heads, not on its block tables. */
 typedef struct AttentionPlan AttentionPlan;

@@ -3,7 +3,7 @@
 noinst_LIBRARIES += libspillway-kernels.a
 libspillway_kernels_a_SOURCES = \
   %D%/attention.h %D%/attention_kernels.h %D%/attention_layout.h %D%/attention_merge.h \
-  %D%/attention_reference.c \
+  %D%/attention_device.c %D%/attention_reference.c \
   %D%/decode_plan.c %D%/decode_plan.h %D%/prefill_copies_sm90.h %D%/prefill_plan.c %D%/prefill_plan.h \
   %D%/cuda_status.h %D%/device.h %D%/device_sm90.h %D%/vector.h \
   %D%/dtype.h \

@@ -10,7 +10,7 @@
 #include "kv_geometry.h"
 #include "sim/executor.h"
 #include "step_plan.h"
-#include "weights.h"
+#include "live/weights/weights.h"
 
 #define LIVE_ERROR (live_error_quark())
 GQuark live_error_quark(void);
@@ -68,6 +68,9 @@ typedef struct {
   /* FALSE where this machine has no such device: asked before anything else. NULL: every machine
    * has. */
   gboolean (*probe)(GError **error);
+  /* Of kernels whose times differ, those that it runs, as profiles name them (profile_kernels());
+   * the caller frees. NULL: it has but one kind. */
+  char *(*kernels)(void);
   LiveDevice *(*open)(const DeviceSetup *setup, GError **error);
   /* Runs the plan to its end; a token for each of its samples. A plan larger than the setup says
    * is refused. */

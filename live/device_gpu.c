@@ -15,7 +15,7 @@
 #include "gpu_copies.h"
 #include "gpu_memory.h"
 #include "host_memory.h"
-#include "weights_gpu.h"
+#include "live/weights/gpu.h"
 
 enum { EVENT_START, EVENT_HEAD, EVENT_END, EVENTS };
 
@@ -78,6 +78,18 @@ gpu_probe(GError **error)
   if (status == 0 && n_devices == 0)
     status = cudaErrorNoDevice;
   return status == 0 || gpu_fail(error, status, "finding a GPU");
+}
+
+static char *
+gpu_kernels(void)
+{
+  AttentionDevice attention;
+  char name[ATTENTION_DEVICE_NAME_BYTES];
+
+  if (attention_device_query(&attention) != 0)
+    return NULL; /* opening it tells why */
+  attention_device_name(&attention, name, sizeof name);
+  return g_strdup(name);
 }
 
 /* How large steps can be on it. */
@@ -255,6 +267,7 @@ const LiveDeviceClass live_device_gpu = {
     .name = "gpu",
     .clock = CLOCK_MONOTONIC,
     .probe = gpu_probe,
+    .kernels = gpu_kernels,
     .open = gpu_open,
     .run = gpu_run_plan,
     .logits = gpu_logits,

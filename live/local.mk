@@ -21,14 +21,14 @@ libspillway_live_a_SOURCES = \
   %D%/planner_state.h \
   %D%/random.h \
   %D%/rope_table.c %D%/rope_table.h \
-  %D%/safetensors.c %D%/safetensors.h \
   %D%/step_plan.c %D%/step_plan.h \
   %D%/step_upload.c %D%/step_upload.h \
   %D%/token_file.c %D%/token_file.h \
   %D%/token_source.c %D%/token_source.h \
-  %D%/weights.c %D%/weights.h \
-  %D%/weights_random.c \
-  %D%/weights_safetensors.c
+  %D%/weights/weights.c %D%/weights/weights.h \
+  %D%/weights/random.c \
+  %D%/weights/safetensors.c %D%/weights/safetensors.h \
+  %D%/weights/stored.c
 
 # The GPU as a device: for spillway-gpu, and with an emulator in CUDA's place for a test.
 live_gpu_sources = \
@@ -39,7 +39,7 @@ live_gpu_sources = \
   %D%/device_gpu.c \
   %D%/gpu_copies.c %D%/gpu_copies.h \
   %D%/gpu_memory.c %D%/gpu_memory.h \
-  %D%/weights_gpu.c %D%/weights_gpu.h
+  %D%/weights/gpu.c %D%/weights/gpu.h
 EXTRA_DIST += $(live_gpu_sources)
 if HAVE_CUDA
 noinst_LIBRARIES += libspillway-live-gpu.a

@@ -12,6 +12,11 @@ take_swap_ahead(Resolver *r, GError **error)
 
   if (r->settings->swap_ahead == 0)
     return TRUE;
+  if (!(s->scheduler->features & SCHEDULER_COPIES_AHEAD))
+    return resolver_refuse(error,
+                           "--swap-ahead: known for vllm-0.8 and later, not for %s: who goes next "
+                           "there is known when the queues are sorted anew",
+                           s->scheduler->name);
   if (s->config.victim->rank != NULL)
     return resolver_refuse(error,
                            "--swap-ahead: the engine's next victims are known, those of "
@@ -42,7 +47,9 @@ resolver_copies(Resolver *r, GError **error)
     return resolver_refuse(error, "--overlap-copies: the executor replay knows steps' durations, "
                                   "and none of copies beside them; model, unit and cpu can");
   if (!(s->scheduler->features & SCHEDULER_OVERLAPS_COPIES))
-    return resolver_refuse(error, "--overlap-copies: known for vllm-0.8 and later, not for %s",
+    return resolver_refuse(error,
+                           "--overlap-copies: known of vLLM, where a sequence that finds no block can "
+                           "stand still; %s takes all that runs as one batch",
                            s->scheduler->name);
   if (s->config.num_offload_blocks > 0)
     resolver_note(r, "--overlap-copies changes nothing: native offload copies beside the steps");

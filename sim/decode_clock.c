@@ -190,8 +190,7 @@ decode_clock_taken_blocks(const DecodeClock *clock)
   for (guint32 i = 0; i < clock->changes.count; i++) {
     const ClockEvent *event = &clock->changes.events[i];
     if (event->ticks == clock->ticks)
-      blocks +=
-          kv_groups_taken_blocks(clock->groups, decode_clock_tokens(clock, event->sequence));
+      blocks += kv_groups_taken_blocks(clock->groups, decode_clock_tokens(clock, event->sequence));
   }
   return blocks;
 }

@@ -53,6 +53,7 @@ libspillway_sim_a_SOURCES = \
   %D%/engines/vllm.c %D%/engines/vllm.h \
   %D%/engines/vllm_swapped.c \
   %D%/engines/vllm_v0.c %D%/engines/vllm_v0.h \
+  %D%/engines/vllm_v0_copies.c \
   %D%/engines/vllm_v0_end.c \
   %D%/engines/vllm_v0_members.c \
   %D%/engines/vllm_versions.c \

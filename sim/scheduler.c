@@ -90,8 +90,7 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   self->needs_decodes = config->overflow->needs_decodes || config->victim->needs_decodes;
   if (self->needs_decodes)
     self->price_memo = g_new0(PriceMemo, 1);
-  self->ordered_by =
-      config->victim->moves_alike ? config->victim : config->victim->bounded_by;
+  self->ordered_by = config->victim->moves_alike ? config->victim : config->victim->bounded_by;
   waiting_queue_init(&self->waiting);
   decode_clock_init(&self->clock, config->block_size, &config->windows);
   if (self->pool.groups != NULL)

@@ -53,6 +53,7 @@ typedef enum {
   SCHEDULER_REUSES_PARTIAL_WINDOWS = 1 << 24, /* as REUSES_PARTIAL_FIRST, of groups with windows */
   /* A prompt is found once all of it is computed, an output once it has ended: contents/reuse.c. */
   SCHEDULER_REUSES_COMPUTED = 1 << 25,
+  SCHEDULER_COPIES_AHEAD = 1 << 26, /* of need, where it overlaps copies: --swap-ahead */
 } SchedulerFeatures;
 
 typedef struct {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The arrows of doc/design.md hold: files include and call only what the table under "The house" lets their
 # folder use, and within a folder only the parts before their own; neither headers nor files that call each
-# other make a circle. That each check can fail is shown on a small tree that breaks it.
+# other make a circle; folders and sources stay small. That each check can fail is shown on a small tree that breaks it.
 export LC_ALL=C
 number=0
 tree=$(mktemp -d)
@@ -115,6 +115,24 @@ circles()
   tsort 2>&1 >/dev/null | sed 's/^tsort: //; s/^-: input contains a loop:$/a circle:/'
 }
 
+# usage: sources TREE    the sources and headers outside tests/, a line each
+sources()
+{
+  (cd "$1" && find [a-z]*/ \( -name '*.[ch]' -o -name '*.cu' \) ! -path 'build*' ! -path 'tests/*' | sort)
+}
+
+# usage: large_folders TREE    a folder of more than thirty sources is two folders
+large_folders()
+{
+  sources "$1" | grep -v '\.h$' | sed 's|/[^/]*$||' | sort | uniq -c | awk '$1 > 30 { print $2 "/ has " $1 " sources" }'
+}
+
+# usage: long_sources TREE
+long_sources()
+{
+  sources "$1" | (cd "$1" && xargs awk 'FNR == 451 { print FILENAME " has more than 450 lines" }')
+}
+
 included_by_table() { includes "$1" | against_table "$1" includes; }
 included_by_order() { includes "$1" | against_order "$1" includes; }
 included_in_circles() { includes "$1" | grep '\.h .*\.h$' | circles; }
@@ -160,10 +178,17 @@ broken scenario/run.c '#include "cli/cli.h"' cli/run.c '#include "scenario/run.h
 wrong "only the wrong one of two" "scenario/run.c includes cli/cli.h, and scenario/ may not use cli/" \
   included_by_table "$tree"
 
+broken sim/a.c '' sim/b/c.c "$(seq 451)"
+for number_of_file in $(seq 30); do touch "$tree/sim/$number_of_file.c"; done
+wrong "a folder of many sources" "sim/ has 31 sources" large_folders "$tree"
+wrong "a long source" "sim/b/c.c has more than 450 lines" long_sources "$tree"
+
 check "the tree is read" "" is_read "$SPILLWAY_SRCDIR"
 check "includes keep to the table" "" included_by_table "$SPILLWAY_SRCDIR"
 check "includes keep to the order of parts" "" included_by_order "$SPILLWAY_SRCDIR"
 check "no circle of headers" "" included_in_circles "$SPILLWAY_SRCDIR"
+check "no folder has more than thirty sources" "" large_folders "$SPILLWAY_SRCDIR"
+check "no source has more than 450 lines" "" long_sources "$SPILLWAY_SRCDIR"
 if command -v nm >/dev/null && command -v cc >/dev/null; then
   broken sim/a.c 'int b(void); int a(void); int a(void) { return b(); }' \
     sim/b.c 'int a(void); int b(void); int b(void) { return a(); }' \

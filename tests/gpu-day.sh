@@ -192,6 +192,13 @@ day ways --steps validate
 check "in later starts, too: a way" in_order "validate.* without decode-lists$"
 day ways --steps ways,calibrate
 check "a way is tried again, and taken again where it passes" test "$(grep -c '^spillway-gpu.* without ' "$CALLS")" = 0
+day ways --steps validate
+printf '%s\n' '--only [[ $* != *decode-lists* ]] || { echo FAILED: decode-lists case 3: wrong; exit 1; }' >"$FAILING"
+day ways --steps ways,calibrate,validate
+check "a profile of other kernels is put aside, and what was validated with it" test -f ways.work/other-kernels/profile.db -a \
+  -f ways.work/other-kernels/validate-12-swap.json -a "$(grep -c 'gpu validate' "$CALLS")" = 10
+day ways --steps ways,calibrate,validate
+check "one of these is gone on with" test "$(grep -c 'gpu validate' "$CALLS")" = 0
 printf '%s\n' '--only case $* in *launch-ahead*) kill -9 $$ ;; *prefill-cuts*) echo FAILED: prefill-cuts case 1; exit 1 ;; esac' >"$FAILING"
 day ways-lost --steps ways,selfcheck
 check "more than one way is done without" in_order "selfcheck -o.* without launch-ahead,prefill-cuts$"

@@ -127,7 +127,7 @@ pick_copies_beside(LiveCase *c, guint32 seed)
     return;
   config->overlap_copies = TRUE;
   c->copy_ns = coin(rand) ? 0 : (gint64)1 << pick(rand, 8, 24);
-  if (config->victim->rank == NULL && coin(rand))
+  if (config->victim->rank == NULL && (c->class->features & SCHEDULER_COPIES_AHEAD) && coin(rand))
     config->swap_ahead_blocks = pick(rand, 1, coin(rand) ? 8 : 60);
   if (coin(rand))
     return;

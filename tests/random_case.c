@@ -302,7 +302,8 @@ random_case_make(RandomCase *c, guint32 seed, const SchedulerClass *class)
   c->cost.slow[COPY_IN] = coin(rand) ? 0 : g_rand_double(rand);
   c->config.overlap_copies = c->config.overflow->needs_host && c->config.num_offload_blocks == 0 &&
                              may(c, rand, SCHEDULER_OVERLAPS_COPIES);
-  if (c->config.overlap_copies && c->config.kv_groups.n_kinds == 0 &&
+  if (c->config.overlap_copies && (c->class->features & SCHEDULER_COPIES_AHEAD) != 0 &&
+      c->config.kv_groups.n_kinds == 0 &&
       c->config.victim->rank == NULL && pick(rand, 0, 3) > 0)
     c->config.swap_ahead_blocks = pick(rand, 1, coin(rand) ? 8 : 100);
 }

@@ -65,6 +65,31 @@ def test_emulated_validate():
     check("--device is missing" in done.stderr, done.stderr)
 
 
+def test_other_kernels():
+    """validate: a profile of kernels that are not the ones that compute is refused"""
+    text = """# spillway-profile 1
+# name: measured
+# device: h100-sxm
+# note: Measured.
+# origin 0 source: calibrate
+# origin 0 measured_device: Emulated H100
+operation,dtype,shape,median_ns,p10_ns,p90_ns,kernel
+attention,bfloat16,prefills=1;new_tokens=128;cached_tokens=0;decodes=0;context=0;heads=2;kv_heads=1;head_dim=64,2e4,,,%s
+"""
+    write("same.csv", text % "sm_90a")
+    done = emulated_gpu("validate", *GPU_TIGHT, "--device", "same.csv", "--format", "json")
+    if done is None:
+        return
+    check_equal(done.returncode, 0, done.stderr)
+    write("other.csv", text % "sm_80")
+    done = emulated_gpu("validate", *GPU_TIGHT, "--device", "other.csv")
+    check_equal(done.returncode, 2, done.stderr)
+    check("measured with the kernels 'sm_80', and these are 'sm_90a'" in done.stderr, done.stderr)
+    write("imported.csv", (text % "sm_80").replace("source: calibrate", "source: a stopwatch"))
+    done = emulated_gpu("validate", *GPU_TIGHT, "--device", "imported.csv", "--format", "json")
+    check_equal(done.returncode, 0, done.stderr)
+
+
 def test_validation_table():
     """the script that makes tables of validations takes their JSON, and refuses other"""
     script = source("bench", "validation_table.py")

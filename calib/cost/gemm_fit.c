@@ -34,9 +34,6 @@ struct GemmFit {
 
 enum { NONE = G_MAXUINT };
 
-/* What a row beyond a multiple of four must cost at least to be told from noise. */
-#define LEAST_ALIGNMENT 1.03
-
 /* Holes in published grids that are this wide are predicted as well as narrow ones. */
 #define WIDEST_HOLE 4.2
 
@@ -67,23 +64,6 @@ add_product(GemmFit *fit, const GemmTiming *timings, guint count)
   for (guint i = 0; i < GEMM_SERIES; i++)
     product.series[i] = gemm_series_of(timings, count, i);
   g_array_append_val(fit->products, product);
-}
-
-static int
-compare_doubles(gconstpointer a, gconstpointer b)
-{
-  return curve_compare_doubles(a, b);
-}
-
-/* Whether a row more within a tile costs anything. Tables may have rows of no multiple of four only
- * behind tiles that are full, where a tile that is nearly empty is what they time. */
-static gboolean
-rows_show_alignment(GArray *ratios)
-{
-  if (ratios->len == 0)
-    return TRUE;
-  g_array_sort(ratios, compare_doubles);
-  return g_array_index(ratios, double, ratios->len / 2) > LEAST_ALIGNMENT;
 }
 
 /* Whether points that are held out are clearly better predicted from those of their alignment. */
@@ -413,7 +393,7 @@ gemm_fit_new(const Profile *profile, const Device *device, const char *dtype, Sa
       first = i;
     }
   }
-  fit->by_alignment = rows_show_alignment(ratios) && held_out_show_alignment(fit);
+  fit->by_alignment = gemm_series_rows_show_alignment(ratios) && held_out_show_alignment(fit);
   make_grid(fit);
   return fit;
 }

@@ -6,6 +6,9 @@
 /* Kernels of many rows have tiles of so many rows and multiples of them. */
 enum { LEAST_LARGE_TILE = 64 };
 
+/* What a row beyond a multiple of four must cost at least to be told from noise. */
+#define LEAST_ALIGNMENT 1.03
+
 /* The sum of relative errors at inner points when each is left out. */
 static double
 left_out_error(const Curve *curve, double tile)
@@ -84,4 +87,13 @@ double
 gemm_series_left_out_error(const GemmSeries *series)
 {
   return left_out_error(series->curve, series->tile);
+}
+
+gboolean
+gemm_series_rows_show_alignment(GArray *ratios)
+{
+  if (ratios->len == 0)
+    return TRUE;
+  g_array_sort(ratios, curve_compare_doubles);
+  return g_array_index(ratios, double, ratios->len / 2) > LEAST_ALIGNMENT;
 }

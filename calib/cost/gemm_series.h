@@ -30,5 +30,8 @@ GemmSeries gemm_series_of(const GemmTiming *timings, guint count, guint which);
  * of any kernel (there the tile and not the alignment might be what is dear). The timings are of one
  * (n, k), by m. */
 void gemm_series_add_row_ratios(const GemmTiming *timings, guint count, GArray *ratios);
+/* Whether such a row costs anything; sorts the ratios. Tables may have rows of no multiple of four
+ * only behind tiles that are full, where a tile that is nearly empty is what they time. */
+gboolean gemm_series_rows_show_alignment(GArray *ratios);
 /* The sum of relative errors at inner points, each held out in turn. */
 double gemm_series_left_out_error(const GemmSeries *series);

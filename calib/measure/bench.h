@@ -32,6 +32,8 @@ typedef struct BenchDevice BenchDevice;
 typedef struct {
   const char *name; /* as the driver calls the card */
   const char *driver, *cuda;
+  const char *kernels; /* that attention and whole steps are run by, as samples name them; NULL: one
+                          kind is all there is */
   guint32 multiprocessors;
   guint64 memory_bytes, free_bytes;
   guint64 pinned_bytes; /* that one copy may take on the host */

@@ -37,7 +37,7 @@ typedef struct {
  *  - JSON lines of a serving benchmark: input_toks, output_toks, arrival_time, first_token_ts,
  *    last_token_ts in seconds, and where there are any request_id, queued_ts. The last three are on
  *    the engine's clock, on which a request arrives at arrival_time + min(queued_ts -
- * arrival_time). Where no request has queued_ts, there is one clock.
+ *    arrival_time). Where no request has queued_ts, there is one clock.
  *  - CSV of `run --requests`: id, arrival_s, prompt_tokens, output_tokens, first_token_s, finish_s.
  * Messages begin with FILE:LINE. */
 Measured *measured_read(const char *path, GError **error);

@@ -216,8 +216,8 @@ cannot_supply_members(Scheduler *self)
          decode_clock_due(&self->clock, 0)->length > self->pool.free_blocks;
 }
 
-/* Members are supplied all at once, or the clock is dissolved for the step. Those of groups are when
- * a policy that ranks has preempted whom it wants to, which leaves them more. */
+/* Members are supplied all at once, or the clock is dissolved for the step. Those of groups are
+ * when a policy that ranks has preempted whom it wants to, which leaves them more. */
 static void
 prepare_members(VllmDecision *d)
 {

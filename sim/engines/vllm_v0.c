@@ -18,14 +18,6 @@ plan(SequenceQueue *queue, Sequence *sequence, guint32 tokens)
 }
 
 static guint32
-remaining_tokens(const Sequence *sequence)
-{
-  guint32 computed = sequence->computed_tokens;
-
-  return sequence->stage == STAGE_DECODE ? 1 : sequence_goal_tokens(sequence, computed) - computed;
-}
-
-static guint32
 blocks_of_length(const Scheduler *self, const Sequence *sequence)
 {
   return pool_blocks_for(&self->pool, sequence_length(sequence));
@@ -52,17 +44,22 @@ run_on(V0Plan *p, Sequence *sequence)
 }
 
 /* TRUE once a block can be appended to `sequence`, which is out of the queue; FALSE if it was
- * preempted itself, or the engine died. */
+ * preempted itself, or waits for blocks that are being copied out, or the engine died. */
 static gboolean
 make_room(V0Plan *p, Sequence *sequence)
 {
   Scheduler *self = p->self;
 
-  self->memory_bound |= self->pool.free_blocks == 0;
-  while (!can_append(self, sequence, self->pool.free_blocks)) {
+  self->memory_bound |= self->pool.free_blocks <= p->owed_blocks;
+  while (!can_append(self, sequence,
+                     self->pool.free_blocks - MIN(self->pool.free_blocks, p->owed_blocks))) {
     Sequence *victim = p->next != NULL ? self->running.tail : sequence;
-    if (scheduler_free_up(self, p->step, sequence, 1))
+    if (scheduler_free_up(self, p->step, sequence, p->owed_blocks + 1))
       continue;
+    if (v0_starves(p, sequence)) {
+      plan(sequence->stage == STAGE_DECODE ? p->decodes : p->prefills, sequence, 0);
+      return FALSE;
+    }
     v0_preempt(p, victim, sequence);
     if (victim == sequence)
       return FALSE;
@@ -78,7 +75,7 @@ make_room(V0Plan *p, Sequence *sequence)
 static guint32
 running_tokens(const V0Plan *p, const Sequence *sequence, gint64 budget)
 {
-  guint32 tokens = remaining_tokens(sequence);
+  guint32 tokens = v0_remaining_tokens(sequence);
 
   return p->self->config.chunked_prefill ? (guint32)MIN(tokens, MAX(budget, 0)) : tokens;
 }
@@ -88,7 +85,7 @@ static Sequence *
 first_short(const V0Plan *p)
 {
   Scheduler *self = p->self;
-  guint32 left = scheduler_available_blocks(self, NULL);
+  guint32 left = scheduler_available_blocks(self, NULL) + self->pool.leaving_blocks;
   gint64 budget = p->tokens;
   Sequence *s = self->running.head;
 
@@ -198,7 +195,9 @@ schedule_swapped(V0Plan *p)
   while (self->swapped.length > 0) {
     Sequence *sequence = self->swapped.head;
     guint32 need = scheduler_return_blocks(self, sequence) + spare;
-    guint32 tokens = remaining_tokens(sequence);
+    guint32 tokens = v0_returning_tokens(p, sequence);
+    if (sequence->leaving_blocks > 0 || !scheduler_read_ahead(self, p->step, sequence, TRUE))
+      break;
     if (self->pool.total_blocks < need) {
       sequence_queue_pop_head(&self->swapped);
       scheduler_ignore(self, p->ignored_swapped, sequence,
@@ -207,11 +206,15 @@ schedule_swapped(V0Plan *p)
     }
     need += self->watermark_blocks - sequence->blocks;
     if (need > scheduler_available_blocks(self, sequence) || tokens > p->tokens ||
-        p->seqs + 1 > self->config.max_num_seqs)
+        p->seqs + self->returning.length + 1 > self->config.max_num_seqs)
       break;
     scheduler_free_up(self, p->step, sequence, need);
     if (!swap_in(p, sequence))
       break;
+    if (sequence->arriving) {
+      sequence_queue_push_tail(&self->returning, sequence);
+      continue;
+    }
     plan(sequence->stage == STAGE_DECODE ? p->back_decodes : p->back_prefills, sequence, tokens);
     p->tokens -= tokens;
     p->seqs++;
@@ -245,7 +248,7 @@ schedule_waiting(V0Plan *p)
     need -= sequence->blocks;
     self->memory_bound |= need > self->pool.free_blocks;
     if (need > scheduler_available_blocks(self, sequence) || tokens == 0 || tokens > p->tokens ||
-        p->seqs + 1 > config->max_num_seqs)
+        p->seqs + self->returning.length + 1 > config->max_num_seqs)
       break;
     if (!scheduler_admits(self, sequence, (guint32)need, (guint32)need, N_RUNNING_LISTS))
       break;
@@ -263,12 +266,13 @@ static void
 schedule_unchunked(V0Plan *p)
 {
   p->seqs = p->self->running.length;
-  if (p->self->swapped.length == 0)
+  if (p->self->swapped.length + p->self->returning.length == 0)
     schedule_waiting(p);
   if (p->fresh->length > 0)
     return;
   schedule_running(p);
-  if (p->step->victims->len == 0)
+  v0_join_returned(p);
+  if (p->step->victims->len == 0 && p->owed_blocks == 0)
     schedule_swapped(p);
 }
 
@@ -276,9 +280,10 @@ static void
 schedule_chunked(V0Plan *p)
 {
   schedule_running(p);
-  if (p->step->abort == NULL && p->step->victims->len == 0)
+  v0_join_returned(p);
+  if (p->step->abort == NULL && p->step->victims->len == 0 && p->owed_blocks == 0)
     schedule_swapped(p);
-  if (p->step->abort == NULL)
+  if (p->step->abort == NULL && p->owed_blocks == 0)
     schedule_waiting(p);
 }
 
@@ -329,7 +334,7 @@ schedule_05(Scheduler *self, Step *step)
 
 #define FEATURES                                                                                   \
   (SCHEDULER_HAS_BLOCK_MANAGER | SCHEDULER_HAS_WATERMARK | SCHEDULER_HAS_SWAP |                    \
-   SCHEDULER_DROPS_TOO_LONG)
+   SCHEDULER_DROPS_TOO_LONG | SCHEDULER_OVERLAPS_COPIES)
 
 const SchedulerClass scheduler_vllm_06 = {
     .name = "vllm-0.6",

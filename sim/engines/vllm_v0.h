@@ -11,6 +11,7 @@ typedef struct {
   gint64 tokens;           /* of the budget, left */
   guint32 seqs;            /* counted against max_num_seqs */
   gboolean by_arrival;     /* 0.5: queues are sorted before a pass */
+  guint32 owed_blocks;     /* that starved sequences wait for, while they are copied out */
   guint32 members;         /* of the decode clock, if they run; they stay in running */
   Sequence *next;          /* of the running ones behind them, the first not come to; NULL: none */
   SequenceQueue *fresh;    /* prefills out of waiting */
@@ -32,6 +33,17 @@ gboolean v0_reaches_members(const V0Plan *p);
 Sequence *v0_first_short_member(const Scheduler *self, guint32 left);
 /* They run all at once where they can. Else they are to be looked at one by one. */
 void v0_run_members(V0Plan *p);
+
+/* Tokens that it has to compute. */
+guint32 v0_remaining_tokens(const Sequence *sequence);
+/* The same in the step in which it comes back: of a gap, which no engine has, chunks. */
+guint32 v0_returning_tokens(const V0Plan *p, const Sequence *sequence);
+
+/* Copies beside the steps, a what-if (vllm_v0_copies.c). TRUE if what is being copied out will do
+ * for the sequence, which lacks a block: it keeps its place and has no work in the step. */
+gboolean v0_starves(V0Plan *p, const Sequence *sequence);
+/* Who has been copied in has work again. */
+void v0_join_returned(V0Plan *p);
 
 /* The entries, in the engine's order of output. */
 void v0_emit(V0Plan *p);

@@ -22,7 +22,8 @@ v0_emit(V0Plan *p)
       EntryKind kind = order[i].kind != 0 ? order[i].kind : scheduler_entry_kind(s);
       if (order[i].queue == p->decodes && p->members == 0 && s == p->decodes->head)
         p->step->clocked_at = p->step->entries->len;
-      scheduler_add_entry(p->self, p->step, s, s->step_tokens, kind);
+      if (s->step_tokens > 0) /* else it starves */
+        scheduler_add_entry(p->self, p->step, s, s->step_tokens, kind);
     }
   }
 }

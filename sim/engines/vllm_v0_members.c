@@ -45,13 +45,13 @@ static gboolean
 would_die(const Scheduler *self, const Sequence *victim)
 {
   const OverflowPolicy *overflow = self->config.overflow;
-  guint32 blocks =
-      victim->in_clock ? decode_clock_blocks(&self->clock, victim) : victim->blocks;
+  guint32 blocks = victim->in_clock ? decode_clock_blocks(&self->clock, victim) : victim->blocks;
 
   return overflow->needs_host && !overflow->of_no_engine && blocks > self->pool.host_free_blocks;
 }
 
-/* A block is to be free for the member. FALSE, and nothing done, if the engine would die over it. */
+/* A block is to be free for the member. FALSE, and nothing done, if the engine would die over it.
+ */
 static gboolean
 make_room_for_member(V0Plan *p, Sequence *member, gboolean *gone)
 {
@@ -97,6 +97,14 @@ supply_members(V0Plan *p)
   return TRUE;
 }
 
+/* Blocks are short, and what is preempted is free later: some members get no token. */
+static gboolean
+cannot_supply_members(const Scheduler *self)
+{
+  return self->swap_copies != NULL &&
+         decode_clock_due(&self->clock, 0)->length >= self->pool.free_blocks;
+}
+
 void
 v0_run_members(V0Plan *p)
 {
@@ -105,7 +113,7 @@ v0_run_members(V0Plan *p)
   p->next = self->clock.count > 0 ? scheduler_first_loose(self) : self->running.head;
   if (self->clock.count == 0 || p->step->abort != NULL)
     return;
-  if (!v0_reaches_members(p) || !supply_members(p)) {
+  if (!v0_reaches_members(p) || cannot_supply_members(self) || !supply_members(p)) {
     scheduler_dissolve_clock(self, p->step);
     p->next = self->running.head;
     return;

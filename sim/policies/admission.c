@@ -1,7 +1,5 @@
 #include "admission.h"
 
-#include <stdlib.h>
-
 const AdmissionPolicy *const admission_policies[] = {
     ADMISSION_POLICIES(POLICY_ENTRY) NULL,
 };
@@ -11,12 +9,35 @@ typedef struct {
   guint32 length;
 } Course;
 
-static int
-compare_longest_first(gconstpointer a, gconstpointer b)
+/* By one byte of what is left, the most first; the order of equals stays. */
+static void
+sort_by_byte(const Course *from, Course *to, guint32 n, guint shift)
 {
-  guint32 x = ((const Course *)a)->left, y = ((const Course *)b)->left;
+  guint32 places[256] = {0}, place = 0;
 
-  return (x < y) - (x > y);
+  for (guint32 i = 0; i < n; i++)
+    places[from[i].left >> shift & 0xff]++;
+  for (guint byte = 256; byte-- > 0;) {
+    guint32 count = places[byte];
+    places[byte] = place;
+    place += count;
+  }
+  for (guint32 i = 0; i < n; i++)
+    to[places[from[i].left >> shift & 0xff]++] = from[i];
+}
+
+/* The longest first: who runs is many, and asked about at every admission. Returns which of the two
+ * arrays has them. */
+static Course *
+sort_longest_first(Course *courses, Course *other, guint32 n, guint32 most_left)
+{
+  for (guint shift = 0; shift < 32 && most_left >> shift > 0; shift += 8) {
+    Course *sorted = other;
+    sort_by_byte(courses, sorted, n, shift);
+    other = courses;
+    courses = sorted;
+  }
+  return courses;
 }
 
 guint64
@@ -56,23 +77,25 @@ guint64
 admission_peak_blocks(const AdmissionQuery *query, const guint32 *outputs)
 {
   guint32 n = query->n_running + 1;
-  g_autofree Course *courses = g_new(Course, n);
+  g_autofree Course *room = g_new(Course, 2 * (gsize)n);
+  Course *courses = room;
+  guint32 most_left = 0;
   guint64 held = 0, peak = 0;
 
   for (guint32 i = 0; i < n; i++) {
     const AdmissionSequence *s = i < query->n_running ? &query->running[i] : &query->candidate;
     courses[i] = (Course){.left = outputs[i] - MIN(outputs[i], s->generated), .length = s->length};
+    most_left = MAX(most_left, courses[i].left);
   }
-  qsort(courses, n, sizeof *courses, compare_longest_first);
+  courses = sort_longest_first(courses, courses + n, n, most_left);
   for (guint32 i = 0; i < n; i++) {
-    guint64 tokens;
     if (query->groups != NULL) {
       peak = MAX(peak, group_blocks_then(query, courses, i + 1, courses[i].left));
       continue;
     }
-    held += courses[i].length;
-    tokens = held + (guint64)(i + 1) * courses[i].left;
-    peak = MAX(peak, (tokens + (guint64)(i + 1) * (query->block_size - 1)) / query->block_size);
+    /* Up to a block's tokens more are in the last of each. */
+    held += courses[i].length + query->block_size - 1;
+    peak = MAX(peak, held + (guint64)(i + 1) * courses[i].left);
   }
-  return peak;
+  return query->groups != NULL ? peak : peak / query->block_size;
 }

@@ -20,8 +20,8 @@ typedef struct {
 
 typedef struct {
   AdmissionSequence candidate;
-  const AdmissionSequence *running;
-  guint32 n_running;    /* at least 1 */
+  const AdmissionSequence *running; /* for a policy that sees_running */
+  guint32 n_running;                /* of them, at least 1; else 0 */
   guint32 now_blocks;   /* that the engine would give the candidate now, beyond those it has */
   guint32 whole_blocks; /* that its prompt, and what it had generated, need beyond those it has */
   guint32 free_blocks;
@@ -37,6 +37,7 @@ typedef struct AdmissionPolicy AdmissionPolicy;
 
 struct AdmissionPolicy {
   Policy base;
+  gboolean sees_running; /* it looks at what runs, one by one */
   /* NULL: whatever the engine would admit. */
   gboolean (*admits)(const AdmissionPolicy *self, const AdmissionQuery *query);
   /* What it remembers of a run, at first all zero; `finished` is told of each request that ended

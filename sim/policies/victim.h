@@ -30,7 +30,7 @@ typedef struct VictimPolicy VictimPolicy;
 struct VictimPolicy {
   Policy base;
   gboolean needs_decodes; /* it asks for query->eviction->decodes */
-  gboolean of_engine;     /* an engine with an order of its own goes by that where nobody is ranked */
+  gboolean of_engine; /* an engine with an order of its own goes by that where nobody is ranked */
   /* The rank is the sequence's own, whatever the eviction, never VICTIM_NEVER, and changes by
    * rank_per_token with each token that it decodes, as everybody's does. Then those that decode are
    * kept in order (sim/victim_order.h) and nobody looks through them. Two ranks differ by less than
@@ -38,7 +38,8 @@ struct VictimPolicy {
   gboolean moves_alike;
   gint64 rank_per_token;
   /* Where what returns cost rises with the tokens that are computed, whoever ranks lower by this
-   * one, which moves alike, ranks no higher. Then few of those that decode are asked. May be NULL. */
+   * one, which moves alike, ranks no higher. Then few of those that decode are asked. May be NULL.
+   */
   const VictimPolicy *bounded_by;
   /* The highest goes, of equals the newest. NULL, or VICTIM_NEVER for all: the last of the running
    * queue goes. Asked of each running sequence at an eviction, and at no other time; where ranks
@@ -47,8 +48,8 @@ struct VictimPolicy {
                  const VictimCandidate *candidate);
 };
 
-/* The order of an engine that has one of its own (SCHEDULER_OWN_VICTIMS), where none of the table is
- * asked for. It ranks nobody. */
+/* The order of an engine that has one of its own (SCHEDULER_OWN_VICTIMS), where none of the table
+ * is asked for. It ranks nobody. */
 extern const VictimPolicy victim_engine;
 
 /* The table, in the order of the lists; the first is the default. */

@@ -8,25 +8,47 @@
 static AdmissionSequence
 describe(const Scheduler *self, const Sequence *sequence)
 {
-  const Request *request = workload_request(self->workload, sequence->request);
   guint32 ticks = sequence->in_clock ? (guint32)(self->clock.ticks - sequence->joined_ticks) : 0;
 
   return (AdmissionSequence){
       .length = sequence_length(sequence) + ticks,
       .generated = sequence->generated_tokens + ticks,
-      .max_tokens = request_max_tokens(request),
-      .output_tokens = request->output_tokens,
+      .max_tokens = sequence->max_tokens,
+      .output_tokens = sequence->output_limit,
   };
 }
 
 static void
 add_queue(Scheduler *self, const SequenceQueue *queue)
 {
-  for (const Sequence *s = queue->head; s != NULL; s = s->next) {
-    const AdmissionSequence one = describe(self, s);
+  GArray *described = self->described;
+  guint len = described->len;
+
+  g_array_set_size(described, len + queue->length);
+  for (const Sequence *s = queue->head; s != NULL; s = s->next)
     if (!s->ending)
-      g_array_append_val(self->described, one);
+      g_array_index(described, AdmissionSequence, len++) = describe(self, s);
+  described->len = len;
+}
+
+/* What runs and goes on: for a policy that looks at it all, else whether there is anything. */
+static gboolean
+describe_running(Scheduler *self, guint n_planned)
+{
+  const SequenceQueue *const queues[] = {&self->running, &self->held, &self->prefilling,
+                                         &self->returning};
+  gboolean all = self->config.admission->sees_running, any = FALSE;
+
+  self->described->len = 0;
+  for (guint i = 0; i < G_N_ELEMENTS(queues) + n_planned && (all || !any); i++) {
+    const SequenceQueue *queue =
+        i < G_N_ELEMENTS(queues) ? queues[i] : &self->scratch[i - G_N_ELEMENTS(queues)];
+    if (all)
+      add_queue(self, queue);
+    for (const Sequence *s = queue->head; s != NULL && !any; s = s->next)
+      any = !s->ending;
   }
+  return any;
 }
 
 static gboolean
@@ -62,14 +84,7 @@ scheduler_admits(Scheduler *self, const Sequence *candidate, guint32 now_blocks,
     return TRUE;
   if (self->refused_at == self->changes && self->refused == candidate->request)
     return FALSE;
-  self->described->len = 0;
-  add_queue(self, &self->running);
-  add_queue(self, &self->held);
-  add_queue(self, &self->prefilling);
-  add_queue(self, &self->returning);
-  for (guint i = 0; i < n_planned; i++)
-    add_queue(self, &self->scratch[i]);
-  if (self->described->len == 0 || ask(self, candidate, now_blocks, whole_blocks))
+  if (!describe_running(self, n_planned) || ask(self, candidate, now_blocks, whole_blocks))
     return TRUE;
   self->memory_bound = TRUE;
   self->refused = candidate->request;

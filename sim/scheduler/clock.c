@@ -174,8 +174,8 @@ ticks_left(const Scheduler *self, const Sequence *sequence)
   return MIN(sequence->output_limit - sequence->generated_tokens, longest - length);
 }
 
-/* What members of groups whose blocks have names lack is not counted before a victim policy is asked
- * (first_short() of an engine). */
+/* What members of groups whose blocks have names lack is not counted before a victim policy is
+ * asked (first_short() of an engine). */
 static gboolean
 may_use_clock(const Scheduler *self)
 {

@@ -9,6 +9,9 @@
 #include "sim/policies/price.h"
 #include "sim/scheduler.h"
 
+/* Members that are asked before it is taken that many cost the same. */
+enum { ASKED_ONE_BY_ONE = 8 };
+
 typedef struct {
   Sequence *sequence; /* NULL: nobody so far */
   gint64 rank;
@@ -33,22 +36,67 @@ look_through(const Scheduler *self, const VictimQuery *query, Sequence *s, First
       compare(first, s, scheduler_rank(self, query, s));
 }
 
-/* The first of the members in the heap from that place down, and of *first. */
+/* The first of the members in the heap from that place down, and of *first; at most *left of them
+ * are asked. */
 static void
-look_down(const Scheduler *self, const VictimQuery *query, guint32 place, First *first)
+look_down(const Scheduler *self, const VictimQuery *query, guint32 place, guint *left, First *first)
 {
   Sequence *member;
   gint64 rank;
 
-  if (place >= self->victims.count)
+  if (place >= self->victims.count || *left == 0)
     return;
+  (*left)--;
   member = self->victims.members[place].member;
   rank = scheduler_rank(self, query, member);
   if (first->sequence != NULL && rank < first->rank)
     return;
   compare(first, member, rank);
-  look_down(self, query, 2 * place + 1, first);
-  look_down(self, query, 2 * place + 2, first);
+  look_down(self, query, 2 * place + 1, left, first);
+  look_down(self, query, 2 * place + 2, left, first);
+}
+
+/* The newest member that stands before `limit` in the order; NULL: none does. */
+static const RankedMember *
+newest_before(const VictimOrder *order, const RankedMember *limit)
+{
+  const RankedMember *newest = NULL;
+
+  for (guint32 i = 0; i < order->count; i++) {
+    const RankedMember *m = &order->members[i];
+    if ((limit == NULL || (gint64)(m->rank - limit->rank) > 0) &&
+        (newest == NULL || m->member->request > newest->member->request))
+      newest = m;
+  }
+  return newest;
+}
+
+/* Many cost the same, such as nothing where the host is what steps wait for. Whoever costs more
+ * than the first of the order leaves only those before itself: so the newest of them is asked, and
+ * the newest of those that are left. */
+static void
+find_newest_equal(const Scheduler *self, const VictimQuery *query, First *first)
+{
+  gint64 least = scheduler_rank(self, query, self->victims.members[0].member);
+  const RankedMember *m = NULL;
+
+  while ((m = newest_before(&self->victims, m)) != NULL)
+    if (scheduler_rank(self, query, m->member) == least) {
+      compare(first, m->member, least);
+      return;
+    }
+}
+
+/* The first of the members where the order bounds the ranks. */
+static void
+look_at_members(Scheduler *self, const VictimQuery *query, First *first)
+{
+  guint left = ASKED_ONE_BY_ONE;
+
+  victim_order_first(&self->victims);
+  look_down(self, query, 0, &left, first);
+  if (left == 0)
+    find_newest_equal(self, query, first);
 }
 
 /* Nobody who has work stands before a member: the rest is behind them. */
@@ -64,7 +112,8 @@ first_in_order(Scheduler *self)
   return first.sequence;
 }
 
-/* What a return costs rises with the tokens that the victim has: then the order bounds the ranks. */
+/* What a return costs rises with the tokens that the victim has: then the order bounds the ranks.
+ */
 static gboolean
 find_prices_rise(const Scheduler *self)
 {
@@ -105,8 +154,7 @@ scheduler_first_victim(Scheduler *self, const Sequence *beneficiary, guint32 sho
     look_through(self, &query, self->running.head, &first);
     return first.sequence;
   }
-  victim_order_first(&self->victims);
-  look_down(self, &query, 0, &first);
+  look_at_members(self, &query, &first);
   look_through(self, &query, scheduler_first_loose(self), &first);
   return first.sequence;
 }

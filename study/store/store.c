@@ -51,9 +51,8 @@ bind(sqlite3_stmt *statement, const char *types, va_list values)
   }
 }
 
-/* Runs a statement to its end and resets it. Its values are bound by `types`: i gint64, s const
- * char
- * * or NULL, v likewise, but stored as a number where it is one. */
+/* Runs a statement to its end and resets it. Its values are bound by `types`: i gint64, s a text or
+ * NULL, v likewise, but stored as a number where it is one. */
 static gboolean
 study_run(Results *results, sqlite3_stmt *statement, GError **error, const char *types, ...)
 {

@@ -1,4 +1,5 @@
-/* A calibration of an emulated card from its beginning to its end: every operation is in the profile. */
+/* A calibration of an emulated card from its beginning to its end: every operation is in the
+ * profile. */
 #include "config.h"
 
 #include "calib/measure/calibration.h"
@@ -116,6 +117,14 @@ test_quick(void)
   for (guint i = 0; i <= OP_STEP; i++) /* what follows is of layers that no kernel here is of */
     if (!seen[i] && i != OP_ALL_REDUCE && i != OP_ATTENTION_SKEW)
       g_error("nothing of %s was measured", operations[i].name);
+  g_assert_cmpstr(profile_kernels(profile), ==, "sm_90a");
+
+  /* With other kernels it is not gone on with. */
+  identity.kernels = "sm_90a without decode-lists";
+  calibration_report_free(report);
+  report = calibration_run(&config, &error);
+  g_assert_error(error, PROFILE_ERROR, PROFILE_ERROR_FOREIGN);
+  g_assert_nonnull(strstr(error->message, "'sm_90a', and these are 'sm_90a without decode-lists'"));
   g_unlink(path);
   g_rmdir(folder);
 }

@@ -269,6 +269,27 @@ test_monotone(void)
   }
 }
 
+/* What the model says of itself, which an order of victims goes by: no step takes less with a
+ * longer chunk, or more before it. Sizes that nobody looked at are not spoken for. */
+static void
+test_rises(void)
+{
+  for (guint i = 0; i < G_N_ELEMENTS(model_names); i++) {
+    g_autoptr(Device) device = shipped_device("a100-80gb");
+    g_autoptr(Model) model = shipped_model(model_names[i]);
+    const RooflineConfig config = plain_config(device, model);
+    g_autoptr(CostModel) costs = new_roofline(&config);
+    gint64 before_ps = 0;
+    g_assert_true(cost_model_rises(costs, 4096));
+    g_assert_false(cost_model_rises(costs, G_MAXUINT32));
+    for (guint32 tokens = 1; tokens < 4096; tokens += 3) {
+      gint64 ps = cost_model_recompute_ps(costs, tokens, 2 * tokens);
+      g_assert_cmpint(ps, >=, before_ps);
+      before_ps = ps;
+    }
+  }
+}
+
 /* Every crossing that is reported is one, and between them nothing turns: against all blocks. */
 static void
 test_crossover(void)
@@ -414,6 +435,7 @@ main(int argc, char **argv)
   g_test_add_func("/roofline/what-if-directions", test_what_if_directions);
   g_test_add_func("/roofline/copies", test_copies);
   g_test_add_func("/roofline/monotone", test_monotone);
+  g_test_add_func("/roofline/rises", test_rises);
   g_test_add_func("/roofline/crossover", test_crossover);
   g_test_add_func("/roofline/extremes-saturate", test_extremes_saturate);
   g_test_add_func("/roofline/bad-configs", test_bad_configs);

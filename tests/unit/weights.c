@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "live/weights.h"
+#include "live/weights/weights.h"
 #include "models/decoder_config.h"
 
 static const char *const model_names[] = {"llama-3-8b", "llama-3.2-1b", "mistral-7b",

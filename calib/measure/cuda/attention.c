@@ -222,7 +222,7 @@ measure(BenchCuda *self, const BenchRequest *request, const HeadsShape *heads,
   if (!bench_cuda_attention(self, request->key->dtype, heads, parts, n_parts, &call, error) ||
       !bench_cuda_time(self, &timed, stop, timing, NULL, error))
     return FALSE;
-  timing->kernel = self->attention.has_wgmma ? "sm_90a" : "sm_80";
+  timing->kernel = self->kernels;
   return TRUE;
 }
 

@@ -166,7 +166,9 @@ identify(BenchDevice *base, BenchIdentity *identity, GError **error)
   else
     identity->note = NVML_LIBRARY " is not there: clocks, heat and other processes are not seen, "
                                   "only drift is";
+  attention_device_name(&self->attention, self->kernels, sizeof self->kernels);
   identity->name = self->name;
+  identity->kernels = self->kernels;
   identity->driver = self->driver;
   identity->cuda = self->cuda;
   identity->pinned_bytes = self->pinned_bytes;

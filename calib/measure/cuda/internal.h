@@ -33,6 +33,7 @@ typedef struct {
   BenchDevice base;
   const BenchStepClass *steps;
   char name[256], driver[32], cuda[32], kernel[192];
+  char kernels[ATTENTION_DEVICE_NAME_BYTES];
   gsize free_bytes, l2_bytes;
   CudaBuffer buffers[BUFFERS];
   char *pinned[WAYS]; /* pinned_bytes each, random */

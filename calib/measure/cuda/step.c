@@ -51,5 +51,8 @@ bench_cuda_measure_step(BenchCuda *self, const BenchRequest *request, const Benc
   timed.prepare = self->steps->plan;
   timed.call = self->steps->run;
   timed.data = self->runner;
-  return bench_cuda_time(self, &timed, stop, timing, NULL, error);
+  if (!bench_cuda_time(self, &timed, stop, timing, NULL, error))
+    return FALSE;
+  timing->kernel = self->kernels;
+  return TRUE;
 }

@@ -19,5 +19,6 @@ const AdmissionPolicy admission_known_lengths = {
              .help = "only if all fit at the worst moment to come, by the outputs' true lengths: a "
                      "bound",
              .is_bound = TRUE},
+    .sees_running = TRUE,
     .admits = admits,
 };

@@ -24,5 +24,6 @@ admits(const AdmissionPolicy *self G_GNUC_UNUSED, const AdmissionQuery *query)
 const AdmissionPolicy admission_no_evict = {
     .base = {.name = "no-evict",
              .help = "only if all that every client allows finds room: nobody is ever preempted"},
+    .sees_running = TRUE,
     .admits = admits,
 };

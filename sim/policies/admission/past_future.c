@@ -94,6 +94,7 @@ const AdmissionPolicy admission_past_future = {
                                        .help = "of the past outputs that were longer",
                                        .fallback = 0.9,
                                        .max = 1}}},
+    .sees_running = TRUE,
     .admits = admits,
     .state_bytes = sizeof(State),
     .finished = finished,

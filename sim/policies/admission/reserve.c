@@ -75,6 +75,7 @@ const AdmissionPolicy admission_reserve = {
                                        .help = "how far each end moves the share; 0: it stays",
                                        .fallback = 0.02,
                                        .max = 1}}},
+    .sees_running = TRUE,
     .admits = admits,
     .state_bytes = sizeof(State),
     .finished = finished,

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#include "random.h"
+#include "live/random.h"
 
 typedef struct {
   WeightSource base;

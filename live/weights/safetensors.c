@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "float16.h"
+#include "live/float16.h"
 #include "weights.h"
 
 #define MAX_HEADER_BYTES (100 * 1024 * 1024)

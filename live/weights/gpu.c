@@ -1,8 +1,8 @@
 #include "config.h"
 
-#include "weights_gpu.h"
+#include "gpu.h"
 
-#include "float16.h"
+#include "live/float16.h"
 
 enum { PIECE_ELEMENTS = 1 << 21, READERS_MAX = 16 };
 
