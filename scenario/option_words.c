@@ -1,7 +1,7 @@
 #include "option_words.h"
 
 #include "typed.h"
-#include "server_flags.h"
+#include "scenario/flags/server_flags.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 #include "server_args.h"
 
-#include "server_flags.h"
+#include "scenario/flags/server_flags.h"
 #include "shipped.h"
 #include "typed.h"
 

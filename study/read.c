@@ -5,7 +5,7 @@
 #include "paths.h"
 
 #include "scenario/typed.h"
-#include "scenario/server_flags.h"
+#include "scenario/flags/server_flags.h"
 
 #include <string.h>
 
