@@ -3,7 +3,7 @@
 
 #include "cli.h"
 #include "scenario/settings_option.h"
-#include "scenario/vllm_args.h"
+#include "scenario/server_args.h"
 
 static const struct {
   const char *name, *title;
@@ -117,7 +117,7 @@ settings_parse_beside(Settings *settings, const VerbOptions *verb, int *argc, ch
   }
   if (!verb_parse_groups(verb, parts, n_groups, argc, argv, status))
     return FALSE;
-  if (vllm_args_apply(settings, &error))
+  if (server_args_apply(settings, &error))
     return TRUE;
   *status = cli_error(CLI_USAGE, verb->name, "%s", error->message);
   return FALSE;

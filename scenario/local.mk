@@ -9,6 +9,7 @@ libspillway_scenario_a_SOURCES = \
   %D%/engine_defaults.c %D%/engine_defaults.h \
   %D%/engine_sglang.c %D%/engine_trtllm.c \
   %D%/executors.c %D%/executors.h \
+  %D%/flags/flag_table.h \
   %D%/message.c %D%/message.h \
   %D%/option_words.c %D%/option_words.h \
   %D%/output_file.c %D%/output_file.h \
@@ -17,17 +18,20 @@ libspillway_scenario_a_SOURCES = \
   %D%/resolve.c %D%/resolve.h \
   %D%/resolver.c %D%/resolver.h \
   %D%/scenario.c %D%/scenario.h \
+  %D%/server_args.c %D%/server_args.h \
+  %D%/flags/server_flags.c %D%/flags/server_flags.h \
   %D%/settings.c %D%/settings.h \
   %D%/settings_files.c %D%/settings_files.h \
   %D%/settings_option.h \
   %D%/settings_policies.c %D%/settings_policies.h \
   %D%/settings_set.c \
+  %D%/flags/sglang_flags.c \
   %D%/shelf.c %D%/shelf.h \
   %D%/shipped.c %D%/shipped.h \
   %D%/slo.c %D%/slo.h \
+  %D%/flags/trtllm_flags.c \
   %D%/typed.c %D%/typed.h \
-  %D%/vllm_args.c %D%/vllm_args.h \
-  %D%/vllm_flags.c %D%/vllm_flags.h \
+  %D%/flags/vllm_flags.c \
   %D%/run/engines.c %D%/run/engines.h \
   %D%/run/execute.c %D%/run/execute.h \
   %D%/run/live_progress.c %D%/run/live_progress.h \

@@ -1,7 +1,7 @@
 #include "option_words.h"
 
 #include "typed.h"
-#include "vllm_flags.h"
+#include "scenario/flags/server_flags.h"
 
 #include <string.h>
 
@@ -167,7 +167,7 @@ set_unknown(GError **error, char *word, const GOptionEntry *entries)
   }
   other = g_str_has_prefix(word, "--") ? known_by_another_word(word + 2, entries) : NULL;
   near = g_str_has_prefix(word, "--") ? nearest_option(word + 2, entries) : NULL;
-  advice = g_str_has_prefix(word, "--") ? vllm_flag_advice(word + 2) : NULL;
+  advice = g_str_has_prefix(word, "--") ? server_flag_advice(word + 2) : NULL;
   if (advice != NULL)
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "no option %s: %s", word,
                 advice);

@@ -151,9 +151,11 @@ resolver_node(Resolver *r, GError **error)
   Scenario *s = r->scenario;
 
   for (guint i = 0; i < G_N_ELEMENTS(of_experts); i++)
-    if (resolver_given(r, of_experts[i]) && (s->model == NULL || s->model->experts == 0))
-      return resolver_refuse(error, "--%s: %s has no experts", of_experts[i],
-                             s->model != NULL ? s->model->name : "no model was given, so there");
+    if (resolver_given(r, of_experts[i]) && s->model == NULL)
+      return resolver_refuse(error, "--%s needs --model, whose experts it deals out",
+                             of_experts[i]);
+    else if (resolver_given(r, of_experts[i]) && s->model->experts == 0)
+      return resolver_refuse(error, "--%s: %s has no experts", of_experts[i], s->model->name);
   if (settings->pipeline_parallel_size > 1 && s->model == NULL)
     return resolver_refuse(error, "--pipeline-parallel-size needs --model, whose layers it splits");
   if (settings->pipeline_parallel_size > 1 && settings->pipeline_parallel_size > s->model->layers)

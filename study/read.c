@@ -5,7 +5,7 @@
 #include "paths.h"
 
 #include "scenario/typed.h"
-#include "scenario/vllm_flags.h"
+#include "scenario/flags/server_flags.h"
 
 #include <string.h>
 
@@ -31,6 +31,8 @@ static const struct {
     {"against", "a sweep is held against nothing; run that cell by itself with 'spillway run'"},
     {"dry-run", "'spillway sweep --dry-run' lists the cells"},
     {"vllm-args", "give its options one by one; 'spillway run --dry-run' shows what they are"},
+    {"sglang-args", "give its options one by one; 'spillway run --dry-run' shows what they are"},
+    {"trtllm-args", "give its options one by one; 'spillway run --dry-run' shows what they are"},
     {"seed", "the seeds of a study are in [study]: seeds = 1,2,3"},
 };
 
@@ -139,7 +141,7 @@ static gboolean
 check_option(const Reader *r, const char *name, gboolean in_grid, guint line, GError **error)
 {
   g_autofree const char **names = settings_names();
-  g_autofree char *advice = vllm_flag_advice(name);
+  g_autofree char *advice = server_flag_advice(name);
   const char *near;
 
   for (guint i = 0; i < G_N_ELEMENTS(refused); i++)

@@ -318,6 +318,8 @@ def test_next_step():
                         (["run", *card, *model, "--trace", "demo", "--plot"], "--help lists all"),
                         (["run", *card, *model, "--trace", "demo", "--quantization", "awq"], "run: --quantization: found 'awq'"),
                         (["run", *card, *model, "--trace", "demo", "--quantization", "awq"], "(AWQ, GPTQ)"),
+                        (["run", "--scheduler", "sglang", "--executor", "unit", "--max-total-tokens", "90", "--trace", "demo",
+                          "--data-parallel-size", "2", "--tensor-parallel-size", "2", "--enable-dp-attention"], "--enable-dp-attention needs --model"),
                         (["trace", "list"], "'spillway list traces'"), (["study", "study.ini"], "'spillway sweep'"),
                         (["regret", *card, *model, "trace", "demo"], "did you mean --trace?"),
                         (["run", *card, *model, "--trace", "demo", "--overflow", "recompute,swap"], "'spillway compare --overflow'"),

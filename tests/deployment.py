@@ -89,9 +89,52 @@ def test_refused():
         nearest = model.split("/")[1].lower().removeprefix("meta-").removesuffix("-instruct")
         check(result.status == 2 and "or --model %s, whose layers" % nearest in result.err, str(result))
         succeed(*CARD, "--vllm-args", "vllm serve " + model, "--model", nearest)
-    check_refused([*CARD, "--vllm-args", "python -m sglang.launch_server --model-path x --tp 2"], ["SGLang", "--scheduler sglang"])
-    write("study.ini", "[study]\nname = x\n[run]\nmodel = llama-2-7b\nvllm-args = --port 1\n")
-    check_refused(["sweep", "study.ini", "--dry-run"], ["study.ini:5", "vllm-args"])
+    for option in ("vllm-args", "sglang-args", "trtllm-args"):
+        write("study.ini", "[study]\nname = x\n[run]\nmodel = llama-2-7b\n%s = --port 1\n" % option)
+        check_refused(["sweep", "study.ini", "--dry-run"], ["study.ini:5", option])
+
+
+SGLANG = """SGLANG_X=1 python3 -m sglang.launch_server --model-path meta-llama/Llama-3.1-8B --tp 2 --context-length 16384 \\
+    --mem-fraction-static 0.8 --max_running_requests=64 --chunked-prefill-size -1 --disable-radix-cache --page-size 16 \\
+    --schedule-policy lpm --host 0.0.0.0 --port 30000 --dtype auto --cuda-graph-bs 1 2 4 --enable-metrics \\
+    --speculative-algorithm EAGLE --no-such-flag 1"""
+TRTLLM = """docker run --gpus all nvcr.io/nvidia/tensorrt-llm/release:1.0.0 trtllm-serve meta-llama/Llama-3.1-8B --tp_size 2 \\
+    --max_batch_size 64 --max_num_tokens 8192 --max_seq_len 16384 --kv_cache_free_gpu_memory_fraction 0.9 --backend pytorch \\
+    --port 8000 --extra_llm_api_options x.yml"""
+
+
+def test_other_engines():
+    """--sglang-args and --trtllm-args: the command lines of these, as if their flags had been typed; the engine is theirs."""
+    of_sglang = ["--scheduler", "sglang", "--model", "llama-3.1-8b", "--tensor-parallel-size", "2", "--max-model-len", "16384",
+                 "--mem-fraction-static", "0.8", "--max-running-requests", "64", "--chunked-prefill-size", "-1",
+                 "--disable-radix-cache", "--page-size", "16"]
+    of_trtllm = ["--scheduler", "trtllm", "--model", "llama-3.1-8b", "--tensor-parallel-size", "2", "--max-num-seqs", "64",
+                 "--max-num-batched-tokens", "8192", "--max-model-len", "16384"]
+    for option, text, typed, told in (
+            ("--sglang-args", SGLANG, of_sglang, ("--schedule-policy is left out: requests are served in order", "--host", "--dtype",
+                                                  "--cuda-graph-bs", "--speculative-algorithm", "left out: --no-such-flag", "SGLANG_X")),
+            ("--trtllm-args", TRTLLM, of_trtllm, ("--kv_cache_free_gpu_memory_fraction is left out: it is of the memory",
+                                                  "--backend", "--port", "--extra_llm_api_options"))):
+        pasted, alone = (succeed(*CARD, *words, "--format", "json") for words in ([option, text], typed))
+        ours, theirs = pasted.json, alone.json
+        for summary in (ours, theirs):
+            del summary["wall_s"]
+        check_equal(ours, theirs, option)
+        for flag in told:
+            check(flag in pasted.err, flag + " is not named: " + pasted.err)
+        check("--tp" not in pasted.err and "max_batch" not in pasted.err, pasted.err)
+        found = settings(*CARD, option, text, "--model", "llama-2-7b")
+        check_equal([found["scheduler"], found["model"]], [(typed[1], option), ("llama-2-7b", "--model")])
+        check_refused([*CARD, option, text, "--scheduler", "vllm"], [option, "--scheduler", "another engine"])
+        check_refused([*CARD, option, text, "--vllm-args", "llama-2-7b"], ["one server"])
+    lines = {"--vllm-args": "vllm serve x", "--sglang-args": "python -m sglang.launch_server --model-path x", "--trtllm-args": "trtllm-serve x"}
+    for option in lines:
+        for other, text in lines.items():
+            if other != option:
+                check_refused([*CARD, option, text], [option, other + " takes that"])
+    check_equal(settings(*CARD, "--sglang-args", "sglang serve --model llama-2-7b --tp-size 2")["tensor_parallel_size"], ("2", "--sglang-args"))
+    for option, text, found in (("--sglang-args", "--page-size", "--page-size"), ("--trtllm-args", "llama-2-7b --max_batch_size x", "'x'")):
+        check_refused([*CARD, option, text], [option, found])
 
 
 def test_dry_run():

@@ -27,7 +27,7 @@ OF_LIVE = {"--load-format", "--token-ids", "--temperature", "--top-k", "--top-p"
 
 # Settings that decide a result; where output goes and how steps are taken do not.
 NOT_CONFIG = {"--output-token-ids", "--record-steps", "--replay", "--help", "--output", "--decisions", "--requests", "--against", "--format",
-              "--perfetto", "--perfetto-window", "--vllm-args", "--dry-run"}
+              "--perfetto", "--perfetto-window", "--vllm-args", "--sglang-args", "--trtllm-args", "--dry-run"}
 
 
 def check_types(summary):

@@ -46,10 +46,14 @@ def random_trace(chance):
     return ["--trace", shipped, "--limit", chance.randint(1, 60), *maybe(chance, 0.5, "--time-scale", "0.05")]
 
 
-def random_pool(chance):
+def random_pool(chance, scheduler):
     blocks = ["--num-gpu-blocks", chance.choice([1, 7, 40, 150, 600, 4000])]
     memory = ["--kv-memory", chance.choice(["1%", "6%", "600MiB", "3GiB", "20GiB"])]
-    return chance.choice([blocks, memory, ["--gpu-memory-utilization", chance.choice(["0.5", "0.85", "0.95"])]])
+    share = ["--gpu-memory-utilization", chance.choice(["0.5", "0.85", "0.95"])]
+    if scheduler == "sglang" and chance.random() < 0.95:
+        blocks = ["--max-total-tokens", chance.choice([64, 600, 5000, 60000])]
+        share = ["--mem-fraction-static", chance.choice(["0.6", "0.9"])]
+    return chance.choice([blocks, memory, share])
 
 
 def random_sglang(chance):
@@ -59,8 +63,9 @@ def random_sglang(chance):
             *maybe(chance, 0.4, "--chunked-prefill-size", chance.choice([-1, 16, 64, 512])),
             *maybe(chance, 0.3, "--max-prefill-tokens", chance.choice([64, 4096])),
             *maybe(chance, 0.3, "--schedule-conservativeness", chance.choice(["0.1", "1", "3"])),
-            *maybe(chance, 0.05, "--mem-fraction-static", chance.choice(["0.6", "0.9"])),
-            *maybe(chance, 0.3, "--max-total-tokens", chance.choice([64, 600, 5000]))]
+            *maybe(chance, 0.1, "--data-parallel-size", 2, "--tensor-parallel-size", chance.choice([2, 4]), "--enable-dp-attention"),
+            *maybe(chance, 0.1, "--expert-parallel-size", chance.choice([1, 2, 4])),
+            *maybe(chance, 0.1, "--sglang-args", "python -m sglang.launch_server --page-size 16 --enable-mixed-chunk --port 1")]
 
 
 def newer(scheduler, minor, share):
@@ -92,8 +97,10 @@ def random_vllm(chance, scheduler):
     words += [*maybe(chance, 0.4, chance.choice(["--enable-prefix-caching", "--no-enable-prefix-caching"])),
               *maybe(chance, 0.2, "--long-prefill-token-threshold", chance.choice([16, 200])),
               *maybe(chance, 0.3, chance.choice(["--async-scheduling", "--no-async-scheduling"])),
+              *maybe(chance, newer(scheduler, 8, 0.1), "--cudagraph-mode", chance.choice(["piecewise", "full-and-piecewise"])),
               *maybe(chance, newer(scheduler, 19, 0.2), chance.choice(["--scheduler-reserve-full-isl", "--no-scheduler-reserve-full-isl"])),
               *maybe(chance, 0.05, "--offline"),
+             *maybe(chance, 0.1, "--cudagraph-mode", chance.choice(["piecewise", "full-and-piecewise"])),
               *maybe(chance, 0.3, "--overlap-copies", *maybe(chance, 0.5, "--swap-ahead", chance.choice([1, 60])),
                      *maybe(chance, 0.5, *chance.choice([["--num-disk-blocks", chance.choice([1, 30, 3000])],
                                                          ["--kv-offloading-disk", chance.choice(["100", "64MiB"])]]), *random_disk(chance))),
@@ -118,12 +125,12 @@ def random_policies(chance, choices):
     return words
 
 
-def random_machine(chance):
+def random_machine(chance, scheduler):
     if chance.random() < 0.25:
         return ["--executor", "unit", "--max-model-len", chance.choice([64, 2048]), *maybe(chance, 0.05, "--unit-copy-steps", "3"),
-                "--num-gpu-blocks", chance.choice([9, 90, 900]), *maybe(chance, 0.5, "--num-cpu-blocks", chance.choice([0, 80]))]
+                *(["--max-total-tokens", chance.choice([90, 900])] if scheduler == "sglang" else ["--num-gpu-blocks", chance.choice([9, 90, 900])]), *maybe(chance, 0.5, "--num-cpu-blocks", chance.choice([0, 80]))]
     return ["--model", chance.choice(FAMILIES), "--device", chance.choice(DEVICES),
-            *random_pool(chance), *maybe(chance, 0.2, "--tensor-parallel-size", chance.choice([2, 4])),
+            *random_pool(chance, scheduler), *maybe(chance, 0.2, "--tensor-parallel-size", chance.choice([2, 4])),
             *maybe(chance, 0.05, "--data-parallel-size", chance.choice([2, 3])), *maybe(chance, 0.05, "--enable-expert-parallel"),
             *maybe(chance, 0.05, "--pipeline-parallel-size", chance.choice([2, 4])),
             *maybe(chance, 0.2, "--kv-cache-dtype", chance.choice(["fp8", "bfloat16"])),
@@ -141,18 +148,19 @@ def random_words(chance, choices):
     engine = {"sglang": random_sglang(chance),
               "trtllm": [*maybe(chance, 0.7, "--capacity-policy",
                                 chance.choice(["guaranteed-no-evict", "max-utilization", "static-batch"])),
+                         *maybe(chance, 0.1, "--trtllm-args", "--max_batch_size 12 --max_num_tokens 900 --log_level info"),
                          *maybe(chance, 0.3, "--no-enable-prefix-caching"),
                          *maybe(chance, 0.2, "--free-gpu-memory-fraction", chance.choice(["0.3", "0.8"])),
                          *maybe(chance, 0.4, "--enable-chunked-prefill", "--context-chunking-policy",
                                 chance.choice(["first-come-first-served", "equal-progress"]))]}
     of_engine = engine[scheduler] if scheduler in engine else random_vllm(chance, scheduler)
     return [str(word) for word in [
-        "--scheduler", scheduler, *of_engine, *random_machine(chance), *random_trace(chance),
+        "--scheduler", scheduler, *of_engine, *random_machine(chance, scheduler), *random_trace(chance),
         *random_policies(chance, {key: values for key, values in choices.items() if key != "--scheduler"}),
         *maybe(chance, 0.3, "--max-concurrency", chance.choice([1, 3, 30])),
         *maybe(chance, 0.2, "--slo", chance.choice(["ttft:p99<2s,tpot:p99<100ms", "e2e:mean<3s"])),
-        *maybe(chance, 0.2, "--max-num-seqs", chance.choice([1, 4, 60])),
-        *maybe(chance, 0.1, "--vllm-args", chance.choice(["--max-num-seqs 40 --swap-space 2 --disable-log-requests",
+        *maybe(chance, 0.01 if scheduler == "sglang" else 0.2, "--max-num-seqs", chance.choice([1, 4, 60])),
+        *maybe(chance, 0.1 if scheduler.startswith("vllm") else 0, "--vllm-args", chance.choice(["--max-num-seqs 40 --swap-space 2 --disable-log-requests",
                                                           "vllm serve x --block-size 32 --no-enable-prefix-caching"])),
         "--seed", chance.randint(0, 9)]]
 

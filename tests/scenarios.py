@@ -74,6 +74,14 @@ def test_every_engine_and_policy():
     check(len(preempted) > len(ENGINES), preempted)
 
 
+def test_prompts_that_repeat():
+    """Under each engine that keeps prefixes what is found in the cache is told, and the figures are those of the files"""
+    for engine in (["vllm"], ["sglang"], ["trtllm"], ["trtllm", "--capacity-policy", "max-utilization"]):
+        summary = check_scenario(["--model", "llama-2-7b", "--device", "a100-40gb", "--scheduler", *engine, "--trace", "chat-turns",
+                                  "--limit", "40", "--kv-memory", "4GiB"])
+        check(summary["prefix_hit_tokens"] > 0, engine)
+
+
 def changed(summary):
     """The summary with one figure a little off: each that the files tell."""
     for key in ("finished", "output_tokens", "prompt_tokens", "preemptions", "preempted_requests", "recomputed_tokens",

@@ -185,6 +185,10 @@ begin_context(TrtllmDecision *d, Sequence *sequence, const Start *start, guint32
   } else {
     waiting_queue_remove(&self->waiting, sequence);
     scheduler_take_kept(self, sequence);
+    if (start->prefix.found) {
+      const StepHit hit = {.request = sequence->request, .tokens = start->prefix.tokens};
+      g_array_append_val(d->step->hits, hit);
+    }
     pool_share(&self->pool, sequence, &start->prefix);
     sequence->computed_tokens = start->computed;
     pool_grow(&self->pool, sequence, start->blocks);

@@ -10,7 +10,7 @@
 
 #include "kernels/prefill_plan.h"
 
-enum { TILE_ROWS = 128 };
+enum { TILE_ROWS = 128, WIDE_ROWS = 192 };
 
 typedef struct {
   guint32 heads, kv_heads;
@@ -43,6 +43,16 @@ persistent(guint32 multiprocessors, gboolean may_cut)
                        .may_cut = may_cut,
                        .piece_tiles = 2.5,
                        .merge_tiles = 3.5};
+}
+
+/* Of heads of 64 dimensions. */
+static PrefillWays
+persistent_wide(guint32 multiprocessors, gboolean may_cut)
+{
+  PrefillWays ways = persistent(multiprocessors, may_cut);
+
+  ways.tile_rows = WIDE_ROWS;
+  return ways;
 }
 
 static PrefillWays
@@ -130,8 +140,8 @@ loads_of(const Case *c)
 static gint64
 place_of(const PrefillItem *item, gint32 key)
 {
-  return (((gint64)item->sequence * 64 + item->head) << 44) +
-         ((gint64)(item->first_row / TILE_ROWS) << 20) + key / PREFILL_TILE_KEYS;
+  return (((gint64)item->sequence * 64 + item->head) << 44) + ((gint64)item->first_row << 20) +
+         key / PREFILL_TILE_KEYS;
 }
 
 /* How many keys the last row of an item's tile sees. */
@@ -140,7 +150,7 @@ keys_of(const Case *c, const PrefillItem *item)
 {
   const gint32 tokens = c->starts[item->sequence + 1] - c->starts[item->sequence];
   const gint32 packed = (gint32)c->plan.packed_heads;
-  const gint32 end = MIN(item->first_row + TILE_ROWS, tokens * packed);
+  const gint32 end = MIN(item->first_row + (gint32)c->ways.tile_rows, tokens * packed);
 
   g_assert_cmpint(item->first_row, <, tokens * packed);
   return c->batch.context_lens[item->sequence] - tokens + (end - 1) / packed + 1;
@@ -159,7 +169,7 @@ check_pairs(const Case *c)
   for (guint32 i = 0; i < plan->num_items; i++) {
     const PrefillItem *item = &plan->items[i];
     g_assert_cmpint(item->head % (gint32)plan->packed_heads, ==, 0);
-    g_assert_cmpint(item->first_row % TILE_ROWS, ==, 0);
+    g_assert_cmpint(item->first_row % (gint32)c->ways.tile_rows, ==, 0);
     g_assert_cmpint(item->first_key % PREFILL_TILE_KEYS, ==, 0);
     g_assert_cmpint(item->end_key, >, item->first_key);
     places[i] = place_of(item, item->first_key);
@@ -178,7 +188,7 @@ check_pairs(const Case *c)
   for (guint32 s = 0; s < c->batch.num_sequences; s++) {
     const guint32 tokens = (guint32)(c->starts[s + 1] - c->starts[s]);
     if (tokens > 1)
-      expected += ((tokens * plan->packed_heads - 1) / TILE_ROWS + 1) *
+      expected += ((tokens * plan->packed_heads - 1) / c->ways.tile_rows + 1) *
                   (c->batch.heads / plan->packed_heads);
   }
   g_assert_cmpuint(whole, ==, expected);
@@ -290,6 +300,12 @@ test_short(void)
   check_short(persistent, 1.1);
 }
 
+static void
+test_short_wide(void)
+{
+  check_short(persistent_wide, 1.1);
+}
+
 /* The hardware deals pieces out. */
 static void
 test_short_portable(void)
@@ -376,6 +392,7 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/prefill-plan/even", test_even);
   g_test_add_func("/prefill-plan/short", test_short);
+  g_test_add_func("/prefill-plan/short-wide", test_short_wide);
   g_test_add_func("/prefill-plan/short-portable", test_short_portable);
   g_test_add_func("/prefill-plan/packed", test_packed);
   g_test_add_func("/prefill-plan/ragged", test_ragged);

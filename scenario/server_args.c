@@ -1,20 +1,42 @@
-#include "vllm_args.h"
+#include "server_args.h"
 
+#include "scenario/flags/server_flags.h"
 #include "shipped.h"
 #include "typed.h"
-#include "vllm_flags.h"
 
 #include <string.h>
 
+/* How an engine's servers are started. */
+typedef struct {
+  const char *option, *origin; /* that takes the command line */
+  const char *engine;
+  const char *scheduler; /* that it means; NULL: vLLM's, of whichever version */
+  const char *program;   /* its name, whole or as a word's end */
+  const char *module;    /* or that of "python -m": a word that begins so */
+  const char *image;     /* of docker, a part of the word */
+  const ServerFlag *flags;
+} Server;
+
+static const Server servers[] = {
+    {"vllm-args", "--vllm-args", "vLLM", NULL, "vllm", "vllm.entrypoints", "vllm-openai",
+     vllm_flags},
+    {"sglang-args", "--sglang-args", "SGLang", "sglang", "sglang", "sglang.launch_server",
+     "lmsysorg/sglang", sglang_flags},
+    {"trtllm-args", "--trtllm-args", "TensorRT-LLM", "trtllm", "trtllm-serve",
+     "tensorrt_llm.commands", "tensorrt-llm/release", trtllm_flags},
+};
+
 typedef struct {
   Settings *settings;
+  const Server *server;
   GPtrArray *no_effect, *unknown, *environment; /* of char*: flags as they were written */
 } Args;
 
 static gboolean
-refuse(GError **error, const char *word, const char *what)
+refuse(const Args *args, GError **error, const char *word, const char *what)
 {
-  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--vllm-args: %s: %s", word, what);
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: %s: %s", args->server->origin,
+              word, what);
   return FALSE;
 }
 
@@ -23,11 +45,13 @@ static void note(Args *args, const char *format, ...) G_GNUC_PRINTF(2, 3);
 static void
 note(Args *args, const char *format, ...)
 {
+  g_autofree char *text = NULL;
   va_list list;
 
   va_start(list, format);
-  g_ptr_array_add(args->settings->notes, g_strdup_vprintf(format, list));
+  text = g_strdup_vprintf(format, list);
   va_end(list);
+  g_ptr_array_add(args->settings->notes, g_strdup_printf("%s: %s", args->server->origin, text));
 }
 
 /* A negative number is a value. */
@@ -42,7 +66,7 @@ is_typed(const Args *args, const char *option)
 {
   const char *origin = settings_origin(args->settings, option);
 
-  return origin != NULL && !g_str_equal(origin, VLLM_ARGS_ORIGIN);
+  return origin != NULL && !g_str_equal(origin, args->server->origin);
 }
 
 /* "x" of "no-x", "no-x" of "x"; the caller frees it. */
@@ -53,8 +77,10 @@ opposite(const char *option)
 }
 
 /* The pool's size: whatever of it was typed takes the place of all that was pasted. */
-static const char *const pool_options[] = {"num-gpu-blocks", "kv-memory", "gpu-memory-utilization",
-                                           NULL};
+enum { VLLM_POOL_OPTIONS = 3 };
+static const char *const pool_options[] = {"num-gpu-blocks",         "kv-memory",
+                                           "gpu-memory-utilization", "max-total-tokens",
+                                           "mem-fraction-static",    NULL};
 
 static gboolean
 gives_way(const Args *args, const char *option)
@@ -96,15 +122,15 @@ set(Args *args, const char *written, const char *option, const char *value, GErr
   g_autoptr(GError) cause = NULL;
 
   if (gives_way(args, option)) {
-    note(args, "--vllm-args: %s%s%s gives way to what was typed", written, value != NULL ? " " : "",
+    note(args, "%s%s%s gives way to what was typed", written, value != NULL ? " " : "",
          value != NULL ? value : "");
     return TRUE;
   }
   if (!settings_set(args->settings, option, value, &cause)) {
-    g_set_error(error, cause->domain, cause->code, "--vllm-args: %s", cause->message);
+    g_set_error(error, cause->domain, cause->code, "%s: %s", args->server->origin, cause->message);
     return FALSE;
   }
-  settings_set_origin(args->settings, option, VLLM_ARGS_ORIGIN);
+  settings_set_origin(args->settings, option, args->server->origin);
   return TRUE;
 }
 
@@ -119,7 +145,7 @@ take_model(Args *args, const char *value, GError **error)
     return set(args, "model", "model", name != NULL ? name : value, error);
   from = shipped_model_tuned(value);
   note(args,
-       "--vllm-args: the model %s does not ship with Spillway: give its config.json as "
+       "the model %s does not ship with Spillway: give its config.json as "
        "--model%s%s%s",
        value, from != NULL ? ", or --model " : "", from != NULL ? from : "",
        from != NULL
@@ -130,7 +156,7 @@ take_model(Args *args, const char *value, GError **error)
 }
 
 static gboolean
-take(Args *args, const VllmFlag *flag, const char *written, const char *value, GError **error)
+take(Args *args, const ServerFlag *flag, const char *written, const char *value, GError **error)
 {
   const char *option = flag->option != NULL ? flag->option : flag->name;
   g_autofree char *plain = NULL;
@@ -140,13 +166,12 @@ take(Args *args, const VllmFlag *flag, const char *written, const char *value, G
   if (flag->is_switch)
     return set(args, written, option, value, error);
   if (value == NULL)
-    return refuse(error, written, "found nothing, expected its value");
-  if (g_str_equal(flag->name, "model"))
+    return refuse(args, error, written, "found nothing, expected its value");
+  if (g_str_equal(option, "model"))
     return take_model(args, value, error);
-  if (g_str_equal(flag->name, "max-model-len") &&
+  if (g_str_equal(option, "max-model-len") &&
       (g_str_equal(value, "auto") || g_str_equal(value, "-1"))) {
-    note(args, "--vllm-args: %s %s: the model's, or what the pool holds, as by default", written,
-         value);
+    note(args, "%s %s: the model's, or what the pool holds, as by default", written, value);
     return TRUE;
   }
   if (g_str_equal(flag->name, "max-model-len") ||
@@ -159,16 +184,16 @@ take(Args *args, const VllmFlag *flag, const char *written, const char *value, G
 static gboolean
 read_flag(Args *args, const char *written, const char *name, const char *value, GError **error)
 {
-  const VllmFlag *flag = vllm_flag_find(name);
+  const ServerFlag *flag = server_flag_find(args->server->flags, name);
 
   if (flag == NULL)
     g_ptr_array_add(args->unknown, g_strdup(written));
-  else if (flag->use == VLLM_TAKEN)
+  else if (flag->use == FLAG_TAKEN)
     return take(args, flag, written, value, error);
-  else if (flag->use == VLLM_NO_EFFECT || (value != NULL && g_strcmp0(flag->harmless, value) == 0))
+  else if (flag->use == FLAG_NO_EFFECT || (value != NULL && g_strcmp0(flag->harmless, value) == 0))
     g_ptr_array_add(args->no_effect, g_strdup(written));
   else
-    note(args, "--vllm-args: %s is left out: %s", written, flag->advice);
+    note(args, "%s is left out: %s", written, flag->advice);
   return TRUE;
 }
 
@@ -184,9 +209,9 @@ flag_name(const char *written)
 /* A switch takes a word only if it is true or false, as in vLLM 0.5; a flag that is not known all
  * words up to the next one, as some of vLLM's do. */
 static gboolean
-takes_word(const char *name, const char *word)
+takes_word(const Args *args, const char *name, const char *word)
 {
-  const VllmFlag *flag = vllm_flag_find(name);
+  const ServerFlag *flag = server_flag_find(args->server->flags, name);
 
   if (word == NULL || is_flag(word))
     return FALSE;
@@ -196,17 +221,13 @@ takes_word(const char *name, const char *word)
 }
 
 static gboolean
-takes_list(const char *name)
+takes_list(const Args *args, const char *name)
 {
-  static const char *const lists[] = {"served-model-name",
-                                      "lora-modules",
-                                      "cuda-graph-sizes",
-                                      "limit-mm-per-prompt",
-                                      "middleware",
-                                      "api-key",
-                                      NULL};
+  static const char *const lists[] = {"served-model-name",   "lora-modules", "cuda-graph-sizes",
+                                      "limit-mm-per-prompt", "middleware",   "api-key",
+                                      "cuda-graph-bs",       "lora-paths",   NULL};
 
-  return vllm_flag_find(name) == NULL || g_strv_contains(lists, name);
+  return server_flag_find(args->server->flags, name) == NULL || g_strv_contains(lists, name);
 }
 
 /* Reads the flag at words[i] with its values; the index of the word behind them. 0: an error. */
@@ -219,9 +240,9 @@ read_flag_words(Args *args, char **words, guint i, GError **error)
   g_autofree char *name = flag_name(written);
   const char *value = equals != NULL ? equals + 1 : NULL;
 
-  if (equals == NULL && takes_word(name, words[i + 1])) {
+  if (equals == NULL && takes_word(args, name, words[i + 1])) {
     value = words[++i];
-    while (takes_list(name) && takes_word(name, words[i + 1]))
+    while (takes_list(args, name) && takes_word(args, name, words[i + 1]))
       i++;
   }
   return read_flag(args, written, name, value, error) ? i + 1 : 0;
@@ -236,6 +257,28 @@ is_assignment(const char *word)
          strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") == (gsize)(equals - word);
 }
 
+/* "sglang", "/opt/bin/vllm". */
+static gboolean
+is_program(const char *word, const char *program)
+{
+  gsize behind = strlen(word) - MIN(strlen(word), strlen(program));
+
+  return g_str_equal(word + behind, program) && (behind == 0 || word[behind - 1] == '/');
+}
+
+/* Whether the server's own words begin behind this one: "vllm serve", "python -m
+ * sglang.launch_server", trtllm-serve. */
+static gboolean
+starts(const Server *server, char **words, guint i)
+{
+  const gboolean is_own = g_str_has_suffix(server->program, "-serve");
+
+  return g_str_has_prefix(words[i], server->module) || strstr(words[i], server->image) != NULL ||
+         (is_own && is_program(words[i], server->program)) ||
+         (!is_own && g_str_equal(words[i], "serve") &&
+          (i == 0 || is_program(words[i - 1], server->program)));
+}
+
 /* What is before the server's own words: "VLLM_X=1 vllm serve", "python -m
  * vllm.entrypoints.openai.api_server". The index behind it. */
 static guint
@@ -244,9 +287,7 @@ skip_command(Args *args, char **words)
   guint behind = 0;
 
   for (guint i = 0; words[i] != NULL; i++)
-    if (g_str_has_prefix(words[i], "vllm.entrypoints") ||
-        strstr(words[i], "vllm-openai") != NULL || /* docker's image */
-        (g_str_equal(words[i], "serve") && (i == 0 || g_str_has_suffix(words[i - 1], "vllm"))))
+    if (starts(args->server, words, i))
       behind = i + 1;
   for (guint i = 0; words[i] != NULL && (i < behind || is_assignment(words[i])); i++) {
     if (is_assignment(words[i]))
@@ -256,24 +297,35 @@ skip_command(Args *args, char **words)
   return behind;
 }
 
+/* Another engine's command line belongs into another option. */
+static gboolean
+check_engine(const Args *args, char **words, GError **error)
+{
+  for (guint n = 0; n < G_N_ELEMENTS(servers); n++)
+    for (guint i = 0; &servers[n] != args->server && words[i] != NULL; i++)
+      if ((i > 0 || !g_str_equal(words[i], "serve")) && starts(&servers[n], words, i)) {
+        g_autofree char *what =
+            g_strdup_printf("found %s's command line, expected %s's; %s takes that",
+                            servers[n].engine, args->server->engine, servers[n].origin);
+        return refuse(args, error, words[i], what);
+      }
+  return TRUE;
+}
+
 static gboolean
 read_words(Args *args, char **words, GError **error)
 {
   gboolean has_model = FALSE;
 
-  for (guint i = 0; words[i] != NULL; i++)
-    if (g_str_has_prefix(words[i], "sglang"))
-      return refuse(
-          error, words[i],
-          "found SGLang's command line, expected vLLM's; --scheduler sglang takes SGLang's "
-          "options by their own names, as 'spillway run --help' lists them");
+  if (!check_engine(args, words, error))
+    return FALSE;
   for (guint i = skip_command(args, words); words[i] != NULL;) {
     if (is_flag(words[i])) {
       i = read_flag_words(args, words, i, error);
       if (i == 0)
         return FALSE;
     } else if (has_model) {
-      return refuse(error, words[i], "found this word, expected a flag");
+      return refuse(args, error, words[i], "found this word, expected a flag");
     } else {
       has_model = TRUE;
       if (!take_model(args, words[i++], error))
@@ -290,14 +342,14 @@ keep_one_pool_size(Args *args)
   Settings *settings = args->settings;
   const char *first = NULL;
 
-  for (guint i = 0; pool_options[i] != NULL; i++) {
+  for (guint i = 0; i < VLLM_POOL_OPTIONS; i++) {
     if (!settings_given(settings, pool_options[i]))
       continue;
     if (first == NULL) {
       first = pool_options[i];
       continue;
     }
-    note(args, "--vllm-args: --%s gives way to --%s, as in a server", pool_options[i], first);
+    note(args, "--%s gives way to --%s, as in a server", pool_options[i], first);
     settings_forget(settings, pool_options[i]);
     if (g_str_equal(pool_options[i], "kv-memory"))
       g_clear_pointer(&settings->kv_memory, g_free);
@@ -316,26 +368,61 @@ note_list(Args *args, const char *format, GPtrArray *list)
   note(args, format, text);
 }
 
-gboolean
-vllm_args_apply(Settings *settings, GError **error)
+/* The engine is the command line's, whatever the default is. */
+static gboolean
+take_scheduler(Args *args, GError **error)
+{
+  const char *typed = args->settings->scheduler, *scheduler = args->server->scheduler;
+  g_autofree char *what = NULL;
+
+  if (scheduler == NULL)
+    return TRUE;
+  if (!settings_given(args->settings, "scheduler"))
+    return set(args, scheduler, "scheduler", scheduler, error);
+  if (g_strcmp0(typed, scheduler) == 0)
+    return TRUE;
+  what = g_strdup_printf("is another engine's than %s's command line", args->server->engine);
+  return refuse(args, error, "--scheduler", what);
+}
+
+static gboolean
+apply(Settings *settings, const Server *server, const char *text, GError **error)
 {
   g_autoptr(GPtrArray) no_effect = g_ptr_array_new_with_free_func(g_free);
   g_autoptr(GPtrArray) unknown = g_ptr_array_new_with_free_func(g_free);
   g_autoptr(GPtrArray) environment = g_ptr_array_new_with_free_func(g_free);
-  Args args = {settings, no_effect, unknown, environment};
+  Args args = {settings, server, no_effect, unknown, environment};
   g_auto(GStrv) words = NULL;
   g_autoptr(GError) cause = NULL;
 
-  if (settings->vllm_args == NULL)
-    return TRUE;
-  if (!g_shell_parse_argv(settings->vllm_args, NULL, &words, &cause))
-    return refuse(error, "found no command line", cause->message);
-  if (!read_words(&args, words, error))
+  if (!g_shell_parse_argv(text, NULL, &words, &cause))
+    return refuse(&args, error, "found no command line", cause->message);
+  if (!take_scheduler(&args, error) || !read_words(&args, words, error))
     return FALSE;
   keep_one_pool_size(&args);
-  note_list(&args, "--vllm-args: left out, as they change nothing that is simulated: %s",
-            no_effect);
-  note_list(&args, "--vllm-args: not known, and left out: %s", unknown);
-  note_list(&args, "--vllm-args: variables of the environment are left out: %s", environment);
+  note_list(&args, "left out, as they change nothing that is simulated: %s", no_effect);
+  note_list(&args, "not known, and left out: %s", unknown);
+  note_list(&args, "variables of the environment are left out: %s", environment);
+  return TRUE;
+}
+
+gboolean
+server_args_apply(Settings *settings, GError **error)
+{
+  const char *const texts[] = {settings->vllm_args, settings->sglang_args, settings->trtllm_args};
+  guint given = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
+    given += texts[i] != NULL;
+  if (given > 1) {
+    g_set_error(
+        error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+        "--vllm-args, --sglang-args, --trtllm-args: a run is of one server, and there are %u",
+        given);
+    return FALSE;
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(texts); i++)
+    if (texts[i] != NULL && !apply(settings, &servers[i], texts[i], error))
+      return FALSE;
   return TRUE;
 }

@@ -1,45 +1,10 @@
-/* Nothing that was asked for is dropped in silence: a flag that is no option is refused with what
- * to do instead, and of a pasted command line (vllm_args.c) what is left out is said. */
-#include "vllm_flags.h"
+/* What vllm serve and vllm bench serve take. */
+#include "flag_table.h"
 
-#include <string.h>
-
-#define FROM_CONFIG "the model's config.json says it: give that as --model"
-#define NO_SPECULATION "speculative decoding is not simulated"
-#define NO_ADAPTERS "adapters are not simulated"
 #define NO_GRAPH_CHOICE                                                                            \
   "CUDA graphs are taken to be captured as by default; --cudagraph-mode says whether in pieces"
 
-#define SAME(flag)                                                                                 \
-  {                                                                                                \
-    flag, VLLM_TAKEN, NULL, NULL, NULL, FALSE                                                      \
-  }
-#define SWITCH(flag)                                                                               \
-  {                                                                                                \
-    flag, VLLM_TAKEN, NULL, NULL, NULL, TRUE                                                       \
-  }
-#define CALLED(flag, option)                                                                       \
-  {                                                                                                \
-    flag, VLLM_TAKEN, option, NULL, NULL, FALSE                                                    \
-  }
-#define NO_EFFECT(flag)                                                                            \
-  {                                                                                                \
-    flag, VLLM_NO_EFFECT, NULL, NULL, NULL, FALSE                                                  \
-  }
-#define NO_EFFECT_SWITCH(flag)                                                                     \
-  {                                                                                                \
-    flag, VLLM_NO_EFFECT, NULL, NULL, NULL, TRUE                                                   \
-  }
-#define LEFT_OUT(flag, why, harmless)                                                              \
-  {                                                                                                \
-    flag, VLLM_LEFT_OUT, NULL, why, harmless, FALSE                                                \
-  }
-#define LEFT_OUT_SWITCH(flag, why)                                                                 \
-  {                                                                                                \
-    flag, VLLM_LEFT_OUT, NULL, why, NULL, TRUE                                                     \
-  }
-
-static const VllmFlag flags[] = {
+const ServerFlag vllm_flags[] = {
     SAME("model"),
     SAME("block-size"),
     SAME("kv-cache-dtype"),
@@ -68,7 +33,7 @@ static const VllmFlag flags[] = {
     CALLED("preemption-mode", "overflow"),
     CALLED("num-gpu-blocks-override", "num-gpu-blocks"),
     CALLED("kv-cache-memory-bytes", "kv-memory"),
-    {"use-v2-block-manager", VLLM_TAKEN, "block-manager", NULL, NULL, TRUE},
+    SWITCH_CALLED("use-v2-block-manager", "block-manager"),
 
     LEFT_OUT("dtype", FROM_CONFIG, "auto"),
     LEFT_OUT("rope-scaling", FROM_CONFIG, NULL),
@@ -80,7 +45,7 @@ static const VllmFlag flags[] = {
     LEFT_OUT("O", NO_GRAPH_CHOICE, NULL),
     LEFT_OUT("cuda-graph-sizes", NO_GRAPH_CHOICE, NULL),
     LEFT_OUT("max-seq-len-to-capture", NO_GRAPH_CHOICE, NULL),
-    LEFT_OUT("attention-backend", "attention costs what the device's profile says", NULL),
+    LEFT_OUT("attention-backend", ATTENTION_OF_PROFILE, NULL),
     SAME("pipeline-parallel-size"),
     CALLED("pp", "pipeline-parallel-size"),
     SAME("data-parallel-size"),
@@ -89,7 +54,7 @@ static const VllmFlag flags[] = {
     LEFT_OUT("dcp", "context parallelism is not simulated", "1"),
     SWITCH("enable-expert-parallel"),
     LEFT_OUT("cpu-offload-gb", "weights are taken to lie on the device", "0"),
-    LEFT_OUT("scheduling-policy", "requests are served in order of arrival", "fcfs"),
+    LEFT_OUT("scheduling-policy", IN_ORDER, "fcfs"),
     LEFT_OUT("max-num-partial-prefills", "prompts are computed in order of arrival", "1"),
     LEFT_OUT("max-long-partial-prefills", "prompts are computed in order of arrival", "1"),
     LEFT_OUT("num-scheduler-steps", "multi-step scheduling is not simulated", "1"),
@@ -171,29 +136,5 @@ static const VllmFlag flags[] = {
     NO_EFFECT("ray-workers-use-nsight"),
     NO_EFFECT("engine-use-ray"),
     NO_EFFECT("worker-use-ray"),
+    LAST_FLAG,
 };
-
-const VllmFlag *
-vllm_flag_find(const char *name)
-{
-  gsize length = strcspn(name, ".");
-
-  for (guint i = 0; i < G_N_ELEMENTS(flags); i++)
-    if (strlen(flags[i].name) == length && memcmp(flags[i].name, name, length) == 0)
-      return &flags[i];
-  return NULL;
-}
-
-char *
-vllm_flag_advice(const char *name)
-{
-  const VllmFlag *flag = vllm_flag_find(name);
-
-  if (flag == NULL || (flag->use == VLLM_TAKEN && flag->option == NULL))
-    return NULL;
-  if (flag->use == VLLM_NO_EFFECT)
-    return g_strdup("it changes nothing that is simulated: leave it out");
-  if (flag->use == VLLM_LEFT_OUT)
-    return g_strdup(flag->advice);
-  return g_strdup_printf("it is called --%s%s here", flag->option, flag->is_switch ? " 2" : "");
-}
