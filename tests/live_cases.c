@@ -179,6 +179,13 @@ live_case_make(LiveCase *c, const TestModel *models, guint n_models, guint32 see
   add_requests(c, rand);
 }
 
+void
+live_case_copy_within_steps(LiveCase *c)
+{
+  c->config.overlap_copies = FALSE;
+  c->config.swap_ahead_blocks = c->config.num_disk_blocks = 0;
+}
+
 DeviceSetup
 live_case_setup(const LiveCase *c)
 {

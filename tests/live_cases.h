@@ -44,6 +44,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TestModel, test_model_close)
 /* Pools so small that most scenarios overflow; a length limit beyond every request, so that none is
  * cut. One of the models. The workload is the caller's. */
 void live_case_make(LiveCase *c, const TestModel *models, guint n_models, guint32 seed);
+/* For a device that makes copies within a step alone. */
+void live_case_copy_within_steps(LiveCase *c);
 /* What to open a device for it with. */
 DeviceSetup live_case_setup(const LiveCase *c);
 /* Runs it on that device; `class` is the executor's. */

@@ -157,6 +157,7 @@ test_same_logits(void)
   for (guint32 seed = 1; seed <= n; seed++) {
     LiveCase c;
     live_case_make(&c, models, G_N_ELEMENTS(models), seed);
+    live_case_copy_within_steps(&c);
     if (seed % 6 == 0)
       make_long(&c, seed);
     swapped += run_case(&c, seed, &total);
