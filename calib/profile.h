@@ -73,14 +73,13 @@ void profile_seal(Profile *profile);
  */
 double profile_spread(const Profile *profile, OperationKind kind);
 
-/* Which of this program's kernels attention and whole steps were measured with
- * (kernels/attention.h), where a calibration measured them on a GPU; else NULL. One calibration
- * takes no others. */
+/* The kind of this program's kernels (kernels/attention.h) that a calibration on a GPU measured
+ * attention and whole steps with; else NULL. A calibration that goes on keeps to that kind. */
 const char *profile_kernels(const Profile *profile);
 
-/* What was made of the samples is kept with them, for the next who needs the same, until samples are
- * added: fits take longer than many a run. The name says all that it depends on beside the samples.
- * profile_kept() returns the profile's own, or NULL. */
+/* Keeps what was made of the samples, such as a fit, until samples are added: a fit takes longer
+ * than many a run. The name tells all that it depends on beside the samples. profile_kept() returns
+ * the profile's own, or NULL. */
 gpointer profile_kept(const Profile *profile, const char *name);
 void profile_keep(const Profile *profile, const char *name, gpointer made, GDestroyNotify free_made);
 

@@ -11,7 +11,7 @@
 /* TRUE if the profile has host time of one of our schedulers. */
 gboolean profile_has_host(const Profile *profile);
 
-/* Adds what the host's file says of each scheduler, marked as derived, with the file's source, and
- * says in the note whose it is. Costs are of the host that a run is given, and not of these. The
- * profile is to be sealed again. */
+/* Adds the host file's figures of each scheduler, marked as derived, with the file's source, and
+ * names the host in the note. A run's costs do not use them: it has a host of its own. Seal the
+ * profile again. */
 void profile_add_host(Profile *profile, const Host *host);

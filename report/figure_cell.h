@@ -5,5 +5,5 @@
 #include "report/text/format.h"
 
 char *figure_cell(const Figure *figure, const RunRecord *record, const DurationUnit *unit);
-/* How much more or less than in the first run: "+1.2 %"; nothing where that says nothing. */
+/* The change against the first run: "+1.2 %"; empty where a percentage has no meaning. */
 char *figure_change(double first, double value);

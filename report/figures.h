@@ -83,7 +83,7 @@ guint64 figure_count(const Figure *figure, const RunRecord *record);
 double figure_real(const Figure *figure, const RunRecord *record);
 /* The share of the busy time that is the host's. */
 double figure_host_share(const RunRecord *record);
-/* The other way, for records read back. Shares need busy_ps, so set them after "busy_s". */
+/* Sets it in a record that is read back. Shares need busy_ps, so set them after "busy_s". */
 void figure_set_real(const Figure *figure, RunRecord *record, double value);
 void figure_set_text(const Figure *figure, RunRecord *record, const char *text);
 
@@ -92,8 +92,8 @@ double figure_largest(const Figure *figure, const RunRecord *records, guint n_re
 /* Whether the figure has a row where these runs are compared: it has a label, and not only 0. */
 gboolean figure_is_shown(const Figure *figure, const RunRecord *records, guint n_records);
 
-/* TRUE if the run ended well and finished something: others have figures that mean nothing beside
- * those of a run that did. */
+/* TRUE if the run ended well and finished something; other runs are not compared by their figures.
+ */
 gboolean run_record_counts(const RunRecord *record);
 /* TRUE if one of its policies is a bound, which no server can reach: it is never the best. */
 gboolean run_record_is_bound(const RunRecord *record);

@@ -17,6 +17,6 @@ const char *overhead_key(Overhead overhead);
 /* What was spent on KV that had lost its place: all but the stall. */
 gint64 overhead_spent_ps(const RunRecord *record);
 
-/* NAN where it is not known: a stall without a slowdown. Requests that wait for room leave steps
- * with fewer sequences; that is the stall, and never below 0. */
+/* NAN where it is not known, as the stall of a run without a slowdown. Requests that wait for room
+ * leave steps with fewer sequences; that is the stall, and never below 0. */
 double overhead_s(const RunRecord *record, Overhead overhead);

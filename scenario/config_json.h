@@ -8,7 +8,7 @@
 #define CONFIG_FRONT_END_REQUEST "front_end_request_ps"
 #define CONFIG_FRONT_END_TOKEN "front_end_token_ps"
 
-/* A new reference. costs: NULL without a cost model. Holds nothing that leaves the results as they
- * are, such as where they are written. */
+/* A new reference. costs: NULL without a cost model. Holds only what can change results: not, for
+ * example, where they are written. */
 json_t *scenario_config(const Scenario *scenario, const Settings *settings,
                         const RooflineConfig *costs);

@@ -1,5 +1,4 @@
-/* Which engine has which options; SGLang's settings under its own names, and what is not given of
- * them. */
+/* Which engine has which options; SGLang's settings under its own names, and their defaults. */
 #include "resolver.h"
 #include "calib/cost/pool_size.h"
 #include "typed.h"

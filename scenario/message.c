@@ -3,8 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* One line of text whatever was typed or read: what is not printable is shown as its bytes. A line
- * break behind a sentence or question of ours stays: the second line says what to do. */
+/* Makes one line of whatever was typed or read: what is not printable is shown as its bytes. A line
+ * break behind a sentence or question of a message's own stays: the second line says what to do. */
 static char *
 one_line(const char *text)
 {

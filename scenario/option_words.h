@@ -1,5 +1,5 @@
-/* Options among words: GOption does the work, its messages are made ours, and what it lets pass
- * silently is refused.
+/* Options among words: GOption parses, its messages are put in this program's words, and what it
+ * ignores silently is refused.
  */
 #pragma once
 

@@ -57,8 +57,8 @@ resolver_is_sglang(const Resolver *r)
 }
 /* What does not depend on the pool's size, typed or by default. */
 void resolver_limits(Resolver *r);
-/* After these: whether the pool is shared by groups of layers that give blocks back, and if so what
- * a block of it is. FALSE where a server would not start so. */
+/* Called after these: whether groups of layers that give blocks back share the pool, and if so the
+ * size of its blocks. FALSE where a server would not start so. */
 gboolean resolver_kv_groups(Resolver *r, GError **error);
 
 /* The GPU's pool from --num-gpu-blocks, --kv-memory or --gpu-memory-utilization; the host's from

@@ -4,6 +4,7 @@
 
 #include "scenario/shelf.h"
 
-/* NULL and an error where the settings cannot be resolved. *measure: the key of the run that its
- * slowdown is measured by (unlimited_table.h), or NULL: not wanted. The caller frees both. */
+/* NULL and an error where the settings cannot be resolved. *measure (may be NULL): the key of the
+ * unlimited run that its slowdown is measured against (unlimited_table.h). The caller frees both.
+ */
 char *run_identity(const Settings *settings, Shelf *shelf, char **measure, GError **error);

@@ -1,5 +1,5 @@
-/* Numbered jobs out to workers, and what comes back to whoever asked: one process keeps the books,
- * the workers compute (transport.h). Answers come in any order.
+/* Gives numbered jobs to workers and their answers to the caller: one process keeps the books, the
+ * workers compute (transport.h). Answers come in any order.
  */
 #pragma once
 

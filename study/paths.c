@@ -7,7 +7,8 @@
 
 #define EMPIRICAL "empirical:"
 
-/* A name that is a file in the study's folder is that file; one with a slash is meant to be. */
+/* A shipped name stays as it is. Any other that is a file in the study's folder, or has a slash, is
+ * a path there. */
 static char *
 path_from_study(const char *folder, const char *value, const char *const *kinds)
 {

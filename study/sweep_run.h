@@ -1,4 +1,5 @@
-/* The manager's part of a sweep: cells out to workers, what comes back into the database. */
+/* The manager's part of a sweep: gives cells to workers and writes their answers into the database.
+ */
 #pragma once
 
 #include "plan.h"

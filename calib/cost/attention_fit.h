@@ -4,10 +4,10 @@
  * nested tables, new_tokens > decodes > cached_tokens > context, and read chunk by chunk, each
  * table on its own grid. Between chunk lengths time is linear in the pairs of tokens that attend to
  * each other, not in the length. Several chunks in one step count as the one chunk that has as many
- * tokens and pairs. With a window, contexts and cached tokens count by what of them is seen: the
- * caller gives them so, and of the samples of fuller contexts one counts. Without measured mixed
- * batches prefill and decode are added; with some, steps of both are read from the chunk lengths
- * that have them.
+ * tokens and pairs. With a window, contexts and cached tokens count up to the window: the caller
+ * cuts them, and of the samples that are cut alike one counts. Where no mixed batches were
+ * measured, the times of prefill and decode are added; where some were, steps with both are read
+ * from the chunk lengths that have them.
  */
 #pragma once
 
@@ -22,8 +22,8 @@ typedef struct {
   double context; /* mean of the decodes' */
 } AttentionPoint;
 
-/* What one device holds of a layer, as samples of one of the three operations are keyed; they alone
- * count. */
+/* What one device holds of a layer, in the fields that key samples. A fit uses only samples with
+ * this key. */
 typedef struct {
   OperationKind operation;     /* OP_ATTENTION, OP_ATTENTION_WINDOW or OP_MLA */
   const char *variant, *dtype; /* needed while a fit is made */
@@ -47,8 +47,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(AttentionFit, attention_fit_free)
 /* Time of one layer. *measured: inside the grid. */
 double attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gboolean *measured);
 
-/* Pairs of a query and a key that n tokens after c that are seen make, as far as a window lets
- * them: n c + n (n + 1) / 2 without one. */
+/* Pairs of a query and a key for n tokens after c visible ones: n c + n (n + 1) / 2, or fewer with
+ * a window. */
 double attention_fit_pairs(const AttentionFit *fit, double n, double c);
 
 /* Whether it has points with prefills, with decodes, or each, as asked. A table may hold one alone.

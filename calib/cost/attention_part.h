@@ -1,8 +1,8 @@
-/* Attention of the layers of a model that mix tokens alike, for a step: from a profile's fit, or
- * modelled by the roofline of those layers.
+/* One step's attention in the layers that share a mixer: from a profile's fit, or from the roofline
+ * of those layers.
  *
- * Decodes alone are affine pieces of what they see of their contexts, prefills with or without
- * decodes one kernel over one equivalent chunk.
+ * A step of decodes alone is affine pieces over the visible contexts. A step with prefills is one
+ * kernel over one equivalent chunk.
  */
 #pragma once
 

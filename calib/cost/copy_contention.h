@@ -4,8 +4,8 @@
 #include "calib/profile.h"
 #include "sim/cost.h"
 
-/* Of copies of that variant (copy_variant()) beside a product (prefills) or a decode, at the
- * measured size of a piece that is nearest to piece_bytes. Not measured, and 0, where the table
+/* How copies of a variant (copy_variant()) and a product (prefills) or a decode slow each other, at
+ * the measured piece size nearest to piece_bytes. 0, and not marked as measured, where the table
  * lacks it. */
 CopyContention copy_contention_find(const Profile *profile, const char *variant, gboolean prefills,
                                     guint64 piece_bytes);

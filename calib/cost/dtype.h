@@ -1,10 +1,10 @@
 /* Dtypes as keys of measurements: which of a profile's serve what a model asks for.
  *
  * Every dtype is a key of its own. "fp8" (a scale a tensor or a row) and "fp8_block" (a scale a
- * block of 128 x 128) are kernels apart that differ by half, and "int8" is neither. One pair alone
- * stands in for each other: bfloat16 and float16, which have the same width and run at the same
- * rate on every device that is known. What stands in is said (profile_remarks.h); what has no
- * samples is the roofline's.
+ * block of 128 x 128) are kernels apart that differ by half, and "int8" is neither. Only bfloat16
+ * and float16 stand in for each other: they have the same width and run at the same rate on every
+ * known device. profile_remarks.h says what stands in; where there are no samples, the roofline
+ * does.
  */
 #pragma once
 
@@ -12,12 +12,12 @@
 
 #include "sim/model.h"
 
-/* What a product of weights of a dtype costs by: its bits, 16 where they are not known, and whether
- * a scale is a block's. */
+/* What decides the cost of a product with weights of a dtype: its bits (16 where unknown), and
+ * whether scales are per block. */
 WeightFormat dtype_format(const char *dtype);
 
-/* What a model's activations are in: its weights' dtype if that has 16 bits, else bfloat16. Norms
- * and embeddings of quantized checkpoints stay in it. */
+/* The dtype of a model's activations: that of its weights if it has 16 bits, else bfloat16.
+ * Quantized checkpoints keep norms and embeddings in it. */
 const char *dtype_of_activations(const Model *model);
 /* What its output head is kept as: most quantized checkpoints leave it in 16 bits. */
 const char *dtype_of_head(const Model *model);

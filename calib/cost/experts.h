@@ -1,5 +1,5 @@
-/* How the tokens of a step fall on experts, if each token draws its own alike and by itself: what
- * costs assume. Traffic that prefers some experts is less even.
+/* How a step's tokens fall on experts. Costs assume that each token draws its experts uniformly and
+ * independently; traffic that prefers some experts is less even.
  */
 #pragma once
 
@@ -16,8 +16,8 @@ typedef struct {
   guint64 tokens;
 } SharedExperts;
 
-/* Of `own` experts out of `experts`, those that `tokens` tokens with `active` experts each are
- * expected to touch: own (1 - (1 - k / E)^tokens). */
+/* How many of a rank's `own` experts, out of `experts`, `tokens` tokens with `active` experts each
+ * are expected to touch: own (1 - (1 - k / E)^tokens). */
 double experts_touched(unsigned experts, unsigned active, unsigned own, double tokens);
 
 /* Rows of experts' products on the busiest of `ranks` that have E / ranks experts each: the mean,

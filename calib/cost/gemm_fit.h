@@ -2,11 +2,11 @@
  *
  * A product's time has steps where m passes a multiple of the kernel's tile. The tile is the one
  * that predicts best: each point is held out in turn and predicted from the others. Between
- * measured pairs (n, k) no further apart than WIDEST_HOLE, each way, time goes by k, and by how
- * often the multiprocessors are filled with the tiles that n and m make; the tile is for each
- * octave of m the one that predicts best each pair that is held out, or none, and time goes by n.
- * Another pair takes the roofline, scaled as the nearest measured pairs are to theirs at that m,
- * and counts as scaled.
+ * measured pairs (n, k), at most a factor WIDEST_HOLE apart in n and in k, time is interpolated
+ * over k, and over how often the tiles of n and m fill the multiprocessors. Each octave of m has
+ * the tile that best predicts held-out pairs; where none is clearly better, time is interpolated
+ * over n. Any other pair takes the roofline times the ratio of measured to roofline at the nearest
+ * pairs, and counts as scaled.
  */
 #pragma once
 
@@ -16,8 +16,8 @@
 
 typedef struct GemmFit GemmFit;
 
-/* Of samples of this dtype alone (dtype.h); NULL if the profile has none. The device's roofline
- * stands in between and beyond the points. `skip` (or NULL) leaves out samples for which it returns
+/* From samples of this dtype alone (dtype.h); NULL if the profile has none. The device's roofline
+ * fills in between and beyond the points. `skip` (or NULL) leaves out samples for which it returns
  * TRUE. */
 typedef gboolean (*SampleFilter)(const ProfileSample *sample, gpointer user_data);
 GemmFit *gemm_fit_new(const Profile *profile, const Device *device, const char *dtype,

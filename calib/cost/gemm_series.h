@@ -26,12 +26,12 @@ typedef struct {
 gboolean gemm_is_aligned(guint64 m);
 /* `which` of the timings of one (n, k). The curve is the caller's. */
 GemmSeries gemm_series_of(const GemmTiming *timings, guint count, guint which);
-/* Adds to `ratios` (of double) what one row more than an aligned m costs, where both lie in one tile
- * of any kernel (there the tile and not the alignment might be what is dear). The timings are of one
+/* Adds to `ratios` (of double) the time at m + 1 over that at an aligned m. It leaves out an m
+ * where a kernel's tile ends, since there the next tile could be the cause. The timings are of one
  * (n, k), by m. */
 void gemm_series_add_row_ratios(const GemmTiming *timings, guint count, GArray *ratios);
-/* Whether such a row costs anything; sorts the ratios. Tables may have rows of no multiple of four
- * only behind tiles that are full, where a tile that is nearly empty is what they time. */
+/* Whether an unaligned row costs extra: TRUE without ratios, too. Sorts the ratios. A table may
+ * have unaligned rows only where a tile ends; what they time is a nearly empty tile. */
 gboolean gemm_series_rows_show_alignment(GArray *ratios);
 /* The sum of relative errors at inner points, each held out in turn. */
 double gemm_series_left_out_error(const GemmSeries *series);

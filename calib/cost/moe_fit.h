@@ -4,8 +4,8 @@
  * of how many, and how they are split. How tokens were drawn among the experts is the table's: by a
  * power law that was observed (exponent 1.01 for DeepSeek-V3, 1.2 for Qwen3-235B: aiconfigurator,
  * POWER_LAW_DISTRIBUTION.md), balanced, or, where the table goes by how many experts are touched,
- * each token's alike, E (1 - (1 - k/E)^tokens). Between points the time is the roofline's of the
- * same experts, scaled as the points beside it are to theirs.
+ * each token's alike, E (1 - (1 - k/E)^tokens). Between points the time is the roofline's for the
+ * same experts, times the ratio of measured to roofline at the points beside it.
  */
 #pragma once
 
@@ -17,8 +17,8 @@
 
 typedef struct MoeFit MoeFit;
 
-/* Of one kind of layer on one device; NULL if the profile has none of its shape, dealt out so, or
- * split so or otherwise. */
+/* For one kind of layer on one device; NULL if the profile has no samples of its shape with a
+ * usable distribution and split. */
 MoeFit *moe_fit_new(const Profile *profile, const Device *device, const Model *model,
                     const Layer *layer, const ExpertSplit *split);
 void moe_fit_free(MoeFit *fit);

@@ -1,8 +1,8 @@
 /* The tables that serve each kind of mixer, and their sum over a step.
  *
- * Layers of one mixer are a part, however their feed-forward parts differ. A model of one part goes
- * by the device's roofline where it needs one, another by those of its parts: the same model
- * without the other layers.
+ * Layers with the same mixer form one part, whatever their feed-forward. A model of one part falls
+ * back on the device's roofline. One of several has a roofline for each part: that of the same
+ * model without the other layers.
  */
 #include "profile_attention.h"
 

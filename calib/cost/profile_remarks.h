@@ -1,18 +1,18 @@
-/* What a run should be told of where its costs come from: dtypes that stand in for others, those
- * that the tables lack, and whose host time it is. Asked when a run's configuration is written, so
- * that its summary and its results say it (report/summary_text.c).
+/* Remarks on where a run's costs come from: dtypes that stand in for others, dtypes that the tables
+ * lack, and the machine that the host time is from. They are written into the run's configuration,
+ * so its summary and its results show them.
  */
 #pragma once
 
 #include "calib/profile.h"
 #include "roofline.h"
 
-/* Sentences for people, one a fact; empty where there is nothing to say. Free with
- * g_ptr_array_unref(). Of a model on a profile's tables. */
+/* What to say of a model on a profile's tables: one sentence a fact, or none. Free with
+ * g_ptr_array_unref(). */
 GPtrArray *profile_remarks(const Profile *profile, const Model *model, const ExpertSplit *split);
 
 /* Where the host time of a scheduler's steps is from; the caller frees it. *is_own: it was measured
- * for this profile. Otherwise it is the device file's, which is of the one machine that the text
- * names. profile may be NULL: a device alone. */
+ * for this profile. Otherwise it is the host file's, of the machine that the text names. profile
+ * may be NULL: a device alone. */
 char *host_time_source(const Profile *profile, const Host *host, HostScheduler scheduler,
                        gboolean *is_own);

@@ -101,8 +101,8 @@ typedef struct {
  * asked. */
 CostModel *roofline_new(const RooflineConfig *config, GError **error);
 
-/* For a model that has some components from elsewhere: those in `covered` (bits 1 << component) are
- * left as they are. Of a roofline alone, into a cleared piece. */
+/* Fills a cleared piece, but for the components in `covered` (bits 1 << component), which another
+ * cost model fills in. `self` must be a roofline. */
 void roofline_step_without(CostModel *self, const CostShape *shape, guint32 repeat, guint covered,
                            CostPiece *piece);
 

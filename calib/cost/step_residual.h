@@ -15,8 +15,8 @@ typedef double (*StepSum)(gpointer data, const CostShape *shape);
 /* Those that compute prefills, or none; where there are no such, all. */
 typedef enum { STEPS_ALL, STEPS_OF_DECODES, STEPS_OF_CHUNKS } StepsOf;
 
-/* Of the model's steps in the profile, variant graph or eager. NULL: there are none. `sum` is asked
- * during the call. */
+/* From the model's steps in the profile, of the variant graph or eager; NULL if there are none.
+ * `sum` is called only during this call. */
 StepResidual *step_residual_new(const Profile *profile, const Model *model, const char *variant,
                                 StepsOf of, StepSum sum, gpointer data);
 void step_residual_free(StepResidual *residual);

@@ -18,8 +18,8 @@ typedef struct {
 
 /* Finds the columns that say what the file is of. */
 void aiconfigurator_begin(Aiconfigurator *reader);
-/* The next row, which is of what the first is of: an origin is a file's, and kernels of two
- * versions or two cards are no one table. FALSE after the last, and after a mistake. */
+/* The next row. It must name the version and the card of the first, since a file has one origin.
+ * FALSE after the last row, and after a mistake. */
 gboolean aiconfigurator_next(Aiconfigurator *reader);
 void aiconfigurator_add(Aiconfigurator *reader, OperationKind kind, const char *variant,
                         const char *dtype, const gint64 *shape, double time_ms);

@@ -39,11 +39,11 @@ gboolean import_files_read(Profile *profile, const ImportFiles *kind, const char
  * LFS): at the path, or in a folder there. NULL if there are none. The caller frees it. */
 char *import_unread_forms(const char *path);
 
-/* Whether the samples from `first` on are of the engine and the device that earlier ones of the
- * same operation, variant and dtype are of (where both say): kernels of two versions, or of two
- * cards, are no one curve. IMPORT_ERROR_MIXED. */
+/* Refuses (IMPORT_ERROR_MIXED) samples from `first` on that name another engine or device than
+ * earlier ones of the same operation, variant and dtype: one curve cannot mix two kernels. */
 gboolean import_check_origins(const Profile *profile, guint first, const char *path,
                               GError **error);
-/* Of samples of one key from `first` on, one is left. Where they are of several kernels, that of
- * the kernel with most samples: a median of two kernels is the time of neither. */
+/* Makes one sample of all with the same key from `first` on. Where they are of several kernels,
+ * only those of the kernel with the most samples count: a median over two kernels is the time of
+ * neither. */
 void import_merge_repeats(Profile *profile, guint first);

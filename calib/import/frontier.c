@@ -6,7 +6,8 @@
  *   batch_size,prefill_chunk_size,kv_cache_size,is_prefill
  *
  * kv_cache_size is what is cached before the chunk (chunk and cache reach max_model_len together),
- * or the context of each of batch_size decodes. The operation that a row is not of has times of 0.
+ * or the context of each of batch_size decodes. A row is of one operation, and has 0 for the times
+ * of the other.
  */
 #include "time_stats.h"
 

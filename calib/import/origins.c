@@ -1,5 +1,5 @@
-/* One operation, variant and dtype of a profile is of one engine and one device. Their kernels are
- * others, and a curve through points of both would be of neither.
+/* All samples of one operation, variant and dtype are of one engine and one device. Others run
+ * other kernels, and a curve through points of two kernels fits neither.
  */
 #include "common.h"
 

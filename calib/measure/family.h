@@ -80,8 +80,7 @@ ProfileSample calibration_family_key(const CalibrationFamily *family,
 
 void calibration_family_add_sample(CalibrationFamily *family, const ProfileSample *sample);
 
-/* What the fit says of a shape that it was not told; 0 where it says nothing or has to reach
- * beyond its samples. */
+/* The fit's prediction for a shape; 0 where it has none, or would reach beyond its samples. */
 double calibration_family_predict_ns(const CalibrationFamily *family, const Device *device,
                                      const gint64 *shape);
 

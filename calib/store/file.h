@@ -22,10 +22,11 @@ gboolean profile_file_check(const Profile *profile, const char *path, GError **e
 /* SHA-256 of what a profile holds, as hexadecimal text: the same whichever form it came from, and
  * different if any value is. Of a sealed profile; the caller frees it. */
 char *profile_digest(const Profile *profile);
-/* CRC-32 of the same, and of the digest: that both are what was written is told by it in a fraction
- * of the time that the digest takes. */
+/* CRC-32 of the same contents and of the digest. It checks both in a fraction of the time that a
+ * digest takes. */
 guint32 profile_crc(const Profile *profile, const char *known_digest);
-/* The digest of a profile that was not changed since it was read: a database's is known by then. */
+/* The digest of a profile that has not changed since it was read; one from a database is not
+ * computed again. */
 char *profile_digest_as_read(const Profile *profile);
 
 /* The fields of an origin, by the names that both forms give them. */

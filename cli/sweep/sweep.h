@@ -1,4 +1,4 @@
-/* What the files of the verb `sweep` share: sweep.c runs it, sweep_report.c says what came of it.
+/* What the files of the verb `sweep` share: sweep.c runs it, report.c says what came of it.
  */
 #pragma once
 

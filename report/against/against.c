@@ -1,4 +1,5 @@
-/* Collects both sides of each pair as the run reports its requests, and summarizes them alike. */
+/* Collects both sides of each pair as the run reports its requests, and summarizes both in the same
+ * way. */
 #include "against.h"
 
 #include <math.h>

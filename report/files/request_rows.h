@@ -1,7 +1,7 @@
 /* The results of a run's requests as rows in the workload's order, handed on as the run goes.
  *
- * Requests end in any order; a row waits until all before it have ended, so what is kept is as many
- * as run and wait behind the oldest, not as many as the trace has.
+ * Requests end in any order; a row waits until all before it have ended, so memory holds only the
+ * rows behind the oldest request that runs, not the whole trace.
  */
 #pragma once
 

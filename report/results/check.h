@@ -4,16 +4,17 @@
 
 #include "private.h"
 
-/* FALSE with an error that names the run, the table, the column and what was found, where a value
- * is none that a run writes: of another type, out of its range, or at odds with its neighbours.
- * schema: "main", or the attached one; run_id: only that run's, 0: all. path: for the message. */
+/* FALSE with an error that names the run, the table, the column and what was found, where no run
+ * writes such a value: its type is another, it is out of its range, or it contradicts its
+ * neighbours. schema: "main", or the attached one; run_id: only that run's, 0: all. path: for the
+ * message. */
 gboolean results_check_values(Results *results, const char *schema, gint64 run_id, const char *path,
                               GError **error);
 /* The same of the runs' figures alone, which is quick. */
 gboolean results_check_figures(Results *results, const char *schema, gint64 run_id,
                                const char *path, GError **error);
-/* Likewise what studies and searches keep beside runs: sweeps' cells and settings, loads, plays,
- * maps. Whoever reads a whole file, or goes on from such a row, asks first. */
+/* The same check of what studies and searches keep beside runs: cells and settings of sweeps,
+ * loads, plays, maps. Call it before reading a whole file, or going on from such a row. */
 gboolean results_check_kept(Results *results, const char *schema, const char *path, GError **error);
 
 /* What check.c and check_kept.c share. */

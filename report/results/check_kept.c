@@ -1,6 +1,6 @@
-/* What studies and searches keep beside runs; choices of plays are left out, as `regret` plays anew
- * what it cannot read of them. Columns are checked as those of runs (check.c); what
- * must hold between tables is written down below.
+/* Checks what studies and searches keep beside runs, but for choices of plays: `regret` plays again
+ * what it cannot read. Columns are checked as those of runs (check.c); what must hold between
+ * tables is written down below.
  */
 #include "config.h"
 

@@ -1,7 +1,7 @@
 /* Results databases that are read: what is refused, and how it is told.
  *
- * Nothing of the file's own views is used. Those that this program asks are made anew, as temporary
- * ones, over tables that are the program's own to the letter.
+ * The file's own views are never used: the program makes the views that it reads as temporary ones,
+ * over tables whose definitions equal its own to the letter.
  */
 #include "config.h"
 

@@ -23,8 +23,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ResultsQuery, results_query_free)
 /* Goes to the next row. FALSE after the last, and with an error where the file cannot be read. */
 gboolean results_query_next(ResultsQuery *query, GError **error);
 
-/* The query at its first row; it takes a NULL query on. NULL with an error, RESULTS_ERROR_ABSENT
- * saying `absent` where there is no row, and the query freed. */
+/* Steps the query to its first row and returns it; a NULL query stays NULL. Where it has no row
+ * (RESULTS_ERROR_ABSENT, saying `absent`), or cannot be read, it is freed, and NULL is returned. */
 ResultsQuery *results_query_first(ResultsQuery *query, const char *absent, GError **error);
 
 /* Columns of the row. A name that it does not have is a mistake of ours. */

@@ -12,8 +12,8 @@ const char *format_seconds_ps(gint64 time_ps, char buffer[FORMAT_SECONDS_MAX]);
 /* "1,234,567". */
 char *format_count(guint64 count);
 
-/* Four digits and at most three decimals, thousands separated: "0.123", "12.34", "12,345"; of what
- * is smaller than that two digits. */
+/* Four digits and at most three decimals, thousands separated: "0.123", "12.34", "12,345"; two
+ * digits of anything smaller. */
 char *format_number(double value);
 
 /* The unit that suits a duration, so that a row of a table can share one. */
@@ -30,8 +30,8 @@ char *format_duration(double seconds);
 /* 0.1234 → "12.3 %"; "0 %" is exactly none, "<0.1 %" is not. */
 char *format_percent(double fraction);
 
-/* TRUE for a text, not a number, that a spreadsheet would compute where it opens a CSV file:
- * "=1+1", "@x"; with apostrophes before it, too. An option's name ("--seed") is none. */
+/* TRUE for text, not a number, that a spreadsheet computes as a formula in a CSV file: "=1+1",
+ * "@x", also behind apostrophes. An option's name ("--seed") is no formula. */
 gboolean format_is_formula(const char *text);
 /* Appends a cell of a CSV row: quoted where it holds a comma, a quote, or a line break. A formula
  * gets an apostrophe before it, which makes it text. */

@@ -4,8 +4,8 @@
 
 #include <math.h>
 
-/* More blocks than can ever be asked for at once: all that may run, at their longest, or all
- * requests there are, and then some for the watermark. */
+/* More blocks than can ever be in use at once: those of all that may run at once, each at its
+ * longest, or those of all requests if that is less, and some for the watermark. */
 static guint32
 unlimited_blocks(const Scenario *s, const Workload *workload)
 {

@@ -1,7 +1,7 @@
 /* Where a run's requests come from, and what the client makes of them: a file, standard input, a
  * shipped trace by its name, "gen:OPTIONS" (a trace that `spillway trace gen OPTIONS` would make
  * with the run's seed), or without a trace requests of random lengths, as benchmarks send them.
- * --num-prompts, --request-rate and --burstiness mean with a trace what they mean without.
+ * --num-prompts, --request-rate and --burstiness mean the same with and without a trace.
  */
 #pragma once
 

@@ -16,7 +16,7 @@ typedef struct {
   GPtrArray *failures; /* of char *, one a cell: why not, or NULL */
 } Capacity;
 
-/* Searches every cell that has none yet on n_jobs processes (0: one a core). results: where
+/* Searches, on n_jobs processes (0: one a core), every cell that has no search yet. results: where
  * finished searches are kept and looked for; NULL: nowhere. *n_run: how many were made now. FALSE
  * with an error where the database cannot be used; without one where it was told to stop. */
 gboolean capacity_run(Capacity *capacity, Results *results, guint n_jobs, guint *n_run,

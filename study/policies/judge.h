@@ -12,7 +12,8 @@ typedef struct {
 } MapGain;
 
 MapGain policy_map_gain(const PolicyMap *map, guint point, guint choice, guint figure);
-/* The choice with the largest gain of those that are held; 0, the engine's own, where none gains.
+/* Of the choices that were run, the one with the largest gain; 0, the engine's own, where none
+ * gains.
  */
 guint policy_map_best(const PolicyMap *map, guint point, guint kind, guint figure, MapGain *gain);
 /* TRUE if the gain is beyond what seeds do, and at least MAP_LEAST_GAIN. */

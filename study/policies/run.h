@@ -1,5 +1,6 @@
-/* Runs what a database does not hold of a map, in parallel, and keeps it there. A job is a point
- * and a seed with all policies, so that they share its requests; its rows are one transaction. */
+/* Runs, in parallel, the parts of a map that a database lacks, and stores them there. A job is a
+ * point and a seed with all policies, so that they share its requests; its rows are one
+ * transaction. */
 #pragma once
 
 #include "map.h"

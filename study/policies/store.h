@@ -1,6 +1,6 @@
-/* The table `policy_run` of a results database: a row a run of a map. A run is known by the
- * identity of its point and seed under the engine's own policies, and by the policy in the place of
- * one. */
+/* The table `policy_run` of a results database: a row a run of a map. A run's key is the identity
+ * of its point and seed under the engine's own policies, and the policy that replaces one of them.
+ */
 #pragma once
 
 #include "map.h"

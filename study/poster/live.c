@@ -1,5 +1,5 @@
 /* Does a list of jobs, one after the other. Weights are loaded once, into a setup that all others
- * borrow them of. */
+ * borrow from. */
 #include "live.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* Every schedule that the decisions at evictions can lead to, played: what a search is held
- * against, on cases so small that there are few. At each eviction anybody who runs may go, or whom
- * the engine takes, with each action.
+/* Plays every schedule that decisions at evictions can lead to, on cases with few of them: a search
+ * is checked against it. At each eviction any running request, or the engine's own choice, may be
+ * the victim, with each action.
  */
 #pragma once
 

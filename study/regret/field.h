@@ -14,8 +14,9 @@ typedef struct {
   Scenario *known_lengths; /* likewise */
 } RegretField;
 
-/* settings->overflow, ->victim: lists, "all" or NULL: all but bounds that the engine can have; what
- * it cannot have of all is told on standard error. n_threads: that are to play. */
+/* settings->overflow, ->victim: lists, "all", or NULL for all but bounds. Of "all" and NULL the
+ * engine's possible ones are taken, and the rest is told on standard error. n_threads: how many
+ * play. */
 RegretField *regret_field_new(const Settings *settings, guint n_threads, const char *verb,
                               GError **error);
 void regret_field_free(RegretField *field);

@@ -23,7 +23,7 @@ typedef struct {
   StepVictim victim;
 } PlayEviction;
 
-/* What is noted of a play beside its figures; of the last two, of plays with a space only. */
+/* What is noted of a play beside its figures; the last two only of plays with a space. */
 typedef enum {
   PLAY_NOTES_NOTHING,
   PLAY_NOTES_CHOICES, /* what else could have been told at each eviction */

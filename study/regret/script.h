@@ -1,5 +1,5 @@
-/* A script: an overflow and a victim policy in one that do at some evictions of a run what they are
- * told, and at all others what the two policies do on which they stand.
+/* A script: an overflow and a victim policy in one. At some evictions of a run it does what it is
+ * told, at all others what its two base policies do.
  *
  * Evictions are counted from 0, in the order in which sequences are preempted. A run is
  * deterministic, so one that is told something at eviction k is the same up to there: it is forked

@@ -1,10 +1,10 @@
 /* A better schedule than a policy's, by changing what it decides, one decision at a time.
  *
- * At each eviction of the run each other action, and each other victim, is played to the end; what
- * lowers the mean latency most is kept, and the search goes on behind it, and again from the start,
- * until a whole pass finds nothing, nor one that tries both at once: then no single other decision
- * would be better. That is a local optimum; exhaustive.h tries every schedule there is, where these
- * are few.
+ * At each eviction of the run each other action, and each other victim, is played to the end; the
+ * change that lowers the mean latency most is kept. The search goes on behind it, and again from
+ * the start, until a whole pass finds nothing, and neither does a pass that changes action and
+ * victim at once: then no other single decision is better. That is a local optimum; exhaustive.h
+ * tries every schedule there is, where these are few.
  */
 #pragma once
 
@@ -12,7 +12,8 @@
 
 #include "play.h"
 
-/* What may be spent. A number of runs is the same schedule on every machine, a time is not. */
+/* What may be spent. A limit in runs gives the same schedule on every machine, a limit in time does
+ * not. */
 typedef struct {
   guint64 plays;
   gint64 deadline_us;                /* monotonic; G_MAXINT64: none */

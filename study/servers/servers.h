@@ -25,8 +25,8 @@ typedef struct {
   ServerError ttft, tpot;
 } ServerGroup;
 
-/* All points, then those of a card, an engine, a model, a precision, a TP, then those that share
- * all of these. Of ServerGroup, the caller's. Names are the points'. */
+/* Groups of all points, of each card, engine, model, precision and TP, then of each combination of
+ * these. Of ServerGroup, the caller's. Names are the points'. */
 GArray *servers_groups(const GPtrArray *points);
 /* "h100-sxm, vllm, …": what they share. Caller frees. */
 char *server_group_name(const ServerGroup *group);

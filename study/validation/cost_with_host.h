@@ -1,4 +1,4 @@
-/* A device's costs with the host's time of whoever computes.
+/* A device's costs with the host time of the executor that computes.
  *
  * A profile says what the device takes, and what a server's host adds. An executor of this program
  * has another host: its planner, one upload, a few launches. Its time is fitted to steps that it

@@ -1,4 +1,4 @@
-/* Watches a run's steps: what each took, and what a cost model says of the very same step.
+/* Watches a run's steps: what each took, and what a cost model predicts for the same step.
  */
 #pragma once
 
