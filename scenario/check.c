@@ -2,6 +2,9 @@
 #include "live/executor_live.h"
 #include "resolver.h"
 
+/* The version from which one engine for itself heeds --prefill-schedule-interval. */
+#define SINGLE_ENGINE_PACED 33
+
 /* Options of policies that are not chosen. */
 static gboolean
 check_policy_options(const Resolver *r, GError **error)
@@ -74,6 +77,12 @@ note_what_ifs(const Resolver *r)
   if (c->admission->admits != NULL)
     resolver_note(r, "--admission %s, beside the rules of %s, is a what-if",
                   c->admission->base.name, r->scenario->scheduler->name);
+  if (resolver_given(r, "prefill-schedule-interval") &&
+      r->scenario->scheduler->version < SINGLE_ENGINE_PACED)
+    resolver_note(r,
+                  "--prefill-schedule-interval changes nothing: before vllm-0.%u only engines "
+                  "that share experts heed it",
+                  SINGLE_ENGINE_PACED);
 }
 
 /* Options that ask for what the engine lacks. */
@@ -108,9 +117,11 @@ check_features(const Resolver *r, GError **error)
   for (guint i = 0; i < G_N_ELEMENTS(needs); i++)
     if (resolver_given(r, needs[i].option) && !(s->scheduler->features & needs[i].feature))
       return refuse_missing(needs[i].option, s->scheduler, needs[i].feature, error);
-  if (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER && r->settings->offline)
+  if (s->scheduler->version == 0 && r->settings->offline)
     return resolver_refuse(error, "--offline: %s takes the same batches offline and in a server",
                            s->scheduler->name);
+  if (resolver_given(r, "watermark") && r->settings->watermark >= 1)
+    return resolver_refuse(error, "--watermark: found '1', expected less than 1");
   if (resolver_given(r, "gpu-memory-utilization") &&
       s->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY)
     return resolver_refuse(error,
@@ -228,4 +239,21 @@ resolver_check(const Resolver *r, GError **error)
     return resolver_refuse(error, "--record-steps needs -o FILE.db, where the steps are kept");
   note_what_ifs(r);
   return check_policy_options(r, error);
+}
+
+gboolean
+resolver_check_limits(const Resolver *r, GError **error)
+{
+  const Scenario *s = r->scenario;
+  const SchedulerConfig *c = &s->config;
+
+  if (c->max_num_active_seqs > c->max_num_seqs)
+    return resolver_refuse(error,
+                           "--max-num-active-seqs: found %u, expected at most max_num_seqs, %u",
+                           c->max_num_active_seqs, c->max_num_seqs);
+  if (c->prefill_schedule_interval > 1 && s->sharing_engines > 1 && s->model != NULL &&
+      s->model->experts > 0)
+    return resolver_refuse(error, "--prefill-schedule-interval: engines that share experts count "
+                                  "steps together, which is not simulated");
+  return TRUE;
 }

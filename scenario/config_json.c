@@ -116,7 +116,7 @@ set_pool(json_t *object, const Scenario *s, const Settings *settings)
       json_string(settings->kv_cache_dtype != NULL ? settings->kv_cache_dtype : "auto"));
   json_object_set_new(object, "gpu_memory_utilization",
                       settings_given(settings, "num-gpu-blocks") || settings->kv_memory != NULL ||
-                              s->free_gpu_memory_fraction > 0
+                              s->free_gpu_memory_fraction > 0 || has(s, SCHEDULER_IS_SGLANG)
                           ? json_null()
                           : json_real(s->gpu_memory_utilization));
   json_object_set_new(object, "free_gpu_memory_fraction",

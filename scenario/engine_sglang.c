@@ -198,6 +198,9 @@ resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
   json_object_del(s->defaults, "gpu_memory_utilization");
   bytes = s->device->memory_bytes * s->mem_fraction_static - (double)weights;
   *blocks = bytes > 0 ? pool_blocks((guint64)bytes, r->pool_bytes_per_block) : 0;
+  resolver_origin(r, "max_total_tokens", "%.2f GiB less weights %.2f",
+                  s->device->memory_bytes * s->mem_fraction_static / MIB / 1024,
+                  (double)weights / MIB / 1024);
   return *blocks > 0 ||
          resolver_refuse(error,
                          "the weights leave no room for KV in %.3g of the %.1f GiB of %s: raise "

@@ -26,6 +26,8 @@ void resolver_origin(const Resolver *r, const char *key, const char *format, ...
 
 /* FALSE for options that this scheduler or executor has no use for, and options that contradict. */
 gboolean resolver_check(const Resolver *r, GError **error);
+/* The same of limits, once they are known. */
+gboolean resolver_check_limits(const Resolver *r, GError **error);
 
 /* How devices make engines. */
 gboolean resolver_ranks(Resolver *r, GError **error);

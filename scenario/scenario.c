@@ -331,7 +331,7 @@ resolve(Resolver *r, GError **error)
       !resolver_node(r, error) || !resolve_decoder(r, error) || !resolve_recording(r, error))
     return NULL;
   resolver_limits(r);
-  if (!resolver_kv_groups(r, error))
+  if (!resolver_check_limits(r, error) || !resolver_kv_groups(r, error))
     return NULL;
   if (!resolver_sglang(r, error))
     return NULL;

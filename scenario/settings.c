@@ -146,7 +146,7 @@ const SettingsOption settings_options[] = {
     {"max-num-active-seqs", GROUP_ENGINE, KIND_COUNT, AT(max_num_active_seqs), 1, COUNT_MAX, "N",
      "from vllm-0.31: sequences at which admission stops (default max_num_seqs)", 0},
     {"prefill-schedule-interval", GROUP_ENGINE, KIND_COUNT, AT(prefill_schedule_interval), 1, 65536,
-     "N", "from vllm-0.24: of N steps one may have prefills, while some decode (default 1)", 0},
+     "N", "from vllm-0.33: of N steps one may have prefills, while some decode (default 1)", 0},
     {"cudagraph-mode", GROUP_ENGINE, KIND_TEXT, AT(cudagraph_mode), 0, 0, "MODE",
      "from vllm-0.8: full-and-piecewise (default), piecewise: attention is launched between graphs",
      0},

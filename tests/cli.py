@@ -347,6 +347,22 @@ def test_engines_page():
         check(any(all(entry.get(key) == line[key] for key in line) for entry in logged), str(line))
 
 
+def test_prefill_interval():
+    """A single engine heeds the prefill interval from 0.33 on; before, a run says that it does not"""
+    write("two.csv", "arrival_s,prompt_tokens,output_tokens\n0,20,30\n3,20,5\n")
+    def run(*words):
+        return execute("run", "--executor", "unit", "--trace", "two.csv", "--num-gpu-blocks", "30", "--no-async-scheduling",
+                       "--format", "json", *words)
+    def waits(*words):
+        return json.loads(run(*words).out)["ttft_s"]["max"]
+    paced = ["--prefill-schedule-interval", "9"]
+    check_equal(waits("--scheduler", "vllm-0.33", *paced) - waits("--scheduler", "vllm-0.33"), 6)
+    for old in ("vllm-0.24", "vllm-0.32"):
+        check_equal(waits("--scheduler", old, *paced), waits("--scheduler", old), old)
+        check("before vllm-0.33" in run("--scheduler", old, *paced).err, old)
+    check_equal(run("--scheduler", "vllm-0.33", *paced).err, "")
+
+
 def test_trace_sources():
     """A trace from a file, gzip, standard input or generated in place gives the same run."""
     succeed(*GEN, "-o", "t.csv")

@@ -205,6 +205,11 @@ def test_defaults():
     for line in ("max_num_seqs +256 +.*cards below 70 GiB", "enable_prefix_caching +true", "max_model_len +[0-9]+  "):
         check(re.search(line, text), "%s\n%s" % (line, text))
     check("gpu_memory_utilization" not in text, text)
+    graph = config("--device", "h200", "--scheduler", "sglang")
+    check_equal(graph["gpu_memory_utilization"], None)
+    check(re.fullmatch(r"[0-9.]+ GiB less weights 14\.96", graph["defaults"]["max_total_tokens"]), graph["defaults"])
+    small = execute("run", "--model", "llama-3.1-8b", "--device", "rtx-4090", "--scheduler", "trtllm", "--trace", "demo")
+    check(small.status != 0 and "does not fit" in small.err and "--gpu-memory-utilization" not in small.err, str(small))
     result = execute("run", *HARDWARE, "--trace", "demo", "--scheduler", "vllm-0.6", "--offline")
     check(result.status == 2 and "--offline: vllm-0.6" in result.err, str(result))
 

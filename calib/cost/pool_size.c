@@ -65,12 +65,12 @@ refuse(const PoolSizeRequest *request, const PoolSize *pool, GError **error)
       "%s does not fit on %u x %s: each needs %.1f GiB for weights, %.1f GiB for activations, "
       "%.1f GiB for libraries and CUDA graphs and %.3f GiB for one KV block of %u tokens, and may "
       "use %.0f%% of %.1f GiB; use more devices (--tensor-parallel-size), fewer "
-      "--max-num-batched-tokens or --max-num-seqs, more --gpu-memory-utilization, or a smaller "
-      "model",
+      "--max-num-batched-tokens or --max-num-seqs, %sor a smaller model",
       server->model->name, server->tensor_parallel_size, server->device->name,
       gib(pool->weight_bytes), gib(pool->server.activation_bytes),
       gib(pool->server.non_torch_bytes + pool->server.graph_bytes), gib(pool->block_bytes),
-      request->block_size, 100 * request->utilization, gib((guint64)server->device->memory_bytes));
+      request->block_size, 100 * request->utilization, gib((guint64)server->device->memory_bytes),
+      request->utilization < 1 ? "more --gpu-memory-utilization, " : "");
   return FALSE;
 }
 

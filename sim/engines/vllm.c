@@ -280,7 +280,7 @@ holds_prefills(const Scheduler *self, const VllmPace *pace)
   guint32 interval = self->config.prefill_schedule_interval;
   gint64 next = (gint64)self->executed + 1;
 
-  if (interval <= 1 || pace->bound)
+  if (interval <= 1 || pace->bound || !vllm_has_rule(self, RULE_PACES_ALONE))
     return FALSE;
   return next - pace->last_prefill < interval && something_decodes(self);
 }
@@ -335,7 +335,7 @@ vllm_schedule(Scheduler *self, Step *step)
   note_pace(&d, pace);
   /* What the interval holds back, or lets go again, changes with the count of steps. */
   if (self->config.prefill_schedule_interval > 1 && !pace->bound &&
-      self->waiting.length + self->held.length > 0)
+      vllm_has_rule(self, RULE_PACES_ALONE) && self->waiting.length + self->held.length > 0)
     stable = FALSE;
   scheduler_join_clock(self, step);
   if (self->config.swap_ahead_blocks > 0)

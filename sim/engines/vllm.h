@@ -16,6 +16,9 @@ typedef enum {
   RULE_ALIGNS_ALL_CHUNKS = 1 << 3,
   /* what is kept last leaves a token to compute. */
   RULE_LAST_STATE_BEFORE_END = 1 << 4,
+  /* The prefill interval is heeded by a single engine; before, only by engines that share experts.
+   */
+  RULE_PACES_ALONE = 1 << 5,
 } VllmRule;
 
 /* With a prefill interval of I, I decisions with tokens lie between two with prefills, as long as

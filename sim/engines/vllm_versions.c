@@ -11,7 +11,7 @@
 #define RULES(minor)                                                                               \
   (SINCE(minor, 12, RULE_LONG_PROMPT_STOPS) | SINCE(minor, 26, RULE_STOPS_AT_SHARED_PREFIX) |      \
    SINCE(minor, 29, RULE_ALIGNS_ALL_CHUNKS) | SINCE(minor, 31, RULE_LONE_REQUEST_UNLIMITED) |      \
-   SINCE(minor, 33, RULE_LAST_STATE_BEFORE_END))
+   SINCE(minor, 33, RULE_LAST_STATE_BEFORE_END | RULE_PACES_ALONE))
 #define RETENTION(minor)                                                                           \
   ((minor) >= 29 ? RETAIN_REPLAYED : (minor) >= 22 ? RETAIN_REACHABLE : RETAIN_ALL)
 #define FEATURES(minor)                                                                            \
@@ -63,7 +63,7 @@ const SchedulerClass scheduler_vllm_versions[] = {
     VERSION(21, "vLLM 0.21: decides as 0.19"),
     VERSION(22, "vLLM 0.22: decides as 0.19"),
     VERSION(23, "vLLM 0.23: blocks of windows without cached content are used again first"),
-    VERSION(24, "vLLM 0.24: so are those of all layers; a watermark, a prefill interval"),
+    VERSION(24, "vLLM 0.24: so are those of all layers; a watermark"),
     VERSION(25, "vLLM 0.25: decides as 0.24"),
     VERSION(26, "vLLM 0.26: as 0.24; caches recurrent states by default"),
     VERSION(27, "vLLM 0.27: decides as 0.26"),
@@ -72,7 +72,7 @@ const SchedulerClass scheduler_vllm_versions[] = {
     VERSION(30, "vLLM 0.30: decides as 0.29"),
     VERSION(31, "vLLM 0.31: a cap on active sequences; a lone prompt is not cut by the threshold"),
     VERSION(32, "vLLM 0.32: decides as 0.31"),
-    VERSION(33, "vLLM 0.33: decides as 0.31; the newest known, also called vllm"),
+    VERSION(33, "vLLM 0.33: as 0.31; a prefill interval; the newest known, also called vllm"),
 };
 
 G_STATIC_ASSERT(G_N_ELEMENTS(scheduler_vllm_versions) ==
