@@ -142,13 +142,12 @@ profile_compare_keys(const ProfileSample *a, const ProfileSample *b)
   return order;
 }
 
-/* Equal keys stay in the order in which they were added: the index breaks the tie. */
-static int
-compare_indices(gconstpointer a, gconstpointer b, gpointer user_data)
+gint
+profile_compare_places(gconstpointer a, gconstpointer b, gpointer samples)
 {
-  const ProfileSample *samples = user_data;
+  const ProfileSample *all = samples;
   guint32 i = *(const guint32 *)a, j = *(const guint32 *)b;
-  int order = profile_compare_keys(&samples[i], &samples[j]);
+  int order = profile_compare_keys(&all[i], &all[j]);
 
   return order != 0 ? order : (i > j) - (i < j);
 }
@@ -176,7 +175,7 @@ profile_seal(Profile *profile)
   order = g_new(guint32, n);
   for (guint32 i = 0; i < n; i++)
     order[i] = i;
-  g_qsort_with_data(order, (gint)n, sizeof *order, compare_indices, samples);
+  g_qsort_with_data(order, (gint)n, sizeof *order, profile_compare_places, samples);
   for (guint i = 0; i < n; i++)
     if (i + 1 == n || profile_compare_keys(&samples[order[i]], &samples[order[i + 1]]) != 0)
       g_array_append_val(sorted, samples[order[i]]);

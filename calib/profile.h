@@ -66,6 +66,9 @@ void profile_add(Profile *profile, const ProfileSample *sample);
 void profile_add_note(Profile *profile, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* The order of samples: operation, variant, dtype, shape. 0: one key. */
 int profile_compare_keys(const ProfileSample *a, const ProfileSample *b);
+/* The same order for places (guint32) in an array of samples, which is `samples`; of equal keys the
+ * earlier place is first. A GCompareDataFunc. */
+gint profile_compare_places(gconstpointer a, gconstpointer b, gpointer samples);
 /* Sorts; of samples with one key keeps the last added. */
 void profile_seal(Profile *profile);
 
@@ -81,7 +84,8 @@ const char *profile_kernels(const Profile *profile);
  * than many a run. The name tells all that it depends on beside the samples. profile_kept() returns
  * the profile's own, or NULL. */
 gpointer profile_kept(const Profile *profile, const char *name);
-void profile_keep(const Profile *profile, const char *name, gpointer made, GDestroyNotify free_made);
+void profile_keep(const Profile *profile, const char *name, gpointer made,
+                  GDestroyNotify free_made);
 
 /* The samples of one operation, contiguous after profile_seal(). */
 const ProfileSample *profile_samples(const Profile *profile, OperationKind kind, guint *n);

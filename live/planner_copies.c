@@ -85,8 +85,8 @@ planner_end_copies(Planner *planner, const Step *step, GError **error)
   return TRUE;
 }
 
-/* Of a victim's table copies read the blocks from … end - 1; those behind are free, and those before
- * them if the caller says so. With prefix caching all are the scheduler's. */
+/* Of a victim's table copies read the blocks from … end - 1; those behind are free, and those
+ * before them if the caller says so. With prefix caching all are the scheduler's. */
 static void
 begin_to_leave(Planner *planner, LiveRequest *request, guint32 from, guint32 end)
 {
@@ -239,22 +239,30 @@ begin_in(Planner *planner, const StepCopy *copy, LiveRequest *request, StepPlan 
   return TRUE;
 }
 
-/* Any of those on the host go on: the scheduler counts them alike. */
+/* Copies blocks that `from` has to places of the other end, any of them: the scheduler counts them
+ * alike. */
 static gboolean
-begin_to_disk(Planner *planner, const StepCopy *copy, LiveRequest *request, StepPlan *plan)
+begin_disk_copy(Places *places, const StepCopy *copy, LiveRequest *request, const GArray *from,
+                GArray *to, StepPlan *plan)
 {
   g_autoptr(GArray) taken = g_array_new(FALSE, FALSE, sizeof(gint32));
   guint32 n = 0;
 
-  if (!places_take(&planner->disk, taken, copy->blocks))
+  if (!places_take(places, taken, copy->blocks))
     return FALSE;
   for (guint32 i = 0; i < request->host->len && n < copy->blocks; i++) {
-    if (id_at(request->host, i) == NOWHERE)
+    if (id_at(from, i) == NOWHERE)
       continue;
-    g_array_index(request->disk, gint32, i) = id_at(taken, n++);
+    g_array_index(to, gint32, i) = id_at(taken, n++);
     add_block(plan, copy->request, NOWHERE, id_at(request->host, i), id_at(request->disk, i));
   }
   return n == copy->blocks;
+}
+
+static gboolean
+begin_to_disk(Planner *planner, const StepCopy *copy, LiveRequest *request, StepPlan *plan)
+{
+  return begin_disk_copy(&planner->disk, copy, request, request->host, request->disk, plan);
 }
 
 /* Into the host's room, or, where the copy in follows at once, past it. */
@@ -262,18 +270,8 @@ static gboolean
 begin_from_disk(Planner *planner, const StepCopy *copy, LiveRequest *request, StepPlan *plan)
 {
   Places *places = request->sequence->reads_through ? &planner->through : &planner->host;
-  g_autoptr(GArray) taken = g_array_new(FALSE, FALSE, sizeof(gint32));
-  guint32 n = 0;
 
-  if (!places_take(places, taken, copy->blocks))
-    return FALSE;
-  for (guint32 i = 0; i < request->host->len && n < copy->blocks; i++) {
-    if (id_at(request->disk, i) == NOWHERE)
-      continue;
-    g_array_index(request->host, gint32, i) = id_at(taken, n++);
-    add_block(plan, copy->request, NOWHERE, id_at(request->host, i), id_at(request->disk, i));
-  }
-  return n == copy->blocks;
+  return begin_disk_copy(places, copy, request, request->disk, request->host, plan);
 }
 
 static gboolean

@@ -1,4 +1,4 @@
-/* One row a scale: its name, whether it is a speed or a cost, and the factor it sets. */
+/* Reads --what-if by the table of scales. */
 #include "what_if.h"
 
 #include <math.h>
@@ -16,15 +16,9 @@ static const struct {
   gsize offset;
   const char *help;
 } scales[] = {
-    {"h2d", TRUE, offsetof(WhatIf, h2d_time), "speed of copies from the host"},
-    {"d2h", TRUE, offsetof(WhatIf, d2h_time), "speed of copies to the host"},
-    {"hbm", TRUE, offsetof(WhatIf, hbm_time), "speed of device memory"},
-    {"flops", TRUE, offsetof(WhatIf, flops_time), "speed of arithmetic"},
-    {"copy-launch", FALSE, offsetof(WhatIf, copy_launch_time), "cost of a copy whatever its size"},
-    {"launch", FALSE, offsetof(WhatIf, launch_time), "cost of a kernel whatever its size"},
-    {"comm", FALSE, offsetof(WhatIf, comm_time), "cost of all-reduces"},
-    {"host", FALSE, offsetof(WhatIf, host_time), "cost of the host's part of a step"},
-    {"front-end", FALSE, offsetof(WhatIf, front_end_time), "cost of the API front end"},
+#define ROW(factor, key, is_speed, help) {key, is_speed, offsetof(WhatIf, factor), help},
+    WHAT_IF_SCALES(ROW)
+#undef ROW
 };
 
 char *

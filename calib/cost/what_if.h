@@ -1,8 +1,8 @@
 /* What-if scales: `h2d=2x,copy-launch=0` as factors on the times of a modelled cost.
  *
- * Speeds (h2d, d2h, hbm, flops): `Nx` makes it N times faster. Costs (copy-launch, launch, comm,
- * host, front-end): `Nx` makes it N times dearer. `0` switches any of them off. A factor multiplies a time: 1
- * as it is, 0 off.
+ * A speed with `Nx` is N times faster, a cost with `Nx` is N times dearer; `0` switches either off.
+ * A factor multiplies a time: 1 as it is, 0 off. A new scale is a line in the table below, and a
+ * product with its factor where the cost is made.
  */
 #pragma once
 
@@ -12,19 +12,25 @@
 GQuark what_if_error_quark(void);
 typedef enum { WHAT_IF_ERROR_SYNTAX } WhatIfError;
 
+/* The table, in the order of the help: factor, key, whether it is a speed, help. */
+#define WHAT_IF_SCALES(SCALE)                                                                      \
+  SCALE(h2d_time, "h2d", TRUE, "speed of copies from the host")                                    \
+  SCALE(d2h_time, "d2h", TRUE, "speed of copies to the host")                                      \
+  SCALE(hbm_time, "hbm", TRUE, "speed of device memory")                                           \
+  SCALE(flops_time, "flops", TRUE, "speed of arithmetic")                                          \
+  SCALE(copy_launch_time, "copy-launch", FALSE, "cost of a copy whatever its size")                \
+  SCALE(launch_time, "launch", FALSE, "cost of a kernel whatever its size")                        \
+  SCALE(comm_time, "comm", FALSE, "cost of all-reduces")                                           \
+  SCALE(host_time, "host", FALSE, "cost of the host's part of a step")                             \
+  SCALE(front_end_time, "front-end", FALSE, "cost of the API front end")
+
+#define WHAT_IF_FACTOR(factor, key, is_speed, help) double factor;
 typedef struct {
-  double h2d_time;         /* copies from the host, their bytes */
-  double d2h_time;         /* copies to the host, their bytes */
-  double hbm_time;         /* every byte of device memory */
-  double flops_time;       /* every FLOP */
-  double copy_launch_time; /* what a copy or a piece of one costs whatever its size */
-  double launch_time;      /* what a kernel costs whatever its size */
-  double comm_time;        /* all-reduce */
-  double host_time;        /* the host's part of a step */
-  double front_end_time;   /* the API front end, before the scheduler knows of a request */
+  WHAT_IF_SCALES(WHAT_IF_FACTOR)
 } WhatIf;
 
-#define WHAT_IF_NONE ((WhatIf){1, 1, 1, 1, 1, 1, 1, 1, 1})
+#define WHAT_IF_AS_IT_IS(factor, key, is_speed, help) .factor = 1,
+#define WHAT_IF_NONE ((WhatIf){WHAT_IF_SCALES(WHAT_IF_AS_IT_IS)})
 
 gboolean what_if_is_none(const WhatIf *what_if);
 

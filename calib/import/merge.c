@@ -32,16 +32,6 @@ merge(const ProfileSample *samples, const guint32 *indices, guint n)
   return merged;
 }
 
-static gint
-compare_samples(gconstpointer a, gconstpointer b, gpointer user_data)
-{
-  const ProfileSample *samples = user_data;
-  guint32 i = *(const guint32 *)a, j = *(const guint32 *)b;
-  int order = profile_compare_keys(&samples[i], &samples[j]);
-
-  return order != 0 ? order : (i > j) - (i < j);
-}
-
 /* How many samples each kernel has, by its text, which the profile interns. */
 static GHashTable *
 count_kernels(const ProfileSample *samples, guint n)
@@ -93,7 +83,7 @@ import_merge_repeats(Profile *profile, guint first)
 
   for (guint i = 0; i < n; i++)
     order[i] = first + i;
-  g_qsort_with_data(order, (gint)n, sizeof *order, compare_samples, (gpointer)samples);
+  g_qsort_with_data(order, (gint)n, sizeof *order, profile_compare_places, (gpointer)samples);
   for (guint i = 0, j; i < n; i = j) {
     for (j = i + 1; j < n && profile_compare_keys(&samples[order[i]], &samples[order[j]]) == 0;)
       j++;
