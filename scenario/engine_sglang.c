@@ -1,9 +1,11 @@
 /* Which engine has which options; SGLang's settings under its own names, and their defaults. */
 #include "resolver.h"
 #include "calib/cost/pool_size.h"
+#include "executors.h"
 #include "typed.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Its option, and what vLLM's of the same meaning is called; NULL: vLLM has none. */
 static const struct {
@@ -61,6 +63,7 @@ static const CardClass cards[] = {
 };
 
 #define MIB (1024.0 * 1024)
+#define LARGE_PAGE 64
 
 static const CardClass *
 card_class(const Device *device)
@@ -120,6 +123,28 @@ default_mem_fraction(const Resolver *r)
   if (memory > 60 * 1024)
     reserved = MAX(reserved, 10 * 1024);
   return round((memory - reserved) / memory * 1000) / 1000;
+}
+
+/* On a B200 its attention of heads is TensorRT-LLM's, whose pages are larger: get_default_attn_
+ * backend() and _mla_backend_page_constraints(). Not of latent attention, nor beside recurrent
+ * states, where what is taken depends on the model. */
+static gboolean
+has_large_pages(const Resolver *r)
+{
+  const Scenario *s = r->scenario;
+
+  return s->device != NULL && strstr(s->device->title, "B200") != NULL && s->model != NULL &&
+         !executor_computes(s->executor) && !is_latent(s->model) &&
+         model_rank_state_bytes(s->model, 1) == 0;
+}
+
+static guint32
+page_size(const Resolver *r)
+{
+  if (resolver_given(r, "page-size") || !has_large_pages(r))
+    return (guint32)r->settings->page_size;
+  resolver_origin(r, "page_size", "sglang, %s", r->scenario->device->name);
+  return LARGE_PAGE;
 }
 
 /* "-1" is none. */
@@ -187,7 +212,7 @@ resolver_sglang(Resolver *r, GError **error)
   if (!resolver_is_sglang(r))
     return TRUE;
   note_origins(r);
-  c->block_size = (guint32)settings->page_size;
+  c->block_size = page_size(r);
   if (r->scenario->model != NULL)
     r->pool_bytes_per_block =
         pool_block_bytes(r->scenario->model, c->block_size, r->scenario->tensor_parallel_size);

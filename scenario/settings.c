@@ -172,7 +172,7 @@ const SettingsOption settings_options[] = {
      "trtllm: size the pool by X of what weights and activations leave free (default 0.9)", 0},
 
     {"page-size", GROUP_SGLANG, KIND_COUNT, AT(page_size), 1, 65536, "TOKENS",
-     "tokens a page of KV (default 1)", 0},
+     "tokens a page of KV (default 1, on B200 64)", 0},
     {"max-total-tokens", GROUP_SGLANG, KIND_COUNT, AT(max_total_tokens), 1, COUNT_MAX, "N",
      "size of the KV pool, in tokens", 0},
     {"mem-fraction-static", GROUP_SGLANG, KIND_REAL, AT(mem_fraction_static), TINY, 1, "X",
