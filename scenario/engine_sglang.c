@@ -47,8 +47,7 @@ resolver_check_engine_names(const Resolver *r, GError **error)
   return TRUE;
 }
 
-/* What SGLang takes by the card's memory: server_args.py of 0.5.x, _handle_gpu_memory_settings().
- */
+/* What SGLang takes by the card's memory: _handle_gpu_memory_settings() of 0.5.23. */
 typedef struct {
   double below_mib;
   guint32 chunked_prefill_size;
@@ -57,7 +56,7 @@ typedef struct {
 } CardClass;
 
 static const CardClass cards[] = {
-    {20 * 1024, 2048, 8, 8},      {35 * 1024, 2048, 24, 80},   {60 * 1024, 4096, 32, 160},
+    {20 * 1024, 2048, 8, 8},      {35 * 1024, 4096, 48, 160},  {60 * 1024, 4096, 32, 160},
     {160 * 1024, 8192, 256, 512}, {INFINITY, 16384, 512, 512},
 };
 
@@ -73,6 +72,32 @@ card_class(const Device *device)
   return card;
 }
 
+/* How many sizes of prefills up to `most` tokens are captured: generate_prefill_cuda_graph_batch_
+ * sizes(), a row of `step` up to `last` after another. */
+static guint32
+prefill_graphs(guint32 most)
+{
+  static const struct {
+    guint32 first, last, step;
+  } rows[] = {{4, 32, 4},      {48, 256, 16},     {288, 512, 32},
+              {576, 1024, 64}, {1280, 4096, 256}, {4608, G_MAXUINT32, 512}};
+  guint32 n = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS(rows); i++)
+    if (most >= rows[i].first)
+      n += (MIN(most, rows[i].last) - rows[i].first) / rows[i].step + 1;
+  return n;
+}
+
+static gboolean
+is_latent(const Model *model)
+{
+  for (guint i = 0; i < model->n_kinds; i++)
+    if (model->kinds[i].mixer.latent_dim > 0)
+      return TRUE;
+  return FALSE;
+}
+
 /* The share of the memory for weights and KV, if it is not given: what is left beside activations
  * and captured graphs, as the server foresees them. */
 static double
@@ -86,6 +111,9 @@ default_mem_fraction(const Resolver *r)
 
   reserved += 1.5 * MAX(c->chunked_prefill ? c->chunked_prefill_size : c->max_prefill_tokens, 2048);
   reserved += 2.0 * graphs;
+  /* Of latent attention it depends on the backend, and is left out. */
+  if (!is_latent(r->scenario->model))
+    reserved += 8.0 * prefill_graphs(c->chunked_prefill ? c->chunked_prefill_size : 0);
   reserved += (double)tp / 8 * 1024;
   if (r->settings->enable_dp_attention)
     reserved += (graphs > 300 ? 4.5 : 3) * graphs * r->scenario->data_parallel_size;

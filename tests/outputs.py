@@ -208,6 +208,13 @@ def test_defaults():
     graph = config("--device", "h200", "--scheduler", "sglang")
     check_equal(graph["gpu_memory_utilization"], None)
     check(re.fullmatch(r"[0-9.]+ GiB less weights 14\.96", graph["defaults"]["max_total_tokens"]), graph["defaults"])
+    # (MiB - 512 - 1.5 a token of the chunk - 2 a captured decode - 1024/8 - 8 a captured prefill) / MiB, as 0.5.23 has it
+    for device, mib, chunk, decodes, prefills in (("rtx-4090", 24080, 4096, 48, 50), ("a100-40gb", 40335, 4096, 32, 50),
+                                                  ("h200", 143156, 8192, 256, 58), ("b200", 182649, 16384, 512, 74)):
+        card = config("--device", device, "--scheduler", "sglang", "--max-model-len", "8192")
+        check_equal(card["chunked_prefill_size"], chunk, device)
+        left = (mib - 512 - 1.5 * chunk - 2 * decodes - 128 - 8 * prefills) / mib
+        check(abs(card["mem_fraction_static"] - left) < 0.001, "%s: %s" % (device, card["mem_fraction_static"]))
     small = execute("run", "--model", "llama-3.1-8b", "--device", "rtx-4090", "--scheduler", "trtllm", "--trace", "demo")
     check(small.status != 0 and "does not fit" in small.err and "--gpu-memory-utilization" not in small.err, str(small))
     result = execute("run", *HARDWARE, "--trace", "demo", "--scheduler", "vllm-0.6", "--offline")
