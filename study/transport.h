@@ -1,6 +1,6 @@
-/* Between the one process that writes (the manager) and those that run cells: a worker is given a
- * cell (a number), and later its answer comes, or word that the worker was lost with it. Workers
- * are numbered from 0; one has one cell at a time.
+/* Between the one process that writes (the manager) and those that run cells: a worker gets a cell
+ * (a number); later its answer arrives, or the news that the worker was lost with it. Workers are
+ * numbered from 0; one has one cell at a time.
  */
 #pragma once
 

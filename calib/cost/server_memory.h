@@ -3,9 +3,9 @@
  * published 0.8.5 to 0.32 and held against start-up logs (tests/unit/server-memory.c).
  *
  * The profile run is a forward pass of max_num_batched_tokens, then the sampler for max_num_seqs
- * sequences; the peak of either counts, not their sum, since the one's results are gone when the
- * other runs. It does not fall with tensor parallelism where the sampler's is the higher: every
- * rank samples from whole logits.
+ * sequences; the larger of the two peaks counts, not their sum, since the pass's results are freed
+ * before the sampler runs. Where the sampler's is the larger, tensor parallelism does not lower it:
+ * every rank samples from whole logits.
  */
 #pragma once
 

@@ -8,8 +8,8 @@
 
 typedef struct StateFit StateFit;
 
-/* Of a mixer on one of `tp` devices, whose shape the samples have exactly: hidden, groups, widths,
- * heads, convolution. NULL unless both kernels of both are there. */
+/* For a mixer on one of `tp` devices; samples must have exactly its shape: hidden, groups, widths,
+ * heads, convolution. NULL unless there are both kernels, each for prefills and for decodes. */
 StateFit *state_fit_new(const Profile *profile, const Mixer *mixer, guint32 hidden, guint32 tp,
                         const char *dtype);
 void state_fit_free(StateFit *fit);

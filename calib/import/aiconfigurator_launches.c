@@ -1,5 +1,5 @@
-/* Times that are the host's. A small kernel takes some 5 us on any card. Where none of a kind takes
- * less than ten times that, each was launched and timed by itself: vLLM 0.24's products of
+/* Times that are the host's. A small kernel takes some 5 us on any card. Where every kernel of a
+ * kind takes ten times that or more, each was launched and timed by itself: vLLM 0.24's products of
  * fp8_block, whose collector has no graph (on a B200 149 us so and 12 in a graph:
  * ai-dynamo/aisimulate, pull request 219), and prompts' convolutions before layers with a state.
  * They are left out and told.

@@ -1,6 +1,6 @@
 /* Watches the device while it is measured: three sentinels timed again and again, clocks, heat, and
- * who else uses the card. What lies between two looks is a batch, which is an origin of the
- * profile; one in which something was wrong says so.
+ * who else uses the card. The measurements between two looks are a batch, which is an origin of the
+ * profile; a batch in which something was wrong says so.
  */
 #pragma once
 

@@ -23,8 +23,8 @@ typedef struct LiveSetup {
 LiveSetup *live_setup_new(const Scenario *scenario, const Settings *settings,
                           const Workload *workload, const LiveDeviceClass *gpu,
                           const LiveSetup *weights_of, GError **error);
-/* Another workload with made-up tokens on the same device, one after the other; its scenario is the
- * setup's, with no more host blocks than that has. */
+/* A setup for another workload, with made-up tokens, on the same device once the first has run; its
+ * scenario is the setup's, with no more host blocks. */
 LiveSetup *live_setup_share(const LiveSetup *setup, const Workload *workload);
 void live_setup_free(LiveSetup *setup);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LiveSetup, live_setup_free)

@@ -1,7 +1,7 @@
 /* A run that was computed held against its simulation and its replay.
  *
- * While the run goes on, each of its steps is also asked of the cost model: that compares costs on
- * the same decisions. The simulation then decides for itself: that compares the whole.
+ * While the run goes on, the cost model predicts each of its steps: that compares costs on the same
+ * decisions. A simulation then decides for itself: that compares whole runs.
  */
 #pragma once
 
