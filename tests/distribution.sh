@@ -41,6 +41,19 @@ check "and that time in all its files" sh -c "grep -q /Makefile.in '$folder/list
 check "the files are nobody's" sh -c "! grep -v '^[-d]rw[-x]r-[-x]r-[-x] root/root ' '$folder/listed'"
 check "in order" sh -c "tar -tJf '$folder/first.tar.xz' | sed 's|/\$||' | tr / '\\001' | sort -c"
 
+# What is for the repository alone begins with a dot.
+left_out()
+{
+  git -C "$SPILLWAY_SRCDIR" ls-files | grep -v '^[.]' | sort >"$folder/kept"
+  tar -tJf "$folder/first.tar.xz" | sed "s|^spillway-$version/||" | sort >"$folder/packed"
+  comm -23 "$folder/kept" "$folder/packed" | sed 's/$/ is not in it/'
+}
+if [ -e "$SPILLWAY_SRCDIR/.git" ] && command -v git >/dev/null; then
+  check "every file that is kept is in it" sh -c "[ -z '$(left_out)' ] || { echo '$(left_out)'; exit 1; }"
+else
+  echo "ok $((++number)) - every file that is kept is in it # SKIP no git, or no history"
+fi
+
 # Unpacked it has no history, and takes its time from its files.
 mkdir "$folder/unpacked"
 again()

@@ -222,11 +222,14 @@ EXTRA_DIST += \
   %D%/models/families/jamba-v0.1.json \
   %D%/models/families/kimi-k2-thinking.json \
   %D%/models/families/kimi-k2.json \
+  %D%/models/families/kimi-k3.json \
+  %D%/models/families/kimi-linear-48b-a3b.json \
   %D%/models/families/llama-4-maverick.json \
   %D%/models/families/llama-4-scout.json \
   %D%/models/families/mimo-7b.json \
   %D%/models/families/mimo-v2-flash.json \
   %D%/models/families/minimax-m2.json \
+  %D%/models/families/minimax-m3.json \
   %D%/models/families/mistral-small-3.1-24b.json \
   %D%/models/families/mixtral-8x22b.json \
   %D%/models/families/moonlight-16b.json \
