@@ -161,13 +161,16 @@ unpack_workload(Reader *reader, const Header *header, const RequestResult *reque
   return g_steal_pointer(&workload);
 }
 
-/* The lists are copied: in the bytes they need not lie where their type may. */
+/* The lists are copied: in the bytes they need not lie where their type may. One of nothing is not
+ * NULL, and reads nothing: it may stand at the end. */
 static gpointer
 take_list(Reader *reader, gsize n, gsize bytes)
 {
   const guint8 *at = n <= reader->left / bytes ? take(reader, n * bytes) : NULL;
 
-  return at != NULL ? g_memdup2(at, MAX(n * bytes, 1)) : NULL;
+  if (at == NULL)
+    return NULL;
+  return n > 0 ? g_memdup2(at, n * bytes) : g_malloc0(1);
 }
 
 gboolean

@@ -1,5 +1,7 @@
 /* The results database: what is written, and files that cannot be. */
 #include "tests/report_fixture.h"
+#include "report/results/pack.h"
+#include "report/results/private.h"
 #include "report/text/table.h"
 #include "sim/units.h"
 
@@ -68,6 +70,30 @@ test_results(Fixture *f, gconstpointer data)
   g_assert_cmpint(query(path, "SELECT sum(output_tokens) FROM series"), ==, 21);
   g_assert_cmpint(query(path, "SELECT round(sum(time_s)) FROM component WHERE run_id = 1"), ==,
                   180);
+}
+
+/* What a worker sends is read to its last byte, and no further; what is cut short is refused. */
+static void
+test_packed(Fixture *f, gconstpointer data)
+{
+  const RunRecord record = make_record(f, "swap", 1);
+  g_autoptr(GByteArray) bytes = g_byte_array_new();
+  g_autoptr(GError) error = NULL;
+
+  (void)data;
+  g_assert_true(results_pack(bytes, f->workload, NULL, &record, NULL, &error));
+  g_assert_no_error(error);
+  for (gsize n = 0; n <= bytes->len; n++) {
+    g_autofree guint8 *copy = g_memdup2(bytes->data, n); /* nothing lies behind it */
+    PackedRun packed;
+    g_assert_cmpint(results_unpack(copy, n, &packed), ==, n == bytes->len);
+    if (n == bytes->len) {
+      g_assert_cmpint(packed.record.summary.makespan_ps, ==, record.summary.makespan_ps);
+      g_assert_cmpuint(packed.series.n, ==, 0);
+      g_assert_true(json_equal(packed.record.config, record.config));
+    }
+    packed_run_clear(&packed);
+  }
 }
 
 static void
@@ -261,6 +287,7 @@ int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
+  ADD("/report/packed", NULL, test_packed);
   ADD("/report/results", NULL, test_results);
   ADD("/report/doc", NULL, test_doc);
   ADD("/report/bad-databases", NULL, test_bad_databases);
