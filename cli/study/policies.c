@@ -207,7 +207,6 @@ static gboolean
 parse_figure(const char *text, guint *figure, GError **error)
 {
   enum { JUDGED = 4 }; /* the others are counts */
-  g_autofree char *known = NULL;
 
   for (*figure = 0; *figure < JUDGED; (*figure)++)
     if (text == NULL || g_str_equal(text, map_figures[*figure]))
