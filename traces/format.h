@@ -1,8 +1,8 @@
 /* A trace format: its name, how to know it, how to read a line of it and how to write one.
  *
  * A format is one file with one static const entry, one line in trace.c's table and one in
- * local.mk. A format is CSV (csv set, csv.h's hooks), JSON lines (header NULL), or no text at all
- * (read and mark set instead of sniff, header and row).
+ * local.mk. A format is CSV (csv set, csv.h's hooks), JSON lines (jsonl set, jsonl.h's hooks,
+ * header NULL), or no text at all (read and mark set instead of sniff, header and row).
  */
 #pragma once
 
@@ -15,6 +15,7 @@
 typedef struct TraceFormat TraceFormat;
 typedef struct TraceReader TraceReader;
 typedef struct CsvSchema CsvSchema;
+typedef struct JsonlSchema JsonlSchema;
 
 typedef enum {
   TRACE_TIME_ABSOLUTE = 1 << 0, /* times count from some epoch: the earliest becomes 0 */
@@ -24,7 +25,7 @@ typedef enum {
   TRACE_KEEPS_HASHES = 1 << 3,     /* … and their prefix hashes */
   TRACE_KEEPS_PRIORITY = 1 << 4,   /* … and their priorities */
   TRACE_KEEPS_MAX_TOKENS = 1 << 5, /* … and the output tokens that their clients allow */
-  TRACE_KEEPS_TURNS = 1 << 7,      /* … and which of them wait for an answer; else it is refused */
+  TRACE_KEEPS_TURNS = 1 << 7,  /* … and which of them wait for an answer; else it is refused */
   TRACE_HAS_COMMENTS = 1 << 6, /* a written file begins with a comment, format number included */
 } TraceFlags;
 
@@ -35,6 +36,7 @@ struct TraceFormat {
   const char *time_unit; /* of its arrivals, for people: "seconds", "ms" */
   guint flags;           /* TraceFlags */
   const CsvSchema *csv;
+  const JsonlSchema *jsonl;
 
   /* TRUE if the first line of content is of this format. */
   gboolean (*sniff)(const TraceFormat *self, const char *line, const char *end);

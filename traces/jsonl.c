@@ -26,7 +26,7 @@ find_key(const char *line, const char *end, const char *key)
 }
 
 gboolean
-jsonl_sniff(const char *line, const char *end, const char *const *keys)
+jsonl_has_keys(const char *line, const char *end, const char *const *keys)
 {
   while (line < end && (*line == ' ' || *line == '\t'))
     line++;
@@ -36,6 +36,15 @@ jsonl_sniff(const char *line, const char *end, const char *const *keys)
     if (find_key(line, end, *keys) == NULL)
       return FALSE;
   return TRUE;
+}
+
+gboolean
+jsonl_sniff(const TraceFormat *self, const char *line, const char *end)
+{
+  for (guint i = 0; i < JSONL_SPELLINGS && self->jsonl->keys[i][0] != NULL; i++)
+    if (jsonl_has_keys(line, end, self->jsonl->keys[i]))
+      return TRUE;
+  return FALSE;
 }
 
 /* The line's object, or NULL with an error. Caller calls json_decref(). */
@@ -219,11 +228,11 @@ jsonl_id(TraceReader *reader, const char *end, const json_t *object, const char 
 }
 
 gboolean
-jsonl_row(TraceReader *reader, const char *line, const char *end, JsonlMembers members,
+jsonl_row(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
           GError **error)
 {
   json_t *object = jsonl_parse(reader, line, end, error);
-  gboolean ok = object != NULL && members(reader, end, object, error);
+  gboolean ok = object != NULL && self->jsonl->members(reader, end, object, error);
 
   json_decref(object);
   return ok;

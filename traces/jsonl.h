@@ -5,9 +5,22 @@
 
 #include <jansson.h>
 
-/* TRUE if the line begins as an object does and has all `keys` (NULL-terminated). */
-gboolean jsonl_sniff(const char *line, const char *end, const char *const *keys);
+enum { JSONL_SPELLINGS = 5, JSONL_KEYS = 5 };
 
+struct JsonlSchema {
+  /* A line that has all keys of one of these rows is of the format; the rest of both is NULL. */
+  const char *keys[JSONL_SPELLINGS][JSONL_KEYS];
+  /* Adds the request, or the requests, of a line's object. */
+  gboolean (*members)(TraceReader *reader, const char *end, const json_t *object, GError **error);
+};
+
+/* The format's hooks. */
+gboolean jsonl_sniff(const TraceFormat *self, const char *line, const char *end);
+gboolean jsonl_row(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
+                   GError **error);
+
+/* TRUE if the line begins as an object does and has all `keys` (NULL-terminated). */
+gboolean jsonl_has_keys(const char *line, const char *end, const char *const *keys);
 
 /* "found VALUE in KEY, expected …" at the member's column. Returns FALSE. */
 gboolean jsonl_fail(const TraceReader *reader, const char *end, const json_t *object,
@@ -32,9 +45,3 @@ gboolean jsonl_hashes(TraceReader *reader, const char *end, const json_t *object
 /* The id, a text or an integer; *id is reader->id's text, or NULL where the member is absent. */
 gboolean jsonl_id(TraceReader *reader, const char *end, const json_t *object, const char *key,
                   const char **id, GError **error);
-
-/* Parses a line and hands its object to `members`, which adds the request. */
-typedef gboolean (*JsonlMembers)(TraceReader *reader, const char *end, const json_t *object,
-                                 GError **error);
-gboolean jsonl_row(TraceReader *reader, const char *line, const char *end, JsonlMembers members,
-                   GError **error);

@@ -48,7 +48,7 @@ trace_refusal(const char *line, const char *end)
       memcmp(line, DATABASE_MARK, strlen(DATABASE_MARK)) == 0)
     return "a database, such as -o writes, expected a trace: requests with their lengths in tokens";
   for (guint i = 0; i < G_N_ELEMENTS(refusals); i++)
-    if (jsonl_sniff(line, end, refusals[i].keys))
+    if (jsonl_has_keys(line, end, refusals[i].keys))
       return refusals[i].text;
   return NULL;
 }

@@ -6,15 +6,6 @@
 #include "traces/results.h"
 
 static gboolean
-sniff(const TraceFormat *self, const char *line, const char *end)
-{
-  static const char *const keys[] = {"metadata", "metrics", "request_start_ns", NULL};
-
-  (void)self;
-  return jsonl_sniff(line, end, keys);
-}
-
-static gboolean
 read_members(TraceReader *reader, const char *end, const json_t *object, GError **error)
 {
   g_autoptr(GError) why = NULL;
@@ -42,13 +33,10 @@ read_members(TraceReader *reader, const char *end, const json_t *object, GError 
   return reader_add(reader, &request, id, error);
 }
 
-static gboolean
-read_row(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
-         GError **error)
-{
-  (void)self;
-  return jsonl_row(reader, line, end, read_members, error);
-}
+static const JsonlSchema schema = {
+    .keys = {{"metadata", "metrics", "request_start_ns"}},
+    .members = read_members,
+};
 
 const TraceFormat trace_format_aiperf = {
     .name = "aiperf",
@@ -56,6 +44,7 @@ const TraceFormat trace_format_aiperf = {
     .shape = "JSON lines with metadata.request_start_ns and metrics",
     .time_unit = "ns",
     .flags = TRACE_TIME_ABSOLUTE | TRACE_SKIPS_EMPTY | TRACE_KEEPS_IDS,
-    .sniff = sniff,
-    .row = read_row,
+    .jsonl = &schema,
+    .sniff = jsonl_sniff,
+    .row = jsonl_row,
 };

@@ -8,15 +8,6 @@
 enum { HASH_BLOCK_TOKENS = 16 };
 
 static gboolean
-sniff(const TraceFormat *self, const char *line, const char *end)
-{
-  static const char *const keys[] = {"chat_id", "timestamp", "input_length", "output_length", NULL};
-
-  (void)self;
-  return jsonl_sniff(line, end, keys);
-}
-
-static gboolean
 read_members(TraceReader *reader, const char *end, const json_t *object, GError **error)
 {
   Request request = {0};
@@ -30,13 +21,10 @@ read_members(TraceReader *reader, const char *end, const json_t *object, GError 
          reader_add(reader, &request, id, error);
 }
 
-static gboolean
-read_row(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
-         GError **error)
-{
-  (void)self;
-  return jsonl_row(reader, line, end, read_members, error);
-}
+static const JsonlSchema schema = {
+    .keys = {{"chat_id", "timestamp", "input_length", "output_length"}},
+    .members = read_members,
+};
 
 const TraceFormat trace_format_bailian = {
     .name = "bailian",
@@ -44,6 +32,7 @@ const TraceFormat trace_format_bailian = {
     .shape = "JSON lines with chat_id, timestamp, input_length, output_length[, hash_ids]",
     .time_unit = "seconds",
     .flags = TRACE_SKIPS_EMPTY | TRACE_KEEPS_IDS | TRACE_KEEPS_HASHES,
-    .sniff = sniff,
-    .row = read_row,
+    .jsonl = &schema,
+    .sniff = jsonl_sniff,
+    .row = jsonl_row,
 };

@@ -7,15 +7,6 @@
 #include "traces/number.h"
 
 static gboolean
-sniff(const TraceFormat *self, const char *line, const char *end)
-{
-  static const char *const keys[] = {"input_toks", "output_toks", "arrival_time", NULL};
-
-  (void)self;
-  return jsonl_sniff(line, end, keys);
-}
-
-static gboolean
 read_members(TraceReader *reader, const char *end, const json_t *object, GError **error)
 {
   Request request = {0};
@@ -29,13 +20,10 @@ read_members(TraceReader *reader, const char *end, const json_t *object, GError 
          reader_add(reader, &request, id, error);
 }
 
-static gboolean
-read_row(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
-         GError **error)
-{
-  (void)self;
-  return jsonl_row(reader, line, end, read_members, error);
-}
+static const JsonlSchema schema = {
+    .keys = {{"input_toks", "output_toks", "arrival_time"}},
+    .members = read_members,
+};
 
 static gboolean
 write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, GError **error)
@@ -66,7 +54,8 @@ const TraceFormat trace_format_benchmark = {
     .shape = "JSON lines with input_toks, output_toks, arrival_time[, request_id, max_tokens]",
     .time_unit = "seconds since 1970",
     .flags = TRACE_TIME_ABSOLUTE | TRACE_KEEPS_IDS | TRACE_KEEPS_MAX_TOKENS,
-    .sniff = sniff,
-    .row = read_row,
+    .jsonl = &schema,
+    .sniff = jsonl_sniff,
+    .row = jsonl_row,
     .write = write_all,
 };

@@ -5,15 +5,6 @@
 #include "traces/jsonl.h"
 
 static gboolean
-sniff(const TraceFormat *self, const char *line, const char *end)
-{
-  static const char *const keys[] = {"input_toks", "output_toks", "arrival_time_ns", NULL};
-
-  (void)self;
-  return jsonl_sniff(line, end, keys);
-}
-
-static gboolean
 read_lengths(TraceReader *reader, const char *end, const json_t *object, Request *request,
              GError **error)
 {
@@ -60,19 +51,17 @@ read_members(TraceReader *reader, const char *end, const json_t *object, GError 
          reader_add(reader, &request, NULL, error);
 }
 
-static gboolean
-read_row(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
-         GError **error)
-{
-  (void)self;
-  return jsonl_row(reader, line, end, read_members, error);
-}
+static const JsonlSchema schema = {
+    .keys = {{"input_toks", "output_toks", "arrival_time_ns"}},
+    .members = read_members,
+};
 
 const TraceFormat trace_format_llmservingsim = {
     .name = "llmservingsim",
     .help = "JSON lines of the LLMServingSim simulator: ns (read only)",
     .shape = "JSON lines with arrival_time_ns, input_toks, output_toks, or sub_requests",
     .time_unit = "ns",
-    .sniff = sniff,
-    .row = read_row,
+    .jsonl = &schema,
+    .sniff = jsonl_sniff,
+    .row = jsonl_row,
 };

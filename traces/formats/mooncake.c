@@ -12,22 +12,6 @@
 
 enum { HASH_BLOCK_TOKENS = 512 };
 
-static gboolean
-sniff(const TraceFormat *self, const char *line, const char *end)
-{
-  static const char *const own[] = {"timestamp", "input_length", "output_length", NULL};
-  static const char *const aliases[][4] = {{"timestamp", "input_tokens", "hash_ids", NULL},
-                                           {"created_time", "input_length", "hash_ids", NULL},
-                                           {"created_time", "input_tokens", "hash_ids", NULL}};
-  gboolean is_ours = jsonl_sniff(line, end, own);
-
-  (void)self;
-  /* By other names only with hashes: such times alone are in any unit. */
-  for (guint i = 0; i < G_N_ELEMENTS(aliases); i++)
-    is_ours |= jsonl_sniff(line, end, aliases[i]);
-  return is_ours;
-}
-
 /* Of a member's two names the one that the object has. */
 static const char *
 either(const json_t *object, const char *name, const char *alias)
@@ -92,13 +76,17 @@ read_members(TraceReader *reader, const char *end, const json_t *object, GError 
                          : reader_add(reader, &request, id, error);
 }
 
-static gboolean
-read_row(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
-         GError **error)
-{
-  (void)self;
-  return jsonl_row(reader, line, end, read_members, error);
-}
+static const JsonlSchema schema = {
+    .keys =
+        {
+            {"timestamp", "input_length", "output_length"},
+            /* By other names only with hashes: such times alone are in any unit. */
+            {"timestamp", "input_tokens", "hash_ids"},
+            {"created_time", "input_length", "hash_ids"},
+            {"created_time", "input_tokens", "hash_ids"},
+        },
+    .members = read_members,
+};
 
 /* Which session each request is of: that of the first turn; NO_TURN: of none. */
 static guint32 *
@@ -173,7 +161,8 @@ const TraceFormat trace_format_mooncake = {
     .time_unit = "ms",
     .flags = TRACE_SKIPS_EMPTY | TRACE_KEEPS_IDS | TRACE_KEEPS_HASHES | TRACE_KEEPS_MAX_TOKENS |
              TRACE_KEEPS_TURNS,
-    .sniff = sniff,
-    .row = read_row,
+    .jsonl = &schema,
+    .sniff = jsonl_sniff,
+    .row = jsonl_row,
     .write = write_all,
 };

@@ -7,18 +7,6 @@
 #include "traces/jsonl.h"
 #include "traces/results.h"
 
-static gboolean
-sniff(const TraceFormat *self, const char *line, const char *end)
-{
-  static const char *const keys[] = {"duration", "completed", "total_input_tokens", NULL};
-  static const char *const arrays[] = {"input_lens", "output_lens", NULL};
-  static const char *const guidellm[] = {"benchmarks", "requests", "successful", NULL};
-
-  (void)self;
-  return jsonl_sniff(line, end, keys) || jsonl_sniff(line, end, arrays) ||
-         jsonl_sniff(line, end, guidellm);
-}
-
 static void
 note_arrivals(TraceReader *reader, const ResultRun *run)
 {
@@ -87,13 +75,15 @@ read_members(TraceReader *reader, const char *end, const json_t *object, GError 
   return add_requests(reader, &run, error);
 }
 
-static gboolean
-read_row(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
-         GError **error)
-{
-  (void)self;
-  return jsonl_row(reader, line, end, read_members, error);
-}
+static const JsonlSchema schema = {
+    .keys =
+        {
+            {"duration", "completed", "total_input_tokens"},
+            {"input_lens", "output_lens"},
+            {"benchmarks", "requests", "successful"},
+        },
+    .members = read_members,
+};
 
 const TraceFormat trace_format_run_result = {
     .name = "bench-result",
@@ -101,6 +91,7 @@ const TraceFormat trace_format_run_result = {
     .shape = "JSON with input_lens, output_lens[, start_times], or benchmarks of requests",
     .time_unit = "seconds",
     .flags = TRACE_TIME_ABSOLUTE | TRACE_SKIPS_EMPTY | TRACE_KEEPS_IDS,
-    .sniff = sniff,
-    .row = read_row,
+    .jsonl = &schema,
+    .sniff = jsonl_sniff,
+    .row = jsonl_row,
 };
