@@ -188,11 +188,11 @@ decode_clock_ticks_to_change(const DecodeClock *clock)
 static void
 collect_changes(DecodeClock *clock, guint32 place)
 {
-  if (place >= clock->changes.count || clock->changes.events[place].ticks > clock->ticks)
-    return;
-  g_ptr_array_add(clock->coming, clock->changes.events[place].sequence);
-  collect_changes(clock, 2 * place + 1);
-  collect_changes(clock, 2 * place + 2);
+  while (place < clock->changes.count && clock->changes.events[place].ticks <= clock->ticks) {
+    g_ptr_array_add(clock->coming, clock->changes.events[place].sequence);
+    collect_changes(clock, 2 * place + 1);
+    place = 2 * place + 2;
+  }
 }
 
 static int

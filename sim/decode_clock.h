@@ -104,10 +104,12 @@ decode_clock_blocks_at(const DecodeClock *clock, guint32 tokens)
                                         computed, tokens);
 }
 
-/* GPU blocks that a member holds. */
+/* GPU blocks that a member holds. With groups whoever changes them keeps its count. */
 static inline guint32
 decode_clock_blocks(const DecodeClock *clock, const Sequence *member)
 {
+  if (clock->groups != NULL)
+    return member->blocks;
   return decode_clock_blocks_at(clock, decode_clock_tokens(clock, member) +
                                            (clock->supplied ? 1 : 0));
 }

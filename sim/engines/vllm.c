@@ -128,6 +128,9 @@ first_short_member(Scheduler *self, guint32 *left, guint32 *short_blocks)
 
   if (self->clock.groups != NULL) {
     const GPtrArray *coming = decode_clock_coming_changes(&self->clock);
+    if (coming->len > 0 && self->running.tail->in_clock &&
+        (guint64)coming->len * self->clock.groups->n_groups <= *left)
+      return NULL; /* nobody asks what remains */
     for (guint i = 0; i < coming->len; i++) {
       gint64 more = scheduler_member_lacks(self, coming->pdata[i]);
       if (more > (gint64)*left) {

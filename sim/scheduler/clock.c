@@ -182,8 +182,7 @@ scheduler_member_lacks(const Scheduler *self, const Sequence *member)
 
   if (self->pool.class->names_blocks)
     return pool_lacks(&self->pool, member, computed - MIN(clock->lag, computed), computed + 1);
-  return (gint64)decode_clock_blocks_at(clock, computed + 1) -
-         decode_clock_blocks_at(clock, computed);
+  return (gint64)decode_clock_blocks_at(clock, computed + 1) - member->blocks;
 }
 
 void
@@ -210,7 +209,9 @@ scheduler_end_change(Scheduler *self, Sequence *member)
     pool_take_to(pool, member, computed + 1);
     pool_commit(pool, member, computed + 1 - unknown);
   } else {
-    pool->free_blocks = (guint32)(pool->free_blocks - scheduler_member_lacks(self, member));
+    guint32 blocks = decode_clock_blocks_at(&self->clock, computed + 1);
+    pool->free_blocks += member->blocks - blocks;
+    member->blocks = blocks;
   }
   decode_clock_pass_change(&self->clock);
 }
@@ -288,11 +289,7 @@ scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
 void
 scheduler_leave_clock(Scheduler *self, Sequence *member)
 {
-  guint32 blocks = member->blocks;
-
   decode_clock_leave(&self->clock, member);
-  if (self->pool.class->names_blocks) /* also between giving back and taking */
-    member->blocks = blocks;
   scheduler_forget_order(self, member);
   if (self->tick_in_flight) {
     member->in_flight = member->computing = self->config.async_scheduling;
