@@ -13,6 +13,7 @@ script_tests = \
   %D%/engines/front-end.py \
   %D%/engines/graphs.py \
   %D%/engines/limits.py \
+  %D%/engines/page.py \
   %D%/engines/parallel.py \
   %D%/engines/policies.py \
   %D%/engines/trtllm.py \
