@@ -73,12 +73,17 @@ check_comment(const TraceReader *reader, const char *line, const char *end, GErr
   return TRUE;
 }
 
+#define OF_JSON_LINES                                                                              \
+  "If they have these by other names, jq makes a CSV: (echo "                                      \
+  "arrival_s,prompt_tokens,output_tokens; "                                                        \
+  "jq -r '[.TIME, .IN, .OUT] | @csv' FILE) >OTHER"
+
 /* No format knows this line: says what they look like, or what the nearest lacks. */
 static gboolean
 fail_unknown(TraceReader *reader, const char *line, const char *end, GError **error)
 {
   const char *refusal = trace_refusal(line, end);
-  g_autofree char *advice = columns_advice(line, end);
+  g_autofree char *advice = *line == '{' ? g_strdup(OF_JSON_LINES) : columns_advice(line, end);
   g_autoptr(GString) names = g_string_new("");
   const TraceFormat *nearest = NULL;
   guint most = 0;

@@ -40,3 +40,7 @@ typedef struct {
 
 /* On one of the tensor-parallel group's devices. */
 ServerMemory server_memory_find(const ServerSetup *setup);
+
+/* What a server of SGLang takes on one of `ranks` devices before it loads weights: a share of the
+ * memory is of what is left then. From its start-up logs (doc/memory.md). */
+guint64 server_memory_before_weights(const Device *device, guint32 ranks);

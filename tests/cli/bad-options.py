@@ -198,8 +198,16 @@ def test_next_step():
                         (["regret", *card, *model, "--trace", "demo", "--budget", "x"], "--budget: found 'x', expected a number of runs, at most 1e+09, or a time such as 5m"),
                         (["servers", "own.csv"], "published points"), (["crossover"], "--model is missing"),
                         (["crossover", *model], "--device is missing"), (["profile", "plot"], "which profile?"),
-                        (["study", "poster"], "-o is missing")):
+                        (["study", "poster"], "-o is missing"), (["list", "policies"], "overflow, victims, admission"),
+                        (["compare", "results.db"], "'spillway report'"), (["explain", "x.db", "--run", "1,2"], "'spillway report'"),
+                        *((["run", *card, *model, "--trace", "demo", *typed.split()], "the [grid] of a study file several")
+                          for typed in ("--scheduler vllm,sglang", "--max-num-seqs 64,128", "--tensor-parallel-size 1,2",
+                                        "--gpu-memory-utilization 0.8,0.9"))):
         check_refused(words, [part])
+    write("slo.ini", "[study]\nslo = ttft:p99<1s\n[run]\nmodel = llama-3.1-8b\n")
+    check_refused(["capacity", "slo.ini"], ["slo.ini:2: found slo in [study]", "below [run]"])
+    write("own.jsonl", '{"ts": 1.5, "usage": {"prompt_tokens": 12, "completion_tokens": 5}}\n')
+    check_refused(["trace", "show", "own.jsonl"], ["jq makes a CSV", "jq -r '[.TIME, .IN, .OUT] | @csv' FILE"])
 
 
 def test_messages_are_one_line():

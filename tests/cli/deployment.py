@@ -94,6 +94,72 @@ def test_refused():
         check_refused(["sweep", "study.ini", "--dry-run"], ["study.ini:5", option])
 
 
+COMPOSE = """services:
+  vllm:
+    image: vllm/vllm-openai:v0.11.0
+    command: >
+      --model meta-llama/Llama-3.1-8B
+      --max-num-seqs 77
+    ports:
+      - "8000:8000"
+"""
+SCRIPT = """spec:
+  containers:
+  - name: vllm
+    image: "vllm/vllm-openai:v0.11.2"
+    command: ["/bin/sh", "-c"]
+    args:
+    - |
+      set -e
+      vllm serve meta-llama/Llama-3.1-8B \\
+        --served-model-name "my model" \\
+        --max-num-seqs 77 > /var/log/vllm 2>&1
+    ports:
+    - containerPort: 8000
+"""
+ARGS_FIRST = """  - args:
+    - --model=meta-llama/Llama-3.1-8B
+    # as many as fit
+    - '--max-num-seqs'
+    - "77"
+    - --compilation-config
+    - '{"level": 3}'
+    command:
+    - python3
+    - -m
+    - vllm.entrypoints.openai.api_server
+    image: vllm/vllm-openai:v0.11.0-x86_64
+"""
+INSPECTED = """"Image": "vllm/vllm-openai:v0.11.0",
+"Entrypoint": ["vllm", "serve"],
+"Cmd": ["meta-llama/Llama-3.1-8B",
+        "--max-num-seqs", "77", "--hf-overrides", "{\\"a\\": [1, 2]}"]
+"""
+
+
+def test_deployments():
+    """The command and args of docker compose and Kubernetes, lists in brackets and with dashes, scripts of a shell"""
+    for text, version in ((COMPOSE, "vllm-0.11"), (SCRIPT, "vllm-0.11"), (ARGS_FIRST, "vllm-0.11"), (INSPECTED, "vllm-0.11"),
+                          ("- --model\n- llama-3.1-8b\n- --max-num-seqs=77\n", "vllm-0.33"),
+                          ("[\n  \"--model\", \"llama-3.1-8b\",\n  '--max-num-seqs', '77'\n]", "vllm-0.33"),
+                          ("command: 'vllm serve llama-3.1-8b\n  --max-num-seqs 77'", "vllm-0.33"),
+                          ("extraArgs: [serve, llama-3.1-8b, --max-num-seqs, 77]", "vllm-0.33"),
+                          ("bash -lc 'vllm serve llama-3.1-8b --max-num-seqs 77'", "vllm-0.33"),
+                          ("cd /srv && . venv/bin/activate && vllm serve llama-3.1-8b --max-num-seqs 77 2>&1 | tee log &", "vllm-0.33"),
+                          ("docker run --gpus all vllm/vllm-openai:v0.10.1.1 --model llama-3.1-8b --max-num-seqs 77", "vllm-0.10"),
+                          ("docker run vllm/vllm-openai:latest --model llama-3.1-8b --max-num-seqs 77", "vllm-0.33")):
+        found = settings(*CARD, "--vllm-args", text)
+        check_equal([found[key][0] for key in ("model", "max_num_seqs", "scheduler")], ["llama-3.1-8b", "77", version], text)
+        check_equal(found["max_num_seqs"][1], "--vllm-args", text)
+    notes = succeed(*CARD, "--vllm-args", SCRIPT).err
+    check("> and what is behind it are the shell's" in notes and "--served-model-name" in notes and "not known" not in notes, notes)
+    check_equal(settings(*CARD, "--vllm-args", COMPOSE, "--scheduler", "vllm-0.14")["scheduler"], ("vllm-0.14", "--scheduler"))
+    result = succeed(*CARD, "--vllm-args", "docker run vllm/vllm-openai:v9.9 --model llama-3.1-8b")
+    check("v9.9 the version is not taken" in result.err and "newest known" in result.err, str(result))
+    for text, found in (("args:", "no word"), ("args: []", "no word"), ("[", "no word"), ("args: 'x", "quot"), ("- ", "no word")):
+        check_refused([*CARD, "--vllm-args", text], ["--vllm-args", found])
+
+
 SGLANG = """SGLANG_X=1 python3 -m sglang.launch_server --model-path meta-llama/Llama-3.1-8B --tp 2 --context-length 16384 \\
     --mem-fraction-static 0.8 --max_running_requests=64 --chunked-prefill-size -1 --disable-radix-cache --page-size 16 \\
     --schedule-policy lpm --host 0.0.0.0 --port 30000 --dtype auto --cuda-graph-bs 1 2 4 --enable-metrics \\

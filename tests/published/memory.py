@@ -122,6 +122,23 @@ def test_logs():
     check_close(found["kv_tokens"], found["logged_kv_tokens"], relative=0.01)
 
 
+def test_sglang_pools():
+    """max_total_num_tokens of four logged starts of SGLang: MLA, experts in FP8 on one and four cards, a dense model without links"""
+    for model, device, logged, within, words in (
+            # ai-dynamo/aisimulate pull request 263: "observed ~509k"
+            ("deepseek-r1", "h200", 509000, 0.012, ["--tensor-parallel-size", "8", "--mem-fraction-static", "0.82"]),
+            # vLLM issue 21348
+            ("qwen3-235b-a22b", "h100-sxm", 367404, 0.01, ["--tensor-parallel-size", "4", "--mem-fraction-static", "0.93",
+                                                           "--quantization", "fp8_block"]),
+            # Qwen3-30B-A3B-FP8 by its defaults, August 2026
+            ("qwen3-30b-a3b", "h100-sxm", 392920, 0.01, ["--quantization", "fp8_block"]),
+            # QwQ-32B, 0.4.3: a pool of a sixth of the weights
+            ("qwen2.5-32b", "l4", 46611, 0.04, ["--tensor-parallel-size", "4", "--mem-fraction-static", "0.85"])):
+        run = succeed("run", "--model", model, "--device", device, "--scheduler", "sglang", "--trace", "demo", "--limit", "1",
+                      "--format", "json", *words).json["config"]
+        check_close(run["num_gpu_blocks"], logged, model, relative=within)
+
+
 def test_bad_input():
     """a log of something else, none, options without a card: one message, status 2"""
     write("other.log", "nothing here\n")

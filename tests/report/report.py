@@ -275,6 +275,9 @@ def test_several_files():
     check_equal(both, ["recompute, a100-40gb", "swap, a100-40gb", "recompute, h100-sxm", "swap, h100-sxm"])
     one = data_of(make_page("a100-40gb.db", "h100-sxm.db", "--runs", "swap"))["runs"]
     check_equal([run["label"] for run in one], ["a100-40gb", "h100-sxm"])
+    for engine in ("vllm", "sglang"):
+        succeed("run", *HARDWARE, "--trace", "demo", "--limit", "20", "--scheduler", engine, "-o", "engines.db")
+    check_equal([run["label"] for run in data_of(make_page("engines.db"))["runs"]], ["vllm-0.33", "sglang"])
     shutil.copy("a100-40gb.db", "copy.db")
     check_equal(len(set(run["label"] for run in data_of(make_page("a100-40gb.db", "copy.db"))["runs"])), 4)
 
