@@ -50,8 +50,16 @@ typedef enum {
 static gboolean
 allocate(VllmDecision *d, Sequence *sequence, guint32 tokens)
 {
-  if (d->owed_blocks > 0 && more_blocks(d->self, sequence, tokens) > 0 &&
-      d->self->pool.free_blocks < d->owed_blocks + (guint64)more_blocks(d->self, sequence, tokens))
+  const Pool *pool = &d->self->pool;
+  gboolean holds =
+      pool_holds(pool, sequence, vllm_end_tokens(d->self, sequence->computed_tokens, tokens));
+
+  if (pool->groups == NULL && !holds && pool->free_blocks <= d->owed_blocks) {
+    d->self->memory_bound = TRUE;
+    return FALSE;
+  }
+  if (d->owed_blocks > 0 && !holds && more_blocks(d->self, sequence, tokens) > 0 &&
+      pool->free_blocks < d->owed_blocks + (guint64)more_blocks(d->self, sequence, tokens))
     return FALSE;
   return vllm_allocate(d->self, sequence, tokens);
 }
@@ -191,6 +199,7 @@ preempt_by_rank(VllmDecision *d)
     d->self->memory_bound = TRUE;
     preempt(d, victim, in_need, short_blocks);
   }
+  d->unmet = in_need != NULL;
 }
 
 /* So many blocks are free for the member. FALSE if it preempted itself, or nobody can be preempted
@@ -295,12 +304,14 @@ static void
 schedule_running(VllmDecision *d)
 {
   Scheduler *self = d->self;
-  gboolean goes_on = TRUE;
+  gboolean as_before = self->swap_copies != NULL && vllm_starves_as_before(d);
+  gboolean goes_on = !as_before;
   Sequence *next;
 
-  prepare_members(d);
+  if (!as_before)
+    prepare_members(d);
   if (self->clock.count > 0) {
-    goes_on = supply_members(d);
+    goes_on &= supply_members(d);
     scheduler_run_members(self, d->step);
     d->budget -= d->step->clocked;
   }
@@ -318,6 +329,8 @@ schedule_running(VllmDecision *d)
     }
     next = sequence->next;
   }
+  if (self->swap_copies != NULL && !as_before)
+    vllm_note_starved(d);
 }
 
 /* Some running request has its prompt behind it. The members of the clock have, and stand first. */
@@ -371,7 +384,7 @@ vllm_schedule(Scheduler *self, Step *step)
 {
   gboolean unlimited =
       vllm_has_rule(self, RULE_LONE_REQUEST_UNLIMITED) && scheduler_unfinished(self) <= 1;
-  VllmPace *pace = self->state;
+  VllmPace *pace = &((VllmState *)self->state)->pace;
   VllmDecision d = {
       .self = self,
       .step = step,
@@ -405,7 +418,7 @@ vllm_schedule(Scheduler *self, Step *step)
 void
 vllm_begin(Scheduler *self)
 {
-  VllmPace *pace = self->state;
+  VllmPace *pace = &((VllmState *)self->state)->pace;
 
   pace->last_prefill = -(gint64)self->config.prefill_schedule_interval;
 }
