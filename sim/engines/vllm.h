@@ -96,6 +96,9 @@ vllm_wanted_tokens(const VllmDecision *d, const Sequence *sequence, guint32 cach
 guint32 vllm_cut_at_states(const VllmDecision *d, const Sequence *sequence, guint32 cached,
                            guint32 tokens);
 
+/* Tokens that a running sequence gets of those that are left of the budget. */
+guint32 vllm_running_tokens(const VllmDecision *d, const Sequence *sequence, guint32 left);
+
 /* Blocks for `tokens` more of the sequence. FALSE: there are too few. */
 static inline gboolean
 vllm_allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
@@ -114,7 +117,8 @@ vllm_allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
 /* Swapped sequences begin to return, or return. FALSE if a later step might decide otherwise
  * although the pool has only shrunk. */
 gboolean vllm_schedule_swapped(VllmDecision *d);
-/* Those whose copies beside the steps have ended run again. */
+/* Those whose copies beside the steps have ended run again; of the others who has a gap computes it.
+ */
 void vllm_join_returned(VllmDecision *d);
 /* Sequences that wait with blocks, whose KV has come from the host. FALSE if one of them ends the
  * pass. */
