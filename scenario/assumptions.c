@@ -167,6 +167,23 @@ add_front_end(json_t *list, const FrontEnd *front_end, const HostCost *cost)
                               (double)front_end->token_ps / PS_PER_US, known));
 }
 
+/* `is_own`: the profile's host time, of a server that ran as it ran. */
+static void
+add_pieces(json_t *list, const Scenario *s, const HostCost *cost, gboolean is_own)
+{
+  if (is_own)
+    add(list, g_strdup("graphs in pieces: what lies between them is in the profile's host time"));
+  else if (cost->piece_ps > 0)
+    add(list, g_strdup_printf("graphs in pieces: %.1f us a layer between them (known: %.1f to "
+                              "%.1f); --cudagraph-mode full-and-piecewise for none",
+                              cost->piece_ps / PS_PER_US, cost->piece_least_ps / PS_PER_US,
+                              cost->piece_most_ps / PS_PER_US));
+  else
+    add(list, g_strdup_printf("graphs in pieces: what lies between them is not counted, as the "
+                              "host %s has no piece_us",
+                              s->host->name));
+}
+
 void
 scenario_assume_host(const Scenario *s, HostScheduler scheduler, json_t *list)
 {
@@ -176,9 +193,7 @@ scenario_assume_host(const Scenario *s, HostScheduler scheduler, json_t *list)
   g_free(host_time_source(s->profile, s->host, scheduler, &is_own));
   add_front_end(list, &s->front_end, cost);
   if (s->graphs_in_pieces)
-    add(list, g_strdup_printf("graphs in pieces: %.1f us a layer between them (known: %.1f to %.1f)",
-                              cost->piece_ps / PS_PER_US, cost->piece_least_ps / PS_PER_US,
-                              cost->piece_most_ps / PS_PER_US));
+    add_pieces(list, s, cost, is_own);
   if (is_own || cost->step_most_ps + cost->eager_most_ps == 0)
     return;
   add(list, g_strdup_printf("host unknown: %.0f us a step (known hosts: %.0f to %.0f), %.0f more "

@@ -1,6 +1,7 @@
 /* Which engine has which options; SGLang's settings under its own names, and their defaults. */
 #include "resolver.h"
 #include "calib/cost/pool_size.h"
+#include "calib/cost/server_memory.h"
 #include "executors.h"
 #include "typed.h"
 
@@ -236,11 +237,10 @@ gboolean
 resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
 {
   Scenario *s = r->scenario;
+  guint32 ranks = s->tensor_parallel_size * s->sharing_engines;
   guint64 weights =
-      s->expert_groups > 1 || s->sharing_engines > 1
-          ? model_rank_bytes_shared(s->model, s->tensor_parallel_size,
-                                    s->tensor_parallel_size * s->sharing_engines, s->expert_groups)
-          : model_weight_bytes(s->model) / s->tensor_parallel_size;
+      model_rank_bytes_shared(s->model, s->tensor_parallel_size, ranks, s->expert_groups);
+  double before = s->device->memory_bytes - (double)server_memory_before_weights(s->device, ranks);
   double bytes;
 
   s->mem_fraction_static = resolver_given(r, "mem-fraction-static")
@@ -249,11 +249,10 @@ resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
   if (!resolver_given(r, "mem-fraction-static"))
     resolver_origin(r, "mem_fraction_static", "sglang, %s", s->device->name);
   json_object_del(s->defaults, "gpu_memory_utilization");
-  bytes = s->device->memory_bytes * s->mem_fraction_static - (double)weights;
+  bytes = before * s->mem_fraction_static - (double)weights;
   *blocks = bytes > 0 ? pool_blocks((guint64)bytes, r->pool_bytes_per_block) : 0;
-  resolver_origin(r, "max_total_tokens", "%.2f GiB less weights %.2f",
-                  s->device->memory_bytes * s->mem_fraction_static / MIB / 1024,
-                  (double)weights / MIB / 1024);
+  resolver_origin(r, "max_total_tokens", "%.3g of %.2f GiB, less weights %.2f",
+                  s->mem_fraction_static, before / MIB / 1024, (double)weights / MIB / 1024);
   return *blocks > 0 ||
          resolver_refuse(error,
                          "the weights leave no room for KV in %.3g of the %.1f GiB of %s: raise "

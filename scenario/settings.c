@@ -148,7 +148,8 @@ const SettingsOption settings_options[] = {
     {"prefill-schedule-interval", GROUP_ENGINE, KIND_COUNT, AT(prefill_schedule_interval), 1, 65536,
      "N", "from vllm-0.33: of N steps one may have prefills, while some decode (default 1)", 0},
     {"cudagraph-mode", GROUP_ENGINE, KIND_TEXT, AT(cudagraph_mode), 0, 0, "MODE",
-     "from vllm-0.8: full-and-piecewise (default), piecewise: attention is launched between graphs",
+     "from vllm-0.8: full-and-piecewise (default from vllm-0.11), piecewise: attention is launched "
+     "between graphs",
      0},
     {"tensor-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(tensor_parallel_size), 1, 64, "N",
      "devices that share each layer (default 1)", 0},

@@ -54,6 +54,8 @@ typedef enum {
   /* A prompt is found once all of it is computed, an output once it has ended: contents/reuse.c. */
   SCHEDULER_REUSES_COMPUTED = 1 << 25,
   SCHEDULER_COPIES_AHEAD = 1 << 26, /* of need, where it overlaps copies: --swap-ahead */
+  SCHEDULER_HAS_GRAPH_MODES = 1 << 27, /* --cudagraph-mode */
+  SCHEDULER_WHOLE_GRAPHS = 1 << 28,    /* by default; else it captures graphs in pieces alone */
 } SchedulerFeatures;
 
 typedef struct {

@@ -23,7 +23,7 @@
  *   contention   a copy beside a step takes its share of the memory's bandwidth from it
  * Left out: overlap of kernels but of shared experts (SharedExperts), and full copy queues. Nothing
  * is measured: the mask is always 0. Median error against published tables
- * (tests/unit/roofline-tables.c), in percent on A100, H100, RTX PRO 6000: products 10, 7 (fp8 13,
+ * (tests/unit/calib/roofline-tables.c), in percent on A100, H100, RTX PRO 6000: products 10, 7 (fp8 13,
  * in blocks 33), 9; a layer's products by Vidur 4 to 6, 20; prefill attention 6, 10, 6; decode
  * attention of 16 MB and more 8, 15, 6. All but Vidur are in sample: the shares were fitted to
  * those tables.
