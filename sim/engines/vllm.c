@@ -104,20 +104,6 @@ running_kind(const Sequence *sequence)
   return scheduler_entry_kind(sequence);
 }
 
-guint32
-vllm_running_tokens(const VllmDecision *d, const Sequence *sequence, guint32 left)
-{
-  const Scheduler *self = d->self;
-  guint32 longest = self->config.max_model_len - 1, computed = sequence->computed_tokens;
-  guint32 tokens = vllm_wanted_tokens(d, sequence, computed, left);
-
-  if (sequence->ending || (d->hold && sequence->stage == STAGE_PREFILL) ||
-      (sequence->in_flight && scheduler_is_pipelined(d->self)))
-    return 0;
-  tokens = MIN(tokens, longest > computed ? longest - computed : 0);
-  return self->pool.groups != NULL ? vllm_cut_at_states(d, sequence, computed, tokens) : tokens;
-}
-
 /* The first running sequence that the available blocks do not reach, and how many it lacks; NULL:
  * they suffice. */
 static Sequence *

@@ -97,7 +97,19 @@ guint32 vllm_cut_at_states(const VllmDecision *d, const Sequence *sequence, guin
                            guint32 tokens);
 
 /* Tokens that a running sequence gets of those that are left of the budget. */
-guint32 vllm_running_tokens(const VllmDecision *d, const Sequence *sequence, guint32 left);
+static inline guint32
+vllm_running_tokens(const VllmDecision *d, const Sequence *sequence, guint32 left)
+{
+  const Scheduler *self = d->self;
+  guint32 longest = self->config.max_model_len - 1, computed = sequence->computed_tokens;
+  guint32 tokens = vllm_wanted_tokens(d, sequence, computed, left);
+
+  if (sequence->ending || (d->hold && sequence->stage == STAGE_PREFILL) ||
+      (sequence->in_flight && scheduler_is_pipelined(d->self)))
+    return 0;
+  tokens = MIN(tokens, longest > computed ? longest - computed : 0);
+  return self->pool.groups != NULL ? vllm_cut_at_states(d, sequence, computed, tokens) : tokens;
+}
 
 /* Blocks for `tokens` more of the sequence. FALSE: there are too few. */
 static inline gboolean
