@@ -52,8 +52,8 @@ typedef enum { ROOFLINE_ERROR_CONFIG } RooflineError;
 /* Which ranks share a model's experts, and how. */
 typedef struct {
   guint32 tp, engines; /* tp x engines ranks; at least 1 each */
-  guint32 groups;      /* of ranks, that experts are dealt out to: each rank of a group has a part of
-                          each of the group's; 0 is 1 */
+  guint32 groups; /* of ranks, that experts are dealt out to: each rank of a group has a part of
+                     each of the group's; 0 is 1 */
   SharedExperts shared;
 } ExpertSplit;
 
@@ -87,9 +87,10 @@ typedef struct {
   HostScheduler scheduler;
   gboolean asynchronous; /* the host prepares a step while the one before runs */
   CapturedKind captured;
-  guint32 captured_tokens; /* of the largest step that runs as a captured graph; 0: 512, vLLM's
-                              most */
-  gboolean in_pieces; /* captured graphs end before each attention, and begin behind it */
+  guint32 captured_tokens;   /* of the largest step that runs as a captured graph; 0: 512, vLLM's
+                                most */
+  gboolean in_pieces;        /* captured graphs end before each attention, and begin behind it */
+  gboolean launched_prompts; /* steps with prompts are not captured (HostCost.latent_launch_ps) */
   gboolean
       greedy; /* tokens are the likeliest, not sampled; the roofline does not tell them apart */
   CopyPath copy_path;
@@ -105,6 +106,9 @@ CostModel *roofline_new(const RooflineConfig *config, GError **error);
  * cost model fills in. `self` must be a roofline. */
 void roofline_step_without(CostModel *self, const CostShape *shape, guint32 repeat, guint covered,
                            CostPiece *piece);
+
+/* A step with a prompt lasts as long as its kernels' launches at least, where they are told. */
+void roofline_wait_for_launches(const CostModel *self, const CostShape *shape, CostPiece *piece);
 
 /* With asynchronous scheduling a step lasts as long as the host's work at least: adds what the
  * other components lack, and then answers for one step alone, as it changes with the contexts. */

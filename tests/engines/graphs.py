@@ -86,6 +86,38 @@ def test_strides():
     check_equal(read("a.csv"), read("b.csv"))
 
 
+def test_launched_prompts():
+    """SGLang without graphs of prompts: a step with a prompt takes 61 layers' launches at least, decodes what they took."""
+    load = ["--model", "deepseek-r1", "--device", "h200", "--tensor-parallel-size", "8", "--scheduler", "sglang", "--what-if",
+            "front-end=0", "--num-prompts", "1", "--random-output-len", "20", "--random-input-len"]
+    launched = ["--disable-piecewise-cuda-graph"]
+    for tokens, is_bound in ((1, True), (900, True), (8000, False)):
+        graph, eager = run_json(*load, tokens), run_json(*load, tokens, *launched)
+        check_close(eager["ttft_s"]["mean"], 61 * 1354e-6 if is_bound else graph["ttft_s"]["mean"], relative=1e-6)
+        check_close(eager["tpot_s"]["mean"], graph["tpot_s"]["mean"], relative=1e-6)
+        check_equal((graph["config"]["disable_piecewise_cuda_graph"], eager["config"]["disable_piecewise_cuda_graph"]), (False, True))
+        check(any("1354 us a layer" in text for text in eager["config"]["assumed"]), eager["config"]["assumed"])
+    write("p.csv", PROFILE.replace("h100-sxm", "h200") + "gemm,bfloat16,m=1;n=4096;k=4096,9000\n")
+    succeed("profile", "import", "p.csv", "-o", "p.db")
+    check_close(run_json(*load, 900, *launched, "--device", "p.db")["ttft_s"]["mean"], 61 * 1354e-6, relative=1e-6)
+    many = [*load, 300, *launched, "--num-prompts", "60", "--max-concurrency", "8"]
+    check_equal(without(run_json(*many), "config"), without(run_json(*many, "--no-stride"), "config"))
+
+
+def test_launched_prompts_refused():
+    """Other engines and models, a host without a figure, a profile of a server."""
+    load = ["run", "--model", "deepseek-r1", "--device", "h200", "--tensor-parallel-size", "8", "--num-prompts", "3",
+            "--disable-piecewise-cuda-graph"]
+    check_refused([*load, "--scheduler", "vllm"], ["--disable-piecewise-cuda-graph", "no such thing"])
+    sglang = [*load, "--scheduler", "sglang"]
+    check_refused([*sglang, "--model", "llama-3.1-8b"], ["latent attention"])
+    text = read(source("calib", "hosts", "unknown.ini")).decode()
+    write("own.ini", "".join(line + "\n" for line in text.splitlines() if not line.startswith("latent_launch_")))
+    check_refused([*sglang, "--host", "own.ini"], ["own", "latent_launch_us"])
+    write("m.csv", MEASURED.replace("h100-sxm", "h200"))
+    check_refused([*sglang, "--device", "m.csv"], ["as it was measured"])
+
+
 def test_refused():
     """Engines without pieces, a host that has no price for them, and other words."""
     load = ["run", *CARD[:4], "--num-prompts", "3"]

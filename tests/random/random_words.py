@@ -59,6 +59,7 @@ def random_pool(chance, scheduler):
 def random_sglang(chance):
     return [*maybe(chance, 0.4, "--page-size", chance.choice([1, 4, 16, 64])), *maybe(chance, 0.2, "--disable-radix-cache"),
             *maybe(chance, 0.4, "--disable-overlap-schedule"), *maybe(chance, 0.3, "--enable-mixed-chunk"),
+            *maybe(chance, 0.02, "--disable-piecewise-cuda-graph"),
             *maybe(chance, 0.3, "--ignore-eos"), *maybe(chance, 0.3, "--max-running-requests", chance.choice([1, 5, 300])),
             *maybe(chance, 0.4, "--chunked-prefill-size", chance.choice([-1, 16, 64, 512])),
             *maybe(chance, 0.3, "--max-prefill-tokens", chance.choice([64, 4096])),

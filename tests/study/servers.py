@@ -98,6 +98,31 @@ def test_dump_settings():
                                                          "mem-fraction-static")], [case[6], case[6], case[7], case[8]])
 
 
+def test_dump_launches():
+    """SGLang before 0.5.10 launches DeepSeek's prompts kernel by kernel; of other models what that takes is not known."""
+    row = "2026_04_06_%d,%s,h200_sxm,sglang,%s,fp8,agg,1024,1024,,64,8,1,,300,30\n"
+    cases = (("deepseek-ai/DeepSeek-R1", "0.5.9", True), ("deepseek-ai/DeepSeek-R1", "0.4.1", True),
+             ("deepseek-ai/DeepSeek-R1", "0.5.10", False), ("deepseek-ai/DeepSeek-R1", "", False), ("Qwen/Qwen3-32B", "0.5.9", False))
+    write("p.csv", HEADER + "".join(row % (i, *case[:2]) for i, case in enumerate(cases)))
+    for command, case in zip(succeed("servers", "p.csv", "--commands").text.splitlines(), cases):
+        check_equal("--disable-piecewise-cuda-graph" in command, case[2], command)
+
+
+def test_dump_trtllm():
+    """DeepSeek under TensorRT-LLM: its scripts' KV, share, steps and experts; what ran with MTP alone is refused."""
+    row = "2026_04_06_%d,%s,%s,trtllm,%s,fp8,agg,8192,1024,,%d,8,1,,300,30\n"
+    r1, image = "deepseek-ai/DeepSeek-R1", "1.1.0rc2.post2"
+    write("p.csv", HEADER + "".join(row % (i, *case) for i, case in enumerate((
+        (r1, "h200_sxm", "", 16), ("Qwen/Qwen3-32B", "h200_sxm", "", 16), (r1, "h200_sxm", image, 128), (r1, "h200_sxm", image, 64),
+        (r1, "b200_sxm", "", 16)))))
+    deepseek, other, refused, twice, blackwell = succeed("servers", "p.csv", "--commands").text.splitlines()
+    for words in ("--kv-cache-dtype fp8", "--free-gpu-memory-fraction 0.75", "--no-enable-prefix-caching",
+                  "--max-num-batched-tokens 8320"):
+        check(words in deepseek and words not in other, "%s\n%s\n%s" % (words, deepseek, other))
+    check("--expert-parallel-size 8" in deepseek and "--expert-parallel-size" not in other + blackwell, deepseek + blackwell)
+    check("speculative decoding (MTP)" in refused and "--max-concurrency 64" in twice, refused + twice)
+
+
 def test_dump_graphs():
     """A dump's Llama without a version ran before vLLM 0.11, with graphs in pieces; on B200, with a version, and other models not."""
     row = "2026_04_06_%d,%s,%s,vllm,%s,fp8,agg,1024,1024,,4,4,1,,300,30\n"

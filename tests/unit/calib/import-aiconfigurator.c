@@ -234,6 +234,27 @@ test_latent(Fixture *fixture, gconstpointer unused)
   g_assert_nonnull(strstr(profile->note, "1 of products absorbed into latent attention"));
 }
 
+/* Of SGLang on Hopper prompts are timed in the latent space, which its servers do not compute. */
+static void
+test_absorbed_prompts(Fixture *fixture, gconstpointer unused)
+{
+  g_autofree char *kernels =
+      write_file(fixture, "mla_perf.csv",
+                 AI_MLA "SGLang,0.5.14,NVIDIA H200,mla_context,flash_attention,"
+                        "bfloat16,bfloat16,16,1,8192,8,0,2\n"
+                        "SGLang,0.5.14,NVIDIA H200,mla_context,trtllm_mla,"
+                        "bfloat16,bfloat16,16,1,4096,8,0,1\n"
+                        "SGLang,0.5.14,NVIDIA H200,mla_generation,flash_attention,"
+                        "bfloat16,bfloat16,16,4,1,8,255,0.5\n");
+
+  (void)unused;
+  import(fixture->profile, fixture->folder, NULL);
+  expect_ns(fixture->profile, OP_MLA, "", "bfloat16", SHAPE(0, 0, 0, 4, 256, 16, 512, 64, 128), 5e5);
+  g_assert_null(
+      find(fixture->profile, OP_MLA, "", "bfloat16", SHAPE(1, 8192, 0, 0, 0, 16, 512, 64, 128)));
+  g_assert_nonnull(strstr(fixture->profile->note, "1 of prompts' latent attention"));
+}
+
 static void
 test_states(Fixture *fixture, gconstpointer unused)
 {
@@ -402,6 +423,7 @@ main(int argc, char **argv)
   ADD("/import/aiconfigurator/broken", test_aiconfigurator_broken);
   ADD("/import/aiconfigurator/experts", test_experts);
   ADD("/import/aiconfigurator/latent", test_latent);
+  ADD("/import/aiconfigurator/absorbed-prompts", test_absorbed_prompts);
   ADD("/import/aiconfigurator/states", test_states);
   ADD("/import/aiconfigurator/delta-attention", test_delta_attention);
   ADD("/import/aiconfigurator/quantize", test_quantize);
