@@ -37,8 +37,8 @@ typedef struct {
   double gemm_fp4_compute_efficiency; /* share of fp4_flops */
   double gemm_fp4_fixed_ps;           /* as gemm_fp8_fixed_ps */
   double gemm_fp4_memory_efficiency;  /* share of hbm_bytes_per_s; as of others if absent */
-  double gemm_memory_efficiency;     /* share of hbm_bytes_per_s */
-  double experts_compute_share;      /* of a plain product's rate, that experts' products reach */
+  double gemm_memory_efficiency;      /* share of hbm_bytes_per_s */
+  double experts_compute_share;       /* of a plain product's rate, that experts' products reach */
   double experts_overlap; /* part of the shorter of computing and reading that is hidden */
   double gemm_fixed_ps;   /* of a kernel whatever its size: launch, ramp, tail */
 
