@@ -42,9 +42,9 @@
  * dropped its CUDA graphs by then (profile_cudagraph_memory). */
 #define FIRST_GRAPH_PROFILE 18
 #define NON_TORCH_GIB(a, b, c) ((const double[]){a, b, c})
-/* Counted from 0.20 on. Logs have 0.53 GiB for 28 layers (0.24, RTX 4090) and some 0.50 for 32
- * (0.32, H100), both with all default sizes. */
-#define FIRST_GRAPHS_COUNTED 20
+/* Counted "since v0.21.0", as logs say. They have 0.53 GiB for 28 layers (0.24, RTX 4090) and some
+ * 0.50 for 32 (0.32, H100), both with all default sizes. */
+#define FIRST_GRAPHS_COUNTED 21
 #define GRAPH_BYTES_A_LAYER ((guint64)(17.6 * MIB))
 
 /* What is gone before SGLang loads weights ("Load weight begin. avail mem"), by start-up logs: a

@@ -122,6 +122,29 @@ def test_logs():
     check_close(found["kv_tokens"], found["logged_kv_tokens"], relative=0.01)
 
 
+def test_logged_requests():
+    """from 0.21 on tokens are counted in longest requests: the log's length and prefix cache; before, in blocks"""
+    # noonghunna/club-3090 issue 612: 299 blocks, 63 of a request's tokens and two of each of three groups' states.
+    write("start.log", """(APIServer pid=1) INFO 07-06 22:50:34 [api_utils.py:273] non-default args: {'max_model_len': 131072, 'kv_cache_dtype': 'fp8', 'enable_prefix_caching': True, 'max_num_batched_tokens': 8192, 'max_num_seqs': 1}
+(EngineCore pid=107) INFO 07-06 22:50:46 [core.py:114] Initializing a V1 LLM engine (v0.24.0) with config: model='qwen3.6-35b-a3b-nvfp4'
+(EngineCore pid=107) INFO 07-06 22:52:09 [gpu_worker.py:508] Available KV cache memory: 5.98 GiB
+(EngineCore pid=107) INFO 07-06 22:52:09 [kv_cache_utils.py:2146] GPU KV cache size: 567,978 tokens
+(EngineCore pid=107) INFO 07-06 22:52:09 [kv_cache_utils.py:2147] Maximum concurrency for 131,072 tokens per request: 4.33x
+""")
+    model = source("tests", "models", "families", "qwen3.5-35b-a3b.json")
+    words = ["--kv-cache-dtype", "fp8"]
+    page = 2096 * 1024 * 10
+    found = server(model, "h200", "--log", "start.log", *words)
+    check_equal((found["scheduler"], found["max_model_len"]), ("vllm-0.24", 131072))
+    check_equal(found["kv_tokens"], found["kv_bytes"] // page * 131072 // (63 + 3 * 2))
+    for version, extra, length, blocks in (("0.24", [], 262144, 126 + 3), ("0.26", [], 262144, 126 + 3 * 2),
+                                           ("0.26", ["--max-model-len", "4096"], 4096, 2 + 3 * 2)):
+        found = server(model, "h200", "--scheduler", "vllm-" + version, *extra, *words)
+        check_equal(found["kv_tokens"], found["kv_bytes"] // page * length // blocks, version)
+    found = server(model, "h200", "--scheduler", "vllm-0.20", *words)
+    check_equal(found["kv_tokens"], found["kv_bytes"] // page // 4 * 2096)
+
+
 def test_sglang_pools():
     """max_total_num_tokens of four logged starts of SGLang: MLA, experts in FP8 on one and four cards, a dense model without links"""
     for model, device, logged, within, words in (
