@@ -90,11 +90,13 @@ stage_pool(const PoolSizeRequest *request, const ServerMemory *memory, const Mod
 {
   const ServerSetup *server = &request->server;
   const Model *model = server->model;
-  guint32 tp = server->tensor_parallel_size;
+  const ExpertPadding padding = server_expert_padding(server->device, server->version);
+  guint32 tp = server->tensor_parallel_size, ranks = server_expert_ranks(server);
+  guint32 groups = MAX(1, server->expert_groups);
   PoolSize pool = {
       .usable_bytes = (guint64)(server->device->memory_bytes * request->utilization),
-      .weight_bytes = model_stage_bytes(model, tp, server_expert_ranks(server),
-                                        MAX(1, server->expert_groups), stage),
+      .weight_bytes = model_stage_bytes(model, tp, ranks, groups, stage) +
+                      model_stage_padding_bytes(model, ranks, groups, stage, &padding),
       .server = *memory,
       .block_bytes =
           pool_block_bytes(model, request->block_size, tp) * stage->layers / model->layers,

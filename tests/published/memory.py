@@ -145,6 +145,25 @@ def test_logged_requests():
     check_equal(found["kv_tokens"], found["kv_bytes"] // page // 4 * 2096)
 
 
+def test_padded_experts():
+    """what experts in MXFP4 take as kernels want them padded: four logged starts of gpt-oss, to 0.03 GiB, and what is left for KV"""
+    small = source("tests", "models", "families", "gpt-oss-20b.json")
+    for model, device, version, weights, words, kv in (
+            # vLLM issues 23278 (Marlin), 27508 (a pool of 1.71 GiB) and 33155 (Triton); myoceane.fr, April 2026
+            ("gpt-oss-120b", "h100-sxm", "0.10", 65.97, ["--gpu-memory-utilization", "0.9"], None),
+            ("gpt-oss-120b", "h100-sxm", "0.11", 65.97, ["--gpu-memory-utilization", "0.95", "--max-num-batched-tokens", "1024"], 1.71),
+            ("gpt-oss-120b", "h100-sxm", "0.14", 64.38, [], None),
+            (small, "a100-80gb", "0.19", 13.72, ["--gpu-memory-utilization", "0.65"], 36.56)):
+        found = server(model, device, "--scheduler", "vllm-" + version, *words)
+        check(abs(found["weight_bytes"] / GIB - weights) < 0.03, "%s on %s: %.3f" % (model, device, found["weight_bytes"] / GIB))
+        if kv is not None:
+            check(abs(found["kv_bytes"] / GIB - kv) < 0.16, "%s on %s: %.3f" % (model, device, found["kv_bytes"] / GIB))
+    # A width of 360 on each of eight ranks is kept as 384.
+    whole, eighth = (server("gpt-oss-120b", "h100-sxm", "--scheduler", "vllm-0.19", "--tensor-parallel-size", tp)["weight_bytes"]
+                     for tp in ("1", "8"))
+    check(whole < 7.9 * eighth, "%d and %d" % (whole, eighth))
+
+
 def test_sglang_pools():
     """max_total_num_tokens of four logged starts of SGLang: MLA, experts in FP8 on one and four cards, a dense model without links"""
     for model, device, logged, within, words in (
