@@ -85,10 +85,11 @@ tree_tests = \
   %D%/dependencies.py \
   %D%/distribution.sh \
   %D%/gpu-day.sh \
+  %D%/gpu-day-loan.sh \
   %D%/man.sh \
   %D%/notebook.py
 check_PROGRAMS += $(module_tests)
-EXTRA_DIST += $(script_tests) $(tree_tests) %D%/random_words.py %D%/recount.py %D%/spillway_test.py %D%/live_fixture.py %D%/plain_decoder.py %D%/browser.py %D%/bare-debian %D%/without-cuda.sh %D%/without-python
+EXTRA_DIST += $(script_tests) $(tree_tests) %D%/random_words.py %D%/recount.py %D%/spillway_test.py %D%/live_fixture.py %D%/plain_decoder.py %D%/browser.py %D%/bare-debian %D%/gpu-day-fakes.sh %D%/without-cuda.sh %D%/without-python
 
 %C%_unit_invariants_SOURCES = %D%/unit/invariants.c %D%/kv_witness.c %D%/kv_witness.h %D%/random_case.c \
   %D%/random_case.h %D%/run_witness.c %D%/run_witness.h
