@@ -53,8 +53,6 @@ gboolean selfcheck_write_json(const Selfcheck *s, FILE *out);
 void selfcheck_tell_when_ended(void);
 void selfcheck_under_way(const Selfcheck *s, const char *kernel, gint64 number);
 
-/* "spillway selfcheck --only decode --case 3 --seed 5": runs that case again. The caller frees. */
-char *selfcheck_again(const Selfcheck *s, const SelfcheckFailure *failure);
 /* Whether all that ran was right. */
 gboolean selfcheck_passed(const Selfcheck *s);
 
