@@ -69,6 +69,7 @@ script_tests = \
   %D%/profile.py \
   %D%/published-copies.py \
   %D%/random-studies.py \
+  %D%/random-verbs.py \
   %D%/regret.py \
   %D%/replay.py \
   %D%/report.py \
