@@ -112,13 +112,13 @@ scenario_assumptions(const Scenario *s, guint32 tp)
         g_strdup("a copy beside a step takes its share of the memory's bandwidth from it, and "
                  "is not slowed itself: modelled, not measured"));
   if (s->disk != NULL)
-    add(list, g_strdup_printf("the disk is %s: %.3g GB/s read, %.3g written, %.3g and %.3g us before "
-                              "a block's bytes, %.0f blocks in flight: published or typed, not "
-                              "measured; files, checks and the host's memory take no time",
-                              s->disk->title, s->disk->read_bytes_per_s / 1e9,
-                              s->disk->write_bytes_per_s / 1e9,
-                              s->disk->read_latency_ps / (double)PS_PER_US,
-                              s->disk->write_latency_ps / (double)PS_PER_US, s->disk->queue_depth));
+    add(list, g_strdup_printf(
+                  "the disk is %s: %.3g GB/s read, %.3g written, %.3g and %.3g us before "
+                  "a block's bytes, %.0f blocks in flight: published or typed, not "
+                  "measured; files, checks and the host's memory take no time",
+                  s->disk->title, s->disk->read_bytes_per_s / 1e9, s->disk->write_bytes_per_s / 1e9,
+                  s->disk->read_latency_ps / (double)PS_PER_US,
+                  s->disk->write_latency_ps / (double)PS_PER_US, s->disk->queue_depth));
   if (s->disk != NULL && s->data_parallel_size > 1)
     add(list, g_strdup("each engine has a disk of its own"));
   if (s->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY)
@@ -154,11 +154,11 @@ scenario_assumptions(const Scenario *s, guint32 tp)
 static void
 add_front_end(json_t *list, const FrontEnd *front_end, const HostCost *cost)
 {
-  g_autofree char *known = cost->api_token_most_ps > 0
-                               ? g_strdup_printf(" (known: %.1f to %.1f)",
-                                                 cost->api_token_least_ps / PS_PER_US,
-                                                 cost->api_token_most_ps / PS_PER_US)
-                               : g_strdup("");
+  g_autofree char *known =
+      cost->api_token_most_ps > 0
+          ? g_strdup_printf(" (known: %.1f to %.1f)", cost->api_token_least_ps / PS_PER_US,
+                            cost->api_token_most_ps / PS_PER_US)
+          : g_strdup("");
 
   if (!front_end_is_none(front_end))
     add(list, g_strdup_printf("API front end: %.0f us a request, %.1f a prompt token%s; "
@@ -194,6 +194,11 @@ scenario_assume_host(const Scenario *s, HostScheduler scheduler, json_t *list)
   add_front_end(list, &s->front_end, cost);
   if (s->graphs_in_pieces)
     add_pieces(list, s, cost, is_own);
+  if (s->launched_prompts)
+    add(list,
+        g_strdup_printf("prompts' kernels are launched one by one: a step with a prompt takes "
+                        "%.0f us a layer of latent attention at least (one server's)",
+                        cost->latent_launch_ps / PS_PER_US));
   if (is_own || cost->step_most_ps + cost->eager_most_ps == 0)
     return;
   add(list, g_strdup_printf("host unknown: %.0f us a step (known hosts: %.0f to %.0f), %.0f more "
@@ -216,9 +221,10 @@ scenario_assume_parallel(const Scenario *s, const Settings *settings, json_t *li
   if (s->data_parallel_size == 1)
     return;
   if (s->scheduler->features & SCHEDULER_IS_SGLANG)
-    add(list, g_strdup_printf("%u engines, and pages and limits are of each; each gets a request in "
-                              "its turn",
-                              s->data_parallel_size));
+    add(list,
+        g_strdup_printf("%u engines, and pages and limits are of each; each gets a request in "
+                        "its turn",
+                        s->data_parallel_size));
   else
     add(list, g_strdup_printf("%u engines, and blocks and limits are of each; the front end knows "
                               "their queues at once",

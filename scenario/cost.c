@@ -46,15 +46,17 @@ resolve_graphs(Resolver *r, GError **error)
   if (mode == NULL)
     return TRUE;
   if (!s->graphs_in_pieces && !g_str_equal(mode, "full-and-piecewise"))
-    return resolver_refuse(error, "--cudagraph-mode: found '%s', expected full-and-piecewise or "
-                                  "piecewise",
+    return resolver_refuse(error,
+                           "--cudagraph-mode: found '%s', expected full-and-piecewise or "
+                           "piecewise",
                            mode);
   if (r->settings->of_own_executor)
     return resolver_refuse(error, "--cudagraph-mode: the executor %s is no server",
                            s->executor->name);
   if (!has_modes)
-    return resolver_refuse(error, "--cudagraph-mode: the scheduler %s has no such option; vllm has "
-                                  "it from 0.8 on",
+    return resolver_refuse(error,
+                           "--cudagraph-mode: the scheduler %s has no such option; vllm has "
+                           "it from 0.8 on",
                            s->scheduler->name);
   return TRUE;
 }
@@ -72,13 +74,36 @@ price_pieces(const Resolver *r, HostScheduler scheduler, gboolean *is_priced, GE
   if (!s->graphs_in_pieces || r->settings->cudagraph_mode == NULL)
     return TRUE;
   if (is_own)
-    return resolver_refuse(error, "--cudagraph-mode piecewise: the profile has the host's time as it "
-                                  "was measured; measure a server that runs so");
+    return resolver_refuse(error,
+                           "--cudagraph-mode piecewise: the profile has the host's time as it "
+                           "was measured; measure a server that runs so");
   if (!has_price)
-    return resolver_refuse(error, "--cudagraph-mode piecewise: the file of the host %s has no "
-                                  "piece_us (calib/hosts/unknown.ini has one)",
+    return resolver_refuse(error,
+                           "--cudagraph-mode piecewise: the file of the host %s has no "
+                           "piece_us (calib/hosts/unknown.ini has one)",
                            s->host->name);
   return TRUE;
+}
+
+/* So is what launching prompts' kernels takes. */
+static gboolean
+price_launches(Resolver *r, RooflineConfig *config, GError **error)
+{
+  Scenario *s = r->scenario;
+  gboolean is_own;
+
+  s->launched_prompts = config->launched_prompts = r->settings->disable_piecewise_cuda_graph;
+  if (!config->launched_prompts)
+    return TRUE;
+  g_free(host_time_source(s->profile, s->host, config->scheduler, &is_own));
+  if (is_own)
+    return resolver_refuse(error, "--disable-piecewise-cuda-graph: the profile has the host's time "
+                                  "as it was measured; measure a server that runs so");
+  return s->host->costs[config->scheduler].latent_launch_ps > 0 ||
+         resolver_refuse(error,
+                         "--disable-piecewise-cuda-graph: the file of the host %s has no "
+                         "latent_launch_us (calib/hosts/unknown.ini has one)",
+                         s->host->name);
 }
 
 gboolean
@@ -135,7 +160,8 @@ resolver_cost(Resolver *r, GError **error)
                                 &config.scheduler))
     return resolver_refuse(error, "no host costs are known for the scheduler %s",
                            s->scheduler->name);
-  if (!price_pieces(r, config.scheduler, &config.in_pieces, error))
+  if (!price_pieces(r, config.scheduler, &config.in_pieces, error) ||
+      !price_launches(r, &config, error))
     return FALSE;
   if (s->graphs_in_pieces && settings->cudagraph_mode == NULL)
     resolver_origin(r, "cudagraph_mode", "%s", s->scheduler->name);

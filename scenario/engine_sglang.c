@@ -26,6 +26,7 @@ static const struct {
     {"max-prefill-tokens", NULL},
     {"schedule-conservativeness", NULL},
     {"enable-mixed-chunk", NULL},
+    {"disable-piecewise-cuda-graph", NULL},
     {"ignore-eos", NULL},
     {"enable-dp-attention", NULL},
 };
@@ -204,6 +205,20 @@ share_by_groups(SchedulerConfig *c, guint32 groups)
   c->schedule_conservativeness *= 0.3;
 }
 
+/* What launching takes is known of latent attention alone. */
+static gboolean
+check_launches(const Resolver *r, GError **error)
+{
+  const Scenario *s = r->scenario;
+
+  if (!r->settings->disable_piecewise_cuda_graph ||
+      (s->model != NULL && is_latent(s->model) && s->executor->needs_cost))
+    return TRUE;
+  return resolver_refuse(error, "--disable-piecewise-cuda-graph: what launching kernels one by one "
+                                "takes is known of models with latent attention alone; give such "
+                                "a --model, and a cost model");
+}
+
 gboolean
 resolver_sglang(Resolver *r, GError **error)
 {
@@ -212,6 +227,8 @@ resolver_sglang(Resolver *r, GError **error)
 
   if (!resolver_is_sglang(r))
     return TRUE;
+  if (!check_launches(r, error))
+    return FALSE;
   note_origins(r);
   c->block_size = page_size(r);
   if (r->scenario->model != NULL)

@@ -279,6 +279,8 @@ void scheduler_begin_copy_out(Scheduler *self, Step *step, Sequence *victim, gui
                               gboolean waits, gboolean is_last);
 void scheduler_begin_copy_ahead(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks);
 void scheduler_begin_copy_in(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks);
+/* The sequence, which is among the returning ones and has been copied in, is taken out of them. */
+void scheduler_join_arrived(Step *step, Sequence *sequence);
 /* One way, for the disk or for what follows it: begins; a copy that waited for it does now. */
 void scheduler_begin_copy(Scheduler *self, Step *step, CopyDirection direction, Sequence *sequence,
                           guint32 blocks);
