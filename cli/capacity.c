@@ -151,7 +151,7 @@ print(CapacityVerb *v)
                           : v->output_format == OUTPUT_CSV ? capacity_csv(&v->capacity)
                                                            : capacity_text(&v->capacity);
 
-  fputs(text, stdout);
+  output_format_print(v->output_format, text);
   if (v->page != NULL) {
     json_auto_t *data = capacity_page_data(&v->capacity);
     if (!page_write_data(data, "capacity.js", v->library, v->page, &error))
