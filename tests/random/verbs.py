@@ -96,7 +96,7 @@ def test_generated_traces():
         part = sound("trace", "convert", name, "-o", "d", "--limit", limit, "--time-scale", scale)
         check(part is None or requests_of("d") == min(limit, count), words)
         return True
-    each_seed(try_one, 0.2)
+    each_seed(try_one, 0.05)
 
 
 def costless(words):
@@ -128,7 +128,7 @@ def test_replays():
             for key in ("makespan_s", "ttft_s", "tpot_s", "e2e_s", "steps", "preemptions", "finished", "peak_gpu_blocks"):
                 check_equal(ours[key], theirs[key], key)
         return True
-    each_seed(try_one, 0.1)
+    each_seed(try_one, 0.02)
 
 
 POINT_COLUMNS = ["id", "model_path", "system", "backend", "backend_version", "precision", "mode", "isl", "osl", "gemm_quant_mode",
@@ -166,7 +166,7 @@ def test_servers():
         commands = succeed(*[word for word in words if word not in ("--format", "json")], "--commands").text
         check_equal(len(commands.splitlines()), len(rows), commands)
         return True
-    each_seed(try_one, 0.1)
+    each_seed(try_one, 0.02)
 
 
 def test_studies_of_policies():
@@ -187,7 +187,7 @@ def test_studies_of_policies():
         same(first, execute(*words, "--jobs", "2", "-o", "b.db"), "a.db", "b.db")
         same(first, execute(*words, "-o", "a.db"), "a.db")
         return True
-    each_seed(try_one, 0.2)
+    each_seed(try_one, 0.05)
 
 
 TINY = ["--model", source("tests", "models", "tiny-llama.json"), "--block-size", "8"]
@@ -220,7 +220,7 @@ def test_live():
             check_equal(sum(len(line["output_token_ids"]) for line in read_json_lines("a.jsonl")), found["output_tokens"], words)
         succeed("explain", "r.db")
         return True
-    each_seed(try_one, 0.2)
+    each_seed(try_one, 0.05)
 
 
 def test_validate():
@@ -234,7 +234,7 @@ def test_validate():
         if first.text.startswith("{"):
             check(first.status == 1 or parse(first.text)["replay_identical"] is True, str(first))
         return True
-    each_seed(try_one, 0.1)
+    each_seed(try_one, 0.02)
 
 
 def test_costs():
@@ -259,7 +259,7 @@ def test_costs():
             parse(second.text)
             same(second, execute(*line))
         return first is not None and second is not None
-    each_seed(try_one, 0.2)
+    each_seed(try_one, 0.05)
 
 
 def test_kept_runs():
@@ -291,7 +291,7 @@ def test_kept_runs():
             succeed("merge", *inputs, "-o", "c.db")
             check_equal(sqlite3.connect("c.db").execute("SELECT count(*) FROM run").fetchone(), (2,))
         return made
-    each_seed(try_one, 0.2)
+    each_seed(try_one, 0.05)
 
 
 def test_every_option_is_drawn():
