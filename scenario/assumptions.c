@@ -221,7 +221,11 @@ scenario_assume_parallel(const Scenario *s, const Settings *settings, json_t *li
                               (guint32)settings->pipeline_parallel_size));
   if (s->data_parallel_size == 1)
     return;
-  if (s->scheduler->features & SCHEDULER_IS_SGLANG)
+  if (s->router != &router_engine)
+    add(list, g_strdup_printf("%u engines, and blocks and limits are of each; the router knows "
+                              "their load at once",
+                              s->data_parallel_size));
+  else if (s->scheduler->features & SCHEDULER_IS_SGLANG)
     add(list,
         g_strdup_printf("%u engines, and pages and limits are of each; each gets a request in "
                         "its turn",

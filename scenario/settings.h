@@ -31,6 +31,7 @@ typedef struct {
   char *overflow; /* compare: a comma-separated list */
   char *victim;
   char *admission;
+  char *router;
   char *vllm_args, *sglang_args, *trtllm_args; /* server_args.h */
   guint64 block_size;
   guint64 num_gpu_blocks;
@@ -92,6 +93,8 @@ typedef struct {
   gboolean no_stride;
   gboolean of_own_executor; /* no option: costs are of what this program computes, not of a server's
                                engine */
+  const char *kernels; /* no option: the kind that computes (calib/profile_kernels.h), whose costs
+                          are taken; interned; NULL: none does */
   char *replay;
   /* What computes: the executors cpu and gpu. */
   char *load_format;

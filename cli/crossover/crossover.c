@@ -209,7 +209,7 @@ study_resolve(const Options *options, CrossoverStudy *study, GError **error)
   }
   if (!resolve_kv_cache_dtype(study->model, options->kv_cache_dtype, error))
     return FALSE;
-  if (!resolve_costs(options->device, &study->device, &study->profile, error)) {
+  if (!resolve_costs(options->device, NULL, &study->device, &study->profile, error)) {
     g_prefix_error(error, "--device: ");
     return FALSE;
   }
@@ -282,6 +282,6 @@ command_crossover(int argc, char **argv)
   if (!output_format_parse(o.format, &format, &error) || !study_resolve(&o, &study, &error))
     return cli_error(CLI_USAGE, "crossover", "%s", error->message);
   text = crossover_text(&study, format);
-  fputs(text, stdout);
+  output_format_print(format, text);
   return CLI_DONE;
 }

@@ -151,17 +151,16 @@ static gboolean
 find_operation(const char *name, OperationKind *kind, GError **error)
 {
   const char *names[OPERATIONS + 1] = {NULL};
-  g_autofree char *hint = NULL;
+  g_autofree char *list = NULL, *hint = NULL;
 
   if (operation_find(name, kind))
     return TRUE;
   for (guint i = 0; i < OPERATIONS; i++)
     names[i] = operations[i].name;
+  list = operation_names();
   hint = typed_hint(name, names);
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-              "--operation: found '%s', expected gemm, elementwise, attention, attention_skew, "
-              "sampling, all_reduce, copy or host%s",
-              name, hint);
+              "--operation: found '%s', expected %s%s", name, list, hint);
   return FALSE;
 }
 
@@ -191,7 +190,7 @@ plot(const char *name, const char *operation, const char *out)
                      out);
   if (!output_file_check(&(NamedFile){"-o", out}, 1, &(NamedFile){"FILE", name}, 1, &error) ||
       (operation != NULL && !find_operation(operation, &kind, &error)) ||
-      (profile = profile_named(name, &error)) == NULL)
+      (profile = profile_named(name, NULL, &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if ((device = resolve_device(profile->device, &error)) == NULL ||
       !profile_check(profile, device, results, points, &error))
