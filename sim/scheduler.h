@@ -128,6 +128,7 @@ struct Scheduler {
   VictimOrder victims;      /* its members, by the ranks of */
   const VictimPolicy *ordered_by; /* the victim policy, or what bounds it; NULL: there is no order */
   gboolean prices_asked, prices_rise; /* whether the bound holds */
+  gboolean decides_ahead;   /* a step while another is in flight */
   gboolean list_decodes;    /* somebody reads all of step->entries; set before the first step */
   gboolean needs_decodes;   /* a policy asks what decodes */
   gboolean tell_plans;      /* somebody reads step->plans; set before the first step */
@@ -224,6 +225,12 @@ Sequence *scheduler_waiting_after(Scheduler *self, const Sequence *sequence);
  * tokens that are known count as cached, although they are computed in this step only. */
 void scheduler_register(Scheduler *self, Sequence *sequence, guint32 tokens);
 
+/* An admission policy is asked: one that keeps requests out. */
+static inline gboolean
+scheduler_asks_admission(const Scheduler *self)
+{
+  return self->config.admission != NULL && self->config.admission->admits != NULL;
+}
 /* FALSE if the admission policy keeps the head of the waiting ones, which the engine would admit,
  * out. now_blocks: that it would get now; whole_blocks: for all of its length; both beyond those it
  * has. n_planned: of the engine's own lists, the first so many hold sequences that run. */
@@ -343,8 +350,19 @@ scheduler_orders_victims(const Scheduler *self)
 {
   return self->ordered_by != NULL;
 }
-void scheduler_order_member(Scheduler *self, Sequence *member);
-void scheduler_forget_order(Scheduler *self, const Sequence *member);
+void scheduler_put_in_order(Scheduler *self, Sequence *member);
+static inline void
+scheduler_order_member(Scheduler *self, Sequence *member)
+{
+  if (scheduler_orders_victims(self))
+    scheduler_put_in_order(self, member);
+}
+static inline void
+scheduler_forget_order(Scheduler *self, const Sequence *member)
+{
+  if (scheduler_orders_victims(self))
+    victim_order_remove(&self->victims, member);
+}
 Sequence *scheduler_first_member(Scheduler *self, gint64 *rank);
 
 /* The engine drops the sequence, which is in no queue now. reason: static text. */
@@ -371,7 +389,7 @@ scheduler_first_loose(const Scheduler *self)
 gboolean scheduler_take_due(Scheduler *self, Sequence *member);
 /* All members that need one do; then scheduler_note_supplied(). */
 void scheduler_take_all_due(Scheduler *self);
-/* Where groups share the pool: members take what they need and give back the rest. FALSE, and
+/* Only where groups share the pool: members take what they need and give back the rest. FALSE, and
  * nothing done, if blocks are short, or if a step is not in flight that they take for granted: then
  * the clock is to be dissolved. Whether it is so, asked before. */
 gboolean scheduler_groups_fit(const Scheduler *self);
@@ -411,7 +429,15 @@ OverflowQuery scheduler_overflow_query(const Scheduler *self, const Sequence *vi
 /* What decodes now. */
 DecodeContexts scheduler_running_decodes(Scheduler *self);
 /* A sequence whose gap is computed goes on behind it. */
-void scheduler_close_gap(Sequence *sequence);
+static inline void
+scheduler_close_gap(Sequence *sequence)
+{
+  if (sequence->gap_end_tokens == 0 || sequence->computed_tokens < sequence->gap_end_tokens)
+    return;
+  sequence->computed_tokens = sequence->tail_end_tokens;
+  sequence->stage = sequence->decodes_after_gap ? STAGE_DECODE : STAGE_PREFILL;
+  sequence->gap_end_tokens = sequence->tail_end_tokens = 0;
+}
 
 /* For scheduler.c ------------------------------------------------------------------------- */
 

@@ -222,15 +222,15 @@ static void
 prepare_members(VllmDecision *d)
 {
   Scheduler *self = d->self;
-  gboolean ranks = self->config.victim->rank != NULL;
+  gboolean ranks = self->config.victim->rank != NULL, groups = self->pool.groups != NULL;
 
   if (self->clock.count > d->budget || cannot_supply_members(self) ||
-      !(ranks ? scheduler_groups_fit(self) : scheduler_supply_groups(self)))
+      (groups && !(ranks ? scheduler_groups_fit(self) : scheduler_supply_groups(self))))
     scheduler_dissolve_clock(self, d->step);
-  if (ranks) {
+  if (ranks)
     preempt_by_rank(d);
+  if (ranks && groups)
     scheduler_supply_groups(self);
-  }
 }
 
 static void
@@ -274,18 +274,24 @@ something_decodes(const Scheduler *self)
   return FALSE;
 }
 
+static inline gboolean
+paces(const Scheduler *self)
+{
+  return self->config.prefill_schedule_interval > 1 && vllm_has_rule(self, RULE_PACES_ALONE);
+}
+
 static gboolean
 holds_prefills(const Scheduler *self, const VllmPace *pace)
 {
-  guint32 interval = self->config.prefill_schedule_interval;
   gint64 next = (gint64)self->executed + 1;
 
-  if (interval <= 1 || pace->bound || !vllm_has_rule(self, RULE_PACES_ALONE))
-    return FALSE;
-  return next - pace->last_prefill < interval && something_decodes(self);
+  return !pace->bound && next - pace->last_prefill < self->config.prefill_schedule_interval &&
+         something_decodes(self);
 }
 
-static void
+/* FALSE if a later step may decide otherwise: what the interval holds back, or lets go again,
+ * changes with the count of steps. */
+static gboolean
 note_pace(const VllmDecision *d, VllmPace *pace)
 {
   const Scheduler *self = d->self;
@@ -296,6 +302,7 @@ note_pace(const VllmDecision *d, VllmPace *pace)
     pace->last_prefill = (gint64)d->self->executed + 1;
   if (!d->hold && d->step->victims->len == 0)
     pace->bound = waiting > held_up;
+  return pace->bound || waiting == 0;
 }
 
 static void
@@ -313,13 +320,12 @@ vllm_schedule(Scheduler *self, Step *step)
 {
   gboolean unlimited =
       vllm_has_rule(self, RULE_LONE_REQUEST_UNLIMITED) && scheduler_unfinished(self) <= 1;
-  VllmPace *pace = self->state;
   VllmDecision d = {
       .self = self,
       .step = step,
       .budget = self->config.max_num_batched_tokens,
       .threshold = unlimited ? 0 : self->config.long_prefill_token_threshold,
-      .hold = holds_prefills(self, pace),
+      .hold = paces(self) && holds_prefills(self, self->state),
   };
   gboolean stable = TRUE;
 
@@ -332,10 +338,7 @@ vllm_schedule(Scheduler *self, Step *step)
         self->waiting.length > 0)
       stable = vllm_schedule_waiting(&d);
   }
-  note_pace(&d, pace);
-  /* What the interval holds back, or lets go again, changes with the count of steps. */
-  if (self->config.prefill_schedule_interval > 1 && !pace->bound &&
-      vllm_has_rule(self, RULE_PACES_ALONE) && self->waiting.length + self->held.length > 0)
+  if (paces(self) && !note_pace(&d, self->state))
     stable = FALSE;
   scheduler_join_clock(self, step);
   if (self->config.swap_ahead_blocks > 0)

@@ -207,9 +207,9 @@ gboolean
 scheduler_groups_fit(const Scheduler *self)
 {
   const DecodeClock *clock = &self->clock;
-  guint64 most = (guint64)clock->count * (clock->groups != NULL ? clock->groups->n_groups : 0);
+  guint64 most = (guint64)clock->count * clock->groups->n_groups;
 
-  if (clock->count == 0 || clock->groups == NULL)
+  if (clock->count == 0)
     return TRUE;
   return (clock->lag == 0 || self->tick_in_flight) &&
          (most <= self->pool.free_blocks ||
@@ -224,7 +224,7 @@ scheduler_supply_groups(Scheduler *self)
 
   if (!scheduler_groups_fit(self))
     return FALSE;
-  if (clock->count == 0 || clock->groups == NULL)
+  if (clock->count == 0)
     return TRUE;
   while ((member = decode_clock_take_change(clock)) != NULL)
     change_blocks(self, member);
