@@ -91,7 +91,10 @@ draw(Stored *stored, char **charts, gboolean asked, PlotRequest *request)
       cli_note("plot", "%s: these runs have nothing to draw there", charts[i]);
   }
   if (drawn == 0)
-    return cli_error(CLI_FAILED, "plot", "there is nothing to draw; --chart names other charts");
+    return cli_error(
+        CLI_FAILED, "plot",
+        "there is nothing to draw; --chart names other charts, and 'spillway sweep --detail "
+        "series' keeps what most of them draw");
   return CLI_DONE;
 }
 

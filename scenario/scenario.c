@@ -105,9 +105,12 @@ resolve_names(Resolver *r, GError **error)
   s->scheduler = scheduler_class_from_name(or_default(settings->scheduler, "vllm"), &unknown);
   if (s->scheduler == NULL) {
     g_autofree const char **names = scheduler_names();
+    const char *several = typed_list_hint(settings->scheduler);
     gboolean is_version =
         g_str_has_prefix(settings->scheduler, "vllm-0.") || unknown->code == SCHEDULER_ERROR_NEWER;
-    g_autofree char *hint = is_version ? g_strdup("") : scheduler_hint(settings->scheduler, names);
+    g_autofree char *hint = is_version || *several != '\0'
+                                ? g_strdup(several)
+                                : scheduler_hint(settings->scheduler, names);
     return resolver_refuse(error, "--scheduler: %s%s", unknown->message, hint);
   }
   if (!resolver_trtllm(r, error))

@@ -80,6 +80,7 @@ typedef struct {
   gboolean disable_radix_cache;
   gboolean disable_overlap_schedule;
   gboolean enable_mixed_chunk;
+  gboolean disable_piecewise_cuda_graph;
   gboolean ignore_eos;
   /* How it is costed and executed. */
   char *executor;

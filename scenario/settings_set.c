@@ -3,6 +3,8 @@
 
 #include "typed.h"
 
+#include <string.h>
+
 static const PolicyOption *
 find_policy_option(const char *name)
 {
@@ -80,6 +82,18 @@ set_policy_option(Settings *settings, const PolicyOption *option, const char *va
   return TRUE;
 }
 
+/* A list of numbers where one is expected; "0,9" is none. */
+static gboolean
+hint_at_lists(const SettingsOption *option, const char *value, GError **error)
+{
+  if ((option->kind == KIND_COUNT || (value != NULL && strchr(value, '.') != NULL)) &&
+      !settings_option_is_text(option) && error != NULL && *error != NULL) {
+    g_autofree char *message = (*error)->message;
+    (*error)->message = g_strconcat(message, typed_list_hint(value), NULL);
+  }
+  return FALSE;
+}
+
 gboolean
 settings_set(Settings *settings, const char *name, const char *value, GError **error)
 {
@@ -107,7 +121,8 @@ settings_set(Settings *settings, const char *name, const char *value, GError **e
   else
     ok = typed_real(value, what, option->min, option->max, settings_option_field(settings, option),
                     error);
-  if (ok)
-    g_hash_table_insert(settings->given, (gpointer)option->name, (gpointer)SETTINGS_TYPED);
-  return ok;
+  if (!ok)
+    return hint_at_lists(option, value, error);
+  g_hash_table_insert(settings->given, (gpointer)option->name, (gpointer)SETTINGS_TYPED);
+  return TRUE;
 }

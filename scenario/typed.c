@@ -77,6 +77,14 @@ set_number_error(GError **error, const char *what, const char *text, const char 
                 what, text, expected);
 }
 
+const char *
+typed_list_hint(const char *text)
+{
+  return strchr(text, ',') != NULL ? "; a run takes one value, the [grid] of a study file several: "
+                                     "'spillway sweep --help'"
+                                   : "";
+}
+
 gboolean
 typed_uint(const char *text, const char *what, guint64 min, guint64 max, guint64 *value,
            GError **error)

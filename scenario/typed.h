@@ -10,6 +10,9 @@ const char *typed_nearest(const char *typed, const char *const *candidates);
  * "rtx-4090". */
 gboolean typed_has_words(const char *name, const char *words);
 
+/* Behind a message about a text that is a list: where several values go. "" where it is none. */
+const char *typed_list_hint(const char *text);
+
 /* Numbers as people type them. Each sets an error that says what was found and what is expected;
  * `what` names the option or field. Whole text must match; no NaN, no infinity, no sign but '-'. */
 gboolean typed_uint(const char *text, const char *what, guint64 min, guint64 max, guint64 *value,

@@ -54,6 +54,8 @@ typedef enum {
   /* A prompt is found once all of it is computed, an output once it has ended: contents/reuse.c. */
   SCHEDULER_REUSES_COMPUTED = 1 << 25,
   SCHEDULER_COPIES_AHEAD = 1 << 26, /* of need, where it overlaps copies: --swap-ahead */
+  SCHEDULER_HAS_GRAPH_MODES = 1 << 27, /* --cudagraph-mode */
+  SCHEDULER_WHOLE_GRAPHS = 1 << 28,    /* by default; else it captures graphs in pieces alone */
 } SchedulerFeatures;
 
 typedef struct {
@@ -284,6 +286,8 @@ void scheduler_begin_copy_out(Scheduler *self, Step *step, Sequence *victim, gui
                               gboolean waits, gboolean is_last);
 void scheduler_begin_copy_ahead(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks);
 void scheduler_begin_copy_in(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks);
+/* The sequence, which is among the returning ones and has been copied in, is taken out of them. */
+void scheduler_join_arrived(Step *step, Sequence *sequence);
 /* One way, for the disk or for what follows it: begins; a copy that waited for it does now. */
 void scheduler_begin_copy(Scheduler *self, Step *step, CopyDirection direction, Sequence *sequence,
                           guint32 blocks);

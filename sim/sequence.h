@@ -40,6 +40,7 @@ struct Sequence {
   guint32 rest_blocks;      /* away: behind those on the host, which it computes again */
   guint32 leaving_blocks;   /* that a copy beside the steps still reads (scheduler/copies.c) */
   gboolean arriving;        /* such a copy still writes its blocks */
+  gboolean computes_front;  /* beside that copy: it came back with a gap */
   guint32 arrived_blocks;   /* that the last one wrote */
   guint32 owed_blocks;      /* of host_blocks those that wait for room there (scheduler/disk.c) */
   guint32 disk_blocks;      /* on the disk, the last of those that are away, */

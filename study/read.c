@@ -318,6 +318,22 @@ name_from_path(const char *path)
   return g_utf8_make_valid(base, -1);
 }
 
+/* In [study]: an option of a run is told its place. */
+static gboolean
+refuse_key(const Reader *r, guint line, const char *key, GError **error)
+{
+  g_autofree const char **names = settings_names();
+  g_autofree char *option = g_strdelimit(g_strdup(key), "_", '-');
+
+  if (g_strv_contains((const char *const *)names, option))
+    return refuse(
+        r, line, error,
+        "found %s in [study], expected name or seeds: an option goes below [run], or with "
+        "several values below [grid]",
+        key);
+  return refuse_name(r, line, "the key", key, study_keys, error);
+}
+
 static gboolean
 read_head(Reader *r, GError **error)
 {
@@ -327,7 +343,7 @@ read_head(Reader *r, GError **error)
 
   for (guint i = 0; keys != NULL && keys[i] != NULL; i++)
     if (!g_strv_contains(study_keys, keys[i]))
-      return refuse_name(r, line_of(r, "study", keys[i]), "the key", keys[i], study_keys, error);
+      return refuse_key(r, line_of(r, "study", keys[i]), keys[i], error);
   r->study->name = line > 0 ? g_key_file_get_string(r->file, "study", "name", &cause)
                             : name_from_path(r->study->path);
   if (cause != NULL)

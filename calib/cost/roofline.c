@@ -187,14 +187,27 @@ wait_for_host(const Roofline *self, const CostShape *shape, CostPiece *piece)
   piece->steps = 1;
 }
 
+static inline void
+wait_for_launches(const Roofline *self, const CostShape *shape, CostPiece *piece)
+{
+  if (self->launches_ps > 0 && shape->n_prefills > 0)
+    piece->base_ps[COST_HOST] += MAX(self->launches_ps - cost_piece_total_ps(piece), 0);
+}
+
+void
+roofline_wait_for_launches(const CostModel *base, const CostShape *shape, CostPiece *piece)
+{
+  wait_for_launches((const Roofline *)base, shape, piece);
+}
+
 void
 roofline_wait_for_host(const CostModel *base, const CostShape *shape, CostPiece *piece)
 {
   wait_for_host((const Roofline *)base, shape, piece);
 }
 
-/* What of a step is not asked for: components, as bits, and the wait for the host. */
-enum { WITHOUT_WAIT = 1 << COST_COMPONENTS };
+/* What of a step is not asked for: components, as bits, and the waits for the host. */
+enum { WITHOUT_WAITS = 1 << COST_COMPONENTS };
 
 static void
 find_step(Roofline *self, const CostShape *shape, guint32 repeat, guint without, CostPiece *piece)
@@ -225,15 +238,17 @@ find_step(Roofline *self, const CostShape *shape, guint32 repeat, guint without,
     if (self->communicates)
       piece->base_ps[COST_COMM] = comm_ps(self, tokens);
   }
-  if (!(without & WITHOUT_WAIT))
+  if (!(without & WITHOUT_WAITS)) {
+    wait_for_launches(self, shape, piece);
     wait_for_host(self, shape, piece);
+  }
 }
 
 void
 roofline_step_without(CostModel *base, const CostShape *shape, guint32 repeat, guint covered,
                       CostPiece *piece)
 {
-  find_step((Roofline *)base, shape, repeat, covered | WITHOUT_WAIT, piece);
+  find_step((Roofline *)base, shape, repeat, covered | WITHOUT_WAITS, piece);
 }
 
 static void

@@ -47,6 +47,15 @@
 #define FIRST_GRAPHS_COUNTED 20
 #define GRAPH_BYTES_A_LAYER ((guint64)(17.6 * MIB))
 
+/* What is gone before SGLang loads weights ("Load weight begin. avail mem"), by start-up logs: a
+ * CUDA context, which grows with the multiprocessors (0.27 GiB on L4, 0.50 on H200, 0.62 on H100 in
+ * 2026), and what joins the ranks: 2.01 on eight H200s (pull request 11716), 1.6 on four H100s (the
+ * pool of vLLM issue 21348); of cards without links 0.13 (four L4s) and 0.39 (four RTX PRO 6000s).
+ */
+#define CONTEXT_BYTES_A_PROCESSOR (4.2 * MIB)
+#define JOINED_LINKED_GIB(ranks) ((ranks) > 4 ? 2.0 : 1.6)
+#define JOINED_UNLINKED_GIB 0.25
+
 typedef struct {
   guint64 bytes;
   const char *in;
@@ -211,4 +220,14 @@ server_memory_find(const ServerSetup *setup)
         pipeline_most_layers(setup->model->layers, MAX(1, setup->pipeline_parallel_size));
   find_activation(setup, &memory);
   return memory;
+}
+
+guint64
+server_memory_before_weights(const Device *device, guint32 ranks)
+{
+  double joined =
+      device->allreduce_direct_bytes_per_s > 0 ? JOINED_LINKED_GIB(ranks) : JOINED_UNLINKED_GIB;
+
+  return (guint64)(CONTEXT_BYTES_A_PROCESSOR * device->multiprocessors +
+                   (ranks > 1 ? joined * GIB : 0));
 }

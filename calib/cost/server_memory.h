@@ -1,6 +1,6 @@
 /* What a vLLM server takes of a card beside weights and KV, as its own start-up finds it out: by a
  * profile run of the largest step, and what the driver counts beyond that. By version, read in the
- * published 0.8.5 to 0.32 and held against start-up logs (tests/unit/server-memory.c).
+ * published 0.8.5 to 0.32 and held against start-up logs (tests/unit/calib/server-memory.c).
  *
  * The profile run is a forward pass of max_num_batched_tokens, then the sampler for max_num_seqs
  * sequences; the larger of the two peaks counts, not their sum, since the pass's results are freed
@@ -40,3 +40,7 @@ typedef struct {
 
 /* On one of the tensor-parallel group's devices. */
 ServerMemory server_memory_find(const ServerSetup *setup);
+
+/* What a server of SGLang takes on one of `ranks` devices before it loads weights: a share of the
+ * memory is of what is left then. From its start-up logs (doc/memory.md). */
+guint64 server_memory_before_weights(const Device *device, guint32 ranks);

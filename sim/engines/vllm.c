@@ -104,21 +104,6 @@ running_kind(const Sequence *sequence)
   return scheduler_entry_kind(sequence);
 }
 
-/* Tokens that a running sequence gets of those that are left of the budget. */
-static guint32
-running_tokens(const VllmDecision *d, const Sequence *sequence, guint32 left)
-{
-  const Scheduler *self = d->self;
-  guint32 longest = self->config.max_model_len - 1, computed = sequence->computed_tokens;
-  guint32 tokens = vllm_wanted_tokens(d, sequence, computed, left);
-
-  if (sequence->ending || (d->hold && sequence->stage == STAGE_PREFILL) ||
-      (sequence->in_flight && scheduler_is_pipelined(d->self)))
-    return 0;
-  tokens = MIN(tokens, longest > computed ? longest - computed : 0);
-  return self->pool.groups != NULL ? vllm_cut_at_states(d, sequence, computed, tokens) : tokens;
-}
-
 /* The first running sequence that the available blocks do not reach, and how many it lacks; NULL:
  * they suffice. */
 static Sequence *
@@ -141,7 +126,7 @@ first_short(const VllmDecision *d, guint32 *short_blocks)
     left = (guint32)(left - decode_clock_more_blocks(&self->clock));
   budget -= self->clock.count;
   for (Sequence *s = scheduler_first_loose(self); s != NULL && budget > 0; s = s->next) {
-    guint32 tokens = running_tokens(d, s, budget);
+    guint32 tokens = vllm_running_tokens(d, s, budget);
     gint64 more = more_blocks(self, s, tokens);
     if (more > (gint64)left) {
       *short_blocks = (guint32)(more - left);
@@ -249,7 +234,7 @@ schedule_running(VllmDecision *d)
   for (Sequence *sequence = scheduler_first_loose(self);
        sequence != NULL && goes_on && d->budget > 0; sequence = next) {
     gboolean prefills = sequence->stage == STAGE_PREFILL;
-    guint32 tokens = running_tokens(d, sequence, d->budget);
+    guint32 tokens = vllm_running_tokens(d, sequence, d->budget);
     Supply supplied = tokens > 0 ? supply(d, sequence, tokens) : LEFT_OUT;
     if (supplied == GONE)
       break;

@@ -96,6 +96,21 @@ vllm_wanted_tokens(const VllmDecision *d, const Sequence *sequence, guint32 cach
 guint32 vllm_cut_at_states(const VllmDecision *d, const Sequence *sequence, guint32 cached,
                            guint32 tokens);
 
+/* Tokens that a running sequence gets of those that are left of the budget. */
+static inline guint32
+vllm_running_tokens(const VllmDecision *d, const Sequence *sequence, guint32 left)
+{
+  const Scheduler *self = d->self;
+  guint32 longest = self->config.max_model_len - 1, computed = sequence->computed_tokens;
+  guint32 tokens = vllm_wanted_tokens(d, sequence, computed, left);
+
+  if (sequence->ending || (d->hold && sequence->stage == STAGE_PREFILL) ||
+      (sequence->in_flight && scheduler_is_pipelined(d->self)))
+    return 0;
+  tokens = MIN(tokens, longest > computed ? longest - computed : 0);
+  return self->pool.groups != NULL ? vllm_cut_at_states(d, sequence, computed, tokens) : tokens;
+}
+
 /* Blocks for `tokens` more of the sequence. FALSE: there are too few. */
 static inline gboolean
 vllm_allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
@@ -114,7 +129,8 @@ vllm_allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
 /* Swapped sequences begin to return, or return. FALSE if a later step might decide otherwise
  * although the pool has only shrunk. */
 gboolean vllm_schedule_swapped(VllmDecision *d);
-/* Those whose copies beside the steps have ended run again. */
+/* Those whose copies beside the steps have ended run again; of the others who has a gap computes it.
+ */
 void vllm_join_returned(VllmDecision *d);
 /* Sequences that wait with blocks, whose KV has come from the host. FALSE if one of them ends the
  * pass. */

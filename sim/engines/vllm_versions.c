@@ -16,8 +16,9 @@
   ((minor) >= 29 ? RETAIN_REPLAYED : (minor) >= 22 ? RETAIN_REACHABLE : RETAIN_ALL)
 #define FEATURES(minor)                                                                            \
   (SCHEDULER_HAS_PREFIX_CACHING | SCHEDULER_HAS_LONG_PREFILL | SCHEDULER_CHUNKS_BY_DEFAULT |       \
-   SCHEDULER_OVERLAPS_COPIES | SCHEDULER_COPIES_AHEAD |                                            \
+   SCHEDULER_OVERLAPS_COPIES | SCHEDULER_COPIES_AHEAD | SCHEDULER_HAS_GRAPH_MODES |                \
    SINCE(minor, 10, SCHEDULER_HAS_ASYNC | SCHEDULER_HAS_KV_GROUPS) |                               \
+   SINCE(minor, 11, SCHEDULER_WHOLE_GRAPHS) |                                                      \
    SINCE(minor, 14, SCHEDULER_ASYNC_BY_DEFAULT) |                                                  \
    SINCE(minor, 19, SCHEDULER_HAS_RESERVE_FULL_ISL) |                                              \
    SINCE(minor, 20, SCHEDULER_GATE_KNOWS_WINDOWS) |                                                \

@@ -4,7 +4,7 @@
 
 #include "calib/measure/calibration.h"
 #include "calib/store/database.h"
-#include "tests/bench_fixture.h"
+#include "tests/kernels/bench_fixture.h"
 #include "tests/emulator/card.h"
 #include "tests/emulator/faults.h"
 
