@@ -295,7 +295,7 @@ static int
 refuse_words(int argc, char **argv)
 {
   static const char *const kinds[] = {"list", "show", NULL};
-  const char *near;
+  g_autofree char *hint = NULL;
 
   if (argc < 2)
     return cli_error(CLI_USAGE, "model", "found nothing, expected list or show MODEL");
@@ -305,10 +305,8 @@ refuse_words(int argc, char **argv)
                      "of a config.json");
   if (g_strv_contains(kinds, argv[1]))
     return cli_error(CLI_USAGE, "model", "unexpected argument '%s'", argv[argc - 1]);
-  near = typed_nearest(argv[1], kinds);
-  return cli_error(CLI_USAGE, "model", "found '%s', expected list or show MODEL%s%s%s", argv[1],
-                   near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-                   near != NULL ? "?" : "");
+  hint = typed_hint(argv[1], kinds);
+  return cli_error(CLI_USAGE, "model", "found '%s', expected list or show MODEL%s", argv[1], hint);
 }
 
 /* What is only of a server on a card, without a card. */

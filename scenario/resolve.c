@@ -44,10 +44,8 @@ hint_of(const char *text, GStrv names)
   for (char **name = names; *name != NULL; name++)
     if (typed_has_words(*name, without_maker(lower)))
       g_ptr_array_add(likely, *name);
-  if (likely->len == 0 || likely->len > LIKELY_MOST) {
-    const char *near = typed_nearest(text, (const char *const *)names);
-    return near != NULL ? g_strdup_printf("; did you mean %s?", near) : g_strdup("");
-  }
+  if (likely->len == 0 || likely->len > LIKELY_MOST)
+    return typed_hint(text, (const char *const *)names);
   for (guint i = 0; i < likely->len; i++)
     g_string_append_printf(hint, "%s%s",
                            i == 0                ? ""

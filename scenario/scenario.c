@@ -25,7 +25,7 @@ static void
 refuse_name(const char *option, const char *name, const GPtrArray *names, GError **error)
 {
   g_autofree char *known = g_strjoinv(", ", (char **)names->pdata);
-  const char *near = typed_nearest(name, (const char *const *)names->pdata);
+  g_autofree char *hint = typed_hint(name, (const char *const *)names->pdata);
 
   if (strchr(name, ',') != NULL) {
     resolver_refuse(error,
@@ -34,9 +34,8 @@ refuse_name(const char *option, const char *name, const GPtrArray *names, GError
                     option, name, known);
     return;
   }
-  resolver_refuse(error, "--%s: found '%s', expected %s%s%s%s%s", option, name,
-                  names->len > 2 ? "one of " : "", known, near != NULL ? "; did you mean " : "",
-                  near != NULL ? near : "", near != NULL ? "?" : "");
+  resolver_refuse(error, "--%s: found '%s', expected %s%s%s", option, name,
+                  names->len > 2 ? "one of " : "", known, hint);
 }
 
 /* An entry of a NULL-terminated table of pointers to structs that begin with their name. */

@@ -20,17 +20,16 @@ static const SettingsOption *
 find_option(const char *name, GError **error)
 {
   g_autofree const char **names = settings_names();
-  const char *near;
+  g_autofree char *hint = NULL;
 
   for (guint i = 0; i < settings_n_options; i++)
     if (g_str_equal(settings_options[i].name, name) ||
         (settings_options[i].letter != 0 && settings_options[i].letter == name[0] &&
          name[1] == '\0'))
       return &settings_options[i];
-  near = typed_nearest(name, names);
-  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "unknown option %s%s%s%s", name,
-              near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-              near != NULL ? "?" : "");
+  hint = typed_hint(name, names);
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "unknown option %s%s", name,
+              hint);
   return NULL;
 }
 

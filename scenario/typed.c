@@ -54,6 +54,14 @@ typed_nearest(const char *typed, const char *const *candidates)
   return nearest;
 }
 
+char *
+typed_hint(const char *typed, const char *const *candidates)
+{
+  const char *near = typed_nearest(typed, candidates);
+
+  return near != NULL ? g_strdup_printf("; did you mean %s?", near) : g_strdup("");
+}
+
 gboolean
 typed_has_words(const char *name, const char *words)
 {

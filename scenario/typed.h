@@ -6,6 +6,9 @@
 /* The candidate (NULL-terminated) nearest to what was typed by edit distance, or NULL if none is
  * near. */
 const char *typed_nearest(const char *typed, const char *const *candidates);
+/* "; did you mean NAME?" of that one, for the end of a message; "" where none is near. The caller
+ * frees it. */
+char *typed_hint(const char *typed, const char *const *candidates);
 /* Whether these are words of the name, which dashes keep apart: "h100" and "4090" of "h100-sxm" and
  * "rtx-4090". */
 gboolean typed_has_words(const char *name, const char *words);

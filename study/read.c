@@ -68,11 +68,9 @@ refuse_name(const Reader *r, guint line, const char *what, const char *found,
             const char *const *expected, GError **error)
 {
   g_autofree char *list = g_strjoinv(", ", (char **)(gpointer)expected);
-  const char *near = typed_nearest(found, expected);
+  g_autofree char *hint = typed_hint(found, expected);
 
-  return refuse(r, line, error, "found %s '%.60s', expected one of %s%s%s%s", what, found, list,
-                near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-                near != NULL ? "?" : "");
+  return refuse(r, line, error, "found %s '%.60s', expected one of %s%s", what, found, list, hint);
 }
 
 static guint
@@ -142,7 +140,7 @@ check_option(const Reader *r, const char *name, gboolean in_grid, guint line, GE
 {
   g_autofree const char **names = settings_names();
   g_autofree char *advice = server_flag_advice(name);
-  const char *near;
+  g_autofree char *hint = NULL;
 
   for (guint i = 0; i < G_N_ELEMENTS(refused); i++)
     if (g_str_equal(name, refused[i].name))
@@ -156,10 +154,8 @@ check_option(const Reader *r, const char *name, gboolean in_grid, guint line, GE
   if (advice != NULL)
     return refuse(r, line, error, "found %s, expected an option of 'spillway run': %s", name,
                   advice);
-  near = typed_nearest(name, (const char *const *)names);
-  return refuse(r, line, error, "found %.60s, expected an option of 'spillway run'%s%s%s", name,
-                near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-                near != NULL ? "?" : "");
+  hint = typed_hint(name, (const char *const *)names);
+  return refuse(r, line, error, "found %.60s, expected an option of 'spillway run'%s", name, hint);
 }
 
 static gboolean

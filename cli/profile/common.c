@@ -23,7 +23,7 @@ profile_named(const char *text, GError **error)
   g_autoptr(GError) read_error = NULL;
   g_auto(GStrv) names = NULL;
   Profile *profile = resolve_profile(text, &read_error);
-  const char *near;
+  g_autofree char *hint = NULL;
 
   if (profile != NULL)
     return profile;
@@ -34,7 +34,7 @@ profile_named(const char *text, GError **error)
   if (!profile_is_device(text) && g_file_test(text, G_FILE_TEST_EXISTS))
     return profile_read(text, error);
   names = resolve_profile_names();
-  near = typed_nearest(text, (const char *const *)names);
+  hint = typed_hint(text, (const char *const *)names);
   if (profile_is_device(text))
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                 "'%s' is a device without measurements, not a profile; 'spillway profile import "
@@ -43,9 +43,8 @@ profile_named(const char *text, GError **error)
   else
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                 "found '%s', expected a name from 'spillway list profiles' or the path of a "
-                "profile (FILE.db, FILE.csv)%s%s%s",
-                text, near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-                near != NULL ? "?" : "");
+                "profile (FILE.db, FILE.csv)%s",
+                text, hint);
   return NULL;
 }
 

@@ -151,18 +151,17 @@ static gboolean
 find_operation(const char *name, OperationKind *kind, GError **error)
 {
   const char *names[OPERATIONS + 1] = {NULL};
-  const char *near;
+  g_autofree char *hint = NULL;
 
   if (operation_find(name, kind))
     return TRUE;
   for (guint i = 0; i < OPERATIONS; i++)
     names[i] = operations[i].name;
-  near = typed_nearest(name, names);
+  hint = typed_hint(name, names);
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
               "--operation: found '%s', expected gemm, elementwise, attention, attention_skew, "
-              "sampling, all_reduce, copy or host%s%s%s",
-              name, near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-              near != NULL ? "?" : "");
+              "sampling, all_reduce, copy or host%s",
+              name, hint);
   return FALSE;
 }
 

@@ -13,11 +13,14 @@
 #include <stdio.h>
 #include <string.h>
 
+static int command_list_profiles(int argc, char **argv);
+static int command_export(int argc, char **argv);
+
 static const Command sub_verbs[] = {
-    {"list", "the shipped profiles and devices", command_profile_list},
+    {"list", "the shipped profiles and devices", command_list_profiles},
     {"show", "what a profile holds: origins, operations, shapes, spread", command_profile_show},
     {"import", "make a profile of published tables", command_profile_import},
-    {"export", "write a profile as text, for review and by hand", command_profile_export},
+    {"export", "write a profile as text, for review and by hand", command_export},
     {"check", "the error on samples held out, by operation", command_profile_check},
     {"plot", "measured against predicted, the worst marked", command_profile_plot},
     {NULL, NULL, NULL},
@@ -98,8 +101,8 @@ list_profiles(OutputFormat format)
   return CLI_DONE;
 }
 
-int
-command_profile_list(int argc, char **argv)
+static int
+command_list_profiles(int argc, char **argv)
 {
   g_autofree char *format_text = NULL;
   const GOptionEntry entries[] = {
@@ -127,8 +130,8 @@ command_profile_list(int argc, char **argv)
 
 /* `profile export` */
 
-int
-command_profile_export(int argc, char **argv)
+static int
+command_export(int argc, char **argv)
 {
   g_autofree char *out = NULL;
   const GOptionEntry entries[] = {

@@ -6,10 +6,8 @@
 
 #include <jansson.h>
 
-int command_profile_list(int argc, char **argv);
 int command_profile_show(int argc, char **argv);
 int command_profile_import(int argc, char **argv);
-int command_profile_export(int argc, char **argv);
 int command_profile_check(int argc, char **argv);
 int command_profile_plot(int argc, char **argv);
 

@@ -47,8 +47,6 @@ void selfcheck_print_end(const Selfcheck *s);
 /* All of it as one object. FALSE where it could not be written. */
 gboolean selfcheck_write_json(const Selfcheck *s, FILE *out);
 
-/* "spillway selfcheck --only decode --case 3 --seed 5": runs that case again. The caller frees. */
-char *selfcheck_again(const Selfcheck *s, const SelfcheckFailure *failure);
 /* Whether all that ran was right. */
 gboolean selfcheck_passed(const Selfcheck *s);
 
