@@ -223,18 +223,6 @@ kv_groups_sequence_blocks(const KvGroups *groups, guint64 tokens)
   return kv_groups_step_blocks(groups, tokens, tokens, tokens);
 }
 
-guint64
-kv_groups_taken_blocks(const KvGroups *groups, guint64 computed)
-{
-  guint64 blocks = 0;
-
-  for (guint i = 0; i < groups->n_kinds; i++) {
-    const KvGroupKind *kind = &groups->kinds[i];
-    blocks += kind->block_tokens > 0 && computed % kind->block_tokens == 0 ? kind->groups : 0;
-  }
-  return blocks;
-}
-
 /* The next multiple of `step`, shifted by `from`, beyond `tokens`. */
 static guint64
 next_beyond(guint64 tokens, guint64 from, guint64 step)

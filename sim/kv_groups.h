@@ -63,8 +63,6 @@ guint64 kv_group_gone_blocks(const KvGroupKind *kind, guint64 computed);
  * and room for all new tokens is taken then. */
 guint64 kv_groups_step_blocks(const KvGroups *groups, guint64 settled, guint64 computed,
                               guint64 tokens);
-/* New blocks of all groups in a step from `computed` tokens to one more. */
-guint64 kv_groups_taken_blocks(const KvGroups *groups, guint64 computed);
 /* Of a sequence that a token is added to in each step, with `lag` of them in flight: the first
  * number of computed tokens beyond `computed` with which a step takes or gives back a block. */
 guint64 kv_groups_next_change(const KvGroups *groups, guint64 computed, guint32 lag);

@@ -298,11 +298,20 @@ scheduler_first_loose(const Scheduler *self)
 gboolean scheduler_take_due(Scheduler *self, Sequence *member);
 /* All members that need one do; then scheduler_note_supplied(). */
 void scheduler_take_all_due(Scheduler *self);
-/* Only where groups share the pool: members take what they need and give back the rest. FALSE, and
- * nothing done, if blocks are short, or if a step is not in flight that they take for granted: then
- * the clock is to be dissolved. Whether it is so, asked before. */
-gboolean scheduler_groups_fit(const Scheduler *self);
-gboolean scheduler_supply_groups(Scheduler *self);
+/* Where groups share the pool: blocks that the member takes at the coming tick, less those that it
+ * gives back first. */
+gint64 scheduler_member_lacks(const Scheduler *self, const Sequence *member);
+/* The first of those that do gives back what it can; and takes the rest, which must be free. What the
+ * cache was to be told of it before nobody could have found: its own outputs. */
+void scheduler_begin_change(Scheduler *self, Sequence *member);
+void scheduler_end_change(Scheduler *self, Sequence *member);
+/* FALSE if no step is in flight, which the members of groups take for granted: then the clock is to
+ * be dissolved. */
+static inline gboolean
+scheduler_groups_may_run(const Scheduler *self)
+{
+  return self->clock.lag == 0 || self->clock.count == 0 || self->tick_in_flight;
+}
 /* Every member has the block that it needs. */
 void scheduler_note_supplied(Scheduler *self);
 /* The step runs all members: their place is behind the entries that it has so far. */

@@ -25,7 +25,7 @@ struct Sequence {
   guint32 max_tokens;   /* tokens that its client allows: what an engine may plan for */
 
   /* While the decode clock runs it, these five are as they were when it joined (decode_clock.h);
-   * blocks are up to date with prefix caching. */
+   * blocks are up to date with prefix caching and with groups. */
   guint32 generated_tokens;
   guint32 computed_tokens;  /* whose KV is in the pool, or on the host if swapped */
   guint32 highest_computed; /* the most that computed_tokens ever was: below it is recomputing */

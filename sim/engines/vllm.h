@@ -28,6 +28,19 @@ typedef struct {
   gboolean bound;      /* requests were left waiting: then prefills are not held back */
 } VllmPace;
 
+/* Copies beside the steps: what the last decision found of sequences that starve (vllm_starved.c). */
+typedef struct {
+  gboolean holds; /* all that ran beside the clock starved, and the same decision would find so */
+  guint64 changes; /* of what runs, then; and so on */
+  guint32 free_blocks, leaving_blocks, kept_blocks, running, owed_blocks, threshold;
+  GArray *requests; /* of guint32: of them; NULL before the first */
+} VllmStarved;
+
+typedef struct {
+  VllmPace pace;
+  VllmStarved starved;
+} VllmState;
+
 /* What one decision goes by. */
 typedef struct {
   Scheduler *self;
@@ -37,6 +50,7 @@ typedef struct {
   gboolean hold;       /* no prefill now, by the interval */
   gboolean prefills;   /* the step has one */
   guint32 owed_blocks; /* that starved sequences wait for: copies beside the steps free them */
+  gboolean unmet;      /* a policy that ranks had nobody for one that lacks blocks */
 } VllmDecision;
 
 static inline gboolean
@@ -139,6 +153,12 @@ gboolean vllm_schedule_held(VllmDecision *d);
  */
 gboolean vllm_schedule_waiting(VllmDecision *d);
 
-/* The hooks of a SchedulerClass whose state is a VllmPace. */
+/* With copies beside the steps. The running pass has ended: what it found of those that starve is
+ * kept. And TRUE if another would find the same, which is then noted in the step. */
+void vllm_note_starved(VllmDecision *d);
+gboolean vllm_starves_as_before(VllmDecision *d);
+
+/* The hooks of a SchedulerClass whose state is a VllmState. */
 void vllm_begin(Scheduler *self);
+void vllm_end(Scheduler *self);
 void vllm_schedule(Scheduler *self, Step *step);

@@ -41,8 +41,8 @@
                                                                                                    \
     .features = FEATURES(minor) | (more_features), .rules = RULES(minor), .hidden_blocks = 1,      \
     .group_retention = RETENTION(minor),                                                           \
-    .stops_at_max_model_len = TRUE, .state_bytes = sizeof(VllmPace), .begin = vllm_begin,          \
-    .schedule = vllm_schedule,                                                                     \
+    .stops_at_max_model_len = TRUE, .state_bytes = sizeof(VllmState), .begin = vllm_begin,         \
+    .end = vllm_end, .schedule = vllm_schedule,                                                                     \
   }
 #define VERSION(minor, text)                                                                       \
   ENGINE("vllm-0." #minor, minor, text, EVIDENCE(minor), SCHEDULER_CACHES_BY_DEFAULT)

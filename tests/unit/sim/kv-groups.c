@@ -90,7 +90,7 @@ test_against_blocks(void)
 }
 
 /* Of a decode, token by token: in between the changes that are foretold nothing is taken or given
- * back, and what is taken is said. */
+ * back. */
 static void
 test_changes(void)
 {
@@ -105,10 +105,9 @@ test_changes(void)
       guint64 held = kv_groups_step_blocks(&groups, computed - lag, computed, computed + 1);
       guint64 kept = kv_groups_step_blocks(&groups, computed + 1 - lag, computed + 1, computed + 1);
       guint64 then = kv_groups_step_blocks(&groups, computed + 1 - lag, computed + 1, computed + 2);
-      guint64 taken = kv_groups_taken_blocks(&groups, computed + 1);
-      g_assert_cmpuint(then, ==, kept + taken);
+      g_assert_cmpuint(then, >=, kept);
       if (computed + 1 < next)
-        g_assert_true(kept == held && taken == 0);
+        g_assert_true(kept == held && then == kept);
       else
         next = kv_groups_next_change(&groups, computed + 1, lag);
       g_assert_cmpuint(next, >, computed + 1);
