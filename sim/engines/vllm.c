@@ -272,17 +272,19 @@ cannot_supply_members(Scheduler *self)
          first_short_member(self, &left, &short_blocks) != NULL;
 }
 
-/* Members are supplied all at once, or the clock is dissolved for the step. */
+/* Members are supplied all at once, or the clock is dissolved for the step; not before a policy that
+ * ranks has chosen among them, for which they are in order. */
 static void
 prepare_members(VllmDecision *d)
 {
   Scheduler *self = d->self;
 
-  if (self->clock.count > d->budget || cannot_supply_members(self) ||
-      !scheduler_groups_may_run(self))
+  if (self->clock.count > d->budget || !scheduler_groups_may_run(self))
     scheduler_dissolve_clock(self, d->step);
   if (self->config.victim->rank != NULL)
     preempt_by_rank(d);
+  if (cannot_supply_members(self))
+    scheduler_dissolve_clock(self, d->step);
 }
 
 static void

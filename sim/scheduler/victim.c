@@ -112,15 +112,16 @@ first_in_order(Scheduler *self)
   return first.sequence;
 }
 
-/* What a return costs rises with the tokens that the victim has: then the order bounds the ranks.
- */
+/* What a return costs rises with the tokens that the victim has: then the order bounds the ranks. Of
+ * groups one with more tokens may hold fewer blocks; and of one with copies ahead less is copied. */
 static gboolean
 find_prices_rise(const Scheduler *self)
 {
   const SchedulerConfig *config = &self->config;
   guint64 tokens = MAX(config->max_num_batched_tokens, (guint64)self->running.length + 1);
 
-  return config->overflow->price_rises && self->pool.groups == NULL && self->swap_copies == NULL &&
+  return config->overflow->price_rises && config->swap_ahead_blocks == 0 &&
+         (self->pool.groups == NULL || !config->overflow->needs_host) &&
          (config->cost == NULL || cost_model_rises(config->cost, tokens));
 }
 
