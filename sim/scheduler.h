@@ -154,6 +154,7 @@ struct Scheduler {
   guint64 changes;          /* of what runs: who joined, left, was preempted */
   gpointer admission_state; /* the policy's */
   GArray *described;        /* of AdmissionSequence, while the policy is asked */
+  AdmissionBlocks group_blocks; /* for it */
   guint32 refused;          /* the last request that it refused, */
   guint64 refused_at;       /* and the changes then */
   gboolean memory_bound;    /* the pool ever refused a block; set by engines at each such test */
