@@ -209,7 +209,8 @@ read_costs(Resolver *r, GError **error)
   Scenario *s = r->scenario;
 
   if (r->shelf == NULL)
-    return resolve_costs(r->settings->device, &s->device, &s->profile, error);
+    return resolve_costs(r->settings->device, r->settings->kernels, &s->device, &s->profile,
+                         error);
   return shelf_costs(r->shelf, r->settings->device, &s->device, &s->profile, &s->profile_digest,
                      error);
 }

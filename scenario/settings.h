@@ -92,6 +92,8 @@ typedef struct {
   gboolean no_stride;
   gboolean of_own_executor; /* no option: costs are of what this program computes, not of a server's
                                engine */
+  const char *kernels; /* no option: the kind that computes (calib/profile_kernels.h), whose costs
+                          are taken; interned; NULL: none does */
   char *replay;
   /* What computes: the executors cpu and gpu. */
   char *load_format;

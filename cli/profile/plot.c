@@ -191,7 +191,7 @@ plot(const char *name, const char *operation, const char *out)
                      out);
   if (!output_file_check(&(NamedFile){"-o", out}, 1, &(NamedFile){"FILE", name}, 1, &error) ||
       (operation != NULL && !find_operation(operation, &kind, &error)) ||
-      (profile = profile_named(name, &error)) == NULL)
+      (profile = profile_named(name, NULL, &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if ((device = resolve_device(profile->device, &error)) == NULL ||
       !profile_check(profile, device, results, points, &error))

@@ -84,7 +84,7 @@ attention,bfloat16,prefills=1;new_tokens=128;cached_tokens=0;decodes=0;context=0
     write("other.csv", text % "sm_80")
     done = emulated_gpu("validate", *GPU_TIGHT, "--device", "other.csv")
     check_equal(done.returncode, 2, done.stderr)
-    check("measured with the kernels 'sm_80', and these are 'sm_90a'" in done.stderr, done.stderr)
+    check("measured with the kernels 'sm_80', and not with 'sm_90a', which compute here: set the same" in done.stderr, done.stderr)
     write("imported.csv", (text % "sm_80").replace("source: calibrate", "source: a stopwatch"))
     done = emulated_gpu("validate", *GPU_TIGHT, "--device", "imported.csv", "--format", "json")
     check_equal(done.returncode, 0, done.stderr)

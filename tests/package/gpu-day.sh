@@ -1,124 +1,13 @@
 #!/usr/bin/env bash
 # The day with a GPU, with programs in the GPU's place that only record how they were called: order, failures, time,
 # what is collected; and the bundle, where this build has what it packs.
-gpu_day=$SPILLWAY_SRCDIR/calib/gpu/gpu-day
+. "$SPILLWAY_SRCDIR/tests/package/gpu-day-fakes.sh"
 compare=$SPILLWAY_SRCDIR/calib/gpu/compare_torch.py
-number=0
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-export CALLS=$folder/calls FAILING=$folder/failing
-# Those of the machine, were there any, stay out of it.
-unset LD_LIBRARY_PATH
-cd "$folder" || exit 1
-
-# usage: check NAME COMMAND...
-check()
-{
-  local name=$1 verdict=ok
-  shift
-  "$@" >"$folder/said" 2>&1 || verdict="not ok"
-  echo "$verdict $((++number)) - $name"
-  [ "$verdict" = ok ] || sed 's/^/# /' "$folder/said" "$folder/out" 2>/dev/null
-}
-
-# usage: fake FILE    records its words; does what FAILING says of one of them; leaves the files that are asked for
-fake()
-{
-  mkdir -p "$(dirname "$1")"
-  cat >"$1" <<'PROGRAM'
-#!/usr/bin/env bash
-echo "${0##*/} $*${SPILLWAY_PORTABLE_ATTENTION:+ portable}${SPILLWAY_KERNELS_WITHOUT:+ without $SPILLWAY_KERNELS_WITHOUT}" >>"$CALLS"
-# usage: charge SECONDS    what this takes, on the clock of the test
-charge()
-{
-  echo $(($(cat "$CLOCK") + $1)) >"$CLOCK"
-}
-while read -r word action; do
-  [[ " ${0##*/} $* " != *" $word "* ]] || eval "$action"
-done <"$FAILING"
-[[ " $* " != *" --format json "* ]] || json=1
-while [ $# -gt 1 ]; do
-  case $1 in
-  -o) [[ $2 == */study ]] && { mkdir -p "$2"; echo findings >"$2/findings.md"; } ||
-    echo '{"speeds": [], "gpu": {"name": "fake"}}' >"$2" ;;
-  --kv-memory) memory=$2 ;;
-  --overflow) overflow=$2 ;;
-  esac
-  shift
-done
-if [ -z "${json:-}" ]; then
-  echo "all passed"
-else
-  target='{"error": 0.001, "met": true, "target": 0.01}' pair='{"computed": 3, "simulated": 4}'
-  cat <<JSON
-{"format": 1, "targets": {"makespan_s": $target, "step_s.p50": $target, "step_s.p95": $target, "ttft_s.p99": $target,
- "tpot_s.p99": $target}, "targets_met": true, "config": {"kv_memory": "$memory", "overflow": "$overflow"},
- "figures": {"makespan_s": $pair, "preemptions": $pair, "overhead_s.recompute": $pair, "overhead_s.swap_out": $pair,
- "overhead_s.swap_in": $pair}, "explanation": "nothing", "replay_identical": true}
-JSON
-fi
-PROGRAM
-  chmod +x "$1"
-}
-
-for program in spillway spillway-gpu tests/kernels/{attention,kv-copy,live}-gpu; do
-  fake "build/$program"
-done
-for program in nvidia-smi compute-sanitizer gnuplot; do
-  fake "path/$program"
-done
-# A clock that only what is charged moves, where $CLOCK names it.
-cat >path/date <<'PROGRAM'
-#!/usr/bin/env bash
-[ "$1" = +%s ] && [ -n "${CLOCK:-}" ] && exec cat "$CLOCK"
-exec /bin/date "$@"
-PROGRAM
-cat >path/timeout <<'PROGRAM'
-#!/usr/bin/env bash
-[ -n "${CLOCK:-}" ] || exec /usr/bin/timeout "$@"
-[ "$1" != -k ] || shift 2
-end=$(($(cat "$CLOCK") + $1))
-shift
-"$@"
-status=$?
-[ "$(cat "$CLOCK")" -gt $end ] || exit $status
-echo $end >"$CLOCK"
-exit 124
-PROGRAM
-chmod +x path/date path/timeout
-PATH=$folder/path:$PATH
-
-# usage: day NAME WORD...    a day into folder NAME; its status in $status
-day()
-{
-  local name=$1
-  shift
-  : >"$CALLS"
-  "$gpu_day" --build build --output "$name" "$@" >"$folder/out" 2>&1
-  status=$?
-}
-
-# usage: in_order WORDS...    what was called: a line for each, in this order
-in_order()
-{
-  local line=0 words next
-  for words; do
-    next=$(tail -n +$((line + 1)) "$CALLS" | grep -n -e "$words" | head -n 1 | cut -d: -f1)
-    [ -n "$next" ] || { echo "missing or too early: $words"; cat "$CALLS"; return 1; }
-    line=$((line + next))
-  done
-}
-
-# usage: verdict NAME STEP    what the day's table says of the step
-verdict()
-{
-  sed -n "s/^$2 *\([a-z-]*\) .*/\1/p" "$folder/$1.work/steps"
-}
 
 : >"$FAILING"
 day good
 check "all goes well" test "$status" = 0
-check "most valuable first" in_order nvidia-smi "only prefill-wgmma" "only launch-ahead,prefill-cuts,prefill-wgmma-cuts,decode-lists" \
+check "most valuable first" in_order nvidia-smi "only prefill-wgmma" "only decode-lists,prefill-cuts,prefill-wgmma-cuts,prefill-wgmma-wide,prefill-wgmma-maps,launch-ahead" \
   "selfcheck -o" "calibrate.*time-limit" "profile check" "validate.*12%.*recompute" \
   "validate.*12%.*swap" "validate.*20%" "validate.*50%" "validate.*30%" "validate.*40%" "memcheck" "racecheck" attention-gpu \
   "study poster --live.*--minutes [1-9]"
@@ -195,13 +84,20 @@ check "a way is tried again, and taken again where it passes" test "$(grep -c '^
 day ways --steps validate
 printf '%s\n' '--only [[ $* != *decode-lists* ]] || { echo FAILED: decode-lists case 3: wrong; exit 1; }' >"$FAILING"
 day ways --steps ways,calibrate,validate
-check "a profile of other kernels is put aside, and what was validated with it" test -f ways.work/other-kernels/profile.db -a \
+check "what was validated with other kernels is put aside, and the profile gone on with" test -f ways.work/profile.db -a \
   -f ways.work/other-kernels/validate-12-swap.json -a "$(grep -c 'gpu validate' "$CALLS")" = 10
 day ways --steps ways,calibrate,validate
 check "one of these is gone on with" test "$(grep -c 'gpu validate' "$CALLS")" = 0
-printf '%s\n' '--only case $* in *launch-ahead*) kill -9 $$ ;; *prefill-cuts*) echo FAILED: prefill-cuts case 1; exit 1 ;; esac' >"$FAILING"
+: >"$FAILING"
+printf '%s\n' 'prefill-cuts wrong' 'prefill-wgmma-maps lost' >"$FAULTS"
 day ways-lost --steps ways,selfcheck
-check "more than one way is done without" in_order "selfcheck -o.* without launch-ahead,prefill-cuts$"
+check "more than one way is done without" in_order "selfcheck -o.* without prefill-cuts,tensor-maps$"
+check "in as many starts as it takes" test "$(grep -c ' --only ' "$CALLS")" = 2
+printf '%s\n' 'launch-ahead wrong' 'decode-lists early' 'prefill-wgmma early' >"$FAULTS"
+day ways-early --steps wgmma,ways,selfcheck
+check "a launch ahead that makes others look wrong is found, and nothing else is done without" in_order \
+  "selfcheck -o.*json without launch-ahead$"
+: >"$FAULTS"
 printf '%s\n' '-o [[ $* != *selfcheck\ -o* ]] || { echo FAILED: decode-lists case 50: wrong; exit 1; }' >"$FAILING"
 day ways-later --stop-on-failure --steps selfcheck,calibrate
 check "a way that the self-check finds wrong is done without, and does not end the day" in_order \
@@ -235,67 +131,45 @@ check "runs sample as the calibration does" test "$(grep -c ' validate .*--tempe
 # The rehearsal: every link once, and nothing behind a broken one.
 : >"$FAILING"
 day rehearsed --rehearse --steps environment,wgmma
-check "a rehearsal tries every link, then the day goes on" in_order "only prefill-wgmma" "only launch-ahead," "selfcheck --quick" \
+check "a rehearsal tries every link, then the day goes on" in_order "only prefill-wgmma" "only decode-lists," "selfcheck --quick" \
   attention-gpu kv-copy-gpu live-gpu "calibrate --quick" "profile check" "validate.*--limit 6" \
-  nvidia-smi "only prefill-wgmma"
+  nvidia-smi
+check "what was tried there is not tried again" test "$(grep -c 'only prefill-wgmma\|only decode-lists,' "$CALLS")" = 2 -a \
+  "$(verdict rehearsed wgmma)$(verdict rehearsed ways)" = passedpassed
 check "and passes" test "$status" = 0 -a "$(verdict rehearsed rehearsal)" = passed
-# usage: broken NAME LINK ACTION LATER    with ACTION the rehearsal ends at LINK, and LATER is not called
+# usage: broken NAME LINK ACTION LATER    with ACTION the day ends at LINK, and LATER is not called
 broken()
 {
   printf '%s\n' "$3" >"$FAILING"
   day "rehearsed-$1" --rehearse
   check "$1: the day ends" test "$status" = 1 -a "$(verdict "rehearsed-$1" rehearsal)" = failed
   check "$1: the link is named" grep -q "$2 is broken" "rehearsed-$1/summary.md"
-  check "$1: what it said is shown" test "$1" = hangs -o "$(grep -c "said of $1" out)" -gt 0
-  check "$1: nothing comes behind" test "$(grep -c -e "$4" "$CALLS")" = 0
+  check "$1: what it said is shown" grep -q "said of $1" out
+  check "$1: what it would have led to is not tried" test "$(grep -c -e "$4" "$CALLS")" = 0
 }
-broken wrong selfcheck '--quick case $* in *prefill-wgmma*|*calibrate*) ;; *) echo FAILED: decode, said of wrong; exit 1 ;; esac' test-
-broken sticky tests 'kv-copy-gpu echo an error that stays: said of sticky; exit 1' calibrate
+broken wrong selfcheck '--quick case $* in *prefill-wgmma*|*calibrate*) ;; *) echo FAILED: decode, said of wrong; exit 1 ;; esac' 'format json'
+check "the other links are tried all the same" in_order "selfcheck --quick" attention-gpu calibrate "validate.*--limit 6"
+broken sticky tests 'kv-copy-gpu echo an error that stays: said of sticky; exit 1' 'format json'
 broken old-driver driver 'nvidia-smi echo said of old-driver; exit 9' selfcheck
 broken no-library calibrate '--time-limit echo said of no-library; exit 127' 'validate'
-printf '%s\n' '--only [[ $* != *launch-ahead* ]] || { echo FAILED: launch-ahead case 2; exit 1; }' >"$FAILING"
+: >"$FAILING"
+echo 'launch-ahead wrong' >"$FAULTS"
 day rehearsed-ways --rehearse --steps environment
-check "a way that is wrong does not end a rehearsal" test "$status" = 0 -a "$(verdict rehearsed-ways rehearsal)" = passed
-check "what comes behind does without" in_order "only launch-ahead" "validate.*--limit 6.* without launch-ahead$"
+: >"$FAULTS"
+check "a way that is wrong does not end a rehearsal" test "$status" = 1 -a "$(verdict rehearsed-ways ways)" = failed -a "$(verdict rehearsed-ways rehearsal)" = passed
+check "what comes behind does without" in_order ",launch-ahead --seed" "validate.*--limit 6.* without launch-ahead$"
 printf '%s\n' 'prefill-wgmma kill -9 $$' >"$FAILING"
-day rehearsed-hangs --rehearse
-check "a kernel that hangs ends the day" test "$status" = 1 -a "$(grep -c calibrate "$CALLS")" = 0
+day rehearsed-hangs --rehearse --steps environment
+check "nor does a wgmma that hangs" in_order "only prefill-wgmma" "validate.*--limit 6.* portable$"
+: >"$FAILING"
+LACKING=libcublasLt.so.13 day rehearsed-lacks --rehearse
+check "a library that is missing ends it at once" test "$status" = 1 -a "$(grep -c spillway-gpu "$CALLS")" = 0
+check "and is named" grep -q 'libraries is broken.*libcublasLt.so.13' rehearsed-lacks/summary.md
 : >"$FAILING"
 printf '%s\n' '-o case $* in *--quick*) ;; *"selfcheck -o"*) echo FAILED: decode; exit 1 ;; esac' >"$FAILING"
 day wrong-later --rehearse
 check "a wrong result found later ends the day, too" test "$(verdict wrong-later calibrate)" = skipped
 check "with the reason" grep -q 'calibrate  *skipped .*wrong result' out
-
-# The whole day on a clock that charges each program what it should take on an H200: it fits into the two calls of a
-# short loan, and five runs of the validation at least into the first.
-export CLOCK=$folder/clock
-cat >charges <<'CHARGES'
---query-gpu=memory.total echo 143771; exit 0
-nvidia-smi [[ $* == *-l* ]] || charge 1
-selfcheck case $* in *launch-ahead*) charge 9 ;; *"--only "*) charge 6 ;; *--quick*) charge 30 ;; *) charge 95 ;; esac
-attention-gpu charge 8
-kv-copy-gpu charge 4
-live-gpu charge 8
-calibrate [[ $* =~ time-limit\ ([0-9]+)s ]]; charge $((BASH_REMATCH[1] + 10))
-profile charge 1
-validate case $* in *--limit*) charge 25 ;; *) charge 55 ;; esac
-slow [[ $* != *compare_torch* ]] || charge 35
-CHARGES
-fake path/slow
-cp charges "$FAILING"
-echo 1000000 >"$CLOCK"
-PYTHON=slow day loan --rehearse --minutes 9 --steps environment,wgmma,ways,selfcheck,calibrate,validate
-took=$(($(cat "$CLOCK") - 1000000))
-check "the first call takes nine minutes at most: $took s" test "$took" -le 540
-check "all its links and steps pass, or the last has no time left" test "$(verdict loan rehearsal)$(verdict loan selfcheck)$(
-  verdict loan calibrate)" = passedpassedpassed
-check "the calibration has two minutes at least" test "$(sed -n 's/^calibrate passed \([0-9]*\).*/\1/p' loan.work/steps)" -ge 120
-check "with runs of the validation" test "$(find loan.work -name 'validate-*.json' | wc -l)" -ge 2
-PYTHON=slow day loan --minutes 3 --steps validate,torch
-check "both calls and a start of two minutes are a quarter of an hour at most" test \
-  $(($(cat "$CLOCK") - 1000000 + 120)) -le 900
-check "with more runs" test "$(find loan.work -name 'validate-*.json' | wc -l)" -ge 4
-unset CLOCK
 
 printf '%s\n' 'calibrate exit 1' >"$FAILING"
 day no-profile
@@ -310,7 +184,7 @@ day dry --dry-run
 check "a dry run calls nothing of ours" test "$(grep -vc '^nvidia-smi --query' "$CALLS")" = 0 -a ! -e dry
 check "and prints the commands" grep -q 'timeout .*spillway-gpu calibrate --model llama-2-7b' out
 day dry-rehearsal --dry-run --rehearse
-check "nor does that of a rehearsal, which prints its own" test "$status" = 0 -a ! -e dry-rehearsal -a "$(grep -c 'only launch-ahead' out)" -ge 2
+check "nor does that of a rehearsal, which prints its own" test "$status" = 0 -a ! -e dry-rehearsal -a "$(grep -c 'only decode-lists.*,launch-ahead' out)" = 1
 for words in "--steps dance" "--minutes none" "--minutes" "--nonsense" "--build nowhere"; do
   # shellcheck disable=SC2086 # words
   day wrong $words

@@ -135,6 +135,63 @@ def test_shipped():
         refuse(2, "did you mean plain?", "show", "plane")
 
 
+KINDS = """# spillway-profile 1
+# name: both
+# device: h100-sxm
+# note: Measured twice.
+# origin 0 source: calibrate
+# origin 0 measured_device: NVIDIA H100 80GB HBM3
+operation,dtype,shape,median_ns,p10_ns,p90_ns,kernel
+gemm,bfloat16,m=16;n=4096;k=4096,13345.6,,,cublas
+"""
+KIND = "attention,bfloat16,prefills=1;new_tokens=%d;cached_tokens=0;decodes=0;context=0;heads=32;kv_heads=8;head_dim=128,%d,,,%s\n"
+
+
+def kinds(times):
+    return KINDS + "".join(KIND % (tokens, 1000 * tokens * scale, kernels)
+                           for tokens in (128, 4096) for kernels, scale in times)
+
+
+def attention_of(device):
+    run = succeed("run", "--model", "llama-3.1-8b", "--device", device, "--trace", "gen:--requests=1 --rate=1 --prompt=fixed:2000 --output=fixed:8",
+                  "--num-gpu-blocks", "400", "--format", "json").json
+    return run["time_s"]["attention"], run["config"]["profile"]
+
+
+def test_kernels():
+    """a profile of several kinds of kernels: one is used throughout, the newest and most complete by itself"""
+    write("both.csv", kinds([("sm_80", 3), ("sm_90a without decode-lists", 2), ("sm_90a", 1)]))
+    profile("import", "both.csv", "-o", "both.db")
+    profile("export", "both.db", "-o", "again.csv")
+    for name in ("both.csv", "both.db", "again.csv"):
+        found = show(name)
+        check_equal(found["kernels"], ["sm_90a", "sm_90a without decode-lists", "sm_80"], name)
+        check_equal(found["samples"], 7)
+    check("\nKernels: sm_90a, sm_90a without decode-lists, sm_80\n" in profile("show", "both.db").text)
+    times, digests = [], set()
+    for kernels in ("sm_90a", "sm_90a without decode-lists", "sm_80"):
+        profile("export", "both.db", "--kernels", kernels, "-o", "one.csv")
+        check_equal(show("one.csv")["kernels"], [kernels])
+        check_equal(show("one.csv")["samples"], 3)
+        time, config = attention_of("one.csv")
+        check(not any("kernels" in remark for remark in config["remarks"]), str(config))
+        times.append(time)
+    check(times[0] < times[1] < times[2], str(times))
+    for name in ("both.csv", "both.db"):
+        time, config = attention_of(name)
+        check_equal(time, times[0], name)
+        digests.add(config["sha256"])
+        check("Of the kernels sm_90a; the profile has measurements of sm_90a without decode-lists, sm_80, too "
+              "('spillway profile export --kernels')." in config["remarks"], str(config["remarks"]))
+    check_equal(digests, {show("both.db")["digest"]})
+    refuse(1, "too few samples to hold any out", "check", "both.db", "--kernels", "sm_80")
+    refuse(2, "both was measured with the kernels 'sm_90a, sm_90a without decode-lists, sm_80', and not with 'sm_100'",
+           "export", "both.db", "--kernels", "sm_100", "-o", "none.csv")
+    make()
+    refuse(2, "--kernels: found 'sm_90a', and the measurements of by-hand are of no kernels of this program",
+           "check", "hand.csv", "--kernels", "sm_90a")
+
+
 def test_shipped_over_device():
     """a shipped profile called as a device takes its place, and the device is there by its file"""
     make()

@@ -380,7 +380,7 @@ test_shipped(Fixture *f, gconstpointer data G_GNUC_UNUSED)
   copy_devices(devices);
   g_assert_true(profile_text_write(made, text, &error));
   g_setenv("SPILLWAY_DATADIR", folder, TRUE);
-  resolve_costs("h100-sxm", &device_behind, &shipped, &error);
+  resolve_costs("h100-sxm", NULL, &device_behind, &shipped, &error);
   g_unsetenv("SPILLWAY_DATADIR");
   g_assert_no_error(error);
   g_assert_nonnull(shipped); /* before the device of that name */
