@@ -71,6 +71,9 @@ guint64 kv_groups_next_change(const KvGroups *groups, guint64 computed, guint32 
 guint64 kv_groups_most_blocks(const KvGroups *groups, guint64 tokens, guint64 step_tokens);
 /* Never less than `n` sequences of so many tokens in all hold in steps of one token. */
 guint64 kv_groups_bound_blocks(const KvGroups *groups, guint64 n, guint64 tokens);
+/* Of a sequence of `longest` tokens as a starting server counts them, for the requests that its
+ * pool is said to have room for: of states two where they are kept, else one. */
+guint64 kv_groups_planned_blocks(const KvGroups *groups, guint64 longest, guint64 step_tokens);
 /* The longest sequence, up to `longest`, for which so many blocks suffice. */
 guint64 kv_groups_longest(const KvGroups *groups, guint64 blocks, guint64 step_tokens,
                           guint64 longest);
