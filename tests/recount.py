@@ -268,7 +268,7 @@ def check_sums(summary, count, words):
             and (count.header["pipeline_parallel_size"] or 1) == 1 and summary["time_s"]["linear"] > 0:
         close(summary["busy_s"], Fraction(sum(Decimal(repr(value)) for value in summary["time_s"].values())), "parts of %s" % words, 1e-9)
     close(summary["copy_wait_s"], sum(Decimal(step.get("waited_for_copies_s", 0)) for step in count.steps), "waiting for copies, %s" % words)
-    if summary["swapped_out_blocks"] > 0:
+    if summary["swapped_out_blocks"] > 0 and summary["swapped_out_bytes"] is not None:
         each = Fraction(Decimal(repr(summary["swapped_out_bytes"]))) / summary["swapped_out_blocks"]
         close(summary["swapped_in_bytes"], each * summary["swapped_in_blocks"], "bytes in of %s" % words)
 
