@@ -320,6 +320,7 @@ needless(const ModelMemoryOptions *options)
          : options->gpu_memory_utilization != NULL ? "gpu-memory-utilization"
          : options->max_num_batched_tokens != NULL ? "max-num-batched-tokens"
          : options->max_num_seqs != NULL           ? "max-num-seqs"
+         : options->max_model_len != NULL          ? "max-model-len"
          : options->offline                        ? "offline"
                                                    : NULL;
 }
@@ -334,6 +335,7 @@ free_options(ModelMemoryOptions *options)
   g_free(options->gpu_memory_utilization);
   g_free(options->max_num_batched_tokens);
   g_free(options->max_num_seqs);
+  g_free(options->max_model_len);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ModelMemoryOptions, free_options)
 
@@ -379,6 +381,10 @@ command_model(int argc, char **argv)
        "token budget of a step (default: the engine's on that card)", "N"},
       {"max-num-seqs", 0, 0, G_OPTION_ARG_STRING, &options.max_num_seqs,
        "most sequences that run at once (default: the engine's on that card)", "N"},
+      {"max-model-len", 0, 0, G_OPTION_ARG_STRING, &options.max_model_len,
+       "longest sequence (default: the log's, or the model's); from 0.21 on a log's tokens are "
+       "counted in such",
+       "N"},
       {"offline", 0, 0, G_OPTION_ARG_NONE, &options.offline,
        "the default batch sizes of vLLM's LLM(), not of its server", NULL},
       {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "table or json", "FORMAT"},

@@ -167,9 +167,9 @@ static gboolean
 read_costs(Validate *v, GError **error)
 {
   g_autoptr(Settings) settings = settings_copy(v->settings);
-  const char *const computed[] = {"load-format", "token-ids",       "temperature",
-                                  "top-k",       "top-p",           "overlap-copies",
-                                  "copy-method", "copy-block-us",   "output-token-ids"};
+  const char *const computed[] = {"load-format", "token-ids",     "temperature",
+                                  "top-k",       "top-p",         "overlap-copies",
+                                  "copy-method", "copy-block-us", "output-token-ids"};
 
   settings_set(settings, "executor", "model", NULL);
   settings->of_own_executor = TRUE;
@@ -209,6 +209,13 @@ prepare(Validate *v, GError **error)
   if (v->scenario == NULL ||
       (v->workload = scenario_read_workload(settings, "validate", error)) == NULL)
     return FALSE;
+  if (v->scenario->config.overlap_copies) {
+    g_set_error(
+        error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+        "--overlap-copies: a replay knows steps' durations, and none of copies beside them; "
+        "'spillway live' computes such a run");
+    return FALSE;
+  }
   if (v->scenario->profile != NULL || v->scenario->executor != &executor_cpu) {
     if (settings->device == NULL) {
       g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
@@ -227,7 +234,7 @@ print_validation(const Validation *validation, OutputFormat format)
   g_autofree char *text = format == OUTPUT_JSON  ? validation_json(validation)
                           : format == OUTPUT_CSV ? validation_csv(validation)
                                                  : validation_text(validation);
-  fputs(text, stdout);
+  output_format_print(format, text);
 }
 
 /* The engine's own ends, however bad, can be simulated too; these cannot. */

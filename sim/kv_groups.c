@@ -287,6 +287,34 @@ kv_groups_most_blocks(const KvGroups *groups, guint64 tokens, guint64 step_token
   return blocks;
 }
 
+/* vLLM's max_memory_usage_bytes, in pages of a layer. */
+static guint64
+planned_group_blocks(const KvGroupKind *kind, guint64 longest, guint64 step_tokens)
+{
+  switch (kind->kind) {
+  case KV_WINDOW:
+    return blocks_of(kind, MIN(kind->window - 1 + step_tokens, longest)) + 1;
+  case KV_CHUNKS:
+    return blocks_of(kind, MIN(kind->window + step_tokens, longest));
+  case KV_STATE:
+    return kind->block_tokens > 0 ? 2 : 1;
+  case KV_WHOLE:
+    break;
+  }
+  return blocks_of(kind, longest);
+}
+
+guint64
+kv_groups_planned_blocks(const KvGroups *groups, guint64 longest, guint64 step_tokens)
+{
+  guint64 blocks = 0;
+
+  for (guint i = 0; i < groups->n_kinds; i++)
+    blocks +=
+        groups->kinds[i].groups * planned_group_blocks(&groups->kinds[i], longest, step_tokens);
+  return blocks;
+}
+
 guint64
 kv_groups_longest(const KvGroups *groups, guint64 blocks, guint64 step_tokens, guint64 longest)
 {

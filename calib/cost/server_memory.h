@@ -19,8 +19,8 @@ typedef struct {
   guint32 tensor_parallel_size;
   guint32 max_num_batched_tokens;
   guint32 max_num_seqs;
-  guint32 data_parallel_size; /* engines that share experts; 0 is 1 */
-  guint32 expert_groups;      /* that experts are dealt out to; 0 is 1 */
+  guint32 data_parallel_size;     /* engines that share experts; 0 is 1 */
+  guint32 expert_groups;          /* that experts are dealt out to; 0 is 1 */
   guint32 pipeline_parallel_size; /* 0 is 1 */
 } ServerSetup;
 
@@ -40,6 +40,10 @@ typedef struct {
 
 /* On one of the tensor-parallel group's devices. */
 ServerMemory server_memory_find(const ServerSetup *setup);
+
+/* What a server of vLLM pads experts in MXFP4 to on such a card: by Marlin's kernels, Triton's or
+ * TensorRT-LLM's. */
+ExpertPadding server_expert_padding(const Device *device, guint32 version);
 
 /* What a server of SGLang takes on one of `ranks` devices before it loads weights: a share of the
  * memory is of what is left then. From its start-up logs (doc/memory.md). */

@@ -1,7 +1,8 @@
 /* The reader of start-up logs: a table of lines, each with the numbers that it has. */
 #include "startup_log.h"
 
-#include <errno.h>
+#include "files/input.h"
+
 #include <math.h>
 #include <stddef.h>
 
@@ -41,6 +42,7 @@ static const Line lines[] = {
     {"Model loading took " NUMBER "GiB", 1, {AT(weights)}},
     {"Available KV cache memory: " NUMBER "GiB", 1, {AT(kv)}},
     {"GPU KV cache size: " NUMBER "tokens", 1, {AT(kv_tokens)}},
+    {"Maximum concurrency for " NUMBER "tokens per request", 1, {AT(max_model_len)}},
     /* The engine before v1. */
     {"total_gpu_memory \\(" NUMBER "GiB\\) x gpu_memory_utilization \\(" NUMBER "\\) = " NUMBER
      "GiB",
@@ -103,6 +105,20 @@ read_version(const char *text, gsize n_bytes, StartupLog *log)
     log->version = g_match_info_fetch(match, 1);
 }
 
+/* Of the arguments that are not the default, and of the engine's configuration. */
+static int
+read_prefix_caching(const char *text, gsize n_bytes)
+{
+  g_autoptr(GRegex) regex = compile("enable_prefix_caching(?:=|': )(True|False)");
+  g_autoptr(GMatchInfo) match = NULL;
+  g_autofree char *word = NULL;
+
+  if (!g_regex_match_full(regex, text, (gssize)n_bytes, 0, 0, &match, NULL))
+    return -1;
+  word = g_match_info_fetch(match, 1);
+  return g_str_equal(word, "True");
+}
+
 static StartupLog *
 read_text(const char *text, gsize n_bytes)
 {
@@ -114,6 +130,7 @@ read_text(const char *text, gsize n_bytes)
   for (guint i = 0; i < G_N_ELEMENTS(lines); i++)
     says = read_line(&lines[i], text, n_bytes, log) || says;
   read_version(text, n_bytes, log);
+  log->prefix_caching = read_prefix_caching(text, n_bytes);
   if (says)
     return log;
   startup_log_free(log);
@@ -124,17 +141,18 @@ StartupLog *
 startup_log_read(const char *path, GError **error)
 {
   g_autofree char *text = NULL;
+  g_autoptr(GError) cause = NULL;
   StartupLog *log;
   gsize n_bytes;
 
-  if (!g_file_get_contents(path, &text, &n_bytes, NULL)) {
-    int saved = errno;
+  text = input_read(path, INPUT_PLAIN, MAX_LOG_BYTES, &n_bytes, &cause);
+  if (text == NULL) {
     g_set_error(error, STARTUP_LOG_ERROR, STARTUP_LOG_ERROR_OPEN,
                 "%s: cannot be read: %s; expected what a vLLM server wrote when it started", path,
-                g_strerror(saved));
+                cause->message);
     return NULL;
   }
-  log = n_bytes <= MAX_LOG_BYTES ? read_text(text, n_bytes) : NULL;
+  log = read_text(text, n_bytes);
   if (log == NULL)
     g_set_error(error, STARTUP_LOG_ERROR, STARTUP_LOG_ERROR_EMPTY,
                 "%s: found nothing of memory, expected a vLLM server's start-up with lines such as "

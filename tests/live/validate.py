@@ -42,6 +42,7 @@ def test_validate():
     check_equal(lines[0], "figure,computed,simulated,error,target,met")
     check(lines[1].startswith("makespan_s,") and lines[1].split(",")[4] == "0.01", lines[1])
     refuse(["--plot: found 'x.bmp'"], *words, "--plot", "x.bmp")
+    refuse(["--overlap-copies: a replay knows"], *words, "--overlap-copies")
     check("fitted" in text and "the roofline of" not in text, text)
 
 

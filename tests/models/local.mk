@@ -79,6 +79,7 @@ EXTRA_DIST += \
   %D%/families/qwen3-next-80b-a3b.json \
   %D%/families/qwen3-vl-30b-a3b.json \
   %D%/families/qwen3-vl-8b.json \
+  %D%/families/qwen3.5-122b-a10b.json \
   %D%/families/qwen3.5-27b.json \
   %D%/families/qwen3.5-35b-a3b.json \
   %D%/families/qwen3.5-397b.json \

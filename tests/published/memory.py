@@ -122,6 +122,48 @@ def test_logs():
     check_close(found["kv_tokens"], found["logged_kv_tokens"], relative=0.01)
 
 
+def test_logged_requests():
+    """from 0.21 on tokens are counted in longest requests: the log's length and prefix cache; before, in blocks"""
+    # noonghunna/club-3090 issue 612: 299 blocks, 63 of a request's tokens and two of each of three groups' states.
+    write("start.log", """(APIServer pid=1) INFO 07-06 22:50:34 [api_utils.py:273] non-default args: {'max_model_len': 131072, 'kv_cache_dtype': 'fp8', 'enable_prefix_caching': True, 'max_num_batched_tokens': 8192, 'max_num_seqs': 1}
+(EngineCore pid=107) INFO 07-06 22:50:46 [core.py:114] Initializing a V1 LLM engine (v0.24.0) with config: model='qwen3.6-35b-a3b-nvfp4'
+(EngineCore pid=107) INFO 07-06 22:52:09 [gpu_worker.py:508] Available KV cache memory: 5.98 GiB
+(EngineCore pid=107) INFO 07-06 22:52:09 [kv_cache_utils.py:2146] GPU KV cache size: 567,978 tokens
+(EngineCore pid=107) INFO 07-06 22:52:09 [kv_cache_utils.py:2147] Maximum concurrency for 131,072 tokens per request: 4.33x
+""")
+    model = source("tests", "models", "families", "qwen3.5-35b-a3b.json")
+    words = ["--kv-cache-dtype", "fp8"]
+    page = 2096 * 1024 * 10
+    found = server(model, "h200", "--log", "start.log", *words)
+    check_equal((found["scheduler"], found["max_model_len"]), ("vllm-0.24", 131072))
+    check_equal(found["kv_tokens"], found["kv_bytes"] // page * 131072 // (63 + 3 * 2))
+    for version, extra, length, blocks in (("0.24", [], 262144, 126 + 3), ("0.26", [], 262144, 126 + 3 * 2),
+                                           ("0.26", ["--max-model-len", "4096"], 4096, 2 + 3 * 2)):
+        found = server(model, "h200", "--scheduler", "vllm-" + version, *extra, *words)
+        check_equal(found["kv_tokens"], found["kv_bytes"] // page * length // blocks, version)
+    found = server(model, "h200", "--scheduler", "vllm-0.20", *words)
+    check_equal(found["kv_tokens"], found["kv_bytes"] // page // 4 * 2096)
+
+
+def test_padded_experts():
+    """what experts in MXFP4 take as kernels want them padded: four logged starts of gpt-oss, to 0.03 GiB, and what is left for KV"""
+    small = source("tests", "models", "families", "gpt-oss-20b.json")
+    for model, device, version, weights, words, kv in (
+            # vLLM issues 23278 (Marlin), 27508 (a pool of 1.71 GiB) and 33155 (Triton); myoceane.fr, April 2026
+            ("gpt-oss-120b", "h100-sxm", "0.10", 65.97, ["--gpu-memory-utilization", "0.9"], None),
+            ("gpt-oss-120b", "h100-sxm", "0.11", 65.97, ["--gpu-memory-utilization", "0.95", "--max-num-batched-tokens", "1024"], 1.71),
+            ("gpt-oss-120b", "h100-sxm", "0.14", 64.38, [], None),
+            (small, "a100-80gb", "0.19", 13.72, ["--gpu-memory-utilization", "0.65"], 36.56)):
+        found = server(model, device, "--scheduler", "vllm-" + version, *words)
+        check(abs(found["weight_bytes"] / GIB - weights) < 0.03, "%s on %s: %.3f" % (model, device, found["weight_bytes"] / GIB))
+        if kv is not None:
+            check(abs(found["kv_bytes"] / GIB - kv) < 0.16, "%s on %s: %.3f" % (model, device, found["kv_bytes"] / GIB))
+    # A width of 360 on each of eight ranks is kept as 384.
+    whole, eighth = (server("gpt-oss-120b", "h100-sxm", "--scheduler", "vllm-0.19", "--tensor-parallel-size", tp)["weight_bytes"]
+                     for tp in ("1", "8"))
+    check(whole < 7.9 * eighth, "%d and %d" % (whole, eighth))
+
+
 def test_sglang_pools():
     """max_total_num_tokens of four logged starts of SGLang: MLA, experts in FP8 on one and four cards, a dense model without links"""
     for model, device, logged, within, words in (

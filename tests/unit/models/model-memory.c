@@ -18,6 +18,22 @@ example(const char *name)
   return model;
 }
 
+static guint64
+logged_tokens(const Model *model, guint32 version, guint32 longest, gboolean caches_states,
+              guint64 kv_bytes)
+{
+  const PoolSizeRequest request = {
+      .server = {.model = model,
+                 .version = version,
+                 .tensor_parallel_size = 1,
+                 .max_num_batched_tokens = 2048},
+      .block_size = 16,
+  };
+  const PoolLogTerms terms = {.max_model_len = longest, .caches_states = caches_states};
+
+  return pool_logged_tokens(&request, &terms, kv_bytes);
+}
+
 /* Groups and pages as vLLM makes them, and what a sequence holds of them. */
 static void
 test_kv_groups(void)
@@ -79,8 +95,64 @@ test_block_bytes(void)
     g_autoptr(Model) model = example(cases[i].name);
 
     g_assert_cmpuint(pool_block_bytes(model, 16, 1), ==, cases[i].bytes);
-    g_assert_cmpuint(pool_logged_tokens(model, 16, 1, (guint64)1 << 30), ==, cases[i].gib_tokens);
+    g_assert_cmpuint(logged_tokens(model, 20, 131072, FALSE, (guint64)1 << 30), ==,
+                     cases[i].gib_tokens);
   }
+}
+
+/* The tokens that real servers named for their KV memory, which they name to a hundredth of a GiB:
+ * for some of the bytes that it may stand for it is the same. */
+static void
+test_logged_tokens(void)
+{
+  static const struct {
+    const char *name;
+    guint32 version, kv_bits, longest;
+    gboolean caches_states;
+    double gib;
+    guint64 tokens;
+  } cases[] = {
+      /* noonghunna/club-3090 issues 612 and 652: 299 and 300 blocks of 2096 tokens, 69 a request.
+       */
+      {"qwen3.5-35b-a3b", 24, 8, 131072, TRUE, 5.98, 567978},
+      {"qwen3.5-35b-a3b", 24, 8, 131072, TRUE, 6.01, 569878},
+      /* vLLM pull request 30515: 361 blocks, 5.23 requests of 131,072 tokens. */
+      {"qwen3.5-122b-a10b", 17, 16, 131072, TRUE, 17.36, 188640},
+      /* April 2026: 448 blocks, 11.79 requests. */
+      {"qwen3.5-122b-a10b", 19, 8, 131072, TRUE, 21.43, 467712},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(Model) model = example(cases[i].name);
+    guint64 bytes = (guint64)((cases[i].gib - 0.005) * (1 << 30));
+    guint64 last = (guint64)((cases[i].gib + 0.005) * (1 << 30));
+    gboolean named = FALSE;
+
+    model->kv_bits = cases[i].kv_bits;
+    for (; bytes <= last && !named; bytes += 1 << 20)
+      named = logged_tokens(model, cases[i].version, cases[i].longest, cases[i].caches_states,
+                            bytes) == cases[i].tokens;
+    if (!named)
+      g_test_fail_printf(
+          "%s, %.2f GiB: named from %" G_GUINT64_FORMAT " tokens on", cases[i].name, cases[i].gib,
+          logged_tokens(model, cases[i].version, cases[i].longest, cases[i].caches_states, last));
+  }
+}
+
+/* From 0.21 on a token costs what a longest request costs. */
+static void
+test_logged_requests(void)
+{
+  g_autoptr(Model) gemma = example("gemma-4-31b");
+  g_autoptr(Model) dense = example("phi-2");
+  guint64 before = logged_tokens(gemma, 20, 131072, FALSE, (guint64)50 << 30);
+  guint64 since = logged_tokens(gemma, 21, 131072, FALSE, (guint64)50 << 30);
+
+  /* vLLM issue 43308, the same server before and since: some 55 and 525 thousand. */
+  g_assert_cmpuint(before / 1000, ==, 54);
+  g_assert_cmpuint(since / 1000, ==, 530);
+  g_assert_cmpuint(logged_tokens(dense, 20, 2048, FALSE, (guint64)50 << 30), ==,
+                   logged_tokens(dense, 21, 2048, FALSE, (guint64)50 << 30));
 }
 
 /* What tensor parallelism splits, and what every rank has. */
@@ -103,6 +175,8 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/model-memory/kv-groups", test_kv_groups);
   g_test_add_func("/model-memory/block-bytes", test_block_bytes);
+  g_test_add_func("/model-memory/logged-tokens", test_logged_tokens);
+  g_test_add_func("/model-memory/logged-requests", test_logged_requests);
   g_test_add_func("/model-memory/ranks", test_ranks);
   return g_test_run();
 }
