@@ -31,6 +31,7 @@ typedef struct {
   char *overflow; /* compare: a comma-separated list */
   char *victim;
   char *admission;
+  char *router;
   char *vllm_args, *sglang_args, *trtllm_args; /* server_args.h */
   guint64 block_size;
   guint64 num_gpu_blocks;
