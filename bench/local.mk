@@ -7,7 +7,7 @@ BENCH_PROFILE =
 BENCH_PARTS =
 BENCH_TRACES =
 BENCH_SHARED =
-bench_scripts = %D%/accuracy.py %D%/bench.py %D%/copy.py %D%/measure.py %D%/parts.py %D%/policies.py %D%/to_doc.py
+bench_scripts = %D%/accuracy.py %D%/bench.py %D%/combinations.py %D%/copy.py %D%/measure.py %D%/parts.py %D%/policies.py %D%/to_doc.py
 EXTRA_DIST += $(bench_scripts) %D%/growth.gnuplot %D%/validation_table.py
 
 # make bench/mapped && bench/mapped bench/out/chat-10000000.bin: reading against mapping (doc/performance.md)

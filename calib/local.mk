@@ -4,6 +4,7 @@ libspillway_calib_a_SOURCES = \
   %D%/operation.c %D%/operation.h \
   %D%/profile.c %D%/profile.h \
   %D%/profile_host.c %D%/profile_host.h \
+  %D%/profile_kernels.c %D%/profile_kernels.h \
   %D%/profile_summary.c %D%/profile_summary.h \
   %D%/cost/attention_fit.c %D%/cost/attention_fit.h \
   %D%/cost/attention_part.c %D%/cost/attention_part.h \

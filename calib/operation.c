@@ -58,6 +58,13 @@ const Operation operations[OPERATIONS] = {
                       TRUE},
 };
 
+gboolean
+operation_is_of_kernels(OperationKind kind)
+{
+  return kind == OP_ATTENTION || kind == OP_ATTENTION_SKEW || kind == OP_ELEMENTWISE ||
+         kind == OP_SAMPLING || kind == OP_BESIDE || kind == OP_STEP;
+}
+
 guint
 operation_n_shape(OperationKind kind)
 {

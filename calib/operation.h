@@ -79,6 +79,9 @@ typedef struct {
 extern const Operation operations[OPERATIONS];
 
 guint operation_n_shape(OperationKind kind);
+/* Whether this program's own kernels compute it, whose kind then tells samples apart
+ * (profile_kernels.h). */
+gboolean operation_is_of_kernels(OperationKind kind);
 /* FALSE if there is none of that name. */
 gboolean operation_find(const char *name, OperationKind *kind);
 /* "gemm, elementwise, … or step"; the caller frees it. */

@@ -49,6 +49,7 @@ profile_free(Profile *profile)
   g_array_unref(profile->samples);
   g_string_chunk_free(profile->texts);
   g_free(profile->digest_read);
+  g_free(profile->kernels_left_out);
   g_hash_table_unref(profile->made);
   g_free(profile);
 }
@@ -128,6 +129,20 @@ profile_add_note(Profile *profile, const char *format, ...)
   profile->note = *before != '\0' ? g_strconcat(before, " ", sentence, NULL) : g_strdup(sentence);
 }
 
+const char *
+profile_sample_kernels(const ProfileSample *sample)
+{
+  const char *kernel = sample->kernel, *end;
+
+  if (kernel == NULL || !operation_is_of_kernels(sample->operation) ||
+      !g_str_has_prefix(kernel, "sm_") || !g_ascii_isdigit(kernel[3]))
+    return "";
+  end = kernel + 3;
+  while (g_ascii_isalnum(*end))
+    end++;
+  return *end == '\0' || g_str_has_prefix(end, " without ") ? kernel : "";
+}
+
 int
 profile_compare_keys(const ProfileSample *a, const ProfileSample *b)
 {
@@ -139,6 +154,8 @@ profile_compare_keys(const ProfileSample *a, const ProfileSample *b)
     order = strcmp(a->dtype, b->dtype);
   for (guint i = 0; order == 0 && i < OPERATION_SHAPE_MAX; i++)
     order = (a->shape[i] > b->shape[i]) - (a->shape[i] < b->shape[i]);
+  if (order == 0 && a->kernel != b->kernel)
+    order = strcmp(profile_sample_kernels(a), profile_sample_kernels(b));
   return order;
 }
 
@@ -226,19 +243,4 @@ profile_spread(const Profile *profile, OperationKind kind)
     return 0;
   qsort(spreads, kept, sizeof *spreads, curve_compare_doubles);
   return spreads[kept / 2];
-}
-
-/* Tables of other programs name their kernels otherwise. */
-const char *
-profile_kernels(const Profile *profile)
-{
-  for (guint i = 0; i < profile->samples->len; i++) {
-    const ProfileSample *sample = &g_array_index(profile->samples, ProfileSample, i);
-    const ProfileOrigin *origin = &g_array_index(profile->origins, ProfileOrigin, sample->origin);
-    if ((sample->operation == OP_ATTENTION || sample->operation == OP_ATTENTION_SKEW ||
-         sample->operation == OP_STEP) &&
-        g_str_has_prefix(origin->source, "calibrate") && g_str_has_prefix(sample->kernel, "sm_"))
-      return sample->kernel;
-  }
-  return NULL;
 }

@@ -1,7 +1,7 @@
 /* A profile: measurements of one device, in memory. calib/store/database.h keeps it in a file.
  *
  * Importers and calibration fill it with profile_add(); fits and cost models read its samples,
- * sorted by (operation, variant, dtype, shape). Texts are interned in the profile.
+ * sorted by (operation, variant, dtype, shape, kind of kernels). Texts are interned in the profile.
  */
 #pragma once
 
@@ -51,6 +51,8 @@ typedef struct {
   GArray *samples; /* of ProfileSample; sorted after profile_seal() */
   GStringChunk *texts;
   char *digest_read; /* of the database that it was read from, as it was then; else NULL */
+  char *kernels_left_out; /* kinds of kernels that it had samples of, too; else NULL
+                             (profile_kernels.h) */
   GHashTable *made;  /* name → what was made of the samples; profile_keep() */
 } Profile;
 
@@ -64,7 +66,12 @@ guint16 profile_add_origin(Profile *profile, const ProfileOrigin *origin);
 void profile_add(Profile *profile, const ProfileSample *sample);
 /* Adds a sentence to the note. */
 void profile_add_note(Profile *profile, const char *format, ...) G_GNUC_PRINTF(2, 3);
-/* The order of samples: operation, variant, dtype, shape. 0: one key. */
+/* The kind of this program's kernels that the sample is of (profile_kernels.h): "sm_90a", "sm_80
+ * without …"; "" for none. */
+const char *profile_sample_kernels(const ProfileSample *sample);
+
+/* The order of samples: operation, variant, dtype, shape, kind of kernels (profile_kernels.h). 0:
+ * one key. */
 int profile_compare_keys(const ProfileSample *a, const ProfileSample *b);
 /* The same order for places (guint32) in an array of samples, which is `samples`; of equal keys the
  * earlier place is first. A GCompareDataFunc. */
@@ -75,10 +82,6 @@ void profile_seal(Profile *profile);
 /* The median of (p90 - p10) / median over an operation's samples; 0 where they have but one figure.
  */
 double profile_spread(const Profile *profile, OperationKind kind);
-
-/* The kind of this program's kernels (kernels/attention.h) that a calibration on a GPU measured
- * attention and whole steps with; else NULL. A calibration that goes on keeps to that kind. */
-const char *profile_kernels(const Profile *profile);
 
 /* Keeps what was made of the samples, such as a fit, until samples are added: a fit takes longer
  * than many a run. The name tells all that it depends on beside the samples. profile_kept() returns

@@ -2,6 +2,7 @@
 #include "report/explain/explain.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cli.h"
 
@@ -42,6 +43,13 @@ parse_values(Options *o, GError **error)
   if ((o->request != NULL) + (o->preemption != NULL) + (o->top != NULL) > 1) {
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                 "found several of --request, --preemption and --top, expected one");
+    return FALSE;
+  }
+  if (o->run != NULL && strchr(o->run, ',') != NULL) {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--run: found '%s', expected one run; 'spillway report' holds several against each "
+                "other",
+                o->run);
     return FALSE;
   }
   if (!parse_number(o->run, "--run", 1, G_MAXINT64, 0, &run_id, error) ||

@@ -225,6 +225,7 @@ static int
 list_kind(const char *name, gboolean names_only)
 {
   const char *names[G_N_ELEMENTS(kinds) + 1] = {NULL};
+  g_autofree char *all = NULL;
   const char *near;
 
   for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
@@ -237,7 +238,8 @@ list_kind(const char *name, gboolean names_only)
   near = typed_nearest(name, names);
   if (near != NULL)
     return cli_error(CLI_USAGE, "list", "there is no list of '%s'; did you mean %s?", name, near);
-  return cli_error(CLI_USAGE, "list", "there is no list of '%s'; 'spillway list' shows all", name);
+  all = g_strjoinv(", ", (char **)names);
+  return cli_error(CLI_USAGE, "list", "there is no list of '%s', expected one of %s", name, all);
 }
 
 /* The caller's. */

@@ -4,6 +4,7 @@
 #include "cli.h"
 #include "gpu.h"
 #include "run_options.h"
+#include "scenario/run/live_setup.h"
 
 #define SUMMARY                                                                                    \
   "Runs a trace through an engine's scheduler and computes every step: on the GPU, or with\n"      \
@@ -55,7 +56,10 @@ live_choose(Settings *settings, const char *verb, char **words, const LiveDevice
     return FALSE;
   }
   settings_set(settings, "executor", "gpu", NULL);
-  return live_gpu_is_there(gpu, verb, status);
+  if (!live_gpu_is_there(gpu, verb, status))
+    return FALSE;
+  live_setup_name_kernels(settings, gpu);
+  return TRUE;
 }
 
 int

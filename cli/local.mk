@@ -3,7 +3,7 @@ bin_PROGRAMS += spillway
 spillway_SOURCES = %D%/main.c
 
 # What needs a GPU.
-selfcheck_sources = %D%/selfcheck/result.h %D%/selfcheck/run.c %D%/selfcheck/text.c
+selfcheck_sources = %D%/selfcheck/ended.c %D%/selfcheck/result.h %D%/selfcheck/run.c %D%/selfcheck/text.c
 step_runner_gpu = %D%/step_runner_gpu.c %D%/step_runner_gpu.h
 spillway_gpu_sources = %D%/main_gpu.c $(selfcheck_sources) $(step_runner_gpu)
 EXTRA_DIST += $(spillway_gpu_sources)

@@ -295,7 +295,7 @@ static int
 refuse_words(int argc, char **argv)
 {
   static const char *const kinds[] = {"list", "show", NULL};
-  const char *near;
+  g_autofree char *hint = NULL;
 
   if (argc < 2)
     return cli_error(CLI_USAGE, "model", "found nothing, expected list or show MODEL");
@@ -305,10 +305,8 @@ refuse_words(int argc, char **argv)
                      "of a config.json");
   if (g_strv_contains(kinds, argv[1]))
     return cli_error(CLI_USAGE, "model", "unexpected argument '%s'", argv[argc - 1]);
-  near = typed_nearest(argv[1], kinds);
-  return cli_error(CLI_USAGE, "model", "found '%s', expected list or show MODEL%s%s%s", argv[1],
-                   near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-                   near != NULL ? "?" : "");
+  hint = typed_hint(argv[1], kinds);
+  return cli_error(CLI_USAGE, "model", "found '%s', expected list or show MODEL%s", argv[1], hint);
 }
 
 /* What is only of a server on a card, without a card. */
@@ -322,6 +320,7 @@ needless(const ModelMemoryOptions *options)
          : options->gpu_memory_utilization != NULL ? "gpu-memory-utilization"
          : options->max_num_batched_tokens != NULL ? "max-num-batched-tokens"
          : options->max_num_seqs != NULL           ? "max-num-seqs"
+         : options->max_model_len != NULL          ? "max-model-len"
          : options->offline                        ? "offline"
                                                    : NULL;
 }
@@ -336,6 +335,7 @@ free_options(ModelMemoryOptions *options)
   g_free(options->gpu_memory_utilization);
   g_free(options->max_num_batched_tokens);
   g_free(options->max_num_seqs);
+  g_free(options->max_model_len);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ModelMemoryOptions, free_options)
 
@@ -381,6 +381,10 @@ command_model(int argc, char **argv)
        "token budget of a step (default: the engine's on that card)", "N"},
       {"max-num-seqs", 0, 0, G_OPTION_ARG_STRING, &options.max_num_seqs,
        "most sequences that run at once (default: the engine's on that card)", "N"},
+      {"max-model-len", 0, 0, G_OPTION_ARG_STRING, &options.max_model_len,
+       "longest sequence (default: the log's, or the model's); from 0.21 on a log's tokens are "
+       "counted in such",
+       "N"},
       {"offline", 0, 0, G_OPTION_ARG_NONE, &options.offline,
        "the default batch sizes of vLLM's LLM(), not of its server", NULL},
       {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "table or json", "FORMAT"},

@@ -53,6 +53,25 @@ find_scheduler(const ModelMemoryOptions *options, ModelMemory *memory, GError **
   return FALSE;
 }
 
+/* As the log says, or the engine takes them for that model. */
+static PoolLogTerms
+find_terms(const ModelMemory *memory)
+{
+  const Model *model = memory->request.server.model;
+  const StartupLog *log = memory->log;
+  PoolLogTerms terms = {
+      .max_model_len = MAX(1, model->unstretched_position > 0 ? model->unstretched_position
+                                                              : model->max_position),
+      .caches_states = (memory->scheduler->features & SCHEDULER_CACHES_STATES_BY_DEFAULT) != 0,
+  };
+
+  if (log != NULL && log->max_model_len >= 1 && log->max_model_len <= G_MAXUINT32)
+    terms.max_model_len = (guint32)log->max_model_len;
+  if (log != NULL && log->prefix_caching >= 0)
+    terms.caches_states = log->prefix_caching;
+  return terms;
+}
+
 static gboolean
 find_settings(const ModelMemoryOptions *options, ModelMemory *memory, GError **error)
 {
@@ -70,12 +89,15 @@ find_settings(const ModelMemoryOptions *options, ModelMemory *memory, GError **e
   request->utilization = memory->log != NULL && isfinite(memory->log->utilization)
                              ? memory->log->utilization
                              : defaults.gpu_memory_utilization;
+  memory->terms = find_terms(memory);
   return parse_count(options->tensor_parallel_size, "--tensor-parallel-size", 64,
                      &server->tensor_parallel_size, error) &&
          parse_count(options->max_num_batched_tokens, "--max-num-batched-tokens", G_MAXUINT32,
                      &server->max_num_batched_tokens, error) &&
          parse_count(options->max_num_seqs, "--max-num-seqs", G_MAXUINT32, &server->max_num_seqs,
                      error) &&
+         parse_count(options->max_model_len, "--max-model-len", G_MAXUINT32,
+                     &memory->terms.max_model_len, error) &&
          (options->gpu_memory_utilization == NULL ||
           typed_real(options->gpu_memory_utilization, "--gpu-memory-utilization", 1e-9, 1,
                      &request->utilization, error));
@@ -118,10 +140,7 @@ model_memory_clear(ModelMemory *memory)
 static guint64
 kv_tokens(const ModelMemory *memory)
 {
-  const PoolSizeRequest *request = &memory->request;
-
-  return pool_logged_tokens(request->server.model, request->block_size,
-                            request->server.tensor_parallel_size, memory->pool.kv_bytes);
+  return pool_logged_tokens(&memory->request, &memory->terms, memory->pool.kv_bytes);
 }
 
 json_t *
@@ -131,11 +150,12 @@ model_memory_json(const ModelMemory *memory)
   const PoolSize *pool = &memory->pool;
   const StartupLog *log = memory->log;
   json_t *object = json_pack(
-      "{s:s, s:s, s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I}", "device",
-      memory->device->name, "scheduler", memory->scheduler->name, "tensor_parallel_size",
+      "{s:s, s:s, s:i, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I}",
+      "device", memory->device->name, "scheduler", memory->scheduler->name, "tensor_parallel_size",
       (int)request->server.tensor_parallel_size, "gpu_memory_utilization", request->utilization,
       "max_num_batched_tokens", (json_int_t)request->server.max_num_batched_tokens, "max_num_seqs",
-      (json_int_t)request->server.max_num_seqs, "memory_bytes",
+      (json_int_t)request->server.max_num_seqs, "max_model_len",
+      (json_int_t)memory->terms.max_model_len, "memory_bytes",
       (json_int_t)memory->device->memory_bytes, "usable_bytes", (json_int_t)pool->usable_bytes,
       "weight_bytes", (json_int_t)pool->weight_bytes, "activation_bytes",
       (json_int_t)pool->server.activation_bytes, "activation_peak", pool->server.activation_peak,
@@ -161,7 +181,14 @@ logged(const StartupLog *log, double value)
 static void
 find_rows(const ModelMemory *memory, Row rows[ROWS])
 {
-  static const StartupLog nothing = {NULL, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+  static const StartupLog nothing = {.total = NAN,
+                                     .usable = NAN,
+                                     .weights = NAN,
+                                     .activation = NAN,
+                                     .non_torch = NAN,
+                                     .consumed = NAN,
+                                     .graphs = NAN,
+                                     .kv = NAN};
   const StartupLog *log = memory->log != NULL ? memory->log : &nothing;
   const PoolSize *pool = &memory->pool;
   const ServerMemory *server = &pool->server;
@@ -240,10 +267,11 @@ model_memory_append(const ModelMemory *memory, GString *text)
 
   g_string_append_printf(text,
                          "\nOn %u x %s under %s: %.3g of the memory, max_num_batched_tokens %u, "
-                         "max_num_seqs %u; each card:\n",
+                         "max_num_seqs %u, max_model_len %u; each card:\n",
                          server->tensor_parallel_size, memory->device->name,
                          memory->scheduler->name, memory->request.utilization,
-                         server->max_num_batched_tokens, server->max_num_seqs);
+                         server->max_num_batched_tokens, server->max_num_seqs,
+                         memory->terms.max_model_len);
   append_sum(memory, text);
   g_string_append_printf(text, "The activation's peak is in: %s.\n",
                          memory->pool.server.activation_peak);

@@ -12,12 +12,14 @@
 typedef struct {
   char *device, *scheduler, *log;
   char *tensor_parallel_size, *gpu_memory_utilization, *max_num_batched_tokens, *max_num_seqs;
+  char *max_model_len;
   gboolean offline;
 } ModelMemoryOptions;
 
 typedef struct {
   PoolSizeRequest request;
   PoolSize pool;
+  PoolLogTerms terms;
   const SchedulerClass *scheduler;
   Device *device;
   StartupLog *log; /* NULL: none is held against it */

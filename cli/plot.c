@@ -44,14 +44,13 @@ check_charts(char **charts, const char *out, GError **error)
     g_ptr_array_add(names, (gpointer)chart->name);
   g_ptr_array_add(names, NULL);
   for (; charts[n] != NULL; n++) {
-    const char *near;
+    g_autofree char *hint = NULL;
     if (g_strv_contains((const char *const *)names->pdata, charts[n]))
       continue;
-    near = typed_nearest(charts[n], (const char *const *)names->pdata);
+    hint = typed_hint(charts[n], (const char *const *)names->pdata);
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                "--chart: found '%s', expected names that 'spillway plot --help' lists%s%s%s",
-                charts[n], near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-                near != NULL ? "?" : "");
+                "--chart: found '%s', expected names that 'spillway plot --help' lists%s",
+                charts[n], hint);
     return FALSE;
   }
   if (n == 1 || (n > 0 && out == NULL))
@@ -91,7 +90,10 @@ draw(Stored *stored, char **charts, gboolean asked, PlotRequest *request)
       cli_note("plot", "%s: these runs have nothing to draw there", charts[i]);
   }
   if (drawn == 0)
-    return cli_error(CLI_FAILED, "plot", "there is nothing to draw; --chart names other charts");
+    return cli_error(
+        CLI_FAILED, "plot",
+        "there is nothing to draw; --chart names other charts, and 'spillway sweep --detail "
+        "series' keeps what most of them draw");
   return CLI_DONE;
 }
 

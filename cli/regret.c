@@ -180,8 +180,7 @@ command_regret(int argc, char **argv)
        "threads that play (default: one a core); the result is the same", "N"},
       {"output", 'o', 0, G_OPTION_ARG_FILENAME, &options.output,
        "keep what the search plays in a results database, and go on from it", "FILE.db"},
-      {"format", 0, 0, G_OPTION_ARG_STRING, &options.format,
-       "on standard output: table (default), json, csv", "FORMAT"},
+      FORMAT_OPTION(options.format),
       {0},
   };
   const VerbOptions verb = {.name = VERB, .summary = SUMMARY, .examples = EXAMPLES, .own = own};

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "format_option.h"
 #include "report/page/page.h"
 #include "report/plot/plot.h"
 #include "results_options.h"
@@ -85,8 +86,7 @@ command_report(int argc, char **argv)
        "FORMAT"},
       RESULTS_OPTION_RUNS(&runs),
       RESULTS_OPTION_FIGURE(&figure),
-      {"chart-js", 0, 0, G_OPTION_ARG_FILENAME, &library,
-       "the Chart.js to put into the page, where it is not found by itself", "FILE"},
+      CHART_JS_OPTION(library),
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
   g_autoptr(Stored) stored = NULL;

@@ -37,7 +37,7 @@ results_figure_check(char **figure, GError **error)
   guint n;
   const Figure *all = figures(&n);
   g_autofree const char **keys = g_new0(const char *, n + 1);
-  const char *near;
+  g_autofree char *hint = NULL;
   guint n_keys = 0;
 
   if (*figure == NULL)
@@ -49,10 +49,9 @@ results_figure_check(char **figure, GError **error)
       return TRUE;
     keys[n_keys++] = all[i].key;
   }
-  near = typed_nearest(*figure, keys);
+  hint = typed_hint(*figure, keys);
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-              "--figure: found '%s', expected a figure of the summary, such as ttft_s.p99%s%s%s",
-              *figure, near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-              near != NULL ? "?" : "");
+              "--figure: found '%s', expected a figure of the summary, such as ttft_s.p99%s",
+              *figure, hint);
   return FALSE;
 }

@@ -130,6 +130,11 @@ settings_refuse_argument(const char *verb, const char *word)
 
   if (g_strv_contains(names, word))
     return cli_error(CLI_USAGE, verb, "unexpected argument '%s'; did you mean --%s?", word, word);
+  if (g_str_has_suffix(word, ".db"))
+    return cli_error(CLI_USAGE, verb,
+                     "unexpected argument '%s'; what a database has is shown by 'spillway report', "
+                     "plot and explain",
+                     word);
   return cli_error(CLI_USAGE, verb,
                    "unexpected argument '%s'; options begin with --, as --help lists them", word);
 }

@@ -21,15 +21,14 @@ static int
 refuse(const VerbFamily *family, const char *word)
 {
   g_autoptr(GPtrArray) names = g_ptr_array_new();
-  const char *near;
+  g_autofree char *hint = NULL;
 
   for (const Command *kind = family->kinds; kind->name != NULL; kind++)
     g_ptr_array_add(names, (gpointer)kind->name);
   g_ptr_array_add(names, NULL);
-  near = typed_nearest(word, (const char *const *)names->pdata);
-  return cli_error(CLI_USAGE, family->verb, "found '%s', expected %s%s%s%s", word, family->expected,
-                   near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-                   near != NULL ? "?" : "");
+  hint = typed_hint(word, (const char *const *)names->pdata);
+  return cli_error(CLI_USAGE, family->verb, "found '%s', expected %s%s", word, family->expected,
+                   hint);
 }
 
 int

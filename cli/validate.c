@@ -255,26 +255,6 @@ prepare(Validate *v, GError **error)
   return TRUE;
 }
 
-/* What was measured is what is computed. FALSE: a message was printed. */
-static gboolean
-check_kernels(const Validate *v)
-{
-  const Profile *profile = v->model_scenario != NULL ? v->model_scenario->profile : NULL;
-  const char *measured = profile != NULL ? profile_kernels(profile) : NULL;
-  g_autofree char *own = NULL;
-
-  if (measured == NULL || v->scenario->executor == &executor_cpu || v->gpu->kernels == NULL)
-    return TRUE;
-  own = v->gpu->kernels();
-  if (own == NULL || g_str_equal(own, measured))
-    return TRUE;
-  cli_error(CLI_USAGE, "validate",
-            "--device: %s was measured with the kernels '%s', and these are '%s': set the same "
-            "SPILLWAY_KERNELS_WITHOUT and SPILLWAY_PORTABLE_ATTENTION, or calibrate anew",
-            profile->name, measured, own);
-  return FALSE;
-}
-
 static void
 print_validation(const Validation *validation, OutputFormat format)
 {
@@ -396,8 +376,6 @@ validate_settings(Validate *v)
     dry_run_print_one(v->scenario, settings, format);
     return CLI_DONE;
   }
-  if (!check_kernels(v))
-    return CLI_USAGE;
   live = live_setup_new(v->scenario, settings, v->workload, v->gpu, NULL, &error);
   if (live == NULL)
     return cli_error(error->domain == LIVE_ERROR ? CLI_FAILED : CLI_USAGE, "validate", "%s",

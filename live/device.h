@@ -70,8 +70,8 @@ typedef struct {
   /* FALSE where this machine has no such device: asked before anything else. NULL: every machine
    * has. */
   gboolean (*probe)(GError **error);
-  /* Of kernels whose times differ, those that it runs, as profiles name them (profile_kernels());
-   * the caller frees. NULL: it has but one kind. */
+  /* Of kernels whose times differ, those that it runs, as profiles name them
+   * (calib/profile_kernels.h); the caller frees. NULL: it has but one kind. */
   char *(*kernels)(void);
   LiveDevice *(*open)(const DeviceSetup *setup, GError **error);
   /* Runs the plan to its end; a token for each of its samples. A plan larger than the setup says

@@ -134,6 +134,7 @@ evict(Planner *planner, const StepVictim *victim, StepPlan *plan, GError **error
     return FALSE;
   }
   shrink(planner, request, victim->kept_blocks);
+  request->resumes = victim->copied_blocks > 0;
   return TRUE;
 }
 
@@ -161,8 +162,12 @@ plan_returns(Planner *planner, const Step *step, GError **error)
     if (request == NULL || request->host->len < in->blocks)
       return planner_disagree(error, in->request, "blocks on the host",
                       request != NULL ? request->host->len : 0, in->blocks);
+    if (request->arrived) {
+      planner_give_places(planner, request);
+      continue;
+    }
     request->returns = TRUE;
-    request->kept = request->host->len - (request->arrived ? 0 : in->blocks);
+    request->kept = request->host->len - in->blocks;
   }
   return TRUE;
 }
@@ -236,7 +241,7 @@ check_entry(const Planner *planner, const StepEntry *entry, LiveRequest *request
 {
   gboolean hits =
       planner->config.prefix_caching && (entry->kind == ENTRY_NEW || entry->kind == ENTRY_RESUMED ||
-                                         (request->returns && (request->gap_end_tokens > 0 || request->has_rest)));
+                                         (request->resumes && (request->gap_end_tokens > 0 || request->has_rest)));
   guint32 end = entry->cached_tokens + entry->tokens;
 
   if (hits && request->gap_end_tokens > 0 && entry->cached_tokens >= request->gap_end_tokens)
@@ -311,6 +316,7 @@ planner_plan(Planner *planner, const Step *step, StepPlan *plan, GError **error)
     if (request->returns)
       plan_copies_in(planner, entry->request, request, plan);
     plan_rows(planner, entry, request, plan);
+    request->resumes = FALSE;
     request->computed = entry->cached_tokens + entry->tokens;
     if (request->gap_end_tokens > 0 && request->computed >= request->gap_end_tokens)
       close_gap(request);

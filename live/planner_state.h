@@ -23,7 +23,8 @@ typedef struct {
   guint32 kept; /* coming back: of those away, the first ones that are not needed */
   guint32 gap_end_tokens;  /* it computes up to here, then goes on where what was copied ends: */
   guint32 tail_end_tokens; /* here; 0 without a gap */
-  gboolean returns;        /* in the step that is planned */
+  gboolean returns;        /* in the step that is planned, by copies in it */
+  gboolean resumes;        /* with its next entry: it had none since it was swapped */
   gboolean left;
 
   /* Copies beside the steps. */

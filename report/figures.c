@@ -376,9 +376,8 @@ run_record_is_bound(const RunRecord *record)
   return FALSE;
 }
 
-/* Differences that the last printed digit would not show are none. */
-static gboolean
-ties(double a, double b)
+gboolean
+figure_ties(double a, double b)
 {
   return fabs(a - b) <= 1e-9 * MAX(fabs(a), fabs(b));
 }
@@ -398,8 +397,9 @@ figure_best(const Figure *figure, const RunRecord *records, guint n_records)
     if (!run_record_counts(&records[i]) || isnan(value) ||
         (run_record_is_bound(&records[i]) && !all_bounds))
       continue;
-    differ = differ || (index >= 0 && !ties(value, best));
-    if (index < 0 || (!ties(value, best) && (value < best) == (figure->better == BETTER_LOW))) {
+    differ = differ || (index >= 0 && !figure_ties(value, best));
+    if (index < 0 ||
+        (!figure_ties(value, best) && (value < best) == (figure->better == BETTER_LOW))) {
       best = value;
       index = (int)i;
     }
@@ -412,5 +412,5 @@ figure_is_best(const Figure *figure, const RunRecord *records, guint index, int 
 {
   return best >= 0 && run_record_counts(&records[index]) &&
          run_record_is_bound(&records[index]) == run_record_is_bound(&records[best]) &&
-         ties(figure_real(figure, &records[index]), figure_real(figure, &records[best]));
+         figure_ties(figure_real(figure, &records[index]), figure_real(figure, &records[best]));
 }

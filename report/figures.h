@@ -101,5 +101,7 @@ gboolean run_record_is_bound(const RunRecord *record);
 /* Index of the run whose figure is best; -1 where no figure is better than another, where all
  * tie, or fewer than two runs count. One that does not count is never best. */
 int figure_best(const Figure *figure, const RunRecord *records, guint n_records);
+/* Whether the last digit that is printed would not show their difference. */
+gboolean figure_ties(double a, double b);
 /* TRUE if the run is as good as the best (the index of figure_best()). */
 gboolean figure_is_best(const Figure *figure, const RunRecord *records, guint index, int best);

@@ -55,7 +55,8 @@ append_defaults(GString *text, const RunRecord *record)
                                      "max_running_requests",     "chunked_prefill_size",
                                      "mem_fraction_static",      "disable_radix_cache",
                                      "disable_overlap_schedule", "capacity_policy",
-                                     "context_chunking_policy",  "free_gpu_memory_fraction"};
+                                     "context_chunking_policy",  "free_gpu_memory_fraction",
+                                     "cudagraph_mode"};
   const json_t *defaults = json_object_get(record->config, "defaults");
   g_autoptr(Table) table = table_new("lrl");
 

@@ -112,13 +112,13 @@ scenario_assumptions(const Scenario *s, guint32 tp)
         g_strdup("a copy beside a step takes its share of the memory's bandwidth from it, and "
                  "is not slowed itself: modelled, not measured"));
   if (s->disk != NULL)
-    add(list, g_strdup_printf("the disk is %s: %.3g GB/s read, %.3g written, %.3g and %.3g us before "
-                              "a block's bytes, %.0f blocks in flight: published or typed, not "
-                              "measured; files, checks and the host's memory take no time",
-                              s->disk->title, s->disk->read_bytes_per_s / 1e9,
-                              s->disk->write_bytes_per_s / 1e9,
-                              s->disk->read_latency_ps / (double)PS_PER_US,
-                              s->disk->write_latency_ps / (double)PS_PER_US, s->disk->queue_depth));
+    add(list, g_strdup_printf(
+                  "the disk is %s: %.3g GB/s read, %.3g written, %.3g and %.3g us before "
+                  "a block's bytes, %.0f blocks in flight: published or typed, not "
+                  "measured; files, checks and the host's memory take no time",
+                  s->disk->title, s->disk->read_bytes_per_s / 1e9, s->disk->write_bytes_per_s / 1e9,
+                  s->disk->read_latency_ps / (double)PS_PER_US,
+                  s->disk->write_latency_ps / (double)PS_PER_US, s->disk->queue_depth));
   if (s->disk != NULL && s->data_parallel_size > 1)
     add(list, g_strdup("each engine has a disk of its own"));
   if (s->scheduler->features & SCHEDULER_HAS_CAPACITY_POLICY)
@@ -154,17 +154,34 @@ scenario_assumptions(const Scenario *s, guint32 tp)
 static void
 add_front_end(json_t *list, const FrontEnd *front_end, const HostCost *cost)
 {
-  g_autofree char *known = cost->api_token_most_ps > 0
-                               ? g_strdup_printf(" (known: %.1f to %.1f)",
-                                                 cost->api_token_least_ps / PS_PER_US,
-                                                 cost->api_token_most_ps / PS_PER_US)
-                               : g_strdup("");
+  g_autofree char *known =
+      cost->api_token_most_ps > 0
+          ? g_strdup_printf(" (known: %.1f to %.1f)", cost->api_token_least_ps / PS_PER_US,
+                            cost->api_token_most_ps / PS_PER_US)
+          : g_strdup("");
 
   if (!front_end_is_none(front_end))
     add(list, g_strdup_printf("API front end: %.0f us a request, %.1f a prompt token%s; "
                               "--what-if front-end=0 for none",
                               (double)front_end->request_ps / PS_PER_US,
                               (double)front_end->token_ps / PS_PER_US, known));
+}
+
+/* `is_own`: the profile's host time, of a server that ran as it ran. */
+static void
+add_pieces(json_t *list, const Scenario *s, const HostCost *cost, gboolean is_own)
+{
+  if (is_own)
+    add(list, g_strdup("graphs in pieces: what lies between them is in the profile's host time"));
+  else if (cost->piece_ps > 0)
+    add(list, g_strdup_printf("graphs in pieces: %.1f us a layer between them (known: %.1f to "
+                              "%.1f); --cudagraph-mode full-and-piecewise for none",
+                              cost->piece_ps / PS_PER_US, cost->piece_least_ps / PS_PER_US,
+                              cost->piece_most_ps / PS_PER_US));
+  else
+    add(list, g_strdup_printf("graphs in pieces: what lies between them is not counted, as the "
+                              "host %s has no piece_us",
+                              s->host->name));
 }
 
 void
@@ -176,9 +193,12 @@ scenario_assume_host(const Scenario *s, HostScheduler scheduler, json_t *list)
   g_free(host_time_source(s->profile, s->host, scheduler, &is_own));
   add_front_end(list, &s->front_end, cost);
   if (s->graphs_in_pieces)
-    add(list, g_strdup_printf("graphs in pieces: %.1f us a layer between them (known: %.1f to %.1f)",
-                              cost->piece_ps / PS_PER_US, cost->piece_least_ps / PS_PER_US,
-                              cost->piece_most_ps / PS_PER_US));
+    add_pieces(list, s, cost, is_own);
+  if (s->launched_prompts)
+    add(list,
+        g_strdup_printf("prompts' kernels are launched one by one: a step with a prompt takes "
+                        "%.0f us a layer of latent attention at least (one server's)",
+                        cost->latent_launch_ps / PS_PER_US));
   if (is_own || cost->step_most_ps + cost->eager_most_ps == 0)
     return;
   add(list, g_strdup_printf("host unknown: %.0f us a step (known hosts: %.0f to %.0f), %.0f more "
@@ -201,9 +221,10 @@ scenario_assume_parallel(const Scenario *s, const Settings *settings, json_t *li
   if (s->data_parallel_size == 1)
     return;
   if (s->scheduler->features & SCHEDULER_IS_SGLANG)
-    add(list, g_strdup_printf("%u engines, and pages and limits are of each; each gets a request in "
-                              "its turn",
-                              s->data_parallel_size));
+    add(list,
+        g_strdup_printf("%u engines, and pages and limits are of each; each gets a request in "
+                        "its turn",
+                        s->data_parallel_size));
   else
     add(list, g_strdup_printf("%u engines, and blocks and limits are of each; the front end knows "
                               "their queues at once",

@@ -247,6 +247,7 @@ set_sglang(json_t *object, const Scenario *s)
       {"disable_radix_cache", json_boolean(!c->prefix_caching)},
       {"disable_overlap_schedule", json_boolean(!c->async_scheduling)},
       {"enable_mixed_chunk", json_boolean(c->mixed_chunk)},
+      {"disable_piecewise_cuda_graph", json_boolean(s->launched_prompts)},
       {"enable_dp_attention", json_boolean(s->sharing_engines > 1)},
       {"ignore_eos", json_boolean(c->ignore_eos)},
   };

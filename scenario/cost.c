@@ -31,44 +31,79 @@ shared_experts_of(const SchedulerClass *engine, guint64 captured_tokens)
   return (SharedExperts){SHARED_AFTER, 0};
 }
 
-/* Graphs in pieces are vLLM's default before 0.11 (pull request 25444); here only if asked for. */
+/* Of steps that are captured: whether in pieces, as typed or as the engine's version has it. Before
+ * 0.11 vLLM captures no others unless it is told to (pull requests 14437, 25444). */
 static gboolean
-graphs_in_pieces(const Resolver *r, gboolean *in_pieces, GError **error)
+resolve_graphs(Resolver *r, GError **error)
 {
+  Scenario *s = r->scenario;
   const char *mode = r->settings->cudagraph_mode;
+  gboolean has_modes = (s->scheduler->features & SCHEDULER_HAS_GRAPH_MODES) != 0;
 
-  *in_pieces = g_strcmp0(mode, "piecewise") == 0;
+  s->graphs_in_pieces = mode != NULL ? g_str_equal(mode, "piecewise")
+                                     : has_modes && !r->settings->of_own_executor &&
+                                           !(s->scheduler->features & SCHEDULER_WHOLE_GRAPHS);
   if (mode == NULL)
     return TRUE;
-  if (!*in_pieces && !g_str_equal(mode, "full-and-piecewise"))
-    return resolver_refuse(error, "--cudagraph-mode: found '%s', expected full-and-piecewise or "
-                                  "piecewise",
+  if (!s->graphs_in_pieces && !g_str_equal(mode, "full-and-piecewise"))
+    return resolver_refuse(error,
+                           "--cudagraph-mode: found '%s', expected full-and-piecewise or "
+                           "piecewise",
                            mode);
   if (r->settings->of_own_executor)
     return resolver_refuse(error, "--cudagraph-mode: the executor %s is no server",
-                           r->scenario->executor->name);
-  if (!(r->scenario->scheduler->features & SCHEDULER_HAS_LONG_PREFILL))
-    return resolver_refuse(error, "--cudagraph-mode: the scheduler %s has no such option; vllm has "
-                                  "it from 0.8 on",
-                           r->scenario->scheduler->name);
+                           s->executor->name);
+  if (!has_modes)
+    return resolver_refuse(error,
+                           "--cudagraph-mode: the scheduler %s has no such option; vllm has "
+                           "it from 0.8 on",
+                           s->scheduler->name);
   return TRUE;
 }
 
-/* A layer's price is a host's; steps that were measured have it, or have whole graphs. */
+/* A layer's price is a host's; steps that were measured have it, or have whole graphs. Where it was
+ * not asked for, a run goes on without (scenario_assume_host() says so). */
 static gboolean
-pieces_have_a_price(const Scenario *s, HostScheduler scheduler, GError **error)
+price_pieces(const Resolver *r, HostScheduler scheduler, gboolean *is_priced, GError **error)
 {
-  gboolean is_own;
+  const Scenario *s = r->scenario;
+  gboolean has_price = s->host->costs[scheduler].piece_ps > 0, is_own;
 
   g_free(host_time_source(s->profile, s->host, scheduler, &is_own));
+  *is_priced = s->graphs_in_pieces && !is_own && has_price;
+  if (!s->graphs_in_pieces || r->settings->cudagraph_mode == NULL)
+    return TRUE;
   if (is_own)
-    return resolver_refuse(error, "--cudagraph-mode piecewise: the profile has the host's time as it "
-                                  "was measured; measure a server that runs so");
-  if (s->host->costs[scheduler].piece_ps == 0)
-    return resolver_refuse(error, "--cudagraph-mode piecewise: the file of the host %s has no "
-                                  "piece_us (calib/hosts/unknown.ini has one)",
+    return resolver_refuse(error,
+                           "--cudagraph-mode piecewise: the profile has the host's time as it "
+                           "was measured; measure a server that runs so");
+  if (!has_price)
+    return resolver_refuse(error,
+                           "--cudagraph-mode piecewise: the file of the host %s has no "
+                           "piece_us (calib/hosts/unknown.ini has one)",
                            s->host->name);
   return TRUE;
+}
+
+/* So is what launching prompts' kernels takes. */
+static gboolean
+price_launches(Resolver *r, RooflineConfig *config, GError **error)
+{
+  Scenario *s = r->scenario;
+  gboolean is_own;
+
+  s->launched_prompts = config->launched_prompts = r->settings->disable_piecewise_cuda_graph;
+  if (!config->launched_prompts)
+    return TRUE;
+  g_free(host_time_source(s->profile, s->host, config->scheduler, &is_own));
+  if (is_own)
+    return resolver_refuse(error, "--disable-piecewise-cuda-graph: the profile has the host's time "
+                                  "as it was measured; measure a server that runs so");
+  return s->host->costs[config->scheduler].latent_launch_ps > 0 ||
+         resolver_refuse(error,
+                         "--disable-piecewise-cuda-graph: the file of the host %s has no "
+                         "latent_launch_us (calib/hosts/unknown.ini has one)",
+                         s->host->name);
 }
 
 gboolean
@@ -97,9 +132,8 @@ resolver_cost(Resolver *r, GError **error)
   const char *path = or_default(settings->copy_path, engine_has_swap ? "per-layer" : "batched");
   const char *memory = or_default(settings->host_memory, "pinned");
 
-  if (!graphs_in_pieces(r, &config.in_pieces, error))
+  if (!resolve_graphs(r, error))
     return FALSE;
-  s->graphs_in_pieces = config.in_pieces;
   if (settings->of_own_executor || (s->scheduler->features & SCHEDULER_HAS_BLOCK_MANAGER) != 0) {
     config.captured = CAPTURED_DECODES;
     config.captured_tokens = 256;
@@ -126,8 +160,11 @@ resolver_cost(Resolver *r, GError **error)
                                 &config.scheduler))
     return resolver_refuse(error, "no host costs are known for the scheduler %s",
                            s->scheduler->name);
-  if (config.in_pieces && !pieces_have_a_price(s, config.scheduler, error))
+  if (!price_pieces(r, config.scheduler, &config.in_pieces, error) ||
+      !price_launches(r, &config, error))
     return FALSE;
+  if (s->graphs_in_pieces && settings->cudagraph_mode == NULL)
+    resolver_origin(r, "cudagraph_mode", "%s", s->scheduler->name);
   if (!what_if_parse(settings->what_if, &config.what_if, error))
     return FALSE;
   if (!settings->of_own_executor)

@@ -1,6 +1,7 @@
 /* Which engine has which options; SGLang's settings under its own names, and their defaults. */
 #include "resolver.h"
 #include "calib/cost/pool_size.h"
+#include "calib/cost/server_memory.h"
 #include "executors.h"
 #include "typed.h"
 
@@ -25,6 +26,7 @@ static const struct {
     {"max-prefill-tokens", NULL},
     {"schedule-conservativeness", NULL},
     {"enable-mixed-chunk", NULL},
+    {"disable-piecewise-cuda-graph", NULL},
     {"ignore-eos", NULL},
     {"enable-dp-attention", NULL},
 };
@@ -203,6 +205,20 @@ share_by_groups(SchedulerConfig *c, guint32 groups)
   c->schedule_conservativeness *= 0.3;
 }
 
+/* What launching takes is known of latent attention alone. */
+static gboolean
+check_launches(const Resolver *r, GError **error)
+{
+  const Scenario *s = r->scenario;
+
+  if (!r->settings->disable_piecewise_cuda_graph ||
+      (s->model != NULL && is_latent(s->model) && s->executor->needs_cost))
+    return TRUE;
+  return resolver_refuse(error, "--disable-piecewise-cuda-graph: what launching kernels one by one "
+                                "takes is known of models with latent attention alone; give such "
+                                "a --model, and a cost model");
+}
+
 gboolean
 resolver_sglang(Resolver *r, GError **error)
 {
@@ -211,6 +227,8 @@ resolver_sglang(Resolver *r, GError **error)
 
   if (!resolver_is_sglang(r))
     return TRUE;
+  if (!check_launches(r, error))
+    return FALSE;
   note_origins(r);
   c->block_size = page_size(r);
   if (r->scenario->model != NULL)
@@ -236,11 +254,10 @@ gboolean
 resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
 {
   Scenario *s = r->scenario;
+  guint32 ranks = s->tensor_parallel_size * s->sharing_engines;
   guint64 weights =
-      s->expert_groups > 1 || s->sharing_engines > 1
-          ? model_rank_bytes_shared(s->model, s->tensor_parallel_size,
-                                    s->tensor_parallel_size * s->sharing_engines, s->expert_groups)
-          : model_weight_bytes(s->model) / s->tensor_parallel_size;
+      model_rank_bytes_shared(s->model, s->tensor_parallel_size, ranks, s->expert_groups);
+  double before = s->device->memory_bytes - (double)server_memory_before_weights(s->device, ranks);
   double bytes;
 
   s->mem_fraction_static = resolver_given(r, "mem-fraction-static")
@@ -249,11 +266,10 @@ resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
   if (!resolver_given(r, "mem-fraction-static"))
     resolver_origin(r, "mem_fraction_static", "sglang, %s", s->device->name);
   json_object_del(s->defaults, "gpu_memory_utilization");
-  bytes = s->device->memory_bytes * s->mem_fraction_static - (double)weights;
+  bytes = before * s->mem_fraction_static - (double)weights;
   *blocks = bytes > 0 ? pool_blocks((guint64)bytes, r->pool_bytes_per_block) : 0;
-  resolver_origin(r, "max_total_tokens", "%.2f GiB less weights %.2f",
-                  s->device->memory_bytes * s->mem_fraction_static / MIB / 1024,
-                  (double)weights / MIB / 1024);
+  resolver_origin(r, "max_total_tokens", "%.3g of %.2f GiB, less weights %.2f",
+                  s->mem_fraction_static, before / MIB / 1024, (double)weights / MIB / 1024);
   return *blocks > 0 ||
          resolver_refuse(error,
                          "the weights leave no room for KV in %.3g of the %.1f GiB of %s: raise "

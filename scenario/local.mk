@@ -20,6 +20,7 @@ libspillway_scenario_a_SOURCES = \
   %D%/scenario.c %D%/scenario.h \
   %D%/server_args.c %D%/server_args.h \
   %D%/flags/server_flags.c %D%/flags/server_flags.h \
+  %D%/flags/server_words.c %D%/flags/server_words.h \
   %D%/settings.c %D%/settings.h \
   %D%/settings_files.c %D%/settings_files.h \
   %D%/settings_option.h \

@@ -2,6 +2,8 @@
  * device does not hide it; a path is what has a slash, or the file's suffix. */
 #include "resolve.h"
 
+#include "calib/profile_kernels.h"
+#include "calib/store/file.h"
 #include "calib/store/read.h"
 #include "calib/store/sniff.h"
 #include "calib/cost/profile_cost.h"
@@ -44,10 +46,8 @@ hint_of(const char *text, GStrv names)
   for (char **name = names; *name != NULL; name++)
     if (typed_has_words(*name, without_maker(lower)))
       g_ptr_array_add(likely, *name);
-  if (likely->len == 0 || likely->len > LIKELY_MOST) {
-    const char *near = typed_nearest(text, (const char *const *)names);
-    return near != NULL ? g_strdup_printf("; did you mean %s?", near) : g_strdup("");
-  }
+  if (likely->len == 0 || likely->len > LIKELY_MOST)
+    return typed_hint(text, (const char *const *)names);
   for (guint i = 0; i < likely->len; i++)
     g_string_append_printf(hint, "%s%s",
                            i == 0                ? ""
@@ -336,7 +336,7 @@ resolve_profile_names(void)
 }
 
 Profile *
-resolve_profile(const char *text, GError **error)
+resolve_whole_profile(const char *text, GError **error)
 {
   g_autofree char *shipped = resolve_profile_file(text);
 
@@ -348,13 +348,50 @@ resolve_profile(const char *text, GError **error)
   return NULL;
 }
 
+/* One kind of kernels of it; the digest stays the file's. */
+static gboolean
+use_kernels(Profile *profile, const char *kernels, GError **error)
+{
+  g_autoptr(GError) failure = NULL;
+
+  if (profile->digest_read == NULL) {
+    g_autofree const char **kinds = profile_kernels(profile);
+    if (kinds[0] != NULL && kinds[1] != NULL)
+      profile->digest_read = profile_digest(profile);
+  }
+  if (profile_use_kernels(profile, kernels, &failure))
+    return TRUE;
+  g_set_error(error, failure->domain, failure->code,
+              "%s, which compute here: set the same SPILLWAY_KERNELS_WITHOUT and "
+              "SPILLWAY_PORTABLE_ATTENTION, or calibrate into it with these, too",
+              failure->message);
+  return FALSE;
+}
+
+static Profile *
+profile_of_kernels(const char *text, const char *kernels, GError **error)
+{
+  g_autoptr(Profile) profile = resolve_whole_profile(text, error);
+
+  if (profile == NULL || !use_kernels(profile, kernels, error))
+    return NULL;
+  return g_steal_pointer(&profile);
+}
+
+Profile *
+resolve_profile(const char *text, GError **error)
+{
+  return profile_of_kernels(text, NULL, error);
+}
+
 gboolean
-resolve_costs(const char *text, Device **device, Profile **profile, GError **error)
+resolve_costs(const char *text, const char *kernels, Device **device, Profile **profile,
+              GError **error)
 {
   g_autoptr(GError) failure = NULL;
 
   *device = NULL;
-  *profile = resolve_profile(text, &failure);
+  *profile = profile_of_kernels(text, kernels, &failure);
   if (failure != NULL) {
     g_propagate_error(error, g_steal_pointer(&failure));
     return FALSE;

@@ -38,12 +38,16 @@ DiskFigures *resolve_disk(const char *text, GError **error);
 
 /* A shipped profile's name, or the path of one: FILE.db, FILE.csv, FILE.csv.gz, or any file that
  * begins as a profile does. NULL without an error if `text` names no profile (a device's name, an
- * .ini, a name that nothing has): then it is for resolve_device(). The caller frees the profile. */
+ * .ini, a name that nothing has): then it is for resolve_device(). Of several kinds of kernels the
+ * first is kept (calib/profile_kernels.h), or in a whole one all. The caller frees the profile. */
 Profile *resolve_profile(const char *text, GError **error);
+Profile *resolve_whole_profile(const char *text, GError **error);
 
 /* --device: a profile and the device that it was measured on, or a device alone (*profile NULL).
- * The caller frees both. */
-gboolean resolve_costs(const char *text, Device **device, Profile **profile, GError **error);
+ * kernels: the kind whose samples are used, and a profile of others is refused; NULL: the first
+ * that it has. The caller frees both. */
+gboolean resolve_costs(const char *text, const char *kernels, Device **device, Profile **profile,
+                       GError **error);
 /* What a profile's measurements cost, or without one the device's roofline. The caller frees it. */
 CostModel *resolve_cost_model(const Profile *profile, const RooflineConfig *config, GError **error);
 

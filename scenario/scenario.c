@@ -25,7 +25,7 @@ static void
 refuse_name(const char *option, const char *name, const GPtrArray *names, GError **error)
 {
   g_autofree char *known = g_strjoinv(", ", (char **)names->pdata);
-  const char *near = typed_nearest(name, (const char *const *)names->pdata);
+  g_autofree char *hint = typed_hint(name, (const char *const *)names->pdata);
 
   if (strchr(name, ',') != NULL) {
     resolver_refuse(error,
@@ -34,9 +34,8 @@ refuse_name(const char *option, const char *name, const GPtrArray *names, GError
                     option, name, known);
     return;
   }
-  resolver_refuse(error, "--%s: found '%s', expected %s%s%s%s%s", option, name,
-                  names->len > 2 ? "one of " : "", known, near != NULL ? "; did you mean " : "",
-                  near != NULL ? near : "", near != NULL ? "?" : "");
+  resolver_refuse(error, "--%s: found '%s', expected %s%s%s", option, name,
+                  names->len > 2 ? "one of " : "", known, hint);
 }
 
 /* An entry of a NULL-terminated table of pointers to structs that begin with their name. */
@@ -105,9 +104,12 @@ resolve_names(Resolver *r, GError **error)
   s->scheduler = scheduler_class_from_name(or_default(settings->scheduler, "vllm"), &unknown);
   if (s->scheduler == NULL) {
     g_autofree const char **names = scheduler_names();
+    const char *several = typed_list_hint(settings->scheduler);
     gboolean is_version =
         g_str_has_prefix(settings->scheduler, "vllm-0.") || unknown->code == SCHEDULER_ERROR_NEWER;
-    g_autofree char *hint = is_version ? g_strdup("") : scheduler_hint(settings->scheduler, names);
+    g_autofree char *hint = is_version || *several != '\0'
+                                ? g_strdup(several)
+                                : scheduler_hint(settings->scheduler, names);
     return resolver_refuse(error, "--scheduler: %s%s", unknown->message, hint);
   }
   if (!resolver_trtllm(r, error))
@@ -207,7 +209,8 @@ read_costs(Resolver *r, GError **error)
   Scenario *s = r->scenario;
 
   if (r->shelf == NULL)
-    return resolve_costs(r->settings->device, &s->device, &s->profile, error);
+    return resolve_costs(r->settings->device, r->settings->kernels, &s->device, &s->profile,
+                         error);
   return shelf_costs(r->shelf, r->settings->device, &s->device, &s->profile, &s->profile_digest,
                      error);
 }

@@ -45,6 +45,7 @@ typedef struct {
   FrontEnd front_end;           /* before the engine; none where no cost is asked for */
   CopyPath copy_path;
   gboolean graphs_in_pieces;
+  gboolean launched_prompts; /* kernels of steps with prompts are launched one by one */
   HostMemory host_memory;
   guint64 block_bytes;             /* of a KV block on a card; 0 without a model */
   guint64 disk_block_bytes;        /* on the disk, of all cards that share it; likewise */

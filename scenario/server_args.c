@@ -1,8 +1,11 @@
 #include "server_args.h"
 
 #include "scenario/flags/server_flags.h"
+#include "scenario/flags/server_words.h"
 #include "shipped.h"
 #include "typed.h"
+
+#include "sim/scheduler.h"
 
 #include <string.h>
 
@@ -94,28 +97,6 @@ gives_way(const Args *args, const char *option)
   return is_typed(args, option) || is_typed(args, other);
 }
 
-/* vLLM counts in decimal thousands, 16k, and in binary ones, 16K. What is no such number is left to
- * the option, which says so. */
-static char *
-plain_count(const char *value)
-{
-  static const struct {
-    char letter;
-    double factor;
-  } units[] = {{'k', 1e3}, {'m', 1e6}, {'g', 1e9}, {'K', 0x1p10}, {'M', 0x1p20}, {'G', 0x1p30}};
-  gsize length = strlen(value);
-  g_autofree char *number = NULL;
-  double amount;
-
-  for (guint i = 0; length > 1 && i < G_N_ELEMENTS(units); i++)
-    if (value[length - 1] == units[i].letter) {
-      number = g_strndup(value, length - 1);
-      if (typed_real(number, "", 0, 1e9, &amount, NULL))
-        return g_strdup_printf("%.0f", amount * units[i].factor);
-    }
-  return g_strdup(value);
-}
-
 static gboolean
 set(Args *args, const char *written, const char *option, const char *value, GError **error)
 {
@@ -177,7 +158,7 @@ take(Args *args, const ServerFlag *flag, const char *written, const char *value,
   if (g_str_equal(flag->name, "max-model-len") ||
       g_str_equal(flag->name, "max-num-batched-tokens") ||
       g_str_equal(flag->name, "kv-cache-memory-bytes"))
-    plain = plain_count(value);
+    plain = server_word_count(value);
   return set(args, written, option, plain != NULL ? plain : value, error);
 }
 
@@ -213,7 +194,7 @@ takes_word(const Args *args, const char *name, const char *word)
 {
   const ServerFlag *flag = server_flag_find(args->server->flags, name);
 
-  if (word == NULL || is_flag(word))
+  if (word == NULL || is_flag(word) || server_word_ends_command(word))
     return FALSE;
   if (flag != NULL && flag->is_switch)
     return g_ascii_strcasecmp(word, "true") == 0 || g_ascii_strcasecmp(word, "false") == 0;
@@ -320,6 +301,10 @@ read_words(Args *args, char **words, GError **error)
   if (!check_engine(args, words, error))
     return FALSE;
   for (guint i = skip_command(args, words); words[i] != NULL;) {
+    if (server_word_ends_command(words[i])) {
+      note(args, "%s and what is behind it are the shell's, and left out", words[i]);
+      return TRUE;
+    }
     if (is_flag(words[i])) {
       i = read_flag_words(args, words, i, error);
       if (i == 0)
@@ -385,6 +370,35 @@ take_scheduler(Args *args, GError **error)
   return refuse(args, error, "--scheduler", what);
 }
 
+/* The image that a server is started from, of `docker run` too: "vllm/vllm-openai:v0.11.0". NULL:
+ * none of this engine's is named. */
+static const char *
+image_of(const Server *server, const ServerWords *words)
+{
+  if (words->image != NULL)
+    return strstr(words->image, server->image) != NULL ? words->image : NULL;
+  for (char **word = (char **)words->words->pdata; *word != NULL; word++)
+    if (strstr(*word, server->image) != NULL)
+      return *word;
+  return NULL;
+}
+
+/* The version of vLLM is its image's, where that has one. */
+static gboolean
+take_version(Args *args, const char *image, GError **error)
+{
+  g_autofree char *version = image != NULL ? server_image_version(image) : NULL, *scheduler = NULL;
+  g_autoptr(GError) cause = NULL;
+
+  if (args->server->scheduler != NULL || version == NULL)
+    return TRUE;
+  scheduler = g_strconcat("vllm-", version, NULL);
+  if (scheduler_class_from_name(scheduler, &cause) != NULL)
+    return set(args, image, "scheduler", scheduler, error);
+  note(args, "of the image %s the version is not taken: %s", image, cause->message);
+  return TRUE;
+}
+
 static gboolean
 apply(Settings *settings, const Server *server, const char *text, GError **error)
 {
@@ -392,12 +406,13 @@ apply(Settings *settings, const Server *server, const char *text, GError **error
   g_autoptr(GPtrArray) unknown = g_ptr_array_new_with_free_func(g_free);
   g_autoptr(GPtrArray) environment = g_ptr_array_new_with_free_func(g_free);
   Args args = {settings, server, no_effect, unknown, environment};
-  g_auto(GStrv) words = NULL;
   g_autoptr(GError) cause = NULL;
+  g_autoptr(ServerWords) words = server_words_read(text, &cause);
 
-  if (!g_shell_parse_argv(text, NULL, &words, &cause))
+  if (words == NULL)
     return refuse(&args, error, "found no command line", cause->message);
-  if (!take_scheduler(&args, error) || !read_words(&args, words, error))
+  if (!take_scheduler(&args, error) || !take_version(&args, image_of(server, words), error) ||
+      !read_words(&args, (char **)words->words->pdata, error))
     return FALSE;
   keep_one_pool_size(&args);
   note_list(&args, "left out, as they change nothing that is simulated: %s", no_effect);

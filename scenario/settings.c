@@ -148,7 +148,8 @@ const SettingsOption settings_options[] = {
     {"prefill-schedule-interval", GROUP_ENGINE, KIND_COUNT, AT(prefill_schedule_interval), 1, 65536,
      "N", "from vllm-0.33: of N steps one may have prefills, while some decode (default 1)", 0},
     {"cudagraph-mode", GROUP_ENGINE, KIND_TEXT, AT(cudagraph_mode), 0, 0, "MODE",
-     "from vllm-0.8: full-and-piecewise (default), piecewise: attention is launched between graphs",
+     "from vllm-0.8: full-and-piecewise (default from vllm-0.11), piecewise: attention is launched "
+     "between graphs",
      0},
     {"tensor-parallel-size", GROUP_ENGINE, KIND_COUNT, AT(tensor_parallel_size), 1, 64, "N",
      "devices that share each layer (default 1)", 0},
@@ -165,11 +166,13 @@ const SettingsOption settings_options[] = {
      "each of its experts (default 1)",
      0},
     {"capacity-policy", GROUP_ENGINE, KIND_TEXT, AT(capacity_policy), 0, 0, "NAME",
-     "trtllm (by its published rules): guaranteed-no-evict (default), max-utilization, static-batch", 0},
+     "trtllm (by its published rules): guaranteed-no-evict (default), max-utilization, "
+     "static-batch",
+     0},
     {"context-chunking-policy", GROUP_ENGINE, KIND_TEXT, AT(context_chunking_policy), 0, 0, "NAME",
      "trtllm with --enable-chunked-prefill: first-come-first-served (default), equal-progress", 0},
-    {"free-gpu-memory-fraction", GROUP_ENGINE, KIND_REAL, AT(free_gpu_memory_fraction), TINY, 1, "X",
-     "trtllm: size the pool by X of what weights and activations leave free (default 0.9)", 0},
+    {"free-gpu-memory-fraction", GROUP_ENGINE, KIND_REAL, AT(free_gpu_memory_fraction), TINY, 1,
+     "X", "trtllm: size the pool by X of what weights and activations leave free (default 0.9)", 0},
 
     {"page-size", GROUP_SGLANG, KIND_COUNT, AT(page_size), 1, 65536, "TOKENS",
      "tokens a page of KV (default 1, on B200 64)", 0},
@@ -192,6 +195,10 @@ const SettingsOption settings_options[] = {
      NULL, "decide a step when the one before it is done, not while it runs", 0},
     {"enable-mixed-chunk", GROUP_SGLANG, KIND_SWITCH, AT(enable_mixed_chunk), 0, 0, NULL,
      "decode in the same steps as prompts are computed", 0},
+    {"disable-piecewise-cuda-graph", GROUP_SGLANG, KIND_SWITCH, AT(disable_piecewise_cuda_graph), 0,
+     0, NULL,
+     "launch prompts' kernels one by one, as SGLang before 0.5.10 does (latent attention alone)",
+     0},
     {"enable-dp-attention", GROUP_SGLANG, KIND_SWITCH, AT(enable_dp_attention), 0, 0, NULL,
      "the devices of --tensor-parallel-size make --data-parallel-size groups, each with KV and "
      "queues of its own; all share the experts",

@@ -80,6 +80,7 @@ typedef struct {
   gboolean disable_radix_cache;
   gboolean disable_overlap_schedule;
   gboolean enable_mixed_chunk;
+  gboolean disable_piecewise_cuda_graph;
   gboolean ignore_eos;
   /* How it is costed and executed. */
   char *executor;
@@ -91,6 +92,8 @@ typedef struct {
   gboolean no_stride;
   gboolean of_own_executor; /* no option: costs are of what this program computes, not of a server's
                                engine */
+  const char *kernels; /* no option: the kind that computes (calib/profile_kernels.h), whose costs
+                          are taken; interned; NULL: none does */
   char *replay;
   /* What computes: the executors cpu and gpu. */
   char *load_format;

@@ -3,6 +3,8 @@
 
 #include "typed.h"
 
+#include <string.h>
+
 static const PolicyOption *
 find_policy_option(const char *name)
 {
@@ -18,17 +20,16 @@ static const SettingsOption *
 find_option(const char *name, GError **error)
 {
   g_autofree const char **names = settings_names();
-  const char *near;
+  g_autofree char *hint = NULL;
 
   for (guint i = 0; i < settings_n_options; i++)
     if (g_str_equal(settings_options[i].name, name) ||
         (settings_options[i].letter != 0 && settings_options[i].letter == name[0] &&
          name[1] == '\0'))
       return &settings_options[i];
-  near = typed_nearest(name, names);
-  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "unknown option %s%s%s%s", name,
-              near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-              near != NULL ? "?" : "");
+  hint = typed_hint(name, names);
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION, "unknown option %s%s", name,
+              hint);
   return NULL;
 }
 
@@ -80,6 +81,18 @@ set_policy_option(Settings *settings, const PolicyOption *option, const char *va
   return TRUE;
 }
 
+/* A list of numbers where one is expected; "0,9" is none. */
+static gboolean
+hint_at_lists(const SettingsOption *option, const char *value, GError **error)
+{
+  if ((option->kind == KIND_COUNT || (value != NULL && strchr(value, '.') != NULL)) &&
+      !settings_option_is_text(option) && error != NULL && *error != NULL) {
+    g_autofree char *message = (*error)->message;
+    (*error)->message = g_strconcat(message, typed_list_hint(value), NULL);
+  }
+  return FALSE;
+}
+
 gboolean
 settings_set(Settings *settings, const char *name, const char *value, GError **error)
 {
@@ -107,7 +120,8 @@ settings_set(Settings *settings, const char *name, const char *value, GError **e
   else
     ok = typed_real(value, what, option->min, option->max, settings_option_field(settings, option),
                     error);
-  if (ok)
-    g_hash_table_insert(settings->given, (gpointer)option->name, (gpointer)SETTINGS_TYPED);
-  return ok;
+  if (!ok)
+    return hint_at_lists(option, value, error);
+  g_hash_table_insert(settings->given, (gpointer)option->name, (gpointer)SETTINGS_TYPED);
+  return TRUE;
 }

@@ -74,7 +74,7 @@ shelf_costs(Shelf *shelf, const char *text, Device **device, Profile **profile, 
 
   if (entry == NULL) {
     Profile *read;
-    if (!resolve_costs(text, device, &read, error))
+    if (!resolve_costs(text, NULL, device, &read, error))
       return FALSE;
     entry = g_new0(CostEntry, 1);
     entry->profile = read;

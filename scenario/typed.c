@@ -54,6 +54,14 @@ typed_nearest(const char *typed, const char *const *candidates)
   return nearest;
 }
 
+char *
+typed_hint(const char *typed, const char *const *candidates)
+{
+  const char *near = typed_nearest(typed, candidates);
+
+  return near != NULL ? g_strdup_printf("; did you mean %s?", near) : g_strdup("");
+}
+
 gboolean
 typed_has_words(const char *name, const char *words)
 {
@@ -75,6 +83,14 @@ set_number_error(GError **error, const char *what, const char *text, const char 
   else
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: found '%s', expected %s",
                 what, text, expected);
+}
+
+const char *
+typed_list_hint(const char *text)
+{
+  return strchr(text, ',') != NULL ? "; a run takes one value, the [grid] of a study file several: "
+                                     "'spillway sweep --help'"
+                                   : "";
 }
 
 gboolean

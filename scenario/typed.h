@@ -6,9 +6,15 @@
 /* The candidate (NULL-terminated) nearest to what was typed by edit distance, or NULL if none is
  * near. */
 const char *typed_nearest(const char *typed, const char *const *candidates);
+/* "; did you mean NAME?" of that one, for the end of a message; "" where none is near. The caller
+ * frees it. */
+char *typed_hint(const char *typed, const char *const *candidates);
 /* Whether these are words of the name, which dashes keep apart: "h100" and "4090" of "h100-sxm" and
  * "rtx-4090". */
 gboolean typed_has_words(const char *name, const char *words);
+
+/* Behind a message about a text that is a list: where several values go. "" where it is none. */
+const char *typed_list_hint(const char *text);
 
 /* Numbers as people type them. Each sets an error that says what was found and what is expected;
  * `what` names the option or field. Whole text must match; no NaN, no infinity, no sign but '-'. */

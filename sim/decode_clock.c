@@ -18,6 +18,7 @@ void
 decode_clock_use_groups(DecodeClock *clock, const KvGroups *groups, guint32 lag)
 {
   clock->groups = groups;
+  clock->coming = g_ptr_array_new();
   clock->lag = lag;
 }
 
@@ -27,6 +28,7 @@ decode_clock_clear(DecodeClock *clock)
   g_clear_pointer(&clock->due, g_free);
   clock_heap_clear(&clock->ends);
   clock_heap_clear(&clock->changes);
+  g_clear_pointer(&clock->coming, g_ptr_array_unref);
   for (guint32 i = 0; i < clock->windows.n; i++)
     clock_heap_clear(&clock->seen[i].kinks);
 }
@@ -182,50 +184,50 @@ decode_clock_ticks_to_change(const DecodeClock *clock)
   return clock->changes.count > 0 ? clock->changes.events[0].ticks - clock->ticks : G_MAXUINT64;
 }
 
-guint64
-decode_clock_taken_blocks(const DecodeClock *clock)
+/* The members of the events from that place of the heap down. */
+static void
+collect_changes(DecodeClock *clock, guint32 place)
 {
-  guint64 blocks = 0;
-
-  for (guint32 i = 0; i < clock->changes.count; i++) {
-    const ClockEvent *event = &clock->changes.events[i];
-    if (event->ticks == clock->ticks)
-      blocks += kv_groups_taken_blocks(clock->groups, decode_clock_tokens(clock, event->sequence));
+  while (place < clock->changes.count && clock->changes.events[place].ticks <= clock->ticks) {
+    g_ptr_array_add(clock->coming, clock->changes.events[place].sequence);
+    collect_changes(clock, 2 * place + 1);
+    place = 2 * place + 2;
   }
-  return blocks;
 }
 
-/* Of the events from that place of the heap down. */
-static gint64
-more_blocks_from(const DecodeClock *clock, guint32 place)
+static int
+compare_joined(gconstpointer a, gconstpointer b)
 {
-  guint32 computed;
+  const Sequence *const *first = a, *const *second = b;
 
-  if (place >= clock->changes.count || clock->changes.events[place].ticks > clock->ticks)
-    return 0;
-  computed = decode_clock_tokens(clock, clock->changes.events[place].sequence);
-  return (gint64)decode_clock_blocks_at(clock, computed + 1) -
-         decode_clock_blocks_at(clock, computed) + more_blocks_from(clock, 2 * place + 1) +
-         more_blocks_from(clock, 2 * place + 2);
+  return (*first)->joined_number < (*second)->joined_number ? -1 : 1;
 }
 
-gint64
-decode_clock_more_blocks(const DecodeClock *clock)
+const GPtrArray *
+decode_clock_coming_changes(DecodeClock *clock)
 {
-  return more_blocks_from(clock, 0);
+  g_ptr_array_set_size(clock->coming, 0);
+  collect_changes(clock, 0);
+  if (clock->coming->len > 1)
+    g_ptr_array_sort(clock->coming, compare_joined);
+  return clock->coming;
 }
 
 Sequence *
-decode_clock_take_change(DecodeClock *clock)
+decode_clock_next_change(const DecodeClock *clock)
 {
-  Sequence *member;
-
   if (clock->changes.count == 0 || clock->changes.events[0].ticks > clock->ticks)
     return NULL;
-  member = clock->changes.events[0].sequence;
+  return clock->changes.events[0].sequence;
+}
+
+void
+decode_clock_pass_change(DecodeClock *clock)
+{
+  const Sequence *member = clock->changes.events[0].sequence;
+
   clock_heap_postpone(&clock->changes,
                       change_after(clock, member, decode_clock_tokens(clock, member)));
-  return member;
 }
 
 void

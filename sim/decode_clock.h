@@ -43,6 +43,7 @@ typedef struct {
   const KvGroups *groups; /* that share the pool; NULL: one. Then nobody is in `due`, but in */
   ClockHeap changes;      /* by the tick with which a member takes or gives back blocks, */
   guint32 lag;            /* where so many of its tokens are in flight */
+  GPtrArray *coming;      /* of Sequence: what decode_clock_coming_changes() returned last */
   ClockHeap ends;        /* when a member's last token is computed; `count` of them */
   ContextWindows windows;
   SeenPart seen[CONTEXT_WINDOWS];
@@ -73,13 +74,12 @@ Sequence *decode_clock_take_ended(DecodeClock *clock);
 /* With groups: ticks for which no member takes or gives back blocks, once it has what it needs for
  * the coming one; G_MAXUINT64 without. */
 guint64 decode_clock_ticks_to_change(const DecodeClock *clock);
-/* With groups: blocks that members take at the coming tick. */
-guint64 decode_clock_taken_blocks(const DecodeClock *clock);
-/* With groups: blocks that members take at the coming tick, less those that they give back. */
-gint64 decode_clock_more_blocks(const DecodeClock *clock);
-/* With groups: the first in running order of those that do at the coming tick, which has been
- * supplied by then; NULL when there is none any more. */
-Sequence *decode_clock_take_change(DecodeClock *clock);
+/* With groups: the members that do at the coming tick and have not passed it, in running order; of
+ * Sequence, until it is asked again. */
+const GPtrArray *decode_clock_coming_changes(DecodeClock *clock);
+/* With groups: the first of them, NULL if there is none; and it has what it needs. */
+Sequence *decode_clock_next_change(const DecodeClock *clock);
+void decode_clock_pass_change(DecodeClock *clock);
 /* Ticks until the first member ends. */
 guint64 decode_clock_ticks_to_end(const DecodeClock *clock);
 /* Ticks for which every member sees one token more at each, or the same at all: beyond them what a
@@ -104,10 +104,12 @@ decode_clock_blocks_at(const DecodeClock *clock, guint32 tokens)
                                         computed, tokens);
 }
 
-/* GPU blocks that a member holds. */
+/* GPU blocks that a member holds. With groups whoever changes them keeps its count. */
 static inline guint32
 decode_clock_blocks(const DecodeClock *clock, const Sequence *member)
 {
+  if (clock->groups != NULL)
+    return member->blocks;
   return decode_clock_blocks_at(clock, decode_clock_tokens(clock, member) +
                                            (clock->supplied ? 1 : 0));
 }

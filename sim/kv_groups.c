@@ -223,18 +223,6 @@ kv_groups_sequence_blocks(const KvGroups *groups, guint64 tokens)
   return kv_groups_step_blocks(groups, tokens, tokens, tokens);
 }
 
-guint64
-kv_groups_taken_blocks(const KvGroups *groups, guint64 computed)
-{
-  guint64 blocks = 0;
-
-  for (guint i = 0; i < groups->n_kinds; i++) {
-    const KvGroupKind *kind = &groups->kinds[i];
-    blocks += kind->block_tokens > 0 && computed % kind->block_tokens == 0 ? kind->groups : 0;
-  }
-  return blocks;
-}
-
 /* The next multiple of `step`, shifted by `from`, beyond `tokens`. */
 static guint64
 next_beyond(guint64 tokens, guint64 from, guint64 step)
@@ -296,6 +284,34 @@ kv_groups_most_blocks(const KvGroups *groups, guint64 tokens, guint64 step_token
 
   for (guint i = 0; i < groups->n_kinds; i++)
     blocks += groups->kinds[i].groups * most_group_blocks(&groups->kinds[i], tokens, step_tokens);
+  return blocks;
+}
+
+/* vLLM's max_memory_usage_bytes, in pages of a layer. */
+static guint64
+planned_group_blocks(const KvGroupKind *kind, guint64 longest, guint64 step_tokens)
+{
+  switch (kind->kind) {
+  case KV_WINDOW:
+    return blocks_of(kind, MIN(kind->window - 1 + step_tokens, longest)) + 1;
+  case KV_CHUNKS:
+    return blocks_of(kind, MIN(kind->window + step_tokens, longest));
+  case KV_STATE:
+    return kind->block_tokens > 0 ? 2 : 1;
+  case KV_WHOLE:
+    break;
+  }
+  return blocks_of(kind, longest);
+}
+
+guint64
+kv_groups_planned_blocks(const KvGroups *groups, guint64 longest, guint64 step_tokens)
+{
+  guint64 blocks = 0;
+
+  for (guint i = 0; i < groups->n_kinds; i++)
+    blocks +=
+        groups->kinds[i].groups * planned_group_blocks(&groups->kinds[i], longest, step_tokens);
   return blocks;
 }
 

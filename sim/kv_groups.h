@@ -63,14 +63,15 @@ guint64 kv_group_gone_blocks(const KvGroupKind *kind, guint64 computed);
  * and room for all new tokens is taken then. */
 guint64 kv_groups_step_blocks(const KvGroups *groups, guint64 settled, guint64 computed,
                               guint64 tokens);
-/* New blocks of all groups in a step from `computed` tokens to one more. */
-guint64 kv_groups_taken_blocks(const KvGroups *groups, guint64 computed);
 /* Of a sequence that a token is added to in each step, with `lag` of them in flight: the first
  * number of computed tokens beyond `computed` with which a step takes or gives back a block. */
 guint64 kv_groups_next_change(const KvGroups *groups, guint64 computed, guint32 lag);
 /* The most that it holds on its way to `tokens`, in steps of at most step_tokens: vLLM's
  * max_admission_blocks_per_request. It never falls with more tokens. */
 guint64 kv_groups_most_blocks(const KvGroups *groups, guint64 tokens, guint64 step_tokens);
+/* Of a sequence of `longest` tokens as a starting server counts them, for the requests that its
+ * pool is said to have room for: of states two where they are kept, else one. */
+guint64 kv_groups_planned_blocks(const KvGroups *groups, guint64 longest, guint64 step_tokens);
 /* The longest sequence, up to `longest`, for which so many blocks suffice. */
 guint64 kv_groups_longest(const KvGroups *groups, guint64 blocks, guint64 step_tokens,
                           guint64 longest);

@@ -57,7 +57,7 @@ libspillway_sim_a_SOURCES = \
   %D%/engines/vllm_v0_end.c \
   %D%/engines/vllm_v0_members.c \
   %D%/engines/vllm_versions.c \
-  %D%/engines/vllm_waiting.c %D%/engines/vllm_states.c \
+  %D%/engines/vllm_waiting.c %D%/engines/vllm_starved.c %D%/engines/vllm_states.c \
   %D%/clients/front_end.c %D%/clients/front_end.h \
   %D%/duration_histogram.c %D%/duration_histogram.h \
   %D%/mix.h \

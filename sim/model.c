@@ -188,6 +188,52 @@ expert_rank_bytes(const Matrix *matrix, const Mixer *mixer, guint32 ranks, guint
   return allocated_bytes(matrix_element_bytes(&part)) + allocated_bytes(matrix_scale_bytes(&part));
 }
 
+static guint64
+round_up(guint64 n, guint64 multiple)
+{
+  return (n + multiple - 1) / multiple * multiple;
+}
+
+/* The same with its sizes padded. */
+static guint64
+padded_expert_bytes(const Matrix *matrix, const Mixer *mixer, guint32 ranks, guint32 groups,
+                    const ExpertPadding *padding)
+{
+  guint32 tp = groups < ranks ? ranks / groups : 1, pieces = MAX(1, matrix->pieces);
+  gboolean widens = matrix->split == SPLIT_OUTPUTS;
+  Matrix part = *matrix;
+  guint64 scales;
+
+  part.copies = (matrix->copies + groups - 1) / groups;
+  part.n = round_up(matrix_rank_n(matrix, mixer, tp) / pieces,
+                    widens ? padding->width : padding->hidden) *
+           pieces;
+  part.k = round_up(matrix_rank_k(matrix, tp), widens ? padding->hidden : padding->width);
+  scales = allocated_bytes(matrix_scale_bytes(&part));
+  part.k = round_up(part.k, padding->value_inputs);
+  return allocated_bytes(matrix_element_bytes(&part)) + scales;
+}
+
+guint64
+model_stage_padding_bytes(const Model *model, guint32 ranks, guint32 groups,
+                          const ModelStage *stage, const ExpertPadding *padding)
+{
+  guint64 layers = 0;
+
+  for (guint i = 0; i < model->n_kinds; i++) {
+    const Layer *layer = &model->kinds[i];
+    for (guint j = 0; j < layer->n_matrices; j++) {
+      const Matrix *matrix = &layer->matrices[j];
+      if (matrix->copies > 1 && g_str_equal(matrix->format.name, "mxfp4"))
+        layers +=
+            layer->count * (padded_expert_bytes(matrix, &layer->mixer, ranks, groups, padding) -
+                            expert_rank_bytes(matrix, &layer->mixer, ranks, groups));
+    }
+  }
+  return layers / model->layers * stage->layers +
+         layers % model->layers * stage->layers / model->layers;
+}
+
 guint64
 model_rank_bytes(const Model *model, guint32 tp)
 {

@@ -96,6 +96,16 @@ typedef struct {
 } ModelStage;
 guint64 model_stage_bytes(const Model *model, guint32 tp, guint32 ranks, guint32 groups,
                           const ModelStage *stage);
+/* What the kernel of experts in 4-bit floats wants sizes to be multiples of, which a server pads
+ * the matrices to: of the hidden size, of an expert's width on a rank, and of the inputs that
+ * values are kept of (their scales are not padded so). 1: any. */
+typedef struct {
+  guint32 hidden, width, value_inputs;
+} ExpertPadding;
+/* What that adds to a stage's experts in MXFP4, as model_stage_bytes() counts them; 0: it has none.
+ */
+guint64 model_stage_padding_bytes(const Model *model, guint32 ranks, guint32 groups,
+                                  const ModelStage *stage, const ExpertPadding *padding);
 /* All-reduces of a tensor-parallel group in one step: one behind each mixer and each feed-forward
  * part, one for both where they are parallel. */
 guint32 model_all_reduces(const Model *model);

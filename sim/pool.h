@@ -3,7 +3,7 @@
  * Which block is whose, and what of freed ones can be found again, is its contents' (contents.h).
  * Groups of layers that give blocks back (kv_groups.h) share the pool: what a sequence holds then
  * follows from its tokens. Invariant: free + held (+ leaked) == total on each side, a block that
- * several hold counted once, which tests/unit/invariants.c holds over random scenarios.
+ * several hold counted once, which tests/unit/sim/invariants.c holds over random scenarios.
  */
 #pragma once
 

@@ -2,6 +2,7 @@
 
 #include "units.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -129,6 +130,25 @@ compare_ps(gconstpointer a, gconstpointer b)
   const gint64 *x = a, *y = b;
 
   return (*x > *y) - (*x < *y);
+}
+
+static int
+compare_doubles(gconstpointer a, gconstpointer b)
+{
+  const double *x = a, *y = b;
+
+  return (*x > *y) - (*x < *y);
+}
+
+double
+quantiles_median(GArray *values)
+{
+  guint n = values->len;
+
+  if (n == 0)
+    return NAN;
+  g_array_sort(values, compare_doubles);
+  return (g_array_index(values, double, (n - 1) / 2) + g_array_index(values, double, n / 2)) / 2;
 }
 
 static void

@@ -27,6 +27,9 @@ double quantiles_get(const Quantiles *quantiles, Statistic statistic);
 /* values_ps: of gint64, not negative, in any order. */
 void quantiles_of(const GArray *values_ps, Quantiles *quantiles);
 
+/* Of doubles, which it sorts: the mean of the two in the middle of an even number; NaN of none. */
+double quantiles_median(GArray *values);
+
 /* Two for each of p50, p90, p95, p99. */
 enum { QUANTILE_RANKS = 8 };
 

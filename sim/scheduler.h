@@ -54,6 +54,8 @@ typedef enum {
   /* A prompt is found once all of it is computed, an output once it has ended: contents/reuse.c. */
   SCHEDULER_REUSES_COMPUTED = 1 << 25,
   SCHEDULER_COPIES_AHEAD = 1 << 26, /* of need, where it overlaps copies: --swap-ahead */
+  SCHEDULER_HAS_GRAPH_MODES = 1 << 27, /* --cudagraph-mode */
+  SCHEDULER_WHOLE_GRAPHS = 1 << 28,    /* by default; else it captures graphs in pieces alone */
 } SchedulerFeatures;
 
 typedef struct {
@@ -277,6 +279,8 @@ void scheduler_begin_copy_out(Scheduler *self, Step *step, Sequence *victim, gui
                               gboolean waits, gboolean is_last);
 void scheduler_begin_copy_ahead(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks);
 void scheduler_begin_copy_in(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks);
+/* The sequence, which is among the returning ones and has been copied in, is taken out of them. */
+void scheduler_join_arrived(Step *step, Sequence *sequence);
 /* One way, for the disk or for what follows it: begins; a copy that waited for it does now. */
 void scheduler_begin_copy(Scheduler *self, Step *step, CopyDirection direction, Sequence *sequence,
                           guint32 blocks);
@@ -371,11 +375,20 @@ scheduler_first_loose(const Scheduler *self)
 gboolean scheduler_take_due(Scheduler *self, Sequence *member);
 /* All members that need one do; then scheduler_note_supplied(). */
 void scheduler_take_all_due(Scheduler *self);
-/* Where groups share the pool: members take what they need and give back the rest. FALSE, and
- * nothing done, if blocks are short, or if a step is not in flight that they take for granted: then
- * the clock is to be dissolved. Whether it is so, asked before. */
-gboolean scheduler_groups_fit(const Scheduler *self);
-gboolean scheduler_supply_groups(Scheduler *self);
+/* Where groups share the pool: blocks that the member takes at the coming tick, less those that it
+ * gives back first. */
+gint64 scheduler_member_lacks(const Scheduler *self, const Sequence *member);
+/* The first of those that do gives back what it can; and takes the rest, which must be free. What the
+ * cache was to be told of it before nobody could have found: its own outputs. */
+void scheduler_begin_change(Scheduler *self, Sequence *member);
+void scheduler_end_change(Scheduler *self, Sequence *member);
+/* FALSE if no step is in flight, which the members of groups take for granted: then the clock is to
+ * be dissolved. */
+static inline gboolean
+scheduler_groups_may_run(const Scheduler *self)
+{
+  return self->clock.lag == 0 || self->clock.count == 0 || self->tick_in_flight;
+}
 /* Every member has the block that it needs. */
 void scheduler_note_supplied(Scheduler *self);
 /* The step runs all members: their place is behind the entries that it has so far. */

@@ -25,7 +25,7 @@ struct Sequence {
   guint32 max_tokens;   /* tokens that its client allows: what an engine may plan for */
 
   /* While the decode clock runs it, these five are as they were when it joined (decode_clock.h);
-   * blocks are up to date with prefix caching. */
+   * blocks are up to date with prefix caching and with groups. */
   guint32 generated_tokens;
   guint32 computed_tokens;  /* whose KV is in the pool, or on the host if swapped */
   guint32 highest_computed; /* the most that computed_tokens ever was: below it is recomputing */
@@ -40,6 +40,7 @@ struct Sequence {
   guint32 rest_blocks;      /* away: behind those on the host, which it computes again */
   guint32 leaving_blocks;   /* that a copy beside the steps still reads (scheduler/copies.c) */
   gboolean arriving;        /* such a copy still writes its blocks */
+  gboolean computes_front;  /* beside that copy: it came back with a gap */
   guint32 arrived_blocks;   /* that the last one wrote */
   guint32 owed_blocks;      /* of host_blocks those that wait for room there (scheduler/disk.c) */
   guint32 disk_blocks;      /* on the disk, the last of those that are away, */

@@ -317,27 +317,41 @@ permute(Workload *workload, const guint32 *order)
   workload->requests = requests;
 }
 
-static gboolean
-check_unique(const Workload *workload, GError **error)
+gboolean
+workload_repeats_id(const Workload *workload, guint32 *again, guint32 *before)
 {
-  g_autoptr(GHashTable) seen = NULL;
+  g_autoptr(GHashTable) seen = NULL; /* id → place + 1 */
 
   if (workload_ids_ascend(workload))
-    return TRUE;
+    return FALSE;
   seen = workload->names != NULL ? g_hash_table_new(g_str_hash, g_str_equal)
                                  : g_hash_table_new(g_int64_hash, g_int64_equal);
   for (guint32 i = 0; i < workload_count(workload); i++) {
     gpointer key = workload->names != NULL ? g_ptr_array_index(workload->names, i)
                                            : (gpointer)&g_array_index(workload->ids, gint64, i);
-    if (!g_hash_table_add(seen, key)) {
-      char buffer[24];
-      g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                  "two requests have the id %s; ids must be unique",
-                  workload_id(workload, i, buffer));
-      return FALSE;
+    gsize place = GPOINTER_TO_SIZE(g_hash_table_lookup(seen, key));
+    if (place > 0) {
+      *again = i;
+      *before = (guint32)place - 1;
+      return TRUE;
     }
+    g_hash_table_insert(seen, key, GSIZE_TO_POINTER((gsize)i + 1));
   }
-  return TRUE;
+  return FALSE;
+}
+
+static gboolean
+check_unique(const Workload *workload, GError **error)
+{
+  guint32 again, before;
+  char buffer[24];
+
+  if (!workload_repeats_id(workload, &again, &before))
+    return TRUE;
+  g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+              "two requests have the id %s; ids must be unique",
+              workload_id(workload, again, buffer));
+  return FALSE;
 }
 
 gboolean

@@ -75,6 +75,9 @@ gboolean workload_seal(Workload *workload, GError **error);
  * unique.
  */
 gboolean workload_ids_ascend(const Workload *workload);
+/* Whether two requests have the same id: of the first such pair the later one, and the one before.
+ */
+gboolean workload_repeats_id(const Workload *workload, guint32 *again, guint32 *before);
 
 static inline guint32
 workload_count(const Workload *workload)

@@ -68,11 +68,9 @@ refuse_name(const Reader *r, guint line, const char *what, const char *found,
             const char *const *expected, GError **error)
 {
   g_autofree char *list = g_strjoinv(", ", (char **)(gpointer)expected);
-  const char *near = typed_nearest(found, expected);
+  g_autofree char *hint = typed_hint(found, expected);
 
-  return refuse(r, line, error, "found %s '%.60s', expected one of %s%s%s%s", what, found, list,
-                near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-                near != NULL ? "?" : "");
+  return refuse(r, line, error, "found %s '%.60s', expected one of %s%s", what, found, list, hint);
 }
 
 static guint
@@ -142,7 +140,7 @@ check_option(const Reader *r, const char *name, gboolean in_grid, guint line, GE
 {
   g_autofree const char **names = settings_names();
   g_autofree char *advice = server_flag_advice(name);
-  const char *near;
+  g_autofree char *hint = NULL;
 
   for (guint i = 0; i < G_N_ELEMENTS(refused); i++)
     if (g_str_equal(name, refused[i].name))
@@ -156,10 +154,8 @@ check_option(const Reader *r, const char *name, gboolean in_grid, guint line, GE
   if (advice != NULL)
     return refuse(r, line, error, "found %s, expected an option of 'spillway run': %s", name,
                   advice);
-  near = typed_nearest(name, (const char *const *)names);
-  return refuse(r, line, error, "found %.60s, expected an option of 'spillway run'%s%s%s", name,
-                near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-                near != NULL ? "?" : "");
+  hint = typed_hint(name, (const char *const *)names);
+  return refuse(r, line, error, "found %.60s, expected an option of 'spillway run'%s", name, hint);
 }
 
 static gboolean
@@ -318,6 +314,22 @@ name_from_path(const char *path)
   return g_utf8_make_valid(base, -1);
 }
 
+/* In [study]: an option of a run is told its place. */
+static gboolean
+refuse_key(const Reader *r, guint line, const char *key, GError **error)
+{
+  g_autofree const char **names = settings_names();
+  g_autofree char *option = g_strdelimit(g_strdup(key), "_", '-');
+
+  if (g_strv_contains((const char *const *)names, option))
+    return refuse(
+        r, line, error,
+        "found %s in [study], expected name or seeds: an option goes below [run], or with "
+        "several values below [grid]",
+        key);
+  return refuse_name(r, line, "the key", key, study_keys, error);
+}
+
 static gboolean
 read_head(Reader *r, GError **error)
 {
@@ -327,7 +339,7 @@ read_head(Reader *r, GError **error)
 
   for (guint i = 0; keys != NULL && keys[i] != NULL; i++)
     if (!g_strv_contains(study_keys, keys[i]))
-      return refuse_name(r, line_of(r, "study", keys[i]), "the key", keys[i], study_keys, error);
+      return refuse_key(r, line_of(r, "study", keys[i]), keys[i], error);
   r->study->name = line > 0 ? g_key_file_get_string(r->file, "study", "name", &cause)
                             : name_from_path(r->study->path);
   if (cause != NULL)

@@ -207,7 +207,8 @@ def test_defaults():
     check("gpu_memory_utilization" not in text, text)
     graph = config("--device", "h200", "--scheduler", "sglang")
     check_equal(graph["gpu_memory_utilization"], None)
-    check(re.fullmatch(r"[0-9.]+ GiB less weights 14\.96", graph["defaults"]["max_total_tokens"]), graph["defaults"])
+    check(re.fullmatch(r"0\.[0-9]+ of 139\.[0-9]+ GiB, less weights 14\.99", graph["defaults"]["max_total_tokens"]),
+          graph["defaults"])
     # (MiB - 512 - 1.5 a token of the chunk - 2 a captured decode - 1024/8 - 8 a captured prefill) / MiB, as 0.5.23 has it
     for device, mib, chunk, decodes, prefills in (("rtx-4090", 24080, 4096, 48, 50), ("a100-40gb", 40335, 4096, 32, 50),
                                                   ("h200", 143156, 8192, 256, 58), ("b200", 182649, 16384, 512, 74)):

@@ -119,6 +119,12 @@ def check_refused(words, expected, **options):
         check(text in result.messages[0], "no '%s'\n%s" % (text, result))
 
 
+def check_table(table):
+    """Rows of the words, then what the message of their refusal must hold."""
+    for words, *expected in table:
+        check_refused(words, expected)
+
+
 def run_json(*words, **options):
     return succeed("run", *words, "--format", "json", **options).json
 

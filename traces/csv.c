@@ -111,7 +111,7 @@ csv_sniff(const TraceFormat *self, const char *line, const char *end)
   g_autofree char *lacking = NULL;
 
   csv_match(self, line, end, &lacking);
-  return lacking == NULL;
+  return lacking == NULL && !self->csv->are_called_otherwise;
 }
 
 gboolean
@@ -120,6 +120,10 @@ csv_header(const TraceFormat *self, TraceReader *reader, const char *line, const
 {
   g_autofree char *lacking = NULL;
 
+  if (self->csv->are_called_otherwise && reader->own_columns == NULL)
+    return reader_fail(reader, line, end, NULL, error,
+                       "the form %s to have its columns, --trace-format '%s:%s'", self->name,
+                       self->name, self->shape);
   match(self, reader->own_columns, line, end, &lacking);
   if (lacking != NULL && reader->own_columns != NULL)
     return reader_fail(reader, line, end, NULL, error,

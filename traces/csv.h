@@ -25,14 +25,16 @@ typedef struct {
 
 struct CsvSchema {
   CsvColumn columns[CSV_ROLES]; /* by role; name NULL: the format has none */
-  gboolean takes_more_columns;  /* others are ignored; else they are an error */
+  /* The file calls them as reader->own_columns says, so that no header is known by its names. */
+  gboolean are_called_otherwise;
+  gboolean takes_more_columns; /* others are ignored; else they are an error */
   const char *time_expected;    /* for messages */
   /* Reads a time; as in number.h. */
   gboolean (*time)(const char *text, const char *end, gint64 *seconds, gint64 *ps,
                    const char **stop);
 };
 
-/* The format's hooks. */
+/* How a file of a CSV format is known, and its lines are read. */
 gboolean csv_sniff(const TraceFormat *self, const char *line, const char *end);
 gboolean csv_header(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
                     GError **error);

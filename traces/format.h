@@ -1,8 +1,8 @@
-/* A trace format: its name, how to know it, how to read a line of it and how to write one.
+/* A trace format: its name, how its files are read, and how one is written.
  *
  * A format is one file with one static const entry, one line in trace.c's table and one in
- * local.mk. A format is CSV (csv set, csv.h's hooks), JSON lines (jsonl set, jsonl.h's hooks,
- * header NULL), or no text at all (read and mark set instead of sniff, header and row).
+ * local.mk. It is CSV (csv set: its columns), JSON lines (jsonl set: its keys and members), or no
+ * text at all (read and mark set).
  */
 #pragma once
 
@@ -37,15 +37,6 @@ struct TraceFormat {
   guint flags;           /* TraceFlags */
   const CsvSchema *csv;
   const JsonlSchema *jsonl;
-
-  /* TRUE if the first line of content is of this format. */
-  gboolean (*sniff)(const TraceFormat *self, const char *line, const char *end);
-  /* Reads the header line; NULL: there is none. */
-  gboolean (*header)(const TraceFormat *self, TraceReader *reader, const char *line,
-                     const char *end, GError **error);
-  /* Reads one line and adds its request to the reader. */
-  gboolean (*row)(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
-                  GError **error);
 
   /* What a file that is no text begins with. */
   const char *mark;

@@ -14,7 +14,7 @@ struct JsonlSchema {
   gboolean (*members)(TraceReader *reader, const char *end, const json_t *object, GError **error);
 };
 
-/* The format's hooks. */
+/* How a file of a JSON format is known, and its lines are read. */
 gboolean jsonl_sniff(const TraceFormat *self, const char *line, const char *end);
 gboolean jsonl_row(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
                    GError **error);

@@ -242,30 +242,22 @@ static gboolean
 check_ids(const TraceReader *reader, GError **error)
 {
   const Workload *workload = reader->workload;
-  g_autoptr(GHashTable) seen = NULL;
+  g_autofree char *quoted = NULL;
+  guint32 again, before;
+  char buffer[24];
+  const char *id;
 
-  if (workload_ids_ascend(workload) || reader->id_lines->len != workload_count(workload))
+  if (reader->id_lines->len != workload_count(workload) ||
+      !workload_repeats_id(workload, &again, &before))
     return TRUE;
-  seen = workload->names != NULL ? g_hash_table_new(g_str_hash, g_str_equal)
-                                 : g_hash_table_new(g_int64_hash, g_int64_equal);
-  for (guint32 i = 0; i < workload_count(workload); i++) {
-    gpointer key = workload->names != NULL ? g_ptr_array_index(workload->names, i)
-                                           : (gpointer)&g_array_index(workload->ids, gint64, i);
-    gpointer first = g_hash_table_lookup(seen, key);
-    if (first != NULL) {
-      char buffer[24];
-      const char *id = workload_id(workload, i, buffer);
-      g_autofree char *quoted = reader_quote(id, id + strlen(id));
-      g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
-                  "%s:%" G_GUINT64_FORMAT ": found the id %s again (it is on line "
-                  "%" G_GUINT64_FORMAT "), expected ids that are unique",
-                  reader->name, g_array_index(reader->id_lines, guint64, i), quoted,
-                  g_array_index(reader->id_lines, guint64, GPOINTER_TO_SIZE(first) - 1));
-      return FALSE;
-    }
-    g_hash_table_insert(seen, key, GSIZE_TO_POINTER((gsize)i + 1));
-  }
-  return TRUE;
+  id = workload_id(workload, again, buffer);
+  quoted = reader_quote(id, id + strlen(id));
+  g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL,
+              "%s:%" G_GUINT64_FORMAT ": found the id %s again (it is on line %" G_GUINT64_FORMAT
+              "), expected ids that are unique",
+              reader->name, g_array_index(reader->id_lines, guint64, again), quoted,
+              g_array_index(reader->id_lines, guint64, before));
+  return FALSE;
 }
 
 /* The earliest arrival becomes 0. */

@@ -8,6 +8,7 @@
 #include "traces/formats/columns.h"
 #include "csv.h"
 #include "document.h"
+#include "jsonl.h"
 #include "refusal.h"
 
 #include "reader.h"
@@ -72,12 +73,17 @@ check_comment(const TraceReader *reader, const char *line, const char *end, GErr
   return TRUE;
 }
 
+#define OF_JSON_LINES                                                                              \
+  "If they have these by other names, jq makes a CSV: (echo "                                      \
+  "arrival_s,prompt_tokens,output_tokens; "                                                        \
+  "jq -r '[.TIME, .IN, .OUT] | @csv' FILE) >OTHER"
+
 /* No format knows this line: says what they look like, or what the nearest lacks. */
 static gboolean
 fail_unknown(TraceReader *reader, const char *line, const char *end, GError **error)
 {
   const char *refusal = trace_refusal(line, end);
-  g_autofree char *advice = columns_advice(line, end);
+  g_autofree char *advice = *line == '{' ? g_strdup(OF_JSON_LINES) : columns_advice(line, end);
   g_autoptr(GString) names = g_string_new("");
   const TraceFormat *nearest = NULL;
   guint most = 0;
@@ -98,7 +104,7 @@ fail_unknown(TraceReader *reader, const char *line, const char *end, GError **er
     g_string_append_printf(names, "%s%s", names->len > 0 ? ", " : "", (*format)->name);
   }
   if (nearest != NULL)
-    return nearest->header(nearest, reader, line, end, error);
+    return csv_header(nearest, reader, line, end, error);
   return reader_fail(reader, line, end, "the first line", error,
                      "the start of a trace, such as %s.\n%s%s; 'spillway list trace-formats' says "
                      "what %s.",
@@ -112,7 +118,8 @@ static const TraceFormat *
 sniff(const char *line, const char *end)
 {
   for (const TraceFormat *const *format = trace_formats; *format != NULL; format++)
-    if ((*format)->sniff != NULL && (*format)->sniff(*format, line, end))
+    if (((*format)->csv != NULL && csv_sniff(*format, line, end)) ||
+        ((*format)->jsonl != NULL && jsonl_sniff(*format, line, end)))
       return *format;
   return NULL;
 }
@@ -126,8 +133,15 @@ begin(TraceReader *reader, const char *line, const char *end, gboolean *is_row, 
     reader->format = sniff(line, end);
   if (reader->format == NULL)
     return fail_unknown(reader, line, end, error);
-  *is_row = reader->format->header == NULL;
-  return *is_row || reader->format->header(reader->format, reader, line, end, error);
+  *is_row = reader->format->csv == NULL;
+  return *is_row || csv_header(reader->format, reader, line, end, error);
+}
+
+static gboolean
+read_row(TraceReader *reader, const char *line, const char *end, GError **error)
+{
+  return reader->format->csv != NULL ? csv_row(reader->format, reader, line, end, error)
+                                     : jsonl_row(reader->format, reader, line, end, error);
 }
 
 static gboolean
@@ -155,7 +169,7 @@ take_line(TraceReader *reader, Lines *lines, const char *line, const char *end, 
     lines->has_begun = TRUE; /* and an id may begin with '#' */
     lines->has_comments = reader->format->csv != NULL && reader->roles[0] != CSV_ID;
   }
-  return !is_row || reader->format->row(reader->format, reader, line, end, error);
+  return !is_row || read_row(reader, line, end, error);
 }
 
 /* The objects of one JSON document, as lines. */

@@ -5,6 +5,9 @@
 #include "sim/kv_groups.h"
 #include "sim/pipeline.h"
 
+/* Starts of 0.20.0 and 0.21.0 with the same memory (vLLM issue 43308, pull request 40694). */
+#define FIRST_LOGGED_REQUESTS 21
+
 G_DEFINE_QUARK(spillway - pool - size - error, pool_size_error)
 
 guint64
@@ -33,14 +36,21 @@ pool_stage_block_bytes(const Model *model, guint32 block_size, guint32 tensor_pa
 }
 
 guint64
-pool_logged_tokens(const Model *model, guint32 block_size, guint32 tensor_parallel_size,
-                   guint64 kv_bytes)
+pool_logged_tokens(const PoolSizeRequest *request, const PoolLogTerms *terms, guint64 kv_bytes)
 {
+  const ServerSetup *server = &request->server;
+  guint64 blocks;
   KvGroups layout;
 
-  return kv_groups_find(model, block_size, tensor_parallel_size, &layout)
-             ? kv_groups_tokens(&layout, kv_bytes / layout.block_bytes)
-             : 0;
+  if (!kv_groups_find(server->model, request->block_size, server->tensor_parallel_size, &layout))
+    return 0;
+  blocks = kv_bytes / layout.block_bytes;
+  if (server->version < FIRST_LOGGED_REQUESTS)
+    return kv_groups_tokens(&layout, blocks);
+  if (terms->caches_states)
+    kv_groups_keep_states(&layout);
+  return blocks * terms->max_model_len /
+         kv_groups_planned_blocks(&layout, terms->max_model_len, server->max_num_batched_tokens);
 }
 
 guint32
@@ -80,11 +90,13 @@ stage_pool(const PoolSizeRequest *request, const ServerMemory *memory, const Mod
 {
   const ServerSetup *server = &request->server;
   const Model *model = server->model;
-  guint32 tp = server->tensor_parallel_size;
+  const ExpertPadding padding = server_expert_padding(server->device, server->version);
+  guint32 tp = server->tensor_parallel_size, ranks = server_expert_ranks(server);
+  guint32 groups = MAX(1, server->expert_groups);
   PoolSize pool = {
       .usable_bytes = (guint64)(server->device->memory_bytes * request->utilization),
-      .weight_bytes = model_stage_bytes(model, tp, server_expert_ranks(server),
-                                        MAX(1, server->expert_groups), stage),
+      .weight_bytes = model_stage_bytes(model, tp, ranks, groups, stage) +
+                      model_stage_padding_bytes(model, ranks, groups, stage, &padding),
       .server = *memory,
       .block_bytes =
           pool_block_bytes(model, request->block_size, tp) * stage->layers / model->layers,

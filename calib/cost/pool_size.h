@@ -41,9 +41,15 @@ guint64 pool_block_bytes(const Model *model, guint32 block_size, guint32 tensor_
 /* The same on a rank of the stage of a pipeline that has the most layers. */
 guint64 pool_stage_block_bytes(const Model *model, guint32 block_size, guint32 tensor_parallel_size,
                                guint32 stages);
-/* The tokens that vLLM's log names for so much KV memory: fewer than blocks hold where a group of
- * states takes a share. */
-guint64 pool_logged_tokens(const Model *model, guint32 block_size, guint32 tensor_parallel_size,
+/* What the tokens that a log names hang on beside the memory. */
+typedef struct {
+  guint32 max_model_len; /* at least 1 */
+  gboolean caches_states;
+} PoolLogTerms;
+/* The tokens that vLLM's log names for so much KV memory ("GPU KV cache size"). From 0.21 on: the
+ * longest requests that fit at once, times their length. Before, of layers of several kinds: the
+ * blocks, split evenly among the groups, times the smallest block's tokens. */
+guint64 pool_logged_tokens(const PoolSizeRequest *request, const PoolLogTerms *terms,
                            guint64 kv_bytes);
 
 /* Blocks that `bytes` hold (of KV memory or of swap space), at most G_MAXUINT32. */

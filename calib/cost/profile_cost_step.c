@@ -295,6 +295,7 @@ profile_cost_step(CostModel *base, const CostShape *shape, guint32 repeat, CostP
   if (covered & 1 << COST_ATTENTION && tokens > 0)
     profile_attention_step(self->attention, shape, repeat, piece);
   set_residual(self, shape, tokens, piece);
+  roofline_wait_for_launches(self->roofline, shape, piece);
   if (self->host[0] == NULL)
     roofline_wait_for_host(self->roofline, shape, piece);
 }

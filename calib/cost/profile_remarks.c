@@ -1,5 +1,6 @@
 #include "profile_remarks.h"
 
+#include "calib/profile_kernels.h"
 #include "dtype.h"
 #include "mixer_table.h"
 #include "moe_fit.h"
@@ -174,6 +175,17 @@ asked_for(const Model *model, guint32 tp)
   return asked;
 }
 
+static void
+add_kernels(GPtrArray *remarks, const Profile *profile)
+{
+  g_autofree char *used = profile_kernels_text(profile);
+
+  if (profile->kernels_left_out != NULL)
+    g_ptr_array_add(remarks, g_strdup_printf("Of the kernels %s; the profile has measurements of "
+                                             "%s, too ('spillway profile export --kernels').",
+                                             used, profile->kernels_left_out));
+}
+
 GPtrArray *
 profile_remarks(const Profile *profile, const Model *model, const ExpertSplit *split)
 {
@@ -192,6 +204,7 @@ profile_remarks(const Profile *profile, const Model *model, const ExpertSplit *s
   add_stand_ins(remarks, profile, asked, array->len);
   add_missing_layers(remarks, profile, model, split);
   add_draws(remarks, profile, model, split);
+  add_kernels(remarks, profile);
   return remarks;
 }
 

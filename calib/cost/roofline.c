@@ -225,6 +225,19 @@ wait_for_host(const Roofline *self, const CostShape *shape, CostPiece *piece)
   piece->steps = 1;
 }
 
+static inline void
+wait_for_launches(const Roofline *self, const CostShape *shape, CostPiece *piece)
+{
+  if (self->launches_ps > 0 && shape->n_prefills > 0)
+    piece->base_ps[COST_HOST] += MAX(self->launches_ps - cost_piece_total_ps(piece), 0);
+}
+
+void
+roofline_wait_for_launches(const CostModel *base, const CostShape *shape, CostPiece *piece)
+{
+  wait_for_launches((const Roofline *)base, shape, piece);
+}
+
 void
 roofline_wait_for_host(const CostModel *base, const CostShape *shape, CostPiece *piece)
 {
@@ -235,6 +248,7 @@ static void
 roofline_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece)
 {
   step_without((Roofline *)base, shape, repeat, 0, piece);
+  wait_for_launches((const Roofline *)base, shape, piece);
   wait_for_host((const Roofline *)base, shape, piece);
 }
 

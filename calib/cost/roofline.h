@@ -23,7 +23,7 @@
  *   contention   a copy beside a step takes its share of the memory's bandwidth from it
  * Left out: overlap of kernels but of shared experts (SharedExperts), and full copy queues. Nothing
  * is measured: the mask is always 0. Median error against published tables
- * (tests/unit/roofline-tables.c), in percent on A100, H100, RTX PRO 6000: products 10, 7 (fp8 13,
+ * (tests/unit/calib/roofline-tables.c), in percent on A100, H100, RTX PRO 6000: products 10, 7 (fp8 13,
  * in blocks 33), 9; a layer's products by Vidur 4 to 6, 20; prefill attention 6, 10, 6; decode
  * attention of 16 MB and more 8, 15, 6. All but Vidur are in sample: the shares were fitted to
  * those tables.
@@ -52,8 +52,8 @@ typedef enum { ROOFLINE_ERROR_CONFIG } RooflineError;
 /* Which ranks share a model's experts, and how. */
 typedef struct {
   guint32 tp, engines; /* tp x engines ranks; at least 1 each */
-  guint32 groups;      /* of ranks, that experts are dealt out to: each rank of a group has a part of
-                          each of the group's; 0 is 1 */
+  guint32 groups; /* of ranks, that experts are dealt out to: each rank of a group has a part of
+                     each of the group's; 0 is 1 */
   SharedExperts shared;
 } ExpertSplit;
 
@@ -87,9 +87,10 @@ typedef struct {
   HostScheduler scheduler;
   gboolean asynchronous; /* the host prepares a step while the one before runs */
   CapturedKind captured;
-  guint32 captured_tokens; /* of the largest step that runs as a captured graph; 0: 512, vLLM's
-                              most */
-  gboolean in_pieces; /* captured graphs end before each attention, and begin behind it */
+  guint32 captured_tokens;   /* of the largest step that runs as a captured graph; 0: 512, vLLM's
+                                most */
+  gboolean in_pieces;        /* captured graphs end before each attention, and begin behind it */
+  gboolean launched_prompts; /* steps with prompts are not captured (HostCost.latent_launch_ps) */
   gboolean
       greedy; /* tokens are the likeliest, not sampled; the roofline does not tell them apart */
   CopyPath copy_path;
@@ -105,6 +106,9 @@ CostModel *roofline_new(const RooflineConfig *config, GError **error);
  * cost model fills in. `self` must be a roofline. */
 void roofline_step_without(CostModel *self, const CostShape *shape, guint32 repeat, guint covered,
                            CostPiece *piece);
+
+/* A step with a prompt lasts as long as its kernels' launches at least, where they are told. */
+void roofline_wait_for_launches(const CostModel *self, const CostShape *shape, CostPiece *piece);
 
 /* With asynchronous scheduling a step lasts as long as the host's work at least: adds what the
  * other components lack, and then answers for one step alone, as it changes with the contexts. */

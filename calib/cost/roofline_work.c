@@ -91,9 +91,8 @@ indexer_work_of(const Mixer *mixer, guint32 tp)
   guint32 heads = mixer->latent_dim > 0 ? mixer->index_heads : MAX(1, mixer->index_heads / tp);
   double flops = 2.0 * heads * mixer->index_dim;
 
-  return (AttentionWork){.prefill_flops = flops,
-                         .decode_flops = flops,
-                         .bytes = (double)mixer_index_bytes(mixer)};
+  return (AttentionWork){
+      .prefill_flops = flops, .decode_flops = flops, .bytes = (double)mixer_index_bytes(mixer)};
 }
 
 /* Latent attention decodes in the latent space, into which the queries are taken (absorbed):
@@ -339,6 +338,17 @@ mixing_layers(const Model *model)
   return layers;
 }
 
+static guint32
+latent_layers(const Model *model)
+{
+  guint32 layers = 0;
+
+  for (guint i = 0; i < model->n_kinds; i++)
+    if (model->kinds[i].mixer.latent_dim > 0)
+      layers += model->kinds[i].count;
+  return layers;
+}
+
 static void
 set_host(Roofline *self, const RooflineConfig *config)
 {
@@ -354,6 +364,9 @@ set_host(Roofline *self, const RooflineConfig *config)
   if (config->in_pieces)
     self->host_pieces_ps =
         roofline_round_ps(host->piece_ps * mixing_layers(config->model) * factor);
+  if (config->launched_prompts)
+    self->launches_ps =
+        roofline_round_ps(host->latent_launch_ps * latent_layers(config->model) * factor);
   self->work_ps = in_turn ? 0 : roofline_round_ps(host->work_ps * factor);
   self->work_sequence_ps = in_turn ? 0 : roofline_round_ps(host->work_sequence_ps * factor);
 }

@@ -42,10 +42,23 @@
  * dropped its CUDA graphs by then (profile_cudagraph_memory). */
 #define FIRST_GRAPH_PROFILE 18
 #define NON_TORCH_GIB(a, b, c) ((const double[]){a, b, c})
-/* Counted from 0.20 on. Logs have 0.53 GiB for 28 layers (0.24, RTX 4090) and some 0.50 for 32
- * (0.32, H100), both with all default sizes. */
-#define FIRST_GRAPHS_COUNTED 20
+/* Counted "since v0.21.0", as logs say. They have 0.53 GiB for 28 layers (0.24, RTX 4090) and some
+ * 0.50 for 32 (0.32, H100), both with all default sizes. */
+#define FIRST_GRAPHS_COUNTED 21
 #define GRAPH_BYTES_A_LAYER ((guint64)(17.6 * MIB))
+
+/* Experts in MXFP4 on Hopper: Marlin's kernels in starts of 0.10.1 and 0.11.0, Triton's, which come
+ * with vLLM since 0.11.1, in one of 0.14.1. */
+#define FIRST_TRITON_EXPERTS 12
+
+/* What is gone before SGLang loads weights ("Load weight begin. avail mem"), by start-up logs: a
+ * CUDA context, which grows with the multiprocessors (0.27 GiB on L4, 0.50 on H200, 0.62 on H100 in
+ * 2026), and what joins the ranks: 2.01 on eight H200s (pull request 11716), 1.6 on four H100s (the
+ * pool of vLLM issue 21348); of cards without links 0.13 (four L4s) and 0.39 (four RTX PRO 6000s).
+ */
+#define CONTEXT_BYTES_A_PROCESSOR (4.2 * MIB)
+#define JOINED_LINKED_GIB(ranks) ((ranks) > 4 ? 2.0 : 1.6)
+#define JOINED_UNLINKED_GIB 0.25
 
 typedef struct {
   guint64 bytes;
@@ -211,4 +224,30 @@ server_memory_find(const ServerSetup *setup)
         pipeline_most_layers(setup->model->layers, MAX(1, setup->pipeline_parallel_size));
   find_activation(setup, &memory);
   return memory;
+}
+
+/* mxfp4_round_up_hidden_size_and_intermediate_size, and which kernels are taken on a card. Triton's
+ * keep the values of a matrix in pieces of 256 inputs, as logs say (64.38 GiB of gpt-oss-120b on
+ * H100). */
+ExpertPadding
+server_expert_padding(const Device *device, guint32 version)
+{
+  static const ExpertPadding marlin = {256, 128, 1}, triton = {1, 64, 256}, whole = {256, 256, 1};
+  double capability = device->compute_capability;
+
+  if (capability >= 10 && capability < 11)
+    return whole;
+  if (capability >= 9 && capability < 10)
+    return version >= FIRST_TRITON_EXPERTS ? triton : marlin;
+  return capability > 0 ? marlin : whole;
+}
+
+guint64
+server_memory_before_weights(const Device *device, guint32 ranks)
+{
+  double joined =
+      device->allreduce_direct_bytes_per_s > 0 ? JOINED_LINKED_GIB(ranks) : JOINED_UNLINKED_GIB;
+
+  return (guint64)(CONTEXT_BYTES_A_PROCESSOR * device->multiprocessors +
+                   (ranks > 1 ? joined * GIB : 0));
 }

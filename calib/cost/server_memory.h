@@ -1,6 +1,6 @@
 /* What a vLLM server takes of a card beside weights and KV, as its own start-up finds it out: by a
  * profile run of the largest step, and what the driver counts beyond that. By version, read in the
- * published 0.8.5 to 0.32 and held against start-up logs (tests/unit/server-memory.c).
+ * published 0.8.5 to 0.32 and held against start-up logs (tests/unit/calib/server-memory.c).
  *
  * The profile run is a forward pass of max_num_batched_tokens, then the sampler for max_num_seqs
  * sequences; the larger of the two peaks counts, not their sum, since the pass's results are freed
@@ -19,8 +19,8 @@ typedef struct {
   guint32 tensor_parallel_size;
   guint32 max_num_batched_tokens;
   guint32 max_num_seqs;
-  guint32 data_parallel_size; /* engines that share experts; 0 is 1 */
-  guint32 expert_groups;      /* that experts are dealt out to; 0 is 1 */
+  guint32 data_parallel_size;     /* engines that share experts; 0 is 1 */
+  guint32 expert_groups;          /* that experts are dealt out to; 0 is 1 */
   guint32 pipeline_parallel_size; /* 0 is 1 */
 } ServerSetup;
 
@@ -40,3 +40,11 @@ typedef struct {
 
 /* On one of the tensor-parallel group's devices. */
 ServerMemory server_memory_find(const ServerSetup *setup);
+
+/* What a server of vLLM pads experts in MXFP4 to on such a card: by Marlin's kernels, Triton's or
+ * TensorRT-LLM's. */
+ExpertPadding server_expert_padding(const Device *device, guint32 version);
+
+/* What a server of SGLang takes on one of `ranks` devices before it loads weights: a share of the
+ * memory is of what is left then. From its start-up logs (doc/memory.md). */
+guint64 server_memory_before_weights(const Device *device, guint32 ranks);

@@ -12,6 +12,7 @@ static const FigureRow rows[] = {
     {"device", "memory_bytes", FIELD(memory_bytes), 1, 1e6, 1e15, FALSE},
     {"device", "non_torch_bytes", FIELD(non_torch_bytes), 1, 1e6, 1e12, TRUE},
     {"device", "hbm_bytes_per_s", FIELD(hbm_bytes_per_s), FIGURE_RATE, FALSE},
+    {"compute", "compute_capability", FIELD(compute_capability), 1, 1, 100, TRUE},
     {"compute", "multiprocessors", FIELD(multiprocessors), 1, 1, 1e5, FALSE},
     {"compute", "fp16_flops", FIELD(fp16_flops), FIGURE_RATE, FALSE},
     {"compute", "fp8_flops", FIELD(fp8_flops), FIGURE_RATE, TRUE},

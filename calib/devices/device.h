@@ -23,6 +23,7 @@ typedef struct {
   double non_torch_bytes;      /* a server's at TP 1, beside what PyTorch allocates; 0: no figure */
   double hbm_bytes_per_s;
 
+  double compute_capability; /* 9.0; 0: no figure, or not CUDA's */
   double multiprocessors;
   double fp16_flops;                  /* dense, fp16 or bf16, fp32 accumulation */
   double fp8_flops;                   /* 0: has none, 8-bit weights are computed in 16 bits */

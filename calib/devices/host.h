@@ -23,9 +23,12 @@ typedef struct {
   double step_ps;
   double sequence_ps; /* more for each sequence in the step */
   double eager_ps;    /* more for a step of more tokens than the captured graphs hold */
-  /* Of each layer whose attention is launched between two captured graphs, where graphs are captured
-   * in pieces (vLLM's cudagraph_mode PIECEWISE). */
+  /* Of each layer whose attention is launched between two captured graphs, where graphs are
+   * captured in pieces (vLLM's cudagraph_mode PIECEWISE). */
   double piece_ps;
+  /* Of each layer of latent attention in a step with a prompt, where nothing of it is captured: the
+   * time in which its kernels are launched, one by one. The step takes no less. */
+  double latent_launch_ps;
   /* What it does for a step in all: beside the device where scheduling is asynchronous, so that the
    * longer of the two counts; else before and after it, instead of the above. 0: not told apart. */
   double work_ps, work_sequence_ps;

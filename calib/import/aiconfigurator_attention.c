@@ -92,6 +92,17 @@ mla_variant(CsvTable *table, const LatentWidths *widths)
              : g_strdup_printf(MLA_BLOCK "%s/%s", widths->architecture, import_dtype(products));
 }
 
+/* SGLang's collector of Hopper times prompts in the latent space, keys of 576 dimensions and values
+ * of 512 (collect_mla.py: v_head_dim = kv_lora_rank unless it is a Blackwell card); its servers
+ * expand the keys and values of a prompt. */
+static gboolean
+is_absorbed_prompt(CsvTable *table, gboolean is_decode)
+{
+  return !is_decode && g_ascii_strcasecmp(aiconfigurator_text(table, "framework"), "sglang") == 0 &&
+         g_str_equal(aiconfigurator_text(table, "kernel_source"), "flash_attention") &&
+         *aiconfigurator_text(table, "gemm_type") == '\0';
+}
+
 gboolean
 aiconfigurator_read_mla(Aiconfigurator *reader, GError **error)
 {
@@ -120,6 +131,11 @@ aiconfigurator_read_mla(Aiconfigurator *reader, GError **error)
       g_autofree char *reason = g_strdup_printf("the architecture %s, whose widths are not known",
                                                 aiconfigurator_text(table, "architecture"));
       aiconfigurator_leave_out(reader, reason);
+      continue;
+    }
+    if (is_absorbed_prompt(table, is_decode)) {
+      aiconfigurator_leave_out(reader, "prompts' latent attention in the latent space, where "
+                                       "servers expand keys and values");
       continue;
     }
     variant = mla_variant(table, widths);

@@ -41,6 +41,7 @@ static const Line lines[] = {
     {"Model loading took " NUMBER "GiB", 1, {AT(weights)}},
     {"Available KV cache memory: " NUMBER "GiB", 1, {AT(kv)}},
     {"GPU KV cache size: " NUMBER "tokens", 1, {AT(kv_tokens)}},
+    {"Maximum concurrency for " NUMBER "tokens per request", 1, {AT(max_model_len)}},
     /* The engine before v1. */
     {"total_gpu_memory \\(" NUMBER "GiB\\) x gpu_memory_utilization \\(" NUMBER "\\) = " NUMBER
      "GiB",
@@ -103,6 +104,20 @@ read_version(const char *text, gsize n_bytes, StartupLog *log)
     log->version = g_match_info_fetch(match, 1);
 }
 
+/* Of the arguments that are not the default, and of the engine's configuration. */
+static int
+read_prefix_caching(const char *text, gsize n_bytes)
+{
+  g_autoptr(GRegex) regex = compile("enable_prefix_caching(?:=|': )(True|False)");
+  g_autoptr(GMatchInfo) match = NULL;
+  g_autofree char *word = NULL;
+
+  if (!g_regex_match_full(regex, text, (gssize)n_bytes, 0, 0, &match, NULL))
+    return -1;
+  word = g_match_info_fetch(match, 1);
+  return g_str_equal(word, "True");
+}
+
 static StartupLog *
 read_text(const char *text, gsize n_bytes)
 {
@@ -114,6 +129,7 @@ read_text(const char *text, gsize n_bytes)
   for (guint i = 0; i < G_N_ELEMENTS(lines); i++)
     says = read_line(&lines[i], text, n_bytes, log) || says;
   read_version(text, n_bytes, log);
+  log->prefix_caching = read_prefix_caching(text, n_bytes);
   if (says)
     return log;
   startup_log_free(log);

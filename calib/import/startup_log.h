@@ -15,7 +15,8 @@ typedef enum { STARTUP_LOG_ERROR_OPEN, STARTUP_LOG_ERROR_EMPTY } StartupLogError
 
 /* In GiB a device; NAN where the log does not say. */
 typedef struct {
-  char *version; /* "0.19.0"; NULL: not said */
+  char *version;      /* "0.19.0"; NULL: not said */
+  int prefix_caching; /* FALSE, TRUE; -1: not said */
   double total, utilization, usable;
   double weights;
   double activation; /* where `consumed` is said, CUDA graphs are in it */
@@ -23,7 +24,8 @@ typedef struct {
   double consumed; /* weights and what is not PyTorch's, together (0.27 and later) */
   double graphs;   /* as estimated before the pool was sized */
   double kv;
-  double kv_tokens; /* tokens */
+  double max_model_len; /* tokens */
+  double kv_tokens;     /* tokens */
 } StartupLog;
 
 /* NULL, and a message, where the file cannot be read or says nothing of memory. */

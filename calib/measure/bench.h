@@ -32,8 +32,7 @@ typedef struct BenchDevice BenchDevice;
 typedef struct {
   const char *name; /* as the driver calls the card */
   const char *driver, *cuda;
-  const char *kernels; /* that attention and whole steps are run by, as samples name them; NULL: one
-                          kind is all there is */
+  const char *kernels; /* the kind that is run (calib/profile_kernels.h); NULL: one is all there is */
   guint32 multiprocessors;
   guint64 memory_bytes, free_bytes;
   guint64 pinned_bytes; /* that one copy may take on the host */

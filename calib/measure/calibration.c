@@ -334,20 +334,13 @@ measure_all(Calibration *self, guint64 seed, GError **error)
          measure_pass(self, PASS_FULL, order, error) && refine(self, probes, error);
 }
 
-/* Times of other kernels are not mixed with these. */
+/* Whether this calibration goes on from it: other kernels' times are not its own. */
 static gboolean
-check_kernels(const CalibrationConfig *config, const Profile *profile, GError **error)
+is_of_these_kernels(const Calibration *self, const ProfileSample *sample)
 {
-  const char *found = profile_kernels(profile), *own = config->identity->kernels;
+  const char *kind = profile_sample_kernels(sample), *own = self->config->identity->kernels;
 
-  if (found == NULL || own == NULL || g_str_equal(found, own))
-    return TRUE;
-  g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_FOREIGN,
-              "%s was measured with the kernels '%s', and these are '%s': set the same "
-              "SPILLWAY_KERNELS_WITHOUT and SPILLWAY_PORTABLE_ATTENTION, or name another file with "
-              "-o",
-              config->path, found, own);
-  return FALSE;
+  return own == NULL || *kind == '\0' || g_str_equal(kind, own);
 }
 
 /* What an earlier start left, at the new one's beginning. */
@@ -367,10 +360,10 @@ open_journal(Calibration *self, guint64 *seed, GError **error)
   if (self->journal == NULL)
     return FALSE;
   profile = profile_journal_profile(self->journal);
-  if (!check_kernels(config, profile, error))
-    return FALSE;
-  for (guint i = 0; i < profile->samples->len; i++)
-    self->report->known += !g_array_index(profile->samples, ProfileSample, i).derived;
+  for (guint i = 0; i < profile->samples->len; i++) {
+    const ProfileSample *sample = &g_array_index(profile->samples, ProfileSample, i);
+    self->report->known += !sample->derived && is_of_these_kernels(self, sample);
+  }
   return TRUE;
 }
 

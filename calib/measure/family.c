@@ -28,6 +28,7 @@ calibration_family_new(OperationKind operation, const char *variant, const char 
   family->operation = operation;
   family->variant = g_strdup(variant);
   family->dtype = dtype;
+  family->kernels = "";
   memcpy(family->shape, shape, operation_n_shape(operation) * sizeof *shape);
   family->inner = inner;
   family->outer = outer;
@@ -92,7 +93,7 @@ calibration_family_key(const CalibrationFamily *family, const CalibrationPoint *
   ProfileSample key = {.operation = (guint8)family->operation,
                        .variant = point->variant,
                        .dtype = family->dtype,
-                       .kernel = ""};
+                       .kernel = family->kernels};
 
   memcpy(key.shape, point->shape, sizeof key.shape);
   return key;

@@ -40,7 +40,8 @@ typedef struct {
   OperationKind operation;
   char *variant;
   const char *dtype;
-  const Model *model; /* of OP_STEP */
+  const char *kernels; /* the kind that its samples are of, "" for none (calib/profile_kernels.h) */
+  const Model *model;  /* of OP_STEP */
   gint64 shape[OPERATION_SHAPE_MAX];
   guint inner, outer;
   gint64 grain; /* values of inner are multiples of it, 1 as a rule */

@@ -73,7 +73,7 @@ keep(Calibration *self, const ProfileSample *key, const BenchTiming *timing, gbo
   sample.p10_ns = timing->p10_ns;
   sample.p90_ns = timing->p90_ns;
   sample.count = timing->count;
-  sample.kernel = timing->kernel;
+  sample.kernel = *key->kernel != '\0' ? key->kernel : timing->kernel;
   profile_journal_add(self->journal, &sample, aside);
   if (sample.operation == OP_COPY && timing->submit_ns > 0) {
     sample.operation = OP_COPY_SUBMIT;

@@ -16,6 +16,8 @@ plan_family(Plan *plan, CalibrationFamily *family, gboolean *is_new)
       return other;
     }
   }
+  if (operation_is_of_kernels(family->operation) && plan->request->identity->kernels != NULL)
+    family->kernels = plan->request->identity->kernels;
   g_ptr_array_add(plan->families, family);
   *is_new = TRUE;
   return family;

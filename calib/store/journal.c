@@ -241,12 +241,14 @@ remove_aside(const ProfileJournal *journal, const ProfileSample *sample, GError 
 
   for (guint i = 0; i < operation_n_shape(sample->operation); i++)
     g_string_append_printf(sql, " AND s%u = %" G_GINT64_FORMAT, i, sample->shape[i]);
+  g_string_append(sql, " AND kernel = ?");
   statement = profile_db_prepare(&journal->db, sql->str);
   if (statement == NULL)
     return profile_db_fail_write(&journal->db, error);
   profile_db_bind_text(statement, 1, operations[sample->operation].name);
   profile_db_bind_text(statement, 2, sample->variant);
   profile_db_bind_text(statement, 3, sample->dtype);
+  profile_db_bind_text(statement, 4, sample->kernel);
   return profile_db_insert(&journal->db, statement, error);
 }
 

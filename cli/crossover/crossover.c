@@ -209,7 +209,7 @@ study_resolve(const Options *options, CrossoverStudy *study, GError **error)
   }
   if (!resolve_kv_cache_dtype(study->model, options->kv_cache_dtype, error))
     return FALSE;
-  if (!resolve_costs(options->device, &study->device, &study->profile, error)) {
+  if (!resolve_costs(options->device, NULL, &study->device, &study->profile, error)) {
     g_prefix_error(error, "--device: ");
     return FALSE;
   }

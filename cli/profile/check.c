@@ -70,12 +70,14 @@ command_profile_check(int argc, char **argv)
 {
   g_autofree char *format_text = NULL;
   g_autofree char *plot = NULL;
+  g_autofree char *kernels = NULL;
   gboolean save = FALSE;
   const GOptionEntry entries[] = {
       {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "table (default) or json", "FORMAT"},
       {"save", 0, 0, G_OPTION_ARG_NONE, &save, "keep the errors in the profile (FILE.db)", NULL},
       {"plot", 0, 0, G_OPTION_ARG_FILENAME, &plot,
        "draw them too, the worst marked (.svg, .png or .pdf; takes gnuplot)", "FILE"},
+      {"kernels", 0, 0, G_OPTION_ARG_STRING, &kernels, PROFILE_KERNELS_HELP, "NAME"},
       {NULL},
   };
   static const char verb[] = "profile check";
@@ -102,7 +104,7 @@ command_profile_check(int argc, char **argv)
   if (argc != 2)
     return profile_verb_refuse_count(verb, argc - 1);
   if (!profile_format_parse(format_text, &format, &error) ||
-      (profile = profile_named(argv[1], &error)) == NULL)
+      (profile = profile_named(argv[1], kernels, &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (save && !profile_store_sniff(argv[1]))
     return cli_error(CLI_USAGE, verb, "--save: %s is no database (FILE.db) to keep them in",

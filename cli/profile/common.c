@@ -1,4 +1,5 @@
 #include "profile.h"
+#include "calib/profile_kernels.h"
 #include "calib/profile_summary.h"
 #include "calib/store/read.h"
 #include "cli/cli.h"
@@ -18,12 +19,33 @@ profile_is_device(const char *text)
 }
 
 Profile *
-profile_named(const char *text, GError **error)
+profile_named(const char *text, const char *kernels, GError **error)
+{
+  g_autoptr(Profile) profile = profile_named_whole(text, error);
+  g_autofree char *all = NULL;
+
+  if (profile == NULL)
+    return NULL;
+  all = profile_kernels_text(profile);
+  if (kernels != NULL && *all == '\0') {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--kernels: found '%s', and the measurements of %s are of no kernels of this "
+                "program",
+                kernels, profile->name);
+    return NULL;
+  }
+  if (!profile_use_kernels(profile, kernels, error))
+    return NULL;
+  return g_steal_pointer(&profile);
+}
+
+Profile *
+profile_named_whole(const char *text, GError **error)
 {
   g_autoptr(GError) read_error = NULL;
   g_auto(GStrv) names = NULL;
-  Profile *profile = resolve_profile(text, &read_error);
-  const char *near;
+  Profile *profile = resolve_whole_profile(text, &read_error);
+  g_autofree char *hint = NULL;
 
   if (profile != NULL)
     return profile;
@@ -34,7 +56,7 @@ profile_named(const char *text, GError **error)
   if (!profile_is_device(text) && g_file_test(text, G_FILE_TEST_EXISTS))
     return profile_read(text, error);
   names = resolve_profile_names();
-  near = typed_nearest(text, (const char *const *)names);
+  hint = typed_hint(text, (const char *const *)names);
   if (profile_is_device(text))
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                 "'%s' is a device without measurements, not a profile; 'spillway profile import "
@@ -43,9 +65,8 @@ profile_named(const char *text, GError **error)
   else
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                 "found '%s', expected a name from 'spillway list profiles' or the path of a "
-                "profile (FILE.db, FILE.csv)%s%s%s",
-                text, near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-                near != NULL ? "?" : "");
+                "profile (FILE.db, FILE.csv)%s",
+                text, hint);
   return NULL;
 }
 

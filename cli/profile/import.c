@@ -42,7 +42,7 @@ static gboolean
 check_format(const char *format, GError **error)
 {
   g_autoptr(GString) names = g_string_new("auto");
-  const char *near;
+  g_autofree char *hint = NULL;
   const char *known[32] = {"auto"};
 
   if (g_str_equal(format, "auto") || profile_importer_find(format) != NULL)
@@ -52,11 +52,9 @@ check_format(const char *format, GError **error)
     if (i + 2 < G_N_ELEMENTS(known))
       known[i + 1] = profile_importers[i]->name;
   }
-  near = typed_nearest(format, known);
+  hint = typed_hint(format, known);
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-              "--format: found '%s', expected one of %s%s%s%s", format, names->str,
-              near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-              near != NULL ? "?" : "");
+              "--format: found '%s', expected one of %s%s", format, names->str, hint);
   return FALSE;
 }
 
@@ -65,14 +63,12 @@ check_device(const char *device, GError **error)
 {
   g_autofree char *path = shipped_file("devices", device, ".ini");
   g_auto(GStrv) names = shipped_names("devices", ".ini");
-  const char *near = typed_nearest(device, (const char *const *)names);
+  g_autofree char *hint = typed_hint(device, (const char *const *)names);
 
   if (path != NULL)
     return TRUE;
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-              "--device: found '%s', expected a name from 'spillway list devices'%s%s%s", device,
-              near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-              near != NULL ? "?" : "");
+              "--device: found '%s', expected a name from 'spillway list devices'%s", device, hint);
   return FALSE;
 }
 

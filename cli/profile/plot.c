@@ -151,18 +151,17 @@ static gboolean
 find_operation(const char *name, OperationKind *kind, GError **error)
 {
   const char *names[OPERATIONS + 1] = {NULL};
-  const char *near;
+  g_autofree char *hint = NULL;
 
   if (operation_find(name, kind))
     return TRUE;
   for (guint i = 0; i < OPERATIONS; i++)
     names[i] = operations[i].name;
-  near = typed_nearest(name, names);
+  hint = typed_hint(name, names);
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
               "--operation: found '%s', expected gemm, elementwise, attention, attention_skew, "
-              "sampling, all_reduce, copy or host%s%s%s",
-              name, near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-              near != NULL ? "?" : "");
+              "sampling, all_reduce, copy or host%s",
+              name, hint);
   return FALSE;
 }
 
@@ -192,7 +191,7 @@ plot(const char *name, const char *operation, const char *out)
                      out);
   if (!output_file_check(&(NamedFile){"-o", out}, 1, &(NamedFile){"FILE", name}, 1, &error) ||
       (operation != NULL && !find_operation(operation, &kind, &error)) ||
-      (profile = profile_named(name, &error)) == NULL)
+      (profile = profile_named(name, NULL, &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if ((device = resolve_device(profile->device, &error)) == NULL ||
       !profile_check(profile, device, results, points, &error))

@@ -13,11 +13,14 @@
 #include <stdio.h>
 #include <string.h>
 
+static int command_list_profiles(int argc, char **argv);
+static int command_export(int argc, char **argv);
+
 static const Command sub_verbs[] = {
-    {"list", "the shipped profiles and devices", command_profile_list},
+    {"list", "the shipped profiles and devices", command_list_profiles},
     {"show", "what a profile holds: origins, operations, shapes, spread", command_profile_show},
     {"import", "make a profile of published tables", command_profile_import},
-    {"export", "write a profile as text, for review and by hand", command_profile_export},
+    {"export", "write a profile as text, for review and by hand", command_export},
     {"check", "the error on samples held out, by operation", command_profile_check},
     {"plot", "measured against predicted, the worst marked", command_profile_plot},
     {NULL, NULL, NULL},
@@ -98,8 +101,8 @@ list_profiles(OutputFormat format)
   return CLI_DONE;
 }
 
-int
-command_profile_list(int argc, char **argv)
+static int
+command_list_profiles(int argc, char **argv)
 {
   g_autofree char *format_text = NULL;
   const GOptionEntry entries[] = {
@@ -127,13 +130,14 @@ command_profile_list(int argc, char **argv)
 
 /* `profile export` */
 
-int
-command_profile_export(int argc, char **argv)
+static int
+command_export(int argc, char **argv)
 {
-  g_autofree char *out = NULL;
+  g_autofree char *out = NULL, *kernels = NULL;
   const GOptionEntry entries[] = {
       {"out", 'o', 0, G_OPTION_ARG_FILENAME, &out,
        "where to write: FILE.csv, FILE.csv.gz, or - for standard output", "FILE"},
+      {"kernels", 0, 0, G_OPTION_ARG_STRING, &kernels, PROFILE_KERNELS_HELP " alone", "NAME"},
       {NULL},
   };
   static const char verb[] = "profile export";
@@ -147,6 +151,7 @@ command_profile_export(int argc, char **argv)
                  "'spillway profile import' reads it; exporting that again gives the same bytes.",
       .examples = "Examples:\n"
                   "  spillway profile export a100.db -o a100.csv\n"
+                  "  spillway profile export h100.db --kernels sm_80 -o portable.csv\n"
                   "  spillway profile export a100.db -o -\n",
       .own = entries};
 
@@ -163,7 +168,8 @@ command_profile_export(int argc, char **argv)
         "makes a database of it",
         out, out);
   if (!output_file_check(&(NamedFile){"-o", out}, 1, &(NamedFile){"FILE", argv[1]}, 1, &error) ||
-      (profile = profile_named(argv[1], &error)) == NULL)
+      (profile = kernels != NULL ? profile_named(argv[1], kernels, &error)
+                                 : profile_named_whole(argv[1], &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (!profile_text_write(profile, out, &error))
     return program_lost_reader() ? CLI_FAILED : cli_error(CLI_FAILED, verb, "%s", error->message);

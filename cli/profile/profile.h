@@ -6,16 +6,17 @@
 
 #include <jansson.h>
 
-int command_profile_list(int argc, char **argv);
 int command_profile_show(int argc, char **argv);
 int command_profile_import(int argc, char **argv);
-int command_profile_export(int argc, char **argv);
 int command_profile_check(int argc, char **argv);
 int command_profile_plot(int argc, char **argv);
 
 /* The profile that a command line names: a shipped one, or a file. NULL and an error that lists the
- * shipped ones if there is none. */
-Profile *profile_named(const char *text, GError **error);
+ * shipped ones if there is none. Of several kinds of kernels `kernels` is kept, NULL: the first
+ * (calib/profile_kernels.h); of a whole one all. */
+Profile *profile_named(const char *text, const char *kernels, GError **error);
+Profile *profile_named_whole(const char *text, GError **error);
+#define PROFILE_KERNELS_HELP "of a profile that was measured with several kinds of kernels, those"
 
 /* The exit status where a verb of one profile got n of them. */
 int profile_verb_refuse_count(const char *verb, int n);

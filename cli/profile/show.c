@@ -2,6 +2,7 @@
 #include "profile.h"
 
 #include "calib/store/file.h"
+#include "calib/profile_kernels.h"
 #include "calib/profile_summary.h"
 #include "cli/cli.h"
 #include "report/text/format.h"
@@ -61,10 +62,13 @@ print_profile(const Profile *profile)
 {
   g_autoptr(GString) text = g_string_new(NULL);
   g_autofree char *samples = format_count(profile->samples->len);
+  g_autofree char *kernels = profile_kernels_text(profile);
 
   g_string_append_printf(text, "%s: %s samples of %s\n", profile->name, samples, profile->device);
   if (*profile->note != '\0')
     g_string_append_printf(text, "\n%s\n", profile->note);
+  if (*kernels != '\0')
+    g_string_append_printf(text, "\nKernels: %s\n", kernels);
   append_origins(profile, text);
   append_groups(profile, text);
   profile_append_missing(profile, text);
@@ -124,15 +128,27 @@ missing_json(const Profile *profile)
 }
 
 static json_t *
+kernels_json(const Profile *profile)
+{
+  g_autofree const char **kinds = profile_kernels(profile);
+  json_t *array = json_array();
+
+  for (const char **kind = kinds; *kind != NULL; kind++)
+    json_array_append_new(array, json_string(*kind));
+  return array;
+}
+
+static json_t *
 profile_json(const Profile *profile)
 {
   g_autofree char *digest = profile_digest(profile);
 
-  return json_pack("{s:o, s:o, s:o, s:s, s:i, s:o, s:o, s:o}", "name",
+  return json_pack("{s:o, s:o, s:o, s:s, s:i, s:o, s:o, s:o, s:o}", "name",
                    profile_json_text(profile->name), "device", profile_json_text(profile->device),
                    "note", profile_json_text(profile->note), "digest", digest, "samples",
                    (int)profile->samples->len, "origins", origins_json(profile), "operations",
-                   groups_json(profile), "missing", missing_json(profile));
+                   groups_json(profile), "kernels", kernels_json(profile), "missing",
+                   missing_json(profile));
 }
 
 int
@@ -170,7 +186,7 @@ command_profile_show(int argc, char **argv)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (profile_is_device(argv[1]))
     return profile_show_device(verb, argv[1], format);
-  if ((profile = profile_named(argv[1], &error)) == NULL)
+  if ((profile = profile_named_whole(argv[1], &error)) == NULL)
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (format == OUTPUT_JSON)
     return profile_print_json(verb, profile_json(profile));

@@ -47,8 +47,12 @@ void selfcheck_print_end(const Selfcheck *s);
 /* All of it as one object. FALSE where it could not be written. */
 gboolean selfcheck_write_json(const Selfcheck *s, FILE *out);
 
-/* "spillway selfcheck --only decode --case 3 --seed 5": runs that case again. The caller frees. */
-char *selfcheck_again(const Selfcheck *s, const SelfcheckFailure *failure);
+/* From here on this program says on standard error what was under way when a signal ends it: a kernel
+ * that hangs says nothing itself. selfcheck_under_way() is told a kernel and a case, or a number
+ * below 0 for its timings; NULL: nothing is under way. */
+void selfcheck_tell_when_ended(void);
+void selfcheck_under_way(const Selfcheck *s, const char *kernel, gint64 number);
+
 /* Whether all that ran was right. */
 gboolean selfcheck_passed(const Selfcheck *s);
 

@@ -89,7 +89,9 @@ run_case(Run *run, const KernelCheck *check, guint number, SelfcheckKernel *kern
   Selfcheck *s = &run->result;
   CheckCase result;
 
+  selfcheck_under_way(s, check->name, number);
   check_case_run(check, &run->check, number, s->seed, &result);
+  selfcheck_under_way(s, NULL, 0);
   kernel->num_cases++;
   if (result.refused != NULL) {
     kernel->num_refused++;
@@ -200,7 +202,9 @@ run_speeds(Run *run, GError **error)
   }
   for (const KernelSpeed *speed = kernel_speeds; speed->name != NULL; speed++)
     if (!run->result.is_lost && (speed == kernel_speeds || is_chosen(run->options, speed->name))) {
+      selfcheck_under_way(&run->result, speed->name, -1);
       speed->run(&context);
+      selfcheck_under_way(&run->result, NULL, 0);
       run->result.is_lost = check_gpu_is_lost();
       keep(run, NULL);
     }
@@ -278,6 +282,7 @@ selfcheck_run(const SelfcheckOptions *options)
   run.result.speeds = g_array_new(FALSE, FALSE, sizeof(SpeedRow));
   g_array_set_clear_func(run.result.failures, clear_failure);
   g_array_set_clear_func(run.result.speeds, clear_speed);
+  selfcheck_tell_when_ended();
   if (!run_all(&run, &error))
     status = cli_error(CLI_FAILED, "selfcheck", "%s", error->message);
   else if (!selfcheck_passed(&run.result))

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "report/text/format.h"
+#include "report/text/json_values.h"
 
 #define GIB (1024.0 * 1024 * 1024)
 
@@ -14,8 +15,9 @@ selfcheck_passed(const Selfcheck *s)
   return s->failures->len == 0 && s->num_broken == 0 && !s->is_lost;
 }
 
-char *
-selfcheck_again(const Selfcheck *s, const SelfcheckFailure *failure)
+/* "spillway selfcheck --only decode --case 3 --seed 5": runs that case again. The caller frees. */
+static char *
+again_text(const Selfcheck *s, const SelfcheckFailure *failure)
 {
   return g_strdup_printf("spillway selfcheck --only %s --case %u --seed %u", failure->kernel,
                          failure->number, s->seed);
@@ -65,7 +67,7 @@ selfcheck_print_kernel(const SelfcheckKernel *kernel)
 void
 selfcheck_print_failure(const Selfcheck *s, const SelfcheckFailure *failure)
 {
-  g_autofree char *again = selfcheck_again(s, failure);
+  g_autofree char *again = again_text(s, failure);
 
   printf("FAILED: %s case %u: %s\n  %s\n  again: %s\n", failure->kernel, failure->number,
          failure->shape != NULL ? failure->shape : "", failure->problem, again);
@@ -139,12 +141,6 @@ selfcheck_print_end(const Selfcheck *s)
 }
 
 static json_t *
-number_or_null(double value)
-{
-  return isfinite(value) ? json_real(value) : json_null();
-}
-
-static json_t *
 kernels_json(const Selfcheck *s)
 {
   json_t *array = json_array();
@@ -154,7 +150,7 @@ kernels_json(const Selfcheck *s)
     json_array_append_new(array, json_pack("{ss si si si so sf sf ss*}", "kernel", k->name, "cases",
                                            (int)k->num_cases, "failed", (int)k->num_failed,
                                            "refused", (int)k->num_refused, "error",
-                                           number_or_null(k->worst_error), "allowed", k->limit,
+                                           json_real_or_null(k->worst_error), "allowed", k->limit,
                                            "seconds", k->seconds, "skipped", k->lacks));
   }
   return array;
@@ -167,7 +163,7 @@ failures_json(const Selfcheck *s)
 
   for (guint i = 0; i < s->failures->len; i++) {
     const SelfcheckFailure *f = &g_array_index(s->failures, SelfcheckFailure, i);
-    g_autofree char *again = selfcheck_again(s, f);
+    g_autofree char *again = again_text(s, f);
     json_array_append_new(array, json_pack("{ss si ss* ss ss}", "kernel", f->kernel, "case",
                                            (int)f->number, "shape", f->shape, "problem", f->problem,
                                            "again", again));

@@ -6,6 +6,7 @@
 #include "sweep.h"
 
 #include "cli/cli.h"
+#include "cli/format_option.h"
 #include "study/sweep_run.h"
 
 #define SUMMARY                                                                                    \
@@ -340,8 +341,7 @@ command_sweep(int argc, char **argv)
        "WHAT"},
       {"dry-run", 'n', 0, G_OPTION_ARG_NONE, &s.options.dry_run,
        "list the cells, and which would be run; change nothing", NULL},
-      {"format", 0, 0, G_OPTION_ARG_STRING, &s.options.format,
-       "on standard output: table (default), json, csv", "FORMAT"},
+      FORMAT_OPTION(s.options.format),
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
   int status = CLI_DONE;

@@ -10,9 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
+static int command_convert(int argc, char **argv);
+
 static const Command sub_verbs[] = {
     {"gen", "make a trace from distributions and a seed", command_trace_gen},
-    {"convert", "write a trace in another form, cut or stretched", command_trace_convert},
+    {"convert", "write a trace in another form, cut or stretched", command_convert},
     {"show", "say what a trace is like: rates, lengths, histograms", command_trace_show},
     {NULL, NULL, NULL},
 };
@@ -92,8 +94,8 @@ convert(const char *name, const ConvertOptions *options)
   return CLI_DONE;
 }
 
-int
-command_trace_convert(int argc, char **argv)
+static int
+command_convert(int argc, char **argv)
 {
   ConvertOptions options = {0};
   const GOptionEntry entries[] = {

@@ -4,6 +4,5 @@
 #include <glib.h>
 
 int command_trace_gen(int argc, char **argv);
-int command_trace_convert(int argc, char **argv);
 int command_trace_show(int argc, char **argv);
 

@@ -68,19 +68,6 @@ choose_layout(GRand *rand, AttentionCase *c, gsize *v_offset)
   }
 }
 
-static gint32 *
-shuffled_blocks(GRand *rand, gsize count)
-{
-  gint32 *blocks = g_new(gint32, count);
-
-  for (gsize i = 0; i < count; i++) {
-    gsize other = (gsize)g_rand_int_range(rand, 0, (gint32)i + 1);
-    blocks[i] = blocks[other];
-    blocks[other] = (gint32)i;
-  }
-  return blocks;
-}
-
 /* Entries behind a sequence's last block lead far out of the pool. */
 static void
 deal_blocks(GRand *rand, AttentionCase *c)
@@ -100,7 +87,7 @@ deal_blocks(GRand *rand, AttentionCase *c)
   table = g_new(gint32, (gsize)batch->num_sequences * batch->block_table_stride);
   batch->block_tables = table;
 
-  g_autofree gint32 *blocks = shuffled_blocks(rand, c->num_blocks);
+  g_autofree gint32 *blocks = random_order(rand, c->num_blocks);
   gsize dealt = 0;
   for (guint32 s = 0; s < batch->num_sequences; s++)
     for (guint32 i = 0; i < batch->block_table_stride; i++)
@@ -317,15 +304,6 @@ attention_case_free(AttentionCase *c)
   g_free(c);
 }
 
-static gboolean
-has_nan(const float *values, gsize count)
-{
-  for (gsize i = 0; i < count; i++)
-    if (isnan(values[i]))
-      return TRUE;
-  return FALSE;
-}
-
 Comparison
 attention_case_compare(const AttentionCase *c, const float *out)
 {
@@ -334,7 +312,7 @@ attention_case_compare(const AttentionCase *c, const float *out)
   Comparison worst = {0};
 
   for (gsize row = 0; row < rows; row++)
-    if (has_nan(out + row * c->shape.out_row_stride, heads * dim))
+    if (comparison_has_nan(out + row * c->shape.out_row_stride, heads * dim))
       return (Comparison){NAN, NAN};
   for (gsize i = 0; i < c->num_checked; i++) {
     const gsize row = c->checked[i] / heads, head = c->checked[i] % heads;

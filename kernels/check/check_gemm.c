@@ -78,15 +78,6 @@ choose_rows_checked(GRand *rand, gsize m, gsize rows[ROWS_CHECKED])
   return count;
 }
 
-static gboolean
-has_nan(const float *values, gsize count)
-{
-  for (gsize i = 0; i < count; i++)
-    if (isnan(values[i]))
-      return TRUE;
-  return FALSE;
-}
-
 static Comparison
 compare_product(GRand *rand, Product *p, Dtype dtype, const guint8 *in, const guint8 *weights,
                 const float *out)
@@ -106,7 +97,7 @@ compare_product(GRand *rand, Product *p, Dtype dtype, const guint8 *in, const gu
   for (gsize i = 0; i < p->num_checked; i++)
     comparison_add(&worst,
                    compare_rows(out + rows[i] * p->n, p->expected + i * p->n, 1, p->n, p->n));
-  if (has_nan(out, p->m * p->n))
+  if (comparison_has_nan(out, p->m * p->n))
     worst = (Comparison){NAN, NAN};
   g_free(p->in);
   g_free(p->weights);

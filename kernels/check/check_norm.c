@@ -14,23 +14,14 @@ typedef struct {
   float *in, *weight;
 } NormCase;
 
-static float *
-new_floats(GRand *rand, Dtype dtype, gsize count)
-{
-  float *values = g_new(float, count);
-
-  random_floats(rand, dtype, g_rand_double_range(rand, 0.01, 10), values, count);
-  return values;
-}
-
 static void
 norm_case_init(NormCase *c, GRand *rand, guint number)
 {
   c->dtype = number % 3 == 2 ? DTYPE_FP16 : DTYPE_BF16;
   c->width = choose_width(rand, number, widths, G_N_ELEMENTS(widths));
   c->rows = choose_rows(rand, number, c->width);
-  c->in = new_floats(rand, c->dtype, c->rows * c->width);
-  c->weight = new_floats(rand, c->dtype, c->width);
+  c->in = random_floats_new(rand, c->dtype, 0.01, 10, c->rows * c->width);
+  c->weight = random_floats_new(rand, c->dtype, 0.01, 10, c->width);
 }
 
 static void
@@ -94,7 +85,7 @@ run_residual_norm(const CheckContext *context, guint number, GRand *rand, CheckC
 
   norm_case_init(&c, rand, number);
   const gsize count = c.rows * c.width;
-  g_autofree float *residual = new_floats(rand, c.dtype, count);
+  g_autofree float *residual = random_floats_new(rand, c.dtype, 0.01, 10, count);
   g_autofree float *expected = g_new(float, count);
   g_autoptr(CheckMemory) memory = check_memory_new(context->tamper);
   const gboolean in_place = number % 4 == 3;
@@ -136,8 +127,8 @@ run_head_norm(const CheckContext *context, guint number, GRand *rand, CheckCase 
   const guint32 head_dim = head_dims[number % G_N_ELEMENTS(head_dims)];
   const gsize stride = (gsize)heads * head_dim + choose_gap(rand);
   const gsize rows = choose_rows(rand, number, stride), count = rows * stride;
-  g_autofree float *in = new_floats(rand, dtype, count);
-  g_autofree float *weight = new_floats(rand, dtype, head_dim);
+  g_autofree float *in = random_floats_new(rand, dtype, 0.01, 10, count);
+  g_autofree float *weight = random_floats_new(rand, dtype, 0.01, 10, head_dim);
   g_autoptr(CheckMemory) memory = check_memory_new(context->tamper);
   void *weight_on_gpu =
       check_memory_upload_floats(memory, dtype, weight, head_dim, CHECK_INPUT, "weight");

@@ -14,15 +14,6 @@ dtype_of(guint number)
   return number % 3 == 2 ? DTYPE_FP16 : DTYPE_BF16;
 }
 
-static float *
-new_floats(GRand *rand, Dtype dtype, gsize count)
-{
-  float *values = g_new(float, count);
-
-  random_floats(rand, dtype, g_rand_double_range(rand, 0.5, 2), values, count);
-  return values;
-}
-
 static void
 run_embedding(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
 {
@@ -31,7 +22,7 @@ run_embedding(const CheckContext *context, guint number, GRand *rand, CheckCase 
   const gsize width = choose_width(rand, number, widths, 9), vocab_choice = number % 5;
   const gsize vocab = MIN(vocabs[vocab_choice], ((gsize)1 << 24) / width);
   const gsize rows = choose_rows(rand, number, width), count = rows * width;
-  g_autofree float *table = new_floats(rand, dtype, vocab * width);
+  g_autofree float *table = random_floats_new(rand, dtype, 0.5, 2, vocab * width);
   g_autofree float *expected = g_new(float, count);
   g_autofree gint32 *ids = g_new(gint32, rows);
   g_autoptr(CheckMemory) memory = check_memory_new(context->tamper);
@@ -66,8 +57,8 @@ run_bias(const CheckContext *context, guint number, GRand *rand, CheckCase *resu
   const gsize width = choose_width(rand, number, widths, G_N_ELEMENTS(widths));
   const gsize stride = width + choose_gap(rand);
   const gsize rows = choose_rows(rand, number, stride), count = rows * stride;
-  g_autofree float *in = new_floats(rand, dtype, count);
-  g_autofree float *added = new_floats(rand, dtype, width);
+  g_autofree float *in = random_floats_new(rand, dtype, 0.5, 2, count);
+  g_autofree float *added = random_floats_new(rand, dtype, 0.5, 2, width);
   g_autoptr(CheckMemory) memory = check_memory_new(context->tamper);
   void *added_on_gpu = check_memory_upload_floats(memory, dtype, added, width, CHECK_INPUT, "bias");
   void *place = check_memory_upload_floats(memory, dtype, in, count, CHECK_OUTPUT, "rows");
@@ -117,7 +108,7 @@ run_rope(const CheckContext *context, guint number, GRand *rand, CheckCase *resu
   const gsize rows = choose_rows(rand, number, stride), count = rows * stride;
   const gsize positions = number < ROW_CASES_QUICK ? 100 : 32768;
   g_autofree float *cos_sin = new_rope_table(positions, rotary_dim);
-  g_autofree float *in = new_floats(rand, dtype, count);
+  g_autofree float *in = random_floats_new(rand, dtype, 0.5, 2, count);
   g_autofree gint32 *at = g_new(gint32, rows);
   g_autoptr(CheckMemory) memory = check_memory_new(context->tamper);
 
@@ -150,7 +141,7 @@ run_silu_gate(const CheckContext *context, guint number, GRand *rand, CheckCase 
   const Dtype dtype = dtype_of(number);
   const gsize width = choose_width(rand, number, widths, G_N_ELEMENTS(widths));
   const gsize rows = choose_rows(rand, number, 2 * width), count = rows * width;
-  g_autofree float *in = new_floats(rand, dtype, 2 * count);
+  g_autofree float *in = random_floats_new(rand, dtype, 0.5, 2, 2 * count);
   g_autofree float *expected = g_new(float, count);
   g_autoptr(CheckMemory) memory = check_memory_new(context->tamper);
   void *in_on_gpu =

@@ -58,6 +58,15 @@ compare_rows(const float *out, const float *expected, gsize num_rows, gsize widt
 }
 
 gboolean
+comparison_has_nan(const float *values, gsize count)
+{
+  for (gsize i = 0; i < count; i++)
+    if (isnan(values[i]))
+      return TRUE;
+  return FALSE;
+}
+
+gboolean
 comparison_is_within(const Comparison *comparison, double limit)
 {
   return comparison->error <= limit && comparison->element_error <= ELEMENT_ERRORS * limit;

@@ -18,6 +18,7 @@ Comparison compare_row(const float *out, const double *expected, gsize width);
 /* Rows of `width`, `stride` apart in both. */
 Comparison compare_rows(const float *out, const float *expected, gsize num_rows, gsize width,
                         gsize stride);
+gboolean comparison_has_nan(const float *values, gsize count);
 /* Whether the error is within `limit`, and each element within ELEMENT_ERRORS times that: the norm
  * of a row of thousands hides a single wrong element. */
 enum { ELEMENT_ERRORS = 16 };

@@ -40,19 +40,6 @@ new_random_bytes(GRand *rand, size_t num_bytes)
   return bytes;
 }
 
-static int32_t *
-random_blocks(GRand *rand, size_t pool_blocks)
-{
-  int32_t *blocks = g_new(int32_t, pool_blocks);
-
-  for (size_t i = 0; i < pool_blocks; i++) {
-    size_t other = (size_t)g_rand_int_range(rand, 0, (gint32)i + 1);
-    blocks[i] = blocks[other];
-    blocks[other] = (int32_t)i;
-  }
-  return blocks;
-}
-
 KvCopyCase *
 kv_copy_case_new_of(GRand *rand, const KvLayout *layout, size_t pool_blocks, size_t num_blocks)
 {
@@ -60,7 +47,7 @@ kv_copy_case_new_of(GRand *rand, const KvLayout *layout, size_t pool_blocks, siz
 
   c->layout = *layout;
   c->num_blocks = num_blocks;
-  c->block_list = random_blocks(rand, pool_blocks);
+  c->block_list = random_order(rand, pool_blocks);
   c->pool_bytes =
       pool_blocks * layout->block_stride_bytes + layout->num_pieces * layout->piece_stride_bytes;
   c->buffer_bytes = c->num_blocks * layout->num_pieces * layout->piece_bytes;

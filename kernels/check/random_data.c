@@ -92,3 +92,25 @@ random_bytes(GRand *rand, guint8 *bytes, gsize count)
     memcpy(bytes + i, &bits, MIN(sizeof bits, count - i));
   }
 }
+
+float *
+random_floats_new(GRand *rand, Dtype dtype, double least_scale, double most_scale, gsize count)
+{
+  float *values = g_new(float, count);
+
+  random_floats(rand, dtype, g_rand_double_range(rand, least_scale, most_scale), values, count);
+  return values;
+}
+
+gint32 *
+random_order(GRand *rand, gsize count)
+{
+  gint32 *order = g_new(gint32, count);
+
+  for (gsize i = 0; i < count; i++) {
+    gsize other = (gsize)g_rand_int_range(rand, 0, (gint32)i + 1);
+    order[i] = order[other];
+    order[other] = (gint32)i;
+  }
+  return order;
+}

@@ -89,40 +89,44 @@ append_victims(DecisionLog *log, GString *text, const Step *step)
   g_string_append_c(text, ']');
 }
 
+/* The ids of requests whose places stand in an array, the first at `requests`, each `stride` bytes
+ * on. */
+static void
+append_ids(DecisionLog *log, GString *text, const char *key, const guint32 *requests, guint n,
+           gsize stride)
+{
+  const guint8 *place = (const guint8 *)requests;
+
+  g_string_append_printf(text, ",\"%s\":[", key);
+  for (guint i = 0; i < n; i++, place += stride) {
+    if (i > 0)
+      g_string_append_c(text, ',');
+    append_id(log, text, *(const guint32 *)(gconstpointer)place);
+  }
+  g_string_append_c(text, ']');
+}
+
+static void
+append_requests(DecisionLog *log, GString *text, const char *key, const GArray *requests)
+{
+  append_ids(log, text, key, (const guint32 *)(gpointer)requests->data, requests->len,
+             sizeof(guint32));
+}
+
 static void
 append_retracted(DecisionLog *log, GString *text, const Step *step)
 {
-  g_string_append(text, ",\"retracted\":[");
-  for (guint i = 0; i < step->victims->len; i++) {
-    if (i > 0)
-      g_string_append_c(text, ',');
-    append_id(log, text, g_array_index(step->victims, StepVictim, i).request);
-  }
-  g_string_append_c(text, ']');
+  const StepVictim *first = (const StepVictim *)(gpointer)step->victims->data;
+
+  append_ids(log, text, "retracted", &first->request, step->victims->len, sizeof *first);
 }
 
 static void
 append_swapped_in(DecisionLog *log, GString *text, const Step *step)
 {
-  g_string_append(text, ",\"swapped_in\":[");
-  for (guint i = 0; i < step->swapped_in->len; i++) {
-    if (i > 0)
-      g_string_append_c(text, ',');
-    append_id(log, text, g_array_index(step->swapped_in, StepSwapIn, i).request);
-  }
-  g_string_append_c(text, ']');
-}
+  const StepSwapIn *first = (const StepSwapIn *)(gpointer)step->swapped_in->data;
 
-static void
-append_ids(DecisionLog *log, GString *text, const char *key, const guint32 *requests, guint n)
-{
-  g_string_append_printf(text, ",\"%s\":[", key);
-  for (guint i = 0; i < n; i++) {
-    if (i > 0)
-      g_string_append_c(text, ',');
-    append_id(log, text, requests[i]);
-  }
-  g_string_append_c(text, ']');
+  append_ids(log, text, "swapped_in", &first->request, step->swapped_in->len, sizeof *first);
 }
 
 static void
@@ -204,8 +208,7 @@ append_overlap(DecisionLog *log, GString *text, const Step *step)
   append_copies(log, text, "copies_to_disk", step->copies, COPY_TO_DISK, FALSE);
   append_copies(log, text, "copies_from_disk", step->copies, COPY_FROM_DISK, FALSE);
   if (step->starved->len > 0)
-    append_ids(log, text, "wait_for_copies", (const guint32 *)(gpointer)step->starved->data,
-               step->starved->len);
+    append_requests(log, text, "wait_for_copies", step->starved);
 }
 
 static void
@@ -224,8 +227,7 @@ format_shared(DecisionLog *log, const Step *step)
   if (step->swapped_in->len > 0)
     append_swapped_in(log, text, step);
   if (step->ignored->len > 0)
-    append_ids(log, text, step->sglang.mode != NULL ? "aborted" : "ignored",
-               (const guint32 *)(gpointer)step->ignored->data, step->ignored->len);
+    append_requests(log, text, step->sglang.mode != NULL ? "aborted" : "ignored", step->ignored);
   append_hits(log, text, step);
   append_jobs(log, text, step);
   append_overlap(log, text, step);
@@ -291,7 +293,7 @@ append_finished(DecisionLog *log, GString *text, const StepReport *report)
 {
   const Step *step = report->step;
 
-  append_ids(log, text, "finished", report->finished, report->n_finished);
+  append_ids(log, text, "finished", report->finished, report->n_finished, sizeof(guint32));
   if (step->sglang.mode != NULL)
     append_key(text, "free_end", (guint64)report->gpu_free_end_blocks * step->block_size);
   else

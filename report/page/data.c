@@ -12,18 +12,12 @@
 #include "report/stored/label.h"
 #include "report/stored/thin.h"
 #include "report/text.h"
+#include "report/text/json_values.h"
 #include "sim/units.h"
 
 #define COURSE_POINTS 600
 #define LATENCY_POINTS 240
 #define VICTIMS_SHOWN 30
-
-/* A real as JSON, null for NAN and infinities. */
-static json_t *
-real(double value)
-{
-  return isfinite(value) ? json_real(value) : json_null();
-}
 
 /* The lines of a text, without empty ones. */
 static json_t *
@@ -112,7 +106,7 @@ overhead_of(const RunRecord *record)
   json_t *parts = json_array();
 
   for (guint i = 0; i < OVERHEADS; i++)
-    json_array_append_new(parts, real(overhead_s(record, (Overhead)i)));
+    json_array_append_new(parts, json_real_or_null(overhead_s(record, (Overhead)i)));
   return parts;
 }
 
@@ -228,7 +222,7 @@ add_course(Stored *stored, const StoredRun *stored_run, json_t *run, GError **er
     json_object_set_new(curves, course_curve_name((CourseCurve)c),
                         course_points(course, (CourseCurve)c));
   json_object_set_new(run, "course", curves);
-  json_object_set_new(run, "averaged_s", real(course->averaged_s));
+  json_object_set_new(run, "averaged_s", json_real_or_null(course->averaged_s));
   json_object_set_new(run, "preempted", marks(course->preemptions));
   json_object_set_new(run, "resumed", marks(course->resumes));
   return TRUE;
@@ -354,8 +348,8 @@ cell_data(const Grid *grid, const GridCell *cell)
     json_array_append_new(at, json_integer(cell->at[a]));
   for (guint f = 0; f < n; f++)
     if (is_metric(grid, &all[f], f)) {
-      json_array_append_new(means, real(cell->values[f].mean));
-      json_array_append_new(halves, real(cell->values[f].half));
+      json_array_append_new(means, json_real_or_null(cell->values[f].mean));
+      json_array_append_new(halves, json_real_or_null(cell->values[f].half));
     }
   return json_pack("{s:o, s:o, s:o, s:i, s:i}", "at", at, "mean", means, "half", halves, "runs",
                    (int)cell->n_runs, "failed", (int)cell->n_failed);

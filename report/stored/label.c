@@ -9,7 +9,7 @@
 
 /* The first to be looked at; then all others, in the order of the alphabet. */
 static const char *const preferred[] = {
-    "overflow",   "victim",    "scheduler",  "model", "device", "kv_memory", "swap_space",
+    "overflow",   "scheduler", "victim",     "model", "device", "kv_memory", "swap_space",
     "block_size", "copy_path", "time_scale", "trace", "limit",  NULL,
 };
 

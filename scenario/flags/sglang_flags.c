@@ -48,6 +48,7 @@ const ServerFlag sglang_flags[] = {
     LEFT_OUT("decode-attention-backend", ATTENTION_OF_PROFILE, NULL),
     LEFT_OUT("moe-runner-backend", "experts cost what the device's profile says", "auto"),
     LEFT_OUT("moe-a2a-backend", "what ranks send each other is as doc/parallel.md says", "none"),
+    SWITCH("disable-piecewise-cuda-graph"),
     LEFT_OUT_SWITCH("disable-cuda-graph",
                     "captured graphs are assumed; --what-if host=2x makes host time dearer"),
     LEFT_OUT("cuda-graph-max-bs", NO_GRAPH_CHOICE, NULL),

@@ -121,6 +121,14 @@ open_device(LiveSetup *setup, const LiveDeviceClass *class, GError **error)
   return setup->device != NULL;
 }
 
+void
+live_setup_name_kernels(Settings *settings, const LiveDeviceClass *device)
+{
+  g_autofree char *kernels = device->kernels != NULL ? device->kernels() : NULL;
+
+  settings->kernels = g_intern_string(kernels);
+}
+
 LiveSetup *
 live_setup_new(const Scenario *scenario, const Settings *settings, const Workload *workload,
                const LiveDeviceClass *gpu, const LiveSetup *weights_of, GError **error)

@@ -17,6 +17,10 @@ typedef struct LiveSetup {
   const struct LiveSetup *weights_of; /* whose weights and layout are used; NULL: its own */
 } LiveSetup;
 
+/* The costs of what the settings' executor computes are those of this device's kernels; a profile of
+ * others is refused when they are read. */
+void live_setup_name_kernels(Settings *settings, const LiveDeviceClass *device);
+
 /* The scenario's executor computes; all three are borrowed. gpu: the GPU's device, NULL in a
  * program that has none. weights_of: a setup of the same model and settings of weights, which
  * outlives this one and whose weights on the device are used; NULL: they are loaded. */

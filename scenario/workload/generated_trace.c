@@ -102,7 +102,7 @@ static gboolean
 take_arrivals(const GenOptions *options, TraceGen *gen, GError **error)
 {
   double cv = 0;
-  const char *near;
+  g_autofree char *hint = NULL;
 
   gen->arrivals = ARRIVALS_POISSON;
   if (options->arrivals != NULL) {
@@ -110,11 +110,10 @@ take_arrivals(const GenOptions *options, TraceGen *gen, GError **error)
            !g_str_equal(options->arrivals, arrivals_names[gen->arrivals]))
       gen->arrivals++;
     if (gen->arrivals == ARRIVALS_KINDS) {
-      near = typed_nearest(options->arrivals, arrivals_names);
+      hint = typed_hint(options->arrivals, arrivals_names);
       g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                  "--arrivals: found '%s', expected poisson, gamma, uniform or burst%s%s%s",
-                  options->arrivals, near != NULL ? "; did you mean " : "",
-                  near != NULL ? near : "", near != NULL ? "?" : "");
+                  "--arrivals: found '%s', expected poisson, gamma, uniform or burst%s",
+                  options->arrivals, hint);
       return FALSE;
     }
   }

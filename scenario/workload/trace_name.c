@@ -13,7 +13,7 @@ fail_no_trace(const char *name, GError **error)
 {
   g_autoptr(GPtrArray) shipped = g_ptr_array_new_with_free_func(g_free);
   g_autofree char *list = NULL;
-  const char *near;
+  g_autofree char *hint = NULL;
 
   for (guint i = 0; i < G_N_ELEMENTS(suffixes); i++) {
     g_auto(GStrv) names = shipped_names("traces", suffixes[i]);
@@ -22,11 +22,10 @@ fail_no_trace(const char *name, GError **error)
   }
   g_ptr_array_add(shipped, NULL);
   list = g_strjoinv(", ", (char **)shipped->pdata);
-  near = typed_nearest(name, (const char *const *)shipped->pdata);
+  hint = typed_hint(name, (const char *const *)shipped->pdata);
   g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
-              "%s: there is no such file, and no shipped trace of that name%s%s%s (%s)", name,
-              near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-              near != NULL ? "?" : "", list);
+              "%s: there is no such file, and no shipped trace of that name%s (%s)", name, hint,
+              list);
 }
 
 char *
@@ -51,7 +50,7 @@ trace_name_format(const char *option, const char *name, gboolean to_write, GErro
   g_autoptr(GPtrArray) names = g_ptr_array_new();
   g_autofree char *list = NULL;
   const TraceFormat *found = trace_format_find(name);
-  const char *near;
+  g_autofree char *hint = NULL;
 
   if (!to_write && columns_are_named(name))
     return columns_find(name, NULL, error);
@@ -64,11 +63,10 @@ trace_name_format(const char *option, const char *name, gboolean to_write, GErro
       g_ptr_array_add(names, (gpointer)(*format)->name);
   g_ptr_array_add(names, NULL);
   list = g_strjoinv(", ", (char **)names->pdata);
-  near = found == NULL ? typed_nearest(name, (const char *const *)names->pdata) : NULL;
-  g_set_error(
-      error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: found '%s'%s, expected one of %s%s%s%s",
-      option, name, found != NULL ? ", which can only be read" : "", list,
-      near != NULL ? "; did you mean " : "", near != NULL ? near : "", near != NULL ? "?" : "");
+  hint = found == NULL ? typed_hint(name, (const char *const *)names->pdata) : g_strdup("");
+  g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+              "%s: found '%s'%s, expected one of %s%s", option, name,
+              found != NULL ? ", which can only be read" : "", list, hint);
   return NULL;
 }
 

@@ -8,23 +8,13 @@
 
 #include "generated_trace.h"
 #include "scenario/message.h"
+#include "scenario/resolver.h"
 #include "trace_name.h"
 #include "traces/bench.h"
 
 static const char *const of_client[] = {"num-prompts",       "request-rate",
                                         "burstiness",        "random-input-len",
                                         "random-output-len", "random-range-ratio"};
-
-static gboolean G_GNUC_PRINTF(2, 3) refuse(GError **error, const char *format, ...)
-{
-  va_list args;
-
-  va_start(args, format);
-  if (error != NULL)
-    *error = g_error_new_valist(G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, format, args);
-  va_end(args);
-  return FALSE;
-}
 
 WorkloadSource
 workload_source(const Settings *settings)
@@ -55,22 +45,23 @@ workload_source_check(const Settings *settings, GError **error)
   };
 
   if (workload_source(settings) == WORKLOAD_NONE)
-    return refuse(error, "--trace is missing: a file, or a name from 'spillway list traces' (or "
-                         "--num-prompts N: requests of random lengths)");
+    return resolver_refuse(error,
+                           "--trace is missing: a file, or a name from 'spillway list traces' (or "
+                           "--num-prompts N: requests of random lengths)");
   for (guint i = 3; settings->trace != NULL && i < G_N_ELEMENTS(of_client); i++)
     if (settings_given(settings, of_client[i]))
-      return refuse(error,
-                    "--%s: lengths are drawn where there is no --trace; leave one of them out",
-                    of_client[i]);
+      return resolver_refuse(
+          error, "--%s: lengths are drawn where there is no --trace; leave one of them out",
+          of_client[i]);
   for (guint i = 0; i < G_N_ELEMENTS(contradictions); i++)
     if (settings_given(settings, contradictions[i][0]) &&
         settings_given(settings, contradictions[i][1]))
-      return refuse(error, "--%s and --%s contradict each other: give one of them",
-                    contradictions[i][0], contradictions[i][1]);
+      return resolver_refuse(error, "--%s and --%s contradict each other: give one of them",
+                             contradictions[i][0], contradictions[i][1]);
   if (settings_given(settings, "burstiness") &&
       (settings->request_rate == 0 || isinf(settings->request_rate)))
-    return refuse(error, "--burstiness: is of the gaps at a --request-rate, which is %s",
-                  settings->request_rate == 0 ? "not given" : "inf");
+    return resolver_refuse(error, "--burstiness: is of the gaps at a --request-rate, which is %s",
+                           settings->request_rate == 0 ? "not given" : "inf");
   return trace_name_check_format(settings->trace_format, error);
 }
 
@@ -99,10 +90,10 @@ static gboolean
 send_first(Workload *workload, const Settings *settings, GError **error)
 {
   if (settings->num_prompts > workload_count(workload))
-    return refuse(error,
-                  "--num-prompts: found %" G_GUINT64_FORMAT
-                  ", expected at most %u, the requests that the trace has",
-                  settings->num_prompts, workload_count(workload));
+    return resolver_refuse(error,
+                           "--num-prompts: found %" G_GUINT64_FORMAT
+                           ", expected at most %u, the requests that the trace has",
+                           settings->num_prompts, workload_count(workload));
   return !settings_given(settings, "request-rate") ||
          bench_set_arrivals(workload, settings->request_rate, settings->burstiness, settings->seed,
                             error);

@@ -222,12 +222,15 @@ gone_blocks(const GroupCache *cache, const Sequence *sequence, guint32 settled)
   return blocks;
 }
 
-/* Blocks at the head of a table that are none: of a sequence that has its tokens elsewhere. */
+/* Blocks at the head of a table that need not be taken. Of a sequence that has its tokens elsewhere
+ * what is out of sight is none; one that has just given back all that it held (a chunk began) keeps
+ * its table, and its computed tokens may be those of when it joined the decode clock. */
 static guint32
 absent(const KvGroupKind *kind, const Sequence *sequence, guint32 group, guint32 computed)
 {
-  return sequence->blocks > 0 ? sequence->group_tables[group].length
-                              : (guint32)kv_group_gone_blocks(kind, computed);
+  guint32 length = sequence->group_tables != NULL ? sequence->group_tables[group].length : 0;
+
+  return sequence->blocks > 0 ? length : MAX(length, (guint32)kv_group_gone_blocks(kind, computed));
 }
 
 /* A state that comes from elsewhere has a block where it was written, beside that which the step

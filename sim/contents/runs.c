@@ -9,7 +9,7 @@
  *
  * Each event touches the runs that it uses up, not blocks: a trace without shared prefixes pays
  * nothing for the cache. named.c is the same with names, for traces that have them;
- * tests/unit/invariants.c holds the two against each other.
+ * tests/unit/sim/invariants.c holds the two against each other.
  */
 #include "sim/pool.h"
 

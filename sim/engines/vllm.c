@@ -50,8 +50,16 @@ typedef enum {
 static gboolean
 allocate(VllmDecision *d, Sequence *sequence, guint32 tokens)
 {
-  if (d->owed_blocks > 0 && more_blocks(d->self, sequence, tokens) > 0 &&
-      d->self->pool.free_blocks < d->owed_blocks + (guint64)more_blocks(d->self, sequence, tokens))
+  const Pool *pool = &d->self->pool;
+  gboolean holds =
+      pool_holds(pool, sequence, vllm_end_tokens(d->self, sequence->computed_tokens, tokens));
+
+  if (pool->groups == NULL && !holds && pool->free_blocks <= d->owed_blocks) {
+    d->self->memory_bound = TRUE;
+    return FALSE;
+  }
+  if (d->owed_blocks > 0 && !holds && more_blocks(d->self, sequence, tokens) > 0 &&
+      pool->free_blocks < d->owed_blocks + (guint64)more_blocks(d->self, sequence, tokens))
     return FALSE;
   return vllm_allocate(d->self, sequence, tokens);
 }
@@ -104,19 +112,37 @@ running_kind(const Sequence *sequence)
   return scheduler_entry_kind(sequence);
 }
 
-/* Tokens that a running sequence gets of those that are left of the budget. */
-static guint32
-running_tokens(const VllmDecision *d, const Sequence *sequence, guint32 left)
+/* The first member that *left blocks do not reach, and how many it lacks; NULL: they suffice, and
+ * *left is what remains. */
+static Sequence *
+first_short_member(Scheduler *self, guint32 *left, guint32 *short_blocks)
 {
-  const Scheduler *self = d->self;
-  guint32 longest = self->config.max_model_len - 1, computed = sequence->computed_tokens;
-  guint32 tokens = vllm_wanted_tokens(d, sequence, computed, left);
+  const DueList *due = decode_clock_due(&self->clock, 0);
 
-  if (sequence->ending || (d->hold && sequence->stage == STAGE_PREFILL) ||
-      (sequence->in_flight && scheduler_is_pipelined(d->self)))
-    return 0;
-  tokens = MIN(tokens, longest > computed ? longest - computed : 0);
-  return self->pool.groups != NULL ? vllm_cut_at_states(d, sequence, computed, tokens) : tokens;
+  if (self->clock.groups != NULL) {
+    const GPtrArray *coming = decode_clock_coming_changes(&self->clock);
+    if (coming->len > 0 && self->running.tail->in_clock &&
+        (guint64)coming->len * self->clock.groups->n_groups <= *left)
+      return NULL; /* nobody asks what remains */
+    for (guint i = 0; i < coming->len; i++) {
+      gint64 more = scheduler_member_lacks(self, coming->pdata[i]);
+      if (more > (gint64)*left) {
+        *short_blocks = (guint32)(more - *left);
+        return coming->pdata[i];
+      }
+      *left = (guint32)(*left - more);
+    }
+    return NULL;
+  }
+  if (due->length > *left) {
+    Sequence *member = due->head;
+    for (guint32 i = 0; i < *left; i++)
+      member = member->due_next;
+    *short_blocks = 1;
+    return member;
+  }
+  *left -= due->length;
+  return NULL;
 }
 
 /* The first running sequence that the available blocks do not reach, and how many it lacks; NULL:
@@ -125,23 +151,15 @@ static Sequence *
 first_short(const VllmDecision *d, guint32 *short_blocks)
 {
   Scheduler *self = d->self;
-  const DueList *due = decode_clock_due(&self->clock, 0);
   guint32 left = scheduler_available_blocks(self, NULL) + self->pool.leaving_blocks;
   guint32 budget = d->budget;
+  Sequence *member = first_short_member(self, &left, short_blocks);
 
-  *short_blocks = 1;
-  if (due->length > left) {
-    Sequence *member = due->head;
-    for (; left > 0; left--)
-      member = member->due_next;
+  if (member != NULL)
     return member;
-  }
-  left -= due->length;
-  if (self->clock.groups != NULL) /* they find what they take: scheduler_groups_fit() */
-    left = (guint32)(left - decode_clock_more_blocks(&self->clock));
   budget -= self->clock.count;
   for (Sequence *s = scheduler_first_loose(self); s != NULL && budget > 0; s = s->next) {
-    guint32 tokens = running_tokens(d, s, budget);
+    guint32 tokens = vllm_running_tokens(d, s, budget);
     gint64 more = more_blocks(self, s, tokens);
     if (more > (gint64)left) {
       *short_blocks = (guint32)(more - left);
@@ -166,90 +184,126 @@ preempt_by_rank(VllmDecision *d)
     d->self->memory_bound = TRUE;
     preempt(d, victim, in_need, short_blocks);
   }
+  d->unmet = in_need != NULL;
 }
 
-/* The members of the clock get their blocks, the oldest first. FALSE if one preempted itself, or
- * nobody can be preempted for it, so that it and those behind it get no token: the running pass
- * ends. */
+/* So many blocks are free for the member. FALSE if it preempted itself, or nobody can be preempted
+ * for it: then it and those behind it get no token. */
 static gboolean
-supply_members(VllmDecision *d)
+find_blocks(VllmDecision *d, Sequence *member, gint64 more)
+{
+  Scheduler *self = d->self;
+
+  while (more > (gint64)self->pool.free_blocks) {
+    Sequence *victim = self->running.tail;
+    self->memory_bound = TRUE;
+    if (scheduler_free_up(self, d->step, NULL, (guint32)more))
+      continue;
+    if (!may_preempt(self, victim)) {
+      scheduler_leave_clock_from(self, member);
+      return FALSE;
+    }
+    preempt(d, victim, member, (guint32)(more - self->pool.free_blocks));
+    if (victim == member)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+static gboolean
+supply_due(VllmDecision *d)
 {
   Scheduler *self = d->self;
   const DueList *due = decode_clock_due(&self->clock, 0);
   Sequence *next;
 
-  if (self->clock.supplied)
-    return TRUE;
   if (due->length <= self->pool.free_blocks) {
     scheduler_take_all_due(self);
     return TRUE;
   }
-  self->memory_bound = TRUE;
   for (Sequence *member = due->head; member != NULL; member = next) {
-    while (!scheduler_take_due(self, member)) {
-      Sequence *victim = self->running.tail;
-      gboolean itself = victim == member;
-      if (scheduler_free_up(self, d->step, NULL, 1))
-        continue;
-      if (!may_preempt(self, victim)) {
-        scheduler_leave_clock_from(self, member);
-        scheduler_note_supplied(self);
-        return FALSE;
-      }
-      preempt(d, victim, member, 1);
-      if (itself) {
-        scheduler_note_supplied(self);
-        return FALSE;
-      }
-    }
+    if (!find_blocks(d, member, 1))
+      return FALSE;
+    scheduler_take_due(self, member);
     next = member->due_next;
   }
-  scheduler_note_supplied(self);
   return TRUE;
+}
+
+/* The same where groups share the pool. */
+static gboolean
+supply_changes(VllmDecision *d)
+{
+  Scheduler *self = d->self;
+  Sequence *member;
+
+  while ((member = decode_clock_next_change(&self->clock)) != NULL) {
+    scheduler_begin_change(self, member);
+    if (!find_blocks(d, member, scheduler_member_lacks(self, member)))
+      return FALSE;
+    scheduler_end_change(self, member);
+  }
+  return TRUE;
+}
+
+/* The members of the clock get their blocks, the oldest first. FALSE if the running pass ends with
+ * one that gets none. */
+static gboolean
+supply_members(VllmDecision *d)
+{
+  Scheduler *self = d->self;
+  gboolean goes_on;
+
+  if (self->clock.supplied)
+    return TRUE;
+  goes_on = self->clock.groups != NULL ? supply_changes(d) : supply_due(d);
+  if (!self->clock.supplied)
+    scheduler_note_supplied(self);
+  return goes_on;
 }
 
 /* Blocks are short, and what is preempted is free later: some members get no token. */
 static gboolean
 cannot_supply_members(Scheduler *self)
 {
-  return self->swap_copies != NULL && self->clock.count > 0 &&
-         decode_clock_due(&self->clock, 0)->length > self->pool.free_blocks;
+  guint32 left = self->pool.free_blocks, short_blocks;
+
+  return self->swap_copies != NULL && self->clock.count > 0 && !self->clock.supplied &&
+         first_short_member(self, &left, &short_blocks) != NULL;
 }
 
-/* Members are supplied all at once, or the clock is dissolved for the step. Those of groups are
- * when a policy that ranks has preempted whom it wants to, which leaves them more. */
+/* Members are supplied all at once, or the clock is dissolved for the step. */
 static void
 prepare_members(VllmDecision *d)
 {
   Scheduler *self = d->self;
-  gboolean ranks = self->config.victim->rank != NULL;
 
   if (self->clock.count > d->budget || cannot_supply_members(self) ||
-      !(ranks ? scheduler_groups_fit(self) : scheduler_supply_groups(self)))
+      !scheduler_groups_may_run(self))
     scheduler_dissolve_clock(self, d->step);
-  if (ranks) {
+  if (self->config.victim->rank != NULL)
     preempt_by_rank(d);
-    scheduler_supply_groups(self);
-  }
 }
 
 static void
 schedule_running(VllmDecision *d)
 {
   Scheduler *self = d->self;
-  gboolean goes_on = TRUE;
+  gboolean as_before = self->swap_copies != NULL && vllm_starves_as_before(d);
+  gboolean goes_on = !as_before;
   Sequence *next;
 
-  prepare_members(d);
+  if (!as_before)
+    prepare_members(d);
   if (self->clock.count > 0) {
-    goes_on = supply_members(d);
+    goes_on &= supply_members(d);
     scheduler_run_members(self, d->step);
     d->budget -= d->step->clocked;
   }
   for (Sequence *sequence = scheduler_first_loose(self);
        sequence != NULL && goes_on && d->budget > 0; sequence = next) {
     gboolean prefills = sequence->stage == STAGE_PREFILL;
-    guint32 tokens = running_tokens(d, sequence, d->budget);
+    guint32 tokens = vllm_running_tokens(d, sequence, d->budget);
     Supply supplied = tokens > 0 ? supply(d, sequence, tokens) : LEFT_OUT;
     if (supplied == GONE)
       break;
@@ -260,6 +314,8 @@ schedule_running(VllmDecision *d)
     }
     next = sequence->next;
   }
+  if (self->swap_copies != NULL && !as_before)
+    vllm_note_starved(d);
 }
 
 /* Some running request has its prompt behind it. The members of the clock have, and stand first. */
@@ -313,7 +369,7 @@ vllm_schedule(Scheduler *self, Step *step)
 {
   gboolean unlimited =
       vllm_has_rule(self, RULE_LONE_REQUEST_UNLIMITED) && scheduler_unfinished(self) <= 1;
-  VllmPace *pace = self->state;
+  VllmPace *pace = &((VllmState *)self->state)->pace;
   VllmDecision d = {
       .self = self,
       .step = step,
@@ -347,7 +403,7 @@ vllm_schedule(Scheduler *self, Step *step)
 void
 vllm_begin(Scheduler *self)
 {
-  VllmPace *pace = self->state;
+  VllmPace *pace = &((VllmState *)self->state)->pace;
 
   pace->last_prefill = -(gint64)self->config.prefill_schedule_interval;
 }

@@ -28,6 +28,19 @@ typedef struct {
   gboolean bound;      /* requests were left waiting: then prefills are not held back */
 } VllmPace;
 
+/* Copies beside the steps: what the last decision found of sequences that starve (vllm_starved.c). */
+typedef struct {
+  gboolean holds; /* all that ran beside the clock starved, and the same decision would find so */
+  guint64 changes; /* of what runs, then; and so on */
+  guint32 free_blocks, leaving_blocks, kept_blocks, running, owed_blocks, threshold;
+  GArray *requests; /* of guint32: of them; NULL before the first */
+} VllmStarved;
+
+typedef struct {
+  VllmPace pace;
+  VllmStarved starved;
+} VllmState;
+
 /* What one decision goes by. */
 typedef struct {
   Scheduler *self;
@@ -37,6 +50,7 @@ typedef struct {
   gboolean hold;       /* no prefill now, by the interval */
   gboolean prefills;   /* the step has one */
   guint32 owed_blocks; /* that starved sequences wait for: copies beside the steps free them */
+  gboolean unmet;      /* a policy that ranks had nobody for one that lacks blocks */
 } VllmDecision;
 
 static inline gboolean
@@ -96,6 +110,21 @@ vllm_wanted_tokens(const VllmDecision *d, const Sequence *sequence, guint32 cach
 guint32 vllm_cut_at_states(const VllmDecision *d, const Sequence *sequence, guint32 cached,
                            guint32 tokens);
 
+/* Tokens that a running sequence gets of those that are left of the budget. */
+static inline guint32
+vllm_running_tokens(const VllmDecision *d, const Sequence *sequence, guint32 left)
+{
+  const Scheduler *self = d->self;
+  guint32 longest = self->config.max_model_len - 1, computed = sequence->computed_tokens;
+  guint32 tokens = vllm_wanted_tokens(d, sequence, computed, left);
+
+  if (sequence->ending || (d->hold && sequence->stage == STAGE_PREFILL) ||
+      (sequence->in_flight && scheduler_is_pipelined(d->self)))
+    return 0;
+  tokens = MIN(tokens, longest > computed ? longest - computed : 0);
+  return self->pool.groups != NULL ? vllm_cut_at_states(d, sequence, computed, tokens) : tokens;
+}
+
 /* Blocks for `tokens` more of the sequence. FALSE: there are too few. */
 static inline gboolean
 vllm_allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
@@ -114,7 +143,8 @@ vllm_allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
 /* Swapped sequences begin to return, or return. FALSE if a later step might decide otherwise
  * although the pool has only shrunk. */
 gboolean vllm_schedule_swapped(VllmDecision *d);
-/* Those whose copies beside the steps have ended run again. */
+/* Those whose copies beside the steps have ended run again; of the others who has a gap computes it.
+ */
 void vllm_join_returned(VllmDecision *d);
 /* Sequences that wait with blocks, whose KV has come from the host. FALSE if one of them ends the
  * pass. */
@@ -123,6 +153,12 @@ gboolean vllm_schedule_held(VllmDecision *d);
  */
 gboolean vllm_schedule_waiting(VllmDecision *d);
 
-/* The hooks of a SchedulerClass whose state is a VllmPace. */
+/* With copies beside the steps. The running pass has ended: what it found of those that starve is
+ * kept. And TRUE if another would find the same, which is then noted in the step. */
+void vllm_note_starved(VllmDecision *d);
+gboolean vllm_starves_as_before(VllmDecision *d);
+
+/* The hooks of a SchedulerClass whose state is a VllmState. */
 void vllm_begin(Scheduler *self);
+void vllm_end(Scheduler *self);
 void vllm_schedule(Scheduler *self, Step *step);

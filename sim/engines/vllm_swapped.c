@@ -3,7 +3,8 @@
  * In the order of the queue; the first that finds no room blocks those behind it, and all
  * admissions. Copies are part of the step in which they return; or, beside the steps, they hold
  * their blocks from the decision on, and run in the first one after their copy has ended. Those
- * have their tokens without asking for more blocks, and are preempted by nobody before that.
+ * have their tokens without asking for more blocks, and are preempted by nobody before that. Who
+ * comes back with a gap computes it while what is behind it is copied in.
  */
 #include "vllm.h"
 
@@ -20,16 +21,54 @@ run_again(VllmDecision *d, Sequence *sequence, guint32 tokens)
   d->budget -= tokens;
 }
 
+/* A chunk of the gap of one that arrives, which has the blocks for it. */
+static void
+compute_front(VllmDecision *d, Sequence *sequence)
+{
+  guint32 tokens;
+
+  if (sequence->gap_end_tokens == 0)
+    return;
+  tokens = vllm_running_tokens(d, sequence, d->budget);
+  if (tokens == 0)
+    return;
+  scheduler_register(d->self, sequence, tokens);
+  scheduler_add_entry(d->self, d->step, sequence, tokens, scheduler_entry_kind(sequence));
+  d->budget -= tokens;
+  d->prefills = TRUE;
+}
+
+/* It has computed some of its gap, or all. Behind it a token may need a block: if there is none,
+ * it waits for its turn among those that run. */
+static void
+join_behind_front(VllmDecision *d, Sequence *sequence)
+{
+  Scheduler *self = d->self;
+  guint32 tokens = vllm_running_tokens(d, sequence, d->budget);
+
+  if (tokens > 0 && d->owed_blocks == 0 && vllm_allocate(self, sequence, tokens))
+    run_again(d, sequence, tokens);
+  else
+    sequence_queue_push_tail(&self->running, sequence);
+}
+
 void
 vllm_join_returned(VllmDecision *d)
 {
-  Scheduler *self = d->self;
+  Sequence *next;
 
-  while (d->budget > 0 && self->returning.length > 0 && !self->returning.head->arriving) {
-    Sequence *sequence = sequence_queue_pop_head(&self->returning);
-    const StepSwapIn record = {.request = sequence->request, .blocks = sequence->arrived_blocks};
-    g_array_append_val(d->step->swapped_in, record);
-    run_again(d, sequence, MIN(sequence->step_tokens, d->budget));
+  for (Sequence *s = d->self->returning.head; s != NULL && d->budget > 0; s = next) {
+    gboolean computes_front = s->computes_front;
+    next = s->next;
+    if (s->arriving) {
+      compute_front(d, s);
+      continue;
+    }
+    scheduler_join_arrived(d->step, s);
+    if (computes_front)
+      join_behind_front(d, s);
+    else
+      run_again(d, s, MIN(s->step_tokens, d->budget));
   }
 }
 
@@ -64,6 +103,7 @@ vllm_schedule_swapped(VllmDecision *d)
     if (sequence->arriving) {
       sequence->step_tokens = tokens;
       sequence_queue_push_tail(&self->returning, sequence);
+      compute_front(d, sequence);
     } else {
       run_again(d, sequence, MIN(tokens, d->budget));
     }

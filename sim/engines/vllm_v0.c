@@ -213,6 +213,7 @@ schedule_swapped(V0Plan *p)
       break;
     if (sequence->arriving) {
       sequence_queue_push_tail(&self->returning, sequence);
+      v0_compute_front(p, sequence);
       continue;
     }
     plan(sequence->stage == STAGE_DECODE ? p->back_decodes : p->back_prefills, sequence, tokens);

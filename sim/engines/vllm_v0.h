@@ -42,8 +42,10 @@ guint32 v0_returning_tokens(const V0Plan *p, const Sequence *sequence);
 /* Copies beside the steps, a what-if (vllm_v0_copies.c). TRUE if what is being copied out will do
  * for the sequence, which lacks a block: it keeps its place and has no work in the step. */
 gboolean v0_starves(V0Plan *p, const Sequence *sequence);
-/* Who has been copied in has work again. */
+/* Who has been copied in has work again; of the others who has a gap computes it. */
 void v0_join_returned(V0Plan *p);
+/* The sequence, which is among the returning ones, computes of its gap what the budget allows. */
+void v0_compute_front(V0Plan *p, Sequence *sequence);
 
 /* The entries, in the engine's order of output. */
 void v0_emit(V0Plan *p);

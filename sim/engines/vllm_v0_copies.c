@@ -3,7 +3,7 @@
  * The engine demands a free block a running sequence, needed or not. A sequence that finds none waits
  * while enough is being copied out for it to find one, and is owed what it will take. Meanwhile
  * nobody comes back or is admitted. Who comes back has its blocks from the decision on, and runs in
- * the first step with room for its tokens after its copy has ended.
+ * the first step with room for its tokens after its copy has ended; a gap it computes before that.
  */
 #include "vllm_v0.h"
 
@@ -20,7 +20,8 @@ v0_returning_tokens(const V0Plan *p, const Sequence *sequence)
 {
   guint32 tokens = v0_remaining_tokens(sequence);
 
-  if (!p->self->config.chunked_prefill || sequence->gap_end_tokens == 0)
+  if (!p->self->config.chunked_prefill ||
+      (sequence->gap_end_tokens == 0 && !sequence->computes_front))
     return tokens;
   return (guint32)CLAMP(p->tokens, 1, tokens);
 }
@@ -40,22 +41,39 @@ v0_starves(V0Plan *p, const Sequence *sequence)
 }
 
 void
+v0_compute_front(V0Plan *p, Sequence *sequence)
+{
+  guint32 tokens = v0_returning_tokens(p, sequence);
+  gboolean computes = sequence->gap_end_tokens > 0 && tokens <= p->tokens;
+
+  sequence->step_tokens = computes ? tokens : 0;
+  p->tokens -= sequence->step_tokens;
+}
+
+static void
+join(V0Plan *p, Sequence *sequence, guint32 tokens)
+{
+  scheduler_join_arrived(p->step, sequence);
+  sequence->step_tokens = tokens;
+  sequence_queue_push_tail(sequence->stage == STAGE_DECODE ? p->back_decodes : p->back_prefills,
+                           sequence);
+  p->tokens -= tokens;
+  p->seqs++;
+}
+
+void
 v0_join_returned(V0Plan *p)
 {
-  Scheduler *self = p->self;
+  Sequence *next;
 
-  while (p->step->abort == NULL && self->returning.length > 0 && !self->returning.head->arriving) {
-    Sequence *sequence = self->returning.head;
-    const StepSwapIn record = {.request = sequence->request, .blocks = sequence->arrived_blocks};
-    guint32 tokens = v0_returning_tokens(p, sequence);
-    if (tokens > p->tokens)
+  for (Sequence *s = p->self->returning.head; s != NULL && p->step->abort == NULL; s = next) {
+    guint32 tokens = v0_returning_tokens(p, s);
+    next = s->next;
+    if (s->arriving)
+      v0_compute_front(p, s);
+    else if (tokens > p->tokens)
       return;
-    sequence_queue_pop_head(&self->returning);
-    g_array_append_val(p->step->swapped_in, record);
-    sequence->step_tokens = tokens;
-    sequence_queue_push_tail(sequence->stage == STAGE_DECODE ? p->back_decodes : p->back_prefills,
-                             sequence);
-    p->tokens -= tokens;
-    p->seqs++;
+    else
+      join(p, s, tokens);
   }
 }

@@ -1,6 +1,17 @@
 /* How a step of vLLM 0.x ends: its entries, and the queues behind it. */
 #include "vllm_v0.h"
 
+/* Of those that compute their gaps while they arrive. */
+static void
+emit_fronts(V0Plan *p)
+{
+  for (Sequence *s = p->self->returning.head; s != NULL; s = s->next) {
+    if (s->step_tokens > 0)
+      scheduler_add_entry(p->self, p->step, s, s->step_tokens, scheduler_entry_kind(s));
+    s->step_tokens = 0;
+  }
+}
+
 void
 v0_emit(V0Plan *p)
 {
@@ -15,6 +26,7 @@ v0_emit(V0Plan *p)
       {p->back_decodes, ENTRY_DECODE_SWAPPED_IN},
   };
 
+  emit_fronts(p);
   for (guint i = 0; i < G_N_ELEMENTS(order); i++) {
     if (order[i].queue == p->decodes && p->members > 0)
       scheduler_run_members(p->self, p->step);

@@ -16,8 +16,9 @@
   ((minor) >= 29 ? RETAIN_REPLAYED : (minor) >= 22 ? RETAIN_REACHABLE : RETAIN_ALL)
 #define FEATURES(minor)                                                                            \
   (SCHEDULER_HAS_PREFIX_CACHING | SCHEDULER_HAS_LONG_PREFILL | SCHEDULER_CHUNKS_BY_DEFAULT |       \
-   SCHEDULER_OVERLAPS_COPIES | SCHEDULER_COPIES_AHEAD |                                            \
+   SCHEDULER_OVERLAPS_COPIES | SCHEDULER_COPIES_AHEAD | SCHEDULER_HAS_GRAPH_MODES |                \
    SINCE(minor, 10, SCHEDULER_HAS_ASYNC | SCHEDULER_HAS_KV_GROUPS) |                               \
+   SINCE(minor, 11, SCHEDULER_WHOLE_GRAPHS) |                                                      \
    SINCE(minor, 14, SCHEDULER_ASYNC_BY_DEFAULT) |                                                  \
    SINCE(minor, 19, SCHEDULER_HAS_RESERVE_FULL_ISL) |                                              \
    SINCE(minor, 20, SCHEDULER_GATE_KNOWS_WINDOWS) |                                                \
@@ -40,8 +41,8 @@
                                                                                                    \
     .features = FEATURES(minor) | (more_features), .rules = RULES(minor), .hidden_blocks = 1,      \
     .group_retention = RETENTION(minor),                                                           \
-    .stops_at_max_model_len = TRUE, .state_bytes = sizeof(VllmPace), .begin = vllm_begin,          \
-    .schedule = vllm_schedule,                                                                     \
+    .stops_at_max_model_len = TRUE, .state_bytes = sizeof(VllmState), .begin = vllm_begin,         \
+    .end = vllm_end, .schedule = vllm_schedule,                                                                     \
   }
 #define VERSION(minor, text)                                                                       \
   ENGINE("vllm-0." #minor, minor, text, EVIDENCE(minor), SCHEDULER_CACHES_BY_DEFAULT)

@@ -6,7 +6,7 @@
  *
  * All blocks of a request have its rank, so of the ready ones those of the lowest rank go first,
  * the last of them before the others: what tier.h says of blocks, said of requests. The ones that
- * have something to evict are in a heap by rank. tests/unit/invariants.c holds one against the
+ * have something to evict are in a heap by rank. tests/unit/sim/invariants.c holds one against the
  * other.
  */
 #pragma once

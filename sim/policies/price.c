@@ -24,10 +24,17 @@ price_decodes_ps(const OverflowQuery *query)
   return query->cost != NULL ? step_ps(query, NULL) : 0;
 }
 
+/* Tokens of a prefill in a step that the decodes leave room for. */
+static guint32
+room_for_prefill(const OverflowQuery *query)
+{
+  return query->step_tokens - MIN(query->step_tokens - 1, query->decodes.count);
+}
+
 static gint64
 find_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached)
 {
-  guint32 room = query->step_tokens - MIN(query->step_tokens - 1, query->decodes.count);
+  guint32 room = room_for_prefill(query);
   gint64 idle_ps, total_ps = 0;
 
   idle_ps = query->decodes_ps > 0 ? query->decodes_ps : price_decodes_ps(query);
@@ -58,29 +65,50 @@ price_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached)
   return price->ps;
 }
 
-/* Beside the steps: what the copy slows them by, and the share of the pool that is of no use until
- * it has ended, as a share of the device's time. */
+/* What the victim computes while its blocks are copied in beside the steps. */
+typedef struct {
+  guint32 blocks;
+  gint64 end_ps; /* later than the step that it comes back in would end without it */
+} Front;
+
+static Front
+find_front(const OverflowQuery *query, guint32 blocks, guint32 tokens, gint64 recompute_ps)
+{
+  gint64 further_steps = tokens > 0 ? (tokens - 1) / room_for_prefill(query) : 0;
+  gint64 idle_ps = 0;
+
+  if (further_steps > 0)
+    idle_ps = query->decodes_ps > 0 ? query->decodes_ps : price_decodes_ps(query);
+  return (Front){.blocks = blocks, .end_ps = further_steps * idle_ps + recompute_ps};
+}
+
+/* Beside the steps: what the copy slows them by, and the share of the pool that is of no use, as a
+ * share of the device's time. What is copied is of no use until all of it has come and the front is
+ * computed; the front from its end on until then. */
 static gint64
-copy_beside_ps(const OverflowQuery *query, CopyDirection direction, guint32 blocks)
+copy_beside_ps(const OverflowQuery *query, CopyDirection direction, guint32 blocks,
+               const Front *front)
 {
   const CopyContention contention = cost_model_contention(query->cost, direction, FALSE);
   gint64 copy_ps = cost_model_copy_ps(query->cost, direction, blocks);
-  gint64 held_ps = copy_load_wait_ps(&query->copies, direction, blocks) + copy_ps;
+  gint64 end_ps = copy_load_wait_ps(&query->copies, direction, blocks) + copy_ps;
+  gint64 front_waits_ps = MAX(0, end_ps - front->end_ps);
+  double held = (double)MAX(end_ps, front->end_ps) * blocks + (double)front_waits_ps * front->blocks;
 
   if (blocks == 0)
     return 0;
-  return (gint64)(contention.step * (double)copy_ps +
-                  (double)held_ps * blocks / query->copies.pool_blocks);
+  return (gint64)(contention.step * (double)copy_ps + held / query->copies.pool_blocks);
 }
 
 /* Without a cost model: as if each of a block's tokens took 1 ps each way. */
 static gint64
-copies_ps(const OverflowQuery *query, guint32 out_blocks, guint32 in_blocks)
+copies_ps(const OverflowQuery *query, guint32 out_blocks, guint32 in_blocks, const Front *front)
 {
   if (query->cost == NULL)
     return ((gint64)out_blocks + in_blocks) * query->block_size;
   if (query->copies.beside)
-    return copy_beside_ps(query, COPY_OUT, out_blocks) + copy_beside_ps(query, COPY_IN, in_blocks);
+    return copy_beside_ps(query, COPY_OUT, out_blocks, &(Front){0}) +
+           copy_beside_ps(query, COPY_IN, in_blocks, front);
   return cost_model_copy_ps(query->cost, COPY_OUT, out_blocks) +
          cost_model_copy_ps(query->cost, COPY_IN, in_blocks);
 }
@@ -129,6 +157,11 @@ price_found_plan_ps(const OverflowQuery *query, const OverflowPlan *plan, guint3
   guint32 found_copied = MIN(copied, found - MIN(found, front));
   guint32 ahead = front == 0 ? MIN(copied, query->victim->ahead_blocks) : 0;
 
-  return price_recompute_ps(query, end - ready, ready) +
-         (plan->free_copies ? 0 : copies_ps(query, copied - ahead, copied - found_copied));
+  gint64 recompute_ps = price_recompute_ps(query, end - ready, ready);
+  Front computed;
+
+  if (plan->free_copies || copied == 0)
+    return recompute_ps;
+  computed = find_front(query, front - plan->keep_blocks, end - ready, recompute_ps);
+  return recompute_ps + copies_ps(query, copied - ahead, copied - found_copied, &computed);
 }

@@ -4,7 +4,8 @@
  * A token that is computed again costs what it adds to steps that run anyway: little where decodes
  * leave the arithmetic idle, all of its time where they do not. Copies are added to the steps in
  * which they are made; beside the steps they slow them, and hold blocks while they wait for the link
- * and are made: a pool of which a share is of no use lets the device do that share less.
+ * and are made: a pool of which a share is of no use lets the device do that share less. What is
+ * dropped before what is copied is then computed while that is copied in.
  */
 #pragma once
 

@@ -174,62 +174,46 @@ ticks_left(const Scheduler *self, const Sequence *sequence)
   return MIN(sequence->output_limit - sequence->generated_tokens, longest - length);
 }
 
-/* What members of groups whose blocks have names lack is not counted before a victim policy is
- * asked (first_short() of an engine). */
-static gboolean
-may_use_clock(const Scheduler *self)
+gint64
+scheduler_member_lacks(const Scheduler *self, const Sequence *member)
 {
-  return self->pool.groups == NULL || self->config.victim->rank == NULL ||
-         !self->pool.class->names_blocks;
+  const DecodeClock *clock = &self->clock;
+  guint32 computed = decode_clock_tokens(clock, member);
+
+  if (self->pool.class->names_blocks)
+    return pool_lacks(&self->pool, member, computed - MIN(clock->lag, computed), computed + 1);
+  return (gint64)decode_clock_blocks_at(clock, computed + 1) - member->blocks;
 }
 
-/* The member takes and gives back what the coming tick asks for. What the cache was to be told of
- * it before nobody could have found: its own outputs. */
-static void
-change_blocks(Scheduler *self, Sequence *member)
+void
+scheduler_begin_change(Scheduler *self, Sequence *member)
 {
   guint32 computed = decode_clock_tokens(&self->clock, member);
   guint32 unknown = self->config.async_scheduling ? 1 : 0;
   Pool *pool = &self->pool;
 
-  if (!pool->class->names_blocks) {
-    pool->free_blocks += decode_clock_blocks_at(&self->clock, computed) -
-                         decode_clock_blocks_at(&self->clock, computed + 1);
+  if (!pool->class->names_blocks)
     return;
-  }
   pool_commit(pool, member, computed - unknown);
   pool_give_back(pool, member, computed - MIN(self->clock.lag, computed));
-  pool_take_to(pool, member, computed + 1);
-  pool_commit(pool, member, computed + 1 - unknown);
 }
 
-gboolean
-scheduler_groups_fit(const Scheduler *self)
+void
+scheduler_end_change(Scheduler *self, Sequence *member)
 {
-  const DecodeClock *clock = &self->clock;
-  guint64 most = (guint64)clock->count * (clock->groups != NULL ? clock->groups->n_groups : 0);
+  guint32 computed = decode_clock_tokens(&self->clock, member);
+  guint32 unknown = self->config.async_scheduling ? 1 : 0;
+  Pool *pool = &self->pool;
 
-  if (clock->count == 0 || clock->groups == NULL)
-    return TRUE;
-  return (clock->lag == 0 || self->tick_in_flight) &&
-         (most <= self->pool.free_blocks ||
-          decode_clock_taken_blocks(clock) <= self->pool.free_blocks);
-}
-
-gboolean
-scheduler_supply_groups(Scheduler *self)
-{
-  DecodeClock *clock = &self->clock;
-  Sequence *member;
-
-  if (!scheduler_groups_fit(self))
-    return FALSE;
-  if (clock->count == 0 || clock->groups == NULL)
-    return TRUE;
-  while ((member = decode_clock_take_change(clock)) != NULL)
-    change_blocks(self, member);
-  clock->supplied = TRUE;
-  return TRUE;
+  if (pool->class->names_blocks) {
+    pool_take_to(pool, member, computed + 1);
+    pool_commit(pool, member, computed + 1 - unknown);
+  } else {
+    guint32 blocks = decode_clock_blocks_at(&self->clock, computed + 1);
+    pool->free_blocks += member->blocks - blocks;
+    member->blocks = blocks;
+  }
+  decode_clock_pass_change(&self->clock);
 }
 
 void
@@ -237,7 +221,7 @@ scheduler_join_entries(Scheduler *self, Step *step)
 {
   Sequence *loose = NULL, *next;
 
-  if (!self->stride || !may_use_clock(self) ||
+  if (!self->stride ||
       g_array_index(step->entries, StepEntry, step->clocked_at).kind != ENTRY_DECODE)
     return;
   loose = scheduler_first_loose(self);

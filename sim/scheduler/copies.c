@@ -5,7 +5,7 @@
  *        ╰──joins── returning ◀─copied in─ returning, arriving ◀╯
  *
  * One that leaves holds its blocks on both sides, and one that arrives does; the pool counts the
- * first ones as leaving_blocks.
+ * first ones as leaving_blocks. One that arrives with a gap computes it meanwhile.
  */
 #include "sim/scheduler.h"
 
@@ -101,6 +101,17 @@ scheduler_begin_copy_in(Scheduler *self, Step *step, Sequence *sequence, guint32
   begin(self, step, COPY_IN, sequence, blocks, FALSE,
         sequence->from_disk_blocks > 0 ||
             swap_copies_first_waiting(self->swap_copies, COPY_IN) != NULL);
+}
+
+void
+scheduler_join_arrived(Step *step, Sequence *sequence)
+{
+  const StepSwapIn record = {.request = sequence->request, .blocks = sequence->arrived_blocks};
+
+  g_assert(!sequence->arriving);
+  sequence_queue_remove(sequence);
+  sequence->computes_front = FALSE;
+  g_array_append_val(step->swapped_in, record);
 }
 
 void

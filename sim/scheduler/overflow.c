@@ -355,6 +355,7 @@ scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, const Pool
   self->changes++;
   sequence->result.swapped_in_blocks += copied;
   if (self->swap_copies != NULL && !sequence->copies_are_free && copied > 0) {
+    sequence->computes_front = sequence->gap_end_tokens > 0;
     scheduler_begin_copy_in(self, step, sequence, copied);
     return;
   }

@@ -204,7 +204,7 @@ append_short(GString *text, const GArray *rows)
   }
   if (has_one)
     g_string_append(text, "There the requests are too few for the queue to grow: give more "
-                          "(--num-prompts), and less will be held.\n");
+                          "(--num-prompts, or a longer trace), and less will be held.\n");
 }
 
 char *

@@ -6,6 +6,7 @@
 #include "report/figures.h"
 #include "report/text/format.h"
 #include "report/text/table.h"
+#include "sim/quantiles.h"
 
 /* Some of the points: those with this value of an axis. */
 typedef struct {
@@ -51,25 +52,6 @@ of_output(const PolicyMap *map, const MapPoint *point, guint value)
          policy_map_value(map->request->outputs, value);
 }
 
-static int
-compare_reals(gconstpointer a, gconstpointer b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-
-  return (x > y) - (x < y);
-}
-
-static double
-median(GArray *values)
-{
-  g_array_sort(values, compare_reals);
-  if (values->len == 0)
-    return NAN;
-  return (g_array_index(values, double, (values->len - 1) / 2) +
-          g_array_index(values, double, values->len / 2)) /
-         2;
-}
-
 static gboolean
 is_of_map(const PolicyMap *map, guint point)
 {
@@ -113,8 +95,8 @@ add_policy(Table *table, const PolicyMap *map, guint choice, guint figure)
              g_strdup_printf("%s%s", c->policy->name, c->policy->is_bound ? " (a bound)" : ""));
   table_take(table, g_strdup_printf("%u", everywhere->len));
   table_take(table, c->policy->is_bound ? g_strdup("–") : g_strdup_printf("%u", where_best->len));
-  table_take(table, gain_text(median(where_best)));
-  table_take(table, gain_text(median(everywhere)));
+  table_take(table, gain_text(quantiles_median(where_best)));
+  table_take(table, gain_text(quantiles_median(everywhere)));
   table_take(table, gain_text(g_array_index(everywhere, double, 0)));
   table_take(table, gain_text(g_array_index(everywhere, double, everywhere->len - 1)));
 }
@@ -161,7 +143,7 @@ add_part(Table *table, const PolicyMap *map, char *axis, char *value, const Part
   table_take(table, g_strdup_printf("%u", n));
   table_take(table, g_strdup_printf("%u", n_counts));
   for (guint k = 0; k <= POLICY_KINDS; k++) {
-    table_take(table, gain_text(median(gains[k])));
+    table_take(table, gain_text(quantiles_median(gains[k])));
     g_array_unref(gains[k]);
   }
 }

@@ -210,12 +210,16 @@ static json_t *
 identity_of(const PosterData *data)
 {
   const PosterSetting *s = &data->setting;
+  json_t *identity;
 
-  return json_pack("{s:s, s:s, s:s, s:s, s:s, s:[i, i, i], s:f, s:i}", "executor", data->executor,
+  identity = json_pack("{s:s, s:s, s:s, s:s, s:s, s:[i, i, i], s:f, s:i}", "executor", data->executor,
                    "model", s->model, "device", s->device, "scheduler", s->scheduler, "copy_path",
                    s->copy_path, "burst", (int)data->burst.requests, (int)data->burst.prompt_tokens,
                    (int)data->burst.output_tokens, "card_bytes", data->card_bytes, "longest",
                    (int)data->longest);
+  if (data->kernels != NULL)
+    json_object_set_new(identity, "kernels", json_string(data->kernels));
+  return identity;
 }
 
 static gboolean
@@ -305,6 +309,8 @@ poster_live(const PosterSetting *setting, Shelf *shelf, const PosterLiveOptions 
   if (data == NULL)
     return NULL;
   data->executor = options->executor;
+  if (g_str_equal(options->executor, "gpu") && options->gpu->kernels != NULL)
+    data->kernels = options->gpu->kernels();
   g_free(data->device_title);
   data->device_title = g_strdup(g_str_equal(options->executor, "cpu") ? "the CPU of this machine"
                                                                       : "the GPU of this machine");

@@ -83,6 +83,7 @@ poster_data_free(PosterData *data)
     poster_timeline_free(data->timelines[i]);
   g_free(data->model_title);
   g_free(data->device_title);
+  g_free(data->kernels);
   g_free(data->profile);
   g_free(data->digest);
   g_free(data);

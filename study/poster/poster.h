@@ -72,6 +72,7 @@ typedef struct {
   PosterSetting setting;
   Shelf *shelf;         /* borrowed: profiles, each read once */
   const char *executor; /* that computed it all; NULL: it was simulated */
+  char *kernels;        /* that it ran (calib/profile_kernels.h); NULL: none, or one kind */
   PosterBurst burst;
   double card_bytes; /* what shares of memory are of */
   char *model_title, *device_title;

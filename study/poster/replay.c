@@ -96,6 +96,7 @@ poster_settings(const PosterData *data, const PosterReplay *replay)
                       set_batch(settings, s->scheduler);
 
   g_assert(accepted);
+  settings->kernels = g_intern_string(data->kernels);
   return g_steal_pointer(&settings);
 }
 

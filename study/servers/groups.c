@@ -1,7 +1,8 @@
 #include "servers.h"
 
 #include <math.h>
-#include <stdlib.h>
+
+#include "sim/quantiles.h"
 
 double
 server_ttft_error(const ServerPoint *point)
@@ -25,24 +26,6 @@ shares(const ServerGroup *group, const ServerPoint *point)
          (group->tp == 0 || group->tp == point->tp);
 }
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-  double x = *(const double *)a, y = *(const double *)b;
-
-  return (x > y) - (x < y);
-}
-
-/* Of a list with a value or more, which is sorted. */
-static double
-median(GArray *values)
-{
-  guint n = values->len;
-
-  qsort(values->data, n, sizeof(double), compare_doubles);
-  return (g_array_index(values, double, (n - 1) / 2) + g_array_index(values, double, n / 2)) / 2;
-}
-
 static ServerError
 error_of(const ServerGroup *group, const GPtrArray *points,
          double (*error)(const ServerPoint *point))
@@ -62,7 +45,7 @@ error_of(const ServerGroup *group, const GPtrArray *points,
     sum += size;
   }
   if (errors->len > 0)
-    found = (ServerError){median(errors), median(sizes), sum / errors->len};
+    found = (ServerError){quantiles_median(errors), quantiles_median(sizes), sum / errors->len};
   return found;
 }
 

@@ -4,7 +4,8 @@
  * begins with a date are of dumps of public benchmarks (InferenceMAX): 10 requests a slot, lengths
  * uniform from 80 to 100 % of ISL and OSL, 8192 batched tokens, as many sequences as requests, no
  * prefix caching, asynchronous scheduling (its scripts, benchmarks/70b_fp8_h100_docker.sh);
- * DeepSeek under SGLang what dsr1_fp8_h200.sh, dsr1_fp8_b200.sh and dsr1_fp4_b200.sh give. Others
+ * DeepSeek under SGLang what dsr1_fp8_h200.sh, dsr1_fp8_b200.sh and dsr1_fp4_b200.sh give, under
+ * TensorRT-LLM what dsr1_fp8_h200_trt_slurm.sh and its kin give. Others
  * are of fixed lengths, 10 a slot, too (aiconfigurator's genai_perf_runner.py), and under vLLM of a
  * server that its generator configured: isl + 1500 and one for each sequence batched tokens
  * (rule_plugin/benchmark/vllm.rule), under TensorRT-LLM in whole blocks (rule_authoring.md). KV is
@@ -15,6 +16,7 @@
  */
 #include "point.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "calib/import/csv_table.h"
@@ -127,13 +129,29 @@ static const struct {
     {"b200", "fp4", 0, 0, 0, 16384, 256, "0.85"},
 };
 
-static void
-set_sglang_of_dump(ServerPoint *point, guint isl, guint osl)
+static gboolean
+is_deepseek(const ServerPoint *point)
 {
   g_autofree char *model = g_ascii_strdown(point->model, -1);
 
+  return strstr(model, "deepseek") != NULL;
+}
+
+/* SGLang captures no prefills by default before 0.5.10 (pull request 16331). */
+static gboolean
+launches_prompts(const char *version)
+{
+  guint minor, patch;
+
+  return sscanf(version, "0.%u.%u", &minor, &patch) == 2 &&
+         (minor < 5 || (minor == 5 && patch < 10));
+}
+
+static void
+set_sglang_of_dump(ServerPoint *point, guint isl, guint osl, const char *version)
+{
   server_point_set(point, "disable-radix-cache", "%s", "");
-  if (strstr(model, "deepseek") == NULL)
+  if (!is_deepseek(point))
     return;
   for (guint i = 0; i < G_N_ELEMENTS(deepseek_servers); i++) {
     if (!g_str_equal(deepseek_servers[i].card, point->card) ||
@@ -147,8 +165,33 @@ set_sglang_of_dump(ServerPoint *point, guint isl, guint osl)
     server_point_set(point, "max-prefill-tokens", "%u", deepseek_servers[i].batch_tokens);
     server_point_set(point, "max-running-requests", "%u", deepseek_servers[i].running);
     server_point_set(point, "mem-fraction-static", "%s", deepseek_servers[i].memory);
+    if (launches_prompts(version))
+      server_point_set(point, "disable-piecewise-cuda-graph", "%s", "");
     return;
   }
+}
+
+/* DeepSeek under TensorRT-LLM, whose scripts ask for KV in fp8, three quarters of the memory, no
+ * reuse, and a prompt and a token a request a step. One image ran twice, with the layers that
+ * foresee tokens and without (dsr1-fp8-h200-trt and -mtp of nvidia-master.yaml, the same for B200):
+ * without them never more than 64 requests. Of fewer the table does not say which run a row is of.
+ */
+#define TWICE_RUN_IMAGE "1.1.0rc2.post2"
+#define TWICE_RUN_REQUESTS 64
+
+static void
+set_trtllm_of_dump(ServerPoint *point, guint isl, const char *version)
+{
+  if (!is_deepseek(point))
+    return;
+  if (g_str_equal(version, TWICE_RUN_IMAGE) && g_str_equal(point->precision, "fp8") &&
+      point->concurrency > TWICE_RUN_REQUESTS)
+    server_point_refuse(point, "the dump ran it with speculative decoding (MTP) alone");
+  server_point_set(point, "kv-cache-dtype", "fp8");
+  server_point_set(point, "free-gpu-memory-fraction", "0.75");
+  server_point_set(point, "no-enable-prefix-caching", "%s", "");
+  server_point_set(point, "max-num-batched-tokens", "%u",
+                   (point->concurrency + isl + 64 + 63) / 64 * 64);
 }
 
 /* It ran Llama under images of before vLLM 0.11 (70b-tmpl.yml), whose graphs are in pieces; on B200
@@ -168,7 +211,9 @@ static void
 set_server_of_dump(ServerPoint *point, guint isl, guint osl, const char *version)
 {
   if (g_str_equal(point->engine, "sglang"))
-    set_sglang_of_dump(point, isl, osl);
+    set_sglang_of_dump(point, isl, osl, version);
+  if (g_str_equal(point->engine, "trtllm"))
+    set_trtllm_of_dump(point, isl, version);
   if (!g_str_equal(point->engine, "vllm"))
     return;
   server_point_set(point, "max-num-batched-tokens", "8192");
@@ -241,6 +286,22 @@ undo_product(const char *id, RowRanks *ranks)
   ranks->experts_tp /= ranks->ep;
 }
 
+/* The scripts of DeepSeek under TensorRT-LLM have EP_SIZE = TP on H200; what ran before it was
+ * recorded, without a version, says 1. */
+static void
+restore_expert_parallel(CsvTable *table, const Columns *c, RowRanks *ranks)
+{
+  g_autofree char *model = g_ascii_strdown(csv_table_text(table, c->model), -1);
+
+  if (!is_of_dump(csv_table_text(table, c->id)) || strstr(model, "deepseek") == NULL ||
+      !g_str_equal(csv_table_text(table, c->engine), "trtllm") ||
+      !g_str_has_prefix(csv_table_text(table, c->card), "h200") ||
+      *csv_table_text(table, c->version) != '\0' || ranks->ep > 1)
+    return;
+  ranks->ep = ranks->tp * ranks->dp;
+  ranks->experts_tp = 1;
+}
+
 static RowRanks
 read_ranks(CsvTable *table, const Columns *c)
 {
@@ -250,6 +311,7 @@ read_ranks(CsvTable *table, const Columns *c)
                     .experts_tp = whole_or(table, c->experts_tp, 1)};
 
   undo_product(csv_table_text(table, c->id), &ranks);
+  restore_expert_parallel(table, c, &ranks);
   return ranks;
 }
 

@@ -122,12 +122,6 @@ point_values(const StudyTable *study, guint point)
   g_assert_not_reached();
 }
 
-static gboolean
-ties(double a, double b)
-{
-  return fabs(a - b) <= 1e-9 * MAX(fabs(a), fabs(b));
-}
-
 /* The best of a column; NAN where all points are as good, or there is but one. */
 static double
 best_of(const GArray *points, guint column, FigureBetter better)
@@ -139,7 +133,7 @@ best_of(const GArray *points, guint column, FigureBetter better)
     double mean = g_array_index(points, Point, i).estimates[column].mean;
     if (isnan(mean))
       continue;
-    differ = differ || (!isnan(best) && !ties(mean, best));
+    differ = differ || (!isnan(best) && !figure_ties(mean, best));
     if (isnan(best) || (mean < best) == (better == BETTER_LOW))
       best = mean;
   }
@@ -210,7 +204,7 @@ add_point(Table *table, const StudyTable *study, const GArray *shown, const GArr
     const DurationUnit *unit = unit_of(points, i);
     double mean = point->estimates[i].mean, best = best_of(points, i, better_of(column));
     table_take(table, format_mean(column, mean, unit));
-    table_add(table, !isnan(best) && !isnan(mean) && ties(mean, best) ? "*" : " ");
+    table_add(table, !isnan(best) && !isnan(mean) && figure_ties(mean, best) ? "*" : " ");
     table_take(table, format_half(column, point->estimates[i].half, unit));
   }
 }

@@ -4,7 +4,6 @@ import shutil
 import sqlite3
 import subprocess
 import threading
-import time
 
 from spillway_test import (HARDWARE, SANITIZED, SPILLWAY, check, check_equal, execute, read, source, succeed, write)
 

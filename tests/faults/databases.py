@@ -6,7 +6,7 @@ import subprocess
 import threading
 
 from common import (PROFILE, RUN, damaged, make_run, make_study, readers, refused, rows)
-from spillway_test import (SPILLWAY, all_tests, check, check_equal, execute, main, read, source, succeed, write)
+from spillway_test import (SPILLWAY, all_tests, check, check_equal, execute, main, read, succeed, write)
 
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c"
 

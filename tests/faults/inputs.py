@@ -6,7 +6,6 @@ import io
 import json
 import os
 import shutil
-import subprocess
 import time
 import zlib
 

@@ -12,7 +12,7 @@ import subprocess
 import time
 
 from common import CAPACITY, LIBRARY, LONG, POINTS, POLICIES, PROFILE, RUN, STUDY, TINY, make_run, rows, runs_of
-from spillway_test import HARDWARE, SPILLWAY, all_tests, check, check_equal, execute, main, read, succeed, write
+from spillway_test import HARDWARE, SPILLWAY, all_tests, check, check_equal, main, read, succeed, write
 
 KILLS = int(os.environ.get("TEST_KILLS", "4"))
 SEED = int(os.environ.get("TEST_SEED", "1"))

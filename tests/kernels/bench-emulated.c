@@ -5,7 +5,7 @@
 #include "config.h"
 
 #include "calib/measure/cuda/bench_cuda.h"
-#include "tests/bench_fixture.h"
+#include "tests/kernels/bench_fixture.h"
 #include "tests/emulator/card.h"
 #include "tests/emulator/faults.h"
 

@@ -3,8 +3,9 @@
 #include "config.h"
 
 #include "calib/measure/calibration.h"
+#include "calib/profile_kernels.h"
 #include "calib/store/database.h"
-#include "tests/bench_fixture.h"
+#include "tests/kernels/bench_fixture.h"
 #include "tests/emulator/card.h"
 #include "tests/emulator/faults.h"
 
@@ -67,6 +68,23 @@ static const BenchDeviceClass modest_class = {.name = "modest",
                                               .measure = measure_modest,
                                               .free = free_modest};
 
+static gboolean
+has_kernels(const Profile *profile, const char *expected)
+{
+  g_autofree char *kernels = profile_kernels_text(profile);
+
+  if (!g_str_equal(kernels, expected))
+    g_test_message("found %s, expected %s", kernels, expected);
+  return g_str_equal(kernels, expected);
+}
+
+static void
+count_samples(const Profile *profile, guint counts[OPERATIONS])
+{
+  for (guint i = 0; i < OPERATIONS; i++)
+    profile_samples(profile, (OperationKind)i, &counts[i]);
+}
+
 /* A quick calibration of a tiny model, whole. */
 static void
 test_quick(void)
@@ -85,6 +103,7 @@ test_quick(void)
   g_autoptr(Profile) profile = NULL;
   g_autoptr(GError) error = NULL;
   gboolean seen[OPERATIONS] = {FALSE};
+  guint first[OPERATIONS], both[OPERATIONS];
   BenchIdentity identity;
   CalibrationConfig config = {.identity = &identity,
                               .nominal = nominal,
@@ -117,14 +136,33 @@ test_quick(void)
   for (guint i = 0; i <= OP_STEP; i++) /* what follows is of layers that no kernel here is of */
     if (!seen[i] && i != OP_ALL_REDUCE && i != OP_ATTENTION_SKEW)
       g_error("nothing of %s was measured", operations[i].name);
-  g_assert_cmpstr(profile_kernels(profile), ==, "sm_90a");
+  g_assert_true(has_kernels(profile, "sm_90a"));
+  count_samples(profile, first);
 
-  /* With other kernels it is not gone on with. */
+  /* Other kernels go into the same profile: what they compute is measured again, the rest is not. */
   identity.kernels = "sm_90a without decode-lists";
-  calibration_report_free(report);
+  g_clear_pointer(&report, calibration_report_free);
+  g_clear_pointer(&profile, profile_free);
   report = calibration_run(&config, &error);
-  g_assert_error(error, PROFILE_ERROR, PROFILE_ERROR_FOREIGN);
-  g_assert_nonnull(strstr(error->message, "'sm_90a', and these are 'sm_90a without decode-lists'"));
+  g_assert_no_error(error);
+  g_assert_cmpint(report->left, ==, 0);
+  profile = profile_store_read(path, &error);
+  g_assert_no_error(error);
+  g_assert_true(has_kernels(profile, "sm_90a, sm_90a without decode-lists"));
+  count_samples(profile, both);
+  for (guint i = 0; i < OPERATIONS; i++)
+    g_assert_cmpuint(both[i], ==, (operation_is_of_kernels(i) ? 2 : 1) * first[i]);
+  g_assert_true(profile_use_kernels(profile, "sm_90a without decode-lists", &error));
+  g_assert_true(has_kernels(profile, "sm_90a without decode-lists"));
+  count_samples(profile, both);
+  g_assert_cmpmem(both, sizeof both, first, sizeof first);
+
+  /* And the first are gone on with as they were: nothing is left to measure. */
+  identity.kernels = "sm_90a";
+  g_clear_pointer(&report, calibration_report_free);
+  report = calibration_run(&config, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(report->measured, ==, 0);
   g_unlink(path);
   g_rmdir(folder);
 }

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "tests/live_cases.h"
+#include "tests/live/live_cases.h"
 
 static const char *const model_names[] = {"tiny-gpu", "tiny-gpu-qwen2", "tiny-gpu-qwen3"};
 

@@ -12,7 +12,7 @@
 
 #include "live/random.h"
 #include "tests/emulator/faults.h"
-#include "tests/live_cases.h"
+#include "tests/live/live_cases.h"
 
 enum { VOCAB = 64 };
 

@@ -1,5 +1,6 @@
 /* The self-check's checks: they pass, and they find what is wrong. Built with the emulator in
  * CUDA's place, where the GPU's memory is this program's and can be damaged. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -266,6 +267,32 @@ test_verb_refuses(void)
   g_test_trap_assert_stderr("*--case: found '4000', expected*");
 }
 
+/* What hangs is ended from outside, and is known then. */
+static void
+test_ended(gconstpointer data)
+{
+  const gint64 number = GPOINTER_TO_INT(data);
+  Selfcheck s = {.seed = 5};
+
+  if (g_test_subprocess()) {
+    selfcheck_tell_when_ended();
+    selfcheck_under_way(&s, "bias", 7);
+    selfcheck_under_way(&s, NULL, 0);
+    if (number != 0)
+      selfcheck_under_way(&s, "decode-lists", number);
+    raise(SIGTERM);
+    exit(0);
+  }
+  g_test_trap_subprocess(NULL, 0, 0);
+  g_test_trap_assert_failed();
+  g_test_trap_assert_stderr_unmatched("*bias*");
+  g_test_trap_assert_stderr(number == 0  ? ""
+                            : number > 0 ? "ENDED: decode-lists case 3: by a signal\n"
+                                           "  again: spillway selfcheck --only decode-lists --case 3 "
+                                           "--seed 5\n"
+                                         : "ENDED: decode-lists timings: by a signal\n");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -280,6 +307,9 @@ main(int argc, char **argv)
   g_test_add_func("/selfcheck/repeats", test_repeats);
   g_test_add_func("/selfcheck/speeds", test_speeds);
   g_test_add_func("/selfcheck/marks", test_marks);
+  g_test_add_data_func("/selfcheck/ended/nothing", GINT_TO_POINTER(0), test_ended);
+  g_test_add_data_func("/selfcheck/ended/case", GINT_TO_POINTER(3), test_ended);
+  g_test_add_data_func("/selfcheck/ended/timings", GINT_TO_POINTER(-1), test_ended);
   g_test_add_func("/selfcheck/verb", test_verb);
   g_test_add_func("/selfcheck/verb/json", test_verb_json);
   g_test_add_func("/selfcheck/verb/help", test_verb_help);

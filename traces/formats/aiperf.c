@@ -45,6 +45,4 @@ const TraceFormat trace_format_aiperf = {
     .time_unit = "ns",
     .flags = TRACE_TIME_ABSOLUTE | TRACE_SKIPS_EMPTY | TRACE_KEEPS_IDS,
     .jsonl = &schema,
-    .sniff = jsonl_sniff,
-    .row = jsonl_row,
 };

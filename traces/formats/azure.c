@@ -50,8 +50,5 @@ const TraceFormat trace_format_azure = {
     .time_unit = "dates",
     .flags = TRACE_TIME_ABSOLUTE | TRACE_SKIPS_EMPTY,
     .csv = &schema,
-    .sniff = csv_sniff,
-    .header = csv_header,
-    .row = csv_row,
     .write = write_all,
 };

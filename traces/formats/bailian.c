@@ -33,6 +33,4 @@ const TraceFormat trace_format_bailian = {
     .time_unit = "seconds",
     .flags = TRACE_SKIPS_EMPTY | TRACE_KEEPS_IDS | TRACE_KEEPS_HASHES,
     .jsonl = &schema,
-    .sniff = jsonl_sniff,
-    .row = jsonl_row,
 };

@@ -55,7 +55,5 @@ const TraceFormat trace_format_benchmark = {
     .time_unit = "seconds since 1970",
     .flags = TRACE_TIME_ABSOLUTE | TRACE_KEEPS_IDS | TRACE_KEEPS_MAX_TOKENS,
     .jsonl = &schema,
-    .sniff = jsonl_sniff,
-    .row = jsonl_row,
     .write = write_all,
 };

@@ -24,7 +24,4 @@ const TraceFormat trace_format_burstgpt = {
     .time_unit = "seconds",
     .flags = TRACE_TIME_ABSOLUTE | TRACE_SKIPS_EMPTY,
     .csv = &schema,
-    .sniff = csv_sniff,
-    .header = csv_header,
-    .row = csv_row,
 };

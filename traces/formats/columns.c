@@ -69,22 +69,20 @@ read_ns(const char *text, const char *end, gint64 *seconds, gint64 *ps, const ch
   return *stop > text;
 }
 
-static gboolean columns_header(const TraceFormat *self, TraceReader *reader, const char *line,
-                               const char *end, GError **error);
-
 #define SCHEMA(ARRIVAL, EXPECTED, TIME)                                                            \
   {                                                                                                \
     .columns = {[CSV_ARRIVAL] = {ARRIVAL, FALSE},        [CSV_PROMPT] = {"prompt_tokens", FALSE},  \
                 [CSV_OUTPUT] = {"output_tokens", FALSE}, [CSV_ID] = {"id", TRUE},                  \
                 [CSV_PRIORITY] = {"priority", TRUE},     [CSV_MAX_TOKENS] = {"max_tokens", TRUE}}, \
-    .takes_more_columns = TRUE, .time_expected = EXPECTED, .time = TIME                            \
+    .are_called_otherwise = TRUE, .takes_more_columns = TRUE, .time_expected = EXPECTED,           \
+    .time = TIME                                                                                   \
   }
 #define FORMAT(SCHEMA, UNIT)                                                                       \
   {                                                                                                \
     .name = "columns",                                                                             \
     .help = "any CSV: '" MARK SHAPE "', arrival_ms, _us, _ns or _date as well (read only)",        \
     .shape = SHAPE, .time_unit = UNIT, .flags = TRACE_TIME_ABSOLUTE | TRACE_SKIPS_EMPTY,           \
-    .csv = SCHEMA, .header = columns_header, .row = csv_row                                        \
+    .csv = SCHEMA                                                                                  \
   }
 
 #define OTHERS " (arrival_s, _ms, _us, _ns and _date each read times of their own)"
@@ -175,16 +173,6 @@ columns_free(char **names)
   for (guint role = 0; names != NULL && role < CSV_ROLES; role++)
     g_free(names[role]);
   g_free(names);
-}
-
-static gboolean
-columns_header(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
-               GError **error)
-{
-  if (reader->own_columns == NULL)
-    return reader_fail(reader, line, end, NULL, error,
-                       "the form columns to have its columns, --trace-format '" MARK SHAPE "'");
-  return csv_header(self, reader, line, end, error);
 }
 
 /* Words by which people call what a role is; the first name with one of them is it. */

@@ -62,6 +62,4 @@ const TraceFormat trace_format_llmservingsim = {
     .shape = "JSON lines with arrival_time_ns, input_toks, output_toks, or sub_requests",
     .time_unit = "ns",
     .jsonl = &schema,
-    .sniff = jsonl_sniff,
-    .row = jsonl_row,
 };

@@ -162,7 +162,5 @@ const TraceFormat trace_format_mooncake = {
     .flags = TRACE_SKIPS_EMPTY | TRACE_KEEPS_IDS | TRACE_KEEPS_HASHES | TRACE_KEEPS_MAX_TOKENS |
              TRACE_KEEPS_TURNS,
     .jsonl = &schema,
-    .sniff = jsonl_sniff,
-    .row = jsonl_row,
     .write = write_all,
 };

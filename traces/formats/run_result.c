@@ -92,6 +92,4 @@ const TraceFormat trace_format_run_result = {
     .time_unit = "seconds",
     .flags = TRACE_TIME_ABSOLUTE | TRACE_SKIPS_EMPTY | TRACE_KEEPS_IDS,
     .jsonl = &schema,
-    .sniff = jsonl_sniff,
-    .row = jsonl_row,
 };

@@ -69,8 +69,5 @@ const TraceFormat trace_format_spillway = {
     .time_unit = "seconds",
     .flags = TRACE_KEEPS_IDS | TRACE_KEEPS_PRIORITY | TRACE_KEEPS_MAX_TOKENS | TRACE_HAS_COMMENTS,
     .csv = &schema,
-    .sniff = csv_sniff,
-    .header = csv_header,
-    .row = csv_row,
     .write = write_all,
 };

@@ -23,7 +23,4 @@ const TraceFormat trace_format_splitwise = {
     .time_unit = "seconds",
     .flags = TRACE_KEEPS_IDS | TRACE_SKIPS_EMPTY,
     .csv = &schema,
-    .sniff = csv_sniff,
-    .header = csv_header,
-    .row = csv_row,
 };

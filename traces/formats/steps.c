@@ -63,8 +63,5 @@ const TraceFormat trace_format_steps = {
     .time_unit = "steps of 1 s",
     .flags = TRACE_KEEPS_IDS | TRACE_KEEPS_MAX_TOKENS,
     .csv = &schema,
-    .sniff = csv_sniff,
-    .header = csv_header,
-    .row = csv_row,
     .write = write_all,
 };

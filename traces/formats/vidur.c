@@ -41,8 +41,5 @@ const TraceFormat trace_format_vidur = {
     .shape = "arrived_at,num_prefill_tokens,num_decode_tokens",
     .time_unit = "seconds",
     .csv = &schema,
-    .sniff = csv_sniff,
-    .header = csv_header,
-    .row = csv_row,
     .write = write_all,
 };

@@ -1,0 +1,377 @@
+/* Deployments write a server's command line as YAML or JSON. Of these so much is read as such a
+ * line needs: keys by their names and how far they are indented, lists in brackets or with dashes,
+ * texts that go on over lines, and quotes.
+ */
+#include "server_words.h"
+
+#include "scenario/typed.h"
+
+#include <string.h>
+
+typedef struct {
+  GPtrArray *words;
+  char **lines; /* up to NULL */
+  guint at;     /* the line that is read next */
+} Reader;
+
+/* "Entrypoint" and its like are of `docker inspect`. */
+static const char *const command_keys[] = {"entrypoint", "Entrypoint", "command",   "Cmd",
+                                           "args",       "Args",       "extraArgs", NULL};
+
+static gsize
+indent_of(const char *line)
+{
+  return strspn(line, " \t");
+}
+
+static gboolean
+is_item(const char *text)
+{
+  return text[0] == '-' && (text[1] == ' ' || text[1] == '\0');
+}
+
+static gboolean
+is_blank(const char *line)
+{
+  const char *text = line + indent_of(line);
+
+  return *text == '\0' || *text == '#';
+}
+
+/* What is behind "key:" in a line such as `  - key: VALUE` or `"key": VALUE`, and how far the key
+ * is indented. NULL: the line has no such key. */
+static const char *
+value_of(const char *line, const char *key, gsize *indent)
+{
+  const char *text = line + indent_of(line);
+  gboolean quoted;
+
+  while (is_item(text))
+    text += 1 + strspn(text + 1, " ");
+  *indent = (gsize)(text - line);
+  quoted = *text == '"';
+  text += quoted;
+  if (!g_str_has_prefix(text, key))
+    return NULL;
+  text += strlen(key);
+  if (quoted && *text++ != '"')
+    return NULL;
+  return *text == ':' && (text[1] == '\0' || text[1] == ' ') ? text + 1 + strspn(text + 1, " ")
+                                                             : NULL;
+}
+
+/* Where a text in quotes ends, which begins at `text`; its end if it does not. */
+static const char *
+behind_quotes(const char *text)
+{
+  const char quote = *text++;
+
+  for (; *text != '\0' && *text != quote; text++)
+    if (quote == '"' && *text == '\\' && text[1] != '\0')
+      text++;
+  return *text == quote ? text + 1 : text;
+}
+
+/* An item without its quotes; the caller frees it. */
+static char *
+plain(const char *text, gsize bytes)
+{
+  g_autofree char *item = g_strstrip(g_strndup(text, bytes));
+  g_auto(GStrv) parts = NULL;
+  gsize length = strlen(item);
+
+  if (length < 2 || (*item != '"' && *item != '\'') || item[length - 1] != *item)
+    return g_steal_pointer(&item);
+  item[length - 1] = '\0';
+  if (*item == '"')
+    return g_strcompress(item + 1);
+  parts = g_strsplit(item + 1, "''", -1);
+  return g_strjoinv("'", parts);
+}
+
+static void
+add(Reader *self, const char *text, gsize bytes)
+{
+  char *item = plain(text, bytes);
+
+  if (*item != '\0')
+    g_ptr_array_add(self->words, item);
+  else
+    g_free(item);
+}
+
+/* A text as a shell has it, whose words are added. */
+static gboolean
+add_line(Reader *self, const char *text, GError **error)
+{
+  g_auto(GStrv) words = NULL;
+
+  if (text[strspn(text, " \t\n")] == '\0')
+    return TRUE;
+  if (!g_shell_parse_argv(text, NULL, &words, error))
+    return FALSE;
+  for (char **word = words; *word != NULL; word++)
+    g_ptr_array_add(self->words, g_strdup(*word));
+  return TRUE;
+}
+
+/* `[ITEM, ITEM, …]`, maybe over several lines, from `text` on. */
+static void
+read_brackets(Reader *self, const char *text)
+{
+  GString *all = g_string_new(text + 1);
+  const char *start, *end;
+
+  for (start = end = all->str;; end++) {
+    if (*end == '\0' && self->lines[self->at] != NULL) {
+      gsize from = (gsize)(start - all->str), to = (gsize)(end - all->str);
+      g_string_append_printf(all, "\n%s", self->lines[self->at++]);
+      start = all->str + from;
+      end = all->str + to;
+    }
+    if (*end == '"' || *end == '\'')
+      end = behind_quotes(end) - 1;
+    else if (*end == ',' || *end == ']' || *end == '\0') {
+      add(self, start, (gsize)(end - start));
+      start = end + 1;
+      if (*end != ',')
+        break;
+    }
+  }
+  g_string_free(all, TRUE);
+}
+
+/* The lines that are indented by more than so much, behind `first`. The caller frees it. */
+static char *
+take_deeper(Reader *self, const char *first, gsize indent)
+{
+  GString *text = g_string_new(first);
+
+  for (; self->lines[self->at] != NULL; self->at++) {
+    const char *line = self->lines[self->at];
+    if (!is_blank(line) && indent_of(line) <= indent)
+      break;
+    if (!is_blank(line))
+      g_string_append_printf(text, "\n%s", line + indent_of(line));
+  }
+  return g_string_free(text, FALSE);
+}
+
+/* `|`, `>`, `>-`: the text is in the lines that follow. */
+static gboolean
+is_block(const char *value)
+{
+  return (*value == '|' || *value == '>') && value[1 + strspn(value + 1, "-+0123456789 ")] == '\0';
+}
+
+/* Items with dashes, from the next line on, at `indent` or deeper. */
+static void
+read_items(Reader *self, gsize indent)
+{
+  for (; self->lines[self->at] != NULL; self->at++) {
+    const char *line = self->lines[self->at], *text = line + indent_of(line);
+    gsize own = indent_of(line);
+    g_autofree char *item = NULL;
+    if (is_blank(line))
+      continue;
+    if (own < indent || !is_item(text))
+      return;
+    text += 1 + strspn(text + 1, " ");
+    self->at++;
+    item = take_deeper(self, is_block(text) ? "" : text, own);
+    self->at--;
+    add(self, item, strlen(item));
+  }
+}
+
+static gboolean
+read_value(Reader *self, const char *value, gsize indent, GError **error)
+{
+  g_autofree char *text = NULL, *line = NULL;
+
+  if (*value == '[') {
+    read_brackets(self, value);
+    return TRUE;
+  }
+  if (*value == '\0' || *value == '#') {
+    read_items(self, indent);
+    return TRUE;
+  }
+  text = take_deeper(self, is_block(value) ? "" : value, indent);
+  line = plain(text, strlen(text));
+  return add_line(self, line, error);
+}
+
+/* Whether a list begins at the first line that has anything. */
+static gboolean
+begins_with_list(char **lines)
+{
+  while (*lines != NULL && is_blank(*lines))
+    lines++;
+  return *lines != NULL &&
+         (is_item(*lines + indent_of(*lines)) || (*lines)[indent_of(*lines)] == '[');
+}
+
+static gboolean
+has_command(char **lines)
+{
+  gsize indent;
+
+  for (; *lines != NULL; lines++)
+    for (guint i = 0; command_keys[i] != NULL; i++)
+      if (value_of(*lines, command_keys[i], &indent) != NULL)
+        return TRUE;
+  return FALSE;
+}
+
+/* In the order in which a container puts them together, whatever the file's is. */
+static gboolean
+read_file(Reader *self, char **image, GError **error)
+{
+  const char *line, *value;
+  gsize indent;
+
+  for (guint i = 0; command_keys[i] != NULL; i++)
+    for (self->at = 0; (line = self->lines[self->at]) != NULL;) {
+      self->at++;
+      value = value_of(line, command_keys[i], &indent);
+      if (value != NULL && !read_value(self, value, indent, error))
+        return FALSE;
+    }
+  for (char **each = self->lines; *each != NULL && *image == NULL; each++)
+    if ((value = value_of(*each, "image", &indent)) != NULL ||
+        (value = value_of(*each, "Image", &indent)) != NULL)
+      *image = plain(value, strcspn(value, " ,"));
+  return TRUE;
+}
+
+/* A bare list: the items alone. */
+static void
+read_list(Reader *self)
+{
+  while (self->lines[self->at] != NULL && is_blank(self->lines[self->at]))
+    self->at++;
+  if (self->lines[self->at] == NULL)
+    return;
+  if (is_item(self->lines[self->at] + indent_of(self->lines[self->at]))) {
+    read_items(self, 0);
+  } else {
+    const char *line = self->lines[self->at++];
+    read_brackets(self, line + indent_of(line));
+  }
+}
+
+static gboolean
+is_shell(const char *word)
+{
+  return g_str_equal(word, "sh") || g_str_equal(word, "bash") || g_str_has_suffix(word, "/sh") ||
+         g_str_has_suffix(word, "/bash");
+}
+
+/* `sh -c SCRIPT`: the script's words take its place. */
+static gboolean
+open_script(GPtrArray *words, GError **error)
+{
+  for (guint i = 0; i + 2 < words->len; i++) {
+    const char *option = g_ptr_array_index(words, i + 1);
+    g_auto(GStrv) script = NULL;
+    if (!is_shell(g_ptr_array_index(words, i)) || option[0] != '-' ||
+        !g_str_has_suffix(option, "c"))
+      continue;
+    if (!g_shell_parse_argv(g_ptr_array_index(words, i + 2), NULL, &script, error))
+      return FALSE;
+    g_ptr_array_remove_range(words, i, 3);
+    for (guint n = 0; script[n] != NULL; n++)
+      g_ptr_array_insert(words, (int)(i + n), g_strdup(script[n]));
+    return TRUE;
+  }
+  return TRUE;
+}
+
+ServerWords *
+server_words_read(const char *text, GError **error)
+{
+  g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+  g_autoptr(ServerWords) self = g_new0(ServerWords, 1);
+  Reader reader = {.lines = lines};
+  gboolean ok = TRUE;
+
+  self->words = reader.words = g_ptr_array_new_with_free_func(g_free);
+  for (char **line = lines; *line != NULL; line++)
+    g_strchomp(*line);
+  if (has_command(lines)) {
+    ok = read_file(&reader, &self->image, error);
+  } else if (begins_with_list(lines)) {
+    read_list(&reader);
+  } else {
+    g_auto(GStrv) words = NULL;
+    ok = g_shell_parse_argv(text, NULL, &words, error);
+    for (char **word = words; ok && *word != NULL; word++)
+      g_ptr_array_add(self->words, g_strdup(*word));
+  }
+  if (!ok || !open_script(self->words, error))
+    return NULL;
+  if (self->words->len == 0) {
+    g_set_error(error, G_SHELL_ERROR, G_SHELL_ERROR_EMPTY_STRING,
+                "a deployment's file, whose command and args have no word");
+    return NULL;
+  }
+  g_ptr_array_add(self->words, NULL);
+  return g_steal_pointer(&self);
+}
+
+void
+server_words_free(ServerWords *self)
+{
+  g_ptr_array_unref(self->words);
+  g_free(self->image);
+  g_free(self);
+}
+
+gboolean
+server_word_ends_command(const char *word)
+{
+  const char *behind = word + strspn(word, "0123456789");
+
+  return g_str_equal(word, "|") || g_str_equal(word, "||") || g_str_equal(word, ";") ||
+         *word == '&' || *behind == '>';
+}
+
+char *
+server_word_count(const char *value)
+{
+  static const struct {
+    char letter;
+    double factor;
+  } units[] = {{'k', 1e3}, {'m', 1e6}, {'g', 1e9}, {'K', 0x1p10}, {'M', 0x1p20}, {'G', 0x1p30}};
+  gsize length = strlen(value);
+  g_autofree char *number = NULL;
+  double amount;
+
+  for (guint i = 0; length > 1 && i < G_N_ELEMENTS(units); i++)
+    if (value[length - 1] == units[i].letter) {
+      number = g_strndup(value, length - 1);
+      if (typed_real(number, "", 0, 1e9, &amount, NULL))
+        return g_strdup_printf("%.0f", amount * units[i].factor);
+    }
+  return g_strdup(value);
+}
+
+char *
+server_image_version(const char *image)
+{
+  const char *tag = strrchr(image, ':');
+  g_autofree char *numbers = NULL;
+  g_auto(GStrv) parts = NULL;
+
+  if (tag == NULL)
+    return NULL;
+  tag += 1 + (tag[1] == 'v');
+  numbers = g_strndup(tag, strspn(tag, "0123456789."));
+  parts = g_strsplit(numbers, ".", -1);
+  if (g_strv_length(parts) < 2)
+    return NULL;
+  if (g_strv_length(parts) > 3)
+    g_clear_pointer(&parts[3], g_free);
+  return g_strjoinv(".", parts);
+}

@@ -1,0 +1,247 @@
+#!/usr/bin/env python3
+"""What an operator does first: paste a server's command line, and look at what would be run."""
+import csv
+import io
+import os
+
+from spillway_test import (HARDWARE, all_tests, check, check_equal, check_refused, execute, main, read, run_json, source,
+                           succeed, write)
+
+CARD = ["run", "--device", "h100-sxm", "--trace", "demo", "--limit", "20"]
+PASTED = """VLLM_USE_V1=1 vllm serve meta-llama/Llama-3.1-8B \\
+    --max-model-len 16k --max_num_seqs=64 -tp 2 --no-enable-prefix-caching \\
+    --gpu-memory-utilization 0.85 --num-gpu-blocks-override 4000 \\
+    --host 0.0.0.0 --port 8000 --served-model-name a b --dtype auto --seed 3 \\
+    --enforce-eager --compilation-config.mode 3 -O3 --speculative-config '{"method": "ngram"}' --no-such-flag 1 2"""
+TYPED = ["--model", "llama-3.1-8b", "--max-model-len", "16000", "--max-num-seqs", "64", "--tensor-parallel-size", "2",
+         "--no-enable-prefix-caching", "--num-gpu-blocks", "4000"]
+
+
+def settings(*words):
+    """What --dry-run shows: setting → (value, where from)."""
+    rows = csv.DictReader(io.StringIO(succeed(*words, "--dry-run", "--format", "csv").text))
+    return {row["setting"]: (row["value"], row["from"]) for row in rows}
+
+
+def test_pasted():
+    """--vllm-args is as if its flags had been typed; every other flag is named in a note."""
+    pasted = succeed(*CARD, "--vllm-args", PASTED, "--format", "json")
+    typed = succeed(*CARD, *TYPED, "--format", "json")
+    ours, theirs = pasted.json, typed.json
+    for summary in (ours, theirs):
+        del summary["wall_s"]
+    check_equal(ours, theirs)
+    check_equal(typed.err, "")
+    for flag in ("--host", "--port", "--served-model-name", "--dtype", "--seed", "--enforce-eager", "--compilation-config.mode",
+                 "-O3", "--speculative-config", "--no-such-flag", "VLLM_USE_V1", "--gpu-memory-utilization"):
+        check(flag in pasted.err, flag + " is not named: " + pasted.err)
+    for flag in ("--max-model-len", "max_num_seqs", "-tp", "--num-gpu-blocks-override"):
+        check(flag not in pasted.err, flag + " is named: " + pasted.err)
+
+
+def test_forms():
+    """The other ways in which servers are started: python -m, docker, flags alone, 0.6's switches with a value."""
+    for before in ("python3 -m vllm.entrypoints.openai.api_server --model meta-llama/Llama-3.1-8B",
+                   "docker run --gpus all -p 8000:8000 vllm/vllm-openai:latest --model=meta-llama/Llama-3.1-8B",
+                   "--trust-remote-code meta-llama/Llama-3.1-8B", "--model llama-3.1-8b"):
+        found = settings(*CARD, "--vllm-args", before + " --max-num-seqs 7")
+        check_equal([found["model"], found["max_num_seqs"]], [("llama-3.1-8b", "--vllm-args"), ("7", "--vllm-args")], before)
+    for text, chunked in (("--enable-chunked-prefill False", "false"), ("--enable-chunked-prefill", "true"),
+                          ("--enable-chunked-prefill=True --use-v2-block-manager", "true")):
+        found = settings("run", *HARDWARE, "--trace", "demo", "--scheduler", "vllm-0.6", "--vllm-args", text)
+        check_equal(found["enable_chunked_prefill"], (chunked, "--vllm-args"), text)
+        check_equal(found["block_manager"][0], "2" if "v2" in text else "1", text)
+    os.mkdir("my_model=1")
+    write("my_model=1/config.json", read(source("tests", "models", "tiny-llama.json")))
+    check_equal(settings(*CARD, "--vllm-args", "--model my_model=1 --max-num-seqs 7")["model"][0], "my_model=1")
+    for text, tokens in (("32k", "32000"), ("32K", "32768"), ("1.5k", "1500"), ("4096", "4096")):
+        found = settings(*CARD, "--vllm-args", "llama-3.1-8b --max-num-batched-tokens " + text)
+        check_equal(found["max_num_batched_tokens"][0], tokens, text)
+    found = settings(*CARD, "--vllm-args", "llama-3.1-8b --kv-cache-memory-bytes 4G --gpu-memory-utilization 0.5")
+    check_equal(found["num_gpu_blocks"], (str(4 * 2**30 // (128 * 1024 * 16)), "--vllm-args"))
+
+
+def test_typed_first():
+    """What is typed goes before what is pasted, whatever the order, and a note says what gave way."""
+    paste = ["--vllm-args", "llama-2-7b --max-num-seqs 9 --gpu-memory-utilization 0.5 --enable-prefix-caching"]
+    typed = ["--model", "llama-3.1-8b", "--max-num-seqs", "3", "--kv-memory", "10%", "--no-enable-prefix-caching"]
+    for words in (paste + typed, typed + paste):
+        found = settings(*CARD, *words)
+        check_equal(found["max_num_seqs"], ("3", "--max-num-seqs"))
+        check_equal(found["enable_prefix_caching"], ("false", "--no-enable-prefix-caching"))
+        check_equal(found["num_gpu_blocks"][1], "--kv-memory")
+        check_equal(found["model"], ("llama-3.1-8b", "--model"))
+        notes = succeed(*CARD, *words).err
+        for flag in ("--max-num-seqs 9", "--gpu-memory-utilization 0.5", "--enable-prefix-caching"):
+            check(flag + " gives way" in notes, notes)
+
+
+def test_refused():
+    """What no server would take, and a model that does not ship, end with one message."""
+    for text, found in (("--max-num-seqs", "--max-num-seqs"), ("--max-num-seqs many", "'many'"), ("--port '8000", "quot"),
+                        ("llama-2-7b another", "another"), (" ", "empty"), ("--watermark 7", "'7'")):
+        check_refused([*CARD, "--vllm-args", text], ["--vllm-args", found])
+    for command in ("vllm serve", "serve", "/opt/bin/vllm serve"):
+        result = execute(*CARD, "--vllm-args", command + " Qwen/Qwen9-1T")
+        check(result.status == 2 and "Qwen/Qwen9-1T does not ship" in result.err and "--model is missing" in result.err, str(result))
+    for model in ("meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Meta-Llama-3-8B-Instruct"):
+        result = execute(*CARD, "--vllm-args", "vllm serve " + model)
+        nearest = model.split("/")[1].lower().removeprefix("meta-").removesuffix("-instruct")
+        check(result.status == 2 and "or --model %s, whose layers" % nearest in result.err, str(result))
+        succeed(*CARD, "--vllm-args", "vllm serve " + model, "--model", nearest)
+    for option in ("vllm-args", "sglang-args", "trtllm-args"):
+        write("study.ini", "[study]\nname = x\n[run]\nmodel = llama-2-7b\n%s = --port 1\n" % option)
+        check_refused(["sweep", "study.ini", "--dry-run"], ["study.ini:5", option])
+
+
+COMPOSE = """services:
+  vllm:
+    image: vllm/vllm-openai:v0.11.0
+    command: >
+      --model meta-llama/Llama-3.1-8B
+      --max-num-seqs 77
+    ports:
+      - "8000:8000"
+"""
+SCRIPT = """spec:
+  containers:
+  - name: vllm
+    image: "vllm/vllm-openai:v0.11.2"
+    command: ["/bin/sh", "-c"]
+    args:
+    - |
+      set -e
+      vllm serve meta-llama/Llama-3.1-8B \\
+        --served-model-name "my model" \\
+        --max-num-seqs 77 > /var/log/vllm 2>&1
+    ports:
+    - containerPort: 8000
+"""
+ARGS_FIRST = """  - args:
+    - --model=meta-llama/Llama-3.1-8B
+    # as many as fit
+    - '--max-num-seqs'
+    - "77"
+    - --compilation-config
+    - '{"level": 3}'
+    command:
+    - python3
+    - -m
+    - vllm.entrypoints.openai.api_server
+    image: vllm/vllm-openai:v0.11.0-x86_64
+"""
+INSPECTED = """"Image": "vllm/vllm-openai:v0.11.0",
+"Entrypoint": ["vllm", "serve"],
+"Cmd": ["meta-llama/Llama-3.1-8B",
+        "--max-num-seqs", "77", "--hf-overrides", "{\\"a\\": [1, 2]}"]
+"""
+
+
+def test_deployments():
+    """The command and args of docker compose and Kubernetes, lists in brackets and with dashes, scripts of a shell"""
+    for text, version in ((COMPOSE, "vllm-0.11"), (SCRIPT, "vllm-0.11"), (ARGS_FIRST, "vllm-0.11"), (INSPECTED, "vllm-0.11"),
+                          ("- --model\n- llama-3.1-8b\n- --max-num-seqs=77\n", "vllm-0.33"),
+                          ("[\n  \"--model\", \"llama-3.1-8b\",\n  '--max-num-seqs', '77'\n]", "vllm-0.33"),
+                          ("command: 'vllm serve llama-3.1-8b\n  --max-num-seqs 77'", "vllm-0.33"),
+                          ("extraArgs: [serve, llama-3.1-8b, --max-num-seqs, 77]", "vllm-0.33"),
+                          ("bash -lc 'vllm serve llama-3.1-8b --max-num-seqs 77'", "vllm-0.33"),
+                          ("cd /srv && . venv/bin/activate && vllm serve llama-3.1-8b --max-num-seqs 77 2>&1 | tee log &", "vllm-0.33"),
+                          ("docker run --gpus all vllm/vllm-openai:v0.10.1.1 --model llama-3.1-8b --max-num-seqs 77", "vllm-0.10"),
+                          ("docker run vllm/vllm-openai:latest --model llama-3.1-8b --max-num-seqs 77", "vllm-0.33")):
+        found = settings(*CARD, "--vllm-args", text)
+        check_equal([found[key][0] for key in ("model", "max_num_seqs", "scheduler")], ["llama-3.1-8b", "77", version], text)
+        check_equal(found["max_num_seqs"][1], "--vllm-args", text)
+    notes = succeed(*CARD, "--vllm-args", SCRIPT).err
+    check("> and what is behind it are the shell's" in notes and "--served-model-name" in notes and "not known" not in notes, notes)
+    check_equal(settings(*CARD, "--vllm-args", COMPOSE, "--scheduler", "vllm-0.14")["scheduler"], ("vllm-0.14", "--scheduler"))
+    result = succeed(*CARD, "--vllm-args", "docker run vllm/vllm-openai:v9.9 --model llama-3.1-8b")
+    check("v9.9 the version is not taken" in result.err and "newest known" in result.err, str(result))
+    for text, found in (("args:", "no word"), ("args: []", "no word"), ("[", "no word"), ("args: 'x", "quot"), ("- ", "no word")):
+        check_refused([*CARD, "--vllm-args", text], ["--vllm-args", found])
+
+
+SGLANG = """SGLANG_X=1 python3 -m sglang.launch_server --model-path meta-llama/Llama-3.1-8B --tp 2 --context-length 16384 \\
+    --mem-fraction-static 0.8 --max_running_requests=64 --chunked-prefill-size -1 --disable-radix-cache --page-size 16 \\
+    --schedule-policy lpm --host 0.0.0.0 --port 30000 --dtype auto --cuda-graph-bs 1 2 4 --enable-metrics \\
+    --speculative-algorithm EAGLE --no-such-flag 1"""
+TRTLLM = """docker run --gpus all nvcr.io/nvidia/tensorrt-llm/release:1.0.0 trtllm-serve meta-llama/Llama-3.1-8B --tp_size 2 \\
+    --max_batch_size 64 --max_num_tokens 8192 --max_seq_len 16384 --kv_cache_free_gpu_memory_fraction 0.9 --backend pytorch \\
+    --port 8000 --extra_llm_api_options x.yml"""
+
+
+def test_other_engines():
+    """--sglang-args and --trtllm-args: the command lines of these, as if their flags had been typed; the engine is theirs."""
+    of_sglang = ["--scheduler", "sglang", "--model", "llama-3.1-8b", "--tensor-parallel-size", "2", "--max-model-len", "16384",
+                 "--mem-fraction-static", "0.8", "--max-running-requests", "64", "--chunked-prefill-size", "-1",
+                 "--disable-radix-cache", "--page-size", "16"]
+    of_trtllm = ["--scheduler", "trtllm", "--model", "llama-3.1-8b", "--tensor-parallel-size", "2", "--max-num-seqs", "64",
+                 "--max-num-batched-tokens", "8192", "--max-model-len", "16384"]
+    for option, text, typed, told in (
+            ("--sglang-args", SGLANG, of_sglang, ("--schedule-policy is left out: requests are served in order", "--host", "--dtype",
+                                                  "--cuda-graph-bs", "--speculative-algorithm", "left out: --no-such-flag", "SGLANG_X")),
+            ("--trtllm-args", TRTLLM, of_trtllm, ("--kv_cache_free_gpu_memory_fraction is left out: it is of the memory",
+                                                  "--backend", "--port", "--extra_llm_api_options"))):
+        pasted, alone = (succeed(*CARD, *words, "--format", "json") for words in ([option, text], typed))
+        ours, theirs = pasted.json, alone.json
+        for summary in (ours, theirs):
+            del summary["wall_s"]
+        check_equal(ours, theirs, option)
+        for flag in told:
+            check(flag in pasted.err, flag + " is not named: " + pasted.err)
+        check("--tp" not in pasted.err and "max_batch" not in pasted.err, pasted.err)
+        found = settings(*CARD, option, text, "--model", "llama-2-7b")
+        check_equal([found["scheduler"], found["model"]], [(typed[1], option), ("llama-2-7b", "--model")])
+        check_refused([*CARD, option, text, "--scheduler", "vllm"], [option, "--scheduler", "another engine"])
+        check_refused([*CARD, option, text, "--vllm-args", "llama-2-7b"], ["one server"])
+    lines = {"--vllm-args": "vllm serve x", "--sglang-args": "python -m sglang.launch_server --model-path x", "--trtllm-args": "trtllm-serve x"}
+    for option in lines:
+        for other, text in lines.items():
+            if other != option:
+                check_refused([*CARD, option, text], [option, other + " takes that"])
+    check_equal(settings(*CARD, "--sglang-args", "sglang serve --model llama-2-7b --tp-size 2")["tensor_parallel_size"], ("2", "--sglang-args"))
+    for option, text, found in (("--sglang-args", "--page-size", "--page-size"), ("--trtllm-args", "llama-2-7b --max_batch_size x", "'x'")):
+        check_refused([*CARD, option, text], [option, found])
+
+
+def test_dry_run():
+    """--dry-run shows the configuration of the run, every key with its origin, and writes nothing."""
+    words = [*HARDWARE, "--trace", "demo", "--kv-memory", "12%", "--max-num-seqs", "32"]
+    dry = succeed("run", *words, "--dry-run", "--format", "json", "-o", "x.db", "--decisions", "d", "--requests", "r").json
+    check_equal(os.listdir(), [])
+    check_equal(dry["scenarios"][0]["config"], run_json(*words)["config"])
+    origins = dry["scenarios"][0]["from"]
+    check_equal(set(key for key, value in dry["scenarios"][0]["config"].items() if value not in (None, {})) -
+                {"defaults", "program_version", "profile"}, {key for key in origins if "." not in key})
+    check_equal([origins[key] for key in ("model", "num_gpu_blocks", "max_num_seqs", "seed", "profile.name")],
+                ["--model", "--kv-memory", "--max-num-seqs", "default", "--device"])
+    check("vllm-0.33" in origins["max_num_batched_tokens"], origins)
+    text = succeed("run", *words, "--dry-run").text
+    check("max_num_seqs" in text and "makespan" not in text, text)
+
+
+def test_dry_run_of_what_computes():
+    """run, live and validate --dry-run need neither a GPU nor a computation."""
+    small = ["--model", source("tests", "models", "tiny-llama.json"), "--num-gpu-blocks", "9", "--trace", "demo", "--limit", "3"]
+    check_equal(settings("run", *small, "--executor", "gpu")["executor"], ("gpu", "--executor"))
+    check_equal(settings("live", *small)["executor"], ("gpu", "spillway live"))
+    check_equal(settings("live", *small, "--executor", "cpu")["executor"], ("cpu", "--executor"))
+    write("x.db", "not touched")
+    computed = settings("validate", *small, "--executor", "cpu", "--output", "x.db", "--plot", "x.svg")
+    check_equal((computed["executor"], computed["num_gpu_blocks"]), (("cpu", "--executor"), ("9", "--num-gpu-blocks")))
+    check_equal(settings("validate", *small, "--device", "h100-sxm")["executor"], ("gpu", "spillway validate"))
+    check_refused(["validate", *small, "--dry-run"], ["--device is missing"])
+    check_equal((os.listdir(), open("x.db").read()), (["x.db"], "not touched"))
+
+
+def test_dry_run_of_compare():
+    """compare --dry-run: what all policies have once, and under each policy what is its own."""
+    words = ["compare", *HARDWARE, "--trace", "demo", "--overflow", "recompute,offload", "--dry-run"]
+    rows = list(csv.DictReader(io.StringIO(succeed(*words, "--format", "csv").text)))
+    check_equal({row["setting"] for row in rows if row["policy"] == "offload"},
+                {"overflow", "num_offload_blocks", "offload_prompt_only", "eviction_policy", "store_threshold"})
+    check_equal(sum(row["setting"] == "max_num_seqs" for row in rows), 1)
+    check("under offload:" in succeed(*words).text)
+    check_equal(len(succeed(*words, "--format", "json").json["scenarios"]), 2)
+
+
+main(all_tests(globals()))
