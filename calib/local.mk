@@ -48,7 +48,7 @@ libspillway_calib_a_SOURCES = \
   %D%/import/aiconfigurator_rows.c \
   %D%/import/aiconfigurator_tables.c \
   %D%/import/common.c %D%/import/common.h \
-  %D%/import/csv.c %D%/import/csv.h \
+  %D%/import/csv.c \
   %D%/import/csv_table.c %D%/import/csv_table.h \
   %D%/import/files.c \
   %D%/import/frontier.c \

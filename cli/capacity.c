@@ -115,6 +115,7 @@ is_seeded(const CapacityVerb *v)
 static gboolean
 prepare(CapacityVerb *v, const char *path, GError **error)
 {
+  const NamedFile outputs[] = {{"-o", v->output}, {"--page", v->page}};
   g_autoptr(Settings) first = NULL;
 
   /* Without a trace or any length requests are drawn as the benchmark's client does. */
@@ -127,7 +128,8 @@ prepare(CapacityVerb *v, const char *path, GError **error)
     return refuse(error, "--seed: a study file has its seeds, in [study]");
   v->study = path != NULL ? study_read(path, error)
                           : study_of_one(VERB, v->settings, is_seeded(v) ? v->n_seeds : 1);
-  if (v->study == NULL)
+  if (v->study == NULL ||
+      (path != NULL && !study_check_outputs(v->study, outputs, G_N_ELEMENTS(outputs), error)))
     return FALSE;
   v->study->base = v->settings;
   first = study_settings(v->study, 0, 0);
@@ -149,7 +151,7 @@ print(CapacityVerb *v)
                           : v->output_format == OUTPUT_CSV ? capacity_csv(&v->capacity)
                                                            : capacity_text(&v->capacity);
 
-  fputs(text, stdout);
+  output_format_print(v->output_format, text);
   if (v->page != NULL) {
     json_auto_t *data = capacity_page_data(&v->capacity);
     if (!page_write_data(data, "capacity.js", v->library, v->page, &error))

@@ -154,10 +154,7 @@ print_records(const Comparison *c, OutputFormat format)
                           : format == OUTPUT_CSV
                               ? summary_csv(records, n, TRUE)
                               : comparison_text(records, n, terminal_columns(&terminal));
-  if (format == OUTPUT_TABLE)
-    cli_print(text);
-  else
-    fputs(text, stdout);
+  output_format_print(format, text);
 }
 
 static int

@@ -1,5 +1,9 @@
 #include "format_option.h"
 
+#include "scenario/message.h"
+
+#include <stdio.h>
+
 gboolean
 output_format_parse(const char *text, OutputFormat *format, GError **error)
 {
@@ -16,4 +20,13 @@ output_format_parse(const char *text, OutputFormat *format, GError **error)
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
               "--format: found '%s', expected table, json or csv", text);
   return FALSE;
+}
+
+void
+output_format_print(OutputFormat format, const char *text)
+{
+  if (format == OUTPUT_TABLE)
+    cli_print(text);
+  else
+    fputs(text, stdout);
 }

@@ -8,6 +8,9 @@ typedef enum { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV } OutputFormat;
 /* NULL is a table. */
 gboolean output_format_parse(const char *text, OutputFormat *format, GError **error);
 
+/* To standard output: a table as cli_print() does, others as they are. */
+void output_format_print(OutputFormat format, const char *text);
+
 /* Their GOptionEntry, for a text that the verb frees. */
 #define FORMAT_OPTION(TEXT)                                                                        \
   {                                                                                                \

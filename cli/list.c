@@ -94,6 +94,12 @@ list_admission(gboolean names_only)
 }
 
 static void
+list_routers(gboolean names_only)
+{
+  list_policies(POLICY_ROUTER, names_only);
+}
+
+static void
 list_executors(gboolean names_only)
 {
   for (guint i = 0; executors[i] != NULL; i++)
@@ -210,6 +216,7 @@ static const Kind kinds[] = {
     {"overflow", "--overflow: what happens to a victim's KV", list_overflow},
     {"victims", "--victim: who is preempted", list_victims},
     {"admission", "--admission: whether a waiting request may join what runs", list_admission},
+    {"routers", "--router: which of several engines gets a request", list_routers},
     {"executors", "--executor: who owns time", list_executors},
     {"figures", "--figure: what a run comes to, by its key in JSON and CSV", list_figures},
     {"devices", "--device: shipped devices", list_devices},

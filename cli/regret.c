@@ -80,10 +80,7 @@ print_regret(const Regret *regret, OutputFormat format)
   g_autofree char *text = format == OUTPUT_JSON  ? regret_json(regret)
                           : format == OUTPUT_CSV ? regret_csv(regret)
                                                  : regret_text(regret);
-  if (format == OUTPUT_TABLE)
-    cli_print(text);
-  else
-    fputs(text, stdout);
+  output_format_print(format, text);
 }
 
 static gboolean

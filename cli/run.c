@@ -33,10 +33,7 @@ print_record(const RunRecord *record, OutputFormat format)
   g_autofree char *text = format == OUTPUT_JSON  ? summary_json(record)
                           : format == OUTPUT_CSV ? summary_csv(record, 1, FALSE)
                                                  : summary_text(record);
-  if (format == OUTPUT_TABLE)
-    cli_print(text);
-  else
-    fputs(text, stdout);
+  output_format_print(format, text);
 }
 
 /* What a recording was made with and this run is not, in what decides a schedule. */

@@ -140,10 +140,10 @@ print_commands(const Servers *s)
   for (guint i = 0; i < s->points->len; i++) {
     const ServerPoint *point = g_ptr_array_index(s->points, i);
     g_autofree char *command = server_point_command(point, s->settings);
-    if (point->refused != NULL)
-      printf("# %s: %s\n", point->id, point->refused);
-    else
-      printf("%s\n", command);
+    g_autofree char *line = point->refused != NULL
+                                ? g_strdup_printf("# %s: %s\n", point->id, point->refused)
+                                : g_strconcat(command, "\n", NULL);
+    cli_print(line);
   }
 }
 
@@ -168,7 +168,7 @@ servers(Servers *s, char **paths)
   text = format == OUTPUT_JSON  ? servers_json(s->points)
          : format == OUTPUT_CSV ? servers_csv(s->points)
                                 : servers_text(s->points);
-  fputs(text, stdout);
+  output_format_print(format, text);
   if (s->output != NULL) {
     json_auto_t *data = servers_page_data(s->points);
     if (!page_write_data(data, "servers.js", s->library, s->output, &error))

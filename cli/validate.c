@@ -261,7 +261,7 @@ print_validation(const Validation *validation, OutputFormat format)
   g_autofree char *text = format == OUTPUT_JSON  ? validation_json(validation)
                           : format == OUTPUT_CSV ? validation_csv(validation)
                                                  : validation_text(validation);
-  fputs(text, stdout);
+  output_format_print(format, text);
 }
 
 /* The engine's own ends, however bad, can be simulated too; these cannot. */

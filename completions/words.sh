@@ -53,6 +53,7 @@ values()
   *,--scheduler) names schedulers ;;
   *,--victim) names victims ;;
   *,--admission) names admission ;;
+  *,--router) names routers ;;
   *,--executor) names executors ;;
   *,--figure) names figures ;;
   *,--trace-format) names trace-formats ;;

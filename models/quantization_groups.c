@@ -67,6 +67,9 @@ read_group(Quantization *q, const ConfigReader *reader, const json_t *group)
 
   if (!weights_format(q, reader, json_object_get(group, "weights"), &format))
     return FALSE;
+  if (g_str_equal(format.name, "nvfp4") &&
+      !json_is_object(json_object_get(group, "input_activations")))
+    format = FORMAT_NVFP4_WEIGHTS;
   expert_format = format;
   if (format.bits == 4 && g_str_equal(format.name, "int4"))
     expert_format.input_bytes = EXPERT_ORDER_BYTES;
@@ -136,7 +139,7 @@ algorithm_format(Quantization *q, const ConfigReader *reader, const json_t *obje
       {"FP8_PB_WO", FORMAT_FP8_BLOCK},
       {"NVFP4", FORMAT_NVFP4},
       {"NVFP4_AWQ", FORMAT_NVFP4},
-      {"W4A16_NVFP4", FORMAT_NVFP4},
+      {"W4A16_NVFP4", FORMAT_NVFP4_WEIGHTS},
       {"MXFP8", FORMAT_MXFP8},
       {"W4A16_MXFP4", FORMAT_MXFP4},
       {"W4A8_MXFP4_FP8", FORMAT_MXFP4},

@@ -37,6 +37,10 @@ enum { EXPERT_ORDER_BYTES = 8 };
 #define FORMAT_NVFP4                                                                               \
   ((WeightFormat){                                                                                 \
       .name = "nvfp4", .bits = 4, .group_rows = 1, .group_columns = 16, .scale_bits = 8})
+/* Activations of 16 bits beside it. */
+#define FORMAT_NVFP4_WEIGHTS                                                                       \
+  ((WeightFormat){                                                                                 \
+      .name = "nvfp4a16", .bits = 4, .group_rows = 1, .group_columns = 16, .scale_bits = 8})
 #define FORMAT_MXFP4                                                                               \
   ((WeightFormat){                                                                                 \
       .name = "mxfp4", .bits = 4, .group_rows = 1, .group_columns = 32, .scale_bits = 8})

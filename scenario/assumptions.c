@@ -132,9 +132,10 @@ scenario_assumptions(const Scenario *s, guint32 tp)
                               s->scheduler->name));
   if (s->model->left_out != NULL)
     add(list, g_strdup_printf("%s takes no memory", s->model->left_out));
-  if (has_nvfp4(s->model) && s->profile == NULL && s->executor->needs_cost)
+  if (has_nvfp4(s->model) && s->profile == NULL && s->executor->needs_cost &&
+      s->device->fp4_flops == 0)
     add(list, g_strdup("products of NVFP4 weights are computed at 16 bits, as on cards before "
-                       "Blackwell; those that multiply 4 bits do large ones in a half to a third"));
+                       "Blackwell"));
   if (s->model->tower_bytes > 0)
     add(list, g_strdup("prompts have no images; what the tower's work takes of the memory when a "
                        "server measures itself is not taken from the pool"));
@@ -220,7 +221,11 @@ scenario_assume_parallel(const Scenario *s, const Settings *settings, json_t *li
                               (guint32)settings->pipeline_parallel_size));
   if (s->data_parallel_size == 1)
     return;
-  if (s->scheduler->features & SCHEDULER_IS_SGLANG)
+  if (s->router != &router_engine)
+    add(list, g_strdup_printf("%u engines, and blocks and limits are of each; the router knows "
+                              "their load at once",
+                              s->data_parallel_size));
+  else if (s->scheduler->features & SCHEDULER_IS_SGLANG)
     add(list,
         g_strdup_printf("%u engines, and pages and limits are of each; each gets a request in "
                         "its turn",

@@ -14,6 +14,7 @@ check_policy_options(const Resolver *r, GError **error)
       [POLICY_OVERFLOW] = &c->overflow->base,
       [POLICY_VICTIM] = &c->victim->base,
       [POLICY_ADMISSION] = &c->admission->base,
+      [POLICY_ROUTER] = &r->scenario->router->base,
   };
   PolicyOptionPlace place;
 

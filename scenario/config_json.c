@@ -210,6 +210,8 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   set_policy(object, POLICY_OVERFLOW, &c->overflow->base, &c->overflow_options);
   set_policy(object, POLICY_VICTIM, &c->victim->base, &c->victim_options);
   set_policy(object, POLICY_ADMISSION, &c->admission->base, &c->admission_options);
+  if (s->router != &router_engine)
+    set_policy(object, POLICY_ROUTER, &s->router->base, &s->router_options);
   json_object_set_new(object, "executor", json_string(s->executor->name));
   set_pool(object, s, settings);
   set_offload(object, s, settings);

@@ -87,6 +87,9 @@ check_engines(const Resolver *r, GError **error)
 {
   const Scenario *s = r->scenario;
 
+  if (s->data_parallel_size == 1 && resolver_given(r, "router"))
+    return resolver_refuse(error, "--router chooses among engines, and there is one; "
+                                  "--data-parallel-size says how many");
   if (s->data_parallel_size == 1)
     return TRUE;
   if (s->executor->create == NULL)

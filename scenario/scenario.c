@@ -130,7 +130,12 @@ resolve_names(Resolver *r, GError **error)
     s->config.victim = &victim_engine;
   s->config.admission = (const AdmissionPolicy *)resolve_policy(
       r, POLICY_ADMISSION, settings->admission, &s->config.admission_options, error);
-  return s->config.admission != NULL;
+  if (s->config.admission == NULL)
+    return FALSE;
+  s->router_seed = settings->seed;
+  s->router = (const RouterPolicy *)resolve_policy(r, POLICY_ROUTER, settings->router,
+                                                   &s->router_options, error);
+  return s->router != NULL;
 }
 
 /* A time in picoseconds among the settings of a recording, 0 where it had none. */

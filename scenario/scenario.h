@@ -19,13 +19,17 @@
 #include "sim/executor.h"
 #include "sim/clients/front_end.h"
 #include "sim/model.h"
+#include "sim/policies/router.h"
 #include "sim/scheduler.h"
 #include "slo.h"
 #include "scenario/workload/workload_source.h"
 
 typedef struct {
-  guint32 max_concurrency;      /* 0: no limit */
-  guint32 data_parallel_size;   /* engines, each with its own queues and pool */
+  guint32 max_concurrency;    /* 0: no limit */
+  guint32 data_parallel_size; /* engines, each with its own queues and pool */
+  const RouterPolicy *router; /* which of them gets a request */
+  PolicyValues router_options;
+  guint64 router_seed;
   guint32 tensor_parallel_size; /* devices of each */
   guint32 sharing_engines;      /* of the engines, those that share a model's experts; 1: none do */
   guint32 expert_groups;        /* of their devices, that the experts are dealt out to */

@@ -376,7 +376,7 @@ static const char *
 image_of(const Server *server, const ServerWords *words)
 {
   if (words->image != NULL)
-    return strstr(words->image, server->image) != NULL ? words->image : NULL;
+    return words->image;
   for (char **word = (char **)words->words->pdata; *word != NULL; word++)
     if (strstr(*word, server->image) != NULL)
       return *word;
@@ -407,7 +407,7 @@ apply(Settings *settings, const Server *server, const char *text, GError **error
   g_autoptr(GPtrArray) environment = g_ptr_array_new_with_free_func(g_free);
   Args args = {settings, server, no_effect, unknown, environment};
   g_autoptr(GError) cause = NULL;
-  g_autoptr(ServerWords) words = server_words_read(text, &cause);
+  g_autoptr(ServerWords) words = server_words_read(text, server->image, &cause);
 
   if (words == NULL)
     return refuse(&args, error, "found no command line", cause->message);

@@ -1,6 +1,8 @@
 /* The cells of a study: which settings each has. */
 #include "study.h"
 
+#include "scenario/settings_files.h"
+
 void
 study_free(Study *study)
 {
@@ -30,6 +32,26 @@ study_of_one(const char *name, const Settings *base, guint n_seeds)
     g_array_append_val(study->seeds, seed);
   }
   return study;
+}
+
+gboolean
+study_check_outputs(const Study *study, const NamedFile *outputs, guint n_outputs, GError **error)
+{
+  const GPtrArray *const lists[] = {study->run, study->grid};
+
+  if (!output_file_check(outputs, n_outputs, &(NamedFile){"STUDY.ini", study->path}, 1, error))
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS(lists); i++)
+    for (guint k = 0; k < lists[i]->len; k++) {
+      const StudyOption *option = g_ptr_array_index(lists[i], k);
+      for (char **value = option->values; *value != NULL; value++) {
+        g_autoptr(Settings) named = settings_new();
+        if (settings_set(named, option->name, *value, NULL) &&
+            !settings_check_outputs(named, outputs, n_outputs, NULL, 0, error))
+          return FALSE;
+      }
+    }
+  return TRUE;
 }
 
 guint

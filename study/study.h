@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "scenario/output_file.h"
 #include "scenario/settings.h"
 
 typedef struct {
@@ -17,9 +18,9 @@ typedef struct {
 typedef struct {
   char *path; /* as it was named */
   char *name;
-  GArray *seeds;   /* of guint64, at least one */
-  GPtrArray *run;  /* of StudyOption: the same in every cell */
-  GPtrArray *grid; /* of StudyOption: a list each */
+  GArray *seeds;        /* of guint64, at least one */
+  GPtrArray *run;       /* of StudyOption: the same in every cell */
+  GPtrArray *grid;      /* of StudyOption: a list each */
   const Settings *base; /* what was set beside the file and goes before it; NULL: nothing */
 } Study;
 
@@ -29,6 +30,10 @@ Study *study_of_one(const char *name, const Settings *base, guint n_seeds);
 Study *study_read(const char *path, GError **error);
 void study_free(Study *study);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Study, study_free)
+
+/* FALSE with an error where an output would replace the study's file, or one that it names. */
+gboolean study_check_outputs(const Study *study, const NamedFile *outputs, guint n_outputs,
+                             GError **error);
 
 guint study_points(const Study *study);
 /* The place of a point (from 0) in the option's list; the last option changes fastest. */

@@ -27,6 +27,7 @@ script_tests = \
   %D%/random/monotonic.py \
   %D%/random/scenarios.py \
   %D%/random/studies.py \
+  %D%/random/verbs.py \
   %D%/reading/bad-files.py \
   %D%/reading/bad-traces.py \
   %D%/reading/checkpoints.py \

@@ -39,6 +39,7 @@ class Request:
                                    for key in ("first_token_s", "finish_s"))
         self.first_step = None  # when it began
         self.victim = self.scheduled = 0
+        self.yielded = 0
         self.computed = self.highest = self.spared = 0  # tokens; spared: found in a cache before they were ever computed
         self.is_certain = True  # how many are computed can be told
 
@@ -54,6 +55,7 @@ class Request:
         self.scheduled += tokens
         self.computed += tokens
         self.highest = max(self.highest, self.computed)
+        self.yielded += self.computed == self.prompt + self.yielded  # all that it has is computed: the next token
 
     def lose(self, action):
         self.victim += 1
@@ -79,6 +81,7 @@ class Recount:
         self.steps = [line for line in lines[1:-1] if "abort" not in line]
         self.lines = lines[1:-1]
         self.hit_tokens = 0
+        self.yields = []  # a list a line: whose tokens it yields
         for line in self.lines:
             self.follow(line)
 
@@ -94,8 +97,10 @@ class Recount:
         for name, tokens in line.get("cached", []):
             self.hit_tokens += tokens
             self.request(name).find(tokens)
+        before = {name: self.request(name).yielded for name, _, _ in line.get("scheduled", [])}
         for name, tokens, _ in line.get("scheduled", []):
             self.request(name).run(tokens, time)
+        self.yields.append([name for name in before if self.request(name).yielded > before[name]])
 
     def latencies(self):
         done = [r for r in self.requests if r.status == "finished"]
@@ -112,6 +117,40 @@ class Recount:
 
     def copied(self, key):
         return sum(blocks for step in self.steps for _, blocks in step.get(key, []))
+
+    def decides_when_all_is_known(self):
+        """Neither ahead of the step before, nor beside copies, other engines or stages."""
+        settings = self.header
+        return (settings["scheduler"].startswith("vllm") and not settings["async_scheduling"] and not settings["overlap_copies"]
+                and not settings["num_offload_blocks"] and (settings["data_parallel_size"] or 1) == 1
+                and (settings["pipeline_parallel_size"] or 1) == 1 and self.footer["end"] == "done")
+
+    def ends(self):
+        """When each step ended: somebody's last token came, or whoever runs on begins the next. None where one ran nobody."""
+        if not self.steps or not self.steps[-1].get("finished") or not all(step["scheduled"] for step in self.steps):
+            return None
+        return [self.request(step["finished"][0]).finish if step.get("finished") else picoseconds(after["t"])
+                for step, after in zip(self.steps, [*self.steps[1:], None])]
+
+    def between_tokens(self, ends):
+        """All gaps between two tokens of a request. None where the files do not tell which step yields which."""
+        if len(self.steps) != len(self.lines) or any(len(names) != step["tokens"] for names, step in zip(self.yields, self.steps)):
+            return None
+        gaps, last = [], {}
+        for names, end in zip(self.yields, ends):
+            gaps += [end - last[name] for name in names if name in last]
+            last.update(dict.fromkeys(names, end))
+        return gaps
+
+    def copied_serially(self):
+        """Blocks out to the host and back, by what is free there. None where a step has both, or a cache spared a part."""
+        if self.header["enable_prefix_caching"] or self.header["overflow"] == "swap-free" or any("preempted" in step and "swapped_in" in step for step in self.steps):
+            return None
+        free, out, back = self.header["num_cpu_blocks"], 0, 0
+        for step in self.steps:
+            out, back = out + max(0, free - step["cpu_free"]), back + max(0, step["cpu_free"] - free)
+            free = step["cpu_free"]
+        return out, back
 
     def check_disk(self, words):
         """What is on the disk is what went there and has not come back. A prefix cache may spare the way back."""
@@ -203,6 +242,66 @@ def check_latencies(summary, count, words):
         close(summary["itl_s"]["mean"], Fraction(between, gaps * 10**12), "itl of %s" % words)
 
 
+BUCKETS = 1024  # of the histogram of gaps between tokens, to a factor of two
+
+
+def check_steps(summary, count, words):
+    """How long steps took, tokens are apart, and what was copied, where steps are decided one after the other."""
+    ends = count.ends() if count.decides_when_all_is_known() else None
+    if ends is None:
+        return
+    durations = [end - picoseconds(step["t"]) for step, end in zip(count.steps, ends)]
+    close(summary["busy_s"], Fraction(sum(durations), 10**12), "busy time of %s" % words)
+    gaps = count.between_tokens(ends)
+    if gaps:
+        for name, value in distribution(gaps).items():
+            close(summary["itl_s"][name], Fraction(value) / 10**12, "itl_s.%s of %s" % (name, words),
+                  0 if name in ("mean", "max") else float(value) / 10**12 / BUCKETS)
+    blocks = count.copied_serially()
+    if blocks is not None:
+        check_equal((summary["swapped_out_blocks"], summary["swapped_in_blocks"]), blocks, words)
+
+
+def check_sums(summary, count, words):
+    """What adds up: the parts of the busy time, bytes and their blocks, time that was waited for copies."""
+    if count.header["model"] is not None and not count.header["overlap_copies"] and not count.header["num_offload_blocks"] \
+            and (count.header["pipeline_parallel_size"] or 1) == 1 and summary["time_s"]["linear"] > 0:
+        close(summary["busy_s"], Fraction(sum(Decimal(repr(value)) for value in summary["time_s"].values())), "parts of %s" % words, 1e-9)
+    close(summary["copy_wait_s"], sum(Decimal(step.get("waited_for_copies_s", 0)) for step in count.steps), "waiting for copies, %s" % words)
+    if summary["swapped_out_blocks"] > 0 and summary["swapped_out_bytes"] is not None:
+        each = Fraction(Decimal(repr(summary["swapped_out_bytes"]))) / summary["swapped_out_blocks"]
+        close(summary["swapped_in_bytes"], each * summary["swapped_in_blocks"], "bytes in of %s" % words)
+
+
+def limits_of(slo):
+    """[(figure, "p99" and its like, picoseconds)] of "ttft:p99<2s,tpot:mean<50ms"."""
+    units = {"us": 10**6, "ms": 10**9, "s": 10**12}
+    for text in slo.split(","):
+        what, time = text.split("<")
+        unit = next(unit for unit in units if time.endswith(unit))
+        yield what.split(":")[0], int(Decimal(time[:-len(unit)]) * units[unit])
+
+
+def is_good(request, limits):
+    own = {"ttft": request.first - request.arrival, "e2e": request.finish - request.arrival,
+           "tpot": Fraction(request.finish - request.first, max(1, request.output - 1)) if request.output > 1 else 0}
+    return all(own[what] < limit for what, limit in limits)
+
+
+def check_goodput(summary, count, words):
+    slo = count.header["slo"]
+    if slo is None:
+        return check_equal((summary["goodput_per_s"], summary["good_share"]), (None, None), words)
+    limits = list(limits_of(slo))
+    if any(what not in ("ttft", "e2e", "tpot") for what, _ in limits):
+        return None
+    if summary["makespan_s"] == 0:
+        return check_equal((summary["goodput_per_s"], summary["good_share"]), (None, None), words)
+    good = sum(r.status == "finished" and is_good(r, limits) for r in count.requests)
+    close(summary["good_share"], Fraction(good, len(count.requests)), "good share of %s" % words)
+    return close(summary["goodput_per_s"], good / summary["makespan_s"], "goodput of %s" % words)
+
+
 def recomputed(count):
     """None where the files do not tell: KV that came back in part beside KV from a cache, or a run cut off."""
     worked = [r for r in count.requests if r.scheduled > 0]
@@ -217,6 +316,9 @@ def check_recount(summary, requests_path, decisions_path, words):
     check_counts(summary, count, words)
     check_rates(summary, count, words)
     check_latencies(summary, count, words)
+    check_steps(summary, count, words)
+    check_sums(summary, count, words)
+    check_goodput(summary, count, words)
     tokens = recomputed(count)
     if tokens is not None and summary["config"]["num_offload_blocks"] in (0, None):
         check_equal(summary["recomputed_tokens"], tokens, "recomputed tokens of %s" % words)

@@ -1,6 +1,6 @@
 /* A trace format: its name, how its files are read, and how one is written.
  *
- * A format is one file with one static const entry, one line in trace.c's table and one in
+ * A format is one file with one static const entry, its line in the table below and one in
  * local.mk. It is CSV (csv set: its columns), JSON lines (jsonl set: its keys and members), or no
  * text at all (read and mark set).
  */
@@ -50,17 +50,22 @@ struct TraceFormat {
                     GError **error);
 };
 
-extern const TraceFormat trace_format_spillway;
-extern const TraceFormat trace_format_aiperf;
-extern const TraceFormat trace_format_azure;
-extern const TraceFormat trace_format_bailian;
-extern const TraceFormat trace_format_burstgpt;
-extern const TraceFormat trace_format_columns;
-extern const TraceFormat trace_format_llmservingsim;
-extern const TraceFormat trace_format_run_result;
-extern const TraceFormat trace_format_splitwise;
-extern const TraceFormat trace_format_vidur;
-extern const TraceFormat trace_format_mooncake;
-extern const TraceFormat trace_format_benchmark;
-extern const TraceFormat trace_format_steps;
-extern const TraceFormat trace_format_binary;
+/* The table: a file is of the first that knows its first line. */
+#define TRACE_FORMATS(ENTRY)                                                                       \
+  ENTRY(trace_format_spillway)                                                                     \
+  ENTRY(trace_format_azure)                                                                        \
+  ENTRY(trace_format_burstgpt)                                                                     \
+  ENTRY(trace_format_vidur)                                                                        \
+  ENTRY(trace_format_splitwise)                                                                    \
+  ENTRY(trace_format_bailian)                                                                      \
+  ENTRY(trace_format_mooncake)                                                                     \
+  ENTRY(trace_format_benchmark)                                                                    \
+  ENTRY(trace_format_llmservingsim)                                                                \
+  ENTRY(trace_format_aiperf)                                                                       \
+  ENTRY(trace_format_run_result)                                                                   \
+  ENTRY(trace_format_steps)                                                                        \
+  ENTRY(trace_format_binary)                                                                       \
+  ENTRY(trace_format_columns)
+
+#define TRACE_FORMAT_DECLARE(name) extern const TraceFormat name;
+TRACE_FORMATS(TRACE_FORMAT_DECLARE)

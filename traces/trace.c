@@ -23,13 +23,9 @@ enum { SPILLWAY_FORMAT_NUMBER = 1, LINE_BYTES = 16, RESERVE_MAX = 1 << 22 };
 
 #define FORMAT_MARK "# spillway-trace "
 
-const TraceFormat *const trace_formats[] = {
-    &trace_format_spillway, &trace_format_azure,      &trace_format_burstgpt,
-    &trace_format_vidur,    &trace_format_splitwise,  &trace_format_bailian,
-    &trace_format_mooncake, &trace_format_benchmark,  &trace_format_llmservingsim,
-    &trace_format_aiperf,   &trace_format_run_result, &trace_format_steps,
-    &trace_format_binary,   &trace_format_columns,    NULL,
-};
+#define FORMAT_ENTRY(name) &name,
+
+const TraceFormat *const trace_formats[] = {TRACE_FORMATS(FORMAT_ENTRY) NULL};
 
 TraceNotes *
 trace_notes_new(void)

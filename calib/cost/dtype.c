@@ -30,7 +30,7 @@ dtype_format(const char *dtype)
   guint32 bits = dtype_bits(dtype);
 
   return (WeightFormat){
-      .name = "",
+      .name = g_str_equal(dtype, "nvfp4") ? "nvfp4" : "",
       .bits = bits > 0 ? bits : 16,
       .group_rows = g_str_has_suffix(dtype, "_block") ? FP8_BLOCK_ROWS : 0,
   };

@@ -8,11 +8,21 @@ typedef struct {
   double flops, fixed_ps, walk_ps;
 } Multiplier;
 
-/* Weights of 8 bits are multiplied as such where the device can; those of 4 are widened on their
- * way (vLLM's Marlin kernels), so that they save bytes and no FLOPs. */
+/* NVFP4 by NVFP4, whose activations are quantized before each product. */
+static gboolean
+multiplies_4bit(const Device *device, const WeightFormat *format)
+{
+  return format->bits == 4 && device->fp4_flops > 0 && g_str_equal(format->name, "nvfp4");
+}
+
+/* Weights of 8 bits, and NVFP4, are multiplied as such where the device can; others of 4 are
+ * widened on their way (vLLM's Marlin kernels), so that they save bytes and no FLOPs. */
 static Multiplier
 multiplier_of(const Device *device, const WeightFormat *format)
 {
+  if (multiplies_4bit(device, format))
+    return (Multiplier){device->fp4_flops * device->gemm_fp4_compute_efficiency,
+                        device->gemm_fp4_fixed_ps, 0};
   if (format->bits != 8 || device->fp8_flops == 0)
     return (Multiplier){device->fp16_flops * device->gemm_compute_efficiency, device->gemm_fixed_ps,
                         0};
@@ -30,7 +40,9 @@ experts_share(const Device *device, const Product *product)
   if (product->experts == 1)
     return 1;
   return device->experts_compute_share *
-         (product->format.bits < 8 ? device->experts_4bit_compute_share : 1);
+         (product->format.bits < 8 && !multiplies_4bit(device, &product->format)
+              ? device->experts_4bit_compute_share
+              : 1);
 }
 
 /* By `m` rows; of experts, all rows of all of them, and `reads` of them are read. An expert has few
@@ -49,7 +61,9 @@ roofline_product_ps(const Device *device, const WhatIf *what_if, double m, const
   double scale_bytes = (double)weight_format_scale_bytes(format, product->n, product->k);
   double bytes =
       reads * n * k * format->bits / 8 + reads * scale_bytes + ACTIVATION_BYTES * m * (n + k);
-  double read_ps = roofline_memory_ps(device, what_if, bytes, device->gemm_memory_efficiency);
+  double memory_share = multiplies_4bit(device, format) ? device->gemm_fp4_memory_efficiency
+                                                        : device->gemm_memory_efficiency;
+  double read_ps = roofline_memory_ps(device, what_if, bytes, memory_share);
 
   return MAX(MAX(compute_ps, read_ps), multiplier.walk_ps * k * what_if->flops_time) +
          (1 - overlap) * MIN(compute_ps, read_ps) + multiplier.fixed_ps * what_if->launch_time;

@@ -25,6 +25,12 @@ static const FigureRow rows[] = {
     {"compute", "gemm_fp8_block_fixed_us", FIELD(gemm_fp8_block_fixed_ps), FIGURE_MICROSECONDS,
      TRUE},
     {"compute", "gemm_fp8_block_walk_us", FIELD(gemm_fp8_block_walk_ps), FIGURE_MICROSECONDS, TRUE},
+    {"compute", "fp4_flops", FIELD(fp4_flops), FIGURE_RATE, TRUE},
+    {"compute", "gemm_fp4_compute_efficiency", FIELD(gemm_fp4_compute_efficiency), FIGURE_SHARE,
+     TRUE},
+    {"compute", "gemm_fp4_fixed_us", FIELD(gemm_fp4_fixed_ps), FIGURE_MICROSECONDS, TRUE},
+    {"compute", "gemm_fp4_memory_efficiency", FIELD(gemm_fp4_memory_efficiency), FIGURE_SHARE,
+     TRUE},
     {"compute", "experts_4bit_compute_share", FIELD(experts_4bit_compute_share), FIGURE_SHARE,
      TRUE},
     {"compute", "gemm_memory_efficiency", FIELD(gemm_memory_efficiency), FIGURE_SHARE, FALSE},
@@ -81,6 +87,11 @@ fill_in(Device *device, const char *path, GError **error)
   if (device->fp8_flops > 0 && device->gemm_fp8_compute_efficiency == 0)
     return figure_file_refuse(path, "compute", "gemm_fp8_compute_efficiency", NULL,
                               "a number, since fp8_flops is given", error);
+  if (device->fp4_flops > 0 && device->gemm_fp4_compute_efficiency == 0)
+    return figure_file_refuse(path, "compute", "gemm_fp4_compute_efficiency", NULL,
+                              "a number, since fp4_flops is given", error);
+  if (device->gemm_fp4_memory_efficiency == 0)
+    device->gemm_fp4_memory_efficiency = device->gemm_memory_efficiency;
   if (device->gemm_fp8_block_compute_efficiency == 0) {
     device->gemm_fp8_block_compute_efficiency = device->gemm_fp8_compute_efficiency;
     device->gemm_fp8_block_fixed_ps = device->gemm_fp8_fixed_ps;

@@ -34,8 +34,12 @@ typedef struct {
   double gemm_fp8_block_fixed_ps;
   double gemm_fp8_block_walk_ps;     /* of a block of threads over 128 inputs: a floor, by k */
   double experts_4bit_compute_share; /* of that, where weights of 4 bits are widened on their way */
-  double gemm_memory_efficiency;     /* share of hbm_bytes_per_s */
-  double experts_compute_share;      /* of a plain product's rate, that experts' products reach */
+  double fp4_flops; /* dense, NVFP4 times NVFP4; 0: has none, 4-bit weights are widened to 16 */
+  double gemm_fp4_compute_efficiency; /* share of fp4_flops */
+  double gemm_fp4_fixed_ps;           /* as gemm_fp8_fixed_ps */
+  double gemm_fp4_memory_efficiency;  /* share of hbm_bytes_per_s; as of others if absent */
+  double gemm_memory_efficiency;      /* share of hbm_bytes_per_s */
+  double experts_compute_share;       /* of a plain product's rate, that experts' products reach */
   double experts_overlap; /* part of the shorter of computing and reading that is hidden */
   double gemm_fixed_ps;   /* of a kernel whatever its size: launch, ramp, tail */
 

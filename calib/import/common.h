@@ -7,10 +7,16 @@
 #define NS_PER_US 1e3
 #define NS_PER_MS 1e6
 
-extern const ProfileImporter profile_importer_llmservingsim;
-extern const ProfileImporter profile_importer_aiconfigurator;
-extern const ProfileImporter profile_importer_vidur;
-extern const ProfileImporter profile_importer_frontier;
+/* The table, in the order in which they are tried. */
+#define PROFILE_IMPORTERS(ENTRY)                                                                   \
+  ENTRY(profile_importer_csv)                                                                      \
+  ENTRY(profile_importer_llmservingsim)                                                            \
+  ENTRY(profile_importer_aiconfigurator)                                                           \
+  ENTRY(profile_importer_vidur)                                                                    \
+  ENTRY(profile_importer_frontier)
+
+#define PROFILE_IMPORTER_DECLARE(name) extern const ProfileImporter name;
+PROFILE_IMPORTERS(PROFILE_IMPORTER_DECLARE)
 
 /* Sets the profile's device and name where they are "". Adds a sentence to the note if the profile
  * is of another device. `gpu_name` is what the source calls it. */

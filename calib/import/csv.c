@@ -1,5 +1,5 @@
 /* Imports a profile's own text form: what `spillway profile export` wrote, or a hand did. */
-#include "csv.h"
+#include "common.h"
 
 #include "calib/store/sniff.h"
 #include "calib/store/text.h"

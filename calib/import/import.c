@@ -2,14 +2,12 @@
  * making one sample of rows that measure the same.
  */
 #include "common.h"
-#include "csv.h"
 
 #include <string.h>
 
-const ProfileImporter *const profile_importers[] = {
-    &profile_importer_csv,   &profile_importer_llmservingsim, &profile_importer_aiconfigurator,
-    &profile_importer_vidur, &profile_importer_frontier,      NULL,
-};
+#define IMPORTER_ENTRY(name) &name,
+
+const ProfileImporter *const profile_importers[] = {PROFILE_IMPORTERS(IMPORTER_ENTRY) NULL};
 
 const ProfileImporter *
 profile_importer_find(const char *name)

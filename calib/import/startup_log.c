@@ -1,7 +1,8 @@
 /* The reader of start-up logs: a table of lines, each with the numbers that it has. */
 #include "startup_log.h"
 
-#include <errno.h>
+#include "files/input.h"
+
 #include <math.h>
 #include <stddef.h>
 
@@ -140,17 +141,18 @@ StartupLog *
 startup_log_read(const char *path, GError **error)
 {
   g_autofree char *text = NULL;
+  g_autoptr(GError) cause = NULL;
   StartupLog *log;
   gsize n_bytes;
 
-  if (!g_file_get_contents(path, &text, &n_bytes, NULL)) {
-    int saved = errno;
+  text = input_read(path, INPUT_PLAIN, MAX_LOG_BYTES, &n_bytes, &cause);
+  if (text == NULL) {
     g_set_error(error, STARTUP_LOG_ERROR, STARTUP_LOG_ERROR_OPEN,
                 "%s: cannot be read: %s; expected what a vLLM server wrote when it started", path,
-                g_strerror(saved));
+                cause->message);
     return NULL;
   }
-  log = n_bytes <= MAX_LOG_BYTES ? read_text(text, n_bytes) : NULL;
+  log = read_text(text, n_bytes);
   if (log == NULL)
     g_set_error(error, STARTUP_LOG_ERROR, STARTUP_LOG_ERROR_EMPTY,
                 "%s: found nothing of memory, expected a vLLM server's start-up with lines such as "

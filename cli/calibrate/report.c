@@ -207,6 +207,6 @@ calibrate_report_print(const CalibrateResult *result, OutputFormat format)
   append_errors(result->report->errors, text);
   append_troubles(result->report, text);
   append_next(result, text);
-  fputs(text->str, stdout);
+  cli_print(text->str);
   return CLI_DONE;
 }

@@ -282,6 +282,6 @@ command_crossover(int argc, char **argv)
   if (!output_format_parse(o.format, &format, &error) || !study_resolve(&o, &study, &error))
     return cli_error(CLI_USAGE, "crossover", "%s", error->message);
   text = crossover_text(&study, format);
-  fputs(text, stdout);
+  output_format_print(format, text);
   return CLI_DONE;
 }

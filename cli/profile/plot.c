@@ -151,17 +151,16 @@ static gboolean
 find_operation(const char *name, OperationKind *kind, GError **error)
 {
   const char *names[OPERATIONS + 1] = {NULL};
-  g_autofree char *hint = NULL;
+  g_autofree char *list = NULL, *hint = NULL;
 
   if (operation_find(name, kind))
     return TRUE;
   for (guint i = 0; i < OPERATIONS; i++)
     names[i] = operations[i].name;
+  list = operation_names();
   hint = typed_hint(name, names);
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-              "--operation: found '%s', expected gemm, elementwise, attention, attention_skew, "
-              "sampling, all_reduce, copy or host%s",
-              name, hint);
+              "--operation: found '%s', expected %s%s", name, list, hint);
   return FALSE;
 }
 

@@ -275,7 +275,7 @@ print_map(const PolicyMap *map, const MapProgress *progress, const Policies *p)
   }
   text = p->format == OUTPUT_CSV ? policy_map_csv(map, p->figure)
                                  : policy_map_text(map, progress, p->figure);
-  fputs(text, stdout);
+  output_format_print(p->format, text);
 }
 
 /* Runs what is not there yet, then prints and draws what is. */

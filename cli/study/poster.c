@@ -129,7 +129,7 @@ write_all(const Poster *poster, const char *folder)
   g_autofree char *summary = poster_summary(poster);
   int status = CLI_DONE;
 
-  fputs(summary, stdout);
+  cli_print(summary);
   if (!write_findings(poster, folder, &error) || !poster_write_data(poster, folder, &error))
     return cli_error(CLI_USAGE, VERB, "%s", error->message);
   if (!poster_draw(poster, folder, &error))

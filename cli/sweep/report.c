@@ -2,6 +2,7 @@
 #include "sweep.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "scenario/workload/workload_source.h"
@@ -53,12 +54,11 @@ sweep_print_cells(const Sweep *s)
     if (!sweep_is_ours(s, i))
       continue;
     n_ours++;
-    if (refusal != NULL)
-      printf("cannot be run  %s: %s\n", cell->run_name, refusal);
-    else if (cell->message != NULL)
-      printf("%s  %s: %s\n", states[cell->state], cell->run_name, cell->message);
-    else
-      printf("%s  %s\n", states[cell->state], cell->run_name);
+    const char *why = refusal != NULL ? refusal : cell->message;
+    g_autofree char *line =
+        g_strconcat(refusal != NULL ? "cannot be run" : states[cell->state], "  ", cell->run_name,
+                    why != NULL ? ": " : "", why != NULL ? why : "", "\n", NULL);
+    cli_print(line);
   }
   printf("%u cells", n_ours);
   if (s->n_shards > 1)
@@ -74,6 +74,45 @@ sweep_count_done(const Sweep *s)
   return count(s, CELL_DONE, FALSE);
 }
 
+/* A word for a shell: in quotes only where it needs them. The caller frees it. */
+static char *
+shell_word(const char *text, gboolean (*is_plain)(const char *))
+{
+  return is_plain(text) ? g_strdup(text) : g_shell_quote(text);
+}
+
+static gboolean
+is_plain_path(const char *text)
+{
+  for (; *text != '\0'; text++)
+    if (!g_ascii_isalnum(*text) && strchr("_-./+:,@", *text) == NULL)
+      return FALSE;
+  return TRUE;
+}
+
+/* Within the double quotes that it is told in. */
+static gboolean
+is_plain_query(const char *text)
+{
+  return strpbrk(text, "$`\"\\!") == NULL;
+}
+
+/* What a reader does next, to be pasted into a shell: names are text there, whatever they hold. */
+static void
+print_next(const char *path, const char *study)
+{
+  g_auto(GStrv) parts = g_strsplit(study, "'", -1);
+  g_autofree char *name = g_strjoinv("''", parts);
+  g_autofree char *query = g_strdup_printf("SELECT * FROM point_summary WHERE study = '%s'", name);
+  g_autofree char *file = shell_word(path, is_plain_path);
+  g_autofree char *word =
+      is_plain_query(query) ? g_strdup_printf("\"%s\"", query) : g_shell_quote(query);
+  g_autofree char *text = g_strdup_printf(
+      "\nNext: spillway report %s -o report.html\n      sqlite3 %s %s\n", file, file, word);
+
+  cli_print(text);
+}
+
 int
 sweep_print_results(const Sweep *s)
 {
@@ -85,14 +124,9 @@ sweep_print_results(const Sweep *s)
 
   if (text == NULL)
     return cli_error(CLI_FAILED, SWEEP_VERB, "%s", error->message);
+  output_format_print(s->format, text);
   if (s->format == OUTPUT_TABLE)
-    cli_print(text);
-  else
-    fputs(text, stdout);
-  if (s->format == OUTPUT_TABLE)
-    printf("\nNext: spillway report %s -o report.html\n"
-           "      sqlite3 %s \"SELECT * FROM point_summary WHERE study = '%s'\"\n",
-           s->options.output, s->options.output, s->plan->table.name);
+    print_next(s->options.output, s->plan->table.name);
   return CLI_DONE;
 }
 

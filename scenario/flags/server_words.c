@@ -72,14 +72,22 @@ behind_quotes(const char *text)
   return *text == quote ? text + 1 : text;
 }
 
-/* An item without its quotes; the caller frees it. */
+/* An item without its quotes and a comment behind it; the caller frees it. */
 static char *
 plain(const char *text, gsize bytes)
 {
   g_autofree char *item = g_strstrip(g_strndup(text, bytes));
   g_auto(GStrv) parts = NULL;
-  gsize length = strlen(item);
+  char *comment = NULL;
+  gsize length;
 
+  if (*item == '"' || *item == '\'')
+    comment = item + (behind_quotes(item) - item);
+  if (comment == NULL || (*comment != '\0' && !g_str_has_prefix(g_strchug(comment), "#")))
+    comment = strstr(item, " #");
+  if (comment != NULL)
+    *comment = '\0';
+  length = strlen(g_strchomp(item));
   if (length < 2 || (*item != '"' && *item != '\'') || item[length - 1] != *item)
     return g_steal_pointer(&item);
   item[length - 1] = '\0';
@@ -184,6 +192,32 @@ read_items(Reader *self, gsize indent)
   }
 }
 
+/* Whether a list begins at the first line that has anything. */
+static gboolean
+begins_with_list(char **lines)
+{
+  while (*lines != NULL && is_blank(*lines))
+    lines++;
+  return *lines != NULL &&
+         (is_item(*lines + indent_of(*lines)) || (*lines)[indent_of(*lines)] == '[');
+}
+
+/* A list with dashes, at `indent` or deeper, or in brackets, from the next line on. */
+static void
+read_list(Reader *self, gsize indent)
+{
+  const char *line;
+
+  while ((line = self->lines[self->at]) != NULL && is_blank(line))
+    self->at++;
+  if (line != NULL && line[indent_of(line)] == '[') {
+    self->at++;
+    read_brackets(self, line + indent_of(line));
+  } else {
+    read_items(self, indent);
+  }
+}
+
 static gboolean
 read_value(Reader *self, const char *value, gsize indent, GError **error)
 {
@@ -193,23 +227,13 @@ read_value(Reader *self, const char *value, gsize indent, GError **error)
     read_brackets(self, value);
     return TRUE;
   }
-  if (*value == '\0' || *value == '#') {
-    read_items(self, indent);
+  if ((*value == '\0' || *value == '#') && begins_with_list(self->lines + self->at)) {
+    read_list(self, indent);
     return TRUE;
   }
-  text = take_deeper(self, is_block(value) ? "" : value, indent);
+  text = take_deeper(self, is_block(value) || *value == '#' ? "" : value, indent);
   line = plain(text, strlen(text));
   return add_line(self, line, error);
-}
-
-/* Whether a list begins at the first line that has anything. */
-static gboolean
-begins_with_list(char **lines)
-{
-  while (*lines != NULL && is_blank(*lines))
-    lines++;
-  return *lines != NULL &&
-         (is_item(*lines + indent_of(*lines)) || (*lines)[indent_of(*lines)] == '[');
 }
 
 static gboolean
@@ -224,13 +248,53 @@ has_command(char **lines)
   return FALSE;
 }
 
+/* The first line that names an image which has `part` in its name; the image. NULL: none. */
+static const char *
+find_image(char **lines, const char *part, guint *line, gsize *indent)
+{
+  for (guint i = 0; lines[i] != NULL; i++) {
+    const char *value = value_of(lines[i], "image", indent);
+    if (value == NULL)
+      value = value_of(lines[i], "Image", indent);
+    *line = i;
+    if (value != NULL && strstr(value, part) != NULL)
+      return value;
+  }
+  return NULL;
+}
+
+/* Leaves only the lines of what the image's line is in: one container of several. */
+static void
+keep_container(char **lines, guint line, gsize indent)
+{
+  guint from = line, to = line + 1;
+
+  while (from > 0 && (is_blank(lines[from - 1]) || indent_of(lines[from - 1]) >= indent) &&
+         indent_of(lines[from]) >= indent)
+    from--;
+  if (from > 0 && indent_of(lines[from]) >= indent &&
+      is_item(lines[from - 1] + indent_of(lines[from - 1])))
+    from--;
+  while (lines[to] != NULL && (is_blank(lines[to]) || indent_of(lines[to]) >= indent))
+    to++;
+  for (guint i = 0; lines[i] != NULL; i++)
+    if (i < from || i >= to)
+      *lines[i] = '\0';
+}
+
 /* In the order in which a container puts them together, whatever the file's is. */
 static gboolean
-read_file(Reader *self, char **image, GError **error)
+read_file(Reader *self, const char *part, char **image, GError **error)
 {
   const char *line, *value;
   gsize indent;
+  guint at;
 
+  value = find_image(self->lines, part, &at, &indent);
+  if (value != NULL) {
+    *image = plain(value, strcspn(value, " ,"));
+    keep_container(self->lines, at, indent);
+  }
   for (guint i = 0; command_keys[i] != NULL; i++)
     for (self->at = 0; (line = self->lines[self->at]) != NULL;) {
       self->at++;
@@ -238,27 +302,7 @@ read_file(Reader *self, char **image, GError **error)
       if (value != NULL && !read_value(self, value, indent, error))
         return FALSE;
     }
-  for (char **each = self->lines; *each != NULL && *image == NULL; each++)
-    if ((value = value_of(*each, "image", &indent)) != NULL ||
-        (value = value_of(*each, "Image", &indent)) != NULL)
-      *image = plain(value, strcspn(value, " ,"));
   return TRUE;
-}
-
-/* A bare list: the items alone. */
-static void
-read_list(Reader *self)
-{
-  while (self->lines[self->at] != NULL && is_blank(self->lines[self->at]))
-    self->at++;
-  if (self->lines[self->at] == NULL)
-    return;
-  if (is_item(self->lines[self->at] + indent_of(self->lines[self->at]))) {
-    read_items(self, 0);
-  } else {
-    const char *line = self->lines[self->at++];
-    read_brackets(self, line + indent_of(line));
-  }
 }
 
 static gboolean
@@ -289,7 +333,7 @@ open_script(GPtrArray *words, GError **error)
 }
 
 ServerWords *
-server_words_read(const char *text, GError **error)
+server_words_read(const char *text, const char *image, GError **error)
 {
   g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
   g_autoptr(ServerWords) self = g_new0(ServerWords, 1);
@@ -300,9 +344,9 @@ server_words_read(const char *text, GError **error)
   for (char **line = lines; *line != NULL; line++)
     g_strchomp(*line);
   if (has_command(lines)) {
-    ok = read_file(&reader, &self->image, error);
+    ok = read_file(&reader, image, &self->image, error);
   } else if (begins_with_list(lines)) {
-    read_list(&reader);
+    read_list(&reader, 0);
   } else {
     g_auto(GStrv) words = NULL;
     ok = g_shell_parse_argv(text, NULL, &words, error);

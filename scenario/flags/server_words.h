@@ -11,9 +11,10 @@ typedef struct {
 
 /* A deployment's file is known by a line `command:`, `args:`, `entrypoint:` or `extraArgs:`, or
  * begins with an item of a list: each item of these is a word, other keys are passed over. Anything
- * else is a shell's line, which may go on behind a backslash. The script of a `sh -c` is words,
+ * else is a shell's line, which may go on behind a backslash. Of several containers it is the one
+ * whose image has `image` in its name. The script of a `sh -c` is words,
  * too. NULL with an error where quotes are not closed or there is nothing. */
-ServerWords *server_words_read(const char *text, GError **error);
+ServerWords *server_words_read(const char *text, const char *image, GError **error);
 void server_words_free(ServerWords *self);
 
 /* Whether a shell would end the command before this word: `> log`, `2>&1`, `| tee`, `&`, `;`. */

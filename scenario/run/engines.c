@@ -1,6 +1,6 @@
 #include "engines.h"
 
-#define WAITING_WEIGHT 4
+enum { STREAM_ROUTER = 50 };
 
 Engines *
 engines_new(const Scenario *s, const SchedulerConfig *config, const Workload *workload,
@@ -10,7 +10,15 @@ engines_new(const Scenario *s, const SchedulerConfig *config, const Workload *wo
 
   g_assert(executor == NULL || s->data_parallel_size == 1);
   engines->n = s->data_parallel_size;
-  engines->in_turn = (s->scheduler->features & SCHEDULER_IS_SGLANG) != 0;
+  engines->router = s->router;
+  engines->router_options = s->router_options;
+  if (s->router->choose == NULL) {
+    engines->router = (s->scheduler->features & SCHEDULER_IS_SGLANG) != 0 ? &router_round_robin
+                                                                          : &router_least_requests;
+    engines->router_options = policy_fallbacks(&engines->router->base);
+  }
+  random_init(&engines->stream, s->router_seed, STREAM_ROUTER);
+  engines->loads = g_new0(RouterLoad, engines->n);
   engines->instances = g_new0(LoopInstance, engines->n);
   for (guint i = 0; i < engines->n; i++)
     engines->instances[i] = (LoopInstance){
@@ -30,32 +38,38 @@ engines_free(Engines *engines)
     executor_free(engines->instances[i].executor);
   }
   g_free(engines->instances);
+  g_free(engines->loads);
   g_free(engines);
 }
 
 static guint
-least_loaded(gpointer data G_GNUC_UNUSED, const LoopInstance *instances, guint n,
-             guint32 request G_GNUC_UNUSED)
+route(gpointer data, const LoopInstance *instances, guint n, guint32 request)
 {
-  guint64 least = G_MAXUINT64;
-  guint chosen = 0;
+  Engines *engines = data;
+  RouterQuery query = {.loads = engines->loads,
+                       .n = n,
+                       .request = request,
+                       .any = (guint)random_below(&engines->stream, n),
+                       .other = (guint)random_below(&engines->stream, n - 1),
+                       .options = &engines->router_options};
 
+  query.other += query.other >= query.any;
   for (guint i = 0; i < n; i++) {
     const Scheduler *scheduler = instances[i].scheduler;
-    guint64 running = scheduler->running.length;
-    guint64 load = WAITING_WEIGHT * (guint64)(scheduler_unfinished(scheduler) - running) + running;
-    if (load < least) {
-      least = load;
-      chosen = i;
-    }
+    guint32 running = scheduler->running.length;
+    engines->loads[i] = (RouterLoad){.running = running,
+                                     .waiting = scheduler_unfinished(scheduler) - running,
+                                     .used_blocks = scheduler->pool.total_blocks -
+                                                    pool_unheld_blocks(&scheduler->pool)};
   }
-  return chosen;
+  return engines->router->choose(engines->router, &query);
 }
 
 void
-engines_put(const Engines *engines, Loop *loop)
+engines_put(Engines *engines, Loop *loop)
 {
   loop->instances = engines->instances;
   loop->n_instances = engines->n;
-  loop->route = engines->in_turn ? NULL : least_loaded;
+  loop->route = route;
+  loop->route_data = engines;
 }

@@ -78,7 +78,9 @@ struct OverflowPolicy {
   gboolean of_no_engine;  /* under every engine a what-if */
   gboolean keeps_blocks;  /* it may leave blocks in place, which no prefix cache allows */
   gboolean price_rises;   /* its plan for a victim with more tokens costs no less (price.h), where
-                             that holds for steps and copies */
+                             that holds for steps and copies, */
+  gboolean price_rises_beside; /* and with copies beside the steps: not where a longer front to
+                                  compute spares blocks a wait for the copy */
   gboolean only_modelled; /* an executor that computes cannot carry it out */
   OverflowPlan (*plan)(const OverflowPolicy *self, const OverflowQuery *query);
 };

@@ -2,6 +2,7 @@
 
 #include "admission.h"
 #include "overflow.h"
+#include "router.h"
 #include "victim.h"
 
 static const Policy *
@@ -22,11 +23,19 @@ admission_entry(guint i)
   return admission_policies[i] != NULL ? &admission_policies[i]->base : NULL;
 }
 
+static const Policy *
+router_entry(guint i)
+{
+  return router_policies[i] != NULL ? &router_policies[i]->base : NULL;
+}
+
 const PolicyKind policy_kinds[POLICY_KINDS] = {
     [POLICY_OVERFLOW] = {"overflow", "overflow", "what happens to a victim's KV", overflow_entry},
     [POLICY_VICTIM] = {"victim", "victims", "who is preempted", victim_entry},
     [POLICY_ADMISSION] = {"admission", "admission", "whether a waiting request may join what runs",
                           admission_entry},
+    [POLICY_ROUTER] = {"router", "routers", "which of several engines gets a request",
+                       router_entry},
 };
 
 const Policy *

@@ -34,7 +34,15 @@ typedef struct {
   double of[POLICY_OPTIONS_MAX];
 } PolicyValues;
 
-typedef enum { POLICY_OVERFLOW, POLICY_VICTIM, POLICY_ADMISSION, POLICY_KINDS } PolicyKindIndex;
+/* Those before the router decide within an engine. */
+typedef enum {
+  POLICY_OVERFLOW,
+  POLICY_VICTIM,
+  POLICY_ADMISSION,
+  POLICY_ROUTER,
+  POLICY_KINDS,
+  POLICY_ENGINE_KINDS = POLICY_ROUTER
+} PolicyKindIndex;
 
 typedef struct {
   const char *option;              /* whose value names an entry */

@@ -9,22 +9,61 @@
 #include "sim/policies/price.h"
 #include "sim/scheduler.h"
 
-/* Members that are asked before it is taken that many cost the same. */
-enum { ASKED_ONE_BY_ONE = 8 };
+/* Members that are looked at before it is taken that many cost the same. */
+enum { LOOKED_AT_ONE_BY_ONE = 8 };
+
+/* Tokens and blocks that a victim's price rises with. */
+typedef struct {
+  guint32 tokens, blocks;
+} Size;
 
 typedef struct {
   Sequence *sequence; /* NULL: nobody so far */
   gint64 rank;
+  Size size;
+  gboolean knows_dear;
+  Size dear; /* of one that ranks lower than the first: so does whoever is no smaller */
 } First;
 
+static gboolean
+is_no_smaller(Size a, Size b)
+{
+  return a.tokens >= b.tokens && a.blocks >= b.blocks;
+}
+
 static void
-compare(First *first, Sequence *s, gint64 rank)
+note_dear(First *first, Size size)
+{
+  if (!first->knows_dear || is_no_smaller(first->dear, size))
+    first->dear = size;
+  first->knows_dear = TRUE;
+}
+
+static void
+compare(First *first, Sequence *s, gint64 rank, Size size)
 {
   if (rank == VICTIM_NEVER)
     return;
+  if (first->sequence != NULL && rank != first->rank)
+    note_dear(first, rank > first->rank ? first->size : size);
   if (first->sequence == NULL || rank > first->rank ||
-      (rank == first->rank && s->request > first->sequence->request))
-    *first = (First){s, rank};
+      (rank == first->rank && s->request > first->sequence->request)) {
+    first->sequence = s;
+    first->rank = rank;
+    first->size = size;
+  }
+}
+
+/* The rank of the sequence now; and it is compared. */
+static gint64
+ask(const Scheduler *self, const VictimQuery *query, Sequence *s, First *first)
+{
+  const VictimCandidate candidate = scheduler_victim_candidate(self, s);
+  const VictimPolicy *policy = self->config.victim;
+  gint64 rank = policy->rank(policy, query, &candidate);
+
+  compare(first, s, rank, (Size){candidate.computed_tokens, candidate.blocks});
+  return rank;
 }
 
 /* The first of `s` and those behind it in the queue, and of *first. */
@@ -33,25 +72,58 @@ look_through(const Scheduler *self, const VictimQuery *query, Sequence *s, First
 {
   for (; s != NULL; s = s->next)
     if (!s->ending)
-      compare(first, s, scheduler_rank(self, query, s));
+      ask(self, query, s, first);
+}
+
+static Size
+size_of(const Scheduler *self, const Sequence *s)
+{
+  const VictimCandidate candidate = scheduler_victim_candidate(self, s);
+
+  return (Size){candidate.computed_tokens, candidate.blocks};
+}
+
+/* Where prices rise nobody else goes first who is no smaller than one that is too dear, or, older,
+ * than the first. */
+static gboolean
+is_too_dear(const First *first, Size size)
+{
+  return first->knows_dear && is_no_smaller(size, first->dear);
+}
+
+static gboolean
+may_go_first(const First *first, const Sequence *s, Size size)
+{
+  return !is_too_dear(first, size) &&
+         (first->sequence == NULL || s->request > first->sequence->request ||
+          !is_no_smaller(size, first->size));
+}
+
+/* The first of those behind the members, the last of them first, and of *first. */
+static void
+look_at_loose(const Scheduler *self, const VictimQuery *query, First *first)
+{
+  for (Sequence *s = self->running.tail; s != NULL && !s->in_clock; s = s->previous)
+    if (!s->ending && may_go_first(first, s, size_of(self, s)))
+      ask(self, query, s, first);
 }
 
 /* The first of the members in the heap from that place down, and of *first; at most *left of them
- * are asked. */
+ * are looked at. */
 static void
 look_down(const Scheduler *self, const VictimQuery *query, guint32 place, guint *left, First *first)
 {
   Sequence *member;
-  gint64 rank;
+  Size size;
 
   if (place >= self->victims.count || *left == 0)
     return;
   (*left)--;
   member = self->victims.members[place].member;
-  rank = scheduler_rank(self, query, member);
-  if (first->sequence != NULL && rank < first->rank)
+  size = size_of(self, member);
+  if (is_too_dear(first, size) ||
+      (may_go_first(first, member, size) && ask(self, query, member, first) < first->rank))
     return;
-  compare(first, member, rank);
   look_down(self, query, 2 * place + 1, left, first);
   look_down(self, query, 2 * place + 2, left, first);
 }
@@ -77,22 +149,24 @@ newest_before(const VictimOrder *order, const RankedMember *limit)
 static void
 find_newest_equal(const Scheduler *self, const VictimQuery *query, First *first)
 {
-  gint64 least = scheduler_rank(self, query, self->victims.members[0].member);
+  gint64 least = ask(self, query, self->victims.members[0].member, first);
   const RankedMember *m = NULL;
 
+  if (least < first->rank)
+    return;
   while ((m = newest_before(&self->victims, m)) != NULL)
-    if (scheduler_rank(self, query, m->member) == least) {
-      compare(first, m->member, least);
+    if (ask(self, query, m->member, first) == least)
       return;
-    }
 }
 
 /* The first of the members where the order bounds the ranks. */
 static void
 look_at_members(Scheduler *self, const VictimQuery *query, First *first)
 {
-  guint left = ASKED_ONE_BY_ONE;
+  guint left = LOOKED_AT_ONE_BY_ONE;
 
+  if (self->victims.count == 0)
+    return;
   victim_order_first(&self->victims);
   look_down(self, query, 0, &left, first);
   if (left == 0)
@@ -112,15 +186,18 @@ first_in_order(Scheduler *self)
   return first.sequence;
 }
 
-/* What a return costs rises with the tokens that the victim has: then the order bounds the ranks.
- */
+/* What a return costs rises with the tokens that the victim has: then the order bounds the ranks. Of
+ * groups one with more tokens may hold fewer blocks; and of one with copies ahead less is copied. */
 static gboolean
 find_prices_rise(const Scheduler *self)
 {
   const SchedulerConfig *config = &self->config;
   guint64 tokens = MAX(config->max_num_batched_tokens, (guint64)self->running.length + 1);
 
-  return config->overflow->price_rises && self->pool.groups == NULL && self->swap_copies == NULL &&
+  return config->overflow->price_rises &&
+         (self->swap_copies == NULL || config->overflow->price_rises_beside) &&
+         config->swap_ahead_blocks == 0 &&
+         (self->pool.groups == NULL || !config->overflow->needs_host) &&
          (config->cost == NULL || cost_model_rises(config->cost, tokens));
 }
 
@@ -150,11 +227,11 @@ scheduler_first_victim(Scheduler *self, const Sequence *beneficiary, guint32 sho
       .eviction = &eviction,
       .options = &self->config.victim_options,
   };
-  if (!scheduler_orders_victims(self) || self->victims.count == 0 || !prices_rise(self)) {
+  if (!scheduler_orders_victims(self) || !prices_rise(self)) {
     look_through(self, &query, self->running.head, &first);
     return first.sequence;
   }
+  look_at_loose(self, &query, &first);
   look_at_members(self, &query, &first);
-  look_through(self, &query, scheduler_first_loose(self), &first);
   return first.sequence;
 }

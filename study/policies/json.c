@@ -64,7 +64,7 @@ static json_t *
 best_json(const PolicyMap *map, guint point, guint figure)
 {
   MapGain gain;
-  guint best = policy_map_best(map, point, POLICY_KINDS, figure, &gain);
+  guint best = policy_map_best(map, point, POLICY_ENGINE_KINDS, figure, &gain);
 
   return json_pack("{s:i, s:o, s:o, s:b, s:i}", "choice", (int)best, "gain",
                    json_real_or_null(gain.gain), "half", json_real_or_null(gain.half), "counts",

@@ -50,14 +50,14 @@ policy_map_gain(const PolicyMap *map, guint point, guint choice, guint figure)
 }
 
 /* The bounds are left out. FALSE: this one is a bound, or changes what is not of that kind
- * (POLICY_KINDS: of any). */
+ * (POLICY_ENGINE_KINDS: of any). */
 static gboolean
 policy_map_is_held(const PolicyMap *map, guint choice, guint kind)
 {
   const MapChoice *c = &g_array_index(map->choices, MapChoice, choice);
 
   return c->policy != NULL && !c->policy->is_bound &&
-         (kind == POLICY_KINDS || c->kind == (PolicyKindIndex)kind);
+         (kind == POLICY_ENGINE_KINDS || c->kind == (PolicyKindIndex)kind);
 }
 
 guint

@@ -25,7 +25,7 @@ list_choices(PolicyMap *map)
   const MapChoice own = {0};
 
   g_array_append_val(map->choices, own);
-  for (guint kind = 0; kind < POLICY_KINDS; kind++)
+  for (guint kind = 0; kind < POLICY_ENGINE_KINDS; kind++)
     for (guint i = 1; policy_kinds[kind].entry(i) != NULL; i++) {
       const MapChoice choice = {(PolicyKindIndex)kind, policy_kinds[kind].entry(i)};
       g_array_append_val(map->choices, choice);

@@ -85,7 +85,8 @@ add_policy(Table *table, const PolicyMap *map, guint choice, guint figure)
     if (isnan(gain.gain))
       continue;
     g_array_append_val(everywhere, gain.gain);
-    if (policy_map_best(map, p, POLICY_KINDS, figure, &best) == choice && map_gain_counts(&best))
+    if (policy_map_best(map, p, POLICY_ENGINE_KINDS, figure, &best) == choice &&
+        map_gain_counts(&best))
       g_array_append_val(where_best, gain.gain);
   }
   if (everywhere->len == 0)
@@ -122,27 +123,27 @@ add_part(Table *table, const PolicyMap *map, char *axis, char *value, const Part
          guint figure)
 {
   guint n = 0, n_counts = 0;
-  GArray *gains[POLICY_KINDS + 1];
+  GArray *gains[POLICY_ENGINE_KINDS + 1];
 
-  for (guint k = 0; k <= POLICY_KINDS; k++)
+  for (guint k = 0; k <= POLICY_ENGINE_KINDS; k++)
     gains[k] = g_array_new(FALSE, FALSE, sizeof(double));
   for (guint p = 0; p < map->points->len; p++) {
     if (!is_of_map(map, p) ||
         !part->has(map, &g_array_index(map->points, MapPoint, p), part->value))
       continue;
     n++;
-    for (guint k = 0; k <= POLICY_KINDS; k++) {
+    for (guint k = 0; k <= POLICY_ENGINE_KINDS; k++) {
       MapGain gain;
       policy_map_best(map, p, k, figure, &gain);
       g_array_append_val(gains[k], gain.gain);
-      n_counts += k == POLICY_KINDS && map_gain_counts(&gain) ? 1 : 0;
+      n_counts += k == POLICY_ENGINE_KINDS && map_gain_counts(&gain) ? 1 : 0;
     }
   }
   table_take(table, axis);
   table_take(table, value);
   table_take(table, g_strdup_printf("%u", n));
   table_take(table, g_strdup_printf("%u", n_counts));
-  for (guint k = 0; k <= POLICY_KINDS; k++) {
+  for (guint k = 0; k <= POLICY_ENGINE_KINDS; k++) {
     table_take(table, gain_text(quantiles_median(gains[k])));
     g_array_unref(gains[k]);
   }
@@ -222,7 +223,7 @@ append_traces(GString *text, const PolicyMap *map, guint figure)
   for (guint p = 0; p < map->points->len; p++) {
     const MapPoint *point = &g_array_index(map->points, MapPoint, p);
     const char *trace = policy_map_traffic(map, point)->trace;
-    static const guint kinds[] = {POLICY_KINDS, POLICY_OVERFLOW};
+    static const guint kinds[] = {POLICY_ENGINE_KINDS, POLICY_OVERFLOW};
     if (trace == NULL || !policy_map_is_run(map, p))
       continue;
     table_take(table, g_path_get_basename(trace));

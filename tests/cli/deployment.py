@@ -135,11 +135,43 @@ INSPECTED = """"Image": "vllm/vllm-openai:v0.11.0",
 "Cmd": ["meta-llama/Llama-3.1-8B",
         "--max-num-seqs", "77", "--hf-overrides", "{\\"a\\": [1, 2]}"]
 """
+SEVERAL = """services:
+  proxy:
+    image: nginx
+    command: nginx -g 'daemon off;'
+  vllm:
+    command: ["--model", "llama-3.1-8b",
+              "--max-num-seqs", 77]   # in flow
+    image: vllm/vllm-openai:v0.11.0
+    environment:
+      - X=1
+  other:
+    image: vllm/vllm-openai:v0.9.0
+    command: --model qwen2.5-0.5b
+"""
+SEVERAL_LISTED = """containers:
+- name: proxy
+  image: nginx
+  args: [-c, x]
+- args:
+  - --model
+  - llama-3.1-8b
+  - --max-num-seqs=77
+  name: server
+  image: vllm/vllm-openai:v0.11.0
+- name: sidecar
+  image: busybox
+  command: [sleep, infinity]
+"""
 
 
 def test_deployments():
     """The command and args of docker compose and Kubernetes, lists in brackets and with dashes, scripts of a shell"""
     for text, version in ((COMPOSE, "vllm-0.11"), (SCRIPT, "vllm-0.11"), (ARGS_FIRST, "vllm-0.11"), (INSPECTED, "vllm-0.11"),
+                          (SEVERAL, "vllm-0.11"), (SEVERAL_LISTED, "vllm-0.11"),
+                          ("command:\n  --model llama-3.1-8b\n  --max-num-seqs 77\nports:\n- 8000:8000\n", "vllm-0.33"),
+                          ("command:\n  [\"--model\", llama-3.1-8b,\n   --max-num-seqs, 77]\nports: [80]\n", "vllm-0.33"),
+                          ("args:\n- --model=llama-3.1-8b   # the model\n- \"--max-num-seqs\"  # and\n- '77' # so many\n", "vllm-0.33"),
                           ("- --model\n- llama-3.1-8b\n- --max-num-seqs=77\n", "vllm-0.33"),
                           ("[\n  \"--model\", \"llama-3.1-8b\",\n  '--max-num-seqs', '77'\n]", "vllm-0.33"),
                           ("command: 'vllm serve llama-3.1-8b\n  --max-num-seqs 77'", "vllm-0.33"),

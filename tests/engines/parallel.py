@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""Engines and devices that share work: --data-parallel-size, --enable-expert-parallel, --pipeline-parallel-size."""
-from spillway_test import all_tests, check, check_equal, execute, main, read, run_json, write
+"""Engines and devices that share work: --data-parallel-size, --router, --enable-expert-parallel, --pipeline-parallel-size."""
+import json
+
+from spillway_test import all_tests, check, check_equal, check_refused, execute, main, read, run_json, succeed, without, write
 
 LOAD = ["--num-prompts", "240", "--random-input-len", "600", "--random-output-len", "80", "--seed", "3"]
 DENSE = ["--model", "llama-3.1-8b", "--device", "h100-sxm"]
@@ -29,6 +31,38 @@ def test_stride():
         for summary in (strided, single):
             del summary["wall_s"]
         check_equal(strided, single)
+
+
+def test_routers():
+    """Each router is the same with single steps, on the same seed, and deals requests out as its name says"""
+    load = [*DENSE, *LOAD, "--request-rate", "60", "--kv-memory", "1%", "--data-parallel-size", "3"]
+    of = lambda *words: without(run_json(*load, *words), "config")
+    names = succeed("list", "routers", "--names").text.split()
+    check({"engine", "round-robin", "random", "least-requests", "least-kv", "two-choices"} <= set(names), names)
+    runs = {name: of("--router", name) for name in names}
+    for name in names:
+        check_equal(of("--router", name, "--no-stride"), runs[name], name)
+        check_equal(runs[name]["finished"], 240, name)
+    check_equal(of(), runs["engine"])
+    check_equal(runs["least-requests"], runs["engine"])  # vLLM's own
+    check_equal(of("--scheduler", "sglang"), of("--scheduler", "sglang", "--router", "round-robin"))
+    check(len({json.dumps(run) for run in runs.values()}) == len(names) - 1)
+    check(of("--router", "random", "--seed", "4") != runs["random"])
+    check(of("--router", "least-requests", "--router-waiting-weight", "0") != runs["least-requests"])
+    # Where every second request is long, dealing by turn gives all of them to one engine of two.
+    write("steps.csv", "arrival_s,prompt_tokens,output_tokens\n" +
+          "".join("%g,64,%d\n" % (i / 40, 900 if i % 2 == 0 else 20) for i in range(200)))
+    two = [*DENSE, "--trace", "steps.csv", "--data-parallel-size", "2", "--max-num-seqs", "16"]
+    turn, least = (run_json(*two, "--router", name)["e2e_s"]["mean"] for name in ("round-robin", "least-requests"))
+    check(turn > 1.1 * least, (turn, least))
+
+
+def test_router_refused():
+    """A router of one engine, and the options of another"""
+    check_refused(["run", *DENSE, "--trace", "demo", "--router", "random"], ["--router", "--data-parallel-size"])
+    check_refused(["run", *DENSE, "--trace", "demo", "--data-parallel-size", "2", "--router", "least"], ["'least'", "did you mean least-kv?"])
+    check_refused(["run", *DENSE, "--trace", "demo", "--data-parallel-size", "2", "--router", "random", "--router-waiting-weight", "2"],
+                  ["--router-waiting-weight", "least-requests", "random"])
 
 
 def test_experts():

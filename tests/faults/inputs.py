@@ -9,7 +9,7 @@ import shutil
 import time
 import zlib
 
-from common import (LIBRARY, PROFILE, RUN, limited, make_run, refused, rows)
+from common import (LIBRARY, POINTS, PROFILE, RUN, STUDY, limited, make_run, refused, rows)
 from spillway_test import (HARDWARE, all_tests, check, check_equal, execute, main, read, source, succeed, write)
 
 
@@ -27,6 +27,17 @@ def readers_of_files(name):
     yield ["report", name, "-o", "page.html"]
     yield ["explain", name]
     yield ["merge", name, "-o", "new.db"]
+    yield [*RUN, "--host", name]
+    yield [*RUN, "--overlap-copies", "--overflow", "swap", "--kv-offloading-disk", "4", "--disk", name]
+    yield ["model", "show", "llama-2-7b", "--device", "a100-40gb", "--log", name]
+    yield ["model", "show", name]
+    yield ["crossover", "--model", "llama-2-7b", "--device", name]
+    yield ["capacity", name]
+    yield ["servers", name]
+    yield ["study", "policies", "--trace", name, "--prompts", "none", "--seeds", "1", "-o", "new.db"]
+    yield ["trace", "gen", "--requests", "2", "--rate", "1", "--prompt", "empirical:" + name, "--output", "fixed:2"]
+    yield ["trace", "convert", name, "-o", "new.csv"]
+    yield ["profile", "export", name, "-o", "new.csv"]
     yield ["run", "--executor", "cpu", "--model", source("tests", "models", "tiny-llama.json"), "--num-gpu-blocks", "50",
            "--trace", "gen:--requests 2 --rate 1 --prompt fixed:4 --output fixed:2", "--token-ids", name]
 
@@ -90,6 +101,14 @@ def test_control_bytes():
     outs = [succeed("run", *words, "--requests", "requests.csv"), succeed("compare", *words), succeed("explain", "r.db"),
             succeed("explain", "r.db", "--request", ESCAPE + "3"), succeed("explain", "r.db", "--preemption", "0"),
             succeed("trace", "show", "names" + ESCAPE + ".csv")]
+    write("device.ini", read(source("calib", "devices", "h100-sxm.ini")).decode().replace("title=", "title=" + ESCAPE))
+    write("study.ini", STUDY.replace("name = memory", "name = " + ESCAPE))
+    write("points.csv", POINTS.replace("\na,", "\n" + ESCAPE + ","))
+    named = ["--model", "llama-2-7b", "--device", "device.ini"]
+    outs += [succeed("run", *named, "--trace", "t.jsonl"), succeed("crossover", *named), succeed("sweep", "study.ini", "-o", "s.db"),
+             succeed("sweep", "study.ini", "-o", "s.db", "--dry-run"), succeed("servers", "points.csv"),
+             succeed("servers", "points.csv", "--commands", "--model", "nothing"),
+             succeed("capacity", "study.ini", "--slo", "e2e:p99<9s"), succeed("regret", *named, "--trace", "t.jsonl", "--budget", "2")]
     for out in outs:
         check(not any(ord(c) < 32 and c != "\n" or 127 <= ord(c) < 160 for c in out.text), str(out) + out.text)
     check("\\x1b[31mred" in outs[2].text, outs[2].text)

@@ -7,7 +7,7 @@ import stat
 import subprocess
 import time
 
-from common import (LIBRARY, LONG, PROFILE, RUN, drain, make_run, refused, rows)
+from common import (LIBRARY, LONG, PROFILE, RUN, STUDY, drain, make_run, refused, rows)
 from spillway_test import (HARDWARE, SPILLWAY, all_tests, check, check_equal, execute, main, read, source, succeed, write)
 
 
@@ -116,6 +116,11 @@ def test_one_name_twice():
         check(not os.path.exists("absent") and not os.path.exists("x.db"), words)
     write("t.swap.csv", content)
     refused("compare", *HARDWARE, "--trace", "t.swap.csv", "--requests", "t.csv", expected=["name another file"])
+    study = STUDY.replace("gen:--requests 30 --rate 1.5 --prompt fixed:1000 --output uniform:64,512", "t.csv")
+    write("study.ini", study)
+    for name in ("study.ini", "t.csv"):
+        refused("capacity", "study.ini", "--slo", "e2e:p99<9s", "--page", name, expected=["name another file"])
+        check_equal((read("t.csv").decode(), read("study.ini").decode()), (content, study), name)
     make_run()
     for words in (["report", "r.db", "-o", "r.db"], ["merge", "r.db", "-o", "r.db"]):
         refused(*words)

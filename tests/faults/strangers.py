@@ -4,8 +4,10 @@ gnuplot, a path, or a formula in a spreadsheet. Pages are opened in a real brows
 import csv
 import os
 import re
+import shlex
 import shutil
 import sqlite3
+import subprocess
 
 import browser
 from common import CAPACITY, LIBRARY, RUN, STUDY, rows, sql
@@ -136,6 +138,20 @@ def test_shell():
         result = execute(*words)
         check(result.status in (0, 1, 2), str(result))  # 1: there is no gnuplot
         check(not os.path.exists("taken") and not os.path.exists("figures/taken"), words)
+
+
+def test_next_commands():
+    """What sweep says to type next is text to a shell, whatever the study and its database are called"""
+    write("study.ini", STUDY.replace("name = memory", "name = it's $(touch taken) `touch taken` \\\\"))
+    for name in ("plain.db", "a b;touch taken.db", "$(touch taken).db"):
+        said = succeed("sweep", "study.ini", "-o", name).text
+        for line in said[said.index("Next: ") + len("Next: "):].splitlines():
+            words = shlex.split(line)
+            check(name in words, words)
+            done = subprocess.run(["sh", "-c", "printf '%s\\0' " + line.strip()], capture_output=True, timeout=20)
+            check_equal(done.stdout.decode().split("\0")[:-1], words, line)
+        check("study = 'it''s $(touch taken) `touch taken` \\'" in words[-1], words)
+    check(not os.path.exists("taken"))
 
 
 def test_paths():

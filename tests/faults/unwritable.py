@@ -9,7 +9,7 @@ import signal
 import stat
 import subprocess
 
-from common import CAPACITY, LIBRARY, POINTS, PROFILE, RUN, make_run, make_study, noted, preload, rows, runs_of
+from common import CAPACITY, LIBRARY, POINTS, POLICIES, PROFILE, RUN, TINY, make_run, make_study, noted, preload, rows, runs_of
 from spillway_test import (HARDWARE, SPILLWAY, Result, Skip, all_tests, check, check_equal, check_sound, execute, main, read,
                            succeed, write)
 
@@ -33,6 +33,8 @@ def databases():
     yield ["regret", *RUN[1:], "--budget", "30", "-o", "OUT"]
     yield ["study", "policies", "--engines", "vllm", "--models", "llama-3.1-8b", "--pressures", "2", "--prompts", "256", "--outputs",
            "64", "--links", "1", "--seeds", "1", "--requests", "30", "--trace", "none", "-o", "OUT"]
+    yield ["live", *TINY, "-o", "OUT"]
+    yield ["validate", *TINY, "-o", "OUT"]
 
 
 def files():
@@ -41,11 +43,14 @@ def files():
         yield [*RUN, option, "OUT"]
     yield ["trace", "gen", "--requests", "3", "--rate", "1", "--prompt", "fixed:9", "--output", "fixed:9", "-o", "OUT"]
     yield ["trace", "convert", "t.csv", "-o", "OUT"]
+    yield ["live", *TINY, "--output-token-ids", "OUT"]
+    yield ["validate", *TINY, "--requests", "OUT"]
     yield ["profile", "export", "p.db", "-o", "OUT"]
     if LIBRARY:
         yield ["report", "r.db", "-o", "OUT"]
         yield ["capacity", "c.ini", "--page", "OUT"]
         yield ["servers", "points.csv", "-o", "OUT"]
+        yield [*POLICIES, "-o", "kept.db", "--page", "OUT"]
 
 
 def put(words, name):
@@ -53,7 +58,7 @@ def put(words, name):
 
 
 STATUS = {"trace": (1,), "profile": (1,), "report": (1, 2), "capacity": (1, 2), "sweep": (1, 2), "merge": (1, 2),
-          "regret": (1, 2), "servers": (1, 2), "study": (1, 2)}  # 2: seen before anything was done
+          "regret": (1, 2), "servers": (1, 2), "study": (1, 2), "live": (1, 2), "validate": (1, 2)}  # 2: seen before anything was done
 
 
 def check_told(result, words, name):
@@ -108,7 +113,7 @@ def test_folder_of_a_study():
 def test_read_only_folder():
     """A folder that is read-only, and a file that is: told, and the file stays as it was"""
     make_inputs()
-    os.chmod(".", 0o755)
+    os.chmod(".", 0o777)
     try:
         if as_nobody("list", "models").status != 0:
             raise Skip("the program cannot be run as another user from where it was built")
@@ -180,9 +185,19 @@ def test_full_disk_under_files():
         for room in sizes(words):
             os.mkdir("disk")
             check_told(fill(words, room), words, "disk/x")
-            if words[0] not in ("run",):  # logs are kept as far as they go
+            if words[0] not in ("run", "live", "validate"):  # logs are kept as far as they go
                 check_equal(os.listdir("disk"), [], (words, room))
             shutil.rmtree("disk")
+
+
+def test_no_room_for_blocks():
+    """Where there is no room for the blocks that live keeps on a disk, or no folder for them: told, and no file is left"""
+    words = ["live", *TINY, "--num-cpu-blocks", "3", "--overlap-copies", "--num-disk-blocks", "2000"]
+    check(succeed(*words, "--format", "json").json["disk_written_blocks"] > 3)
+    result = execute(*words, file_blocks=8)
+    check(result.status == 1 and len(result.messages) == 1 and "the disk's blocks in" in result.err and "2000" in result.err, str(result))
+    done = preload("disk.so", words, {"TMPDIR": "/gone"})
+    check(done.returncode == 2 and b"the disk's blocks" in done.stderr and b"/gone" in done.stderr, done.stderr)
 
 
 def test_standard_output():

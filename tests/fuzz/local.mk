@@ -14,6 +14,6 @@ fuzz:
 	bash $(srcdir)/%D%/run $(FUZZ_SECONDS)
 .PHONY: fuzz
 
-EXTRA_DIST += %D%/run %D%/seeds
+EXTRA_DIST += %D%/run %D%/seeds %D%/small.ini
 dist-hook:
 	cp -R $(srcdir)/tests/fuzz/kept $(distdir)/tests/fuzz/

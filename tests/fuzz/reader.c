@@ -27,6 +27,13 @@
   {                                                                                                \
     "explain results.db", SMALL_RUN "--executor replay --replay results.db"                        \
   }
+#define SMALL_STUDY "SRC/tests/fuzz/small.ini "
+#define SMALL_SEARCH                                                                               \
+  "regret --model llama-2-7b --device a100-40gb --scheduler vllm-0.6 --num-gpu-blocks 9 "          \
+  "--num-prompts 3 --random-input-len 60 --random-output-len 9 --budget 5 --jobs 1 "
+#define SMALL_MAP                                                                                  \
+  "study policies --models qwen2.5-0.5b --engines vllm-0.6 --pressures 2 --prompts 20 "            \
+  "--outputs 4 --links 1 --seeds 1 --requests 4 --trace none --jobs 1 "
 #define TAKE_RESULTS                                                                               \
   {                                                                                                \
     "report results.db -o out.html", "merge results.db -o out.db"                                  \
@@ -35,9 +42,22 @@
 const FuzzReader fuzz_readers[] = {
     {"trace", .files = {"t"},
      .commands = {"trace show t", "trace convert t -o out --to mooncake --limit 50"}},
+    {"columns", .files = {"t.csv"},
+     .commands = {"trace show t.csv --trace-format "
+                  "columns:arrival_date=ts,prompt_tokens=in,output_tokens=out,id=id",
+                  "trace show t.csv --trace-format "
+                  "columns:arrival_ms=ts,prompt_tokens=in,output_tokens=out"}},
     {"model", .files = {"config.json", "hf_quant_config.json"},
      .commands = {"model show config.json"}},
     {"device", .files = {"d.ini"}, .commands = {"crossover --model llama-2-7b --device d.ini"}},
+    {"host", .files = {"h.ini"}, .prepare = {MAKE_TRACE},
+     .commands = {"run --model llama-2-7b --device h100-sxm --trace trace.csv --host h.ini"}},
+    {"disk", .files = {"d.ini"}, .prepare = {MAKE_TRACE},
+     .commands = {"run --model llama-2-7b --device h100-sxm --trace trace.csv --overflow swap "
+                  "--overlap-copies --kv-offloading-disk 1 --num-gpu-blocks 9 --disk d.ini"}},
+    {"points", .files = {"points"},
+     .commands = {"servers points --commands",
+                  "servers points --commands --model llama-3.1-8b --device h100-sxm"}},
     {"profile-text", .files = {"p.csv"},
      .commands = {"profile show p.csv", "profile import p.csv -o out.db"}},
     {"profile", .files = {"p.db"}, .commands = {"profile show p.db"}},
@@ -55,6 +75,12 @@ const FuzzReader fuzz_readers[] = {
      .commands = ASK_RESULTS},
     {"report-edits", .files = {"results.db"}, .edits = TRUE, .prepare = {MAKE_TRACE, MAKE_RESULTS},
      .commands = TAKE_RESULTS},
+    {"studies-edits", .files = {"results.db"}, .edits = TRUE,
+     .prepare = {"sweep " SMALL_STUDY "-o template.db --jobs 1 --detail all",
+                 "capacity " SMALL_STUDY "-o template.db --jobs 1", SMALL_SEARCH "-o template.db",
+                 SMALL_MAP "-o template.db"},
+     .commands = {"report results.db -o out.html", "merge results.db -o out.db",
+                  "sweep " SMALL_STUDY "-o results.db --dry-run", SMALL_SEARCH "-o results.db"}},
     {"against", .files = {"measured"}, .prepare = {MAKE_TRACE},
      .commands = {UNIT_RUN "--against measured"}},
     {"vllm-args", .files = {"flags"}, .prepare = {MAKE_TRACE},

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "live/host_memory.h"
 #include "live/random.h"
 #include "tests/emulator/faults.h"
 #include "tests/live/live_cases.h"
@@ -580,6 +581,11 @@ test_memory(void)
   emulator_set_memory(SIZE_MAX, SIZE_MAX);
   setup.num_host_blocks = G_MAXINT32;
   check_refused(&setup, host);
+  g_setenv(HOST_MEMORY_GROWS, "1", TRUE); /* then the driver is asked, which has no more either */
+  emulator_set_memory(SIZE_MAX, (size_t)100 << 20);
+  check_refused(&setup, pinned);
+  g_unsetenv(HOST_MEMORY_GROWS);
+  emulator_set_memory(SIZE_MAX, SIZE_MAX);
   workload_free(c.workload);
 }
 

@@ -16,7 +16,7 @@ ENGINES = [["vllm-0.5"], ["vllm-0.6"], ["vllm-0.6", "--enable-chunked-prefill"],
            ["vllm-0.33"], ["vllm-0.33", "--no-async-scheduling", "--no-enable-prefix-caching"], ["sglang"],
            ["sglang", "--disable-overlap-schedule", "--page-size", "16"], ["trtllm"],
            ["trtllm", "--capacity-policy", "max-utilization"]]
-FASTER = ["h2d=2x,d2h=2x", "h2d=30x", "d2h=1.1x", "hbm=2x", "flops=3x", "hbm=1.01x,flops=1.01x", "host=0", "copy-launch=0", "h2d=0"]
+FASTER = ["comm=0", "comm=0.5x", "launch=0", "copy-launch=0,h2d=1.5x", "h2d=2x,d2h=2x", "h2d=30x", "d2h=1.1x", "hbm=2x", "flops=3x", "hbm=1.01x,flops=1.01x", "host=0", "copy-launch=0", "h2d=0"]
 SLACK_S = 2e-11  # costs are whole picoseconds, each rounded
 
 
@@ -32,7 +32,9 @@ def scenario(chance):
 
 
 def machine(chance):
-    return ["--model", chance.choice(FAMILIES), "--device", chance.choice(DEVICES)]
+    return ["--model", chance.choice(FAMILIES), "--device", chance.choice(DEVICES), *maybe(chance, 0.3, "--tensor-parallel-size", chance.choice([2, 4])),
+            *maybe(chance, 0.2, "--kv-cache-dtype", chance.choice(["fp8", "bfloat16"])), *maybe(chance, 0.1, "--quantization", "fp8"),
+            *maybe(chance, 0.2, "--host-memory", "pageable"), *maybe(chance, 0.2, "--copy-path", chance.choice(["per-layer", "per-block", "batched"]))]
 
 
 def steps_of(words):
@@ -67,6 +69,74 @@ def test_faster_parts():
         check_equal(after[1], before[1], "other decisions with %s: %s" % (faster, words))
         for step, (old_s, new_s) in enumerate(zip(before[2], after[2])):
             check(new_s <= old_s + SLACK_S, "%s: step %d takes %r, not %r: %s" % (faster, step, new_s, old_s, words))
+        return True
+    each(try_one)
+
+
+def swapping(chance):
+    """A scenario of vLLM that swaps, with room on the host for all."""
+    words = scenario(chance)
+    while "--overflow" not in words:
+        words = scenario(chance)
+    at = words.index("--overflow")
+    return [*words[:at + 1], "swap", *words[at + 2:], "--swap-space", 400, "--no-enable-prefix-caching"] if "vllm-0.33" in words or \
+        "vllm-0.14" in words or "vllm-0.8" in words else [*words[:at + 1], "swap", *words[at + 2:], "--swap-space", 400]
+
+
+def test_copies_cost():
+    """Swapping for nothing decides the same as swapping, and no step of it is longer"""
+    def try_one(chance):
+        words = [*machine(chance), *swapping(chance), "--kv-memory", chance.choice(["400MiB", "1GiB", "3GiB"]), "--what-if", "front-end=0"]
+        before = steps_of(words)
+        if before is None:
+            return False
+        at = words.index("--overflow")
+        after = steps_of([*words[:at], "--overflow", "swap-free", *words[at + 2:]])
+        if after is None:
+            return False
+        for step in (*before[1], *after[1]):
+            step.pop("cpu_free")
+            step["preempted"] = [name for name, _ in step.get("preempted", [])]
+        check_equal(after[1], before[1], "other decisions: %s" % words)
+        for step, (old_s, new_s) in enumerate(zip(before[2], after[2])):
+            check(new_s <= old_s + SLACK_S, "step %d takes %r, not %r: %s" % (step, new_s, old_s, words))
+        return True
+    each(try_one)
+
+
+def test_links_beside_the_steps():
+    """Beside the steps, over links and disks that take no time, nobody waits and nobody starves; who waits for a link does so in its busy time"""
+    waited = 0
+
+    def try_one(chance):
+        nonlocal waited
+        words = [*machine(chance), *swapping(chance), "--overlap-copies", "--kv-memory", chance.choice(["400MiB", "1GiB"]), "--format", "json",
+                 *maybe(chance, 0.3, "--swap-ahead", chance.choice([2, 40]))]
+        slow = execute("run", *words, "--what-if", "front-end=0")
+        fast = execute("run", *words, "--what-if", "front-end=0,h2d=0,d2h=0,copy-launch=0")
+        if slow.status != 0 or fast.status != 0:
+            return False
+        waited += slow.json["copy_wait_s"] > 0
+        check_equal((fast.json["copy_wait_s"], fast.json["time_s"]["swap_out"], fast.json["time_s"]["swap_in"]), (0, 0, 0), words)
+        for found in (slow.json, fast.json):
+            check(0 <= found["copy_wait_s"] <= found["makespan_s"] and found["starved_s"] >= 0, words)
+            check_equal(found["output_tokens"], slow.json["output_tokens"], words)
+        return True
+    each(try_one)
+    check(waited > 0 or SCENARIOS < 25, "nobody waited for a copy")
+
+
+def test_more_engines():
+    """The same requests of a dense model on two engines in place of one, each with the same memory: done no later, and all of them"""
+    def try_one(chance):
+        words = ["--model", chance.choice(["llama-2-7b", "llama-3.1-8b", "qwen2.5-0.5b"]), *machine(chance)[2:], *scenario(chance), "--kv-memory", chance.choice(["400MiB", "1GiB", "3GiB"]), "--what-if", "front-end=0",
+                 "--format", "json"]
+        found = [execute("run", *words, "--data-parallel-size", engines) for engines in (1, 2)]
+        if any(result.status != 0 for result in found):
+            return False
+        one, two = (result.json for result in found)
+        check_equal((two["finished"], two["output_tokens"]), (one["finished"], one["output_tokens"]), words)
+        check(two["makespan_s"] <= one["makespan_s"] + SLACK_S, "%r on two, %r on one: %s" % (two["makespan_s"], one["makespan_s"], words))
         return True
     each(try_one)
 

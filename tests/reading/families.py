@@ -114,11 +114,14 @@ def test_block_indexer():
 
 
 def test_nvfp4_is_told():
-    """That 4-bit products have the rate of 16 bits is said, where a model has some."""
-    words = ["--model", "llama-3.1-8b", "--device", "b200", "--num-prompts", "2"]
+    """That 4-bit products have the rate of 16 bits is said, where a model has some and the card cannot multiply them; B200 can."""
+    words = ["--model", "llama-3.1-8b", "--num-prompts", "2", "--random-input-len", "4000", "--random-output-len", "8", "--device"]
+    nvfp4 = ["--quantization", "nvfp4"]
     found = [any("NVFP4" in sentence for sentence in run_json(*words, *more)["config"]["assumed"])
-             for more in ([], ["--quantization", "nvfp4"])]
-    check_equal(found, [False, True])
+             for more in (["h100-sxm"], ["h100-sxm", *nvfp4], ["b200", *nvfp4])]
+    check_equal(found, [False, True, False])
+    narrow, eight, wide = (run_json(*words, "b200", *more)["ttft_s"]["mean"] for more in (nvfp4, ["--quantization", "fp8"], []))
+    check(narrow < eight < wide, (narrow, eight, wide))
 
 
 def test_unknown_layers():

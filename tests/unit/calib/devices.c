@@ -1,7 +1,9 @@
 /* Device files: the shipped ones, hosts in them, and what is refused. */
 #include "tests/unit/calib/shipped_fixture.h"
 
+#include "calib/cost/roofline.h"
 #include "calib/devices/host.h"
+#include "sim/units.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -116,6 +118,47 @@ test_host_of_device(void)
   }
 }
 
+/* NVFP4 by NVFP4, us, in AIConfigurator's tables of engines that the devices' figures are not of:
+ * TensorRT-LLM 1.3, and of B200 SGLang 0.5.14 beside it. A card before Blackwell widens them. */
+static void
+test_nvfp4(void)
+{
+  static const struct {
+    const char *device;
+    guint64 m, n;
+    double us;
+  } rows[] = {
+      {"b200", 64, 8192, 13.3},          {"b200", 1, 16384, 34.8},
+      {"b200", 1024, 16384, 148.7},      {"b200", 8192, 8192, 284.6},
+      {"b200", 8192, 16384, 1380.5},     {"rtx-pro-6000", 1, 8192, 50.8},
+      {"rtx-pro-6000", 1, 16384, 166.8}, {"rtx-pro-6000", 1024, 8192, 114.1},
+      {"rtx-pro-6000", 8192, 8192, 865}, {"rtx-pro-6000", 8192, 16384, 3065.1},
+  };
+  const WeightFormat nvfp4 = {
+      .name = "nvfp4", .bits = 4, .group_rows = 1, .group_columns = 16, .scale_bits = 8};
+  const WeightFormat weights = {
+      .name = "nvfp4a16", .bits = 4, .group_rows = 1, .group_columns = 16, .scale_bits = 8};
+  const WhatIf neutral = WHAT_IF_NONE;
+  g_autoptr(Device) h100 = shipped_device("h100-sxm");
+
+  for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
+    g_autoptr(Device) device = shipped_device(rows[i].device);
+    guint64 m = rows[i].m, n = rows[i].n;
+    double us = (double)roofline_gemm_ps(device, &neutral, m, n, n, &nvfp4) / PS_PER_US;
+    double ratio = us / rows[i].us;
+
+    g_test_message("%s, %" G_GUINT64_FORMAT " rows of %" G_GUINT64_FORMAT ": %.1f us, %+.0f %%",
+                   rows[i].device, m, n, us, 100 * (ratio - 1));
+    g_assert_cmpfloat(ratio, >, 0.7);
+    g_assert_cmpfloat(ratio, <, 1.3);
+    if (m >= 1024)
+      g_assert_cmpint(roofline_gemm_ps(device, &neutral, m, n, n, &weights), >,
+                      (gint64)(1.8 * us * PS_PER_US));
+    g_assert_cmpint(roofline_gemm_ps(h100, &neutral, m, n, n, &weights), ==,
+                    roofline_gemm_ps(h100, &neutral, m, n, n, &nvfp4));
+  }
+}
+
 static void
 test_bad_devices(void)
 {
@@ -135,6 +178,7 @@ test_bad_devices(void)
       {"hbm_bytes_per_s=3350e9\n", "", "hbm_bytes_per_s: found nothing"},
       {"prefill_efficiency=0.62", "prefill_efficiency=62", "a number from 0.01 to 1"},
       {"gemm_fp8_compute_efficiency=0.57\n", "", "since fp8_flops is given"},
+      {"\nfp8_flops=", "\nfp4_flops=9e15\nfp8_flops=", "since fp4_flops is given"},
   };
 
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -157,6 +201,7 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/devices/shipped", test_devices);
   g_test_add_func("/devices/published", test_published);
+  g_test_add_func("/devices/nvfp4", test_nvfp4);
   g_test_add_func("/devices/bad", test_bad_devices);
   g_test_add_func("/devices/host", test_host_of_device);
   return g_test_run();

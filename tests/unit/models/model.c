@@ -214,6 +214,11 @@ test_quantizations(void)
        "groups\":{"
        "\"g\":{\"targets\":[\"Linear\"],\"weights\":{\"num_bits\":4,\"type\":\"float\","
        "\"group_size\":16}}}",
+       2 * ATTENTION + MLP / 2 + MLP / 16, "nvfp4a16", 16},
+      {"\"quant_method\":\"compressed-tensors\",\"ignore\":[\"re:.*self_attn.*\"],\"config_"
+       "groups\":{"
+       "\"g\":{\"targets\":[\"Linear\"],\"weights\":{\"num_bits\":4,\"type\":\"float\","
+       "\"group_size\":16},\"input_activations\":{\"num_bits\":4}}}",
        2 * ATTENTION + MLP / 2 + MLP / 16, "nvfp4", 16},
       {"\"quant_method\":\"compressed-tensors\",\"config_groups\":{\"g\":{\"targets\":[\"Linear\"],"
        "\"weights\":{\"num_bits\":8,\"type\":\"int\",\"strategy\":\"channel\"}}}",
