@@ -104,6 +104,10 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   self->described = g_array_new(FALSE, FALSE, sizeof(AdmissionSequence));
   self->admission_state =
       config->admission != NULL ? g_malloc0(config->admission->state_bytes) : NULL;
+  if (config->admission != NULL && config->admission->sees_running && self->pool.groups != NULL) {
+    self->group_blocks.n = MIN(config->max_model_len, ADMISSION_BLOCKS_TOKENS) + 1;
+    self->group_blocks.more_than = g_new0(guint32, self->group_blocks.n);
+  }
   self->refused_at = G_MAXUINT64;
   self->gaps = g_array_new(FALSE, FALSE, sizeof(TokenGap));
   self->just_finished = g_array_new(FALSE, FALSE, sizeof(guint32));
@@ -144,6 +148,7 @@ scheduler_free(Scheduler *self)
   g_ptr_array_unref(self->ended_in_flight);
   g_ptr_array_unref(self->keepers);
   g_array_unref(self->described);
+  g_free(self->group_blocks.more_than);
   g_free(self->admission_state);
   g_array_unref(self->gaps);
   g_array_unref(self->just_finished);

@@ -60,6 +60,7 @@ struct Scheduler {
   guint64 changes;          /* of what runs: who joined, left, was preempted */
   gpointer admission_state; /* the policy's */
   GArray *described;        /* of AdmissionSequence, while the policy is asked */
+  AdmissionBlocks group_blocks; /* for it */
   guint32 refused;          /* the last request that it refused, */
   guint64 refused_at;       /* and the changes then */
   gboolean memory_bound;    /* the pool ever refused a block; set by engines at each such test */
@@ -250,8 +251,8 @@ scheduler_take_kept(Scheduler *self, Sequence *sequence)
  * when a block is missing. */
 Sequence *scheduler_first_victim(Scheduler *self, const Sequence *beneficiary,
                                  guint32 short_blocks);
-/* Of the victim policy, which ranks: the sequence's rank now (scheduler/ranks.c). */
-gint64 scheduler_rank(const Scheduler *self, const VictimQuery *query, const Sequence *sequence);
+/* What a victim policy is told of the sequence, with its counts of now (scheduler/ranks.c). */
+VictimCandidate scheduler_victim_candidate(const Scheduler *self, const Sequence *sequence);
 /* TRUE if the clock's members are kept in an order. Then one that joins comes among them, or leaves;
  * and the first of them with its rank now, NULL if there is none. */
 static inline gboolean

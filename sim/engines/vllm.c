@@ -262,27 +262,33 @@ supply_members(VllmDecision *d)
   return goes_on;
 }
 
-/* Blocks are short, and what is preempted is free later: some members get no token. */
-static gboolean
-cannot_supply_members(Scheduler *self)
+/* Copies beside the steps: what is preempted is free later, so that the first member that is short
+ * of blocks, or one behind it, may get no token. */
+static void
+leave_from_short(Scheduler *self)
 {
   guint32 left = self->pool.free_blocks, short_blocks;
+  Sequence *member = NULL;
 
-  return self->swap_copies != NULL && self->clock.count > 0 && !self->clock.supplied &&
-         first_short_member(self, &left, &short_blocks) != NULL;
+  if (self->clock.count > 0 && !self->clock.supplied)
+    member = first_short_member(self, &left, &short_blocks);
+  if (member != NULL)
+    scheduler_leave_clock_from(self, member);
 }
 
-/* Members are supplied all at once, or the clock is dissolved for the step. */
+/* Members are supplied all at once, or the clock is dissolved for the step. A policy that ranks
+ * chooses before any leaves it, since they are in order there. */
 static void
 prepare_members(VllmDecision *d)
 {
   Scheduler *self = d->self;
 
-  if (self->clock.count > d->budget || cannot_supply_members(self) ||
-      !scheduler_groups_may_run(self))
+  if (self->clock.count > d->budget || !scheduler_groups_may_run(self))
     scheduler_dissolve_clock(self, d->step);
   if (self->config.victim->rank != NULL)
     preempt_by_rank(d);
+  if (self->swap_copies != NULL)
+    leave_from_short(self);
 }
 
 static void

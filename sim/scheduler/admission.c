@@ -66,6 +66,7 @@ ask(Scheduler *self, const Sequence *candidate, guint32 now_blocks, guint32 whol
       .total_blocks = self->pool.total_blocks,
       .block_size = self->config.block_size,
       .groups = self->pool.groups,
+      .blocks = self->group_blocks,
       .in_flight_tokens = scheduler_in_flight_tokens(self->class, &self->config),
       .state = self->admission_state,
       .options = &self->config.admission_options,

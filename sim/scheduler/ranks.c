@@ -3,8 +3,8 @@
  */
 #include "sim/scheduler.h"
 
-static VictimCandidate
-candidate_of(const Scheduler *self, const Sequence *sequence)
+VictimCandidate
+scheduler_victim_candidate(const Scheduler *self, const Sequence *sequence)
 {
   guint32 ticks = sequence->in_clock ? (guint32)(self->clock.ticks - sequence->joined_ticks) : 0;
 
@@ -20,15 +20,9 @@ static gint64
 rank_by(const Scheduler *self, const VictimPolicy *policy, const VictimQuery *query,
         const Sequence *sequence)
 {
-  const VictimCandidate candidate = candidate_of(self, sequence);
+  const VictimCandidate candidate = scheduler_victim_candidate(self, sequence);
 
   return policy->rank(policy, query, &candidate);
-}
-
-gint64
-scheduler_rank(const Scheduler *self, const VictimQuery *query, const Sequence *sequence)
-{
-  return rank_by(self, self->config.victim, query, sequence);
 }
 
 /* What a rank of now was at tick 0, modulo 2^64; and back. */
