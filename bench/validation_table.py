@@ -34,6 +34,11 @@ def memory(config):
     return config.get("kv_memory") or "%d blocks" % config["num_gpu_blocks"]
 
 
+def policy(config):
+    """Copies go before the step unless it says so."""
+    return config["overflow"] + (", beside" if config.get("overlap_copies") else "")
+
+
 def overhead(figures, which):
     """What recomputing and copies took, of the makespan."""
     seconds = sum(figures["overhead_s." + kind][which] or 0 for kind in ("recompute", "swap_out", "swap_in"))
@@ -57,7 +62,7 @@ def errors_table(all_found):
     for found in all_found:
         figures, config = found["figures"], found["config"]
         lines.append(row(
-            [memory(config), config["overflow"], "%.4g s" % figures["makespan_s"]["computed"]] +
+            [memory(config), policy(config), "%.4g s" % figures["makespan_s"]["computed"]] +
             [error(found["targets"][key]) for key, _ in TARGETS] +
             [pair(figures, "preemptions"), "%s / %s" % (overhead(figures, "computed"), overhead(figures, "simulated")),
              "yes" if found["targets_met"] else "no"]))
@@ -67,7 +72,7 @@ def errors_table(all_found):
 def reasons_table(all_found):
     lines = [row(["KV memory", "policy", "what explains most of it", "replay"]), row(["---"] * 4)]
     for found in all_found:
-        lines.append(row([memory(found["config"]), found["config"]["overflow"], found["explanation"],
+        lines.append(row([memory(found["config"]), policy(found["config"]), found["explanation"],
                           "the same" if found["replay_identical"] else "**another schedule**"]))
     return lines
 

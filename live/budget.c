@@ -1,5 +1,7 @@
 #include "budget.h"
 
+#include "host_memory.h"
+
 #include <math.h>
 
 G_DEFINE_QUARK(spillway - live - error, live_error)
@@ -131,6 +133,7 @@ budget_check_host(const Budget *rest, guint32 num_blocks, guint64 block_bytes,
                            fit, fit);
   else
     g_string_append(text, "; run a smaller model, or give fewer blocks");
+  g_string_append(text, " (where memory grows as it is used: " HOST_MEMORY_GROWS "=1)");
   g_set_error_literal(error, LIVE_ERROR, LIVE_ERROR_MEMORY, text->str);
   return FALSE;
 }

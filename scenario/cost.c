@@ -147,6 +147,7 @@ resolver_cost(Resolver *r, GError **error)
   }
   config.shared_experts = shared_experts_of(s->scheduler, config.captured_tokens);
   config.greedy = settings->of_own_executor && settings->temperature == 0;
+  config.captures_head = settings->of_own_executor;
   if (!copy_path_from_name(path, &config.copy_path))
     return resolver_refuse(
         error, "--copy-path: found '%s', expected per-layer, per-block or batched", path);

@@ -316,6 +316,21 @@ kv_groups_planned_blocks(const KvGroups *groups, guint64 longest, guint64 step_t
 }
 
 guint64
+kv_groups_bound_blocks(const KvGroups *groups, guint64 n, guint64 tokens)
+{
+  guint64 blocks = 0;
+
+  for (guint i = 0; i < groups->n_kinds; i++) {
+    const KvGroupKind *kind = &groups->kinds[i];
+    guint64 bound = kind->kind == KV_WHOLE
+                        ? (tokens + n * (kind->block_tokens - 1)) / kind->block_tokens
+                        : n * most_group_blocks(kind, G_MAXUINT32, 1);
+    blocks += kind->groups * bound;
+  }
+  return blocks;
+}
+
+guint64
 kv_groups_longest(const KvGroups *groups, guint64 blocks, guint64 step_tokens, guint64 longest)
 {
   guint64 fits = 0, beyond = longest + 1;

@@ -69,6 +69,8 @@ guint64 kv_groups_next_change(const KvGroups *groups, guint64 computed, guint32 
 /* The most that it holds on its way to `tokens`, in steps of at most step_tokens: vLLM's
  * max_admission_blocks_per_request. It never falls with more tokens. */
 guint64 kv_groups_most_blocks(const KvGroups *groups, guint64 tokens, guint64 step_tokens);
+/* Never less than `n` sequences of so many tokens in all hold in steps of one token. */
+guint64 kv_groups_bound_blocks(const KvGroups *groups, guint64 n, guint64 tokens);
 /* Of a sequence of `longest` tokens as a starting server counts them, for the requests that its
  * pool is said to have room for: of states two where they are kept, else one. */
 guint64 kv_groups_planned_blocks(const KvGroups *groups, guint64 longest, guint64 step_tokens);

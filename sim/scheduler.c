@@ -87,6 +87,7 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
     self->copied = g_array_new(FALSE, FALSE, sizeof(StepCopy));
     self->pool.disk_total_blocks = self->pool.disk_free_blocks = config->num_disk_blocks;
   }
+  self->decides_ahead = config->async_scheduling || scheduler_is_pipelined(self);
   self->needs_decodes = config->overflow->needs_decodes || config->victim->needs_decodes;
   if (self->needs_decodes)
     self->price_memo = g_new0(PriceMemo, 1);
@@ -103,6 +104,10 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   self->described = g_array_new(FALSE, FALSE, sizeof(AdmissionSequence));
   self->admission_state =
       config->admission != NULL ? g_malloc0(config->admission->state_bytes) : NULL;
+  if (config->admission != NULL && config->admission->sees_running && self->pool.groups != NULL) {
+    self->group_blocks.n = MIN(config->max_model_len, ADMISSION_BLOCKS_TOKENS) + 1;
+    self->group_blocks.more_than = g_new0(guint32, self->group_blocks.n);
+  }
   self->refused_at = G_MAXUINT64;
   self->gaps = g_array_new(FALSE, FALSE, sizeof(TokenGap));
   self->just_finished = g_array_new(FALSE, FALSE, sizeof(guint32));
@@ -143,6 +148,7 @@ scheduler_free(Scheduler *self)
   g_ptr_array_unref(self->ended_in_flight);
   g_ptr_array_unref(self->keepers);
   g_array_unref(self->described);
+  g_free(self->group_blocks.more_than);
   g_free(self->admission_state);
   g_array_unref(self->gaps);
   g_array_unref(self->just_finished);
@@ -277,7 +283,8 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
   gboolean copying;
 
   step_clear(step);
-  step->contexts.windows = self->config.windows;
+  step->contexts.n_windows = self->config.windows.n;
+  step->contexts.windows = self->config.windows.of;
   self->now_ps = now_ps;
   self->stride = stride = stride && !scheduler_is_pipelined(self);
   if (self->tell_plans || self->needs_decodes) {
@@ -294,7 +301,7 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
     scheduler_list_members(self, step);
   step->gpu_free_blocks = self->pool.free_blocks;
   step->host_free_blocks = self->pool.host_free_blocks;
-  step->has_disk = self->config.num_disk_blocks > 0;
+  step->has_disk = self->pool.disk_total_blocks > 0;
   step->disk_used_blocks = self->pool.disk_total_blocks - self->pool.disk_free_blocks;
   step->waiting = self->waiting.length + self->held.length;
   step->running = self->running.length;

@@ -37,6 +37,7 @@ typedef struct {
   OperationSheet *host[2];       /* a captured graph's, another step's */
   CapturedKind captured;
   guint64 captured_tokens;
+  gboolean captures_head;
   StepResidual *residual[2];  /* a captured graph's, another step's */
   OperationSheet *copies[2];  /* by CopyDirection */
   OperationSheet *submits[2]; /* what the host takes to hand the same copies over */

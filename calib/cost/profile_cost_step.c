@@ -46,7 +46,8 @@ add_product(const ProfileCost *self, const GemmFit *fit, Sum *sum, guint64 m, gu
 }
 
 /* Rows of the products of a captured graph: engines capture sizes of 1, 2, 4 and multiples of 8, of
- * 16 from 256 on, and fill a batch up to the next (vLLM, cudagraph_capture_sizes). */
+ * 16 from 256 on, and fill a batch up to the next (vLLM, cudagraph_capture_sizes; vLLM 0.x,
+ * _get_graph_batch_size; live/decoder_graphs.h). */
 static guint64
 captured_rows(guint64 tokens)
 {
@@ -57,12 +58,18 @@ captured_rows(guint64 tokens)
   return tokens <= 256 ? (tokens + 7) / 8 * 8 : (tokens + 15) / 16 * 16;
 }
 
-static Memo
-find_linear(const ProfileCost *self, guint64 tokens)
+static guint64
+rows_of(const ProfileCost *self, const CostShape *shape, guint64 tokens, guint64 rows)
 {
-  gboolean captured = self->captured == CAPTURED_STEPS && tokens <= self->captured_tokens;
-  ProfileTime time =
-      profile_linear_time(self->linear_fit, captured ? captured_rows(tokens) : tokens);
+  return roofline_is_captured(self->captured, self->captured_tokens, shape, tokens)
+             ? captured_rows(rows)
+             : rows;
+}
+
+static Memo
+find_linear(const ProfileCost *self, guint64 rows)
+{
+  ProfileTime time = profile_linear_time(self->linear_fit, rows);
 
   return (Memo){profile_round_ps(time.ps), profile_round_ps(time.measured_ps),
                 profile_round_ps(time.scaled_ps)};
@@ -284,10 +291,15 @@ profile_cost_step(CostModel *base, const CostShape *shape, guint32 repeat, CostP
     covered |= 1 << COST_ATTENTION;
   roofline_step_without(self->roofline, shape, repeat, covered, piece);
   if (self->linear_fit != NULL)
-    set(piece, COST_LINEAR, remember(self, self->linear, MEMO_TOKENS, tokens, find_linear));
+    set(piece, COST_LINEAR,
+        remember(self, self->linear, MEMO_TOKENS, rows_of(self, shape, tokens, tokens),
+                 find_linear));
   if (self->head != NULL)
     set(piece, COST_HEAD,
-        remember(self, self->head_memo, MEMO_SEQUENCES, shape->sampled, find_head));
+        remember(self, self->head_memo, MEMO_SEQUENCES,
+                 self->captures_head ? rows_of(self, shape, tokens, shape->sampled)
+                                     : shape->sampled,
+                 find_head));
   if (self->elementwise != NULL && tokens > 0)
     set_elementwise(self, shape, tokens, piece);
   set_host_and_comm(self, shape, tokens, piece);

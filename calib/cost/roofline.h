@@ -91,6 +91,7 @@ typedef struct {
                                 most */
   gboolean in_pieces;        /* captured graphs end before each attention, and begin behind it */
   gboolean launched_prompts; /* steps with prompts are not captured (HostCost.latent_launch_ps) */
+  gboolean captures_head;    /* the output head is in the graph, too, and has its rows */
   gboolean
       greedy; /* tokens are the likeliest, not sampled; the roofline does not tell them apart */
   CopyPath copy_path;

@@ -97,12 +97,15 @@ supply_members(V0Plan *p)
   return TRUE;
 }
 
-/* Blocks are short, and what is preempted is free later: some members get no token. */
-static gboolean
-cannot_supply_members(const Scheduler *self)
+/* Copies beside the steps: what is preempted is free later, so that the first member that finds no
+ * block, or one behind it, may get no token. */
+static void
+leave_from_short(Scheduler *self)
 {
-  return self->swap_copies != NULL &&
-         decode_clock_due(&self->clock, 0)->length >= self->pool.free_blocks;
+  Sequence *member = v0_first_short_member(self, self->pool.free_blocks);
+
+  if (member != NULL)
+    scheduler_leave_clock_from(self, member);
 }
 
 void
@@ -110,10 +113,12 @@ v0_run_members(V0Plan *p)
 {
   Scheduler *self = p->self;
 
+  if (self->swap_copies != NULL && p->step->abort == NULL && v0_reaches_members(p))
+    leave_from_short(self);
   p->next = self->clock.count > 0 ? scheduler_first_loose(self) : self->running.head;
   if (self->clock.count == 0 || p->step->abort != NULL)
     return;
-  if (!v0_reaches_members(p) || cannot_supply_members(self) || !supply_members(p)) {
+  if (!v0_reaches_members(p) || !supply_members(p)) {
     scheduler_dissolve_clock(self, p->step);
     p->next = self->running.head;
     return;

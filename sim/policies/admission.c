@@ -57,30 +57,90 @@ admission_group_growth(const AdmissionQuery *query, guint32 length, guint64 toke
   return then > now ? then - now : 0;
 }
 
+static guint32
+group_blocks(const AdmissionQuery *query, guint64 tokens)
+{
+  guint32 *more_than = tokens < query->blocks.n ? &query->blocks.more_than[tokens] : NULL;
+  guint32 blocks;
+
+  if (more_than != NULL && *more_than > 0)
+    return *more_than - 1;
+  blocks = (guint32)kv_groups_step_blocks(query->groups, tokens - 1, tokens - 1, tokens);
+  if (more_than != NULL)
+    *more_than = blocks + 1;
+  return blocks;
+}
+
 /* What all that go on for `steps` more hold then, in a pool that groups share. */
 static guint64
 group_blocks_then(const AdmissionQuery *query, const Course *courses, guint32 n, guint32 steps)
 {
   guint64 blocks = 0;
 
-  for (guint32 i = 0; i < n; i++) {
-    guint64 tokens = (guint64)courses[i].length + steps;
-    blocks += kv_groups_step_blocks(query->groups, tokens - 1, tokens - 1, tokens);
-  }
+  for (guint32 i = 0; i < n; i++)
+    blocks += group_blocks(query, (guint64)courses[i].length + steps);
   return blocks;
+}
+
+/* The first i + 1 courses are the longest, the last of them has `left` to go. */
+static guint64
+group_bound(const AdmissionQuery *query, guint64 length, guint32 i, guint32 left)
+{
+  return kv_groups_bound_blocks(query->groups, i + 1, length + (guint64)(i + 1) * left);
+}
+
+/* What groups hold is added up only where it may be too much: first where it may be most. */
+static gboolean
+groups_fit(const AdmissionQuery *query, const Course *courses, guint32 n)
+{
+  guint64 length = 0, most = 0;
+  guint32 worst = 0;
+
+  for (guint32 i = 0; i < n; i++) {
+    guint64 bound;
+    length += courses[i].length;
+    bound = group_bound(query, length, i, courses[i].left);
+    if (bound > most)
+      worst = i;
+    most = MAX(most, bound);
+  }
+  if (most <= query->total_blocks)
+    return TRUE;
+  if (group_blocks_then(query, courses, worst + 1, courses[worst].left) > query->total_blocks)
+    return FALSE;
+  length = 0;
+  for (guint32 i = 0; i < n; i++) {
+    length += courses[i].length;
+    if (i != worst && group_bound(query, length, i, courses[i].left) > query->total_blocks &&
+        group_blocks_then(query, courses, i + 1, courses[i].left) > query->total_blocks)
+      return FALSE;
+  }
+  return TRUE;
+}
+
+/* Up to a block's tokens more are in the last of each. */
+static gboolean
+blocks_fit(const AdmissionQuery *query, const Course *courses, guint32 n)
+{
+  guint64 held = 0, peak = 0;
+
+  for (guint32 i = 0; i < n; i++) {
+    held += courses[i].length + query->block_size - 1;
+    peak = MAX(peak, held + (guint64)(i + 1) * courses[i].left);
+  }
+  return peak / query->block_size <= query->total_blocks;
 }
 
 /* Usage only falls when somebody ends (and where windows give back, by less than it rose), so the
  * worst moment is just before one does: then those that
  * end no sooner hold what they hold now, and a token for each step until then. */
-guint64
-admission_peak_blocks(const AdmissionQuery *query, const guint32 *outputs)
+gboolean
+admission_all_fit(const AdmissionQuery *query, const guint32 *outputs)
 {
   guint32 n = query->n_running + 1;
   g_autofree Course *room = g_new(Course, 2 * (gsize)n);
   Course *courses = room;
   guint32 most_left = 0;
-  guint64 held = 0, peak = 0;
 
   for (guint32 i = 0; i < n; i++) {
     const AdmissionSequence *s = i < query->n_running ? &query->running[i] : &query->candidate;
@@ -88,14 +148,5 @@ admission_peak_blocks(const AdmissionQuery *query, const guint32 *outputs)
     most_left = MAX(most_left, courses[i].left);
   }
   courses = sort_longest_first(courses, courses + n, n, most_left);
-  for (guint32 i = 0; i < n; i++) {
-    if (query->groups != NULL) {
-      peak = MAX(peak, group_blocks_then(query, courses, i + 1, courses[i].left));
-      continue;
-    }
-    /* Up to a block's tokens more are in the last of each. */
-    held += courses[i].length + query->block_size - 1;
-    peak = MAX(peak, held + (guint64)(i + 1) * courses[i].left);
-  }
-  return query->groups != NULL ? peak : peak / query->block_size;
+  return query->groups != NULL ? groups_fit(query, courses, n) : blocks_fit(query, courses, n);
 }

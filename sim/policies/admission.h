@@ -18,6 +18,15 @@ typedef struct {
   guint32 output_tokens; /* that it will have: what no server knows */
 } AdmissionSequence;
 
+/* Where groups share the pool: blocks of a sequence in a step that ends with so many tokens,
+ * remembered, since each admission asks for them at every moment to come at which somebody ends. */
+typedef struct {
+  guint32 *more_than; /* by tokens, one more than the blocks; 0: not asked yet */
+  guint32 n;          /* of them; 0: none */
+} AdmissionBlocks;
+
+enum { ADMISSION_BLOCKS_TOKENS = 1 << 18 }; /* up to so many */
+
 typedef struct {
   AdmissionSequence candidate;
   const AdmissionSequence *running; /* for a policy that sees_running */
@@ -28,6 +37,7 @@ typedef struct {
   guint32 total_blocks;
   guint32 block_size;
   const KvGroups *groups;   /* that share the pool; NULL: one, of blocks of block_size tokens */
+  AdmissionBlocks blocks;   /* of them */
   guint32 in_flight_tokens; /* that a sequence may have in steps that are under way at once */
   gpointer state;
   const PolicyValues *options;
@@ -66,7 +76,7 @@ extern const AdmissionPolicy *const admission_policies[];
 guint64 admission_most_blocks(const AdmissionQuery *query, guint64 tokens);
 /* Where groups share the pool: blocks by which a sequence of `length` tokens grows with more. */
 guint64 admission_group_growth(const AdmissionQuery *query, guint32 length, guint64 tokens);
-/* Blocks that all would hold together at the worst moment to come, if `outputs[i]` output tokens
- * were what the i-th gets in the end (the candidate is the last, i = n_running): each grows by a
- * token a step until it ends. At most a block too many for each. Reorders nothing. */
-guint64 admission_peak_blocks(const AdmissionQuery *query, const guint32 *outputs);
+/* TRUE if the pool holds what all would hold together at the worst moment to come, if `outputs[i]`
+ * output tokens were what the i-th gets in the end (the candidate is the last, i = n_running): each
+ * grows by a token a step until it ends. At most a block too many is counted for each. */
+gboolean admission_all_fit(const AdmissionQuery *query, const guint32 *outputs);

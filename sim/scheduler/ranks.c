@@ -3,8 +3,8 @@
  */
 #include "sim/scheduler.h"
 
-static VictimCandidate
-candidate_of(const Scheduler *self, const Sequence *sequence)
+VictimCandidate
+scheduler_victim_candidate(const Scheduler *self, const Sequence *sequence)
 {
   guint32 ticks = sequence->in_clock ? (guint32)(self->clock.ticks - sequence->joined_ticks) : 0;
 
@@ -20,15 +20,9 @@ static gint64
 rank_by(const Scheduler *self, const VictimPolicy *policy, const VictimQuery *query,
         const Sequence *sequence)
 {
-  const VictimCandidate candidate = candidate_of(self, sequence);
+  const VictimCandidate candidate = scheduler_victim_candidate(self, sequence);
 
   return policy->rank(policy, query, &candidate);
-}
-
-gint64
-scheduler_rank(const Scheduler *self, const VictimQuery *query, const Sequence *sequence)
-{
-  return rank_by(self, self->config.victim, query, sequence);
 }
 
 /* What a rank of now was at tick 0, modulo 2^64; and back. */
@@ -39,22 +33,14 @@ moved_since_start(const Scheduler *self)
 }
 
 void
-scheduler_order_member(Scheduler *self, Sequence *member)
+scheduler_put_in_order(Scheduler *self, Sequence *member)
 {
   const VictimQuery query = {.overflow = self->config.overflow,
                              .options = &self->config.victim_options};
 
-  if (scheduler_orders_victims(self))
-    victim_order_add(&self->victims, member,
-                     (guint64)rank_by(self, self->ordered_by, &query, member) -
-                         moved_since_start(self));
-}
-
-void
-scheduler_forget_order(Scheduler *self, const Sequence *member)
-{
-  if (scheduler_orders_victims(self))
-    victim_order_remove(&self->victims, member);
+  victim_order_add(&self->victims, member,
+                   (guint64)rank_by(self, self->ordered_by, &query, member) -
+                       moved_since_start(self));
 }
 
 Sequence *

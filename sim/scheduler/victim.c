@@ -3,28 +3,71 @@
  * Where all ranks move alike the members of the decode clock are kept in order, and only what runs
  * beside them is looked at. Where prices rise with the tokens that a victim has, the members are in
  * the order of these, and a part of the heap whose first member costs more than the cheapest so far
- * is passed over. Else the policy is asked of each running sequence. Either way it is asked at an
+ * is passed over; who has no less of what prices rise with than one that is too dear is not asked.
+ * Else the policy is asked of each running sequence. Either way it is asked at an
  * eviction: the decode clock keeps running.
  */
 #include "sim/policies/price.h"
 #include "sim/scheduler.h"
 
-/* Members that are asked before it is taken that many cost the same. */
-enum { ASKED_ONE_BY_ONE = 8 };
+/* Members that are looked at before it is taken that many cost the same. */
+enum { LOOKED_AT_ONE_BY_ONE = 8 };
+
+enum { DEAR_KEPT = 4 };
 
 typedef struct {
   Sequence *sequence; /* NULL: nobody so far */
   gint64 rank;
+  PriceSize size;
+  guint n_dear; /* sizes of those that rank lower than the first: so does whoever has no less */
+  PriceSize dear[DEAR_KEPT];
 } First;
 
 static void
-compare(First *first, Sequence *s, gint64 rank)
+note_dear(First *first, PriceSize size)
+{
+  for (guint i = 0; i < MIN(first->n_dear, DEAR_KEPT); i++)
+    if (price_size_is_no_less(first->dear[i], size)) {
+      first->dear[i] = size;
+      return;
+    }
+  first->dear[first->n_dear++ % DEAR_KEPT] = size;
+}
+
+static void
+compare(First *first, Sequence *s, gint64 rank, PriceSize size)
 {
   if (rank == VICTIM_NEVER)
     return;
+  if (first->sequence != NULL && rank != first->rank)
+    note_dear(first, rank > first->rank ? first->size : size);
   if (first->sequence == NULL || rank > first->rank ||
-      (rank == first->rank && s->request > first->sequence->request))
-    *first = (First){s, rank};
+      (rank == first->rank && s->request > first->sequence->request)) {
+    first->sequence = s;
+    first->rank = rank;
+    first->size = size;
+  }
+}
+
+static PriceSize
+size_of(const VictimQuery *query, const VictimCandidate *candidate)
+{
+  if (query->overflow->price_size != NULL && query->eviction != NULL)
+    return query->overflow->price_size(query->eviction, candidate->computed_tokens,
+                                       candidate->blocks);
+  return (PriceSize){.first = candidate->computed_tokens, .second = candidate->blocks};
+}
+
+/* The rank of the sequence now; and it is compared. */
+static gint64
+ask(const Scheduler *self, const VictimQuery *query, Sequence *s, First *first)
+{
+  const VictimCandidate candidate = scheduler_victim_candidate(self, s);
+  const VictimPolicy *policy = self->config.victim;
+  gint64 rank = policy->rank(policy, query, &candidate);
+
+  compare(first, s, rank, size_of(query, &candidate));
+  return rank;
 }
 
 /* The first of `s` and those behind it in the queue, and of *first. */
@@ -33,25 +76,58 @@ look_through(const Scheduler *self, const VictimQuery *query, Sequence *s, First
 {
   for (; s != NULL; s = s->next)
     if (!s->ending)
-      compare(first, s, scheduler_rank(self, query, s));
+      ask(self, query, s, first);
+}
+
+static gboolean
+is_too_dear(const First *first, PriceSize size)
+{
+  for (guint i = 0; i < MIN(first->n_dear, DEAR_KEPT); i++)
+    if (price_size_is_no_less(size, first->dear[i]))
+      return TRUE;
+  return FALSE;
+}
+
+/* Where prices rise nobody goes first who has no less than one that is too dear, or, older, than the
+ * first. */
+static gboolean
+may_go_first(const First *first, const Sequence *s, PriceSize size)
+{
+  return !is_too_dear(first, size) &&
+         (first->sequence == NULL || s->request > first->sequence->request ||
+          !price_size_is_no_less(size, first->size));
+}
+
+/* Where prices rise: the first of those that run, the last of them first, and of *first; members of
+ * the clock only where they are to be looked at one by one. */
+static void
+look_back(const Scheduler *self, const VictimQuery *query, gboolean members, First *first)
+{
+  for (Sequence *s = self->running.tail; s != NULL && (members || !s->in_clock); s = s->previous) {
+    const VictimCandidate candidate = scheduler_victim_candidate(self, s);
+    if (!s->ending && may_go_first(first, s, size_of(query, &candidate)))
+      ask(self, query, s, first);
+  }
 }
 
 /* The first of the members in the heap from that place down, and of *first; at most *left of them
- * are asked. */
+ * are looked at. */
 static void
 look_down(const Scheduler *self, const VictimQuery *query, guint32 place, guint *left, First *first)
 {
+  VictimCandidate candidate;
   Sequence *member;
-  gint64 rank;
+  PriceSize size;
 
   if (place >= self->victims.count || *left == 0)
     return;
   (*left)--;
   member = self->victims.members[place].member;
-  rank = scheduler_rank(self, query, member);
-  if (first->sequence != NULL && rank < first->rank)
+  candidate = scheduler_victim_candidate(self, member);
+  size = size_of(query, &candidate);
+  if (is_too_dear(first, size) ||
+      (may_go_first(first, member, size) && ask(self, query, member, first) < first->rank))
     return;
-  compare(first, member, rank);
   look_down(self, query, 2 * place + 1, left, first);
   look_down(self, query, 2 * place + 2, left, first);
 }
@@ -77,22 +153,24 @@ newest_before(const VictimOrder *order, const RankedMember *limit)
 static void
 find_newest_equal(const Scheduler *self, const VictimQuery *query, First *first)
 {
-  gint64 least = scheduler_rank(self, query, self->victims.members[0].member);
+  gint64 least = ask(self, query, self->victims.members[0].member, first);
   const RankedMember *m = NULL;
 
+  if (least < first->rank)
+    return;
   while ((m = newest_before(&self->victims, m)) != NULL)
-    if (scheduler_rank(self, query, m->member) == least) {
-      compare(first, m->member, least);
+    if (ask(self, query, m->member, first) == least)
       return;
-    }
 }
 
 /* The first of the members where the order bounds the ranks. */
 static void
 look_at_members(Scheduler *self, const VictimQuery *query, First *first)
 {
-  guint left = ASKED_ONE_BY_ONE;
+  guint left = LOOKED_AT_ONE_BY_ONE;
 
+  if (self->victims.count == 0)
+    return;
   victim_order_first(&self->victims);
   look_down(self, query, 0, &left, first);
   if (left == 0)
@@ -112,15 +190,19 @@ first_in_order(Scheduler *self)
   return first.sequence;
 }
 
-/* What a return costs rises with the tokens that the victim has: then the order bounds the ranks.
- */
+/* What a return costs rises with the tokens that the victim has: then the order bounds the ranks. Of
+ * groups one with more tokens may hold fewer blocks; and of one with copies ahead less is copied. */
 static gboolean
 find_prices_rise(const Scheduler *self)
 {
   const SchedulerConfig *config = &self->config;
   guint64 tokens = MAX(config->max_num_batched_tokens, (guint64)self->running.length + 1);
 
-  return config->overflow->price_rises && self->pool.groups == NULL && self->swap_copies == NULL &&
+  return (config->overflow->price_rises || config->overflow->price_size != NULL) &&
+         (self->swap_copies == NULL || config->overflow->price_rises_beside) &&
+         config->swap_ahead_blocks == 0 &&
+         (self->pool.groups == NULL ||
+          (!config->overflow->needs_host && config->overflow->price_size == NULL)) &&
          (config->cost == NULL || cost_model_rises(config->cost, tokens));
 }
 
@@ -150,11 +232,12 @@ scheduler_first_victim(Scheduler *self, const Sequence *beneficiary, guint32 sho
       .eviction = &eviction,
       .options = &self->config.victim_options,
   };
-  if (!scheduler_orders_victims(self) || self->victims.count == 0 || !prices_rise(self)) {
+  if (!scheduler_orders_victims(self) || !prices_rise(self)) {
     look_through(self, &query, self->running.head, &first);
     return first.sequence;
   }
-  look_at_members(self, &query, &first);
-  look_through(self, &query, scheduler_first_loose(self), &first);
+  look_back(self, &query, self->config.overflow->price_size != NULL, &first);
+  if (self->config.overflow->price_size == NULL)
+    look_at_members(self, &query, &first);
   return first.sequence;
 }

@@ -90,6 +90,7 @@ while [ $# -gt 1 ]; do
     echo '{"speeds": [], "gpu": {"name": "fake"}}' >"$2" ;;
   --kv-memory) memory=$2 ;;
   --overflow) overflow=$2 ;;
+  --overlap-copies) beside=true ;;
   esac
   shift
 done
@@ -99,7 +100,7 @@ else
   target='{"error": 0.001, "met": true, "target": 0.01}' pair='{"computed": 3, "simulated": 4}'
   cat <<JSON
 {"format": 1, "targets": {"makespan_s": $target, "step_s.p50": $target, "step_s.p95": $target, "ttft_s.p99": $target,
- "tpot_s.p99": $target}, "targets_met": true, "config": {"kv_memory": "$memory", "overflow": "$overflow"},
+ "tpot_s.p99": $target}, "targets_met": true, "config": {"kv_memory": "$memory", "overflow": "$overflow", "overlap_copies": ${beside:-false}},
  "figures": {"makespan_s": $pair, "preemptions": $pair, "overhead_s.recompute": $pair, "overhead_s.swap_out": $pair,
  "overhead_s.swap_in": $pair}, "explanation": "nothing", "replay_identical": true}
 JSON
@@ -108,7 +109,7 @@ PROGRAM
   chmod +x "$1"
 }
 
-for program in spillway spillway-gpu tests/kernels/{attention,kv-copy,live}-gpu; do
+for program in spillway spillway-gpu tests/kernels/{attention,bench,kv-copy,live}-gpu; do
   fake "build/$program"
 done
 for program in nvidia-smi compute-sanitizer gnuplot; do

@@ -11,7 +11,8 @@ check "most valuable first" in_order nvidia-smi "only prefill-wgmma" "only decod
   "selfcheck -o" "calibrate.*time-limit" "profile check" "validate.*12%.*recompute" \
   "validate.*12%.*swap" "validate.*20%" "validate.*50%" "validate.*30%" "validate.*40%" "memcheck" "racecheck" attention-gpu \
   "study poster --live.*--minutes [1-9]"
-check "five shares of memory, both policies" test "$(grep -c ' validate \|-gpu validate' "$CALLS")" = 10
+check "five shares of memory, both policies, and copies beside the steps" test "$(grep -c 'gpu validate' "$CALLS")" = 11 -a \
+  "$(grep -c 'gpu validate.* 12% --overflow swap .*--overlap-copies --limit 40 ' "$CALLS")" = 1
 check "at most eight files" test "$(find good -type f | wc -l)" -le 8
 for file in summary.md selfcheck.txt selfcheck.json profile.csv validation.md study.md logs.tgz; do
   check "there is $file" test -s "good/$file"
@@ -20,9 +21,10 @@ check "the logs are in the archive" tar -tzf good/logs.tgz ./validate-12-swap.tx
 check "the table has every step" test \
   "$(grep -cE '^(environment|wgmma|ways|selfcheck|torch|calibrate|validate|sanitizer|tests|study) ' out)" = 10
 if command -v python3 >/dev/null; then
-  check "the tables of the validation are ready" test "$(grep -cE '^\| (12|20|30|40|50)% \| (recompute|swap) ' good/validation.md)" = 20
+  check "the tables of the validation are ready" test "$(grep -cE '^\| (12|20|30|40|50)% \| (recompute|swap)(, beside)? ' good/validation.md)" = 22 -a \
+    "$(grep -c '^| 12% | swap, beside ' good/validation.md)" = 2
 fi
-check "with the commands" test "$(grep -c '^\$ spillway-gpu validate .*--format json' good/validation.md)" = 10
+check "with the commands" test "$(grep -c '^\$ spillway-gpu validate .*--format json' good/validation.md)" = 11
 check "no path of this machine in what is kept" sh -c "! grep -q '$folder' good/*.md good/*.txt"
 
 day good
@@ -47,7 +49,7 @@ check "and may pass then" test "$status" = 0 -a "$(verdict bad selfcheck)" = pas
 printf '%s\n' '30% kill -9 $$' >"$FAILING"
 check "a run that takes too long is ended" sh -c "! $gpu_day --build build --output lent --work lent-1 --minutes 1 --steps \
   environment,calibrate,validate >'$folder/out' 2>&1"
-check "and the runs before it are kept" test "$(tar -tzf lent/logs.tgz | grep -c 'validate-.*json')" = 6
+check "and the runs before it are kept" test "$(tar -tzf lent/logs.tgz | grep -c 'validate-.*json')" = 7
 : >"$FAILING"
 : >"$CALLS"
 "$gpu_day" --build build --output lent-again --work lent-2 --resume lent/logs.tgz --minutes 2 >out 2>&1
@@ -85,7 +87,7 @@ day ways --steps validate
 printf '%s\n' '--only [[ $* != *decode-lists* ]] || { echo FAILED: decode-lists case 3: wrong; exit 1; }' >"$FAILING"
 day ways --steps ways,calibrate,validate
 check "what was validated with other kernels is put aside, and the profile gone on with" test -f ways.work/profile.db -a \
-  -f ways.work/other-kernels/validate-12-swap.json -a "$(grep -c 'gpu validate' "$CALLS")" = 10
+  -f ways.work/other-kernels/validate-12-swap.json -a "$(grep -c 'gpu validate' "$CALLS")" = 11
 day ways --steps ways,calibrate,validate
 check "one of these is gone on with" test "$(grep -c 'gpu validate' "$CALLS")" = 0
 : >"$FAILING"
@@ -118,6 +120,12 @@ check "torch comes behind validate in a short day" test "$(sed -n 's/ .*//p' sho
 day anew --steps environment --resume nowhere/logs.tgz
 check "an archive that did not come along is told, and the day goes on" test "$status" = 0
 check "with which" grep -q "nowhere/logs.tgz' is not there" out
+printf 'MemTotal: 3000000 kB\nMemAvailable:    2048000 kB\n' >meminfo
+MEMINFO=meminfo day small --steps environment
+check "memory that is small now is not held against runs" grep -q 'memory .*2000 MiB available now' small/summary.md
+printf 'MemAvailable:  120000000 kB\n' >meminfo
+MEMINFO=meminfo day large-host --steps environment
+check "and is not spoken of where it is not" sh -c "! grep -q '| memory' large-host/summary.md"
 check "the clocks are watched, a line a second" in_order "nvidia-smi.*clocks.sm.*-l 1"
 
 # A card of 141 GB: other shares show something.
@@ -125,8 +133,8 @@ printf '%s\n' '--query-gpu=memory.total echo 143771; exit 0' >"$FAILING"
 day large --steps calibrate,validate
 check "shares of memory that show something on a large card" in_order "validate.*12%" "validate.*20%" "validate.*16%" \
   "validate.*8%" "validate.*25%"
-check "all of them are in the tables" test "$(grep -cE '^\$ spillway-gpu validate' large/validation.md)" = 10
-check "runs sample as the calibration does" test "$(grep -c ' validate .*--temperature 1 ' "$CALLS")" = 10
+check "all of them are in the tables" test "$(grep -cE '^\$ spillway-gpu validate' large/validation.md)" = 11
+check "runs sample as the calibration does" test "$(grep -c ' validate .*--temperature 1 ' "$CALLS")" = 11
 
 # The rehearsal: every link once, and nothing behind a broken one.
 : >"$FAILING"
@@ -134,6 +142,7 @@ day rehearsed --rehearse --steps environment,wgmma
 check "a rehearsal tries every link, then the day goes on" in_order "only prefill-wgmma" "only decode-lists," "selfcheck --quick" \
   attention-gpu kv-copy-gpu live-gpu "calibrate --quick" "profile check" "validate.*--limit 6" \
   nvidia-smi
+check "but the test that is a calibration" test "$(grep -c bench-gpu "$CALLS")" = 0
 check "what was tried there is not tried again" test "$(grep -c 'only prefill-wgmma\|only decode-lists,' "$CALLS")" = 2 -a \
   "$(verdict rehearsed wgmma)$(verdict rehearsed ways)" = passedpassed
 check "and passes" test "$status" = 0 -a "$(verdict rehearsed rehearsal)" = passed

@@ -11,7 +11,7 @@ admits(const AdmissionPolicy *self G_GNUC_UNUSED, const AdmissionQuery *query)
   for (guint32 i = 0; i < query->n_running; i++)
     outputs[i] = query->running[i].output_tokens;
   outputs[query->n_running] = query->candidate.output_tokens;
-  return admission_peak_blocks(query, outputs) <= query->total_blocks;
+  return admission_all_fit(query, outputs);
 }
 
 const AdmissionPolicy admission_known_lengths = {

@@ -54,7 +54,7 @@ admits(const AdmissionPolicy *self G_GNUC_UNUSED, const AdmissionQuery *query)
   for (guint32 i = 0; i < query->n_running; i++)
     outputs[i] = foreseen_output(query->state, quantile, &query->running[i]);
   outputs[query->n_running] = foreseen_output(query->state, quantile, &query->candidate);
-  return admission_peak_blocks(query, outputs) <= query->total_blocks;
+  return admission_all_fit(query, outputs);
 }
 
 static void

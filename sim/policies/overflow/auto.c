@@ -22,5 +22,6 @@ const OverflowPolicy overflow_auto = {
     .needs_decodes = TRUE,
     .of_no_engine = TRUE,
     .price_rises = TRUE,
+    .price_rises_beside = TRUE,
     .plan = plan,
 };

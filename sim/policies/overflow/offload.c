@@ -16,5 +16,6 @@ const OverflowPolicy overflow_offload = {
                      "native offload)"},
     .needs_tier = TRUE,
     .price_rises = TRUE,
+    .price_rises_beside = TRUE,
     .plan = plan,
 };

@@ -13,5 +13,6 @@ const OverflowPolicy overflow_recompute = {
     .base = {.name = "recompute",
              .help = "drop the victim's KV and prefill it again when it returns"},
     .price_rises = TRUE,
+    .price_rises_beside = TRUE,
     .plan = plan,
 };

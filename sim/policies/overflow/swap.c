@@ -14,5 +14,6 @@ const OverflowPolicy overflow_swap = {
              .help = "copy the victim's KV blocks to host memory, and back when it returns"},
     .needs_host = TRUE,
     .price_rises = TRUE,
+    .price_rises_beside = TRUE,
     .plan = plan,
 };

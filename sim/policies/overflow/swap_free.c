@@ -16,5 +16,6 @@ const OverflowPolicy overflow_swap_free = {
     .of_no_engine = TRUE,
     .only_modelled = TRUE,
     .price_rises = TRUE,
+    .price_rises_beside = TRUE,
     .plan = plan,
 };

@@ -173,6 +173,68 @@ test_residual_beyond(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
   }
 }
 
+static CostPiece
+of_decodes(CostModel *cost, guint32 n, const CostChunk *chunk)
+{
+  g_autofree guint32 *contexts = g_new(guint32, n);
+  CostShape shape;
+  CostPiece piece;
+
+  for (guint32 i = 0; i < n; i++)
+    contexts[i] = 700;
+  shape = known_decode_shape(contexts, n);
+  if (chunk != NULL) {
+    shape.prefills = chunk;
+    shape.n_prefills = 1;
+  }
+  cost_model_step(cost, &shape, 1, &piece);
+  return piece;
+}
+
+/* Where graphs are of decodes alone, those are filled up to the next size that is captured; steps
+ * with prefills have their own rows. The head is filled up where it is in the graph. */
+static void
+test_padded(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
+{
+  static const struct {
+    guint32 decodes, rows;
+  } cases[] = {{1, 1}, {3, 4}, {5, 8}, {17, 24}, {33, 40}, {64, 64}, {250, 256}, {257, 257}};
+  const CostChunk one = {.tokens = 1, .cached_tokens = 700};
+  RooflineConfig config = {.device = f->device,
+                           .model = f->model,
+                           .block_size = 16,
+                           .tensor_parallel_size = 1,
+                           .captured = CAPTURED_DECODES,
+                           .what_if = WHAT_IF_NONE};
+  g_autoptr(CostModel) whole = known_profile_cost(f, WHAT_IF_NONE);
+  CostModel *cost[2];
+
+  for (guint head = 0; head < 2; head++) {
+    config.captured_tokens = 256;
+    config.captures_head = head == 1;
+    cost[head] = profile_cost_new(f->profile, &config, NULL);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    const guint32 n = cases[i].decodes, rows = cases[i].rows;
+    const CostPiece own = of_decodes(cost[0], n, NULL), filled = of_decodes(cost[0], rows, NULL);
+    const CostPiece with_head = of_decodes(cost[1], n, NULL);
+    g_assert_cmpint(own.base_ps[COST_LINEAR], ==, filled.base_ps[COST_LINEAR]);
+    g_assert_cmpint(own.base_ps[COST_LINEAR], ==, with_head.base_ps[COST_LINEAR]);
+    g_assert_cmpint(with_head.base_ps[COST_HEAD], ==, filled.base_ps[COST_HEAD]);
+    if (n < rows) {
+      const CostPiece mixed = of_decodes(cost[0], n - 1, &one);
+      g_assert_cmpint(mixed.base_ps[COST_LINEAR], <, own.base_ps[COST_LINEAR]);
+      g_assert_cmpint(own.base_ps[COST_HEAD], <, filled.base_ps[COST_HEAD]);
+      g_assert_cmpint(own.base_ps[COST_ATTENTION], <, filled.base_ps[COST_ATTENTION]);
+      /* An engine that captures all steps fills these, too. */
+      g_assert_cmpint(of_decodes(whole, n - 1, &one).base_ps[COST_LINEAR], ==,
+                      own.base_ps[COST_LINEAR]);
+    }
+  }
+  cost_model_free(cost[0]);
+  cost_model_free(cost[1]);
+}
+
 /* Pieces so small that the host hands them over more slowly than the link takes them. */
 static void
 test_submission(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
@@ -325,6 +387,7 @@ main(int argc, char **argv)
   ADD("skew", test_skew, "skew");
   ADD("beyond", test_beyond, NULL);
   ADD("residual-beyond", test_residual_beyond, NULL);
+  ADD("padded", test_padded, NULL);
   ADD("submission", test_submission, NULL);
   ADD("contention", test_contention, NULL);
   ADD("what-if", test_what_if, NULL);

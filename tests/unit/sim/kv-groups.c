@@ -132,6 +132,25 @@ test_longest(void)
   }
 }
 
+/* What several hold is never more than the bound of them all. */
+static void
+test_bound(void)
+{
+  g_autoptr(GRand) rand = g_rand_new_with_seed(7);
+
+  for (guint n = 0; n < 500; n++) {
+    const KvGroups groups = random_groups(rand);
+    guint32 sequences = (guint32)g_rand_int_range(rand, 1, 9);
+    guint64 held = 0, tokens = 0;
+    for (guint32 i = 0; i < sequences; i++) {
+      guint64 its = (guint64)g_rand_int_range(rand, 1, 400);
+      held += kv_groups_step_blocks(&groups, its - 1, its - 1, its);
+      tokens += its;
+    }
+    g_assert_cmpuint(held, <=, kv_groups_bound_blocks(&groups, sequences, tokens));
+  }
+}
+
 /* gpt-oss: half of the layers see 128 tokens. However long a decode is, that half has 8 or 9 blocks
  * of 16; while 2048 tokens are computed in a step, up to 136. */
 static void
@@ -160,6 +179,7 @@ main(int argc, char **argv)
   g_test_add_func("/kv-groups/against-blocks", test_against_blocks);
   g_test_add_func("/kv-groups/changes", test_changes);
   g_test_add_func("/kv-groups/longest", test_longest);
+  g_test_add_func("/kv-groups/bound", test_bound);
   g_test_add_func("/kv-groups/window", test_window);
   return g_test_run();
 }
