@@ -133,9 +133,10 @@ test_logged_tokens(void)
       named = logged_tokens(model, cases[i].version, cases[i].longest, cases[i].caches_states,
                             bytes) == cases[i].tokens;
     if (!named)
-      g_test_fail_printf(
-          "%s, %.2f GiB: named from %" G_GUINT64_FORMAT " tokens on", cases[i].name, cases[i].gib,
-          logged_tokens(model, cases[i].version, cases[i].longest, cases[i].caches_states, last));
+      g_error("%s, %.2f GiB: named from %" G_GUINT64_FORMAT " tokens on", cases[i].name,
+              cases[i].gib,
+              logged_tokens(model, cases[i].version, cases[i].longest, cases[i].caches_states,
+                            last));
   }
 }
 
