@@ -48,6 +48,8 @@ typedef struct {
   Workload *workload;
   Results *results;
   CostModel *fitted, *with_host;
+  GArray *copies; /* of RecordedCopies: beside the steps of the computed run; NULL: there are none */
+  Disk disk;      /* as its transfers were timed */
   char *cost_text;
   int status;
 } Validate;
@@ -68,6 +70,7 @@ execute(Validate *v, const Scenario *scenario, const LiveSetup *live, const char
       .results = v->results,
       .record_steps = settings->record_steps,
       .live = live,
+      .copies_ended = live != NULL ? v->copies : NULL,
       .observer = watch,
       .unlimited = &unlimited,
   };
@@ -118,6 +121,32 @@ device_name(const Scenario *scenario)
   return scenario->profile != NULL ? scenario->profile->name : scenario->device->name;
 }
 
+/* Copies beside the steps that were timed are samples of what copies take; a block's transfer of the
+ * disk takes what it did in the mean, where there was one. */
+static void
+add_copies(Validate *v, const GArray *copies, GArray *samples)
+{
+  guint64 blocks[COPY_DIRECTIONS] = {0};
+  gint64 took_ps[COPY_DIRECTIONS] = {0};
+
+  for (guint i = 0; i < copies->len; i++) {
+    const CopiesEnded *ended = &g_array_index(copies, RecordedCopies, i).ended;
+    StepSample sample = {.counts = {.copy_out_blocks = (gint64)ended->blocks[COPY_OUT],
+                                    .copy_in_blocks = (gint64)ended->blocks[COPY_IN]}};
+    sample.component_ps[COST_SWAP_OUT] = ended->took_ps[COPY_OUT];
+    sample.component_ps[COST_SWAP_IN] = ended->took_ps[COPY_IN];
+    if (samples != NULL)
+      g_array_append_val(samples, sample);
+    for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++) {
+      blocks[d] += ended->blocks[d];
+      took_ps[d] += ended->took_ps[d];
+    }
+  }
+  for (CopyDirection d = COPY_TO_DISK; d < COPY_DIRECTIONS; d++)
+    if (blocks[d] > 0)
+      v->disk.transfer_ps[d - COPY_TO_DISK] = took_ps[d] / (gint64)blocks[d];
+}
+
 /* FALSE if the requests could not be computed: a message was printed. */
 static gboolean
 fit_costs(Validate *v, const LiveSetup *live)
@@ -125,6 +154,7 @@ fit_costs(Validate *v, const LiveSetup *live)
   g_autoptr(Workload) workload = make_fit_workload(v);
   g_autoptr(LiveSetup) shared = live_setup_share(live, workload);
   g_autoptr(StepWatch) watch = step_watch_new(NULL);
+  g_autoptr(GArray) copies = g_array_new(FALSE, FALSE, sizeof(RecordedCopies));
   Unlimited unlimited = {.known = TRUE, .makespan_ps = -1};
   Scenario scenario = *v->scenario;
   const Execution execution = {
@@ -133,6 +163,7 @@ fit_costs(Validate *v, const LiveSetup *live)
       .verb = "validate",
       .name = "fit",
       .live = shared,
+      .copies_ended = copies,
       .observer = &watch->observer,
       .unlimited = &unlimited,
   };
@@ -145,18 +176,19 @@ fit_costs(Validate *v, const LiveSetup *live)
   v->status = MAX(v->status, status);
   if (status != CLI_DONE)
     return FALSE;
+  add_copies(v, copies, watch->samples);
   v->fitted =
       step_fit_new((const StepSample *)(gconstpointer)watch->samples->data, watch->samples->len);
   if (v->model_scenario == NULL) {
     v->cost_text =
         g_strdup_printf("fitted to the %u steps of %u other requests, computed just before",
-                        watch->samples->len, workload_count(workload));
+                        watch->recorded->len, workload_count(workload));
     return TRUE;
   }
   v->with_host = cost_with_host_new(v->model_scenario->cost, v->fitted);
   v->cost_text = g_strdup_printf("%s %s; the host's time is fitted to %u steps of other requests",
                                  device_costs_name(v->model_scenario),
-                                 device_name(v->model_scenario), watch->samples->len);
+                                 device_name(v->model_scenario), watch->recorded->len);
   return TRUE;
 }
 
@@ -167,8 +199,7 @@ static gboolean
 read_costs(Validate *v, GError **error)
 {
   g_autoptr(Settings) settings = settings_copy(v->settings);
-  const char *const computed[] = {"load-format", "token-ids",     "temperature",
-                                  "top-k",       "top-p",         "overlap-copies",
+  const char *const computed[] = {"load-format", "token-ids",     "temperature",     "top-k", "top-p",
                                   "copy-method", "copy-block-us", "output-token-ids"};
 
   settings_set(settings, "executor", "model", NULL);
@@ -177,7 +208,10 @@ read_costs(Validate *v, GError **error)
     settings_set(settings, "what-if", "host=0", NULL);
   for (guint i = 0; i < G_N_ELEMENTS(computed); i++)
     g_hash_table_remove(settings->given, computed[i]);
-  settings->overlap_copies = FALSE; /* the GPU's is inside a step */
+  if (!v->scenario->config.overlap_copies) { /* inside a step, which the model has not */
+    settings->overlap_copies = FALSE;
+    g_hash_table_remove(settings->given, "overlap-copies");
+  }
   v->model_scenario = scenario_new(settings, "validate", TRUE, error);
   if (v->model_scenario == NULL)
     return FALSE;
@@ -209,13 +243,6 @@ prepare(Validate *v, GError **error)
   if (v->scenario == NULL ||
       (v->workload = scenario_read_workload(settings, "validate", error)) == NULL)
     return FALSE;
-  if (v->scenario->config.overlap_copies) {
-    g_set_error(
-        error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-        "--overlap-copies: a replay knows steps' durations, and none of copies beside them; "
-        "'spillway live' computes such a run");
-    return FALSE;
-  }
   if (v->scenario->profile != NULL || v->scenario->executor != &executor_cpu) {
     if (settings->device == NULL) {
       g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
@@ -260,12 +287,14 @@ compare(Validate *v, Validation *validation, OutputFormat format)
 {
   g_autoptr(StepWatch) replayed_steps = step_watch_new(NULL);
   g_autoptr(GError) error = NULL;
-  Recording recording = {.measured = TRUE, .steps = validation->steps->recorded};
+  Recording recording = {
+      .measured = TRUE, .steps = validation->steps->recorded, .copies = v->copies};
   Scenario simulation = *v->scenario, replay = *v->scenario;
   RunRecord simulated_record, replay_record;
 
   simulation.executor = &executor_model;
   simulation.cost = simulation.config.cost = cost_of(v);
+  simulation.config.disk = v->disk;
   replay.executor = &executor_replay;
   replay.recording = &recording;
   execute(v, &simulation, NULL, "simulated", NULL, &simulated_record);
@@ -282,6 +311,21 @@ compare(Validate *v, Validation *validation, OutputFormat format)
   run_record_clear(&replay_record);
 }
 
+/* A way of the disk that the other requests did not go takes what it did in the run itself. */
+static void
+fill_disk(Validate *v)
+{
+  const Disk timed = v->disk;
+
+  v->disk.queue_depth = v->scenario->config.disk.queue_depth;
+  if (v->copies == NULL || v->scenario->config.num_disk_blocks == 0)
+    return;
+  add_copies(v, v->copies, NULL);
+  for (guint way = 0; way < 2; way++)
+    if (timed.transfer_ps[way] > 0)
+      v->disk.transfer_ps[way] = timed.transfer_ps[way];
+}
+
 static void
 validate(Validate *v, LiveSetup *live, OutputFormat format)
 {
@@ -291,10 +335,14 @@ validate(Validate *v, LiveSetup *live, OutputFormat format)
       .live = &record,
       .steps = steps,
       .cost = v->cost_text,
+      .copies = v->copies,
+      .copy_cost = cost_of(v),
+      .disk = &v->disk,
       .layers_are_one = v->scenario->executor == &executor_gpu,
   };
 
   execute(v, v->scenario, live, "live", &steps->observer, &record);
+  fill_disk(v);
   if (ended_early(&record))
     v->status =
         MAX(v->status, cli_error(CLI_FAILED, "validate",
@@ -332,6 +380,8 @@ validate_settings(Validate *v)
   if (live == NULL)
     return cli_error(error->domain == LIVE_ERROR ? CLI_FAILED : CLI_USAGE, "validate", "%s",
                      error->message);
+  if (v->scenario->config.overlap_copies)
+    v->copies = g_array_new(FALSE, FALSE, sizeof(RecordedCopies));
   if (!execute_open_results(settings->output, "validate", &v->results))
     v->status = CLI_USAGE;
   if (v->cost_text != NULL || fit_costs(v, live))
@@ -358,6 +408,7 @@ validate_verb(int argc, char **argv, const LiveDeviceClass *gpu)
   workload_free(v.workload);
   results_free(v.results);
   g_free(v.cost_text);
+  g_clear_pointer(&v.copies, g_array_unref);
   return status;
 }
 

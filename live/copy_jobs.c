@@ -47,19 +47,26 @@ live_job_free(LiveJob *job)
 void
 copy_jobs_add(CopyJobs *jobs, LiveJob *job, gint64 now_ps, gint64 duration_ns)
 {
-  gint64 begin_ps = MAX(now_ps, jobs->free_ps[job->direction]);
+  GQueue *way = &jobs->ways[job->direction];
+  const LiveJob *before = g_queue_peek_tail(way);
+  gint64 begin_ps = before != NULL ? MAX(now_ps, before->end_ps) : now_ps;
 
-  job->end_ps = jobs->free_ps[job->direction] = begin_ps + MAX(duration_ns, 1) * PS_PER_NS;
-  g_queue_push_tail(&jobs->ways[job->direction], job);
+  job->took_ps = MAX(duration_ns, 1) * PS_PER_NS;
+  job->end_ps = begin_ps + job->took_ps;
+  g_queue_push_tail(way, job);
 }
 
 LiveJob *
-copy_jobs_take(CopyJobs *jobs, CopyDirection direction, gint64 now_ps)
+copy_jobs_take(CopyJobs *jobs, CopyDirection direction, gint64 now_ps, CopiesEnded *ended)
 {
   const LiveJob *first = g_queue_peek_head(&jobs->ways[direction]);
 
-  return first != NULL && first->end_ps <= now_ps ? g_queue_pop_head(&jobs->ways[direction])
-                                                  : NULL;
+  if (first == NULL || first->end_ps > now_ps)
+    return NULL;
+  ended->ended[direction]++;
+  ended->blocks[direction] += first->n;
+  ended->took_ps[direction] += first->took_ps;
+  return g_queue_pop_head(&jobs->ways[direction]);
 }
 
 gint64

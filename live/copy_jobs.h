@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "sim/executor.h"
 #include "step_plan.h"
 
 typedef struct {
@@ -14,12 +15,11 @@ typedef struct {
   BlockCopy *blocks;
   char *bytes;   /* of the blocks, one behind the other */
   guint64 *sums; /* a checksum of each */
-  gint64 end_ps;
+  gint64 took_ps, end_ps;
 } LiveJob;
 
 typedef struct {
   GQueue ways[COPY_DIRECTIONS]; /* of LiveJob */
-  gint64 free_ps[COPY_DIRECTIONS];
 } CopyJobs;
 
 void copy_jobs_init(CopyJobs *jobs);
@@ -32,7 +32,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LiveJob, live_job_free)
 
 /* It begins at now_ps, behind those of its way, and takes so long; the queue owns it. */
 void copy_jobs_add(CopyJobs *jobs, LiveJob *job, gint64 now_ps, gint64 duration_ns);
-/* The first of that way if it has ended by then, which is the caller's; NULL: it has not. */
-LiveJob *copy_jobs_take(CopyJobs *jobs, CopyDirection direction, gint64 now_ps);
+/* The first of that way if it has ended by then, which is the caller's, and is counted; NULL: it has
+ * not. */
+LiveJob *copy_jobs_take(CopyJobs *jobs, CopyDirection direction, gint64 now_ps,
+                        CopiesEnded *ended);
 /* When the next one ends; G_MAXINT64: there is none. */
 gint64 copy_jobs_next_end_ps(const CopyJobs *jobs);

@@ -254,15 +254,14 @@ end_jobs(CpuCopies *self, gint64 now_ps, CopiesEnded *ended, GError **error)
 {
   for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++)
     for (;;) {
-      g_autoptr(LiveJob) job = copy_jobs_take(&self->jobs, d, now_ps);
+      g_autoptr(LiveJob) job = copy_jobs_take(&self->jobs, d, now_ps, ended);
       if (job == NULL)
         break;
       for (guint i = 0; i < job->n; i++)
         if (!(d == COPY_OUT ? end_block_out : end_block_in)(self, job, i, error))
           return FALSE;
-      ended->ended[d]++;
     }
-  return self->disk == NULL || disk_copies_end(self->disk, now_ps, ended->ended, error);
+  return self->disk == NULL || disk_copies_end(self->disk, now_ps, ended, error);
 }
 
 gboolean

@@ -47,8 +47,10 @@ typedef struct {
   KvForm kv_form;
   CopyMethod copy_method; /* of a GPU: the others copy alike */
   gboolean pageable_host;
-  gboolean overlap_copies; /* beside the step before, where order allows */
-  guint32 num_disk_blocks; /* with copies beside the steps: */
+  gboolean overlap_within_step; /* of a GPU: copies beside the layers of their step, where order
+                                   allows */
+  gboolean copies_beside;  /* there are copies beside the steps, and with them: */
+  guint32 num_disk_blocks;
   guint32 num_through_blocks; /* of the host, behind its pool: planner_through_blocks() */
   gint64 copy_ns;          /* of the CPU's copies beside the steps: of a block; 0: what it takes */
   SamplingParams sampling;

@@ -1,10 +1,11 @@
-/* A GPU as a device: weights, the KV pool, a decoder (decoder_gpu.h) and swaps (gpu_copies.h), two
- * streams.
+/* A GPU as a device: weights, the KV pool, a decoder (decoder_gpu.h), swaps (gpu_copies.h) and copies
+ * beside the steps (gpu_jobs.h).
  *
  * What it needs is held against what is free before anything is allocated, and everything that
  * happens once (kernels loaded, graphs captured) happens before the first step. A step's time is
  * the host's clock from its plan to its tokens; the parts that are told apart are the GPU's events.
- * A step is over when its tokens are on the host, so nothing of one step runs beside the next.
+ * A step is over when its tokens are on the host, so nothing of one step but jobs runs beside the
+ * next.
  */
 #include "config.h"
 
@@ -13,6 +14,7 @@
 #include "clock.h"
 #include "decoder_gpu.h"
 #include "gpu_copies.h"
+#include "gpu_jobs.h"
 #include "gpu_memory.h"
 #include "host_memory.h"
 #include "live/weights/gpu.h"
@@ -28,6 +30,7 @@ typedef struct {
   gint32 *tokens; /* pinned */
   DecoderGpu *decoder;
   GpuCopies *copies;
+  GpuJobs *jobs;
   cudaStream_t compute;
   cudaEvent_t events[EVENTS];
 } GpuDevice;
@@ -38,6 +41,7 @@ gpu_close(LiveDevice *base)
   GpuDevice *self = (GpuDevice *)base;
 
   decoder_gpu_free(self->decoder);
+  gpu_jobs_free(self->jobs);
   gpu_copies_free(self->copies);
   cudaFree(self->pool);
   if (self->owns_weights)
@@ -123,9 +127,10 @@ check_memory(const GpuDevice *self, const DeviceSetup *setup, const DecoderRoom 
     budget_add(&host, "loading weights", weights_gpu_host_bytes());
   budget_add(&host, "a step's inputs", room->upload_bytes);
   gpu_copies_add_needs(setup, &host);
+  gpu_jobs_add_needs(setup, &host);
   return budget_check_gpu(&gpu, setup->num_device_blocks, block_bytes, free_bytes, total_bytes,
                           error) &&
-         budget_check_host(&host, setup->num_host_blocks, block_bytes,
+         budget_check_host(&host, setup->num_host_blocks + setup->num_through_blocks, block_bytes,
                            host_memory_available_bytes(), error);
 }
 
@@ -155,6 +160,7 @@ allocate(GpuDevice *self, const DeviceSetup *setup, const DecoderRoom *room, GEr
   return (self->pool = gpu_allocate(kv_geometry_pool_bytes(&self->geometry), "the KV pool",
                                     error)) != NULL &&
          (self->copies = gpu_copies_new(setup, &self->geometry, self->pool, error)) != NULL &&
+         (self->jobs = gpu_jobs_new(setup, &self->geometry, self->copies, error)) != NULL &&
          (self->tokens = gpu_allocate_host(room->sequences * sizeof(gint32), FALSE,
                                            "sampled tokens", error)) != NULL &&
          take_weights(self, setup, error) &&
@@ -244,7 +250,7 @@ gpu_run_plan(LiveDevice *base, const StepPlan *plan, gint32 *sampled, DeviceTime
       !decoder_gpu_prepare(self->decoder, plan, self->compute, &times->first_time_ns, error))
     return FALSE;
   if (!gpu_copies_start(self->copies, plan, self->compute, error) ||
-      (rows && !run_rows(self, plan, error)))
+      (rows && !run_rows(self, plan, error)) || !gpu_jobs_launch(self->jobs, error))
     return FALSE;
   status = cudaStreamSynchronize(self->compute);
   if (status != cudaSuccess)
@@ -255,6 +261,19 @@ gpu_run_plan(LiveDevice *base, const StepPlan *plan, gint32 *sampled, DeviceTime
   tell_times(self, plan, times);
   times->total_ns = live_now_ns() - start_ns - times->first_time_ns;
   return TRUE;
+}
+
+static gboolean
+gpu_begin_copies(LiveDevice *base, const StepPlan *plan, gint64 now_ps, gint64 *beside_ns,
+                 GError **error)
+{
+  return gpu_jobs_begin(((GpuDevice *)base)->jobs, plan, now_ps, beside_ns, error);
+}
+
+static gboolean
+gpu_end_copies(LiveDevice *base, gint64 now_ps, gboolean waits, CopiesEnded *ended, GError **error)
+{
+  return gpu_jobs_end(((GpuDevice *)base)->jobs, now_ps, waits, ended, error);
 }
 
 static gboolean
@@ -270,6 +289,8 @@ const LiveDeviceClass live_device_gpu = {
     .kernels = gpu_kernels,
     .open = gpu_open,
     .run = gpu_run_plan,
+    .begin_copies = gpu_begin_copies,
+    .end_copies = gpu_end_copies,
     .logits = gpu_logits,
     .close = gpu_close,
 };

@@ -127,17 +127,16 @@ end_block(DiskCopies *copies, const LiveJob *job, guint i, GError **error)
 }
 
 gboolean
-disk_copies_end(DiskCopies *copies, gint64 now_ps, guint32 ended[COPY_DIRECTIONS], GError **error)
+disk_copies_end(DiskCopies *copies, gint64 now_ps, CopiesEnded *ended, GError **error)
 {
   for (CopyDirection d = COPY_TO_DISK; d <= COPY_FROM_DISK; d++)
     for (;;) {
-      g_autoptr(LiveJob) job = copy_jobs_take(&copies->jobs, d, now_ps);
+      g_autoptr(LiveJob) job = copy_jobs_take(&copies->jobs, d, now_ps, ended);
       if (job == NULL)
         break;
       for (guint i = 0; i < job->n; i++)
         if (!end_block(copies, job, i, error))
           return FALSE;
-      ended[d]++;
     }
   return TRUE;
 }

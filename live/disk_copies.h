@@ -30,7 +30,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DiskCopies, disk_copies_free)
 /* A job of the plan, of the disk's ways, begins. */
 gboolean disk_copies_begin(DiskCopies *copies, const StepPlan *plan, const CopyJob *job,
                            gint64 now_ps, GError **error);
-/* Adds how many of each way have ended by then. */
-gboolean disk_copies_end(DiskCopies *copies, gint64 now_ps, guint32 ended[COPY_DIRECTIONS],
-                         GError **error);
+/* Adds those of each way that have ended by then. */
+gboolean disk_copies_end(DiskCopies *copies, gint64 now_ps, CopiesEnded *ended, GError **error);
 gint64 disk_copies_next_end_ps(const DiskCopies *copies);

@@ -93,8 +93,32 @@ static gboolean
 end_copies(Executor *base, gint64 now_ps, gboolean waits, CopiesEnded *ended, GError **error)
 {
   const LiveExecutor *self = (LiveExecutor *)base;
+  RecordedCopies recorded = {.now_ps = now_ps, .waits = waits};
 
-  return self->config.device->class->end_copies(self->config.device, now_ps, waits, ended, error);
+  if (!self->config.device->class->end_copies(self->config.device, now_ps, waits, ended, error))
+    return FALSE;
+  recorded.ended = *ended;
+  if (self->config.copies_ended != NULL)
+    g_array_append_val(self->config.copies_ended, recorded);
+  return TRUE;
+}
+
+/* Copies that nobody asked about any more: the device is for the next run. */
+static void
+end_all_copies(const LiveExecutor *self)
+{
+  LiveDevice *device = self->config.device;
+  CopiesEnded ended;
+  guint n;
+
+  do {
+    ended = (CopiesEnded){.waited_ps = 0};
+    n = 0;
+    if (!device->class->end_copies(device, G_MAXINT64 / 2, TRUE, &ended, NULL))
+      return;
+    for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++)
+      n += ended.ended[d];
+  } while (n > 0);
 }
 
 static void
@@ -122,6 +146,8 @@ live_executor_free(Executor *base)
 {
   LiveExecutor *self = (LiveExecutor *)base;
 
+  if (self->config.device->class->end_copies != NULL)
+    end_all_copies(self);
   planner_free(self->planner);
   step_plan_free(self->plan);
   g_array_unref(self->sampled);

@@ -9,6 +9,7 @@
 #include "device.h"
 #include "planner.h"
 #include "sim/executor.h"
+#include "sim/executor_replay.h"
 
 typedef struct LiveExecutor LiveExecutor;
 
@@ -21,6 +22,7 @@ typedef struct {
   LiveDevice *device;         /* borrowed, and used by nobody else meanwhile */
   const Model *model;
   PlannerConfig planner;
+  GArray *copies_ended; /* of RecordedCopies, where what end_copies() answers is added; NULL: nowhere */
 } LiveExecutorConfig;
 
 LiveExecutor *live_executor_new(const LiveExecutorConfig *config);

@@ -54,13 +54,13 @@ gpu_copies_new(const DeviceSetup *setup, const KvGeometry *geometry, void *pool,
   self->pool = pool;
   self->method = setup->copy_method;
   self->pageable = setup->pageable_host;
-  self->overlap = setup->overlap_copies;
-  self->num_host_blocks = setup->num_host_blocks;
+  self->overlap = setup->overlap_within_step;
+  self->num_host_blocks = setup->num_host_blocks + setup->num_through_blocks;
   self->list_room = (guint32)(list_bytes(setup) / sizeof(gint32));
   self->layer_done = g_new0(cudaEvent_t, geometry->layers);
   kv_geometry_layout(geometry, &self->layout);
   if (make_stream(self, error) &&
-      (self->host = gpu_allocate_host(self->block_bytes * setup->num_host_blocks, self->pageable,
+      (self->host = gpu_allocate_host(self->block_bytes * self->num_host_blocks, self->pageable,
                                       "swapped blocks", error)) != NULL &&
       (self->block_list = gpu_allocate_host(list_bytes(setup), FALSE, "lists of blocks", error)) !=
           NULL)
@@ -131,6 +131,19 @@ enqueue(const GpuCopies *self, const GArray *copies, const gint32 *list, gboolea
                       layers, stream);
   }
   return status;
+}
+
+int
+gpu_copies_enqueue(const GpuCopies *self, const GArray *blocks, const gint32 *list,
+                   gboolean to_pool, cudaStream_t stream)
+{
+  return enqueue(self, blocks, list, to_pool, 0, self->geometry->layers, stream);
+}
+
+char *
+gpu_copies_host(const GpuCopies *self)
+{
+  return self->host;
 }
 
 /* All copies of the step in `stream`, timed. */

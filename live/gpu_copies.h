@@ -1,4 +1,5 @@
-/* Swaps on the GPU: the host pool, and what copies blocks between it and the KV pool.
+/* Swaps on the GPU: the host pool, and what copies blocks between it and the KV pool. Here are the
+ * copies of a step; those of several steps (gpu_jobs.h) go the same way.
  *
  * Serial, as engines do it: copies out, copies in, then the step, all in its stream. Beside the
  * step: in a stream of their own, and the step waits for no more than it must: where each layer has
@@ -44,3 +45,10 @@ int gpu_copies_wait_for_layer(gpointer copies, guint32 layer, cudaStream_t compu
 gboolean gpu_copies_finish(GpuCopies *copies, GError **error);
 /* What serial copies took; they are over. */
 void gpu_copies_tell_times(const GpuCopies *copies, const StepPlan *plan, DeviceTimes *times);
+
+/* Enqueues copies (of BlockCopy) one way, all layers; list: their places in the pool, which kernels
+ * read. A cudaError_t. */
+int gpu_copies_enqueue(const GpuCopies *copies, const GArray *blocks, const gint32 *list,
+                       gboolean to_pool, cudaStream_t stream);
+/* The host's pool. */
+char *gpu_copies_host(const GpuCopies *copies);

@@ -38,6 +38,7 @@ live_gpu_sources = \
   %D%/decoder_pass.c %D%/decoder_pass.h \
   %D%/device_gpu.c \
   %D%/gpu_copies.c %D%/gpu_copies.h \
+  %D%/gpu_jobs.c %D%/gpu_jobs.h \
   %D%/gpu_memory.c %D%/gpu_memory.h \
   %D%/weights/gpu.c %D%/weights/gpu.h
 EXTRA_DIST += $(live_gpu_sources)

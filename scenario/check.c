@@ -205,6 +205,11 @@ check_computed(const Resolver *r, GError **error)
   if (r->settings->tensor_parallel_size > 1)
     return resolver_refuse(error, "--tensor-parallel-size: the executor %s computes on one device",
                            s->executor->name);
+  if (resolver_is_sglang(r) && !r->settings->disable_radix_cache)
+    return resolver_refuse(error,
+                           "--executor %s under %s: its radix cache counts pages and names none, "
+                           "so there is nothing to compute in; give --disable-radix-cache",
+                           s->executor->name, s->scheduler->name);
   if (s->executor == &executor_cpu &&
       (resolver_given(r, "copy-method") || resolver_given(r, "host-memory")))
     return resolver_refuse(error,

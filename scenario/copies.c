@@ -31,21 +31,40 @@ take_swap_ahead(Resolver *r, GError **error)
   return TRUE;
 }
 
+/* An engine that takes all that runs as one batch: the GPU copies beside the layers of the step
+ * that waits for it. */
+static gboolean
+overlap_within_steps(Resolver *r, GError **error)
+{
+  const Scenario *s = r->scenario;
+
+  if (r->settings->swap_ahead > 0)
+    return resolver_refuse(error, "--swap-ahead: known for vllm-0.8 and later, not for %s",
+                           s->scheduler->name);
+  resolver_note(r,
+                "--overlap-copies under %s: each step's copies run beside its own layers, in a "
+                "second stream, and not beside other steps",
+                s->scheduler->name);
+  return TRUE;
+}
+
 gboolean
 resolver_copies(Resolver *r, GError **error)
 {
   Scenario *s = r->scenario;
   const char *overflow = s->config.overflow->base.name;
 
-  if (r->settings->swap_ahead > 0 && (!r->settings->overlap_copies || s->executor == &executor_gpu))
-    return resolver_refuse(error,
-                           "--swap-ahead needs --overlap-copies, and copies beside the steps: "
-                           "the executors model, unit and cpu have them");
-  if (!r->settings->overlap_copies || s->executor == &executor_gpu)
+  if (r->settings->swap_ahead > 0 && !r->settings->overlap_copies)
+    return resolver_refuse(error, "--swap-ahead needs --overlap-copies: copies ahead are beside "
+                                  "the steps");
+  if (!r->settings->overlap_copies)
     return TRUE;
   if (s->executor == &executor_replay)
-    return resolver_refuse(error, "--overlap-copies: the executor replay knows steps' durations, "
-                                  "and none of copies beside them; model, unit and cpu can");
+    return resolver_refuse(error,
+                           "--overlap-copies: the executor replay knows steps' durations, "
+                           "and none of copies beside them; model, unit, cpu and gpu can");
+  if (s->executor == &executor_gpu && !(s->scheduler->features & SCHEDULER_OVERLAPS_COPIES))
+    return overlap_within_steps(r, error);
   if (!(s->scheduler->features & SCHEDULER_OVERLAPS_COPIES))
     return resolver_refuse(error,
                            "--overlap-copies: known of vLLM, where a sequence that finds no block can "

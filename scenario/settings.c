@@ -217,7 +217,7 @@ const SettingsOption settings_options[] = {
      "of the host's blocks: pinned (default), pageable", 0},
     {"overlap-copies", GROUP_COST, KIND_SWITCH, AT(overlap_copies), 0, 0, NULL,
      "copy swapped blocks beside the steps, on a link with a queue each way, not as part of them "
-     "(vLLM's schedulers); gpu: beside the computation of a step where order allows, not before it",
+     "(vLLM's schedulers); gpu under others: beside the layers of their step, not before it",
      0},
     {"swap-ahead", GROUP_COST, KIND_COUNT, AT(swap_ahead), 0, COUNT_MAX, "N",
      "with --overlap-copies: copy blocks of the next victims ahead of need, so that N are free, or "

@@ -148,6 +148,10 @@ PolicyValues settings_policy_values(const Settings *settings, const Policy *poli
 /* As if the policies' option of that long name had not been given. */
 void settings_forget(Settings *settings, const char *name);
 
+/* What was typed for the option of that long name, as settings_set() takes it; "" of a switch. NULL:
+ * it was not typed. The caller frees it. */
+char *settings_typed_text(const Settings *settings, const char *name);
+
 /* Sets the option of that long name (without dashes). Switches take NULL, "true" or "false". */
 gboolean settings_set(Settings *settings, const char *name, const char *value, GError **error);
 

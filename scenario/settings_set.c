@@ -3,6 +3,7 @@
 
 #include "typed.h"
 
+#include <math.h>
 #include <string.h>
 
 static const PolicyOption *
@@ -124,4 +125,38 @@ settings_set(Settings *settings, const char *name, const char *value, GError **e
     return hint_at_lists(option, value, error);
   g_hash_table_insert(settings->given, (gpointer)option->name, (gpointer)SETTINGS_TYPED);
   return TRUE;
+}
+
+static char *
+number_text(double value)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+
+  return g_strdup(isinf(value) ? "inf" : g_ascii_formatd(text, sizeof text, "%.15g", value));
+}
+
+char *
+settings_typed_text(const Settings *settings, const char *name)
+{
+  const double *of_policy = g_hash_table_lookup(settings->policy_values, name);
+  const SettingsOption *option = NULL;
+  gconstpointer field;
+
+  if (g_strcmp0(settings_origin(settings, name), SETTINGS_TYPED) != 0)
+    return NULL;
+  if (of_policy != NULL)
+    return number_text(*of_policy);
+  for (guint i = 0; option == NULL && i < settings_n_options; i++)
+    if (g_str_equal(settings_options[i].name, name))
+      option = &settings_options[i];
+  if (option == NULL)
+    return NULL;
+  field = (const char *)settings + option->offset;
+  if (settings_option_is_switch(option))
+    return g_strdup("");
+  if (settings_option_is_text(option))
+    return g_strdup(*(char *const *)field);
+  if (option->kind == KIND_COUNT)
+    return g_strdup_printf("%" G_GUINT64_FORMAT, *(const guint64 *)field);
+  return number_text(*(const double *)field);
 }

@@ -29,7 +29,9 @@ typedef struct {
  * ones of each way that were under way. */
 typedef struct {
   guint32 ended[COPY_DIRECTIONS];
-  gint64 waited_ps; /* for the first of them */
+  guint64 blocks[COPY_DIRECTIONS];
+  gint64 took_ps[COPY_DIRECTIONS]; /* in sum: each behind those before it of its way */
+  gint64 waited_ps;                /* for the first of them */
 } CopiesEnded;
 
 typedef struct Executor Executor;

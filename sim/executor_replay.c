@@ -1,5 +1,7 @@
 #include "executor_replay.h"
 
+#include "units.h"
+
 G_DEFINE_QUARK(spillway - replay - error, replay_error)
 
 typedef struct {
@@ -8,6 +10,8 @@ typedef struct {
   gsize n, next;
   guint32 done; /* repeats of the next one that were replayed */
   gboolean measured;
+  const RecordedCopies *copies;
+  gsize n_copies, next_copies;
 } ReplayExecutor;
 
 /* The shape of a step and nothing else. */
@@ -106,6 +110,26 @@ run(Executor *base, const Step *step, const RepeatLimit *limit, StepTiming *timi
   return TRUE;
 }
 
+/* Asked at other times than the run was, it is another schedule. */
+static gboolean
+end_copies(Executor *base, gint64 now_ps, gboolean waits, CopiesEnded *ended, GError **error)
+{
+  ReplayExecutor *self = (ReplayExecutor *)base;
+  const RecordedCopies *recorded =
+      self->next_copies < self->n_copies ? &self->copies[self->next_copies] : NULL;
+
+  if (recorded == NULL || recorded->now_ps != now_ps || recorded->waits != waits) {
+    g_set_error(error, REPLAY_ERROR, REPLAY_ERROR_DEPARTED,
+                "the schedule departs from the recording: copies beside the steps are under way at "
+                "%.9f s, where the recording has %s",
+                ps_to_s(now_ps), recorded != NULL ? "them at another time" : "none");
+    return FALSE;
+  }
+  *ended = recorded->ended;
+  self->next_copies++;
+  return TRUE;
+}
+
 static void
 replay_free(Executor *self)
 {
@@ -113,7 +137,8 @@ replay_free(Executor *self)
 }
 
 Executor *
-executor_replay_new(const RecordedStep *steps, gsize n, gboolean measured)
+executor_replay_new(const RecordedStep *steps, gsize n, gboolean measured,
+                    const RecordedCopies *copies, gsize n_copies)
 {
   ReplayExecutor *self = g_new0(ReplayExecutor, 1);
 
@@ -121,6 +146,8 @@ executor_replay_new(const RecordedStep *steps, gsize n, gboolean measured)
   self->steps = steps;
   self->n = n;
   self->measured = measured;
+  self->copies = copies;
+  self->n_copies = n_copies;
   return &self->base;
 }
 
@@ -137,5 +164,6 @@ const ExecutorClass executor_replay = {
     .help = "durations that an earlier run recorded (--replay)",
     .tells_cost = TRUE,
     .run = run,
+    .end_copies = end_copies,
     .free = replay_free,
 };

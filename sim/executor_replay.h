@@ -23,6 +23,13 @@ typedef struct {
   guint32 copy_out_blocks, copy_in_blocks;
 } RecordedStep;
 
+/* What an executor that makes copies beside the steps answered when it was asked which have ended. */
+typedef struct {
+  gint64 now_ps;
+  gboolean waits;
+  CopiesEnded ended;
+} RecordedCopies;
+
 /* A step as an observer was told of it. */
 RecordedStep recorded_step(const StepReport *report);
 
@@ -33,7 +40,9 @@ typedef enum { REPLAY_ERROR_DEPARTED } ReplayError;
 /* Made by executor_replay_new(), not by create(). */
 extern const ExecutorClass executor_replay;
 
-/* steps: borrowed. measured: their times were measured, not modelled. */
-Executor *executor_replay_new(const RecordedStep *steps, gsize n, gboolean measured);
+/* steps, copies (each answer of the run): borrowed. measured: their times were measured, not
+ * modelled. */
+Executor *executor_replay_new(const RecordedStep *steps, gsize n, gboolean measured,
+                              const RecordedCopies *copies, gsize n_copies);
 /* Recorded lines that the run did not come to. */
 gsize executor_replay_left(const Executor *executor);

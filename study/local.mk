@@ -68,6 +68,7 @@ libspillway_study_a_SOURCES = \
   %D%/store/schema.c \
   %D%/store/store.c %D%/store/store.h \
   %D%/store/text.c %D%/store/text.h \
+  %D%/validation/copies.c \
   %D%/validation/cost_with_host.c %D%/validation/cost_with_host.h \
   %D%/validation/json.c \
   %D%/validation/parts.c \

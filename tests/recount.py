@@ -126,8 +126,8 @@ class Recount:
                 and (settings["pipeline_parallel_size"] or 1) == 1 and self.footer["end"] == "done")
 
     def ends(self):
-        """When each step ended: somebody's last token came, or whoever runs on begins the next. None where the last told nobody's."""
-        if not self.steps or not self.steps[-1].get("finished"):
+        """When each step ended: somebody's last token came, or whoever runs on begins the next. None where one ran nobody."""
+        if not self.steps or not self.steps[-1].get("finished") or not all(step["scheduled"] for step in self.steps):
             return None
         return [self.request(step["finished"][0]).finish if step.get("finished") else picoseconds(after["t"])
                 for step, after in zip(self.steps, [*self.steps[1:], None])]
@@ -268,7 +268,7 @@ def check_sums(summary, count, words):
             and (count.header["pipeline_parallel_size"] or 1) == 1 and summary["time_s"]["linear"] > 0:
         close(summary["busy_s"], Fraction(sum(Decimal(repr(value)) for value in summary["time_s"].values())), "parts of %s" % words, 1e-9)
     close(summary["copy_wait_s"], sum(Decimal(step.get("waited_for_copies_s", 0)) for step in count.steps), "waiting for copies, %s" % words)
-    if summary["swapped_out_blocks"] > 0:
+    if summary["swapped_out_blocks"] > 0 and summary["swapped_out_bytes"] is not None:
         each = Fraction(Decimal(repr(summary["swapped_out_bytes"]))) / summary["swapped_out_blocks"]
         close(summary["swapped_in_bytes"], each * summary["swapped_in_blocks"], "bytes in of %s" % words)
 
@@ -295,9 +295,11 @@ def check_goodput(summary, count, words):
     limits = list(limits_of(slo))
     if any(what not in ("ttft", "e2e", "tpot") for what, _ in limits):
         return None
+    if summary["makespan_s"] == 0:
+        return check_equal((summary["goodput_per_s"], summary["good_share"]), (None, None), words)
     good = sum(r.status == "finished" and is_good(r, limits) for r in count.requests)
     close(summary["good_share"], Fraction(good, len(count.requests)), "good share of %s" % words)
-    return close(summary["goodput_per_s"], good / summary["makespan_s"] if summary["makespan_s"] else 0, "goodput of %s" % words)
+    return close(summary["goodput_per_s"], good / summary["makespan_s"], "goodput of %s" % words)
 
 
 def recomputed(count):

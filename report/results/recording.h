@@ -12,6 +12,7 @@ typedef struct {
   gboolean measured;  /* recorded by an executor that computes, or replayed from one */
   GHashTable *config; /* key → text: the settings of the run; NULL text where it had none */
   GArray *steps;      /* of RecordedStep */
+  GArray *copies;     /* of RecordedCopies; NULL: none were beside the steps */
 } Recording;
 
 /* "FILE.db:3" is that run of the file, "FILE.db" its last that recorded its steps. */

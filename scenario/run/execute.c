@@ -173,10 +173,14 @@ create_executor(Run *run)
 
   if (recording != NULL)
     return executor_replay_new((const RecordedStep *)(gconstpointer)recording->steps->data,
-                               recording->steps->len, recording->measured);
+                               recording->steps->len, recording->measured,
+                               recording->copies != NULL
+                                   ? (const RecordedCopies *)(gconstpointer)recording->copies->data
+                                   : NULL,
+                               recording->copies != NULL ? recording->copies->len : 0);
   if (!executor_computes(s->executor))
     return s->executor->create(s->cost);
-  run->live = live_setup_executor(run->execution->live);
+  run->live = live_setup_executor(run->execution->live, run->execution->copies_ended);
   g_ptr_array_add(run->observers, live_executor_observer(run->live));
   return live_executor_base(run->live);
 }

@@ -20,6 +20,7 @@ typedef struct {
   const Measured *against; /* paired with the workload; NULL: nothing to hold the run against */
   Results *results;        /* where the run is added; NULL: nowhere */
   const LiveSetup *live;   /* where the scenario's executor computes */
+  GArray *copies_ended;  /* of RecordedCopies: what such an executor answers; NULL: not wanted */
   const char *outputs;   /* path of what each request got, where it is computed; NULL: not wanted */
   gboolean record_steps; /* in results */
   Observer *observer;    /* one more that is told of the run; NULL: none */

@@ -104,7 +104,8 @@ open_device(LiveSetup *setup, const LiveDeviceClass *class, GError **error)
       .kv_form = s->copy_path == COPY_PATH_PER_BLOCK ? KV_BY_BLOCK : KV_BY_LAYER,
       .copy_method = copy_method(setup),
       .pageable_host = s->host_memory == HOST_MEMORY_PAGEABLE,
-      .overlap_copies = settings->overlap_copies,
+      .overlap_within_step = settings->overlap_copies && !s->config.overlap_copies,
+      .copies_beside = s->config.overlap_copies,
       .num_disk_blocks = s->config.num_disk_blocks,
       .num_through_blocks = planner_through_blocks(&s->config),
       .copy_ns = (gint64)(settings->copy_block_us * 1e3),
@@ -181,7 +182,7 @@ live_setup_free(LiveSetup *setup)
 }
 
 LiveExecutor *
-live_setup_executor(const LiveSetup *setup)
+live_setup_executor(const LiveSetup *setup, GArray *copies_ended)
 {
   const Scenario *s = setup->scenario;
   const LiveExecutorConfig config = {
@@ -201,6 +202,7 @@ live_setup_executor(const LiveSetup *setup)
               .num_through_blocks = planner_through_blocks(&s->config),
               .prefix_caching = s->config.prefix_caching,
           },
+      .copies_ended = copies_ended,
   };
 
   return live_executor_new(&config);

@@ -33,8 +33,8 @@ LiveSetup *live_setup_share(const LiveSetup *setup, const Workload *workload);
 void live_setup_free(LiveSetup *setup);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LiveSetup, live_setup_free)
 
-/* A fresh executor on the setup's device. */
-LiveExecutor *live_setup_executor(const LiveSetup *setup);
+/* A fresh executor on the setup's device; copies_ended: as of LiveExecutorConfig. */
+LiveExecutor *live_setup_executor(const LiveSetup *setup, GArray *copies_ended);
 
 /* Writes what every request got: {"id": 7, "output_token_ids": [1, 2]}, a line a request. */
 gboolean live_setup_write_outputs(const LiveSetup *setup, const LiveExecutor *executor,

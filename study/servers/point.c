@@ -104,27 +104,38 @@ server_point_settings(const ServerPoint *point, const Settings *given, GError **
   return settings;
 }
 
+static void
+append_option(GString *command, const char *option, const char *value)
+{
+  static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,/_-";
+
+  g_string_append_printf(command, " --%s", option);
+  if (is_switch(value))
+    return;
+  if (value[strspn(value, plain)] == '\0') {
+    g_string_append_printf(command, " %s", value);
+  } else {
+    g_autofree char *quoted = g_shell_quote(value);
+    g_string_append_printf(command, " %s", quoted);
+  }
+}
+
 char *
 server_point_command(const ServerPoint *point, const Settings *given)
 {
   GString *command = g_string_new("spillway run");
+  g_autofree const char **names = settings_names();
 
+  for (guint i = 0; names[i] != NULL; i++) {
+    g_autofree char *typed = settings_typed_text(given, names[i]);
+    if (typed != NULL)
+      append_option(command, names[i], typed);
+  }
   for (guint i = 0; i < point->options->len; i += 2) {
     const char *option = g_ptr_array_index(point->options, i);
     const char *value = g_ptr_array_index(point->options, i + 1);
-    if (is_overruled(option, given))
-      continue;
-    g_string_append_printf(command, " --%s", option);
-    if (is_switch(value))
-      continue;
-    if (value[strspn(value,
-                     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,/_-")] ==
-        '\0') {
-      g_string_append_printf(command, " %s", value);
-    } else {
-      g_autofree char *quoted = g_shell_quote(value);
-      g_string_append_printf(command, " %s", quoted);
-    }
+    if (!is_overruled(option, given))
+      append_option(command, option, value);
   }
   return g_string_free(command, FALSE);
 }

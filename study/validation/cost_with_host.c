@@ -31,6 +31,12 @@ spread(const CostModel *base, CostComponent component)
   return cost_model_spread(((const CostWithHost *)base)->device, component);
 }
 
+static CopyContention
+contention(const CostModel *base, CopyDirection direction, gboolean prefills)
+{
+  return cost_model_contention(((const CostWithHost *)base)->device, direction, prefills);
+}
+
 static void
 cost_with_host_free(CostModel *base)
 {
@@ -42,6 +48,7 @@ static const CostModelClass cost_with_host_class = {
     .step = cost_of_step,
     .copy_ps = copy_ps,
     .spread = spread,
+    .contention = contention,
     .free = cost_with_host_free,
 };
 

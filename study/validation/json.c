@@ -84,6 +84,25 @@ operations_json(const Validation *v)
   return object;
 }
 
+static json_t *
+copies_json(const Validation *v)
+{
+  json_t *object = json_object();
+
+  for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++) {
+    CopyError e = validation_copies(v, d);
+    if (e.jobs > 0)
+      json_object_set_new(
+          object, validation_copies_name(d),
+          json_pack("{s:I, s:I, s:f, s:f, s:o}", "jobs", (json_int_t)e.jobs, "blocks",
+                    (json_int_t)e.blocks, "computed_s", ps_to_s(e.computed_ps), "predicted_s",
+                    ps_to_s(e.predicted_ps), "error",
+                    json_real_or_null(
+                        validation_error((double)e.computed_ps, (double)e.predicted_ps))));
+  }
+  return object;
+}
+
 char *
 validation_json(const Validation *v)
 {
@@ -98,6 +117,8 @@ validation_json(const Validation *v)
   json_object_set_new(root, "figures", figures_json(v));
   json_object_set_new(root, "steps", steps_json(v->steps));
   json_object_set_new(root, "operations", operations_json(v));
+  if (v->copies != NULL)
+    json_object_set_new(root, "copies", copies_json(v));
   json_object_set_new(root, "explanation", json_string(explanation));
   json_object_set_new(root, "replay_identical", json_boolean(validation_replay_is_same(v)));
   json_object_set_new(root, "cost", json_string(v->cost));

@@ -3,17 +3,19 @@
 const char *
 steps_kind_name(StepsKind kind)
 {
-  static const char *const names[] = {"prefill", "decode", "mixed", "recompute", "copies"};
+  static const char *const names[] = {"prefill", "decode", "mixed", "recompute", "copies", "beside"};
   return names[kind];
 }
 
 static StepsKind
-kind_of(const Step *step)
+kind_of(const StepWatch *watch, const Step *step)
 {
   gboolean again = FALSE;
 
   if (step->copy_out_blocks + step->copy_in_blocks > 0)
     return STEPS_COPIES;
+  if (watch->under_way[COPY_OUT] + watch->under_way[COPY_IN] > 0)
+    return STEPS_BESIDE;
   for (guint i = 0; i < step->entries->len; i++)
     again |= g_array_index(step->entries, StepEntry, i).recomputed_tokens > 0;
   if (again)
@@ -53,6 +55,10 @@ digest_step(StepWatch *watch, const StepReport *report)
   }
   for (guint i = 0; i < step->swapped_in->len; i++)
     digest_add(watch, g_array_index(step->swapped_in, StepSwapIn, i).request);
+  for (guint i = 0; i < step->copied->len; i++) {
+    digest_add(watch, g_array_index(step->copied, StepCopy, i).request);
+    digest_add(watch, g_array_index(step->copied, StepCopy, i).direction);
+  }
   for (guint i = 0; i < report->n_finished; i++)
     digest_add(watch, report->finished[i]);
 }
@@ -67,11 +73,52 @@ note_sample(StepWatch *watch, const StepReport *report)
   g_array_append_val(watch->samples, sample);
 }
 
+/* Which copies run beside the step. What the cost model says ends later than the run's did is over. */
+static void
+follow_copies(StepWatch *watch, const StepReport *report)
+{
+  const Step *step = report->step;
+  gboolean prefills = step->n_decodes < step->n_sequences;
+
+  for (guint i = 0; i < step->copied->len; i++)
+    watch->under_way[g_array_index(step->copied, StepCopy, i).direction]--;
+  for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++)
+    if (watch->under_way[d] == 0)
+      watch->link.free_ps[d] = report->start_ps;
+  for (guint i = 0; i < step->copies->len; i++) {
+    const StepCopy *copy = &g_array_index(step->copies, StepCopy, i);
+    watch->under_way[copy->direction]++;
+    if (copy->direction <= COPY_IN && watch->cost != NULL) {
+      double slowed = 1 + cost_model_contention(watch->cost, copy->direction, prefills).copy;
+      gint64 alone_ps = cost_model_copy_ps((CostModel *)watch->cost, copy->direction, copy->blocks);
+      copy_link_submit(&watch->link, copy->direction, report->start_ps,
+                       (gint64)((double)alone_ps * slowed));
+    }
+  }
+}
+
+/* What the copies beside it lengthen the step by. */
+static void
+slow_step(const StepWatch *watch, const StepReport *report, WatchedStep *predicted)
+{
+  gboolean prefills = report->step->n_decodes < report->step->n_sequences;
+  gint64 computes_ps = predicted->predicted_ps;
+
+  for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++) {
+    const CopyContention contention = cost_model_contention(watch->cost, d, prefills);
+    gint64 busy_ps = copy_link_busy_ps(&watch->link, d, report->start_ps);
+    gint64 alone_ps = (gint64)((double)busy_ps / (1 + contention.copy));
+    gint64 by_ps = copy_contention_step_ps(&contention, alone_ps, computes_ps);
+    predicted->predicted_ps += by_ps;
+    predicted->predicted_part_ps[d == COPY_OUT ? COST_SWAP_OUT : COST_SWAP_IN] += by_ps;
+  }
+}
+
 static void
 predict(StepWatch *watch, const StepReport *report)
 {
   const RepeatLimit limit = {.until_ps = G_MAXINT64};
-  WatchedStep step = {.kind = kind_of(report->step), .measured_ps = report->first_ps};
+  WatchedStep step = {.kind = kind_of(watch, report->step), .measured_ps = report->first_ps};
   StepTiming timing;
 
   if (!executor_run(watch->predictor, report->step, &limit, &timing, NULL))
@@ -81,6 +128,7 @@ predict(StepWatch *watch, const StepReport *report)
     step.measured_part_ps[c] = report->cost != NULL ? report->cost->base_ps[c] : 0;
     step.predicted_part_ps[c] = timing.cost.base_ps[c];
   }
+  slow_step(watch, report, &step);
   g_array_append_val(watch->watched, step);
 }
 
@@ -95,6 +143,7 @@ on_step(Observer *observer, const StepReport *report)
     return;
   g_array_append_val(watch->recorded, recorded);
   note_sample(watch, report);
+  follow_copies(watch, report);
   if (watch->predictor != NULL)
     predict(watch, report);
 }
@@ -105,6 +154,7 @@ step_watch_new(CostModel *cost)
   StepWatch *watch = g_new0(StepWatch, 1);
 
   watch->observer = (Observer){.step = on_step, .needs_decodes = TRUE};
+  watch->cost = cost;
   watch->predictor = cost != NULL ? executor_model.create(cost) : NULL;
   watch->watched = g_array_new(FALSE, FALSE, sizeof(WatchedStep));
   watch->samples = g_array_new(FALSE, FALSE, sizeof(StepSample));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "calib/cost/step_fit.h"
+#include "sim/copy_link.h"
 #include "sim/executor_replay.h"
 #include "sim/observer.h"
 
@@ -12,6 +13,7 @@ typedef enum {
   STEPS_MIXED,     /* prefills and decodes */
   STEPS_RECOMPUTE, /* that compute again what was dropped */
   STEPS_COPIES,    /* that copy blocks out or in */
+  STEPS_BESIDE,    /* that copies of blocks run beside */
   STEPS_KINDS
 } StepsKind;
 
@@ -26,6 +28,9 @@ typedef struct {
 typedef struct {
   Observer observer;   /* first */
   Executor *predictor; /* NULL: nothing is predicted */
+  const CostModel *cost;
+  CopyLink link;                      /* the copies beside the steps, as the cost model has them */
+  guint under_way[COPY_DIRECTIONS];   /* of them, as the run has them */
   GArray *watched;     /* of WatchedStep, where steps are predicted */
   GArray *samples;     /* of StepSample */
   GArray *recorded;    /* of RecordedStep */

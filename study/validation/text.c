@@ -104,6 +104,30 @@ append_operations(const Validation *v, GString *text)
 }
 
 static void
+append_copies(const Validation *v, GString *text)
+{
+  g_autoptr(Table) table = table_new("lrrrrr");
+  const char *const head[] = {"copies", "", "blocks", "computed", "predicted alone", "error"};
+
+  for (guint i = 0; i < G_N_ELEMENTS(head); i++)
+    table_add(table, head[i]);
+  for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++) {
+    CopyError e = validation_copies(v, d);
+    if (e.jobs == 0)
+      continue;
+    table_add(table, validation_copies_name(d));
+    table_take(table, format_count(e.jobs));
+    table_take(table, format_count(e.blocks));
+    table_take(table, format_duration(ps_to_s(e.computed_ps)));
+    table_take(table, format_duration(ps_to_s(e.predicted_ps)));
+    table_take(table,
+               percent_text(validation_error((double)e.computed_ps, (double)e.predicted_ps)));
+  }
+  g_string_append(text, "\nCopies beside the steps, in sum\n");
+  table_append(table, "  ", text);
+}
+
+static void
 append_targets(const Validation *v, GString *text)
 {
   g_autoptr(Table) table = table_new("lrrrrl");
@@ -154,6 +178,8 @@ validation_text(const Validation *v)
   append_steps(v, text);
   g_string_append(text, "\nWhat the difference is made of, the most first\n");
   append_operations(v, text);
+  if (v->copies != NULL)
+    append_copies(v, text);
   g_string_append_printf(text, "\nWhat explains most of it: %s.\n", explanation);
   g_string_append_printf(text, "Replay: %s.\n", replay_text(v));
   return g_string_free(text, FALSE);

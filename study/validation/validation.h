@@ -6,11 +6,15 @@
 #pragma once
 
 #include "report/figures.h"
+#include "sim/disk.h"
 #include "step_watch.h"
 
 typedef struct {
   const RunRecord *live, *simulated, *replayed;
   const StepWatch *steps, *replayed_steps;
+  const GArray *copies; /* of RecordedCopies: those that the run made beside its steps */
+  CostModel *copy_cost; /* what they are predicted by, */
+  const Disk *disk;     /* and those of the disk */
   const char *cost; /* where the predictions come from, for people */
   /* Projections, attention and small operations were timed as one: what each took is inferred. */
   gboolean layers_are_one;
@@ -45,6 +49,15 @@ typedef struct {
 } TimePart;
 
 guint validation_parts(const Validation *validation, TimePart parts[VALIDATION_PARTS]);
+/* Copies of one way beside the steps, as computed and as predicted, each alone. */
+typedef struct {
+  guint64 jobs, blocks;
+  gint64 computed_ps, predicted_ps;
+} CopyError;
+CopyError validation_copies(const Validation *validation, CopyDirection direction);
+/* "out", "in", "to_disk", "from_disk". */
+const char *validation_copies_name(CopyDirection direction);
+
 /* "linear (-2.1 % of the busy time) and swap_in (+0.4 %)": what most of the difference is; the
  * caller frees. */
 char *validation_explanation(const Validation *validation);

@@ -1,5 +1,5 @@
 /* CUDA's memory: an allocation ends at a guard page and begins as NaN. Copies are operations of
- * their stream; memory that is not pinned is read when the copy is enqueued, and a copy to such is
+ * their stream, two each: until the second is done the target is NaN. Memory that is not pinned is read when the copy is enqueued, and a copy to such is
  * waited for, as the driver does. */
 #include "cuda_runtime_api.h"
 
@@ -142,12 +142,6 @@ cudaRuntimeGetVersion(int *version)
   return cudaSuccess;
 }
 
-cudaError_t
-cudaGetLastError(void)
-{
-  return cudaSuccess;
-}
-
 const char *
 cudaGetErrorName(cudaError_t status)
 {
@@ -286,6 +280,21 @@ cudaMemcpy(void *to, const void *from, size_t num_bytes, cudaMemcpyKind)
   return status;
 }
 
+/* Between the two operations others may go on. */
+static cudaError_t
+enqueue_copy(void *to, size_t num_bytes, cudaStream_t stream, const std::function<void()> &copy)
+{
+  const cudaError_t status = emulator::enqueue(stream, [=] { memset(to, POISON, num_bytes); });
+
+  return status != cudaSuccess ? status : emulator::enqueue(stream, copy);
+}
+
+static cudaError_t
+copy_later(void *to, const void *from, size_t num_bytes, cudaStream_t stream)
+{
+  return enqueue_copy(to, num_bytes, stream, [=] { copy_bytes(to, from, num_bytes); });
+}
+
 /* A copy whose source is read now. */
 static cudaError_t
 copy_what_is_there(void *to, const void *from, size_t num_bytes, cudaStream_t stream)
@@ -293,7 +302,7 @@ copy_what_is_there(void *to, const void *from, size_t num_bytes, cudaStream_t st
   const auto held =
       std::make_shared<std::vector<char>>((const char *)from, (const char *)from + num_bytes);
 
-  return emulator::enqueue(stream, [=] { copy_bytes(to, held->data(), num_bytes); });
+  return enqueue_copy(to, num_bytes, stream, [=] { copy_bytes(to, held->data(), num_bytes); });
 }
 
 cudaError_t
@@ -305,7 +314,7 @@ cudaMemcpyAsync(void *to, const void *from, size_t num_bytes, cudaMemcpyKind, cu
     return emulator::device_status();
   if (is_pageable(from))
     return copy_what_is_there(to, from, num_bytes, stream);
-  status = emulator::enqueue(stream, [=] { copy_bytes(to, from, num_bytes); });
+  status = copy_later(to, from, num_bytes, stream);
   if (status == cudaSuccess && is_pageable(to))
     status = emulator::wait_for_stream(stream);
   return status;
@@ -345,7 +354,7 @@ cudaMemcpyBatchAsync(void *const *to, const void *const *from, const size_t *num
                        emulator::draw_of_streams() % 2 == 0;
     const cudaError_t status =
         early ? copy_what_is_there(target, source, n, stream)
-              : emulator::enqueue(stream, [=] { copy_bytes(target, source, n); });
+              : copy_later(target, source, n, stream);
     if (status != cudaSuccess)
       return status;
   }

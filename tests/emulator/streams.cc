@@ -57,7 +57,8 @@ struct {
   uint64_t clock_us;
   Pace pace = BETWEEN;
   size_t ahead; /* index of the stream that goes first where it can */
-  cudaError_t lost_with;
+  bool is_alone; /* what is waited for goes on before anything else does */
+  cudaError_t lost_with, last_error;
   unsigned long left = ~0ul; /* operations until the device is lost */
   unsigned long operations, graph_launches;
 } machine;
@@ -134,6 +135,7 @@ draw_pace(void)
 {
   machine.pace = (Pace)(emulator::draw_of_streams() % PACES);
   machine.ahead = (size_t)emulator::draw_of_streams();
+  machine.is_alone = emulator::draw_of_streams() % 2 == 0;
 }
 
 /* What happens to be done while the host goes on. */
@@ -228,7 +230,9 @@ wait_for_stream(cudaStream_t stream)
   if (is_default(stream))
     stream = default_stream();
   while (status == cudaSuccess && !stream->queue.empty())
-    if (!go_on_somewhere())
+    if (machine.is_alone && can_go_on(stream))
+      go_on(stream);
+    else if (!go_on_somewhere())
       fail("streams wait for each other for ever");
   draw_pace();
   return status != cudaSuccess ? status : device_status();
@@ -341,6 +345,38 @@ cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned)
   if (is_default(stream) || emulator::is_capturing(stream))
     return cudaErrorInvalidValue;
   return add(stream, {nullptr, event->state, event->state->recorded, true});
+}
+
+/* That it is not ready yet is left for cudaGetLastError(), as the runtime does. */
+cudaError_t
+cudaEventQuery(cudaEvent_t event)
+{
+  if (emulator::device_status() != cudaSuccess)
+    return emulator::device_status();
+  stir();
+  if (event->state->done >= event->state->recorded)
+    return emulator::device_status();
+  machine.last_error = cudaErrorNotReady;
+  return cudaErrorNotReady;
+}
+
+cudaError_t
+cudaEventSynchronize(cudaEvent_t event)
+{
+  while (emulator::device_status() == cudaSuccess && event->state->done < event->state->recorded)
+    if (!go_on_somewhere())
+      emulator::fail("an event is waited for for ever");
+  draw_pace();
+  return emulator::device_status();
+}
+
+cudaError_t
+cudaGetLastError(void)
+{
+  const cudaError_t status = machine.last_error;
+
+  machine.last_error = cudaSuccess;
+  return status;
 }
 
 cudaError_t

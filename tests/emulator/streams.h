@@ -3,7 +3,8 @@
  *
  * A stream's operations are done in turn; those of different streams in any order but for events.
  * Until somebody waits for a stream, its operations may be done at once, late, or between those of
- * others: which, is drawn anew after each wait, and so is the stream that is ahead of the others.
+ * others: which, is drawn anew after each wait, and so is the stream that is ahead of the others, and
+ * whether a stream that is waited for is.
  * The default stream is the exception: what is enqueued there is done at once, but for
  * cudaMemset(), which waits for nothing, and nothing but that stream's calls for it.
  *

@@ -1,8 +1,9 @@
 /* The GPU's device on an emulated GPU whose streams go on in random orders, and fails.
  *
  * Orders: a scenario that swaps, once with all copies before the step, then with the copies beside
- * it, in many orders. The logits of every step must be the same bits: a wait that is missing lets a
- * block be overwritten before it is read, or be read before it is there.
+ * its layers, in many orders. Beside: copies that go on while several steps run, against the same
+ * copies that are waited for. The logits of every step must be the same bits: a wait that is missing
+ * lets a block be overwritten before it is read, or be read before it is there (NaN until then).
  */
 #include "config.h"
 
@@ -61,7 +62,7 @@ make_setup(const LiveCase *c, CopyMethod method, gboolean overlap)
   DeviceSetup setup = live_case_setup(c);
 
   setup.copy_method = method;
-  setup.overlap_copies = overlap;
+  setup.overlap_within_step = overlap;
   setup.sampling.temperature = 0; /* logits are compared */
   return setup;
 }
@@ -149,6 +150,160 @@ test_orders(void)
   }
   g_test_message("%u scenarios, %u with swaps", n, swaps);
   g_assert_cmpuint(swaps, >, n / 3);
+}
+
+/* Two GPUs that run the same plans. One makes copies beside its steps, the other waits for each
+ * before the step that it begins with. */
+typedef struct {
+  LiveDevice base;
+  LiveDevice *beside, *waiting;
+  guint under_way, jobs;
+  guint spanned; /* how often a copy went on behind its step */
+  guint waits;   /* how often there was nothing else to do */
+} Lockstep;
+
+static guint
+ended_jobs(const CopiesEnded *ended)
+{
+  guint n = 0;
+
+  for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++)
+    n += ended->ended[d];
+  return n;
+}
+
+static gboolean
+lockstep_begin(LiveDevice *base, const StepPlan *plan, gint64 now_ps, gint64 *beside_ns,
+               GError **error)
+{
+  Lockstep *self = (Lockstep *)base;
+  g_autoptr(StepPlan) nothing = step_plan_new();
+  DeviceTimes times;
+  gint32 sampled;
+  guint ended = 0;
+
+  self->under_way += plan->jobs->len;
+  self->jobs += plan->jobs->len;
+  if (!self->waiting->class->begin_copies(self->waiting, plan, now_ps, beside_ns, error) ||
+      !self->waiting->class->run(self->waiting, nothing, &sampled, &times, error))
+    return FALSE;
+  while (ended < plan->jobs->len) {
+    CopiesEnded over = {.waited_ps = 0};
+    if (!self->waiting->class->end_copies(self->waiting, G_MAXINT64 / 2, TRUE, &over, error))
+      return FALSE;
+    ended += ended_jobs(&over);
+  }
+  return self->beside->class->begin_copies(self->beside, plan, now_ps, beside_ns, error);
+}
+
+static gboolean
+lockstep_end(LiveDevice *base, gint64 now_ps, gboolean waits, CopiesEnded *ended, GError **error)
+{
+  Lockstep *self = (Lockstep *)base;
+
+  if (!self->beside->class->end_copies(self->beside, now_ps, waits, ended, error))
+    return FALSE;
+  g_assert_cmpint(cudaGetLastError(), ==, cudaSuccess);
+  g_assert_cmpuint(ended_jobs(ended), <=, self->under_way);
+  g_assert_true(!waits || self->under_way == 0 || ended_jobs(ended) > 0);
+  self->under_way -= ended_jobs(ended);
+  self->spanned += self->under_way > 0 && !waits;
+  self->waits += waits;
+  return TRUE;
+}
+
+/* The same bits. */
+static gboolean
+lockstep_run(LiveDevice *base, const StepPlan *plan, gint32 *sampled, DeviceTimes *times,
+             GError **error)
+{
+  Lockstep *self = (Lockstep *)base;
+  g_autoptr(GArray) expected = g_array_new(FALSE, FALSE, sizeof(float));
+  g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(float));
+
+  if (!self->waiting->class->run(self->waiting, plan, sampled, times, error) ||
+      !self->beside->class->run(self->beside, plan, sampled, times, error))
+    return FALSE;
+  if (plan->sample_rows->len == 0)
+    return TRUE;
+  g_assert_true(self->waiting->class->logits(self->waiting, expected));
+  g_assert_true(self->beside->class->logits(self->beside, found));
+  g_assert_cmpmem(expected->data, expected->len * sizeof(float), found->data,
+                  found->len * sizeof(float));
+  return TRUE;
+}
+
+static const LiveDeviceClass lockstep_class = {.name = "lockstep",
+                                               .clock = CLOCK_MONOTONIC,
+                                               .run = lockstep_run,
+                                               .begin_copies = lockstep_begin,
+                                               .end_copies = lockstep_end};
+
+static void
+run_lockstep(const LiveCase *c, guint32 seed, Lockstep *sum, guint64 *blocks)
+{
+  DeviceSetup setup = make_setup(c, (CopyMethod)(seed % 3), FALSE);
+  g_autoptr(LiveDevice) beside = NULL;
+  g_autoptr(LiveDevice) waiting = NULL;
+  Lockstep device = {.base.class = &lockstep_class};
+  LiveResult result;
+
+  setup.pageable_host = setup.copy_method != COPY_METHOD_KERNEL && seed % 4 == 0;
+  emulator_set_seed(seed);
+  device.beside = beside = open_gpu(&setup);
+  device.waiting = waiting = open_gpu(&setup);
+  live_case_run(c, &device.base, &executor_gpu, &result);
+  sum->jobs += device.jobs;
+  sum->spanned += device.spanned;
+  sum->waits += device.waits;
+  for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++)
+    blocks[d] += result.beside[d];
+  live_result_clear(&result);
+}
+
+/* With copies ahead of need, or a disk behind a host of a few blocks, or neither. */
+static LiveCase
+make_case_beside(const TestModel *model, guint32 seed)
+{
+  LiveCase c = make_case(model, seed);
+
+  if (seed % 4 > 0)
+    c.class = &scheduler_vllm_versions[SCHEDULER_VLLM_NEWEST - SCHEDULER_VLLM_OLDEST];
+  c.config.watermark = 0;
+  c.config.overlap_copies = c.config.named_blocks = TRUE;
+  c.config.prefix_caching = seed % 4 > 1;
+  c.config.swap_ahead_blocks = seed % 4 == 1 ? 4 : 0;
+  if (seed % 4 == 2 || seed % 8 == 0) {
+    c.config.num_cpu_blocks = 4;
+    c.config.num_disk_blocks = 100;
+    c.config.disk = (Disk){.queue_depth = 1, .latency_ps = {10, 10}, .transfer_ps = {50, 30}};
+  }
+  return c;
+}
+
+/* Copies beside the steps, in random orders: out, in, ahead, to the disk and back. */
+static void
+test_beside(void)
+{
+  const char *wanted = g_getenv("TEST_SCENARIOS");
+  guint32 n = wanted != NULL ? (guint32)atoi(wanted) : 8;
+  g_auto(TestModel) model = test_model_open("tiny-gpu-qwen2");
+  guint64 blocks[COPY_DIRECTIONS] = {0};
+  Lockstep sum = {.jobs = 0};
+
+  for (guint32 seed = 1; seed <= n; seed++) {
+    LiveCase c = make_case_beside(&model, seed);
+    run_lockstep(&c, seed, &sum, blocks);
+    workload_free(c.workload);
+  }
+  g_test_message("%u scenarios: %u jobs, %u went on behind their step, %u waits; %" G_GUINT64_FORMAT
+                 " blocks out, %" G_GUINT64_FORMAT " in, %" G_GUINT64_FORMAT
+                 " to the disk, %" G_GUINT64_FORMAT " from it",
+                 n, sum.jobs, sum.spanned, sum.waits, blocks[COPY_OUT], blocks[COPY_IN],
+                 blocks[COPY_TO_DISK], blocks[COPY_FROM_DISK]);
+  g_assert_cmpuint(sum.spanned, >, n);
+  for (CopyDirection d = COPY_OUT; d < COPY_DIRECTIONS; d++)
+    g_assert_cmpuint(blocks[d], >, 0);
 }
 
 /* One sequence's tokens from `first` on, `rows` of them, in the blocks from 0 on. */
@@ -439,6 +594,7 @@ main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/live-streams/orders", test_orders);
+  g_test_add_func("/live-streams/beside", test_beside);
   g_test_add_func("/live-streams/exchange", test_exchange);
   g_test_add_func("/live-streams/too-large", test_too_large);
   g_test_add_func("/live-streams/lost", test_lost);

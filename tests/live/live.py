@@ -113,6 +113,8 @@ def test_bad_models():
     refuse(["--tensor-parallel-size"], *tiny, "--tensor-parallel-size", "2")
     refuse(["mean nothing to the executor cpu"], *tiny, "--copy-method", "batch")
     refuse(["--copy-block-us", "--overlap-copies"], *tiny, "--copy-block-us", "5")
+    refuse(["radix cache", "--disable-radix-cache"], *LIVE, "--trace", TRACE, "--model", model("tiny-llama"), "--scheduler", "sglang",
+           "--max-total-tokens", "400")
     refuse(["--kv-cache-dtype"], *tiny, "--kv-cache-dtype", "fp8")
     refuse(["--temperature", "computes nothing"], "run", "--executor", "unit", "--trace", TRACE, "--num-gpu-blocks",
            "9", "--temperature", "1")
@@ -216,18 +218,43 @@ def test_emulated_copies():
         return
     check_equal(done.returncode, 0, done.stderr)
     expected = read("out.jsonl")
+    beside = ["--overlap-copies", "--copy-path"]
     for copies in (["--copy-method", "pieces"], ["--copy-method", "batch"], ["--copy-method", "kernel"],
-                   ["--copy-method", "pieces", "--host-memory", "pageable"],
-                   ["--overlap-copies", "--copy-path", "batched"], ["--overlap-copies", "--copy-method", "kernel"],
-                   ["--overlap-copies", "--copy-path", "per-block"]):
+                   ["--copy-method", "pieces", "--host-memory", "pageable"], [*beside, "batched"],
+                   [*beside, "per-layer", "--copy-method", "kernel"], [*beside, "per-block", "--host-memory", "pageable"],
+                   [*beside, "per-block", "--num-cpu-blocks", "3", "--num-disk-blocks", "60"],
+                   [*beside, "batched", "--scheduler", "vllm-0.8", "--swap-ahead", "6"]):
         done = emulated_gpu("live", *GPU_TIGHT, *copies, "--output-token-ids", "out.jsonl", "-o", "gpu.db", "--decisions",
                             "a.jsonl", "--format", "json")
         check_equal(done.returncode, 0, done.stderr)
-        check(json.loads(done.stdout)["swapped_in_blocks"] > 0, done.stdout)
+        found = json.loads(done.stdout)
+        check(found["swapped_out_blocks"] > 0, done.stdout)
+        check_equal(found["disk_read_blocks"] > 0, "--num-disk-blocks" in copies, done.stdout)
+        check_equal(b"copied_ahead" in read("a.jsonl"), "--swap-ahead" in copies)
         check_equal(read("out.jsonl"), expected, " ".join(copies))
-        succeed("run", "--executor", "replay", "--replay", "gpu.db", *GPU_TIGHT, "--decisions", "b.jsonl")
-        check_equal(read("b.jsonl"), read("a.jsonl"), "the decision log")
+        if "--overlap-copies" not in copies:
+            succeed("run", "--executor", "replay", "--replay", "gpu.db", *GPU_TIGHT, "--decisions", "b.jsonl")
+            check_equal(read("b.jsonl"), read("a.jsonl"), "the decision log")
         os.remove("gpu.db")
+
+
+def test_emulated_overlap_within_steps():
+    """on an emulated GPU, under an engine that takes all that runs as one batch: copies beside the layers of their step"""
+    words = ["--model", model("tiny-gpu"), "--trace", "gen:--requests=6 --arrivals=burst --prompt=uniform:5,30 --output=uniform:8,16",
+             "--scheduler", "sglang", "--disable-radix-cache", "--overflow", "swap", "--page-size", "8", "--max-total-tokens", "120",
+             "--num-cpu-blocks", "100", "--output-token-ids", "out.jsonl"]
+    done = emulated_gpu("live", *words)
+    if done is None:
+        return
+    check_equal(done.returncode, 0, done.stderr)
+    expected = read("out.jsonl")
+    done = emulated_gpu("live", *words, "--overlap-copies", "--copy-path", "batched")
+    check_equal(done.returncode, 0, done.stderr)
+    check("each step's copies run beside its own layers" in done.stderr, done.stderr)
+    check_equal(read("out.jsonl"), expected)
+    done = emulated_gpu("live", *words, "--overlap-copies", "--swap-ahead", "3")
+    check_equal(done.returncode, 2, done.stderr)
+    check("--swap-ahead: known for vllm-0.8 and later" in done.stderr, done.stderr)
 
 
 def has_gpu():

@@ -200,6 +200,7 @@ live_case_setup(const LiveCase *c)
       .max_sequences = c->config.max_num_seqs,
       .max_model_len = c->config.max_model_len + 1,
       .kv_form = c->kv_form,
+      .copies_beside = c->config.overlap_copies,
       .num_disk_blocks = c->config.num_disk_blocks,
       .num_through_blocks = planner_through_blocks(&c->config),
       .copy_ns = c->copy_ns,

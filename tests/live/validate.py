@@ -42,7 +42,6 @@ def test_validate():
     check_equal(lines[0], "figure,computed,simulated,error,target,met")
     check(lines[1].startswith("makespan_s,") and lines[1].split(",")[4] == "0.01", lines[1])
     refuse(["--plot: found 'x.bmp'"], *words, "--plot", "x.bmp")
-    refuse(["--overlap-copies: a replay knows"], *words, "--overlap-copies")
     check("fitted" in text and "the roofline of" not in text, text)
 
 
@@ -64,6 +63,53 @@ def test_emulated_validate():
     done = emulated_gpu("validate", *GPU_TIGHT)
     check_equal(done.returncode, 2)
     check("--device is missing" in done.stderr, done.stderr)
+
+
+def test_copies_beside():
+    """validate --overlap-copies: copies are fitted, too, and replayed; nothing of one run is left for the next"""
+    words = ["validate", "--executor", "cpu", "--model", model("tiny-llama"), "--trace", TRACE, "--num-gpu-blocks", "24", "--block-size",
+             "8", "--overflow", "swap", "--scheduler", "vllm-0.8", "--overlap-copies", "--copy-block-us", "50"]
+    for more in (["--num-cpu-blocks", "200"], ["--num-cpu-blocks", "200", "--swap-ahead", "8"],
+                 ["--num-cpu-blocks", "6", "--num-disk-blocks", "90"]):
+        found = succeed(*words, *more, "--format", "json").json
+        check(found["replay_identical"] is True, str(more))
+        check_equal(sorted(found["copies"]), sorted(["out", "in"] + ["to_disk", "from_disk"] * ("--num-disk-blocks" in more)))
+        for way, copies in found["copies"].items():
+            check_equal(list(copies), ["jobs", "blocks", "computed_s", "predicted_s", "error"], way)
+            check(0 < copies["jobs"] <= copies["blocks"], str(copies))
+            check(abs(copies["computed_s"] - copies["blocks"] * 5e-5) < 1e-9, str(copies))
+            check(abs(copies["error"]) < 1e-6, str(copies))
+        check(found["steps"]["beside"]["steps"] > 0, str(found["steps"]))
+        check(found["figures"]["makespan_s"]["computed"] < 2 * found["figures"]["makespan_s"]["simulated"], str(found["figures"]))
+    check("Copies beside the steps, in sum" in succeed(*words, "--num-cpu-blocks", "200").text)
+
+
+def test_emulated_copies_beside():
+    """validate --overlap-copies on an emulated GPU: priced with what copies and steps do to each other by the profile"""
+    rows = "".join("beside,%s/%s/pinned/batched/%s,,piece_bytes=4096;pieces=64,%s,,,sm_90a\n" % (kernel, way, part, ns)
+                   for kernel in ("gemm", "decode") for way in ("d2h", "h2d")
+                   for part, ns in (("alone", "1e4"), ("beside", "4e4"), ("copy-alone", "1e4"), ("copy-beside", "2e4")))
+    write("beside.csv", """# spillway-profile 1
+# name: measured
+# device: h100-sxm
+# note: Measured.
+# origin 0 source: calibrate
+operation,variant,dtype,shape,median_ns,p10_ns,p90_ns,kernel
+attention,,bfloat16,prefills=1;new_tokens=128;cached_tokens=0;decodes=0;context=0;heads=2;kv_heads=1;head_dim=64,2e4,,,sm_90a
+""" + rows)
+    done = emulated_gpu("validate", *GPU_TIGHT, "--scheduler", "vllm-0.8", "--num-disk-blocks", "60", "--num-cpu-blocks", "4",
+                        "--overlap-copies", "--device", "beside.csv", "--format", "json")
+    if done is None:
+        return
+    check_equal(done.returncode, 0, done.stderr)
+    found = json.loads(done.stdout)
+    check(found["replay_identical"] is True)
+    check_equal(sorted(found["copies"]), ["from_disk", "in", "out", "to_disk"])
+    # Both slow each other: of a copy that would take 1, and takes 2, a step beside it takes 1.5 longer.
+    for way in ("out", "in"):
+        slower = found["operations"]["swap_" + way]["predicted_s"] / found["copies"][way]["predicted_s"]
+        check(0.7 < slower <= 1.51, "%s: %f" % (way, slower))
+    check(found["operations"]["swap_out"]["computed_s"] == 0, "what a step waited is not told apart")
 
 
 def test_other_kernels():

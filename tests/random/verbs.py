@@ -8,6 +8,7 @@ TEST_VERBS=1 tries again.
 import os
 import random
 import re
+import shlex
 import sqlite3
 
 from random_words import DEVICES, FAMILIES, all_choices, maybe, parse, random_words
@@ -163,8 +164,12 @@ def test_servers():
         for point in found["points"]:
             check((point["refused"] is None) == (point["predicted_ttft_ms"] is not None), point)
             check(point["refused"] is not None or 0 < point["predicted_ttft_ms"] < 1e9, point)
-        commands = succeed(*[word for word in words if word not in ("--format", "json")], "--commands").text
-        check_equal(len(commands.splitlines()), len(rows), commands)
+        commands = succeed(*[word for word in words if word not in ("--format", "json")], "--commands").text.splitlines()
+        check_equal(len(commands), len(rows), commands)
+        for point, command in zip(found["points"], commands):
+            if point["refused"] is None:
+                run = parse(succeed(*shlex.split(command)[1:], "--format", "json").text)
+                check_close(point["predicted_ttft_ms"], 1000 * run["ttft_s"]["mean"], command)
         return True
     each_seed(try_one, 0.02)
 
@@ -182,6 +187,7 @@ def test_studies_of_policies():
         first = sound(*words, "--jobs", "1", "-o", "a.db")
         if first is None:
             return False
+        check_equal(first.status, 0, str(first))
         if "json" in words:
             parse(first.text)
         same(first, execute(*words, "--jobs", "2", "-o", "b.db"), "a.db", "b.db")

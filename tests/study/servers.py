@@ -73,6 +73,9 @@ def test_each_is_its_command():
         check_close(point["predicted_ttft_ms"], 1000 * run["ttft_s"]["mean"])
         check_close(point["predicted_tpot_ms"], 1000 * run["tpot_s"]["mean"])
     check_equal([(g["n"], g["refused"]) for g in groups][0], (4, 7))
+    given = ["p.csv", "--device", "h200", "--max-num-seqs", "3", "--what-if", "host=0,hbm=2x", "--vllm-args", "--block-size 32", "--seed", "4"]
+    line = succeed("servers", *given, "--commands").text.splitlines()[0]
+    check_close(points(*given)[0]["a"]["predicted_ttft_ms"], 1000 * succeed(*shlex.split(line)[1:], "--format", "json").json["ttft_s"]["mean"])
     check("--scheduler vllm-0.12.0 --max-concurrency 8 --max-num-batched-tokens 2532 --max-num-seqs 8 --max-model-len 2652 "
           "--num-prompts 80" in commands[0], commands[0])
     check("--quantization fp8 --device h200" in commands[1] and "--kv-cache-dtype fp8" in commands[1]
