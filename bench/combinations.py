@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """What a request costs under every combination of engine, copies, overflow, victim and admission policy, worst first.
 
-usage: SPILLWAY=build/spillway BENCH_OUT=FOLDER bench/combinations.py [--screen] [--worst N] [--only WORD]... [doc/performance.md]
+usage: SPILLWAY=build/spillway BENCH_OUT=FOLDER bench/combinations.py [--screen] [--worst N] [--only WORD]...
 
 A combination is a run on a trace that overflows all the time. All overflow policies meet all victims; admission policies meet
 some of both. --screen stops behind the processor's time of each; else the N worst by it (default 40) are run again
 under callgrind: instructions a request, of --limit 3000 less --limit 1000, the run without limits among them. --only: those
-whose words have all of these. With a page the table is put into it.
+that have all of these words in their first five columns. BENCH_OUT keeps the times that were taken.
 """
 import json
 import os
@@ -15,7 +15,7 @@ import resource
 import subprocess
 import sys
 
-from parts import OUT, SPILLWAY, path, put, table
+from parts import OUT, SPILLWAY, path, table
 
 LIMITS = (1000, 3000)
 # Long answers in few blocks: about every second request is preempted, some of them often.
@@ -54,7 +54,7 @@ def names(kind):
 
 
 def run(words, before=()):
-    """The error output of a run; NULL where it is refused."""
+    """The error output of a run; None where it is refused."""
     done = subprocess.run([*before, SPILLWAY, "run", *words, "--format", "json"], capture_output=True, text=True, check=False)
     return done.stderr if done.returncode == 0 else None
 
@@ -122,7 +122,6 @@ def make_traces():
 
 
 def main(words):
-    page = words.pop() if words and words[-1].endswith(".md") else None
     screen, worst, only = False, 40, []
     while words:
         word = words.pop(0)
@@ -142,11 +141,7 @@ def main(words):
         rows = [[*row, "{:,}".format(instructions(run_words))] for row, (_, _, run_words) in zip(rows[:worst], found)]
         rows.sort(key=lambda row: -int(row[-1].replace(",", "")))
         head.append("instructions a request")
-    text = "%d combinations run.\n\n%s" % (len(found), table(head, rows))
-    if page:
-        put(page, "combinations", text)
-    else:
-        print(text, end="")
+    print("%d combinations run.\n\n%s" % (len(found), table(head, rows)), end="")
 
 
 if __name__ == "__main__":

@@ -26,12 +26,20 @@ typedef struct {
 typedef struct {
   guint32 count;          /* sequences that compute one token */
   guint32 least, largest; /* KV tokens that one reads, its new one included; 0 where count is 0 */
+  guint32 n_windows;
+  const ContextWindow *windows; /* [n_windows] borrowed: through which some layers see */
   guint64 sum;
-  guint64 squares; /* sum of their squares */
-  ContextWindows windows;
+  guint64 squares;                  /* sum of their squares */
   guint64 visible[CONTEXT_WINDOWS]; /* sum of what is seen through each */
   guint32 growing[CONTEXT_WINDOWS]; /* sequences that see one token more in the next step */
 } DecodeContexts;
+
+/* Of nobody yet, through those windows. */
+static inline DecodeContexts
+decode_contexts_through(const ContextWindows *windows)
+{
+  return (DecodeContexts){.n_windows = windows->n, .windows = windows->of};
+}
 
 static inline guint32
 context_visible(const ContextWindow *window, guint32 context)
@@ -55,9 +63,9 @@ decode_contexts_add(DecodeContexts *contexts, guint32 context)
   contexts->count++;
   contexts->sum += context;
   contexts->squares += (guint64)context * context;
-  for (guint32 i = 0; i < contexts->windows.n; i++) {
-    contexts->visible[i] += context_visible(&contexts->windows.of[i], context);
-    contexts->growing[i] += context_is_growing(&contexts->windows.of[i], context);
+  for (guint32 i = 0; i < contexts->n_windows; i++) {
+    contexts->visible[i] += context_visible(&contexts->windows[i], context);
+    contexts->growing[i] += context_is_growing(&contexts->windows[i], context);
   }
 }
 
@@ -82,9 +90,9 @@ decode_contexts_visible(const DecodeContexts *contexts, const ContextWindow *win
 {
   guint32 mean;
 
-  for (guint32 i = 0; i < contexts->windows.n; i++)
-    if (contexts->windows.of[i].tokens == window->tokens &&
-        contexts->windows.of[i].in_chunks == window->in_chunks) {
+  for (guint32 i = 0; i < contexts->n_windows; i++)
+    if (contexts->windows[i].tokens == window->tokens &&
+        contexts->windows[i].in_chunks == window->in_chunks) {
       *growing = contexts->growing[i];
       return contexts->visible[i];
     }

@@ -9,31 +9,6 @@ cost_component_name(CostComponent component)
   return names[component];
 }
 
-/* Part by part: cleared as a whole it would be a string instruction, which takes as long as the
- * rest of a step's cost. */
-static inline void
-clear_piece(CostPiece *piece)
-{
-  for (guint c = 0; c < COST_COMPONENTS; c++)
-    piece->base_ps[c] = 0;
-  piece->growth_ps = 0;
-  for (guint c = 0; c < COST_COMPONENTS; c++)
-    piece->measured_ps[c] = 0;
-  piece->growth_measured = piece->growth_scaled = FALSE;
-  for (guint c = 0; c < COST_COMPONENTS; c++)
-    piece->scaled_ps[c] = 0;
-}
-
-void
-cost_model_step(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece)
-{
-  clear_piece(piece);
-  piece->steps = repeat;
-  self->class->step(self, shape, repeat, piece);
-  piece->is_modelled = self->class->measures_nothing; /* not before: a model may ask another */
-  g_assert(piece->steps >= 1 && piece->steps <= repeat);
-}
-
 gint64
 cost_model_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks)
 {

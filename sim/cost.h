@@ -96,7 +96,31 @@ struct CostModel {
   const CostModelClass *class;
 };
 
-void cost_model_step(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece);
+/* Cleared part by part: as a whole it would be a string instruction, which takes as long as the
+ * rest of a step's cost. */
+static inline void
+cost_piece_clear(CostPiece *piece)
+{
+  for (guint c = 0; c < COST_COMPONENTS; c++)
+    piece->base_ps[c] = 0;
+  piece->growth_ps = 0;
+  for (guint c = 0; c < COST_COMPONENTS; c++)
+    piece->measured_ps[c] = 0;
+  piece->growth_measured = piece->growth_scaled = FALSE;
+  for (guint c = 0; c < COST_COMPONENTS; c++)
+    piece->scaled_ps[c] = 0;
+}
+
+static inline void
+cost_model_step(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece)
+{
+  cost_piece_clear(piece);
+  piece->steps = repeat;
+  self->class->step(self, shape, repeat, piece);
+  piece->is_modelled = self->class->measures_nothing; /* not before: a model may ask another */
+  g_assert(piece->steps >= 1 && piece->steps <= repeat);
+}
+
 gint64 cost_model_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks);
 CopyContention cost_model_contention(const CostModel *self, CopyDirection direction,
                                      gboolean prefills);

@@ -1,4 +1,9 @@
-/* A step's flight: it takes off, is counted, lands, and is told. */
+/* A step's flight: it takes off, is counted, lands, and is told.
+ *
+ * With asynchronous scheduling one is in flight while the next is decided; in a pipeline as many as
+ * stages, of which the instance holds the oldest when it lands. What is called at one place only is
+ * static: the compiler then puts it in line, and a step is a few hundred instructions in all.
+ */
 #include "instance.h"
 
 #include "units.h"
@@ -12,27 +17,17 @@ run_tell_request(const Run *run, const RequestResult *result)
 }
 
 static void
-note_peaks(Instance *self)
+note_host_peak(Instance *self)
 {
-  const Pool *pool = &self->scheduler->pool;
   const Step *step = self->flying;
-  guint32 used = pool->total_blocks - step_unheld_blocks(step) +
-                 (guint32)step_grown_blocks(step, self->timing.repeats);
+  guint32 used =
+      self->scheduler->pool.host_total_blocks - step->host_free_blocks + step->tier_used_blocks;
 
-  self->outcome->peak_gpu_blocks = MAX(self->outcome->peak_gpu_blocks, used);
-  self->outcome->peak_host_blocks =
-      MAX(self->outcome->peak_host_blocks,
-          pool->host_total_blocks - step->host_free_blocks + step->tier_used_blocks);
+  self->outcome->peak_host_blocks = MAX(self->outcome->peak_host_blocks, used);
 }
 
-static gboolean
-tells_cost(const Executor *executor)
-{
-  return executor->class->needs_cost || executor->class->tells_cost;
-}
-
-void
-instance_tell_step(Instance *self)
+static void
+tell_step(Instance *self)
 {
   const Loop *loop = self->loop;
   const Scheduler *scheduler = self->scheduler;
@@ -46,7 +41,7 @@ instance_tell_step(Instance *self)
       .growth_ps = self->timing.growth_ps,
       .elapsed_ps = self->timing.elapsed_ps,
       .queued_ps = self->queued_ps,
-      .cost = tells_cost(self->executor) ? &self->timing.cost : NULL,
+      .cost = self->told_cost,
       .recompute_overhead_ps = self->timing.recompute_overhead_ps,
       .tokens = self->tokens,
       .waited_ps = self->told_waited_ps,
@@ -63,8 +58,8 @@ instance_tell_step(Instance *self)
       loop->observers[i]->step(loop->observers[i], &report);
 }
 
-void
-instance_tell_left(Instance *self)
+static void
+tell_left(Instance *self)
 {
   Sequence *sequence;
 
@@ -79,30 +74,86 @@ instance_tell_left(Instance *self)
   }
 }
 
-/* The step in flight is done. */
-void
-instance_land(Instance *self)
+/* The step that the instance holds is done. */
+static void
+land(Instance *self)
 {
   self->now_ps = self->start_ps + self->timing.elapsed_ps;
   self->in_flight = FALSE;
-  self->tokens -= self->scheduler->lost_tokens;
-  self->outcome->tokens -= self->scheduler->lost_tokens;
+  if (self->scheduler->lost_tokens > 0) {
+    self->tokens -= self->scheduler->lost_tokens;
+    self->outcome->tokens -= self->scheduler->lost_tokens;
+  }
   scheduler_settle(self->scheduler, self->flying, self->start_ps + self->timing.first_ps,
                    self->now_ps);
   instance_end_copies(self, self->now_ps);
-  instance_tell_step(self);
+  tell_step(self);
   if (self->scheduler->left.head != NULL)
-    instance_tell_left(self);
+    tell_left(self);
 }
 
-/* The decided step starts now; the other buffer is for the next decision. */
-gboolean
-instance_take_off(Instance *self, gint64 until_ps, GError **error)
+/* In a pipeline the oldest in flight lands; there must be one. */
+static void
+pipeline_land(Instance *self)
+{
+  Flight flight = {.step = self->flying};
+  gint64 now_ps = self->now_ps;
+
+  pipeline_pop(self->pipeline, &flight);
+  self->flying = flight.step;
+  self->timing = flight.timing;
+  self->start_ps = flight.start_ps;
+  self->queued_ps = flight.queued_ps;
+  self->start_index = flight.start_index;
+  self->tokens = flight.tokens;
+  land(self);
+  self->now_ps = MAX(self->now_ps, now_ps);
+  self->in_flight = !pipeline_is_empty(self->pipeline);
+}
+
+/* The step that took off goes behind those in flight; where nothing more can be decided before the
+ * oldest lands, it does. */
+static void
+pipeline_enter(Instance *self)
+{
+  Flight flight = {.step = self->flying,
+                   .timing = self->timing,
+                   .start_ps = self->start_ps,
+                   .queued_ps = self->queued_ps,
+                   .start_index = self->start_index,
+                   .tokens = self->tokens};
+
+  pipeline_push(self->pipeline, &flight);
+  self->flying = flight.step;
+  if (pipeline_waits(self->pipeline, self->now_ps))
+    pipeline_land(self);
+}
+
+void
+instance_land(Instance *self)
+{
+  if (self->pipeline != NULL)
+    pipeline_land(self);
+  else
+    land(self);
+}
+
+void
+instance_land_all(Instance *self)
+{
+  while (self->in_flight)
+    instance_land(self);
+}
+
+/* The decided step starts now, and its tokens count as computed; the other buffer is for the next
+ * decision. FALSE if the executor failed. */
+static gboolean
+take_off(Instance *self, gint64 until_ps, GError **error)
 {
   const RepeatLimit limit = {
       .start_ps = self->now_ps,
       .until_ps = MIN(until_ps, TIME_MAX_PS + 1) - self->now_ps,
-      .lookahead = self->scheduler->config.async_scheduling ? 1 : 0,
+      .lookahead = self->async ? 1 : 0,
   };
   Step *step = self->step;
   gint64 wait_ps = instance_begin_copies(self);
@@ -121,7 +172,7 @@ instance_take_off(Instance *self, gint64 until_ps, GError **error)
   if (self->pipeline != NULL)
     self->queued_ps = pipeline_flow(self->pipeline, self->start_ps, &self->timing);
   self->in_flight = TRUE;
-  note_peaks(self);
+  note_host_peak(self);
   self->tokens = scheduler_advance(self->scheduler, step, self->timing.repeats, self->start_ps);
   return TRUE;
 }
@@ -132,24 +183,76 @@ instance_take_off(Instance *self, gint64 until_ps, GError **error)
 static gboolean
 counts_no_step(const Instance *self)
 {
-  return self->flying->takes_no_time && self->executor->class->idle_tick_ps > 0 &&
-         !self->scheduler->config.async_scheduling;
+  return self->flying->takes_no_time && self->executor->class->idle_tick_ps > 0 && !self->async;
 }
 
-void
-instance_count_step(Instance *self)
+static void
+count_step(Instance *self)
 {
   guint32 repeats = self->timing.repeats;
+  RunOutcome *outcome = self->outcome;
 
-  self->outcome->preemptions += self->flying->victims->len;
-  self->outcome->tokens += (guint64)self->tokens * repeats;
-  self->outcome->lines += repeats;
-  self->outcome->last_step = self->step_index + repeats - 1;
+  outcome->tokens += (guint64)self->tokens * repeats;
+  outcome->lines += repeats;
+  outcome->last_step = self->step_index + repeats - 1;
   if (!counts_no_step(self))
     self->step_index += repeats;
-  self->preempted_since |= self->flying->victims->len > 0;
+  if (self->flying->victims->len > 0) {
+    outcome->preemptions += self->flying->victims->len;
+    self->preempted_since = TRUE;
+  }
   if (self->tokens > 0) {
     self->idle_since = self->step_index;
     self->preempted_since = FALSE;
   }
+}
+
+/* With asynchronous scheduling a decision that only preempts takes no time where the device is at
+ * work; where it is not, it is over before the next is taken. */
+static gboolean
+takes_no_time(const Instance *self)
+{
+  gboolean device_works = self->in_flight && self->flying->n_sequences > 0;
+
+  return !step_has_work(self->step) && (self->pipeline != NULL || self->step->victims->len == 0 ||
+                                        (self->async && device_works));
+}
+
+gboolean
+instance_execute(Instance *self, gint64 until_ps, GError **error)
+{
+  self->step->takes_no_time = takes_no_time(self);
+  if (self->in_flight && self->pipeline == NULL)
+    land(self);
+  if (!take_off(self, until_ps, error))
+    return FALSE;
+  count_step(self);
+  if (self->pipeline != NULL)
+    pipeline_enter(self);
+  else if (self->async && (step_has_work(self->flying) || self->flying->takes_no_time))
+    self->now_ps =
+        self->start_ps +
+        repeats_elapsed_ps(self->timing.first_ps, self->timing.growth_ps, self->timing.repeats - 1);
+  else
+    land(self);
+  return TRUE;
+}
+
+void
+instance_die(Instance *self)
+{
+  Step *step = self->step;
+
+  self->step = self->flying;
+  self->flying = step;
+  self->timing = (StepTiming){.repeats = 1};
+  self->tokens = 0;
+  self->start_ps = self->now_ps;
+  self->start_index = self->step_index;
+  self->scheduler->just_finished->len = self->scheduler->gaps->len = 0;
+  tell_step(self);
+  tell_left(self);
+  self->outcome->preemptions += step->victims->len;
+  self->outcome->lines++;
+  self->outcome->last_step = self->step_index;
 }

@@ -35,9 +35,12 @@ instance_init(Instance *self, const Run *run, guint number)
       .number = number,
       .scheduler = parts->scheduler,
       .executor = parts->executor,
+      .async = parts->scheduler->config.async_scheduling,
       .step = step_new(block_size),
       .flying = step_new(block_size),
   };
+  if (self->executor->class->needs_cost || self->executor->class->tells_cost)
+    self->told_cost = &self->timing.cost;
   if (scheduler_is_pipelined(self->scheduler))
     self->pipeline = pipeline_new(self->scheduler->config.pipeline_parallel_size,
                                   self->scheduler->config.layers, block_size);

@@ -22,6 +22,8 @@ typedef struct {
   guint number;
   Scheduler *scheduler;
   Executor *executor;
+  gboolean async;             /* a step is decided while the one before it is in flight */
+  const CostPiece *told_cost; /* of the flying one; NULL: the executor knows none */
   Step *step;        /* being decided */
   Step *flying;      /* executed, not yet settled; meaningful while in_flight */
   StepTiming timing; /* of the flying one, from here */
@@ -78,13 +80,13 @@ gboolean instance_idle(Instance *self);
 /* Nobody is left in it, and nobody who left leaves something to be looked at. */
 gboolean instance_is_over(const Instance *self);
 
-/* A step's flight (flight.c). The decided step starts, and its tokens count as computed; repeats
- * end when until_ps has passed. FALSE if the executor failed. */
-gboolean instance_take_off(Instance *self, gint64 until_ps, GError **error);
-/* It is counted, once it has taken off. */
-void instance_count_step(Instance *self);
-/* It is done: the time is its end, and who has left is told. */
+/* A step's flight (flight.c). Executes the decided step, after the one in flight, and leaves the
+ * time at the next decision. Repeats end when until_ps has passed; in a pipeline there are none.
+ * FALSE if the executor failed. */
+gboolean instance_execute(Instance *self, gint64 until_ps, GError **error);
+/* The oldest in flight is done, there must be one: the time is its end, and who has left is told. */
 void instance_land(Instance *self);
-void instance_tell_step(Instance *self);
-void instance_tell_left(Instance *self);
+void instance_land_all(Instance *self);
+/* The engine died while it decided: the step is told, and not executed. */
+void instance_die(Instance *self);
 void run_tell_request(const Run *run, const RequestResult *result);

@@ -72,7 +72,7 @@ libspillway_sim_a_SOURCES = \
   %D%/scheduler/overflow.c \
   %D%/scheduler/victim.c \
   %D%/scheduler.c %D%/scheduler.h \
-  %D%/scheduler_config.h \
+  %D%/scheduler_class.h %D%/scheduler_config.h \
   %D%/sequence.c %D%/sequence.h \
   %D%/victim_order.c %D%/victim_order.h \
   %D%/series.c %D%/series.h \

@@ -73,117 +73,17 @@ take_arrivals(const Run *run, Instance *instances, gint64 now_ps)
   }
 }
 
-/* Executes the decided step, after the one in flight. Leaves the time at the next decision. With
- * asynchronous scheduling a decision that only preempts takes no time where the device is at work;
- * where it is not, it is over before the next is taken. Repeats end when until_ps has passed. */
-static gboolean
-execute(Instance *self, gint64 until_ps, GError **error)
-{
-  gboolean async = self->scheduler->config.async_scheduling;
-  gboolean device_works = self->in_flight && self->flying->n_sequences > 0;
-
-  self->step->takes_no_time =
-      !step_has_work(self->step) && (self->step->victims->len == 0 || (async && device_works));
-  if (self->in_flight)
-    instance_land(self);
-  if (!instance_take_off(self, until_ps, error))
-    return FALSE;
-  instance_count_step(self);
-  if (async && (step_has_work(self->flying) || self->flying->takes_no_time))
-    self->now_ps =
-        self->start_ps +
-        repeats_elapsed_ps(self->timing.first_ps, self->timing.growth_ps, self->timing.repeats - 1);
-  else
-    instance_land(self);
-  return TRUE;
-}
-
-/* In a pipeline the oldest in flight lands; there must be one. */
-static void
-pipeline_land(Instance *self)
-{
-  Flight flight = {.step = self->flying};
-  gint64 now_ps = self->now_ps;
-
-  pipeline_pop(self->pipeline, &flight);
-  self->flying = flight.step;
-  self->timing = flight.timing;
-  self->start_ps = flight.start_ps;
-  self->queued_ps = flight.queued_ps;
-  self->start_index = flight.start_index;
-  self->tokens = flight.tokens;
-  instance_land(self);
-  self->now_ps = MAX(self->now_ps, now_ps);
-  self->in_flight = !pipeline_is_empty(self->pipeline);
-}
-
-/* The decided step takes off behind those in flight; where nothing more can be decided before the
- * oldest lands, it does. */
-static gboolean
-pipeline_execute(Instance *self, GError **error)
-{
-  Flight flight;
-
-  self->step->takes_no_time = !step_has_work(self->step);
-  if (!instance_take_off(self, G_MAXINT64, error))
-    return FALSE;
-  instance_count_step(self);
-  flight = (Flight){.step = self->flying,
-                    .timing = self->timing,
-                    .start_ps = self->start_ps,
-                    .queued_ps = self->queued_ps,
-                    .start_index = self->start_index,
-                    .tokens = self->tokens};
-  pipeline_push(self->pipeline, &flight);
-  self->flying = flight.step;
-  if (pipeline_waits(self->pipeline, self->now_ps))
-    pipeline_land(self);
-  return TRUE;
-}
-
-static void
-land_all(Instance *self)
-{
-  while (self->in_flight)
-    if (self->pipeline != NULL)
-      pipeline_land(self);
-    else
-      instance_land(self);
-}
-
-/* The engine died while it decided: the step is told, and not executed. */
-static void
-die(Instance *self)
-{
-  Step *step = self->step;
-
-  self->step = self->flying;
-  self->flying = step;
-  self->timing = (StepTiming){.repeats = 1};
-  self->tokens = 0;
-  self->start_ps = self->now_ps;
-  self->start_index = self->step_index;
-  self->scheduler->just_finished->len = self->scheduler->gaps->len = 0;
-  instance_tell_step(self);
-  instance_tell_left(self);
-  self->outcome->preemptions += step->victims->len;
-  self->outcome->lines++;
-  self->outcome->last_step = self->step_index;
-}
-
 /* The decision was empty: the step in flight is waited for, or the next thing that will be so.
  * FALSE if nothing will that is known. */
 static gboolean
 rest(Instance *self)
 {
-  if (self->in_flight && self->pipeline != NULL) {
-    pipeline_land(self);
-    return TRUE;
-  }
   if (self->in_flight) {
     instance_land(self);
-    instance_begin_copies(self);
-    self->empty_ps = self->now_ps;
+    if (self->pipeline == NULL) {
+      instance_begin_copies(self);
+      self->empty_ps = self->now_ps;
+    }
     return TRUE;
   }
   instance_begin_copies(self);
@@ -228,7 +128,7 @@ end_instance(Instance *instance)
   RunOutcome *outcome = instance->outcome;
   Sequence *sequence;
 
-  land_all(instance);
+  instance_land_all(instance);
   outcome->unfinished += scheduler_unfinished(scheduler);
   outcome->end_ps = MAX(outcome->end_ps, instance->now_ps);
   outcome->memory_bound |= scheduler->memory_bound || scheduler->pool.evicted ||
@@ -294,13 +194,12 @@ act(Instance *s, const Instance *instances, gboolean *ok, GError **error)
 {
   if (s->step->abort != NULL) {
     const char *reason = s->step->abort;
-    land_all(s);
-    die(s);
+    instance_land_all(s);
+    instance_die(s);
     return end_with(s->run, RUN_ABORT, reason);
   }
   if (!step_is_empty(s->step)) {
-    *ok = s->pipeline != NULL ? pipeline_execute(s, error)
-                              : execute(s, horizon_ps(s, instances), error);
+    *ok = instance_execute(s, horizon_ps(s, instances), error);
     return *ok || end_with(s->run, RUN_ABORT, LOOP_EXECUTOR_FAILED);
   }
   s->waits = !rest(s) && (scheduler_unfinished(s->scheduler) > 0 || instance_is_over(s));

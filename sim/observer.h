@@ -80,7 +80,6 @@ typedef struct {
   guint64 ignored;
   guint64 tokens;
   guint64 unfinished;
-  guint32 peak_gpu_blocks;
   guint32 peak_host_blocks;
   gboolean memory_bound; /* a block was refused or evicted: with more memory it could differ */
 } RunOutcome;

@@ -87,6 +87,7 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
     self->copied = g_array_new(FALSE, FALSE, sizeof(StepCopy));
     self->pool.disk_total_blocks = self->pool.disk_free_blocks = config->num_disk_blocks;
   }
+  self->decides_ahead = config->async_scheduling || scheduler_is_pipelined(self);
   self->needs_decodes = config->overflow->needs_decodes || config->victim->needs_decodes;
   if (self->needs_decodes)
     self->price_memo = g_new0(PriceMemo, 1);
@@ -282,7 +283,8 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
   gboolean copying;
 
   step_clear(step);
-  step->contexts.windows = self->config.windows;
+  step->contexts.n_windows = self->config.windows.n;
+  step->contexts.windows = self->config.windows.of;
   self->now_ps = now_ps;
   self->stride = stride = stride && !scheduler_is_pipelined(self);
   if (self->tell_plans || self->needs_decodes) {
@@ -299,7 +301,7 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
     scheduler_list_members(self, step);
   step->gpu_free_blocks = self->pool.free_blocks;
   step->host_free_blocks = self->pool.host_free_blocks;
-  step->has_disk = self->config.num_disk_blocks > 0;
+  step->has_disk = self->pool.disk_total_blocks > 0;
   step->disk_used_blocks = self->pool.disk_total_blocks - self->pool.disk_free_blocks;
   step->waiting = self->waiting.length + self->held.length;
   step->running = self->running.length;

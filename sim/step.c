@@ -75,28 +75,6 @@ step_clear(Step *step)
   step->sglang.mode = NULL;
 }
 
-/* TRUE if it decided or flushed jobs of the native offload. */
-static gboolean
-step_has_jobs(const Step *step)
-{
-  return step->stores->len + step->loads->len + step->flushes->len > 0;
-}
-
-gboolean
-step_is_empty(const Step *step)
-{
-  return step->n_sequences == 0 && step->victims->len == 0 && step->shed->len == 0 &&
-         step->swapped_in->len == 0 && step->ignored->len == 0 &&
-         step->copies->len == 0 && !step_has_jobs(step);
-}
-
-gboolean
-step_has_work(const Step *step)
-{
-  return step->n_sequences > 0 || step->copy_out_blocks + step->copy_in_blocks > 0 ||
-         step->ignored->len > 0 || step->abort != NULL;
-}
-
 gboolean
 step_is_only_decodes(const Step *step)
 {

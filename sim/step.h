@@ -197,11 +197,23 @@ void step_free(Step *step);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Step, step_free)
 void step_clear(Step *step);
 
-/* TRUE if the decision holds nothing at all: no work, no victim, nobody ignored. */
-gboolean step_is_empty(const Step *step);
+/* TRUE if the decision holds nothing at all: no work, no victim, nobody ignored, and no job of
+ * native offload is decided or flushed. */
+static inline gboolean
+step_is_empty(const Step *step)
+{
+  return step->n_sequences == 0 && step->victims->len == 0 && step->shed->len == 0 &&
+         step->swapped_in->len == 0 && step->ignored->len == 0 && step->copies->len == 0 &&
+         step->stores->len + step->loads->len + step->flushes->len == 0;
+}
 /* TRUE if there is something to compute, or to copy before that, or to tell: else it only preempts,
  * or decides jobs. */
-gboolean step_has_work(const Step *step);
+static inline gboolean
+step_has_work(const Step *step)
+{
+  return step->n_sequences > 0 || step->copy_out_blocks + step->copy_in_blocks > 0 ||
+         step->ignored->len > 0 || step->abort != NULL;
+}
 /* TRUE if it is decodes and nothing else at all: what may be repeated. */
 gboolean step_is_only_decodes(const Step *step);
 /* Blocks that are free, or hold only what may go. vLLM counts those as free itself. */

@@ -53,26 +53,6 @@ waiting_queue_take_untouched(WaitingQueue *queue, Sequence **sequence)
 }
 
 void
-waiting_queue_insert_behind(WaitingQueue *queue, Sequence *before, Sequence *sequence)
-{
-  sequence_queue_insert_behind(&queue->known, before, sequence);
-  queue->length++;
-}
-
-void
-waiting_queue_push_head(WaitingQueue *queue, Sequence *sequence)
-{
-  waiting_queue_insert_behind(queue, NULL, sequence);
-}
-
-void
-waiting_queue_push_known(WaitingQueue *queue, Sequence *sequence)
-{
-  sequence_queue_push_tail(&queue->known, sequence);
-  queue->length++;
-}
-
-void
 waiting_queue_push_tail(WaitingQueue *queue, Sequence *sequence)
 {
   const Range range = {sequence->request, sequence->request + 1, sequence};
@@ -95,12 +75,4 @@ waiting_queue_peek(const WaitingQueue *queue, guint32 n, guint32 *requests)
       requests[count++] = request;
   }
   return count;
-}
-
-void
-waiting_queue_remove(WaitingQueue *queue, Sequence *sequence)
-{
-  g_assert(sequence->queue == &queue->known);
-  sequence_queue_remove(sequence);
-  queue->length--;
 }

@@ -25,13 +25,33 @@ void waiting_queue_add(WaitingQueue *queue, guint32 request);
  * the tail; NULL: it is untouched, the request of the index that is returned. */
 guint32 waiting_queue_take_untouched(WaitingQueue *queue, Sequence **sequence);
 /* Puts a sequence of the first that was not known behind all that are. */
-void waiting_queue_push_known(WaitingQueue *queue, Sequence *sequence);
-void waiting_queue_push_head(WaitingQueue *queue, Sequence *sequence);
+static inline void
+waiting_queue_push_known(WaitingQueue *queue, Sequence *sequence)
+{
+  sequence_queue_push_tail(&queue->known, sequence);
+  queue->length++;
+}
 /* Behind `before`, one of the known; NULL: to the head. */
-void waiting_queue_insert_behind(WaitingQueue *queue, Sequence *before, Sequence *sequence);
+static inline void
+waiting_queue_insert_behind(WaitingQueue *queue, Sequence *before, Sequence *sequence)
+{
+  sequence_queue_insert_behind(&queue->known, before, sequence);
+  queue->length++;
+}
+static inline void
+waiting_queue_push_head(WaitingQueue *queue, Sequence *sequence)
+{
+  waiting_queue_insert_behind(queue, NULL, sequence);
+}
 /* A sequence that the engine knows goes behind all that wait. */
 void waiting_queue_push_tail(WaitingQueue *queue, Sequence *sequence);
 /* The requests of the first `n` that wait, fewer where there are fewer. Returns how many. */
 guint32 waiting_queue_peek(const WaitingQueue *queue, guint32 n, guint32 *requests);
 /* The sequence is one of the known. */
-void waiting_queue_remove(WaitingQueue *queue, Sequence *sequence);
+static inline void
+waiting_queue_remove(WaitingQueue *queue, Sequence *sequence)
+{
+  g_assert(sequence->queue == &queue->known);
+  sequence_queue_remove(sequence);
+  queue->length--;
+}

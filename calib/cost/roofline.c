@@ -173,44 +173,6 @@ roofline_is_captured(CapturedKind captured, guint64 captured_tokens, const CostS
 }
 
 static inline void
-step_without(Roofline *self, const CostShape *shape, guint32 repeat, guint covered,
-             CostPiece *piece)
-{
-  guint64 tokens = shape->contexts.count;
-  gint64 decodes_ps = decode_ps(self, &shape->contexts, &piece->growth_ps);
-
-  for (guint32 i = 0; i < shape->n_prefills; i++)
-    tokens += shape->prefills[i].tokens;
-  piece->steps = repeat;
-  if (!(covered & 1 << COST_HEAD))
-    piece->base_ps[COST_HEAD] = head_ps(self, shape->sampled);
-  if (!(covered & 1 << COST_HOST))
-    piece->base_ps[COST_HOST] =
-        self->host_step_ps + product_ps(self->host_sequence_ps, shape->sequences) +
-        (roofline_is_captured(self->captured, self->captured_tokens, shape, tokens)
-             ? self->host_pieces_ps
-             : self->host_eager_ps);
-  piece->base_ps[COST_SWAP_OUT] = roofline_copy_ps(&self->base, COPY_OUT, shape->copy_out_blocks);
-  piece->base_ps[COST_SWAP_IN] = roofline_copy_ps(&self->base, COPY_IN, shape->copy_in_blocks);
-  if (tokens == 0)
-    return;
-  if (!(covered & 1 << COST_LINEAR))
-    piece->base_ps[COST_LINEAR] = linear_ps(self, tokens);
-  if (!(covered & 1 << COST_ATTENTION))
-    piece->base_ps[COST_ATTENTION] = attention_ps(self, shape, decodes_ps);
-  piece->base_ps[COST_ELEMENTWISE] =
-      product_ps(self->elementwise_token_ps, tokens) + self->elementwise_fixed_ps;
-  piece->base_ps[COST_COMM] = comm_ps(self, tokens);
-}
-
-void
-roofline_step_without(CostModel *base, const CostShape *shape, guint32 repeat, guint covered,
-                      CostPiece *piece)
-{
-  step_without((Roofline *)base, shape, repeat, covered, piece);
-}
-
-static inline void
 wait_for_host(const Roofline *self, const CostShape *shape, CostPiece *piece)
 {
   gint64 work_ps, wait_ps;
@@ -244,12 +206,55 @@ roofline_wait_for_host(const CostModel *base, const CostShape *shape, CostPiece 
   wait_for_host((const Roofline *)base, shape, piece);
 }
 
+/* What of a step is not asked for: components, as bits, and the waits for the host. */
+enum { WITHOUT_WAITS = 1 << COST_COMPONENTS };
+
+static void
+find_step(Roofline *self, const CostShape *shape, guint32 repeat, guint without, CostPiece *piece)
+{
+  guint64 tokens = shape->contexts.count;
+  gint64 decodes_ps = decode_ps(self, &shape->contexts, &piece->growth_ps);
+
+  for (guint32 i = 0; i < shape->n_prefills; i++)
+    tokens += shape->prefills[i].tokens;
+  piece->steps = repeat;
+  if (!(without & 1 << COST_HEAD))
+    piece->base_ps[COST_HEAD] = head_ps(self, shape->sampled);
+  if (!(without & 1 << COST_HOST))
+    piece->base_ps[COST_HOST] =
+        self->host_step_ps + product_ps(self->host_sequence_ps, shape->sequences) +
+        (roofline_is_captured(self->captured, self->captured_tokens, shape, tokens)
+             ? self->host_pieces_ps
+             : self->host_eager_ps);
+  piece->base_ps[COST_SWAP_OUT] = roofline_copy_ps(&self->base, COPY_OUT, shape->copy_out_blocks);
+  piece->base_ps[COST_SWAP_IN] = roofline_copy_ps(&self->base, COPY_IN, shape->copy_in_blocks);
+  if (tokens > 0) {
+    if (!(without & 1 << COST_LINEAR))
+      piece->base_ps[COST_LINEAR] = linear_ps(self, tokens);
+    if (!(without & 1 << COST_ATTENTION))
+      piece->base_ps[COST_ATTENTION] = attention_ps(self, shape, decodes_ps);
+    piece->base_ps[COST_ELEMENTWISE] =
+        product_ps(self->elementwise_token_ps, tokens) + self->elementwise_fixed_ps;
+    if (self->communicates)
+      piece->base_ps[COST_COMM] = comm_ps(self, tokens);
+  }
+  if (!(without & WITHOUT_WAITS)) {
+    wait_for_launches(self, shape, piece);
+    wait_for_host(self, shape, piece);
+  }
+}
+
+void
+roofline_step_without(CostModel *base, const CostShape *shape, guint32 repeat, guint covered,
+                      CostPiece *piece)
+{
+  find_step((Roofline *)base, shape, repeat, covered | WITHOUT_WAITS, piece);
+}
+
 static void
 roofline_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece)
 {
-  step_without((Roofline *)base, shape, repeat, 0, piece);
-  wait_for_launches((const Roofline *)base, shape, piece);
-  wait_for_host((const Roofline *)base, shape, piece);
+  find_step((Roofline *)base, shape, repeat, 0, piece);
 }
 
 /* What is not a product rises term by term. Products are looked at, each size once: a tile more can

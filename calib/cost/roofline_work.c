@@ -412,6 +412,8 @@ roofline_take(Roofline *self, const RooflineConfig *config)
   set_elementwise(self, config->model, config->tensor_parallel_size);
   set_comm(self, config->model, config->tensor_parallel_size);
   set_exchange(self, config->model, MAX(1, config->pipeline_parallel_size));
+  self->communicates = self->comm[0].token_ps > 0 || self->comm[0].fixed_ps > 0 ||
+                       self->exchange_token_ps > 0 || self->exchange_fixed_ps > 0;
   set_host(self, config);
   self->captured = config->captured;
   self->captured_tokens =

@@ -336,18 +336,24 @@ something_decodes(const Scheduler *self)
   return FALSE;
 }
 
+static inline gboolean
+paces(const Scheduler *self)
+{
+  return self->config.prefill_schedule_interval > 1 && vllm_has_rule(self, RULE_PACES_ALONE);
+}
+
 static gboolean
 holds_prefills(const Scheduler *self, const VllmPace *pace)
 {
-  guint32 interval = self->config.prefill_schedule_interval;
   gint64 next = (gint64)self->executed + 1;
 
-  if (interval <= 1 || pace->bound || !vllm_has_rule(self, RULE_PACES_ALONE))
-    return FALSE;
-  return next - pace->last_prefill < interval && something_decodes(self);
+  return !pace->bound && next - pace->last_prefill < self->config.prefill_schedule_interval &&
+         something_decodes(self);
 }
 
-static void
+/* FALSE if a later step may decide otherwise: what the interval holds back, or lets go again,
+ * changes with the count of steps. */
+static gboolean
 note_pace(const VllmDecision *d, VllmPace *pace)
 {
   const Scheduler *self = d->self;
@@ -358,6 +364,7 @@ note_pace(const VllmDecision *d, VllmPace *pace)
     pace->last_prefill = (gint64)d->self->executed + 1;
   if (!d->hold && d->step->victims->len == 0)
     pace->bound = waiting > held_up;
+  return pace->bound || waiting == 0;
 }
 
 static void
@@ -381,7 +388,7 @@ vllm_schedule(Scheduler *self, Step *step)
       .step = step,
       .budget = self->config.max_num_batched_tokens,
       .threshold = unlimited ? 0 : self->config.long_prefill_token_threshold,
-      .hold = holds_prefills(self, pace),
+      .hold = paces(self) && holds_prefills(self, pace),
   };
   gboolean stable = TRUE;
 
@@ -394,10 +401,7 @@ vllm_schedule(Scheduler *self, Step *step)
         self->waiting.length > 0)
       stable = vllm_schedule_waiting(&d);
   }
-  note_pace(&d, pace);
-  /* What the interval holds back, or lets go again, changes with the count of steps. */
-  if (self->config.prefill_schedule_interval > 1 && !pace->bound &&
-      vllm_has_rule(self, RULE_PACES_ALONE) && self->waiting.length + self->held.length > 0)
+  if (paces(self) && !note_pace(&d, pace))
     stable = FALSE;
   scheduler_join_clock(self, step);
   if (self->config.swap_ahead_blocks > 0)

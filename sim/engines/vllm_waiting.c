@@ -5,24 +5,29 @@
  */
 #include "vllm.h"
 
-/* Blocks that must be free to admit the sequence: those of this chunk and, with the gate, those of
- * all that it has to compute; *whole is what the latter are in any case. In 0.19 the gate counts
- * what windows will have given back by then. */
+/* Blocks for all that the sequence has to compute. */
 static guint32
-needed_blocks(Scheduler *self, Sequence *sequence, const PoolPrefix *prefix, guint32 tokens,
-              guint32 *whole)
+whole_blocks(Scheduler *self, Sequence *sequence, const PoolPrefix *prefix, gboolean knows_windows)
 {
   guint64 end = MIN(sequence_length(sequence), self->config.max_model_len);
+  guint32 in_flight_tokens =
+      knows_windows ? scheduler_in_flight_tokens(self->class, &self->config) : 0;
+
+  return pool_admission_blocks(&self->pool, sequence, prefix, end, in_flight_tokens);
+}
+
+/* Blocks that must be free to admit the sequence: those of this chunk and, with the gate, those of
+ * all that it has to compute. In 0.19 the gate counts what windows will have given back by then. */
+static guint32
+needed_blocks(Scheduler *self, Sequence *sequence, const PoolPrefix *prefix, guint32 tokens)
+{
   guint32 chunk = pool_admission_blocks(&self->pool, sequence, prefix,
                                         vllm_end_tokens(self, prefix->tokens, tokens), 0);
-  guint32 in_flight_tokens = scheduler_in_flight_tokens(self->class, &self->config);
+  gboolean knows_windows = (self->class->features & SCHEDULER_GATE_KNOWS_WINDOWS) != 0;
 
-  *whole = pool_admission_blocks(&self->pool, sequence, prefix, end, in_flight_tokens);
   if (!self->config.reserve_full_isl)
     return chunk;
-  if (self->class->features & SCHEDULER_GATE_KNOWS_WINDOWS)
-    return MAX(*whole, chunk);
-  return MAX(pool_admission_blocks(&self->pool, sequence, prefix, end, 0), chunk);
+  return MAX(whole_blocks(self, sequence, prefix, knows_windows), chunk);
 }
 
 /* Admits the head of waiting if its blocks are there. It begins behind what it kept, or what the
@@ -31,8 +36,8 @@ static gboolean
 admit(VllmDecision *d, Sequence *sequence, const PoolPrefix *prefix, guint32 tokens)
 {
   Scheduler *self = d->self;
-  guint32 left = sequence_length(sequence) - prefix->tokens, whole;
-  guint32 need = needed_blocks(self, sequence, prefix, tokens, &whole);
+  guint32 left = sequence_length(sequence) - prefix->tokens;
+  guint32 need = needed_blocks(self, sequence, prefix, tokens);
   guint32 spared = self->running.length > 0 ? self->watermark_blocks : 0;
   EntryKind kind = scheduler_entry_kind(sequence);
 
@@ -40,7 +45,8 @@ admit(VllmDecision *d, Sequence *sequence, const PoolPrefix *prefix, guint32 tok
     self->memory_bound = TRUE;
     return FALSE;
   }
-  if (!scheduler_admits(self, sequence, need, whole, 0))
+  if (scheduler_asks_admission(self) &&
+      !scheduler_admits(self, sequence, need, whole_blocks(self, sequence, prefix, TRUE), 0))
     return FALSE;
   scheduler_free_up(self, d->step, sequence, need);
   scheduler_take_kept(self, sequence);

@@ -68,6 +68,18 @@ overflow_plan_copies_all(const OverflowPlan *plan)
   return plan->keep_blocks + plan->drop_blocks == 0 && !plan->free_copies;
 }
 
+/* What the price of a victim's plan rises with: of two at one load the one that has no less of both
+ * costs no less. Those of different kinds cannot be compared. */
+typedef struct {
+  guint32 kind, first, second;
+} PriceSize;
+
+static inline gboolean
+price_size_is_no_less(PriceSize a, PriceSize b)
+{
+  return a.kind == b.kind && a.first >= b.first && a.second >= b.second;
+}
+
 typedef struct OverflowPolicy OverflowPolicy;
 
 struct OverflowPolicy {
@@ -81,6 +93,9 @@ struct OverflowPolicy {
                              that holds for steps and copies, */
   gboolean price_rises_beside; /* and with copies beside the steps: not where a longer front to
                                   compute spares blocks a wait for the copy */
+  /* Of a policy whose prices rise so, but not with a victim's tokens, in one group: of one with so
+   * many tokens computed in so many blocks. NULL: with both, if price_rises. */
+  PriceSize (*price_size)(const OverflowQuery *query, guint32 computed_tokens, guint32 blocks);
   gboolean only_modelled; /* an executor that computes cannot carry it out */
   OverflowPlan (*plan)(const OverflowPolicy *self, const OverflowQuery *query);
 };

@@ -79,9 +79,7 @@ gboolean
 scheduler_admits(Scheduler *self, const Sequence *candidate, guint32 now_blocks,
                  guint32 whole_blocks, guint n_planned)
 {
-  const AdmissionPolicy *policy = self->config.admission;
-
-  if (policy == NULL || policy->admits == NULL)
+  if (!scheduler_asks_admission(self))
     return TRUE;
   if (self->refused_at == self->changes && self->refused == candidate->request)
     return FALSE;
@@ -99,7 +97,7 @@ scheduler_note_finished(Scheduler *self, const Sequence *sequence)
   const AdmissionPolicy *policy = self->config.admission;
   AdmissionSequence one;
 
-  if (policy == NULL || policy->finished == NULL)
+  if (policy->finished == NULL)
     return;
   one = describe(self, sequence);
   policy->finished(self->admission_state, &self->config.admission_options, &one);

@@ -12,7 +12,7 @@
 DecodeContexts
 scheduler_running_decodes(Scheduler *self)
 {
-  DecodeContexts contexts = {.windows = self->config.windows};
+  DecodeContexts contexts = decode_contexts_through(&self->config.windows);
 
   decode_clock_add_contexts(&self->clock, &contexts);
   for (const Sequence *s = scheduler_first_loose(self); s != NULL; s = s->next)
@@ -175,16 +175,6 @@ open_gap(Sequence *sequence, guint32 computed, guint32 gap_end)
     sequence->stage = STAGE_PREFILL;
   }
   sequence->computed_tokens = computed;
-}
-
-void
-scheduler_close_gap(Sequence *sequence)
-{
-  if (sequence->gap_end_tokens == 0 || sequence->computed_tokens < sequence->gap_end_tokens)
-    return;
-  sequence->computed_tokens = sequence->tail_end_tokens;
-  sequence->stage = sequence->decodes_after_gap ? STAGE_DECODE : STAGE_PREFILL;
-  sequence->gap_end_tokens = sequence->tail_end_tokens = 0;
 }
 
 static void

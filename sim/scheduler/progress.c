@@ -37,9 +37,11 @@ scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const cha
 static gboolean
 advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
 {
-  sequence->computing = self->config.async_scheduling || scheduler_is_pipelined(self);
-  sequence->flights += scheduler_is_pipelined(self);
-  sequence->flying_tokens = self->config.async_scheduling ? entry->tokens : 0;
+  if (self->decides_ahead) {
+    sequence->computing = TRUE;
+    sequence->flights += scheduler_is_pipelined(self);
+    sequence->flying_tokens = self->config.async_scheduling ? entry->tokens : 0;
+  }
   sequence->computed_tokens += entry->tokens;
   scheduler_close_gap(sequence);
   sequence->highest_computed = MAX(sequence->highest_computed, sequence->computed_tokens);
@@ -47,7 +49,7 @@ advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
   if (!entry->samples)
     return FALSE;
   sequence->stage = STAGE_DECODE;
-  sequence->in_flight = self->config.async_scheduling || scheduler_is_pipelined(self);
+  sequence->in_flight = self->decides_ahead;
   sequence->generated_tokens++;
   sequence->ending = sequence->generated_tokens >= sequence->output_limit ||
                      sequence_length(sequence) >= scheduler_longest_length(self);
@@ -61,8 +63,6 @@ advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
 static void
 note_starts(const Scheduler *self, const Step *step, gint64 start_ps)
 {
-  if (start_ps == self->now_ps)
-    return;
   for (guint i = 0; i < step->sequences->len; i++) {
     Sequence *sequence = g_ptr_array_index(step->sequences, i);
     if (sequence != NULL && g_array_index(step->entries, StepEntry, i).kind == ENTRY_NEW &&
@@ -76,8 +76,8 @@ scheduler_advance(Scheduler *self, Step *step, guint32 repeats, gint64 start_ps)
 {
   guint32 tokens = step->clocked;
 
-  note_starts(self, step, start_ps);
-
+  if (start_ps != self->now_ps)
+    note_starts(self, step, start_ps);
   if (self->swap_copies != NULL)
     scheduler_forget_copied(self, step);
   self->in_flight = TRUE;
@@ -115,7 +115,7 @@ count_lost_members(const Scheduler *self, const Step *step)
 {
   guint32 n = 0;
 
-  if (self->lost_tokens == 0 || !step->ticks)
+  if (!step->ticks)
     return 0;
   for (guint i = 0; i < step->ending->len + self->left_in_flight->len; i++) {
     const Sequence *sequence = i < step->ending->len
@@ -130,6 +130,8 @@ count_lost_members(const Scheduler *self, const Step *step)
 static void
 deliver(Scheduler *self, Sequence *sequence)
 {
+  if (!self->decides_ahead)
+    return;
   sequence->in_flight = sequence->computing = FALSE;
   sequence->flying_tokens = 0;
   if (self->config.async_scheduling && !sequence->in_clock)
@@ -150,7 +152,8 @@ end_token(Scheduler *self, Sequence *sequence, gint64 end_ps)
 static void
 note_tokens(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_ps)
 {
-  guint32 clocked = step->clocked - count_lost_members(self, step);
+  guint32 clocked =
+      step->clocked - (self->lost_tokens > 0 ? count_lost_members(self, step) : 0);
 
   if (clocked > 0)
     add_gap(self, first_end_ps - self->clock.last_end_ps, clocked);
@@ -158,9 +161,11 @@ note_tokens(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_p
     Sequence *sequence = g_ptr_array_index(step->sequences, i);
     if (sequence == NULL)
       continue;
-    sequence->flights -= sequence->flights > 0;
-    sequence->computing = sequence->flights > 0;
-    sequence->flying_tokens = 0;
+    if (self->decides_ahead) {
+      sequence->flights -= sequence->flights > 0;
+      sequence->computing = sequence->flights > 0;
+      sequence->flying_tokens = 0;
+    }
     if (!g_array_index(step->entries, StepEntry, i).samples || lost_token(self, sequence))
       continue;
     deliver(self, sequence);
@@ -184,7 +189,8 @@ note_tokens(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_p
 static void
 finish(Scheduler *self, Sequence *sequence, gint64 end_ps)
 {
-  scheduler_note_finished(self, sequence);
+  if (self->config.admission != NULL)
+    scheduler_note_finished(self, sequence);
   leave(self, sequence, STATUS_FINISHED, end_ps);
   if (self->class->finished != NULL)
     self->class->finished(self, sequence);

@@ -33,22 +33,14 @@ moved_since_start(const Scheduler *self)
 }
 
 void
-scheduler_order_member(Scheduler *self, Sequence *member)
+scheduler_put_in_order(Scheduler *self, Sequence *member)
 {
   const VictimQuery query = {.overflow = self->config.overflow,
                              .options = &self->config.victim_options};
 
-  if (scheduler_orders_victims(self))
-    victim_order_add(&self->victims, member,
-                     (guint64)rank_by(self, self->ordered_by, &query, member) -
-                         moved_since_start(self));
-}
-
-void
-scheduler_forget_order(Scheduler *self, const Sequence *member)
-{
-  if (scheduler_orders_victims(self))
-    victim_order_remove(&self->victims, member);
+  victim_order_add(&self->victims, member,
+                   (guint64)rank_by(self, self->ordered_by, &query, member) -
+                       moved_since_start(self));
 }
 
 Sequence *

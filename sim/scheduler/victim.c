@@ -3,7 +3,8 @@
  * Where all ranks move alike the members of the decode clock are kept in order, and only what runs
  * beside them is looked at. Where prices rise with the tokens that a victim has, the members are in
  * the order of these, and a part of the heap whose first member costs more than the cheapest so far
- * is passed over. Else the policy is asked of each running sequence. Either way it is asked at an
+ * is passed over; who has no less of what prices rise with than one that is too dear is not asked.
+ * Else the policy is asked of each running sequence. Either way it is asked at an
  * eviction: the decode clock keeps running.
  */
 #include "sim/policies/price.h"
@@ -12,35 +13,29 @@
 /* Members that are looked at before it is taken that many cost the same. */
 enum { LOOKED_AT_ONE_BY_ONE = 8 };
 
-/* Tokens and blocks that a victim's price rises with. */
-typedef struct {
-  guint32 tokens, blocks;
-} Size;
+enum { DEAR_KEPT = 4 };
 
 typedef struct {
   Sequence *sequence; /* NULL: nobody so far */
   gint64 rank;
-  Size size;
-  gboolean knows_dear;
-  Size dear; /* of one that ranks lower than the first: so does whoever is no smaller */
+  PriceSize size;
+  guint n_dear; /* sizes of those that rank lower than the first: so does whoever has no less */
+  PriceSize dear[DEAR_KEPT];
 } First;
 
-static gboolean
-is_no_smaller(Size a, Size b)
+static void
+note_dear(First *first, PriceSize size)
 {
-  return a.tokens >= b.tokens && a.blocks >= b.blocks;
+  for (guint i = 0; i < MIN(first->n_dear, DEAR_KEPT); i++)
+    if (price_size_is_no_less(first->dear[i], size)) {
+      first->dear[i] = size;
+      return;
+    }
+  first->dear[first->n_dear++ % DEAR_KEPT] = size;
 }
 
 static void
-note_dear(First *first, Size size)
-{
-  if (!first->knows_dear || is_no_smaller(first->dear, size))
-    first->dear = size;
-  first->knows_dear = TRUE;
-}
-
-static void
-compare(First *first, Sequence *s, gint64 rank, Size size)
+compare(First *first, Sequence *s, gint64 rank, PriceSize size)
 {
   if (rank == VICTIM_NEVER)
     return;
@@ -54,6 +49,15 @@ compare(First *first, Sequence *s, gint64 rank, Size size)
   }
 }
 
+static PriceSize
+size_of(const VictimQuery *query, const VictimCandidate *candidate)
+{
+  if (query->overflow->price_size != NULL && query->eviction != NULL)
+    return query->overflow->price_size(query->eviction, candidate->computed_tokens,
+                                       candidate->blocks);
+  return (PriceSize){.first = candidate->computed_tokens, .second = candidate->blocks};
+}
+
 /* The rank of the sequence now; and it is compared. */
 static gint64
 ask(const Scheduler *self, const VictimQuery *query, Sequence *s, First *first)
@@ -62,7 +66,7 @@ ask(const Scheduler *self, const VictimQuery *query, Sequence *s, First *first)
   const VictimPolicy *policy = self->config.victim;
   gint64 rank = policy->rank(policy, query, &candidate);
 
-  compare(first, s, rank, (Size){candidate.computed_tokens, candidate.blocks});
+  compare(first, s, rank, size_of(query, &candidate));
   return rank;
 }
 
@@ -75,37 +79,35 @@ look_through(const Scheduler *self, const VictimQuery *query, Sequence *s, First
       ask(self, query, s, first);
 }
 
-static Size
-size_of(const Scheduler *self, const Sequence *s)
+static gboolean
+is_too_dear(const First *first, PriceSize size)
 {
-  const VictimCandidate candidate = scheduler_victim_candidate(self, s);
-
-  return (Size){candidate.computed_tokens, candidate.blocks};
+  for (guint i = 0; i < MIN(first->n_dear, DEAR_KEPT); i++)
+    if (price_size_is_no_less(size, first->dear[i]))
+      return TRUE;
+  return FALSE;
 }
 
-/* Where prices rise nobody else goes first who is no smaller than one that is too dear, or, older,
- * than the first. */
+/* Where prices rise nobody goes first who has no less than one that is too dear, or, older, than the
+ * first. */
 static gboolean
-is_too_dear(const First *first, Size size)
-{
-  return first->knows_dear && is_no_smaller(size, first->dear);
-}
-
-static gboolean
-may_go_first(const First *first, const Sequence *s, Size size)
+may_go_first(const First *first, const Sequence *s, PriceSize size)
 {
   return !is_too_dear(first, size) &&
          (first->sequence == NULL || s->request > first->sequence->request ||
-          !is_no_smaller(size, first->size));
+          !price_size_is_no_less(size, first->size));
 }
 
-/* The first of those behind the members, the last of them first, and of *first. */
+/* Where prices rise: the first of those that run, the last of them first, and of *first; members of
+ * the clock only where they are to be looked at one by one. */
 static void
-look_at_loose(const Scheduler *self, const VictimQuery *query, First *first)
+look_back(const Scheduler *self, const VictimQuery *query, gboolean members, First *first)
 {
-  for (Sequence *s = self->running.tail; s != NULL && !s->in_clock; s = s->previous)
-    if (!s->ending && may_go_first(first, s, size_of(self, s)))
+  for (Sequence *s = self->running.tail; s != NULL && (members || !s->in_clock); s = s->previous) {
+    const VictimCandidate candidate = scheduler_victim_candidate(self, s);
+    if (!s->ending && may_go_first(first, s, size_of(query, &candidate)))
       ask(self, query, s, first);
+  }
 }
 
 /* The first of the members in the heap from that place down, and of *first; at most *left of them
@@ -113,14 +115,16 @@ look_at_loose(const Scheduler *self, const VictimQuery *query, First *first)
 static void
 look_down(const Scheduler *self, const VictimQuery *query, guint32 place, guint *left, First *first)
 {
+  VictimCandidate candidate;
   Sequence *member;
-  Size size;
+  PriceSize size;
 
   if (place >= self->victims.count || *left == 0)
     return;
   (*left)--;
   member = self->victims.members[place].member;
-  size = size_of(self, member);
+  candidate = scheduler_victim_candidate(self, member);
+  size = size_of(query, &candidate);
   if (is_too_dear(first, size) ||
       (may_go_first(first, member, size) && ask(self, query, member, first) < first->rank))
     return;
@@ -194,10 +198,11 @@ find_prices_rise(const Scheduler *self)
   const SchedulerConfig *config = &self->config;
   guint64 tokens = MAX(config->max_num_batched_tokens, (guint64)self->running.length + 1);
 
-  return config->overflow->price_rises &&
+  return (config->overflow->price_rises || config->overflow->price_size != NULL) &&
          (self->swap_copies == NULL || config->overflow->price_rises_beside) &&
          config->swap_ahead_blocks == 0 &&
-         (self->pool.groups == NULL || !config->overflow->needs_host) &&
+         (self->pool.groups == NULL ||
+          (!config->overflow->needs_host && config->overflow->price_size == NULL)) &&
          (config->cost == NULL || cost_model_rises(config->cost, tokens));
 }
 
@@ -231,7 +236,8 @@ scheduler_first_victim(Scheduler *self, const Sequence *beneficiary, guint32 sho
     look_through(self, &query, self->running.head, &first);
     return first.sequence;
   }
-  look_at_loose(self, &query, &first);
-  look_at_members(self, &query, &first);
+  look_back(self, &query, self->config.overflow->price_size != NULL, &first);
+  if (self->config.overflow->price_size == NULL)
+    look_at_members(self, &query, &first);
   return first.sequence;
 }

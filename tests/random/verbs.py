@@ -187,6 +187,7 @@ def test_studies_of_policies():
         first = sound(*words, "--jobs", "1", "-o", "a.db")
         if first is None:
             return False
+        check_equal(first.status, 0, str(first))
         if "json" in words:
             parse(first.text)
         same(first, execute(*words, "--jobs", "2", "-o", "b.db"), "a.db", "b.db")

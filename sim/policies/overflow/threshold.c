@@ -13,6 +13,14 @@ plan(const OverflowPolicy *self G_GNUC_UNUSED, const OverflowQuery *query)
                                                                   : overflow_plan_recompute(query);
 }
 
+static PriceSize
+price_size(const OverflowQuery *query, guint32 computed_tokens, guint32 blocks)
+{
+  if (blocks >= query->options->of[FROM_BLOCKS])
+    return (PriceSize){.kind = 1, .first = blocks};
+  return (PriceSize){.kind = 0, .first = computed_tokens};
+}
+
 const OverflowPolicy overflow_threshold = {
     .base = {.name = "threshold",
              .help = "swap victims that hold many blocks, recompute the others",
@@ -24,5 +32,7 @@ const OverflowPolicy overflow_threshold = {
                                           .whole = TRUE}}},
     .needs_host = TRUE,
     .of_no_engine = TRUE,
+    .price_rises_beside = TRUE,
+    .price_size = price_size,
     .plan = plan,
 };

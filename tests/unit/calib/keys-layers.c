@@ -347,7 +347,7 @@ test_law(Fixture *f, gconstpointer data)
   cost = new_cost(f, profile, NULL);
   g_assert_true(model_windows(f->model, &windows));
   for (guint32 context = 10; context < 400;) {
-    DecodeContexts contexts = {.windows = windows};
+    DecodeContexts contexts = decode_contexts_through(&windows);
     CostShape shape = {.sampled = 3, .sequences = 3};
     CostPiece run, one;
     guint32 most = context < 128 ? 128 - context : 50, steps;
@@ -356,7 +356,7 @@ test_law(Fixture *f, gconstpointer data)
     shape.contexts = contexts;
     cost_model_step(cost, &shape, most, &run);
     for (steps = 0; steps < run.steps; steps++) {
-      DecodeContexts later = {.windows = windows};
+      DecodeContexts later = decode_contexts_through(&windows);
       for (guint i = 0; i < 3; i++)
         decode_contexts_add(&later, context + steps);
       shape.contexts = later;

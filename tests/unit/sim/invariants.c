@@ -182,7 +182,7 @@ check_accounts(const RandomCase *c, const RunWitness *w)
     g_assert_cmpuint(w->preemptions, ==, 0);
   if (c->config.admission == &admission_no_evict && all_fit_alone(c))
     g_assert_cmpuint(w->preemptions, ==, 0);
-  g_assert_cmpuint(w->summary.peak_gpu_blocks, ==, w->outcome.peak_gpu_blocks);
+  g_assert_cmpuint(w->summary.peak_gpu_blocks, ==, w->peak_gpu_blocks);
   if (w->outcome.end == RUN_DONE) {
     g_assert_cmpuint(w->outcome.unfinished, ==, 0);
   }

@@ -13,13 +13,13 @@ random_cost_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPi
   for (guint32 i = 0; i < shape->n_prefills; i++)
     piece->base_ps[COST_LINEAR] += self->token_ps * shape->prefills[i].tokens;
   piece->base_ps[COST_ATTENTION] = self->context_ps * (gint64)shape->contexts.sum;
-  for (guint32 i = 0; i < shape->contexts.windows.n; i++)
+  for (guint32 i = 0; i < shape->contexts.n_windows; i++)
     piece->base_ps[COST_ATTENTION] += self->window_ps[i] * (gint64)shape->contexts.visible[i];
   piece->base_ps[COST_HOST] = self->step_ps + self->sequence_ps * shape->sequences;
   piece->base_ps[COST_SWAP_OUT] = self->block_ps * shape->copy_out_blocks;
   piece->base_ps[COST_SWAP_IN] = self->block_ps * shape->copy_in_blocks;
   piece->growth_ps = self->context_ps * shape->contexts.count;
-  for (guint32 i = 0; i < shape->contexts.windows.n; i++)
+  for (guint32 i = 0; i < shape->contexts.n_windows; i++)
     piece->growth_ps += self->window_ps[i] * shape->contexts.growing[i];
   piece->steps = MIN(repeat, self->longest_piece);
 }

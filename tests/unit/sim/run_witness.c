@@ -48,8 +48,8 @@ add_queue(const Scheduler *scheduler, const SequenceQueue *queue, guint32 *gpu, 
 static void
 check_clock(Scheduler *scheduler)
 {
-  DecodeContexts contexts = {.windows = scheduler->config.windows};
-  DecodeContexts expected = {.windows = scheduler->config.windows};
+  DecodeContexts contexts = decode_contexts_through(&scheduler->config.windows);
+  DecodeContexts expected = decode_contexts_through(&scheduler->config.windows);
   gboolean loose = FALSE;
 
   decode_clock_add_contexts(&scheduler->clock, &contexts);
@@ -64,7 +64,7 @@ check_clock(Scheduler *scheduler)
   g_assert_cmpuint(contexts.squares, ==, expected.squares);
   g_assert_cmpuint(contexts.least, ==, expected.least);
   g_assert_cmpuint(contexts.largest, ==, expected.largest);
-  for (guint32 i = 0; i < expected.windows.n; i++) {
+  for (guint32 i = 0; i < expected.n_windows; i++) {
     g_assert_cmpuint(contexts.visible[i], ==, expected.visible[i]);
     g_assert_cmpuint(contexts.growing[i], ==, expected.growing[i]);
   }
@@ -200,6 +200,7 @@ run_witness_step(Observer *observer, const StepReport *report)
 {
   RunWitness *w = (RunWitness *)observer;
   const Step *step = report->step;
+  guint32 usable_blocks = w->test->config.num_gpu_blocks - w->test->class->hidden_blocks;
   guint32 free_blocks = step->gpu_free_blocks;
   gint64 at_ps = report->start_ps;
 
@@ -221,6 +222,9 @@ run_witness_step(Observer *observer, const StepReport *report)
       g_assert_cmpuint(taken, <=, free_blocks);
       free_blocks -= taken;
     }
+    if (step->abort == NULL)
+      w->peak_gpu_blocks =
+          MAX(w->peak_gpu_blocks, usable_blocks - free_blocks - step->sglang.evictable_blocks);
     witness_repeat(w, report, i, free_blocks, at_ps);
     at_ps += report->first_ps + i * report->growth_ps;
   }

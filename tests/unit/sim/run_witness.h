@@ -25,6 +25,7 @@ typedef struct {
   guint64 loads;            /* of native offload */
   guint64 copies;           /* beside the steps */
   guint64 to_disk, from_disk; /* of them */
+  guint32 peak_gpu_blocks;  /* held by one instance */
   guint64 starved;          /* sequences that waited for one */
   guint64 at_once;          /* victims of which the host had all but a rest */
   const Workload *workload; /* with the arrivals of this run */
