@@ -95,6 +95,20 @@ set_typical_layer(Model *model)
 }
 
 /* The format of most elements names the model's. */
+static guint64
+elements_of_format(const Model *model, const WeightFormat *format)
+{
+  guint64 elements = 0;
+
+  for (guint i = 0; i < model->n_kinds; i++)
+    for (guint j = 0; j < model->kinds[i].n_matrices; j++) {
+      const Matrix *matrix = &model->kinds[i].matrices[j];
+      if (g_str_equal(matrix->format.name, format->name))
+        elements += model->kinds[i].count * matrix->n * matrix->k * matrix->copies;
+    }
+  return elements;
+}
+
 static void
 set_dtype(Model *model)
 {
@@ -104,13 +118,7 @@ set_dtype(Model *model)
   for (guint i = 0; i < model->n_kinds; i++)
     for (guint j = 0; j < model->kinds[i].n_matrices; j++) {
       const WeightFormat *format = &model->kinds[i].matrices[j].format;
-      guint64 elements = 0;
-      for (guint k = 0; k < model->n_kinds; k++)
-        for (guint l = 0; l < model->kinds[k].n_matrices; l++) {
-          const Matrix *matrix = &model->kinds[k].matrices[l];
-          if (g_str_equal(matrix->format.name, format->name))
-            elements += model->kinds[k].count * matrix->n * matrix->k * matrix->copies;
-        }
+      guint64 elements = elements_of_format(model, format);
       if (elements > most_elements) {
         most_elements = elements;
         most = format;

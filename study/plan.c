@@ -151,8 +151,8 @@ compare_places(const void *a, const void *b)
   return by_trace != 0 ? by_trace : (x->cell > y->cell) - (x->cell < y->cell);
 }
 
-/* Cells that share a run without limits come one of each first: whoever has one makes that run, and
- * the others find it. Else those of one trace together: a worker keeps the requests of its last. */
+/* First one cell of each group that shares a run without limits: it makes that run, and the others
+ * find it. Then the cells of one trace together, as a worker keeps the requests that it read last. */
 static void
 order_cells(StudyPlan *plan)
 {

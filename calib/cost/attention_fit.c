@@ -58,8 +58,9 @@ is_same_point(const Row *a, const Row *b)
   return memcmp(a->x, b->x, sizeof a->x) == 0;
 }
 
-/* Of sorted rows that a window makes one point, the middle one of those with something hidden: a
- * window that is just full takes another way through some kernels. Returns how many are left. */
+/* A window cuts several contexts to one point: of those sorted rows the middle one is kept, among
+ * contexts longer than the window, as some kernels take another path where it is just full. Returns
+ * how many rows are left. */
 static guint
 keep_one_a_point(Row *rows, guint n)
 {

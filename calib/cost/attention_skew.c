@@ -50,8 +50,8 @@ tokens_each(const AttentionSkew *skew, const ProfileSample *sample)
          skew->multiprocessors;
 }
 
-/* When the others have ended, in tokens that one multiprocessor reads, and what is left of the long
- * contexts then. They came last, and started when a first short one of the last wave could have. */
+/* Both in tokens that one multiprocessor reads: when the short contexts have ended, and what is left
+ * of a long one then. Long ones come last in a sample: they start with the last wave. */
 static void
 find_tail(const AttentionSkew *skew, const ProfileSample *sample, double *others, double *left)
 {
@@ -95,8 +95,8 @@ is_for(const ProfileSample *sample, const AttentionKey *key)
          sample->shape[8] == key->shape[2] && g_str_equal(sample->dtype, key->dtype);
 }
 
-/* The median over the samples that tell; 0 where none does. The variants max, mean and skew are
- * three runs in the sorted samples, each in the same order of shapes. */
+/* The median over the samples with a long context that ends alone; 0 where there is none. Sorted
+ * samples are three runs, max, mean and skew, each in the same order of shapes. */
 static double
 find_tail_speed(const AttentionSkew *skew, const Profile *profile, const AttentionKey *key)
 {

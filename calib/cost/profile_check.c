@@ -241,8 +241,8 @@ check_curve(Check *check, Group *group, const ProfileSample *samples, guint n)
   }
 }
 
-/* Skew: of each unequal batch of decodes, what the rule makes of the equal one's time. Its one
- * number is a median over many, so that one's own weighs little. */
+/* Skew: the rule turns the time of each equal batch of decodes into that of the unequal one beside
+ * it. The rule's tail speed is a median over all of them, so the sample itself weighs little. */
 static void
 check_skew(Check *check, const ProfileSample *all, const ProfileSample *samples, guint n,
            const Device *device)

@@ -83,11 +83,27 @@ add_decodes(Plan *plan, const Model *model)
   }
 }
 
+/* One chunk of a prompt in a step with decodes, of no more than `most` tokens of KV together. */
+static void
+add_beside_decodes(CalibrationGroup *group, const Model *model, gint64 fresh, gint64 cached,
+                   gint64 most)
+{
+  static const gint64 decodes[] = {8, 64, 256}, contexts[] = {256, 4096};
+
+  for (guint i = 0; i < G_N_ELEMENTS(decodes); i++)
+    for (guint j = 0; j < G_N_ELEMENTS(contexts); j++) {
+      const gint64 shape[OPERATION_SHAPE_MAX] = {
+          1,           fresh,        cached,          decodes[i],
+          contexts[j], model->heads, model->kv_heads, model->head_dim};
+      if (contexts[j] <= model->max_position && fresh + cached + decodes[i] * contexts[j] <= most)
+        calibration_group_add(group, "", shape);
+    }
+}
+
 static void
 add_mixed(Plan *plan, const Model *model)
 {
   static const gint64 fresh[] = {16, 128, 512, 2048, 8192}, cached[] = {0, 4096};
-  static const gint64 decodes[] = {8, 64, 256}, contexts[] = {256, 4096};
   gint64 most = most_tokens(plan, model);
   gboolean is_new;
   CalibrationFamily *family = family_of(plan, model, TRUE, NO_AXIS, NO_AXIS, &is_new);
@@ -98,15 +114,8 @@ add_mixed(Plan *plan, const Model *model)
   group = calibration_family_add_group(family, PASS_FULL, TRUE);
   for (guint i = 0; i < G_N_ELEMENTS(fresh); i++)
     for (guint c = 0; c < G_N_ELEMENTS(cached); c++)
-      for (guint j = 0; j < G_N_ELEMENTS(decodes); j++)
-        for (guint k = 0; k < G_N_ELEMENTS(contexts); k++) {
-          const gint64 shape[OPERATION_SHAPE_MAX] = {
-              1,           fresh[i],     cached[c],       decodes[j],
-              contexts[k], model->heads, model->kv_heads, model->head_dim};
-          if (fresh[i] + cached[c] <= model->max_position && contexts[k] <= model->max_position &&
-              fresh[i] + cached[c] + decodes[j] * contexts[k] <= most)
-            calibration_group_add(group, "", shape);
-        }
+      if (fresh[i] + cached[c] <= model->max_position)
+        add_beside_decodes(group, model, fresh[i], cached[c], most);
 }
 
 static void

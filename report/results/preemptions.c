@@ -15,8 +15,8 @@ typedef struct {
   OverflowPlan of[OVERFLOW_POLICIES_COUNT];
 } Plans;
 
-/* What was done. Where it kept blocks that it had to give back later, they were dropped; a block or
- * two that copies ahead of need did not reach count as copied with the others. */
+/* The plan as it was carried out. Blocks that were kept and given back later are dropped ones; a
+ * block or two behind what was copied ahead of need count as copied. */
 static OverflowPlan
 plan_done(const Preemption *preemption, guint32 kept_blocks)
 {

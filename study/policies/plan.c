@@ -63,8 +63,9 @@ largest_blocks(const Workload *workload, guint32 max_model_len)
   return largest;
 }
 
-/* A run with memory for all. FALSE with an error where it cannot be, or generated requests are too
- * long: the point would not be what its name says. Of a trace some may be. */
+/* Runs with memory for all. FALSE with an error where there can be no such run, or where generated
+ * requests are too long for the model: the point would not be what its name says. Requests of a
+ * trace may be too long. */
 static gboolean
 probe(const PolicyMap *map, guint model, const MapTraffic *traffic, double rate, MapDemand *demand,
       double *served, GError **error)

@@ -269,9 +269,9 @@ typedef struct {
   guint tp, dp, ep, experts_tp;
 } RowRanks;
 
-/* Rows of a dump whose id says tpN_epM have N devices, and some of them N x M ranks: attention and
- * experts are multiplied where they are the same devices. Nine of the thirteen such points that are
- * handed out are there a second time with N ranks, the same to the last digit. */
+/* An id with tpN_epM is of N devices. Some rows have N x M ranks all the same: the sizes of
+ * attention and of experts are multiplied, though they are the same devices. Of thirteen such
+ * points nine stand a second time with N ranks, the same to the last digit. */
 static void
 undo_product(const char *id, RowRanks *ranks)
 {
