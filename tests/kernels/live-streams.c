@@ -286,7 +286,7 @@ static void
 test_beside(void)
 {
   const char *wanted = g_getenv("TEST_SCENARIOS");
-  guint32 n = wanted != NULL ? (guint32)atoi(wanted) : 6;
+  guint32 n = wanted != NULL ? (guint32)atoi(wanted) : 8;
   g_auto(TestModel) model = test_model_open("tiny-gpu-qwen2");
   guint64 blocks[COPY_DIRECTIONS] = {0};
   Lockstep sum = {.jobs = 0};
