@@ -34,8 +34,15 @@ add_entry(ModelExecutor *self, const StepEntry *entry, gboolean without_recomput
   shape->sampled += entry->samples;
 }
 
+static void
+add_entries(ModelExecutor *self, const Step *step, gboolean without_recompute, CostShape *shape)
+{
+  for (guint i = 0; i < step->entries->len; i++)
+    add_entry(self, &g_array_index(step->entries, StepEntry, i), without_recompute, shape);
+}
+
 /* A step's shape. With `without_recompute`, tokens that had been computed before count as cached.
- * In line and written in place, since there is one a step. */
+ * Small enough to be put in line, and written in place, since there is one a step. */
 static inline void
 find_shape(ModelExecutor *self, const Step *step, gboolean without_recompute, CostShape *shape)
 {
@@ -45,8 +52,7 @@ find_shape(ModelExecutor *self, const Step *step, gboolean without_recompute, Co
   shape->copy_in_blocks = step->copy_in_blocks;
   self->chunks->len = 0;
   if (step->contexts.count < step->n_sequences)
-    for (guint i = 0; i < step->entries->len; i++)
-      add_entry(self, &g_array_index(step->entries, StepEntry, i), without_recompute, shape);
+    add_entries(self, step, without_recompute, shape);
   shape->prefills = (const CostChunk *)(gpointer)self->chunks->data;
   shape->n_prefills = self->chunks->len;
   shape->sequences = shape->n_prefills + shape->contexts.count;

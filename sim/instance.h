@@ -52,7 +52,7 @@ void instance_clear(Instance *self);
 static inline gboolean
 instance_copies(const Instance *self)
 {
-  return scheduler_copies_beside(self->scheduler);
+  return self->scheduler->copies_beside;
 }
 
 /* A step begins, even if it is empty: copies that are due are submitted. Returns how long it waits

@@ -87,6 +87,7 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
     self->copied = g_array_new(FALSE, FALSE, sizeof(StepCopy));
     self->pool.disk_total_blocks = self->pool.disk_free_blocks = config->num_disk_blocks;
   }
+  self->copies_beside = self->offload != NULL || self->swap_copies != NULL;
   self->decides_ahead = config->async_scheduling || scheduler_is_pipelined(self);
   self->needs_decodes = config->overflow->needs_decodes || config->victim->needs_decodes;
   if (self->needs_decodes)
@@ -294,7 +295,7 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
   }
   self->pool.decisions++;
   self->class->schedule(self, step);
-  copying = scheduler_copies_beside(self) && decide_copies(self, step);
+  copying = self->copies_beside && decide_copies(self, step);
   if (!stride || copying)
     step->repeat = 1;
   if (self->list_decodes && step->clocked > 0)

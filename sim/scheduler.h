@@ -36,6 +36,7 @@ struct Scheduler {
   const VictimPolicy *ordered_by; /* the victim policy, or what bounds it; NULL: there is no order */
   gboolean prices_asked, prices_rise; /* whether the bound holds */
   gboolean decides_ahead;   /* a step while another is in flight */
+  gboolean copies_beside;   /* the steps, by native offload or by swaps */
   gboolean list_decodes;    /* somebody reads all of step->entries; set before the first step */
   gboolean needs_decodes;   /* a policy asks what decodes */
   gboolean tell_plans;      /* somebody reads step->plans; set before the first step */
@@ -81,13 +82,6 @@ static inline gboolean
 scheduler_is_pipelined(const Scheduler *self)
 {
   return self->config.pipeline_parallel_size > 1;
-}
-
-/* Copies are made beside the steps, by native offload or by swaps. */
-static inline gboolean
-scheduler_copies_beside(const Scheduler *self)
-{
-  return self->offload != NULL || self->swap_copies != NULL;
 }
 
 /* NULL if the server would take this request, else why its front end refuses it (static text). */

@@ -226,8 +226,10 @@ find_step(Roofline *self, const CostShape *shape, guint32 repeat, guint without,
         (roofline_is_captured(self->captured, self->captured_tokens, shape, tokens)
              ? self->host_pieces_ps
              : self->host_eager_ps);
-  piece->base_ps[COST_SWAP_OUT] = roofline_copy_ps(&self->base, COPY_OUT, shape->copy_out_blocks);
-  piece->base_ps[COST_SWAP_IN] = roofline_copy_ps(&self->base, COPY_IN, shape->copy_in_blocks);
+  if (shape->copy_out_blocks > 0 || shape->copy_in_blocks > 0) {
+    piece->base_ps[COST_SWAP_OUT] = roofline_copy_ps(&self->base, COPY_OUT, shape->copy_out_blocks);
+    piece->base_ps[COST_SWAP_IN] = roofline_copy_ps(&self->base, COPY_IN, shape->copy_in_blocks);
+  }
   if (tokens > 0) {
     if (!(without & 1 << COST_LINEAR))
       piece->base_ps[COST_LINEAR] = linear_ps(self, tokens);

@@ -171,7 +171,7 @@ static void
 test_same_logits(void)
 {
   const char *wanted = g_getenv("TEST_SCENARIOS");
-  guint32 n = wanted != NULL ? (guint32)atoi(wanted) : 12;
+  guint32 n = wanted != NULL ? (guint32)atoi(wanted) : 6;
   TestModel models[G_N_ELEMENTS(model_names)];
   Pair total = {.rows = 0};
   guint swapped = 0;
@@ -183,12 +183,14 @@ test_same_logits(void)
   }
   for (guint i = 0; i < G_N_ELEMENTS(model_names); i++)
     models[i] = test_model_open(model_names[i]);
-  for (guint32 seed = 1; seed <= n; seed++) {
+  for (guint32 seed = 1, done = 0; done < n; seed++) {
     LiveCase c;
     live_case_make(&c, models, G_N_ELEMENTS(models), seed);
-    if (seed % 6 == 0)
-      make_long(&c, seed);
-    swapped += run_case(&c, seed, &total);
+    if (c.config.overflow->needs_host && c.config.num_cpu_blocks > 0) {
+      if (++done % 3 == 0)
+        make_long(&c, seed);
+      swapped += run_case(&c, seed, &total);
+    }
     workload_free(c.workload);
   }
   g_test_message("%u scenarios, %u with swaps, %u copies beside steps, %" G_GUINT64_FORMAT
@@ -196,6 +198,7 @@ test_same_logits(void)
                  n, swapped, total.jobs, total.rows, total.sum / (double)MAX(total.rows, 1),
                  total.worst);
   g_assert_cmpfloat(total.sum, <, 0.02 * (double)total.rows);
+  g_assert_cmpuint(swapped + total.jobs, >, 0);
   for (guint i = 0; i < G_N_ELEMENTS(model_names); i++)
     test_model_close(&models[i]);
 }

@@ -134,7 +134,7 @@ def random_machine(chance, scheduler):
                 *(["--max-total-tokens", chance.choice([90, 900])] if scheduler == "sglang" else ["--num-gpu-blocks", chance.choice([9, 90, 900])]), *maybe(chance, 0.5, "--num-cpu-blocks", chance.choice([0, 80]))]
     return ["--model", chance.choice(FAMILIES), "--device", chance.choice(DEVICES),
             *random_pool(chance, scheduler), *maybe(chance, 0.2, "--tensor-parallel-size", chance.choice([2, 4])),
-            *maybe(chance, 0.05, "--data-parallel-size", chance.choice([2, 3]), *maybe(chance, 0.5, "--router", chance.choice(ROUTERS))), *maybe(chance, 0.05, "--enable-expert-parallel"),
+            *maybe(chance, 0.05, "--data-parallel-size", chance.choice([2, 3]), *maybe(chance, 0.5, "--router", chance.choice(ROUTERS), *maybe(chance, 0.2, "--router-waiting-weight", chance.choice(["0", "8"])))), *maybe(chance, 0.05, "--enable-expert-parallel"),
             *maybe(chance, 0.05, "--pipeline-parallel-size", chance.choice([2, 4])),
             *maybe(chance, 0.2, "--kv-cache-dtype", chance.choice(["fp8", "bfloat16"])),
             *maybe(chance, 0.3, "--swap-space", chance.choice([0, 1, 40])),
