@@ -210,8 +210,10 @@ set_engine(json_t *object, const Scenario *s, const Settings *settings)
   set_policy(object, POLICY_OVERFLOW, &c->overflow->base, &c->overflow_options);
   set_policy(object, POLICY_VICTIM, &c->victim->base, &c->victim_options);
   set_policy(object, POLICY_ADMISSION, &c->admission->base, &c->admission_options);
-  if (s->router != &router_engine)
+  if (s->data_parallel_size > 1)
     set_policy(object, POLICY_ROUTER, &s->router->base, &s->router_options);
+  else
+    json_object_set_new(object, "router", json_null());
   json_object_set_new(object, "executor", json_string(s->executor->name));
   set_pool(object, s, settings);
   set_offload(object, s, settings);
