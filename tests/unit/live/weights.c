@@ -15,10 +15,10 @@ static const char *const model_names[] = {"llama-3-8b", "llama-3.2-1b", "mistral
 static const float marks[] = {1.5f, -0.25f};
 
 static DecoderConfig *
-open_config(const char *name)
+open_config(const char *folder, const char *name)
 {
   g_autofree char *file = g_strdup_printf("%s.json", name);
-  g_autofree char *path = g_test_build_filename(G_TEST_DIST, "..", "models", file, NULL);
+  g_autofree char *path = g_test_build_filename(G_TEST_DIST, folder, file, NULL);
   g_autoptr(GError) error = NULL;
   DecoderConfig *config = decoder_config_read(path, name, &error);
 
@@ -109,7 +109,7 @@ test_real_sizes(void)
   g_autofree char *path = g_build_filename(folder, "model.safetensors", NULL);
 
   for (guint i = 0; i < G_N_ELEMENTS(model_names); i++) {
-    g_autoptr(DecoderConfig) config = open_config(model_names[i]);
+    g_autoptr(DecoderConfig) config = open_config("../models", model_names[i]);
     g_autoptr(WeightLayout) layout = weight_layout_new(config->model);
     g_autoptr(WeightSource) source = NULL;
     g_autoptr(GError) error = NULL;
@@ -143,11 +143,39 @@ test_ranges(void)
   }
 }
 
+/* Products read matrices that begin where cuBLASLt expects it, also behind norms and biases of fewer
+ * elements. */
+static void
+test_alignment(void)
+{
+  static const char *const names[] = {"tiny-llama", "tiny-qwen2", "tiny-gpu-qwen3"};
+  guint short_vectors = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+    g_autoptr(DecoderConfig) config = open_config("models", names[i]);
+    g_autoptr(WeightLayout) layout = weight_layout_new(config->model);
+    const gsize of_model[] = {layout->embedding, layout->final_norm, layout->head};
+    for (guint k = 0; k < G_N_ELEMENTS(of_model); k++)
+      g_assert_cmpuint(of_model[k] * 2 % 256, ==, 0);
+    for (guint l = 0; l < layout->layers->len; l++) {
+      const LayerWeights *w = &g_array_index(layout->layers, LayerWeights, l);
+      const gsize offsets[] = {w->input_norm, w->qkv,       w->qkv_bias, w->q_norm, w->k_norm,
+                               w->output,     w->post_norm, w->gate_up,  w->down};
+      for (guint k = 0; k < G_N_ELEMENTS(offsets); k++)
+        g_assert_cmpuint(offsets[k] * 2 % 256, ==, 0);
+    }
+    for (guint t = 0; t < layout->tensors->len; t++)
+      short_vectors += g_array_index(layout->tensors, WeightTensor, t).columns % 128 != 0;
+  }
+  g_assert_cmpuint(short_vectors, >, 0);
+}
+
 int
 main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/weights/real-sizes", test_real_sizes);
   g_test_add_func("/weights/ranges", test_ranges);
+  g_test_add_func("/weights/alignment", test_alignment);
   return g_test_run();
 }
