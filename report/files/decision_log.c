@@ -3,6 +3,7 @@
  */
 #include "decision_log.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "report/text/format.h"
@@ -113,20 +114,21 @@ append_requests(DecisionLog *log, GString *text, const char *key, const GArray *
              sizeof(guint32));
 }
 
+/* Of records that begin with their request; an array without any has no data. */
 static void
 append_retracted(DecisionLog *log, GString *text, const Step *step)
 {
-  const StepVictim *first = (const StepVictim *)(gpointer)step->victims->data;
-
-  append_ids(log, text, "retracted", &first->request, step->victims->len, sizeof *first);
+  G_STATIC_ASSERT(offsetof(StepVictim, request) == 0);
+  append_ids(log, text, "retracted", (const guint32 *)(gpointer)step->victims->data,
+             step->victims->len, sizeof(StepVictim));
 }
 
 static void
 append_swapped_in(DecisionLog *log, GString *text, const Step *step)
 {
-  const StepSwapIn *first = (const StepSwapIn *)(gpointer)step->swapped_in->data;
-
-  append_ids(log, text, "swapped_in", &first->request, step->swapped_in->len, sizeof *first);
+  G_STATIC_ASSERT(offsetof(StepSwapIn, request) == 0);
+  append_ids(log, text, "swapped_in", (const guint32 *)(gpointer)step->swapped_in->data,
+             step->swapped_in->len, sizeof(StepSwapIn));
 }
 
 static void
