@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -592,6 +593,10 @@ test_memory(void)
 int
 main(int argc, char **argv)
 {
+#ifdef __SANITIZE_ADDRESS__
+  puts("1..0 # SKIP the order of streams is tested without sanitizers; of memory live-emulated has the same");
+  return 0;
+#endif
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/live-streams/orders", test_orders);
   g_test_add_func("/live-streams/beside", test_beside);

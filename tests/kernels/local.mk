@@ -74,9 +74,7 @@ TESTS += %D%/attention-emulated %D%/emulator %D%/emulator-warpgroup %D%/kv-copy-
 # The GPU's device of live/ runs in it too.
 check_LIBRARIES += %D%/libemulated-live.a
 check_PROGRAMS += %D%/live-emulated %D%/live-streams
-# In which order streams go; of memory live-emulated has the same.
-order_tests = %D%/live-streams
-TESTS += %D%/live-emulated $(order_tests)
+TESTS += %D%/live-emulated %D%/live-streams
 %C%_libemulated_live_a_CPPFLAGS = $(emulator_cppflags)
 %C%_libemulated_live_a_SOURCES = $(live_gpu_sources) $(live_cases)
 %C%_live_emulated_SOURCES = %D%/live-gpu.c
