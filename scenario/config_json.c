@@ -316,7 +316,7 @@ host_time(const Scenario *s, const Settings *settings, HostScheduler scheduler)
 }
 
 static json_t *
-remarks(const Scenario *s, const Settings *settings)
+remarks(const Scenario *s)
 {
   const ExpertSplit split = {
       .tp = s->tensor_parallel_size, .engines = s->sharing_engines, .groups = s->expert_groups};
@@ -403,7 +403,7 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
     profile = s->profile != NULL ? measured_identity(s) : profile_identity(s->device);
     json_object_set_new(profile, "host_time", host_time(s, settings, costs->scheduler));
     if (s->profile != NULL)
-      json_object_set_new(profile, "remarks", remarks(s, settings));
+      json_object_set_new(profile, "remarks", remarks(s));
     json_object_set_new(object, "profile", profile);
   }
   return object;

@@ -158,10 +158,11 @@ price_found_plan_ps(const OverflowQuery *query, const OverflowPlan *plan, guint3
   guint32 ahead = front == 0 ? MIN(copied, query->victim->ahead_blocks) : 0;
 
   gint64 recompute_ps = price_recompute_ps(query, end - ready, ready);
-  Front computed;
+  Front computed = {0};
 
   if (plan->free_copies || copied == 0)
     return recompute_ps;
-  computed = find_front(query, front - plan->keep_blocks, end - ready, recompute_ps);
+  if (query->copies.beside)
+    computed = find_front(query, front - plan->keep_blocks, end - ready, recompute_ps);
   return recompute_ps + copies_ps(query, copied - ahead, copied - found_copied, &computed);
 }
