@@ -41,8 +41,8 @@ typedef struct {
   GPtrArray *points;
 } Servers;
 
-/* The first profile of the point's card that its engine's name is in; else the first of the card.
- */
+/* The first profile of the point's card whose name has the engine's in it, else the card's first;
+ * NULL: there is none. */
 static const char *
 profile_for(const ServerPoint *point, char **paths, const GPtrArray *profiles)
 {
@@ -103,7 +103,7 @@ check_page(const Servers *s, const char *name, const char *path, GError **error)
   return settings_check_outputs(s->settings, &page, 1, &input, 1, error);
 }
 
-/* Models of the folder are named by the points. */
+/* The page must not replace a config.json of --model-dir, which the points name. */
 static gboolean
 check_models(const Servers *s, GError **error)
 {
