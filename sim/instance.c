@@ -229,7 +229,9 @@ instance_idle(Instance *self)
     self->step_index += (guint64)ticks;
   }
   /* Whoever is left waits for a copy, its own or the one that frees its blocks. */
-  if (swap_copies != NULL && swap_copies_are_under_way(swap_copies))
+  if (swap_copies != NULL && swap_copies_are_under_way(swap_copies)) {
     self->waited_ps += self->now_ps - since_ps;
+    self->starved_ps += self->step->starved->len * (self->now_ps - since_ps);
+  }
   return TRUE;
 }

@@ -42,6 +42,7 @@ typedef struct {
   CopyLink disk_link;       /* between the host and its disk */
   gint64 waited_ps;         /* for copies, since the last step that was executed */
   gint64 told_waited_ps;    /* the same, before the one that flies */
+  gint64 starved_ps, told_starved_ps; /* likewise, times the sequences that starved meanwhile */
   gint64 empty_ps;          /* when the last decision was that was empty */
   GError *failure;          /* of the executor's copies: it ends the run */
 } Instance;

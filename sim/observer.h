@@ -55,6 +55,7 @@ typedef struct {
   gint64 queued_ps;      /* of that, in a pipeline: it waits for a stage that is not free */
   const CostPiece *cost; /* components of the first repeat; NULL where the executor has none */
   gint64 waited_ps;      /* that the device stood still before it, until copies had ended */
+  gint64 starved_ps;     /* the same, times the sequences that starved meanwhile */
   gint64 recompute_overhead_ps; /* of first_ps, for tokens computed before */
   guint32 tokens;               /* output tokens that each repeat yields */
   const TokenGap *gaps; /* of the first repeat's tokens; a request's first token ends none */
