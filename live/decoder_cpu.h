@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "device.h"
+#include "cpu_copies.h"
 
 typedef struct DecoderCpu DecoderCpu;
 
@@ -13,6 +13,8 @@ DecoderCpu *decoder_cpu_new(const DecoderConfig *config, const WeightLayout *lay
 void decoder_cpu_free(DecoderCpu *decoder);
 
 /* The logits of the plan's samples, [samples][vocab]; `logits` is resized. What the components took
- * is added to `times`. */
-void decoder_cpu_run(DecoderCpu *decoder, const StepPlan *plan, const KvGeometry *geometry,
-                     void *pool, GArray *logits, DeviceTimes *times);
+ * is added to `times`. layer_copies: makes the plan's copies, which were begun, layer by layer; NULL:
+ * they are made. FALSE if what came back is not what was copied out. */
+gboolean decoder_cpu_run(DecoderCpu *decoder, const StepPlan *plan, const KvGeometry *geometry,
+                         void *pool, CpuCopies *layer_copies, GArray *logits, DeviceTimes *times,
+                         GError **error);

@@ -96,6 +96,7 @@ typedef struct {
       greedy; /* tokens are the likeliest, not sampled; the roofline does not tell them apart */
   CopyPath copy_path;
   HostMemory host_memory;
+  guint32 copy_stages; /* CostModel.copy_stages */
   WhatIf what_if;
 } RooflineConfig;
 
