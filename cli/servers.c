@@ -28,9 +28,9 @@
   "  spillway servers points.csv --commands | head -1\n"                                           \
   "  spillway servers result.json --model llama-3.1-8b --device l40s\n"                            \
   "\n"                                                                                             \
-  "Exit status: 0 done, points that cannot be predicted say why; 1 stopped, or the page cannot "   \
-  "be\n"                                                                                           \
-  "written; 2 the command line or a file is wrong."
+  "Exit status: 0 done, points that cannot be predicted say why; 1 stopped (what was run is "      \
+  "told),\n"                                                                                       \
+  "or the page cannot be written; 2 the command line or a file is wrong."
 
 typedef struct {
   Settings *settings;
@@ -153,6 +153,7 @@ servers(Servers *s, char **paths)
   g_autoptr(GError) error = NULL;
   g_autofree char *text = NULL;
   guint64 jobs = 0;
+  guint n_done, n_runnable;
   OutputFormat format;
 
   if ((s->jobs != NULL && !typed_uint(s->jobs, "--jobs", 1, JOBS_MAX, &jobs, &error)) ||
@@ -163,12 +164,16 @@ servers(Servers *s, char **paths)
     return CLI_DONE;
   }
   s->shelf = shelf_new();
-  if (!servers_predict(s->points, s->settings, s->shelf, (guint)jobs, &error))
+  if (!servers_predict(s->points, s->settings, s->shelf, (guint)jobs, &n_done, &n_runnable, &error))
     return cli_error(CLI_FAILED, VERB, "%s", error->message);
   text = format == OUTPUT_JSON  ? servers_json(s->points)
          : format == OUTPUT_CSV ? servers_csv(s->points)
                                 : servers_text(s->points);
   output_format_print(format, text);
+  if (n_done < n_runnable)
+    return cli_error(CLI_FAILED, VERB, "stopped: %u of %u points were run%s%s%s", n_done, n_runnable,
+                     s->output != NULL ? "; " : "", s->output != NULL ? s->output : "",
+                     s->output != NULL ? " is not written" : "");
   if (s->output != NULL) {
     json_auto_t *data = servers_page_data(s->points);
     if (!page_write_data(data, "servers.js", s->library, s->output, &error))

@@ -55,6 +55,13 @@ typedef struct {
   int status;
 } Validate;
 
+/* MAX() would say twice what says something. */
+static int
+worse(int a, int b)
+{
+  return MAX(a, b);
+}
+
 /* Executes one of the three runs into *record. live: NULL where nothing is computed. */
 static void
 execute(Validate *v, const Scenario *scenario, const LiveSetup *live, const char *name,
@@ -312,7 +319,7 @@ compare(Validate *v, Validation *validation, OutputFormat format)
   if (!validation_replay_is_same(validation))
     v->status = MAX(v->status, CLI_FAILED);
   if (v->settings->plot != NULL && !validation_draw(validation, v->settings->plot, &error))
-    v->status = MAX(v->status, cli_error(CLI_FAILED, "validate", "%s", error->message));
+    v->status = worse(v->status, cli_error(CLI_FAILED, "validate", "%s", error->message));
   run_record_clear(&simulated_record);
   run_record_clear(&replay_record);
 }
@@ -351,13 +358,14 @@ validate(Validate *v, LiveSetup *live, OutputFormat format)
   execute(v, v->scenario, live, "live", &steps->observer, &record);
   fill_disk(v);
   if (ended_early(&record))
-    v->status =
-        MAX(v->status, cli_error(CLI_FAILED, "validate",
-                                 "the computed run ended early (%" G_GUINT64_FORMAT
-                                 " of %u requests were done): there is nothing to compare with%s%s",
-                                 record.summary.finished, workload_count(v->workload),
-                                 v->results != NULL ? "; what it did is in " : "",
-                                 v->results != NULL ? v->settings->output : ""));
+    v->status = worse(
+        v->status,
+        cli_error(CLI_FAILED, "validate",
+                  "the computed run ended early (%" G_GUINT64_FORMAT
+                  " of %u requests were done): there is nothing to compare with%s%s",
+                  record.summary.finished, workload_count(v->workload),
+                  v->results != NULL ? "; what it did is in " : "",
+                  v->results != NULL ? v->settings->output : ""));
   else
     compare(v, &validation, format);
   run_record_clear(&record);
