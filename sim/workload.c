@@ -19,7 +19,7 @@ copy_name(gconstpointer name, gpointer data G_GNUC_UNUSED)
   return g_strdup(name);
 }
 
-/* What workload_swap() changes is the copy's own. */
+/* Gives the copy arrays of its own for all that workload_swap() changes. */
 static void
 own_all(Workload *copy)
 {
@@ -127,7 +127,7 @@ add_id(Workload *workload, const char *id)
   g_ptr_array_add(workload->names, id != NULL ? g_strdup(id) : g_strdup_printf("%u", index));
 }
 
-/* What has no turn yet waits for nobody. */
+/* Requests without a turn yet wait for nobody. */
 static void
 append_roots(Workload *workload)
 {
@@ -221,6 +221,15 @@ workload_extend(Workload *workload, guint32 count)
 
   g_array_set_size(workload->requests, first + count);
   return &g_array_index(workload->requests, Request, first);
+}
+
+gboolean
+workload_has_ids(const Workload *workload)
+{
+  for (guint32 i = 0; workload->ids != NULL && i < workload_count(workload); i++)
+    if (g_array_index(workload->ids, gint64, i) != i)
+      return TRUE;
+  return workload->names != NULL;
 }
 
 gboolean
@@ -366,8 +375,6 @@ workload_seal(Workload *workload, GError **error)
   for (guint32 i = 1; i < n; i++) {
     guint32 a = i - 1;
     gint64 gap_ps = request[i].arrival_ps - request[a].arrival_ps;
-    if (gap_ps < 0)
-      workload->was_unsorted = TRUE;
     if (gap_ps < 0 || (gap_ps == 0 && compare_arrival(&a, &i, workload) > 0))
       ordered = FALSE;
   }
@@ -381,7 +388,7 @@ workload_seal(Workload *workload, GError **error)
   return TRUE;
 }
 
-/* It is shorter than an arrival that fits. */
+/* No delay is longer than the arrival of its turn, which was found to fit. */
 static void
 scale_delay(Turn *turn, double time_scale)
 {
