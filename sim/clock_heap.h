@@ -18,6 +18,13 @@ typedef struct {
   guint place; /* which element of Sequence.heap_index is this heap's */
 } ClockHeap;
 
+/* Ticks from `now` on until the first event; G_MAXUINT64 where there is none. */
+static inline guint64
+clock_heap_ticks_to_first(const ClockHeap *heap, guint64 now)
+{
+  return heap->count > 0 ? heap->events[0].ticks - now : G_MAXUINT64;
+}
+
 void clock_heap_clear(ClockHeap *heap);
 void clock_heap_push(ClockHeap *heap, ClockEvent event);
 /* Takes the member's event out; it must have one. */

@@ -46,7 +46,7 @@ typedef struct {
   gint64 base_ps[COST_COMPONENTS];
   gint64 growth_ps;     /* of COST_ATTENTION, for each repeat after the first */
   guint32 steps;        /* the piece holds for this many repeats, at least 1 */
-  gboolean is_modelled; /* all of it is: what follows is 0 */
+  gboolean is_modelled; /* all of it is: what follows is not set */
   /* Of base_ps, what comes from measurements and lies inside their range, and what is scaled from
    * measurements near by; the rest is modelled. */
   gint64 measured_ps[COST_COMPONENTS];
@@ -97,14 +97,11 @@ struct CostModel {
   const CostModelClass *class;
 };
 
-/* Cleared part by part: as a whole it would be a string instruction, which takes as long as the
- * rest of a step's cost. */
+/* Nothing of the piece comes from measurements yet. As all clearing here part by part: as a whole
+ * it would be a string instruction, which takes as long as the rest of a step's cost. */
 static inline void
-cost_piece_clear(CostPiece *piece)
+cost_piece_clear_measured(CostPiece *piece)
 {
-  for (guint c = 0; c < COST_COMPONENTS; c++)
-    piece->base_ps[c] = 0;
-  piece->growth_ps = 0;
   for (guint c = 0; c < COST_COMPONENTS; c++)
     piece->measured_ps[c] = 0;
   piece->growth_measured = piece->growth_scaled = FALSE;
@@ -115,7 +112,11 @@ cost_piece_clear(CostPiece *piece)
 static inline void
 cost_model_step(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece)
 {
-  cost_piece_clear(piece);
+  for (guint c = 0; c < COST_COMPONENTS; c++)
+    piece->base_ps[c] = 0;
+  piece->growth_ps = 0;
+  if (!self->class->measures_nothing)
+    cost_piece_clear_measured(piece);
   piece->steps = repeat;
   self->class->step(self, shape, repeat, piece);
   piece->is_modelled = self->class->measures_nothing; /* not before: a model may ask another */

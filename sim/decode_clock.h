@@ -72,12 +72,19 @@ void decode_clock_leave(DecodeClock *clock, Sequence *sequence);
 /* Counts `n` steps, whose blocks were supplied before. */
 void decode_clock_tick(DecodeClock *clock, guint32 n);
 /* Notes that all ticks so far are over, the last at end_ps. */
-void decode_clock_settle(DecodeClock *clock, gint64 end_ps);
-/* Takes out a member that ended at this tick; NULL: there is none left. */
-Sequence *decode_clock_take_ended(DecodeClock *clock);
+static inline void
+decode_clock_settle(DecodeClock *clock, gint64 end_ps)
+{
+  clock->settled_ticks = clock->ticks;
+  clock->last_end_ps = end_ps;
+}
 /* With groups: ticks for which no member takes or gives back blocks, once each has what it needs
  * for the coming one; G_MAXUINT64 without groups. */
-guint64 decode_clock_ticks_to_change(const DecodeClock *clock);
+static inline guint64
+decode_clock_ticks_to_change(const DecodeClock *clock)
+{
+  return clock_heap_ticks_to_first(&clock->changes, clock->ticks);
+}
 /* With groups: the members (of Sequence) whose blocks change at the coming tick and that have not
  * passed it, in running order. Valid until the next call. */
 const GPtrArray *decode_clock_coming_changes(DecodeClock *clock);
@@ -85,11 +92,35 @@ const GPtrArray *decode_clock_coming_changes(DecodeClock *clock);
 Sequence *decode_clock_next_change(const DecodeClock *clock);
 /* The first of them has what it needs for the coming tick. */
 void decode_clock_pass_change(DecodeClock *clock);
-/* Ticks until the first member ends. */
-guint64 decode_clock_ticks_to_end(const DecodeClock *clock);
+/* Ticks until the first member ends; G_MAXUINT64: there are no members. */
+static inline guint64
+decode_clock_ticks_to_end(const DecodeClock *clock)
+{
+  return clock_heap_ticks_to_first(&clock->ends, clock->ticks);
+}
+/* Takes out a member that ended at this tick; NULL: there is none left. */
+static inline Sequence *
+decode_clock_take_ended(DecodeClock *clock)
+{
+  Sequence *sequence;
+
+  if (decode_clock_ticks_to_end(clock) != 0)
+    return NULL;
+  sequence = clock->ends.events[0].sequence;
+  decode_clock_leave(clock, sequence);
+  return sequence;
+}
 /* Ticks for which what a member sees through a window grows by one at each, or stays, for every
- * member and window: beyond them a sum has a kink. G_MAXUINT64 where there is none. */
-guint64 decode_clock_ticks_to_kink(const DecodeClock *clock);
+ * member and window: beyond them a sum has a kink. G_MAXUINT64: there is none. */
+static inline guint64
+decode_clock_ticks_to_kink(const DecodeClock *clock)
+{
+  guint64 ticks = G_MAXUINT64;
+
+  for (guint32 i = 0; i < clock->windows.n; i++)
+    ticks = MIN(ticks, clock_heap_ticks_to_first(&clock->seen[i].kinks, clock->ticks));
+  return ticks;
+}
 
 /* Tokens that a member has computed. */
 static inline guint32

@@ -122,7 +122,11 @@ guint32 scheduler_advance(Scheduler *self, Step *step, guint32 repeats, gint64 s
 void scheduler_settle(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_ps);
 
 /* Takes a sequence that ended; the caller gives it to scheduler_recycle(). NULL: there is none. */
-Sequence *scheduler_take_left(Scheduler *self);
+static inline Sequence *
+scheduler_take_left(Scheduler *self)
+{
+  return self->left.head != NULL ? sequence_queue_pop_head(&self->left) : NULL;
+}
 /* At the end of a run: takes a sequence that is still in a queue; as above. */
 Sequence *scheduler_take_unfinished(Scheduler *self);
 void scheduler_recycle(Scheduler *self, Sequence *sequence);
@@ -300,7 +304,11 @@ Sequence *scheduler_first_member(Scheduler *self, gint64 *rank);
 void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const char *reason);
 
 /* A sequence ends when it has so many tokens. */
-guint32 scheduler_longest_length(const Scheduler *self);
+static inline guint32
+scheduler_longest_length(const Scheduler *self)
+{
+  return self->config.max_model_len + (self->class->stops_at_max_model_len ? 0 : 1);
+}
 
 /* For engines: the decode clock (scheduler/clock.c) -------------------------------------------- */
 

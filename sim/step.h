@@ -189,13 +189,16 @@ typedef struct {
   GPtrArray *ending;    /* members of the clock whose last token this step computes */
   guint entries_room, sequences_room, ending_room; /* for array.h */
   gboolean ticks;                                  /* the clock ticks with it */
+  gboolean ends; /* it computes a sequence's last token, as far as is known when it took off */
 } Step;
 
 Step *step_new(guint32 block_size);
 void step_free(Step *step);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Step, step_free)
-/* Empties the step for the next decision. */
-void step_clear(Step *step);
+/* Empties the step for the next decision, whose contexts are seen through those windows. */
+void step_clear(Step *step, const ContextWindows *windows);
+/* Empties what tells of copies beside the steps, which a run without such copies never fills. */
+void step_clear_copies(Step *step);
 
 /* TRUE if nothing at all was decided: no work, no victim, no ignored request, no copy, and no job
  * of native offload. */
@@ -215,7 +218,13 @@ step_has_work(const Step *step)
          step->ignored->len > 0 || step->abort != NULL;
 }
 /* TRUE if the step is decodes and nothing else: what may be repeated. */
-gboolean step_is_only_decodes(const Step *step);
+static inline gboolean
+step_is_only_decodes(const Step *step)
+{
+  return step->n_decodes > 0 && step->n_decodes == step->n_sequences && step->victims->len == 0 &&
+         step->shed->len == 0 && step->swapped_in->len == 0 && step->ignored->len == 0 &&
+         step->abort == NULL;
+}
 /* Blocks that are free, or whose content can be evicted (SGLang; vLLM counts these as free). */
 static inline guint32
 step_unheld_blocks(const Step *step)

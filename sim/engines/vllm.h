@@ -26,6 +26,7 @@ typedef enum {
 /* With a prefill interval of n, a decision with prefills comes n decisions with tokens after the
  * one before, as long as something decodes and no request was left waiting. */
 typedef struct {
+  gboolean keeps;      /* there is an interval, and the engine heeds it */
   gint64 last_prefill; /* number of the last decision with a prefill, of those with tokens */
   gboolean bound;      /* requests were left waiting, so prefills are not held back */
 } VllmPace;
