@@ -80,6 +80,8 @@ typedef struct {
   void (*step)(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece);
   /* The time that copying `blocks` KV blocks takes, alone on the link. */
   gint64 (*copy_ps)(CostModel *self, CopyDirection direction, guint32 blocks);
+  /* The same cut into copy_stages equal parts, each handed over by itself: what one part takes. */
+  double (*layer_copy_ps)(CostModel *self, CopyDirection direction, guint32 blocks);
   /* What such a copy and a step, with prefills or of decodes alone, do to each other. May be NULL:
    * nothing. */
   CopyContention (*contention)(const CostModel *self, CopyDirection direction, gboolean prefills);
@@ -95,6 +97,9 @@ typedef struct {
 /* A cost model embeds this as its first member. */
 struct CostModel {
   const CostModelClass *class;
+  /* A step's copies are made beside its layers (layerwise.h): these make so many equal groups, each
+   * of which waits for its part of the copies; 0: the copies are made before the step. */
+  guint32 copy_stages;
 };
 
 /* Nothing of the piece comes from measurements yet. As all clearing here part by part: as a whole
@@ -125,6 +130,7 @@ cost_model_step(CostModel *self, const CostShape *shape, guint32 repeat, CostPie
 
 /* As the hooks of these names, and what NULL stands for. */
 gint64 cost_model_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks);
+double cost_model_layer_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks);
 CopyContention cost_model_contention(const CostModel *self, CopyDirection direction,
                                      gboolean prefills);
 gboolean cost_model_rises(CostModel *self, guint64 tokens);
