@@ -17,7 +17,7 @@
 
 #include "clock_heap.h"
 #include "contexts.h"
-#include "kv_groups.h"
+#include "group_growth.h"
 
 typedef struct {
   Sequence *head, *tail; /* in running order */
@@ -34,17 +34,20 @@ typedef struct {
 typedef struct {
   guint32 block_size;
   guint64 ticks;
-  guint32 place; /* ticks modulo block_size */
+  guint32 period; /* block_size; with counted groups growth->period */
+  guint32 place;  /* ticks modulo period */
   guint32 count;
-  gboolean supplied;     /* the blocks for the next tick have been taken already */
-  gint64 last_end_ps;    /* when the last settled tick ended, */
-  guint64 settled_ticks; /* and the ticks then */
-  DueList *due;          /* [block_size]; of one group */
+  gboolean supplied;      /* the blocks for the next tick have been taken already */
+  gint64 last_end_ps;     /* when the last settled tick ended, */
+  guint64 settled_ticks;  /* and the ticks then */
+  DueList *due;           /* [block_size]; of one group */
   const KvGroups *groups; /* that share the pool; NULL: one. Then nobody is in `due`, but in */
-  ClockHeap changes;      /* by the tick with which a member takes or gives back blocks, */
+  GroupGrowth *growth;    /* of counted blocks; NULL: they have names, or of one group */
+  ClockHeap changes;      /* by the tick with which a member takes or gives back blocks that have
+                             names, or is counted anew, */
   guint32 lag;            /* where so many of its tokens are in flight */
   GPtrArray *coming;      /* of Sequence: what decode_clock_coming_changes() returned last */
-  ClockHeap ends;        /* when a member's last token is computed; `count` of them */
+  ClockHeap ends;         /* when a member's last token is computed; `count` of them */
   ContextWindows windows;
   SeenPart seen[CONTEXT_WINDOWS];
   guint64 next_number;
@@ -56,7 +59,8 @@ typedef struct {
 
 void decode_clock_init(DecodeClock *clock, guint32 block_size, const ContextWindows *windows);
 /* Before the first member joins. */
-void decode_clock_use_groups(DecodeClock *clock, const KvGroups *groups, guint32 lag);
+void decode_clock_use_groups(DecodeClock *clock, const KvGroups *groups, guint32 lag,
+                             gboolean counted);
 void decode_clock_clear(DecodeClock *clock);
 
 /* A decode whose blocks hold the token of the coming tick joins, behind all members; it ends after
@@ -71,13 +75,14 @@ void decode_clock_tick(DecodeClock *clock, guint32 n);
 void decode_clock_settle(DecodeClock *clock, gint64 end_ps);
 /* A member that ended at this tick, which has left; NULL when there is none any more. */
 Sequence *decode_clock_take_ended(DecodeClock *clock);
-/* With groups: ticks for which no member takes or gives back blocks, once it has what it needs for
- * the coming one; G_MAXUINT64 without. */
+/* With groups whose blocks have names: ticks for which no member takes or gives back blocks, once
+ * it has what it needs for the coming one; with counted ones those for which clock->growth is true.
+ * G_MAXUINT64 without. */
 guint64 decode_clock_ticks_to_change(const DecodeClock *clock);
-/* With groups: the members that do at the coming tick and have not passed it, in running order; of
+/* With names: the members that do at the coming tick and have not passed it, in running order; of
  * Sequence, until it is asked again. */
 const GPtrArray *decode_clock_coming_changes(DecodeClock *clock);
-/* With groups: the first of them, NULL if there is none; and it has what it needs. */
+/* With names: the first of them, NULL if there is none; and it has what it needs. */
 Sequence *decode_clock_next_change(const DecodeClock *clock);
 void decode_clock_pass_change(DecodeClock *clock);
 /* Ticks until the first member ends. */
@@ -100,27 +105,29 @@ decode_clock_blocks_at(const DecodeClock *clock, guint32 tokens)
 
   if (clock->groups == NULL)
     return (tokens + clock->block_size - 1) / clock->block_size;
+  if (clock->growth != NULL)
+    return group_growth_blocks(clock->growth, tokens);
   return (guint32)kv_groups_step_blocks(clock->groups, computed - MIN(clock->lag, computed),
                                         computed, tokens);
 }
 
-/* GPU blocks that a member holds. With groups whoever changes them keeps its count. */
+/* GPU blocks that a member holds. Of groups' with names whoever changes them keeps the count. */
 static inline guint32
 decode_clock_blocks(const DecodeClock *clock, const Sequence *member)
 {
-  if (clock->groups != NULL)
+  if (clock->groups != NULL && clock->growth == NULL)
     return member->blocks;
-  return decode_clock_blocks_at(clock, decode_clock_tokens(clock, member) +
-                                           (clock->supplied ? 1 : 0));
+  return decode_clock_blocks_at(clock,
+                                decode_clock_tokens(clock, member) + (clock->supplied ? 1 : 0));
 }
 
 /* Those that take a block at the tick `later` ticks after the coming one. */
 static inline DueList *
 decode_clock_due(const DecodeClock *clock, guint64 later)
 {
-  return &clock->due[later == 0 ? clock->place : (clock->place + later) % clock->block_size];
+  return &clock->due[later == 0 ? clock->place : (clock->place + later) % clock->period];
 }
 
-/* Adds what the members read at the coming tick. The contexts are of the clock's windows. Written in
- * place: the sums are copied once a step as it is. */
+/* Adds what the members read at the coming tick. The contexts are of the clock's windows. Written
+ * in place: the sums are copied once a step as it is. */
 void decode_clock_add_contexts(DecodeClock *clock, DecodeContexts *contexts);

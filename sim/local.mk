@@ -23,6 +23,7 @@ libspillway_sim_a_SOURCES = \
   %D%/executor_replay.c %D%/executor_replay.h \
   %D%/executor_unit.c \
   %D%/flight.c \
+  %D%/group_growth.c %D%/group_growth.h \
   %D%/instance.c %D%/instance.h \
   %D%/pipeline.c %D%/pipeline.h \
   %D%/loop.c %D%/loop.h \
@@ -51,6 +52,7 @@ libspillway_sim_a_SOURCES = \
   %D%/engines/trtllm.c %D%/engines/trtllm.h %D%/engines/trtllm_contexts.c \
   %D%/engines/trtllm_room.c \
   %D%/engines/vllm.c %D%/engines/vllm.h \
+  %D%/engines/vllm_members.c \
   %D%/engines/vllm_swapped.c \
   %D%/engines/vllm_v0.c %D%/engines/vllm_v0.h \
   %D%/engines/vllm_v0_copies.c \

@@ -55,8 +55,8 @@ struct Sequence {
   Stage stage;
   gboolean was_preempted; /* by recompute, and not prefilled again since */
   gboolean was_scheduled;
-  guint64 began_in; /* the decision (of the pool's count) in which it was admitted last, or came back:
-                       what it found in the prefix cache may be computed in that step */
+  guint64 began_in; /* the decision (of the pool's count) in which it was admitted last, or came
+                       back: what it found in the prefix cache may be computed in that step */
   /* With asynchronous scheduling: its newest token is on its way; the step in flight runs it. */
   gboolean in_flight, computing;
   guint32 flights;       /* in a pipeline: steps in flight that run it; then those two as well */
@@ -69,6 +69,7 @@ struct Sequence {
   gboolean in_clock;
   guint32 heap_index[2 + CONTEXT_WINDOWS];
   guint64 joined_ticks, joined_number; /* who joined later has the greater number */
+  guint32 counted_from;                /* computed tokens (sim/group_growth.h) */
   guint32 due_place;                 /* of the ticks at which it takes a block, modulo block_size */
   Sequence *due_previous, *due_next; /* those that take one at the same */
   guint32 victim_place;              /* in the order of victims (victim_order.h), if there is one */

@@ -38,15 +38,15 @@ const char *overflow_action_name(OverflowAction action);
 
 /* The state of the link at a decision, where copies run beside the steps. */
 typedef struct {
-  gboolean beside;     /* they do; else they are part of the steps, and the rest is 0 */
+  gboolean beside;                 /* they do; else they are part of the steps, and the rest is 0 */
   gint64 busy_ps[COPY_DIRECTIONS]; /* what was decided before takes so long from now on */
-  guint32 pool_blocks; /* of which nobody has any use while they are being copied */
-  Disk disk;           /* behind the host, if there is one: */
-  guint32 host_free_blocks; /* what is copied beyond these sends as much on to it */
+  guint32 pool_blocks;             /* of which nobody has any use while they are being copied */
+  Disk disk;                       /* behind the host, if there is one: */
+  guint32 host_free_blocks;        /* what is copied beyond these sends as much on to it */
 } CopyLoad;
 
-/* How long a copy of so many blocks waits before it can begin: for those before it, and, beyond what
- * the host has room for, for as many that go on to the disk or come back from there. */
+/* How long a copy of so many blocks waits before it can begin: for those before it, and, beyond
+ * what the host has room for, for as many that go on to the disk or come back from there. */
 static inline gint64
 copy_load_wait_ps(const CopyLoad *load, CopyDirection direction, guint32 blocks)
 {
@@ -161,10 +161,12 @@ typedef struct {
 
   /* Identical steps that this one may stand for, at least 1; more only if every sequence is
    * ENTRY_DECODE and nothing else happened. The repeats 1 … i + 1 take grown[i] blocks, i <
-   * block_size, and so on: each block_size repeats take the same. So it is defined only where
-   * repeat > 1. */
+   * period, and so on: each `period` repeats take the same. So it is defined only where repeat >
+   * 1. Where groups share the pool one may give back more than it takes: it shrinks. */
   guint32 repeat;
-  guint32 *grown;
+  gint32 *grown;
+  guint32 period;
+  gboolean shrinks;
   guint32 block_size;
 
   /* State right after the decision, before it runs. */
@@ -189,10 +191,11 @@ typedef struct {
   GPtrArray *sequences; /* of each entry; NULL where the decode clock runs it */
   GPtrArray *ending;    /* members of the clock whose last token this step computes */
   guint entries_room, sequences_room, ending_room; /* for array.h */
-  gboolean ticks;       /* the clock ticks with it */
+  gboolean ticks;                                  /* the clock ticks with it */
 } Step;
 
-Step *step_new(guint32 block_size);
+/* period: of what is taken in repeats; block_size, but where groups share the pool. */
+Step *step_new(guint32 block_size, guint32 period);
 void step_free(Step *step);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Step, step_free)
 void step_clear(Step *step);
@@ -223,26 +226,28 @@ step_unheld_blocks(const Step *step)
   return step->gpu_free_blocks + step->sglang.evictable_blocks;
 }
 /* Blocks that the repeats after the first take, of `repeats` in all. */
-static inline guint64
+static inline gint64
 step_grown_blocks(const Step *step, guint32 repeats)
 {
   guint32 after = repeats - 1, cycles;
-  guint64 blocks = 0;
+  gint64 blocks = 0;
 
   if (repeats <= 1)
     return 0;
-  if (after >= step->block_size) {
-    cycles = after / step->block_size;
-    blocks = (guint64)cycles * step->grown[step->block_size - 1];
-    after -= cycles * step->block_size;
+  if (after >= step->period) {
+    cycles = after / step->period;
+    blocks = (gint64)cycles * step->grown[step->period - 1];
+    after -= cycles * step->period;
   }
   return after > 0 ? blocks + step->grown[after - 1] : blocks;
 }
-/* Those that repeat i takes, i >= 1. */
-static inline guint32
+/* The most of step_grown_blocks() of `first` to `repeats` repeats. */
+gint64 step_grown_peak(const Step *step, guint32 first, guint32 repeats);
+/* Those that repeat i takes, i >= 1; less those that it gives back. */
+static inline gint32
 step_growth_blocks(const Step *step, guint32 i)
 {
-  guint32 place = (i - 1) % step->block_size;
+  guint32 place = (i - 1) % step->period;
 
   return step->grown[place] - (place > 0 ? step->grown[place - 1] : 0);
 }
