@@ -17,11 +17,11 @@ struct CpuCopies {
   guint64 *host_sums; /* one a host block */
   GArray *block_list; /* of gint32 */
   CopyJobs jobs;
-  gint64 copy_ns;   /* a block takes so long beside the steps; 0: as long as it does */
+  gint64 copy_ns;   /* time of a block's copy beside the steps; 0: as measured */
   DiskCopies *disk; /* NULL: there is none */
 };
 
-/* 0xff is NaN throughout. */
+/* Fills the pool with 0xff: every element is NaN. */
 static char *
 allocate_pool(gsize bytes, const char *what, GError **error)
 {
@@ -59,13 +59,15 @@ cpu_copies_new(const DeviceSetup *setup, const KvGeometry *geometry, GError **er
 {
   CpuCopies *self = g_new0(CpuCopies, 1);
   guint32 host_blocks = setup->num_host_blocks + setup->num_through_blocks;
+  gboolean is_valid;
 
   self->geometry = geometry;
   self->block_bytes = kv_geometry_block_bytes(geometry);
   self->copy_ns = setup->copy_ns;
   self->block_list = g_array_new(FALSE, FALSE, sizeof(gint32));
   copy_jobs_init(&self->jobs);
-  kv_geometry_layout(geometry, &self->layout);
+  is_valid = kv_geometry_layout(geometry, &self->layout);
+  g_assert(is_valid);
   self->host_sums = g_new0(guint64, MAX(host_blocks, 1));
   if ((self->pool = allocate_pool(kv_geometry_pool_bytes(geometry), "device", error)) != NULL &&
       (self->host = allocate_pool(self->block_bytes * host_blocks, "host", error)) != NULL &&
@@ -95,7 +97,7 @@ cpu_copies_pool(const CpuCopies *self)
   return self->pool;
 }
 
-/* Of a block's KV in the device's pool, layer by layer as attention finds it. */
+/* A checksum of a block's KV in the device's pool, layer by layer as attention reads it. */
 static guint64
 checksum(const CpuCopies *self, gint32 block)
 {
@@ -175,7 +177,7 @@ cpu_copies_in(CpuCopies *self, const GArray *list, GError **error)
   return TRUE;
 }
 
-/* What the job is to write holds no KV until it has ended. */
+/* Reads block i of the job. A host block that the job writes is NaN until it has ended. */
 static void
 begin_block(CpuCopies *self, LiveJob *job, guint i)
 {

@@ -7,12 +7,12 @@
 
 typedef struct DecoderCpu DecoderCpu;
 
-/* All borrowed; `weights` is the layout's arena. */
+/* Borrows all arguments. weights: the layout's arena of floats. */
 DecoderCpu *decoder_cpu_new(const DecoderConfig *config, const WeightLayout *layout,
                             const float *weights, guint32 max_model_len);
 void decoder_cpu_free(DecoderCpu *decoder);
 
-/* The logits of the plan's samples, [samples][vocab]; `logits` is resized. What the components took
- * is added to `times`. */
+/* Runs the plan's rows on `pool`, which has the geometry and floats as elements. `logits` (of
+ * float) is resized to [samples][vocab]. Adds the CPU time of each component to `times`. */
 void decoder_cpu_run(DecoderCpu *decoder, const StepPlan *plan, const KvGeometry *geometry,
                      void *pool, GArray *logits, DeviceTimes *times);

@@ -63,8 +63,8 @@ check_memory(const CpuDevice *self, const DeviceSetup *setup, GError **error)
     budget_add(&budget, "weights as floats", setup->layout->elements * sizeof(float));
   budget_add(&budget, "the blocks of the device's pool", kv_geometry_pool_bytes(&self->geometry));
   return budget_check_host(&budget, setup->num_host_blocks + setup->num_through_blocks,
-                           kv_geometry_block_bytes(&self->geometry),
-                           host_memory_available_bytes(), error);
+                           kv_geometry_block_bytes(&self->geometry), host_memory_available_bytes(),
+                           error);
 }
 
 static gboolean

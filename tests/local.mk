@@ -59,7 +59,7 @@ tree_tests = \
   %D%/package/notebook.py
 # The long ones, the kernels', stand before these: so nobody waits for one at the end.
 TESTS += $(tree_tests) $(script_tests) $(module_tests)
-EXTRA_DIST += $(script_tests) $(tree_tests) %D%/package/bare-debian %D%/package/gpu-day-fakes.sh %D%/package/without-cuda.sh %D%/package/without-python
+EXTRA_DIST += $(script_tests) $(tree_tests) %D%/package/bare-debian %D%/package/gpu-day-fakes.sh %D%/package/own-tmpdir %D%/package/without-cuda.sh %D%/package/without-python
 # Modules of Python that tests of several folders share are here, others beside their users.
 EXTRA_DIST += \
   %D%/browser.py \

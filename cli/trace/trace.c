@@ -133,9 +133,10 @@ command_convert(int argc, char **argv)
 
   if (verb_parse(&usage, &argc, &argv, &status)) {
     if (argc != 2)
-      cli_error(CLI_USAGE, "trace convert", "expected one trace to read; there are %d", argc - 1);
+      cli_error(CLI_USAGE, "trace convert", "found %d traces to read, expected one", argc - 1);
     else if (options.out == NULL)
-      cli_error(CLI_USAGE, "trace convert", "where to? give -o FILE, or -o - for standard output");
+      cli_error(CLI_USAGE, "trace convert",
+                "-o is missing: give -o FILE, or -o - for standard output");
     else
       status = convert(argv[1], &options);
   }
