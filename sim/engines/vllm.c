@@ -9,25 +9,6 @@
  */
 #include "vllm.h"
 
-void
-vllm_preempt(VllmDecision *d, Sequence *victim, const Sequence *beneficiary, guint32 short_blocks)
-{
-  Scheduler *self = d->self;
-
-  if (scheduler_preempt(self, d->step, victim, beneficiary, short_blocks, TRUE))
-    sequence_queue_push_head(&self->swapped, victim);
-  else
-    waiting_queue_push_head(&self->waiting, victim);
-}
-
-gboolean
-vllm_may_preempt(const Scheduler *self, const Sequence *victim)
-{
-  gboolean computing = victim->computing || (victim->in_clock && self->tick_in_flight);
-
-  return (self->offload == NULL && !scheduler_is_pipelined(self)) || !computing;
-}
-
 /* Blocks that a running sequence takes for so many tokens, less those that it gives back first. */
 static gint64
 more_blocks(const Scheduler *self, const Sequence *sequence, guint32 tokens)

@@ -1,7 +1,26 @@
-/* How the members of the decode clock get their blocks under vLLM: all at once where there are
- * enough, else one by one in running order, as if each had been looked at in turn.
+/* Who goes under vLLM, and how the members of the decode clock get their blocks: all at once where
+ * there are enough, else one by one in running order, as if each had been looked at in turn.
  */
 #include "vllm.h"
+
+void
+vllm_preempt(VllmDecision *d, Sequence *victim, const Sequence *beneficiary, guint32 short_blocks)
+{
+  Scheduler *self = d->self;
+
+  if (scheduler_preempt(self, d->step, victim, beneficiary, short_blocks, TRUE))
+    sequence_queue_push_head(&self->swapped, victim);
+  else
+    waiting_queue_push_head(&self->waiting, victim);
+}
+
+gboolean
+vllm_may_preempt(const Scheduler *self, const Sequence *victim)
+{
+  gboolean computing = victim->computing || (victim->in_clock && self->tick_in_flight);
+
+  return (self->offload == NULL && !scheduler_is_pipelined(self)) || !computing;
+}
 
 /* The next running sequence from `s` on that the clock runs and whose blocks change with the coming
  * tick; *more: those that it takes, less those that it gives back. NULL: there is none. */
