@@ -107,7 +107,12 @@ scenario_assumptions(const Scenario *s, guint32 tp)
   guint64 state_bytes = model_rank_state_bytes(s->model, tp);
   KvGroups groups;
 
-  if (s->config.overlap_copies && s->executor->needs_cost && !contention_is_measured(s, tp))
+  if (s->copy_stages > 0 && s->executor->needs_cost)
+    add(list, g_strdup_printf("copies are beside the layers of their step, those out before those in: "
+                              "%u times a part of them and then of the layers, all alike long",
+                              s->copy_stages));
+  if ((s->config.overlap_copies || s->copy_stages > 0) && s->executor->needs_cost &&
+      !contention_is_measured(s, tp))
     add(list,
         g_strdup("a copy beside a step takes its share of the memory's bandwidth from it, and "
                  "is not slowed itself: modelled, not measured"));

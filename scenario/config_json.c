@@ -124,6 +124,7 @@ set_pool(json_t *object, const Scenario *s, const Settings *settings)
                                                       : json_null());
   json_object_set_new(object, "swap_space", text_or_null(settings->swap_space));
   json_object_set_new(object, "overlap_copies", json_boolean(c->overlap_copies));
+  json_object_set_new(object, "layerwise_copies", json_boolean(s->copy_stages > 0));
   json_object_set_new(object, "swap_ahead", json_integer(c->swap_ahead_blocks));
   set_disk(object, s, settings);
 }

@@ -17,6 +17,13 @@ typedef struct {
   guint place; /* in heap_index */
 } ClockHeap;
 
+/* Ticks from `now` on until the first event; G_MAXUINT64 where there is none. */
+static inline guint64
+clock_heap_ticks_to_first(const ClockHeap *heap, guint64 now)
+{
+  return heap->count > 0 ? heap->events[0].ticks - now : G_MAXUINT64;
+}
+
 void clock_heap_clear(ClockHeap *heap);
 void clock_heap_push(ClockHeap *heap, ClockEvent event);
 void clock_heap_remove(ClockHeap *heap, const Sequence *sequence);

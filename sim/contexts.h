@@ -24,10 +24,10 @@ typedef struct {
 } ContextWindows;
 
 typedef struct {
+  const ContextWindow *windows; /* [n_windows] borrowed: through which some layers see */
+  guint32 n_windows;
   guint32 count;          /* sequences that compute one token */
   guint32 least, largest; /* KV tokens that one reads, its new one included; 0 where count is 0 */
-  guint32 n_windows;
-  const ContextWindow *windows; /* [n_windows] borrowed: through which some layers see */
   guint64 sum;
   guint64 squares;                  /* sum of their squares */
   guint64 visible[CONTEXT_WINDOWS]; /* sum of what is seen through each */

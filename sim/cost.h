@@ -45,7 +45,7 @@ typedef struct {
   gint64 base_ps[COST_COMPONENTS];
   gint64 growth_ps; /* of COST_ATTENTION, for each repeat after the first */
   guint32 steps;    /* the piece holds for this many repeats, at least 1 */
-  gboolean is_modelled; /* all of it: the rest is 0 */
+  gboolean is_modelled; /* all of it: then what follows is not set */
   /* Of base_ps, what comes from measurements and lies inside their range, and what is scaled from
    * measurements near by; the rest is modelled. */
   gint64 measured_ps[COST_COMPONENTS];
@@ -79,6 +79,8 @@ typedef struct {
   void (*step)(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece);
   /* The time that copying `blocks` KV blocks takes, alone on the link. */
   gint64 (*copy_ps)(CostModel *self, CopyDirection direction, guint32 blocks);
+  /* The same cut into copy_stages equal parts, each handed over by itself: what one part takes. */
+  double (*layer_copy_ps)(CostModel *self, CopyDirection direction, guint32 blocks);
   /* What such a copy and a step, with prefills or of decodes alone, do to each other. May be NULL:
    * nothing. */
   CopyContention (*contention)(const CostModel *self, CopyDirection direction, gboolean prefills);
@@ -94,16 +96,16 @@ typedef struct {
 /* A cost model embeds this as its first member. */
 struct CostModel {
   const CostModelClass *class;
+  /* A step's copies are made beside its layers (layerwise.h): these make so many equal groups, each
+   * of which waits for its part of the copies; 0: the copies are made before the step. */
+  guint32 copy_stages;
 };
 
-/* Cleared part by part: as a whole it would be a string instruction, which takes as long as the
- * rest of a step's cost. */
+/* Nothing of the piece comes from measurements yet. As all clearing here part by part: as a whole it
+ * would be a string instruction, which takes as long as the rest of a step's cost. */
 static inline void
-cost_piece_clear(CostPiece *piece)
+cost_piece_clear_measured(CostPiece *piece)
 {
-  for (guint c = 0; c < COST_COMPONENTS; c++)
-    piece->base_ps[c] = 0;
-  piece->growth_ps = 0;
   for (guint c = 0; c < COST_COMPONENTS; c++)
     piece->measured_ps[c] = 0;
   piece->growth_measured = piece->growth_scaled = FALSE;
@@ -114,7 +116,11 @@ cost_piece_clear(CostPiece *piece)
 static inline void
 cost_model_step(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece)
 {
-  cost_piece_clear(piece);
+  for (guint c = 0; c < COST_COMPONENTS; c++)
+    piece->base_ps[c] = 0;
+  piece->growth_ps = 0;
+  if (!self->class->measures_nothing)
+    cost_piece_clear_measured(piece);
   piece->steps = repeat;
   self->class->step(self, shape, repeat, piece);
   piece->is_modelled = self->class->measures_nothing; /* not before: a model may ask another */
@@ -122,6 +128,7 @@ cost_model_step(CostModel *self, const CostShape *shape, guint32 repeat, CostPie
 }
 
 gint64 cost_model_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks);
+double cost_model_layer_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks);
 CopyContention cost_model_contention(const CostModel *self, CopyDirection direction,
                                      gboolean prefills);
 /* By how much a step that computes for computes_ps is longer, where a copy of copy_ps (alone)

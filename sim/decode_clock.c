@@ -243,12 +243,6 @@ take_change(DecodeClock *clock, const Sequence *member)
     clock_heap_remove(&clock->changes, member);
 }
 
-guint64
-decode_clock_ticks_to_change(const DecodeClock *clock)
-{
-  return clock->changes.count > 0 ? clock->changes.events[0].ticks - clock->ticks : G_MAXUINT64;
-}
-
 /* The members of the events from that place of the heap down. */
 static void
 collect_changes(DecodeClock *clock, guint32 place)
@@ -348,32 +342,6 @@ decode_clock_tick(DecodeClock *clock, guint32 n)
     count_anew(clock);
 }
 
-void
-decode_clock_settle(DecodeClock *clock, gint64 end_ps)
-{
-  clock->settled_ticks = clock->ticks;
-  clock->last_end_ps = end_ps;
-}
-
-Sequence *
-decode_clock_take_ended(DecodeClock *clock)
-{
-  Sequence *sequence;
-
-  if (clock->count == 0 || clock->ends.events[0].ticks > clock->ticks)
-    return NULL;
-  sequence = clock->ends.events[0].sequence;
-  decode_clock_leave(clock, sequence);
-  return sequence;
-}
-
-guint64
-decode_clock_ticks_to_end(const DecodeClock *clock)
-{
-  g_assert(clock->count > 0);
-  return clock->ends.events[0].ticks - clock->ticks;
-}
-
 static void
 find_offsets(DecodeClock *clock)
 {
@@ -385,17 +353,6 @@ find_offsets(DecodeClock *clock)
     clock->offset_largest = MAX(clock->offset_largest, offset);
   }
   clock->offsets_known = TRUE;
-}
-
-guint64
-decode_clock_ticks_to_kink(const DecodeClock *clock)
-{
-  guint64 ticks = G_MAXUINT64;
-
-  for (guint32 i = 0; i < clock->windows.n; i++)
-    if (clock->seen[i].kinks.count > 0)
-      ticks = MIN(ticks, clock->seen[i].kinks.events[0].ticks - clock->ticks);
-  return ticks;
 }
 
 /* A context is offset + ticks + 1, the new token included. */

@@ -72,24 +72,55 @@ void decode_clock_leave(DecodeClock *clock, Sequence *sequence);
 /* `n` steps have been computed; what they needed has been supplied. */
 void decode_clock_tick(DecodeClock *clock, guint32 n);
 /* All ticks so far are over, the last one at end_ps. */
-void decode_clock_settle(DecodeClock *clock, gint64 end_ps);
-/* A member that ended at this tick, which has left; NULL when there is none any more. */
-Sequence *decode_clock_take_ended(DecodeClock *clock);
+static inline void
+decode_clock_settle(DecodeClock *clock, gint64 end_ps)
+{
+  clock->settled_ticks = clock->ticks;
+  clock->last_end_ps = end_ps;
+}
 /* With groups whose blocks have names: ticks for which no member takes or gives back blocks, once
  * it has what it needs for the coming one; with counted ones those for which clock->growth is true.
  * G_MAXUINT64 without. */
-guint64 decode_clock_ticks_to_change(const DecodeClock *clock);
+static inline guint64
+decode_clock_ticks_to_change(const DecodeClock *clock)
+{
+  return clock_heap_ticks_to_first(&clock->changes, clock->ticks);
+}
 /* With names: the members that do at the coming tick and have not passed it, in running order; of
  * Sequence, until it is asked again. */
 const GPtrArray *decode_clock_coming_changes(DecodeClock *clock);
 /* With names: the first of them, NULL if there is none; and it has what it needs. */
 Sequence *decode_clock_next_change(const DecodeClock *clock);
 void decode_clock_pass_change(DecodeClock *clock);
-/* Ticks until the first member ends. */
-guint64 decode_clock_ticks_to_end(const DecodeClock *clock);
+/* Ticks until the first member ends; G_MAXUINT64 where there is none. */
+static inline guint64
+decode_clock_ticks_to_end(const DecodeClock *clock)
+{
+  return clock_heap_ticks_to_first(&clock->ends, clock->ticks);
+}
+/* A member that ended at this tick, which has left; NULL when there is none any more. */
+static inline Sequence *
+decode_clock_take_ended(DecodeClock *clock)
+{
+  Sequence *sequence;
+
+  if (decode_clock_ticks_to_end(clock) != 0)
+    return NULL;
+  sequence = clock->ends.events[0].sequence;
+  decode_clock_leave(clock, sequence);
+  return sequence;
+}
 /* Ticks for which every member sees one token more at each, or the same at all: beyond them what a
  * window shows has a kink. G_MAXUINT64 where there is none. */
-guint64 decode_clock_ticks_to_kink(const DecodeClock *clock);
+static inline guint64
+decode_clock_ticks_to_kink(const DecodeClock *clock)
+{
+  guint64 ticks = G_MAXUINT64;
+
+  for (guint32 i = 0; i < clock->windows.n; i++)
+    ticks = MIN(ticks, clock_heap_ticks_to_first(&clock->seen[i].kinks, clock->ticks));
+  return ticks;
+}
 
 static inline guint32
 decode_clock_tokens(const DecodeClock *clock, const Sequence *member)

@@ -65,8 +65,19 @@ struct Executor {
 extern const ExecutorClass executor_model;
 extern const ExecutorClass executor_unit;
 
-gboolean executor_run(Executor *self, const Step *step, const RepeatLimit *limit,
-                      StepTiming *timing, GError **error);
+static inline gboolean
+executor_run(Executor *self, const Step *step, const RepeatLimit *limit, StepTiming *timing,
+             GError **error)
+{
+  timing->repeats = 1;
+  timing->first_ps = timing->growth_ps = timing->elapsed_ps = timing->recompute_overhead_ps = 0;
+  if (!self->class->needs_cost) /* else a cost model fills it */
+    timing->cost = (CostPiece){0};
+  if (!self->class->run(self, step, limit, timing, error))
+    return FALSE;
+  g_assert(timing->repeats >= 1 && timing->repeats <= step->repeat && timing->first_ps >= 0);
+  return TRUE;
+}
 void executor_free(Executor *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Executor, executor_free)
 

@@ -172,7 +172,8 @@ take_off(Instance *self, gint64 until_ps, GError **error)
   if (self->pipeline != NULL)
     self->queued_ps = pipeline_flow(self->pipeline, self->start_ps, &self->timing);
   self->in_flight = TRUE;
-  note_host_peak(self);
+  if (self->has_host)
+    note_host_peak(self);
   self->tokens = scheduler_advance(self->scheduler, step, self->timing.repeats, self->start_ps);
   return TRUE;
 }

@@ -36,6 +36,7 @@ instance_init(Instance *self, const Run *run, guint number)
       .number = number,
       .scheduler = parts->scheduler,
       .executor = parts->executor,
+      .has_host = parts->scheduler->pool.host_total_blocks > 0 || parts->scheduler->offload != NULL,
       .async = parts->scheduler->config.async_scheduling,
       .step = step_new(block_size, period),
       .flying = step_new(block_size, period),
@@ -124,6 +125,16 @@ slow_copies(Instance *self, gint64 begin_ps, gboolean prefills)
   }
 }
 
+/* Of what the step takes so much was measured. */
+static void
+note_measured(CostPiece *piece, CostComponent component, gint64 ps)
+{
+  if (piece->is_modelled)
+    cost_piece_clear_measured(piece);
+  piece->is_modelled = FALSE;
+  piece->measured_ps[component] += ps;
+}
+
 void
 instance_add_copies(Instance *self, gint64 wait_ps)
 {
@@ -143,10 +154,8 @@ instance_add_copies(Instance *self, gint64 wait_ps)
     by_ps = swap_copies != NULL ? copy_contention_step_ps(&contention, busy_ps, computes_ps)
                                 : offload_contention_ps(&contention, busy_ps, computes_ps);
     lengthen(self, component, by_ps);
-    if (contention.measured) {
-      self->timing.cost.measured_ps[component] += by_ps;
-      self->timing.cost.is_modelled = FALSE;
-    }
+    if (contention.measured)
+      note_measured(&self->timing.cost, component, by_ps);
   }
   if (swap_copies != NULL)
     slow_copies(self, begin_ps, prefills);

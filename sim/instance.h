@@ -22,6 +22,7 @@ typedef struct {
   guint number;
   Scheduler *scheduler;
   Executor *executor;
+  gboolean has_host;          /* memory for blocks */
   gboolean async;             /* a step is decided while the one before it is in flight */
   const CostPiece *told_cost; /* of the flying one; NULL: the executor knows none */
   Step *step;        /* being decided */

@@ -30,6 +30,7 @@ libspillway_sim_a_SOURCES = \
   %D%/metrics.c %D%/metrics.h \
   %D%/kv_groups.c %D%/kv_groups.h \
   %D%/layer.c %D%/layer.h \
+  %D%/layerwise.c %D%/layerwise.h \
   %D%/model.c %D%/model.h \
   %D%/observer.c %D%/observer.h \
   %D%/copy_direction.h \

@@ -336,6 +336,24 @@ model_all_reduces(const Model *model)
 }
 
 guint32
+model_kv_rounds(const Model *model)
+{
+  guint32 rounds = 0;
+
+  for (guint i = 0; i < model->n_kinds; i++) {
+    guint64 bytes = layer_kv_bytes(&model->kinds[i], model->kv_bits, 1);
+    guint32 alike = 0;
+    for (guint j = 0; j < model->n_kinds; j++)
+      alike += layer_kv_bytes(&model->kinds[j], model->kv_bits, 1) == bytes
+                   ? model->kinds[j].count
+                   : 0;
+    if (bytes > 0)
+      rounds = rounds == 0 ? alike : MIN(rounds, alike);
+  }
+  return MAX(1, rounds);
+}
+
+guint32
 model_kv_tensors(const Model *model)
 {
   guint32 tensors = 0;

@@ -111,6 +111,9 @@ guint64 model_stage_padding_bytes(const Model *model, guint32 ranks, guint32 gro
 guint32 model_all_reduces(const Model *model);
 /* Tensors that KV is kept in: K and V of each layer, one of a latent layer. */
 guint32 model_kv_tensors(const Model *model);
+/* How often what layers keep of a token repeats, from the first to the last: of as much KV each, the
+ * layers that have any; of several sizes, the layers of the rarest. At least 1. */
+guint32 model_kv_rounds(const Model *model);
 /* Linear FLOPs of one token, output head excluded. */
 double model_linear_flops_per_token(const Model *model);
 /* FLOPs of the output head for one sampled token. */

@@ -34,7 +34,20 @@ typedef struct {
 } RequestResult;
 
 /* The result of a request that the engine never got to: unfinished, no time but its arrival. */
-RequestResult request_result_untouched(guint32 index, const Request *request);
+static inline RequestResult
+request_result_untouched(guint32 index, const Request *request)
+{
+  return (RequestResult){
+      .request = index,
+      .status = STATUS_UNFINISHED,
+      .arrival_ps = request->arrival_ps,
+      .first_scheduled_ps = -1,
+      .first_token_ps = -1,
+      .last_token_ps = -1,
+      .finish_ps = -1,
+      .prompt_tokens = request->prompt_tokens,
+  };
+}
 
 /* `count` sequences for which so much time passed since their token before. */
 typedef struct {

@@ -275,6 +275,8 @@ decide_copies(Scheduler *self, Step *step)
     offload_decide(self->offload, step);
   if (self->swap_copies != NULL)
     scheduler_tell_copied(self, step);
+  step->has_disk = self->pool.disk_total_blocks > 0;
+  step->disk_used_blocks = self->pool.disk_total_blocks - self->pool.disk_free_blocks;
   return (self->offload != NULL && offload_is_busy(self->offload)) || step->copied->len > 0 ||
          (self->swap_copies != NULL && swap_copies_are_under_way(self->swap_copies));
 }
@@ -284,17 +286,18 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
 {
   gboolean copying;
 
-  step_clear(step);
-  step->contexts.n_windows = self->config.windows.n;
-  step->contexts.windows = self->config.windows.of;
+  step_clear(step, &self->config.windows);
   self->now_ps = now_ps;
   self->stride = stride = stride && !scheduler_is_pipelined(self);
   if (self->tell_plans || self->needs_decodes) {
+    step->plans->len = 0;
     self->decodes = scheduler_running_decodes(self);
     if (self->price_memo != NULL)
       self->price_memo->load++;
   }
   self->pool.decisions++;
+  if (self->copies_beside)
+    step_clear_copies(step);
   self->class->schedule(self, step);
   copying = self->copies_beside && decide_copies(self, step);
   if (!stride || copying)
@@ -303,8 +306,6 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
     scheduler_list_members(self, step);
   step->gpu_free_blocks = self->pool.free_blocks;
   step->host_free_blocks = self->pool.host_free_blocks;
-  step->has_disk = self->pool.disk_total_blocks > 0;
-  step->disk_used_blocks = self->pool.disk_total_blocks - self->pool.disk_free_blocks;
   step->waiting = self->waiting.length + self->held.length;
   step->running = self->running.length;
   step->swapped = self->swapped.length + self->returning.length;
@@ -362,12 +363,6 @@ scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint32 tok
     sequence->result.preempted_ps += self->now_ps - sequence->preempted_at_ps;
     sequence->preempted_at_ps = -1;
   }
-}
-
-Sequence *
-scheduler_take_left(Scheduler *self)
-{
-  return self->left.head != NULL ? sequence_queue_pop_head(&self->left) : NULL;
 }
 
 Sequence *

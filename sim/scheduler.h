@@ -109,7 +109,11 @@ void scheduler_settle(Scheduler *self, const Step *step, gint64 first_end_ps, gi
 
 /* Sequences that ended; the caller gives each back with scheduler_recycle(). NULL when there is
  * none. */
-Sequence *scheduler_take_left(Scheduler *self);
+static inline Sequence *
+scheduler_take_left(Scheduler *self)
+{
+  return self->left.head != NULL ? sequence_queue_pop_head(&self->left) : NULL;
+}
 /* Sequences that are still in a queue, for the end of a run; as above. */
 Sequence *scheduler_take_unfinished(Scheduler *self);
 void scheduler_recycle(Scheduler *self, Sequence *sequence);
@@ -273,7 +277,11 @@ Sequence *scheduler_first_member(Scheduler *self, gint64 *rank);
 void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const char *reason);
 
 /* A sequence ends once it is this long, tokens. */
-guint32 scheduler_longest_length(const Scheduler *self);
+static inline guint32
+scheduler_longest_length(const Scheduler *self)
+{
+  return self->config.max_model_len + (self->class->stops_at_max_model_len ? 0 : 1);
+}
 
 /* For engines: the decode clock (scheduler/clock.c). An engine gives its members, which are the
  * oldest of what has work, their blocks, then runs them; what else runs it handles one by one. ---

@@ -192,13 +192,17 @@ typedef struct {
   GPtrArray *ending;    /* members of the clock whose last token this step computes */
   guint entries_room, sequences_room, ending_room; /* for array.h */
   gboolean ticks;                                  /* the clock ticks with it */
+  gboolean ends; /* it computes somebody's last token, as far as is known once it took off */
 } Step;
 
 /* period: of what is taken in repeats; block_size, but where groups share the pool. */
 Step *step_new(guint32 block_size, guint32 period);
 void step_free(Step *step);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Step, step_free)
-void step_clear(Step *step);
+/* For the next decision, whose contexts are seen through those windows; and what tells of copies
+ * beside the steps, which a run without them never fills. */
+void step_clear(Step *step, const ContextWindows *windows);
+void step_clear_copies(Step *step);
 
 /* TRUE if the decision holds nothing at all: no work, no victim, nobody ignored, and no job of
  * native offload is decided or flushed. */
@@ -218,7 +222,13 @@ step_has_work(const Step *step)
          step->ignored->len > 0 || step->abort != NULL;
 }
 /* TRUE if it is decodes and nothing else at all: what may be repeated. */
-gboolean step_is_only_decodes(const Step *step);
+static inline gboolean
+step_is_only_decodes(const Step *step)
+{
+  return step->n_decodes > 0 && step->n_decodes == step->n_sequences && step->victims->len == 0 &&
+         step->shed->len == 0 && step->swapped_in->len == 0 && step->ignored->len == 0 &&
+         step->abort == NULL;
+}
 /* Blocks that are free, or hold only what may go. vLLM counts those as free itself. */
 static inline guint32
 step_unheld_blocks(const Step *step)

@@ -12,6 +12,7 @@ script_tests = \
   %D%/engines/disk.py \
   %D%/engines/front-end.py \
   %D%/engines/graphs.py \
+  %D%/engines/layerwise.py \
   %D%/engines/limits.py \
   %D%/engines/page.py \
   %D%/engines/parallel.py \

@@ -9,20 +9,6 @@ client_free(Client *self)
     self->free(self);
 }
 
-static gint64
-trace_next_ps(const Client *self)
-{
-  if (self->taken == workload_count(self->workload))
-    return G_MAXINT64;
-  return workload_request(self->workload, self->taken)->arrival_ps;
-}
-
-static void
-trace_take(Client *self)
-{
-  self->next_ps = trace_next_ps(self);
-}
-
 static void
 trace_free(Client *self)
 {
@@ -34,8 +20,8 @@ client_trace_new(const Workload *workload)
 {
   Client *self = g_new0(Client, 1);
 
-  *self = (Client){.workload = workload, .take = trace_take, .free = trace_free};
-  self->next_ps = trace_next_ps(self);
+  *self = (Client){.workload = workload, .free = trace_free};
+  self->next_ps = client_next_in_trace_ps(self);
   return self;
 }
 
@@ -53,7 +39,7 @@ typedef struct {
 static gint64
 ready_ps(const WaitingClient *self)
 {
-  return self->turns != NULL ? turns_ready_ps(self->turns) : trace_next_ps(&self->base);
+  return self->turns != NULL ? turns_ready_ps(self->turns) : client_next_in_trace_ps(&self->base);
 }
 
 static void

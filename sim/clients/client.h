@@ -17,7 +17,7 @@ struct Client {
   /* When the next one arrives, as far as is known now: G_MAXINT64 if none will, or none before
    * another has left. It is at the place `taken` of the workload then. */
   gint64 next_ps;
-  /* The next one has arrived. */
+  /* The next one has arrived. NULL: the one behind it arrives when the workload says. */
   void (*take)(Client *self);
   /* One of those that arrived has left, finished or not. NULL: it does not matter. */
   void (*leave)(Client *self, guint32 request, gint64 at_ps);
@@ -36,13 +36,25 @@ Client *client_waiting_new(Workload *workload, guint32 most);
 void client_free(Client *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Client, client_free)
 
+/* When the workload says that the next request arrives; G_MAXINT64: there is none. */
+static inline gint64
+client_next_in_trace_ps(const Client *self)
+{
+  return self->taken < workload_count(self->workload)
+             ? workload_request(self->workload, self->taken)->arrival_ps
+             : G_MAXINT64;
+}
+
 /* The next request's index. */
 static inline guint32
 client_take(Client *self)
 {
   guint32 request = self->taken++;
 
-  self->take(self);
+  if (self->take != NULL)
+    self->take(self);
+  else
+    self->next_ps = client_next_in_trace_ps(self);
   return request;
 }
 

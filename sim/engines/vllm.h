@@ -24,6 +24,7 @@ typedef enum {
 /* With a prefill interval of I, I decisions with tokens lie between two with prefills, as long as
  * something decodes and nobody was left waiting. */
 typedef struct {
+  gboolean keeps;      /* there is an interval, and the engine heeds it */
   gint64 last_prefill; /* decisions with tokens up to the last that had a prefill, it included */
   gboolean bound;      /* requests were left waiting: then prefills are not held back */
 } VllmPace;

@@ -155,12 +155,6 @@ scheduler_leave_clock_from(Scheduler *self, Sequence *member)
       scheduler_leave_clock(self, s);
 }
 
-guint32
-scheduler_longest_length(const Scheduler *self)
-{
-  return self->config.max_model_len + (self->class->stops_at_max_model_len ? 0 : 1);
-}
-
 /* Ticks until it ends; 0 where it is not in the state that all members are in. */
 static guint32
 ticks_left(const Scheduler *self, const Sequence *sequence)

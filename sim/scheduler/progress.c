@@ -90,6 +90,7 @@ scheduler_advance(Scheduler *self, Step *step, guint32 repeats, gint64 start_ps)
   }
   if (step->ticks)
     scheduler_tick(self, step, repeats);
+  step->ends = self->ended_in_flight->len > 0;
   self->executed += step->n_sequences > 0 ? repeats : 0;
   return tokens;
 }
@@ -210,7 +211,7 @@ finish_if_ending(Scheduler *self, Sequence *sequence, gint64 end_ps)
     finish(self, sequence, end_ps);
 }
 
-/* One of a settled step's entries. */
+/* One of the entries. */
 static inline void
 settle_entry(Scheduler *self, const Step *step, guint i, gint64 end_ps)
 {
@@ -223,19 +224,27 @@ settle_entry(Scheduler *self, const Step *step, guint i, gint64 end_ps)
     self->class->prefilled(self, sequence);
 }
 
-void
-scheduler_settle(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_ps)
+/* What becomes of the step's sequences, in its order, now that their tokens have come. */
+static void
+settle_entries(Scheduler *self, const Step *step, gint64 end_ps)
 {
   guint i = 0;
 
-  self->just_finished->len = self->gaps->len = 0;
-  note_tokens(self, step, first_end_ps, end_ps);
   for (; i < step->clocked_at; i++)
     settle_entry(self, step, i, end_ps);
   for (guint j = 0; j < step->ending->len; j++)
     finish_if_ending(self, g_ptr_array_index(step->ending, j), end_ps);
   for (; i < step->sequences->len; i++)
     settle_entry(self, step, i, end_ps);
+}
+
+void
+scheduler_settle(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_ps)
+{
+  self->just_finished->len = self->gaps->len = 0;
+  note_tokens(self, step, first_end_ps, end_ps);
+  if (step->ends || self->class->prefilled != NULL)
+    settle_entries(self, step, end_ps);
   self->in_flight = FALSE;
   self->ended_in_flight->len = self->lost_tokens = 0;
 }

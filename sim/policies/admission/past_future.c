@@ -91,7 +91,7 @@ const AdmissionPolicy admission_past_future = {
                      "that ended",
              .options = {[QUANTILE] = {.name = "past-future-quantile",
                                        .argument = "X",
-                                       .help = "of the past outputs that were longer",
+                                       .help = "the quantile of past outputs that are longer",
                                        .fallback = 0.9,
                                        .max = 1}}},
     .sees_running = TRUE,
