@@ -108,8 +108,9 @@ scenario_assumptions(const Scenario *s, guint32 tp)
   KvGroups groups;
 
   if (s->copy_stages > 0 && s->executor->needs_cost)
-    add(list, g_strdup_printf("copies are beside the layers of their step, those out before those in: "
-                              "%u times a part of them and then of the layers, all alike long",
+    add(list, g_strdup_printf("copies are made beside the layers of their step, those out first: the "
+                              "layers are taken as %u equal groups, each of which waits for an "
+                              "equal part of the copies",
                               s->copy_stages));
   if ((s->config.overlap_copies || s->copy_stages > 0) && s->executor->needs_cost &&
       !contention_is_measured(s, tp))

@@ -24,6 +24,7 @@ typedef enum {
   COST_COMPONENTS
 } CostComponent;
 
+/* "linear", as in keys and columns. */
 const char *cost_component_name(CostComponent component);
 
 typedef struct {
@@ -43,9 +44,9 @@ typedef struct {
 
 typedef struct {
   gint64 base_ps[COST_COMPONENTS];
-  gint64 growth_ps; /* of COST_ATTENTION, for each repeat after the first */
-  guint32 steps;    /* the piece holds for this many repeats, at least 1 */
-  gboolean is_modelled; /* all of it: then what follows is not set */
+  gint64 growth_ps;     /* of COST_ATTENTION, for each repeat after the first */
+  guint32 steps;        /* the piece holds for this many repeats, at least 1 */
+  gboolean is_modelled; /* all of it is: what follows is not set */
   /* Of base_ps, what comes from measurements and lies inside their range, and what is scaled from
    * measurements near by; the rest is modelled. */
   gint64 measured_ps[COST_COMPONENTS];
@@ -53,7 +54,7 @@ typedef struct {
   gint64 scaled_ps[COST_COMPONENTS];
 } CostPiece;
 
-/* Of the first repeat. Without a loop: each step asks for it. */
+/* The first repeat's duration. Written out, as each step asks for it. */
 static inline gint64
 cost_piece_total_ps(const CostPiece *piece)
 {
@@ -101,8 +102,8 @@ struct CostModel {
   guint32 copy_stages;
 };
 
-/* Nothing of the piece comes from measurements yet. As all clearing here part by part: as a whole it
- * would be a string instruction, which takes as long as the rest of a step's cost. */
+/* Nothing of the piece comes from measurements yet. As all clearing here part by part: as a whole
+ * it would be a string instruction, which takes as long as the rest of a step's cost. */
 static inline void
 cost_piece_clear_measured(CostPiece *piece)
 {
@@ -127,10 +128,13 @@ cost_model_step(CostModel *self, const CostShape *shape, guint32 repeat, CostPie
   g_assert(piece->steps >= 1 && piece->steps <= repeat);
 }
 
+/* As the hooks of these names, and what NULL stands for. */
 gint64 cost_model_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks);
 double cost_model_layer_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks);
 CopyContention cost_model_contention(const CostModel *self, CopyDirection direction,
                                      gboolean prefills);
+gboolean cost_model_rises(CostModel *self, guint64 tokens);
+double cost_model_spread(const CostModel *self, CostComponent component);
 /* By how much a step that computes for computes_ps is longer, where a copy of copy_ps (alone)
  * begins with it and both slow each other as long as both run. */
 gint64 copy_contention_step_ps(const CopyContention *contention, gint64 copy_ps,
@@ -138,7 +142,5 @@ gint64 copy_contention_step_ps(const CopyContention *contention, gint64 copy_ps,
 /* The time of computing `tokens` tokens after `cached_tokens` in a step of their own, host time
  * left out: what recomputing them costs. */
 gint64 cost_model_recompute_ps(CostModel *self, guint32 tokens, guint32 cached_tokens);
-gboolean cost_model_rises(CostModel *self, guint64 tokens);
-double cost_model_spread(const CostModel *self, CostComponent component);
 void cost_model_free(CostModel *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CostModel, cost_model_free)

@@ -39,7 +39,7 @@ decode_clock_clear(DecodeClock *clock)
     clock_heap_clear(&clock->seen[i].kinks);
 }
 
-/* It takes a block at the ticks at which its computed tokens fill its blocks. */
+/* Which list a member is due in: it takes a block when its computed tokens fill those it has. */
 static guint32
 due_place(const DecodeClock *clock, const Sequence *joining)
 {
@@ -88,8 +88,8 @@ coming_context(const DecodeClock *clock, const Sequence *member)
   return decode_clock_tokens(clock, member) + 1;
 }
 
-/* Of a member that sees more with each tick, what it sees is its base + the coming tick; a window
- * that is full is its tokens, whatever the tick. In chunks it begins anew behind each. */
+/* A member that sees more with each tick sees its base + the coming tick; through a full window it
+ * sees the window's tokens, whatever the tick. In chunks the base falls at each chunk's end. */
 static void
 add_seen(DecodeClock *clock, guint32 index, Sequence *member)
 {
@@ -122,7 +122,7 @@ take_seen(DecodeClock *clock, guint32 index, const Sequence *member)
   clock_heap_remove(&seen->kinks, member);
 }
 
-/* Members whose window is full by now, or that have come into another chunk. */
+/* Passes the kinks up to now: windows that filled, and chunks that ended. */
 static void
 pass_kinks(DecodeClock *clock, guint32 index)
 {
@@ -169,7 +169,8 @@ take_due(DecodeClock *clock, const Sequence *member)
   list->length--;
 }
 
-/* The tick at which the member's blocks change next, behind one that takes it to `computed` + 1. */
+/* The tick at which the member's blocks change next, after that which takes it to `computed` + 1.
+ */
 static guint64
 change_after(const DecodeClock *clock, const Sequence *member, guint32 computed)
 {
@@ -243,7 +244,7 @@ take_change(DecodeClock *clock, const Sequence *member)
     clock_heap_remove(&clock->changes, member);
 }
 
-/* The members of the events from that place of the heap down. */
+/* Collects the members whose events are due, from that place of the heap down. */
 static void
 collect_changes(DecodeClock *clock, guint32 place)
 {

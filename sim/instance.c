@@ -94,7 +94,7 @@ instance_submit_copies(Instance *self)
   return offload_begin_step(offload, self->now_ps, &self->link, copy_duration, self);
 }
 
-/* The step takes longer by as much. */
+/* Adds to the step's duration, as a cost of that component. */
 static void
 lengthen(Instance *self, CostComponent component, gint64 by_ps)
 {
@@ -104,14 +104,14 @@ lengthen(Instance *self, CostComponent component, gint64 by_ps)
   self->timing.cost.base_ps[component] += by_ps;
 }
 
-/* Native offload: of the step's time, as long as the way is busy. */
+/* Native offload: what copies add to a step, for as long as they run beside it. */
 static gint64
 offload_contention_ps(const CopyContention *contention, gint64 busy_ps, gint64 computes_ps)
 {
   return (gint64)(contention->step * (double)MIN(busy_ps, computes_ps));
 }
 
-/* The copies that were timed alone take longer, too, beside a step from begin_ps to end_ps. */
+/* Copies were timed alone; beside a step that begins at begin_ps they take longer. */
 static void
 slow_copies(Instance *self, gint64 begin_ps, gboolean prefills)
 {
@@ -161,7 +161,7 @@ instance_add_copies(Instance *self, gint64 wait_ps)
     slow_copies(self, begin_ps, prefills);
 }
 
-/* Where the executor makes the copies: it says which have ended. What it cannot make ends the run. */
+/* Asks an executor that makes the copies which have ended. A copy that fails ends the run. */
 static void
 ask_for_copies(Instance *self, gint64 now_ps, gboolean waits)
 {
@@ -188,8 +188,8 @@ instance_report_copies(Instance *self, gint64 by_ps)
   return offload != NULL && offload_end_step(offload, by_ps);
 }
 
-/* The same, at an empty decision. In recordings of asynchronous scheduling what the engine learns
- * then is what was so at its empty decision before. */
+/* Recordings of asynchronous scheduling show that the engine learns at an empty decision what was
+ * over at the empty decision before it. */
 gboolean
 instance_end_copies_while_idle(Instance *self)
 {
@@ -201,8 +201,8 @@ instance_end_copies_while_idle(Instance *self)
   return instance_end_copies(self, by_ps);
 }
 
-/* When an idle engine has something to do: an arrival, or a copy that ends. Recordings skip to the
- * arrival where there is one. */
+/* When an idle engine has something to do: at an arrival or the end of a copy. Recordings skip to
+ * the arrival where there is one. */
 static gint64
 idle_until_ps(const Instance *self)
 {
@@ -238,7 +238,7 @@ instance_idle(Instance *self)
     self->now_ps += ticks * tick_ps;
     self->step_index += (guint64)ticks;
   }
-  /* Whoever is left waits for a copy, its own or the one that frees its blocks. */
+  /* All that is left waits for copies: its own, or those that free blocks for it. */
   if (swap_copies != NULL && swap_copies_are_under_way(swap_copies))
     self->waited_ps += self->now_ps - since_ps;
   return TRUE;

@@ -34,7 +34,7 @@ summary_clear(Summary *summary)
   *summary = (Summary){0};
 }
 
-/* What was measured and what is scaled from it. */
+/* Sums up what was measured, and what is scaled from measurements. */
 static void
 count_measured(Summary *sum, const CostPiece *cost, gint64 n, gint64 growth_ps)
 {
@@ -75,7 +75,7 @@ count_time(Metrics *metrics, const StepReport *report)
   count_measured(sum, report->cost, n, growth_ps);
 }
 
-/* Gaps between tokens: after the first repeat all that yield one have the repeat's duration. */
+/* Counts the gaps between tokens; after the first repeat every gap is the repeat's duration. */
 static void
 count_gaps(Metrics *metrics, const StepReport *report)
 {

@@ -4,7 +4,7 @@
 
 #define MIB ((guint64)1 << 20)
 
-enum { VOCAB_PADDING = 64 }; /* rows of a table come in such parts (vLLM) */
+enum { VOCAB_PADDING = 64 }; /* vLLM pads the rows of vocabulary tables to a multiple of this */
 
 void
 model_free(Model *model)
@@ -141,7 +141,7 @@ model_weight_bytes(const Model *model)
   return bytes;
 }
 
-/* What the allocator sets aside for a tensor of so many bytes. */
+/* What PyTorch's caching allocator sets aside for a tensor (model_rank_bytes()). */
 static guint64
 allocated_bytes(guint64 bytes)
 {
@@ -160,8 +160,8 @@ matrix_rank_bytes(const Matrix *matrix, const Mixer *mixer, guint32 tp)
   return allocated_bytes(matrix_element_bytes(&part)) + allocated_bytes(matrix_scale_bytes(&part));
 }
 
-/* Latent attention multiplies by K's and V's way up in 16 bits, in a copy where it is kept in fewer
- * (vLLM's MLA backends). */
+/* Latent attention multiplies by the up-projections of K and V in 16 bits: a copy, where they are
+ * kept in fewer bits (vLLM's MLA backends). */
 static guint64
 latent_copy_bytes(const Layer *layer, guint32 tp)
 {
@@ -176,7 +176,7 @@ latent_copy_bytes(const Layer *layer, guint32 tp)
   return bytes;
 }
 
-/* What a rank has of experts that `ranks` ranks share. */
+/* Bytes that a rank has of experts that `ranks` ranks share. */
 static guint64
 expert_rank_bytes(const Matrix *matrix, const Mixer *mixer, guint32 ranks, guint32 groups)
 {
@@ -194,7 +194,7 @@ round_up(guint64 n, guint64 multiple)
   return (n + multiple - 1) / multiple * multiple;
 }
 
-/* The same with its sizes padded. */
+/* The same with padded sizes. */
 static guint64
 padded_expert_bytes(const Matrix *matrix, const Mixer *mixer, guint32 ranks, guint32 groups,
                     const ExpertPadding *padding)
@@ -214,6 +214,14 @@ padded_expert_bytes(const Matrix *matrix, const Mixer *mixer, guint32 ranks, gui
   return allocated_bytes(matrix_element_bytes(&part)) + scales;
 }
 
+/* A stage's share of the bytes of all layers, without overflow. */
+static guint64
+stage_share(const Model *model, const ModelStage *stage, guint64 bytes)
+{
+  return bytes / model->layers * stage->layers +
+         bytes % model->layers * stage->layers / model->layers;
+}
+
 guint64
 model_stage_padding_bytes(const Model *model, guint32 ranks, guint32 groups,
                           const ModelStage *stage, const ExpertPadding *padding)
@@ -230,8 +238,7 @@ model_stage_padding_bytes(const Model *model, guint32 ranks, guint32 groups,
                             expert_rank_bytes(matrix, &layer->mixer, ranks, groups));
     }
   }
-  return layers / model->layers * stage->layers +
-         layers % model->layers * stage->layers / model->layers;
+  return stage_share(model, stage, layers);
 }
 
 guint64
@@ -275,8 +282,7 @@ model_stage_bytes(const Model *model, guint32 tp, guint32 ranks, guint32 groups,
     layer_bytes += latent_copy_bytes(layer, tp);
     layers += layer->count * layer_bytes;
   }
-  return bytes + layers / model->layers * stage->layers +
-         layers % model->layers * stage->layers / model->layers;
+  return bytes + stage_share(model, stage, layers);
 }
 
 gboolean

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* What lies between two offsets, cleared. */
+/* Clears the bytes between two offsets. */
 static inline void
 clear(Sequence *sequence, gsize from, gsize to)
 {

@@ -25,14 +25,14 @@ client_trace_new(const Workload *workload)
   return self;
 }
 
-/* Those who wait: for a slot of `most`, of which a request takes the one that has been free for
- * longest, or for an answer. */
+/* Requests wait for an answer, or for one of `most` slots; a request takes the slot that has been
+ * free for longest. */
 typedef struct {
   Client base;
   Workload *workload;
-  gint64 *free_since_ps; /* of the slots that are free: a ring; NULL: there are always some */
+  gint64 *free_since_ps; /* of free slots, a ring; NULL: any number may be under way */
   guint32 most, first, free_slots;
-  gint64 last_ps; /* one that the engine drops may be told of after one that ended later */
+  gint64 last_ps; /* latest leaving; a dropped request may be told of after one that ended later */
   Turns *turns;   /* NULL: requests come in the trace's order */
 } WaitingClient;
 

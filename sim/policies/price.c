@@ -98,7 +98,8 @@ copy_beside_ps(const OverflowQuery *query, CopyDirection direction, guint32 bloc
   gint64 copy_ps = cost_model_copy_ps(query->cost, direction, blocks);
   gint64 end_ps = copy_load_wait_ps(&query->copies, direction, blocks) + copy_ps;
   gint64 front_waits_ps = MAX(0, end_ps - front->end_ps);
-  double held = (double)MAX(end_ps, front->end_ps) * blocks + (double)front_waits_ps * front->blocks;
+  double held =
+      (double)MAX(end_ps, front->end_ps) * blocks + (double)front_waits_ps * front->blocks;
 
   if (blocks == 0)
     return 0;
