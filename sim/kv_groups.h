@@ -39,11 +39,15 @@ typedef struct {
   guint32 block_tensors; /* that a block has a part of */
   guint64 page_bytes;    /* of one layer in one block, on one rank */
   guint64 block_bytes; /* of a block: page_bytes x group_layers; all layers' where they are alike */
+  gboolean is_compressed; /* an entry is of several tokens: a layer's page is one of each size */
 } KvGroups;
 
 /* Of one of `tp` ranks, with blocks of at least block_size tokens. FALSE if the model has no KV and
  * no state, or more kinds than are known. */
 gboolean kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *groups);
+/* The same of a model whose layers are all compressed (kv_groups_compressed.c), which fixes how many
+ * tokens a block of each group holds. */
+gboolean kv_groups_find_compressed(const Model *model, KvGroups *groups);
 
 /* States are kept by the prefix cache, as far apart as the widest block is long. FALSE if there are
  * some, and no group has all of the context. */
