@@ -50,10 +50,10 @@ typedef struct {
   GArray *origins; /* of ProfileOrigin */
   GArray *samples; /* of ProfileSample; sorted after profile_seal() */
   GStringChunk *texts;
-  char *digest_read; /* of the database that it was read from, as it was then; else NULL */
+  char *digest_read;      /* of the database that it was read from, as it was then; else NULL */
   char *kernels_left_out; /* kinds of kernels that it had samples of, too; else NULL
                              (profile_kernels.h) */
-  GHashTable *made;  /* name → what was made of the samples; profile_keep() */
+  GHashTable *made;       /* name → what was made of the samples; profile_keep() */
 } Profile;
 
 Profile *profile_new(const char *name, const char *device);

@@ -71,8 +71,8 @@ profile_use_kernels(Profile *profile, const char *kernels, GError **error)
     return TRUE;
   if (!g_strv_contains(kinds, used)) {
     g_set_error(error, PROFILE_ERROR, PROFILE_ERROR_INCOMPLETE,
-                "%s was measured with the kernels '%s', and not with '%s'",
-                profile->name, all, used);
+                "%s was measured with the kernels '%s', and not with '%s'", profile->name, all,
+                used);
     return FALSE;
   }
   for (const char **kind = kinds; *kind != NULL; kind++)

@@ -123,9 +123,9 @@ prepare(CapacityVerb *v, const char *path, GError **error)
       !settings_set(v->settings, "num-prompts", "1000", error))
     return FALSE;
   if (path != NULL && v->seeds != NULL)
-    return refuse(error, "--seeds: a study file has its own, in [study]");
+    return refuse(error, "--seeds: a study file has its own, in [study]; leave it out");
   if (path != NULL && settings_given(v->settings, "seed"))
-    return refuse(error, "--seed: a study file has its seeds, in [study]");
+    return refuse(error, "--seed: a study file has its seeds, in [study]; leave it out");
   v->study = path != NULL ? study_read(path, error)
                           : study_of_one(VERB, v->settings, is_seeded(v) ? v->n_seeds : 1);
   if (v->study == NULL ||

@@ -39,25 +39,25 @@ int command_calibrate(int argc, char **argv);
 int command_model(int argc, char **argv);
 int command_list(int argc, char **argv);
 
-/* What a verb's command line is, and what --help says around its options. */
+/* A verb's command line, and the text of --help around its options. */
 typedef struct {
   const char *name; /* as it is typed: "trace convert" */
   const char *summary, *examples;
-  const char *arguments;   /* what may be left over, for the help; NULL: nothing */
-  const GOptionEntry *own; /* its options, up to one without a name; NULL: none */
+  const char *arguments;   /* what follows the options, for the usage line; NULL: nothing */
+  const GOptionEntry *own; /* its options; the last entry has no name. NULL: none */
 } VerbOptions;
 
 /* Options of one heading, beside the verb's own. */
 typedef struct {
   const char *name, *title;
   const GOptionEntry *entries; /* as above */
-  gpointer data;               /* for those that call back */
+  gpointer data;               /* passed to entries of kind G_OPTION_ARG_CALLBACK */
 } VerbGroup;
 
-/* Takes the options out of a verb's arguments. An unknown one is named with the nearest that the
- * verb has, and leftover arguments that begin with a dash are refused. FALSE where the verb is to
- * return *status: after a message, or after --help was printed to standard output. TRUE leaves
- * *status as it is. */
+/* Takes the options out of a verb's arguments. The message on an unknown option names the nearest
+ * one that the verb has; an argument after the options must not begin with a dash. FALSE where the
+ * verb returns *status at once: after a message, or after --help was printed to standard output.
+ * TRUE leaves *status as it is. */
 gboolean verb_parse(const VerbOptions *verb, int *argc, char ***argv, int *status);
 gboolean verb_parse_groups(const VerbOptions *verb, const VerbGroup *groups, guint n_groups,
                            int *argc, char ***argv, int *status);

@@ -86,8 +86,8 @@ resolve(const Comparison *c, char *const *names, guint i, GError **error)
   return g_steal_pointer(&scenario);
 }
 
-/* Resolves every policy before any is run, so that a wrong name costs no time. Of all, those that
- * cannot be had beside the first are left out. */
+/* Resolves every policy before any is run, so that a wrong name costs no time. Under --overflow
+ * all, a policy that cannot be run with the other options is left out, with a note. */
 static gboolean
 resolve_all(Comparison *c, GError **error)
 {

@@ -72,8 +72,8 @@ given_by_another(const Settings *settings, const char *key)
   return NULL;
 }
 
-/* Where the value of a setting is from; what is under a key is from where that is. What the
- * resolver noted goes first: it may have changed what was typed. */
+/* Where the value of a setting is from; "a.b" has the origin of "a". What the resolver noted goes
+ * first: it may have changed what was typed. */
 static char *
 origin_of(const Collection *c, const char *key)
 {
@@ -89,7 +89,7 @@ origin_of(const Collection *c, const char *key)
   return g_strdup(g_str_equal(top, ASSUMED) ? "the model" : "default");
 }
 
-/* What is not set, and what says where others are from, is no row. */
+/* A row a setting, except those that are null, the program's version and the origins themselves. */
 static void
 collect(const char *key, json_t *leaf, gpointer user_data)
 {
@@ -135,7 +135,7 @@ is_in_all(const Row *row, const GPtrArray *lists)
   return TRUE;
 }
 
-/* First what all have, then a policy's own after the other's. `lists` own the texts. */
+/* First the rows that all scenarios share, then each policy's own. `lists` own the texts. */
 static GArray *
 join(const GPtrArray *lists, const GPtrArray *scenarios)
 {

@@ -86,12 +86,12 @@ command_explain(int argc, char **argv)
 {
   g_auto(Options) o = {0};
   const GOptionEntry entries[] = {
-      {"run", 0, 0, G_OPTION_ARG_STRING, &o.run, "a run by its number (the last)", "N"},
+      {"run", 0, 0, G_OPTION_ARG_STRING, &o.run, "a run by its number (default: the last)", "N"},
       {"request", 0, 0, G_OPTION_ARG_STRING, &o.request, "why this request took so long", "ID"},
       {"preemption", 0, 0, G_OPTION_ARG_STRING, &o.preemption,
        "who was evicted for whom, by its number from 0, and at what cost", "N"},
-      {"top", 0, 0, G_OPTION_ARG_STRING, &o.top, "how many of the worst requests to list (10)",
-       "N"},
+      {"top", 0, 0, G_OPTION_ARG_STRING, &o.top,
+       "how many of the worst requests to list (default 10)", "N"},
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
   int status = CLI_DONE;
@@ -111,8 +111,10 @@ command_explain(int argc, char **argv)
   if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   if (argc != 2)
-    return cli_error(CLI_USAGE, VERB, "%s; 'spillway run -o FILE.db' writes one",
-                     argc < 2 ? "a results database is missing"
-                              : "found several files, expected one results database");
+    return argc < 2 ? cli_error(CLI_USAGE, VERB,
+                                "a results database is missing; 'spillway run -o "
+                                "FILE.db' writes one")
+                    : cli_error(CLI_USAGE, VERB, "found %d files, expected one results database",
+                                argc - 1);
   return explain(argv[1], &o);
 }

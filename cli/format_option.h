@@ -1,17 +1,17 @@
-/* Options that several verbs have which print results, or draw them. */
+/* Options shared by the verbs that print results or write a page of them. */
 #pragma once
 
 #include <glib.h>
 
 typedef enum { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_CSV } OutputFormat;
 
-/* NULL is a table. */
+/* The format of that name; text NULL: a table. FALSE and an error on any other name. */
 gboolean output_format_parse(const char *text, OutputFormat *format, GError **error);
 
-/* To standard output: a table as cli_print() does, others as they are. */
+/* Prints to standard output: a table by cli_print(), JSON and CSV byte for byte. */
 void output_format_print(OutputFormat format, const char *text);
 
-/* Their GOptionEntry, for a text that the verb frees. */
+/* A GOptionEntry that stores its value in TEXT, which the verb frees. */
 #define FORMAT_OPTION(TEXT)                                                                        \
   {                                                                                                \
     "format", 0, 0, G_OPTION_ARG_STRING, &(TEXT),                                                  \

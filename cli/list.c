@@ -217,15 +217,15 @@ static const Kind kinds[] = {
     {"victims", "--victim: who is preempted", list_victims},
     {"admission", "--admission: whether a waiting request may join what runs", list_admission},
     {"routers", "--router: which of several engines gets a request", list_routers},
-    {"executors", "--executor: who owns time", list_executors},
-    {"figures", "--figure: what a run comes to, by its key in JSON and CSV", list_figures},
+    {"executors", "--executor: where the time of a step comes from", list_executors},
+    {"figures", "--figure: what a run is measured by, the keys of JSON and CSV", list_figures},
     {"devices", "--device: shipped devices", list_devices},
     {"hosts", "--host: shipped hosts", list_hosts},
     {"disks", "--disk: shipped disks", list_disks},
     {"profiles", "--device: shipped profiles, measured costs of a device", list_profiles},
     {"models", "--model: built-in models", list_models},
     {"traces", "--trace: shipped traces", list_traces},
-    {"trace-formats", "--trace-format: forms of traces that are read", list_trace_formats},
+    {"trace-formats", "--trace-format: the forms of traces", list_trace_formats},
 };
 
 static int
@@ -254,7 +254,7 @@ static char *
 summary_of_kinds(void)
 {
   GString *text =
-      g_string_new("Lists what options can be given; all of it if no KIND is.\n\nLists:");
+      g_string_new("Lists the names that options take: those of one KIND, or all.\n\nLists:");
 
   for (guint i = 0; i < G_N_ELEMENTS(kinds); i++)
     g_string_append_printf(text, "\n  %-14s %s", kinds[i].name, kinds[i].help);

@@ -8,13 +8,13 @@
  * gpu: the GPU's device, NULL in a program that has none. */
 int run_settings(const Settings *settings, const char *verb, const LiveDeviceClass *gpu);
 
-/* `live` and `validate`; with gpu NULL the executor gpu is spillway-gpu's, which is started. */
+/* `live` and `validate`; with gpu NULL, --executor gpu starts spillway-gpu. */
 int live_verb(int argc, char **argv, const LiveDeviceClass *gpu);
 int validate_verb(int argc, char **argv, const LiveDeviceClass *gpu);
 
-/* The executor of these verbs: gpu, or cpu where that was asked for. FALSE where the verb is to
- * return *status: after a message, where there is no GPU, or where spillway-gpu could not be
- * started with these words. */
+/* Sets the executor of these verbs: gpu, or cpu where --executor says so. With gpu NULL starts
+ * spillway-gpu with `words`, the command line. FALSE where the verb returns *status, after a
+ * message: another executor was named, there is no GPU, or spillway-gpu could not be started. */
 gboolean live_choose(Settings *settings, const char *verb, char **words, const LiveDeviceClass *gpu,
                      int *status);
 

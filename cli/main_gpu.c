@@ -46,7 +46,8 @@ static int
 command_study_gpu(int argc, char **argv)
 {
   static const Command kinds[] = {
-      {"poster", "recompute or swap when the KV cache overflows (SC 2024)", command_poster_gpu},
+      {"poster", "repeat a study of recompute and swap when the KV cache overflows (SC 2024)",
+       command_poster_gpu},
       {NULL, NULL, NULL},
   };
   static const VerbFamily family = {
@@ -68,13 +69,11 @@ command_selfcheck_gpu(int argc, char **argv)
 
 static const Command gpu_commands[] = {
     {"calibrate", "measure this machine's GPU into a profile; resumable", command_calibrate_gpu},
-    {"live", "run a trace on the GPU: the scheduler drives a model that computes",
-     command_live_gpu},
-    {"validate", "what a simulation says, held against the same scenario on the GPU",
+    {"live", "replay a trace and compute every step on the GPU", command_live_gpu},
+    {"validate", "compare a simulation with the same scenario computed on the GPU",
      command_validate_gpu},
-    {"study", "a published study repeated on the GPU", command_study_gpu},
-    {"selfcheck", "every kernel against its reference, and its speed beside the card's",
-     command_selfcheck_gpu},
+    {"study", "repeat a published study on the GPU", command_study_gpu},
+    {"selfcheck", "check every kernel against its reference, and time it", command_selfcheck_gpu},
     {NULL, NULL, NULL},
 };
 

@@ -26,7 +26,7 @@ billions(guint64 parameters)
   return g_strdup_printf("%.3f B", (double)parameters / 1e9);
 }
 
-/* By engine, where it is not told another. */
+/* The longest context that each engine serves without --max-model-len. */
 static json_t *
 default_contexts(const Model *model)
 {
@@ -102,7 +102,7 @@ list_models(OutputFormat format, guint32 block_size, const char *kv_cache_dtype)
   return CLI_DONE;
 }
 
-/* What the layers see of a context; nothing where all see it all. */
+/* How many layers have which kind of attention; no row where all have full attention. */
 static void
 add_layer_kinds(Table *table, const Model *model)
 {
@@ -143,7 +143,7 @@ add_kv_groups(Table *table, const Model *model, guint32 block_size)
                           layout.group_layers, (double)layout.page_bytes / 1024));
 }
 
-/* Where an engine that is not told serves another length. */
+/* Rows for engines that by default serve another length than the model's longest context. */
 static void
 add_served_contexts(Table *table, const Model *model)
 {
@@ -200,8 +200,7 @@ append_sizes(const Model *model, guint32 block_size, GString *text)
   table_append(table, "  ", text);
 }
 
-/* One device after another: what a server of the newest engine leaves for KV on it, in the table or
- * the array. */
+/* How many tokens of KV the newest vLLM has room for on each device, into the table and `fits`. */
 static gboolean
 add_fits(const Model *model, guint32 block_size, Table *table, json_t *fits, GError **error)
 {
@@ -291,7 +290,7 @@ static const char examples[] =
     "  spillway model show llama-3.1-8b --device h100-sxm --log vllm-startup.log\n"
     "  spillway model show path/to/config.json --block-size 32 --format json";
 
-/* A message on words that are neither "list" nor "show MODEL". */
+/* Prints why the arguments are neither "list" nor "show MODEL". */
 static int
 refuse_words(int argc, char **argv)
 {
@@ -305,14 +304,15 @@ refuse_words(int argc, char **argv)
                      "show: found nothing, expected a name from 'spillway model list' or the path "
                      "of a config.json");
   if (g_strv_contains(kinds, argv[1]))
-    return cli_error(CLI_USAGE, "model", "unexpected argument '%s'", argv[argc - 1]);
+    return cli_error(CLI_USAGE, "model", "unexpected argument '%s' after '%s'", argv[argc - 1],
+                     argv[1]);
   hint = typed_hint(argv[1], kinds);
   return cli_error(CLI_USAGE, "model", "found '%s', expected list or show MODEL%s", argv[1], hint);
 }
 
-/* What is only of a server on a card, without a card. */
+/* The first option that is given and needs --device, which is not; NULL: none. */
 static const char *
-needless(const ModelMemoryOptions *options)
+option_without_device(const ModelMemoryOptions *options)
 {
   return options->device != NULL                   ? NULL
          : options->log != NULL                    ? "log"
@@ -344,14 +344,15 @@ static int
 run_model(int argc, char **argv, OutputFormat format, guint32 block_size,
           const char *kv_cache_dtype, const ModelMemoryOptions *options)
 {
-  const char *extra = needless(options);
+  const char *extra = option_without_device(options);
 
   if (extra != NULL)
     return cli_error(CLI_USAGE, "model", "--%s needs --device: a name from 'spillway list devices'",
                      extra);
   if (argc == 2 && g_str_equal(argv[1], "list"))
     return options->device != NULL
-               ? cli_error(CLI_USAGE, "model", "--device is of 'show MODEL', not of list")
+               ? cli_error(CLI_USAGE, "model",
+                           "--device is of 'show MODEL', not of list: leave it out")
                : list_models(format, block_size, kv_cache_dtype);
   if (argc == 3 && g_str_equal(argv[1], "show"))
     return show_model(argv[2], format, block_size, kv_cache_dtype, options);
@@ -365,17 +366,17 @@ command_model(int argc, char **argv)
   g_autofree char *format_text = NULL, *block_text = NULL, *kv_cache_dtype = NULL;
   g_auto(ModelMemoryOptions) options = {0};
   const GOptionEntry entries[] = {
-      {"block-size", 0, 0, G_OPTION_ARG_STRING, &block_text, "tokens a block (16)", "N"},
+      {"block-size", 0, 0, G_OPTION_ARG_STRING, &block_text, "tokens a block (default 16)", "N"},
       {"kv-cache-dtype", 0, 0, G_OPTION_ARG_STRING, &kv_cache_dtype,
        "how KV is kept: auto (default: as the model says), fp8, bfloat16, float16", "TYPE"},
       {"device", 0, 0, G_OPTION_ARG_FILENAME, &options.device,
        "show what a server leaves for KV on this card, line by line", "NAME|FILE"},
       {"log", 0, 0, G_OPTION_ARG_FILENAME, &options.log,
-       "and hold it against what this vLLM server wrote when it started", "FILE"},
+       "and compare it with the start-up log of a vLLM server", "FILE"},
       {"scheduler", 0, 0, G_OPTION_ARG_STRING, &options.scheduler,
        "the engine's version (default: the log's, or vllm, the newest known)", "NAME"},
       {"tensor-parallel-size", 0, 0, G_OPTION_ARG_STRING, &options.tensor_parallel_size,
-       "cards that share each layer (1)", "N"},
+       "cards that share each layer (default 1)", "N"},
       {"gpu-memory-utilization", 0, 0, G_OPTION_ARG_STRING, &options.gpu_memory_utilization,
        "share of the memory (default: the log's, or the engine's)", "X"},
       {"max-num-batched-tokens", 0, 0, G_OPTION_ARG_STRING, &options.max_num_batched_tokens,
@@ -383,12 +384,13 @@ command_model(int argc, char **argv)
       {"max-num-seqs", 0, 0, G_OPTION_ARG_STRING, &options.max_num_seqs,
        "most sequences that run at once (default: the engine's on that card)", "N"},
       {"max-model-len", 0, 0, G_OPTION_ARG_STRING, &options.max_model_len,
-       "longest sequence (default: the log's, or the model's); from 0.21 on a log's tokens are "
-       "counted in such",
+       "longest sequence (default: the log's, or the model's); vLLM 0.21 and later count the "
+       "pool's "
+       "tokens by it",
        "N"},
       {"offline", 0, 0, G_OPTION_ARG_NONE, &options.offline,
        "the default batch sizes of vLLM's LLM(), not of its server", NULL},
-      {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "table or json", "FORMAT"},
+      {"format", 0, 0, G_OPTION_ARG_STRING, &format_text, "table (default) or json", "FORMAT"},
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
   g_autoptr(GError) error = NULL;

@@ -11,7 +11,8 @@
 #include "scenario/resolve.h"
 
 #define GIB (1024.0 * 1024 * 1024)
-#define CONSUMED_SINCE 27 /* logs have weights and what is not PyTorch's together */
+#define CONSUMED_SINCE                                                                             \
+  27 /* from vLLM 0.27 on a log has weights and non-PyTorch memory as one sum */
 
 /* A line of the sum: ours, and the log's, in GiB. */
 typedef struct {
@@ -53,7 +54,7 @@ find_scheduler(const ModelMemoryOptions *options, ModelMemory *memory, GError **
   return FALSE;
 }
 
-/* As the log says, or the engine takes them for that model. */
+/* The longest sequence and whether states are cached: the log's, or the engine's for that model. */
 static PoolLogTerms
 find_terms(const ModelMemory *memory)
 {
@@ -171,13 +172,7 @@ model_memory_json(const ModelMemory *memory)
   return object;
 }
 
-static double
-logged(const StartupLog *log, double value)
-{
-  return log != NULL ? value : NAN;
-}
-
-/* Logs of 0.27 and later have the same sum in other parts. */
+/* The lines of the sum, and what the log says of each (CONSUMED_SINCE: which lines it has). */
 static void
 find_rows(const ModelMemory *memory, Row rows[ROWS])
 {
@@ -253,8 +248,8 @@ append_sum(const ModelMemory *memory, GString *text)
   }
   table_add(table, "  tokens");
   table_take(table, format_count(kv_tokens(memory)));
-  add_logged(table, (double)kv_tokens(memory),
-             logged(memory->log, memory->log != NULL ? memory->log->kv_tokens : NAN), 0);
+  add_logged(table, (double)kv_tokens(memory), memory->log != NULL ? memory->log->kv_tokens : NAN,
+             0);
   table_add(table, "GPU KV cache size: … tokens");
   table_append(table, "  ", text);
 }

@@ -1,5 +1,5 @@
-/* `model show --device`: what a server of an engine's version leaves for KV on a card, as a sum
- * line by line, beside what its own start-up log says. */
+/* `model show --device`: the memory that a vLLM server leaves for KV on a card, as a sum line by
+ * line, beside the lines of a start-up log. */
 #pragma once
 
 #include <jansson.h>
@@ -22,10 +22,11 @@ typedef struct {
   PoolLogTerms terms;
   const SchedulerClass *scheduler;
   Device *device;
-  StartupLog *log; /* NULL: none is held against it */
+  StartupLog *log; /* NULL: no --log */
 } ModelMemory;
 
-/* Resolves the options, what is not typed by the engine's defaults. FALSE on what cannot be. */
+/* Resolves the options and sizes the pool; what is not typed is the log's, or the engine's default.
+ * FALSE and an error on an option that cannot be used; model_memory_clear() all the same. */
 gboolean model_memory_find(const ModelMemoryOptions *options, const Model *model,
                            guint32 block_size, ModelMemory *memory, GError **error);
 void model_memory_clear(ModelMemory *memory);

@@ -13,8 +13,8 @@ never_called(const char *name G_GNUC_UNUSED, const char *value G_GNUC_UNUSED,
   return TRUE;
 }
 
-/* GOption's own --help leaves all groups but the first to --help-all; ours shows them. TRUE if it
- * was asked for. */
+/* GOption's own --help shows the first group only and leaves the others to --help-all; this one
+ * shows all. TRUE if help was asked for. */
 static gboolean
 print_help_if_asked(GOptionContext *context, const char *verb, int argc, char **argv)
 {

@@ -59,20 +59,21 @@ program_lost_reader(void)
   return ferror(stdout) != 0 && poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
 }
 
-/* The status of a program that has said all that it has to say. One that failed has said why. */
+/* Flushes standard output at the program's end. The exit status: that of the verb, or of a write
+ * that failed. */
 static int
 finish(const char *verb, int status)
 {
   gboolean unwritten = ferror(stdout) != 0;
   int cause = fflush(stdout) != 0 ? errno : 0;
 
-  if (program_lost_reader()) { /* as programs end whose output is not wanted */
+  if (program_lost_reader()) { /* ends as a program does that never ignored SIGPIPE */
     signal(SIGPIPE, SIG_DFL);
     raise(SIGPIPE);
   }
   if (status != CLI_DONE || (!unwritten && cause == 0))
     return status;
-  /* What errno said of a write long ago is gone: it says it of another. */
+  /* The errno of an earlier write that failed is lost; one more write sets it again. */
   if (cause == 0 && write(STDOUT_FILENO, "\n", 1) != 1)
     cause = errno;
   return cli_error(CLI_FAILED, verb, "standard output cannot be written: %s",

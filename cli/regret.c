@@ -96,7 +96,7 @@ parse_options(const RegretOptions *options, RegretRequest *request, OutputFormat
          settings_check_outputs(request->settings, &output, 1, NULL, 0, error);
 }
 
-/* Holds the policies, and prints what came of it. What could not be kept is told behind that. */
+/* Searches, prints the result, and then says what could not be kept. */
 static int
 search_and_print(const RegretRequest *request, OutputFormat format)
 {
@@ -120,7 +120,7 @@ search_and_print(const RegretRequest *request, OutputFormat format)
   return CLI_DONE;
 }
 
-/* Schedules of the same requests are compared by their places. */
+/* Schedules are compared request by request, by a request's place in the order of arrival. */
 static gboolean
 has_fixed_order(const Workload *workload, GError **error)
 {

@@ -5,7 +5,7 @@
 
 #define RESULTS_OPTION_RUNS(runs)                                                                  \
   {                                                                                                \
-    "runs", 0, 0, G_OPTION_ARG_STRING, runs, "only these, by id or by name (default all)", "LIST"  \
+    "runs", 0, 0, G_OPTION_ARG_STRING, runs, "only these, by id or by name (default: all)", "LIST" \
   }
 #define RESULTS_OPTION_FIGURE(figure)                                                              \
   {                                                                                                \
@@ -13,13 +13,16 @@
         "of a study's charts, as in --format json (default e2e_s.mean)", "KEY"                     \
   }
 
-/* argv[1] and after it are the files. */
+/* Opens the databases argv[1] … up to NULL, with only the runs of the list `runs` (NULL: all). NULL
+ * and an error where there is none, or one cannot be read. */
 Stored *results_options_open(char **argv, const char *runs, GError **error);
 
-/* Prints the error. The status for it: a file that cannot be read as results is bad input. */
+/* Prints the error of a verb that reads results. The exit status: CLI_USAGE where the file is no
+ * results database, else CLI_FAILED. */
 int results_error_status(const char *verb, const GError *error);
-/* The same of a search that goes on from a database: only what the file holds is a wrong file. */
+/* The same of a verb that keeps results in a database and goes on from it: CLI_USAGE where the file
+ * is damaged, CLI_FAILED where it cannot be written. */
 int results_search_status(const char *verb, const GError *error);
 
-/* Checks the key, or sets the default. */
+/* Checks that *figure is the key of a figure; sets e2e_s.mean where it is NULL. */
 gboolean results_figure_check(char **figure, GError **error);

@@ -36,7 +36,7 @@ print_record(const RunRecord *record, OutputFormat format)
   output_format_print(format, text);
 }
 
-/* What a recording was made with and this run is not, in what decides a schedule. */
+/* Notes each setting that decides a schedule and differs from the recording's. */
 static void
 note_differences(const Scenario *scenario, const char *verb)
 {
@@ -101,7 +101,7 @@ inputs_clear(Inputs *inputs)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Inputs, inputs_clear)
 
-/* FALSE: *status is to be returned, a message was printed. */
+/* FALSE after a message, where the verb returns *status. */
 static gboolean
 read_inputs(Inputs *inputs, const Settings *settings, const char *verb, const LiveDeviceClass *gpu,
             int *status)
@@ -185,7 +185,7 @@ command_run(int argc, char **argv)
   if (!settings_parse(settings, "run", SUMMARY, EXAMPLES, &argc, &argv, &status))
     return status;
   if (g_strcmp0(settings->executor, "gpu") == 0 && !settings->dry_run) {
-    /* That program has no other verb for it. */
+    /* spillway-gpu has `live` only, not `run`. */
     g_free(words[0]);
     words[0] = g_strdup("live");
     return gpu_run(words);

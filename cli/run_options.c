@@ -41,7 +41,7 @@ help_with_policies(const SettingsOption *option, GStringChunk *texts)
   return g_string_chunk_insert(texts, help->str);
 }
 
-/* texts: outlives the entry. */
+/* The entry borrows its help from `texts`. */
 static GOptionEntry
 option_entry(const SettingsOption *option, GStringChunk *texts)
 {

@@ -5,17 +5,17 @@
 #include "cli.h"
 #include "scenario/settings.h"
 
-/* Of a word that is no option's and no file's. Returns the exit status. */
+/* Prints that the verb takes no argument `word`, with what was probably meant. The exit status. */
 int settings_refuse_argument(const char *verb, const char *word);
 
-/* Parses a verb's command line into `settings`, whole: no arguments may be left over. `summary` and
- * `examples` frame the help. FALSE where the verb is to return *status: after a message, or --help.
- */
+/* Parses a verb's command line into `settings`; an argument after the options is refused. `summary`
+ * and `examples` are the help's first and last part. FALSE where the verb returns *status at once:
+ * after a message, or --help. */
 gboolean settings_parse(Settings *settings, const char *verb, const char *summary,
                         const char *examples, int *argc, char ***argv, int *status);
 
-/* Of a verb that runs many scenarios: a run's options but those of what is computed and of its
- * outputs, beside options of its own; where it has none, all of a run's. FALSE where the verb is to
- * return *status. What is left over is the caller's to look at. */
+/* The same for a verb with options of its own (verb->own) and with arguments, which the caller
+ * checks. Such a verb runs many scenarios: it has no options of GROUP_LIVE and GROUP_OUTPUT, unless
+ * verb->own is NULL. */
 gboolean settings_parse_beside(Settings *settings, const VerbOptions *verb, int *argc, char ***argv,
                                int *status);

@@ -28,9 +28,9 @@
   "  spillway servers points.csv --commands | head -1\n"                                           \
   "  spillway servers result.json --model llama-3.1-8b --device l40s\n"                            \
   "\n"                                                                                             \
-  "Exit status: 0 done, points that cannot be predicted say why; 1 stopped, or the page cannot "   \
-  "be\n"                                                                                           \
-  "written; 2 the command line or a file is wrong."
+  "Exit status: 0 done, points that cannot be predicted say why; 1 stopped (what was run is "      \
+  "told),\n"                                                                                       \
+  "or the page cannot be written; 2 the command line or a file is wrong."
 
 typedef struct {
   Settings *settings;
@@ -41,8 +41,8 @@ typedef struct {
   GPtrArray *points;
 } Servers;
 
-/* The first profile of the point's card that its engine's name is in; else the first of the card.
- */
+/* The first profile of the point's card whose name has the engine's in it, else the card's first;
+ * NULL: there is none. */
 static const char *
 profile_for(const ServerPoint *point, char **paths, const GPtrArray *profiles)
 {
@@ -103,7 +103,7 @@ check_page(const Servers *s, const char *name, const char *path, GError **error)
   return settings_check_outputs(s->settings, &page, 1, &input, 1, error);
 }
 
-/* Models of the folder are named by the points. */
+/* The page must not replace a config.json of --model-dir, which the points name. */
 static gboolean
 check_models(const Servers *s, GError **error)
 {
@@ -153,6 +153,7 @@ servers(Servers *s, char **paths)
   g_autoptr(GError) error = NULL;
   g_autofree char *text = NULL;
   guint64 jobs = 0;
+  guint n_done, n_runnable;
   OutputFormat format;
 
   if ((s->jobs != NULL && !typed_uint(s->jobs, "--jobs", 1, JOBS_MAX, &jobs, &error)) ||
@@ -163,12 +164,16 @@ servers(Servers *s, char **paths)
     return CLI_DONE;
   }
   s->shelf = shelf_new();
-  if (!servers_predict(s->points, s->settings, s->shelf, (guint)jobs, &error))
+  if (!servers_predict(s->points, s->settings, s->shelf, (guint)jobs, &n_done, &n_runnable, &error))
     return cli_error(CLI_FAILED, VERB, "%s", error->message);
   text = format == OUTPUT_JSON  ? servers_json(s->points)
          : format == OUTPUT_CSV ? servers_csv(s->points)
                                 : servers_text(s->points);
   output_format_print(format, text);
+  if (n_done < n_runnable)
+    return cli_error(CLI_FAILED, VERB, "stopped: %u of %u points were run%s%s%s", n_done, n_runnable,
+                     s->output != NULL ? "; " : "", s->output != NULL ? s->output : "",
+                     s->output != NULL ? " is not written" : "");
   if (s->output != NULL) {
     json_auto_t *data = servers_page_data(s->points);
     if (!page_write_data(data, "servers.js", s->library, s->output, &error))

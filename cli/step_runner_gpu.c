@@ -1,9 +1,10 @@
-/* Steps of a model on the GPU, for calib/measure/cuda/step.c: the live executor's decoder, from a plan to
- * sampled tokens on the host, with made-up weights and a KV pool that is full of made-up values.
+/* Steps of a model on the GPU, for calib/measure/cuda/step.c: the live executor's decoder, from a
+ * plan to sampled tokens on the host, with random weights and a KV pool of random values.
  *
- * As graphs: the decoder's own where it has them, steps of nothing but decodes; others are captured
- * whole here, since engines have graphs for those too. A step keeps its own pool and activations, a
- * model its weights: a calibration asks for all steps of a model in a row.
+ * A step that is to run as a CUDA graph takes the decoder's own graphs where it has them, for steps
+ * of decodes only; any other is captured whole here, since engines have graphs for those too. A
+ * step has its own pool and activations, a model its weights: a calibration asks for all steps of a
+ * model in a row.
  */
 #include "config.h"
 
@@ -21,20 +22,21 @@ typedef struct {
   WeightLayout *layout;
   void *weights;
   GRand *random;
-  cudaStream_t side; /* of what is done once */
+  cudaStream_t side; /* for the warm-up */
   cudaEvent_t head;
   /* Of the step. */
   KvGeometry geometry;
   DecoderGpu *decoder;
   void *pool;
   StepPlan *plan;
-  gint32 *tokens;                 /* pinned */
-  gboolean is_eager, is_captured; /* kernel by kernel; as one graph, else as the decoder does */
+  gint32 *tokens;       /* pinned */
+  gboolean is_eager;    /* launched kernel by kernel */
+  gboolean is_captured; /* as one graph; neither: as the decoder does */
   guint runs;
   cudaGraphExec_t whole;
 } Runner;
 
-/* What live/ says, as calib/ understands it. */
+/* An error of live/ as one of calib/. Frees `failure`; FALSE. */
 static gboolean
 translate(GError *failure, GError **error)
 {
@@ -151,8 +153,8 @@ blocks_of(guint32 tokens)
   return (tokens + BLOCK_TOKENS - 1) / BLOCK_TOKENS;
 }
 
-/* A sequence of `context` tokens, the last `fresh` of them in this step; its blocks are the next of
- * the pool's random order. */
+/* Adds a sequence of `context` tokens to the plan, the last `fresh` of them computed in this step.
+ * Takes its blocks from *blocks, the pool's in random order. */
 static void
 add_sequence(Runner *r, guint32 fresh, guint32 context, const gint32 **blocks)
 {
@@ -181,7 +183,7 @@ add_sequence(Runner *r, guint32 fresh, guint32 context, const gint32 **blocks)
   g_array_append_val(plan->uniforms, uniform);
 }
 
-/* The plan, and how many blocks it takes. */
+/* Makes the plan of a step; returns how many blocks its sequences take. */
 static guint32
 make_plan(Runner *r, const BenchStepShape *shape)
 {
@@ -204,7 +206,7 @@ make_plan(Runner *r, const BenchStepShape *shape)
   return n;
 }
 
-/* The decoder, and what it does once; memory that it zeroed is waited for. */
+/* Makes the decoder and warms it up, after the memory that it zeroes is ready. */
 static gboolean
 make_decoder(Runner *r, const DeviceSetup *setup, GError **error)
 {
@@ -268,7 +270,7 @@ runner_prepare(gpointer runner, const BenchStepShape *shape, GError **error)
   return make_step(r, shape, error);
 }
 
-/* Layers that wait for nothing; a step with such is run kernel by kernel. */
+/* A gate that no layer waits at: a step with a gate is launched kernel by kernel. */
 static int
 open_gate(gpointer data G_GNUC_UNUSED, guint32 layer G_GNUC_UNUSED,
           cudaStream_t stream G_GNUC_UNUSED)
@@ -283,7 +285,7 @@ compute(Runner *r, cudaStream_t stream, GError **error)
                          error);
 }
 
-/* The whole step, which ran before; the plan stays the same, and so do all places. */
+/* Captures the whole step, which has run once: the plan and all addresses stay the same. */
 static gboolean
 capture(Runner *r, cudaStream_t stream, GError **error)
 {
@@ -323,7 +325,7 @@ status_of(const GError *failure)
                                                                  : (int)cudaErrorUnknown;
 }
 
-/* As device_gpu.c: attention planned and inputs packed on the host; and then */
+/* The host's part of a step, as in device_gpu.c: plans attention and packs the inputs. */
 static int
 runner_plan(void *data, uint32_t turn G_GNUC_UNUSED, cudaStream_t stream)
 {
@@ -336,7 +338,7 @@ runner_plan(void *data, uint32_t turn G_GNUC_UNUSED, cudaStream_t stream)
              : status_of(failure);
 }
 
-/* sent, computed, the tokens back. */
+/* The device's part: inputs sent, step computed, tokens copied back. */
 static int
 runner_run(void *data, uint32_t turn G_GNUC_UNUSED, cudaStream_t stream)
 {

@@ -1,4 +1,4 @@
-/* Verbs that are families: `spillway trace gen|convert|show`. */
+/* Verbs with sub-verbs: `spillway trace gen|convert|show`. */
 #pragma once
 
 #include "cli.h"
@@ -11,6 +11,6 @@ typedef struct {
   const char *examples; /* indented lines */
 } VerbFamily;
 
-/* Runs the kind that argv[1] names, prints the family's help, or refuses. Returns the exit status.
- */
+/* Runs the sub-verb that argv[1] names, or prints the family's help, or a message on any other
+ * word. The exit status. */
 int verb_family_run(const VerbFamily *family, int argc, char **argv);

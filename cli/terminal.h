@@ -5,7 +5,8 @@
 
 typedef struct {
   guint fallback; /* where standard output is no terminal */
-  guint min, max; /* that a text can make use of */
+  guint min, max; /* the widths that a text can use */
 } TerminalColumns;
 
+/* The terminal's width in columns, within min and max. */
 guint terminal_columns(const TerminalColumns *terminal);

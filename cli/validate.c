@@ -1,8 +1,8 @@
-/* spillway validate: a scenario computed, simulated and replayed, and what the three differ in.
+/* spillway validate: a scenario computed, simulated and replayed, and how the three differ.
  *
- * Before that, other requests are computed, for a fit; what is predicted is not what was fitted. On
- * the CPU all costs are fitted. On the GPU the device's are the profile's, and only the time of
- * this program's host, which no profile has, is fitted.
+ * The costs of the simulation are fitted to other requests, computed before, so that no step is
+ * predicted by a fit to itself. On the CPU all costs are fitted. On the GPU they are the profile's,
+ * and only the time of this program's host, which no profile has, is fitted.
  */
 #include "config.h"
 
@@ -48,13 +48,21 @@ typedef struct {
   Workload *workload;
   Results *results;
   CostModel *fitted, *with_host;
-  GArray *copies; /* of RecordedCopies: beside the steps of the computed run; NULL: there are none */
-  Disk disk;      /* as its transfers were timed */
+  GArray
+      *copies; /* of RecordedCopies: beside the steps of the computed run; NULL: there are none */
+  Disk disk;   /* as its transfers were timed */
   char *cost_text;
   int status;
 } Validate;
 
-/* Runs one of the three. */
+/* MAX() would say twice what says something. */
+static int
+worse(int a, int b)
+{
+  return MAX(a, b);
+}
+
+/* Executes one of the three runs into *record. live: NULL where nothing is computed. */
 static void
 execute(Validate *v, const Scenario *scenario, const LiveSetup *live, const char *name,
         Observer *watch, RunRecord *record)
@@ -85,8 +93,8 @@ execute(Validate *v, const Scenario *scenario, const LiveSetup *live, const char
   v->status = MAX(v->status, status);
 }
 
-/* Other requests than the trace's, of lengths like its: half to one and a half times those of some
- * of them, all at once. */
+/* Requests for the fit, which all arrive at once: each has the lengths of a request of the trace,
+ * drawn at random, times a factor from 0.5 to 1.5. */
 static Workload *
 make_fit_workload(const Validate *v)
 {
@@ -121,8 +129,9 @@ device_name(const Scenario *scenario)
   return scenario->profile != NULL ? scenario->profile->name : scenario->device->name;
 }
 
-/* Copies beside the steps that were timed are samples of what copies take; a block's transfer of the
- * disk takes what it did in the mean, where there was one. */
+/* Adds the timed copies beside the steps to `samples` (NULL: to none), and sets
+ * v->disk.transfer_ps, what a block's transfer took in the mean, of each direction of the disk that
+ * was used. */
 static void
 add_copies(Validate *v, const GArray *copies, GArray *samples)
 {
@@ -147,7 +156,8 @@ add_copies(Validate *v, const GArray *copies, GArray *samples)
       v->disk.transfer_ps[d - COPY_TO_DISK] = took_ps[d] / (gint64)blocks[d];
 }
 
-/* FALSE if the requests could not be computed: a message was printed. */
+/* Computes the requests of the fit and sets the costs. FALSE after a message, where they could not
+ * be computed. */
 static gboolean
 fit_costs(Validate *v, const LiveSetup *live)
 {
@@ -192,15 +202,23 @@ fit_costs(Validate *v, const LiveSetup *live)
   return TRUE;
 }
 
-/* The costs of --device, without the host's share of a server: fit_costs() has that of these runs.
- * With --what-if they are what that makes of them, host and all. Graphs are those of the executor:
- * of decodes. */
+/* Each layer has its own pool, so that it can wait for its own copies. */
+static gboolean
+copies_by_layer(const Scenario *scenario)
+{
+  return scenario->copy_path != COPY_PATH_PER_BLOCK && scenario->config.overflow->needs_host;
+}
+
+/* The costs of --device without a server's host time, which fit_costs() replaces by this program's.
+ * With --what-if nothing is fitted: the costs are --device's, changed as it says. CUDA graphs are
+ * assumed where the executor has them, for steps of decodes (of_own_executor). */
 static gboolean
 read_costs(Validate *v, GError **error)
 {
   g_autoptr(Settings) settings = settings_copy(v->settings);
-  const char *const computed[] = {"load-format", "token-ids",     "temperature",     "top-k", "top-p",
-                                  "copy-method", "copy-block-us", "output-token-ids"};
+  const char *const computed[] = {"load-format",   "token-ids",       "temperature",
+                                  "top-k",         "top-p",           "copy-method",
+                                  "copy-block-us", "output-token-ids"};
 
   settings_set(settings, "executor", "model", NULL);
   settings->of_own_executor = TRUE;
@@ -208,10 +226,13 @@ read_costs(Validate *v, GError **error)
     settings_set(settings, "what-if", "host=0", NULL);
   for (guint i = 0; i < G_N_ELEMENTS(computed); i++)
     g_hash_table_remove(settings->given, computed[i]);
-  if (!v->scenario->config.overlap_copies) { /* inside a step, which the model has not */
+  if (!v->scenario->config.overlap_copies) { /* a GPU's inside a step are beside its layers */
+    settings->layerwise_copies |= settings->overlap_copies && copies_by_layer(v->scenario);
     settings->overlap_copies = FALSE;
     g_hash_table_remove(settings->given, "overlap-copies");
   }
+  if (v->scenario->executor == &executor_cpu) /* it has no engine that copies while it computes */
+    settings->layerwise_copies = FALSE;
   v->model_scenario = scenario_new(settings, "validate", TRUE, error);
   if (v->model_scenario == NULL)
     return FALSE;
@@ -221,7 +242,8 @@ read_costs(Validate *v, GError **error)
   return TRUE;
 }
 
-/* What is computed: --what-if is of the simulation, where its costs are --device's. */
+/* The scenario that is computed. --what-if changes the simulation's costs only, where they are
+ * --device's. */
 static Scenario *
 make_computed(const Settings *settings, GError **error)
 {
@@ -264,7 +286,8 @@ print_validation(const Validation *validation, OutputFormat format)
   output_format_print(format, text);
 }
 
-/* The engine's own ends, however bad, can be simulated too; these cannot. */
+/* Whether the executor failed or the user interrupted it. A simulation cannot end so; it can end in
+ * all the engine's own ways. */
 static gboolean
 ended_early(const RunRecord *record)
 {
@@ -281,7 +304,7 @@ cost_of(const Validate *v)
   return v->fitted != NULL ? v->fitted : v->model_scenario->cost;
 }
 
-/* Simulates and replays what was computed, and prints what the three are. */
+/* Simulates and replays what was computed, and prints the comparison. */
 static void
 compare(Validate *v, Validation *validation, OutputFormat format)
 {
@@ -306,12 +329,13 @@ compare(Validate *v, Validation *validation, OutputFormat format)
   if (!validation_replay_is_same(validation))
     v->status = MAX(v->status, CLI_FAILED);
   if (v->settings->plot != NULL && !validation_draw(validation, v->settings->plot, &error))
-    v->status = MAX(v->status, cli_error(CLI_FAILED, "validate", "%s", error->message));
+    v->status = worse(v->status, cli_error(CLI_FAILED, "validate", "%s", error->message));
   run_record_clear(&simulated_record);
   run_record_clear(&replay_record);
 }
 
-/* A way of the disk that the other requests did not go takes what it did in the run itself. */
+/* The disk of the simulation: transfers of a direction that the fit did not use take what they took
+ * in the run itself. */
 static void
 fill_disk(Validate *v)
 {
@@ -344,13 +368,14 @@ validate(Validate *v, LiveSetup *live, OutputFormat format)
   execute(v, v->scenario, live, "live", &steps->observer, &record);
   fill_disk(v);
   if (ended_early(&record))
-    v->status =
-        MAX(v->status, cli_error(CLI_FAILED, "validate",
-                                 "the computed run ended early (%" G_GUINT64_FORMAT
-                                 " of %u requests were done): there is nothing to compare with%s%s",
-                                 record.summary.finished, workload_count(v->workload),
-                                 v->results != NULL ? "; what it did is in " : "",
-                                 v->results != NULL ? v->settings->output : ""));
+    v->status = worse(
+        v->status,
+        cli_error(CLI_FAILED, "validate",
+                  "the computed run ended early (%" G_GUINT64_FORMAT
+                  " of %u requests were done): there is nothing to compare with%s%s",
+                  record.summary.finished, workload_count(v->workload),
+                  v->results != NULL ? "; what it did is in " : "",
+                  v->results != NULL ? v->settings->output : ""));
   else
     compare(v, &validation, format);
   run_record_clear(&record);

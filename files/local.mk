@@ -5,4 +5,5 @@ libspillway_files_a_SOURCES = \
   %D%/gunzip.c %D%/gunzip.h \
   %D%/input.c %D%/input.h \
   %D%/output.c %D%/output.h \
-  %D%/replacement.c %D%/replacement.h
+  %D%/replacement.c %D%/replacement.h \
+  %D%/unnamed.c %D%/unnamed.h

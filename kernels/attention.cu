@@ -1,5 +1,5 @@
-/* Attention's plan and launcher: prefills and decodes of a batch each by their own kernels, and
- * what was computed in pieces merged. */
+/* Attention's plan and launcher: a batch's prefills and decodes run by kernels of their own, and a
+ * third kernel merges what was computed in pieces. */
 #include "kernels/attention_kernels.h"
 #include "kernels/attention_layout.h"
 #include "kernels/without.h"
@@ -58,10 +58,10 @@ are_aligned(const AttentionShape *shape, const PagedKv *kv, const void *q, const
          kv->token_stride % ALIGNED_ELEMENTS == 0;
 }
 
-/* Thread blocks that wait for nothing in front of them fit beside each other on a multiprocessor:
- * two of the portable kernel. Estimates, in the time of a tile of 128 rows and keys, which the one
- * of compute capability 9.0 computes in 1.2 us and each of the portable one in 7: 66 KB of results
- * that wait are written at 20 GB/s, and a kernel that merges takes 4 us. */
+/* The prefill kernel: two thread blocks of the portable one run at once on a multiprocessor, one of
+ * that for compute capability 9.0. Estimates, in the time of a tile of 128 rows and keys, which the
+ * latter's thread block computes in 1.2 us and the former's in 7: a piece's 66 KB of partial
+ * results are written at 20 GB/s, and the merging kernel takes 4 us. */
 PrefillWays
 prefill_ways(const AttentionDevice *device, uint32_t head_dim)
 {
@@ -132,7 +132,7 @@ make(AttentionPlan *plan, const AttentionDevice *device, const AttentionBatch *b
   return is_made;
 }
 
-/* The two kinds run one after the other, and share the memory. */
+/* Prefills and decodes run one after the other, and share the workspace. */
 size_t
 workspace_bytes(const PlanLayout *layout, uint32_t tile_rows, uint32_t heads, uint32_t head_dim)
 {

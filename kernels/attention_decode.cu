@@ -1,18 +1,18 @@
-/* Attention of one new token a sequence: a stream over the KV cache.
+/* Attention of one new token in each sequence: a stream over the KV cache.
  *
- *     thread block   pieces of context, one after the other, of one KV head and up to 16 of its
- * query heads warp           every fourth tile of 16 tokens, on its own until the end
+ *     thread block   one piece of context after the other, of one KV head and up to 16 query heads
+ *     warp           every fourth tile of 16 tokens, on its own until the end
  *
  *     scores (16 heads x 16 tokens)  =  Q (16 x dim, in registers) K^T     m16n8k16, twice a step
  *     values (16 heads x dim)       +=  P (scores' registers, packed) V
  *
  * The query heads of a KV head fill the rows of one matrix product, so KV is read once for all of
  * them. Each warp keeps its next two tiles of K and V in flight in a ring of its own and waits for
- * no other warp; where the tile after these lies is looked up a tile earlier still. At the end
- * the four warps' sums are merged through shared memory, and the pieces' by attention_merge.cu.
+ * no other warp; the block table is read one tile ahead of these. At the end the four warps' sums
+ * are merged through shared memory, and those of pieces by attention_merge.cu.
  *
- * Rejected: tiles shared by the warps (a block barrier a tile); a thread a dimension, without the
- * matrix unit (its arithmetic is the bound from 4 query heads a KV head on).
+ * Rejected: tiles shared by the warps (a barrier of the thread block for each tile); a thread for
+ * each dimension, without the matrix unit (bound by arithmetic from 4 query heads a KV head on).
  */
 #include "kernels/attention_kernels.h"
 
@@ -29,7 +29,7 @@ template <unsigned head_dim> struct Stage {
   uint16_t k[TILE_TOKENS * head_dim], v[TILE_TOKENS * head_dim];
 };
 
-/* What the warps leave for each other when their rings are done with. */
+/* The warps' sums, which take the place of their rings at the end of a piece. */
 template <unsigned head_dim> struct Sums {
   float values[TILE_HEADS][head_dim];
   float largest[TILE_HEADS], weights[TILE_HEADS];
@@ -38,8 +38,7 @@ template <unsigned head_dim> struct Sums {
 template <unsigned head_dim>
 constexpr size_t SHARED_BYTES = WARPS *STAGES * sizeof(Stage<head_dim>);
 
-/* The row's vectors are swapped among each other, so that eight rows of one column lie in
- * different banks. */
+/* An XOR swizzle of the row's vectors, so that eight rows of one column are in different banks. */
 template <unsigned head_dim>
 __device__ __forceinline__ unsigned
 tile_place(unsigned token, unsigned vector)
@@ -47,8 +46,8 @@ tile_place(unsigned token, unsigned vector)
   return token * head_dim + (vector ^ token % 8) * VECTOR;
 }
 
-/* The warp's copies of one tile, of which there are `num_tokens` or more. Lane l knows where token
- * l % 16 lies. */
+/* Starts the warp's copies of one tile; tokens from num_tokens on become zeros. lane_offset: of
+ * lane l, the offset of token l % 16 in the pool. */
 template <unsigned head_dim>
 __device__ __forceinline__ void
 load_tile(Stage<head_dim> &stage, const uint16_t *k, const uint16_t *v, int64_t lane_offset,
@@ -67,7 +66,7 @@ load_tile(Stage<head_dim> &stage, const uint16_t *k, const uint16_t *v, int64_t 
   }
 }
 
-/* The query heads as rows, straight from memory; rows that are no head are zero. */
+/* Loads the query heads as rows, straight from memory; rows without a head are zero. */
 template <unsigned head_dim>
 __device__ __forceinline__ void
 load_queries(uint32_t (&parts)[head_dim / 16][4], const uint16_t *q, unsigned num_heads)
@@ -121,8 +120,8 @@ multiply_values(float (&values)[head_dim / 8][4], const float (&weights)[2][4], 
   }
 }
 
-/* Turns scores into weights, on the scale of the largest score so far; `half` picks the lane's
- * upper or lower row. Returns by what earlier weights shrink. */
+/* Turns scores into weights relative to the largest score so far; half: the lane's upper or lower
+ * row. Returns the factor that rescales earlier weights. */
 __device__ __forceinline__ float
 weigh(float (&scores)[2][4], unsigned half, float scale_log2, float &largest, float &sum)
 {
@@ -147,7 +146,7 @@ weigh(float (&scores)[2][4], unsigned half, float scale_log2, float &largest, fl
   return shrink;
 }
 
-/* What a warp makes of its tiles. */
+/* A warp's running sums over its tiles. */
 template <unsigned head_dim> struct Running {
   float values[head_dim / 8][4];
   float largest[2], sums[2]; /* of this lane's two rows; sums of its columns only */
@@ -198,7 +197,7 @@ store_sums(Sums<head_dim> &sums, Running<head_dim> &running, float scale_log2)
   }
 }
 
-/* Two dimensions of one head, over all warps: into the output, or as a partial result. */
+/* Merges two dimensions of one head over all warps, into the output or as a partial result. */
 template <Dtype dtype, unsigned head_dim>
 __device__ __forceinline__ void
 merge_warps(const Sums<head_dim> *sums, unsigned row, unsigned dim, uint16_t *out, int64_t partial,
@@ -250,7 +249,7 @@ decode_piece(const AttentionArguments &a, const DecodeWork &work, const DecodePi
 
   uint32_t q[head_dim / 16][4];
   load_queries<head_dim>(q, a.q + row * a.q_row_stride + (size_t)first_head * head_dim, num_heads);
-  /* Behind the last token it is the last one again: a place that is there. */
+  /* Past the last token the last one is looked up again, so that every address is valid. */
   const int lane_token = (int)(lane % TILE_TOKENS);
   int64_t offset = token_offset(a, block_table, min(first + lane_token, end - 1));
   for (unsigned stage = 0; stage < STAGES - 1; stage++) {

@@ -1,5 +1,5 @@
-/* What the launcher of attention and its kernels share: the arguments as kernels take them, where
- * rows lie, and the walk through a block table. */
+/* What attention's launcher and its kernels share: the kernels' arguments, the places of rows, and
+ * the lookup in a block table. */
 #pragma once
 
 #include "kernels/attention.h"
@@ -8,8 +8,7 @@
 
 #include "kernels/device.h"
 
-/* Of a tile: of the portable kernel, and of that for compute capability 9.0; the latter's of heads
- * of 64 dimensions may have more. */
+/* Rows of a tile. Wide ones are for heads of 64 dimensions on compute capability 9.0. */
 constexpr uint32_t PREFILL_ROWS = 128, PREFILL_WIDE_ROWS = 192;
 
 /* Strides count elements. */
@@ -23,25 +22,25 @@ struct AttentionArguments {
   uint32_t heads, kv_heads;
   const int32_t *query_starts, *context_lens, *block_tables;
   uint32_t block_table_stride;
-  const uint32_t *block_table_stride_place; /* of decodes, or null */
-  float scale_log2;                         /* of exp2 instead of exp */
+  const uint32_t *block_table_stride_place; /* decodes read the stride here; may be null */
+  float scale_log2;                         /* scale * log2(e), for exp2 instead of exp */
 };
 
-/* Results of pieces that wait to be merged: of each a row a query row of its item. */
+/* Partial results of pieces, which are merged. */
 struct AttentionPartials {
   float *values;  /* [partial][row][head_dim]: sums of weighted values */
-  float2 *totals; /* [partial][row]: the largest score, times scale_log2, and the sum of weights */
-  uint32_t rows;
+  float2 *totals; /* [partial][row]: the largest score * scale_log2, and the sum of weights */
+  uint32_t rows;  /* query rows of a tile; of decodes, query heads */
 };
 
-/* Query heads whose rows stand together, and 2^31 by their number, rounded up: a row times that is
- * its token, exactly for rows below 2^31 by the number. */
+/* How many query heads are packed into a tile, and 2^31 / count rounded up: the upper half of
+ * 2 * row * reciprocal is row / count, exact for rows below 2^31 / count. */
 struct PackedHeads {
   uint32_t count, reciprocal;
 };
 
-/* Of the persistent kernel: thread block i of num_lists computes items[starts[i]] up to those of
- * the next. The portable one has a thread block an item. */
+/* Thread block i of the persistent kernel computes items[starts[i]] … items[starts[i + 1] - 1]; the
+ * portable one has a thread block for each item. */
 struct PrefillWork {
   const PrefillItem *items;
   const uint32_t *starts;
@@ -50,7 +49,7 @@ struct PrefillWork {
   AttentionPartials partials;
 };
 
-/* Of every list there is a thread block for each tile of heads. */
+/* Each list has a thread block for each tile of heads. */
 struct DecodeWork {
   const DecodePiece *pieces;
   const uint32_t *starts;
@@ -58,7 +57,7 @@ struct DecodeWork {
   AttentionPartials partials; /* a row is a query head */
 };
 
-/* What an item's, or a sequence's, pieces gave. A decode is an item of all heads, packed. */
+/* Merges the pieces of items or of sequences. A decode is an item with all heads packed. */
 struct MergeWork {
   const AttentionMerge *merges;
   uint32_t num_merges;
@@ -69,9 +68,8 @@ struct MergeWork {
 cudaError_t attention_prefill_launch(Dtype dtype, uint32_t head_dim,
                                      const AttentionArguments &arguments, const PrefillWork &work,
                                      cudaStream_t stream);
-/* The same for compute capability 9.0; `in_boxes`: blocks go by tensor maps where their size
- * allows.
- */
+/* The same for compute capability 9.0. in_boxes: copies blocks by tensor maps, where their size
+ * allows it. */
 cudaError_t attention_prefill_sm90_launch(Dtype dtype, uint32_t head_dim,
                                           const AttentionArguments &arguments,
                                           const PrefillWork &work, bool in_boxes,
@@ -79,7 +77,8 @@ cudaError_t attention_prefill_sm90_launch(Dtype dtype, uint32_t head_dim,
 cudaError_t attention_merge_launch(Dtype dtype, uint32_t head_dim,
                                    const AttentionArguments &arguments, const MergeWork &work,
                                    cudaStream_t stream);
-/* How many thread blocks a piece of a decode takes. */
+/* How many thread blocks a piece of a decode takes: one for each KV head and 16 of its query heads.
+ */
 uint32_t attention_decode_thread_blocks(uint32_t heads, uint32_t kv_heads);
 cudaError_t attention_decode_launch(Dtype dtype, uint32_t head_dim,
                                     const AttentionArguments &arguments, const DecodeWork &work,
@@ -92,8 +91,8 @@ packed_token(unsigned row, const PackedHeads &packed)
   return __umulhi(2 * row, packed.reciprocal);
 }
 
-/* Where the row lies, from the sequence's first token's first head of those that are packed:
- * elements. */
+/* The offset of a row, in elements, from the first packed head of the sequence's first new token.
+ */
 template <unsigned head_dim>
 __device__ __forceinline__ size_t
 packed_row(unsigned row, const PackedHeads &packed, size_t row_stride)
@@ -103,7 +102,7 @@ packed_row(unsigned row, const PackedHeads &packed, size_t row_stride)
   return token * row_stride + (row - token * packed.count) * head_dim;
 }
 
-/* Where a sequence's token lies in the pool, from K's or V's place of this KV head. */
+/* The offset of a sequence's token, in elements, from the KV head's first element in the pool. */
 __device__ __forceinline__ int64_t
 token_offset(const AttentionArguments &a, const int32_t *block_table, int32_t token)
 {

@@ -1,4 +1,5 @@
-/* How the two plans of a batch lie in the memory that goes to the GPU: for attention.cu. */
+/* The layout of a batch's two plans in the memory that is copied to the GPU. Only for attention.cu.
+ */
 #pragma once
 
 #include "kernels/decode_plan.h"
@@ -9,8 +10,8 @@
 
 constexpr size_t ALIGNMENT_BYTES = 16;
 
-/* How many there are of everything that goes to the GPU, and where it lies there, each on a
- * multiple of ALIGNMENT_BYTES. */
+/* The counts of both plans, and the offsets of their arrays, in bytes, each a multiple of
+ * ALIGNMENT_BYTES. */
 struct PlanLayout {
   PrefillPlan prefills; /* counts only */
   DecodePlan decodes;   /* counts only */
@@ -32,7 +33,7 @@ take(size_t *end, size_t count, size_t element_bytes)
   return begin;
 }
 
-/* A list's end is the next one's start. */
+/* One more than lists: a list ends at the next one's start. */
 inline uint32_t
 count_starts(uint32_t num_lists)
 {
@@ -62,7 +63,7 @@ make_layout(const PrefillPlan *prefills, const DecodePlan *decodes)
   return layout;
 }
 
-/* Memory for all of it, zero. */
+/* Zeroed memory for all arrays; null where there is none. */
 inline unsigned char *
 new_data(const PlanLayout *layout)
 {
@@ -77,8 +78,7 @@ put(unsigned char *data, size_t offset, const Element *from, size_t count)
     memcpy(data + offset, from, count * sizeof(Element));
 }
 
-/* Into a layout that may have room for more of the decodes' than there are: lists behind the last
- * are empty. */
+/* Copies the decodes' arrays into a layout that may be padded: lists after the last are empty. */
 inline void
 put_decodes(unsigned char *data, const PlanLayout *layout, const DecodePlan *decodes)
 {

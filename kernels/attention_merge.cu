@@ -1,6 +1,6 @@
-/* Merges what pieces of keys gave: of prefills' items and of decodes, which are an item of all
- * query heads of one token. A warp merges a row; it reads each piece's row once, and the pieces'
- * largest scores and sums of weights first.
+/* Merges the partial results of pieces of keys: of prefills' items, and of decodes, which count as
+ * an item of all query heads of one token. A warp merges a row: it first reads the largest scores
+ * of all pieces, then each piece's row once.
  */
 #include "kernels/attention_kernels.h"
 

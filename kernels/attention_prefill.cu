@@ -6,16 +6,16 @@
  *     wait for K │ load V │ scores = Q K^T │ wait for V │ load the next K │ weigh │ out += P V
  *
  * One buffer each for K and V: the load of one runs beside the product of the other, and two thread
- * blocks a multiprocessor hide the rest. Query fragments are read again for each product, which
+ * blocks on a multiprocessor hide the rest. Query fragments are read again for each product, which
  * costs less than the registers. P goes from the scores' registers to the next product's. Keys are
- * walked from the right, so that only the first tiles of the walk are masked. Rows' sums stay with
+ * processed from the last to the first, so that only the first tiles are masked. Rows' sums stay in
  * the lanes until the end.
  *
- * The table of blocks is looked up once a row and tile: of the eight lanes that load a row, four
- * look up one row each and pass it on; V's rows lie as K's do.
+ * The block table is read once for each row of a tile: of the eight lanes that load a row, four
+ * look up one row each and share it by shuffle. V's rows have the same offsets as K's.
  *
- * Rejected: 8 warps (slower at 2k tokens); K and V two tiles deep (one thread block a
- * multiprocessor is left).
+ * Rejected: 8 warps (slower at 2k tokens); two buffers each for K and V (only one thread block fits
+ * a multiprocessor).
  */
 #include "kernels/attention_kernels.h"
 
@@ -33,8 +33,7 @@ template <unsigned head_dim> struct Tiles {
   uint16_t q[ROWS * head_dim], k[KEYS * head_dim], v[KEYS * head_dim];
 };
 
-/* The row's vectors are swapped among each other, so that eight rows of one column lie in
- * different banks. */
+/* An XOR swizzle of the row's vectors, so that eight rows of one column are in different banks. */
 template <unsigned head_dim>
 __device__ __forceinline__ unsigned
 tile_place(unsigned row, unsigned vector)
@@ -42,14 +41,15 @@ tile_place(unsigned row, unsigned vector)
   return row * head_dim + (vector ^ row % 8) * VECTOR;
 }
 
-/* A thread's row in a pass, of those that all threads load at once. */
+/* The row of a pass that this thread loads a part of; a pass has the rows that all threads load at
+ * once. */
 __device__ __forceinline__ unsigned
 pass_row(void)
 {
   return threadIdx.x / ROW_LANES;
 }
 
-/* Its vectors of the row that it has in this pass; `from` is its first one. */
+/* Loads this thread's vectors of its row in a pass; from: its first one. */
 template <unsigned head_dim>
 __device__ __forceinline__ void
 load_row(uint16_t *tile, unsigned pass, const uint16_t *from, bool valid)
@@ -78,8 +78,9 @@ load_queries(uint16_t *tile, const uint16_t *q, size_t row_stride, const PackedH
   }
 }
 
-/* Where the row that this lane looks up lies: of its eight lanes' rows, that of the pass which is
- * the lane's number. Behind the last key it is the last one again: a place that is there. */
+/* The offset of the row that this lane looks up for its eight lanes: lane i of them looks up the
+ * row of pass i. Past the last key the last one is looked up again, so that every address is valid.
+ */
 __device__ __forceinline__ int64_t
 look_up(const AttentionArguments &a, const int32_t *block_table, int first_key, int num_keys)
 {
@@ -89,7 +90,7 @@ look_up(const AttentionArguments &a, const int32_t *block_table, int first_key, 
   return token_offset(a, block_table, min(key, num_keys - 1));
 }
 
-/* Keys or values of a tile, of which there are `num_rows` or more. */
+/* Starts the copies of a tile of keys or values; rows from num_rows on become zeros. */
 template <unsigned head_dim>
 __device__ __forceinline__ void
 load_tile(uint16_t *tile, const uint16_t *pool, int64_t lane_offset, int num_rows)
@@ -105,7 +106,7 @@ load_tile(uint16_t *tile, const uint16_t *pool, int64_t lane_offset, int num_row
 
 using Scores = float[FRAGMENTS][KEYS / 8][4];
 template <unsigned head_dim> using Values = float[FRAGMENTS][head_dim / 8][4];
-using Rows = float[FRAGMENTS][2]; /* of a lane: the upper and the lower of a fragment */
+using Rows = float[FRAGMENTS][2]; /* a lane's upper and lower row of each fragment */
 
 template <Dtype dtype, unsigned head_dim>
 __device__ __forceinline__ void
@@ -165,8 +166,8 @@ multiply_values(Values<head_dim> &values, const Scores &weights, const uint16_t 
   }
 }
 
-/* Row r of the sequence sees the keys below `first_limit` + r / packed heads; rows that are no
- * query see any. */
+/* Masks scores: row r of the sequence sees the keys below first_limit + r / packed heads. Rows that
+ * are no query are not masked correctly, and their results are not stored. */
 __device__ __forceinline__ void
 mask(Scores &scores, int first_key, unsigned first_row, const PackedHeads &packed, int first_limit)
 {
@@ -187,8 +188,7 @@ mask(Scores &scores, int first_key, unsigned first_row, const PackedHeads &packe
     }
 }
 
-/* Turns scores into weights on the scale of the largest so far, and shrinks what was added up on
- * an earlier scale. */
+/* Turns scores into weights relative to the largest score so far, and rescales the earlier sums. */
 template <unsigned head_dim>
 __device__ __forceinline__ void
 weigh(Scores &scores, Values<head_dim> &values, Rows &largest, Rows &sums, float scale_log2)
@@ -224,7 +224,7 @@ weigh(Scores &scores, Values<head_dim> &values, Rows &largest, Rows &sums, float
     }
 }
 
-/* A row's sum is with four lanes, each of which gets it. */
+/* Adds a row's sums over the four lanes that share it; each lane gets the total. */
 __device__ __forceinline__ void
 add_sums(Rows &sums)
 {
@@ -237,8 +237,8 @@ add_sums(Rows &sums)
     }
 }
 
-/* Through the rows of `tile` that only this warp reads, so that whole vectors are written. `out` is
- * the place of the sequence's first row. */
+/* Writes the results as whole vectors, by way of the rows of `tile` that only this warp reads. out:
+ * the sequence's first row. */
 template <Dtype dtype, unsigned head_dim>
 __device__ __forceinline__ void
 store_values(uint16_t *tile, const Values<head_dim> &values, const Rows &sums, uint16_t *out,
@@ -268,7 +268,8 @@ store_values(uint16_t *tile, const Values<head_dim> &values, const Rows &sums, u
   }
 }
 
-/* The sums as they are, to be merged with those of other keys. Rows that are no query are left. */
+/* Writes the sums as a partial result, which is merged with those of other keys. Skips rows that
+ * are no query. */
 template <unsigned head_dim>
 __device__ __forceinline__ void
 store_partial(const AttentionPartials &partials, int partial, const Values<head_dim> &values,
@@ -294,7 +295,7 @@ store_partial(const AttentionPartials &partials, int partial, const Values<head_
     }
 }
 
-/* Where an item's rows lie, how many there are, and what they see. */
+/* An item's rows, and the first key that the sequence's row 0 does not see. */
 struct Place {
   size_t first_query; /* of its sequence */
   unsigned head, first_row;
@@ -329,7 +330,7 @@ store_item(Tiles<head_dim> &tiles, const AttentionArguments &a, const PrefillWor
                             a.scale_log2);
 }
 
-/* What is needed only for masking, or at the end, is read again there: registers are few. */
+/* What only masking or the end needs is read again there, to save registers. */
 template <Dtype dtype, unsigned head_dim>
 __device__ __forceinline__ void
 compute_item(Tiles<head_dim> &tiles, const AttentionArguments &a, const PrefillWork &work,

@@ -1,40 +1,40 @@
-/* Attention of prefills on compute capability 9.0: the portable kernel's work, by products of whole
- * warpgroups that run by themselves.
+/* Attention of prefills on compute capability 9.0: as the portable kernel, with asynchronous
+ * products of whole warpgroups (wgmma).
  *
  *     warpgroup 0       copies (prefill_copies_sm90.h): two warps Q and keys, two warps values
- *     the others        64 query rows each, all tiles of 128 keys, last ones first:
+ *     the others        compute 64 query rows each, over all tiles of 128 keys, last ones first:
  *
- *       my turn │ next scores = Q K^T │ out += P V │ next one's turn │ weigh next scores │ shrink
- * out
+ *       my turn │ next scores = Q K^T │ out += P V │ give turn │ weigh next scores │ rescale out
  *
- * Both products of a step are issued before its weights are computed, so they run beside them; and
- * the warpgroups take turns in issuing, so that one weighs while the other multiplies. P is
- * repacked in registers. There are as many thread blocks as multiprocessors, and each takes the
- * items of its list (prefill_plan.h) one after the other, so that only the first waits for its
- * copies. Two warpgroups compute; of heads of 64 dimensions, whose products take half as long
- * beside as many weights, three: more rows share the keys that are read.
+ * Both products of a step are issued before its weights are computed, so they run beside them. The
+ * computing warpgroups (consumers) take turns in issuing, so that one computes weights while the
+ * other's products run. P is repacked in registers. There are as many thread blocks as
+ * multiprocessors, and each takes the items of its list (prefill_plan.h) one after the other, so
+ * that only the first item waits for its copies. Two warpgroups compute; for heads of 64
+ * dimensions, whose products take half as long beside as many weights, three, so that more rows
+ * share the keys that are read.
  *
- * Rejected: a thread block an item (it waits for its copies, and the next cannot begin beside it);
- * one role that copies keys, then values (a tile's signal then waits until the slower consumer
- * frees the other's stage).
+ * Rejected: a thread block for each item (it waits for its copies, and the next cannot begin beside
+ * it); one role that copies keys, then values (a tile's signal then waits until the slower consumer
+ * frees the stage of the other operand).
  */
 #include "kernels/prefill_copies_sm90.h"
 
 namespace
 {
 
-/* For so many warpgroups that compute: threads, and what a copying one and a computing one keep of
- * the 65536 registers. */
+/* By the number of consumers: threads, and the registers that a thread of the copying warpgroup and
+ * of a consumer has, of the 65536. */
 template <unsigned consumers> constexpr unsigned THREADS = (1 + consumers) * GROUP_THREADS;
 template <unsigned consumers> constexpr unsigned COPY_REGISTERS = consumers == 2 ? 40 : 32;
 template <unsigned consumers> constexpr unsigned COMPUTE_REGISTERS = consumers == 2 ? 232 : 160;
 
 constexpr unsigned DESCRIPTOR_UNIT = 16; /* bytes */
 
-/* The named barriers of the consumers, by their number. */
+/* Named barriers: the first of each kind; consumer i has the i-th after it. */
 constexpr unsigned FIRST_TURN_BARRIER = 1, FIRST_ROWS_BARRIER = 4;
 
-/* A lane has two rows of its warp's sixteen: lane / 4, and eight below. */
+/* A lane has two of its warp's sixteen rows: lane / 4, and the one eight rows below. */
 
 using Scores = float[KEYS / 8][4];
 using Weights = uint32_t[KEYS / 16][4];
@@ -84,8 +84,8 @@ mask(Scores &scores, int first_key, const int (&limits)[2])
         scores[keys][i] = -INFINITY;
 }
 
-/* Turns scores into weights on the scale of the largest so far. Leaves by what earlier weights
- * shrink. */
+/* Turns scores into weights relative to the largest score so far. shrink: the factor that rescales
+ * earlier sums, for each row. */
 __device__ __forceinline__ void
 weigh(Scores &scores, Rows &rows, float (&shrink)[2], float scale_log2)
 {
@@ -114,8 +114,8 @@ weigh(Scores &scores, Rows &rows, float (&shrink)[2], float scale_log2)
   }
 }
 
-/* Sums of a product lie with the lanes as the first operand of the next, two eights of columns in
- * one of its sixteen. */
+/* Packs weights as the first operand of the next product: a lane holds the same elements in the
+ * sums of one and in the operand of the other, two groups of 8 columns in each step of 16. */
 template <Dtype dtype>
 __device__ __forceinline__ void
 pack(Weights &weights, const Scores &scores)
@@ -128,7 +128,7 @@ pack(Weights &weights, const Scores &scores)
                                             scores[2 * step + i / 2][i % 2 * 2 + 1]);
 }
 
-/* A row's sum is with four lanes, each of which gets it. */
+/* Adds a row's sums over the four lanes that share it; each lane gets the total. */
 __device__ __forceinline__ void
 add_sums(Rows &rows)
 {
@@ -139,7 +139,7 @@ add_sums(Rows &rows)
   }
 }
 
-/* Through Q's rows of this warpgroup, so that whole vectors are written. */
+/* Writes the results as whole vectors, by way of this warpgroup's rows of Q. */
 template <Dtype dtype, unsigned head_dim, unsigned rows_of_tile>
 __device__ __forceinline__ void
 store_values(Tile<head_dim, rows_of_tile> &tile, const Values<head_dim> &values, const Rows &rows,
@@ -170,7 +170,8 @@ store_values(Tile<head_dim, rows_of_tile> &tile, const Values<head_dim> &values,
   }
 }
 
-/* The sums as they are, to be merged with those of other keys. Rows that are no query are left. */
+/* Writes the sums as a partial result, which is merged with those of other keys. Skips rows that
+ * are no query. */
 template <unsigned head_dim>
 __device__ __forceinline__ void
 store_partial(const AttentionPartials &partials, int partial, const Values<head_dim> &values,
@@ -194,7 +195,7 @@ store_partial(const AttentionPartials &partials, int partial, const Values<head_
   }
 }
 
-/* The stage's keys or values are done with by this warp. */
+/* Signals that this warp no longer reads the stage. */
 __device__ __forceinline__ void
 release(uint64_t *empty)
 {
@@ -202,17 +203,18 @@ release(uint64_t *empty)
     device_barrier_arrive(empty);
 }
 
-/* The consumers issue their products by turns, round and round; the first begins. A turn's barrier
- * is for the one that takes it and the one before, who gives it: who gives again must have had a
- * turn in between, which the others had before, so no barrier is given to twice. */
+/* The consumers issue their products by turns, in a ring; the first begins. Consumer i waits at
+ * barrier i for the one before it, which arrives there when it has issued its own. A consumer gives
+ * its turn away once for each turn that it took, so no barrier gets a second arrival before the
+ * first was waited for. */
 __device__ __forceinline__ void
 take_turn(unsigned consumer)
 {
   device_named_sync(FIRST_TURN_BARRIER + consumer, 2 * GROUP_THREADS);
 }
 
-/* The last consumer's last gift nobody would take: a barrier that waits for the rest of a thread
- * block that has ended. */
+/* The last consumer does not give its very last turn away: nobody would take it, and the thread
+ * block would end with an unfinished barrier. */
 template <unsigned consumers>
 __device__ __forceinline__ void
 give_turn(unsigned consumer, bool is_last)
@@ -221,13 +223,14 @@ give_turn(unsigned consumer, bool is_last)
     device_named_arrive(FIRST_TURN_BARRIER + (consumer + 1) % consumers, 2 * GROUP_THREADS);
 }
 
-/* Where a warpgroup's operands lie, as descriptors of their first place. */
+/* Descriptors of a warpgroup's operands, at their first stage. */
 struct Operands {
   uint64_t q, k, v;
 };
 
-/* One item: all tiles for the warpgroup's rows. The scores of the first tile are on their own, the
- * values of the last. `n` counts tiles; returns the count behind the item. */
+/* Computes one item for the warpgroup's rows. The scores of its first tile and the values of its
+ * last are computed on their own, outside of the loop. n: the number of tiles before this item;
+ * returns the number after it. */
 template <Dtype dtype, unsigned head_dim, unsigned consumers>
 __device__ __forceinline__ unsigned
 compute_item(Shared<head_dim, consumers> &shared, const Item &item, const Operands &at,
@@ -308,7 +311,7 @@ compute_item(Shared<head_dim, consumers> &shared, const Item &item, const Operan
   return n + 1;
 }
 
-/* All items, for one warpgroup's rows. */
+/* Computes all items of the list for one warpgroup's rows. */
 template <Dtype dtype, unsigned head_dim, unsigned consumers>
 __device__ __forceinline__ void
 compute(Shared<head_dim, consumers> &shared, const AttentionArguments &a, const PrefillWork &work,
@@ -372,11 +375,12 @@ __launch_bounds__(THREADS<consumers>, 1) prefill(const AttentionArguments a, con
       compute<dtype>(shared, a, work, group - 1);
     }
   } else {
-    __trap(); /* better no result than one that nobody wrote */
+    __trap(); /* an error, rather than results that were never written */
   }
 }
 
-/* Boxes are the tokens of a block, or a tile of longer blocks: whole atoms of the swizzle. */
+/* The log2 of a box's tokens, those of a block, or a tile's of longer blocks, so that a box is
+ * whole atoms of the swizzle; 0: blocks of this size are copied token by token. */
 unsigned
 box_shift(uint32_t block_size)
 {

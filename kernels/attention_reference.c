@@ -1,4 +1,4 @@
-/* Attention on the CPU: what the kernels are held against, and what the CPU executor runs.
+/* Attention on the CPU: the kernels' reference, and the CPU executor's.
  *
  * A query row at a time, in the order of its keys, with no tiles: scores, then their largest, then
  * the weights and the weighted sum of the values. All sums are double.
@@ -53,7 +53,7 @@ weigh_keys(const Row *row, const float *q, double scale, double *weights)
   return sum;
 }
 
-/* `scratch` has room for a double a key and one an element of the head. */
+/* scratch: num_keys + head_dim doubles. */
 static void
 attend(const Row *row, const float *q, double scale, double *scratch, float *out)
 {

@@ -1,4 +1,4 @@
-/* Early return of what a CUDA call gave. */
+/* Returns early with the cudaError_t of a CUDA call that failed. */
 #pragma once
 
 #include <cuda_runtime_api.h>

@@ -5,10 +5,10 @@
 
 enum { MAX_SPLITS = 128, MIN_PIECE_UNITS = 2 };
 
-/* Estimates, to be measured on a GPU. A thread block by itself is bound by its warps' chain of
- * loads and products, at some 40 GB/s; one of 264 on 4.8 TB/s has 18. Merging takes about 4 us; a
- * unit of one KV head of 128 dimensions, 32 KiB, 1.8 us. A piece that begins fills its rings anew,
- * about 1.5 us. */
+/* Estimates, not measured on a GPU. A thread block alone is bound by its warps' chain of loads and
+ * products, at some 40 GB/s; each of 264 that share 4.8 TB/s gets 18, so the last wave takes at
+ * least 18 / 40 of a full one. Merging takes about 4 us; a unit of one KV head of 128 dimensions,
+ * 32 KiB, 1.8 us. A piece that begins fills its rings again, about 1.5 us. */
 #define LEAST_WAVE 0.45
 #define MERGE_UNITS 2.2
 enum { PIECE_UNITS = 1 };
@@ -31,7 +31,7 @@ places(const DecodeWays *ways)
   return DECODE_RESIDENT_BLOCKS * ways->multiprocessors;
 }
 
-/* As many as run at once, one at least. */
+/* The number of lists: as many as run at once, at least one. */
 static uint32_t
 lists(const DecodeWays *ways)
 {
@@ -40,9 +40,9 @@ lists(const DecodeWays *ways)
   return whole < 1 ? 1 : whole;
 }
 
-/* How long thread blocks of `piece_units` each take to do `work_units`, in the time of a unit while
- * all places are taken and share the memory's bandwidth. The last wave is not full: its blocks read
- * faster, as far as a block alone can. */
+/* How long thread blocks of `piece_units` each take for `work_units` of work, in the time of a unit
+ * while all places are taken and share the memory's bandwidth. Thread blocks of the last wave,
+ * which is not full, read faster, up to the speed of a thread block alone. */
 static double
 waves_take(double work_units, double piece_units, uint32_t all_places)
 {
@@ -53,7 +53,7 @@ waves_take(double work_units, double piece_units, uint32_t all_places)
   return piece_units * (whole + last);
 }
 
-/* Lengths in units, 0 where a sequence does not decode. */
+/* The work of a batch. lengths: of each sequence, in units; 0 where it does not decode. */
 typedef struct {
   int32_t *lengths;
   uint32_t num_decodes;
@@ -129,7 +129,8 @@ cut_lists(DecodePlan *plan, const DecodeBatch *batch, const WorkCut *cut, int64_
   return is_made;
 }
 
-/* The fewest splits of the longest sequence that take 5 % more than the best, at most. */
+/* The length of pieces: with the fewest splits of the longest sequence whose time is within 5 % of
+ * the best. */
 static int32_t
 choose_piece_units(const Work *work, uint32_t all_places)
 {
@@ -148,7 +149,7 @@ choose_piece_units(const Work *work, uint32_t all_places)
       if (pass == 1 && time <= 1.05 * best)
         return piece_units;
     }
-  return work->longest; /* not reached: the best is near itself */
+  return work->longest; /* not reached: the second pass finds the best at the latest */
 }
 
 static int
@@ -163,14 +164,14 @@ compare_longest_first(const void *a, const void *b)
   return one->first_token < other->first_token ? -1 : one->first_token > other->first_token;
 }
 
-/* The fewest pieces of `length` that are short enough; of equal lengths but for one unit. */
+/* The fewest pieces that a sequence of `length` units needs; they differ by at most one unit. */
 static uint32_t
 count_pieces(int32_t length, int32_t piece_units)
 {
   return length == 0 ? 0 : (uint32_t)((length - 1) / piece_units + 1);
 }
 
-/* Pieces of at most so many units, longest first, each a list. */
+/* Pieces of at most piece_units, longest first, each a list of its own. */
 static bool
 cut_waves(DecodePlan *plan, const DecodeBatch *batch, const Work *work, int32_t piece_units)
 {

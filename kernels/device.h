@@ -1,9 +1,9 @@
-/* What kernels ask of a GPU of compute capability 8.0 and up that CUDA C++ has no name for:
- * launches that report, copies into shared memory that do not wait, matrix products of a warp, and
- * the 16-bit types as plain bits. device_sm90.h has what only 9.0 can.
+/* Device functions for compute capability 8.0 and up that CUDA C++ lacks: launches that return
+ * their error, asynchronous copies into shared memory, matrix products of a warp, and conversions
+ * of the 16-bit types. device_sm90.h has those of 9.0.
  *
- * Kernels use these and CUDA's own names, never PTX and never <<<>>>: tests/emulator has a header
- * of this name and runs the same source on the CPU, so keep the two alike.
+ * Kernels use these and CUDA's own functions, never PTX and never <<<>>>: tests/emulator has a
+ * header of the same name, with which the same source runs on the CPU. Change both together.
  */
 #pragma once
 
@@ -12,9 +12,9 @@
 
 #include <cuda_runtime.h>
 
-/* Whether a kernel's thread blocks may be placed while the kernel before them in the stream still
- * runs (programmatic dependent launch): from compute capability 9.0 on, unless it is to be left
- * without. Each kernel then has to wait by itself; see device_begin(). */
+/* Whether a kernel's thread blocks may be placed while the kernel before it in the stream still
+ * runs (programmatic dependent launch): from compute capability 9.0 on, unless kernels/without.h
+ * turns it off. Each kernel then waits by itself; see device_begin(). */
 inline bool
 device_launches_ahead(void)
 {
@@ -29,8 +29,8 @@ device_launches_ahead(void)
   return ahead;
 }
 
-/* Starts `kernel`, and says whether that went well. Of shared memory a launch has 48 KiB without
- * being asked. A capture keeps the way of launching as an edge of its graph. */
+/* Launches `kernel` with at most 48 KiB of shared memory, and returns the launch's error. A capture
+ * keeps the programmatic dependency as an edge of its graph. */
 template <typename... Parameters, typename... Arguments>
 cudaError_t
 device_launch(void (*kernel)(Parameters...), dim3 grid, unsigned threads, size_t shared_bytes,
@@ -50,8 +50,8 @@ device_launch(void (*kernel)(Parameters...), dim3 grid, unsigned threads, size_t
   return cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
 }
 
-/* The same with more of it, for which the driver is asked at a kernel's first launch: on the device
- * of that launch, as a program has but one. */
+/* The same with more shared memory, which a kernel's first launch requests from the driver, for the
+ * current device: a program uses one device only. */
 template <auto kernel, size_t shared_bytes, typename... Arguments>
 cudaError_t
 device_launch_large(dim3 grid, unsigned threads, cudaStream_t stream, Arguments... arguments)
@@ -64,7 +64,7 @@ device_launch_large(dim3 grid, unsigned threads, cudaStream_t stream, Arguments.
              : device_launch(kernel, grid, threads, shared_bytes, stream, arguments...);
 }
 
-/* Until the kernels before this one in the stream are done and what they wrote is seen. */
+/* Waits until the kernels before this one in the stream are done and their writes are visible. */
 __device__ __forceinline__ void
 device_wait_for_earlier(void)
 {
@@ -73,9 +73,9 @@ device_wait_for_earlier(void)
 #endif
 }
 
-/* The first thing that every thread of every kernel does, before it reads or writes memory: lets
- * the thread blocks of the next kernel be placed as soon as all of this one's are, and waits. As
- * all kernels wait for the whole of the one before, they are done in order. */
+/* Called first by every thread of every kernel, before it reads or writes memory: allows the thread
+ * blocks of the next kernel to be placed as soon as all of this one's are, and waits for the
+ * kernels before. As every kernel waits for the whole one before it, kernels complete in order. */
 __device__ __forceinline__ void
 device_begin(void)
 {
@@ -85,7 +85,7 @@ device_begin(void)
   device_wait_for_earlier();
 }
 
-/* The shared memory of the launch; on a multiple of 1024 bytes. */
+/* The launch's shared memory, aligned to 1024 bytes. */
 __device__ __forceinline__ unsigned char *
 device_shared_memory(void)
 {
@@ -99,9 +99,9 @@ device_shared_address(const void *place)
   return (uint32_t)__cvta_generic_to_shared(place);
 }
 
-/* 16 bytes from global to shared memory, both on a multiple of 16, past the first-level cache;
- * where not `valid`, zeros, and `from` is not read. They are there after a wait by this thread.
- * (The form with the number of bytes in a register costs six more instructions.) */
+/* Copies 16 bytes from global to shared memory, both aligned to 16, past the first-level cache;
+ * where not `valid`, writes zeros and does not read `from`. Done after a wait by this thread. (The
+ * form with the number of bytes in a register costs six more instructions.) */
 __device__ __forceinline__ void
 device_copy_async(void *to, const void *from, bool valid)
 {
@@ -112,7 +112,7 @@ device_copy_async(void *to, const void *from, bool valid)
       : "memory");
 }
 
-/* Ends a group of copies; waiting leaves the youngest `pending_groups` in flight. */
+/* Ends a group of copies; device_copy_async_wait() waits for all but the last `pending_groups`. */
 __device__ __forceinline__ void
 device_copy_async_commit(void)
 {
@@ -126,9 +126,9 @@ device_copy_async_wait(void)
   asm volatile("cp.async.wait_group %0;" ::"n"(pending_groups) : "memory");
 }
 
-/* Four 8x8 matrices of 16-bit elements from shared memory: lane l gives the row l % 8 of matrix
- * l / 8 (8 elements, on a multiple of 16 bytes) and gets of each matrix the elements 2 * (l % 4)
- * and the next of row l / 4; transposed: of column l / 4. */
+/* Loads four 8x8 matrices of 16-bit elements from shared memory: lane l gives the address of row
+ * l % 8 of matrix l / 8 (8 elements, aligned to 16 bytes) and gets from each matrix elements
+ * 2 * (l % 4) and 2 * (l % 4) + 1 of row l / 4; transposed: of column l / 4. */
 __device__ __forceinline__ void
 device_load_matrices(uint32_t (&parts)[4], const void *row)
 {
@@ -167,7 +167,7 @@ device_multiply_add(float (&sums)[4], const uint32_t (&a)[4], uint32_t b0, uint3
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
-/* Two numbers as 16-bit ones, rounded to nearest even; the first in the low half. */
+/* Rounds two floats to nearest even and packs them; the first in the low half. */
 template <Dtype dtype>
 __device__ __forceinline__ uint32_t
 device_pack(float low, float high)
@@ -182,7 +182,7 @@ device_pack(float low, float high)
   return packed;
 }
 
-/* The reverse: the low half and the high half. */
+/* Unpacks the low half (x) and the high half (y). */
 template <Dtype dtype>
 __device__ __forceinline__ float2
 device_unpack(uint32_t packed)
@@ -202,7 +202,7 @@ device_unpack(uint32_t packed)
   return pair;
 }
 
-/* 2^x in one instruction, to 2 in the last place; subnormals are zero. */
+/* 2^x in one instruction, with an error of 2 units in the last place; subnormals are zero. */
 __device__ __forceinline__ float
 device_exp2(float x)
 {

@@ -1,13 +1,14 @@
-/* What kernels ask of compute capability 9.0 beyond device.h: matrix products of a warpgroup (four
- * warps) that run by themselves and read shared memory, barriers in shared memory that threads
- * arrive at without waiting, barriers of a part of a thread block, and registers handed over.
+/* Device functions of compute capability 9.0 beyond device.h: asynchronous matrix products of a
+ * warpgroup (four warps) with operands in shared memory, barriers in shared memory that threads
+ * arrive at without waiting, barriers of a part of a thread block, tensor maps, and registers that
+ * one warpgroup gives up for another.
  *
- * All of it is sm_90a's. Kernels are compiled for other architectures as well, and are to do
+ * All of it is for sm_90a only. Kernels are compiled for other architectures as well, and must do
  * nothing there: `if (DEVICE_SM90)`. tests/emulator has a header of this name, as for device.h.
  *
- * The order of a product: product_fence(), products, product_commit(), product_wait(), and then
- * product_hold() on each operand that is a register. In between nobody touches their registers.
- * PTX ISA, "Asynchronous Warpgroup Level Matrix Instructions".
+ * The order of a product: device_product_fence(), products, device_product_commit(),
+ * device_product_wait(), and then device_product_hold() on each operand in registers, which must
+ * not be touched in between. PTX ISA, "Asynchronous Warpgroup Level Matrix Instructions".
  */
 #pragma once
 
@@ -21,9 +22,9 @@ constexpr bool DEVICE_SM90 = true;
 constexpr bool DEVICE_SM90 = false;
 #endif
 
-/* A barrier in shared memory, on a multiple of 8 bytes: a phase ends when `num_arrivals` have come,
- * and the next begins. What a thread did before it arrived is seen by those who waited. One
- * thread initializes it, and a barrier of the thread block shows it to the others. */
+/* Initializes a barrier in shared memory, aligned to 8 bytes: a phase ends after `num_arrivals`
+ * arrivals, and the next begins. What a thread wrote before it arrived is visible to those who
+ * waited. One thread initializes the barrier, before a barrier of the thread block. */
 __device__ __forceinline__ void
 device_barrier_init(uint64_t *barrier, unsigned num_arrivals)
 {
@@ -39,7 +40,7 @@ device_barrier_arrive(uint64_t *barrier)
                : "memory");
 }
 
-/* The phase does not end before so many more bytes have come by device_copy_box(). */
+/* The phase does not end before device_copy_box() has copied so many more bytes. */
 __device__ __forceinline__ void
 device_barrier_expect(uint64_t *barrier, unsigned num_bytes)
 {
@@ -49,8 +50,8 @@ device_barrier_expect(uint64_t *barrier, unsigned num_bytes)
                : "memory");
 }
 
-/* Until the phase of this parity has ended; the first has parity 0, so that a wait for parity 1 in
- * the beginning is none. */
+/* Waits until the phase of this parity has ended. The first phase has parity 0, so a first wait for
+ * parity 1 returns at once. */
 __device__ __forceinline__ void
 device_barrier_wait(uint64_t *barrier, unsigned parity)
 {
@@ -64,8 +65,8 @@ device_barrier_wait(uint64_t *barrier, unsigned parity)
                : "memory");
 }
 
-/* The barriers 1 to 15 of a thread block, for `num_threads` (whole warps) of it that sync, which
- * waits, or arrive, which does not. */
+/* Barriers 1 to 15 of a thread block, for `num_threads` of its threads (whole warps): sync waits,
+ * arrive does not. */
 __device__ __forceinline__ void
 device_named_sync(unsigned id, unsigned num_threads)
 {
@@ -78,22 +79,23 @@ device_named_arrive(unsigned id, unsigned num_threads)
   asm volatile("barrier.cta.arrive.aligned %0, %1;" ::"r"(id), "r"(num_threads) : "memory");
 }
 
-/* What this thread wrote to shared memory, its copies that it waited for among it, is seen by
- * products of those that it then synchronizes with. */
+/* Makes this thread's writes to shared memory, also by copies that it has waited for, visible to
+ * products of the threads that it then synchronizes with. */
 __device__ __forceinline__ void
 device_fence_async(void)
 {
   asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 
-/* A tensor map: where the elements of an array of up to 2^31 blocks lie, {contiguous, row, head,
- * block}, and the box of 64 elements of `rows` rows that a copy takes. To kernels it goes as a
- * parameter that is __grid_constant__. */
+/* A tensor map: the layout of an array {contiguous, row, head, block} of up to 2^31 blocks, and the
+ * box of 64 elements by `rows` rows that a copy takes. Kernels take it as a __grid_constant__
+ * parameter. */
 using DeviceTensorMap = CUtensorMap;
 
-/* On the host: of 16-bit elements. `sizes` of the first three, `strides` of the last three in
- * bytes, multiples of 16. The driver's function is asked for by name, as a program is not linked
- * with the driver. */
+/* Makes a map of 16-bit elements, on the host. sizes: of the first three dimensions; strides: of
+ * the last three, in bytes, multiples of 16. The driver's function is looked up by name, since the
+ * program is not linked with the driver. cudaErrorNotSupported where the driver lacks it,
+ * cudaErrorInvalidValue where it refuses the map. */
 inline cudaError_t
 device_tensor_map(DeviceTensorMap *map, const void *base, const uint64_t (&sizes)[3],
                   const uint64_t (&strides)[3], uint32_t rows)
@@ -121,9 +123,8 @@ device_tensor_map(DeviceTensorMap *map, const void *base, const uint64_t (&sizes
              : cudaErrorInvalidValue;
 }
 
-/* A box into shared memory, on a multiple of 1024 bytes: a row is 128 bytes, swizzled as
- * device_matrix_swizzled() has it. By one thread, which does not wait; `barrier` counts the
- * bytes. */
+/* Copies a box into shared memory, aligned to 1024 bytes: a row is 128 bytes, swizzled as for
+ * device_matrix_swizzled(). One thread calls it, and does not wait; `barrier` counts the bytes. */
 __device__ __forceinline__ void
 device_copy_box(void *to, const DeviceTensorMap &map, int element, int row, int head, int block,
                 uint64_t *barrier)
@@ -135,8 +136,8 @@ device_copy_box(void *to, const DeviceTensorMap &map, int element, int row, int 
                : "memory");
 }
 
-/* For a whole warpgroup: gives registers back, or waits for more, up to `num_registers` a thread.
- * The kernel's __launch_bounds__ must name the thread blocks a multiprocessor. */
+/* Called by a whole warpgroup: gives registers back, or waits for more, so that each thread has
+ * num_registers. The kernel's __launch_bounds__ must give the thread blocks of a multiprocessor. */
 template <unsigned num_registers>
 __device__ __forceinline__ void
 device_registers_lower(void)
@@ -153,13 +154,13 @@ device_registers_raise(void)
   asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(num_registers));
 }
 
-/* A matrix of 16-bit elements in shared memory with the 128-byte swizzle: in units of 16 bytes,
- * bits 0 to 2 of the address are XORed with bits 3 to 5, so atoms of 8 x 128 bytes lie on multiples
- * of 1024. The leading byte offset is from atom to atom along the contiguous dimension, and used
- * only where M or N is contiguous; where K is, a product stays within an atom. The stride byte
- * offset is from atom to atom across it. ("Matrix Descriptor Format", "Strides"; CUTLASS's
- * canonical layouts in mma_traits_sm90_gmma.hpp say the same.) Adding n to a descriptor moves the
- * start by 16 n bytes. */
+/* The descriptor of a matrix of 16-bit elements in shared memory with the 128-byte swizzle: in
+ * units of 16 bytes, bits 0 to 2 of the address are XORed with bits 3 to 5, so atoms of 8 x 128
+ * bytes are aligned to 1024. The leading byte offset is from atom to atom along the contiguous
+ * dimension, and used only where M or N is contiguous; where K is, a product stays within an atom.
+ * The stride byte offset is from atom to atom across it. (PTX ISA, "Matrix Descriptor Format",
+ * "Strides"; CUTLASS's canonical layouts in mma_traits_sm90_gmma.hpp agree.) Adding n to a
+ * descriptor moves the start by 16 n bytes. */
 __device__ __forceinline__ uint64_t
 device_matrix_swizzled(const void *start, unsigned leading_bytes, unsigned stride_bytes)
 {
@@ -176,7 +177,7 @@ device_product_fence(void)
   asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
 }
 
-/* Ends a group of products; waiting leaves the youngest `pending_groups` running. */
+/* Ends a group of products; device_product_wait() waits for all but the last `pending_groups`. */
 __device__ __forceinline__ void
 device_product_commit(void)
 {
@@ -190,8 +191,8 @@ device_product_wait(void)
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(pending_groups) : "memory");
 }
 
-/* The compiler takes a product's results to be there at once: this keeps it from moving what reads
- * or writes these registers across this place. */
+/* The compiler assumes that a product's results are there at once: this keeps it from moving reads
+ * and writes of these registers across the call. */
 template <unsigned rows>
 __device__ __forceinline__ void
 device_product_hold(float (&registers)[rows][4])
@@ -214,9 +215,9 @@ device_product_hold(uint32_t (&registers)[rows][4])
                    "+r"(registers[i][3])::"memory");
 }
 
-/* ptxas moves a wait up to the last access to memory, past arithmetic that was to run beside the
- * products. This holds it back until `number`, which is not below 0, is there: by a branch that is
- * never taken. */
+/* ptxas moves a wait up to the last memory access before it, past arithmetic that is to run beside
+ * the products. This keeps the wait after the computation of `number`, which must not be below 0,
+ * by a branch that is never taken. */
 __device__ __forceinline__ void
 device_product_delay_wait(float number)
 {
@@ -240,15 +241,15 @@ device_product_delay_wait(float number)
   NAMES_32 ", %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "    \
            "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63"
 
-/* Both from shared memory. The numbers at the end: a's sign, b's sign, whether M is contiguous in a
- * (where it is in shared memory) and N in b. */
+/* Both operands in shared memory. The immediates at the end: a's sign, b's sign, whether M is
+ * contiguous in a (only where a is in shared memory), whether N is contiguous in b. */
 #define PRODUCT_SHARED_128(type)                                                                   \
   asm volatile("{\n.reg .pred accumulate;\nsetp.ne.b32 accumulate, %66, 0;\n"                      \
                "wgmma.mma_async.sync.aligned.m64n128k16.f32." type "." type " {" NAMES_64          \
                "}, %64, %65, accumulate, 1, 1, 0, 0;\n}"                                           \
                : SUMS_64(sums)                                                                     \
                : "l"(a), "l"(b), "r"((int)accumulate))
-/* a from registers. */
+/* a in registers. */
 #define PRODUCT_REGISTERS_64(type)                                                                 \
   asm volatile("{\n.reg .pred accumulate;\nsetp.eq.b32 accumulate, 0, 0;\n"                        \
                "wgmma.mma_async.sync.aligned.m64n64k16.f32." type "." type " {" NAMES_32           \
@@ -262,9 +263,9 @@ device_product_delay_wait(float number)
                : SUMS_64(sums)                                                                     \
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b))
 
-/* sums (64 x columns) = or += a (64 x 16) b (16 x columns), of a warpgroup; a and b are
- * descriptors, K contiguous in both. Warp w of the four has the rows from 16 w on: in them sums[i]
- * lies as device_multiply_add() has it, i-th eight columns. */
+/* sums (64 x columns) = or += a (64 x 16) b (16 x columns), by a warpgroup; a and b are
+ * descriptors, K contiguous in both. Warp w has rows 16 w … 16 w + 15: of those, sums[i] has
+ * columns 8 i … 8 i + 7 in the layout of device_multiply_add(). */
 template <Dtype dtype, unsigned columns>
 __device__ __forceinline__ void
 device_product(float (&sums)[columns / 8][4], uint64_t a, uint64_t b, bool accumulate)
@@ -277,8 +278,8 @@ device_product(float (&sums)[columns / 8][4], uint64_t a, uint64_t b, bool accum
     PRODUCT_SHARED_128("f16");
 }
 
-/* sums += a b, with a in registers, where it lies as device_multiply_add() has it, and N contiguous
- * in b. */
+/* sums += a b, with a in registers, in the layout of device_multiply_add(), and N contiguous in b.
+ */
 template <Dtype dtype, unsigned columns>
 __device__ __forceinline__ void
 device_product_add(float (&sums)[columns / 8][4], const uint32_t (&a)[4], uint64_t b)

@@ -1,7 +1,7 @@
 /* Element types of the kernels, and the stream that they run in.
  *
- * The CPU references work on float throughout and add up in double: what they are given is already
- * rounded to the type that the kernel under test reads.
+ * The CPU references take and give float and add up in double. A test rounds their inputs to the
+ * type that the kernel reads.
  */
 #pragma once
 

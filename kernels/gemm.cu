@@ -13,7 +13,7 @@
 
 #include "kernels/cuda_status.h"
 
-/* A failing cuBLASLt call returns its status' negative. */
+/* Returns early with the negative status of a cuBLASLt call that failed. */
 #define RETURN_IF_REFUSED(call)                                                                    \
   do {                                                                                             \
     cublasStatus_t status_of_call = (call);                                                        \
@@ -175,7 +175,7 @@ fill_plan(Gemm *gemm, const GemmProblem *p, Plan *plan)
   return status;
 }
 
-/* The plan of the problem's shape, made where it is not there yet. */
+/* The plan of the problem's shape; makes it where there is none. */
 int
 find_plan(Gemm *gemm, const GemmProblem *p, Plan **plan)
 {

@@ -3,13 +3,13 @@
  *     piece        |---- tile 0 ----|---- tile 1 ----|-- tile 2 --|      tile: 4 KB, one warp
  *     warp's lane   0 1 2 ... 31, 0 1 2 ... 31, ... 8 times               lane: 16 bytes a time
  *
- * A warp takes a tile at a time, works out once where it lies, and has all of its eight loads in
- * flight before the first store: scattered 4 KB pieces are then as many requests as one long
- * piece. Warps walk the tiles with a stride of the grid, so that the grid can be kept small beside
- * other work. The data is not read again soon: loads and stores stream past the caches.
+ * A warp copies one tile after another: it computes the tile's place once, and starts all of its
+ * eight loads before the first store, so that scattered 4 KB pieces make as many requests as one
+ * long piece. Warps take every gridDim-th tile, so that the grid can be kept small beside other
+ * work. The data is not read again soon: loads and stores stream past the caches.
  *
- * Rejected: a thread block a piece (pieces of 4 KB leave it one load a thread); one flat index a
- * thread (two divisions for every 16 bytes).
+ * Rejected: a thread block for each piece (with pieces of 4 KB, one load a thread); one flat index
+ * for each thread (two divisions for every 16 bytes).
  */
 #include "kernels/kv_copy.h"
 
@@ -40,7 +40,7 @@ struct Copy {
   uint32_t piece_tiles;
 };
 
-/* The part of `piece_vectors` that `tile` holds, from one place to another. */
+/* A warp copies num_vectors vectors, at most a tile. */
 __device__ void
 copy_tile(const uint4 *__restrict__ from, uint4 *__restrict__ to, uint32_t num_vectors)
 {
@@ -85,7 +85,8 @@ __launch_bounds__(THREADS) copy_blocks(const Copy copy)
   }
 }
 
-/* Thread blocks that run at once on this GPU, at most `max_thread_blocks` unless that is 0. */
+/* Sets how many thread blocks to launch: no more than have tiles, and at most max_thread_blocks, or
+ * where that is 0 as many as run at once on this GPU. */
 template <Direction direction>
 cudaError_t
 choose_thread_blocks(size_t num_tiles, unsigned max_thread_blocks, unsigned *thread_blocks)

@@ -1,10 +1,9 @@
-/* The ways to copy KV blocks behind one call: lists of pieces for CUDA's own copies, or the
+/* The methods of copying KV blocks behind one call: lists of pieces for CUDA's own copies, or the
  * kernels.
  *
- * A batch's order. cudaMemcpyBatchAsync runs in the stream's order as a whole, but may be told that
- * a source can be read before its turn. A copy that leaves the pool must not be: the blocks may
- * still be written by the step before. A copy that comes back may be, if nobody is writing the
- * buffer any more.
+ * Order within a batch. cudaMemcpyBatchAsync as a whole runs in the stream's order, but its source
+ * may be declared readable earlier. Not so for a copy out of the pool, whose blocks the step before
+ * may still write. It may for a copy into the pool, if nothing writes the buffer any more.
  */
 #include "kernels/kv_copy.h"
 
@@ -105,8 +104,11 @@ copy_by_kernel(const KvCopy *c, void *buffer, cudaStream_t stream)
 cudaError_t
 copy_staged(const KvCopy *c, cudaStream_t stream)
 {
-  const size_t num_bytes = c->num_blocks * c->layout->num_pieces * c->layout->piece_bytes;
+  const size_t block_bytes = c->layout->num_pieces * c->layout->piece_bytes;
+  const size_t num_bytes = c->num_blocks * block_bytes;
 
+  if (!kv_layout_is_valid(c->layout) || kv_layout_buffer_block_bytes(c->layout) != block_bytes)
+    return cudaErrorInvalidValue;
   if (c->to_pool)
     RETURN_IF_FAILED(
         cudaMemcpyAsync(c->staging, c->buffer, num_bytes, cudaMemcpyHostToDevice, stream));

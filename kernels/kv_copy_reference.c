@@ -1,4 +1,4 @@
-/* KV copies on the CPU: what the kernels are held against, and what the CPU executor runs. */
+/* KV copies on the CPU: the kernels' reference, and the CPU executor's copies. */
 #include "kernels/kv_copy.h"
 
 #include <string.h>

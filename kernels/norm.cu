@@ -1,8 +1,8 @@
 /* RMS norms on the GPU: of rows, of rows with a residual added, of the heads of rows.
  *
  * A row stays in registers between the sum of its squares and the scaling: read once, written once.
- * Short rows, which are heads, get a warp each; longer ones a thread block, with as many vectors a
- * thread as the row needs. Rows are spread over a grid that may be smaller than they are many.
+ * A short row, such as a head, is computed by a warp, a longer one by a thread block, with as many
+ * vectors in each thread as the row needs. The grid may be smaller than the number of rows.
  */
 #include "kernels/transformer.h"
 
@@ -45,7 +45,7 @@ sum_of_warp(float value)
   return value;
 }
 
-/* Of the threads that share a row. */
+/* The sum over the threads that share a row. */
 template <unsigned lanes>
 __device__ float
 sum_of_lanes(float value)
@@ -66,7 +66,8 @@ sum_of_lanes(float value)
   return value;
 }
 
-/* A vector of the input; where there is a residual, that with the input added, which is kept. */
+/* Loads a vector of the input; with a residual, adds the input to it, stores and returns the sum.
+ */
 template <Dtype dtype>
 __device__ uint4
 load_sum(const Norm &n, size_t place, size_t residual_place)
@@ -113,7 +114,7 @@ scale_vector(const uint4 &vector, const uint4 &weight, float scale)
   return vector_pack<dtype>(values);
 }
 
-/* `lanes` threads a norm, `vectors` of its vectors each. */
+/* Norms, each by `lanes` threads with `vectors` of its vectors each. */
 template <Dtype dtype, unsigned lanes, unsigned vectors>
 __global__ void
 __launch_bounds__(THREADS, 2) norm_rows(const Norm n)

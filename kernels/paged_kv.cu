@@ -1,5 +1,5 @@
-/* Writing keys and values into the paged pool: 16 bytes a thread, a thread block a token or part of
- * one, first its keys and then its values. */
+/* Writes keys and values into the paged pool: 16 bytes a thread; each thread block has one token,
+ * or a part of one, first its keys and then its values. */
 #include "kernels/paged_kv.h"
 
 #include <cuda_runtime.h>

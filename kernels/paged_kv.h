@@ -5,7 +5,7 @@
  *
  *     k + b * block_stride + h * head_stride + t * token_stride + d         (v likewise)
  *
- * Strides count elements of the pool's type. GPU kernels want strides and pointers that are
+ * Strides count elements of the pool's type. GPU kernels take strides and pointers that are
  * multiples of 16 bytes. Nothing is owned.
  */
 #pragma once
@@ -23,12 +23,13 @@ typedef struct {
   uint32_t kv_heads, head_dim;
 } PagedKv;
 
-/* The slot of each new token: block * block_size + place in the block. New keys and values are
- * [tokens][kv_heads][head_dim], rows `row_stride` elements apart. No slot is listed twice;
- * a negative one is passed over (a batch that is padded to a fixed size has such). */
+/* Writes new keys and values, [tokens][kv_heads][head_dim], rows `row_stride` elements apart. The
+ * slot of a token is block * block_size + its place in the block. No slot is listed twice; a token
+ * with a negative one is not written (padding). */
 void kv_write_reference(const PagedKv *kv, const float *new_k, const float *new_v,
                         size_t row_stride, const int64_t *slots, size_t num_tokens);
-/* The same on the GPU; a cudaError_t, 0 for success. */
+/* The same on the GPU, without waiting. Returns a cudaError_t, 0 for success: cudaErrorInvalidValue
+ * or cudaErrorMisalignedAddress for strides or pointers that are no multiples of 16 bytes. */
 int kv_write(Dtype dtype, const PagedKv *kv, const void *new_k, const void *new_v,
              size_t row_stride, const int64_t *slots, size_t num_tokens,
              struct CUstream_st *stream);

@@ -1,5 +1,5 @@
-/* Writing keys and values into the paged pool, on the CPU: what the kernel is held against, and
- * what the CPU executor runs. */
+/* Writes keys and values into the paged pool on the CPU: the kernel's reference, and the CPU
+ * executor's. */
 #include "kernels/paged_kv.h"
 
 #include <string.h>

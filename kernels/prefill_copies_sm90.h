@@ -1,24 +1,23 @@
 /* The shared memory of prefills on compute capability 9.0, and the warps that fill it.
  *
- * A thread block takes one item of work after the other: a tile of query rows of one head. Q and
- * what an item is about lie in two places by turns, keys and values in two stages each, so the
- * copies of an item begin while the one before is computed. A barrier in shared memory says of each
- * stage that it is full, another that it is empty; that the first keys of an item are there says so
- * of its Q as well.
+ * A thread block takes one item of work after the other: a tile of query rows of one head. There
+ * are two stages each of Q with its item, of keys and of values, so that the copies of an item
+ * begin while the one before is computed. Each stage has a barrier in shared memory that says it is
+ * full, and one that says it is empty; the barrier of an item's first keys stands for its Q as
+ * well.
  *
- * A tile of keys or values comes in boxes where blocks of 8 tokens and more divide it, or it them:
- * a tensor map {dimension, token, head, block} of the pool says where they lie, and one instruction
- * copies up to 64 dimensions of a block's tokens (the tensor memory accelerator, which computes
- * addresses, swizzles and signals by itself). The tile in which a sequence ends, whose last block
- * may hold anything behind the last token, and blocks of other sizes go token by token: there a
- * predicate leaves zeros. Queries do too: their rows are packed heads of any number, and an item
- * has one tile of them for many of keys.
+ * A tile of keys or values is copied in boxes where the block size is a power of two from 8 on: a
+ * tensor map {dimension, token, head, block} describes the pool, and one instruction copies 64
+ * dimensions of a block's tokens (the tensor memory accelerator computes addresses, swizzles and
+ * signals). Token by token go: blocks of other sizes; the tile in which a sequence ends, since the
+ * block may hold anything after the last token, where a predicate writes zeros; and Q, whose rows
+ * may be any number of packed heads, and of which an item has only one tile.
  *
- * Who writes a stage, and in which proxy: a copy token by token is a generic write, so its thread
- * fences before it signals; a box is a write of the asynchronous proxy, as is a product's reading,
- * and needs no fence: the barrier's transaction count shows its bytes to those who wait. A stage is
- * written anew, in either proxy, only after its readers waited for their products and arrived at
- * `empty`: a read that is complete needs no fence to stay in front of a write.
+ * Proxies: a copy token by token is a write of the generic proxy, so its thread fences before it
+ * signals. A box is written, and a product's operand read, in the asynchronous proxy; that needs no
+ * fence, since the barrier's transaction count makes the bytes visible to those who wait. A stage
+ * is written again, in either proxy, only after its readers have waited for their products and
+ * arrived at `empty`: a completed read needs no fence before a later write.
  */
 #pragma once
 
@@ -32,7 +31,7 @@ constexpr unsigned ROW_LANES = 8, COPY_WARPS = 2;
 constexpr unsigned PASS_ROWS = COPY_WARPS * LANES / ROW_LANES, PASSES = KEYS / PASS_ROWS;
 constexpr unsigned ALL = 0xffffffff;
 
-/* A row's part in a panel is what the 128-byte swizzle takes: 64 dimensions. */
+/* A panel has 64 dimensions of each row: 128 bytes, as the swizzle takes. */
 constexpr unsigned PANEL_DIMS = 64, ROW_BYTES = PANEL_DIMS * sizeof(uint16_t);
 constexpr unsigned ATOM_ROWS = 8, ATOM_BYTES = ATOM_ROWS * ROW_BYTES;
 
@@ -42,7 +41,7 @@ template <unsigned head_dim, unsigned rows> struct Tile {
 
 enum Operand : unsigned { OPERAND_K, OPERAND_V, NUM_OPERANDS };
 
-/* What those who compute need to know of an item. */
+/* What the consumers need to know of an item. */
 struct Item {
   size_t out_offset; /* of its sequence's first row and its own first head, in elements */
   int first_row, num_rows;
@@ -52,7 +51,7 @@ struct Item {
   bool is_last;
 };
 
-/* For `consumers` warpgroups that compute. */
+/* A thread block's shared memory, by the number of consumers. */
 template <unsigned head_dim, unsigned consumers> struct Shared {
   Tile<head_dim, consumers * GROUP_ROWS> q[STAGES];
   Tile<head_dim, KEYS> tiles[NUM_OPERANDS][STAGES];
@@ -60,13 +59,13 @@ template <unsigned head_dim, unsigned consumers> struct Shared {
   uint64_t full[NUM_OPERANDS][STAGES], empty[NUM_OPERANDS][STAGES], empty_q[STAGES];
 };
 
-/* Boxes of 2^shift tokens; 0: there are none, and all goes token by token. */
+/* Tensor maps with boxes of 2^shift tokens; shift 0: none, everything is copied token by token. */
 struct BlockMaps {
   DeviceTensorMap k, v;
   unsigned shift;
 };
 
-/* Which stage the n-th tile or item of a thread block has, and in which phase of its barriers. */
+/* The stage of a thread block's n-th tile or item, and the parity of its barriers' phase. */
 struct Step {
   unsigned stage, parity;
 };
@@ -101,14 +100,15 @@ init_barriers(Shared<head_dim, consumers> &shared)
   }
 }
 
-/* A thread's place in a pass: eight lanes a row, so that all its rows have the same swizzle. */
+/* A thread's row in a pass: eight lanes load a row, so all of a thread's rows have the same
+ * swizzle. */
 __device__ __forceinline__ unsigned
 pass_row(void)
 {
   return threadIdx.x % (COPY_WARPS * LANES) / ROW_LANES;
 }
 
-/* Its 16 bytes of each panel. */
+/* Loads this thread's 16 bytes of each panel. */
 template <unsigned head_dim, unsigned rows>
 __device__ __forceinline__ void
 load_row(Tile<head_dim, rows> &tile, unsigned pass, const uint16_t *from, bool valid)
@@ -137,8 +137,9 @@ load_queries(Tile<head_dim, rows> &tile, const uint16_t *q, size_t row_stride,
   }
 }
 
-/* Of the rows of its eight lanes, a lane looks up those of the passes that leave its number. Behind
- * the last key it is the last one again: a place that is there. */
+/* The addresses of the rows that a lane looks up for its eight lanes: those of the passes i with
+ * i % 8 = its number. Past the last key the last one is looked up again, so that every address is
+ * valid. */
 using Places = uint64_t[PASSES / ROW_LANES];
 
 __device__ __forceinline__ void
@@ -167,7 +168,7 @@ load_tile(Tile<head_dim, KEYS> &tile, const Places &places, int num_rows)
   }
 }
 
-/* A lane's box of a tile: each warp of an operand has every second of them, a lane one at most. */
+/* A lane's box of a tile: the two warps of an operand have every second one, a lane at most one. */
 struct Box {
   bool is_there;
   unsigned panel, row; /* of the tile */
@@ -184,8 +185,8 @@ my_box(unsigned shift)
   return {index < head_dim / PANEL_DIMS * of_panel, index / of_panel, index % of_panel << shift};
 }
 
-/* The tile's part of this warp, of which all tokens are there. What is to come is told first: by a
- * lane that arrives later, so that the phase cannot end in between. */
+/* Starts this warp's boxes of a tile that is complete. The expected bytes are announced before, by
+ * a lane that arrives later, so that the phase cannot end in between. */
 template <unsigned head_dim>
 __device__ __forceinline__ void
 load_boxes(Tile<head_dim, KEYS> &tile, const DeviceTensorMap &map, unsigned shift, const Box &box,
@@ -201,7 +202,7 @@ load_boxes(Tile<head_dim, KEYS> &tile, const DeviceTensorMap &map, unsigned shif
                     (int)token, (int)kv_head, block, full);
 }
 
-/* Q's rows of an item, and the item itself. */
+/* Starts the copies of an item's rows of Q, and stores the item. */
 template <unsigned head_dim, unsigned consumers>
 __device__ __forceinline__ void
 load_item(Shared<head_dim, consumers> &shared, const AttentionArguments &a,
@@ -226,7 +227,8 @@ load_item(Shared<head_dim, consumers> &shared, const AttentionArguments &a,
                            is_last};
 }
 
-/* This warp's copies token by token are there, and seen by products of those that it signals. */
+/* Waits until this warp's copies token by token are done, and visible to products of those that it
+ * signals. */
 __device__ __forceinline__ void
 settle_copies(void)
 {
@@ -236,8 +238,8 @@ settle_copies(void)
   __syncwarp();
 }
 
-/* One warp's part in the copies of all tiles of one operand; those of K take Q as well, which the
- * signal of an item's first tile tells of, too. */
+/* Makes one warp's copies of all tiles of one operand. The warps of K also copy Q, whose arrival
+ * the signal of an item's first tile includes. */
 template <unsigned head_dim, unsigned consumers>
 __device__ __forceinline__ void
 copy_tiles(Shared<head_dim, consumers> &shared, const AttentionArguments &a,

@@ -4,14 +4,14 @@
 #include <string.h>
 
 enum { CACHE_BYTES = 16 * 1024 * 1024, ELEMENT_BYTES = 2 }; /* half of an A100's second level */
-/* From so many items a thread block on, dealing them out is even enough. */
+/* With so many items for each thread block or more, whole items are distributed evenly enough. */
 enum { CUT_BELOW_ROUNDS = 4 };
-/* What a piece takes besides its tiles of keys, in the time of one. */
+/* Fixed cost of a piece, in tiles of keys. */
 enum { PIECE_UNITS = 1 };
-/* Packing and cutting have to save so much by the estimate. */
+/* Packing and cutting must take at most this share of the time, by the estimate. */
 #define WORTH 0.95
 
-/* Of one head, before heads are told apart. */
+/* A tile of rows, the same for each head or group of packed heads. */
 typedef struct {
   int32_t sequence, first_row, num_keys;
 } Tile;
@@ -19,7 +19,7 @@ typedef struct {
 typedef struct {
   Tile *tiles;
   uint32_t count, packed_heads;
-  uint64_t load; /* of all items: tiles of keys, and one for what an item takes by itself */
+  uint64_t load; /* of all items: their tiles of keys, and one more for each item */
 } Tiles;
 
 static int32_t
@@ -76,7 +76,7 @@ cut_rows(const PrefillBatch *batch, int32_t tile_rows, uint32_t packed_heads, Ti
   return true;
 }
 
-/* Packed where that is less work: where chunks are short. */
+/* Cuts the rows into tiles, with packed heads where that is less work: for short chunks. */
 static bool
 choose_tiles(const PrefillBatch *batch, const PrefillWays *ways, Tiles *tiles)
 {
@@ -106,7 +106,7 @@ prefill_plan_groups(int32_t num_keys, uint32_t kv_heads, uint32_t head_dim)
   return (kv_heads - 1) / most + 1;
 }
 
-/* All tiles of all heads, whole, in the order of work. */
+/* All tiles of all heads as items, not cut, in the order of work. */
 static void
 list_items(const PrefillBatch *batch, const Tiles *tiles, PrefillItem *items)
 {
@@ -128,7 +128,7 @@ list_items(const PrefillBatch *batch, const Tiles *tiles, PrefillItem *items)
   }
 }
 
-/* A list of items and what they take so far; lists are in a heap, the least loaded on top. */
+/* The load of a list so far; the lists are in a heap, the least loaded on top. */
 typedef struct {
   uint64_t load;
   uint32_t list;
@@ -140,7 +140,7 @@ comes_before(const Load *a, const Load *b)
   return a->load != b->load ? a->load < b->load : a->list < b->list;
 }
 
-/* The top has grown. */
+/* Restores the heap after its top has grown. */
 static void
 sift_down(Load *heap, uint32_t count)
 {
@@ -158,9 +158,9 @@ sift_down(Load *heap, uint32_t count)
   heap[at] = grown;
 }
 
-/* Item i goes to the list owners[i], each to that with the least work so far: so no list has more
- * than the mean and the longest item together (Graham 1966), and all are near the mean where items
- * are many. starts[list + 1] counts the list's. Returns the most that a list has. */
+/* Gives each item to the list with the least work so far, owners[i]: so no list has more than the
+ * mean plus the longest item (Graham 1966), and all are near the mean where there are many items.
+ * starts[list + 1] counts the items of a list. Returns the largest load. */
 static uint64_t
 choose_owners(const PrefillItem *items, uint32_t num_items, uint32_t num_lists, Load *heap,
               uint32_t *owners, uint32_t *starts)
@@ -181,7 +181,8 @@ choose_owners(const PrefillItem *items, uint32_t num_items, uint32_t num_lists, 
   return most;
 }
 
-/* From the counts of lists their starts; while they are filled, `ends` says how far each is. */
+/* Turns the counts in plan->starts into starts, and sorts the items by list. ends: scratch, how far
+ * each list is filled. */
 static void
 fill_lists(const PrefillItem *items, uint32_t num_items, const uint32_t *owners, uint32_t *ends,
            PrefillPlan *plan)
@@ -194,7 +195,7 @@ fill_lists(const PrefillItem *items, uint32_t num_items, const uint32_t *owners,
     plan->items[ends[owners[i]]++] = items[i];
 }
 
-/* When a list comes to one of its pieces, in tiles of keys. */
+/* When a list begins one of its pieces, in tiles of keys. */
 typedef struct {
   int64_t start;
   uint32_t piece;
@@ -210,10 +211,10 @@ compare_turns(const void *a, const void *b)
   return one->piece < other->piece ? -1 : one->piece > other->piece;
 }
 
-/* In which order thread blocks take pieces: by lists; or, where the hardware gives the next piece
- * to the place that is free first, by when lists come to them. Then each piece begins as early as
- * in its list, or earlier: where all before it began so, at most one place less than all is taken
- * at that time. So no place takes longer than the longest list. */
+/* The order of pieces: by lists or, for the portable kernel, by when their lists begin them. There
+ * the hardware gives the next piece to the thread block that is free first, so each piece begins no
+ * later than in its list: at that time the pieces before it occupy at most all places but one. So
+ * no place works longer than the longest list. */
 static void
 order_pieces(const WorkPiece *pieces, const uint32_t *starts, const PrefillWays *ways,
              uint32_t num_pieces, Turn *turns)
@@ -261,7 +262,7 @@ allocate(PrefillPlan *plan)
   return plan->items != NULL && plan->starts != NULL && plan->merges != NULL;
 }
 
-/* Dealt out whole. `lengths`: of items, in tiles of keys. */
+/* Scratch of deal(). lengths: of items, in tiles of keys. */
 typedef struct {
   PrefillItem *items; /* whole, in the order of work */
   uint32_t num_items;
@@ -306,7 +307,8 @@ scratch_clear(Scratch *s)
   free(s->merges);
 }
 
-/* Lists of equal work, items cut, where that is faster; false in *is_cut: it is not. */
+/* Makes lists of equal work with items that are cut, where that is faster than most_dealt, the
+ * longest list of whole items; *is_cut says whether. False where there is no memory. */
 static bool
 try_cut(Scratch *s, const PrefillWays *ways, uint64_t most_dealt, PrefillPlan *plan, bool *is_cut)
 {
@@ -336,6 +338,7 @@ try_cut(Scratch *s, const PrefillWays *ways, uint64_t most_dealt, PrefillPlan *p
   return true;
 }
 
+/* Distributes the items: cut where that is faster, else whole. False where there is no memory. */
 static bool
 deal(Scratch *s, const PrefillWays *ways, PrefillPlan *plan)
 {

@@ -1,10 +1,9 @@
-/* Sampling on the GPU: a thread block a row, and no sort.
+/* Sampling on the GPU: a thread block for each row, and no sort.
  *
- * Candidates have a place in one total order: falling logits, then ids. To find the first of them
- * at which a running sum (of counts or of weights) reaches what is needed, the place is looked for
- * digit by digit: a histogram of the candidates that share the digits found so far says in which
- * bin the sum is reached. Weights are integers, so the sums do not depend on the order in which
- * threads add them.
+ * Candidates have a total order: falling logits, then ids. The first candidate at which a running
+ * sum (of counts or of weights) reaches a given amount is found digit by digit, as in a radix
+ * select: a histogram of the candidates that share the digits found so far says in which bin the
+ * sum is reached. Weights are integers, so sums do not depend on the order in which threads add.
  *
  *     digits    bin of (largest - logit) | logit's bits (11, 11, 10) | id (11, 11)
  *
@@ -69,7 +68,7 @@ struct Row {
   float bin_scale;
 };
 
-/* Rising with the float, for all that are numbers; both zeros are one. */
+/* Unsigned bits in the order of the floats, without NaN; both zeros are equal. */
 __device__ uint32_t
 ordered_bits(float value)
 {
@@ -98,7 +97,8 @@ for_each_logit(const uint4 *logits, unsigned vocab, Use use)
   }
 }
 
-/* The largest logit's ordered bits, and below them the id's complement: ties go to the lowest. */
+/* The largest logit's ordered bits, and below them the complement of its id, so that the lowest id
+ * wins a tie. */
 template <Dtype dtype>
 __device__ uint64_t
 find_top(const Sampling &s, const uint4 *logits, Shared *shared)
@@ -180,7 +180,7 @@ add_candidate(Histogram *histogram, unsigned bin, uint64_t weight)
   atomicAdd(&histogram->count[bin], 1u);
 }
 
-/* Of the candidates that have the first `level` digits, by the next one. */
+/* A histogram, by digit `level`, of the candidates that have the first `level` digits. */
 template <Dtype dtype>
 __device__ void
 count_digit(const Row &row, const unsigned *digits, unsigned level, Histogram *histogram)
@@ -236,8 +236,8 @@ reached(const Amount &amount, bool by_count)
   return by_count ? amount.count : amount.weight;
 }
 
-/* The bin in which `start` and the bins up to it reach what is needed: into shared->bin, with what
- * comes before it. The bins together reach it. */
+/* Sets shared->bin to the bin at which `start` and the bins up to it reach `needed`, and
+ * shared->before to the sum before that bin. All bins together reach it. */
 __device__ void
 find_bin(const Histogram *histogram, const Amount &start, bool by_count, uint64_t needed,
          Shared *shared)

@@ -25,8 +25,9 @@ typedef struct {
  * logit that is not a number is never chosen. `uniforms` may be NULL where the temperature is 0. */
 void sample_reference(const float *logits, size_t num_rows, size_t vocab, size_t row_stride,
                       const SamplingParams *params, const float *uniforms, int32_t *tokens);
-/* The same on the GPU, logits of fp16 or bf16 on a multiple of 16 bytes, row_stride a multiple of 8
- * and the vocabulary at most SAMPLING_VOCAB_MAX; a cudaError_t, 0 for success. */
+/* The same on the GPU, without waiting: logits of fp16 or bf16, aligned to 16 bytes, row_stride a
+ * multiple of 8, vocab at most SAMPLING_VOCAB_MAX. Returns a cudaError_t, 0 for success:
+ * cudaErrorInvalidValue or cudaErrorMisalignedAddress where that is not so. */
 int sample(Dtype dtype, const void *logits, size_t num_rows, size_t vocab, size_t row_stride,
            const SamplingParams *params, const float *uniforms, int32_t *tokens,
            struct CUstream_st *stream);

@@ -19,7 +19,7 @@ typedef struct {
   uint64_t weight;
 } Candidate;
 
-/* A logit that is no number is one that nobody wants. */
+/* A NaN is never chosen. */
 static float
 clean(float logit)
 {
@@ -56,7 +56,7 @@ compare_candidates(const void *a, const void *b)
   return x->id < y->id ? -1 : 1;
 }
 
-/* Those that can be drawn, in order; `candidates` has room for all. */
+/* Lists the candidates of a weight above 0, in order; `candidates` has room for the vocabulary. */
 static size_t
 rank(const float *logits, size_t vocab, float temperature, Candidate *candidates)
 {
@@ -83,7 +83,7 @@ sum_weights(const Candidate *candidates, size_t count)
   return sum;
 }
 
-/* How many candidates it takes until their weight reaches what is needed. */
+/* How many candidates, from the first on, have the needed weight together. */
 static size_t
 take(const Candidate *candidates, size_t count, uint64_t needed)
 {

@@ -1,4 +1,4 @@
-/* The streaming kernels: what the device's memory gives when nothing else is asked of it.
+/* The streaming kernels, which read or copy memory as fast as the device can.
  *
  * Each thread has eight 16-byte loads in flight before it uses the first. The grid fills the
  * device once and walks the memory.
@@ -40,8 +40,8 @@ walk(const uint4 *__restrict__ memory, size_t num_vectors, Use use)
   }
 }
 
-/* The sum is written only if it is a number that random data does not give: the compiler cannot
- * know, and keeps the loads. */
+/* The sum is written only for one value, which random data does not give: the compiler cannot know
+ * that, and keeps the loads. */
 __global__ void
 __launch_bounds__(THREADS) read_all(const uint4 *memory, size_t num_vectors, uint4 *sink)
 {

@@ -1,12 +1,12 @@
-/* Measures calls on the GPU; see the header for the way.
+/* Measures calls on the GPU, as the header says.
  *
  *     stream   spin ... | wait for beside | begin | calls or a graph of them | end
  *     beside   (after the spin) call | begun | call, call, ... | done
  *
- * The host enqueues all of it while the spin kernel holds the stream, then releases it. A spin ends
- * by itself, by the device's clock: a call may fill the stream's queue and wait for it to drain, or
- * load a kernel, which waits for those that run. Then the host's time is in the figure, which says
- * so. Nothing here waits for more than that, whatever the host does.
+ * The host enqueues all of it while the spin kernel holds the stream, then releases it. A spin also
+ * ends by itself, after SPIN_LIMIT_NS of the device's clock, since a call may fill the stream's
+ * queue and wait for it to drain, or load a kernel, which waits for those that run. Then the host's
+ * time is included, and is_held is false.
  */
 #include "kernels/timing.h"
 
@@ -17,7 +17,7 @@
 #include "kernels/cuda_status.h"
 #include "kernels/device.h"
 
-/* What a measurement keeps from one sample to the next. */
+/* The state of a measurement between its samples. */
 struct Sampling {
   const TimingRequest *request;
   cudaGraphExec_t graph; /* NULL: calls are made one by one */
@@ -99,7 +99,7 @@ release(Timer *timer)
   timer->flags[RELEASED] = timer->ticket;
 }
 
-/* Errors of work that was enqueued show here. */
+/* Waits for both streams; returns the errors of the work that was enqueued. */
 cudaError_t
 settle(Timer *timer)
 {
@@ -188,7 +188,7 @@ sample_host(Timer *timer, Sampling *sampling, double *sample_ns, double *submit_
   return settle(timer);
 }
 
-/* Before the stream is held: it may wait for it. */
+/* Calls the request's prepare(), before the stream is held, since it may wait for the stream. */
 cudaError_t
 prepare_call(Timer *timer, const Sampling *sampling)
 {
@@ -230,7 +230,7 @@ sample(Timer *timer, Sampling *sampling, double *sample_ns, double *submit_ns)
   }
 }
 
-/* At least so many calls and so long; what one takes, when warm. */
+/* Runs at least WARM_UP_CALLS calls and for WARM_UP_NS; *call_ns: what the last one took. */
 cudaError_t
 warm_up(Timer *timer, Sampling *sampling, double *call_ns)
 {
@@ -253,7 +253,7 @@ capture_calls(Timer *timer, const Sampling *sampling, cudaGraph_t *graph)
   return called != cudaSuccess ? called : captured;
 }
 
-/* A graph of the calls, or none where they cannot be captured: that is no error. */
+/* Makes a graph of the calls; none where they cannot be captured, which is no error. */
 void
 make_graph(Timer *timer, Sampling *sampling)
 {
@@ -267,7 +267,7 @@ make_graph(Timer *timer, Sampling *sampling)
   cudaGetLastError(); /* a capture that failed leaves its error */
 }
 
-/* Short calls are taken many at a time. */
+/* Sets how many calls a sample has: many short ones, else one. */
 void
 choose_train(Timer *timer, Sampling *sampling, double call_ns)
 {
@@ -297,7 +297,7 @@ sample_by_rule(Timer *timer, Sampling *sampling, const TimingRule *rule, double 
   return cudaSuccess;
 }
 
-/* Host time of a call by itself: that of a graph's launch is no call's. */
+/* The host time to enqueue a single call, where the samples launch graphs. */
 cudaError_t
 measure_submit(Timer *timer, Sampling *sampling, double *submit_ns)
 {

@@ -41,8 +41,9 @@ timing_summarise(double *samples_ns, size_t num_samples, Timing *timing)
   timing->num_samples = (uint32_t)num_samples;
 }
 
-/* The ranks of n samples within which the median lies two times out of three are sqrt(n) apart:
- * half of what lies between them is its standard error, whatever the distribution. */
+/* The standard error of the median, for any distribution: the median lies two times out of three
+ * between two order statistics whose ranks are sqrt(n) apart; half of their distance is the error.
+ */
 static double
 median_error(const double *samples, size_t count)
 {

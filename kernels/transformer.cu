@@ -1,8 +1,8 @@
 /* The small operations of a decoder layer on the GPU. All are bound by memory: each thread moves 16
- * bytes at a time, neighbours together, and computes in float in between.
+ * bytes at a time, coalesced, and computes in float.
  *
- * A thread block belongs to one row, or to a part of one (grid: row, part), so that no index needs
- * a division by a row's length. */
+ * A thread block has one row, or a part of one (grid: row, part), so that no index needs a division
+ * by a row's length. */
 #include "kernels/transformer.h"
 
 #include <cuda_runtime.h>
@@ -18,7 +18,7 @@ constexpr unsigned THREADS = 256;
 constexpr unsigned HALF_BYTES = 2;
 constexpr size_t ROW_ELEMENTS_MAX = (size_t)65535 * THREADS * VECTOR_ELEMENTS; /* of the grid's y */
 
-/* A row's parts are along y. */
+/* The grid of num_rows rows of row_items vectors: rows along x, a row's parts along y. */
 dim3
 rows_grid(size_t num_rows, size_t row_items)
 {
@@ -123,7 +123,7 @@ __launch_bounds__(THREADS) rotate(const Rotation r)
   *second = vector_pack<dtype>(y);
 }
 
-/* 0 for rows of whole vectors of a 16-bit type; else what the launch is refused with. */
+/* 0 for aligned rows of whole vectors of a 16-bit type, else the error to return. */
 int
 check_rows(Dtype dtype, size_t num_rows, size_t width, size_t row_stride, const void *in,
            const void *out)

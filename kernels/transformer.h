@@ -5,9 +5,9 @@
  *
  * GPU versions (same names without _reference) take the element type first, fp16 or bf16, and a
  * stream last. Widths, strides and head sizes are multiples of 8 elements (rotary_dim: of 16) and
- * matrices begin on a multiple of 16 bytes. They return a cudaError_t without waiting, 0 for
- * success: cudaErrorInvalidValue or cudaErrorMisalignedAddress where that is not so, or what the
- * launch gave. No rows: success, and no launch. Numbers are float in between, and rounded once.
+ * matrices are aligned to 16 bytes. They return a cudaError_t without waiting, 0 for success:
+ * cudaErrorInvalidValue or cudaErrorMisalignedAddress where that is not so, or the launch's error.
+ * No rows: success, and no launch. They compute in float, and round the result once.
  */
 #pragma once
 
@@ -38,7 +38,7 @@ int head_rms_norm(Dtype dtype, void *rows, const void *weight, size_t num_rows, 
 /* residual += in; out = rms_norm(residual). in and out may be the same. */
 void residual_rms_norm_reference(const float *in, float *residual, const float *weight,
                                  size_t num_rows, size_t width, float epsilon, float *out);
-/* The norm is of the sum as it is kept, rounded to the type. */
+/* The norm is of the stored sum, which is rounded to the type. */
 int residual_rms_norm(Dtype dtype, const void *in, void *residual, const void *weight,
                       size_t num_rows, size_t width, float epsilon, void *out,
                       struct CUstream_st *stream);

@@ -1,5 +1,5 @@
-/* The small operations of a decoder layer on the CPU: what the kernels are held against, and what
- * the CPU executor runs. */
+/* The small operations of a decoder layer on the CPU: the kernels' reference, and the CPU
+ * executor's. */
 #include "kernels/transformer.h"
 
 #include <math.h>

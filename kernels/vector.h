@@ -1,4 +1,5 @@
-/* Sixteen bytes of 16-bit elements, as kernels move them, and as the floats that they compute on.
+/* Vectors of sixteen bytes, which kernels load and store: eight 16-bit elements, computed as
+ * floats.
  */
 #pragma once
 
@@ -40,7 +41,7 @@ vector_load_floats(const float *from, float (&values)[VECTOR_ELEMENTS])
   values[4] = high.x, values[5] = high.y, values[6] = high.z, values[7] = high.w;
 }
 
-/* What the launchers demand. */
+/* What launchers require of widths and strides. */
 inline bool
 vector_is_whole(size_t num_elements)
 {

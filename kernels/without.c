@@ -5,8 +5,7 @@
 #include <string.h>
 
 static const char *const names[] = {WITHOUT_PREFILL_CUTS, WITHOUT_DECODE_LISTS,
-                                    WITHOUT_LAUNCH_AHEAD, WITHOUT_WIDE_TILES,
-                                    WITHOUT_TENSOR_MAPS};
+                                    WITHOUT_LAUNCH_AHEAD, WITHOUT_WIDE_TILES, WITHOUT_TENSOR_MAPS};
 
 static bool
 is_name(const char *begin, size_t length, const char *name)

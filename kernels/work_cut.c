@@ -1,6 +1,6 @@
 #include "kernels/work_cut.h"
 
-/* What is being filled. */
+/* The state of a cut: the list that is being filled. */
 typedef struct {
   const WorkCut *cut;
   int64_t load, room; /* of a list, and what is left of this one */
@@ -11,7 +11,7 @@ typedef struct {
   WorkMerge *merges;
 } Filling;
 
-/* The next list is begun; false where there is none. */
+/* Begins the next list; false where there is none. */
 static bool
 next_list(Filling *f)
 {
@@ -22,8 +22,8 @@ next_list(Filling *f)
   return f->list < f->cut->num_lists;
 }
 
-/* How much of what is left of a job this list takes: all, or so much that neither it nor what stays
- * is a crumb; or nothing. */
+/* How many of a job's remaining `left` units this list takes: all, or so many that neither part is
+ * shorter than least_units, or 0. */
 static int32_t
 share(const Filling *f, int32_t left)
 {
@@ -105,7 +105,7 @@ work_cut_load(const WorkCut *self)
       all += self->lengths[job] + self->piece_units;
       jobs++;
     }
-  /* One list that takes all is always possible, one of less than the mean never. */
+  /* A load of all work always fits, one below the mean never. */
   int64_t low = (all - 1) / self->num_lists + 1, high = all;
   if (jobs == 0)
     return 0;

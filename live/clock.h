@@ -13,15 +13,14 @@ live_clock_ns(clockid_t clock)
   return (gint64)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* What passes while a GPU works. */
+/* Real time, for steps of a GPU. */
 static inline gint64
 live_now_ns(void)
 {
   return live_clock_ns(CLOCK_MONOTONIC);
 }
 
-/* What the CPU worked for this thread: a step that the CPU computes takes no longer when other
- * programs want it too. */
+/* CPU time of this thread, for steps of the CPU: other programs do not lengthen it. */
 static inline gint64
 live_worked_ns(void)
 {

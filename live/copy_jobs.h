@@ -1,8 +1,8 @@
-/* Copies beside the steps that the CPU makes: a queue each way, in the run's own time.
+/* Copies beside the steps that the CPU makes: a queue for each direction, by the run's clock.
  *
- * A job's bytes are read when it begins and written when it ends, by whoever queues it; between
- * lies what the reading took (or what the caller says), behind the jobs before it. So what is not
- * to be touched in between can be held against what was read, and shows if it is used too early.
+ * The queue's owner reads a job's bytes when it begins, and writes them when it ends. It lasts as
+ * long as the reading took, or as the owner says, after the jobs before it. Between the two the
+ * owner can check that nobody changes what was read or uses what will be written.
  */
 #pragma once
 
@@ -25,16 +25,16 @@ typedef struct {
 void copy_jobs_init(CopyJobs *jobs);
 void copy_jobs_clear(CopyJobs *jobs);
 
-/* A job of the plan, with room for its bytes; in no queue yet. */
+/* A job of the plan, with a buffer for its bytes; in no queue yet. */
 LiveJob *live_job_new(const StepPlan *plan, const CopyJob *job, gsize block_bytes);
 void live_job_free(LiveJob *job);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LiveJob, live_job_free)
 
-/* It begins at now_ps, behind those of its way, and takes so long; the queue owns it. */
+/* Queues the job, and owns it: it begins at now_ps, or when the job before it ends, and takes
+ * duration_ns. */
 void copy_jobs_add(CopyJobs *jobs, LiveJob *job, gint64 now_ps, gint64 duration_ns);
-/* The first of that way if it has ended by then, which is the caller's, and is counted; NULL: it has
- * not. */
-LiveJob *copy_jobs_take(CopyJobs *jobs, CopyDirection direction, gint64 now_ps,
-                        CopiesEnded *ended);
-/* When the next one ends; G_MAXINT64: there is none. */
+/* The first job of the direction if it ends by now_ps: it is counted in `ended`, and the caller
+ * frees it. NULL: none has ended. */
+LiveJob *copy_jobs_take(CopyJobs *jobs, CopyDirection direction, gint64 now_ps, CopiesEnded *ended);
+/* When the next job ends; G_MAXINT64: there is none. */
 gint64 copy_jobs_next_end_ps(const CopyJobs *jobs);

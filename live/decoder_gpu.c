@@ -7,7 +7,8 @@
 #include "gpu_memory.h"
 #include "float16.h"
 
-/* Graphs keep their launches on the GPU; measured sizes differ by driver, this is the most. */
+/* Estimates of what a CUDA graph takes on the GPU: bytes of a node, and the nodes of a layer, of
+ * the head, and before the first layer. */
 enum { GRAPH_NODE_BYTES = 8 * 1024, LAYER_NODES = 13, HEAD_NODES = 3, LONE_NODES = 2 };
 /* The library's workspace, as gemm.h has it, and kernels that are loaded when they are first used.
  */
@@ -116,7 +117,7 @@ too_large(GError **error, const char *what, guint64 found, guint64 room)
   return FALSE;
 }
 
-/* A step within its limits is written nowhere but in its buffers. */
+/* FALSE and an error if the plan exceeds the limits that the buffers are made for. */
 static gboolean
 check_room(const DecoderGpu *d, const StepPlan *plan, GError **error)
 {
@@ -230,8 +231,8 @@ decoder_gpu_run(DecoderGpu *d, const StepPlan *plan, LayerGate gate, gpointer ga
   return pass.status == 0 || decoder_pass_fail(&pass, error);
 }
 
-/* One sequence of so many rows and tokens, written nowhere, in the pool's first block throughout.
- */
+/* Makes a plan for the warm-up: one sequence of `rows` rows and `context` tokens, whose blocks are
+ * all block 0 and whose KV is not written. */
 static void
 make_up_plan(StepPlan *plan, gint32 rows, gint32 context, guint32 blocks)
 {

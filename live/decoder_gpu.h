@@ -7,34 +7,35 @@
 
 typedef struct DecoderGpu DecoderGpu;
 
-/* What the GPU's kernels cannot do is told before anything else. */
+/* FALSE and an error if the GPU's kernels cannot run the model's shape. */
 gboolean decoder_gpu_check_shape(const Model *model, GError **error);
 
-/* Memory that it takes, apart from weights and pool. */
+/* Adds the GPU memory that a decoder takes besides weights and pool. */
 void decoder_gpu_add_needs(const DeviceSetup *setup, const DecoderRoom *room, Budget *budget);
 
-/* weights: the layout's arena on the GPU; pool: the KV's; setup and geometry: borrowed. */
+/* weights: the layout's arena on the GPU; pool: the KV pool. Borrows all but room. */
 DecoderGpu *decoder_gpu_new(const DeviceSetup *setup, const KvGeometry *geometry,
                             const DecoderRoom *room, const void *weights, void *pool,
                             GError **error);
 void decoder_gpu_free(DecoderGpu *decoder);
 
-/* Runs steps of every kind once, on made-up tokens that are written nowhere, and captures the
- * graphs: what CUDA loads or chooses when it is first asked is then done. */
+/* Runs steps of every kind once, with tokens whose KV is not written, and captures the graphs:
+ * after that CUDA has loaded and chosen what it does at first use. */
 gboolean decoder_gpu_warm_up(DecoderGpu *decoder, cudaStream_t stream, GError **error);
 
-/* Makes the plan ready to be run; FALSE if it is larger than there is room for. Products of a size
- * that comes for the first time are run once on the side: *first_time_ns, which is no part of the
- * step. */
+/* Prepares the plan: packs its inputs and plans attention. FALSE if it is larger than the room.
+ * Products of a new size are run once before; their time is added to *first_time_ns, and is no part
+ * of the step's. */
 gboolean decoder_gpu_prepare(DecoderGpu *decoder, const StepPlan *plan, cudaStream_t stream,
                              gint64 *first_time_ns, GError **error);
 
-/* Enqueues the step that was prepared; sampled tokens are left on the GPU. head_start: recorded
+/* Enqueues the prepared plan; sampled tokens stay on the GPU. head_start: an event that is recorded
  * before the output head. gate: may be NULL. */
 gboolean decoder_gpu_run(DecoderGpu *decoder, const StepPlan *plan, LayerGate gate,
                          gpointer gate_data, cudaEvent_t head_start, cudaStream_t stream,
                          GError **error);
-/* The logits of the last run, which is over; `logits` is of float and resized. */
+/* Copies the logits of the last run, which must be over; `logits` (of float) is resized. FALSE if
+ * CUDA fails. */
 gboolean decoder_gpu_logits(const DecoderGpu *decoder, GArray *logits);
-/* On the GPU, one a sample of the last run. */
+/* The tokens of the last run's samples, on the GPU. */
 const gint32 *decoder_gpu_sampled(const DecoderGpu *decoder);

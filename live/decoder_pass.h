@@ -1,8 +1,8 @@
 /* One forward pass of a decoder on the GPU: the same operations in the same order as in
  * decoder_cpu.c, enqueued in a stream.
  *
- * All that a pass reads and writes is at places that stay for the device's life, so that a pass of
- * padded decodes can be captured as a graph and launched again for other steps.
+ * All that a pass reads and writes is at addresses that stay for the device's life, so that a pass
+ * of padded decodes can be captured as a graph and launched again for other steps.
  */
 #pragma once
 
@@ -12,7 +12,8 @@
 #include "kernels/gemm.h"
 #include "step_upload.h"
 
-/* Asked before a layer's KV is touched: what the layer waits for. A cudaError_t. */
+/* Called before a layer's KV is touched: makes the stream wait for the layer's copies. Returns a
+ * cudaError_t. */
 typedef int (*LayerGate)(gpointer data, guint32 layer, cudaStream_t stream);
 
 /* What a decoder has on the GPU. */
@@ -57,11 +58,12 @@ DecoderPass decoder_pass(const DecoderMemory *memory, const StepUpload *upload,
 void decoder_pass_layers(DecoderPass *pass);
 /* From these to the samples' tokens. */
 void decoder_pass_head(DecoderPass *pass);
-/* The products of one layer, or of the head, alone: they are made ready for their sizes. */
+/* Only the products of one layer, or of the head, so that cuBLASLt chooses and loads their kernels.
+ */
 void decoder_pass_products(DecoderPass *pass);
 void decoder_pass_head_product(DecoderPass *pass);
 
-/* Keeps the first failure; `what` is a constant. */
+/* Keeps the first status that is not 0. what: a string constant; layer: -1 for none. */
 void decoder_pass_keep(DecoderPass *pass, int status, const char *what, gint32 layer);
-/* "attention of layer 3", of a pass that failed. */
+/* Sets the error of a pass that failed ("attention of layer 3: …"). Returns FALSE. */
 gboolean decoder_pass_fail(const DecoderPass *pass, GError **error);

@@ -1,5 +1,5 @@
-/* A GPU as a device: weights, the KV pool, a decoder (decoder_gpu.h), swaps (gpu_copies.h) and copies
- * beside the steps (gpu_jobs.h).
+/* A GPU as a device: weights, the KV pool, a decoder (decoder_gpu.h), swaps (gpu_copies.h) and
+ * copies beside the steps (gpu_jobs.h).
  *
  * What it needs is held against what is free before anything is allocated, and everything that
  * happens once (kernels loaded, graphs captured) happens before the first step. A step's time is

@@ -3,10 +3,10 @@
 #include "disk_file.h"
 
 #include <errno.h>
-#include <glib/gstdio.h>
 #include <unistd.h>
 
 #include "device.h"
+#include "files/unnamed.h"
 
 struct DiskFile {
   int fd;
@@ -26,15 +26,13 @@ fail(GError **error, const char *what, gint32 block)
 DiskFile *
 disk_file_open(guint32 num_blocks, gsize block_bytes, GError **error)
 {
-  g_autofree char *path = NULL;
   DiskFile *file;
-  int fd = g_file_open_tmp("spillway-blocks-XXXXXX", &path, error);
+  int fd = unnamed_file_open("spillway-blocks", error);
 
   if (fd < 0) {
     g_prefix_error(error, "the disk's blocks: ");
     return NULL;
   }
-  g_unlink(path);
   if (ftruncate(fd, (off_t)(num_blocks * block_bytes)) != 0) {
     fail(error, "making room for", (gint32)num_blocks);
     close(fd);

@@ -28,8 +28,8 @@ work_of(const Model *model, guint32 tokens, guint32 cached)
          model_attention_flops(model, tokens, cached);
 }
 
-/* Of what the step computed, the share for tokens that had been computed before, by FLOPs: the same
- * step without them cannot be timed. */
+/* The share of the step's FLOPs that computes KV again. By FLOPs, since the same step without those
+ * tokens cannot be timed. */
 static double
 recomputed_share(const LiveExecutor *self, const Step *step)
 {
@@ -103,7 +103,7 @@ end_copies(Executor *base, gint64 now_ps, gboolean waits, CopiesEnded *ended, GE
   return TRUE;
 }
 
-/* Copies that nobody asked about any more: the device is for the next run. */
+/* Ends the copies that are still under way, so that the next run finds the device idle. */
 static void
 end_all_copies(const LiveExecutor *self)
 {

@@ -1,8 +1,8 @@
-/* The live executors: the scheduler's steps really run, and a step takes what it took.
+/* The live executors: the scheduler's steps are computed, and their measured times are the run's.
  *
- * Between the loop and a device (device.h) stands the planner (planner.h). A step's time is from
- * its plan to its tokens on the host; what the scheduler and observers take is not in it, and idle
- * time is skipped, as in a simulation. One step at a time: a step that could be repeated is not.
+ * The planner (planner.h) stands between the loop and a device (device.h). A step's time is from
+ * its plan to its tokens on the host, without the time of scheduler and observers; idle time is
+ * skipped, as in a simulation. Every step runs by itself, also one that could be repeated.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 
 typedef struct LiveExecutor LiveExecutor;
 
-/* What the command line knows of them; made by live_executor_new(), not by create(). */
+/* For the table of executors. An executor is made by live_executor_new(): create() is NULL. */
 extern const ExecutorClass executor_cpu;
 extern const ExecutorClass executor_gpu;
 
@@ -22,14 +22,14 @@ typedef struct {
   LiveDevice *device;         /* borrowed, and used by nobody else meanwhile */
   const Model *model;
   PlannerConfig planner;
-  GArray *copies_ended; /* of RecordedCopies, where what end_copies() answers is added; NULL: nowhere */
+  GArray *copies_ended; /* of RecordedCopies: every answer of end_copies() is added; may be NULL */
 } LiveExecutorConfig;
 
 LiveExecutor *live_executor_new(const LiveExecutorConfig *config);
 /* For the loop; freed with executor_free(). */
 Executor *live_executor_base(LiveExecutor *self);
-/* Must be among the loop's observers: requests that leave give their blocks back. */
+/* Must be among the loop's observers, so that requests that leave give their blocks back. */
 Observer *live_executor_observer(LiveExecutor *self);
 
-/* The tokens that a request got, `*n` of them; borrowed. */
+/* The tokens that a request generated, `*n` of them; borrowed. */
 const gint32 *live_executor_output(const LiveExecutor *self, guint32 request, guint32 *n);

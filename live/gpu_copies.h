@@ -1,9 +1,9 @@
-/* Swaps on the GPU: the host pool, and what copies blocks between it and the KV pool. Here are the
- * copies of a step; those of several steps (gpu_jobs.h) go the same way.
+/* Swaps on the GPU: the host's pool, and copies of blocks between it and the KV pool. These are the
+ * copies within a step; gpu_jobs.h makes those beside several steps with the same functions.
  *
- * Serial, as engines do it: copies out, copies in, then the step, all in its stream. Beside the
- * step: in a stream of their own, and the step waits for no more than it must: where each layer has
- * its own pool, layer by layer (a layer's KV is touched when its copies are done), else as a whole.
+ * Serial, as engines do it: copies out, copies in, then the step, all in its stream. Overlapped
+ * (overlap_within_step): in a stream of their own. Where each layer has its own pool, a layer waits
+ * for its own copies before it touches its KV; else the whole step waits for all copies.
  *
  * What must be in order, and what keeps it:
  *   a block is read before it is overwritten, by a copy in or by the step   copies out come first
@@ -12,8 +12,8 @@
  *   a host block is read before a later victim takes it, and written before   a step is over when
  *     it comes back; a copy reads no block list that the next step overwrites  both streams are
  *   a step's KV is in the pool before a later step copies it out              the same
- * Within a step no host block is both written and read (the planner gives host blocks back when
- * they are planned to return, after all victims have got theirs).
+ * Within a step no host block is both written and read: the planner frees host blocks of sequences
+ * that return after all victims have theirs.
  */
 #pragma once
 
@@ -23,10 +23,11 @@
 
 typedef struct GpuCopies GpuCopies;
 
-/* Of the host, what it takes for so many blocks, beside these. */
+/* Adds the host memory that copies need besides the host's pool. */
 void gpu_copies_add_needs(const DeviceSetup *setup, Budget *budget);
 
-/* setup, geometry: borrowed. */
+/* Makes the host's pool, the stream and its events. Borrows geometry and pool; setup only during
+ * the call. */
 GpuCopies *gpu_copies_new(const DeviceSetup *setup, const KvGeometry *geometry, void *pool,
                           GError **error);
 void gpu_copies_free(GpuCopies *copies);
@@ -37,17 +38,17 @@ gboolean gpu_copies_warm_up(GpuCopies *copies, GError **error);
 /* Enqueues the step's copies; `compute` waits for them, unless its layers wait one by one. */
 gboolean gpu_copies_start(GpuCopies *copies, const StepPlan *plan, cudaStream_t compute,
                           GError **error);
-/* Of the step that was started: layers wait one by one, by gpu_copies_wait_for_layer(). */
+/* Whether each layer of the started step must wait by gpu_copies_wait_for_layer(). */
 gboolean gpu_copies_are_gated(const GpuCopies *copies);
 /* A LayerGate; `copies` is a GpuCopies. */
 int gpu_copies_wait_for_layer(gpointer copies, guint32 layer, cudaStream_t compute);
-/* Until all copies of the step are done. */
+/* Waits until all copies of the step are done. */
 gboolean gpu_copies_finish(GpuCopies *copies, GError **error);
-/* What serial copies took; they are over. */
+/* Sets the times of serial copies, which must be done; nothing of overlapped ones. */
 void gpu_copies_tell_times(const GpuCopies *copies, const StepPlan *plan, DeviceTimes *times);
 
-/* Enqueues copies (of BlockCopy) one way, all layers; list: their places in the pool, which kernels
- * read. A cudaError_t. */
+/* Enqueues copies (of BlockCopy) in one direction, all layers. list: their device blocks, in pinned
+ * memory, until the copies are done. Returns a cudaError_t. */
 int gpu_copies_enqueue(const GpuCopies *copies, const GArray *blocks, const gint32 *list,
                        gboolean to_pool, cudaStream_t stream);
 /* The host's pool. */

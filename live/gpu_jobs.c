@@ -10,29 +10,30 @@
 enum { WAYS = COPY_IN + 1 };
 
 typedef struct {
-  GArray *blocks; /* of BlockCopy */
-  gint32 *list;   /* of their places in the pool, where kernels read it */
+  GArray *blocks;  /* of BlockCopy */
+  gint32 *list;    /* their ids in the device's pool, in pinned memory that kernels read */
   gint64 begin_ps; /* by the run's clock */
   gint64 took_ps;
-  gint64 end_ps; /* G_MAXINT64: it is not done */
+  gint64 end_ps; /* G_MAXINT64: not known yet */
   gboolean is_launched;
   cudaEvent_t start, done;
 } GpuJob;
 
-/* Lists lie in a ring of twice the blocks that can be under way, so that none is cut in two. */
+/* The jobs of one direction. Their lists lie in a ring of twice the blocks that can be under way,
+ * so that none is cut in two. */
 typedef struct {
   GQueue jobs; /* of GpuJob: in their order */
   cudaStream_t stream;
   gint32 *lists; /* pinned */
   guint32 next;
   guint32 blocks; /* under way */
-  gint64 free_ps; /* when the one before the first ended; 0: there was none */
+  gint64 free_ps; /* when the job before the first one ended; 0: there was none */
 } Way;
 
 struct GpuJobs {
   GpuCopies *copies;
   DiskCopies *disk; /* NULL: there is none */
-  guint32 room;     /* blocks that can be under way, each way: each has a place on the host */
+  guint32 room;     /* blocks that can be under way in a direction: each has a place on the host */
   Way ways[WAYS];
 };
 
@@ -132,7 +133,7 @@ gpu_jobs_free(GpuJobs *self)
   g_free(self);
 }
 
-/* Where the job's list lies; NULL: more is under way than can be. */
+/* Room for a list of n blocks; NULL: more are under way than the host has places for. */
 static gint32 *
 take_list(const GpuJobs *self, Way *way, guint n)
 {
@@ -226,7 +227,7 @@ gpu_jobs_launch(GpuJobs *self, GError **error)
   return TRUE;
 }
 
-/* Once the way's first job is done, or is waited for, when it has ended. */
+/* Sets when the way's first job ended, if its event is done. waits: waits for the event. */
 static gboolean
 find_end(Way *way, gboolean waits, GError **error)
 {
@@ -238,7 +239,7 @@ find_end(Way *way, gboolean waits, GError **error)
     return TRUE;
   status = waits ? cudaEventSynchronize(job->done) : cudaEventQuery(job->done);
   if (status == cudaErrorNotReady) {
-    cudaGetLastError(); /* it is none, and not for the next call to tell */
+    cudaGetLastError(); /* no error: the next call must not report it */
     return TRUE;
   }
   if (status == cudaSuccess)
@@ -270,7 +271,8 @@ end_way(GpuJobs *self, CopyDirection direction, gint64 now_ps, CopiesEnded *ende
   }
 }
 
-/* When the next one ends, whichever way; G_MAXINT64: none is under way. */
+/* Sets *next_ps to the next end in either direction, and waits for it; G_MAXINT64: none is under
+ * way. */
 static gboolean
 wait_for_next(GpuJobs *self, gint64 *next_ps, GError **error)
 {
@@ -298,6 +300,5 @@ gpu_jobs_end(GpuJobs *self, gint64 now_ps, gboolean waits, CopiesEnded *ended, G
   for (CopyDirection d = COPY_OUT; d <= COPY_IN; d++)
     if (!end_way(self, d, now_ps + ended->waited_ps, ended, error))
       return FALSE;
-  return self->disk == NULL ||
-         disk_copies_end(self->disk, now_ps + ended->waited_ps, ended, error);
+  return self->disk == NULL || disk_copies_end(self->disk, now_ps + ended->waited_ps, ended, error);
 }

@@ -1,18 +1,18 @@
-/* Copies beside the steps on the GPU: a stream each way, and a disk behind the host.
+/* Copies beside the steps on the GPU: one stream for each direction, and a disk behind the host.
  *
- * A job is enqueued behind the step that it begins with, so that its launches do not hold the step
- * up, and reads nothing that this step writes. An event before it and one behind it say what it took;
- * in the run's time it begins when the step does, behind those before it of its way, and ends as much
- * later. It has ended once that is over and the event behind it is done, never before: until then
- * nobody else has its blocks, so no step waits for a copy. Only where nobody can run does the host
- * wait, for the event of the next one.
+ * A job is enqueued after the launches of the step that it begins with, so that its own launches do
+ * not delay that step, and reads nothing that the step writes. Events before and after it time it.
+ * By the run's clock it begins with the step, after the jobs before it of its direction, and ends
+ * when the measured time has passed. It has ended when the run's clock is there and its last event
+ * is done; until then nobody else uses its blocks, so no step waits for a copy. The host waits for
+ * an event only where no request can run.
  *
- * The run's clock leaves out what the scheduler takes, so a copy that has not ended by the host's
- * clock has not by the run's. Idle time is skipped no further than to the next end, which is waited
- * for.
+ * The run's clock leaves out the scheduler's time, so it is never ahead of the host's: an event
+ * that is not done lies in the run's future, too. Idle time is skipped up to the next end, which is
+ * waited for.
  *
- * With pageable memory CUDA's calls wait for a copy out: the step that it begins with is over no
- * earlier.
+ * With pageable memory CUDA's calls wait for a copy out, so the step that it begins with takes at
+ * least as long.
  */
 #pragma once
 
@@ -20,18 +20,19 @@
 
 typedef struct GpuJobs GpuJobs;
 
+/* Adds the host memory that the jobs need. */
 void gpu_jobs_add_needs(const DeviceSetup *setup, Budget *budget);
 
-/* copies: borrowed. */
+/* copies: borrowed. NULL and an error where CUDA fails, or the disk's file cannot be made. */
 GpuJobs *gpu_jobs_new(const DeviceSetup *setup, const KvGeometry *geometry, GpuCopies *copies,
                       GError **error);
-/* Jobs under way are waited for. */
+/* Waits for jobs under way. */
 void gpu_jobs_free(GpuJobs *jobs);
 
-/* As of LiveDeviceClass. */
+/* begin_copies and end_copies of LiveDeviceClass. */
 gboolean gpu_jobs_begin(GpuJobs *jobs, const StepPlan *plan, gint64 now_ps, gint64 *beside_ns,
                         GError **error);
-/* Enqueues what has begun; the step's own work is. */
+/* Enqueues the jobs that began with this step, whose own work is enqueued. */
 gboolean gpu_jobs_launch(GpuJobs *jobs, GError **error);
 gboolean gpu_jobs_end(GpuJobs *jobs, gint64 now_ps, gboolean waits, CopiesEnded *ended,
                       GError **error);

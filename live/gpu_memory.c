@@ -18,14 +18,17 @@ gpu_fail(GError **error, int status, const char *what)
   case cudaErrorNoDevice:
   case cudaErrorInsufficientDriver:
     g_set_error(error, LIVE_ERROR, LIVE_ERROR_DEVICE,
-                "%s: there is no GPU that can be used (%s), or its driver is older than this "
-                "program's CUDA; 'spillway-gpu selfcheck' says more, and --executor cpu computes "
-                "small models without one",
+                "%s: there is no usable GPU (%s), or its driver is older than this program's CUDA; "
+                "'spillway-gpu selfcheck' says more, and --executor cpu computes small models "
+                "without one",
                 what, gemm_status_name(status));
     break;
   case cudaErrorNotSupported:
-    g_set_error(error, LIVE_ERROR, LIVE_ERROR_DEVICE,
-                "%s: this GPU, or its driver, lacks it; compute capability 8.0 and later do", what);
+    g_set_error(
+        error, LIVE_ERROR, LIVE_ERROR_DEVICE,
+        "%s: this GPU or its driver does not support it; compute capability 8.0 or later is "
+        "needed",
+        what);
     break;
   default:
     g_set_error(error, LIVE_ERROR, LIVE_ERROR_DEVICE,
@@ -47,7 +50,7 @@ gpu_allocate(gsize bytes, const char *what, GError **error)
     return memory;
   cudaFree(memory);
   if (status == cudaErrorMemoryAllocation) {
-    cudaGetLastError(); /* it is told here, and not once more by the next call */
+    cudaGetLastError(); /* reported here, so the next call must not report it again */
     g_set_error(error, LIVE_ERROR, LIVE_ERROR_MEMORY,
                 "%s: the GPU has no %.2f GiB left; give fewer blocks (--kv-memory, "
                 "--num-gpu-blocks), fewer batched tokens, or a smaller model",
@@ -70,8 +73,8 @@ gpu_allocate_host(gsize bytes, gboolean pageable, const char *what, GError **err
   if (memory == NULL) {
     cudaGetLastError();
     g_set_error(error, LIVE_ERROR, LIVE_ERROR_MEMORY,
-                "%s: the host has no %.2f GiB of %s memory for it; give less --swap-space%s", what,
-                (double)bytes / GIB, pageable ? "" : "pinned",
+                "%s: the host has no %.2f GiB of %smemory for it; give less --swap-space%s", what,
+                (double)bytes / GIB, pageable ? "" : "pinned ",
                 pageable ? "" : ", or --host-memory pageable");
   }
   return memory;

@@ -1,16 +1,17 @@
-/* What the GPU's device has of CUDA: allocations that say what they were for, and messages. */
+/* CUDA allocations whose error messages say what the memory was for, and errors from statuses. */
 #pragma once
 
 #include <cuda_runtime_api.h>
 
 #include "device.h"
 
-/* "WHAT: no memory for 12.3 GiB on the GPU …", "the GPU was lost …", from a status that is not 0:
- * a cudaError_t, or below 0 the negative of a cublasStatus_t. FALSE. */
+/* Sets a LIVE_ERROR that begins with `what` ("the KV pool"), from a status that is not 0: a
+ * cudaError_t, or below 0 the negative of a cublasStatus_t. Returns FALSE. */
 gboolean gpu_fail(GError **error, int status, const char *what);
 
-/* Memory that is zeroed; NULL with an error. `what` is for people: "the KV pool". */
+/* Zeroed memory on the GPU, for cudaFree(); NULL and an error that begins with `what`. */
 void *gpu_allocate(gsize bytes, const char *what, GError **error);
-/* Memory of the host that the GPU copies at full speed (pinned), or such as malloc() gives. */
+/* Memory of the host, for gpu_free_host(): pinned, which the GPU copies at full speed, or pageable.
+ * NULL and an error that begins with `what`. */
 void *gpu_allocate_host(gsize bytes, gboolean pageable, const char *what, GError **error);
 void gpu_free_host(void *memory, gboolean pageable);

@@ -3,10 +3,10 @@
 
 #include <glib.h>
 
-/* Of a small virtual machine whose memory grows as it is used, what Linux says is available is no
- * limit: set to anything, nothing is held against it. */
+/* Environment variable: set to anything, host memory is not checked. For virtual machines whose
+ * memory grows as it is used, where what Linux calls available is no limit. */
 #define HOST_MEMORY_GROWS "SPILLWAY_HOST_MEMORY_GROWS"
 
-/* What Linux says is available, or what a container's limit leaves if that is less; G_MAXUINT64
- * where neither is told, or HOST_MEMORY_GROWS. */
+/* The least of what Linux says is available and what a container's limit leaves; G_MAXUINT64 where
+ * neither is known, or HOST_MEMORY_GROWS is set. */
 guint64 host_memory_available_bytes(void);

@@ -21,14 +21,14 @@ typedef struct {
   guint32 element_bytes;
 } KvGeometry;
 
-/* Of a model's KV in elements of that size. */
+/* The geometry of a model's KV. */
 KvGeometry kv_geometry_of_model(const Model *model, KvForm form, guint32 block_size,
                                 guint32 num_blocks, guint32 element_bytes);
-/* Bytes of one block, all layers, K and V; of the pool. */
+/* Bytes of one block (all layers, K and V), and of the whole pool. */
 gsize kv_geometry_block_bytes(const KvGeometry *geometry);
 gsize kv_geometry_pool_bytes(const KvGeometry *geometry);
-/* How kv_gather() and kv_scatter() see the pool. FALSE if its pieces are no multiples of what they
- * copy at a time. */
+/* The pool's layout for kv_gather() and kv_scatter(). FALSE if a piece is no multiple of
+ * KV_COPY_VECTOR_BYTES. */
 gboolean kv_geometry_layout(const KvGeometry *geometry, KvLayout *layout);
-/* One layer of the pool at `pool`, as attention sees it. */
+/* One layer of the pool at `pool`, as attention reads it. */
 PagedKv kv_geometry_layer(const KvGeometry *geometry, void *pool, guint32 layer);

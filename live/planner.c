@@ -60,8 +60,8 @@ get_request(Planner *planner, guint32 index)
   return request;
 }
 
-/* What the request has on the device is its first `blocks` blocks. If it has some on the host, too,
- * there is a gap between. */
+/* Leaves the request its first `blocks` blocks on the device. If it has blocks on the host, too,
+ * there is then a gap between the two. */
 static void
 shrink(Planner *planner, LiveRequest *request, guint32 blocks)
 {
@@ -83,7 +83,8 @@ close_gap(LiveRequest *request)
   request->gap_end_tokens = 0;
 }
 
-/* The victim gave up the last of its blocks, which held no token yet. */
+/* Frees the victim's last blocks, which the scheduler no longer counts (`held`) and which hold no
+ * token yet. */
 static void
 drop_empty(Planner *planner, LiveRequest *request, guint32 held)
 {
@@ -161,7 +162,7 @@ plan_returns(Planner *planner, const Step *step, GError **error)
     LiveRequest *request = planner->requests[in->request];
     if (request == NULL || request->host->len < in->blocks)
       return planner_disagree(error, in->request, "blocks on the host",
-                      request != NULL ? request->host->len : 0, in->blocks);
+                              request != NULL ? request->host->len : 0, in->blocks);
     if (request->arrived) {
       planner_give_places(planner, request);
       continue;
@@ -235,27 +236,29 @@ plan_rows(Planner *planner, const StepEntry *entry, const LiveRequest *request, 
   plan->block_table_stride = MAX(plan->block_table_stride, request->blocks->len);
 }
 
-/* What is cached must be there: hits of the prefix cache are, what else the request computed. */
+/* FALSE and an error unless the entry's cached tokens are there (found in the prefix cache, or
+ * computed by the request) and its blocks have room for its tokens. */
 static gboolean
 check_entry(const Planner *planner, const StepEntry *entry, LiveRequest *request, GError **error)
 {
-  gboolean hits =
-      planner->config.prefix_caching && (entry->kind == ENTRY_NEW || entry->kind == ENTRY_RESUMED ||
-                                         (request->resumes && (request->gap_end_tokens > 0 || request->has_rest)));
+  gboolean hits = planner->config.prefix_caching &&
+                  (entry->kind == ENTRY_NEW || entry->kind == ENTRY_RESUMED ||
+                   (request->resumes && (request->gap_end_tokens > 0 || request->has_rest)));
   guint32 end = entry->cached_tokens + entry->tokens;
 
   if (hits && request->gap_end_tokens > 0 && entry->cached_tokens >= request->gap_end_tokens)
     close_gap(request);
   if (!hits && entry->cached_tokens != request->computed)
     return planner_disagree(error, entry->request, "tokens in the cache", request->computed,
-                    entry->cached_tokens);
+                            entry->cached_tokens);
   if (end > request->tokens->len)
     return planner_disagree(error, entry->request, "tokens", request->tokens->len, end);
   if ((guint64)request->blocks->len * planner->config.block_size < end)
     return planner_disagree(error, entry->request, "places in its blocks",
-                    request->blocks->len * planner->config.block_size, end);
+                            request->blocks->len * planner->config.block_size, end);
   if (entry->samples != (end == request->tokens->len))
-    return planner_disagree(error, entry->request, "tokens when one is sampled", request->tokens->len, end);
+    return planner_disagree(error, entry->request, "tokens when one is sampled",
+                            request->tokens->len, end);
   return TRUE;
 }
 
@@ -322,7 +325,8 @@ planner_plan(Planner *planner, const Step *step, StepPlan *plan, GError **error)
       close_gap(request);
   }
   plan_block_tables(planner, plan);
-  return planner_begin_copies(planner, step, plan, error) && planner_check_pools(planner, step, error);
+  return planner_begin_copies(planner, step, plan, error) &&
+         planner_check_pools(planner, step, error);
 }
 
 void

@@ -2,8 +2,8 @@
  *
  * It knows every request's tokens so far and which blocks hold its KV, on the device and on the
  * host, and hands out block ids: its own, or with prefix caching the scheduler's, which shares
- * blocks between requests. No device, no clock. Invariant: a request's KV lies in the first
- * `computed` places of its device blocks, or of its host blocks while it is swapped out.
+ * blocks between requests. It uses no device and no clock. Invariant: the KV of a request's first
+ * `computed` tokens is in its device blocks, or in its host blocks while it is swapped out.
  */
 #pragma once
 
@@ -23,30 +23,32 @@ typedef struct {
   guint64 seed; /* of what is sampled */
   guint32 block_size;
   guint32 num_device_blocks;
-  guint32 hidden_blocks; /* the first ids, which nobody uses */
+  guint32 hidden_blocks; /* the first ids, which are never handed out */
   guint32 num_host_blocks;
   guint32 num_disk_blocks;
-  guint32 num_through_blocks; /* behind those of the host's pool: what is read from the disk and
-                                 copied in at once goes through them */
+  guint32 num_through_blocks; /* after the host pool's ids: blocks that are read from the disk and
+                                 copied in at once pass through them */
   gboolean prefix_caching;
 } PlannerConfig;
 
 typedef struct Planner Planner;
 
-/* Blocks that come from the disk at once, past the host's pool: those of all that come back. They
- * find room in the pool together; but with prefix caching some of it is there already, and shared. */
+/* How many blocks can pass from the disk to the device at the same time without a place in the
+ * host's pool. All sequences that return fit the device's pool together; with prefix caching they
+ * may share blocks there, so then every sequence counts with its longest length. */
 guint32 planner_through_blocks(const SchedulerConfig *config);
 
 Planner *planner_new(const PlannerConfig *config);
 void planner_free(Planner *planner);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Planner, planner_free)
 
-/* Fills the plan of a step that is about to run. FALSE if step and planner disagree about what is
- * where: a mistake of this program. */
+/* Fills the plan of a step that is about to run. FALSE and a PLANNER_ERROR if scheduler and planner
+ * disagree about tokens or blocks: a bug of this program. */
 gboolean planner_plan(Planner *planner, const Step *step, StepPlan *plan, GError **error);
-/* The plan has run: sampled[i] is the token of its sample i. */
+/* After the plan has run: appends sampled[i], the token of its sample i, to its request. */
 void planner_commit(Planner *planner, const StepPlan *plan, const gint32 *sampled);
-/* The request left: its blocks are free. What it generated is kept. */
+/* After the request left: frees its blocks, those that a copy reads when the copy has ended. Its
+ * tokens are kept. */
 void planner_forget(Planner *planner, guint32 request);
 
 /* The tokens that the request generated so far, `*n` of them; borrowed. */

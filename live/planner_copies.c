@@ -15,7 +15,7 @@ fill(GArray *ids, guint n)
     g_array_append_val(ids, nowhere);
 }
 
-/* Block i of those away has left that place. */
+/* Frees the place of block i of those away. */
 static void
 leave_place(Places *places, GArray *ids, guint i)
 {
@@ -23,7 +23,7 @@ leave_place(Places *places, GArray *ids, guint i)
   g_array_index(ids, gint32, i) = NOWHERE;
 }
 
-/* All of its copies ahead are given up. */
+/* Frees the host blocks of the request's copies ahead. */
 static void
 give_ahead(Planner *planner, LiveRequest *request)
 {
@@ -33,7 +33,7 @@ give_ahead(Planner *planner, LiveRequest *request)
   g_ptr_array_remove(planner->ahead, request);
 }
 
-/* What one that has left still had, because a copy read it. */
+/* Frees what a request that has left still held because a copy read it. */
 static void
 give_last(Planner *planner, LiveRequest *request)
 {
@@ -85,8 +85,9 @@ planner_end_copies(Planner *planner, const Step *step, GError **error)
   return TRUE;
 }
 
-/* Of a victim's table copies read the blocks from … end - 1; those behind are free, and those
- * before them if the caller says so. With prefix caching all are the scheduler's. */
+/* Copies will read the victim's blocks from … end - 1, so these stay taken (`leaving`). Blocks
+ * after them are freed, those before them stay in its table. With prefix caching all are the
+ * scheduler's. */
 static void
 begin_to_leave(Planner *planner, LiveRequest *request, guint32 from, guint32 end)
 {
@@ -146,7 +147,7 @@ planner_evict_beside(Planner *planner, const StepVictim *victim, LiveRequest *re
   return TRUE;
 }
 
-/* Copies ahead of which the scheduler has no more are given up: others wanted their room. */
+/* Frees copies ahead that the scheduler gave up because others needed their room. */
 static void
 forget_given_ahead(Planner *planner, const Step *step)
 {
@@ -207,7 +208,8 @@ begin_out(Planner *planner, const StepCopy *copy, LiveRequest *request, StepPlan
   return TRUE;
 }
 
-/* Who comes back has its blocks from the decision on, though its copy may have to wait. */
+/* Takes device blocks for the sequences that return: they hold them from the decision on, though
+ * their copies may have to wait. */
 static gboolean
 take_for_arrivals(Planner *planner, GError **error)
 {
@@ -239,8 +241,8 @@ begin_in(Planner *planner, const StepCopy *copy, LiveRequest *request, StepPlan 
   return TRUE;
 }
 
-/* Copies blocks that `from` has to places of the other end, any of them: the scheduler counts them
- * alike. */
+/* A job between host and disk: any copy->blocks blocks of the request that are in `from` get places
+ * in `to`. The scheduler only counts them. */
 static gboolean
 begin_disk_copy(Places *places, const StepCopy *copy, LiveRequest *request, const GArray *from,
                 GArray *to, StepPlan *plan)
@@ -265,7 +267,7 @@ begin_to_disk(Planner *planner, const StepCopy *copy, LiveRequest *request, Step
   return begin_disk_copy(&planner->disk, copy, request, request->host, request->disk, plan);
 }
 
-/* Into the host's room, or, where the copy in follows at once, past it. */
+/* Into the host's pool, or, where the copy in follows at once, through the buffer beside it. */
 static gboolean
 begin_from_disk(Planner *planner, const StepCopy *copy, LiveRequest *request, StepPlan *plan)
 {
@@ -297,7 +299,7 @@ static const char *const places_of[] = {
     [COPY_FROM_DISK] = "places for a copy from the disk",
 };
 
-/* One whose request has left meanwhile is not made: its last token was on its way. */
+/* A copy whose request has left meanwhile is not made: its last token was on its way. */
 gboolean
 planner_begin_copies(Planner *planner, const Step *step, StepPlan *plan, GError **error)
 {

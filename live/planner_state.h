@@ -1,8 +1,8 @@
 /* What the planner knows of requests and blocks: for its own files.
  *
- * A request that was evicted is away with its last blocks: block i of those lay in front + i of its
- * table, and lies on the host, on the disk, or on its way. What it gave up of the device stays its
- * own while a copy beside the steps reads it (`leaving`).
+ * The last blocks of an evicted request are away: block i of those was entry front + i of its block
+ * table, and is on the host, on the disk, or being copied. Device blocks that it gave up stay taken
+ * while a copy beside the steps reads them (`leaving`).
  */
 #pragma once
 
@@ -12,30 +12,31 @@
 enum { NOWHERE = -1 }; /* in place of an id */
 
 typedef struct {
-  const Sequence *sequence; /* the scheduler's, while it is there; with prefix caching: the ids */
+  const Sequence *sequence; /* the scheduler's, with its block ids under prefix caching; NULL once
+                               the request has left */
   GArray *tokens;           /* of gint32: the prompt, then what was generated */
   guint32 prompt_tokens;
   guint32 computed; /* tokens whose KV is in the blocks */
   GArray *blocks;   /* of gint32, on the device */
-  GArray *host;     /* of gint32: of each block that is away its place on the host, */
-  GArray *disk;     /* with copies beside the steps: and on the disk; NOWHERE: it has none there */
+  GArray *host;     /* of gint32: the host block of each block that is away */
+  GArray *disk;     /* of gint32, with copies beside the steps: and its disk block; NOWHERE: none */
   guint32 front;    /* blocks before those that are away */
-  guint32 kept; /* coming back: of those away, the first ones that are not needed */
-  guint32 gap_end_tokens;  /* it computes up to here, then goes on where what was copied ends: */
-  guint32 tail_end_tokens; /* here; 0 without a gap */
-  gboolean returns;        /* in the step that is planned, by copies in it */
-  gboolean resumes;        /* with its next entry: it had none since it was swapped */
+  guint32 kept;     /* on return: of those away, the first ones that are not copied in */
+  guint32 gap_end_tokens;  /* it computes up to here; 0: there is no gap */
+  guint32 tail_end_tokens; /* and goes on here, where the copied blocks end */
+  gboolean returns;        /* in the step that is planned, by copies within it */
+  gboolean resumes;        /* it has had no entry since it was swapped */
   gboolean left;
 
   /* Copies beside the steps. */
-  GArray *source;        /* of gint32: the device's blocks that those away are copied from */
-  guint32 begun;         /* of those away, the first ones whose copies out have begun */
-  GArray *leaving;       /* of gint32: the device's, free when the last copy out has ended */
-  GArray *ahead;         /* of gint32: places on the host of its first blocks, copied ahead */
-  guint32 ahead_pending; /* of them the last ones, which are being copied */
-  guint32 ahead_begins;  /* in the step that is planned */
-  gboolean has_rest; /* behind what is away it had blocks, which the prefix cache may still have */
-  gboolean arrived;  /* what is away has been copied in */
+  GArray *source;  /* of gint32: the device blocks that those away are copied from */
+  guint32 begun;   /* how many of those away, from the first on, have begun to be copied out */
+  GArray *leaving; /* of gint32: device blocks, free when the last copy out has ended */
+  GArray *ahead;   /* of gint32: the host blocks of its first blocks, copied ahead */
+  guint32 ahead_pending; /* how many of them, the last ones, are being copied */
+  guint32 ahead_begins;  /* how many begin in the step that is planned */
+  gboolean has_rest;     /* it had blocks after those away, which the prefix cache may still hold */
+  gboolean arrived;      /* those away have been copied in */
 } LiveRequest;
 
 struct Planner {
@@ -44,29 +45,30 @@ struct Planner {
   LiveRequest **requests; /* one a request of the workload, NULL before its first step */
   GArray *free_blocks;    /* of gint32: the last is the next; unused with prefix caching */
   Places host, disk;
-  Places through;    /* beside the host's: for what is read from the disk and copied in at once */
-  GPtrArray *ahead;  /* of LiveRequest: those that have copies ahead, */
-  GPtrArray *away;   /* and those that are away, with copies beside the steps */
-  gboolean has_left; /* somebody, since the step that was planned last */
-  gboolean has_ignored;
-  gboolean has_planned;
-  guint32 counted_host_blocks; /* all, by the scheduler: more or fewer than there can be use for */
+  Places through;       /* for blocks that are read from the disk and copied in at once */
+  GPtrArray *ahead;     /* of LiveRequest: those with copies ahead */
+  GPtrArray *away;      /* of LiveRequest: those with blocks away, by copies beside the steps */
+  gboolean has_left;    /* a request has left since the last plan */
+  gboolean has_ignored; /* the engine has ignored a request */
+  gboolean has_planned; /* at least one step */
+  guint32 counted_host_blocks; /* size of the host's pool by the scheduler's count */
 };
 
-/* Sets the error of step and planner that disagree about a request; FALSE. */
+/* Sets the error that scheduler and planner disagree about a request. Returns FALSE. */
 gboolean planner_disagree(GError **error, guint32 request, const char *what, guint64 found,
                           guint64 expected);
 
 void planner_init_pools(Planner *planner);
 void planner_clear_pools(Planner *planner);
-/* As many blocks are free in each pool as the scheduler counts; more where somebody left since it
- * counted. An engine may lose the host's blocks of whom it ignores. */
+/* FALSE and an error unless each pool has as many free blocks as the scheduler counts, or more
+ * where a request left since it counted. An engine may lose the host blocks of a request that it
+ * ignores. */
 gboolean planner_check_pools(Planner *planner, const Step *step, GError **error);
 
-/* Takes blocks of the device until the request has `blocks`; with prefix caching the scheduler says
- * which. FALSE if there are not so many. */
+/* Takes device blocks until the request has `blocks`; with prefix caching those of its sequence.
+ * FALSE if too few are free. */
 gboolean planner_take_blocks(Planner *planner, LiveRequest *request, guint32 blocks);
-/* Gives back what the request has behind its first `blocks` blocks of the device. */
+/* Frees the device blocks of the list `ids` after its first `blocks`. */
 void planner_give_blocks(Planner *planner, GArray *ids, guint32 blocks);
-/* What is away is given up, wherever it is. */
+/* Frees the host and disk blocks of the request. */
 void planner_give_places(Planner *planner, LiveRequest *request);

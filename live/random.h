@@ -1,5 +1,5 @@
-/* Random numbers by place: bits are a function of seed, purpose and index, so that what is drawn
- * depends on no order. The finalizer is splitmix64's.
+/* Random numbers by index: bits are a function of seed, purpose and index, so that they do not
+ * depend on the order of drawing. The finalizer is splitmix64's (Steele et al. 2014).
  */
 #pragma once
 
@@ -27,7 +27,7 @@ random_key(guint64 key, guint64 value)
   return random_mix(random_mix(key) + value + G_GUINT64_CONSTANT(0x9e3779b97f4a7c15));
 }
 
-/* In [0, 1), with 24 bits: a float of the same value. */
+/* A float in [0, 1) from the upper 24 bits, exact. */
 static inline float
 random_unit_float(guint64 bits)
 {

@@ -11,5 +11,5 @@
 #include "models/decoder_config.h"
 
 /* [positions][head_dim]: the cosines of a position's head_dim / 2 angles, then the sines, as
- * kernels/transformer.h wants them. The caller frees. */
+ * kernels/transformer.h takes them. The caller frees. */
 float *rope_table_new(const RopeConfig *rope, guint32 head_dim, guint32 positions);

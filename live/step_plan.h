@@ -1,9 +1,9 @@
-/* A step as a device runs it: rows of tokens with their places in the paged KV pool, and blocks to
+/* A step as a device runs it: rows of tokens with their slots in the paged KV pool, and blocks to
  * copy out and in before them. Plain arrays, the same for every device.
  *
  * Order: first all copies out, then all copies in, then the rows. A block that is copied out may be
- * a target of what comes after. Copies beside the steps (jobs) begin with the rows, and end when the
- * device says so: until then nobody writes what they read, or reads what they write.
+ * overwritten by what comes after. Copies beside the steps (jobs) begin with the rows, and end when
+ * the device says so: until then nobody writes what they read, or reads what they write.
  */
 #pragma once
 
@@ -24,20 +24,20 @@ typedef struct {
 } CopyJob;
 
 typedef struct {
-  /* A row a token; a sequence's rows are contiguous, in the order of their positions. */
+  /* One row for each token; a sequence's rows are contiguous, in the order of their positions. */
   GArray *token_ids; /* of gint32 */
   GArray *positions; /* of gint32 */
-  GArray *slots;     /* of gint64: block * block_size + place in the block */
-  /* A sequence each. */
+  GArray *slots;     /* of gint64: block * block_size + place in the block; -1: not written */
+  /* For each sequence. */
   GArray *requests;     /* of guint32 */
-  GArray *query_starts; /* of gint32, one more than there are sequences */
+  GArray *query_starts; /* of gint32: its first row; one more than there are sequences */
   GArray *context_lens; /* of gint32 */
-  GArray *block_tables; /* of gint32, block_table_stride a sequence */
+  GArray *block_tables; /* of gint32: [sequences][block_table_stride] */
   guint32 block_table_stride;
-  /* What is sampled: a row's logits give the next token of a sequence. */
+  /* For each sampled token: a row's logits give the next token of a sequence. */
   GArray *sample_rows;      /* of gint32 */
   GArray *sample_sequences; /* of guint32: which of the sequences */
-  GArray *uniforms;         /* of float in [0, 1), one a sample */
+  GArray *uniforms;         /* of float in [0, 1) */
 
   GArray *copies_out; /* of BlockCopy */
   GArray *copies_in;
@@ -50,7 +50,7 @@ void step_plan_free(StepPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StepPlan, step_plan_free)
 void step_plan_clear(StepPlan *plan);
 
-/* Copies from `first` on whose host blocks follow each other: what travels as one. */
+/* How many copies from `first` on have consecutive host blocks, and so are made as one. */
 guint step_plan_copy_row(const GArray *copies, guint first);
 
 static inline guint32

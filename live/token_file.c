@@ -45,7 +45,7 @@ refuse(const Reader *r, const char *format, ...)
   return FALSE;
 }
 
-/* Which request a line is for. Requests behind the end of a limited trace are passed over. */
+/* Which request a line is for. *known: FALSE for one behind the end of a limited trace. */
 static gboolean
 find_request(Reader *r, const json_t *object, guint32 *index, gboolean *known)
 {
@@ -111,8 +111,10 @@ read_line(Reader *r, const char *text)
     return refuse(r, "column %d: %s; expected a JSON object or list a line", at.column, at.text);
   if (!json_is_object(object) && !json_is_array(object))
     return refuse(r, "found another JSON value, expected an object or a list");
-  if (!find_request(r, object, &index, &known) || !known)
-    return !known;
+  if (!find_request(r, object, &index, &known))
+    return FALSE;
+  if (!known)
+    return TRUE;
   return read_ids(r, json_is_array(object) ? object : json_object_get(object, "prompt_token_ids"),
                   index);
 }

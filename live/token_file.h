@@ -1,5 +1,4 @@
-/* Files of token ids: the prompts that go in (token_source.h has the form) and the outputs that
- * come out. */
+/* Files of prompts' token ids (token_source.h has the form). */
 #pragma once
 
 #include "sim/workload.h"
@@ -8,6 +7,7 @@
 GQuark token_file_error_quark(void);
 typedef enum { TOKEN_FILE_ERROR_INPUT } TokenFileError;
 
-/* A GArray of gint32 a request, in the workload's order; for g_ptr_array_unref(). */
+/* A GArray of gint32 for each request, in the workload's order; free with g_ptr_array_unref(). NULL
+ * and an error that names the line where the file does not fit the workload or the vocabulary. */
 GPtrArray *token_file_read(const char *path, const Workload *workload, guint32 vocab,
                            GError **error);

@@ -87,7 +87,8 @@ token_source_prompt(const TokenSource *source, guint32 request, gint32 *ids)
   }
 }
 
-/* What the prefix hashes of one request say, in turn: equal keys must mean equal tokens so far. */
+/* FALSE and an error if the request's tokens differ from those of an earlier request with the same
+ * hashes. seen: a hash of the prefix hashes so far → a hash of the tokens so far. */
 static gboolean
 check_request(const TokenSource *source, guint32 index, GHashTable *seen, GError **error)
 {

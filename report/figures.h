@@ -18,11 +18,10 @@ typedef struct {
   const char *name; /* what tells it from others: the overflow policy, a study's cell */
   Summary summary;
   guint32 num_gpu_blocks, num_cpu_blocks, num_disk_blocks;
-  double wall_s;           /* what simulating it took */
+  double wall_s;           /* real time of the simulation */
   double measured_spread;  /* of the timings behind the measured part; 0 where unknown */
-  double latency_slowdown; /* the same of the mean from arrival to finish */
-  double
-      slowdown; /* its makespan over that with unlimited memory; NAN where one did not end well */
+  double slowdown;         /* makespan / makespan with unlimited memory; NAN: one ended badly */
+  double latency_slowdown; /* the same of the mean time from arrival to finish */
   double swapped_out_bytes, swapped_in_bytes; /* of a card; NAN: a block has no size */
   double disk_written_bytes, disk_read_bytes; /* of all cards; likewise */
   json_t *config;                             /* an object with every resolved setting, or NULL */

@@ -48,14 +48,22 @@ config_count(const RunRecord *record, const char *key)
 static void
 append_defaults(GString *text, const RunRecord *record)
 {
-  static const char *const keys[] = {"num_gpu_blocks",           "max_num_seqs",
-                                     "max_num_batched_tokens",   "max_model_len",
-                                     "gpu_memory_utilization",   "enable_prefix_caching",
-                                     "async_scheduling",         "page_size",
-                                     "max_running_requests",     "chunked_prefill_size",
-                                     "mem_fraction_static",      "disable_radix_cache",
-                                     "disable_overlap_schedule", "capacity_policy",
-                                     "context_chunking_policy",  "free_gpu_memory_fraction",
+  static const char *const keys[] = {"num_gpu_blocks",
+                                     "max_num_seqs",
+                                     "max_num_batched_tokens",
+                                     "max_model_len",
+                                     "gpu_memory_utilization",
+                                     "enable_prefix_caching",
+                                     "async_scheduling",
+                                     "page_size",
+                                     "max_running_requests",
+                                     "chunked_prefill_size",
+                                     "mem_fraction_static",
+                                     "disable_radix_cache",
+                                     "disable_overlap_schedule",
+                                     "capacity_policy",
+                                     "context_chunking_policy",
+                                     "free_gpu_memory_fraction",
                                      "cudagraph_mode"};
   const json_t *defaults = json_object_get(record->config, "defaults");
   g_autoptr(Table) table = table_new("lrl");

@@ -111,7 +111,13 @@ scenario_assumptions(const Scenario *s, guint32 tp)
   guint64 state_bytes = model_rank_state_bytes(s->model, tp);
   KvGroups groups;
 
-  if (s->config.overlap_copies && s->executor->needs_cost && !contention_is_measured(s, tp))
+  if (s->copy_stages > 0 && s->executor->needs_cost)
+    add(list, g_strdup_printf("copies are made beside the layers of their step, those out first: the "
+                              "layers are taken as %u equal groups, each of which waits for an "
+                              "equal part of the copies",
+                              s->copy_stages));
+  if ((s->config.overlap_copies || s->copy_stages > 0) && s->executor->needs_cost &&
+      !contention_is_measured(s, tp))
     add(list,
         g_strdup("a copy beside a step takes its share of the memory's bandwidth from it, and "
                  "is not slowed itself: modelled, not measured"));

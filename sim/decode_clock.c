@@ -33,7 +33,7 @@ decode_clock_clear(DecodeClock *clock)
     clock_heap_clear(&clock->seen[i].kinks);
 }
 
-/* It takes a block at the ticks at which its computed tokens fill its blocks. */
+/* Which list a member is due in: it takes a block when its computed tokens fill those it has. */
 static guint32
 due_place(const DecodeClock *clock, const Sequence *joining)
 {
@@ -82,8 +82,8 @@ coming_context(const DecodeClock *clock, const Sequence *member)
   return decode_clock_tokens(clock, member) + 1;
 }
 
-/* Of a member that sees more with each tick, what it sees is its base + the coming tick; a window
- * that is full is its tokens, whatever the tick. In chunks it begins anew behind each. */
+/* A member that sees more with each tick sees its base + the coming tick; through a full window it
+ * sees the window's tokens, whatever the tick. In chunks the base falls at each chunk's end. */
 static void
 add_seen(DecodeClock *clock, guint32 index, Sequence *member)
 {
@@ -116,7 +116,7 @@ take_seen(DecodeClock *clock, guint32 index, const Sequence *member)
   clock_heap_remove(&seen->kinks, member);
 }
 
-/* Members whose window is full by now, or that have come into another chunk. */
+/* Passes the kinks up to now: windows that filled, and chunks that ended. */
 static void
 pass_kinks(DecodeClock *clock, guint32 index)
 {
@@ -163,7 +163,8 @@ take_due(DecodeClock *clock, const Sequence *member)
   list->length--;
 }
 
-/* The tick at which the member's blocks change next, behind one that takes it to `computed` + 1. */
+/* The tick at which the member's blocks change next, after that which takes it to `computed` + 1.
+ */
 static guint64
 change_after(const DecodeClock *clock, const Sequence *member, guint32 computed)
 {
@@ -178,13 +179,7 @@ add_change(DecodeClock *clock, Sequence *member)
                   (ClockEvent){change_after(clock, member, member->computed_tokens), member});
 }
 
-guint64
-decode_clock_ticks_to_change(const DecodeClock *clock)
-{
-  return clock->changes.count > 0 ? clock->changes.events[0].ticks - clock->ticks : G_MAXUINT64;
-}
-
-/* The members of the events from that place of the heap down. */
+/* Collects the members whose events are due, from that place of the heap down. */
 static void
 collect_changes(DecodeClock *clock, guint32 place)
 {
@@ -281,32 +276,6 @@ decode_clock_tick(DecodeClock *clock, guint32 n)
     pass_kinks(clock, i);
 }
 
-void
-decode_clock_settle(DecodeClock *clock, gint64 end_ps)
-{
-  clock->settled_ticks = clock->ticks;
-  clock->last_end_ps = end_ps;
-}
-
-Sequence *
-decode_clock_take_ended(DecodeClock *clock)
-{
-  Sequence *sequence;
-
-  if (clock->count == 0 || clock->ends.events[0].ticks > clock->ticks)
-    return NULL;
-  sequence = clock->ends.events[0].sequence;
-  decode_clock_leave(clock, sequence);
-  return sequence;
-}
-
-guint64
-decode_clock_ticks_to_end(const DecodeClock *clock)
-{
-  g_assert(clock->count > 0);
-  return clock->ends.events[0].ticks - clock->ticks;
-}
-
 static void
 find_offsets(DecodeClock *clock)
 {
@@ -318,17 +287,6 @@ find_offsets(DecodeClock *clock)
     clock->offset_largest = MAX(clock->offset_largest, offset);
   }
   clock->offsets_known = TRUE;
-}
-
-guint64
-decode_clock_ticks_to_kink(const DecodeClock *clock)
-{
-  guint64 ticks = G_MAXUINT64;
-
-  for (guint32 i = 0; i < clock->windows.n; i++)
-    if (clock->seen[i].kinks.count > 0)
-      ticks = MIN(ticks, clock->seen[i].kinks.events[0].ticks - clock->ticks);
-  return ticks;
 }
 
 /* A context is offset + ticks + 1, the new token included. */

@@ -68,7 +68,7 @@ matrix_scale_bytes(const Matrix *matrix)
   const WeightFormat *format = &matrix->format;
   guint64 bytes = weight_format_scale_bytes(format, matrix->n, matrix->k);
 
-  /* A scale for the whole matrix is one for each of those that it is fused of. */
+  /* One scale for the whole matrix means one for each matrix that was fused into it. */
   if (format->group_rows == 0 && format->group_columns == 0)
     bytes += (matrix->pieces - 1) * (format->scale_bits + format->zero_bits) / 8;
   return matrix->copies * bytes;

@@ -1,4 +1,4 @@
-/* One kind of layer: how it mixes tokens, the matrices that each token passes, its small vectors.
+/* One kind of layer: how it mixes tokens, the matrices that a token passes, its small vectors.
  *
  * A mixer reads what earlier tokens left behind:
  *   full      attention over the whole context
@@ -63,11 +63,11 @@ typedef enum { SPLIT_OUTPUTS, SPLIT_INPUTS, SPLIT_NONE } MatrixSplit;
 
 typedef struct {
   guint64 n, k;    /* outputs, inputs */
-  guint64 kv_n;    /* of n, those of K and V: a rank has one KV head's at least */
-  guint32 copies;  /* experts; 1 of what is there once */
-  guint32 active;  /* of the copies, those that one token passes */
+  guint64 kv_n;    /* of n, the outputs of K and V: a rank has at least one KV head's */
+  guint32 copies;  /* experts; 1 where there is one matrix */
+  guint32 active;  /* copies that one token passes */
   guint32 pieces;  /* matrices that are fused into this one, each with scales of its own */
-  gboolean shared; /* of the experts that every token passes */
+  gboolean shared; /* it belongs to the experts that every token passes */
   MatrixSplit split;
   WeightFormat format;
 } Matrix;
@@ -78,7 +78,7 @@ typedef struct {
   guint32 count; /* layers of this kind */
   Mixer mixer;
   guint n_matrices;
-  guint n_mixer_matrices;          /* of them, the first, which are the mixer's */
+  guint n_mixer_matrices;          /* the first so many are the mixer's */
   Matrix matrices[LAYER_MATRICES]; /* in the order of use */
   guint64 vectors;                 /* elements of norms, biases, convolutions: kept at 16 bits */
   guint32 ffn;                     /* width of the feed-forward part, of one expert; 0: none */
@@ -91,13 +91,13 @@ typedef struct {
 } Layer;
 
 gboolean mixer_equal(const Mixer *a, const Mixer *b);
-/* TRUE if they differ in nothing but their counts. */
+/* TRUE if they differ in nothing but their counts of layers. */
 gboolean layer_equal(const Layer *a, const Layer *b);
 
-/* What one of `tp` ranks has of a matrix. */
+/* Outputs and inputs that one of `tp` ranks has of a matrix. */
 guint64 matrix_rank_n(const Matrix *matrix, const Mixer *mixer, guint32 tp);
 guint64 matrix_rank_k(const Matrix *matrix, guint32 tp);
-/* Of all copies: what the elements take, and what is beside them. */
+/* Bytes of all copies: of the elements, and of the scales and the rest beside them. */
 guint64 matrix_element_bytes(const Matrix *matrix);
 guint64 matrix_scale_bytes(const Matrix *matrix);
 
@@ -137,16 +137,16 @@ mixer_entry_bytes(const Mixer *mixer, guint32 kv_bits)
 guint64 layer_kv_bytes(const Layer *layer, guint32 kv_bits, guint32 tp);
 /* Bytes of a recurrent layer's state, a sequence, on one of `tp` ranks. */
 guint64 layer_state_bytes(const Layer *layer, guint32 tp);
-/* What a mixer sees of a context; 0 tokens: all of it, or no context at all. */
+/* The part of a context that a mixer sees; 0 tokens: all of it, or none. */
 ContextWindow mixer_window(const Mixer *mixer);
-/* Of a compressed one what it sees of the entries, in tokens: those of the picked ones, where some
- * are. 0 tokens: of all of them, or it has none. */
+/* What a compressed mixer sees of its entries, in tokens: those of the picked ones, where some are.
+ * 0 tokens: of all of them, or it has none. */
 ContextWindow mixer_entry_window(const Mixer *mixer);
-/* Pairs of a query and a key that n new tokens after c cached ones make, where a token sees a
- * window, or nothing. */
+/* Pairs of a query and a key of n new tokens after c cached ones, through the mixer's window; 0
+ * where it has none. */
 double mixer_window_pairs(const Mixer *mixer, double new_tokens, double cached_tokens);
-/* The same of any mixer: n c + n (n + 1) / 2 where a token sees all before it. In line, since steps
- * of most models ask for that alone. */
+/* The same for any mixer: n c + n (n + 1) / 2 where a token sees all before it. In line, since that
+ * is all that steps of most models ask for. */
 static inline double
 mixer_pairs(const Mixer *mixer, double new_tokens, double cached_tokens)
 {

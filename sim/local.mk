@@ -30,6 +30,7 @@ libspillway_sim_a_SOURCES = \
   %D%/kv_groups.c %D%/kv_groups.h \
   %D%/kv_groups_compressed.c \
   %D%/layer.c %D%/layer.h \
+  %D%/layerwise.c %D%/layerwise.h \
   %D%/model.c %D%/model.h \
   %D%/observer.c %D%/observer.h \
   %D%/copy_direction.h \

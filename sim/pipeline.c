@@ -27,6 +27,7 @@ pipeline_new(guint32 stages, guint32 layers, guint32 block_size)
 {
   Pipeline *self = g_new0(Pipeline, 1);
 
+  g_assert(stages >= 2 && stages <= layers);
   self->stages = stages;
   self->layers = layers;
   self->free_ps = g_new0(gint64, stages);

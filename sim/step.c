@@ -56,29 +56,25 @@ step_free(Step *step)
 }
 
 void
-step_clear(Step *step)
+step_clear(Step *step, const ContextWindows *windows)
 {
   /* The lengths alone: this runs a million times a second. */
   step->entries->len = step->victims->len = step->swapped_in->len = 0;
-  step->plans->len = 0;
   step->ignored->len = step->hits->len = step->shed->len = 0;
-  step->copies->len = step->copied->len = step->starved->len = 0;
-  step->stores->len = step->loads->len = step->flushes->len = 0;
   step->sequences->len = step->ending->len = 0;
   step->clocked = step->clocked_at = 0;
   step->n_sequences = step->n_decodes = step->n_tokens = 0;
-  step->contexts = (DecodeContexts){0};
+  step->contexts = decode_contexts_through(windows);
   step->copy_out_blocks = step->copy_in_blocks = 0;
   step->repeat = 1;
-  step->listed = step->ticks = step->takes_no_time = step->idle_changes = FALSE;
+  step->listed = step->ticks = step->ends = step->takes_no_time = step->idle_changes = FALSE;
   step->abort = NULL;
   step->sglang.mode = NULL;
 }
 
-gboolean
-step_is_only_decodes(const Step *step)
+void
+step_clear_copies(Step *step)
 {
-  return step->n_decodes > 0 && step->n_decodes == step->n_sequences && step->victims->len == 0 &&
-         step->shed->len == 0 && step->swapped_in->len == 0 && step->ignored->len == 0 &&
-         step->abort == NULL;
+  step->copies->len = step->copied->len = step->starved->len = 0;
+  step->stores->len = step->loads->len = step->flushes->len = 0;
 }

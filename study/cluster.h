@@ -1,7 +1,7 @@
 /* A sweep started as several processes by mpirun: rank 0 manages and writes, the others run cells.
  *
- * cluster_mpi.c where configured --with-mpi; else cluster_none.c, which knows of one process only,
- * and refuses to be one of many that would all do the same.
+ * cluster_mpi.c where configured --with-mpi; else cluster_none.c, which supports one process only,
+ * and refuses to be started as one of many, which would all do the same.
  */
 #pragma once
 

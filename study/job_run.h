@@ -1,5 +1,5 @@
-/* Gives numbered jobs to workers and their answers to the caller: one process keeps the books, the
- * workers compute (transport.h). Answers come in any order.
+/* Gives numbered jobs to workers and their answers to the caller: this process manages, the workers
+ * compute (transport.h). Answers come in any order.
  */
 #pragma once
 
@@ -20,5 +20,5 @@ typedef struct {
  * had; without one where it was told to stop (Ctrl-C, SIGTERM). */
 gboolean job_run(const JobRun *run, guint *n_done, GError **error);
 
-/* The message of an answer that is a failure, for the caller to free; NULL: it is none. */
+/* The message of an answer that is a failure, which the caller frees; NULL: it is no failure. */
 char *answer_message(const GByteArray *answer);

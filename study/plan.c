@@ -152,7 +152,8 @@ compare_places(const void *a, const void *b)
 }
 
 /* First one cell of each group that shares a run without limits: it makes that run, and the others
- * find it. Then the cells of one trace together, as a worker keeps the requests that it read last. */
+ * find it. Then the cells of one trace together, as a worker keeps the requests that it read last.
+ */
 static void
 order_cells(StudyPlan *plan)
 {

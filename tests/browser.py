@@ -28,16 +28,17 @@ class Page:
     """A page of a browser of its own. What its console says is in `complaints`."""
 
     def __init__(self, width=1200, height=900, dark=False):
-        self.folder = tempfile.mkdtemp(prefix="spillway-browser-")
+        self.folder = tempfile.mkdtemp(prefix="browser-")  # short: the name of its socket has 107 bytes at most
         self.complaints, self.number, self.session, self.unread = [], 0, None, b""
         theirs_in, self.out = os.pipe()
         self.into, theirs_out = os.pipe()
         command = [find(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                    "--no-first-run", "--disable-extensions", "--remote-debugging-pipe", "--hide-scrollbars",
-                   "--user-data-dir=" + self.folder, "about:blank"]
+                   "--user-data-dir=" + os.path.join(self.folder, "profile"), "about:blank"]
         shell = ["sh", "-c", 'exec "$@" 3<&%d 4>&%d' % (theirs_in, theirs_out), "sh"]
         self.process = subprocess.Popen(shell + command, pass_fds=(theirs_in, theirs_out), stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                        env={**os.environ, "TMPDIR": self.folder})
         os.close(theirs_in)
         os.close(theirs_out)
         target = self.call("Target.createTarget", url="about:blank")["targetId"]

@@ -12,6 +12,7 @@ script_tests = \
   %D%/engines/disk.py \
   %D%/engines/front-end.py \
   %D%/engines/graphs.py \
+  %D%/engines/layerwise.py \
   %D%/engines/limits.py \
   %D%/engines/page.py \
   %D%/engines/parallel.py \
@@ -59,11 +60,12 @@ tree_tests = \
   %D%/package/notebook.py
 # The long ones, the kernels', stand before these: so nobody waits for one at the end.
 TESTS += $(tree_tests) $(script_tests) $(module_tests)
-EXTRA_DIST += $(script_tests) $(tree_tests) %D%/package/bare-debian %D%/package/gpu-day-fakes.sh %D%/package/without-cuda.sh %D%/package/without-python
+EXTRA_DIST += $(script_tests) $(tree_tests) %D%/package/bare-debian %D%/package/gpu-day-fakes.sh %D%/package/own-tmpdir %D%/package/without-cuda.sh %D%/package/without-python
 # Modules of Python that tests of several folders share are here, others beside their users.
 EXTRA_DIST += \
   %D%/browser.py \
   %D%/recount.py \
+  %D%/recount_memory.py \
   %D%/spillway_test.py \
   %D%/live/live_fixture.py \
   %D%/live/plain_decoder.py \

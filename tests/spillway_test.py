@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -188,13 +189,20 @@ def options_of_help(text):
             for option, value in re.findall(r"^  (?:-\w, )?(--[a-z-]+)(=\S+)?", text, re.M)}
 
 
+def end(number, _):
+    """Told to end: as by exit(), so that no folder is left."""
+    sys.exit(128 + number)
+
+
 def main(tests):
     """Runs (name, function) pairs, each in a new folder; prints TAP."""
     failed = 0
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, end)
     print("1..%d" % len(tests), flush=True)
     for number, (name, test) in enumerate(tests, 1):
         line, details = "ok %d - %s" % (number, name), ""
-        with tempfile.TemporaryDirectory(prefix="spillway-test-") as folder:
+        with tempfile.TemporaryDirectory(prefix="spillway-test-", ignore_cleanup_errors=True) as folder:
             os.chdir(folder)
             try:
                 test()

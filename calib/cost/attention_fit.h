@@ -44,7 +44,7 @@ AttentionFit *attention_fit_new(const Profile *profile, const AttentionKey *key,
 void attention_fit_free(AttentionFit *fit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AttentionFit, attention_fit_free)
 
-/* Time of one layer. *measured: inside the grid. */
+/* Time of one layer, in picoseconds. *measured: the point is inside the grid. */
 double attention_fit_ps(const AttentionFit *fit, const AttentionPoint *point, gboolean *measured);
 
 /* Pairs of a query and a key for n tokens after c visible ones: n c + n (n + 1) / 2, or fewer with

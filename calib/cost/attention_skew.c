@@ -50,8 +50,8 @@ tokens_each(const AttentionSkew *skew, const ProfileSample *sample)
          skew->multiprocessors;
 }
 
-/* Both in tokens that one multiprocessor reads: when the short contexts have ended, and what is left
- * of a long one then. Long ones come last in a sample: they start with the last wave. */
+/* Both in tokens that one multiprocessor reads: when the short contexts have ended, and what is
+ * left of a long one then. Long ones come last in a sample: they start with the last wave. */
 static void
 find_tail(const AttentionSkew *skew, const ProfileSample *sample, double *others, double *left)
 {

@@ -27,6 +27,7 @@ GemmFit *gemm_fit_of(const Profile *profile, const Device *device, const char *d
 void gemm_fit_free(GemmFit *fit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GemmFit, gemm_fit_free)
 
-/* Time of one product. *measured: (n, k) is in the profile or between such, and m in its range. */
+/* Time of one product, in picoseconds. *measured: (n, k) is in the profile or between pairs that
+ * are, and m is in their range. */
 double gemm_fit_ps(const GemmFit *fit, const WhatIf *what_if, guint64 m, guint64 n, guint64 k,
                    gboolean *measured);

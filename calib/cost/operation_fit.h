@@ -5,10 +5,10 @@
 #include "calib/profile.h"
 #include "roofline.h"
 
-/* Samples of one operation over shape field `over`, where field `at_field` equals `at`. */
-typedef struct OperationCurve OperationCurve;
-/* Of the one dtype that serves what is asked for (dtype_serving()). NULL if
+/* A curve through the samples of one operation and variant over shape field `over`, where field
+ * `at_field` equals `at`, of the dtype that serves the one asked for (dtype_serving()). NULL if
  * there are none. */
+typedef struct OperationCurve OperationCurve;
 OperationCurve *operation_curve_new(const Profile *profile, OperationKind kind, const char *variant,
                                     const char *dtype, guint over, guint at_field, guint64 at);
 double operation_curve_ps(const OperationCurve *curve, double x, gboolean *inside);
@@ -32,7 +32,7 @@ void elementwise_fit_free(ElementwiseFit *fit);
 typedef struct OperationSheet OperationSheet;
 OperationSheet *operation_sheet_new(const Profile *profile, OperationKind kind, const char *variant,
                                     const char *dtype, const gint64 *rest);
-/* Whether any of its samples is. */
+/* Whether any of its samples is derived. */
 gboolean operation_sheet_is_derived(const OperationSheet *sheet);
 /* Linear in both; x is field 0, y field 1. Derived samples are never inside. */
 double operation_sheet_ps(const OperationSheet *sheet, double x, double y, gboolean *inside);

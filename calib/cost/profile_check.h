@@ -1,4 +1,4 @@
-/* How well a profile predicts what it was not told: its error on samples held out of its fits. */
+/* The error of a profile's predictions on samples held out of its fits. */
 #pragma once
 
 #include "calib/devices/device.h"
@@ -23,8 +23,9 @@ typedef struct {
   double predicted_ns;
 } ProfileCheckPoint;
 
-/* Appends to `results` (of ProfileCheckResult), in the order of the samples, and to `points` (of
- * ProfileCheckPoint), which may be NULL. Of a sealed profile. */
-/* device: that which the profile names; its roofline stands beyond the points. */
+/* Predicts the samples of a sealed profile that are held out, and appends to `results` (of
+ * ProfileCheckResult), in the order of the samples, and to `points` (of ProfileCheckPoint), which
+ * may be NULL. device: the one that the profile names, whose roofline is used beyond the samples.
+ */
 gboolean profile_check(const Profile *profile, const Device *device, GArray *results,
                        GArray *points, GError **error);

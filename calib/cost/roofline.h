@@ -1,30 +1,32 @@
 /* The roofline: a cost model from a device's peaks and the shares of them that kernels reach.
  *
  * Every kernel takes max(FLOPs / (peak x share), bytes / (bandwidth x share)) + a fixed time.
- *   linear       one product a matrix: qkv, o, gate+up (or fc1), down (or fc2), and what a layer
- * has besides; experts, a grouped product: the rows of all, and the bytes of those that a batch is
- * expected to touch, E (1 - (1 - k/E)^tokens), each token's k being drawn alike from E; the shorter
- * of the two is hidden in part. Weights of 4 bits are read as such and multiplied at 16 attention
- * prefill by pairs of tokens, n c + n (n + 1) / 2 + n x ramp / 2, fewer where a window hides some;
- * decode affine in what is seen of the context, with an integer slope. Latent attention decodes
- * absorbed, 2 h (2 r + p) FLOPs and (r + p) elements a token, and makes K and V of cached tokens
- * again for a prefill, 2 h r (d + v) (DeepSeek-V2, 2.1); sparse attention adds its indexer over the
- * whole context (DeepSeek-V3.2). A recurrent layer reads and writes its state once, and updates it
- * with 6 FLOPs an element and token: decay, outer product, read (Mamba-2, Gated DeltaNet, recurrent
- *                form); chunked forms of a prefill trade those for products of the same order
- *   head         the output head of sampled tokens, then sampling over their logits
- *                Experts are shared by tensor x data-parallel ranks, of which each engine has as
- *                many tokens as this one. Split by width, a rank has a part of each expert; with
- *                expert parallelism a part of fewer, down to whole ones, and the rows of the
- *                busiest group (experts.h)
- *   comm         two all-reduces a layer, 2 (g - 1) / g of the activations over the bus bandwidth,
- * or all that the others have read at once, (g - 1) of them, whichever is faster host         a
- * step's and each sequence's, by scheduler swap         a copy's launch and its bytes; paths below
- *   contention   a copy beside a step takes its share of the memory's bandwidth from it
- * Left out: overlap of kernels but of shared experts (SharedExperts), and full copy queues. Nothing
- * is measured: the mask is always 0. Median error against published tables
- * (tests/unit/calib/roofline-tables.c), in percent on A100, H100, RTX PRO 6000: products 10, 7 (fp8 13,
- * in blocks 33), 9; a layer's products by Vidur 4 to 6, 20; prefill attention 6, 10, 6; decode
+ *
+ *   linear      A product for each matrix: qkv, o, gate+up (or fc1), down (or fc2) and any others.
+ *               Weights of 4 bits are read as such and multiplied at 16.
+ *   experts     A grouped product: the rows of all, and the bytes of the experts that a batch is
+ *               expected to touch, E (1 - (1 - k/E)^tokens), each token's k drawn uniformly from E;
+ *               part of the shorter of the two is hidden. They are shared by tensor x data-parallel
+ *               ranks, whose engines all have as many tokens as this one. Split by width, a rank
+ * has a part of each expert; with expert parallelism a part of fewer experts, down to whole ones,
+ * and the rows of the busiest group (experts.h). attention   A prefill by pairs of tokens, n c + n
+ * (n + 1) / 2 + n x ramp / 2, fewer with a window; a decode affine in the visible context, with an
+ * integer slope. Latent attention decodes absorbed, 2 h (2 r + p) FLOPs and (r + p) elements a
+ * token, and makes K and V of cached tokens again for a prefill, 2 h r (d + v) (DeepSeek-V2, 2.1);
+ * sparse attention adds its indexer over the whole context (DeepSeek-V3.2). states      A recurrent
+ * layer reads and writes its state once, and updates it with 6 FLOPs for each element and token:
+ * decay, outer product, read (Mamba-2 and Gated DeltaNet in recurrent form; chunked forms of a
+ * prefill take products of the same order). head        The output head of sampled tokens, then
+ * sampling over their logits. comm        Two all-reduces a layer: 2 (g - 1) / g of the activations
+ * over the bus bandwidth, or (g - 1) times the activations read from the others at once, whichever
+ * is faster. host        A time for a step and for each sequence, by scheduler. swap        A
+ * copy's launch and its bytes, by copy path. contention  A copy beside a step takes its share of
+ * the memory's bandwidth from it.
+ *
+ * Left out: overlap of kernels except of shared experts (SharedExperts), and full copy queues.
+ * Nothing is measured: the mask is always 0. Median error against published tables
+ * (tests/unit/calib/roofline-tables.c), in percent on A100, H100, RTX PRO 6000: products 10, 7 (fp8
+ * 13, in blocks 33), 9; a layer's products by Vidur 4 to 6, 20; prefill attention 6, 10, 6; decode
  * attention of 16 MB and more 8, 15, 6. All but Vidur are in sample: the shares were fitted to
  * those tables.
  */
@@ -38,7 +40,7 @@
 #include "sim/model.h"
 #include "what_if.h"
 
-/* Tokens of the largest step that vLLM captures as a graph, at most. */
+/* vLLM's limit of the tokens of a step that runs as a captured graph. */
 #define ROOFLINE_CAPTURED_TOKENS 512
 
 /* Which steps run as captured graphs. vLLM v1 captures pieces of a layer, for steps of any kind;
@@ -92,15 +94,14 @@ typedef struct {
   gboolean in_pieces;        /* captured graphs end before each attention, and begin behind it */
   gboolean launched_prompts; /* steps with prompts are not captured (HostCost.latent_launch_ps) */
   gboolean captures_head;    /* the output head is in the graph, too, and has its rows */
-  gboolean
-      greedy; /* tokens are the likeliest, not sampled; the roofline does not tell them apart */
+  gboolean greedy; /* the likeliest tokens are taken; the roofline costs that as sampling */
   CopyPath copy_path;
   HostMemory host_memory;
+  guint32 copy_stages; /* CostModel.copy_stages */
   WhatIf what_if;
 } RooflineConfig;
 
-/* The caller frees it with cost_model_free(). For use by one thread: it remembers what it was
- * asked. */
+/* The caller frees it with cost_model_free(). For one thread: it remembers costs. */
 CostModel *roofline_new(const RooflineConfig *config, GError **error);
 
 /* Fills a cleared piece, but for the components in `covered` (bits 1 << component), which another
@@ -108,7 +109,8 @@ CostModel *roofline_new(const RooflineConfig *config, GError **error);
 void roofline_step_without(CostModel *self, const CostShape *shape, guint32 repeat, guint covered,
                            CostPiece *piece);
 
-/* A step with a prompt lasts as long as its kernels' launches at least, where they are told. */
+/* Raises the cost of a step with a prompt to the time of its kernels' launches, where that is
+ * known. */
 void roofline_wait_for_launches(const CostModel *self, const CostShape *shape, CostPiece *piece);
 
 /* With asynchronous scheduling a step lasts as long as the host's work at least: adds what the

@@ -71,7 +71,7 @@ typedef struct {
   gint64 elementwise_token_ps, elementwise_fixed_ps;
   ExpertSplit split;
   gint64 exchange_token_ps, exchange_fixed_ps; /* of tokens between engines, for all layers */
-  CommWay comm[2]; /* of which engines take the faster; the same twice where there is one */
+  CommWay comm[2];       /* of which engines take the faster; the same twice where there is one */
   gboolean communicates; /* there is more than one device */
   gint64 host_step_ps, host_sequence_ps, host_eager_ps, host_pieces_ps;
   gint64 launches_ps;               /* of a step with a prompt; 0: it is captured, or not known */

@@ -43,7 +43,7 @@ typedef struct {
 /* A source that is a file or a folder of files. */
 typedef struct {
   gboolean (*takes)(const char *path);
-  guint folders_deep; /* of a folder, that files are looked for in */
+  guint folders_deep;                   /* of a folder, that files are looked for in */
   gboolean (*is_own)(const char *path); /* no other importer takes it; NULL: as takes */
   /* What the file calls the GPU, "" if it does not say; the caller frees it. */
   char *(*gpu)(const char *path);

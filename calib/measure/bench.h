@@ -1,7 +1,7 @@
-/* A device that times operations: what calibration asks of a GPU, behind an interface.
+/* A device that times operations: the calibration's interface to a GPU.
  *
- * A class says what the card is and how it fares, and times one operation at one shape until a
- * rule is met. cuda/ is the GPU.
+ * A class identifies the card, reports its clocks and health, and times one operation at one shape
+ * until a rule is met. cuda/ implements it for CUDA.
  *
  * Errors (BENCH_ERROR): those of one operation leave the others measurable, the rest end the
  * calibration; bench_error_is_fatal() tells them apart.
@@ -32,7 +32,7 @@ typedef struct BenchDevice BenchDevice;
 typedef struct {
   const char *name; /* as the driver calls the card */
   const char *driver, *cuda;
-  const char *kernels; /* the kind that is run (calib/profile_kernels.h); NULL: one is all there is */
+  const char *kernels; /* the kind that runs (calib/profile_kernels.h); NULL: there is one only */
   guint32 multiprocessors;
   guint64 memory_bytes, free_bytes;
   guint64 pinned_bytes; /* that one copy may take on the host */

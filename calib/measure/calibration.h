@@ -57,9 +57,9 @@ typedef struct {
   gboolean is_resumed;
   guint measured;      /* timings of shapes, in this start */
   guint known;         /* that an earlier start had taken */
-  guint planned, left; /* of what is measured in any case, how much was, and was not */
+  guint planned, left; /* shapes that are always measured: all, and those not measured yet */
   gint64 elapsed_us;
-  guint batches, marked; /* between sentinels; of which drifted, throttled or beside others */
+  guint batches, marked; /* between sentinels; those with drift, throttling or other users */
   GArray *errors;        /* of ProfileCheckResult, with texts that live as long as this */
   GPtrArray *failures;   /* of char *: "gemm m 8192, …: what went wrong" */
   GPtrArray *notes;      /* of char *: what is not measured of a model */

@@ -24,4 +24,3 @@ calibration_report_free(CalibrationReport *report)
   g_string_chunk_free(report->texts);
   g_free(report);
 }
-

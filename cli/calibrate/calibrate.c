@@ -45,7 +45,7 @@ typedef struct {
   char **models; /* as typed */
   char *time_limit, *out, *name, *seed, *target, *device, *format;
   gboolean is_quick;
-} Words;
+} TypedOptions;
 
 typedef struct {
   GPtrArray *models; /* of Model; empty: those that fit */
@@ -57,7 +57,7 @@ typedef struct {
   double target;
   gboolean is_quick;
   OutputFormat format;
-} Order;
+} CalibrateRequest;
 
 static volatile sig_atomic_t stop_seen;
 
@@ -69,29 +69,29 @@ on_stop_signal(int signal_number)
 }
 
 static void
-words_clear(Words *words)
+typed_options_clear(TypedOptions *typed)
 {
-  g_strfreev(words->models);
-  g_free(words->time_limit);
-  g_free(words->out);
-  g_free(words->name);
-  g_free(words->seed);
-  g_free(words->target);
-  g_free(words->device);
-  g_free(words->format);
+  g_strfreev(typed->models);
+  g_free(typed->time_limit);
+  g_free(typed->out);
+  g_free(typed->name);
+  g_free(typed->seed);
+  g_free(typed->target);
+  g_free(typed->device);
+  g_free(typed->format);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Words, words_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TypedOptions, typed_options_clear)
 
 static void
-order_clear(Order *order)
+request_clear(CalibrateRequest *request)
 {
-  g_clear_pointer(&order->models, g_ptr_array_unref);
-  device_free(order->nominal);
-  host_free(order->host);
-  g_free(order->path);
-  g_free(order->name);
+  g_clear_pointer(&request->models, g_ptr_array_unref);
+  device_free(request->nominal);
+  host_free(request->host);
+  g_free(request->path);
+  g_free(request->name);
 }
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Order, order_clear)
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CalibrateRequest, request_clear)
 
 static void
 free_model(gpointer model)
@@ -131,7 +131,7 @@ take_target(const char *text, double *target, GError **error)
   return FALSE;
 }
 
-/* A file that cannot be written, or is of something else, is told before the card is asked. */
+/* Refuses an output that cannot be written, or is no profile, before anything is measured. */
 static gboolean
 check_path(const char *path, GError **error)
 {
@@ -162,50 +162,51 @@ name_of(const char *path)
 }
 
 static gboolean
-take_order(const Words *words, Order *order, GError **error)
+read_options(const TypedOptions *typed, CalibrateRequest *request, GError **error)
 {
-  order->is_quick = words->is_quick;
-  order->limit_us = words->is_quick ? QUICK_LIMIT_US : FULL_LIMIT_US;
-  order->seed = 1;
-  if (words->out == NULL) {
-    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                "where to? give -o FILE.db; one that is there already is gone on with");
+  request->is_quick = typed->is_quick;
+  request->limit_us = typed->is_quick ? QUICK_LIMIT_US : FULL_LIMIT_US;
+  request->seed = 1;
+  if (typed->out == NULL) {
+    g_set_error(
+        error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+        "-o is missing: give -o FILE.db, the profile to write; an existing one is continued");
     return FALSE;
   }
-  if (!profile_format_parse(words->format, &order->format, error) ||
-      !take_target(words->target, &order->target, error) ||
-      (words->time_limit != NULL &&
-       !typed_duration(words->time_limit, "--time-limit", &order->limit_us, error)) ||
-      (words->seed != NULL &&
-       !typed_uint(words->seed, "--seed", 0, G_MAXUINT64, &order->seed, error)) ||
-      !take_models(words->models, order->models, error))
+  if (!profile_format_parse(typed->format, &request->format, error) ||
+      !take_target(typed->target, &request->target, error) ||
+      (typed->time_limit != NULL &&
+       !typed_duration(typed->time_limit, "--time-limit", &request->limit_us, error)) ||
+      (typed->seed != NULL &&
+       !typed_uint(typed->seed, "--seed", 0, G_MAXUINT64, &request->seed, error)) ||
+      !take_models(typed->models, request->models, error))
     return FALSE;
-  if (words->device != NULL) {
-    order->nominal = resolve_device(words->device, error);
-    if (order->nominal == NULL) {
+  if (typed->device != NULL) {
+    request->nominal = resolve_device(typed->device, error);
+    if (request->nominal == NULL) {
       g_prefix_error(error, "--device: ");
       return FALSE;
     }
   }
-  order->path = g_strdup(words->out);
-  order->name = words->name != NULL ? g_strdup(words->name) : name_of(words->out);
-  return check_path(order->path, error);
+  request->path = g_strdup(typed->out);
+  request->name = typed->name != NULL ? g_strdup(typed->name) : name_of(typed->out);
+  return check_path(request->path, error);
 }
 
-/* The shipped device that the driver calls by this name. */
+/* Sets the shipped device whose driver name is the card's, unless --device named one. */
 static gboolean
-find_nominal(Order *order, const BenchIdentity *identity, GError **error)
+find_nominal(CalibrateRequest *request, const BenchIdentity *identity, GError **error)
 {
   g_auto(GStrv) names = shipped_names("devices", ".ini");
 
-  for (char **name = names; order->nominal == NULL && *name != NULL; name++) {
+  for (char **name = names; request->nominal == NULL && *name != NULL; name++) {
     g_autoptr(Device) device = resolve_device(*name, error);
     if (device == NULL)
       return FALSE;
     if (device_has_driver_name(device, identity->name))
-      order->nominal = g_steal_pointer(&device);
+      request->nominal = g_steal_pointer(&device);
   }
-  if (order->nominal != NULL)
+  if (request->nominal != NULL)
     return TRUE;
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
               "no shipped device is known as '%s'; say whose nominal figures stand behind the "
@@ -215,21 +216,21 @@ find_nominal(Order *order, const BenchIdentity *identity, GError **error)
   return FALSE;
 }
 
-/* Those asked for, or all built-in ones that the card can hold. */
+/* The models of --model, or all built-in ones that the card can hold. */
 static gboolean
-find_models(Order *order, const BenchIdentity *identity, GError **error)
+find_models(CalibrateRequest *request, const BenchIdentity *identity, GError **error)
 {
   g_auto(GStrv) names = NULL;
 
-  for (guint i = 0; i < order->models->len; i++) {
-    const Model *model = g_ptr_array_index(order->models, i);
+  for (guint i = 0; i < request->models->len; i++) {
+    const Model *model = g_ptr_array_index(request->models, i);
     if (!calibration_plan_fits(model, identity))
       cli_note(VERB,
                "%s does not fit the card's memory: its operations are measured, its whole steps "
                "cannot be",
                model->name);
   }
-  if (order->models->len > 0)
+  if (request->models->len > 0)
     return TRUE;
   names = shipped_names("models", ".json");
   for (char **name = names; *name != NULL; name++) {
@@ -237,11 +238,11 @@ find_models(Order *order, const BenchIdentity *identity, GError **error)
     if (model == NULL)
       return FALSE;
     if (calibration_plan_fits(model, identity))
-      g_ptr_array_add(order->models, model);
+      g_ptr_array_add(request->models, model);
     else
       model_free(model);
   }
-  if (order->models->len > 0)
+  if (request->models->len > 0)
     return TRUE;
   g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
               "no built-in model fits the card's memory of %.1f GB; name one with --model",
@@ -269,22 +270,23 @@ on_stop(gpointer data G_GNUC_UNUSED)
 }
 
 static CalibrationReport *
-run(const Order *order, BenchDevice *bench, const BenchIdentity *identity, GError **error)
+run(const CalibrateRequest *request, BenchDevice *bench, const BenchIdentity *identity,
+    GError **error)
 {
   CalibrateProgress progress;
   const CalibrationConfig config = {
       .bench = bench,
       .identity = identity,
-      .nominal = order->nominal,
-      .host = order->host,
-      .models = (const Model *const *)order->models->pdata,
-      .n_models = order->models->len,
-      .path = order->path,
-      .name = order->name,
-      .is_quick = order->is_quick,
-      .limit_us = order->limit_us,
-      .seed = order->seed,
-      .target = order->target,
+      .nominal = request->nominal,
+      .host = request->host,
+      .models = (const Model *const *)request->models->pdata,
+      .n_models = request->models->len,
+      .path = request->path,
+      .name = request->name,
+      .is_quick = request->is_quick,
+      .limit_us = request->limit_us,
+      .seed = request->seed,
+      .target = request->target,
       .listener = {on_progress, on_note, on_stop, &progress},
   };
   void (*on_int)(int) = signal(SIGINT, on_stop_signal);
@@ -299,48 +301,49 @@ run(const Order *order, BenchDevice *bench, const BenchIdentity *identity, GErro
   return report;
 }
 
-/* What went wrong, and whether what was measured until then is there. */
+/* Prints why the calibration failed, and where what it measured is kept. The exit status. */
 static int
-fail(const Order *order, const GError *error)
+fail(const CalibrateRequest *request, const GError *error)
 {
   if (error->domain == BENCH_ERROR)
     return cli_error(CLI_FAILED, VERB,
                      "%s; what was measured is kept in %s, and the same command goes on",
-                     error->message, order->path);
+                     error->message, request->path);
   return cli_error(error->domain == PROFILE_ERROR && error->code == PROFILE_ERROR_WRITE ? CLI_FAILED
                                                                                         : CLI_USAGE,
                    VERB, "%s", error->message);
 }
 
 static int
-calibrate(Order *order, BenchDevice *bench, const BenchIdentity *identity)
+calibrate(CalibrateRequest *request, BenchDevice *bench, const BenchIdentity *identity)
 {
   g_autoptr(CalibrationReport) report = NULL;
   g_autoptr(GError) error = NULL;
-  CalibrateResult result = {.path = order->path, .identity = identity, .is_quick = order->is_quick};
+  CalibrateResult result = {
+      .path = request->path, .identity = identity, .is_quick = request->is_quick};
   int status;
 
-  if (!find_nominal(order, identity, &error) || !find_models(order, identity, &error) ||
-      (order->host = resolve_host(NULL, order->nominal, NULL, &error)) == NULL)
+  if (!find_nominal(request, identity, &error) || !find_models(request, identity, &error) ||
+      (request->host = resolve_host(NULL, request->nominal, NULL, &error)) == NULL)
     return cli_error(CLI_FAILED, VERB, "%s", error->message);
   if (identity->note != NULL)
     cli_note(VERB, "%s", identity->note);
-  report = run(order, bench, identity, &error);
+  report = run(request, bench, identity, &error);
   if (report == NULL)
-    return fail(order, error);
-  result.nominal = order->nominal;
+    return fail(request, error);
+  result.nominal = request->nominal;
   result.report = report;
-  status = calibrate_report_print(&result, order->format);
+  status = calibrate_report_print(&result, request->format);
   if (report->end != CALIBRATION_STOPPED)
     return status;
   return cli_error(CLI_FAILED, VERB,
                    "stopped; what was measured is kept in %s, and the same "
                    "command goes on",
-                   order->path);
+                   request->path);
 }
 
 static int
-obey(Order *order, BenchOpen open)
+open_and_calibrate(CalibrateRequest *request, BenchOpen open)
 {
   g_autoptr(GError) error = NULL;
   g_autoptr(BenchDevice) bench = open(&error);
@@ -348,35 +351,35 @@ obey(Order *order, BenchOpen open)
 
   if (bench == NULL || !bench_identify(bench, &identity, &error))
     return cli_error(CLI_FAILED, VERB, "%s", error->message);
-  return calibrate(order, bench, &identity);
+  return calibrate(request, bench, &identity);
 }
 
 int
 calibrate_verb(int argc, char **argv, BenchOpen open)
 {
-  g_auto(Words) words = {0};
-  g_auto(Order) order = {.models = g_ptr_array_new_with_free_func(free_model)};
+  g_auto(TypedOptions) typed = {0};
+  g_auto(CalibrateRequest) request = {.models = g_ptr_array_new_with_free_func(free_model)};
   g_auto(GStrv) again = g_strdupv(argv);
   const GOptionEntry entries[] = {
-      {"out", 'o', 0, G_OPTION_ARG_FILENAME, &words.out,
-       "the profile; one that an earlier start left is gone on with", "FILE.db"},
-      {"model", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &words.models,
+      {"out", 'o', 0, G_OPTION_ARG_FILENAME, &typed.out, "the profile, made or continued",
+       "FILE.db"},
+      {"model", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &typed.models,
        "names or paths of a config.json, comma-separated or given again; default: the built-in "
        "models that fit the card",
        "MODEL,…"},
-      {"quick", 0, 0, G_OPTION_ARG_NONE, &words.is_quick, "a usable profile in a minute", NULL},
-      {"time-limit", 0, 0, G_OPTION_ARG_STRING, &words.time_limit,
+      {"quick", 0, 0, G_OPTION_ARG_NONE, &typed.is_quick, "a usable profile in a minute", NULL},
+      {"time-limit", 0, 0, G_OPTION_ARG_STRING, &typed.time_limit,
        "when to stop, such as 90s, 5m or 1h30m (default: 5m; 1m with --quick)", "TIME"},
-      {"target", 0, 0, G_OPTION_ARG_STRING, &words.target,
+      {"target", 0, 0, G_OPTION_ARG_STRING, &typed.target,
        "error on held-out shapes that is good enough, the median (default: 2%)", "X%"},
-      {"device", 0, 0, G_OPTION_ARG_FILENAME, &words.device,
+      {"device", 0, 0, G_OPTION_ARG_FILENAME, &typed.device,
        "the device whose nominal figures stand behind the profile; default: by the card's name",
        "NAME|FILE"},
-      {"name", 0, 0, G_OPTION_ARG_STRING, &words.name,
+      {"name", 0, 0, G_OPTION_ARG_STRING, &typed.name,
        "what the profile is called (default: as its file)", "NAME"},
-      {"seed", 0, 0, G_OPTION_ARG_STRING, &words.seed,
+      {"seed", 0, 0, G_OPTION_ARG_STRING, &typed.seed,
        "of the order of shapes and of those held out (default: 1)", "N"},
-      {"format", 0, 0, G_OPTION_ARG_STRING, &words.format, "of the report: table (default) or json",
+      {"format", 0, 0, G_OPTION_ARG_STRING, &typed.format, "of the report: table (default) or json",
        "FORMAT"},
       {NULL},
   };
@@ -389,9 +392,9 @@ calibrate_verb(int argc, char **argv, BenchOpen open)
     return status;
   if (argc > 1)
     return cli_error(CLI_USAGE, VERB, "unexpected argument '%s'", argv[1]);
-  if (!take_order(&words, &order, &error))
+  if (!read_options(&typed, &request, &error))
     return cli_error(CLI_USAGE, VERB, "%s", error->message);
-  return open != NULL ? obey(&order, open) : gpu_run(again);
+  return open != NULL ? open_and_calibrate(&request, open) : gpu_run(again);
 }
 
 int

@@ -8,7 +8,7 @@
 /* open: how this program opens its GPU; NULL: it has none, and spillway-gpu is started. */
 int calibrate_verb(int argc, char **argv, BenchOpen open);
 
-/* What a report tells beside the calibration's own. */
+/* A calibration's report, with what the printed one says besides. */
 typedef struct {
   const char *path;
   const BenchIdentity *identity;
@@ -17,7 +17,7 @@ typedef struct {
   gboolean is_quick;
 } CalibrateResult;
 
-/* What was measured, how well, and what to type next, on standard output; the exit status. */
+/* Prints what was measured, the errors of the fits and the next commands. The exit status. */
 int calibrate_report_print(const CalibrateResult *result, OutputFormat format);
 
 /* "42 s", "4 min 58 s", "1 h 3 min"; the caller frees it. */

@@ -16,7 +16,7 @@ calibrate_progress_start(CalibrateProgress *p)
   p->next_us = g_get_monotonic_time() + (p->to_terminal ? 0 : LOG_EVERY_US);
 }
 
-/* While there are planned shapes, of how many; then the time that is left to look into the rest. */
+/* "12 of 300 shapes, gemm, at most 4 min left"; behind the planned shapes, those that are added. */
 static char *
 state_text(const CalibrationProgress *now)
 {

@@ -250,17 +250,17 @@ command_crossover(int argc, char **argv)
       {"kv-cache-dtype", 0, 0, G_OPTION_ARG_STRING, &o.kv_cache_dtype,
        "how KV is kept: auto (default: as the model says), fp8, bfloat16, float16", "TYPE"},
       {"tokens", 0, 0, G_OPTION_ARG_STRING, &o.tokens,
-       "A..B (doubling) or a list (" DEFAULT_TOKENS ")", "RANGE"},
+       "A..B (doubling) or a list (default " DEFAULT_TOKENS ")", "RANGE"},
       {"block-size", 0, 0, G_OPTION_ARG_STRING, &o.block_sizes,
-       "tokens a block (" DEFAULT_BLOCK_SIZES ")", "LIST"},
+       "tokens a block (default " DEFAULT_BLOCK_SIZES ")", "LIST"},
       {"copy-path", 0, 0, G_OPTION_ARG_STRING, &o.copy_path,
-       "per-layer, per-block or batched (per-layer)", "PATH"},
-      {"host-memory", 0, 0, G_OPTION_ARG_STRING, &o.host_memory, "pinned or pageable (pinned)",
+       "per-layer (default), per-block or batched", "PATH"},
+      {"host-memory", 0, 0, G_OPTION_ARG_STRING, &o.host_memory, "pinned (default) or pageable",
        "KIND"},
       {"what-if", 0, 0, G_OPTION_ARG_STRING, &o.what_if, "scale or turn off costs", "LIST"},
       {"tensor-parallel-size", 0, 0, G_OPTION_ARG_STRING, &o.parallel,
-       "devices of one instance (1)", "N"},
-      {"format", 0, 0, G_OPTION_ARG_STRING, &o.format, "table, json or csv", "FORMAT"},
+       "devices that share each layer (default 1)", "N"},
+      FORMAT_OPTION(o.format),
       {NULL, 0, 0, 0, NULL, NULL, NULL},
   };
   g_autofree char *more = description();
@@ -270,8 +270,8 @@ command_crossover(int argc, char **argv)
   int status;
   const VerbOptions usage = {
       .name = "crossover",
-      .summary = "What recomputing n tokens of KV costs on a device, what swapping them out and "
-                 "in again costs,\nand the n where the two cross.",
+      .summary = "Prints what it costs on a device to recompute n tokens of KV, what it costs to "
+                 "swap them out\nand in again, and the n where the two cross.",
       .examples = more,
       .own = entries};
 

@@ -75,8 +75,8 @@ profile_verb_refuse_count(const char *verb, int n)
 {
   if (n == 0)
     return cli_error(CLI_USAGE, verb,
-                     "which profile? a name from 'spillway profile list', or a FILE.db");
-  return cli_error(CLI_USAGE, verb, "expected one profile, found %d", n);
+                     "a profile is missing: a name from 'spillway profile list', or a FILE.db");
+  return cli_error(CLI_USAGE, verb, "found %d profiles, expected one", n);
 }
 
 gboolean

@@ -16,8 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "meta-llama/Llama-2-7b-hf" is the built-in llama-2-7b; a path is a path. What --model says goes
- * before. */
+/* The model of a table that names it "meta-llama/Llama-2-7b-hf": the built-in llama-2-7b, or else
+ * the name as a path. --model (data) overrides it. */
 static Model *
 find_model(const char *name, gpointer data, GError **error)
 {
@@ -135,7 +135,7 @@ import_options_clear(ImportOptions *options)
   g_free(options->engine);
 }
 
-/* That of the machine that the tables are of, where it is known. */
+/* Adds the host time of the profile's device. */
 static gboolean
 add_host(Profile *profile, GError **error)
 {
@@ -179,13 +179,6 @@ import(char **paths, const ImportOptions *options, GError **error)
   return g_steal_pointer(&profile);
 }
 
-/* One that does not exist is an error of the profile's text, too. */
-static gboolean
-check_known_device(const Profile *profile, GError **error)
-{
-  return check_device(profile->device, error);
-}
-
 static int
 run_import(char **paths, const ImportOptions *options)
 {
@@ -199,7 +192,7 @@ run_import(char **paths, const ImportOptions *options)
       return cli_error(CLI_USAGE, verb, "%s", error->message);
   if ((options->format != NULL && !check_format(options->format, &error)) ||
       (options->device != NULL && !check_device(options->device, &error)) ||
-      (profile = import(paths, options, &error)) == NULL || !check_known_device(profile, &error))
+      (profile = import(paths, options, &error)) == NULL || !check_device(profile->device, &error))
     return cli_error(CLI_USAGE, verb, "%s", error->message);
   if (!profile_file_check(profile, options->out, &error))
     return cli_error(CLI_USAGE, verb, "%s", error->message);
@@ -258,9 +251,11 @@ command_profile_import(int argc, char **argv)
 
   if (verb_parse(&usage, &argc, &argv, &status)) {
     if (argc < 2)
-      cli_error(CLI_USAGE, verb, "what to import? 'spillway profile import --help' says more");
+      cli_error(CLI_USAGE, verb,
+                "a table is missing: spillway profile import PATH… -o FILE.db; --help lists the "
+                "formats");
     else if (options.out == NULL)
-      cli_error(CLI_USAGE, verb, "where to? give -o FILE.db");
+      cli_error(CLI_USAGE, verb, "-o is missing: give -o FILE.db, the profile to write");
     else if (g_str_has_suffix(options.out, ".csv") || g_str_has_suffix(options.out, ".gz"))
       cli_error(CLI_USAGE, verb,
                 "-o %s: import writes a database (FILE.db); 'spillway profile export' then "

@@ -1,5 +1,5 @@
-/* `spillway profile plot`: held-out samples, measured against predicted, drawn by gnuplot: with
- * characters for a terminal, without -o. */
+/* `spillway profile plot`: held-out samples, measured against predicted, drawn by gnuplot into a
+ * file or, without -o, with characters in the terminal. */
 #include "config.h"
 
 #include "profile.h"

@@ -160,7 +160,8 @@ command_export(int argc, char **argv)
   if (argc != 2)
     return profile_verb_refuse_count(verb, argc - 1);
   if (out == NULL)
-    return cli_error(CLI_USAGE, verb, "where to? give -o FILE.csv, or -o - for standard output");
+    return cli_error(CLI_USAGE, verb,
+                     "-o is missing: give -o FILE.csv, or -o - for standard output");
   if (g_str_has_suffix(out, ".db"))
     return cli_error(
         CLI_USAGE, verb,

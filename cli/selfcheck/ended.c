@@ -1,5 +1,5 @@
-/* What is under way, for the signal that ends it: one text, made before it is needed, since a handler
- * may do no more than write it. The text is whole whenever its length is not 0.
+/* The message for a signal that ends the self-check. It is made before each kernel runs, since a
+ * signal handler may do no more than write it; it is complete whenever its length is not 0.
  */
 #include "config.h"
 

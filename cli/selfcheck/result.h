@@ -12,11 +12,11 @@
 typedef struct {
   const char *name;
   guint num_cases, num_failed;
-  guint num_refused;   /* of num_cases: the driver does not take them */
-  const char *refused; /* what, NULL: nothing */
+  guint num_refused;         /* of num_cases: the driver does not support them */
+  const char *refused;       /* what it does not support; NULL: nothing */
   double worst_error, limit; /* of the case that came nearest to its limit; limit 0: exact */
   double seconds;
-  const char *lacks; /* NULL, or why it was not run */
+  const char *lacks; /* why it was not run; NULL: it was */
 } SelfcheckKernel;
 
 typedef struct {
@@ -31,14 +31,14 @@ typedef struct {
   GArray *kernels;      /* of SelfcheckKernel */
   GArray *failures;     /* of SelfcheckFailure */
   GArray *speeds;       /* of SpeedRow, whose shape and problem are its own */
-  guint num_slow;       /* below what they must reach */
-  guint num_broken;     /* timings that failed, but for want of memory */
+  guint num_slow;       /* timings below what they must reach */
+  guint num_broken;     /* timings that failed, other than for lack of memory */
   gboolean is_complete; /* all that was asked for was run, as far as the GPU answered */
   gboolean is_lost;     /* the GPU no longer answers: what was left was not run */
   double seconds;
 } Selfcheck;
 
-/* As it goes, to standard output. */
+/* Print to standard output while the check runs. */
 void selfcheck_print_gpu(const Selfcheck *s);
 void selfcheck_print_kernel(const SelfcheckKernel *kernel);
 void selfcheck_print_failure(const Selfcheck *s, const SelfcheckFailure *failure);
@@ -47,14 +47,14 @@ void selfcheck_print_end(const Selfcheck *s);
 /* All of it as one object. FALSE where it could not be written. */
 gboolean selfcheck_write_json(const Selfcheck *s, FILE *out);
 
-/* From here on this program says on standard error what was under way when a signal ends it: a kernel
- * that hangs says nothing itself. selfcheck_under_way() is told a kernel and a case, or a number
- * below 0 for its timings; NULL: nothing is under way. */
+/* Installs the handlers of SIGTERM and SIGINT, which print what was running to standard error: a
+ * kernel that hangs prints nothing. selfcheck_under_way() tells them what runs: a kernel with a
+ * case number, or with a number below 0 its timings; kernel NULL: nothing. */
 void selfcheck_tell_when_ended(void);
 void selfcheck_under_way(const Selfcheck *s, const char *kernel, gint64 number);
 
 /* Whether all that ran was right. */
 gboolean selfcheck_passed(const Selfcheck *s);
 
-/* What spillway-gpu does with the verb's options; the exit status. */
+/* Runs the self-check, in spillway-gpu. The exit status. */
 int selfcheck_run(const SelfcheckOptions *options);

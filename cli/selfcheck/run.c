@@ -110,7 +110,7 @@ run_case(Run *run, const KernelCheck *check, guint number, SelfcheckKernel *kern
   check_case_clear(&result);
 }
 
-/* Whole, or as it was. */
+/* Replaces the file, or leaves it as it was. */
 static gboolean
 write_output(const Selfcheck *s, const char *path, GError **error)
 {
@@ -129,7 +129,8 @@ write_output(const Selfcheck *s, const char *path, GError **error)
   return worked;
 }
 
-/* What there is until now, should the rest be cut off. The last time says whether it went well. */
+/* Writes the results so far to -o, in case the rest is never reached. Only the last call's error is
+ * reported. */
 static gboolean
 keep(Run *run, GError **error)
 {
@@ -180,7 +181,7 @@ keep_speed(gpointer data, const SpeedRow *row)
     s->num_broken++;
 }
 
-/* Ceilings are of every choice. */
+/* Times the chosen kernels; the ceilings, which come first, are always measured. */
 static gboolean
 run_speeds(Run *run, GError **error)
 {

@@ -1,5 +1,4 @@
-/* spillway selfcheck: the one thing to run when a GPU is at hand. Here its options; run.c
- * is spillway-gpu's. */
+/* spillway selfcheck: parses the options. run.c, which runs the check, is in spillway-gpu only. */
 #include "selfcheck.h"
 
 #include "cli/cli.h"
@@ -28,24 +27,24 @@
 /* As typed. */
 typedef struct {
   char *only, *number, *seed, *format, *output;
-} Words;
+} TypedOptions;
 
 static void
-words_clear(Words *words)
+typed_options_clear(TypedOptions *typed)
 {
-  g_free(words->only);
-  g_free(words->number);
-  g_free(words->seed);
-  g_free(words->format);
-  g_free(words->output);
+  g_free(typed->only);
+  g_free(typed->number);
+  g_free(typed->seed);
+  g_free(typed->format);
+  g_free(typed->output);
 }
 
 static gboolean
-read_format(const Words *words, SelfcheckOptions *options, GError **error)
+read_format(const TypedOptions *typed, SelfcheckOptions *options, GError **error)
 {
   OutputFormat format;
 
-  if (!output_format_parse(words->format, &format, error))
+  if (!output_format_parse(typed->format, &format, error))
     return FALSE;
   options->json = format == OUTPUT_JSON;
   if (format != OUTPUT_CSV)
@@ -56,48 +55,49 @@ read_format(const Words *words, SelfcheckOptions *options, GError **error)
 }
 
 static gboolean
-read_words(const Words *words, SelfcheckOptions *options, GError **error)
+read_typed(const TypedOptions *typed, SelfcheckOptions *options, GError **error)
 {
   guint64 number = 0, seed = g_random_int() >> 1; /* it is a number in JSON, too */
 
   options->number = -1;
-  options->output = words->output;
-  if (words->only != NULL)
-    options->kernels = g_strsplit(words->only, ",", -1);
-  if (!read_format(words, options, error))
+  options->output = typed->output;
+  if (typed->only != NULL)
+    options->kernels = g_strsplit(typed->only, ",", -1);
+  if (!read_format(typed, options, error))
     return FALSE;
-  if (words->seed != NULL && !typed_uint(words->seed, "--seed", 0, G_MAXINT32, &seed, error))
+  if (typed->seed != NULL && !typed_uint(typed->seed, "--seed", 0, G_MAXINT32, &seed, error))
     return FALSE;
   options->seed = (guint32)seed;
-  if (words->number == NULL)
+  if (typed->number == NULL)
     return TRUE;
   if (options->kernels == NULL || g_strv_length(options->kernels) != 1) {
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                 "--case: it is of one kernel; give that with --only");
     return FALSE;
   }
-  if (!typed_uint(words->number, "--case", 0, G_MAXINT32, &number, error))
+  if (!typed_uint(typed->number, "--case", 0, G_MAXINT32, &number, error))
     return FALSE;
   options->number = (gint64)number;
   return TRUE;
 }
 
-/* FALSE where the verb is to return *status. */
+/* FALSE where the verb returns *status at once. */
 static gboolean
-parse(Words *words, SelfcheckOptions *options, int *argc, char ***argv, int *status)
+parse(TypedOptions *typed, SelfcheckOptions *options, int *argc, char ***argv, int *status)
 {
   const GOptionEntry entries[] = {
       {"quick", 0, 0, G_OPTION_ARG_NONE, &options->quick,
        "few and small shapes, and a timing a kernel", NULL},
       {"no-timings", 0, 0, G_OPTION_ARG_NONE, &options->no_timings, "only whether they are right",
        NULL},
-      {"only", 0, 0, G_OPTION_ARG_STRING, &words->only, "only these kernels", "NAME[,…]"},
-      {"case", 0, 0, G_OPTION_ARG_STRING, &words->number,
+      {"only", 0, 0, G_OPTION_ARG_STRING, &typed->only, "only these kernels", "NAME[,…]"},
+      {"case", 0, 0, G_OPTION_ARG_STRING, &typed->number,
        "this case of the one kernel that --only names", "N"},
-      {"seed", 0, 0, G_OPTION_ARG_STRING, &words->seed,
-       "of the random shapes and numbers; by default another each time", "S"},
-      {"format", 0, 0, G_OPTION_ARG_STRING, &words->format, "table or json", "F"},
-      {"output", 'o', 0, G_OPTION_ARG_FILENAME, &words->output, "all of it as JSON, too", "FILE"},
+      {"seed", 0, 0, G_OPTION_ARG_STRING, &typed->seed,
+       "of the random shapes and numbers (default: another each time)", "N"},
+      {"format", 0, 0, G_OPTION_ARG_STRING, &typed->format, "table (default) or json", "FORMAT"},
+      {"output", 'o', 0, G_OPTION_ARG_FILENAME, &typed->output,
+       "write the results as JSON to this file, too", "FILE"},
       {NULL},
   };
   g_autoptr(GError) error = NULL;
@@ -107,8 +107,8 @@ parse(Words *words, SelfcheckOptions *options, int *argc, char ***argv, int *sta
   if (!verb_parse(&usage, argc, argv, status))
     return FALSE;
   if (*argc > 1)
-    *status = cli_error(CLI_USAGE, "selfcheck", "takes options only, found '%s'", (*argv)[1]);
-  else if (!read_words(words, options, &error))
+    *status = cli_error(CLI_USAGE, "selfcheck", "found '%s', expected only options", (*argv)[1]);
+  else if (!read_typed(typed, options, &error))
     *status = cli_error(CLI_USAGE, "selfcheck", "%s", error->message);
   else
     return TRUE;
@@ -118,14 +118,14 @@ parse(Words *words, SelfcheckOptions *options, int *argc, char ***argv, int *sta
 int
 selfcheck_verb(int argc, char **argv, int (*run)(const SelfcheckOptions *options))
 {
-  g_auto(GStrv) typed = g_strdupv(argv);
+  g_auto(GStrv) words = g_strdupv(argv);
   SelfcheckOptions options = {0};
-  Words words = {0};
+  TypedOptions typed = {0};
   int status = CLI_DONE;
 
-  if (parse(&words, &options, &argc, &argv, &status))
-    status = run != NULL ? run(&options) : gpu_run(typed);
-  words_clear(&words);
+  if (parse(&typed, &options, &argc, &argv, &status))
+    status = run != NULL ? run(&options) : gpu_run(words);
+  typed_options_clear(&typed);
   g_strfreev(options.kernels);
   return status;
 }

@@ -1,4 +1,4 @@
-/* The options of `selfcheck`, which spillway reads and spillway-gpu obeys. */
+/* The options of `selfcheck`: spillway parses them, spillway-gpu runs the check. */
 #pragma once
 
 #include <glib.h>
@@ -11,6 +11,5 @@ typedef struct {
   const char *output; /* a file for JSON; NULL: none */
 } SelfcheckOptions;
 
-/* `run` returns the exit status; NULL in a program without a GPU, which starts the one that has it.
- */
+/* run: runs the check and returns the exit status; NULL in spillway, which starts spillway-gpu. */
 int selfcheck_verb(int argc, char **argv, int (*run)(const SelfcheckOptions *options));

@@ -183,7 +183,7 @@ parse_axes(const PoliciesOptions *o, MapRequest *r, GError **error)
               parse_reals(or_else(o->outputs, "64,256,1024"), "--outputs", 2, 1e6, error)) != NULL;
 }
 
-/* Shipped ones, unless others are named; "none" leaves them out. */
+/* The shipped traces, unless --trace names others; "none" leaves them out. */
 static gboolean
 parse_traces(char **typed, MapRequest *r, GError **error)
 {
@@ -278,7 +278,7 @@ print_map(const PolicyMap *map, const MapProgress *progress, const Policies *p)
   output_format_print(p->format, text);
 }
 
-/* Runs what is not there yet, then prints and draws what is. */
+/* Runs the jobs that the database lacks, then prints and draws all. */
 static int
 run_map(Policies *p, const PoliciesOptions *o, PolicyMap *map)
 {

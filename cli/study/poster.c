@@ -110,7 +110,7 @@ write_findings(const Poster *poster, const char *folder, GError **error)
   return worked;
 }
 
-/* The exit status, after a message where settings were not measured. */
+/* Prints how many settings of --live were not measured. The exit status. */
 static int
 tell_missing(const Poster *poster)
 {
@@ -210,7 +210,7 @@ check_options(PosterOptions *o, int argc, char **argv)
   return CLI_DONE;
 }
 
-/* argv[0] is "poster"; spillway-gpu takes the verb's name before it. */
+/* Starts spillway-gpu with "study" before argv, whose first word is "poster". */
 static int
 run_on_gpu(char **argv)
 {
@@ -230,15 +230,17 @@ poster_verb(int argc, char **argv, const LiveDeviceClass *gpu)
   g_auto(GStrv) words = g_strdupv(argv);
   const GOptionEntry entries[] = {
       {"device", 0, 0, G_OPTION_ARG_STRING, &o.device,
-       "a shipped device or profile, or the file of one (" DEVICE ", the study's own)", "NAME"},
+       "a shipped device or profile, or the file of one (default " DEVICE ", the study's own)",
+       "NAME"},
       {"model", 0, 0, G_OPTION_ARG_STRING, &o.model,
-       "a model, or its config.json (" MODEL ", the study's own)", "NAME"},
+       "a model, or its config.json (default " MODEL ", the study's own)", "NAME"},
       {"burst", 0, 0, G_OPTION_ARG_STRING, &o.burst_text,
-       "requests, tokens in, tokens out (32,1500,1024); memory is scaled with it", "N,IN,OUT"},
+       "requests, tokens in, tokens out (default 32,1500,1024); memory is scaled with it",
+       "N,IN,OUT"},
       {"live", 0, 0, G_OPTION_ARG_NONE, &o.live,
        "compute it, too, on this machine's GPU, and judge that beside the simulation", NULL},
       {"executor", 0, 0, G_OPTION_ARG_STRING, &o.executor,
-       "of --live: gpu, or cpu, which takes a small model (gpu)", "NAME"},
+       "of --live: gpu (default), or cpu, for a small model", "NAME"},
       {"minutes", 0, 0, G_OPTION_ARG_DOUBLE, &o.minutes,
        "of --live: begin no further setting after that long; the same command goes on", "N"},
       {"out", 'o', 0, G_OPTION_ARG_FILENAME, &o.folder, "where the files go; it is made", "FOLDER"},

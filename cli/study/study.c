@@ -1,11 +1,12 @@
-/* The verb `study`: questions that take many runs to answer, answered with a page or figures. */
+/* The verb `study`: chooses the sub-verb. */
 #include "study.h"
 
 #include "cli/sub_verb.h"
 
 static const Command kinds[] = {
-    {"poster", "recompute or swap when the KV cache overflows (SC 2024)", command_study_poster},
-    {"policies", "a map: which policy is best where, and by how much", command_study_policies},
+    {"poster", "repeat a study of recompute and swap when the KV cache overflows (SC 2024)",
+     command_study_poster},
+    {"policies", "map which policy is best where, and by how much", command_study_policies},
     {NULL, NULL, NULL},
 };
 
@@ -16,8 +17,7 @@ command_study(int argc, char **argv)
       .verb = "study",
       .kinds = kinds,
       .expected = "poster or policies ('spillway sweep' runs a study file)",
-      .summary =
-          "Studies: a published one repeated and judged; a map of which policy is best where.",
+      .summary = "Repeats and judges a published study, or maps which policy is best where.",
       .examples = "  spillway study poster -o poster\n"
                   "  spillway study poster --live --device h100-sxm -o poster-live\n"
                   "  spillway study policies -o policies.db --page policies.html\n",

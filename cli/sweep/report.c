@@ -1,4 +1,4 @@
-/* What a sweep says: its cells, what came of them, and what went wrong. */
+/* What a sweep prints: its cells, its results, and what went wrong. */
 #include "sweep.h"
 
 #include <stdio.h>
@@ -90,14 +90,15 @@ is_plain_path(const char *text)
   return TRUE;
 }
 
-/* Within the double quotes that it is told in. */
+/* Whether the shell leaves the text as it is between double quotes. */
 static gboolean
 is_plain_query(const char *text)
 {
   return strpbrk(text, "$`\"\\!") == NULL;
 }
 
-/* What a reader does next, to be pasted into a shell: names are text there, whatever they hold. */
+/* Prints the next commands, quoted so that they can be pasted into a shell whatever the names are.
+ */
 static void
 print_next(const char *path, const char *study)
 {

@@ -1,7 +1,7 @@
 /* spillway sweep: a study's grid of runs, in parallel, into one database.
  *
- * The plan is made first, whole; what the database holds of it is not run again. The workers run
- * cells and nothing else, this process alone writes.
+ * The whole plan is made first; cells that the database holds are not run again. Workers only run
+ * cells: this process alone writes.
  */
 #include "sweep.h"
 
@@ -105,7 +105,8 @@ check_options(Sweep *s, GError **error)
   return TRUE;
 }
 
-/* The cells of this shard that have no run, each run once; refusals are recorded on the way. */
+/* Appends the cells of this shard that have no run yet, one of each identity, and records those
+ * that cannot be run. */
 static gboolean
 choose_cells(Sweep *s, GArray *cells, GError **error)
 {
@@ -146,7 +147,7 @@ read_traces(Sweep *s, const GArray *cells, GError **error)
   return TRUE;
 }
 
-/* What is known of the cells, from the file if there is one. */
+/* Opens the database and takes the states of the cells from it; a dry run needs none. */
 static gboolean
 open_results(Sweep *s, GError **error)
 {
@@ -207,7 +208,8 @@ run_cells(Sweep *s, const GArray *cells)
                    cells->len);
 }
 
-/* The states of cells that share a run are the database's. */
+/* Prints the results; the states of all cells, also of those that share a run, are read from the
+ * database. */
 static int
 finish(Sweep *s, guint n_run)
 {
@@ -231,7 +233,8 @@ prepare(Sweep *s, const char *path, GError **error)
          (s->plan = study_plan_new(s->study, s->shelf, error)) != NULL;
 }
 
-/* What several engines' steps, or those of several stages, have no place for. */
+/* --detail needs the steps of one engine, one after the other: refuses cells with several engines
+ * or pipeline stages. */
 static gboolean
 check_detail(const Sweep *s, GError **error)
 {
@@ -278,7 +281,7 @@ manage(Sweep *s, const char *path)
   return status == CLI_DONE ? finish(s, cells->len) : status;
 }
 
-/* The other ranks. What is wrong is said by rank 0, which has read the same. */
+/* The other ranks. Rank 0 reads the same files and prints the errors. */
 static int
 serve(Sweep *s, const char *path)
 {

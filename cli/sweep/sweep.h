@@ -1,5 +1,4 @@
-/* What the files of the verb `sweep` share: sweep.c runs it, report.c says what came of it.
- */
+/* What the files of the verb `sweep` share: sweep.c runs it, report.c prints the results. */
 #pragma once
 
 #include "study/cluster.h"
@@ -26,17 +25,18 @@ typedef struct {
   Results *results; /* NULL in a dry run without one */
 } Sweep;
 
-/* Whether the cell at that place of the order in which cells are run is this shard's: a
- * deterministic share, every n-th. */
+/* Whether the cell at `place` in the order of running belongs to this shard, which has every
+ * n_shards-th. */
 gboolean sweep_is_ours(const Sweep *s, guint place);
 
-/* Prints the cells and what is to become of them. An exit status, as below. */
+/* These three return an exit status. */
+/* Prints the shard's cells with their states. */
 int sweep_print_cells(const Sweep *s);
-/* The study's table on standard output. */
+/* Prints the study's results to standard output. */
 int sweep_print_results(const Sweep *s);
-/* A message if cells have no good end: how many, and the first of them. */
+/* Prints how many cells failed or ended badly, and the first of them; nothing if none did. */
 int sweep_say_failures(const Sweep *s);
 /* Notes that replicas of a study without a generated trace are all the same. */
 void sweep_say_replicas(const Sweep *s);
-/* Of all cells, done ones. */
+/* How many cells are done, of all shards. */
 guint sweep_count_done(const Sweep *s);

@@ -25,7 +25,7 @@ choose_format(const GenOptions *options, const TraceGen *gen, GError **error)
   return format;
 }
 
-/* What lengths are drawn from is read, and so not replaced. */
+/* -o must not replace the file that lengths are drawn from. */
 static gboolean
 check_files(const GenOptions *options, GError **error)
 {

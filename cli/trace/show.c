@@ -90,9 +90,9 @@ print_rates(const TraceStats *stats)
          stats->gap_cv);
 }
 
-/* "7,138.8": to a tenth of a second where that is fine enough. */
+/* "7,138.8": seconds to a tenth, or with six digits below 100. The caller frees. */
 static char *
-print_span(double span_s)
+span_text(double span_s)
 {
   guint64 tenths = (guint64)llround(span_s * 10);
   g_autofree char *whole = format_count(tenths / 10);
@@ -104,7 +104,7 @@ print_span(double span_s)
 static void
 print_table(const char *path, const TraceFormat *format, const TraceStats *stats)
 {
-  g_autofree char *span = print_span(stats->duration_s);
+  g_autofree char *span = span_text(stats->duration_s);
 
   cli_print(path);
   printf(": %u request%s", stats->requests, stats->requests == 1 ? "" : "s");
@@ -240,7 +240,8 @@ command_trace_show(int argc, char **argv)
   if (!verb_parse(&usage, &argc, &argv, &status))
     return status;
   if (argc < 2)
-    return cli_error(CLI_USAGE, verb, "which trace? 'spillway trace show --help' says more");
+    return cli_error(CLI_USAGE, verb,
+                     "a trace is missing: a file, or a name from 'spillway list traces'");
   if (format != NULL && !g_strv_contains(formats, format))
     return cli_error(CLI_USAGE, verb, "--format: found '%s', expected table or json", format);
   if (!trace_name_check_format(trace_format, &error))

@@ -5,4 +5,3 @@
 
 int command_trace_gen(int argc, char **argv);
 int command_trace_show(int argc, char **argv);
-

@@ -68,7 +68,8 @@ choose_layout(GRand *rand, AttentionCase *c, gsize *v_offset)
   }
 }
 
-/* Entries behind a sequence's last block lead far out of the pool. */
+/* Deals random blocks to the sequences. Entries after a sequence's last block are far outside of
+ * the pool. */
 static void
 deal_blocks(GRand *rand, AttentionCase *c)
 {
@@ -114,7 +115,7 @@ fill_pool(AttentionCase *c, const Dense *dense, gsize v_offset)
     }
 }
 
-/* softmax(scale * q k^T) v of one row from the dense sequence, as the formula stands. */
+/* softmax(scale * q k^T) v of one row, from the dense sequence. */
 static void
 expect_row(const AttentionCase *c, const Dense *dense, gsize first_token, gsize num_keys,
            guint32 head, const float *q, double *out)
@@ -165,7 +166,8 @@ expect_checked(gpointer data, gsize i)
              c->expected + i * c->kv.head_dim);
 }
 
-/* All of them, or the last, which sees the most, and others at random. */
+/* Chooses the rows and heads that are compared: all, or the last, which sees most keys, and random
+ * others. */
 static void
 choose_checked(GRand *rand, AttentionCase *c, gsize max_checked)
 {

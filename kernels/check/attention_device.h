@@ -1,4 +1,4 @@
-/* An attention case in a GPU's memory: uploaded as 16-bit numbers, run, and fetched again. */
+/* An attention case in the GPU's memory: uploaded as 16-bit numbers, run, and downloaded. */
 #pragma once
 
 #include "attention_cases.h"
@@ -12,11 +12,11 @@ typedef struct {
   void *pool, *q, *out, *plan_data, *workspace;
 } AttentionMemory;
 
-/* `out` and the workspace are NaN. */
+/* Uploads the case; `out` and the workspace are NaN. */
 AttentionMemory *attention_memory_new(const AttentionDevice *device, Dtype dtype,
                                       const AttentionCase *c, const CheckTamper *tamper);
 void attention_memory_free(AttentionMemory *memory);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AttentionMemory, attention_memory_free)
 
-/* Returns out as float, NaN where it failed; the caller frees. */
+/* Runs the case. Returns `out` as floats, NaN after a failure; the caller frees. */
 float *attention_memory_run(AttentionMemory *memory, Dtype dtype, const AttentionCase *c);

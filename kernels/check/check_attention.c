@@ -1,11 +1,11 @@
-/* Attention: prefills by either path, decodes, and both in a batch.
+/* Attention: prefills by both kernels, decodes, and both in a batch.
  *
- * Small cases are random over any layout, group and block size, and are cut into pieces as GPUs of
- * other sizes do it. Large ones are what servers run; of these some rows and heads are worked out,
- * the others must not be NaN.
+ * Small cases have random layouts, head groups and block sizes, and are cut into pieces as on GPUs
+ * of other sizes. Large ones are what servers run; some of their rows and heads are compared, the
+ * others must not be NaN.
  *
- * What kernels/without.h can leave out is a check of its own, so that it alone can be found wrong:
- * `decode`, `prefill` and `prefill-wgmma` are without it.
+ * Each optimization of kernels/without.h has a check of its own, so that it can be found wrong by
+ * itself; `decode`, `prefill` and `prefill-wgmma` run without them.
  */
 #include "attention_device.h"
 #include "check.h"
@@ -15,7 +15,8 @@ enum { SMALL_CONTEXT = 300, MEDIUM_CONTEXT = 4000, MAX_CHECKED = 400 };
 
 typedef enum { DECODES = 100, MIXED = 50, PREFILLS = 0 } Percent; /* of the batch that decodes */
 
-/* One token, one block, a tile, and one more or less of each; groups that fill a tile or do not. */
+/* One token, a block, a tile, and one more or less than each; head groups that fill a tile or not.
+ */
 static const struct {
   gint32 context;
   guint32 group, block_size;
@@ -25,7 +26,7 @@ static const struct {
     {40, 17, 16}, {256, 1, 64}, {255, 7, 16}, {257, 6, 16},
 };
 
-/* What servers run. A sequence's context is drawn between the two. */
+/* Batches of servers. A decode's context is drawn from shortest to longest. */
 typedef struct {
   guint32 num_decodes;
   gint32 shortest, longest;
@@ -59,7 +60,7 @@ static const Large large_wide[] = {
     {0, 0, 0, 100, 9000, 16, 2, 64, 128},
     {0, 0, 0, 8192, 8192, 4, 1, 64, 16},
 };
-/* Blocks of every size that is copied whole or by tiles, and one that is not. */
+/* Blocks of every size that boxes can copy, and of one that they cannot. */
 static const Large large_maps[] = {
     {0, 0, 0, 4096, 4096, 8, 8, 128, 16}, {0, 0, 0, 1000, 9001, 8, 2, 128, 8},
     {0, 0, 0, 2048, 5000, 4, 1, 64, 32},  {0, 0, 0, 3000, 3000, 8, 2, 128, 64},
@@ -86,7 +87,7 @@ enum {
   LARGE_BEGIN = MEDIUM_BEGIN + MEDIUM_RANDOM
 };
 
-/* What a check's cases are of. */
+/* The kind of a check's cases. */
 typedef struct {
   Percent percent;
   guint32 head_dim; /* of small and medium cases; 0: by turns */
@@ -162,7 +163,8 @@ make_case(GRand *rand, Dtype dtype, const Kind *kind, guint number)
   return large_case(rand, dtype, &kind->large[number - LARGE_BEGIN]);
 }
 
-/* A smaller GPU than this one, or a larger, cuts other pieces: edges on each in turn. */
+/* How many multiprocessors to plan for: smaller and larger GPUs cut other pieces. Edge cases use
+ * each in turn. */
 static guint32
 choose_multiprocessors(const CheckContext *context, GRand *rand, guint number)
 {
@@ -254,7 +256,7 @@ run_prefill_wgmma_maps(const CheckContext *context, guint number, GRand *rand, C
                 &(AttentionDevice){.has_wgmma = TRUE, .maps_blocks = TRUE});
 }
 
-/* As a server runs it: by the path that this GPU takes. */
+/* As a server runs it: with the kernels that this GPU uses. */
 static void
 run_mixed(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
 {

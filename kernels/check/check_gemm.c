@@ -1,5 +1,5 @@
-/* Matrix products through cuBLASLt: fp16, bf16, and fp8 with scales where the GPU has it. Of large
- * ones some rows are worked out. */
+/* Matrix products by cuBLASLt: fp16, bf16, and fp8 with scales where the GPU has it. Of large ones
+ * some rows are compared. */
 #include "check.h"
 #include "half_floats.h"
 #include "parallel.h"
@@ -66,7 +66,7 @@ to_floats(Dtype dtype, const guint8 *elements, gsize first, gsize count)
   return values;
 }
 
-/* The last row and others at random, in `rows`; all of few. */
+/* Chooses the rows that are compared: all where there are few, else the last and random others. */
 static gsize
 choose_rows_checked(GRand *rand, gsize m, gsize rows[ROWS_CHECKED])
 {

@@ -1,5 +1,5 @@
-/* KV copies: every way, out of the pool and into it, pinned and pageable. Every byte must be right,
- * those around what is copied too.
+/* KV copies by every method, out of the pool and into it, pinned and pageable. Every byte must be
+ * right, also those around what is copied.
  *
  * The method, direction and kind of memory follow from the case's number; layouts are random, and
  * from LARGE_BEGIN on those of models.
@@ -23,7 +23,7 @@ typedef struct {
   gboolean to_pool, pageable;
 } Way;
 
-/* The kernel wants pinned memory. */
+/* Method, direction and memory of a case; the kernel only works on pinned memory. */
 static Way
 choose_way(guint number)
 {
@@ -51,7 +51,8 @@ make_case(GRand *rand, guint number)
   return kv_copy_case_new_of(rand, &layout, pool_blocks, num_blocks);
 }
 
-/* A driver may refuse pageable memory in a batch: then nothing of it ran, and the error is gone. */
+/* Whether the driver refuses pageable memory in a batch: then nothing was copied. Clears the error.
+ */
 static gboolean
 is_refused(const Way *way, int status)
 {

@@ -13,7 +13,7 @@ enum { GUARD_BYTES = 1024, ALIGNMENT_BYTES = 256, POISON = 0xff, GUARD = 0xa5 };
 typedef enum { ON_DEVICE, PINNED, PAGEABLE } Place;
 
 /* An output is | GUARD_BYTES | num_bytes | GUARD_BYTES |. An input is an allocation of exactly its
- * bytes, so that compute-sanitizer, or the emulator's guard page, sees what is read behind it. */
+ * bytes, so that compute-sanitizer, or the emulator's guard page, finds reads behind its end. */
 typedef struct {
   guint8 *pages;
   gsize num_bytes;
@@ -128,7 +128,7 @@ add(CheckMemory *memory, Place place, gsize num_bytes, CheckUse use, const char 
     if (status == cudaSuccess)
       status = fill(memory, &region, region_data(&region), POISON, num_bytes);
   } else {
-    cudaGetLastError(); /* it is told here, and not once more by the next launch */
+    cudaGetLastError(); /* reported here, so the next launch must not report it again */
   }
   check_memory_called(memory, (int)status, what);
   return memory->problem == NULL ? region_data(&region) : NULL;
@@ -209,7 +209,7 @@ is_guard(const guint8 *bytes, gsize num_bytes)
   return TRUE;
 }
 
-/* What lies before and behind an output must be as it was. */
+/* Fails where the guard zones around an output have changed. */
 static void
 check_guards(CheckMemory *memory, const Region *region)
 {

@@ -1,5 +1,5 @@
-/* The copy that others are held against copies every byte; and kernels that are launched ahead wait
- * for the one before: each copies what the one before it wrote. */
+/* The streaming copy copies every byte. A chain of such copies, each of what the one before wrote,
+ * checks that kernels which are launched ahead wait for the kernel before. */
 #include "check.h"
 #include "kernels/timing.h"
 #include "kernels/without.h"
@@ -29,7 +29,7 @@ run(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
 
 enum { CHAIN = 12 };
 
-/* From buffer to buffer: one whose kernel did not wait holds what was there before. */
+/* Copies from buffer to buffer; where a kernel did not wait, the last one has old data. */
 static void
 run_chain(const CheckContext *context, guint number, GRand *rand, CheckCase *result)
 {

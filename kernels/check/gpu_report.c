@@ -6,7 +6,7 @@
 
 G_DEFINE_QUARK(spillway - gpu - report - error, gpu_report_error)
 
-/* The driver is newer than the program or as new, or of the same major version. */
+/* A program runs with drivers of its CUDA's major version and later ones. */
 static gboolean
 explain_driver(const GpuReport *report, cudaError_t status, GError **error)
 {

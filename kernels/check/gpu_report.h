@@ -1,4 +1,4 @@
-/* Which GPU is here, or what exactly is missing. */
+/* What the current GPU is, or why there is none that can be used. */
 #pragma once
 
 #include <glib.h>
@@ -8,12 +8,11 @@ typedef struct {
   int major, minor; /* compute capability */
   guint32 multiprocessors;
   guint64 memory_bytes;
-  int driver_cuda,
-      program_cuda; /* 13000 for 13.0: what the driver is for, what this was built with */
+  int driver_cuda, program_cuda; /* CUDA versions of driver and program: 13000 for 13.0 */
 } GpuReport;
 
 #define GPU_REPORT_ERROR (gpu_report_error_quark())
 GQuark gpu_report_error_quark(void);
 
-/* The error's code is the cudaError_t. */
+/* FALSE and an error, whose code is the cudaError_t, where there is no GPU that can be used. */
 gboolean gpu_report(GpuReport *report, GError **error);

@@ -1,4 +1,4 @@
-/* Conversions between float and the types of kernels, to nearest even as the GPU rounds. */
+/* Conversions between float and the kernels' types, rounded to nearest even, as the GPU does. */
 #pragma once
 
 #include "kernels/dtype.h"
@@ -9,10 +9,10 @@ extern "C" {
 
 uint16_t half_from_float(Dtype dtype, float value);
 float half_to_float(Dtype dtype, uint16_t bits);
-/* There and back: the value that a kernel reads. */
+/* The value rounded to the type, which is what a kernel reads. */
 float half_round(Dtype dtype, float value);
 
-/* fp8 of the e4m3 kind; what is too large becomes the largest, 448. */
+/* fp8 e4m3; larger values become the largest, 448. */
 uint8_t fp8_from_float(float value);
 float fp8_to_float(uint8_t bits);
 

@@ -14,13 +14,13 @@ typedef struct {
 } KvCopyCase;
 
 KvCopyCase *kv_copy_case_new(GRand *rand);
-/* Of this layout. */
+/* A case of this layout. */
 KvCopyCase *kv_copy_case_new_of(GRand *rand, const KvLayout *layout, size_t pool_blocks,
                                 size_t num_blocks);
 void kv_copy_case_free(KvCopyCase *c);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KvCopyCase, kv_copy_case_free)
 
-/* What the two copies should leave, byte by byte from the header's formula: the new buffer after a
- * gather, the new pool after a scatter. The caller frees. */
+/* The expected results, byte by byte by the formula of kernels/kv_copy.h: the buffer after a
+ * gather, the pool after a scatter. The caller frees. */
 guint8 *kv_copy_case_gathered(const KvCopyCase *c);
 guint8 *kv_copy_case_scattered(const KvCopyCase *c);

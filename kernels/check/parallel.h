@@ -1,8 +1,8 @@
-/* Work on all of the machine's processors: references are slow. */
+/* Runs references, which are slow, on all of the machine's processors. */
 #pragma once
 
 #include <glib.h>
 
-/* Calls for 0 … count - 1, in any order, and returns when all are done. Calls within calls are
- * made one after the other. */
+/* Calls call(data, i) for i = 0 … count - 1, in any order and from several threads, and returns
+ * when all are done. Within such a call it runs in the calling thread. */
 void parallel_for(gsize count, void (*call)(gpointer data, gsize i), gpointer data);

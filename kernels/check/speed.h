@@ -1,9 +1,9 @@
-/* How fast the kernels are, beside what the card can do: what `spillway-gpu selfcheck` times.
+/* The kernels' speed, compared with the card's: what `spillway-gpu selfcheck` times.
  *
- * Ceilings are measured first, by a large matrix product of the library, a kernel that streams and
- * large copies over the link. A row's ideal is the time that its work takes at its ceiling.
- * Targets are shares of the ceiling; those of kernels' absolute speeds are of an H100 that
- * multiplies at 798 TFLOP/s and of a link that moves 55 GB/s.
+ * Ceilings are measured first, by a large matrix product of the library, a streaming kernel and
+ * large copies over the link. A row's ideal time is its work divided by its ceiling. Targets are
+ * shares of the ceiling; those given as absolute speeds refer to an H100 with 798 TFLOP/s and a
+ * link with 55 GB/s.
  */
 #pragma once
 
@@ -14,11 +14,11 @@
 
 #include <glib.h>
 
-/* A second; 0 where it could not be measured. */
+/* FLOPs and bytes per second; 0 where a ceiling could not be measured. */
 typedef struct {
   double gemm_flops; /* bf16 */
   double read_bytes; /* of the device's memory */
-  double copy_bytes; /* the same, read and written */
+  double copy_bytes; /* of the device's memory, counting reads and writes */
   double h2d_bytes, d2h_bytes;
   double launch_ns; /* of one kernel among many in a graph */
 } Ceilings;
@@ -30,11 +30,11 @@ typedef struct {
 
 typedef enum { SPEED_FLOPS, SPEED_BYTES, SPEED_TIME } SpeedUnit;
 
-/* What attention was timed on, for comparisons with others; batch 0: no attention. */
+/* The shape of attention, for comparisons with other implementations; batch 0: no attention. */
 typedef struct {
   Dtype dtype;
   guint32 batch, heads, kv_heads, head_dim;
-  guint32 new_tokens, context_tokens; /* of each sequence; of ragged ones the mean */
+  guint32 new_tokens, context_tokens; /* of each sequence; of ragged batches the mean context */
   gboolean is_ragged;
 } SpeedAttention;
 
@@ -51,10 +51,10 @@ typedef struct {
   const char *problem; /* NULL, or why there is no timing */
 } SpeedRow;
 
-/* Share of the ceiling that was reached, 0 where there is none. */
+/* The share of the ceiling that was reached; 0 where there is no ceiling or no timing. */
 double speed_share(const SpeedRow *row);
-/* "aim", "good", "must", "below must", "below good" where no less is asked, or "" without a target.
- */
+/* The best target that was reached, "aim", "good" or "must"; else "below must", or "below good"
+ * where the row has no `must`; "" without a target. */
 const char *speed_mark(const SpeedRow *row);
 
 typedef struct {
@@ -62,10 +62,10 @@ typedef struct {
   Gemm *gemm;
   Timer *timer;
   GRand *rand;
-  gboolean quick; /* one shape a kernel */
-  guint32 shrink; /* sizes are divided by it: 1 but for tests */
+  gboolean quick; /* only one shape of each kernel */
+  guint32 shrink; /* sizes are divided by it; 1 except in tests */
   Ceilings ceilings;
-  /* Told of each row as it is there; its texts are gone when this returns. */
+  /* Called with each row when it is complete; the row's texts last until this returns. */
   void (*row_done)(gpointer data, const SpeedRow *row);
   gpointer data;
 } SpeedContext;
@@ -75,7 +75,7 @@ typedef struct {
   void (*run)(SpeedContext *context);
 } KernelSpeed;
 
-/* Ceilings first; up to one without a name. Names are those of checks, but for "ceiling". */
+/* Ceilings first; ends with one without a name. Names are those of checks, except "ceiling". */
 extern const KernelSpeed kernel_speeds[];
 void speed_ceilings(SpeedContext *context);
 void speed_prefill(SpeedContext *context);
@@ -99,14 +99,14 @@ void speed_rope(SpeedContext *context);
 void speed_silu_gate(SpeedContext *context);
 void speed_sampling(SpeedContext *context);
 
-/* For the kernels: times the request and reports the row, whatever comes of it. What went wrong
- * with the memory before is the row's problem. */
+/* For the kernels: times the request, and reports the row also where that failed. An earlier
+ * failure of the memory is the row's problem. */
 void speed_measure(SpeedContext *context, CheckMemory *memory, const TimingRequest *request,
                    SpeedRow *row);
-/* At least 1. */
+/* The count divided by context->shrink, at least 1. */
 guint32 speed_shrunk(const SpeedContext *context, guint32 count);
-/* Random numbers on the device, what is beyond 16 MiB repeated. */
+/* Random numbers on the device, which repeat every 16 MiB. */
 void *speed_random(SpeedContext *context, CheckMemory *memory, Dtype dtype, gsize num_bytes,
                    const char *what);
-/* A second's worth in nanoseconds; 0 where the ceiling is not known. */
+/* The time of `work` at a ceiling per second, in nanoseconds; 0 where the ceiling is not known. */
 double speed_ideal_ns(double work, double ceiling);

@@ -1,15 +1,16 @@
-/* Attention over a pool of blocks of 16 tokens, heads before tokens, strewn at random.
+/* Attention over a pool of blocks of 16 tokens, heads before tokens, in random order.
  *
- * A small pool is there several times, and calls take turns: what the second-level cache holds of
- * one call is not what the next one reads.
+ * A small pool has several copies, which calls use in turn, so that the next call does not find its
+ * data in the second-level cache.
  */
+#include "random_data.h"
 #include "speed.h"
 
 #include <math.h>
 
 enum { BLOCK_TOKENS = 16, ROTATED_BYTES = 512 << 20, TURNS_MAX = 16 };
 
-/* Contexts lie between the two; new tokens the same for all. */
+/* Contexts are from shortest to longest; all sequences have the same number of new tokens. */
 typedef struct {
   guint32 batch, new_tokens, shortest, longest;
   guint32 heads, kv_heads, head_dim;
@@ -41,7 +42,7 @@ call_attention(void *data, uint32_t turn, struct CUstream_st *stream)
                        a->workspace, stream);
 }
 
-/* Host arrays of the batch, which the plan is made of and the device gets copies of. */
+/* The batch's arrays on the host, for the plan and to be uploaded. */
 typedef struct {
   gint32 *query_starts, *context_lens, *block_tables;
   guint32 table_stride;
@@ -54,19 +55,6 @@ host_clear(Host *host)
   g_free(host->query_starts);
   g_free(host->context_lens);
   g_free(host->block_tables);
-}
-
-static gint32 *
-shuffled(GRand *rand, gsize count)
-{
-  gint32 *order = g_new(gint32, count);
-
-  for (gsize i = 0; i < count; i++) {
-    const gsize other = (gsize)g_rand_int_range(rand, 0, (gint32)i + 1);
-    order[i] = order[other];
-    order[other] = (gint32)i;
-  }
-  return order;
 }
 
 static void
@@ -82,7 +70,7 @@ host_init(Host *host, GRand *rand, guint32 batch, const gint32 *new_tokens, gint
     host->table_stride = MAX(host->table_stride, blocks);
     host->num_blocks += blocks;
   }
-  g_autofree gint32 *blocks = shuffled(rand, host->num_blocks);
+  g_autofree gint32 *blocks = random_order(rand, host->num_blocks);
   host->block_tables = g_new0(gint32, (gsize)batch * host->table_stride);
   for (guint32 s = 0; s < batch; s++)
     for (guint32 i = 0; i * BLOCK_TOKENS < (guint32)context_lens[s]; i++)
@@ -145,7 +133,7 @@ upload(SpeedContext *context, CheckMemory *memory, Attention *a, const Host *hos
       CHECK_INPUT, "block tables");
 }
 
-/* Fills in what shapes do not say of the row, and times it. */
+/* Completes the case and its row, and times it. */
 static void
 measure(SpeedContext *context, const AttentionDevice *ways, const Host *host, Attention *a,
         SpeedRow *row, void (*judge)(const SpeedContext *, const Attention *, SpeedRow *))
@@ -172,7 +160,7 @@ measure(SpeedContext *context, const AttentionDevice *ways, const Host *host, At
   attention_plan_free(a->plan);
 }
 
-/* Bound by products. */
+/* Prefills are bound by products. */
 static void
 judge_prefill(const SpeedContext *context, const Attention *a, SpeedRow *row)
 {
@@ -182,7 +170,7 @@ judge_prefill(const SpeedContext *context, const Attention *a, SpeedRow *row)
   row->ideal_ns = speed_ideal_ns(a->flops, context->ceilings.gemm_flops);
 }
 
-/* Bound by memory; where that takes little, launching counts. */
+/* Decodes are bound by memory; for small ones the launch counts, too. */
 static void
 judge_decode(const SpeedContext *context, const Attention *a, SpeedRow *row)
 {
@@ -203,7 +191,7 @@ judge_mixed(const SpeedContext *context, const Attention *a, SpeedRow *row)
                   speed_ideal_ns(a->flops, context->ceilings.gemm_flops);
 }
 
-/* Sequences that bring the same number of tokens. */
+/* Times a batch whose sequences have the same number of new tokens. */
 static void
 measure_alike(SpeedContext *context, const char *kernel, const AttentionDevice *ways,
               const Shape *shape,
@@ -256,7 +244,7 @@ measure_alike(SpeedContext *context, const char *kernel, const AttentionDevice *
   host_clear(&host);
 }
 
-/* Of heads of `head_dim`; 0: of all. */
+/* Times prefills with heads of `head_dim`; 0: of 64 and 128. */
 static void
 measure_prefills(SpeedContext *context, const char *kernel, const AttentionDevice *ways,
                  guint32 head_dim, const SpeedTarget *target)
@@ -285,8 +273,7 @@ measure_prefills(SpeedContext *context, const char *kernel, const AttentionDevic
     }
 }
 
-/* What is packed and cut, and the same as it was before: which of the two is faster is seen here.
- */
+/* Times few or short prefills, whole and with heads packed and keys cut, to see which is faster. */
 static void
 measure_short(SpeedContext *context, const char *kernel, const char *kernel_cut, gboolean wgmma)
 {
@@ -295,17 +282,17 @@ measure_short(SpeedContext *context, const char *kernel, const char *kernel_cut,
       {1, 16, 16384, 16384, 32, 8, 128, {0}}, {1, 128, 4096, 4096, 32, 32, 128, {0}},
       {16, 40, 40, 40, 32, 8, 128, {0}},      {2, 1500, 1500, 1500, 32, 32, 128, {0}},
   };
-  const AttentionDevice before = {.has_wgmma = wgmma};
+  const AttentionDevice whole = {.has_wgmma = wgmma};
   const AttentionDevice cut = {.has_wgmma = wgmma, .cuts_prefills = TRUE};
 
   for (guint i = 0; i < (context->quick ? 1 : G_N_ELEMENTS(shapes)); i++) {
-    measure_alike(context, kernel, &before, &shapes[i], judge_prefill);
+    measure_alike(context, kernel, &whole, &shapes[i], judge_prefill);
     if (context->attention.cuts_prefills)
       measure_alike(context, kernel_cut, &cut, &shapes[i], judge_prefill);
   }
 }
 
-/* TFLOP/s on an H100, as shares of its 798. */
+/* Targets: TFLOP/s on an H100, as shares of its 798. */
 void
 speed_prefill(SpeedContext *context)
 {
@@ -325,7 +312,7 @@ speed_prefill_wgmma(SpeedContext *context)
                      &wgmma_target);
 }
 
-/* Of the shapes of prefill-wgmma, those that it is for. */
+/* The shapes of prefill-wgmma that have wide tiles. */
 void
 speed_prefill_wgmma_wide(SpeedContext *context)
 {
@@ -382,7 +369,7 @@ speed_decode(SpeedContext *context)
     measure_alike(context, "decode", &(AttentionDevice){0}, &shapes[i], judge_decode);
 }
 
-/* Batches that are cut into lists of equal work, and the same by waves. */
+/* Batches that are cut into lists of equal work, and the same without. */
 void
 speed_decode_lists(SpeedContext *context)
 {
@@ -400,7 +387,7 @@ speed_decode_lists(SpeedContext *context)
   }
 }
 
-/* Decodes beside a chunk of a prefill, as a step of a server is. */
+/* Decodes with a chunk of a prefill, as in a server's step. */
 void
 speed_mixed(SpeedContext *context)
 {

@@ -52,7 +52,7 @@ call_link(void *data, uint32_t turn, struct CUstream_st *stream)
   return (int)cudaMemcpyAsync(move->to, move->from, move->num_bytes, cudaMemcpyDefault, stream);
 }
 
-/* What is done a second, 0 where it failed. */
+/* Times the request and reports the row. Returns the work per second, 0 where it failed. */
 static double
 measure(SpeedContext *context, CheckMemory *memory, const TimingRequest *request, const char *shape,
         SpeedUnit unit, double work)

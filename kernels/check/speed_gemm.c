@@ -1,5 +1,5 @@
-/* Matrix products: the library's first choice, which is what a model runs and what is measured for
- * its costs, against the best of what it proposes. Weights take turns, activations stay warm. */
+/* Matrix products: the library's first choice, which models and calibrations use, compared with the
+ * best of its proposals. Weights rotate through buffers, activations stay in the cache. */
 #include "speed.h"
 
 enum { ROTATED_BYTES = 512 << 20, TURNS_MAX = 8, MULTIPLE = 16 };

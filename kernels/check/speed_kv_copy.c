@@ -1,5 +1,5 @@
-/* KV copies of one list, every way: large pieces, and the small ones of engines that keep a pool a
- * layer. */
+/* KV copies of one list by every method: large pieces, and the small ones of engines that have a
+ * pool for each layer. */
 #include "speed.h"
 
 #include "kernels/kv_copy.h"
@@ -22,7 +22,7 @@ call_kv_copy(void *data, uint32_t turn, struct CUstream_st *stream)
   return kv_copy(data, stream);
 }
 
-/* A pool twice as large as what is copied, of which every block's place is drawn. */
+/* Random blocks, in random order, of a pool twice as large as what is copied. */
 static gint32 *
 draw_blocks(GRand *rand, gsize num_blocks)
 {

@@ -1,12 +1,13 @@
-/* The small operations, which move bytes and do little else: their bytes over those of a copy.
+/* The small operations, which are bound by memory: compared with a copy of as many bytes.
  *
- * Rows of a step of 8192 tokens of a model of width 4096, which do not fit into a cache; buffers
- * take turns.
+ * Rows of a step of 8192 tokens of a model of width 4096, which do not fit the cache; calls rotate
+ * through buffers.
  */
 #include "speed.h"
 
 #include <math.h>
 
+#include "random_data.h"
 #include "kernels/paged_kv.h"
 #include "kernels/sampling.h"
 #include "kernels/transformer.h"
@@ -127,7 +128,7 @@ upload_ids(SpeedContext *context, CheckMemory *memory, gsize count, gsize limit)
   return check_memory_upload(memory, ids, count * sizeof *ids, CHECK_INPUT, "ids");
 }
 
-/* Rotations, which leave numbers as large as they were however often they are made. */
+/* A table of rotations, so that values keep their size however often they are rotated. */
 static float *
 upload_angles(SpeedContext *context, CheckMemory *memory, gsize positions)
 {
@@ -143,21 +144,15 @@ upload_angles(SpeedContext *context, CheckMemory *memory, gsize positions)
                              "cosines");
 }
 
-/* Whole blocks, in random order. */
+/* The slots of whole blocks, in random order. */
 static gint64 *
 upload_slots(SpeedContext *context, CheckMemory *memory, gsize count)
 {
-  const gsize num_blocks = count / BLOCK_TOKENS;
   g_autofree gint64 *slots = g_new(gint64, count);
-  g_autofree gint64 *blocks = g_new(gint64, num_blocks);
+  g_autofree gint32 *blocks = random_order(context->rand, count / BLOCK_TOKENS);
 
-  for (gsize i = 0; i < num_blocks; i++) {
-    const gsize other = (gsize)g_rand_int_range(context->rand, 0, (gint32)i + 1);
-    blocks[i] = blocks[other];
-    blocks[other] = (gint64)i;
-  }
   for (gsize i = 0; i < count; i++)
-    slots[i] = blocks[i / BLOCK_TOKENS] * BLOCK_TOKENS + (gint64)(i % BLOCK_TOKENS);
+    slots[i] = (gint64)blocks[i / BLOCK_TOKENS] * BLOCK_TOKENS + (gint64)(i % BLOCK_TOKENS);
   return check_memory_upload(memory, slots, count * sizeof *slots, CHECK_INPUT, "slots");
 }
 
@@ -226,14 +221,14 @@ speed_bias(SpeedContext *context)
   measure(context, "bias", call_bias, 2 * matrix_row_bytes);
 }
 
-/* The rows, there and back; of the table a row. */
+/* Rows are read and written, and a row of the table is read. */
 void
 speed_rope(SpeedContext *context)
 {
   measure(context, "rope", call_rope, 2 * matrix_row_bytes + HEAD_DIM * sizeof(float));
 }
 
-/* Half as many rows, of gate and up: a matrix is read and half of one written. */
+/* Half as many rows of gate and up: one matrix is read, and half of one written. */
 void
 speed_silu_gate(SpeedContext *context)
 {

@@ -3,8 +3,9 @@
 
 #include "live/gpu_memory.h"
 
-/* Reads every tensor a piece at a time, pieces side by side in threads, rounds them to the type and
- * copies them: the host never holds more than weights_gpu_host_bytes(). For cudaFree(). */
+/* Reads the tensors in pieces, several at once in threads, rounds them to the type and copies them:
+ * the host never holds more than weights_gpu_host_bytes(). Memory for cudaFree(); NULL and an
+ * error. */
 void *weights_gpu_load(const WeightLayout *layout, WeightSource *source, Dtype dtype,
                        GError **error);
 gsize weights_gpu_host_bytes(void);

@@ -41,7 +41,7 @@ read_random(WeightSource *base, const WeightTensor *tensor, guint64 first, gsize
   for (guint64 i = first; i < first + n;) {
     guint64 bits = random_mix(key + (i / 8 + 1) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15));
     for (bits >>= i % 8 * 8; i < first + n; bits >>= 8) {
-      if (tensor->is_norm) /* a few sixteenths around 1 */
+      if (tensor->is_norm) /* from 1 - 3/32 to 1 + 4/32 */
         values[i - first] = 1 + (float)((int)(bits & 0x7) - 3) / 32;
       else
         values[i - first] = (float)((int)(bits & 0x7f) * 2 - 127) * step;

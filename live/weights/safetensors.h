@@ -15,8 +15,8 @@ typedef enum { TENSOR_F32, TENSOR_F16, TENSOR_BF16, TENSOR_OTHER } TensorType;
 typedef struct {
   TensorType type;
   char *type_name;    /* as the file has it */
-  guint dimensions;   /* at most 2 are kept; more: shape holds the first two */
-  guint64 shape[2];   /* 1 where there is no such dimension */
+  guint dimensions;   /* may be more than 2 */
+  guint64 shape[2];   /* the first two; 1 where there is none */
   guint64 first_byte; /* in the file */
   guint64 num_bytes;
 } SafetensorsTensor;
@@ -28,7 +28,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Safetensors, safetensors_free)
 const char *safetensors_path(const Safetensors *file);
 /* NULL if there is none of that name. */
 const SafetensorsTensor *safetensors_find(const Safetensors *file, const char *name);
-/* `n` of its values from `first` on, as floats. `tensor` is one of this file's and is not
- * TENSOR_OTHER; the range is within it. Threads may read at the same time. */
+/* Reads `n` values from value `first` on, as floats. `tensor` is of this file and not of
+ * TENSOR_OTHER; the range is within it. Several threads may read at the same time. */
 gboolean safetensors_read(const Safetensors *file, const SafetensorsTensor *tensor, guint64 first,
                           gsize n, float *values, GError **error);

@@ -2,15 +2,15 @@
  *
  * The layout is the same for every executor: one arena of elements, matrices [out][in] row-major;
  * q, k, v are the rows of one matrix, gate and up of another, so that each is one product. Offsets
- * are in elements, each a multiple of WEIGHT_ALIGN. A tensor of a checkpoint is a range of rows.
- * A source gives a tensor's values as floats: random from a seed, or a checkpoint's, any range of
- * them, and to several threads at a time.
+ * are in elements; those of matrices and vectors are multiples of WEIGHT_ALIGN. A tensor of a
+ * checkpoint is a range of a matrix's rows. A source reads any range of a tensor's values as
+ * floats, random from a seed or a checkpoint's; several threads may read at the same time.
  */
 #pragma once
 
 #include "models/decoder_config.h"
 
-enum { WEIGHT_ALIGN = 128 }; /* 256 bytes: what cuBLASLt takes for granted */
+enum { WEIGHT_ALIGN = 128 }; /* 256 bytes: the alignment that cuBLASLt assumes */
 
 #define WEIGHTS_ERROR (weights_error_quark())
 GQuark weights_error_quark(void);
@@ -42,7 +42,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(WeightLayout, weight_layout_free)
 typedef struct WeightSource WeightSource;
 
 struct WeightSource {
-  const char *name; /* "random", "safetensors": for people */
+  const char *name; /* "random", "safetensors" */
   /* `n` of the tensor's rows x columns values, from `first` on. */
   gboolean (*read)(WeightSource *self, const WeightTensor *tensor, guint64 first, gsize n,
                    float *values, GError **error);
@@ -75,5 +75,6 @@ WeightSource *weights_random_new(guint64 seed);
 WeightSource *weights_safetensors_open(const char *folder, const WeightLayout *layout,
                                        GError **error);
 
-/* All tensors into an arena of floats, layout->elements of them; the caller frees. */
+/* Reads all tensors into an arena of layout->elements floats, zero between them; the caller frees.
+ * NULL and an error. */
 float *weights_load(const WeightLayout *layout, WeightSource *source, GError **error);

@@ -1,7 +1,7 @@
 /* A text file being written, plain or (path ends in .gz) compressed, through a 64 KiB buffer.
  *
- * Errors stick: after the first nothing more is written, and sink_close() tells it. So writers
- * in the middle of a run need not check.
+ * After the first error nothing more is written, and sink_close() returns it. So writers in the
+ * middle of a run need not check.
  */
 #pragma once
 

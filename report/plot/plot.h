@@ -5,7 +5,7 @@
 #include "report/stored/stored.h"
 
 typedef struct {
-  const char *name;  /* of the chart, and of its file in a folder */
+  const char *name;  /* of the chart and, in a folder, of its file without an ending */
   const char *title; /* a line of help */
 } PlotChart;
 

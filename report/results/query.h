@@ -27,7 +27,7 @@ gboolean results_query_next(ResultsQuery *query, GError **error);
  * (RESULTS_ERROR_ABSENT, saying `absent`), or cannot be read, it is freed, and NULL is returned. */
 ResultsQuery *results_query_first(ResultsQuery *query, const char *absent, GError **error);
 
-/* Columns of the row. A name that it does not have is a mistake of ours. */
+/* Columns of the row. A name that it does not have is a bug of this program. */
 double results_query_real(ResultsQuery *query, const char *column); /* NAN where NULL */
 gboolean results_query_is_null(ResultsQuery *query, const char *column);
 gint64 results_query_count(ResultsQuery *query, const char *column); /* 0 where NULL */

@@ -4,8 +4,9 @@
 #include "private.h"
 
 #include <errno.h>
-#include <glib/gstdio.h>
 #include <unistd.h>
+
+#include "files/unnamed.h"
 
 /* Nobody is brought back and preempted in one step. */
 static void
@@ -27,16 +28,12 @@ on_request(Observer *self, const RequestResult *result)
   request_rows_tell(((ResultsRun *)self)->rows, result);
 }
 
-/* In the folder that TMPDIR names, which tmpfile() does not look at. It has no name from here on.
- */
 static void
 open_spool(ResultsRun *run)
 {
-  g_autofree char *path = NULL;
-  int fd = g_file_open_tmp("spillway-requests-XXXXXX", &path, NULL);
+  int fd = unnamed_file_open("spillway-requests", NULL);
 
   if (fd >= 0) {
-    (void)g_unlink(path);
     run->spool = fdopen(fd, "w+");
     if (run->spool == NULL)
       close(fd);

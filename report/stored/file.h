@@ -14,8 +14,8 @@ gboolean stored_refuse(GError **error, const char *path, const char *text);
 
 /* NULL with an error. */
 sqlite3_stmt *stored_prepare(const StoredFile *file, const char *sql, GError **error);
-/* TRUE at the next row. FALSE at the end, and with an error where it is none; the statement is
- * finalized then. */
+/* TRUE at the next row. FALSE at the end, without an error, and on an error; then the statement is
+ * finalized. */
 gboolean stored_next(const StoredFile *file, sqlite3_stmt *statement, GError **error);
 
 /* NAN for NULL. */

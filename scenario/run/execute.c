@@ -203,17 +203,18 @@ static void
 check_all_replayed(Run *run, const Executor *executor, RunOutcome *outcome)
 {
   gsize left;
+  int status;
 
   if (run->scenario->recording == NULL || outcome->end != RUN_DONE)
     return;
   left = executor_replay_left(executor);
-  if (left > 0)
-    run->status =
-        MAX(run->status,
-            cli_error(CLI_FAILED, run->execution->verb,
-                      "the schedule departs from the recording: it was done, and %" G_GSIZE_FORMAT
-                      " of %u recorded lines are left",
-                      left, run->scenario->recording->steps->len));
+  if (left == 0)
+    return;
+  status = cli_error(CLI_FAILED, run->execution->verb,
+                     "the schedule departs from the recording: it was done, and %" G_GSIZE_FORMAT
+                     " of %u recorded lines are left",
+                     left, run->scenario->recording->steps->len);
+  run->status = MAX(run->status, status);
 }
 
 static void

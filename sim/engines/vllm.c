@@ -336,12 +336,6 @@ something_decodes(const Scheduler *self)
   return FALSE;
 }
 
-static inline gboolean
-paces(const Scheduler *self)
-{
-  return self->config.prefill_schedule_interval > 1 && vllm_has_rule(self, RULE_PACES_ALONE);
-}
-
 static gboolean
 holds_prefills(const Scheduler *self, const VllmPace *pace)
 {
@@ -388,7 +382,7 @@ vllm_schedule(Scheduler *self, Step *step)
       .step = step,
       .budget = self->config.max_num_batched_tokens,
       .threshold = unlimited ? 0 : self->config.long_prefill_token_threshold,
-      .hold = paces(self) && holds_prefills(self, pace),
+      .hold = pace->keeps && holds_prefills(self, pace),
   };
   gboolean stable = TRUE;
 
@@ -401,7 +395,7 @@ vllm_schedule(Scheduler *self, Step *step)
         self->waiting.length > 0)
       stable = vllm_schedule_waiting(&d);
   }
-  if (paces(self) && !note_pace(&d, pace))
+  if (pace->keeps && !note_pace(&d, pace))
     stable = FALSE;
   scheduler_join_clock(self, step);
   if (self->config.swap_ahead_blocks > 0)
@@ -415,5 +409,7 @@ vllm_begin(Scheduler *self)
 {
   VllmPace *pace = &((VllmState *)self->state)->pace;
 
+  pace->keeps =
+      self->config.prefill_schedule_interval > 1 && vllm_has_rule(self, RULE_PACES_ALONE);
   pace->last_prefill = -(gint64)self->config.prefill_schedule_interval;
 }

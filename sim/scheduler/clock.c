@@ -1,7 +1,7 @@
 /* What engines do with the decode clock, and how often a step of plain decodes can be repeated.
  *
  * The members stand first among the running sequences that have work; so an engine gives them
- * their blocks first and then looks at the others one by one, as if it had looked at each in turn.
+ * their blocks first and then handles the others one by one, as if it had handled each in turn.
  * Between scheduling events contexts grow by one and nothing else changes: which repeat needs how
  * many blocks is in the clock's due lists, so repeats are bounded without stepping through them;
  * the executor then runs as many as fit before the next arrival.
@@ -39,9 +39,9 @@ take_due_at(Scheduler *self, guint64 later)
     pool_grow(&self->pool, member, member->blocks + 1);
 }
 
-/* Tells the prefix cache of the blocks that are full after that tick: those of the members that
- * take the next one at the tick behind it. With asynchronous scheduling the tick's token is not
- * known yet, so they are those that were full before it. */
+/* Tells the prefix cache of the blocks that are full after that tick: of the members that take the
+ * next block at the tick behind it. With asynchronous scheduling the tick's token is not known yet,
+ * so it is of those that were full before. */
 static void
 register_full_at(Scheduler *self, guint64 later)
 {
@@ -54,8 +54,8 @@ register_full_at(Scheduler *self, guint64 later)
     pool_commit(&self->pool, member, decode_clock_tokens(&self->clock, member) + (guint32)known);
 }
 
-/* What the prefix cache knows of a former member, where members' blocks are not named: what
- * register_full_at() would have told it. */
+/* Tells the prefix cache of a former member what register_full_at() told it of members whose blocks
+ * have ids. */
 static void
 note_registered(Scheduler *self, Sequence *member)
 {
@@ -104,8 +104,8 @@ open_gap(Step *step, guint32 n)
   memmove(sequences + n, sequences, behind * sizeof *sequences);
 }
 
-/* Lists the members that the step runs, from the first of the running ones on; those that join in
- * it are listed already. If they are to leave the clock they do. */
+/* Lists the members that the step runs, in running order; those that join with it are listed
+ * already. leave: they leave the clock. */
 static void
 list_members(Scheduler *self, Step *step, gboolean leave)
 {
@@ -155,13 +155,7 @@ scheduler_leave_clock_from(Scheduler *self, Sequence *member)
       scheduler_leave_clock(self, s);
 }
 
-guint32
-scheduler_longest_length(const Scheduler *self)
-{
-  return self->config.max_model_len + (self->class->stops_at_max_model_len ? 0 : 1);
-}
-
-/* Ticks until it ends; 0 where it is not in the state that all members are in. */
+/* Ticks until the sequence ends; 0 if it cannot be a member. */
 static guint32
 ticks_left(const Scheduler *self, const Sequence *sequence)
 {
@@ -244,7 +238,7 @@ scheduler_join_entries(Scheduler *self, Step *step)
   }
 }
 
-/* Of a step whose sequences are all members. */
+/* Sets step->grown, for a step whose sequences are all members. */
 static void
 count_growth(Scheduler *self, Step *step, guint64 repeats)
 {
@@ -299,8 +293,8 @@ scheduler_leave_clock(Scheduler *self, Sequence *member)
   note_registered(self, member);
 }
 
-/* What the repeats after the first need. The order matters to the prefix cache alone: step by step,
- * and within a step in running order. */
+/* Takes the blocks that the repeats after the first need. The order matters to the prefix cache
+ * alone: step by step, and within a step in running order. */
 static void
 supply_repeats(Scheduler *self, const Step *step, guint32 repeats)
 {

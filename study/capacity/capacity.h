@@ -25,13 +25,13 @@ gboolean capacity_run(Capacity *capacity, Results *results, guint n_jobs, guint 
 /* A setting, over its seeds. */
 typedef struct {
   guint point;
-  const char *name;    /* of the grid's point; "" where there is no grid */
-  const char *failure; /* why it could not be searched; NULL: it was */
-  gboolean unlimited;  /* with some seed every load holds */
-  double load;         /* mean of what the seeds hold; 0: none holds; NAN: failed */
-  double low, high;    /* with several seeds a 95 % interval of the mean, else the bracket */
-  gboolean is_short;   /* a rate that far fewer requests a second were served at: they were too few
-                          for   a steady state, and it would not be held for long */
+  const char *name;       /* of the grid's point; "" where there is no grid */
+  const char *failure;    /* why it could not be searched; NULL: it was */
+  gboolean unlimited;     /* with at least one seed every load holds */
+  double load;            /* mean of what the seeds hold; 0: none holds; NAN: failed */
+  double low, high;       /* with several seeds a 95 % interval of the mean, else the bracket */
+  gboolean is_short;      /* far fewer requests a second were served than the rate: too few requests
+                             for a steady state, so the rate could not be held for long */
   const char *limited_by; /* the figure that most seeds are limited by; NULL: no limit */
   guint cards;
   gboolean on_front; /* no other has as much load, no more latency and no more cards */

@@ -13,8 +13,8 @@ typedef struct {
 } MapRunOptions;
 
 typedef struct {
-  guint n_jobs, n_before; /* in all; of them, that the database held */
-  guint n_now;            /* that were run now */
+  guint n_jobs, n_before; /* jobs in all; those that the database held */
+  guint n_now;            /* those that were run now */
 } MapProgress;
 
 /* Fills in map->runs. FALSE without an error: it was told to stop (Ctrl-C, SIGTERM), what was run

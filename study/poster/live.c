@@ -212,11 +212,11 @@ identity_of(const PosterData *data)
   const PosterSetting *s = &data->setting;
   json_t *identity;
 
-  identity = json_pack("{s:s, s:s, s:s, s:s, s:s, s:[i, i, i], s:f, s:i}", "executor", data->executor,
-                   "model", s->model, "device", s->device, "scheduler", s->scheduler, "copy_path",
-                   s->copy_path, "burst", (int)data->burst.requests, (int)data->burst.prompt_tokens,
-                   (int)data->burst.output_tokens, "card_bytes", data->card_bytes, "longest",
-                   (int)data->longest);
+  identity = json_pack("{s:s, s:s, s:s, s:s, s:s, s:[i, i, i], s:f, s:i}", "executor",
+                       data->executor, "model", s->model, "device", s->device, "scheduler",
+                       s->scheduler, "copy_path", s->copy_path, "burst", (int)data->burst.requests,
+                       (int)data->burst.prompt_tokens, (int)data->burst.output_tokens, "card_bytes",
+                       data->card_bytes, "longest", (int)data->longest);
   if (data->kernels != NULL)
     json_object_set_new(identity, "kernels", json_string(data->kernels));
   return identity;

@@ -1,6 +1,6 @@
-/* What a run did over time, for the poster's figure 5: windows of about a second (of a run of
- * less than ten, a hundredth of it), and the steps in
- * which requests were evicted, brought back or first admitted. An observer. */
+/* A run over time, for the poster's figure 5: windows of about a second (of a run below ten
+ * seconds, a hundredth of it), and the steps in which requests were evicted, brought back or first
+ * admitted. An observer. */
 #pragma once
 
 #include "sim/observer.h"

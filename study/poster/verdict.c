@@ -19,4 +19,3 @@ poster_lacks(PosterFinding *finding, const char *what)
   finding->verdict = POSTER_CANNOT_BE_TOLD;
   finding->numbers = g_strdup_printf("Not measured: %s.", what);
 }
-

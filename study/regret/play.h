@@ -1,6 +1,6 @@
 /* Plays a scenario many times, under policies or scripts, on several threads. Each thread has a
- * scenario of its own, since a cost model may keep what it computed last. What comes out does not
- * depend on how many there are.
+ * scenario of its own, since a cost model may keep what it computed last. Results do not depend on
+ * the number of threads.
  */
 #pragma once
 
@@ -8,7 +8,7 @@
 #include "script.h"
 #include "sim/observer.h"
 
-/* What a run comes to. */
+/* The figures of a run. */
 typedef struct {
   RunEnd end;
   guint64 finished, preemptions;
@@ -52,7 +52,7 @@ typedef struct {
   KeptPlays *kept; /* where plays of scripts are kept, and found again; NULL: nowhere */
 } Players;
 
-/* Plays them all, but for those that are found. */
+/* Plays all that are not kept, and fills in the others from what is kept. */
 void players_run(const Players *players, Play *plays, guint n);
 
 void play_clear(Play *play);

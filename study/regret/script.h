@@ -1,9 +1,9 @@
-/* A script: an overflow and a victim policy in one. At some evictions of a run it does what it is
- * told, at all others what its two base policies do.
+/* A script: an overflow and a victim policy in one. At some evictions of a run it follows given
+ * decisions, at all others its two base policies.
  *
  * Evictions are counted from 0, in the order in which sequences are preempted. A run is
- * deterministic, so one that is told something at eviction k is the same up to there: it is forked
- * by playing it again.
+ * deterministic, so with another decision at eviction k it is the same up to there: it is forked by
+ * playing it again.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 #define SCRIPT_POLICIES_MAX 32
 #define SCRIPT_AS_BASE G_MAXUINT32
 
-/* What is to happen at an eviction. A request that does not run then leaves it to the base. */
+/* A decision at an eviction. Where its request does not run then, the base decides. */
 typedef struct {
   guint32 eviction;
   guint32 request; /* who goes, or SCRIPT_AS_BASE */
@@ -29,7 +29,7 @@ typedef struct {
   PolicyValues options;
 } ScriptPick;
 
-/* What can be told. */
+/* The decisions that a script can contain. */
 typedef struct {
   ScriptAction actions[SCRIPT_POLICIES_MAX];
   guint n_actions;
@@ -38,7 +38,7 @@ typedef struct {
   gboolean all_victims; /* each that runs can go; else so where few run */
 } ScriptSpace;
 
-/* What else could have been told at an eviction. */
+/* The other decisions that were possible at an eviction. */
 typedef struct {
   guint32 action_bits;  /* of the space's actions, those that would have done something else */
   guint32 first_victim; /* in the script's list of requests */
@@ -47,8 +47,8 @@ typedef struct {
 
 typedef struct Script Script;
 
-/* The base is the configuration's. decisions: of ScriptDecision, by rising eviction; borrowed, as
- * are the others. recorded: keep what else could have been told. */
+/* The base policies are the configuration's. decisions: of ScriptDecision, by rising eviction.
+ * Borrows all arguments. recorded: keeps the other possible decisions. */
 Script *script_new(const ScriptSpace *space, const SchedulerConfig *base, const GArray *decisions,
                    gboolean recorded);
 void script_free(Script *script);

@@ -17,7 +17,7 @@
 typedef struct {
   guint64 plays;
   gint64 deadline_us;                /* monotonic; G_MAXINT64: none */
-  const volatile sig_atomic_t *stop; /* to end now, once it is not 0; or NULL */
+  const volatile sig_atomic_t *stop; /* the search ends once it is not 0; NULL: never */
 } SearchBudget;
 
 /* A decision that was changed, and what it gained. */
@@ -44,7 +44,7 @@ void search_run(const Players *players, const ScriptSpace *space, const Schedule
                 const PlayFigures *own, const SearchBudget *budget, Search *search);
 void search_clear(Search *search);
 
-/* TRUE if nothing more is to be begun: its time is over, or it is to end now. */
+/* TRUE if the deadline has passed or *stop is set: no further play is to begin. */
 gboolean search_is_late(const SearchBudget *budget);
 
 /* TRUE if the schedule is better than the other, by more than rounding. */

@@ -13,7 +13,7 @@ typedef struct {
   char *card, *engine, *model, *precision;
   guint tp;
   gboolean has_experts;                        /* its model */
-  guint concurrency;                           /* 0: not limited */
+  guint concurrency;                           /* most requests under way; 0: no limit */
   double published_ttft_ms, published_tpot_ms; /* means; NAN: not in the file */
   double predicted_ttft_ms, predicted_tpot_ms; /* NAN: not predicted */
   GPtrArray *options;                          /* of char *: name, value, name, value … */

@@ -114,9 +114,21 @@ runnable(const Prediction *p)
   return jobs;
 }
 
+/* Those that were not run before it was told to stop. */
+static void
+refuse_the_rest(GPtrArray *points)
+{
+  for (guint i = 0; i < points->len; i++) {
+    ServerPoint *point = g_ptr_array_index(points, i);
+    if (point->refused == NULL && isnan(point->predicted_ttft_ms) &&
+        isnan(point->predicted_tpot_ms))
+      server_point_refuse(point, "it was not run: the command was stopped before");
+  }
+}
+
 gboolean
-servers_predict(GPtrArray *points, const Settings *given, Shelf *shelf, guint n_jobs,
-                GError **error)
+servers_predict(GPtrArray *points, const Settings *given, Shelf *shelf, guint n_jobs, guint *n_done,
+                guint *n_runnable, GError **error)
 {
   Prediction prediction = {.points = points, .given = given, .shelf = shelf};
   g_autoptr(GArray) jobs = runnable(&prediction);
@@ -128,12 +140,13 @@ servers_predict(GPtrArray *points, const Settings *given, Shelf *shelf, guint n_
                       .n_jobs = jobs->len,
                       .take = take,
                       .data = &prediction};
-  guint n_done;
+  g_autoptr(GError) failure = NULL;
 
-  if (job_run(&run, &n_done, error))
+  *n_runnable = jobs->len;
+  if (!job_run(&run, n_done, &failure) && failure == NULL)
+    refuse_the_rest(points);
+  if (failure == NULL)
     return TRUE;
-  if (error != NULL && *error == NULL)
-    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INTR, "stopped: %u of %u points were run", n_done,
-                jobs->len);
+  g_propagate_error(error, g_steal_pointer(&failure));
   return FALSE;
 }

@@ -9,9 +9,10 @@
 #include "scenario/shelf.h"
 
 /* Sets each point's prediction, or why there is none, on n_jobs processes (0: one a core). The same
- * whatever their number. FALSE where it was told to stop, or no process can be had. */
+ * whatever their number. Told to stop (Ctrl-C, SIGTERM), it refuses the points that were not run:
+ * *n_done of *n_runnable were. FALSE where no process can be had. */
 gboolean servers_predict(GPtrArray *points, const Settings *given, Shelf *shelf, guint n_jobs,
-                         GError **error);
+                         guint *n_done, guint *n_runnable, GError **error);
 
 /* Errors are predicted / published - 1. */
 typedef struct {

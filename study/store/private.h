@@ -12,4 +12,3 @@ gboolean study_create_views(Results *results, GError **error);
 
 /* Makes a temporary view point_summary, without the grids' columns, that hides the file's. */
 gboolean study_point_view(Results *results, GError **error);
-

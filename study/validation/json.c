@@ -94,11 +94,11 @@ copies_json(const Validation *v)
     if (e.jobs > 0)
       json_object_set_new(
           object, validation_copies_name(d),
-          json_pack("{s:I, s:I, s:f, s:f, s:o}", "jobs", (json_int_t)e.jobs, "blocks",
-                    (json_int_t)e.blocks, "computed_s", ps_to_s(e.computed_ps), "predicted_s",
-                    ps_to_s(e.predicted_ps), "error",
-                    json_real_or_null(
-                        validation_error((double)e.computed_ps, (double)e.predicted_ps))));
+          json_pack(
+              "{s:I, s:I, s:f, s:f, s:o}", "jobs", (json_int_t)e.jobs, "blocks",
+              (json_int_t)e.blocks, "computed_s", ps_to_s(e.computed_ps), "predicted_s",
+              ps_to_s(e.predicted_ps), "error",
+              json_real_or_null(validation_error((double)e.computed_ps, (double)e.predicted_ps))));
   }
   return object;
 }

@@ -7,11 +7,11 @@
 #include "sim/units.h"
 #include "validation.h"
 
-static const char *const colours[STEPS_KINDS] = {"#0072b2", "#999999", "#009e73", "#d55e00",
-                                                 "#cc79a7", "#e69f00"};
+static const char *const colours[STEPS_KINDS] = {"#0072b2", "#999999", "#009e73",
+                                                 "#d55e00", "#cc79a7", "#e69f00"};
 /* Decodes are the most by far: drawn first, small, and not above the others. */
-static const StepsKind order[STEPS_KINDS] = {STEPS_DECODE, STEPS_MIXED, STEPS_PREFILL, STEPS_COPIES, STEPS_BESIDE,
-                                             STEPS_RECOMPUTE};
+static const StepsKind order[STEPS_KINDS] = {STEPS_DECODE, STEPS_MIXED,  STEPS_PREFILL,
+                                             STEPS_COPIES, STEPS_BESIDE, STEPS_RECOMPUTE};
 
 static guint
 count_of(const Validation *v, StepsKind kind)

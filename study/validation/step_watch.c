@@ -3,7 +3,8 @@
 const char *
 steps_kind_name(StepsKind kind)
 {
-  static const char *const names[] = {"prefill", "decode", "mixed", "recompute", "copies", "beside"};
+  static const char *const names[] = {"prefill",   "decode", "mixed",
+                                      "recompute", "copies", "beside"};
   return names[kind];
 }
 
@@ -73,7 +74,8 @@ note_sample(StepWatch *watch, const StepReport *report)
   g_array_append_val(watch->samples, sample);
 }
 
-/* Which copies run beside the step. What the cost model says ends later than the run's did is over. */
+/* Which copies run beside the step. What the cost model says ends later than the run's did is over.
+ */
 static void
 follow_copies(StepWatch *watch, const StepReport *report)
 {

@@ -29,12 +29,12 @@ typedef struct {
   Observer observer;   /* first */
   Executor *predictor; /* NULL: nothing is predicted */
   const CostModel *cost;
-  CopyLink link;                      /* the copies beside the steps, as the cost model has them */
-  guint under_way[COPY_DIRECTIONS];   /* of them, as the run has them */
-  GArray *watched;     /* of WatchedStep, where steps are predicted */
-  GArray *samples;     /* of StepSample */
-  GArray *recorded;    /* of RecordedStep */
-  guint64 digest;      /* of all that was decided, and when: equal digests, equal schedules */
+  CopyLink link;                    /* the copies beside the steps, as the cost model has them */
+  guint under_way[COPY_DIRECTIONS]; /* of them, as the run has them */
+  GArray *watched;                  /* of WatchedStep, where steps are predicted */
+  GArray *samples;                  /* of StepSample */
+  GArray *recorded;                 /* of RecordedStep */
+  guint64 digest; /* of all that was decided, and when: equal digests, equal schedules */
 } StepWatch;
 
 /* cost: borrowed; NULL: nothing is predicted. */

@@ -15,7 +15,7 @@ typedef struct {
   const GArray *copies; /* of RecordedCopies: those that the run made beside its steps */
   CostModel *copy_cost; /* what they are predicted by, */
   const Disk *disk;     /* and those of the disk */
-  const char *cost; /* where the predictions come from, for people */
+  const char *cost;     /* where the predictions come from, for people */
   /* Projections, attention and small operations were timed as one: what each took is inferred. */
   gboolean layers_are_one;
 } Validation;

@@ -197,7 +197,7 @@ def test_next_step():
                         (["run", *card, *model, "--trace", "demo", "--overflow", "recompute,swap"], "'spillway compare --overflow'"),
                         (["regret", *card, *model, "--trace", "demo", "--budget", "x"], "--budget: found 'x', expected a number of runs, at most 1e+09, or a time such as 5m"),
                         (["servers", "own.csv"], "published points"), (["crossover"], "--model is missing"),
-                        (["crossover", *model], "--device is missing"), (["profile", "plot"], "which profile?"),
+                        (["crossover", *model], "--device is missing"), (["profile", "plot"], "a profile is missing"),
                         (["study", "poster"], "-o is missing"), (["list", "policies"], "overflow, victims, admission"),
                         (["compare", "results.db"], "'spillway report'"), (["explain", "x.db", "--run", "1,2"], "'spillway report'"),
                         *((["run", *card, *model, "--trace", "demo", *typed.split()], "the [grid] of a study file several")

@@ -76,11 +76,24 @@ put_pair(Dtype dtype, float *to, size_t step, uint32_t pair)
   to[step] = half_to_float(dtype, (uint16_t)(pair >> 16));
 }
 
-/* Added up in the order of k, whatever the order of the matrix unit is. */
+enum { TILE_ROWS = 16, TILE_DEPTH = 16, TILE_COLUMNS = 8 };
+
+/* Without checks, so that the compiler makes vectors of it: the tests would spend their time here.
+ * Added up in the order of k, whatever the order of the matrix unit is. */
+__attribute__((no_sanitize("address", "undefined"))) void
+multiply_tile(float (&sums)[TILE_ROWS][TILE_COLUMNS], const float (&a)[TILE_ROWS][TILE_DEPTH],
+              const float (&b)[TILE_DEPTH][TILE_COLUMNS])
+{
+  for (unsigned row = 0; row < TILE_ROWS; row++)
+    for (unsigned k = 0; k < TILE_DEPTH; k++)
+      for (unsigned column = 0; column < TILE_COLUMNS; column++)
+        sums[row][column] += a[row][k] * b[k][column];
+}
+
 void
 multiply_add(void *const *lanes, Dtype dtype)
 {
-  float a[16][16], b[16][8], sums[16][8];
+  float a[TILE_ROWS][TILE_DEPTH], b[TILE_DEPTH][TILE_COLUMNS], sums[TILE_ROWS][TILE_COLUMNS];
 
   for (unsigned lane = 0; lane < WARP_LANES; lane++) {
     const MultiplyAdd *part = (const MultiplyAdd *)lanes[lane];
@@ -94,10 +107,7 @@ multiply_add(void *const *lanes, Dtype dtype)
     memcpy(&sums[row][pair], &part->sums[0], 2 * sizeof(float));
     memcpy(&sums[row + 8][pair], &part->sums[2], 2 * sizeof(float));
   }
-  for (unsigned row = 0; row < 16; row++)
-    for (unsigned k = 0; k < 16; k++)
-      for (unsigned column = 0; column < 8; column++)
-        sums[row][column] += a[row][k] * b[k][column];
+  multiply_tile(sums, a, b);
   for (unsigned lane = 0; lane < WARP_LANES; lane++) {
     const MultiplyAdd *part = (const MultiplyAdd *)lanes[lane];
     const unsigned row = lane / 4, pair = 2 * (lane % 4);

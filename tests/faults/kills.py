@@ -6,6 +6,7 @@ TEST_KILLS: how often each command is killed (4); TEST_SEED: the first seed (1).
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -192,24 +193,43 @@ def tell(words, number, wait_s):
     return process.returncode, out, err.decode()
 
 
-def told_to_end(words, number):
-    """As soon as it listens: before that it ends as any program does."""
+def told_to_end(words, number, says=""):
+    """As soon as it listens, and says that: before it ends as any program does, or has not begun what is told."""
     for wait_s in (0.1, 0.2, 0.5, 1, 2, 4, 8, 16):
         found = tell(words, number, wait_s)
-        if found[0] != -number:
+        if found[0] != -number and re.search(says, found[2]):
             break
     return found
 
 
+def check_servers_told_to_end(number):
+    """What was run is told in each form, and no page is made of a part."""
+    for form in ("table", "json", "csv"):
+        status, out, err = told_to_end(["servers", "points.csv", "--jobs", "1", "--format", form, "-o", "part.html"], number,
+                                       says=r"stopped: [1-9]")
+        stopped = re.search(r"stopped: ([0-9]+) of ([0-9]+) points were run; part.html is not written", err)
+        check(status == 1 and stopped and not os.path.exists("part.html"), (status, err))
+        done, points = map(int, stopped.groups())
+        check(0 < done < points == 600, err)
+        told = {"table": lambda text: points - int(re.search("([0-9]+) of 600 points are not predicted", text).group(1)),
+                "json": lambda text: sum(p["predicted_ttft_ms"] is not None for p in json.loads(text)["points"]),
+                "csv": lambda text: points - text.count("the command was stopped before")}[form](out.decode())
+        check_equal(told, done, form)
+
+
 def test_told_to_end():
-    """Ctrl-C and SIGTERM: a sweep, a search for loads and one for schedules keep what was done, and say so; the rest is as after a kill"""
+    """Ctrl-C and SIGTERM: a sweep, a search for loads, a map of policies and one for schedules keep what was done, and say so, servers tells it; the rest is as after a kill"""
     write("study.ini", LONGER.replace("--requests 1500", "--requests 60000"))
     write("c.ini", CAPACITY.replace("seeds = 1,2", "seeds = " + ",".join(map(str, range(1, 101))))
           .replace("num-prompts = 150", "num-prompts = 3000"))
+    head, first, _ = POINTS.splitlines(keepends=True)
+    write("points.csv", head + first.replace(",256,32,,4,", ",256,2000,,64,") * 600)
+    policies = [*POLICIES[:-3], "3000", *POLICIES[-2:], "--jobs", "1"]
     make_run()
     for number in (signal.SIGINT, signal.SIGTERM):
         for words, part in ((["sweep", "study.ini", "--jobs", "1", "-o", number.name + "s.db"], "are kept; start it again"),
-                            (["capacity", "c.ini", "--jobs", "1", "-o", number.name + "c.db"], "are kept; start it again")):
+                            (["capacity", "c.ini", "--jobs", "1", "-o", number.name + "c.db"], "are kept; start it again"),
+                            ([*policies, "-o", number.name + "p.db"], "are kept; start it again")):
             status, _, err = told_to_end(words, number)
             check(status == 1 and part in err, (words, status, err))
             check_equal(rows(words[-1], "PRAGMA integrity_check"), [("ok",)])
@@ -218,6 +238,10 @@ def test_told_to_end():
         check(status == 1 and "interrupted" in err and json.loads(out)["best_found"]["runs"] > 0, (status, err))
         status, _, err = told_to_end(["compare", *HARDWARE, "--trace", LONG, "--no-stride"], number)
         check(status == 1 and "interrupted" in err, (status, err))
+        computed = ["validate", *TINY[:-1], "gen:--requests=9000 --rate=3000 --prompt=uniform:3,40 --output=fixed:100"]
+        status, _, err = told_to_end(computed, number, "is nothing to compare with")
+        check(status == 1 and err.count("is nothing to compare with") == 1, (status, err))
+        check_servers_told_to_end(number)
 
 
 def test_no_half_files():

@@ -4,6 +4,7 @@ fault_tests = \
   %D%/databases.py \
   %D%/inputs.py \
   %D%/kills.py \
+  %D%/leftovers.py \
   %D%/memory.py \
   %D%/outputs.py \
   %D%/power.py \

@@ -99,7 +99,8 @@ test_refused(void)
 {
   const KvLayout layout = {
       .block_stride_bytes = 64, .piece_stride_bytes = 64, .piece_bytes = 64, .num_pieces = 1};
-  KvLayout odd = layout;
+  KvLayout odd = layout, apart = layout;
+  const KvCopy staged = {.method = KV_COPY_STAGED, .layout = &apart, .num_blocks = 1};
   _Alignas(KV_COPY_VECTOR_BYTES) char memory[80] = {0};
 
   odd.piece_bytes = 40;
@@ -109,6 +110,10 @@ test_refused(void)
   g_assert_cmpint(kv_gather(&layout, memory, NULL, 1, memory + 8, 0, NULL), ==,
                   cudaErrorMisalignedAddress);
   g_assert_cmpint(kv_scatter(&layout, memory, NULL, 0, memory, 0, NULL), ==, cudaSuccess);
+
+  /* One copy between the staging buffer and the host's takes the blocks packed. */
+  apart.buffer_block_bytes = apart.num_pieces * apart.piece_bytes + KV_COPY_VECTOR_BYTES;
+  g_assert_cmpint(kv_copy(&staged, NULL), ==, cudaErrorInvalidValue);
 }
 
 int

@@ -3,7 +3,7 @@
 import sqlite3
 
 from live_fixture import LIVE, TIGHT, TRACE, model, refuse
-from spillway_test import all_tests, check, check_equal, execute, main, read, succeed, without, write
+from spillway_test import HARDWARE, HEADER, all_tests, check, check_equal, execute, main, read, succeed, without, write
 
 
 def check_replayed(options, recorded, database):
@@ -52,6 +52,11 @@ def test_departure():
     fewer = execute("run", "--executor", "replay", "--replay", "r.db", *options, *TIGHT, "--limit", "1")
     check_equal(fewer.status, 1, str(fewer))
     check("departs" in fewer.err, str(fewer))
+    write("later.csv", HEADER + "0,9,5\n100,9,5\n")
+    options = [*HARDWARE, "--trace", "later.csv", "--no-stride"]
+    succeed("run", *options, "-o", "later.db", "--record-steps")
+    left = execute("run", "--executor", "replay", "--replay", "later.db", *options, "--limit", "1")
+    check(left.status == 1 and left.err.count("recorded lines are left") == 1, str(left))
 
 
 def test_bad_recordings():

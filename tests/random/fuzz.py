@@ -3,7 +3,7 @@
 itself with a status that it knows and a message where it is not 0. Worth most in a build --enable-sanitizers.
 
 TEST_FUZZ_S: how long, in seconds (8); TEST_FUZZ_SEED: the first seed (1). A failure names the seed of its case,
-which TEST_FUZZ_SEED with TEST_FUZZ_S=0 tries again; the case's files are then kept in the folder that it names.
+which TEST_FUZZ_SEED with TEST_FUZZ_S=0 tries again; TEST_FUZZ_KEEP=FOLDER: the case's files are then left there.
 """
 import gzip
 import itertools
@@ -11,7 +11,6 @@ import os
 import random
 import shutil
 import struct
-import tempfile
 import time
 
 from spillway_test import (HARDWARE, Failure, all_tests, check, execute, main, read, source, succeed,
@@ -19,6 +18,7 @@ from spillway_test import (HARDWARE, Failure, all_tests, check, execute, main, r
 
 SECONDS = float(os.environ.get("TEST_FUZZ_S", "8"))
 SEED = int(os.environ.get("TEST_FUZZ_SEED", "1"))
+KEEP = os.environ.get("TEST_FUZZ_KEEP") and os.path.abspath(os.environ["TEST_FUZZ_KEEP"])
 LIMITS = ["--limit", "40"]
 NASTY = [b"-1", b"0", b"4294967296", b"99999999999999999999", b"nan", b"inf", b"1e308", b"1e-320", b"0x7f", b"",
          b",", b'"', b"\n", b"\0", b"\xff\xfe", b"{", b"}", b"[[[[", b"null", b"=", b"#", b"9223372036854775807"]
@@ -151,8 +151,9 @@ def fuzz(case, material, seconds):
             check(result.status == 0 or result.messages, "no message\n%s" % result)
             check(len(result.messages) <= 1, "more than one message\n%s" % result)
         except Failure as failure:
-            kept = shutil.copytree(".", tempfile.mkdtemp(prefix="spillway-fuzz-"), dirs_exist_ok=True)
-            raise Failure("TEST_FUZZ_SEED=%d, files in %s\n%s" % (seed, kept, failure)) from None
+            if KEEP:
+                shutil.copytree(".", KEEP, dirs_exist_ok=True)
+            raise Failure("TEST_FUZZ_SEED=%d TEST_FUZZ_S=0\n%s" % (seed, failure)) from None
         if time.monotonic() >= end:
             return
 

@@ -81,8 +81,8 @@ def test_trace_forms():
         (["run", *HARDWARE, "--trace", "t.csv", "--trace-format", "mooncake"], "t.csv:1", "JSON object"),
         (["run", *HARDWARE, "--trace", "t.csv", "--trace-format", "azure"], "t.csv:1", "TIMESTAMP"),
         (["trace", "show", "t.csv", "--trace-format", "cvs"], "--trace-format", "'cvs'", "spillway, azure"),
-        (["trace", "show"], "which trace?"), (["trace", "show", "demo", "--format", "xml"], "'xml'", "json"),
-        (["trace", "convert", "demo"], "-o FILE"), (["trace", "convert", "-o", "x"], "one trace"),
+        (["trace", "show"], "a trace is missing"), (["trace", "show", "demo", "--format", "xml"], "'xml'", "json"),
+        (["trace", "convert", "demo"], "-o FILE"), (["trace", "convert", "-o", "x"], "expected one"),
         (["trace", "convert", "demo", "-o", "x", "--to", "burstgpt"], "'burstgpt'", "only be read", "azure"),
         (["trace", "convert", "demo", "-o", "x", "--limit", "0"], "--limit", "'0'", "from 1 to"),
         (["trace"], "gen, convert or show"), (["trace", "x"], "'x'", "gen, convert or show")])

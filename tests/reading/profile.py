@@ -224,7 +224,7 @@ def test_usage():
     refuse(2, "spillway list profiles", "show", "nothing-like-it")
     refuse(2, "expected table or json", "show", "hand.db", "--format", "csv")
     refuse(2, "-o FILE.db", "import", "hand.csv")
-    refuse(2, "what to import", "import", "-o", "x.db")
+    refuse(2, "a table is missing", "import", "-o", "x.db")
     refuse(2, "export", "import", "hand.csv", "-o", "x.csv")
     refuse(2, "did you mean csv?", "import", "hand.csv", "-o", "x.db", "--format", "cvs")
     refuse(2, "did you mean h100-sxm?", "import", "hand.csv", "-o", "x.db", "--device", "h100-smx")

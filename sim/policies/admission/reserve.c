@@ -26,7 +26,7 @@ foreseen_tokens(const AdmissionSequence *sequence, double share)
   return MAX(left, 1);
 }
 
-/* That all of them will take yet. */
+/* Blocks that all sequences are foreseen to take yet. */
 static double
 foreseen_blocks(const AdmissionQuery *query, double share)
 {
@@ -67,12 +67,12 @@ const AdmissionPolicy admission_reserve = {
                      "clients allow that is learned",
              .options = {[FIRST] = {.name = "reserve-share",
                                     .argument = "X",
-                                    .help = "the share before anything is learned",
+                                    .help = "the share at the beginning",
                                     .fallback = 0.7,
                                     .max = 1},
                          [LEARNING] = {.name = "reserve-learning",
                                        .argument = "X",
-                                       .help = "how far each end moves the share; 0: it stays",
+                                       .help = "how far each completion moves the share; 0: never",
                                        .fallback = 0.02,
                                        .max = 1}}},
     .sees_running = TRUE,

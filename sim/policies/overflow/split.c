@@ -49,7 +49,7 @@ const OverflowPolicy overflow_split = {
                      "least",
              .options = {[CUTS] = {.name = "split-cuts",
                                    .argument = "N",
-                                   .help = "tries so many cuts of a victim's blocks",
+                                   .help = "how many cuts of a victim's blocks it tries",
                                    .fallback = 8,
                                    .min = 1,
                                    .max = 1024,

@@ -20,8 +20,8 @@ const RouterPolicy router_least_requests = {
              .help = "the engine with the fewest requests",
              .options = {[WAITING_WEIGHT] = {.name = "router-waiting-weight",
                                              .argument = "X",
-                                             .help = "what one that waits counts against one that "
-                                                     "runs; vLLM's is 4",
+                                             .help = "how many running requests a waiting one "
+                                                     "counts as; vLLM's is 4",
                                              .fallback = 4,
                                              .max = 1000}}},
     .choose = choose,

@@ -102,7 +102,7 @@ random_report(Source *source, Step *step, StepReport *report)
   gboolean stride = g_rand_boolean(rand);
   gint64 n = stride ? g_rand_int_range(rand, 1, 200) : 1;
 
-  step_clear(step);
+  step_clear(step, &(ContextWindows){.n = 0});
   random_entries(source, step, stride);
   if (!stride)
     random_events(source, step);
