@@ -239,7 +239,9 @@ instance_idle(Instance *self)
     self->step_index += (guint64)ticks;
   }
   /* All that is left waits for copies: its own, or those that free blocks for it. */
-  if (swap_copies != NULL && swap_copies_are_under_way(swap_copies))
+  if (swap_copies != NULL && swap_copies_are_under_way(swap_copies)) {
     self->waited_ps += self->now_ps - since_ps;
+    self->starved_ps += self->step->starved->len * (self->now_ps - since_ps);
+  }
   return TRUE;
 }

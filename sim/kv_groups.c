@@ -26,6 +26,7 @@ kind_of(const Mixer *mixer)
   case MIXER_FULL:
   case MIXER_LATENT:
   case MIXER_SPARSE: /* it may pick any token, so it keeps all */
+  case MIXER_COMPRESSED:
   case MIXER_NONE:
     break;
   }
@@ -53,7 +54,7 @@ add_layers(Kind *kinds, guint *n_kinds, const Layer *layer, guint32 kv_bits, gui
   kinds[i].base.layers += layer->count;
   kinds[i].token_bytes = MAX(kinds[i].token_bytes, token_bytes);
   kinds[i].state_bytes = MAX(kinds[i].state_bytes, state_bytes);
-  kinds[i].tensors = MAX(kinds[i].tensors, layer->mixer.latent_dim > 0 ? 1 : 2);
+  kinds[i].tensors = MAX(kinds[i].tensors, mixer_kv_tensors(&layer->mixer));
   kinds[i].all_bytes += layer->count * token_bytes;
   return TRUE;
 }
@@ -110,6 +111,8 @@ kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *gro
   Kind kinds[KV_GROUP_KINDS] = {0};
   guint n_kinds = 0;
 
+  if (model_is_compressed(model))
+    return kv_groups_find_compressed(model, groups);
   *groups = (KvGroups){0};
   for (guint i = 0; i < model->n_kinds; i++)
     if (!add_layers(kinds, &n_kinds, &model->kinds[i], model->kv_bits, tp))

@@ -29,6 +29,7 @@ libspillway_sim_a_SOURCES = \
   %D%/loop.c %D%/loop.h \
   %D%/metrics.c %D%/metrics.h \
   %D%/kv_groups.c %D%/kv_groups.h \
+  %D%/kv_groups_compressed.c \
   %D%/layer.c %D%/layer.h \
   %D%/layerwise.c %D%/layerwise.h \
   %D%/model.c %D%/model.h \

@@ -128,7 +128,7 @@ on_step(Observer *self, const StepReport *report)
   for (guint i = 0; i < step->hits->len; i++)
     sum->prefix_hit_tokens += g_array_index(step->hits, StepHit, i).tokens;
   sum->copy_wait_ps += report->waited_ps;
-  sum->starved_ps += step->starved->len * report->elapsed_ps;
+  sum->starved_ps += report->starved_ps + step->starved->len * report->elapsed_ps;
   if (step->has_disk)
     count_disk(sum, step);
   count_time(metrics, report);
