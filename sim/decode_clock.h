@@ -17,7 +17,7 @@
 
 #include "clock_heap.h"
 #include "contexts.h"
-#include "group_growth.h"
+#include "sim/contents/group_growth.h"
 
 typedef struct {
   Sequence *head, *tail; /* in running order */

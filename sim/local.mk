@@ -8,6 +8,7 @@ libspillway_sim_a_SOURCES = \
   %D%/contents/block_ids.h \
   %D%/contents/content_key.c %D%/contents/content_key.h \
   %D%/contents/counted.c \
+  %D%/contents/group_growth.c %D%/contents/group_growth.h \
   %D%/contents/groups.c %D%/contents/groups.h %D%/contents/groups_hits.c \
   %D%/contents/groups_keys.c \
   %D%/contents/named.c \
@@ -23,7 +24,6 @@ libspillway_sim_a_SOURCES = \
   %D%/executor_replay.c %D%/executor_replay.h \
   %D%/executor_unit.c \
   %D%/flight.c \
-  %D%/group_growth.c %D%/group_growth.h \
   %D%/instance.c %D%/instance.h \
   %D%/pipeline.c %D%/pipeline.h \
   %D%/loop.c %D%/loop.h \

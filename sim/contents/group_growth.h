@@ -14,7 +14,7 @@
  */
 #pragma once
 
-#include "kv_groups.h"
+#include "sim/kv_groups.h"
 
 typedef struct {
   const KvGroups *groups;
