@@ -202,6 +202,13 @@ fit_costs(Validate *v, const LiveSetup *live)
   return TRUE;
 }
 
+/* Each layer has its own pool, so that it can wait for its own copies. */
+static gboolean
+copies_by_layer(const Scenario *scenario)
+{
+  return scenario->copy_path != COPY_PATH_PER_BLOCK && scenario->config.overflow->needs_host;
+}
+
 /* The costs of --device without a server's host time, which fit_costs() replaces by this program's.
  * With --what-if nothing is fitted: the costs are --device's, changed as it says. CUDA graphs are
  * assumed where the executor has them, for steps of decodes (of_own_executor). */
@@ -219,10 +226,13 @@ read_costs(Validate *v, GError **error)
     settings_set(settings, "what-if", "host=0", NULL);
   for (guint i = 0; i < G_N_ELEMENTS(computed); i++)
     g_hash_table_remove(settings->given, computed[i]);
-  if (!v->scenario->config.overlap_copies) { /* inside a step: not modelled */
+  if (!v->scenario->config.overlap_copies) { /* a GPU's inside a step are beside its layers */
+    settings->layerwise_copies |= settings->overlap_copies && copies_by_layer(v->scenario);
     settings->overlap_copies = FALSE;
     g_hash_table_remove(settings->given, "overlap-copies");
   }
+  if (v->scenario->executor == &executor_cpu) /* it has no engine that copies while it computes */
+    settings->layerwise_copies = FALSE;
   v->model_scenario = scenario_new(settings, "validate", TRUE, error);
   if (v->model_scenario == NULL)
     return FALSE;

@@ -16,6 +16,7 @@ struct CpuCopies {
   char *pool, *host;  /* 16-byte aligned */
   guint64 *host_sums; /* one a host block */
   GArray *block_list; /* of gint32 */
+  GArray *back_sums;  /* of guint64: of blocks that come back layer by layer, so far */
   CopyJobs jobs;
   gint64 copy_ns;   /* time of a block's copy beside the steps; 0: as measured */
   DiskCopies *disk; /* NULL: there is none */
@@ -65,6 +66,7 @@ cpu_copies_new(const DeviceSetup *setup, const KvGeometry *geometry, GError **er
   self->block_bytes = kv_geometry_block_bytes(geometry);
   self->copy_ns = setup->copy_ns;
   self->block_list = g_array_new(FALSE, FALSE, sizeof(gint32));
+  self->back_sums = g_array_new(FALSE, TRUE, sizeof(guint64));
   copy_jobs_init(&self->jobs);
   is_valid = kv_geometry_layout(geometry, &self->layout);
   g_assert(is_valid);
@@ -85,6 +87,7 @@ cpu_copies_free(CpuCopies *self)
   disk_copies_free(self->disk);
   copy_jobs_clear(&self->jobs);
   g_array_unref(self->block_list);
+  g_array_unref(self->back_sums);
   free(self->pool);
   free(self->host);
   g_free(self->host_sums);
@@ -97,25 +100,34 @@ cpu_copies_pool(const CpuCopies *self)
   return self->pool;
 }
 
+/* The checksum of a block, whose layers before this one sum up to `sum`, with this one's KV in the
+ * device's pool, as attention finds it. */
+static guint64
+add_layer(const CpuCopies *self, gint32 block, guint32 layer, guint64 sum)
+{
+  const PagedKv kv = kv_geometry_layer(self->geometry, self->pool, layer);
+  const void *const parts[] = {kv.k, kv.v};
+  gsize n = (gsize)kv.kv_heads * kv.block_size * kv.head_dim;
+
+  for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
+    const float *part = (const float *)parts[i] + (gsize)block * kv.block_stride;
+    for (gsize j = 0; j < n; j++) {
+      guint32 bits;
+      memcpy(&bits, &part[j], sizeof bits);
+      sum = random_key(sum, bits);
+    }
+  }
+  return sum;
+}
+
 /* A checksum of a block's KV in the device's pool, layer by layer as attention reads it. */
 static guint64
 checksum(const CpuCopies *self, gint32 block)
 {
   guint64 sum = 0;
 
-  for (guint32 layer = 0; layer < self->geometry->layers; layer++) {
-    const PagedKv kv = kv_geometry_layer(self->geometry, self->pool, layer);
-    const void *const parts[] = {kv.k, kv.v};
-    gsize n = (gsize)kv.kv_heads * kv.block_size * kv.head_dim;
-    for (guint i = 0; i < G_N_ELEMENTS(parts); i++) {
-      const float *part = (const float *)parts[i] + (gsize)block * kv.block_stride;
-      for (gsize j = 0; j < n; j++) {
-        guint32 bits;
-        memcpy(&bits, &part[j], sizeof bits);
-        sum = random_key(sum, bits);
-      }
-    }
-  }
+  for (guint32 layer = 0; layer < self->geometry->layers; layer++)
+    sum = add_layer(self, block, layer, sum);
   return sum;
 }
 
@@ -136,15 +148,21 @@ host_place(const CpuCopies *self, const BlockCopy *copy)
 }
 
 static gboolean
-check_back(const CpuCopies *self, const BlockCopy *copy, GError **error)
+check_sum(const CpuCopies *self, const BlockCopy *copy, guint64 sum, GError **error)
 {
-  if (checksum(self, copy->device_block) == self->host_sums[copy->host_block])
+  if (sum == self->host_sums[copy->host_block])
     return TRUE;
   g_set_error(error, LIVE_ERROR, LIVE_ERROR_COPY,
               "request %u of the trace: the KV that came back from host block %d to device "
               "block %d is not what was copied out",
               copy->request, copy->host_block, copy->device_block);
   return FALSE;
+}
+
+static gboolean
+check_back(const CpuCopies *self, const BlockCopy *copy, GError **error)
+{
+  return check_sum(self, copy, checksum(self, copy->device_block), error);
 }
 
 void
@@ -174,6 +192,80 @@ cpu_copies_in(CpuCopies *self, const GArray *list, GError **error)
   for (guint i = 0; i < list->len; i++)
     if (!check_back(self, &g_array_index(list, BlockCopy, i), error))
       return FALSE;
+  return TRUE;
+}
+
+static gboolean
+is_copied_out(const StepPlan *plan, gint32 device_block)
+{
+  for (guint i = 0; i < plan->copies_out->len; i++)
+    if (g_array_index(plan->copies_out, BlockCopy, i).device_block == device_block)
+      return TRUE;
+  return FALSE;
+}
+
+void
+cpu_copies_begin_layers(CpuCopies *self, const StepPlan *plan)
+{
+  g_autofree char *nothing = g_malloc(self->block_bytes);
+
+  memset(nothing, 0xff, self->block_bytes);
+  for (guint i = 0; i < plan->copies_in->len; i++) {
+    gint32 block = g_array_index(plan->copies_in, BlockCopy, i).device_block;
+    if (!is_copied_out(plan, block))
+      kv_scatter_reference(&self->layout, self->pool, &block, 1, nothing);
+  }
+  g_array_set_size(self->back_sums, 0);
+  g_array_set_size(self->back_sums, plan->copies_in->len);
+  for (guint i = 0; i < plan->copies_out->len; i++)
+    self->host_sums[g_array_index(plan->copies_out, BlockCopy, i).host_block] = 0;
+}
+
+/* K and V of one layer, in the pool and in a block on the host. */
+static KvLayout
+layer_layout(const CpuCopies *self, guint32 layer, gsize *in_pool, gsize *in_block)
+{
+  KvLayout layout = self->layout;
+
+  g_assert(self->geometry->form == KV_BY_LAYER);
+  layout.num_pieces = 2;
+  layout.buffer_block_bytes = self->block_bytes;
+  *in_pool = (gsize)2 * layer * self->layout.piece_stride_bytes;
+  *in_block = (gsize)2 * layer * self->layout.piece_bytes;
+  return layout;
+}
+
+void
+cpu_copies_layer_out(CpuCopies *self, const StepPlan *plan, guint32 layer)
+{
+  gsize in_pool, in_block;
+  const KvLayout layout = layer_layout(self, layer, &in_pool, &in_block);
+
+  for (guint i = 0; i < plan->copies_out->len; i++) {
+    const BlockCopy *copy = &g_array_index(plan->copies_out, BlockCopy, i);
+    guint64 *sum = &self->host_sums[copy->host_block];
+    kv_gather_reference(&layout, self->pool + in_pool, &copy->device_block, 1,
+                        host_place(self, copy) + in_block);
+    *sum = add_layer(self, copy->device_block, layer, *sum);
+  }
+}
+
+gboolean
+cpu_copies_layer_in(CpuCopies *self, const StepPlan *plan, guint32 layer, GError **error)
+{
+  gboolean is_last = layer + 1 == self->geometry->layers;
+  gsize in_pool, in_block;
+  const KvLayout layout = layer_layout(self, layer, &in_pool, &in_block);
+
+  for (guint i = 0; i < plan->copies_in->len; i++) {
+    const BlockCopy *copy = &g_array_index(plan->copies_in, BlockCopy, i);
+    guint64 *sum = &g_array_index(self->back_sums, guint64, i);
+    kv_scatter_reference(&layout, self->pool + in_pool, &copy->device_block, 1,
+                         host_place(self, copy) + in_block);
+    *sum = add_layer(self, copy->device_block, layer, *sum);
+    if (is_last && !check_sum(self, copy, *sum, error))
+      return FALSE;
+  }
   return TRUE;
 }
 

@@ -24,6 +24,13 @@ char *cpu_copies_pool(const CpuCopies *copies);
 void cpu_copies_out(CpuCopies *copies, const GArray *list);
 gboolean cpu_copies_in(CpuCopies *copies, const GArray *list, GError **error);
 
+/* The same layer by layer, in their order, each before the step writes or reads KV of that layer.
+ * What is to come in holds NaN until it does. Of pools KV_BY_LAYER. */
+void cpu_copies_begin_layers(CpuCopies *copies, const StepPlan *plan);
+void cpu_copies_layer_out(CpuCopies *copies, const StepPlan *plan, guint32 layer);
+gboolean cpu_copies_layer_in(CpuCopies *copies, const StepPlan *plan, guint32 layer,
+                             GError **error);
+
 /* Copies beside the steps: begin_copies and end_copies of LiveDeviceClass. */
 gboolean cpu_copies_begin(CpuCopies *copies, const StepPlan *plan, gint64 now_ps, GError **error);
 gboolean cpu_copies_end(CpuCopies *copies, gint64 now_ps, gboolean waits, CopiesEnded *ended,

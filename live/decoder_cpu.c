@@ -26,6 +26,7 @@ typedef struct {
   const StepPlan *plan;
   const KvGeometry *geometry;
   void *pool;
+  CpuCopies *copies; /* made layer by layer; NULL: none are */
   gsize rows, qkv_width, q_width;
   float *residual, *hidden, *qkv, *attended, *gate_up, *activated;
   DeviceTimes *times;
@@ -98,6 +99,22 @@ norm_heads(Pass *p, const LayerWeights *layer)
   }
 }
 
+/* The layer's copies, before its KV is touched. */
+static gboolean
+copy_layer(Pass *p, guint32 index, GError **error)
+{
+  gboolean is_back;
+
+  if (p->copies == NULL)
+    return TRUE;
+  took(p, COST_ELEMENTWISE);
+  cpu_copies_layer_out(p->copies, p->plan, index);
+  took(p, COST_SWAP_OUT);
+  is_back = cpu_copies_layer_in(p->copies, p->plan, index, error);
+  took(p, COST_SWAP_IN);
+  return is_back;
+}
+
 static void
 attend(Pass *p, guint32 index)
 {
@@ -127,8 +144,8 @@ attend(Pass *p, guint32 index)
   took(p, COST_ATTENTION);
 }
 
-static void
-run_layer(Pass *p, guint32 index)
+static gboolean
+run_layer(Pass *p, guint32 index, GError **error)
 {
   const Model *m = p->model;
   const float *weights = p->decoder->weights;
@@ -144,6 +161,8 @@ run_layer(Pass *p, guint32 index)
   rope_reference(p->qkv, p->decoder->cos_sin,
                  (const int32_t *)(gconstpointer)p->plan->positions->data, p->rows, p->qkv_width,
                  m->heads + m->kv_heads, m->head_dim, m->head_dim);
+  if (!copy_layer(p, index, error))
+    return FALSE;
   attend(p, index);
   gemm_reference(p->attended, weights + layer->output, p->rows, m->hidden, p->q_width, p->hidden);
   took(p, COST_LINEAR);
@@ -157,6 +176,7 @@ run_layer(Pass *p, guint32 index)
   took(p, COST_ELEMENTWISE);
   gemm_reference(p->activated, weights + layer->down, p->rows, m->hidden, m->ffn, p->hidden);
   took(p, COST_LINEAR);
+  return TRUE;
 }
 
 /* The norm before the next layer, or before the head. */
@@ -184,9 +204,9 @@ run_head(Pass *p, GArray *logits)
   took(p, COST_HEAD);
 }
 
-void
+gboolean
 decoder_cpu_run(DecoderCpu *decoder, const StepPlan *plan, const KvGeometry *geometry, void *pool,
-                GArray *logits, DeviceTimes *times)
+                CpuCopies *layer_copies, GArray *logits, DeviceTimes *times, GError **error)
 {
   const Model *m = decoder->config->model;
   gsize rows = step_plan_rows(plan);
@@ -198,6 +218,7 @@ decoder_cpu_run(DecoderCpu *decoder, const StepPlan *plan, const KvGeometry *geo
       .plan = plan,
       .geometry = geometry,
       .pool = pool,
+      .copies = layer_copies,
       .rows = rows,
       .q_width = q_width,
       .qkv_width = qkv_width,
@@ -221,8 +242,10 @@ decoder_cpu_run(DecoderCpu *decoder, const StepPlan *plan, const KvGeometry *geo
     else
       rms_norm_reference(p.residual, decoder->weights + layer->input_norm, rows, m->hidden,
                          (float)decoder->config->rms_epsilon, p.hidden);
-    run_layer(&p, i);
+    if (!run_layer(&p, i, error))
+      return FALSE;
   }
   add_and_norm(&p, decoder->layout->final_norm);
   run_head(&p, logits);
+  return TRUE;
 }

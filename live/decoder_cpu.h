@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "device.h"
+#include "cpu_copies.h"
 
 typedef struct DecoderCpu DecoderCpu;
 
@@ -13,6 +13,9 @@ DecoderCpu *decoder_cpu_new(const DecoderConfig *config, const WeightLayout *lay
 void decoder_cpu_free(DecoderCpu *decoder);
 
 /* Runs the plan's rows on `pool`, which has the geometry and floats as elements. `logits` (of
- * float) is resized to [samples][vocab]. Adds the CPU time of each component to `times`. */
-void decoder_cpu_run(DecoderCpu *decoder, const StepPlan *plan, const KvGeometry *geometry,
-                     void *pool, GArray *logits, DeviceTimes *times);
+ * float) is resized to [samples][vocab]. Adds the CPU time of each component to `times`.
+ * layer_copies: makes the plan's copies, which were begun, layer by layer; NULL: they were made.
+ * FALSE if what came back is not what was copied out. */
+gboolean decoder_cpu_run(DecoderCpu *decoder, const StepPlan *plan, const KvGeometry *geometry,
+                         void *pool, CpuCopies *layer_copies, GArray *logits, DeviceTimes *times,
+                         GError **error);

@@ -47,8 +47,8 @@ typedef struct {
   KvForm kv_form;
   CopyMethod copy_method; /* of a GPU; the CPU has one way only */
   gboolean pageable_host;
-  gboolean overlap_within_step; /* of a GPU: copies beside the layers of their step, where order
-                                   allows */
+  gboolean overlap_within_step; /* copies beside the layers of their step, where order allows; a CPU
+                                   makes each layer's before its KV is touched */
   gboolean copies_beside;       /* there are copies beside the steps; the next three are theirs */
   guint32 num_disk_blocks;
   guint32 num_through_blocks; /* of the host, behind its pool: planner_through_blocks() */

@@ -14,6 +14,7 @@ typedef struct {
   LiveDevice base;
   KvGeometry geometry;
   CpuCopies *copies; /* and the pools */
+  gboolean by_layer; /* a step's are made layer by layer */
   float *weights;
   gboolean owns_weights;
   DecoderCpu *decoder;
@@ -84,6 +85,7 @@ cpu_open(const DeviceSetup *setup, GError **error)
   self->base.class = &live_device_cpu;
   self->sampling = setup->sampling;
   self->vocab = setup->decoder->model->vocab;
+  self->by_layer = setup->overlap_within_step && setup->kv_form == KV_BY_LAYER;
   self->logits = g_array_new(FALSE, FALSE, sizeof(float));
   if (!set_geometry(self, setup, error) || !check_memory(self, setup, error) ||
       (self->copies = cpu_copies_new(setup, &self->geometry, error)) == NULL ||
@@ -107,22 +109,35 @@ elapsed_ns(gint64 *since_ns)
 }
 
 static gboolean
+copy_all(CpuDevice *self, const StepPlan *plan, gint64 *since_ns, DeviceTimes *times, GError **error)
+{
+  cpu_copies_out(self->copies, plan->copies_out);
+  if (plan->copies_out->len > 0)
+    times->component_ns[COST_SWAP_OUT] = elapsed_ns(since_ns);
+  if (!cpu_copies_in(self->copies, plan->copies_in, error))
+    return FALSE;
+  if (plan->copies_in->len > 0)
+    times->component_ns[COST_SWAP_IN] = elapsed_ns(since_ns);
+  return TRUE;
+}
+
+static gboolean
 cpu_run(LiveDevice *base, const StepPlan *plan, gint32 *sampled, DeviceTimes *times, GError **error)
 {
   CpuDevice *self = (CpuDevice *)base;
   gint64 start_ns = live_worked_ns(), since_ns = start_ns;
+  gboolean by_layer = self->by_layer && step_plan_rows(plan) > 0 &&
+                      plan->copies_out->len + plan->copies_in->len > 0;
 
   *times = (DeviceTimes){0};
-  cpu_copies_out(self->copies, plan->copies_out);
-  if (plan->copies_out->len > 0)
-    times->component_ns[COST_SWAP_OUT] = elapsed_ns(&since_ns);
-  if (!cpu_copies_in(self->copies, plan->copies_in, error))
+  if (by_layer)
+    cpu_copies_begin_layers(self->copies, plan);
+  else if (!copy_all(self, plan, &since_ns, times, error))
     return FALSE;
-  if (plan->copies_in->len > 0)
-    times->component_ns[COST_SWAP_IN] = elapsed_ns(&since_ns);
   if (step_plan_rows(plan) > 0) {
-    decoder_cpu_run(self->decoder, plan, &self->geometry, cpu_copies_pool(self->copies),
-                    self->logits, times);
+    if (!decoder_cpu_run(self->decoder, plan, &self->geometry, cpu_copies_pool(self->copies),
+                         by_layer ? self->copies : NULL, self->logits, times, error))
+      return FALSE;
     elapsed_ns(&since_ns);
     sample_reference((const float *)(gconstpointer)self->logits->data, plan->sample_rows->len,
                      self->vocab, self->vocab, &self->sampling,

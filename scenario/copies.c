@@ -1,4 +1,5 @@
-/* Copies of swapped blocks beside the steps: whether the scenario has them. */
+/* Copies of swapped blocks beside the steps, or beside the layers of theirs: whether the scenario
+ * has them. */
 #include "executors.h"
 #include "live/executor_live.h"
 #include "resolver.h"
@@ -77,4 +78,42 @@ resolver_copies(Resolver *r, GError **error)
   else
     s->config.overlap_copies = TRUE;
   return !s->config.overlap_copies || take_swap_ahead(r, error);
+}
+
+/* Stages of a step that copies layer by layer. Of a block of groups each page is of another layer.
+ * Else layers with KV are taken to lie evenly, and those with more and with less of it to alternate;
+ * each waits as if it came first of those up to the next. */
+static guint32
+copy_stages(const Scenario *s)
+{
+  return s->config.kv_groups.n_kinds > 0 ? s->config.kv_groups.group_layers
+                                         : model_kv_rounds(s->model);
+}
+
+gboolean
+resolver_layerwise(Resolver *r, GError **error)
+{
+  Scenario *s = r->scenario;
+  const char *overflow = s->config.overflow->base.name;
+
+  if (!r->settings->layerwise_copies)
+    return TRUE;
+  if (s->config.num_offload_blocks > 0)
+    return resolver_refuse(error, "--layerwise-copies: vLLM's native offload reports whole jobs "
+                                  "between steps, and no layer waits for a part of one");
+  if (s->config.overlap_copies)
+    return resolver_refuse(error, "--layerwise-copies and --overlap-copies: a copy is beside the "
+                                  "layers of its own step, or beside other steps: give one of them");
+  if (s->copy_path == COPY_PATH_PER_BLOCK)
+    return resolver_refuse(error, "--layerwise-copies: --copy-path per-block copies all layers of a "
+                                  "block as one piece; per-layer and batched do not");
+  if (r->settings->pipeline_parallel_size > 1)
+    return resolver_refuse(error, "--layerwise-copies: not simulated with "
+                                  "--pipeline-parallel-size, where each stage has layers and a "
+                                  "link of its own");
+  if (!s->config.overflow->needs_host)
+    resolver_note(r, "--layerwise-copies changes nothing: --overflow %s copies nothing", overflow);
+  else
+    s->copy_stages = copy_stages(s);
+  return TRUE;
 }

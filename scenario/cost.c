@@ -155,6 +155,9 @@ resolver_cost(Resolver *r, GError **error)
     return resolver_refuse(error, "--host-memory: found '%s', expected pinned or pageable", memory);
   s->copy_path = config.copy_path;
   s->host_memory = config.host_memory;
+  if (!resolver_layerwise(r, error))
+    return FALSE;
+  config.copy_stages = s->copy_stages;
   if (!s->executor->needs_cost)
     return TRUE;
   if (!host_scheduler_from_name(or_default(s->scheduler->costs_as, s->scheduler->name),

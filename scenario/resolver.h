@@ -71,6 +71,8 @@ gboolean resolver_offloads(const Resolver *r);
 gboolean resolver_tier(Resolver *r, GError **error);
 /* Whether swapped blocks are copied beside the steps. After the pools. */
 gboolean resolver_copies(Resolver *r, GError **error);
+/* Whether a step's copies are made layer by layer. After these, once the copy path is known. */
+gboolean resolver_layerwise(Resolver *r, GError **error);
 /* The disk behind the host's memory. After these. */
 gboolean resolver_disk(Resolver *r, GError **error);
 /* The cost model, for executors that ask one. After all else. */

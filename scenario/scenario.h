@@ -48,6 +48,7 @@ typedef struct {
   CostModel *cost;              /* NULL where the executor needs none, or none was asked for */
   FrontEnd front_end;           /* before the engine; none where no cost is asked for */
   CopyPath copy_path;
+  guint32 copy_stages; /* of a step that copies layer by layer (CostModel.copy_stages), else 0 */
   gboolean graphs_in_pieces;
   gboolean launched_prompts; /* kernels of steps with prompts are launched one by one */
   HostMemory host_memory;

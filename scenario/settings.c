@@ -223,6 +223,10 @@ const SettingsOption settings_options[] = {
      "direction, not as part of them; others with gpu: beside the layers of their step, not before "
      "it",
      0},
+    {"layerwise-copies", GROUP_COST, KIND_SWITCH, AT(layerwise_copies), 0, 0, NULL,
+     "a step's layers wait for their own part of its copies, as with LMCache's use_layerwise and "
+     "SGLang's HiCache, not for all of them",
+     0},
     {"swap-ahead", GROUP_COST, KIND_COUNT, AT(swap_ahead), 0, COUNT_MAX, "N",
      "with --overlap-copies: copy blocks of the next victims ahead of need, so that N are free, or "
      "are free as soon as they are evicted (default 0)",

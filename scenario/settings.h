@@ -105,6 +105,7 @@ typedef struct {
   char *copy_method;
   double copy_block_us; /* 0: what it takes */
   gboolean overlap_copies;
+  gboolean layerwise_copies;
   guint64 swap_ahead;
   char *disk;
   double disk_read_bandwidth, disk_write_bandwidth; /* GB/s; 0: the disk's own */

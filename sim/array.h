@@ -8,10 +8,11 @@
 
 #include <glib.h>
 
-/* Twice the room. */
+/* Give a full array twice its room; for the macros. */
 void array_grow(GArray *array, guint *room);
 void pointers_grow(GPtrArray *array, guint *room);
 
+/* Appends a value of `type`, the last argument, to a GArray; a pointer to a GPtrArray. */
 #define ARRAY_PUSH(array, room, type, ...)                                                         \
   (G_LIKELY((array)->len < *(room)) ? (void)0 : array_grow((array), (room)),                       \
    ((type *)(gpointer)(array)->data)[(array)->len++] = __VA_ARGS__)

@@ -21,7 +21,7 @@ place(ClockHeap *heap, guint32 index, ClockEvent event)
   event.sequence->heap_index[heap->place] = index;
 }
 
-/* Puts it where it belongs above the free place `index`. */
+/* Puts the event at `index`, which is free, or above it. */
 static inline void
 sift_up(ClockHeap *heap, guint32 index, ClockEvent event)
 {
@@ -35,7 +35,7 @@ sift_up(ClockHeap *heap, guint32 index, ClockEvent event)
   place(heap, index, event);
 }
 
-/* Or below it. */
+/* Puts the event at `index`, which is free, or below it. */
 static inline void
 sift_down(ClockHeap *heap, guint32 index, ClockEvent event)
 {

@@ -1,10 +1,10 @@
-/* What is in the blocks of a pool: the interface of those who know which block holds what.
+/* The contents of a pool's blocks: an interface that knows which block holds what.
  *
- * The pool (pool.h) counts blocks; contents know which of them go first and what can be found
- * again.
+ * The pool (pool.h) counts blocks; its contents know which free block is used next, and what KV can
+ * be found again.
  *
  *     counted          nothing is found again, and blocks have no order      (contents/counted.c)
- *     counted groups   the same where groups of layers give blocks back
+ *     counted groups   the same where groups of layers give blocks back (the same file)
  *     runs             a sequence finds what it held itself                  (contents/runs.c)
  *     named            prefixes of vLLM's requests, block by block           (contents/named.c)
  *     groups           the same in each group of layers                      (contents/groups.c)
@@ -24,52 +24,54 @@
 typedef struct Pool Pool;
 typedef struct RadixNode RadixNode;
 
-/* What there is of a sequence that is not running. */
+/* The KV that a pool has of a sequence that is not running. */
 typedef struct {
-  guint32 tokens;   /* that it need not compute; what it kept is among them */
-  guint32 blocks;   /* leading ones that were found; 0 with groups */
-  guint32 idle;     /* of these, those that are free */
-  gboolean found;   /* there is more than what it kept */
-  RadixNode *end;   /* of contents/radix.c: where it ends */
-  guint64 next_key; /* of contents/reuse.c: of its first full block that is not there; 0: all are */
+  guint32 tokens;   /* that need not be computed, those in blocks that the sequence kept included */
+  guint32 blocks;   /* leading blocks that were found; 0 with groups */
+  guint32 idle;     /* the free ones among them */
+  gboolean found;   /* anything was found beyond the blocks that the sequence kept */
+  RadixNode *end;   /* contents/radix.c: the node in which the prefix ends */
+  guint64 next_key; /* contents/reuse.c: key of the first full block that is missing; 0: none is */
 } PoolPrefix;
 
 /* Why a sequence gives its blocks back. */
 typedef enum {
-  RELEASE_PREEMPTED, /* it comes back, and asks for what is left */
+  RELEASE_PREEMPTED, /* it will come back and look for what is left */
   RELEASE_ENDED,     /* it has all its tokens */
   RELEASE_DROPPED,   /* the engine gives it up */
 } Release;
 
 typedef struct {
-  gboolean keeps_content; /* of blocks that are free: it can be found until they are taken */
-  gboolean names_blocks;  /* each sequence is told of each of its blocks, in the order of taking */
+  gboolean keeps_content; /* a free block's content can be found until the block is taken */
+  gboolean names_blocks;  /* sequences know the ids of their blocks, in the order of taking */
 
   void (*free)(Pool *pool);
-  /* What there is of its first most_tokens tokens. It stays until it is shared or let go. */
+  /* Finds what is there of the sequence's first most_tokens tokens. It stays there until share() or
+   * let_go(). */
   PoolPrefix (*find)(Pool *pool, Sequence *sequence, guint32 most_tokens);
   void (*let_go)(Pool *pool, const PoolPrefix *prefix);
-  /* A sequence without blocks takes what was found. */
+  /* Gives what was found to the sequence, which has no blocks. */
   void (*share)(Pool *pool, Sequence *sequence, const PoolPrefix *prefix);
-  /* It takes so many free blocks, which are there. sequence NULL: whoever counts them himself does.
-   */
+  /* Takes free blocks, of which there must be as many, for the sequence; NULL: for a caller that
+   * counts them itself. */
   void (*take)(Pool *pool, Sequence *sequence, guint32 blocks);
-  /* `tokens` of it are known and have their blocks: those that are full can be found. */
+  /* The sequence's first `tokens` tokens are known and have blocks: makes the full ones findable.
+   */
   void (*commit)(Pool *pool, Sequence *sequence, guint32 tokens);
-  /* A part of its prompt is computed, and it goes on: what it has computed can be found. */
+  /* The sequence has computed a part of its prompt and goes on: makes that part findable. */
   void (*publish)(Pool *pool, Sequence *sequence);
-  /* It gives its last blocks back, which hold nothing yet. */
+  /* Gives back the sequence's last blocks, which hold nothing yet. */
   void (*give_last)(Pool *pool, Sequence *sequence, guint32 blocks);
-  /* It gives all its blocks back. */
+  /* Gives back all its blocks. */
   void (*release)(Pool *pool, Sequence *sequence, Release why);
-  /* It will not be asked again. */
+  /* Frees what is kept for the sequence, which will not come back. */
   void (*forget)(Sequence *sequence);
-  /* So many blocks more become free, or as many as nobody locks. */
+  /* Evicts content until so many more blocks are free, or all that is left is locked. */
   void (*evict)(Pool *pool, guint32 blocks);
-  /* What there is of the request's first `tokens` tokens was used just now, though it waits. */
+  /* Marks the request's first `tokens` tokens, where they are there, as used just now. */
   void (*touch)(Pool *pool, guint32 request, guint32 tokens);
 
-  /* With groups of layers: as the pool's functions of the same names. */
+  /* With groups of layers: the pool's functions of the same names. */
   void (*give_back)(Pool *pool, Sequence *sequence, guint32 settled);
   gint64 (*lacks)(const Pool *pool, const Sequence *sequence, guint32 settled, guint64 tokens);
   void (*take_to)(Pool *pool, Sequence *sequence, guint32 tokens);
@@ -80,40 +82,40 @@ typedef struct {
 extern const ContentsClass contents_counted;
 extern const ContentsClass contents_counted_groups;
 
-/* Of runs: what is left among the free blocks of those of a sequence that ended which can be found.
- * A sequence with a free_watch fills it when it gives its blocks back. All zero: nothing is left.
+/* contents/runs.c: how much of an ended sequence's KV is still in free blocks. Filled when a
+ * sequence with a free_watch gives its blocks back. All zero: nothing is left.
  */
 struct FreeWatch {
   FreeRun *run;        /* NULL: none */
-  guint32 left_blocks; /* the first so many; the others were taken */
-  guint32 told_blocks; /* the watcher's note: what was left when it looked last; all at first */
+  guint32 left_blocks; /* the sequence's first so many blocks; the others were taken */
+  guint32 told_blocks; /* the watcher's own: left_blocks when it looked last; at first all */
 };
-/* Nobody looks any more. */
+/* Ends the watch; nobody looks at it any more. */
 void free_watch_end(FreeWatch *watch);
 
-/* A fresh pool, which is counted, gets other contents, which it frees. two_ended: freed blocks
- * without content are the next to be taken, else all go behind what is free. num_blocks: the count
- * of ids, the engine's own among them. */
+/* Give a fresh pool, whose contents are counted, other contents, which it owns. two_ended: freed
+ * blocks without content are the next to be taken; otherwise all freed blocks go behind the free
+ * ones. num_blocks: how many block ids there are, the engine's own included. */
 void contents_use_runs(Pool *pool, gboolean two_ended);
 void contents_use_named(Pool *pool, const Workload *workload, guint32 num_blocks,
                         gboolean two_ended);
 void contents_use_radix(Pool *pool, const Workload *workload);
 void contents_use_reuse(Pool *pool, const Workload *workload);
 
-/* Which full blocks of windows and states count as cached. */
+/* Which full blocks of windows and states vLLM's prefix cache keeps. */
 typedef enum {
   RETAIN_ALL,
-  RETAIN_REACHABLE, /* (0.22) those at the end of a multiple of all groups' blocks */
-  RETAIN_REPLAYED,  /* (0.29) those that a repetition of the prompt needs, or of a prefix of it that
-                       was found to be shared */
+  RETAIN_REACHABLE, /* since 0.22: those that end at a multiple of all groups' block lengths */
+  RETAIN_REPLAYED, /* since 0.29: those that the same prompt, or a prefix of it that was found to be
+                      shared, would need if it were sent again */
 } GroupRetention;
 
 typedef struct {
-  guint32 num_blocks; /* count of ids, the engine's own among them */
+  guint32 num_blocks; /* as above, */
   GroupRetention retention;
-  gboolean two_ended;
-  gboolean windows_two_ended; /* the same of groups with windows (0.23) */
+  gboolean two_ended;         /* and so is this, */
+  gboolean windows_two_ended; /* which groups with windows have of their own (0.23) */
 } GroupContentsConfig;
 
-/* Of a pool of groups. */
+/* The same for a pool whose groups' blocks have names. */
 void contents_use_groups(Pool *pool, const Workload *workload, const GroupContentsConfig *config);

@@ -1,8 +1,8 @@
-/* The contexts of the decodes of a step, summed up: all of them that a cost depends on.
+/* The contexts of a step's decodes, summed up: all that a cost depends on.
  *
- * Sums of integers, so that they are the same however they were added up: one by one, or carried
- * along by the decode clock. A model may have layers that see a part of a context (ContextWindow);
- * of each such part the sum is kept, too, and how many sequences see more of theirs with the next
+ * The sums are integers, so they are the same whether contexts are added one by one or the decode
+ * clock carries them along. Layers may see a part of a context only (ContextWindow): for each such
+ * window there is a sum of what is seen, and a count of the sequences that see more with the next
  * token.
  */
 #pragma once
@@ -19,36 +19,37 @@ typedef struct {
 enum { CONTEXT_WINDOWS = 2 };
 
 typedef struct {
-  guint32 n; /* of them that are used; 0: all layers see it all */
+  guint32 n; /* that are used; 0: all layers see all of a context */
   ContextWindow of[CONTEXT_WINDOWS];
 } ContextWindows;
 
 typedef struct {
-  guint32 count;          /* sequences that compute one token */
-  guint32 least, largest; /* KV tokens that one reads, its new one included; 0 where count is 0 */
-  guint32 n_windows;
   const ContextWindow *windows; /* [n_windows] borrowed: through which some layers see */
+  guint32 n_windows;
+  guint32 count;          /* sequences that compute one token */
+  guint32 least, largest; /* KV tokens that one reads, the new one included; 0 where count is 0 */
   guint64 sum;
   guint64 squares;                  /* sum of their squares */
-  guint64 visible[CONTEXT_WINDOWS]; /* sum of what is seen through each */
-  guint32 growing[CONTEXT_WINDOWS]; /* sequences that see one token more in the next step */
+  guint64 visible[CONTEXT_WINDOWS]; /* by window: sum of the tokens that are seen */
+  guint32 growing[CONTEXT_WINDOWS]; /* by window: sequences that see one more in the next step */
 } DecodeContexts;
 
-/* Of nobody yet, through those windows. */
+/* No contexts yet, seen through those windows. */
 static inline DecodeContexts
 decode_contexts_through(const ContextWindows *windows)
 {
   return (DecodeContexts){.n_windows = windows->n, .windows = windows->of};
 }
 
+/* Tokens of a context, at least 1, that are seen through the window. */
 static inline guint32
 context_visible(const ContextWindow *window, guint32 context)
 {
   return window->in_chunks ? (context - 1) % window->tokens + 1 : MIN(context, window->tokens);
 }
 
-/* Whether one token more is seen with the next: not where a window is full. A chunk that ends here
- * ends the run of alike steps, too. */
+/* TRUE if the next token adds to what is seen: not once a window is full. In chunks always, since a
+ * run of equal steps ends with the chunk. */
 static inline gboolean
 context_is_growing(const ContextWindow *window, guint32 context)
 {
@@ -69,7 +70,7 @@ decode_contexts_add(DecodeContexts *contexts, guint32 context)
   }
 }
 
-/* `count` sequences of the same context. */
+/* `count` sequences of the same context, without windows. */
 static inline DecodeContexts
 decode_contexts_equal(guint32 count, guint32 context)
 {
@@ -82,8 +83,9 @@ decode_contexts_equal(guint32 count, guint32 context)
   };
 }
 
-/* What is seen through a window, and of how many it grows. Exact where the contexts were added up
- * with that window, or are all alike; else taken to be as if all were as the mean. */
+/* Tokens that are seen through a window, summed over the contexts, and how many sequences see more
+ * with the next token. Exact where the contexts were summed with that window, or are all equal;
+ * otherwise each is taken to be as long as the mean. */
 static inline guint64
 decode_contexts_visible(const DecodeContexts *contexts, const ContextWindow *window,
                         guint32 *growing)

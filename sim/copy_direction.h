@@ -1,4 +1,5 @@
-/* Which way blocks are copied: between a device and its host, or between the host and its disk. */
+/* Which way blocks are copied: between the device and its host, or between the host and its disk.
+ */
 #pragma once
 
 typedef enum {

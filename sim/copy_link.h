@@ -11,13 +11,14 @@
 
 typedef struct {
   gboolean side_by_side;
-  gint64 free_ps[2]; /* by CopyDirection: when the last copy ends */
+  gint64
+      free_ps[2]; /* when the last copy ends: by CopyDirection, of a disk's from COPY_TO_DISK on */
 } CopyLink;
 
 /* How long a copy of so many blocks takes, alone on the link. */
 typedef gint64 (*CopyDuration)(gpointer data, CopyDirection direction, guint32 blocks);
 
-/* The time at which a copy of duration_ps that is submitted at now_ps ends. */
+/* Submits a copy at now_ps that takes duration_ps alone; returns when it ends. */
 static inline gint64
 copy_link_submit(CopyLink *link, CopyDirection direction, gint64 now_ps, gint64 duration_ps)
 {
@@ -27,7 +28,7 @@ copy_link_submit(CopyLink *link, CopyDirection direction, gint64 now_ps, gint64 
   return begin_ps + duration_ps;
 }
 
-/* How long a way is busy from now_ps on, without what is still to be submitted. */
+/* How long the copies that were submitted one way take from now_ps on. */
 static inline gint64
 copy_link_busy_ps(const CopyLink *link, CopyDirection direction, gint64 now_ps)
 {

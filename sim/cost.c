@@ -15,6 +15,13 @@ cost_model_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks)
   return blocks == 0 ? 0 : self->class->copy_ps(self, direction, blocks);
 }
 
+double
+cost_model_layer_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks)
+{
+  g_assert(self->copy_stages > 0);
+  return blocks == 0 ? 0 : self->class->layer_copy_ps(self, direction, blocks);
+}
+
 CopyContention
 cost_model_contention(const CostModel *self, CopyDirection direction, gboolean prefills)
 {

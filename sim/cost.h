@@ -24,6 +24,7 @@ typedef enum {
   COST_COMPONENTS
 } CostComponent;
 
+/* "linear", as in keys and columns. */
 const char *cost_component_name(CostComponent component);
 
 typedef struct {
@@ -43,9 +44,9 @@ typedef struct {
 
 typedef struct {
   gint64 base_ps[COST_COMPONENTS];
-  gint64 growth_ps; /* of COST_ATTENTION, for each repeat after the first */
-  guint32 steps;    /* the piece holds for this many repeats, at least 1 */
-  gboolean is_modelled; /* all of it: the rest is 0 */
+  gint64 growth_ps;     /* of COST_ATTENTION, for each repeat after the first */
+  guint32 steps;        /* the piece holds for this many repeats, at least 1 */
+  gboolean is_modelled; /* all of it is: what follows is not set */
   /* Of base_ps, what comes from measurements and lies inside their range, and what is scaled from
    * measurements near by; the rest is modelled. */
   gint64 measured_ps[COST_COMPONENTS];
@@ -53,7 +54,7 @@ typedef struct {
   gint64 scaled_ps[COST_COMPONENTS];
 } CostPiece;
 
-/* Of the first repeat. Without a loop: each step asks for it. */
+/* The first repeat's duration. Written out, as each step asks for it. */
 static inline gint64
 cost_piece_total_ps(const CostPiece *piece)
 {
@@ -79,6 +80,8 @@ typedef struct {
   void (*step)(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece);
   /* The time that copying `blocks` KV blocks takes, alone on the link. */
   gint64 (*copy_ps)(CostModel *self, CopyDirection direction, guint32 blocks);
+  /* The same cut into copy_stages equal parts, each handed over by itself: what one part takes. */
+  double (*layer_copy_ps)(CostModel *self, CopyDirection direction, guint32 blocks);
   /* What such a copy and a step, with prefills or of decodes alone, do to each other. May be NULL:
    * nothing. */
   CopyContention (*contention)(const CostModel *self, CopyDirection direction, gboolean prefills);
@@ -94,16 +97,16 @@ typedef struct {
 /* A cost model embeds this as its first member. */
 struct CostModel {
   const CostModelClass *class;
+  /* A step's copies are made beside its layers (layerwise.h): these make so many equal groups, each
+   * of which waits for its part of the copies; 0: the copies are made before the step. */
+  guint32 copy_stages;
 };
 
-/* Cleared part by part: as a whole it would be a string instruction, which takes as long as the
- * rest of a step's cost. */
+/* Nothing of the piece comes from measurements yet. As all clearing here part by part: as a whole
+ * it would be a string instruction, which takes as long as the rest of a step's cost. */
 static inline void
-cost_piece_clear(CostPiece *piece)
+cost_piece_clear_measured(CostPiece *piece)
 {
-  for (guint c = 0; c < COST_COMPONENTS; c++)
-    piece->base_ps[c] = 0;
-  piece->growth_ps = 0;
   for (guint c = 0; c < COST_COMPONENTS; c++)
     piece->measured_ps[c] = 0;
   piece->growth_measured = piece->growth_scaled = FALSE;
@@ -114,16 +117,24 @@ cost_piece_clear(CostPiece *piece)
 static inline void
 cost_model_step(CostModel *self, const CostShape *shape, guint32 repeat, CostPiece *piece)
 {
-  cost_piece_clear(piece);
+  for (guint c = 0; c < COST_COMPONENTS; c++)
+    piece->base_ps[c] = 0;
+  piece->growth_ps = 0;
+  if (!self->class->measures_nothing)
+    cost_piece_clear_measured(piece);
   piece->steps = repeat;
   self->class->step(self, shape, repeat, piece);
   piece->is_modelled = self->class->measures_nothing; /* not before: a model may ask another */
   g_assert(piece->steps >= 1 && piece->steps <= repeat);
 }
 
+/* As the hooks of these names, and what NULL stands for. */
 gint64 cost_model_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks);
+double cost_model_layer_copy_ps(CostModel *self, CopyDirection direction, guint32 blocks);
 CopyContention cost_model_contention(const CostModel *self, CopyDirection direction,
                                      gboolean prefills);
+gboolean cost_model_rises(CostModel *self, guint64 tokens);
+double cost_model_spread(const CostModel *self, CostComponent component);
 /* By how much a step that computes for computes_ps is longer, where a copy of copy_ps (alone)
  * begins with it and both slow each other as long as both run. */
 gint64 copy_contention_step_ps(const CopyContention *contention, gint64 copy_ps,
@@ -131,7 +142,5 @@ gint64 copy_contention_step_ps(const CopyContention *contention, gint64 copy_ps,
 /* The time of computing `tokens` tokens after `cached_tokens` in a step of their own, host time
  * left out: what recomputing them costs. */
 gint64 cost_model_recompute_ps(CostModel *self, guint32 tokens, guint32 cached_tokens);
-gboolean cost_model_rises(CostModel *self, guint64 tokens);
-double cost_model_spread(const CostModel *self, CostComponent component);
 void cost_model_free(CostModel *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CostModel, cost_model_free)

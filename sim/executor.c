@@ -2,20 +2,6 @@
 
 #include <math.h>
 
-gboolean
-executor_run(Executor *self, const Step *step, const RepeatLimit *limit, StepTiming *timing,
-             GError **error)
-{
-  timing->repeats = 1;
-  timing->first_ps = timing->growth_ps = timing->elapsed_ps = timing->recompute_overhead_ps = 0;
-  if (!self->class->needs_cost) /* else a cost model fills it */
-    timing->cost = (CostPiece){0};
-  if (!self->class->run(self, step, limit, timing, error))
-    return FALSE;
-  g_assert(timing->repeats >= 1 && timing->repeats <= step->repeat && timing->first_ps >= 0);
-  return TRUE;
-}
-
 void
 executor_free(Executor *self)
 {
@@ -23,7 +9,7 @@ executor_free(Executor *self)
     self->class->free(self);
 }
 
-/* A guess, by a double: how many repeats take until_ps. */
+/* About how many repeats take until_ps, in doubles: first n + growth n (n - 1) / 2 solved for n. */
 static gint64
 guess_repeats(gint64 first_ps, gint64 growth_ps, gint64 until_ps)
 {
@@ -35,7 +21,7 @@ guess_repeats(gint64 first_ps, gint64 growth_ps, gint64 until_ps)
   return (gint64)((sqrt(b * b + 2 * growth * until) - b) / growth);
 }
 
-/* repeats_elapsed_ps(), or G_MAXINT64 where that is less. */
+/* repeats_elapsed_ps(), or G_MAXINT64 where that overflows. */
 static gint64
 elapsed_at_most(gint64 first_ps, gint64 growth_ps, guint32 n)
 {
@@ -48,13 +34,14 @@ elapsed_at_most(gint64 first_ps, gint64 growth_ps, guint32 n)
   return sum_ps;
 }
 
-/* The guess is within one of the truth, or nearly; the steps from there are exact. */
+/* A guess in doubles, then exact steps of one from there. */
 guint32
 repeats_until(gint64 first_ps, gint64 growth_ps, guint32 n, const RepeatLimit *limit)
 {
   guint32 back = limit->lookahead;
   guint32 repeats;
 
+  g_assert(back <= 1);
   if (n <= 1 || elapsed_at_most(first_ps, growth_ps, n - 1 - back) < limit->until_ps)
     return n;
   if (limit->until_ps <= 0)

@@ -17,21 +17,22 @@ typedef struct {
   gint64 recompute_overhead_ps; /* of first_ps, for tokens that had been computed before */
 } StepTiming;
 
-/* A decision may change once until_ps have passed (from the step's start). It is made after the
- * repeat before, or, with asynchronous scheduling (lookahead 1), while that one is still to run. */
+/* Until when repeats are wanted: decisions may change once until_ps have passed since the step's
+ * start. A decision is made after the repeat before it or, with asynchronous scheduling (lookahead
+ * 1), when that repeat starts. */
 typedef struct {
   gint64 start_ps; /* when the step begins */
   gint64 until_ps;
-  guint32 lookahead;
+  guint32 lookahead; /* 0 or 1 */
 } RepeatLimit;
 
-/* Of the copies beside the steps (step->copies) those that ended since it was asked last: the first
- * ones of each way that were under way. */
+/* The copies beside the steps (step->copies) that ended since the executor was asked last: of each
+ * way the first ones that were under way. */
 typedef struct {
   guint32 ended[COPY_DIRECTIONS];
   guint64 blocks[COPY_DIRECTIONS];
-  gint64 took_ps[COPY_DIRECTIONS]; /* in sum: each behind those before it of its way */
-  gint64 waited_ps;                /* for the first of them */
+  gint64 took_ps[COPY_DIRECTIONS]; /* in sum; each begins when the one before it ends */
+  gint64 waited_ps;                /* until the first ended, where it was waited for */
 } CopiesEnded;
 
 typedef struct Executor Executor;
@@ -43,15 +44,15 @@ typedef struct {
                           step */
   gboolean bare_scheduler; /* no server before the scheduler: nothing is refused on arrival */
   gboolean needs_cost;
-  gboolean tells_cost;    /* needs none, and yet knows a step's components */
+  gboolean tells_cost;    /* knows a step's components without a cost model */
   gboolean needs_decodes; /* plain decodes are to be listed in step->entries */
-  /* Executes at least one and at most step->repeat repeats: `limit` says when a further one is not
-   * wanted. An executor that can fail sets an error. */
+  /* Executes 1 … step->repeat repeats, as many as `limit` wants. FALSE, with an error, if it
+   * failed. */
   gboolean (*run)(Executor *self, const Step *step, const RepeatLimit *limit, StepTiming *timing,
                   GError **error);
-  /* Which copies beside the steps, which begin with the step that tells of them, have ended by
-   * now_ps; if none has and it is to wait: once the first has. NULL: it makes none, and they take
-   * what the cost model says. */
+  /* Tells which copies beside the steps have ended by now_ps; they begin with the step that lists
+   * them. waits: if none has, waits for the first. NULL: it makes no copies, and they take what the
+   * cost model says. */
   gboolean (*end_copies)(Executor *self, gint64 now_ps, gboolean waits, CopiesEnded *ended,
                          GError **error);
   Executor *(*create)(CostModel *cost); /* cost: borrowed, NULL unless needs_cost */
@@ -65,18 +66,30 @@ struct Executor {
 extern const ExecutorClass executor_model;
 extern const ExecutorClass executor_unit;
 
-gboolean executor_run(Executor *self, const Step *step, const RepeatLimit *limit,
-                      StepTiming *timing, GError **error);
+static inline gboolean
+executor_run(Executor *self, const Step *step, const RepeatLimit *limit, StepTiming *timing,
+             GError **error)
+{
+  timing->repeats = 1;
+  timing->first_ps = timing->growth_ps = timing->elapsed_ps = timing->recompute_overhead_ps = 0;
+  if (!self->class->needs_cost) /* else a cost model fills it */
+    timing->cost = (CostPiece){0};
+  if (!self->class->run(self, step, limit, timing, error))
+    return FALSE;
+  g_assert(timing->repeats >= 1 && timing->repeats <= step->repeat && timing->first_ps >= 0);
+  return TRUE;
+}
 void executor_free(Executor *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Executor, executor_free)
 
-/* For executors: n repeats, the first of first_ps, each growth_ps longer than the one before. */
+/* For executors: what n repeats take, the first first_ps, each growth_ps longer than the one
+ * before. */
 static inline gint64
 repeats_elapsed_ps(gint64 first_ps, gint64 growth_ps, guint32 n)
 {
   return n * first_ps + growth_ps * ((gint64)n * (n - 1) / 2);
 }
 
-/* The fewest repeats, 1 … n, of which all but the last `lookahead` last until_ps or more; n if none
- * do. */
+/* The fewest repeats, 1 … n, that take limit->until_ps or more, the last `lookahead` of them not
+ * counted; n if none do. */
 guint32 repeats_until(gint64 first_ps, gint64 growth_ps, guint32 n, const RepeatLimit *limit);

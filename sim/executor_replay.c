@@ -14,7 +14,7 @@ typedef struct {
   gsize n_copies, next_copies;
 } ReplayExecutor;
 
-/* The shape of a step and nothing else. */
+/* A step's shape; times are 0. */
 static RecordedStep
 recorded_step_shape(const Step *step)
 {
@@ -78,7 +78,7 @@ departs(const ReplayExecutor *self, const RecordedStep *found, GError **error)
   return FALSE;
 }
 
-/* A recorded line may stand for more repeats than the step does now, or for fewer. */
+/* A recorded line may stand for more repeats than the step at hand, or for fewer. */
 static gboolean
 run(Executor *base, const Step *step, const RepeatLimit *limit, StepTiming *timing, GError **error)
 {
@@ -110,7 +110,7 @@ run(Executor *base, const Step *step, const RepeatLimit *limit, StepTiming *timi
   return TRUE;
 }
 
-/* Asked at other times than the run was, it is another schedule. */
+/* A schedule that asks at another time than the recorded one departs from it. */
 static gboolean
 end_copies(Executor *base, gint64 now_ps, gboolean waits, CopiesEnded *ended, GError **error)
 {

@@ -23,7 +23,7 @@ typedef struct {
   guint32 copy_out_blocks, copy_in_blocks;
 } RecordedStep;
 
-/* What an executor that makes copies beside the steps answered when it was asked which have ended. */
+/* What the executor answered when it was asked which copies beside the steps had ended. */
 typedef struct {
   gint64 now_ps;
   gboolean waits;
@@ -40,8 +40,8 @@ typedef enum { REPLAY_ERROR_DEPARTED } ReplayError;
 /* Made by executor_replay_new(), not by create(). */
 extern const ExecutorClass executor_replay;
 
-/* steps, copies (each answer of the run): borrowed. measured: their times were measured, not
- * modelled. */
+/* steps, copies (every answer of the run, in order): borrowed. measured: their times were measured,
+ * not modelled. */
 Executor *executor_replay_new(const RecordedStep *steps, gsize n, gboolean measured,
                               const RecordedCopies *copies, gsize n_copies);
 /* Recorded lines that the run did not come to. */

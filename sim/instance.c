@@ -27,6 +27,7 @@ instance_init(Instance *self, const Run *run, guint number)
 {
   const LoopInstance *parts = &run->loop->instances[number];
   guint32 block_size = parts->scheduler->config.block_size;
+  guint32 period = parts->scheduler->clock.period;
 
   *self = (Instance){
       .run = run,
@@ -35,9 +36,10 @@ instance_init(Instance *self, const Run *run, guint number)
       .number = number,
       .scheduler = parts->scheduler,
       .executor = parts->executor,
+      .has_host = parts->scheduler->pool.host_total_blocks > 0 || parts->scheduler->offload != NULL,
       .async = parts->scheduler->config.async_scheduling,
-      .step = step_new(block_size),
-      .flying = step_new(block_size),
+      .step = step_new(block_size, period),
+      .flying = step_new(block_size, period),
   };
   if (self->executor->class->needs_cost || self->executor->class->tells_cost)
     self->told_cost = &self->timing.cost;
@@ -92,7 +94,7 @@ instance_submit_copies(Instance *self)
   return offload_begin_step(offload, self->now_ps, &self->link, copy_duration, self);
 }
 
-/* The step takes longer by as much. */
+/* Adds to the step's duration, as a cost of that component. */
 static void
 lengthen(Instance *self, CostComponent component, gint64 by_ps)
 {
@@ -102,14 +104,14 @@ lengthen(Instance *self, CostComponent component, gint64 by_ps)
   self->timing.cost.base_ps[component] += by_ps;
 }
 
-/* Native offload: of the step's time, as long as the way is busy. */
+/* Native offload: what copies add to a step, for as long as they run beside it. */
 static gint64
 offload_contention_ps(const CopyContention *contention, gint64 busy_ps, gint64 computes_ps)
 {
   return (gint64)(contention->step * (double)MIN(busy_ps, computes_ps));
 }
 
-/* The copies that were timed alone take longer, too, beside a step from begin_ps to end_ps. */
+/* Copies were timed alone; beside a step that begins at begin_ps they take longer. */
 static void
 slow_copies(Instance *self, gint64 begin_ps, gboolean prefills)
 {
@@ -121,6 +123,16 @@ slow_copies(Instance *self, gint64 begin_ps, gboolean prefills)
     swap_copies_slow(self->scheduler->swap_copies, &self->link, d, begin_ps, end_ps,
                      contention.copy);
   }
+}
+
+/* Of what the step takes so much was measured. */
+static void
+note_measured(CostPiece *piece, CostComponent component, gint64 ps)
+{
+  if (piece->is_modelled)
+    cost_piece_clear_measured(piece);
+  piece->is_modelled = FALSE;
+  piece->measured_ps[component] += ps;
 }
 
 void
@@ -142,16 +154,14 @@ instance_add_copies(Instance *self, gint64 wait_ps)
     by_ps = swap_copies != NULL ? copy_contention_step_ps(&contention, busy_ps, computes_ps)
                                 : offload_contention_ps(&contention, busy_ps, computes_ps);
     lengthen(self, component, by_ps);
-    if (contention.measured) {
-      self->timing.cost.measured_ps[component] += by_ps;
-      self->timing.cost.is_modelled = FALSE;
-    }
+    if (contention.measured)
+      note_measured(&self->timing.cost, component, by_ps);
   }
   if (swap_copies != NULL)
     slow_copies(self, begin_ps, prefills);
 }
 
-/* Where the executor makes the copies: it says which have ended. What it cannot make ends the run. */
+/* Asks an executor that makes the copies which have ended. A copy that fails ends the run. */
 static void
 ask_for_copies(Instance *self, gint64 now_ps, gboolean waits)
 {
@@ -178,8 +188,8 @@ instance_report_copies(Instance *self, gint64 by_ps)
   return offload != NULL && offload_end_step(offload, by_ps);
 }
 
-/* The same, at an empty decision. In recordings of asynchronous scheduling what the engine learns
- * then is what was so at its empty decision before. */
+/* Recordings of asynchronous scheduling show that the engine learns at an empty decision what was
+ * over at the empty decision before it. */
 gboolean
 instance_end_copies_while_idle(Instance *self)
 {
@@ -191,8 +201,8 @@ instance_end_copies_while_idle(Instance *self)
   return instance_end_copies(self, by_ps);
 }
 
-/* When an idle engine has something to do: an arrival, or a copy that ends. Recordings skip to the
- * arrival where there is one. */
+/* When an idle engine has something to do: at an arrival or the end of a copy. Recordings skip to
+ * the arrival where there is one. */
 static gint64
 idle_until_ps(const Instance *self)
 {
@@ -228,8 +238,10 @@ instance_idle(Instance *self)
     self->now_ps += ticks * tick_ps;
     self->step_index += (guint64)ticks;
   }
-  /* Whoever is left waits for a copy, its own or the one that frees its blocks. */
-  if (swap_copies != NULL && swap_copies_are_under_way(swap_copies))
+  /* All that is left waits for copies: its own, or those that free blocks for it. */
+  if (swap_copies != NULL && swap_copies_are_under_way(swap_copies)) {
     self->waited_ps += self->now_ps - since_ps;
+    self->starved_ps += self->step->starved->len * (self->now_ps - since_ps);
+  }
   return TRUE;
 }

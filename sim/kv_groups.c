@@ -1,6 +1,8 @@
 #include "kv_groups.h"
 
-enum { STATE_ALIGNMENT = 16 }; /* tokens that a block of attention beside states is a multiple of */
+enum {
+  STATE_ALIGNMENT = 16
+}; /* beside states, attention's blocks are a multiple of so many tokens */
 
 /* One kind while it is put together. */
 typedef struct {
@@ -24,13 +26,14 @@ kind_of(const Mixer *mixer)
   case MIXER_FULL:
   case MIXER_LATENT:
   case MIXER_SPARSE: /* it may pick any token, so it keeps all */
+  case MIXER_COMPRESSED:
   case MIXER_NONE:
     break;
   }
   return KV_WHOLE;
 }
 
-/* Adds the layers of one entry to the kind they are of; FALSE if there is no room for it. */
+/* Adds an entry's layers to their kind. FALSE if there are too many kinds. */
 static gboolean
 add_layers(Kind *kinds, guint *n_kinds, const Layer *layer, guint32 kv_bits, guint32 tp)
 {
@@ -51,12 +54,13 @@ add_layers(Kind *kinds, guint *n_kinds, const Layer *layer, guint32 kv_bits, gui
   kinds[i].base.layers += layer->count;
   kinds[i].token_bytes = MAX(kinds[i].token_bytes, token_bytes);
   kinds[i].state_bytes = MAX(kinds[i].state_bytes, state_bytes);
-  kinds[i].tensors = MAX(kinds[i].tensors, layer->mixer.latent_dim > 0 ? 1 : 2);
+  kinds[i].tensors = MAX(kinds[i].tensors, mixer_kv_tensors(&layer->mixer));
   kinds[i].all_bytes += layer->count * token_bytes;
   return TRUE;
 }
 
-/* Layers a group: the fewest of a kind; the most, where that is less than a quarter more. */
+/* Layers a group: those of the smallest kind; of the largest, where that is less than a quarter
+ * more. */
 static guint32
 layers_a_group(const Kind *kinds, guint n_kinds)
 {
@@ -69,8 +73,7 @@ layers_a_group(const Kind *kinds, guint n_kinds)
   return 4 * (guint64)most < 5 * (guint64)fewest ? most : fewest;
 }
 
-/* The page: that of the widest token, of block_size tokens, or of more where a state would not fit
- * into it. */
+/* Bytes of a page: block_size tokens of the largest kind, or more where a state would not fit. */
 static guint64
 find_page(const Kind *kinds, guint n_kinds, guint32 block_size)
 {
@@ -108,6 +111,8 @@ kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *gro
   Kind kinds[KV_GROUP_KINDS] = {0};
   guint n_kinds = 0;
 
+  if (model_is_compressed(model))
+    return kv_groups_find_compressed(model, groups);
   *groups = (KvGroups){0};
   for (guint i = 0; i < model->n_kinds; i++)
     if (!add_layers(kinds, &n_kinds, &model->kinds[i], model->kv_bits, tp))
@@ -118,7 +123,7 @@ kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *gro
   groups->page_bytes = find_page(kinds, n_kinds, block_size);
   groups->block_bytes = groups->page_bytes * groups->group_layers;
   set_kinds(groups, kinds, n_kinds);
-  /* Layers of one kind need no pages that are alike. */
+  /* With one kind of layers pages need not be equal. */
   if (n_kinds == 1 && kinds[0].base.kind != KV_STATE) {
     groups->block_bytes = kinds[0].all_bytes * block_size;
     groups->kinds[0].block_tokens = block_size;
@@ -181,7 +186,7 @@ kv_group_gone_blocks(const KvGroupKind *kind, guint64 computed)
   return 0;
 }
 
-/* A state is written where a step ends; those that steps begin with stay where they are. */
+/* A state is written where a step ends; the ones that steps in flight begin with stay. */
 static guint64
 state_blocks(const KvGroupKind *kind, guint64 settled, guint64 computed, guint64 tokens)
 {
@@ -223,14 +228,14 @@ kv_groups_sequence_blocks(const KvGroups *groups, guint64 tokens)
   return kv_groups_step_blocks(groups, tokens, tokens, tokens);
 }
 
-/* The next multiple of `step`, shifted by `from`, beyond `tokens`. */
+/* The first number beyond `tokens` that is `from` or a multiple of `step` more. */
 static guint64
 next_beyond(guint64 tokens, guint64 from, guint64 step)
 {
   return tokens < from ? from : from + ((tokens - from) / step + 1) * step;
 }
 
-/* The first number of settled tokens beyond `settled` behind which more blocks are gone. */
+/* The first number of settled tokens beyond `settled` after which fewer blocks are needed. */
 static guint64
 next_gone(const KvGroupKind *kind, guint64 settled)
 {
@@ -262,7 +267,58 @@ kv_groups_next_change(const KvGroups *groups, guint64 computed, guint32 lag)
   return next;
 }
 
-/* What is in sight begins anywhere in a block; a chunk where a multiple of its tokens does. */
+guint64
+kv_groups_period(const KvGroups *groups)
+{
+  guint64 period = 1;
+
+  for (guint i = 0; i < groups->n_kinds; i++) {
+    guint64 tokens = MAX(groups->kinds[i].block_tokens, 1), a = period, b = tokens;
+    while (b != 0) {
+      guint64 rest = a % b;
+      a = b;
+      b = rest;
+    }
+    period = MIN(period / a * tokens, G_MAXUINT32);
+  }
+  return period;
+}
+
+/* The first number of computed tokens beyond `computed` with which a group's changes become others:
+ * a window begins to give back, a chunk does, or is over with it, a state has one before it. */
+static guint64
+alike_until(const KvGroupKind *kind, guint64 computed, guint32 lag)
+{
+  guint64 end = G_MAXUINT64;
+
+  switch (kind->kind) {
+  case KV_WINDOW:
+    end = (guint64)kind->window - 1 + kind->block_tokens + lag;
+    break;
+  case KV_CHUNKS:
+    if (computed >= lag && (computed - lag) % kind->window == 0)
+      return computed + 1;
+    return next_beyond(computed - MIN(lag, computed), 0, kind->window) + lag;
+  case KV_STATE:
+    end = kind->block_tokens > 0 ? (guint64)lag + 2 : G_MAXUINT64;
+    break;
+  case KV_WHOLE:
+    break;
+  }
+  return computed < end ? end : G_MAXUINT64;
+}
+
+guint64
+kv_groups_alike_until(const KvGroups *groups, guint64 computed, guint32 lag)
+{
+  guint64 end = G_MAXUINT64;
+
+  for (guint i = 0; i < groups->n_kinds; i++)
+    end = MIN(end, alike_until(&groups->kinds[i], computed, lag));
+  return end;
+}
+
+/* What a window shows may begin anywhere in a block; a chunk begins at a multiple of its length. */
 static guint64
 most_group_blocks(const KvGroupKind *kind, guint64 tokens, guint64 step_tokens)
 {
@@ -287,7 +343,7 @@ kv_groups_most_blocks(const KvGroups *groups, guint64 tokens, guint64 step_token
   return blocks;
 }
 
-/* vLLM's max_memory_usage_bytes, in pages of a layer. */
+/* vLLM's max_memory_usage_bytes, in pages of one layer. */
 static guint64
 planned_group_blocks(const KvGroupKind *kind, guint64 longest, guint64 step_tokens)
 {

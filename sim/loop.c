@@ -1,22 +1,21 @@
-/* The loop: arrivals, a decision, its execution, its completion; again, of the instance that
+/* The loop: arrivals, a decision, its execution, its completion, and again, for the instance that
  * decides next.
  *
- * With asynchronous scheduling the decision falls while the step before it is in flight: it sees
- * what had arrived when that one started, and starts when that one lands.
- * Everything that moves time or state is called from here, in one order, whatever the executor. An
- * empty decision jumps to the next arrival; with none left the engine is stuck. Steps that yield no
- * token while requests preempt each other are counted, so that a livelock ends the run.
+ * Everything that moves time or state is called from here, in one order, whatever the executor.
+ * With asynchronous scheduling a decision is made while the step before it is in flight: it sees
+ * what had arrived when that step started, and its own starts when that one lands. An empty
+ * decision jumps to the next arrival; with none left the engine is stuck. Steps without a token
+ * while requests preempt each other are counted, so that a livelock ends the run.
  */
 #include "instance.h"
 
 #include "units.h"
 
-/* Steps without a token after which an engine that preempts goes round in circles, and one that
- * does not (it may be prefilling something very long in very small chunks). */
+/* So many steps without a token, with preemptions among them, are a livelock: */
 #define LIVELOCK_STEPS 3000
-/* The same where a request is still to arrive: it might end the circle, a queue's last seldom does.
- */
+/* and so many where a request is still to arrive, which could end it; */
 #define LIVELOCK_BEFORE_ARRIVAL_STEPS 100000
+/* and so many without preemptions, since a very long prompt in very small chunks takes long. */
 #define PATIENCE_STEPS 10000000
 
 static gint64
@@ -39,7 +38,7 @@ refuse(const Run *run, guint32 index, const char *reason)
   client_leave(run->loop->client, index, request->arrival_ps);
 }
 
-/* Who gets the request. */
+/* The instance that gets the request. */
 static Instance *
 route(const Run *run, Instance *instances, guint32 index)
 {
@@ -73,8 +72,8 @@ take_arrivals(const Run *run, Instance *instances, gint64 now_ps)
   }
 }
 
-/* The decision was empty: the step in flight is waited for, or the next thing that will be so.
- * FALSE if nothing will that is known. */
+/* After an empty decision: waits for the step in flight or, without one, for an arrival or the end
+ * of a copy. FALSE if none of these is known to come. */
 static gboolean
 rest(Instance *self)
 {
@@ -98,7 +97,7 @@ end_with(const Run *run, RunEnd end, const char *reason)
   return FALSE;
 }
 
-/* TRUE while the run goes on; otherwise the outcome says how it ended. */
+/* FALSE if the run ends here; the outcome then says how. */
 static gboolean
 goes_on(const Instance *s)
 {
@@ -154,7 +153,7 @@ tell_end(const Run *run)
       run->loop->observers[i]->end(run->loop->observers[i], run->outcome);
 }
 
-/* The instance that decides next; NULL: all wait for requests, and none is known to come. */
+/* The instance that decides next; NULL: all wait for requests, of which none is known to come. */
 static Instance *
 next_instance(const Run *run, Instance *instances)
 {
@@ -172,8 +171,8 @@ next_instance(const Run *run, Instance *instances)
   return next;
 }
 
-/* What the instance does may not depend on later times than this: then a request may come, be it
- * that another instance is done with one. */
+/* The time up to which the instance can be let on by itself: then a request may arrive, perhaps
+ * since another instance has finished one. */
 static gint64
 horizon_ps(const Instance *instance, const Instance *instances)
 {
@@ -206,7 +205,7 @@ act(Instance *s, const Instance *instances, gboolean *ok, GError **error)
   return TRUE;
 }
 
-/* Nobody is left anywhere and nobody will come. */
+/* Every instance is done, and no request will arrive. */
 static gboolean
 is_over(const Run *run, const Instance *instances)
 {

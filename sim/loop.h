@@ -9,7 +9,7 @@
 #include "scheduler.h"
 #include "workload.h"
 
-/* Reasons of an abort that is not the engine's own. */
+/* outcome->reason of aborts that are not the engine's own. */
 #define LOOP_INTERRUPTED "interrupted"
 #define LOOP_EXECUTOR_FAILED "the executor could not go on"
 
@@ -19,15 +19,16 @@ typedef struct {
 } LoopInstance;
 
 typedef struct {
-  Client *client; /* fresh; its workload is sealed */
+  Client *client; /* fresh; its workload is sorted (workload_seal()) */
   const LoopInstance *instances;
   guint n_instances; /* at least 1 */
-  /* Which of several gets the request, which arrives now. NULL: each in its turn. */
+  /* Which instance gets the request, which arrives now; below n_instances. NULL: each in its turn.
+   */
   guint (*route)(gpointer data, const LoopInstance *instances, guint n_instances, guint32 request);
   gpointer route_data;
   Observer *const *observers;
   guint n_observers;
-  guint32 unit_copy_steps; /* native offload under the unit executor: what a copy takes */
+  guint32 unit_copy_steps; /* under the unit executor: steps that a copy takes */
   gboolean stride;         /* let steps be repeated; the results are the same without */
   /* Asked before each step: TRUE ends the run, as an abort; may be NULL. */
   gboolean (*interrupted)(gpointer data);

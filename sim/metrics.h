@@ -15,31 +15,31 @@ typedef struct {
 } Quantiles;
 
 typedef struct {
-  guint64 requests, finished, ignored,
-      aborted;                /* aborted: left behind by a run that did not end well */
+  guint64 requests, finished, ignored;
+  guint64 aborted;            /* requests left behind by a run that did not end well */
   const char *ignored_reason; /* of the first that was ignored (static text); NULL: none was */
   RunEnd end;
   char *end_reason;
   gint64 makespan_ps; /* first arrival to the end of the last step */
   double requests_per_s, output_tokens_per_s;
   guint64 good_requests; /* that finished within every limit */
-  double goodput_per_s,
-      good_share; /* of them, by the makespan and by the requests; NAN: no limits */
+  double goodput_per_s;  /* good requests by the makespan; NAN: there are no limits */
+  double good_share;     /* good requests by all requests; likewise */
   Quantiles ttft_s, tpot_s, itl_s, e2e_s, queue_s;
   guint64 preemptions, preempted_requests, recomputed_tokens;
   guint64 swapped_out_blocks, swapped_in_blocks, swap_fallbacks;
-  gint64 copy_wait_ps, starved_ps; /* that the device stood still for copies beside the steps; that
-                                      running sequences went without blocks for them, summed */
+  gint64 copy_wait_ps; /* the device stood still for copies beside the steps */
+  gint64 starved_ps;   /* running sequences waited for blocks that were being copied, summed */
   gint64 overhead_recompute_ps, overhead_swap_out_ps, overhead_swap_in_ps;
   guint64 disk_written_blocks, disk_read_blocks;
-  gint64 disk_wait_ps; /* that sequences waited for the disk: victims for room on the host, returning
-                          ones for their blocks; summed */
+  gint64 disk_wait_ps; /* sequences waited for the disk, summed: victims for room on the host,
+                          returning ones for their blocks */
   guint32 peak_gpu_blocks, peak_host_blocks, peak_disk_blocks;
   guint64 steps, output_tokens, prompt_tokens, prefix_hit_tokens;
   gint64 component_ps[COST_COMPONENTS]; /* where the device's time went */
   gint64 measured_component_ps[COST_COMPONENTS];
   gint64 busy_ps;     /* sum of the steps' durations */
-  gint64 measured_ps; /* of busy_ps, the part that came from measurements */
+  gint64 measured_ps; /* the part of busy_ps that came from measurements, */
   gint64 scaled_ps;   /* and the part that was scaled from measurements near by */
   double mean_batch;  /* sequences a step */
 } Summary;
@@ -50,6 +50,7 @@ typedef struct {
   gint64 ttft_ps, tpot_ps, e2e_ps, queue_ps;
 } RequestLimits;
 
+/* Frees what a summary owns. */
 void summary_clear(Summary *summary);
 
 /* One bucket of the time series. Buckets are equally long, the first begins at the first arrival;
@@ -65,14 +66,15 @@ typedef struct {
   guint32 gpu_blocks_peak;
   guint32 host_blocks;
   guint32 running, waiting, swapped; /* after its last step */
-  gboolean sampled;                  /* FALSE: no step ended in it, the levels are those before */
+  gboolean sampled; /* FALSE: no step ended in it, and the levels are those of the bucket before */
 } SeriesBucket;
 
 #define SERIES_BUCKETS 2048
 
 typedef struct Metrics Metrics;
 
-/* num_gpu_blocks and num_cpu_blocks: sizes of the pools, to turn free into used. */
+/* workload: borrowed. num_gpu_blocks, num_cpu_blocks: sizes of the pools, from which used blocks
+ * follow. */
 Metrics *metrics_new(const Workload *workload, guint32 num_gpu_blocks, guint32 num_cpu_blocks);
 void metrics_free(Metrics *metrics);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Metrics, metrics_free)
@@ -80,6 +82,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Metrics, metrics_free)
 void metrics_set_limits(Metrics *metrics, const RequestLimits *limits);
 Observer *metrics_observer(Metrics *metrics);
 
-/* After the run. The summary is the caller's, to be given to summary_clear(). */
+/* After the run. The caller gives the summary to summary_clear(). */
 void metrics_summary(Metrics *metrics, Summary *summary);
+/* [n] buckets of bucket_ps each, from the first arrival on; borrowed. */
 const SeriesBucket *metrics_series(const Metrics *metrics, guint32 *n, gint64 *bucket_ps);

@@ -4,7 +4,7 @@
 
 #define MIB ((guint64)1 << 20)
 
-enum { VOCAB_PADDING = 64 }; /* rows of a table come in such parts (vLLM) */
+enum { VOCAB_PADDING = 64 }; /* vLLM pads the rows of vocabulary tables to a multiple of this */
 
 void
 model_free(Model *model)
@@ -49,23 +49,43 @@ model_add_layer(Model *model, const Layer *layer)
   model->kinds[model->n_kinds++].count = 1;
 }
 
+/* FALSE if there is no room for it. */
+static gboolean
+add_window(ContextWindows *windows, ContextWindow window)
+{
+  guint32 at = 0;
+
+  while (at < windows->n && (windows->of[at].tokens != window.tokens ||
+                             windows->of[at].in_chunks != window.in_chunks))
+    at++;
+  if (window.tokens == 0 || at < windows->n)
+    return TRUE;
+  if (at == CONTEXT_WINDOWS)
+    return FALSE;
+  windows->of[windows->n++] = window;
+  return TRUE;
+}
+
 gboolean
 model_windows(const Model *model, ContextWindows *windows)
 {
   *windows = (ContextWindows){0};
   for (guint i = 0; i < model->n_kinds; i++) {
-    const ContextWindow window = mixer_window(&model->kinds[i].mixer);
-    guint32 at = 0;
-    while (at < windows->n && (windows->of[at].tokens != window.tokens ||
-                               windows->of[at].in_chunks != window.in_chunks))
-      at++;
-    if (window.tokens == 0 || at < windows->n)
-      continue;
-    if (at == CONTEXT_WINDOWS)
+    const Mixer *mixer = &model->kinds[i].mixer;
+    if (!add_window(windows, mixer_window(mixer)) ||
+        !add_window(windows, mixer_entry_window(mixer)))
       return FALSE;
-    windows->of[windows->n++] = window;
   }
   return TRUE;
+}
+
+gboolean
+model_is_compressed(const Model *model)
+{
+  for (guint i = 0; i < model->n_kinds; i++)
+    if (model->kinds[i].mixer.kind == MIXER_COMPRESSED)
+      return TRUE;
+  return FALSE;
 }
 
 gboolean
@@ -141,7 +161,7 @@ model_weight_bytes(const Model *model)
   return bytes;
 }
 
-/* What the allocator sets aside for a tensor of so many bytes. */
+/* What PyTorch's caching allocator sets aside for a tensor (model_rank_bytes()). */
 static guint64
 allocated_bytes(guint64 bytes)
 {
@@ -160,8 +180,8 @@ matrix_rank_bytes(const Matrix *matrix, const Mixer *mixer, guint32 tp)
   return allocated_bytes(matrix_element_bytes(&part)) + allocated_bytes(matrix_scale_bytes(&part));
 }
 
-/* Latent attention multiplies by K's and V's way up in 16 bits, in a copy where it is kept in fewer
- * (vLLM's MLA backends). */
+/* Latent attention multiplies by the up-projections of K and V in 16 bits: a copy, where they are
+ * kept in fewer bits (vLLM's MLA backends). */
 static guint64
 latent_copy_bytes(const Layer *layer, guint32 tp)
 {
@@ -176,7 +196,7 @@ latent_copy_bytes(const Layer *layer, guint32 tp)
   return bytes;
 }
 
-/* What a rank has of experts that `ranks` ranks share. */
+/* Bytes that a rank has of experts that `ranks` ranks share. */
 static guint64
 expert_rank_bytes(const Matrix *matrix, const Mixer *mixer, guint32 ranks, guint32 groups)
 {
@@ -194,7 +214,7 @@ round_up(guint64 n, guint64 multiple)
   return (n + multiple - 1) / multiple * multiple;
 }
 
-/* The same with its sizes padded. */
+/* The same with padded sizes. */
 static guint64
 padded_expert_bytes(const Matrix *matrix, const Mixer *mixer, guint32 ranks, guint32 groups,
                     const ExpertPadding *padding)
@@ -214,6 +234,14 @@ padded_expert_bytes(const Matrix *matrix, const Mixer *mixer, guint32 ranks, gui
   return allocated_bytes(matrix_element_bytes(&part)) + scales;
 }
 
+/* A stage's share of the bytes of all layers, without overflow. */
+static guint64
+stage_share(const Model *model, const ModelStage *stage, guint64 bytes)
+{
+  return bytes / model->layers * stage->layers +
+         bytes % model->layers * stage->layers / model->layers;
+}
+
 guint64
 model_stage_padding_bytes(const Model *model, guint32 ranks, guint32 groups,
                           const ModelStage *stage, const ExpertPadding *padding)
@@ -230,8 +258,7 @@ model_stage_padding_bytes(const Model *model, guint32 ranks, guint32 groups,
                             expert_rank_bytes(matrix, &layer->mixer, ranks, groups));
     }
   }
-  return layers / model->layers * stage->layers +
-         layers % model->layers * stage->layers / model->layers;
+  return stage_share(model, stage, layers);
 }
 
 guint64
@@ -275,8 +302,7 @@ model_stage_bytes(const Model *model, guint32 tp, guint32 ranks, guint32 groups,
     layer_bytes += latent_copy_bytes(layer, tp);
     layers += layer->count * layer_bytes;
   }
-  return bytes + layers / model->layers * stage->layers +
-         layers % model->layers * stage->layers / model->layers;
+  return bytes + stage_share(model, stage, layers);
 }
 
 gboolean
@@ -336,13 +362,31 @@ model_all_reduces(const Model *model)
 }
 
 guint32
+model_kv_rounds(const Model *model)
+{
+  guint32 rounds = 0;
+
+  for (guint i = 0; i < model->n_kinds; i++) {
+    guint64 bytes = layer_kv_bytes(&model->kinds[i], model->kv_bits, 1);
+    guint32 alike = 0;
+    for (guint j = 0; j < model->n_kinds; j++)
+      alike += layer_kv_bytes(&model->kinds[j], model->kv_bits, 1) == bytes
+                   ? model->kinds[j].count
+                   : 0;
+    if (bytes > 0)
+      rounds = rounds == 0 ? alike : MIN(rounds, alike);
+  }
+  return MAX(1, rounds);
+}
+
+guint32
 model_kv_tensors(const Model *model)
 {
   guint32 tensors = 0;
 
   for (guint i = 0; i < model->n_kinds; i++)
     if (layer_kv_bytes(&model->kinds[i], model->kv_bits, 1) > 0)
-      tensors += model->kinds[i].count * (model->kinds[i].mixer.latent_dim > 0 ? 1 : 2);
+      tensors += model->kinds[i].count * mixer_kv_tensors(&model->kinds[i].mixer);
   return tensors;
 }
 

@@ -1,8 +1,9 @@
 /* The shape of a decoder model and the arithmetic of its sizes: parameters, bytes, FLOPs.
  *
  * Read from a published config.json (models/), used by cost models, pool sizing and executors. A
- * model is its layers by kind (layer.h), the tables before and behind them, and, of those that see
- * or hear, the weights of the towers before it.
+ * model is its layers by kind (layer.h), the tables before and after them, and the weights of
+ * vision and audio towers.
+ *
  * Formulas: 2 FLOPs a multiply-add; linear work is 2 x active parameters a token, the output head
  * only for tokens that are sampled; attention of n new tokens after c cached ones is
  * 4 x heads x head_dim x (n c + n (n + 1) / 2) a layer, causal (n + 1 because a token sees itself).
@@ -21,9 +22,9 @@ typedef struct {
   guint32 layers;
   guint32 hidden;
   guint32 vocab;
-  guint32 max_position; /* longest context that it was made for, tokens */
-  char *context_source; /* which keys that comes from */
-  /* What engines serve where they are not told: models/context.h. */
+  guint32 max_position; /* longest context that the model was made for, tokens */
+  char *context_source; /* the keys that max_position comes from */
+  /* The context that engines serve by default (models/context.h). */
   guint32 unstretched_position; /* vLLM from 0.11.1 on; 0: max_position */
   guint32 sglang_position;
   guint32 learned_positions; /* rows of a learned position table (OPT), 0 with rotary embedding */
@@ -35,7 +36,7 @@ typedef struct {
   guint64 tower_bytes;
   char *left_out; /* weights that are not counted, in words; NULL: all are */
 
-  /* Of the layers that most are like: what tables of one layer are looked up by. */
+  /* Of the most frequent kind of layer: what tables of one layer are looked up by. */
   guint32 heads;
   guint32 kv_heads;
   guint32 head_dim;
@@ -54,14 +55,18 @@ typedef struct {
 void model_free(Model *model);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Model, model_free)
 Model *model_copy(const Model *model);
-/* Takes one more layer in, at the kind it is like, or as a kind of its own. */
+/* Adds one layer, to the kind that it equals or as a kind of its own. */
 void model_add_layer(Model *model, const Layer *layer);
 
-/* The windows that its layers see contexts through. FALSE if there are more kinds than a run can
- * follow. */
+/* The windows that the layers see contexts through. FALSE if there are more than CONTEXT_WINDOWS.
+ */
 gboolean model_windows(const Model *model, ContextWindows *windows);
 
-/* TRUE if every layer is the same, of attention over the whole context: what profiles measure and
+/* TRUE if some layers keep one entry for several tokens (DeepSeek-V4): its KV is counted by groups
+ * or not at all. */
+gboolean model_is_compressed(const Model *model);
+
+/* TRUE if all layers are equal, with attention over the whole context: what profiles measure and
  * executors run. */
 gboolean model_is_uniform(const Model *model);
 
@@ -79,38 +84,43 @@ guint64 model_kv_bytes_per_token(const Model *model);
 guint64 model_rank_kv_bytes(const Model *model, guint32 tp);
 /* Bytes of the recurrent layers' states, a sequence, on one of `tp` ranks; 0: it has none. */
 guint64 model_rank_state_bytes(const Model *model, guint32 tp);
-/* What one of `tp` ranks holds after loading: its parts of the matrices, its own copy of what is
- * not split (routers, norms, latent projections), the vocabulary's share, and the table of sines
- * and cosines for every position. An allocation of 10 MiB or more is made of segments of 2 MiB
- * whose rest is kept where it is at most 1 MiB (PyTorch's caching allocator). */
+/* Bytes that one of `tp` ranks holds after loading: its parts of the matrices, its own copy of what
+ * is not split (routers, norms, latent projections), the vocabulary's share, and the table of sines
+ * and cosines for every position. PyTorch's caching allocator rounds an allocation of 10 MiB or
+ * more up to segments of 2 MiB and gives a rest of more than 1 MiB to others. */
 guint64 model_rank_bytes(const Model *model, guint32 tp);
-/* The same where experts are shared by `ranks` ranks, tp or a multiple, in `groups` groups of as
- * many: a group has E / groups of them, and each of its ranks a part of each. One group: all ranks
- * have a part of every expert; as many as ranks: each has whole ones. */
+/* The same where `ranks` ranks, tp or a multiple of it, share the experts in `groups` groups of
+ * equally many ranks: a group has E / groups of the E experts, each of its ranks a part of each.
+ * One group: every rank has a part of every expert; as many groups as ranks: each has whole
+ * experts. */
 guint64 model_rank_bytes_shared(const Model *model, guint32 tp, guint32 ranks, guint32 groups);
-/* The same in one stage of a pipeline, which has as much of every kind of layer as of all; the
- * first has the embedding, the last the head. */
+/* The same for one stage of a pipeline: of every kind of layer it has its share of all layers; the
+ * first stage has the embedding, the last one the head. */
 typedef struct {
   guint32 layers;
   gboolean is_first, is_last;
 } ModelStage;
 guint64 model_stage_bytes(const Model *model, guint32 tp, guint32 ranks, guint32 groups,
                           const ModelStage *stage);
-/* What the kernel of experts in 4-bit floats wants sizes to be multiples of, which a server pads
- * the matrices to: of the hidden size, of an expert's width on a rank, and of the inputs that
- * values are kept of (their scales are not padded so). 1: any. */
+/* Kernels for experts in 4-bit floats want sizes that are multiples of these, so servers pad the
+ * matrices: of the hidden size, of an expert's width on a rank, and of the inputs for which values
+ * are kept (scales are not padded so). 1: any size will do. */
 typedef struct {
   guint32 hidden, width, value_inputs;
 } ExpertPadding;
-/* What that adds to a stage's experts in MXFP4, as model_stage_bytes() counts them; 0: it has none.
- */
+/* Bytes that padding adds to the MXFP4 experts of a stage, beyond model_stage_bytes(); 0 without
+ * such experts. */
 guint64 model_stage_padding_bytes(const Model *model, guint32 ranks, guint32 groups,
                                   const ModelStage *stage, const ExpertPadding *padding);
 /* All-reduces of a tensor-parallel group in one step: one behind each mixer and each feed-forward
  * part, one for both where they are parallel. */
 guint32 model_all_reduces(const Model *model);
-/* Tensors that KV is kept in: K and V of each layer, one of a latent layer. */
+/* Tensors that KV is kept in: K and V of each layer, one of a latent or compressed layer, and one of
+ * an indexer beside the latter. */
 guint32 model_kv_tensors(const Model *model);
+/* How often what layers keep of a token repeats, from the first to the last: of as much KV each, the
+ * layers that have any; of several sizes, the layers of the rarest. At least 1. */
+guint32 model_kv_rounds(const Model *model);
 /* Linear FLOPs of one token, output head excluded. */
 double model_linear_flops_per_token(const Model *model);
 /* FLOPs of the output head for one sampled token. */

@@ -1,5 +1,5 @@
-/* Observers: who is told what a run does. The decision log, metrics, the results store, the
- * progress bar and traces of a run are observers; the loop knows none of them by name.
+/* Observers: they are told what a run does. The decision log, metrics, the results database, the
+ * progress bar and the time line of a run are observers; the loop knows none of them by name.
  */
 #pragma once
 
@@ -34,9 +34,22 @@ typedef struct {
 } RequestResult;
 
 /* The result of a request that the engine never got to: unfinished, no time but its arrival. */
-RequestResult request_result_untouched(guint32 index, const Request *request);
+static inline RequestResult
+request_result_untouched(guint32 index, const Request *request)
+{
+  return (RequestResult){
+      .request = index,
+      .status = STATUS_UNFINISHED,
+      .arrival_ps = request->arrival_ps,
+      .first_scheduled_ps = -1,
+      .first_token_ps = -1,
+      .last_token_ps = -1,
+      .finish_ps = -1,
+      .prompt_tokens = request->prompt_tokens,
+  };
+}
 
-/* `count` sequences for which so much time passed since their token before. */
+/* `count` sequences got a token gap_ps after the token before. */
 typedef struct {
   gint64 gap_ps;
   guint32 count;
@@ -52,17 +65,20 @@ typedef struct {
   gint64 first_ps;       /* duration of the first repeat */
   gint64 growth_ps;      /* each later repeat takes this much longer than the one before */
   gint64 elapsed_ps;     /* of all repeats */
-  gint64 queued_ps;      /* of that, in a pipeline: it waits for a stage that is not free */
+  gint64 queued_ps;      /* of elapsed_ps, the wait for stages of a pipeline that are not free */
   const CostPiece *cost; /* components of the first repeat; NULL where the executor has none */
-  gint64 waited_ps;      /* that the device stood still before it, until copies had ended */
+  gint64 waited_ps;      /* that the device stood still before the step, until copies had ended */
+  gint64 starved_ps;     /* the same, times the sequences that starved meanwhile */
   gint64 recompute_overhead_ps; /* of first_ps, for tokens computed before */
   guint32 tokens;               /* output tokens that each repeat yields */
-  const TokenGap *gaps; /* of the first repeat's tokens; a request's first token ends none */
+  const TokenGap
+      *gaps; /* [n_gaps] of the first repeat's tokens; a request's first token ends none */
   guint32 n_gaps;
-  const guint32 *finished; /* requests that the last repeat completed, in scheduled order */
+  const guint32
+      *finished; /* [n_finished] requests that the last repeat completed, in scheduled order */
   guint32 n_finished;
-  guint32 gpu_free_end_blocks;   /* after they left */
-  guint32 gpu_unheld_end_blocks; /* and with those that hold only what may go */
+  guint32 gpu_free_end_blocks;   /* free ones, after these requests left, */
+  guint32 gpu_unheld_end_blocks; /* and with the blocks whose content can be evicted */
 } StepReport;
 
 typedef enum { RUN_DONE, RUN_ABORT, RUN_STUCK, RUN_LIVELOCK } RunEnd;
@@ -73,7 +89,7 @@ typedef struct {
   RunEnd end;
   const char *reason; /* a sentence for people, and what to do; "" where done */
   guint64 last_step;  /* index of the last step that was decided */
-  guint64 lines;      /* steps with a decision */
+  guint64 lines;      /* decisions that were not empty: lines of a decision log */
   gint64 end_ps;
   guint64 preemptions;
   guint64 finished;

@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-/* Ranges that a list is split into to find order statistics; the counts stay in the cache. */
+/* Ranges that a list is split into to find order statistics; so few that their counts stay in a
+ * cache. */
 #define SELECT_RANGES (1u << 14)
 /* Lists up to this long are sorted. */
 #define SORT_VALUES 1024
@@ -84,20 +85,20 @@ quantiles_set(Quantiles *quantiles, guint64 n, const double values_ps[QUANTILE_R
   }
 }
 
-/* An order statistic that is asked for, and where it goes. */
+/* An order statistic to find, and where to write it. */
 typedef struct {
   guint64 rank;
   double *out;
 } Wanted;
 
-/* A list's values by their leading digits: how many lie in each of SELECT_RANGES equal ranges. */
+/* How many of a list's values lie in each of SELECT_RANGES equal ranges (a radix select). */
 typedef struct {
   gint64 least_ps;
   guint shift;
   guint32 *count;
 } Digits;
 
-/* A range in which some of the wanted lie: their ranks in it, and its values. */
+/* A range with some of the order statistics to find: their ranks within it, and its values. */
 typedef struct {
   guint range;
   guint n_wanted;
@@ -163,7 +164,7 @@ select_by_sorting(const gint64 *values_ps, guint n, const Wanted *wanted, guint 
     *wanted[i].out = (double)sorted_ps[wanted[i].rank];
 }
 
-/* Where the wanted lie, which are in rising order of rank. Returns how many places there are. */
+/* Finds the ranges of the wanted, which are in rising order of rank; returns how many ranges. */
 static guint
 find_places(const Digits *digits, const Wanted *wanted, guint n_wanted, Place *places)
 {
@@ -181,7 +182,7 @@ find_places(const Digits *digits, const Wanted *wanted, guint n_wanted, Place *p
   return n;
 }
 
-/* The values of all places, in one pass. */
+/* Collects the values of all these ranges in one pass. */
 static void
 collect(const Digits *digits, const gint64 *values_ps, guint n, Place *places, guint n_places)
 {

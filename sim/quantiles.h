@@ -5,7 +5,7 @@
 
 #include "metrics.h"
 
-/* What Quantiles holds, in its order. */
+/* The members of Quantiles, in their order. */
 typedef enum {
   STATISTIC_MEAN,
   STATISTIC_P50,
@@ -24,16 +24,18 @@ const char *statistic_label(Statistic statistic);
 double statistic_level(Statistic statistic);
 double quantiles_get(const Quantiles *quantiles, Statistic statistic);
 
-/* values_ps: of gint64, not negative, in any order. */
+/* The quantiles of a list in seconds. values_ps: of gint64, not negative, in any order. */
 void quantiles_of(const GArray *values_ps, Quantiles *quantiles);
 
-/* Of doubles, which it sorts: the mean of the two in the middle of an even number; NaN of none. */
+/* The median of doubles, which are sorted; of an even number, the mean of the middle two; NaN of
+ * none.
+ */
 double quantiles_median(GArray *values);
 
 /* Two for each of p50, p90, p95, p99. */
 enum { QUANTILE_RANKS = 8 };
 
-/* Which order statistics (from 0) the levels of n values lie between. */
+/* The order statistics (from 0) of n values, n > 0, that the levels lie between. */
 void quantiles_ranks(guint64 n, guint64 ranks[QUANTILE_RANKS]);
-/* Sets the levels from those, in picoseconds. */
+/* Sets the levels, in seconds, from the values of those order statistics. */
 void quantiles_set(Quantiles *quantiles, guint64 n, const double values_ps[QUANTILE_RANKS]);

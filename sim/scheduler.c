@@ -1,8 +1,8 @@
-/* What engines share: queues, arrivals, a step's entries; what becomes of them is progress.c's.
+/* What engines share: queues, arrivals, a step's entries; scheduler/progress.c says what becomes of
+ * these.
  *
  * Called by the loop: arrive*, schedule, advance, settle, arrive*, … An engine's file holds only
- * its rules of admission and order. Invariant: a live sequence is in exactly one of waiting,
- * running, swapped.
+ * its rules of admission and order. Invariant: a live sequence is in exactly one queue.
  */
 #include "scheduler.h"
 
@@ -41,7 +41,7 @@ begin_pool(Scheduler *self)
   g_assert(!groups || (features & SCHEDULER_HAS_KV_GROUPS) != 0);
   pool_init(pool, config->block_size, config->num_gpu_blocks - self->class->hidden_blocks,
             config->num_cpu_blocks, groups ? &config->kv_groups : NULL);
-  /* Where no two requests share a prefix blocks of groups are counted, and nothing is found. */
+  /* Where no two requests share a prefix groups' blocks are counted, and nothing is found. */
   if (groups)
     self->config.prefix_caching &= shares_prefixes;
   if (!config->prefix_caching)
@@ -66,6 +66,41 @@ begin_pool(Scheduler *self)
     contents_use_named(pool, self->workload, config->num_gpu_blocks, two_ended);
 }
 
+/* Native offload, or swaps beside the steps. */
+static void
+begin_copies(Scheduler *self)
+{
+  const SchedulerConfig *config = &self->config;
+
+  if (config->num_offload_blocks > 0) {
+    const OffloadConfig offload = offload_config(config);
+    self->offload = offload_new(&offload, self->workload, &self->pool);
+  }
+  if (config->overlap_copies) {
+    g_assert((self->class->features & SCHEDULER_OVERLAPS_COPIES) != 0);
+    self->swap_copies = swap_copies_new();
+    self->copied = g_array_new(FALSE, FALSE, sizeof(StepCopy));
+    self->pool.disk_total_blocks = self->pool.disk_free_blocks = config->num_disk_blocks;
+  }
+  self->copies_beside = self->offload != NULL || self->swap_copies != NULL;
+}
+
+static void
+begin_admission(Scheduler *self)
+{
+  const AdmissionPolicy *policy = self->config.admission;
+
+  self->refused_at = G_MAXUINT64;
+  self->described = g_array_new(FALSE, FALSE, sizeof(AdmissionSequence));
+  if (policy == NULL)
+    return;
+  self->admission_state = g_malloc0(policy->state_bytes);
+  if (policy->sees_running && self->pool.groups != NULL) {
+    self->group_blocks.n = MIN(self->config.max_model_len, ADMISSION_BLOCKS_TOKENS) + 1;
+    self->group_blocks.more_than = g_new0(guint32, self->group_blocks.n);
+  }
+}
+
 Scheduler *
 scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const Workload *workload)
 {
@@ -77,17 +112,7 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   self->workload = workload;
   self->watermark_blocks = (guint32)(config->watermark * config->num_gpu_blocks);
   begin_pool(self);
-  if (config->num_offload_blocks > 0) {
-    const OffloadConfig offload = offload_config(config);
-    self->offload = offload_new(&offload, workload, &self->pool);
-  }
-  if (config->overlap_copies) {
-    g_assert((class->features & SCHEDULER_OVERLAPS_COPIES) != 0);
-    self->swap_copies = swap_copies_new();
-    self->copied = g_array_new(FALSE, FALSE, sizeof(StepCopy));
-    self->pool.disk_total_blocks = self->pool.disk_free_blocks = config->num_disk_blocks;
-  }
-  self->copies_beside = self->offload != NULL || self->swap_copies != NULL;
+  begin_copies(self);
   self->decides_ahead = config->async_scheduling || scheduler_is_pipelined(self);
   self->needs_decodes = config->overflow->needs_decodes || config->victim->needs_decodes;
   if (self->needs_decodes)
@@ -98,18 +123,12 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   if (self->pool.groups != NULL)
     decode_clock_use_groups(&self->clock, self->pool.groups,
                             (class->features & SCHEDULER_GIVES_BACK_SETTLED) != 0 &&
-                                config->async_scheduling);
+                                config->async_scheduling,
+                            !self->pool.class->names_blocks);
   self->left_in_flight = g_ptr_array_new();
   self->ended_in_flight = g_ptr_array_new();
   self->keepers = g_ptr_array_new();
-  self->described = g_array_new(FALSE, FALSE, sizeof(AdmissionSequence));
-  self->admission_state =
-      config->admission != NULL ? g_malloc0(config->admission->state_bytes) : NULL;
-  if (config->admission != NULL && config->admission->sees_running && self->pool.groups != NULL) {
-    self->group_blocks.n = MIN(config->max_model_len, ADMISSION_BLOCKS_TOKENS) + 1;
-    self->group_blocks.more_than = g_new0(guint32, self->group_blocks.n);
-  }
-  self->refused_at = G_MAXUINT64;
+  begin_admission(self);
   self->gaps = g_array_new(FALSE, FALSE, sizeof(TokenGap));
   self->just_finished = g_array_new(FALSE, FALSE, sizeof(guint32));
   self->scratch_requests = g_array_new(FALSE, FALSE, sizeof(guint32));
@@ -222,7 +241,7 @@ scheduler_recycle(Scheduler *self, Sequence *sequence)
   self->spare = sequence;
 }
 
-/* Takes out the first that is behind all known ones. */
+/* Takes out the first of the untouched, as a sequence. */
 static Sequence *
 first_unknown(Scheduler *self)
 {
@@ -264,8 +283,8 @@ scheduler_take_waiting(Scheduler *self)
   return sequence;
 }
 
-/* Of copies beside the steps. TRUE if one is under way, or has just ended: then no step stands for
- * several. */
+/* Decides and tells copies beside the steps. TRUE if one is under way or has just ended: then no
+ * step stands for several. */
 static gboolean
 decide_copies(Scheduler *self, Step *step)
 {
@@ -274,6 +293,8 @@ decide_copies(Scheduler *self, Step *step)
     offload_decide(self->offload, step);
   if (self->swap_copies != NULL)
     scheduler_tell_copied(self, step);
+  step->has_disk = self->pool.disk_total_blocks > 0;
+  step->disk_used_blocks = self->pool.disk_total_blocks - self->pool.disk_free_blocks;
   return (self->offload != NULL && offload_is_busy(self->offload)) || step->copied->len > 0 ||
          (self->swap_copies != NULL && swap_copies_are_under_way(self->swap_copies));
 }
@@ -283,17 +304,18 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
 {
   gboolean copying;
 
-  step_clear(step);
-  step->contexts.n_windows = self->config.windows.n;
-  step->contexts.windows = self->config.windows.of;
+  step_clear(step, &self->config.windows);
   self->now_ps = now_ps;
   self->stride = stride = stride && !scheduler_is_pipelined(self);
   if (self->tell_plans || self->needs_decodes) {
+    step->plans->len = 0;
     self->decodes = scheduler_running_decodes(self);
     if (self->price_memo != NULL)
       self->price_memo->load++;
   }
   self->pool.decisions++;
+  if (self->copies_beside)
+    step_clear_copies(step);
   self->class->schedule(self, step);
   copying = self->copies_beside && decide_copies(self, step);
   if (!stride || copying)
@@ -302,8 +324,6 @@ scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step)
     scheduler_list_members(self, step);
   step->gpu_free_blocks = self->pool.free_blocks;
   step->host_free_blocks = self->pool.host_free_blocks;
-  step->has_disk = self->pool.disk_total_blocks > 0;
-  step->disk_used_blocks = self->pool.disk_total_blocks - self->pool.disk_free_blocks;
   step->waiting = self->waiting.length + self->held.length;
   step->running = self->running.length;
   step->swapped = self->swapped.length + self->returning.length;
@@ -364,26 +384,17 @@ scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint32 tok
 }
 
 Sequence *
-scheduler_take_left(Scheduler *self)
-{
-  return self->left.head != NULL ? sequence_queue_pop_head(&self->left) : NULL;
-}
-
-Sequence *
 scheduler_take_unfinished(Scheduler *self)
 {
-  Sequence *sequence = self->running.head != NULL   ? self->running.head
-                       : self->swapped.head != NULL ? self->swapped.head
-                                                    : self->prefilling.head;
+  SequenceQueue *const queues[] = {&self->running, &self->swapped, &self->prefilling, &self->held,
+                                   &self->returning};
+  Sequence *sequence = NULL;
 
-  if (sequence == NULL)
-    sequence = self->held.head;
-  if (sequence == NULL)
-    sequence = self->returning.head;
+  for (guint i = 0; i < G_N_ELEMENTS(queues) && sequence == NULL; i++)
+    if (queues[i]->length > 0)
+      sequence = sequence_queue_pop_head(queues[i]);
   if (sequence == NULL)
     sequence = scheduler_take_waiting(self);
-  else
-    sequence_queue_remove(sequence);
   if (sequence == NULL)
     return NULL;
   if (sequence->in_clock)

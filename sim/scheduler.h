@@ -20,59 +20,73 @@ struct Scheduler {
   const SchedulerClass *class;
   SchedulerConfig config;
   const Workload *workload;
+  gpointer state; /* the engine's own, class->state_bytes */
   Pool pool;
   guint32 watermark_blocks;
+  gboolean memory_bound; /* the pool refused a block; engines set it wherever they find that */
+
+  /* Queues. A live sequence is in one of these, or, while a step is decided, in one of scratch. */
   WaitingQueue waiting;
   SequenceQueue running;
   SequenceQueue swapped;
-  SequenceQueue held; /* waiting too, before all others: hold blocks, their KV is being loaded */
-  SequenceQueue returning;  /* swapped ones that hold blocks again: they run when copied in */
-  SwapCopies *swap_copies;  /* beside the steps; NULL: copies are part of the steps */
-  GArray *copied;           /* of StepCopy: ended, and not told with a step yet */
-  Offload *offload;         /* NULL: none */
-  SequenceQueue prefilling; /* under engines where they join the running ones a step later */
-  DecodeClock clock;        /* of those running that decode in every step */
-  VictimOrder victims;      /* its members, by the ranks of */
-  const VictimPolicy *ordered_by; /* the victim policy, or what bounds it; NULL: there is no order */
-  gboolean prices_asked, prices_rise; /* whether the bound holds */
-  gboolean decides_ahead;   /* a step while another is in flight */
-  gboolean copies_beside;   /* the steps, by native offload or by swaps */
-  gboolean list_decodes;    /* somebody reads all of step->entries; set before the first step */
-  gboolean needs_decodes;   /* a policy asks what decodes */
-  gboolean tell_plans;      /* somebody reads step->plans; set before the first step */
-  gboolean stride;          /* of the decision being made */
-  SequenceQueue left;       /* sequences that ended since scheduler_take_left() */
-  GArray *just_finished;    /* of guint32: requests that the last settled step finished */
-  GArray *gaps;             /* of TokenGap: of the last settled step */
-  guint finished_room, gaps_room, ended_room; /* for array.h */
-  gpointer state;                             /* the engine's own, see state_bytes */
-  gboolean in_flight;                         /* a step that took off is not settled */
-  guint32 repeats;                            /* of the last one that took off */
-  GPtrArray *ended_in_flight;                 /* of Sequence: their last token is in it */
-  guint32 lost_tokens; /* of the step in flight: whose requests were preempted since */
-  guint64 executed;    /* steps with tokens that have taken off */
-  gint64 now_ps;
-  DecodeContexts decodes;   /* that ran when the decision began; where the policy asks for them */
-  PriceMemo *price_memo;    /* of their load; NULL where no policy asks */
-  guint64 dropped_tokens;   /* with prefix caching: of victims, and of them */
-  guint64 found_tokens;     /* those that were still there when they came back */
-  GPtrArray *keepers;       /* preempted sequences that keep blocks, in the order of preemption */
-  guint32 kept_blocks;      /* of them all */
-  guint64 changes;          /* of what runs: who joined, left, was preempted */
-  gpointer admission_state; /* the policy's */
-  GArray *described;        /* of AdmissionSequence, while the policy is asked */
-  AdmissionBlocks group_blocks; /* for it */
-  guint32 refused;          /* the last request that it refused, */
-  guint64 refused_at;       /* and the changes then */
-  gboolean memory_bound;    /* the pool ever refused a block; set by engines at each such test */
-  SequenceQueue scratch[7]; /* an engine's own lists while it decides a step, else empty */
-  GArray *scratch_requests; /* of guint32, the same */
+  SequenceQueue held;       /* loading KV from the host into blocks of theirs; before `waiting` */
+  SequenceQueue returning;  /* swapped in beside the steps: hold blocks, run once copied */
+  SequenceQueue prefilling; /* SGLang's last prefills, which join `running` a step later */
+  SequenceQueue left;       /* ended since scheduler_take_left() */
+  SequenceQueue scratch[7]; /* an engine's lists within a decision; else empty */
+  GArray *scratch_requests; /* of guint32: the same for requests */
+  Sequence *spare;          /* to be used again, linked by `next` */
 
-  gboolean tick_in_flight;   /* the clock ticked with a step that is not settled yet */
-  GPtrArray *left_in_flight; /* members that left the clock since; of Sequence */
-  Sequence *spare;           /* to be used again, linked by `next` */
+  /* Settings that hold from the first step on. */
+  gboolean decides_ahead; /* a step is decided while another is in flight */
+  gboolean copies_beside; /* copies run beside the steps, of native offload or of swaps */
+  gboolean list_decodes;  /* somebody reads all of step->entries */
+  gboolean needs_decodes; /* a policy asks what decodes */
+  gboolean tell_plans;    /* somebody reads step->plans */
+
+  /* The decision that is being made. */
+  gint64 now_ps;
+  gboolean stride;        /* its step may stand for several */
+  DecodeContexts decodes; /* that run as it begins; where needs_decodes or tell_plans */
+
+  /* The decode clock, and the order in which a victim policy takes its members. */
+  DecodeClock clock;
+  VictimOrder victims;
+  const VictimPolicy *ordered_by;     /* the victim policy, or its bound; NULL: there is no order */
+  gboolean prices_asked, prices_rise; /* whether a bound holds, once it was asked */
+
+  /* Steps in flight, and the last one that was settled. */
+  gboolean in_flight;         /* a step that took off is not settled */
+  guint32 repeats;            /* of the last one that took off */
+  guint64 executed;           /* steps with tokens that have taken off */
+  GPtrArray *ended_in_flight; /* of Sequence: their last token is in flight */
+  guint32 lost_tokens;        /* tokens in flight of requests that were preempted since */
+  gboolean tick_in_flight;    /* the clock ticked with a step that is not settled */
+  GPtrArray *left_in_flight;  /* of Sequence: members that left the clock since */
+  GArray *just_finished;      /* of guint32: requests that the last settled step finished */
+  GArray *gaps;               /* of TokenGap: of the last settled step */
+  guint finished_room, gaps_room, ended_room; /* for array.h */
+
+  /* Preempted sequences, and copies. */
+  GPtrArray *keepers;      /* of Sequence: those that keep blocks, in the order of preemption */
+  guint32 kept_blocks;     /* by all of them */
+  PriceMemo *price_memo;   /* of one decision's load; NULL where no policy asks */
+  guint64 dropped_tokens;  /* of victims, with prefix caching, */
+  guint64 found_tokens;    /* and those that were still cached when the victims came back */
+  SwapCopies *swap_copies; /* beside the steps; NULL: copies are part of the steps */
+  GArray *copied;          /* of StepCopy: ended, and not told with a step yet */
+  Offload *offload;        /* NULL: none */
+
+  /* Admission policy. */
+  gpointer admission_state;
+  GArray *described;            /* of AdmissionSequence, while the policy is asked */
+  AdmissionBlocks group_blocks; /* for it */
+  guint64 changes;              /* of what runs: sequences that joined, left or were preempted */
+  guint32 refused;              /* the last request that the policy refused, */
+  guint64 refused_at;           /* and `changes` then */
 };
 
+/* config is copied; what it points to, and the workload, is borrowed. */
 Scheduler *scheduler_new(const SchedulerClass *class, const SchedulerConfig *config,
                          const Workload *workload);
 void scheduler_free(Scheduler *self);
@@ -87,74 +101,80 @@ scheduler_is_pipelined(const Scheduler *self)
 /* NULL if the server would take this request, else why its front end refuses it (static text). */
 const char *scheduler_refuses(const Scheduler *self, const Request *request);
 
-/* Tokens that a sequence may have in steps that are under way at once. */
+/* The most tokens that steps in flight at once compute of one sequence. */
 guint32 scheduler_in_flight_tokens(const SchedulerClass *class, const SchedulerConfig *config);
 
-/* The request of that index joins the waiting ones. */
+/* Appends the request to the waiting ones. */
 void scheduler_arrive(Scheduler *self, guint32 request);
 
-/* Decides the next step. If `stride` is TRUE the step may stand for several (step->repeat), and
- * decodes join the clock; otherwise each sequence is handled by itself. */
+/* Decides the next step. stride: the step may stand for several (step->repeat), and decodes join
+ * the clock; otherwise each sequence is handled by itself. */
 void scheduler_schedule(Scheduler *self, gint64 now_ps, gboolean stride, Step *step);
 
-/* The first `repeats` of the step are executed, or on their way: its tokens count as computed, so
- * that the next step can be decided. start_ps: when its first starts. Returns the tokens that each
- * repeat yields. */
+/* The step takes off: `repeats` of it are executed, or on their way, from start_ps on. Its tokens
+ * count as computed, so that the next step can be decided. Returns the tokens that each repeat
+ * yields. */
 guint32 scheduler_advance(Scheduler *self, Step *step, guint32 repeats, gint64 start_ps);
 
-/* They are done: the first of them at first_end_ps, the last at end_ps. Whatever had its last token
- * leaves. Every advanced step is settled, in order; with asynchronous scheduling after the next was
- * decided. */
+/* The step lands: its first repeat ended at first_end_ps, its last at end_ps. Sequences that got
+ * their last token leave. Every advanced step is settled, in order; with asynchronous scheduling
+ * after the next one was decided. */
 void scheduler_settle(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_ps);
 
-/* Sequences that ended; the caller gives each back with scheduler_recycle(). NULL when there is
- * none. */
-Sequence *scheduler_take_left(Scheduler *self);
-/* Sequences that are still in a queue, for the end of a run; as above. */
+/* Takes a sequence that ended; the caller gives it to scheduler_recycle(). NULL: there is none. */
+static inline Sequence *
+scheduler_take_left(Scheduler *self)
+{
+  return self->left.head != NULL ? sequence_queue_pop_head(&self->left) : NULL;
+}
+/* At the end of a run: takes a sequence that is still in a queue; as above. */
 Sequence *scheduler_take_unfinished(Scheduler *self);
 void scheduler_recycle(Scheduler *self, Sequence *sequence);
+/* How many requests are in a queue. */
 guint32 scheduler_unfinished(const Scheduler *self);
 
 /* For engines ------------------------------------------------------------------------------- */
 
-/* The head of the waiting ones, NULL if there is none; and takes it out. */
+/* The head of the waiting ones; NULL: there is none. */
 Sequence *scheduler_waiting_head(Scheduler *self);
+/* The same, taken out. */
 Sequence *scheduler_take_waiting(Scheduler *self);
-/* The one that waits behind `sequence`; NULL if there is none. */
+/* The one that waits behind `sequence`; NULL: there is none. */
 Sequence *scheduler_waiting_after(Scheduler *self, const Sequence *sequence);
 
-/* With prefix caching: the sequence has its blocks for `tokens` more; those that are then full of
- * tokens that are known count as cached, although they are computed in this step only. */
+/* With prefix caching: the sequence has blocks for `tokens` more tokens. Blocks that are full of
+ * known tokens count as cached from now on, although they are computed in this very step. */
 void scheduler_register(Scheduler *self, Sequence *sequence, guint32 tokens);
 
-/* An admission policy is asked: one that keeps requests out. */
+/* TRUE if there is an admission policy that may keep requests out. */
 static inline gboolean
 scheduler_asks_admission(const Scheduler *self)
 {
   return self->config.admission != NULL && self->config.admission->admits != NULL;
 }
-/* FALSE if the admission policy keeps the head of the waiting ones, which the engine would admit,
- * out. now_blocks: that it would get now; whole_blocks: for all of its length; both beyond those it
- * has. n_planned: of the engine's own lists, the first so many hold sequences that run. */
+/* FALSE if the admission policy keeps out a candidate that the engine would admit. now_blocks: what
+ * it would get now, whole_blocks: what all of its length needs, both beyond the blocks it has.
+ * n_planned: the first so many of `scratch` hold sequences that run. */
 gboolean scheduler_admits(Scheduler *self, const Sequence *candidate, guint32 now_blocks,
                           guint32 whole_blocks, guint n_planned);
 
-/* Adds an entry of `tokens` tokens and marks the sequence as scheduled. */
+/* Adds an entry to the step: the sequence computes `tokens` tokens. */
 void scheduler_add_entry(Scheduler *self, Step *step, Sequence *sequence, guint32 tokens,
                          EntryKind kind);
 /* ENTRY_NEW, ENTRY_RESUMED, ENTRY_CONTINUED or ENTRY_DECODE, from the sequence's state. */
 EntryKind scheduler_entry_kind(const Sequence *sequence);
 
-/* Preempts as the overflow policy plans and notes it in the step. The victim is taken out of the
- * queue that it is in; the caller puts it into the next: TRUE if it has blocks on the host to wait
- * for. short_blocks: that the beneficiary lacks. If the host has no room for a copy: recomputes
- * where `can_fall_back`, else the engine dies and step->abort is set. */
+/* Preempts the victim as the overflow policy plans, and notes it in the step. Takes the victim out
+ * of its queue; the caller puts it into `swapped` if this returns TRUE (it has blocks on the host),
+ * else into `waiting`. short_blocks: what the beneficiary lacks. If the host has no room for a copy
+ * the victim is recomputed where can_fall_back; otherwise the engine dies, and step->abort is set.
+ */
 gboolean scheduler_preempt(Scheduler *self, Step *step, Sequence *victim,
                            const Sequence *beneficiary, guint32 short_blocks,
                            gboolean can_fall_back);
 
-/* Blocks that `sequence` (NULL: anybody) could have without a preemption: those that are free, and
- * those that others keep since they were preempted. */
+/* Blocks that `sequence` (NULL: any) could have without a preemption: the free ones, and those that
+ * other preempted sequences keep. */
 static inline guint32
 scheduler_available_blocks(const Scheduler *self, const Sequence *sequence)
 {
@@ -162,73 +182,82 @@ scheduler_available_blocks(const Scheduler *self, const Sequence *sequence)
 
   return self->pool.free_blocks + self->kept_blocks - own;
 }
-/* Others give back what they keep, the longest preempted first, until `blocks` are free or nobody
- * keeps any. TRUE if so many are free. */
+/* Preempted sequences other than `sequence` give back what they keep, the one preempted longest ago
+ * first, until `blocks` are free or none keeps any. TRUE if so many are free. */
 gboolean scheduler_shed(Scheduler *self, Step *step, const Sequence *sequence, guint32 blocks);
+/* The same, where so many are not free already. */
 static inline gboolean
 scheduler_free_up(Scheduler *self, Step *step, const Sequence *sequence, guint32 blocks)
 {
   return self->pool.free_blocks >= blocks || scheduler_shed(self, step, sequence, blocks);
 }
-/* Blocks of the pool that a sequence with blocks on the host fills when it comes back, the ones
- * that it kept among them. */
+/* GPU blocks that a swapped sequence fills when it comes back, those that it kept included. */
 guint32 scheduler_return_blocks(const Scheduler *self, const Sequence *sequence);
-/* Tokens that it has when it comes back, with `hits` leading blocks in the prefix cache. */
+/* Tokens that it then has, with `hits` leading blocks in the prefix cache. */
 guint32 scheduler_return_tokens(const Scheduler *self, const Sequence *sequence, guint32 hits);
-/* It takes what was found of it, and what more it needs to hold `blocks`, which must be available.
- * Where groups' blocks have names it takes what holds `tokens` tokens. Notes the copies in the
- * step. */
+/* Brings it back: it takes what was found of it and what it lacks to hold `blocks` blocks or, where
+ * groups' blocks have ids, `tokens` tokens; that must be free. Notes the copies in the step. */
 void scheduler_bring_back(Scheduler *self, Step *step, Sequence *sequence, const PoolPrefix *prefix,
                           guint32 blocks, guint32 tokens);
-/* Copies beside the steps (scheduler/copies.c): `blocks` of the sequence's host blocks are filled,
- * or read; a copy ahead takes them. is_last: of the victim's. */
+/* Copies beside the steps (scheduler/copies.c). Begins to copy blocks of the victim to host blocks
+ * that it has. waits: for room there; is_last: no other copy of it follows. */
 void scheduler_begin_copy_out(Scheduler *self, Step *step, Sequence *victim, guint32 blocks,
                               gboolean waits, gboolean is_last);
+/* Begins to copy a running sequence's next full blocks, ahead of need, and takes host blocks for
+ * them.
+ */
 void scheduler_begin_copy_ahead(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks);
+/* Begins to copy a returning sequence's blocks into GPU blocks that it has. */
 void scheduler_begin_copy_in(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks);
-/* The sequence, which is among the returning ones and has been copied in, is taken out of them. */
+/* Takes a sequence that has been copied in out of `returning`. */
 void scheduler_join_arrived(Step *step, Sequence *sequence);
-/* One way, for the disk or for what follows it: begins; a copy that waited for it does now. */
+/* Begins a copy that waits for nothing, one way. */
 void scheduler_begin_copy(Scheduler *self, Step *step, CopyDirection direction, Sequence *sequence,
                           guint32 blocks);
+/* Begins a copy that waited for the disk. */
 void scheduler_release_copy(Scheduler *self, Step *step, CopyDirection direction, SwapJob *job);
-/* A disk behind the host (scheduler/disk.c). How long a copy takes, alone on its link; without a
- * cost model one on the device's takes no time. data: the scheduler. */
+/* How long a copy takes alone on its link, a CopyDuration; without a cost model one on the device's
+ * link takes no time. data: the scheduler. */
 gint64 scheduler_copy_ps(gpointer data, CopyDirection direction, guint32 blocks);
-/* The most blocks that a victim finds room for, now or once others have gone on. */
+/* A disk behind the host (scheduler/disk.c). The most blocks that a victim finds room for on the
+ * host, now or once others have gone on to the disk. */
 guint32 scheduler_host_room(const Scheduler *self);
-/* FALSE if the victim finds none for `blocks`; others' copies ahead may have given way. Then they
- * are copied out, at once or when they have it. */
+/* TRUE if a victim finds room for `blocks` on the host, now or later; drops others' copies ahead
+ * where that helps. */
 gboolean scheduler_find_host_room(Scheduler *self, const Sequence *victim, guint32 blocks);
+/* Copies so many blocks of the victim out, at once or when the host has room. */
 void scheduler_copy_out(Scheduler *self, Step *step, Sequence *victim, guint32 blocks);
-/* For the end of a decision: what waited for the disk begins, and what others wait for goes on. */
+/* At the end of a decision: begins copies that waited for the disk, and those that others wait for.
+ */
 void scheduler_move_to_disk(Scheduler *self, Step *step);
-/* The sequence is the next to return: TRUE if it may, by what is on the host, or because the host
- * has no room to read it ahead. is_needed: not all that is away is in the prefix cache. */
+/* TRUE if the sequence, which is the next to return, may: its blocks are on the host, or the host
+ * has no room to read them into. Else they are being read. is_needed: FALSE if the prefix cache has
+ * all. */
 gboolean scheduler_read_ahead(Scheduler *self, Step *step, Sequence *sequence, gboolean is_needed);
-/* The sequence ended: what is not submitted is not made, and what a copy still reads is free when
- * it has ended. */
+/* The sequence ended: drops its copies that are not submitted; what a copy still reads is free when
+ * that has ended. */
 void scheduler_leave_copies(Scheduler *self, Sequence *sequence);
-/* Copies ahead of need (scheduler/ahead.c). For the end of a decision: begins them, and says how
- * far the step may be repeated until there would be more to copy. */
+/* How far a step may be repeated before there is more to copy ahead. */
 typedef struct {
   guint32 reserve_blocks; /* that must stay free */
   guint32 repeats;        /* at most */
 } AheadBound;
+/* Copies ahead of need (scheduler/ahead.c). At the end of a decision: begins them. */
 AheadBound scheduler_copy_ahead(Scheduler *self, Step *step);
-/* Blocks behind those on the host that a victim computes again rather than wait for a copy. */
+/* A victim computes so many blocks behind those on the host again rather than wait for a copy. */
 #define AHEAD_REST_BLOCKS 2
-/* The victim, which has copies ahead, goes to the host with all of its blocks. Returns how many of
- * them, the last ones, it computes again instead. */
+/* Swaps out a victim that has copies ahead. Returns how many of its blocks, the last ones, are
+ * computed again instead of copied. */
 guint32 scheduler_swap_out_ahead(Scheduler *self, Step *step, Sequence *victim);
-/* None is under way: its copies ahead are given up. */
+/* Gives up the sequence's copies ahead, none of which may be under way. */
 void scheduler_forget_ahead(Scheduler *self, Sequence *sequence);
-/* For the loop: what is over by then has ended. TRUE if anything has. */
+/* For the loop: ends the copies that are over at by_ps. TRUE if there are any. */
 gboolean scheduler_end_copies(Scheduler *self, gint64 by_ps);
-/* For scheduler.c: a decision tells what has ended; it was told, the step is on its way. */
+/* For scheduler.c: tells the step which copies have ended; */
 void scheduler_tell_copied(Scheduler *self, Step *step);
+/* and forgets them once the step has taken off. */
 void scheduler_forget_copied(Scheduler *self, const Step *step);
-/* A preempted sequence runs again, so that what it kept is its own. */
+/* A preempted sequence runs again, or leaves: what it kept counts as its own. */
 static inline void
 scheduler_take_kept(Scheduler *self, Sequence *sequence)
 {
@@ -239,22 +268,23 @@ scheduler_take_kept(Scheduler *self, Sequence *sequence)
   self->kept_blocks -= sequence->blocks;
 }
 
-/* The running sequence that goes first by a victim policy that ranks, of those that do not end with
- * the step in flight; NULL if there is none. An engine preempts it before anybody has work in the
- * step, until what is left finds its blocks. Where the policy ranks nobody, the queue's last goes
- * when a block is missing. */
+/* The running sequence that the victim policy takes first, of those that do not end with the step
+ * in flight; NULL: the policy ranks none of them. An engine preempts it before any sequence has
+ * work in the step, and again, until the others find their blocks. Where the policy ranks nobody,
+ * the queue's last goes when a block is missing. */
 Sequence *scheduler_first_victim(Scheduler *self, const Sequence *beneficiary,
                                  guint32 short_blocks);
-/* What a victim policy is told of the sequence, with its counts of now (scheduler/ranks.c). */
+/* What a victim policy is told of the sequence, with its present counts (scheduler/ranks.c). */
 VictimCandidate scheduler_victim_candidate(const Scheduler *self, const Sequence *sequence);
-/* TRUE if the clock's members are kept in an order. Then one that joins comes among them, or leaves;
- * and the first of them with its rank now, NULL if there is none. */
+/* TRUE if the clock's members are kept in the victim policy's order. */
 static inline gboolean
 scheduler_orders_victims(const Scheduler *self)
 {
   return self->ordered_by != NULL;
 }
+/* Adds a member to the order. */
 void scheduler_put_in_order(Scheduler *self, Sequence *member);
+/* The same where there is an order; and takes a member out of it. */
 static inline void
 scheduler_order_member(Scheduler *self, Sequence *member)
 {
@@ -267,19 +297,25 @@ scheduler_forget_order(Scheduler *self, const Sequence *member)
   if (scheduler_orders_victims(self))
     victim_order_remove(&self->victims, member);
 }
+/* The first member in the order, and its present rank; NULL: there is none. */
 Sequence *scheduler_first_member(Scheduler *self, gint64 *rank);
 
-/* The engine drops the sequence, which is in no queue now. reason: static text. */
+/* The engine drops a sequence that is in no queue. reason: static text. */
 void scheduler_ignore(Scheduler *self, GArray *ignored, Sequence *sequence, const char *reason);
 
-/* A sequence ends once it is this long, tokens. */
-guint32 scheduler_longest_length(const Scheduler *self);
+/* A sequence ends when it has so many tokens. */
+static inline guint32
+scheduler_longest_length(const Scheduler *self)
+{
+  return self->config.max_model_len + (self->class->stops_at_max_model_len ? 0 : 1);
+}
 
-/* For engines: the decode clock (scheduler/clock.c). An engine gives its members, which are the
- * oldest of what has work, their blocks, then runs them; what else runs it handles one by one. ---
- */
+/* For engines: the decode clock (scheduler/clock.c) -------------------------------------------- */
 
-/* The first running sequence behind all members; NULL if there is none. */
+/* The members stand first among the running sequences that have work. An engine gives them their
+ * blocks, then runs them; the other running sequences, which are loose, it handles one by one. */
+
+/* The first running sequence behind all members; NULL: there is none. */
 static inline Sequence *
 scheduler_first_loose(const Scheduler *self)
 {
@@ -289,35 +325,37 @@ scheduler_first_loose(const Scheduler *self)
     loose = s;
   return loose;
 }
-/* A member that needs a block takes it. FALSE if there is none. */
+/* A member that is due takes its block. FALSE: none is free. */
 gboolean scheduler_take_due(Scheduler *self, Sequence *member);
-/* All members that need one do; then scheduler_note_supplied(). */
+/* All members that are due take their blocks, which must be free; includes
+ * scheduler_note_supplied().
+ */
 void scheduler_take_all_due(Scheduler *self);
-/* Where groups share the pool: blocks that the member takes at the coming tick, less those that it
- * gives back first. */
+/* With groups: blocks that the member takes at the coming tick, less those that it gives back
+ * first. */
 gint64 scheduler_member_lacks(const Scheduler *self, const Sequence *member);
-/* The first of those that do gives back what it can; and takes the rest, which must be free. What the
- * cache was to be told of it before nobody could have found: its own outputs. */
+/* With groups: the first member whose blocks change gives back what it can. What the prefix cache
+ * is told of it only now nobody could have found before: its own outputs. */
 void scheduler_begin_change(Scheduler *self, Sequence *member);
+/* It takes what it lacks, which must be free. */
 void scheduler_end_change(Scheduler *self, Sequence *member);
-/* FALSE if no step is in flight, which the members of groups take for granted: then the clock is to
- * be dissolved. */
+/* FALSE if the clock must be dissolved: with groups its members count on a step in flight. */
 static inline gboolean
 scheduler_groups_may_run(const Scheduler *self)
 {
   return self->clock.lag == 0 || self->clock.count == 0 || self->tick_in_flight;
 }
-/* Every member has the block that it needs. */
+/* Every member has the blocks that it needs for the coming tick. */
 void scheduler_note_supplied(Scheduler *self);
-/* The step runs all members: their place is behind the entries that it has so far. */
+/* The step runs all members, behind the entries that it has so far. */
 void scheduler_run_members(Scheduler *self, Step *step);
-/* The members become sequences like any other; those that the step runs already are listed in it.
- */
+/* All members leave the clock; those that the step runs already become entries of it. */
 void scheduler_dissolve_clock(Scheduler *self, Step *step);
-/* The member and those behind it leave the clock; the step does not run them. */
+/* The member and those behind it leave the clock, and are not run. */
 void scheduler_leave_clock_from(Scheduler *self, Sequence *member);
-/* What decodes in this step directly behind the members joins them. For the end of a decision. */
+/* At the end of a decision: entries that decode directly behind the members join the clock. */
 void scheduler_join_entries(Scheduler *self, Step *step);
+/* The same, where there are such entries. */
 static inline void
 scheduler_join_clock(Scheduler *self, Step *step)
 {
@@ -325,23 +363,23 @@ scheduler_join_clock(Scheduler *self, Step *step)
     scheduler_join_entries(self, step);
 }
 
-/* A step that is nothing but decodes of everything that runs may be repeated until the first
- * completion, or until fewer than `reserve_blocks` blocks would be free. Call after
- * scheduler_join_clock(), when nothing else can change: every queue's head stays blocked while the
- * pool only shrinks. */
+/* Sets step->repeat of a step that only decodes, and decodes all that runs: up to the first
+ * completion, or until fewer than reserve_blocks blocks would be free. The caller has called
+ * scheduler_join_clock(), and knows that every queue's head stays blocked while the pool shrinks.
+ */
 void scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks);
 
-/* For scheduler.c: the admission policy learns of one that ended well (scheduler/admission.c). */
+/* For progress.c: tells the admission policy of a finished sequence (scheduler/admission.c). */
 void scheduler_note_finished(Scheduler *self, const Sequence *sequence);
 
-/* For scheduler.c: overflow (scheduler/overflow.c) ------------------------------------------- */
+/* For scheduler/: overflow (scheduler/overflow.c) --------------------------------------------- */
 
-/* What the overflow policy is asked when the victim goes for the beneficiary. */
+/* What the overflow policy is asked when the victim (NULL: to be set) goes for the beneficiary. */
 OverflowQuery scheduler_overflow_query(const Scheduler *self, const Sequence *victim,
                                        const Sequence *beneficiary, guint32 short_blocks);
-/* What decodes now. */
+/* The contexts of all that decodes. */
 DecodeContexts scheduler_running_decodes(Scheduler *self);
-/* A sequence whose gap is computed goes on behind it. */
+/* A sequence that has computed its gap goes on behind what was copied. */
 static inline void
 scheduler_close_gap(Sequence *sequence)
 {
@@ -352,10 +390,11 @@ scheduler_close_gap(Sequence *sequence)
   sequence->gap_end_tokens = sequence->tail_end_tokens = 0;
 }
 
-/* For scheduler.c ------------------------------------------------------------------------- */
+/* For scheduler/: the decode clock ------------------------------------------------------------ */
 
 /* Lists the members that the step runs, in step->entries. */
 void scheduler_list_members(Scheduler *self, Step *step);
-/* The clock ticks with the step, after taking what its repeats need. */
+/* Takes the blocks that the step's repeats need, and ticks the clock. */
 void scheduler_tick(Scheduler *self, Step *step, guint32 repeats);
+/* One member leaves the clock, its state brought up to date. */
 void scheduler_leave_clock(Scheduler *self, Sequence *member);

@@ -14,15 +14,15 @@
 typedef enum {
   CAPACITY_GUARANTEED_NO_EVICT, /* it and all that run, to their ends */
   CAPACITY_MAX_UTILIZATION,     /* its next step */
-  CAPACITY_STATIC_BATCH,        /* as the first, and nobody may be running */
+  CAPACITY_STATIC_BATCH,        /* as the first, and no other may be running */
 } CapacityPolicy;
 
-/* In that order, NULL-terminated. */
+/* In the order of the enum, NULL-terminated. */
 extern const char *const capacity_policy_names[];
 
 /* TensorRT-LLM with chunked prefill: how prompts that do not all fit a step share it. */
 typedef enum {
-  CHUNKING_FIRST_COME_FIRST_SERVED, /* each what those before it left */
+  CHUNKING_FIRST_COME_FIRST_SERVED, /* each gets what those before it left */
   CHUNKING_EQUAL_PROGRESS,          /* a block each in turn, until nothing fits */
 } ChunkingPolicy;
 
@@ -42,34 +42,35 @@ typedef struct {
   guint32 block_manager; /* 1 or 2, vLLM 0.x */
   double watermark;      /* share of the pool kept free on admission */
   gboolean chunked_prefill;
-  ContextWindows windows; /* that the model's layers have */
-  KvGroups kv_groups;     /* that share the pool; no kinds: one group */
+  ContextWindows windows; /* of the model's layers */
+  KvGroups kv_groups;     /* that share the pool; n_kinds 0: there is one group */
   gboolean prefix_caching;
   gboolean named_blocks; /* with prefix caching: the executor wants to know which block is whose */
   guint32 pipeline_parallel_size; /* stages, and steps in flight; 0 is 1 */
-  guint32 layers;                 /* of the model, which they share; where there are several */
-  guint32 swap_ahead_blocks;      /* with overlap_copies: kept free by copies ahead of need */
-  gboolean overlap_copies;        /* swapped blocks are copied beside the steps */
-  guint32 num_disk_blocks;        /* with overlap_copies: behind the host; 0: there is no disk */
-  Disk disk;                      /* its speed */
-  gboolean async_scheduling;      /* a step is decided while the one before it runs */
-  CapacityPolicy capacity_policy; /* TensorRT-LLM's */
-  ChunkingPolicy chunking_policy; /* the same */
-  /* SGLang's own; its pages are blocks, max_running_requests is max_num_seqs. */
-  guint32 chunked_prefill_size; /* tokens of prompts in a step; 0: no limit, and none is cut */
-  guint32 max_prefill_tokens;   /* the same, of which the last prompt may go beyond it */
+  guint32 layers;                 /* of the model; where there are several stages */
+  guint32 swap_ahead_blocks; /* with overlap_copies: blocks kept free by copies ahead of need */
+  gboolean overlap_copies;   /* swapped blocks are copied beside the steps */
+  guint32 num_disk_blocks;   /* with overlap_copies: of a disk; 0: there is none */
+  Disk disk;                 /* how fast it is */
+  gboolean async_scheduling; /* a step is decided while the one before it runs */
+  CapacityPolicy capacity_policy; /* TensorRT-LLM's own, */
+  ChunkingPolicy chunking_policy; /* and this */
+  /* SGLang's own; its pages are block_size, its max_running_requests is max_num_seqs. */
+  guint32 chunked_prefill_size; /* tokens of prompts in a step; 0: any, and no prompt is cut */
+  guint32 max_prefill_tokens;   /* tokens of prompts in a step, which the last one may exceed */
   double schedule_conservativeness;
   gboolean mixed_chunk;                 /* decodes run in the same step as prefills */
   gboolean ignore_eos;                  /* requests are known to generate all their max_tokens */
   guint32 long_prefill_token_threshold; /* 0: none */
-  gboolean reserve_full_isl;   /* admits only what finds blocks for all that it has to compute */
-  guint32 max_num_active_seqs; /* that admission stops at; 0: max_num_seqs */
-  guint32 prefill_schedule_interval; /* decisions from one with prefills to the next; 0, 1: any */
+  gboolean reserve_full_isl; /* admits only a request that finds blocks for all it has to compute */
+  guint32 max_num_active_seqs; /* at which admission stops; 0: max_num_seqs */
+  guint32
+      prefill_schedule_interval; /* decisions from one with prefills to the next; 0, 1: no rule */
   const OverflowPolicy *overflow;
   const VictimPolicy *victim;
   PolicyValues overflow_options;
   PolicyValues victim_options;
   const AdmissionPolicy *admission; /* NULL: the engine's own */
   PolicyValues admission_options;
-  CostModel *cost; /* for policies that ask it; may be NULL, not owned */
+  CostModel *cost; /* borrowed, for policies that ask it; may be NULL */
 } SchedulerConfig;

@@ -3,7 +3,7 @@
 #include "executor.h"
 #include "units.h"
 
-#define FIRST_BUCKET_PS (PS_PER_S / 1000)
+#define FIRST_BUCKET_PS (PS_PER_S / 1000) /* the length before any pairs are merged */
 
 struct Series {
   gint64 origin_ps;
@@ -99,7 +99,7 @@ count_events(SeriesBucket *bucket, const Step *step)
     bucket->resumes += g_array_index(step->entries, StepEntry, i).kind == ENTRY_RESUMED;
 }
 
-/* What is held once the requests that the step completed have left. */
+/* Counts the requests that the step completed, and what is held once they have left. */
 static void
 count_finished(SeriesBucket *bucket, const Series *series, const StepReport *report)
 {
@@ -110,7 +110,7 @@ count_finished(SeriesBucket *bucket, const Series *series, const StepReport *rep
   bucket->running -= MIN(bucket->running, report->n_finished);
 }
 
-/* Of the repeats from `first` on, how many end before end_ps (since the report's start). */
+/* How many repeats, from `first` on, end before end_ps, counted from the report's start. */
 static guint32
 repeats_before(const StepReport *report, guint32 first, gint64 end_ps)
 {
@@ -139,8 +139,8 @@ series_add(Series *series, const StepReport *report)
   SeriesBucket *bucket = NULL;
 
   for (guint32 i = 0, n; i < report->repeats; i += n) {
-    gint64 end_ps = i == 0 ? report->first_ps
-                           : repeats_elapsed_ps(report->first_ps, report->growth_ps, i + 1);
+    gint64 end_ps =
+        i == 0 ? report->first_ps : repeats_elapsed_ps(report->first_ps, report->growth_ps, i + 1);
     bucket = bucket_at(series, report->start_ps + end_ps);
     n = MAX(1, repeats_before(report, i,
                               series->origin_ps + series->current_start_ps + series->bucket_ps -
@@ -148,7 +148,8 @@ series_add(Series *series, const StepReport *report)
     bucket->output_tokens += (guint64)n * report->tokens;
     bucket->computed_tokens += (guint64)n * step->n_tokens;
     bucket->gpu_blocks = held + (guint32)step_grown_blocks(step, i + n);
-    bucket->gpu_blocks_peak = MAX(bucket->gpu_blocks_peak, bucket->gpu_blocks);
+    bucket->gpu_blocks_peak =
+        MAX(bucket->gpu_blocks_peak, held + (guint32)step_grown_peak(step, i + 1, i + n));
     bucket->host_blocks = host_blocks;
     bucket->running = step->running;
     bucket->waiting = step->waiting;

@@ -63,7 +63,7 @@ swap_copies_first_waiting(const SwapCopies *copies, CopyDirection direction)
 }
 
 SwapJob *
-swap_copies_find(const SwapCopies *copies, const Sequence *sequence)
+swap_copies_last_out(const SwapCopies *copies, const Sequence *sequence)
 {
   for (guint i = copies->ways[COPY_OUT]->len; i-- > 0;)
     if (job_at(copies, COPY_OUT, i)->sequence == sequence)
@@ -97,11 +97,10 @@ swap_copies_submit(SwapCopies *copies, gint64 now_ps, CopyLink *link, CopyLink *
       first--;
     for (guint i = first; i < copies->ways[d]->len && !job_at(copies, d, i)->waits; i++) {
       SwapJob *job = job_at(copies, d, i);
-      job->end_ps =
-          d < COPY_TO_DISK
-              ? copy_link_submit(link, d, now_ps, duration(data, d, job->blocks))
-              : copy_link_submit(disk_link, (CopyDirection)(d - COPY_TO_DISK), now_ps,
-                                 duration(data, d, job->blocks));
+      job->end_ps = d < COPY_TO_DISK
+                        ? copy_link_submit(link, d, now_ps, duration(data, d, job->blocks))
+                        : copy_link_submit(disk_link, (CopyDirection)(d - COPY_TO_DISK), now_ps,
+                                           duration(data, d, job->blocks));
     }
   }
 }

@@ -22,7 +22,7 @@ place(VictimOrder *order, guint32 index, RankedMember member)
   member.member->victim_place = index;
 }
 
-/* Puts it where it belongs above the free place `index` of the heap. */
+/* Puts the member at `index` of the heap, which is free, or above it. */
 static void
 sift_up(VictimOrder *order, guint32 index, RankedMember member)
 {
@@ -35,7 +35,7 @@ sift_up(VictimOrder *order, guint32 index, RankedMember member)
   place(order, index, member);
 }
 
-/* Or below it. */
+/* Puts the member at `index` of the heap, which is free, or below it. */
 static void
 sift_down(VictimOrder *order, guint32 index, RankedMember member)
 {

@@ -23,11 +23,13 @@ typedef struct {
 
 typedef struct {
   RankedMember *members;
-  guint32 count, ordered, room;
+  guint32 count, room;
+  guint32 ordered; /* the first so many are a heap */
 } VictimOrder;
 
 void victim_order_clear(VictimOrder *order);
+/* rank: at tick 0. */
 void victim_order_add(VictimOrder *order, Sequence *member, guint64 rank);
 void victim_order_remove(VictimOrder *order, const Sequence *member);
-/* Who goes first; there must be one. */
+/* The member that goes first; there must be one. */
 RankedMember victim_order_first(VictimOrder *order);

@@ -3,8 +3,8 @@
 #include "array.h"
 
 typedef struct {
-  guint32 next, end;
-  Sequence *sequence; /* which is of the one request of the range, or NULL */
+  guint32 next, end;  /* requests, from `next` to below `end` */
+  Sequence *sequence; /* of a range of one request, which was sent back; else NULL */
 } Range;
 
 void

@@ -2,8 +2,8 @@
  *
  * A group of group_rows outputs by group_columns inputs shares one scale (and one zero point): FP8
  * by tensor has one group, by channel a group a row, by block 128 x 128; AWQ and GPTQ have a group
- * of 128 inputs a row, NVFP4 of 16, MXFP4 of 32. What an engine keeps besides, for each input of a
- * matrix, is input_bytes (the order that GPTQ's kernels read the inputs in).
+ * of 128 inputs a row, NVFP4 of 16, MXFP4 of 32. input_bytes is what an engine keeps besides for
+ * each input of a matrix (the order in which GPTQ's kernels read the inputs).
  */
 #pragma once
 
@@ -12,12 +12,12 @@
 typedef struct {
   const char *name; /* static: "float16", "fp8", "fp8_block", "int4", "nvfp4" … */
   guint32 bits;     /* an element: 16, 8 or 4 */
-  guint32 group_rows, group_columns; /* of a scale; 0: all there are */
-  guint32 scale_bits, zero_bits;     /* a group's; 0: there are none */
-  guint32 input_bytes;               /* an input's */
+  guint32 group_rows, group_columns; /* that share a scale; 0: all there are */
+  guint32 scale_bits, zero_bits;     /* a group; 0: there are none */
+  guint32 input_bytes;               /* an input */
 } WeightFormat;
 
-/* Of one matrix of n outputs and k inputs: what its elements take, and all that is beside them. */
+/* Bytes of one matrix of n outputs and k inputs: of its elements, of all beside them, of both. */
 static inline guint64
 weight_format_element_bytes(const WeightFormat *format, guint64 n, guint64 k)
 {

@@ -13,23 +13,34 @@ workload_new(void)
   return workload;
 }
 
+/* The ids that requests have without ids of their own: 0 … count − 1. */
+static GArray *
+index_ids(guint32 count)
+{
+  GArray *ids = g_array_sized_new(FALSE, FALSE, sizeof(gint64), count + 1);
+
+  for (gint64 i = 0; i < count; i++)
+    g_array_append_val(ids, i);
+  return ids;
+}
+
 static gpointer
 copy_name(gconstpointer name, gpointer data G_GNUC_UNUSED)
 {
   return g_strdup(name);
 }
 
-/* What workload_swap() changes is the copy's own. */
+/* Gives the copy arrays of its own for all that workload_swap() changes. */
 static void
 own_all(Workload *copy)
 {
-  GArray *shared = copy->priorities;
+  GArray *ids = copy->ids, *priorities = copy->priorities;
   GPtrArray *names = copy->names;
 
   copy->turns = g_array_copy(copy->turns);
-  if (shared != NULL) {
-    copy->priorities = g_array_copy(shared);
-    g_array_unref(shared);
+  if (priorities != NULL) {
+    copy->priorities = g_array_copy(priorities);
+    g_array_unref(priorities);
   }
   if (names != NULL) {
     copy->names = g_ptr_array_copy(names, copy_name, NULL);
@@ -37,14 +48,9 @@ own_all(Workload *copy)
     g_ptr_array_unref(names);
     return;
   }
-  shared = copy->ids;
-  copy->ids = g_array_sized_new(FALSE, FALSE, sizeof(gint64), copy->requests->len);
-  for (gint64 i = 0; i < copy->requests->len; i++) {
-    gint64 id = shared != NULL ? g_array_index(shared, gint64, i) : i;
-    g_array_append_val(copy->ids, id);
-  }
-  if (shared != NULL)
-    g_array_unref(shared);
+  copy->ids = ids != NULL ? g_array_copy(ids) : index_ids(copy->requests->len);
+  if (ids != NULL)
+    g_array_unref(ids);
 }
 
 Workload *
@@ -108,9 +114,7 @@ add_id(Workload *workload, const char *id)
   if (workload->names == NULL && workload->ids == NULL) {
     if (id == NULL || (id_is_integer(id, &number) && number == index))
       return;
-    workload->ids = g_array_sized_new(FALSE, FALSE, sizeof(gint64), index + 1);
-    for (gint64 i = 0; i < index; i++)
-      g_array_append_val(workload->ids, i);
+    workload->ids = index_ids(index);
     number = index;
   }
   if (workload->names == NULL) {
@@ -127,7 +131,7 @@ add_id(Workload *workload, const char *id)
   g_ptr_array_add(workload->names, id != NULL ? g_strdup(id) : g_strdup_printf("%u", index));
 }
 
-/* What has no turn yet waits for nobody. */
+/* Requests without a turn yet wait for nobody. */
 static void
 append_roots(Workload *workload)
 {
@@ -224,6 +228,15 @@ workload_extend(Workload *workload, guint32 count)
 }
 
 gboolean
+workload_has_ids(const Workload *workload)
+{
+  for (guint32 i = 0; workload->ids != NULL && i < workload_count(workload); i++)
+    if (g_array_index(workload->ids, gint64, i) != i)
+      return TRUE;
+  return workload->names != NULL;
+}
+
+gboolean
 workload_ids_ascend(const Workload *workload)
 {
   const GArray *ids = workload->ids;
@@ -276,45 +289,41 @@ permute_turns(Workload *workload, const guint32 *order)
   workload->turns = turns;
 }
 
+/* Replaces an array by one whose i-th element is the old one's order[i]-th. */
+static void
+permute_array(GArray **array, const guint32 *order)
+{
+  guint n = (*array)->len, bytes = g_array_get_element_size(*array);
+  GArray *permuted = g_array_sized_new(FALSE, TRUE, bytes, n);
+
+  for (guint i = 0; i < n; i++)
+    g_array_append_vals(permuted, (*array)->data + (gsize)order[i] * bytes, 1);
+  g_array_unref(*array);
+  *array = permuted;
+}
+
 /* Puts requests, and all that is theirs, into the order of `order`. */
 static void
 permute(Workload *workload, const guint32 *order)
 {
   guint32 n = workload_count(workload);
-  GArray *requests = g_array_sized_new(FALSE, FALSE, sizeof(Request), n);
-  GArray *ids = NULL;
-  GPtrArray *names = NULL;
 
   if (workload->turns != NULL)
     permute_turns(workload, order);
-  if (workload->priorities != NULL) {
-    GArray *priorities = g_array_sized_new(FALSE, TRUE, sizeof(gint32), n);
-    for (guint32 i = 0; i < n; i++) {
-      gint32 priority = workload_priority(workload, order[i]);
-      g_array_append_val(priorities, priority);
-    }
-    g_array_unref(workload->priorities);
-    workload->priorities = priorities;
-  }
-  for (guint32 i = 0; i < n; i++)
-    g_array_append_val(requests, *workload_request(workload, order[i]));
+  if (workload->priorities != NULL)
+    permute_array(&workload->priorities, order);
+  permute_array(&workload->requests, order);
   if (workload->names != NULL) {
-    names = g_ptr_array_new_with_free_func(g_free);
+    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
     for (guint32 i = 0; i < n; i++)
       g_ptr_array_add(names, g_steal_pointer(&g_ptr_array_index(workload->names, order[i])));
     g_ptr_array_unref(workload->names);
     workload->names = names;
   } else {
-    ids = g_array_sized_new(FALSE, FALSE, sizeof(gint64), n);
-    for (guint32 i = 0; i < n; i++) {
-      gint64 id = numeric_id(workload, order[i]);
-      g_array_append_val(ids, id);
-    }
-    g_clear_pointer(&workload->ids, g_array_unref);
-    workload->ids = ids;
+    if (workload->ids == NULL)
+      workload->ids = index_ids(n);
+    permute_array(&workload->ids, order);
   }
-  g_array_unref(workload->requests);
-  workload->requests = requests;
 }
 
 gboolean
@@ -366,8 +375,6 @@ workload_seal(Workload *workload, GError **error)
   for (guint32 i = 1; i < n; i++) {
     guint32 a = i - 1;
     gint64 gap_ps = request[i].arrival_ps - request[a].arrival_ps;
-    if (gap_ps < 0)
-      workload->was_unsorted = TRUE;
     if (gap_ps < 0 || (gap_ps == 0 && compare_arrival(&a, &i, workload) > 0))
       ordered = FALSE;
   }
@@ -379,13 +386,6 @@ workload_seal(Workload *workload, GError **error)
     permute(workload, order);
   }
   return TRUE;
-}
-
-/* It is shorter than an arrival that fits. */
-static void
-scale_delay(Turn *turn, double time_scale)
-{
-  turn->delay_ps = (gint64)((double)turn->delay_ps * time_scale + 0.5);
 }
 
 gboolean
@@ -408,8 +408,10 @@ workload_trim(Workload *workload, guint32 limit, double time_scale, GError **err
       return FALSE;
     }
     request->arrival_ps = (gint64)(scaled_ps + 0.5);
-    if (workload->turns != NULL)
-      scale_delay(&g_array_index(workload->turns, Turn, i), time_scale);
+    if (workload->turns != NULL) { /* a delay is at most the arrival, which fits */
+      Turn *turn = &g_array_index(workload->turns, Turn, i);
+      turn->delay_ps = (gint64)((double)turn->delay_ps * time_scale + 0.5);
+    }
   }
   return TRUE;
 }

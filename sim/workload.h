@@ -35,15 +35,14 @@ typedef struct {
   GArray *ids; /* of gint64, one a request; NULL where the ids are 0, 1, 2 … in input order */
   GPtrArray *names;   /* of char *, one a request, for ids that are not integers; or NULL */
   GArray *priorities; /* of gint32, one a request; NULL where all are 0. Kept for conversion */
-  GArray *turns;      /* of Turn, one a request; NULL where nobody waits. A turn's arrival_ps is the
-                         earliest that there can be */
+  GArray *turns; /* of Turn, one a request; NULL where none waits for another. The arrival_ps of
+                    one that does is the earliest possible */
   gboolean has_max_tokens; /* some request's limit is more than its output */
-  gboolean was_unsorted;   /* arrivals went backward and workload_seal() sorted them */
 } Workload;
 
 Workload *workload_new(void);
-/* The same requests, whose arrivals can be set, and whose order where there are turns; all else is
- * shared. */
+/* A copy whose arrivals, and with turns whose order, can be changed; all else is shared with the
+ * original. */
 Workload *workload_copy(const Workload *workload);
 void workload_free(Workload *workload);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Workload, workload_free)
@@ -53,29 +52,30 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Workload, workload_free)
 void workload_add(Workload *workload, const Request *request, const char *id,
                   const guint64 *hashes);
 
-/* Of the request added last. */
+/* Sets the priority of the request added last. */
 void workload_set_priority(Workload *workload, gint32 priority);
 
-/* The request added last waits for the answer to `after`, added before, and arrives delay_ps later:
- * its arrival is set to the earliest that this can be. FALSE, and nothing done, if that is no time
- * that a run can have. */
+/* Makes the request added last wait for the answer to `after`, which was added before, and arrive
+ * delay_ps later; sets its arrival to the earliest possible. FALSE, and nothing is changed, if that
+ * is later than TIME_MAX_PS. */
 gboolean workload_set_turn(Workload *workload, guint32 after, gint64 delay_ps);
 
-/* Appends `count` requests for the caller to fill in, all of them, and returns the first; for what
- * has many at hand. hash_first counts from the hashes that the caller appends. Requests that are in
- * order and have no ids need no workload_seal(). */
+/* Appends `count` requests for the caller to fill in, and returns the first; for readers that have
+ * many at hand. The caller appends their hashes, which hash_first is an index into. Requests that
+ * are in order and have no ids need no workload_seal(). */
 Request *workload_extend(Workload *workload, guint32 count);
 
-/* Sorts by (arrival, numeric id, input order) and sets was_unsorted if the arrivals were not in
- * order. Call once, after the last workload_add(). Returns FALSE and names the id if two requests
- * share one. */
+/* Sorts by (arrival, numeric id, input order). Call once, after the last workload_add(). FALSE,
+ * with the id in the error, if two requests share one. */
 gboolean workload_seal(Workload *workload, GError **error);
 
-/* TRUE if there are no ids, or numbers that grow from one request to the next: then they are
- * unique.
+/* TRUE if some request's id is not its index. */
+gboolean workload_has_ids(const Workload *workload);
+/* TRUE if there are no ids, or numbers that grow from each request to the next, which are unique.
  */
 gboolean workload_ids_ascend(const Workload *workload);
-/* Whether two requests have the same id: of the first such pair the later one, and the one before.
+/* TRUE if two requests have the same id; of the first such pair *again is the later, *before the
+ * other.
  */
 gboolean workload_repeats_id(const Workload *workload, guint32 *again, guint32 *before);
 
@@ -105,13 +105,14 @@ workload_priority(const Workload *workload, guint32 index)
   return workload->priorities != NULL ? g_array_index(workload->priorities, gint32, index) : 0;
 }
 
+/* Only where workload->turns is not NULL. */
 static inline const Turn *
 workload_turn(const Workload *workload, guint32 index)
 {
   return &g_array_index(workload->turns, Turn, index);
 }
 
-/* Two requests change places, with all that is theirs; whom turns wait for is not renamed. */
+/* Swaps two requests with all that is theirs; Turn.after keeps its values. */
 void workload_swap(Workload *workload, guint32 a, guint32 b);
 
 static inline void
@@ -127,5 +128,6 @@ gboolean workload_trim(Workload *workload, guint32 limit, double time_scale, GEr
 /* The request's identity as the trace has it, in `buffer` where it is a number. */
 const char *workload_id(const Workload *workload, guint32 index, char buffer[24]);
 
-/* As workload_id(), as a JSON value: a bare number, or a quoted and escaped text. Caller frees. */
+/* workload_id() as a JSON value: a bare number, or a quoted and escaped text. The caller frees it.
+ */
 char *workload_id_json(const Workload *workload, guint32 index);

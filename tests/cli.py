@@ -167,6 +167,28 @@ def test_lists():
         run_json("--model", "qwen2.5-0.5b", "--device", device, "--trace", "demo", "--limit", 3)
 
 
+def test_trace_forms():
+    """The help of --to names the forms that can be written, which are those that the list does not call read only."""
+    gen = ["trace", "gen", "--requests", "3", "--arrivals", "burst", "--prompt", "fixed:5", "--output", "fixed:5"]
+    helps = [" ".join(succeed("trace", verb, "--help").text.split()) for verb in ("gen", "convert")]
+    written = []
+    for line in succeed("list", "trace-formats").text.splitlines():
+        if not line.startswith("  ") or line[2] == " ":
+            continue
+        name = line.split()[0]
+        result = execute(*gen, "--to", name)
+        check_equal(result.status == 0, "(read only)" not in line, str(result))
+        if result.status == 0:
+            written.append(name)
+    check_equal(written[0], "spillway")
+    check({"mooncake", "binary"} <= set(written), written)
+    for text in helps:
+        forms = re.search(r"the form to write: ([a-z]+(?: \([^)]*\))?(?:, [a-z]+(?: \([^)]*\))?)*)", text).group(1)
+        check_equal(re.sub(r" \([^)]*\)", "", forms).split(", "), written, text)
+        for ending in (".jsonl", ".bin"):
+            check(f"(where -o ends in {ending})" in forms, forms)
+
+
 def test_policy_options():
     """An option that one policy has: listed, in the help, checked, in the settings; no other policy's."""
     words = [*HARDWARE, "--trace", "demo", "--kv-memory", "12%"]

@@ -1,7 +1,6 @@
-/* Reads a line of CSV in one pass: each field is parsed where it stands, by what its column is, and
- * must end at a comma or the line's end. What does not end there (quotes, spaces, "12.0", or a
- * mistake) takes a slower path that finds the field's bounds first. Called by trace.c through the
- * formats' tables.
+/* Reads a line of CSV in one pass: each field is parsed in place, by the role of its column, and
+ * must end at a comma or the line's end. A field that does not (quotes, spaces, "12.0", or a
+ * mistake) takes a slower path that finds its bounds first. Called by trace.c.
  */
 #include "csv.h"
 
@@ -58,7 +57,7 @@ field_is(const Field *field, const char *name)
   return (gsize)(field->end - field->text) == bytes && memcmp(field->text, name, bytes) == 0;
 }
 
-/* What the file calls a column. NULL: it has none. */
+/* The name of the column with that role in the file. NULL: it has no such column. */
 static const char *
 column_name(const CsvSchema *schema, char *const *own, CsvRole role)
 {
@@ -171,7 +170,7 @@ read_tokens(const TraceReader *reader, const Field *field, const char *name, gui
   return TRUE;
 }
 
-/* An empty field says nothing. */
+/* An empty field leaves *tokens as it is. */
 static gboolean
 read_max_tokens(const TraceReader *reader, const Field *field, const char *name, guint32 *tokens,
                 GError **error)
@@ -253,7 +252,8 @@ read_field(TraceReader *reader, const CsvSchema *schema, CsvRole role, const Fie
   return TRUE;
 }
 
-/* The usual field: a few digits up to the comma. NULL: look closer. */
+/* Reads the usual field, a few digits up to a comma; returns its end. NULL: take the slower path.
+ */
 static inline const char *
 quick_tokens(const char *text, const char *end, guint32 min, guint32 *tokens)
 {
@@ -267,7 +267,7 @@ quick_tokens(const char *text, const char *end, guint32 min, guint32 *tokens)
   return text;
 }
 
-/* The usual decimal: digits, and as many after a point as picoseconds have. FALSE: look closer. */
+/* Reads the usual decimal: digits, and up to 12 after a point. FALSE: take the slower path. */
 static inline gboolean
 quick_seconds(const char *text, gint64 *seconds, gint64 *ps, const char **stop)
 {
@@ -298,7 +298,7 @@ quick_seconds(const char *text, gint64 *seconds, gint64 *ps, const char **stop)
   return count > 0;
 }
 
-/* The field's end where it ends in time. NULL: look closer. */
+/* Reads the usual arrival; returns the field's end. NULL: take the slower path. */
 static inline const char *
 quick_arrival(TraceReader *reader, const CsvSchema *schema, const char *text, const char *end,
               Request *request)

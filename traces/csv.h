@@ -1,4 +1,4 @@
-/* The CSV family: formats that differ only in their columns' names and how they write a time.
+/* The CSV formats: they differ only in their columns' names and in how they write a time.
  *
  * Columns may come in any order. Lines that are empty or begin with '#' are no rows. Fields may be
  * quoted.
@@ -24,17 +24,17 @@ typedef struct {
 } CsvColumn;
 
 struct CsvSchema {
-  CsvColumn columns[CSV_ROLES]; /* by role; name NULL: the format has none */
-  /* The file calls them as reader->own_columns says, so that no header is known by its names. */
+  CsvColumn columns[CSV_ROLES]; /* by role; name NULL: the format has no such column */
+  /* Columns have the names of reader->own_columns, so no file is of this format by its header. */
   gboolean are_called_otherwise;
-  gboolean takes_more_columns; /* others are ignored; else they are an error */
-  const char *time_expected;    /* for messages */
+  gboolean takes_more_columns; /* other columns are ignored; else they are an error */
+  const char *time_expected;   /* for messages */
   /* Reads a time; as in number.h. */
   gboolean (*time)(const char *text, const char *end, gint64 *seconds, gint64 *ps,
                    const char **stop);
 };
 
-/* How a file of a CSV format is known, and its lines are read. */
+/* TRUE if the first line is a header of this format; reads a header; reads a row. */
 gboolean csv_sniff(const TraceFormat *self, const char *line, const char *end);
 gboolean csv_header(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
                     GError **error);
@@ -45,9 +45,9 @@ gboolean csv_row(const TraceFormat *self, TraceReader *reader, const char *line,
 gboolean csv_time_seconds(const char *text, const char *end, gint64 *seconds, gint64 *ps,
                           const char **stop);
 
-/* How many of the format's columns this header has, and those that it must have and lacks ("a, b";
- * caller frees), NULL if none. */
+/* How many of the format's columns the header has. *lacking: the required ones that it lacks, as
+ * "a, b" (the caller frees it); NULL: none. */
 guint csv_match(const TraceFormat *self, const char *line, const char *end, char **lacking);
 
-/* Appends an id, quoted if need be. FALSE if it holds what a line of CSV cannot. */
+/* Appends a request's id, quoted if need be. FALSE if it has a control character. */
 gboolean csv_write_id(GString *out, const Workload *workload, guint32 index, GError **error);

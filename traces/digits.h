@@ -1,16 +1,18 @@
-/* Up to eight digits at once: the numbers of a trace are short and of all lengths, and a loop over
- * their digits ends where no processor foresees it. Eight bytes are loaded, the first that is no
- * digit is found by arithmetic, and the digits before it are added up in three multiplications.
+/* Reads up to eight digits at once. The numbers of a trace are short and of all lengths, so a loop
+ * over their digits ends in a branch that is mispredicted. Eight bytes are loaded, the first that
+ * is no digit is found by arithmetic, and the digits before it are combined in three
+ * multiplications.
  */
 #pragma once
 
 #include <glib.h>
 #include <string.h>
 
-/* The bytes that may be read from where a number begins, whatever is there. */
+/* So many bytes from the number's start must be readable. */
 enum { DIGITS_WINDOW_BYTES = 8 };
 
-/* The number that `text` begins with; *count: its digits, 0 to 8, of which 8 may not be all. */
+/* The number that `text` begins with; *count: its digits, 0 to 8. With 8 there may be more behind.
+ */
 static inline guint64
 digits_read(const char *text, guint *count)
 {

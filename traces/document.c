@@ -6,7 +6,8 @@
 
 enum { DOCUMENT_MAX_MIB = 1024 };
 
-/* What goes on behind a line's end: an object that is cut there does not. */
+/* TRUE for an array, and for an object that goes on in the next line; an object that is cut off in
+ * the middle of a member is a damaged JSON line instead. */
 gboolean
 document_begins(const char *line, const char *end)
 {

@@ -12,21 +12,23 @@
 
 #include <glib.h>
 
+/* The most tokens that a prompt or an output may have. */
+enum { TRACE_TOKENS_MAX = 1000000000 };
+
 typedef struct TraceFormat TraceFormat;
 typedef struct TraceReader TraceReader;
 typedef struct CsvSchema CsvSchema;
 typedef struct JsonlSchema JsonlSchema;
 
 typedef enum {
-  TRACE_TIME_ABSOLUTE = 1 << 0, /* times count from some epoch: the earliest becomes 0 */
-  TRACE_SKIPS_EMPTY =
-      1 << 1, /* requests with no tokens are failures of production: skipped, counted */
-  TRACE_KEEPS_IDS = 1 << 2,        /* a written file has the requests' ids */
-  TRACE_KEEPS_HASHES = 1 << 3,     /* … and their prefix hashes */
-  TRACE_KEEPS_PRIORITY = 1 << 4,   /* … and their priorities */
-  TRACE_KEEPS_MAX_TOKENS = 1 << 5, /* … and the output tokens that their clients allow */
-  TRACE_KEEPS_TURNS = 1 << 7,  /* … and which of them wait for an answer; else it is refused */
-  TRACE_HAS_COMMENTS = 1 << 6, /* a written file begins with a comment, format number included */
+  TRACE_TIME_ABSOLUTE = 1 << 0,  /* times count from some epoch: the earliest becomes 0 */
+  TRACE_SKIPS_EMPTY = 1 << 1,    /* requests without tokens have failed: skipped and counted */
+  TRACE_HAS_COMMENTS = 1 << 2,   /* a written file begins with a comment with the format number, */
+  TRACE_KEEPS_IDS = 1 << 3,      /* and has the requests' ids, */
+  TRACE_KEEPS_HASHES = 1 << 4,   /* their prefix hashes, */
+  TRACE_KEEPS_PRIORITY = 1 << 5, /* their priorities, */
+  TRACE_KEEPS_MAX_TOKENS = 1 << 6, /* the output tokens that their clients allow, */
+  TRACE_KEEPS_TURNS = 1 << 7,      /* and which wait for an answer; else such a trace is refused */
 } TraceFlags;
 
 struct TraceFormat {
@@ -34,23 +36,25 @@ struct TraceFormat {
   const char *help;      /* one line, for people */
   const char *shape;     /* the header, or the keys of a line, for messages */
   const char *time_unit; /* of its arrivals, for people: "seconds", "ms" */
+  const char *ending;    /* files with names that end so are written in it by default; NULL: none */
   guint flags;           /* TraceFlags */
   const CsvSchema *csv;
   const JsonlSchema *jsonl;
 
-  /* What a file that is no text begins with. */
+  /* The first bytes of a file that is no text. */
   const char *mark;
   gsize mark_bytes;
   /* Reads such a file and leaves the reader's workload sealed. */
   gboolean (*read)(const TraceFormat *self, TraceReader *reader, Source *source, GError **error);
 
-  /* Appends the whole trace; the comment of a TRACE_HAS_COMMENTS form is there already. NULL: read
-   * only. A request that the format cannot hold is an error. */
+  /* Appends the whole trace; a TRACE_HAS_COMMENTS form's comment is there already. A request that
+   * the format cannot hold is an error. NULL: the format can only be read. */
   gboolean (*write)(const TraceFormat *self, TraceOutput *out, const Workload *workload,
                     GError **error);
 };
 
-/* The table: a file is of the first that knows its first line. */
+/* The table: a file has the first format that knows its first line, and is written in the first one
+ * unless something else is asked for. */
 #define TRACE_FORMATS(ENTRY)                                                                       \
   ENTRY(trace_format_spillway)                                                                     \
   ENTRY(trace_format_azure)                                                                        \

@@ -138,9 +138,9 @@ draw_starts(const TraceGen *gen)
   return starts;
 }
 
-/* The hashes of a prompt: the conversation's full blocks so far, new ones for what was added, and
- * one of its own for a last block that is not full. The shared prefix's full blocks have fixed
- * hashes. */
+/* Sets run->hashes, those of a prompt: of the conversation's full blocks so far, new ones for what
+ * was added, and one of its own for a last block that is not full. The shared prefix's full blocks
+ * have fixed hashes. */
 static void
 hash_prompt(Run *run, guint64 group, guint32 prompt_tokens)
 {
@@ -161,7 +161,7 @@ hash_prompt(Run *run, guint64 group, guint32 prompt_tokens)
   }
 }
 
-/* What the client allows: 0 where that is not set. */
+/* Output tokens that the client allows; 0: that is not set. */
 static guint32
 draw_max_tokens(Run *run, guint32 output_tokens)
 {
@@ -225,7 +225,7 @@ renumbered(Workload *workload)
   return ordered;
 }
 
-/* What an array of so many grows to. */
+/* Bytes that an array of n elements grows to. */
 static gsize
 array_bytes(double n, gsize element_bytes)
 {
@@ -236,7 +236,7 @@ array_bytes(double n, gsize element_bytes)
   return bytes;
 }
 
-/* An array that cannot grow ends the program; this tells it before. */
+/* GLib ends the program where an array cannot grow; this refuses such settings before. */
 static gboolean
 check_memory(const TraceGen *gen, GError **error)
 {
@@ -291,7 +291,7 @@ trace_gen_run(const TraceGen *gen, GError **error)
   return check_memory(gen, error) ? run_all(gen, error) : NULL;
 }
 
-/* A number as short as it can be typed. */
+/* Appends a number, as short as it can be typed. */
 static void
 append_number(GString *command, const char *option, double value)
 {

@@ -1,4 +1,4 @@
-/* Generated traces: how requests arrive, how long they are, what their prompts share.
+/* Generated traces: how requests arrive, how long they are, which prefixes their prompts share.
  *
  * The same settings give the same trace on every machine. Each purpose draws from its own stream,
  * so that a change of one setting leaves the others' draws alone.
@@ -9,8 +9,8 @@
 #include "traces/lengths.h"
 
 typedef enum {
-  ARRIVALS_POISSON, /* gaps exponential */
-  ARRIVALS_GAMMA,   /* gaps gamma with the shape `burstiness` */
+  ARRIVALS_POISSON, /* exponential gaps */
+  ARRIVALS_GAMMA,   /* gamma gaps with the shape `burstiness` */
   ARRIVALS_UNIFORM, /* equal gaps */
   ARRIVALS_BURST,   /* all at 0 */
   ARRIVALS_KINDS,
@@ -26,21 +26,21 @@ typedef struct {
   guint32 requests;  /* 0: as many as come within the duration */
   double duration_s; /* 0: as long as the requests take */
   ArrivalsKind arrivals;
-  double rate; /* requests a second; 0: requests / duration */
-  double
-      burstiness; /* gamma's shape, as vLLM's option of this name: 1 is Poisson, less is burstier */
+  double rate;       /* requests a second; 0: requests / duration */
+  double burstiness; /* the gamma gaps' shape, as in vLLM: 1 is Poisson, less is burstier */
   Lengths prompt, output;
-  Lengths max_tokens;           /* not set: as many as the output; less than the output: so many */
-  double max_tokens_times;      /* of the output, instead of max_tokens; 0: not given */
+  Lengths max_tokens;           /* not set: as the output; at least the output in any case */
+  double max_tokens_times;      /* times the output, instead of max_tokens; 0: not given */
   guint32 turns;                /* requests a conversation has; 1: no conversations */
   double think_s;               /* mean of the exponential time from a turn to the next */
   guint32 shared_prefix_tokens; /* put before every prompt */
-  guint32 prefix_groups;        /* different shared prefixes, each conversation has one at random */
+  guint32 prefix_groups;        /* how many shared prefixes; each conversation has one at random */
   guint32 hash_block_tokens;    /* prompt tokens that a prefix hash stands for */
   guint64 seed;
 } TraceGen;
 
-void trace_gen_init(TraceGen *gen); /* the defaults; prompt and output are not set */
+/* Sets the defaults; prompt and output are left unset. */
+void trace_gen_init(TraceGen *gen);
 void trace_gen_clear(TraceGen *gen);
 
 /* FALSE with an error if the settings do not go together. */
@@ -49,9 +49,9 @@ gboolean trace_gen_check(const TraceGen *gen, GError **error);
 /* TRUE if the trace has prefix hashes. */
 gboolean trace_gen_has_hashes(const TraceGen *gen);
 
-/* The trace, sealed. The settings must have passed trace_gen_check(). Fails if times or lengths get
- * too large. */
+/* The trace, sealed; the caller frees it. The settings must have passed trace_gen_check(). NULL if
+ * times or lengths get too large, or memory does not suffice. */
 Workload *trace_gen_run(const TraceGen *gen, GError **error);
 
-/* The command that makes this trace, without the output's place. Caller frees. */
+/* The command that makes this trace, without -o. The caller frees it. */
 char *trace_gen_command(const TraceGen *gen);

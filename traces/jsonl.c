@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where the line has "key", or its start. */
+/* Where the line has "key"; NULL: nowhere. */
 static const char *
 find_key(const char *line, const char *end, const char *key)
 {

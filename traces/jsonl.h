@@ -1,4 +1,4 @@
-/* The JSON-lines family: one object a line, and its members checked and turned into a request's. */
+/* The JSON-lines formats: one object a line, whose members are checked and become a request. */
 #pragma once
 
 #include "traces/reader.h"
@@ -8,13 +8,13 @@
 enum { JSONL_SPELLINGS = 5, JSONL_KEYS = 5 };
 
 struct JsonlSchema {
-  /* A line that has all keys of one of these rows is of the format; the rest of both is NULL. */
+  /* A line that has all keys of one row is of the format; unused rows and keys are NULL. */
   const char *keys[JSONL_SPELLINGS][JSONL_KEYS];
-  /* Adds the request, or the requests, of a line's object. */
+  /* Adds the request or requests of a line's object, whose text ends at `end`. */
   gboolean (*members)(TraceReader *reader, const char *end, const json_t *object, GError **error);
 };
 
-/* How a file of a JSON format is known, and its lines are read. */
+/* TRUE if the first line is of this format; reads a line. */
 gboolean jsonl_sniff(const TraceFormat *self, const char *line, const char *end);
 gboolean jsonl_row(const TraceFormat *self, TraceReader *reader, const char *line, const char *end,
                    GError **error);
@@ -26,6 +26,7 @@ gboolean jsonl_has_keys(const char *line, const char *end, const char *const *ke
 gboolean jsonl_fail(const TraceReader *reader, const char *end, const json_t *object,
                     const char *key, GError **error, const char *expected);
 
+/* A member that must be a token count. */
 gboolean jsonl_tokens(const TraceReader *reader, const char *end, const json_t *object,
                       const char *key, guint32 *tokens, GError **error);
 

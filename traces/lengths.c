@@ -16,8 +16,6 @@
 #pragma STDC FP_CONTRACT OFF
 #endif
 
-enum { LENGTH_MAX_TOKENS = 1000000000 };
-
 static const double sigma_max = 4;
 
 static gboolean
@@ -35,7 +33,7 @@ take_tokens(const char **text, guint32 *tokens)
   gint64 value;
 
   if (!number_whole(*text, *text + strlen(*text), &value, text) || value < 1 ||
-      value > LENGTH_MAX_TOKENS)
+      value > TRACE_TOKENS_MAX)
     return FALSE;
   *text += **text == ',';
   *tokens = (guint32)value;
@@ -48,7 +46,7 @@ take_decimal(const char **text, double *value)
   gint64 whole, millionths;
 
   if (!number_decimal(*text, *text + strlen(*text), 6, &whole, &millionths, text) ||
-      whole > LENGTH_MAX_TOKENS)
+      whole > TRACE_TOKENS_MAX)
     return FALSE;
   *text += **text == ',';
   *value = (double)whole + (double)millionths / 1e6;
@@ -79,7 +77,7 @@ solve_sigma(Lengths *lengths, double mean, double median, GError **error)
   double low = 0, high = sigma_max;
 
   lengths->log_median = portable_log(median);
-  if (lengths->high == LENGTH_MAX_TOKENS) {
+  if (lengths->high == TRACE_TOKENS_MAX) {
     lengths->sigma = sqrt(2 * portable_log(mean / median));
     return lengths->sigma <= sigma_max ||
            fail(error, lengths->text, "a mean nearer to the median (at most 2980 times it)");
@@ -102,7 +100,7 @@ parse_lognormal(Lengths *lengths, const char *text, GError **error)
 {
   double mean = 0, median = 0;
 
-  lengths->high = LENGTH_MAX_TOKENS;
+  lengths->high = TRACE_TOKENS_MAX;
   while (*text != '\0') {
     if (g_str_has_prefix(text, "mean=") && (text += 5, take_decimal(&text, &mean)))
       continue;

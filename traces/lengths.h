@@ -22,9 +22,10 @@ typedef struct {
 
 typedef enum { LENGTHS_OF_PROMPTS, LENGTHS_OF_OUTPUTS, LENGTHS_OF_MAX_TOKENS } LengthsSide;
 
-/* Reads the text (and the trace, for empirical: the lengths of that side). The error says what was
- * found and what is expected. */
+/* Parses the text; for empirical reads the trace and keeps the lengths of that side. The error says
+ * what was found and what is expected. *lengths is to be cleared in either case. */
 gboolean lengths_parse(Lengths *lengths, const char *text, LengthsSide side, GError **error);
 void lengths_clear(Lengths *lengths);
 
+/* A length, at least 1, with the next numbers of the stream. */
 guint32 lengths_draw(const Lengths *lengths, RandomStream *stream);

@@ -1,5 +1,5 @@
-/* Where a written trace goes: a file, standard output, a gzip file, or memory. Formats append to
- * the text and call trace_output_spill() now and then, so that a long trace is never there as a
+/* The output of a written trace: a file, standard output, a gzip file, or memory. Formats append to
+ * the text and call trace_output_spill() now and then, so that a long trace is never in memory as a
  * whole.
  */
 #pragma once
@@ -22,6 +22,7 @@ void trace_output_init(TraceOutput *output, const char *path, const char *commen
 /* Passes the text on once it is long. */
 gboolean trace_output_spill(TraceOutput *output, GError **error);
 
-/* Passes the rest on where `ok`, and closes; a file that is not whole is dropped, and what had its
- * name before is there as it was. FALSE if the output cannot be whole. The text stays the caller's where path is NULL. */
+/* Passes the rest on if `ok`, and closes the output. A file that is not whole is dropped, and the
+ * file that had its name before stays. FALSE if the output is not whole. Where path is NULL the
+ * text stays with the caller. */
 gboolean trace_output_finish(TraceOutput *output, gboolean ok, GError **error);

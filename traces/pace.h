@@ -13,6 +13,6 @@ typedef struct {
   double burstiness; /* 1: Poisson */
 } BenchPace;
 
-/* FALSE, with what to do in a second line, where only the requests' own times would tell: a rate
- * that grew (ramp_up_strategy), or the times of a trace. */
+/* FALSE, with an error whose second line says what to do, where only start times would tell: for a
+ * rate that grew (ramp_up_strategy), or the times of a trace. */
 gboolean bench_pace_read(const json_t *object, BenchPace *pace, GError **error);

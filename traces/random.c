@@ -1,10 +1,12 @@
 /* xoshiro256** and the distributions that traces need. Called by lengths.c and gen.c.
  *
  * Every value is a fixed sequence of additions, multiplications, divisions and square roots, which
- * IEEE 754 rounds the same way everywhere as long as no product and sum are fused; C17 mode of GCC
- * does not fuse, and the pragma tells Clang.
+ * IEEE 754 rounds the same way everywhere as long as no product and sum are fused: GCC's C17 mode
+ * does not fuse, and the pragma forbids it to Clang.
  */
 #include "random.h"
+
+#include "sim/mix.h"
 
 #include <math.h>
 #include <string.h>
@@ -16,11 +18,7 @@
 static guint64
 splitmix64(guint64 *state)
 {
-  guint64 z = *state += G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
-
-  z = (z ^ (z >> 30)) * G_GUINT64_CONSTANT(0xbf58476d1ce4e5b9);
-  z = (z ^ (z >> 27)) * G_GUINT64_CONSTANT(0x94d049bb133111eb);
-  return z ^ (z >> 31);
+  return mix64(*state += MIX64_STEP);
 }
 
 void
@@ -53,7 +51,7 @@ random_bits(RandomStream *stream)
   return result;
 }
 
-/* In (0, 1). */
+/* Uniform in (0, 1). */
 static double
 random_unit(RandomStream *stream)
 {

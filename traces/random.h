@@ -15,13 +15,15 @@ typedef struct {
 /* Streams of one seed and different purposes are independent. */
 void random_init(RandomStream *stream, guint64 seed, guint64 purpose);
 
+/* 64 random bits. */
 guint64 random_bits(RandomStream *stream);
 /* 0 … n-1, n at least 1; each equally likely. */
 guint64 random_below(RandomStream *stream, guint64 n);
+/* Standard normal. */
 double random_normal(RandomStream *stream);
-/* Mean 1. */
+/* Exponential, of mean 1. */
 double random_exponential(RandomStream *stream);
-/* Mean 1, the given shape (> 0); variance 1 / shape. */
+/* Gamma, of mean 1 and that shape (> 0); the variance is 1 / shape. */
 double random_gamma(RandomStream *stream, double shape);
 
 /* Natural logarithm of a positive normal number, and e^x (0 where that is below 1e-300; x <= 700).

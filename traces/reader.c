@@ -1,9 +1,10 @@
-/* The rules that hold for every format: positions and wording of messages, absolute times, skipped
- * requests, ids that must be unique. The formats call it for each line, trace.c around them.
+/* The rules of every format: positions and wording of messages, absolute times, skipped requests,
+ * ids that must be unique. Formats call it for each line, trace.c before the first and after the
+ * last.
  *
  * Times of production traces count from 1970 and do not fit a count of picoseconds, so they are
  * kept relative to the first request's second until the earliest is known. All that fits is read;
- * what a run can hold is checked after the caller's part of it was taken.
+ * whether a run can hold it is checked once --limit and --time-scale have been applied.
  */
 #include "config.h"
 
@@ -43,7 +44,7 @@ reader_clear(TraceReader *reader)
   g_string_free(reader->id, TRUE);
 }
 
-/* Handing out small pages one by one takes a third of the time that a trace is read in. */
+/* Page faults on small pages take a third of the time in which a trace is read. */
 void
 reader_reserve(TraceReader *reader, guint64 requests)
 {
@@ -178,7 +179,7 @@ add(TraceReader *reader, const Request *request, const char *id, gboolean has_ti
     note_time(reader, request->arrival_ps);
   if (id != NULL)
     g_array_append_val(reader->id_lines, reader->line_number);
-  /* The usual one goes straight to where there is room for it. */
+  /* The usual request is written where there is room for it. */
   if (workload->requests->len < reader->room && id == NULL && workload->ids == NULL &&
       workload->names == NULL && workload->hashes->len == 0 && request->hash_count == 0 &&
       request->max_tokens == 0 && reader->priority == 0 && workload->priorities == NULL &&

@@ -1,17 +1,17 @@
-/* What the formats share while a trace is read: the position for messages, the clock of traces
- * whose times are absolute, the rules for token counts and ids. Used by the formats and by trace.c.
+/* What formats share while a trace is read: the position for messages, the zero of absolute times,
+ * the rules for token counts and ids. Used by the formats and by trace.c.
  */
 #pragma once
 
 #include "traces/trace.h"
 
-enum { TRACE_TOKENS_MAX = 1000000000, TRACE_COLUMNS_MAX = 256, TRACE_ID_MAX_BYTES = 256 };
+enum { TRACE_COLUMNS_MAX = 256, TRACE_ID_MAX_BYTES = 256 };
 
 struct TraceReader {
   const char *name; /* of the file */
   const TraceFormat *format;
   Workload *workload;
-  const char *line; /* the current one's start, for columns in messages */
+  const char *line; /* start of the current line, for columns in messages */
   guint64 line_number;
 
   gboolean has_base; /* absolute times: seconds are counted from the first request's */
@@ -24,17 +24,17 @@ struct TraceReader {
   char *remark;         /* a note on the whole file, or NULL */
   guint runs;           /* bench-result: how many were read */
   gint64 zero_ns;       /* aiperf: what times count from; -1: no request yet */
-  guint room;           /* requests that there is memory for, as reader_reserve() made it */
-  GArray *id_lines;     /* of guint64, one a request; filled where requests have ids */
+  guint room;           /* requests that reader_reserve() made room for */
+  GArray *id_lines;     /* of guint64: the line of each request; where requests have ids */
 
   guint8 roles[TRACE_COLUMNS_MAX]; /* CSV: what each column is */
   guint column_count;
-  char **own_columns; /* columns: their names by role; NULL elsewhere */
-  GString *id;        /* CSV: the current request's */
-  gint32 priority;    /* CSV: the same; 0 once it was added */
+  char **own_columns; /* the form "columns": names by role; else NULL */
+  GString *id;        /* of the current request */
+  gint32 priority;    /* of the current request of a CSV; 0 once it was added */
   GArray *hashes;     /* of guint64: the current request's */
 
-  GHashTable *sessions; /* of guint32 + 1 by name: the last request of each; NULL: none yet */
+  GHashTable *sessions; /* by name: the session's last request + 1; NULL: no session yet */
   guint64 turns;        /* requests that wait for an answer */
 };
 
@@ -44,37 +44,38 @@ void reader_clear(TraceReader *reader);
 /* Makes room for so many requests, in large pages where the system has them. Only a hint. */
 void reader_reserve(TraceReader *reader, guint64 requests);
 
-/* Sets "FILE:LINE:COLUMN: found 'TEXT' in FIELD, expected …" and returns FALSE. The text from `at`
- * to `end` is escaped and cut; `field` may be NULL. */
+/* Sets the error "FILE:LINE:COLUMN: found 'TEXT' in FIELD, expected …" and returns FALSE. The text
+ * from `at` to `end` is quoted as by reader_quote(); `field` may be NULL. */
 gboolean reader_fail(const TraceReader *reader, const char *at, const char *end, const char *field,
                      GError **error, const char *expected, ...) G_GNUC_PRINTF(6, 7);
 
-/* Text from elsewhere for messages: non-printing bytes escaped, cut at 60 characters, in quotes. */
+/* A file's text for messages: in quotes, with non-printing bytes escaped, cut at 60 characters. The
+ * caller frees it. */
 char *reader_quote(const char *text, const char *end);
 
-/* A token count that is not whole or out of bounds: the message for it. */
+/* reader_fail() for a token count that is not whole or out of bounds. */
 gboolean reader_fail_tokens(const TraceReader *reader, const char *at, const char *end,
                             const char *field, GError **error);
-/* The least token count that this format may have: 0 where such requests are skipped. */
+/* The least token count of this format: 0 where requests without tokens are skipped. */
 guint32 reader_tokens_min(const TraceReader *reader);
 
-/* Turns a time into the request's arrival_ps. seconds and ps (of the second) are not negative. */
+/* Sets the request's arrival_ps from seconds and picoseconds of the second, neither negative. */
 gboolean reader_set_arrival(TraceReader *reader, Request *request, gint64 seconds, gint64 ps,
                             const char *at, const char *end, const char *field, GError **error);
 
-/* Adds the request, with reader->hashes, or skips and counts it. id NULL: its index. */
+/* Adds the request with reader->hashes, or skips and counts it. id: NULL for its index. */
 gboolean reader_add(TraceReader *reader, const Request *request, const char *id, GError **error);
 
-/* Adds a request that comes delay_ps after the answer to the session's last one; delay_ps < 0: one
- * that has its own time. The session's later ones wait for it. */
+/* Adds a request that arrives delay_ps after the answer to the session's last one; delay_ps < 0: at
+ * its own time. It is the session's last one from now on. */
 gboolean reader_add_turn(TraceReader *reader, const char *session, gint64 delay_ps,
                          const Request *request, const char *id, GError **error);
 
 /* TRUE if a request of the session was added. */
 gboolean reader_knows_session(const TraceReader *reader, const char *session);
 
-/* Checks ids, moves absolute times to 0, sorts. */
+/* After the last line: checks ids, moves absolute times to 0, sorts. */
 gboolean reader_finish(TraceReader *reader, GError **error);
 
-/* What is good to know about what was read. */
+/* Adds notes on what was skipped, sorted or is unusual. */
 void reader_fill_notes(const TraceReader *reader, TraceNotes *notes);

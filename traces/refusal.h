@@ -1,8 +1,8 @@
-/* Files that people have and that are no traces: what they are, and what to do. */
+/* Files that people have and that are no traces. */
 #pragma once
 
 #include <glib.h>
 
-/* Of a first line (or a document on one line): two lines of text, the first what it is, the second
- * what to do; NULL where it is none that is known. */
+/* What a file with that first line is and, in a second line, what to do with it; NULL: not known.
+ */
 const char *trace_refusal(const char *line, const char *end);

@@ -1,11 +1,11 @@
 #include "results.h"
 
+#include "format.h"
 #include "sim/units.h"
 
 #include <math.h>
 #include <string.h>
 
-#define TOKENS_MAX 1000000000
 #define NS_PER_S G_GINT64_CONSTANT(1000000000)
 
 static gboolean G_GNUC_PRINTF(2, 3) fail(GError **error, const char *format, ...)
@@ -62,14 +62,14 @@ read_tokens(const json_t *value, const char *what, gsize index, guint32 *tokens,
 {
   json_int_t number = json_integer_value(value);
 
-  if (!json_is_integer(value) || number < 0 || number > TOKENS_MAX)
+  if (!json_is_integer(value) || number < 0 || number > TRACE_TOKENS_MAX)
     return fail(error, "%s[%" G_GSIZE_FORMAT "]: expected a whole number from 0 to %d", what, index,
-                TOKENS_MAX);
+                TRACE_TOKENS_MAX);
   *tokens = (guint32)number;
   return TRUE;
 }
 
-/* An array beside input_lens, or NULL where the file has none. */
+/* Finds an array that must be as long as input_lens; *array is NULL where the file has none. */
 static gboolean
 find_array(const json_t *object, const char *key, gsize n, const json_t **array, GError **error)
 {
@@ -83,7 +83,7 @@ find_array(const json_t *object, const char *key, gsize n, const json_t **array,
   return TRUE;
 }
 
-/* First token and last, from a request's ttft and the gaps between its tokens. Without streaming a
+/* Sets ttft_s and e2e_s from a request's ttft and the gaps between its tokens. Without streaming a
  * client knows neither, and writes 0. */
 static void
 read_times(const json_t *ttft, const json_t *itls, ResultRequest *request)
@@ -101,7 +101,7 @@ read_times(const json_t *ttft, const json_t *itls, ResultRequest *request)
   json_array_foreach(itls, i, gap) request->e2e_s += MAX(json_number_value(gap), 0);
 }
 
-/* Relative to the whole seconds of the first, where a double keeps its last digits. */
+/* Reads a start time, relative to the whole seconds of the first, so that its last digits count. */
 static gboolean
 read_start(const json_t *value, ResultRun *run, gsize index, ResultRequest *request, GError **error)
 {
@@ -128,7 +128,8 @@ number_of(const json_t *object, const char *key)
   return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
-/* One of GuideLLM's requests. Its inter_token_latency_ms is between tokens, the first left out. */
+/* Reads one of GuideLLM's requests; inter_token_latency_ms is the mean of the gaps after the first
+ * token. */
 static gboolean
 read_guidellm_request(const json_t *object, gsize i, ResultRun *run, ResultRequest *request,
                       GError **error)
@@ -255,9 +256,9 @@ metric_tokens(const json_t *metrics, const char *name, guint32 *tokens, GError *
   const json_t *value = json_object_get(json_object_get(metrics, name), "value");
   double number = json_number_value(value);
 
-  if (!json_is_number(value) || number != floor(number) || number < 0 || number > TOKENS_MAX)
+  if (!json_is_number(value) || number != floor(number) || number < 0 || number > TRACE_TOKENS_MAX)
     return fail(error, "metrics.%s: expected a \"value\" of whole tokens from 0 to %d", name,
-                TOKENS_MAX);
+                TRACE_TOKENS_MAX);
   *tokens = (guint32)number;
   return TRUE;
 }

@@ -1,5 +1,5 @@
-/* What serving benchmarks write of their requests, out of parsed JSON: lengths, and times where
- * the file has them. Two families: one object a run with arrays (`vllm bench serve` with
+/* The results that serving benchmarks write of their requests, from parsed JSON: lengths, and times
+ * where the file has them. Two kinds: one object a run with arrays (`vllm bench serve` with
  * --save-detailed, sglang.bench_serving with --output-details) or with an object a request
  * (GuideLLM's benchmarks.json of one benchmark), and one object a request (AIPerf's
  * profile_export.jsonl). As traces they are traces/formats/run_result.c and aiperf.c beside it; as
@@ -22,7 +22,7 @@ typedef struct {
  * texts become null or an empty text, in as many bytes, so that columns stay. In place. */
 void results_mend_json(char *text, gsize bytes);
 
-/* A run's object: arrays, or (without lengths in it) a summary of such a run. */
+/* TRUE if the object is of a run: arrays of its requests, or a summary without lengths. */
 gboolean results_is_run(const json_t *object);
 
 typedef struct {
@@ -30,7 +30,7 @@ typedef struct {
   gint64 zero_s;       /* seconds that start_ps count from */
   gboolean has_starts; /* start_times are there */
   BenchPace pace;      /* of the client, where they are not */
-  GError *no_pace;     /* why neither they nor the pace tell when requests were sent */
+  GError *no_pace;     /* why neither start times nor the pace tell when requests were sent */
 } ResultRun;
 
 /* The caller frees with results_run_clear(). FALSE and a message without position: what was found,
@@ -39,10 +39,11 @@ gboolean results_read_run(const json_t *object, ResultRun *run, GError **error);
 void results_run_clear(ResultRun *run);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ResultRun, results_run_clear)
 
-/* When the i-th request was sent, in ps: its start time (since zero_s), or evenly spaced at the
- * rate that the client sent at, or 0. */
+/* When the i-th request was sent: its start time (since zero_s), or evenly spaced at the client's
+ * rate, or 0. */
 gint64 results_arrival_ps(const ResultRun *run, guint i);
 
+/* TRUE if the object is a request of AIPerf's profile_export.jsonl. */
 gboolean results_is_aiperf(const json_t *object);
 /* *skip: the request failed, was cancelled, or belongs to a warm-up. start_ps is since *zero_ns,
  * which is set where it is negative. *id is the file's text, or NULL. */

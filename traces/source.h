@@ -24,11 +24,11 @@ const char *source_name(const Source *source);
  * 1 bytes behind it, whatever they are. All stay valid until the next call. */
 SourceStatus source_line(Source *source, const char **line, const char **end, GError **error);
 
-/* Whether the content begins with these bytes, at most 16. For use before anything is taken. */
+/* TRUE if the content begins with these bytes, at most 16; before anything is taken. */
 gboolean source_begins_with(const Source *source, const char *mark, gsize bytes);
 
-/* The next `bytes` bytes. *got: how many there were before the end. FALSE on errors only. */
+/* Copies the next `bytes` bytes to `to`. *got: fewer at the end. FALSE on errors only. */
 gboolean source_bytes(Source *source, void *to, gsize bytes, gsize *got, GError **error);
 
-/* The content's length where it is known without reading it (a plain file), else -1. */
+/* The content's length where it is known beforehand (a plain file); else -1. */
 gint64 source_length_bytes(const Source *source);

@@ -3,6 +3,7 @@
  */
 #include "stats.h"
 
+#include "sim/mix.h"
 #include "sim/units.h"
 
 #include <math.h>
@@ -44,7 +45,7 @@ bucket_lengths(const guint32 *sorted, guint32 count)
   return buckets;
 }
 
-/* `tokens` is sorted here. */
+/* Sorts `tokens`, sets *stats, and returns the histogram. */
 static GArray *
 compute_lengths(guint32 *tokens, guint32 count, LengthStats *stats)
 {
@@ -97,18 +98,9 @@ compute_arrivals(const Workload *workload, TraceStats *stats)
     stats->gap_cv = sqrt(squares / (count - 1)) / stats->gap_mean_s;
 }
 
-/* Of a block and all before it: some traces hash a block's own tokens alone. As the prefix cache
- * has it (sim/contents/content_key.c). */
-static guint64
-chain(guint64 before, guint64 hash)
-{
-  guint64 key = (before + hash) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15) + 1;
-
-  key = (key ^ key >> 32) * G_GUINT64_CONSTANT(0xd6e8feb86659fd93) + before;
-  return key ^ key >> 29;
-}
-
-/* What a prefix cache that never forgets would have: a prompt's blocks up to the first new one. */
+/* Counts what a prefix cache that never evicts would have: a prompt's blocks up to the first new
+ * one. A block's key is of all blocks before it, too, as in the prefix cache
+ * (sim/contents/content_key.c), since some traces hash a block's own tokens alone. */
 static void
 compute_repeats(const Workload *workload, TraceStats *stats)
 {
@@ -124,8 +116,8 @@ compute_repeats(const Workload *workload, TraceStats *stats)
     if (request->hash_count == 0)
       continue;
     for (guint32 h = 0; h < request->hash_count; h++)
-      own[h] = chain(h > 0 ? own[h - 1] : 1,
-                     g_array_index(workload->hashes, guint64, request->hash_first + h));
+      own[h] = mix64_chain(h > 0 ? own[h - 1] : 0,
+                           g_array_index(workload->hashes, guint64, request->hash_first + h));
     while (hit < request->hash_count && g_hash_table_contains(seen, &own[hit]))
       hit++;
     for (guint32 h = hit; h < request->hash_count; h++)

@@ -1,4 +1,4 @@
-/* What a trace looks like: counts, rates, lengths, how much its prompts repeat, and histograms. */
+/* Statistics of a trace: counts, rates, lengths, how much its prompts repeat, and histograms. */
 #pragma once
 
 #include "sim/workload.h"
@@ -26,13 +26,16 @@ typedef struct {
   guint64 prompt_tokens, output_tokens;
   LengthStats prompt, output;
   gboolean has_max_tokens;
-  LengthStats max_tokens; /* where has_max_tokens */
-  guint64 hashed_requests, hash_blocks,
-      repeated_blocks;                     /* repeated: prefix seen in an earlier prompt */
-  guint64 repeated_tokens;                 /* prompt tokens in those blocks */
-  GArray *prompt_buckets, *output_buckets; /* of LengthBucket, each twice as wide */
-  guint32 arrivals[STATS_TIME_BUCKETS];    /* over the duration, equal parts */
+  LengthStats max_tokens;  /* where has_max_tokens */
+  guint64 hashed_requests; /* requests with prefix hashes */
+  guint64 hash_blocks;     /* blocks that these hashes stand for, */
+  guint64 repeated_blocks; /* those in a prefix of an earlier prompt, */
+  guint64 repeated_tokens; /* and the prompt tokens in these */
+  GArray *prompt_buckets,
+      *output_buckets;                  /* of LengthBucket, each twice as wide as the one before */
+  guint32 arrivals[STATS_TIME_BUCKETS]; /* requests in equal parts of the duration */
 } TraceStats;
 
+/* workload: sealed, with at least one request. */
 void trace_stats_compute(const Workload *workload, TraceStats *stats);
 void trace_stats_clear(TraceStats *stats);

@@ -1,4 +1,4 @@
-/* The table of formats, and reading and writing through it. A file's format is the first that knows
+/* The table of formats, and reading and writing through it. A file has the first format that knows
  * its first line of content; no format looks at the file's name.
  */
 #include "config.h"
@@ -17,8 +17,7 @@
 
 #include <string.h>
 
-/* LINE_BYTES: of a short line. Room for too many requests costs nothing, since memory that nothing
- * is put into is not taken. */
+/* LINE_BYTES: a short line's, to reserve room for requests by; unused room takes no memory. */
 enum { SPILLWAY_FORMAT_NUMBER = 1, LINE_BYTES = 16, RESERVE_MAX = 1 << 22 };
 
 #define FORMAT_MARK "# spillway-trace "
@@ -74,7 +73,8 @@ check_comment(const TraceReader *reader, const char *line, const char *end, GErr
   "arrival_s,prompt_tokens,output_tokens; "                                                        \
   "jq -r '[.TIME, .IN, .OUT] | @csv' FILE) >OTHER"
 
-/* No format knows this line: says what they look like, or what the nearest lacks. */
+/* No format knows this line: says what the file is, what the nearest format lacks, or what formats
+ * there are. */
 static gboolean
 fail_unknown(TraceReader *reader, const char *line, const char *end, GError **error)
 {
@@ -120,8 +120,8 @@ sniff(const char *line, const char *end)
   return NULL;
 }
 
-/* The first line of content: chooses the format, takes the header. *is_row: the line is a row
- * already. */
+/* Takes the first line of content: chooses the format and reads the header. *is_row: the format has
+ * no header, and the line is a row. */
 static gboolean
 begin(TraceReader *reader, const char *line, const char *end, gboolean *is_row, GError **error)
 {
@@ -148,12 +148,13 @@ is_blank(const char *line, const char *end)
   return line == end;
 }
 
-/* Where a file's lines are at. */
+/* How far a file's lines were read. */
 typedef struct {
-  gboolean has_begun, has_comments;
+  gboolean has_begun;    /* the first line of content was taken */
+  gboolean has_comments; /* lines that begin with '#' are comments */
 } Lines;
 
-/* A line that is no blank and no comment: the first one begins, others are rows. */
+/* Takes a line that is neither blank nor a comment: the first, or a row. */
 static gboolean
 take_line(TraceReader *reader, Lines *lines, const char *line, const char *end, GError **error)
 {
@@ -221,7 +222,7 @@ read_lines(TraceReader *reader, Source *source, GError **error)
   return status == SOURCE_END;
 }
 
-/* Forms that are no text are known by their first bytes; all others by a line. */
+/* The format, of those that are no text, whose first bytes the file has. */
 static const TraceFormat *
 sniff_bytes(Source *source)
 {
@@ -244,8 +245,8 @@ read_content(TraceReader *reader, Source *source, GError **error)
   return read_lines(reader, source, error) && reader_finish(reader, error);
 }
 
-/* Rates that no service has had: mostly a unit mistaken for another. A form whose lines say their
- * times under a key that others have in seconds is doubted sooner. */
+/* Rates that no service has had: mostly one unit was taken for another. Mooncake's "timestamp" is
+ * in seconds elsewhere, so it is doubted sooner. */
 #define RATE_MOST 10000.0
 #define RATE_DOUBTED 500.0
 #define RATE_LEAST (1.0 / 86400)
@@ -259,7 +260,7 @@ note_absurd_rate(const TraceReader *reader, const Workload *workload, TraceNotes
   double rate = span_s > 0 ? (n - 1) / span_s : 1;
   double most = reader->format == &trace_format_mooncake ? RATE_DOUBTED : RATE_MOST;
 
-  if (workload->turns != NULL) /* the rate is the server's affair */
+  if (workload->turns != NULL) /* the rate depends on the server */
     return;
   if (rate > most || rate < RATE_LEAST)
     g_ptr_array_add(notes->texts,

@@ -1,4 +1,4 @@
-/* Traces of requests: reading them in any known format, writing them.
+/* Traces of requests: reads them in any known format, and writes them.
  *
  * Every error names the file and, where there is one, the line and the column, what was found and
  * what was expected. What is no error but good to know (requests skipped, arrivals sorted) goes
@@ -12,7 +12,7 @@
 #include <glib.h>
 
 typedef struct {
-  const TraceFormat *format; /* that was read */
+  const TraceFormat *format; /* of the file that was read */
   GPtrArray *texts;          /* of char *, one sentence each */
 } TraceNotes;
 
@@ -23,7 +23,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(TraceNotes, trace_notes_free)
 /* All formats, NULL-terminated, in the order in which they are tried. */
 extern const TraceFormat *const trace_formats[];
 
-/* The format of that name, or NULL. */
+/* The format of that name; NULL: there is none. */
 const TraceFormat *trace_format_find(const char *name);
 
 /* Reads a trace, plain or gzip; path "-" is standard input. `format`: a name, or NULL or "auto" for

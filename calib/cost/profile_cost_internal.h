@@ -51,5 +51,6 @@ typedef struct {
 /* Hooks of the class (sim/cost.h). */
 void profile_cost_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPiece *piece);
 gint64 profile_cost_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks);
+double profile_cost_layer_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks);
 CopyContention profile_cost_contention(const CostModel *base, CopyDirection direction,
                                        gboolean prefills);

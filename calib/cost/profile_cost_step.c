@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "calib/profile_host.h"
+#include "sim/layerwise.h"
 
 enum { ACTIVATION_BYTES = 2 };
 
@@ -138,22 +139,41 @@ profile_cost_contention(const CostModel *base, CopyDirection direction, gboolean
 
 /* Copies were timed in a stream that waited for all of them to be handed over. Where pieces are so
  * small that handing over takes longer than copying, the host is what they wait for. */
+static double
+pieces_ps(const ProfileCost *self, CopyDirection direction, double pieces)
+{
+  double factor = direction == COPY_OUT ? self->what_if.d2h_time : self->what_if.h2d_time;
+  double bytes = (double)self->copy_piece_bytes, ps;
+  gboolean inside;
+
+  ps = operation_sheet_ps(self->copies[direction], bytes, pieces, &inside);
+  if (self->submits[direction] != NULL)
+    ps = MAX(ps, operation_sheet_ps(self->submits[direction], bytes, pieces, &inside));
+  return factor * ps;
+}
+
 gint64
 profile_cost_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
 {
   const ProfileCost *self = (const ProfileCost *)base;
-  double factor = direction == COPY_OUT ? self->what_if.d2h_time : self->what_if.h2d_time;
-  double bytes, pieces, ps;
-  gboolean inside;
 
   if (self->copies[direction] == NULL)
     return cost_model_copy_ps(self->roofline, direction, blocks);
-  bytes = (double)self->copy_piece_bytes;
-  pieces = (double)self->copy_pieces_per_block * blocks;
-  ps = operation_sheet_ps(self->copies[direction], bytes, pieces, &inside);
-  if (self->submits[direction] != NULL)
-    ps = MAX(ps, operation_sheet_ps(self->submits[direction], bytes, pieces, &inside));
-  return profile_round_ps(factor * ps);
+  return profile_round_ps(
+      pieces_ps(self, direction, (double)self->copy_pieces_per_block * blocks));
+}
+
+/* No less than its share of them all: a curve that was measured may bend the other way. */
+double
+profile_cost_layer_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
+{
+  const ProfileCost *self = (const ProfileCost *)base;
+  double pieces = (double)self->copy_pieces_per_block * blocks, stages = base->copy_stages;
+
+  if (self->copies[direction] == NULL)
+    return cost_model_layer_copy_ps(self->roofline, direction, blocks);
+  return MAX(pieces_ps(self, direction, pieces / stages),
+             pieces_ps(self, direction, pieces) / stages);
 }
 
 static void
@@ -307,6 +327,8 @@ profile_cost_step(CostModel *base, const CostShape *shape, guint32 repeat, CostP
   if (covered & 1 << COST_ATTENTION && tokens > 0)
     profile_attention_step(self->attention, shape, repeat, piece);
   set_residual(self, shape, tokens, piece);
+  if (self->base.copy_stages > 0)
+    layerwise_overlap(&self->base, shape, piece);
   roofline_wait_for_launches(self->roofline, shape, piece);
   if (self->host[0] == NULL)
     roofline_wait_for_host(self->roofline, shape, piece);

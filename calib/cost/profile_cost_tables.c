@@ -56,6 +56,7 @@ static const CostModelClass profile_cost_class = {
     .name = "profile",
     .step = profile_cost_step,
     .copy_ps = profile_cost_copy_ps,
+    .layer_copy_ps = profile_cost_layer_copy_ps,
     .contention = profile_cost_contention,
     .spread = profile_cost_spread,
     .free = profile_free_cost,
@@ -169,6 +170,7 @@ profile_cost_bare(const Profile *profile, const RooflineConfig *config, GError *
   plain.what_if = WHAT_IF_NONE;
   self = g_new0(ProfileCost, 1);
   self->base.class = &profile_cost_class;
+  self->base.copy_stages = config->copy_stages;
   self->model = model_copy(config->model);
   self->tp = config->tensor_parallel_size;
   self->what_if = config->what_if;

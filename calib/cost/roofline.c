@@ -11,6 +11,7 @@
 #include "roofline.h"
 
 #include "roofline_work.h"
+#include "sim/layerwise.h"
 
 #include <math.h>
 #include <string.h>
@@ -130,6 +131,16 @@ roofline_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
              : product_ps(self->copy_block_ps[direction], blocks) + self->copy_fixed_ps[direction];
 }
 
+/* Each part is a submission of its own. */
+static double
+roofline_layer_copy_ps(CostModel *base, CopyDirection direction, guint32 blocks)
+{
+  const Roofline *self = (const Roofline *)base;
+
+  return (double)product_ps(self->copy_block_ps[direction], blocks) / base->copy_stages +
+         (double)self->copy_fixed_ps[direction];
+}
+
 /* The link is slower than the memory: a copy is not slowed. */
 static CopyContention
 roofline_contention(const CostModel *base, CopyDirection direction, gboolean prefills G_GNUC_UNUSED)
@@ -241,6 +252,8 @@ find_step(Roofline *self, const CostShape *shape, guint32 repeat, guint without,
       piece->base_ps[COST_COMM] = comm_ps(self, tokens);
   }
   if (!(without & WITHOUT_WAITS)) {
+    if (self->base.copy_stages > 0)
+      layerwise_overlap(&self->base, shape, piece);
     wait_for_launches(self, shape, piece);
     wait_for_host(self, shape, piece);
   }
@@ -289,6 +302,7 @@ static const CostModelClass roofline_class = {
     .measures_nothing = TRUE,
     .step = roofline_step,
     .copy_ps = roofline_copy_ps,
+    .layer_copy_ps = roofline_layer_copy_ps,
     .contention = roofline_contention,
     .rises = roofline_rises,
     .free = roofline_free,
@@ -323,6 +337,8 @@ find_unsplit(const Layer *layer, guint32 tp)
     return "its feed-forward width does not divide by the tensor-parallel size";
   if (kv_heads > 0 && layer->mixer.latent_dim == 0 && MAX(tp, kv_heads) % MIN(tp, kv_heads) != 0)
     return "its KV heads and the tensor-parallel size do not divide";
+  if (layer->mixer.kind == MIXER_COMPRESSED && layer->mixer.groups % tp != 0)
+    return "its groups of heads (o_groups) do not divide by the tensor-parallel size";
   return NULL;
 }
 
@@ -365,6 +381,7 @@ roofline_new(const RooflineConfig *config, GError **error)
     return NULL;
   self = g_new0(Roofline, 1);
   self->base.class = &roofline_class;
+  self->base.copy_stages = config->copy_stages;
   self->device = *config->device;
   self->device.name = self->device.title = NULL;
   self->device.file = NULL;

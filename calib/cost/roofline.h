@@ -97,6 +97,7 @@ typedef struct {
   gboolean greedy; /* the likeliest tokens are taken; the roofline costs that as sampling */
   CopyPath copy_path;
   HostMemory host_memory;
+  guint32 copy_stages; /* CostModel.copy_stages */
   WhatIf what_if;
 } RooflineConfig;
 

@@ -101,10 +101,7 @@ command_convert(int argc, char **argv)
   const GOptionEntry entries[] = {
       {"out", 'o', 0, G_OPTION_ARG_FILENAME, &options.out,
        "where to write: a file (compressed if it ends in .gz), or - for standard output", "FILE"},
-      {"to", 0, 0, G_OPTION_ARG_STRING, &options.to,
-       "the form to write: spillway (default), azure, vidur, mooncake (where -o ends in .jsonl), "
-       "benchmark, steps, binary (.bin)",
-       "FORM"},
+      {"to", 0, 0, G_OPTION_ARG_STRING, &options.to, trace_name_formats_help(), "FORM"},
       {"trace-format", 0, 0, G_OPTION_ARG_STRING, &options.trace_format,
        "the form to read: auto (default), a name from 'spillway list trace-formats', or "
        "'columns:…' for any CSV",
@@ -122,9 +119,8 @@ command_convert(int argc, char **argv)
           "Reads a trace (a file, - for standard input, or a shipped trace's name; plain or\n"
           "gzip) and writes it in another form.",
       .examples =
-          "The form binary holds all that a trace has and is the quickest to read. Prefix hashes "
-          "are\nkept by it and by mooncake only, ids not by azure and vidur; a note says what was "
-          "left out.\n\nExamples:\n"
+          "The form binary is the quickest to read. A note says what of the trace a form cannot "
+          "hold,\nsuch as ids or prefix hashes.\n\nExamples:\n"
           "  spillway trace convert AzureLLMInferenceTrace_code.csv -o code.csv\n"
           "  spillway trace convert mooncake.jsonl.gz -o - --limit 100 --time-scale 2\n"
           "  spillway trace convert chat-turns -o turns.jsonl.gz\n"

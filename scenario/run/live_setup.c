@@ -104,7 +104,7 @@ open_device(LiveSetup *setup, const LiveDeviceClass *class, GError **error)
       .kv_form = s->copy_path == COPY_PATH_PER_BLOCK ? KV_BY_BLOCK : KV_BY_LAYER,
       .copy_method = copy_method(setup),
       .pageable_host = s->host_memory == HOST_MEMORY_PAGEABLE,
-      .overlap_within_step = settings->overlap_copies && !s->config.overlap_copies,
+      .overlap_within_step = s->copy_stages > 0 || (settings->overlap_copies && !s->config.overlap_copies),
       .copies_beside = s->config.overlap_copies,
       .num_disk_blocks = s->config.num_disk_blocks,
       .num_through_blocks = planner_through_blocks(&s->config),

@@ -1,10 +1,11 @@
-/* The options are texts until all are known; then each is checked and put into the generator's
+/* Options are texts until all are known; then each is checked and put into the generator's
  * settings.
  */
 #include "generated_trace.h"
 
 #include "scenario/option_words.h"
 #include "scenario/typed.h"
+#include "trace_name.h"
 
 #include <string.h>
 
@@ -36,9 +37,7 @@ gen_options_entries(GenOptions *o, GOptionEntry entries[GEN_ENTRIES + 1])
       {"hash-block-tokens", &o->hash_block_tokens, "tokens a prefix hash stands for (default 16)",
        "N"},
       {"seed", &o->seed, "seed of all random numbers (default 1)", "N"},
-      {"to", &o->to,
-       "the form to write: spillway, mooncake where -o ends in .jsonl, binary where in .bin",
-       "FORM"},
+      {"to", &o->to, trace_name_formats_help(), "FORM"},
       {"out", &o->out, "where to write (compressed if it ends in .gz; default standard output)",
        "FILE"},
   };
@@ -76,7 +75,7 @@ gen_options_clear(GenOptions *o)
     g_clear_pointer(texts[i], g_free);
 }
 
-/* Absent options leave the default. */
+/* An option that is not given leaves the default. */
 static gboolean
 take_uint(const char *text, const char *what, guint64 min, guint64 max, guint32 *value,
           GError **error)
@@ -139,7 +138,7 @@ take_lengths(const char *text, const char *what, LengthsSide side, Lengths *leng
   return FALSE;
 }
 
-/* "4x", or lengths. */
+/* Takes "4x", or lengths. */
 static gboolean
 take_max_tokens(const char *text, TraceGen *gen, GError **error)
 {
@@ -151,7 +150,7 @@ take_max_tokens(const char *text, TraceGen *gen, GError **error)
   return typed_real(times, "--max-tokens", 1, 1e9, &gen->max_tokens_times, error);
 }
 
-/* A duration or rate that is given must not be 0, which to the generator means absent. */
+/* A duration or rate that is given must not be 0, which the generator takes for absent. */
 gboolean
 gen_options_take(const GenOptions *options, TraceGen *gen, GError **error)
 {

@@ -1,9 +1,10 @@
-/* The options of a generated trace: `spillway trace gen`, and "gen:OPTIONS" in a trace's place. */
+/* The options of a generated trace: of `spillway trace gen`, and of "gen:OPTIONS" as a trace's
+ * name. */
 #pragma once
 
 #include "traces/gen.h"
 
-/* As they were given; NULL where not. */
+/* The options' texts; NULL where not given. */
 typedef struct {
   char *requests, *duration, *arrivals, *rate, *burstiness, *cv, *prompt, *output, *max_tokens;
   char *turns, *think_time, *shared_prefix, *prefix_groups, *hash_block_tokens, *seed;
@@ -20,6 +21,6 @@ gboolean gen_options_take(const GenOptions *options, TraceGen *gen, GError **err
 
 void gen_options_clear(GenOptions *options);
 
-/* A trace from `options` as `spillway trace gen` takes them; `seed` (or NULL) replaces the default
- * one where the options have none. */
+/* The trace of `options`, as `spillway trace gen` takes them; the caller frees it. seed: where the
+ * options have none, instead of the default; may be NULL. */
 Workload *generated_trace(const char *options, const guint64 *seed, GError **error);

@@ -42,8 +42,8 @@ trace_name_path(const char *name, GError **error)
   return NULL;
 }
 
-/* The format of that name, for reading or writing; NULL and an error that names the nearest, where
- * `option` has none such. */
+/* The format of that name, for reading or writing. NULL, with an error that names the option's
+ * choices and the nearest, if there is none. */
 static const TraceFormat *
 trace_name_format(const char *option, const char *name, gboolean to_write, GError **error)
 {
@@ -86,7 +86,25 @@ trace_name_format_to_write(const char *name, const char *out, GError **error)
     return trace_name_format("--to", name, TRUE, error);
   if (g_str_has_suffix(plain, ".gz"))
     plain[strlen(plain) - strlen(".gz")] = '\0';
-  if (g_str_has_suffix(plain, ".jsonl"))
-    return &trace_format_mooncake;
-  return g_str_has_suffix(plain, ".bin") ? &trace_format_binary : &trace_format_spillway;
+  for (const TraceFormat *const *format = trace_formats; *format != NULL; format++)
+    if ((*format)->ending != NULL && g_str_has_suffix(plain, (*format)->ending))
+      return *format;
+  return trace_formats[0];
+}
+
+const char *
+trace_name_formats_help(void)
+{
+  g_autoptr(GString) help = g_string_new("the form to write:");
+
+  for (const TraceFormat *const *format = trace_formats; *format != NULL; format++) {
+    if ((*format)->write == NULL)
+      continue;
+    g_string_append_printf(help, "%s %s", format > trace_formats ? "," : "", (*format)->name);
+    if (format == trace_formats)
+      g_string_append(help, " (default)");
+    else if ((*format)->ending != NULL)
+      g_string_append_printf(help, " (where -o ends in %s)", (*format)->ending);
+  }
+  return g_intern_string(help->str);
 }

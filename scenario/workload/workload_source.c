@@ -1,5 +1,5 @@
-/* A trace is read as it is; then the client has its say: how many of its requests are sent, and
- * when.
+/* A trace is read as it is; then the settings' client sends as many of its requests as it wants,
+ * when it wants.
  */
 #include "workload_source.h"
 
@@ -12,6 +12,7 @@
 #include "trace_name.h"
 #include "traces/bench.h"
 
+/* Options of the client; from the fourth on, of random lengths. */
 static const char *const of_client[] = {"num-prompts",       "request-rate",
                                         "burstiness",        "random-input-len",
                                         "random-output-len", "random-range-ratio"};
@@ -85,7 +86,7 @@ limit_of(const Settings *settings)
   return (guint32)(settings->num_prompts > 0 ? settings->num_prompts : settings->limit);
 }
 
-/* What is left to do with a trace's first requests. */
+/* Sends the requests that are left of a trace at the client's rate. */
 static gboolean
 send_first(Workload *workload, const Settings *settings, GError **error)
 {

@@ -9,20 +9,6 @@ client_free(Client *self)
     self->free(self);
 }
 
-static gint64
-trace_next_ps(const Client *self)
-{
-  if (self->taken == workload_count(self->workload))
-    return G_MAXINT64;
-  return workload_request(self->workload, self->taken)->arrival_ps;
-}
-
-static void
-trace_take(Client *self)
-{
-  self->next_ps = trace_next_ps(self);
-}
-
 static void
 trace_free(Client *self)
 {
@@ -34,26 +20,26 @@ client_trace_new(const Workload *workload)
 {
   Client *self = g_new0(Client, 1);
 
-  *self = (Client){.workload = workload, .take = trace_take, .free = trace_free};
-  self->next_ps = trace_next_ps(self);
+  *self = (Client){.workload = workload, .free = trace_free};
+  self->next_ps = client_next_in_trace_ps(self);
   return self;
 }
 
-/* Those who wait: for a slot of `most`, of which a request takes the one that has been free for
- * longest, or for an answer. */
+/* Requests wait for an answer, or for one of `most` slots; a request takes the slot that has been
+ * free for longest. */
 typedef struct {
   Client base;
   Workload *workload;
-  gint64 *free_since_ps; /* of the slots that are free: a ring; NULL: there are always some */
+  gint64 *free_since_ps; /* of free slots, a ring; NULL: any number may be under way */
   guint32 most, first, free_slots;
-  gint64 last_ps; /* one that the engine drops may be told of after one that ended later */
+  gint64 last_ps; /* latest leaving; a dropped request may be told of after one that ended later */
   Turns *turns;   /* NULL: requests come in the trace's order */
 } WaitingClient;
 
 static gint64
 ready_ps(const WaitingClient *self)
 {
-  return self->turns != NULL ? turns_ready_ps(self->turns) : trace_next_ps(&self->base);
+  return self->turns != NULL ? turns_ready_ps(self->turns) : client_next_in_trace_ps(&self->base);
 }
 
 static void

@@ -1,5 +1,5 @@
-/* Only the next request is looked at: the one behind it is read when the inner client knows when
- * it was sent, which may be when another has left, and never before the one in front of it.
+/* Only the next request is computed ahead: when the one behind it is sent may depend on a
+ * completion.
  */
 #include "front_end.h"
 

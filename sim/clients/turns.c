@@ -2,18 +2,17 @@
 
 #include "sim/units.h"
 
-/* Requests have the indices of the workload's first order here. */
+/* Requests are named by their indices in the workload's first order here. */
 struct Turns {
   Workload *workload;
-  guint32 *at;         /* the request at each place */
-  guint32 *place;      /* of each request */
-  guint32 *first_turn; /* that waits for each request, the others behind it; NO_TURN: none */
-  guint32 *next_turn;
-  gint64 *ready_ps;
-  guint32
-      *heap; /* those that wait for nobody and have not arrived, the first that is ready first */
+  guint32 *at;         /* by place: the request */
+  guint32 *place;      /* by request */
+  guint32 *first_turn; /* by request: the first turn that waits for it; NO_TURN: none does */
+  guint32 *next_turn;  /* by turn: the next one that waits for the same request */
+  gint64 *ready_ps;    /* by request: from when it can arrive */
+  guint32 *heap;       /* requests that can arrive and have not, the earliest first */
   guint32 n_heap;
-  gint64 last_ps; /* arrivals do not go backward, though ends may be told late */
+  gint64 last_ps; /* of the last arrival: they do not go backward, though ends may be told late */
 };
 
 /* Of two that are ready at the same time the trace's first goes first. */

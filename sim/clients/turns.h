@@ -1,7 +1,7 @@
-/* Turns of sessions: which requests have nobody to wait for any more, and from when; for client.c.
+/* Turns of sessions: which requests wait for no other, and from when they can arrive; for client.c.
  *
- * A request is known by its place in the workload: that among the arrivals once it has arrived;
- * before that, any behind those.
+ * A request is named by its place in the workload: its place among the arrivals once it has
+ * arrived, some place behind those before that.
  */
 #pragma once
 
@@ -9,15 +9,15 @@
 
 typedef struct Turns Turns;
 
-/* The workload's own order is given up: turns_take() makes that of the arrivals. */
+/* workload: borrowed, with ids; turns_place_next() changes its order to that of the arrivals. */
 Turns *turns_new(Workload *workload);
 void turns_free(Turns *turns);
 
-/* From when the next request can arrive; G_MAXINT64: all that are left wait for an answer. */
+/* From when the next request can arrive; G_MAXINT64: all that are left wait for answers. */
 gint64 turns_ready_ps(const Turns *turns);
-/* There is such a request: it gets the place `place`, behind all that have arrived, */
+/* Moves the next request, of which there must be one, to the place behind all that have arrived. */
 void turns_place_next(Turns *turns, guint32 place);
-/* and arrives at at_ps. */
+/* The next request, which is at that place, has arrived at at_ps. */
 void turns_take(Turns *turns, guint32 place, gint64 at_ps);
-/* The request at that place has left: those that wait for it are ready a while later. */
+/* The request at that place has left: those that wait for it can arrive their delays later. */
 void turns_leave(Turns *turns, guint32 place, gint64 at_ps);

@@ -1,9 +1,9 @@
-/* The names of a sequence's blocks, for contents that name them. */
+/* The ids of a sequence's blocks, for contents that name blocks. */
 #pragma once
 
 #include "sim/pool.h"
 
-/* The block becomes its last one, and whoever wants to know is told. */
+/* Appends a block to the sequence's, and to pool->given. */
 static inline void
 block_ids_add(Pool *pool, Sequence *sequence, guint32 id)
 {

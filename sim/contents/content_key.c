@@ -2,14 +2,9 @@
 
 #include "sim/mix.h"
 
-static guint64
-chain(guint64 key, guint64 value)
-{
-  return mix64(mix64(key) + value + G_GUINT64_CONSTANT(0x9e3779b97f4a7c15));
-}
-
-/* Keys of the units that the prompt's prefix hashes cover whole: each chains all hashes up to its
- * last token, so equal keys mean equal content from the prompt's start, whatever the unit. */
+/* Makes the keys of the units that the prompt's prefix hashes cover whole. A key chains all hashes
+ * up to its last token, so equal keys mean equal content from the prompt's start, whatever the
+ * unit. */
 static void
 make_prefix_keys(const Workload *workload, guint32 unit, Sequence *sequence)
 {
@@ -25,8 +20,8 @@ make_prefix_keys(const Workload *workload, guint32 unit, Sequence *sequence)
   for (guint32 i = 0; i < sequence->n_prefix_keys; i++) {
     guint64 end = (guint64)(i + 1) * unit;
     for (; (guint64)hash * request->hash_block_tokens < end; hash++)
-      key = chain(key, hashes[request->hash_first + hash]);
-    sequence->prefix_keys[i] = MAX(chain(key, end), 1);
+      key = mix64_chain(key, hashes[request->hash_first + hash]);
+    sequence->prefix_keys[i] = MAX(mix64_chain(key, end), 1);
   }
 }
 

@@ -8,6 +8,6 @@
 #include "sim/sequence.h"
 #include "sim/workload.h"
 
-/* Of the sequence's first `unit` x (index + 1) tokens; not 0. One unit a sequence: keys are kept in
- * it. */
+/* The key of the sequence's first `unit` x (index + 1) tokens; not 0. The sequence keeps its keys,
+ * so `unit` must be the same for all calls. */
 guint64 content_key(const Workload *workload, guint32 unit, Sequence *sequence, guint32 index);

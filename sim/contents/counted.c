@@ -1,4 +1,4 @@
-/* Blocks without names of which nothing is found again: numbers and no more. */
+/* Blocks without ids of which nothing is found again: numbers and no more. */
 #include "sim/pool.h"
 
 static void
@@ -29,7 +29,7 @@ const ContentsClass contents_counted = {
     .release = release,
 };
 
-/* Groups: what a sequence holds follows from its tokens. */
+/* With groups a sequence's blocks follow from its tokens. */
 static void
 give_back(Pool *pool, Sequence *sequence, guint32 settled)
 {

@@ -5,20 +5,20 @@
  *     window          [   ][   ][ 3 ][ 8 ][ 5 ]    what is out of sight was given back
  *     states          [   ][   ][   ][   ][ 6 ]    one, behind the last token of its block
  *
- * What is given back stays in the queue of free blocks with its content. A prefix of n tokens is
- * there if every group has of it what goes on behind n tokens: all of it; of a window the blocks
- * that it shows; of chunks those since the last chunk began; the state behind token n. So n is the
- * longest that all groups agree on, a multiple of all groups' blocks. Source: vLLM 0.11 to 0.33,
+ * A block that is given back stays in the queue of free blocks with its content. A prefix of n
+ * tokens is there if every group has what a step after n tokens needs: all of it; the blocks that
+ * the window shows; those since the chunk began; the state behind token n. A hit is the longest
+ * such n, a multiple of all groups' block lengths. Source: vLLM 0.11 to 0.33,
  * v1/core/kv_cache_coordinator.py and single_type_kv_cache_manager.py.
  */
 #include "groups.h"
 
 /* A sequence's blocks in one group. */
 struct GroupTable {
-  guint32 *ids; /* `length` of them; 0: given back, or never taken */
+  guint32 *ids; /* [length]; 0: given back, or never taken */
   guint32 length, room;
-  guint32 first;      /* those before have been given back */
-  guint32 registered; /* those before are known to the cache */
+  guint32 first;      /* blocks before it have been given back */
+  guint32 registered; /* blocks before it are known to the cache */
 };
 
 static void
@@ -32,7 +32,7 @@ free_cache(Pool *pool)
   g_free(cache);
 }
 
-/* The pool's count, after something was taken or given. */
+/* Updates the pool's count after blocks were taken or given back. */
 static void
 count(Pool *pool)
 {
@@ -42,7 +42,7 @@ count(Pool *pool)
   pool->evicted |= cache->blocks.evicted;
 }
 
-/* Keys of states that this decision's steps write. */
+/* Keys of states that the step being decided writes. */
 static GArray *
 new_states(const Pool *pool)
 {
@@ -79,7 +79,7 @@ new_blocks(const KvGroupKind *kind, guint32 have, guint32 tokens)
   return kind->kind == KV_STATE ? MIN(more, 1) : more;
 }
 
-/* What a group of this kind is asked for, of the blocks of `tokens` tokens. */
+/* The tokens, of `tokens`, whose blocks a group of this kind is asked for on admission. */
 static guint32
 capped_tokens(const KvGroupKind *kind, guint32 tokens, guint32 in_flight_tokens)
 {
@@ -94,8 +94,9 @@ capped_tokens(const KvGroupKind *kind, guint32 tokens, guint32 in_flight_tokens)
   return (guint32)MIN(seen, tokens);
 }
 
-/* Of a window's group no more than it ever holds while so many tokens are computed at once.
- * G_MAXUINT32 where a state was only written in this decision. */
+/* Of a window's group at most what it holds while in_flight_tokens are computed at once.
+ * G_MAXUINT32 where the prefix ends in a state that is only being written by this decision's step.
+ */
 static guint32
 admission_blocks(Pool *pool, Sequence *sequence, const PoolPrefix *prefix, guint64 tokens,
                  guint32 in_flight_tokens)
@@ -173,7 +174,7 @@ share(Pool *pool, Sequence *sequence, const PoolPrefix *prefix)
   count(pool);
 }
 
-/* Blocks [first, end) of the group's table, the last one first. */
+/* Gives back the blocks [first, end) of the group's table, the last one first. */
 static void
 give(GroupCache *cache, Sequence *sequence, guint32 group, guint32 end)
 {
@@ -206,8 +207,8 @@ give_back(Pool *pool, Sequence *sequence, guint32 settled)
   count(pool);
 }
 
-/* How many of its blocks become free when it gives back what a step behind `settled` does not need.
- */
+/* How many blocks become free when the sequence gives back what a step after `settled` tokens does
+ * not need. */
 static guint32
 gone_blocks(const GroupCache *cache, const Sequence *sequence, guint32 settled)
 {
@@ -222,9 +223,10 @@ gone_blocks(const GroupCache *cache, const Sequence *sequence, guint32 settled)
   return blocks;
 }
 
-/* Blocks at the head of a table that need not be taken. Of a sequence that has its tokens elsewhere
- * what is out of sight is none; one that has just given back all that it held (a chunk began) keeps
- * its table, and its computed tokens may be those of when it joined the decode clock. */
+/* Blocks at the head of a table that need not be taken: for a sequence without blocks, whose KV is
+ * elsewhere, those that no step needs any more. One that has just given back all its blocks (a
+ * chunk began) keeps its table, whose length counts, since its computed tokens may be out of date
+ * (decode_clock.h). */
 static guint32
 absent(const KvGroupKind *kind, const Sequence *sequence, guint32 group, guint32 computed)
 {
@@ -233,8 +235,7 @@ absent(const KvGroupKind *kind, const Sequence *sequence, guint32 group, guint32
   return sequence->blocks > 0 ? length : MAX(length, (guint32)kv_group_gone_blocks(kind, computed));
 }
 
-/* A state that comes from elsewhere has a block where it was written, beside that which the step
- * writes. */
+/* TRUE if a state comes from elsewhere and takes a block beside that which the step writes. */
 static gboolean
 brings_state(const KvGroupKind *kind, const Sequence *sequence, guint32 computed, guint32 tokens)
 {
@@ -242,7 +243,8 @@ brings_state(const KvGroupKind *kind, const Sequence *sequence, guint32 computed
          kv_group_gone_blocks(kind, computed) != kv_group_gone_blocks(kind, tokens);
 }
 
-/* One without blocks has its computed tokens elsewhere, and needs of them what goes on. */
+/* A sequence without blocks has its KV elsewhere and needs blocks for the part that is still seen.
+ */
 static gint64
 lacks(const Pool *pool, const Sequence *sequence, guint32 settled, guint64 tokens)
 {
@@ -285,8 +287,8 @@ take_to(Pool *pool, Sequence *sequence, guint32 tokens)
   count(pool);
 }
 
-/* TRUE if the block is one of the `needed` ones that end with the last multiple of the alignment
- * before `tokens`. */
+/* TRUE if the block is one of the `needed` blocks before the last multiple of the alignment up to
+ * `tokens`. */
 static gboolean
 ends_at(const GroupCache *cache, const KvGroupKind *kind, guint32 index, guint32 needed,
         guint32 tokens)

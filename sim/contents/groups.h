@@ -1,4 +1,4 @@
-/* What is known of groups' blocks: for contents/groups*.c and their test. */
+/* The prefix cache of groups of layers: for contents/groups*.c and their test. */
 #pragma once
 
 #include "named_blocks.h"
@@ -10,20 +10,22 @@ typedef struct {
   const KvGroups *groups;
   GroupRetention retention;
   gboolean two_ended, windows_two_ended;
-  guint32 unit_tokens; /* that all groups' blocks are a multiple of: content has a key at each */
-  guint32 alignment;   /* tokens, a multiple of all groups' blocks: every hit is a multiple of it */
+  guint32 unit_tokens; /* the greatest common divisor of the groups' block lengths: unit of content
+                          keys */
+  guint32 alignment;   /* their least common multiple, tokens: every hit is a multiple of it */
   const KvGroupKind **kind_of; /* by group */
-  GArray *new_states;          /* of guint64: keys of states that this decision's steps write, */
-  guint64 decision;            /* by the pool's count */
+  GArray *new_states;          /* of guint64: keys of states that the step being decided writes, */
+  guint64 decision;            /* in this one of Pool.decisions */
 } GroupCache;
 
-/* Sets unit, alignment and kinds by the groups. */
+/* Sets unit_tokens, alignment and kind_of from the groups. */
 void group_cache_align(GroupCache *cache);
-/* Of one group's block: the same tokens in another group are other content. */
+/* The key of one group's block; the same tokens in another group are other content. */
 guint64 group_cache_key(const GroupCache *cache, Sequence *sequence, guint32 group, guint32 index);
-/* The block of the group that holds `index` of the sequence's blocks. */
+/* Finds the block that holds the index-th of the sequence's blocks in the group; FALSE: none does.
+ */
 gboolean group_cache_find(const GroupCache *cache, Sequence *sequence, guint32 group, guint32 index,
                           guint32 *id);
-/* Of the sequence's first most_tokens tokens, those that are there in every group. Notes where a
- * prefix ends that a group with the whole context has, and others lack. */
+/* How many of the sequence's first most_tokens tokens are there in every group. Notes in
+ * shared_prefix_tokens where a longer prefix ends that only groups with the whole context have. */
 guint32 group_cache_hits(const GroupCache *cache, Sequence *sequence, guint32 most_tokens);

@@ -20,8 +20,8 @@ has_block(const Search *s, const KvGroupKind *kind, guint32 first, guint32 index
   return TRUE;
 }
 
-/* Of a window: from the right, the first run that ends at the alignment and fills what the window
- * shows; or a shorter one that begins with the first block. */
+/* Of a window: the rightmost run of blocks that ends at the alignment and fills the window, or a
+ * shorter one that begins with the first block. */
 static guint32
 window_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 most)
 {
@@ -46,8 +46,8 @@ window_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 mos
   return tokens - tokens % s->cache->alignment;
 }
 
-/* The longest run from the first block that is still looked at: that of the context or, of chunks,
- * of the chunk that `most` lies in. */
+/* The longest run from the first block that a step after `most` tokens needs: the context's first
+ * or, of chunks, that of the chunk in which `most` lies. */
 static guint32
 run_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 most)
 {
@@ -59,7 +59,7 @@ run_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 most)
   return tokens - tokens % s->cache->alignment;
 }
 
-/* Of states: the last one that is there. */
+/* Of states: the last one that is there and ends at the alignment. */
 static guint32
 state_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 most)
 {
@@ -84,8 +84,8 @@ kind_hits(const Search *s, const KvGroupKind *kind, guint32 first, guint32 most)
   return run_hits(s, kind, first, most);
 }
 
-/* One round over the kinds, those with the whole context first: they bound the others, and what
- * they have of it they have of all that is shorter, so they are looked at once. */
+/* One round over the kinds with the whole context, or over the others. The former bound the latter
+ * and, since they have every shorter prefix, too, are asked once. */
 static guint32
 ask_kinds(const Search *s, gboolean whole, guint32 most)
 {

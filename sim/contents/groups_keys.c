@@ -1,8 +1,9 @@
-/* What the blocks of groups hold, and which block holds what. */
+/* Keys of the groups' blocks, and which block holds what. */
 #include "content_key.h"
 #include "groups.h"
 #include "sim/mix.h"
 
+/* The greatest common divisor; that of a and 0 is a. */
 static guint32
 divisor(guint32 a, guint32 b)
 {
@@ -38,7 +39,7 @@ group_cache_key(const GroupCache *cache, Sequence *sequence, guint32 group, guin
   guint64 content =
       content_key(cache->workload, cache->unit_tokens, sequence, (index + 1) * units - 1);
 
-  return MAX(mix64(content + (group + 1) * G_GUINT64_CONSTANT(0x9e3779b97f4a7c15)), 1);
+  return MAX(mix64(content + (group + 1) * MIX64_STEP), 1);
 }
 
 gboolean

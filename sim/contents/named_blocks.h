@@ -1,7 +1,7 @@
-/* Blocks that have names: which of them hold which content, and the order in which free ones are
- * used again. What a cache of prefixes is built of (named.c, groups.c).
+/* Blocks with ids: which of them hold which content, and the order in which free ones are used
+ * again. What prefix caches are built of (named.c, groups.c, reuse.c).
  *
- * Picture: blocks 1 … N-1 (0 is the engine's null block), each with a reference count and, once it
+ * Blocks 1 … N-1 (0 is the engine's null block), each with a reference count and, once it
  * is full, a content key. Blocks without references wait in the free queue with their content still
  * there; taking one from the head erases it, a hit takes it from the middle. Those that are given
  * back join the tail; since vLLM 0.24 those without content join the head instead, and cached
@@ -16,7 +16,7 @@ typedef struct {
   guint64 key;      /* 0: the content is not registered */
   guint32 previous; /* in the free queue */
   guint32 next;
-  guint32 chain_next; /* of the same chain of keys, registered later; where key is not 0 */
+  guint32 chain_next; /* the next block in the chain of its key; where key is not 0 */
   guint32 references;
 } NamedBlock;
 
@@ -33,18 +33,18 @@ typedef struct {
 void named_blocks_init(NamedBlocks *blocks, guint32 num_blocks);
 void named_blocks_clear(NamedBlocks *blocks);
 
-/* The first block that was registered with the key. */
+/* The block that was registered first with the key; FALSE: none is. */
 gboolean named_blocks_find(const NamedBlocks *blocks, guint64 key, guint32 *id);
-/* The block, which has no content yet, holds that of the key. */
+/* The block, which has no content, now holds that of the key. */
 void named_blocks_register(NamedBlocks *blocks, guint32 id, guint64 key);
-/* The block holds no content any more, if it did. */
+/* The block loses its content, if it has any. */
 void named_blocks_erase(NamedBlocks *blocks, guint32 id);
 
-/* Somebody more holds the block. */
+/* One more holds the block. */
 void named_blocks_hold(NamedBlocks *blocks, guint32 id);
-/* Takes the head of the free queue, whose content is lost. */
+/* Takes the head of the free queue, which must have one; its content is lost. */
 guint32 named_blocks_take(NamedBlocks *blocks);
-/* Somebody less holds the block. two_ended: one without content goes to the head of the queue, else
- * all go to its tail. Blocks that are given back in one go follow each other: *last_first is 0
- * before the first, and then the last that went to the head. */
+/* One less holds the block. The last one gives it to the free queue: to its tail or, two_ended and
+ * without content, to its head. Blocks that go to the head in one go stay in order: *last_first is
+ * 0 before the first of them, then the last one that went there. */
 void named_blocks_give(NamedBlocks *blocks, guint32 id, gboolean two_ended, guint32 *last_first);

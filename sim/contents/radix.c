@@ -1,10 +1,10 @@
-/* SGLang's prefixes (radix_tree.h): what a sequence has published is the tree's, and the sequence
- * locks the path to it; the blocks behind that are its own.
+/* SGLang's prefixes (radix_tree.h): the tree holds what a sequence has published, and the sequence
+ * locks the path to it; the blocks behind that are the sequence's own.
  *
  *     | radix_blocks: the tree's, up to radix_node | its own |
  *     0                                                      blocks
  *
- * Nobody holds what no sequence locks; it is evictable, and not free.
+ * What no sequence locks is evictable, but not free.
  */
 #include "radix_tree.h"
 #include "sim/pool.h"
@@ -29,7 +29,7 @@ unlock(Pool *pool, RadixNode *node)
   pool->evictable_blocks = radix_tree_evictable_pages(pool->contents);
 }
 
-/* What was found is locked, so that it stays. */
+/* Locks what is found, so that it stays. */
 static PoolPrefix
 find(Pool *pool, Sequence *sequence, guint32 most_tokens)
 {
@@ -65,8 +65,8 @@ take(Pool *pool, Sequence *sequence, guint32 blocks)
     sequence->blocks += blocks;
 }
 
-/* The whole pages of what the sequence has computed are in the tree now; of those that were there
- * already it gives its own back. */
+/* Puts the whole pages that the sequence has computed into the tree, and gives back its own of
+ * those that were there already. */
 static void
 insert(Pool *pool, Sequence *sequence, RadixNode **node)
 {
@@ -78,7 +78,7 @@ insert(Pool *pool, Sequence *sequence, RadixNode **node)
   pool->evictable_blocks = radix_tree_evictable_pages(pool->contents);
 }
 
-/* The path to it is not locked any more. */
+/* Unlocks the sequence's path. */
 static void
 leave_path(Pool *pool, Sequence *sequence)
 {
@@ -104,8 +104,7 @@ publish(Pool *pool, Sequence *sequence)
   sequence->radix_blocks = published;
 }
 
-/* Of one that has ended the tree gets all; a victim's tokens behind what it has published are lost.
- */
+/* The tree gets all of a sequence that ended; what a victim has not published is lost. */
 static void
 release(Pool *pool, Sequence *sequence, Release why)
 {
@@ -128,7 +127,7 @@ evict(Pool *pool, guint32 blocks)
   pool->evictable_blocks = radix_tree_evictable_pages(pool->contents);
 }
 
-/* So it is not the least recently used. */
+/* Matching makes a prefix the most recently used. */
 static void
 touch(Pool *pool, guint32 request, guint32 tokens)
 {

@@ -4,20 +4,21 @@
 
 #define NOWHERE G_MAXUINT32
 
-/* A time is a count, and below it the distance from the end of the match that set it. */
+/* A time of use is a count of uses in the high bits, less a node's distance from the match's end.
+ */
 enum { DEPTH_BITS = 20 };
 
 struct RadixNode {
   RadixNode *parent;
   RadixNode *chain_next; /* in the table of children; of a spare node, the next spare one */
   guint64 key;           /* of its first page, under its parent */
-  guint64 number;        /* no other node's, ever */
-  guint64 used;          /* when last */
-  guint32 request;       /* whose tokens: its pages first … end - 1 */
+  guint64 number;        /* of no other node, ever */
+  guint64 used;          /* last time of use */
+  guint32 request;       /* its tokens: the request's pages first … end - 1 */
   guint32 first, end;
   guint32 locks;
   guint32 children;
-  guint32 heap_index; /* among the leaves that can go; NOWHERE: it is none */
+  guint32 heap_index; /* among the leaves that can be evicted; NOWHERE: it is none of them */
 };
 
 struct RadixTree {
@@ -86,7 +87,7 @@ covered_pages(const RadixTree *tree, const Request *request)
   return (guint32)(tokens / tree->page_tokens);
 }
 
-/* The hash that covers the page's last token, and all before it. */
+/* Index of the hash that covers the page's last token and all before it. */
 static guint64
 hash_index(const RadixTree *tree, const Request *request, guint32 page)
 {
@@ -99,12 +100,12 @@ hash_of(const RadixTree *tree, const Request *request, guint64 index)
   return g_array_index(tree->workload->hashes, guint64, request->hash_first + index);
 }
 
-/* What the page is under the node that its prefix ends in. */
+/* The key of the page below the node that its prefix ends with. */
 static guint64
 page_key(const RadixTree *tree, const RadixNode *parent, guint32 index, guint32 page)
 {
   const Request *request = workload_request(tree->workload, index);
-  guint64 key = mix64(parent->number + G_GUINT64_CONSTANT(0x9e3779b97f4a7c15));
+  guint64 key = mix64(parent->number + MIX64_STEP);
 
   if (page < covered_pages(tree, request))
     return mix64((key ^ hash_of(tree, request, hash_index(tree, request, page))) +
@@ -112,8 +113,8 @@ page_key(const RadixTree *tree, const RadixNode *parent, guint32 index, guint32 
   return mix64(key + mix64(((guint64)index << 32 | page) ^ G_GUINT64_CONSTANT(0xd1b54a32d192ed03)));
 }
 
-/* Where the node's pages and those of the request, of which there are `pages`, part. The first one
- * is the same. */
+/* The first page at which the node and the request's first `pages` pages differ, or where one ends;
+ * the node's first page is known to be equal. */
 static guint32
 common_end(const RadixTree *tree, const RadixNode *node, guint32 index, guint32 pages)
 {

@@ -1,25 +1,24 @@
-/* The reuse tree of TensorRT-LLM: blocks that are full of a prefix, each below the block before it.
+/* The reuse tree of TensorRT-LLM: full blocks of prefixes, each below the block before it.
  *
  *     root ─┬─ [a0] ─┬─ [a1]          a0 is held by two; the others by one, or free
  *           │        └─ [b1]
  *           └─ [c0] ─── [c1]
  *
  * A request's blocks enter the tree when its context is computed, and again when it gives them
- * back; of content that is there already its own stay outside. Blocks that nobody holds wait in one
- * queue, last ones of a sequence first, and the head is taken whether it holds content or not. What
- * was below a block that is taken is lost with it: a link remembers which life of its parent it
- * belongs to. Parts of blocks are not matched.
- * Rules: tensorrt_llm cpp/batch_manager/kvCacheManager.cpp and evictionPolicy.cpp (2026), one
- * priority.
+ * back; where the content is there already its own stay outside. Blocks that nobody holds wait in
+ * one queue, a sequence's last ones first; its head is taken whether it holds content or not. What
+ * was below a block that is taken is lost with it: each link keeps the count of lives that its
+ * parent had. Parts of blocks are not matched. Rules: tensorrt_llm
+ * cpp/batch_manager/kvCacheManager.cpp and evictionPolicy.cpp (2026), one priority.
  */
 #include "block_ids.h"
 #include "content_key.h"
 #include "named_blocks.h"
 
 typedef struct {
-  guint32 parent;       /* of the block that holds content; 0: the root */
-  guint32 parent_lives; /* of it, when this one was put below it */
-  guint32 lives;        /* how often the block lost its content, and all that was below */
+  guint32 parent;       /* 0: the root; where the block holds content */
+  guint32 parent_lives; /* the parent's `lives` when this one was put below it */
+  guint32 lives;        /* how often the block has lost its content, and all below */
 } ReuseLink;
 
 typedef struct {
@@ -46,7 +45,7 @@ key_of(const Pool *pool, Sequence *sequence, guint32 index)
   return content_key(tree->workload, pool->block_size, sequence, index);
 }
 
-/* The block with the key below `parent`, if there is one. */
+/* Finds the block with the key below `parent`; FALSE: there is none. */
 static gboolean
 find_below(const ReuseTree *tree, guint32 parent, guint64 key, guint32 *id)
 {
@@ -79,7 +78,7 @@ find(Pool *pool, Sequence *sequence, guint32 most_tokens)
                       .next_key = next_key};
 }
 
-/* The engine hides no block: names begin with 0, which is the anchor's here. */
+/* The engine keeps no block for itself, so ids begin with 0, which is the queue's anchor here. */
 static void
 add_block(Pool *pool, Sequence *sequence, guint32 id)
 {
@@ -123,8 +122,8 @@ take(Pool *pool, Sequence *sequence, guint32 blocks)
   pool->evicted |= tree->blocks.evicted;
 }
 
-/* The block holds the content from now on. Another, or itself, may have the key without being
- * found: it was below one that was taken. */
+/* Puts the block with its content below `parent`. Another block, or this one, may still have the
+ * key though it cannot be found: its parent was taken. */
 static void
 put_below(ReuseTree *tree, guint32 parent, guint64 key, guint32 id)
 {
@@ -143,7 +142,7 @@ put_below(ReuseTree *tree, guint32 parent, guint64 key, guint32 id)
   tree->links[id].parent_lives = tree->links[parent].lives;
 }
 
-/* The full blocks of what it has computed are in the tree now. */
+/* Puts the full blocks that the sequence has computed into the tree. */
 static void
 publish(Pool *pool, Sequence *sequence)
 {

@@ -1,23 +1,23 @@
-/* The free queue of a pool whose prefix cache nobody shares: a sequence only ever finds what it
- * held itself before a preemption.
+/* The free queue of a prefix cache in which no two requests share a prefix: a sequence only finds
+ * what it held itself before a preemption.
  *
- * So blocks need no names. The queue is runs of blocks, in the order in which they are used again:
- * blocks that nobody will ask for, and what is left of the cached content of a preempted sequence,
- * its last block first.
+ * So blocks need no ids. The queue is runs of blocks, in the order in which they are used again:
+ * blocks whose content no sequence will look for, and what is left of a preempted sequence's
+ * content, its last block first.
  *
  *     head  [ 812 ][ a: 5 ][ 3 ][ b: 2 ]  tail      a took 9 blocks to the queue, 4 are used again
  *
- * Each event touches the runs that it uses up, not blocks: a trace without shared prefixes pays
- * nothing for the cache. named.c is the same with names, for traces that have them;
- * tests/unit/sim/invariants.c holds the two against each other.
+ * An event costs the runs that it uses up, not blocks: a trace without shared prefixes pays nothing
+ * for the cache. named.c does the same with ids, for traces that share prefixes;
+ * tests/unit/sim/invariants.c compares the two.
  */
 #include "sim/pool.h"
 
 struct FreeRun {
   FreeRun *previous, *next; /* in the queue, a ring around the anchor */
-  Sequence *owner;          /* NULL: nobody will ask for its content */
-  FreeWatch *watch;         /* NULL: nobody looks how much is left */
-  guint32 blocks;           /* at least 1; its owner's first ones */
+  Sequence *owner;          /* that will look for its content; NULL: none will */
+  FreeWatch *watch;         /* told how much is left; NULL: nobody asks */
+  guint32 blocks;           /* at least 1; the owner's first ones */
 };
 
 typedef struct {
@@ -54,7 +54,8 @@ drop(FreeRuns *runs, FreeRun *run)
   runs->spare = run;
 }
 
-/* Blocks that nobody will ask for, behind `before` or merged with its neighbour. */
+/* Adds blocks whose content no sequence will look for, behind `before` or merged with its
+ * neighbour. */
 static void
 add_unowned(FreeRuns *runs, FreeRun *before, FreeRun *neighbour, guint32 blocks)
 {
@@ -66,7 +67,7 @@ add_unowned(FreeRuns *runs, FreeRun *before, FreeRun *neighbour, guint32 blocks)
     insert_behind(runs, before, NULL, blocks);
 }
 
-/* Blocks without content. */
+/* Adds blocks without content. */
 static void
 add_empty(FreeRuns *runs, guint32 blocks)
 {
@@ -135,8 +136,8 @@ free_watch_end(FreeWatch *watch)
   watch->run = NULL;
 }
 
-/* As many of the sequence's blocks as are committed hold content, which it will ask for if it comes
- * back. It has no run in the queue. */
+/* Gives all of the sequence's blocks to the queue. The registered ones hold content, which it will
+ * look for if it comes back. */
 static void
 give(FreeRuns *runs, Sequence *sequence, gboolean comes_back)
 {
@@ -173,8 +174,8 @@ release(Pool *pool, Sequence *sequence, Release why)
   sequence->blocks = sequence->registered_blocks = 0;
 }
 
-/* It had not computed its newest token when it left, so one is left to compute; and on the host are
- * as many blocks as it had. */
+/* What is left is at most most_tokens: the sequence had not computed its newest token when it left,
+ * and the host has as many blocks as it had. */
 static PoolPrefix
 find(Pool *pool, Sequence *sequence, guint32 most_tokens)
 {

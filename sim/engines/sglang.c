@@ -13,8 +13,8 @@
  */
 #include "sglang.h"
 
-/* The ratio starts at this times the conservativeness, and falls to a share of it within so many
- * decode steps. */
+/* The ratio starts at INIT_RATIO times the conservativeness and falls to MIN_RATIO_FACTOR of that
+ * within so many decode steps. */
 #define INIT_RATIO 0.7
 #define MIN_RATIO_FACTOR 0.14
 #define RATIO_DECAY_STEPS 600
@@ -63,7 +63,7 @@ finished(Scheduler *self, Sequence *sequence G_GNUC_UNUSED)
 
 /* The running batch ------------------------------------------------------------------------- */
 
-/* What the last step prefilled joins the running ones, but for the chunked one. */
+/* Moves what the last step prefilled to the running ones, but for the chunked sequence. */
 static void
 merge_prefilled(Scheduler *self)
 {
@@ -90,8 +90,8 @@ merge_prefilled(Scheduler *self)
 
 /* Decode ------------------------------------------------------------------------------------ */
 
-/* Those whose EOS is in flight are not known to have ended, and decode once more. They stand
- * anywhere among the members of the clock; the next after `i` of them, NULL if there is none. */
+/* The next request whose EOS is in flight, from *i on; NULL: there is none. These are not known to
+ * have ended, and decode once more; they stand anywhere among the members of the clock. */
 static Sequence *
 next_eos_in_flight(const Scheduler *self, guint *i)
 {
@@ -103,7 +103,7 @@ next_eos_in_flight(const Scheduler *self, guint *i)
   return NULL;
 }
 
-/* Blocks that a decode step takes. */
+/* How many blocks a decode step takes. */
 static guint32
 count_due(Scheduler *self)
 {
@@ -138,8 +138,8 @@ decode_all(Scheduler *self, Step *step)
     sglang_add_decode(self, step, sequence);
 }
 
-/* Nothing but the end of a request, or a lack of blocks, changes what the next decisions are. What
- * ends in flight gives its blocks back between this step and its repeats. */
+/* Only the end of a request or a lack of blocks changes the next decisions. A request that ends in
+ * flight gives its blocks back between this step and its repeats. */
 static void
 set_repeat(Scheduler *self, Step *step)
 {
@@ -150,12 +150,13 @@ set_repeat(Scheduler *self, Step *step)
   if ((sglang_waits(self) && !state->batch_is_full) || self->ended_in_flight->len > 0 ||
       state->will_publish || !step_is_only_decodes(step))
     return;
-  /* Pages are evicted for all, needed or not; then decisions change the cache. */
+  /* With pages of several tokens one is evicted for each, needed or not, so decisions change the
+   * cache. */
   if (self->config.block_size > 1 && self->pool.evictable_blocks > 0)
     reserve = self->running.length;
   scheduler_set_repeat(self, step, reserve);
-  /* A retraction that follows takes a token from the step in flight: that step stands for itself.
-   */
+  /* A retraction after the repeats drops a token of the step in flight, which must then stand
+   * alone. */
   if (self->config.async_scheduling && step->repeat > 1 &&
       self->pool.free_blocks - step_grown_blocks(step, step->repeat) < self->running.length)
     step->repeat--;

@@ -42,7 +42,7 @@ adder_admit(Adder *a, Sequence *sequence, const PoolPrefix *prefix, gint64 token
   adder_reserve(a, reserved, is_cut ? 0 : sglang_planned_outputs(sequence));
 }
 
-/* The step has promised `current` to others. */
+/* Beyond the `current` tokens that the step takes for others. */
 gboolean
 adder_policy_admits(const Adder *a, const Sequence *sequence, gint64 tokens, gint64 extend)
 {

@@ -1,5 +1,4 @@
-/* What one prefill step of SGLang's takes: the engine's PrefillAdder. For sglang_prefill.c and what
- * it calls. */
+/* What one prefill step takes: SGLang's PrefillAdder, for sglang_prefill.c and what it calls. */
 #pragma once
 
 #include "sglang.h"
@@ -9,13 +8,13 @@ typedef enum { ADD_CONTINUE, ADD_NO_TOKEN, ADD_OTHER } AddResult;
 typedef struct {
   Scheduler *scheduler;
   Step *step;
-  double total;    /* tokens */
-  gint64 current;  /* tokens */
-  gint64 input;    /* tokens of prompts that the step may still take */
-  gint64 chunk;    /* the same of its chunk; meaningful where `chunks` */
+  double total;    /* tokens reserved to the end of each request (sglang_prefill.c) */
+  gint64 current;  /* tokens that this step takes */
+  gint64 input;    /* prompt tokens that the step may still take, */
+  gint64 chunk;    /* and those left of its chunk; where `chunks` */
   gboolean chunks; /* prompts may be cut */
   guint32 n;       /* sequences of this step's prefills */
-  GArray *ends;    /* of ReqEnd, sorted; NULL until the first is needed */
+  GArray *ends;    /* of ReqEnd (sglang_ignore_eos.c), sorted; NULL until it is needed */
 } Adder;
 
 static inline SglangState *
@@ -58,7 +57,7 @@ sglang_planned_outputs(const Sequence *sequence)
   return MIN(sequence->max_tokens, SGLANG_CLIP_TOKENS);
 }
 
-/* What it may still generate. */
+/* Output tokens that the sequence may still generate, as far as admission plans for them. */
 static inline gint64
 sglang_outputs_left(const Scheduler *self, const Sequence *sequence)
 {
@@ -67,21 +66,22 @@ sglang_outputs_left(const Scheduler *self, const Sequence *sequence)
   return CLAMP(left_tokens, 0, SGLANG_CLIP_TOKENS);
 }
 
-/* Keeps free what `tokens` tokens and `new_tokens` more of output will take. */
+/* Reserves room for `tokens` prompt tokens and new_tokens of output. */
 void adder_reserve(Adder *a, gint64 tokens, gint64 new_tokens);
-/* The sequence is in the step, with `tokens` of its prompt after what it has. */
+/* Adds the sequence to the step, with `tokens` of its prompt behind what it has. */
 void adder_take(Adder *a, Sequence *sequence, guint32 tokens);
-/* The head of the waiting ones is: it begins behind what was found of it, or what it kept.
- * `reserved` tokens are kept free for its prompt. */
+/* Adds the head of the waiting ones, behind what was found of it or what it kept, and reserves room
+ * for `reserved` prompt tokens. */
 void adder_admit(Adder *a, Sequence *sequence, const PoolPrefix *prefix, gint64 tokens,
                  gboolean is_cut, gint64 reserved);
-/* FALSE if the admission policy keeps it out, beside the engine's rule. `tokens` of the `extend`
- * that it lacks are to be computed now. */
+/* FALSE if the admission policy keeps the sequence out. It lacks `extend` tokens, of which `tokens`
+ * are to be computed now. */
 gboolean adder_policy_admits(const Adder *a, const Sequence *sequence, gint64 tokens,
                              gint64 extend);
 
-/* The head of the waiting ones, where requests are known to generate all that they may. */
+/* Tries to add the head of the waiting ones with --ignore-eos: requests generate all that they may.
+ */
 AddResult adder_add_ignoring_eos(Adder *a, Sequence *sequence);
-/* Those on the host, in order of retraction, each if it could be admitted. FALSE: one could not,
- * and nobody else is. */
+/* Adds retracted requests that have blocks on the host, in order of retraction. FALSE: one finds no
+ * room, and no other request is admitted. */
 gboolean adder_add_returning(Adder *a);

@@ -4,12 +4,13 @@
  */
 #include "sglang_adder.h"
 
-/* With ignore_eos: tokens that must be left for each request, at each end of one. */
+/* Tokens that must be left for each request whenever one ends. */
 #define IGNORE_EOS_RESERVE_TOKENS 1
 
-/* Ends of requests, for ignore_eos: when, and what that frees. */
+/* The end of a request. */
 typedef struct {
-  guint32 tokens_left, occupied;
+  guint32 tokens_left; /* output tokens until then */
+  guint32 occupied;    /* tokens that it frees */
 } ReqEnd;
 
 static void
@@ -25,7 +26,7 @@ add_end(Adder *a, const Sequence *sequence, gboolean in_order)
     g_array_append_val(a->ends, end);
     return;
   }
-  /* Behind none, it goes before the last: so the engine has it. */
+  /* One that ends last goes before the last: the engine's mistake. */
   while (at + 1 < a->ends->len && end.tokens_left > g_array_index(a->ends, ReqEnd, at).tokens_left)
     at++;
   g_array_insert_val(a->ends, at, end);

@@ -1,14 +1,14 @@
 /* SGLang's admission: what a prefill step computes, and what it keeps free for those that run.
  *
- * Two offsets are held against what can be had: `total` has what is reserved to the end of each
- * request (a share of it for those that run), `current` only what this step takes. Both are tokens,
- * reserved page by page. The total is a sum of doubles in the order of the lists, as the engine
- * adds it up: a request more or less hangs on its last bit. Rules: sglang's
- * managers/schedule_policy.py (PrefillAdder).
+ * Two sums are compared with the blocks that can be had: `total` is what is reserved to the end of
+ * each request (a share of it for those that run), `current` only what this step takes. Both are
+ * tokens, reserved page by page. The total is a sum of doubles in the order of the lists, as in the
+ * engine: its last bit can decide about a request. Rules: sglang's managers/schedule_policy.py
+ * (PrefillAdder).
  */
 #include "sglang_adder.h"
 
-/* The prompts of so many waiting requests are used, at every so many attempts to admit one. */
+/* touch_waiting(): how many requests, and at which attempts to admit one. */
 enum { TOUCHED_REQUESTS = 128, TOUCH_INTERVAL = 32 };
 
 static void
@@ -23,7 +23,7 @@ reserve_running(Adder *a)
   a->total += sum;
 }
 
-/* The rest of a prompt, as much as there is room for; at least some, so that it gets on. */
+/* Adds the rest of a prompt, as much as has room, and at least a chunk, so that it gets on. */
 static void
 add_chunked(Adder *a, Sequence *sequence)
 {
@@ -54,7 +54,7 @@ add_usual(Adder *a, Sequence *sequence)
   guint32 kept = sequence->computed_tokens;
   const PoolPrefix prefix = pool_find(&self->pool, sequence, fill - 1);
   gint64 extend = fill - prefix.tokens, tokens = a->chunks ? a->chunk / page * page : extend;
-  /* What it kept counts as available; what was found cannot be evicted. */
+  /* Available blocks include what it kept; what was found of it is locked and not among them. */
   gint64 total = kept + extend + sglang_outputs_left(self, sequence) + page;
   AddResult result = ADD_CONTINUE;
 
@@ -76,7 +76,7 @@ add_usual(Adder *a, Sequence *sequence)
   return adder_budget(a);
 }
 
-/* The limit that the client sent, cut to what a sequence can be at all. */
+/* Cuts the client's limit to the longest sequence that there can be. */
 static void
 clip_max_tokens(const Scheduler *self, Sequence *sequence)
 {
@@ -119,7 +119,8 @@ add_waiting(Adder *a)
 
 /* The step ---------------------------------------------------------------------------------- */
 
-/* Takes the blocks, and lists who gets them. FALSE if they are not there, and the engine dies. */
+/* Takes the blocks of the prefills and lists them in the step. FALSE if blocks are missing: the
+ * engine dies. */
 static gboolean
 run_prefills(Adder *a)
 {
@@ -143,7 +144,7 @@ run_prefills(Adder *a)
   return TRUE;
 }
 
-/* Mixed chunks: those that run decode behind the prefills, if there are blocks for all of them. */
+/* With mixed chunks the running sequences decode behind the prefills, if all find their blocks. */
 static void
 mix_decodes(Adder *a)
 {
@@ -165,8 +166,8 @@ mix_decodes(Adder *a)
   }
 }
 
-/* The prompts of those that wait are used now and then, the head's last, and so are not the least
- * recently used. */
+/* At every TOUCH_INTERVAL-th attempt the prompts of the first waiting requests, the head's last,
+ * become the most recently used. */
 static void
 touch_waiting(Scheduler *self)
 {

@@ -1,16 +1,16 @@
-/* SGLang's retraction: who loses its place when a decode step finds no room, and what becomes of
- * it.
+/* SGLang's retraction: which sequences lose their place when a decode step finds no room.
  *
- * At least one goes, and so many that those who stay find their blocks; the last that is left gives
- * up. By the engine's own order those with the fewest outputs go first, then the longest prompts;
- * a victim policy picks one after the other. Rules: sglang's managers/schedule_batch.py.
+ * At least one goes, and as many as it takes for those that stay to find their blocks; the last
+ * that is left gives up. By the engine's own order those with the fewest outputs go first, then the
+ * longest prompts; a victim policy picks one after the other. Rules: sglang's
+ * managers/schedule_batch.py.
  */
 #include "sglang.h"
 
 /* Steps that a retraction foresees for those that stay. */
 #define RETRACT_DECODE_STEPS 20
 
-/* Those that stay longest come first. The list's order decides between equals. */
+/* Those that are retracted last come first; stable. */
 static int
 compare_stay(gconstpointer a, gconstpointer b, gpointer scheduler)
 {
@@ -23,7 +23,7 @@ compare_stay(gconstpointer a, gconstpointer b, gpointer scheduler)
          (x->result.prompt_tokens < y->result.prompt_tokens);
 }
 
-/* Its token in flight is dropped, if there is one. */
+/* Drops the sequence's token in flight, if there is one. */
 static void
 lose_flying_token(Scheduler *self, Sequence *sequence)
 {
@@ -34,8 +34,7 @@ lose_flying_token(Scheduler *self, Sequence *sequence)
   self->lost_tokens++;
 }
 
-/* A copy has no more than what was known before the token on its way: that one is computed again.
- */
+/* What is copied ends before the token in flight: that one is computed again. */
 static void
 lose_flying_kv(Step *step, Sequence *sequence)
 {
@@ -46,10 +45,10 @@ lose_flying_kv(Step *step, Sequence *sequence)
     sequence->tail_end_tokens = sequence_length(sequence) - 1;
   else
     sequence->computed_tokens = sequence_length(sequence) - 1;
-  sequence->was_preempted = TRUE; /* what is in flight is nothing to it */
+  sequence->was_preempted = TRUE; /* so what lands for it is dropped */
 }
 
-/* short_blocks: that those who stay lack. */
+/* Retracts a sequence for `stays`; n_stay sequences stay and lack short_blocks. */
 static void
 retract(Scheduler *self, Step *step, Sequence *sequence, const Sequence *stays, guint32 n_stay,
         guint32 short_blocks)
@@ -70,20 +69,21 @@ retract(Scheduler *self, Step *step, Sequence *sequence, const Sequence *stays, 
                               self->config.block_size);
 }
 
-/* Nobody is left whom it could displace. */
+/* The last sequence finds no room: the engine drops it. */
 static void
 give_up(Scheduler *self, Step *step, Sequence *sequence)
 {
   SglangState *state = self->state;
 
   lose_flying_token(self, sequence);
-  sequence->was_preempted = TRUE; /* what is in flight is nothing to it */
+  sequence->was_preempted = TRUE; /* so what lands for it is dropped */
   state->free_rows++;
   scheduler_ignore(self, step->ignored, sequence,
                    "out of memory even after all other requests were retracted");
 }
 
-/* The ratio for those that stay: what they have generated of what they may. */
+/* The ratio for those that stay: their output so far, and some steps more, of what they may
+ * generate. */
 static double
 estimate_ratio(const Scheduler *self, Sequence *const *stay, guint32 n)
 {
@@ -96,8 +96,7 @@ estimate_ratio(const Scheduler *self, Sequence *const *stay, guint32 n)
   return MIN(1, (double)(outputs + (guint64)RETRACT_DECODE_STEPS * n) / (double)(limits + 1));
 }
 
-/* The place in `order` of who goes next. By the engine's order, and by that of admission, it is the
- * last. */
+/* The index in `order` of the sequence to retract next: the last, unless a victim policy ranks. */
 static guint32
 next_to_go(Scheduler *self, Sequence *const *order, guint32 n, const Sequence *in_need,
            guint32 short_blocks)
@@ -114,7 +113,7 @@ next_to_go(Scheduler *self, Sequence *const *order, guint32 n, const Sequence *i
   return place;
 }
 
-/* The first that needs a block; by the engine's order simply the first. */
+/* The first sequence that needs a block; in the engine's own order simply the first. */
 static const Sequence *
 first_in_need(const Scheduler *self, Sequence *const *order, guint32 n)
 {
@@ -125,8 +124,8 @@ first_in_need(const Scheduler *self, Sequence *const *order, guint32 n)
   return order[i];
 }
 
-/* Retracts one of those in `order`, which keeps its order. Returns the blocks that the others need,
- * of `due` with it. */
+/* Retracts one of the *n sequences in `order`. Of the `due` blocks that all need it returns those
+ * that the others need. */
 static guint32
 retract_next(Scheduler *self, Step *step, Sequence **order, guint32 *n, guint32 due)
 {

@@ -1,10 +1,10 @@
-/* How retracted requests come back that have blocks on the host: a what-if under SGLang, by the
- * rules of its decode servers. They go before all that wait, and on decoding at once; what was
- * dropped before their blocks is computed first, like a prompt.
+/* How retracted requests with blocks on the host come back: a what-if under SGLang, by the rules of
+ * its decode servers. They come before all that wait, and decode at once; a gap before their blocks
+ * is computed first, like a prompt.
  */
 #include "sglang_adder.h"
 
-/* What is still there of it need not be copied back. */
+/* Finds what is still in the pool of it, which need not be copied back. */
 static PoolPrefix
 find_cached(Scheduler *self, Sequence *sequence)
 {
@@ -13,8 +13,7 @@ find_cached(Scheduler *self, Sequence *sequence)
                                                 : sequence->computed_tokens);
 }
 
-/* It takes its blocks. If there is a gap before those on the host, that is computed first, like a
- * prompt; else it runs. */
+/* The sequence takes its blocks and runs, or computes its gap first. */
 static void
 bring_back(Adder *a, Sequence *sequence, const PoolPrefix *prefix)
 {

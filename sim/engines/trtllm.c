@@ -23,14 +23,14 @@ finished(Scheduler *self, Sequence *sequence)
   state->promised_blocks -= trtllm_blocks_at_end(self, sequence);
 }
 
-/* All of its prompt can be found from now on. */
+/* The whole prompt can be found from now on. */
 static void
 prefilled(Scheduler *self, Sequence *sequence)
 {
   pool_publish(&self->pool, sequence);
 }
 
-/* Members of the decode clock get the blocks that they need, the oldest first. FALSE if the
+/* Gives members of the decode clock the blocks that they need, the oldest first. FALSE if the
  * decision ends with them. */
 static gboolean
 supply_members(TrtllmDecision *d)
@@ -52,8 +52,8 @@ supply_members(TrtllmDecision *d)
   return goes_on;
 }
 
-/* Blocks that one that has started lacks for its step: a context has all of its prompt's but behind
- * a gap. */
+/* Blocks that a started sequence lacks for its step; a context has all of its prompt's, unless it
+ * has a gap. */
 static guint32
 lacks(const Scheduler *self, const Sequence *sequence)
 {
@@ -73,8 +73,8 @@ count_loose_generating(const Scheduler *self)
   return n;
 }
 
-/* The first that has started and finds no room for its step, and the blocks that it lacks; NULL:
- * all do. */
+/* The first started sequence that finds no room for its step, and the blocks that it lacks; NULL:
+ * all find room. */
 static const Sequence *
 first_short(const Scheduler *self, guint32 *short_blocks)
 {
@@ -100,7 +100,7 @@ first_short(const Scheduler *self, guint32 *short_blocks)
   return NULL;
 }
 
-/* Whom the victim policy ranks goes before anybody has work. */
+/* Pauses whom the victim policy ranks, before any sequence has work. */
 static void
 pause_by_rank(TrtllmDecision *d)
 {
@@ -116,7 +116,7 @@ pause_by_rank(TrtllmDecision *d)
   }
 }
 
-/* Somebody who waits has a turn before a member of the decode clock. */
+/* TRUE if a waiting sequence has its turn before a member of the decode clock. */
 static gboolean
 waits_before_members(const TrtllmDecision *d)
 {
@@ -128,8 +128,8 @@ waits_before_members(const TrtllmDecision *d)
          waiting != NULL && waiting->request < last->request;
 }
 
-/* One that has started has its turn; guaranteed, what it will need is taken off what others may
- * ask for. FALSE: the decision ends. */
+/* The turn of a started sequence; guaranteed, what it will need counts as promised. FALSE: the
+ * decision ends. */
 static gboolean
 go_on(TrtllmDecision *d, Sequence *sequence)
 {
@@ -149,7 +149,7 @@ go_on(TrtllmDecision *d, Sequence *sequence)
   return trtllm_go_on(d, sequence);
 }
 
-/* Guaranteed: who generates is in, before all others. FALSE: there are no tokens left. */
+/* Guaranteed: those that generate have their turns before all others. FALSE: no tokens are left. */
 static gboolean
 run_generating(TrtllmDecision *d)
 {
@@ -159,7 +159,7 @@ run_generating(TrtllmDecision *d)
   return TRUE;
 }
 
-/* Of blocks that are free now those that nobody who generates will need to its end. */
+/* Free blocks that no sequence that generates will need to its end. */
 static gint64
 unpromised_blocks(const TrtllmDecision *d)
 {
@@ -178,7 +178,7 @@ if_running(const Scheduler *self, Sequence *sequence)
   return sequence != NULL && sequence->queue == &self->running ? sequence : NULL;
 }
 
-/* The others, those that have started and those that wait, in order of arrival. */
+/* The turns of the others, started and waiting, in order of arrival. */
 static void
 take_turns(TrtllmDecision *d)
 {
@@ -197,7 +197,7 @@ take_turns(TrtllmDecision *d)
         return;
       started = next;
     }
-    started = if_running(self, started); /* the last ones may have been paused */
+    started = if_running(self, started); /* it may have been paused */
   }
 }
 
@@ -225,7 +225,7 @@ decide(TrtllmDecision *d)
   take_turns(d);
 }
 
-/* Somebody who waits will pause one that runs as soon as there is no room for both. */
+/* TRUE if a waiting sequence will pause a later one as soon as there is no room for both. */
 static gboolean
 waits_before_started(const Scheduler *self)
 {

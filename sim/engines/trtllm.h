@@ -1,35 +1,35 @@
-/* What the files of TensorRT-LLM's scheduler share: trtllm.c, trtllm_contexts.c, trtllm_room.c. */
+/* TensorRT-LLM's scheduler: what trtllm.c, trtllm_contexts.c and trtllm_room.c share. */
 #pragma once
 
 #include "sim/scheduler.h"
 
-/* One that computes its prompt in the step, or comes back from the host. */
+/* A sequence that computes its prompt in the step (a context), or comes back from the host. */
 typedef struct {
   Sequence *sequence;
-  guint32 rest;   /* tokens that it has not computed */
-  guint32 tokens; /* of them in this step */
+  guint32 rest;   /* tokens that it has to compute */
+  guint32 tokens; /* of these in this step */
   EntryKind kind;
 } TrtllmContext;
 
 typedef struct {
-  guint64 promised_blocks; /* that those that have started hold at their ends */
-  GArray *contexts;        /* of TrtllmContext: of the decision, in order */
-  GArray *coming;          /* of guint64: keys of blocks that contexts compute */
+  guint64 promised_blocks; /* that started requests hold at their ends */
+  GArray *contexts;        /* of TrtllmContext: the decision's, in order */
+  GArray *coming;          /* of guint64: keys of blocks that contexts are computing */
 } TrtllmState;
 
-/* A decision, in order of arrival. */
+/* One decision; requests have their turns in order of arrival. */
 typedef struct {
   Scheduler *self;
   Step *step;
   TrtllmState *state;
-  Sequence *waiting, *swapped; /* the next of those that wait, and on the host; NULL: none */
-  gint64 unpromised_blocks;    /* guaranteed: what those that have not had their turn may ask for */
-  guint32 spoken_blocks;       /* else: free ones of contexts that fit, but have no tokens now */
+  Sequence *waiting, *swapped; /* the next to have its turn of each queue; NULL: none */
+  gint64 unpromised_blocks;    /* guaranteed: blocks that nobody who had a turn needs to its end */
+  guint32 spoken_blocks;       /* else: free blocks for contexts that fit but have no tokens now */
   guint32 tokens;              /* left in the step */
   guint32 chunk_tokens; /* chunked: left for contexts, as far as is known before all had a turn */
-  guint32 passed;       /* that fit, or will share what is being computed, and wait */
-  guint32 end;          /* a request that was paused: those behind it have no turn */
-  gboolean closed;      /* nobody starts */
+  guint32 passed;       /* requests that fit, or will share what is being computed, and wait */
+  guint32 end;          /* a request that was paused: later ones have no turn */
+  gboolean closed;      /* no request starts any more */
 } TrtllmDecision;
 
 static inline gboolean
@@ -44,14 +44,14 @@ trtllm_generates(const Sequence *sequence)
   return sequence->stage == STAGE_DECODE;
 }
 
-/* Who runs, and who waits, stands in order of arrival; a victim policy that ranks changes it. */
+/* TRUE if queues are in order of arrival: unless a victim policy ranks. */
 static inline gboolean
 trtllm_keeps_order(const Scheduler *self)
 {
   return self->config.victim->rank == NULL;
 }
 
-/* Max-utilization: somebody has started who arrived after `waiting`, and is paused for it. */
+/* Max-utilization: TRUE if a later request than `waiting` runs, and can be paused for it. */
 static inline gboolean
 trtllm_may_pause(const Scheduler *self, const Sequence *waiting)
 {
@@ -61,23 +61,20 @@ trtllm_may_pause(const Scheduler *self, const Sequence *waiting)
          last->request > waiting->request;
 }
 
-/* trtllm_room.c ---------------------------------------------------------------------------------
- */
+/* trtllm_room.c ----------------------------------------------------------------------------- */
 
-/* Blocks that it holds at its end, if it generates all that its client allows. */
+/* Blocks that the sequence holds at its end, if it generates all that its client allows. */
 guint64 trtllm_blocks_at_end(const Scheduler *self, const Sequence *sequence);
-/* The victim loses its KV, or goes to the host, and waits; nobody behind it has a turn any more. */
+/* Pauses the victim: it loses its KV, or goes to the host, and waits; later ones have no turn. */
 void trtllm_pause(TrtllmDecision *d, Sequence *victim, const Sequence *beneficiary,
                   guint32 short_blocks);
-/* Blocks are free for the sequence, beside those that are spoken for. Under max-utilization the
- * last that started is paused until they are, but nobody who stands before the sequence. FALSE:
- * they are not. */
+/* TRUE if `blocks` blocks are free for the sequence, beyond spoken_blocks. Under max-utilization
+ * pauses the last that started until they are, but none that stands before the sequence. */
 gboolean trtllm_find_room(TrtllmDecision *d, Sequence *sequence, guint32 blocks);
 
-/* trtllm_contexts.c -----------------------------------------------------------------------------
- */
+/* trtllm_contexts.c ------------------------------------------------------------------------- */
 
-/* The first of those that have had no turn and wait, on the host or not; NULL if nobody does. */
+/* The next that waits, on the host or not, and has had no turn; NULL: there is none. */
 static inline Sequence *
 trtllm_first_waiting(const TrtllmDecision *d)
 {
@@ -86,11 +83,11 @@ trtllm_first_waiting(const TrtllmDecision *d)
   return d->waiting;
 }
 
-/* What contexts that are not done compute: others may wait for it. */
+/* Notes the blocks that contexts are computing, for which others may wait. */
 void trtllm_note_coming(TrtllmDecision *d);
-/* A started one has its blocks, and its turn. FALSE: there are no tokens for it. */
+/* The turn of a sequence that has started and has its blocks. FALSE: there are no tokens for it. */
 gboolean trtllm_go_on(TrtllmDecision *d, Sequence *sequence);
-/* The first of those that wait has its turn. FALSE: it does not fit, and the decision ends. */
+/* The turn of trtllm_first_waiting(). FALSE: it does not fit, and the decision ends. */
 gboolean trtllm_try(TrtllmDecision *d);
-/* Contexts get their tokens. */
+/* Shares the step's tokens among the contexts, and lists them in the step. */
 void trtllm_run_contexts(TrtllmDecision *d);

@@ -1,11 +1,11 @@
 /* TensorRT-LLM's contexts: which start, what they find, and how they share a step's tokens.
  *
- * A context starts with the blocks of all of its prompt. With block reuse it has those that are in
- * the reuse tree, which are free of the step's tokens; those that others hold are free of capacity
- * too. One whose first new block another context is just computing is passed over: it will find it.
- * Without chunked prefill a context runs whole, or the decision ends. With it, where not all fit
- * what those that generate leave of the step, each gets whole blocks of it: first come, first
- * served, or a block each in turn (equal progress).
+ * A context starts with the blocks of all of its prompt. Blocks that are in the reuse tree cost
+ * none of the step's tokens, and those that others hold no capacity either. A context whose first
+ * new block another one is computing is passed over: it will find that block. Without chunked
+ * prefill a context runs whole, or the decision ends. With it, where not all fit what those that
+ * generate leave of the step, each gets whole blocks of it: first come, first served, or a block
+ * each in turn (equal progress).
  */
 #include "trtllm.h"
 
@@ -26,7 +26,7 @@ trtllm_note_coming(TrtllmDecision *d)
   }
 }
 
-/* Another computes the block of the key; if not, this one will. */
+/* TRUE if another context computes the block of the key; else notes that this one will. */
 static gboolean
 is_coming(TrtllmDecision *d, guint64 key)
 {
@@ -41,14 +41,14 @@ is_coming(TrtllmDecision *d, guint64 key)
   return FALSE;
 }
 
-/* For contexts. */
+/* Tokens that are left for contexts. */
 static guint32 *
 tokens_left(TrtllmDecision *d)
 {
   return d->self->config.chunked_prefill ? &d->chunk_tokens : &d->tokens;
 }
 
-/* Tokens that it gets of `left`, where not all fit. */
+/* Tokens that a context with `rest` to compute gets of `left`. */
 static guint32
 chunk_of(const Scheduler *self, guint32 rest, guint32 left)
 {
@@ -59,7 +59,7 @@ chunk_of(const Scheduler *self, guint32 rest, guint32 left)
   return self->config.chunked_prefill ? left / unit * unit : 0;
 }
 
-/* The same before it is known who else has a turn. In equal progress whoever gets a first block. */
+/* The same while others' turns are to come: in equal progress a first block. */
 static guint32
 first_tokens(TrtllmDecision *d, guint32 rest)
 {
@@ -69,7 +69,7 @@ first_tokens(TrtllmDecision *d, guint32 rest)
   return chunk_of(d->self, in_turn ? MIN(rest, config->block_size) : rest, *tokens_left(d));
 }
 
-/* It has its turn, with what it gets of the step as far as is known. */
+/* Adds a context to the decision. */
 static void
 add_context(TrtllmDecision *d, const TrtllmContext *context)
 {
@@ -99,14 +99,14 @@ trtllm_go_on(TrtllmDecision *d, Sequence *sequence)
   return TRUE;
 }
 
-/* What one that waits finds and needs. */
+/* What a waiting sequence finds and needs. */
 typedef struct {
   PoolPrefix prefix;
-  gboolean copied;  /* it is on the host */
-  guint32 computed; /* tokens that it has when it starts */
-  guint32 rest;     /* those of its prompt that it has not */
-  guint32 blocks;   /* that it holds then */
-  guint32 more;     /* of them those that are free now */
+  gboolean copied;  /* it has blocks on the host */
+  guint32 computed; /* tokens that it has when it starts, */
+  guint32 rest;     /* and those that it has to compute then */
+  guint32 blocks;   /* that it holds then; */
+  guint32 more;     /* of these the ones that it takes from the free blocks */
 } Start;
 
 static Start
@@ -131,7 +131,7 @@ find_start(Scheduler *self, Sequence *sequence)
   return start;
 }
 
-/* TRUE if the pool holds it, as the capacity policy sees it. */
+/* TRUE if the sequence fits, by the capacity policy. */
 static gboolean
 has_capacity(TrtllmDecision *d, Sequence *sequence, Start *start)
 {
@@ -152,7 +152,7 @@ has_capacity(TrtllmDecision *d, Sequence *sequence, Start *start)
   return TRUE;
 }
 
-/* Behind those that run and arrived before it. */
+/* Puts the sequence behind the running ones that arrived before it. */
 static void
 join_running(TrtllmDecision *d, Sequence *sequence)
 {
@@ -161,12 +161,12 @@ join_running(TrtllmDecision *d, Sequence *sequence)
 
   for (; trtllm_keeps_order(self) && before != NULL && before->request > sequence->request;
        before = before->previous)
-    if (before->in_clock) /* its members stand before all others */
+    if (before->in_clock) /* members must stand before all others */
       scheduler_dissolve_clock(self, d->step);
   sequence_queue_insert_behind(&self->running, before, sequence);
 }
 
-/* It runs from now on, and holds its blocks, which are available. */
+/* Starts the sequence: it takes its blocks, which are available, and runs. */
 static void
 begin_context(TrtllmDecision *d, Sequence *sequence, const Start *start, guint32 tokens)
 {
@@ -197,7 +197,7 @@ begin_context(TrtllmDecision *d, Sequence *sequence, const Start *start, guint32
   add_context(d, &context);
 }
 
-/* It fits, but has no tokens in this step. */
+/* The sequence fits, but gets no tokens in this step. */
 static void
 pass_over(TrtllmDecision *d, const Start *start)
 {
@@ -206,7 +206,7 @@ pass_over(TrtllmDecision *d, const Start *start)
     d->spoken_blocks += start->more;
 }
 
-/* The next of those that wait is behind `sequence`. */
+/* The next turn is of the one that waits behind `sequence`. */
 static void
 move_behind(TrtllmDecision *d, const Sequence *sequence)
 {
@@ -216,7 +216,7 @@ move_behind(TrtllmDecision *d, const Sequence *sequence)
     d->waiting = scheduler_waiting_after(d->self, sequence);
 }
 
-/* It may be refused though it would fit. */
+/* Asks the admission policy; a refusal closes the decision for waiting ones. */
 static gboolean
 is_admitted(TrtllmDecision *d, const Sequence *sequence, const Start *start)
 {
@@ -254,10 +254,11 @@ trtllm_try(TrtllmDecision *d)
   }
   move_behind(d, sequence);
   tokens = first_tokens(d, start.rest);
-  if (tokens == 0 && self->config.chunked_prefill)
-    return pass_over(d, &start), TRUE;
-  if (tokens == 0)
-    return FALSE;
+  if (tokens == 0) {
+    if (self->config.chunked_prefill)
+      pass_over(d, &start);
+    return self->config.chunked_prefill;
+  }
   if (!may_pause && !is_admitted(d, sequence, &start))
     return TRUE;
   begin_context(d, sequence, &start, tokens);

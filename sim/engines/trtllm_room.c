@@ -10,7 +10,7 @@ trtllm_blocks_at_end(const Scheduler *self, const Sequence *sequence)
   return pool_blocks_for(&self->pool, MAX(longest, prompt));
 }
 
-/* Its place among those that wait: before all others that arrived later. */
+/* The one that a paused sequence waits behind: before all that arrived later. */
 static Sequence *
 place_of(const Scheduler *self, const SequenceQueue *queue, const Sequence *paused)
 {
@@ -22,7 +22,7 @@ place_of(const Scheduler *self, const SequenceQueue *queue, const Sequence *paus
   return before;
 }
 
-/* What it holds of blocks without tokens in them is given up before anything is planned. */
+/* Gives back the victim's blocks without tokens, before anything is planned for the others. */
 static void
 give_empty(Scheduler *self, Sequence *victim)
 {

@@ -1,8 +1,8 @@
-/* Running sequences that wait for blocks which are being copied out (--overlap-copies).
+/* Running sequences that starve: they wait for blocks that are being copied out (--overlap-copies).
  *
  * While a copy is under way no step stands for several, and most steps find what the one before
  * found: the same sequences wait for the same blocks, and no member of the decode clock takes one.
- * Then nobody is looked at again.
+ * Then the running pass is not repeated.
  */
 #include "vllm.h"
 

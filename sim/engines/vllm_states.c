@@ -1,13 +1,12 @@
 /* Where vLLM cuts the prefills of models whose recurrent states the prefix cache keeps.
  *
- * A state is there only where a step ends. So that one lies at the end of each block that is worth
- * keeping, chunks end at whole blocks, at the last such point of all that is to be computed, and
- * where a prefix ends that other requests share. Source: Scheduler._mamba_block_aligned_split of
- * 0.18 to 0.33.
+ * A state exists only where a step ends. So that there is one at the end of each block worth
+ * keeping, chunks end at whole blocks, at the last whole block of the prefill, and where a prefix
+ * ends that other requests share. Source: Scheduler._mamba_block_aligned_split of 0.18 to 0.33.
  */
 #include "vllm.h"
 
-/* The last end of a block that can be found again. */
+/* Tokens up to the last block's end at which a state is kept. */
 static guint32
 last_kept(const VllmDecision *d, const Sequence *sequence, guint32 block_tokens)
 {
@@ -27,8 +26,8 @@ most_of_a_prefill(const VllmDecision *d)
   return threshold > 0 ? MIN(most, threshold) : most;
 }
 
-/* A chunk that does not reach the end of what is prefilled ends at a whole block; blocks that are
- * longer than a chunk may be are filled by several. */
+/* A chunk that does not reach the prefill's end ends at a whole block; a block longer than a chunk
+ * may be is filled by several. */
 static guint32
 align_end(const VllmDecision *d, guint32 start, guint32 end, guint32 prefill_end, guint32 last,
           guint32 block_tokens)

@@ -8,7 +8,7 @@
  */
 #include "vllm_v0.h"
 
-#define N_RUNNING_LISTS 5 /* the first: of what runs */
+#define N_RUNNING_LISTS 5 /* of V0Plan's queues the first so many, whose sequences run */
 
 static void
 plan(SequenceQueue *queue, Sequence *sequence, guint32 tokens)
@@ -23,8 +23,8 @@ blocks_of_length(const Scheduler *self, const Sequence *sequence)
   return pool_blocks_for(&self->pool, sequence_length(sequence));
 }
 
-/* Running sequences: one free block for each, needed or not. Block manager 2 asks none for a
- * partial prefill whose last block is full. */
+/* TRUE if a running sequence finds a free block, needed or not. Block manager 2 asks none for a
+ * partial prefill whose length fills its last block. */
 static gboolean
 can_append(const Scheduler *self, const Sequence *sequence, guint32 free_blocks)
 {
@@ -34,7 +34,7 @@ can_append(const Scheduler *self, const Sequence *sequence, guint32 free_blocks)
          sequence_length(sequence) % self->config.block_size == 0;
 }
 
-/* The engine died over it: it is among what runs. */
+/* The engine died over this sequence, which stays among those that run. */
 static void
 run_on(V0Plan *p, Sequence *sequence)
 {
@@ -80,7 +80,7 @@ running_tokens(const V0Plan *p, const Sequence *sequence, gint64 budget)
   return p->self->config.chunked_prefill ? (guint32)MIN(tokens, MAX(budget, 0)) : tokens;
 }
 
-/* The first running sequence that finds no free block; NULL: all do. */
+/* The first running sequence that finds no free block; NULL: all find one. */
 static Sequence *
 first_short(const V0Plan *p)
 {
@@ -112,7 +112,7 @@ first_short(const V0Plan *p)
   return NULL;
 }
 
-/* What a policy ranks goes before anybody has work in the step: a what-if. */
+/* Preempts what a victim policy ranks, before any sequence has work in the step: a what-if. */
 static void
 preempt_by_rank(V0Plan *p)
 {
@@ -125,7 +125,7 @@ preempt_by_rank(V0Plan *p)
   }
 }
 
-/* 0.5: sequences that came back are as old as they are. */
+/* 0.5: a sequence that came back takes its place by arrival. */
 static void
 sort_running(V0Plan *p)
 {

@@ -1,9 +1,9 @@
 /* Copies of swapped blocks beside the steps of vLLM 0.x: a what-if, as under later versions.
  *
- * The engine demands a free block a running sequence, needed or not. A sequence that finds none waits
- * while enough is being copied out for it to find one, and is owed what it will take. Meanwhile
- * nobody comes back or is admitted. Who comes back has its blocks from the decision on, and runs in
- * the first step with room for its tokens after its copy has ended; a gap it computes before that.
+ * The engine demands a free block for each running sequence, needed or not. A sequence that finds
+ * none starves while enough is being copied out for it; meanwhile no sequence comes back or is
+ * admitted. One that comes back holds its blocks from the decision on and runs in the first step
+ * with room for its tokens after its copy has ended; a gap it computes before that.
  */
 #include "vllm_v0.h"
 

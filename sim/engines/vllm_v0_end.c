@@ -1,7 +1,7 @@
 /* How a step of vLLM 0.x ends: its entries, and the queues behind it. */
 #include "vllm_v0.h"
 
-/* Of those that compute their gaps while they arrive. */
+/* Adds entries of sequences that compute their gaps while they are copied in. */
 static void
 emit_fronts(V0Plan *p)
 {
@@ -47,8 +47,8 @@ move_all(SequenceQueue *from, SequenceQueue *to)
     sequence_queue_push_tail(to, sequence_queue_pop_head(from));
 }
 
-/* 0.6 with chunking puts what it did not reach and what came back before the decodes, the members
- * of the clock among them, which then have to be moved like any other. */
+/* 0.6 with chunking puts what it did not reach, and what came back, before the decodes; members of
+ * the clock, which are decodes, then have to be moved like any other. */
 static void
 take_members_out(V0Plan *p)
 {

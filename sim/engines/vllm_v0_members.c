@@ -1,9 +1,9 @@
-/* How vLLM 0.x runs the members of the decode clock: all at once, where looking at them one by one
+/* How vLLM 0.x runs the members of the decode clock: all at once, where handling them one by one
  * would come to the same.
  *
- * Each running sequence is to find a block free, whether it takes one or not. So the first that
- * finds none stands behind the one that took the last; room is made for it, and it goes on from
- * there.
+ * Each running sequence must find a block free, whether it takes one or not. So the first that
+ * finds none is the one behind the member that took the last; room is made for it, and the rest
+ * follow.
  */
 #include "vllm_v0.h"
 
@@ -40,7 +40,7 @@ v0_first_short_member(const Scheduler *self, guint32 left)
   return needy != NULL && needy->in_clock ? needy : NULL;
 }
 
-/* The engine dies over a victim that the host has no room for. */
+/* TRUE if the engine dies over this victim, since the host has no room for it. */
 static gboolean
 would_die(const Scheduler *self, const Sequence *victim)
 {
@@ -50,8 +50,8 @@ would_die(const Scheduler *self, const Sequence *victim)
   return overflow->needs_host && !overflow->of_no_engine && blocks > self->pool.host_free_blocks;
 }
 
-/* A block is to be free for the member. FALSE, and nothing done, if the engine would die over it.
- */
+/* Frees a block for the member; *gone: it was preempted itself. FALSE if the engine would die over
+ * a victim. */
 static gboolean
 make_room_for_member(V0Plan *p, Sequence *member, gboolean *gone)
 {
@@ -70,14 +70,14 @@ make_room_for_member(V0Plan *p, Sequence *member, gboolean *gone)
   return TRUE;
 }
 
-/* Each member finds a block free, whether it takes one or not, as if it were looked at. FALSE if
- * the engine is to die over one: then none has taken a block. */
+/* Gives the members their blocks. FALSE if the engine dies over one: then none has taken a block.
+ */
 static gboolean
 supply_members(V0Plan *p)
 {
   Scheduler *self = p->self;
   const DueList *list = decode_clock_due(&self->clock, 0);
-  Sequence *last = NULL; /* that took a block */
+  Sequence *last = NULL; /* the last that took a block */
   guint32 taken = 0;
   gboolean gone = FALSE;
 

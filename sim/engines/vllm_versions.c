@@ -1,9 +1,9 @@
 /* The versions of vLLM: which rule and which option came with which.
  *
- * Read in the releases of 0.8.0 to 0.33.0, and held against recordings of 0.18.1, 0.22.1,
- * 0.26.0 and 0.33.0; so no version is a copy of another, it has what came up to it. What groups of
- * layers share (sim/contents/groups.c) was held, block by block, against the managers of 0.18, 0.20,
- * 0.21, 0.23, 0.24, 0.26, 0.29, 0.30 and 0.33, run on random requests.
+ * Read in the releases 0.8.0 to 0.33.0, and held against recordings of 0.18.1, 0.22.1, 0.26.0 and
+ * 0.33.0. No version is a copy of another: it has every rule that came up to it. What groups of
+ * layers share (sim/contents/groups.c) was held, block by block, against the managers of 0.18,
+ * 0.20, 0.21, 0.23, 0.24, 0.26, 0.29, 0.30 and 0.33, run on random requests.
  */
 #include "vllm.h"
 
@@ -18,8 +18,7 @@
   (SCHEDULER_HAS_PREFIX_CACHING | SCHEDULER_HAS_LONG_PREFILL | SCHEDULER_CHUNKS_BY_DEFAULT |       \
    SCHEDULER_OVERLAPS_COPIES | SCHEDULER_COPIES_AHEAD | SCHEDULER_HAS_GRAPH_MODES |                \
    SINCE(minor, 10, SCHEDULER_HAS_ASYNC | SCHEDULER_HAS_KV_GROUPS) |                               \
-   SINCE(minor, 11, SCHEDULER_WHOLE_GRAPHS) |                                                      \
-   SINCE(minor, 14, SCHEDULER_ASYNC_BY_DEFAULT) |                                                  \
+   SINCE(minor, 11, SCHEDULER_WHOLE_GRAPHS) | SINCE(minor, 14, SCHEDULER_ASYNC_BY_DEFAULT) |       \
    SINCE(minor, 19, SCHEDULER_HAS_RESERVE_FULL_ISL) |                                              \
    SINCE(minor, 20, SCHEDULER_GATE_KNOWS_WINDOWS) |                                                \
    SINCE(minor, 23, SCHEDULER_REUSES_PARTIAL_WINDOWS) |                                            \
@@ -28,7 +27,7 @@
    SINCE(minor, 26, SCHEDULER_GIVES_BACK_SETTLED | SCHEDULER_CACHES_STATES_BY_DEFAULT) |           \
    SINCE(minor, 31, SCHEDULER_HAS_ACTIVE_SEQS) | SINCE(minor, 33, SCHEDULER_HAS_OFFLOAD))
 
-/* What the recordings are of; what lies between two of them was read in the release. */
+/* Versions with recordings; the rules of others were read in the release. */
 #define RECORDED(minor)                                                                            \
   ((minor) == 14 || (minor) == 18 || (minor) == 22 || (minor) == 26 || (minor) == 33)
 #define EVIDENCE(minor)                                                                            \
@@ -40,9 +39,9 @@
     .name = called, .help = text, .version = minor, .costs_as = "vllm-v1", .evidence = grounds,    \
                                                                                                    \
     .features = FEATURES(minor) | (more_features), .rules = RULES(minor), .hidden_blocks = 1,      \
-    .group_retention = RETENTION(minor),                                                           \
-    .stops_at_max_model_len = TRUE, .state_bytes = sizeof(VllmState), .begin = vllm_begin,         \
-    .end = vllm_end, .schedule = vllm_schedule,                                                                     \
+    .group_retention = RETENTION(minor), .stops_at_max_model_len = TRUE,                           \
+    .state_bytes = sizeof(VllmState), .begin = vllm_begin, .end = vllm_end,                        \
+    .schedule = vllm_schedule,                                                                     \
   }
 #define VERSION(minor, text)                                                                       \
   ENGINE("vllm-0." #minor, minor, text, EVIDENCE(minor), SCHEDULER_CACHES_BY_DEFAULT)

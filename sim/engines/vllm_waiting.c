@@ -1,7 +1,8 @@
-/* How vLLM admits: those whose KV was being loaded first, then the waiting ones, strictly in order.
+/* How vLLM admits: first the held sequences, whose KV was being loaded, then the waiting ones,
+ * strictly in order.
  *
  * With native offload a waiting request may begin to load instead, or be passed over while the host
- * is not ready for it; both keep their place.
+ * is not ready for it; either keeps its place.
  */
 #include "vllm.h"
 
@@ -30,7 +31,7 @@ needed_blocks(Scheduler *self, Sequence *sequence, const PoolPrefix *prefix, gui
   return MAX(whole_blocks(self, sequence, prefix, knows_windows), chunk);
 }
 
-/* Admits the head of waiting if its blocks are there. It begins behind what it kept, or what the
+/* Admits a waiting sequence if its blocks are free. It begins behind what it kept, or what the
  * prefix cache has. */
 static gboolean
 admit(VllmDecision *d, Sequence *sequence, const PoolPrefix *prefix, guint32 tokens)
@@ -67,8 +68,8 @@ admit(VllmDecision *d, Sequence *sequence, const PoolPrefix *prefix, guint32 tok
   return TRUE;
 }
 
-/* Native offload: blocks that prompts in progress, and loads, still lack to hold all that is known
- * of them. */
+/* Native offload: blocks that sequences in prefill, running or held, still lack for their length.
+ */
 static guint32
 reserved_blocks(const Scheduler *self)
 {
@@ -112,7 +113,7 @@ load(VllmDecision *d, Sequence *sequence, const PoolPrefix *prefix, guint32 bloc
   return TRUE;
 }
 
-/* Admits a sequence whose load is over, if the blocks are there that it lacks. */
+/* Admits a sequence whose load is over, if the blocks that it lacks are free. */
 static gboolean
 admit_loaded(VllmDecision *d, Sequence *sequence, guint32 tokens)
 {
@@ -166,7 +167,7 @@ vllm_schedule_held(VllmDecision *d)
 
 typedef enum { ADMITTED, PASSED_OVER, PASS_ENDS, PASS_ENDS_FOR_NOW } Outcome;
 
-/* Tries a waiting sequence that holds no blocks. */
+/* Tries to admit a waiting sequence, which may begin to load instead. */
 static Outcome
 try_waiting(VllmDecision *d, Sequence *sequence, SequenceQueue *skipped)
 {

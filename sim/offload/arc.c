@@ -17,7 +17,7 @@ typedef struct {
 
 struct Arc {
   guint32 capacity_blocks;
-  double target; /* length of T1, blocks */
+  double target; /* length that T1 is to have, blocks */
   List lists[N_LISTS];
   GHashTable *entries; /* by their keys; owns them */
 };
@@ -122,7 +122,7 @@ arc_use(Arc *arc, guint64 key, gboolean stored)
     move(arc, entry, stored ? entry->list : T2);
 }
 
-/* The first entry from *at on that may go; *at is then the one behind it. NULL: there is none. */
+/* The first entry from *at on that may go, and moves *at behind it. NULL: there is none. */
 static Entry *
 next_victim(const Arc *arc, ListName name, Entry **at,
             gboolean (*may_go)(gpointer data, guint64 key), gpointer data)

@@ -4,9 +4,9 @@
  *     ghosts B1 [ · · · ]  T1 [ once used ]   target: how long T1 is to be
  *     ghosts B2 [ · · ]    T2 [ used again by a later request ]
  *
- * What is evicted leaves its key in a ghost list. A store of a key in B1 says that T1 was too short,
- * one in B2 that T2 was. Each list is in the order of use, the block to go first at its head.
- * Source: ARCCachePolicy of vLLM 0.33.0; Megiddo and Modha, FAST 2003.
+ * An evicted block leaves its key in a ghost list. A store of a key that is in B1 means that T1 was
+ * too short, in B2 that T2 was. Each list is in the order of use, the block to be evicted first at
+ * its head. Source: ARCCachePolicy of vLLM 0.33.0; Megiddo and Modha, FAST 2003.
  */
 #pragma once
 
@@ -21,10 +21,10 @@ void arc_free(Arc *arc);
 void arc_miss(Arc *arc, guint64 key);
 /* The key, which is absent, is stored. */
 void arc_insert(Arc *arc, guint64 key);
-/* A request ended that used the key. stored: it only stored it; else it found it there. Nothing
- * happens to a key that is absent. */
+/* A request that used the key ended. stored: it only stored it; else it had found it. Without
+ * effect if the key is absent. */
 void arc_use(Arc *arc, guint64 key, gboolean stored);
-/* Evicts `n` keys of which may_go is TRUE, and appends them to `keys` (of guint64). FALSE: there are
- * too few, and nothing is changed. */
+/* Evicts `n` keys for which may_go() is TRUE, and appends them to `keys` (of guint64). FALSE, and
+ * nothing is changed, if there are too few. */
 gboolean arc_evict(Arc *arc, guint32 n, gboolean (*may_go)(gpointer data, guint64 key),
                    gpointer data, GArray *keys);

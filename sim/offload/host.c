@@ -1,5 +1,5 @@
-/* A request's blocks on the host: by content where requests may share them, else by their place in
- * the request (private_tier.h). */
+/* A request's blocks on the host: by content (tier.h) where requests share prefixes, else by their
+ * place in the request (private_tier.h). */
 #include "jobs.h"
 
 #include "sim/contents/content_key.h"
@@ -46,7 +46,7 @@ offload_host_run_end(const Offload *offload, const OffloadRequest *request, guin
   return i;
 }
 
-/* The request stores or loads its block, or finds it stored: its first use gives it its rank. */
+/* Notes how the request uses its block; the first use raises the block's rank. */
 static void
 use(Offload *offload, OffloadRequest *request, guint32 index, UseFlag how)
 {
@@ -87,11 +87,10 @@ make_own_room(Offload *offload, OffloadRequest *request, guint32 first, guint32 
   *n_new = private_tier_count(request->blocks, first, end, TIER_ABSENT);
   if (request->blocks->rank == 0)
     private_tier_raise(offload->own, request->blocks);
-  return *n_new == 0 ||
-         private_tier_make_room(offload->own, *n_new, request->blocks, first, end);
+  return *n_new == 0 || private_tier_make_room(offload->own, *n_new, request->blocks, first, end);
 }
 
-/* The block is absent, and was offered often enough. */
+/* TRUE if the block is absent, and was offered often enough to be stored. */
 static gboolean
 wants(const Offload *offload, guint64 key)
 {
@@ -100,7 +99,7 @@ wants(const Offload *offload, guint64 key)
           offer_counts_of(offload->counts, key) >= offload->config.store_threshold);
 }
 
-/* What there will be to store; those that are missed for the first time are told, the last first. */
+/* Blocks to store; tells the tier, the last block first, of those missed for the first time. */
 static guint32
 count_missing(Offload *offload, OffloadRequest *request, guint32 first, guint32 end)
 {

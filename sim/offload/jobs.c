@@ -17,7 +17,7 @@ offload_job_free(OffloadJob *job)
   g_free(job);
 }
 
-/* The last of the array, which keeps what it has allocated; NULL: there is none. */
+/* Takes the array's last, with what it has allocated; NULL: there is none. */
 static gpointer
 take_spare(GPtrArray *spare)
 {
@@ -110,7 +110,8 @@ unfence(Offload *offload, const OffloadJob *job)
   }
 }
 
-/* Of a request that ended a store reads what the pool gave out in this decision. */
+/* TRUE if a store for a request that ended reads a block that the pool gave out in this decision.
+ */
 static gboolean
 reads_given(const OffloadJob *job)
 {

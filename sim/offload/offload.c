@@ -75,7 +75,7 @@ offload_lookup(Offload *offload, Sequence *sequence, guint32 hits, guint32 *bloc
 {
   OffloadRequest *request = request_of(offload, sequence);
   guint32 most = known_tokens(sequence) / offload->pool->block_size, end;
-  gboolean copying; /* some of them are: stored, or loaded by another */
+  gboolean copying;
 
   *blocks = 0;
   request->offered = 0;
@@ -128,7 +128,7 @@ offload_held_up(const Offload *offload)
 }
 
 void
-offload_preempt(Offload *offload G_GNUC_UNUSED, Sequence *victim)
+offload_preempt(Sequence *victim)
 {
   OffloadRequest *request = victim->offload;
 
@@ -144,7 +144,7 @@ full_blocks(const Offload *offload, guint32 tokens, const OffloadRequest *reques
   return tokens / offload->pool->block_size;
 }
 
-/* Of one that ended: its blocks that are full of what it computed. */
+/* Blocks of a request that ended which are full of what it computed. */
 static guint32
 last_full_blocks(const Offload *offload, const OffloadRequest *request)
 {
@@ -186,7 +186,7 @@ offload_forget(Offload *offload, Sequence *sequence)
   offload_free_request_if_done(offload, request);
 }
 
-/* Offers the request's blocks up to `full`, which are in the GPU blocks `ids`. */
+/* Offers the request's first `full` blocks to the host; they are in the GPU blocks `ids`. */
 static void
 store(Offload *offload, Step *step, OffloadRequest *request, guint32 full, const guint32 *ids)
 {
@@ -229,7 +229,7 @@ store_scheduled(Offload *offload, Step *step)
   }
 }
 
-/* The content of those that ended is still in their blocks. */
+/* Stores for requests that ended, whose content is still in their blocks. */
 static void
 store_ended(Offload *offload, Step *step)
 {

@@ -152,8 +152,8 @@ private_tier_raise(PrivateTier *tier, PrivateBlocks *blocks)
     move_down(tier, blocks);
 }
 
-/* Evicts of the blocks, from the last on, at most `most` that are ready and do not lie from `first`
- * to below `end`. Returns how many that were. */
+/* Evicts at most `most` ready blocks, from the last one back, but for [first, end). Returns how
+ * many. */
 static guint32
 evict(PrivateTier *tier, PrivateBlocks *blocks, guint32 most, guint32 first, guint32 end)
 {
@@ -209,7 +209,7 @@ private_tier_make_room(PrivateTier *tier, guint32 n_new, PrivateBlocks *blocks, 
                        guint32 end)
 {
   guint64 wanted = (guint64)tier->used_blocks + n_new;
-  gboolean aside = FALSE; /* only spared ones of these are left */
+  gboolean aside = FALSE; /* `blocks` are out of the heap: only spared ones are left */
   guint32 missing;
 
   if (wanted <= tier->room_blocks)
@@ -232,7 +232,7 @@ private_tier_make_room(PrivateTier *tier, guint32 n_new, PrivateBlocks *blocks, 
   return TRUE;
 }
 
-/* Those that have no state yet, below `n_blocks`, are absent. */
+/* Gives the first n_blocks blocks a state; new ones are absent. */
 static void
 add_states(PrivateBlocks *blocks, guint32 n_blocks)
 {

@@ -21,8 +21,8 @@ struct TierBlock {
 struct Tier {
   guint32 room_blocks, used_blocks;
   guint64 last_rank;
-  /* A hash table by key whose links are in the blocks: keys are mixed well, and each use of a block
-   * looks for several. */
+  /* A hash table by key with links in the blocks; keys are mixed well. Each use looks up several.
+   */
   TierBlock **chains;
   guint64 chain_mask; /* at least as many chains as blocks */
   TierBlock *spare;   /* linked by chain_next */
@@ -80,7 +80,7 @@ tier_free(Tier *tier)
   g_free(tier);
 }
 
-/* Where the block of that key hangs, or would hang. */
+/* The link to the block of that key, or where it would be. */
 static TierBlock **
 link_of(const Tier *tier, guint64 key)
 {

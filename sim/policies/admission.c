@@ -5,11 +5,11 @@ const AdmissionPolicy *const admission_policies[] = {
 };
 
 typedef struct {
-  guint32 left; /* steps until it ends */
+  guint32 left; /* steps until the sequence ends */
   guint32 length;
 } Course;
 
-/* By one byte of what is left, the most first; the order of equals stays. */
+/* Sorts by one byte of `left`, the highest first; stable. */
 static void
 sort_by_byte(const Course *from, Course *to, guint32 n, guint shift)
 {
@@ -26,8 +26,8 @@ sort_by_byte(const Course *from, Course *to, guint32 n, guint shift)
     to[places[from[i].left >> shift & 0xff]++] = from[i];
 }
 
-/* The longest first: who runs is many, and asked about at every admission. Returns which of the two
- * arrays has them. */
+/* Sorts by `left`, the highest first (a radix sort, since much runs and every admission asks).
+ * Returns the one of the two arrays that has the result. */
 static Course *
 sort_longest_first(Course *courses, Course *other, guint32 n, guint32 most_left)
 {
@@ -71,7 +71,7 @@ group_blocks(const AdmissionQuery *query, guint64 tokens)
   return blocks;
 }
 
-/* What all that go on for `steps` more hold then, in a pool that groups share. */
+/* Blocks that the courses hold after `steps` more steps, in a pool that groups share. */
 static guint64
 group_blocks_then(const AdmissionQuery *query, const Course *courses, guint32 n, guint32 steps)
 {
@@ -82,14 +82,15 @@ group_blocks_then(const AdmissionQuery *query, const Course *courses, guint32 n,
   return blocks;
 }
 
-/* The first i + 1 courses are the longest, the last of them has `left` to go. */
+/* An upper bound of what the first i + 1 courses, of `length` tokens together, hold in `left`
+ * steps. */
 static guint64
 group_bound(const AdmissionQuery *query, guint64 length, guint32 i, guint32 left)
 {
   return kv_groups_bound_blocks(query->groups, i + 1, length + (guint64)(i + 1) * left);
 }
 
-/* What groups hold is added up only where it may be too much: first where it may be most. */
+/* Adds up exactly only where a bound exceeds the pool, first where the bound is highest. */
 static gboolean
 groups_fit(const AdmissionQuery *query, const Course *courses, guint32 n)
 {
@@ -118,7 +119,7 @@ groups_fit(const AdmissionQuery *query, const Course *courses, guint32 n)
   return TRUE;
 }
 
-/* Up to a block's tokens more are in the last of each. */
+/* Each sequence's last block counts as full. */
 static gboolean
 blocks_fit(const AdmissionQuery *query, const Course *courses, guint32 n)
 {
@@ -131,9 +132,9 @@ blocks_fit(const AdmissionQuery *query, const Course *courses, guint32 n)
   return peak / query->block_size <= query->total_blocks;
 }
 
-/* Usage only falls when somebody ends (and where windows give back, by less than it rose), so the
- * worst moment is just before one does: then those that
- * end no sooner hold what they hold now, and a token for each step until then. */
+/* What is held falls only when a sequence ends (or where windows give back, by less than it rose),
+ * so the worst moment is just before one ends: then those that end no sooner hold what they hold
+ * now and a token for each step until then. */
 gboolean
 admission_all_fit(const AdmissionQuery *query, const guint32 *outputs)
 {

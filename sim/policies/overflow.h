@@ -13,12 +13,12 @@
 #include "sim/cost.h"
 #include "sim/sequence.h"
 
-/* What computing so many tokens after so many adds to the steps of one load (price.h), remembered: a
- * policy that tries cuts, or a choice among victims, asks the same again and again. */
+/* Prices (price.h) of computing `tokens` tokens after `cached` ones at one load, remembered: a
+ * policy that tries cuts, or compares victims, asks the same again and again. */
 enum { PRICE_MEMO_SLOTS = 512 };
 
 typedef struct {
-  guint64 load; /* of which it is a price; 0: of none */
+  guint64 load; /* the price is of that load; 0: there is none */
   guint32 tokens, cached;
   gint64 ps;
 } RememberedPrice;
@@ -29,33 +29,32 @@ typedef struct {
 } PriceMemo;
 
 typedef struct {
-  const Sequence *victim;      /* its counts of tokens and blocks are of now */
-  const Sequence *beneficiary; /* the victim itself where nobody else was left */
+  const Sequence *victim;      /* with its present counts of tokens and blocks */
+  const Sequence *beneficiary; /* the victim itself where no other was left */
   guint32 short_blocks;        /* that the beneficiary lacks, at least 1 */
   guint32 block_size;          /* tokens */
   guint32 host_free_blocks;    /* now, or once others have gone on to a disk */
-  /* With prefix caching: tokens that were dropped so far, and those of them that victims found
-   * again when they came back; both 0 without. */
+  /* With prefix caching: victims' tokens that were dropped so far, and how many of these they found
+   * again when they came back; without, both are 0. */
   guint64 dropped_tokens, found_tokens;
   gboolean caches_prefixes;
-  guint32 waiting;        /* requests that are to come before the victim returns, or behind it */
   guint32 step_tokens;    /* the token budget of a step */
-  DecodeContexts decodes; /* of what decoded when the step was decided; only where needs_decodes */
-  PriceMemo *memo;        /* of them; NULL: nothing is remembered */
-  gint64 decodes_ps;      /* what they take (price.h), for who asks for many prices; 0: not known */
+  DecodeContexts decodes; /* that run as the decision begins; only where needs_decodes */
+  PriceMemo *memo;        /* prices beside them; NULL: nothing is remembered */
+  gint64 decodes_ps;      /* price_decodes_ps(), for many prices in a row; 0: not asked yet */
   CopyLoad copies;
-  CostModel *cost;        /* NULL where the executor has none */
+  CostModel *cost; /* NULL where the executor has none */
   const PolicyValues *options;
 } OverflowQuery;
 
-/* Nothing stays and nothing is copied. */
+/* Drops all. */
 static inline OverflowPlan
 overflow_plan_recompute(const OverflowQuery *query)
 {
   return (OverflowPlan){.drop_blocks = query->victim->blocks};
 }
 
-/* All of it is copied. */
+/* Copies all. */
 static inline OverflowPlan
 overflow_plan_swap(void)
 {
@@ -68,8 +67,8 @@ overflow_plan_copies_all(const OverflowPlan *plan)
   return plan->keep_blocks + plan->drop_blocks == 0 && !plan->free_copies;
 }
 
-/* What the price of a victim's plan rises with: of two at one load the one that has no less of both
- * costs no less. Those of different kinds cannot be compared. */
+/* What the price of a victim's plan rises with: of two victims at one load and of one kind, one
+ * that has no less of `first` and of `second` costs no less. */
 typedef struct {
   guint32 kind, first, second;
 } PriceSize;
@@ -84,19 +83,20 @@ typedef struct OverflowPolicy OverflowPolicy;
 
 struct OverflowPolicy {
   Policy base;
-  gboolean needs_host;    /* it may copy, so the run needs host blocks */
-  gboolean needs_tier;    /* the host is a second prefix cache (sim/offload/offload.h) */
-  gboolean needs_decodes; /* it asks for query->decodes */
-  gboolean of_no_engine;  /* under every engine a what-if */
-  gboolean keeps_blocks;  /* it may leave blocks in place, which no prefix cache allows */
-  gboolean price_rises;   /* its plan for a victim with more tokens costs no less (price.h), where
-                             that holds for steps and copies, */
-  gboolean price_rises_beside; /* and with copies beside the steps: not where a longer front to
+  gboolean needs_host;         /* it may copy, so a run needs host blocks */
+  gboolean needs_tier;         /* the host is a second prefix cache (sim/offload/offload.h) */
+  gboolean needs_decodes;      /* it asks for query->decodes */
+  gboolean of_no_engine;       /* a what-if under every engine */
+  gboolean keeps_blocks;       /* it may leave blocks in place, which no prefix cache allows */
+  gboolean price_rises;        /* its plan for a victim with more tokens and blocks costs no less
+                                  (price.h),        where the cost model rises (cost_model_rises()), */
+  gboolean price_rises_beside; /* also with copies beside the steps: FALSE where a longer front to
                                   compute spares blocks a wait for the copy */
-  /* Of a policy whose prices rise so, but not with a victim's tokens, in one group: of one with so
-   * many tokens computed in so many blocks. NULL: with both, if price_rises. */
+  /* What else prices rise with, in a pool of one group, for a victim with so many computed tokens
+   * and blocks. NULL: with these two, if price_rises. */
   PriceSize (*price_size)(const OverflowQuery *query, guint32 computed_tokens, guint32 blocks);
   gboolean only_modelled; /* an executor that computes cannot carry it out */
+  /* The plan for query->victim. */
   OverflowPlan (*plan)(const OverflowPolicy *self, const OverflowQuery *query);
 };
 
@@ -117,6 +117,6 @@ OVERFLOW_POLICIES(OVERFLOW_DECLARE)
 /* The same, NULL-terminated. */
 extern const OverflowPolicy *const overflow_policies[];
 
-/* The place of each in the table, such as overflow_swap_place, and their number. */
+/* The index of each in the table, such as overflow_swap_place, and how many there are. */
 #define OVERFLOW_PLACE(name) name##_place,
 enum { OVERFLOW_POLICIES(OVERFLOW_PLACE) OVERFLOW_POLICIES_COUNT };

@@ -9,10 +9,10 @@
 #include <glib.h>
 
 typedef struct {
-  const char *name;     /* of the long option, no other's */
+  const char *name;     /* of the long option; no other option has it */
   const char *argument; /* what the help calls its value */
   const char *help;
-  double fallback; /* where it is not given */
+  double fallback; /* its value where it is not given */
   double min, max;
   gboolean whole; /* only whole numbers */
 } PolicyOption;
@@ -22,11 +22,11 @@ typedef struct {
 typedef struct {
   const char *name;
   const char *help;
-  gboolean is_bound; /* it knows or gets what no server can: others are held against it */
-  PolicyOption options[POLICY_OPTIONS_MAX + 1]; /* the first without a name ends them */
+  gboolean is_bound; /* it knows or gets what no server can: the others are compared with it */
+  PolicyOption options[POLICY_OPTIONS_MAX + 1]; /* up to the first without a name */
 } Policy;
 
-/* For the tables: from the name of an entry, an element of the array of all. */
+/* For the tables: makes the name of an entry an element of an array. */
 #define POLICY_ENTRY(name) &name,
 
 /* The values of an entry's options, in the order of its table. */
@@ -34,7 +34,7 @@ typedef struct {
   double of[POLICY_OPTIONS_MAX];
 } PolicyValues;
 
-/* Those before the router decide within an engine. */
+/* The kinds before the router decide within an engine. */
 typedef enum {
   POLICY_OVERFLOW,
   POLICY_VICTIM,
@@ -53,13 +53,13 @@ typedef struct {
 
 extern const PolicyKind policy_kinds[POLICY_KINDS];
 
-/* The entry of that name, NULL if there is none. */
+/* The entry of that name; NULL: there is none. */
 const Policy *policy_find(const PolicyKind *kind, const char *name);
 
-/* TRUE if there is an entry of that name, and it is a bound. */
+/* TRUE if the entry of that name is a bound; FALSE, too, if there is none. */
 gboolean policy_is_bound(const PolicyKind *kind, const char *name);
 
-/* An option, and whose it is. */
+/* An option and the policy that it belongs to. */
 typedef struct {
   const PolicyKind *kind;
   const Policy *policy;

@@ -65,21 +65,26 @@ price_recompute_ps(const OverflowQuery *query, guint32 tokens, guint32 cached)
   return price->ps;
 }
 
-/* What the victim computes while its blocks are copied in beside the steps. */
+/* What the victim computes while its blocks are copied in. */
 typedef struct {
+  guint32 tokens, cached_tokens; /* of which these are there */
   guint32 blocks;
-  gint64 end_ps; /* later than the step that it comes back in would end without it */
+  gint64 end_ps; /* beside the steps: later than the step that it comes back in would end without it */
 } Front;
 
 static Front
-find_front(const OverflowQuery *query, guint32 blocks, guint32 tokens, gint64 recompute_ps)
+find_front(const OverflowQuery *query, guint32 blocks, guint32 tokens, guint32 cached_tokens,
+           gint64 recompute_ps)
 {
   gint64 further_steps = tokens > 0 ? (tokens - 1) / room_for_prefill(query) : 0;
   gint64 idle_ps = 0;
 
-  if (further_steps > 0)
+  if (query->copies.beside && further_steps > 0)
     idle_ps = query->decodes_ps > 0 ? query->decodes_ps : price_decodes_ps(query);
-  return (Front){.blocks = blocks, .end_ps = further_steps * idle_ps + recompute_ps};
+  return (Front){.tokens = tokens,
+                 .cached_tokens = cached_tokens,
+                 .blocks = blocks,
+                 .end_ps = further_steps * idle_ps + recompute_ps};
 }
 
 /* Beside the steps: what the copy slows them by, and the share of the pool that is of no use, as a
@@ -93,11 +98,42 @@ copy_beside_ps(const OverflowQuery *query, CopyDirection direction, guint32 bloc
   gint64 copy_ps = cost_model_copy_ps(query->cost, direction, blocks);
   gint64 end_ps = copy_load_wait_ps(&query->copies, direction, blocks) + copy_ps;
   gint64 front_waits_ps = MAX(0, end_ps - front->end_ps);
-  double held = (double)MAX(end_ps, front->end_ps) * blocks + (double)front_waits_ps * front->blocks;
+  double held =
+      (double)MAX(end_ps, front->end_ps) * blocks + (double)front_waits_ps * front->blocks;
 
   if (blocks == 0)
     return 0;
   return (gint64)(contention.step * (double)copy_ps + held / query->copies.pool_blocks);
+}
+
+/* Layer by layer: what the copies add to the step that evicts the victim, and to the one that it
+ * comes back in, with as much of its front as that has room for, or with its next token, whose
+ * context is left out so that no price falls where there is more to copy. */
+static gint64
+layerwise_copies_ps(const OverflowQuery *query, guint32 out_blocks, guint32 in_blocks,
+                    const Front *front)
+{
+  const CostChunk chunk = {.tokens = MIN(front->tokens, room_for_prefill(query)),
+                           .cached_tokens = front->cached_tokens};
+  CostShape out = {.contexts = query->decodes, .copy_out_blocks = out_blocks}, in = out;
+  CostPiece piece;
+  gint64 added_ps;
+
+  out.sampled = out.sequences = out.contexts.count;
+  cost_model_step(query->cost, &out, 1, &piece);
+  added_ps = piece.base_ps[COST_SWAP_OUT];
+  if (front->tokens > 0) {
+    in.prefills = &chunk;
+    in.n_prefills = 1;
+  } else {
+    decode_contexts_add(&in.contexts, 1);
+  }
+  in.copy_out_blocks = 0;
+  in.copy_in_blocks = in_blocks;
+  in.sampled = in.contexts.count;
+  in.sequences = in.contexts.count + in.n_prefills;
+  cost_model_step(query->cost, &in, 1, &piece);
+  return added_ps + piece.base_ps[COST_SWAP_IN];
 }
 
 /* Without a cost model: as if each of a block's tokens took 1 ps each way. */
@@ -109,6 +145,8 @@ copies_ps(const OverflowQuery *query, guint32 out_blocks, guint32 in_blocks, con
   if (query->copies.beside)
     return copy_beside_ps(query, COPY_OUT, out_blocks, &(Front){0}) +
            copy_beside_ps(query, COPY_IN, in_blocks, front);
+  if (query->cost->copy_stages > 0)
+    return layerwise_copies_ps(query, out_blocks, in_blocks, front);
   return cost_model_copy_ps(query->cost, COPY_OUT, out_blocks) +
          cost_model_copy_ps(query->cost, COPY_IN, in_blocks);
 }
@@ -162,7 +200,7 @@ price_found_plan_ps(const OverflowQuery *query, const OverflowPlan *plan, guint3
 
   if (plan->free_copies || copied == 0)
     return recompute_ps;
-  if (query->copies.beside)
-    computed = find_front(query, front - plan->keep_blocks, end - ready, recompute_ps);
+  if (query->copies.beside || (query->cost != NULL && query->cost->copy_stages > 0))
+    computed = find_front(query, front - plan->keep_blocks, end - ready, ready, recompute_ps);
   return recompute_ps + copies_ps(query, copied - ahead, copied - found_copied, &computed);
 }

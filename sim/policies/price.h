@@ -5,7 +5,9 @@
  * leave the arithmetic idle, all of its time where they do not. Copies are added to the steps in
  * which they are made; beside the steps they slow them, and hold blocks while they wait for the link
  * and are made: a pool of which a share is of no use lets the device do that share less. What is
- * dropped before what is copied is then computed while that is copied in.
+ * dropped before what is copied is then computed while that is copied in. Layer by layer copies add
+ * what the layers of those steps wait for: the more a front computes in the step that it comes back
+ * in, the less.
  */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* Router policies: which of several engines gets a request that arrives.
+/* Router policies: which of several engines gets an arriving request.
  *
  * A policy is asked once a request, in order of arrival, and told each engine's load of that
  * moment. A new policy is a file with one RouterPolicy, and its line in the table below.
@@ -9,16 +9,16 @@
 
 typedef struct {
   guint32 running; /* requests */
-  guint32 waiting; /* likewise, those whose KV is on the host with them */
+  guint32 waiting; /* requests, those whose KV is on the host included */
   guint32 used_blocks;
 } RouterLoad;
 
 typedef struct {
   const RouterLoad *loads; /* [n] */
   guint n;                 /* at least 2 */
-  guint32 request;         /* how many arrived before */
-  guint any;               /* one of the n at random, */
-  guint other;             /* and another than that */
+  guint32 request;         /* how many requests arrived before */
+  guint any;               /* one of the n engines at random, */
+  guint other;             /* and another one */
   const PolicyValues *options;
 } RouterQuery;
 
@@ -26,7 +26,7 @@ typedef struct RouterPolicy RouterPolicy;
 
 struct RouterPolicy {
   Policy base;
-  /* Below query->n. NULL: as the engine's own front end has it. */
+  /* The engine, below query->n. NULL: as the engines' own front end routes. */
   guint (*choose)(const RouterPolicy *self, const RouterQuery *query);
 };
 
@@ -45,6 +45,6 @@ ROUTER_POLICIES(ROUTER_DECLARE)
 /* The same, NULL-terminated. */
 extern const RouterPolicy *const router_policies[];
 
-/* The engine of which `load` says least, the first of equals. */
+/* The engine with the least `load`; of equals the first. */
 guint router_least(const RouterQuery *query,
                    double (*load)(const RouterQuery *query, const RouterLoad *engine));

@@ -1,6 +1,6 @@
-/* Asks the admission policy about the head of the waiting ones.
+/* Asks the admission policy about a request that the engine would admit.
  *
- * A refusal holds until somebody joins or leaves what runs: in between nothing changes but by the
+ * A refusal holds until a sequence joins or leaves what runs: in between nothing changes but by the
  * steps themselves, so that a step may still stand for several.
  */
 #include "sim/scheduler.h"
@@ -31,7 +31,7 @@ add_queue(Scheduler *self, const SequenceQueue *queue)
   described->len = len;
 }
 
-/* What runs and goes on: for a policy that looks at it all, else whether there is anything. */
+/* Describes what runs and goes on, if the policy looks at it. TRUE if there is anything. */
 static gboolean
 describe_running(Scheduler *self, guint n_planned)
 {

@@ -1,11 +1,11 @@
-/* Copies out ahead of need (--swap-ahead N): so that N blocks are free, or are free as soon as the
- * sequences that would go first are evicted, because the host has copies of them.
+/* Copies out ahead of need (--swap-ahead N): so that N blocks are free, or can be free at once,
+ * since the host already has copies of what the sequences that would be preempted first hold.
  *
- * Full blocks do not change any more, so a running sequence's first ones can be copied while it
- * runs on. When it is evicted those are free at once. What is not on the host by then, behind them,
- * is copied as ever; up to AHEAD_REST_BLOCKS, the block that is being filled and one that was
- * filled while the last copy was on its way, are computed again instead, so that nobody waits for
- * them. Where the host is short of room for a victim, copies ahead give way.
+ * Full blocks do not change, so a running sequence's first blocks can be copied while it runs on.
+ * When it is preempted those are free at once. What the host lacks of it is copied then; but up to
+ * AHEAD_REST_BLOCKS (the block that is being filled, and one that was filled during the last copy)
+ * are computed again instead, so that nobody waits for them. Where the host is short of room for a
+ * victim, copies ahead give way.
  */
 #include "sim/scheduler.h"
 
@@ -16,8 +16,8 @@ computed_tokens(const Scheduler *self, const Sequence *sequence)
                             : sequence->computed_tokens;
 }
 
-/* Full blocks of the sequence that the host lacks, and has room for. What one that just began found
- * in the prefix cache may be computed in this very step. */
+/* Full blocks of the sequence that the host lacks and has room for. None where the sequence has
+ * just begun: blocks that it found in the prefix cache may be computed in this very step. */
 static guint32
 uncopied_blocks(const Scheduler *self, const Sequence *sequence)
 {
@@ -62,7 +62,7 @@ scheduler_copy_ahead(Scheduler *self, Step *step)
   return bound;
 }
 
-/* The victim's last blocks are computed again. */
+/* The victim's last `rest` blocks are to be computed again. */
 static void
 drop_rest(Scheduler *self, Sequence *victim, guint32 rest)
 {
@@ -90,7 +90,7 @@ scheduler_swap_out_ahead(Scheduler *self, Step *step, Sequence *victim)
   }
   drop_rest(self, victim, rest);
   if (pending > 0) {
-    swap_copies_find(self->swap_copies, victim)->is_last = TRUE;
+    swap_copies_last_out(self->swap_copies, victim)->is_last = TRUE;
     pool_begin_swap_out(&self->pool, victim, 0, pending);
   } else {
     pool_shrink(&self->pool, victim, 0);

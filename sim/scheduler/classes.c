@@ -1,7 +1,7 @@
 /* The engines by name: each set of rules, and vLLM's by its version. */
-#include <string.h>
-
 #include "sim/scheduler.h"
+
+#include <string.h>
 
 #define VLLM_PREFIX "vllm-0."
 #define KNOWN                                                                                      \
@@ -10,7 +10,7 @@ G_STATIC_ASSERT(SCHEDULER_VLLM_OLDEST == 8 && SCHEDULER_VLLM_NEWEST == 33); /* t
 
 #define NEWEST scheduler_vllm_versions[SCHEDULER_VLLM_NEWEST - SCHEDULER_VLLM_OLDEST]
 
-G_DEFINE_QUARK(scheduler - error - quark, scheduler_error)
+G_DEFINE_QUARK(spillway - scheduler - error, scheduler_error)
 
 const SchedulerClass *const scheduler_classes[] = {
     &NEWEST,
@@ -22,7 +22,7 @@ const SchedulerClass *const scheduler_classes[] = {
     NULL,
 };
 
-/* "18" or "18.1", whole: the minor version, and the patch, 0 if there is none. */
+/* Parses "18" or "18.1": the minor version, and the patch, 0 if there is none. */
 static gboolean
 parse_version(const char *text, guint64 *minor, guint64 *patch)
 {
@@ -46,7 +46,7 @@ vllm_version(guint64 minor, guint64 patch)
   return &scheduler_vllm_versions[minor - SCHEDULER_VLLM_OLDEST];
 }
 
-/* "vllm-" and a version above the newest known. */
+/* TRUE for "vllm-" and a version above the newest known. */
 static gboolean
 is_newer(const char *name)
 {
@@ -79,10 +79,10 @@ scheduler_class_from_name(const char *name, GError **error)
       parse_version(name + strlen(VLLM_PREFIX), &minor, &patch))
     class = vllm_version(minor, patch);
   if (class == NULL && is_newer(name))
-    g_set_error(error, scheduler_error_quark(), SCHEDULER_ERROR_NEWER,
+    g_set_error(error, SCHEDULER_ERROR, SCHEDULER_ERROR_NEWER,
                 "found '%s', whose rules are not known: the newest known is %s", name, NEWEST.name);
   else if (class == NULL)
-    g_set_error(error, scheduler_error_quark(), SCHEDULER_ERROR_UNKNOWN,
+    g_set_error(error, SCHEDULER_ERROR, SCHEDULER_ERROR_UNKNOWN,
                 "found '%s', expected one of " KNOWN, name);
   return class;
 }

@@ -1,7 +1,7 @@
 /* What engines do with the decode clock, and how often a step of plain decodes can be repeated.
  *
  * The members stand first among the running sequences that have work; so an engine gives them
- * their blocks first and then looks at the others one by one, as if it had looked at each in turn.
+ * their blocks first and then handles the others one by one, as if it had handled each in turn.
  * Between scheduling events contexts grow by one and nothing else changes: which repeat needs how
  * many blocks is in the clock's due lists, so repeats are bounded without stepping through them;
  * the executor then runs as many as fit before the next arrival.
@@ -39,9 +39,9 @@ take_due_at(Scheduler *self, guint64 later)
     pool_grow(&self->pool, member, member->blocks + 1);
 }
 
-/* Tells the prefix cache of the blocks that are full after that tick: those of the members that
- * take the next one at the tick behind it. With asynchronous scheduling the tick's token is not
- * known yet, so they are those that were full before it. */
+/* Tells the prefix cache of the blocks that are full after that tick: of the members that take the
+ * next block at the tick behind it. With asynchronous scheduling the tick's token is not known yet,
+ * so it is of those that were full before. */
 static void
 register_full_at(Scheduler *self, guint64 later)
 {
@@ -54,8 +54,8 @@ register_full_at(Scheduler *self, guint64 later)
     pool_commit(&self->pool, member, decode_clock_tokens(&self->clock, member) + (guint32)known);
 }
 
-/* What the prefix cache knows of a former member, where members' blocks are not named: what
- * register_full_at() would have told it. */
+/* Tells the prefix cache of a former member what register_full_at() told it of members whose blocks
+ * have ids. */
 static void
 note_registered(Scheduler *self, Sequence *member)
 {
@@ -104,8 +104,8 @@ open_gap(Step *step, guint32 n)
   memmove(sequences + n, sequences, behind * sizeof *sequences);
 }
 
-/* Lists the members that the step runs, from the first of the running ones on; those that join in
- * it are listed already. If they are to leave the clock they do. */
+/* Lists the members that the step runs, in running order; those that join with it are listed
+ * already. leave: they leave the clock. */
 static void
 list_members(Scheduler *self, Step *step, gboolean leave)
 {
@@ -155,13 +155,7 @@ scheduler_leave_clock_from(Scheduler *self, Sequence *member)
       scheduler_leave_clock(self, s);
 }
 
-guint32
-scheduler_longest_length(const Scheduler *self)
-{
-  return self->config.max_model_len + (self->class->stops_at_max_model_len ? 0 : 1);
-}
-
-/* Ticks until it ends; 0 where it is not in the state that all members are in. */
+/* Ticks until the sequence ends; 0 if it cannot be a member. */
 static guint32
 ticks_left(const Scheduler *self, const Sequence *sequence)
 {
@@ -180,9 +174,9 @@ scheduler_member_lacks(const Scheduler *self, const Sequence *member)
   const DecodeClock *clock = &self->clock;
   guint32 computed = decode_clock_tokens(clock, member);
 
-  if (self->pool.class->names_blocks)
-    return pool_lacks(&self->pool, member, computed - MIN(clock->lag, computed), computed + 1);
-  return (gint64)decode_clock_blocks_at(clock, computed + 1) - member->blocks;
+  if (clock->growth != NULL)
+    return group_growth_of(clock->growth, computed);
+  return pool_lacks(&self->pool, member, computed - MIN(clock->lag, computed), computed + 1);
 }
 
 void
@@ -192,8 +186,6 @@ scheduler_begin_change(Scheduler *self, Sequence *member)
   guint32 unknown = self->config.async_scheduling ? 1 : 0;
   Pool *pool = &self->pool;
 
-  if (!pool->class->names_blocks)
-    return;
   pool_commit(pool, member, computed - unknown);
   pool_give_back(pool, member, computed - MIN(self->clock.lag, computed));
 }
@@ -205,14 +197,8 @@ scheduler_end_change(Scheduler *self, Sequence *member)
   guint32 unknown = self->config.async_scheduling ? 1 : 0;
   Pool *pool = &self->pool;
 
-  if (pool->class->names_blocks) {
-    pool_take_to(pool, member, computed + 1);
-    pool_commit(pool, member, computed + 1 - unknown);
-  } else {
-    guint32 blocks = decode_clock_blocks_at(&self->clock, computed + 1);
-    pool->free_blocks += member->blocks - blocks;
-    member->blocks = blocks;
-  }
+  pool_take_to(pool, member, computed + 1);
+  pool_commit(pool, member, computed + 1 - unknown);
   decode_clock_pass_change(&self->clock);
 }
 
@@ -244,17 +230,54 @@ scheduler_join_entries(Scheduler *self, Step *step)
   }
 }
 
-/* Of a step whose sequences are all members. */
+/* With counted groups, of a step whose sequences are all members: how often it may be repeated, at
+ * most `limit` times, so that at each repeat all find free what they take, whoever gives back
+ * first, and no more is free for who waits than there is now. */
+static guint64
+find_group_repeats(const Scheduler *self, Step *step, guint64 limit, guint32 reserve_blocks)
+{
+  const GroupGrowth *growth = self->clock.growth;
+  guint32 places = (guint32)MIN(growth->period, limit - 1), place = self->clock.place, i;
+  gint64 spare = (gint64)self->pool.free_blocks - reserve_blocks, most = 0, grown = 0;
+  gboolean waits =
+      self->waiting.length + self->swapped.length + self->held.length + self->returning.length > 0;
+  guint64 cycles;
+
+  for (i = 0; i < places; i++) {
+    place = place + 1 == growth->period ? 0 : place + 1;
+    most = MAX(most, grown + growth->taken[place]);
+    grown += growth->net[place];
+    if (most > spare || (grown < 0 && waits))
+      return 1 + i;
+    step->grown[i] = (gint32)grown;
+    step->shrinks |= growth->net[place] < 0;
+  }
+  if (limit - 1 <= places)
+    return limit;
+  g_assert(grown >= 0);
+  cycles = grown > 0 ? 1 + (guint64)((spare - most) / grown) : limit;
+  if (1 + cycles * growth->period >= limit)
+    return limit;
+  spare -= (gint64)cycles * grown;
+  for (i = 0; i < places; i++) {
+    place = place + 1 == growth->period ? 0 : place + 1;
+    if ((i > 0 ? step->grown[i - 1] : 0) + (gint64)growth->taken[place] > spare)
+      break;
+  }
+  return MIN(limit, 1 + cycles * growth->period + i);
+}
+
+/* Sets step->grown, for a step whose sequences are all members. */
 static void
 count_growth(Scheduler *self, Step *step, guint64 repeats)
 {
-  guint32 places = (guint32)MIN(step->block_size, repeats - 1), grown = 0;
-  const DueList *first = self->clock.due, *end = first + step->block_size;
+  guint32 places = (guint32)MIN(step->period, repeats - 1), grown = 0;
+  const DueList *first = self->clock.due, *end = first + self->clock.block_size;
   const DueList *due = decode_clock_due(&self->clock, 1); /* with groups nothing is due */
 
   for (guint32 i = 0; i < places; i++) {
     grown += due->length;
-    step->grown[i] = grown;
+    step->grown[i] = (gint32)grown;
     due = due + 1 == end ? first : due + 1;
   }
 }
@@ -272,6 +295,10 @@ scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
   limit = MIN(limit, decode_clock_ticks_to_change(&self->clock));
   if (limit <= 1)
     return;
+  if (self->clock.growth != NULL) {
+    step->repeat = (guint32)find_group_repeats(self, step, limit, reserve_blocks);
+    return;
+  }
   count_growth(self, step, limit);
   if (self->pool.groups != NULL) { /* no block is taken before the next change */
     step->repeat = (guint32)limit;
@@ -279,9 +306,9 @@ scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
   }
   spare = self->pool.free_blocks - reserve_blocks;
   /* Every block_size steps each sequence takes one block. */
-  repeat = 1 + (guint64)(spare / batch) * step->block_size;
+  repeat = 1 + (guint64)(spare / batch) * step->period;
   spare %= batch;
-  for (guint32 i = 0; repeat < limit && step->grown[i] <= spare; i++)
+  for (guint32 i = 0; repeat < limit && step->grown[i] <= (gint64)spare; i++)
     repeat++;
   step->repeat = (guint32)MIN(limit, repeat);
 }
@@ -299,11 +326,15 @@ scheduler_leave_clock(Scheduler *self, Sequence *member)
   note_registered(self, member);
 }
 
-/* What the repeats after the first need. The order matters to the prefix cache alone: step by step,
- * and within a step in running order. */
+/* Takes the blocks that the repeats after the first need. The order matters to the prefix cache
+ * alone: step by step, and within a step in running order. */
 static void
 supply_repeats(Scheduler *self, const Step *step, guint32 repeats)
 {
+  if (self->clock.growth != NULL) {
+    self->pool.free_blocks -= (guint32)step_grown_blocks(step, repeats);
+    return;
+  }
   if (self->pool.groups != NULL) /* no block is taken before the next change */
     return;
   if (!self->pool.class->names_blocks) {

@@ -4,8 +4,8 @@
  *        ▲                                                  │ room for it
  *        ╰──joins── returning ◀─copied in─ returning, arriving ◀╯
  *
- * One that leaves holds its blocks on both sides, and one that arrives does; the pool counts the
- * first ones as leaving_blocks. One that arrives with a gap computes it meanwhile.
+ * A sequence that leaves or arrives holds its blocks on both sides; the pool counts those that
+ * leave as leaving_blocks. One that arrives with a gap computes it meanwhile.
  */
 #include "sim/scheduler.h"
 
@@ -81,7 +81,7 @@ scheduler_begin_copy_ahead(Scheduler *self, Step *step, Sequence *sequence, guin
   begin(self, step, COPY_OUT, sequence, blocks, TRUE, FALSE);
 }
 
-/* What is on the disk is read for the copy in that follows. */
+/* Reads what is on the disk, for the copy in that follows. */
 static void
 read_through(Scheduler *self, Step *step, Sequence *sequence)
 {
@@ -122,7 +122,8 @@ scheduler_forget_ahead(Scheduler *self, Sequence *sequence)
   sequence->ahead_blocks = 0;
 }
 
-/* What the job reads and writes of the sequence, which will be used for another request. */
+/* A copy of the sequence with what the job still reads and writes; the original serves another
+ * request soon. */
 static Sequence *
 make_orphan(Scheduler *self, Sequence *sequence)
 {
@@ -146,7 +147,7 @@ make_orphan(Scheduler *self, Sequence *sequence)
   return orphan;
 }
 
-/* Its copies to the disk, which cannot have begun, are not made. */
+/* Takes back the room on the disk for copies that have not begun. */
 static void
 leave_disk(Scheduler *self, Sequence *sequence)
 {
@@ -165,7 +166,7 @@ scheduler_leave_copies(Scheduler *self, Sequence *sequence)
   sequence->host_blocks -= unused;
   self->pool.host_free_blocks += unused;
   leave_disk(self, sequence);
-  job = swap_copies_find(self->swap_copies, sequence);
+  job = swap_copies_last_out(self->swap_copies, sequence);
   if (job != NULL) {
     job->sequence = make_orphan(self, sequence);
     job->is_last = job->is_orphan = TRUE;

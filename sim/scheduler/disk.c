@@ -7,16 +7,17 @@
  * A victim that finds no room on the host is copied out all the same: its copy waits, and holds its
  * blocks in the pool, until those that return last have gone on to the disk. Where newer victims
  * return first these are the least recently used ones. One with more blocks than the host goes in
- * pieces of half of it. The next to return is read back as soon as the host has room; if it has none
- * when the pool has some, the copy in follows the read past the host's pool. A block is counted
- * where it was until its copy has ended, and has its place reserved where it goes.
+ * pieces of half of it. The next to return is read back as soon as the host has room; if it has
+ * none when the pool has some, the copy in follows the read past the host's pool. A block is
+ * counted where it was until its copy has ended, and has its place reserved where it goes.
  */
 #include "sim/scheduler.h"
 
-/* Copies ahead of others than the victim give way until so many blocks of the host are free. FALSE:
- * they are not. */
+/* Gives up copies ahead, but for the victim's, until so many host blocks are free. FALSE: they are
+ * not.
+ */
 static gboolean
-scheduler_make_host_room(Scheduler *self, const Sequence *victim, guint32 blocks)
+make_host_room(Scheduler *self, const Sequence *victim, guint32 blocks)
 {
   for (Sequence *s = self->running.head;
        s != NULL && self->swap_copies != NULL && self->pool.host_free_blocks < blocks; s = s->next)
@@ -40,12 +41,12 @@ scheduler_host_room(const Scheduler *self)
 gboolean
 scheduler_find_host_room(Scheduler *self, const Sequence *victim, guint32 blocks)
 {
-  if (self->pool.host_owed_blocks == 0 && scheduler_make_host_room(self, victim, blocks))
+  if (self->pool.host_owed_blocks == 0 && make_host_room(self, victim, blocks))
     return TRUE;
   return self->config.num_disk_blocks > 0 && blocks <= scheduler_host_room(self);
 }
 
-/* FALSE: it waits for it. */
+/* Gives the victim room on the host. FALSE: it waits for it. */
 static gboolean
 take_host(Scheduler *self, Sequence *victim, guint32 blocks)
 {
@@ -73,7 +74,7 @@ scheduler_copy_out(Scheduler *self, Step *step, Sequence *victim, guint32 blocks
   }
 }
 
-/* The sequence's blocks begin to go on. */
+/* Begins to copy the sequence's last host blocks on to the disk. */
 static void
 write_to_disk(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks)
 {
@@ -83,13 +84,13 @@ write_to_disk(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks)
   scheduler_begin_copy(self, step, COPY_TO_DISK, sequence, blocks);
 }
 
-/* Blocks of a sequence that is away which are on the host, and may go on. */
+/* Blocks of a swapped sequence that are on the host and may go on to the disk. */
 static guint32
 landed_blocks(const Scheduler *self, const Sequence *sequence)
 {
-  gboolean copying = sequence->leaving_blocks > 0 &&
-                     (sequence->owed_blocks == 0 ||
-                      swap_copies_is_copied_out(self->swap_copies, sequence));
+  gboolean copying =
+      sequence->leaving_blocks > 0 &&
+      (sequence->owed_blocks == 0 || swap_copies_is_copied_out(self->swap_copies, sequence));
 
   if (copying || sequence->copies_are_free ||
       sequence->to_disk_blocks + sequence->from_disk_blocks > 0)
@@ -97,7 +98,7 @@ landed_blocks(const Scheduler *self, const Sequence *sequence)
   return sequence->host_blocks - sequence->owed_blocks;
 }
 
-/* Of those away that are the last to return, as many go on as those wait for that find no room. */
+/* Sends on to the disk as many blocks as victims wait for, of the sequences that return last. */
 static void
 make_room(Scheduler *self, Step *step)
 {
@@ -113,14 +114,14 @@ make_room(Scheduler *self, Step *step)
   }
 }
 
-/* Copies out that wait have their room, the first decided first. */
+/* Begins copies out that waited for room, the first decided first. */
 static void
 release_copies_out(Scheduler *self, Step *step)
 {
   SwapJob *job;
 
   while ((job = swap_copies_first_waiting(self->swap_copies, COPY_OUT)) != NULL) {
-    if (!scheduler_make_host_room(self, job->sequence, job->blocks))
+    if (!make_host_room(self, job->sequence, job->blocks))
       return;
     self->pool.host_free_blocks -= job->blocks;
     self->pool.host_owed_blocks -= job->blocks;
@@ -129,7 +130,7 @@ release_copies_out(Scheduler *self, Step *step)
   }
 }
 
-/* Copies in that wait have been read. */
+/* Begins copies in whose blocks have been read. */
 static void
 release_copies_in(Scheduler *self, Step *step)
 {
@@ -158,7 +159,7 @@ scheduler_read_ahead(Scheduler *self, Step *step, Sequence *sequence, gboolean i
   if (sequence->to_disk_blocks + sequence->from_disk_blocks > 0)
     return FALSE;
   if (blocks == 0 || !is_needed || self->pool.host_owed_blocks > 0 ||
-      !scheduler_make_host_room(self, sequence, blocks))
+      !make_host_room(self, sequence, blocks))
     return TRUE;
   self->pool.host_free_blocks -= blocks;
   sequence->from_disk_blocks = blocks;

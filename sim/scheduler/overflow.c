@@ -1,8 +1,8 @@
 /* Carries out what the overflow policy plans for a victim, and brings it back.
  *
- * A victim whose blocks are all dropped, or but for those that it keeps, waits with the others; one
- * with blocks on the host waits in `swapped`. If blocks before those on the host were dropped there
- * is a gap: it computes up to gap_end_tokens and goes on behind what was copied.
+ * A victim with blocks on the host waits in `swapped`, any other in `waiting`. If blocks before
+ * those on the host were dropped there is a gap: the sequence computes up to gap_end_tokens and
+ * goes on behind what was copied.
  *
  *     | computed again | on the host, then in the pool |
  *     0          gap_end_tokens                 tail_end_tokens
@@ -52,7 +52,6 @@ scheduler_overflow_query(const Scheduler *self, const Sequence *victim, const Se
       .dropped_tokens = self->dropped_tokens,
       .found_tokens = MIN(self->found_tokens, self->dropped_tokens),
       .caches_prefixes = self->config.prefix_caching,
-      .waiting = self->waiting.length,
       .step_tokens = self->config.max_num_batched_tokens,
       .decodes = self->decodes,
       .memo = self->price_memo,
@@ -62,7 +61,7 @@ scheduler_overflow_query(const Scheduler *self, const Sequence *victim, const Se
   };
 }
 
-/* Until those of the victim's blocks that the plan copies are free. */
+/* How long it takes until the blocks that the plan copies are free. */
 static gint64
 free_after_ps(const OverflowQuery *query, const OverflowPlan *plan)
 {
@@ -78,17 +77,18 @@ free_after_ps(const OverflowQuery *query, const OverflowPlan *plan)
          cost_model_copy_ps(query->cost, COPY_OUT, copied);
 }
 
-/* The policy's plan, with what it may not ask for left out. */
+/* The policy's plan, as far as it can be carried out. */
 static OverflowPlan
 permitted_plan(const Scheduler *self, const OverflowPolicy *policy, const OverflowQuery *query)
 {
-  OverflowPlan plan = policy->plan(policy, query);
-  guint32 front = plan.keep_blocks + plan.drop_blocks;
+  OverflowPlan plan;
+  guint32 front;
 
-  /* Its blocks are being read. */
+  /* A copy ahead of need is reading its blocks. */
   if (query->victim->ahead_pending > 0)
     return overflow_plan_swap();
-
+  plan = policy->plan(policy, query);
+  front = plan.keep_blocks + plan.drop_blocks;
   g_assert(plan.keep_blocks <= query->victim->blocks && front <= query->victim->blocks);
   /* The prefix cache keeps what it can of what is dropped; its queue has no place for a part. */
   if (self->config.prefix_caching && plan.keep_blocks > 0)
@@ -112,8 +112,8 @@ plan_of(const Scheduler *self, const OverflowPolicy *policy, const OverflowQuery
   return plan;
 }
 
-/* What each policy would do, the others by their options' fallbacks. Where this run has no host
- * memory for copies, there is as much as they ask for. */
+/* Notes what each policy would do; those that do not run, with their options' fallbacks. A run
+ * without host memory counts as one with as much as they ask for. */
 static void
 tell_plans(const Scheduler *self, const OverflowQuery *asked, Step *step)
 {
@@ -151,7 +151,7 @@ keep(Scheduler *self, Sequence *victim)
   g_ptr_array_add(self->keepers, victim);
 }
 
-/* What stays is its first blocks; it computes the rest again. */
+/* The victim keeps its first blocks and computes the rest again. */
 static void
 drop(Scheduler *self, Sequence *victim, guint32 keep_blocks)
 {
@@ -164,7 +164,8 @@ drop(Scheduler *self, Sequence *victim, guint32 keep_blocks)
   victim->was_preempted = TRUE;
 }
 
-/* It now has its first `computed` tokens in the pool, and on the host what begins at `gap_end`. */
+/* The sequence has its first `computed` tokens in the pool, and on the host what begins at gap_end.
+ */
 static void
 open_gap(Sequence *sequence, guint32 computed, guint32 gap_end)
 {
@@ -195,7 +196,8 @@ copy_out(Scheduler *self, Step *step, Sequence *victim, const OverflowPlan *plan
     open_gap(victim, keep_blocks * block_size, (keep_blocks + plan->drop_blocks) * block_size);
 }
 
-/* FALSE if the host has no room for what the plan copies, and the engine can only die. */
+/* Makes the plan recompute where the host has no room for its copies. FALSE if the engine dies over
+ * that instead. */
 static gboolean
 fit_host(Scheduler *self, const Sequence *victim, gboolean can_fall_back, OverflowPlan *plan,
          StepVictim *record)
@@ -226,7 +228,7 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
   if (victim->in_clock)
     scheduler_leave_clock(self, victim);
   if (self->offload != NULL)
-    offload_preempt(self->offload, victim);
+    offload_preempt(victim);
   computed = victim->computed_tokens;
   if (!self->pool.class->names_blocks)
     pool_give_back(&self->pool, victim, victim->computed_tokens);
@@ -234,7 +236,7 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
   plan = plan_of(self, self->config.overflow, &query);
   if (self->tell_plans)
     tell_plans(self, &query, step);
-  /* What is dropped the cache gets in one go. */
+  /* A victim that is dropped whole gives all blocks to the cache at once. */
   if (plan.drop_blocks == 0 && plan.keep_blocks == 0)
     pool_give_back(&self->pool, victim, victim->computed_tokens);
   from_ahead = victim->ahead_blocks > 0 && overflow_plan_copies_all(&plan);
@@ -272,7 +274,7 @@ scheduler_preempt(Scheduler *self, Step *step, Sequence *victim, const Sequence 
   return copied > 0;
 }
 
-/* The sequence, which waits, gives back the last `blocks` of what it keeps. */
+/* A waiting sequence gives back the last `blocks` blocks of what it keeps. */
 static void
 shed_last(Scheduler *self, Step *step, Sequence *sequence, guint32 blocks)
 {

@@ -4,8 +4,8 @@
 #include "sim/array.h"
 #include "sim/scheduler.h"
 
-/* It may be in any queue: running, or, if it was preempted while its last token was on its way,
- * waiting to come back for nothing. */
+/* The sequence leaves. It may be in any queue: running or, if it was preempted while its last token
+ * was in flight, one in which it waits in vain. */
 static void
 leave(Scheduler *self, Sequence *sequence, RequestStatus status, gint64 end_ps)
 {
@@ -58,8 +58,8 @@ advance(Scheduler *self, Sequence *sequence, const StepEntry *entry)
   return TRUE;
 }
 
-/* A step that is decided while another is in flight starts when that one lands: until then its
- * requests wait. */
+/* A step that is decided while another is in flight starts when that one lands: corrects when its
+ * new requests were first scheduled. */
 static void
 note_starts(const Scheduler *self, const Step *step, gint64 start_ps)
 {
@@ -90,6 +90,7 @@ scheduler_advance(Scheduler *self, Step *step, guint32 repeats, gint64 start_ps)
   }
   if (step->ticks)
     scheduler_tick(self, step, repeats);
+  step->ends = self->ended_in_flight->len > 0;
   self->executed += step->n_sequences > 0 ? repeats : 0;
   return tokens;
 }
@@ -100,16 +101,15 @@ add_gap(Scheduler *self, gint64 gap_ps, guint32 count)
   ARRAY_PUSH(self->gaps, &self->gaps_room, TokenGap, (TokenGap){gap_ps, count});
 }
 
-/* It was preempted since the step that computes its token was decided, and that token is dropped.
- */
+/* TRUE if the sequence was preempted since the step that computes its token was decided, so that
+ * the token is dropped. */
 static gboolean
 lost_token(const Scheduler *self, const Sequence *sequence)
 {
   return self->class->loses_flying_tokens && sequence->was_preempted;
 }
 
-/* Of the members that the step ran, those whose tokens are dropped. One that joined at its tick is
- * an entry of it. */
+/* How many members that the step ran lose their tokens; one that joined at its tick is an entry. */
 static guint32
 count_lost_members(const Scheduler *self, const Step *step)
 {
@@ -126,7 +126,8 @@ count_lost_members(const Scheduler *self, const Step *step)
   return n;
 }
 
-/* Its token has come: with asynchronous scheduling a block that it filled is cached from now on. */
+/* The sequence's token has come: with asynchronous scheduling a block that it filled is cached from
+ * now on. */
 static void
 deliver(Scheduler *self, Sequence *sequence)
 {
@@ -138,7 +139,7 @@ deliver(Scheduler *self, Sequence *sequence)
     pool_commit(&self->pool, sequence, sequence->computed_tokens);
 }
 
-/* Of a former member of the clock. */
+/* The last token of a former member has come. */
 static void
 end_token(Scheduler *self, Sequence *sequence, gint64 end_ps)
 {
@@ -148,12 +149,11 @@ end_token(Scheduler *self, Sequence *sequence, gint64 end_ps)
   sequence->result.last_token_ps = end_ps;
 }
 
-/* When the step's tokens came. */
+/* Notes when the step's tokens came. */
 static void
 note_tokens(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_ps)
 {
-  guint32 clocked =
-      step->clocked - (self->lost_tokens > 0 ? count_lost_members(self, step) : 0);
+  guint32 clocked = step->clocked - (self->lost_tokens > 0 ? count_lost_members(self, step) : 0);
 
   if (clocked > 0)
     add_gap(self, first_end_ps - self->clock.last_end_ps, clocked);
@@ -210,7 +210,7 @@ finish_if_ending(Scheduler *self, Sequence *sequence, gint64 end_ps)
     finish(self, sequence, end_ps);
 }
 
-/* One of a settled step's entries. */
+/* Settles one entry of the step. */
 static inline void
 settle_entry(Scheduler *self, const Step *step, guint i, gint64 end_ps)
 {
@@ -223,19 +223,27 @@ settle_entry(Scheduler *self, const Step *step, guint i, gint64 end_ps)
     self->class->prefilled(self, sequence);
 }
 
-void
-scheduler_settle(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_ps)
+/* What becomes of the step's sequences, in its order, now that their tokens have come. */
+static void
+settle_entries(Scheduler *self, const Step *step, gint64 end_ps)
 {
   guint i = 0;
 
-  self->just_finished->len = self->gaps->len = 0;
-  note_tokens(self, step, first_end_ps, end_ps);
   for (; i < step->clocked_at; i++)
     settle_entry(self, step, i, end_ps);
   for (guint j = 0; j < step->ending->len; j++)
     finish_if_ending(self, g_ptr_array_index(step->ending, j), end_ps);
   for (; i < step->sequences->len; i++)
     settle_entry(self, step, i, end_ps);
+}
+
+void
+scheduler_settle(Scheduler *self, const Step *step, gint64 first_end_ps, gint64 end_ps)
+{
+  self->just_finished->len = self->gaps->len = 0;
+  note_tokens(self, step, first_end_ps, end_ps);
+  if (step->ends || self->class->prefilled != NULL)
+    settle_entries(self, step, end_ps);
   self->in_flight = FALSE;
   self->ended_in_flight->len = self->lost_tokens = 0;
 }

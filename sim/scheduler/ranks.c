@@ -1,5 +1,5 @@
-/* What a victim policy makes of a running sequence, and the order in which it, or what bounds it,
- * would take the members of the decode clock.
+/* How a victim policy ranks a running sequence, and the order in which it, or the policy that
+ * bounds it, takes the members of the decode clock.
  */
 #include "sim/scheduler.h"
 
@@ -25,7 +25,7 @@ rank_by(const Scheduler *self, const VictimPolicy *policy, const VictimQuery *qu
   return policy->rank(policy, query, &candidate);
 }
 
-/* What a rank of now was at tick 0, modulo 2^64; and back. */
+/* How far all ranks have moved since tick 0, modulo 2^64. */
 static guint64
 moved_since_start(const Scheduler *self)
 {

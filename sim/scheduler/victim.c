@@ -88,8 +88,8 @@ is_too_dear(const First *first, PriceSize size)
   return FALSE;
 }
 
-/* Where prices rise nobody goes first who has no less than one that is too dear, or, older, than the
- * first. */
+/* Where prices rise nobody goes first who has no less than one that is too dear, or, older, than
+ * the first. */
 static gboolean
 may_go_first(const First *first, const Sequence *s, PriceSize size)
 {
@@ -190,8 +190,9 @@ first_in_order(Scheduler *self)
   return first.sequence;
 }
 
-/* What a return costs rises with the tokens that the victim has: then the order bounds the ranks. Of
- * groups one with more tokens may hold fewer blocks; and of one with copies ahead less is copied. */
+/* What a return costs rises with the tokens that the victim has: then the order bounds the ranks.
+ * Of groups one with more tokens may hold fewer blocks; and of one with copies ahead less is
+ * copied. */
 static gboolean
 find_prices_rise(const Scheduler *self)
 {

@@ -176,6 +176,7 @@ live_case_make(LiveCase *c, const TestModel *models, guint n_models, guint32 see
   c->config.async_scheduling = v1 && coin(rand);
   c->kv_form = coin(rand) ? KV_BY_LAYER : KV_BY_BLOCK;
   pick_copies_beside(c, seed);
+  c->by_layer = !c->config.overlap_copies && c->kv_form == KV_BY_LAYER && seed % 4 < 3;
   add_requests(c, rand);
 }
 
@@ -200,6 +201,7 @@ live_case_setup(const LiveCase *c)
       .max_sequences = c->config.max_num_seqs,
       .max_model_len = c->config.max_model_len + 1,
       .kv_form = c->kv_form,
+      .overlap_within_step = c->by_layer,
       .copies_beside = c->config.overlap_copies,
       .num_disk_blocks = c->config.num_disk_blocks,
       .num_through_blocks = planner_through_blocks(&c->config),

@@ -17,6 +17,7 @@ typedef struct {
   SchedulerConfig config;
   KvForm kv_form;
   gint64 copy_ns; /* of the device's setup */
+  gboolean by_layer; /* copies within a step are made layer by layer */
   Workload *workload;
   CostModel cost; /* for policies that ask */
 } LiveCase;

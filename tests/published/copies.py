@@ -79,4 +79,18 @@ def test_disk():
         check_printed(told[4], found["copy_wait_s"], start)
 
 
+def test_layer_by_layer():
+    """Copies before their step, and beside its layers."""
+    words = ["--model", "llama-2-7b", "--device", "a100-40gb", "--trace", "demo", "--kv-memory", "12%", "--no-enable-prefix-caching"]
+    slow = ["--what-if", "h2d=0.7x,d2h=0.7x"]
+    for start, more in (("`swap` |", ["swap"]), ("`auto` |", ["auto"]), ("`split` |", ["split"]), ("`auto`, the link at 0.7", ["auto", *slow]),
+                        ("`split`, the link at 0.7", ["split", *slow])):
+        told = row(start)[-6:]
+        for place, layers in enumerate(([], ["--layerwise-copies"])):
+            found = run_json(*words, "--overflow", *more, *layers)
+            check_printed(told[place], found["overhead_s"]["swap_out"] + found["overhead_s"]["swap_in"], start)
+            check_printed(told[2 + place], found["e2e_s"]["mean"], start)
+            check_printed(told[4 + place], found["recomputed_tokens"], start)
+
+
 main(all_tests(globals()))

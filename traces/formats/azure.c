@@ -24,12 +24,12 @@ static const CsvSchema schema = {
 };
 
 static gboolean
-write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, GError **error)
+write_all(const TraceFormat *self G_GNUC_UNUSED, TraceOutput *out, const Workload *workload,
+          GError **error)
 {
   GString *text = out->text;
   char date[NUMBER_BUFFER_BYTES], decimals[NUMBER_BUFFER_BYTES];
 
-  (void)self;
   g_string_append(text, "TIMESTAMP,ContextTokens,GeneratedTokens\n");
   for (guint32 i = 0; i < workload_count(workload); i++) {
     const Request *request = workload_request(workload, i);

@@ -26,12 +26,12 @@ static const JsonlSchema schema = {
 };
 
 static gboolean
-write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, GError **error)
+write_all(const TraceFormat *self G_GNUC_UNUSED, TraceOutput *out, const Workload *workload,
+          GError **error)
 {
   GString *text = out->text;
   char buffer[NUMBER_BUFFER_BYTES];
 
-  (void)self;
   for (guint32 i = 0; i < workload_count(workload); i++) {
     const Request *request = workload_request(workload, i);
     g_autofree char *id = workload_id_json(workload, i);

@@ -34,7 +34,7 @@ put_rest(Packer *packer, GError **error)
   return put_words(packer, &word, 1, error);
 }
 
-/* Text, which need not fill its last word; put_rest() does. */
+/* Puts text, which need not fill its last word; put_rest() fills it. */
 static gboolean
 put_text(Packer *packer, const char *text, gsize bytes, GError **error)
 {
@@ -46,7 +46,7 @@ put_text(Packer *packer, const char *text, gsize bytes, GError **error)
   return TRUE;
 }
 
-/* Two numbers of 4 bytes, the first one first in the file. */
+/* A word of two numbers of 4 bytes, in the file's order. */
 static guint64
 pair(guint32 first, guint32 second)
 {
@@ -96,7 +96,7 @@ max_tokens_of(const Workload *workload, guint32 index)
   return request_max_tokens(workload_request(workload, index));
 }
 
-/* A number of 4 bytes a request. */
+/* Puts a number of 4 bytes a request. */
 static gboolean
 put_halves(Packer *packer, const Workload *workload, guint32 (*of)(const Workload *, guint32),
            GError **error)
@@ -158,7 +158,7 @@ count_name_bytes(const Workload *workload)
   return bytes;
 }
 
-/* Not all that the workload holds, where a part of its requests was cut off. */
+/* Fewer than workload->hashes has where requests were cut off. */
 static guint64
 count_hashes(const Workload *workload)
 {
@@ -167,15 +167,6 @@ count_hashes(const Workload *workload)
   for (guint32 i = 0; i < workload_count(workload); i++)
     n += workload_request(workload, i)->hash_count;
   return n;
-}
-
-static gboolean
-has_ids(const Workload *workload)
-{
-  for (guint32 i = 0; workload->ids != NULL && i < workload_count(workload); i++)
-    if (g_array_index(workload->ids, gint64, i) != i)
-      return TRUE;
-  return FALSE;
 }
 
 static gboolean
@@ -190,14 +181,17 @@ put_header(Packer *packer, const guint64 header[BINARY_WORDS], GError **error)
 }
 
 static gboolean
-write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, GError **error)
+write_all(const TraceFormat *self G_GNUC_UNUSED, TraceOutput *out, const Workload *workload,
+          GError **error)
 {
   const char *comment = out->comment != NULL ? out->comment : "";
   guint64 n_hashes = count_hashes(workload);
-  guint64 parts =
-      (n_hashes > 0 ? BINARY_HASHES : 0) | (workload->priorities != NULL ? BINARY_PRIORITIES : 0) |
-      (workload->has_max_tokens ? BINARY_MAX_TOKENS : 0) | (has_ids(workload) ? BINARY_IDS : 0) |
-      (workload->names != NULL ? BINARY_NAMES : 0);
+  guint64 parts = (n_hashes > 0 ? BINARY_HASHES : 0) |
+                  (workload->priorities != NULL ? BINARY_PRIORITIES : 0) |
+                  (workload->has_max_tokens ? BINARY_MAX_TOKENS : 0) |
+                  (workload->names != NULL      ? BINARY_NAMES
+                   : workload_has_ids(workload) ? BINARY_IDS
+                                                : 0);
   guint64 header[BINARY_WORDS] = {
       [BINARY_WORD_FORMAT] = parts << 32 | BINARY_FORMAT_NUMBER,
       [BINARY_WORD_REQUESTS] = workload_count(workload),
@@ -208,7 +202,6 @@ write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, G
   Packer packer = {.out = out};
   guint64 sums[BINARY_CHECKSUM_WORDS];
 
-  (void)self;
   header[BINARY_WORD_FILE_BYTES] = binary_file_bytes(header);
   if (!put_header(&packer, header, error) || !put_text(&packer, comment, strlen(comment), error) ||
       !put_rest(&packer, error) || !put_requests(&packer, workload, error) ||
@@ -229,6 +222,7 @@ const TraceFormat trace_format_binary = {
     .help = "16 bytes a request, the quickest to read; keeps all that a trace has",
     .shape = "a file that trace convert --to binary wrote",
     .time_unit = "ps",
+    .ending = ".bin",
     .flags = TRACE_KEEPS_IDS | TRACE_KEEPS_HASHES | TRACE_KEEPS_PRIORITY | TRACE_KEEPS_MAX_TOKENS,
     .mark = BINARY_MARK,
     .mark_bytes = BINARY_MARK_BYTES,

@@ -279,9 +279,8 @@ take_halves(Unpacker *u,
 }
 
 static gboolean
-set_priority(const Unpacker *u, guint64 index, guint32 value, GError **error)
+set_priority(const Unpacker *u, guint64 index, guint32 value, GError **error G_GNUC_UNUSED)
 {
-  (void)error;
   g_array_index(u->reader->workload->priorities, gint32, index) = (gint32)value;
   return TRUE;
 }
@@ -424,12 +423,12 @@ take_all(Unpacker *u, GError **error)
 }
 
 gboolean
-binary_read(const TraceFormat *self, TraceReader *reader, Source *source, GError **error)
+binary_read(const TraceFormat *self G_GNUC_UNUSED, TraceReader *reader, Source *source,
+            GError **error)
 {
   Unpacker u = {.reader = reader, .source = source, .window = g_new(guint64, WINDOW_WORDS)};
   gboolean ok;
 
-  (void)self;
   ok = take_all(&u, error);
   g_free(u.window);
   return ok;

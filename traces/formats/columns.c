@@ -1,4 +1,4 @@
-/* The form "columns": a CSV of one's own, whose columns are named with it,
+/* The form "columns": any CSV, whose columns are named together with the form,
  * `columns:arrival_ms=ts,prompt_tokens=in,output_tokens=out`. The arrival's name says how its times
  * are written; as logs count from some epoch, the earliest becomes 0, and a request without tokens
  * is one that failed. No column is guessed: a time in the wrong unit is a silently wrong trace.
@@ -15,7 +15,7 @@
 #define NAME_MOST 40 /* bytes of a column's name that is advised */
 #define SHAPE "arrival_s=…,prompt_tokens=…,output_tokens=…"
 
-/* The year 5138: milliseconds since 1970 that are called seconds are later, and so on. */
+/* The year 5138; milliseconds since 1970 that are taken for seconds are later. */
 #define SECONDS_MOST 100000000000
 
 /* `per_second` units in the text are a second. */
@@ -175,7 +175,7 @@ columns_free(char **names)
   g_free(names);
 }
 
-/* Words by which people call what a role is; the first name with one of them is it. */
+/* Words by which people name the columns of a role. */
 static const char *const words[CSV_OUTPUT + 1][8] = {
     [CSV_ARRIVAL] = {"arriv", "time", "date", "ts", "start", "when", "creat"},
     [CSV_PROMPT] = {"prompt", "input", "context", "prefill", "in_", "in"},
@@ -194,8 +194,7 @@ is_called(const char *name, CsvRole role)
   return FALSE;
 }
 
-/* The name for that role: of those that are called so one that counts tokens, else the first. NULL:
- * none. */
+/* The column that seems to have the role: one that names tokens, else the first; NULL: none. */
 static const char *
 name_for(CsvRole role, const GStrv names)
 {

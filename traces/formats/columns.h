@@ -11,6 +11,6 @@ gboolean columns_are_named(const char *text);
 const TraceFormat *columns_find(const char *text, char ***names, GError **error);
 void columns_free(char **names);
 
-/* What to do with a header that no form knows, with the columns that it seems to have; NULL if it
- * is none. The caller frees it. */
+/* Advice for a header that no form knows, by the columns that it seems to have; NULL if it does not
+ * look like a header. The caller frees it. */
 char *columns_advice(const char *line, const char *end);

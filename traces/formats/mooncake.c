@@ -12,7 +12,7 @@
 
 enum { HASH_BLOCK_TOKENS = 512 };
 
-/* Of a member's two names the one that the object has. */
+/* The one of a member's two names that the object has. */
 static const char *
 either(const json_t *object, const char *name, const char *alias)
 {
@@ -88,7 +88,8 @@ static const JsonlSchema schema = {
     .members = read_members,
 };
 
-/* Which session each request is of: that of the first turn; NO_TURN: of none. */
+/* The session of each request, named by its first turn; NO_TURN: none. The caller frees the array.
+ */
 static guint32 *
 find_sessions(const Workload *workload)
 {
@@ -119,12 +120,12 @@ write_time(GString *text, const Workload *workload, guint32 i)
 }
 
 static gboolean
-write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, GError **error)
+write_all(const TraceFormat *self G_GNUC_UNUSED, TraceOutput *out, const Workload *workload,
+          GError **error)
 {
   g_autofree guint32 *sessions = find_sessions(workload);
   GString *text = out->text;
 
-  (void)self;
   for (guint32 i = 0; i < workload_count(workload); i++) {
     const Request *request = workload_request(workload, i);
     g_string_append(text, "{");
@@ -159,6 +160,7 @@ const TraceFormat trace_format_mooncake = {
     .shape = "JSON lines with timestamp, input_length, output_length[, hash_ids, max_tokens, "
              "session_id, delay]",
     .time_unit = "ms",
+    .ending = ".jsonl",
     .flags = TRACE_SKIPS_EMPTY | TRACE_KEEPS_IDS | TRACE_KEEPS_HASHES | TRACE_KEEPS_MAX_TOKENS |
              TRACE_KEEPS_TURNS,
     .jsonl = &schema,

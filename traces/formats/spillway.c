@@ -22,22 +22,13 @@ static const CsvSchema schema = {
 };
 
 static gboolean
-has_ids(const Workload *workload)
-{
-  for (guint32 i = 0; workload->ids != NULL && i < workload_count(workload); i++)
-    if (g_array_index(workload->ids, gint64, i) != i)
-      return TRUE;
-  return workload->names != NULL;
-}
-
-static gboolean
-write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, GError **error)
+write_all(const TraceFormat *self G_GNUC_UNUSED, TraceOutput *out, const Workload *workload,
+          GError **error)
 {
   GString *text = out->text;
-  gboolean with_ids = has_ids(workload);
+  gboolean with_ids = workload_has_ids(workload);
   char buffer[NUMBER_BUFFER_BYTES];
 
-  (void)self;
   g_string_append_printf(text, "arrival_s,prompt_tokens,output_tokens%s%s%s\n",
                          with_ids ? ",id" : "", workload->priorities != NULL ? ",priority" : "",
                          workload->has_max_tokens ? ",max_tokens" : "");

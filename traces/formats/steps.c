@@ -27,11 +27,11 @@ static const CsvSchema schema = {
 };
 
 static gboolean
-write_all(const TraceFormat *self, TraceOutput *out, const Workload *workload, GError **error)
+write_all(const TraceFormat *self G_GNUC_UNUSED, TraceOutput *out, const Workload *workload,
+          GError **error)
 {
   GString *text = out->text;
 
-  (void)self;
   g_string_append_printf(text, "id,arrival_step,prompt_tokens,output_tokens%s\n",
                          workload->has_max_tokens ? ",max_tokens" : "");
   for (guint32 i = 0; i < workload_count(workload); i++) {

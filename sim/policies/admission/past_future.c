@@ -1,7 +1,7 @@
-/* Past-future: room at the worst moment to come, by lengths foreseen from the past: a quantile of
- * the outputs that ended lately, of those that were longer than what the request has so far. After
- * the scheduler of LightLLM (Gong et al., ASPLOS 2025), which draws from them. Before enough have
- * ended, and never more than, what the client allows.
+/* Past-future: room at the worst moment to come, by foreseen output lengths. A request's is a
+ * quantile of the recently finished outputs that are longer than what it has so far, at most what
+ * its client allows; and just that before enough requests have finished. After the scheduler of
+ * LightLLM (Gong et al., ASPLOS 2025), which draws from these outputs at random.
  */
 #include "sim/policies/admission.h"
 
@@ -9,8 +9,8 @@
 
 enum { QUANTILE };
 
-#define KEPT 1000 /* outputs */
-#define ENOUGH 20
+#define KEPT 1000 /* outputs of the past */
+#define ENOUGH 20 /* of them to foresee by */
 
 typedef struct {
   guint32 sorted[KEPT];
@@ -18,7 +18,7 @@ typedef struct {
   guint32 n, oldest;
 } State;
 
-/* How many of the sorted ones are at most `tokens`. */
+/* How many of the kept outputs are at most `tokens` long. */
 static guint32
 count_up_to(const State *state, guint32 tokens)
 {

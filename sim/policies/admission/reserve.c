@@ -26,7 +26,7 @@ foreseen_tokens(const AdmissionSequence *sequence, double share)
   return MAX(left, 1);
 }
 
-/* That all of them will take yet. */
+/* Blocks that all sequences are foreseen to take yet. */
 static double
 foreseen_blocks(const AdmissionQuery *query, double share)
 {

@@ -118,7 +118,7 @@ test_same_tokens(void)
   guint32 n = wanted != NULL ? (guint32)atoi(wanted) : 1000;
   TestModel models[G_N_ELEMENTS(model_names)];
   guint preempted = 0, swapped = 0, recomputed = 0, hit = 0, done = 0;
-  guint split = 0, partial = 0, shed = 0, starved = 0, ahead = 0;
+  guint split = 0, partial = 0, shed = 0, by_layer = 0, starved = 0, ahead = 0;
   guint beside[COPY_DIRECTIONS] = {0};
   guint64 tokens = 0;
 
@@ -134,6 +134,7 @@ test_same_tokens(void)
     tokens += check_result(&c, &r, seed);
     preempted += r.outcome.preemptions > 0;
     swapped += r.swapped_blocks + r.beside[COPY_IN] > 0;
+    by_layer += c.by_layer && r.swapped_blocks > 0;
     split += r.split > 0;
     partial += r.partial > 0;
     shed += r.shed > 0;
@@ -149,8 +150,10 @@ test_same_tokens(void)
   }
   g_test_message("%u scenarios, %" G_GUINT64_FORMAT
                  " tokens: %u done, %u preempted, %u swapped in, "
-                 "%u recomputed, %u with prefix hits, %u split, %u partial, %u shed later",
-                 n, tokens, done, preempted, swapped, recomputed, hit, split, partial, shed);
+                 "%u recomputed, %u with prefix hits, %u split, %u partial, %u shed later, "
+                 "%u swapped in layer by layer",
+                 n, tokens, done, preempted, swapped, recomputed, hit, split, partial, shed,
+                 by_layer);
   g_test_message("beside the steps: %u copied out, %u in, %u to the disk, %u from it, %u ahead of "
                  "need; in %u somebody waited for blocks",
                  beside[COPY_OUT], beside[COPY_IN], beside[COPY_TO_DISK], beside[COPY_FROM_DISK],
@@ -161,6 +164,7 @@ test_same_tokens(void)
   g_assert_cmpuint(hit, >, n / 20);
   g_assert_cmpuint(split, >, n / 50);
   g_assert_cmpuint(partial, >, n / 50);
+  g_assert_cmpuint(by_layer, >, n / 200);
   g_assert_cmpuint(shed, >, n / 50);
   for (guint i = 0; i < G_N_ELEMENTS(model_names); i++)
     test_model_close(&models[i]);

@@ -49,7 +49,7 @@ teardown(Fixture *f, gconstpointer data)
 void
 drive(Observer *observer, RunEnd end)
 {
-  g_autoptr(Step) step = step_new(2);
+  g_autoptr(Step) step = step_new(2, 2);
   const StepEntry entries[] = {{0, 40, 0, 0, ENTRY_NEW, 1}, {1, 1, 41, 0, ENTRY_DECODE, 1}};
   const StepVictim victim = {.request = 2, .beneficiary = 1, .blocks = 3, .action = OVERFLOW_SWAP};
   const StepVictim second = {.request = 1, .beneficiary = 1, .blocks = 2, .tokens_lost = 30};
@@ -104,7 +104,7 @@ drive(Observer *observer, RunEnd end)
   step->running = 2;
   if (observer->step != NULL)
     observer->step(observer, &report);
-  step_clear(step);
+  step_clear(step, &(ContextWindows){.n = 0});
   g_array_append_vals(step->entries, &entries[1], 1);
   step->n_sequences = 1;
   step->grown[0] = 1;
@@ -124,7 +124,7 @@ drive(Observer *observer, RunEnd end)
                         .gpu_unheld_end_blocks = 10};
   if (observer->step != NULL)
     observer->step(observer, &report);
-  step_clear(step);
+  step_clear(step, &(ContextWindows){.n = 0});
   report = (StepReport){.step = step, .step_index = 4, .repeats = 1, .start_ps = 6 * PS_PER_S};
   if (observer->step != NULL) /* an empty step: no line */
     observer->step(observer, &report);

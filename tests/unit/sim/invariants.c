@@ -232,7 +232,7 @@ check_scenarios(const SchedulerClass *class, CaseKind kind, guint32 of, guint32 
   guint32 n = (wanted != NULL ? (guint32)atoi(wanted) : 3000) / of;
   guint32 first = begin != NULL ? (guint32)atoi(begin) : 1;
   guint skipped = 0, ends[4] = {0}, preempted = 0, loaded = 0, copied = 0, starved = 0, at_once = 0;
-  guint written = 0, read = 0;
+  guint written = 0, read = 0, layered = 0;
 
   for (guint32 seed = first; seed - first < n + skipped; seed++) {
     RandomCase c;
@@ -242,6 +242,7 @@ check_scenarios(const SchedulerClass *class, CaseKind kind, guint32 of, guint32 
     random_case_make(&c, seed, class);
     if (kind == WITH_DISK)
       random_case_add_disk(&c, seed);
+    random_case_add_layers(&c, seed);
     if (kind == WITH_OFFLOAD && c.config.num_offload_blocks == 0) {
       skipped++;
       workload_free(c.workload);
@@ -284,6 +285,7 @@ check_scenarios(const SchedulerClass *class, CaseKind kind, guint32 of, guint32 
     copied += strided.copies > 0;
     written += strided.to_disk > 0;
     read += strided.from_disk > 0;
+    layered += c.cost.base.copy_stages > 0 && strided.summary.swapped_in_blocks > 0;
     starved += strided.starved > 0;
     at_once += strided.at_once > 0;
     g_free(strided.told);
@@ -298,9 +300,9 @@ check_scenarios(const SchedulerClass *class, CaseKind kind, guint32 of, guint32 
   g_test_message(
       "%u scenarios: %u done, %u aborted, %u stuck, %u livelocked; %u preempted, %u loaded, %u "
       "copied beside steps, %u waited for that, %u went at once; %u went on to a disk, %u came from "
-      "there",
+      "there; %u came back layer by layer",
       n, ends[RUN_DONE], ends[RUN_ABORT], ends[RUN_STUCK], ends[RUN_LIVELOCK], preempted, loaded,
-      copied, starved, at_once, written, read);
+      copied, starved, at_once, written, read, layered);
   check_seen("an end", ends[RUN_DONE], n, 2);
   check_seen("a preemption", preempted, n, preempting_of);
   if (kind == WITH_OFFLOAD)
@@ -308,6 +310,7 @@ check_scenarios(const SchedulerClass *class, CaseKind kind, guint32 of, guint32 
   if (class == NULL) {
     check_seen("a load", loaded, n, 100);
     check_seen("a copy beside steps", copied, n, 50);
+    check_seen("a return layer by layer", layered, n, 60);
     check_seen("a wait for a copy", starved, n, 170);
     check_seen("a victim that goes at once", at_once, n, 1400);
   }

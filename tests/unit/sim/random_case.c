@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "sim/layerwise.h"
 #include "sim/policies/price.h"
 #include "sim/units.h"
 
@@ -18,6 +19,8 @@ random_cost_step(CostModel *base, const CostShape *shape, guint32 repeat, CostPi
   piece->base_ps[COST_HOST] = self->step_ps + self->sequence_ps * shape->sequences;
   piece->base_ps[COST_SWAP_OUT] = self->block_ps * shape->copy_out_blocks;
   piece->base_ps[COST_SWAP_IN] = self->block_ps * shape->copy_in_blocks;
+  if (base->copy_stages > 0)
+    layerwise_overlap(base, shape, piece);
   piece->growth_ps = self->context_ps * shape->contexts.count;
   for (guint32 i = 0; i < shape->contexts.n_windows; i++)
     piece->growth_ps += self->window_ps[i] * shape->contexts.growing[i];
@@ -28,6 +31,13 @@ static gint64
 random_cost_copy(CostModel *base, CopyDirection direction G_GNUC_UNUSED, guint32 blocks)
 {
   return ((RandomCost *)base)->block_ps * blocks;
+}
+
+/* A part is a launch that copies nothing, and its share. */
+static double
+random_cost_layer_copy(CostModel *base, CopyDirection direction G_GNUC_UNUSED, guint32 blocks)
+{
+  return 1000 + (double)((RandomCost *)base)->block_ps * blocks / base->copy_stages;
 }
 
 static CopyContention
@@ -54,6 +64,7 @@ const CostModelClass random_cost_class = {
     .name = "random",
     .step = random_cost_step,
     .copy_ps = random_cost_copy,
+    .layer_copy_ps = random_cost_layer_copy,
     .contention = random_cost_contention,
     .rises = random_cost_rises,
     .free = random_cost_free,
@@ -306,6 +317,14 @@ random_case_make(RandomCase *c, guint32 seed, const SchedulerClass *class)
       c->config.kv_groups.n_kinds == 0 &&
       c->config.victim->rank == NULL && pick(rand, 0, 3) > 0)
     c->config.swap_ahead_blocks = pick(rand, 1, coin(rand) ? 8 : 100);
+}
+
+/* By the seed alone: the others stay as they are. */
+void
+random_case_add_layers(RandomCase *c, guint32 seed)
+{
+  if (!c->config.overlap_copies && c->config.num_offload_blocks == 0)
+    c->cost.base.copy_stages = seed % 3 == 0 ? 1 + seed / 3 % 40 : 0;
 }
 
 static guint32

@@ -187,7 +187,7 @@ test_gzip_members(TraceFixture *fixture, gconstpointer data)
   g_autoptr(Workload) both = read_bytes(fixture, twice->str, (gssize)twice->len, NULL, &error);
   g_assert_no_error(error);
   g_assert_cmpuint(workload_count(both), ==, 2 * workload_count(one));
-  g_assert_true(both->was_unsorted);
+  g_assert_cmpint(workload_request(both, 0)->arrival_ps, ==, workload_request(both, 1)->arrival_ps);
 }
 
 /* Longer than a run can be, but not the part of it. */
