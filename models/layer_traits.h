@@ -46,6 +46,15 @@ typedef struct {
 
 typedef struct {
   const char *module;
+  guint32 heads, head_dim, rope_dim;
+  guint32 query_rank;
+  guint32 output_rank, output_groups; /* of heads, each of which has a way down of its own */
+  guint32 window, ratio;
+  guint32 index_heads, index_dim, picked; /* of the layers that pick */
+} CompressedTraits;
+
+typedef struct {
+  const char *module;
   RecurrentKind kind;
   guint32 heads;     /* of values; mamba: its inner width */
   guint32 head_dim;  /* of a value; mamba: 1 */
@@ -91,11 +100,15 @@ typedef struct {
 void layer_begin(LayerMaker *maker, guint32 index, guint64 norm_elements);
 void layer_attention(LayerMaker *maker, const AttentionTraits *traits);
 void layer_latent(LayerMaker *maker, const LatentTraits *traits);
+void layer_compressed(LayerMaker *maker, const CompressedTraits *traits);
 void layer_recurrent(LayerMaker *maker, const RecurrentTraits *traits);
 void layer_dense(LayerMaker *maker, const DenseTraits *traits);
 void layer_experts(LayerMaker *maker, const ExpertTraits *traits);
 /* Adds what a layer does with a vector of `width` that a token has for it: a gate, a product, a
  * norm (Gemma 4). */
 void layer_side_input(LayerMaker *maker, guint32 width);
+/* Adds residual streams (mHC): all of them make the weights, at 32 bits, that mix them before and
+ * after the mixer and the feed-forward part. */
+void layer_streams(LayerMaker *maker, guint32 streams);
 /* Adds the layer to the model. */
 void layer_end(LayerMaker *maker);

@@ -12,7 +12,8 @@
 static const Family *const tables[] = {families_llama,   families_moe,    families_latent,
                                        families_hybrid,  families_mamba,  families_gemma,
                                        families_classic, families_puzzle, families_ernie,
-                                       families_hunyuan, families_kimi,   families_minimax};
+                                       families_hunyuan, families_kimi,   families_minimax,
+                                       families_compressed};
 
 static const Family *
 find_family(const char *type)
@@ -31,15 +32,6 @@ refuse_family(const ConfigReader *reader, const char *type)
 
   if (type == NULL)
     return config_refuse(reader, "model_type", "the kind of model, such as \"llama\"");
-  if (g_str_equal(type, "deepseek_v4") || g_str_equal(type, "deepseek_ref")) {
-    g_set_error(reader->error, MODEL_CONFIG_ERROR, MODEL_CONFIG_ERROR_UNKNOWN,
-                "%s: model_type: found \"%s\", whose layers of compressed attention "
-                "(compress_ratios 4 and 128) are not known: how engines share memory among the "
-                "compressed entries, the window beside them and the compressor's states, and what "
-                "their kernels read",
-                reader->path, type);
-    return FALSE;
-  }
   for (guint t = 0; t < G_N_ELEMENTS(tables); t++)
     for (const Family *family = tables[t]; family->type != NULL; family++)
       g_string_append_printf(known, "%s%s", known->len > 0 ? ", " : "", family->type);

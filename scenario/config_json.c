@@ -124,7 +124,6 @@ set_pool(json_t *object, const Scenario *s, const Settings *settings)
                                                       : json_null());
   json_object_set_new(object, "swap_space", text_or_null(settings->swap_space));
   json_object_set_new(object, "overlap_copies", json_boolean(c->overlap_copies));
-  json_object_set_new(object, "layerwise_copies", json_boolean(s->copy_stages > 0));
   json_object_set_new(object, "swap_ahead", json_integer(c->swap_ahead_blocks));
   set_disk(object, s, settings);
 }
@@ -342,6 +341,7 @@ live_settings(const Scenario *s, const Settings *settings)
   json_object_set_new(object, "top_k", json_integer((json_int_t)settings->top_k));
   json_object_set_new(object, "top_p", json_real(settings->top_p));
   json_object_set_new(object, "overlap_copies", json_boolean(settings->overlap_copies));
+  json_object_set_new(object, "layerwise_copies", json_boolean(s->copy_stages > 0));
   json_object_set_new(object, "copy_path", json_string(copy_path_name(s->copy_path)));
   json_object_set_new(object, "copy_method", text_or_null(settings->copy_method));
   json_object_set_new(object, "host_memory", json_string(host_memory_name(s->host_memory)));
@@ -396,6 +396,7 @@ scenario_config(const Scenario *s, const Settings *settings, const RooflineConfi
   json_object_set_new(object, "live",
                       executor_computes(s->executor) ? live_settings(s, settings) : json_null());
   if (costs != NULL) {
+    json_object_set_new(object, "layerwise_copies", json_boolean(costs->copy_stages > 0));
     json_object_set_new(object, "copy_path", json_string(copy_path_name(costs->copy_path)));
     json_object_set_new(object, "host_memory", json_string(host_memory_name(costs->host_memory)));
     json_object_set_new(object, "cudagraph_mode",

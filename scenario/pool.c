@@ -64,6 +64,11 @@ resolver_kv_groups(Resolver *r, GError **error)
       !kv_groups_find(s->model, s->config.block_size, s->tensor_parallel_size, &groups))
     return TRUE;
   s->one_group_reason = reason_for_one_group(r, &groups);
+  if (s->one_group_reason != NULL && groups.is_compressed)
+    return resolver_refuse(error,
+                           "%s keeps one entry for several tokens beside windows, which is counted "
+                           "in the groups of vLLM from 0.10 on alone: %s",
+                           s->model->name, s->one_group_reason);
   if (s->one_group_reason != NULL)
     return TRUE;
   s->config.kv_groups = groups;

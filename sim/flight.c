@@ -45,6 +45,7 @@ tell_step(Instance *self)
       .recompute_overhead_ps = self->timing.recompute_overhead_ps,
       .tokens = self->tokens,
       .waited_ps = self->told_waited_ps,
+      .starved_ps = self->told_starved_ps,
       .gaps = (const TokenGap *)(gpointer)scheduler->gaps->data,
       .n_gaps = scheduler->gaps->len,
       .finished = (const guint32 *)(gpointer)scheduler->just_finished->data,
@@ -164,7 +165,8 @@ take_off(Instance *self, gint64 until_ps, GError **error)
       self->pipeline != NULL ? pipeline_start_ps(self->pipeline, self->now_ps) : self->now_ps;
   self->start_index = self->step_index;
   self->told_waited_ps = self->waited_ps;
-  self->waited_ps = 0;
+  self->told_starved_ps = self->starved_ps;
+  self->waited_ps = self->starved_ps = 0;
   if (!executor_run(self->executor, step, &limit, &self->timing, error))
     return FALSE;
   if (instance_copies(self))

@@ -27,6 +27,7 @@ instance_init(Instance *self, const Run *run, guint number)
 {
   const LoopInstance *parts = &run->loop->instances[number];
   guint32 block_size = parts->scheduler->config.block_size;
+  guint32 period = parts->scheduler->clock.period;
 
   *self = (Instance){
       .run = run,
@@ -37,8 +38,8 @@ instance_init(Instance *self, const Run *run, guint number)
       .executor = parts->executor,
       .has_host = parts->scheduler->pool.host_total_blocks > 0 || parts->scheduler->offload != NULL,
       .async = parts->scheduler->config.async_scheduling,
-      .step = step_new(block_size),
-      .flying = step_new(block_size),
+      .step = step_new(block_size, period),
+      .flying = step_new(block_size, period),
   };
   if (self->executor->class->needs_cost || self->executor->class->tells_cost)
     self->told_cost = &self->timing.cost;
@@ -238,7 +239,9 @@ instance_idle(Instance *self)
     self->step_index += (guint64)ticks;
   }
   /* All that is left waits for copies: its own, or those that free blocks for it. */
-  if (swap_copies != NULL && swap_copies_are_under_way(swap_copies))
+  if (swap_copies != NULL && swap_copies_are_under_way(swap_copies)) {
     self->waited_ps += self->now_ps - since_ps;
+    self->starved_ps += self->step->starved->len * (self->now_ps - since_ps);
+  }
   return TRUE;
 }

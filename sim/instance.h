@@ -44,6 +44,7 @@ typedef struct {
   CopyLink disk_link;       /* between the host and its disk */
   gint64 waited_ps;         /* for copies, since the last step was executed */
   gint64 told_waited_ps;    /* for copies, before the step in flight */
+  gint64 starved_ps, told_starved_ps; /* the same two, times the sequences that starved meanwhile */
   gint64 empty_ps;          /* when the last empty decision was made */
   GError *failure;          /* of the executor's copies: it ends the run */
 } Instance;

@@ -90,8 +90,8 @@ static void
 count_blocks(Metrics *metrics, const StepReport *report)
 {
   const Step *step = report->step;
-  guint64 gpu_blocks = (guint64)metrics->num_gpu_blocks - step_unheld_blocks(step) +
-                       step_grown_blocks(step, report->repeats);
+  gint64 gpu_blocks = (gint64)metrics->num_gpu_blocks - step_unheld_blocks(step) +
+                      step_grown_peak(step, 1, report->repeats);
   guint32 host_blocks = metrics->num_cpu_blocks - step->host_free_blocks + step->tier_used_blocks;
   Summary *sum = &metrics->summary;
 
@@ -128,7 +128,7 @@ on_step(Observer *self, const StepReport *report)
   for (guint i = 0; i < step->hits->len; i++)
     sum->prefix_hit_tokens += g_array_index(step->hits, StepHit, i).tokens;
   sum->copy_wait_ps += report->waited_ps;
-  sum->starved_ps += step->starved->len * report->elapsed_ps;
+  sum->starved_ps += report->starved_ps + step->starved->len * report->elapsed_ps;
   if (step->has_disk)
     count_disk(sum, step);
   count_time(metrics, report);

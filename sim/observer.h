@@ -68,6 +68,7 @@ typedef struct {
   gint64 queued_ps;      /* of elapsed_ps, the wait for stages of a pipeline that are not free */
   const CostPiece *cost; /* components of the first repeat; NULL where the executor has none */
   gint64 waited_ps;      /* that the device stood still before the step, until copies had ended */
+  gint64 starved_ps;     /* the same, times the sequences that starved meanwhile */
   gint64 recompute_overhead_ps; /* of first_ps, for tokens computed before */
   guint32 tokens;               /* output tokens that each repeat yields */
   const TokenGap

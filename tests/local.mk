@@ -65,6 +65,7 @@ EXTRA_DIST += $(script_tests) $(tree_tests) %D%/package/bare-debian %D%/package/
 EXTRA_DIST += \
   %D%/browser.py \
   %D%/recount.py \
+  %D%/recount_memory.py \
   %D%/spillway_test.py \
   %D%/live/live_fixture.py \
   %D%/live/plain_decoder.py \

@@ -63,7 +63,7 @@ def test_config():
     check_equal(config["live"], None)
     live = succeed("live", "--executor", "cpu", "--model", source("tests", "models", "tiny-llama.json"), "--trace",
                    "demo", "--limit", "1", "--num-gpu-blocks", "9", "--format", "json").json["config"]["live"]
-    check_equal(OF_LIVE | {"--copy-path", "--host-memory", "--overlap-copies"}, {"--" + key.replace("_", "-") for key in live})
+    check_equal(OF_LIVE | {"--copy-path", "--host-memory", "--overlap-copies", "--layerwise-copies"}, {"--" + key.replace("_", "-") for key in live})
     check_equal(config["seed"], 5)
     check_equal(config["program_version"], succeed("--version").text.split()[1])
     check_equal(sorted(config["profile"]), ["format", "host_time", "kind", "name", "sha256"])

@@ -82,6 +82,7 @@ class Recount:
         self.lines = lines[1:-1]
         self.hit_tokens = 0
         self.yields = []  # a list a line: whose tokens it yields
+        self.recomputing = []  # tokens a line that were computed before; None where that cannot be told
         for line in self.lines:
             self.follow(line)
 
@@ -97,10 +98,18 @@ class Recount:
         for name, tokens in line.get("cached", []):
             self.hit_tokens += tokens
             self.request(name).find(tokens)
+        self.recomputing.append(self.known(line.get("scheduled", [])))
         before = {name: self.request(name).yielded for name, _, _ in line.get("scheduled", [])}
         for name, tokens, _ in line.get("scheduled", []):
             self.request(name).run(tokens, time)
         self.yields.append([name for name in before if self.request(name).yielded > before[name]])
+
+    def known(self, scheduled):
+        """Of the tokens that are computed, those that were before."""
+        if self.hit_tokens or not all(self.request(name).is_certain for name, _, _ in scheduled):
+            return None
+        return sum(max(0, min(self.request(name).computed + tokens, self.request(name).highest) - self.request(name).computed)
+                   for name, tokens, _ in scheduled)
 
     def latencies(self):
         done = [r for r in self.requests if r.status == "finished"]

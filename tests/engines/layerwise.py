@@ -4,7 +4,7 @@ import itertools
 import json
 import sqlite3
 
-from spillway_test import DEMO, all_tests, check, check_equal, check_refused, execute, main, read, run_json, succeed, write
+from spillway_test import DEMO, all_tests, check, check_equal, check_refused, execute, main, read, run_json, source, succeed, write
 
 UNCACHED = [*DEMO, "--no-enable-prefix-caching"]
 SWAP = [*UNCACHED, "--overflow", "swap"]
@@ -30,8 +30,18 @@ def test_engines():
         check_equal((whole["config"]["layerwise_copies"], layers["config"]["layerwise_copies"]), (False, True))
         check(copied(whole) > 0 and copied(layers) > 0, engine)
         check(overhead(layers) / copied(layers) < overhead(whole) / copied(whole), (engine, path))
-        check(any("beside the layers" in text and "32 times" in text for text in layers["config"]["assumed"]), layers["config"]["assumed"])
+        check(any("beside the layers" in text and "32 equal groups" in text for text in layers["config"]["assumed"]), layers["config"]["assumed"])
         check(not any("layers of their step" in text for text in whole["config"].get("assumed", [])), whole["config"])
+
+
+def test_unlike_layers():
+    """Layers that keep unlike KV wait in as many groups as the rarest occurs; recurrent ones have none of their own"""
+    for name, groups in (("gpt-oss-20b", 12), ("gemma-3-27b", 10), ("llama-4-scout", 12), ("jamba-v0.1", 4), ("deepseek-v3.2", 61)):
+        words = ["--model", source("tests", "models", "families", name + ".json"), "--device", "h200", "--tensor-parallel-size", "8", "--trace",
+                 "demo", "--limit", "100", "--num-gpu-blocks", "400", "--overflow", "swap"]
+        whole, layers = run_json(*words), run_json(*words, LAYERS)
+        check(any("%d equal groups" % groups in text for text in layers["config"]["assumed"]), layers["config"]["assumed"])
+        check(layers["overhead_s"]["swap_in"] <= whole["overhead_s"]["swap_in"], name)
 
 
 def test_nothing_without_copies():

@@ -65,6 +65,34 @@ def test_emulated_validate():
     check("--device is missing" in done.stderr, done.stderr)
 
 
+def test_emulated_layer_by_layer():
+    """copies beside a step's layers are simulated so, whether asked for or, under an engine that takes all as one batch, as --overlap-copies
+    has always meant on a GPU"""
+    words = ["validate", *GPU_TIGHT, "--scheduler", "trtllm", "--capacity-policy", "max-utilization", "--device", "h100-sxm", "--what-if",
+             "host=0,h2d=0.05x,d2h=0.05x", "--format", "json"]
+    simulated = []
+    for more in ([], ["--layerwise-copies"], ["--overlap-copies"], ["--copy-path", "per-block"], ["--copy-path", "per-block", "--overlap-copies"]):
+        done = emulated_gpu(*words, *more)
+        if done is None:
+            return
+        check_equal(done.returncode, 0, done.stderr)
+        found = json.loads(done.stdout)
+        check(found["replay_identical"] is True, str(more))
+        simulated.append(found["figures"]["makespan_s"]["simulated"])
+    check(simulated[0] > simulated[1] == simulated[2], simulated)
+    check_equal(simulated[3], simulated[4])
+    refuse(["--layerwise-copies", "per-block"], "validate", "--executor", "cpu", *TIGHT, "--model", model("tiny-llama"), "--trace", TRACE,
+           "--overflow", "swap", "--layerwise-copies", "--copy-path", "per-block")
+
+
+def test_cpu_layer_by_layer():
+    """the CPU makes copies in that order, and computes nothing meanwhile: they are simulated in turn, and replayed"""
+    found = succeed("validate", "--executor", "cpu", *TIGHT, "--model", model("tiny-llama"), "--trace", TRACE, "--overflow", "swap",
+                    "--layerwise-copies", "--format", "json").json
+    check(found["replay_identical"] is True)
+    check(found["operations"]["swap_in"]["computed_s"] > 0, str(found["operations"]))
+
+
 def test_copies_beside():
     """validate --overlap-copies: copies are fitted, too, and replayed; nothing of one run is left for the next"""
     words = ["validate", "--executor", "cpu", "--model", model("tiny-llama"), "--trace", TRACE, "--num-gpu-blocks", "24", "--block-size",

@@ -11,6 +11,7 @@ import random
 
 from random_words import all_choices, names, parse, random_words
 from recount import check_recount
+from recount_memory import check_memory, check_slowdown
 from spillway_test import Failure, all_tests, check, check_equal, execute, main, options_of_help, read, succeed
 
 SCENARIOS = int(os.environ.get("TEST_SCENARIOS", "12"))
@@ -32,10 +33,18 @@ def lines_without_wall(text):
     return [line for line in text.splitlines() if '"wall_s"' not in line]
 
 
+def is_one_engine(words):
+    """Steps of several engines, or of several at a time, are not stored."""
+    return all(word == "1" for option, word in zip(words, words[1:]) if option in ("--data-parallel-size", "--pipeline-parallel-size"))
+
+
 def run_twice(words):
     """With strides and without: the same status, messages, summary and files. None where it was refused."""
+    stored = ["-o", "a.db", "--record-steps"] if is_one_engine(words) else []
+    if os.path.exists("a.db"):
+        os.unlink("a.db")
     results = [execute("run", *words, *more, "--format", "json", "--requests", name + ".csv", "--decisions",
-                       name + ".jsonl") for name, more in (("a", []), ("b", ["--no-stride"]))]
+                       name + ".jsonl") for name, more in (("a", stored), ("b", ["--no-stride"]))]
     first, second = results
     check(first.status == second.status and first.err == second.err, "%s\n%s" % (first, second))
     check(len(first.messages) == (first.status != 0), str(first))
@@ -48,12 +57,16 @@ def run_twice(words):
     return parse(first.text)
 
 
-def check_scenario(words):
+def check_scenario(words, rooms=None):
+    """rooms: what check_slowdown() has run, where that is asked for."""
     summary = run_twice(words)
     if summary is None:
         return None
     check_equal(summary["requests"], summary["finished"] + summary["ignored"] + summary["aborted"], words)
-    check_recount(summary, "a.csv", "a.jsonl", words)
+    count = check_recount(summary, "a.csv", "a.jsonl", words)
+    check_memory(summary, count, words, "a.db" if is_one_engine(words) else None)
+    if rooms is not None:
+        check_slowdown(summary, count, words, rooms)
     return summary
 
 
@@ -61,12 +74,12 @@ def test_every_engine_and_policy():
     """Every engine under every overflow policy, victim and admission: the figures are those of its files"""
     axes = [("--overflow", names("overflow")), ("--victim", names("victims")), ("--admission", names("admission"))]
     check(all(len(values) > 6 for _, values in axes), axes)
-    preempted = set()
+    preempted, rooms = set(), {}
     for engine, (option, values) in itertools.product(ENGINES, axes):
         done = 0
         for value in values:
             summary = check_scenario(["--model", "llama-2-7b", "--device", "a100-40gb", "--scheduler", *engine, "--trace",
-                                      TRACE, "--kv-memory", "1600MiB", option, value])
+                                      TRACE, "--kv-memory", "1600MiB", option, value], rooms)
             done += summary is not None
             if summary is not None and summary["preemptions"] > 0:
                 preempted.add((" ".join(engine), option))
@@ -119,10 +132,34 @@ def test_the_recount_notices():
     check_noticed(summary, changed_further(summary), words)
 
 
-def check_noticed(summary, others, words):
+def changed_of_memory(summary):
+    """And those of what too little memory cost."""
+    for key, factor in (("starved_s", 1.000001), ("disk_wait_s", 100), ("disk_wait_s", 0.01), ("slowdown", 1.000001), ("latency_slowdown", 1.000001)):
+        yield key, {**summary, key: summary[key] * factor}
+    yield "swap_fallbacks", {**summary, "swap_fallbacks": summary["swap_fallbacks"] + 1}
+    for way, value in summary["overhead_s"].items():
+        yield "overhead_s." + way, {**summary, "overhead_s": {**summary["overhead_s"], way: value + 1e-9}}
+
+
+def test_the_recount_of_memory_notices():
+    """So is a figure of what too little memory cost"""
+    words = ["--model", "llama-2-7b", "--device", "a100-40gb", "--trace", TRACE, "--kv-memory", "900MiB", "--scheduler", "vllm-v1",
+             "--overflow", "swap", "--overlap-copies", "--num-cpu-blocks", "8", "--num-disk-blocks", "6"]
+    rooms = {}
+    summary = check_scenario(words, rooms)
+    for key in ("swap_fallbacks", "starved_s", "disk_wait_s", "slowdown"):
+        check(summary[key] > 0, key)
+    check(summary["overhead_s"]["recompute"] > 0)
+    check_noticed(summary, changed_of_memory(summary), words, rooms)
+
+
+def check_noticed(summary, others, words, rooms=None):
     for name, other in others:
         try:
-            check_recount(other, "a.csv", "a.jsonl", words)
+            count = check_recount(other, "a.csv", "a.jsonl", words)
+            check_memory(other, count, words, "a.db")
+            if rooms is not None:
+                check_slowdown(other, count, words, rooms)
         except Failure:
             continue
         raise Failure("%s is off and nothing was noticed" % name)

@@ -304,6 +304,57 @@ test_contention(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
   g_assert_cmpint(copy_contention_step_ps(&found, 100000, 50000), ==, 2500);
 }
 
+/* Layer by layer each part is timed by the measured curve, of fewer pieces; what it adds to a step is
+ * measured where that and what both do to each other are. */
+static void
+check_layer_by_layer(KnownProfile *f, gboolean knows_beside)
+{
+  static const char *const parts[] = {"alone", "beside", "copy-alone", "copy-beside"};
+  const RooflineConfig config = {.device = f->device,
+                                 .model = f->model,
+                                 .block_size = 16,
+                                 .tensor_parallel_size = 1,
+                                 .copy_path = COPY_PATH_BATCHED,
+                                 .copy_stages = 32,
+                                 .what_if = WHAT_IF_NONE};
+  const guint32 context = 4000;
+  CostShape shape = known_decode_shape(&context, 1);
+  CostPiece piece;
+
+  for (gint64 pieces = 1; pieces <= 4096; pieces *= 4) {
+    const gint64 shape_of[] = {32 << 10, pieces};
+    known_profile_add(f, OP_COPY, "d2h/pinned/batched", shape_of, 3000 + 700 * (double)pieces);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(parts) && knows_beside; i++) {
+    g_autofree char *name = g_strconcat("decode/d2h/pinned/batched/", parts[i], NULL);
+    known_profile_add(f, OP_BESIDE, name, (const gint64[]){32 << 10, 256}, 1000);
+  }
+  profile_seal(f->profile);
+  {
+    g_autoptr(CostModel) cost = profile_cost_new(f->profile, &config, NULL);
+    double part_ns = 3000 + 700 * 64 * 10 / 32.0;
+    assert_near_ns((gint64)cost_model_layer_copy_ps(cost, COPY_OUT, 10), part_ns, 1e-6);
+    shape.copy_out_blocks = 10;
+    cost_model_step(cost, &shape, 1, &piece);
+    if (knows_beside) /* neither slows the other, and the layers hide all parts but the first */
+      assert_near_ns(piece.base_ps[COST_SWAP_OUT], part_ns, 1e-6);
+    g_assert_cmpint(piece.measured_ps[COST_SWAP_OUT], ==,
+                    knows_beside ? piece.base_ps[COST_SWAP_OUT] : 0);
+  }
+}
+
+static void
+test_layer_by_layer(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
+{
+  check_layer_by_layer(f, TRUE);
+}
+
+static void
+test_layer_by_layer_modelled(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
+{
+  check_layer_by_layer(f, FALSE);
+}
+
 static void
 test_what_if(KnownProfile *f, gconstpointer data G_GNUC_UNUSED)
 {
@@ -390,6 +441,8 @@ main(int argc, char **argv)
   ADD("padded", test_padded, NULL);
   ADD("submission", test_submission, NULL);
   ADD("contention", test_contention, NULL);
+  ADD("layer-by-layer", test_layer_by_layer, NULL);
+  ADD("layer-by-layer-modelled", test_layer_by_layer_modelled, NULL);
   ADD("what-if", test_what_if, NULL);
   ADD("lacking", test_lacking, NULL);
   ADD("lookup-time", test_lookup_time, "skew");
