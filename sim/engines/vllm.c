@@ -9,27 +9,6 @@
  */
 #include "vllm.h"
 
-static void
-preempt(VllmDecision *d, Sequence *victim, const Sequence *beneficiary, guint32 short_blocks)
-{
-  Scheduler *self = d->self;
-
-  if (scheduler_preempt(self, d->step, victim, beneficiary, short_blocks, TRUE))
-    sequence_queue_push_head(&self->swapped, victim);
-  else
-    waiting_queue_push_head(&self->waiting, victim);
-}
-
-/* With native offload blocks that the step in flight writes must not be freed, since a load may
- * write them at any time. In a pipeline nobody goes whose steps are under way. */
-static gboolean
-may_preempt(const Scheduler *self, const Sequence *victim)
-{
-  gboolean computing = victim->computing || (victim->in_clock && self->tick_in_flight);
-
-  return (self->offload == NULL && !scheduler_is_pipelined(self)) || !computing;
-}
-
 /* Blocks that a running sequence takes for so many tokens, less those that it gives back first. */
 static gint64
 more_blocks(const Scheduler *self, const Sequence *sequence, guint32 tokens)
@@ -90,12 +69,12 @@ supply(VllmDecision *d, Sequence *sequence, guint32 tokens)
       continue;
     if (starves(d, sequence, more))
       return LEFT_OUT;
-    if (!may_preempt(self, victim)) {
+    if (!vllm_may_preempt(self, victim)) {
       d->owed_blocks += scheduler_is_pipelined(self) ? more : 0;
       return GONE;
     }
-    preempt(d, victim, sequence,
-            d->owed_blocks + more - self->pool.free_blocks - self->pool.leaving_blocks);
+    vllm_preempt(d, victim, sequence,
+                 d->owed_blocks + more - self->pool.free_blocks - self->pool.leaving_blocks);
     if (victim == sequence)
       return GONE;
   }
@@ -112,39 +91,6 @@ running_kind(const Sequence *sequence)
   return scheduler_entry_kind(sequence);
 }
 
-/* The first member that *left blocks do not reach, and how many it lacks; NULL: they suffice, and
- * *left is what remains. */
-static Sequence *
-first_short_member(Scheduler *self, guint32 *left, guint32 *short_blocks)
-{
-  const DueList *due = decode_clock_due(&self->clock, 0);
-
-  if (self->clock.groups != NULL) {
-    const GPtrArray *coming = decode_clock_coming_changes(&self->clock);
-    if (coming->len > 0 && self->running.tail->in_clock &&
-        (guint64)coming->len * self->clock.groups->n_groups <= *left)
-      return NULL; /* nobody asks what remains */
-    for (guint i = 0; i < coming->len; i++) {
-      gint64 more = scheduler_member_lacks(self, coming->pdata[i]);
-      if (more > (gint64)*left) {
-        *short_blocks = (guint32)(more - *left);
-        return coming->pdata[i];
-      }
-      *left = (guint32)(*left - more);
-    }
-    return NULL;
-  }
-  if (due->length > *left) {
-    Sequence *member = due->head;
-    for (guint32 i = 0; i < *left; i++)
-      member = member->due_next;
-    *short_blocks = 1;
-    return member;
-  }
-  *left -= due->length;
-  return NULL;
-}
-
 /* The first running sequence that the available blocks do not reach, and how many it lacks; NULL:
  * they suffice. */
 static Sequence *
@@ -153,7 +99,7 @@ first_short(const VllmDecision *d, guint32 *short_blocks)
   Scheduler *self = d->self;
   guint32 left = scheduler_available_blocks(self, NULL) + self->pool.leaving_blocks;
   guint32 budget = d->budget;
-  Sequence *member = first_short_member(self, &left, short_blocks);
+  Sequence *member = vllm_first_short_member(self, &left, short_blocks);
 
   if (member != NULL)
     return member;
@@ -180,100 +126,11 @@ preempt_by_rank(VllmDecision *d)
 
   while ((in_need = first_short(d, &short_blocks)) != NULL &&
          (victim = scheduler_first_victim(d->self, in_need, short_blocks)) != NULL &&
-         may_preempt(d->self, victim)) {
+         vllm_may_preempt(d->self, victim)) {
     d->self->memory_bound = TRUE;
-    preempt(d, victim, in_need, short_blocks);
+    vllm_preempt(d, victim, in_need, short_blocks);
   }
   d->unmet = in_need != NULL;
-}
-
-/* So many blocks are free for the member. FALSE if it preempted itself, or nobody can be preempted
- * for it: then it and those behind it get no token. */
-static gboolean
-find_blocks(VllmDecision *d, Sequence *member, gint64 more)
-{
-  Scheduler *self = d->self;
-
-  while (more > (gint64)self->pool.free_blocks) {
-    Sequence *victim = self->running.tail;
-    self->memory_bound = TRUE;
-    if (scheduler_free_up(self, d->step, NULL, (guint32)more))
-      continue;
-    if (!may_preempt(self, victim)) {
-      scheduler_leave_clock_from(self, member);
-      return FALSE;
-    }
-    preempt(d, victim, member, (guint32)(more - self->pool.free_blocks));
-    if (victim == member)
-      return FALSE;
-  }
-  return TRUE;
-}
-
-static gboolean
-supply_due(VllmDecision *d)
-{
-  Scheduler *self = d->self;
-  const DueList *due = decode_clock_due(&self->clock, 0);
-  Sequence *next;
-
-  if (due->length <= self->pool.free_blocks) {
-    scheduler_take_all_due(self);
-    return TRUE;
-  }
-  for (Sequence *member = due->head; member != NULL; member = next) {
-    if (!find_blocks(d, member, 1))
-      return FALSE;
-    scheduler_take_due(self, member);
-    next = member->due_next;
-  }
-  return TRUE;
-}
-
-/* The same where groups share the pool. */
-static gboolean
-supply_changes(VllmDecision *d)
-{
-  Scheduler *self = d->self;
-  Sequence *member;
-
-  while ((member = decode_clock_next_change(&self->clock)) != NULL) {
-    scheduler_begin_change(self, member);
-    if (!find_blocks(d, member, scheduler_member_lacks(self, member)))
-      return FALSE;
-    scheduler_end_change(self, member);
-  }
-  return TRUE;
-}
-
-/* The members of the clock get their blocks, the oldest first. FALSE if the running pass ends with
- * one that gets none. */
-static gboolean
-supply_members(VllmDecision *d)
-{
-  Scheduler *self = d->self;
-  gboolean goes_on;
-
-  if (self->clock.supplied)
-    return TRUE;
-  goes_on = self->clock.groups != NULL ? supply_changes(d) : supply_due(d);
-  if (!self->clock.supplied)
-    scheduler_note_supplied(self);
-  return goes_on;
-}
-
-/* Copies beside the steps: what is preempted is free later, so that the first member that is short
- * of blocks, or one behind it, may get no token. */
-static void
-leave_from_short(Scheduler *self)
-{
-  guint32 left = self->pool.free_blocks, short_blocks;
-  Sequence *member = NULL;
-
-  if (self->clock.count > 0 && !self->clock.supplied)
-    member = first_short_member(self, &left, &short_blocks);
-  if (member != NULL)
-    scheduler_leave_clock_from(self, member);
 }
 
 /* Members are supplied all at once, or the clock is dissolved for the step. A policy that ranks
@@ -288,7 +145,7 @@ prepare_members(VllmDecision *d)
   if (self->config.victim->rank != NULL)
     preempt_by_rank(d);
   if (self->swap_copies != NULL)
-    leave_from_short(self);
+    vllm_leave_from_short(self);
 }
 
 static void
@@ -302,7 +159,7 @@ schedule_running(VllmDecision *d)
   if (!as_before)
     prepare_members(d);
   if (self->clock.count > 0) {
-    goes_on &= supply_members(d);
+    goes_on &= vllm_supply_members(d);
     scheduler_run_members(self, d->step);
     d->budget -= d->step->clocked;
   }
