@@ -251,6 +251,19 @@ resolver_sglang(Resolver *r, GError **error)
   return TRUE;
 }
 
+/* Mxfp4MoEMethod.create_weights: FlashInfer's kernels (B200), Triton's (Hopper; values are kept in
+ * pieces of 256 inputs, as in vLLM), Marlin's. */
+static ExpertPadding
+expert_padding(const Device *device)
+{
+  static const ExpertPadding flashinfer = {256, 256, 1}, triton = {1, 32, 256}, marlin = {1, 128, 1};
+  double capability = device->compute_capability;
+
+  if (capability >= 10 && capability < 11)
+    return flashinfer;
+  return capability >= 9 && capability < 10 ? triton : marlin;
+}
+
 /* mamba_full_memory_ratio: states have so much for each byte of KV. */
 #define STATES_FOR_KV 0.9
 
@@ -284,8 +297,11 @@ resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
 {
   Scenario *s = r->scenario;
   guint32 ranks = s->tensor_parallel_size * s->sharing_engines;
+  const ExpertPadding padding = expert_padding(s->device);
+  const ModelStage all = {s->model->layers, TRUE, TRUE};
   guint64 weights =
-      model_rank_bytes_shared(s->model, s->tensor_parallel_size, ranks, s->expert_groups);
+      model_rank_bytes_shared(s->model, s->tensor_parallel_size, ranks, s->expert_groups) +
+      model_stage_padding_bytes(s->model, ranks, s->expert_groups, &all, &padding);
   double before = s->device->memory_bytes - (double)server_memory_before_weights(s->device, ranks);
   double bytes, states;
 
