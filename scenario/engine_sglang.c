@@ -251,15 +251,59 @@ resolver_sglang(Resolver *r, GError **error)
   return TRUE;
 }
 
+/* Mxfp4MoEMethod.create_weights: FlashInfer's kernels (B200), Triton's (Hopper; values are kept in
+ * pieces of 256 inputs, as in vLLM), Marlin's. */
+static ExpertPadding
+expert_padding(const Device *device)
+{
+  static const ExpertPadding flashinfer = {256, 256, 1}, triton = {1, 32, 256}, marlin = {1, 128, 1};
+  double capability = device->compute_capability;
+
+  if (capability >= 10 && capability < 11)
+    return flashinfer;
+  return capability >= 9 && capability < 10 ? triton : marlin;
+}
+
+/* mamba_full_memory_ratio: states have so much for each byte of KV. */
+#define STATES_FOR_KV 0.9
+
+/* States that SGLang keeps beside the KV, in a pool of their own: of a sequence each without a radix
+ * cache and with a limit, else a share of `bytes`. One more is padding, which is in the share. */
+static guint32
+state_slots(const Resolver *r, double bytes)
+{
+  const Scenario *s = r->scenario;
+  double state = (double)model_rank_state_bytes(s->model, s->tensor_parallel_size);
+
+  if (state == 0)
+    return 0;
+  if (r->settings->disable_radix_cache && resolver_given(r, "max-running-requests"))
+    return (guint32)r->settings->max_running_requests;
+  return (guint32)MAX(bytes * STATES_FOR_KV / (1 + STATES_FOR_KV) / state - 1, 0);
+}
+
+/* _calculate_mamba_ratio: a sequence's own state, those that the radix cache keeps of it, and two to
+ * write by turns where the host runs ahead of the steps. */
+static guint32
+states_a_request(const SchedulerConfig *c)
+{
+  if (!c->prefix_caching)
+    return 1;
+  return c->async_scheduling ? 5 : 3;
+}
+
 gboolean
 resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
 {
   Scenario *s = r->scenario;
   guint32 ranks = s->tensor_parallel_size * s->sharing_engines;
+  const ExpertPadding padding = expert_padding(s->device);
+  const ModelStage all = {s->model->layers, TRUE, TRUE};
   guint64 weights =
-      model_rank_bytes_shared(s->model, s->tensor_parallel_size, ranks, s->expert_groups);
+      model_rank_bytes_shared(s->model, s->tensor_parallel_size, ranks, s->expert_groups) +
+      model_stage_padding_bytes(s->model, ranks, s->expert_groups, &all, &padding);
   double before = s->device->memory_bytes - (double)server_memory_before_weights(s->device, ranks);
-  double bytes;
+  double bytes, states;
 
   s->mem_fraction_static = resolver_given(r, "mem-fraction-static")
                                ? r->settings->mem_fraction_static
@@ -268,9 +312,18 @@ resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
     resolver_origin(r, "mem_fraction_static", "sglang, %s", s->device->name);
   json_object_del(s->defaults, "gpu_memory_utilization");
   bytes = before * s->mem_fraction_static - (double)weights;
+  states = (double)model_rank_state_bytes(s->model, s->tensor_parallel_size);
+  s->state_slots = bytes > 0 ? state_slots(r, bytes) : 0;
+  states *= s->state_slots + 1;
+  bytes -= states;
   *blocks = bytes > 0 ? pool_blocks((guint64)bytes, r->pool_bytes_per_block) : 0;
   resolver_origin(r, "max_total_tokens", "%.3g of %.2f GiB, less weights %.2f",
                   s->mem_fraction_static, before / MIB / 1024, (double)weights / MIB / 1024);
+  if (states > 0)
+    resolver_origin(r, "max_total_tokens",
+                    "%.3g of %.2f GiB, less weights %.2f and %u recurrent states %.2f",
+                    s->mem_fraction_static, before / MIB / 1024, (double)weights / MIB / 1024,
+                    s->state_slots, states / MIB / 1024);
   return *blocks > 0 ||
          resolver_refuse(error,
                          "the weights leave no room for KV in %.3g of the %.1f GiB of %s: raise "
@@ -286,8 +339,12 @@ resolver_sglang_requests(Resolver *r)
   guint64 tokens = (guint64)c->num_gpu_blocks * c->block_size;
   double estimate = (double)tokens / c->max_model_len * 512;
 
-  if (!resolver_is_sglang(r) || resolver_given(r, "max-running-requests"))
+  if (!resolver_is_sglang(r))
     return;
-  resolver_origin(r, "max_running_requests", "sglang, the pool and the context");
-  c->max_num_seqs = (guint32)MAX(MIN(CLAMP(estimate, 2048, 4096), (double)(tokens / 2)), 1);
+  if (!resolver_given(r, "max-running-requests")) {
+    resolver_origin(r, "max_running_requests", "sglang, the pool and the context");
+    c->max_num_seqs = (guint32)MAX(MIN(CLAMP(estimate, 2048, 4096), (double)(tokens / 2)), 1);
+  }
+  if (r->scenario->state_slots > 0)
+    c->max_num_seqs = MIN(c->max_num_seqs, MAX(r->scenario->state_slots / states_a_request(c), 1));
 }

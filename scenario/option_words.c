@@ -167,6 +167,11 @@ set_unknown(GError **error, char *word, const GOptionEntry *entries)
     return;
   }
   other = g_str_has_prefix(word, "--") ? known_by_another_word(word + 2, entries) : NULL;
+  if (g_file_test(word, G_FILE_TEST_EXISTS)) {
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION,
+                "unknown option %s; the file of that name is ./%s", word, word);
+    return;
+  }
   near = g_str_has_prefix(word, "--") ? nearest_option(word + 2, entries) : NULL;
   advice = g_str_has_prefix(word, "--") ? server_flag_advice(word + 2) : NULL;
   if (advice != NULL)

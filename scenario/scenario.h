@@ -56,6 +56,7 @@ typedef struct {
   guint64 block_bytes;             /* of a KV block on a card; 0 without a model */
   guint64 disk_block_bytes;        /* on the disk, of all cards that share it; likewise */
   double mem_fraction_static;      /* SGLang's, where it sized the pool; else 0 */
+  guint32 state_slots;             /* recurrent states beside SGLang's KV, likewise */
   double free_gpu_memory_fraction; /* TensorRT-LLM's, likewise */
   DecoderConfig *decoder;          /* NULL where nothing is computed */
   Recording *recording;            /* NULL where nothing is replayed */
