@@ -251,11 +251,25 @@ resolver_sglang(Resolver *r, GError **error)
   return TRUE;
 }
 
+/* Mxfp4MoEMethod.create_weights: FlashInfer's kernels (B200), Triton's (Hopper; values are kept in
+ * pieces of 256 inputs, as in vLLM), Marlin's. */
+static ExpertPadding
+expert_padding(const Device *device)
+{
+  static const ExpertPadding flashinfer = {256, 256, 1}, triton = {1, 32, 256},
+                             marlin = {1, 128, 1};
+  double capability = device->compute_capability;
+
+  if (capability >= 10 && capability < 11)
+    return flashinfer;
+  return capability >= 9 && capability < 10 ? triton : marlin;
+}
+
 /* mamba_full_memory_ratio: states have so much for each byte of KV. */
 #define STATES_FOR_KV 0.9
 
-/* States that SGLang keeps beside the KV, in a pool of their own: of a sequence each without a radix
- * cache and with a limit, else a share of `bytes`. One more is padding, which is in the share. */
+/* States that SGLang keeps beside the KV, in a pool of their own: one for each sequence that may run
+ * without a radix cache, else a share of `bytes`, one of which is padding. */
 static guint32
 state_slots(const Resolver *r, double bytes)
 {
@@ -284,8 +298,11 @@ resolver_sglang_pool(const Resolver *r, guint32 *blocks, GError **error)
 {
   Scenario *s = r->scenario;
   guint32 ranks = s->tensor_parallel_size * s->sharing_engines;
+  const ExpertPadding padding = expert_padding(s->device);
+  const ModelStage all = {s->model->layers, TRUE, TRUE};
   guint64 weights =
-      model_rank_bytes_shared(s->model, s->tensor_parallel_size, ranks, s->expert_groups);
+      model_rank_bytes_shared(s->model, s->tensor_parallel_size, ranks, s->expert_groups) +
+      model_stage_padding_bytes(s->model, ranks, s->expert_groups, &all, &padding);
   double before = s->device->memory_bytes - (double)server_memory_before_weights(s->device, ranks);
   double bytes, states;
 

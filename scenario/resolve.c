@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#define LIKELY_MOST 6 /* names that are told; more of them tell nothing */
+#define LIKELY_MOST 6 /* names in a hint; more would not help */
 
 #define CONFIG_FILE "config.json"
 
@@ -33,8 +33,8 @@ without_maker(const char *name)
                                            : name;
 }
 
-/* "; did you mean h100-nvl, h100-pcie or h100-sxm?": those that have this as a part, or the
- * nearest; "" where none is near. The caller frees it. */
+/* "; did you mean h100-nvl, h100-pcie or h100-sxm?": the names that have `text` as a part, or the
+ * nearest; "": none is near. The caller frees it. */
 static char *
 hint_of(const char *text, GStrv names)
 {
@@ -70,7 +70,7 @@ set_unknown(GError **error, const char *text, const char *kind, const char *suff
               kind, file, hint, *hint == '\0' && *advice != '\0' ? "." : "", advice);
 }
 
-/* "…/Llama-2-7b/config.json" is called Llama-2-7b, "…/mine.ini" is called mine. */
+/* "Llama-2-7b" of "…/Llama-2-7b/config.json", "mine" of "…/mine.ini". The caller frees it. */
 static char *
 name_from_path(const char *path)
 {
@@ -175,7 +175,7 @@ resolve_decoder_config(const char *text, GError **error)
   return path != NULL ? decoder_config_read(path, name, error) : NULL;
 }
 
-/* What to begin with. The caller frees it. */
+/* How to make a device file. The caller frees the text. */
 static char *
 own_device_advice(void)
 {
@@ -228,7 +228,7 @@ resolve_device(const char *text, GError **error)
   return device_read(text, name, error);
 }
 
-/* Whether some of the profile's tables were measured on the machine. */
+/* TRUE if some of the profile's tables were measured on the machine. */
 static gboolean
 has_tables_of(const Profile *profile, const Host *host)
 {
@@ -243,7 +243,7 @@ has_tables_of(const Profile *profile, const Host *host)
   return FALSE;
 }
 
-/* NULL without an error: none of those that ship. */
+/* NULL without an error: it is no shipped host's name. */
 static Host *
 host_of_tables(const Profile *profile, GError **error)
 {
@@ -367,7 +367,7 @@ resolve_whole_profile(const char *text, GError **error)
   return NULL;
 }
 
-/* One kind of kernels of it; the digest stays the file's. */
+/* Keeps one kind of kernels in the profile; the digest stays that of the whole file. */
 static gboolean
 use_kernels(Profile *profile, const char *kernels, GError **error)
 {

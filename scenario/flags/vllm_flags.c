@@ -1,4 +1,4 @@
-/* What vllm serve and vllm bench serve take. */
+/* Flags of vllm serve and vllm bench serve. */
 #include "flag_table.h"
 
 #define NO_GRAPH_CHOICE                                                                            \
