@@ -10,7 +10,7 @@
 
 #include "gunzip.h"
 
-enum { BLOCK_BYTES = 1 << 16 };
+enum { BLOCK_BYTES = 1 << 16, GLANCE_BYTES = 1 << 20 };
 
 typedef struct {
   char *bytes; /* room for one more than `capacity` */
@@ -37,8 +37,12 @@ static gboolean
 grow(Buffer *buffer, GError **error)
 {
   gsize capacity = MIN(MAX(buffer->capacity * 2, BLOCK_BYTES), buffer->max + 1);
-  char *bytes = g_try_realloc(buffer->bytes, capacity + 1);
+  char *bytes;
 
+  if (buffer->capacity < GLANCE_BYTES && capacity >= GLANCE_BYTES && buffer->length > 0 &&
+      memchr(buffer->bytes, '\0', buffer->length) != NULL)
+    return fail("it is long and holds bytes of value 0: no text does", error);
+  bytes = g_try_realloc(buffer->bytes, capacity + 1);
   if (bytes == NULL)
     return fail_errno(ENOMEM, error);
   buffer->bytes = bytes;
