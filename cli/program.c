@@ -107,8 +107,8 @@ set_charset(void)
     setlocale(LC_CTYPE, "C.UTF-8");
 }
 
-/* A file that is opened would take the place of a standard one that is closed, and what is said would
- * go into it. These refuse to be read (0) and written (1, 2), as closed ones do. */
+/* A file that is opened would take the place of a standard one that is closed, and what is said
+ * would go into it. These refuse to be read (0) and written (1, 2), as closed ones do. */
 static void
 hold_standard_files(void)
 {

@@ -256,7 +256,8 @@ resolver_sglang(Resolver *r, GError **error)
 static ExpertPadding
 expert_padding(const Device *device)
 {
-  static const ExpertPadding flashinfer = {256, 256, 1}, triton = {1, 32, 256}, marlin = {1, 128, 1};
+  static const ExpertPadding flashinfer = {256, 256, 1}, triton = {1, 32, 256},
+                             marlin = {1, 128, 1};
   double capability = device->compute_capability;
 
   if (capability >= 10 && capability < 11)
@@ -267,8 +268,8 @@ expert_padding(const Device *device)
 /* mamba_full_memory_ratio: states have so much for each byte of KV. */
 #define STATES_FOR_KV 0.9
 
-/* States that SGLang keeps beside the KV, in a pool of their own: of a sequence each without a radix
- * cache and with a limit, else a share of `bytes`. One more is padding, which is in the share. */
+/* States that SGLang keeps beside the KV, in a pool of their own: one for each sequence that may run
+ * without a radix cache, else a share of `bytes`, one of which is padding. */
 static guint32
 state_slots(const Resolver *r, double bytes)
 {

@@ -188,6 +188,24 @@ own_device_advice(void)
       pattern != NULL ? pattern : "a shipped device file");
 }
 
+/* "8xH100", "2 x a100-40gb": so many cards of one. NULL: it is none of these. */
+static char *
+several_cards_advice(const char *text)
+{
+  char *end = NULL;
+  guint64 n = g_ascii_isdigit(text[0]) ? g_ascii_strtoull(text, &end, 10) : 0;
+
+  if (n == 0 || n > 64)
+    return NULL;
+  end += strspn(end, " ");
+  if (g_ascii_tolower(*end) != 'x' || end[1] == '\0')
+    return NULL;
+  return g_strdup_printf(
+      "\nThe device is one card; several are --tensor-parallel-size %" G_GUINT64_FORMAT
+      ", or --data-parallel-size.",
+      n);
+}
+
 Device *
 resolve_device(const char *text, GError **error)
 {
@@ -197,7 +215,8 @@ resolve_device(const char *text, GError **error)
   if (shipped != NULL)
     return device_read(shipped, text, error);
   if (!looks_like_path(text, ".ini") || !g_file_test(text, G_FILE_TEST_EXISTS)) {
-    g_autofree char *advice = own_device_advice();
+    g_autofree char *several = several_cards_advice(text);
+    g_autofree char *advice = several != NULL ? g_steal_pointer(&several) : own_device_advice();
     if (looks_like_path(text, ".ini"))
       g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
                   "%s: No such file or directory; expected a device file.%s", text, advice);

@@ -1,6 +1,6 @@
-/* What must not go the wrong way, at the parts that decide it: a faster disk or a deeper queue ends no copy
- * later, of copies in a fixed order; a router's choice stands when its engine has less to do, or another
- * one more. */
+/* What must not go the wrong way, at the parts that decide it: a faster disk or a deeper queue ends
+ * no copy later, of copies in a fixed order; a router's choice stands when its engine has less to
+ * do, or another one more. */
 #include "config.h"
 
 #include "sim/copy_link.h"
