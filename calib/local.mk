@@ -31,6 +31,7 @@ libspillway_calib_a_SOURCES = \
   %D%/cost/profile_remarks.c %D%/cost/profile_remarks.h \
   %D%/cost/roofline.c %D%/cost/roofline.h \
   %D%/cost/roofline_products.c \
+  %D%/cost/roofline_attention.c \
   %D%/cost/roofline_work.c %D%/cost/roofline_work.h \
   %D%/cost/rounding.h \
   %D%/cost/state_fit.c %D%/cost/state_fit.h \

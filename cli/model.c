@@ -110,6 +110,7 @@ add_layer_kinds(Table *table, const Model *model)
       [MIXER_NONE] = "without attention",        [MIXER_FULL] = "of attention",
       [MIXER_SLIDING] = "of sliding attention",  [MIXER_CHUNKED] = "of chunked attention",
       [MIXER_LATENT] = "of latent attention",    [MIXER_SPARSE] = "of sparse attention",
+      [MIXER_COMPRESSED] = "of compressed attention",
       [MIXER_RECURRENT] = "of a recurrent state"};
   guint32 counts[G_N_ELEMENTS(words)] = {0};
   g_autoptr(GString) text = g_string_new(NULL);

@@ -1,5 +1,7 @@
 #include "layer_traits.h"
 
+enum { OVERLAPPED_RATIO = 4 }; /* entries of so many tokens are made of twice as many */
+
 /* The matrix of a module; `module` and `name` as in layers.3.MODULE.NAME. */
 static Matrix *
 add(LayerMaker *maker, const char *module, const char *name, guint64 n, guint64 k,
@@ -20,7 +22,7 @@ add(LayerMaker *maker, const char *module, const char *name, guint64 n, guint64 
   return matrix;
 }
 
-/* One that no method quantizes. */
+/* A matrix that no method quantizes. */
 static Matrix *
 add_plain(LayerMaker *maker, guint64 n, guint64 k, MatrixSplit split)
 {
@@ -43,8 +45,8 @@ layer_end(LayerMaker *maker)
   model_add_layer(maker->model, &maker->layer);
 }
 
-/* Queries of an indexer that picks blocks of tokens, a head beside each KV head, and its key, each
- * with a norm (MiniMax-M3). */
+/* An indexer that picks blocks of tokens (MiniMax-M3): a query for each KV head, and a key, each
+ * with a norm. */
 static void
 add_block_indexer(LayerMaker *maker, const AttentionTraits *t)
 {
@@ -140,6 +142,53 @@ layer_latent(LayerMaker *maker, const LatentTraits *t)
   maker->layer.vectors += 2 * (guint64)t->index_dim;
 }
 
+/* What makes an entry of `width` elements of the inputs of its tokens: values and the weights that
+ * they are summed by, of twice as many tokens where entries overlap (ratio 4), a bias a place, a
+ * norm. */
+static void
+add_compressor(LayerMaker *maker, guint32 ratio, guint32 width)
+{
+  guint64 made = (guint64)width * (ratio == OVERLAPPED_RATIO ? 2 : 1);
+
+  add_plain(maker, 2 * made, maker->model->hidden, SPLIT_NONE)->pieces = 2;
+  maker->layer.vectors += ratio * made + width;
+}
+
+void
+layer_compressed(LayerMaker *maker, const CompressedTraits *t)
+{
+  guint64 hidden = maker->model->hidden, q = (guint64)t->heads * t->head_dim;
+  guint64 outputs = (guint64)t->output_groups * t->output_rank;
+
+  /* Engines fuse the query's way down and the vector; every rank has both. */
+  add(maker, t->module, "wq_a", t->query_rank + t->head_dim, hidden, SPLIT_NONE)->pieces = 2;
+  add(maker, t->module, "wq_b", q, t->query_rank, SPLIT_OUTPUTS);
+  add(maker, t->module, "wo_a", outputs, q / t->output_groups, SPLIT_OUTPUTS);
+  add(maker, t->module, "wo_b", hidden, outputs, SPLIT_INPUTS);
+  maker->layer.vectors += t->query_rank + t->head_dim + t->heads; /* norms, sinks */
+  if (t->ratio > 0)
+    add_compressor(maker, t->ratio, t->head_dim);
+  if (t->picked > 0) {
+    add(maker, t->module, "indexer.wq_b", (guint64)t->index_heads * t->index_dim, t->query_rank,
+        SPLIT_NONE);
+    add_plain(maker, t->index_heads, hidden, SPLIT_NONE);
+    add_compressor(maker, t->ratio, t->index_dim);
+  }
+  maker->layer.mixer = (Mixer){.kind = MIXER_COMPRESSED,
+                               .heads = t->heads,
+                               .kv_heads = 1,
+                               .head_dim = t->head_dim,
+                               .value_dim = t->head_dim,
+                               .rope_dim = t->rope_dim,
+                               .groups = t->output_groups,
+                               .window = t->window,
+                               .ratio = t->ratio,
+                               .picked = t->picked,
+                               .index_heads = t->picked > 0 ? t->index_heads : 0,
+                               .index_dim = t->picked > 0 ? t->index_dim : 0};
+  maker->layer.n_mixer_matrices = maker->layer.n_matrices;
+}
+
 /* A selective scan with a step and B, C that depend on the input (Mamba). */
 static void
 add_mamba(LayerMaker *maker, const RecurrentTraits *t)
@@ -159,7 +208,7 @@ add_mamba(LayerMaker *maker, const RecurrentTraits *t)
                           (t->inner_norms ? t->step_rank + 2 * (guint64)t->state : 0);
 }
 
-/* The same with scalars for A, a head at a time (Mamba 2). */
+/* The same with one scalar A a head (Mamba 2). */
 static void
 add_mamba2(LayerMaker *maker, const RecurrentTraits *t)
 {
@@ -199,8 +248,8 @@ add_delta(LayerMaker *maker, const RecurrentTraits *t)
                           + t->head_dim;                                        /* norm */
 }
 
-/* Kimi's delta attention: the decay of a key's element comes of a product of rank head_dim, the
- * gate of another, or of one of full rank; each of q, k and v is convolved. */
+/* Kimi's delta attention: the decay of each element of a key comes from a product of rank head_dim,
+ * the gate from another, or from one of full rank; q, k and v are convolved. */
 static void
 add_kda(LayerMaker *maker, const RecurrentTraits *t)
 {
@@ -317,4 +366,16 @@ layer_side_input(LayerMaker *maker, guint32 width)
   add(maker, "", "per_layer_input_gate", width, hidden, SPLIT_NONE);
   add(maker, "", "per_layer_projection", hidden, width, SPLIT_NONE);
   maker->layer.vectors += hidden;
+}
+
+void
+layer_streams(LayerMaker *maker, guint32 streams)
+{
+  const WeightFormat single = {.name = "float32", .bits = 32};
+  guint64 mixes = (2 + (guint64)streams) * streams;
+
+  for (guint i = 0; i < 2; i++)
+    add_plain(maker, mixes, streams * (guint64)maker->model->hidden, SPLIT_NONE)->format = single;
+  maker->layer.vectors += 2 * (mixes + 3); /* biases, and a scale for each of three kinds */
+  maker->layer.streams = streams;
 }

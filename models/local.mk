@@ -5,6 +5,7 @@ libspillway_models_a_SOURCES = \
   %D%/decoder_config.c %D%/decoder_config.h \
   %D%/family.c %D%/family.h \
   %D%/family_classic.c \
+  %D%/family_compressed.c \
   %D%/family_ernie.c \
   %D%/family_gemma.c \
   %D%/family_hunyuan.c \

@@ -1,5 +1,5 @@
-/* The reader of config.json: finds the object that describes the decoder, the family that it is
- * of, and lets the family read it. Called by the command line to resolve --model. */
+/* The reader of config.json: finds the object that describes the decoder and its family, whose
+ * function reads it. */
 #include "model_config.h"
 
 #include <string.h>
@@ -12,7 +12,8 @@
 static const Family *const tables[] = {families_llama,   families_moe,    families_latent,
                                        families_hybrid,  families_mamba,  families_gemma,
                                        families_classic, families_puzzle, families_ernie,
-                                       families_hunyuan, families_kimi,   families_minimax};
+                                       families_hunyuan, families_kimi,   families_minimax,
+                                       families_compressed};
 
 static const Family *
 find_family(const char *type)
@@ -31,15 +32,6 @@ refuse_family(const ConfigReader *reader, const char *type)
 
   if (type == NULL)
     return config_refuse(reader, "model_type", "the kind of model, such as \"llama\"");
-  if (g_str_equal(type, "deepseek_v4") || g_str_equal(type, "deepseek_ref")) {
-    g_set_error(reader->error, MODEL_CONFIG_ERROR, MODEL_CONFIG_ERROR_UNKNOWN,
-                "%s: model_type: found \"%s\", whose layers of compressed attention "
-                "(compress_ratios 4 and 128) are not known: how engines share memory among the "
-                "compressed entries, the window beside them and the compressor's states, and what "
-                "their kernels read",
-                reader->path, type);
-    return FALSE;
-  }
   for (guint t = 0; t < G_N_ELEMENTS(tables); t++)
     for (const Family *family = tables[t]; family->type != NULL; family++)
       g_string_append_printf(known, "%s%s", known->len > 0 ? ", " : "", family->type);
@@ -73,8 +65,8 @@ feeds_forward(const Layer *layer)
   return layer->ffn > 0;
 }
 
-/* What tables of one layer are looked up by: of the attention, and of the feed-forward part, that
- * most layers have. */
+/* Sets the sizes by which tables of one layer are looked up: those of the attention, and of the
+ * feed-forward part, that most layers have. */
 static void
 set_typical_layer(Model *model)
 {
@@ -94,7 +86,6 @@ set_typical_layer(Model *model)
   }
 }
 
-/* The format of most elements names the model's. */
 static guint64
 elements_of_format(const Model *model, const WeightFormat *format)
 {
@@ -109,6 +100,7 @@ elements_of_format(const Model *model, const WeightFormat *format)
   return elements;
 }
 
+/* The model's dtype is the format that most elements have. */
 static void
 set_dtype(Model *model)
 {
@@ -128,7 +120,7 @@ set_dtype(Model *model)
   model->weight_bits = most->bits;
 }
 
-/* The decoder's object: the file itself, or the one within it. */
+/* The key of the decoder's object; NULL: it is the file's own. */
 static const char *
 inner_key(const json_t *root)
 {
@@ -169,7 +161,7 @@ read_decoder(const ConfigReader *reader, const Family *family, const char *type,
   return done;
 }
 
-/* The family of the object within, or of the file: older files have all keys in one object. */
+/* The family is that of the object within, or of the file: older files name it there only. */
 static gboolean
 read_model(const ConfigReader *file, Model *model)
 {
@@ -185,12 +177,14 @@ read_model(const ConfigReader *file, Model *model)
     type = config_text(&reader, "model_type");
     family = type != NULL ? find_family(type) : NULL;
   }
-  if (family == NULL && outer_type != NULL && (type = outer_type) != NULL)
+  if (family == NULL && outer_type != NULL) {
+    type = outer_type;
     family = find_family(outer_type);
+  }
   return family != NULL ? read_decoder(&reader, family, type, model) : refuse_family(file, type);
 }
 
-/* As a file would say it that was published so. */
+/* --quantization, as the `quantization_config` of a file that is published so. */
 static const struct {
   const char *name, *config;
 } quantizations[] = {

@@ -46,6 +46,10 @@ add_groups(json_t *list, const Scenario *s)
   add(list, g_strdup_printf("a block of the pool is a page in each of up to %u layers, and %u "
                             "groups of layers share the pool, as in vLLM's hybrid manager",
                             groups->group_layers, groups->n_groups));
+  if (groups->is_compressed)
+    add(list, g_strdup("entries of several tokens, the windows beside them and the compressors' "
+                       "tokens take blocks as in vLLM 0.22; later versions need 1 to 5 % less "
+                       "memory for a block"));
   if (s->config.prefix_caching)
     add(list, g_strdup("where no prompt of a trace has prefix hashes, what a preempted sequence "
                        "leaves in the prefix cache is lost to it"));
@@ -154,7 +158,12 @@ scenario_assumptions(const Scenario *s, guint32 tp)
     add_groups(list, s);
     return list;
   }
-  if (state_bytes > 0)
+  if (state_bytes > 0 && s->state_slots > 0)
+    add(list, g_strdup_printf("%u recurrent states of %.1f MiB a card have a pool of their own "
+                              "beside the KV, for %u sequences that run, and are not copied",
+                              s->state_slots, (double)state_bytes / (1 << 20),
+                              s->config.max_num_seqs));
+  else if (state_bytes > 0)
     add(list, g_strdup_printf("the recurrent state of a sequence, %.1f MiB a card, takes no blocks "
                               "of the pool and is not copied",
                               (double)state_bytes / (1 << 20)));

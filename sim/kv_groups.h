@@ -38,12 +38,16 @@ typedef struct {
   guint32 group_layers;  /* layers that a group has room for */
   guint32 block_tensors; /* tensors that a block has a part of */
   guint64 page_bytes;    /* of one layer in one block, on one rank */
-  guint64 block_bytes; /* page_bytes x group_layers; with one kind of layers, that of all of them */
+  guint64 block_bytes;    /* page_bytes x group_layers; with one kind of layers, that of all of them */
+  gboolean is_compressed; /* an entry is of several tokens: a layer's page is one of each size */
 } KvGroups;
 
 /* The groups on one of `tp` ranks, with blocks of at least block_size tokens. FALSE if the model
  * has neither KV nor states, or more than KV_GROUP_KINDS kinds. */
 gboolean kv_groups_find(const Model *model, guint32 block_size, guint32 tp, KvGroups *groups);
+/* The same of a model whose layers are all compressed (kv_groups_compressed.c), which fixes how many
+ * tokens a block of each group holds. */
+gboolean kv_groups_find_compressed(const Model *model, KvGroups *groups);
 
 /* Lets the prefix cache keep states, as far apart as the blocks of the whole context are long.
  * FALSE if there are states and no group has the whole context. */
@@ -66,6 +70,11 @@ guint64 kv_groups_step_blocks(const KvGroups *groups, guint64 settled, guint64 c
  * tokens beyond `computed` with which a step takes or gives back a block; G_MAXUINT64 / 2 where
  * nothing changes any more. */
 guint64 kv_groups_next_change(const KvGroups *groups, guint64 computed, guint32 lag);
+/* With so many tokens more what such a sequence takes and gives back in a step is the same again,
+ * with the number of computed tokens of the second on from `computed` up to it; G_MAXUINT64: for
+ * good. */
+guint64 kv_groups_period(const KvGroups *groups);
+guint64 kv_groups_alike_until(const KvGroups *groups, guint64 computed, guint32 lag);
 /* The most blocks that a sequence holds on its way to `tokens`, in steps of at most step_tokens
  * (vLLM's max_admission_blocks_per_request). It never falls with more tokens. */
 guint64 kv_groups_most_blocks(const KvGroups *groups, guint64 tokens, guint64 step_tokens);

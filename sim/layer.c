@@ -10,6 +10,7 @@ mixer_equal(const Mixer *a, const Mixer *b)
          a->borrows_kv == b->borrows_kv && a->normed == b->normed &&
          a->latent_dim == b->latent_dim && a->rope_dim == b->rope_dim &&
          a->index_heads == b->index_heads && a->index_dim == b->index_dim &&
+         a->ratio == b->ratio && a->picked == b->picked &&
          a->recurrent == b->recurrent && a->groups == b->groups && a->conv_width == b->conv_width &&
          a->state_elements == b->state_elements && a->window_elements == b->window_elements &&
          a->state_bits == b->state_bits && a->window_bits == b->window_bits;
@@ -29,7 +30,8 @@ layer_equal(const Layer *a, const Layer *b)
   if (!mixer_equal(&a->mixer, &b->mixer) || a->n_matrices != b->n_matrices ||
       a->n_mixer_matrices != b->n_mixer_matrices || a->vectors != b->vectors || a->ffn != b->ffn ||
       a->experts != b->experts || a->active_experts != b->active_experts ||
-      a->shared_ffn != b->shared_ffn || a->gated != b->gated || a->parallel != b->parallel)
+      a->shared_ffn != b->shared_ffn || a->gated != b->gated || a->parallel != b->parallel ||
+      a->streams != b->streams)
     return FALSE;
   for (guint i = 0; i < a->n_matrices; i++)
     if (!matrix_equal(&a->matrices[i], &b->matrices[i]))
@@ -96,6 +98,11 @@ layer_kv_bytes(const Layer *layer, guint32 kv_bits, guint32 tp)
     return (kv_bits == 8 ? mixer->latent_dim + mixer->latent_dim / 32 + 2 * mixer->rope_dim
                          : (mixer->latent_dim + mixer->rope_dim) * kv_bits / 8) +
            mixer_index_bytes(mixer);
+  case MIXER_COMPRESSED:
+    return mixer->ratio == 0 ? 0
+                             : (mixer_entry_bytes(mixer, kv_bits) +
+                                (mixer->picked > 0 ? mixer_index_bytes(mixer) : 0) + mixer->ratio -
+                                1) / mixer->ratio;
   case MIXER_NONE:
   case MIXER_RECURRENT:
     break;
@@ -114,6 +121,25 @@ layer_state_bytes(const Layer *layer, guint32 tp)
          8 / tp;
 }
 
+/* Beside the window each query reads entries, of which there is one for `ratio` tokens, and where
+ * some are picked the indexer looks at them all. */
+static double
+compressed_flops(const Mixer *mixer, double window_pairs, double new_tokens, double cached_tokens)
+{
+  const ContextWindow seen = mixer_entry_window(mixer);
+  const Mixer entries = {.kind = seen.tokens > 0 ? MIXER_SLIDING : MIXER_FULL,
+                         .window = seen.tokens};
+  const Mixer all = {.kind = MIXER_FULL};
+  double pairs = window_pairs, looked_at = 0;
+
+  if (mixer->ratio > 0)
+    pairs += mixer_pairs(&entries, new_tokens, cached_tokens) / mixer->ratio;
+  if (mixer->picked > 0)
+    looked_at = mixer_pairs(&all, new_tokens, cached_tokens) / mixer->ratio;
+  return 4.0 * mixer->heads * mixer->head_dim * pairs +
+         2.0 * mixer->index_heads * mixer->index_dim * looked_at;
+}
+
 double
 layer_attention_flops(const Layer *layer, double new_tokens, double cached_tokens)
 {
@@ -130,6 +156,8 @@ layer_attention_flops(const Layer *layer, double new_tokens, double cached_token
     return 2.0 * mixer->heads * (mixer->head_dim + mixer->value_dim) * pairs +
            2.0 * mixer->index_heads * mixer->index_dim *
                (new_tokens * cached_tokens + new_tokens * (new_tokens + 1) / 2);
+  case MIXER_COMPRESSED:
+    return compressed_flops(mixer, pairs, new_tokens, cached_tokens);
   case MIXER_RECURRENT:
     /* A state is decayed, takes one outer product, and is read: three multiply-adds an element. */
     return 6.0 * (double)mixer->state_elements * new_tokens;
@@ -142,10 +170,16 @@ layer_attention_flops(const Layer *layer, double new_tokens, double cached_token
 ContextWindow
 mixer_window(const Mixer *mixer)
 {
-  gboolean bounded =
-      mixer->kind == MIXER_SLIDING || mixer->kind == MIXER_CHUNKED || mixer->kind == MIXER_SPARSE;
+  gboolean bounded = mixer->kind == MIXER_SLIDING || mixer->kind == MIXER_CHUNKED ||
+                     mixer->kind == MIXER_SPARSE || mixer->kind == MIXER_COMPRESSED;
 
   return (ContextWindow){bounded ? mixer->window : 0, mixer->kind == MIXER_CHUNKED};
+}
+
+ContextWindow
+mixer_entry_window(const Mixer *mixer)
+{
+  return (ContextWindow){mixer->ratio * mixer->picked, FALSE};
 }
 
 /* Pairs of the first n tokens of a sequence when each sees the last w, itself included. */
@@ -171,7 +205,8 @@ mixer_window_pairs(const Mixer *mixer, double new_tokens, double cached_tokens)
 {
   double all = cached_tokens + new_tokens;
 
-  if (mixer->kind == MIXER_SLIDING || mixer->kind == MIXER_SPARSE)
+  if (mixer->kind == MIXER_SLIDING || mixer->kind == MIXER_SPARSE ||
+      mixer->kind == MIXER_COMPRESSED)
     return pairs_within(all, mixer->window) - pairs_within(cached_tokens, mixer->window);
   if (mixer->kind == MIXER_CHUNKED)
     return pairs_in_chunks(all, mixer->window) - pairs_in_chunks(cached_tokens, mixer->window);

@@ -7,6 +7,9 @@
  *   latent    attention over one latent vector a token, shared by all heads (DeepSeek's MLA)
  *   sparse    latent, or with KV heads, over the `window` tokens that an indexer picks (DeepSeek
  *             3.2, MiniMax-M3)
+ *   compressed one vector that is key and value of all heads: those of the last `window` tokens, and
+ *             beside them one made of each `ratio` tokens, all or those that an indexer picks
+ *             (DeepSeek-V4)
  *   recurrent a state of fixed size a sequence (Mamba, gated delta, linear attention)
  *   none      no mixer: a layer of nothing but a feed-forward part
  * Layers that are alike in all of this are one entry with a count; their order is not kept.
@@ -23,6 +26,7 @@ typedef enum {
   MIXER_CHUNKED,
   MIXER_LATENT,
   MIXER_SPARSE,
+  MIXER_COMPRESSED,
   MIXER_RECURRENT
 } MixerKind;
 
@@ -36,13 +40,16 @@ typedef struct {
   guint32 heads, kv_heads;
   guint32 head_dim;    /* of a query and a key */
   guint32 value_dim;   /* of a value */
-  guint32 window;      /* sliding, chunked, sparse: tokens */
+  guint32 window;      /* sliding, chunked, sparse, compressed: tokens */
   gboolean borrows_kv; /* reads the KV of an earlier layer, has none of its own */
   gboolean normed;     /* norms over q and k */
   /* latent, sparse */
   guint32 latent_dim; /* of the vector that K and V are made of */
   guint32 rope_dim;   /* of the rotated key beside it */
   guint32 index_heads, index_dim;
+  /* compressed: tokens that an entry is made of, 0 where there is but the window; entries that the
+   * indexer picks, 0 where all are read. The output's heads are in `groups`. */
+  guint32 ratio, picked;
   /* recurrent: `heads` states of head_dim x value_dim, and the inputs that the convolution keeps;
    * `groups` of heads share their inputs, of which it sees conv_width tokens */
   RecurrentKind recurrent;
@@ -79,6 +86,8 @@ typedef struct {
   guint32 shared_ffn;              /* width of the experts that every token passes, together */
   gboolean gated;                  /* three matrices (gate, up, down), else two */
   gboolean parallel;               /* mixer and feed-forward part read the same input */
+  guint32 streams;                 /* residual streams that are mixed before and after each of the
+                                      two (DeepSeek-V4's mHC); 0: one residual, added */
 } Layer;
 
 gboolean mixer_equal(const Mixer *a, const Mixer *b);
@@ -92,23 +101,47 @@ guint64 matrix_rank_k(const Matrix *matrix, guint32 tp);
 guint64 matrix_element_bytes(const Matrix *matrix);
 guint64 matrix_scale_bytes(const Matrix *matrix);
 
-/* Sparse: bytes of the indexer's key of a token. Of latent attention FP8 with a scale of 32 bits
- * for 128 elements (DeepSeek-V3.2), else of 16 bits (MiniMax-M3, vLLM's indexer_kv_dtype). */
+/* Sparse, compressed: bytes of the indexer's key of a token, or of an entry. FP8 with a scale of 32
+ * bits for 128 elements (DeepSeek), of KV heads 16 bits (MiniMax-M3, vLLM's indexer_kv_dtype). */
 static inline guint64
 mixer_index_bytes(const Mixer *mixer)
 {
-  return mixer->latent_dim > 0 ? mixer->index_dim + mixer->index_dim / 32
-                               : 2 * (guint64)mixer->index_dim;
+  return mixer->latent_dim > 0 || mixer->kind == MIXER_COMPRESSED
+             ? mixer->index_dim + mixer->index_dim / 32
+             : 2 * (guint64)mixer->index_dim;
+}
+
+/* Tensors that one layer's KV is kept in: K and V, or one vector; beside compressed ones that of the
+ * indexer. */
+static inline guint32
+mixer_kv_tensors(const Mixer *mixer)
+{
+  if (mixer->kind == MIXER_COMPRESSED)
+    return mixer->picked > 0 ? 2 : 1;
+  return mixer->latent_dim > 0 ? 1 : 2;
+}
+
+/* Compressed: bytes of a vector. An FP8 cache keeps the rotated part at 16 bits and a scale of 8 for
+ * 64 elements (vLLM's fp8_ds_mla of DeepSeek-V4: 584 bytes of 512 elements). */
+static inline guint64
+mixer_entry_bytes(const Mixer *mixer, guint32 kv_bits)
+{
+  return kv_bits == 8 ? mixer->head_dim + mixer->rope_dim + mixer->head_dim / 64
+                      : (guint64)mixer->head_dim * kv_bits / 8;
 }
 
 /* KV bytes that a token leaves in one such layer, on one of `tp` ranks: KV heads are split, and
- * repeated where there are fewer of them than ranks; a latent vector is on every rank. 0 for a
- * recurrent layer. */
+ * repeated where there are fewer of them than ranks; a latent vector is on every rank. Of a
+ * compressed layer its share of an entry, rounded up, without the window, which does not grow. 0
+ * for a recurrent layer. */
 guint64 layer_kv_bytes(const Layer *layer, guint32 kv_bits, guint32 tp);
 /* Bytes of a recurrent layer's state, a sequence, on one of `tp` ranks. */
 guint64 layer_state_bytes(const Layer *layer, guint32 tp);
 /* The part of a context that a mixer sees; 0 tokens: all of it, or none. */
 ContextWindow mixer_window(const Mixer *mixer);
+/* What a compressed mixer sees of its entries, in tokens: those of the picked ones, where some are.
+ * 0 tokens: of all of them, or it has none. */
+ContextWindow mixer_entry_window(const Mixer *mixer);
 /* Pairs of a query and a key of n new tokens after c cached ones, through the mixer's window; 0
  * where it has none. */
 double mixer_window_pairs(const Mixer *mixer, double new_tokens, double cached_tokens);

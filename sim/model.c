@@ -49,23 +49,43 @@ model_add_layer(Model *model, const Layer *layer)
   model->kinds[model->n_kinds++].count = 1;
 }
 
+/* FALSE if there is no room for it. */
+static gboolean
+add_window(ContextWindows *windows, ContextWindow window)
+{
+  guint32 at = 0;
+
+  while (at < windows->n && (windows->of[at].tokens != window.tokens ||
+                             windows->of[at].in_chunks != window.in_chunks))
+    at++;
+  if (window.tokens == 0 || at < windows->n)
+    return TRUE;
+  if (at == CONTEXT_WINDOWS)
+    return FALSE;
+  windows->of[windows->n++] = window;
+  return TRUE;
+}
+
 gboolean
 model_windows(const Model *model, ContextWindows *windows)
 {
   *windows = (ContextWindows){0};
   for (guint i = 0; i < model->n_kinds; i++) {
-    const ContextWindow window = mixer_window(&model->kinds[i].mixer);
-    guint32 at = 0;
-    while (at < windows->n && (windows->of[at].tokens != window.tokens ||
-                               windows->of[at].in_chunks != window.in_chunks))
-      at++;
-    if (window.tokens == 0 || at < windows->n)
-      continue;
-    if (at == CONTEXT_WINDOWS)
+    const Mixer *mixer = &model->kinds[i].mixer;
+    if (!add_window(windows, mixer_window(mixer)) ||
+        !add_window(windows, mixer_entry_window(mixer)))
       return FALSE;
-    windows->of[windows->n++] = window;
   }
   return TRUE;
+}
+
+gboolean
+model_is_compressed(const Model *model)
+{
+  for (guint i = 0; i < model->n_kinds; i++)
+    if (model->kinds[i].mixer.kind == MIXER_COMPRESSED)
+      return TRUE;
+  return FALSE;
 }
 
 gboolean
@@ -366,7 +386,7 @@ model_kv_tensors(const Model *model)
 
   for (guint i = 0; i < model->n_kinds; i++)
     if (layer_kv_bytes(&model->kinds[i], model->kv_bits, 1) > 0)
-      tensors += model->kinds[i].count * (model->kinds[i].mixer.latent_dim > 0 ? 1 : 2);
+      tensors += model->kinds[i].count * mixer_kv_tensors(&model->kinds[i].mixer);
   return tensors;
 }
 

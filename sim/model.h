@@ -62,6 +62,10 @@ void model_add_layer(Model *model, const Layer *layer);
  */
 gboolean model_windows(const Model *model, ContextWindows *windows);
 
+/* TRUE if some layers keep one entry for several tokens (DeepSeek-V4): its KV is counted by groups
+ * or not at all. */
+gboolean model_is_compressed(const Model *model);
+
 /* TRUE if all layers are equal, with attention over the whole context: what profiles measure and
  * executors run. */
 gboolean model_is_uniform(const Model *model);
@@ -111,7 +115,8 @@ guint64 model_stage_padding_bytes(const Model *model, guint32 ranks, guint32 gro
 /* All-reduces of a tensor-parallel group in one step: one behind each mixer and each feed-forward
  * part, one for both where they are parallel. */
 guint32 model_all_reduces(const Model *model);
-/* Tensors that KV is kept in: K and V of each layer, one of a latent layer. */
+/* Tensors that KV is kept in: K and V of each layer, one of a latent or compressed layer, and one of
+ * an indexer beside the latter. */
 guint32 model_kv_tensors(const Model *model);
 /* How often what layers keep of a token repeats, from the first to the last: of as much KV each, the
  * layers that have any; of several sizes, the layers of the rarest. At least 1. */

@@ -21,7 +21,8 @@ pool_block_bytes(const Model *model, guint32 block_size, guint32 tensor_parallel
   if (layout.n_kinds == 1)
     return layout.block_bytes;
   for (guint i = 0; i < layout.n_kinds; i++)
-    if (layout.kinds[i].block_tokens > 0)
+    if (layout.kinds[i].block_tokens > 0 &&
+        !(layout.is_compressed && layout.kinds[i].kind == KV_WINDOW))
       bytes +=
           layout.kinds[i].groups * layout.block_bytes * block_size / layout.kinds[i].block_tokens;
   return bytes;

@@ -74,6 +74,7 @@ mixer_words(const Mixer *mixer)
       [MIXER_CHUNKED] = "attention in chunks",
       [MIXER_LATENT] = "latent attention",
       [MIXER_SPARSE] = "sparse attention",
+      [MIXER_COMPRESSED] = "compressed attention",
       [MIXER_RECURRENT] = "layers with a state",
   };
 

@@ -337,6 +337,8 @@ find_unsplit(const Layer *layer, guint32 tp)
     return "its feed-forward width does not divide by the tensor-parallel size";
   if (kv_heads > 0 && layer->mixer.latent_dim == 0 && MAX(tp, kv_heads) % MIN(tp, kv_heads) != 0)
     return "its KV heads and the tensor-parallel size do not divide";
+  if (layer->mixer.kind == MIXER_COMPRESSED && layer->mixer.groups % tp != 0)
+    return "its groups of heads (o_groups) do not divide by the tensor-parallel size";
   return NULL;
 }
 

@@ -58,154 +58,6 @@ set_products(Roofline *self, const Model *model, guint32 tp)
       (Product){(model->vocab + tp - 1) / tp, model->hidden, 1, 1, 1, FALSE, model->head_format};
 }
 
-/* The class of a mixer, a new one where there is none. */
-static AttentionClass *
-find_class(Roofline *self, const Mixer *mixer)
-{
-  ContextWindow window = mixer_window(mixer);
-  AttentionClass *class;
-
-  for (guint i = 0; i < self->n_classes; i++) {
-    class = &self->classes[i];
-    if (class->window.tokens == window.tokens && class->window.in_chunks == window.in_chunks)
-      return class;
-  }
-  g_assert(self->n_classes < ATTENTION_CLASSES);
-  class = &self->classes[self->n_classes++];
-  class->mixer = *mixer;
-  class->window = window;
-  return class;
-}
-
-/* Work of one layer for a pair of a query and a key, and bytes that a decode reads a token. */
-typedef struct {
-  double prefill_flops, decode_flops, bytes, decompress_flops;
-} AttentionWork;
-
-/* What picks the tokens of sparse attention looks at all of them: index_heads products of index_dim
- * over one key. All of them on every rank with latent attention (DeepSeek-V3.2); one beside each KV
- * head else (MiniMax-M3). */
-static AttentionWork
-indexer_work_of(const Mixer *mixer, guint32 tp)
-{
-  guint32 heads = mixer->latent_dim > 0 ? mixer->index_heads : MAX(1, mixer->index_heads / tp);
-  double flops = 2.0 * heads * mixer->index_dim;
-
-  return (AttentionWork){
-      .prefill_flops = flops, .decode_flops = flops, .bytes = (double)mixer_index_bytes(mixer)};
-}
-
-/* Latent attention decodes in the latent space, into which the queries are taken (absorbed):
- * 2 (r + p) + 2 r FLOPs a head, r the latent's and p the rotated width, over one vector that all
- * heads read. Prefills make K and V of it first: 2 r (d + v) FLOPs a head and token, d and v the
- * widths of the part of K that is not rotated and of V; then they are ordinary attention
- * (DeepSeek-V2, section 2.1; vLLM's MLA backends). Sparse attention stays in the latent space. */
-static AttentionWork
-work_of(const Layer *layer, guint32 kv_bits, guint32 tp)
-{
-  const Mixer *mixer = &layer->mixer;
-  double heads = mixer->heads / tp, latent = mixer->latent_dim;
-  AttentionWork work = {
-      .prefill_flops = 2.0 * heads * (mixer->head_dim + mixer->value_dim),
-      .bytes = (double)layer_kv_bytes(layer, kv_bits, tp),
-  };
-
-  work.decode_flops = work.prefill_flops;
-  if (mixer->latent_dim > 0)
-    work.decode_flops = 2 * heads * (2 * latent + mixer->rope_dim);
-  if (mixer->kind == MIXER_LATENT)
-    work.decompress_flops =
-        2 * heads * latent * (mixer->head_dim - mixer->rope_dim + mixer->value_dim);
-  if (mixer->kind == MIXER_SPARSE) {
-    work.prefill_flops = work.decode_flops;
-    work.bytes -= indexer_work_of(mixer, tp).bytes;
-  }
-  if (mixer->borrows_kv) /* of the layer that it borrows from */
-    work.bytes =
-        (double)MAX(1, mixer->kv_heads / tp) * (mixer->head_dim + mixer->value_dim) * kv_bits / 8;
-  return work;
-}
-
-/* A recurrent layer reads and writes its state once a step, and updates it for each token. */
-static void
-add_recurrent(Roofline *self, const Layer *layer, guint32 tp, double peak)
-{
-  double bytes = 2.0 * (double)layer_state_bytes(layer, tp);
-  double flops = layer_attention_flops(layer, 1, 0) / tp;
-
-  self->has_recurrent = TRUE;
-  self->recurrent_sequence_ps +=
-      roofline_round_ps(layer->count * roofline_memory_ps(&self->device, &self->what_if, bytes,
-                                                          self->device.decode_efficiency));
-  self->recurrent_token_ps +=
-      roofline_round_ps(layer->count * flops / peak * (double)PS_PER_S * self->what_if.flops_time);
-}
-
-static void
-add_work(AttentionWork *sum, const AttentionWork *work, double layers)
-{
-  sum->prefill_flops += layers * work->prefill_flops;
-  sum->decode_flops += layers * work->decode_flops;
-  sum->bytes += layers * work->bytes;
-  sum->decompress_flops += layers * work->decompress_flops;
-}
-
-/* The work of all layers, by class. */
-static void
-sum_attention(Roofline *self, const Model *model, guint32 tp, AttentionWork *sums)
-{
-  static const Mixer sees_all = {.kind = MIXER_FULL};
-
-  for (guint i = 0; i < model->n_kinds; i++) {
-    const Layer *layer = &model->kinds[i];
-    AttentionWork work;
-    if (layer->mixer.kind == MIXER_NONE || layer->mixer.kind == MIXER_RECURRENT)
-      continue;
-    work = work_of(layer, model->kv_bits, tp);
-    add_work(&sums[find_class(self, &layer->mixer) - self->classes], &work, layer->count);
-    if (layer->mixer.kind == MIXER_SPARSE) {
-      work = indexer_work_of(&layer->mixer, tp);
-      add_work(&sums[find_class(self, &sees_all) - self->classes], &work, layer->count);
-    }
-  }
-}
-
-static void
-set_class(const Roofline *self, const AttentionWork *work, double peak, AttentionClass *class)
-{
-  const WhatIf *what_if = &self->what_if;
-  double decode_ps = work->decode_flops / peak * (double)PS_PER_S * what_if->flops_time;
-
-  class->prefill_pair_ps = work->prefill_flops / peak * (double)PS_PER_S * what_if->flops_time;
-  class->prefill_token_ps =
-      roofline_memory_ps(&self->device, what_if, work->bytes, self->device.decode_efficiency);
-  class->prefill_decompress_ps =
-      work->decompress_flops / peak * (double)PS_PER_S * what_if->flops_time;
-  class->decode_token_ps = roofline_round_ps(MAX(class->prefill_token_ps, decode_ps));
-}
-
-static void
-set_attention(Roofline *self, const Model *model, guint32 tp)
-{
-  const Device *device = &self->device;
-  double peak = device->fp16_flops * device->prefill_efficiency, launch = 0;
-  AttentionWork sums[ATTENTION_CLASSES] = {{0}};
-
-  for (guint i = 0; i < model->n_kinds; i++) {
-    const Layer *layer = &model->kinds[i];
-    if (layer->mixer.kind != MIXER_NONE)
-      launch += layer->count * self->what_if.launch_time;
-    if (layer->mixer.kind == MIXER_RECURRENT)
-      add_recurrent(self, layer, tp, peak);
-  }
-  sum_attention(self, model, tp, sums);
-  for (guint i = 0; i < self->n_classes; i++)
-    set_class(self, &sums[i], peak, &self->classes[i]);
-  self->prefill_ramp_tokens = device->prefill_ramp_tokens;
-  self->prefill_fixed_ps = roofline_round_ps(device->prefill_fixed_ps * launch);
-  self->decode_fixed_ps = roofline_round_ps(device->decode_fixed_ps * launch);
-}
-
 /* What lies between a layer's products, in elements a token, and its kernels: two norms with the
  * residual's addition, rotary embedding, the KV write, the activation; with experts their routing
  * and the weighted sum; a recurrent layer's convolution, gate and norm. */
@@ -240,6 +92,11 @@ small_elements(const Layer *layer, guint32 hidden, guint32 tp, double *kernels)
   if (layer->experts > 0) {
     elements += (1.0 + parts) * hidden;
     *kernels += ROUTING_KERNELS;
+  }
+  /* Streams are read and summed up before each of the two parts, and read and written behind it. */
+  if (layer->streams > 0) {
+    elements += 2 * 3.0 * layer->streams * hidden;
+    *kernels += 2 * STREAM_KERNELS;
   }
   return elements;
 }
@@ -408,7 +265,7 @@ roofline_take(Roofline *self, const RooflineConfig *config)
 {
   self->split = roofline_expert_split(config);
   set_products(self, config->model, config->tensor_parallel_size);
-  set_attention(self, config->model, config->tensor_parallel_size);
+  roofline_take_attention(self, config->model, config->tensor_parallel_size);
   set_elementwise(self, config->model, config->tensor_parallel_size);
   set_comm(self, config->model, config->tensor_parallel_size);
   set_exchange(self, config->model, MAX(1, config->pipeline_parallel_size));

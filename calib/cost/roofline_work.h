@@ -1,5 +1,6 @@
 /* What a model makes a device do, reduced to coefficients: roofline_take() finds them, the
- * roofline's steps are made of them. Internal to roofline.c and roofline_work.c.
+ * roofline's steps are made of them. Internal to roofline.c, roofline_work.c and
+ * roofline_attention.c.
  */
 #pragma once
 
@@ -12,6 +13,7 @@ enum {
   MEMO_SAMPLED = 4096,
   SAMPLING_KERNELS = 10,
   ROUTING_KERNELS = 5,  /* choice, two for the order of tokens by experts, its inverse, the sum */
+  STREAM_KERNELS = 2,   /* before a layer's mixer or feed-forward part, and behind it */
   WALK_INPUTS = 128,    /* that a block of threads takes at a time */
   ACTIVATION_BYTES = 2, /* an element between kernels */
   LOGIT_BYTES = 4,
@@ -110,3 +112,5 @@ gint64 roofline_find_linear_ps(const Roofline *self, guint64 tokens);
 
 /* All but the class, the device and the what-if scales, which are set. */
 void roofline_take(Roofline *self, const RooflineConfig *config);
+/* Of these what the attention of all layers is made of. */
+void roofline_take_attention(Roofline *self, const Model *model, guint32 tp);

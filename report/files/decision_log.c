@@ -325,7 +325,7 @@ write_steps(DecisionLog *log, const StepReport *report)
   log->is_sglang = step->sglang.mode != NULL;
   for (guint32 i = 0; i < report->repeats; i++) {
     if (i > 0)
-      gpu_free_blocks -= step_growth_blocks(step, i);
+      gpu_free_blocks -= (guint32)step_growth_blocks(step, i);
     begin_line(text, report->step_index + i, start_ps);
     g_string_append_len(text, log->shared->str, (gssize)log->shared->len);
     if (report->waited_ps > 0)

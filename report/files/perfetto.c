@@ -284,7 +284,7 @@ write_repeats(Perfetto *p, const StepReport *report)
   count_queue(p, start_ps, step);
   for (guint32 i = 0; i < report->repeats; i++) {
     if (i > 0)
-      gpu_free_blocks -= step_growth_blocks(step, i);
+      gpu_free_blocks -= (guint32)step_growth_blocks(step, i);
     count_blocks(p, start_ps, gpu_free_blocks, step->host_free_blocks);
     write_step(p, &work, report->step_index + i, start_ps, start_ps + duration_ps);
     start_ps += duration_ps;

@@ -11,6 +11,8 @@ EXTRA_DIST += \
   %D%/families/deepseek-v2-lite.json \
   %D%/families/deepseek-v2.json \
   %D%/families/deepseek-v3.2.json \
+  %D%/families/deepseek-v4-flash.json \
+  %D%/families/deepseek-v4-pro.json \
   %D%/families/deepseek-v3.json \
   %D%/families/dots.llm1.json \
   %D%/families/ernie-4.5-0.3b.json \

@@ -56,9 +56,10 @@ def test_document():
 def test_strides():
     """Layers of every kind cost the same step by step and many steps at once."""
     for name in ("gpt-oss-20b", "gemma-3-4b", "llama-4-scout", "deepseek-v2-lite", "deepseek-v3.2",
-                 "qwen3-next-80b-a3b", "nemotron-nano-9b-v2", "jamba-v0.1", "kimi-linear-48b-a3b"):
+                 "qwen3-next-80b-a3b", "nemotron-nano-9b-v2", "jamba-v0.1", "kimi-linear-48b-a3b",
+                 "deepseek-v4-flash"):
         words = ["--model", example(name), "--device", "b200", "--trace", "demo",
-                 "--limit", "60", "--num-gpu-blocks", "2000"]
+                 "--limit", "60", "--num-gpu-blocks", "4000" if name == "deepseek-v4-flash" else "2000"]
         many, single = run_json(*words), run_json(*words, "--no-stride")
         for summary in (many, single):
             summary.pop("wall_s")
@@ -124,10 +125,40 @@ def test_nvfp4_is_told():
     check(narrow < eight < wide, (narrow, eight, wide))
 
 
+def test_compressed():
+    """DeepSeek-V4: what a token leaves of its entries, prices of far contexts, experts in either format; other forms are refused."""
+    config = json.loads(read(example("deepseek-v4-flash")))
+    found = show(example("deepseek-v4-flash"))
+    # 21 layers of an entry and an index key for 4 tokens, 20 of an entry for 128, each rounded up.
+    check_equal(found["kv_bytes_per_token"], 21 * -(-(584 + 132) // 4) + 20 * -(-584 // 128))
+    write("fp8.json", json.dumps(dict(config, expert_dtype="fp8")))
+    experts = 43 * 256 * 3 * 4096 * 2048
+    scales = (experts // 128 // 128 * 4, experts // 32)  # a scale of 32 bits a block of 128 x 128, of 8 bits for 32 elements
+    check_equal(show("fp8.json")["weight_bytes"] - found["weight_bytes"], experts // 2 + scales[0] - scales[1])
+    write("near.csv", "arrival_s,prompt_tokens,output_tokens\n0,1000,100\n")
+    write("far.csv", "arrival_s,prompt_tokens,output_tokens\n0,256000,100\n")
+    for name, least, most in (("deepseek-v4-flash", 1.003, 1.5), ("deepseek-v3", 1.1, 4)):
+        words = ["--model", example(name), "--device", "b200", "--tensor-parallel-size", "8"]
+        words += ["--num-gpu-blocks", "200000", "--max-model-len", "262144"] if name != "deepseek-v3" else [
+            "--num-gpu-blocks", "20000", "--kv-cache-dtype", "fp8", "--max-model-len", "262144"]
+        near, far = (run_json(*words, "--trace", trace)["tpot_s"]["mean"] for trace in ("near.csv", "far.csv"))
+        check(least < far / near < most, (name, near, far))
+    for key, value, expected in (("compress_ratios", [4] * 42, "compress_ratios"), ("compress_ratios", [8] * 43, "0, 4 or 128"),
+                                 ("num_key_value_heads", 8, "one vector"), ("head_dim", 256, "512"),
+                                 ("index_head_dim", 64, "128"), ("o_groups", 24, "o_groups"), ("expert_dtype", "int4", "expert_dtype"),
+                                 ("hc_mult", 0, "hc_mult"), ("sliding_window", None, "sliding_window")):
+        write("odd.json", json.dumps(dict(config, **{key: value})))
+        check_refused(["model", "show", "odd.json"], [expected])
+    words = ["run", "--model", example("deepseek-v4-flash"), "--device", "b200", "--trace", "near.csv", "--tensor-parallel-size"]
+    check_refused([*words, "16"], ["o_groups"])
+    for engine in ("sglang", "trtllm", "vllm-0.6"):
+        check_refused([*words, "4", "--scheduler", engine], ["one entry for several tokens", "groups are not known"])
+    check_refused([*words, "4", "--overflow", "offload"], ["one entry for several tokens", "offload"])
+    check(any("compressors" in sentence for sentence in run_json(*words[1:], "4")["config"]["assumed"]))
+
+
 def test_unknown_layers():
     """A family that is refused says which of its layers, and what of them is not known."""
-    write("v4.json", json.dumps({"model_type": "deepseek_v4"}))
-    check_refused(["model", "show", "v4.json"], ["compressed attention"])
     step = json.loads(read(example("step-3.5-flash")))
     del step["num_attention_groups"]
     write("step.json", json.dumps(dict(step, model_type="step3p7")))
@@ -167,7 +198,8 @@ def held(kinds, computed, tokens):
 
 KINDS = {"gpt-oss-20b": [(1, 16, 0, False), (1, 16, 128, False)],
          "gemma-3-27b": [(1, 16, 0, False), (6, 16, 1024, False)],
-         "qwen3-next-80b-a3b": [(1, 544, 0, False), (3, 0, 0, False)]}
+         "qwen3-next-80b-a3b": [(1, 544, 0, False), (3, 0, 0, False)],
+         "deepseek-v4-flash": [(1, 256, 0, False), (2, 64, 128, False), (1, 4, 8, False), (1, 8, 128, False)]}
 
 
 def test_groups():
@@ -198,6 +230,11 @@ def test_group_hits():
     for version, wanted in (("vllm-0.18", 2 * 1024), ("vllm-0.28", 2 * 1024), ("vllm", 1024)):
         check_equal((version, hits("gpt-oss-20b", same, "--scheduler", version)), (version, 2032))
         check_equal((version, hits("gpt-oss-20b", shares, "--scheduler", version)), (version, wanted))
+    # All but the last block of 256; windows and compressors' tokens before its end are still there.
+    for version, wanted in (("vllm-0.23", 2 * 1024), ("vllm", 1024)):
+        words = ["--num-gpu-blocks", "60000", "--scheduler", version]
+        check_equal((version, hits("deepseek-v4-flash", same, *words)), (version, 1792))
+        check_equal((version, hits("deepseek-v4-flash", shares, *words)), (version, wanted))
     words = ["run", "--model", example("qwen3-next-80b-a3b"), "--device", "b200", "--num-gpu-blocks", "2000", "--trace", "demo"]
     check_refused([*words, "--scheduler", "vllm-0.28", "--max-num-batched-tokens", "512", "--max-num-seqs", "64"],
                   ["512 tokens a step", "block of 544"])

@@ -74,6 +74,36 @@ test_kv_groups(void)
   }
 }
 
+/* DeepSeek-V4-Flash on two GH200 by vLLM 0.22 (issue 44376), steps of 16,384 tokens: "6.66 GiB KV
+ * cache is needed" for 30,000 tokens; of 5.44 GiB "the estimated maximum model length is 13528". */
+static void
+test_compressed_groups(void)
+{
+  g_autoptr(Model) model = example("deepseek-v4-flash");
+  g_autoptr(Model) pro = example("deepseek-v4-pro");
+  KvGroups layout, wide;
+  double needed_gib;
+  guint64 longest;
+
+  g_assert_true(kv_groups_find(model, 16, 2, &layout));
+  g_assert_cmpuint(layout.n_groups, ==, 5);
+  /* 22 tuples of a page of index keys, of entries for 4 tokens, of entries for 128. */
+  g_assert_cmpuint(layout.block_bytes, ==, 22 * (8640 + 37440 + 1728));
+  needed_gib = (double)(kv_groups_planned_blocks(&layout, 30000, 16384) * layout.block_bytes) /
+               (double)(1 << 30);
+  g_assert_cmpfloat_with_epsilon(needed_gib, 6.66, 0.005);
+  longest = kv_groups_longest(&layout, (guint64)(5.44 * (1 << 30)) / layout.block_bytes, 16384,
+                              1048576);
+  g_assert_cmpuint(longest, >=, 13515);
+  g_assert_cmpuint(longest, <=, 13541); /* 5.44 is rounded to 0.005 */
+  g_assert_true(kv_groups_find(pro, 16, 1, &wide));
+  g_assert_cmpuint(wide.group_layers, ==, 31);
+  g_assert_cmpuint(wide.n_groups, ==, 5);
+  g_assert_true(model_set_kv_cache_dtype(model, "bfloat16"));
+  g_assert_true(kv_groups_find(model, 16, 1, &layout));
+  g_assert_cmpuint(layout.block_bytes, ==, 22 * (64 * 132 + 64 * 1024 + 2 * 1024));
+}
+
 /* Bytes of a block in all layers: with what pads groups, without states. */
 static void
 test_block_bytes(void)
@@ -175,6 +205,7 @@ main(int argc, char **argv)
 {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/model-memory/kv-groups", test_kv_groups);
+  g_test_add_func("/model-memory/compressed-groups", test_compressed_groups);
   g_test_add_func("/model-memory/block-bytes", test_block_bytes);
   g_test_add_func("/model-memory/logged-tokens", test_logged_tokens);
   g_test_add_func("/model-memory/logged-requests", test_logged_requests);
