@@ -54,7 +54,7 @@ def test_linked():
 
 def test_installed():
     """Every package that bootstrap installs is listed, under what it is needed for"""
-    places = {"PREPARE": {"Build"}, "BUILD": {"Build", "Linked"}, "CHECK": {"Tests"}, "CHARTS": {"Run, not linked"},
+    places = {"PREPARE": {"Build"}, "BUILD": {"Build", "Linked"}, "CHECK": {"Tests"}, "CACHE": {"Tests"}, "CHARTS": {"Run, not linked"},
               "TRIALS": {"Tests", "Run, not linked", "Linked where configure is told, or finds them"},
               "DRAW": {"Tests", "Run, not linked"}}
     check_equal(set(needs()), set(places))
