@@ -161,8 +161,7 @@ product_at(const GemmFit *fit, guint i, guint j)
   return at != NONE ? &g_array_index(fit->products, Product, at) : NULL;
 }
 
-/* The indices around x in ascending values: equal where x is one of them. FALSE: x is outside, or
- * between two too far apart. */
+/* The indices around x, equal where x is a value. FALSE: outside, or between two too far apart. */
 static gboolean
 find_bounds(const GArray *values, guint64 x, guint *low, guint *high)
 {
@@ -217,8 +216,7 @@ share_of_way(const GemmFit *fit, const Tile *tile, guint64 m, guint64 low, guint
   return (along_outputs(fit, tile, m, x) - from) / (to - from);
 }
 
-/* The time at a measured n, or between two: at a measured k, or between two. NAN where a pair is
- * missing. */
+/* The time at a measured n, at a measured k or between two. NAN where a pair is missing. */
 static double
 time_at_outputs(const GemmFit *fit, guint64 m, guint i, const guint *j, double along_k,
                 gboolean *inside)
@@ -236,8 +234,7 @@ time_at_outputs(const GemmFit *fit, guint64 m, guint i, const guint *j, double a
   return j[0] == j[1] ? times[0] : (1 - along_k) * times[0] + along_k * times[1];
 }
 
-/* The time between four measured pairs (or two, or one), by the tiles of n and by k. NAN: it is not
- * between any. */
+/* The time between four measured pairs (or two, or one), by the tiles of n and by k; NAN: not. */
 static double
 time_between(const GemmFit *fit, guint64 m, guint64 n, guint64 k, gboolean *inside)
 {

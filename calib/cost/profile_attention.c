@@ -171,7 +171,7 @@ states_step(const MixerPart *part, const CostShape *shape, guint32 repeat, CostP
   piece->steps = repeat;
 }
 
-/* Adds a part's cost. The measured and scaled shares of the sum hold for its growth, too. */
+/* Adds a part's cost, and counts the parts whose growth is modelled or scaled. */
 static void
 add_part(CostPiece *sum, const CostPiece *part, guint *modelled, guint *scaled)
 {
