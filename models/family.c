@@ -171,7 +171,7 @@ family_read_frame(FamilyReader *f)
   m->head_format = *quantization_head(f->quantization);
   m->kv_bits = quantization_kv_bits(f->quantization);
   m->kv_bits = m->kv_bits > 0 ? m->kv_bits : 16;
-  f->maker = (LayerMaker){.reader = r, .model = m, .quantization = f->quantization};
+  f->maker = (LayerMaker){.model = m, .quantization = f->quantization};
   return TRUE;
 }
 

@@ -153,7 +153,12 @@ scenario_assumptions(const Scenario *s, guint32 tp)
     add_groups(list, s);
     return list;
   }
-  if (state_bytes > 0)
+  if (state_bytes > 0 && s->state_slots > 0)
+    add(list, g_strdup_printf("%u recurrent states of %.1f MiB a card have a pool of their own "
+                              "beside the KV, for %u sequences that run, and are not copied",
+                              s->state_slots, (double)state_bytes / (1 << 20),
+                              s->config.max_num_seqs));
+  else if (state_bytes > 0)
     add(list, g_strdup_printf("the recurrent state of a sequence, %.1f MiB a card, takes no blocks "
                               "of the pool and is not copied",
                               (double)state_bytes / (1 << 20)));

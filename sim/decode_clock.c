@@ -5,6 +5,7 @@ decode_clock_init(DecodeClock *clock, guint32 block_size, const ContextWindows *
 {
   *clock = (DecodeClock){
       .block_size = block_size,
+      .period = block_size,
       .due = g_new0(DueList, block_size),
       .last_end_ps = -1,
       .windows = *windows,
@@ -15,11 +16,15 @@ decode_clock_init(DecodeClock *clock, guint32 block_size, const ContextWindows *
 }
 
 void
-decode_clock_use_groups(DecodeClock *clock, const KvGroups *groups, guint32 lag)
+decode_clock_use_groups(DecodeClock *clock, const KvGroups *groups, guint32 lag, gboolean counted)
 {
   clock->groups = groups;
   clock->coming = g_ptr_array_new();
   clock->lag = lag;
+  if (!counted)
+    return;
+  clock->growth = group_growth_new(groups, lag);
+  clock->period = clock->growth->period;
 }
 
 void
@@ -28,6 +33,7 @@ decode_clock_clear(DecodeClock *clock)
   g_clear_pointer(&clock->due, g_free);
   clock_heap_clear(&clock->ends);
   clock_heap_clear(&clock->changes);
+  g_clear_pointer(&clock->growth, group_growth_free);
   g_clear_pointer(&clock->coming, g_ptr_array_unref);
   for (guint32 i = 0; i < clock->windows.n; i++)
     clock_heap_clear(&clock->seen[i].kinks);
@@ -172,11 +178,70 @@ change_after(const DecodeClock *clock, const Sequence *member, guint32 computed)
          member->computed_tokens;
 }
 
+/* With counted blocks: the tick at which the member has so many computed tokens. */
+static guint64
+tick_of(const Sequence *member, guint64 computed)
+{
+  return member->joined_ticks + computed - member->computed_tokens;
+}
+
+/* From `computed` tokens on it is counted. Returns the tick until which that is right. */
+static guint64
+count_from(DecodeClock *clock, Sequence *member, guint32 computed)
+{
+  guint32 place = (guint32)(tick_of(member, computed) % clock->period);
+  guint64 end = group_growth_add(clock->growth, computed, place);
+
+  member->counted_from = computed;
+  return end != G_MAXUINT64 ? tick_of(member, end) : G_MAXUINT64;
+}
+
+/* The same is returned. */
+static guint64
+take_count(DecodeClock *clock, const Sequence *member)
+{
+  guint32 place = (guint32)(tick_of(member, member->counted_from) % clock->period);
+  guint64 end = group_growth_remove(clock->growth, member->counted_from, place);
+
+  return end != G_MAXUINT64 ? tick_of(member, end) : G_MAXUINT64;
+}
+
+/* Members whose changes are others from the coming tick on. */
+static void
+count_anew(DecodeClock *clock)
+{
+  while (clock->changes.count > 0 && clock->changes.events[0].ticks <= clock->ticks) {
+    Sequence *member = clock->changes.events[0].sequence;
+    guint64 end;
+    take_count(clock, member);
+    end = count_from(clock, member, decode_clock_tokens(clock, member));
+    if (end != G_MAXUINT64)
+      clock_heap_postpone(&clock->changes, end);
+    else
+      clock_heap_remove(&clock->changes, member);
+  }
+}
+
 static void
 add_change(DecodeClock *clock, Sequence *member)
 {
+  guint64 end;
+
+  if (clock->growth != NULL) { /* it has what it needs for the coming tick */
+    end = count_from(clock, member, member->computed_tokens + 1);
+    if (end != G_MAXUINT64)
+      clock_heap_push(&clock->changes, (ClockEvent){end, member});
+    return;
+  }
   clock_heap_push(&clock->changes,
                   (ClockEvent){change_after(clock, member, member->computed_tokens), member});
+}
+
+static void
+take_change(DecodeClock *clock, const Sequence *member)
+{
+  if (clock->growth == NULL || take_count(clock, member) != G_MAXUINT64)
+    clock_heap_remove(&clock->changes, member);
 }
 
 /* Collects the members whose events are due, from that place of the heap down. */
@@ -252,7 +317,7 @@ decode_clock_leave(DecodeClock *clock, Sequence *sequence)
   if (clock->groups == NULL)
     take_due(clock, sequence);
   else
-    clock_heap_remove(&clock->changes, sequence);
+    take_change(clock, sequence);
   take_offset(clock, sequence);
   clock->count--;
   clock_heap_remove(&clock->ends, sequence);
@@ -270,10 +335,12 @@ void
 decode_clock_tick(DecodeClock *clock, guint32 n)
 {
   clock->ticks += n;
-  clock->place = (clock->place + n) % clock->block_size;
+  clock->place = (clock->place + n) % clock->period;
   clock->supplied = FALSE;
   for (guint32 i = 0; i < clock->windows.n; i++)
     pass_kinks(clock, i);
+  if (clock->growth != NULL)
+    count_anew(clock);
 }
 
 static void

@@ -17,7 +17,7 @@
 
 #include "clock_heap.h"
 #include "contexts.h"
-#include "kv_groups.h"
+#include "sim/contents/group_growth.h"
 
 typedef struct {
   Sequence *head, *tail; /* in running order */
@@ -35,7 +35,8 @@ typedef struct {
 typedef struct {
   guint32 block_size;
   guint64 ticks;
-  guint32 place; /* ticks modulo block_size */
+  guint32 period; /* block_size; with counted groups growth->period */
+  guint32 place;  /* ticks modulo period */
   guint32 count;
   gboolean supplied;     /* the blocks for the next tick have been taken already */
   gint64 last_end_ps;    /* when the last settled tick ended, */
@@ -43,7 +44,9 @@ typedef struct {
   DueList *due;          /* [block_size], of Sequence; empty where groups share the pool */
   /* Where groups share the pool. */
   const KvGroups *groups; /* NULL: they do not */
-  ClockHeap changes;      /* by the tick at which a member next takes or gives back blocks */
+  GroupGrowth *growth;    /* NULL: their blocks have names */
+  ClockHeap changes;      /* by the tick at which a member next takes or gives back blocks that have
+                             names, or is to be counted anew in `growth` */
   guint32 lag;            /* of a member's tokens, those in flight */
   GPtrArray *coming;      /* of Sequence: what decode_clock_coming_changes() returned last */
 
@@ -58,9 +61,10 @@ typedef struct {
 } DecodeClock;
 
 void decode_clock_init(DecodeClock *clock, guint32 block_size, const ContextWindows *windows);
-/* Groups (borrowed) share the pool; `lag` tokens of a member are in flight. Before the first member
- * joins. */
-void decode_clock_use_groups(DecodeClock *clock, const KvGroups *groups, guint32 lag);
+/* Groups (borrowed) share the pool; `lag` tokens of a member are in flight; `counted`: blocks have
+ * no names. Before the first member joins. */
+void decode_clock_use_groups(DecodeClock *clock, const KvGroups *groups, guint32 lag,
+                             gboolean counted);
 void decode_clock_clear(DecodeClock *clock);
 
 /* Adds a decode behind all members. Its blocks must hold the token of the coming tick; it ends
@@ -78,17 +82,18 @@ decode_clock_settle(DecodeClock *clock, gint64 end_ps)
   clock->settled_ticks = clock->ticks;
   clock->last_end_ps = end_ps;
 }
-/* With groups: ticks for which no member takes or gives back blocks, once each has what it needs
- * for the coming one; G_MAXUINT64 without groups. */
+/* With groups whose blocks have names: ticks for which no member takes or gives back blocks, once
+ * each has what it needs for the coming one; with counted blocks, ticks for which clock->growth
+ * holds. G_MAXUINT64 without groups. */
 static inline guint64
 decode_clock_ticks_to_change(const DecodeClock *clock)
 {
   return clock_heap_ticks_to_first(&clock->changes, clock->ticks);
 }
-/* With groups: the members (of Sequence) whose blocks change at the coming tick and that have not
+/* With names: the members (of Sequence) whose blocks change at the coming tick and that have not
  * passed it, in running order. Valid until the next call. */
 const GPtrArray *decode_clock_coming_changes(DecodeClock *clock);
-/* With groups: the first of them; NULL: there is none. */
+/* With names: the first of them; NULL: there is none. */
 Sequence *decode_clock_next_change(const DecodeClock *clock);
 /* The first of them has what it needs for the coming tick. */
 void decode_clock_pass_change(DecodeClock *clock);
@@ -137,15 +142,18 @@ decode_clock_blocks_at(const DecodeClock *clock, guint32 tokens)
 
   if (clock->groups == NULL)
     return (tokens + clock->block_size - 1) / clock->block_size;
+  if (clock->growth != NULL)
+    return group_growth_blocks(clock->growth, tokens);
   return (guint32)kv_groups_step_blocks(clock->groups, computed - MIN(clock->lag, computed),
                                         computed, tokens);
 }
 
-/* GPU blocks that a member holds. With groups the caller keeps member->blocks. */
+/* GPU blocks that a member holds. Where groups' blocks have names the caller keeps
+ * member->blocks. */
 static inline guint32
 decode_clock_blocks(const DecodeClock *clock, const Sequence *member)
 {
-  if (clock->groups != NULL)
+  if (clock->groups != NULL && clock->growth == NULL)
     return member->blocks;
   return decode_clock_blocks_at(clock,
                                 decode_clock_tokens(clock, member) + (clock->supplied ? 1 : 0));
@@ -155,7 +163,7 @@ decode_clock_blocks(const DecodeClock *clock, const Sequence *member)
 static inline DueList *
 decode_clock_due(const DecodeClock *clock, guint64 later)
 {
-  return &clock->due[later == 0 ? clock->place : (clock->place + later) % clock->block_size];
+  return &clock->due[later == 0 ? clock->place : (clock->place + later) % clock->period];
 }
 
 /* Adds the contexts that the members read at the coming tick; `contexts` has the clock's windows.

@@ -27,6 +27,7 @@ instance_init(Instance *self, const Run *run, guint number)
 {
   const LoopInstance *parts = &run->loop->instances[number];
   guint32 block_size = parts->scheduler->config.block_size;
+  guint32 period = parts->scheduler->clock.period;
 
   *self = (Instance){
       .run = run,
@@ -37,8 +38,8 @@ instance_init(Instance *self, const Run *run, guint number)
       .executor = parts->executor,
       .has_host = parts->scheduler->pool.host_total_blocks > 0 || parts->scheduler->offload != NULL,
       .async = parts->scheduler->config.async_scheduling,
-      .step = step_new(block_size),
-      .flying = step_new(block_size),
+      .step = step_new(block_size, period),
+      .flying = step_new(block_size, period),
   };
   if (self->executor->class->needs_cost || self->executor->class->tells_cost)
     self->told_cost = &self->timing.cost;

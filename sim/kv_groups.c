@@ -267,6 +267,57 @@ kv_groups_next_change(const KvGroups *groups, guint64 computed, guint32 lag)
   return next;
 }
 
+guint64
+kv_groups_period(const KvGroups *groups)
+{
+  guint64 period = 1;
+
+  for (guint i = 0; i < groups->n_kinds; i++) {
+    guint64 tokens = MAX(groups->kinds[i].block_tokens, 1), a = period, b = tokens;
+    while (b != 0) {
+      guint64 rest = a % b;
+      a = b;
+      b = rest;
+    }
+    period = MIN(period / a * tokens, G_MAXUINT32);
+  }
+  return period;
+}
+
+/* The first number of computed tokens beyond `computed` with which a group's changes become others:
+ * a window begins to give back, a chunk does, or is over with it, a state has one before it. */
+static guint64
+alike_until(const KvGroupKind *kind, guint64 computed, guint32 lag)
+{
+  guint64 end = G_MAXUINT64;
+
+  switch (kind->kind) {
+  case KV_WINDOW:
+    end = (guint64)kind->window - 1 + kind->block_tokens + lag;
+    break;
+  case KV_CHUNKS:
+    if (computed >= lag && (computed - lag) % kind->window == 0)
+      return computed + 1;
+    return next_beyond(computed - MIN(lag, computed), 0, kind->window) + lag;
+  case KV_STATE:
+    end = kind->block_tokens > 0 ? (guint64)lag + 2 : G_MAXUINT64;
+    break;
+  case KV_WHOLE:
+    break;
+  }
+  return computed < end ? end : G_MAXUINT64;
+}
+
+guint64
+kv_groups_alike_until(const KvGroups *groups, guint64 computed, guint32 lag)
+{
+  guint64 end = G_MAXUINT64;
+
+  for (guint i = 0; i < groups->n_kinds; i++)
+    end = MIN(end, alike_until(&groups->kinds[i], computed, lag));
+  return end;
+}
+
 /* What a window shows may begin anywhere in a block; a chunk begins at a multiple of its length. */
 static guint64
 most_group_blocks(const KvGroupKind *kind, guint64 tokens, guint64 step_tokens)

@@ -70,6 +70,11 @@ guint64 kv_groups_step_blocks(const KvGroups *groups, guint64 settled, guint64 c
  * tokens beyond `computed` with which a step takes or gives back a block; G_MAXUINT64 / 2 where
  * nothing changes any more. */
 guint64 kv_groups_next_change(const KvGroups *groups, guint64 computed, guint32 lag);
+/* With so many tokens more what such a sequence takes and gives back in a step is the same again,
+ * with the number of computed tokens of the second on from `computed` up to it; G_MAXUINT64: for
+ * good. */
+guint64 kv_groups_period(const KvGroups *groups);
+guint64 kv_groups_alike_until(const KvGroups *groups, guint64 computed, guint32 lag);
 /* The most blocks that a sequence holds on its way to `tokens`, in steps of at most step_tokens
  * (vLLM's max_admission_blocks_per_request). It never falls with more tokens. */
 guint64 kv_groups_most_blocks(const KvGroups *groups, guint64 tokens, guint64 step_tokens);

@@ -8,6 +8,7 @@ libspillway_sim_a_SOURCES = \
   %D%/contents/block_ids.h \
   %D%/contents/content_key.c %D%/contents/content_key.h \
   %D%/contents/counted.c \
+  %D%/contents/group_growth.c %D%/contents/group_growth.h \
   %D%/contents/groups.c %D%/contents/groups.h %D%/contents/groups_hits.c \
   %D%/contents/groups_keys.c \
   %D%/contents/named.c \
@@ -53,6 +54,7 @@ libspillway_sim_a_SOURCES = \
   %D%/engines/trtllm.c %D%/engines/trtllm.h %D%/engines/trtllm_contexts.c \
   %D%/engines/trtllm_room.c \
   %D%/engines/vllm.c %D%/engines/vllm.h \
+  %D%/engines/vllm_members.c \
   %D%/engines/vllm_swapped.c \
   %D%/engines/vllm_v0.c %D%/engines/vllm_v0.h \
   %D%/engines/vllm_v0_copies.c \

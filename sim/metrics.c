@@ -90,8 +90,8 @@ static void
 count_blocks(Metrics *metrics, const StepReport *report)
 {
   const Step *step = report->step;
-  guint64 gpu_blocks = (guint64)metrics->num_gpu_blocks - step_unheld_blocks(step) +
-                       step_grown_blocks(step, report->repeats);
+  gint64 gpu_blocks = (gint64)metrics->num_gpu_blocks - step_unheld_blocks(step) +
+                      step_grown_peak(step, 1, report->repeats);
   guint32 host_blocks = metrics->num_cpu_blocks - step->host_free_blocks + step->tier_used_blocks;
   Summary *sum = &metrics->summary;
 

@@ -33,7 +33,7 @@ pipeline_new(guint32 stages, guint32 layers, guint32 block_size)
   self->free_ps = g_new0(gint64, stages);
   self->flights = g_new0(Flight, stages);
   for (guint32 i = 0; i < stages; i++)
-    self->flights[i].step = step_new(block_size);
+    self->flights[i].step = step_new(block_size, block_size);
   return self;
 }
 

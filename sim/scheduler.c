@@ -123,7 +123,8 @@ scheduler_new(const SchedulerClass *class, const SchedulerConfig *config, const 
   if (self->pool.groups != NULL)
     decode_clock_use_groups(&self->clock, self->pool.groups,
                             (class->features & SCHEDULER_GIVES_BACK_SETTLED) != 0 &&
-                                config->async_scheduling);
+                                config->async_scheduling,
+                            !self->pool.class->names_blocks);
   self->left_in_flight = g_ptr_array_new();
   self->ended_in_flight = g_ptr_array_new();
   self->keepers = g_ptr_array_new();

@@ -74,6 +74,7 @@ struct Sequence {
   gboolean in_clock;
   guint32 heap_index[2 + CONTEXT_WINDOWS]; /* its place in each ClockHeap */
   guint64 joined_ticks, joined_number;     /* the later it joined, the greater the number */
+  guint32 counted_from;                    /* computed tokens from which GroupGrowth counts it */
   guint32 due_place;                 /* the tick, modulo block_size, at which it takes a block */
   Sequence *due_previous, *due_next; /* members that take one at the same tick */
   guint32 victim_place;              /* in the order of victims (victim_order.h), if there is one */

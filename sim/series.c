@@ -148,7 +148,8 @@ series_add(Series *series, const StepReport *report)
     bucket->output_tokens += (guint64)n * report->tokens;
     bucket->computed_tokens += (guint64)n * step->n_tokens;
     bucket->gpu_blocks = held + (guint32)step_grown_blocks(step, i + n);
-    bucket->gpu_blocks_peak = MAX(bucket->gpu_blocks_peak, bucket->gpu_blocks);
+    bucket->gpu_blocks_peak =
+        MAX(bucket->gpu_blocks_peak, held + (guint32)step_grown_peak(step, i + 1, i + n));
     bucket->host_blocks = host_blocks;
     bucket->running = step->running;
     bucket->waiting = step->waiting;

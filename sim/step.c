@@ -9,7 +9,7 @@ overflow_action_name(OverflowAction action)
 }
 
 Step *
-step_new(guint32 block_size)
+step_new(guint32 block_size, guint32 period)
 {
   Step *step = g_new0(Step, 1);
   step->entries = g_array_new(FALSE, FALSE, sizeof(StepEntry));
@@ -27,7 +27,8 @@ step_new(guint32 block_size)
   step->loads = g_array_new(FALSE, FALSE, sizeof(StepLoad));
   step->flushes = g_array_new(FALSE, FALSE, sizeof(guint32));
   step->ending = g_ptr_array_new();
-  step->grown = g_new0(guint32, block_size);
+  step->grown = g_new0(gint32, period);
+  step->period = period;
   step->block_size = block_size;
   step->repeat = 1;
   return step;
@@ -67,9 +68,23 @@ step_clear(Step *step, const ContextWindows *windows)
   step->contexts = decode_contexts_through(windows);
   step->copy_out_blocks = step->copy_in_blocks = 0;
   step->repeat = 1;
-  step->listed = step->ticks = step->ends = step->takes_no_time = step->idle_changes = FALSE;
+  step->shrinks = step->listed = step->ticks = step->ends = step->takes_no_time =
+      step->idle_changes = FALSE;
   step->abort = NULL;
   step->sglang.mode = NULL;
+}
+
+gint64
+step_grown_peak(const Step *step, guint32 first, guint32 repeats)
+{
+  gint64 peak = step_grown_blocks(step, repeats);
+
+  if (!step->shrinks)
+    return peak;
+  /* A period never shrinks it. */
+  for (guint32 i = 1; i < step->period && i < repeats && repeats - i >= first; i++)
+    peak = MAX(peak, step_grown_blocks(step, repeats - i));
+  return peak;
 }
 
 void

@@ -163,9 +163,12 @@ typedef struct {
 
   /* Identical steps that this one may stand for, at least 1; more only if every sequence is
    * ENTRY_DECODE and nothing else happened. Then repeats 1 … i + 1 together take grown[i] blocks,
-   * for i < block_size; after each block_size repeats the same begins again. */
+   * for i < period; after each `period` repeats the same begins again. Where
+   * groups share the pool a repeat may give back more than it takes: the step shrinks. */
   guint32 repeat;
-  guint32 *grown;
+  gint32 *grown;
+  guint32 period;
+  gboolean shrinks;
   guint32 block_size;
 
   /* State right after the decision, before it runs. */
@@ -192,7 +195,8 @@ typedef struct {
   gboolean ends; /* it computes a sequence's last token, as far as is known when it took off */
 } Step;
 
-Step *step_new(guint32 block_size);
+/* period: of what is taken in repeats; block_size, but where groups share the pool. */
+Step *step_new(guint32 block_size, guint32 period);
 void step_free(Step *step);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Step, step_free)
 /* Empties the step for the next decision, whose contexts are seen through those windows. */
@@ -232,26 +236,28 @@ step_unheld_blocks(const Step *step)
   return step->gpu_free_blocks + step->sglang.evictable_blocks;
 }
 /* Blocks that the repeats after the first take, of `repeats` repeats. */
-static inline guint64
+static inline gint64
 step_grown_blocks(const Step *step, guint32 repeats)
 {
   guint32 after = repeats - 1, cycles;
-  guint64 blocks = 0;
+  gint64 blocks = 0;
 
   if (repeats <= 1)
     return 0;
-  if (after >= step->block_size) {
-    cycles = after / step->block_size;
-    blocks = (guint64)cycles * step->grown[step->block_size - 1];
-    after -= cycles * step->block_size;
+  if (after >= step->period) {
+    cycles = after / step->period;
+    blocks = (gint64)cycles * step->grown[step->period - 1];
+    after -= cycles * step->period;
   }
   return after > 0 ? blocks + step->grown[after - 1] : blocks;
 }
-/* Blocks that repeat i takes, i >= 1. */
-static inline guint32
+/* The most of step_grown_blocks() over `first` to `repeats` repeats. */
+gint64 step_grown_peak(const Step *step, guint32 first, guint32 repeats);
+/* Blocks that repeat i takes, i >= 1, less those that it gives back. */
+static inline gint32
 step_growth_blocks(const Step *step, guint32 i)
 {
-  guint32 place = (i - 1) % step->block_size;
+  guint32 place = (i - 1) % step->period;
 
   return step->grown[place] - (place > 0 ? step->grown[place - 1] : 0);
 }

@@ -1,36 +1,18 @@
 /* The scheduler of vLLM 0.8 to 0.33 (its engine "v1"); vllm_versions.c says which version has which
  * rule.
  *
- * Running sequences first, in list order, partial prefills and decodes alike (those of the decode
- * clock all at once: they are the first); whoever finds no block preempts from the list's tail.
- * Then, if nobody was preempted, the waiting ones, strictly in order. One block is the engine's
- * own. Swap is a what-if that the engine lacks: victims wait on the host, come back before anything
- * new is admitted, and are recomputed where the host has no room.
+ * Running sequences come first, in list order, partial prefills and decodes alike. The members of
+ * the decode clock are the first of them and are scheduled at once. A sequence that finds no block
+ * preempts from the list's tail. Then, if nothing was preempted, waiting requests are admitted,
+ * strictly in order. The engine keeps one block for itself.
+ *
+ * Swap is a what-if that the engine lacks: victims wait on the host, come back before anything new
+ * is admitted, and are recomputed if the host has no room.
  */
 #include "vllm.h"
 
-static void
-preempt(VllmDecision *d, Sequence *victim, const Sequence *beneficiary, guint32 short_blocks)
-{
-  Scheduler *self = d->self;
-
-  if (scheduler_preempt(self, d->step, victim, beneficiary, short_blocks, TRUE))
-    sequence_queue_push_head(&self->swapped, victim);
-  else
-    waiting_queue_push_head(&self->waiting, victim);
-}
-
-/* With native offload blocks that the step in flight writes must not be freed, since a load may
- * write them at any time. In a pipeline nobody goes whose steps are under way. */
-static gboolean
-may_preempt(const Scheduler *self, const Sequence *victim)
-{
-  gboolean computing = victim->computing || (victim->in_clock && self->tick_in_flight);
-
-  return (self->offload == NULL && !scheduler_is_pipelined(self)) || !computing;
-}
-
-/* Blocks that a running sequence takes for so many tokens, less those that it gives back first. */
+/* Blocks that a running sequence needs for so many more tokens, less those that it gives back
+ * first. */
 static gint64
 more_blocks(const Scheduler *self, const Sequence *sequence, guint32 tokens)
 {
@@ -43,10 +25,11 @@ more_blocks(const Scheduler *self, const Sequence *sequence, guint32 tokens)
 typedef enum {
   SUPPLIED,
   LEFT_OUT, /* it has no work, or waits for blocks that are being copied out */
-  GONE,     /* it had to preempt itself, or nobody can be */
+  GONE,     /* it preempted itself, or no sequence may be preempted */
 } Supply;
 
-/* Copies beside the steps: of the free blocks those that starved sequences wait for are theirs. */
+/* As vllm_allocate(). With copies beside the steps the blocks that starved sequences wait for are
+ * not free for others. */
 static gboolean
 allocate(VllmDecision *d, Sequence *sequence, guint32 tokens)
 {
@@ -64,7 +47,7 @@ allocate(VllmDecision *d, Sequence *sequence, guint32 tokens)
   return vllm_allocate(d->self, sequence, tokens);
 }
 
-/* TRUE if what is being copied out will do for it; it waits for that. */
+/* TRUE if the blocks that are being copied out will be enough: the sequence waits for them. */
 static gboolean
 starves(VllmDecision *d, const Sequence *sequence, guint32 more)
 {
@@ -78,6 +61,7 @@ starves(VllmDecision *d, const Sequence *sequence, guint32 more)
   return TRUE;
 }
 
+/* Gives a running sequence its blocks, for which others, or itself, may be preempted. */
 static Supply
 supply(VllmDecision *d, Sequence *sequence, guint32 tokens)
 {
@@ -90,20 +74,20 @@ supply(VllmDecision *d, Sequence *sequence, guint32 tokens)
       continue;
     if (starves(d, sequence, more))
       return LEFT_OUT;
-    if (!may_preempt(self, victim)) {
+    if (!vllm_may_preempt(self, victim)) {
       d->owed_blocks += scheduler_is_pipelined(self) ? more : 0;
       return GONE;
     }
-    preempt(d, victim, sequence,
-            d->owed_blocks + more - self->pool.free_blocks - self->pool.leaving_blocks);
+    vllm_preempt(d, victim, sequence,
+                 d->owed_blocks + more - self->pool.free_blocks - self->pool.leaving_blocks);
     if (victim == sequence)
       return GONE;
   }
   return SUPPLIED;
 }
 
-/* v1 knows no stages: whatever has all but its newest token computed decodes, so the last chunk of
- * a resumed request does, if it is one token. */
+/* v1 has no stages: a sequence decodes if all but its newest token is computed. So the last chunk
+ * of a resumed request is a decode if it is one token. */
 static EntryKind
 running_kind(const Sequence *sequence)
 {
@@ -112,48 +96,15 @@ running_kind(const Sequence *sequence)
   return scheduler_entry_kind(sequence);
 }
 
-/* The first member that *left blocks do not reach, and how many it lacks; NULL: they suffice, and
- * *left is what remains. */
-static Sequence *
-first_short_member(Scheduler *self, guint32 *left, guint32 *short_blocks)
-{
-  const DueList *due = decode_clock_due(&self->clock, 0);
-
-  if (self->clock.groups != NULL) {
-    const GPtrArray *coming = decode_clock_coming_changes(&self->clock);
-    if (coming->len > 0 && self->running.tail->in_clock &&
-        (guint64)coming->len * self->clock.groups->n_groups <= *left)
-      return NULL; /* nobody asks what remains */
-    for (guint i = 0; i < coming->len; i++) {
-      gint64 more = scheduler_member_lacks(self, coming->pdata[i]);
-      if (more > (gint64)*left) {
-        *short_blocks = (guint32)(more - *left);
-        return coming->pdata[i];
-      }
-      *left = (guint32)(*left - more);
-    }
-    return NULL;
-  }
-  if (due->length > *left) {
-    Sequence *member = due->head;
-    for (guint32 i = 0; i < *left; i++)
-      member = member->due_next;
-    *short_blocks = 1;
-    return member;
-  }
-  *left -= due->length;
-  return NULL;
-}
-
-/* The first running sequence that the available blocks do not reach, and how many it lacks; NULL:
- * they suffice. */
+/* The first running sequence for which the available blocks are not enough, and how many it lacks;
+ * NULL: they are enough for all. */
 static Sequence *
 first_short(const VllmDecision *d, guint32 *short_blocks)
 {
   Scheduler *self = d->self;
   guint32 left = scheduler_available_blocks(self, NULL) + self->pool.leaving_blocks;
   guint32 budget = d->budget;
-  Sequence *member = first_short_member(self, &left, short_blocks);
+  Sequence *member = vllm_first_short_member(self, &left, short_blocks);
 
   if (member != NULL)
     return member;
@@ -171,7 +122,7 @@ first_short(const VllmDecision *d, guint32 *short_blocks)
   return NULL;
 }
 
-/* What a policy ranks goes before anybody has work in the step: a what-if. */
+/* With a policy that ranks, victims are preempted before the step gets any work: a what-if. */
 static void
 preempt_by_rank(VllmDecision *d)
 {
@@ -180,104 +131,15 @@ preempt_by_rank(VllmDecision *d)
 
   while ((in_need = first_short(d, &short_blocks)) != NULL &&
          (victim = scheduler_first_victim(d->self, in_need, short_blocks)) != NULL &&
-         may_preempt(d->self, victim)) {
+         vllm_may_preempt(d->self, victim)) {
     d->self->memory_bound = TRUE;
-    preempt(d, victim, in_need, short_blocks);
+    vllm_preempt(d, victim, in_need, short_blocks);
   }
   d->unmet = in_need != NULL;
 }
 
-/* So many blocks are free for the member. FALSE if it preempted itself, or nobody can be preempted
- * for it: then it and those behind it get no token. */
-static gboolean
-find_blocks(VllmDecision *d, Sequence *member, gint64 more)
-{
-  Scheduler *self = d->self;
-
-  while (more > (gint64)self->pool.free_blocks) {
-    Sequence *victim = self->running.tail;
-    self->memory_bound = TRUE;
-    if (scheduler_free_up(self, d->step, NULL, (guint32)more))
-      continue;
-    if (!may_preempt(self, victim)) {
-      scheduler_leave_clock_from(self, member);
-      return FALSE;
-    }
-    preempt(d, victim, member, (guint32)(more - self->pool.free_blocks));
-    if (victim == member)
-      return FALSE;
-  }
-  return TRUE;
-}
-
-static gboolean
-supply_due(VllmDecision *d)
-{
-  Scheduler *self = d->self;
-  const DueList *due = decode_clock_due(&self->clock, 0);
-  Sequence *next;
-
-  if (due->length <= self->pool.free_blocks) {
-    scheduler_take_all_due(self);
-    return TRUE;
-  }
-  for (Sequence *member = due->head; member != NULL; member = next) {
-    if (!find_blocks(d, member, 1))
-      return FALSE;
-    scheduler_take_due(self, member);
-    next = member->due_next;
-  }
-  return TRUE;
-}
-
-/* The same where groups share the pool. */
-static gboolean
-supply_changes(VllmDecision *d)
-{
-  Scheduler *self = d->self;
-  Sequence *member;
-
-  while ((member = decode_clock_next_change(&self->clock)) != NULL) {
-    scheduler_begin_change(self, member);
-    if (!find_blocks(d, member, scheduler_member_lacks(self, member)))
-      return FALSE;
-    scheduler_end_change(self, member);
-  }
-  return TRUE;
-}
-
-/* The members of the clock get their blocks, the oldest first. FALSE if the running pass ends with
- * one that gets none. */
-static gboolean
-supply_members(VllmDecision *d)
-{
-  Scheduler *self = d->self;
-  gboolean goes_on;
-
-  if (self->clock.supplied)
-    return TRUE;
-  goes_on = self->clock.groups != NULL ? supply_changes(d) : supply_due(d);
-  if (!self->clock.supplied)
-    scheduler_note_supplied(self);
-  return goes_on;
-}
-
-/* Copies beside the steps: what is preempted is free later, so that the first member that is short
- * of blocks, or one behind it, may get no token. */
-static void
-leave_from_short(Scheduler *self)
-{
-  guint32 left = self->pool.free_blocks, short_blocks;
-  Sequence *member = NULL;
-
-  if (self->clock.count > 0 && !self->clock.supplied)
-    member = first_short_member(self, &left, &short_blocks);
-  if (member != NULL)
-    scheduler_leave_clock_from(self, member);
-}
-
-/* Members are supplied all at once, or the clock is dissolved for the step. A policy that ranks
- * chooses before any leaves it, since they are in order there. */
+/* Dissolves the clock if the members cannot be scheduled at once. A policy that ranks chooses
+ * victims before members leave the clock, since it keeps them in order. */
 static void
 prepare_members(VllmDecision *d)
 {
@@ -288,7 +150,7 @@ prepare_members(VllmDecision *d)
   if (self->config.victim->rank != NULL)
     preempt_by_rank(d);
   if (self->swap_copies != NULL)
-    leave_from_short(self);
+    vllm_leave_from_short(self);
 }
 
 static void
@@ -302,7 +164,7 @@ schedule_running(VllmDecision *d)
   if (!as_before)
     prepare_members(d);
   if (self->clock.count > 0) {
-    goes_on &= supply_members(d);
+    goes_on &= vllm_supply_members(d);
     scheduler_run_members(self, d->step);
     d->budget -= d->step->clocked;
   }
@@ -324,7 +186,7 @@ schedule_running(VllmDecision *d)
     vllm_note_starved(d);
 }
 
-/* Some running request has its prompt behind it. The members of the clock have, and stand first. */
+/* TRUE if some running request has computed its prompt. Members of the clock have. */
 static gboolean
 something_decodes(const Scheduler *self)
 {
@@ -336,6 +198,7 @@ something_decodes(const Scheduler *self)
   return FALSE;
 }
 
+/* TRUE if the interval between decisions with prefills is not over (VllmPace). */
 static gboolean
 holds_prefills(const Scheduler *self, const VllmPace *pace)
 {
@@ -345,8 +208,8 @@ holds_prefills(const Scheduler *self, const VllmPace *pace)
          something_decodes(self);
 }
 
-/* FALSE if a later step may decide otherwise: what the interval holds back, or lets go again,
- * changes with the count of steps. */
+/* Brings the pace up to date. FALSE if a later step may decide otherwise, because the interval
+ * holds requests back or lets them go by the count of steps. */
 static gboolean
 note_pace(const VllmDecision *d, VllmPace *pace)
 {
@@ -409,7 +272,12 @@ vllm_begin(Scheduler *self)
 {
   VllmPace *pace = &((VllmState *)self->state)->pace;
 
-  pace->keeps =
-      self->config.prefill_schedule_interval > 1 && vllm_has_rule(self, RULE_PACES_ALONE);
+  pace->keeps = self->config.prefill_schedule_interval > 1 && vllm_has_rule(self, RULE_PACES_ALONE);
   pace->last_prefill = -(gint64)self->config.prefill_schedule_interval;
+}
+
+void
+vllm_end(Scheduler *self)
+{
+  g_clear_pointer(&((VllmState *)self->state)->starved.requests, g_array_unref);
 }

@@ -144,6 +144,23 @@ vllm_allocate(Scheduler *self, Sequence *sequence, guint32 tokens)
   return TRUE;
 }
 
+/* The victim waits from now on, on the host or with the others. */
+void vllm_preempt(VllmDecision *d, Sequence *victim, const Sequence *beneficiary,
+                  guint32 short_blocks);
+/* With native offload blocks that the step in flight writes must not be freed, since a load may
+ * write them at any time. In a pipeline nobody goes whose steps are under way. */
+gboolean vllm_may_preempt(const Scheduler *self, const Sequence *victim);
+
+/* The decode clock's members (vllm_members.c): the first that *left blocks do not reach, and how
+ * many it lacks; NULL: they suffice, and *left is what remains. */
+Sequence *vllm_first_short_member(Scheduler *self, guint32 *left, guint32 *short_blocks);
+/* They get their blocks, the oldest first. FALSE if the running pass ends with one that gets none.
+ */
+gboolean vllm_supply_members(VllmDecision *d);
+/* Copies beside the steps: what is preempted is free later, so that the first member that is short
+ * of blocks, or one behind it, may get no token, and leaves the clock. */
+void vllm_leave_from_short(Scheduler *self);
+
 /* Brings swapped sequences back. FALSE if a later step might decide otherwise although the pool has
  * only shrunk. */
 gboolean vllm_schedule_swapped(VllmDecision *d);

@@ -174,9 +174,9 @@ scheduler_member_lacks(const Scheduler *self, const Sequence *member)
   const DecodeClock *clock = &self->clock;
   guint32 computed = decode_clock_tokens(clock, member);
 
-  if (self->pool.class->names_blocks)
-    return pool_lacks(&self->pool, member, computed - MIN(clock->lag, computed), computed + 1);
-  return (gint64)decode_clock_blocks_at(clock, computed + 1) - member->blocks;
+  if (clock->growth != NULL)
+    return group_growth_of(clock->growth, computed);
+  return pool_lacks(&self->pool, member, computed - MIN(clock->lag, computed), computed + 1);
 }
 
 void
@@ -186,8 +186,6 @@ scheduler_begin_change(Scheduler *self, Sequence *member)
   guint32 unknown = self->config.async_scheduling ? 1 : 0;
   Pool *pool = &self->pool;
 
-  if (!pool->class->names_blocks)
-    return;
   pool_commit(pool, member, computed - unknown);
   pool_give_back(pool, member, computed - MIN(self->clock.lag, computed));
 }
@@ -199,14 +197,8 @@ scheduler_end_change(Scheduler *self, Sequence *member)
   guint32 unknown = self->config.async_scheduling ? 1 : 0;
   Pool *pool = &self->pool;
 
-  if (pool->class->names_blocks) {
-    pool_take_to(pool, member, computed + 1);
-    pool_commit(pool, member, computed + 1 - unknown);
-  } else {
-    guint32 blocks = decode_clock_blocks_at(&self->clock, computed + 1);
-    pool->free_blocks += member->blocks - blocks;
-    member->blocks = blocks;
-  }
+  pool_take_to(pool, member, computed + 1);
+  pool_commit(pool, member, computed + 1 - unknown);
   decode_clock_pass_change(&self->clock);
 }
 
@@ -238,17 +230,54 @@ scheduler_join_entries(Scheduler *self, Step *step)
   }
 }
 
+/* With counted groups, of a step whose sequences are all members: how often it may be repeated, at
+ * most `limit` times, so that at each repeat all find free what they take, whoever gives back
+ * first, and no more is free for who waits than there is now. */
+static guint64
+find_group_repeats(const Scheduler *self, Step *step, guint64 limit, guint32 reserve_blocks)
+{
+  const GroupGrowth *growth = self->clock.growth;
+  guint32 places = (guint32)MIN(growth->period, limit - 1), place = self->clock.place, i;
+  gint64 spare = (gint64)self->pool.free_blocks - reserve_blocks, most = 0, grown = 0;
+  gboolean waits =
+      self->waiting.length + self->swapped.length + self->held.length + self->returning.length > 0;
+  guint64 cycles;
+
+  for (i = 0; i < places; i++) {
+    place = place + 1 == growth->period ? 0 : place + 1;
+    most = MAX(most, grown + growth->taken[place]);
+    grown += growth->net[place];
+    if (most > spare || (grown < 0 && waits))
+      return 1 + i;
+    step->grown[i] = (gint32)grown;
+    step->shrinks |= growth->net[place] < 0;
+  }
+  if (limit - 1 <= places)
+    return limit;
+  g_assert(grown >= 0);
+  cycles = grown > 0 ? 1 + (guint64)((spare - most) / grown) : limit;
+  if (1 + cycles * growth->period >= limit)
+    return limit;
+  spare -= (gint64)cycles * grown;
+  for (i = 0; i < places; i++) {
+    place = place + 1 == growth->period ? 0 : place + 1;
+    if ((i > 0 ? step->grown[i - 1] : 0) + (gint64)growth->taken[place] > spare)
+      break;
+  }
+  return MIN(limit, 1 + cycles * growth->period + i);
+}
+
 /* Sets step->grown, for a step whose sequences are all members. */
 static void
 count_growth(Scheduler *self, Step *step, guint64 repeats)
 {
-  guint32 places = (guint32)MIN(step->block_size, repeats - 1), grown = 0;
-  const DueList *first = self->clock.due, *end = first + step->block_size;
+  guint32 places = (guint32)MIN(step->period, repeats - 1), grown = 0;
+  const DueList *first = self->clock.due, *end = first + self->clock.block_size;
   const DueList *due = decode_clock_due(&self->clock, 1); /* with groups nothing is due */
 
   for (guint32 i = 0; i < places; i++) {
     grown += due->length;
-    step->grown[i] = grown;
+    step->grown[i] = (gint32)grown;
     due = due + 1 == end ? first : due + 1;
   }
 }
@@ -266,6 +295,10 @@ scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
   limit = MIN(limit, decode_clock_ticks_to_change(&self->clock));
   if (limit <= 1)
     return;
+  if (self->clock.growth != NULL) {
+    step->repeat = (guint32)find_group_repeats(self, step, limit, reserve_blocks);
+    return;
+  }
   count_growth(self, step, limit);
   if (self->pool.groups != NULL) { /* no block is taken before the next change */
     step->repeat = (guint32)limit;
@@ -273,9 +306,9 @@ scheduler_set_repeat(Scheduler *self, Step *step, guint32 reserve_blocks)
   }
   spare = self->pool.free_blocks - reserve_blocks;
   /* Every block_size steps each sequence takes one block. */
-  repeat = 1 + (guint64)(spare / batch) * step->block_size;
+  repeat = 1 + (guint64)(spare / batch) * step->period;
   spare %= batch;
-  for (guint32 i = 0; repeat < limit && step->grown[i] <= spare; i++)
+  for (guint32 i = 0; repeat < limit && step->grown[i] <= (gint64)spare; i++)
     repeat++;
   step->repeat = (guint32)MIN(limit, repeat);
 }
@@ -298,6 +331,10 @@ scheduler_leave_clock(Scheduler *self, Sequence *member)
 static void
 supply_repeats(Scheduler *self, const Step *step, guint32 repeats)
 {
+  if (self->clock.growth != NULL) {
+    self->pool.free_blocks -= (guint32)step_grown_blocks(step, repeats);
+    return;
+  }
   if (self->pool.groups != NULL) /* no block is taken before the next change */
     return;
   if (!self->pool.class->names_blocks) {

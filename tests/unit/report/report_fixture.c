@@ -49,7 +49,7 @@ teardown(Fixture *f, gconstpointer data)
 void
 drive(Observer *observer, RunEnd end)
 {
-  g_autoptr(Step) step = step_new(2);
+  g_autoptr(Step) step = step_new(2, 2);
   const StepEntry entries[] = {{0, 40, 0, 0, ENTRY_NEW, 1}, {1, 1, 41, 0, ENTRY_DECODE, 1}};
   const StepVictim victim = {.request = 2, .beneficiary = 1, .blocks = 3, .action = OVERFLOW_SWAP};
   const StepVictim second = {.request = 1, .beneficiary = 1, .blocks = 2, .tokens_lost = 30};

@@ -89,6 +89,15 @@ test_against_blocks(void)
   }
 }
 
+static gint64
+growth_of(const KvGroups *groups, guint64 computed, guint32 lag)
+{
+  guint64 before = computed - 1;
+
+  return (gint64)kv_groups_step_blocks(groups, computed - lag, computed, computed + 1) -
+         (gint64)kv_groups_step_blocks(groups, before - MIN(lag, before), before, computed);
+}
+
 /* Of a decode, token by token: in between the changes that are foretold nothing is taken or given
  * back. */
 static void
@@ -111,6 +120,28 @@ test_changes(void)
       else
         next = kv_groups_next_change(&groups, computed + 1, lag);
       g_assert_cmpuint(next, >, computed + 1);
+    }
+  }
+}
+
+/* Where changes are said to be alike, each is what it was a period before. */
+static void
+test_alike(void)
+{
+  g_autoptr(GRand) rand = g_rand_new_with_seed(10);
+
+  for (guint n = 0; n < 300; n++) {
+    const KvGroups groups = random_groups(rand);
+    guint32 lag = (guint32)g_rand_int_range(rand, 0, 2);
+    guint64 period = kv_groups_period(&groups), cut = MIN(period, 1000);
+    guint64 from = (guint64)g_rand_int_range(rand, 1, 300), end;
+    for (guint stretch = 0; stretch < 20; stretch++, from = end) {
+      end = kv_groups_alike_until(&groups, from, lag);
+      g_assert_cmpuint(end, >, from);
+      for (guint64 c = from + period; c < MIN(end, from + period + cut); c++)
+        g_assert_cmpint(growth_of(&groups, c, lag), ==, growth_of(&groups, c - period, lag));
+      if (end == G_MAXUINT64)
+        break;
     }
   }
 }
@@ -178,6 +209,7 @@ main(int argc, char **argv)
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/kv-groups/against-blocks", test_against_blocks);
   g_test_add_func("/kv-groups/changes", test_changes);
+  g_test_add_func("/kv-groups/alike", test_alike);
   g_test_add_func("/kv-groups/longest", test_longest);
   g_test_add_func("/kv-groups/bound", test_bound);
   g_test_add_func("/kv-groups/window", test_window);

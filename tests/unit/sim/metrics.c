@@ -227,7 +227,7 @@ test_repeats(void)
     g_autoptr(Workload) workload = make_workload(40, rand);
     g_autoptr(Metrics) whole = metrics_new(workload, GPU_BLOCKS, HOST_BLOCKS);
     g_autoptr(Metrics) single = metrics_new(workload, GPU_BLOCKS, HOST_BLOCKS);
-    g_autoptr(Step) step = step_new(BLOCK_SIZE);
+    g_autoptr(Step) step = step_new(BLOCK_SIZE, BLOCK_SIZE);
     Source source = {.rand = rand, .n_requests = 40, .now_ps = 3 * PS_PER_S};
 
     for (guint i = 0; i < seed * 5; i++) {
@@ -249,7 +249,7 @@ test_sums(void)
   g_autoptr(GRand) rand = g_rand_new_with_seed(99);
   g_autoptr(Workload) workload = make_workload(40, rand);
   g_autoptr(Metrics) metrics = metrics_new(workload, GPU_BLOCKS, HOST_BLOCKS);
-  g_autoptr(Step) step = step_new(BLOCK_SIZE);
+  g_autoptr(Step) step = step_new(BLOCK_SIZE, BLOCK_SIZE);
   Source source = {.rand = rand, .n_requests = 40, .now_ps = 3 * PS_PER_S};
   guint64 tokens = 0, steps = 0, computed = 0, preemptions = 0, finished = 0;
   gint64 busy_ps = 0, parts_ps = 0, bucket_ps, end_ps = 0;
@@ -394,7 +394,7 @@ test_odd_steps(void)
   g_autoptr(GRand) rand = g_rand_new_with_seed(1);
   g_autoptr(Workload) workload = make_workload(3, rand);
   g_autoptr(Metrics) metrics = metrics_new(workload, 10, 0);
-  g_autoptr(Step) step = step_new(BLOCK_SIZE);
+  g_autoptr(Step) step = step_new(BLOCK_SIZE, BLOCK_SIZE);
   const StepReport report = {.step = step,
                              .repeats = 1,
                              .start_ps = 4 * PS_PER_S,

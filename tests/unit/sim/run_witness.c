@@ -218,9 +218,9 @@ run_witness_step(Observer *observer, const StepReport *report)
   check_clock(w->instances[report->instance].scheduler);
   for (guint32 i = 0; i < report->repeats; i++) {
     if (i > 0) {
-      guint32 taken = step_growth_blocks(step, i);
-      g_assert_cmpuint(taken, <=, free_blocks);
-      free_blocks -= taken;
+      gint32 taken = step_growth_blocks(step, i);
+      g_assert_cmpint(taken, <=, (gint64)free_blocks);
+      free_blocks -= (guint32)taken;
     }
     if (step->abort == NULL)
       w->peak_gpu_blocks =
