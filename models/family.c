@@ -245,6 +245,12 @@ family_add_expert_layers(FamilyReader *f, const ExpertTraits *experts,
 }
 
 gboolean
+family_is_in_pattern(const FamilyReader *f, guint32 index)
+{
+  return f->pattern > 0 && (index + 1) % f->pattern != 0;
+}
+
+gboolean
 family_is_past_dense(const FamilyReader *f, guint32 index)
 {
   const json_t *first = config_get(&f->reader, "first_k_dense_replace");

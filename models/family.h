@@ -52,6 +52,8 @@ gboolean family_read_width(FamilyReader *family);
 gboolean family_set_attention_kind(FamilyReader *family, guint32 index);
 /* The word of layer_types for a layer; NULL: there is none. */
 const char *family_layer_type(const FamilyReader *family, guint32 index);
+/* For is_windowed: TRUE for all but every pattern-th layer; with pattern 0 for none. */
+gboolean family_is_in_pattern(const FamilyReader *family, guint32 index);
 /* Adds all layers, of attention and a dense feed-forward part. norm_elements: in the norms of each.
  */
 gboolean family_add_dense_layers(FamilyReader *family, guint64 norm_elements);

@@ -193,19 +193,19 @@ is_windowed_in_pattern(const FamilyReader *f, guint32 index)
 
   if (word != NULL && *word != '\0')
     return index + 1 < f->layers && word[index % strlen(word)] == 'L';
-  return f->pattern > 0 && (index + 1) % f->pattern != 0;
+  return family_is_in_pattern(f, index);
 }
 
 /* The fourth Exaone: norms of q and k, and behind each part. */
 static gboolean
 read_exaone4(FamilyReader *f)
 {
-  const json_t *pattern;
+  static const char key[] = "sliding_window_pattern";
 
-  if (!family_read_frame(f))
+  if (!family_read_frame(f) ||
+      (config_text(&f->reader, key) == NULL &&
+       !config_amount_or(&f->reader, key, CONFIG_MAX_LAYERS, 0, &f->pattern)))
     return FALSE;
-  pattern = config_get(&f->reader, "sliding_window_pattern");
-  f->pattern = json_is_integer(pattern) ? (guint32)json_integer_value(pattern) : 0;
   f->is_windowed = is_windowed_in_pattern;
   f->attention.qk_norm = QK_NORM_HEAD;
   return add_layers(f);
@@ -228,7 +228,7 @@ read_olmo2(FamilyReader *f)
   if (!family_read_frame(f) || !read_biases(f))
     return FALSE;
   f->pattern = 4;
-  f->is_windowed = is_windowed_in_pattern;
+  f->is_windowed = family_is_in_pattern;
   f->attention.qk_norm = QK_NORM_WIDTH;
   return add_layers(f);
 }

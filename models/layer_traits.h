@@ -48,9 +48,9 @@ typedef struct {
   const char *module;
   guint32 heads, head_dim, rope_dim;
   guint32 query_rank;
-  guint32 output_rank, output_groups; /* of heads, each of which has a way down of its own */
-  guint32 window, ratio;
-  guint32 index_heads, index_dim, picked; /* of the layers that pick */
+  guint32 output_rank, output_groups;     /* groups of heads, each with a product down of its own */
+  guint32 window, ratio;                  /* tokens; tokens an entry, 0: only the window */
+  guint32 index_heads, index_dim, picked; /* of layers whose indexer picks entries */
 } CompressedTraits;
 
 typedef struct {

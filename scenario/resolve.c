@@ -333,12 +333,6 @@ resolve_profile_file(const char *name)
   return path;
 }
 
-static int
-compare_names(gconstpointer a, gconstpointer b)
-{
-  return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 char **
 resolve_profile_names(void)
 {
@@ -349,9 +343,7 @@ resolve_profile_names(void)
     for (guint j = 0; names[j] != NULL; j++)
       g_ptr_array_add(all, names[j]);
   }
-  g_ptr_array_sort(all, compare_names);
-  g_ptr_array_add(all, NULL);
-  return (char **)g_ptr_array_free(all, FALSE);
+  return shipped_sort(all);
 }
 
 Profile *

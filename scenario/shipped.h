@@ -11,6 +11,9 @@ char *shipped_file(const char *kind, const char *name, const char *suffix);
  * g_strfreev(). */
 char **shipped_names(const char *kind, const char *suffix);
 
+/* Sorts names (of char*) and returns them, NULL-terminated; frees the array. */
+char **shipped_sort(GPtrArray *names);
+
 /* The shipped model that is published under that name ("meta-llama/Llama-3.1-8B"); NULL: none. The
  * caller frees its name. */
 char *shipped_model(const char *name);
